@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Every map and every load-time setting of the programs.
+ *
+ * Tables: made anew, exactly sized and filled by user space for each revision, then handed to each
+ * object (bpf_map__reuse_fd); programs only read them.
+ * State: made once, pinned under <bpffs>/sallyport/v1/, shared by all revisions. */
+#ifndef SALLYPORT_BPF_MAPS_H
+#define SALLYPORT_BPF_MAPS_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <sallyport/abi/names.h>
+#include <sallyport/abi/tables.h>
+
+/* ---- tables of one revision; max_entries are set before load ---- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
+	__type(key, struct sp_prefix);
+	__type(value, struct sp_src);
+} sp_src SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
+	__type(key, struct sp_prefix);
+	__type(value, struct sp_dst);
+} sp_dst SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SP_SVC_SLOTS / SP_SVC_PER_ELEM);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, __u32);
+	__type(value, struct sp_svc_elem);
+} sp_svc SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, struct sp_pair_key);
+	__type(value, __u32);
+} sp_pair SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, __u32);
+	__type(value, struct sp_verdict);
+} sp_verdict SEC(".maps");
+
+/* ---- state, pinned ---- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1 << 17);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
+	__type(key, struct sp_addr);
+	__type(value, struct sp_ident);
+} sp_ident SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << 16);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct sp_session);
+} sp_session SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1 << 18);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct sp_flow_key);
+	__type(value, struct sp_flow);
+} sp_flow SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct sp_frag_key);
+	__type(value, struct sp_frag);
+} sp_frag SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SP_COUNTER_SLOTS);
+	__type(key, __u32);
+	__type(value, struct sp_counter);
+} sp_counter SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SP_RULE_MAX);
+	__type(key, __u32);
+	__type(value, struct sp_counter);
+} sp_rule_counter SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} sp_events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sp_event_stats);
+} sp_event_stats SEC(".maps");
+
+/* Per-CPU windows of one second for the sampling of edge-in's denials, by reason. */
+struct sp_sample {
+	__u64 window_ns;
+	__u64 taken;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SP_REASON_COUNT);
+	__type(key, __u32);
+	__type(value, struct sp_sample);
+} sp_sample SEC(".maps");
+
+/* What the last packet on this CPU got; written only when sp_test is set (explain, replay, tests). */
+struct sp_test_answer {
+	__u32 verdict;
+	__u32 reason;
+	__u32 rule;
+	__u32 zero;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sp_test_answer);
+} sp_test_answer SEC(".maps");
+
+/* ---- settings, fixed at load ---- */
+
+const volatile __u64 sp_revision = 0;
+const volatile __u32 sp_svcset_count = 1;
+const volatile __u32 sp_profile_count = 1; /* capacity of sp_verdict in profiles */
+const volatile __u32 sp_link_header = 14;  /* bytes before IP: 14 Ethernet, 0 TUN; vpn hooks in test runs: 14 */
+const volatile __u32 sp_protect_tunnel = 0; /* SP_TABLES_PROTECT_TUNNEL */
+const volatile __u32 sp_refuse = 1;         /* answer denials of people with RST / ICMP prohibited */
+const volatile __u32 sp_dhcp_ifindex[8] = {}; /* interfaces that take their address by DHCP */
+const volatile __u32 sp_test = 0;
+
+/* The clock and origin of a test run: a map, so that one loaded program judges a whole capture; 0: real. */
+struct sp_test_input {
+	__u64 now_ns;
+	__u32 is_own; /* egress hooks: sent by the gateway itself */
+	__u32 is_dhcp_client;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct sp_test_input);
+} sp_test_input SEC(".maps");
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Keys and values of the decision tables and of the shared state (docs/judgement.md says how
+ * they are read). The same bytes stand in BPF maps, in .sptab files and in the DPDK plane.
+ * Addresses are 16 bytes in network order, IPv4 as ::ffff:a.b.c.d: one path for both families.
+ * Times are CLOCK_BOOTTIME nanoseconds; 0 means never. Ports are in network order. */
+#ifndef SALLYPORT_ABI_TABLES_H
+#define SALLYPORT_ABI_TABLES_H
+
+#include <linux/types.h>
+
+#define SP_RULE_DEFAULT 0u          /* the rule named `default` */
+#define SP_RULE_NONE 0xffffffffu    /* no rule decided */
+#define SP_RULE_MAX 16384u          /* rule numbers are below this; counters are sized by it */
+#define SP_SESSION_NONE 0xffffffffu
+#define SP_SESSION_FLOWS_MAX 4096u
+
+/* Mark of what a program on vpn-in or inside-in allowed; the nft table `inet sallyport` drops
+ * what lacks it. SP_MARK_OWN marks refusals built in place, on their way back out. */
+#define SP_MARK_MASK 0xff000000u
+#define SP_MARK_JUDGED 0x53000000u
+#define SP_MARK_OWN 0x54000000u
+
+struct sp_addr {
+	union {
+		__u8 b[16];
+		__be32 w_be[4];
+		__u64 q[2];
+	};
+};
+
+/* Key of the longest-prefix tables; prefix_len 0..128, IPv4 lengths plus 96. */
+struct sp_prefix {
+	__u32 prefix_len;
+	__u8 addr[16];
+};
+
+#define SP_SRC_PROTECT 0x01 /* some protect entry has this source: judge it before flows */
+
+/* src[source]: what a source is when no session speaks for it. */
+struct sp_src {
+	__u32 class_id[3]; /* by enum sp_zone of the interface it arrived on */
+	__u8 home;         /* enum sp_zone, SP_HOME_SELF or SP_HOME_UNKNOWN */
+	__u8 drop_reason;  /* SP_REASON_NONE, _BOGON or _BLOCKLIST: edge-in only */
+	__u8 flags;        /* SP_SRC_… */
+	__u8 zero;
+};
+
+#define SP_DST_POOL 0x01 /* a tunnel address: the receiver's session has the network set */
+#define SP_DST_SELF 0x02 /* an address of the gateway */
+
+/* dst[destination] */
+struct sp_dst {
+	__u32 netset;
+	__u32 flags; /* SP_DST_… */
+};
+
+/* svc[]: service set by direct index (sp_svc_index in bpf/lib, docs/judgement.md). */
+#define SP_SVC_TCP 0u
+#define SP_SVC_UDP 65536u
+#define SP_SVC_SCTP 131072u
+#define SP_SVC_ICMP 196608u  /* + type */
+#define SP_SVC_ICMP6 196864u /* + type */
+#define SP_SVC_PROTO 197120u /* + IP protocol number */
+#define SP_SVC_SLOTS 197376u
+#define SP_SVC_PER_ELEM 4u /* an ARRAY rounds values to 8 bytes: four slots an element */
+
+struct sp_svc_elem {
+	__u16 svcset[SP_SVC_PER_ELEM];
+};
+
+struct sp_pair_key {
+	__u32 class_id;
+	__u32 netset;
+};
+
+/* pair[class, network set] -> __u32 profile; absent: profile 0, which denies by default. */
+
+enum sp_log {
+	SP_LOG_NONE,
+	SP_LOG_NEW, /* a record for each new flow (an allow) */
+	SP_LOG_ALL, /* a record for each packet */
+};
+
+/* verdict[profile * svcset_count + svcset] */
+struct sp_verdict {
+	__u8 action; /* SP_DENY, SP_ALLOW */
+	__u8 reason; /* POLICY, DEFAULT, PROTECT or EXPOSE */
+	__u8 log;    /* enum sp_log */
+	__u8 zero;
+	__u32 rule;
+	__u32 audit_rule; /* SP_RULE_NONE: none */
+	__u32 limit;      /* 0: none */
+	__u64 not_after_ns;
+};
+
+/* ident[tunnel address]. The value repeats its key: a hash element may be recycled under a
+ * reader, and a value whose address differs from the key asked for is no answer. */
+struct sp_ident {
+	struct sp_addr addr;
+	__u64 epoch;
+	__u32 session;
+	__u32 zero;
+};
+
+/* session[number], in an array user space maps: ending a session is one store of epoch = 0. */
+struct sp_session {
+	__u64 epoch;        /* 0: ended. Never reused. */
+	__u64 expires_ns;   /* first instant it is dead; 0: never */
+	__u64 idle_ns;      /* longest silence; 0: any */
+	__u64 last_seen_ns; /* written by vpn-in, at most once a second */
+	__u32 class_id[2][2]; /* [revision & 1][0: IPv4, 1: IPv6] */
+	__u32 netset[2][2];
+	__u32 flows; /* tracked flows it originated */
+	__u32 zero;
+};
+
+/* Key of a flow, the same for both directions: `lo` is the end whose (address, port) compares
+ * smaller as bytes. ICMP queries have the identifier as both ports and `side` saying who asks. */
+struct sp_flow_key {
+	struct sp_addr lo, hi;
+	__be16 lo_port_be, hi_port_be;
+	__u8 proto;
+	__u8 side; /* 0, or for ICMP queries 1: lo asks, 2: hi asks */
+	__u8 zero[2];
+};
+
+#define SP_FLOW_HI_ORIGIN 0x01 /* the originator is `hi` */
+#define SP_FLOW_ANSWERED 0x02  /* a packet of the reply direction was seen */
+#define SP_FLOW_CLOSING 0x04   /* FIN or RST seen */
+#define SP_FLOW_OWN 0x08       /* opened by the gateway (or masqueraded as it): never judged by rules */
+
+struct sp_flow {
+	__u64 revision;
+	__u64 epoch[2]; /* of the originator's and the responder's session; 0: has none */
+	__u64 deadline_ns;
+	__u64 created_ns;
+	__u64 last_seen_ns;
+	__u64 packets[2]; /* original direction, reply direction; counted where a packet enters */
+	__u64 bytes[2];
+	__u32 session[2]; /* SP_SESSION_NONE: has none */
+	__u32 rule;
+	__u8 flags;
+	__u8 zone;      /* enum sp_zone the first packet arrived on */
+	__u8 reason;    /* of the verdict that opened it */
+	__u8 log;       /* enum sp_log of that verdict */
+	__u8 icmp_type; /* of the query */
+	__u8 hook;      /* enum sp_hook that opened it */
+	__u8 zero[2];
+};
+
+#define SP_FRAG_SPANS 8
+
+struct sp_frag_key {
+	struct sp_addr saddr, daddr;
+	__u32 id; /* IPv4: 16 bits */
+	__u8 proto;
+	__u8 hook;
+	__u8 zero[2];
+};
+
+/* A datagram whose first fragment was allowed. Spans are [from, to) in bytes, merged, sorted by
+ * arrival; a ninth disjoint span, or any overlap, poisons the datagram. */
+struct sp_frag {
+	__u64 first_ns;
+	__u64 revision;
+	__u64 epoch[2];
+	__u32 session[2];
+	__u32 rule;
+	__u8 reason;
+	__u8 poisoned;
+	__u8 span_count;
+	__u8 zero;
+	struct {
+		__u32 from, to;
+	} span[SP_FRAG_SPANS];
+};
+
+struct sp_counter {
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* counter[]: index of a (hook, verdict, reason). */
+#define SP_COUNTER_INDEX(hook, verdict, reason)                                                    \
+	(((hook) * SP_VERDICT_COUNT + (verdict)) * SP_REASON_COUNT + (reason))
+#define SP_COUNTER_SLOTS (SP_HOOK_COUNT * SP_VERDICT_COUNT * SP_REASON_COUNT)
+
+/* Ring-buffer record: one a denied packet, one a new allowed flow, one an ended flow. */
+struct sp_event {
+	__u64 time_ns;
+	__u64 revision;
+	__u64 epoch[2]; /* as in sp_flow: sender's and receiver's session */
+	__u64 packets;  /* flow-end: both directions; else 1 */
+	__u64 bytes;
+	struct sp_addr saddr, daddr;
+	__u32 session[2];
+	__u32 rule;
+	__u32 ifindex;
+	__be16 sport_be, dport_be; /* ICMP: identifier, 0 */
+	__u8 kind;                 /* enum sp_event_kind */
+	__u8 hook;
+	__u8 verdict;
+	__u8 reason;
+	__u8 proto;
+	__u8 icmp_type;
+	__u8 icmp_code;
+	__u8 tcp_flags;
+	__u8 is_ip; /* 0: not IP or not parsed: addresses are zero */
+	__u8 zero[3];
+};
+
+/* event_stats[]: one per-CPU element. attempted = submitted + lost; denials of edge-in beyond the
+ * sampling rate are counted in `sampled` and are not attempted. */
+struct sp_event_stats {
+	__u64 attempted;
+	__u64 lost;
+	__u64 sampled;
+	__u64 zero;
+};
+#define SP_EDGE_SAMPLES_PER_S 100u
+
+#ifdef __cplusplus
+#define SP_ABI_ASSERT static_assert
+#else
+#define SP_ABI_ASSERT _Static_assert
+#endif
+SP_ABI_ASSERT(sizeof(struct sp_addr) == 16, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_prefix) == 20, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_src) == 16, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_dst) == 8, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_verdict) == 24, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_ident) == 32, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_session) == 72, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_flow_key) == 40, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_flow) == 104, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_frag_key) == 40, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_frag) == 112, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_event) == 112, "abi");
+
+#endif

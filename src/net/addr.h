@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Addresses and prefixes as text and as 16 bytes (IPv4 as ::ffff:a.b.c.d).
+ * The reader is strict: only canonical text is taken (RFC 5952 for IPv6 lower/upper case and
+ * zero compression are free, IPv4 is four decimals without leading zeros). */
+#ifndef SALLYPORT_NET_ADDR_H
+#define SALLYPORT_NET_ADDR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sallyport/abi/tables.h>
+
+#define SP_ADDR_TEXT_MAX 48   /* with the terminating zero */
+#define SP_PREFIX_TEXT_MAX 52
+
+bool sp_addr_is_v4(const struct sp_addr *addr);
+int sp_addr_compare(const struct sp_addr *a, const struct sp_addr *b);
+struct sp_addr sp_addr_from_v4(const uint8_t bytes[4]);
+
+/* Read one address. Returns 0; -EINVAL not an address. */
+int sp_addr_parse(const char *text, struct sp_addr *ret_addr);
+/* Write an address, IPv4 dotted, IPv6 as RFC 5952. Returns @buf. */
+char *sp_addr_format(const struct sp_addr *addr, char buf[SP_ADDR_TEXT_MAX]);
+
+/* Read `address` or `address/length`; the length is of the text's own family, the result's is of
+ * the 16 bytes. Returns 0; -EINVAL not a prefix; -ERANGE length too large; -EBADMSG host bits are
+ * set (@ret_prefix then holds the prefix meant). */
+int sp_prefix_parse(const char *text, struct sp_prefix *ret_prefix);
+char *sp_prefix_format(const struct sp_prefix *prefix, char buf[SP_PREFIX_TEXT_MAX]);
+bool sp_prefix_contains(const struct sp_prefix *outer, const struct sp_addr *addr);
+bool sp_prefix_covers(const struct sp_prefix *outer, const struct sp_prefix *inner);
+int sp_prefix_compare(const struct sp_prefix *a, const struct sp_prefix *b); /* by address, then length */
+void sp_prefix_mask(struct sp_prefix *prefix); /* clear host bits */
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The ebpf plane: state maps and links pinned under <bpffs>/sallyport/v1/, programs and tables of
+ * one revision, the second lock in nftables. A plane object is a handle: closing it changes
+ * nothing in the kernel; opening adopts what is pinned.
+ * All times are CLOCK_BOOTTIME ns. */
+#ifndef SALLYPORT_PLANE_EBPF_H
+#define SALLYPORT_PLANE_EBPF_H
+
+#include "policy/answer.h"
+#include "policy/model.h"
+#include "policy/tables.h"
+
+struct sp_ebpf;
+
+/* An error in words for whoever handles it: which step, on what. */
+struct sp_ebpf_error {
+	char text[512];
+};
+
+struct sp_ebpf_options {
+	const char *pin_dir;   /* …/sys/fs/bpf/sallyport/v1, made if absent; NULL: a scratch plane, nothing pinned or attached */
+	uint32_t sessions_max; /* 0: default 65536 */
+	uint32_t flows_max;    /* 0: default 262144 */
+	uint32_t events_bytes; /* 0: default 4 MiB; a power of two */
+};
+
+/* Make or adopt the state maps. A pinned map of another shape: -EUCLEAN, named in @error. */
+int sp_ebpf_open(const struct sp_ebpf_options *options, struct sp_ebpf **ret_plane,
+		 struct sp_ebpf_error *error);
+void sp_ebpf_close(struct sp_ebpf *plane);
+
+/* ---- revisions ---- */
+
+struct sp_ebpf_staged; /* programs loaded with the tables of one revision, not attached */
+
+/* Load every program with fresh tables for @revision (spare room for rows of later sign-ins).
+ * The dhcp list: ifindexes taking their address by DHCP, at most 8. */
+int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
+		  const uint32_t *dhcp_ifindex, size_t dhcp_count,
+		  struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error);
+void sp_ebpf_staged_free(struct sp_ebpf_staged *staged);
+/* Push rows a sign-in appended to @tables. -ENOSPC: no spare room (stage a new revision). */
+int sp_ebpf_staged_extend(struct sp_ebpf_staged *staged, const struct sp_tables *tables);
+
+struct sp_ebpf_interface {
+	const char *name;
+	uint32_t ifindex;
+	enum sp_zone zone;
+};
+
+/* Make the staged revision the running one: hooks of interfaces without a link are attached and pinned
+ * (recorders first), others switched by compare-and-swap (-EBUSY: someone else changed one, named).
+ * Links of interfaces not listed are removed last. Then the staged handle becomes the running one's
+ * (sp_ebpf_running). On error what was switched is switched back. */
+int sp_ebpf_switch(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
+		   const struct sp_ebpf_interface *interfaces, size_t interface_count,
+		   struct sp_ebpf_error *error);
+/* The revision the pinned links run, 0 if none; adopts its tables so that _extend works. */
+uint64_t sp_ebpf_running_revision(struct sp_ebpf *plane);
+struct sp_ebpf_staged *sp_ebpf_running(struct sp_ebpf *plane);
+
+struct sp_ebpf_link_info {
+	enum sp_hook hook;
+	char interface[16];
+	uint32_t ifindex;
+	uint32_t prog_id;
+	uint64_t revision;
+	char mode[16]; /* native, generic, tcx, clsact */
+};
+
+/* Every pinned link, for status. Returns 0 with a malloc'ed array. */
+int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_ebpf_link_info **ret_links, size_t *ret_count);
+
+/* Unload everything pinned and the second lock. */
+int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+
+/* The second lock: table `inet sallyport`. @is_open false: nothing is forwarded (no revision runs). */
+int sp_ebpf_lock(const struct sp_ebpf_interface *interfaces, size_t interface_count, bool is_open,
+		 struct sp_ebpf_error *error);
+
+/* ---- sessions ---- */
+
+/* Write a whole session (number < sessions_max), then its addresses' identities. */
+int sp_ebpf_session_put(struct sp_ebpf *plane, uint32_t number, const struct sp_session *session);
+int sp_ebpf_session_get(struct sp_ebpf *plane, uint32_t number, struct sp_session *ret_session);
+/* The spare slot's class and network set, for a revision being staged. */
+int sp_ebpf_session_stage(struct sp_ebpf *plane, uint32_t number, uint64_t revision,
+			  const uint32_t class_id[2], const uint32_t netset[2]);
+/* One 8-byte store: the next packet of either direction is denied. */
+int sp_ebpf_session_end(struct sp_ebpf *plane, uint32_t number);
+int sp_ebpf_session_extend(struct sp_ebpf *plane, uint32_t number, uint64_t expires_ns);
+int sp_ebpf_ident_put(struct sp_ebpf *plane, const struct sp_addr *addr, uint32_t session, uint64_t epoch);
+int sp_ebpf_ident_remove(struct sp_ebpf *plane, const struct sp_addr *addr);
+
+/* ---- what was seen ---- */
+
+/* Sums over CPUs. @ret_counters has SP_COUNTER_SLOTS elements; @ret_rules count elements from rule 0. */
+int sp_ebpf_counters(struct sp_ebpf *plane, struct sp_counter *ret_counters);
+int sp_ebpf_rule_counters(struct sp_ebpf *plane, struct sp_counter *ret_rules, uint32_t count);
+int sp_ebpf_event_stats(struct sp_ebpf *plane, struct sp_event_stats *ret_stats);
+int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count);
+
+/* Take up to @max events out of the ring; the consumer position moves only after @take returned 0
+ * for each. No wake-up comes: call it on a timer. Returns the number taken or -errno from @take. */
+typedef int (*sp_ebpf_event_fn)(void *arg, const struct sp_event *event);
+int sp_ebpf_take_events(struct sp_ebpf *plane, size_t max, sp_ebpf_event_fn take, void *arg);
+
+/* ---- judging without wires (explain, replay, policy tests, equiv) ---- */
+
+/* Judge one frame with the real programs of @staged on a scratch plane (BPF_PROG_TEST_RUN). What the
+ * kernel will not run (frames shorter than headers) goes through bpf/lib/parse.h compiled here.
+ * -EOPNOTSUPP: this kernel cannot. */
+int sp_ebpf_judge(struct sp_ebpf_staged *staged, enum sp_hook hook, const struct sp_frame *frame,
+		  uint64_t now_ns, struct sp_answer *ret_answer);
+
+#endif

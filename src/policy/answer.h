@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What judging one packet gives, from whichever judge: reference, tables, ebpf, netfilter. */
+#ifndef SALLYPORT_POLICY_ANSWER_H
+#define SALLYPORT_POLICY_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sallyport/abi/names.h>
+#include <sallyport/abi/tables.h>
+
+/* A packet as a judge takes it. */
+struct sp_frame {
+	const uint8_t *bytes;
+	size_t len;
+	bool is_ethernet;    /* false: bare IP */
+	bool is_own;         /* sent by the gateway itself (egress hooks) */
+	bool is_dhcp_client; /* the interface takes its address by DHCP */
+};
+
+struct sp_answer {
+	enum sp_verdict_action verdict;
+	enum sp_reason reason;
+	uint32_t rule; /* number; SP_RULE_DEFAULT, SP_RULE_NONE */
+};
+
+static inline bool sp_answer_equal(const struct sp_answer *a, const struct sp_answer *b)
+{
+	return a->verdict == b->verdict && a->reason == b->reason && a->rule == b->rule;
+}
+
+/* Names of the closed lists, "?" beyond them; and back, -EINVAL for unknown text (policy/names.c). */
+const char *sp_hook_name(unsigned hook);
+const char *sp_zone_name(unsigned zone);
+const char *sp_verdict_name(unsigned verdict);
+const char *sp_reason_name(unsigned reason);
+const char *sp_event_name(unsigned kind);
+int sp_hook_parse(const char *text, enum sp_hook *ret_hook);
+int sp_reason_parse(const char *text, enum sp_reason *ret_reason);
+int sp_verdict_parse(const char *text, enum sp_verdict_action *ret_verdict);
+
+#endif

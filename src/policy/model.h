@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The checked policy: what is left of the text when every name is resolved and every value has its
+ * type. The compiler and the reference evaluator both start here and share nothing else.
+ * Built by sp_policy_load (policy/load.h), immutable afterwards, freed with sp_policy_free. */
+#ifndef SALLYPORT_POLICY_MODEL_H
+#define SALLYPORT_POLICY_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sallyport/abi/names.h>
+#include <sallyport/abi/tables.h>
+
+struct sp_place {
+	uint32_t file;   /* index into sp_policy.files */
+	uint32_t line;   /* from 1 */
+	uint32_t column; /* from 1, in bytes */
+};
+
+struct sp_file {
+	char *path; /* as given, or as included relative to the first file's folder */
+	char *text;
+	size_t text_len;
+};
+
+struct sp_role_match {
+	char *idp;   /* NULL for a peer key */
+	char *group; /* NULL for a peer key */
+	bool is_peer_key;
+	uint8_t peer_key[32];
+};
+
+struct sp_role {
+	char *name;
+	struct sp_place place;
+	struct sp_role_match *matches;
+	size_t match_count;
+};
+
+/* A set of addresses: in some `in`, in no `except`. Never empty. Built-in networks (`internet`,
+ * `bogons`) stand here too, with is_builtin. A literal prefix in a rule is a network without a name. */
+struct sp_network {
+	char *name; /* NULL: a literal */
+	bool is_builtin;
+	struct sp_place place;
+	struct sp_prefix *in;
+	size_t in_count;
+	struct sp_prefix *except;
+	size_t except_count;
+};
+
+enum sp_service_kind { SP_SERVICE_PORTS, SP_SERVICE_ICMP, SP_SERVICE_ICMP6, SP_SERVICE_PROTO };
+
+/* One protocol and an inclusive range: ports for SP_SERVICE_PORTS (proto 6, 17 or 132), ICMP types
+ * (0-255 when none was named), or for SP_SERVICE_PROTO just the protocol number. */
+struct sp_service {
+	enum sp_service_kind kind;
+	uint8_t proto;
+	uint16_t from, to;
+};
+
+enum sp_from_kind { SP_FROM_ANY, SP_FROM_ROLE, SP_FROM_USER, SP_FROM_NETWORK };
+
+struct sp_from {
+	enum sp_from_kind kind;
+	uint32_t index;   /* of the role or network */
+	const char *user; /* SP_FROM_USER; owned by the policy */
+};
+
+enum sp_to_kind { SP_TO_ANY, SP_TO_SELF, SP_TO_ROLE, SP_TO_NETWORK };
+
+struct sp_to {
+	enum sp_to_kind kind;
+	uint32_t index; /* of the role or network */
+};
+
+enum sp_rule_kind { SP_RULE_ALLOW, SP_RULE_DENY, SP_RULE_EXPOSE, SP_RULE_PROTECT };
+
+/* A rule, an expose entry (from any, on edge-in) or a protect entry, in file order. */
+struct sp_rule {
+	char *name;
+	enum sp_rule_kind kind;
+	struct sp_place place;
+	struct sp_from *from;
+	size_t from_count;
+	struct sp_to *to;
+	size_t to_count;
+	struct sp_service *services; /* none: every protocol */
+	size_t service_count;
+	char *reason;    /* told to the person; NULL: none */
+	enum sp_log log; /* as written, else the default: all for deny, new for allow, expose, protect */
+	uint32_t number; /* 1..SP_RULE_MAX-1, set by sp_policy_number_rules */
+};
+
+struct sp_interface {
+	char *name;
+	enum sp_zone zone;
+};
+
+struct sp_route {
+	struct sp_prefix prefix;
+	enum sp_zone zone;
+};
+
+/* What the machine is, as far as judgement needs it: fixtures, sallyport.yaml or the live host. */
+struct sp_gateway {
+	struct sp_prefix *pool;
+	size_t pool_count;
+	struct sp_addr *self;
+	size_t self_count;
+	struct sp_interface *interfaces;
+	size_t interface_count;
+	struct sp_route *routes;
+	size_t route_count;
+	struct sp_prefix *edge_trust; /* no bogons: the edge's own prefixes and next hops */
+	size_t edge_trust_count;
+};
+
+struct sp_fixture_session {
+	char *user;
+	char *idp;
+	char **groups;
+	size_t group_count;
+	struct sp_addr addresses[2]; /* [0] IPv4, [1] IPv6 */
+	bool has_address[2];
+	struct sp_place place;
+};
+
+struct sp_fixtures {
+	int64_t now_s;       /* Unix time; INT64_MIN: not given */
+	struct sp_gateway gateway;
+	struct sp_fixture_session *sessions;
+	size_t session_count;
+};
+
+enum sp_test_from_kind { SP_TEST_ROLE, SP_TEST_USER, SP_TEST_ADDRESS, SP_TEST_ANONYMOUS };
+
+struct sp_test {
+	struct sp_place place;
+	enum sp_test_from_kind from;
+	uint32_t role;              /* SP_TEST_ROLE */
+	uint32_t session;           /* SP_TEST_USER: index of the fixture session */
+	struct sp_addr address;     /* SP_TEST_ADDRESS */
+	char *interface;            /* `on`; NULL: tunnel for people, else edge */
+	struct sp_addr *to;         /* the destinations tried: first address of each prefix of `to` */
+	size_t to_count;
+	struct sp_service *services;
+	size_t service_count;       /* at least one */
+	enum sp_verdict_action expect;
+	char *rule;                 /* expected rule; NULL: any */
+};
+
+struct sp_policy {
+	struct sp_file *files; /* [0] is the one named */
+	size_t file_count;
+	uint8_t generation[32]; /* SHA-256 over the files: path, bytes, in order */
+	struct sp_role *roles;
+	size_t role_count;
+	struct sp_network *networks;
+	size_t network_count;
+	struct sp_rule *rules;
+	size_t rule_count;
+	bool drop_bogons;
+	uint32_t bogons; /* index of the built-in networks */
+	uint32_t internet;
+	struct sp_fixtures fixtures;
+	struct sp_test *tests;
+	size_t test_count;
+};
+
+void sp_policy_free(struct sp_policy *policy);
+static inline void sp_policy_freep(struct sp_policy **policy)
+{
+	sp_policy_free(*policy);
+}
+
+void sp_gateway_done(struct sp_gateway *gateway);
+
+/* Give every rule its number: the one @lookup returns for its name, or by file order from 1 when
+ * @lookup is NULL. @lookup returns 0, or -errno which is passed on (-ENOSPC: numbers are used up). */
+typedef int (*sp_rule_number_fn)(void *arg, const char *name, uint32_t *ret_number);
+int sp_policy_number_rules(struct sp_policy *policy, sp_rule_number_fn lookup, void *arg);
+
+/* The rule with this number, or NULL (default and unknown ones). */
+const struct sp_rule *sp_policy_rule(const struct sp_policy *policy, uint32_t number);
+/* Its name: "default" for SP_RULE_DEFAULT, NULL for SP_RULE_NONE and unknown numbers. */
+const char *sp_policy_rule_name(const struct sp_policy *policy, uint32_t number);
+
+/* Who a session is, as rules see it. */
+struct sp_identity {
+	const char *user;      /* NULL: a machine */
+	const uint32_t *roles; /* indices, ascending */
+	size_t role_count;
+	struct sp_addr addresses[2]; /* [0] IPv4, [1] IPv6 */
+	bool has_address[2];
+};
+
+/* Roles of a subject: those with a match for (idp, one of the groups) or for the peer key.
+ * @peer_key may be NULL. Returns 0 with indices ascending in @ret_roles (malloc'ed), -ENOMEM. */
+int sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
+			  const char *const *groups, size_t group_count,
+			  const uint8_t peer_key[32], uint32_t **ret_roles, size_t *ret_count);
+
+#endif
