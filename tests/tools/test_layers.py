@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""tools/layers, on small trees made for each case."""
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LAYERS = os.path.join(TOP, 'tools', 'layers')
+
+LIST = """
+layers = [
+  ['include/sallyport/abi', 0],
+  ['bpf', 0],
+  ['src/base', 1],
+  ['src/net', 1],
+  ['src/policy', 2],
+  ['src/audit', 2],
+  ['src/io', 3],
+  ['src/plane/ebpf', 4],
+  ['src/daemon', 5],
+]
+"""
+
+CLEAN = {
+    'include/sallyport/abi/verdict.h': '#include <stdint.h>\n',
+    'bpf/lib/parse.h': '#include <sallyport/abi/verdict.h>\n',
+    'bpf/edge_in.bpf.c': '#include "lib/parse.h"\n#include <linux/bpf.h>\n',
+    'src/base/str.h': '#include <stddef.h>\n',
+    'src/net/prefix.h': '#include "base/str.h"\n#include <sallyport/abi/verdict.h>\n',
+    'src/policy/model.h': '#include "net/prefix.h"\n',
+    'src/policy/check.c': '#include "policy/model.h"\n#include "base/str.h"\n',
+    'src/audit/record.h': '#include "base/str.h"\n',
+    'src/io/file.h': '#include "base/str.h"\n',
+    'src/plane/ebpf/tables.c': '#include "policy/model.h"\n#include "lib/parse.h"\n#include "edge_in.skel.h"\n',
+    'src/daemon/apply.h': '#include "policy/model.h"\n',
+    'tests/unit/policy/test.c': '#include "daemon/apply.h"\n',
+}
+
+
+def run(files):
+    """Exit code and complaints of the script on a tree of these files."""
+    with tempfile.TemporaryDirectory() as root:
+        for path, text in {'meson.build': LIST, **files}.items():
+            path = os.path.join(root, path)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, 'w', encoding='utf-8') as file:
+                file.write(text)
+        done = subprocess.run([sys.executable, LAYERS, root], capture_output=True, text=True, check=False)
+        return done.returncode, done.stderr
+
+
+class Layers(unittest.TestCase):
+    def refused(self, path, text, *words):
+        """The clean tree with one file changed is refused, at that file's line, with these words."""
+        code, complaint = run({**CLEAN, path: text})
+        self.assertEqual(code, 1, complaint)
+        line = text[:text.index('include')].count('\n') + 1
+        self.assertIn(f'{path}:{line}: ', complaint)
+        for word in words:
+            self.assertIn(word, complaint)
+        self.assertEqual(complaint.count('\n'), 1, complaint)
+
+    def test_clean_tree_passes(self):
+        self.assertEqual(run(CLEAN), (0, ''))
+
+    def test_this_tree_passes(self):
+        done = subprocess.run([sys.executable, LAYERS, TOP], capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+
+    def test_upward_include_is_refused(self):
+        self.refused('src/policy/check.c', '\n\n#include "daemon/apply.h"\n', 'upward', 'level 2', 'level 5')
+
+    def test_upward_include_in_a_header_is_refused(self):
+        self.refused('src/net/prefix.h', '#include "policy/model.h"\n', 'upward')
+
+    def test_indented_include_is_refused(self):
+        self.refused('src/policy/check.c', '#if 1\n\t#  include\t"io/file.h"\n#endif\n', 'upward')
+
+    def test_angle_brackets_do_not_hide_it(self):
+        self.refused('src/policy/check.c', '#include <io/file.h>\n', 'upward')
+
+    def test_sideways_include_is_refused(self):
+        self.refused('src/policy/check.c', '#include "audit/record.h"\n', 'sideways')
+
+    def test_base_includes_nothing_of_ours(self):
+        self.refused('src/base/str.h', '#include <sallyport/abi/verdict.h>\n', 'src/base includes nothing of ours')
+
+    def test_abi_includes_nothing_else(self):
+        self.refused('include/sallyport/abi/verdict.h', '#include "base/str.h"\n', 'upward')
+
+    def test_bpf_sees_the_abi_only(self):
+        self.refused('bpf/edge_in.bpf.c', '#include "policy/model.h"\n', 'upward')
+        self.refused('bpf/lib/parse.h', '#include "base/str.h"\n', 'upward')
+
+    def test_two_dots_are_refused(self):
+        self.refused('src/policy/check.c', '#include "../io/file.h"\n', 'write the path from')
+
+    def test_tests_are_included_by_nobody(self):
+        code, complaint = run({**CLEAN, 'tests/support/lab.h': '', 'src/io/file.h': '#include "tests/support/lab.h"\n'})
+        self.assertEqual(code, 1)
+        self.assertIn('outside the layers', complaint)
+
+    def test_folder_in_no_layer_is_refused(self):
+        code, complaint = run({**CLEAN, 'src/utils/misc.h': ''})
+        self.assertEqual(code, 1)
+        self.assertIn('src/utils/misc.h:1: its folder is in no layer', complaint)
+
+    def test_missing_list_is_an_error_not_a_pass(self):
+        self.assertNotEqual(run({**CLEAN, 'meson.build': 'project()\n'})[0], 0)
+
+
+if __name__ == '__main__':
+    unittest.main()
