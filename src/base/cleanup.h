@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * Ownership that a reader can check without leaving the function: a local that owns something says so
+/* Ownership that a reader can check without leaving the function: a local that owns something says so
  * where it is declared, and hands it over with one SP_TAKE_…
  *
  *	__sp_free char *text = NULL;		freed on every way out
@@ -11,7 +10,8 @@
  *
  * An owning local is always initialised (NULL or -1). None of these functions changes errno.
  */
-#pragma once
+#ifndef SALLYPORT_BASE_CLEANUP_H
+#define SALLYPORT_BASE_CLEANUP_H
 
 #include <errno.h>
 #include <stdio.h>
@@ -83,3 +83,5 @@ static inline void sp_wipe(void *secret, size_t len)
 {
 	explicit_bzero(secret, len);
 }
+
+#endif

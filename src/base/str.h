@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * A growing text, always NUL-terminated once something was put in. The first failure sticks, so a run of
+/* A growing text, always NUL-terminated once something was put in. The first failure sticks, so a run of
  * puts needs one look at the end:
  *
  *	__sp_buf struct sp_buf out = SP_BUF_INIT;
@@ -8,7 +7,8 @@
  *	sp_buf_printf(&out, "%s { }\n", name);
  *	r = sp_buf_take(&out, &text);		-ENOMEM of any put above comes out here
  */
-#pragma once
+#ifndef SALLYPORT_BASE_STR_H
+#define SALLYPORT_BASE_STR_H
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,3 +47,5 @@ int sp_buf_take(struct sp_buf *buf, char **ret_text);
 
 /* asprintf with our error convention: *@ret_text is the caller's to free. Returns 0 or -ENOMEM. */
 int sp_str_format(char **ret_text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
