@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Asks the judges the same question: the reference evaluator always, the real programs on a scratch
+ * plane where the kernel lets us. Both see the same policy, gateway, sessions and packets, in the same
+ * order, so flow state agrees too. A disagreement is an error of ours and is reported, never hidden.
+ * Used by explain, replay, check and apply. */
+#ifndef SALLYPORT_JUDGE_H
+#define SALLYPORT_JUDGE_H
+
+#include "base/cleanup.h"
+#include "net/packet.h"
+#include "plane/ebpf/ebpf.h"
+#include "policy/answer.h"
+#include "policy/model.h"
+
+struct sp_judge;
+
+enum sp_judge_planes {
+	SP_JUDGE_REFERENCE, /* the reference alone */
+	SP_JUDGE_BEST,      /* the real programs too, unless the kernel or our rights say no */
+	SP_JUDGE_EBPF,      /* the real programs or an error */
+};
+
+/* @policy numbered; policy and gateway outlive the judge.
+ * Returns 0; -EPERM, -EOPNOTSUPP with SP_JUDGE_EBPF (@error says why); -E2BIG tables; -ENOMEM. */
+int sp_judge_new(const struct sp_policy *policy, const struct sp_gateway *gateway,
+		 enum sp_judge_planes planes, struct sp_judge **ret_judge,
+		 struct sp_ebpf_error *error);
+void sp_judge_free(struct sp_judge *judge);
+SP_DEFINE_CLEANUP(struct sp_judge *, sp_judge_free);
+
+/* Whether the real programs are asked; if not, why. */
+bool sp_judge_has_ebpf(const struct sp_judge *judge);
+const char *sp_judge_why_not(const struct sp_judge *judge);
+
+/* Open a session in every judge. Its number is the count of those opened before (from 0).
+ * Returns 0; -E2BIG tables are full; -EEXIST one of its addresses is taken; -ENOMEM. */
+int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *identity,
+			  uint32_t *ret_number);
+/* End one: its packets are `expired`. */
+int sp_judge_end_session(struct sp_judge *judge, uint32_t number);
+/* Open every session of the policy's fixtures, in order. */
+int sp_judge_open_fixtures(struct sp_judge *judge);
+
+struct sp_judgement {
+	struct sp_answer answer;    /* of the real programs where asked, else of the reference */
+	struct sp_answer reference;
+	const char *plane;          /* "ebpf" or "reference" */
+	bool disagree;
+};
+
+/* Returns 0 (look at ->disagree); -errno of a judge that could not answer. */
+int sp_judge_frame(struct sp_judge *judge, enum sp_hook hook, const struct sp_frame *frame,
+		   uint64_t now_ns, struct sp_judgement *ret_judgement);
+/* The packet a host would send to open @tuple, judged on @hook. */
+int sp_judge_tuple(struct sp_judge *judge, enum sp_hook hook, const struct sp_tuple *tuple,
+		   uint64_t now_ns, struct sp_judgement *ret_judgement);
+
+/* ---- questions ---- */
+
+/* The hook where a packet from @source first meets us: pool -> vpn-in, else by the longest route,
+ * else inside-in. */
+enum sp_hook sp_judge_first_hook(const struct sp_gateway *gateway, const struct sp_addr *source);
+enum sp_hook sp_judge_hook_of_zone(enum sp_zone zone);
+/* -ENOENT: no such interface. */
+int sp_judge_hook_of_interface(const struct sp_gateway *gateway, const char *name,
+			       enum sp_hook *ret_hook);
+/* A source nobody named: global unicast, in no network of the policy, not in the pool. */
+struct sp_addr sp_judge_stranger(const struct sp_policy *policy, const struct sp_gateway *gateway,
+				 bool is_v6);
+/* An unused pool address of the family, counted down from the pool's end by @index: -ENOENT: no pool. */
+int sp_judge_spare_address(const struct sp_gateway *gateway, bool is_v6, uint32_t index,
+			   struct sp_addr *ret_addr);
+
+/* `ADDR`, `ADDR:PORT`, `ADDR:PORT/tcp`, `ADDR/icmp`, `[V6]:PORT/udp`, `V6/icmp`, `ADDR/proto/47`.
+ * Without a protocol: tcp with a port, else an ICMP echo request of the family.
+ * Returns 0 with destination, proto, port (or ICMP type); -EINVAL. */
+int sp_judge_parse_target(const char *text, struct sp_tuple *ret_tuple);
+
+/* ---- the policy's tests ---- */
+
+struct sp_test_result {
+	const struct sp_test *test;
+	bool passed;
+	struct sp_tuple tuple;    /* of the case shown: the first that failed, else the last */
+	struct sp_judgement judgement;
+};
+
+/* Run them all in fresh judges. @ret_results malloc'ed, one a test.
+ * Returns 0 whatever the results; -errno when they could not be run. */
+int sp_judge_run_tests(const struct sp_policy *policy, const struct sp_gateway *gateway,
+		       enum sp_judge_planes planes, struct sp_test_result **ret_results,
+		       size_t *ret_count, const char **ret_plane, struct sp_ebpf_error *error);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The `tests:` of a policy. Every combination of a test's destinations and services is one packet of a
+ * new flow; a test passes when each gets the expected verdict (and rule). */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "judge/judge.h"
+#include "net/addr.h"
+
+#define FIRST_PORT 20000
+
+struct bench {
+	const struct sp_policy *policy;
+	const struct sp_gateway *gateway;
+	struct sp_judge *judge;
+	uint64_t now_ns;
+	uint16_t next_port; /* a new source port (or ICMP identifier) a packet: no case meets another's flow */
+};
+
+/* A person of one role and nothing else, at an address no fixture has. */
+static int open_role(struct bench *bench, uint32_t role)
+{
+	struct sp_identity identity = { .roles = &role, .role_count = 1 };
+	uint32_t number;
+
+	for (size_t family = 0; family < 2; family++)
+		identity.has_address[family] =
+			sp_judge_spare_address(bench->gateway, family == 1, role + 1,
+					       &identity.addresses[family]) == 0;
+	return sp_judge_open_session(bench->judge, &identity, &number);
+}
+
+static int open_roles(struct bench *bench)
+{
+	for (size_t i = 0; i < bench->policy->test_count; i++) {
+		const struct sp_test *test = &bench->policy->tests[i];
+		bool is_open = false;
+		int r;
+
+		if (test->from != SP_TEST_ROLE)
+			continue;
+		for (size_t j = 0; j < i; j++)
+			is_open |= bench->policy->tests[j].from == SP_TEST_ROLE &&
+				   bench->policy->tests[j].role == test->role;
+		if (is_open)
+			continue;
+		r = open_role(bench, test->role);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The source of a test for a destination's family. -ENOENT: it has no address of that family. */
+static int find_source(const struct bench *bench, const struct sp_test *test, bool is_v6,
+		       struct sp_addr *ret_source)
+{
+	const struct sp_fixture_session *session;
+
+	switch (test->from) {
+	case SP_TEST_ROLE:
+		return sp_judge_spare_address(bench->gateway, is_v6, test->role + 1, ret_source);
+	case SP_TEST_USER:
+		session = &bench->policy->fixtures.sessions[test->session];
+		if (!session->has_address[is_v6])
+			return -ENOENT;
+		*ret_source = session->addresses[is_v6];
+		return 0;
+	case SP_TEST_ADDRESS:
+		if (sp_addr_is_v4(&test->address) == is_v6)
+			return -ENOENT;
+		*ret_source = test->address;
+		return 0;
+	default:
+		*ret_source = sp_judge_stranger(bench->policy, bench->gateway, is_v6);
+		return 0;
+	}
+}
+
+static enum sp_hook find_hook(const struct bench *bench, const struct sp_test *test)
+{
+	enum sp_hook hook;
+
+	if (test->interface &&
+	    sp_judge_hook_of_interface(bench->gateway, test->interface, &hook) == 0)
+		return hook;
+	switch (test->from) {
+	case SP_TEST_ADDRESS:
+		return sp_judge_first_hook(bench->gateway, &test->address);
+	case SP_TEST_ANONYMOUS:
+		return SP_HOOK_EDGE_IN;
+	default:
+		return SP_HOOK_VPN_IN;
+	}
+}
+
+/* Whether the service exists in the destination's family: icmp6 to an IPv4 address is no case. */
+static bool fill_service(const struct sp_service *service, bool is_v6, uint16_t port,
+			 struct sp_tuple *tuple)
+{
+	tuple->source_port = port;
+	switch (service->kind) {
+	case SP_SERVICE_PORTS:
+		tuple->proto = service->proto;
+		tuple->destination_port = service->from;
+		return true;
+	case SP_SERVICE_ICMP:
+	case SP_SERVICE_ICMP6:
+		tuple->proto = is_v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+		/* all types: ask with an echo request */
+		tuple->icmp_type = service->from == service->to ? service->from : is_v6 ? 128 : 8;
+		tuple->destination_port = port;
+		return is_v6 == (service->kind == SP_SERVICE_ICMP6);
+	default:
+		tuple->proto = service->proto;
+		return true;
+	}
+}
+
+static bool is_expected(const struct bench *bench, const struct sp_test *test,
+			const struct sp_judgement *judgement)
+{
+	const char *rule = sp_policy_rule_name(bench->policy, judgement->answer.rule);
+
+	if (judgement->disagree || judgement->answer.verdict != test->expect)
+		return false;
+	return !test->rule || (rule && !strcmp(rule, test->rule));
+}
+
+static int run_test(struct bench *bench, const struct sp_test *test, struct sp_test_result *result)
+{
+	size_t case_count = 0;
+	int r;
+
+	*result = (struct sp_test_result){ .test = test, .passed = true };
+	for (size_t i = 0; i < test->to_count; i++) {
+		const bool is_v6 = !sp_addr_is_v4(&test->to[i]);
+
+		for (size_t j = 0; j < test->service_count; j++) {
+			struct sp_tuple tuple = { .destination = test->to[i] };
+
+			if (find_source(bench, test, is_v6, &tuple.source) < 0 ||
+			    !fill_service(&test->services[j], is_v6, bench->next_port++, &tuple))
+				continue;
+			case_count++;
+			result->tuple = tuple;
+			r = sp_judge_tuple(bench->judge, find_hook(bench, test), &tuple,
+					   bench->now_ns, &result->judgement);
+			if (r < 0)
+				return r;
+			if (!is_expected(bench, test, &result->judgement)) {
+				result->passed = false;
+				return 0;
+			}
+		}
+	}
+	if (!case_count) /* nothing was asked, so nothing was shown */
+		result->passed = false;
+	return 0;
+}
+
+int sp_judge_run_tests(const struct sp_policy *policy, const struct sp_gateway *gateway,
+		       enum sp_judge_planes planes, struct sp_test_result **ret_results,
+		       size_t *ret_count, const char **ret_plane, struct sp_ebpf_error *error)
+{
+	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
+	__sp_free struct sp_test_result *results = NULL;
+	struct bench bench = {
+		.policy = policy,
+		.gateway = gateway,
+		.now_ns = 1000000000,
+		.next_port = FIRST_PORT,
+	};
+	int r;
+
+	r = sp_judge_new(policy, gateway, planes, &judge, error);
+	if (r < 0)
+		return r;
+	bench.judge = judge;
+	results = calloc(policy->test_count ? policy->test_count : 1, sizeof(*results));
+	if (!results)
+		return -ENOMEM;
+	r = sp_judge_open_fixtures(judge);
+	if (r >= 0)
+		r = open_roles(&bench);
+	for (size_t i = 0; r >= 0 && i < policy->test_count; i++)
+		r = run_test(&bench, &policy->tests[i], &results[i]);
+	if (r < 0)
+		return r;
+	*ret_results = SP_TAKE_PTR(results);
+	*ret_count = policy->test_count;
+	*ret_plane = sp_judge_has_ebpf(judge) ? "ebpf" : "reference";
+	return 0;
+}
