@@ -17,14 +17,42 @@ struct sp_ebpf_error {
 	char text[512];
 };
 
-struct sp_ebpf_options {
-	const char *pin_dir;   /* …/sys/fs/bpf/sallyport/v1, made if absent; NULL: a scratch plane, nothing pinned or attached */
-	uint32_t sessions_max; /* 0: default 65536 */
-	uint32_t flows_max;    /* 0: default 262144 */
-	uint32_t events_bytes; /* 0: default 4 MiB; a power of two */
+/* The points of a stage and a switch at which a crash leaves a different state behind. A test names
+ * one to die at it; X(identifier, "name", "what has just been done"). */
+#define SP_EBPF_STEPS(X)                                                                           \
+	X(TABLES, "tables", "the tables of the new revision are made and filled")                  \
+	X(PROGRAMS, "programs", "its programs are loaded")                                         \
+	X(PINNED, "pinned", "tables and programs are pinned, nothing runs them")                   \
+	X(ATTACHED, "attached", "one new hook is attached and pinned as new")                      \
+	X(SWITCHED, "switched", "one hook that ran the former revision runs the new one")          \
+	X(COMMITTED, "committed", "the new revision is the running one")                           \
+	X(CONFIRMED, "confirmed", "one new hook is pinned under its lasting name")                 \
+	X(DROPPED, "dropped", "one hook of an interface no longer listed is removed")              \
+	X(RETIRED, "retired", "the former revision is unpinned")
+
+enum sp_ebpf_step {
+#define X(id, name, text) SP_EBPF_STEP_##id,
+	SP_EBPF_STEPS(X)
+#undef X
+	SP_EBPF_STEP_COUNT
 };
 
-/* Make or adopt the state maps. A pinned map of another shape: -EUCLEAN, named in @error. */
+#define SP_EBPF_AVOID_TCX 0x1u        /* attach as on a kernel before 6.6: clsact filters */
+#define SP_EBPF_AVOID_NATIVE_XDP 0x2u /* attach as on a driver without XDP: generic */
+
+struct sp_ebpf_options {
+	const char *pin_dir;   /* …/sys/fs/bpf/sallyport/v1, made if absent; NULL: a scratch plane, nothing pinned or attached */
+	uint32_t sessions_max; /* 0: default 65536; scratch: 1024 */
+	uint32_t flows_max;    /* 0: default 262144; scratch: 65536 */
+	uint32_t events_bytes; /* 0: default 4 MiB; scratch: 64 KiB; a power of two of at least a page */
+	uint32_t avoid;        /* SP_EBPF_AVOID_… */
+	void (*step)(void *arg, enum sp_ebpf_step step); /* called after each step; NULL: none */
+	void *step_arg;
+};
+
+/* Make or adopt the state maps. A pinned map of another shape: -EUCLEAN, named in @error; a pin_dir
+ * that is on no bpffs: -ENOTSUP. What an apply that was killed left behind is undone when it died before
+ * SP_EBPF_STEP_COMMITTED and completed when after. One process at a time may have a pin_dir open. */
 int sp_ebpf_open(const struct sp_ebpf_options *options, struct sp_ebpf **ret_plane,
 		 struct sp_ebpf_error *error);
 void sp_ebpf_close(struct sp_ebpf *plane);
@@ -39,7 +67,9 @@ int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_
 		  const uint32_t *dhcp_ifindex, size_t dhcp_count,
 		  struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error);
 void sp_ebpf_staged_free(struct sp_ebpf_staged *staged);
-/* Push rows a sign-in appended to @tables. -ENOSPC: no spare room (stage a new revision). */
+/* Push rows a sign-in appended to @tables; nothing points at them yet. Pushing twice does no harm.
+ * -ENOSPC: no spare room (stage a new revision). -ESTALE: adopted from a former daemon and filled from
+ * other tables than these (stage a new revision). */
 int sp_ebpf_staged_extend(struct sp_ebpf_staged *staged, const struct sp_tables *tables);
 
 struct sp_ebpf_interface {
@@ -51,21 +81,25 @@ struct sp_ebpf_interface {
 /* Make the staged revision the running one: hooks of interfaces without a link are attached and pinned
  * (recorders first), others switched by compare-and-swap (-EBUSY: someone else changed one, named).
  * Links of interfaces not listed are removed last. Then the staged handle becomes the running one's
- * (sp_ebpf_running). On error what was switched is switched back. */
+ * (sp_ebpf_running) and the plane's: it is not freed by the caller, and the former one is gone.
+ * On error what was switched is switched back, what was attached is removed, and @staged stays the
+ * caller's. Passing sp_ebpf_running() again attaches what is missing, such as a device that was re-made.
+ * -ENODEV: a listed interface does not exist. */
 int sp_ebpf_switch(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
 		   const struct sp_ebpf_interface *interfaces, size_t interface_count,
 		   struct sp_ebpf_error *error);
-/* The revision the pinned links run, 0 if none; adopts its tables so that _extend works. */
+/* The revision the pinned links run, 0 if none. */
 uint64_t sp_ebpf_running_revision(struct sp_ebpf *plane);
+/* Its handle, the plane's own; NULL if none. After adopting, its tables are those a former daemon filled. */
 struct sp_ebpf_staged *sp_ebpf_running(struct sp_ebpf *plane);
 
 struct sp_ebpf_link_info {
 	enum sp_hook hook;
 	char interface[16];
-	uint32_t ifindex;
-	uint32_t prog_id;
-	uint64_t revision;
-	char mode[16]; /* native, generic, tcx, clsact */
+	uint32_t ifindex;  /* 0: the device is gone (pass sp_ebpf_running to sp_ebpf_switch once it is back) */
+	uint32_t prog_id;  /* 0: none runs */
+	uint64_t revision; /* 0: not a program of ours */
+	char mode[16];     /* native, generic, tcx, clsact */
 };
 
 /* Every pinned link, for status. Returns 0 with a malloc'ed array. */
@@ -74,7 +108,10 @@ int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_ebpf_link_info **ret_lin
 /* Unload everything pinned and the second lock. */
 int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_ebpf_error *error);
 
-/* The second lock: table `inet sallyport`. @is_open false: nothing is forwarded (no revision runs). */
+/* The second lock: table `inet sallyport` of this network namespace. What comes from a tunnel or inside
+ * interface of @interfaces without SP_MARK_JUDGED is dropped before it is forwarded or delivered.
+ * @is_open false: nothing is forwarded at all (no revision runs). One transaction; calling it again
+ * replaces the rules, its counters go on. Name an interface here before its programs are attached. */
 int sp_ebpf_lock(const struct sp_ebpf_interface *interfaces, size_t interface_count, bool is_open,
 		 struct sp_ebpf_error *error);
 
@@ -109,7 +146,8 @@ int sp_ebpf_take_events(struct sp_ebpf *plane, size_t max, sp_ebpf_event_fn take
 
 /* Judge one frame with the real programs of @staged on a scratch plane (BPF_PROG_TEST_RUN). What the
  * kernel will not run (frames shorter than headers) goes through bpf/lib/parse.h compiled here.
- * -EOPNOTSUPP: this kernel cannot. */
+ * @now_ns > 0. -EINVAL: @staged is not of a scratch plane. -EMSGSIZE: a fragment larger than the kernel
+ * test-runs (about 3.5 KB). -EPROTO: the program's action contradicts its answer. -EOPNOTSUPP: this kernel cannot. */
 int sp_ebpf_judge(struct sp_ebpf_staged *staged, enum sp_hook hook, const struct sp_frame *frame,
 		  uint64_t now_ns, struct sp_answer *ret_answer);
 
