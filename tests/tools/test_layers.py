@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """tools/layers, on small trees made for each case."""
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,12 @@ def run(files):
                 file.write(text)
         done = subprocess.run([sys.executable, LAYERS, root], capture_output=True, text=True, check=False)
         return done.returncode, done.stderr
+
+
+def run_in(root, *command, expect):
+    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.returncode == expect, done.stdout
+    return done.stdout
 
 
 class Layers(unittest.TestCase):
@@ -107,6 +114,23 @@ class Layers(unittest.TestCase):
         code, complaint = run({**CLEAN, 'src/utils/misc.h': ''})
         self.assertEqual(code, 1)
         self.assertIn('src/utils/misc.h:1: its folder is in no layer', complaint)
+
+    def test_upward_include_fails_the_build(self):
+        with tempfile.TemporaryDirectory() as root:
+            for path in ('meson.build', 'meson_options.txt', 'tools/layers', 'src/base'):
+                copy = os.path.join(root, path)
+                os.makedirs(os.path.dirname(copy), exist_ok=True)
+                (shutil.copytree if os.path.isdir(os.path.join(TOP, path)) else shutil.copy)(
+                    os.path.join(TOP, path), copy)
+            os.makedirs(os.path.join(root, 'include'))
+            run_in(root, 'meson', 'setup', 'build', expect=0)
+            run_in(root, 'ninja', '-C', 'build', expect=0)
+            for path, text in (('policy', ''), ('net', '#include "policy/x.h"\n')):
+                os.makedirs(os.path.join(root, 'src', path))
+                with open(os.path.join(root, 'src', path, 'x.h'), 'w', encoding='utf-8') as file:
+                    file.write(text)
+            said = run_in(root, 'ninja', '-C', 'build', expect=1)
+            self.assertIn('src/net/x.h:1: #include "policy/x.h": upward', said)
 
     def test_missing_list_is_an_error_not_a_pass(self):
         self.assertNotEqual(run({**CLEAN, 'meson.build': 'project()\n'})[0], 0)
