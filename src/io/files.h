@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Files that are either the old one or the new one, never half of each; bounded reads; the lock
+ * that keeps a second daemon off a root; and putting a corrupt file aside instead of losing it.
+ */
+#ifndef SALLYPORT_IO_FILES_H
+#define SALLYPORT_IO_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define SP_UID_KEEP ((uid_t)-1)
+#define SP_GID_KEEP ((gid_t)-1)
+
+/* Write @data to a new file beside @path, set mode and owner, fsync, rename it over @path, fsync
+ * the folder. After a crash at any instant @path is whole: old or new. A symbolic link at @path is
+ * replaced, not followed. @uid, @gid  SP_UID_KEEP, SP_GID_KEEP: the process's own.
+ * Returns 0; -errno of the step that failed, @path untouched and nothing left beside it.
+ */
+int sp_file_replace(const char *path, const void *data, size_t len, mode_t mode, uid_t uid,
+                    gid_t gid);
+
+/* Read a whole regular file. *@ret_data is malloc'ed and NUL-terminated behind @ret_len bytes.
+ * Returns 0; -EFBIG longer than @max_len; -EINVAL not a regular file; -errno.
+ */
+int sp_file_read(const char *path, size_t max_len, char **ret_data, size_t *ret_len);
+
+/* As sp_file_read for a file whose content is secret: wipe with sp_wipe before free. The same code;
+ * the name tells the reader of the call that no copy was left behind by growing a buffer.
+ */
+int sp_file_read_secret(const char *path, size_t max_len, char **ret_data, size_t *ret_len);
+
+/* Make @path and every missing folder above it. @mode is for the last one, those above get 0755.
+ * Existing ones are left as they are. Returns 0; -ENOTDIR; -errno.
+ */
+int sp_dir_make(const char *path, mode_t mode);
+/* Make the folder that holds @path. */
+int sp_dir_make_parent(const char *path, mode_t mode);
+
+/* Take the lock file (flock, our pid written into it). The lock lasts as long as the descriptor is
+ * open and goes with the process, however it ends; the file stays.
+ * Returns 0 with the descriptor; -EWOULDBLOCK another process holds it, *@ret_holder (if not NULL)
+ * its pid or 0 when it cannot be read; -errno.
+ */
+int sp_lock_take(const char *path, int *ret_fd, pid_t *ret_holder);
+
+/* Rename @path to `@path.corrupt-<UTC time>` (a free name is found if that one is taken).
+ * Returns 0 with the malloc'ed new name; -errno.
+ */
+int sp_file_move_aside(const char *path, int64_t now_s, char **ret_moved_to);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What rtnetlink says about links, addresses and routes of this network namespace, the few things
+ * we change there, and a descriptor that tells when any of it changed. Source: rtnetlink(7),
+ * linux/rtnetlink.h.
+ */
+#ifndef SALLYPORT_IO_NETLINK_H
+#define SALLYPORT_IO_NETLINK_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sallyport/abi/tables.h>
+
+#include "base/cleanup.h"
+
+struct sp_netlink;
+
+int sp_netlink_open(struct sp_netlink **ret_netlink);
+void sp_netlink_close(struct sp_netlink *netlink);
+SP_DEFINE_CLEANUP(struct sp_netlink *, sp_netlink_close);
+
+/* ---- links ---- */
+
+struct sp_link {
+	uint32_t ifindex;
+	char name[IFNAMSIZ];
+	bool is_up; /* set up by the administrator (IFF_UP) */
+	bool has_carrier;
+	bool is_loopback;
+	uint32_t mtu;
+	uint16_t type;        /* ARPHRD_…: 1 Ethernet, 65534 none (a TUN) */
+	char kind[16];        /* "veth", "tun", "bridge" …; "" for hardware and lo */
+	uint32_t xdp_prog_id; /* 0: none */
+	bool xdp_is_generic;
+	/* Only of kind "tun": */
+	bool tun_is_tap, tun_is_persistent, tun_is_multi_queue, tun_has_vnet_hdr;
+	bool tun_has_owner, tun_has_group;
+	uint32_t tun_owner, tun_group;
+};
+
+/* Returns 0; -ENODEV no such interface; -errno. */
+int sp_netlink_get_link(struct sp_netlink *netlink, const char *name, struct sp_link *ret_link);
+int sp_netlink_get_link_by_index(struct sp_netlink *netlink, uint32_t ifindex,
+                                 struct sp_link *ret_link);
+/* Every link, in a malloc'ed array. */
+int sp_netlink_list_links(struct sp_netlink *netlink, struct sp_link **ret_links,
+                          size_t *ret_count);
+
+/* Set it up or down; set its MTU; remove it. Returns 0; -ENODEV; -EPERM; -errno. */
+int sp_netlink_set_up(struct sp_netlink *netlink, uint32_t ifindex, bool is_up);
+int sp_netlink_set_mtu(struct sp_netlink *netlink, uint32_t ifindex, uint32_t mtu);
+int sp_netlink_remove_link(struct sp_netlink *netlink, uint32_t ifindex);
+
+/* ---- addresses ---- */
+
+struct sp_link_address {
+	uint32_t ifindex;
+	struct sp_addr addr;     /* the local one, also on point-to-point links */
+	struct sp_prefix prefix; /* addr/length, host bits cleared, 16 bytes (IPv4: + 96) */
+	bool is_v4;
+	bool is_permanent;  /* not from DHCP, not from a router advertisement: no lifetime */
+	bool is_link_local; /* IPv6 scope link, 169.254.0.0/16 */
+	bool is_usable;     /* false: tentative, or failed duplicate detection */
+};
+
+/* @ifindex 0: of all links. Malloc'ed array. */
+int sp_netlink_list_addresses(struct sp_netlink *netlink, uint32_t ifindex,
+                              struct sp_link_address **ret_addresses, size_t *ret_count);
+
+/* Whether the interface takes its IPv4 address by DHCP, as far as the kernel knows: it has a
+ * lease's lifetime on one, or has none (yet). One with only permanent addresses is no client. Pure.
+ */
+bool sp_netlink_is_dhcp_client(uint32_t ifindex, const struct sp_link_address *addresses,
+                               size_t count);
+
+/* Add an address, or replace its prefix's lifetime: permanent, no duplicate detection. @prefix_len
+ * of the address's own family. Returns 0 also if it is there; -EINVAL; -EPERM; -ENODEV; -errno.
+ */
+int sp_netlink_put_address(struct sp_netlink *netlink, uint32_t ifindex, const struct sp_addr *addr,
+                           uint32_t prefix_len);
+/* Returns 0; -EADDRNOTAVAIL it was not there; -errno. */
+int sp_netlink_remove_address(struct sp_netlink *netlink, uint32_t ifindex,
+                              const struct sp_addr *addr, uint32_t prefix_len);
+
+/* ---- routes ---- */
+
+struct sp_kernel_route {
+	struct sp_prefix to; /* in 16 bytes; a default route has length 96 (IPv4) or 0 */
+	bool is_v4;
+	uint32_t ifindex; /* where it leaves; a multipath route gives one entry for each hop */
+	bool has_next_hop;
+	struct sp_addr next_hop;
+	uint32_t metric;
+};
+
+/* Unicast routes of the main table, both families. @ifindex 0: all. Malloc'ed array. */
+int sp_netlink_list_routes(struct sp_netlink *netlink, uint32_t ifindex,
+                           struct sp_kernel_route **ret_routes, size_t *ret_count);
+
+/* Add or replace `@to dev @ifindex` in the main table. @to as in struct sp_kernel_route, host bits
+ * clear. */
+int sp_netlink_put_route(struct sp_netlink *netlink, uint32_t ifindex, const struct sp_prefix *to);
+/* Returns 0; -ESRCH it was not there. */
+int sp_netlink_remove_route(struct sp_netlink *netlink, uint32_t ifindex,
+                            const struct sp_prefix *to);
+
+/* ---- changes ---- */
+
+#define SP_NETLINK_LINKS 0x1u
+#define SP_NETLINK_ADDRESSES 0x2u
+#define SP_NETLINK_ROUTES 0x4u
+
+struct sp_netlink_monitor;
+
+int sp_netlink_monitor_open(struct sp_netlink_monitor **ret_monitor);
+void sp_netlink_monitor_close(struct sp_netlink_monitor *monitor);
+SP_DEFINE_CLEANUP(struct sp_netlink_monitor *, sp_netlink_monitor_close);
+int sp_netlink_monitor_get_fd(const struct sp_netlink_monitor *monitor); /* polls readable */
+
+/* Take everything that waits, without blocking. *@ret_changed is what changed since the last call
+ * (SP_NETLINK_…); messages the kernel had to drop count as a change of everything. Returns 0 or
+ * -errno.
+ */
+int sp_netlink_monitor_drain(struct sp_netlink_monitor *monitor, uint32_t *ret_changed);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Client of the WireGuard userspace API: how any engine (wireguard-go, ours) is told its peers and
+ * asked how they do. The texts are made and read by pure functions (uapi_text.c); the transactions
+ * (uapi.c) each have one deadline of at most a second over connect, send and receive, so an engine
+ * that hangs costs its caller that second and no more.
+ * Source: wireguard.com/xplatform, "Cross-platform Userspace Implementation".
+ */
+#ifndef SALLYPORT_IO_UAPI_H
+#define SALLYPORT_IO_UAPI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sallyport/abi/tables.h>
+
+#include "base/cleanup.h"
+#include "io/wg_key.h"
+
+#define SP_UAPI_TIMEOUT_MAX_MS 1000
+#define SP_UAPI_REPLY_MAX (32u << 20) /* bytes; some 80 000 peers */
+
+struct sp_wg_peer {
+	struct sp_wg_key public_key;
+	struct sp_wg_key preshared_key; /* zero: none */
+	bool has_endpoint;
+	struct sp_addr endpoint;
+	uint16_t endpoint_port;        /* host order */
+	char endpoint_scope[16];       /* interface of a link-local IPv6 endpoint, else "" */
+	uint16_t keepalive_s;          /* 0: off */
+	struct sp_prefix *allowed_ips; /* host bits clear */
+	size_t allowed_ip_count;
+	/* Only told by the engine: */
+	int64_t last_handshake_ns; /* UTC; 0: never */
+	uint64_t rx_bytes, tx_bytes;
+};
+
+struct sp_wg_device {
+	bool has_private_key;
+	struct sp_wg_key private_key;
+	uint16_t listen_port; /* host order; 0: none yet */
+	uint32_t fwmark;
+	struct sp_wg_peer *peers;
+	size_t peer_count;
+};
+
+void sp_wg_device_done(struct sp_wg_device *device); /* frees, and wipes every key */
+#define __sp_wg_device __sp_cleanup(sp_wg_device_done)
+
+/* The peer with this key, borrowed; NULL: none. Linear. */
+const struct sp_wg_peer *sp_wg_device_find(const struct sp_wg_device *device,
+                                           const struct sp_wg_key *public_key);
+
+/* ---- text ---- */
+
+/* Read the reply to get=1: everything up to and with the empty line. Unknown keys are skipped, as
+ * the protocol asks.
+ * Returns 0; -EBADMSG not such a reply (a line without '=', a bad value, no `errno=`, a peer's key
+ * before its `public_key`, a peer twice); the engine's own errno as -errno; -ENOMEM.
+ */
+int sp_uapi_parse_get(const char *text, size_t len, struct sp_wg_device *ret_device);
+/* Read the reply to set=1. Returns 0; the engine's -errno; -EBADMSG. */
+int sp_uapi_parse_set(const char *text, size_t len);
+/* Whether @text ends a reply: its last line is empty. */
+bool sp_uapi_is_complete(const char *text, size_t len);
+
+/* A set=1 request in the making. Holds keys: its buffer is wiped when it grows and when it ends.
+ * The first failure sticks and comes out of sp_uapi_set_finish.
+ */
+struct sp_uapi_set {
+	char *text;
+	size_t len, size;
+	int error;
+	bool is_finished;
+};
+
+void sp_uapi_set_init(struct sp_uapi_set *set); /* writes "set=1" */
+void sp_uapi_set_done(struct sp_uapi_set *set);
+#define __sp_uapi_set __sp_cleanup(sp_uapi_set_done)
+
+void sp_uapi_set_private_key(struct sp_uapi_set *set, const struct sp_wg_key *key);
+void sp_uapi_set_listen_port(struct sp_uapi_set *set, uint16_t port);
+void sp_uapi_set_fwmark(struct sp_uapi_set *set, uint32_t fwmark);
+void sp_uapi_set_replace_peers(struct sp_uapi_set *set); /* those not in this request go */
+
+enum sp_uapi_peer_mode {
+	SP_UAPI_PUT,    /* add, or set an existing one: exactly these allowed addresses */
+	SP_UAPI_UPDATE, /* as PUT, but only if the engine has it */
+	SP_UAPI_REMOVE, /* nothing happens if the engine lacks it */
+};
+/* After the device's keys. Writes public_key and, unless REMOVE: preshared_key (zeros clear it),
+ * the endpoint if it has one, keepalive, replace_allowed_ips and every allowed address.
+ */
+void sp_uapi_set_peer(struct sp_uapi_set *set, const struct sp_wg_peer *peer,
+                      enum sp_uapi_peer_mode mode);
+/* A comment line `# …` (the peers file's; engines are never sent one). */
+void sp_uapi_set_comment(struct sp_uapi_set *set, const char *comment);
+
+/* End the request. Returns 0; the first error: -ENOMEM, -EINVAL (a newline in a comment, a bad
+ * scope). */
+int sp_uapi_set_finish(struct sp_uapi_set *set);
+
+/* ---- transactions ---- */
+
+/* Ask the engine behind @socket_path. @timeout_ms 1..SP_UAPI_TIMEOUT_MAX_MS for the whole of it.
+ * Returns 0; -ENOENT, -ECONNREFUSED no engine; -ETIMEDOUT it does not answer; -EMSGSIZE its reply
+ * is too long; -EBADMSG it talks nonsense; its own -errno; -ENAMETOOLONG; -ENOMEM.
+ */
+int sp_uapi_get(const char *socket_path, int timeout_ms, struct sp_wg_device *ret_device);
+/* Send a finished request. Returns as sp_uapi_get. */
+int sp_uapi_send(const char *socket_path, int timeout_ms, const struct sp_uapi_set *set);
+
+#endif
