@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 #include <sallyport/abi/names.h>
 #include <sallyport/abi/tables.h>
+#include <sallyport/abi/testrun.h>
 
 /* ---- tables of one revision; max_entries are set before load ---- */
 
@@ -127,13 +128,6 @@ struct {
 } sp_sample SEC(".maps");
 
 /* What the last packet on this CPU got; written only when sp_test is set (explain, replay, tests). */
-struct sp_test_answer {
-	__u32 verdict;
-	__u32 reason;
-	__u32 rule;
-	__u32 zero;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -153,12 +147,6 @@ const volatile __u32 sp_dhcp_ifindex[8] = {}; /* interfaces that take their addr
 const volatile __u32 sp_test = 0;
 
 /* The clock and origin of a test run: a map, so that one loaded program judges a whole capture; 0: real. */
-struct sp_test_input {
-	__u64 now_ns;
-	__u32 is_own; /* egress hooks: sent by the gateway itself */
-	__u32 is_dhcp_client;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
