@@ -3,7 +3,8 @@
  *
  * Tables: made anew, exactly sized and filled by user space for each revision, then handed to each
  * object (bpf_map__reuse_fd); programs only read them.
- * State: made once, pinned under <bpffs>/sallyport/v1/, shared by all revisions. */
+ * State: made once, pinned under <bpffs>/sallyport/v1/, shared by all revisions.
+ * Private: libbpf makes one for each loaded object; neither filled, shared nor pinned. */
 #ifndef SALLYPORT_BPF_MAPS_H
 #define SALLYPORT_BPF_MAPS_H
 
@@ -127,13 +128,97 @@ struct {
 	__type(value, struct sp_sample);
 } sp_sample SEC(".maps");
 
-/* What the last packet on this CPU got; written only when sp_test is set (explain, replay, tests). */
+/* How many flows each hook has in the table; those opened on edge-in may fill half of it. */
+struct sp_flow_use {
+	__u64 flows[SP_HOOK_COUNT];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct sp_flow_use);
+} sp_flow_use SEC(".maps");
+
+/* Refusals sent in the current second, per CPU, by what the sender's address hashes to: a fixed
+ * array, so nothing to evict. */
+#define SP_REFUSAL_SLOTS 1024u
+#define SP_REFUSALS_PER_S 20u
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SP_REFUSAL_SLOTS);
+	__type(key, __u32);
+	__type(value, struct sp_sample);
+} sp_refusal SEC(".maps");
+
+/* The timer that reclaims expired flows: armed once by the program in janitor.bpf.c, it goes on as
+ * long as this map is pinned, whoever else dies. */
+struct sp_janitor {
+	struct bpf_timer timer;
+	__u64 period_ns; /* 0: SP_JANITOR_PERIOD_NS */
+	__u64 sweeps;
+	__u64 flows;   /* seen in the last sweep */
+	__u64 removed; /* since it was armed */
+	__u64 took_ns; /* the last sweep */
+};
+#define SP_JANITOR_PERIOD_NS 5000000000ull
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sp_janitor);
+} sp_janitor SEC(".maps");
+
+/* ---- private ---- */
+
+/* Where a program keeps what it knows of the packet at hand (lib/work.h): BPF has 512 bytes of stack. */
+#define SP_SCRATCH_BYTES 1024u
+
+struct sp_scratch {
+	__u64 words[SP_SCRATCH_BYTES / 8];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sp_scratch);
+} sp_scratch SEC(".maps");
+
+/* ---- test runs ---- */
+
+/* What the last packet got; written only when sp_test is set (explain, replay, tests). */
+struct sp_test_answer {
+	__u32 verdict;
+	__u32 reason;
+	__u32 rule;
+	__u32 zero;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct sp_test_answer);
 } sp_test_answer SEC(".maps");
+
+/* The clock and origin of a test run: a map, so that one loaded program judges a whole capture; 0: real. */
+struct sp_test_input {
+	__u64 now_ns;
+	__u32 is_own; /* egress hooks: sent by the gateway itself */
+	__u32 is_dhcp_client;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct sp_test_input);
+} sp_test_input SEC(".maps");
 
 /* ---- settings, fixed at load ---- */
 
@@ -144,15 +229,7 @@ const volatile __u32 sp_link_header = 14;  /* bytes before IP: 14 Ethernet, 0 TU
 const volatile __u32 sp_protect_tunnel = 0; /* SP_TABLES_PROTECT_TUNNEL */
 const volatile __u32 sp_refuse = 1;         /* answer denials of people with RST / ICMP prohibited */
 const volatile __u32 sp_dhcp_ifindex[8] = {}; /* interfaces that take their address by DHCP */
+const volatile __u32 sp_recorder_hook = SP_HOOK_EDGE_OUT; /* edge_out: or SP_HOOK_INSIDE_OUT */
 const volatile __u32 sp_test = 0;
-
-/* The clock and origin of a test run: a map, so that one loaded program judges a whole capture; 0: real. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct sp_test_input);
-} sp_test_input SEC(".maps");
 
 #endif

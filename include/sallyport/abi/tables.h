@@ -38,7 +38,7 @@ struct sp_prefix {
 
 /* src[source]: what a source is when no session speaks for it. */
 struct sp_src {
-	__u32 class_id[3]; /* by enum sp_zone of the interface it arrived on */
+	__u32 class_id[3]; /* by enum sp_zone of the interface it arrived on; tunnel: protect entries only */
 	__u8 home;         /* enum sp_zone, SP_HOME_SELF or SP_HOME_UNKNOWN */
 	__u8 drop_reason;  /* SP_REASON_NONE, _BOGON or _BLOCKLIST: edge-in only */
 	__u8 flags;        /* SP_SRC_… */
@@ -115,41 +115,51 @@ struct sp_session {
 };
 
 /* Key of a flow, the same for both directions: `lo` is the end whose (address, port) compares
- * smaller as bytes. ICMP queries have the identifier as both ports and `side` saying who asks. */
+ * smaller as bytes. ICMP queries have the identifier as both ports, `side` saying who asks and the
+ * query's type: each type is a flow of its own, and only the reply of its pair belongs to it. */
 struct sp_flow_key {
 	struct sp_addr lo, hi;
 	__be16 lo_port_be, hi_port_be;
 	__u8 proto;
 	__u8 side; /* 0, or for ICMP queries 1: lo asks, 2: hi asks */
-	__u8 zero[2];
+	__u8 icmp_type; /* of the query, else 0 */
+	__u8 zero;
 };
 
-#define SP_FLOW_HI_ORIGIN 0x01 /* the originator is `hi` */
-#define SP_FLOW_ANSWERED 0x02  /* a packet of the reply direction was seen */
-#define SP_FLOW_CLOSING 0x04   /* FIN or RST seen */
-#define SP_FLOW_OWN 0x08       /* opened by the gateway (or masqueraded as it): never judged by rules */
+#define SP_FLOW_HI_ORIGIN 0x01u /* the originator is `hi` */
+#define SP_FLOW_ANSWERED 0x02u  /* a packet of the reply direction was allowed */
+#define SP_FLOW_CLOSING 0x04u   /* FIN or RST seen */
+#define SP_FLOW_OWN 0x08u       /* opened by the gateway (or masqueraded as it): never judged by rules */
 
+/* The epoch recorded for a tunnel end that had no live session when the flow was recorded (the
+ * gateway spoke to it, or a protect entry let it in): equals no session's, so the flow is never fresh. */
+#define SP_EPOCH_NOBODY 0xffffffffffffffffull
+
+/* The value repeats what its key hashes to: an element may be recycled under a reader, and one whose
+ * key_sum, read last, is not that of the key asked for is no answer. */
 struct sp_flow {
+	__u64 key_sum;
 	__u64 revision;
 	__u64 epoch[2]; /* of the originator's and the responder's session; 0: has none */
 	__u64 deadline_ns;
 	__u64 created_ns;
 	__u64 last_seen_ns;
-	__u64 packets[2]; /* original direction, reply direction; counted where a packet enters */
-	__u64 bytes[2];
+	__u64 packets[2]; /* original direction, reply direction; counted on hooks of the zone that */
+	__u64 bytes[2];   /* opened it (vpn-in and vpn-out, …), so once on its way through */
 	__u32 session[2]; /* SP_SESSION_NONE: has none */
 	__u32 rule;
-	__u8 flags;
-	__u8 zone;      /* enum sp_zone the first packet arrived on */
+	__u32 flags;    /* SP_FLOW_… */
+	__u8 zone;      /* enum sp_zone its originator is judged as */
 	__u8 reason;    /* of the verdict that opened it */
 	__u8 log;       /* enum sp_log of that verdict */
-	__u8 icmp_type; /* of the query */
 	__u8 hook;      /* enum sp_hook that opened it */
-	__u8 zero[2];
+	__u8 zero[4];
 };
 
 #define SP_FRAG_SPANS 8
 
+/* A datagram in fragments. `proto` is what every fragment of it names: the IPv4 protocol, or the
+ * next header of the IPv6 fragment header. */
 struct sp_frag_key {
 	struct sp_addr saddr, daddr;
 	__u32 id; /* IPv4: 16 bits */
@@ -158,9 +168,10 @@ struct sp_frag_key {
 	__u8 zero[2];
 };
 
-/* A datagram whose first fragment was allowed. Spans are [from, to) in bytes, merged, sorted by
- * arrival; a ninth disjoint span, or any overlap, poisons the datagram. */
+/* A datagram whose first fragment was allowed. Spans are [from, to) in bytes, merged; a ninth
+ * disjoint span, or any overlap, poisons the datagram. */
 struct sp_frag {
+	__u64 key_sum; /* as in sp_flow */
 	__u64 first_ns;
 	__u64 revision;
 	__u64 epoch[2];
@@ -169,7 +180,9 @@ struct sp_frag {
 	__u8 reason;
 	__u8 poisoned;
 	__u8 span_count;
-	__u8 zero;
+	__u8 log;
+	__u32 lock; /* taken by compare-and-swap around the spans */
+	__u32 zero;
 	struct {
 		__u32 from, to;
 	} span[SP_FRAG_SPANS];
@@ -232,9 +245,9 @@ SP_ABI_ASSERT(sizeof(struct sp_verdict) == 24, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_ident) == 32, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_session) == 72, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_flow_key) == 40, "abi");
-SP_ABI_ASSERT(sizeof(struct sp_flow) == 104, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_flow) == 112, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_frag_key) == 40, "abi");
-SP_ABI_ASSERT(sizeof(struct sp_frag) == 112, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_frag) == 128, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_event) == 112, "abi");
 
 #endif
