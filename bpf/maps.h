@@ -13,6 +13,7 @@
 #include <sallyport/abi/names.h>
 #include <sallyport/abi/tables.h>
 #include <sallyport/abi/testrun.h>
+#include <sallyport/abi/testrun.h>
 
 /* ---- tables of one revision; max_entries are set before load ---- */
 
@@ -190,27 +191,12 @@ struct {
 
 /* ---- test runs ---- */
 
-/* What the last packet got; written only when sp_test is set (explain, replay, tests). */
-struct sp_test_answer {
-	__u32 verdict;
-	__u32 reason;
-	__u32 rule;
-	__u32 zero;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct sp_test_answer);
 } sp_test_answer SEC(".maps");
-
-/* The clock and origin of a test run: a map, so that one loaded program judges a whole capture; 0: real. */
-struct sp_test_input {
-	__u64 now_ns;
-	__u32 is_own; /* egress hooks: sent by the gateway itself */
-	__u32 is_dhcp_client;
-};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
