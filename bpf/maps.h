@@ -13,7 +13,6 @@
 #include <sallyport/abi/names.h>
 #include <sallyport/abi/tables.h>
 #include <sallyport/abi/testrun.h>
-#include <sallyport/abi/testrun.h>
 
 /* ---- tables of one revision; max_entries are set before load ---- */
 
