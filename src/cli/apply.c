@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sallyport apply and history. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/render.h"
+#include "io/files.h"
+
+#define POLICY_BYTES_MAX (10u << 20)
+
+/* The SSH connection this command came by, from $SSH_CONNECTION: "client port server port". */
+static json_t *ssh_connection(void)
+{
+	const char *text = getenv("SSH_CONNECTION");
+	char client[64], server[64];
+	unsigned client_port, server_port;
+
+	if (!text ||
+	    sscanf(text, "%63s %u %63s %u", client, &client_port, server, &server_port) != 4)
+		return NULL;
+	return json_pack("{s:s, s:i, s:s, s:i}", "source", client, "source_port", (int)client_port,
+			 "destination", server, "destination_port", (int)server_port);
+}
+
+static void print_diagnostics(json_t *diagnostics)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(diagnostics, i, item)
+		fprintf(stderr, "%s:%lld:%lld: %s%s\n", sp_json_text(item, "path"),
+			sp_json_integer(item, "line"), sp_json_integer(item, "column"),
+			strcmp(sp_json_text(item, "severity"), "warning") ? "" : "warning: ",
+			sp_json_text(item, "message"));
+}
+
+static void print_failed_tests(json_t *tests)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(tests, i, item) {
+		if (json_is_true(json_object_get(item, "passed")))
+			continue;
+		fprintf(stderr,
+			"%s:%lld:%lld: test failed: %s to %s proto %lld port %lld gives %s by rule %s "
+			"(reason %s), expected %s%s%s\n",
+			sp_json_text(item, "path"), sp_json_integer(item, "line"),
+			sp_json_integer(item, "column"), sp_json_text(item, "source"),
+			sp_json_text(item, "destination"), sp_json_integer(item, "proto"),
+			sp_json_integer(item, "port"), sp_json_text(item, "verdict"),
+			sp_json_text(item, "rule"), sp_json_text(item, "reason"),
+			sp_json_text(item, "expect"),
+			*sp_json_text(item, "expect_rule") ? " by rule " : "",
+			sp_json_text(item, "expect_rule"));
+	}
+}
+
+static int finish_refused(const struct sp_cli *cli, int exit_code, json_t *reply)
+{
+	json_t *error = json_object_get(reply, "error");
+
+	if (cli->json && reply) {
+		sp_cli_print_json(json_incref(reply));
+	} else if (reply) {
+		print_diagnostics(json_object_get(error, "diagnostics"));
+		print_failed_tests(json_object_get(error, "tests"));
+	}
+	if (exit_code == SP_EXIT_INVALID || exit_code == SP_EXIT_TESTS)
+		fprintf(stderr, "sallyport: not applied; the running policy is as it was\n");
+	json_decref(reply);
+	return exit_code;
+}
+
+static int finish_applied(const struct sp_cli *cli, json_t *reply)
+{
+	json_t *changes = json_object_get(reply, "changes");
+
+	if (cli->json) {
+		json_object_del(reply, "id");
+		return sp_cli_print_json(reply);
+	}
+	print_diagnostics(json_object_get(reply, "diagnostics"));
+	printf("%sapplied%s  generation %s  revision %lld  %lld rules, %lld tests passed  %lld sessions "
+	       "judged anew  %lld ms\n",
+	       sp_cli_paint(cli, SP_GREEN), sp_cli_paint(cli, SP_PLAIN),
+	       sp_json_text(reply, "generation"), sp_json_integer(reply, "revision"),
+	       sp_json_integer(reply, "rules"), sp_json_integer(reply, "tests"),
+	       sp_json_integer(changes, "sessions"), sp_json_integer(reply, "milliseconds"));
+	json_decref(reply);
+	return SP_EXIT_OK;
+}
+
+int sp_cli_apply(struct sp_cli *cli, int argc, char **argv)
+{
+	__sp_free char *text = NULL;
+	const char *path[1], *confirm = NULL, *probe = NULL;
+	bool force = false;
+	const struct sp_option options[] = {
+		{ "force", &force, NULL, NULL, "even if it may lock you out" },
+		{ "confirm", NULL, &confirm, "TIME", "not supported yet" },
+		{ "probe", NULL, &probe, "TARGET", "not supported yet" },
+		{ 0 },
+	};
+	json_t *fields, *connection, *reply;
+	size_t path_count, len;
+	int r;
+
+	r = sp_cli_options(cli, "apply", argc, argv, options, path, 1, &path_count);
+	if (r != 0)
+		return sp_cli_options_exit(r);
+	if (path_count != 1)
+		return sp_cli_fail(SP_EXIT_USAGE, "apply needs a policy file");
+	if (confirm || probe)
+		return sp_cli_fail(SP_EXIT_USAGE, "--%s is not supported yet",
+				   confirm ? "confirm" : "probe");
+	r = sp_file_read(path[0], POLICY_BYTES_MAX, &text, &len);
+	if (r < 0)
+		return sp_cli_fail(r == -EFBIG ? SP_EXIT_INVALID : SP_EXIT_FAILED, "cannot read %s: %s",
+				   path[0], r == -EFBIG ? "it is larger than 10 MB" : sp_err_text(r));
+	fields = json_pack("{s:s, s:b}", "path", path[0], "force", force);
+	connection = ssh_connection();
+	if (connection)
+		json_object_set_new(fields, "connection", connection);
+	r = sp_client_call_with_text(cli, "apply", fields, text, len, &reply);
+	return r == SP_EXIT_OK ? finish_applied(cli, reply) : finish_refused(cli, r, reply);
+}
+
+int sp_cli_history(struct sp_cli *cli, int argc, char **argv)
+{
+	static const struct sp_column columns[] = {
+		{ "generation", "generation" }, { "revision", "revision" }, { "applied", "applied" },
+		{ "who", "who" },               { "rules", "rules" },       { "running", "running" },
+		{ "path", "path" },             { 0 },
+	};
+	const struct sp_option options[] = { { 0 } };
+	size_t count;
+	int r;
+
+	r = sp_cli_options(cli, "history", argc, argv, options, NULL, 0, &count);
+	if (r != 0)
+		return sp_cli_options_exit(r);
+	return sp_render_call(cli, "history", json_object(), "generations", columns);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sallyport audit: query and follow through the daemon; verify reads the files itself. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/chain.h"
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/render.h"
+#include "io/audit_log.h"
+#include "io/paths.h"
+
+static void print_endpoint(json_t *record, const char *address_key, const char *port_key)
+{
+	const char *address = sp_json_text(record, address_key);
+	json_t *port = json_object_get(record, port_key);
+
+	if (!*address)
+		return;
+	if (!json_is_integer(port))
+		printf("%s", address);
+	else if (strchr(address, ':'))
+		printf("[%s]:%lld", address, (long long)json_integer_value(port));
+	else
+		printf("%s:%lld", address, (long long)json_integer_value(port));
+}
+
+static void print_record(const struct sp_cli *cli, json_t *record)
+{
+	const char *event = sp_json_text(record, "event");
+	const bool is_deny = !strcmp(event, "deny"), is_allow = !strcmp(event, "allow");
+
+	if (cli->json) {
+		sp_cli_print_json(json_incref(record));
+		return;
+	}
+	printf("%s  %s%-14s%s ", sp_json_text(record, "time"),
+	       sp_cli_paint(cli, is_deny  ? SP_RED :
+				 is_allow ? SP_GREEN :
+					    SP_BOLD),
+	       event, sp_cli_paint(cli, SP_PLAIN));
+	if (*sp_json_text(record, "user"))
+		printf(" %s", sp_json_text(record, "user"));
+	if (*sp_json_text(record, "src")) {
+		putchar(' ');
+		print_endpoint(record, "src", "sport");
+		printf(" -> ");
+		print_endpoint(record, "dst", "dport");
+	}
+	if (*sp_json_text(record, "proto"))
+		printf(" %s", sp_json_text(record, "proto"));
+	if (*sp_json_text(record, "hook"))
+		printf("  %s", sp_json_text(record, "hook"));
+	if (*sp_json_text(record, "rule"))
+		printf("  rule %s", sp_json_text(record, "rule"));
+	if (*sp_json_text(record, "reason"))
+		printf("  %s", sp_json_text(record, "reason"));
+	if (json_is_true(json_object_get(record, "aggregated")) || !strcmp(event, "gap"))
+		printf("  %lld packets", sp_json_integer(record, "packets"));
+	if (*sp_json_text(record, "message"))
+		printf("  %s", sp_json_text(record, "message"));
+	putchar('\n');
+}
+
+static int take_first(void *arg, json_t *reply)
+{
+	json_t *record;
+	size_t i;
+
+	json_array_foreach(json_object_get(reply, "records"), i, record)
+		print_record(arg, record);
+	return fflush(stdout) == EOF ? SP_EXIT_FAILED : SP_EXIT_OK;
+}
+
+static int take_event(void *arg, json_t *record)
+{
+	if (record)
+		print_record(arg, record);
+	return fflush(stdout) == EOF ? SP_EXIT_FAILED : SP_EXIT_OK;
+}
+
+int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
+{
+	enum { FILTERS = 9 };
+	const char *value[FILTERS] = { 0 }, *limit = NULL;
+	bool follow = false;
+	const struct sp_option options[] = {
+		{ "follow", &follow, NULL, NULL, "go on with records as they come (also -f)" },
+		{ "limit", NULL, &limit, "N", "the newest N (default 100)" },
+		{ "event", NULL, &value[0], "KIND", "deny, allow, session-open, apply, gap, …" },
+		{ "user", NULL, &value[1], "NAME", "of this person" },
+		{ "session", NULL, &value[2], "N", "of this session" },
+		{ "verdict", NULL, &value[3], "VERDICT", "allow or deny" },
+		{ "rule", NULL, &value[4], "NAME", "decided by this rule" },
+		{ "reason", NULL, &value[5], "REASON", "for this reason" },
+		{ "hook", NULL, &value[6], "HOOK", "seen at this hook" },
+		{ "since", NULL, &value[7], "TIME", "RFC 3339, or how long ago: 10m, 2h" },
+		{ "until", NULL, &value[8], "TIME", "RFC 3339, or how long ago" },
+		{ 0 },
+	};
+	json_t *fields;
+	size_t count;
+	int r;
+
+	r = sp_cli_options(cli, "audit", argc, argv, options, NULL, 0, &count);
+	if (r != 0)
+		return sp_cli_options_exit(r);
+	fields = json_pack("{s:b}", "follow", follow);
+	for (size_t i = 0; i < FILTERS; i++)
+		if (value[i])
+			json_object_set_new(fields, options[i + 2].name, json_string(value[i]));
+	if (value[2]) {
+		char *end;
+		const long long session = strtoll(value[2], &end, 10);
+
+		json_object_set_new(fields, "session", json_integer(*end ? -1 : session));
+	}
+	if (limit) {
+		char *end;
+		const long long number = strtoll(limit, &end, 10);
+
+		if (*end || number < 1) {
+			json_decref(fields);
+			return sp_cli_fail(SP_EXIT_USAGE, "--limit %s: a number from 1", limit);
+		}
+		json_object_set_new(fields, "limit", json_integer(number));
+	}
+	if (follow)
+		return sp_client_watch(cli, "audit.query", fields, take_first, take_event, cli);
+	json_t *reply;
+
+	r = sp_client_call(cli, "audit.query", fields, &reply);
+	if (r != SP_EXIT_OK)
+		return r;
+	r = take_first(cli, reply);
+	json_decref(reply);
+	return r;
+}
+
+static int feed_log(const char *path, struct sp_chain_verifier *verifier,
+		    struct sp_audit_reader **ret_reader)
+{
+	struct sp_audit_line line;
+	int r;
+
+	r = sp_audit_reader_open(path, ret_reader);
+	while (r >= 0 && (r = sp_audit_reader_next(*ret_reader, &line)) > 0)
+		r = sp_chain_verifier_feed(verifier, line.file, line.number, line.text, line.len,
+					   line.has_newline);
+	if (r >= 0 && (r = sp_audit_reader_rest(*ret_reader, &line)) > 0)
+		r = sp_chain_verifier_feed(verifier, line.file, line.number, line.text, line.len,
+					   line.has_newline);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "reading %s: %s", path, sp_err_text(r));
+	return SP_EXIT_OK;
+}
+
+static int print_findings(const struct sp_cli *cli, const char *path,
+			  const struct sp_chain_verifier *verifier)
+{
+	const struct sp_chain_finding *findings;
+	uint64_t total, first, last, lines;
+	json_t *array = json_array();
+	const size_t kept = sp_chain_verifier_get_findings(verifier, &findings, &total);
+
+	lines = sp_chain_verifier_get_range(verifier, &first, &last);
+	for (size_t i = 0; i < kept; i++) {
+		__sp_free char *text = NULL;
+
+		if (sp_chain_finding_format(&findings[i], &text) < 0)
+			continue;
+		json_array_append_new(array, json_pack("{s:s, s:I, s:I, s:s}", "file", findings[i].file,
+						       "line", (json_int_t)findings[i].line, "seq",
+						       (json_int_t)findings[i].seq, "message", text));
+		if (!cli->json)
+			fprintf(stderr, "%s\n", text);
+	}
+	if (cli->json) {
+		sp_cli_print_json(json_pack("{s:i, s:b, s:I, s:I, s:I, s:I, s:o}", "v", 1, "ok", !total,
+					    "records", (json_int_t)lines, "first", (json_int_t)first,
+					    "last", (json_int_t)last, "total", (json_int_t)total,
+					    "findings", array));
+		return total ? SP_EXIT_FAILED : SP_EXIT_OK;
+	}
+	json_decref(array);
+	if (total)
+		return sp_cli_fail(SP_EXIT_FAILED, "%s is not as it was written", path);
+	if (lines)
+		printf("%s: records %llu to %llu are whole and unchanged\n", path,
+		       (unsigned long long)first, (unsigned long long)last);
+	else
+		printf("%s: no records\n", path);
+	return SP_EXIT_OK;
+}
+
+int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv)
+{
+	__sp_cleanup(sp_chain_verifier_freep) struct sp_chain_verifier *verifier = NULL;
+	__sp_cleanup(sp_audit_reader_closep) struct sp_audit_reader *reader = NULL;
+	__sp_paths struct sp_paths paths = { 0 };
+	const struct sp_option options[] = { { 0 } };
+	const char *word[1], *path;
+	size_t count;
+	int r;
+
+	r = sp_cli_options(cli, "audit verify", argc, argv, options, word, 1, &count);
+	if (r != 0)
+		return sp_cli_options_exit(r);
+	r = sp_paths_init(&paths, cli->root);
+	if (r >= 0)
+		r = sp_chain_verifier_new(&verifier);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
+	path = count ? word[0] : paths.audit_log;
+	r = feed_log(path, verifier, &reader);
+	if (r != SP_EXIT_OK)
+		return r;
+	r = sp_chain_verifier_finish(verifier, NULL);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
+	return print_findings(cli, path, verifier);
+}

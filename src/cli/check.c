@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sallyport check: validate, lint, run the policy's tests. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "cli/cli.h"
+#include "cli/source.h"
+#include "judge/judge.h"
+#include "net/addr.h"
+
+static int finish_invalid(const struct sp_cli *cli, const struct sp_source *source)
+{
+	if (!cli->json) {
+		sp_source_print_diagnostics(cli, &source->diagnostics);
+		return SP_EXIT_INVALID;
+	}
+	sp_cli_print_json(json_pack("{s:i, s:b, s:o, s:i}", "v", 1, "ok", 0, "diagnostics",
+				    sp_source_diagnostics_json(&source->diagnostics), "dropped",
+				    (int)source->diagnostics.dropped_count));
+	return SP_EXIT_INVALID;
+}
+
+/* `10.30.9.4:22/tcp`, `10.30.9.4/icmp`: what explain takes as --to. */
+static void format_target(const struct sp_tuple *tuple, char *buf, size_t size)
+{
+	const bool is_v6 = !sp_addr_is_v4(&tuple->destination);
+	char addr[SP_ADDR_TEXT_MAX];
+	const char *name = tuple->proto == 6 ? "tcp" : tuple->proto == 17 ? "udp" : "sctp";
+
+	sp_addr_format(&tuple->destination, addr);
+	if (tuple->proto == 6 || tuple->proto == 17 || tuple->proto == 132)
+		snprintf(buf, size, "%s%s%s:%u/%s", is_v6 ? "[" : "", addr, is_v6 ? "]" : "",
+			 tuple->destination_port, name);
+	else if (tuple->proto == (is_v6 ? 58 : 1))
+		snprintf(buf, size, "%s/icmp", addr);
+	else
+		snprintf(buf, size, "%s/proto/%u", addr, tuple->proto);
+}
+
+static void print_failed_test(const struct sp_source *source, const struct sp_test_result *result)
+{
+	const struct sp_test *test = result->test;
+	const char *got_rule = sp_policy_rule_name(source->policy, result->judgement.answer.rule);
+	char target[96], from[SP_ADDR_TEXT_MAX];
+
+	fprintf(stderr, "%s:%u:%u: test failed: ", source->policy->files[test->place.file].path,
+		test->place.line, test->place.column);
+	if (!result->judgement.plane) {
+		fprintf(stderr, "no packet fits it: its destinations, services and sources share no "
+				"address family\n");
+		return;
+	}
+	format_target(&result->tuple, target, sizeof(target));
+	fprintf(stderr, "%s to %s gives %s", sp_addr_format(&result->tuple.source, from), target,
+		sp_verdict_name(result->judgement.answer.verdict));
+	if (got_rule)
+		fprintf(stderr, " by rule %s", got_rule);
+	fprintf(stderr, " (reason %s), expected %s",
+		sp_reason_name(result->judgement.answer.reason), sp_verdict_name(test->expect));
+	if (test->rule)
+		fprintf(stderr, " by rule %s", test->rule);
+	if (result->judgement.disagree)
+		fprintf(stderr, "; the reference says %s (reason %s): this is a defect of Sallyport",
+			sp_verdict_name(result->judgement.reference.verdict),
+			sp_reason_name(result->judgement.reference.reason));
+	fputc('\n', stderr);
+}
+
+static json_t *test_json(const struct sp_source *source, const struct sp_test_result *result)
+{
+	const struct sp_judgement *judgement = &result->judgement;
+	json_t *object = json_pack("{s:i, s:b, s:s}", "line", (int)result->test->place.line, "passed",
+				   result->passed, "expect", sp_verdict_name(result->test->expect));
+
+	if (!judgement->plane)
+		return object;
+	json_object_set_new(object, "verdict", json_string(sp_verdict_name(judgement->answer.verdict)));
+	json_object_set_new(object, "reason", json_string(sp_reason_name(judgement->answer.reason)));
+	json_object_set_new(object, "rule",
+			    json_pack("s?", sp_policy_rule_name(source->policy,
+								judgement->answer.rule)));
+	json_object_set_new(object, "disagree", json_boolean(judgement->disagree));
+	return object;
+}
+
+static int print_results(const struct sp_cli *cli, const struct sp_source *source,
+			 const struct sp_test_result *results, size_t count, const char *plane)
+{
+	size_t failed = 0;
+	char generation[65];
+
+	for (size_t i = 0; i < count; i++)
+		failed += !results[i].passed;
+	sp_generation_short(source->policy->generation, generation);
+	if (cli->json) {
+		json_t *tests = json_array();
+
+		for (size_t i = 0; i < count; i++)
+			json_array_append_new(tests, test_json(source, &results[i]));
+		sp_cli_print_json(json_pack(
+			"{s:i, s:b, s:s, s:s, s:i, s:i, s:o, s:o}", "v", 1, "ok", failed == 0,
+			"generation", generation, "plane", plane, "rules",
+			(int)source->policy->rule_count, "failed", (int)failed, "tests", tests,
+			"diagnostics", sp_source_diagnostics_json(&source->diagnostics)));
+		return failed ? SP_EXIT_TESTS : SP_EXIT_OK;
+	}
+	sp_source_print_diagnostics(cli, &source->diagnostics);
+	for (size_t i = 0; i < count; i++)
+		if (!results[i].passed)
+			print_failed_test(source, &results[i]);
+	printf("%s%s%s  %zu rules, %zu of %zu tests passed%s  generation %s\n",
+	       sp_cli_paint(cli, failed ? SP_RED : SP_GREEN), failed ? "not ok" : "ok",
+	       sp_cli_paint(cli, SP_PLAIN), source->policy->rule_count, count - failed, count,
+	       count == 0 ? "" : strcmp(plane, "ebpf") ? " (by the reference)" : " (by the real programs)",
+	       generation);
+	return failed ? SP_EXIT_TESTS : SP_EXIT_OK;
+}
+
+static int run_checked(const struct sp_cli *cli, const struct sp_source *source,
+		       enum sp_judge_planes planes)
+{
+	__sp_free struct sp_test_result *results = NULL;
+	struct sp_ebpf_error error = { 0 };
+	const char *plane = "reference";
+	size_t count = 0;
+	int r;
+
+	r = sp_judge_run_tests(source->policy, source->gateway, planes, &results, &count, &plane,
+			       &error);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "running the tests: %s",
+				   *error.text ? error.text : sp_err_text(r));
+	if (count && planes == SP_JUDGE_BEST && strcmp(plane, "ebpf"))
+		fprintf(stderr, "sallyport: the tests were judged by the reference alone: the real "
+				"programs need root and a kernel with BPF\n");
+	return print_results(cli, source, results, count, plane);
+}
+
+int sp_cli_check(struct sp_cli *cli, int argc, char **argv)
+{
+	__sp_cleanup(sp_source_done) struct sp_source source = SP_SOURCE_INIT;
+	const char *machine = NULL, *plane = NULL, *path[1];
+	const struct sp_option options[] = {
+		{ "gateway", NULL, &machine, "FILE", "take pool and interfaces from this sallyport.yaml" },
+		{ "plane", NULL, &plane, "PLANE", "ebpf or reference (default: ebpf where possible)" },
+		{ 0 },
+	};
+	enum sp_judge_planes planes;
+	size_t path_count;
+	int r;
+
+	r = sp_cli_options(cli, "check", argc, argv, options, path, 1, &path_count);
+	if (r != 0)
+		return sp_cli_options_exit(r);
+	if (path_count != 1)
+		return sp_cli_fail(SP_EXIT_USAGE, "check needs a policy file");
+	r = sp_cli_parse_plane(plane, &planes);
+	if (r < 0)
+		return SP_EXIT_USAGE;
+	r = sp_source_load(path[0], machine, &source);
+	if (r == SP_EXIT_INVALID)
+		return finish_invalid(cli, &source);
+	if (r != SP_EXIT_OK)
+		return r;
+	return run_checked(cli, &source, planes);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The command line: verbs, options, output. Data goes to stdout, talk to stderr; `--json` writes one
+ * object or JSON lines; nothing is asked. Exit codes are DESIGN section 6's. */
+#ifndef SALLYPORT_CLI_H
+#define SALLYPORT_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum sp_exit {
+	SP_EXIT_OK = 0,
+	SP_EXIT_FAILED = 1,
+	SP_EXIT_USAGE = 2,
+	SP_EXIT_INVALID = 3,
+	SP_EXIT_TESTS = 4,
+	SP_EXIT_ROLLED_BACK = 5,
+	SP_EXIT_UNREACHABLE = 6,
+	SP_EXIT_NOT_PERMITTED = 7,
+	SP_EXIT_DEGRADED = 8,
+	SP_EXIT_DENY = 10, /* explain --exit-code */
+};
+
+/* What every verb has. */
+struct sp_cli {
+	const char *root; /* --root or $SALLYPORT_ROOT; NULL: / */
+	bool json;
+	bool color;
+};
+
+/* One `--name`: a flag when @flag is set, else it takes a value named @value_name. */
+struct sp_option {
+	const char *name;
+	bool *flag;
+	const char **value;
+	const char *value_name;
+	const char *help;
+};
+
+struct sp_verb {
+	const char *name;      /* one or two words: "check", "session open" */
+	const char *arguments; /* "FILE" */
+	const char *summary;
+	int (*run)(struct sp_cli *cli, int argc, char **argv); /* argv[0] is the last word of the name */
+};
+
+extern const struct sp_verb sp_verbs[];
+extern const size_t sp_verb_count;
+
+int sp_cli_run(int argc, char **argv);
+
+/* Read options (ended by a zeroed element) wherever they stand; --json, --root, --help are always there.
+ * @positional  filled with at most @positional_max words; *@ret_positional_count of them.
+ * Returns 0 to go on; 1 --help was printed; -EINVAL usage was wrong and has been said. */
+int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
+		   const struct sp_option *options, const char **positional, size_t positional_max,
+		   size_t *ret_positional_count);
+/* Exit code for what sp_cli_options returned when it was not 0. */
+int sp_cli_options_exit(int r);
+
+/* `sallyport: text` on stderr. Returns @exit_code, so that a verb can `return sp_cli_fail(…)`. */
+int sp_cli_fail(int exit_code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* One JSON object and a newline on stdout; takes the reference. Returns SP_EXIT_OK or SP_EXIT_FAILED. */
+int sp_cli_print_json(json_t *object);
+
+enum sp_paint { SP_PLAIN, SP_BOLD, SP_DIM, SP_RED, SP_GREEN, SP_YELLOW };
+const char *sp_cli_paint(const struct sp_cli *cli, enum sp_paint paint);
+
+/* The verbs, one file each. */
+int sp_cli_check(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_explain(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_replay(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_apply(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_history(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_status(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_doctor(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_session_open(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_session_list(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_session_extend(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_session_revoke(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_peer_add(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_peer_list(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_peer_remove(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_peer_config(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_audit(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sallyport doctor: what this kernel and machine lack, and what that disables. Works without a
+ * daemon; with one it knows the interfaces and which programs are our own. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/render.h"
+#include "io/files.h"
+#include "io/paths.h"
+#include "io/probe.h"
+#include "policy/load.h"
+
+#define MACHINE_BYTES_MAX (1u << 20)
+#define INTERFACES_MAX 64
+#define LINKS_MAX 256
+
+/* The interfaces of sallyport.yaml; none when there is no readable file yet. */
+static size_t read_interfaces(const struct sp_paths *paths, struct sp_machine **ret_machine,
+			      struct sp_probe_interface *ret_interfaces)
+{
+	struct sp_diagnostics diagnostics = { 0 };
+	__sp_free char *text = NULL;
+	size_t len, count = 0;
+
+	if (sp_file_read(paths->machine_file, MACHINE_BYTES_MAX, &text, &len) < 0) {
+		fprintf(stderr, "sallyport: no %s: interfaces are not looked at\n", paths->machine_file);
+		return 0;
+	}
+	if (sp_machine_load(paths->machine_file, text, len, ret_machine, &diagnostics) >= 0) {
+		const struct sp_gateway *gateway = &(*ret_machine)->gateway;
+
+		for (; count < gateway->interface_count && count < INTERFACES_MAX; count++)
+			ret_interfaces[count] = (struct sp_probe_interface){
+				gateway->interfaces[count].name, gateway->interfaces[count].zone
+			};
+	} else {
+		fprintf(stderr, "sallyport: %s has errors: interfaces are not looked at\n",
+			paths->machine_file);
+	}
+	sp_diagnostics_done(&diagnostics);
+	return count;
+}
+
+/* The programs a running daemon says are its own. */
+static size_t find_own_programs(const struct sp_cli *cli, uint32_t *ret_ids)
+{
+	json_t *reply = sp_client_try(cli, "status");
+	json_t *hook;
+	size_t i, count = 0;
+
+	json_array_foreach(json_object_get(reply, "hooks"), i, hook)
+		if (count < LINKS_MAX)
+			ret_ids[count++] = sp_json_integer(hook, "prog_id");
+	json_decref(reply);
+	return count;
+}
+
+static int print_probes(const struct sp_cli *cli, const struct sp_probe *probes, size_t count)
+{
+	size_t missing = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct sp_probe *probe = &probes[i];
+		const bool is_ok = probe->result == SP_PROBE_OK;
+
+		missing += probe->result == SP_PROBE_MISSING;
+		if (cli->json) {
+			sp_cli_print_json(json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "v", 1, "name",
+						    probe->name, "result",
+						    sp_probe_result_name(probe->result), "detail",
+						    probe->detail, "disables", probe->disables,
+						    "remedy", probe->remedy));
+			continue;
+		}
+		printf("%s%-8s%s %-22s %s\n",
+		       sp_cli_paint(cli, is_ok ? SP_GREEN :
+					 probe->result == SP_PROBE_MISSING ? SP_RED : SP_YELLOW),
+		       sp_probe_result_name(probe->result), sp_cli_paint(cli, SP_PLAIN), probe->name,
+		       probe->detail);
+		if (!is_ok)
+			printf("         %-22s without it: %s%s%s\n", "", probe->disables,
+			       *probe->remedy ? "; " : "", probe->remedy);
+	}
+	return missing ? SP_EXIT_DEGRADED : SP_EXIT_OK;
+}
+
+int sp_cli_doctor(struct sp_cli *cli, int argc, char **argv)
+{
+	__sp_paths struct sp_paths paths = { 0 };
+	__sp_free struct sp_probe *probes = NULL;
+	struct sp_probe_interface interfaces[INTERFACES_MAX];
+	const struct sp_option options[] = { { 0 } };
+	struct sp_machine *machine = NULL;
+	uint32_t own[LINKS_MAX];
+	struct sp_probe_context context = {
+		.paths = &paths,
+		.interfaces = interfaces,
+		.own_prog_ids = own,
+	};
+	size_t count;
+	int r;
+
+	r = sp_cli_options(cli, "doctor", argc, argv, options, NULL, 0, &count);
+	if (r != 0)
+		return sp_cli_options_exit(r);
+	r = sp_paths_init(&paths, cli->root);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
+	context.interface_count = read_interfaces(&paths, &machine, interfaces);
+	context.own_prog_count = find_own_programs(cli, own);
+	r = sp_probe_run(&context, &probes, &count);
+	sp_machine_free(machine);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
+	return print_probes(cli, probes, count);
+}

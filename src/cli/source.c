@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "io/files.h"
+
+#define POLICY_BYTES_MAX (64u << 20)
+
+void sp_source_done(struct sp_source *source)
+{
+	sp_policy_free(source->policy);
+	sp_machine_free(source->machine);
+	free(source->text);
+	sp_diagnostics_done(&source->diagnostics);
+}
+
+static int read_text(const char *path, char **ret_text, size_t *ret_len)
+{
+	int r = sp_file_read(path, POLICY_BYTES_MAX, ret_text, ret_len);
+
+	if (r == -EFBIG)
+		return sp_cli_fail(SP_EXIT_INVALID, "%s is larger than 64 MB", path);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "cannot read %s: %s", path, sp_err_text(r));
+	return SP_EXIT_OK;
+}
+
+static int load_machine(const char *path, struct sp_source *source)
+{
+	__sp_free char *text = NULL;
+	size_t len;
+	int r;
+
+	r = read_text(path, &text, &len);
+	if (r != SP_EXIT_OK)
+		return r;
+	sp_diagnostics_done(&source->diagnostics);
+	source->diagnostics = (struct sp_diagnostics){ 0 };
+	r = sp_machine_load(path, text, len, &source->machine, &source->diagnostics);
+	if (r == -EINVAL)
+		return SP_EXIT_INVALID;
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "checking %s: %s", path, sp_err_text(r));
+	source->gateway = &source->machine->gateway;
+	return SP_EXIT_OK;
+}
+
+int sp_source_load(const char *path, const char *machine_path, struct sp_source *source)
+{
+	int r;
+
+	if (machine_path) {
+		r = load_machine(machine_path, source);
+		if (r != SP_EXIT_OK)
+			return r;
+		sp_diagnostics_done(&source->diagnostics);
+		source->diagnostics = (struct sp_diagnostics){ 0 };
+	}
+	r = read_text(path, &source->text, &source->text_len);
+	if (r != SP_EXIT_OK)
+		return r;
+	r = sp_policy_load(path, source->text, source->text_len, &source->policy,
+			   &source->diagnostics);
+	if (r == -EINVAL)
+		return SP_EXIT_INVALID;
+	if (r >= 0)
+		r = sp_policy_number_rules(source->policy, NULL, NULL);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "checking %s: %s", path, sp_err_text(r));
+	if (!source->gateway)
+		source->gateway = &source->policy->fixtures.gateway;
+	return SP_EXIT_OK;
+}
+
+void sp_source_print_diagnostics(const struct sp_cli *cli, const struct sp_diagnostics *diagnostics)
+{
+	(void)cli;
+	for (size_t i = 0; i < diagnostics->count; i++) {
+		__sp_free char *line = sp_diagnostic_format(&diagnostics->items[i]);
+
+		if (line)
+			fprintf(stderr, "%s\n", line);
+	}
+	if (diagnostics->dropped_count)
+		fprintf(stderr, "… and %zu more\n", diagnostics->dropped_count);
+}
+
+json_t *sp_source_diagnostics_json(const struct sp_diagnostics *diagnostics)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < diagnostics->count; i++) {
+		const struct sp_diagnostic *item = &diagnostics->items[i];
+
+		json_array_append_new(array,
+				      json_pack("{s:s, s:i, s:i, s:s, s:s}", "file", item->path, "line",
+						(int)item->place.line, "column",
+						(int)item->place.column, "severity",
+						item->severity == SP_ERROR ? "error" : "warning",
+						"message", item->message));
+	}
+	return array;
+}
+
+const char *sp_generation_full(const uint8_t generation[32], char buf[65])
+{
+	for (size_t i = 0; i < 32; i++)
+		snprintf(buf + 2 * i, 3, "%02x", generation[i]);
+	return buf;
+}
+
+const char *sp_generation_short(const uint8_t generation[32], char buf[65])
+{
+	sp_generation_full(generation, buf);
+	buf[12] = '\0';
+	return buf;
+}
+
+int sp_cli_parse_plane(const char *text, enum sp_judge_planes *ret_planes)
+{
+	if (!text)
+		*ret_planes = SP_JUDGE_BEST;
+	else if (!strcmp(text, "reference"))
+		*ret_planes = SP_JUDGE_REFERENCE;
+	else if (!strcmp(text, "ebpf"))
+		*ret_planes = SP_JUDGE_EBPF;
+	else if (!strcmp(text, "netfilter") || !strcmp(text, "dpdk"))
+		return sp_cli_fail(-EINVAL, "--plane %s is not supported yet", text);
+	else
+		return sp_cli_fail(-EINVAL, "--plane %s: ebpf or reference", text);
+	return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Policy and machine files for the verbs that work without a daemon. */
+#ifndef SALLYPORT_CLI_SOURCE_H
+#define SALLYPORT_CLI_SOURCE_H
+
+#include "cli/cli.h"
+#include "judge/judge.h"
+#include "policy/load.h"
+
+struct sp_source {
+	struct sp_policy *policy;     /* numbered */
+	struct sp_machine *machine;   /* NULL without --gateway */
+	struct sp_gateway *gateway;   /* of the machine file, else of the fixtures */
+	char *text;                   /* as read: what apply sends */
+	size_t text_len;
+	struct sp_diagnostics diagnostics;
+};
+
+#define SP_SOURCE_INIT { 0 }
+void sp_source_done(struct sp_source *source);
+
+/* Read and check @path (and @machine_path when not NULL). Returns SP_EXIT_OK, or an exit code after
+ * saying why; with -EINVAL'ed text SP_EXIT_INVALID and the diagnostics left for the caller to print. */
+int sp_source_load(const char *path, const char *machine_path, struct sp_source *source);
+
+/* The diagnostics as lines on stderr. */
+void sp_source_print_diagnostics(const struct sp_cli *cli, const struct sp_diagnostics *diagnostics);
+/* As a JSON array. */
+json_t *sp_source_diagnostics_json(const struct sp_diagnostics *diagnostics);
+
+/* 12 hex digits of a generation, or all 64. */
+const char *sp_generation_short(const uint8_t generation[32], char buf[65]);
+const char *sp_generation_full(const uint8_t generation[32], char buf[65]);
+
+/* `--plane`; NULL: ebpf where possible. Returns 0; -EINVAL, said. */
+int sp_cli_parse_plane(const char *text, enum sp_judge_planes *ret_planes);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sallyport status: what runs, and what each hook judges. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/render.h"
+
+static void print_head(const struct sp_cli *cli, json_t *reply)
+{
+	const char *state = sp_json_text(reply, "state");
+	json_t *engine = json_object_get(reply, "engine");
+	json_t *sessions = json_object_get(reply, "sessions");
+	json_t *flows = json_object_get(reply, "flows");
+	json_t *events = json_object_get(reply, "events");
+	const bool is_enforcing = !strcmp(state, "enforcing");
+
+	printf("%s  %s%s%s  plane %s  revision %lld  generation %s  %lld rules\n",
+	       sp_json_text(reply, "gateway"), sp_cli_paint(cli, is_enforcing ? SP_GREEN : SP_YELLOW),
+	       state, sp_cli_paint(cli, SP_PLAIN), sp_json_text(reply, "plane"),
+	       sp_json_integer(reply, "revision"),
+	       *sp_json_text(reply, "generation") ? sp_json_text(reply, "generation") : "none",
+	       sp_json_integer(reply, "rules"));
+	printf("  forwarding  %s\n", json_is_true(json_object_get(json_object_get(reply, "lock"), "open")) ?
+					     "what was judged" :
+					     "nothing: no revision runs");
+	printf("  sessions    %lld live, %lld parked\n", sp_json_integer(sessions, "live"),
+	       sp_json_integer(sessions, "parked"));
+	printf("  flows       %lld of %lld\n", sp_json_integer(flows, "tracked"),
+	       sp_json_integer(flows, "max"));
+	printf("  engine      %s%s%s\n",
+	       json_is_true(json_object_get(engine, "reachable")) ? "reachable" : "not reachable: ",
+	       sp_json_text(engine, "error"),
+	       json_is_true(json_object_get(engine, "in_step")) ? ", in step" : "");
+	printf("  events      %lld delivered or waiting, %lld lost, %lld beyond the edge's sampling\n",
+	       sp_json_integer(events, "attempted") - sp_json_integer(events, "lost"),
+	       sp_json_integer(events, "lost"), sp_json_integer(events, "sampled"));
+}
+
+static void print_tail(const struct sp_cli *cli, json_t *reply)
+{
+	json_t *ungoverned = json_object_get(reply, "ungoverned");
+	json_t *item;
+	size_t i;
+
+	if (json_array_size(ungoverned)) {
+		printf("\nin no list, so not judged:");
+		json_array_foreach(ungoverned, i, item)
+			printf(" %s", json_string_value(item));
+		putchar('\n');
+	}
+	json_array_foreach(json_object_get(reply, "warnings"), i, item)
+		printf("%swarning%s  %s: %s\n", sp_cli_paint(cli, SP_YELLOW), sp_cli_paint(cli, SP_PLAIN),
+		       sp_json_text(item, "code"), sp_json_text(item, "message"));
+}
+
+int sp_cli_status(struct sp_cli *cli, int argc, char **argv)
+{
+	static const struct sp_column hook_columns[] = {
+		{ "hook", "hook" },
+		{ "interface", "interface" },
+		{ "mode", "mode" },
+		{ "revision", "revision" },
+		{ "allowed", "allow.packets" },
+		{ "denied", "deny.packets" },
+		{ "judges", "judges" },
+		{ 0 },
+	};
+	const struct sp_option options[] = { { 0 } };
+	json_t *reply;
+	size_t count;
+	int r, exit_code;
+
+	r = sp_cli_options(cli, "status", argc, argv, options, NULL, 0, &count);
+	if (r != 0)
+		return sp_cli_options_exit(r);
+	r = sp_client_call(cli, "status", json_object(), &reply);
+	if (r != SP_EXIT_OK)
+		return r;
+	exit_code = !strcmp(sp_json_text(reply, "state"), "degraded") ? SP_EXIT_DEGRADED : SP_EXIT_OK;
+	if (cli->json) {
+		json_object_del(reply, "id");
+		json_object_del(reply, "ok");
+		sp_cli_print_json(reply);
+		return exit_code;
+	}
+	print_head(cli, reply);
+	putchar('\n');
+	sp_render_table(cli, json_object_get(reply, "hooks"), hook_columns);
+	print_tail(cli, reply);
+	json_decref(reply);
+	return exit_code;
+}
