@@ -115,15 +115,13 @@ struct sp_session {
 };
 
 /* Key of a flow, the same for both directions: `lo` is the end whose (address, port) compares
- * smaller as bytes. ICMP queries have the identifier as both ports, `side` saying who asks and the
- * query's type: each type is a flow of its own, and only the reply of its pair belongs to it. */
+ * smaller as bytes. ICMP queries have the identifier as both ports and `side` saying who asks. */
 struct sp_flow_key {
 	struct sp_addr lo, hi;
 	__be16 lo_port_be, hi_port_be;
 	__u8 proto;
 	__u8 side; /* 0, or for ICMP queries 1: lo asks, 2: hi asks */
-	__u8 icmp_type; /* of the query, else 0 */
-	__u8 zero;
+	__u8 zero[2];
 };
 
 #define SP_FLOW_HI_ORIGIN 0x01u /* the originator is `hi` */
@@ -153,17 +151,16 @@ struct sp_flow {
 	__u8 reason;    /* of the verdict that opened it */
 	__u8 log;       /* enum sp_log of that verdict */
 	__u8 hook;      /* enum sp_hook that opened it */
-	__u8 zero[4];
+	__u8 icmp_type; /* of the query */
+	__u8 zero[3];
 };
 
 #define SP_FRAG_SPANS 8
 
-/* A datagram in fragments. `proto` is what every fragment of it names: the IPv4 protocol, or the
- * next header of the IPv6 fragment header. */
 struct sp_frag_key {
 	struct sp_addr saddr, daddr;
 	__u32 id; /* IPv4: 16 bits */
-	__u8 proto;
+	__u8 proto; /* IPv6: 0, its fragments need not agree on it */
 	__u8 hook;
 	__u8 zero[2];
 };
