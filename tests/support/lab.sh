@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A gateway and its surroundings in network namespaces. Sourced by ./demo and tests/netns/*.sh.
+#
+#      laptop 192.0.2.11 ──┐                         gateway
+#      phone  192.0.2.12 ──┼── internet (a bridge) ── wan0 192.0.2.1   vpn0 100.64.0.1
+#   stranger  192.0.2.66 ──┘   2001:db8:1::/64        lan0 10.30.0.1 ── office: git 10.30.2.9
+#                                                                       payroll 10.30.9.4
+#
+# Everything carries the lab's name, so labs run side by side; lab_down ends only what lab_up and
+# the lab_start_… functions started. The gateway's files stand under $LAB_ROOT.
+
+lab_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+export PATH="${LAB_BIN:-$lab_top/build/bin}:$PATH"
+
+LAB=${LAB:-sp-$$}
+LAB_DIR=${TMPDIR:-/tmp}/$LAB
+LAB_ROOT=$LAB_DIR/gateway
+LAB_ENGINE=${LAB_ENGINE:-wireguard-go}
+LAB_PIDS=() # what lab_down ends
+LAB_HOSTS=(internet gateway laptop phone stranger office)
+
+# sallyport as the gateway's administrator
+lab_gate() { lab_in gateway sallyport "$@" --root "$LAB_ROOT"; }
+
+# lab_in HOST COMMAND… : nsenter, not `ip netns exec`, which would hide bpffs
+lab_in() {
+	local host=$1
+	shift
+	nsenter --net="/run/netns/$LAB-$host" -- "$@"
+}
+
+# lab_run HOST LOG COMMAND… : in the background; the pid is $lab_pid
+lab_run() {
+	local host=$1 log=$2
+	shift 2
+	nsenter --net="/run/netns/$LAB-$host" -- "$@" >>"$LAB_DIR/$log" 2>&1 </dev/null &
+	lab_pid=$!
+	LAB_PIDS+=("$lab_pid")
+}
+
+# lab_wait SECONDS COMMAND… : until it succeeds
+lab_wait() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $deadline ] || return 1
+		sleep 0.05
+	done
+}
+
+lab_now_ns() { date +%s%N; }
+
+lab_wire() { # lab_wire HOST IFACE V4 V6 : a cable from the bridge to HOST
+	ip -n "$LAB-internet" link add "$1" type veth peer name "$2" netns "$LAB-$1"
+	ip -n "$LAB-internet" link set "$1" master br0 up
+	lab_address "$1" "$2" "$3" "$4"
+}
+
+lab_address() { # lab_address HOST IFACE V4 V6
+	ip -n "$LAB-$1" address add "$3" dev "$2"
+	ip -n "$LAB-$1" address add "$4" dev "$2" nodad
+	ip -n "$LAB-$1" link set "$2" up
+}
+
+lab_up() {
+	local host
+	mkdir -p "$LAB_DIR" "$LAB_ROOT/etc/sallyport"
+	for host in "${LAB_HOSTS[@]}"; do
+		ip netns add "$LAB-$host"
+		ip -n "$LAB-$host" link set lo up
+		lab_in "$host" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+	done
+	ip -n "$LAB-internet" link add br0 type bridge
+	ip -n "$LAB-internet" link set br0 up
+	lab_wire gateway wan0 192.0.2.1/24 2001:db8:1::1/64
+	lab_wire laptop eth0 192.0.2.11/24 2001:db8:1::11/64
+	lab_wire phone eth0 192.0.2.12/24 2001:db8:1::12/64
+	lab_wire stranger eth0 192.0.2.66/24 2001:db8:1::66/64
+	ip -n "$LAB-gateway" link add lan0 type veth peer name eth0 netns "$LAB-office"
+	lab_address gateway lan0 10.30.0.1/16 2001:db8:30::1/48
+	lab_address office eth0 10.30.2.9/16 2001:db8:30::2:9/48
+	lab_address office eth0 10.30.9.4/16 2001:db8:30::9:4/48
+	ip -n "$LAB-office" route add default via 10.30.0.1
+	ip -n "$LAB-office" route add default via 2001:db8:30::1
+	lab_machine_file
+}
+
+lab_machine_file() {
+	cat >"$LAB_ROOT/etc/sallyport/sallyport.yaml" <<-YAML
+		sallyport: 1
+		plane: ebpf
+		interfaces: { edge: [wan0], inside: [lan0], tunnel: vpn0 }
+		vpn: { listen: 51820, pool: [100.64.0.0/16, "fd00:64::/64"], endpoint: 192.0.2.1 }
+	YAML
+}
+
+# ---- the gateway's two processes ----
+
+lab_start_daemon() { # lab_start_daemon [OPTIONS…]
+	lab_run gateway sallyportd.log sallyportd --root "$LAB_ROOT" "$@"
+	lab_daemon_pid=$lab_pid
+	lab_wait 15 lab_gate status --json || {
+		# a degraded daemon answers too: only silence is a failure
+		lab_gate status --json >/dev/null 2>&1
+		[ $? -eq 8 ] || { tail -5 "$LAB_DIR/sallyportd.log" >&2; return 1; }
+	}
+}
+
+# The engine looks for sockets in /var/run/wireguard: it gets the root's folder there, in a mount
+# namespace of its own.
+lab_start_engine() {
+	lab_wait 10 ip -n "$LAB-gateway" link show vpn0 || return 1
+	mkdir -p "$LAB_ROOT/var/run/wireguard" /var/run/wireguard
+	lab_run gateway engine.log unshare --mount sh -c \
+		'mount --bind "$1" /var/run/wireguard && exec "$2" -f vpn0' sh "$LAB_ROOT/var/run/wireguard" "$LAB_ENGINE"
+	lab_engine_pid=$lab_pid
+	lab_wait 10 test -S "$LAB_ROOT/var/run/wireguard/vpn0.sock"
+}
+
+lab_kill() { # lab_kill PID [SIGNAL] : and wait until it is gone
+	kill "-${2:-KILL}" "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+	return 0
+}
+
+# ---- people ----
+
+# lab_sign_in HOST USER IDP GROUPS : make a key on the host, open the session, bring the tunnel up
+lab_sign_in() {
+	local host=$1 user=$2 idp=$3 groups=$4 key="$LAB_DIR/$1.key"
+	[ -f "$key" ] || (umask 077 && wg genkey >"$key")
+	lab_gate session open --user "$user" --idp "$idp" --groups "$groups" --device "$host" \
+		--pubkey "$(wg pubkey <"$key")" >>"$LAB_DIR/sessions.log" || return 1
+	[ -n "${lab_client_pid[$host]:-}" ] && kill -0 "${lab_client_pid[$host]}" 2>/dev/null || lab_tunnel_up "$host"
+}
+declare -A lab_client_pid
+
+# The client is any WireGuard: the file the gateway prints, with the private key put in.
+lab_tunnel_up() {
+	local host=$1 conf="$LAB_DIR/$1.conf" sockets="$LAB_DIR/$1-sockets" address prefix
+	mkdir -p "$sockets"
+	lab_gate peer config "$host" >"$conf" || return 1
+	lab_run "$host" "$host-engine.log" unshare --mount sh -c \
+		'mount --bind "$1" /var/run/wireguard && exec wireguard-go -f wg0' sh "$sockets"
+	lab_client_pid[$host]=$lab_pid
+	lab_wait 10 test -S "$sockets/wg0.sock" || return 1
+	{
+		echo '[Interface]'
+		echo "PrivateKey = $(cat "$LAB_DIR/$host.key")"
+		sed -n '/^\[Peer\]/,$p' "$conf"
+	} >"$conf.wg"
+	lab_in "$host" unshare --mount sh -c 'mount --bind "$1" /var/run/wireguard && wg setconf wg0 "$2"' \
+		sh "$sockets" "$conf.wg" || return 1
+	for address in $(sed -n 's/^Address *= *//p' "$conf" | tr ',' ' '); do
+		ip -n "$LAB-$host" address add "$address" dev wg0 nodad
+	done
+	ip -n "$LAB-$host" link set wg0 mtu "$(sed -n 's/^MTU *= *//p' "$conf" | grep . || echo 1420)" up
+	for prefix in $(sed -n 's/^AllowedIPs *= *//p' "$conf" | tr ',' ' '); do
+		ip -n "$LAB-$host" route replace "$prefix" dev wg0
+	done
+}
+
+lab_address_of() { # lab_address_of HOST 4|6 : its tunnel address
+	sed -n 's/^Address *= *//p' "$LAB_DIR/$1.conf" | tr ', ' '\n\n' | sed 's#/.*##' |
+		if [ "$2" = 4 ]; then grep -v :; else grep :; fi
+}
+
+# ---- servers of the office ----
+
+lab_start_web() { # lab_start_web HOST ADDRESS PORT TEXT
+	lab_run "$1" "web-$1.log" /usr/bin/python3 "$lab_top/tests/support/web.py" "$2" "$3" "$4"
+	lab_wait 10 lab_get "$1" "http://$(lab_bracket "$2"):$3/"
+}
+
+lab_bracket() { case $1 in *:*) echo "[$1]" ;; *) echo "$1" ;; esac; }
+
+lab_get() { # lab_get HOST URL : the page, or failure within 2 s
+	lab_in "$1" curl -s --max-time 2 --noproxy '*' "$2"
+}
+
+# ---- the end ----
+
+lab_down() {
+	local pid host
+	for pid in "${LAB_PIDS[@]}"; do kill -KILL "$pid" 2>/dev/null; done
+	for pid in "${LAB_PIDS[@]}"; do wait "$pid" 2>/dev/null; done
+	if mountpoint -q "$LAB_ROOT/sys/fs/bpf" 2>/dev/null; then umount "$LAB_ROOT/sys/fs/bpf"; fi
+	for host in "${LAB_HOSTS[@]}"; do
+		[ ! -e "/run/netns/$LAB-$host" ] || ip netns delete "$LAB-$host"
+	done
+	rm -rf "$LAB_DIR"
+}
