@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Questions to a checked policy that everybody asks. */
+#include "policy/model.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+void sp_gateway_done(struct sp_gateway *gateway)
+{
+	for (size_t i = 0; i < gateway->interface_count; i++)
+		free(gateway->interfaces[i].name);
+	free(gateway->pool);
+	free(gateway->self);
+	free(gateway->interfaces);
+	free(gateway->routes);
+	free(gateway->edge_trust);
+	*gateway = (struct sp_gateway){ 0 };
+}
+
+/* ---- rule numbers ---- */
+
+static int number_of(const struct sp_policy *policy, size_t n, sp_rule_number_fn lookup, void *arg,
+		     uint32_t *ret_number)
+{
+	uint32_t number = (uint32_t)n + 1;
+	int r;
+
+	if (lookup) {
+		r = lookup(arg, policy->rules[n].name, &number);
+		if (r < 0)
+			return r;
+		if (number == SP_RULE_DEFAULT || number >= SP_RULE_MAX)
+			return -ERANGE;
+	}
+	*ret_number = number;
+	return 0;
+}
+
+int sp_policy_number_rules(struct sp_policy *policy, sp_rule_number_fn lookup, void *arg)
+{
+	__sp_free uint32_t *numbers = NULL;
+	__sp_free bool *taken = NULL;
+	int r;
+
+	if (policy->rule_count >= SP_RULE_MAX)
+		return -ENOSPC;
+	numbers = calloc(policy->rule_count + 1, sizeof(*numbers));
+	taken = calloc(SP_RULE_MAX, sizeof(*taken));
+	if (!numbers || !taken)
+		return -ENOMEM;
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		r = number_of(policy, i, lookup, arg, &numbers[i]);
+		if (r < 0)
+			return r;
+		if (taken[numbers[i]])
+			return -EEXIST;
+		taken[numbers[i]] = true;
+	}
+	for (size_t i = 0; i < policy->rule_count; i++)
+		policy->rules[i].number = numbers[i];
+	return 0;
+}
+
+const struct sp_rule *sp_policy_rule(const struct sp_policy *policy, uint32_t number)
+{
+	size_t guess = (size_t)number - 1; /* where it is unless names came and went */
+
+	if (number == SP_RULE_DEFAULT || number == SP_RULE_NONE)
+		return NULL;
+	if (guess < policy->rule_count && policy->rules[guess].number == number)
+		return &policy->rules[guess];
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].number == number)
+			return &policy->rules[i];
+	return NULL;
+}
+
+const char *sp_policy_rule_name(const struct sp_policy *policy, uint32_t number)
+{
+	const struct sp_rule *rule;
+
+	if (number == SP_RULE_DEFAULT)
+		return "default";
+	rule = sp_policy_rule(policy, number);
+	return rule ? rule->name : NULL;
+}
+
+/* ---- roles ---- */
+
+static bool in_group(const char *group, const char *const *groups, size_t group_count)
+{
+	for (size_t i = 0; i < group_count; i++)
+		if (strcmp(groups[i], group) == 0)
+			return true;
+	return false;
+}
+
+static bool role_matches(const struct sp_role *role, const char *idp, const char *const *groups,
+			 size_t group_count, const uint8_t peer_key[32])
+{
+	for (size_t i = 0; i < role->match_count; i++) {
+		const struct sp_role_match *match = &role->matches[i];
+
+		if (match->is_peer_key) {
+			if (peer_key && memcmp(match->peer_key, peer_key, 32) == 0)
+				return true;
+		} else if (idp && strcmp(match->idp, idp) == 0 &&
+			   in_group(match->group, groups, group_count)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
+			  const char *const *groups, size_t group_count,
+			  const uint8_t peer_key[32], uint32_t **ret_roles, size_t *ret_count)
+{
+	uint32_t *roles = calloc(policy->role_count + 1, sizeof(*roles));
+	size_t count = 0;
+
+	if (!roles)
+		return -ENOMEM;
+	for (size_t i = 0; i < policy->role_count; i++)
+		if (role_matches(&policy->roles[i], idp, groups, group_count, peer_key))
+			roles[count++] = (uint32_t)i;
+	*ret_roles = roles;
+	*ret_count = count;
+	return 0;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The closed lists as text. */
+#include "policy/answer.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/array.h"
+
+#define X(id, name, text) [SP_HOOK_##id] = name,
+static const char *const hooks[] = { SP_HOOKS(X) };
+#undef X
+#define X(id, name, text) [SP_ZONE_##id] = name,
+static const char *const zones[] = { SP_ZONES(X) };
+#undef X
+#define X(id, name, text) [SP_##id] = name,
+static const char *const verdicts[] = { SP_VERDICTS(X) };
+#undef X
+#define X(id, name, text) [SP_REASON_##id] = name,
+static const char *const reasons[] = { SP_REASONS(X) };
+#undef X
+#define X(id, name, text) [SP_EVENT_##id] = name,
+static const char *const events[] = { SP_EVENTS(X) };
+#undef X
+#define X(id, name, text) [SP_REASON_##id] = text,
+static const char *const reason_meanings[] = { SP_REASONS(X) };
+#undef X
+
+static const char *name_of(const char *const *names, size_t count, unsigned n)
+{
+	return n < count && names[n] ? names[n] : "?";
+}
+
+/* The place of @text among the names, or -EINVAL. */
+static int place_of(const char *const *names, size_t count, const char *text)
+{
+	for (size_t i = 0; i < count; i++)
+		if (names[i] && strcmp(names[i], text) == 0)
+			return (int)i;
+	return -EINVAL;
+}
+
+const char *sp_hook_name(unsigned hook)
+{
+	return name_of(hooks, SP_ARRAY_LEN(hooks), hook);
+}
+
+const char *sp_zone_name(unsigned zone)
+{
+	return name_of(zones, SP_ARRAY_LEN(zones), zone);
+}
+
+const char *sp_verdict_name(unsigned verdict)
+{
+	return name_of(verdicts, SP_ARRAY_LEN(verdicts), verdict);
+}
+
+const char *sp_reason_name(unsigned reason)
+{
+	return name_of(reasons, SP_ARRAY_LEN(reasons), reason);
+}
+
+const char *sp_reason_meaning(unsigned reason)
+{
+	return name_of(reason_meanings, SP_ARRAY_LEN(reason_meanings), reason);
+}
+
+const char *sp_event_name(unsigned kind)
+{
+	return name_of(events, SP_ARRAY_LEN(events), kind);
+}
+
+int sp_hook_parse(const char *text, enum sp_hook *ret_hook)
+{
+	int place = place_of(hooks, SP_ARRAY_LEN(hooks), text);
+
+	if (place < 0)
+		return place;
+	*ret_hook = (enum sp_hook)place;
+	return 0;
+}
+
+int sp_reason_parse(const char *text, enum sp_reason *ret_reason)
+{
+	int place = place_of(reasons, SP_ARRAY_LEN(reasons), text);
+
+	if (place < 0)
+		return place;
+	*ret_reason = (enum sp_reason)place;
+	return 0;
+}
+
+int sp_verdict_parse(const char *text, enum sp_verdict_action *ret_verdict)
+{
+	int place = place_of(verdicts, SP_ARRAY_LEN(verdicts), text);
+
+	if (place < 0)
+		return place;
+	*ret_verdict = (enum sp_verdict_action)place;
+	return 0;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "hand.h"
+#include "policy/answer.h"
+
+#define __hand __sp_cleanup(hand_done)
+
+static void roles_come_from_groups_of_their_own_provider(void **state)
+{
+	__hand struct hand hand = { 0 };
+	const char *const groups[] = { "dba", "eng", "other" };
+	uint32_t *roles = NULL;
+	size_t count = 0;
+
+	(void)state;
+	hand_role(&hand, "engineer", "corp", "eng");
+	hand_role(&hand, "vendor", "partner", "eng");
+	hand_role(&hand, "dba", "corp", "dba");
+	hand_role(&hand, "ops", "corp", "ops");
+	assert_int_equal(sp_policy_match_roles(&hand.policy, "corp", groups, 3, NULL, &roles, &count),
+			 0);
+	assert_int_equal(count, 2);
+	assert_int_equal(roles[0], 0);
+	assert_int_equal(roles[1], 2);
+	free(roles);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, "nobody", groups, 3, NULL, &roles,
+					       &count),
+			 0);
+	assert_int_equal(count, 0);
+	free(roles);
+}
+
+static void a_machine_has_the_roles_of_its_key(void **state)
+{
+	__hand struct hand hand = { 0 };
+	uint8_t key[32] = { 1, 2, 3 };
+	struct sp_role_match *match;
+	uint32_t *roles = NULL;
+	size_t count = 0;
+
+	(void)state;
+	hand_role(&hand, "engineer", "corp", "eng");
+	hand_role(&hand, "bot", "corp", "bots");
+	match = SP_ARRAY_PUSH(hand.policy.roles[1].matches, hand.policy.roles[1].match_count);
+	match->is_peer_key = true;
+	memcpy(match->peer_key, key, 32);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, NULL, NULL, 0, key, &roles, &count), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(roles[0], 1);
+	free(roles);
+	key[31] = 1;
+	assert_int_equal(sp_policy_match_roles(&hand.policy, NULL, NULL, 0, key, &roles, &count), 0);
+	assert_int_equal(count, 0);
+	free(roles);
+	memset(hand.policy.roles[1].matches[1].peer_key, 0, 32);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, NULL, NULL, 0, NULL, &roles, &count), 0);
+	assert_int_equal(count, 0);
+	free(roles);
+}
+
+struct numbers {
+	uint32_t next;
+	int fail_at;
+	bool same;
+};
+
+static int next_number(void *arg, const char *name, uint32_t *ret_number)
+{
+	struct numbers *numbers = arg;
+
+	(void)name;
+	if (numbers->fail_at-- == 0)
+		return -ENOSPC;
+	*ret_number = numbers->same ? 5 : numbers->next--;
+	return 0;
+}
+
+static void rules_get_the_numbers_of_their_names(void **state)
+{
+	__hand struct hand hand = { 0 };
+	struct numbers numbers = { .next = SP_RULE_MAX - 1, .fail_at = -1 };
+
+	(void)state;
+	hand_rule(&hand, SP_RULE_ALLOW, "first", "any", "any", "");
+	hand_rule(&hand, SP_RULE_DENY, "second", "any", "any", "");
+	assert_int_equal(sp_policy_number_rules(&hand.policy, NULL, NULL), 0);
+	assert_int_equal(hand.policy.rules[0].number, 1);
+	assert_int_equal(hand.policy.rules[1].number, 2);
+	assert_string_equal(sp_policy_rule_name(&hand.policy, 2), "second");
+
+	assert_int_equal(sp_policy_number_rules(&hand.policy, next_number, &numbers), 0);
+	assert_int_equal(hand.policy.rules[1].number, SP_RULE_MAX - 2);
+	assert_ptr_equal(sp_policy_rule(&hand.policy, SP_RULE_MAX - 1), &hand.policy.rules[0]);
+	assert_string_equal(sp_policy_rule_name(&hand.policy, SP_RULE_MAX - 2), "second");
+	assert_string_equal(sp_policy_rule_name(&hand.policy, SP_RULE_DEFAULT), "default");
+	assert_null(sp_policy_rule_name(&hand.policy, SP_RULE_NONE));
+	assert_null(sp_policy_rule_name(&hand.policy, 1));
+	assert_null(sp_policy_rule(&hand.policy, SP_RULE_DEFAULT));
+}
+
+static void numbers_that_cannot_be_leave_the_rules_alone(void **state)
+{
+	static const struct {
+		struct numbers numbers;
+		int error;
+	} cases[] = {
+		{ { .next = 9, .fail_at = 1 }, -ENOSPC },
+		{ { .next = SP_RULE_MAX, .fail_at = -1 }, -ERANGE },
+		{ { .next = 1, .fail_at = -1 }, -ERANGE }, /* the second gets 0 */
+		{ { .same = true, .fail_at = -1 }, -EEXIST },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		__hand struct hand hand = { 0 };
+		struct numbers numbers = cases[i].numbers;
+
+		hand_rule(&hand, SP_RULE_ALLOW, "first", "any", "any", "")->number = 70;
+		hand_rule(&hand, SP_RULE_DENY, "second", "any", "any", "")->number = 71;
+		assert_int_equal(sp_policy_number_rules(&hand.policy, next_number, &numbers),
+				 cases[i].error);
+		assert_int_equal(hand.policy.rules[0].number, 70);
+		assert_int_equal(hand.policy.rules[1].number, 71);
+	}
+}
+
+static void more_rules_than_numbers_are_refused(void **state)
+{
+	__hand struct hand hand = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < SP_RULE_MAX; i++)
+		hand_rule(&hand, SP_RULE_ALLOW, "r", "any", "any", "");
+	assert_int_equal(sp_policy_number_rules(&hand.policy, NULL, NULL), -ENOSPC);
+}
+
+static void names_go_there_and_back(void **state)
+{
+	enum sp_hook hook = SP_HOOK_NONE;
+	enum sp_reason reason = SP_REASON_NONE;
+	enum sp_verdict_action verdict = SP_DENY;
+
+	(void)state;
+	for (unsigned n = 1; n < SP_HOOK_COUNT; n++) {
+		assert_int_equal(sp_hook_parse(sp_hook_name(n), &hook), 0);
+		assert_int_equal(hook, n);
+	}
+	for (unsigned n = 1; n < SP_REASON_COUNT; n++) {
+		assert_int_equal(sp_reason_parse(sp_reason_name(n), &reason), 0);
+		assert_int_equal(reason, n);
+	}
+	assert_int_equal(sp_verdict_parse("allow", &verdict), 0);
+	assert_int_equal(verdict, SP_ALLOW);
+	assert_string_equal(sp_zone_name(SP_ZONE_TUNNEL), "tunnel");
+	assert_string_equal(sp_event_name(SP_EVENT_FLOW_END), "flow-end");
+	assert_string_equal(sp_hook_name(SP_HOOK_NONE), "?");
+	assert_string_equal(sp_reason_name(SP_REASON_NONE), "?");
+	assert_string_equal(sp_reason_name(SP_REASON_COUNT), "?");
+	assert_string_equal(sp_zone_name(SP_ZONE_COUNT), "?");
+	assert_int_equal(sp_hook_parse("edge", &hook), -EINVAL);
+	assert_int_equal(sp_reason_parse("?", &reason), -EINVAL);
+	assert_int_equal(sp_verdict_parse("", &verdict), -EINVAL);
+	assert_int_equal(verdict, SP_ALLOW);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(roles_come_from_groups_of_their_own_provider),
+		cmocka_unit_test(a_machine_has_the_roles_of_its_key),
+		cmocka_unit_test(rules_get_the_numbers_of_their_names),
+		cmocka_unit_test(numbers_that_cannot_be_leave_the_rules_alone),
+		cmocka_unit_test(more_rules_than_numbers_are_refused),
+		cmocka_unit_test(names_go_there_and_back),
+	};
+
+	return cmocka_run_group_tests_name("model", tests, NULL, NULL);
+}
