@@ -34,8 +34,8 @@ struct sp_packet {
 	uint32_t fragment_from, fragment_to; /* bytes of the datagram's payload */
 	uint8_t hop_limit;
 	uint8_t tcp_flags;
-	bool is_icmp_error;
-	bool has_quote; /* the quote names a tuple */
+	bool is_icmp_error; /* redirects too: errors that belong to no flow */
+	bool has_quote;     /* the quote names a tuple */
 	bool quote_is_v6;
 	struct sp_tuple quote;
 	struct sp_tuple tuple;
@@ -45,9 +45,9 @@ struct sp_packet {
 /* Never fails: what cannot be parsed is SP_PACKET_DENIED with its reason. */
 void sp_packet_parse(const uint8_t *bytes, size_t len, bool is_ethernet, struct sp_packet *ret_packet);
 
-/* Build a packet that a host would send to open this tuple: TCP SYN, UDP with 4 bytes, ICMP echo
- * request (or the tuple's ICMP type), else a bare IP packet of the protocol. Checksums are right.
- * @buf at least 128 bytes. Returns the length. */
+/* Build a packet that a host would send to open this tuple: TCP SYN, UDP with 4 bytes, an SCTP header,
+ * ICMP of the tuple's type (an error quotes a UDP packet of its receiver), else a bare IP packet of the
+ * protocol. Checksums are right, SCTP's excepted. @buf at least 128 bytes. Returns the length. */
 size_t sp_packet_build(const struct sp_tuple *tuple, bool with_ethernet, uint8_t *buf);
 
 #endif

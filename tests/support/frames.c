@@ -21,7 +21,7 @@ struct spec {
 	bool is_v6;
 	uint8_t proto, flags, ttl, type, code, vlan;
 	uint16_t id, ethertype;
-	bool is_ethernet, is_fragment, has_more, has_cut;
+	bool is_raw, is_ethernet, is_fragment, has_more, has_cut;
 	size_t payload, pad, cut;
 	uint8_t options[40];
 	size_t options_len;
@@ -67,21 +67,9 @@ static void read_end(const char *line, const char *word, struct sp_addr *ret_add
 		port = strchr(text, ':');
 		*port++ = '\0';
 	}
-	if (sp_addr_parse(addr, ret_addr) == 0) {
-		*ret_port = port ? (uint16_t)atoi(port) : 0;
-		return;
-	}
-	/* Addresses that the strict reader refuses are wanted here too. */
-	if (strncmp(addr, "::ffff:", 7) == 0) {
-		struct sp_addr v4;
-
-		if (sp_addr_parse(addr + 7, &v4) == 0) {
-			*ret_addr = v4;
-			*ret_port = port ? (uint16_t)atoi(port) : 0;
-			return;
-		}
-	}
-	die(line, "no address: %s", word);
+	if (sp_addr_parse(addr, ret_addr) < 0)
+		die(line, "no address: %s", word);
+	*ret_port = port ? (uint16_t)atoi(port) : 0;
 }
 
 static size_t read_hex(const char *line, const char *text, uint8_t *buf, size_t size)
@@ -146,6 +134,7 @@ static void read_proto(const char *line, const char *word, struct spec *spec)
 		spec->type = 128;
 	} else if (sscanf(word, "proto=%u", &number) == 1) {
 		spec->proto = (uint8_t)number;
+		spec->is_raw = true;
 	} else {
 		die(line, "no protocol: %s", word);
 	}
@@ -235,7 +224,7 @@ static size_t put_layer4(const char *line, const struct spec *spec, uint8_t *buf
 {
 	size_t header = 0, checksum_at = 0, len;
 
-	switch (spec->proto) {
+	switch (spec->is_raw ? -1 : spec->proto) {
 	case IPPROTO_TCP:
 		header = 20;
 		checksum_at = 16;
@@ -277,7 +266,7 @@ static size_t put_layer4(const char *line, const struct spec *spec, uint8_t *buf
 	}
 	if (len > size)
 		die(line, "too long");
-	if (spec->proto == IPPROTO_ICMP)
+	if (checksum_at && spec->proto == IPPROTO_ICMP)
 		sp_put_be16(buf + 2, sp_checksum_finish(sp_checksum_add(0, buf, len)));
 	else if (checksum_at)
 		sp_put_be16(buf + checksum_at,

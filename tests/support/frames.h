@@ -4,7 +4,7 @@
  *	10.0.0.1:1000 > 10.0.0.2:22 tcp			a SYN
  *	[2001:db8::1]:53 > [2001:db8::2]:9 udp payload=40
  *	10.0.0.1 > 10.0.0.2 icmp type=8 id=7		8 and 128, an echo request, when no type is said
- *	10.0.0.1 > 10.0.0.2 proto=47 payload=8
+ *	10.0.0.1 > 10.0.0.2 proto=47 payload=8		no layer-4 header, whatever the number
  *	10.0.0.2 > 10.0.0.1 icmp type=3 quote 10.0.0.1:1000 > 10.0.0.2:22 tcp
  *
  * source > destination protocol, then words in any order:
