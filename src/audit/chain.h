@@ -8,12 +8,13 @@
  *	sp_chain_verifier_new(&verifier);
  *	while (…a line…)
  *		sp_chain_verifier_feed(verifier, file, line_number, line, len, has_newline);
- *	sp_chain_verifier_finish(verifier, head);	head: where the writer says it stands, or NULL
+ *	sp_chain_verifier_finish(verifier, head);	where the writer says it stands, or NULL
  *	count = sp_chain_verifier_get_findings(verifier, &findings, &total);
  *						0: the log is as it was written
  *
  * What a chain alone cannot show is named in docs/audit.md: lines cut off its end, and a change to
- * its very last line, are seen only against a head kept elsewhere.
+ * its very last line, are seen only against a head kept elsewhere. Inserted lines are told from the
+ * real ones up to 256 lines back.
  */
 #ifndef SALLYPORT_AUDIT_CHAIN_H
 #define SALLYPORT_AUDIT_CHAIN_H
@@ -41,7 +42,7 @@ struct sp_chain_head {
 #define SP_CHAIN_FINDINGS(X)                                                                       \
 	X(CHANGED, "changed")     /* this line is not what was written */                          \
 	X(REMOVED, "removed")     /* `count` lines are missing before this line */                 \
-	X(INSERTED, "inserted")   /* this line was never written here */                           \
+	X(INSERTED, "inserted")   /* this line and those behind it, `count` in all */              \
 	X(TRUNCATED, "truncated") /* the log ends inside this line, or `count` lines early */
 
 enum sp_chain_finding_kind {
@@ -55,7 +56,7 @@ struct sp_chain_finding {
 	const char *file; /* as fed */
 	uint64_t line;    /* as fed */
 	uint64_t seq;     /* of that line, or the number it should have; 0: unknown */
-	uint64_t count;   /* REMOVED, TRUNCATED: how many lines; 0: unknown */
+	uint64_t count;   /* INSERTED, REMOVED, TRUNCATED: how many lines; 0: unknown */
 	bool or_next;     /* CHANGED at the end of a log: this line or the one after it */
 };
 

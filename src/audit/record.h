@@ -122,8 +122,7 @@ void sp_audit_record_from_event(const struct sp_event *event, int64_t time_ns,
 int sp_audit_record_format(const struct sp_audit_record *record, const char prev[SP_CHAIN_HEX + 1],
                            char **ret_line, size_t *ret_len);
 
-/* A line read back. `record` borrows from `json`; the whole struct must not move while it is
- * used. */
+/* A line read back. `record` borrows from `json` and `roles`. */
 struct sp_audit_entry {
 	json_t *json;
 	struct sp_audit_record record;
