@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""./check on a made-up tree: it may not look greener than its parts are."""
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Check(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = folder.name
+        os.makedirs(os.path.join(self.root, 'tools'))
+        os.makedirs(os.path.join(self.root, 'bin'))
+        shutil.copy(os.path.join(TOP, 'check'), self.root)
+        shutil.copy(os.path.join(TOP, 'tools', 'tally'), os.path.join(self.root, 'tools'))
+        self.script('tools/deps', 'exit 0')
+        self.script('tools/build', 'exit 0')
+        self.uid(0)
+
+    def script(self, path, body):
+        path = os.path.join(self.root, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write('#!/bin/bash\n' + body + '\n')
+        os.chmod(path, 0o755)
+
+    def uid(self, number):
+        self.script('bin/id', f'echo {number}')
+
+    def check(self, *args, expect):
+        done = subprocess.run([os.path.join(self.root, 'check'), *args], capture_output=True, text=True, check=False,
+                              env={**os.environ, 'PATH': self.root + '/bin:' + os.environ['PATH']})
+        self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
+        return done.stdout.splitlines()
+
+    def test_sum_is_the_last_line(self):
+        self.script('tests/netns/a.sh', 'echo 3 passed, 0 failed, 0 skipped')
+        self.script('tests/netns/b.sh', 'exit 0')
+        self.assertEqual(self.check('--only', 'netns', expect=0)[-1], '4 passed, 0 failed, 0 skipped')
+
+    def test_one_failing_scenario_fails_the_whole(self):
+        self.script('tests/netns/a.sh', 'exit 0')
+        self.script('tests/netns/b.sh', 'echo it broke; exit 3')
+        lines = self.check('--only', 'netns', expect=1)
+        self.assertEqual(lines[-1], '1 passed, 1 failed, 0 skipped')
+        self.assertIn('FAILED   netns: b', lines)
+
+    def test_skip_is_named_with_its_reason(self):
+        self.script('tests/netns/a.sh', 'exit 0')
+        self.script('tests/netns/b.sh', 'echo no tcx on this kernel; exit 77')
+        lines = self.check('--only', 'netns', expect=0)
+        self.assertEqual(lines[-1], '1 passed, 0 failed, 1 skipped')
+        self.assertIn('skipped  netns: b: no tcx on this kernel', lines)
+
+    def test_without_root_a_part_that_needs_it_is_skipped_and_counted(self):
+        self.uid(1000)
+        self.script('demo', 'exit 1')
+        lines = self.check('--only', 'demo', expect=0)
+        self.assertEqual(lines[-1], '0 passed, 0 failed, 1 skipped')
+        self.assertIn('skipped  demo: demo: needs root', lines)
+
+    def test_demo_that_ends_badly_is_a_failure(self):
+        self.script('demo', 'exit 1')
+        self.assertEqual(self.check('--only', 'demo', expect=1)[-1], '0 passed, 1 failed, 0 skipped')
+
+    def test_failed_build_is_a_failure_of_what_needs_it(self):
+        self.script('tools/build', 'exit 1')
+        self.script('demo', 'exit 0')
+        self.assertEqual(self.check('--only', 'demo', expect=1)[-1], '0 passed, 1 failed, 0 skipped')
+
+    def test_nothing_runs_after_a_failed_build(self):
+        self.script('tools/build', 'exit 1')
+        self.script('demo', 'exit 0')
+        lines = self.check(expect=1)
+        self.assertIn('FAILED   all parts after build-gcc: not run', lines)
+        self.assertFalse([line for line in lines if line.startswith('demo')])
+
+    def test_part_that_counts_nothing_is_a_failure(self):
+        self.script('demo', 'echo 0 passed, 0 failed, 0 skipped')
+        self.assertEqual(self.check('--only', 'demo', expect=1)[-1], '0 passed, 1 failed, 0 skipped')
+
+    def test_parts_without_files_are_not_listed(self):
+        self.assertNotIn('demo', self.check('--list', expect=0))
+        self.script('demo', 'exit 0')
+        self.assertIn('demo', self.check('--list', expect=0))
+
+    def test_unknown_part_is_a_usage_error(self):
+        self.check('--only', 'nonsense', expect=2)
+        self.check('--nonsense', expect=2)
+
+
+if __name__ == '__main__':
+    unittest.main()
