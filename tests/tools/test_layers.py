@@ -117,7 +117,7 @@ class Layers(unittest.TestCase):
 
     def test_upward_include_fails_the_build(self):
         with tempfile.TemporaryDirectory() as root:
-            for path in ('meson.build', 'meson_options.txt', 'tools/layers', 'src/base'):
+            for path in ('meson.build', 'meson_options.txt', 'tools/layers', 'src/base', 'man'):
                 copy = os.path.join(root, path)
                 os.makedirs(os.path.dirname(copy), exist_ok=True)
                 (shutil.copytree if os.path.isdir(os.path.join(TOP, path)) else shutil.copy)(
