@@ -21,15 +21,11 @@
 int sp_file_replace(const char *path, const void *data, size_t len, mode_t mode, uid_t uid,
                     gid_t gid);
 
-/* Read a whole regular file. *@ret_data is malloc'ed and NUL-terminated behind @ret_len bytes.
+/* Read a whole regular file. *@ret_data is malloc'ed and NUL-terminated behind @ret_len bytes; no
+ * other copy of it stays in memory, so that a secret is gone once the caller wiped that one.
  * Returns 0; -EFBIG longer than @max_len; -EINVAL not a regular file; -errno.
  */
 int sp_file_read(const char *path, size_t max_len, char **ret_data, size_t *ret_len);
-
-/* As sp_file_read for a file whose content is secret: wipe with sp_wipe before free. The same code;
- * the name tells the reader of the call that no copy was left behind by growing a buffer.
- */
-int sp_file_read_secret(const char *path, size_t max_len, char **ret_data, size_t *ret_len);
 
 /* Make @path and every missing folder above it. @mode is for the last one, those above get 0755.
  * Existing ones are left as they are. Returns 0; -ENOTDIR; -errno.

@@ -15,6 +15,7 @@
 #include <sallyport/abi/tables.h>
 
 #include "base/cleanup.h"
+#include "io/secret_buf.h"
 #include "io/wg_key.h"
 
 #define SP_UAPI_TIMEOUT_MAX_MS 1000
@@ -68,8 +69,7 @@ bool sp_uapi_is_complete(const char *text, size_t len);
  * The first failure sticks and comes out of sp_uapi_set_finish.
  */
 struct sp_uapi_set {
-	char *text;
-	size_t len, size;
+	struct sp_secret_buf text;
 	int error;
 	bool is_finished;
 };
