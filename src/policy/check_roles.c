@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "policy/loader.h"
+#include "policy/value.h"
+
+enum { MATCH, SESSION, REQUIRE, EXPIRES, MAX_DEVICES };
+static const struct sp_key role_keys[] = {
+	[MATCH] = { "match", SP_KEY_REQUIRED },
+	[SESSION] = { "session", SP_KEY_LATER },
+	[REQUIRE] = { "require", SP_KEY_LATER },
+	[EXPIRES] = { "expires", SP_KEY_LATER },
+	[MAX_DEVICES] = { "max-devices", SP_KEY_LATER },
+};
+
+enum { IDP, GROUP, PEER_KEY, ATTR };
+static const struct sp_key match_keys[] = {
+	[IDP] = { "idp", SP_KEY_OPTIONAL },
+	[GROUP] = { "group", SP_KEY_OPTIONAL },
+	[PEER_KEY] = { "peer-key", SP_KEY_OPTIONAL },
+	[ATTR] = { "attr", SP_KEY_LATER },
+};
+
+static void read_group_match(struct sp_loader *loader, const struct sp_node *node,
+			     const struct sp_node *const *values, struct sp_role_match *match)
+{
+	struct sp_check *check = &loader->check;
+	const char *group = NULL;
+
+	if (!values[IDP] && !sp_has_key(node, "idp"))
+		sp_report(check, node, "a match needs \"idp\" with \"group\", or \"peer-key\"");
+	else if (values[IDP] && sp_check_name(check, values[IDP], "identity provider") == 0)
+		match->idp = sp_copy_text(check, values[IDP]->text);
+	if (!values[GROUP] && !sp_has_key(node, "group")) {
+		if (sp_has_key(node, "idp") && !sp_has_key(node, "attr"))
+			sp_report(check, node, "a match by \"idp\" needs \"group\" too");
+		return;
+	}
+	if (values[GROUP])
+		group = sp_read_text(check, values[GROUP], "group");
+	if (group)
+		match->group = sp_copy_text(check, group);
+}
+
+static void read_match(struct sp_loader *loader, const struct sp_node *node, struct sp_role *role)
+{
+	const struct sp_node *values[SP_ARRAY_LEN(match_keys)];
+	struct sp_check *check = &loader->check;
+	struct sp_role_match *match;
+
+	if (sp_read_map(check, node, "a match", match_keys, SP_ARRAY_LEN(match_keys), values) < 0)
+		return;
+	match = SP_ARRAY_PUSH(role->matches, role->match_count);
+	if (!match) {
+		check->no_memory = true;
+		return;
+	}
+	if (!sp_has_key(node, "peer-key")) {
+		read_group_match(loader, node, values, match);
+		return;
+	}
+	match->is_peer_key = true;
+	if (sp_has_key(node, "idp") || sp_has_key(node, "group"))
+		sp_report(check, node, "a match is by \"idp\" and \"group\" or by \"peer-key\", not both: "
+				       "write two matches");
+	if (values[PEER_KEY])
+		sp_read_key(check, values[PEER_KEY], "peer-key", match->peer_key);
+}
+
+void sp_load_roles(struct sp_loader *loader, const struct sp_node *section)
+{
+	struct sp_check *check = &loader->check;
+
+	if (section->kind != SP_NODE_MAP)
+		return; /* reported when the names were declared */
+	sp_map_for_each(name, body, section) {
+		const struct sp_node *values[SP_ARRAY_LEN(role_keys)];
+		struct sp_role *role = SP_ARRAY_PUSH(loader->policy->roles, loader->policy->role_count);
+
+		if (!role) {
+			check->no_memory = true;
+			return;
+		}
+		role->name = sp_copy_text(check, name->text);
+		role->place = (struct sp_place){ .line = name->line, .column = name->column };
+		if (sp_read_map(check, body, "a role", role_keys, SP_ARRAY_LEN(role_keys), values) < 0 ||
+		    !values[MATCH] || sp_read_items(check, values[MATCH], "\"match\"") < 0)
+			continue;
+		sp_for_each_item(item, values[MATCH])
+			read_match(loader, item, role);
+	}
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "policy/model.h"
+
+#include <stdlib.h>
+
+static void rule_done(struct sp_rule *rule)
+{
+	free(rule->name);
+	for (size_t i = 0; i < rule->from_count; i++)
+		free((char *)rule->from[i].user);
+	free(rule->from);
+	free(rule->to);
+	free(rule->services);
+	free(rule->reason);
+}
+
+static void role_done(struct sp_role *role)
+{
+	free(role->name);
+	for (size_t i = 0; i < role->match_count; i++) {
+		free(role->matches[i].idp);
+		free(role->matches[i].group);
+	}
+	free(role->matches);
+}
+
+static void session_done(struct sp_fixture_session *session)
+{
+	free(session->user);
+	free(session->idp);
+	for (size_t i = 0; i < session->group_count; i++)
+		free(session->groups[i]);
+	free(session->groups);
+}
+
+static void test_done(struct sp_test *test)
+{
+	free(test->interface);
+	free(test->to);
+	free(test->services);
+	free(test->rule);
+}
+
+void sp_policy_free(struct sp_policy *policy)
+{
+	if (!policy)
+		return;
+	for (size_t i = 0; i < policy->file_count; i++) {
+		free(policy->files[i].path);
+		free(policy->files[i].text);
+	}
+	free(policy->files);
+	for (size_t i = 0; i < policy->role_count; i++)
+		role_done(&policy->roles[i]);
+	free(policy->roles);
+	for (size_t i = 0; i < policy->network_count; i++) {
+		free(policy->networks[i].name);
+		free(policy->networks[i].in);
+		free(policy->networks[i].except);
+	}
+	free(policy->networks);
+	for (size_t i = 0; i < policy->rule_count; i++)
+		rule_done(&policy->rules[i]);
+	free(policy->rules);
+	sp_gateway_done(&policy->fixtures.gateway);
+	for (size_t i = 0; i < policy->fixtures.session_count; i++)
+		session_done(&policy->fixtures.sessions[i]);
+	free(policy->fixtures.sessions);
+	for (size_t i = 0; i < policy->test_count; i++)
+		test_done(&policy->tests[i]);
+	free(policy->tests);
+	free(policy);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Parts of a gateway's description that the policy's fixtures and sallyport.yaml share. */
+#ifndef SALLYPORT_POLICY_GATEWAY_H
+#define SALLYPORT_POLICY_GATEWAY_H
+
+#include "policy/check.h"
+
+#define SP_INTERFACES_MAX 256
+
+/* Addresses of people: at most one prefix a family. Errors are reported. */
+void sp_read_pool(struct sp_check *check, const struct sp_node *node, struct sp_gateway *gateway);
+int sp_default_pool(struct sp_gateway *gateway);
+
+/* Add an interface; bad names and ones given twice are reported. */
+void sp_read_interface(struct sp_check *check, const struct sp_node *node, enum sp_zone zone,
+		       struct sp_gateway *gateway);
+
+#endif

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "policy/load.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "policy/document.h"
+#include "policy/gateway.h"
+#include "policy/source.h"
+#include "policy/suggest.h"
+#include "policy/value.h"
+
+enum { VERSION, PLANE, INTERFACES, VPN, AUDIT, PORTAL };
+static const struct sp_key machine_keys[] = {
+	[VERSION] = { "sallyport", SP_KEY_REQUIRED },	    [PLANE] = { "plane", SP_KEY_OPTIONAL },
+	[INTERFACES] = { "interfaces", SP_KEY_REQUIRED }, [VPN] = { "vpn", SP_KEY_OPTIONAL },
+	[AUDIT] = { "audit", SP_KEY_OPTIONAL },	    [PORTAL] = { "portal", SP_KEY_LATER },
+};
+
+enum { EDGE, INSIDE, TUNNEL };
+static const struct sp_key interface_keys[] = {
+	[EDGE] = { "edge", SP_KEY_OPTIONAL },
+	[INSIDE] = { "inside", SP_KEY_OPTIONAL },
+	[TUNNEL] = { "tunnel", SP_KEY_OPTIONAL },
+};
+
+enum { LISTEN, POOL, ENDPOINT, DNS, ROUTES, MTU, PARKED };
+static const struct sp_key vpn_keys[] = {
+	[LISTEN] = { "listen", SP_KEY_OPTIONAL }, [POOL] = { "pool", SP_KEY_OPTIONAL },
+	[ENDPOINT] = { "endpoint", SP_KEY_OPTIONAL }, [DNS] = { "dns", SP_KEY_OPTIONAL },
+	[ROUTES] = { "routes", SP_KEY_OPTIONAL }, [MTU] = { "mtu", SP_KEY_OPTIONAL },
+	[PARKED] = { "parked", SP_KEY_OPTIONAL },
+};
+
+enum { ROTATE, KEEP };
+static const struct sp_key audit_keys[] = {
+	[ROTATE] = { "rotate", SP_KEY_OPTIONAL },
+	[KEEP] = { "keep", SP_KEY_OPTIONAL },
+};
+
+#define MTU_MIN 1280u /* RFC 8200, 5: less cannot carry IPv6 */
+#define MTU_MAX 9000u
+#define ENDPOINT_MAX 255u
+
+struct run {
+	struct sp_check check;
+	struct sp_machine *machine;
+};
+
+static void load_plane(struct run *run, const struct sp_node *node)
+{
+	static const char *const words[] = { "auto", "ebpf", "netfilter", "dpdk", NULL };
+	int word = sp_read_word(&run->check, node, "\"plane\"", words);
+
+	if (word > 1)
+		sp_report(&run->check, node, "plane \"%s\" is not supported yet; \"auto\" and \"ebpf\" are",
+			  words[word]);
+	else if (word >= 0)
+		run->machine->plane = sp_copy_text(&run->check, words[word]);
+}
+
+static void load_interface_list(struct run *run, const struct sp_node *node, const char *what,
+				enum sp_zone zone)
+{
+	if (sp_read_items(&run->check, node, what) < 0)
+		return;
+	sp_for_each_item(item, node)
+		sp_read_interface(&run->check, item, zone, &run->machine->gateway);
+}
+
+static void load_interfaces(struct run *run, const struct sp_node *node)
+{
+	const struct sp_node *values[SP_ARRAY_LEN(interface_keys)];
+	struct sp_gateway *gateway = &run->machine->gateway;
+	const char *tunnel;
+	size_t had;
+
+	if (sp_read_map(&run->check, node, "\"interfaces\"", interface_keys, SP_ARRAY_LEN(interface_keys),
+			values) < 0)
+		return;
+	if (!sp_has_key(node, "edge") && !sp_has_key(node, "inside"))
+		sp_report(&run->check, node, "\"interfaces\" needs \"edge\" or \"inside\": { edge: [wan0], inside: "
+					     "[lan0], tunnel: vpn0 }");
+	if (values[EDGE])
+		load_interface_list(run, values[EDGE], "\"edge\"", SP_ZONE_EDGE);
+	if (values[INSIDE])
+		load_interface_list(run, values[INSIDE], "\"inside\"", SP_ZONE_INSIDE);
+	if (!values[TUNNEL])
+		return;
+	tunnel = sp_read_text(&run->check, values[TUNNEL], "\"tunnel\"");
+	had = gateway->interface_count;
+	if (tunnel)
+		sp_read_interface(&run->check, values[TUNNEL], SP_ZONE_TUNNEL, gateway);
+	if (gateway->interface_count > had)
+		run->machine->tunnel = sp_copy_text(&run->check, tunnel);
+}
+
+/* host or host:port, [IPv6] or [IPv6]:port: what a client is told to connect to. */
+static void load_endpoint(struct run *run, const struct sp_node *node)
+{
+	const char *text = sp_read_text(&run->check, node, "\"endpoint\"");
+	const char *port;
+	size_t host_len;
+
+	if (!text)
+		return;
+	if (*text == '[') {
+		host_len = strcspn(text, "]") + 1;
+		port = host_len <= strlen(text) ? text + host_len : "?";
+	} else {
+		host_len = strcspn(text, ":");
+		port = text + host_len;
+	}
+	if (*text == '[' ? strspn(text + 1, "0123456789abcdefABCDEF:.") + 2 != host_len :
+			   host_len == 0 || strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+							 "0123456789-._") < host_len ||
+				   strchr(port + (*port == ':'), ':')) {
+		sp_report(&run->check, node, "\"endpoint\" is a host, with a port if you like, as gate.example.org, "
+					     "192.0.2.1:51820 or \"[2001:db8::1]:51820\", not %s",
+			  sp_show(text).quoted);
+		return;
+	}
+	if (*port) {
+		unsigned long number = 0;
+
+		for (const char *c = port + 1; *c >= '0' && *c <= '9' && number < 100000; c++)
+			number = number * 10 + (unsigned long)(*c - '0');
+		if (*port != ':' || port[1] == '0' || strspn(port + 1, "0123456789") != strlen(port + 1) ||
+		    number < 1 || number > 65535) {
+			sp_report(&run->check, node, "\"endpoint\" %s: a port is a number from 1 to 65535",
+				  sp_show(text).quoted);
+			return;
+		}
+	}
+	if (strlen(text) > ENDPOINT_MAX)
+		sp_report(&run->check, node, "\"endpoint\" has more than %u bytes", ENDPOINT_MAX);
+	run->machine->endpoint = sp_copy_text(&run->check, text);
+}
+
+static void load_dns(struct run *run, const struct sp_node *node)
+{
+	if (sp_read_items(&run->check, node, "\"dns\"") < 0)
+		return;
+	sp_for_each_item(item, node) {
+		struct sp_addr addr, *room;
+
+		if (sp_read_address(&run->check, item, "\"dns\"", &addr) < 0)
+			continue;
+		room = SP_ARRAY_PUSH(run->machine->dns, run->machine->dns_count);
+		if (!room) {
+			run->check.no_memory = true;
+			return;
+		}
+		*room = addr;
+	}
+}
+
+static void load_routes(struct run *run, const struct sp_node *node)
+{
+	struct sp_machine *machine = run->machine;
+
+	if (sp_read_items(&run->check, node, "\"routes\"") < 0)
+		return;
+	sp_for_each_item(item, node) {
+		const char *text = sp_read_text(&run->check, item, "a route");
+		char **room;
+
+		if (!text)
+			continue;
+		if (sp_looks_like_address(text)) {
+			sp_report(&run->check, item, "\"routes\" names networks of the policy, not prefixes: give %s "
+						     "a name there", sp_show(text).quoted);
+			continue;
+		}
+		if (strcmp(text, "internet") != 0 && strcmp(text, "any") != 0 &&
+		    sp_check_name(&run->check, item, "network") < 0)
+			continue;
+		room = SP_ARRAY_PUSH(machine->routes, machine->route_name_count);
+		if (!room) {
+			run->check.no_memory = true;
+			return;
+		}
+		*room = sp_copy_text(&run->check, text);
+	}
+}
+
+static void load_vpn(struct run *run, const struct sp_node *node)
+{
+	const struct sp_node *values[SP_ARRAY_LEN(vpn_keys)];
+	struct sp_machine *machine = run->machine;
+	uint64_t number;
+
+	if (sp_read_map(&run->check, node, "\"vpn\"", vpn_keys, SP_ARRAY_LEN(vpn_keys), values) < 0)
+		return;
+	if (values[LISTEN] && sp_read_number(&run->check, values[LISTEN], "\"listen\"", 1, 65535, &number) == 0)
+		machine->listen_port = (uint16_t)number;
+	if (values[POOL])
+		sp_read_pool(&run->check, values[POOL], &machine->gateway);
+	if (values[ENDPOINT])
+		load_endpoint(run, values[ENDPOINT]);
+	if (values[DNS])
+		load_dns(run, values[DNS]);
+	if (values[ROUTES])
+		load_routes(run, values[ROUTES]);
+	if (values[MTU] && sp_read_number(&run->check, values[MTU], "\"mtu\"", MTU_MIN, MTU_MAX, &number) == 0)
+		machine->mtu = (uint32_t)number;
+	if (values[PARKED])
+		sp_read_duration(&run->check, values[PARKED], "\"parked\"", &machine->parked_s);
+}
+
+static void load_audit(struct run *run, const struct sp_node *node)
+{
+	const struct sp_node *values[SP_ARRAY_LEN(audit_keys)];
+	struct sp_machine *machine = run->machine;
+	uint64_t number;
+
+	if (sp_read_map(&run->check, node, "\"audit\"", audit_keys, SP_ARRAY_LEN(audit_keys), values) < 0)
+		return;
+	if (values[ROTATE] && sp_read_size(&run->check, values[ROTATE], "\"rotate\"", &number) == 0) {
+		machine->audit_rotate_bytes = number;
+		if (number < 65536)
+			sp_report(&run->check, values[ROTATE], "\"rotate\" is at least 64KB");
+	}
+	if (values[KEEP] && sp_read_number(&run->check, values[KEEP], "\"keep\"", 1, 10000, &number) == 0)
+		machine->audit_keep = (uint32_t)number;
+}
+
+static void load_sections(struct run *run, const struct sp_node *root)
+{
+	const struct sp_node *values[SP_ARRAY_LEN(machine_keys)];
+	uint64_t version;
+
+	if (sp_read_map(&run->check, root, "a machine file", machine_keys, SP_ARRAY_LEN(machine_keys),
+			values) < 0)
+		return;
+	if (values[VERSION])
+		sp_read_number(&run->check, values[VERSION], "\"sallyport\", the language's version,", 1, 1,
+			       &version);
+	if (values[PLANE])
+		load_plane(run, values[PLANE]);
+	if (values[INTERFACES])
+		load_interfaces(run, values[INTERFACES]);
+	if (values[VPN])
+		load_vpn(run, values[VPN]);
+	if (values[AUDIT])
+		load_audit(run, values[AUDIT]);
+}
+
+/* What the file leaves out. */
+static int set_defaults(struct sp_machine *machine)
+{
+	if (!machine->plane)
+		machine->plane = strdup("auto");
+	if (!machine->tunnel) {
+		struct sp_interface *interface =
+			SP_ARRAY_PUSH(machine->gateway.interfaces, machine->gateway.interface_count);
+
+		machine->tunnel = strdup("vpn0");
+		if (!interface)
+			return -ENOMEM;
+		interface->zone = SP_ZONE_TUNNEL;
+		interface->name = strdup("vpn0");
+		if (!interface->name)
+			return -ENOMEM;
+	}
+	if (machine->gateway.pool_count == 0 && sp_default_pool(&machine->gateway) < 0)
+		return -ENOMEM;
+	return machine->plane && machine->tunnel ? 0 : -ENOMEM;
+}
+
+void sp_machine_free(struct sp_machine *machine)
+{
+	if (!machine)
+		return;
+	free(machine->plane);
+	sp_gateway_done(&machine->gateway);
+	free(machine->tunnel);
+	free(machine->endpoint);
+	free(machine->dns);
+	for (size_t i = 0; i < machine->route_name_count; i++)
+		free(machine->routes[i]);
+	free(machine->routes);
+	free(machine);
+}
+
+SP_DEFINE_CLEANUP(struct sp_machine *, sp_machine_free);
+
+static int load_text(struct run *run, const char *text, size_t len)
+{
+	__sp_cleanup(sp_document_done) struct sp_document document = { 0 };
+	int r;
+
+	if (sp_source_check(&run->check, text, len) < 0)
+		return 0;
+	r = sp_document_read(&run->check, text, len, &document);
+	if (r < 0)
+		return r == -EINVAL ? 0 : r;
+	if (document.root)
+		load_sections(run, document.root);
+	else
+		sp_report(&run->check, NULL, "the file is empty; a machine file begins with \"sallyport: 1\"");
+	return 0;
+}
+
+int sp_machine_load(const char *path, const char *text, size_t len, struct sp_machine **ret_machine,
+		    struct sp_diagnostics *diagnostics)
+{
+	__sp_cleanup(sp_machine_freep) struct sp_machine *machine = calloc(1, sizeof(*machine));
+	struct run run = {
+		.check = { .path = path, .diagnostics = diagnostics, .suggest_budget = SP_SUGGEST_BUDGET },
+		.machine = machine,
+	};
+	int r;
+
+	if (!machine)
+		return -ENOMEM;
+	machine->listen_port = 51820;
+	machine->mtu = 1420;
+	machine->parked_s = 24 * 3600;
+	machine->audit_rotate_bytes = 100000000;
+	machine->audit_keep = 10;
+	r = load_text(&run, text, len);
+	sp_diagnostics_sort(diagnostics);
+	if (r < 0 || run.check.no_memory)
+		return -ENOMEM;
+	if (diagnostics->error_count > 0)
+		return -EINVAL;
+	r = set_defaults(machine);
+	if (r < 0)
+		return r;
+	*ret_machine = SP_TAKE_PTR(machine);
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Sets of addresses as sorted, disjoint ranges: what is left of `in` less `except`, and whether one
+ * set lies within another. The families do not mix: ::/0 holds no IPv4 address. */
+#ifndef SALLYPORT_POLICY_RANGES_H
+#define SALLYPORT_POLICY_RANGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sallyport/abi/tables.h>
+
+struct sp_range {
+	struct sp_addr first, last; /* inclusive */
+};
+
+struct sp_ranges {
+	struct sp_range *items; /* ascending; neither overlapping nor adjacent */
+	size_t count;
+};
+
+/* Add what lies in some of @in and in none of @except to an empty set. Returns 0; -ENOMEM. */
+int sp_ranges_make(const struct sp_prefix *in, size_t in_count, const struct sp_prefix *except,
+		   size_t except_count, struct sp_ranges *ranges);
+void sp_ranges_done(struct sp_ranges *ranges);
+
+bool sp_ranges_contain(const struct sp_ranges *outer, const struct sp_ranges *inner);
+bool sp_ranges_overlap(const struct sp_ranges *a, const struct sp_ranges *b);
+/* The first address of the set that lies in @prefix. Returns false when there is none. */
+bool sp_ranges_first_within(const struct sp_ranges *ranges, const struct sp_prefix *prefix,
+			    struct sp_addr *ret_addr);
+
+#endif

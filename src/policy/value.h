@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The single values of the language: addresses, prefixes, services, times. Only the canonical form
+ * is taken; for another the message shows the canonical one that was meant. */
+#ifndef SALLYPORT_POLICY_VALUE_H
+#define SALLYPORT_POLICY_VALUE_H
+
+#include "policy/check.h"
+
+/* Each returns 0, or -EINVAL when it was reported. */
+int sp_read_address(struct sp_check *check, const struct sp_node *node, const char *what,
+		    struct sp_addr *ret_addr);
+int sp_read_prefix(struct sp_check *check, const struct sp_node *node, const char *what,
+		   struct sp_prefix *ret_prefix);
+/* A scalar that can only be meant as an address or prefix, right or wrong. */
+bool sp_looks_like_address(const char *text);
+
+/* `tcp/443`, `udp/1000-2000`, `icmp`, `icmp6/echo`, `proto/47`. One text can mean two: proto/1 is ICMP in
+ * IPv4 and a protocol without ports in IPv6. */
+int sp_read_service(struct sp_check *check, const struct sp_node *node,
+		    struct sp_service ret_services[2], size_t *ret_count);
+/* A scalar that names a protocol, with or without a port. */
+bool sp_looks_like_service(const char *text);
+
+/* 2026-11-23T10:00, with seconds, Z or +01:00 as you like; UTC without. Unix seconds. */
+int sp_read_time(struct sp_check *check, const struct sp_node *node, const char *what,
+		 int64_t *ret_unix_s);
+/* 90s, 15m, 10h, 7d; 0 alone needs no unit. */
+int sp_read_duration(struct sp_check *check, const struct sp_node *node, const char *what,
+		     int64_t *ret_seconds);
+/* 4096, 100KB, 100MB, 1GB: powers of ten. */
+int sp_read_size(struct sp_check *check, const struct sp_node *node, const char *what,
+		 uint64_t *ret_bytes);
+/* The base64 text of 32 bytes, as `wg` writes keys. */
+int sp_read_key(struct sp_check *check, const struct sp_node *node, const char *what,
+		uint8_t ret_key[32]);
+
+#endif

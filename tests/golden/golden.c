@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Print what loading a file gives, for tests/golden/run: its diagnostics, one a line.
+ *
+ *	golden policy|machine FILE NAME		NAME is what the file is called in the output
+ *
+ * Exit 0 the file was taken, 3 it was refused, 1 anything else. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "policy/load.h"
+
+static int read_file(const char *path, char **ret_text, size_t *ret_len)
+{
+	__sp_fclose FILE *file = fopen(path, "rb");
+	__sp_free char *text = NULL;
+	size_t len = 0, room = 0;
+
+	if (!file)
+		return sp_errno();
+	for (;;) {
+		size_t took;
+
+		if (len == room) {
+			char *grown = realloc(text, room = room ? room * 2 : 4096);
+
+			if (!grown)
+				return -ENOMEM;
+			text = grown;
+		}
+		took = fread(text + len, 1, room - len, file);
+		if (took == 0)
+			break;
+		len += took;
+	}
+	*ret_text = SP_TAKE_PTR(text);
+	*ret_len = len;
+	return 0;
+}
+
+static int load(const char *what, const char *name, const char *text, size_t len,
+		struct sp_diagnostics *diagnostics)
+{
+	__sp_cleanup(sp_policy_freep) struct sp_policy *policy = NULL;
+	struct sp_machine *machine = NULL;
+	int r;
+
+	if (strcmp(what, "policy") == 0)
+		return sp_policy_load(name, text, len, &policy, diagnostics);
+	r = sp_machine_load(name, text, len, &machine, diagnostics);
+	sp_machine_free(machine);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	__sp_cleanup(sp_diagnostics_done) struct sp_diagnostics diagnostics = { 0 };
+	__sp_free char *text = NULL;
+	size_t len = 0;
+	int r;
+
+	if (argc != 4)
+		return 2;
+	r = read_file(argv[2], &text, &len);
+	if (r == 0)
+		r = load(argv[1], argv[3], text, len, &diagnostics);
+	for (size_t i = 0; i < diagnostics.count; i++) {
+		__sp_free char *line = sp_diagnostic_format(&diagnostics.items[i]);
+
+		puts(line ? line : "no memory");
+	}
+	if (diagnostics.dropped_count)
+		printf("and %zu more\n", diagnostics.dropped_count);
+	if (r == 0)
+		puts("ok");
+	else if (r != -EINVAL)
+		fprintf(stderr, "%s: %s\n", argv[2], sp_err_text(r));
+	return r == 0 ? 0 : r == -EINVAL ? 3 : 1;
+}
