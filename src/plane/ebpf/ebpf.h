@@ -68,8 +68,8 @@ int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_
 		  struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error);
 void sp_ebpf_staged_free(struct sp_ebpf_staged *staged);
 /* Push rows a sign-in appended to @tables; nothing points at them yet. Pushing twice does no harm.
- * -ENOSPC: no spare room (stage a new revision). -ESTALE: adopted from a former daemon and filled from
- * other tables than these (stage a new revision). */
+ * -ENOSPC: no spare room (stage a new revision). -ESTALE: @staged was adopted; its rows are a former
+ * daemon's and their numbers are not those of @tables (stage a new revision before the first sign-in). */
 int sp_ebpf_staged_extend(struct sp_ebpf_staged *staged, const struct sp_tables *tables);
 
 struct sp_ebpf_interface {
@@ -83,14 +83,16 @@ struct sp_ebpf_interface {
  * Links of interfaces not listed are removed last. Then the staged handle becomes the running one's
  * (sp_ebpf_running) and the plane's: it is not freed by the caller, and the former one is gone.
  * On error what was switched is switched back, what was attached is removed, and @staged stays the
- * caller's. Passing sp_ebpf_running() again attaches what is missing, such as a device that was re-made.
+ * caller's; only an error in removing what is no longer listed comes after the switch, and
+ * sp_ebpf_running then is @staged. A handle that became the plane's may still be given to
+ * sp_ebpf_staged_free, which leaves it alone. Passing sp_ebpf_running() again attaches what is missing, such as a device that was re-made.
  * -ENODEV: a listed interface does not exist. */
 int sp_ebpf_switch(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
 		   const struct sp_ebpf_interface *interfaces, size_t interface_count,
 		   struct sp_ebpf_error *error);
 /* The revision the pinned links run, 0 if none. */
 uint64_t sp_ebpf_running_revision(struct sp_ebpf *plane);
-/* Its handle, the plane's own; NULL if none. After adopting, its tables are those a former daemon filled. */
+/* Its handle, the plane's own; NULL if none. */
 struct sp_ebpf_staged *sp_ebpf_running(struct sp_ebpf *plane);
 
 struct sp_ebpf_link_info {

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One revision in the kernel: its table maps, filled and frozen, and its programs around them. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "plane/ebpf/plane.h"
+#include "plane/ebpf/translate.h"
+
+#define SVC_ELEMS (SP_SVC_SLOTS / SP_SVC_PER_ELEM)
+#define DHCP_MAX 8
+
+void *sp_ebpf_mmap(int fd, size_t size, bool is_writable)
+{
+	void *memory;
+
+	if (fd < 0) {
+		errno = ENOENT;
+		return NULL;
+	}
+	memory = mmap(NULL, size, is_writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+uint32_t sp_ebpf_program_id(int fd)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (fd < 0 || bpf_prog_get_info_by_fd(fd, &info, &len) < 0)
+		return 0;
+	return info.id;
+}
+
+/* ---- the handle ---- */
+
+struct sp_ebpf_staged *sp_ebpf_staged_alloc(struct sp_ebpf *plane, uint64_t revision)
+{
+	struct sp_ebpf_staged *staged = calloc(1, sizeof(*staged));
+
+	if (!staged)
+		return NULL;
+	staged->plane = plane;
+	staged->revision = revision;
+	for (int table = 0; table < SP_EBPF_TABLE_COUNT; table++)
+		staged->table[table] = -1;
+	for (int hook = 0; hook < SP_HOOK_COUNT; hook++)
+		staged->program[hook] = -1;
+	return staged;
+}
+
+void sp_ebpf_staged_close(struct sp_ebpf_staged *staged)
+{
+	if (!staged)
+		return;
+	for (int table = 0; table < SP_EBPF_TABLE_COUNT; table++)
+		sp_closep(&staged->table[table]);
+	for (int hook = 0; hook < SP_HOOK_COUNT; hook++)
+		sp_closep(&staged->program[hook]);
+	free(staged->svc_held);
+	free(staged);
+}
+
+/* ---- tables ---- */
+
+static int create(const char *name, enum bpf_map_type type, uint32_t key_size, uint32_t value_size,
+		  uint32_t max_entries, uint32_t flags, int *ret_fd, struct sp_ebpf_error *error)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags | BPF_F_RDONLY_PROG);
+	int fd = bpf_map_create(type, name, key_size, value_size, max_entries, &options);
+
+	if (fd < 0)
+		return sp_ebpf_fail(error, sp_errno(), "table %s of %u entries: %s", name, max_entries,
+				    sp_err_text(sp_errno()));
+	*ret_fd = fd;
+	return 0;
+}
+
+int sp_ebpf_tables_create(struct sp_ebpf_staged *staged, uint32_t src_max, uint32_t dst_max,
+			  struct sp_ebpf_error *error)
+{
+	const struct {
+		enum bpf_map_type type;
+		uint32_t key_size, value_size, max_entries, flags;
+	} shapes[SP_EBPF_TABLE_COUNT] = {
+		[SP_EBPF_SRC] = { BPF_MAP_TYPE_LPM_TRIE, sizeof(struct sp_prefix), sizeof(struct sp_src),
+				  src_max, BPF_F_NO_PREALLOC },
+		[SP_EBPF_DST] = { BPF_MAP_TYPE_LPM_TRIE, sizeof(struct sp_prefix), sizeof(struct sp_dst),
+				  dst_max, BPF_F_NO_PREALLOC },
+		[SP_EBPF_SVC] = { BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(struct sp_svc_elem),
+				  SVC_ELEMS, 0 },
+		[SP_EBPF_PAIR] = { BPF_MAP_TYPE_HASH, sizeof(struct sp_pair_key), sizeof(uint32_t),
+				   staged->pair_capacity, BPF_F_NO_PREALLOC },
+		[SP_EBPF_VERDICT] = { BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(struct sp_verdict),
+				      staged->profile_capacity * staged->svcset_stride, 0 },
+	};
+
+	staged->svc_held = calloc(SVC_ELEMS, sizeof(*staged->svc_held));
+	if (!staged->svc_held)
+		return -ENOMEM;
+	for (int table = 0; table < SP_EBPF_TABLE_COUNT; table++) {
+		int r = create(sp_ebpf_table_name[table], shapes[table].type, shapes[table].key_size,
+			       shapes[table].value_size, shapes[table].max_entries,
+			       shapes[table].flags, &staged->table[table], error);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* In one call where the kernel can, else one by one. */
+static int push(int fd, const void *keys, size_t key_size, const void *values, size_t value_size,
+		size_t count)
+{
+	LIBBPF_OPTS(bpf_map_batch_opts, options);
+	__u32 done = count;
+
+	if (count == 0 || bpf_map_update_batch(fd, keys, values, &done, &options) == 0)
+		return 0;
+	if (errno == E2BIG || errno == ENOSPC || errno == ENOMEM)
+		return errno == ENOMEM ? -ENOMEM : -ENOSPC;
+	for (size_t i = 0; i < count; i++)
+		if (bpf_map_update_elem(fd, (const char *)keys + i * key_size,
+					(const char *)values + i * value_size, BPF_ANY) < 0)
+			return errno == E2BIG ? -ENOSPC : sp_errno();
+	return 0;
+}
+
+/* Elements first, first + 1, … of an array map. */
+static int push_array(int fd, uint32_t first, const void *values, size_t value_size, size_t count)
+{
+	__sp_free uint32_t *keys = calloc(count ? count : 1, sizeof(*keys));
+
+	if (!keys)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		keys[i] = first + i;
+	return push(fd, keys, sizeof(*keys), values, value_size, count);
+}
+
+/* Runs of elements that differ from what the map holds: of 49 344 few are in use. */
+static int push_svc(struct sp_ebpf_staged *staged, const struct sp_svc_elem *svc)
+{
+	struct sp_svc_elem *held = staged->svc_held;
+
+	for (size_t from = 0, to; from < SVC_ELEMS; from = to) {
+		int r;
+
+		to = from + 1;
+		if (memcmp(&svc[from], &held[from], sizeof(*svc)) == 0)
+			continue;
+		while (to < SVC_ELEMS && memcmp(&svc[to], &held[to], sizeof(*svc)) != 0)
+			to++;
+		r = push_array(staged->table[SP_EBPF_SVC], from, &svc[from], sizeof(*svc), to - from);
+		if (r < 0)
+			return r;
+		memcpy(&held[from], &svc[from], (to - from) * sizeof(*svc));
+	}
+	return 0;
+}
+
+static int push_verdicts(struct sp_ebpf_staged *staged, const struct sp_ebpf_arrays *arrays)
+{
+	return push_array(staged->table[SP_EBPF_VERDICT], arrays->profile_first * staged->svcset_stride,
+			  arrays->verdict, sizeof(*arrays->verdict),
+			  (size_t)arrays->profile_count * staged->svcset_stride);
+}
+
+/* Verdicts before the pairs that lead to them. */
+static int push_rows(struct sp_ebpf_staged *staged, const struct sp_ebpf_arrays *arrays)
+{
+	int r = push_verdicts(staged, arrays);
+
+	if (r < 0)
+		return r;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	r = push(staged->table[SP_EBPF_PAIR], arrays->pair_keys, sizeof(*arrays->pair_keys),
+		 arrays->pair_profiles, sizeof(*arrays->pair_profiles), arrays->pair_count);
+	if (r < 0)
+		return r;
+	staged->profile_count = arrays->profile_first + arrays->profile_count;
+	staged->pair_count += arrays->pair_count;
+	return 0;
+}
+
+int sp_ebpf_tables_fill(struct sp_ebpf_staged *staged, const struct sp_ebpf_arrays *arrays,
+			struct sp_ebpf_error *error)
+{
+	int r;
+
+	r = push(staged->table[SP_EBPF_SRC], arrays->src_keys, sizeof(*arrays->src_keys),
+		 arrays->src_values, sizeof(*arrays->src_values), arrays->src_count);
+	if (r == 0)
+		r = push(staged->table[SP_EBPF_DST], arrays->dst_keys, sizeof(*arrays->dst_keys),
+			 arrays->dst_values, sizeof(*arrays->dst_values), arrays->dst_count);
+	if (r == 0)
+		r = push_svc(staged, arrays->svc);
+	staged->pair_count = 0;
+	if (r == 0)
+		r = push_rows(staged, arrays);
+	if (r < 0)
+		return sp_ebpf_fail(error, r, "filling the tables of revision %llu: %s",
+				    (unsigned long long)staged->revision, sp_err_text(r));
+	return 0;
+}
+
+/* Nobody writes these again, whatever goes wrong in user space. */
+static int freeze(struct sp_ebpf_staged *staged, struct sp_ebpf_error *error)
+{
+	static const enum sp_ebpf_table frozen[] = { SP_EBPF_SRC, SP_EBPF_DST, SP_EBPF_SVC };
+
+	for (size_t i = 0; i < sizeof(frozen) / sizeof(frozen[0]); i++)
+		if (bpf_map_freeze(staged->table[frozen[i]]) < 0)
+			return sp_ebpf_fail(error, sp_errno(), "freezing %s: %s",
+					    sp_ebpf_table_name[frozen[i]], sp_err_text(sp_errno()));
+	return 0;
+}
+
+int sp_ebpf_staged_extend(struct sp_ebpf_staged *staged, const struct sp_tables *tables)
+{
+	__sp_cleanup(sp_ebpf_arrays_done) struct sp_ebpf_arrays arrays = { 0 };
+	const struct sp_ebpf_room room = {
+		.svcset_stride = staged->svcset_stride,
+		.profiles = staged->profile_capacity,
+		.pairs = staged->pair_capacity,
+	};
+	int r;
+
+	if (staged->is_adopted)
+		return -ESTALE;
+	r = sp_ebpf_translate(tables, &room, staged->pair_count, staged->profile_count, &arrays);
+	return r < 0 ? r : push_rows(staged, &arrays);
+}
+
+/* ---- programs ---- */
+
+struct setting {
+	const char *name;
+	const void *value;
+	size_t size;
+	bool is_optional; /* an object that does not use it has none */
+};
+
+static int set_all(struct bpf_object *object, const char *name, const struct setting *settings,
+		   size_t count, struct sp_ebpf_error *error)
+{
+	for (size_t i = 0; i < count; i++) {
+		int r = sp_ebpf_object_set(object, settings[i].name, settings[i].value, settings[i].size);
+
+		if (r < 0 && !(r == -ENOENT && settings[i].is_optional))
+			return sp_ebpf_fail(error, r, "%s: setting %s: %s", name, settings[i].name,
+					    sp_err_text(r));
+	}
+	return 0;
+}
+
+static int set_object(struct bpf_object *object, enum sp_hook hook, const struct sp_ebpf_staged *staged,
+		      const uint32_t *dhcp_ifindex, size_t dhcp_count, struct sp_ebpf_error *error)
+{
+	bool is_scratch = !staged->plane->pin_dir;
+	bool is_bare = hook == SP_HOOK_VPN_IN || hook == SP_HOOK_VPN_OUT;
+	const uint32_t link_header = is_bare && !is_scratch ? 0 : 14;
+	const uint32_t protect_tunnel = staged->protect_tunnel;
+	const uint32_t test = is_scratch, refuse = !is_scratch, hook_number = hook;
+	uint32_t dhcp[DHCP_MAX] = { 0 };
+	const struct setting settings[] = {
+		{ "sp_revision", &staged->revision, sizeof(staged->revision), false },
+		{ "sp_svcset_count", &staged->svcset_stride, sizeof(uint32_t), false },
+		{ "sp_profile_count", &staged->profile_capacity, sizeof(uint32_t), false },
+		{ "sp_link_header", &link_header, sizeof(link_header), false },
+		{ "sp_protect_tunnel", &protect_tunnel, sizeof(protect_tunnel), false },
+		{ "sp_test", &test, sizeof(test), false },
+		{ "sp_refuse", &refuse, sizeof(refuse), false },
+		{ "sp_dhcp_ifindex", dhcp, sizeof(dhcp), false },
+		{ "sp_hook", &hook_number, sizeof(hook_number), hook != SP_HOOK_INSIDE_OUT },
+	};
+
+	if (dhcp_count > DHCP_MAX)
+		return sp_ebpf_fail(error, -E2BIG, "%zu interfaces take their address by DHCP; %d can",
+				    dhcp_count, DHCP_MAX);
+	if (dhcp_count > 0)
+		memcpy(dhcp, dhcp_ifindex, dhcp_count * sizeof(dhcp[0]));
+	return set_all(object, sp_hook_name(hook), settings, sizeof(settings) / sizeof(settings[0]), error);
+}
+
+static int load_program(struct sp_ebpf_staged *staged, enum sp_hook hook, const uint32_t *dhcp_ifindex,
+			size_t dhcp_count, struct sp_ebpf_error *error)
+{
+	__sp_cleanup(bpf_object__closep) struct bpf_object *object = NULL;
+	struct bpf_program *program;
+	const void *bytes;
+	size_t len;
+	int fd, r;
+
+	r = sp_ebpf_image(hook, &bytes, &len);
+	if (r < 0)
+		return sp_ebpf_fail(error, r, "%s: this build has no program for it", sp_hook_name(hook));
+	r = sp_ebpf_object_open(bytes, len, sp_hook_name(hook), &object, error);
+	if (r == 0)
+		r = set_object(object, hook, staged, dhcp_ifindex, dhcp_count, error);
+	if (r == 0)
+		r = sp_ebpf_object_reuse(object, staged->plane, staged, error);
+	if (r == 0)
+		r = sp_ebpf_object_load(object, sp_hook_name(hook), error);
+	if (r < 0)
+		return r;
+	program = bpf_object__next_program(object, NULL);
+	if (!program)
+		return sp_ebpf_fail(error, -ENOENT, "%s: its object holds no program", sp_hook_name(hook));
+	fd = fcntl(bpf_program__fd(program), F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return sp_errno();
+	staged->program[hook] = fd;
+	staged->program_id[hook] = sp_ebpf_program_id(fd);
+	return 0;
+}
+
+int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const uint32_t *dhcp_ifindex,
+			  size_t dhcp_count, struct sp_ebpf_error *error)
+{
+	for (unsigned hook = 1; hook < SP_HOOK_COUNT; hook++) {
+		int r = load_program(staged, hook, dhcp_ifindex, dhcp_count, error);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- staging ---- */
+
+static int stage_live(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
+		      const uint32_t *dhcp_ifindex, size_t dhcp_count,
+		      struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error)
+{
+	__sp_cleanup(sp_ebpf_staged_closep) struct sp_ebpf_staged *staged = NULL;
+	__sp_cleanup(sp_ebpf_arrays_done) struct sp_ebpf_arrays arrays = { 0 };
+	struct sp_ebpf_room room = sp_ebpf_room_exact(tables);
+	int r;
+
+	r = sp_ebpf_translate(tables, &room, 0, 0, &arrays);
+	if (r < 0)
+		return sp_ebpf_fail(error, r, "translating the tables: %s", sp_err_text(r));
+	staged = sp_ebpf_staged_alloc(plane, revision);
+	if (!staged)
+		return -ENOMEM;
+	staged->svcset_stride = room.svcset_stride;
+	staged->profile_capacity = room.profiles;
+	staged->pair_capacity = room.pairs;
+	staged->protect_tunnel = tables->flags & SP_TABLES_PROTECT_TUNNEL;
+	r = sp_ebpf_tables_create(staged, arrays.src_count, arrays.dst_count, error);
+	if (r == 0)
+		r = sp_ebpf_tables_fill(staged, &arrays, error);
+	if (r == 0)
+		r = freeze(staged, error);
+	if (r < 0)
+		return r;
+	sp_ebpf_step(plane, SP_EBPF_STEP_TABLES);
+	r = sp_ebpf_programs_load(staged, dhcp_ifindex, dhcp_count, error);
+	if (r < 0)
+		return r;
+	sp_ebpf_step(plane, SP_EBPF_STEP_PROGRAMS);
+	*ret_staged = SP_TAKE_PTR(staged);
+	return 0;
+}
+
+int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
+		  const uint32_t *dhcp_ifindex, size_t dhcp_count,
+		  struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error)
+{
+	if (revision == 0)
+		return sp_ebpf_fail(error, -EINVAL, "0 is no revision");
+	if (!plane->pin_dir)
+		return sp_ebpf_scratch_stage(plane, tables, revision, ret_staged, error);
+	return stage_live(plane, tables, revision, dhcp_ifindex, dhcp_count, ret_staged, error);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of this folder share: the plane, a staged revision, and the seams between
+ *
+ *	translate.c  tables -> arrays to load (pure)
+ *	image.c      the objects compiled in; object.c opens one, sets it, loads it
+ *	state.c      state maps: made, adopted, written     seen.c  counters and events
+ *	load.c       table maps and programs of a revision  scratch.c  the same, reused by judges
+ *	hook.c       one hook: attach, compare-and-swap, remove
+ *	pin.c        names under pin_dir                     switch.c  the sequence over all hooks
+ *	lock.c       the second lock                         judge.c   frames without wires
+ */
+#ifndef SALLYPORT_PLANE_EBPF_PLANE_H
+#define SALLYPORT_PLANE_EBPF_PLANE_H
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <sallyport/abi/testrun.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "plane/ebpf/ebpf.h"
+
+/* ---- maps ---- */
+
+#define SP_EBPF_MAPS_MAX 32
+
+/* A state map, or one of the two maps of test runs. */
+struct sp_ebpf_map {
+	char name[16];
+	int fd;
+	enum bpf_map_type type;
+	uint32_t key_size, value_size, max_entries;
+};
+
+enum sp_ebpf_table {
+	SP_EBPF_SRC,
+	SP_EBPF_DST,
+	SP_EBPF_SVC,
+	SP_EBPF_PAIR,
+	SP_EBPF_VERDICT,
+	SP_EBPF_TABLE_COUNT
+};
+
+extern const char *const sp_ebpf_table_name[SP_EBPF_TABLE_COUNT];
+
+/* ---- the plane ---- */
+
+struct sp_ebpf {
+	char *pin_dir; /* NULL: scratch */
+	struct sp_ebpf_options options; /* with defaults filled in; its pin_dir is ours */
+	struct sp_ebpf_map maps[SP_EBPF_MAPS_MAX];
+	size_t map_count;
+	struct sp_session *sessions; /* the kernel's array, mapped */
+	uint32_t sessions_max;
+	int ident_fd, flow_fd, counter_fd, rule_counter_fd, event_stats_fd, events_fd;
+	struct sp_ebpf_ring *ring;      /* NULL until events are taken */
+	struct sp_test_input *test_input; /* scratch: the kernel's element, mapped */
+	struct sp_test_answer *test_answer;
+	struct sp_ebpf_staged *running; /* NULL: none */
+	struct sp_ebpf_staged *idle;    /* scratch: loaded programs waiting for other tables */
+	struct sp_ebpf *next;           /* in the list of idle scratch planes */
+	bool is_opening;
+};
+
+struct sp_ebpf_staged {
+	struct sp_ebpf *plane;
+	uint64_t revision;
+	int table[SP_EBPF_TABLE_COUNT];
+	int program[SP_HOOK_COUNT]; /* by enum sp_hook */
+	uint32_t program_id[SP_HOOK_COUNT];
+	uint32_t svcset_stride;    /* sp_svcset_count of the programs: >= that of the tables */
+	uint32_t profile_capacity;
+	uint32_t pair_capacity;
+	bool protect_tunnel;
+	uint32_t profile_count; /* pushed so far */
+	size_t pair_count;
+	struct sp_svc_elem *svc_held; /* what the table svc holds */
+	bool is_adopted; /* its rows are a former daemon's: programs only */
+	struct sp_ebpf_staged *next;
+};
+
+SP_DEFINE_CLEANUP(struct sp_ebpf *, sp_ebpf_close);
+SP_DEFINE_CLEANUP(struct sp_ebpf_staged *, sp_ebpf_staged_free);
+SP_DEFINE_CLEANUP(struct bpf_object *, bpf_object__close);
+void sp_ebpf_staged_close(struct sp_ebpf_staged *staged); /* for real, scratch or not */
+SP_DEFINE_CLEANUP(struct sp_ebpf_staged *, sp_ebpf_staged_close);
+
+static inline void sp_ebpf_step(const struct sp_ebpf *plane, enum sp_ebpf_step step)
+{
+	if (plane->options.step)
+		plane->options.step(plane->options.step_arg, step);
+}
+
+/* Words for @error (may be NULL); gives @r back: `return sp_ebpf_fail(error, r, "…", …)`. */
+int sp_ebpf_fail(struct sp_ebpf_error *error, int r, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- image.c: the objects, as bytes ---- */
+
+/* The object of a hook; edge_out serves inside-out too. Returns 0; -ENOENT no such hook. */
+int sp_ebpf_image(enum sp_hook hook, const void **ret_bytes, size_t *ret_len);
+/* The object that reclaims expired flows; -ENOENT: there is none. */
+int sp_ebpf_image_janitor(const void **ret_bytes, size_t *ret_len);
+
+/* ---- object.c ---- */
+
+/* Open without loading. @name is for error texts. */
+int sp_ebpf_object_open(const void *bytes, size_t len, const char *name, struct bpf_object **ret_object,
+			struct sp_ebpf_error *error);
+/* Set one load-time setting (maps.h). -ENOENT: the object has none of that name; -EMSGSIZE another size. */
+int sp_ebpf_object_set(struct bpf_object *object, const char *name, const void *value, size_t size);
+/* -1: not one of the tables. */
+int sp_ebpf_table_of(const char *map_name);
+/* Load; @name is for error texts, which end with the verifier's last words. */
+int sp_ebpf_object_load(struct bpf_object *object, const char *name, struct sp_ebpf_error *error);
+/* Give it the plane's state maps and, when @staged is not NULL, that revision's tables. */
+int sp_ebpf_object_reuse(struct bpf_object *object, const struct sp_ebpf *plane,
+			 const struct sp_ebpf_staged *staged, struct sp_ebpf_error *error);
+
+/* ---- state.c ---- */
+
+int sp_ebpf_state_open(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+void sp_ebpf_state_close(struct sp_ebpf *plane);
+/* Remove the pins; the maps live on while this plane is open. */
+int sp_ebpf_state_unpin(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+const struct sp_ebpf_map *sp_ebpf_map_find(const struct sp_ebpf *plane, const char *name);
+
+/* ---- load.c ---- */
+
+struct sp_ebpf_arrays;
+
+struct sp_ebpf_staged *sp_ebpf_staged_alloc(struct sp_ebpf *plane, uint64_t revision);
+int sp_ebpf_tables_create(struct sp_ebpf_staged *staged, uint32_t src_max, uint32_t dst_max,
+			  struct sp_ebpf_error *error);
+int sp_ebpf_tables_fill(struct sp_ebpf_staged *staged, const struct sp_ebpf_arrays *arrays,
+			struct sp_ebpf_error *error);
+int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const uint32_t *dhcp_ifindex,
+			  size_t dhcp_count, struct sp_ebpf_error *error);
+/* Map @size bytes of an array map. NULL with errno. */
+void *sp_ebpf_mmap(int fd, size_t size, bool is_writable);
+/* The id of a program, 0 if @fd is none. */
+uint32_t sp_ebpf_program_id(int fd);
+
+/* ---- scratch.c ---- */
+
+int sp_ebpf_scratch_open(const struct sp_ebpf_options *options, struct sp_ebpf **ret_plane);
+bool sp_ebpf_scratch_keep(struct sp_ebpf *plane); /* false: not kept, close it */
+int sp_ebpf_scratch_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
+			  struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error);
+
+/* ---- switch.c, lock.c ---- */
+
+int sp_ebpf_settle(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+int sp_ebpf_unlock(struct sp_ebpf_error *error);
+
+/* ---- seen.c ---- */
+
+void sp_ebpf_ring_close(struct sp_ebpf_ring *ring);
+/* Forget what nobody took. */
+int sp_ebpf_ring_drain(struct sp_ebpf *plane);
+
+#endif

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The state maps: made once and pinned, adopted afterwards; sessions and identities written into them.
+ * Their definitions are those in bpf/maps.h, read from the compiled objects: nothing here repeats them. */
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "plane/ebpf/plane.h"
+
+#define PATH_MAX_HERE 512
+
+const struct sp_ebpf_map *sp_ebpf_map_find(const struct sp_ebpf *plane, const char *name)
+{
+	for (size_t i = 0; i < plane->map_count; i++)
+		if (strcmp(plane->maps[i].name, name) == 0)
+			return &plane->maps[i];
+	return NULL;
+}
+
+static int fd_of(const struct sp_ebpf *plane, const char *name)
+{
+	const struct sp_ebpf_map *map = sp_ebpf_map_find(plane, name);
+
+	return map ? map->fd : -1;
+}
+
+static bool is_test_map(const char *name)
+{
+	return strncmp(name, "sp_test_", 8) == 0;
+}
+
+/* ---- making and adopting ---- */
+
+/* The sizes the options decide. */
+static void size_map(const struct sp_ebpf *plane, struct bpf_map *map)
+{
+	const char *name = bpf_map__name(map);
+
+	if (strcmp(name, "sp_session") == 0)
+		bpf_map__set_max_entries(map, plane->options.sessions_max);
+	else if (strcmp(name, "sp_ident") == 0)
+		bpf_map__set_max_entries(map, plane->options.sessions_max * 2);
+	else if (strcmp(name, "sp_flow") == 0)
+		bpf_map__set_max_entries(map, plane->options.flows_max);
+	else if (strcmp(name, "sp_events") == 0)
+		bpf_map__set_max_entries(map, plane->options.events_bytes);
+	else if (is_test_map(name))
+		bpf_map__set_map_flags(map, BPF_F_MMAPABLE);
+}
+
+static int remember_map(struct sp_ebpf *plane, const struct bpf_map *map, int fd)
+{
+	struct sp_ebpf_map *entry = &plane->maps[plane->map_count];
+
+	if (plane->map_count == SP_EBPF_MAPS_MAX)
+		return -E2BIG;
+	snprintf(entry->name, sizeof(entry->name), "%s", bpf_map__name(map));
+	entry->fd = fd;
+	entry->type = bpf_map__type(map);
+	entry->key_size = bpf_map__key_size(map);
+	entry->value_size = bpf_map__value_size(map);
+	entry->max_entries = bpf_map__max_entries(map);
+	plane->map_count++;
+	return 0;
+}
+
+/* 0 and *ret_fd when a map of this shape is pinned; -ENOENT when none is. */
+static int adopt_map(const struct bpf_map *map, const char *path, int *ret_fd,
+		     struct sp_ebpf_error *error)
+{
+	__sp_close int fd = bpf_obj_get(path);
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT :
+					 sp_ebpf_fail(error, sp_errno(), "%s: %s", path,
+						      sp_err_text(sp_errno()));
+	if (bpf_map_get_info_by_fd(fd, &info, &len) < 0)
+		return sp_ebpf_fail(error, -EUCLEAN, "%s is not a map", path);
+	if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
+	    info.value_size != bpf_map__value_size(map) ||
+	    info.max_entries != bpf_map__max_entries(map))
+		return sp_ebpf_fail(error, -EUCLEAN,
+				    "%s has another shape (type %u, key %u, value %u, %u entries) than "
+				    "this version's (%u, %u, %u, %u); unload the plane first",
+				    path, info.type, info.key_size, info.value_size, info.max_entries,
+				    bpf_map__type(map), bpf_map__key_size(map),
+				    bpf_map__value_size(map), bpf_map__max_entries(map));
+	*ret_fd = SP_TAKE_FD(fd);
+	return 0;
+}
+
+/* Adopt what is pinned of one object's maps and mark the rest for creation.
+ * Returns how many are to be created, or -errno. */
+static int adopt_maps(struct sp_ebpf *plane, struct bpf_object *object, struct sp_ebpf_error *error)
+{
+	struct bpf_map *map;
+	int missing = 0;
+
+	bpf_object__for_each_map(map, object) {
+		__sp_close int fd = -1;
+		char path[PATH_MAX_HERE];
+		int r;
+
+		bpf_map__set_autocreate(map, false);
+		if (bpf_map__is_internal(map) || sp_ebpf_table_of(bpf_map__name(map)) >= 0 ||
+		    sp_ebpf_map_find(plane, bpf_map__name(map)))
+			continue;
+		size_map(plane, map);
+		if (plane->pin_dir && !is_test_map(bpf_map__name(map))) {
+			snprintf(path, sizeof(path), "%s/%s", plane->pin_dir, bpf_map__name(map));
+			r = adopt_map(map, path, &fd, error);
+			if (r == 0)
+				r = remember_map(plane, map, SP_TAKE_FD(fd));
+			else if (r == -ENOENT)
+				r = 1;
+			if (r < 0)
+				return r;
+			if (r == 0)
+				continue;
+		}
+		bpf_map__set_autocreate(map, true);
+		missing++;
+	}
+	return missing;
+}
+
+/* Take over the maps the load made; pin them. */
+static int keep_maps(struct sp_ebpf *plane, struct bpf_object *object, struct sp_ebpf_error *error)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object) {
+		__sp_close int fd = -1;
+		char path[PATH_MAX_HERE];
+		int r;
+
+		if (!bpf_map__autocreate(map))
+			continue;
+		fd = fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return sp_errno();
+		if (plane->pin_dir && !is_test_map(bpf_map__name(map))) {
+			snprintf(path, sizeof(path), "%s/%s", plane->pin_dir, bpf_map__name(map));
+			if (bpf_obj_pin(fd, path) < 0)
+				return sp_ebpf_fail(error, sp_errno(), "%s: %s", path,
+						    sp_err_text(sp_errno()));
+		}
+		r = remember_map(plane, map, SP_TAKE_FD(fd));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Loaded without its programs an object gives just its maps, with the type information some need. */
+static int open_maps_of(struct sp_ebpf *plane, const void *bytes, size_t len, const char *name,
+			struct sp_ebpf_error *error)
+{
+	__sp_cleanup(bpf_object__closep) struct bpf_object *object = NULL;
+	struct bpf_program *program;
+	int r;
+
+	r = sp_ebpf_object_open(bytes, len, name, &object, error);
+	if (r < 0)
+		return r;
+	bpf_object__for_each_program(program, object)
+		bpf_program__set_autoload(program, false);
+	r = adopt_maps(plane, object, error);
+	if (r <= 0)
+		return r;
+	r = sp_ebpf_object_load(object, name, error);
+	if (r < 0)
+		return r;
+	return keep_maps(plane, object, error);
+}
+
+static int map_memory(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+{
+	void *memory;
+
+	plane->ident_fd = fd_of(plane, "sp_ident");
+	plane->flow_fd = fd_of(plane, "sp_flow");
+	plane->counter_fd = fd_of(plane, "sp_counter");
+	plane->rule_counter_fd = fd_of(plane, "sp_rule_counter");
+	plane->event_stats_fd = fd_of(plane, "sp_event_stats");
+	plane->events_fd = fd_of(plane, "sp_events");
+	plane->sessions_max = plane->options.sessions_max;
+	memory = sp_ebpf_mmap(fd_of(plane, "sp_session"),
+			      (size_t)plane->sessions_max * sizeof(struct sp_session), true);
+	if (!memory)
+		return sp_ebpf_fail(error, sp_errno(), "mapping the sessions: %s",
+				    sp_err_text(sp_errno()));
+	plane->sessions = memory;
+	if (plane->pin_dir)
+		return 0;
+	plane->test_input = sp_ebpf_mmap(fd_of(plane, "sp_test_input"), sizeof(*plane->test_input), true);
+	plane->test_answer = sp_ebpf_mmap(fd_of(plane, "sp_test_answer"), sizeof(*plane->test_answer), true);
+	if (!plane->test_input || !plane->test_answer)
+		return sp_ebpf_fail(error, sp_errno(), "mapping the maps of test runs: %s",
+				    sp_err_text(sp_errno()));
+	return 0;
+}
+
+int sp_ebpf_state_open(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+{
+	const void *bytes;
+	size_t len;
+	int r;
+
+	for (unsigned hook = 1; hook < SP_HOOK_COUNT; hook++) {
+		r = sp_ebpf_image(hook, &bytes, &len);
+		if (r == 0)
+			r = open_maps_of(plane, bytes, len, sp_hook_name(hook), error);
+		if (r < 0)
+			return r;
+	}
+	if (plane->pin_dir && sp_ebpf_image_janitor(&bytes, &len) == 0) {
+		r = open_maps_of(plane, bytes, len, "janitor", error);
+		if (r < 0)
+			return r;
+	}
+	return map_memory(plane, error);
+}
+
+void sp_ebpf_state_close(struct sp_ebpf *plane)
+{
+	if (plane->sessions)
+		munmap(plane->sessions, (size_t)plane->sessions_max * sizeof(struct sp_session));
+	if (plane->test_input)
+		munmap(plane->test_input, sizeof(*plane->test_input));
+	if (plane->test_answer)
+		munmap(plane->test_answer, sizeof(*plane->test_answer));
+	for (size_t i = 0; i < plane->map_count; i++)
+		close(plane->maps[i].fd);
+	plane->map_count = 0;
+}
+
+int sp_ebpf_state_unpin(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+{
+	char path[PATH_MAX_HERE];
+
+	for (size_t i = 0; i < plane->map_count; i++) {
+		snprintf(path, sizeof(path), "%s/%s", plane->pin_dir, plane->maps[i].name);
+		if (unlink(path) < 0 && errno != ENOENT)
+			return sp_ebpf_fail(error, sp_errno(), "%s: %s", path, sp_err_text(sp_errno()));
+	}
+	if (rmdir(plane->pin_dir) < 0 && errno != ENOTEMPTY && errno != EBUSY)
+		return sp_ebpf_fail(error, sp_errno(), "%s: %s", plane->pin_dir, sp_err_text(sp_errno()));
+	return 0;
+}
+
+/* ---- sessions: the kernel reads them at any moment, so every store it may see is one of 8 bytes ---- */
+
+static void store(__u64 *to, __u64 value, int order)
+{
+	__atomic_store_n(to, value, order);
+}
+
+/* Both families at once: readers take what belongs to their revision, never half of a pair. */
+static void store_pair(__u32 to[2], const uint32_t from[2])
+{
+	__u64 both;
+
+	memcpy(&both, from, sizeof(both));
+	store((__u64 *)(void *)to, both, __ATOMIC_RELAXED);
+}
+
+int sp_ebpf_session_put(struct sp_ebpf *plane, uint32_t number, const struct sp_session *session)
+{
+	struct sp_session *to;
+
+	if (number >= plane->sessions_max)
+		return -ERANGE;
+	to = &plane->sessions[number];
+	/* Readers look at the epoch before and after: 0 while the rest is written. */
+	store(&to->epoch, 0, __ATOMIC_SEQ_CST);
+	atomic_thread_fence(memory_order_seq_cst);
+	store(&to->expires_ns, session->expires_ns, __ATOMIC_RELAXED);
+	store(&to->idle_ns, session->idle_ns, __ATOMIC_RELAXED);
+	store(&to->last_seen_ns, session->last_seen_ns, __ATOMIC_RELAXED);
+	for (int slot = 0; slot < 2; slot++) {
+		store_pair(to->class_id[slot], session->class_id[slot]);
+		store_pair(to->netset[slot], session->netset[slot]);
+	}
+	__atomic_store_n(&to->flows, session->flows, __ATOMIC_RELAXED);
+	store(&to->epoch, session->epoch, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int sp_ebpf_session_get(struct sp_ebpf *plane, uint32_t number, struct sp_session *ret_session)
+{
+	if (number >= plane->sessions_max)
+		return -ERANGE;
+	*ret_session = *(volatile struct sp_session *)&plane->sessions[number];
+	return 0;
+}
+
+int sp_ebpf_session_stage(struct sp_ebpf *plane, uint32_t number, uint64_t revision,
+			  const uint32_t class_id[2], const uint32_t netset[2])
+{
+	if (number >= plane->sessions_max)
+		return -ERANGE;
+	store_pair(plane->sessions[number].class_id[revision & 1], class_id);
+	store_pair(plane->sessions[number].netset[revision & 1], netset);
+	return 0;
+}
+
+int sp_ebpf_session_end(struct sp_ebpf *plane, uint32_t number)
+{
+	if (number >= plane->sessions_max)
+		return -ERANGE;
+	store(&plane->sessions[number].epoch, 0, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+int sp_ebpf_session_extend(struct sp_ebpf *plane, uint32_t number, uint64_t expires_ns)
+{
+	if (number >= plane->sessions_max)
+		return -ERANGE;
+	store(&plane->sessions[number].expires_ns, expires_ns, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int sp_ebpf_ident_put(struct sp_ebpf *plane, const struct sp_addr *addr, uint32_t session, uint64_t epoch)
+{
+	const struct sp_ident ident = { .addr = *addr, .epoch = epoch, .session = session };
+
+	return bpf_map_update_elem(plane->ident_fd, addr, &ident, BPF_ANY) < 0 ? sp_errno() : 0;
+}
+
+int sp_ebpf_ident_remove(struct sp_ebpf *plane, const struct sp_addr *addr)
+{
+	if (bpf_map_delete_elem(plane->ident_fd, addr) < 0 && errno != ENOENT)
+		return sp_errno();
+	return 0;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Decision tables -> the arrays the kernel's maps are filled from. Pure: no I/O.
+ * Keys and values are the abi's own, so this is about order, room and the stride of the verdicts. */
+#ifndef SALLYPORT_PLANE_EBPF_TRANSLATE_H
+#define SALLYPORT_PLANE_EBPF_TRANSLATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/tables.h"
+
+/* Room of one revision's maps. */
+struct sp_ebpf_room {
+	uint32_t svcset_stride; /* verdict[profile * svcset_stride + svcset] */
+	uint32_t profiles;
+	uint32_t pairs;
+};
+
+/* Exactly sized, with headroom for the rows of later sign-ins: as much again, and some. Never beyond
+ * the bounds of policy/tables.h. */
+struct sp_ebpf_room sp_ebpf_room_exact(const struct sp_tables *tables);
+
+/* Of one of few sizes, so that loaded programs can be used again with other tables of the size. */
+struct sp_ebpf_room sp_ebpf_room_rounded(const struct sp_tables *tables);
+
+/* Keys and values apart, as map batches want them. */
+struct sp_ebpf_arrays {
+	struct sp_prefix *src_keys;
+	struct sp_src *src_values;
+	size_t src_count;
+	struct sp_prefix *dst_keys;
+	struct sp_dst *dst_values;
+	size_t dst_count;
+	const struct sp_svc_elem *svc; /* borrowed: SP_SVC_SLOTS / SP_SVC_PER_ELEM elements */
+	struct sp_pair_key *pair_keys; /* rows from pair_first */
+	uint32_t *pair_profiles;
+	size_t pair_count;
+	struct sp_verdict *verdict; /* profiles from profile_first, svcset_stride each */
+	uint32_t profile_first, profile_count;
+};
+
+/* Translate; the tables must outlive the arrays. Rows before @pair_first and profiles before
+ * @profile_first are left out (they were pushed before); src and dst are left out with them.
+ * Verdicts of service sets that do not exist deny by default.
+ * Returns 0; -ENOSPC the tables have outgrown @room; -EINVAL the tables contradict themselves; -ENOMEM. */
+int sp_ebpf_translate(const struct sp_tables *tables, const struct sp_ebpf_room *room,
+		      size_t pair_first, uint32_t profile_first, struct sp_ebpf_arrays *ret_arrays);
+void sp_ebpf_arrays_done(struct sp_ebpf_arrays *arrays);
+
+#endif
