@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Where a packet's bytes come from: the one thing in which the XDP program, the tcx programs and the
+ * parser compiled for user space differ. A program that is XDP defines SP_XDP before any include. */
+#ifndef SALLYPORT_BPF_BYTES_H
+#define SALLYPORT_BPF_BYTES_H
+
+#include <linux/types.h>
+
+#ifdef __bpf__
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+
+#define SP_INLINE static __always_inline
+/* A subprogram of its own: the verifier looks at it once a call, and its stack is its own. */
+#define SP_SUBPROGRAM static __noinline __attribute__((unused))
+
+#ifdef SP_XDP
+#define SP_CTX struct xdp_md
+
+SP_INLINE __u32 sp_bytes_len(SP_CTX *ctx)
+{
+	return (__u32)bpf_xdp_get_buff_len(ctx);
+}
+
+/* Copy @len bytes at @offset. 0, or -errno when they are not all there. */
+SP_INLINE int sp_bytes_load(SP_CTX *ctx, __u32 offset, void *to, __u32 len)
+{
+	return (int)bpf_xdp_load_bytes(ctx, offset, to, len);
+}
+
+#else
+#define SP_CTX struct __sk_buff
+
+SP_INLINE __u32 sp_bytes_len(SP_CTX *ctx)
+{
+	return ctx->len;
+}
+
+SP_INLINE int sp_bytes_load(SP_CTX *ctx, __u32 offset, void *to, __u32 len)
+{
+	return (int)bpf_skb_load_bytes(ctx, offset, to, len);
+}
+
+#endif
+#else /* user space */
+
+#include <errno.h>
+#include <string.h>
+#include <bpf/bpf_endian.h>
+
+#define SP_INLINE static inline __attribute__((unused))
+#define SP_SUBPROGRAM static __attribute__((unused))
+
+struct sp_bytes {
+	const __u8 *bytes;
+	__u32 len;
+};
+#define SP_CTX const struct sp_bytes
+
+SP_INLINE __u32 sp_bytes_len(SP_CTX *ctx)
+{
+	return ctx->len;
+}
+
+SP_INLINE int sp_bytes_load(SP_CTX *ctx, __u32 offset, void *to, __u32 len)
+{
+	if (offset > ctx->len || len > ctx->len - offset)
+		return -EFAULT;
+	memcpy(to, ctx->bytes + offset, len);
+	return 0;
+}
+
+#endif
+#endif

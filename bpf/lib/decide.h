@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the rules say to a case: work->path from work->case_zone at work->case_hook ([2] and [4]-[8] of
+ * docs/judgement.md). For first packets and for judging a flow again. */
+#ifndef SALLYPORT_BPF_DECIDE_H
+#define SALLYPORT_BPF_DECIDE_H
+
+#include "lib/session.h"
+
+SP_INLINE void sp_take_verdict(struct sp_work *work, const struct sp_verdict *verdict)
+{
+	work->log = verdict->log;
+	sp_answer(work, verdict->action, verdict->reason, verdict->rule);
+	if (verdict->action == SP_ALLOW && sp_is_past(verdict->not_after_ns, work->now_ns))
+		sp_answer(work, SP_DENY, SP_REASON_DEADLINE, verdict->rule);
+	work->deadline_ns = sp_ends_deadline(work, verdict->not_after_ns);
+}
+
+/* The class of the source address alone. */
+SP_INLINE __u32 sp_src_class(const struct sp_work *work)
+{
+	switch (work->case_zone) {
+	case SP_ZONE_INSIDE:
+		return work->src.class_id[SP_ZONE_INSIDE];
+	case SP_ZONE_TUNNEL:
+		return work->src.class_id[SP_ZONE_TUNNEL];
+	}
+	return work->src.class_id[SP_ZONE_EDGE];
+}
+
+/* [2]: does a protect entry let this through? Then the answer is its verdict. */
+SP_SUBPROGRAM int sp_decide_protect(struct sp_work *work)
+{
+	struct sp_verdict *verdict;
+
+	if (!(work->src.flags & SP_SRC_PROTECT) || !sp_table_dst(work) ||
+	    !(work->dst.flags & SP_DST_SELF))
+		return 0;
+	verdict = sp_table_verdict(work, sp_src_class(work), work->dst.netset);
+	if (!verdict || verdict->reason != SP_REASON_PROTECT)
+		return 0;
+	sp_take_verdict(work, verdict);
+	return 1;
+}
+
+/* [4]-[8]. The answer is in work; both ends are resolved. */
+SP_SUBPROGRAM int sp_decide(struct sp_work *work)
+{
+	struct sp_verdict *verdict;
+	__u32 class_id, netset;
+
+	if (!sp_ends_resolve(work)) {
+		sp_deny(work, SP_REASON_TABLE_FULL);
+		return 0;
+	}
+	if (sp_ends_deny(work))
+		return 0;
+	if (work->case_hook == SP_HOOK_EDGE_IN && work->src.drop_reason) {
+		sp_deny(work, work->src.drop_reason);
+		return 0;
+	}
+	/* On the tunnel a session's class says nothing of protect entries. */
+	if (work->case_zone == SP_ZONE_TUNNEL && sp_decide_protect(work))
+		return 0;
+	class_id = work->end[0].state == SP_END_LIVE ? work->end[0].class_id : sp_src_class(work);
+	netset = work->end[1].state == SP_END_LIVE ? work->end[1].netset : work->dst.netset;
+	verdict = sp_table_verdict(work, class_id, netset);
+	if (verdict)
+		sp_take_verdict(work, verdict);
+	else
+		sp_deny(work, SP_REASON_TABLE_FULL);
+	return 0;
+}
+
+#endif

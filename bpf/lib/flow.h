@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Tracked flows: found, fresh, opened, renewed, counted ([3] of docs/judgement.md).
+ *
+ * The map is shared by all CPUs and nothing is locked. An element found is copied at once; it may be
+ * recycled for another key meanwhile, so the copy counts only if its key_sum, read last, is right.
+ * Later stores into the element (last_seen, flags, counts) can at worst touch a recycled one, where
+ * they do no harm; everything that lets packets pass is written by key, as a new element. */
+#ifndef SALLYPORT_BPF_FLOW_H
+#define SALLYPORT_BPF_FLOW_H
+
+#include "lib/flow_end.h"
+#include "lib/session.h"
+
+#define SP_EEXIST 17
+
+/* Of the kernel's struct, the one member we read (CO-RE finds it). */
+struct bpf_map {
+	__u32 max_entries;
+} __attribute__((preserve_access_index));
+
+SP_INLINE __u64 sp_flow_room(void)
+{
+	return ((struct bpf_map *)&sp_flow)->max_entries;
+}
+
+/* ICMP errors, redirects and the like neither make a flow nor belong to one of their own. */
+SP_INLINE int sp_path_makes_flow(const struct sp_path *path)
+{
+	return path->icmp != SP_ICMP_ERROR && path->icmp != SP_ICMP_OTHER;
+}
+
+SP_INLINE int sp_packet_can_open(const struct sp_work *work)
+{
+	__u32 flags = work->packet.tcp_flags;
+
+	if (!sp_path_makes_flow(&work->path) || work->path.icmp == SP_ICMP_REPLY)
+		return 0;
+	return !(flags & SP_TCP_RST) &&
+	       (flags & (SP_TCP_SYN | SP_TCP_ACK)) != (SP_TCP_SYN | SP_TCP_ACK);
+}
+
+/* Which of two ends compares smaller as bytes. Word by word, most significant first. */
+SP_INLINE int sp_path_is_low(const struct sp_path *path)
+{
+	for (int i = 0; i < 4; i++) {
+		__u32 source = bpf_ntohl(path->source.w_be[i]);
+		__u32 destination = bpf_ntohl(path->destination.w_be[i]);
+
+		if (source != destination)
+			return source < destination;
+	}
+	return bpf_ntohs(path->source_port_be) <= bpf_ntohs(path->destination_port_be);
+}
+
+/* The key of a path into work->key. */
+SP_SUBPROGRAM int sp_flow_key_of(struct sp_work *work, const struct sp_path *path)
+{
+	struct sp_flow_key *key = &work->key;
+	int is_low = sp_path_is_low(path);
+
+	key->lo = is_low ? path->source : path->destination;
+	key->hi = is_low ? path->destination : path->source;
+	key->lo_port_be = is_low ? path->source_port_be : path->destination_port_be;
+	key->hi_port_be = is_low ? path->destination_port_be : path->source_port_be;
+	key->proto = path->proto;
+	key->side = 0;
+	if (path->icmp == SP_ICMP_QUERY)
+		key->side = is_low ? 1 : 2;
+	else if (path->icmp == SP_ICMP_REPLY)
+		key->side = is_low ? 2 : 1;
+	key->zero[0] = 0;
+	key->zero[1] = 0;
+	work->is_low = is_low;
+	return 0;
+}
+
+/* Is the entry in work->flow, not idle, the flow of this path? Sets is_reply. */
+SP_INLINE int sp_flow_matches(struct sp_work *work, const struct sp_path *path)
+{
+	const struct sp_flow *flow = &work->flow;
+
+	if (flow->flags & SP_FLOW_GONE)
+		return 0;
+	if (sp_is_over(flow->last_seen_ns, sp_flow_idle_ns(path->proto, flow->flags), work->now_ns))
+		return 0;
+	switch (path->icmp) {
+	case SP_ICMP_QUERY:
+		work->is_reply = 0;
+		return flow->icmp_type == path->icmp_type;
+	case SP_ICMP_REPLY:
+		work->is_reply = 1;
+		return flow->icmp_type == sp_icmp_asked(path->icmp_type, path->is_v6);
+	}
+	work->is_reply = !work->is_low != !!(flow->flags & SP_FLOW_HI_ORIGIN);
+	return 1;
+}
+
+/* A segment that opens anew: not of the flow it would answer, nor of one that is closing. */
+SP_INLINE int sp_flow_is_over_for(const struct sp_work *work)
+{
+	return (work->packet.tcp_flags & (SP_TCP_SYN | SP_TCP_ACK)) == SP_TCP_SYN &&
+	       (work->is_reply || (work->flow.flags & SP_FLOW_CLOSING));
+}
+
+/* Look for the flow of the packet's path, or of what it quotes. Sets key, found, flow, is_reply.
+ * Returns the element, for marking; NULL when none was found. */
+SP_SUBPROGRAM struct sp_flow *sp_flow_find(struct sp_work *work, const struct sp_path *path,
+					   int is_quote)
+{
+	struct sp_flow *element;
+
+	sp_flow_key_of(work, path);
+	work->found = SP_FOUND_NOTHING;
+	work->is_reply = 0;
+	element = bpf_map_lookup_elem(&sp_flow, &work->key);
+	if (!element)
+		return NULL;
+	work->flow = *element;
+	/* Read last: see the top of this file. */
+	if (*(volatile __u64 *)&element->key_sum != sp_flow_sum(&work->key))
+		return NULL;
+	work->found = SP_FOUND_OBSOLETE;
+	if (!sp_flow_matches(work, path) || (!is_quote && sp_flow_is_over_for(work))) {
+		work->is_reply = 0;
+		return NULL;
+	}
+	work->found = SP_FOUND_FLOW;
+	return element;
+}
+
+SP_INLINE int sp_flow_is_fresh(const struct sp_work *work)
+{
+	const struct sp_flow *flow = &work->flow;
+
+	return flow->revision == sp_revision && !sp_is_past(flow->deadline_ns, work->now_ns) &&
+	       sp_session_is_live(flow->session[0], flow->epoch[0], work->now_ns) &&
+	       sp_session_is_live(flow->session[1], flow->epoch[1], work->now_ns);
+}
+
+/* ---- counting ---- */
+
+SP_INLINE __u32 sp_packet_flow_flags(const struct sp_work *work)
+{
+	__u32 flags = work->is_reply ? SP_FLOW_ANSWERED : 0;
+
+	if (work->packet.tcp_flags & (SP_TCP_FIN | SP_TCP_RST))
+		flags |= SP_FLOW_CLOSING;
+	return flags;
+}
+
+/* An allowed packet of the flow went by. */
+SP_INLINE void sp_flow_mark(struct sp_work *work, struct sp_flow *element)
+{
+	__u32 flags = sp_packet_flow_flags(work);
+	__u32 way = work->is_reply ? 1 : 0;
+
+	work->is_counted = sp_hook_zone(work->flow.hook) == sp_hook_zone(SP_THIS_HOOK);
+	*(volatile __u64 *)&element->last_seen_ns = work->now_ns;
+	if (flags & ~work->flow.flags)
+		__sync_fetch_and_or(&element->flags, flags);
+	if (work->is_counted) {
+		__sync_fetch_and_add(&element->packets[way], 1);
+		__sync_fetch_and_add(&element->bytes[way], work->packet.length);
+	}
+}
+
+/* ---- writing ---- */
+
+/* What today's answer says about the case, into work->draft. */
+SP_INLINE void sp_draft_answer(struct sp_work *work)
+{
+	struct sp_flow *draft = &work->draft;
+
+	draft->revision = sp_revision;
+	draft->deadline_ns = work->deadline_ns;
+	draft->rule = work->rule;
+	draft->reason = work->reason;
+	draft->log = work->log;
+	sp_end_record(&work->end[0], &draft->session[0], &draft->epoch[0]);
+	sp_end_record(&work->end[1], &draft->session[1], &draft->epoch[1]);
+}
+
+/* Count a flow more for its hook and its originator's session. @spare  the flow it replaces counts for
+ * the same. 0, or the reason it may not be opened. */
+SP_INLINE int sp_flow_charge(const struct sp_work *work, int spare_session, int spare_hook)
+{
+	const struct sp_flow *draft = &work->draft;
+	struct sp_flow_use *use = bpf_map_lookup_elem(&sp_flow_use, &(__u32){ 0 });
+	__u32 number = draft->session[0];
+	struct sp_session *session = NULL;
+
+	if (!use)
+		return SP_REASON_FLOW_FULL;
+	if (number != SP_SESSION_NONE) {
+		session = bpf_map_lookup_elem(&sp_session, &number);
+		if (!session)
+			return SP_REASON_FLOW_LIMIT;
+		if (__sync_fetch_and_add(&session->flows, 1) >=
+		    SP_SESSION_FLOWS_MAX + (spare_session ? 1 : 0)) {
+			__sync_fetch_and_sub(&session->flows, 1);
+			return SP_REASON_FLOW_LIMIT;
+		}
+	}
+	/* Strangers may fill half of the table, not all of it. */
+	if (__sync_fetch_and_add(&use->flows[SP_THIS_HOOK], 1) >=
+		    sp_flow_room() / 2 + (spare_hook ? 1 : 0) &&
+	    SP_THIS_HOOK == SP_HOOK_EDGE_IN) {
+		__sync_fetch_and_sub(&use->flows[SP_THIS_HOOK], 1);
+		if (session)
+			__sync_fetch_and_sub(&session->flows, 1);
+		return SP_REASON_FLOW_FULL;
+	}
+	return 0;
+}
+
+SP_INLINE void sp_draft_new(struct sp_work *work, __u32 flags)
+{
+	struct sp_flow *draft = &work->draft;
+
+	__builtin_memset(draft, 0, sizeof(*draft));
+	sp_draft_answer(work);
+	draft->key_sum = sp_flow_sum(&work->key);
+	draft->created_ns = work->now_ns;
+	draft->last_seen_ns = work->now_ns;
+	draft->packets[0] = 1;
+	draft->bytes[0] = work->packet.length;
+	draft->flags = flags | sp_packet_flow_flags(work) | (work->is_low ? 0 : SP_FLOW_HI_ORIGIN);
+	draft->zone = work->case_zone;
+	draft->hook = SP_THIS_HOOK;
+	draft->icmp_type = work->path.icmp_type;
+}
+
+/* The entry under work->key gives way; work->flow is a copy of it. */
+SP_INLINE void sp_flow_remove(struct sp_work *work)
+{
+	struct sp_flow *element = bpf_map_lookup_elem(&sp_flow, &work->key);
+
+	if (element && element->created_ns == work->flow.created_ns)
+		sp_flow_end(&work->key, element, &work->flow, work->now_ns);
+}
+
+/* Open a flow for the packet as answered, replacing what sp_flow_find left.
+ * @flags  SP_FLOW_OWN or 0.   Returns 0; else the reason there is none. */
+SP_SUBPROGRAM int sp_flow_open(struct sp_work *work, __u32 flags)
+{
+	const struct sp_flow *old = &work->flow, *draft = &work->draft;
+	int replaces = work->found != SP_FOUND_NOTHING, reason;
+	long r;
+
+	work->is_reply = 0;
+	sp_draft_new(work, flags);
+	reason = sp_flow_charge(work,
+				replaces && old->session[0] == draft->session[0] &&
+					old->epoch[0] == draft->epoch[0],
+				replaces && old->hook == SP_THIS_HOOK);
+	if (reason)
+		return reason;
+	if (replaces)
+		sp_flow_remove(work);
+	r = bpf_map_update_elem(&sp_flow, &work->key, &work->draft, BPF_NOEXIST);
+	if (r == 0)
+		return 0;
+	sp_flow_discharge(draft->session[0], draft->epoch[0], SP_THIS_HOOK);
+	/* Another CPU opened it this instant, on an answer as good as ours. Else there is no room. */
+	return r == -SP_EEXIST ? 0 : SP_REASON_FLOW_FULL;
+}
+
+/* The same flow counts for another session from here on: its person signed in again. */
+SP_INLINE void sp_flow_recharge(const struct sp_flow *from, const struct sp_flow *to)
+{
+	__u32 number = to->session[0];
+	struct sp_session *session;
+
+	if (from->session[0] == number && from->epoch[0] == to->epoch[0])
+		return;
+	if (number != SP_SESSION_NONE) {
+		session = bpf_map_lookup_elem(&sp_session, &number);
+		if (session)
+			__sync_fetch_and_add(&session->flows, 1);
+	}
+	sp_flow_discharge(from->session[0], from->epoch[0], SP_HOOK_COUNT);
+}
+
+/* Write today's answer into the flow found, which goes on with its counts. While another CPU does the
+ * same, or without memory for it, the element stays stale and its next packet is judged again. */
+SP_SUBPROGRAM int sp_flow_renew(struct sp_work *work, struct sp_flow *element)
+{
+	struct sp_flow *draft = &work->draft;
+	__u32 flags;
+
+	*draft = work->flow;
+	sp_draft_answer(work);
+	flags = __sync_fetch_and_or(&element->flags, SP_FLOW_RENEWING);
+	if (!(flags & SP_FLOW_RENEWING)) {
+		if (bpf_map_update_elem(&sp_flow, &work->key, draft, BPF_EXIST) == 0)
+			sp_flow_recharge(&work->flow, draft);
+		else
+			__sync_fetch_and_and(&element->flags, ~SP_FLOW_RENEWING);
+	}
+	work->flow = *draft;
+	return 0;
+}
+
+#endif

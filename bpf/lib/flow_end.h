@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* How long a flow may be silent, and its end: shared by the programs, which replace and delete flows,
+ * and the janitor, which reclaims those nobody asks for any more. */
+#ifndef SALLYPORT_BPF_FLOW_END_H
+#define SALLYPORT_BPF_FLOW_END_H
+
+#include "lib/bytes.h"
+#include "lib/event.h"
+#include "lib/headers.h"
+
+#define SP_NS_PER_S 1000000000ull
+
+/* A claim on the element: whoever sets it deletes the entry and settles its counts. */
+#define SP_FLOW_GONE 0x10u
+/* Someone is writing the renewed value. */
+#define SP_FLOW_RENEWING 0x20u
+
+SP_INLINE __u64 sp_flow_idle_ns(__u32 proto, __u32 flags)
+{
+	switch (proto) {
+	case SP_PROTO_TCP:
+		if (flags & SP_FLOW_CLOSING)
+			return 30 * SP_NS_PER_S;
+		return flags & SP_FLOW_ANSWERED ? 7200 * SP_NS_PER_S : 60 * SP_NS_PER_S;
+	case SP_PROTO_ICMP:
+	case SP_PROTO_ICMP6:
+		return 30 * SP_NS_PER_S;
+	}
+	return flags & SP_FLOW_ANSWERED ? 180 * SP_NS_PER_S : 30 * SP_NS_PER_S;
+}
+
+/* What a key hashes to; every byte of it counts. */
+SP_INLINE __u64 sp_key_sum(const void *key, __u32 words)
+{
+	const __u64 *word = key;
+	__u64 sum = words;
+
+	for (__u32 i = 0; i < words; i++) {
+		sum = (sum ^ word[i]) * 0x9e3779b97f4a7c15ull;
+		sum ^= sum >> 29;
+	}
+	return sum;
+}
+
+SP_INLINE __u64 sp_flow_sum(const struct sp_flow_key *key)
+{
+	return sp_key_sum(key, sizeof(*key) / 8);
+}
+
+/* Count one flow less: for its originator's session, if it is still the same, and for its hook. */
+SP_INLINE void sp_flow_discharge(__u32 number, __u64 epoch, __u32 hook)
+{
+	struct sp_flow_use *use = bpf_map_lookup_elem(&sp_flow_use, &(__u32){ 0 });
+	struct sp_session *session;
+
+	if (use && hook < SP_HOOK_COUNT)
+		__sync_fetch_and_sub(&use->flows[hook], 1);
+	if (number == SP_SESSION_NONE)
+		return;
+	session = bpf_map_lookup_elem(&sp_session, &number);
+	if (session && session->epoch == epoch)
+		__sync_fetch_and_sub(&session->flows, 1);
+}
+
+/* The record of an ended flow, in its original direction. */
+SP_INLINE void sp_flow_end_record(const struct sp_flow_key *key, const struct sp_flow *flow,
+				  __u64 now_ns)
+{
+	int from_hi = flow->flags & SP_FLOW_HI_ORIGIN;
+	struct sp_event *event;
+
+	if (flow->log == SP_LOG_NONE)
+		return;
+	event = sp_event_reserve();
+	if (!event)
+		return;
+	__builtin_memset(event, 0, sizeof(*event));
+	event->time_ns = now_ns;
+	event->revision = flow->revision;
+	event->epoch[0] = flow->epoch[0];
+	event->epoch[1] = flow->epoch[1];
+	event->packets = flow->packets[0] + flow->packets[1];
+	event->bytes = flow->bytes[0] + flow->bytes[1];
+	event->saddr = from_hi ? key->hi : key->lo;
+	event->daddr = from_hi ? key->lo : key->hi;
+	event->sport_be = from_hi ? key->hi_port_be : key->lo_port_be;
+	event->dport_be = from_hi ? key->lo_port_be : key->hi_port_be;
+	if (key->side)
+		event->dport_be = 0;
+	event->session[0] = flow->session[0];
+	event->session[1] = flow->session[1];
+	event->rule = flow->rule;
+	event->kind = SP_EVENT_FLOW_END;
+	event->hook = flow->hook;
+	event->verdict = SP_ALLOW;
+	event->reason = flow->reason;
+	event->proto = key->proto;
+	event->icmp_type = flow->icmp_type;
+	event->is_ip = 1;
+	sp_event_submit(event);
+}
+
+/* End the flow of @key, whose element is @element and a copy of it @copy. Only one of those who try at
+ * the same time does it. */
+SP_SUBPROGRAM int sp_flow_end(struct sp_flow_key *key, struct sp_flow *element, struct sp_flow *copy,
+			      __u64 now_ns)
+{
+	if (element->key_sum != copy->key_sum ||
+	    (__sync_fetch_and_or(&element->flags, SP_FLOW_GONE) & SP_FLOW_GONE))
+		return 0;
+	bpf_map_delete_elem(&sp_flow, key);
+	sp_flow_discharge(copy->session[0], copy->epoch[0], copy->hook);
+	sp_flow_end_record(key, copy, now_ns);
+	return 1;
+}
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What flows say to a packet ([3] of docs/judgement.md), and judging one again whose answer is of
+ * another revision, session or time. */
+#ifndef SALLYPORT_BPF_FLOW_JUDGE_H
+#define SALLYPORT_BPF_FLOW_JUDGE_H
+
+#include "lib/decide.h"
+#include "lib/flow.h"
+
+/* The case a flow was opened as: its original path, and where that came from. */
+SP_INLINE void sp_case_of_flow(struct sp_work *work)
+{
+	const struct sp_flow_key *key = &work->key;
+	const struct sp_flow *flow = &work->flow;
+	struct sp_path *path = &work->path;
+	int from_hi = flow->flags & SP_FLOW_HI_ORIGIN;
+
+	path->source = from_hi ? key->hi : key->lo;
+	path->destination = from_hi ? key->lo : key->hi;
+	path->source_port_be = from_hi ? key->hi_port_be : key->lo_port_be;
+	path->destination_port_be = from_hi ? key->lo_port_be : key->hi_port_be;
+	path->proto = key->proto;
+	path->icmp = key->side ? SP_ICMP_QUERY : SP_ICMP_NONE;
+	path->icmp_type = flow->icmp_type;
+	path->is_v6 = work->packet.path.is_v6;
+	work->case_hook = flow->hook;
+	work->case_zone = flow->zone;
+	work->has_dst = 0;
+}
+
+SP_INLINE void sp_case_of_packet(struct sp_work *work)
+{
+	work->path = work->packet.path;
+	work->case_hook = SP_THIS_HOOK;
+	work->case_zone = work->packet_zone;
+	work->has_dst = 0;
+}
+
+/* [2] and [4]-[8] for the case; for a flow of the gateway's own only whether tunnel ends live. */
+SP_INLINE void sp_case_judge(struct sp_work *work)
+{
+	if (work->flow.flags & SP_FLOW_OWN) {
+		if (!sp_ends_resolve(work)) {
+			sp_deny(work, SP_REASON_TABLE_FULL);
+		} else if (!sp_ends_deny(work)) {
+			sp_allow(work, SP_REASON_POLICY, SP_RULE_NONE);
+			work->log = SP_LOG_NONE;
+			work->deadline_ns = sp_ends_deadline(work, 0);
+		}
+		return;
+	}
+	if (!sp_table_src(work)) {
+		sp_deny(work, SP_REASON_TABLE_FULL);
+		return;
+	}
+	if (sp_hook_is_ingress(work->case_hook) && sp_decide_protect(work))
+		sp_ends_resolve(work);
+	else
+		sp_decide(work);
+}
+
+/* Judge the flow found by today's tables. 1: allowed and renewed; 0: denied and gone, the answer says why. */
+SP_SUBPROGRAM int sp_flow_judge_again(struct sp_work *work, struct sp_flow *element)
+{
+	sp_case_of_flow(work);
+	sp_case_judge(work);
+	if (work->verdict == SP_ALLOW) {
+		sp_flow_renew(work, element);
+		return 1;
+	}
+	sp_flow_end(&work->key, element, &work->flow, work->now_ns);
+	return 0;
+}
+
+/* The answer of the flow found, which is fresh. */
+SP_INLINE void sp_flow_answer(struct sp_work *work)
+{
+	const struct sp_flow *flow = &work->flow;
+
+	sp_allow(work, work->is_reply ? SP_REASON_REPLY : flow->reason, flow->rule);
+	work->log = flow->log;
+	for (int i = 0; i < 2; i++) {
+		work->end[i].session = flow->session[i];
+		work->end[i].epoch = flow->epoch[i];
+		work->end[i].state = flow->epoch[i] ? SP_END_LIVE : SP_END_OUTSIDE;
+	}
+}
+
+/* The flow an ICMP error is about, or nothing. */
+SP_INLINE void sp_related(struct sp_work *work)
+{
+	struct sp_flow *element = NULL;
+
+	if (work->packet.has_quote)
+		element = sp_flow_find(work, &work->packet.quote, 1);
+	if (!element) {
+		sp_deny(work, SP_REASON_NO_FLOW);
+		return;
+	}
+	if (SP_THIS_HOOK == SP_HOOK_VPN_IN && sp_end_denies(work, &work->end[0]))
+		return;
+	if (!sp_flow_is_fresh(work) && !sp_flow_judge_again(work, element))
+		return;
+	sp_allow(work, SP_REASON_RELATED, work->flow.rule);
+	work->log = work->flow.log;
+	work->is_counted = sp_hook_zone(work->flow.hook) == sp_hook_zone(SP_THIS_HOOK);
+}
+
+/* [3]. 1: the answer stands; 0: rules decide. */
+SP_SUBPROGRAM int sp_flows(struct sp_work *work)
+{
+	struct sp_flow *element;
+
+	if (work->path.icmp == SP_ICMP_OTHER)
+		return 0;
+	if (work->path.icmp == SP_ICMP_ERROR) {
+		sp_related(work);
+		/* The ends are those of the error itself from here on. */
+		sp_case_of_packet(work);
+		sp_ends_resolve(work);
+		work->is_reply = 0;
+		return 1;
+	}
+	element = sp_flow_find(work, &work->packet.path, 0);
+	if (!element) {
+		if (sp_packet_can_open(work))
+			return 0;
+		sp_deny(work, SP_REASON_NO_FLOW);
+		return 1;
+	}
+	if (!sp_flow_is_fresh(work)) {
+		if (!sp_flow_judge_again(work, element))
+			return 1;
+		element = bpf_map_lookup_elem(&sp_flow, &work->key);
+	}
+	sp_flow_answer(work);
+	if (element)
+		sp_flow_mark(work, element);
+	return 1;
+}
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Fragments behind the first: they have no ports, so they share the answer of the first one, as long as
+ * they do not overlap (RFC 1858, 3128, 5722). An entry is a datagram whose first fragment was allowed. */
+#ifndef SALLYPORT_BPF_FRAGMENT_H
+#define SALLYPORT_BPF_FRAGMENT_H
+
+#include "lib/flow.h"
+
+#define SP_FRAG_LIFE_NS (5 * SP_NS_PER_S)
+#define SP_FRAG_LOCK_TRIES 64
+
+/* The living entry of the packet's datagram, with a copy in work->frag; NULL: none. */
+SP_INLINE struct sp_frag *sp_frag_find(struct sp_work *work)
+{
+	struct sp_frag_key *key = &work->frag_key;
+	struct sp_frag *frag;
+
+	key->saddr = work->packet.path.source;
+	key->daddr = work->packet.path.destination;
+	key->id = work->packet.fragment_id;
+	key->proto = work->packet.path.is_v6 ? 0 : work->packet.path.proto;
+	key->hook = SP_THIS_HOOK;
+	key->zero[0] = 0;
+	key->zero[1] = 0;
+	frag = bpf_map_lookup_elem(&sp_frag, key);
+	if (!frag)
+		return NULL;
+	work->frag = *frag;
+	if (*(volatile __u64 *)&frag->key_sum != sp_key_sum(key, sizeof(*key) / 8) ||
+	    sp_is_over(work->frag.first_ns, SP_FRAG_LIFE_NS, work->now_ns))
+		return NULL;
+	return frag;
+}
+
+/* Join [from, to) to the spans. 0: it overlaps one, or would be a ninth. */
+SP_INLINE int sp_frag_join(struct sp_frag *frag, __u32 from, __u32 to)
+{
+	__u32 before = SP_FRAG_SPANS, behind = SP_FRAG_SPANS, last = frag->span_count;
+
+	for (__u32 i = 0; i < SP_FRAG_SPANS; i++) {
+		if (i >= last)
+			break;
+		if (from < frag->span[i].to && frag->span[i].from < to)
+			return 0;
+		if (frag->span[i].to == from)
+			before = i;
+		if (frag->span[i].from == to)
+			behind = i;
+	}
+	if (before < SP_FRAG_SPANS && behind < SP_FRAG_SPANS) {
+		frag->span[before].to = frag->span[behind].to;
+		last = (last - 1) & (SP_FRAG_SPANS - 1);
+		frag->span[behind] = frag->span[last];
+		frag->span_count = last;
+	} else if (before < SP_FRAG_SPANS) {
+		frag->span[before].to = to;
+	} else if (behind < SP_FRAG_SPANS) {
+		frag->span[behind].from = from;
+	} else if (last < SP_FRAG_SPANS) {
+		frag->span[last].from = from;
+		frag->span[last].to = to;
+		frag->span_count = last + 1;
+	} else {
+		return 0;
+	}
+	return 1;
+}
+
+/* The same under the entry's lock: fragments of one datagram may come in on several CPUs. Whoever does
+ * not get it in time counts as an overlap: nothing may pass unseen. */
+SP_SUBPROGRAM int sp_frag_join_locked(struct sp_frag *frag, __u32 from, __u32 to)
+{
+	int joined;
+
+	for (int i = 0; i < SP_FRAG_LOCK_TRIES; i++) {
+		if (__sync_val_compare_and_swap(&frag->lock, 0, 1))
+			continue;
+		joined = !frag->poisoned && sp_frag_join(frag, from, to);
+		if (!joined)
+			frag->poisoned = 1;
+		__sync_lock_test_and_set(&frag->lock, 0);
+		return joined;
+	}
+	return 0;
+}
+
+/* A later fragment: the answer of its first one. */
+SP_SUBPROGRAM int sp_frag_follow(struct sp_work *work)
+{
+	struct sp_frag *frag = sp_frag_find(work);
+	const struct sp_frag *copy = &work->frag;
+
+	sp_deny(work, SP_REASON_FRAGMENT);
+	if (!frag || copy->poisoned || copy->revision != sp_revision ||
+	    !sp_session_is_live(copy->session[0], copy->epoch[0], work->now_ns) ||
+	    !sp_session_is_live(copy->session[1], copy->epoch[1], work->now_ns) ||
+	    !sp_frag_join_locked(frag, work->packet.fragment_from, work->packet.fragment_to))
+		return 0;
+	for (int i = 0; i < 2; i++) {
+		work->end[i].session = copy->session[i];
+		work->end[i].epoch = copy->epoch[i];
+	}
+	sp_allow(work, copy->reason, copy->rule);
+	work->log = copy->log;
+	work->is_counted = copy->log == SP_LOG_ALL;
+	return 0;
+}
+
+/* A second first fragment overlaps what the living entry has: 1, denied, and the datagram is poisoned. */
+SP_SUBPROGRAM int sp_frag_overlaps(struct sp_work *work)
+{
+	struct sp_frag *frag = sp_frag_find(work);
+
+	if (!frag)
+		return 0;
+	frag->poisoned = 1;
+	sp_deny(work, SP_REASON_FRAGMENT);
+	return 1;
+}
+
+/* An allowed first fragment opens the way for the others. */
+SP_SUBPROGRAM int sp_frag_begin(struct sp_work *work)
+{
+	struct sp_frag *frag = &work->frag;
+	int sender = work->is_reply ? 1 : 0;
+
+	__builtin_memset(frag, 0, sizeof(*frag));
+	frag->key_sum = sp_key_sum(&work->frag_key, sizeof(work->frag_key) / 8);
+	frag->first_ns = work->now_ns;
+	frag->revision = sp_revision;
+	frag->rule = work->rule;
+	frag->reason = work->reason;
+	frag->log = work->log;
+	sp_end_record(&work->end[sender], &frag->session[0], &frag->epoch[0]);
+	sp_end_record(&work->end[!sender], &frag->session[1], &frag->epoch[1]);
+	frag->span_count = 1;
+	frag->span[0].to = work->packet.fragment_to;
+	bpf_map_update_elem(&sp_frag, &work->frag_key, frag, BPF_ANY);
+	return 0;
+}
+
+#endif

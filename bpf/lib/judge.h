@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The order of judgement (docs/judgement.md), step by step. Each step either answers (1) or lets the next
+ * one look (0); the answer is in the work. */
+#ifndef SALLYPORT_BPF_JUDGE_H
+#define SALLYPORT_BPF_JUDGE_H
+
+#include "lib/account.h"
+#include "lib/flow_judge.h"
+#include "lib/fragment.h"
+
+/* [0] */
+SP_INLINE int sp_judge_bytes(SP_CTX *ctx, struct sp_work *work, int is_ethernet, __u32 tags)
+{
+	int reason = sp_parse(ctx, is_ethernet, sp_link_header, tags, &work->packet);
+
+	if (!reason)
+		return 0;
+	sp_answer(work, work->packet.is_arp ? SP_ALLOW : SP_DENY, reason, SP_RULE_NONE);
+	return 1;
+}
+
+SP_INLINE int sp_is_dhcp_client(__u32 ifindex)
+{
+	if (sp_test) {
+		struct sp_test_input *input = bpf_map_lookup_elem(&sp_test_input, &(__u32){ 0 });
+
+		return input && input->is_dhcp_client;
+	}
+	for (int i = 0; i < 8; i++)
+		if (sp_dhcp_ifindex[i] && sp_dhcp_ifindex[i] == ifindex)
+			return 1;
+	return 0;
+}
+
+SP_INLINE int sp_is_neighbour_discovery(const struct sp_parsed *packet)
+{
+	const struct sp_addr *source = &packet->path.source;
+	__u32 type = packet->path.icmp_type;
+
+	if (type >= 133 && type <= 136)
+		return packet->icmp_code == 0 && packet->hop_limit == 255;
+	if (type != 130 && type != 131 && type != 132 && type != 143)
+		return 0;
+	return packet->hop_limit == 1 &&
+	       ((source->w_be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000) ||
+		(!source->q[0] && !source->q[1]));
+}
+
+/* What no interface works without: neighbour discovery, MLD, DHCP towards a client. */
+SP_INLINE int sp_judge_always_passed(struct sp_work *work)
+{
+	const struct sp_parsed *packet = &work->packet;
+	const struct sp_path *path = &packet->path;
+	int is_passed = 0;
+
+	if (packet->fragment)
+		return 0;
+	if (path->is_v6 && path->icmp)
+		is_passed = sp_is_neighbour_discovery(packet);
+	else if (path->proto == SP_PROTO_UDP)
+		is_passed = path->source_port_be == bpf_htons(path->is_v6 ? 547 : 67) &&
+			    path->destination_port_be == bpf_htons(path->is_v6 ? 546 : 68) &&
+			    sp_is_dhcp_client(work->ifindex);
+	if (is_passed)
+		sp_allow(work, SP_REASON_PROTECT, SP_RULE_NONE);
+	return is_passed;
+}
+
+/* Whose packet it is. On vpn-in the identity says it in one exact look-up; elsewhere, and for a source
+ * without identity, the longest prefix. 1: the table lacks the row. */
+SP_INLINE int sp_judge_source(struct sp_work *work)
+{
+	sp_case_of_packet(work);
+	if (SP_THIS_HOOK == SP_HOOK_VPN_IN) {
+		sp_end_resolve(work, &work->path.source, &work->end[0]);
+		work->src.home = SP_ZONE_TUNNEL;
+		work->src.flags = 0;
+		if (work->end[0].state != SP_END_UNKNOWN && !sp_protect_tunnel)
+			return 0;
+	}
+	if (sp_table_src(work))
+		return 0;
+	sp_deny(work, SP_REASON_TABLE_FULL);
+	return 1;
+}
+
+/* [1] */
+SP_INLINE int sp_judge_spoofed(struct sp_work *work)
+{
+	__u32 home = work->src.home;
+
+	if (home != SP_HOME_SELF && ((home != SP_ZONE_TUNNEL && home != SP_ZONE_INSIDE) ||
+				     home == sp_hook_zone(SP_THIS_HOOK)))
+		return 0;
+	sp_deny(work, SP_REASON_SPOOFED);
+	return 1;
+}
+
+/* Between [1] and [2]. */
+SP_INLINE int sp_judge_fragment(struct sp_work *work)
+{
+	if (!work->packet.fragment)
+		return 0;
+	if (work->packet.fragment == SP_FRAGMENT_FIRST)
+		return sp_frag_overlaps(work);
+	sp_frag_follow(work);
+	return 1;
+}
+
+/* What a protect entry let in has a flow too, for what comes back and for the records. */
+SP_SUBPROGRAM int sp_protect_flow(struct sp_work *work)
+{
+	struct sp_flow *element = NULL;
+	struct sp_flow *flow = &work->flow, *draft = &work->draft;
+
+	if (!sp_path_makes_flow(&work->path))
+		return 0;
+	element = sp_flow_find(work, &work->packet.path, 0);
+	if (!element || work->is_reply || (flow->flags & SP_FLOW_OWN)) {
+		work->is_reply = 0;
+		work->is_new = 1;
+		if (sp_packet_can_open(work))
+			sp_flow_open(work, 0);
+		return 0;
+	}
+	*draft = *flow;
+	sp_draft_answer(work);
+	if (draft->revision != flow->revision || draft->rule != flow->rule ||
+	    draft->reason != flow->reason || draft->deadline_ns != flow->deadline_ns ||
+	    draft->epoch[0] != flow->epoch[0] || draft->epoch[1] != flow->epoch[1]) {
+		sp_flow_renew(work, element);
+		element = bpf_map_lookup_elem(&sp_flow, &work->key);
+	}
+	if (element)
+		sp_flow_mark(work, element);
+	return 0;
+}
+
+/* [2] */
+SP_INLINE int sp_judge_protect(struct sp_work *work)
+{
+	if (!sp_decide_protect(work))
+		return 0;
+	sp_ends_resolve(work);
+	work->deadline_ns = sp_ends_deadline(work, work->deadline_ns);
+	sp_protect_flow(work);
+	return 1;
+}
+
+/* [4]-[8], and the flow an allow opens. */
+SP_INLINE void sp_judge_rules(struct sp_work *work)
+{
+	int reason;
+
+	sp_decide(work);
+	if (work->verdict != SP_ALLOW)
+		return;
+	work->is_new = 1;
+	if (!sp_packet_can_open(work))
+		return;
+	reason = sp_flow_open(work, 0);
+	if (reason && work->reason != SP_REASON_PROTECT)
+		sp_deny(work, reason);
+}
+
+/* [0]-[8] for what arrives. */
+SP_INLINE void sp_judge_arriving(SP_CTX *ctx, struct sp_work *work, __u32 tags)
+{
+	work->packet_zone = sp_hook_zone(SP_THIS_HOOK);
+	if (sp_judge_bytes(ctx, work, SP_THIS_HOOK != SP_HOOK_VPN_IN, tags))
+		return;
+	if (SP_THIS_HOOK != SP_HOOK_VPN_IN && sp_judge_always_passed(work))
+		return;
+	if (sp_judge_source(work) || sp_judge_spoofed(work) || sp_judge_fragment(work))
+		return;
+	if (!sp_judge_protect(work) && !sp_flows(work))
+		sp_judge_rules(work);
+	if (work->packet.fragment && work->verdict == SP_ALLOW)
+		sp_frag_begin(work);
+}
+
+#endif

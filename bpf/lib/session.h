@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Who has a tunnel address, and whether that session lives. User space ends a session by one store
+ * of epoch = 0; what is read between two equal epochs belongs to that epoch. */
+#ifndef SALLYPORT_BPF_SESSION_H
+#define SALLYPORT_BPF_SESSION_H
+
+#include "lib/tables.h"
+
+#define SP_SESSION_TOUCH_NS 1000000000ull
+
+SP_INLINE __u64 sp_session_epoch(const struct sp_session *session)
+{
+	return *(const volatile __u64 *)&session->epoch;
+}
+
+/* Neither past its end nor silent for too long. */
+SP_INLINE int sp_session_is_awake(const struct sp_session *session, __u64 now_ns)
+{
+	if (sp_is_past(session->expires_ns, now_ns))
+		return 0;
+	return !session->idle_ns || !session->last_seen_ns ||
+	       !sp_is_over(session->last_seen_ns, session->idle_ns, now_ns);
+}
+
+/* Does the session a flow recorded for one of its ends still live? Epoch 0: the end has none. */
+SP_INLINE int sp_session_is_live(__u32 number, __u64 epoch, __u64 now_ns)
+{
+	struct sp_session *session;
+
+	if (!epoch)
+		return 1;
+	if (epoch == SP_EPOCH_NOBODY)
+		return 0;
+	session = bpf_map_lookup_elem(&sp_session, &number);
+	return session && sp_session_is_awake(session, now_ns) &&
+	       sp_session_epoch(session) == epoch;
+}
+
+SP_INLINE enum sp_end_state sp_session_read(struct sp_end *end, int is_v6, __u64 now_ns)
+{
+	struct sp_session *session = bpf_map_lookup_elem(&sp_session, &end->session);
+	__u32 slot = sp_revision & 1, family = is_v6 ? 1 : 0;
+	int is_awake;
+
+	if (!session || sp_session_epoch(session) != end->epoch)
+		return SP_END_DEAD;
+	is_awake = sp_session_is_awake(session, now_ns);
+	end->expires_ns = session->expires_ns;
+	end->class_id = session->class_id[slot][family];
+	end->netset = session->netset[slot][family];
+	if (sp_session_epoch(session) != end->epoch)
+		return SP_END_RACING;
+	return is_awake ? SP_END_LIVE : SP_END_DEAD;
+}
+
+/* The identity of a tunnel address and the state of its session. */
+SP_SUBPROGRAM int sp_end_resolve(struct sp_work *work, const struct sp_addr *addr, struct sp_end *end)
+{
+	struct sp_ident *ident = bpf_map_lookup_elem(&sp_ident, addr);
+
+	end->state = SP_END_UNKNOWN;
+	end->session = SP_SESSION_NONE;
+	end->epoch = 0;
+	if (!ident)
+		return 0;
+	end->session = ident->session;
+	end->epoch = *(const volatile __u64 *)&ident->epoch;
+	/* Recycled for another address while it was read: nobody's any more. */
+	if (!sp_addr_equal(&ident->addr, addr) || !end->epoch) {
+		end->session = SP_SESSION_NONE;
+		end->epoch = 0;
+		return 0;
+	}
+	end->state = sp_session_read(end, work->path.is_v6, work->now_ns);
+	return 0;
+}
+
+SP_INLINE void sp_end_clear(struct sp_end *end)
+{
+	end->state = SP_END_OUTSIDE;
+	end->session = SP_SESSION_NONE;
+	end->epoch = 0;
+}
+
+/* How an end is written down: a session that lives, nobody, or no tunnel address at all. */
+SP_INLINE void sp_end_record(const struct sp_end *end, __u32 *ret_session, __u64 *ret_epoch)
+{
+	*ret_session = SP_SESSION_NONE;
+	*ret_epoch = end->state == SP_END_OUTSIDE ? 0 : SP_EPOCH_NOBODY;
+	if (end->state == SP_END_LIVE) {
+		*ret_session = end->session;
+		*ret_epoch = end->epoch;
+	}
+}
+
+/* Both ends of the case. The source is a tunnel address exactly when its zone is the tunnel.
+ * 0: a table lacks the row. */
+SP_SUBPROGRAM int sp_ends_resolve(struct sp_work *work)
+{
+	if (!sp_table_dst(work))
+		return 0;
+	if (work->case_zone == SP_ZONE_TUNNEL)
+		sp_end_resolve(work, &work->path.source, &work->end[0]);
+	else
+		sp_end_clear(&work->end[0]);
+	if (work->dst.flags & SP_DST_POOL)
+		sp_end_resolve(work, &work->path.destination, &work->end[1]);
+	else
+		sp_end_clear(&work->end[1]);
+	return 1;
+}
+
+/* [4] for one end. 1: denied. */
+SP_INLINE int sp_end_denies(struct sp_work *work, const struct sp_end *end)
+{
+	switch (end->state) {
+	case SP_END_UNKNOWN:
+		sp_deny(work, SP_REASON_NO_IDENTITY);
+		return 1;
+	case SP_END_DEAD:
+		sp_deny(work, SP_REASON_EXPIRED);
+		return 1;
+	case SP_END_RACING:
+		sp_deny(work, SP_REASON_RACING);
+		return 1;
+	}
+	return 0;
+}
+
+SP_INLINE int sp_ends_deny(struct sp_work *work)
+{
+	return sp_end_denies(work, &work->end[0]) || sp_end_denies(work, &work->end[1]);
+}
+
+/* Until when what both ends may do lasts, at most. */
+SP_INLINE __u64 sp_ends_deadline(const struct sp_work *work, __u64 not_after_ns)
+{
+	for (int i = 0; i < 2; i++)
+		if (work->end[i].state == SP_END_LIVE)
+			not_after_ns = sp_earlier(not_after_ns, work->end[i].expires_ns);
+	return not_after_ns;
+}
+
+/* The sender of an allowed packet was there. Written at most once a second. */
+SP_INLINE void sp_session_touch(const struct sp_work *work)
+{
+	const struct sp_end *sender = &work->end[work->is_reply ? 1 : 0];
+	__u32 number = sender->session;
+	struct sp_session *session;
+
+	if (number == SP_SESSION_NONE || work->reason == SP_REASON_PROTECT)
+		return;
+	session = bpf_map_lookup_elem(&sp_session, &number);
+	if (!session || sp_session_epoch(session) != sender->epoch)
+		return;
+	if (!session->last_seen_ns ||
+	    work->now_ns >= session->last_seen_ns + SP_SESSION_TOUCH_NS)
+		session->last_seen_ns = work->now_ns;
+}
+
+#endif

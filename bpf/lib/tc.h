@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The verdict as a tcx program gives it. */
+#ifndef SALLYPORT_BPF_TC_H
+#define SALLYPORT_BPF_TC_H
+
+#include <linux/pkt_cls.h>
+
+#include "lib/judge.h"
+
+/* VLAN tags the stack has already moved out of the bytes. */
+SP_INLINE __u32 sp_tags_taken(const struct __sk_buff *skb)
+{
+	return skb->vlan_present ? 1 : 0;
+}
+
+/* Was this packet sent by the gateway itself (egress), rather than forwarded? */
+SP_INLINE int sp_is_own(const struct __sk_buff *skb)
+{
+	if (sp_test) {
+		struct sp_test_input *input = bpf_map_lookup_elem(&sp_test_input, &(__u32){ 0 });
+
+		return input && input->is_own;
+	}
+	return !skb->ingress_ifindex;
+}
+
+SP_INLINE int sp_has_own_mark(const struct __sk_buff *skb)
+{
+	return (skb->mark & SP_MARK_MASK) == SP_MARK_OWN;
+}
+
+SP_INLINE void sp_set_mark(struct __sk_buff *skb, __u32 mark)
+{
+	volatile __u32 *whole = &skb->mark; /* a context field is stored as a word, never a byte of it */
+
+	*whole = (skb->mark & ~SP_MARK_MASK) | mark;
+}
+
+#endif

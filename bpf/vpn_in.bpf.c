@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* vpn-in: tcx on the tunnel, decrypted packets of people. What it allows carries a mark; the second
+ * lock drops what does not. */
+#define SP_THIS_HOOK SP_HOOK_VPN_IN
+
+#include "lib/refuse.h"
+
+SEC("tc")
+int sp_vpn_in(struct __sk_buff *skb)
+{
+	struct sp_work *work = sp_work_begin(skb->ifindex);
+
+	if (!work)
+		return TC_ACT_SHOT;
+	sp_judge_arriving(skb, work, 0);
+	sp_account(work);
+	if (work->verdict != SP_ALLOW)
+		return sp_refuse_or_drop(skb, work);
+	sp_set_mark(skb, SP_MARK_JUDGED);
+	return TC_ACT_OK;
+}
+
+char sp_license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* vpn-out: tcx on the tunnel, towards people: replies, and what rules allow towards roles. */
+#define SP_THIS_HOOK SP_HOOK_VPN_OUT
+
+#include "lib/record.h"
+#include "lib/tc.h"
+
+/* The zone of a source on its way out is where it lives. 1: the table lacks the row. */
+SP_INLINE int sp_judge_home(struct sp_work *work)
+{
+	sp_case_of_packet(work);
+	if (!sp_table_src(work)) {
+		sp_deny(work, SP_REASON_TABLE_FULL);
+		return 1;
+	}
+	work->packet_zone = work->src.home < SP_ZONE_COUNT ? work->src.home : SP_ZONE_EDGE;
+	work->case_zone = work->packet_zone;
+	return 0;
+}
+
+/* [0], fragments, [3], [4], [6]-[8]. */
+SP_INLINE void sp_judge_leaving(struct __sk_buff *skb, struct sp_work *work)
+{
+	if (sp_judge_bytes(skb, work, 0, 0) || sp_judge_home(work) || sp_judge_fragment(work))
+		return;
+	if (!sp_flows(work))
+		sp_judge_rules(work);
+	if (work->packet.fragment && work->verdict == SP_ALLOW)
+		sp_frag_begin(work);
+}
+
+SEC("tc")
+int sp_vpn_out(struct __sk_buff *skb)
+{
+	struct sp_work *work;
+
+	if (sp_has_own_mark(skb))
+		return TC_ACT_OK;
+	work = sp_work_begin(skb->ifindex);
+	if (!work)
+		return TC_ACT_SHOT;
+	if (sp_is_own(skb))
+		sp_record_leaving(skb, work, 0, 0);
+	else
+		sp_judge_leaving(skb, work);
+	sp_account(work);
+	return work->verdict == SP_ALLOW ? TC_ACT_OK : TC_ACT_SHOT;
+}
+
+char sp_license[] SEC("license") = "Dual BSD/GPL";
