@@ -24,8 +24,9 @@ struct seen {
 	bool is_bad;    /* already found changed: the next line need not link to it */
 };
 
-/* A line that does not link to the one before it says only that one of the two is wrong. Which one, the
- * line after them tells: so a break is `pending` for one line, with `anchor` the line before it.
+/* A line that does not link to the one before it says only that one of the two is wrong. Which one,
+ * the line after them tells: so a break is `pending` for one line, with `anchor` the line before
+ * it.
  */
 struct sp_chain_verifier {
 	uint64_t fed;
@@ -77,18 +78,22 @@ void sp_chain_verifier_free(struct sp_chain_verifier *verifier)
 #define LINE_PREV ",\"prev\":\""
 #define LINE_END "\"}"
 
-/* The two fields the chain is made of, at the places the writer puts them. A line that has them elsewhere was
- * not written by it.
+/* The two fields the chain is made of, at the places the writer puts them. A line that has them
+ * elsewhere was not written by it.
  */
 static bool read_fields(const char *line, size_t len, struct seen *seen)
 {
 	const size_t start = strlen(LINE_START);
 	const size_t tail = strlen(LINE_PREV) + SP_CHAIN_HEX + strlen(LINE_END);
-	const char *at = line + start, *end = line + len;
-	const char *prev = end - tail + strlen(LINE_PREV);
+	const char *at, *end, *prev;
 	uint64_t seq = 0;
 
-	if (len < start + tail || memcmp(line, LINE_START, start) != 0 ||
+	if (len < start + tail)
+		return false;
+	at = line + start;
+	end = line + len;
+	prev = end - tail + strlen(LINE_PREV);
+	if (memcmp(line, LINE_START, start) != 0 ||
 	    memcmp(end - tail, LINE_PREV, strlen(LINE_PREV)) != 0 ||
 	    memcmp(end - strlen(LINE_END), LINE_END, strlen(LINE_END)) != 0)
 		return false;

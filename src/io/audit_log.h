@@ -41,11 +41,10 @@ struct sp_audit_log_repair {
 void sp_audit_log_repair_done(struct sp_audit_log_repair *repair);
 
 /* Open for writing (0640, the folder made if missing) and go on from the last complete line of the
- * newest file that has one. A file whose last complete line is no record is moved aside; the chain
- * then goes on from the file before it, or, with none left, from a number of its own: @hint, where
- * the caller last saw the head (NULL: 0 and zeros). Tell of a repair with a `start` record: its
- * message.
- * Returns 0; -errno.
+ * newest file that has one. A live file whose last complete line is no record is moved aside to
+ * PATH.corrupt-<time>. @hint: where the caller last saw the head (NULL: nowhere); when it is ahead
+ * of the files, records are missing, and the chain goes on behind it so that verifying names the
+ * hole. Tell of a repair in the message of a `start` record. Returns 0; -errno.
  */
 int sp_audit_log_open(const struct sp_audit_log_options *options, const struct sp_chain_head *hint,
                       struct sp_audit_log **ret_log, struct sp_audit_log_repair *ret_repair);
@@ -53,10 +52,12 @@ void sp_audit_log_close(struct sp_audit_log *log); /* syncs */
 SP_DEFINE_CLEANUP(struct sp_audit_log *, sp_audit_log_close);
 
 /* Append one record: seq and prev are set here, boot and gateway if NULL, time_ns if 0. Rotates
- * first when due. On 0 *@ret_line (if not NULL) is the line as written, without newline, borrowed
- * until the next call: what watchers are sent. On error nothing of the record stays in the file and
- * the chain has not moved: count it, try again, and own up with a `gap` record. Returns 0; -EINVAL
- * no event; -ENOSPC, -EIO … of the write.
+ * first when due; a rotation that fails is tried again with the next record. On 0 *@ret_line (if
+ * not NULL) is the line as written, without newline, borrowed until the next call: what watchers
+ * are sent. On error nothing of the record stays in the file and the chain has not moved: count it,
+ * try again, and own up with a `gap` record. A failed sync is no such error: sp_audit_log_sync
+ * tells it.
+ * Returns 0; -EINVAL no event; -EMSGSIZE longer than 1 MiB; -ENOSPC, -EIO … of the write.
  */
 int sp_audit_log_append(struct sp_audit_log *log, const struct sp_audit_record *record,
                         const char **ret_line, size_t *ret_len);
@@ -95,7 +96,9 @@ int sp_audit_reader_next(struct sp_audit_reader *reader, struct sp_audit_line *r
 /* The torn rest behind the last newline, if any: 1 with it, 0 none. */
 int sp_audit_reader_rest(struct sp_audit_reader *reader, struct sp_audit_line *ret_line);
 
-/* Skip to the end: only lines appended from now on are read. Returns 0 or -errno. */
+/* Skip to the end: only lines appended from now on are read, and of this file they are numbered
+ * from here. Returns 0 or -errno.
+ */
 int sp_audit_reader_skip(struct sp_audit_reader *reader);
 
 /* A descriptor that polls readable when the log may have grown or rotated; sp_audit_reader_next

@@ -43,7 +43,7 @@ static int folder_of(const char *path, char **ret_folder)
 	return sp_str_format(ret_folder, "%.*s", (int)(slash - path), path);
 }
 
-static int sync_folder_of(const char *path)
+int sp_dir_sync_parent(const char *path)
 {
 	__sp_free char *folder = NULL;
 	__sp_close int fd = -1;
@@ -94,7 +94,7 @@ int sp_file_replace(const char *path, const void *data, size_t len, mode_t mode,
 		unlink(temp);
 		return r;
 	}
-	return sync_folder_of(path);
+	return sp_dir_sync_parent(path);
 }
 
 int sp_file_read(const char *path, size_t max_len, char **ret_data, size_t *ret_len)
@@ -234,7 +234,7 @@ int sp_file_move_aside(const char *path, int64_t now_s, char **ret_moved_to)
 			return r;
 		if (renameat2(AT_FDCWD, path, AT_FDCWD, name, RENAME_NOREPLACE) == 0) {
 			*ret_moved_to = SP_TAKE_PTR(name);
-			return sync_folder_of(path);
+			return sp_dir_sync_parent(path);
 		}
 		if (errno != EEXIST)
 			return sp_errno();
