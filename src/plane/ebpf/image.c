@@ -62,5 +62,5 @@ int sp_ebpf_image(enum sp_hook hook, const void **ret_bytes, size_t *ret_len)
 int sp_ebpf_image_janitor(const void **ret_bytes, size_t *ret_len)
 {
 	*ret_bytes = janitor_bpf__elf_bytes(ret_len);
-	return 0;
+	return *ret_len ? 0 : -ENOENT;
 }

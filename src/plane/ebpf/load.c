@@ -239,7 +239,6 @@ struct setting {
 	const char *name;
 	const void *value;
 	size_t size;
-	bool is_optional; /* an object that does not use it has none */
 };
 
 static int set_all(struct bpf_object *object, const char *name, const struct setting *settings,
@@ -248,7 +247,7 @@ static int set_all(struct bpf_object *object, const char *name, const struct set
 	for (size_t i = 0; i < count; i++) {
 		int r = sp_ebpf_object_set(object, settings[i].name, settings[i].value, settings[i].size);
 
-		if (r < 0 && !(r == -ENOENT && settings[i].is_optional))
+		if (r < 0)
 			return sp_ebpf_fail(error, r, "%s: setting %s: %s", name, settings[i].name,
 					    sp_err_text(r));
 	}
@@ -265,15 +264,15 @@ static int set_object(struct bpf_object *object, enum sp_hook hook, const struct
 	const uint32_t test = is_scratch, refuse = !is_scratch, hook_number = hook;
 	uint32_t dhcp[DHCP_MAX] = { 0 };
 	const struct setting settings[] = {
-		{ "sp_revision", &staged->revision, sizeof(staged->revision), false },
-		{ "sp_svcset_count", &staged->svcset_stride, sizeof(uint32_t), false },
-		{ "sp_profile_count", &staged->profile_capacity, sizeof(uint32_t), false },
-		{ "sp_link_header", &link_header, sizeof(link_header), false },
-		{ "sp_protect_tunnel", &protect_tunnel, sizeof(protect_tunnel), false },
-		{ "sp_test", &test, sizeof(test), false },
-		{ "sp_refuse", &refuse, sizeof(refuse), false },
-		{ "sp_dhcp_ifindex", dhcp, sizeof(dhcp), false },
-		{ "sp_hook", &hook_number, sizeof(hook_number), hook != SP_HOOK_INSIDE_OUT },
+		{ "sp_revision", &staged->revision, sizeof(staged->revision) },
+		{ "sp_svcset_count", &staged->svcset_stride, sizeof(uint32_t) },
+		{ "sp_profile_count", &staged->profile_capacity, sizeof(uint32_t) },
+		{ "sp_link_header", &link_header, sizeof(link_header) },
+		{ "sp_protect_tunnel", &protect_tunnel, sizeof(protect_tunnel) },
+		{ "sp_test", &test, sizeof(test) },
+		{ "sp_refuse", &refuse, sizeof(refuse) },
+		{ "sp_dhcp_ifindex", dhcp, sizeof(dhcp) },
+		{ "sp_recorder_hook", &hook_number, sizeof(hook_number) },
 	};
 
 	if (dhcp_count > DHCP_MAX)

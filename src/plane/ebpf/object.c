@@ -108,6 +108,11 @@ int sp_ebpf_table_of(const char *map_name)
 	return -1;
 }
 
+bool sp_ebpf_map_is_private(const struct bpf_map *map)
+{
+	return bpf_map__is_internal(map) || strcmp(bpf_map__name(map), "sp_scratch") == 0;
+}
+
 int sp_ebpf_object_reuse(struct bpf_object *object, const struct sp_ebpf *plane,
 			 const struct sp_ebpf_staged *staged, struct sp_ebpf_error *error)
 {
@@ -119,7 +124,7 @@ int sp_ebpf_object_reuse(struct bpf_object *object, const struct sp_ebpf *plane,
 		const struct sp_ebpf_map *state = sp_ebpf_map_find(plane, name);
 		int fd = -1, r;
 
-		if (bpf_map__is_internal(map))
+		if (sp_ebpf_map_is_private(map))
 			continue;
 		if (table >= 0)
 			fd = staged ? staged->table[table] : -1;

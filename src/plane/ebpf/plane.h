@@ -112,6 +112,8 @@ int sp_ebpf_object_open(const void *bytes, size_t len, const char *name, struct 
 int sp_ebpf_object_set(struct bpf_object *object, const char *name, const void *value, size_t size);
 /* -1: not one of the tables. */
 int sp_ebpf_table_of(const char *map_name);
+/* Each loaded object has its own (maps.h): neither shared nor pinned. */
+bool sp_ebpf_map_is_private(const struct bpf_map *map);
 /* Load; @name is for error texts, which end with the verifier's last words. */
 int sp_ebpf_object_load(struct bpf_object *object, const char *name, struct sp_ebpf_error *error);
 /* Give it the plane's state maps and, when @staged is not NULL, that revision's tables. */

@@ -106,7 +106,7 @@ static int adopt_maps(struct sp_ebpf *plane, struct bpf_object *object, struct s
 		int r;
 
 		bpf_map__set_autocreate(map, false);
-		if (bpf_map__is_internal(map) || sp_ebpf_table_of(bpf_map__name(map)) >= 0 ||
+		if (sp_ebpf_map_is_private(map) || sp_ebpf_table_of(bpf_map__name(map)) >= 0 ||
 		    sp_ebpf_map_find(plane, bpf_map__name(map)))
 			continue;
 		size_map(plane, map);

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "lab.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "net/addr.h"
+#include "net/packet.h"
+#include "policy/tables.h"
+
+static const char policy_text[] =
+	"sallyport: 1\n"
+	"roles: { engineer: { match: [ {idp: corp, group: eng} ] } }\n"
+	"networks: { office: 10.20.0.0/16 }\n"
+	"edge: { expose: [ {name: echo, to: self, service: udp/9000} ] }\n"
+	"protect: [ {name: admin, from: 10.20.0.2, to: self, service: tcp/22} ]\n"
+	"rules:\n"
+	"  - { name: eng-any, allow: {from: engineer, to: any, services: [udp/9000]} }\n"
+	"  - { name: office-any, allow: {from: office, to: any, services: [udp/9000]} }\n"
+	"fixtures:\n"
+	"  self: [198.51.100.1, 10.20.0.1, 100.64.0.1]\n"
+	"  sessions: [ {user: ana, idp: corp, groups: [eng], address: 100.64.0.7} ]\n";
+
+/* ---- commands ---- */
+
+static int run_text(const char *prefix, const char *format, va_list args)
+{
+	char command[1024];
+	size_t used = snprintf(command, sizeof(command), "%s", prefix);
+
+	vsnprintf(command + used, sizeof(command) - used, format, args);
+	return system(command);
+}
+
+void lab_run(const char *format, ...)
+{
+	va_list args;
+	int status;
+
+	va_start(args, format);
+	status = run_text("", format, args);
+	va_end(args);
+	if (status != 0)
+		fail_msg("exit %d: %s", status, format);
+}
+
+void lab_run_far(const struct lab *lab, const char *format, ...)
+{
+	char prefix[64];
+	va_list args;
+	int status;
+
+	snprintf(prefix, sizeof(prefix), "nsenter --net=/proc/%d/ns/net ", lab->far_pid);
+	va_start(args, format);
+	status = run_text(prefix, format, args);
+	va_end(args);
+	if (status != 0)
+		fail_msg("exit %d: %s", status, format);
+}
+
+int lab_try(const char *format, ...)
+{
+	va_list args;
+	int status;
+
+	va_start(args, format);
+	status = run_text("", format, args);
+	va_end(args);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* ---- the gateway ---- */
+
+static pid_t hold_namespace(int *ret_ns)
+{
+	char path[64], byte;
+	int ready[2];
+	pid_t pid;
+
+	if (pipe(ready) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (unshare(CLONE_NEWNET) < 0 || write(ready[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	if (read(ready[0], &byte, 1) != 1)
+		return -1;
+	close(ready[0]);
+	close(ready[1]);
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	*ret_ns = open(path, O_RDONLY | O_CLOEXEC);
+	return pid;
+}
+
+static int make_tun(void)
+{
+	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	strcpy(request.ifr_name, "vpn0");
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &request) < 0)
+		fail_msg("vpn0: %s", strerror(errno));
+	lab_run("ip addr add 100.64.0.1/16 dev vpn0 && ip link set vpn0 up");
+	return fd;
+}
+
+static void make_links(const struct lab *lab)
+{
+	lab_run("ip link set lo up");
+	lab_run("ip link add wan0 type veth peer name wan1 netns %d", lab->far_pid);
+	lab_run("ip link add lan0 type veth peer name lan1 netns %d", lab->far_pid);
+	lab_run("ip addr add 198.51.100.1/24 dev wan0 && ip link set wan0 up");
+	lab_run("ip addr add 10.20.0.1/16 dev lan0 && ip link set lan0 up");
+	lab_run_far(lab, "ip addr add 198.51.100.2/24 dev wan1");
+	lab_run_far(lab, "ip link set wan1 up");
+	lab_run_far(lab, "ip addr add 10.20.0.2/16 dev lan1");
+	lab_run_far(lab, "ip link set lan1 up");
+	lab_run_far(lab, "ip route add 100.64.0.0/16 via 10.20.0.1");
+	lab_run("sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0");
+}
+
+static void make_tables(struct lab *lab)
+{
+	struct sp_diagnostics diagnostics = { 0 };
+	const uint32_t roles[] = { 0 };
+	struct sp_identity identity = { .user = "ana", .roles = roles, .role_count = 1, .has_address = { true } };
+	uint32_t class_id[2], netset[2];
+	int r = sp_policy_load("policy.yaml", policy_text, strlen(policy_text), &lab->policy, &diagnostics);
+
+	if (r < 0)
+		fail_msg("the lab's policy: %s", diagnostics.count ? diagnostics.items[0].message : "?");
+	sp_diagnostics_done(&diagnostics);
+	assert_int_equal(sp_policy_number_rules(lab->policy, NULL, NULL), 0);
+	assert_int_equal(sp_tables_compile(lab->policy, &lab->policy->fixtures.gateway, &lab->tables), 0);
+	identity.addresses[0] = sp_addr_from_v4((const uint8_t[]){ 100, 64, 0, 7 });
+	assert_int_equal(sp_tables_add_identity(lab->tables, &identity, class_id, netset), 0);
+	lab->ana.epoch = 41;
+	for (int slot = 0; slot < 2; slot++) {
+		memcpy(lab->ana.class_id[slot], class_id, sizeof(class_id));
+		memcpy(lab->ana.netset[slot], netset, sizeof(netset));
+	}
+}
+
+int lab_setup(void **state)
+{
+	struct lab *lab = calloc(1, sizeof(*lab));
+
+	if (!lab || unshare(CLONE_NEWNET | CLONE_NEWNS) < 0)
+		return -1;
+	*state = lab;
+	strcpy(lab->folder, "/tmp/sallyport-plane-XXXXXX");
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || !mkdtemp(lab->folder) ||
+	    mount("bpf", lab->folder, "bpf", 0, NULL) < 0)
+		return -1;
+	snprintf(lab->pin_dir, sizeof(lab->pin_dir), "%s/sallyport/v1", lab->folder);
+	lab->near_ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	lab->far_pid = hold_namespace(&lab->far_ns);
+	if (lab->far_pid < 0)
+		return -1;
+	make_links(lab);
+	lab->tun = make_tun();
+	make_tables(lab);
+	return 0;
+}
+
+int lab_teardown(void **state)
+{
+	struct lab *lab = *state;
+
+	kill(lab->far_pid, SIGKILL);
+	waitpid(lab->far_pid, NULL, 0);
+	close(lab->near_ns);
+	close(lab->far_ns);
+	close(lab->tun);
+	umount2(lab->folder, MNT_DETACH);
+	rmdir(lab->folder);
+	sp_tables_free(lab->tables);
+	sp_policy_free(lab->policy);
+	free(lab);
+	return 0;
+}
+
+int lab_clean(void **state)
+{
+	const struct lab *lab = *state;
+	struct sp_ebpf_error error = { "" };
+	struct sp_ebpf *plane = lab_open(lab, 0);
+	int r = sp_ebpf_detach(plane, &error);
+
+	sp_ebpf_close(plane);
+	lab_ok(r, &error);
+	return 0;
+}
+
+void lab_interfaces(struct sp_ebpf_interface interfaces[LAB_INTERFACES])
+{
+	interfaces[LAB_WAN] = (struct sp_ebpf_interface){ "wan0", if_nametoindex("wan0"), SP_ZONE_EDGE };
+	interfaces[LAB_LAN] = (struct sp_ebpf_interface){ "lan0", if_nametoindex("lan0"), SP_ZONE_INSIDE };
+	interfaces[LAB_VPN] = (struct sp_ebpf_interface){ "vpn0", if_nametoindex("vpn0"), SP_ZONE_TUNNEL };
+}
+
+/* ---- packets ---- */
+
+int lab_udp(const struct lab *lab, bool is_far, uint16_t port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd;
+
+	if (is_far)
+		assert_int_equal(setns(lab->far_ns, CLONE_NEWNET), 0);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	if (is_far)
+		assert_int_equal(setns(lab->near_ns, CLONE_NEWNET), 0);
+	return fd;
+}
+
+static bool arrives(int receiver, const char *text)
+{
+	struct pollfd wait = { .fd = receiver, .events = POLLIN };
+	char got[256];
+	ssize_t len;
+
+	while (poll(&wait, 1, 300) == 1) {
+		len = recv(receiver, got, sizeof(got), 0);
+		if (len == (ssize_t)strlen(text) && memcmp(got, text, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool lab_passes(const struct lab *lab, int from, const char *to, uint16_t port, int receiver)
+{
+	static unsigned serial;
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+	char text[32];
+
+	(void)lab;
+	inet_pton(AF_INET, to, &address.sin_addr);
+	snprintf(text, sizeof(text), "packet %u", ++serial);
+	if (sendto(from, text, strlen(text), 0, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return false;
+	return arrives(receiver, text);
+}
+
+bool lab_tunnel_passes(const struct lab *lab, const char *to, uint16_t port, int receiver)
+{
+	struct sp_tuple tuple = { .proto = IPPROTO_UDP, .source_port = 5000, .destination_port = port };
+	uint8_t packet[128];
+	size_t len;
+
+	tuple.source = sp_addr_from_v4((const uint8_t[]){ 100, 64, 0, 7 });
+	assert_int_equal(sp_addr_parse(to, &tuple.destination), 0);
+	len = sp_packet_build(&tuple, false, packet);
+	if (write(lab->tun, packet, len) != (ssize_t)len)
+		return false;
+	return poll(&(struct pollfd){ .fd = receiver, .events = POLLIN }, 1, 300) == 1 &&
+	       recv(receiver, packet, sizeof(packet), 0) > 0;
+}
+
+/* ---- the plane ---- */
+
+struct sp_ebpf *lab_open(const struct lab *lab, uint32_t avoid)
+{
+	const struct sp_ebpf_options options = { .pin_dir = lab->pin_dir, .avoid = avoid };
+	struct sp_ebpf_error error = { "" };
+	struct sp_ebpf *plane = NULL;
+
+	lab_ok(sp_ebpf_open(&options, &plane, &error), &error);
+	return plane;
+}
+
+struct sp_ebpf_staged *lab_stage(const struct lab *lab, struct sp_ebpf *plane, uint64_t revision)
+{
+	struct sp_ebpf_error error = { "" };
+	struct sp_ebpf_staged *staged = NULL;
+
+	lab_ok(sp_ebpf_stage(plane, lab->tables, revision, NULL, 0, &staged, &error), &error);
+	return staged;
+}
+
+void lab_apply(const struct lab *lab, struct sp_ebpf *plane, uint64_t revision)
+{
+	struct sp_ebpf_interface interfaces[LAB_INTERFACES];
+	struct sp_ebpf_staged *staged = lab_stage(lab, plane, revision);
+	struct sp_ebpf_error error = { "" };
+
+	lab_interfaces(interfaces);
+	lab_ok(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES, &error), &error);
+}
+
+void lab_sign_in(const struct lab *lab, struct sp_ebpf *plane)
+{
+	const struct sp_addr address = sp_addr_from_v4((const uint8_t[]){ 100, 64, 0, 7 });
+
+	assert_int_equal(sp_ebpf_session_put(plane, 0, &lab->ana), 0);
+	assert_int_equal(sp_ebpf_ident_put(plane, &address, 0, lab->ana.epoch), 0);
+}
