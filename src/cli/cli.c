@@ -151,7 +151,7 @@ int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 		   const struct sp_option *options, const char **positional, size_t positional_max,
 		   size_t *ret_positional_count)
 {
-	enum { OPT_JSON = 1000, OPT_ROOT, OPT_HELP };
+	enum { OPT_JSON = 1000, OPT_ROOT, OPT_HELP, OPT_FIRST };
 	struct option table[OPTIONS_MAX + 4] = {
 		{ "json", no_argument, NULL, OPT_JSON },
 		{ "root", required_argument, NULL, OPT_ROOT },
@@ -164,7 +164,7 @@ int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 		table[table_count++] = (struct option){
 			.name = o->name,
 			.has_arg = o->flag ? no_argument : required_argument,
-			.val = (int)(o - options),
+			.val = OPT_FIRST + (int)(o - options),
 		};
 	opterr = 0;
 	optind = 0;
@@ -199,6 +199,7 @@ int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 		case '?':
 			return fail_unknown_option(verb, argv[optind - 1], options);
 		default:
+			option -= OPT_FIRST;
 			if (options[option].flag)
 				*options[option].flag = true;
 			else
