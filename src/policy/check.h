@@ -37,9 +37,13 @@ struct sp_key {
  * without a value, or missing.
  * @what        "a rule": for the messages.
  * @ret_values  by index in @keys; NULL where the key is absent or was reported.
- * Returns 0; -EINVAL it is no mapping (reported). */
+ * Returns 0; 1 some key is unknown, so that a key that seems missing may be misspelled (reported);
+ * -EINVAL it is no mapping (reported). */
 int sp_read_map(struct sp_check *check, const struct sp_node *node, const char *what,
 		const struct sp_key *keys, size_t key_count, const struct sp_node **ret_values);
+
+/* `sallyport: 1`, which both kinds of file begin with. @version is its value, or NULL. */
+void sp_read_version(struct sp_check *check, const struct sp_node *root, const struct sp_node *version);
 
 /* The text of a scalar; NULL when it is none or empty (reported). */
 const char *sp_read_text(struct sp_check *check, const struct sp_node *node, const char *what);

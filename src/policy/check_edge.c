@@ -66,10 +66,12 @@ static void load_entry(struct sp_loader *loader, const struct sp_node *node, enu
 	const bool is_expose = kind == SP_RULE_EXPOSE;
 	const struct sp_node *values[SP_ARRAY_LEN(expose_keys)] = { NULL };
 	struct sp_rule *rule;
+	int r;
 
-	if (sp_read_map(&loader->check, node, is_expose ? "an expose entry" : "a protect entry",
+	r = sp_read_map(&loader->check, node, is_expose ? "an expose entry" : "a protect entry",
 			is_expose ? expose_keys : protect_keys,
-			is_expose ? SP_ARRAY_LEN(expose_keys) : SP_ARRAY_LEN(protect_keys), values) < 0)
+			is_expose ? SP_ARRAY_LEN(expose_keys) : SP_ARRAY_LEN(protect_keys), values);
+	if (r < 0)
 		return;
 	rule = sp_add_rule(loader, node, values[NAME], kind);
 	if (!rule)
@@ -81,7 +83,8 @@ static void load_entry(struct sp_loader *loader, const struct sp_node *node, enu
 		sp_load_from(loader, values[FROM], rule);
 	if (values[TO])
 		load_to_self(loader, values[TO], rule);
-	load_services(loader, node, values, rule);
+	if (r == 0)
+		load_services(loader, node, values, rule);
 	if (values[LOG])
 		sp_load_log(loader, values[LOG], rule);
 	if (is_expose) {

@@ -41,6 +41,11 @@ static void report_unknown(struct sp_loader *loader, const struct sp_node *item,
 static const char *read_wrapped(struct sp_loader *loader, const struct sp_node *item, const char *what,
 				const struct sp_key *key, const struct sp_node **ret_value)
 {
+	if (item->count == 1 && strcmp(item->first->text, key->name) != 0) {
+		sp_report(&loader->check, item, "%s written as a mapping is { %s: … }, not { %.40s: … }", what,
+			  key->name, item->first->text);
+		return NULL;
+	}
 	if (sp_read_map(&loader->check, item, what, key, 1, ret_value) < 0 || !*ret_value)
 		return NULL;
 	return sp_read_text(&loader->check, *ret_value, key->name);

@@ -65,9 +65,9 @@ static void read_in_except(struct sp_loader *loader, const struct sp_node *body,
 {
 	const struct sp_node *values[SP_ARRAY_LEN(network_keys)];
 	struct sp_check *check = &loader->check;
-	int r = 0;
+	int r = sp_read_map(check, body, "a network", network_keys, SP_ARRAY_LEN(network_keys), values);
 
-	if (sp_read_map(check, body, "a network", network_keys, SP_ARRAY_LEN(network_keys), values) < 0)
+	if (r < 0)
 		return;
 	if (sp_has_key(body, "dns") || sp_has_key(body, "file"))
 		return; /* reported; its other keys belong to it */
@@ -77,7 +77,7 @@ static void read_in_except(struct sp_loader *loader, const struct sp_node *body,
 				  network_keys[i].name);
 	}
 	if (!values[IN]) {
-		if (!sp_has_key(body, "in"))
+		if (r == 0 && !sp_has_key(body, "in"))
 			sp_report(check, body, "a network needs \"in\": { in: [10.20.0.0/16], except: "
 					       "[10.20.9.9] }");
 		return;

@@ -34,7 +34,7 @@ static void read_group_match(struct sp_loader *loader, const struct sp_node *nod
 	else if (values[IDP] && sp_check_name(check, values[IDP], "identity provider") == 0)
 		match->idp = sp_copy_text(check, values[IDP]->text);
 	if (!values[GROUP] && !sp_has_key(node, "group")) {
-		if (sp_has_key(node, "idp") && !sp_has_key(node, "attr"))
+		if (sp_has_key(node, "idp"))
 			sp_report(check, node, "a match by \"idp\" needs \"group\" too");
 		return;
 	}
@@ -50,7 +50,8 @@ static void read_match(struct sp_loader *loader, const struct sp_node *node, str
 	struct sp_check *check = &loader->check;
 	struct sp_role_match *match;
 
-	if (sp_read_map(check, node, "a match", match_keys, SP_ARRAY_LEN(match_keys), values) < 0)
+	if (sp_read_map(check, node, "a match", match_keys, SP_ARRAY_LEN(match_keys), values) != 0 ||
+	    sp_has_key(node, "attr"))
 		return;
 	match = SP_ARRAY_PUSH(role->matches, role->match_count);
 	if (!match) {

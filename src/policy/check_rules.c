@@ -107,15 +107,16 @@ static void load_rule(struct sp_loader *loader, const struct sp_node *node)
 	struct sp_check *check = &loader->check;
 	struct sp_rule *rule;
 	bool is_deny;
+	int r = sp_read_map(check, node, "a rule", rule_keys, SP_ARRAY_LEN(rule_keys), values);
 
-	if (sp_read_map(check, node, "a rule", rule_keys, SP_ARRAY_LEN(rule_keys), values) < 0)
+	if (r < 0)
 		return;
 	is_deny = sp_has_key(node, "deny");
 	if (is_deny && sp_has_key(node, "allow")) {
 		sp_report(check, node, "a rule has \"allow\" or \"deny\", not both: write two rules");
 		return;
 	}
-	if (!is_deny && !sp_has_key(node, "allow"))
+	if (r == 0 && !is_deny && !sp_has_key(node, "allow"))
 		sp_report(check, node, "a rule needs \"allow\" or \"deny\": { name: …, allow: { from: …, to: … "
 				       "} }");
 	rule = sp_add_rule(loader, node, values[NAME], is_deny ? SP_RULE_DENY : SP_RULE_ALLOW);

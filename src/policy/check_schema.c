@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,25 +52,33 @@ static bool is_empty(const struct sp_node *node)
 	return node->kind == SP_NODE_SCALAR && *node->text == '\0';
 }
 
-static void report_unknown_key(struct sp_check *check, const struct sp_node *key, const char *what,
-			       const struct sp_key *keys, size_t key_count)
+/* Returns the bit of the key that was probably meant, 0: none. */
+static uint64_t report_unknown_key(struct sp_check *check, const struct sp_node *key, const char *what,
+				   const struct sp_key *keys, size_t key_count)
 {
 	struct sp_nearest nearest;
 
 	sp_nearest_init(&nearest, key->text);
 	for (size_t i = 0; i < key_count; i++)
 		sp_nearest_offer(&nearest, keys[i].name);
-	if (nearest.best)
-		sp_report(check, key, "unknown key %s in %s; did you mean \"%s\"?",
-			  sp_show(key->text).quoted, what, nearest.best);
-	else
+	if (!nearest.best) {
 		sp_report(check, key, "unknown key %s in %s", sp_show(key->text).quoted, what);
+		return 0;
+	}
+	sp_report(check, key, "unknown key %s in %s; did you mean \"%s\"?", sp_show(key->text).quoted, what,
+		  nearest.best);
+	for (size_t i = 0; i < key_count; i++) {
+		if (keys[i].name == nearest.best)
+			return UINT64_C(1) << i;
+	}
+	return 0;
 }
 
 int sp_read_map(struct sp_check *check, const struct sp_node *node, const char *what,
 		const struct sp_key *keys, size_t key_count, const struct sp_node **ret_values)
 {
 	uint64_t seen = 0;
+	int result = 0;
 
 	memset(ret_values, 0, key_count * sizeof(*ret_values));
 	if (node->kind == SP_NODE_BROKEN)
@@ -85,7 +94,8 @@ int sp_read_map(struct sp_check *check, const struct sp_node *node, const char *
 		while (i < key_count && strcmp(keys[i].name, key->text) != 0)
 			i++;
 		if (i == key_count) {
-			report_unknown_key(check, key, what, keys, key_count);
+			seen |= report_unknown_key(check, key, what, keys, key_count);
+			result = 1;
 			continue;
 		}
 		seen |= UINT64_C(1) << i;
@@ -100,7 +110,21 @@ int sp_read_map(struct sp_check *check, const struct sp_node *node, const char *
 		if (keys[i].need == SP_KEY_REQUIRED && !(seen >> i & 1))
 			sp_report(check, node, "%s needs \"%s\"", what, keys[i].name);
 	}
-	return 0;
+	return result;
+}
+
+void sp_read_version(struct sp_check *check, const struct sp_node *root, const struct sp_node *version)
+{
+	const char *text;
+
+	if (!sp_has_key(root, "sallyport")) {
+		sp_report(check, root, "\"sallyport: 1\" is missing: the version of the language comes first");
+		return;
+	}
+	text = version ? sp_read_text(check, version, "\"sallyport\"") : NULL;
+	if (text && strcmp(text, "1") != 0)
+		sp_report(check, version, "\"sallyport\" is the version of the language, of which there is one: "
+					  "write sallyport: 1, not %s", sp_show(text).quoted);
 }
 
 const char *sp_read_text(struct sp_check *check, const struct sp_node *node, const char *what)
@@ -258,9 +282,12 @@ static bool is_reserved(const char *name)
 
 int sp_check_name(struct sp_check *check, const struct sp_node *node, const char *what)
 {
-	const char *name = sp_read_text(check, node, what);
+	const char *name;
+	char owned[64];
 	size_t len;
 
+	snprintf(owned, sizeof(owned), "the %s's name", what);
+	name = sp_read_text(check, node, owned);
 	if (!name)
 		return -EINVAL;
 	len = strlen(name);

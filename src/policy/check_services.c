@@ -49,9 +49,12 @@ static int load_named(struct sp_loader *loader, const struct sp_node *item,
 	}
 	symbol->is_used = true;
 	list = &loader->service_lists[symbol->index];
-	if (list->count > SERVICE_ITEMS_MAX - loader->service_items) {
+	if (loader->service_items == SERVICE_ITEMS_MAX)
+		return -EINVAL; /* reported */
+	if (list->count >= SERVICE_ITEMS_MAX - loader->service_items) {
 		sp_report(&loader->check, item, "the services of all rules and tests, written out, are more than "
 						"%u; this is the first too many", SERVICE_ITEMS_MAX);
+		loader->service_items = SERVICE_ITEMS_MAX;
 		return -EINVAL;
 	}
 	loader->service_items += list->count;

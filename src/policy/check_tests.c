@@ -51,7 +51,7 @@ static void load_from_map(struct sp_loader *loader, const struct sp_node *node, 
 	struct sp_symbol *symbol;
 	const char *name;
 
-	if (sp_read_map(check, node, "\"from\" of a test", keys, SP_ARRAY_LEN(keys), values) < 0)
+	if (sp_read_map(check, node, "\"from\" of a test", keys, SP_ARRAY_LEN(keys), values) != 0)
 		return;
 	if (node->count != 1) {
 		sp_report(check, node, "a test comes from one: { role: … }, { user: … }, an address or anonymous");
@@ -111,8 +111,17 @@ static void add_network(struct sp_loader *loader, const struct sp_node *node,
 			const struct sp_network *network, struct sp_test *test)
 {
 	__sp_cleanup(sp_ranges_done) struct sp_ranges ranges = { 0 };
-	size_t had = test->to_count;
+	size_t had = test->to_count, work = network->in_count + network->except_count;
 
+	if (loader->test_work_left == 0)
+		return; /* reported */
+	if (work >= loader->test_work_left) {
+		sp_report(&loader->check, node, "the networks of the tests have more than %u prefixes; this is the "
+						"first too many", SP_TEST_WORK_MAX);
+		loader->test_work_left = 0;
+		return;
+	}
+	loader->test_work_left -= work;
 	if (sp_ranges_make(network->in, network->in_count, network->except, network->except_count,
 			   &ranges) < 0) {
 		loader->check.no_memory = true;
@@ -234,8 +243,9 @@ static void load_test(struct sp_loader *loader, const struct sp_node *node)
 	const struct sp_node *values[SP_ARRAY_LEN(test_keys)];
 	struct sp_check *check = &loader->check;
 	struct sp_test *test;
+	int r = sp_read_map(check, node, "a test", test_keys, SP_ARRAY_LEN(test_keys), values);
 
-	if (sp_read_map(check, node, "a test", test_keys, SP_ARRAY_LEN(test_keys), values) < 0)
+	if (r < 0)
 		return;
 	test = SP_ARRAY_PUSH(loader->policy->tests, loader->policy->test_count);
 	if (!test) {
@@ -251,7 +261,8 @@ static void load_test(struct sp_loader *loader, const struct sp_node *node)
 		sp_for_each_item(item, values[TO])
 			load_destination(loader, item, test);
 	}
-	load_test_services(loader, node, values, test);
+	if (r == 0)
+		load_test_services(loader, node, values, test);
 	if (values[EXPECT]) {
 		int verdict = sp_read_word(check, values[EXPECT], "\"expect\"", verdicts);
 

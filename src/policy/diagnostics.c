@@ -111,9 +111,27 @@ static int compare_items(const void *a, const void *b)
 
 void sp_diagnostics_sort(struct sp_diagnostics *diagnostics)
 {
+	const struct sp_diagnostic *error = NULL;
+	size_t kept = 0;
+
 	if (diagnostics->count > 1)
 		qsort(diagnostics->items, diagnostics->count, sizeof(*diagnostics->items),
 		      compare_items);
+	/* Errors come before the warnings at their place, which only say it again. */
+	for (size_t i = 0; i < diagnostics->count; i++) {
+		struct sp_diagnostic *item = &diagnostics->items[i];
+
+		if (item->severity == SP_WARNING && error &&
+		    compare_places(&item->place, &error->place) == 0) {
+			item_done(item);
+			continue;
+		}
+		diagnostics->items[kept] = *item;
+		if (item->severity == SP_ERROR)
+			error = &diagnostics->items[kept];
+		kept++;
+	}
+	diagnostics->count = kept;
 }
 
 void sp_diagnostics_done(struct sp_diagnostics *diagnostics)

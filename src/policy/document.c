@@ -152,9 +152,14 @@ static void refuse_properties(struct reader *reader, const struct sp_node *node,
 	if (anchor)
 		sp_report(reader->check, node, "anchors (&%.40s) are not part of the language: write the "
 					       "value out where it is needed", (const char *)anchor);
-	if (tag)
-		sp_report(reader->check, node, "tags (%.40s) are not part of the language: leave it out",
-			  (const char *)tag);
+	if (tag) {
+		const char *text = (const char *)tag;
+		size_t known = strlen("tag:yaml.org,2002:");
+		bool is_short = strncmp(text, "tag:yaml.org,2002:", known) == 0; /* !! in the file */
+
+		sp_report(reader->check, node, "tags (%s%.40s) are not part of the language: leave it out",
+			  is_short ? "!!" : "", is_short ? text + known : text);
+	}
 }
 
 static int read_scalar(struct reader *reader, const yaml_event_t *event)
@@ -300,31 +305,28 @@ static int close_container(struct reader *reader)
 	return 0;
 }
 
-/* After the one document only blanks and comments may follow. */
+/* After the one document only blanks and comments may follow. @end counts characters. */
 static int refuse_rest(struct reader *reader, const yaml_mark_t *end)
 {
-	struct sp_node at = { 0 };
-	const char *c;
+	const char *c = reader->cursor.text, *stop = reader->cursor.end, *line_start = c;
+	struct sp_node at = { .line = 1 };
+	bool in_comment = false;
 
-	place_of(reader, end, &at);
-	c = reader->cursor.text;
-	for (uint32_t line = 1; line < at.line; line++)
-		c = (const char *)memchr(c, '\n', reader->cursor.end - c) + 1;
-	c += at.column - 1;
-	for (; c < reader->cursor.end; c++) {
-		if (*c == '#') {
-			c = memchr(c, '\n', reader->cursor.end - c);
-			if (!c)
-				break;
+	for (size_t characters = 0; c < stop; c++) {
+		bool starts_character = (*c & 0xc0) != 0x80;
+
+		if (starts_character && characters++ >= end->index && !in_comment &&
+		    !strchr(" \t\r\n#", *c)) {
+			at.column = (uint32_t)(c - line_start) + 1;
+			sp_report(reader->check, &at, "a second document starts here; a file holds one");
+			return -EINVAL;
 		}
 		if (*c == '\n') {
 			at.line++;
-			at.column = 1;
-		} else if (*c == ' ' || *c == '\t' || *c == '\r') {
-			at.column++;
-		} else {
-			sp_report(reader->check, &at, "a second document starts here; a file holds one");
-			return -EINVAL;
+			line_start = c + 1;
+			in_comment = false;
+		} else if (*c == '#' && characters > end->index) {
+			in_comment = true;
 		}
 	}
 	reader->is_done = true;
@@ -400,6 +402,10 @@ int sp_document_read(struct sp_check *check, const char *text, size_t len,
 	yaml_parser_t parser;
 	int r;
 
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark: some editors' habit */
+		text += 3;
+		len -= 3;
+	}
 	r = refuse_directives(check, text, text + len);
 	if (r < 0)
 		return r;

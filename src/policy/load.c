@@ -20,7 +20,7 @@ enum {
 	INCLUDE, SETTINGS, LIMITS, SCHEDULES, NAT,
 };
 static const struct sp_key policy_keys[] = {
-	[VERSION] = { "sallyport", SP_KEY_REQUIRED },
+	[VERSION] = { "sallyport", SP_KEY_OPTIONAL },
 	[ROLES] = { "roles", SP_KEY_OPTIONAL },
 	[NETWORKS] = { "networks", SP_KEY_OPTIONAL },
 	[SERVICES] = { "services", SP_KEY_OPTIONAL },
@@ -112,13 +112,10 @@ static void load_sections(struct sp_loader *loader, const struct sp_node *root)
 {
 	const struct sp_node *values[SP_ARRAY_LEN(policy_keys)];
 	struct sp_check *check = &loader->check;
-	uint64_t version;
 
 	if (sp_read_map(check, root, "a policy", policy_keys, SP_ARRAY_LEN(policy_keys), values) < 0)
 		return;
-	if (values[VERSION])
-		sp_read_number(check, values[VERSION], "\"sallyport\", the language's version,", 1, 1,
-			       &version);
+	sp_read_version(check, root, values[VERSION]);
 	if (values[ROLES])
 		sp_declare_names(loader, values[ROLES], "role", &loader->roles);
 	if (values[NETWORKS])
@@ -233,6 +230,7 @@ int sp_policy_load(const char *path, const char *text, size_t len, struct sp_pol
 {
 	__sp_cleanup(loader_done) struct sp_loader loader = {
 		.check = { .path = path, .diagnostics = diagnostics, .suggest_budget = SP_SUGGEST_BUDGET },
+		.test_work_left = SP_TEST_WORK_MAX,
 	};
 	int r;
 

@@ -13,6 +13,8 @@ struct sp_service_list {
 	size_t count; /* 0: could not be read */
 };
 
+#define SP_TEST_WORK_MAX 1000000u
+
 struct sp_loader {
 	struct sp_check check;
 	struct sp_policy *policy;
@@ -21,6 +23,7 @@ struct sp_loader {
 	size_t service_list_count;
 	size_t service_items;     /* services written into rules and tests so far */
 	size_t test_destinations; /* addresses written into tests so far */
+	size_t test_work_left;    /* prefixes that may still be looked through for them */
 };
 
 /* Declare the keys of a section as names of one kind, and report bad and double ones.

@@ -10,12 +10,11 @@
 #include "policy/document.h"
 #include "policy/gateway.h"
 #include "policy/source.h"
-#include "policy/suggest.h"
 #include "policy/value.h"
 
 enum { VERSION, PLANE, INTERFACES, VPN, AUDIT, PORTAL };
 static const struct sp_key machine_keys[] = {
-	[VERSION] = { "sallyport", SP_KEY_REQUIRED },	    [PLANE] = { "plane", SP_KEY_OPTIONAL },
+	[VERSION] = { "sallyport", SP_KEY_OPTIONAL },	    [PLANE] = { "plane", SP_KEY_OPTIONAL },
 	[INTERFACES] = { "interfaces", SP_KEY_REQUIRED }, [VPN] = { "vpn", SP_KEY_OPTIONAL },
 	[AUDIT] = { "audit", SP_KEY_OPTIONAL },	    [PORTAL] = { "portal", SP_KEY_LATER },
 };
@@ -75,25 +74,30 @@ static void load_interfaces(struct run *run, const struct sp_node *node)
 {
 	const struct sp_node *values[SP_ARRAY_LEN(interface_keys)];
 	struct sp_gateway *gateway = &run->machine->gateway;
+	struct sp_node name = { .text = "vpn0", .line = node->line, .column = node->column };
 	const char *tunnel;
 	size_t had;
+	int r;
 
-	if (sp_read_map(&run->check, node, "\"interfaces\"", interface_keys, SP_ARRAY_LEN(interface_keys),
-			values) < 0)
+	r = sp_read_map(&run->check, node, "\"interfaces\"", interface_keys, SP_ARRAY_LEN(interface_keys),
+			values);
+	if (r < 0)
 		return;
-	if (!sp_has_key(node, "edge") && !sp_has_key(node, "inside"))
+	if (r == 0 && !sp_has_key(node, "edge") && !sp_has_key(node, "inside"))
 		sp_report(&run->check, node, "\"interfaces\" needs \"edge\" or \"inside\": { edge: [wan0], inside: "
 					     "[lan0], tunnel: vpn0 }");
 	if (values[EDGE])
 		load_interface_list(run, values[EDGE], "\"edge\"", SP_ZONE_EDGE);
 	if (values[INSIDE])
 		load_interface_list(run, values[INSIDE], "\"inside\"", SP_ZONE_INSIDE);
-	if (!values[TUNNEL])
+	if (values[TUNNEL])
+		name = *values[TUNNEL];
+	else if (sp_has_key(node, "tunnel"))
 		return;
-	tunnel = sp_read_text(&run->check, values[TUNNEL], "\"tunnel\"");
+	tunnel = sp_read_text(&run->check, &name, "\"tunnel\"");
 	had = gateway->interface_count;
 	if (tunnel)
-		sp_read_interface(&run->check, values[TUNNEL], SP_ZONE_TUNNEL, gateway);
+		sp_read_interface(&run->check, &name, SP_ZONE_TUNNEL, gateway);
 	if (gateway->interface_count > had)
 		run->machine->tunnel = sp_copy_text(&run->check, tunnel);
 }
@@ -231,14 +235,11 @@ static void load_audit(struct run *run, const struct sp_node *node)
 static void load_sections(struct run *run, const struct sp_node *root)
 {
 	const struct sp_node *values[SP_ARRAY_LEN(machine_keys)];
-	uint64_t version;
 
 	if (sp_read_map(&run->check, root, "a machine file", machine_keys, SP_ARRAY_LEN(machine_keys),
 			values) < 0)
 		return;
-	if (values[VERSION])
-		sp_read_number(&run->check, values[VERSION], "\"sallyport\", the language's version,", 1, 1,
-			       &version);
+	sp_read_version(&run->check, root, values[VERSION]);
 	if (values[PLANE])
 		load_plane(run, values[PLANE]);
 	if (values[INTERFACES])
@@ -254,21 +255,9 @@ static int set_defaults(struct sp_machine *machine)
 {
 	if (!machine->plane)
 		machine->plane = strdup("auto");
-	if (!machine->tunnel) {
-		struct sp_interface *interface =
-			SP_ARRAY_PUSH(machine->gateway.interfaces, machine->gateway.interface_count);
-
-		machine->tunnel = strdup("vpn0");
-		if (!interface)
-			return -ENOMEM;
-		interface->zone = SP_ZONE_TUNNEL;
-		interface->name = strdup("vpn0");
-		if (!interface->name)
-			return -ENOMEM;
-	}
 	if (machine->gateway.pool_count == 0 && sp_default_pool(&machine->gateway) < 0)
 		return -ENOMEM;
-	return machine->plane && machine->tunnel ? 0 : -ENOMEM;
+	return machine->plane ? 0 : -ENOMEM;
 }
 
 void sp_machine_free(struct sp_machine *machine)

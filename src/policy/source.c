@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Take one character. Returns its length in bytes, 0 when the bytes are not UTF-8 (RFC 3629: no
  * overlong forms, no surrogates, nothing over U+10FFFF). */
@@ -30,8 +31,6 @@ static size_t take_utf8(const unsigned char *bytes, size_t left, uint32_t *ret_c
 /* Why a character has no place in a policy; NULL: it is fine. */
 static const char *refuse_character(uint32_t code)
 {
-	if (code == 0)
-		return "the file is not text";
 	if (code == 0x85 || code == 0x2028 || code == 0x2029)
 		return "YAML takes it for a line break, editors do not";
 	if ((code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
@@ -43,6 +42,8 @@ static const char *refuse_character(uint32_t code)
 		return "it is not a printable character";
 	return NULL;
 }
+
+#define BINARY_LOOK 4096u
 
 struct scan {
 	struct sp_check *check;
@@ -91,6 +92,20 @@ static void scan_ascii(struct scan *scan, const char *text, size_t len, size_t i
 	}
 }
 
+/* One report is enough: what is not text has thousands. */
+static int report_character(struct sp_check *check, const struct sp_node *at, const char *text, size_t len,
+			    uint32_t code, const char *why)
+{
+	/* What a text file of a policy never has: a program, an archive, a picture. */
+	if (memchr(text, 0, len < BINARY_LOOK ? len : BINARY_LOOK))
+		sp_report(check, at, "this is not a text file: it holds NUL bytes");
+	else if (!why)
+		sp_report(check, at, "byte 0x%02X is not UTF-8: save the file as UTF-8", code);
+	else
+		sp_report(check, at, "character U+%04X: %s", code, why);
+	return -EINVAL;
+}
+
 int sp_source_check(struct sp_check *check, const char *text, size_t len)
 {
 	struct scan scan = { .check = check, .at = { .line = 1, .column = 1 }, .in_indentation = true };
@@ -101,7 +116,7 @@ int sp_source_check(struct sp_check *check, const char *text, size_t len)
 			  SP_SOURCE_MAX);
 		return -EINVAL;
 	}
-	for (size_t i = 0; i < len; i += step) {
+	for (size_t i = 0; i < len && check->diagnostics->error_count < SP_DIAGNOSTICS_MAX; i += step) {
 		const unsigned char *bytes = (const unsigned char *)text + i;
 		uint32_t code = 0;
 		const char *why = NULL;
@@ -115,17 +130,12 @@ int sp_source_check(struct sp_check *check, const char *text, size_t len)
 		step = take_utf8(bytes, len - i, &code);
 		if (step > 0)
 			why = refuse_character(code);
-		if (step > 0 && !why) {
+		if (step > 0 && (!why || (i == 0 && code == 0xfeff))) { /* a byte order mark is well at the start */
 			end_indentation(&scan, true);
 			continue;
 		}
 		scan.at.column = (uint32_t)(i - scan.line_start) + 1;
-		if (step == 0)
-			sp_report(check, &scan.at, "byte 0x%02X is not UTF-8: save the file as UTF-8",
-				  bytes[0]);
-		else
-			sp_report(check, &scan.at, "character U+%04X: %s", code, why);
-		return -EINVAL; /* one is enough: what is not text has thousands */
+		return report_character(check, &scan.at, text, len, step ? code : bytes[0], why);
 	}
 	return scan.failed ? -EINVAL : 0;
 }

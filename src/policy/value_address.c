@@ -160,6 +160,12 @@ static void report_address(struct sp_check *check, const struct sp_node *node, c
 	else if (strchr(text, '%'))
 		sp_report(check, node, "%s %s: an interface (%%…) has no place in an address", what,
 			  sp_show(text).quoted);
+	else if (*text == '[')
+		sp_report(check, node, "%s %s: leave the brackets out; ports stand in \"services\"", what,
+			  sp_show(text).quoted);
+	else if (strchr(text, ':') && strcspn(text, ".") < strcspn(text, ":"))
+		sp_report(check, node, "%s %s: an address stands without a port; ports stand in \"services\"",
+			  what, sp_show(text).quoted);
 	else if (strchr(text, '*'))
 		sp_report(check, node, "%s %s: there are no wildcards: write a prefix, as 10.20.0.0/16",
 			  what, sp_show(text).quoted);

@@ -215,9 +215,12 @@ static void report_protocol(struct sp_check *check, const struct sp_node *node)
 	for (size_t i = 0; i < SP_ARRAY_LEN(protocols); i++)
 		sp_nearest_offer(&nearest, protocols[i].word);
 	meant = strcmp(word, "icmpv6") == 0 ? "icmp6" : nearest.best;
-	sp_report(check, node, "service %s: %s is no protocol%s%s%s; write tcp/443, udp/1000-2000, sctp/36412, "
-			       "icmp/echo, icmp6 or proto/47", sp_show(text).quoted, sp_show(word).quoted,
-		  meant ? "; did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
+	if (meant)
+		sp_report(check, node, "service %s: no such protocol; did you mean \"%s%.40s\"?",
+			  sp_show(text).quoted, meant, slash ? slash : "");
+	else
+		sp_report(check, node, "service %s: no such protocol: write tcp/443, udp/1000-2000, sctp/36412, "
+				       "icmp/echo, icmp6 or proto/47", sp_show(text).quoted);
 }
 
 int sp_read_service(struct sp_check *check, const struct sp_node *node,

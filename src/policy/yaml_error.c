@@ -16,11 +16,13 @@ static const struct {
 	{ "did not find expected ',' or '}'", NULL,
 	  "expected \",\" or \"}\": the mapping opened with \"{\" on line %u is not closed" },
 	{ "did not find expected key", NULL,
-	  "expected a key: this line does not line up with the mapping that began on line %u" },
+	  "expected a key: the line is not indented like the mapping that began on line %u, or "
+	  "something follows a finished value" },
 	{ "did not find expected '-' indicator", NULL,
-	  "expected \"- \": this line does not line up with the list that began on line %u" },
+	  "expected \"- \": the line is not indented like the list that began on line %u" },
 	{ "did not find expected node content", NULL,
-	  "expected a value, a list or a mapping here" },
+	  "expected a value here; one that starts with \":\" (an IPv6 address) or another sign of YAML's is "
+	  "put into quotes" },
 	{ "did not find expected <document start>", NULL,
 	  "the file has content after its end: a policy is one mapping, key: value" },
 	{ "could not find expected ':'", NULL,

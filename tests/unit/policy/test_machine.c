@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What sallyport.yaml becomes. What is said about one that is wrong: tests/golden/machine. */
+#include "loading.h"
+
+static struct sp_machine *load(const char *text)
+{
+	struct sp_diagnostics diagnostics = { 0 };
+	struct sp_machine *machine = NULL;
+	int r = sp_machine_load("sallyport.yaml", text, strlen(text), &machine, &diagnostics);
+
+	if (r < 0 && diagnostics.count)
+		print_error("%s\n", diagnostics.items[0].message);
+	sp_diagnostics_done(&diagnostics);
+	return r < 0 ? NULL : machine;
+}
+
+static void everything_given_is_kept(void **state)
+{
+	struct sp_machine *machine = load(
+		"sallyport: 1\n"
+		"plane: ebpf\n"
+		"interfaces: { edge: [wan0, wan1], inside: lan0, tunnel: tun7 }\n"
+		"vpn: { listen: 443, pool: 10.9.0.0/24, endpoint: \"gate.example.org:443\", dns: [10.0.0.1, \"2001:db8::1\"],\n"
+		"       routes: [servers, internet], mtu: 1280, parked: 90s }\n"
+		"audit: { rotate: 2GB, keep: 3 }\n");
+
+	(void)state;
+	assert_non_null(machine);
+	assert_string_equal(machine->plane, "ebpf");
+	assert_int_equal(machine->gateway.interface_count, 4);
+	assert_string_equal(machine->gateway.interfaces[1].name, "wan1");
+	assert_int_equal(machine->gateway.interfaces[1].zone, SP_ZONE_EDGE);
+	assert_string_equal(machine->gateway.interfaces[2].name, "lan0");
+	assert_int_equal(machine->gateway.interfaces[2].zone, SP_ZONE_INSIDE);
+	assert_string_equal(machine->gateway.interfaces[3].name, "tun7");
+	assert_int_equal(machine->gateway.interfaces[3].zone, SP_ZONE_TUNNEL);
+	assert_string_equal(machine->tunnel, "tun7");
+	assert_int_equal(machine->listen_port, 443);
+	assert_int_equal(machine->gateway.pool_count, 1);
+	assert_prefix(&machine->gateway.pool[0], "10.9.0.0/24");
+	assert_string_equal(machine->endpoint, "gate.example.org:443");
+	assert_int_equal(machine->dns_count, 2);
+	assert_addr(&machine->dns[1], "2001:db8::1");
+	assert_int_equal(machine->route_name_count, 2);
+	assert_string_equal(machine->routes[1], "internet");
+	assert_int_equal(machine->mtu, 1280);
+	assert_int_equal(machine->parked_s, 90);
+	assert_int_equal(machine->audit_rotate_bytes, 2000000000);
+	assert_int_equal(machine->audit_keep, 3);
+	sp_machine_free(machine);
+}
+
+static void what_is_left_out_has_defaults(void **state)
+{
+	struct sp_machine *machine = load("sallyport: 1\ninterfaces: { edge: wan0 }\n");
+
+	(void)state;
+	assert_non_null(machine);
+	assert_string_equal(machine->plane, "auto");
+	assert_string_equal(machine->tunnel, "vpn0");
+	assert_int_equal(machine->gateway.interface_count, 2);
+	assert_int_equal(machine->gateway.interfaces[1].zone, SP_ZONE_TUNNEL);
+	assert_int_equal(machine->listen_port, 51820);
+	assert_int_equal(machine->gateway.pool_count, 2);
+	assert_prefix(&machine->gateway.pool[1], "fd00:64::/64");
+	assert_null(machine->endpoint);
+	assert_int_equal(machine->dns_count, 0);
+	assert_int_equal(machine->route_name_count, 0);
+	assert_int_equal(machine->mtu, 1420);
+	assert_int_equal(machine->parked_s, 86400);
+	assert_int_equal(machine->audit_rotate_bytes, 100000000);
+	assert_int_equal(machine->audit_keep, 10);
+	sp_machine_free(machine);
+}
+
+static void spans_sizes_and_endpoints_are_strict(void **state)
+{
+	static const struct {
+		const char *line;
+		bool is_good;
+	} cases[] = {
+		{ "vpn: { parked: 0 }", true },		{ "vpn: { parked: 10h }", true },
+		{ "vpn: { parked: 3650d }", true },	{ "vpn: { parked: 3651d }", false },
+		{ "vpn: { parked: 5 }", false },	{ "vpn: { parked: 5w }", false },
+		{ "vpn: { parked: 05m }", false },	{ "vpn: { parked: h }", false },
+		{ "vpn: { parked: 99999999999999999h }", false },
+		{ "audit: { rotate: 100000 }", true },	{ "audit: { rotate: 100kb }", false },
+		{ "audit: { rotate: 1000GB }", true },	{ "audit: { rotate: 1001GB }", false },
+		{ "audit: { rotate: 1 MB }", false },	{ "audit: { rotate: 1.5MB }", false },
+		{ "vpn: { endpoint: gate }", true },	{ "vpn: { endpoint: 192.0.2.1 }", true },
+		{ "vpn: { endpoint: \"[2001:db8::1]\" }", true },
+		{ "vpn: { endpoint: \"[2001:db8::1]:1\" }", true },
+		{ "vpn: { endpoint: \"[2001:db8::1\" }", false },
+		{ "vpn: { endpoint: \"[2001:db8::1]x\" }", false },
+		{ "vpn: { endpoint: \"gate:\" }", false }, { "vpn: { endpoint: \"gate:65536\" }", false },
+		{ "vpn: { endpoint: \"gate:01\" }", false }, { "vpn: { endpoint: \":1\" }", false },
+		{ "vpn: { endpoint: \"gate/x\" }", false }, { "vpn: { endpoint: \"https://gate\" }", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sp_diagnostics diagnostics = { 0 };
+		struct sp_machine *machine = NULL;
+		char text[256];
+		int r;
+
+		snprintf(text, sizeof(text), "sallyport: 1\ninterfaces: { edge: wan0 }\n%s\n", cases[i].line);
+		r = sp_machine_load("s", text, strlen(text), &machine, &diagnostics);
+		if ((r == 0) != cases[i].is_good)
+			fail_msg("%s: %d", cases[i].line, r);
+		sp_machine_free(machine);
+		sp_diagnostics_done(&diagnostics);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(everything_given_is_kept),
+		cmocka_unit_test(what_is_left_out_has_defaults),
+		cmocka_unit_test(spans_sizes_and_endpoints_are_strict),
+	};
+
+	return cmocka_run_group_tests_name("policy-machine", tests, NULL, NULL);
+}
