@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Starting in the one safe order, serving, stopping. What a stop leaves behind goes on without us. */
+#include "daemon/daemon.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "io/files.h"
+#include "io/notify.h"
+
+#define MACHINE_FILE_MAX (1u << 20)
+#define EXIT_FAILED 1
+#define EXIT_INVALID 3
+
+/* ---- before anything is touched ---- */
+
+static int read_machine(struct sp_daemon *daemon)
+{
+	struct sp_diagnostics diagnostics = { 0 };
+	__sp_free char *text = NULL;
+	size_t len;
+	int r = sp_file_read(daemon->paths.machine_file, MACHINE_FILE_MAX, &text, &len);
+
+	if (r < 0) {
+		sp_log_error("cannot read %s: %s", daemon->paths.machine_file, sp_err_text(r));
+		return EXIT_FAILED;
+	}
+	r = sp_machine_load(daemon->paths.machine_file, text, len, &daemon->machine, &diagnostics);
+	for (size_t i = 0; i < diagnostics.count; i++) {
+		__sp_free char *line = sp_diagnostic_format(&diagnostics.items[i]);
+
+		sp_log_error("%s", line ? line : "out of memory");
+	}
+	sp_diagnostics_done(&diagnostics);
+	return r == 0 ? 0 : r == -EINVAL ? EXIT_INVALID : EXIT_FAILED;
+}
+
+static int take_root(struct sp_daemon *daemon)
+{
+	const char *failed = NULL;
+	pid_t holder = 0;
+	int r = sp_paths_make_dirs(&daemon->paths, &failed);
+
+	if (r < 0) {
+		sp_log_error("cannot make %s: %s", failed ? failed : "a folder", sp_err_text(r));
+		return r;
+	}
+	r = sp_lock_take(daemon->paths.lock_file, &daemon->lock_fd, &holder);
+	if (r == -EWOULDBLOCK)
+		sp_log_error("another sallyportd (pid %d) serves %s; there is one a root", (int)holder,
+			     daemon->paths.root[0] ? daemon->paths.root : "/");
+	else if (r < 0)
+		sp_log_error("cannot lock %s: %s", daemon->paths.lock_file, sp_err_text(r));
+	return r;
+}
+
+static int open_store(struct sp_daemon *daemon, bool *ret_is_new)
+{
+	__sp_free char *moved = NULL;
+	char error[256] = "";
+	int r = sp_store_open(daemon->paths.db_file, &daemon->store, &moved, ret_is_new, error);
+
+	if (r < 0) {
+		sp_log_error("database %s: %s", daemon->paths.db_file, error[0] ? error :
+			     sp_err_text(r));
+		return r;
+	}
+	if (moved)
+		sp_warnings_raise(&daemon->warnings, "database-moved",
+				  "the database was damaged (%.80s): moved to %s; sessions and devices "
+				  "in it are gone until it is put back, and all sessions have ended",
+				  error, moved);
+	return 0;
+}
+
+/* ---- the kernel ---- */
+
+static void plane_step(void *arg, enum sp_ebpf_step step)
+{
+	static const char *const names[] = {
+#define X(id, name, text) [SP_EBPF_STEP_##id] = name,
+		SP_EBPF_STEPS(X)
+#undef X
+	};
+
+	sp_apply_passed(arg, names[step]);
+}
+
+static int open_plane(struct sp_daemon *daemon)
+{
+	const struct sp_ebpf_options options = {
+		.pin_dir = daemon->paths.pin_dir,
+		.step = plane_step,
+		.step_arg = daemon,
+	};
+	struct sp_ebpf_error error = { 0 };
+	int r = sp_paths_mount_bpffs(&daemon->paths, NULL);
+
+	if (r < 0) {
+		sp_log_error("no bpffs at %s: %s", daemon->paths.bpffs_dir,
+			     r == -ENOTTY ? "mount one: mount -t bpf bpf /sys/fs/bpf" :
+					    sp_err_text(r));
+		return r;
+	}
+	r = sp_ebpf_open(&options, &daemon->plane, &error);
+	if (r < 0)
+		sp_log_error("the ebpf plane: %s", error.text[0] ? error.text : sp_err_text(r));
+	return r;
+}
+
+/* What runs goes on; where nothing runs, nothing is forwarded until something does. */
+static int adopt(struct sp_daemon *daemon)
+{
+	const uint64_t running = sp_ebpf_running_revision(daemon->plane);
+	struct sp_ebpf_error error = { 0 };
+	int r;
+
+	daemon->is_lock_open = running != 0;
+	r = sp_ebpf_lock(daemon->host.hooked, daemon->host.hooked_count, daemon->is_lock_open, &error);
+	if (r < 0) {
+		sp_log_error("second lock: %s", error.text[0] ? error.text : sp_err_text(r));
+		return r;
+	}
+	if (running)
+		sp_log_note("the kernel runs revision %llu: adopted, nothing flushed",
+			    (unsigned long long)running);
+	r = sp_apply_resume(daemon);
+	if (r == -ENOENT && !running)
+		sp_log_note("no policy yet: nothing is attached, nothing forwarded "
+			    "(sallyport apply FILE)");
+	return 0; /* anything else was said, and status shows it */
+}
+
+static int open_network(struct sp_daemon *daemon)
+{
+	bool is_changed;
+	int r = sp_netlink_open(&daemon->netlink);
+
+	if (r == 0)
+		r = sp_tunnel_ensure(daemon);
+	if (r == 0)
+		r = sp_network_read(daemon, &is_changed);
+	if (r < 0)
+		sp_log_error("the network: %s", sp_err_text(r));
+	return r;
+}
+
+static void open_marks(struct sp_daemon *daemon)
+{
+	__sp_free char *path = NULL;
+	int r = sp_str_format(&path, "%s/accounted", daemon->paths.run_dir);
+
+	if (r == 0)
+		r = sp_marks_open(&daemon->marks, path, daemon->people.birth);
+	if (r < 0)
+		sp_log_error("%s: %s; counts may be recorded twice after a restart",
+			     path ? path : "marks", sp_err_text(r));
+}
+
+/* ---- serving ---- */
+
+static void tick(void *arg)
+{
+	struct sp_daemon *daemon = arg;
+
+	sp_people_tick(daemon);
+	sp_notify_watchdog();
+	sp_loop_in(daemon->loop, &daemon->tick_timer, SP_SECOND_NS);
+}
+
+static void clock_stepped(void *arg, uint32_t events)
+{
+	struct sp_daemon *daemon = arg;
+
+	(void)events;
+	if (sp_clock_step_ack(daemon->clock_source.fd) < 0)
+		sp_loop_forget(daemon->loop, &daemon->clock_source);
+	sp_log_note("the clock was set: deadlines are projected again");
+	sp_people_reproject(daemon);
+}
+
+static void signalled(void *arg, uint32_t events)
+{
+	struct sp_daemon *daemon = arg;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(daemon->signal_source.fd, &info, sizeof(info)) == sizeof(info))
+		daemon->is_stopping = true;
+}
+
+static int watch_signals(struct sp_daemon *daemon)
+{
+	sigset_t set;
+	int fd;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return sp_errno();
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return sp_errno();
+	daemon->signal_source = (struct sp_source){ .fd = fd, .ready = signalled, .arg = daemon };
+	return sp_loop_watch(daemon->loop, &daemon->signal_source, EPOLLIN);
+}
+
+static int watch_clock(struct sp_daemon *daemon)
+{
+	int fd, r = sp_clock_watch(&fd);
+
+	if (r < 0)
+		return r;
+	daemon->clock_source = (struct sp_source){ .fd = fd, .ready = clock_stepped, .arg = daemon };
+	return sp_loop_watch(daemon->loop, &daemon->clock_source, EPOLLIN);
+}
+
+static int open_control(struct sp_daemon *daemon)
+{
+	const struct sp_control_handler handler = {
+		.request = sp_ops_request, .gone = sp_ops_gone, .arg = daemon,
+	};
+	const struct group *group = getgrnam("sallyport");
+	int r = sp_control_open(daemon->loop, daemon->paths.control_socket,
+				group ? group->gr_gid : getegid(), &handler, &daemon->control);
+
+	if (r < 0)
+		sp_log_error("cannot listen at %s: %s", daemon->paths.control_socket, sp_err_text(r));
+	return r;
+}
+
+static int watch(struct sp_daemon *daemon)
+{
+	int r = sp_network_watch(daemon);
+
+	if (r == 0)
+		r = watch_clock(daemon);
+	if (r < 0) {
+		sp_log_error("watching the machine: %s", sp_err_text(r));
+		return r;
+	}
+	daemon->tick_timer = (struct sp_timer){ .fire = tick, .arg = daemon };
+	sp_loop_in(daemon->loop, &daemon->tick_timer, 0);
+	sp_recorder_start(daemon);
+	sp_engine_touch(daemon);
+	return open_control(daemon);
+}
+
+/* In this order: own the root, know who is who, own the kernel's state, then policy, then people. */
+static int start(struct sp_daemon *daemon)
+{
+	bool is_new_store = false;
+	int r = take_root(daemon);
+
+	if (r == 0)
+		r = open_store(daemon, &is_new_store);
+	if (r == 0)
+		r = open_network(daemon);
+	if (r == 0)
+		r = open_plane(daemon);
+	if (r < 0)
+		return r;
+	r = sp_recorder_open(daemon);
+	if (r < 0)
+		sp_warnings_raise(&daemon->warnings, "audit-failed",
+				  "the audit log %s cannot be opened: %s", daemon->paths.audit_log,
+				  sp_err_text(r));
+	r = sp_people_load(daemon, is_new_store);
+	if (r < 0) {
+		sp_log_error("reading devices and sessions: %s; %s", sp_err_text(r),
+			     sp_store_error(daemon->store));
+		return r;
+	}
+	open_marks(daemon);
+	r = sp_engine_open(daemon);
+	if (r < 0) {
+		sp_log_error("the engine's socket path: %s", sp_err_text(r));
+		return r;
+	}
+	r = adopt(daemon);
+	return r < 0 ? r : watch(daemon);
+}
+
+static int serve(struct sp_daemon *daemon)
+{
+	sp_notify_ready("serving");
+	sp_log_note("ready: %s", daemon->paths.control_socket);
+	while (!daemon->is_stopping) {
+		int r = sp_loop_round(daemon->loop, 60 * SP_SECOND_NS);
+
+		if (r < 0) {
+			sp_log_error("the loop: %s", sp_err_text(r));
+			return EXIT_FAILED;
+		}
+	}
+	sp_notify_stopping();
+	sp_log_note("stopping; the kernel goes on enforcing");
+	return 0;
+}
+
+static void stop(struct sp_daemon *daemon)
+{
+	sp_control_close(daemon->control);
+	sp_apply_drop(daemon);
+	sp_recorder_close(daemon);
+	sp_engine_close(daemon);
+	sp_revision_free(daemon->running);
+	sp_people_done(&daemon->people);
+	sp_marks_close(&daemon->marks);
+	if (daemon->plane)
+		sp_ebpf_close(daemon->plane);
+	sp_host_done(&daemon->host);
+	if (daemon->monitor)
+		sp_netlink_monitor_close(daemon->monitor);
+	if (daemon->netlink)
+		sp_netlink_close(daemon->netlink);
+	sp_store_close(daemon->store);
+	sp_loop_free(daemon->loop);
+	if (daemon->clock_source.ready)
+		close(daemon->clock_source.fd);
+	if (daemon->signal_source.ready)
+		close(daemon->signal_source.fd);
+	if (daemon->lock_fd >= 0)
+		close(daemon->lock_fd);
+	sp_machine_free(daemon->machine);
+	sp_paths_done(&daemon->paths);
+}
+
+static int prepare(struct sp_daemon *daemon)
+{
+	int r = sp_paths_init(&daemon->paths, daemon->options.root);
+
+	if (r < 0) {
+		sp_log_error("--root: %s", sp_err_text(r));
+		return EXIT_FAILED;
+	}
+	if (daemon->options.gateway_name)
+		snprintf(daemon->gateway_name, sizeof(daemon->gateway_name), "%s",
+			 daemon->options.gateway_name);
+	else if (gethostname(daemon->gateway_name, sizeof(daemon->gateway_name) - 1) < 0)
+		strcpy(daemon->gateway_name, "gateway");
+	daemon->started_ns = sp_clock_realtime_ns();
+	r = read_machine(daemon);
+	if (r)
+		return r;
+	r = sp_loop_new(&daemon->loop);
+	if (r == 0)
+		r = watch_signals(daemon);
+	if (r < 0)
+		sp_log_error("the loop: %s", sp_err_text(r));
+	return r < 0 ? EXIT_FAILED : 0;
+}
+
+int sp_daemon_run(const struct sp_daemon_options *options)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	struct sp_daemon *daemon = calloc(1, sizeof(*daemon));
+	int code;
+
+	if (!daemon)
+		return EXIT_FAILED;
+	daemon->options = *options;
+	daemon->lock_fd = -1;
+	sp_log_set_verbose(options->is_verbose);
+	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited); /* maps are charged to it before 5.11 */
+	code = prepare(daemon);
+	if (code == 0)
+		code = start(daemon) < 0 ? EXIT_FAILED : serve(daemon);
+	stop(daemon);
+	free(daemon);
+	return code;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the parts of sallyportd share. Each part is a file named by its noun; this page says what they
+ * hold and what they ask of each other. One thread, one loop: nothing here is locked.
+ *
+ * Functions that return int give 0 or -errno and have logged nothing; functions that return void have
+ * dealt with their failure and said so in the log. */
+#ifndef SALLYPORT_DAEMON_DAEMON_H
+#define SALLYPORT_DAEMON_DAEMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/control.h"
+#include "daemon/engine.h"
+#include "daemon/host.h"
+#include "daemon/loop.h"
+#include "daemon/marks.h"
+#include "daemon/people.h"
+#include "daemon/recorder.h"
+#include "daemon/revision.h"
+#include "daemon/store.h"
+#include "daemon/warnings.h"
+#include "io/audit_log.h"
+#include "io/clock.h"
+#include "io/netlink.h"
+#include "io/paths.h"
+#include "plane/ebpf/ebpf.h"
+#include "policy/load.h"
+
+struct sp_daemon_options {
+	const char *root;         /* NULL: $SALLYPORT_ROOT or / */
+	const char *gateway_name; /* NULL: the host's */
+	bool is_verbose;
+	const char *kill_at;      /* tests: die at this step of an apply; NULL: never */
+};
+
+struct sp_apply;
+
+struct sp_daemon {
+	struct sp_daemon_options options;
+	char gateway_name[65];
+	int64_t started_ns;
+	struct sp_paths paths;
+	int lock_fd;
+	struct sp_machine *machine;
+	struct sp_loop *loop;
+	struct sp_store *store;
+	struct sp_marks marks;
+	struct sp_netlink *netlink;
+	struct sp_netlink_monitor *monitor;
+	struct sp_source monitor_source, clock_source, signal_source;
+	struct sp_timer host_timer, tick_timer;
+	struct sp_host host;
+	struct sp_ebpf *plane;
+	struct sp_control *control;
+	struct sp_people people;
+	struct sp_engine engine;
+	struct sp_recorder recorder;
+	struct sp_revision *running; /* NULL: none, or one whose policy cannot be read */
+	bool is_lock_open;
+	struct sp_apply *apply;      /* under way, or NULL */
+	const char *restage_why;     /* a new revision is wanted once it is through; NULL: not */
+	struct sp_warnings warnings;
+	bool is_stopping;
+};
+
+/* Take the root, adopt what runs, serve until a signal. Returns the process's exit code. */
+int sp_daemon_run(const struct sp_daemon_options *options);
+
+/* ---- apply.c: how a revision comes into force ---- */
+
+struct sp_connection { /* the one an apply came by */
+	struct sp_addr source, destination;
+	uint16_t source_port, destination_port;
+};
+
+struct sp_apply_request {
+	const char *path;
+	const char *text;
+	size_t text_len;
+	bool is_forced;
+	bool has_connection;
+	struct sp_connection connection;
+};
+
+/* Start an apply for @client, who is answered when it is through. -EBUSY: one is under way. */
+int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
+		   const struct sp_apply_request *request);
+/* A new revision of the running policy as the machine is now: soon (the next rounds, after an apply
+ * under way), or before it returns. */
+void sp_apply_restage_soon(struct sp_daemon *daemon, const char *why);
+int sp_apply_restage_now(struct sp_daemon *daemon, const char *why);
+/* At start: the revision the kernel runs, or the last confirmed one. Returns 0; -ENOENT there is none. */
+int sp_apply_resume(struct sp_daemon *daemon);
+/* The client is gone; its apply goes on. */
+void sp_apply_forget_client(struct sp_daemon *daemon, const struct sp_client *client);
+/* While a revision is staged: its number, and the class and network set of a session in it.
+ * Returns 1; 0 nothing is staged; -errno. */
+int sp_apply_add_identity(struct sp_daemon *daemon, const struct sp_live *live,
+			  uint64_t *ret_revision, uint32_t ret_class[2], uint32_t ret_netset[2]);
+/* The hidden --kill-at: dies if @step is the one asked for and an administrator's apply runs. */
+void sp_apply_passed(struct sp_daemon *daemon, const char *step);
+void sp_apply_drop(struct sp_daemon *daemon);
+
+/* ---- tunnel.c: the interface people come by ---- */
+
+/* Make or adopt vpn0, down if it was made. */
+int sp_tunnel_ensure(struct sp_daemon *daemon);
+/* After programs sit on it: addresses, pool routes, up; then forwarding. */
+int sp_tunnel_raise(struct sp_daemon *daemon);
+
+/* ---- network.c: the machine around us ---- */
+
+/* Read links, addresses and routes anew. *@ret_changed: judgement would differ. */
+int sp_network_read(struct sp_daemon *daemon, bool *ret_changed);
+int sp_network_watch(struct sp_daemon *daemon);
+
+/* ---- ops.c: what a request means ---- */
+
+void sp_ops_request(void *daemon, struct sp_client *client, const struct sp_request *request);
+void sp_ops_gone(void *daemon, struct sp_client *client);
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Devices: a key that belongs to one person (or is a machine), with the addresses it keeps. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/err.h"
+#include "daemon/address.h"
+#include "daemon/daemon.h"
+#include "io/wg_key.h"
+
+int sp_refuse(struct sp_refusal *refusal, int r, const char *code, int exit_code,
+	      const char *format, ...)
+{
+	va_list args;
+
+	refusal->code = code;
+	refusal->exit_code = exit_code;
+	va_start(args, format);
+	vsnprintf(refusal->message, sizeof(refusal->message), format, args);
+	va_end(args);
+	return r;
+}
+
+struct sp_device *sp_device_find(const struct sp_people *people, const uint8_t key[32])
+{
+	for (size_t i = 0; i < people->device_count; i++)
+		if (!memcmp(people->devices[i]->public_key, key, 32))
+			return people->devices[i];
+	return NULL;
+}
+
+int sp_device_lookup(const struct sp_people *people, const char *text,
+		     struct sp_device **ret_device)
+{
+	struct sp_device *found = NULL;
+	const char *slash = strchr(text, '/');
+	struct sp_wg_key key;
+
+	if (sp_wg_key_from_base64(text, &key) == 0) {
+		found = sp_device_find(people, key.bytes);
+		if (found)
+			*ret_device = found;
+		return found ? 0 : -ENOENT;
+	}
+	for (size_t i = 0; i < people->device_count; i++) {
+		struct sp_device *device = people->devices[i];
+		const size_t user_len = strlen(device->user);
+		const bool is_full = slash && (size_t)(slash - text) == user_len &&
+				     !memcmp(text, device->user, user_len) &&
+				     !strcmp(slash + 1, device->name);
+
+		if (!is_full && strcmp(text, device->name) != 0)
+			continue;
+		if (found)
+			return -EEXIST;
+		found = device;
+	}
+	if (!found)
+		return -ENOENT;
+	*ret_device = found;
+	return 0;
+}
+
+struct taken {
+	struct sp_addr *items;
+	size_t count;
+};
+
+static int take_held(void *arg, const struct sp_addr *addr)
+{
+	struct taken *taken = arg;
+	struct sp_addr *item = SP_ARRAY_PUSH(taken->items, taken->count);
+
+	if (!item)
+		return -ENOMEM;
+	*item = *addr;
+	return 0;
+}
+
+static int list_taken(struct sp_daemon *daemon, const struct sp_device *device,
+		      struct taken *taken)
+{
+	const struct sp_people *people = &daemon->people;
+	int r = 0;
+
+	for (size_t i = 0; i < people->device_count && r == 0; i++)
+		for (int family = 0; family < 2 && r == 0; family++)
+			if (people->devices[i]->has_address[family])
+				r = take_held(taken, &people->devices[i]->addresses[family]);
+	/* the host's own addresses in the pool, whoever set them */
+	for (size_t i = 0; i < daemon->host.gateway.self_count && r == 0; i++)
+		r = take_held(taken, &daemon->host.gateway.self[i]);
+	if (r < 0)
+		return r;
+	return sp_store_each_held(daemon->store, sp_clock_realtime_ns(), device->idp,
+				  device->subject, take_held, taken);
+}
+
+static int give_addresses(struct sp_daemon *daemon, struct sp_device *device,
+			  struct sp_refusal *refusal)
+{
+	const struct sp_gateway *gateway = &daemon->machine->gateway;
+	struct taken taken = { 0 };
+	int r = list_taken(daemon, device, &taken);
+
+	for (int family = 0; family < 2 && r == 0; family++) {
+		r = sp_address_pick(gateway->pool, gateway->pool_count, family == 1, taken.items,
+				    taken.count, &device->addresses[family]);
+		device->has_address[family] = r == 0;
+		if (r == -ENOENT) /* no pool of this family */
+			r = 0;
+		else if (r == -ENOSPC)
+			sp_refuse(refusal, r, "table-full", 1,
+				  "no %s address is left in vpn.pool; remove devices (sallyport peer "
+				  "remove) or enlarge it", family ? "IPv6" : "IPv4");
+	}
+	free(taken.items);
+	if (r < 0 && r != -ENOSPC)
+		sp_refuse(refusal, r, "failed", 1, "finding an address: %s", sp_err_text(r));
+	return r;
+}
+
+static int copy_texts(struct sp_device *device, const struct sp_enrolment *enrolment)
+{
+	device->name = strdup(enrolment->name);
+	device->user = strdup(enrolment->user ? enrolment->user : enrolment->name);
+	if (enrolment->idp)
+		device->idp = strdup(enrolment->idp);
+	if (enrolment->subject)
+		device->subject = strdup(enrolment->subject);
+	return !device->name || !device->user || (enrolment->idp && !device->idp) ||
+	       (enrolment->subject && !device->subject) ? -ENOMEM : 0;
+}
+
+SP_DEFINE_CLEANUP(struct sp_device *, sp_device_done);
+
+int sp_device_enrol(struct sp_daemon *daemon, const struct sp_enrolment *enrolment,
+		    struct sp_device **ret_device, struct sp_refusal *refusal)
+{
+	__sp_free struct sp_device *device = calloc(1, sizeof(*device));
+	__sp_cleanup(sp_device_donep) struct sp_device *content = device;
+	struct sp_device **kept;
+	struct sp_wg_key psk;
+	int r = -ENOMEM;
+
+	if (device)
+		r = copy_texts(device, enrolment);
+	if (r == 0)
+		r = sp_wg_preshared_make(&psk);
+	if (r < 0)
+		return sp_refuse(refusal, r, "failed", 1, "enrolling %s: %s", enrolment->name,
+				 sp_err_text(r));
+	memcpy(device->public_key, enrolment->public_key, 32);
+	memcpy(device->preshared_key, psk.bytes, 32);
+	sp_wg_key_wipe(&psk);
+	device->added_ns = sp_clock_realtime_ns();
+	r = give_addresses(daemon, device, refusal);
+	if (r < 0)
+		return r;
+	r = sp_store_add_device(daemon->store, device);
+	if (r == -EEXIST)
+		return sp_refuse(refusal, r, "login-refused", 7,
+				 "%s already has a device named %s with another key",
+				 device->user, device->name);
+	if (r < 0)
+		return sp_refuse(refusal, r, "failed", 1, "keeping the device: %s",
+				 sp_store_error(daemon->store));
+	kept = SP_ARRAY_PUSH(daemon->people.devices, daemon->people.device_count);
+	if (!kept) {
+		sp_store_remove_device(daemon->store, device, 0);
+		return sp_refuse(refusal, -ENOMEM, "failed", 1, "out of memory");
+	}
+	content = NULL;
+	*kept = *ret_device = SP_TAKE_PTR(device);
+	return 0;
+}
+
+int sp_device_remove(struct sp_daemon *daemon, struct sp_device *device)
+{
+	struct sp_people *people = &daemon->people;
+	int r = sp_store_begin(daemon->store);
+
+	if (r == 0)
+		r = sp_store_remove_device(daemon->store, device,
+					   sp_clock_realtime_ns() + SP_LINGER_NS);
+	if (r == 0)
+		r = sp_store_commit(daemon->store);
+	if (r < 0) {
+		sp_store_cancel(daemon->store);
+		return r;
+	}
+	for (size_t i = 0; i < people->device_count; i++) {
+		if (people->devices[i] != device)
+			continue;
+		people->devices[i] = people->devices[people->device_count - 1];
+		/* keep the array one that pushing made: its room follows from the count */
+		people->device_count--;
+		break;
+	}
+	sp_device_done(device);
+	free(device);
+	return 0;
+}

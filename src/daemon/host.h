@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The machine as judgement sees it: sallyport.yaml joined with what the kernel says about links,
+ * addresses and routes. */
+#ifndef SALLYPORT_DAEMON_HOST_H
+#define SALLYPORT_DAEMON_HOST_H
+
+#include <net/if.h>
+
+#include "io/netlink.h"
+#include "plane/ebpf/ebpf.h"
+#include "policy/load.h"
+
+#define SP_HOST_DHCP_MAX 8
+
+struct sp_host_interface {
+	char name[IFNAMSIZ];
+	bool is_governed; /* in a list of sallyport.yaml */
+	enum sp_zone zone;
+	bool is_present, is_up;
+	uint32_t ifindex;
+};
+
+struct sp_host {
+	struct sp_gateway gateway;            /* its arrays are this struct's */
+	struct sp_host_interface *interfaces; /* governed ones first, in the file's order; never lo */
+	size_t interface_count;
+	struct sp_link_address *addresses;
+	size_t address_count;
+	struct sp_ebpf_interface *hooked;     /* governed and present: what programs are attached to */
+	size_t hooked_count;
+	uint32_t dhcp[SP_HOST_DHCP_MAX];
+	size_t dhcp_count;
+	char *fingerprint; /* differs when judgement would */
+};
+
+/* What the kernel said, for _join. */
+struct sp_host_view {
+	struct sp_link *links;
+	size_t link_count;
+	struct sp_link_address *addresses;
+	size_t address_count;
+	struct sp_kernel_route *routes;
+	size_t route_count;
+};
+
+/* Pure: @view's addresses are taken over. Returns 0; -ENOMEM. */
+int sp_host_join(const struct sp_machine *machine, struct sp_host_view *view,
+		 struct sp_host *ret_host);
+int sp_host_read(struct sp_netlink *netlink, const struct sp_machine *machine,
+		 struct sp_host *ret_host);
+void sp_host_done(struct sp_host *host);
+
+/* NULL: no such interface. */
+const struct sp_host_interface *sp_host_find(const struct sp_host *host, const char *name);
+const char *sp_host_name_of(const struct sp_host *host, uint32_t ifindex);
+
+/* A copy that shares nothing. */
+int sp_gateway_copy(const struct sp_gateway *gateway, struct sp_gateway *ret_copy);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/daemon.h"
+
+static void usage(FILE *out)
+{
+	fputs("usage: sallyportd [--root DIR] [--gateway-name NAME] [-v]\n"
+	      "\n"
+	      "Serves one gateway in the foreground; see sallyportd(8).\n"
+	      "  --root DIR           everything under DIR instead of / (or $SALLYPORT_ROOT)\n"
+	      "  --gateway-name NAME  in audit records; default: the host name\n"
+	      "  -v, --verbose        say more on stderr\n"
+	      "  --version\n",
+	      out);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{ "root", required_argument, NULL, 'r' },
+		{ "gateway-name", required_argument, NULL, 'g' },
+		{ "kill-at", required_argument, NULL, 'k' }, /* for tests of crashes */
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	struct sp_daemon_options options = { 0 };
+	int option;
+
+	while ((option = getopt_long(argc, argv, "vh", long_options, NULL)) != -1) {
+		switch (option) {
+		case 'r': options.root = optarg; break;
+		case 'g': options.gateway_name = optarg; break;
+		case 'k': options.kill_at = optarg; break;
+		case 'v': options.is_verbose = true; break;
+		case 'V': puts("sallyportd " SP_VERSION); return EXIT_SUCCESS;
+		case 'h': usage(stdout); return EXIT_SUCCESS;
+		default: usage(stderr); return 2;
+		}
+	}
+	if (optind < argc) {
+		usage(stderr);
+		return 2;
+	}
+	return sp_daemon_run(&options);
+}

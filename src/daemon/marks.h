@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* How far the audit log has accounted for the kernel's counters: what survives a killed daemon but not
+ * the counters themselves. A small file mapped shared: a store to it is kept by the page cache. */
+#ifndef SALLYPORT_DAEMON_MARKS_H
+#define SALLYPORT_DAEMON_MARKS_H
+
+#include <stdint.h>
+
+#include <sallyport/abi/names.h>
+#include <sallyport/abi/tables.h>
+
+struct sp_marks_file {
+	uint64_t birth; /* of the plane these belong to; another one: all zero */
+	uint64_t lost;  /* events accounted for by `gap` records */
+	struct sp_counter edge[SP_REASON_COUNT]; /* denials of edge-in in `aggregated` records */
+};
+
+struct sp_marks {
+	struct sp_marks_file *file; /* mapped, or @spare if that failed */
+	struct sp_marks_file spare;
+};
+
+/* Map @path (made if missing) for the plane born as @birth. Returns 0; -errno, and the marks then
+ * live in memory only. */
+int sp_marks_open(struct sp_marks *marks, const char *path, uint64_t birth);
+void sp_marks_close(struct sp_marks *marks);
+
+#endif

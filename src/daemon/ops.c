@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of ops, and what reading a request and writing a reply have in common. */
+#include "daemon/ops.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "audit/time.h"
+#include "io/wg_key.h"
+#include "net/addr.h"
+
+static void not_supported(struct sp_daemon *daemon, struct sp_client *client,
+			  const struct sp_request *request)
+{
+	(void)daemon;
+	sp_client_fail(client, "not-supported", 1, NULL, "%s is not supported yet",
+		       json_string_value(json_object_get(request->json, "op")));
+}
+
+/* What an op that is not built takes is not looked at. */
+static const char *const any_field[] = { "*", NULL };
+
+static const struct sp_op *find_op(const char *name)
+{
+	static const char *const none[] = { NULL };
+	static const char *const policy[] = { "path", "text", "text_bytes", NULL };
+	static const char *const apply[] = { "path", "text", "text_bytes", "force", "connection",
+					     NULL };
+	static const char *const history[] = { "limit", NULL };
+	static const char *const explain[] = { "from", "to", "on", "at", "record", NULL };
+	static const char *const open[] = { "idp", "subject", "user", "groups", "attrs",
+					    "auth_time", "device", "max_s", "idle_s", NULL };
+	static const char *const list[] = { "all", "user", NULL };
+	static const char *const extend[] = { "session", "max_s", NULL };
+	static const char *const close[] = { "session", "user", "device", "why", NULL };
+	static const char *const add[] = { "public_key", "name", "user", "idp", "subject", NULL };
+	static const char *const user[] = { "user", NULL };
+	static const char *const device[] = { "device", NULL };
+	static const struct sp_op ops[] = {
+		{ "status", none, sp_op_status },
+		{ "check", policy, sp_op_check },
+		{ "apply", apply, sp_op_apply },
+		{ "history", history, sp_op_history },
+		{ "explain", explain, sp_op_explain },
+		{ "session.open", open, sp_op_session_open },
+		{ "session.list", list, sp_op_session_list },
+		{ "session.extend", extend, sp_op_session_extend },
+		{ "session.close", close, sp_op_session_close },
+		{ "peer.add", add, sp_op_peer_add },
+		{ "peer.list", user, sp_op_peer_list },
+		{ "peer.remove", device, sp_op_peer_remove },
+		{ "peer.config", device, sp_op_peer_config },
+		{ "audit.query", any_field, sp_op_audit_query }, /* its keys are audit/query.h's */
+		{ "replay", any_field, not_supported },
+		{ "confirm", any_field, not_supported },
+		{ "rollback", any_field, not_supported },
+		{ "doctor", any_field, not_supported },
+	};
+
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+		if (!strcmp(ops[i].name, name))
+			return &ops[i];
+	return NULL;
+}
+
+static bool takes_field(const struct sp_op *op, const char *name)
+{
+	if (!strcmp(name, "v") || !strcmp(name, "id") || !strcmp(name, "op"))
+		return true;
+	for (size_t i = 0; op->fields[i]; i++)
+		if (!strcmp(op->fields[i], name) || !strcmp(op->fields[i], "*"))
+			return true;
+	return false;
+}
+
+void sp_ops_request(void *arg, struct sp_client *client, const struct sp_request *request)
+{
+	struct sp_daemon *daemon = arg;
+	const char *name = json_string_value(json_object_get(request->json, "op"));
+	const struct sp_op *op = find_op(name);
+	const char *field;
+	json_t *value;
+
+	if (!op) {
+		sp_client_fail(client, "unknown-op", 2, NULL, "there is no op %.40s", name);
+		return;
+	}
+	json_object_foreach((json_t *)request->json, field, value) {
+		if (takes_field(op, field))
+			continue;
+		sp_client_fail(client, "bad-request", 2, NULL, "%s takes no field %.40s", name,
+			       field);
+		return;
+	}
+	op->run(daemon, client, request);
+}
+
+void sp_ops_gone(void *arg, struct sp_client *client)
+{
+	struct sp_daemon *daemon = arg;
+
+	sp_apply_forget_client(daemon, client);
+	sp_recorder_unfollow(daemon, client);
+	sp_op_audit_gone(daemon, client);
+}
+
+/* ---- reading ---- */
+
+bool sp_op_unpack(struct sp_client *client, const struct sp_request *request, const char *format,
+		  ...)
+{
+	json_error_t error;
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = json_vunpack_ex((json_t *)request->json, &error, 0, format, args);
+	va_end(args);
+	if (r < 0)
+		sp_client_fail(client, "bad-request", 2, NULL, "%s: %s",
+			       json_string_value(json_object_get(request->json, "op")), error.text);
+	return r == 0;
+}
+
+struct sp_device *sp_op_device(struct sp_daemon *daemon, struct sp_client *client,
+			       const char *text)
+{
+	struct sp_device *device = NULL;
+	int r = sp_device_lookup(&daemon->people, text, &device);
+
+	if (r == -EEXIST)
+		sp_client_fail(client, "ambiguous", 1, NULL,
+			       "several people have a device named %.63s; say user/%.63s or its key",
+			       text, text);
+	else if (r < 0)
+		sp_client_fail(client, "no-such-device", 1, NULL, "no device %.100s is known", text);
+	return device;
+}
+
+bool sp_op_key(struct sp_client *client, const char *text, uint8_t ret_key[32])
+{
+	struct sp_wg_key key;
+
+	if (sp_wg_key_from_base64(text, &key) < 0 || sp_wg_key_is_zero(&key)) {
+		sp_client_fail(client, "bad-request", 2, NULL,
+			       "public_key is 44 characters of base64, as `wg pubkey` prints it");
+		return false;
+	}
+	memcpy(ret_key, key.bytes, 32);
+	return true;
+}
+
+bool sp_op_name(struct sp_client *client, const char *what, const char *text)
+{
+	const size_t len = strlen(text);
+	bool is_good = len >= 1 && len <= 63 && text[0] != ' ' && text[len - 1] != ' ';
+
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f || *c == '/')
+			is_good = false;
+	if (!is_good)
+		sp_client_fail(client, "bad-request", 2, NULL,
+			       "%s is 1 to 63 printable characters without `/`", what);
+	return is_good;
+}
+
+/* ---- writing ---- */
+
+json_t *sp_json_time(int64_t utc_ns)
+{
+	char text[SP_TIME_TEXT_MAX];
+
+	if (!utc_ns)
+		return json_null();
+	sp_time_format(utc_ns, text);
+	strcpy(text + strlen("2026-11-22T03:10:00.123"), "Z"); /* milliseconds are plenty */
+	return json_string(text);
+}
+
+json_t *sp_json_key(const uint8_t bytes[32])
+{
+	char text[SP_WG_KEY_BASE64];
+	struct sp_wg_key key;
+
+	memcpy(key.bytes, bytes, 32);
+	return json_string(sp_wg_key_to_base64(&key, text));
+}
+
+json_t *sp_json_addresses(const struct sp_addr addresses[2], const bool has_address[2])
+{
+	json_t *list = json_array();
+	char text[SP_ADDR_TEXT_MAX];
+
+	for (int family = 0; family < 2; family++)
+		if (has_address[family])
+			json_array_append_new(list,
+					      json_string(sp_addr_format(&addresses[family], text)));
+	return list;
+}
+
+/* What the database keeps. */
+json_t *sp_json_row(const struct sp_session_row *row)
+{
+	json_t *groups = json_loads(row->groups, 0, NULL);
+	json_t *roles = json_loads(row->roles, 0, NULL);
+
+	return json_pack("{s:I, s:s, s:s, s:s?, s:s?, s:o, s:o, s:o, s:{s:s, s:o}, s:o, s:o, s:I,"
+			 " s:n, s:n, s:o, s:s?}",
+			 "session", (json_int_t)row->id, "state", row->closed_ns ? "closed" : "live",
+			 "user", row->user, "idp", row->idp, "subject", row->subject,
+			 "groups", groups ? groups : json_array(),
+			 "roles", roles ? roles : json_array(),
+			 "addresses", sp_json_addresses(row->addresses, row->has_address),
+			 "device", "name", row->device, "public_key", sp_json_key(row->public_key),
+			 "opened", sp_json_time(row->opened_ns),
+			 "expires", sp_json_time(row->expires_ns), "idle_s", (json_int_t)row->idle_s,
+			 "last_seen", "flows", "closed", sp_json_time(row->closed_ns), "why",
+			 row->why);
+}
+
+json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live)
+{
+	static const char *const states[] = { "live", "expired", "closed" };
+	json_t *json = sp_json_row(&live->row);
+	struct sp_session session;
+
+	json_object_set_new(json, "state", json_string(states[live->state]));
+	if (live->state == SP_LIVE_ENDED ||
+	    sp_ebpf_session_get(daemon->plane, live->row.slot, &session) < 0)
+		return json;
+	json_object_set_new(json, "flows", json_integer(session.flows));
+	json_object_set_new(json, "last_seen",
+			    sp_json_time(sp_clock_boottime_to_utc_ns(session.last_seen_ns,
+								     sp_clock_offset_ns())));
+	return json;
+}
+
+json_t *sp_json_peer(const struct sp_wg_peer *peer)
+{
+	char addr[SP_ADDR_TEXT_MAX], endpoint[SP_ADDR_TEXT_MAX + 32];
+
+	if (!peer)
+		return json_pack("{s:n, s:n, s:i, s:i}", "endpoint", "last_handshake", "rx_bytes", 0,
+				 "tx_bytes", 0);
+	sp_addr_format(&peer->endpoint, addr);
+	snprintf(endpoint, sizeof(endpoint), sp_addr_is_v4(&peer->endpoint) ? "%s:%u" : "[%s]:%u",
+		 addr, peer->endpoint_port);
+	return json_pack("{s:s?, s:o, s:I, s:I}", "endpoint", peer->has_endpoint ? endpoint : NULL,
+			 "last_handshake", sp_json_time(peer->last_handshake_ns), "rx_bytes",
+			 (json_int_t)peer->rx_bytes, "tx_bytes", (json_int_t)peer->tx_bytes);
+}
+
+json_t *sp_json_device(struct sp_daemon *daemon, const struct sp_device *device)
+{
+	const struct sp_live *live = sp_live_of_device(&daemon->people, device->public_key);
+	const struct sp_wg_peer *peer = sp_engine_peer(daemon, device->public_key);
+	json_t *json = json_pack("{s:o, s:s, s:s, s:s?, s:s?, s:o, s:o, s:b, s:o, s:b}",
+				 "public_key", sp_json_key(device->public_key),
+				 "name", device->name, "user", device->user, "idp", device->idp,
+				 "subject", device->subject, "addresses",
+				 sp_json_addresses(device->addresses, device->has_address),
+				 "added", sp_json_time(device->added_ns), "machine", !device->idp,
+				 "session", live ? json_integer((json_int_t)live->row.id) :
+						   json_null(),
+				 "in_engine", peer != NULL);
+
+	json_object_update_new(json, sp_json_peer(peer));
+	return json;
+}

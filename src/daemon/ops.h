@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Between the files of the ops: reading a request's fields, and the objects several replies share. */
+#ifndef SALLYPORT_DAEMON_OPS_H
+#define SALLYPORT_DAEMON_OPS_H
+
+#include "daemon/daemon.h"
+#include "daemon/diagnose.h"
+
+/* One op. @fields: the names it takes besides v, id, op; another one is refused. */
+struct sp_op {
+	const char *name;
+	const char *const *fields;
+	void (*run)(struct sp_daemon *daemon, struct sp_client *client,
+		    const struct sp_request *request);
+};
+
+/* Fields by jansson's unpack format; false: the client was told what is wrong. */
+bool sp_op_unpack(struct sp_client *client, const struct sp_request *request, const char *format,
+		  ...);
+/* The session or device a request names; NULL: the client was told. */
+struct sp_device *sp_op_device(struct sp_daemon *daemon, struct sp_client *client,
+			       const char *text);
+bool sp_op_key(struct sp_client *client, const char *text, uint8_t ret_key[32]);
+/* A name people see: 1 to 63 bytes, printable, no slash. */
+bool sp_op_name(struct sp_client *client, const char *what, const char *text);
+
+json_t *sp_json_time(int64_t utc_ns); /* null for 0 */
+json_t *sp_json_key(const uint8_t key[32]);
+json_t *sp_json_addresses(const struct sp_addr addresses[2], const bool has_address[2]);
+json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live);
+json_t *sp_json_row(const struct sp_session_row *row);
+json_t *sp_json_device(struct sp_daemon *daemon, const struct sp_device *device);
+/* What the engine says of a peer: endpoint, last_handshake, rx_bytes, tx_bytes; nulls without one. */
+json_t *sp_json_peer(const struct sp_wg_peer *peer);
+/* What a client needs to build its tunnel, also as the text of a wg-quick file. */
+json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device);
+
+void sp_op_status(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_check(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_apply(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_history(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_explain(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_session_open(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_session_list(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_session_extend(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_session_close(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_peer_add(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_peer_list(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_peer_remove(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_peer_config(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_audit_query(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+/* The client of a query under way is gone. */
+void sp_op_audit_gone(struct sp_daemon *daemon, struct sp_client *client);
+
+#endif

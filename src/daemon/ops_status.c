@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* status: what runs where, what it saw, and what needs a person. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "daemon/ops.h"
+#include "net/addr.h"
+#include "policy/answer.h"
+
+static const char *hook_judges(enum sp_hook hook)
+{
+	static const char *const texts[] = {
+		[SP_HOOK_NONE] = "",
+#define X(id, name, text) [SP_HOOK_##id] = text,
+		SP_HOOKS(X)
+#undef X
+	};
+
+	return texts[hook < SP_HOOK_COUNT ? hook : SP_HOOK_NONE];
+}
+
+static json_t *sum(const struct sp_counter *counters, enum sp_hook hook, unsigned int verdict)
+{
+	struct sp_counter total = { 0 };
+
+	for (unsigned int reason = 0; reason < SP_REASON_COUNT; reason++) {
+		total.packets += counters[SP_COUNTER_INDEX(hook, verdict, reason)].packets;
+		total.bytes += counters[SP_COUNTER_INDEX(hook, verdict, reason)].bytes;
+	}
+	return json_pack("{s:I, s:I}", "packets", (json_int_t)total.packets, "bytes",
+			 (json_int_t)total.bytes);
+}
+
+static json_t *list_reasons(const struct sp_counter *counters, enum sp_hook hook)
+{
+	json_t *list = json_array();
+
+	for (unsigned int verdict = 0; verdict < SP_VERDICT_COUNT; verdict++)
+		for (unsigned int reason = 1; reason < SP_REASON_COUNT; reason++) {
+			const struct sp_counter *counter =
+				&counters[SP_COUNTER_INDEX(hook, verdict, reason)];
+
+			if (counter->packets)
+				json_array_append_new(list, json_pack(
+					"{s:s, s:s, s:I, s:I}", "verdict", sp_verdict_name(verdict),
+					"reason", sp_reason_name(reason), "packets",
+					(json_int_t)counter->packets, "bytes",
+					(json_int_t)counter->bytes));
+		}
+	return list;
+}
+
+static json_t *list_hooks(struct sp_daemon *daemon)
+{
+	static struct sp_counter counters[SP_COUNTER_SLOTS];
+	__sp_free struct sp_ebpf_link_info *links = NULL;
+	json_t *list = json_array();
+	size_t count = 0;
+
+	memset(counters, 0, sizeof(counters));
+	if (sp_ebpf_list_links(daemon->plane, &links, &count) < 0 ||
+	    sp_ebpf_counters(daemon->plane, counters) < 0)
+		return list;
+	for (size_t i = 0; i < count; i++) {
+		const struct sp_ebpf_link_info *link = &links[i];
+
+		json_array_append_new(list, json_pack(
+			"{s:s, s:s, s:s, s:I, s:I, s:s, s:o, s:o, s:o}",
+			"hook", sp_hook_name(link->hook), "interface", link->interface,
+			"mode", link->mode, "prog_id", (json_int_t)link->prog_id,
+			"revision", (json_int_t)link->revision, "judges", hook_judges(link->hook),
+			"allow", sum(counters, link->hook, SP_ALLOW),
+			"deny", sum(counters, link->hook, SP_DENY),
+			"reasons", list_reasons(counters, link->hook)));
+	}
+	return list;
+}
+
+static json_t *list_addresses(const struct sp_host *host, uint32_t ifindex)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < host->address_count; i++) {
+		const struct sp_link_address *address = &host->addresses[i];
+		char addr[SP_ADDR_TEXT_MAX];
+
+		if (address->ifindex == ifindex && ifindex)
+			json_array_append_new(list, json_sprintf(
+				"%s/%u", sp_addr_format(&address->addr, addr),
+				address->prefix.prefix_len - (address->is_v4 ? 96 : 0)));
+	}
+	return list;
+}
+
+static void list_interfaces(struct sp_daemon *daemon, json_t *governed, json_t *ungoverned)
+{
+	for (size_t i = 0; i < daemon->host.interface_count; i++) {
+		const struct sp_host_interface *seen = &daemon->host.interfaces[i];
+
+		if (!seen->is_governed)
+			json_array_append_new(ungoverned, json_string(seen->name));
+		else
+			json_array_append_new(governed, json_pack(
+				"{s:s, s:s, s:I, s:b, s:b, s:o}", "name", seen->name, "zone",
+				sp_zone_name(seen->zone), "ifindex", (json_int_t)seen->ifindex,
+				"present", seen->is_present, "up", seen->is_up, "addresses",
+				list_addresses(&daemon->host, seen->ifindex)));
+	}
+}
+
+static json_t *describe_sessions(struct sp_daemon *daemon)
+{
+	struct sp_live *live = NULL;
+	json_int_t open = 0, parked = 0;
+
+	while ((live = sp_live_next(&daemon->people, live))) {
+		open += live->state == SP_LIVE_OPEN;
+		parked += live->state == SP_LIVE_PARKED;
+	}
+	return json_pack("{s:I, s:I, s:I}", "live", open, "parked", parked, "max",
+			 (json_int_t)SP_SLOTS - 1);
+}
+
+static json_t *list_engine_peers(struct sp_daemon *daemon)
+{
+	const struct sp_wg_device *device = &daemon->engine.device;
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < device->peer_count; i++) {
+		const struct sp_wg_peer *peer = &device->peers[i];
+		const struct sp_device *known = sp_device_find(&daemon->people,
+							       peer->public_key.bytes);
+		json_t *allowed = json_array(), *item;
+		char text[SP_PREFIX_TEXT_MAX];
+
+		for (size_t j = 0; j < peer->allowed_ip_count; j++)
+			json_array_append_new(allowed, json_string(sp_prefix_format(
+							       &peer->allowed_ips[j], text)));
+		item = json_pack("{s:o, s:s?, s:s?, s:o}", "public_key",
+				 sp_json_key(peer->public_key.bytes), "device",
+				 known ? known->name : NULL, "user", known ? known->user : NULL,
+				 "allowed_ips", allowed);
+		json_object_update_new(item, sp_json_peer(peer));
+		json_array_append_new(list, item);
+	}
+	return list;
+}
+
+static json_t *describe_engine(struct sp_daemon *daemon)
+{
+	const struct sp_engine *engine = &daemon->engine;
+
+	sp_engine_refresh(daemon);
+	return json_pack("{s:b, s:s, s:s?, s:I, s:b, s:o}", "reachable", engine->is_reachable,
+			 "socket", engine->socket_path, "error",
+			 engine->error ? sp_err_text(engine->error) : NULL, "listen_port",
+			 (json_int_t)engine->device.listen_port, "in_step",
+			 engine->is_reachable && !engine->is_wanted_changed, "peers",
+			 list_engine_peers(daemon));
+}
+
+static json_t *describe_events(struct sp_daemon *daemon)
+{
+	struct sp_event_stats stats = { 0 };
+
+	sp_ebpf_event_stats(daemon->plane, &stats);
+	return json_pack("{s:I, s:I, s:I}", "attempted", (json_int_t)stats.attempted, "lost",
+			 (json_int_t)stats.lost, "sampled", (json_int_t)stats.sampled);
+}
+
+static json_t *describe_audit(struct sp_daemon *daemon)
+{
+	struct sp_chain_head head = { 0 };
+
+	if (daemon->recorder.log)
+		sp_audit_log_get_head(daemon->recorder.log, &head);
+	return json_pack("{s:s, s:I, s:s?}", "file", daemon->paths.audit_log, "seq",
+			 (json_int_t)head.seq, "error", daemon->recorder.error[0] ?
+			 daemon->recorder.error : daemon->recorder.log ? NULL : "not open");
+}
+
+static json_t *list_warnings(struct sp_daemon *daemon)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < daemon->warnings.count; i++)
+		json_array_append_new(list, json_pack("{s:s, s:o}", "code",
+						      daemon->warnings.items[i].code, "message",
+						      sp_json_text(daemon->warnings.items[i].message)));
+	return list;
+}
+
+static const char *find_state(struct sp_daemon *daemon)
+{
+	if (daemon->warnings.count)
+		return "degraded";
+	return daemon->running ? "enforcing" : "waiting";
+}
+
+void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
+		  const struct sp_request *request)
+{
+	const struct sp_revision *running = daemon->running;
+	json_t *interfaces = json_array(), *ungoverned = json_array(), *engine, *status;
+	uint32_t flows = 0;
+
+	(void)request;
+	engine = describe_engine(daemon); /* first: it may raise a warning */
+	sp_ebpf_flow_count(daemon->plane, &flows);
+	list_interfaces(daemon, interfaces, ungoverned);
+	status = json_pack(
+		"{s:s, s:s, s:s, s:I, s:o, s:s, s:s, s:I, s:s?, s:o, s:I, s:{s:b}, s:o}",
+		"gateway", daemon->gateway_name, "version", SP_VERSION,
+		"root", daemon->paths.root[0] ? daemon->paths.root : "/",
+		"pid", (json_int_t)getpid(), "started", sp_json_time(daemon->started_ns),
+		"plane", "ebpf", "state", find_state(daemon),
+		"revision", (json_int_t)sp_ebpf_running_revision(daemon->plane),
+		"generation", running ? running->generation : NULL,
+		"applied", sp_json_time(running ? running->applied_ns : 0),
+		"rules", (json_int_t)(running ? running->policy->rule_count : 0),
+		"lock", "open", daemon->is_lock_open,
+		"tunnel_key", daemon->engine.has_key ?
+			sp_json_key(daemon->engine.public_key.bytes) : json_null());
+	json_object_update_new(status, json_pack(
+		"{s:o, s:o, s:o, s:o, s:{s:I, s:I}, s:o, s:o, s:o, s:o}",
+		"interfaces", interfaces, "ungoverned", ungoverned, "hooks", list_hooks(daemon),
+		"sessions", describe_sessions(daemon), "flows", "tracked", (json_int_t)flows, "max",
+		(json_int_t)(1 << 18), "engine", engine, "events", describe_events(daemon), "audit",
+		describe_audit(daemon), "warnings", list_warnings(daemon)));
+	sp_client_reply(client, status);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* All sessions together: finding them, and what time and a new policy do to them. */
+#include "daemon/people.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "daemon/daemon.h"
+#include "net/addr.h"
+
+struct sp_live *sp_live_next(const struct sp_people *people, const struct sp_live *live)
+{
+	for (uint32_t slot = live ? live->row.slot + 1 : 1; slot < people->slot_end; slot++)
+		if (people->slots[slot])
+			return people->slots[slot];
+	return NULL;
+}
+
+struct sp_live *sp_live_find(const struct sp_people *people, uint64_t id)
+{
+	struct sp_live *live = NULL;
+
+	while ((live = sp_live_next(people, live)))
+		if (live->row.id == id)
+			return live;
+	return NULL;
+}
+
+struct sp_live *sp_live_of(const struct sp_people *people, uint32_t slot, uint64_t epoch)
+{
+	struct sp_live *live = slot < SP_SLOTS ? people->slots[slot] : NULL;
+
+	return live && live->row.epoch == epoch ? live : NULL;
+}
+
+struct sp_live *sp_live_of_address(const struct sp_people *people, const struct sp_addr *addr)
+{
+	const int family = sp_addr_is_v4(addr) ? 0 : 1;
+	struct sp_live *live = NULL, *newest = NULL;
+
+	while ((live = sp_live_next(people, live)))
+		if (live->row.has_address[family] &&
+		    !sp_addr_compare(&live->row.addresses[family], addr) &&
+		    (!newest || live->row.epoch > newest->row.epoch))
+			newest = live;
+	return newest;
+}
+
+struct sp_live *sp_live_of_device(const struct sp_people *people, const uint8_t key[32])
+{
+	struct sp_live *live = NULL, *found = NULL;
+
+	while ((live = sp_live_next(people, live)))
+		if (live->state != SP_LIVE_ENDED && !memcmp(live->row.public_key, key, 32) &&
+		    (!found || live->state == SP_LIVE_OPEN))
+			found = live;
+	return found;
+}
+
+void sp_people_done(struct sp_people *people)
+{
+	for (uint32_t slot = 0; slot < people->slot_end; slot++)
+		sp_live_free(people->slots[slot]);
+	for (size_t i = 0; i < people->device_count; i++) {
+		sp_device_done(people->devices[i]);
+		free(people->devices[i]);
+	}
+	free(people->devices);
+	people->devices = NULL;
+	people->device_count = 0;
+	people->slot_end = 0;
+}
+
+/* Nobody asks for it any more: its addresses say `no-identity` from here on, unless they are a newer
+ * session's, and its slot is free. */
+static void forget(struct sp_daemon *daemon, struct sp_live *live)
+{
+	for (int family = 0; family < 2; family++) {
+		const struct sp_addr *addr = &live->row.addresses[family];
+
+		if (live->row.has_address[family] &&
+		    sp_live_of_address(&daemon->people, addr) == live)
+			sp_ebpf_ident_remove(daemon->plane, addr);
+	}
+	sp_ebpf_session_end(daemon->plane, live->row.slot);
+	daemon->people.slots[live->row.slot] = NULL;
+	sp_live_free(live);
+	sp_engine_touch(daemon);
+}
+
+static bool is_silent(struct sp_daemon *daemon, struct sp_live *live, uint64_t now_ns)
+{
+	struct sp_session session;
+
+	if (!live->row.idle_s || sp_ebpf_session_get(daemon->plane, live->row.slot, &session) < 0)
+		return false;
+	live->last_seen_ns = session.last_seen_ns;
+	return session.last_seen_ns + (uint64_t)live->row.idle_s * SP_SECOND_NS <= now_ns;
+}
+
+/* The kernel has refused it since that very instant; this is the record of it. */
+static void park(struct sp_daemon *daemon, struct sp_live *live, int64_t since_ns, const char *why)
+{
+	live->row.closed_ns = since_ns;
+	sp_ebpf_session_extend(daemon->plane, live->row.slot, 1); /* silence or deadline: for good */
+	sp_session_settle(daemon, live, SP_LIVE_PARKED, why, NULL);
+}
+
+void sp_people_tick(struct sp_daemon *daemon)
+{
+	const int64_t now_ns = sp_clock_realtime_ns();
+	const uint64_t boot_ns = sp_clock_boottime_ns();
+	struct sp_live *live = sp_live_next(&daemon->people, NULL), *next;
+
+	for (; live; live = next) {
+		next = sp_live_next(&daemon->people, live);
+		if (live->state != SP_LIVE_OPEN) {
+			if (live->until_ns <= now_ns)
+				forget(daemon, live);
+		} else if (live->row.expires_ns && live->row.expires_ns <= now_ns) {
+			park(daemon, live, live->row.expires_ns, "expired");
+		} else if (is_silent(daemon, live, boot_ns)) {
+			park(daemon, live, now_ns, "idle");
+		}
+	}
+}
+
+void sp_people_reproject(struct sp_daemon *daemon)
+{
+	const int64_t offset_ns = sp_clock_offset_ns();
+	struct sp_live *live = NULL;
+
+	while ((live = sp_live_next(&daemon->people, live)))
+		if (live->state == SP_LIVE_OPEN)
+			sp_ebpf_session_extend(daemon->plane, live->row.slot,
+					       sp_clock_utc_to_boottime_ns(live->row.expires_ns,
+									   offset_ns));
+}
+
+static void follow(struct sp_daemon *daemon, struct sp_live *live, json_t *lost)
+{
+	const struct sp_policy *policy = daemon->running->policy;
+	__sp_free uint32_t *roles = NULL;
+	struct sp_identity identity;
+	int r = sp_live_identity(live, policy, &identity, &roles);
+
+	if (r == 0)
+		r = sp_live_set_roles(live, policy, roles, identity.role_count);
+	if (r < 0) {
+		sp_log_error("roles of session %llu: %s", (unsigned long long)live->row.id,
+			     sp_err_text(r));
+		return;
+	}
+	sp_store_set_roles(daemon->store, live->row.id, live->row.roles);
+	if (identity.role_count)
+		return;
+	if (lost)
+		json_array_append_new(lost, json_pack("{s:I, s:s}", "session",
+						      (json_int_t)live->row.id, "user",
+						      live->row.user));
+	sp_session_cut(daemon, live);
+	sp_session_settle(daemon, live, SP_LIVE_ENDED, "no-role", NULL);
+}
+
+/* A machine signs in by its key alone, so whenever a policy gives that key a role. */
+static void open_machine(struct sp_daemon *daemon, const struct sp_device *device)
+{
+	const struct sp_sign_in sign_in = { .public_key = device->public_key,
+					    .device_name = device->name, .user = device->user };
+	__sp_free uint32_t *roles = NULL;
+	struct sp_refusal refusal;
+	struct sp_live *live;
+	size_t count = 0;
+
+	if (sp_live_of_device(&daemon->people, device->public_key) ||
+	    sp_policy_match_roles(daemon->running->policy, NULL, NULL, 0, device->public_key,
+				  &roles, &count) < 0 || !count)
+		return;
+	if (sp_session_open(daemon, &sign_in, &live, &refusal) < 0)
+		sp_log_error("machine %s: %s", device->name, refusal.message);
+}
+
+void sp_people_follow_policy(struct sp_daemon *daemon, json_t *lost)
+{
+	struct sp_live *live = sp_live_next(&daemon->people, NULL), *next;
+	int r = sp_store_begin(daemon->store); /* one commit for all */
+
+	for (; live; live = next) {
+		next = sp_live_next(&daemon->people, live);
+		if (live->state == SP_LIVE_OPEN)
+			follow(daemon, live, lost);
+	}
+	if (r == 0 && sp_store_commit(daemon->store) < 0)
+		sp_log_error("keeping the sessions' roles: %s", sp_store_error(daemon->store));
+	for (size_t i = 0; i < daemon->people.device_count; i++)
+		if (!daemon->people.devices[i]->idp)
+			open_machine(daemon, daemon->people.devices[i]);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Devices and sessions as the daemon knows them: the database's rows in memory, in step with the
+ * kernel's session array and identities. What a rule sees of a person starts here.
+ *
+ * A session is open; then parked (its deadline passed: the kernel says `expired`, its peer stays for
+ * vpn.parked) or ended (epoch 0 in the kernel, its peer is gone). An ended one lingers until its
+ * addresses may be another person's, so that a late packet still has a name; then it is forgotten
+ * and its slot is free. */
+#ifndef SALLYPORT_DAEMON_PEOPLE_H
+#define SALLYPORT_DAEMON_PEOPLE_H
+
+#include <jansson.h>
+
+#include "daemon/store.h"
+#include "policy/model.h"
+
+struct sp_daemon;
+
+#define SP_SLOTS 65536u      /* slot 0 is no session: its epoch names the plane (people_load.c) */
+#define SP_LINGER_NS (600 * 1000000000ll)
+#define SP_SESSION_MAX_S (30 * 86400)
+#define SP_SESSION_DEFAULT_S 36000
+
+enum sp_live_state { SP_LIVE_OPEN, SP_LIVE_PARKED, SP_LIVE_ENDED };
+
+struct sp_live {
+	struct sp_session_row row;
+	char **groups;
+	size_t group_count;
+	char **roles; /* by the running policy */
+	size_t role_count;
+	enum sp_live_state state;
+	int64_t until_ns;       /* parked or ended: UTC until when */
+	uint64_t last_seen_ns;  /* boot time, as last read from the kernel */
+};
+
+struct sp_people {
+	struct sp_device **devices;
+	size_t device_count;
+	struct sp_live *slots[SP_SLOTS];
+	uint32_t slot_end;  /* slots at and beyond were never used since start */
+	uint32_t next_slot;
+	uint64_t birth;     /* of the plane */
+};
+
+/* Walk every session known: for (live = sp_live_next(people, NULL); live; live = …(people, live)). */
+struct sp_live *sp_live_next(const struct sp_people *people, const struct sp_live *live);
+struct sp_live *sp_live_find(const struct sp_people *people, uint64_t id);
+/* By kernel number and epoch; NULL when it is not (any more) known. */
+struct sp_live *sp_live_of(const struct sp_people *people, uint32_t slot, uint64_t epoch);
+/* The newest session of an address, whatever its state. */
+struct sp_live *sp_live_of_address(const struct sp_people *people, const struct sp_addr *addr);
+/* The session a device has: open, else parked, else NULL. */
+struct sp_live *sp_live_of_device(const struct sp_people *people, const uint8_t key[32]);
+
+struct sp_device *sp_device_find(const struct sp_people *people, const uint8_t key[32]);
+/* `KEY`, `user/name`, or a name that only one has. -ENOENT; -EEXIST several. */
+int sp_device_lookup(const struct sp_people *people, const char *text,
+		     struct sp_device **ret_device);
+
+/* Read the database and reconcile it with the kernel. @is_fresh_store: the database was made now,
+ * so whoever the kernel still knows cannot be named and is ended. */
+int sp_people_load(struct sp_daemon *daemon, bool is_fresh_store);
+void sp_people_done(struct sp_people *people);
+/* Once a second: deadlines, silence, lingering. */
+void sp_people_tick(struct sp_daemon *daemon);
+/* The wall clock was set: project every deadline again. */
+void sp_people_reproject(struct sp_daemon *daemon);
+/* After a policy came into force: roles of all; those left without one end (counted, and listed in
+ * @lost unless NULL); machines whose key has a role again get their session. */
+void sp_people_follow_policy(struct sp_daemon *daemon, json_t *lost);
+
+/* ---- sessions.c ---- */
+
+/* Why something was refused, for the client and the audit log. */
+struct sp_refusal {
+	const char *code; /* docs/control-socket.md */
+	int exit_code;
+	char message[256];
+};
+
+struct sp_sign_in {
+	const char *idp; /* NULL: a machine */
+	const char *subject, *user;
+	const char *const *groups;
+	size_t group_count;
+	const uint8_t *public_key; /* NULL: a device the person has */
+	const char *device_name;   /* NULL: the only one */
+	int64_t max_s, idle_s;     /* 0: never, any */
+	const char *by;            /* who asked */
+};
+
+/* Open a session (replacing the device's). Returns 0; -errno with @refusal filled and recorded. */
+int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
+		    struct sp_live **ret_live, struct sp_refusal *refusal);
+int sp_session_extend(struct sp_daemon *daemon, struct sp_live *live, int64_t max_s,
+		      const char *by);
+/* The first half of ending: the store in the kernel after which no packet passes. */
+int sp_session_cut(struct sp_daemon *daemon, struct sp_live *live);
+/* The second: database, record, peer. @why: revoked, replaced, expired, idle, no-role, removed. */
+void sp_session_settle(struct sp_daemon *daemon, struct sp_live *live, enum sp_live_state state,
+		       const char *why, const char *by);
+/* Roles by a policy; the identity borrows from @live and @ret_roles (malloc'ed). */
+int sp_live_identity(const struct sp_live *live, const struct sp_policy *policy,
+		     struct sp_identity *ret_identity, uint32_t **ret_roles);
+struct sp_live *sp_live_new(struct sp_session_row *row); /* takes the row; NULL without memory */
+void sp_live_free(struct sp_live *live);
+int sp_live_set_roles(struct sp_live *live, const struct sp_policy *policy, const uint32_t *roles,
+		      size_t count);
+
+/* ---- devices.c ---- */
+
+struct sp_enrolment {
+	const uint8_t *public_key;
+	const char *name;
+	const char *user, *idp, *subject; /* NULL all three: a machine */
+};
+
+/* Give a device its addresses and pre-shared key and keep it. Returns 0; -errno with @refusal. */
+int sp_device_enrol(struct sp_daemon *daemon, const struct sp_enrolment *enrolment,
+		    struct sp_device **ret_device, struct sp_refusal *refusal);
+/* Forget it; its sessions have been ended. */
+int sp_device_remove(struct sp_daemon *daemon, struct sp_device *device);
+
+int sp_refuse(struct sp_refusal *refusal, int r, const char *code, int exit_code,
+	      const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Coming back: who was signed in, by the database and by the kernel.
+ *
+ * Session slot 0 belongs to nobody: its epoch is the plane's birth, made when its maps were. If the
+ * database knows that birth, the kernel's state is the one it wrote, and a session the kernel has
+ * ended stays ended, whatever the database says. If the maps are newer (a reboot), the database's
+ * open sessions are put into them. If the database is newer (lost or damaged), nobody in the kernel
+ * can be named, so all of them end. */
+#include <string.h>
+
+#include "base/array.h"
+#include "base/err.h"
+#include "daemon/daemon.h"
+
+struct load {
+	struct sp_daemon *daemon;
+	bool is_fresh_plane;
+	size_t open, ended;
+};
+
+static int load_device(void *arg, struct sp_device *device)
+{
+	struct sp_people *people = arg;
+	struct sp_device *copy = malloc(sizeof(*copy));
+	struct sp_device **kept;
+
+	if (!copy)
+		return -ENOMEM;
+	kept = SP_ARRAY_PUSH(people->devices, people->device_count);
+	if (!kept) {
+		free(copy);
+		return -ENOMEM;
+	}
+	*copy = *device;
+	*device = (struct sp_device){ 0 };
+	*kept = copy;
+	return 0;
+}
+
+static void note_slot(struct sp_people *people, uint32_t slot)
+{
+	if (slot >= people->slot_end)
+		people->slot_end = slot + 1;
+	people->next_slot = slot + 1 < SP_SLOTS ? slot + 1 : 1;
+}
+
+/* What the kernel says about the slot of a session. */
+static bool is_in_kernel(struct sp_daemon *daemon, struct sp_live *live)
+{
+	struct sp_session session;
+
+	if (sp_ebpf_session_get(daemon->plane, live->row.slot, &session) < 0)
+		return false;
+	live->last_seen_ns = session.last_seen_ns;
+	return session.epoch == live->row.epoch;
+}
+
+/* Into maps that do not know it: without a class yet, which the next revision brings; until then it
+ * is in no revision that runs. */
+static int put_bare(struct sp_daemon *daemon, const struct sp_live *live)
+{
+	const struct sp_session session = {
+		.epoch = live->row.epoch,
+		.expires_ns = live->state == SP_LIVE_PARKED ? 1 :
+			      sp_clock_utc_to_boottime_ns(live->row.expires_ns, sp_clock_offset_ns()),
+		.idle_ns = (uint64_t)live->row.idle_s * SP_SECOND_NS,
+		.last_seen_ns = sp_clock_boottime_ns(),
+	};
+
+	return sp_ebpf_session_put(daemon->plane, live->row.slot, &session);
+}
+
+/* An address belongs to the newest session that has it. */
+static int put_idents(struct sp_daemon *daemon, const struct sp_live *live)
+{
+	int r = 0;
+
+	for (int family = 0; family < 2 && r == 0; family++) {
+		const struct sp_addr *addr = &live->row.addresses[family];
+
+		if (live->row.has_address[family] &&
+		    sp_live_of_address(&daemon->people, addr) == live)
+			r = sp_ebpf_ident_put(daemon->plane, addr, live->row.slot,
+					      live->row.epoch);
+	}
+	return r;
+}
+
+static bool is_parked_why(const char *why)
+{
+	return why && (!strcmp(why, "expired") || !strcmp(why, "idle"));
+}
+
+/* The state a row says; one whose time to stay is over is not taken up (false). */
+static bool find_state(const struct sp_daemon *daemon, struct sp_live *live)
+{
+	const struct sp_session_row *row = &live->row;
+	int64_t stays_ns = SP_LINGER_NS;
+
+	live->state = SP_LIVE_OPEN;
+	if (!row->closed_ns)
+		return true;
+	live->state = SP_LIVE_ENDED;
+	if (is_parked_why(row->why)) {
+		live->state = SP_LIVE_PARKED;
+		stays_ns = daemon->machine->parked_s * SP_NS_PER_S;
+	}
+	live->until_ns = row->closed_ns + stays_ns;
+	return live->until_ns > sp_clock_realtime_ns();
+}
+
+/* Make the kernel and the session agree. Taking away wins. */
+static int reconcile(struct load *load, struct sp_live *live)
+{
+	struct sp_daemon *daemon = load->daemon;
+	int r = 0;
+
+	if (live->state == SP_LIVE_ENDED) {
+		sp_ebpf_session_end(daemon->plane, live->row.slot);
+		return put_idents(daemon, live);
+	}
+	if (load->is_fresh_plane)
+		r = put_bare(daemon, live);
+	else if (!is_in_kernel(daemon, live) && live->state == SP_LIVE_OPEN) {
+		/* ended in the kernel, and killed before the database was told; or never put */
+		sp_session_cut(daemon, live);
+		sp_session_settle(daemon, live, SP_LIVE_ENDED, "revoked", NULL);
+		load->ended++;
+		return 0;
+	}
+	if (r == 0)
+		r = put_idents(daemon, live);
+	load->open += live->state == SP_LIVE_OPEN;
+	return r;
+}
+
+static int load_session(void *arg, struct sp_session_row *row)
+{
+	struct load *load = arg;
+	struct sp_people *people = &load->daemon->people;
+	struct sp_live *live = sp_live_new(row);
+
+	if (!live)
+		return -ENOMEM;
+	/* oldest first: a newer session in the slot of an older one is the one that counts */
+	if (!live->row.slot || live->row.slot >= SP_SLOTS || !find_state(load->daemon, live)) {
+		sp_live_free(live);
+		return 0;
+	}
+	sp_live_free(people->slots[live->row.slot]);
+	people->slots[live->row.slot] = live;
+	note_slot(people, live->row.slot);
+	return 0;
+}
+
+/* End whoever the kernel knows and we do not. *@ret_epoch: the highest one seen. */
+static size_t end_strangers(struct sp_daemon *daemon, uint64_t *ret_epoch)
+{
+	size_t ended = 0;
+
+	*ret_epoch = 0;
+	for (uint32_t slot = 1; slot < SP_SLOTS; slot++) {
+		struct sp_session session;
+
+		if (sp_ebpf_session_get(daemon->plane, slot, &session) < 0 || !session.epoch)
+			continue;
+		if (session.epoch > *ret_epoch)
+			*ret_epoch = session.epoch;
+		if (sp_live_of(&daemon->people, slot, session.epoch))
+			continue;
+		sp_ebpf_session_end(daemon->plane, slot);
+		ended++;
+	}
+	return ended;
+}
+
+/* Whether the maps are new to this database; gives them a birth if so. */
+static int know_birth(struct sp_daemon *daemon, bool *ret_is_fresh)
+{
+	struct sp_session birth = { 0 };
+	uint64_t known = 0;
+	int r = sp_ebpf_session_get(daemon->plane, 0, &birth);
+
+	if (r == 0)
+		r = sp_store_get_mark(daemon->store, "birth", &known);
+	if (r < 0)
+		return r;
+	*ret_is_fresh = !birth.epoch;
+	if (birth.epoch && birth.epoch == known) {
+		daemon->people.birth = known;
+		return 0;
+	}
+	r = sp_store_next_epoch(daemon->store, &known);
+	if (r == 0)
+		r = sp_store_set_mark(daemon->store, "birth", known);
+	if (r < 0)
+		return r;
+	birth = (struct sp_session){ .epoch = known };
+	daemon->people.birth = known;
+	return sp_ebpf_session_put(daemon->plane, 0, &birth);
+}
+
+/* A database put back from a copy must not give out again what was given out since. */
+static int pass_epoch(struct sp_daemon *daemon, uint64_t epoch)
+{
+	uint64_t last = 0;
+	int r = sp_store_get_mark(daemon->store, "epoch", &last);
+
+	return r < 0 || last >= epoch ? r : sp_store_set_mark(daemon->store, "epoch", epoch);
+}
+
+int sp_people_load(struct sp_daemon *daemon, bool is_fresh_store)
+{
+	struct sp_people *people = &daemon->people;
+	struct load load = { .daemon = daemon };
+	struct sp_live *live = NULL;
+	uint64_t epoch;
+	size_t strangers;
+	int r;
+
+	people->next_slot = 1;
+	people->slot_end = 1;
+	r = sp_store_each_device(daemon->store, load_device, people);
+	if (r == 0)
+		r = sp_store_each_session(daemon->store,
+					  sp_clock_realtime_ns() - SP_LINGER_NS -
+						  daemon->machine->parked_s * SP_NS_PER_S,
+					  load_session, &load);
+	if (r < 0)
+		return r;
+	/* strangers first: their slots may be needed by those we know */
+	strangers = end_strangers(daemon, &epoch);
+	r = pass_epoch(daemon, epoch);
+	if (r == 0)
+		r = know_birth(daemon, &load.is_fresh_plane);
+	while (r == 0 && (live = sp_live_next(people, live)))
+		r = reconcile(&load, live);
+	if (r < 0)
+		return r;
+	if (strangers)
+		sp_log_error("ended %zu sessions the kernel knew and the database does not%s",
+			     strangers, is_fresh_store ? " (it is new)" : "");
+	if (load.ended)
+		sp_log_note("%zu sessions had ended in the kernel; the database knows it now",
+			    load.ended);
+	if (load.open)
+		sp_log_note("%zu sessions go on", load.open);
+	return 0;
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/recorder.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "daemon/daemon.h"
+#include "net/addr.h"
+
+#define TAKE_MAX 512              /* events a round: the loop has other clients */
+#define BUSY_NS (1 * SP_MS_NS)
+#define IDLE_NS (32 * SP_MS_NS)
+#define RETRY_NS SP_SECOND_NS     /* after a record that could not be written */
+
+/* ---- writing ---- */
+
+static void send_followers(struct sp_daemon *daemon, const struct sp_audit_record *record,
+			   const char *line, size_t len)
+{
+	struct sp_follower *follower = daemon->recorder.followers, *next;
+
+	for (; follower; follower = next) {
+		next = follower->next; /* a dropped client unfollows itself */
+		if (!sp_audit_query_matches(&follower->query, record))
+			continue;
+		if (sp_client_event(follower->client, line, len) < 0)
+			sp_log_note("a follower of the audit log was too slow and is gone");
+	}
+}
+
+static int append(struct sp_daemon *daemon, const struct sp_audit_record *record)
+{
+	struct sp_recorder *recorder = &daemon->recorder;
+	const char *line = NULL;
+	size_t len = 0;
+	int r = recorder->log ? sp_audit_log_append(recorder->log, record, &line, &len) : -EBADF;
+
+	if (r < 0) {
+		snprintf(recorder->error, sizeof(recorder->error), "%s", sp_err_text(r));
+		sp_warnings_raise(&daemon->warnings, "audit-failed",
+				  "the audit log cannot be written (%s): %s; records wait in the "
+				  "kernel as long as there is room", daemon->paths.audit_log,
+				  sp_err_text(r));
+		return r;
+	}
+	if (recorder->error[0]) {
+		recorder->error[0] = '\0';
+		sp_warnings_clear(&daemon->warnings, "audit-failed");
+	}
+	send_followers(daemon, record, line, len);
+	return 0;
+}
+
+void sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record)
+{
+	if (!record->revision && daemon->running) {
+		record->revision = daemon->running->number;
+		record->generation = daemon->running->generation;
+	}
+	if (!record->time_ns)
+		record->time_ns = sp_clock_realtime_ns();
+	if (append(daemon, record) < 0)
+		sp_log_error("not recorded: %s%s%s", sp_audit_event_name(record->event),
+			     record->user ? " of " : "", record->user ? record->user : "");
+}
+
+static void name_session(struct sp_audit_record *record, const struct sp_live *live,
+			 char id[24])
+{
+	snprintf(id, 24, "%" PRIu64, live->row.id);
+	record->session = id;
+	record->user = live->row.user;
+	record->peer = live->row.device;
+	record->roles = (const char *const *)live->roles;
+	record->role_count = live->role_count;
+	record->has_roles = true;
+}
+
+void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
+			 const struct sp_live *live, const char *why, const char *by)
+{
+	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+	char id[24];
+
+	name_session(&record, live, id);
+	record.event = event;
+	record.reason = why;
+	record.by = by;
+	record.has_src = live->row.has_address[0] || live->row.has_address[1];
+	record.src = live->row.addresses[live->row.has_address[0] ? 0 : 1];
+	if (event == SP_AUDIT_SESSION_CLOSE)
+		record.time_ns = live->row.closed_ns;
+	sp_recorder_append(daemon, &record);
+}
+
+void sp_recorder_roam(struct sp_daemon *daemon, const struct sp_live *live,
+		      const struct sp_addr *endpoint, uint16_t port)
+{
+	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+	char id[24];
+
+	name_session(&record, live, id);
+	record.event = SP_AUDIT_ROAM;
+	record.has_src = true;
+	record.src = *endpoint;
+	record.sport = port;
+	sp_recorder_append(daemon, &record);
+}
+
+/* ---- events ---- */
+
+/* What an event's names point into while its record is written. */
+struct naming {
+	struct sp_live *owned; /* a session read back from the database */
+	char *rule;
+	char session[24];
+};
+
+static void naming_done(struct naming *naming)
+{
+	sp_live_free(naming->owned);
+	free(naming->rule);
+}
+
+/* The session of one end, also one that ended long ago. */
+static const struct sp_live *find_session(struct sp_daemon *daemon, const struct sp_event *event,
+					  int end, struct naming *naming)
+{
+	__sp_cleanup(sp_session_row_done) struct sp_session_row row = { 0 };
+	const struct sp_addr *addr = end ? &event->daddr : &event->saddr;
+	const struct sp_live *live;
+
+	if (event->session[end] == SP_SESSION_NONE)
+		return NULL;
+	live = sp_live_of(&daemon->people, event->session[end], event->epoch[end]);
+	if (live)
+		return live;
+	if (event->epoch[end]) {
+		if (naming->owned || sp_store_session_of_epoch(daemon->store, event->epoch[end],
+							       &row) < 0)
+			return NULL;
+		naming->owned = sp_live_new(&row);
+		return naming->owned;
+	}
+	/* the epoch is not told once it was taken away: who had the address last */
+	live = event->is_ip ? sp_live_of_address(&daemon->people, addr) : NULL;
+	return live && live->row.slot == event->session[end] ? live : NULL;
+}
+
+static const char *find_generation(struct sp_daemon *daemon, uint64_t revision)
+{
+	struct sp_recorder *recorder = &daemon->recorder;
+	__sp_cleanup(sp_store_revision_done) struct sp_store_revision found = { 0 };
+
+	if (daemon->running && daemon->running->number == revision)
+		return daemon->running->generation;
+	if (recorder->known_revision != revision) {
+		if (sp_store_get_revision(daemon->store, revision, &found) < 0)
+			return NULL;
+		recorder->known_revision = revision;
+		sp_generation_format(found.generation, recorder->known_generation);
+	}
+	return recorder->known_generation;
+}
+
+static const char *find_rule(struct sp_daemon *daemon, uint32_t number, struct naming *naming)
+{
+	const char *name = NULL;
+
+	if (number == SP_RULE_NONE)
+		return NULL;
+	if (daemon->running)
+		name = sp_policy_rule_name(daemon->running->policy, number);
+	if (!name && number == SP_RULE_DEFAULT)
+		name = "default";
+	/* a number belongs to its name for good, so the database knows those of former policies */
+	if (!name && sp_store_rule_name(daemon->store, number, &naming->rule) == 0)
+		name = naming->rule;
+	return name;
+}
+
+static int take_event(void *arg, const struct sp_event *event)
+{
+	struct sp_daemon *daemon = arg;
+	__sp_cleanup(naming_done) struct naming naming = { 0 };
+	struct sp_audit_record record;
+	const struct sp_live *live;
+
+	sp_audit_record_from_event(event,
+				   sp_clock_boottime_to_utc_ns(event->time_ns,
+							       sp_clock_offset_ns()),
+				   &record);
+	live = find_session(daemon, event, 0, &naming);
+	if (!live) /* towards a person: theirs */
+		live = find_session(daemon, event, 1, &naming);
+	if (live)
+		name_session(&record, live, naming.session);
+	record.rule = find_rule(daemon, event->rule, &naming);
+	record.generation = find_generation(daemon, event->revision);
+	record.iface = sp_host_name_of(&daemon->host, event->ifindex);
+	return append(daemon, &record);
+}
+
+static void take_events(void *arg)
+{
+	struct sp_daemon *daemon = arg;
+	struct sp_recorder *recorder = &daemon->recorder;
+	int taken = sp_ebpf_take_events(daemon->plane, TAKE_MAX, take_event, daemon);
+
+	if (taken == TAKE_MAX)
+		recorder->pause_ns = 0;
+	else if (taken > 0)
+		recorder->pause_ns = BUSY_NS;
+	else if (taken < 0)
+		recorder->pause_ns = RETRY_NS;
+	else if (recorder->pause_ns < IDLE_NS)
+		recorder->pause_ns = recorder->pause_ns ? recorder->pause_ns * 2 : BUSY_NS;
+	sp_loop_in(daemon->loop, &recorder->take_timer, recorder->pause_ns);
+}
+
+/* ---- once a second ---- */
+
+/* Own up to what the ring had no room for: exactly, and only once it is written. */
+static void record_gap(struct sp_daemon *daemon)
+{
+	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+	struct sp_event_stats stats = { 0 };
+	struct sp_marks_file *marks = daemon->marks.file;
+
+	if (sp_ebpf_event_stats(daemon->plane, &stats) < 0 || stats.lost <= marks->lost)
+		return;
+	record.event = SP_AUDIT_GAP;
+	record.has_counts = true;
+	record.packets = stats.lost - marks->lost;
+	record.message = "the kernel saw these, but its event ring was full";
+	record.time_ns = sp_clock_realtime_ns();
+	if (append(daemon, &record) == 0)
+		marks->lost = stats.lost;
+}
+
+static void record_edge(struct sp_daemon *daemon)
+{
+	static struct sp_counter counters[SP_COUNTER_SLOTS];
+	struct sp_marks_file *marks = daemon->marks.file;
+
+	if (sp_ebpf_counters(daemon->plane, counters) < 0)
+		return;
+	for (unsigned int reason = 1; reason < SP_REASON_COUNT; reason++) {
+		const struct sp_counter *now =
+			&counters[SP_COUNTER_INDEX(SP_HOOK_EDGE_IN, SP_DENY, reason)];
+		struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+
+		if (now->packets <= marks->edge[reason].packets)
+			continue;
+		record.event = SP_AUDIT_DENY;
+		record.hook = SP_HOOK_EDGE_IN;
+		record.verdict = sp_verdict_name(SP_DENY);
+		record.reason = sp_reason_name(reason);
+		record.aggregated = true;
+		record.has_counts = true;
+		record.packets = now->packets - marks->edge[reason].packets;
+		record.bytes = now->bytes - marks->edge[reason].bytes;
+		record.time_ns = sp_clock_realtime_ns();
+		if (daemon->running) {
+			record.revision = daemon->running->number;
+			record.generation = daemon->running->generation;
+		}
+		if (append(daemon, &record) < 0)
+			return;
+		marks->edge[reason] = *now;
+	}
+}
+
+static void each_second(void *arg)
+{
+	struct sp_daemon *daemon = arg;
+	struct sp_recorder *recorder = &daemon->recorder;
+
+	if (recorder->log || sp_recorder_open(daemon) == 0) {
+		record_gap(daemon);
+		record_edge(daemon);
+		sp_audit_log_sync(recorder->log);
+	}
+	sp_loop_in(daemon->loop, &recorder->second_timer, SP_SECOND_NS);
+}
+
+/* ---- followers ---- */
+
+int sp_recorder_follow(struct sp_daemon *daemon, struct sp_client *client,
+		       const struct sp_audit_query *query)
+{
+	struct sp_follower *follower = calloc(1, sizeof(*follower));
+
+	if (!follower)
+		return -ENOMEM;
+	follower->client = client;
+	follower->query = *query;
+	follower->next = daemon->recorder.followers;
+	daemon->recorder.followers = follower;
+	sp_client_watch(client);
+	return 0;
+}
+
+void sp_recorder_unfollow(struct sp_daemon *daemon, const struct sp_client *client)
+{
+	struct sp_follower **at = &daemon->recorder.followers;
+
+	while (*at) {
+		struct sp_follower *follower = *at;
+
+		if (follower->client == client) {
+			*at = follower->next;
+			free(follower);
+		} else {
+			at = &follower->next;
+		}
+	}
+}
+
+/* ---- opening and closing ---- */
+
+static void record_start(struct sp_daemon *daemon, const struct sp_audit_log_repair *repair)
+{
+	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+	__sp_free char *message = NULL;
+
+	if (repair->was_corrupt)
+		sp_str_format(&message, "the log's last line was no record: the file is now %s",
+			      repair->moved_to ? repair->moved_to : "gone");
+	else if (repair->was_torn)
+		sp_str_format(&message, "the log's last line had no end: its %zu bytes are now in %s",
+			      repair->torn_len, repair->moved_to ? repair->moved_to : "no file");
+	if (message)
+		sp_log_error("audit log: %s", message);
+	record.event = SP_AUDIT_START;
+	record.message = message;
+	sp_recorder_append(daemon, &record);
+}
+
+int sp_recorder_open(struct sp_daemon *daemon)
+{
+	struct sp_recorder *recorder = &daemon->recorder;
+	const struct sp_audit_log_options options = {
+		.path = daemon->paths.audit_log,
+		.gateway = daemon->gateway_name,
+		.rotate_bytes = daemon->machine->audit_rotate_bytes,
+		.keep = daemon->machine->audit_keep,
+	};
+	struct sp_audit_log_options with_boot = options;
+	struct sp_audit_log_repair repair = { 0 };
+	char boot[SP_BOOT_ID_MAX];
+	int r;
+
+	if (sp_clock_boot_id(boot) == 0)
+		with_boot.boot = boot;
+	r = sp_audit_log_open(&with_boot, NULL, &recorder->log, &repair);
+	if (r < 0)
+		return r;
+	recorder->take_timer = (struct sp_timer){ .fire = take_events, .arg = daemon };
+	recorder->second_timer = (struct sp_timer){ .fire = each_second, .arg = daemon };
+	record_start(daemon, &repair);
+	sp_audit_log_repair_done(&repair);
+	return 0;
+}
+
+void sp_recorder_start(struct sp_daemon *daemon)
+{
+	sp_loop_in(daemon->loop, &daemon->recorder.take_timer, 0);
+	sp_loop_in(daemon->loop, &daemon->recorder.second_timer, 0);
+}
+
+void sp_recorder_close(struct sp_daemon *daemon)
+{
+	struct sp_recorder *recorder = &daemon->recorder;
+
+	while (recorder->followers) {
+		struct sp_follower *follower = recorder->followers;
+
+		recorder->followers = follower->next;
+		free(follower);
+	}
+	sp_audit_log_close(recorder->log);
+	recorder->log = NULL;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From what the kernel saw to lines of the audit log: events with their names, `gap` records for those
+ * the ring had no room for, once a second the exact counts of what the edge denied. And the same lines
+ * to those who follow. */
+#ifndef SALLYPORT_DAEMON_RECORDER_H
+#define SALLYPORT_DAEMON_RECORDER_H
+
+#include "audit/query.h"
+#include "audit/record.h"
+#include "daemon/loop.h"
+
+struct sp_audit_log;
+struct sp_client;
+struct sp_daemon;
+struct sp_live;
+
+struct sp_recorder {
+	struct sp_audit_log *log; /* NULL: it cannot be written; status says so */
+	struct sp_timer take_timer;   /* the ring wakes nobody: it is looked at */
+	struct sp_timer second_timer;
+	uint64_t pause_ns;            /* until the next look */
+	struct sp_follower *followers;
+	uint64_t known_revision;      /* the last one an event named, and its generation */
+	char known_generation[13];
+	char error[128];              /* of the last append that failed */
+};
+
+struct sp_follower {
+	struct sp_follower *next;
+	struct sp_client *client;
+	struct sp_audit_query query;
+};
+
+int sp_recorder_open(struct sp_daemon *daemon);
+/* Begin to take events: the plane and the people are there. */
+void sp_recorder_start(struct sp_daemon *daemon);
+void sp_recorder_close(struct sp_daemon *daemon);
+
+/* Append a record of ours; gateway, revision and generation are filled in. */
+void sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record);
+/* One about a session. @by may be NULL: nobody asked. */
+void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
+			 const struct sp_live *live, const char *why, const char *by);
+/* A session's peer now sends from @endpoint. */
+void sp_recorder_roam(struct sp_daemon *daemon, const struct sp_live *live,
+		      const struct sp_addr *endpoint, uint16_t port);
+
+/* Send @client every later record that matches. Returns 0; -ENOMEM. */
+int sp_recorder_follow(struct sp_daemon *daemon, struct sp_client *client,
+		       const struct sp_audit_query *query);
+void sp_recorder_unfollow(struct sp_daemon *daemon, const struct sp_client *client);
+
+#endif
