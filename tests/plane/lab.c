@@ -261,6 +261,19 @@ bool lab_passes(const struct lab *lab, int from, const char *to, uint16_t port, 
 	return arrives(receiver, text);
 }
 
+void lab_send(int from, const char *to, uint16_t port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+
+	inet_pton(AF_INET, to, &address.sin_addr);
+	assert_int_equal(sendto(from, "x", 1, 0, (struct sockaddr *)&address, sizeof(address)), 1);
+}
+
+void lab_settle(void)
+{
+	usleep(50000); /* a veth delivers in microseconds */
+}
+
 bool lab_tunnel_passes(const struct lab *lab, const char *to, uint16_t port, int receiver)
 {
 	struct sp_tuple tuple = { .proto = IPPROTO_UDP, .source_port = 5000, .destination_port = port };

@@ -54,6 +54,9 @@ int lab_try(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int lab_udp(const struct lab *lab, bool is_far, uint16_t port);
 /* Send and look whether it arrives within 300 ms. */
 bool lab_passes(const struct lab *lab, int from, const char *to, uint16_t port, int receiver);
+/* Just send; and wait until what was sent has been judged. */
+void lab_send(int from, const char *to, uint16_t port);
+void lab_settle(void);
 /* Through the tunnel: a UDP packet from 100.64.0.7 into vpn0. */
 bool lab_tunnel_passes(const struct lab *lab, const char *to, uint16_t port, int receiver);
 

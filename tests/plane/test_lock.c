@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The second lock: a governed interface without its program is dead, not open. */
+#include "lab.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int lock(bool is_open)
+{
+	struct sp_ebpf_interface interfaces[LAB_INTERFACES];
+	struct sp_ebpf_error error = { "" };
+	int r;
+
+	lab_interfaces(interfaces);
+	r = sp_ebpf_lock(interfaces, LAB_INTERFACES, is_open, &error);
+	lab_ok(r, &error);
+	return r;
+}
+
+static long counted(const char *name)
+{
+	char command[128];
+	long packets = -1;
+	FILE *out;
+
+	snprintf(command, sizeof(command), "nft list counter inet sallyport %s | "
+		 "sed -n 's/.*packets \\([0-9]*\\).*/\\1/p'", name);
+	out = popen(command, "r");
+	assert_non_null(out);
+	assert_int_equal(fscanf(out, "%ld", &packets), 1);
+	pclose(out);
+	return packets;
+}
+
+static void unjudged_packets_of_governed_interfaces_are_dropped(void **state)
+{
+	const struct lab *lab = *state;
+	__sp_close int port = lab_udp(lab, false, 9000), stranger = lab_udp(lab, true, 0);
+
+	assert_true(lab_passes(lab, stranger, "10.20.0.1", 9000, port)); /* no lock, no programs */
+	assert_true(lab_tunnel_passes(lab, "100.64.0.1", 9000, port));
+	lock(true);
+	assert_false(lab_passes(lab, stranger, "10.20.0.1", 9000, port));
+	assert_false(lab_tunnel_passes(lab, "100.64.0.1", 9000, port));
+	assert_int_equal(counted("unjudged"), 2);
+	assert_true(lab_passes(lab, stranger, "198.51.100.1", 9000, port)); /* edge: XDP's own */
+	/* Locking again keeps the counts. */
+	lock(true);
+	assert_int_equal(counted("unjudged"), 2);
+}
+
+static void judged_packets_pass_the_lock(void **state)
+{
+	const struct lab *lab = *state;
+	struct sp_ebpf *plane = lab_open(lab, 0);
+	__sp_close int port = lab_udp(lab, false, 9000), stranger = lab_udp(lab, true, 0);
+
+	lock(true);
+	lab_sign_in(lab, plane);
+	lab_apply(lab, plane, 1);
+	assert_true(lab_passes(lab, stranger, "10.20.0.1", 9000, port));
+	assert_true(lab_tunnel_passes(lab, "100.64.0.1", 9000, port));
+	/* The tunnel made again, its programs not attached: dead. */
+	lab_run("rm %s/link-vpn-in-vpn0", lab->pin_dir);
+	lab_settle();
+	assert_false(lab_tunnel_passes(lab, "100.64.0.1", 9000, port));
+	assert_int_equal(counted("unjudged"), 1);
+	sp_ebpf_close(plane);
+}
+
+static void closed_lock_forwards_nothing_and_delivers_to_the_gateway(void **state)
+{
+	const struct lab *lab = *state;
+	__sp_close int port = lab_udp(lab, false, 9000), far_port = lab_udp(lab, true, 9000);
+	__sp_close int stranger = lab_udp(lab, true, 0), local = lab_udp(lab, false, 0);
+
+	assert_true(lab_tunnel_passes(lab, "198.51.100.2", 9000, far_port));
+	lock(false);
+	assert_false(lab_tunnel_passes(lab, "198.51.100.2", 9000, far_port));
+	assert_int_equal(counted("closed"), 1);
+	assert_true(lab_passes(lab, stranger, "198.51.100.1", 9000, port));
+	assert_true(lab_passes(lab, local, "127.0.0.1", 9000, port));
+	assert_true(lab_passes(lab, local, "198.51.100.2", 9000, far_port));
+}
+
+static void other_tables_stay_as_they_are(void **state)
+{
+	struct sp_ebpf_error error = { "" };
+	struct sp_ebpf_interface odd = { "a\"b", 1, SP_ZONE_INSIDE };
+
+	(void)state;
+	lab_run("nft 'add table inet other; add chain inet other c { type filter hook input priority 0; }; "
+		"add rule inet other c ip saddr 192.0.2.1 counter drop'");
+	lab_run("nft list table inet other >/tmp/sallyport-lock.before");
+	lock(true);
+	lock(false);
+	lab_run("nft list table inet other | cmp - /tmp/sallyport-lock.before");
+	assert_int_equal(sp_ebpf_lock(&odd, 1, true, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "a\"b"));
+	lab_run("nft list table inet sallyport >/dev/null"); /* refused: the lock stays */
+	lab_run("rm /tmp/sallyport-lock.before && nft delete table inet other");
+}
+
+#define with_lab(f) cmocka_unit_test_setup(f, lab_clean)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_lab(unjudged_packets_of_governed_interfaces_are_dropped),
+		with_lab(judged_packets_pass_the_lock),
+		with_lab(closed_lock_forwards_nothing_and_delivers_to_the_gateway),
+		with_lab(other_tables_stay_as_they_are),
+	};
+
+	return cmocka_run_group_tests(tests, lab_setup, lab_teardown);
+}
