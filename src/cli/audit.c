@@ -49,6 +49,8 @@ static void print_record(const struct sp_cli *cli, json_t *record)
 	if (*sp_json_text(record, "src")) {
 		putchar(' ');
 		print_endpoint(record, "src", "sport");
+	}
+	if (*sp_json_text(record, "dst")) {
 		printf(" -> ");
 		print_endpoint(record, "dst", "dport");
 	}

@@ -152,7 +152,10 @@ lab_tunnel_up() {
 	lab_in "$host" unshare --mount sh -c 'mount --bind "$1" /var/run/wireguard && wg setconf wg0 "$2"' \
 		sh "$sockets" "$conf.wg" || return 1
 	for address in $(sed -n 's/^Address *= *//p' "$conf" | tr ',' ' '); do
-		ip -n "$LAB-$host" address add "$address" dev wg0 nodad
+		case $address in
+		*:*) ip -n "$LAB-$host" address add "$address" dev wg0 nodad ;;
+		*) ip -n "$LAB-$host" address add "$address" dev wg0 ;;
+		esac
 	done
 	ip -n "$LAB-$host" link set wg0 mtu "$(sed -n 's/^MTU *= *//p' "$conf" | grep . || echo 1420)" up
 	for prefix in $(sed -n 's/^AllowedIPs *= *//p' "$conf" | tr ',' ' '); do
