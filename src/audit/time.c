@@ -49,11 +49,13 @@ static struct civil civil_from_days(int64_t days)
 /* Division that rounds down, so that times before 1970 keep a positive rest. */
 static int64_t split(int64_t value, int64_t unit, int64_t *ret_rest)
 {
-	int64_t whole = value / unit;
+	int64_t whole = value / unit, rest = value % unit;
 
-	if (value % unit < 0)
+	if (rest < 0) {
 		whole--;
-	*ret_rest = value - whole * unit;
+		rest += unit;
+	}
+	*ret_rest = rest;
 	return whole;
 }
 
