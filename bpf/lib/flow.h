@@ -39,7 +39,8 @@ SP_INLINE int sp_packet_can_open(const struct sp_work *work)
 	       (flags & (SP_TCP_SYN | SP_TCP_ACK)) != (SP_TCP_SYN | SP_TCP_ACK);
 }
 
-/* Which of two ends compares smaller as bytes. Word by word, most significant first. */
+/* Which of two ends compares smaller as bytes. Word by word, most significant first. Who asks itself is
+ * the asker in both directions. */
 SP_INLINE int sp_path_is_low(const struct sp_path *path)
 {
 	for (int i = 0; i < 4; i++) {
@@ -49,7 +50,8 @@ SP_INLINE int sp_path_is_low(const struct sp_path *path)
 		if (source != destination)
 			return source < destination;
 	}
-	return bpf_ntohs(path->source_port_be) <= bpf_ntohs(path->destination_port_be);
+	return bpf_ntohs(path->source_port_be) + (path->icmp == SP_ICMP_REPLY) <=
+	       bpf_ntohs(path->destination_port_be);
 }
 
 /* The key of a path into work->key. */
@@ -81,7 +83,7 @@ SP_INLINE int sp_flow_matches(struct sp_work *work, const struct sp_path *path)
 
 	if (flow->flags & SP_FLOW_GONE)
 		return 0;
-	if (sp_is_over(flow->last_seen_ns, sp_flow_idle_ns(path->proto, flow->flags), work->now_ns))
+	if (sp_is_over(flow->last_seen_ns, sp_flow_idle_ns(&work->key, flow->flags), work->now_ns))
 		return 0;
 	switch (path->icmp) {
 	case SP_ICMP_QUERY:

@@ -15,17 +15,16 @@
 /* Someone is writing the renewed value. */
 #define SP_FLOW_RENEWING 0x20u
 
-SP_INLINE __u64 sp_flow_idle_ns(__u32 proto, __u32 flags)
+/* ICMP flows are those whose key has a side: protocol 1 inside IPv6 is none. */
+SP_INLINE __u64 sp_flow_idle_ns(const struct sp_flow_key *key, __u32 flags)
 {
-	switch (proto) {
-	case SP_PROTO_TCP:
+	if (key->proto == SP_PROTO_TCP) {
 		if (flags & SP_FLOW_CLOSING)
 			return 30 * SP_NS_PER_S;
 		return flags & SP_FLOW_ANSWERED ? 7200 * SP_NS_PER_S : 60 * SP_NS_PER_S;
-	case SP_PROTO_ICMP:
-	case SP_PROTO_ICMP6:
-		return 30 * SP_NS_PER_S;
 	}
+	if (key->side)
+		return 30 * SP_NS_PER_S;
 	return flags & SP_FLOW_ANSWERED ? 180 * SP_NS_PER_S : 30 * SP_NS_PER_S;
 }
 

@@ -32,21 +32,35 @@ SP_INLINE struct sp_frag *sp_frag_find(struct sp_work *work)
 	return frag;
 }
 
-/* Join [from, to) to the spans. 0: it overlaps one, or would be a ninth. */
-SP_INLINE int sp_frag_join(struct sp_frag *frag, __u32 from, __u32 to)
+/* The spans that end where [from, to) starts and start where it ends, if any, into work. 0: one overlaps. */
+SP_INLINE int sp_frag_neighbours(struct sp_work *work, const struct sp_frag *frag, __u32 from, __u32 to)
 {
-	__u32 before = SP_FRAG_SPANS, behind = SP_FRAG_SPANS, last = frag->span_count;
+	__u32 count = frag->span_count;
 
+	work->span_before = SP_FRAG_SPANS;
+	work->span_behind = SP_FRAG_SPANS;
 	for (__u32 i = 0; i < SP_FRAG_SPANS; i++) {
-		if (i >= last)
+		if (i >= count)
 			break;
 		if (from < frag->span[i].to && frag->span[i].from < to)
 			return 0;
 		if (frag->span[i].to == from)
-			before = i;
+			work->span_before = i;
 		if (frag->span[i].from == to)
-			behind = i;
+			work->span_behind = i;
 	}
+	return 1;
+}
+
+/* Join [from, to) to the spans. 0: it overlaps one, or would be a ninth. */
+SP_INLINE int sp_frag_join(struct sp_work *work, struct sp_frag *frag, __u32 from, __u32 to)
+{
+	__u32 before, behind, last = frag->span_count;
+
+	if (!sp_frag_neighbours(work, frag, from, to))
+		return 0;
+	before = work->span_before;
+	behind = work->span_behind;
 	if (before < SP_FRAG_SPANS && behind < SP_FRAG_SPANS) {
 		frag->span[before].to = frag->span[behind].to;
 		last = (last - 1) & (SP_FRAG_SPANS - 1);
@@ -66,22 +80,28 @@ SP_INLINE int sp_frag_join(struct sp_frag *frag, __u32 from, __u32 to)
 	return 1;
 }
 
-/* The same under the entry's lock: fragments of one datagram may come in on several CPUs. Whoever does
- * not get it in time counts as an overlap: nothing may pass unseen. */
-SP_SUBPROGRAM int sp_frag_join_locked(struct sp_frag *frag, __u32 from, __u32 to)
+/* Fragments of one datagram may come in on several CPUs at once. 0: not got in time. */
+SP_SUBPROGRAM int sp_frag_lock(struct sp_frag *frag)
 {
+	for (int i = 0; i < SP_FRAG_LOCK_TRIES; i++)
+		if (!__sync_val_compare_and_swap(&frag->lock, 0, 1))
+			return 1;
+	return 0;
+}
+
+/* The same under the entry's lock; who does not get it counts as an overlap: nothing passes unseen. */
+SP_SUBPROGRAM int sp_frag_join_locked(struct sp_work *work, struct sp_frag *frag)
+{
+	__u32 from = work->packet.fragment_from, to = work->packet.fragment_to;
 	int joined;
 
-	for (int i = 0; i < SP_FRAG_LOCK_TRIES; i++) {
-		if (__sync_val_compare_and_swap(&frag->lock, 0, 1))
-			continue;
-		joined = !frag->poisoned && sp_frag_join(frag, from, to);
-		if (!joined)
-			frag->poisoned = 1;
-		__sync_lock_test_and_set(&frag->lock, 0);
-		return joined;
-	}
-	return 0;
+	if (!sp_frag_lock(frag))
+		return 0;
+	joined = !frag->poisoned && sp_frag_join(work, frag, from, to);
+	if (!joined)
+		frag->poisoned = 1;
+	__sync_lock_test_and_set(&frag->lock, 0);
+	return joined;
 }
 
 /* A later fragment: the answer of its first one. */
@@ -94,7 +114,7 @@ SP_SUBPROGRAM int sp_frag_follow(struct sp_work *work)
 	if (!frag || copy->poisoned || copy->revision != sp_revision ||
 	    !sp_session_is_live(copy->session[0], copy->epoch[0], work->now_ns) ||
 	    !sp_session_is_live(copy->session[1], copy->epoch[1], work->now_ns) ||
-	    !sp_frag_join_locked(frag, work->packet.fragment_from, work->packet.fragment_to))
+	    !sp_frag_join_locked(work, frag))
 		return 0;
 	for (int i = 0; i < 2; i++) {
 		work->end[i].session = copy->session[i];
