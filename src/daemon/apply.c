@@ -354,15 +354,20 @@ static int step_switch(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
 	struct sp_ebpf_error error = { 0 };
-	int r = sp_ebpf_lock(daemon->host.hooked, daemon->host.hooked_count, daemon->is_lock_open,
-			     &error);
+	int r = sp_network_lock(daemon, true, &error);
 
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "second lock: %s", error.text);
 	r = sp_ebpf_switch(daemon->plane, apply->staged, daemon->host.hooked,
 			   daemon->host.hooked_count, &error);
-	if (r < 0)
-		return fail(apply, r, "failed", 1, "switching the hooks: %s", error.text);
+	if (r < 0) {
+		struct sp_ebpf_error ignored;
+
+		fail(apply, r, "failed", 1, "switching the hooks: %s", error.text);
+		if (!daemon->is_lock_open)
+			sp_network_lock(daemon, false, &ignored);
+		return r;
+	}
 	apply->staged = NULL; /* the plane's now */
 	sp_revision_free(daemon->running);
 	daemon->running = SP_TAKE_PTR(apply->next);
@@ -380,12 +385,14 @@ static int step_confirm(struct sp_apply *apply)
 		sp_log_error("revision %" PRIu64 " runs, but the database did not take that: %s",
 			     daemon->running->number, sp_store_error(daemon->store));
 	if (!daemon->is_lock_open) {
-		r = sp_ebpf_lock(daemon->host.hooked, daemon->host.hooked_count, true, &error);
-		if (r < 0)
+		daemon->is_lock_open = true;
+		r = sp_network_lock(daemon, true, &error);
+		if (r < 0) {
+			daemon->is_lock_open = false;
 			return fail(apply, r, "failed", 1,
 				    "the policy runs, but the second lock stays closed: %s",
 				    error.text);
-		daemon->is_lock_open = true;
+		}
 	}
 	r = sp_tunnel_raise(daemon);
 	if (r < 0)

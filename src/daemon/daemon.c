@@ -125,7 +125,7 @@ static int adopt(struct sp_daemon *daemon)
 	int r;
 
 	daemon->is_lock_open = running != 0;
-	r = sp_ebpf_lock(daemon->host.hooked, daemon->host.hooked_count, daemon->is_lock_open, &error);
+	r = sp_network_lock(daemon, daemon->is_lock_open, &error);
 	if (r < 0) {
 		sp_log_error("second lock: %s", error.text[0] ? error.text : sp_err_text(r));
 		return r;

@@ -115,6 +115,9 @@ int sp_tunnel_raise(struct sp_daemon *daemon);
 /* Read links, addresses and routes anew. *@ret_changed: judgement would differ. */
 int sp_network_read(struct sp_daemon *daemon, bool *ret_changed);
 int sp_network_watch(struct sp_daemon *daemon);
+/* Draw the second lock around the governed interfaces, open or closed as is_lock_open says. Before
+ * anything was ever applied only the tunnel is behind it: the administrator is still on the inside. */
+int sp_network_lock(struct sp_daemon *daemon, bool with_inside, struct sp_ebpf_error *error);
 
 /* ---- ops.c: what a request means ---- */
 

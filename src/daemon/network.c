@@ -44,6 +44,22 @@ int sp_network_read(struct sp_daemon *daemon, bool *ret_changed)
 	return 0;
 }
 
+int sp_network_lock(struct sp_daemon *daemon, bool with_inside, struct sp_ebpf_error *error)
+{
+	const struct sp_host *host = &daemon->host;
+	struct sp_ebpf_interface tunnel;
+
+	if (with_inside)
+		return sp_ebpf_lock(host->hooked, host->hooked_count, daemon->is_lock_open, error);
+	for (size_t i = 0; i < host->hooked_count; i++) {
+		if (host->hooked[i].zone != SP_ZONE_TUNNEL)
+			continue;
+		tunnel = host->hooked[i];
+		return sp_ebpf_lock(&tunnel, 1, daemon->is_lock_open, error);
+	}
+	return sp_ebpf_lock(NULL, 0, daemon->is_lock_open, error);
+}
+
 static void network_settled(void *arg)
 {
 	struct sp_daemon *daemon = arg;
@@ -62,8 +78,7 @@ static void network_settled(void *arg)
 	if (!is_changed)
 		return;
 	/* what has no program yet must at least meet the lock */
-	r = sp_ebpf_lock(daemon->host.hooked, daemon->host.hooked_count, daemon->is_lock_open,
-			 &error);
+	r = sp_network_lock(daemon, daemon->is_lock_open, &error);
 	if (r < 0)
 		sp_log_error("second lock: %s", error.text);
 	sp_apply_restage_soon(daemon, "the network changed");

@@ -382,6 +382,7 @@ void sp_recorder_close(struct sp_daemon *daemon)
 		recorder->followers = follower->next;
 		free(follower);
 	}
-	sp_audit_log_close(recorder->log);
+	if (recorder->log)
+		sp_audit_log_close(recorder->log);
 	recorder->log = NULL;
 }

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sallyport.yaml joined with made-up links, addresses and routes. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/host.h"
+#include "net/addr.h"
+
+static const char MACHINE[] =
+	"sallyport: 1\n"
+	"plane: ebpf\n"
+	"interfaces: { edge: [wan0], inside: [lan0, lan1], tunnel: vpn0 }\n"
+	"vpn: { listen: 51820, pool: [100.64.0.0/16, \"fd00:64::/64\"] }\n";
+
+static struct sp_machine *load_machine(void)
+{
+	struct sp_diagnostics diagnostics = { 0 };
+	struct sp_machine *machine = NULL;
+
+	assert_int_equal(sp_machine_load("sallyport.yaml", MACHINE, strlen(MACHINE), &machine,
+					 &diagnostics), 0);
+	sp_diagnostics_done(&diagnostics);
+	return machine;
+}
+
+static struct sp_prefix prefix(const char *text)
+{
+	struct sp_prefix parsed;
+
+	assert_true(sp_prefix_parse(text, &parsed) == 0);
+	return parsed;
+}
+
+static void add_link(struct sp_host_view *view, uint32_t ifindex, const char *name)
+{
+	struct sp_link *link;
+
+	view->links = realloc(view->links, (view->link_count + 1) * sizeof(*view->links));
+	link = &view->links[view->link_count++];
+	memset(link, 0, sizeof(*link));
+	link->ifindex = ifindex;
+	strcpy(link->name, name);
+	link->is_up = true;
+	link->is_loopback = !strcmp(name, "lo");
+}
+
+static void add_address(struct sp_host_view *view, uint32_t ifindex, const char *address,
+			const char *net, bool is_permanent)
+{
+	struct sp_link_address *item;
+
+	view->addresses = realloc(view->addresses,
+				  (view->address_count + 1) * sizeof(*view->addresses));
+	item = &view->addresses[view->address_count++];
+	memset(item, 0, sizeof(*item));
+	item->ifindex = ifindex;
+	assert_int_equal(sp_addr_parse(address, &item->addr), 0);
+	item->prefix = prefix(net);
+	item->is_v4 = sp_addr_is_v4(&item->addr);
+	item->is_permanent = is_permanent;
+	item->is_link_local = !strncmp(address, "fe80", 4);
+	item->is_usable = true;
+}
+
+static void add_route(struct sp_host_view *view, uint32_t ifindex, const char *to, const char *hop,
+		      uint32_t metric)
+{
+	struct sp_kernel_route *route;
+
+	view->routes = realloc(view->routes, (view->route_count + 1) * sizeof(*view->routes));
+	route = &view->routes[view->route_count++];
+	memset(route, 0, sizeof(*route));
+	route->ifindex = ifindex;
+	route->to = prefix(to);
+	route->is_v4 = !strchr(to, ':');
+	route->metric = metric;
+	route->has_next_hop = hop != NULL;
+	if (hop)
+		assert_int_equal(sp_addr_parse(hop, &route->next_hop), 0);
+}
+
+static struct sp_host_view usual_view(void)
+{
+	struct sp_host_view view = { 0 };
+
+	add_link(&view, 1, "lo");
+	add_link(&view, 2, "wan0");
+	add_link(&view, 3, "lan0");
+	add_link(&view, 4, "vpn0");
+	add_link(&view, 5, "docker0");
+	add_address(&view, 1, "127.0.0.1", "127.0.0.0/8", true);
+	add_address(&view, 2, "192.0.2.1", "192.0.2.0/24", true);
+	add_address(&view, 3, "10.30.0.1", "10.30.0.0/16", true);
+	add_address(&view, 4, "fe80::1", "fe80::/64", true);
+	add_address(&view, 5, "172.17.0.1", "172.17.0.0/16", true);
+	add_route(&view, 2, "0.0.0.0/0", "192.0.2.254", 0);
+	add_route(&view, 2, "192.0.2.0/24", NULL, 0);
+	add_route(&view, 3, "10.30.0.0/16", NULL, 0);
+	add_route(&view, 3, "10.99.0.0/16", NULL, 200);
+	add_route(&view, 2, "10.99.0.0/16", "192.0.2.253", 100);
+	add_route(&view, 4, "100.64.0.0/16", NULL, 0);
+	add_route(&view, 5, "172.17.0.0/16", NULL, 0);
+	return view;
+}
+
+static void view_done(struct sp_host_view *view)
+{
+	free(view->links);
+	free(view->addresses);
+	free(view->routes);
+}
+
+static bool has_self(const struct sp_host *host, const char *text)
+{
+	struct sp_addr addr;
+
+	assert_int_equal(sp_addr_parse(text, &addr), 0);
+	for (size_t i = 0; i < host->gateway.self_count; i++)
+		if (!sp_addr_compare(&host->gateway.self[i], &addr))
+			return true;
+	return false;
+}
+
+static int zone_of(const struct sp_host *host, const char *text)
+{
+	struct sp_prefix to = prefix(text);
+
+	for (size_t i = 0; i < host->gateway.route_count; i++)
+		if (!sp_prefix_compare(&host->gateway.routes[i].prefix, &to))
+			return (int)host->gateway.routes[i].zone;
+	return -1;
+}
+
+static bool trusts(const struct sp_host *host, const char *text)
+{
+	struct sp_prefix wanted = prefix(text);
+
+	for (size_t i = 0; i < host->gateway.edge_trust_count; i++)
+		if (!sp_prefix_compare(&host->gateway.edge_trust[i], &wanted))
+			return true;
+	return false;
+}
+
+static void the_gateway_is_what_file_and_kernel_say(void **state)
+{
+	struct sp_machine *machine = load_machine();
+	struct sp_host_view view = usual_view();
+	struct sp_host host;
+
+	(void)state;
+	assert_int_equal(sp_host_join(machine, &view, &host), 0);
+	/* self: every address, and those of the tunnel before they are set */
+	assert_true(has_self(&host, "192.0.2.1") && has_self(&host, "10.30.0.1"));
+	assert_true(has_self(&host, "172.17.0.1") && has_self(&host, "127.0.0.1"));
+	assert_true(has_self(&host, "100.64.0.1") && has_self(&host, "fd00:64::1"));
+	assert_false(has_self(&host, "fe80::1"));
+	/* routes: of governed interfaces, the better metric; the pool is the tunnel's anyway */
+	assert_int_equal(zone_of(&host, "0.0.0.0/0"), SP_ZONE_EDGE);
+	assert_int_equal(zone_of(&host, "10.30.0.0/16"), SP_ZONE_INSIDE);
+	assert_int_equal(zone_of(&host, "10.99.0.0/16"), SP_ZONE_EDGE);
+	assert_int_equal(zone_of(&host, "172.17.0.0/16"), -1);
+	assert_int_equal(zone_of(&host, "100.64.0.0/16"), -1);
+	assert_true(trusts(&host, "192.0.2.0/24") && trusts(&host, "192.0.2.254/32"));
+	assert_false(trusts(&host, "10.30.0.0/16"));
+	/* hooks: what exists; lan1 does not, docker0 is nobody's */
+	assert_int_equal(host.hooked_count, 3);
+	assert_false(sp_host_find(&host, "lan1")->is_present);
+	assert_false(sp_host_find(&host, "docker0")->is_governed);
+	assert_null(sp_host_find(&host, "lo"));
+	sp_host_done(&host);
+	view_done(&view);
+	sp_machine_free(machine);
+}
+
+static char *fingerprint(struct sp_machine *machine, struct sp_host_view *view)
+{
+	struct sp_host host;
+	char *text;
+
+	assert_int_equal(sp_host_join(machine, view, &host), 0);
+	text = strdup(host.fingerprint);
+	sp_host_done(&host);
+	view_done(view);
+	return text;
+}
+
+static void the_fingerprint_changes_when_judgement_would(void **state)
+{
+	struct sp_machine *machine = load_machine();
+	struct sp_host_view same = usual_view(), address = usual_view(), link = usual_view(),
+			    other = usual_view();
+	char *was, *now;
+
+	(void)state;
+	was = fingerprint(machine, &same);
+	same = usual_view();
+	/* the kernel's order means nothing */
+	struct sp_link_address swap = same.addresses[1];
+	same.addresses[1] = same.addresses[2];
+	same.addresses[2] = swap;
+	now = fingerprint(machine, &same);
+	assert_string_equal(was, now);
+	free(now);
+	add_address(&address, 3, "10.31.0.1", "10.31.0.0/16", true);
+	now = fingerprint(machine, &address);
+	assert_string_not_equal(was, now);
+	free(now);
+	link.links[2].ifindex = 33; /* lan0 was made anew */
+	now = fingerprint(machine, &link);
+	assert_string_not_equal(was, now);
+	free(now);
+	other.links[4].is_up = false; /* docker0: none of our business */
+	now = fingerprint(machine, &other);
+	assert_string_equal(was, now);
+	free(now);
+	free(was);
+	sp_machine_free(machine);
+}
+
+static void a_copy_of_the_gateway_shares_nothing(void **state)
+{
+	struct sp_machine *machine = load_machine();
+	struct sp_host_view view = usual_view();
+	struct sp_gateway copy;
+	struct sp_host host;
+
+	(void)state;
+	assert_int_equal(sp_host_join(machine, &view, &host), 0);
+	assert_int_equal(sp_gateway_copy(&host.gateway, &copy), 0);
+	assert_int_equal(copy.self_count, host.gateway.self_count);
+	assert_memory_equal(copy.routes, host.gateway.routes,
+			    copy.route_count * sizeof(*copy.routes));
+	assert_ptr_not_equal(copy.interfaces[0].name, host.gateway.interfaces[0].name);
+	sp_host_done(&host);
+	assert_string_equal(copy.interfaces[0].name, "wan0");
+	sp_gateway_done(&copy);
+	view_done(&view);
+	sp_machine_free(machine);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_gateway_is_what_file_and_kernel_say),
+		cmocka_unit_test(the_fingerprint_changes_when_judgement_would),
+		cmocka_unit_test(a_copy_of_the_gateway_shares_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/store.h"
+#include "net/addr.h"
+
+struct fixture {
+	char dir[64];
+	char path[96];
+	struct sp_store *store;
+	char *moved;
+	bool is_new;
+	char error[256];
+};
+
+static void reopen(struct fixture *fixture)
+{
+	if (fixture->store)
+		sp_store_close(fixture->store);
+	fixture->store = NULL;
+	free(fixture->moved);
+	fixture->moved = NULL;
+	assert_int_equal(sp_store_open(fixture->path, &fixture->store, &fixture->moved,
+				       &fixture->is_new, fixture->error), 0);
+}
+
+static int setup(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	strcpy(fixture->dir, "/tmp/sp-store-XXXXXX");
+	assert_non_null(mkdtemp(fixture->dir));
+	snprintf(fixture->path, sizeof(fixture->path), "%s/test.db", fixture->dir);
+	reopen(fixture);
+	assert_true(fixture->is_new);
+	*state = fixture;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+	char command[128];
+
+	sp_store_close(fixture->store);
+	free(fixture->moved);
+	snprintf(command, sizeof(command), "rm -rf %s", fixture->dir);
+	assert_int_equal(system(command), 0);
+	free(fixture);
+	return 0;
+}
+
+static struct sp_addr addr(const char *text)
+{
+	struct sp_addr parsed;
+
+	assert_int_equal(sp_addr_parse(text, &parsed), 0);
+	return parsed;
+}
+
+static void a_rule_keeps_its_number_for_good(void **state)
+{
+	struct fixture *fixture = *state;
+	uint32_t git, payroll, again;
+	char *name = NULL;
+
+	assert_int_equal(sp_store_rule_number(fixture->store, "git", &git), 0);
+	assert_int_equal(sp_store_rule_number(fixture->store, "payroll", &payroll), 0);
+	assert_int_not_equal(git, payroll);
+	assert_true(git >= 1 && payroll < SP_RULE_MAX);
+	reopen(fixture);
+	assert_false(fixture->is_new);
+	assert_int_equal(sp_store_rule_number(fixture->store, "git", &again), 0);
+	assert_int_equal(again, git);
+	assert_int_equal(sp_store_rule_name(fixture->store, payroll, &name), 0);
+	assert_string_equal(name, "payroll");
+	free(name);
+	assert_int_equal(sp_store_rule_name(fixture->store, 4000, &name), -ENOENT);
+}
+
+static void rule_numbers_run_out_by_name(void **state)
+{
+	struct fixture *fixture = *state;
+	uint32_t number = 0, last = 0;
+	char name[32];
+	int r = 0;
+
+	assert_int_equal(sp_store_begin(fixture->store), 0);
+	for (uint32_t i = 0; i < SP_RULE_MAX && r == 0; i++) {
+		snprintf(name, sizeof(name), "rule-%u", i);
+		r = sp_store_rule_number(fixture->store, name, &number);
+		if (r == 0)
+			last = number;
+	}
+	assert_int_equal(sp_store_commit(fixture->store), 0);
+	assert_int_equal(r, -ENOSPC);
+	assert_int_equal(last, SP_RULE_MAX - 1);
+}
+
+static void epochs_are_never_reused(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t first, second, third;
+
+	assert_int_equal(sp_store_next_epoch(fixture->store, &first), 0);
+	assert_int_equal(sp_store_next_epoch(fixture->store, &second), 0);
+	reopen(fixture);
+	assert_int_equal(sp_store_next_epoch(fixture->store, &third), 0);
+	assert_true(first > 1600000000000000000ull); /* a lost database starts later than this one did */
+	assert_true(second == first + 1 && third == second + 1);
+}
+
+static void a_revision_has_the_parity_the_running_one_has_not(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t revision;
+
+	assert_int_equal(sp_store_next_revision(fixture->store, 0, 0, &revision), 0);
+	assert_int_equal(revision, 1);
+	assert_int_equal(sp_store_next_revision(fixture->store, 1, 1, &revision), 0);
+	assert_int_equal(revision, 2);
+	/* 2 was staged and failed: 3 would write the slot 1 still reads */
+	assert_int_equal(sp_store_next_revision(fixture->store, 1, 1, &revision), 0);
+	assert_int_equal(revision, 4);
+	/* a database put back from a copy goes on above what the kernel runs */
+	assert_int_equal(sp_store_next_revision(fixture->store, 900, 900, &revision), 0);
+	assert_int_equal(revision, 901);
+}
+
+static void put_revision(struct sp_store *store, uint64_t number, uint8_t generation,
+			 const char *text, bool is_apply)
+{
+	struct sp_store_revision row = { .number = number, .time_ns = 5, .who = "root (uid 0)",
+					 .rules = 3 };
+	struct sp_store_file file = { .path = "policy.yaml", .text = (char *)text,
+				      .len = strlen(text) };
+
+	memset(row.generation, generation, 32);
+	assert_int_equal(sp_store_put_revision(store, &row, is_apply ? &file : NULL), 0);
+}
+
+static int count_apply(void *arg, const struct sp_store_revision *revision)
+{
+	uint64_t *numbers = arg;
+
+	numbers[++numbers[0]] = revision->number;
+	return 0;
+}
+
+static void only_a_confirmed_revision_is_what_a_boot_loads(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sp_store_revision row;
+	struct sp_store_file file;
+	uint64_t numbers[8] = { 0 };
+	uint8_t generation[32];
+
+	assert_int_equal(sp_store_last_confirmed(fixture->store, &row), -ENOENT);
+	put_revision(fixture->store, 1, 0xaa, "first", true);
+	assert_int_equal(sp_store_confirm_revision(fixture->store, 1), 0);
+	put_revision(fixture->store, 2, 0xaa, "", false); /* the machine changed: the same text */
+	assert_int_equal(sp_store_confirm_revision(fixture->store, 2), 0);
+	put_revision(fixture->store, 3, 0xbb, "second\0", true); /* never switched to */
+	reopen(fixture);
+	assert_int_equal(sp_store_last_confirmed(fixture->store, &row), 0);
+	assert_int_equal(row.number, 2);
+	assert_int_equal(sp_store_get_file(fixture->store, row.generation, &file), 0);
+	assert_string_equal(file.text, "first");
+	sp_store_file_done(&file);
+	sp_store_revision_done(&row);
+	assert_int_equal(sp_store_get_revision(fixture->store, 3, &row), 0);
+	assert_false(row.is_switched || row.is_confirmed);
+	sp_store_revision_done(&row);
+	assert_int_equal(sp_store_each_apply(fixture->store, 20, count_apply, numbers), 0);
+	assert_int_equal(numbers[0], 1);
+	assert_int_equal(numbers[1], 1);
+	assert_int_equal(sp_store_find_generation(fixture->store, "bbbbbbbbbbbb", generation), 0);
+	assert_int_equal(generation[31], 0xbb);
+	assert_int_equal(sp_store_find_generation(fixture->store, "cccccccccccc", generation),
+			 -ENOENT);
+}
+
+static struct sp_device device_of(uint8_t key, const char *name, const char *user,
+				  const char *address)
+{
+	struct sp_device device = { .name = (char *)name, .user = (char *)user, .idp = "corp",
+				    .subject = (char *)user, .has_address = { true, false } };
+
+	memset(device.public_key, key, 32);
+	memset(device.preshared_key, key ^ 0xff, 32);
+	device.addresses[0] = addr(address);
+	return device;
+}
+
+static int keep_device(void *arg, struct sp_device *device)
+{
+	struct sp_device *kept = arg;
+
+	*kept = *device;
+	*device = (struct sp_device){ 0 };
+	return 0;
+}
+
+static void a_key_and_a_name_and_an_address_belong_to_one_device(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sp_device ana = device_of(1, "laptop", "ana", "100.64.0.2"), kept = { 0 };
+	struct sp_device same_key = device_of(1, "phone", "bob", "100.64.0.3");
+	struct sp_device same_name = device_of(2, "laptop", "ana", "100.64.0.3");
+	struct sp_device same_address = device_of(3, "laptop", "bob", "100.64.0.2");
+	struct sp_device bob = device_of(4, "laptop", "bob", "100.64.0.4");
+
+	assert_int_equal(sp_store_add_device(fixture->store, &ana), 0);
+	assert_int_equal(sp_store_add_device(fixture->store, &same_key), -EEXIST);
+	assert_int_equal(sp_store_add_device(fixture->store, &same_name), -EEXIST);
+	assert_int_equal(sp_store_add_device(fixture->store, &same_address), -EEXIST);
+	reopen(fixture);
+	assert_int_equal(sp_store_each_device(fixture->store, keep_device, &kept), 0);
+	assert_string_equal(kept.name, "laptop");
+	assert_string_equal(kept.subject, "ana");
+	assert_memory_equal(kept.preshared_key, ana.preshared_key, 32);
+	assert_true(kept.has_address[0] && !kept.has_address[1]);
+	assert_memory_equal(&kept.addresses[0], &ana.addresses[0], 16);
+	sp_device_done(&kept);
+	assert_int_equal(sp_store_add_device(fixture->store, &bob), 0);
+}
+
+static int count_held(void *arg, const struct sp_addr *held)
+{
+	(void)held;
+	++*(int *)arg;
+	return 0;
+}
+
+static int held_for(struct sp_store *store, int64_t now_ns, const char *subject)
+{
+	int count = 0;
+
+	assert_int_equal(sp_store_each_held(store, now_ns, "corp", subject, count_held, &count), 0);
+	return count;
+}
+
+static void a_removed_device_holds_its_address_against_others(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sp_device ana = device_of(1, "laptop", "ana", "100.64.0.2");
+
+	assert_int_equal(sp_store_add_device(fixture->store, &ana), 0);
+	assert_int_equal(sp_store_remove_device(fixture->store, &ana, 1000), 0);
+	assert_int_equal(held_for(fixture->store, 999, "bob"), 1);
+	assert_int_equal(held_for(fixture->store, 999, "ana"), 0);
+	assert_int_equal(held_for(fixture->store, 1000, "bob"), 0);
+	assert_int_equal(sp_store_forget(fixture->store, 2000), 0);
+	assert_int_equal(held_for(fixture->store, 0, "bob"), 0);
+}
+
+static struct sp_session_row row_of(uint64_t epoch, uint32_t slot, int64_t opened_ns)
+{
+	struct sp_session_row row = { .slot = slot, .epoch = epoch, .idp = "corp", .subject = "ana",
+				      .user = "ana", .groups = "[\"eng\"]", .roles = "[\"engineer\"]",
+				      .device = "laptop", .has_address = { true, true },
+				      .opened_ns = opened_ns, .expires_ns = opened_ns + 10 };
+
+	row.addresses[0] = addr("100.64.0.2");
+	row.addresses[1] = addr("fd00:64::2");
+	return row;
+}
+
+static int collect_ids(void *arg, struct sp_session_row *row)
+{
+	uint64_t *ids = arg;
+
+	ids[++ids[0]] = row->id;
+	return 0;
+}
+
+static void sessions_are_read_back_and_closed_ones_only_while_asked_for(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sp_session_row first = row_of(100, 1, 10), second = row_of(101, 2, 20), read;
+	uint64_t ids[8] = { 0 };
+
+	assert_int_equal(sp_store_add_session(fixture->store, &first), 0);
+	assert_int_equal(sp_store_add_session(fixture->store, &second), 0);
+	assert_true(second.id > first.id);
+	assert_int_equal(sp_store_close_session(fixture->store, first.id, 500, "revoked"), 0);
+	reopen(fixture);
+	assert_int_equal(sp_store_each_session(fixture->store, 501, collect_ids, ids), 0);
+	assert_int_equal(ids[0], 1);
+	assert_int_equal(ids[1], second.id);
+	ids[0] = 0;
+	assert_int_equal(sp_store_each_session(fixture->store, 500, collect_ids, ids), 0);
+	assert_int_equal(ids[0], 2);
+	assert_int_equal(sp_store_session_of_epoch(fixture->store, 100, &read), 0);
+	assert_string_equal(read.why, "revoked");
+	assert_string_equal(read.groups, "[\"eng\"]");
+	assert_int_equal(read.slot, 1);
+	assert_memory_equal(&read.addresses[1], &first.addresses[1], 16);
+	sp_session_row_done(&read);
+	assert_int_equal(sp_store_session_of_epoch(fixture->store, 99, &read), -ENOENT);
+	assert_int_equal(sp_store_forget(fixture->store, 501), 0);
+	assert_int_equal(sp_store_session_of_epoch(fixture->store, 100, &read), -ENOENT);
+}
+
+static void session_ids_are_not_reused_after_forgetting(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sp_session_row first = row_of(100, 1, 10), second = row_of(101, 1, 20);
+
+	assert_int_equal(sp_store_add_session(fixture->store, &first), 0);
+	assert_int_equal(sp_store_close_session(fixture->store, first.id, 5, "revoked"), 0);
+	assert_int_equal(sp_store_forget(fixture->store, 10), 0);
+	reopen(fixture);
+	assert_int_equal(sp_store_add_session(fixture->store, &second), 0);
+	assert_true(second.id > first.id);
+}
+
+static void a_cancelled_transaction_leaves_nothing(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sp_session_row row = row_of(100, 1, 10), read;
+
+	assert_int_equal(sp_store_begin(fixture->store), 0);
+	assert_int_equal(sp_store_add_session(fixture->store, &row), 0);
+	sp_store_cancel(fixture->store);
+	assert_int_equal(sp_store_session_of_epoch(fixture->store, 100, &read), -ENOENT);
+	sp_store_cancel(fixture->store); /* none open: no harm */
+}
+
+/* What a SIGKILL leaves: the work of committed transactions, nothing of an open one. */
+static void a_killed_writer_leaves_what_was_committed(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sp_session_row read;
+	pid_t child;
+	int status;
+
+	sp_store_close(fixture->store);
+	fixture->store = NULL;
+	child = fork();
+	if (child == 0) {
+		struct sp_session_row first = row_of(100, 1, 10), second = row_of(101, 2, 10);
+
+		reopen(fixture);
+		sp_store_add_session(fixture->store, &first);
+		sp_store_begin(fixture->store);
+		sp_store_add_session(fixture->store, &second);
+		kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	reopen(fixture);
+	assert_null(fixture->moved);
+	assert_int_equal(sp_store_session_of_epoch(fixture->store, 100, &read), 0);
+	sp_session_row_done(&read);
+	assert_int_equal(sp_store_session_of_epoch(fixture->store, 101, &read), -ENOENT);
+}
+
+static void overwrite(const char *path, off_t offset, const char *bytes)
+{
+	int fd = open(path, O_WRONLY);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, bytes, strlen(bytes), offset), (ssize_t)strlen(bytes));
+	close(fd);
+}
+
+static void a_damaged_database_is_named_and_moved_aside(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sp_session_row row = row_of(100, 1, 10), read;
+	struct stat st;
+
+	assert_int_equal(sp_store_add_session(fixture->store, &row), 0);
+	sp_store_close(fixture->store); /* folds the log into the file */
+	fixture->store = NULL;
+	overwrite(fixture->path, 0, "this is no database at all, it never was one");
+	reopen(fixture);
+	assert_non_null(fixture->moved);
+	assert_true(fixture->is_new);
+	assert_true(strlen(fixture->error) > 0);
+	assert_int_equal(stat(fixture->moved, &st), 0);
+	assert_int_equal(sp_store_session_of_epoch(fixture->store, 100, &read), -ENOENT);
+}
+
+static void a_page_damaged_inside_is_found_too(void **state)
+{
+	struct fixture *fixture = *state;
+	char noise[4097];
+
+	sp_store_close(fixture->store);
+	fixture->store = NULL;
+	memset(noise, 'x', 4096);
+	noise[4096] = '\0';
+	overwrite(fixture->path, 4096, noise);
+	reopen(fixture);
+	assert_non_null(fixture->moved);
+	assert_true(fixture->is_new);
+}
+
+static void the_database_is_not_readable_by_others(void **state)
+{
+	struct fixture *fixture = *state;
+	struct stat st;
+
+	assert_int_equal(stat(fixture->path, &st), 0);
+	assert_int_equal(st.st_mode & 077, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(a_rule_keeps_its_number_for_good),
+		TEST(rule_numbers_run_out_by_name),
+		TEST(epochs_are_never_reused),
+		TEST(a_revision_has_the_parity_the_running_one_has_not),
+		TEST(only_a_confirmed_revision_is_what_a_boot_loads),
+		TEST(a_key_and_a_name_and_an_address_belong_to_one_device),
+		TEST(a_removed_device_holds_its_address_against_others),
+		TEST(sessions_are_read_back_and_closed_ones_only_while_asked_for),
+		TEST(session_ids_are_not_reused_after_forgetting),
+		TEST(a_cancelled_transaction_leaves_nothing),
+		TEST(a_killed_writer_leaves_what_was_committed),
+		TEST(a_damaged_database_is_named_and_moved_aside),
+		TEST(a_page_damaged_inside_is_found_too),
+		TEST(the_database_is_not_readable_by_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
