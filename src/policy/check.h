@@ -9,8 +9,8 @@
 struct sp_check {
 	const char *path;
 	struct sp_diagnostics *diagnostics;
-	size_t suggest_budget; /* comparisons of names left: bounds the time of a file of misspellings */
-	bool no_memory;        /* sticky: the load ends with -ENOMEM */
+	size_t suggest_budget; /* comparisons of names left: misspellings cost bounded time */
+	bool no_memory; /* sticky: the load ends with -ENOMEM */
 };
 
 #define SP_SUGGEST_BUDGET 200000u
@@ -43,7 +43,8 @@ int sp_read_map(struct sp_check *check, const struct sp_node *node, const char *
 		const struct sp_key *keys, size_t key_count, const struct sp_node **ret_values);
 
 /* `sallyport: 1`, which both kinds of file begin with. @version is its value, or NULL. */
-void sp_read_version(struct sp_check *check, const struct sp_node *root, const struct sp_node *version);
+void sp_read_version(struct sp_check *check, const struct sp_node *root,
+		     const struct sp_node *version);
 
 /* The text of a scalar; NULL when it is none or empty (reported). */
 const char *sp_read_text(struct sp_check *check, const struct sp_node *node, const char *what);
@@ -64,8 +65,8 @@ int sp_read_list(struct sp_check *check, const struct sp_node *node, const char 
 /* One item, or a list of at least one; warns of texts that stand in it twice.
  * Returns 0; -EINVAL the list is empty (reported). */
 int sp_read_items(struct sp_check *check, const struct sp_node *node, const char *what);
-#define sp_for_each_item(item, node)                                                               \
-	for (const struct sp_node *item = (node)->kind == SP_NODE_LIST ? (node)->first : (node);   \
+#define sp_for_each_item(item, node)                                                             \
+	for (const struct sp_node *item = (node)->kind == SP_NODE_LIST ? (node)->first : (node); \
 	     item; item = (node)->kind == SP_NODE_LIST ? item->next : NULL)
 
 /* A name as the language has them: letters, digits, - _ . , at most 63, not a built-in one, not

@@ -15,15 +15,21 @@ static const struct sp_key edge_keys[] = {
 
 enum { NAME, FROM, TO, SERVICE, SERVICES, LOG, LIMIT };
 static const struct sp_key expose_keys[] = {
-	[NAME] = { "name", SP_KEY_REQUIRED },	     [FROM] = { "from", SP_KEY_OPTIONAL },
-	[TO] = { "to", SP_KEY_REQUIRED },	     [SERVICE] = { "service", SP_KEY_OPTIONAL },
-	[SERVICES] = { "services", SP_KEY_OPTIONAL }, [LOG] = { "log", SP_KEY_OPTIONAL },
+	[NAME] = { "name", SP_KEY_REQUIRED },
+	[FROM] = { "from", SP_KEY_OPTIONAL },
+	[TO] = { "to", SP_KEY_REQUIRED },
+	[SERVICE] = { "service", SP_KEY_OPTIONAL },
+	[SERVICES] = { "services", SP_KEY_OPTIONAL },
+	[LOG] = { "log", SP_KEY_OPTIONAL },
 	[LIMIT] = { "limit", SP_KEY_LATER },
 };
 static const struct sp_key protect_keys[] = {
-	[NAME] = { "name", SP_KEY_REQUIRED },	     [FROM] = { "from", SP_KEY_REQUIRED },
-	[TO] = { "to", SP_KEY_REQUIRED },	     [SERVICE] = { "service", SP_KEY_OPTIONAL },
-	[SERVICES] = { "services", SP_KEY_OPTIONAL }, [LOG] = { "log", SP_KEY_OPTIONAL },
+	[NAME] = { "name", SP_KEY_REQUIRED },
+	[FROM] = { "from", SP_KEY_REQUIRED },
+	[TO] = { "to", SP_KEY_REQUIRED },
+	[SERVICE] = { "service", SP_KEY_OPTIONAL },
+	[SERVICES] = { "services", SP_KEY_OPTIONAL },
+	[LOG] = { "log", SP_KEY_OPTIONAL },
 };
 
 static void load_to_self(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule)
@@ -34,8 +40,9 @@ static void load_to_self(struct sp_loader *loader, const struct sp_node *node, s
 	if (!text)
 		return;
 	if (strcmp(text, "self") != 0) {
-		sp_report(&loader->check, node, "%s entries are about the gateway itself: write to: self; "
-						"for other destinations write a rule",
+		sp_report(&loader->check, node,
+			  "%s entries are about the gateway itself: write to: self; "
+			  "for other destinations write a rule",
 			  rule->kind == SP_RULE_EXPOSE ? "expose" : "protect");
 		return;
 	}
@@ -52,13 +59,14 @@ static void load_services(struct sp_loader *loader, const struct sp_node *node,
 	const struct sp_node *services = values[SERVICE] ? values[SERVICE] : values[SERVICES];
 
 	if (sp_has_key(node, "service") && sp_has_key(node, "services"))
-		sp_report(&loader->check, node, "\"service\" and \"services\" mean the same: write one of them");
+		sp_report(&loader->check, node,
+			  "\"service\" and \"services\" mean the same: write one of them");
 	else if (services)
 		sp_load_service_items(loader, services, &rule->services, &rule->service_count);
 	else if (rule->kind == SP_RULE_EXPOSE && !sp_has_key(node, "service") &&
 		 !sp_has_key(node, "services"))
-		sp_report(&loader->check, node, "an expose entry needs \"service\": what is open to everybody "
-						"is named");
+		sp_report(&loader->check, node,
+			  "an expose entry needs \"service\": what is open to everybody is named");
 }
 
 static void load_entry(struct sp_loader *loader, const struct sp_node *node, enum sp_rule_kind kind)
@@ -77,8 +85,9 @@ static void load_entry(struct sp_loader *loader, const struct sp_node *node, enu
 	if (!rule)
 		return;
 	if (is_expose && values[FROM])
-		sp_report(&loader->check, values[FROM], "an expose entry is open to anyone: leave \"from\" out, "
-							"or write a rule for chosen sources");
+		sp_report(&loader->check, values[FROM],
+			  "an expose entry is open to anyone: leave \"from\" out, "
+			  "or write a rule for chosen sources");
 	else if (values[FROM])
 		sp_load_from(loader, values[FROM], rule);
 	if (values[TO])
@@ -103,7 +112,8 @@ static void load_drop(struct sp_loader *loader, const struct sp_node *node)
 
 	if (sp_read_items(&loader->check, node, "\"drop\"") < 0)
 		return;
-	sp_for_each_item(item, node) {
+	sp_for_each_item(item, node)
+	{
 		const char *text = sp_read_text(&loader->check, item, "an item of \"drop\"");
 		struct sp_symbol *network;
 
@@ -114,12 +124,15 @@ static void load_drop(struct sp_loader *loader, const struct sp_node *node)
 			loader->policy->drop_bogons = true;
 		} else if (network) {
 			network->is_used = true;
-			sp_report(&loader->check, item, "dropping network %s is not supported yet; \"bogons\" is",
+			sp_report(&loader->check, item,
+				  "dropping network %s is not supported yet; \"bogons\" is",
 				  sp_show(text).quoted);
 		} else {
-			sp_report(&loader->check, item, "unknown network %s%s", sp_show(text).quoted,
-				  strcmp(text, "bogon") == 0 ? "; did you mean \"bogons\"?" :
-				  sp_hint(&loader->check, text, tables, 1).text);
+			sp_report(&loader->check, item, "unknown network %s%s",
+				  sp_show(text).quoted,
+				  strcmp(text, "bogon") == 0
+					  ? "; did you mean \"bogons\"?"
+					  : sp_hint(&loader->check, text, tables, 1).text);
 		}
 	}
 }
@@ -128,7 +141,8 @@ void sp_load_edge(struct sp_loader *loader, const struct sp_node *section)
 {
 	const struct sp_node *values[SP_ARRAY_LEN(edge_keys)];
 
-	if (sp_read_map(&loader->check, section, "\"edge\"", edge_keys, SP_ARRAY_LEN(edge_keys), values) < 0)
+	if (sp_read_map(&loader->check, section, "\"edge\"", edge_keys, SP_ARRAY_LEN(edge_keys),
+			values) < 0)
 		return;
 	if (section->count == 0)
 		sp_report(&loader->check, section, "\"edge\" is empty: leave it out");

@@ -38,12 +38,14 @@ static void report_unknown(struct sp_loader *loader, const struct sp_node *item,
 }
 
 /* The one value of { user: x } or { role: x }; NULL when there is none (reported). */
-static const char *read_wrapped(struct sp_loader *loader, const struct sp_node *item, const char *what,
-				const struct sp_key *key, const struct sp_node **ret_value)
+static const char *read_wrapped(struct sp_loader *loader, const struct sp_node *item,
+				const char *what, const struct sp_key *key,
+				const struct sp_node **ret_value)
 {
 	if (item->count == 1 && strcmp(item->first->text, key->name) != 0) {
-		sp_report(&loader->check, item, "%s written as a mapping is { %s: … }, not { %.40s: … }", what,
-			  key->name, item->first->text);
+		sp_report(&loader->check, item,
+			  "%s written as a mapping is { %s: … }, not { %.40s: … }", what, key->name,
+			  item->first->text);
 		return NULL;
 	}
 	if (sp_read_map(&loader->check, item, what, key, 1, ret_value) < 0 || !*ret_value)
@@ -58,8 +60,10 @@ static void from_user(struct sp_loader *loader, const struct sp_node *item, stru
 	const char *user;
 
 	if (item->count == 1 && strcmp(item->first->text, "role") == 0) {
-		sp_report(&loader->check, item, "in \"from\" a role stands by its name alone: write %s",
-			  item->first->next->kind == SP_NODE_SCALAR ? item->first->next->text : "it");
+		sp_report(&loader->check, item,
+			  "in \"from\" a role stands by its name alone: write %s",
+			  item->first->next->kind == SP_NODE_SCALAR ? item->first->next->text
+								    : "it");
 		return;
 	}
 	user = read_wrapped(loader, item, "an item of \"from\"", &key, &value);
@@ -92,8 +96,10 @@ static void from_word(struct sp_loader *loader, const struct sp_node *item, bool
 		from->index = network->index;
 	} else if (role) {
 		role->is_used = true;
-		sp_report(&loader->check, item, "%s is a role; \"protect\" is judged before anyone is known: "
-						"name a network or address", sp_show(text).quoted);
+		sp_report(&loader->check, item,
+			  "%s is a role; \"protect\" is judged before anyone is known: "
+			  "name a network or address",
+			  sp_show(text).quoted);
 	} else if (strcmp(text, "any") == 0) {
 		from->kind = SP_FROM_ANY;
 	} else if (strcmp(text, "self") == 0 || strcmp(text, "internet") == 0 ||
@@ -118,7 +124,8 @@ void sp_load_from(struct sp_loader *loader, const struct sp_node *node, struct s
 
 	if (sp_read_items(check, node, "\"from\"") < 0)
 		return;
-	sp_for_each_item(item, node) {
+	sp_for_each_item(item, node)
+	{
 		struct sp_from *from = SP_ARRAY_PUSH(rule->from, rule->from_count);
 
 		if (!from) {
@@ -128,8 +135,9 @@ void sp_load_from(struct sp_loader *loader, const struct sp_node *node, struct s
 		if (item->kind == SP_NODE_MAP && takes_people)
 			from_user(loader, item, from);
 		else if (item->kind == SP_NODE_MAP)
-			sp_report(check, item, "\"protect\" is judged before anyone is known: name a network "
-					       "or address");
+			sp_report(check, item,
+				  "\"protect\" is judged before anyone is known: name a network "
+				  "or address");
 		else if (sp_read_text(check, item, "an item of \"from\""))
 			from_word(loader, item, takes_people, from);
 	}
@@ -178,8 +186,8 @@ static void to_word(struct sp_loader *loader, const struct sp_node *item, struct
 		sp_report(&loader->check, item, "\"%s\" cannot stand in \"to\"", text);
 	} else if ((role = sp_symbols_find(&loader->roles, text))) {
 		role->is_used = true;
-		sp_report(&loader->check, item, "\"%s\" is a role; as a destination write { role: %s }", text,
-			  text);
+		sp_report(&loader->check, item,
+			  "\"%s\" is a role; as a destination write { role: %s }", text, text);
 	} else if (sp_looks_like_address(text)) {
 		literal = add_literal(loader, item);
 		if (literal < 0)
@@ -197,7 +205,8 @@ void sp_load_to(struct sp_loader *loader, const struct sp_node *node, struct sp_
 
 	if (sp_read_items(check, node, "\"to\"") < 0)
 		return;
-	sp_for_each_item(item, node) {
+	sp_for_each_item(item, node)
+	{
 		struct sp_to *to = SP_ARRAY_PUSH(rule->to, rule->to_count);
 
 		if (!to) {

@@ -36,14 +36,16 @@ static void load_self(struct sp_loader *loader, const struct sp_node *node)
 
 	if (sp_read_items(&loader->check, node, "\"self\"") < 0)
 		return;
-	sp_for_each_item(item, node) {
+	sp_for_each_item(item, node)
+	{
 		struct sp_addr addr, *room;
 
 		if (sp_read_address(&loader->check, item, "an address of self", &addr) < 0)
 			continue;
 		if (gateway->self_count == SELF_MAX) {
-			sp_report(&loader->check, item, "more than %d addresses of self; this is the first too "
-							"many", SELF_MAX);
+			sp_report(&loader->check, item,
+				  "more than %d addresses of self; this is the first too many",
+				  SELF_MAX);
 			return;
 		}
 		room = SP_ARRAY_PUSH(gateway->self, gateway->self_count);
@@ -61,7 +63,7 @@ static void load_interfaces(struct sp_loader *loader, const struct sp_node *node
 #define X(id, name, text) name,
 		SP_ZONES(X)
 #undef X
-		NULL,
+			NULL,
 	};
 	struct sp_check *check = &loader->check;
 	const struct sp_node *tunnel = NULL;
@@ -69,20 +71,24 @@ static void load_interfaces(struct sp_loader *loader, const struct sp_node *node
 	if (node->kind == SP_NODE_BROKEN)
 		return;
 	if (node->kind != SP_NODE_MAP || node->count == 0) {
-		sp_report(check, node, "\"interfaces\" is a mapping, { wan0: edge, lan0: inside, vpn0: tunnel }");
+		sp_report(
+			check, node,
+			"\"interfaces\" is a mapping, { wan0: edge, lan0: inside, vpn0: tunnel }");
 		return;
 	}
-	sp_map_for_each(name, value, node) {
+	sp_map_for_each(name, value, node)
+	{
 		int zone = sp_read_word(check, value, "an interface's zone", zones);
 
 		if (zone < 0)
 			continue;
 		if (zone == SP_ZONE_TUNNEL && tunnel)
-			sp_report(check, name, "a second tunnel; \"%s\" on line %u is the first", tunnel->text,
-				  tunnel->line);
+			sp_report(check, name, "a second tunnel; \"%s\" on line %u is the first",
+				  tunnel->text, tunnel->line);
 		else if (zone == SP_ZONE_TUNNEL)
 			tunnel = name;
-		sp_read_interface(check, name, (enum sp_zone)zone, &loader->policy->fixtures.gateway);
+		sp_read_interface(check, name, (enum sp_zone)zone,
+				  &loader->policy->fixtures.gateway);
 	}
 }
 
@@ -112,7 +118,8 @@ static void load_addresses(struct sp_loader *loader, const struct sp_node *node,
 
 	if (sp_read_items(check, node, "\"address\"") < 0)
 		return;
-	sp_for_each_item(item, node) {
+	sp_for_each_item(item, node)
+	{
 		struct sp_addr addr;
 		int family;
 
@@ -120,7 +127,8 @@ static void load_addresses(struct sp_loader *loader, const struct sp_node *node,
 			continue;
 		family = !sp_addr_is_v4(&addr);
 		if (session->has_address[family])
-			sp_report(check, item, "a second %s address: a session has at most one of each family",
+			sp_report(check, item,
+				  "a second %s address: a session has at most one of each family",
 				  family ? "IPv6" : "IPv4");
 		else if (!is_in_pool(gateway, &addr))
 			sp_report(check, item, "address %s is not in the pool", item->text);
@@ -140,7 +148,8 @@ static void load_groups(struct sp_loader *loader, const struct sp_node *node,
 	if (node->kind == SP_NODE_BROKEN || (node->kind == SP_NODE_LIST && node->count == 0) ||
 	    sp_read_items(check, node, "\"groups\"") < 0)
 		return;
-	sp_for_each_item(item, node) {
+	sp_for_each_item(item, node)
+	{
 		const char *group = sp_read_text(check, item, "a group");
 		char **room = group ? SP_ARRAY_PUSH(session->groups, session->group_count) : NULL;
 
@@ -160,7 +169,8 @@ static void load_session(struct sp_loader *loader, const struct sp_node *node)
 	struct sp_fixture_session *session;
 	const char *user = NULL;
 
-	if (sp_read_map(check, node, "a session", session_keys, SP_ARRAY_LEN(session_keys), values) < 0)
+	if (sp_read_map(check, node, "a session", session_keys, SP_ARRAY_LEN(session_keys),
+			values) < 0)
 		return;
 	session = SP_ARRAY_PUSH(fixtures->sessions, fixtures->session_count);
 	if (!session) {
@@ -220,7 +230,9 @@ static void check_sessions_differ(struct sp_loader *loader)
 		for (int family = 0; family < 2; family++) {
 			if (fixtures->sessions[i].has_address[family])
 				owned[count++] = (struct owned_address){
-					fixtures->sessions[i].addresses[family], &fixtures->sessions[i] };
+					fixtures->sessions[i].addresses[family],
+					&fixtures->sessions[i]
+				};
 		}
 	}
 	if (count > 1)
@@ -231,8 +243,10 @@ static void check_sessions_differ(struct sp_loader *loader)
 		char text[SP_ADDR_TEXT_MAX];
 
 		if (sp_addr_compare(&owned[i].addr, &owned[i - 1].addr) == 0)
-			sp_report(check, &at, "address %s belongs to the session on line %u already",
-				  sp_addr_format(&owned[i].addr, text), owned[i - 1].session->place.line);
+			sp_report(check, &at,
+				  "address %s belongs to the session on line %u already",
+				  sp_addr_format(&owned[i].addr, text),
+				  owned[i - 1].session->place.line);
 	}
 }
 
@@ -257,7 +271,8 @@ void sp_load_fixtures(struct sp_loader *loader, const struct sp_node *section)
 
 	fixtures->now_s = INT64_MIN;
 	if (section)
-		sp_read_map(check, section, "\"fixtures\"", fixture_keys, SP_ARRAY_LEN(fixture_keys), values);
+		sp_read_map(check, section, "\"fixtures\"", fixture_keys,
+			    SP_ARRAY_LEN(fixture_keys), values);
 	if (values[NOW])
 		sp_read_time(check, values[NOW], "\"now\"", &fixtures->now_s);
 	if (values[POOL])

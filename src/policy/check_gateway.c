@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "net/addr.h"
 #include "policy/value.h"
 
@@ -21,7 +22,8 @@ void sp_read_pool(struct sp_check *check, const struct sp_node *node, struct sp_
 {
 	if (sp_read_items(check, node, "\"pool\"") < 0)
 		return;
-	sp_for_each_item(item, node) {
+	sp_for_each_item(item, node)
+	{
 		struct sp_prefix prefix, *room;
 		bool is_second = false;
 
@@ -30,13 +32,17 @@ void sp_read_pool(struct sp_check *check, const struct sp_node *node, struct sp_
 		for (size_t i = 0; i < gateway->pool_count; i++)
 			is_second |= is_v4(&gateway->pool[i]) == is_v4(&prefix);
 		if (is_second) {
-			sp_report(check, item, "a second %s prefix: a pool has at most one of each family",
+			sp_report(check, item,
+				  "a second %s prefix: a pool has at most one of each family",
 				  is_v4(&prefix) ? "IPv4" : "IPv6");
 			continue;
 		}
 		if (prefix.prefix_len > 126)
-			sp_report(check, item, "pool %s has no room for people: at least four addresses, a /30 or "
-					       "\"/126\"", sp_show(item->text).quoted);
+			sp_report(
+				check, item,
+				"pool %s has no room for people: at least four addresses, a /30 or "
+				"\"/126\"",
+				sp_show(item->text).quoted);
 		room = SP_ARRAY_PUSH(gateway->pool, gateway->pool_count);
 		if (!room) {
 			check->no_memory = true;
@@ -63,14 +69,17 @@ void sp_read_interface(struct sp_check *check, const struct sp_node *node, enum 
 		       struct sp_gateway *gateway)
 {
 	const char *name = sp_read_text(check, node, "an interface");
+	__sp_free char *own_name = NULL;
 	struct sp_interface *interface;
 
 	if (!name)
 		return;
 	if (strlen(name) >= IF_NAMESIZE || strpbrk(name, "/ \t:") || strcmp(name, ".") == 0 ||
 	    strcmp(name, "..") == 0) {
-		sp_report(check, node, "%s is no interface: a name has at most %d characters, without blanks, "
-				       "\"/\" and \":\"", sp_show(name).quoted, IF_NAMESIZE - 1);
+		sp_report(check, node,
+			  "%s is no interface: a name has at most %d characters, without blanks, "
+			  "\"/\" and \":\"",
+			  sp_show(name).quoted, IF_NAMESIZE - 1);
 		return;
 	}
 	if (strcmp(name, "lo") == 0) {
@@ -84,14 +93,16 @@ void sp_read_interface(struct sp_check *check, const struct sp_node *node, enum 
 		}
 	}
 	if (gateway->interface_count == SP_INTERFACES_MAX) {
-		sp_report(check, node, "more than %d interfaces; this is the first too many", SP_INTERFACES_MAX);
+		sp_report(check, node, "more than %d interfaces; this is the first too many",
+			  SP_INTERFACES_MAX);
 		return;
 	}
-	interface = SP_ARRAY_PUSH(gateway->interfaces, gateway->interface_count);
+	own_name = sp_copy_text(check, name);
+	interface = own_name ? SP_ARRAY_PUSH(gateway->interfaces, gateway->interface_count) : NULL;
 	if (!interface) {
 		check->no_memory = true;
 		return;
 	}
-	interface->name = sp_copy_text(check, name);
+	interface->name = SP_TAKE_PTR(own_name);
 	interface->zone = zone;
 }

@@ -10,9 +10,12 @@
 
 enum { IN, EXCEPT, DNS, TTL_MIN, FILE_, MAX_AGE, ON_STALE };
 static const struct sp_key network_keys[] = {
-	[IN] = { "in", SP_KEY_OPTIONAL },	      [EXCEPT] = { "except", SP_KEY_OPTIONAL },
-	[DNS] = { "dns", SP_KEY_LATER },	      [TTL_MIN] = { "ttl-min", SP_KEY_OPTIONAL },
-	[FILE_] = { "file", SP_KEY_LATER },	      [MAX_AGE] = { "max-age", SP_KEY_OPTIONAL },
+	[IN] = { "in", SP_KEY_OPTIONAL },
+	[EXCEPT] = { "except", SP_KEY_OPTIONAL },
+	[DNS] = { "dns", SP_KEY_LATER },
+	[TTL_MIN] = { "ttl-min", SP_KEY_OPTIONAL },
+	[FILE_] = { "file", SP_KEY_LATER },
+	[MAX_AGE] = { "max-age", SP_KEY_OPTIONAL },
 	[ON_STALE] = { "on-stale", SP_KEY_OPTIONAL },
 };
 
@@ -24,12 +27,16 @@ static int read_prefixes(struct sp_loader *loader, const struct sp_node *node, c
 
 	if (result < 0)
 		return result;
-	sp_for_each_item(item, node) {
+	sp_for_each_item(item, node)
+	{
 		struct sp_prefix prefix, *room;
 
-		if (item->kind == SP_NODE_SCALAR && sp_symbols_find(&loader->networks, item->text)) {
-			sp_report(check, item, "%s is a network; names inside a network are not supported "
-					       "yet: write its prefixes", sp_show(item->text).quoted);
+		if (item->kind == SP_NODE_SCALAR &&
+		    sp_symbols_find(&loader->networks, item->text)) {
+			sp_report(check, item,
+				  "%s is a network; names inside a network are not supported "
+				  "yet: write its prefixes",
+				  sp_show(item->text).quoted);
 			result = -EINVAL;
 			continue;
 		}
@@ -56,8 +63,9 @@ static void check_not_empty(struct sp_loader *loader, const struct sp_node *exce
 	    sp_ranges_make(network->except, network->except_count, NULL, 0, &holes) < 0)
 		loader->check.no_memory = true;
 	else if (sp_ranges_contain(&holes, &in))
-		sp_report(&loader->check, except, "\"except\" takes away all of \"in\": network \"%s\" would "
-						  "be empty", network->name);
+		sp_report(&loader->check, except,
+			  "\"except\" takes away all of \"in\": network \"%s\" would be empty",
+			  network->name);
 }
 
 static void read_in_except(struct sp_loader *loader, const struct sp_node *body,
@@ -65,7 +73,8 @@ static void read_in_except(struct sp_loader *loader, const struct sp_node *body,
 {
 	const struct sp_node *values[SP_ARRAY_LEN(network_keys)];
 	struct sp_check *check = &loader->check;
-	int r = sp_read_map(check, body, "a network", network_keys, SP_ARRAY_LEN(network_keys), values);
+	int r = sp_read_map(check, body, "a network", network_keys, SP_ARRAY_LEN(network_keys),
+			    values);
 
 	if (r < 0)
 		return;
@@ -73,18 +82,22 @@ static void read_in_except(struct sp_loader *loader, const struct sp_node *body,
 		return; /* reported; its other keys belong to it */
 	for (size_t i = TTL_MIN; i < SP_ARRAY_LEN(network_keys); i++) {
 		if (values[i])
-			sp_report(check, values[i], "\"%s\" belongs to a network by \"dns\" or \"file\"",
+			sp_report(check, values[i],
+				  "\"%s\" belongs to a network by \"dns\" or \"file\"",
 				  network_keys[i].name);
 	}
 	if (!values[IN]) {
 		if (r == 0 && !sp_has_key(body, "in"))
-			sp_report(check, body, "a network needs \"in\": { in: [10.20.0.0/16], except: "
-					       "[10.20.9.9] }");
+			sp_report(check, body,
+				  "a network needs \"in\": { in: [10.20.0.0/16], except: "
+				  "[10.20.9.9] }");
 		return;
 	}
 	r = read_prefixes(loader, values[IN], "\"in\"", &network->in, &network->in_count);
-	if (values[EXCEPT] && read_prefixes(loader, values[EXCEPT], "\"except\"", &network->except,
-					    &network->except_count) == 0 && r == 0)
+	if (values[EXCEPT] &&
+	    read_prefixes(loader, values[EXCEPT], "\"except\"", &network->except,
+			  &network->except_count) == 0 &&
+	    r == 0)
 		check_not_empty(loader, values[EXCEPT], network);
 }
 
@@ -94,7 +107,8 @@ void sp_load_networks(struct sp_loader *loader, const struct sp_node *section)
 
 	if (section->kind != SP_NODE_MAP)
 		return;
-	sp_map_for_each(name, body, section) {
+	sp_map_for_each(name, body, section)
+	{
 		struct sp_network *network =
 			SP_ARRAY_PUSH(loader->policy->networks, loader->policy->network_count);
 
@@ -109,7 +123,8 @@ void sp_load_networks(struct sp_loader *loader, const struct sp_node *section)
 		if (body->kind == SP_NODE_MAP)
 			read_in_except(loader, body, network);
 		else if (body->kind == SP_NODE_SCALAR && *body->text == '\0')
-			sp_report(check, name, "network %s has no value", sp_show(name->text).quoted);
+			sp_report(check, name, "network %s has no value",
+				  sp_show(name->text).quoted);
 		else
 			read_prefixes(loader, body, "a network", &network->in, &network->in_count);
 	}

@@ -8,10 +8,8 @@
 
 enum { MATCH, SESSION, REQUIRE, EXPIRES, MAX_DEVICES };
 static const struct sp_key role_keys[] = {
-	[MATCH] = { "match", SP_KEY_REQUIRED },
-	[SESSION] = { "session", SP_KEY_LATER },
-	[REQUIRE] = { "require", SP_KEY_LATER },
-	[EXPIRES] = { "expires", SP_KEY_LATER },
+	[MATCH] = { "match", SP_KEY_REQUIRED },		 [SESSION] = { "session", SP_KEY_LATER },
+	[REQUIRE] = { "require", SP_KEY_LATER },	 [EXPIRES] = { "expires", SP_KEY_LATER },
 	[MAX_DEVICES] = { "max-devices", SP_KEY_LATER },
 };
 
@@ -50,7 +48,8 @@ static void read_match(struct sp_loader *loader, const struct sp_node *node, str
 	struct sp_check *check = &loader->check;
 	struct sp_role_match *match;
 
-	if (sp_read_map(check, node, "a match", match_keys, SP_ARRAY_LEN(match_keys), values) != 0 ||
+	if (sp_read_map(check, node, "a match", match_keys, SP_ARRAY_LEN(match_keys), values) !=
+		    0 ||
 	    sp_has_key(node, "attr"))
 		return;
 	match = SP_ARRAY_PUSH(role->matches, role->match_count);
@@ -64,8 +63,9 @@ static void read_match(struct sp_loader *loader, const struct sp_node *node, str
 	}
 	match->is_peer_key = true;
 	if (sp_has_key(node, "idp") || sp_has_key(node, "group"))
-		sp_report(check, node, "a match is by \"idp\" and \"group\" or by \"peer-key\", not both: "
-				       "write two matches");
+		sp_report(check, node,
+			  "a match is by \"idp\" and \"group\" or by \"peer-key\", not both: "
+			  "write two matches");
 	if (values[PEER_KEY])
 		sp_read_key(check, values[PEER_KEY], "peer-key", match->peer_key);
 }
@@ -76,9 +76,11 @@ void sp_load_roles(struct sp_loader *loader, const struct sp_node *section)
 
 	if (section->kind != SP_NODE_MAP)
 		return; /* reported when the names were declared */
-	sp_map_for_each(name, body, section) {
+	sp_map_for_each(name, body, section)
+	{
 		const struct sp_node *values[SP_ARRAY_LEN(role_keys)];
-		struct sp_role *role = SP_ARRAY_PUSH(loader->policy->roles, loader->policy->role_count);
+		struct sp_role *role =
+			SP_ARRAY_PUSH(loader->policy->roles, loader->policy->role_count);
 
 		if (!role) {
 			check->no_memory = true;
@@ -86,10 +88,10 @@ void sp_load_roles(struct sp_loader *loader, const struct sp_node *section)
 		}
 		role->name = sp_copy_text(check, name->text);
 		role->place = (struct sp_place){ .line = name->line, .column = name->column };
-		if (sp_read_map(check, body, "a role", role_keys, SP_ARRAY_LEN(role_keys), values) < 0 ||
+		if (sp_read_map(check, body, "a role", role_keys, SP_ARRAY_LEN(role_keys), values) <
+			    0 ||
 		    !values[MATCH] || sp_read_items(check, values[MATCH], "\"match\"") < 0)
 			continue;
-		sp_for_each_item(item, values[MATCH])
-			read_match(loader, item, role);
+		sp_for_each_item(item, values[MATCH]) read_match(loader, item, role);
 	}
 }

@@ -38,8 +38,10 @@ struct sp_rule *sp_add_rule(struct sp_loader *loader, const struct sp_node *node
 	struct sp_rule *rule;
 
 	if (policy->rule_count == SP_RULE_MAX - 1) {
-		sp_report(check, node, "more than %u rules, expose and protect entries; this is the first "
-				       "too many", SP_RULE_MAX - 1);
+		sp_report(check, node,
+			  "more than %u rules, expose and protect entries; this is the first "
+			  "too many",
+			  SP_RULE_MAX - 1);
 		return NULL;
 	}
 	rule = SP_ARRAY_PUSH(policy->rules, policy->rule_count);
@@ -73,8 +75,9 @@ static void load_reason(struct sp_loader *loader, const struct sp_node *node, st
 	if (!text)
 		return;
 	if (strlen(text) > REASON_MAX) {
-		sp_report(&loader->check, node, "\"reason\" has %zu bytes; at most %u are told to a person",
-			  strlen(text), REASON_MAX);
+		sp_report(&loader->check, node,
+			  "\"reason\" has %zu bytes; at most %u are told to a person", strlen(text),
+			  REASON_MAX);
 		return;
 	}
 	for (const char *c = text; *c; c++) {
@@ -98,7 +101,8 @@ static void load_body(struct sp_loader *loader, const struct sp_node *node, stru
 	if (values[TO])
 		sp_load_to(loader, values[TO], rule);
 	if (values[SERVICES])
-		sp_load_service_items(loader, values[SERVICES], &rule->services, &rule->service_count);
+		sp_load_service_items(loader, values[SERVICES], &rule->services,
+				      &rule->service_count);
 }
 
 static void load_rule(struct sp_loader *loader, const struct sp_node *node)
@@ -113,12 +117,14 @@ static void load_rule(struct sp_loader *loader, const struct sp_node *node)
 		return;
 	is_deny = sp_has_key(node, "deny");
 	if (is_deny && sp_has_key(node, "allow")) {
-		sp_report(check, node, "a rule has \"allow\" or \"deny\", not both: write two rules");
+		sp_report(check, node,
+			  "a rule has \"allow\" or \"deny\", not both: write two rules");
 		return;
 	}
 	if (r == 0 && !is_deny && !sp_has_key(node, "allow"))
-		sp_report(check, node, "a rule needs \"allow\" or \"deny\": { name: …, allow: { from: …, to: … "
-				       "} }");
+		sp_report(check, node,
+			  "a rule needs \"allow\" or \"deny\": { name: …, allow: { from: …, to: … "
+			  "} }");
 	rule = sp_add_rule(loader, node, values[NAME], is_deny ? SP_RULE_DENY : SP_RULE_ALLOW);
 	if (!rule)
 		return;

@@ -53,8 +53,8 @@ static bool is_empty(const struct sp_node *node)
 }
 
 /* Returns the bit of the key that was probably meant, 0: none. */
-static uint64_t report_unknown_key(struct sp_check *check, const struct sp_node *key, const char *what,
-				   const struct sp_key *keys, size_t key_count)
+static uint64_t report_unknown_key(struct sp_check *check, const struct sp_node *key,
+				   const char *what, const struct sp_key *keys, size_t key_count)
 {
 	struct sp_nearest nearest;
 
@@ -65,8 +65,8 @@ static uint64_t report_unknown_key(struct sp_check *check, const struct sp_node 
 		sp_report(check, key, "unknown key %s in %s", sp_show(key->text).quoted, what);
 		return 0;
 	}
-	sp_report(check, key, "unknown key %s in %s; did you mean \"%s\"?", sp_show(key->text).quoted, what,
-		  nearest.best);
+	sp_report(check, key, "unknown key %s in %s; did you mean \"%s\"?",
+		  sp_show(key->text).quoted, what, nearest.best);
 	for (size_t i = 0; i < key_count; i++) {
 		if (keys[i].name == nearest.best)
 			return UINT64_C(1) << i;
@@ -88,7 +88,8 @@ int sp_read_map(struct sp_check *check, const struct sp_node *node, const char *
 			  is_empty(node) ? "nothing" : kind_name(node));
 		return -EINVAL;
 	}
-	sp_map_for_each(key, value, node) {
+	sp_map_for_each(key, value, node)
+	{
 		size_t i = 0;
 
 		while (i < key_count && strcmp(keys[i].name, key->text) != 0)
@@ -113,18 +114,22 @@ int sp_read_map(struct sp_check *check, const struct sp_node *node, const char *
 	return result;
 }
 
-void sp_read_version(struct sp_check *check, const struct sp_node *root, const struct sp_node *version)
+void sp_read_version(struct sp_check *check, const struct sp_node *root,
+		     const struct sp_node *version)
 {
 	const char *text;
 
 	if (!sp_has_key(root, "sallyport")) {
-		sp_report(check, root, "\"sallyport: 1\" is missing: the version of the language comes first");
+		sp_report(check, root,
+			  "\"sallyport: 1\" is missing: the version of the language comes first");
 		return;
 	}
 	text = version ? sp_read_text(check, version, "\"sallyport\"") : NULL;
 	if (text && strcmp(text, "1") != 0)
-		sp_report(check, version, "\"sallyport\" is the version of the language, of which there is one: "
-					  "write sallyport: 1, not %s", sp_show(text).quoted);
+		sp_report(check, version,
+			  "\"sallyport\" is the version of the language, of which there is one: "
+			  "write sallyport: 1, not %s",
+			  sp_show(text).quoted);
 }
 
 const char *sp_read_text(struct sp_check *check, const struct sp_node *node, const char *what)
@@ -155,7 +160,11 @@ int sp_read_word(struct sp_check *check, const struct sp_node *node, const char 
 			return i;
 	}
 	for (int i = 0; words[i]; i++) {
-		strncat(list, i == 0 ? "" : words[i + 1] ? ", " : " or ", sizeof(list) - strlen(list) - 1);
+		strncat(list,
+			i == 0	       ? ""
+			: words[i + 1] ? ", "
+				       : " or ",
+			sizeof(list) - strlen(list) - 1);
 		strncat(list, words[i], sizeof(list) - strlen(list) - 1);
 	}
 	sp_report(check, node, "%s is %s, not %s", what, list, sp_show(text).quoted);
@@ -172,14 +181,16 @@ int sp_read_number(struct sp_check *check, const struct sp_node *node, const cha
 		return -EINVAL;
 	if (strspn(text, "0123456789") != strlen(text) || (text[0] == '0' && text[1])) {
 		sp_report(check, node, "%s is a decimal number from %llu to %llu, not %s", what,
-			  (unsigned long long)least, (unsigned long long)most, sp_show(text).quoted);
+			  (unsigned long long)least, (unsigned long long)most,
+			  sp_show(text).quoted);
 		return -EINVAL;
 	}
 	errno = 0;
 	number = strtoull(text, NULL, 10);
 	if (errno || number < least || number > most) {
 		sp_report(check, node, "%s is from %llu to %llu, not %s", what,
-			  (unsigned long long)least, (unsigned long long)most, sp_show(text).quoted);
+			  (unsigned long long)least, (unsigned long long)most,
+			  sp_show(text).quoted);
 		return -EINVAL;
 	}
 	*ret_number = number;
@@ -197,7 +208,8 @@ char *sp_copy_text(struct sp_check *check, const char *text)
 
 bool sp_has_key(const struct sp_node *map, const char *name)
 {
-	sp_map_for_each(key, value, map) {
+	sp_map_for_each(key, value, map)
+	{
 		if (strcmp(key->text, name) == 0)
 			return true;
 	}
@@ -244,8 +256,10 @@ int sp_read_items(struct sp_check *check, const struct sp_node *node, const char
 	if (node->kind == SP_NODE_BROKEN)
 		return -EINVAL;
 	if (node->kind == SP_NODE_LIST && node->count == 0) {
-		sp_report(check, node, "%s is an empty list, which is neither \"any\" nor \"nothing\": "
-				       "name at least one item or leave the key out", what);
+		sp_report(check, node,
+			  "%s is an empty list, which is neither \"any\" nor \"nothing\": "
+			  "name at least one item or leave the key out",
+			  what);
 		return -EINVAL;
 	}
 	if (node->kind == SP_NODE_LIST && node->count > 1)
@@ -258,7 +272,8 @@ int sp_read_list(struct sp_check *check, const struct sp_node *node, const char 
 	if (node->kind == SP_NODE_BROKEN)
 		return -EINVAL;
 	if (node->kind != SP_NODE_LIST) {
-		sp_report(check, node, "%s is a list of mappings, - { … }, not %s", what, kind_name(node));
+		sp_report(check, node, "%s is a list of mappings, - { … }, not %s", what,
+			  kind_name(node));
 		return -EINVAL;
 	}
 	return sp_read_items(check, node, what);
@@ -266,10 +281,10 @@ int sp_read_list(struct sp_check *check, const struct sp_node *node, const char 
 
 static bool is_reserved(const char *name)
 {
-	static const char *const reserved[] = {
-		"any", "anonymous", "self", "internet", "bogons", "vpn", "none",
+	static const char *const reserved[] = { "any",	      "anonymous", "self", "internet",
+						"bogons",     "vpn",	   "none",
 #define X(id, text, meaning) text,
-		SP_REASONS(X)
+						SP_REASONS(X)
 #undef X
 	};
 
@@ -293,8 +308,9 @@ int sp_check_name(struct sp_check *check, const struct sp_node *node, const char
 	len = strlen(name);
 	for (const char *c = name; *c; c++) {
 		if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_' && *c != '.') {
-			sp_report(check, node, "%s %s: a name has letters, digits, \"-\", \"_\" and "
-					       "\".\" only", what, sp_show(name).quoted);
+			sp_report(check, node,
+				  "%s %s: a name has letters, digits, \"-\", \"_\" and \".\" only",
+				  what, sp_show(name).quoted);
 			return -EINVAL;
 		}
 	}
@@ -304,12 +320,13 @@ int sp_check_name(struct sp_check *check, const struct sp_node *node, const char
 		return -EINVAL;
 	}
 	if (is_reserved(name)) {
-		sp_report(check, node, "%s \"%s\": this name is built in; choose another", what, name);
+		sp_report(check, node, "%s \"%s\": this name is built in; choose another", what,
+			  name);
 		return -EINVAL;
 	}
 	if (strspn(name, "0123456789.") == len && strchr(name, '.')) {
-		sp_report(check, node, "%s \"%s\" reads like an address; a name needs a letter", what,
-			  name);
+		sp_report(check, node, "%s \"%s\" reads like an address; a name needs a letter",
+			  what, name);
 		return -EINVAL;
 	}
 	return 0;

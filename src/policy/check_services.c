@@ -52,8 +52,10 @@ static int load_named(struct sp_loader *loader, const struct sp_node *item,
 	if (loader->service_items == SERVICE_ITEMS_MAX)
 		return -EINVAL; /* reported */
 	if (list->count >= SERVICE_ITEMS_MAX - loader->service_items) {
-		sp_report(&loader->check, item, "the services of all rules and tests, written out, are more than "
-						"%u; this is the first too many", SERVICE_ITEMS_MAX);
+		sp_report(&loader->check, item,
+			  "the services of all rules and tests, written out, are more than "
+			  "%u; this is the first too many",
+			  SERVICE_ITEMS_MAX);
 		loader->service_items = SERVICE_ITEMS_MAX;
 		return -EINVAL;
 	}
@@ -70,14 +72,16 @@ int sp_load_service_items(struct sp_loader *loader, const struct sp_node *node,
 
 	if (result < 0)
 		return result;
-	sp_for_each_item(item, node) {
+	sp_for_each_item(item, node)
+	{
 		const char *text = sp_read_text(&loader->check, item, "a service");
 		int r;
 
 		if (!text)
 			r = -EINVAL;
 		else if (strcmp(text, "any") == 0) {
-			sp_report(&loader->check, item, "for every protocol and port leave \"services\" out");
+			sp_report(&loader->check, item,
+				  "for every protocol and port leave \"services\" out");
 			r = -EINVAL;
 		} else if (sp_looks_like_service(text))
 			r = load_literal(loader, item, services, count);
@@ -95,7 +99,8 @@ void sp_load_services(struct sp_loader *loader, const struct sp_node *section)
 
 	if (section->kind != SP_NODE_MAP)
 		return;
-	sp_map_for_each(name, body, section) {
+	sp_map_for_each(name, body, section)
+	{
 		struct sp_service_list *list =
 			SP_ARRAY_PUSH(loader->service_lists, loader->service_list_count);
 
@@ -104,19 +109,24 @@ void sp_load_services(struct sp_loader *loader, const struct sp_node *section)
 			return;
 		}
 		if (sp_looks_like_service(name->text))
-			sp_report(check, name, "service \"%s\": this is a protocol's name; choose another",
+			sp_report(check, name,
+				  "service \"%s\": this is a protocol's name; choose another",
 				  name->text);
 		if (body->kind == SP_NODE_SCALAR && *body->text == '\0') {
-			sp_report(check, name, "service %s has no value", sp_show(name->text).quoted);
+			sp_report(check, name, "service %s has no value",
+				  sp_show(name->text).quoted);
 			continue;
 		}
 		if (sp_read_items(check, body, "a service") < 0)
 			continue;
-		sp_for_each_item(item, body) {
+		sp_for_each_item(item, body)
+		{
 			if (item->kind == SP_NODE_SCALAR && !sp_looks_like_service(item->text) &&
 			    sp_symbols_find(&loader->services, item->text))
-				sp_report(check, item, "%s is a service; names inside a service are not "
-						       "supported: write its ports", sp_show(item->text).quoted);
+				sp_report(check, item,
+					  "%s is a service; names inside a service are not "
+					  "supported: write its ports",
+					  sp_show(item->text).quoted);
 			else
 				load_literal(loader, item, &list->items, &list->count);
 		}

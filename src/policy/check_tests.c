@@ -13,23 +13,27 @@
 
 enum { FROM, ON, TO, SERVICE, SERVICES, EXPECT, RULE };
 static const struct sp_key test_keys[] = {
-	[FROM] = { "from", SP_KEY_REQUIRED },	      [ON] = { "on", SP_KEY_OPTIONAL },
-	[TO] = { "to", SP_KEY_REQUIRED },	      [SERVICE] = { "service", SP_KEY_OPTIONAL },
-	[SERVICES] = { "services", SP_KEY_OPTIONAL }, [EXPECT] = { "expect", SP_KEY_REQUIRED },
+	[FROM] = { "from", SP_KEY_REQUIRED },
+	[ON] = { "on", SP_KEY_OPTIONAL },
+	[TO] = { "to", SP_KEY_REQUIRED },
+	[SERVICE] = { "service", SP_KEY_OPTIONAL },
+	[SERVICES] = { "services", SP_KEY_OPTIONAL },
+	[EXPECT] = { "expect", SP_KEY_REQUIRED },
 	[RULE] = { "rule", SP_KEY_OPTIONAL },
 };
 
 /* Of all tests together: what names and services stand for can be many times the text. */
 #define DESTINATIONS_MAX 200000u
 
-static void push_destination(struct sp_loader *loader, const struct sp_node *node, struct sp_test *test,
-			     const struct sp_addr *addr)
+static void push_destination(struct sp_loader *loader, const struct sp_node *node,
+			     struct sp_test *test, const struct sp_addr *addr)
 {
 	struct sp_addr *room;
 
 	if (loader->test_destinations == DESTINATIONS_MAX) {
-		sp_report(&loader->check, node, "the tests name more than %u destinations; this is the first too "
-						"many", DESTINATIONS_MAX);
+		sp_report(&loader->check, node,
+			  "the tests name more than %u destinations; this is the first too many",
+			  DESTINATIONS_MAX);
 		loader->test_destinations++;
 	}
 	if (loader->test_destinations > DESTINATIONS_MAX)
@@ -42,10 +46,14 @@ static void push_destination(struct sp_loader *loader, const struct sp_node *nod
 		*room = *addr;
 }
 
-static void load_from_map(struct sp_loader *loader, const struct sp_node *node, struct sp_test *test)
+static void load_from_map(struct sp_loader *loader, const struct sp_node *node,
+			  struct sp_test *test)
 {
-	static const struct sp_key keys[] = { { "role", SP_KEY_OPTIONAL }, { "user", SP_KEY_OPTIONAL } };
-	const struct sp_symbols *const roles[] = { &loader->roles }, *const users[] = { &loader->users };
+	static const struct sp_key keys[] = { { "role", SP_KEY_OPTIONAL },
+					      { "user", SP_KEY_OPTIONAL } };
+	const struct sp_symbols *const roles[] = { &loader->roles }, *const users[] = {
+		&loader->users
+	};
 	const struct sp_node *values[2];
 	struct sp_check *check = &loader->check;
 	struct sp_symbol *symbol;
@@ -54,7 +62,9 @@ static void load_from_map(struct sp_loader *loader, const struct sp_node *node, 
 	if (sp_read_map(check, node, "\"from\" of a test", keys, SP_ARRAY_LEN(keys), values) != 0)
 		return;
 	if (node->count != 1) {
-		sp_report(check, node, "a test comes from one: { role: … }, { user: … }, an address or anonymous");
+		sp_report(
+			check, node,
+			"a test comes from one: { role: … }, { user: … }, an address or anonymous");
 		return;
 	}
 	if (values[0] && (name = sp_read_text(check, values[0], "\"role\""))) {
@@ -94,15 +104,20 @@ static void load_from(struct sp_loader *loader, const struct sp_node *node, stru
 	if (strcmp(text, "anonymous") == 0) {
 		test->from = SP_TEST_ANONYMOUS;
 	} else if (sp_symbols_find(&loader->roles, text)) {
-		sp_report(check, node, "\"%s\" is a role; in a test write { role: %s }", text, text);
+		sp_report(check, node, "\"%s\" is a role; in a test write { role: %s }", text,
+			  text);
 	} else if (sp_symbols_find(&loader->users, text)) {
-		sp_report(check, node, "%s is a user; in a test write { user: … }", sp_show(text).quoted);
+		sp_report(check, node, "%s is a user; in a test write { user: … }",
+			  sp_show(text).quoted);
 	} else if (sp_looks_like_address(text)) {
 		test->from = SP_TEST_ADDRESS;
 		sp_read_address(check, node, "\"from\"", &test->address);
 	} else {
-		sp_report(check, node, "a test comes from { role: … }, { user: … }, an address or anonymous, not "
-				       "from %s", sp_show(text).quoted);
+		sp_report(
+			check, node,
+			"a test comes from { role: … }, { user: … }, an address or anonymous, not "
+			"from %s",
+			sp_show(text).quoted);
 	}
 }
 
@@ -116,8 +131,10 @@ static void add_network(struct sp_loader *loader, const struct sp_node *node,
 	if (loader->test_work_left == 0)
 		return; /* reported */
 	if (work >= loader->test_work_left) {
-		sp_report(&loader->check, node, "the networks of the tests have more than %u prefixes; this is the "
-						"first too many", SP_TEST_WORK_MAX);
+		sp_report(&loader->check, node,
+			  "the networks of the tests have more than %u prefixes; this is the "
+			  "first too many",
+			  SP_TEST_WORK_MAX);
 		loader->test_work_left = 0;
 		return;
 	}
@@ -142,13 +159,15 @@ static void add_self(struct sp_loader *loader, const struct sp_node *node, struc
 	const struct sp_gateway *gateway = &loader->policy->fixtures.gateway;
 
 	if (gateway->self_count == 0)
-		sp_report(&loader->check, node, "a test to self needs the gateway's addresses: fixtures: { self: "
-						"[192.0.2.1] }");
+		sp_report(&loader->check, node,
+			  "a test to self needs the gateway's addresses: fixtures: { self: "
+			  "[192.0.2.1] }");
 	for (size_t i = 0; i < gateway->self_count; i++)
 		push_destination(loader, node, test, &gateway->self[i]);
 }
 
-static void load_destination(struct sp_loader *loader, const struct sp_node *node, struct sp_test *test)
+static void load_destination(struct sp_loader *loader, const struct sp_node *node,
+			     struct sp_test *test)
 {
 	const struct sp_symbols *const tables[] = { &loader->networks };
 	const struct sp_policy *policy = loader->policy;
@@ -171,7 +190,8 @@ static void load_destination(struct sp_loader *loader, const struct sp_node *nod
 	} else if (strcmp(text, "any") == 0) {
 		sp_report(check, node, "a test goes to one place: name an address or a network");
 	} else if (sp_symbols_find(&loader->roles, text)) {
-		sp_report(check, node, "\"%s\" is a role; in a test name the address of a session", text);
+		sp_report(check, node, "\"%s\" is a role; in a test name the address of a session",
+			  text);
 	} else if (!sp_looks_like_address(text)) {
 		sp_report(check, node, "unknown network %s%s", sp_show(text).quoted,
 			  sp_hint(check, text, tables, 1).text);
@@ -181,7 +201,8 @@ static void load_destination(struct sp_loader *loader, const struct sp_node *nod
 	}
 }
 
-static void load_interface(struct sp_loader *loader, const struct sp_node *node, struct sp_test *test)
+static void load_interface(struct sp_loader *loader, const struct sp_node *node,
+			   struct sp_test *test)
 {
 	const struct sp_gateway *gateway = &loader->policy->fixtures.gateway;
 	const char *text = sp_read_text(&loader->check, node, "\"on\"");
@@ -203,7 +224,8 @@ static void load_interface(struct sp_loader *loader, const struct sp_node *node,
 		  sp_show(text).quoted, known);
 }
 
-static void load_rule_name(struct sp_loader *loader, const struct sp_node *node, struct sp_test *test)
+static void load_rule_name(struct sp_loader *loader, const struct sp_node *node,
+			   struct sp_test *test)
 {
 	const struct sp_symbols *const tables[] = { &loader->rules };
 	const char *text = sp_read_text(&loader->check, node, "\"rule\"");
@@ -225,7 +247,8 @@ static void load_test_services(struct sp_loader *loader, const struct sp_node *n
 	const bool has_one = sp_has_key(node, "service"), has_many = sp_has_key(node, "services");
 
 	if (has_one && has_many)
-		sp_report(&loader->check, node, "\"service\" and \"services\" mean the same: write one of them");
+		sp_report(&loader->check, node,
+			  "\"service\" and \"services\" mean the same: write one of them");
 	else if (services)
 		sp_load_service_items(loader, services, &test->services, &test->service_count);
 	else if (!has_one && !has_many)
@@ -238,7 +261,7 @@ static void load_test(struct sp_loader *loader, const struct sp_node *node)
 #define X(id, name, text) name,
 		SP_VERDICTS(X)
 #undef X
-		NULL,
+			NULL,
 	};
 	const struct sp_node *values[SP_ARRAY_LEN(test_keys)];
 	struct sp_check *check = &loader->check;
@@ -258,8 +281,7 @@ static void load_test(struct sp_loader *loader, const struct sp_node *node)
 	if (values[ON])
 		load_interface(loader, values[ON], test);
 	if (values[TO] && sp_read_items(check, values[TO], "\"to\"") == 0) {
-		sp_for_each_item(item, values[TO])
-			load_destination(loader, item, test);
+		sp_for_each_item(item, values[TO]) load_destination(loader, item, test);
 	}
 	if (r == 0)
 		load_test_services(loader, node, values, test);

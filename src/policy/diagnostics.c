@@ -52,8 +52,8 @@ static struct sp_diagnostic *find_room(struct sp_diagnostics *diagnostics,
 	for (size_t i = 0; i < diagnostics->count; i++) {
 		struct sp_diagnostic *item = &diagnostics->items[i];
 
-		if (!least || compare_worth(item->severity, &item->place, least->severity,
-					    &least->place) > 0)
+		if (!least ||
+		    compare_worth(item->severity, &item->place, least->severity, &least->place) > 0)
 			least = item;
 	}
 	if (compare_worth(least->severity, &least->place, severity, place) <= 0)

@@ -79,7 +79,8 @@ static void locate(struct cursor *cursor, const yaml_mark_t *mark, struct sp_nod
 		cursor->line++;
 		cursor->characters = 0;
 	}
-	while (cursor->characters < mark->column && cursor->at < cursor->end && *cursor->at != '\n') {
+	while (cursor->characters < mark->column && cursor->at < cursor->end &&
+	       *cursor->at != '\n') {
 		do
 			cursor->at++;
 		while (cursor->at < cursor->end && (*cursor->at & 0xc0) == 0x80);
@@ -92,7 +93,7 @@ static void locate(struct cursor *cursor, const yaml_mark_t *mark, struct sp_nod
 struct open_node {
 	struct sp_node *node;
 	struct sp_node **tail; /* where the next child is linked */
-	bool wants_value;      /* mapping: the last child was a key */
+	bool wants_value; /* mapping: the last child was a key */
 };
 
 struct reader {
@@ -116,14 +117,16 @@ static int new_node(struct reader *reader, enum sp_node_kind kind, const yaml_ma
 		    struct sp_node **ret_node)
 {
 	struct open_node *parent = reader->depth ? &reader->open[reader->depth - 1] : NULL;
-	struct sp_node *node = take_bytes(reader->document, sizeof(*node), _Alignof(struct sp_node));
+	struct sp_node *node =
+		take_bytes(reader->document, sizeof(*node), _Alignof(struct sp_node));
 
 	if (!node)
 		return -ENOMEM;
 	*node = (struct sp_node){ .kind = (uint8_t)kind };
 	locate(&reader->cursor, mark, node);
 	if (++reader->document->node_count > SP_DOCUMENT_NODES_MAX) {
-		sp_report(reader->check, node, "the file has more than %u values; this is the first too many",
+		sp_report(reader->check, node,
+			  "the file has more than %u values; this is the first too many",
 			  SP_DOCUMENT_NODES_MAX);
 		return -EINVAL;
 	}
@@ -132,8 +135,8 @@ static int new_node(struct reader *reader, enum sp_node_kind kind, const yaml_ma
 	} else {
 		if (parent->node->kind == SP_NODE_MAP && !parent->wants_value &&
 		    kind != SP_NODE_SCALAR) {
-			sp_report(reader->check, node, "a key is a plain word, not a list, a mapping or "
-						       "an alias");
+			sp_report(reader->check, node,
+				  "a key is a plain word, not a list, a mapping or an alias");
 			return -EINVAL;
 		}
 		*parent->tail = node;
@@ -150,14 +153,18 @@ static void refuse_properties(struct reader *reader, const struct sp_node *node,
 			      const yaml_char_t *anchor, const yaml_char_t *tag)
 {
 	if (anchor)
-		sp_report(reader->check, node, "anchors (&%.40s) are not part of the language: write the "
-					       "value out where it is needed", (const char *)anchor);
+		sp_report(reader->check, node,
+			  "anchors (&%.40s) are not part of the language: write the "
+			  "value out where it is needed",
+			  (const char *)anchor);
 	if (tag) {
 		const char *text = (const char *)tag;
 		size_t known = strlen("tag:yaml.org,2002:");
-		bool is_short = strncmp(text, "tag:yaml.org,2002:", known) == 0; /* !! in the file */
+		bool is_short =
+			strncmp(text, "tag:yaml.org,2002:", known) == 0; /* !! in the file */
 
-		sp_report(reader->check, node, "tags (%s%.40s) are not part of the language: leave it out",
+		sp_report(reader->check, node,
+			  "tags (%s%.40s) are not part of the language: leave it out",
 			  is_short ? "!!" : "", is_short ? text + known : text);
 	}
 }
@@ -200,8 +207,9 @@ static int read_alias(struct reader *reader, const yaml_event_t *event)
 
 	if (r < 0)
 		return r;
-	sp_report(reader->check, node, "aliases (*%.40s) are not part of the language: write the value "
-				       "out", (const char *)event->data.alias.anchor);
+	sp_report(reader->check, node,
+		  "aliases (*%.40s) are not part of the language: write the value out",
+		  (const char *)event->data.alias.anchor);
 	return 0;
 }
 
@@ -286,8 +294,9 @@ static int close_container(struct reader *reader)
 		if (key->kind == SP_NODE_BROKEN)
 			continue;
 		if (key->is_plain && strcmp(key->text, "<<") == 0)
-			sp_report(reader->check, key, "merge keys (<<) are not part of the language: "
-						      "write the keys out");
+			sp_report(reader->check, key,
+				  "merge keys (<<) are not part of the language: "
+				  "write the keys out");
 		else if (*key->text == '\0')
 			sp_report(reader->check, key, "the key in front of the colon is empty");
 		else
@@ -318,7 +327,8 @@ static int refuse_rest(struct reader *reader, const yaml_mark_t *end)
 		if (starts_character && characters++ >= end->index && !in_comment &&
 		    !strchr(" \t\r\n#", *c)) {
 			at.column = (uint32_t)(c - line_start) + 1;
-			sp_report(reader->check, &at, "a second document starts here; a file holds one");
+			sp_report(reader->check, &at,
+				  "a second document starts here; a file holds one");
 			return -EINVAL;
 		}
 		if (*c == '\n') {
@@ -336,26 +346,21 @@ static int refuse_rest(struct reader *reader, const yaml_mark_t *end)
 static int take_event(struct reader *reader, const yaml_event_t *event)
 {
 	switch (event->type) {
-	case YAML_SCALAR_EVENT:
-		return read_scalar(reader, event);
-	case YAML_ALIAS_EVENT:
-		return read_alias(reader, event);
+	case YAML_SCALAR_EVENT: return read_scalar(reader, event);
+	case YAML_ALIAS_EVENT: return read_alias(reader, event);
 	case YAML_SEQUENCE_START_EVENT:
 		return open_container(reader, SP_NODE_LIST, &event->start_mark,
-				      event->data.sequence_start.anchor, event->data.sequence_start.tag);
+				      event->data.sequence_start.anchor,
+				      event->data.sequence_start.tag);
 	case YAML_MAPPING_START_EVENT:
 		return open_container(reader, SP_NODE_MAP, &event->start_mark,
-				      event->data.mapping_start.anchor, event->data.mapping_start.tag);
+				      event->data.mapping_start.anchor,
+				      event->data.mapping_start.tag);
 	case YAML_SEQUENCE_END_EVENT:
-	case YAML_MAPPING_END_EVENT:
-		return close_container(reader);
-	case YAML_DOCUMENT_END_EVENT:
-		return refuse_rest(reader, &event->end_mark);
-	case YAML_STREAM_END_EVENT:
-		reader->is_done = true;
-		return 0;
-	default:
-		return 0;
+	case YAML_MAPPING_END_EVENT: return close_container(reader);
+	case YAML_DOCUMENT_END_EVENT: return refuse_rest(reader, &event->end_mark);
+	case YAML_STREAM_END_EVENT: reader->is_done = true; return 0;
+	default: return 0;
 	}
 }
 
@@ -381,8 +386,9 @@ static int refuse_directives(struct sp_check *check, const char *text, const cha
 		const char *c = text;
 
 		if (*text == '%') {
-			sp_report(check, &at, "directives (%%YAML, %%TAG) are not part of the language: "
-					      "leave the line out");
+			sp_report(check, &at,
+				  "directives (%%YAML, %%TAG) are not part of the language: "
+				  "leave the line out");
 			return -EINVAL;
 		}
 		while (c < end && (*c == ' ' || *c == '\t' || *c == '\r'))
@@ -402,7 +408,8 @@ int sp_document_read(struct sp_check *check, const char *text, size_t len,
 	yaml_parser_t parser;
 	int r;
 
-	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark: some editors' habit */
+	if (len >= 3 &&
+	    memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark: some editors' habit */
 		text += 3;
 		len -= 3;
 	}

@@ -21,7 +21,7 @@ struct lint {
 	struct sp_loader *loader;
 	const struct sp_policy *policy;
 	struct sp_ranges *ranges; /* by network, made when first asked for */
-	uint8_t *families;        /* by network */
+	uint8_t *families; /* by network */
 	size_t work;
 };
 
@@ -41,9 +41,8 @@ static const struct sp_ranges *ranges_of(struct lint *lint, uint32_t index)
 	const struct sp_network *network = &lint->policy->networks[index];
 	struct sp_ranges *ranges = &lint->ranges[index];
 
-	if (!ranges->items &&
-	    sp_ranges_make(network->in, network->in_count, network->except, network->except_count,
-			   ranges) < 0)
+	if (!ranges->items && sp_ranges_make(network->in, network->in_count, network->except,
+					     network->except_count, ranges) < 0)
 		lint->loader->check.no_memory = true;
 	return ranges;
 }
@@ -64,12 +63,9 @@ static bool from_covers(struct lint *lint, const struct sp_from *outer, const st
 	if (outer->kind != inner->kind)
 		return false;
 	switch (outer->kind) {
-	case SP_FROM_USER:
-		return strcmp(outer->user, inner->user) == 0;
-	case SP_FROM_NETWORK:
-		return network_covers(lint, outer->index, inner->index);
-	default:
-		return outer->index == inner->index;
+	case SP_FROM_USER: return strcmp(outer->user, inner->user) == 0;
+	case SP_FROM_NETWORK: return network_covers(lint, outer->index, inner->index);
+	default: return outer->index == inner->index;
 	}
 }
 
@@ -91,7 +87,8 @@ static bool service_covers(const struct sp_service *outer, const struct sp_servi
 	       outer->from <= inner->from && inner->to <= outer->to;
 }
 
-static bool services_cover(struct lint *lint, const struct sp_rule *outer, const struct sp_rule *inner)
+static bool services_cover(struct lint *lint, const struct sp_rule *outer,
+			   const struct sp_rule *inner)
 {
 	if (outer->service_count == 0)
 		return true;
@@ -110,14 +107,15 @@ static bool services_cover(struct lint *lint, const struct sp_rule *outer, const
 	return true;
 }
 
-/* Does every packet @inner matches match @outer too? Item by item: false may also mean that it takes
- * several items of @outer together. */
+/* Does every packet @inner matches match @outer too? Item by item: false may also mean that it
+ * takes several items of @outer together. */
 static bool rule_covers(struct lint *lint, const struct sp_rule *outer, const struct sp_rule *inner)
 {
 	for (size_t i = 0; i < inner->from_count; i++) {
 		size_t k = 0;
 
-		while (k < outer->from_count && !from_covers(lint, &outer->from[k], &inner->from[i]))
+		while (k < outer->from_count &&
+		       !from_covers(lint, &outer->from[k], &inner->from[i]))
 			k++;
 		if (k == outer->from_count)
 			return false;
@@ -148,8 +146,9 @@ static void lint_allows_within_denies(struct lint *lint)
 			if ((allow->kind == SP_RULE_ALLOW || allow->kind == SP_RULE_EXPOSE) &&
 			    rule_covers(lint, deny, allow))
 				warn_at(lint, &allow->place,
-					"rule \"%s\" can never allow anything: deny \"%s\" covers all of it, and a "
-					"deny wins wherever it stands", allow->name, deny->name);
+					"rule \"%s\" can never allow anything: deny \"%s\" covers "
+					"all of it, and a deny wins wherever it stands",
+					allow->name, deny->name);
 			if (lint->work > WORK_MAX)
 				return;
 		}
@@ -190,17 +189,22 @@ static void lint_families(struct lint *lint, const struct sp_rule *rule)
 	unsigned from = 0, to = 0, services = families_of_services(rule);
 
 	for (size_t i = 0; i < rule->from_count; i++)
-		from |= rule->from[i].kind == SP_FROM_NETWORK ?
-				families_of(lint, rule->from[i].index) : FAMILY_BOTH;
+		from |= rule->from[i].kind == SP_FROM_NETWORK
+				? families_of(lint, rule->from[i].index)
+				: FAMILY_BOTH;
 	for (size_t i = 0; i < rule->to_count; i++)
-		to |= rule->to[i].kind == SP_TO_NETWORK ? families_of(lint, rule->to[i].index) :
-							   FAMILY_BOTH;
+		to |= rule->to[i].kind == SP_TO_NETWORK ? families_of(lint, rule->to[i].index)
+							: FAMILY_BOTH;
 	if (!(from & to))
-		warn_at(lint, &rule->place, "rule \"%s\" can never match: \"from\" and \"to\" have no address "
-					    "family in common%s", rule->name, "");
+		warn_at(lint, &rule->place,
+			"rule \"%s\" can never match: \"from\" and \"to\" have no address "
+			"family in common%s",
+			rule->name, "");
 	else if (!(from & to & services))
-		warn_at(lint, &rule->place, "rule \"%s\" can never match: its services are of the other address "
-					    "family (icmp is IPv4, icmp6 is IPv6)%s", rule->name, "");
+		warn_at(lint, &rule->place,
+			"rule \"%s\" can never match: its services are of the other address "
+			"family (icmp is IPv4, icmp6 is IPv6)%s",
+			rule->name, "");
 }
 
 static void lint_any_to_any(struct lint *lint, const struct sp_rule *rule)
@@ -212,8 +216,9 @@ static void lint_any_to_any(struct lint *lint, const struct sp_rule *rule)
 	for (size_t i = 0; i < rule->to_count; i++)
 		to |= rule->to[i].kind == SP_TO_ANY;
 	if (from && to)
-		warn_at(lint, &rule->place, "rule \"%s\" is from any to any: it %s everybody everywhere",
-			rule->name, rule->kind == SP_RULE_DENY ? "stops" : "lets");
+		warn_at(lint, &rule->place,
+			"rule \"%s\" is from any to any: it %s everybody everywhere", rule->name,
+			rule->kind == SP_RULE_DENY ? "stops" : "lets");
 }
 
 static void lint_twins(struct lint *lint)
@@ -229,8 +234,8 @@ static void lint_twins(struct lint *lint)
 			if (twin->kind != rule->kind || !rule_covers(lint, twin, rule) ||
 			    !rule_covers(lint, rule, twin))
 				continue;
-			warn_at(lint, &rule->place, "rule \"%s\" says the same as rule \"%s\"", rule->name,
-				twin->name);
+			warn_at(lint, &rule->place, "rule \"%s\" says the same as rule \"%s\"",
+				rule->name, twin->name);
 			break;
 		}
 	}
@@ -240,8 +245,8 @@ static void lint_unused(struct lint *lint, const struct sp_symbols *symbols, con
 {
 	for (size_t i = 0; i < symbols->count; i++) {
 		if (!symbols->items[i].is_used)
-			sp_warn(&lint->loader->check, symbols->items[i].node, "%s \"%s\" is not used", what,
-				symbols->items[i].name);
+			sp_warn(&lint->loader->check, symbols->items[i].node,
+				"%s \"%s\" is not used", what, symbols->items[i].name);
 	}
 }
 

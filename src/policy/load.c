@@ -16,36 +16,42 @@
 SP_DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free);
 
 enum {
-	VERSION, ROLES, NETWORKS, SERVICES, EDGE, PROTECT, RULES, FIXTURES, TESTS,
-	INCLUDE, SETTINGS, LIMITS, SCHEDULES, NAT,
+	VERSION,
+	ROLES,
+	NETWORKS,
+	SERVICES,
+	EDGE,
+	PROTECT,
+	RULES,
+	FIXTURES,
+	TESTS,
+	INCLUDE,
+	SETTINGS,
+	LIMITS,
+	SCHEDULES,
+	NAT,
 };
 static const struct sp_key policy_keys[] = {
-	[VERSION] = { "sallyport", SP_KEY_OPTIONAL },
-	[ROLES] = { "roles", SP_KEY_OPTIONAL },
-	[NETWORKS] = { "networks", SP_KEY_OPTIONAL },
-	[SERVICES] = { "services", SP_KEY_OPTIONAL },
-	[EDGE] = { "edge", SP_KEY_OPTIONAL },
-	[PROTECT] = { "protect", SP_KEY_OPTIONAL },
-	[RULES] = { "rules", SP_KEY_OPTIONAL },
-	[FIXTURES] = { "fixtures", SP_KEY_OPTIONAL },
-	[TESTS] = { "tests", SP_KEY_OPTIONAL },
-	[INCLUDE] = { "include", SP_KEY_LATER },
-	[SETTINGS] = { "settings", SP_KEY_LATER },
-	[LIMITS] = { "limits", SP_KEY_LATER },
-	[SCHEDULES] = { "schedules", SP_KEY_LATER },
-	[NAT] = { "nat", SP_KEY_LATER },
+	[VERSION] = { "sallyport", SP_KEY_OPTIONAL }, [ROLES] = { "roles", SP_KEY_OPTIONAL },
+	[NETWORKS] = { "networks", SP_KEY_OPTIONAL }, [SERVICES] = { "services", SP_KEY_OPTIONAL },
+	[EDGE] = { "edge", SP_KEY_OPTIONAL },	      [PROTECT] = { "protect", SP_KEY_OPTIONAL },
+	[RULES] = { "rules", SP_KEY_OPTIONAL },	      [FIXTURES] = { "fixtures", SP_KEY_OPTIONAL },
+	[TESTS] = { "tests", SP_KEY_OPTIONAL },	      [INCLUDE] = { "include", SP_KEY_LATER },
+	[SETTINGS] = { "settings", SP_KEY_LATER },    [LIMITS] = { "limits", SP_KEY_LATER },
+	[SCHEDULES] = { "schedules", SP_KEY_LATER },  [NAT] = { "nat", SP_KEY_LATER },
 };
 
-static void report_doubles(struct sp_loader *loader, const struct sp_symbols *symbols, const char *what)
+static void report_doubles(struct sp_loader *loader, const struct sp_symbols *symbols,
+			   const char *what)
 {
 	for (size_t i = 1, first = 0; i < symbols->count; i++) {
 		if (strcmp(symbols->items[i].name, symbols->items[first].name) != 0)
 			first = i;
 		else
 			sp_report(&loader->check, symbols->items[i].node,
-				  "%s \"%s\" is there already, on line %u: names of rules, expose and protect "
-				  "entries are unique", what, symbols->items[i].name,
-				  symbols->items[first].node->line);
+				  "%s \"%s\" is there already, on line %u: names of rules, expose "
+				  "and protect entries are unique",
+				  what, symbols->items[i].name, symbols->items[first].node->line);
 	}
 }
 
@@ -57,11 +63,12 @@ void sp_declare_names(struct sp_loader *loader, const struct sp_node *section, c
 	if (section->kind == SP_NODE_BROKEN)
 		return;
 	if (section->kind != SP_NODE_MAP || section->count == 0) {
-		sp_report(&loader->check, section, "\"%ss\" is a mapping, { NAME: … }, with at least one %s",
-			  what, what);
+		sp_report(&loader->check, section,
+			  "\"%ss\" is a mapping, { NAME: … }, with at least one %s", what, what);
 		return;
 	}
-	sp_map_for_each(name, body, section) {
+	sp_map_for_each(name, body, section)
+	{
 		sp_check_name(&loader->check, name, what);
 		sp_symbols_add(&loader->check, symbols, name, index++);
 	}
@@ -80,9 +87,10 @@ static void check_roles_are_not_networks(struct sp_loader *loader)
 			continue;
 		first = role->node->line <= network->node->line ? role->node : network->node;
 		later = first == role->node ? network->node : role->node;
-		sp_report(&loader->check, later, "%s is both a role and a network (line %u): \"from\" could "
-						 "not tell them apart", sp_show(role->name).quoted,
-			  first->line);
+		sp_report(&loader->check, later,
+			  "%s is both a role and a network (line %u): \"from\" could "
+			  "not tell them apart",
+			  sp_show(role->name).quoted, first->line);
 	}
 }
 
@@ -92,7 +100,8 @@ static int compare_rules(const void *a, const void *b)
 
 	if (left->place.line != right->place.line)
 		return left->place.line < right->place.line ? -1 : 1;
-	return left->place.column < right->place.column ? -1 : left->place.column > right->place.column;
+	return left->place.column < right->place.column ? -1
+							: left->place.column > right->place.column;
 }
 
 static void add_builtin_networks(struct sp_loader *loader)
@@ -113,7 +122,8 @@ static void load_sections(struct sp_loader *loader, const struct sp_node *root)
 	const struct sp_node *values[SP_ARRAY_LEN(policy_keys)];
 	struct sp_check *check = &loader->check;
 
-	if (sp_read_map(check, root, "a policy", policy_keys, SP_ARRAY_LEN(policy_keys), values) < 0)
+	if (sp_read_map(check, root, "a policy", policy_keys, SP_ARRAY_LEN(policy_keys), values) <
+	    0)
 		return;
 	sp_read_version(check, root, values[VERSION]);
 	if (values[ROLES])
@@ -147,12 +157,12 @@ static void load_sections(struct sp_loader *loader, const struct sp_node *root)
 	if (!check->no_memory && check->diagnostics->error_count == 0)
 		sp_lint(loader);
 	if (loader->policy->rule_count > 1)
-		qsort(loader->policy->rules, loader->policy->rule_count, sizeof(*loader->policy->rules),
-		      compare_rules);
+		qsort(loader->policy->rules, loader->policy->rule_count,
+		      sizeof(*loader->policy->rules), compare_rules);
 }
 
-/* SHA-256 over each file's name and bytes, each led by its length. Of the first file only the last part
- * of the path counts: the same content is the same generation wherever it lies. */
+/* SHA-256 over each file's name and bytes, each led by its length. Of the first file only the last
+ * part of the path counts: the same content is the same generation wherever it lies. */
 static int hash_files(struct sp_policy *policy)
 {
 	__sp_cleanup(EVP_MD_CTX_freep) EVP_MD_CTX *hash = EVP_MD_CTX_new();
@@ -229,7 +239,9 @@ int sp_policy_load(const char *path, const char *text, size_t len, struct sp_pol
 		   struct sp_diagnostics *diagnostics)
 {
 	__sp_cleanup(loader_done) struct sp_loader loader = {
-		.check = { .path = path, .diagnostics = diagnostics, .suggest_budget = SP_SUGGEST_BUDGET },
+		.check = { .path = path,
+			   .diagnostics = diagnostics,
+			   .suggest_budget = SP_SUGGEST_BUDGET },
 		.test_work_left = SP_TEST_WORK_MAX,
 	};
 	int r;

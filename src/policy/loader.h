@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One run of sp_policy_load. Names are declared first, then each section is checked by a function in
- * a file of its own. A section goes on after an error, to report several; what it could not read is
- * left empty in the policy, which nobody gets to see once something was reported. */
+/* One run of sp_policy_load. Names are declared first, then each section is checked by a function
+ * in a file of its own. A section goes on after an error, to report several; what it could not read
+ * is left empty in the policy, which nobody gets to see once something was reported. */
 #ifndef SALLYPORT_POLICY_LOADER_H
 #define SALLYPORT_POLICY_LOADER_H
 
@@ -21,9 +21,9 @@ struct sp_loader {
 	struct sp_symbols roles, networks, services, rules, users;
 	struct sp_service_list *service_lists; /* by index of the service's symbol */
 	size_t service_list_count;
-	size_t service_items;     /* services written into rules and tests so far */
+	size_t service_items; /* services written into rules and tests so far */
 	size_t test_destinations; /* addresses written into tests so far */
-	size_t test_work_left;    /* prefixes that may still be looked through for them */
+	size_t test_work_left; /* prefixes that may still be looked through for them */
 };
 
 /* Declare the keys of a section as names of one kind, and report bad and double ones.
@@ -48,7 +48,8 @@ void sp_load_to(struct sp_loader *loader, const struct sp_node *node, struct sp_
 int sp_load_service_items(struct sp_loader *loader, const struct sp_node *node,
 			  struct sp_service **services, size_t *count);
 void sp_load_log(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule);
-/* Append a rule with its name declared, its place and the default log of its kind. NULL: no memory. */
+/* Append a rule with its name declared, its place and the default log of its kind.
+ * NULL: no memory, or too many rules (reported). */
 struct sp_rule *sp_add_rule(struct sp_loader *loader, const struct sp_node *node,
 			    const struct sp_node *name, enum sp_rule_kind kind);
 

@@ -14,9 +14,9 @@
 
 enum { VERSION, PLANE, INTERFACES, VPN, AUDIT, PORTAL };
 static const struct sp_key machine_keys[] = {
-	[VERSION] = { "sallyport", SP_KEY_OPTIONAL },	    [PLANE] = { "plane", SP_KEY_OPTIONAL },
+	[VERSION] = { "sallyport", SP_KEY_OPTIONAL },	  [PLANE] = { "plane", SP_KEY_OPTIONAL },
 	[INTERFACES] = { "interfaces", SP_KEY_REQUIRED }, [VPN] = { "vpn", SP_KEY_OPTIONAL },
-	[AUDIT] = { "audit", SP_KEY_OPTIONAL },	    [PORTAL] = { "portal", SP_KEY_LATER },
+	[AUDIT] = { "audit", SP_KEY_OPTIONAL },		  [PORTAL] = { "portal", SP_KEY_LATER },
 };
 
 enum { EDGE, INSIDE, TUNNEL };
@@ -28,9 +28,9 @@ static const struct sp_key interface_keys[] = {
 
 enum { LISTEN, POOL, ENDPOINT, DNS, ROUTES, MTU, PARKED };
 static const struct sp_key vpn_keys[] = {
-	[LISTEN] = { "listen", SP_KEY_OPTIONAL }, [POOL] = { "pool", SP_KEY_OPTIONAL },
+	[LISTEN] = { "listen", SP_KEY_OPTIONAL },     [POOL] = { "pool", SP_KEY_OPTIONAL },
 	[ENDPOINT] = { "endpoint", SP_KEY_OPTIONAL }, [DNS] = { "dns", SP_KEY_OPTIONAL },
-	[ROUTES] = { "routes", SP_KEY_OPTIONAL }, [MTU] = { "mtu", SP_KEY_OPTIONAL },
+	[ROUTES] = { "routes", SP_KEY_OPTIONAL },     [MTU] = { "mtu", SP_KEY_OPTIONAL },
 	[PARKED] = { "parked", SP_KEY_OPTIONAL },
 };
 
@@ -55,7 +55,8 @@ static void load_plane(struct run *run, const struct sp_node *node)
 	int word = sp_read_word(&run->check, node, "\"plane\"", words);
 
 	if (word > 1)
-		sp_report(&run->check, node, "plane \"%s\" is not supported yet; \"auto\" and \"ebpf\" are",
+		sp_report(&run->check, node,
+			  "plane \"%s\" is not supported yet; \"auto\" and \"ebpf\" are",
 			  words[word]);
 	else if (word >= 0)
 		run->machine->plane = sp_copy_text(&run->check, words[word]);
@@ -79,13 +80,14 @@ static void load_interfaces(struct run *run, const struct sp_node *node)
 	size_t had;
 	int r;
 
-	r = sp_read_map(&run->check, node, "\"interfaces\"", interface_keys, SP_ARRAY_LEN(interface_keys),
-			values);
+	r = sp_read_map(&run->check, node, "\"interfaces\"", interface_keys,
+			SP_ARRAY_LEN(interface_keys), values);
 	if (r < 0)
 		return;
 	if (r == 0 && !sp_has_key(node, "edge") && !sp_has_key(node, "inside"))
-		sp_report(&run->check, node, "\"interfaces\" needs \"edge\" or \"inside\": { edge: [wan0], inside: "
-					     "[lan0], tunnel: vpn0 }");
+		sp_report(&run->check, node,
+			  "\"interfaces\" needs \"edge\" or \"inside\": { edge: [wan0], inside: "
+			  "[lan0], tunnel: vpn0 }");
 	if (values[EDGE])
 		load_interface_list(run, values[EDGE], "\"edge\"", SP_ZONE_EDGE);
 	if (values[INSIDE])
@@ -118,12 +120,15 @@ static void load_endpoint(struct run *run, const struct sp_node *node)
 		host_len = strcspn(text, ":");
 		port = text + host_len;
 	}
-	if (*text == '[' ? strspn(text + 1, "0123456789abcdefABCDEF:.") + 2 != host_len :
-			   host_len == 0 || strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-							 "0123456789-._") < host_len ||
-				   strchr(port + (*port == ':'), ':')) {
-		sp_report(&run->check, node, "\"endpoint\" is a host, with a port if you like, as gate.example.org, "
-					     "192.0.2.1:51820 or \"[2001:db8::1]:51820\", not %s",
+	if (*text == '['
+		    ? strspn(text + 1, "0123456789abcdefABCDEF:.") + 2 != host_len
+		    : host_len == 0 ||
+			      strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					   "0123456789-._") < host_len ||
+			      strchr(port + (*port == ':'), ':')) {
+		sp_report(&run->check, node,
+			  "\"endpoint\" is a host, with a port if you like, as gate.example.org, "
+			  "192.0.2.1:51820 or \"[2001:db8::1]:51820\", not %s",
 			  sp_show(text).quoted);
 		return;
 	}
@@ -132,9 +137,11 @@ static void load_endpoint(struct run *run, const struct sp_node *node)
 
 		for (const char *c = port + 1; *c >= '0' && *c <= '9' && number < 100000; c++)
 			number = number * 10 + (unsigned long)(*c - '0');
-		if (*port != ':' || port[1] == '0' || strspn(port + 1, "0123456789") != strlen(port + 1) ||
-		    number < 1 || number > 65535) {
-			sp_report(&run->check, node, "\"endpoint\" %s: a port is a number from 1 to 65535",
+		if (*port != ':' || port[1] == '0' ||
+		    strspn(port + 1, "0123456789") != strlen(port + 1) || number < 1 ||
+		    number > 65535) {
+			sp_report(&run->check, node,
+				  "\"endpoint\" %s: a port is a number from 1 to 65535",
 				  sp_show(text).quoted);
 			return;
 		}
@@ -148,7 +155,8 @@ static void load_dns(struct run *run, const struct sp_node *node)
 {
 	if (sp_read_items(&run->check, node, "\"dns\"") < 0)
 		return;
-	sp_for_each_item(item, node) {
+	sp_for_each_item(item, node)
+	{
 		struct sp_addr addr, *room;
 
 		if (sp_read_address(&run->check, item, "\"dns\"", &addr) < 0)
@@ -168,15 +176,18 @@ static void load_routes(struct run *run, const struct sp_node *node)
 
 	if (sp_read_items(&run->check, node, "\"routes\"") < 0)
 		return;
-	sp_for_each_item(item, node) {
+	sp_for_each_item(item, node)
+	{
 		const char *text = sp_read_text(&run->check, item, "a route");
 		char **room;
 
 		if (!text)
 			continue;
 		if (sp_looks_like_address(text)) {
-			sp_report(&run->check, item, "\"routes\" names networks of the policy, not prefixes: give %s "
-						     "a name there", sp_show(text).quoted);
+			sp_report(&run->check, item,
+				  "\"routes\" names networks of the policy, not prefixes: give %s "
+				  "a name there",
+				  sp_show(text).quoted);
 			continue;
 		}
 		if (strcmp(text, "internet") != 0 && strcmp(text, "any") != 0 &&
@@ -199,7 +210,8 @@ static void load_vpn(struct run *run, const struct sp_node *node)
 
 	if (sp_read_map(&run->check, node, "\"vpn\"", vpn_keys, SP_ARRAY_LEN(vpn_keys), values) < 0)
 		return;
-	if (values[LISTEN] && sp_read_number(&run->check, values[LISTEN], "\"listen\"", 1, 65535, &number) == 0)
+	if (values[LISTEN] &&
+	    sp_read_number(&run->check, values[LISTEN], "\"listen\"", 1, 65535, &number) == 0)
 		machine->listen_port = (uint16_t)number;
 	if (values[POOL])
 		sp_read_pool(&run->check, values[POOL], &machine->gateway);
@@ -209,7 +221,8 @@ static void load_vpn(struct run *run, const struct sp_node *node)
 		load_dns(run, values[DNS]);
 	if (values[ROUTES])
 		load_routes(run, values[ROUTES]);
-	if (values[MTU] && sp_read_number(&run->check, values[MTU], "\"mtu\"", MTU_MIN, MTU_MAX, &number) == 0)
+	if (values[MTU] &&
+	    sp_read_number(&run->check, values[MTU], "\"mtu\"", MTU_MIN, MTU_MAX, &number) == 0)
 		machine->mtu = (uint32_t)number;
 	if (values[PARKED])
 		sp_read_duration(&run->check, values[PARKED], "\"parked\"", &machine->parked_s);
@@ -221,14 +234,17 @@ static void load_audit(struct run *run, const struct sp_node *node)
 	struct sp_machine *machine = run->machine;
 	uint64_t number;
 
-	if (sp_read_map(&run->check, node, "\"audit\"", audit_keys, SP_ARRAY_LEN(audit_keys), values) < 0)
+	if (sp_read_map(&run->check, node, "\"audit\"", audit_keys, SP_ARRAY_LEN(audit_keys),
+			values) < 0)
 		return;
-	if (values[ROTATE] && sp_read_size(&run->check, values[ROTATE], "\"rotate\"", &number) == 0) {
+	if (values[ROTATE] &&
+	    sp_read_size(&run->check, values[ROTATE], "\"rotate\"", &number) == 0) {
 		machine->audit_rotate_bytes = number;
 		if (number < 65536)
 			sp_report(&run->check, values[ROTATE], "\"rotate\" is at least 64KB");
 	}
-	if (values[KEEP] && sp_read_number(&run->check, values[KEEP], "\"keep\"", 1, 10000, &number) == 0)
+	if (values[KEEP] &&
+	    sp_read_number(&run->check, values[KEEP], "\"keep\"", 1, 10000, &number) == 0)
 		machine->audit_keep = (uint32_t)number;
 }
 
@@ -236,8 +252,8 @@ static void load_sections(struct run *run, const struct sp_node *root)
 {
 	const struct sp_node *values[SP_ARRAY_LEN(machine_keys)];
 
-	if (sp_read_map(&run->check, root, "a machine file", machine_keys, SP_ARRAY_LEN(machine_keys),
-			values) < 0)
+	if (sp_read_map(&run->check, root, "a machine file", machine_keys,
+			SP_ARRAY_LEN(machine_keys), values) < 0)
 		return;
 	sp_read_version(&run->check, root, values[VERSION]);
 	if (values[PLANE])
@@ -290,7 +306,8 @@ static int load_text(struct run *run, const char *text, size_t len)
 	if (document.root)
 		load_sections(run, document.root);
 	else
-		sp_report(&run->check, NULL, "the file is empty; a machine file begins with \"sallyport: 1\"");
+		sp_report(&run->check, NULL,
+			  "the file is empty; a machine file begins with \"sallyport: 1\"");
 	return 0;
 }
 
@@ -299,7 +316,9 @@ int sp_machine_load(const char *path, const char *text, size_t len, struct sp_ma
 {
 	__sp_cleanup(sp_machine_freep) struct sp_machine *machine = calloc(1, sizeof(*machine));
 	struct run run = {
-		.check = { .path = path, .diagnostics = diagnostics, .suggest_budget = SP_SUGGEST_BUDGET },
+		.check = { .path = path,
+			   .diagnostics = diagnostics,
+			   .suggest_budget = SP_SUGGEST_BUDGET },
 		.machine = machine,
 	};
 	int r;

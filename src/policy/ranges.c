@@ -128,8 +128,8 @@ static int subtract(const struct sp_ranges *in, const struct sp_ranges *holes,
 				break;
 			h = k;
 			if (sp_addr_compare(&hole->first, &left.first) > 0)
-				items[used++] = (struct sp_range){ left.first,
-								   previous_addr(hole->first) };
+				items[used++] =
+					(struct sp_range){ left.first, previous_addr(hole->first) };
 			is_left = sp_addr_compare(&hole->last, &left.last) < 0;
 			if (is_left)
 				left.first = next_addr(hole->last);
@@ -217,8 +217,9 @@ bool sp_ranges_first_within(const struct sp_ranges *ranges, const struct sp_pref
 		if (k == ranges->count ||
 		    sp_addr_compare(&ranges->items[k].first, &wanted[i].last) > 0)
 			continue;
-		*ret_addr = sp_addr_compare(&ranges->items[k].first, &wanted[i].first) > 0 ?
-				    ranges->items[k].first : wanted[i].first;
+		*ret_addr = sp_addr_compare(&ranges->items[k].first, &wanted[i].first) > 0
+				    ? ranges->items[k].first
+				    : wanted[i].first;
 		return true;
 	}
 	return false;

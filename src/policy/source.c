@@ -11,8 +11,12 @@
 static size_t take_utf8(const unsigned char *bytes, size_t left, uint32_t *ret_code)
 {
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = bytes[0] < 0x80 ? 1 : bytes[0] < 0xc2 ? 0 : bytes[0] < 0xe0 ? 2 :
-		     bytes[0] < 0xf0 ? 3 : bytes[0] < 0xf5 ? 4 : 0;
+	size_t len = bytes[0] < 0x80   ? 1
+		     : bytes[0] < 0xc2 ? 0
+		     : bytes[0] < 0xe0 ? 2
+		     : bytes[0] < 0xf0 ? 3
+		     : bytes[0] < 0xf5 ? 4
+				       : 0;
 	uint32_t code = len < 2 ? bytes[0] : bytes[0] & (0xffu >> (len + 1));
 
 	if (len == 0 || len > left)
@@ -83,7 +87,8 @@ static void scan_ascii(struct scan *scan, const char *text, size_t len, size_t i
 		if (i + 1 == len || text[i + 1] != '\n') {
 			scan->at.column = (uint32_t)(i - scan->line_start) + 1;
 			sp_report(scan->check, &scan->at,
-				  "a carriage return without a line feed: end lines with a line feed");
+				  "a carriage return without a line feed: end lines with a line "
+				  "feed");
 			scan->failed = true;
 		}
 		scan->in_indentation = false;
@@ -93,8 +98,8 @@ static void scan_ascii(struct scan *scan, const char *text, size_t len, size_t i
 }
 
 /* One report is enough: what is not text has thousands. */
-static int report_character(struct sp_check *check, const struct sp_node *at, const char *text, size_t len,
-			    uint32_t code, const char *why)
+static int report_character(struct sp_check *check, const struct sp_node *at, const char *text,
+			    size_t len, uint32_t code, const char *why)
 {
 	/* What a text file of a policy never has: a program, an archive, a picture. */
 	if (memchr(text, 0, len < BINARY_LOOK ? len : BINARY_LOOK))
@@ -108,7 +113,9 @@ static int report_character(struct sp_check *check, const struct sp_node *at, co
 
 int sp_source_check(struct sp_check *check, const char *text, size_t len)
 {
-	struct scan scan = { .check = check, .at = { .line = 1, .column = 1 }, .in_indentation = true };
+	struct scan scan = { .check = check,
+			     .at = { .line = 1, .column = 1 },
+			     .in_indentation = true };
 	size_t step;
 
 	if (len > SP_SOURCE_MAX) {
@@ -116,7 +123,8 @@ int sp_source_check(struct sp_check *check, const char *text, size_t len)
 			  SP_SOURCE_MAX);
 		return -EINVAL;
 	}
-	for (size_t i = 0; i < len && check->diagnostics->error_count < SP_DIAGNOSTICS_MAX; i += step) {
+	for (size_t i = 0; i < len && check->diagnostics->error_count < SP_DIAGNOSTICS_MAX;
+	     i += step) {
 		const unsigned char *bytes = (const unsigned char *)text + i;
 		uint32_t code = 0;
 		const char *why = NULL;
@@ -130,7 +138,9 @@ int sp_source_check(struct sp_check *check, const char *text, size_t len)
 		step = take_utf8(bytes, len - i, &code);
 		if (step > 0)
 			why = refuse_character(code);
-		if (step > 0 && (!why || (i == 0 && code == 0xfeff))) { /* a byte order mark is well at the start */
+		if (step > 0 &&
+		    (!why ||
+		     (i == 0 && code == 0xfeff))) { /* a byte order mark is well at the start */
 			end_indentation(&scan, true);
 			continue;
 		}

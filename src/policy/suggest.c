@@ -31,7 +31,8 @@ unsigned sp_edit_distance(const char *a, const char *b, unsigned limit)
 	for (size_t j = 0; j <= b_len; j++)
 		row[0][j] = least((unsigned)j, beyond);
 	for (size_t i = 1; i <= a_len; i++) {
-		unsigned *now = row[i % 3], *before = row[(i - 1) % 3], *two_before = row[(i + 1) % 3];
+		unsigned *now = row[i % 3], *before = row[(i - 1) % 3],
+			 *two_before = row[(i + 1) % 3];
 		size_t first = i > beyond ? i - beyond : 1;
 		size_t last = i + beyond < b_len ? i + beyond : b_len;
 		unsigned best = beyond;
@@ -61,7 +62,7 @@ void sp_nearest_init(struct sp_nearest *nearest, const char *word)
 	size_t len = strlen(word);
 
 	*nearest = (struct sp_nearest){ .word = word, .word_len = len };
-	/* One slip in a short word, three in a long one; a word of one or two letters resembles all. */
+	/* One slip in a short word, three in a long one; one or two letters resemble anything. */
 	nearest->distance = len < 3 ? 1 : len < 5 ? 2 : len < 9 ? 3 : 4;
 }
 

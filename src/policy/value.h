@@ -14,8 +14,8 @@ int sp_read_prefix(struct sp_check *check, const struct sp_node *node, const cha
 /* A scalar that can only be meant as an address or prefix, right or wrong. */
 bool sp_looks_like_address(const char *text);
 
-/* `tcp/443`, `udp/1000-2000`, `icmp`, `icmp6/echo`, `proto/47`. One text can mean two: proto/1 is ICMP in
- * IPv4 and a protocol without ports in IPv6. */
+/* `tcp/443`, `udp/1000-2000`, `icmp`, `icmp6/echo`, `proto/47`. One text can mean two: proto/1 is
+ * ICMP in IPv4 and a protocol without ports in IPv6. */
 int sp_read_service(struct sp_check *check, const struct sp_node *node,
 		    struct sp_service ret_services[2], size_t *ret_count);
 /* A scalar that names a protocol, with or without a port. */

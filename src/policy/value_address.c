@@ -161,20 +161,26 @@ static void report_address(struct sp_check *check, const struct sp_node *node, c
 		sp_report(check, node, "%s %s: an interface (%%…) has no place in an address", what,
 			  sp_show(text).quoted);
 	else if (*text == '[')
-		sp_report(check, node, "%s %s: leave the brackets out; ports stand in \"services\"", what,
-			  sp_show(text).quoted);
+		sp_report(check, node, "%s %s: leave the brackets out; ports stand in \"services\"",
+			  what, sp_show(text).quoted);
 	else if (strchr(text, ':') && strcspn(text, ".") < strcspn(text, ":"))
-		sp_report(check, node, "%s %s: an address stands without a port; ports stand in \"services\"",
+		sp_report(check, node,
+			  "%s %s: an address stands without a port; ports stand in \"services\"",
 			  what, sp_show(text).quoted);
 	else if (strchr(text, '*'))
-		sp_report(check, node, "%s %s: there are no wildcards: write a prefix, as 10.20.0.0/16",
-			  what, sp_show(text).quoted);
+		sp_report(check, node,
+			  "%s %s: there are no wildcards: write a prefix, as 10.20.0.0/16", what,
+			  sp_show(text).quoted);
 	else if (strchr(text, '-') && strspn(text, "0123456789.-:abcdefABCDEF ") == strlen(text))
-		sp_report(check, node, "%s %s: there are no address ranges: list prefixes, as "
-				       "[10.20.0.0/24, 10.20.1.0/25]", what, sp_show(text).quoted);
+		sp_report(check, node,
+			  "%s %s: there are no address ranges: list prefixes, as "
+			  "[10.20.0.0/24, 10.20.1.0/25]",
+			  what, sp_show(text).quoted);
 	else
-		sp_report(check, node, "%s %s is not an address or prefix, as 192.0.2.1, 10.20.0.0/16 or "
-				       "\"2001:db8::/32\"", what, sp_show(text).quoted);
+		sp_report(check, node,
+			  "%s %s is not an address or prefix, as 192.0.2.1, 10.20.0.0/16 or "
+			  "\"2001:db8::/32\"",
+			  what, sp_show(text).quoted);
 }
 
 int sp_read_prefix(struct sp_check *check, const struct sp_node *node, const char *what,
@@ -194,8 +200,10 @@ int sp_read_prefix(struct sp_check *check, const struct sp_node *node, const cha
 	}
 	if (r == -EBADMSG) {
 		snprintf(host, sizeof(host), "%.*s", (int)strcspn(text, "/"), text);
-		sp_report(check, node, "%s \"%s\" has host bits set: write %s for the network or %s for the "
-				       "one address", what, text, sp_prefix_format(&prefix, meant), host);
+		sp_report(check, node,
+			  "%s \"%s\" has host bits set: write %s for the network or %s for the "
+			  "one address",
+			  what, text, sp_prefix_format(&prefix, meant), host);
 	} else if (r == -ERANGE) {
 		sp_report(check, node, "%s %s: the length of an %s prefix is at most %s", what,
 			  sp_show(text).quoted, strchr(text, ':') ? "IPv6" : "IPv4",

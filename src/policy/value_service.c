@@ -15,9 +15,9 @@ static const struct {
 	enum sp_service_kind kind;
 	uint8_t proto;
 } protocols[] = {
-	{ "tcp", SP_SERVICE_PORTS, IPPROTO_TCP },	{ "udp", SP_SERVICE_PORTS, IPPROTO_UDP },
-	{ "sctp", SP_SERVICE_PORTS, IPPROTO_SCTP },	{ "icmp", SP_SERVICE_ICMP, IPPROTO_ICMP },
-	{ "icmp6", SP_SERVICE_ICMP6, IPPROTO_ICMPV6 },	{ "proto", SP_SERVICE_PROTO, 0 },
+	{ "tcp", SP_SERVICE_PORTS, IPPROTO_TCP },      { "udp", SP_SERVICE_PORTS, IPPROTO_UDP },
+	{ "sctp", SP_SERVICE_PORTS, IPPROTO_SCTP },    { "icmp", SP_SERVICE_ICMP, IPPROTO_ICMP },
+	{ "icmp6", SP_SERVICE_ICMP6, IPPROTO_ICMPV6 }, { "proto", SP_SERVICE_PROTO, 0 },
 };
 
 /* RFC 792, RFC 1256 | RFC 4443, RFC 4861, RFC 2710, RFC 3810 */
@@ -89,17 +89,19 @@ static int report_port(struct sp_check *check, const struct sp_node *node, const
 	unsigned from, to;
 
 	if (strchr(ports, ','))
-		sp_report(check, node, "service %s: one port or range an item: write a list, "
-				       "[%s/80, %s/443]", sp_show(text).quoted, word, word);
+		sp_report(check, node,
+			  "service %s: one port or range an item: write a list, [%s/80, %s/443]",
+			  sp_show(text).quoted, word, word);
 	else if (strchr(ports, ':'))
 		sp_report(check, node, "service %s: a range is written with \"-\", as %s/8000-8010",
 			  sp_show(text).quoted, word);
 	else if (!ports[len] && guess_number(ports, len, &from) && from > 0 && from < 65536)
 		sp_report(check, node, "service %s: write %s/%u", sp_show(text).quoted, word, from);
 	else if (ports[len] && guess_number(ports, len, &from) &&
-		 guess_number(ports + len + 1, strlen(ports + len + 1), &to) && from > 0 && from <= to &&
-		 to < 65536)
-		sp_report(check, node, "service %s: write %s/%u-%u", sp_show(text).quoted, word, from, to);
+		 guess_number(ports + len + 1, strlen(ports + len + 1), &to) && from > 0 &&
+		 from <= to && to < 65536)
+		sp_report(check, node, "service %s: write %s/%u-%u", sp_show(text).quoted, word,
+			  from, to);
 	else
 		sp_report(check, node, "service %s: a port is a number from 1 to 65535, as %s/443",
 			  sp_show(text).quoted, word);
@@ -119,7 +121,8 @@ static int read_ports(struct sp_check *check, const struct sp_node *node, const 
 	if (dash && !read_digits(dash + 1, strlen(dash + 1), &to))
 		return report_port(check, node, word, ports);
 	if (from > 65535 || to > 65535) {
-		sp_report(check, node, "service %s: ports end at 65535", sp_show(node->text).quoted);
+		sp_report(check, node, "service %s: ports end at 65535",
+			  sp_show(node->text).quoted);
 		return -EINVAL;
 	}
 	if (from > to) {
@@ -168,8 +171,10 @@ static int read_icmp_type(struct sp_check *check, const struct sp_node *node, bo
 		sp_report(check, node, "service %s: no such type; did you mean \"%s/%s\"?",
 			  sp_show(node->text).quoted, word, nearest.best);
 	else
-		sp_report(check, node, "service %s: a type is a number from 0 to 255 or a name, as %s/echo "
-				       "(codes are not told apart)", sp_show(node->text).quoted, word);
+		sp_report(check, node,
+			  "service %s: a type is a number from 0 to 255 or a name, as %s/echo "
+			  "(codes are not told apart)",
+			  sp_show(node->text).quoted, word);
 	return -EINVAL;
 }
 
@@ -180,7 +185,8 @@ static int read_proto(struct sp_check *check, const struct sp_node *node, const 
 	unsigned number;
 
 	if (!read_digits(digits, strlen(digits), &number) || number > 255) {
-		sp_report(check, node, "service %s: a protocol is a number from 0 to 255, as proto/47",
+		sp_report(check, node,
+			  "service %s: a protocol is a number from 0 to 255, as proto/47",
 			  sp_show(node->text).quoted);
 		return -EINVAL;
 	}
@@ -190,10 +196,9 @@ static int read_proto(struct sp_check *check, const struct sp_node *node, const 
 		services[0].kind = SP_SERVICE_PORTS;
 		services[0].to = 65535;
 	} else if (number == IPPROTO_ICMP || number == IPPROTO_ICMPV6) {
-		services[1] = (struct sp_service){
-			number == IPPROTO_ICMP ? SP_SERVICE_ICMP : SP_SERVICE_ICMP6,
-			(uint8_t)number, 0, 255
-		};
+		services[1] = (struct sp_service){ number == IPPROTO_ICMP ? SP_SERVICE_ICMP
+									  : SP_SERVICE_ICMP6,
+						   (uint8_t)number, 0, 255 };
 		*ret_count = 2;
 	}
 	return 0;
@@ -208,7 +213,8 @@ static void report_protocol(struct sp_check *check, const struct sp_node *node)
 
 	snprintf(word, sizeof(word), "%.*s", slash ? (int)(slash - text) : (int)strlen(text), text);
 	if (slash && find_protocol(slash + 1, strlen(slash + 1)) >= 0) { /* 22/tcp */
-		sp_report(check, node, "service %s: write %s/%s", sp_show(text).quoted, slash + 1, word);
+		sp_report(check, node, "service %s: write %s/%s", sp_show(text).quoted, slash + 1,
+			  word);
 		return;
 	}
 	sp_nearest_init(&nearest, word);
@@ -219,8 +225,10 @@ static void report_protocol(struct sp_check *check, const struct sp_node *node)
 		sp_report(check, node, "service %s: no such protocol; did you mean \"%s%.40s\"?",
 			  sp_show(text).quoted, meant, slash ? slash : "");
 	else
-		sp_report(check, node, "service %s: no such protocol: write tcp/443, udp/1000-2000, sctp/36412, "
-				       "icmp/echo, icmp6 or proto/47", sp_show(text).quoted);
+		sp_report(check, node,
+			  "service %s: no such protocol: write tcp/443, udp/1000-2000, sctp/36412, "
+			  "icmp/echo, icmp6 or proto/47",
+			  sp_show(text).quoted);
 }
 
 int sp_read_service(struct sp_check *check, const struct sp_node *node,
@@ -245,8 +253,10 @@ int sp_read_service(struct sp_check *check, const struct sp_node *node,
 	switch (protocols[i].kind) {
 	case SP_SERVICE_PORTS:
 		if (!rest) {
-			sp_report(check, node, "service \"%s\" needs a port: write %s/443, or %s/1-65535 for "
-					       "every port", text, text, text);
+			sp_report(check, node,
+				  "service \"%s\" needs a port: write %s/443, or %s/1-65535 for "
+				  "every port",
+				  text, text, text);
 			return -EINVAL;
 		}
 		r = read_ports(check, node, protocols[i].word, rest, &ret_services[0]);

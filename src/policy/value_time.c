@@ -87,19 +87,20 @@ int sp_read_time(struct sp_check *check, const struct sp_node *node, const char 
 	    !take_digits(&c, 2, &hour) || !take_char(&c, ':') || !take_digits(&c, 2, &minute) ||
 	    (*c == ':' && (!take_char(&c, ':') || !take_digits(&c, 2, &second))) ||
 	    !take_offset(&c, &offset_s)) {
-		sp_report(check, node, "%s %s is not a time, as \"2026-11-23T10:00\" (UTC), "
-				       "\"2026-11-23T10:00:00Z\" or \"2026-11-23T11:00+01:00\"", what,
-			  sp_show(text).quoted);
+		sp_report(check, node,
+			  "%s %s is not a time, as \"2026-11-23T10:00\" (UTC), "
+			  "\"2026-11-23T10:00:00Z\" or \"2026-11-23T11:00+01:00\"",
+			  what, sp_show(text).quoted);
 		return -EINVAL;
 	}
-	if (year < 1970 || month < 1 || month > 12 || day < 1 || day > days_in(year, month) || hour > 23 ||
-	    minute > 59 || second > 59) {
+	if (year < 1970 || month < 1 || month > 12 || day < 1 || day > days_in(year, month) ||
+	    hour > 23 || minute > 59 || second > 59) {
 		sp_report(check, node, "%s %s: there is no such day or time of day", what,
 			  sp_show(text).quoted);
 		return -EINVAL;
 	}
-	*ret_unix_s = days_from_epoch(year, month, day) * 86400 + hour * 3600 + minute * 60 + second -
-		      offset_s;
+	*ret_unix_s = days_from_epoch(year, month, day) * 86400 + hour * 3600 + minute * 60 +
+		      second - offset_s;
 	return 0;
 }
 
@@ -109,8 +110,8 @@ struct unit {
 };
 
 /* A number with one of @units behind it. Returns 0; -EINVAL it is none or passes @most. */
-static int read_quantity(const char *text, const struct unit *units, size_t unit_count, uint64_t most,
-			 uint64_t *ret_number)
+static int read_quantity(const char *text, const struct unit *units, size_t unit_count,
+			 uint64_t most, uint64_t *ret_number)
 {
 	size_t len = strspn(text, "0123456789");
 	uint64_t number = 0;
@@ -131,16 +132,19 @@ static int read_quantity(const char *text, const struct unit *units, size_t unit
 int sp_read_duration(struct sp_check *check, const struct sp_node *node, const char *what,
 		     int64_t *ret_seconds)
 {
-	static const struct unit units[] = { { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
+	static const struct unit units[] = {
+		{ "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 }
+	};
 	const char *text = sp_read_text(check, node, what);
 	uint64_t seconds = 0;
 
 	if (!text)
 		return -EINVAL;
-	if (strcmp(text, "0") != 0 && read_quantity(text, units, SP_ARRAY_LEN(units),
-						    UINT64_C(3650) * 86400, &seconds) < 0) {
-		sp_report(check, node, "%s %s is not a time span, as 90s, 15m, 10h or 7d (at most 3650d)",
-			  what, sp_show(text).quoted);
+	if (strcmp(text, "0") != 0 &&
+	    read_quantity(text, units, SP_ARRAY_LEN(units), UINT64_C(3650) * 86400, &seconds) < 0) {
+		sp_report(check, node,
+			  "%s %s is not a time span, as 90s, 15m, 10h or 7d (at most 3650d)", what,
+			  sp_show(text).quoted);
 		return -EINVAL;
 	}
 	*ret_seconds = (int64_t)seconds;
@@ -151,15 +155,20 @@ int sp_read_size(struct sp_check *check, const struct sp_node *node, const char 
 		 uint64_t *ret_bytes)
 {
 	static const struct unit units[] = {
-		{ "", 1 }, { "KB", 1000 }, { "MB", 1000000 }, { "GB", 1000000000 },
+		{ "", 1 },
+		{ "KB", 1000 },
+		{ "MB", 1000000 },
+		{ "GB", 1000000000 },
 	};
 	const char *text = sp_read_text(check, node, what);
 
 	if (!text)
 		return -EINVAL;
-	if (read_quantity(text, units, SP_ARRAY_LEN(units), UINT64_C(1000000000000), ret_bytes) == 0)
+	if (read_quantity(text, units, SP_ARRAY_LEN(units), UINT64_C(1000000000000), ret_bytes) ==
+	    0)
 		return 0;
-	sp_report(check, node, "%s %s is not a size, as 500KB, 100MB or 1GB", what, sp_show(text).quoted);
+	sp_report(check, node, "%s %s is not a size, as 500KB, 100MB or 1GB", what,
+		  sp_show(text).quoted);
 	return -EINVAL;
 }
 
@@ -172,7 +181,7 @@ int sp_read_key(struct sp_check *check, const struct sp_node *node, const char *
 
 	if (!text)
 		return -EINVAL;
-	/* 32 bytes are 43 characters and one "="; encoding again finds stray bits in the last one. */
+	/* 32 bytes are 43 characters and one "="; encoding again finds stray bits in the last. */
 	if (strlen(text) == 44 && text[43] == '=' && text[42] != '=' &&
 	    EVP_DecodeBlock(bytes, (const unsigned char *)text, 44) == 33) {
 		EVP_EncodeBlock(again, bytes, 32);
@@ -181,7 +190,9 @@ int sp_read_key(struct sp_check *check, const struct sp_node *node, const char *
 			return 0;
 		}
 	}
-	sp_report(check, node, "%s %s is not a key: 32 bytes in base64, 44 characters, as `wg pubkey` "
-			       "prints them", what, sp_show(text).quoted);
+	sp_report(check, node,
+		  "%s %s is not a key: 32 bytes in base64, 44 characters, as `wg pubkey` "
+		  "prints them",
+		  what, sp_show(text).quoted);
 	return -EINVAL;
 }

@@ -21,15 +21,15 @@ static const struct {
 	{ "did not find expected '-' indicator", NULL,
 	  "expected \"- \": the line is not indented like the list that began on line %u" },
 	{ "did not find expected node content", NULL,
-	  "expected a value here; one that starts with \":\" (an IPv6 address) or another sign of YAML's is "
-	  "put into quotes" },
+	  "expected a value here; one that starts with \":\" (an IPv6 address) or another sign of "
+	  "YAML's is put into quotes" },
 	{ "did not find expected <document start>", NULL,
 	  "the file has content after its end: a policy is one mapping, key: value" },
 	{ "could not find expected ':'", NULL,
 	  "expected \":\" after the key that starts on line %u" },
 	{ "mapping values are not allowed in this context", NULL,
-	  "a second \":\" on this line: put text with a colon into quotes, or start the key on a line "
-	  "of its own" },
+	  "a second \":\" on this line: put text with a colon into quotes, or start the key on a "
+	  "line of its own" },
 	{ "mapping keys are not allowed in this context", NULL, "a key cannot start here" },
 	{ "block sequence entries are not allowed in this context", NULL,
 	  "a list item \"- \" cannot start here: put it on a line of its own" },
@@ -40,13 +40,14 @@ static const struct {
 	{ "found unexpected document indicator", "while scanning a quoted scalar",
 	  "the quote opened on line %u is not closed" },
 	{ "found unknown escape character", NULL,
-	  "unknown escape after \"\\\" in double quotes: write \"\\\\\" for a backslash, or use single "
-	  "quotes" },
+	  "unknown escape after \"\\\" in double quotes: write \"\\\\\" for a backslash, or use "
+	  "single quotes" },
 	{ "did not find expected alphabetic or numeric character", "while scanning an alias",
 	  "a value cannot start with \"*\": put it into quotes" },
 	{ "did not find expected alphabetic or numeric character", "while scanning an anchor",
 	  "a value cannot start with \"&\": put it into quotes" },
-	{ "found undefined tag handle", NULL, "a value cannot start with \"!\": put it into quotes" },
+	{ "found undefined tag handle", NULL,
+	  "a value cannot start with \"!\": put it into quotes" },
 };
 
 void sp_yaml_error_report(struct sp_check *check, const char *context, const struct sp_node *opened,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Print what loading a file gives, for tests/golden/run: its diagnostics, one a line.
  *
- *	golden policy|machine FILE NAME [--peak]	NAME is what the file is called in the output
+ *	golden policy|machine FILE NAME [--peak]	NAME: what the output calls the file
  *
  * --peak: the most memory this program ever held, in KB, on stderr (tests/golden/bounds.py).
  * Exit 0 the file was taken, 3 it was refused, 1 anything else. */

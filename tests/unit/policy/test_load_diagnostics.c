@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Diagnostics as a list: order, bound, what is kept when there are too many; and the nearest name. */
+/* Diagnostics as a list: order, bound, what is kept of too many; and the nearest name. */
 #include "loading.h"
 #include "policy/diagnostics.h"
 #include "policy/suggest.h"
@@ -73,7 +73,10 @@ static void error_silences_the_warning_at_its_place(void **state)
 static void format_names_place_and_severity(void **state)
 {
 	struct sp_diagnostic diagnostic = {
-		.severity = SP_WARNING, .place = { .line = 3, .column = 7 }, .path = "p.yaml", .message = "odd",
+		.severity = SP_WARNING,
+		.place = { .line = 3, .column = 7 },
+		.path = "p.yaml",
+		.message = "odd",
 	};
 	char *text = sp_diagnostic_format(&diagnostic);
 
@@ -112,18 +115,32 @@ static void edit_distance_counts_slips(void **state)
 		const char *a, *b;
 		unsigned limit, expected;
 	} cases[] = {
-		{ "", "", 3, 0 },		{ "abc", "", 3, 3 },	      { "", "ab", 3, 2 },
-		{ "rules", "rules", 3, 0 },	{ "rules", "Rules", 3, 0 },   { "rules", "ruels", 3, 1 },
-		{ "rules", "rule", 3, 1 },	{ "rule", "rules", 3, 1 },    { "sevrices", "services", 3, 1 },
-		{ "kitten", "sitting", 3, 3 },	{ "kitten", "sitting", 2, 3 }, { "abcdef", "ghijkl", 3, 4 },
-		{ "expose", "expse", 1, 1 },	{ "ab", "ba", 1, 1 },	      { "abcd", "badc", 2, 2 },
-		{ "networks", "network", 0, 1 }, { "a", "abcdefgh", 3, 4 },   { "xabc", "abcx", 3, 2 },
+		{ "", "", 3, 0 },
+		{ "abc", "", 3, 3 },
+		{ "", "ab", 3, 2 },
+		{ "rules", "rules", 3, 0 },
+		{ "rules", "Rules", 3, 0 },
+		{ "rules", "ruels", 3, 1 },
+		{ "rules", "rule", 3, 1 },
+		{ "rule", "rules", 3, 1 },
+		{ "sevrices", "services", 3, 1 },
+		{ "kitten", "sitting", 3, 3 },
+		{ "kitten", "sitting", 2, 3 },
+		{ "abcdef", "ghijkl", 3, 4 },
+		{ "expose", "expse", 1, 1 },
+		{ "ab", "ba", 1, 1 },
+		{ "abcd", "badc", 2, 2 },
+		{ "networks", "network", 0, 1 },
+		{ "a", "abcdefgh", 3, 4 },
+		{ "xabc", "abcx", 3, 2 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(sp_edit_distance(cases[i].a, cases[i].b, cases[i].limit), cases[i].expected);
-		assert_int_equal(sp_edit_distance(cases[i].b, cases[i].a, cases[i].limit), cases[i].expected);
+		assert_int_equal(sp_edit_distance(cases[i].a, cases[i].b, cases[i].limit),
+				 cases[i].expected);
+		assert_int_equal(sp_edit_distance(cases[i].b, cases[i].a, cases[i].limit),
+				 cases[i].expected);
 	}
 }
 
@@ -140,10 +157,11 @@ static unsigned plain_distance(const char *a, const char *b)
 			if (i && j) {
 				unsigned same = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
 
-				best = d[i - 1][j] + 1 < d[i][j - 1] + 1 ? d[i - 1][j] + 1 : d[i][j - 1] + 1;
+				best = d[i - 1][j] + 1 < d[i][j - 1] + 1 ? d[i - 1][j] + 1
+									 : d[i][j - 1] + 1;
 				best = same < best ? same : best;
-				if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-				    d[i - 2][j - 2] + 1 < best)
+				if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+				    a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
 					best = d[i - 2][j - 2] + 1;
 			}
 			d[i][j] = best;
@@ -165,14 +183,16 @@ static void edit_distance_is_the_textbooks_within_its_limit(void **state)
 			size_t len = (seed = seed * 1664525 + 1013904223) >> 24 & 7;
 
 			for (size_t i = 0; i < len; i++)
-				words[w][i] = (char)('a' + ((seed = seed * 1664525 + 1013904223) >> 30));
+				words[w][i] =
+					(char)('a' + ((seed = seed * 1664525 + 1013904223) >> 30));
 			words[w][len] = '\0';
 		}
 		expected = plain_distance(words[0], words[1]);
 		if (expected > limit)
 			expected = limit + 1;
 		if (sp_edit_distance(words[0], words[1], limit) != expected)
-			fail_msg("%s %s limit %u: expected %u", words[0], words[1], limit, expected);
+			fail_msg("%s %s limit %u: expected %u", words[0], words[1], limit,
+				 expected);
 	}
 }
 

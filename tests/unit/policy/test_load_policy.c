@@ -2,15 +2,15 @@
 /* What a policy's text becomes. What is said about texts that are wrong: tests/golden/policy. */
 #include "loading.h"
 
-#define HEAD                                                                                       \
-	"sallyport: 1\n"                                                                           \
-	"roles:\n"                                                                                 \
-	"  eng: { match: [ {idp: corp, group: eng}, {idp: partner, group: \"Ext Eng\"} ] }\n"      \
-	"  bot: { match: {peer-key: \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"} }\n"          \
-	"networks:\n"                                                                              \
-	"  db: { in: [10.30.8.0/24, \"2001:db8::/32\"], except: 10.30.8.0/31 }\n"                  \
-	"  lan: 10.20.0.0/16\n"                                                                    \
-	"services:\n"                                                                              \
+#define HEAD                                                                                  \
+	"sallyport: 1\n"                                                                      \
+	"roles:\n"                                                                            \
+	"  eng: { match: [ {idp: corp, group: eng}, {idp: partner, group: \"Ext Eng\"} ] }\n" \
+	"  bot: { match: {peer-key: \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"} }\n"    \
+	"networks:\n"                                                                         \
+	"  db: { in: [10.30.8.0/24, \"2001:db8::/32\"], except: 10.30.8.0/31 }\n"             \
+	"  lan: 10.20.0.0/16\n"                                                               \
+	"services:\n"                                                                         \
 	"  web: [tcp/80, udp/443]\n"
 
 static void roles_keep_their_matches(void **state)
@@ -84,13 +84,14 @@ static void rule_ends_are_resolved(void **state)
 
 static void rules_stand_in_the_order_of_the_file(void **state)
 {
-	struct sp_policy *policy = load_good("sallyport: 1\n"
-					     "rules:\n"
-					     "  - { name: r1, deny: {from: any, to: 10.0.0.1} }\n"
-					     "  - { name: r2, allow: {from: any, to: 10.0.0.2}, log: all }\n"
-					     "protect: [ {name: p, from: 10.0.0.0/8, to: self, service: tcp/22} ]\n"
-					     "edge: { expose: [ {name: e, to: self, service: [tcp/443, tcp/80], "
-					     "log: none} ], drop: bogons }\n");
+	struct sp_policy *policy =
+		load_good("sallyport: 1\n"
+			  "rules:\n"
+			  "  - { name: r1, deny: {from: any, to: 10.0.0.1} }\n"
+			  "  - { name: r2, allow: {from: any, to: 10.0.0.2}, log: all }\n"
+			  "protect: [ {name: p, from: 10.0.0.0/8, to: self, service: tcp/22} ]\n"
+			  "edge: { expose: [ {name: e, to: self, service: [tcp/443, tcp/80], "
+			  "log: none} ], drop: bogons }\n");
 	static const struct {
 		const char *name;
 		enum sp_rule_kind kind;
@@ -134,19 +135,43 @@ static void services_are_written_out(void **state)
 		struct sp_service first, last;
 	} cases[] = {
 		{ "tcp/22", 1, { SP_SERVICE_PORTS, 6, 22, 22 }, { SP_SERVICE_PORTS, 6, 22, 22 } },
-		{ "sctp/1-65535", 1, { SP_SERVICE_PORTS, 132, 1, 65535 }, { SP_SERVICE_PORTS, 132, 1, 65535 } },
+		{ "sctp/1-65535",
+		  1,
+		  { SP_SERVICE_PORTS, 132, 1, 65535 },
+		  { SP_SERVICE_PORTS, 132, 1, 65535 } },
 		{ "web", 2, { SP_SERVICE_PORTS, 6, 80, 80 }, { SP_SERVICE_PORTS, 17, 443, 443 } },
-		{ "[web, icmp]", 3, { SP_SERVICE_PORTS, 6, 80, 80 }, { SP_SERVICE_ICMP, 1, 0, 255 } },
+		{ "[web, icmp]",
+		  3,
+		  { SP_SERVICE_PORTS, 6, 80, 80 },
+		  { SP_SERVICE_ICMP, 1, 0, 255 } },
 		{ "icmp6", 1, { SP_SERVICE_ICMP6, 58, 0, 255 }, { SP_SERVICE_ICMP6, 58, 0, 255 } },
 		{ "icmp/echo", 1, { SP_SERVICE_ICMP, 1, 8, 8 }, { SP_SERVICE_ICMP, 1, 8, 8 } },
-		{ "icmp6/echo", 1, { SP_SERVICE_ICMP6, 58, 128, 128 }, { SP_SERVICE_ICMP6, 58, 128, 128 } },
+		{ "icmp6/echo",
+		  1,
+		  { SP_SERVICE_ICMP6, 58, 128, 128 },
+		  { SP_SERVICE_ICMP6, 58, 128, 128 } },
 		{ "icmp/0", 1, { SP_SERVICE_ICMP, 1, 0, 0 }, { SP_SERVICE_ICMP, 1, 0, 0 } },
-		{ "icmp6/255", 1, { SP_SERVICE_ICMP6, 58, 255, 255 }, { SP_SERVICE_ICMP6, 58, 255, 255 } },
-		{ "icmp/time-exceeded", 1, { SP_SERVICE_ICMP, 1, 11, 11 }, { SP_SERVICE_ICMP, 1, 11, 11 } },
-		{ "icmp6/time-exceeded", 1, { SP_SERVICE_ICMP6, 58, 3, 3 }, { SP_SERVICE_ICMP6, 58, 3, 3 } },
-		{ "icmp6/unreachable", 1, { SP_SERVICE_ICMP6, 58, 1, 1 }, { SP_SERVICE_ICMP6, 58, 1, 1 } },
+		{ "icmp6/255",
+		  1,
+		  { SP_SERVICE_ICMP6, 58, 255, 255 },
+		  { SP_SERVICE_ICMP6, 58, 255, 255 } },
+		{ "icmp/time-exceeded",
+		  1,
+		  { SP_SERVICE_ICMP, 1, 11, 11 },
+		  { SP_SERVICE_ICMP, 1, 11, 11 } },
+		{ "icmp6/time-exceeded",
+		  1,
+		  { SP_SERVICE_ICMP6, 58, 3, 3 },
+		  { SP_SERVICE_ICMP6, 58, 3, 3 } },
+		{ "icmp6/unreachable",
+		  1,
+		  { SP_SERVICE_ICMP6, 58, 1, 1 },
+		  { SP_SERVICE_ICMP6, 58, 1, 1 } },
 		{ "proto/47", 1, { SP_SERVICE_PROTO, 47, 0, 0 }, { SP_SERVICE_PROTO, 47, 0, 0 } },
-		{ "proto/6", 1, { SP_SERVICE_PORTS, 6, 0, 65535 }, { SP_SERVICE_PORTS, 6, 0, 65535 } },
+		{ "proto/6",
+		  1,
+		  { SP_SERVICE_PORTS, 6, 0, 65535 },
+		  { SP_SERVICE_PORTS, 6, 0, 65535 } },
 		{ "proto/1", 2, { SP_SERVICE_PROTO, 1, 0, 0 }, { SP_SERVICE_ICMP, 1, 0, 255 } },
 		{ "proto/58", 2, { SP_SERVICE_PROTO, 58, 0, 0 }, { SP_SERVICE_ICMP6, 58, 0, 255 } },
 	};
@@ -158,7 +183,8 @@ static void services_are_written_out(void **state)
 		const struct sp_rule *rule;
 
 		snprintf(text, sizeof(text),
-			 HEAD "rules: [ {name: r, allow: {from: eng, to: db, services: %s}} ]\n", cases[i].text);
+			 HEAD "rules: [ {name: r, allow: {from: eng, to: db, services: %s}} ]\n",
+			 cases[i].text);
 		policy = load_good(text);
 		rule = &policy->rules[0];
 		assert_int_equal(rule->service_count, cases[i].count);
@@ -174,38 +200,70 @@ static void builtin_networks_follow_the_registries(void **state)
 		const char *addr;
 		bool is_bogon, is_internet;
 	} cases[] = {
-		{ "0.0.0.0", true, false },	   { "0.255.255.255", true, false },
-		{ "1.0.0.0", false, true },	   { "9.255.255.255", false, true },
-		{ "10.0.0.0", true, false },	   { "11.0.0.0", false, true },
-		{ "100.63.255.255", false, true }, { "100.64.0.0", true, false },
-		{ "100.127.255.255", true, false }, { "100.128.0.0", false, true },
-		{ "127.0.0.1", true, false },	   { "169.254.1.1", true, false },
-		{ "172.15.255.255", false, true }, { "172.16.0.0", true, false },
-		{ "172.31.255.255", true, false }, { "172.32.0.0", false, true },
-		{ "192.0.0.8", true, false },	   { "192.0.0.9", false, false },
-		{ "192.0.0.10", false, false },	   { "192.0.0.11", true, false },
-		{ "192.0.2.1", true, false },	   { "192.31.196.1", false, true },
-		{ "192.52.193.1", false, true },   { "192.88.99.1", true, false },
-		{ "192.168.0.1", true, false },	   { "192.175.48.1", false, true },
-		{ "198.17.255.255", false, true }, { "198.18.0.0", true, false },
-		{ "198.19.255.255", true, false }, { "198.51.100.7", true, false },
-		{ "203.0.113.7", true, false },	   { "223.255.255.255", false, true },
-		{ "224.0.0.1", true, false },	   { "240.0.0.1", true, false },
-		{ "255.255.255.255", true, false }, { "::", true, false },
-		{ "::1", true, false },		   { "64:ff9b::808:808", false, false },
-		{ "64:ff9b:1::1", true, false },   { "100::1", true, false },
-		{ "100:0:0:1::1", true, false },   { "2000::1", false, true },
-		{ "2001::1", true, false },	   { "2001:1::1", false, false },
-		{ "2001:1::4", true, false },	   { "2001:3::1", false, false },
-		{ "2001:20::1", false, false },	   { "2001:1ff::1", true, false },
-		{ "2001:200::1", false, true },	   { "2001:db8::1", true, false },
-		{ "2001:db9::1", false, true },	   { "2002::1", true, false },
-		{ "2003::1", false, true },	   { "2620:4f:8000::1", false, true },
-		{ "3ffe::1", false, true },	   { "3fff::1", true, false },
-		{ "3fff:1000::1", false, true },   { "4000::1", false, false },
-		{ "5f00::1", true, false },	   { "fc00::1", true, false },
-		{ "fdff::1", true, false },	   { "fe80::1", true, false },
-		{ "fec0::1", true, false },	   { "ff02::1", true, false },
+		{ "0.0.0.0", true, false },
+		{ "0.255.255.255", true, false },
+		{ "1.0.0.0", false, true },
+		{ "9.255.255.255", false, true },
+		{ "10.0.0.0", true, false },
+		{ "11.0.0.0", false, true },
+		{ "100.63.255.255", false, true },
+		{ "100.64.0.0", true, false },
+		{ "100.127.255.255", true, false },
+		{ "100.128.0.0", false, true },
+		{ "127.0.0.1", true, false },
+		{ "169.254.1.1", true, false },
+		{ "172.15.255.255", false, true },
+		{ "172.16.0.0", true, false },
+		{ "172.31.255.255", true, false },
+		{ "172.32.0.0", false, true },
+		{ "192.0.0.8", true, false },
+		{ "192.0.0.9", false, false },
+		{ "192.0.0.10", false, false },
+		{ "192.0.0.11", true, false },
+		{ "192.0.2.1", true, false },
+		{ "192.31.196.1", false, true },
+		{ "192.52.193.1", false, true },
+		{ "192.88.99.1", true, false },
+		{ "192.168.0.1", true, false },
+		{ "192.175.48.1", false, true },
+		{ "198.17.255.255", false, true },
+		{ "198.18.0.0", true, false },
+		{ "198.19.255.255", true, false },
+		{ "198.51.100.7", true, false },
+		{ "203.0.113.7", true, false },
+		{ "223.255.255.255", false, true },
+		{ "224.0.0.1", true, false },
+		{ "240.0.0.1", true, false },
+		{ "255.255.255.255", true, false },
+		{ "::", true, false },
+		{ "::1", true, false },
+		{ "64:ff9b::808:808", false, false },
+		{ "64:ff9b:1::1", true, false },
+		{ "100::1", true, false },
+		{ "100:0:0:1::1", true, false },
+		{ "2000::1", false, true },
+		{ "2001::1", true, false },
+		{ "2001:1::1", false, false },
+		{ "2001:1::4", true, false },
+		{ "2001:3::1", false, false },
+		{ "2001:20::1", false, false },
+		{ "2001:1ff::1", true, false },
+		{ "2001:200::1", false, true },
+		{ "2001:db8::1", true, false },
+		{ "2001:db9::1", false, true },
+		{ "2002::1", true, false },
+		{ "2003::1", false, true },
+		{ "2620:4f:8000::1", false, true },
+		{ "3ffe::1", false, true },
+		{ "3fff::1", true, false },
+		{ "3fff:1000::1", false, true },
+		{ "4000::1", false, false },
+		{ "5f00::1", true, false },
+		{ "fc00::1", true, false },
+		{ "fdff::1", true, false },
+		{ "fe80::1", true, false },
+		{ "fec0::1", true, false },
+		{ "ff02::1", true, false },
 	};
 	struct sp_policy *policy = load_good("sallyport: 1\n");
 
@@ -256,10 +314,25 @@ static void times_are_utc_unless_they_say_otherwise(void **state)
 		{ "2100-03-01T00:00", 4107542400 },
 	};
 	static const char *const bad[] = {
-		"2026-11-23", "2026-11-23 10:00", "2026-11-31T10:00", "2023-02-29T10:00", "2100-02-29T10:00",
-		"2026-13-01T10:00", "2026-00-01T10:00", "2026-01-00T10:00", "2026-01-01T24:00", "2026-01-01T10:60",
-		"2026-01-01T10:00:60", "2026-01-01T10:00+15:00", "2026-01-01T10:00+1:00", "2026-01-01T10:00Zx",
-		"1969-12-31T23:59", "26-01-01T10:00", "2026-01-01T10:00:", "2026-1-1T10:00", "now",
+		"2026-11-23",
+		"2026-11-23 10:00",
+		"2026-11-31T10:00",
+		"2023-02-29T10:00",
+		"2100-02-29T10:00",
+		"2026-13-01T10:00",
+		"2026-00-01T10:00",
+		"2026-01-00T10:00",
+		"2026-01-01T24:00",
+		"2026-01-01T10:60",
+		"2026-01-01T10:00:60",
+		"2026-01-01T10:00+15:00",
+		"2026-01-01T10:00+1:00",
+		"2026-01-01T10:00Zx",
+		"1969-12-31T23:59",
+		"26-01-01T10:00",
+		"2026-01-01T10:00:",
+		"2026-1-1T10:00",
+		"now",
 	};
 	char text[256];
 
@@ -267,7 +340,8 @@ static void times_are_utc_unless_they_say_otherwise(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct sp_policy *policy;
 
-		snprintf(text, sizeof(text), "sallyport: 1\nfixtures: { now: \"%s\" }\n", cases[i].text);
+		snprintf(text, sizeof(text), "sallyport: 1\nfixtures: { now: \"%s\" }\n",
+			 cases[i].text);
 		policy = load_good(text);
 		assert_int_equal(policy->fixtures.now_s, cases[i].unix_s);
 		sp_policy_free(policy);
@@ -281,17 +355,20 @@ static void times_are_utc_unless_they_say_otherwise(void **state)
 static void sessions_and_tests_are_resolved(void **state)
 {
 	struct sp_policy *policy = load_good(
-		HEAD "rules: [ {name: r, allow: {from: eng, to: [db, lan], services: web}} ]\n"
-		     "fixtures:\n"
-		     "  self: [192.0.2.1, \"2001:db8::1\"]\n"
-		     "  sessions:\n"
-		     "    - {user: zoe, idp: corp, groups: [], address: \"fd00:64::9\"}\n"
-		     "    - {user: ana, idp: corp, groups: [eng, x], address: [100.64.0.7, \"fd00:64::7\"]}\n"
-		     "tests:\n"
-		     "  - {from: {user: ana}, to: db, service: web, expect: allow, rule: r}\n"
-		     "  - {from: {role: bot}, to: [self, 10.1.0.0/16], service: tcp/1, expect: deny, rule: default}\n"
-		     "  - {from: 203.0.113.9, on: lan0, to: internet, service: [tcp/1], expect: deny}\n"
-		     "  - {from: anonymous, to: 10.1.2.3, service: icmp, expect: deny}\n");
+		HEAD
+		"rules: [ {name: r, allow: {from: eng, to: [db, lan], services: web}} ]\n"
+		"fixtures:\n"
+		"  self: [192.0.2.1, \"2001:db8::1\"]\n"
+		"  sessions:\n"
+		"    - {user: zoe, idp: corp, groups: [], address: \"fd00:64::9\"}\n"
+		"    - {user: ana, idp: corp, groups: [eng, x], address: [100.64.0.7, "
+		"\"fd00:64::7\"]}\n"
+		"tests:\n"
+		"  - {from: {user: ana}, to: db, service: web, expect: allow, rule: r}\n"
+		"  - {from: {role: bot}, to: [self, 10.1.0.0/16], service: tcp/1, expect: deny, "
+		"rule: default}\n"
+		"  - {from: 203.0.113.9, on: lan0, to: internet, service: [tcp/1], expect: deny}\n"
+		"  - {from: anonymous, to: 10.1.2.3, service: icmp, expect: deny}\n");
 	const struct sp_test *tests = policy->tests;
 
 	(void)state;
@@ -338,8 +415,8 @@ static void generation_names_content_and_file_but_not_the_folder(void **state)
 		const char *path, *text;
 		bool same;
 	} cases[] = {
-		{ "policy.yaml", one, true },	{ "/etc/sallyport/policy.yaml", one, true },
-		{ "./policy.yaml", one, true }, { "other.yaml", one, false },
+		{ "policy.yaml", one, true },	 { "/etc/sallyport/policy.yaml", one, true },
+		{ "./policy.yaml", one, true },	 { "other.yaml", one, false },
 		{ "policy.yaml", other, false },
 	};
 	struct sp_policy *first = load_good(one);
@@ -349,9 +426,11 @@ static void generation_names_content_and_file_but_not_the_folder(void **state)
 		struct sp_diagnostics diagnostics = { 0 };
 		struct sp_policy *policy = NULL;
 
-		assert_int_equal(sp_policy_load(cases[i].path, cases[i].text, strlen(cases[i].text), &policy,
-						&diagnostics), 0);
-		assert_int_equal(memcmp(policy->generation, first->generation, 32) == 0, cases[i].same);
+		assert_int_equal(sp_policy_load(cases[i].path, cases[i].text, strlen(cases[i].text),
+						&policy, &diagnostics),
+				 0);
+		assert_int_equal(memcmp(policy->generation, first->generation, 32) == 0,
+				 cases[i].same);
 		assert_string_equal(policy->files[0].path, cases[i].path);
 		assert_string_equal(policy->files[0].text, cases[i].text);
 		assert_int_equal(policy->files[0].text_len, strlen(cases[i].text));
@@ -379,7 +458,8 @@ static void text_need_not_end_with_nul(void **state)
 	char *heap;
 
 	(void)state;
-	for (size_t len = 0; len < sizeof(text); len++) { /* each its own block: reading past it is seen */
+	for (size_t len = 0; len < sizeof(text);
+	     len++) { /* each its own block: reading past it is seen */
 		heap = malloc(len ? len : 1);
 		memcpy(heap, text, len);
 		diagnose(heap, len);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sets of addresses as ranges, against the plain question asked of every address of a small space. */
+/* Sets of addresses as ranges, against the plain question asked of every address of a few. */
 #include "loading.h"
 #include "policy/ranges.h"
 
@@ -64,8 +64,9 @@ static void ranges_hold_in_less_except(void **state)
 		for (int s = 0; s < 2; s++) {
 			in_count[s] = random_prefixes(&seed, in[s]);
 			except_count[s] = random_prefixes(&seed, except[s]);
-			assert_int_equal(sp_ranges_make(in[s], in_count[s], except[s], except_count[s],
-							&ranges[s]), 0);
+			assert_int_equal(sp_ranges_make(in[s], in_count[s], except[s],
+							except_count[s], &ranges[s]),
+					 0);
 		}
 		for (unsigned byte = 0; byte < 256; byte++) {
 			struct sp_addr addr = addr_of("255.255.255.0");

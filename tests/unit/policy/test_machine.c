@@ -16,13 +16,14 @@ static struct sp_machine *load(const char *text)
 
 static void everything_given_is_kept(void **state)
 {
-	struct sp_machine *machine = load(
-		"sallyport: 1\n"
-		"plane: ebpf\n"
-		"interfaces: { edge: [wan0, wan1], inside: lan0, tunnel: tun7 }\n"
-		"vpn: { listen: 443, pool: 10.9.0.0/24, endpoint: \"gate.example.org:443\", dns: [10.0.0.1, \"2001:db8::1\"],\n"
-		"       routes: [servers, internet], mtu: 1280, parked: 90s }\n"
-		"audit: { rotate: 2GB, keep: 3 }\n");
+	struct sp_machine *machine =
+		load("sallyport: 1\n"
+		     "plane: ebpf\n"
+		     "interfaces: { edge: [wan0, wan1], inside: lan0, tunnel: tun7 }\n"
+		     "vpn: { listen: 443, pool: 10.9.0.0/24, endpoint: \"gate.example.org:443\", "
+		     "dns: [10.0.0.1, \"2001:db8::1\"],\n"
+		     "       routes: [servers, internet], mtu: 1280, parked: 90s }\n"
+		     "audit: { rotate: 2GB, keep: 3 }\n");
 
 	(void)state;
 	assert_non_null(machine);
@@ -79,22 +80,33 @@ static void spans_sizes_and_endpoints_are_strict(void **state)
 		const char *line;
 		bool is_good;
 	} cases[] = {
-		{ "vpn: { parked: 0 }", true },		{ "vpn: { parked: 10h }", true },
-		{ "vpn: { parked: 3650d }", true },	{ "vpn: { parked: 3651d }", false },
-		{ "vpn: { parked: 5 }", false },	{ "vpn: { parked: 5w }", false },
-		{ "vpn: { parked: 05m }", false },	{ "vpn: { parked: h }", false },
+		{ "vpn: { parked: 0 }", true },
+		{ "vpn: { parked: 10h }", true },
+		{ "vpn: { parked: 3650d }", true },
+		{ "vpn: { parked: 3651d }", false },
+		{ "vpn: { parked: 5 }", false },
+		{ "vpn: { parked: 5w }", false },
+		{ "vpn: { parked: 05m }", false },
+		{ "vpn: { parked: h }", false },
 		{ "vpn: { parked: 99999999999999999h }", false },
-		{ "audit: { rotate: 100000 }", true },	{ "audit: { rotate: 100kb }", false },
-		{ "audit: { rotate: 1000GB }", true },	{ "audit: { rotate: 1001GB }", false },
-		{ "audit: { rotate: 1 MB }", false },	{ "audit: { rotate: 1.5MB }", false },
-		{ "vpn: { endpoint: gate }", true },	{ "vpn: { endpoint: 192.0.2.1 }", true },
+		{ "audit: { rotate: 100000 }", true },
+		{ "audit: { rotate: 100kb }", false },
+		{ "audit: { rotate: 1000GB }", true },
+		{ "audit: { rotate: 1001GB }", false },
+		{ "audit: { rotate: 1 MB }", false },
+		{ "audit: { rotate: 1.5MB }", false },
+		{ "vpn: { endpoint: gate }", true },
+		{ "vpn: { endpoint: 192.0.2.1 }", true },
 		{ "vpn: { endpoint: \"[2001:db8::1]\" }", true },
 		{ "vpn: { endpoint: \"[2001:db8::1]:1\" }", true },
 		{ "vpn: { endpoint: \"[2001:db8::1\" }", false },
 		{ "vpn: { endpoint: \"[2001:db8::1]x\" }", false },
-		{ "vpn: { endpoint: \"gate:\" }", false }, { "vpn: { endpoint: \"gate:65536\" }", false },
-		{ "vpn: { endpoint: \"gate:01\" }", false }, { "vpn: { endpoint: \":1\" }", false },
-		{ "vpn: { endpoint: \"gate/x\" }", false }, { "vpn: { endpoint: \"https://gate\" }", false },
+		{ "vpn: { endpoint: \"gate:\" }", false },
+		{ "vpn: { endpoint: \"gate:65536\" }", false },
+		{ "vpn: { endpoint: \"gate:01\" }", false },
+		{ "vpn: { endpoint: \":1\" }", false },
+		{ "vpn: { endpoint: \"gate/x\" }", false },
+		{ "vpn: { endpoint: \"https://gate\" }", false },
 	};
 
 	(void)state;
@@ -104,7 +116,8 @@ static void spans_sizes_and_endpoints_are_strict(void **state)
 		char text[256];
 		int r;
 
-		snprintf(text, sizeof(text), "sallyport: 1\ninterfaces: { edge: wan0 }\n%s\n", cases[i].line);
+		snprintf(text, sizeof(text), "sallyport: 1\ninterfaces: { edge: wan0 }\n%s\n",
+			 cases[i].line);
 		r = sp_machine_load("s", text, strlen(text), &machine, &diagnostics);
 		if ((r == 0) != cases[i].is_good)
 			fail_msg("%s: %d", cases[i].line, r);
