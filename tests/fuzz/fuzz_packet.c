@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Any bytes as packets in a row, on any hook: the parser and the reference evaluator neither crash nor say
+ * what they cannot mean, and what they say depends on the packets alone.
+ * Input: records of a control byte, a step in time and a length (16 bits, big endian), then the bytes. */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "net/addr.h"
+#include "net/packet.h"
+#include "policy/load.h"
+#include "policy/reference.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define CONTROL_HOOK 0x07
+#define CONTROL_ETHERNET 0x08
+#define CONTROL_OWN 0x10
+#define CONTROL_DHCP 0x20
+#define CONTROL_APPLY 0x40 /* a new revision before the packet */
+#define CONTROL_END 0x80   /* ana's session ends or comes back before the packet */
+
+static const char policy_text[] =
+	"sallyport: 1\n"
+	"roles:\n"
+	"  eng: { match: [ {idp: corp, group: eng} ] }\n"
+	"  dba: { match: [ {idp: corp, group: dba} ] }\n"
+	"networks:\n"
+	"  servers: [10.30.0.0/16, \"2001:db8:30::/48\"]\n"
+	"edge:\n"
+	"  drop: [bogons]\n"
+	"  expose: [ {name: portal, to: self, service: tcp/443} ]\n"
+	"protect: [ {name: ssh, from: 10.20.0.0/16, to: self, services: [tcp/22]} ]\n"
+	"rules:\n"
+	"  - { name: eng-servers, allow: {from: eng, to: servers} }\n"
+	"  - { name: closed, deny: {from: any, to: 10.30.9.4} }\n"
+	"  - { name: peers, allow: {from: eng, to: {role: dba}, services: [tcp/22]} }\n"
+	"  - { name: office, allow: {from: 10.20.0.0/16, to: any} }\n"
+	"fixtures:\n"
+	"  pool: [100.64.0.0/16, \"fd00:64::/64\"]\n"
+	"  self: [192.0.2.1, \"2001:db8:ffff::1\"]\n"
+	"  sessions:\n"
+	"    - {user: ana, idp: corp, groups: [eng], address: [100.64.0.7, \"fd00:64::7\"]}\n"
+	"    - {user: dora, idp: corp, groups: [dba], address: 100.64.0.9}\n";
+
+static void check(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static const struct sp_policy *the_policy(void)
+{
+	static struct sp_policy *policy;
+	struct sp_diagnostics diagnostics = { 0 };
+
+	if (!policy) {
+		check(sp_policy_load("p", policy_text, strlen(policy_text), &policy, &diagnostics) == 0);
+		check(sp_policy_number_rules(policy, NULL, NULL) == 0);
+		sp_diagnostics_done(&diagnostics);
+	}
+	return policy;
+}
+
+static void open_session(struct sp_reference *reference, uint32_t number, uint64_t epoch)
+{
+	const struct sp_fixture_session *session = &the_policy()->fixtures.sessions[number];
+	struct sp_identity identity = { .user = session->user };
+	uint32_t *roles;
+
+	check(sp_policy_match_roles(the_policy(), session->idp, (const char *const *)session->groups,
+				    session->group_count, NULL, &roles, &identity.role_count) == 0);
+	identity.roles = roles;
+	memcpy(identity.addresses, session->addresses, sizeof(identity.addresses));
+	memcpy(identity.has_address, session->has_address, sizeof(identity.has_address));
+	check(sp_reference_open_session(reference, number, epoch, &identity, 0, 0) == 0);
+	free(roles);
+}
+
+static struct sp_reference *new_reference(void)
+{
+	const struct sp_policy *policy = the_policy();
+	struct sp_reference *reference;
+
+	check(sp_reference_new(policy, &policy->fixtures.gateway, &reference) == 0);
+	for (uint32_t i = 0; i < policy->fixtures.session_count; i++)
+		open_session(reference, i, i + 1);
+	sp_reference_set_flow_bounds(reference, 64, 16);
+	return reference;
+}
+
+static void check_packet(const struct sp_packet *pkt, size_t len)
+{
+	switch (pkt->kind) {
+	case SP_PACKET_DENIED:
+		check(pkt->reason == SP_REASON_MALFORMED || pkt->reason == SP_REASON_TRUNCATED ||
+		      pkt->reason == SP_REASON_ETHERTYPE || pkt->reason == SP_REASON_FRAGMENT);
+		return;
+	case SP_PACKET_ARP:
+		return;
+	case SP_PACKET_IP:
+		break;
+	}
+	check(pkt->length <= len);
+	check(pkt->is_v6 != sp_addr_is_v4(&pkt->tuple.source));
+	check(pkt->is_v6 != sp_addr_is_v4(&pkt->tuple.destination));
+	check(!pkt->is_fragment || pkt->fragment_from < pkt->fragment_to);
+	check(!pkt->has_quote || (pkt->is_icmp_error && pkt->is_icmp));
+	check(!pkt->has_quote ||
+	      sp_addr_compare(&pkt->quote.source, &pkt->tuple.destination) == 0);
+}
+
+static void check_answer(const struct sp_packet *pkt, enum sp_hook hook, bool passes_all,
+			 const struct sp_answer *answer)
+{
+	check(answer->verdict < SP_VERDICT_COUNT);
+	check(answer->reason > SP_REASON_NONE && answer->reason < SP_REASON_COUNT);
+	check(answer->rule == SP_RULE_NONE || answer->rule <= the_policy()->rule_count);
+	check((answer->rule == SP_RULE_DEFAULT) == (answer->reason == SP_REASON_DEFAULT));
+	check(answer->reason != SP_REASON_DEFAULT || answer->verdict == SP_DENY);
+	if (passes_all)
+		check(answer->verdict == SP_ALLOW);
+	else if (pkt->kind == SP_PACKET_DENIED)
+		check(answer->verdict == SP_DENY && answer->reason == pkt->reason);
+	if (answer->reason == SP_REASON_EXPOSE && answer->verdict == SP_ALLOW)
+		check(hook != SP_HOOK_VPN_IN && hook != SP_HOOK_INSIDE_IN);
+}
+
+/* Two evaluators that are told the same. */
+struct twins {
+	struct sp_reference *reference[2];
+	uint64_t now_ns, revision, epoch;
+	bool has_ended; /* session 0 */
+};
+
+static void change_state(struct twins *twins, uint8_t control, uint8_t step)
+{
+	twins->now_ns += (uint64_t)step * step * 1000000000;
+	twins->epoch++;
+	if (control & CONTROL_APPLY)
+		twins->revision++;
+	if (control & CONTROL_END)
+		twins->has_ended = !twins->has_ended;
+	for (int i = 0; i < 2; i++) {
+		if (control & CONTROL_APPLY)
+			sp_reference_set_policy(twins->reference[i], the_policy(),
+						&the_policy()->fixtures.gateway, twins->revision);
+		if ((control & CONTROL_END) && twins->has_ended)
+			sp_reference_end_session(twins->reference[i], 0);
+		else if (control & CONTROL_END)
+			open_session(twins->reference[i], 0, twins->epoch);
+	}
+}
+
+static void judge(struct twins *twins, uint8_t control, const uint8_t *bytes, size_t len)
+{
+	enum sp_hook hook = SP_HOOK_EDGE_IN + (control & CONTROL_HOOK) % (SP_HOOK_COUNT - 1);
+	struct sp_frame frame = {
+		.bytes = bytes,
+		.len = len,
+		.is_ethernet = control & CONTROL_ETHERNET,
+		.is_own = control & CONTROL_OWN,
+		.is_dhcp_client = control & CONTROL_DHCP,
+	};
+	bool passes_all = hook == SP_HOOK_EDGE_OUT || hook == SP_HOOK_INSIDE_OUT ||
+			  (hook == SP_HOOK_VPN_OUT && frame.is_own);
+	struct sp_answer answer[2];
+	struct sp_packet pkt;
+
+	sp_packet_parse(bytes, len, frame.is_ethernet, &pkt);
+	check_packet(&pkt, len);
+	for (int i = 0; i < 2; i++)
+		check(sp_reference_judge(twins->reference[i], hook, &frame, twins->now_ns,
+					 &answer[i]) == 0);
+	check(sp_answer_equal(&answer[0], &answer[1]));
+	check_answer(&pkt, hook, passes_all, &answer[0]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct twins twins = { .reference = { new_reference(), new_reference() },
+			       .now_ns = 1, .epoch = 1000 };
+	struct sp_reader reader = sp_reader(data, size);
+
+	while (reader.left >= 4) {
+		uint8_t control = sp_take_u8(&reader), step = sp_take_u8(&reader);
+		size_t len = sp_take_be16(&reader);
+		uint8_t *exact;
+
+		len = len < reader.left ? len : reader.left;
+		exact = malloc(len ? len : 1); /* so that a read behind it is seen */
+		check(exact);
+		memcpy(exact, sp_take(&reader, len), len);
+		change_state(&twins, control, step);
+		judge(&twins, control, exact, len);
+		free(exact);
+	}
+	sp_reference_free(twins.reference[0]);
+	sp_reference_free(twins.reference[1]);
+	return 0;
+}
