@@ -204,8 +204,13 @@ static void uncount_flow(struct sp_reference *reference, const struct sp_ref_flo
 
 static void release_flow(void *arg, void *item)
 {
-	uncount_flow(arg, item);
-	free(item);
+	struct sp_reference *reference = arg;
+	struct sp_ref_flow *flow = item;
+
+	if (flow->hook == SP_HOOK_EDGE_IN)
+		reference->edge_flow_count--;
+	uncount_flow(reference, flow);
+	free(flow);
 }
 
 void sp_ref_delete_flow(struct sp_reference *reference, struct sp_ref_flow *flow)
@@ -281,6 +286,7 @@ static enum sp_reason lacks_room(const struct sp_reference *reference, const str
 {
 	const struct sp_ref_session *session = originator_session(reference, flow);
 	size_t total = reference->flows.count - (replaced ? 1 : 0);
+	size_t edge = reference->edge_flow_count;
 
 	if (session && reference->session_flows_max) {
 		uint32_t own = session->flow_count;
@@ -291,6 +297,10 @@ static enum sp_reason lacks_room(const struct sp_reference *reference, const str
 			return SP_REASON_FLOW_LIMIT;
 	}
 	if (reference->flows_max && total >= reference->flows_max)
+		return SP_REASON_FLOW_FULL;
+	if (replaced && replaced->hook == SP_HOOK_EDGE_IN)
+		edge--;
+	if (reference->flows_max && flow->hook == SP_HOOK_EDGE_IN && edge >= reference->flows_max / 2)
 		return SP_REASON_FLOW_FULL;
 	return SP_REASON_NONE;
 }
@@ -340,6 +350,8 @@ int sp_ref_open_flow(struct sp_reference *reference, enum sp_hook hook, enum sp_
 		return r;
 	}
 	count_flow(reference, flow);
+	if (hook == SP_HOOK_EDGE_IN)
+		reference->edge_flow_count++;
 	*ret_refused = SP_REASON_NONE;
 	return 0;
 }

@@ -109,6 +109,7 @@ struct sp_reference {
 	uint64_t revision;
 	struct sp_ref_table sessions, idents, flows, frags;
 	uint32_t flows_max, session_flows_max; /* 0: no bound */
+	size_t edge_flow_count;                /* of flows opened on edge-in */
 };
 
 /* now - since > span, as the page means it. */

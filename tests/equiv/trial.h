@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One case, put before the judges packet by packet: the reference with its flow state, the real programs
+ * with theirs, and, where a packet's answer follows from the rules alone, the compiled tables against a
+ * second reference that never saw a packet before. */
+#ifndef SALLYPORT_EQUIV_TRIAL_H
+#define SALLYPORT_EQUIV_TRIAL_H
+
+#include "plane/ebpf/ebpf.h"
+#include "policy/answer.h"
+#include "policy/reference.h"
+#include "policy/tables.h"
+#include "support/frames.h"
+#include "world.h"
+
+/* Bugs that can be put into the compiled tables; the judges must tell. */
+enum plant {
+	PLANT_NONE,
+	PLANT_PREFIX,	   /* every IPv4 destination prefix one bit longer */
+	PLANT_SWAPPED,	   /* allow and deny of rules swapped */
+	PLANT_EXCEPT,	   /* `except` ignored */
+	PLANT_IPV6,	   /* IPv6 prefixes cut to /64 */
+	PLANT_RANGE,	   /* the last port of a range left out */
+	PLANT_COUNT
+};
+
+const char *plant_name(enum plant plant);
+/* sp_tables_compile, with the bug in it if that is where it goes. */
+int plant_compile(enum plant plant, const struct sp_policy *policy, const struct sp_gateway *gateway,
+		  struct sp_tables **ret_tables);
+/* The bugs that go into finished tables. */
+void plant_tables(enum plant plant, struct sp_tables *tables);
+
+/* A session as the tables' judge sees it. */
+struct trial_session {
+	struct sp_identity identity[2]; /* by revision: roles are numbered by policy */
+	uint64_t epoch;                 /* 0: not open */
+	bool is_known;                  /* its addresses still say who they were */
+	bool is_over;                   /* told to the second reference */
+	uint64_t expires_ns, idle_ns;
+	uint32_t class_id[2][2], netset[2][2]; /* [revision][family] */
+};
+
+struct trial {
+	const struct equiv_case *test;
+	struct sp_policy *policy[2];
+	struct sp_gateway gateway;
+	struct sp_tables *tables[2];
+	struct trial_session sessions[SESSIONS_MAX];
+	uint32_t session_count;
+	struct sp_reference *reference, *alone;
+	struct sp_ebpf *plane; /* NULL: not asked */
+	struct sp_ebpf_staged *staged[2];
+	unsigned revision; /* 0, then 1; the judges call them 1 and 2 */
+	uint64_t now_ns, alone_ns, next_epoch;
+};
+
+/* Seconds of CPU time by part, summed over trials. */
+struct trial_seconds {
+	double make, load, compile, stage, reference, tables, ebpf;
+};
+extern struct trial_seconds trial_seconds;
+double cpu_seconds(void);
+
+/* @with_ebpf  ask the real programs too.
+ * Returns 0; -EINVAL the policy text is refused (@why); other -errno (@why). */
+int trial_open(const struct equiv_case *test, bool with_ebpf, enum plant plant, struct trial *trial,
+	       struct sp_ebpf_error *why);
+void trial_close(struct trial *trial);
+
+/* What became of one step. */
+struct trial_outcome {
+	bool is_packet;
+	enum sp_hook hook;
+	struct test_frame frame;
+	struct sp_answer reference;
+	bool has_ebpf;
+	struct sp_answer ebpf;
+	bool has_tables; /* the tables alone can tell, and so can a reference without flows */
+	struct sp_answer tables, alone;
+};
+
+/* Returns 0 (look whether they agree); -errno with @why when a judge could not answer. */
+int trial_step(struct trial *trial, const struct step *step, struct trial_outcome *ret_outcome,
+	       struct sp_ebpf_error *why);
+
+static inline bool outcome_agrees(const struct trial_outcome *outcome)
+{
+	return (!outcome->has_ebpf || sp_answer_equal(&outcome->reference, &outcome->ebpf)) &&
+	       (!outcome->has_tables || sp_answer_equal(&outcome->alone, &outcome->tables));
+}
+
+/* tables_judge.c: what the tables say about a packet that nothing came before. False: they cannot tell. */
+bool tables_judge(const struct trial *trial, enum sp_hook hook, const struct sp_frame *frame,
+		  struct sp_answer *ret_answer);
+/* Is session @n alive now? */
+bool trial_is_alive(const struct trial *trial, uint32_t n);
+
+#endif

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Random policies and gateways. Prefixes come from few blocks and are cut out of each other, so that
+ * they nest, touch and overlap; every word of the language that decides something turns up. */
+#include "world.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+
+void words_add(struct words *words, const char *format, ...)
+{
+	va_list args;
+
+	if (words->count == WORDS_MAX)
+		return;
+	va_start(args, format);
+	vsnprintf(words->item[words->count++], WORD_MAX, format, args);
+	va_end(args);
+}
+
+void words_drop(struct words *words, uint32_t n)
+{
+	memmove(words->item[n], words->item[n + 1], (WORDS_MAX - n - 1) * sizeof(words->item[0]));
+	words->count--;
+}
+
+/* ---- questions ---- */
+
+static struct sp_prefix prefix_of(const char *text)
+{
+	struct sp_prefix prefix;
+
+	if (sp_prefix_parse(text, &prefix) < 0)
+		abort();
+	return prefix;
+}
+
+static bool prefix_is_v4(const struct sp_prefix *prefix)
+{
+	struct sp_addr addr;
+
+	memcpy(addr.b, prefix->addr, sizeof(addr.b));
+	return prefix->prefix_len >= 96 && sp_addr_is_v4(&addr);
+}
+
+bool world_in_prefix(const char *text, const struct sp_addr *addr)
+{
+	struct sp_prefix prefix = prefix_of(text);
+
+	return prefix_is_v4(&prefix) == sp_addr_is_v4(addr) && sp_prefix_contains(&prefix, addr);
+}
+
+bool world_is_self(const struct world *world, const struct sp_addr *addr)
+{
+	for (uint32_t i = 0; i < world->self.count; i++)
+		if (world_in_prefix(world->self.item[i], addr))
+			return true;
+	return false;
+}
+
+enum sp_zone world_home(const struct world *world, const struct sp_addr *addr)
+{
+	enum sp_zone home = SP_HOME_UNKNOWN;
+	uint32_t longest = 0;
+
+	if (world_is_self(world, addr))
+		return SP_HOME_SELF;
+	for (uint32_t i = 0; i < world->pool.count; i++)
+		if (world_in_prefix(world->pool.item[i], addr))
+			return SP_ZONE_TUNNEL;
+	for (uint32_t i = 0; i < world->route_count; i++) {
+		uint32_t len = prefix_of(world->routes[i].prefix).prefix_len + 1;
+
+		if (len > longest && world_in_prefix(world->routes[i].prefix, addr)) {
+			longest = len;
+			home = world->routes[i].zone;
+		}
+	}
+	return home;
+}
+
+uint32_t world_session_of(const struct world *world, const struct sp_addr *addr)
+{
+	for (uint32_t i = 0; i < world->session_count; i++)
+		for (unsigned family = 0; family < 2; family++)
+			if (world->sessions[i].address[family][0] &&
+			    world_in_prefix(world->sessions[i].address[family], addr))
+				return i;
+	return UINT32_MAX;
+}
+
+/* ---- addresses ---- */
+
+struct block {
+	const char *prefix;
+	uint8_t weight;
+};
+
+/* Some inside, some outside, some special; the pool too, since rules may speak of tunnel addresses. */
+static const struct block blocks[] = {
+	{ "10.30.0.0/16", 8 },	  { "10.20.0.0/16", 4 },	 { "8.8.0.0/16", 4 },
+	{ "93.184.0.0/15", 2 },	  { "203.0.113.0/24", 2 },	 { "100.64.0.0/24", 3 },
+	{ "192.168.0.0/16", 1 },  { "2001:db8:30::/48", 6 },	 { "2a00:1450::/32", 5 },
+	{ "fd00:20::/32", 3 },	  { "fd00:64::/120", 3 },	 { "0.0.0.0/0", 1 },
+	{ "::/0", 1 },
+};
+
+static const char *pick_block(struct rng *rng)
+{
+	uint32_t total = 0, at;
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(blocks); i++)
+		total += blocks[i].weight;
+	at = rng_below(rng, total);
+	for (size_t i = 0;; i++) {
+		if (at < blocks[i].weight)
+			return blocks[i].prefix;
+		at -= blocks[i].weight;
+	}
+}
+
+/* A prefix inside @outer; often short and aligned, often a host, sometimes anything between. */
+static void cut_prefix(struct rng *rng, const char *outer, char ret_text[WORD_MAX])
+{
+	struct sp_prefix prefix = prefix_of(outer);
+	uint32_t from = prefix.prefix_len, len;
+
+	switch (rng_below(rng, 4)) {
+	case 0:
+		len = 128;
+		break;
+	case 1:
+		len = from + 8 < 128 ? from + 8 : 128;
+		break;
+	default:
+		len = rng_between(rng, from, 128);
+		break;
+	}
+	/* Few different hosts in a block, or nothing would ever meet. */
+	for (uint32_t bit = from; bit < len; bit++)
+		if (rng_chance(rng, bit < 120 && bit > from + 6 ? 15 : 45))
+			prefix.addr[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	prefix.prefix_len = len;
+	sp_prefix_format(&prefix, ret_text);
+}
+
+/* Every prefix of the policy so far, to cut new ones from. */
+static const char *known_prefix(struct rng *rng, const struct world_policy *policy)
+{
+	const struct world_network *network;
+	const struct words *words;
+
+	if (!policy->network_count)
+		return NULL;
+	network = &policy->networks[rng_below(rng, policy->network_count)];
+	words = network->except.count && rng_chance(rng, 30) ? &network->except : &network->in;
+	return words->count ? words->item[rng_below(rng, words->count)] : NULL;
+}
+
+static void make_prefix(struct rng *rng, const struct world_policy *policy, char ret_text[WORD_MAX])
+{
+	const char *known = rng_chance(rng, 45) ? known_prefix(rng, policy) : NULL;
+
+	cut_prefix(rng, known ? known : pick_block(rng), ret_text);
+}
+
+static void make_network(struct rng *rng, struct world_policy *policy)
+{
+	struct world_network *network = &policy->networks[policy->network_count];
+	uint32_t count = rng_between(rng, 1, 4);
+	char text[WORD_MAX];
+
+	*network = (struct world_network){ 0 };
+	snprintf(network->name, sizeof(network->name), "n%u", policy->network_count);
+	for (uint32_t i = 0; i < count; i++) {
+		make_prefix(rng, policy, text);
+		words_add(&network->in, "%s", text);
+	}
+	count = rng_chance(rng, 45) ? rng_between(rng, 1, 3) : 0;
+	for (uint32_t i = 0; i < count; i++) {
+		const char *outer = network->in.item[rng_below(rng, network->in.count)];
+
+		cut_prefix(rng, rng_chance(rng, 85) ? outer : pick_block(rng), text);
+		words_add(&network->except, "%s", text);
+	}
+	policy->network_count++;
+}
+
+/* ---- services ---- */
+
+static void add_service_word(struct rng *rng, struct words *words)
+{
+	static const char *const protocols[] = { "tcp", "tcp", "udp", "sctp" };
+	static const char *const types[] = { "icmp/echo", "icmp6/echo", "icmp", "icmp6", "icmp/13",
+					     "icmp6/130", "icmp/9", "icmp/unreachable" };
+	static const uint16_t ports[] = { 1, 22, 80, 443, 5432, 65535 };
+	const char *protocol = protocols[rng_below(rng, SP_ARRAY_LEN(protocols))];
+	uint32_t from, to;
+
+	switch (rng_below(rng, 10)) {
+	case 0:
+	case 1:
+		words_add(words, "%s", types[rng_below(rng, SP_ARRAY_LEN(types))]);
+		return;
+	case 2:
+		words_add(words, "proto/%u",
+			  (unsigned[]){ 47, 50, 1, 58, 6, 17, 132, 2 }[rng_below(rng, 8)]);
+		return;
+	case 3:
+	case 4:
+	case 5:
+		from = rng_between(rng, 1, 65535);
+		to = rng_chance(rng, 30) ? rng_between(rng, from, 65535) :
+					   from + rng_below(rng, 8);
+		words_add(words, "%s/%u-%u", protocol, from, to > 65535 ? 65535 : to);
+		return;
+	default:
+		words_add(words, "%s/%u", protocol, ports[rng_below(rng, SP_ARRAY_LEN(ports))]);
+		return;
+	}
+}
+
+static void make_service(struct rng *rng, struct world_policy *policy)
+{
+	struct world_service *service = &policy->services[policy->service_count];
+	uint32_t count = rng_between(rng, 1, 3);
+
+	*service = (struct world_service){ 0 };
+	snprintf(service->name, sizeof(service->name), "s%u", policy->service_count);
+	for (uint32_t i = 0; i < count; i++)
+		add_service_word(rng, &service->items);
+	policy->service_count++;
+}
+
+/* ---- rules ---- */
+
+static void add_network_word(struct rng *rng, const struct world_policy *policy, struct words *words)
+{
+	char text[WORD_MAX];
+
+	if (policy->network_count && rng_chance(rng, 70)) {
+		words_add(words, "n%u", rng_below(rng, policy->network_count));
+		return;
+	}
+	make_prefix(rng, policy, text);
+	words_add(words, "%s", text);
+}
+
+static void add_from(struct rng *rng, const struct world *world, const struct world_policy *policy,
+		     struct words *words)
+{
+	uint32_t dice = rng_below(rng, 100);
+
+	if (dice < 45)
+		words_add(words, "r%u", rng_below(rng, policy->role_count));
+	else if (dice < 58)
+		words_add(words, "{ user: u%u }", rng_below(rng, world->session_count));
+	else if (dice < 66)
+		words_add(words, "any");
+	else
+		add_network_word(rng, policy, words);
+}
+
+static void add_to(struct rng *rng, const struct world_policy *policy, struct words *words)
+{
+	uint32_t dice = rng_below(rng, 100);
+
+	if (dice < 12)
+		words_add(words, "{ role: r%u }", rng_below(rng, policy->role_count));
+	else if (dice < 20)
+		words_add(words, "self");
+	else if (dice < 30)
+		words_add(words, "internet");
+	else if (dice < 37)
+		words_add(words, "any");
+	else
+		add_network_word(rng, policy, words);
+}
+
+static void add_services(struct rng *rng, const struct world_policy *policy, struct words *words,
+			 uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (policy->service_count && rng_chance(rng, 60))
+			words_add(words, "s%u", rng_below(rng, policy->service_count));
+		else
+			add_service_word(rng, words);
+	}
+}
+
+static void make_rule(struct rng *rng, const struct world *world, struct world_policy *policy)
+{
+	struct world_rule *rule = &policy->rules[policy->rule_count];
+	uint32_t dice = rng_below(rng, 100), count;
+
+	*rule = (struct world_rule){ .log = (enum sp_log)rng_below(rng, 3) };
+	rule->kind = dice < 42 ? SP_RULE_ALLOW :
+		     dice < 78 ? SP_RULE_DENY :
+		     dice < 89 ? SP_RULE_EXPOSE :
+				 SP_RULE_PROTECT;
+	snprintf(rule->name, sizeof(rule->name), "rule%u", policy->rule_count);
+	policy->rule_count++;
+	if (rule->kind == SP_RULE_EXPOSE || rule->kind == SP_RULE_PROTECT) {
+		words_add(&rule->to, "self");
+		add_services(rng, policy, &rule->services, 1);
+		if (rule->kind == SP_RULE_PROTECT)
+			add_network_word(rng, policy, &rule->from);
+		return;
+	}
+	count = rng_chance(rng, 75) ? 1 : rng_between(rng, 2, 3);
+	for (uint32_t i = 0; i < count; i++)
+		add_from(rng, world, policy, &rule->from);
+	count = rng_chance(rng, 75) ? 1 : rng_between(rng, 2, 3);
+	for (uint32_t i = 0; i < count; i++)
+		add_to(rng, policy, &rule->to);
+	count = rng_chance(rng, 30) ? 0 : rng_between(rng, 1, 3);
+	add_services(rng, policy, &rule->services, count);
+}
+
+static void make_policy(struct rng *rng, const struct world *world, struct world_policy *policy)
+{
+	uint32_t networks = rng_between(rng, 1, NETWORKS_MAX - 1);
+	uint32_t services = rng_below(rng, SERVICES_MAX);
+	uint32_t rules = rng_chance(rng, 70) ? rng_between(rng, 3, 10) : rng_between(rng, 1, RULES_MAX);
+
+	policy->drop_bogons = rng_chance(rng, 50);
+	policy->role_count = rng_between(rng, 1, ROLES_MAX);
+	for (uint32_t i = 0; i < networks; i++)
+		make_network(rng, policy);
+	for (uint32_t i = 0; i < services; i++)
+		make_service(rng, policy);
+	for (uint32_t i = 0; i < rules; i++)
+		make_rule(rng, world, policy);
+}
+
+/* The next revision: the same with a few things changed, so that flows survive or die with reason. */
+static void change_policy(struct rng *rng, const struct world *world)
+{
+	struct world_policy *policy = (struct world_policy *)&world->policy[1];
+
+	*policy = world->policy[0];
+	for (uint32_t changes = rng_between(rng, 1, 3); changes > 0; changes--) {
+		uint32_t n = rng_below(rng, policy->rule_count);
+		struct world_rule *rule = &policy->rules[n];
+
+		switch (rng_below(rng, 4)) {
+		case 0:
+			if (rule->kind == SP_RULE_ALLOW || rule->kind == SP_RULE_DENY)
+				rule->kind = rule->kind == SP_RULE_ALLOW ? SP_RULE_DENY : SP_RULE_ALLOW;
+			break;
+		case 1:
+			if (policy->rule_count > 1) {
+				memmove(rule, rule + 1, (policy->rule_count - n - 1) * sizeof(*rule));
+				policy->rule_count--;
+			}
+			break;
+		case 2:
+			if (policy->rule_count < RULES_MAX) {
+				make_rule(rng, world, policy);
+				rule = &policy->rules[policy->rule_count - 1];
+				snprintf(rule->name, sizeof(rule->name), "new%u", changes);
+			}
+			break;
+		default:
+			policy->drop_bogons = !policy->drop_bogons;
+			break;
+		}
+	}
+}
+
+/* ---- the machine and its people ---- */
+
+static void make_sessions(struct rng *rng, struct world *world)
+{
+	world->session_count = rng_between(rng, 2, SESSIONS_MAX - 1);
+	for (uint32_t i = 0; i < world->session_count; i++) {
+		struct world_session *session = &world->sessions[i];
+		/* Neighbours, and the ends of the pool's small blocks. */
+		uint32_t host = i < 2 ? i * 255 : 6 + i;
+		bool has_v4 = rng_chance(rng, 90);
+
+		session->groups = rng_below(rng, 1 << ROLES_MAX) | 1u << rng_below(rng, ROLES_MAX);
+		if (has_v4)
+			snprintf(session->address[0], WORD_MAX, "100.64.0.%u", host);
+		if (!has_v4 || rng_chance(rng, 80))
+			snprintf(session->address[1], WORD_MAX, host ? "fd00:64::%x" : "fd00:64::",
+				 host);
+	}
+}
+
+static void make_gateway(struct rng *rng, struct world *world)
+{
+	static const struct world_route routes[] = {
+		{ "0.0.0.0/0", SP_ZONE_EDGE },	  { "::/0", SP_ZONE_EDGE },
+		{ "10.0.0.0/8", SP_ZONE_INSIDE }, { "2001:db8::/32", SP_ZONE_INSIDE },
+		{ "fd00:20::/32", SP_ZONE_INSIDE }, { "10.30.128.0/17", SP_ZONE_EDGE },
+		{ "10.30.4.0/22", SP_ZONE_INSIDE },
+	};
+
+	words_add(&world->pool, "100.64.0.0/16");
+	words_add(&world->pool, "fd00:64::/64");
+	words_add(&world->self, "192.0.2.1");
+	words_add(&world->self, "2a00:1450::1");
+	if (rng_chance(rng, 60)) {
+		words_add(&world->self, "10.30.0.1");
+		words_add(&world->self, "2001:db8:30::1");
+	}
+	if (rng_chance(rng, 40))
+		words_add(&world->self, "100.64.0.1");
+	for (size_t i = 0; i < SP_ARRAY_LEN(routes); i++)
+		if (rng_chance(rng, i < 2 ? 60 : 75))
+			world->routes[world->route_count++] = routes[i];
+	if (rng_chance(rng, 40))
+		words_add(&world->trust, "203.0.113.0/25");
+	if (rng_chance(rng, 30))
+		words_add(&world->trust, "2001:db8:30:1::/64");
+}
+
+/* Some worlds are cramped, some sessions short; most are neither. */
+static void make_bounds(struct rng *rng, struct world *world)
+{
+	uint32_t dice = rng_below(rng, 100);
+
+	if (dice < 8)
+		world->flows_max = 8;
+	else if (dice < 16)
+		world->session_flows_max = 4;
+	for (uint32_t i = 0; i < world->session_count; i++) {
+		if (rng_chance(rng, 10))
+			world->sessions[i].expires_ns = rng_between(rng, 1, 200) * UINT64_C(100000000);
+		if (rng_chance(rng, 4))
+			world->sessions[i].idle_ns = UINT64_C(45000000000);
+	}
+}
+
+void world_make(struct rng *rng, struct world *world)
+{
+	*world = (struct world){ 0 };
+	make_gateway(rng, world);
+	make_sessions(rng, world);
+	make_bounds(rng, world);
+	make_policy(rng, world, &world->policy[0]);
+	change_policy(rng, world);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A random case: a policy and its next revision, the gateway, sessions, and what happens to them. All of
+ * it is words, kept in plain arrays: a case is copied by assignment, made smaller by taking words out,
+ * printed as YAML and lines, and read back from those. */
+#ifndef SALLYPORT_EQUIV_WORLD_H
+#define SALLYPORT_EQUIV_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "net/addr.h"
+#include "policy/model.h"
+#include "rng.h"
+
+#define WORD_MAX 64
+#define WORDS_MAX 10
+
+struct words {
+	char item[WORDS_MAX][WORD_MAX];
+	uint32_t count;
+};
+
+void words_add(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void words_drop(struct words *words, uint32_t n);
+
+struct world_network {
+	char name[16];
+	struct words in, except;
+};
+
+struct world_service {
+	char name[16];
+	struct words items;
+};
+
+struct world_rule {
+	char name[16];
+	enum sp_rule_kind kind;
+	enum sp_log log;
+	struct words from, to, services; /* expose: no from; as written in the policy */
+};
+
+#define RULES_MAX 24
+#define NETWORKS_MAX 8
+#define SERVICES_MAX 5
+#define ROLES_MAX 5
+
+struct world_policy {
+	bool drop_bogons;
+	uint32_t role_count; /* r0 …: provider corp, group g0 … */
+	struct world_network networks[NETWORKS_MAX];
+	uint32_t network_count;
+	struct world_service services[SERVICES_MAX];
+	uint32_t service_count;
+	struct world_rule rules[RULES_MAX];
+	uint32_t rule_count;
+};
+
+struct world_session {
+	uint32_t groups; /* bit n: in group gn */
+	char address[2][WORD_MAX]; /* "": none */
+	uint64_t expires_ns; /* after the start; 0: never */
+	uint64_t idle_ns;
+};
+
+struct world_route {
+	char prefix[WORD_MAX];
+	enum sp_zone zone;
+};
+
+#define SESSIONS_MAX 8
+#define ROUTES_MAX 8
+
+struct world {
+	struct world_policy policy[2]; /* [1] is applied when a step says so */
+	struct words pool, self, trust;
+	struct world_route routes[ROUTES_MAX];
+	uint32_t route_count;
+	struct world_session sessions[SESSIONS_MAX];
+	uint32_t session_count;
+	uint32_t flows_max;         /* 0: plenty */
+	uint32_t session_flows_max; /* 0: the product's own */
+};
+
+/* One thing that happens, a line:
+ *	HOOK [own] [dhcp] FRAME		a packet; FRAME as in support/frames.h
+ *	wait MS				time passes
+ *	end N, remove N, open N		session N ends, is forgotten, comes (back) with a new epoch
+ *	apply				the next revision */
+#define STEP_MAX 256
+#define STEPS_MAX 96
+
+struct step {
+	char text[STEP_MAX];
+};
+
+struct equiv_case {
+	uint64_t seed;
+	const char *text[2]; /* the policies as text, when read from files; NULL: print ->world */
+	struct world world;
+	struct step steps[STEPS_MAX];
+	uint32_t step_count;
+};
+
+/* world.c */
+void world_make(struct rng *rng, struct world *world);
+/* traffic.c */
+void traffic_make(struct rng *rng, struct equiv_case *test);
+/* yaml.c */
+void world_print_policy(const struct world *world, unsigned revision, FILE *out);
+/* what the policy file has no words for: routes, trust, deadlines, bounds, then the steps */
+void world_print_rest(const struct equiv_case *test, FILE *out);
+
+/* Addresses the case is about. */
+bool world_in_prefix(const char *prefix, const struct sp_addr *addr);
+enum sp_zone world_home(const struct world *world, const struct sp_addr *addr);
+bool world_is_self(const struct world *world, const struct sp_addr *addr);
+/* The session with this address, or UINT32_MAX. */
+uint32_t world_session_of(const struct world *world, const struct sp_addr *addr);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A case as the files a person would write. */
+#include "world.h"
+
+#include <string.h>
+
+#include "policy/answer.h"
+
+static void put_word(FILE *out, const char *word)
+{
+	/* A colon means something to YAML; { user: x } is meant to. */
+	fprintf(out, strchr(word, ':') && word[0] != '{' ? "\"%s\"" : "%s", word);
+}
+
+static void put_words(FILE *out, const struct words *words)
+{
+	if (words->count == 1) {
+		put_word(out, words->item[0]);
+		return;
+	}
+	fputc('[', out);
+	for (uint32_t i = 0; i < words->count; i++) {
+		fputs(i ? ", " : "", out);
+		put_word(out, words->item[i]);
+	}
+	fputc(']', out);
+}
+
+static void put_rule(FILE *out, const struct world_rule *rule)
+{
+	static const char *const logs[] = { "none", "new", "all" };
+	bool is_edge = rule->kind == SP_RULE_EXPOSE || rule->kind == SP_RULE_PROTECT;
+	const char *action = rule->kind == SP_RULE_ALLOW ? "allow: { " :
+			     rule->kind == SP_RULE_DENY	 ? "deny: { " :
+							   "";
+
+	fprintf(out, "  - { name: %s, %s", rule->name, action);
+	if (rule->kind != SP_RULE_EXPOSE) {
+		fputs("from: ", out);
+		put_words(out, &rule->from);
+		fputs(", ", out);
+	}
+	fputs("to: ", out);
+	put_words(out, &rule->to);
+	if (rule->services.count) {
+		fputs(is_edge ? ", service: " : ", services: ", out);
+		put_words(out, &rule->services);
+	}
+	if (is_edge)
+		fputs(" }\n", out);
+	else
+		fprintf(out, " }, log: %s }\n", logs[rule->log]);
+}
+
+static void put_rules(FILE *out, const struct world_policy *policy, const char *title, bool is_edge,
+		      enum sp_rule_kind kind)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < policy->rule_count; i++) {
+		const struct world_rule *rule = &policy->rules[i];
+		bool rule_is_edge = rule->kind == SP_RULE_EXPOSE || rule->kind == SP_RULE_PROTECT;
+
+		if (is_edge ? rule->kind != kind : rule_is_edge)
+			continue;
+		if (!any)
+			fprintf(out, "%s\n", title);
+		any = true;
+		put_rule(out, rule);
+	}
+}
+
+static bool has_kind(const struct world_policy *policy, enum sp_rule_kind kind)
+{
+	for (uint32_t i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].kind == kind)
+			return true;
+	return false;
+}
+
+static void put_names(FILE *out, const struct world_policy *policy)
+{
+	fputs("sallyport: 1\nroles:\n", out);
+	for (uint32_t i = 0; i < policy->role_count; i++)
+		fprintf(out, "  r%u: { match: [ { idp: corp, group: g%u } ] }\n", i, i);
+	if (policy->network_count)
+		fputs("networks:\n", out);
+	for (uint32_t i = 0; i < policy->network_count; i++) {
+		fprintf(out, "  %s: { in: ", policy->networks[i].name);
+		put_words(out, &policy->networks[i].in);
+		if (policy->networks[i].except.count) {
+			fputs(", except: ", out);
+			put_words(out, &policy->networks[i].except);
+		}
+		fputs(" }\n", out);
+	}
+	if (policy->service_count)
+		fputs("services:\n", out);
+	for (uint32_t i = 0; i < policy->service_count; i++) {
+		fprintf(out, "  %s: ", policy->services[i].name);
+		put_words(out, &policy->services[i].items);
+		fputc('\n', out);
+	}
+}
+
+static void put_fixtures(FILE *out, const struct world *world)
+{
+	fputs("fixtures:\n  pool: ", out);
+	put_words(out, &world->pool);
+	if (world->self.count) {
+		fputs("\n  self: ", out);
+		put_words(out, &world->self);
+	}
+	fputs(world->session_count ? "\n  sessions:\n" : "\n", out);
+	for (uint32_t i = 0; i < world->session_count; i++) {
+		const struct world_session *session = &world->sessions[i];
+		struct words words = { 0 };
+
+		fprintf(out, "    - { user: u%u, idp: corp, groups: ", i);
+		for (unsigned n = 0; n < ROLES_MAX; n++)
+			if (session->groups >> n & 1)
+				words_add(&words, "g%u", n);
+		put_words(out, &words);
+		words.count = 0;
+		for (unsigned family = 0; family < 2; family++)
+			if (session->address[family][0])
+				words_add(&words, "%s", session->address[family]);
+		fputs(", address: ", out);
+		put_words(out, &words);
+		fputs(" }\n", out);
+	}
+}
+
+void world_print_policy(const struct world *world, unsigned revision, FILE *out)
+{
+	const struct world_policy *policy = &world->policy[revision];
+
+	put_names(out, policy);
+	if (policy->drop_bogons || has_kind(policy, SP_RULE_EXPOSE))
+		fputs("edge:\n", out);
+	if (policy->drop_bogons)
+		fputs("  drop: [bogons]\n", out);
+	put_rules(out, policy, "  expose:", true, SP_RULE_EXPOSE);
+	put_rules(out, policy, "protect:", true, SP_RULE_PROTECT);
+	put_rules(out, policy, "rules:", false, SP_RULE_ALLOW);
+	put_fixtures(out, world);
+}
+
+void world_print_rest(const struct equiv_case *test, FILE *out)
+{
+	const struct world *world = &test->world;
+
+	fprintf(out, "# seed %llu; the lines below are what policy.yaml has no words for\n",
+		(unsigned long long)test->seed);
+	for (uint32_t i = 0; i < world->route_count; i++)
+		fprintf(out, "route %s %s\n", world->routes[i].prefix,
+			sp_zone_name(world->routes[i].zone));
+	for (uint32_t i = 0; i < world->trust.count; i++)
+		fprintf(out, "trust %s\n", world->trust.item[i]);
+	for (uint32_t i = 0; i < world->session_count; i++)
+		if (world->sessions[i].expires_ns || world->sessions[i].idle_ns)
+			fprintf(out, "session %u expires %llu ms idle %llu ms\n", i,
+				(unsigned long long)world->sessions[i].expires_ns / 1000000,
+				(unsigned long long)world->sessions[i].idle_ns / 1000000);
+	if (world->flows_max)
+		fprintf(out, "flows %u\n", world->flows_max);
+	if (world->session_flows_max)
+		fprintf(out, "session-flows %u\n", world->session_flows_max);
+}
