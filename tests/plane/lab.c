@@ -2,6 +2,7 @@
 #include "lab.h"
 
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -318,6 +319,18 @@ void lab_apply(const struct lab *lab, struct sp_ebpf *plane, uint64_t revision)
 
 	lab_interfaces(interfaces);
 	lab_ok(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES, &error), &error);
+}
+
+int lab_foreign_xdp(void)
+{
+	const struct bpf_insn pass[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "foreign", "GPL", pass, SP_ARRAY_LEN(pass), NULL);
+
+	assert_true(fd >= 0);
+	return fd;
 }
 
 void lab_sign_in(const struct lab *lab, struct sp_ebpf *plane)

@@ -65,6 +65,8 @@ struct sp_ebpf *lab_open(const struct lab *lab, uint32_t avoid);
 struct sp_ebpf_staged *lab_stage(const struct lab *lab, struct sp_ebpf *plane, uint64_t revision);
 /* Stage and switch on all interfaces. */
 void lab_apply(const struct lab *lab, struct sp_ebpf *plane, uint64_t revision);
+/* A loaded XDP program that is none of ours and passes everything. */
+int lab_foreign_xdp(void);
 /* Ana's session and identity. */
 void lab_sign_in(const struct lab *lab, struct sp_ebpf *plane);
 

@@ -197,18 +197,13 @@ static void foreign_xdp_program_refuses_the_first_apply(void **state)
 	struct sp_ebpf_error error = { "" };
 	struct sp_ebpf *plane = lab_open(lab, 0);
 	struct sp_ebpf_staged *staged = lab_stage(lab, plane, 1), *other;
-	struct bpf_insn pass[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 2 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	__sp_close int program = bpf_prog_load(BPF_PROG_TYPE_XDP, "foreign", "GPL", pass, 2, NULL);
+	__sp_close int program = lab_foreign_xdp();
 	__sp_free struct sp_ebpf_link_info *links = NULL;
 	size_t count = 0;
 	struct stat st;
 	char path[256];
 
 	lab_interfaces(interfaces);
-	assert_true(program >= 0);
 	assert_int_equal(bpf_xdp_attach(interfaces[LAB_WAN].ifindex, program, 0, NULL), 0);
 	assert_int_equal(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES, &error), -EBUSY);
 	assert_non_null(strstr(error.text, "edge-in to wan0"));
