@@ -368,6 +368,8 @@ static void icmp_errors(void **state)
 		{ E6 "quote=0 " V6 "proto=47", OK, true },
 		{ E6 "quote=8 " V4 "tcp", MALFORMED, false },
 		{ E6 "payload=39", MALFORMED, false },
+		{ E6 "payload=39 l4[8]=60", MALFORMED, false },
+		{ E6 "payload=60", MALFORMED, false },
 		{ "2001:db8::9 > 2001:db8::7 icmp6 type=1 quote " V6 "tcp", MALFORMED, false },
 		{ "2001:db8::9 > 2001:db8::1 icmp6 type=2 quote " V6 "tcp", OK, true },
 		{ "2001:db8::9 > 2001:db8::1 icmp6 type=4 quote " V6 "tcp", OK, true },
@@ -393,6 +395,8 @@ static void icmp_errors(void **state)
 	assert_int_equal(pkt.quote.proto, 17);
 	assert_int_equal(pkt.quote.source_port, 1000);
 	assert_int_equal(pkt.quote.destination_port, 22);
+	parse_text(V4 "icmp type=9 id=7", &pkt); /* no identifier: what stands there is something else */
+	assert_int_equal(pkt.tuple.source_port, 0);
 	parse_text(E4 "quote=8 " V4 "icmp id=9", &pkt);
 	assert_int_equal(pkt.quote.source_port, 9);
 	assert_int_equal(pkt.quote.icmp_type, 8);

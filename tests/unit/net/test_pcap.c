@@ -264,6 +264,7 @@ static void pcapng_interfaces_sections_and_other_blocks(void **state)
 	ng_interface(&capture, 147, 0, 6, 0); /* nothing we read */
 	ng_packet(&capture, 1, 7, "raw", 3);
 	ng_packet(&capture, 2, 8, "user", 4);
+	ng_packet(&capture, 1, 8, "", 0);
 	start = block_start(&capture, 4); /* names */
 	put32(&capture, 0);
 	block_end(&capture, start);
@@ -293,6 +294,7 @@ static void pcapng_interfaces_sections_and_other_blocks(void **state)
 	assert_memory_equal(record.bytes, "raw", 3);
 	assert_int_equal(sp_pcap_next(&opened.pcap, &record), 1);
 	assert_true(record.is_not_ip);
+	expect_record(&opened, 8000, "");
 	assert_int_equal(sp_pcap_next(&opened.pcap, &record), 1);
 	assert_true(record.is_ethernet);
 	assert_int_equal(record.len, 3);
@@ -466,6 +468,8 @@ static void lies_about_lengths_are_broken_records(void **state)
 		{ 20, false, 0xffffffff },
 		{ 8, true, 0 },            /* the section's byte order */
 		{ 28 + 8 + 8, true, 200 << 16 | 5 }, /* an option longer than the block */
+		{ 28 + 8 + 8, true, 5 << 16 | 9 },   /* a resolution of five bytes */
+		{ 28 + 8 + 8, true, 5 << 16 | 14 },
 	};
 
 	(void)state;

@@ -482,6 +482,22 @@ static void a_deny_deletes_the_flow(void **state)
 	}
 }
 
+/* The flow decides about the error, not the rules: the router's address would be allowed. */
+static void an_error_about_a_denied_flow_is_denied(void **state)
+{
+	struct hand next;
+	struct lab lab;
+
+	(void)state;
+	lab_init(&lab);
+	expect(&lab, VPN_IN, SYN, YES);
+	lab_apply(&lab, &next, 1, "eng-servers", NULL);
+	expect(&lab, INSIDE_IN, "10.20.0.254 > 100.64.0.7 icmp type=3 eth quote " SYN, NO);
+	expect(&lab, INSIDE_IN, "10.20.0.254 > 100.64.0.7 icmp type=3 eth quote " SYN, NO_FLOW);
+	lab_done(&lab);
+	hand_done(&next);
+}
+
 static void a_default_deny_deletes_it_too(void **state)
 {
 	struct hand next;
@@ -727,6 +743,7 @@ static void vpn_out_judges_anew(void **state)
 	expect(&lab, VPN_IN, "100.64.0.7:80 > 10.20.0.5:5 tcp SA", "allow reply office-out");
 	expect(&lab, VPN_OUT, "10.30.1.1:5 > 100.64.0.7:80 tcp", NO);
 	expect(&lab, VPN_OUT, "198.51.100.9:5 > 100.64.0.7:80 tcp", NO);
+	expect(&lab, VPN_OUT, "192.0.2.1:5 > 192.0.2.1:443 tcp", "allow expose portal"); /* self: edge */
 	expect(&lab, VPN_OUT, "100.64.0.7:5 > 100.64.0.9:53 udp", "allow policy eng-to-dba");
 	expect(&lab, VPN_IN, "100.64.0.9:53 > 100.64.0.7:5 udp", "allow reply eng-to-dba");
 	/* no bogons here, also when the flow is stale: it came by this door */
@@ -830,6 +847,33 @@ static void a_full_table(void **state)
 	lab_done(&lab);
 }
 
+/* Strangers leave half of the table to the people. */
+static void strangers_have_half_of_the_table(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	lab_init(&lab);
+	sp_reference_set_flow_bounds(lab.reference, 5, 0);
+	expect(&lab, EDGE_IN, "8.8.8.8:1 > 192.0.2.1:443 tcp eth", "allow expose portal");
+	expect(&lab, EDGE_IN, "203.0.113.7:1 > 192.0.2.1:22 tcp eth", "allow protect admin-ssh");
+	expect(&lab, EDGE_IN, "8.8.8.8:2 > 192.0.2.1:443 tcp eth", "deny flow-full -");
+	expect(&lab, EDGE_IN, "203.0.113.7:2 > 192.0.2.1:22 tcp eth", "allow protect admin-ssh");
+	expect(&lab, EDGE_OUT, "192.0.2.1:22 > 203.0.113.7:2 tcp SA eth", "allow policy -"); /* none */
+	/* in place of one of theirs there is room */
+	expect(&lab, EDGE_IN, "8.8.8.8:1 > 192.0.2.1:443 tcp FA eth", "allow expose portal");
+	expect(&lab, EDGE_IN, "8.8.8.8:1 > 192.0.2.1:443 tcp S eth", "allow expose portal");
+	expect(&lab, VPN_IN, "100.64.0.7:1 > 10.30.1.1:22 tcp", YES);
+	expect(&lab, INSIDE_IN, "10.20.0.5:1 > 8.8.8.8:22 tcp eth", "allow policy office-out");
+	expect(&lab, VPN_IN, "100.64.0.7:2 > 10.30.1.1:22 tcp", YES);
+	expect(&lab, VPN_IN, "100.64.0.7:3 > 10.30.1.1:22 tcp", "deny flow-full -");
+	lab.now_ns += 60 * SECOND + 1;
+	expect(&lab, EDGE_IN, "8.8.8.8:3 > 192.0.2.1:443 tcp eth", "allow expose portal");
+	expect(&lab, EDGE_IN, "8.8.8.8:4 > 192.0.2.1:443 tcp eth", "allow expose portal");
+	expect(&lab, EDGE_IN, "8.8.8.8:5 > 192.0.2.1:443 tcp eth", "deny flow-full -");
+	lab_done(&lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -850,6 +894,7 @@ int main(void)
 		cmocka_unit_test(an_icmp_error_does_not_answer_a_flow),
 		cmocka_unit_test(an_apply_renews_what_is_still_allowed),
 		cmocka_unit_test(a_deny_deletes_the_flow),
+		cmocka_unit_test(an_error_about_a_denied_flow_is_denied),
 		cmocka_unit_test(a_default_deny_deletes_it_too),
 		cmocka_unit_test(roles_are_carried_over_by_name),
 		cmocka_unit_test(a_stale_flow_is_judged_at_its_own_door),
@@ -864,6 +909,7 @@ int main(void)
 		cmocka_unit_test(a_new_session_starts_with_no_flows),
 		cmocka_unit_test(the_default_share_is_4096),
 		cmocka_unit_test(a_full_table),
+		cmocka_unit_test(strangers_have_half_of_the_table),
 	};
 
 	return cmocka_run_group_tests_name("reference-flows", tests, NULL, NULL);
