@@ -6,6 +6,7 @@
 
 #include "lib/session.h"
 
+/* Both ends are resolved. */
 SP_INLINE void sp_take_verdict(struct sp_work *work, const struct sp_verdict *verdict)
 {
 	work->log = verdict->log;
@@ -27,7 +28,7 @@ SP_INLINE __u32 sp_src_class(const struct sp_work *work)
 	return work->src.class_id[SP_ZONE_EDGE];
 }
 
-/* [2]: does a protect entry let this through? Then the answer is its verdict. */
+/* [2]: does a protect entry let this through? Then the answer is its verdict, and both ends are resolved. */
 SP_SUBPROGRAM int sp_decide_protect(struct sp_work *work)
 {
 	struct sp_verdict *verdict;
@@ -38,6 +39,7 @@ SP_SUBPROGRAM int sp_decide_protect(struct sp_work *work)
 	verdict = sp_table_verdict(work, sp_src_class(work), work->dst.netset);
 	if (!verdict || verdict->reason != SP_REASON_PROTECT)
 		return 0;
+	sp_ends_resolve(work);
 	sp_take_verdict(work, verdict);
 	return 1;
 }
@@ -45,6 +47,7 @@ SP_SUBPROGRAM int sp_decide_protect(struct sp_work *work)
 /* [4]-[8]. The answer is in work; both ends are resolved. */
 SP_SUBPROGRAM int sp_decide(struct sp_work *work)
 {
+	int has_sender = sp_case_has_sender(work);
 	struct sp_verdict *verdict;
 	__u32 class_id, netset;
 
@@ -52,16 +55,17 @@ SP_SUBPROGRAM int sp_decide(struct sp_work *work)
 		sp_deny(work, SP_REASON_TABLE_FULL);
 		return 0;
 	}
-	if (sp_ends_deny(work))
+	if ((has_sender && sp_end_denies(work, &work->end[0])) ||
+	    sp_end_denies(work, &work->end[1]))
 		return 0;
 	if (work->case_hook == SP_HOOK_EDGE_IN && work->src.drop_reason) {
 		sp_deny(work, work->src.drop_reason);
 		return 0;
 	}
 	/* On the tunnel a session's class says nothing of protect entries. */
-	if (work->case_zone == SP_ZONE_TUNNEL && sp_decide_protect(work))
+	if (has_sender && sp_decide_protect(work))
 		return 0;
-	class_id = work->end[0].state == SP_END_LIVE ? work->end[0].class_id : sp_src_class(work);
+	class_id = has_sender ? work->end[0].class_id : sp_src_class(work);
 	netset = work->end[1].state == SP_END_LIVE ? work->end[1].netset : work->dst.netset;
 	verdict = sp_table_verdict(work, class_id, netset);
 	if (verdict)

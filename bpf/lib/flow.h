@@ -66,10 +66,12 @@ SP_SUBPROGRAM int sp_flow_key_of(struct sp_work *work, const struct sp_path *pat
 	key->hi_port_be = is_low ? path->destination_port_be : path->source_port_be;
 	key->proto = path->proto;
 	key->side = 0;
-	if (path->icmp == SP_ICMP_QUERY)
-		key->side = is_low ? 1 : 2;
-	else if (path->icmp == SP_ICMP_REPLY)
-		key->side = is_low ? 2 : 1;
+	if (path->icmp) {
+		int is_asker = path->icmp == SP_ICMP_QUERY;
+
+		/* To oneself there is one asker, whatever the direction. */
+		key->side = !is_asker == !is_low || sp_addr_equal(&key->lo, &key->hi) ? 1 : 2;
+	}
 	key->zero[0] = 0;
 	key->zero[1] = 0;
 	work->is_low = is_low;
@@ -182,36 +184,48 @@ SP_INLINE void sp_draft_answer(struct sp_work *work)
 	sp_end_record(&work->end[1], &draft->session[1], &draft->epoch[1]);
 }
 
-/* Count a flow more for its hook and its originator's session. @spare  the flow it replaces counts for
- * the same. 0, or the reason it may not be opened. */
-SP_INLINE int sp_flow_charge(const struct sp_work *work, int spare_session, int spare_hook)
+/* Does a flow count for this session? The gateway's own count for nobody's. */
+SP_INLINE int sp_flow_counts_for(const struct sp_flow *flow, const struct sp_flow *other)
+{
+	return !(flow->flags & SP_FLOW_OWN) && flow->session[0] == other->session[0] &&
+	       flow->epoch[0] == other->epoch[0];
+}
+
+/* Count the draft for its originator's session. 0: that has its share. @replaces  work->flow gives way. */
+SP_INLINE int sp_flow_charge_session(const struct sp_work *work, int replaces)
 {
 	const struct sp_flow *draft = &work->draft;
-	struct sp_flow_use *use = bpf_map_lookup_elem(&sp_flow_use, &(__u32){ 0 });
-	__u32 number = draft->session[0];
-	struct sp_session *session = NULL;
+	__u32 number = draft->session[0], room = SP_SESSION_FLOWS_MAX;
+	struct sp_session *session;
 
-	if (!use)
-		return SP_REASON_FLOW_FULL;
-	if (number != SP_SESSION_NONE) {
-		session = bpf_map_lookup_elem(&sp_session, &number);
-		if (!session)
-			return SP_REASON_FLOW_LIMIT;
-		if (__sync_fetch_and_add(&session->flows, 1) >=
-		    SP_SESSION_FLOWS_MAX + (spare_session ? 1 : 0)) {
-			__sync_fetch_and_sub(&session->flows, 1);
-			return SP_REASON_FLOW_LIMIT;
-		}
-	}
-	/* Strangers may fill half of the table, not all of it. */
-	if (__sync_fetch_and_add(&use->flows[SP_THIS_HOOK], 1) >=
-		    sp_flow_room() / 2 + (spare_hook ? 1 : 0) &&
-	    SP_THIS_HOOK == SP_HOOK_EDGE_IN) {
-		__sync_fetch_and_sub(&use->flows[SP_THIS_HOOK], 1);
-		if (session)
-			__sync_fetch_and_sub(&session->flows, 1);
-		return SP_REASON_FLOW_FULL;
-	}
+	if (number == SP_SESSION_NONE || (draft->flags & SP_FLOW_OWN))
+		return 1;
+	session = bpf_map_lookup_elem(&sp_session, &number);
+	if (!session)
+		return 0;
+	if (replaces && sp_flow_counts_for(&work->flow, draft))
+		room++;
+	if (__sync_fetch_and_add(&session->flows, 1) < room)
+		return 1;
+	__sync_fetch_and_sub(&session->flows, 1);
+	return 0;
+}
+
+/* Count the draft for its hook. 0: strangers may fill half of the table, not all of it. */
+SP_INLINE int sp_flow_charge_hook(const struct sp_work *work, int replaces)
+{
+	struct sp_flow_use *use = bpf_map_lookup_elem(&sp_flow_use, &(__u32){ 0 });
+	__u64 room = sp_flow_room() / 2, before;
+	__u32 hook = SP_THIS_HOOK;
+
+	if (!use || hook >= SP_HOOK_COUNT)
+		return 0;
+	if (replaces && work->flow.hook == hook)
+		room++;
+	before = __sync_fetch_and_add(&use->flows[hook], 1);
+	if (hook != SP_HOOK_EDGE_IN || before < room)
+		return 1;
+	__sync_fetch_and_sub(&use->flows[hook], 1);
 	return 0;
 }
 
@@ -245,24 +259,23 @@ SP_INLINE void sp_flow_remove(struct sp_work *work)
  * @flags  SP_FLOW_OWN or 0.   Returns 0; else the reason there is none. */
 SP_SUBPROGRAM int sp_flow_open(struct sp_work *work, __u32 flags)
 {
-	const struct sp_flow *old = &work->flow, *draft = &work->draft;
-	int replaces = work->found != SP_FOUND_NOTHING, reason;
+	int replaces = work->found != SP_FOUND_NOTHING;
 	long r;
 
 	work->is_reply = 0;
 	sp_draft_new(work, flags);
-	reason = sp_flow_charge(work,
-				replaces && old->session[0] == draft->session[0] &&
-					old->epoch[0] == draft->epoch[0],
-				replaces && old->hook == SP_THIS_HOOK);
-	if (reason)
-		return reason;
+	if (!sp_flow_charge_session(work, replaces))
+		return SP_REASON_FLOW_LIMIT;
+	if (!sp_flow_charge_hook(work, replaces)) {
+		sp_flow_discharge(&work->draft, SP_HOOK_COUNT);
+		return SP_REASON_FLOW_FULL;
+	}
 	if (replaces)
 		sp_flow_remove(work);
 	r = bpf_map_update_elem(&sp_flow, &work->key, &work->draft, BPF_NOEXIST);
 	if (r == 0)
 		return 0;
-	sp_flow_discharge(draft->session[0], draft->epoch[0], SP_THIS_HOOK);
+	sp_flow_discharge(&work->draft, SP_THIS_HOOK);
 	/* Another CPU opened it this instant, on an answer as good as ours. Else there is no room. */
 	return r == -SP_EEXIST ? 0 : SP_REASON_FLOW_FULL;
 }
@@ -273,14 +286,14 @@ SP_INLINE void sp_flow_recharge(const struct sp_flow *from, const struct sp_flow
 	__u32 number = to->session[0];
 	struct sp_session *session;
 
-	if (from->session[0] == number && from->epoch[0] == to->epoch[0])
+	if ((to->flags & SP_FLOW_OWN) || sp_flow_counts_for(from, to))
 		return;
 	if (number != SP_SESSION_NONE) {
 		session = bpf_map_lookup_elem(&sp_session, &number);
 		if (session)
 			__sync_fetch_and_add(&session->flows, 1);
 	}
-	sp_flow_discharge(from->session[0], from->epoch[0], SP_HOOK_COUNT);
+	sp_flow_discharge(from, SP_HOOK_COUNT);
 }
 
 /* Write today's answer into the flow found, which goes on with its counts. While another CPU does the

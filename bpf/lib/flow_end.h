@@ -10,22 +10,15 @@
 
 #define SP_NS_PER_S 1000000000ull
 
-/* A claim on the element: whoever sets it deletes the entry and settles its counts. */
-#define SP_FLOW_GONE 0x10u
-/* Someone is writing the renewed value. */
-#define SP_FLOW_RENEWING 0x20u
-
-/* ICMP flows are those whose key has a side: protocol 1 inside IPv6 is none. */
 SP_INLINE __u64 sp_flow_idle_ns(const struct sp_flow_key *key, __u32 flags)
 {
-	if (key->proto == SP_PROTO_TCP) {
-		if (flags & SP_FLOW_CLOSING)
-			return 30 * SP_NS_PER_S;
-		return flags & SP_FLOW_ANSWERED ? 7200 * SP_NS_PER_S : 60 * SP_NS_PER_S;
-	}
-	if (key->side)
+	if (key->side) /* ICMP of its family */
 		return 30 * SP_NS_PER_S;
-	return flags & SP_FLOW_ANSWERED ? 180 * SP_NS_PER_S : 30 * SP_NS_PER_S;
+	if (key->proto != SP_PROTO_TCP)
+		return flags & SP_FLOW_ANSWERED ? 180 * SP_NS_PER_S : 30 * SP_NS_PER_S;
+	if (flags & SP_FLOW_CLOSING)
+		return 30 * SP_NS_PER_S;
+	return flags & SP_FLOW_ANSWERED ? 7200 * SP_NS_PER_S : 60 * SP_NS_PER_S;
 }
 
 /* What a key hashes to; every byte of it counts. */
@@ -46,18 +39,20 @@ SP_INLINE __u64 sp_flow_sum(const struct sp_flow_key *key)
 	return sp_key_sum(key, sizeof(*key) / 8);
 }
 
-/* Count one flow less: for its originator's session, if it is still the same, and for its hook. */
-SP_INLINE void sp_flow_discharge(__u32 number, __u64 epoch, __u32 hook)
+/* Count one flow less: for its originator's session, if it is still the same, and for @hook, which
+ * SP_HOOK_COUNT leaves out. */
+SP_INLINE void sp_flow_discharge(const struct sp_flow *flow, __u32 hook)
 {
 	struct sp_flow_use *use = bpf_map_lookup_elem(&sp_flow_use, &(__u32){ 0 });
+	__u32 number = flow->session[0];
 	struct sp_session *session;
 
 	if (use && hook < SP_HOOK_COUNT)
 		__sync_fetch_and_sub(&use->flows[hook], 1);
-	if (number == SP_SESSION_NONE)
+	if (number == SP_SESSION_NONE || (flow->flags & SP_FLOW_OWN))
 		return;
 	session = bpf_map_lookup_elem(&sp_session, &number);
-	if (session && session->epoch == epoch)
+	if (session && session->epoch == flow->epoch[0])
 		__sync_fetch_and_sub(&session->flows, 1);
 }
 
@@ -108,7 +103,7 @@ SP_SUBPROGRAM int sp_flow_end(struct sp_flow_key *key, struct sp_flow *element, 
 	    (__sync_fetch_and_or(&element->flags, SP_FLOW_GONE) & SP_FLOW_GONE))
 		return 0;
 	bpf_map_delete_elem(&sp_flow, key);
-	sp_flow_discharge(copy->session[0], copy->epoch[0], copy->hook);
+	sp_flow_discharge(copy, copy->hook);
 	sp_flow_end_record(key, copy, now_ns);
 	return 1;
 }

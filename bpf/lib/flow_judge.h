@@ -36,26 +36,30 @@ SP_INLINE void sp_case_of_packet(struct sp_work *work)
 	work->has_dst = 0;
 }
 
-/* [2] and [4]-[8] for the case; for a flow of the gateway's own only whether tunnel ends live. */
-SP_INLINE void sp_case_judge(struct sp_work *work)
+/* A flow of the gateway's own asks no rule, only that its tunnel ends live. */
+SP_INLINE void sp_case_judge_own(struct sp_work *work)
 {
-	if (work->flow.flags & SP_FLOW_OWN) {
-		if (!sp_ends_resolve(work)) {
-			sp_deny(work, SP_REASON_TABLE_FULL);
-		} else if (!sp_ends_deny(work)) {
-			sp_allow(work, SP_REASON_POLICY, SP_RULE_NONE);
-			work->log = SP_LOG_NONE;
-			work->deadline_ns = sp_ends_deadline(work, 0);
-		}
+	if (!sp_ends_resolve(work)) {
+		sp_deny(work, SP_REASON_TABLE_FULL);
 		return;
 	}
+	if (sp_end_denies(work, &work->end[0]) || sp_end_denies(work, &work->end[1]))
+		return;
+	sp_allow(work, SP_REASON_POLICY, SP_RULE_NONE);
+	work->log = SP_LOG_NONE;
+	work->deadline_ns = sp_ends_deadline(work, 0);
+}
+
+/* [2] and [4]-[8] for the case of work->flow. */
+SP_INLINE void sp_case_judge(struct sp_work *work)
+{
 	if (!sp_table_src(work)) {
 		sp_deny(work, SP_REASON_TABLE_FULL);
 		return;
 	}
-	if (sp_hook_is_ingress(work->case_hook) && sp_decide_protect(work))
-		sp_ends_resolve(work);
-	else
+	if (work->flow.flags & SP_FLOW_OWN)
+		sp_case_judge_own(work);
+	else if (!sp_hook_is_ingress(work->case_hook) || !sp_decide_protect(work))
 		sp_decide(work);
 }
 
@@ -117,7 +121,8 @@ SP_SUBPROGRAM int sp_flows(struct sp_work *work)
 		sp_related(work);
 		/* The ends are those of the error itself from here on. */
 		sp_case_of_packet(work);
-		sp_ends_resolve(work);
+		if (sp_table_src(work))
+			sp_ends_resolve(work);
 		work->is_reply = 0;
 		return 1;
 	}

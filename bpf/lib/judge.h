@@ -141,8 +141,6 @@ SP_INLINE int sp_judge_protect(struct sp_work *work)
 {
 	if (!sp_decide_protect(work))
 		return 0;
-	sp_ends_resolve(work);
-	work->deadline_ns = sp_ends_deadline(work, work->deadline_ns);
 	sp_protect_flow(work);
 	return 1;
 }

@@ -9,9 +9,15 @@
 /* A flow nobody knew: the gateway's own, unless it was judged at its own door. */
 SP_INLINE void sp_record_own(struct sp_work *work)
 {
+	__u32 home;
+
 	sp_allow(work, SP_REASON_POLICY, SP_RULE_NONE);
-	if (!sp_packet_can_open(work) || !sp_table_src(work) ||
-	    work->src.home == SP_ZONE_TUNNEL || work->src.home == SP_ZONE_INSIDE)
+	if (!sp_packet_can_open(work) || !sp_table_src(work))
+		return;
+	home = work->src.home;
+	if (SP_THIS_HOOK == SP_HOOK_VPN_OUT)
+		work->case_zone = home < SP_ZONE_COUNT ? home : SP_ZONE_EDGE;
+	else if (home == SP_ZONE_TUNNEL || home == SP_ZONE_INSIDE)
 		return;
 	if (!sp_ends_resolve(work))
 		return;

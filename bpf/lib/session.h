@@ -93,13 +93,12 @@ SP_INLINE void sp_end_record(const struct sp_end *end, __u32 *ret_session, __u64
 	}
 }
 
-/* Both ends of the case. The source is a tunnel address exactly when its zone is the tunnel.
- * 0: a table lacks the row. */
+/* Both ends of the case, whose row of src[] is known. 0: a table lacks the row. */
 SP_SUBPROGRAM int sp_ends_resolve(struct sp_work *work)
 {
 	if (!sp_table_dst(work))
 		return 0;
-	if (work->case_zone == SP_ZONE_TUNNEL)
+	if (work->case_hook == SP_HOOK_VPN_IN || work->src.home == SP_ZONE_TUNNEL)
 		sp_end_resolve(work, &work->path.source, &work->end[0]);
 	else
 		sp_end_clear(&work->end[0]);
@@ -108,6 +107,13 @@ SP_SUBPROGRAM int sp_ends_resolve(struct sp_work *work)
 	else
 		sp_end_clear(&work->end[1]);
 	return 1;
+}
+
+/* Is the case's source someone on the tunnel, for whom a session has to speak? */
+SP_INLINE int sp_case_has_sender(const struct sp_work *work)
+{
+	return work->case_hook == SP_HOOK_VPN_IN ||
+	       (work->case_hook == SP_HOOK_VPN_OUT && work->src.home == SP_ZONE_TUNNEL);
 }
 
 /* [4] for one end. 1: denied. */
@@ -125,11 +131,6 @@ SP_INLINE int sp_end_denies(struct sp_work *work, const struct sp_end *end)
 		return 1;
 	}
 	return 0;
-}
-
-SP_INLINE int sp_ends_deny(struct sp_work *work)
-{
-	return sp_end_denies(work, &work->end[0]) || sp_end_denies(work, &work->end[1]);
 }
 
 /* Until when what both ends may do lasts, at most. */

@@ -66,6 +66,7 @@ struct sp_work {
 	struct sp_flow draft; /* what is about to be written */
 	struct sp_frag_key frag_key;
 	struct sp_frag frag;
+	__u8 quote_bytes[128]; /* of a refusal */
 	volatile __u32 span_before, span_behind; /* indices, forgotten by the verifier between uses */
 };
 _Static_assert(sizeof(struct sp_work) <= SP_SCRATCH_BYTES, "sp_work outgrew its scratch memory");

@@ -128,6 +128,8 @@ struct sp_flow_key {
 #define SP_FLOW_ANSWERED 0x02u  /* a packet of the reply direction was allowed */
 #define SP_FLOW_CLOSING 0x04u   /* FIN or RST seen */
 #define SP_FLOW_OWN 0x08u       /* opened by the gateway (or masqueraded as it): never judged by rules */
+#define SP_FLOW_GONE 0x10u      /* claimed: whoever set it deletes the entry and settles its counts */
+#define SP_FLOW_RENEWING 0x20u  /* claimed: whoever set it writes the renewed value */
 
 /* The epoch recorded for a tunnel end that had no live session when the flow was recorded (the
  * gateway spoke to it, or a protect entry let it in): equals no session's, so the flow is never fresh. */

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The janitor: a timer in the kernel that sweeps the flow table and ends what is over. Run the program
+ * once (BPF_PROG_TEST_RUN) to arm it; from then on it needs nobody: the timer lives as long as its map is
+ * pinned, and holds its program. Run again, it goes on with the newer program. */
+#include "lib/flow_end.h"
+
+#define SP_CLOCK_BOOTTIME 7
+#define SP_EBUSY 16
+
+/* A flow whose session ended waits this long for its person to sign in again. */
+#define SP_JANITOR_PARTED_NS (60 * SP_NS_PER_S)
+
+struct sp_sweep {
+	__u64 now_ns;
+	__u64 seen;
+	__u64 removed;
+};
+
+SP_INLINE int sp_janitor_has_parted(__u32 number, __u64 epoch)
+{
+	struct sp_session *session;
+
+	if (number == SP_SESSION_NONE)
+		return 0;
+	session = bpf_map_lookup_elem(&sp_session, &number);
+	return !session || session->epoch != epoch;
+}
+
+SP_INLINE int sp_janitor_is_over(const struct sp_flow_key *key, const struct sp_flow *flow, __u64 now_ns)
+{
+	__u64 silent_ns = now_ns > flow->last_seen_ns ? now_ns - flow->last_seen_ns : 0;
+
+	if (silent_ns > sp_flow_idle_ns(key, flow->flags))
+		return 1;
+	return silent_ns > SP_JANITOR_PARTED_NS &&
+	       (sp_janitor_has_parted(flow->session[0], flow->epoch[0]) ||
+		sp_janitor_has_parted(flow->session[1], flow->epoch[1]));
+}
+
+static long sp_janitor_visit(void *map, struct sp_flow_key *key, struct sp_flow *flow,
+			     struct sp_sweep *sweep)
+{
+	struct sp_flow_key own_key;
+	struct sp_flow copy;
+
+	(void)map;
+	sweep->seen++;
+	if (!sp_janitor_is_over(key, flow, sweep->now_ns))
+		return 0;
+	own_key = *key;
+	copy = *flow;
+	if (copy.key_sum == sp_flow_sum(&own_key))
+		sweep->removed += sp_flow_end(&own_key, flow, &copy, sweep->now_ns);
+	return 0;
+}
+
+static int sp_janitor_sweep(void *map, int *index, struct sp_janitor *janitor)
+{
+	struct sp_sweep sweep = { .now_ns = bpf_ktime_get_boot_ns() };
+
+	(void)map;
+	(void)index;
+	bpf_for_each_map_elem(&sp_flow, sp_janitor_visit, &sweep, 0);
+	janitor->sweeps++;
+	janitor->flows = sweep.seen - sweep.removed;
+	janitor->removed += sweep.removed;
+	janitor->took_ns = bpf_ktime_get_boot_ns() - sweep.now_ns;
+	bpf_timer_start(&janitor->timer, janitor->period_ns ?: SP_JANITOR_PERIOD_NS, 0);
+	return 0;
+}
+
+SEC("syscall")
+int sp_janitor_arm(void *ctx)
+{
+	struct sp_janitor *janitor = bpf_map_lookup_elem(&sp_janitor, &(__u32){ 0 });
+	long r;
+
+	(void)ctx;
+	if (!janitor)
+		return -1;
+	r = bpf_timer_init(&janitor->timer, &sp_janitor, SP_CLOCK_BOOTTIME);
+	if (r && r != -SP_EBUSY) /* busy: armed before */
+		return (int)r;
+	r = bpf_timer_set_callback(&janitor->timer, sp_janitor_sweep);
+	if (r)
+		return (int)r;
+	return (int)bpf_timer_start(&janitor->timer, janitor->period_ns ?: SP_JANITOR_PERIOD_NS, 0);
+}
+
+char sp_license[] SEC("license") = "Dual BSD/GPL";
