@@ -277,14 +277,14 @@ static void killed_writer_leaves_a_log_that_verifies(void **state)
 		struct sp_chain_head head;
 
 		if (child == 0) {
-			log = open_log(path, 20000, 100, NULL);
+			log = open_log(path, 20000, 1000, NULL);
 			for (;;)
 				append(log.log, "ana");
 		}
 		usleep(2000 + (unsigned int)round * 700);
 		kill(child, SIGKILL);
 		assert_int_equal(waitpid(child, NULL, 0), child);
-		log = open_log(path, 20000, 100, NULL);
+		log = open_log(path, 20000, 1000, NULL);
 		append(log.log, "after");
 		sp_audit_log_get_head(log.log, &head);
 		assert_true(head.seq > last_seq);
