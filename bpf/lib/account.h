@@ -60,16 +60,17 @@ SP_INLINE int sp_account_is_recorded(const struct sp_work *work)
 	return work->log == SP_LOG_NEW && work->is_new;
 }
 
-/* Sender and receiver by name, where no step had to ask: a denial shall say whose it was. */
-SP_INLINE void sp_account_ends(struct sp_work *work)
+/* Who it was on the tunnel, where no step had to ask: a denial shall say whose it was. */
+SP_INLINE void sp_account_who(struct sp_work *work)
 {
-	int sender = work->is_reply ? 1 : 0;
+	const struct sp_path *path = &work->packet.path;
+	struct sp_end *sender = &work->end[work->is_reply ? 1 : 0];
+	struct sp_end *receiver = &work->end[work->is_reply ? 0 : 1];
 
-	work->path = work->packet.path;
-	if (SP_THIS_HOOK == SP_HOOK_VPN_IN && work->end[sender].session == SP_SESSION_NONE)
-		sp_end_resolve(work, &work->packet.path.source, &work->end[sender]);
-	if (SP_THIS_HOOK == SP_HOOK_VPN_OUT && work->end[!sender].session == SP_SESSION_NONE)
-		sp_end_resolve(work, &work->packet.path.destination, &work->end[!sender]);
+	if (SP_THIS_HOOK == SP_HOOK_VPN_IN && sender->session == SP_SESSION_NONE)
+		sp_end_resolve(&path->source, path->is_v6, work->now_ns, sender);
+	if (SP_THIS_HOOK == SP_HOOK_VPN_OUT && receiver->session == SP_SESSION_NONE)
+		sp_end_resolve(&path->destination, path->is_v6, work->now_ns, receiver);
 }
 
 SP_INLINE void sp_event_end(struct sp_event *event, int i, const struct sp_end *end)
@@ -85,7 +86,7 @@ SP_SUBPROGRAM int sp_account_record(struct sp_work *work)
 	struct sp_event *event;
 
 	if (packet->is_ip && work->verdict == SP_DENY)
-		sp_account_ends(work);
+		sp_account_who(work);
 	event = sp_event_reserve();
 	if (!event)
 		return 0;

@@ -16,6 +16,10 @@
 /* A subprogram of its own: the verifier looks at it once a call, and its stack is its own. */
 #define SP_SUBPROGRAM static __noinline __attribute__((unused))
 
+/* One the verifier looks at once, by itself, whatever its callers know: for what has many ways through it
+ * or many callers. It takes numbers and pointers to whole structs, which may be NULL for all it knows. */
+#define SP_GLOBAL __noinline
+
 #ifdef SP_XDP
 #define SP_CTX struct xdp_md
 
@@ -52,6 +56,7 @@ SP_INLINE int sp_bytes_load(SP_CTX *ctx, __u32 offset, void *to, __u32 len)
 
 #define SP_INLINE static inline __attribute__((unused))
 #define SP_SUBPROGRAM static __attribute__((unused))
+#define SP_GLOBAL static __attribute__((unused))
 
 struct sp_bytes {
 	const __u8 *bytes;

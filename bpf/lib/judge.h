@@ -72,7 +72,7 @@ SP_INLINE int sp_judge_source(struct sp_work *work)
 {
 	sp_case_of_packet(work);
 	if (SP_THIS_HOOK == SP_HOOK_VPN_IN) {
-		sp_end_resolve(work, &work->path.source, &work->end[0]);
+		sp_end_resolve_source(work);
 		work->src.home = SP_ZONE_TUNNEL;
 		work->src.flags = 0;
 		if (work->end[0].state != SP_END_UNKNOWN && !sp_protect_tunnel)

@@ -11,7 +11,7 @@
 
 /* @len  1..40 bytes of options at @offset, all present. Byte by byte, so that no index depends on what
  * was read: the verifier need not follow every way the lengths may add up. */
-SP_SUBPROGRAM int sp_parse_ip4_options(SP_CTX *ctx, __u32 offset, __u32 len)
+SP_GLOBAL int sp_parse_ip4_options(SP_CTX *ctx, __u32 offset, __u32 len)
 {
 	__u8 options[SP_IP4_OPTIONS_MAX] = {};
 	__u32 skip = 0; /* bytes of this option still to come */

@@ -57,8 +57,10 @@ SP_INLINE int sp_chain_fragment(struct sp_chain *chain, const struct sp_ip6_exte
 }
 
 /* Walk to the protocol: chain->next at chain->offset, unless is_cut. */
-SP_SUBPROGRAM int sp_chain_walk(SP_CTX *ctx, struct sp_chain *chain)
+SP_GLOBAL int sp_chain_walk(SP_CTX *ctx, struct sp_chain *chain)
 {
+	if (!chain)
+		return SP_REASON_MALFORMED;
 	for (__u32 i = 0; i <= SP_IP6_EXTENSIONS_MAX; i++) {
 		__u32 next = chain->next;
 		__u32 room = chain->end - chain->offset;

@@ -54,25 +54,40 @@ SP_INLINE enum sp_end_state sp_session_read(struct sp_end *end, int is_v6, __u64
 }
 
 /* The identity of a tunnel address and the state of its session. */
-SP_SUBPROGRAM int sp_end_resolve(struct sp_work *work, const struct sp_addr *addr, struct sp_end *end)
+SP_GLOBAL int sp_end_resolve(const struct sp_addr *addr, int is_v6, __u64 now_ns, struct sp_end *end)
 {
-	struct sp_ident *ident = bpf_map_lookup_elem(&sp_ident, addr);
+	struct sp_ident *ident;
+	struct sp_addr key;
 
+	if (!addr || !end)
+		return 0;
+	key = *addr;
 	end->state = SP_END_UNKNOWN;
 	end->session = SP_SESSION_NONE;
 	end->epoch = 0;
+	ident = bpf_map_lookup_elem(&sp_ident, &key);
 	if (!ident)
 		return 0;
 	end->session = ident->session;
 	end->epoch = *(const volatile __u64 *)&ident->epoch;
 	/* Recycled for another address while it was read: nobody's any more. */
-	if (!sp_addr_equal(&ident->addr, addr) || !end->epoch) {
+	if (!sp_addr_equal(&ident->addr, &key) || !end->epoch) {
 		end->session = SP_SESSION_NONE;
 		end->epoch = 0;
 		return 0;
 	}
-	end->state = sp_session_read(end, work->path.is_v6, work->now_ns);
+	end->state = sp_session_read(end, is_v6, now_ns);
 	return 0;
+}
+
+SP_INLINE void sp_end_resolve_source(struct sp_work *work)
+{
+	sp_end_resolve(&work->path.source, work->path.is_v6, work->now_ns, &work->end[0]);
+}
+
+SP_INLINE void sp_end_resolve_destination(struct sp_work *work)
+{
+	sp_end_resolve(&work->path.destination, work->path.is_v6, work->now_ns, &work->end[1]);
 }
 
 SP_INLINE void sp_end_clear(struct sp_end *end)
@@ -99,11 +114,11 @@ SP_SUBPROGRAM int sp_ends_resolve(struct sp_work *work)
 	if (!sp_table_dst(work))
 		return 0;
 	if (work->case_hook == SP_HOOK_VPN_IN || work->src.home == SP_ZONE_TUNNEL)
-		sp_end_resolve(work, &work->path.source, &work->end[0]);
+		sp_end_resolve_source(work);
 	else
 		sp_end_clear(&work->end[0]);
 	if (work->dst.flags & SP_DST_POOL)
-		sp_end_resolve(work, &work->path.destination, &work->end[1]);
+		sp_end_resolve_destination(work);
 	else
 		sp_end_clear(&work->end[1]);
 	return 1;
