@@ -36,30 +36,19 @@ static void item_done(struct sp_diagnostic *item)
 	*item = (struct sp_diagnostic){ 0 };
 }
 
-/* Where a new one goes: an empty element, that of a less important one, or NULL for nowhere. */
-static struct sp_diagnostic *find_room(struct sp_diagnostics *diagnostics,
-				       enum sp_severity severity, const struct sp_place *place,
-				       bool *ret_no_memory)
+/* The one that a better one replaces when there are SP_DIAGNOSTICS_MAX; NULL: none is worth less. */
+static struct sp_diagnostic *find_least(struct sp_diagnostics *diagnostics,
+					enum sp_severity severity, const struct sp_place *place)
 {
-	struct sp_diagnostic *least = NULL;
+	struct sp_diagnostic *least = &diagnostics->items[0];
 
-	if (diagnostics->count < SP_DIAGNOSTICS_MAX) {
-		least = SP_ARRAY_PUSH(diagnostics->items, diagnostics->count);
-		*ret_no_memory = !least;
-		return least;
-	}
-	diagnostics->dropped_count++;
-	for (size_t i = 0; i < diagnostics->count; i++) {
+	for (size_t i = 1; i < diagnostics->count; i++) {
 		struct sp_diagnostic *item = &diagnostics->items[i];
 
-		if (!least ||
-		    compare_worth(item->severity, &item->place, least->severity, &least->place) > 0)
+		if (compare_worth(item->severity, &item->place, least->severity, &least->place) > 0)
 			least = item;
 	}
-	if (compare_worth(least->severity, &least->place, severity, place) <= 0)
-		return NULL;
-	item_done(least);
-	return least;
+	return compare_worth(least->severity, &least->place, severity, place) > 0 ? least : NULL;
 }
 
 static bool is_known(const struct sp_diagnostics *diagnostics, const struct sp_place *place,
@@ -76,22 +65,35 @@ static bool is_known(const struct sp_diagnostics *diagnostics, const struct sp_p
 int sp_diagnostics_add(struct sp_diagnostics *diagnostics, enum sp_severity severity,
 		       const char *path, struct sp_place place, const char *format, va_list args)
 {
+	const bool is_full = diagnostics->count == SP_DIAGNOSTICS_MAX;
+	__sp_free char *own_path = NULL;
 	__sp_free char *message = NULL;
-	__sp_free char *own_path = strdup(path);
-	struct sp_diagnostic *item;
-	bool no_memory = false;
+	struct sp_diagnostic *item = NULL;
 
+	if (is_full) {
+		item = find_least(diagnostics, severity, &place);
+		if (!item) {
+			diagnostics->dropped_count++;
+			diagnostics->error_count += severity == SP_ERROR;
+			return 0;
+		}
+	}
+	own_path = strdup(path);
 	if (!own_path || vasprintf(&message, format, args) < 0) {
 		message = NULL;
 		return -ENOMEM;
 	}
 	if (is_known(diagnostics, &place, message))
 		return 0;
-	if (severity == SP_ERROR)
-		diagnostics->error_count++;
-	item = find_room(diagnostics, severity, &place, &no_memory);
-	if (!item)
-		return no_memory ? -ENOMEM : 0;
+	if (is_full) {
+		diagnostics->dropped_count++;
+		item_done(item);
+	} else {
+		item = SP_ARRAY_PUSH(diagnostics->items, diagnostics->count);
+		if (!item)
+			return -ENOMEM;
+	}
+	diagnostics->error_count += severity == SP_ERROR;
 	item->severity = severity;
 	item->place = place;
 	item->path = SP_TAKE_PTR(own_path);

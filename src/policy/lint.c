@@ -11,7 +11,7 @@
 #include "policy/ranges.h"
 
 /* Pairs of rules are compared; this bounds the comparisons of their items. */
-#define WORK_MAX 20000000u
+#define WORK_MAX 8000000u
 
 #define FAMILY_V4 1u
 #define FAMILY_V6 2u
