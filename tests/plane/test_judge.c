@@ -303,6 +303,7 @@ static void signing_in_pushes_rows(void **state)
 	lab->tables = kept;
 }
 
+/* In processor time: the machine may be busy with other tests. */
 static void staging_again_is_quick(void **state)
 {
 	const struct lab *lab = *state;
@@ -310,14 +311,14 @@ static void staging_again_is_quick(void **state)
 	double took_ms;
 
 	for (int round = 0; round < 2; round++) {
-		clock_gettime(CLOCK_MONOTONIC, &from);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
 		for (int i = 0; i < 20; i++) {
 			struct sp_ebpf_staged *staged;
 			struct sp_ebpf *plane = open_scratch(lab, 3, &staged);
 
 			close_scratch(plane, staged);
 		}
-		clock_gettime(CLOCK_MONOTONIC, &to);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
 	}
 	took_ms = ((to.tv_sec - from.tv_sec) * 1e3 + (to.tv_nsec - from.tv_nsec) / 1e6) / 20;
 	print_message("open, stage, close: %.2f ms\n", took_ms);

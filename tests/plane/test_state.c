@@ -2,6 +2,7 @@
 /* State maps: made, adopted, refused; sessions, counters and events in them. */
 #include "lab.h"
 
+#include <bpf/bpf.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -129,6 +130,36 @@ static void flows_and_rules_are_counted(void **state)
 	sp_ebpf_close(plane);
 }
 
+/* As bpf/maps.h has it; the timer itself cannot be read or written. */
+struct janitor {
+	uint64_t timer[2];
+	uint64_t period_ns, sweeps, flows, removed, took_ns;
+};
+
+static void janitor_sweeps_when_its_daemon_is_gone(void **state)
+{
+	const struct lab *lab = *state;
+	struct janitor janitor = { .period_ns = 10000000 };
+	__sp_close int map = -1;
+	uint64_t sweeps;
+	uint32_t zero = 0;
+	char path[256];
+
+	sp_ebpf_close(lab_open(lab, 0));
+	snprintf(path, sizeof(path), "%s/sp_janitor", lab->pin_dir);
+	map = bpf_obj_get(path);
+	assert_true(map >= 0);
+	assert_int_equal(bpf_map_update_elem(map, &zero, &janitor, BPF_EXIST), 0);
+	sp_ebpf_close(lab_open(lab, 0)); /* armed again, at the new pace */
+	usleep(100000);
+	assert_int_equal(bpf_map_lookup_elem(map, &zero, &janitor), 0);
+	sweeps = janitor.sweeps;
+	assert_true(sweeps > 0);
+	usleep(200000);
+	assert_int_equal(bpf_map_lookup_elem(map, &zero, &janitor), 0);
+	assert_true(janitor.sweeps >= sweeps + 3);
+}
+
 /* ---- events ---- */
 
 struct taker {
@@ -233,6 +264,7 @@ int main(void)
 		with_lab(ending_a_session_stops_its_next_packet),
 		with_lab(identity_taken_away_is_unknown),
 		with_lab(flows_and_rules_are_counted),
+		with_lab(janitor_sweeps_when_its_daemon_is_gone),
 		with_lab(event_leaves_the_ring_only_when_taken),
 		with_lab(full_ring_loses_with_an_exact_count),
 	};

@@ -33,6 +33,8 @@ static int open_pinned(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 	if (r == 0)
 		r = sp_ebpf_state_open(plane, error);
 	if (r == 0)
+		r = sp_ebpf_janitor_arm(plane, error);
+	if (r == 0)
 		r = sp_ebpf_settle(plane, error);
 	return r;
 }
@@ -44,16 +46,17 @@ int sp_ebpf_open(const struct sp_ebpf_options *options, struct sp_ebpf **ret_pla
 	struct sp_ebpf_options full = with_defaults(options);
 	int r;
 
+	sp_ebpf_begin(error);
 	if (!full.pin_dir && sp_ebpf_scratch_open(&full, ret_plane) == 0)
 		return 0;
 	plane = calloc(1, sizeof(*plane));
 	if (!plane)
-		return -ENOMEM;
+		return sp_ebpf_end(error, -ENOMEM);
 	plane->options = full;
 	plane->is_opening = true; /* what fails half-way is not kept */
 	r = full.pin_dir ? open_pinned(plane, error) : sp_ebpf_state_open(plane, error);
 	if (r < 0)
-		return r;
+		return sp_ebpf_end(error, r);
 	plane->is_opening = false;
 	*ret_plane = SP_TAKE_PTR(plane);
 	return 0;

@@ -83,9 +83,9 @@ struct sp_ebpf_interface {
  * Links of interfaces not listed are removed last. Then the staged handle becomes the running one's
  * (sp_ebpf_running) and the plane's: it is not freed by the caller, and the former one is gone.
  * On error what was switched is switched back, what was attached is removed, and @staged stays the
- * caller's; only an error in removing what is no longer listed comes after the switch, and
- * sp_ebpf_running then is @staged. A handle that became the plane's may still be given to
- * sp_ebpf_staged_free, which leaves it alone. Passing sp_ebpf_running() again attaches what is missing, such as a device that was re-made.
+ * caller's. On 0 @error may still say what could not be removed afterwards. A handle that became the
+ * plane's may be given to sp_ebpf_staged_free, which leaves it alone.
+ * Passing sp_ebpf_running() again attaches what is missing, such as a device that was re-made.
  * -ENODEV: a listed interface does not exist. */
 int sp_ebpf_switch(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
 		   const struct sp_ebpf_interface *interfaces, size_t interface_count,

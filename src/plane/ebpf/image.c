@@ -4,36 +4,12 @@
 
 #include "plane/ebpf/plane.h"
 
-#if __has_include("edge_in.skel.h")
 #include "edge_in.skel.h"
-#else
-#define edge_in_bpf__elf_bytes(len) (*(len) = 0, "")
-#endif
-#if __has_include("edge_out.skel.h")
 #include "edge_out.skel.h"
-#else
-#define edge_out_bpf__elf_bytes(len) (*(len) = 0, "")
-#endif
-#if __has_include("inside_in.skel.h")
 #include "inside_in.skel.h"
-#else
-#define inside_in_bpf__elf_bytes(len) (*(len) = 0, "")
-#endif
-#if __has_include("janitor.skel.h")
 #include "janitor.skel.h"
-#else
-#define janitor_bpf__elf_bytes(len) (*(len) = 0, "")
-#endif
-#if __has_include("vpn_in.skel.h")
 #include "vpn_in.skel.h"
-#else
-#define vpn_in_bpf__elf_bytes(len) (*(len) = 0, "")
-#endif
-#if __has_include("vpn_out.skel.h")
 #include "vpn_out.skel.h"
-#else
-#define vpn_out_bpf__elf_bytes(len) (*(len) = 0, "")
-#endif
 
 int sp_ebpf_image(enum sp_hook hook, const void **ret_bytes, size_t *ret_len)
 {
@@ -62,5 +38,5 @@ int sp_ebpf_image(enum sp_hook hook, const void **ret_bytes, size_t *ret_len)
 int sp_ebpf_image_janitor(const void **ret_bytes, size_t *ret_len)
 {
 	*ret_bytes = janitor_bpf__elf_bytes(ret_len);
-	return *ret_len ? 0 : -ENOENT;
+	return 0;
 }

@@ -368,9 +368,14 @@ int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_
 		  const uint32_t *dhcp_ifindex, size_t dhcp_count,
 		  struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error)
 {
+	int r;
+
+	sp_ebpf_begin(error);
 	if (revision == 0)
-		return sp_ebpf_fail(error, -EINVAL, "0 is no revision");
-	if (!plane->pin_dir)
-		return sp_ebpf_scratch_stage(plane, tables, revision, ret_staged, error);
-	return stage_live(plane, tables, revision, dhcp_ifindex, dhcp_count, ret_staged, error);
+		r = sp_ebpf_fail(error, -EINVAL, "0 is no revision");
+	else if (!plane->pin_dir)
+		r = sp_ebpf_scratch_stage(plane, tables, revision, ret_staged, error);
+	else
+		r = stage_live(plane, tables, revision, dhcp_ifindex, dhcp_count, ret_staged, error);
+	return sp_ebpf_end(error, r);
 }

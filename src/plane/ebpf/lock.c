@@ -54,8 +54,10 @@ static int put_judged_only(struct sp_buf *out, const char *chain, const char *go
 int sp_ebpf_lock(const struct sp_ebpf_interface *interfaces, size_t interface_count, bool is_open,
 		 struct sp_ebpf_error *error)
 {
-	__sp_buf struct sp_buf out = SP_BUF_INIT, governed = SP_BUF_INIT;
+	__sp_buf struct sp_buf out = SP_BUF_INIT;
+	__sp_buf struct sp_buf governed = SP_BUF_INIT;
 
+	sp_ebpf_begin(error);
 	for (size_t i = 0; i < interface_count; i++) {
 		if (!is_governed(&interfaces[i]))
 			continue;
@@ -79,8 +81,8 @@ int sp_ebpf_lock(const struct sp_ebpf_interface *interfaces, size_t interface_co
 		put_judged_only(&out, "input", sp_buf_get(&governed));
 	}
 	if (out.error || governed.error)
-		return -ENOMEM;
-	return run(sp_buf_get(&out), error);
+		return sp_ebpf_end(error, -ENOMEM);
+	return sp_ebpf_end(error, run(sp_buf_get(&out), error));
 }
 
 int sp_ebpf_unlock(struct sp_ebpf_error *error)

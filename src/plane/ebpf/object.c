@@ -126,8 +126,12 @@ int sp_ebpf_object_reuse(struct bpf_object *object, const struct sp_ebpf *plane,
 
 		if (sp_ebpf_map_is_private(map))
 			continue;
+		if (table >= 0 && !staged) { /* no program of a revision: it asks none of them */
+			bpf_map__set_autocreate(map, false);
+			continue;
+		}
 		if (table >= 0)
-			fd = staged ? staged->table[table] : -1;
+			fd = staged->table[table];
 		else if (state)
 			fd = state->fd;
 		if (fd < 0)

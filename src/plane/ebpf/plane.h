@@ -8,6 +8,7 @@
  *	hook.c       one hook: attach, compare-and-swap, remove
  *	pin.c        names under pin_dir                     switch.c  the sequence over all hooks
  *	lock.c       the second lock                         judge.c   frames without wires
+ *	janitor.c    the timer that reclaims flows
  */
 #ifndef SALLYPORT_PLANE_EBPF_PLANE_H
 #define SALLYPORT_PLANE_EBPF_PLANE_H
@@ -96,11 +97,23 @@ static inline void sp_ebpf_step(const struct sp_ebpf *plane, enum sp_ebpf_step s
 int sp_ebpf_fail(struct sp_ebpf_error *error, int r, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Around a public function: @error says nothing at first, and something when @r is a failure. */
+static inline void sp_ebpf_begin(struct sp_ebpf_error *error)
+{
+	if (error)
+		error->text[0] = '\0';
+}
+
+static inline int sp_ebpf_end(struct sp_ebpf_error *error, int r)
+{
+	return r < 0 && error && !error->text[0] ? sp_ebpf_fail(error, r, "%s", sp_err_text(r)) : r;
+}
+
 /* ---- image.c: the objects, as bytes ---- */
 
 /* The object of a hook; edge_out serves inside-out too. Returns 0; -ENOENT no such hook. */
 int sp_ebpf_image(enum sp_hook hook, const void **ret_bytes, size_t *ret_len);
-/* The object that reclaims expired flows; -ENOENT: there is none. */
+/* The object that reclaims expired flows. */
 int sp_ebpf_image_janitor(const void **ret_bytes, size_t *ret_len);
 
 /* ---- object.c ---- */
@@ -127,6 +140,11 @@ void sp_ebpf_state_close(struct sp_ebpf *plane);
 /* Remove the pins; the maps live on while this plane is open. */
 int sp_ebpf_state_unpin(struct sp_ebpf *plane, struct sp_ebpf_error *error);
 const struct sp_ebpf_map *sp_ebpf_map_find(const struct sp_ebpf *plane, const char *name);
+
+/* ---- janitor.c ---- */
+
+/* Arm it, again if it is: the newer program goes on. */
+int sp_ebpf_janitor_arm(struct sp_ebpf *plane, struct sp_ebpf_error *error);
 
 /* ---- load.c ---- */
 

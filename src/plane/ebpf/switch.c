@@ -231,34 +231,41 @@ static int run_everywhere(struct sp_ebpf *plane, const struct sp_ebpf_staged *st
 	return 0;
 }
 
-/* Past the point of no return: nothing here changes what a listed interface runs. */
-static int finish(struct sp_ebpf *plane, struct entries *entries, uint64_t former,
-		  struct sp_ebpf_error *error)
+/* One hook after the switch: let go when its interface is no longer listed, else given its lasting name. */
+static int finish_hook(struct sp_ebpf *plane, struct entry *entry)
+{
+	struct sp_ebpf_hook *hook = &entry->hook;
+	struct sp_ebpf_pin pin = hook->pin;
+	int r = 0;
+
+	pin.is_new = false;
+	if (!entry->is_wanted) {
+		r = sp_ebpf_hook_remove(plane->pin_dir, hook);
+		sp_ebpf_step(plane, SP_EBPF_STEP_DROPPED);
+	} else if (hook->pin.is_new) {
+		r = sp_ebpf_hook_rename(plane->pin_dir, hook, &pin);
+		sp_ebpf_step(plane, SP_EBPF_STEP_CONFIRMED);
+	}
+	return r;
+}
+
+/* Past the point of no return: the listed interfaces run the new revision whatever fails here, and the
+ * next switch, or the next daemon, tries again. */
+static void finish(struct sp_ebpf *plane, struct entries *entries, uint64_t former,
+		   struct sp_ebpf_error *error)
 {
 	for (size_t i = 0; i < entries->count; i++) {
 		struct sp_ebpf_hook *hook = &entries->items[i].hook;
-		struct sp_ebpf_pin pin = hook->pin;
-		int r = 0;
+		int r = hook->fd < 0 ? 0 : finish_hook(plane, &entries->items[i]);
 
-		if (hook->fd < 0)
-			continue;
-		pin.is_new = false;
-		if (!entries->items[i].is_wanted) {
-			r = sp_ebpf_hook_remove(plane->pin_dir, hook);
-			sp_ebpf_step(plane, SP_EBPF_STEP_DROPPED);
-		} else if (hook->pin.is_new) {
-			r = sp_ebpf_hook_rename(plane->pin_dir, hook, &pin);
-			sp_ebpf_step(plane, SP_EBPF_STEP_CONFIRMED);
-		}
 		if (r < 0)
-			return sp_ebpf_fail(error, r, "%s of %s: %s", sp_hook_name(pin.hook),
-					    pin.interface, sp_err_text(r));
+			sp_ebpf_fail(error, r, "the revision runs, but %s of %s: %s",
+				     sp_hook_name(hook->pin.hook), hook->pin.interface, sp_err_text(r));
 	}
 	if (former) {
 		sp_ebpf_revision_unpin(plane->pin_dir, former);
 		sp_ebpf_step(plane, SP_EBPF_STEP_RETIRED);
 	}
-	return 0;
 }
 
 static void undo_and_unpin(struct sp_ebpf *plane, const struct sp_ebpf_staged *staged,
@@ -269,30 +276,22 @@ static void undo_and_unpin(struct sp_ebpf *plane, const struct sp_ebpf_staged *s
 		sp_ebpf_revision_unpin(plane->pin_dir, staged->revision);
 }
 
-int sp_ebpf_switch(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
-		   const struct sp_ebpf_interface *interfaces, size_t interface_count,
-		   struct sp_ebpf_error *error)
+static int switch_all(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
+		      const struct sp_ebpf_interface *interfaces, size_t interface_count,
+		      struct sp_ebpf_error *error)
 {
 	__sp_cleanup(entries_done) struct entries entries = { 0 };
 	struct sp_ebpf_staged *former = plane->running;
 	bool is_new = staged != former;
 	int r;
 
-	if (!plane->pin_dir)
-		return sp_ebpf_fail(error, -EINVAL, "a scratch plane attaches nothing");
-	if (is_new && former && staged->revision <= former->revision)
-		return sp_ebpf_fail(error, -EINVAL, "revision %" PRIu64 " is not after %" PRIu64,
-				    staged->revision, former->revision);
-	r = check_interfaces(interfaces, interface_count, error);
-	if (r == 0)
-		r = read_entries(plane, &entries, error);
+	r = read_entries(plane, &entries, error);
 	if (r == 0 && is_new)
 		r = sp_ebpf_revision_pin(staged, error);
-	if (r < 0)
-		return r;
-	if (is_new)
+	if (r == 0 && is_new)
 		sp_ebpf_step(plane, SP_EBPF_STEP_PINNED);
-	r = run_everywhere(plane, staged, &entries, interfaces, interface_count, error);
+	if (r == 0)
+		r = run_everywhere(plane, staged, &entries, interfaces, interface_count, error);
 	if (r == 0 && is_new) {
 		r = sp_ebpf_running_write(plane->pin_dir, staged->revision);
 		if (r < 0)
@@ -304,10 +303,29 @@ int sp_ebpf_switch(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
 	}
 	sp_ebpf_step(plane, SP_EBPF_STEP_COMMITTED);
 	plane->running = staged;
-	r = finish(plane, &entries, is_new && former ? former->revision : 0, error);
+	finish(plane, &entries, is_new && former ? former->revision : 0, error);
 	if (is_new)
 		sp_ebpf_staged_close(former);
-	return r;
+	return 0;
+}
+
+int sp_ebpf_switch(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
+		   const struct sp_ebpf_interface *interfaces, size_t interface_count,
+		   struct sp_ebpf_error *error)
+{
+	const struct sp_ebpf_staged *former = plane->running;
+	int r;
+
+	sp_ebpf_begin(error);
+	if (!plane->pin_dir)
+		return sp_ebpf_fail(error, -EINVAL, "a scratch plane attaches nothing");
+	if (former && staged != former && staged->revision <= former->revision)
+		return sp_ebpf_fail(error, -EINVAL, "revision %" PRIu64 " is not after %" PRIu64,
+				    staged->revision, former->revision);
+	r = check_interfaces(interfaces, interface_count, error);
+	if (r == 0)
+		r = switch_all(plane, staged, interfaces, interface_count, error);
+	return sp_ebpf_end(error, r);
 }
 
 /* ---- after a crash ---- */
@@ -427,11 +445,13 @@ int sp_ebpf_settle(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 	for (size_t i = 0; i < entries.count; i++) {
 		struct sp_ebpf_hook *hook = &entries.items[i].hook;
 
+		sp_ebpf_begin(error);
 		r = settle_hook(plane, hook, error);
 		if (r < 0)
-			return sp_ebpf_fail(error, r, "after a crash: %s of %s: %s",
-					    sp_hook_name(hook->pin.hook), hook->pin.interface,
-					    sp_err_text(r));
+			return error && error->text[0] ? r :
+				sp_ebpf_fail(error, r, "putting %s of %s right after a crash: %s",
+					     sp_hook_name(hook->pin.hook), hook->pin.interface,
+					     sp_err_text(r));
 	}
 	return unpin_others(plane, error);
 }
@@ -477,21 +497,29 @@ int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_ebpf_link_info **ret_lin
 	return 0;
 }
 
-int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+static int remove_all(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 {
 	__sp_cleanup(entries_done) struct entries entries = { 0 };
+	int r = read_entries(plane, &entries, error);
+
+	if (r == 0)
+		r = sp_ebpf_running_write(plane->pin_dir, 0); /* a crash from here on is completed by settle */
+	for (size_t i = 0; r == 0 && i < entries.count; i++)
+		r = sp_ebpf_hook_remove(plane->pin_dir, &entries.items[i].hook);
+	return r;
+}
+
+int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+{
 	struct sp_ebpf_staged *running;
 	int r;
 
+	sp_ebpf_begin(error);
 	if (!plane->pin_dir)
 		return sp_ebpf_fail(error, -EINVAL, "a scratch plane attaches nothing");
-	r = read_entries(plane, &entries, error);
-	if (r == 0)
-		r = sp_ebpf_running_write(plane->pin_dir, 0); /* from here a crash is completed by settle */
-	for (size_t i = 0; r == 0 && i < entries.count; i++)
-		r = sp_ebpf_hook_remove(plane->pin_dir, &entries.items[i].hook);
+	r = remove_all(plane, error);
 	if (r < 0)
-		return sp_ebpf_fail(error, r, "unloading %s: %s", plane->pin_dir, sp_err_text(r));
+		return sp_ebpf_end(error, r);
 	running = SP_TAKE_PTR(plane->running);
 	sp_ebpf_staged_close(running);
 	r = unpin_others(plane, error);
@@ -499,5 +527,5 @@ int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 		r = sp_ebpf_state_unpin(plane, error);
 	if (r == 0)
 		r = sp_ebpf_unlock(error);
-	return r;
+	return sp_ebpf_end(error, r);
 }

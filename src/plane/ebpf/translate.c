@@ -38,7 +38,7 @@ struct sp_ebpf_room sp_ebpf_room_rounded(const struct sp_tables *tables)
 	struct sp_ebpf_room exact = sp_ebpf_room_exact(tables);
 
 	return (struct sp_ebpf_room){
-		.svcset_stride = power_of_two(32, exact.svcset_stride),
+		.svcset_stride = power_of_two(64, exact.svcset_stride),
 		.profiles = power_of_two(1024, exact.profiles),
 		.pairs = power_of_two(16384, exact.pairs),
 	};
