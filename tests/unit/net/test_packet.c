@@ -122,6 +122,7 @@ static void ipv4_headers(void **state)
 		{ V4 "tcp options=01010101", OK },
 		{ V4 "tcp options=00ffffff", OK },  /* the end: nothing behind it counts */
 		{ V4 "tcp options=94040000", OK },
+		{ V4 "tcp options=01019402", OK },  /* two bytes, the last two */
 		{ V4 "tcp options=44080500000000000000000000000000", OK },
 		{ V4 "tcp options=94010000", MALFORMED },
 		{ V4 "tcp options=94000000", MALFORMED },

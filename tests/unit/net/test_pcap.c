@@ -285,6 +285,10 @@ static void pcapng_interfaces_sections_and_other_blocks(void **state)
 	ng_section(&capture);
 	ng_interface(&capture, 101, 0, 0, 0);
 	ng_packet(&capture, 0, 2, "other", 5);
+	start = block_start(&capture, 3);
+	put32(&capture, 4);
+	put_bytes(&capture, "full", 4);
+	block_end(&capture, start);
 
 	opened = open_capture(&capture);
 	assert_int_equal(opened.r, 0);
@@ -302,6 +306,7 @@ static void pcapng_interfaces_sections_and_other_blocks(void **state)
 	assert_int_equal(record.time_ns, 8000);
 	expect_record(&opened, 9000, "old");
 	expect_record(&opened, 2000000000, "other");
+	expect_record(&opened, 2000000000, "full");
 	expect_end(&opened, 0);
 }
 
@@ -496,6 +501,35 @@ static void lies_about_lengths_are_broken_records(void **state)
 	}
 }
 
+static void packets_without_an_interface_are_broken(void **state)
+{
+	(void)state;
+	for (uint32_t type = 2; type <= 6; type++) {
+		struct capture capture = { 0 };
+		struct opened opened;
+		size_t start;
+
+		if (type == 4 || type == 5)
+			continue;
+		ng_section(&capture);
+		start = block_start(&capture, type);
+		for (int i = 0; i < 6; i++)
+			put32(&capture, 0);
+		block_end(&capture, start);
+		opened = open_capture(&capture);
+		expect_end(&opened, -EBADMSG);
+
+		/* nor does one help a block that is too short for its own fields */
+		capture.len = 0;
+		ng_section(&capture);
+		ng_interface(&capture, 1, 0, 6, 0);
+		start = block_start(&capture, type);
+		block_end(&capture, start);
+		opened = open_capture(&capture);
+		expect_end(&opened, -EBADMSG);
+	}
+}
+
 static void options_that_cannot_be_are_broken(void **state)
 {
 	static const int resolutions[] = { 20, 127, 0x80 | 64, 0xff };
@@ -551,6 +585,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_read_is_named),
 		cmocka_unit_test(cut_files_are_broken_where_they_are_cut),
 		cmocka_unit_test(lies_about_lengths_are_broken_records),
+		cmocka_unit_test(packets_without_an_interface_are_broken),
 		cmocka_unit_test(options_that_cannot_be_are_broken),
 		cmocka_unit_test(too_many_interfaces_are_refused),
 	};

@@ -498,6 +498,27 @@ static void an_error_about_a_denied_flow_is_denied(void **state)
 	hand_done(&next);
 }
 
+static void allow_the_way_back(struct hand *hand)
+{
+	hand_rule(hand, SP_RULE_ALLOW, "back", "servers", "pool", "tcp/1000");
+}
+
+/* The packet that finds its flow denied is denied, whatever the rules say of its own direction. */
+static void a_reply_of_a_denied_flow_is_denied(void **state)
+{
+	struct hand next;
+	struct lab lab;
+
+	(void)state;
+	lab_init(&lab);
+	expect(&lab, VPN_IN, SYN, YES);
+	lab_apply(&lab, &next, 1, "eng-servers", allow_the_way_back);
+	expect(&lab, INSIDE_IN, BACK, NO);
+	expect(&lab, INSIDE_IN, BACK, "allow policy back"); /* the flow is gone: this one is new */
+	lab_done(&lab);
+	hand_done(&next);
+}
+
 static void a_default_deny_deletes_it_too(void **state)
 {
 	struct hand next;
@@ -895,6 +916,7 @@ int main(void)
 		cmocka_unit_test(an_apply_renews_what_is_still_allowed),
 		cmocka_unit_test(a_deny_deletes_the_flow),
 		cmocka_unit_test(an_error_about_a_denied_flow_is_denied),
+		cmocka_unit_test(a_reply_of_a_denied_flow_is_denied),
 		cmocka_unit_test(a_default_deny_deletes_it_too),
 		cmocka_unit_test(roles_are_carried_over_by_name),
 		cmocka_unit_test(a_stale_flow_is_judged_at_its_own_door),
