@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How a revision comes into force, step by step, a step a round of the loop, so that a revocation never
- * waits for a policy. Until the switch nothing of it is seen by a packet; a failure at any step leaves
+/* How a revision comes into force, step by step, a step a round of the loop, so that others are served
+ * in between: a revocation waits for one step at most (loading the programs is the longest). Until the switch nothing of it is seen by a packet; a failure at any step leaves
  * the running revision, and a kill at any step is found and finished or undone at the next start. */
 #include <inttypes.h>
 #include <signal.h>
@@ -224,8 +224,8 @@ static int step_test(struct sp_apply *apply)
 	size_t failed = 0, disagreeing = 0;
 	int r;
 
-	if (!apply->is_request)
-		return 0; /* it passed them when it was applied */
+	if (!apply->is_request || !apply->policy->test_count)
+		return 0; /* none, or it passed them when it was applied */
 	r = sp_judge_run_tests(apply->policy, &apply->policy->fixtures.gateway, SP_JUDGE_BEST,
 			       &results, &apply->test_count, &apply->tests_plane, &error);
 	if (r < 0)
