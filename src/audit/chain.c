@@ -68,6 +68,8 @@ int sp_chain_verifier_new(struct sp_chain_verifier **ret_verifier)
 
 void sp_chain_verifier_free(struct sp_chain_verifier *verifier)
 {
+	if (!verifier)
+		return;
 	free(verifier->findings);
 	free(verifier);
 }

@@ -238,6 +238,8 @@ int sp_audit_log_open(const struct sp_audit_log_options *options, const struct s
 
 void sp_audit_log_close(struct sp_audit_log *log)
 {
+	if (!log)
+		return;
 	if (log->fd >= 0) {
 		if (log->is_dirty)
 			fdatasync(log->fd);

@@ -194,6 +194,8 @@ int sp_audit_reader_open(const char *path, struct sp_audit_reader **ret_reader)
 
 void sp_audit_reader_close(struct sp_audit_reader *reader)
 {
+	if (!reader)
+		return;
 	done_files(&reader->all);
 	if (reader->inotify_fd >= 0)
 		close(reader->inotify_fd);

@@ -48,6 +48,8 @@ int sp_netlink_open(struct sp_netlink **ret_netlink)
 
 void sp_netlink_close(struct sp_netlink *netlink)
 {
+	if (!netlink)
+		return;
 	if (netlink->socket)
 		mnl_socket_close(netlink->socket);
 	free(netlink->reply);
@@ -209,6 +211,8 @@ int sp_netlink_monitor_open(struct sp_netlink_monitor **ret_monitor)
 
 void sp_netlink_monitor_close(struct sp_netlink_monitor *monitor)
 {
+	if (!monitor)
+		return;
 	if (monitor->socket)
 		mnl_socket_close(monitor->socket);
 	free(monitor->message);

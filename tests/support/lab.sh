@@ -131,7 +131,11 @@ lab_sign_in() {
 	[ -f "$key" ] || (umask 077 && wg genkey >"$key")
 	lab_gate session open --user "$user" --idp "$idp" --groups "$groups" --device "$host" \
 		--pubkey "$(wg pubkey <"$key")" >>"$LAB_DIR/sessions.log" || return 1
-	[ -n "${lab_client_pid[$host]:-}" ] && kill -0 "${lab_client_pid[$host]}" 2>/dev/null || lab_tunnel_up "$host"
+	if [ -n "${lab_client_pid[$host]:-}" ]; then # the app's "off" and "on": else it trusts its old keys for 15 s
+		lab_client_set "$host"
+	else
+		lab_tunnel_up "$host"
+	fi
 }
 declare -A lab_client_pid
 
@@ -149,8 +153,7 @@ lab_tunnel_up() {
 		echo "PrivateKey = $(cat "$LAB_DIR/$host.key")"
 		sed -n '/^\[Peer\]/,$p' "$conf"
 	} >"$conf.wg"
-	lab_in "$host" unshare --mount sh -c 'mount --bind "$1" /var/run/wireguard && wg setconf wg0 "$2"' \
-		sh "$sockets" "$conf.wg" || return 1
+	lab_client_set "$host" || return 1
 	for address in $(sed -n 's/^Address *= *//p' "$conf" | tr ',' ' '); do
 		case $address in
 		*:*) ip -n "$LAB-$host" address add "$address" dev wg0 nodad ;;
@@ -161,6 +164,11 @@ lab_tunnel_up() {
 	for prefix in $(sed -n 's/^AllowedIPs *= *//p' "$conf" | tr ',' ' '); do
 		ip -n "$LAB-$host" route replace "$prefix" dev wg0
 	done
+}
+
+lab_client_set() {
+	lab_in "$1" unshare --mount sh -c 'mount --bind "$1" /var/run/wireguard && wg setconf wg0 "$2"' \
+		sh "$LAB_DIR/$1-sockets" "$LAB_DIR/$1.conf.wg"
 }
 
 lab_address_of() { # lab_address_of HOST 4|6 : its tunnel address
