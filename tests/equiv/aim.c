@@ -153,7 +153,11 @@ static struct sp_addr aim_address(struct rng *rng, const struct world *world,
 	if (words->count && rng_chance(rng, 94))
 		word_address(rng, world, policy, words->item[rng_below(rng, words->count)], v6,
 			     &addr);
-	else if (rng_chance(rng, 50))
+	else if (words->count && rng_chance(rng, 50))
+		role_address(rng, world, UINT32_MAX, v6, &addr);
+	/* Most addresses of the pool are nobody's. */
+	if (world_home(world, &addr) == SP_ZONE_TUNNEL &&
+	    world_session_of(world, &addr) == UINT32_MAX && rng_chance(rng, 70))
 		role_address(rng, world, UINT32_MAX, v6, &addr);
 	return addr;
 }

@@ -18,7 +18,7 @@ static const char usage[] =
 	"usage: equiv [options]\n"
 	"  --seed N          first seed (default 1)\n"
 	"  --policies N      at least this many policies (default 500)\n"
-	"  --packets N       at least this many packets (default 25000)\n"
+	"  --packets N       at least this many packets put before every judge (default 25000)\n"
 	"  --no-ebpf         ask the reference and the tables only\n"
 	"  --out DIR         where failing cases are saved (default ./equiv-failures)\n"
 	"  --failures N      stop after so many (default 3)\n"
@@ -28,7 +28,7 @@ static const char usage[] =
 
 struct options {
 	uint64_t seed;
-	uint64_t policies, packets;
+	uint64_t policies, packets; /* packets: put before every judge */
 	bool with_ebpf, all_plants;
 	enum plant plant;
 	const char *out, *saved;
@@ -37,15 +37,21 @@ struct options {
 
 #define PLANT_PAIRS_MAX 2000
 
+/* A policy, then traffic for it. A policy the language refuses gets none. */
 static void make_case(uint64_t seed, struct equiv_case *test)
 {
-	struct rng rng = { seed * UINT64_C(0x9e3779b97f4a7c15) + 1 };
+	__sp_cleanup(trial_close) struct trial trial = { 0 };
+	struct rng rng = rng_from_seed(seed);
+	const struct trial_seconds before = trial_seconds;
 	double begin = cpu_seconds();
+	struct sp_ebpf_error why;
 
 	memset(test, 0, sizeof(*test));
 	test->seed = seed;
 	world_make(&rng, &test->world);
-	traffic_make(&rng, test);
+	if (trial_open(test, false, PLANT_NONE, &trial, &why) == 0)
+		traffic_make(&rng, test, trial_guess, &trial);
+	trial_seconds = before;
 	trial_seconds.make += cpu_seconds() - begin;
 }
 
@@ -69,7 +75,7 @@ static enum result run_case(const struct equiv_case *test, bool with_ebpf, enum 
 		if (!outcome.is_packet)
 			continue;
 		if (tally)
-			tally_packet(tally, &outcome);
+			tally_packet(tally, &outcome, with_ebpf);
 		if (pairs_left)
 			--*pairs_left;
 		if (!outcome_agrees(&outcome))
@@ -145,7 +151,7 @@ static int run(const struct options *options)
 	printf("equiv: seeds from %llu, judges: reference, tables%s\n",
 	       (unsigned long long)options->seed, options->with_ebpf ? ", ebpf" : "");
 	for (uint64_t seed = options->seed; failures < options->failures; seed++) {
-		if (tally.policies >= options->policies && tally.packets >= options->packets)
+		if (tally.policies >= options->policies && tally.asked_all >= options->packets)
 			break;
 		make_case(seed, &test);
 		switch (run_case(&test, options->with_ebpf, PLANT_NONE, &tally, NULL, &why)) {
@@ -168,10 +174,10 @@ static int run(const struct options *options)
 	tally_print(&tally, stdout);
 	print_seconds();
 	printf("%llu policies (%llu more were refused by the language), %llu packets; asked: tables "
-	       "%llu, ebpf %llu\n",
+	       "%llu, ebpf %llu, every judge %llu\n",
 	       (unsigned long long)tally.policies, (unsigned long long)tally.refused,
 	       (unsigned long long)tally.packets, (unsigned long long)tally.asked_tables,
-	       (unsigned long long)tally.asked_ebpf);
+	       (unsigned long long)tally.asked_ebpf, (unsigned long long)tally.asked_all);
 	if (options->policies >= 500 && options->packets >= 25000 && failures == 0)
 		enough = tally_is_enough(&tally, stdout);
 	printf("%s\n", failures || !enough ? "FAILED" : "equal");

@@ -19,6 +19,15 @@ static inline uint64_t rng_next(struct rng *rng)
 	return z ^ z >> 31;
 }
 
+/* Neighbouring seeds give streams that have nothing to do with each other. */
+static inline struct rng rng_from_seed(uint64_t seed)
+{
+	struct rng rng = { seed };
+
+	rng.state = rng_next(&rng);
+	return rng;
+}
+
 /* 0 .. count - 1 */
 static inline uint32_t rng_below(struct rng *rng, uint32_t count)
 {

@@ -159,15 +159,19 @@ static int read_text(const char *dir, const char *name, char **ret_text)
 
 static bool read_route(const char *line, struct world *world)
 {
-	char prefix[WORD_MAX], zone[16];
+	struct world_route route = { 0 };
+	char zone[16], when[16] = "";
 
-	if (sscanf(line, "route %63s %15s", prefix, zone) != 2 || world->route_count == ROUTES_MAX)
+	if (sscanf(line, "route %63s %15s %15s", route.prefix, zone, when) < 2 ||
+	    world->route_count == ROUTES_MAX)
 		return false;
+	route.is_absent[0] = strcmp(when, "next") == 0;
+	route.is_absent[1] = strcmp(when, "first") == 0;
 	for (unsigned n = 0; n < SP_ZONE_COUNT; n++) {
 		if (strcmp(sp_zone_name(n), zone) != 0)
 			continue;
-		memcpy(world->routes[world->route_count].prefix, prefix, sizeof(prefix));
-		world->routes[world->route_count++].zone = (enum sp_zone)n;
+		route.zone = (enum sp_zone)n;
+		world->routes[world->route_count++] = route;
 		return true;
 	}
 	return false;

@@ -124,6 +124,8 @@ static struct sp_answer judge_rules(const struct trial *trial, enum sp_hook hook
 	const struct sp_tables *tables = trial->tables[trial->revision];
 	const struct sp_src *src = sp_tables_find_src(tables, &packet->tuple.source);
 	const struct sp_dst *dst = sp_tables_find_dst(tables, &packet->tuple.destination);
+	const struct sp_verdict *protect =
+		sp_tables_decide(tables, src->class_id[zone], dst->netset, slot_of(packet));
 	const struct trial_session *sender, *receiver;
 	uint32_t class_id = src->class_id[zone], netset = dst->netset;
 	struct sp_answer refused;
@@ -140,6 +142,8 @@ static struct sp_answer judge_rules(const struct trial *trial, enum sp_hook hook
 	}
 	if (hook == SP_HOOK_EDGE_IN && src->drop_reason != SP_REASON_NONE)
 		return deny((enum sp_reason)src->drop_reason);
+	if (protect->reason == SP_REASON_PROTECT) /* vpn-out: the others asked before */
+		return answer_of(protect);
 	return answer_of(sp_tables_decide(tables, class_id, netset, slot_of(packet)));
 }
 

@@ -20,11 +20,12 @@ static bool is_possible(unsigned reason)
 	return reason != SP_REASON_NONE;
 }
 
-void tally_packet(struct tally *tally, const struct trial_outcome *outcome)
+void tally_packet(struct tally *tally, const struct trial_outcome *outcome, bool with_ebpf)
 {
 	tally->packets++;
 	tally->asked_ebpf += outcome->has_ebpf;
 	tally->asked_tables += outcome->has_tables;
+	tally->asked_all += outcome->has_tables && (outcome->has_ebpf || !with_ebpf);
 	tally->seen[outcome->hook][outcome->reference.verdict][outcome->reference.reason]++;
 }
 

@@ -13,8 +13,11 @@
 struct script {
 	struct rng *rng;
 	struct equiv_case *test;
+	guess_fn guess;
+	void *guess_arg;
 	unsigned revision;
 	uint32_t fragment_id;
+	uint32_t gone; /* bit n: session n ended */
 };
 
 __attribute__((format(printf, 2, 3))) static void add_step(struct script *script, const char *format,
@@ -163,7 +166,7 @@ static void send_odd(struct script *script, const struct talk *talk)
 	enum sp_hook hook = talk->hook;
 	const char *words = "";
 
-	switch (rng_below(rng, 5)) {
+	switch (rng_below(rng, 6)) {
 	case 0:
 	case 1:
 		words = sp_addr_is_v4(&talk->source) ? odd_v4(rng) : odd_v6(rng);
@@ -177,6 +180,7 @@ static void send_odd(struct script *script, const struct talk *talk)
 			words = "cut=38";
 		break;
 	case 3:
+	case 4:
 		if (hook == SP_HOOK_VPN_IN || hook == SP_HOOK_VPN_OUT) {
 			words = (const char *[]){ "cut=0", "cut=1", "cut=10",
 						  "ip[0]=00" }[rng_below(rng, 4)];
@@ -184,7 +188,8 @@ static void send_odd(struct script *script, const struct talk *talk)
 		}
 		words = (const char *[]){ "ethertype=0806", "ethertype=88cc", "vlan=3", "cut=13",
 					  "ethertype=86dd", "cut=14", "ethertype=0800",
-					  "cut=0" }[rng_below(rng, 8)];
+					  "ethertype=0806", "ethertype=0842",
+					  "cut=0" }[rng_below(rng, 10)];
 		break;
 	default:
 		words = "payload=40";
@@ -212,13 +217,21 @@ static void send_link_local(struct script *script)
 		"192.0.2.254:68 > 255.255.255.255:67 udp",
 		"[fe80::1]:547 > [fe80::2]:546 udp",
 		"[fe80::1]:546 > [fe80::2]:547 udp",
+		"192.0.2.254 > 192.0.2.1 proto=0 payload=28 ethertype=0806",
+		"192.0.2.254 > 192.0.2.1 proto=0 payload=28 ethertype=0806",
+		"192.0.2.254 > 192.0.2.1 proto=0 payload=28 ethertype=88cc",
+		"192.0.2.254 > 192.0.2.1 proto=0 payload=28 ethertype=8035",
+		"192.0.2.254 > 192.0.2.1 proto=0 payload=28 vlan=3",
 	};
 	const char *frame = frames[rng_below(script->rng, SP_ARRAY_LEN(frames))];
 	enum sp_hook hook = (enum sp_hook[]){ SP_HOOK_EDGE_IN, SP_HOOK_INSIDE_IN, SP_HOOK_EDGE_IN,
-					      SP_HOOK_VPN_IN }[rng_below(script->rng, 4)];
+					      SP_HOOK_EDGE_OUT, SP_HOOK_INSIDE_IN,
+					      SP_HOOK_VPN_IN }[rng_below(script->rng, 6)];
 
+	if ((strstr(frame, "ethertype") || strstr(frame, "vlan")) && hook == SP_HOOK_VPN_IN)
+		hook = SP_HOOK_INSIDE_IN;
 	add_step(script, "%s %s%s%s", sp_hook_name(hook), rng_chance(script->rng, 50) ? "dhcp " : "",
-		 frame, link_words(script, hook));
+		 frame, strstr(frame, "vlan") ? "" : link_words(script, hook));
 }
 
 /* ---- in pieces ---- */
@@ -249,9 +262,12 @@ static void send_fragments(struct script *script, const struct talk *talk)
 		if (rng_chance(script->rng, 6))
 			add_step(script, "wait %u",
 				 (unsigned[]){ 4990, 5000, 5001 }[rng_below(script->rng, 3)]);
-		if (rng_chance(script->rng, 5))
-			add_step(script, "end %u",
-				 rng_below(script->rng, script->test->world.session_count));
+		if (rng_chance(script->rng, 4)) {
+			uint32_t n = rng_below(script->rng, script->test->world.session_count);
+
+			add_step(script, "end %u", n);
+			script->gone |= 1u << n;
+		}
 	}
 }
 
@@ -335,10 +351,9 @@ static void disturb(struct script *script, const struct talk *talk)
 	if (dice < 30 && script->revision == 0) {
 		add_step(script, "apply");
 		script->revision = 1;
-	} else if (n != UINT32_MAX && dice < 65) {
-		add_step(script, "end %u", n);
 	} else if (n != UINT32_MAX && dice < 75) {
-		add_step(script, "remove %u", n);
+		add_step(script, dice < 65 ? "end %u" : "remove %u", n);
+		script->gone |= 1u << n;
 	} else if (n != UINT32_MAX && dice < 90) {
 		add_step(script, "open %u", n);
 	} else {
@@ -393,6 +408,20 @@ static void follow_up(struct script *script, const struct talk *talk)
 	}
 }
 
+/* Those who left come back, or nobody would be allowed anything for long. */
+static void bring_back(struct script *script)
+{
+	const struct world *world = &script->test->world;
+
+	for (uint32_t n = 0; n < world->session_count && script->gone; n++) {
+		if (!(script->gone >> n & 1) || world->session_flows_max ||
+		    rng_chance(script->rng, 45))
+			continue;
+		add_step(script, "open %u", n);
+		script->gone &= ~(1u << n);
+	}
+}
+
 /* The gateway's own packets, and what comes back for them. */
 static void talk_of_our_own(struct script *script, struct talk *talk)
 {
@@ -416,16 +445,44 @@ static void talk_a_lot(struct script *script, struct talk *talk)
 	}
 }
 
+static struct sp_answer guess_talk(struct script *script, const struct talk *talk)
+{
+	bool is_bare = talk->hook == SP_HOOK_VPN_IN || talk->hook == SP_HOOK_VPN_OUT;
+	char text[200], packet[STEP_MAX];
+
+	put_talk(text, sizeof(text), talk);
+	snprintf(packet, sizeof(packet), "%s %s%s", sp_hook_name(talk->hook), text,
+		 is_bare ? "" : " eth");
+	return script->guess(script->guess_arg, script->revision, packet);
+}
+
+/* A talk of the kind that is wanted, if one turns up soon: allowed, denied by a rule, or as it comes. */
+static struct sp_answer pick_talk(struct script *script, struct talk *talk)
+{
+	uint32_t dice = rng_below(script->rng, 100);
+	struct sp_answer answer = { 0 };
+
+	for (int tries = 0; tries < 16; tries++) {
+		aim_talk(script->rng, &script->test->world, script->revision, talk);
+		answer = guess_talk(script, talk);
+		if (dice < 28 ? answer.verdict == SP_ALLOW :
+		    dice < 90 ? answer.reason == SP_REASON_POLICY && answer.verdict == SP_DENY :
+				true)
+			break;
+	}
+	return answer;
+}
+
 static void one_talk(struct script *script)
 {
-	const struct world *world = &script->test->world;
 	struct talk talk;
+	bool allowed;
 	uint32_t more;
 
-	aim_talk(script->rng, world, script->revision, &talk);
+	allowed = pick_talk(script, &talk).verdict == SP_ALLOW;
 	if (rng_chance(script->rng, 5)) {
 		talk_of_our_own(script, &talk);
-	} else if (rng_chance(script->rng, 3)) {
+	} else if (rng_chance(script->rng, 5)) {
 		send_link_local(script);
 		return;
 	} else if ((talk.proto == IPPROTO_UDP || talk.proto == IPPROTO_TCP) &&
@@ -436,14 +493,15 @@ static void one_talk(struct script *script)
 	} else {
 		send_on(script, talk.hook, &talk, "");
 	}
-	more = rng_chance(script->rng, 45) ? rng_between(script->rng, 1, 6) : 0;
+	more = rng_chance(script->rng, allowed ? 75 : 8) ? rng_between(script->rng, 1, allowed ? 7 : 2) : 0;
 	while (more-- > 0)
 		follow_up(script, &talk);
+	bring_back(script);
 }
 
-void traffic_make(struct rng *rng, struct equiv_case *test)
+void traffic_make(struct rng *rng, struct equiv_case *test, guess_fn guess, void *arg)
 {
-	struct script script = { .rng = rng, .test = test };
+	struct script script = { .rng = rng, .test = test, .guess = guess, .guess_arg = arg };
 	uint32_t target = rng_between(rng, 55, STEPS_MAX - 14);
 
 	test->step_count = 0;

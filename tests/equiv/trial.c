@@ -96,11 +96,11 @@ static int load_policy(struct trial *trial, unsigned revision, struct sp_ebpf_er
 }
 
 /* Pool, self and interfaces are the policy's fixtures; they have no words for the rest. */
-static int make_gateway(struct trial *trial)
+static int make_gateway(struct trial *trial, unsigned revision)
 {
-	const struct sp_gateway *fixture = &trial->policy[0]->fixtures.gateway;
+	const struct sp_gateway *fixture = &trial->policy[revision]->fixtures.gateway;
 	const struct world *world = &trial->test->world;
-	struct sp_gateway *gateway = &trial->gateway;
+	struct sp_gateway *gateway = &trial->gateway[revision];
 
 	for (size_t i = 0; i < fixture->pool_count; i++) {
 		struct sp_prefix *pool = SP_ARRAY_PUSH(gateway->pool, gateway->pool_count);
@@ -117,8 +117,11 @@ static int make_gateway(struct trial *trial)
 		*self = fixture->self[i];
 	}
 	for (uint32_t i = 0; i < world->route_count; i++) {
-		struct sp_route *route = SP_ARRAY_PUSH(gateway->routes, gateway->route_count);
+		struct sp_route *route;
 
+		if (world->routes[i].is_absent[revision])
+			continue;
+		route = SP_ARRAY_PUSH(gateway->routes, gateway->route_count);
 		if (!route)
 			return -ENOMEM;
 		route->zone = world->routes[i].zone;
@@ -317,14 +320,14 @@ static int stage_and_extend(struct trial *trial, enum plant plant, struct sp_ebp
 static int make_references(struct trial *trial)
 {
 	const struct world *world = &trial->test->world;
-	int r = sp_reference_new(trial->policy[0], &trial->gateway, &trial->reference);
+	int r = sp_reference_new(trial->policy[0], &trial->gateway[0], &trial->reference);
 
 	if (r == 0)
-		r = sp_reference_new(trial->policy[0], &trial->gateway, &trial->alone);
+		r = sp_reference_new(trial->policy[0], &trial->gateway[0], &trial->alone);
 	if (r < 0)
 		return r;
-	sp_reference_set_policy(trial->reference, trial->policy[0], &trial->gateway, 1);
-	sp_reference_set_policy(trial->alone, trial->policy[0], &trial->gateway, 1);
+	sp_reference_set_policy(trial->reference, trial->policy[0], &trial->gateway[0], 1);
+	sp_reference_set_policy(trial->alone, trial->policy[0], &trial->gateway[0], 1);
 	sp_reference_set_flow_bounds(trial->reference, world->flows_max ? world->flows_max : 4096,
 				     world->session_flows_max ? world->session_flows_max :
 								SP_SESSION_FLOWS_MAX);
@@ -338,12 +341,12 @@ static int load_and_compile(struct trial *trial, enum plant plant, struct sp_ebp
 
 	for (unsigned revision = 0; revision < 2 && r == 0; revision++)
 		r = load_policy(trial, revision, why);
-	if (r == 0)
-		r = make_gateway(trial);
+	for (unsigned revision = 0; revision < 2 && r == 0; revision++)
+		r = make_gateway(trial, revision);
 	trial_seconds.load += cpu_seconds() - begin;
 	begin = cpu_seconds();
 	for (unsigned revision = 0; revision < 2 && r == 0; revision++) {
-		r = plant_compile(plant, trial->policy[revision], &trial->gateway,
+		r = plant_compile(plant, trial->policy[revision], &trial->gateway[revision],
 				  &trial->tables[revision]);
 		if (r < 0)
 			fail(why, r, "compiling: %s", sp_err_text(r));
@@ -403,7 +406,8 @@ void trial_close(struct trial *trial)
 	for (unsigned revision = 0; revision < 2; revision++)
 		if (trial->policy[revision])
 			sp_policy_free(trial->policy[revision]);
-	sp_gateway_done(&trial->gateway);
+	for (unsigned revision = 0; revision < 2; revision++)
+		sp_gateway_done(&trial->gateway[revision]);
 }
 
 /* ---- steps ---- */
@@ -411,8 +415,8 @@ void trial_close(struct trial *trial)
 static int apply(struct trial *trial)
 {
 	trial->revision = 1;
-	sp_reference_set_policy(trial->reference, trial->policy[1], &trial->gateway, 2);
-	sp_reference_set_policy(trial->alone, trial->policy[1], &trial->gateway, 2);
+	sp_reference_set_policy(trial->reference, trial->policy[1], &trial->gateway[1], 2);
+	sp_reference_set_policy(trial->alone, trial->policy[1], &trial->gateway[1], 2);
 	return 0;
 }
 
@@ -456,6 +460,24 @@ static int read_packet(const char *text, struct trial_outcome *outcome, struct s
 	frame->is_dhcp_client = is_dhcp;
 	outcome->is_packet = true;
 	return 0;
+}
+
+struct sp_answer trial_guess(void *arg, unsigned revision, const char *packet)
+{
+	static struct trial_outcome outcome;
+	struct sp_answer answer = { SP_DENY, SP_REASON_NONE, SP_RULE_NONE };
+	struct trial *trial = arg;
+	struct sp_frame frame;
+
+	if (trial->revision != revision) {
+		trial->revision = revision;
+		sp_reference_set_policy(trial->alone, trial->policy[revision],
+					&trial->gateway[revision], revision + 1);
+	}
+	trial->alone_ns += DAY_NS;
+	if (read_packet(packet, &outcome, &frame) == 0)
+		sp_reference_judge(trial->alone, outcome.hook, &frame, trial->alone_ns, &answer);
+	return answer;
 }
 
 static int ask_reference(struct trial *trial, const struct sp_frame *frame,

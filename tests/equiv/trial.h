@@ -43,7 +43,7 @@ struct trial_session {
 struct trial {
 	const struct equiv_case *test;
 	struct sp_policy *policy[2];
-	struct sp_gateway gateway;
+	struct sp_gateway gateway[2];
 	struct sp_tables *tables[2];
 	struct trial_session sessions[SESSIONS_MAX];
 	uint32_t session_count;
@@ -88,6 +88,10 @@ static inline bool outcome_agrees(const struct trial_outcome *outcome)
 	return (!outcome->has_ebpf || sp_answer_equal(&outcome->reference, &outcome->ebpf)) &&
 	       (!outcome->has_tables || sp_answer_equal(&outcome->alone, &outcome->tables));
 }
+
+/* What a reference that never saw a packet would say about this one (as in a step) in this revision,
+ * everybody being signed in. Not to be mixed with trial_step. */
+struct sp_answer trial_guess(void *trial, unsigned revision, const char *packet);
 
 /* tables_judge.c: what the tables say about a packet that nothing came before. False: they cannot tell. */
 bool tables_judge(const struct trial *trial, enum sp_hook hook, const struct sp_frame *frame,

@@ -166,6 +166,20 @@ static void make_prefix(struct rng *rng, const struct world_policy *policy, char
 	cut_prefix(rng, known ? known : pick_block(rng), ret_text);
 }
 
+/* An exception that leaves nothing of some prefix: the language may refuse the network. */
+static bool takes_all(const struct words *in, const char *except)
+{
+	struct sp_prefix hole = prefix_of(except);
+
+	for (uint32_t i = 0; i < in->count; i++) {
+		struct sp_prefix prefix = prefix_of(in->item[i]);
+
+		if (sp_prefix_covers(&hole, &prefix))
+			return true;
+	}
+	return false;
+}
+
 static void make_network(struct rng *rng, struct world_policy *policy)
 {
 	struct world_network *network = &policy->networks[policy->network_count];
@@ -183,7 +197,8 @@ static void make_network(struct rng *rng, struct world_policy *policy)
 		const char *outer = network->in.item[rng_below(rng, network->in.count)];
 
 		cut_prefix(rng, rng_chance(rng, 85) ? outer : pick_block(rng), text);
-		words_add(&network->except, "%s", text);
+		if (!takes_all(&network->in, text))
+			words_add(&network->except, "%s", text);
 	}
 	policy->network_count++;
 }
@@ -296,9 +311,9 @@ static void make_rule(struct rng *rng, const struct world *world, struct world_p
 	uint32_t dice = rng_below(rng, 100), count;
 
 	*rule = (struct world_rule){ .log = (enum sp_log)rng_below(rng, 3) };
-	rule->kind = dice < 42 ? SP_RULE_ALLOW :
-		     dice < 78 ? SP_RULE_DENY :
-		     dice < 89 ? SP_RULE_EXPOSE :
+	rule->kind = dice < 40 ? SP_RULE_ALLOW :
+		     dice < 76 ? SP_RULE_DENY :
+		     dice < 90 ? SP_RULE_EXPOSE :
 				 SP_RULE_PROTECT;
 	snprintf(rule->name, sizeof(rule->name), "rule%u", policy->rule_count);
 	policy->rule_count++;
@@ -393,10 +408,13 @@ static void make_sessions(struct rng *rng, struct world *world)
 static void make_gateway(struct rng *rng, struct world *world)
 {
 	static const struct world_route routes[] = {
-		{ "0.0.0.0/0", SP_ZONE_EDGE },	  { "::/0", SP_ZONE_EDGE },
-		{ "10.0.0.0/8", SP_ZONE_INSIDE }, { "2001:db8::/32", SP_ZONE_INSIDE },
-		{ "fd00:20::/32", SP_ZONE_INSIDE }, { "10.30.128.0/17", SP_ZONE_EDGE },
-		{ "10.30.4.0/22", SP_ZONE_INSIDE },
+		{ .prefix = "0.0.0.0/0", .zone = SP_ZONE_EDGE },
+		{ .prefix = "::/0", .zone = SP_ZONE_EDGE },
+		{ .prefix = "10.0.0.0/8", .zone = SP_ZONE_INSIDE },
+		{ .prefix = "2001:db8::/32", .zone = SP_ZONE_INSIDE },
+		{ .prefix = "fd00:20::/32", .zone = SP_ZONE_INSIDE },
+		{ .prefix = "10.30.128.0/17", .zone = SP_ZONE_EDGE },
+		{ .prefix = "10.30.4.0/22", .zone = SP_ZONE_INSIDE },
 	};
 
 	words_add(&world->pool, "100.64.0.0/16");
@@ -409,9 +427,16 @@ static void make_gateway(struct rng *rng, struct world *world)
 	}
 	if (rng_chance(rng, 40))
 		words_add(&world->self, "100.64.0.1");
-	for (size_t i = 0; i < SP_ARRAY_LEN(routes); i++)
-		if (rng_chance(rng, i < 2 ? 60 : 75))
-			world->routes[world->route_count++] = routes[i];
+	for (size_t i = 0; i < SP_ARRAY_LEN(routes); i++) {
+		struct world_route *route = &world->routes[world->route_count];
+
+		if (!rng_chance(rng, i < 2 ? 60 : 75))
+			continue;
+		*route = routes[i];
+		if (rng_chance(rng, 12))
+			route->is_absent[rng_below(rng, 2)] = true;
+		world->route_count++;
+	}
 	if (rng_chance(rng, 40))
 		words_add(&world->trust, "203.0.113.0/25");
 	if (rng_chance(rng, 30))
@@ -425,7 +450,7 @@ static void make_bounds(struct rng *rng, struct world *world)
 
 	if (dice < 8)
 		world->flows_max = 8;
-	else if (dice < 16)
+	else if (dice < 20)
 		world->session_flows_max = 4;
 	for (uint32_t i = 0; i < world->session_count; i++) {
 		if (rng_chance(rng, 10))

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "net/addr.h"
+#include "policy/answer.h"
 #include "policy/model.h"
 #include "rng.h"
 
@@ -68,6 +69,7 @@ struct world_session {
 struct world_route {
 	char prefix[WORD_MAX];
 	enum sp_zone zone;
+	bool is_absent[2]; /* by revision: a route comes or goes with an apply */
 };
 
 #define SESSIONS_MAX 8
@@ -106,8 +108,9 @@ struct equiv_case {
 
 /* world.c */
 void world_make(struct rng *rng, struct world *world);
-/* traffic.c */
-void traffic_make(struct rng *rng, struct equiv_case *test);
+/* traffic.c. @guess is asked what a first packet would get: an even mix needs packets that match. */
+typedef struct sp_answer (*guess_fn)(void *arg, unsigned revision, const char *packet);
+void traffic_make(struct rng *rng, struct equiv_case *test, guess_fn guess, void *arg);
 /* yaml.c */
 void world_print_policy(const struct world *world, unsigned revision, FILE *out);
 /* what the policy file has no words for: routes, trust, deadlines, bounds, then the steps */

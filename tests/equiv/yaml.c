@@ -153,8 +153,11 @@ void world_print_rest(const struct equiv_case *test, FILE *out)
 	fprintf(out, "# seed %llu; the lines below are what policy.yaml has no words for\n",
 		(unsigned long long)test->seed);
 	for (uint32_t i = 0; i < world->route_count; i++)
-		fprintf(out, "route %s %s\n", world->routes[i].prefix,
-			sp_zone_name(world->routes[i].zone));
+		fprintf(out, "route %s %s%s\n", world->routes[i].prefix,
+			sp_zone_name(world->routes[i].zone),
+			world->routes[i].is_absent[0] ? " next" :
+			world->routes[i].is_absent[1] ? " first" :
+							"");
 	for (uint32_t i = 0; i < world->trust.count; i++)
 		fprintf(out, "trust %s\n", world->trust.item[i]);
 	for (uint32_t i = 0; i < world->session_count; i++)
