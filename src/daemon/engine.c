@@ -235,7 +235,7 @@ static void name_foreign(struct sp_daemon *daemon, const struct sp_wg_peer *peer
 	/* one we removed is no stranger: devices and sessions that ended a moment ago */
 	if (sp_device_find(&daemon->people, peer->public_key.bytes))
 		return;
-	sp_log_note("removing peer %s from the engine: no session of ours has it",
+	sp_log_note("removing peer %s from the engine: no device of this gateway has this key",
 		    sp_wg_key_to_base64(&peer->public_key, key));
 }
 
@@ -320,11 +320,12 @@ static int compare(struct sp_daemon *daemon, const struct sp_peers *wanted)
 	__sp_wg_device struct sp_wg_device is = { 0 };
 	__sp_uapi_set struct sp_uapi_set set;
 	struct sp_wg_device before;
-	int r = sp_uapi_get(engine->socket_path, ANSWER_MS, &is);
+	int r;
 
+	sp_uapi_set_init(&set);
+	r = sp_uapi_get(engine->socket_path, ANSWER_MS, &is);
 	if (r < 0)
 		return r;
-	sp_uapi_set_init(&set);
 	if (write_difference(daemon, &is, wanted, &set)) {
 		r = sp_uapi_set_finish(&set);
 		if (r == 0)

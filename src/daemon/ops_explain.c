@@ -4,6 +4,7 @@
  * the sessions as they were then. */
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -302,11 +303,14 @@ static bool is_lost(enum sp_reason reason, const struct sp_audit_record *record)
 	return !record->has_src || !record->has_dst || record->aggregated || !record->hook;
 }
 
-/* The session that had @addr at @time_ns. */
+/* The session that had @addr at @time_ns. A flow that ends was judged when it began: by the session
+ * its record names, which was alive then. */
 struct then {
 	const struct sp_addr *addr;
 	int family;
 	int64_t time_ns, parked_ns;
+	bool is_flow_end;
+	uint64_t id; /* of the session named; 0: none */
 	struct sp_live *found;
 	bool is_ended;
 };
@@ -325,21 +329,26 @@ static int match_then(void *arg, struct sp_session_row *row)
 		end_ns = row->expires_ns;
 	if (row->why && (!strcmp(row->why, "expired") || !strcmp(row->why, "idle")))
 		stays_ns = then->parked_ns;
-	if (end_ns <= then->time_ns && then->time_ns - end_ns > stays_ns)
+	if (!then->is_flow_end && end_ns <= then->time_ns && then->time_ns - end_ns > stays_ns)
 		return 0; /* forgotten by then */
+	if (then->is_flow_end && then->found && then->found->row.id == then->id)
+		return 0;
 	sp_live_free(then->found); /* oldest first: the last one had it */
 	then->found = sp_live_new(row);
-	then->is_ended = end_ns <= then->time_ns;
+	then->is_ended = !then->is_flow_end && end_ns <= then->time_ns;
 	return then->found ? 0 : -ENOMEM;
 }
 
-static int open_then(struct question *question, const struct sp_addr *addr, int64_t time_ns)
+static int open_then(struct question *question, const struct sp_addr *addr,
+		     const struct sp_audit_record *record)
 {
 	struct sp_daemon *daemon = question->daemon;
 	struct then then = { .addr = addr, .family = sp_addr_is_v4(addr) ? 0 : 1,
-			     .time_ns = time_ns,
-			     .parked_ns = daemon->machine->parked_s * SP_NS_PER_S };
-	const int64_t since_ns = time_ns - SP_LINGER_NS - then.parked_ns;
+			     .time_ns = record->time_ns,
+			     .parked_ns = daemon->machine->parked_s * SP_NS_PER_S,
+			     .is_flow_end = record->event == SP_AUDIT_FLOW_END,
+			     .id = record->session ? strtoull(record->session, NULL, 10) : 0 };
+	const int64_t since_ns = then.is_flow_end ? 0 : then.time_ns - SP_LINGER_NS - then.parked_ns;
 	int r = sp_store_each_session(daemon->store, since_ns, match_then, &then);
 
 	if (r == 0 && then.found) {
@@ -486,9 +495,9 @@ static void judge_record(struct question *question, const struct sp_audit_record
 	read_tuple(question, record);
 	if (make_judge(question) < 0)
 		return;
-	r = open_then(question, &record->src, record->time_ns);
+	r = open_then(question, &record->src, record);
 	if (r == 0)
-		r = open_then(question, &record->dst, record->time_ns);
+		r = open_then(question, &record->dst, record);
 	if (r == 0 && reason == SP_REASON_REPLY)
 		r = judge_opening(question);
 	if (r == 0)

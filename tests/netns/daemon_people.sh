@@ -1,0 +1,170 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What sallyportd keeps about people: devices and their addresses, machines, deadlines, whose key it is;
+# the engine and the peers file in step with it; the tunnel interface made again; records explained by
+# their own values. (Topology: tests/support/lab.sh.)
+set -u
+source "$(dirname "$0")/../support/lab.sh"
+source "$lab_top/tests/support/expect.sh"
+trap lab_down EXIT
+
+lab_up
+socket=$LAB_ROOT/run/sallyport/control.sock
+
+# op NAME [key=json…] : one request on the control socket, its reply on stdout
+op() {
+	/usr/bin/python3 - "$socket" "$@" <<-'PY'
+	import json, socket, sys
+	s = socket.socket(socket.AF_UNIX)
+	s.connect(sys.argv[1])
+	request = {"v": 1, "id": 1, "op": sys.argv[2]}
+	for pair in sys.argv[3:]:
+	    key, value = pair.split("=", 1)
+	    try:
+	        request[key] = json.loads(value)
+	    except ValueError:
+	        request[key] = value
+	s.sendall(json.dumps(request).encode() + b"\n")
+	line = b""
+	while not line.endswith(b"\n"):
+	    line += s.recv(1 << 20)
+	print(line.decode(), end="")
+	PY
+}
+code() { op "$@" | field "r['error']['code'] if not r['ok'] else 'ok'"; }
+is() { same "$("${@:2}")" "$1"; } # is WANTED COMMAND…
+reaches() { lab_in "$1" ping -c 1 -W 1 "${2:-10.30.2.9}" >/dev/null; }
+key_of() { wg pubkey <"$LAB_DIR/$1.key"; }
+engine() { # engine COMMAND… : wg against the gateway's engine
+	lab_in gateway unshare --mount sh -c 'mount --bind "$1" /var/run/wireguard && shift && exec "$@"' \
+		sh "$LAB_ROOT/var/run/wireguard" "$@"
+}
+engine_peers() { engine wg show vpn0 peers | sort; }
+status() { lab_gate status --json; }
+revision() { status | field "r['revision']"; }
+
+lab_start_daemon || exit 1
+umask 077
+wg genkey >"$LAB_DIR/bot.key"
+bot=$(key_of bot)
+expect "before a policy: nothing attached" is 0 eval 'status | field "len(r[\"hooks\"])"'
+expect "before a policy: the tunnel is down" eval 'ip -n "$LAB-gateway" link show vpn0 | grep -q "state DOWN"'
+expect "before a policy: nobody signs in" is no-policy code session.open idp=corp subject=x user=x "device={\"public_key\":\"$bot\"}"
+lab_policy '{ name: bot-payroll, allow: {from: backup-bot, to: 10.30.2.9, services: ping} }' |
+	sed "s|^networks:|  backup-bot: { match: [ {peer-key: \"$bot\"} ] }\n&|" >"$LAB_DIR/policy.yaml"
+sed '/^protect/d' "$LAB_DIR/policy.yaml" >"$LAB_DIR/unprotected.yaml"
+refused() { lab_gate apply "$LAB_DIR/unprotected.yaml" 2>&1 | grep -q -- --force; }
+expect "a first policy without protect needs --force" refused
+expect "the policy is applied" lab_gate apply "$LAB_DIR/policy.yaml"
+expect "the tunnel is up" eval 'ip -n "$LAB-gateway" address show vpn0 | grep -q 100.64.0.1/32'
+lab_start_engine
+lab_sign_in laptop ana corp eng
+lab_sign_in phone bob partner vendors
+expect "ana reaches git" reaches laptop
+expect "bob does not" fails reaches phone
+
+# whose key it is
+laptop=$(key_of laptop)
+expect "bob cannot sign in with ana's key" is login-refused \
+	code session.open idp=partner subject=bob user=bob groups='["vendors"]' "device={\"public_key\":\"$laptop\",\"name\":\"mine\"}"
+expect "no role, no session" is login-refused \
+	code session.open idp=corp subject=eve user=eve groups='["sales"]' "device={\"public_key\":\"$(wg genkey | wg pubkey)\",\"name\":\"x\"}"
+expect "and no device is left of it" is 2 eval 'op peer.list | field "len(r[\"peers\"])"'
+expect "both refusals are recorded" is 2 eval 'op audit.query event=login-refused | field "len(r[\"records\"])"'
+
+# a machine signs in by its key
+expect "a machine's session opens with its device" is True eval 'op peer.add name=bot "public_key=$bot" | field "r[\"machine\"] and r[\"session\"] is not None"'
+expect "and never ends" is None eval 'op session.list user=bot | field "r[\"sessions\"][0][\"expires\"]"'
+expect "a key without a role is none" is login-refused code peer.add name=nobody "public_key=$(wg genkey | wg pubkey)"
+
+# in step with the engine
+wanted=$(printf '%s\n' "$laptop" "$(key_of phone)" "$bot" | sort)
+in_step() { [ "$(engine_peers)" = "$wanted" ]; }
+expect "the engine has exactly these peers" lab_wait 5 in_step
+expect "so has the peers file" is 3 grep -c '^public_key=' "$LAB_ROOT/var/lib/sallyport/peers.conf"
+engine wg set vpn0 peer "$(wg genkey | wg pubkey)" allowed-ips 100.64.9.9/32
+expect "a peer of somebody else's making is removed" lab_wait 15 in_step
+lab_kill "$lab_engine_pid"
+expect "without an engine status says so" lab_wait 5 eval 'status | grep -q engine-unreachable'
+lab_start_engine
+expect "an engine that comes back is told everything" lab_wait 5 in_step
+expect "ana reaches git again" lab_wait 20 reaches laptop
+
+# a session replaced, extended, expired
+first=$(op session.list user=ana | field "r['sessions'][0]['session']")
+lab_sign_in laptop ana corp eng
+second=$(op session.list user=ana | field "r['sessions'][0]['session']")
+expect "signing in again replaces the session" test "$second" -gt "$first"
+expect "ana keeps her address and her connection" reaches laptop
+expect "the old one is closed" is no-such-session code session.close "session=$first"
+op session.extend "session=$second" max_s=2 >/dev/null
+sleep 2.2
+expect "a deadline ends it" fails reaches laptop
+denied_why() { op audit.query event=deny user=ana limit=1 | field "r['records'][0]['reason']"; }
+expect "her packets are recorded with her name as expired" lab_wait 3 is expired denied_why
+expect "the close is recorded" lab_wait 3 is expired eval 'op audit.query event=session-close user=ana limit=1 | field "r[\"records\"][0][\"reason\"]"'
+expect "its peer is parked" in_step
+lab_sign_in laptop ana corp eng
+expect "she signs in again and reaches git" reaches laptop
+
+# revoked while sallyportd is away for a moment: it stays revoked
+op session.close user=ana >/dev/null
+lab_kill "$lab_daemon_pid"
+expect "without a daemon the revoked stay out" fails reaches laptop
+lab_start_daemon
+expect "and after its return" fails reaches laptop
+expect "bob and the machine are still known" is 2 eval 'op session.list | field "len(r[\"sessions\"])"'
+lab_sign_in laptop ana corp eng
+expect "ana is let in again" lab_wait 20 reaches laptop
+
+# the machine around it
+before=$(revision)
+ip -n "$LAB-gateway" address add 10.31.0.1/16 dev lan0
+moved_on() { [ "$(revision)" -gt "$before" ]; }
+expect "a new address makes a new revision" lab_wait 5 moved_on
+before=$(revision)
+ip -n "$LAB-gateway" link delete vpn0
+lab_kill "$lab_engine_pid"
+expect "vpn0 is made again, with its programs" lab_wait 10 eval 'status | field "[h for h in r[\"hooks\"] if h[\"hook\"] == \"vpn-in\" and h[\"revision\"] == r[\"revision\"]]" | grep -q vpn0'
+lab_wait 5 eval 'ip -n "$LAB-gateway" address show vpn0 | grep -q 100.64.0.1/32'
+lab_start_engine
+expect "and ana comes back over it" lab_wait 30 reaches laptop
+
+# removed: gone at once, and the address is nobody else's
+bob4=$(op peer.list user=bob | field "r['peers'][0]['addresses'][0]")
+expect "bob's device is removed" is ok code peer.remove device=bob/phone
+expect "his peer is gone" lab_wait 5 eval '! engine_peers | grep -q "$(key_of phone)"'
+carol=$(op session.open idp=corp subject=carol user=carol groups='["eng"]' "device={\"public_key\":\"$(wg genkey | wg pubkey)\",\"name\":\"new\"}" | field "r['addresses'][0]")
+expect "carol does not get bob's address ($bob4)" fails test "$carol" = "$bob4"
+
+# every record about a packet, asked again by its own values
+reaches laptop 10.30.9.4
+reaches laptop 10.30.0.1
+lab_in laptop curl -s --max-time 1 --noproxy '*' http://10.30.2.9:22/ >/dev/null
+lab_in laptop curl -s --max-time 1 --noproxy '*' http://10.30.2.9:443/ >/dev/null
+lab_in stranger curl -s --max-time 1 --noproxy '*' http://192.0.2.1/ >/dev/null
+sleep 1.2
+explained() {
+	/usr/bin/python3 - "$socket" <<-'PY'
+	import json, socket, sys
+	s = socket.socket(socket.AF_UNIX)
+	s.connect(sys.argv[1])
+	lines = s.makefile("r")
+	def ask(**request):
+	    s.sendall(json.dumps({"v": 1, "id": 1, **request}).encode() + b"\n")
+	    return json.loads(lines.readline())
+	records = ask(op="audit.query", event="deny,allow,flow-end", limit=2000)["records"]
+	bad = asked = 0
+	for record in records[-150:]:
+	    reply = ask(op="explain", record=record)
+	    asked += reply.get("reproduced", False)
+	    if not reply["ok"] or not reply["same"]:
+	        bad += 1
+	        print("    ", json.dumps(record), json.dumps(reply))
+	print(f"     {len(records)} records, {asked} judged again, {bad} otherwise")
+	sys.exit(bad != 0 or asked < 10)
+	PY
+}
+expect "explain gives every record's own rule and reason" explained
+expect "the log is whole" lab_gate audit verify
+expect_done
