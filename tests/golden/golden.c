@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Print what loading a file gives, for tests/golden/run: its diagnostics, one a line.
+/* Print what loading a file gives, for tests/golden/run: its diagnostics, one a line, and of kind tables
+ * the decision tables too.
  *
- *	golden policy|machine FILE NAME [--peak]	NAME: what the output calls the file
+ *	golden policy|machine|tables FILE NAME [--peak]	NAME: what the output calls the file
  *
  * --peak: the most memory this program ever held, in KB, on stderr (tests/golden/bounds.py).
  * Exit 0 the file was taken, 3 it was refused, 1 anything else. */
@@ -13,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "policy/load.h"
+#include "tables.h"
 
 static int read_file(const char *path, char **ret_text, size_t *ret_len)
 {
@@ -49,8 +51,10 @@ static int load(const char *what, const char *name, const char *text, size_t len
 	struct sp_machine *machine = NULL;
 	int r;
 
-	if (strcmp(what, "policy") == 0)
-		return sp_policy_load(name, text, len, &policy, diagnostics);
+	if (strcmp(what, "machine") != 0) {
+		r = sp_policy_load(name, text, len, &policy, diagnostics);
+		return r == 0 && strcmp(what, "tables") == 0 ? print_tables(policy, stdout) : r;
+	}
 	r = sp_machine_load(name, text, len, &machine, diagnostics);
 	sp_machine_free(machine);
 	return r;
