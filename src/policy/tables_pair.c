@@ -200,13 +200,15 @@ int sp_tables_add_pair(struct sp_tables *tables, uint32_t class_id, uint32_t net
 struct reach {
 	size_t words;
 	uint64_t *bits;
-	uint64_t *any; /* of all rules from any: most classes have them all */
+	uint64_t *any; /* of all allows and denies from any: most classes have them all */
+	uint64_t *from_any; /* those rules */
 };
 
 static void reach_done(struct reach *reach)
 {
 	free(reach->bits);
 	free(reach->any);
+	free(reach->from_any);
 }
 
 static void reach_or(const struct reach *reach, uint64_t *into, size_t rule)
@@ -225,8 +227,11 @@ static int reach_init(struct reach *reach, const struct sp_tables_index *index)
 	reach->words = sp_bits_words(netsets);
 	reach->bits = calloc(rules, reach->words * sizeof(*reach->bits));
 	reach->any = sp_bits_new(reach->words);
-	if (!reach->bits || !reach->any)
+	reach->from_any = sp_bits_new(index->words);
+	if (!reach->bits || !reach->any || !reach->from_any)
 		return -ENOMEM;
+	for (size_t i = 0; i < index->words; i++)
+		reach->from_any[i] = index->masks.from_any[i] & index->masks.decide[i];
 	for (uint32_t n = 0; n < netsets; n++) {
 		const uint64_t *set = sp_rule_sets_get(&index->netsets, n);
 
@@ -234,8 +239,8 @@ static int reach_init(struct reach *reach, const struct sp_tables_index *index)
 		     rule = sp_bits_next(set, index->words, rule + 1))
 			sp_bits_set(reach->bits + rule * reach->words, n);
 	}
-	for (size_t rule = sp_bits_next(index->masks.from_any, index->words, 0); rule < rules;
-	     rule = sp_bits_next(index->masks.from_any, index->words, rule + 1))
+	for (size_t rule = sp_bits_next(reach->from_any, index->words, 0); rule < rules;
+	     rule = sp_bits_next(reach->from_any, index->words, rule + 1))
 		reach_or(reach, reach->any, rule);
 	return 0;
 }
@@ -244,7 +249,7 @@ static int reach_init(struct reach *reach, const struct sp_tables_index *index)
 static void reach_of_class(const struct reach *reach, const struct sp_tables_index *index,
 			   const uint64_t *class_set, uint64_t *rest, uint64_t *netsets)
 {
-	const uint64_t *from_any = index->masks.from_any;
+	const uint64_t *from_any = reach->from_any;
 	bool has_any = true;
 
 	for (size_t i = 0; i < index->words && has_any; i++)
