@@ -141,15 +141,20 @@ static void make_tables(struct lab *lab)
 {
 	struct sp_diagnostics diagnostics = { 0 };
 	const uint32_t roles[] = { 0 };
-	struct sp_identity identity = { .user = "ana", .roles = roles, .role_count = 1, .has_address = { true } };
+	struct sp_identity identity = {
+		.user = "ana", .roles = roles, .role_count = 1, .has_address = { true }
+	};
 	uint32_t class_id[2], netset[2];
-	int r = sp_policy_load("policy.yaml", policy_text, strlen(policy_text), &lab->policy, &diagnostics);
+	int r = sp_policy_load("policy.yaml", policy_text, strlen(policy_text), &lab->policy,
+			       &diagnostics);
 
 	if (r < 0)
-		fail_msg("the lab's policy: %s", diagnostics.count ? diagnostics.items[0].message : "?");
+		fail_msg("the lab's policy: %s",
+			 diagnostics.count ? diagnostics.items[0].message : "?");
 	sp_diagnostics_done(&diagnostics);
 	assert_int_equal(sp_policy_number_rules(lab->policy, NULL, NULL), 0);
-	assert_int_equal(sp_tables_compile(lab->policy, &lab->policy->fixtures.gateway, &lab->tables), 0);
+	assert_int_equal(
+		sp_tables_compile(lab->policy, &lab->policy->fixtures.gateway, &lab->tables), 0);
 	identity.addresses[0] = sp_addr_from_v4((const uint8_t[]){ 100, 64, 0, 7 });
 	assert_int_equal(sp_tables_add_identity(lab->tables, &identity, class_id, netset), 0);
 	lab->ana.epoch = 41;
@@ -212,9 +217,12 @@ int lab_clean(void **state)
 
 void lab_interfaces(struct sp_ebpf_interface interfaces[LAB_INTERFACES])
 {
-	interfaces[LAB_WAN] = (struct sp_ebpf_interface){ "wan0", if_nametoindex("wan0"), SP_ZONE_EDGE };
-	interfaces[LAB_LAN] = (struct sp_ebpf_interface){ "lan0", if_nametoindex("lan0"), SP_ZONE_INSIDE };
-	interfaces[LAB_VPN] = (struct sp_ebpf_interface){ "vpn0", if_nametoindex("vpn0"), SP_ZONE_TUNNEL };
+	interfaces[LAB_WAN] =
+		(struct sp_ebpf_interface){ "wan0", if_nametoindex("wan0"), SP_ZONE_EDGE };
+	interfaces[LAB_LAN] =
+		(struct sp_ebpf_interface){ "lan0", if_nametoindex("lan0"), SP_ZONE_INSIDE };
+	interfaces[LAB_VPN] =
+		(struct sp_ebpf_interface){ "vpn0", if_nametoindex("vpn0"), SP_ZONE_TUNNEL };
 }
 
 /* ---- packets ---- */
@@ -277,7 +285,9 @@ void lab_settle(void)
 
 bool lab_tunnel_passes(const struct lab *lab, const char *to, uint16_t port, int receiver)
 {
-	struct sp_tuple tuple = { .proto = IPPROTO_UDP, .source_port = 5000, .destination_port = port };
+	struct sp_tuple tuple = { .proto = IPPROTO_UDP,
+				  .source_port = 5000,
+				  .destination_port = port };
 	uint8_t packet[128];
 	size_t len;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A gateway of one's own for a test of the real kernel: namespaces that end with the process, a bpffs,
- * a TUN and two veth pairs.
+/* A gateway of one's own for a test of the real kernel: namespaces that end with the process, a
+ * bpffs, a TUN and two veth pairs.
  *
  *	       far (another network namespace)              gateway (the test's own)
  *	wan1 198.51.100.2/24 ───────────────────────── wan0 198.51.100.1/24   edge

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A loader killed by SIGKILL at every step of an apply: whoever opens the plane next finds the former
- * revision whole, or the new one whole, and a gate that judges. */
+/* A loader killed by SIGKILL at every step of an apply: whoever opens the plane next finds the
+ * former revision whole, or the new one whole, and a gate that judges. */
 #include "lab.h"
 
 #include <dirent.h>
@@ -39,9 +39,10 @@ static size_t choose(int which, struct sp_ebpf_interface interfaces[LAB_INTERFAC
 	return LAB_INTERFACES - 1;
 }
 
-/* In a child that dies after @steps steps. Returns the step it died at, SP_EBPF_STEP_COUNT if it lived. */
-static enum sp_ebpf_step apply_and_die(const struct lab *lab, uint64_t revision, int which, uint32_t avoid,
-				       int steps)
+/* In a child that dies after @steps steps. Returns the step it died at, SP_EBPF_STEP_COUNT if it
+ * lived. */
+static enum sp_ebpf_step apply_and_die(const struct lab *lab, uint64_t revision, int which,
+				       uint32_t avoid, int steps)
 {
 	enum sp_ebpf_step step = SP_EBPF_STEP_COUNT;
 	int tell[2], status;
@@ -52,9 +53,13 @@ static enum sp_ebpf_step apply_and_die(const struct lab *lab, uint64_t revision,
 	if (pid == 0) {
 		struct sp_ebpf_interface interfaces[LAB_INTERFACES];
 		size_t count = choose(which, interfaces);
-		struct fuse fuse = { .steps_left = steps, .at = (enum sp_ebpf_step *)(void *)&tell[1] };
+		struct fuse fuse = { .steps_left = steps,
+				     .at = (enum sp_ebpf_step *)(void *)&tell[1] };
 		const struct sp_ebpf_options options = {
-			.pin_dir = lab->pin_dir, .avoid = avoid, .step = burn, .step_arg = &fuse,
+			.pin_dir = lab->pin_dir,
+			.avoid = avoid,
+			.step = burn,
+			.step_arg = &fuse,
 		};
 		struct sp_ebpf *plane;
 		struct sp_ebpf_staged *staged;
@@ -79,7 +84,8 @@ static enum sp_ebpf_step apply_and_die(const struct lab *lab, uint64_t revision,
 }
 
 /* What is pinned belongs to one revision alone, or to none. */
-static void assert_whole(const struct lab *lab, struct sp_ebpf *plane, uint64_t revision, size_t hooks)
+static void assert_whole(const struct lab *lab, struct sp_ebpf *plane, uint64_t revision,
+			 size_t hooks)
 {
 	__sp_free struct sp_ebpf_link_info *links = NULL;
 	size_t count = 0;
@@ -104,7 +110,8 @@ static void assert_whole(const struct lab *lab, struct sp_ebpf *plane, uint64_t 
 
 static void assert_judges(const struct lab *lab)
 {
-	__sp_close int open_port = lab_udp(lab, false, 9000), closed_port = lab_udp(lab, false, 9001);
+	__sp_close int open_port = lab_udp(lab, false, 9000),
+		       closed_port = lab_udp(lab, false, 9001);
 	__sp_close int stranger = lab_udp(lab, true, 0);
 
 	assert_true(lab_passes(lab, stranger, "198.51.100.1", 9000, open_port));
@@ -133,7 +140,8 @@ static void die_everywhere(const struct lab *lab, uint64_t former, int which, ui
 		seen |= 1u << step;
 		is_new = step >= SP_EBPF_STEP_COMMITTED;
 		plane = lab_open(lab, avoid);
-		assert_whole(lab, plane, is_new ? former + 1 : former, is_new ? hooks_after : hooks_before);
+		assert_whole(lab, plane, is_new ? former + 1 : former,
+			     is_new ? hooks_after : hooks_before);
 		if (former || is_new)
 			assert_judges(lab);
 		/* And it can go on from there. */

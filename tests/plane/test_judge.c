@@ -13,8 +13,8 @@
 
 #define NOW 1000000000000ull
 
-static const uint8_t ana[] = { 100, 64, 0, 7 }, desk[] = { 10, 20, 0, 2 }, server[] = { 10, 30, 0, 1 },
-		     stranger[] = { 203, 0, 113, 9 };
+static const uint8_t ana[] = { 100, 64, 0, 7 }, desk[] = { 10, 20, 0, 2 },
+		     server[] = { 10, 30, 0, 1 }, stranger[] = { 203, 0, 113, 9 };
 
 static uint32_t rule_number(const struct lab *lab, const char *name)
 {
@@ -25,7 +25,8 @@ static uint32_t rule_number(const struct lab *lab, const char *name)
 	return 0;
 }
 
-static struct sp_ebpf *open_scratch(const struct lab *lab, uint64_t revision, struct sp_ebpf_staged **ret_staged)
+static struct sp_ebpf *open_scratch(const struct lab *lab, uint64_t revision,
+				    struct sp_ebpf_staged **ret_staged)
 {
 	const struct sp_ebpf_options options = { 0 };
 	struct sp_ebpf_error error = { "" };
@@ -42,7 +43,8 @@ static void close_scratch(struct sp_ebpf *plane, struct sp_ebpf_staged *staged)
 	sp_ebpf_close(plane);
 }
 
-static struct sp_tuple udp(const uint8_t from[4], uint16_t from_port, const uint8_t to[4], uint16_t to_port)
+static struct sp_tuple udp(const uint8_t from[4], uint16_t from_port, const uint8_t to[4],
+			   uint16_t to_port)
 {
 	return (struct sp_tuple){
 		.source = sp_addr_from_v4(from),
@@ -53,7 +55,8 @@ static struct sp_tuple udp(const uint8_t from[4], uint16_t from_port, const uint
 	};
 }
 
-static struct sp_answer judge(struct sp_ebpf_staged *staged, enum sp_hook hook, const struct sp_tuple *tuple)
+static struct sp_answer judge(struct sp_ebpf_staged *staged, enum sp_hook hook,
+			      const struct sp_tuple *tuple)
 {
 	bool is_ethernet = hook != SP_HOOK_VPN_IN && hook != SP_HOOK_VPN_OUT;
 	struct sp_answer answer = { 0 };
@@ -65,12 +68,12 @@ static struct sp_answer judge(struct sp_ebpf_staged *staged, enum sp_hook hook, 
 	return answer;
 }
 
-#define assert_answer(answer, v, r, n)                                                             \
-	do {                                                                                       \
-		const struct sp_answer got = (answer);                                             \
-		assert_string_equal(sp_reason_name(got.reason), sp_reason_name(SP_REASON_##r));    \
-		assert_int_equal(got.verdict, SP_##v);                                             \
-		assert_int_equal(got.rule, n);                                                     \
+#define assert_answer(answer, v, r, n)                                                          \
+	do {                                                                                    \
+		const struct sp_answer got = (answer);                                          \
+		assert_string_equal(sp_reason_name(got.reason), sp_reason_name(SP_REASON_##r)); \
+		assert_int_equal(got.verdict, SP_##v);                                          \
+		assert_int_equal(got.rule, n);                                                  \
 	} while (0)
 
 static void every_hook_answers(void **state)
@@ -84,11 +87,15 @@ static void every_hook_answers(void **state)
 
 	lab_sign_in(lab, plane);
 	assert_answer(judge(staged, SP_HOOK_VPN_OUT, &back), DENY, DEFAULT, SP_RULE_DEFAULT);
-	assert_answer(judge(staged, SP_HOOK_VPN_IN, &out), ALLOW, POLICY, rule_number(lab, "eng-any"));
-	assert_answer(judge(staged, SP_HOOK_VPN_OUT, &back), ALLOW, REPLY, rule_number(lab, "eng-any"));
+	assert_answer(judge(staged, SP_HOOK_VPN_IN, &out), ALLOW, POLICY,
+		      rule_number(lab, "eng-any"));
+	assert_answer(judge(staged, SP_HOOK_VPN_OUT, &back), ALLOW, REPLY,
+		      rule_number(lab, "eng-any"));
 	assert_answer(judge(staged, SP_HOOK_VPN_IN, &web), DENY, DEFAULT, SP_RULE_DEFAULT);
-	assert_answer(judge(staged, SP_HOOK_INSIDE_IN, &in), ALLOW, POLICY, rule_number(lab, "office-any"));
-	assert_answer(judge(staged, SP_HOOK_EDGE_IN, &knock), ALLOW, EXPOSE, rule_number(lab, "echo"));
+	assert_answer(judge(staged, SP_HOOK_INSIDE_IN, &in), ALLOW, POLICY,
+		      rule_number(lab, "office-any"));
+	assert_answer(judge(staged, SP_HOOK_EDGE_IN, &knock), ALLOW, EXPOSE,
+		      rule_number(lab, "echo"));
 	assert_int_equal(judge(staged, SP_HOOK_EDGE_OUT, &in).verdict, SP_ALLOW);
 	assert_int_equal(judge(staged, SP_HOOK_INSIDE_OUT, &out).verdict, SP_ALLOW);
 	assert_int_equal(sp_ebpf_session_end(plane, 0), 0);
@@ -205,7 +212,8 @@ static void closed_plane_is_forgotten(void **state)
 
 		assert_answer(judge(staged, SP_HOOK_VPN_IN, &out), DENY, NO_IDENTITY, SP_RULE_NONE);
 		lab_sign_in(lab, plane);
-		assert_answer(judge(staged, SP_HOOK_VPN_OUT, &back), DENY, DEFAULT, SP_RULE_DEFAULT);
+		assert_answer(judge(staged, SP_HOOK_VPN_OUT, &back), DENY, DEFAULT,
+			      SP_RULE_DEFAULT);
 		assert_answer(judge(staged, SP_HOOK_VPN_IN, &out), ALLOW, POLICY,
 			      rule_number(lab, "eng-any"));
 		assert_int_equal(sp_ebpf_flow_count(plane, &flows), 0);
@@ -213,7 +221,10 @@ static void closed_plane_is_forgotten(void **state)
 		assert_int_equal(sp_ebpf_rule_counters(plane, rules, 16), 0);
 		assert_int_equal(rules[rule_number(lab, "eng-any")].packets, 1);
 		assert_int_equal(sp_ebpf_counters(plane, counters), 0);
-		assert_int_equal(counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_ALLOW, SP_REASON_POLICY)].packets, 1);
+		assert_int_equal(
+			counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_ALLOW, SP_REASON_POLICY)]
+				.packets,
+			1);
 		assert_int_equal(sp_ebpf_event_stats(plane, &stats), 0);
 		assert_int_equal(stats.attempted, 3);
 		close_scratch(plane, staged);
@@ -236,7 +247,8 @@ static void programs_get_other_tables(void **state)
 	assert_int_equal(sp_policy_load("p", text, strlen(text), &other.policy, &diagnostics), 0);
 	sp_diagnostics_done(&diagnostics);
 	assert_int_equal(sp_policy_number_rules(other.policy, NULL, NULL), 0);
-	assert_int_equal(sp_tables_compile(other.policy, &other.policy->fixtures.gateway, &other.tables), 0);
+	assert_int_equal(
+		sp_tables_compile(other.policy, &other.policy->fixtures.gateway, &other.tables), 0);
 	for (int round = 0; round < 3; round++) {
 		struct sp_ebpf_staged *staged;
 		struct sp_ebpf *plane = open_scratch(lab, 3, &staged);
@@ -249,7 +261,8 @@ static void programs_get_other_tables(void **state)
 		assert_answer(judge(staged, SP_HOOK_INSIDE_IN, &in), ALLOW, POLICY,
 			      rule_number(&other, "office-tcp"));
 		in.proto = IPPROTO_UDP;
-		assert_answer(judge(staged, SP_HOOK_INSIDE_IN, &in), DENY, DEFAULT, SP_RULE_DEFAULT);
+		assert_answer(judge(staged, SP_HOOK_INSIDE_IN, &in), DENY, DEFAULT,
+			      SP_RULE_DEFAULT);
 		close_scratch(plane, staged);
 	}
 	sp_tables_free(other.tables);
@@ -266,8 +279,10 @@ static void two_revisions_share_the_flows_of_a_plane(void **state)
 
 	lab_sign_in(lab, plane);
 	lab_ok(sp_ebpf_stage(plane, lab->tables, 4, NULL, 0, &next, &error), &error);
-	assert_answer(judge(former, SP_HOOK_VPN_IN, &out), ALLOW, POLICY, rule_number(lab, "eng-any"));
-	assert_answer(judge(next, SP_HOOK_VPN_OUT, &back), ALLOW, REPLY, rule_number(lab, "eng-any"));
+	assert_answer(judge(former, SP_HOOK_VPN_IN, &out), ALLOW, POLICY,
+		      rule_number(lab, "eng-any"));
+	assert_answer(judge(next, SP_HOOK_VPN_OUT, &back), ALLOW, REPLY,
+		      rule_number(lab, "eng-any"));
 	sp_ebpf_staged_free(next);
 	close_scratch(plane, former);
 }
@@ -276,7 +291,9 @@ static void signing_in_pushes_rows(void **state)
 {
 	struct lab *lab = *state;
 	const uint32_t no_roles[1] = { 0 };
-	struct sp_identity machine = { .roles = no_roles, .role_count = 0, .has_address = { true } };
+	struct sp_identity machine = { .roles = no_roles,
+				       .role_count = 0,
+				       .has_address = { true } };
 	struct sp_session session = { .epoch = 42 };
 	const struct sp_addr address = sp_addr_from_v4((const uint8_t[]){ 100, 64, 0, 8 });
 	struct sp_tables *tables = NULL, *kept = lab->tables;
@@ -285,7 +302,8 @@ static void signing_in_pushes_rows(void **state)
 	struct sp_tuple out = udp((const uint8_t[]){ 100, 64, 0, 8 }, 5000, server, 9000);
 	uint32_t class_id[2], netset[2];
 
-	assert_int_equal(sp_tables_compile(lab->policy, &lab->policy->fixtures.gateway, &tables), 0);
+	assert_int_equal(sp_tables_compile(lab->policy, &lab->policy->fixtures.gateway, &tables),
+			 0);
 	lab->tables = tables; /* without ana's rows */
 	plane = open_scratch(lab, 3, &staged);
 	machine.role_count = 1;
@@ -297,7 +315,8 @@ static void signing_in_pushes_rows(void **state)
 	memcpy(session.netset[1], netset, sizeof(netset));
 	assert_int_equal(sp_ebpf_session_put(plane, 1, &session), 0);
 	assert_int_equal(sp_ebpf_ident_put(plane, &address, 1, session.epoch), 0);
-	assert_answer(judge(staged, SP_HOOK_VPN_IN, &out), ALLOW, POLICY, rule_number(lab, "eng-any"));
+	assert_answer(judge(staged, SP_HOOK_VPN_IN, &out), ALLOW, POLICY,
+		      rule_number(lab, "eng-any"));
 	close_scratch(plane, staged);
 	sp_tables_free(tables);
 	lab->tables = kept;

@@ -23,8 +23,10 @@ static long counted(const char *name)
 	long packets = -1;
 	FILE *out;
 
-	snprintf(command, sizeof(command), "nft list counter inet sallyport %s | "
-		 "sed -n 's/.*packets \\([0-9]*\\).*/\\1/p'", name);
+	snprintf(command, sizeof(command),
+		 "nft list counter inet sallyport %s | "
+		 "sed -n 's/.*packets \\([0-9]*\\).*/\\1/p'",
+		 name);
 	out = popen(command, "r");
 	assert_non_null(out);
 	assert_int_equal(fscanf(out, "%ld", &packets), 1);
@@ -89,7 +91,8 @@ static void other_tables_stay_as_they_are(void **state)
 	struct sp_ebpf_interface odd = { "a\"b", 1, SP_ZONE_INSIDE };
 
 	(void)state;
-	lab_run("nft 'add table inet other; add chain inet other c { type filter hook input priority 0; }; "
+	lab_run("nft 'add table inet other; add chain inet other c { type filter hook input "
+		"priority 0; }; "
 		"add rule inet other c ip saddr 192.0.2.1 counter drop'");
 	lab_run("nft list table inet other >/tmp/sallyport-lock.before");
 	lock(true);

@@ -73,8 +73,10 @@ static void ending_a_session_stops_its_next_packet(void **state)
 	assert_int_equal(sp_ebpf_session_end(plane, 0), 0);
 	assert_false(lab_tunnel_passes(lab, "100.64.0.1", 9000, port));
 	assert_int_equal(sp_ebpf_counters(plane, counters), 0);
-	assert_int_equal(counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_DENY, SP_REASON_EXPIRED)].packets, 1);
-	assert_int_equal(counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_ALLOW, SP_REASON_POLICY)].packets, 1);
+	assert_int_equal(
+		counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_DENY, SP_REASON_EXPIRED)].packets, 1);
+	assert_int_equal(
+		counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_ALLOW, SP_REASON_POLICY)].packets, 1);
 	free(counters);
 	sp_ebpf_close(plane);
 }
@@ -93,7 +95,9 @@ static void identity_taken_away_is_unknown(void **state)
 	assert_int_equal(sp_ebpf_ident_remove(plane, &address), 0);
 	assert_false(lab_tunnel_passes(lab, "100.64.0.1", 9000, port));
 	assert_int_equal(sp_ebpf_counters(plane, counters), 0);
-	assert_int_equal(counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_DENY, SP_REASON_NO_IDENTITY)].packets, 1);
+	assert_int_equal(
+		counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_DENY, SP_REASON_NO_IDENTITY)].packets,
+		1);
 	free(counters);
 	sp_ebpf_close(plane);
 }

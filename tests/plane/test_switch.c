@@ -43,13 +43,15 @@ static void assert_modes(struct sp_ebpf *plane, const char *xdp, const char *tc)
 	assert_int_equal(sp_ebpf_list_links(plane, &links, &count), 0);
 	assert_int_equal(count, 6);
 	for (unsigned hook = 1; hook < SP_HOOK_COUNT; hook++)
-		assert_string_equal(find(links, count, hook)->mode, hook == SP_HOOK_EDGE_IN ? xdp : tc);
+		assert_string_equal(find(links, count, hook)->mode,
+				    hook == SP_HOOK_EDGE_IN ? xdp : tc);
 }
 
 /* Each door lets through what the policy allows and nothing else. */
 static void assert_doors_judge(const struct lab *lab)
 {
-	__sp_close int open_port = lab_udp(lab, false, 9000), closed_port = lab_udp(lab, false, 9001);
+	__sp_close int open_port = lab_udp(lab, false, 9000),
+		       closed_port = lab_udp(lab, false, 9001);
 	__sp_close int stranger = lab_udp(lab, true, 0);
 
 	assert_true(lab_passes(lab, stranger, "198.51.100.1", 9000, open_port));
@@ -145,7 +147,8 @@ static void change_behind_our_back(const struct lab *lab, struct sp_ebpf *plane,
 	(void)from;
 	snprintf(path, sizeof(path), "%s/%s", lab->pin_dir, pin);
 	link = bpf_obj_get(path);
-	snprintf(path, sizeof(path), "%s/revision-%lu/%s", lab->pin_dir, (unsigned long)to, program);
+	snprintf(path, sizeof(path), "%s/revision-%lu/%s", lab->pin_dir, (unsigned long)to,
+		 program);
 	fd = bpf_obj_get(path);
 	assert_true(link >= 0 && fd >= 0);
 	assert_int_equal(bpf_link_update(link, fd, &options), 0);
@@ -172,8 +175,10 @@ static void foreign_program_is_named_and_all_is_undone(void **state)
 		__sp_free struct sp_ebpf_link_info *links = NULL;
 		size_t count = 0, ours = 0;
 
-		change_behind_our_back(lab, plane, cases[i].pin, cases[i].program, revision, revision);
-		assert_int_equal(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES, &error), -EBUSY);
+		change_behind_our_back(lab, plane, cases[i].pin, cases[i].program, revision,
+				       revision);
+		assert_int_equal(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES, &error),
+				 -EBUSY);
 		assert_non_null(strstr(error.text, cases[i].words));
 		assert_int_equal(sp_ebpf_list_links(plane, &links, &count), 0);
 		for (size_t l = 0; l < count; l++)
@@ -182,8 +187,8 @@ static void foreign_program_is_named_and_all_is_undone(void **state)
 		assert_int_equal(sp_ebpf_running_revision(plane), revision);
 		sp_ebpf_staged_free(staged);
 		/* Put right, the next one goes through. */
-		change_behind_our_back(lab, plane, cases[i].pin, i == 0 ? "vpn-in" : "inside-in", revision,
-				       revision);
+		change_behind_our_back(lab, plane, cases[i].pin, i == 0 ? "vpn-in" : "inside-in",
+				       revision, revision);
 		lab_apply(lab, plane, revision + 1);
 		assert_all_run(plane, ++revision, 6);
 	}
@@ -228,7 +233,8 @@ static void unknown_interface_is_named(void **state)
 
 	lab_interfaces(interfaces);
 	interfaces[LAB_LAN].name = "lan7";
-	assert_int_equal(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES, &error), -ENODEV);
+	assert_int_equal(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES, &error),
+			 -ENODEV);
 	assert_non_null(strstr(error.text, "lan7"));
 	sp_ebpf_staged_free(staged);
 	sp_ebpf_close(plane);
@@ -274,7 +280,8 @@ static void device_made_again_is_attached_again(void **state)
 	assert_int_equal(sp_ebpf_list_links(plane, &links, &count), 0);
 	assert_int_equal(find(links, count, SP_HOOK_INSIDE_IN)->ifindex, 0);
 	lab_interfaces(interfaces);
-	lab_ok(sp_ebpf_switch(plane, sp_ebpf_running(plane), interfaces, LAB_INTERFACES, &error), &error);
+	lab_ok(sp_ebpf_switch(plane, sp_ebpf_running(plane), interfaces, LAB_INTERFACES, &error),
+	       &error);
 	assert_all_run(plane, 1, 6);
 	assert_doors_judge(lab);
 	lab_apply(lab, plane, 2);
@@ -300,6 +307,34 @@ static void interface_name_with_a_dot_can_be_pinned(void **state)
 	lab_run("ip link set lan0.5 down && ip link set lan0.5 name lan0 && ip link set lan0 up");
 	lab_apply(lab, plane, 2);
 	assert_all_run(plane, 2, 6);
+	sp_ebpf_close(plane);
+}
+
+/* Names change places between two governed devices: each goes on judging as what it is. */
+static void devices_that_change_names_keep_their_hooks(void **state)
+{
+	const struct lab *lab = *state;
+	struct sp_ebpf_interface interfaces[LAB_INTERFACES];
+	struct sp_ebpf_error error = { "" };
+	struct sp_ebpf *plane = lab_open(lab, 0);
+	struct sp_ebpf_staged *staged;
+
+	lab_run("ip link add lan5 type veth peer name lan6");
+	lab_interfaces(interfaces);
+	interfaces[LAB_WAN] =
+		(struct sp_ebpf_interface){ "lan5", if_nametoindex("lan5"), SP_ZONE_INSIDE };
+	staged = lab_stage(lab, plane, 1);
+	lab_ok(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES, &error), &error);
+	lab_run("ip link set lan5 name lan7 && ip link set lan0 down && ip link set lan0 name lan5");
+	lab_run("ip link set lan7 name lan0");
+	interfaces[LAB_WAN].name = "lan0";
+	interfaces[LAB_LAN].name = "lan5";
+	staged = lab_stage(lab, plane, 2);
+	lab_ok(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES, &error), &error);
+	assert_all_run(plane, 2, 6);
+	lab_run("ip link del lan0 && ip link set lan5 name lan0 && ip link set lan0 up");
+	lab_apply(lab, plane, 3);
+	assert_all_run(plane, 3, 6);
 	sp_ebpf_close(plane);
 }
 
@@ -338,6 +373,7 @@ int main(void)
 		with_lab(interface_no_longer_listed_is_let_go),
 		with_lab(device_made_again_is_attached_again),
 		with_lab(interface_name_with_a_dot_can_be_pinned),
+		with_lab(devices_that_change_names_keep_their_hooks),
 		with_lab(detach_leaves_nothing),
 	};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Paced streams through all three doors, echoed by the gateway, while revisions change: every packet
- * that is allowed arrives, both ways; none that is denied does. */
+/* Paced streams through all three doors, echoed by the gateway, while revisions change: every
+ * packet that is allowed arrives, both ways; none that is denied does. */
 #include "lab.h"
 
 #include <arpa/inet.h>
@@ -53,9 +53,10 @@ static void *respond(void *arg)
 		ssize_t len;
 
 		poll(wait, 2, 20);
-		while ((len = recvfrom(traffic->echo, bytes, sizeof(bytes), 0, (struct sockaddr *)&from,
-				       &from_len)) > 0)
-			sendto(traffic->echo, bytes, len, 0, (struct sockaddr *)&from, sizeof(from));
+		while ((len = recvfrom(traffic->echo, bytes, sizeof(bytes), 0,
+				       (struct sockaddr *)&from, &from_len)) > 0)
+			sendto(traffic->echo, bytes, len, 0, (struct sockaddr *)&from,
+			       sizeof(from));
 		while (recv(traffic->denied, bytes, sizeof(bytes), 0) > 0)
 			traffic->denied_arrived++;
 	}
@@ -66,7 +67,9 @@ static void *respond(void *arg)
 
 static void send_one(struct stream *stream)
 {
-	struct sp_tuple tuple = { .proto = IPPROTO_UDP, .source_port = 5000, .destination_port = 9000 };
+	struct sp_tuple tuple = { .proto = IPPROTO_UDP,
+				  .source_port = 5000,
+				  .destination_port = 9000 };
 	uint8_t packet[128];
 	size_t len;
 
@@ -125,14 +128,16 @@ static void start(const struct lab *lab, struct traffic *traffic)
 {
 	*traffic = (struct traffic){
 		.streams = {
-			{ .name = "edge", .fd = lab_udp(lab, true, 0), .to = address("198.51.100.1", 9000) },
-			{ .name = "inside", .fd = lab_udp(lab, true, 0), .to = address("10.20.0.1", 9000) },
+			{ .name = "edge", .to = address("198.51.100.1", 9000) },
+			{ .name = "inside", .to = address("10.20.0.1", 9000) },
 			{ .name = "tunnel", .fd = lab->tun, .is_tun = true },
 		},
 		.echo = lab_udp(lab, false, 9000),
 		.denied = lab_udp(lab, false, 9001),
 		.denied_to = address("10.20.0.1", 9001),
 	};
+	traffic->streams[0].fd = lab_udp(lab, true, 0);
+	traffic->streams[1].fd = lab_udp(lab, true, 0);
 	take_echoes(&traffic->streams[2]); /* what earlier tests left in the TUN */
 	traffic->streams[2].echoed = 0;
 	assert_int_equal(pthread_create(&traffic->responder, NULL, respond, traffic), 0);
@@ -149,13 +154,15 @@ static void stop_and_check(struct traffic *traffic)
 	for (size_t i = 0; i < SP_ARRAY_LEN(traffic->streams); i++) {
 		struct stream *stream = &traffic->streams[i];
 
-		print_message("%s: sent %u, echoed %u\n", stream->name, stream->sent, stream->echoed);
+		print_message("%s: sent %u, echoed %u\n", stream->name, stream->sent,
+			      stream->echoed);
 		assert_true(stream->sent > 100);
 		assert_int_equal(stream->echoed, stream->sent);
 		if (!stream->is_tun)
 			close(stream->fd);
 	}
-	print_message("denied: sent %u, arrived %u\n", traffic->denied_sent, traffic->denied_arrived);
+	print_message("denied: sent %u, arrived %u\n", traffic->denied_sent,
+		      traffic->denied_arrived);
 	assert_true(traffic->denied_sent > 100);
 	assert_int_equal(traffic->denied_arrived, 0);
 	close(traffic->echo);
@@ -179,7 +186,8 @@ static void switch_often(const struct lab *lab, uint32_t avoid)
 	for (int i = 0; i < REVISIONS; i++)
 		staged[i] = lab_stage(lab, plane, 2 + i);
 	for (int i = 0; i < REVISIONS; i++) {
-		lab_ok(sp_ebpf_switch(plane, staged[i], interfaces, LAB_INTERFACES, &error), &error);
+		lab_ok(sp_ebpf_switch(plane, staged[i], interfaces, LAB_INTERFACES, &error),
+		       &error);
 		usleep(20000);
 	}
 	stop_and_check(&traffic);
@@ -225,7 +233,8 @@ static void loader_killed_and_adopted_loses_no_packet(void **state)
 	sp_ebpf_close(plane);
 }
 
-/* The last hook of the last interface refuses: all the others were switched by then, and go back. */
+/* The last hook of the last interface refuses: all the others were switched by then, and go
+ * back. */
 static void failed_switch_loses_no_packet(void **state)
 {
 	const struct lab *lab = *state;
@@ -246,7 +255,9 @@ static void failed_switch_loses_no_packet(void **state)
 	staged = lab_stage(lab, plane, 2);
 	start(lab, &traffic);
 	for (int i = 0; i < 10; i++) {
-		assert_int_equal(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES + 1, &error), -EBUSY);
+		assert_int_equal(
+			sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES + 1, &error),
+			-EBUSY);
 		assert_non_null(strstr(error.text, "edge-in to odd0"));
 		assert_int_equal(sp_ebpf_running_revision(plane), 1);
 	}

@@ -41,18 +41,20 @@ enum sp_ebpf_step {
 #define SP_EBPF_AVOID_NATIVE_XDP 0x2u /* attach as on a driver without XDP: generic */
 
 struct sp_ebpf_options {
-	const char *pin_dir;   /* …/sys/fs/bpf/sallyport/v1, made if absent; NULL: a scratch plane, nothing pinned or attached */
+	const char *pin_dir;   /* …/sys/fs/bpf/sallyport/v1, made if absent; NULL: scratch,
+				* nothing is pinned or attached */
 	uint32_t sessions_max; /* 0: default 65536; scratch: 1024 */
 	uint32_t flows_max;    /* 0: default 262144; scratch: 65536 */
-	uint32_t events_bytes; /* 0: default 4 MiB; scratch: 64 KiB; a power of two of at least a page */
+	uint32_t events_bytes; /* 0: default 4 MiB; scratch: 64 KiB; a power of two, >= a page */
 	uint32_t avoid;        /* SP_EBPF_AVOID_… */
 	void (*step)(void *arg, enum sp_ebpf_step step); /* called after each step; NULL: none */
 	void *step_arg;
 };
 
 /* Make or adopt the state maps. A pinned map of another shape: -EUCLEAN, named in @error; a pin_dir
- * that is on no bpffs: -ENOTSUP. What an apply that was killed left behind is undone when it died before
- * SP_EBPF_STEP_COMMITTED and completed when after. One process at a time may have a pin_dir open. */
+ * that is on no bpffs: -ENOTSUP. What an apply that was killed left behind is undone when it died
+ * before SP_EBPF_STEP_COMMITTED and completed when after. One process at a time may have a pin_dir
+ * open. */
 int sp_ebpf_open(const struct sp_ebpf_options *options, struct sp_ebpf **ret_plane,
 		 struct sp_ebpf_error *error);
 void sp_ebpf_close(struct sp_ebpf *plane);
@@ -68,8 +70,9 @@ int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_
 		  struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error);
 void sp_ebpf_staged_free(struct sp_ebpf_staged *staged);
 /* Push rows a sign-in appended to @tables; nothing points at them yet. Pushing twice does no harm.
- * -ENOSPC: no spare room (stage a new revision). -ESTALE: @staged was adopted; its rows are a former
- * daemon's and their numbers are not those of @tables (stage a new revision before the first sign-in). */
+ * -ENOSPC: no spare room (stage a new revision). -ESTALE: @staged was adopted; its rows are a
+ * former daemon's and their numbers are not those of @tables (stage a new revision before the
+ * first sign-in). */
 int sp_ebpf_staged_extend(struct sp_ebpf_staged *staged, const struct sp_tables *tables);
 
 struct sp_ebpf_interface {
@@ -78,13 +81,13 @@ struct sp_ebpf_interface {
 	enum sp_zone zone;
 };
 
-/* Make the staged revision the running one: hooks of interfaces without a link are attached and pinned
- * (recorders first), others switched by compare-and-swap (-EBUSY: someone else changed one, named).
- * Links of interfaces not listed are removed last. Then the staged handle becomes the running one's
- * (sp_ebpf_running) and the plane's: it is not freed by the caller, and the former one is gone.
- * On error what was switched is switched back, what was attached is removed, and @staged stays the
- * caller's. On 0 @error may still say what could not be removed afterwards. A handle that became the
- * plane's may be given to sp_ebpf_staged_free, which leaves it alone.
+/* Make the staged revision the running one: hooks of interfaces without a link are attached and
+ * pinned (recorders first), others switched by compare-and-swap (-EBUSY: someone else changed one,
+ * named). Links of interfaces not listed are removed last. Then the staged handle becomes the
+ * running one's (sp_ebpf_running) and the plane's: it is not freed by the caller, and the former
+ * one is gone. On error what was switched is switched back, what was attached is removed, and
+ * @staged stays the caller's. On 0 @error may still say what could not be removed afterwards. A
+ * handle that became the plane's may be given to sp_ebpf_staged_free, which leaves it alone.
  * Passing sp_ebpf_running() again attaches what is missing, such as a device that was re-made.
  * -ENODEV: a listed interface does not exist. */
 int sp_ebpf_switch(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
@@ -98,22 +101,25 @@ struct sp_ebpf_staged *sp_ebpf_running(struct sp_ebpf *plane);
 struct sp_ebpf_link_info {
 	enum sp_hook hook;
 	char interface[16];
-	uint32_t ifindex;  /* 0: the device is gone (pass sp_ebpf_running to sp_ebpf_switch once it is back) */
+	uint32_t ifindex;  /* 0: the device is gone (once it is back, switch to what runs) */
 	uint32_t prog_id;  /* 0: none runs */
 	uint64_t revision; /* 0: not a program of ours */
 	char mode[16];     /* native, generic, tcx, clsact */
 };
 
 /* Every pinned link, for status. Returns 0 with a malloc'ed array. */
-int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_ebpf_link_info **ret_links, size_t *ret_count);
+int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_ebpf_link_info **ret_links,
+		       size_t *ret_count);
 
 /* Unload everything pinned and the second lock. */
 int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_ebpf_error *error);
 
-/* The second lock: table `inet sallyport` of this network namespace. What comes from a tunnel or inside
- * interface of @interfaces without SP_MARK_JUDGED is dropped before it is forwarded or delivered.
+/* The second lock: table `inet sallyport` of this network namespace. What comes from a tunnel or
+ * inside interface of @interfaces without SP_MARK_JUDGED is dropped before it is forwarded or
+ * delivered.
  * @is_open false: nothing is forwarded at all (no revision runs). One transaction; calling it again
- * replaces the rules, its counters go on. Name an interface here before its programs are attached. */
+ * replaces the rules, its counters go on. Name an interface here before its programs are
+ * attached. */
 int sp_ebpf_lock(const struct sp_ebpf_interface *interfaces, size_t interface_count, bool is_open,
 		 struct sp_ebpf_error *error);
 
@@ -128,12 +134,14 @@ int sp_ebpf_session_stage(struct sp_ebpf *plane, uint32_t number, uint64_t revis
 /* One 8-byte store: the next packet of either direction is denied. */
 int sp_ebpf_session_end(struct sp_ebpf *plane, uint32_t number);
 int sp_ebpf_session_extend(struct sp_ebpf *plane, uint32_t number, uint64_t expires_ns);
-int sp_ebpf_ident_put(struct sp_ebpf *plane, const struct sp_addr *addr, uint32_t session, uint64_t epoch);
+int sp_ebpf_ident_put(struct sp_ebpf *plane, const struct sp_addr *addr, uint32_t session,
+		      uint64_t epoch);
 int sp_ebpf_ident_remove(struct sp_ebpf *plane, const struct sp_addr *addr);
 
 /* ---- what was seen ---- */
 
-/* Sums over CPUs. @ret_counters has SP_COUNTER_SLOTS elements; @ret_rules count elements from rule 0. */
+/* Sums over CPUs. @ret_counters has SP_COUNTER_SLOTS elements; @ret_rules count elements from rule
+ * 0. */
 int sp_ebpf_counters(struct sp_ebpf *plane, struct sp_counter *ret_counters);
 int sp_ebpf_rule_counters(struct sp_ebpf *plane, struct sp_counter *ret_rules, uint32_t count);
 int sp_ebpf_event_stats(struct sp_ebpf *plane, struct sp_event_stats *ret_stats);
@@ -146,10 +154,11 @@ int sp_ebpf_take_events(struct sp_ebpf *plane, size_t max, sp_ebpf_event_fn take
 
 /* ---- judging without wires (explain, replay, policy tests, equiv) ---- */
 
-/* Judge one frame with the real programs of @staged on a scratch plane (BPF_PROG_TEST_RUN). What the
- * kernel will not run (frames shorter than headers) goes through bpf/lib/parse.h compiled here.
- * @now_ns > 0. -EINVAL: @staged is not of a scratch plane. -EMSGSIZE: a fragment larger than the kernel
- * test-runs (about 3.5 KB). -EPROTO: the program's action contradicts its answer. -EOPNOTSUPP: this kernel cannot. */
+/* Judge one frame with the real programs of @staged on a scratch plane (BPF_PROG_TEST_RUN). What
+ * the kernel will not run (frames shorter than headers) goes through bpf/lib/parse.h compiled here.
+ * @now_ns > 0. -EINVAL: @staged is not of a scratch plane. -EMSGSIZE: a fragment larger than the
+ * kernel test-runs (about 3.5 KB). -EPROTO: the program's action contradicts its answer.
+ * -EOPNOTSUPP: this kernel cannot. */
 int sp_ebpf_judge(struct sp_ebpf_staged *staged, enum sp_hook hook, const struct sp_frame *frame,
 		  uint64_t now_ns, struct sp_answer *ret_answer);
 

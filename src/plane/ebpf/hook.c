@@ -119,7 +119,8 @@ static int kind_of(int fd, enum sp_hook hook, enum sp_ebpf_hook_kind *ret_kind)
 	return 0;
 }
 
-int sp_ebpf_hook_open(const char *pin_dir, const struct sp_ebpf_pin *pin, struct sp_ebpf_hook *ret_hook)
+int sp_ebpf_hook_open(const char *pin_dir, const struct sp_ebpf_pin *pin,
+		      struct sp_ebpf_hook *ret_hook)
 {
 	__sp_cleanup(sp_ebpf_hook_done) struct sp_ebpf_hook hook = { .pin = *pin, .fd = -1 };
 	char path[SP_EBPF_PIN_PATH_MAX];
@@ -168,7 +169,8 @@ static int attach_xdp(uint32_t ifindex, int program, uint32_t avoid)
 
 	if (!(avoid & SP_EBPF_AVOID_NATIVE_XDP))
 		fd = bpf_link_create(program, ifindex, BPF_XDP, &native);
-	/* A driver without XDP, or not with this MTU or these queues; who is there already is no reason. */
+	/* A driver without XDP, or not with this MTU or these queues; who is there already is no
+	 * reason. */
 	if (fd < 0 && fd != -EBUSY && fd != -EEXIST && fd != -EPERM && fd != -ENODEV)
 		fd = bpf_link_create(program, ifindex, BPF_XDP, &generic);
 	return fd == -EEXIST ? -EBUSY : fd;
@@ -202,8 +204,8 @@ static int attach_filter(const char *pin_dir, const char *path, uint32_t ifindex
 	return hook->fd < 0 ? sp_errno() : 0;
 }
 
-static int attach_link(const char *pin_dir, const char *path, uint32_t ifindex, int program, uint32_t avoid,
-		       struct sp_ebpf_hook *hook)
+static int attach_link(const char *pin_dir, const char *path, uint32_t ifindex, int program,
+		       uint32_t avoid, struct sp_ebpf_hook *hook)
 {
 	int fd;
 
@@ -217,8 +219,9 @@ static int attach_link(const char *pin_dir, const char *path, uint32_t ifindex, 
 	return pin_over(pin_dir, path, fd);
 }
 
-int sp_ebpf_hook_attach(const char *pin_dir, const struct sp_ebpf_pin *pin, uint32_t ifindex, int program,
-			uint32_t avoid, struct sp_ebpf_hook *ret_hook, struct sp_ebpf_error *error)
+int sp_ebpf_hook_attach(const char *pin_dir, const struct sp_ebpf_pin *pin, uint32_t ifindex,
+			int program, uint32_t avoid, struct sp_ebpf_hook *ret_hook,
+			struct sp_ebpf_error *error)
 {
 	__sp_cleanup(sp_ebpf_hook_done) struct sp_ebpf_hook hook = {
 		.pin = *pin,
@@ -247,7 +250,8 @@ int sp_ebpf_hook_attach(const char *pin_dir, const struct sp_ebpf_pin *pin, uint
 
 /* ---- changing ---- */
 
-static int replace_filter(const char *pin_dir, struct sp_ebpf_hook *hook, int old_program, int program)
+static int replace_filter(const char *pin_dir, struct sp_ebpf_hook *hook, int old_program,
+			  int program)
 {
 	char path[SP_EBPF_PIN_PATH_MAX];
 	int r;
@@ -263,10 +267,11 @@ static int replace_filter(const char *pin_dir, struct sp_ebpf_hook *hook, int ol
 	return pin_over(pin_dir, path, program);
 }
 
-int sp_ebpf_hook_replace(const char *pin_dir, struct sp_ebpf_hook *hook, int old_program, int program,
-			 struct sp_ebpf_error *error)
+int sp_ebpf_hook_replace(const char *pin_dir, struct sp_ebpf_hook *hook, int old_program,
+			 int program, struct sp_ebpf_error *error)
 {
-	LIBBPF_OPTS(bpf_link_update_opts, options, .flags = BPF_F_REPLACE, .old_prog_fd = old_program);
+	LIBBPF_OPTS(bpf_link_update_opts, options, .flags = BPF_F_REPLACE,
+		    .old_prog_fd = old_program);
 	int r = inspect(hook);
 
 	if (r == 0 && hook->kind == SP_EBPF_CLSACT)
@@ -276,16 +281,19 @@ int sp_ebpf_hook_replace(const char *pin_dir, struct sp_ebpf_hook *hook, int old
 	if (r == -ENOLINK || r == -ENODEV)
 		return -ENOLINK;
 	if (r == -EPERM && hook->prog_id != sp_ebpf_program_id(old_program))
-		return sp_ebpf_fail(error, -EBUSY,
-				    "%s on %s runs program %u, which is not ours: someone else changed it",
-				    sp_hook_name(hook->pin.hook), hook->pin.interface, hook->prog_id);
+		return sp_ebpf_fail(
+			error, -EBUSY,
+			"%s on %s runs program %u, which is not ours: someone else changed it",
+			sp_hook_name(hook->pin.hook), hook->pin.interface, hook->prog_id);
 	if (r < 0)
-		return sp_ebpf_fail(error, r, "switching %s on %s: %s", sp_hook_name(hook->pin.hook),
-				    hook->pin.interface, sp_err_text(r));
+		return sp_ebpf_fail(error, r, "switching %s on %s: %s",
+				    sp_hook_name(hook->pin.hook), hook->pin.interface,
+				    sp_err_text(r));
 	return inspect(hook);
 }
 
-int sp_ebpf_hook_rename(const char *pin_dir, struct sp_ebpf_hook *hook, const struct sp_ebpf_pin *pin)
+int sp_ebpf_hook_rename(const char *pin_dir, struct sp_ebpf_hook *hook,
+			const struct sp_ebpf_pin *pin)
 {
 	char from[SP_EBPF_PIN_PATH_MAX], to[SP_EBPF_PIN_PATH_MAX];
 
@@ -305,7 +313,7 @@ int sp_ebpf_hook_remove(const char *pin_dir, struct sp_ebpf_hook *hook)
 	if (hook->kind == SP_EBPF_CLSACT)
 		r = filter_remove(hook->pin.hook, hook->ifindex);
 	else if (hook->ifindex != 0)
-		r = bpf_link_detach(hook->fd); /* at once; dropping the last reference takes its time */
+		r = bpf_link_detach(hook->fd); /* at once; a last reference takes its time */
 	if (r < 0 && r != -ENOLINK && r != -ENODEV)
 		return r;
 	sp_ebpf_pin_path(pin_dir, &hook->pin, path);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Arms the timer that reclaims expired flows (bpf/janitor.bpf.c). It belongs to the pinned state, not to a
- * revision: it goes on whoever dies, until its map is unpinned. */
+/* Arms the timer that reclaims expired flows (bpf/janitor.bpf.c). It belongs to the pinned state,
+ * not to a revision: it goes on whoever dies, until its map is unpinned. */
 #include "plane/ebpf/plane.h"
 
 int sp_ebpf_janitor_arm(struct sp_ebpf *plane, struct sp_ebpf_error *error)
@@ -23,9 +23,11 @@ int sp_ebpf_janitor_arm(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 		return r;
 	fd = bpf_program__fd(bpf_object__next_program(object, NULL));
 	if (bpf_prog_test_run_opts(fd, &options) < 0)
-		return sp_ebpf_fail(error, sp_errno(), "janitor: cannot be run: %s", sp_err_text(sp_errno()));
+		return sp_ebpf_fail(error, sp_errno(), "janitor: cannot be run: %s",
+				    sp_err_text(sp_errno()));
 	if (options.retval != 0)
 		return sp_ebpf_fail(error, (int)options.retval < 0 ? (int)options.retval : -EIO,
-				    "janitor: its timer cannot be armed: %s", sp_err_text((int)options.retval));
+				    "janitor: its timer cannot be armed: %s",
+				    sp_err_text((int)options.retval));
 	return 0;
 }

@@ -24,9 +24,10 @@ static void put_ethernet(uint8_t header[ETHERNET_LEN], const struct sp_frame *fr
 
 static bool action_fits(enum sp_hook hook, uint32_t action, enum sp_verdict_action verdict)
 {
-	bool passes = hook == SP_HOOK_EDGE_IN ? action == XDP_PASS :
-						action == TC_ACT_OK || action == (uint32_t)TC_ACT_UNSPEC;
+	bool passes = action == TC_ACT_OK || action == (uint32_t)TC_ACT_UNSPEC;
 
+	if (hook == SP_HOOK_EDGE_IN)
+		passes = action == XDP_PASS;
 	return passes == (verdict == SP_ALLOW);
 }
 
@@ -87,7 +88,8 @@ int sp_ebpf_judge(struct sp_ebpf_staged *staged, enum sp_hook hook, const struct
 	r = prepare(frame, &bytes, &len);
 	if (r == 0)
 		r = run(staged, hook, bytes, len, ret_answer);
-	/* Too long and denied by parsing; or too short for the kernel: nothing but headers to look at. */
+	/* Too long and denied by parsing; or too short for the kernel: nothing but headers to look
+	 * at. */
 	if (r == -EBADMSG || r == -EINVAL)
 		return sp_ebpf_judge_parse(hook, frame, ret_answer);
 	return r == -KERNEL_ENOTSUPP ? -EOPNOTSUPP : r;

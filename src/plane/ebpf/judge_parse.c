@@ -8,7 +8,8 @@
 
 #include "base/bytes.h"
 
-int sp_ebpf_judge_parse(enum sp_hook hook, const struct sp_frame *frame, struct sp_answer *ret_answer)
+int sp_ebpf_judge_parse(enum sp_hook hook, const struct sp_frame *frame,
+			struct sp_answer *ret_answer)
 {
 	const struct sp_bytes bytes = { .bytes = frame->bytes, .len = frame->len };
 	bool is_recorder = hook == SP_HOOK_EDGE_OUT || hook == SP_HOOK_INSIDE_OUT;

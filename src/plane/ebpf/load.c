@@ -18,7 +18,8 @@ void *sp_ebpf_mmap(int fd, size_t size, bool is_writable)
 		errno = ENOENT;
 		return NULL;
 	}
-	memory = mmap(NULL, size, is_writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
+	memory = mmap(NULL, size, is_writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd,
+		      0);
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
@@ -70,8 +71,8 @@ static int create(const char *name, enum bpf_map_type type, uint32_t key_size, u
 	int fd = bpf_map_create(type, name, key_size, value_size, max_entries, &options);
 
 	if (fd < 0)
-		return sp_ebpf_fail(error, sp_errno(), "table %s of %u entries: %s", name, max_entries,
-				    sp_err_text(sp_errno()));
+		return sp_ebpf_fail(error, sp_errno(), "table %s of %u entries: %s", name,
+				    max_entries, sp_err_text(sp_errno()));
 	*ret_fd = fd;
 	return 0;
 }
@@ -83,15 +84,16 @@ int sp_ebpf_tables_create(struct sp_ebpf_staged *staged, uint32_t src_max, uint3
 		enum bpf_map_type type;
 		uint32_t key_size, value_size, max_entries, flags;
 	} shapes[SP_EBPF_TABLE_COUNT] = {
-		[SP_EBPF_SRC] = { BPF_MAP_TYPE_LPM_TRIE, sizeof(struct sp_prefix), sizeof(struct sp_src),
-				  src_max, BPF_F_NO_PREALLOC },
-		[SP_EBPF_DST] = { BPF_MAP_TYPE_LPM_TRIE, sizeof(struct sp_prefix), sizeof(struct sp_dst),
-				  dst_max, BPF_F_NO_PREALLOC },
+		[SP_EBPF_SRC] = { BPF_MAP_TYPE_LPM_TRIE, sizeof(struct sp_prefix),
+				  sizeof(struct sp_src), src_max, BPF_F_NO_PREALLOC },
+		[SP_EBPF_DST] = { BPF_MAP_TYPE_LPM_TRIE, sizeof(struct sp_prefix),
+				  sizeof(struct sp_dst), dst_max, BPF_F_NO_PREALLOC },
 		[SP_EBPF_SVC] = { BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(struct sp_svc_elem),
 				  SVC_ELEMS, 0 },
 		[SP_EBPF_PAIR] = { BPF_MAP_TYPE_HASH, sizeof(struct sp_pair_key), sizeof(uint32_t),
 				   staged->pair_capacity, BPF_F_NO_PREALLOC },
-		[SP_EBPF_VERDICT] = { BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(struct sp_verdict),
+		[SP_EBPF_VERDICT] = { BPF_MAP_TYPE_ARRAY, sizeof(uint32_t),
+				      sizeof(struct sp_verdict),
 				      staged->profile_capacity * staged->svcset_stride, 0 },
 	};
 
@@ -99,9 +101,10 @@ int sp_ebpf_tables_create(struct sp_ebpf_staged *staged, uint32_t src_max, uint3
 	if (!staged->svc_held)
 		return -ENOMEM;
 	for (int table = 0; table < SP_EBPF_TABLE_COUNT; table++) {
-		int r = create(sp_ebpf_table_name[table], shapes[table].type, shapes[table].key_size,
-			       shapes[table].value_size, shapes[table].max_entries,
-			       shapes[table].flags, &staged->table[table], error);
+		int r = create(sp_ebpf_table_name[table], shapes[table].type,
+			       shapes[table].key_size, shapes[table].value_size,
+			       shapes[table].max_entries, shapes[table].flags,
+			       &staged->table[table], error);
 
 		if (r < 0)
 			return r;
@@ -152,7 +155,8 @@ static int push_svc(struct sp_ebpf_staged *staged, const struct sp_svc_elem *svc
 			continue;
 		while (to < SVC_ELEMS && memcmp(&svc[to], &held[to], sizeof(*svc)) != 0)
 			to++;
-		r = push_array(staged->table[SP_EBPF_SVC], from, &svc[from], sizeof(*svc), to - from);
+		r = push_array(staged->table[SP_EBPF_SVC], from, &svc[from], sizeof(*svc),
+			       to - from);
 		if (r < 0)
 			return r;
 		memcpy(&held[from], &svc[from], (to - from) * sizeof(*svc));
@@ -162,8 +166,9 @@ static int push_svc(struct sp_ebpf_staged *staged, const struct sp_svc_elem *svc
 
 static int push_verdicts(struct sp_ebpf_staged *staged, const struct sp_ebpf_arrays *arrays)
 {
-	return push_array(staged->table[SP_EBPF_VERDICT], arrays->profile_first * staged->svcset_stride,
-			  arrays->verdict, sizeof(*arrays->verdict),
+	return push_array(staged->table[SP_EBPF_VERDICT],
+			  arrays->profile_first * staged->svcset_stride, arrays->verdict,
+			  sizeof(*arrays->verdict),
 			  (size_t)arrays->profile_count * staged->svcset_stride);
 }
 
@@ -245,7 +250,8 @@ static int set_all(struct bpf_object *object, const char *name, const struct set
 		   size_t count, struct sp_ebpf_error *error)
 {
 	for (size_t i = 0; i < count; i++) {
-		int r = sp_ebpf_object_set(object, settings[i].name, settings[i].value, settings[i].size);
+		int r = sp_ebpf_object_set(object, settings[i].name, settings[i].value,
+					   settings[i].size);
 
 		if (r < 0)
 			return sp_ebpf_fail(error, r, "%s: setting %s: %s", name, settings[i].name,
@@ -254,8 +260,9 @@ static int set_all(struct bpf_object *object, const char *name, const struct set
 	return 0;
 }
 
-static int set_object(struct bpf_object *object, enum sp_hook hook, const struct sp_ebpf_staged *staged,
-		      const uint32_t *dhcp_ifindex, size_t dhcp_count, struct sp_ebpf_error *error)
+static int set_object(struct bpf_object *object, enum sp_hook hook,
+		      const struct sp_ebpf_staged *staged, const uint32_t *dhcp_ifindex,
+		      size_t dhcp_count, struct sp_ebpf_error *error)
 {
 	bool is_scratch = !staged->plane->pin_dir;
 	bool is_bare = hook == SP_HOOK_VPN_IN || hook == SP_HOOK_VPN_OUT;
@@ -276,15 +283,18 @@ static int set_object(struct bpf_object *object, enum sp_hook hook, const struct
 	};
 
 	if (dhcp_count > DHCP_MAX)
-		return sp_ebpf_fail(error, -E2BIG, "%zu interfaces take their address by DHCP; %d can",
-				    dhcp_count, DHCP_MAX);
+		return sp_ebpf_fail(error, -E2BIG,
+				    "%zu interfaces take their address by DHCP; %d can", dhcp_count,
+				    DHCP_MAX);
 	if (dhcp_count > 0)
 		memcpy(dhcp, dhcp_ifindex, dhcp_count * sizeof(dhcp[0]));
-	return set_all(object, sp_hook_name(hook), settings, sizeof(settings) / sizeof(settings[0]), error);
+	return set_all(object, sp_hook_name(hook), settings, sizeof(settings) / sizeof(settings[0]),
+		       error);
 }
 
-static int load_program(struct sp_ebpf_staged *staged, enum sp_hook hook, const uint32_t *dhcp_ifindex,
-			size_t dhcp_count, struct sp_ebpf_error *error)
+static int load_program(struct sp_ebpf_staged *staged, enum sp_hook hook,
+			const uint32_t *dhcp_ifindex, size_t dhcp_count,
+			struct sp_ebpf_error *error)
 {
 	__sp_cleanup(bpf_object__closep) struct bpf_object *object = NULL;
 	struct bpf_program *program;
@@ -294,7 +304,8 @@ static int load_program(struct sp_ebpf_staged *staged, enum sp_hook hook, const 
 
 	r = sp_ebpf_image(hook, &bytes, &len);
 	if (r < 0)
-		return sp_ebpf_fail(error, r, "%s: this build has no program for it", sp_hook_name(hook));
+		return sp_ebpf_fail(error, r, "%s: this build has no program for it",
+				    sp_hook_name(hook));
 	r = sp_ebpf_object_open(bytes, len, sp_hook_name(hook), &object, error);
 	if (r == 0)
 		r = set_object(object, hook, staged, dhcp_ifindex, dhcp_count, error);
@@ -306,7 +317,8 @@ static int load_program(struct sp_ebpf_staged *staged, enum sp_hook hook, const 
 		return r;
 	program = bpf_object__next_program(object, NULL);
 	if (!program)
-		return sp_ebpf_fail(error, -ENOENT, "%s: its object holds no program", sp_hook_name(hook));
+		return sp_ebpf_fail(error, -ENOENT, "%s: its object holds no program",
+				    sp_hook_name(hook));
 	fd = fcntl(bpf_program__fd(program), F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return sp_errno();
@@ -376,6 +388,7 @@ int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_
 	else if (!plane->pin_dir)
 		r = sp_ebpf_scratch_stage(plane, tables, revision, ret_staged, error);
 	else
-		r = stage_live(plane, tables, revision, dhcp_ifindex, dhcp_count, ret_staged, error);
+		r = stage_live(plane, tables, revision, dhcp_ifindex, dhcp_count, ret_staged,
+			       error);
 	return sp_ebpf_end(error, r);
 }

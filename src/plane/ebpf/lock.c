@@ -26,7 +26,8 @@ static int run(const char *commands, struct sp_ebpf_error *error)
 		return 0;
 	text = nft_ctx_get_error_buffer(nft);
 	return sp_ebpf_fail(error, strstr(text, "not permitted") ? -EPERM : -EIO,
-			    "nftables refuses the table inet sallyport: %.*s", (int)strcspn(text, "\n"), text);
+			    "nftables refuses the table inet sallyport: %.*s",
+			    (int)strcspn(text, "\n"), text);
 }
 
 static bool is_governed(const struct sp_ebpf_interface *interface)

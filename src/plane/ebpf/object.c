@@ -12,8 +12,10 @@
 #include "plane/ebpf/plane.h"
 
 const char *const sp_ebpf_table_name[SP_EBPF_TABLE_COUNT] = {
-	[SP_EBPF_SRC] = "sp_src",	[SP_EBPF_DST] = "sp_dst",
-	[SP_EBPF_SVC] = "sp_svc",	[SP_EBPF_PAIR] = "sp_pair",
+	[SP_EBPF_SRC] = "sp_src",
+	[SP_EBPF_DST] = "sp_dst",
+	[SP_EBPF_SVC] = "sp_svc",
+	[SP_EBPF_PAIR] = "sp_pair",
 	[SP_EBPF_VERDICT] = "sp_verdict",
 };
 
@@ -57,8 +59,8 @@ static void install_print(void)
 
 /* ---- objects ---- */
 
-int sp_ebpf_object_open(const void *bytes, size_t len, const char *name, struct bpf_object **ret_object,
-			struct sp_ebpf_error *error)
+int sp_ebpf_object_open(const void *bytes, size_t len, const char *name,
+			struct bpf_object **ret_object, struct sp_ebpf_error *error)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name);
@@ -67,7 +69,8 @@ int sp_ebpf_object_open(const void *bytes, size_t len, const char *name, struct 
 	pthread_once(&once, install_print);
 	object = bpf_object__open_mem(bytes, len, &options);
 	if (!object)
-		return sp_ebpf_fail(error, sp_errno(), "%s: cannot be opened: %s", name, last_words);
+		return sp_ebpf_fail(error, sp_errno(), "%s: cannot be opened: %s", name,
+				    last_words);
 	*ret_object = object;
 	return 0;
 }

@@ -63,10 +63,12 @@ int sp_ebpf_pin_dir_make(const char *pin_dir, struct sp_ebpf_error *error)
 
 	/* What is appended: a revision's folder and a hook's name. */
 	if (strlen(pin_dir) > SP_EBPF_PIN_PATH_MAX - 2 * SP_EBPF_PIN_NAME_MAX)
-		return sp_ebpf_fail(error, -ENAMETOOLONG, "%.64s…: too long for a folder of pins", pin_dir);
+		return sp_ebpf_fail(error, -ENAMETOOLONG, "%.64s…: too long for a folder of pins",
+				    pin_dir);
 	r = make_folder(pin_dir);
 	if (r == -ENOTSUP)
-		return sp_ebpf_fail(error, r, "%s is on no bpffs; mount one: mount -t bpf bpf /sys/fs/bpf",
+		return sp_ebpf_fail(error, r,
+				    "%s is on no bpffs; mount one: mount -t bpf bpf /sys/fs/bpf",
 				    pin_dir);
 	if (r < 0)
 		return sp_ebpf_fail(error, r, "%s: %s", pin_dir, sp_err_text(r));
@@ -144,7 +146,8 @@ int sp_ebpf_pin_parse(const char *name, struct sp_ebpf_pin *ret_pin)
 	return -EINVAL;
 }
 
-void sp_ebpf_pin_path(const char *pin_dir, const struct sp_ebpf_pin *pin, char path[SP_EBPF_PIN_PATH_MAX])
+void sp_ebpf_pin_path(const char *pin_dir, const struct sp_ebpf_pin *pin,
+		      char path[SP_EBPF_PIN_PATH_MAX])
 {
 	char name[SP_EBPF_PIN_NAME_MAX];
 
@@ -181,8 +184,8 @@ int sp_ebpf_pin_list(const char *pin_dir, struct sp_ebpf_pin **ret_pins, size_t 
 static void revision_path(const char *pin_dir, uint64_t revision, const char *name,
 			  char path[SP_EBPF_PIN_PATH_MAX])
 {
-	snprintf(path, SP_EBPF_PIN_PATH_MAX, "%s/" REVISION_PREFIX "%" PRIu64 "%s%s", pin_dir, revision,
-		 name ? "/" : "", name ? name : "");
+	snprintf(path, SP_EBPF_PIN_PATH_MAX, "%s/" REVISION_PREFIX "%" PRIu64 "%s%s", pin_dir,
+		 revision, name ? "/" : "", name ? name : "");
 }
 
 int sp_ebpf_revision_pin(const struct sp_ebpf_staged *staged, struct sp_ebpf_error *error)
@@ -197,7 +200,8 @@ int sp_ebpf_revision_pin(const struct sp_ebpf_staged *staged, struct sp_ebpf_err
 		revision_path(pin_dir, staged->revision, sp_hook_name(hook), path);
 		unlink(path);
 		if (bpf_obj_pin(staged->program[hook], path) < 0)
-			return sp_ebpf_fail(error, sp_errno(), "%s: %s", path, sp_err_text(sp_errno()));
+			return sp_ebpf_fail(error, sp_errno(), "%s: %s", path,
+					    sp_err_text(sp_errno()));
 	}
 	return 0;
 }
@@ -264,6 +268,29 @@ int sp_ebpf_revision_list(const char *pin_dir, uint64_t **ret_revisions, size_t 
 	}
 	*ret_revisions = SP_TAKE_PTR(revisions);
 	*ret_count = count;
+	return 0;
+}
+
+/* The revision a program belongs to, among those pinned; 0: none of them. */
+uint64_t sp_ebpf_revision_of(const char *pin_dir, enum sp_hook hook, uint32_t prog_id)
+{
+	__sp_free uint64_t *revisions = NULL;
+	size_t count = 0;
+
+	if (prog_id == 0 || sp_ebpf_revision_list(pin_dir, &revisions, &count) < 0)
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		int programs[SP_HOOK_COUNT];
+		bool is_it;
+
+		if (sp_ebpf_revision_open(pin_dir, revisions[i], programs) < 0)
+			continue;
+		is_it = sp_ebpf_program_id(programs[hook]) == prog_id;
+		for (int h = 1; h < SP_HOOK_COUNT; h++)
+			sp_closep(&programs[h]);
+		if (is_it)
+			return revisions[i];
+	}
 	return 0;
 }
 

@@ -42,6 +42,9 @@ int sp_ebpf_revision_open(const char *pin_dir, uint64_t revision, int ret_progra
 /* Revisions with pins, in no order; malloc'ed. */
 int sp_ebpf_revision_list(const char *pin_dir, uint64_t **ret_revisions, size_t *ret_count);
 
+/* The revision a program belongs to, among those pinned; 0: none of them. */
+uint64_t sp_ebpf_revision_of(const char *pin_dir, enum sp_hook hook, uint32_t prog_id);
+
 /* What `running` names; 0: nothing. */
 uint64_t sp_ebpf_running_read(const char *pin_dir);
 /* Change it in one step; 0 removes it. */

@@ -6,7 +6,9 @@
  *	state.c      state maps: made, adopted, written     seen.c  counters and events
  *	load.c       table maps and programs of a revision  scratch.c  the same, reused by judges
  *	hook.c       one hook: attach, compare-and-swap, remove
- *	pin.c        names under pin_dir                     switch.c  the sequence over all hooks
+ *	pin.c        names under pin_dir                     entries.c every hook that is pinned
+ *	switch.c     the sequence over all hooks             settle.c  the same after a crash
+ *	unload.c     looking at hooks, taking all away
  *	lock.c       the second lock                         judge.c   frames without wires
  *	janitor.c    the timer that reclaims flows
  */
@@ -119,9 +121,10 @@ int sp_ebpf_image_janitor(const void **ret_bytes, size_t *ret_len);
 /* ---- object.c ---- */
 
 /* Open without loading. @name is for error texts. */
-int sp_ebpf_object_open(const void *bytes, size_t len, const char *name, struct bpf_object **ret_object,
-			struct sp_ebpf_error *error);
-/* Set one load-time setting (maps.h). -ENOENT: the object has none of that name; -EMSGSIZE another size. */
+int sp_ebpf_object_open(const void *bytes, size_t len, const char *name,
+			struct bpf_object **ret_object, struct sp_ebpf_error *error);
+/* Set one load-time setting (maps.h). -ENOENT: the object has none of that name; -EMSGSIZE another
+ * size. */
 int sp_ebpf_object_set(struct bpf_object *object, const char *name, const void *value, size_t size);
 /* -1: not one of the tables. */
 int sp_ebpf_table_of(const char *map_name);
@@ -169,9 +172,13 @@ bool sp_ebpf_scratch_keep(struct sp_ebpf *plane); /* false: not kept, close it *
 int sp_ebpf_scratch_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
 			  struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error);
 
-/* ---- switch.c, lock.c ---- */
+/* ---- settle.c, lock.c ---- */
 
+/* Adopt what runs; undo or complete what a killed switch left. */
 int sp_ebpf_settle(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+/* Remove the pins of every revision but the running one. */
+int sp_ebpf_unpin_others(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+/* Remove the second lock. */
 int sp_ebpf_unlock(struct sp_ebpf_error *error);
 
 /* ---- seen.c ---- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Scratch planes: state and programs of their own, never pinned, never attached. Making one means
  * verifying every program again, so a process keeps what it closed: a closed plane is emptied and
- * waits for the next open of its sizes, and a freed revision leaves its programs on its plane, to be
- * given other tables. They are the real programs, loaded once for each size of tables. */
+ * waits for the next open of its sizes, and a freed revision leaves its programs on its plane, to
+ * be given other tables. They are the real programs, loaded once for each size of tables. */
 #include <pthread.h>
 #include <string.h>
 
@@ -54,15 +54,11 @@ static int clear_map(struct sp_ebpf *plane, const struct sp_ebpf_map *map)
 	}
 	switch (map->type) {
 	case BPF_MAP_TYPE_HASH:
-	case BPF_MAP_TYPE_LRU_HASH:
-		return clear_hash(map->fd, map->key_size);
+	case BPF_MAP_TYPE_LRU_HASH: return clear_hash(map->fd, map->key_size);
 	case BPF_MAP_TYPE_ARRAY:
-	case BPF_MAP_TYPE_PERCPU_ARRAY:
-		return clear_array(map);
-	case BPF_MAP_TYPE_RINGBUF:
-		return sp_ebpf_ring_drain(plane);
-	default:
-		return -EOPNOTSUPP;
+	case BPF_MAP_TYPE_PERCPU_ARRAY: return clear_array(map);
+	case BPF_MAP_TYPE_RINGBUF: return sp_ebpf_ring_drain(plane);
+	default: return -EOPNOTSUPP;
 	}
 }
 
@@ -123,7 +119,8 @@ static struct sp_ebpf_staged *take_idle(struct sp_ebpf *plane, const struct sp_e
 
 		if (staged->revision != revision || staged->protect_tunnel != protect_tunnel ||
 		    staged->svcset_stride != room->svcset_stride ||
-		    staged->profile_capacity != room->profiles || staged->pair_capacity != room->pairs)
+		    staged->profile_capacity != room->profiles ||
+		    staged->pair_capacity != room->pairs)
 			continue;
 		*at = staged->next;
 		staged->next = NULL;
@@ -144,7 +141,8 @@ static int empty_tables(const struct sp_ebpf_staged *staged)
 }
 
 static int load_idle(struct sp_ebpf *plane, const struct sp_ebpf_room *room, uint64_t revision,
-		     bool protect_tunnel, struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error)
+		     bool protect_tunnel, struct sp_ebpf_staged **ret_staged,
+		     struct sp_ebpf_error *error)
 {
 	__sp_cleanup(sp_ebpf_staged_closep) struct sp_ebpf_staged *staged =
 		sp_ebpf_staged_alloc(plane, revision);
@@ -178,8 +176,8 @@ int sp_ebpf_scratch_stage(struct sp_ebpf *plane, const struct sp_tables *tables,
 	if (r < 0)
 		return sp_ebpf_fail(error, r, "translating the tables: %s", sp_err_text(r));
 	staged = take_idle(plane, &room, revision, protect_tunnel);
-	r = staged ? empty_tables(staged) :
-		     load_idle(plane, &room, revision, protect_tunnel, &staged, error);
+	r = staged ? empty_tables(staged)
+		   : load_idle(plane, &room, revision, protect_tunnel, &staged, error);
 	if (r == 0)
 		r = sp_ebpf_tables_fill(staged, &arrays, error);
 	if (r < 0)

@@ -23,7 +23,8 @@ static int sum_percpu(int fd, uint32_t count, size_t fields, uint64_t *ret_sums)
 	keys = calloc(count, sizeof(*keys));
 	if (!values || !keys)
 		return -ENOMEM;
-	if (bpf_map_lookup_batch(fd, NULL, &next, keys, values, &got, &options) < 0 && errno != ENOENT)
+	if (bpf_map_lookup_batch(fd, NULL, &next, keys, values, &got, &options) < 0 &&
+	    errno != ENOENT)
 		return sp_errno();
 	memset(ret_sums, 0, count * fields * sizeof(*ret_sums));
 	for (uint32_t i = 0; i < got; i++)
@@ -36,8 +37,8 @@ static int sum_percpu(int fd, uint32_t count, size_t fields, uint64_t *ret_sums)
 
 int sp_ebpf_counters(struct sp_ebpf *plane, struct sp_counter *ret_counters)
 {
-	return sum_percpu(plane->counter_fd, SP_COUNTER_SLOTS, sizeof(*ret_counters) / sizeof(uint64_t),
-			  (uint64_t *)ret_counters);
+	return sum_percpu(plane->counter_fd, SP_COUNTER_SLOTS,
+			  sizeof(*ret_counters) / sizeof(uint64_t), (uint64_t *)ret_counters);
 }
 
 int sp_ebpf_rule_counters(struct sp_ebpf *plane, struct sp_counter *ret_rules, uint32_t count)
@@ -71,8 +72,8 @@ int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count)
 	do {
 		__u32 got = FLOWS_AT_ONCE;
 
-		r = bpf_map_lookup_batch(plane->flow_fd, is_first ? NULL : &bucket, &bucket, keys, values,
-					 &got, &options) < 0 ? sp_errno() : 0;
+		r = bpf_map_lookup_batch(plane->flow_fd, is_first ? NULL : &bucket, &bucket, keys,
+					 values, &got, &options);
 		if (r < 0 && r != -ENOENT)
 			return r;
 		total += got;
@@ -83,9 +84,10 @@ int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count)
 }
 
 /* ---- events ----
- * libbpf's reader moves on even when its callback fails, so the ring is read here: a record is given
- * back to the kernel only after it was taken. The position lives in the kernel, so a new daemon goes
- * on where the former stopped. Source: kernel/bpf/ringbuf.c, Documentation/bpf/ringbuf.rst. */
+ * libbpf's reader moves on even when its callback fails, so the ring is read here: a record is
+ * given back to the kernel only after it was taken. The position lives in the kernel, so a new
+ * daemon goes on where the former stopped. Source: kernel/bpf/ringbuf.c,
+ * Documentation/bpf/ringbuf.rst. */
 
 struct sp_ebpf_ring {
 	size_t page;
@@ -125,7 +127,8 @@ static int open_ring(struct sp_ebpf *plane)
 	if (memory == MAP_FAILED)
 		return sp_errno();
 	ring->consumer = memory;
-	memory = mmap(NULL, ring->page + 2 * ring->size, PROT_READ, MAP_SHARED, plane->events_fd, ring->page);
+	memory = mmap(NULL, ring->page + 2 * ring->size, PROT_READ, MAP_SHARED, plane->events_fd,
+		      ring->page);
 	if (memory == MAP_FAILED)
 		return sp_errno();
 	ring->producer = memory;
@@ -135,8 +138,8 @@ static int open_ring(struct sp_ebpf *plane)
 }
 
 /* The record at @position, 0 when it is still being written, else its length with the header. */
-static size_t record_at(const struct sp_ebpf_ring *ring, unsigned long position, const char **ret_sample,
-			uint32_t *ret_len)
+static size_t record_at(const struct sp_ebpf_ring *ring, unsigned long position,
+			const char **ret_sample, uint32_t *ret_len)
 {
 	const char *at = ring->data + (position & (ring->size - 1));
 	uint32_t header = __atomic_load_n((const uint32_t *)(const void *)at, __ATOMIC_ACQUIRE);
@@ -184,6 +187,7 @@ int sp_ebpf_ring_drain(struct sp_ebpf *plane)
 	if (r < 0)
 		return r;
 	__atomic_store_n(plane->ring->consumer,
-			 __atomic_load_n(plane->ring->producer, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
+			 __atomic_load_n(plane->ring->producer, __ATOMIC_ACQUIRE),
+			 __ATOMIC_RELEASE);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The state maps: made once and pinned, adopted afterwards; sessions and identities written into them.
- * Their definitions are those in bpf/maps.h, read from the compiled objects: nothing here repeats them. */
+/* The state maps: made once and pinned, adopted afterwards; sessions and identities written into
+ * them. Their definitions are those in bpf/maps.h, read from the compiled objects: nothing here
+ * repeats them. */
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -75,20 +76,21 @@ static int adopt_map(const struct bpf_map *map, const char *path, int *ret_fd,
 	__u32 len = sizeof(info);
 
 	if (fd < 0)
-		return errno == ENOENT ? -ENOENT :
-					 sp_ebpf_fail(error, sp_errno(), "%s: %s", path,
+		return errno == ENOENT ? -ENOENT
+				       : sp_ebpf_fail(error, sp_errno(), "%s: %s", path,
 						      sp_err_text(sp_errno()));
 	if (bpf_map_get_info_by_fd(fd, &info, &len) < 0)
 		return sp_ebpf_fail(error, -EUCLEAN, "%s is not a map", path);
 	if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
 	    info.value_size != bpf_map__value_size(map) ||
 	    info.max_entries != bpf_map__max_entries(map))
-		return sp_ebpf_fail(error, -EUCLEAN,
-				    "%s has another shape (type %u, key %u, value %u, %u entries) than "
-				    "this version's (%u, %u, %u, %u); unload the plane first",
-				    path, info.type, info.key_size, info.value_size, info.max_entries,
-				    bpf_map__type(map), bpf_map__key_size(map),
-				    bpf_map__value_size(map), bpf_map__max_entries(map));
+		return sp_ebpf_fail(
+			error, -EUCLEAN,
+			"%s has another shape (type %u, key %u, value %u, %u entries) than "
+			"this version's (%u, %u, %u, %u); unload the plane first",
+			path, info.type, info.key_size, info.value_size, info.max_entries,
+			bpf_map__type(map), bpf_map__key_size(map), bpf_map__value_size(map),
+			bpf_map__max_entries(map));
 	*ret_fd = SP_TAKE_FD(fd);
 	return 0;
 }
@@ -156,7 +158,8 @@ static int keep_maps(struct sp_ebpf *plane, struct bpf_object *object, struct sp
 	return 0;
 }
 
-/* Loaded without its programs an object gives just its maps, with the type information some need. */
+/* Loaded without its programs an object gives just its maps, with the type information some
+ * need. */
 static int open_maps_of(struct sp_ebpf *plane, const void *bytes, size_t len, const char *name,
 			struct sp_ebpf_error *error)
 {
@@ -167,8 +170,7 @@ static int open_maps_of(struct sp_ebpf *plane, const void *bytes, size_t len, co
 	r = sp_ebpf_object_open(bytes, len, name, &object, error);
 	if (r < 0)
 		return r;
-	bpf_object__for_each_program(program, object)
-		bpf_program__set_autoload(program, false);
+	bpf_object__for_each_program(program, object) bpf_program__set_autoload(program, false);
 	r = adopt_maps(plane, object, error);
 	if (r <= 0)
 		return r;
@@ -197,8 +199,10 @@ static int map_memory(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 	plane->sessions = memory;
 	if (plane->pin_dir)
 		return 0;
-	plane->test_input = sp_ebpf_mmap(fd_of(plane, "sp_test_input"), sizeof(*plane->test_input), true);
-	plane->test_answer = sp_ebpf_mmap(fd_of(plane, "sp_test_answer"), sizeof(*plane->test_answer), true);
+	plane->test_input =
+		sp_ebpf_mmap(fd_of(plane, "sp_test_input"), sizeof(*plane->test_input), true);
+	plane->test_answer =
+		sp_ebpf_mmap(fd_of(plane, "sp_test_answer"), sizeof(*plane->test_answer), true);
 	if (!plane->test_input || !plane->test_answer)
 		return sp_ebpf_fail(error, sp_errno(), "mapping the maps of test runs: %s",
 				    sp_err_text(sp_errno()));
@@ -246,14 +250,17 @@ int sp_ebpf_state_unpin(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 	for (size_t i = 0; i < plane->map_count; i++) {
 		snprintf(path, sizeof(path), "%s/%s", plane->pin_dir, plane->maps[i].name);
 		if (unlink(path) < 0 && errno != ENOENT)
-			return sp_ebpf_fail(error, sp_errno(), "%s: %s", path, sp_err_text(sp_errno()));
+			return sp_ebpf_fail(error, sp_errno(), "%s: %s", path,
+					    sp_err_text(sp_errno()));
 	}
 	if (rmdir(plane->pin_dir) < 0 && errno != ENOTEMPTY && errno != EBUSY)
-		return sp_ebpf_fail(error, sp_errno(), "%s: %s", plane->pin_dir, sp_err_text(sp_errno()));
+		return sp_ebpf_fail(error, sp_errno(), "%s: %s", plane->pin_dir,
+				    sp_err_text(sp_errno()));
 	return 0;
 }
 
-/* ---- sessions: the kernel reads them at any moment, so every store it may see is one of 8 bytes ---- */
+/* ---- sessions: the kernel reads them at any moment, so every store it may see is one of 8 bytes
+ * ---- */
 
 static void store(__u64 *to, __u64 value, int order)
 {
@@ -325,7 +332,8 @@ int sp_ebpf_session_extend(struct sp_ebpf *plane, uint32_t number, uint64_t expi
 	return 0;
 }
 
-int sp_ebpf_ident_put(struct sp_ebpf *plane, const struct sp_addr *addr, uint32_t session, uint64_t epoch)
+int sp_ebpf_ident_put(struct sp_ebpf *plane, const struct sp_addr *addr, uint32_t session,
+		      uint64_t epoch)
 {
 	const struct sp_ident ident = { .addr = *addr, .epoch = epoch, .session = session };
 

@@ -65,7 +65,8 @@ static int translate_prefixes(const struct sp_tables *tables, struct sp_ebpf_arr
 	return 0;
 }
 
-static int translate_pairs(const struct sp_tables *tables, size_t first, struct sp_ebpf_arrays *arrays)
+static int translate_pairs(const struct sp_tables *tables, size_t first,
+			   struct sp_ebpf_arrays *arrays)
 {
 	size_t count = tables->pair_count - first;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Decision tables -> the arrays the kernel's maps are filled from. Pure: no I/O.
- * Keys and values are the abi's own, so this is about order, room and the stride of the verdicts. */
+ * Keys and values are the abi's own, so this is about order, room and the stride of the
+ * verdicts. */
 #ifndef SALLYPORT_PLANE_EBPF_TRANSLATE_H
 #define SALLYPORT_PLANE_EBPF_TRANSLATE_H
 
@@ -16,8 +17,8 @@ struct sp_ebpf_room {
 	uint32_t pairs;
 };
 
-/* Exactly sized, with headroom for the rows of later sign-ins: as much again, and some. Never beyond
- * the bounds of policy/tables.h. */
+/* Exactly sized, with headroom for the rows of later sign-ins: as much again, and some. Never
+ * beyond the bounds of policy/tables.h. */
 struct sp_ebpf_room sp_ebpf_room_exact(const struct sp_tables *tables);
 
 /* Of one of few sizes, so that loaded programs can be used again with other tables of the size. */
@@ -42,7 +43,8 @@ struct sp_ebpf_arrays {
 /* Translate; the tables must outlive the arrays. Rows before @pair_first and profiles before
  * @profile_first are left out (they were pushed before); src and dst are left out with them.
  * Verdicts of service sets that do not exist deny by default.
- * Returns 0; -ENOSPC the tables have outgrown @room; -EINVAL the tables contradict themselves; -ENOMEM. */
+ * Returns 0; -ENOSPC the tables have outgrown @room; -EINVAL the tables contradict themselves;
+ * -ENOMEM. */
 int sp_ebpf_translate(const struct sp_tables *tables, const struct sp_ebpf_room *room,
 		      size_t pair_first, uint32_t profile_first, struct sp_ebpf_arrays *ret_arrays);
 void sp_ebpf_arrays_done(struct sp_ebpf_arrays *arrays);

@@ -67,15 +67,20 @@ static void rows_keep_their_order_and_values(void **state)
 	assert_int_equal(arrays.pair_count, 4);
 	assert_int_equal(arrays.profile_count, 3);
 	for (size_t i = 0; i < 3; i++) {
-		assert_memory_equal(&arrays.src_keys[i], &made->src[i].prefix, sizeof(struct sp_prefix));
-		assert_memory_equal(&arrays.src_values[i], &made->src[i].value, sizeof(struct sp_src));
+		assert_memory_equal(&arrays.src_keys[i], &made->src[i].prefix,
+				    sizeof(struct sp_prefix));
+		assert_memory_equal(&arrays.src_values[i], &made->src[i].value,
+				    sizeof(struct sp_src));
 	}
 	for (size_t i = 0; i < 2; i++) {
-		assert_memory_equal(&arrays.dst_keys[i], &made->dst[i].prefix, sizeof(struct sp_prefix));
-		assert_memory_equal(&arrays.dst_values[i], &made->dst[i].value, sizeof(struct sp_dst));
+		assert_memory_equal(&arrays.dst_keys[i], &made->dst[i].prefix,
+				    sizeof(struct sp_prefix));
+		assert_memory_equal(&arrays.dst_values[i], &made->dst[i].value,
+				    sizeof(struct sp_dst));
 	}
 	for (size_t i = 0; i < 4; i++) {
-		assert_memory_equal(&arrays.pair_keys[i], &made->pair[i].key, sizeof(struct sp_pair_key));
+		assert_memory_equal(&arrays.pair_keys[i], &made->pair[i].key,
+				    sizeof(struct sp_pair_key));
 		assert_int_equal(arrays.pair_profiles[i], made->pair[i].profile);
 	}
 	assert_memory_equal(arrays.verdict, made->verdict, sizeof(made->verdict));
@@ -96,7 +101,8 @@ static void wider_stride_is_filled_with_denials(void **state)
 			const struct sp_verdict *verdict = &arrays.verdict[profile * 4 + set];
 
 			assert_int_equal(verdict->action, set < 2 ? SP_ALLOW : SP_DENY);
-			assert_int_equal(verdict->rule, set < 2 ? 100 + profile * 2 + set : SP_RULE_DEFAULT);
+			assert_int_equal(verdict->rule,
+					 set < 2 ? 100 + profile * 2 + set : SP_RULE_DEFAULT);
 			assert_int_equal(verdict->reason, set < 2 ? 0 : SP_REASON_DEFAULT);
 		}
 	}
@@ -133,7 +139,8 @@ static void tables_beyond_their_room_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++)
-		assert_int_equal(sp_ebpf_translate(&made->tables, &tight[i], 0, 0, &arrays), -ENOSPC);
+		assert_int_equal(sp_ebpf_translate(&made->tables, &tight[i], 0, 0, &arrays),
+				 -ENOSPC);
 }
 
 static void tables_that_contradict_themselves_are_refused(void **state)

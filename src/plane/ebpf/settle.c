@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a plane finds when it opens: a revision that runs, and perhaps a switch that was killed. */
+#include <inttypes.h>
+
+#include "plane/ebpf/entries.h"
+
+static int open_revision_program(const char *pin_dir, uint64_t revision, enum sp_hook hook)
+{
+	int programs[SP_HOOK_COUNT], fd;
+
+	if (sp_ebpf_revision_open(pin_dir, revision, programs) < 0)
+		return -1;
+	fd = SP_TAKE_FD(programs[hook]);
+	for (int h = 1; h < SP_HOOK_COUNT; h++)
+		sp_closep(&programs[h]);
+	return fd;
+}
+
+static int adopt_running(struct sp_ebpf *plane, uint64_t revision, struct sp_ebpf_error *error)
+{
+	struct sp_ebpf_staged *staged = sp_ebpf_staged_alloc(plane, revision);
+	int r;
+
+	if (!staged)
+		return -ENOMEM;
+	staged->is_adopted = true;
+	r = sp_ebpf_revision_open(plane->pin_dir, revision, staged->program);
+	for (int hook = 1; r == 0 && hook < SP_HOOK_COUNT; hook++) {
+		staged->program_id[hook] = sp_ebpf_program_id(staged->program[hook]);
+		if (staged->program_id[hook] == 0)
+			r = -EUCLEAN;
+	}
+	if (r < 0) {
+		sp_ebpf_staged_close(staged);
+		return sp_ebpf_fail(error, -EUCLEAN,
+				    "%s/running names revision %" PRIu64
+				    ", whose programs are not all "
+				    "there; unload the plane first",
+				    plane->pin_dir, revision);
+	}
+	plane->running = staged;
+	return 0;
+}
+
+/* One hook, seen against the running revision (0: none). */
+static int settle_hook(struct sp_ebpf *plane, struct sp_ebpf_hook *hook,
+		       struct sp_ebpf_error *error)
+{
+	const struct sp_ebpf_staged *running = plane->running;
+	enum sp_hook place = hook->pin.hook;
+	struct sp_ebpf_pin pin = hook->pin;
+	uint64_t revision;
+
+	if (running && hook->prog_id == running->program_id[place]) {
+		pin.is_new = false; /* completed */
+		return sp_ebpf_hook_rename(plane->pin_dir, hook, &pin);
+	}
+	if (!running || hook->pin.is_new) /* an attach that was never committed */
+		return sp_ebpf_hook_remove(plane->pin_dir, hook);
+	if (hook->prog_id == 0)
+		return 0; /* the device is gone; status shows it, the next switch clears it */
+	revision = sp_ebpf_revision_of(plane->pin_dir, place, hook->prog_id);
+	if (revision > running->revision) { /* switched, never committed */
+		__sp_close int program = open_revision_program(plane->pin_dir, revision, place);
+
+		return sp_ebpf_hook_replace(plane->pin_dir, hook, program, running->program[place],
+					    error);
+	}
+	if (revision) /* of the revision before: its interface is no longer listed */
+		return sp_ebpf_hook_remove(plane->pin_dir, hook);
+	return 0; /* someone else's: status shows it, the next switch refuses */
+}
+
+int sp_ebpf_unpin_others(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+{
+	__sp_free uint64_t *revisions = NULL;
+	size_t count = 0;
+	int r = sp_ebpf_revision_list(plane->pin_dir, &revisions, &count);
+
+	if (r < 0)
+		return sp_ebpf_fail(error, r, "%s: %s", plane->pin_dir, sp_err_text(r));
+	for (size_t i = 0; i < count; i++)
+		if (!plane->running || revisions[i] != plane->running->revision)
+			sp_ebpf_revision_unpin(plane->pin_dir, revisions[i]);
+	return 0;
+}
+
+int sp_ebpf_settle(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+{
+	__sp_entries struct sp_ebpf_entries entries = { 0 };
+	uint64_t revision = sp_ebpf_running_read(plane->pin_dir);
+	int r = 0;
+
+	if (revision)
+		r = adopt_running(plane, revision, error);
+	if (r == 0)
+		r = sp_ebpf_entries_read(plane, &entries, error);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < entries.count; i++) {
+		struct sp_ebpf_hook *hook = &entries.items[i].hook;
+
+		sp_ebpf_begin(error);
+		r = settle_hook(plane, hook, error);
+		if (r < 0)
+			return error && error->text[0]
+				       ? r
+				       : sp_ebpf_fail(error, r,
+						      "putting %s of %s right after a crash: %s",
+						      sp_hook_name(hook->pin.hook),
+						      hook->pin.interface, sp_err_text(r));
+	}
+	return sp_ebpf_unpin_others(plane, error);
+}
