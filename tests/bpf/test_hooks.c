@@ -1,39 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Each hook, packet by packet: what it says, what it does to the packet. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <linux/pkt_cls.h>
 
-#include "lab.h"
-
-#define NONE SP_RULE_NONE
-#define DENY(reason) SP_DENY, SP_REASON_##reason
-#define ALLOW(reason) SP_ALLOW, SP_REASON_##reason
-
-static struct lab lab;
-
-static int setup(void **state)
-{
-	(void)state;
-	lab_open(&lab, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lab_close(&lab);
-	return 0;
-}
-
-#define VPN 0, SP_HOOK_VPN_IN
-#define EDGE 0, SP_HOOK_EDGE_IN
-#define INSIDE 0, SP_HOOK_INSIDE_IN
-#define OUT 0, SP_HOOK_VPN_OUT
+#include "steps.h"
 
 static void vpn_in_decides_by_session(void **state)
 {
@@ -197,8 +166,6 @@ static void a_source_the_tables_forgot_is_dropped(void **state)
 	assert_int_equal(bpf_map_delete_elem(lab_map(&lab, "sp_src"), &root_v6), 0);
 	LAB_RUN(&lab, steps);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
