@@ -206,7 +206,7 @@ static void set_numbers(struct lab *lab, struct bpf_object *object, enum sp_hook
 	set_number(object, "sp_svcset_count", SVC_COUNT);
 	set_number(object, "sp_profile_count", PROFILES_MAX);
 	set_number(object, "sp_link_header", is_tunnel && lab->options.is_live ? 0 : TEST_LINK);
-	set_number(object, "sp_refuse", lab->options.is_live);
+	set_number(object, "sp_refuse", lab->options.refuses);
 	set_number(object, "sp_test", !lab->options.is_live);
 	set_number(object, "sp_recorder_hook", hook);
 }
@@ -457,12 +457,11 @@ static void wrap(enum sp_hook hook, struct test_frame *frame)
 {
 	bool is_tunnel = hook == SP_HOOK_VPN_IN || hook == SP_HOOK_VPN_OUT;
 
-	if (is_tunnel == !frame->is_ethernet && !is_tunnel)
-		return;
 	if (frame->is_ethernet)
 		return;
 	memmove(frame->bytes + TEST_LINK, frame->bytes, frame->len);
-	memset(frame->bytes, 2, TEST_LINK);
+	memset(frame->bytes, 0, 6); /* to lo, whose test runs these are */
+	memset(frame->bytes + 6, 2, 6);
 	if (is_tunnel)
 		memcpy(frame->bytes + 12, "\x88\xb5", 2);
 	else
@@ -481,26 +480,34 @@ static void set_input(struct lab *lab)
 	put(lab_map(lab, "sp_test_input"), &(uint32_t){ 0 }, &input);
 }
 
-void lab_judge(struct lab *lab, enum sp_hook hook, const char *text, struct lab_answer *ret_answer)
+/* Run the hook's program on what is in @run. */
+static void run_program(struct lab *lab, enum sp_hook hook, const char *text, struct __sk_buff *context,
+			struct bpf_test_run_opts *run)
 {
-	struct __sk_buff context = { 0 };
 	struct test_frame frame;
-	struct sp_test_answer answer;
-	LIBBPF_OPTS(bpf_test_run_opts, run);
 
 	test_frame_make(&frame, text);
 	wrap(hook, &frame);
 	set_input(lab);
+	run->data_in = frame.bytes;
+	run->data_size_in = (uint32_t)frame.len;
+	if (hook != SP_HOOK_EDGE_IN) {
+		run->ctx_in = run->ctx_out = context;
+		run->ctx_size_in = run->ctx_size_out = sizeof(*context);
+	}
+	must(bpf_prog_test_run_opts(bpf_program__fd(lab->programs[hook]), run), "run on: %s", text);
+}
+
+void lab_judge(struct lab *lab, enum sp_hook hook, const char *text, struct lab_answer *ret_answer)
+{
+	struct __sk_buff context = { 0 };
+	struct sp_test_answer answer;
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+
 	memset(ret_answer, 0, sizeof(*ret_answer));
-	run.data_in = frame.bytes;
-	run.data_size_in = (uint32_t)frame.len;
 	run.data_out = ret_answer->bytes;
 	run.data_size_out = sizeof(ret_answer->bytes);
-	if (hook != SP_HOOK_EDGE_IN) {
-		run.ctx_in = run.ctx_out = &context;
-		run.ctx_size_in = run.ctx_size_out = sizeof(context);
-	}
-	must(bpf_prog_test_run_opts(bpf_program__fd(lab->programs[hook]), &run), "run on: %s", text);
+	run_program(lab, hook, text, &context, &run);
 	must(bpf_map_lookup_elem(lab_map(lab, "sp_test_answer"), &(uint32_t){ 0 }, &answer), "answer");
 	ret_answer->verdict = answer.verdict;
 	ret_answer->reason = answer.reason;
@@ -508,6 +515,15 @@ void lab_judge(struct lab *lab, enum sp_hook hook, const char *text, struct lab_
 	ret_answer->action = run.retval;
 	ret_answer->mark = context.mark;
 	ret_answer->len = run.data_size_out;
+}
+
+uint32_t lab_repeat(struct lab *lab, enum sp_hook hook, const char *text, uint32_t times)
+{
+	struct __sk_buff context = { 0 };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .repeat = (int)times);
+
+	run_program(lab, hook, text, &context, &run);
+	return run.duration;
 }
 
 static bool passes(enum sp_hook hook, uint32_t action)

@@ -47,7 +47,8 @@ enum lab_session { ANA = 1, BOB, CAROL };
 struct lab_options {
 	uint32_t flows_max;    /* 0: 4096 */
 	uint32_t events_bytes; /* 0: 4 MiB */
-	bool is_live;          /* real clock, real link headers, refusals; no answer is written */
+	bool refuses;          /* denials are answered */
+	bool is_live;          /* real clock, real link headers; no answer is written */
 };
 
 struct lab {
@@ -91,6 +92,8 @@ struct lab_answer {
 };
 
 void lab_judge(struct lab *lab, enum sp_hook hook, const char *frame, struct lab_answer *ret_answer);
+/* The same packet @times over, without a look at the answers. Returns ns a packet. */
+uint32_t lab_repeat(struct lab *lab, enum sp_hook hook, const char *frame, uint32_t times);
 
 /* A packet and what it must get. */
 struct step {
