@@ -53,7 +53,7 @@ expect "a client that stalls in a line is dropped" wait $stalled
 expect "a client that says nothing is dropped" wait $silent
 sleep 1
 expect "others are served behind a flood of clients" lab_wait 15 lab_gate session list
-not_permitted() { setpriv --reuid 65534 --regid 65534 --clear-groups "$lab_top/build/bin/sallyport" session list --root "$LAB_ROOT"; [ $? -eq 7 ]; }
+not_permitted() { setpriv --reuid 65534 --regid 65534 --clear-groups "$(command -v sallyport)" session list --root "$LAB_ROOT"; [ $? -eq 7 ]; }
 chmod a+rx "$LAB_DIR" "$LAB_ROOT" "$LAB_ROOT/run" 2>/dev/null
 expect "somebody else is not permitted (exit 7)" not_permitted
 

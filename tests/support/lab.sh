@@ -99,11 +99,15 @@ lab_machine_file() {
 lab_start_daemon() { # lab_start_daemon [OPTIONS…]
 	lab_run gateway sallyportd.log sallyportd --root "$LAB_ROOT" "$@"
 	lab_daemon_pid=$lab_pid
-	lab_wait 15 lab_gate status --json || {
-		# a degraded daemon answers too: only silence is a failure
-		lab_gate status --json >/dev/null 2>&1
-		[ $? -eq 8 ] || { tail -5 "$LAB_DIR/sallyportd.log" >&2; return 1; }
-	}
+	lab_wait 15 lab_answers || { tail -5 "$LAB_DIR/sallyportd.log" >&2; return 1; }
+}
+
+# A daemon that misses something (exit 8) answers too; a dead one's socket does not.
+lab_answers() {
+	local code
+	lab_gate status --json
+	code=$?
+	[ $code -eq 0 ] || [ $code -eq 8 ]
 }
 
 # The engine looks for sockets in /var/run/wireguard: it gets the root's folder there, in a mount
