@@ -31,7 +31,8 @@ SP_INLINE __u64 sp_key_sum(const void *key, __u32 words)
 		sum = (sum ^ word[i]) * 0x9e3779b97f4a7c15ull;
 		sum ^= sum >> 29;
 	}
-	return sum;
+	sum *= 0x9e3779b97f4a7c15ull;
+	return sum ^ sum >> 32;
 }
 
 SP_INLINE __u64 sp_flow_sum(const struct sp_flow_key *key)

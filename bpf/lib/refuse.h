@@ -17,6 +17,7 @@
 #define SP_ICMP6_PROHIBITED 1
 #define SP_REFUSE_TTL 64
 
+/* Headers one behind the other; what C pads them with behind is not sent. */
 struct sp_refuse_ip4 {
 	struct sp_ip4 ip;
 	union {
@@ -170,28 +171,35 @@ SP_INLINE int sp_refuse_tcp(struct __sk_buff *skb, const struct sp_work *work, s
 	return 0;
 }
 
-/* Cut the packet to its IP header at the place where it began and write the reset over it. */
+/* Write @len bytes of headers where the packet began, in place of all of it. */
+SP_INLINE int sp_refuse_replace(struct __sk_buff *skb, __u32 offset, const void *headers, __u32 len)
+{
+	if (bpf_skb_change_tail(skb, offset + len, 0))
+		return -1;
+	return (int)bpf_skb_store_bytes(skb, offset, headers, len, 0);
+}
+
 SP_SUBPROGRAM int sp_refuse_reset(struct __sk_buff *skb, struct sp_work *work)
 {
 	const struct sp_path *path = &work->packet.path;
-	__u32 offset = work->packet.network_offset;
+	__u32 offset = work->packet.network_offset, len;
 
 	if (path->is_v6) {
 		struct sp_refuse_ip6 reply;
 
+		len = sizeof(reply.ip) + sizeof(reply.tcp);
 		sp_refuse_header6(&reply.ip, path, sizeof(reply.tcp), SP_PROTO_TCP);
-		if (sp_refuse_tcp(skb, work, &reply.tcp) ||
-		    bpf_skb_change_tail(skb, offset + sizeof(reply), 0))
+		if (sp_refuse_tcp(skb, work, &reply.tcp))
 			return -1;
-		return (int)bpf_skb_store_bytes(skb, offset, &reply, sizeof(reply), 0);
+		return sp_refuse_replace(skb, offset, &reply, len);
 	} else {
 		struct sp_refuse_ip4 reply;
 
-		sp_refuse_header4(&reply.ip, path, sizeof(reply), SP_PROTO_TCP);
-		if (sp_refuse_tcp(skb, work, &reply.tcp) ||
-		    bpf_skb_change_tail(skb, offset + sizeof(reply), 0))
+		len = sizeof(reply.ip) + sizeof(reply.tcp);
+		sp_refuse_header4(&reply.ip, path, len, SP_PROTO_TCP);
+		if (sp_refuse_tcp(skb, work, &reply.tcp))
 			return -1;
-		return (int)bpf_skb_store_bytes(skb, offset, &reply, sizeof(reply), 0);
+		return sp_refuse_replace(skb, offset, &reply, len);
 	}
 }
 
@@ -209,51 +217,47 @@ SP_INLINE int sp_refuse_quote_sum(struct __sk_buff *skb, struct sp_work *work, _
 	return 0;
 }
 
-/* Keep what is quoted and make room for the new headers between it and the link header. */
-SP_INLINE int sp_refuse_make_room(struct __sk_buff *skb, __u32 offset, __u32 quote_len, __u32 room)
+/* Keep what is quoted and put @len bytes of headers between it and the link header. */
+SP_INLINE int sp_refuse_prepend(struct __sk_buff *skb, __u32 offset, __u32 quote_len, const void *headers,
+				__u32 len)
 {
-	if (bpf_skb_change_tail(skb, offset + quote_len, 0))
+	if (bpf_skb_change_tail(skb, offset + quote_len, 0) ||
+	    bpf_skb_adjust_room(skb, (__s32)len, BPF_ADJ_ROOM_MAC, 0))
 		return -1;
-	return (int)bpf_skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC, 0);
+	return (int)bpf_skb_store_bytes(skb, offset, headers, len, 0);
 }
 
 SP_SUBPROGRAM int sp_refuse_prohibited(struct __sk_buff *skb, struct sp_work *work)
 {
 	const struct sp_path *path = &work->packet.path;
-	__u32 offset = work->packet.network_offset, quote_len = work->packet.length, sum;
+	__u32 offset = work->packet.network_offset, quote_len = work->packet.length, payload, len, sum;
 	struct sp_icmp *icmp;
 
 	if (quote_len > SP_REFUSE_QUOTE_MAX)
 		quote_len = SP_REFUSE_QUOTE_MAX;
 	if (sp_refuse_quote_sum(skb, work, quote_len, &sum))
 		return -1;
+	payload = sizeof(*icmp) + quote_len;
 	if (path->is_v6) {
 		struct sp_refuse_ip6 reply = {};
-		__u32 payload = sizeof(reply.icmp) + quote_len;
 
+		len = sizeof(reply.ip) + sizeof(reply.icmp);
 		sp_refuse_header6(&reply.ip, path, payload, SP_PROTO_ICMP6);
 		icmp = &reply.icmp;
 		icmp->type = SP_ICMP6_UNREACHABLE;
 		icmp->code = SP_ICMP6_PROHIBITED;
-		icmp->checksum = sp_refuse_l4_sum(path, icmp, sizeof(*icmp), payload,
-						  SP_PROTO_ICMP6, sum);
-		if (sp_refuse_make_room(skb, offset, quote_len, sizeof(reply.ip) + sizeof(*icmp)))
-			return -1;
-		return (int)bpf_skb_store_bytes(skb, offset, &reply,
-						sizeof(reply.ip) + sizeof(*icmp), 0);
+		icmp->checksum = sp_refuse_l4_sum(path, icmp, sizeof(*icmp), payload, SP_PROTO_ICMP6, sum);
+		return sp_refuse_prepend(skb, offset, quote_len, &reply, len);
 	} else {
 		struct sp_refuse_ip4 reply = {};
-		__u32 length = sizeof(reply.ip) + sizeof(reply.icmp) + quote_len;
 
-		sp_refuse_header4(&reply.ip, path, length, SP_PROTO_ICMP);
+		len = sizeof(reply.ip) + sizeof(reply.icmp);
+		sp_refuse_header4(&reply.ip, path, sizeof(reply.ip) + payload, SP_PROTO_ICMP);
 		icmp = &reply.icmp;
 		icmp->type = SP_ICMP4_UNREACHABLE;
 		icmp->code = SP_ICMP4_PROHIBITED;
 		icmp->checksum = sp_checksum(bpf_csum_diff(NULL, 0, (void *)icmp, sizeof(*icmp), sum));
-		if (sp_refuse_make_room(skb, offset, quote_len, sizeof(reply.ip) + sizeof(*icmp)))
-			return -1;
-		return (int)bpf_skb_store_bytes(skb, offset, &reply,
-						sizeof(reply.ip) + sizeof(*icmp), 0);
+		return sp_refuse_prepend(skb, offset, quote_len, &reply, len);
 	}
 }
 

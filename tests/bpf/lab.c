@@ -452,8 +452,9 @@ void lab_close(struct lab *lab)
 
 /* ---- judging ---- */
 
-/* The frame as a test run takes it: bare IP behind a link header of a type the kernel does not check. */
-static void wrap(enum sp_hook hook, struct test_frame *frame)
+/* The frame as a test run takes it: bare IP behind a link header, of a type the kernel does not check unless
+ * it shall build a refusal. */
+static void wrap(const struct lab *lab, enum sp_hook hook, struct test_frame *frame)
 {
 	bool is_tunnel = hook == SP_HOOK_VPN_IN || hook == SP_HOOK_VPN_OUT;
 
@@ -462,7 +463,7 @@ static void wrap(enum sp_hook hook, struct test_frame *frame)
 	memmove(frame->bytes + TEST_LINK, frame->bytes, frame->len);
 	memset(frame->bytes, 0, 6); /* to lo, whose test runs these are */
 	memset(frame->bytes + 6, 2, 6);
-	if (is_tunnel)
+	if (is_tunnel && !lab->options.refuses)
 		memcpy(frame->bytes + 12, "\x88\xb5", 2);
 	else
 		memcpy(frame->bytes + 12, frame->bytes[TEST_LINK] >> 4 == 4 ? "\x08\x00" : "\x86\xdd", 2);
@@ -487,7 +488,7 @@ static void run_program(struct lab *lab, enum sp_hook hook, const char *text, st
 	struct test_frame frame;
 
 	test_frame_make(&frame, text);
-	wrap(hook, &frame);
+	wrap(lab, hook, &frame);
 	set_input(lab);
 	run->data_in = frame.bytes;
 	run->data_size_in = (uint32_t)frame.len;

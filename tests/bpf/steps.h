@@ -26,7 +26,7 @@
 
 static struct lab lab;
 
-static inline int setup(void **state)
+static inline __attribute__((unused)) int setup(void **state)
 {
 	(void)state;
 	lab_open(&lab, NULL);
