@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sallyport apply and history. */
-#include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,7 +123,10 @@ int sp_cli_apply(struct sp_cli *cli, int argc, char **argv)
 	r = sp_file_read(path[0], POLICY_BYTES_MAX, &text, &len);
 	if (r < 0)
 		return sp_cli_fail(r == -EFBIG ? SP_EXIT_INVALID : SP_EXIT_FAILED, "cannot read %s: %s",
-				   path[0], r == -EFBIG ? "it is larger than 10 MB" : sp_err_text(r));
+				   path[0],
+				   r == -EFBIG  ? "it is larger than 10 MB" :
+				   r == -EINVAL ? "it is no regular file" :
+						  sp_err_text(r));
 	fields = json_pack("{s:s, s:b}", "path", path[0], "force", force);
 	connection = ssh_connection();
 	if (connection)

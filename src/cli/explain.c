@@ -165,7 +165,7 @@ static int print_answer(const struct sp_cli *cli, const struct question *questio
 		printf("rule %s", text_of(object, "rule"));
 	else
 		printf("no rule was asked");
-	if (json_object_get(object, "line"))
+	if (json_is_integer(json_object_get(object, "line")))
 		printf(" (%s:%d)", text_of(object, "file"),
 		       (int)json_integer_value(json_object_get(object, "line")));
 	printf("  reason %s  generation %s\n", text_of(object, "reason"), text_of(object, "generation"));

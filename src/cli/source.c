@@ -27,7 +27,8 @@ static int read_text(const char *path, char **ret_text, size_t *ret_len)
 	if (r == -EFBIG)
 		return sp_cli_fail(SP_EXIT_INVALID, "%s is larger than 64 MB", path);
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "cannot read %s: %s", path, sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "cannot read %s: %s", path,
+				   r == -EINVAL ? "it is no regular file" : sp_err_text(r));
 	return SP_EXIT_OK;
 }
 
