@@ -24,8 +24,8 @@ static bool step(struct sp_addr *addr)
 	return false;
 }
 
-/* An IPv4 pool of at least four addresses has a network's and a broadcast address; in IPv6 the first is
- * the routers' anycast address. A smaller pool is all hosts. */
+/* An IPv4 pool of at least four addresses has a network's and a broadcast address; in IPv6 the
+ * first is the routers' anycast address. A smaller pool is all hosts. */
 static bool has_network_address(const struct sp_prefix *pool)
 {
 	return pool->prefix_len <= 126;

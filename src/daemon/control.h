@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The control socket's framing (docs/control-socket.md): who may connect, lines in, lines out, and the
- * bounds that keep one client from hurting another. What a request means is the handler's. */
+/* The control socket's framing (docs/control-socket.md): who may connect, lines in, lines out, and
+ * the bounds that keep one client from hurting another. What a request means is the handler's. */
 #ifndef SALLYPORT_DAEMON_CONTROL_H
 #define SALLYPORT_DAEMON_CONTROL_H
 
@@ -30,8 +30,8 @@ struct sp_request {
 };
 
 struct sp_control_handler {
-	/* Answer with sp_client_reply or sp_client_fail, now or later; the client's next request is read
-	 * after that. */
+	/* Answer with sp_client_reply or sp_client_fail, now or later; the client's next request
+	 * is read after that. */
 	void (*request)(void *arg, struct sp_client *client, const struct sp_request *request);
 	/* It has gone; drop what is kept for it (sp_client_set_data). */
 	void (*gone)(void *arg, struct sp_client *client);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Starting in the one safe order, serving, stopping. What a stop leaves behind goes on without us. */
+/* Starting in the one safe order, serving, stopping. What a stop leaves behind goes on without us.
+ */
 #include "daemon/daemon.h"
 
 #include <fcntl.h>
@@ -18,6 +19,9 @@
 #include "io/notify.h"
 
 #define MACHINE_FILE_MAX (1u << 20)
+#define RETRY_TICKS 30                          /* a revision that failed */
+#define FORGET_TICKS 3600
+#define KEEP_NS (30ll * 86400 * SP_NS_PER_S)    /* closed sessions, for names in old records */
 #define EXIT_FAILED 1
 #define EXIT_INVALID 3
 
@@ -173,6 +177,10 @@ static void tick(void *arg)
 	struct sp_daemon *daemon = arg;
 
 	sp_people_tick(daemon);
+	if (++daemon->ticks % RETRY_TICKS == 0)
+		sp_apply_retry(daemon);
+	if (daemon->ticks % FORGET_TICKS == 0)
+		sp_store_forget(daemon->store, sp_clock_realtime_ns() - KEEP_NS);
 	sp_notify_watchdog();
 	sp_loop_in(daemon->loop, &daemon->tick_timer, SP_SECOND_NS);
 }
@@ -257,7 +265,8 @@ static int watch(struct sp_daemon *daemon)
 	return open_control(daemon);
 }
 
-/* In this order: own the root, know who is who, own the kernel's state, then policy, then people. */
+/* In this order: own the root, know who is who, own the kernel's state, then policy, then people.
+ */
 static int start(struct sp_daemon *daemon)
 {
 	bool is_new_store = false;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the parts of sallyportd share. Each part is a file named by its noun; this page says what they
- * hold and what they ask of each other. One thread, one loop: nothing here is locked.
+/* What the parts of sallyportd share. Each part is a file named by its noun; this page says what
+ * they hold and what they ask of each other. One thread, one loop: nothing here is locked.
  *
- * Functions that return int give 0 or -errno and have logged nothing; functions that return void have
- * dealt with their failure and said so in the log. */
+ * Functions that return int give 0 or -errno and have logged nothing; functions that return void
+ * have dealt with their failure and said so in the log. */
 #ifndef SALLYPORT_DAEMON_DAEMON_H
 #define SALLYPORT_DAEMON_DAEMON_H
 
@@ -62,6 +62,7 @@ struct sp_daemon {
 	struct sp_apply *apply;      /* under way, or NULL */
 	const char *restage_why;     /* a new revision is wanted once it is through; NULL: not */
 	struct sp_warnings warnings;
+	unsigned int ticks;
 	bool is_stopping;
 };
 
@@ -91,8 +92,11 @@ int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
  * under way), or before it returns. */
 void sp_apply_restage_soon(struct sp_daemon *daemon, const char *why);
 int sp_apply_restage_now(struct sp_daemon *daemon, const char *why);
-/* At start: the revision the kernel runs, or the last confirmed one. Returns 0; -ENOENT there is none. */
+/* At start: the revision the kernel runs, or the last confirmed one. Returns 0; -ENOENT there is
+ * none. */
 int sp_apply_resume(struct sp_daemon *daemon);
+/* After a revision nobody asked for has failed: once more. */
+void sp_apply_retry(struct sp_daemon *daemon);
 /* The client is gone; its apply goes on. */
 void sp_apply_forget_client(struct sp_daemon *daemon, const struct sp_client *client);
 /* While a revision is staged: its number, and the class and network set of a session in it.
@@ -116,7 +120,8 @@ int sp_tunnel_raise(struct sp_daemon *daemon);
 int sp_network_read(struct sp_daemon *daemon, bool *ret_changed);
 int sp_network_watch(struct sp_daemon *daemon);
 /* Draw the second lock around the governed interfaces, open or closed as is_lock_open says. Before
- * anything was ever applied only the tunnel is behind it: the administrator is still on the inside. */
+ * anything was ever applied only the tunnel is behind it: the administrator is still on the
+ * inside. */
 int sp_network_lock(struct sp_daemon *daemon, bool with_inside, struct sp_ebpf_error *error);
 
 /* ---- ops.c: what a request means ---- */

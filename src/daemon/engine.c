@@ -77,7 +77,7 @@ static int find_key(struct sp_daemon *daemon, const char *path, const struct sp_
 		sp_warnings_raise(&daemon->warnings, "key-unreadable",
 				  "the tunnel key %s cannot be read: %s; put it back, or move "
 				  "every device to a new one (remove the devices first)", path,
-				  sp_err_text(r == -EUCLEAN ? -ENOENT : r));
+				  r == -EUCLEAN ? "it held no key" : sp_err_text(r));
 		return 0; /* everything but the tunnel works */
 	}
 	engine->has_key = true;
@@ -291,7 +291,8 @@ static void record_roaming(struct sp_daemon *daemon, const struct sp_wg_device *
 	}
 }
 
-/* One that answers wrongly or late is left alone for a while; one that is not there is looked for. */
+/* One that answers wrongly or late is left alone for a while; one that is not there is looked for.
+ */
 static void set_reachable(struct sp_daemon *daemon, int r)
 {
 	struct sp_engine *engine = &daemon->engine;

@@ -102,7 +102,8 @@ static int add_hooked(struct sp_host *host)
 		hooked = SP_ARRAY_PUSH(host->hooked, host->hooked_count);
 		if (!hooked)
 			return -ENOMEM;
-		/* names stay where the gateway has them: `interfaces` may not grow any more either */
+		/* names stay where the gateway has them: `interfaces` may not grow any more either
+		 */
 		hooked->name = seen->name;
 		hooked->ifindex = seen->ifindex;
 		hooked->zone = seen->zone;

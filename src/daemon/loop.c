@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The loop: epoll for descriptors, a short list for deadlines (there are tens of them, not thousands). */
+/* The loop: epoll for descriptors, a short list for deadlines (there are tens of them, not
+ * thousands). */
 #include "daemon/loop.h"
 
 #include <errno.h>
@@ -108,8 +109,8 @@ static uint64_t next_due(const struct sp_loop *loop)
 	return due_ns;
 }
 
-/* A callback may drop any timer, so look from the start again after each; what a callback sets anew is
- * later than @now_ns and waits for the next round. */
+/* A callback may drop any timer, so look from the start again after each; what a callback sets
+ * anew is later than @now_ns and waits for the next round. */
 static void fire_timers(struct sp_loop *loop, uint64_t now_ns)
 {
 	struct sp_timer *timer = loop->timers;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How far the audit log has accounted for the kernel's counters: what survives a killed daemon but not
- * the counters themselves. A small file mapped shared: a store to it is kept by the page cache. */
+/* How far the audit log has accounted for the kernel's counters: what survives a killed daemon but
+ * not the counters themselves. A small file mapped shared: a store to it is kept by the page
+ * cache. */
 #ifndef SALLYPORT_DAEMON_MARKS_H
 #define SALLYPORT_DAEMON_MARKS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The machine around us changes: an interface comes or goes, an address or a route is set. What rules
- * mean by `self`, where a source lives and where hooks sit follow within a moment. */
+/* The machine around us changes: an interface comes or goes, an address or a route is set. What
+ * rules mean by `self`, where a source lives and where hooks sit follow within a moment. */
 #include <string.h>
 #include <sys/epoll.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Between the files of the ops: reading a request's fields, and the objects several replies share. */
+/* Between the files of the ops: reading a request's fields, and the objects several replies share.
+ */
 #ifndef SALLYPORT_DAEMON_OPS_H
 #define SALLYPORT_DAEMON_OPS_H
 
@@ -30,7 +31,8 @@ json_t *sp_json_addresses(const struct sp_addr addresses[2], const bool has_addr
 json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live);
 json_t *sp_json_row(const struct sp_session_row *row);
 json_t *sp_json_device(struct sp_daemon *daemon, const struct sp_device *device);
-/* What the engine says of a peer: endpoint, last_handshake, rx_bytes, tx_bytes; nulls without one. */
+/* What the engine says of a peer: endpoint, last_handshake, rx_bytes, tx_bytes; nulls without one.
+ */
 json_t *sp_json_peer(const struct sp_wg_peer *peer);
 /* What a client needs to build its tunnel, also as the text of a wg-quick file. */
 json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device);

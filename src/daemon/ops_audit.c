@@ -64,8 +64,8 @@ static void finish(struct reading *reading)
 		json_array_remove(found, 0);
 	sp_client_set_data(client, NULL);
 	reading->client = NULL;
-	/* the follower first, or a record written in between would be missed; its events come after the
-	 * reply because nothing is recorded before this function returns */
+	/* the follower first, or a record written in between would be missed; its events come
+	 * after the reply because nothing is recorded before this function returns */
 	if (reading->is_following &&
 	    sp_recorder_follow(reading->daemon, client, &reading->query) < 0) {
 		json_decref(found);

@@ -38,8 +38,8 @@ static bool is_routed(const struct sp_machine *machine, const struct sp_network 
 	return false;
 }
 
-/* What goes into the tunnel: vpn.routes, or every network the policy names; the resolvers; the pools,
- * where the gateway and colleagues are. */
+/* What goes into the tunnel: vpn.routes, or every network the policy names; the resolvers; the
+ * pools, where the gateway and colleagues are. */
 static json_t *list_allowed(struct sp_daemon *daemon)
 {
 	const struct sp_machine *machine = daemon->machine;

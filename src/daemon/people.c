@@ -71,8 +71,8 @@ void sp_people_done(struct sp_people *people)
 	people->slot_end = 0;
 }
 
-/* Nobody asks for it any more: its addresses say `no-identity` from here on, unless they are a newer
- * session's, and its slot is free. */
+/* Nobody asks for it any more: its addresses say `no-identity` from here on, unless they are a
+ * newer session's, and its slot is free. */
 static void forget(struct sp_daemon *daemon, struct sp_live *live)
 {
 	for (int family = 0; family < 2; family++) {

@@ -2,10 +2,10 @@
 /* Devices and sessions as the daemon knows them: the database's rows in memory, in step with the
  * kernel's session array and identities. What a rule sees of a person starts here.
  *
- * A session is open; then parked (its deadline passed: the kernel says `expired`, its peer stays for
- * vpn.parked) or ended (epoch 0 in the kernel, its peer is gone). An ended one lingers until its
- * addresses may be another person's, so that a late packet still has a name; then it is forgotten
- * and its slot is free. */
+ * A session is open; then parked (its deadline passed: the kernel says `expired`, its peer stays
+ * for vpn.parked) or ended (epoch 0 in the kernel, its peer is gone). An ended one lingers until
+ * its addresses may be another person's, so that a late packet still has a name; then it is
+ * forgotten and its slot is free. */
 #ifndef SALLYPORT_DAEMON_PEOPLE_H
 #define SALLYPORT_DAEMON_PEOPLE_H
 
@@ -43,7 +43,8 @@ struct sp_people {
 	uint64_t birth;     /* of the plane */
 };
 
-/* Walk every session known: for (live = sp_live_next(people, NULL); live; live = …(people, live)). */
+/* Walk every session known: for (live = sp_live_next(people, NULL); live; live = …(people, live)).
+ */
 struct sp_live *sp_live_next(const struct sp_people *people, const struct sp_live *live);
 struct sp_live *sp_live_find(const struct sp_people *people, uint64_t id);
 /* By kernel number and epoch; NULL when it is not (any more) known. */

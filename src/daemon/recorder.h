@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From what the kernel saw to lines of the audit log: events with their names, `gap` records for those
- * the ring had no room for, once a second the exact counts of what the edge denied. And the same lines
- * to those who follow. */
+/* From what the kernel saw to lines of the audit log: events with their names, `gap` records for
+ * those the ring had no room for, once a second the exact counts of what the edge denied. And the
+ * same lines to those who follow. */
 #ifndef SALLYPORT_DAEMON_RECORDER_H
 #define SALLYPORT_DAEMON_RECORDER_H
 

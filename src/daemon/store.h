@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What outlives the daemon: rule numbers, generations, revisions, devices, sessions, counters that are
- * never reused. SQLite in WAL mode; only this process writes it.
- * Times are UTC nanoseconds. Every call returns 0 or -errno; -EUCLEAN: the database is damaged. sp_store_error says it in words. */
+/* What outlives the daemon: rule numbers, generations, revisions, devices, sessions, counters that
+ * are never reused. SQLite in WAL mode; only this process writes it. Times are UTC nanoseconds.
+ * Every call returns 0 or -errno; -EUCLEAN: the database is damaged. sp_store_error says it in
+ * words. */
 #ifndef SALLYPORT_DAEMON_STORE_H
 #define SALLYPORT_DAEMON_STORE_H
 
@@ -14,10 +15,10 @@
 
 struct sp_store;
 
-/* Open or make @path. A database that cannot be read is moved aside, with its log, to the name given
- * in @ret_moved (malloc'ed, else NULL), and an empty one is made: the caller must say so and let no
- * session live on that it cannot name. @ret_is_new: it was made now.
- * Returns 0; -errno the file cannot be opened, moved or made. */
+/* Open or make @path. A database that cannot be read is moved aside, with its log, to the name
+ * given in @ret_moved (malloc'ed, else NULL), and an empty one is made: the caller must say so and
+ * let no session live on that it cannot name. @ret_is_new: it was made now. Returns 0; -errno the
+ * file cannot be opened, moved or made. */
 int sp_store_open(const char *path, struct sp_store **ret_store, char **ret_moved,
 		  bool *ret_is_new, char error[256]);
 void sp_store_close(struct sp_store *store);

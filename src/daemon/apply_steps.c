@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The steps of an apply, in their order. */
+#include "daemon/apply.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "daemon/diagnose.h"
+
+static int fail(struct sp_apply *apply, int r, const char *code, int exit_code,
+		const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+static int fail(struct sp_apply *apply, int r, const char *code, int exit_code,
+		const char *format, ...)
+{
+	va_list args;
+
+	apply->code = code;
+	apply->exit_code = exit_code;
+	va_start(args, format);
+	vsnprintf(apply->message, sizeof(apply->message), format, args);
+	va_end(args);
+	return r;
+}
+
+/* May the first policy, or one that touches how the administrator came in, be applied? */
+static bool protects_self(const struct sp_policy *policy)
+{
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct sp_rule *rule = &policy->rules[i];
+
+		for (size_t j = 0; j < rule->to_count; j++)
+			if (rule->kind == SP_RULE_PROTECT && rule->to[j].kind == SP_TO_SELF)
+				return true;
+	}
+	return false;
+}
+
+static bool is_self(const struct sp_gateway *gateway, const struct sp_addr *addr)
+{
+	for (size_t i = 0; i < gateway->self_count; i++)
+		if (!memcmp(&gateway->self[i], addr, sizeof(*addr)))
+			return true;
+	return false;
+}
+
+/* What the new policy says to a new connection like the one the command came by. */
+static int judge_connection(struct sp_apply *apply, struct sp_judgement *ret_judgement)
+{
+	const struct sp_connection *connection = &apply->request.connection;
+	const struct sp_gateway *gateway = &apply->daemon->host.gateway;
+	const struct sp_tuple tuple = {
+		.source = connection->source, .destination = connection->destination,
+		.source_port = connection->source_port,
+		.destination_port = connection->destination_port,
+		.proto = 6,
+	};
+	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
+	const struct sp_live *live = sp_live_of_address(&apply->daemon->people, &tuple.source);
+	struct sp_ebpf_error error = { 0 };
+	int r = sp_judge_new(apply->policy, gateway, SP_JUDGE_REFERENCE, &judge, &error);
+
+	if (r == 0 && live && live->state == SP_LIVE_OPEN) {
+		__sp_free uint32_t *roles = NULL;
+		struct sp_identity identity;
+		uint32_t number;
+
+		r = sp_live_identity(live, apply->policy, &identity, &roles);
+		if (r == 0)
+			r = sp_judge_open_session(judge, &identity, &number);
+	}
+	if (r < 0)
+		return r;
+	return sp_judge_tuple(judge, sp_judge_first_hook(gateway, &tuple.source), &tuple,
+			      sp_clock_boottime_ns(), ret_judgement);
+}
+
+static int guard_administrator(struct sp_apply *apply)
+{
+	struct sp_daemon *daemon = apply->daemon;
+	const struct sp_connection *connection = &apply->request.connection;
+	struct sp_judgement judgement;
+	const char *rule;
+	int r;
+
+	if (!daemon->running && !sp_ebpf_running_revision(daemon->plane) &&
+	    !protects_self(apply->policy))
+		return fail(apply, -EPERM, "needs-force", 1,
+			    "this would be the first policy, and it has no `protect` entry to `self`: "
+			    "nothing would keep a way in for you; add one, or say --force");
+	if (!apply->request.has_connection ||
+	    !is_self(&daemon->host.gateway, &connection->destination) ||
+	    is_self(&daemon->host.gateway, &connection->source))
+		return 0; /* it came by no governed way */
+	r = judge_connection(apply, &judgement);
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "judging your connection: %s", sp_err_text(r));
+	if (judgement.answer.verdict == SP_ALLOW)
+		return 0;
+	rule = sp_policy_rule_name(apply->policy, judgement.answer.rule);
+	return fail(apply, -EPERM, "needs-force", 1,
+		    "it would cut the connection you came by (port %u; %s, rule %s); add a `protect` "
+		    "entry for it, or say --force", connection->destination_port,
+		    sp_reason_name(judgement.answer.reason), rule ? rule : "none");
+}
+
+static int step_check(struct sp_apply *apply)
+{
+	const struct sp_apply_request *request = &apply->request;
+	struct sp_daemon *daemon = apply->daemon;
+	int r = sp_policy_load(request->path, request->text, request->text_len, &apply->policy,
+			       &apply->diagnostics);
+
+	if (r == -EINVAL) {
+		apply->details = json_pack("{s:o}", "diagnostics",
+					   sp_diagnose_policy(&apply->diagnostics));
+		return fail(apply, r, "policy-invalid", 3, "%s has %zu error%s", request->path,
+			    apply->diagnostics.error_count,
+			    apply->diagnostics.error_count == 1 ? "" : "s");
+	}
+	if (r == 0)
+		r = sp_policy_number_rules(apply->policy, NULL, NULL);
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "reading the policy: %s", sp_err_text(r));
+	apply->is_unchanged = daemon->running &&
+			      !memcmp(daemon->running->policy->generation,
+				      apply->policy->generation, 32);
+	if (!apply->is_request || request->is_forced)
+		return 0;
+	return guard_administrator(apply);
+}
+
+static int step_test(struct sp_apply *apply)
+{
+	__sp_free struct sp_test_result *results = NULL;
+	struct sp_ebpf_error error = { 0 };
+	size_t failed = 0, disagreeing = 0;
+	int r;
+
+	if (!apply->is_request || !apply->policy->test_count)
+		return 0; /* none, or it passed them when it was applied */
+	r = sp_judge_run_tests(apply->policy, &apply->policy->fixtures.gateway, SP_JUDGE_BEST,
+			       &results, &apply->test_count, &apply->tests_plane, &error);
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "running the policy's tests: %s",
+			    error.text[0] ? error.text : sp_err_text(r));
+	for (size_t i = 0; i < apply->test_count; i++) {
+		failed += !results[i].passed;
+		disagreeing += results[i].judgement.disagree;
+	}
+	if (!failed)
+		return 0;
+	apply->details = json_pack("{s:o}", "tests",
+				   sp_diagnose_tests(apply->policy, results, apply->test_count));
+	if (disagreeing)
+		return fail(apply, -EPROTO, "disagreement", 1,
+			    "%zu tests: the reference and the kernel's programs answer differently; "
+			    "this is a defect of Sallyport, please report it", disagreeing);
+	return fail(apply, -EINVAL, "tests-failed", 4, "%zu of %zu tests failed", failed,
+		    apply->test_count);
+}
+
+static int step_number(struct sp_apply *apply)
+{
+	struct sp_daemon *daemon = apply->daemon;
+	int r = sp_store_begin(daemon->store);
+
+	if (r == 0)
+		r = sp_policy_number_rules(apply->policy, sp_store_rule_number, daemon->store);
+	if (r == 0)
+		r = sp_store_commit(daemon->store);
+	if (r < 0)
+		sp_store_cancel(daemon->store);
+	if (r == -ENOSPC)
+		return fail(apply, r, "table-full", 1,
+			    "all %u rule numbers are used: a number belongs to its name for good",
+			    SP_RULE_MAX - 1);
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "numbering the rules: %s",
+			    sp_store_error(daemon->store));
+	r = sp_revision_new(SP_TAKE_PTR(apply->policy), &daemon->host.gateway, &apply->next);
+	if (r == 0)
+		r = sp_tables_compile(apply->next->policy, &apply->next->gateway,
+				      &apply->next->tables);
+	if (r == -E2BIG)
+		return fail(apply, r, "table-full", 1,
+			    "the policy needs more table rows than there can be");
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "compiling: %s", sp_err_text(r));
+	return 0;
+}
+
+/* The text and the intent, before the kernel runs it: whatever revision a restart finds there, it
+ * knows which policy that is. */
+static int step_store(struct sp_apply *apply)
+{
+	struct sp_daemon *daemon = apply->daemon;
+	struct sp_revision *next = apply->next;
+	const uint64_t running = sp_ebpf_running_revision(daemon->plane);
+	const struct sp_file *text = &next->policy->files[0];
+	const struct sp_store_file file = { .path = text->path, .text = text->text,
+					    .len = text->text_len };
+	struct sp_store_revision row = {
+		.time_ns = apply->applied_ns,
+		.who = apply->who,
+		.rules = (uint32_t)next->policy->rule_count,
+	};
+	int r = sp_store_begin(daemon->store);
+
+	memcpy(row.generation, next->policy->generation, sizeof(row.generation));
+	if (r == 0)
+		r = sp_store_next_revision(daemon->store, running, running, &next->number);
+	row.number = next->number;
+	if (r == 0)
+		r = sp_store_put_revision(daemon->store, &row, apply->is_request ? &file : NULL);
+	if (r == 0)
+		r = sp_store_commit(daemon->store);
+	if (r < 0) {
+		fail(apply, r, "failed", 1, "keeping the generation: %s",
+		     sp_store_error(daemon->store));
+		sp_store_cancel(daemon->store);
+		return r;
+	}
+	next->applied_ns = row.time_ns;
+	next->who = strdup(apply->who);
+	return next->who ? 0 : fail(apply, -ENOMEM, "failed", 1, "out of memory");
+}
+
+static int stage_session(struct sp_apply *apply, const struct sp_live *live)
+{
+	__sp_free uint32_t *roles = NULL;
+	struct sp_identity identity;
+	uint32_t class_id[2], netset[2];
+	int r = sp_live_identity(live, apply->next->policy, &identity, &roles);
+
+	if (r == 0)
+		r = sp_tables_add_identity(apply->next->tables, &identity, class_id, netset);
+	if (r == 0)
+		r = sp_ebpf_session_stage(apply->daemon->plane, live->row.slot,
+					  apply->next->number, class_id, netset);
+	return r;
+}
+
+/* Every session's class goes into its spare slot first: the programs find it there the moment they
+ * run. Rows a session needs are in the tables before these are loaded. */
+static int step_stage(struct sp_apply *apply)
+{
+	struct sp_daemon *daemon = apply->daemon;
+	struct sp_ebpf_error error = { 0 };
+	struct sp_live *live = NULL;
+	int r = 0;
+
+	while (r == 0 && (live = sp_live_next(&daemon->people, live)))
+		if (live->state == SP_LIVE_OPEN)
+			r = stage_session(apply, live);
+	if (r < 0)
+		return fail(apply, r, r == -E2BIG ? "table-full" : "failed", 1,
+			    "giving the sessions their class: %s", sp_err_text(r));
+	r = sp_ebpf_stage(daemon->plane, apply->next->tables, apply->next->number,
+			  daemon->host.dhcp, daemon->host.dhcp_count, &apply->staged, &error);
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "loading the programs: %s", error.text);
+	return 0;
+}
+
+static int step_switch(struct sp_apply *apply)
+{
+	struct sp_daemon *daemon = apply->daemon;
+	struct sp_ebpf_error error = { 0 };
+	int r = sp_network_lock(daemon, true, &error);
+
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "second lock: %s", error.text);
+	r = sp_ebpf_switch(daemon->plane, apply->staged, daemon->host.hooked,
+			   daemon->host.hooked_count, &error);
+	if (r < 0) {
+		struct sp_ebpf_error ignored;
+
+		fail(apply, r, "failed", 1, "switching the hooks: %s", error.text);
+		if (!daemon->is_lock_open)
+			sp_network_lock(daemon, false, &ignored);
+		return r;
+	}
+	apply->staged = NULL; /* the plane's now */
+	sp_revision_free(daemon->running);
+	daemon->running = SP_TAKE_PTR(apply->next);
+	return 0;
+}
+
+/* It runs. What follows may fail in part, and is then said, but nothing goes back. */
+static int step_confirm(struct sp_apply *apply)
+{
+	struct sp_daemon *daemon = apply->daemon;
+	struct sp_ebpf_error error = { 0 };
+	int r = sp_store_confirm_revision(daemon->store, daemon->running->number);
+
+	if (r < 0)
+		sp_log_error("revision %" PRIu64 " runs, but the database did not take that: %s",
+			     daemon->running->number, sp_store_error(daemon->store));
+	if (!daemon->is_lock_open) {
+		daemon->is_lock_open = true;
+		r = sp_network_lock(daemon, true, &error);
+		if (r < 0) {
+			daemon->is_lock_open = false;
+			return fail(apply, r, "failed", 1,
+				    "the policy runs, but the second lock stays closed: %s",
+				    error.text);
+		}
+	}
+	r = sp_tunnel_raise(daemon);
+	if (r < 0)
+		return fail(apply, r, "failed", 1,
+			    "the policy runs, but %s could not be set up: %s",
+			    daemon->machine->tunnel, sp_err_text(r));
+	sp_warnings_clear(&daemon->warnings, "stage-failed");
+	sp_warnings_clear(&daemon->warnings, "policy-unreadable");
+	return 0;
+}
+
+static int (*const steps[])(struct sp_apply *apply) = {
+	step_check, step_test, step_number, step_store, step_stage, step_switch, step_confirm,
+};
+
+int sp_apply_step(struct sp_apply *apply)
+{
+	return steps[apply->done](apply);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Between the two forms of explain: a question (ops_explain.c) and a record
+ * (ops_explain_record.c). */
+#ifndef SALLYPORT_DAEMON_EXPLAIN_H
+#define SALLYPORT_DAEMON_EXPLAIN_H
+
+#include "daemon/ops.h"
+#include "judge/judge.h"
+
+/* What is asked, from either form. */
+struct sp_question {
+	struct sp_daemon *daemon;
+	struct sp_client *client;
+	const struct sp_policy *policy;
+	uint64_t revision;
+	char generation[13];
+	struct sp_judge *judge;
+	enum sp_hook hook;
+	struct sp_tuple tuple;
+	int tcp_flags;      /* -1: those of a new connection */
+	bool is_own;
+	char *user;         /* whose packet it is; NULL: nobody's */
+	uint64_t session;   /* 0: none */
+	struct sp_policy *owned; /* a former generation's */
+};
+
+/* Make the judges of question->policy. -errno: the client was told. */
+int sp_question_prepare(struct sp_question *question);
+/* Put a session into them. Ended ones keep their addresses: their packets are `expired`. */
+int sp_question_open(struct sp_question *question, const struct sp_live *live, bool is_ended);
+/* Whose packet it is, if that is not known yet. @live may be NULL. */
+void sp_question_whose(struct sp_question *question, const struct sp_live *live);
+/* Judge the packet a host would send for @tuple, with other TCP flags unless -1. */
+int sp_question_judge(struct sp_question *question, enum sp_hook hook, const struct sp_tuple *tuple,
+		      int tcp_flags, bool is_own, struct sp_judgement *ret_judgement);
+/* False, and the client told, if the judges differ: never hidden. */
+bool sp_question_agree(const struct sp_question *question, const struct sp_judgement *judgement);
+json_t *sp_question_describe(const struct sp_question *question,
+			     const struct sp_judgement *judgement);
+
+/* Answer one record of the audit log. */
+void sp_question_answer_record(struct sp_question *question, json_t *json);
+
+#endif
