@@ -101,8 +101,9 @@ static void finish(struct sp_apply *apply, int r)
 	else if (r < 0)
 		sp_warnings_raise(&daemon->warnings, "stage-failed",
 				  "a new revision (%s) failed, %s: %s", apply->why,
-				  sp_ebpf_running_revision(daemon->plane) ?
-					  "the former one goes on" : "none runs: nothing is forwarded",
+				  sp_ebpf_running_revision(daemon->plane)
+					  ? "the former one goes on"
+					  : "none runs: nothing is forwarded",
 				  apply->message);
 	if (client && r < 0)
 		sp_client_fail(client, apply->code, apply->exit_code, SP_TAKE_PTR(apply->details),
@@ -261,9 +262,10 @@ int sp_apply_resume(struct sp_daemon *daemon)
 	}
 	if (r < 0 && running)
 		sp_warnings_raise(&daemon->warnings, "policy-unreadable",
-				  "the kernel goes on with revision %" PRIu64 ", but its policy cannot be "
-				  "read (%s): nobody can sign in until one is applied", running,
-				  sp_err_text(r));
+				  "the kernel goes on with revision %" PRIu64
+				  ", but its policy cannot be "
+				  "read (%s): nobody can sign in until one is applied",
+				  running, sp_err_text(r));
 	return r;
 }
 

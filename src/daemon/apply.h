@@ -6,8 +6,8 @@
 #include "daemon/daemon.h"
 #include "judge/judge.h"
 
-/* X(identifier, "name"): what has just been done; with `apply-` before them the values of --kill-at, as
- * are the plane's own steps (SP_EBPF_STEPS). */
+/* X(identifier, "name"): what has just been done; with `apply-` before them the values of --kill-at,
+ * as are the plane's own steps (SP_EBPF_STEPS). */
 #define APPLY_STEPS(X)                                                                             \
 	X(CHECKED, "checked")                                                                      \
 	X(TESTED, "tested")                                                                        \
@@ -41,7 +41,7 @@ struct sp_apply {
 	size_t test_count;
 	const char *tests_plane;
 	bool is_unchanged;
-	int64_t applied_ns;        /* UTC: when the generation was applied, however often it is staged */
+	int64_t applied_ns; /* UTC: when the generation was applied, however often it is staged */
 	uint64_t started_ns;
 	/* how it failed */
 	const char *code;

@@ -87,9 +87,10 @@ static int guard_administrator(struct sp_apply *apply)
 
 	if (!daemon->running && !sp_ebpf_running_revision(daemon->plane) &&
 	    !protects_self(apply->policy))
-		return fail(apply, -EPERM, "needs-force", 1,
-			    "this would be the first policy, and it has no `protect` entry to `self`: "
-			    "nothing would keep a way in for you; add one, or say --force");
+		return fail(
+			apply, -EPERM, "needs-force", 1,
+			"this would be the first policy, and it has no `protect` entry to `self`: "
+			"nothing would keep a way in for you; add one, or say --force");
 	if (!apply->request.has_connection ||
 	    !is_self(&daemon->host.gateway, &connection->destination) ||
 	    is_self(&daemon->host.gateway, &connection->source))
@@ -100,10 +101,12 @@ static int guard_administrator(struct sp_apply *apply)
 	if (judgement.answer.verdict == SP_ALLOW)
 		return 0;
 	rule = sp_policy_rule_name(apply->policy, judgement.answer.rule);
-	return fail(apply, -EPERM, "needs-force", 1,
-		    "it would cut the connection you came by (port %u; %s, rule %s); add a `protect` "
-		    "entry for it, or say --force", connection->destination_port,
-		    sp_reason_name(judgement.answer.reason), rule ? rule : "none");
+	return fail(
+		apply, -EPERM, "needs-force", 1,
+		"it would cut the connection you came by (port %u; %s, rule %s); add a `protect` "
+		"entry for it, or say --force",
+		connection->destination_port, sp_reason_name(judgement.answer.reason),
+		rule ? rule : "none");
 }
 
 static int step_check(struct sp_apply *apply)
@@ -155,9 +158,11 @@ static int step_test(struct sp_apply *apply)
 	apply->details = json_pack("{s:o}", "tests",
 				   sp_diagnose_tests(apply->policy, results, apply->test_count));
 	if (disagreeing)
-		return fail(apply, -EPROTO, "disagreement", 1,
-			    "%zu tests: the reference and the kernel's programs answer differently; "
-			    "this is a defect of Sallyport, please report it", disagreeing);
+		return fail(
+			apply, -EPROTO, "disagreement", 1,
+			"%zu tests: the reference and the kernel's programs answer differently; "
+			"this is a defect of Sallyport, please report it",
+			disagreeing);
 	return fail(apply, -EINVAL, "tests-failed", 4, "%zu of %zu tests failed", failed,
 		    apply->test_count);
 }

@@ -12,7 +12,7 @@
 #include "daemon/loop.h"
 
 #define SP_CONTROL_LINE_MAX 65536u       /* with the newline */
-#define SP_CONTROL_TEXT_MAX (16u << 20)  /* a policy behind its request; the loader's bound is lower */
+#define SP_CONTROL_TEXT_MAX (16u << 20)  /* a policy behind its request */
 #define SP_CONTROL_TEXTS_MAX (64u << 20) /* of all clients together */
 #define SP_CONTROL_CLIENTS_MAX 64u
 #define SP_CONTROL_QUEUE_MAX (1u << 20)  /* unread replies */

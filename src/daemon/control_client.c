@@ -83,8 +83,9 @@ static void client_rest(struct sp_client *client)
 static void client_write(struct sp_client *client)
 {
 	while (client->out_sent < client->out.len) {
-		ssize_t sent = send(client->source.fd, client->out.data + client->out_sent,
-				    client->out.len - client->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t sent =
+			send(client->source.fd, client->out.data + client->out_sent,
+			     client->out.len - client->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent < 0 && errno == EINTR)
 			continue;

@@ -60,8 +60,8 @@ static int take_root(struct sp_daemon *daemon)
 	}
 	r = sp_lock_take(daemon->paths.lock_file, &daemon->lock_fd, &holder);
 	if (r == -EWOULDBLOCK)
-		sp_log_error("another sallyportd (pid %d) serves %s; there is one a root", (int)holder,
-			     daemon->paths.root[0] ? daemon->paths.root : "/");
+		sp_log_error("another sallyportd (pid %d) serves %s; there is one a root",
+			     (int)holder, daemon->paths.root[0] ? daemon->paths.root : "/");
 	else if (r < 0)
 		sp_log_error("cannot lock %s: %s", daemon->paths.lock_file, sp_err_text(r));
 	return r;
@@ -79,10 +79,11 @@ static int open_store(struct sp_daemon *daemon, bool *ret_is_new)
 		return r;
 	}
 	if (moved)
-		sp_warnings_raise(&daemon->warnings, "database-moved",
-				  "the database was damaged (%.80s): moved to %s; sessions and devices "
-				  "in it are gone until it is put back, and all sessions have ended",
-				  error, moved);
+		sp_warnings_raise(
+			&daemon->warnings, "database-moved",
+			"the database was damaged (%.80s): moved to %s; sessions and devices "
+			"in it are gone until it is put back, and all sessions have ended",
+			error, moved);
 	return 0;
 }
 
@@ -230,7 +231,8 @@ static int watch_clock(struct sp_daemon *daemon)
 
 	if (r < 0)
 		return r;
-	daemon->clock_source = (struct sp_source){ .fd = fd, .ready = clock_stepped, .arg = daemon };
+	daemon->clock_source =
+		(struct sp_source){ .fd = fd, .ready = clock_stepped, .arg = daemon };
 	return sp_loop_watch(daemon->loop, &daemon->clock_source, EPOLLIN);
 }
 
@@ -244,7 +246,8 @@ static int open_control(struct sp_daemon *daemon)
 				group ? group->gr_gid : getegid(), &handler, &daemon->control);
 
 	if (r < 0)
-		sp_log_error("cannot listen at %s: %s", daemon->paths.control_socket, sp_err_text(r));
+		sp_log_error("cannot listen at %s: %s", daemon->paths.control_socket,
+			     sp_err_text(r));
 	return r;
 }
 

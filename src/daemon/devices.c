@@ -112,9 +112,11 @@ static int give_addresses(struct sp_daemon *daemon, struct sp_device *device,
 		if (r == -ENOENT) /* no pool of this family */
 			r = 0;
 		else if (r == -ENOSPC)
-			sp_refuse(refusal, r, "table-full", 1,
-				  "no %s address is left in vpn.pool; remove devices (sallyport peer "
-				  "remove) or enlarge it", family ? "IPv6" : "IPv4");
+			sp_refuse(
+				refusal, r, "table-full", 1,
+				"no %s address is left in vpn.pool; remove devices (sallyport peer "
+				"remove) or enlarge it",
+				family ? "IPv6" : "IPv4");
 	}
 	free(taken.items);
 	if (r < 0 && r != -ENOSPC)

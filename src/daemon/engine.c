@@ -190,7 +190,8 @@ static int list_wanted(struct sp_daemon *daemon, struct sp_peers *peers)
 		if (!entry || fill_peer(device, &entry->peer) < 0)
 			return -ENOMEM;
 		entry->expires_s = peer_expires_s(daemon, live);
-		snprintf(entry->name, sizeof(entry->name), "%.63s/%.63s", device->user, device->name);
+		snprintf(entry->name, sizeof(entry->name), "%.63s/%.63s", device->user,
+			 device->name);
 	}
 	peers->has_private_key = true;
 	peers->private_key = daemon->engine.private_key;

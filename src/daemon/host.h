@@ -22,11 +22,12 @@ struct sp_host_interface {
 
 struct sp_host {
 	struct sp_gateway gateway;            /* its arrays are this struct's */
-	struct sp_host_interface *interfaces; /* governed ones first, in the file's order; never lo */
+	/* governed ones first, in the file's order; never lo */
+	struct sp_host_interface *interfaces;
 	size_t interface_count;
 	struct sp_link_address *addresses;
 	size_t address_count;
-	struct sp_ebpf_interface *hooked;     /* governed and present: what programs are attached to */
+	struct sp_ebpf_interface *hooked; /* governed and present: what programs are attached to */
 	size_t hooked_count;
 	uint32_t dhcp[SP_HOST_DHCP_MAX];
 	size_t dhcp_count;

@@ -17,7 +17,8 @@
 struct sp_loop {
 	int epoll_fd;
 	struct sp_timer *timers;
-	struct epoll_event round[ROUND_MAX]; /* of the round under way: forgetting clears its entry */
+	/* of the round under way: forgetting clears its entry */
+	struct epoll_event round[ROUND_MAX];
 	int round_count;
 };
 

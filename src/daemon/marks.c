@@ -19,7 +19,8 @@ int sp_marks_open(struct sp_marks *marks, const char *path, uint64_t birth)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0 || ftruncate(fd, sizeof(struct sp_marks_file)) < 0)
 		return sp_errno();
-	mapped = mmap(NULL, sizeof(struct sp_marks_file), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	mapped =
+		mmap(NULL, sizeof(struct sp_marks_file), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (mapped == MAP_FAILED)
 		return sp_errno();
 	marks->file = mapped;

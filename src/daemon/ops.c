@@ -130,11 +130,13 @@ struct sp_device *sp_op_device(struct sp_daemon *daemon, struct sp_client *clien
 	int r = sp_device_lookup(&daemon->people, text, &device);
 
 	if (r == -EEXIST)
-		sp_client_fail(client, "ambiguous", 1, NULL,
-			       "several people have a device named %.63s; say user/%.63s or its key",
-			       text, text);
+		sp_client_fail(
+			client, "ambiguous", 1, NULL,
+			"several people have a device named %.63s; say user/%.63s or its key", text,
+			text);
 	else if (r < 0)
-		sp_client_fail(client, "no-such-device", 1, NULL, "no device %.100s is known", text);
+		sp_client_fail(client, "no-such-device", 1, NULL, "no device %.100s is known",
+			       text);
 	return device;
 }
 
@@ -194,8 +196,8 @@ json_t *sp_json_addresses(const struct sp_addr addresses[2], const bool has_addr
 
 	for (int family = 0; family < 2; family++)
 		if (has_address[family])
-			json_array_append_new(list,
-					      json_string(sp_addr_format(&addresses[family], text)));
+			json_array_append_new(
+				list, json_string(sp_addr_format(&addresses[family], text)));
 	return list;
 }
 
@@ -205,18 +207,16 @@ json_t *sp_json_row(const struct sp_session_row *row)
 	json_t *groups = json_loads(row->groups, 0, NULL);
 	json_t *roles = json_loads(row->roles, 0, NULL);
 
-	return json_pack("{s:I, s:s, s:s, s:s?, s:s?, s:o, s:o, s:o, s:{s:s, s:o}, s:o, s:o, s:I,"
-			 " s:n, s:n, s:o, s:s?}",
-			 "session", (json_int_t)row->id, "state", row->closed_ns ? "closed" : "live",
-			 "user", row->user, "idp", row->idp, "subject", row->subject,
-			 "groups", groups ? groups : json_array(),
-			 "roles", roles ? roles : json_array(),
-			 "addresses", sp_json_addresses(row->addresses, row->has_address),
-			 "device", "name", row->device, "public_key", sp_json_key(row->public_key),
-			 "opened", sp_json_time(row->opened_ns),
-			 "expires", sp_json_time(row->expires_ns), "idle_s", (json_int_t)row->idle_s,
-			 "last_seen", "flows", "closed", sp_json_time(row->closed_ns), "why",
-			 row->why);
+	return json_pack(
+		"{s:I, s:s, s:s, s:s?, s:s?, s:o, s:o, s:o, s:{s:s, s:o}, s:o, s:o, s:I,"
+		" s:n, s:n, s:o, s:s?}",
+		"session", (json_int_t)row->id, "state", row->closed_ns ? "closed" : "live", "user",
+		row->user, "idp", row->idp, "subject", row->subject, "groups",
+		groups ? groups : json_array(), "roles", roles ? roles : json_array(), "addresses",
+		sp_json_addresses(row->addresses, row->has_address), "device", "name", row->device,
+		"public_key", sp_json_key(row->public_key), "opened", sp_json_time(row->opened_ns),
+		"expires", sp_json_time(row->expires_ns), "idle_s", (json_int_t)row->idle_s,
+		"last_seen", "flows", "closed", sp_json_time(row->closed_ns), "why", row->why);
 }
 
 json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live)
@@ -241,8 +241,8 @@ json_t *sp_json_peer(const struct sp_wg_peer *peer)
 	char addr[SP_ADDR_TEXT_MAX], endpoint[SP_ADDR_TEXT_MAX + 32];
 
 	if (!peer)
-		return json_pack("{s:n, s:n, s:i, s:i}", "endpoint", "last_handshake", "rx_bytes", 0,
-				 "tx_bytes", 0);
+		return json_pack("{s:n, s:n, s:i, s:i}", "endpoint", "last_handshake", "rx_bytes",
+				 0, "tx_bytes", 0);
 	sp_addr_format(&peer->endpoint, addr);
 	snprintf(endpoint, sizeof(endpoint), sp_addr_is_v4(&peer->endpoint) ? "%s:%u" : "[%s]:%u",
 		 addr, peer->endpoint_port);

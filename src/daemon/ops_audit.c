@@ -50,7 +50,8 @@ static void take_line(struct reading *reading, const struct sp_audit_line *line)
 	if (!reading->limit)
 		return;
 	json_array_append(reading->found, entry.json);
-	if (json_array_size(reading->found) >= 2 * reading->limit) /* forget the older half at once */
+	/* forget the older half at once */
+	if (json_array_size(reading->found) >= 2 * reading->limit)
 		for (size_t i = 0; i < reading->limit; i++)
 			json_array_remove(reading->found, 0);
 }
@@ -96,7 +97,8 @@ static void read_some(void *arg)
 
 		sp_client_set_data(client, NULL);
 		reading->client = NULL;
-		sp_client_fail(client, "failed", 1, NULL, "reading the audit log: %s", sp_err_text(r));
+		sp_client_fail(client, "failed", 1, NULL, "reading the audit log: %s",
+			       sp_err_text(r));
 		return;
 	}
 	finish(reading);
@@ -119,7 +121,8 @@ static bool read_query(struct sp_client *client, const struct sp_request *reques
 		    !strcmp(key, "follow") || !strcmp(key, "limit"))
 			continue;
 		if (json_is_integer(value)) {
-			snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
+			snprintf(number, sizeof(number), "%lld",
+				 (long long)json_integer_value(value));
 			text = number;
 		}
 		r = text ? sp_audit_query_set(query, key, text, now_ns) : -EINVAL;

@@ -94,7 +94,8 @@ static const char *reason_text(enum sp_reason reason)
 	return texts[reason < SP_REASON_COUNT ? reason : SP_REASON_NONE];
 }
 
-json_t *sp_question_describe(const struct sp_question *question, const struct sp_judgement *judgement)
+json_t *sp_question_describe(const struct sp_question *question,
+			     const struct sp_judgement *judgement)
 {
 	const struct sp_answer *answer = &judgement->answer;
 	const struct sp_rule *rule = sp_policy_rule(question->policy, answer->rule);
@@ -133,12 +134,13 @@ bool sp_question_agree(const struct sp_question *question, const struct sp_judge
 {
 	if (!judgement->disagree)
 		return true;
-	sp_client_fail(question->client, "disagreement", 1,
-		       json_pack("{s:o, s:o}", "ebpf",
-				 describe_answer(question->policy, &judgement->answer), "reference",
-				 describe_answer(question->policy, &judgement->reference)),
-		       "the reference and the kernel's programs answer differently; this is a defect "
-		       "of Sallyport, please report it");
+	sp_client_fail(
+		question->client, "disagreement", 1,
+		json_pack("{s:o, s:o}", "ebpf",
+			  describe_answer(question->policy, &judgement->answer), "reference",
+			  describe_answer(question->policy, &judgement->reference)),
+		"the reference and the kernel's programs answer differently; this is a defect "
+		"of Sallyport, please report it");
 	return false;
 }
 
@@ -219,9 +221,11 @@ static bool read_question(struct sp_question *question, const char *from, const 
 		return false;
 	r = find_source(question, from);
 	if (r == -ENOENT || r == -EAFNOSUPPORT) {
-		sp_client_fail(question->client, "no-such-user", 1, NULL, r == -ENOENT ?
-			       "%.63s is no address, no role:NAME and nobody who was signed in lately" :
-			       "%.63s has no address of the destination's family", from);
+		sp_client_fail(question->client, "no-such-user", 1, NULL,
+			       r == -ENOENT ? "%.63s is no address, no role:NAME and nobody who "
+					      "was signed in lately"
+					    : "%.63s has no address of the destination's family",
+			       from);
 		return false;
 	}
 	receiver = sp_live_of_address(&daemon->people, &question->tuple.destination);
@@ -273,7 +277,8 @@ void sp_op_explain(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	}
 	if (at) {
-		sp_client_fail(client, "not-supported", 1, NULL, "explain at a time is not supported yet");
+		sp_client_fail(client, "not-supported", 1, NULL,
+			       "explain at a time is not supported yet");
 		return;
 	}
 	if (record) {

@@ -79,7 +79,8 @@ static int open_then(struct sp_question *question, const struct sp_addr *addr,
 			     .parked_ns = daemon->machine->parked_s * SP_NS_PER_S,
 			     .is_flow_end = record->event == SP_AUDIT_FLOW_END,
 			     .id = record->session ? strtoull(record->session, NULL, 10) : 0 };
-	const int64_t since_ns = then.is_flow_end ? 0 : then.time_ns - SP_LINGER_NS - then.parked_ns;
+	const int64_t since_ns =
+		then.is_flow_end ? 0 : then.time_ns - SP_LINGER_NS - then.parked_ns;
 	int r = sp_store_each_session(daemon->store, since_ns, match_then, &then);
 
 	if (r == 0 && then.found) {
@@ -190,7 +191,8 @@ static void answer_as_recorded(struct sp_question *question, const struct sp_aud
 	const char *reason = record->reason ? record->reason : "?";
 
 	snprintf(message, sizeof(message),
-		 "%.20s depends on bytes or state that are not kept; this is the record's own verdict",
+		 "%.20s depends on bytes or state that are not kept; this is the record's own "
+		 "verdict",
 		 reason);
 	sp_client_reply(question->client, json_pack(
 		"{s:s?, s:s?, s:n, s:n, s:s, s:s, s:s?, s:I, s:s, s:s?, s:s?, s:s?, s:s?, s:b, s:b}",
@@ -232,8 +234,8 @@ static void judge_record(struct sp_question *question, const struct sp_audit_rec
 	if (r == 0 && reason == SP_REASON_REPLY)
 		r = judge_opening(question);
 	if (r == 0)
-		r = sp_question_judge(question, question->hook, &question->tuple, question->tcp_flags,
-				 question->is_own, &judgement);
+		r = sp_question_judge(question, question->hook, &question->tuple,
+				      question->tcp_flags, question->is_own, &judgement);
 	if (r < 0) {
 		sp_client_fail(question->client, "failed", 1, NULL, "judging: %s", sp_err_text(r));
 		return;
@@ -259,7 +261,8 @@ void sp_question_answer_record(struct sp_question *question, json_t *json)
 		      record->event != SP_AUDIT_FLOW_END) ||
 	    !record->reason || sp_reason_parse(record->reason, &reason) < 0) {
 		sp_client_fail(question->client, "bad-request", 2, NULL,
-			       "record is one whole record of the audit log about a packet: deny, allow or "
+			       "record is one whole record of the audit log about a packet: deny, "
+			       "allow or "
 			       "flow-end");
 		return;
 	}

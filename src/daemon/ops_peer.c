@@ -81,7 +81,8 @@ static json_t *find_endpoint(struct sp_daemon *daemon)
 	for (size_t i = 0; !host && i < daemon->host.address_count; i++) {
 		const struct sp_link_address *address = &daemon->host.addresses[i];
 		const char *name = sp_host_name_of(&daemon->host, address->ifindex);
-		const struct sp_host_interface *on = name ? sp_host_find(&daemon->host, name) : NULL;
+		const struct sp_host_interface *on =
+			name ? sp_host_find(&daemon->host, name) : NULL;
 
 		if (!on || !on->is_governed || on->zone != SP_ZONE_EDGE || address->is_link_local)
 			continue;
@@ -98,8 +99,8 @@ static json_t *find_endpoint(struct sp_daemon *daemon)
 	return json_sprintf(is_v6 ? "[%s]:%u" : "%s:%u", host, machine->listen_port);
 }
 
-static void write_list(struct sp_buf *text, const char *key, const json_t *list, const char *suffix4,
-		       const char *suffix6)
+static void write_list(struct sp_buf *text, const char *key, const json_t *list,
+		       const char *suffix4, const char *suffix6)
 {
 	json_t *item;
 	size_t i;
@@ -172,7 +173,8 @@ static void add_machine(struct sp_daemon *daemon, struct sp_client *client, cons
 			       refusal.message, !strcmp(refusal.code, "login-refused") ?
 			       "; a person's device needs a user" : "");
 	else
-		sp_client_reply(client, sp_json_device(daemon, sp_device_find(&daemon->people, key)));
+		sp_client_reply(client,
+				sp_json_device(daemon, sp_device_find(&daemon->people, key)));
 }
 
 void sp_op_peer_add(struct sp_daemon *daemon, struct sp_client *client,
@@ -193,8 +195,8 @@ void sp_op_peer_add(struct sp_daemon *daemon, struct sp_client *client,
 	enrolment.public_key = key;
 	device = sp_device_find(&daemon->people, key);
 	if (device) {
-		sp_client_fail(client, "login-refused", 7, NULL, "this key is %s's device %s already",
-			       device->user, device->name);
+		sp_client_fail(client, "login-refused", 7, NULL,
+			       "this key is %s's device %s already", device->user, device->name);
 		return;
 	}
 	if (!enrolment.user && !enrolment.subject && !enrolment.idp) {
@@ -211,7 +213,8 @@ void sp_op_peer_add(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	}
 	if (sp_device_enrol(daemon, &enrolment, &device, &refusal) < 0)
-		sp_client_fail(client, refusal.code, refusal.exit_code, NULL, "%s", refusal.message);
+		sp_client_fail(client, refusal.code, refusal.exit_code, NULL, "%s",
+			       refusal.message);
 	else
 		sp_client_reply(client, sp_json_device(daemon, device));
 }

@@ -34,8 +34,8 @@ static bool read_groups(struct sp_client *client, const json_t *list, const char
 	size_t count = json_array_size(list);
 
 	if (list && (!json_is_array(list) || count > GROUPS_MAX)) {
-		sp_client_fail(client, "bad-request", 2, NULL, "groups is a list of at most %d texts",
-			       GROUPS_MAX);
+		sp_client_fail(client, "bad-request", 2, NULL,
+			       "groups is a list of at most %d texts", GROUPS_MAX);
 		return false;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -62,8 +62,8 @@ void sp_op_session_open(struct sp_daemon *daemon, struct sp_client *client,
 
 	if (!sp_op_unpack(client, request,
 			  "{s:s, s:s, s:s, s?o, s?o, s?I, s?{s?s, s?s !}, s?I, s?I}", "idp",
-			  &sign_in.idp, "subject", &sign_in.subject, "user", &sign_in.user, "groups",
-			  &group_list, "attrs", &attrs, "auth_time", &auth_time, "device",
+			  &sign_in.idp, "subject", &sign_in.subject, "user", &sign_in.user,
+			  "groups", &group_list, "attrs", &attrs, "auth_time", &auth_time, "device",
 			  "public_key", &key_text, "name", &sign_in.device_name, "max_s", &max_s,
 			  "idle_s", &idle_s) ||
 	    !is_text(client, "idp", sign_in.idp) || !is_text(client, "subject", sign_in.subject) ||
@@ -78,7 +78,8 @@ void sp_op_session_open(struct sp_daemon *daemon, struct sp_client *client,
 	sign_in.max_s = max_s;
 	sign_in.idle_s = idle_s;
 	if (sp_session_open(daemon, &sign_in, &live, &refusal) < 0) {
-		sp_client_fail(client, refusal.code, refusal.exit_code, NULL, "%s", refusal.message);
+		sp_client_fail(client, refusal.code, refusal.exit_code, NULL, "%s",
+			       refusal.message);
 		return;
 	}
 	reply = sp_json_session(daemon, live);
@@ -138,7 +139,8 @@ static struct sp_live *find_open(struct sp_daemon *daemon, struct sp_client *cli
 
 	if (live && live->state == SP_LIVE_OPEN)
 		return live;
-	sp_client_fail(client, "no-such-session", 1, NULL, "no session %lld is open", (long long)id);
+	sp_client_fail(client, "no-such-session", 1, NULL, "no session %lld is open",
+		       (long long)id);
 	return NULL;
 }
 
@@ -154,8 +156,8 @@ void sp_op_session_extend(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	r = sp_session_extend(daemon, live, max_s, sp_client_who(client));
 	if (r < 0)
-		sp_client_fail(client, "failed", 1, NULL, "extending session %lld: %s", (long long)id,
-			       sp_err_text(r));
+		sp_client_fail(client, "failed", 1, NULL, "extending session %lld: %s",
+			       (long long)id, sp_err_text(r));
 	else
 		sp_client_reply(client, sp_json_session(daemon, live));
 }
@@ -222,9 +224,10 @@ void sp_op_session_close(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	if ((closing.id != 0) + (closing.user != NULL) + (device != NULL) != 1 ||
 	    (why && strlen(why) > 200)) {
-		sp_client_fail(client, "bad-request", 2, NULL,
-			       "session.close takes one of session, user, device, and a why of at most "
-			       "200 bytes");
+		sp_client_fail(
+			client, "bad-request", 2, NULL,
+			"session.close takes one of session, user, device, and a why of at most "
+			"200 bytes");
 		return;
 	}
 	if (device && !(closing.device = sp_op_device(daemon, client, device)))

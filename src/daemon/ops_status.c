@@ -185,9 +185,10 @@ static json_t *list_warnings(struct sp_daemon *daemon)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < daemon->warnings.count; i++)
-		json_array_append_new(list, json_pack("{s:s, s:o}", "code",
-						      daemon->warnings.items[i].code, "message",
-						      sp_json_text(daemon->warnings.items[i].message)));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:o}", "code",
+						daemon->warnings.items[i].code, "message",
+						sp_json_text(daemon->warnings.items[i].message)));
 	return list;
 }
 

@@ -102,7 +102,8 @@ static bool is_silent(struct sp_daemon *daemon, struct sp_live *live, uint64_t n
 static void park(struct sp_daemon *daemon, struct sp_live *live, int64_t since_ns, const char *why)
 {
 	live->row.closed_ns = since_ns;
-	sp_ebpf_session_extend(daemon->plane, live->row.slot, 1); /* silence or deadline: for good */
+	sp_ebpf_session_extend(daemon->plane, live->row.slot,
+			       1); /* silence or deadline: for good */
 	sp_session_settle(daemon, live, SP_LIVE_PARKED, why, NULL);
 }
 

@@ -43,7 +43,7 @@ struct sp_people {
 	uint64_t birth;     /* of the plane */
 };
 
-/* Walk every session known: for (live = sp_live_next(people, NULL); live; live = …(people, live)).
+/* Walk every session known: for (live = …next(people, NULL); live; live = …next(people, live)).
  */
 struct sp_live *sp_live_next(const struct sp_people *people, const struct sp_live *live);
 struct sp_live *sp_live_find(const struct sp_people *people, uint64_t id);

@@ -61,8 +61,10 @@ static int put_bare(struct sp_daemon *daemon, const struct sp_live *live)
 {
 	const struct sp_session session = {
 		.epoch = live->row.epoch,
-		.expires_ns = live->state == SP_LIVE_PARKED ? 1 :
-			      sp_clock_utc_to_boottime_ns(live->row.expires_ns, sp_clock_offset_ns()),
+		.expires_ns = live->state == SP_LIVE_PARKED
+				      ? 1
+				      : sp_clock_utc_to_boottime_ns(live->row.expires_ns,
+								    sp_clock_offset_ns()),
 		.idle_ns = (uint64_t)live->row.idle_s * SP_SECOND_NS,
 		.last_seen_ns = sp_clock_boottime_ns(),
 	};

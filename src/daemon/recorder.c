@@ -331,7 +331,8 @@ static void record_start(struct sp_daemon *daemon, const struct sp_audit_log_rep
 		sp_str_format(&message, "the log's last line was no record: the file is now %s",
 			      repair->moved_to ? repair->moved_to : "gone");
 	else if (repair->was_torn)
-		sp_str_format(&message, "the log's last line had no end: its %zu bytes are now in %s",
+		sp_str_format(&message,
+			      "the log's last line had no end: its %zu bytes are now in %s",
 			      repair->torn_len, repair->moved_to ? repair->moved_to : "no file");
 	if (message)
 		sp_log_error("audit log: %s", message);

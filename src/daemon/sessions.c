@@ -367,8 +367,9 @@ static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	if (r < 0) {
 		sp_session_cut(daemon, live);
 		sp_session_settle(daemon, SP_TAKE_PTR(live), SP_LIVE_ENDED, "failed", sign_in->by);
-		return sp_refuse(refusal, r, r == -ENOSPC || r == -E2BIG ? "table-full" : "failed", 1,
-				 "the kernel's tables did not take the session: %s", sp_err_text(r));
+		return sp_refuse(refusal, r, r == -ENOSPC || r == -E2BIG ? "table-full" : "failed",
+				 1, "the kernel's tables did not take the session: %s",
+				 sp_err_text(r));
 	}
 	replace_former(daemon, live, sign_in->by);
 	*ret_live = SP_TAKE_PTR(live);
@@ -429,7 +430,8 @@ int sp_session_extend(struct sp_daemon *daemon, struct sp_live *live, int64_t ma
 
 int sp_session_cut(struct sp_daemon *daemon, struct sp_live *live)
 {
-	if (live->state == SP_LIVE_OPEN) /* taken before the store: what is allowed after it is a fault */
+	if (live->state ==
+	    SP_LIVE_OPEN) /* taken before the store: what is allowed after it is a fault */
 		live->row.closed_ns = sp_clock_realtime_ns();
 	return sp_ebpf_session_end(daemon->plane, live->row.slot);
 }

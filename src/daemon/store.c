@@ -321,7 +321,8 @@ int sp_store_get_mark(struct sp_store *store, const char *name, uint64_t *ret_va
 
 int sp_store_set_mark(struct sp_store *store, const char *name, uint64_t value)
 {
-	return sp_sql_run(store, "INSERT INTO mark VALUES(?, ?) ON CONFLICT DO UPDATE SET value = ?2",
+	return sp_sql_run(store,
+			  "INSERT INTO mark VALUES(?, ?) ON CONFLICT DO UPDATE SET value = ?2",
 			  "ti", name, (int64_t)value);
 }
 

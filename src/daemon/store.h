@@ -157,7 +157,8 @@ int sp_store_set_roles(struct sp_store *store, uint64_t id, const char *roles);
 int sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_ns,
 			   const char *why);
 
-typedef int (*sp_store_session_fn)(void *arg, struct sp_session_row *row); /* may take its strings */
+typedef int (*sp_store_session_fn)(void *arg,
+				   struct sp_session_row *row); /* may take its strings */
 /* Those open, or closed at or after @since_ns, oldest first. */
 int sp_store_each_session(struct sp_store *store, int64_t since_ns, sp_store_session_fn take,
 			  void *arg);

@@ -23,12 +23,11 @@ static const struct sp_addr *address_or_null(const struct sp_addr addresses[2],
 
 int sp_store_add_device(struct sp_store *store, const struct sp_device *device)
 {
-	return sp_sql_run(store, "INSERT INTO device VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", "kkttttaai",
-			  device->public_key, device->preshared_key, device->name, device->user,
-			  device->idp, device->subject,
-			  address_or_null(device->addresses, device->has_address, 0),
-			  address_or_null(device->addresses, device->has_address, 1),
-			  device->added_ns);
+	return sp_sql_run(
+		store, "INSERT INTO device VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", "kkttttaai",
+		device->public_key, device->preshared_key, device->name, device->user, device->idp,
+		device->subject, address_or_null(device->addresses, device->has_address, 0),
+		address_or_null(device->addresses, device->has_address, 1), device->added_ns);
 }
 
 int sp_store_remove_device(struct sp_store *store, const struct sp_device *device,
@@ -38,8 +37,8 @@ int sp_store_remove_device(struct sp_store *store, const struct sp_device *devic
 
 	for (int family = 0; family < 2 && r == 0; family++)
 		if (device->has_address[family])
-			r = sp_sql_run(store, "INSERT OR REPLACE INTO held VALUES(?, ?, ?, ?)", "aitt",
-				       &device->addresses[family], until_ns, device->idp,
+			r = sp_sql_run(store, "INSERT OR REPLACE INTO held VALUES(?, ?, ?, ?)",
+				       "aitt", &device->addresses[family], until_ns, device->idp,
 				       device->subject);
 	if (r < 0)
 		return r;
@@ -49,7 +48,8 @@ int sp_store_remove_device(struct sp_store *store, const struct sp_device *devic
 
 int sp_store_rename_device(struct sp_store *store, const uint8_t key[32], const char *name)
 {
-	return sp_sql_run(store, "UPDATE device SET name = ? WHERE public_key = ?", "tk", name, key);
+	return sp_sql_run(store, "UPDATE device SET name = ? WHERE public_key = ?", "tk", name,
+			  key);
 }
 
 static int read_device(sqlite3_stmt *row, struct sp_device *device)
@@ -77,7 +77,8 @@ static int read_device(sqlite3_stmt *row, struct sp_device *device)
 int sp_store_each_device(struct sp_store *store, sp_store_device_fn take, void *arg)
 {
 	__sp_sql sqlite3_stmt *each = NULL;
-	int r = sp_sql_start(store, &each, "SELECT * FROM device ORDER BY added_ns, public_key", "");
+	int r = sp_sql_start(store, &each, "SELECT * FROM device ORDER BY added_ns, public_key",
+			     "");
 
 	while (r >= 0 && (r = sp_sql_step(store, each)) > 0) {
 		__sp_cleanup(sp_device_done) struct sp_device device = { 0 };
@@ -122,14 +123,15 @@ void sp_session_row_done(struct sp_session_row *row)
 
 int sp_store_add_session(struct sp_store *store, struct sp_session_row *row)
 {
-	int r = sp_sql_run(store,
-			   "INSERT INTO session VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0,"
-			   " NULL)", "iitttttktaaiii", (int64_t)row->slot, (int64_t)row->epoch,
-			   row->idp, row->subject, row->user, row->groups, row->roles,
-			   row->public_key, row->device,
-			   address_or_null(row->addresses, row->has_address, 0),
-			   address_or_null(row->addresses, row->has_address, 1), row->opened_ns,
-			   row->expires_ns, row->idle_s);
+	int r = sp_sql_run(
+		store,
+		"INSERT INTO session VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0,"
+		" NULL)",
+		"iitttttktaaiii", (int64_t)row->slot, (int64_t)row->epoch, row->idp, row->subject,
+		row->user, row->groups, row->roles, row->public_key, row->device,
+		address_or_null(row->addresses, row->has_address, 0),
+		address_or_null(row->addresses, row->has_address, 1), row->opened_ns,
+		row->expires_ns, row->idle_s);
 
 	if (r == 0)
 		row->id = (uint64_t)sqlite3_last_insert_rowid(store->db);
@@ -187,9 +189,10 @@ int sp_store_each_session(struct sp_store *store, int64_t since_ns, sp_store_ses
 			  void *arg)
 {
 	__sp_sql sqlite3_stmt *each = NULL;
-	int r = sp_sql_start(store, &each,
-			     "SELECT * FROM session WHERE closed_ns = 0 OR closed_ns >= ? ORDER BY id",
-			     "i", since_ns);
+	int r = sp_sql_start(
+		store, &each,
+		"SELECT * FROM session WHERE closed_ns = 0 OR closed_ns >= ? ORDER BY id", "i",
+		since_ns);
 
 	while (r >= 0 && (r = sp_sql_step(store, each)) > 0) {
 		__sp_cleanup(sp_session_row_done) struct sp_session_row row = { 0 };

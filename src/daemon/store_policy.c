@@ -129,7 +129,8 @@ int sp_store_last_confirmed(struct sp_store *store, struct sp_store_revision *re
 	__sp_sql sqlite3_stmt *find = NULL;
 	int r = sp_sql_start(store, &find,
 			     "SELECT " REVISION_COLUMNS "FROM revision JOIN generation"
-			     " ON generation = id WHERE confirmed ORDER BY number DESC LIMIT 1", "");
+			     " ON generation = id WHERE confirmed ORDER BY number DESC LIMIT 1",
+			     "");
 
 	return r < 0 ? r : one_revision(store, find, ret_revision);
 }

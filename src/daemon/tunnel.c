@@ -22,9 +22,11 @@ int sp_tunnel_ensure(struct sp_daemon *daemon)
 	if (r < 0) {
 		sp_warnings_raise(&daemon->warnings, "interface-missing",
 				  "cannot make or adopt %s: %s%s", name, sp_err_text(r),
-				  r == -EEXIST ? "; another kind of interface has that name" :
-				  r == -EMEDIUMTYPE ? "; it is there but not a persistent single-queue TUN" :
-				  r == -ENOENT ? "; is there a /dev/net/tun?" : "");
+				  r == -EEXIST ? "; another kind of interface has that name"
+				  : r == -EMEDIUMTYPE
+					  ? "; it is there but not a persistent single-queue TUN"
+				  : r == -ENOENT ? "; is there a /dev/net/tun?"
+						 : "");
 		return r;
 	}
 	if (is_made)
@@ -34,7 +36,8 @@ int sp_tunnel_ensure(struct sp_daemon *daemon)
 
 int sp_tunnel_raise(struct sp_daemon *daemon)
 {
-	const struct sp_host_interface *tunnel = sp_host_find(&daemon->host, daemon->machine->tunnel);
+	const struct sp_host_interface *tunnel =
+		sp_host_find(&daemon->host, daemon->machine->tunnel);
 	const struct sp_gateway *gateway = &daemon->machine->gateway;
 	char sysctl[96];
 	int r = 0;

@@ -69,7 +69,8 @@ static void the_lowest_free_address_is_picked(void **state)
 
 static void a_full_pool_is_no_space_and_broadcast_is_never_given(void **state)
 {
-	struct sp_prefix pool = prefix("10.0.0.8/30"); /* .9 gateway, .10 the only one left, .11 broadcast */
+	struct sp_prefix pool =
+		prefix("10.0.0.8/30"); /* .9 gateway, .10 the only one left, .11 broadcast */
 	struct sp_addr taken = addr("10.0.0.10"), got;
 
 	(void)state;

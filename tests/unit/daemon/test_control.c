@@ -184,7 +184,8 @@ static void several_requests_of_one_write_are_answered_in_order(void **state)
 	char lines[256];
 	ssize_t got;
 
-	say(fixture, fd, "{\"v\":1,\"id\":1,\"op\":\"a\"}\n{\"v\":1,\"id\":2,\"op\":\"b\"}\n{\"v\":1,");
+	say(fixture, fd,
+	    "{\"v\":1,\"id\":1,\"op\":\"a\"}\n{\"v\":1,\"id\":2,\"op\":\"b\"}\n{\"v\":1,");
 	say(fixture, fd, "\"id\":3,\"op\":\"c\"}\n");
 	run(fixture, 10);
 	got = recv(fd, lines, sizeof(lines) - 1, MSG_DONTWAIT);
@@ -205,7 +206,8 @@ static void an_error_carries_code_message_exit_and_details(void **state)
 	say(fixture, fd, "{\"v\":1,\"id\":9,\"op\":\"fail\"}\n");
 	reply = hear(fixture, fd, NULL);
 	error = json_object_get(reply, "error");
-	assert_string_equal(json_string_value(json_object_get(error, "message")), "because of that");
+	assert_string_equal(json_string_value(json_object_get(error, "message")),
+			    "because of that");
 	assert_int_equal(json_integer_value(json_object_get(error, "exit")), 1);
 	assert_int_equal(json_integer_value(json_object_get(error, "extra")), 5);
 	assert_code(reply, "failed");
@@ -295,7 +297,8 @@ static void a_request_under_way_holds_up_only_its_own_client(void **state)
 	int fd = dial(fixture);
 	json_t *reply;
 
-	say(fixture, fd, "{\"v\":1,\"id\":1,\"op\":\"hold\"}\n{\"v\":1,\"id\":2,\"op\":\"next\"}\n");
+	say(fixture, fd,
+	    "{\"v\":1,\"id\":1,\"op\":\"hold\"}\n{\"v\":1,\"id\":2,\"op\":\"next\"}\n");
 	assert_non_null(fixture->held);
 	assert_int_equal(fixture->requests, 1);
 	assert_served(fixture);
@@ -345,7 +348,8 @@ static void one_that_does_not_read_is_dropped(void **state)
 
 	/* each answer is 200 KB: past the queue's bound it goes */
 	for (int i = 0; i < 40 && fixture->gone == 0; i++) {
-		if (send(fd, "{\"v\":1,\"id\":1,\"op\":\"big\"}\n", 26, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		if (send(fd, "{\"v\":1,\"id\":1,\"op\":\"big\"}\n", 26,
+			 MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 			break;
 		run(fixture, 3);
 	}
@@ -385,7 +389,8 @@ static void a_watcher_gets_events_with_its_id(void **state)
 	assert_int_equal(sp_client_event(fixture->watcher, "{\"n\":5}", 7), 0);
 	event = hear(fixture, fd, NULL);
 	assert_int_equal(json_integer_value(json_object_get(event, "id")), 77);
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(event, "event"), "n")), 5);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(event, "event"), "n")),
+			 5);
 	json_decref(event);
 	close(fd);
 }
@@ -412,7 +417,8 @@ static void a_watcher_that_does_not_read_is_dropped(void **state)
 static void the_silent_and_the_slow_are_dropped_after_ten_seconds(void **state)
 {
 	struct fixture *fixture = *state;
-	int silent = dial(fixture), half = dial(fixture), drip = dial(fixture), busy = dial(fixture);
+	int silent = dial(fixture), half = dial(fixture), drip = dial(fixture),
+	    busy = dial(fixture);
 	const uint64_t end_ns = sp_clock_boottime_ns() + SP_CONTROL_IDLE_NS + SP_SECOND_NS;
 
 	say(fixture, half, "{\"v\":1,");

@@ -21,7 +21,8 @@ static const char POLICY[] =
 	"roles:\n"
 	"  engineer:   { match: [ {idp: corp, group: eng} ] }\n"
 	"  oncall:     { match: [ {idp: corp, group: oncall}, {idp: partner, group: noc} ] }\n"
-	"  backup-bot: { match: [ {peer-key: \"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\"} ] }\n"
+	"  backup-bot: { match: [ {peer-key: \"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\"} ] "
+	"}\n"
 	"networks: { git: 10.30.2.9 }\n"
 	"rules:\n"
 	"  - { name: eng-git, allow: {from: [engineer, oncall, backup-bot], to: git} }\n";
@@ -31,8 +32,8 @@ static struct sp_policy *load_policy(void)
 	struct sp_diagnostics diagnostics = { 0 };
 	struct sp_policy *policy = NULL;
 
-	assert_int_equal(sp_policy_load("policy.yaml", POLICY, strlen(POLICY), &policy, &diagnostics),
-			 0);
+	assert_int_equal(
+		sp_policy_load("policy.yaml", POLICY, strlen(POLICY), &policy, &diagnostics), 0);
 	sp_diagnostics_done(&diagnostics);
 	return policy;
 }

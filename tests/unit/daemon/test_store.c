@@ -118,7 +118,8 @@ static void epochs_are_never_reused(void **state)
 	assert_int_equal(sp_store_next_epoch(fixture->store, &second), 0);
 	reopen(fixture);
 	assert_int_equal(sp_store_next_epoch(fixture->store, &third), 0);
-	assert_true(first > 1600000000000000000ull); /* a lost database starts later than this one did */
+	assert_true(first >
+		    1600000000000000000ull); /* a lost database starts later than this one did */
 	assert_true(second == first + 1 && third == second + 1);
 }
 
@@ -268,10 +269,17 @@ static void a_removed_device_holds_its_address_against_others(void **state)
 
 static struct sp_session_row row_of(uint64_t epoch, uint32_t slot, int64_t opened_ns)
 {
-	struct sp_session_row row = { .slot = slot, .epoch = epoch, .idp = "corp", .subject = "ana",
-				      .user = "ana", .groups = "[\"eng\"]", .roles = "[\"engineer\"]",
-				      .device = "laptop", .has_address = { true, true },
-				      .opened_ns = opened_ns, .expires_ns = opened_ns + 10 };
+	struct sp_session_row row = { .slot = slot,
+				      .epoch = epoch,
+				      .idp = "corp",
+				      .subject = "ana",
+				      .user = "ana",
+				      .groups = "[\"eng\"]",
+				      .roles = "[\"engineer\"]",
+				      .device = "laptop",
+				      .has_address = { true, true },
+				      .opened_ns = opened_ns,
+				      .expires_ns = opened_ns + 10 };
 
 	row.addresses[0] = addr("100.64.0.2");
 	row.addresses[1] = addr("fd00:64::2");
