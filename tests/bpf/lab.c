@@ -205,7 +205,7 @@ static void set_numbers(struct lab *lab, struct bpf_object *object, enum sp_hook
 	set_number(object, "sp_revision", lab->revision);
 	set_number(object, "sp_svcset_count", SVC_COUNT);
 	set_number(object, "sp_profile_count", PROFILES_MAX);
-	set_number(object, "sp_link_header", is_tunnel && lab->options.is_live ? 0 : TEST_LINK);
+	set_number(object, "sp_link_header", is_tunnel && lab->options.is_bare ? 0 : TEST_LINK);
 	set_number(object, "sp_refuse", lab->options.refuses);
 	set_number(object, "sp_test", !lab->options.is_live);
 	set_number(object, "sp_recorder_hook", hook);

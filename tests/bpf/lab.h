@@ -48,7 +48,8 @@ struct lab_options {
 	uint32_t flows_max;    /* 0: 4096 */
 	uint32_t events_bytes; /* 0: 4 MiB */
 	bool refuses;          /* denials are answered */
-	bool is_live;          /* real clock, real link headers; no answer is written */
+	bool is_live;          /* the real clock; no answer is written */
+	bool is_bare;          /* tunnel hooks see bare IP, as on a TUN */
 };
 
 struct lab {
