@@ -50,14 +50,14 @@ struct sp_tables {
 #define SP_TABLES_VERDICT_MAX (1u << 20)
 
 /* Compile. The policy (numbered) and gateway must outlive the tables, which refer to them until
- * sp_tables_free. Returns 0; -E2BIG a bound; -ENOMEM. */
+ * sp_tables_free. Returns 0; -E2BIG a bound; -EINVAL a rule has no number; -ENOMEM. */
 int sp_tables_compile(const struct sp_policy *policy, const struct sp_gateway *gateway,
 		      struct sp_tables **ret_tables);
 void sp_tables_free(struct sp_tables *tables);
 
 /* The class and network set of a session by family, adding rows when its combination is new.
  * @ret_class,@ret_netset  [0] IPv4, [1] IPv6; class 0 / set 0 where it has no address.
- * Returns 0; -E2BIG a bound (nothing was added); -ENOMEM. */
+ * Returns 0; -E2BIG a bound (nothing was added); -EINVAL tables read from .sptab; -ENOMEM. */
 int sp_tables_add_identity(struct sp_tables *tables, const struct sp_identity *identity,
 			   uint32_t ret_class[2], uint32_t ret_netset[2]);
 

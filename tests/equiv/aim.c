@@ -134,7 +134,7 @@ static bool word_address(struct rng *rng, const struct world *world,
 
 		if (strcmp(network->name, word) != 0)
 			continue;
-		if (network->except.count && rng_chance(rng, 25))
+		if (network->except.count && rng_chance(rng, 45))
 			text = pick_family(rng, &network->except, v6);
 		if (!text)
 			text = pick_family(rng, &network->in, v6);

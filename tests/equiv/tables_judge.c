@@ -22,6 +22,12 @@ static struct sp_answer answer_of(const struct sp_verdict *verdict)
 		      verdict->rule);
 }
 
+static const struct sp_tables *tables_of(const struct trial *trial)
+{
+	return trial->read_back[trial->revision] ? trial->read_back[trial->revision] :
+						   trial->tables[trial->revision];
+}
+
 static uint32_t slot_of(const struct sp_packet *packet)
 {
 	switch (packet->tuple.proto) {
@@ -121,7 +127,7 @@ static bool zone_of(enum sp_hook hook, const struct sp_src *src, unsigned *ret_z
 static struct sp_answer judge_rules(const struct trial *trial, enum sp_hook hook, unsigned zone,
 				    const struct sp_packet *packet)
 {
-	const struct sp_tables *tables = trial->tables[trial->revision];
+	const struct sp_tables *tables = tables_of(trial);
 	const struct sp_src *src = sp_tables_find_src(tables, &packet->tuple.source);
 	const struct sp_dst *dst = sp_tables_find_dst(tables, &packet->tuple.destination);
 	const struct sp_verdict *protect =
@@ -150,7 +156,7 @@ static struct sp_answer judge_rules(const struct trial *trial, enum sp_hook hook
 bool tables_judge(const struct trial *trial, enum sp_hook hook, const struct sp_frame *frame,
 		  struct sp_answer *ret_answer)
 {
-	const struct sp_tables *tables = trial->tables[trial->revision];
+	const struct sp_tables *tables = tables_of(trial);
 	const struct sp_verdict *verdict;
 	const struct sp_src *src;
 	const struct sp_dst *dst;

@@ -466,7 +466,7 @@ static struct sp_answer pick_talk(struct script *script, struct talk *talk)
 		aim_talk(script->rng, &script->test->world, script->revision, talk);
 		answer = guess_talk(script, talk);
 		if (dice < 28 ? answer.verdict == SP_ALLOW :
-		    dice < 90 ? answer.reason == SP_REASON_POLICY && answer.verdict == SP_DENY :
+		    dice < 88 ? answer.reason == SP_REASON_POLICY && answer.verdict == SP_DENY :
 				true)
 			break;
 	}

@@ -45,6 +45,7 @@ struct trial {
 	struct sp_policy *policy[2];
 	struct sp_gateway gateway[2];
 	struct sp_tables *tables[2];
+	struct sp_tables *read_back[2]; /* in some cases: the same, written to .sptab and read */
 	struct trial_session sessions[SESSIONS_MAX];
 	uint32_t session_count;
 	struct sp_reference *reference, *alone;

@@ -192,7 +192,7 @@ static void make_network(struct rng *rng, struct world_policy *policy)
 		make_prefix(rng, policy, text);
 		words_add(&network->in, "%s", text);
 	}
-	count = rng_chance(rng, 45) ? rng_between(rng, 1, 3) : 0;
+	count = rng_chance(rng, 65) ? rng_between(rng, 1, 3) : 0;
 	for (uint32_t i = 0; i < count; i++) {
 		const char *outer = network->in.item[rng_below(rng, network->in.count)];
 
