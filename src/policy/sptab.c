@@ -2,11 +2,13 @@
 /* Decision tables as a file.
  *
  *	"SPTAB\0\0\1"
- *	six sections, each once and in this order: u32 id, u32 0, u64 length; the rows; zeros up to 8 bytes
+ *	six sections, each once and in this order:
+ *		u32 id, u32 0, u64 length; the rows; zeros up to 8 bytes
  *	SHA-256 of everything before it
  *
- * Rows have the layout of <sallyport/abi/tables.h>, little endian, so a plane may map the file. There is
- * one way to write given tables (pairs are sorted), and what was read writes the same bytes again. */
+ * Rows have the layout of <sallyport/abi/tables.h>, little endian, so a plane may map the file.
+ * There is one way to write given tables (pairs are sorted), and what was read writes the same
+ * bytes again. */
 #include "policy/tables.h"
 
 #include <errno.h>

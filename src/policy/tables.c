@@ -195,8 +195,8 @@ static uint32_t common_bits(const struct sp_prefix *prefix, const struct sp_addr
 	return 128;
 }
 
-/* The longest row that holds @addr is the last one that sorts at or before @addr with some length. If
- * the last one does not hold it, those between share no more bits with @addr than it does. */
+/* The longest row that holds @addr is the last one that sorts at or before @addr with some length.
+ * If the last one does not hold it, those between share no more bits with @addr than it does. */
 static const void *longest(const struct rows *rows, const struct sp_addr *addr)
 {
 	struct sp_prefix want = { .prefix_len = 128 };

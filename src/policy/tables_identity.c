@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Classes and network sets of people: which rules' `from` a session matches, which rules' `to` matches a
- * packet towards it. A combination nobody had before appends its rows behind the others. */
+/* Classes and network sets of people: which rules' `from` a session matches, which rules' `to`
+ * matches a packet towards it. A combination nobody had before appends its rows behind the others.
+ */
 #include "policy/tables_index.h"
 
 #include <errno.h>
@@ -72,7 +73,8 @@ static bool to_matches(const struct view *view, const struct sp_to *to)
 	return false;
 }
 
-/* Expose entries are about the edge, protect entries about addresses: neither asks who somebody is. */
+/* Expose entries are about the edge, protect entries about addresses: neither asks who somebody is.
+ */
 static void collect_from(const struct view *view, uint64_t *set)
 {
 	for (size_t i = 0; i < view->policy->rule_count; i++) {

@@ -2,6 +2,7 @@
 /* Inside the compiler: what its parts share. A table's number (class, network set, service set,
  * profile) stands for a set of rules; the sets themselves live here.
  *
+ *	tables_marks.c     what makes one address differ from another: marks on prefixes
  *	tables_address.c   src and dst rows: which rules match this source, this destination
  *	tables_service.c   svc slots: which rules match this protocol and port
  *	tables_pair.c      pairs, profiles and verdicts: what the rules left over say

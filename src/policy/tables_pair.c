@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Pairs, profiles and verdicts. A pair (class, network set) leaves the rules that are in both; that set of
- * rules is a profile, and for each service set a profile has one verdict. */
+/* Pairs, profiles and verdicts. A pair (class, network set) leaves the rules that are in both; that
+ * set of rules is a profile, and for each service set a profile has one verdict. */
 #include "policy/tables_index.h"
 
 #include <errno.h>
@@ -18,7 +18,8 @@ struct found {
 	uint64_t log_new, log_all;
 };
 
-static void find(struct found *found, const struct sp_rule_masks *masks, size_t word, uint64_t rules)
+static void find(struct found *found, const struct sp_rule_masks *masks, size_t word,
+		 uint64_t rules)
 {
 	if (!rules)
 		return;
@@ -152,7 +153,8 @@ uint32_t sp_tables_find_pair(const struct sp_tables *tables, uint32_t class_id, 
 	uint32_t n = sp_chains_first(pairs, hash_pair(class_id, netset));
 
 	for (; n != SP_CHAIN_END; n = sp_chains_next(pairs, n))
-		if (tables->pair[n].key.class_id == class_id && tables->pair[n].key.netset == netset)
+		if (tables->pair[n].key.class_id == class_id &&
+		    tables->pair[n].key.netset == netset)
 			break;
 	return n;
 }

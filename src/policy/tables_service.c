@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The service table: for each protocol and port, ICMP type or bare protocol number, the set of rules
- * whose services match it. One sweep over the slots between the places where some service starts or ends. */
+/* The service table: for each protocol and port, ICMP type or bare protocol number, the set of
+ * rules whose services match it. One sweep over the slots between the places where some service
+ * starts or ends. */
 #include "policy/tables_index.h"
 
 #include <errno.h>
@@ -108,8 +109,9 @@ static int compare_edges(const void *left, const void *right)
 	return (a->slot > b->slot) - (a->slot < b->slot);
 }
 
-/* Several services of one rule may overlap: it matches while any is open. Within one slot the order of
- * edges does not matter, hits may pass below zero and come back (unsigned, so it wraps both ways). */
+/* Several services of one rule may overlap: it matches while any is open. Within one slot the order
+ * of edges does not matter, hits may pass below zero and come back (unsigned, so it wraps both
+ * ways). */
 static void cross(struct sweep *sweep, const struct edge *edge)
 {
 	uint32_t *hits = &sweep->hits[edge->rule];

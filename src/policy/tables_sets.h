@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sets of rules as bits (bit n: the rule at place n of the file), and tables that give each distinct
- * set a small number. Classes, network sets, service sets and profiles are all numbers of such sets.
- * Numbers are handed out in order, so what was added last can be taken back. */
+/* Sets of rules as bits (bit n: the rule at place n of the file), and tables that give each
+ * distinct set a small number. Classes, network sets, service sets and profiles are all numbers of
+ * such sets. Numbers are handed out in order, so what was added last can be taken back. */
 #ifndef SALLYPORT_POLICY_TABLES_SETS_H
 #define SALLYPORT_POLICY_TABLES_SETS_H
 

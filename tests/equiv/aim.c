@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Packets at edges: the first and last address of a prefix, the ones beside it, the ends of a port range
- * and their neighbours; and enough in the middle that rules really match. */
+/* Packets at edges: the first and last address of a prefix, the ones beside it, the ends of a port
+ * range and their neighbours; and enough in the middle that rules really match. */
 #include "traffic.h"
 
 #include <netinet/in.h>
@@ -83,7 +83,8 @@ static struct sp_addr stranger(struct rng *rng, bool v6)
 			    v4s[rng_below(rng, SP_ARRAY_LEN(v4s))]);
 }
 
-static bool session_address(const struct world *world, uint32_t n, bool v6, struct sp_addr *ret_addr)
+static bool session_address(const struct world *world, uint32_t n, bool v6,
+			    struct sp_addr *ret_addr)
 {
 	if (n >= world->session_count || !world->sessions[n].address[v6][0])
 		return false;
@@ -146,7 +147,8 @@ static bool word_address(struct rng *rng, const struct world *world,
 }
 
 static struct sp_addr aim_address(struct rng *rng, const struct world *world,
-				  const struct world_policy *policy, const struct words *words, bool v6)
+				  const struct world_policy *policy, const struct words *words,
+				  bool v6)
 {
 	struct sp_addr addr = stranger(rng, v6);
 
@@ -207,7 +209,8 @@ static void aim_service(struct rng *rng, const char *word, bool v6, struct talk 
 	if (strncmp(word, "icmp", 4) == 0) {
 		if (rng_chance(rng, 10)) /* the other family's number has no ports here */
 			talk->proto = v6 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-		talk->icmp_type = icmp_type(rng, strchr(word, '/') ? strchr(word, '/') + 1 : NULL, v6);
+		talk->icmp_type =
+			icmp_type(rng, strchr(word, '/') ? strchr(word, '/') + 1 : NULL, v6);
 		return;
 	}
 	if (sscanf(word, "proto/%u", &from) == 1) {

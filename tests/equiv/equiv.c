@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The reference evaluator = the compiled tables = the real programs, on random policies and packets. */
+/* The reference evaluator = the compiled tables = the real programs, on random policies and
+ * packets. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -173,8 +174,8 @@ static int run(const struct options *options)
 	}
 	tally_print(&tally, stdout);
 	print_seconds();
-	printf("%llu policies (%llu more were refused by the language), %llu packets; asked: tables "
-	       "%llu, ebpf %llu, every judge %llu\n",
+	printf("%llu policies (%llu more were refused by the language), %llu packets; asked: "
+	       "tables %llu, ebpf %llu, every judge %llu\n",
 	       (unsigned long long)tally.policies, (unsigned long long)tally.refused,
 	       (unsigned long long)tally.packets, (unsigned long long)tally.asked_tables,
 	       (unsigned long long)tally.asked_ebpf, (unsigned long long)tally.asked_all);
@@ -233,7 +234,8 @@ static bool run_plant(const struct options *options, enum plant plant, bool with
 		return false;
 	}
 	printf("plant %d, %s: found after %llu pairs by %s\n", plant, plant_name(plant),
-	       (unsigned long long)pairs, with_ebpf ? "reference and ebpf" : "reference and tables");
+	       (unsigned long long)pairs,
+	       with_ebpf ? "reference and ebpf" : "reference and tables");
 	if (show)
 		report_failure(options, &test, plant);
 	return with_ebpf || is_made_small(&test, plant);
@@ -310,11 +312,16 @@ static int cannot_ask_ebpf(void)
 static int read_options(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {
-		{ "seed", required_argument, NULL, 's' },  { "policies", required_argument, NULL, 'p' },
-		{ "packets", required_argument, NULL, 'n' }, { "no-ebpf", no_argument, NULL, 'r' },
-		{ "out", required_argument, NULL, 'o' },   { "failures", required_argument, NULL, 'f' },
-		{ "case", required_argument, NULL, 'c' },  { "plant", required_argument, NULL, 'b' },
-		{ "plants", no_argument, NULL, 'B' },	   { NULL, 0, NULL, 0 },
+		{ "seed", required_argument, NULL, 's' },
+		{ "policies", required_argument, NULL, 'p' },
+		{ "packets", required_argument, NULL, 'n' },
+		{ "no-ebpf", no_argument, NULL, 'r' },
+		{ "out", required_argument, NULL, 'o' },
+		{ "failures", required_argument, NULL, 'f' },
+		{ "case", required_argument, NULL, 'c' },
+		{ "plant", required_argument, NULL, 'b' },
+		{ "plants", no_argument, NULL, 'B' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int option;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Five mistakes a compiler of policies could make. A harness that does not find them finds nothing. */
+/* Five mistakes a compiler of policies could make. A harness that does not find them finds nothing.
+ */
 #include "trial.h"
 
 #include <stdlib.h>
@@ -37,7 +38,8 @@ static void plant_prefix(struct sp_tables *tables)
 		bool has_child = i + 1 < tables->dst_count &&
 				 sp_prefix_covers(prefix, &tables->dst[i + 1].prefix);
 
-		if (is_v4(prefix) && prefix->prefix_len > 96 && prefix->prefix_len < 128 && !has_child)
+		if (is_v4(prefix) && prefix->prefix_len > 96 && prefix->prefix_len < 128 &&
+		    !has_child)
 			prefix->prefix_len++;
 	}
 }
@@ -52,7 +54,8 @@ static void plant_swapped(struct sp_tables *tables)
 				tables->verdict[i].action == SP_ALLOW ? SP_DENY : SP_ALLOW;
 }
 
-/* One lookup key too short: what is longer than /64 counts for all of it, the first of several wins. */
+/* One lookup key too short: what is longer than /64 counts for all of it, the first of several
+ * wins. */
 static bool truncate_v6(struct sp_prefix *prefix, const struct sp_prefix *last)
 {
 	if (!is_v4(prefix) && prefix->prefix_len > 64) {
@@ -128,8 +131,8 @@ static int compile_short_ranges(const struct sp_policy *policy, const struct sp_
 	return r;
 }
 
-int plant_compile(enum plant plant, const struct sp_policy *policy, const struct sp_gateway *gateway,
-		  struct sp_tables **ret_tables)
+int plant_compile(enum plant plant, const struct sp_policy *policy,
+		  const struct sp_gateway *gateway, struct sp_tables **ret_tables)
 {
 	if (plant == PLANT_EXCEPT)
 		return compile_without_except(policy, gateway, ret_tables);

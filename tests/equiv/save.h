@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A case in files: policy.yaml, next.yaml, case.txt (gateway, steps and every judge's answer), and the
- * packets as ethernet.pcap and ip.pcap. `equiv --case DIR` runs one again. */
+/* A case in files: policy.yaml, next.yaml, case.txt (gateway, steps and every judge's answer), and
+ * the packets as ethernet.pcap and ip.pcap. `equiv --case DIR` runs one again. */
 #ifndef SALLYPORT_EQUIV_SAVE_H
 #define SALLYPORT_EQUIV_SAVE_H
 

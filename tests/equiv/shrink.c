@@ -156,7 +156,8 @@ static void simpler_gateway(struct shrink *shrink)
 		if (!keep(shrink))
 			break;
 	}
-	while (shrink->test->world.session_count > 1) { /* the last: the others keep their numbers */
+	while (shrink->test->world.session_count >
+	       1) { /* the last: the others keep their numbers */
 		world->session_count--;
 		if (!keep(shrink))
 			break;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A failing case, made as small as it still fails: fewer steps, then fewer rules, then fewer words. */
+/* A failing case, made as small as it still fails: fewer steps, then fewer rules, then fewer words.
+ */
 #ifndef SALLYPORT_EQUIV_SHRINK_H
 #define SALLYPORT_EQUIV_SHRINK_H
 

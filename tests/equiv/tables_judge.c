@@ -180,7 +180,8 @@ bool tables_judge(const struct trial *trial, enum sp_hook hook, const struct sp_
 			*ret_answer = deny(SP_REASON_SPOOFED);
 			return true;
 		}
-		verdict = sp_tables_decide(tables, src->class_id[zone], dst->netset, slot_of(&packet));
+		verdict = sp_tables_decide(tables, src->class_id[zone], dst->netset,
+					   slot_of(&packet));
 		if (verdict->reason == SP_REASON_PROTECT) {
 			*ret_answer = answer_of(verdict);
 			return true;

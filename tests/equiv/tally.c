@@ -3,8 +3,8 @@
 
 #include "base/array.h"
 
-/* Reasons this build has no way to give: no rule has a limit or an end, the edge drops no lists, tables
- * and programs are sized together, and nobody changes a session while a packet is judged. */
+/* Reasons this build has no way to give: no rule has a limit or an end, the edge drops no lists,
+ * tables and programs are sized together, and nobody changes a session while a packet is judged. */
 static const enum sp_reason impossible[] = {
 	SP_REASON_LIMIT, SP_REASON_DEADLINE, SP_REASON_BLOCKLIST, SP_REASON_TABLE_FULL,
 	SP_REASON_RACING,
@@ -67,8 +67,8 @@ bool tally_is_enough(const struct tally *tally, FILE *out)
 	bool enough = true;
 
 	if (allowed * 4 < tally->packets) {
-		fprintf(out, "too few packets are allowed: %llu of %llu\n", (unsigned long long)allowed,
-			(unsigned long long)tally->packets);
+		fprintf(out, "too few packets are allowed: %llu of %llu\n",
+			(unsigned long long)allowed, (unsigned long long)tally->packets);
 		enough = false;
 	}
 	if (denied * 4 < tally->packets) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A verdict's last instant, in the compiled tables and the real programs. No policy can say it yet, so it
- * is written into the verdict rows. */
+/* A verdict's last instant, in the compiled tables and the real programs. No policy can say it yet,
+ * so it is written into the verdict rows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,7 +63,8 @@ static void deadline_open(struct deadline *deadline)
 		if (deadline->tables->verdict[i].rule == 1)
 			deadline->tables->verdict[i].not_after_ns = LAST_NS;
 	if (sp_ebpf_open(&options, &deadline->plane, &why) < 0 ||
-	    sp_ebpf_stage(deadline->plane, deadline->tables, 1, NULL, 0, &deadline->staged, &why) < 0)
+	    sp_ebpf_stage(deadline->plane, deadline->tables, 1, NULL, 0, &deadline->staged, &why) <
+		    0)
 		fail_msg("%s", why.text);
 }
 
@@ -76,7 +77,8 @@ static void assert_answer(struct deadline *deadline, const char *packet, uint64_
 
 	test_frame_make(&frame, packet);
 	view = test_frame_view(&frame);
-	assert_int_equal(sp_ebpf_judge(deadline->staged, SP_HOOK_INSIDE_IN, &view, now_ns, &answer), 0);
+	assert_int_equal(sp_ebpf_judge(deadline->staged, SP_HOOK_INSIDE_IN, &view, now_ns, &answer),
+			 0);
 	assert_string_equal(sp_reason_name(answer.reason), sp_reason_name(reason));
 	assert_int_equal(answer.verdict, verdict);
 }
@@ -104,12 +106,12 @@ static void a_live_flow_ends_with_its_verdict_in_both_directions(void **state)
 		__sp_cleanup(deadline_close) struct deadline deadline = { 0 };
 
 		deadline_open(&deadline);
-		assert_answer(&deadline, "10.1.0.1:1000 > 10.2.0.1:80 tcp eth", LAST_NS - 30, SP_ALLOW,
-			      SP_REASON_POLICY);
-		assert_answer(&deadline, "10.2.0.1:80 > 10.1.0.1:1000 tcp SA eth", LAST_NS - 20, SP_ALLOW,
-			      SP_REASON_REPLY);
-		assert_answer(&deadline, "10.1.0.1:1000 > 10.2.0.1:80 tcp A eth", LAST_NS - 1, SP_ALLOW,
-			      SP_REASON_POLICY);
+		assert_answer(&deadline, "10.1.0.1:1000 > 10.2.0.1:80 tcp eth", LAST_NS - 30,
+			      SP_ALLOW, SP_REASON_POLICY);
+		assert_answer(&deadline, "10.2.0.1:80 > 10.1.0.1:1000 tcp SA eth", LAST_NS - 20,
+			      SP_ALLOW, SP_REASON_REPLY);
+		assert_answer(&deadline, "10.1.0.1:1000 > 10.2.0.1:80 tcp A eth", LAST_NS - 1,
+			      SP_ALLOW, SP_REASON_POLICY);
 		assert_answer(&deadline, late[direction], LAST_NS, SP_DENY, SP_REASON_DEADLINE);
 	}
 }

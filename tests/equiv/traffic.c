@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What happens in a case: conversations that open, are answered, pause, break off, come in pieces or in
- * bad shape, while sessions end and a revision is applied between two packets. */
+/* What happens in a case: conversations that open, are answered, pause, break off, come in pieces
+ * or in bad shape, while sessions end and a revision is applied between two packets. */
 #include "traffic.h"
 
 #include <netinet/in.h>
@@ -20,8 +20,8 @@ struct script {
 	uint32_t gone; /* bit n: session n ended */
 };
 
-__attribute__((format(printf, 2, 3))) static void add_step(struct script *script, const char *format,
-							    ...)
+__attribute__((format(printf, 2, 3))) static void add_step(struct script *script,
+							   const char *format, ...)
 {
 	struct equiv_case *test = script->test;
 	va_list args;
@@ -47,7 +47,8 @@ static bool has_ports(const struct talk *talk)
 	       talk->proto == IPPROTO_SCTP;
 }
 
-static void put_end(char *buf, size_t size, const struct sp_addr *addr, uint16_t port, bool with_port)
+static void put_end(char *buf, size_t size, const struct sp_addr *addr, uint16_t port,
+		    bool with_port)
 {
 	char text[SP_ADDR_TEXT_MAX];
 
@@ -65,7 +66,8 @@ static void put_talk(char *buf, size_t size, const struct talk *talk)
 	bool ports = has_ports(talk);
 
 	put_end(source, sizeof(source), &talk->source, talk->source_port, ports);
-	put_end(destination, sizeof(destination), &talk->destination, talk->destination_port, ports);
+	put_end(destination, sizeof(destination), &talk->destination, talk->destination_port,
+		ports);
 	if (ports)
 		snprintf(protocol, sizeof(protocol), "%s",
 			 talk->proto == IPPROTO_TCP ? "tcp" :
@@ -131,8 +133,10 @@ static void send_own(struct script *script, enum sp_hook hook, const struct talk
 
 static const char *odd_tcp(struct rng *rng)
 {
-	return (const char *[]){ "-", "SF", "SR", "F", "P", "U", "SA", "R", "RA", "A", "PA", "FA",
-				 "SFA", "l4[12]=40", "l4[12]=f0", "S payload=20" }[rng_below(rng, 16)];
+	return (const char *[]){
+		"-",  "SF", "SR", "F",	"P",   "U",	    "SA",	 "R",
+		"RA", "A",  "PA", "FA", "SFA", "l4[12]=40", "l4[12]=f0", "S payload=20"
+	}[rng_below(rng, 16)];
 }
 
 static const char *odd_v4(struct rng *rng)
@@ -151,12 +155,28 @@ static const char *odd_v4(struct rng *rng)
 static const char *odd_v6(struct rng *rng)
 {
 	return (const char *[]){
-		"ext=60",	  "ext=0,60",	"ext=0,43,60",		    "ext=60,0",
-		"ext=51",	  "ext=43",	"ext=60,60,60,60,60,60,60,60", "ext=0,60,60,60,60,60,60,60,60",
-		"ext=44",	  "ip[0]=40",	"ip[4]=ffff",		    "ip[4]=0004",
-		"ip[6]=2c",	  "ip[6]=2b",	"pad=9",		    "cut=44",
-		"cut=20",	  "cut=39",	"ip[8]=00000000000000000000ffff0a000001",
-		"ip[24]=00000000000000000000000000000005", "ip[6]=3b", "ip[6]=00",
+		"ext=60",
+		"ext=0,60",
+		"ext=0,43,60",
+		"ext=60,0",
+		"ext=51",
+		"ext=43",
+		"ext=60,60,60,60,60,60,60,60",
+		"ext=0,60,60,60,60,60,60,60,60",
+		"ext=44",
+		"ip[0]=40",
+		"ip[4]=ffff",
+		"ip[4]=0004",
+		"ip[6]=2c",
+		"ip[6]=2b",
+		"pad=9",
+		"cut=44",
+		"cut=20",
+		"cut=39",
+		"ip[8]=00000000000000000000ffff0a000001",
+		"ip[24]=00000000000000000000000000000005",
+		"ip[6]=3b",
+		"ip[6]=00",
 	}[rng_below(rng, 22)];
 }
 
@@ -230,8 +250,9 @@ static void send_link_local(struct script *script)
 
 	if ((strstr(frame, "ethertype") || strstr(frame, "vlan")) && hook == SP_HOOK_VPN_IN)
 		hook = SP_HOOK_INSIDE_IN;
-	add_step(script, "%s %s%s%s", sp_hook_name(hook), rng_chance(script->rng, 50) ? "dhcp " : "",
-		 frame, strstr(frame, "vlan") ? "" : link_words(script, hook));
+	add_step(script, "%s %s%s%s", sp_hook_name(hook),
+		 rng_chance(script->rng, 50) ? "dhcp " : "", frame,
+		 strstr(frame, "vlan") ? "" : link_words(script, hook));
 }
 
 /* ---- in pieces ---- */
@@ -303,7 +324,8 @@ static struct sp_addr router_near(struct script *script, const struct talk *abou
 /* An ICMP error to the sender of a packet of this talk, quoting it. */
 static void send_error(struct script *script, const struct talk *about)
 {
-	static const uint8_t types[2][7] = { { 3, 11, 12, 4, 3, 5, 11 }, { 1, 2, 3, 4, 1, 137, 3 } };
+	static const uint8_t types[2][7] = { { 3, 11, 12, 4, 3, 5, 11 },
+					     { 1, 2, 3, 4, 1, 137, 3 } };
 	struct rng *rng = script->rng;
 	bool is_v6 = !sp_addr_is_v4(&about->source);
 	struct sp_addr router = router_near(script, about);
@@ -311,13 +333,18 @@ static void send_error(struct script *script, const struct talk *about)
 	enum sp_hook hook = hook_into(rng, &script->test->world, &router);
 
 	put_end(from, sizeof(from), &router, 0, false);
-	put_end(to, sizeof(to), rng_chance(rng, 95) ? &about->source : &about->destination, 0, false);
+	put_end(to, sizeof(to), rng_chance(rng, 95) ? &about->source : &about->destination, 0,
+		false);
 	put_talk(quote, sizeof(quote), about);
 	if (rng_chance(rng, 20))
 		hook = hook_out_to(rng, &script->test->world, &about->source);
 	add_step(script, "%s %s > %s %s type=%u%s quote%s %s", sp_hook_name(hook), from, to,
-		 is_v6 ? "icmp6" : "icmp", types[is_v6][rng_below(rng, 7)], link_words(script, hook),
-		 rng_chance(rng, 90) ? "" : rng_chance(rng, 50) ? "=7" : "=20", quote);
+		 is_v6 ? "icmp6" : "icmp", types[is_v6][rng_below(rng, 7)],
+		 link_words(script, hook),
+		 rng_chance(rng, 90)   ? ""
+		 : rng_chance(rng, 50) ? "=7"
+				       : "=20",
+		 quote);
 }
 
 static bool is_cramped(const struct script *script)
@@ -365,7 +392,9 @@ static const char *tcp_words(struct script *script, const struct talk *talk)
 {
 	if (talk->proto != IPPROTO_TCP)
 		return "";
-	return (const char *[]){ "A", "PA payload=9", "FA", "RA", "S", "A" }[rng_below(script->rng, 6)];
+	return (const char *[]){
+		"A", "PA payload=9", "FA", "RA", "S", "A"
+	}[rng_below(script->rng, 6)];
 }
 
 static void follow_up(struct script *script, const struct talk *talk)
@@ -456,7 +485,8 @@ static struct sp_answer guess_talk(struct script *script, const struct talk *tal
 	return script->guess(script->guess_arg, script->revision, packet);
 }
 
-/* A talk of the kind that is wanted, if one turns up soon: allowed, denied by a rule, or as it comes. */
+/* A talk of the kind that is wanted, if one turns up soon: allowed, denied by a rule, or as it
+ * comes. */
 static struct sp_answer pick_talk(struct script *script, struct talk *talk)
 {
 	uint32_t dice = rng_below(script->rng, 100);
@@ -493,7 +523,9 @@ static void one_talk(struct script *script)
 	} else {
 		send_on(script, talk.hook, &talk, "");
 	}
-	more = rng_chance(script->rng, allowed ? 75 : 8) ? rng_between(script->rng, 1, allowed ? 7 : 2) : 0;
+	more = rng_chance(script->rng, allowed ? 75 : 8)
+		       ? rng_between(script->rng, 1, allowed ? 7 : 2)
+		       : 0;
 	while (more-- > 0)
 		follow_up(script, &talk);
 	bring_back(script);

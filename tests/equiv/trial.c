@@ -311,7 +311,8 @@ static int read_back(struct trial *trial, struct sp_ebpf_error *why)
 	return r < 0 ? fail(why, r, "through .sptab: %s", sp_err_text(r)) : 0;
 }
 
-/* Half the cases stage before people sign in, so that their rows are pushed one sign-in at a time. */
+/* Half the cases stage before people sign in, so that their rows are pushed one sign-in at a time.
+ */
 static int stage_and_extend(struct trial *trial, enum plant plant, struct sp_ebpf_error *why)
 {
 	bool early = plant == PLANT_NONE && trial->test->seed & 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One case, put before the judges packet by packet: the reference with its flow state, the real programs
- * with theirs, and, where a packet's answer follows from the rules alone, the compiled tables against a
- * second reference that never saw a packet before. */
+/* One case, put before the judges packet by packet: the reference with its flow state, the real
+ * programs with theirs, and, where a packet's answer follows from the rules alone, the compiled
+ * tables against a second reference that never saw a packet before. */
 #ifndef SALLYPORT_EQUIV_TRIAL_H
 #define SALLYPORT_EQUIV_TRIAL_H
 
@@ -25,8 +25,8 @@ enum plant {
 
 const char *plant_name(enum plant plant);
 /* sp_tables_compile, with the bug in it if that is where it goes. */
-int plant_compile(enum plant plant, const struct sp_policy *policy, const struct sp_gateway *gateway,
-		  struct sp_tables **ret_tables);
+int plant_compile(enum plant plant, const struct sp_policy *policy,
+		  const struct sp_gateway *gateway, struct sp_tables **ret_tables);
 /* The bugs that go into finished tables. */
 void plant_tables(enum plant plant, struct sp_tables *tables);
 
@@ -90,11 +90,12 @@ static inline bool outcome_agrees(const struct trial_outcome *outcome)
 	       (!outcome->has_tables || sp_answer_equal(&outcome->alone, &outcome->tables));
 }
 
-/* What a reference that never saw a packet would say about this one (as in a step) in this revision,
- * everybody being signed in. Not to be mixed with trial_step. */
+/* What a reference that never saw a packet would say about this one (as in a step) in this
+ * revision, everybody being signed in. Not to be mixed with trial_step. */
 struct sp_answer trial_guess(void *trial, unsigned revision, const char *packet);
 
-/* tables_judge.c: what the tables say about a packet that nothing came before. False: they cannot tell. */
+/* tables_judge.c: what the tables say about a packet that nothing came before. False: they cannot
+ * tell. */
 bool tables_judge(const struct trial *trial, enum sp_hook hook, const struct sp_frame *frame,
 		  struct sp_answer *ret_answer);
 /* Is session @n alive now? */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Random policies and gateways. Prefixes come from few blocks and are cut out of each other, so that
- * they nest, touch and overlap; every word of the language that decides something turns up. */
+/* Random policies and gateways. Prefixes come from few blocks and are cut out of each other, so
+ * that they nest, touch and overlap; every word of the language that decides something turns up. */
 #include "world.h"
 
 #include <stdarg.h>
@@ -98,7 +98,8 @@ struct block {
 	uint8_t weight;
 };
 
-/* Some inside, some outside, some special; the pool too, since rules may speak of tunnel addresses. */
+/* Some inside, some outside, some special; the pool too, since rules may speak of tunnel addresses.
+ */
 static const struct block blocks[] = {
 	{ "10.30.0.0/16", 8 },	  { "10.20.0.0/16", 4 },	 { "8.8.0.0/16", 4 },
 	{ "93.184.0.0/15", 2 },	  { "203.0.113.0/24", 2 },	 { "100.64.0.0/24", 3 },
@@ -251,7 +252,8 @@ static void make_service(struct rng *rng, struct world_policy *policy)
 
 /* ---- rules ---- */
 
-static void add_network_word(struct rng *rng, const struct world_policy *policy, struct words *words)
+static void add_network_word(struct rng *rng, const struct world_policy *policy,
+			     struct words *words)
 {
 	char text[WORD_MAX];
 
@@ -338,7 +340,8 @@ static void make_policy(struct rng *rng, const struct world *world, struct world
 {
 	uint32_t networks = rng_between(rng, 1, NETWORKS_MAX - 1);
 	uint32_t services = rng_below(rng, SERVICES_MAX);
-	uint32_t rules = rng_chance(rng, 70) ? rng_between(rng, 3, 10) : rng_between(rng, 1, RULES_MAX);
+	uint32_t rules =
+		rng_chance(rng, 70) ? rng_between(rng, 3, 10) : rng_between(rng, 1, RULES_MAX);
 
 	policy->drop_bogons = rng_chance(rng, 50);
 	policy->role_count = rng_between(rng, 1, ROLES_MAX);
@@ -350,7 +353,8 @@ static void make_policy(struct rng *rng, const struct world *world, struct world
 		make_rule(rng, world, policy);
 }
 
-/* The next revision: the same with a few things changed, so that flows survive or die with reason. */
+/* The next revision: the same with a few things changed, so that flows survive or die with reason.
+ */
 static void change_policy(struct rng *rng, const struct world *world)
 {
 	struct world_policy *policy = (struct world_policy *)&world->policy[1];
@@ -363,11 +367,13 @@ static void change_policy(struct rng *rng, const struct world *world)
 		switch (rng_below(rng, 4)) {
 		case 0:
 			if (rule->kind == SP_RULE_ALLOW || rule->kind == SP_RULE_DENY)
-				rule->kind = rule->kind == SP_RULE_ALLOW ? SP_RULE_DENY : SP_RULE_ALLOW;
+				rule->kind =
+					rule->kind == SP_RULE_ALLOW ? SP_RULE_DENY : SP_RULE_ALLOW;
 			break;
 		case 1:
 			if (policy->rule_count > 1) {
-				memmove(rule, rule + 1, (policy->rule_count - n - 1) * sizeof(*rule));
+				memmove(rule, rule + 1,
+					(policy->rule_count - n - 1) * sizeof(*rule));
 				policy->rule_count--;
 			}
 			break;
@@ -454,7 +460,8 @@ static void make_bounds(struct rng *rng, struct world *world)
 		world->session_flows_max = 4;
 	for (uint32_t i = 0; i < world->session_count; i++) {
 		if (rng_chance(rng, 10))
-			world->sessions[i].expires_ns = rng_between(rng, 1, 200) * UINT64_C(100000000);
+			world->sessions[i].expires_ns =
+				rng_between(rng, 1, 200) * UINT64_C(100000000);
 		if (rng_chance(rng, 4))
 			world->sessions[i].idle_ns = UINT64_C(45000000000);
 	}

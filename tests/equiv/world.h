@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A random case: a policy and its next revision, the gateway, sessions, and what happens to them. All of
- * it is words, kept in plain arrays: a case is copied by assignment, made smaller by taking words out,
- * printed as YAML and lines, and read back from those. */
+/* A random case: a policy and its next revision, the gateway, sessions, and what happens to them.
+ * All of it is words, kept in plain arrays: a case is copied by assignment, made smaller by taking
+ * words out, printed as YAML and lines, and read back from those. */
 #ifndef SALLYPORT_EQUIV_WORLD_H
 #define SALLYPORT_EQUIV_WORLD_H
 
@@ -108,7 +108,8 @@ struct equiv_case {
 
 /* world.c */
 void world_make(struct rng *rng, struct world *world);
-/* traffic.c. @guess is asked what a first packet would get: an even mix needs packets that match. */
+/* traffic.c. @guess is asked what a first packet would get: an even mix needs packets that match.
+ */
 typedef struct sp_answer (*guess_fn)(void *arg, unsigned revision, const char *packet);
 void traffic_make(struct rng *rng, struct equiv_case *test, guess_fn guess, void *arg);
 /* yaml.c */

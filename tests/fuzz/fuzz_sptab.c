@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The reader of .sptab files. What it takes must be exactly what the writer writes, and lookups in it must
- * stay inside. An input is a file in short: u32 where the rows of the service table go (beyond the end:
- * nowhere), u16 the service set of all its slots, u16 a slot (not 0) that has the next one; then the
- * file's bytes without those rows and without the checksum, which is made right here. */
+/* The reader of .sptab files. What it takes must be exactly what the writer writes, and lookups in
+ * it must stay inside. An input is a file in short: u32 where the rows of the service table go
+ * (beyond the end: nowhere), u16 the service set of all its slots, u16 a slot (not 0) that has the
+ * next one; then the file's bytes without those rows and without the checksum, which is made right
+ * here. */
 #include <errno.h>
 #include <openssl/sha.h>
 #include <stdint.h>

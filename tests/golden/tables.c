@@ -39,8 +39,9 @@ static void put_sets(FILE *out, const struct sp_tables *tables, const char *what
 static void put_src(FILE *out, const struct sp_tables *tables)
 {
 	static const char *const homes[] = {
-		[SP_ZONE_EDGE] = "edge",     [SP_ZONE_INSIDE] = "inside",    [SP_ZONE_TUNNEL] = "tunnel",
-		[SP_HOME_SELF] = "the gateway", [SP_HOME_UNKNOWN] = "unknown",
+		[SP_ZONE_EDGE] = "edge",       [SP_ZONE_INSIDE] = "inside",
+		[SP_ZONE_TUNNEL] = "tunnel",   [SP_HOME_SELF] = "the gateway",
+		[SP_HOME_UNKNOWN] = "unknown",
 	};
 
 	fprintf(out, "\n%zu sources: class on edge, inside, tunnel\n", tables->src_count);
@@ -49,9 +50,10 @@ static void put_src(FILE *out, const struct sp_tables *tables)
 		char prefix[SP_PREFIX_TEXT_MAX];
 
 		fprintf(out, "%-22s %u %u %u  home %s%s%s%s\n",
-			sp_prefix_format(&tables->src[i].prefix, prefix), src->class_id[SP_ZONE_EDGE],
-			src->class_id[SP_ZONE_INSIDE], src->class_id[SP_ZONE_TUNNEL],
-			homes[src->home], src->flags & SP_SRC_PROTECT ? ", protect" : "",
+			sp_prefix_format(&tables->src[i].prefix, prefix),
+			src->class_id[SP_ZONE_EDGE], src->class_id[SP_ZONE_INSIDE],
+			src->class_id[SP_ZONE_TUNNEL], homes[src->home],
+			src->flags & SP_SRC_PROTECT ? ", protect" : "",
 			src->drop_reason ? ", " : "",
 			src->drop_reason ? sp_reason_name(src->drop_reason) : "");
 	}
@@ -94,8 +96,8 @@ static void put_slots(FILE *out, const struct sp_tables *tables, uint32_t svcset
 				continue;
 			while (to + 1 < parts[p].count && slot[to + 1] == svcset)
 				to++;
-			fprintf(out, from == to ? "    %s/%u\n" : "    %s/%u-%u\n", parts[p].name, from,
-				to);
+			fprintf(out, from == to ? "    %s/%u\n" : "    %s/%u-%u\n", parts[p].name,
+				from, to);
 		}
 	}
 }
@@ -125,7 +127,8 @@ static void put_verdicts(FILE *out, const struct sp_tables *tables)
 		fprintf(out, "profile %u:", p);
 		put_rules(out, tables, sp_rule_sets_get(&tables->index->profiles, p));
 		for (uint32_t s = 0; s < tables->svcset_count; s++) {
-			const struct sp_verdict *verdict = &tables->verdict[p * tables->svcset_count + s];
+			const struct sp_verdict *verdict =
+				&tables->verdict[p * tables->svcset_count + s];
 
 			fprintf(out, "    service set %u: %s %s, %s, log %s\n", s,
 				sp_verdict_name(verdict->action), sp_reason_name(verdict->reason),
@@ -156,8 +159,8 @@ static int put_people(FILE *out, struct sp_tables *tables, const struct sp_polic
 		r = sp_tables_add_identity(tables, &identity, class_id, netset);
 		if (r < 0)
 			return r;
-		fprintf(out, "%s: class %u in IPv4, %u in IPv6; network set %u, %u\n", session->user,
-			class_id[0], class_id[1], netset[0], netset[1]);
+		fprintf(out, "%s: class %u in IPv4, %u in IPv6; network set %u, %u\n",
+			session->user, class_id[0], class_id[1], netset[0], netset[1]);
 	}
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Policies and gateways written by hand in a few words, without the language: for tests of what comes
- * after it. Everything lives until hand_done. */
+/* Policies and gateways written by hand in a few words, without the language: for tests of what
+ * comes after it. Everything lives until hand_done. */
 #ifndef SALLYPORT_TEST_HAND_H
 #define SALLYPORT_TEST_HAND_H
 
@@ -113,7 +113,8 @@ static inline void hand_service(struct sp_rule *rule, const char *word)
 
 	if (n < 2)
 		abort();
-	*service = (struct sp_service){ .from = (uint16_t)from, .to = (uint16_t)(n == 3 ? to : from) };
+	*service =
+		(struct sp_service){ .from = (uint16_t)from, .to = (uint16_t)(n == 3 ? to : from) };
 	if (strcmp(kind, "proto") == 0) {
 		*service = (struct sp_service){ .kind = SP_SERVICE_PROTO, .proto = (uint8_t)from };
 	} else if (strcmp(kind, "icmp") == 0) {

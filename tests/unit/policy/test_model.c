@@ -25,8 +25,8 @@ static void roles_come_from_groups_of_their_own_provider(void **state)
 	hand_role(&hand, "vendor", "partner", "eng");
 	hand_role(&hand, "dba", "corp", "dba");
 	hand_role(&hand, "ops", "corp", "ops");
-	assert_int_equal(sp_policy_match_roles(&hand.policy, "corp", groups, 3, NULL, &roles, &count),
-			 0);
+	assert_int_equal(
+		sp_policy_match_roles(&hand.policy, "corp", groups, 3, NULL, &roles, &count), 0);
 	assert_int_equal(count, 2);
 	assert_int_equal(roles[0], 0);
 	assert_int_equal(roles[1], 2);
@@ -52,16 +52,19 @@ static void a_machine_has_the_roles_of_its_key(void **state)
 	match = SP_ARRAY_PUSH(hand.policy.roles[1].matches, hand.policy.roles[1].match_count);
 	match->is_peer_key = true;
 	memcpy(match->peer_key, key, 32);
-	assert_int_equal(sp_policy_match_roles(&hand.policy, NULL, NULL, 0, key, &roles, &count), 0);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, NULL, NULL, 0, key, &roles, &count),
+			 0);
 	assert_int_equal(count, 1);
 	assert_int_equal(roles[0], 1);
 	free(roles);
 	key[31] = 1;
-	assert_int_equal(sp_policy_match_roles(&hand.policy, NULL, NULL, 0, key, &roles, &count), 0);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, NULL, NULL, 0, key, &roles, &count),
+			 0);
 	assert_int_equal(count, 0);
 	free(roles);
 	memset(hand.policy.roles[1].matches[1].peer_key, 0, 32);
-	assert_int_equal(sp_policy_match_roles(&hand.policy, NULL, NULL, 0, NULL, &roles, &count), 0);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, NULL, NULL, 0, NULL, &roles, &count),
+			 0);
 	assert_int_equal(count, 0);
 	free(roles);
 }

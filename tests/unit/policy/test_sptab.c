@@ -139,7 +139,8 @@ static void tables_from_a_file_take_no_identities(void **state)
 	assert_int_equal(sp_tables_add_identity(tables, &nobody, class_id, netset), -EINVAL);
 }
 
-/* An identity's pairs come behind the others: the file does not care in which order they were made. */
+/* An identity's pairs come behind the others: the file does not care in which order they were made.
+ */
 static void the_same_tables_give_the_same_bytes(void **state)
 {
 	struct file files[2] = { 0 };

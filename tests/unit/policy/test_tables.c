@@ -112,11 +112,15 @@ static void prefix_edges_are_exact_in_both_families(void **state)
 		const char *from, *to;
 		bool allowed;
 	} cases[] = {
-		{ "10.20.0.0", "10.30.8.0", true },	  { "10.21.255.255", "10.30.8.255", true },
-		{ "10.19.255.255", "10.30.8.0", false },  { "10.22.0.0", "10.30.8.0", false },
-		{ "10.20.0.0", "10.30.7.255", false },	  { "10.20.0.0", "10.30.9.0", false },
+		{ "10.20.0.0", "10.30.8.0", true },
+		{ "10.21.255.255", "10.30.8.255", true },
+		{ "10.19.255.255", "10.30.8.0", false },
+		{ "10.22.0.0", "10.30.8.0", false },
+		{ "10.20.0.0", "10.30.7.255", false },
+		{ "10.20.0.0", "10.30.9.0", false },
 		{ "2001:db8:20::", "2001:db8:30:8::", true },
-		{ "2001:db8:21:ffff:ffff:ffff:ffff:ffff", "2001:db8:30:8:ffff:ffff:ffff:ffff", true },
+		{ "2001:db8:21:ffff:ffff:ffff:ffff:ffff", "2001:db8:30:8:ffff:ffff:ffff:ffff",
+		  true },
 		{ "2001:db8:1f:ffff:ffff:ffff:ffff:ffff", "2001:db8:30:8::", false },
 		{ "2001:db8:22::", "2001:db8:30:8::", false },
 		{ "2001:db8:20::", "2001:db8:30:7:ffff:ffff:ffff:ffff", false },
@@ -290,8 +294,8 @@ static void expose_is_for_the_edge_and_a_deny_to_self_beats_it(void **state)
 
 	__tables struct sp_tables *tables = compile(&hand);
 
-	assert_verdict(ask(tables, SP_ZONE_EDGE, "8.8.8.8", "192.0.2.1", SP_SVC_TCP + 443), SP_ALLOW,
-		       SP_REASON_EXPOSE, 1);
+	assert_verdict(ask(tables, SP_ZONE_EDGE, "8.8.8.8", "192.0.2.1", SP_SVC_TCP + 443),
+		       SP_ALLOW, SP_REASON_EXPOSE, 1);
 	assert_allow(ask(tables, SP_ZONE_INSIDE, "8.8.8.8", "192.0.2.1", SP_SVC_TCP + 443), 3);
 	assert_deny(ask(tables, SP_ZONE_EDGE, "198.51.100.7", "192.0.2.1", SP_SVC_TCP + 443), 2);
 	assert_default(ask(tables, SP_ZONE_EDGE, "8.8.8.8", "192.0.2.2", SP_SVC_TCP + 443));
@@ -453,7 +457,8 @@ static void roles_users_and_pool_networks_make_the_class(void **state)
 	assert_allow(*sp_tables_decide(tables, class_id[0], db, SP_SVC_TCP + 5432), 2);
 	assert_allow(*sp_tables_decide(tables, class_id[0], db, SP_SVC_UDP + 53), 4);
 	assert_default(*sp_tables_decide(tables, class_id[1], db, SP_SVC_UDP + 53));
-	assert_allow(*sp_tables_decide(tables, src_of(tables, "10.30.8.9")->class_id[SP_ZONE_INSIDE],
+	assert_allow(*sp_tables_decide(tables,
+				       src_of(tables, "10.30.8.9")->class_id[SP_ZONE_INSIDE],
 				       netset[1], SP_SVC_TCP + 9),
 		     5);
 
@@ -549,8 +554,8 @@ static void too_many_service_sets_are_refused(void **state)
 	assert_null(tables);
 }
 
-/* The verdict table has room for 256 profiles of 4096 service sets: the identity that needs one more
- * leaves nothing behind. */
+/* The verdict table has room for 256 profiles of 4096 service sets: the identity that needs one
+ * more leaves nothing behind. */
 static void an_identity_beyond_the_bounds_leaves_the_tables_as_they_were(void **state)
 {
 	__hand struct hand hand = { 0 };
@@ -564,7 +569,8 @@ static void an_identity_beyond_the_bounds_leaves_the_tables_as_they_were(void **
 	hand_pool(&hand, "100.64.0.0/16");
 	for (unsigned i = 0; i < SP_TABLES_SVCSET_MAX - 1; i++) {
 		snprintf(service, sizeof(service), "tcp/%u", i + 1);
-		snprintf(hand_rule(&hand, SP_RULE_ALLOW, "rule-of-somebody", "role:0", "any", service)
+		snprintf(hand_rule(&hand, SP_RULE_ALLOW, "rule-of-somebody", "role:0", "any",
+				   service)
 				 ->name,
 			 16, "r%u", i);
 		hand.policy.rules[i].from[0].index = i;
