@@ -3,7 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <inttypes.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -485,9 +485,12 @@ static void set_input(struct lab *lab)
 static void run_program(struct lab *lab, enum sp_hook hook, const char *text, struct __sk_buff *context,
 			struct bpf_test_run_opts *run)
 {
+	static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER; /* it has a buffer of its own */
 	struct test_frame frame;
 
+	pthread_mutex_lock(&making);
 	test_frame_make(&frame, text);
+	pthread_mutex_unlock(&making);
 	wrap(lab, hook, &frame);
 	set_input(lab);
 	run->data_in = frame.bytes;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Full tables: what is refused, exactly when, and that nothing leaks. */
+#include <pthread.h>
 #include <stdio.h>
 
 #include "steps.h"
@@ -140,6 +141,34 @@ static void a_session_has_4096_flows_and_not_one_more(void **state)
 	assert_int_equal(lab.sessions[ANA].flows, SP_SESSION_FLOWS_MAX);
 }
 
+static void *open_many(void *arg)
+{
+	char text[64];
+
+	for (unsigned n = 0; n < 3000; n++) {
+		snprintf(text, sizeof(text), "100.64.0.7:%u > 10.30.0.5:%s tcp", 1000 + n, (const char *)arg);
+		lab_repeat(&lab, SP_HOOK_VPN_IN, text, 1);
+	}
+	return NULL;
+}
+
+static void the_cap_of_a_session_holds_on_two_cpus_at_once(void **state)
+{
+	char ssh[] = "22", web[] = "443";
+	pthread_t threads[2];
+
+	(void)state;
+	assert_int_equal(pthread_create(&threads[0], NULL, open_many, ssh), 0);
+	assert_int_equal(pthread_create(&threads[1], NULL, open_many, web), 0);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(lab_flow_count(&lab), SP_SESSION_FLOWS_MAX);
+	assert_int_equal(lab.sessions[ANA].flows, SP_SESSION_FLOWS_MAX);
+	assert_int_equal(flows_of(SP_HOOK_VPN_IN), SP_SESSION_FLOWS_MAX);
+	assert_int_equal(lab_counter(&lab, SP_HOOK_VPN_IN, SP_DENY, SP_REASON_FLOW_LIMIT).packets,
+			 6000 - SP_SESSION_FLOWS_MAX);
+}
+
 static void a_new_session_starts_with_no_flows(void **state)
 {
 	static const char form[] = "100.64.0.7:%u > 10.30.0.5:22 tcp";
@@ -166,6 +195,7 @@ int main(void)
 		TEST_WITH(a_full_table_lets_a_flow_replace_itself, setup_small),
 		TEST_WITH(strangers_fill_half_of_the_table_at_most, setup_small),
 		TEST_WITH(a_session_has_4096_flows_and_not_one_more, setup_large),
+		TEST_WITH(the_cap_of_a_session_holds_on_two_cpus_at_once, setup_large),
 		TEST_WITH(a_new_session_starts_with_no_flows, setup_small),
 	};
 
