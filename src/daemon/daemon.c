@@ -264,7 +264,7 @@ static int watch(struct sp_daemon *daemon)
 	daemon->tick_timer = (struct sp_timer){ .fire = tick, .arg = daemon };
 	sp_loop_in(daemon->loop, &daemon->tick_timer, 0);
 	sp_recorder_start(daemon);
-	sp_engine_touch(daemon);
+	sp_engine_touch(daemon, NULL);
 	return open_control(daemon);
 }
 

@@ -17,72 +17,7 @@
 #define COMPARE_NS (10 * SP_SECOND_NS)  /* a full comparison, and handshakes for status */
 #define HANG_NS (5 * SP_SECOND_NS)      /* patience after one that does not answer */
 #define ANSWER_MS 250
-
-/* ---- the gateway's key ---- */
-
-static int read_key(const char *path, struct sp_wg_key *ret_key)
-{
-	char *text = NULL;
-	size_t len;
-	int r = sp_file_read(path, 64, &text, &len);
-
-	if (r == 0) {
-		while (len && (text[len - 1] == '\n' || text[len - 1] == ' '))
-			text[--len] = '\0';
-		r = sp_wg_key_from_base64(text, ret_key) < 0 ? -EUCLEAN : 0;
-		sp_wipe(text, len);
-	} else if (r == -EFBIG || r == -EINVAL) {
-		r = -EUCLEAN;
-	}
-	free(text);
-	return r;
-}
-
-static int write_key(const char *path, const struct sp_wg_key *key)
-{
-	char text[SP_WG_KEY_BASE64 + 1];
-	int r;
-
-	sp_wg_key_to_base64(key, text);
-	strcat(text, "\n");
-	r = sp_file_replace(path, text, strlen(text), 0600, SP_UID_KEEP, SP_GID_KEEP);
-	sp_wipe(text, sizeof(text));
-	return r;
-}
-
-/* Every client knows this key: a new one is made only where there never was one. A damaged file is
- * moved aside, and the peers file, which repeats the key, is asked. */
-static int find_key(struct sp_daemon *daemon, const char *path, const struct sp_peers *peers)
-{
-	struct sp_engine *engine = &daemon->engine;
-	__sp_free char *moved = NULL;
-	int r = read_key(path, &engine->private_key);
-
-	if (r == -EUCLEAN) {
-		sp_file_move_aside(path, sp_clock_realtime_s(), &moved);
-		sp_log_error("%s holds no key: moved to %s", path, moved ? moved : "nowhere");
-	}
-	if ((r == -EUCLEAN || r == -ENOENT) && peers && peers->has_private_key) {
-		engine->private_key = peers->private_key;
-		sp_log_note("took the tunnel key from %s", daemon->paths.peers_file);
-		r = write_key(path, &engine->private_key);
-	} else if (r == -ENOENT && daemon->people.device_count == 0) {
-		r = sp_wg_keypair_make(&engine->private_key, &engine->public_key);
-		if (r == 0)
-			r = write_key(path, &engine->private_key);
-		if (r == 0)
-			sp_log_note("made the tunnel key %s", path);
-	}
-	if (r < 0) {
-		sp_warnings_raise(&daemon->warnings, "key-unreadable",
-				  "the tunnel key %s cannot be read: %s; put it back, or move "
-				  "every device to a new one (remove the devices first)", path,
-				  r == -EUCLEAN ? "it held no key" : sp_err_text(r));
-		return 0; /* everything but the tunnel works */
-	}
-	engine->has_key = true;
-	return sp_wg_public_of(&engine->private_key, &engine->public_key);
-}
+#define CHANGED_MAX 256
 
 /* The file is ours to write; it is read to notice that somebody or something broke it. */
 static int read_peers(struct sp_daemon *daemon, struct sp_peers *peers)
@@ -119,32 +54,72 @@ int sp_engine_open(struct sp_daemon *daemon)
 	if (r < 0)
 		return r;
 	engine->timer = (struct sp_timer){ .fire = look, .arg = daemon };
-	engine->is_wanted_changed = true;
+	engine->is_all_changed = engine->is_file_behind = true;
 	r = read_peers(daemon, &peers);
-	return find_key(daemon, key_path, r == 0 ? &peers : NULL);
+	return sp_engine_find_key(daemon, key_path, r == 0 ? &peers : NULL);
 }
 
 void sp_engine_close(struct sp_daemon *daemon)
 {
 	sp_wg_device_done(&daemon->engine.device);
+	free(daemon->engine.changed);
 	sp_wipe(&daemon->engine.private_key, sizeof(daemon->engine.private_key));
 	free(daemon->engine.socket_path);
 	daemon->engine.socket_path = NULL;
 }
 
-void sp_engine_touch(struct sp_daemon *daemon)
+void sp_engine_touch(struct sp_daemon *daemon, const uint8_t key[32])
 {
-	daemon->engine.is_wanted_changed = true;
-	if (daemon->loop)
-		sp_loop_in(daemon->loop, &daemon->engine.timer, 0);
+	struct sp_engine *engine = &daemon->engine;
+	struct sp_wg_key *changed = NULL;
+
+	engine->is_file_behind = true;
+	if (key && !engine->is_all_changed && engine->changed_count < CHANGED_MAX)
+		changed = SP_ARRAY_PUSH(engine->changed, engine->changed_count);
+	if (changed)
+		memcpy(changed->bytes, key, 32);
+	else
+		engine->is_all_changed = true;
+	sp_loop_in(daemon->loop, &engine->timer, 0);
+}
+
+bool sp_engine_is_in_step(const struct sp_daemon *daemon)
+{
+	const struct sp_engine *engine = &daemon->engine;
+
+	return engine->is_reachable && !engine->is_all_changed && !engine->changed_count;
+}
+
+static int compare_peer(const void *a, const void *b)
+{
+	const struct sp_wg_peer *left = a, *right = b;
+
+	return memcmp(left->public_key.bytes, right->public_key.bytes, 32);
+}
+
+/* Public keys, so an early end of the comparison tells nothing. */
+static const struct sp_wg_peer *find_peer(const struct sp_wg_device *device, const uint8_t key[32])
+{
+	struct sp_wg_peer wanted;
+
+	memcpy(wanted.public_key.bytes, key, 32);
+	return device->peer_count ? bsearch(&wanted, device->peers, device->peer_count,
+					    sizeof(*device->peers), compare_peer) : NULL;
+}
+
+static int ask(const struct sp_engine *engine, struct sp_wg_device *ret_device)
+{
+	int r = sp_uapi_get(engine->socket_path, ANSWER_MS, ret_device);
+
+	if (r == 0 && ret_device->peer_count)
+		qsort(ret_device->peers, ret_device->peer_count, sizeof(*ret_device->peers),
+		      compare_peer);
+	return r;
 }
 
 const struct sp_wg_peer *sp_engine_peer(const struct sp_daemon *daemon, const uint8_t key[32])
 {
-	struct sp_wg_key wanted;
-
-	memcpy(wanted.bytes, key, sizeof(wanted.bytes));
-	return sp_wg_device_find(&daemon->engine.device, &wanted);
+	return find_peer(&daemon->engine.device, key);
 }
 
 /* ---- who should be in it ---- */
@@ -177,35 +152,95 @@ static int64_t peer_expires_s(const struct sp_daemon *daemon, const struct sp_li
 	return live->row.expires_ns / SP_NS_PER_S + daemon->machine->parked_s;
 }
 
+/* Sessions by key, the open one of a device before a parked one. */
+static int compare_live(const void *a, const void *b)
+{
+	const struct sp_live *left = *(struct sp_live *const *)a;
+	const struct sp_live *right = *(struct sp_live *const *)b;
+	int order = memcmp(left->row.public_key, right->row.public_key, 32);
+
+	return order ? order : (int)left->state - (int)right->state;
+}
+
+static int compare_device(const void *a, const void *b)
+{
+	const struct sp_device *left = *(struct sp_device *const *)a;
+	const struct sp_device *right = *(struct sp_device *const *)b;
+
+	return memcmp(left->public_key, right->public_key, 32);
+}
+
+static bool has_peer(const struct sp_daemon *daemon, const struct sp_live *live)
+{
+	return live->state == SP_LIVE_OPEN ||
+	       (live->state == SP_LIVE_PARKED && daemon->machine->parked_s);
+}
+
+static int add_wanted(struct sp_daemon *daemon, const struct sp_device *device,
+		      const struct sp_live *live, struct sp_peers *peers)
+{
+	struct sp_peers_entry *entry = SP_ARRAY_PUSH(peers->entries, peers->count);
+
+	if (!entry || fill_peer(device, &entry->peer) < 0)
+		return -ENOMEM;
+	entry->expires_s = peer_expires_s(daemon, live);
+	snprintf(entry->name, sizeof(entry->name), "%.63s/%.63s", device->user, device->name);
+	return 0;
+}
+
+/* Devices and sessions sorted by key are walked side by side: there may be thousands. The result is
+ * sorted by key too. */
 static int list_wanted(struct sp_daemon *daemon, struct sp_peers *peers)
 {
-	for (size_t i = 0; i < daemon->people.device_count; i++) {
-		const struct sp_device *device = daemon->people.devices[i];
-		const struct sp_live *live = sp_live_of_device(&daemon->people, device->public_key);
-		struct sp_peers_entry *entry;
+	const struct sp_people *people = &daemon->people;
+	__sp_free struct sp_live **lives = NULL;
+	__sp_free struct sp_device **devices = calloc(people->device_count + 1, sizeof(*devices));
+	struct sp_live *live = NULL;
+	size_t count = 0, at = 0;
+	int r = devices ? 0 : -ENOMEM;
 
-		if (!live || (live->state == SP_LIVE_PARKED && !daemon->machine->parked_s))
-			continue;
-		entry = SP_ARRAY_PUSH(peers->entries, peers->count);
-		if (!entry || fill_peer(device, &entry->peer) < 0)
-			return -ENOMEM;
-		entry->expires_s = peer_expires_s(daemon, live);
-		snprintf(entry->name, sizeof(entry->name), "%.63s/%.63s", device->user,
-			 device->name);
+	while (r == 0 && (live = sp_live_next(people, live))) {
+		struct sp_live **item = has_peer(daemon, live) ? SP_ARRAY_PUSH(lives, count) : NULL;
+
+		if (item)
+			*item = live;
+		else if (has_peer(daemon, live))
+			r = -ENOMEM;
+	}
+	if (r < 0)
+		return r;
+	if (count)
+		qsort(lives, count, sizeof(*lives), compare_live);
+	for (size_t i = 0; i < people->device_count; i++)
+		devices[i] = people->devices[i];
+	qsort(devices, people->device_count, sizeof(*devices), compare_device);
+	for (size_t i = 0; i < people->device_count && r == 0; i++) {
+		while (at < count &&
+		       memcmp(lives[at]->row.public_key, devices[i]->public_key, 32) < 0)
+			at++;
+		if (at < count && !memcmp(lives[at]->row.public_key, devices[i]->public_key, 32))
+			r = add_wanted(daemon, devices[i], lives[at], peers);
 	}
 	peers->has_private_key = true;
 	peers->private_key = daemon->engine.private_key;
 	peers->listen_port = daemon->machine->listen_port;
-	return 0;
+	return r;
 }
 
-static const struct sp_wg_peer *find_wanted(const struct sp_peers *peers,
-					    const struct sp_wg_key *key)
+static int compare_entry(const void *a, const void *b)
 {
-	for (size_t i = 0; i < peers->count; i++)
-		if (!memcmp(peers->entries[i].peer.public_key.bytes, key->bytes, 32))
-			return &peers->entries[i].peer;
-	return NULL;
+	const struct sp_peers_entry *left = a, *right = b;
+
+	return memcmp(left->peer.public_key.bytes, right->peer.public_key.bytes, 32);
+}
+
+static bool is_wanted(const struct sp_peers *peers, const struct sp_wg_key *key)
+{
+	struct sp_peers_entry wanted;
+
+	wanted.peer.public_key = *key;
+	return peers->count && bsearch(&wanted, peers->entries, peers->count,
+				       sizeof(*peers->entries), compare_entry);
 }
 
 static bool has_allowed(const struct sp_wg_peer *peer, const struct sp_prefix *prefix)
@@ -256,7 +291,7 @@ static size_t write_difference(struct sp_daemon *daemon, const struct sp_wg_devi
 		changes++;
 	}
 	for (size_t i = 0; i < is->peer_count; i++) {
-		if (find_wanted(wanted, &is->peers[i].public_key))
+		if (is_wanted(wanted, &is->peers[i].public_key))
 			continue;
 		name_foreign(daemon, &is->peers[i]);
 		sp_uapi_set_peer(set, &is->peers[i], SP_UAPI_REMOVE);
@@ -264,7 +299,7 @@ static size_t write_difference(struct sp_daemon *daemon, const struct sp_wg_devi
 	}
 	for (size_t i = 0; i < wanted->count; i++) {
 		const struct sp_wg_peer *peer = &wanted->entries[i].peer;
-		const struct sp_wg_peer *there = sp_wg_device_find(is, &peer->public_key);
+		const struct sp_wg_peer *there = find_peer(is, peer->public_key.bytes);
 
 		if (there && is_same_peer(there, peer))
 			continue;
@@ -280,7 +315,7 @@ static void record_roaming(struct sp_daemon *daemon, const struct sp_wg_device *
 {
 	for (size_t i = 0; i < now->peer_count; i++) {
 		const struct sp_wg_peer *peer = &now->peers[i];
-		const struct sp_wg_peer *was = sp_wg_device_find(before, &peer->public_key);
+		const struct sp_wg_peer *was = find_peer(before, peer->public_key.bytes);
 		const struct sp_live *live;
 
 		if (!was || !was->has_endpoint || !peer->has_endpoint ||
@@ -325,7 +360,7 @@ static int compare(struct sp_daemon *daemon, const struct sp_peers *wanted)
 	int r;
 
 	sp_uapi_set_init(&set);
-	r = sp_uapi_get(engine->socket_path, ANSWER_MS, &is);
+	r = ask(engine, &is);
 	if (r < 0)
 		return r;
 	if (write_difference(daemon, &is, wanted, &set)) {
@@ -335,7 +370,7 @@ static int compare(struct sp_daemon *daemon, const struct sp_peers *wanted)
 		sp_wg_device_done(&is);
 		is = (struct sp_wg_device){ 0 };
 		if (r == 0)
-			r = sp_uapi_get(engine->socket_path, ANSWER_MS, &is);
+			r = ask(engine, &is);
 	}
 	if (r < 0)
 		return r;
@@ -358,33 +393,88 @@ static bool is_new_socket(struct sp_engine *engine)
 	       now.st_ctim.tv_nsec != engine->seen.st_ctim.tv_nsec;
 }
 
+/* Everything: what it should have against what it has. */
+static int tell_all(struct sp_daemon *daemon, const struct sp_peers *wanted)
+{
+	struct sp_engine *engine = &daemon->engine;
+	struct stat now = { 0 };
+	int r = stat(engine->socket_path, &now) < 0 ? -ENOENT : compare(daemon, wanted);
+
+	engine->is_all_changed = false; /* one that is not there is told all when it comes */
+	engine->changed_count = 0;
+	set_reachable(daemon, r);
+	if (r == 0)
+		engine->seen = now;
+	return r;
+}
+
+/* Only the devices whose sessions changed. */
+static int tell_changed(struct sp_daemon *daemon)
+{
+	struct sp_engine *engine = &daemon->engine;
+	__sp_uapi_set struct sp_uapi_set set;
+	int r;
+
+	sp_uapi_set_init(&set);
+	for (size_t i = 0; i < engine->changed_count; i++) {
+		const uint8_t *key = engine->changed[i].bytes;
+		const struct sp_device *device = sp_device_find(&daemon->people, key);
+		const struct sp_live *live = sp_live_of_device(&daemon->people, key);
+		struct sp_wg_peer peer = { .public_key = engine->changed[i] };
+		const bool is_put = device && live && has_peer(daemon, live);
+
+		if (is_put && fill_peer(device, &peer) < 0)
+			set.error = -ENOMEM;
+		else
+			sp_uapi_set_peer(&set, &peer, is_put ? SP_UAPI_PUT : SP_UAPI_REMOVE);
+		free(peer.allowed_ips);
+		sp_wipe(&peer, sizeof(peer));
+	}
+	engine->changed_count = 0;
+	r = sp_uapi_set_finish(&set);
+	if (r == 0)
+		r = sp_uapi_send(engine->socket_path, ANSWER_MS, &set);
+	if (r < 0)
+		engine->is_all_changed = true;
+	set_reachable(daemon, r);
+	return r;
+}
+
+/* A long file is not written for each of many sign-ins: the more it cost, the longer it rests. */
+static void write_file(struct sp_daemon *daemon, const struct sp_peers *wanted)
+{
+	struct sp_engine *engine = &daemon->engine;
+	const uint64_t begin_ns = sp_clock_boottime_ns();
+	int r = sp_peers_file_write(daemon->paths.peers_file, wanted, SP_UID_KEEP, SP_GID_KEEP);
+	const uint64_t end_ns = sp_clock_boottime_ns();
+
+	if (r < 0)
+		sp_log_error("writing %s: %s", daemon->paths.peers_file, sp_err_text(r));
+	engine->is_file_behind = r < 0;
+	engine->file_due_ns = end_ns + 20 * (end_ns - begin_ns);
+}
+
 static int keep_in_step(struct sp_daemon *daemon)
 {
 	struct sp_engine *engine = &daemon->engine;
+	const uint64_t now_ns = sp_clock_boottime_ns();
+	const bool is_file_due = engine->is_file_behind && now_ns >= engine->file_due_ns;
+	const bool is_all_due = engine->is_all_changed || is_new_socket(engine) ||
+				now_ns - engine->asked_ns > COMPARE_NS;
 	__sp_peers struct sp_peers wanted = { 0 };
-	struct stat now = { 0 };
-	int r = list_wanted(daemon, &wanted);
+	int r = 0;
 
+	if (engine->changed_count && !is_all_due && engine->is_reachable)
+		r = tell_changed(daemon);
+	if (r == 0 && (is_all_due || is_file_due))
+		r = list_wanted(daemon, &wanted);
 	if (r < 0)
 		return r;
-	if (engine->is_wanted_changed) {
-		r = sp_peers_file_write(daemon->paths.peers_file, &wanted, SP_UID_KEEP,
-					SP_GID_KEEP);
-		if (r < 0)
-			sp_log_error("writing %s: %s", daemon->paths.peers_file, sp_err_text(r));
-	}
-	if (stat(engine->socket_path, &now) < 0) {
-		set_reachable(daemon, -ENOENT);
-		engine->is_wanted_changed = false; /* it is told everything when it comes */
-		return -ENOENT;
-	}
-	r = compare(daemon, &wanted);
-	set_reachable(daemon, r);
-	if (r < 0)
-		return r;
-	engine->seen = now;
-	engine->is_wanted_changed = false;
-	return 0;
+	if (is_all_due)
+		r = tell_all(daemon, &wanted);
+	if (is_file_due)
+		write_file(daemon, &wanted);
+	return r;
 }
 
 static void look(void *arg)
@@ -396,12 +486,9 @@ static void look(void *arg)
 
 	if (!engine->has_key)
 		return;
-	if (engine->is_wanted_changed || is_new_socket(engine) ||
-	    sp_clock_boottime_ns() - engine->asked_ns > COMPARE_NS) {
-		r = keep_in_step(daemon);
-		if (r == -ETIMEDOUT || r == -EBADMSG)
-			wait_ns = HANG_NS;
-	}
+	r = keep_in_step(daemon);
+	if (r == -ETIMEDOUT || r == -EBADMSG)
+		wait_ns = HANG_NS;
 	if (!engine->timer.due_ns)
 		sp_loop_in(daemon->loop, &engine->timer, wait_ns);
 }
@@ -410,7 +497,9 @@ void sp_engine_refresh(struct sp_daemon *daemon)
 {
 	struct sp_engine *engine = &daemon->engine;
 
-	if (engine->has_key && engine->is_reachable &&
-	    sp_clock_boottime_ns() - engine->asked_ns > SP_SECOND_NS / 2)
-		keep_in_step(daemon);
+	if (!engine->has_key || !engine->is_reachable ||
+	    sp_clock_boottime_ns() - engine->asked_ns < SP_SECOND_NS / 2)
+		return;
+	engine->is_all_changed = true;
+	keep_in_step(daemon);
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "daemon/loop.h"
+#include "io/peers_file.h"
 #include "io/uapi.h"
 
 struct sp_daemon;
@@ -18,19 +19,28 @@ struct sp_engine {
 	bool has_key;
 	struct sp_wg_key private_key, public_key;
 	struct sp_timer timer;
-	bool is_wanted_changed; /* since the peers file was written and the engine told */
+	struct sp_wg_key *changed; /* devices whose sessions changed since it was told */
+	size_t changed_count;
+	bool is_all_changed;    /* too many to name, or never told: compare everything */
+	bool is_file_behind;    /* the peers file is not what it should be */
+	uint64_t file_due_ns;   /* boot time before which it is not written again */
 	bool is_reachable;
 	int error;              /* why not */
 	struct stat seen;       /* of the socket when the engine was last told everything */
 	uint64_t asked_ns;      /* boot time of the last full comparison */
-	struct sp_wg_device device; /* as it answered then */
+	struct sp_wg_device device; /* as it answered then, its peers by key */
 };
 
 /* The gateway's key (made once, kept 0600) and the peers file as found. */
 int sp_engine_open(struct sp_daemon *daemon);
 void sp_engine_close(struct sp_daemon *daemon);
-/* Sessions changed: write the peers file and tell the engine in the next round. */
-void sp_engine_touch(struct sp_daemon *daemon);
+/* The key at @path; one that is damaged is taken from @peers (may be NULL). 0 also without one: a
+ * warning says so, and everything but the tunnel works. */
+int sp_engine_find_key(struct sp_daemon *daemon, const char *path, const struct sp_peers *peers);
+/* The sessions of a device changed: the engine is told in the next round, the peers file follows.
+ * @key NULL: look at everything. */
+void sp_engine_touch(struct sp_daemon *daemon, const uint8_t key[32]);
+bool sp_engine_is_in_step(const struct sp_daemon *daemon);
 /* What it last said about a peer; NULL: it does not have it. */
 const struct sp_wg_peer *sp_engine_peer(const struct sp_daemon *daemon, const uint8_t key[32]);
 /* Ask it now, for status and lists. */

@@ -256,8 +256,8 @@ void sp_op_peer_remove(struct sp_daemon *daemon, struct sp_client *client,
 		sp_session_settle(daemon, live, SP_LIVE_ENDED, "removed", sp_client_who(client));
 	}
 	reply = sp_json_device(daemon, device);
+	sp_engine_touch(daemon, device->public_key);
 	r = sp_device_remove(daemon, device);
-	sp_engine_touch(daemon);
 	if (r < 0) {
 		json_decref(reply);
 		sp_client_fail(client, "failed", 1, NULL,

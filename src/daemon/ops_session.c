@@ -198,6 +198,8 @@ static size_t close_sessions(struct sp_daemon *daemon, const struct closing *clo
 		if (r < 0)
 			*ret_error = r;
 		count++;
+		if (closing->id)
+			break; /* there is only one */
 	}
 	*ret_kernel_ns = sp_clock_boottime_ns() - request->read_ns;
 	while ((live = sp_live_next(&daemon->people, live))) {

@@ -156,7 +156,7 @@ static json_t *describe_engine(struct sp_daemon *daemon)
 			 "socket", engine->socket_path, "error",
 			 engine->error ? sp_err_text(engine->error) : NULL, "listen_port",
 			 (json_int_t)engine->device.listen_port, "in_step",
-			 engine->is_reachable && !engine->is_wanted_changed, "peers",
+			 sp_engine_is_in_step(daemon), "peers",
 			 list_engine_peers(daemon));
 }
 

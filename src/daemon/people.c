@@ -84,8 +84,8 @@ static void forget(struct sp_daemon *daemon, struct sp_live *live)
 	}
 	sp_ebpf_session_end(daemon->plane, live->row.slot);
 	daemon->people.slots[live->row.slot] = NULL;
+	sp_engine_touch(daemon, live->row.public_key);
 	sp_live_free(live);
-	sp_engine_touch(daemon);
 }
 
 static bool is_silent(struct sp_daemon *daemon, struct sp_live *live, uint64_t now_ns)

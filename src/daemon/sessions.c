@@ -404,7 +404,7 @@ int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	if (r < 0)
 		return refuse_login(daemon, sign_in, r, refusal);
 	sp_recorder_session(daemon, SP_AUDIT_SESSION_OPEN, *ret_live, NULL, sign_in->by);
-	sp_engine_touch(daemon);
+	sp_engine_touch(daemon, (*ret_live)->row.public_key);
 	return 0;
 }
 
@@ -424,7 +424,7 @@ int sp_session_extend(struct sp_daemon *daemon, struct sp_live *live, int64_t ma
 	if (r < 0)
 		return r;
 	sp_recorder_session(daemon, SP_AUDIT_SESSION_EXTEND, live, NULL, by);
-	sp_engine_touch(daemon);
+	sp_engine_touch(daemon, live->row.public_key);
 	return 0;
 }
 
@@ -454,5 +454,5 @@ void sp_session_settle(struct sp_daemon *daemon, struct sp_live *live, enum sp_l
 	if (r < 0)
 		sp_log_error("session %llu has ended but the database did not take it: %s",
 			     (unsigned long long)live->row.id, sp_store_error(daemon->store));
-	sp_engine_touch(daemon);
+	sp_engine_touch(daemon, live->row.public_key);
 }
