@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command without a daemon and without root: exit codes, streams, JSON. usage: test_cli.py SALLYPORT"""
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM = os.path.abspath(sys.argv.pop(1))
+POLICY = '''sallyport: 1
+roles:
+  engineer: { match: [ {idp: corp, group: eng} ] }
+networks:
+  git:     [10.30.2.9, "2001:db8:30::9"]
+  payroll: 10.30.9.4
+rules:
+  - { name: eng-git, allow: {from: engineer, to: git, services: [tcp/80]} }
+  - { name: payroll-closed, deny: {from: any, to: payroll}, reason: "Payroll is closed" }
+fixtures:
+  now: "2026-11-23T10:00"
+  sessions: [ {user: ana, idp: corp, groups: [eng], address: 100.64.0.7} ]
+tests:
+  - { from: {user: ana}, to: git, service: tcp/80, expect: EXPECT, rule: eng-git }
+'''
+
+
+def ethernet(ethertype, payload):
+    return bytes(12) + struct.pack('!H', ethertype) + payload
+
+
+def tcp(source, destination, sport, dport, flags):
+    header = struct.pack('!HHIIBBHHH', sport, dport, 1, 0, 5 << 4, flags, 1024, 0, 0)
+    ip = struct.pack('!BBHHHBBH', 0x45, 0, 20 + len(header), 1, 0, 64, 6, 0)
+    return ip + bytes(map(int, source.split('.'))) + bytes(map(int, destination.split('.'))) + header
+
+
+def capture(frames):
+    text = struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
+    for number, frame in enumerate(frames):
+        text += struct.pack('<IIII', 1000 + number, 0, len(frame), len(frame)) + frame
+    return text
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.policy = self.write('policy.yaml', POLICY.replace('EXPECT', 'allow'))
+
+    def write(self, name, text):
+        path = os.path.join(self.folder.name, name)
+        with open(path, 'wb') as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    def run_it(self, *words, code=0):
+        env = {k: v for k, v in os.environ.items() if k not in ('SALLYPORT_ROOT', 'SSH_CONNECTION')}
+        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, env=env, timeout=60, check=False)
+        self.assertEqual(done.returncode, code, f'{words}: {done.stdout}{done.stderr}')
+        return done
+
+    def ask(self, *words, code=0):
+        return json.loads(self.run_it(*words, '--json', code=code).stdout)
+
+    def test_check_passes_a_good_policy(self):
+        answer = self.ask('check', self.policy, '--plane', 'reference')
+        self.assertEqual((answer['v'], answer['ok'], answer['rules'], answer['failed']), (1, True, 2, 0))
+        self.assertEqual([t['verdict'] for t in answer['tests']], ['allow'])
+
+    def test_check_names_a_red_test_and_exits_4(self):
+        path = self.write('red.yaml', POLICY.replace('EXPECT', 'deny'))
+        done = self.run_it('check', path, '--plane', 'reference', code=4)
+        self.assertRegex(done.stderr, r'red\.yaml:14:5: test failed: 100\.64\.0\.7 to .* gives allow by rule eng-git')
+
+    def test_check_points_at_an_error_and_exits_3(self):
+        path = self.write('bad.yaml', POLICY.replace('from: engineer', 'from: enginer').replace('EXPECT', 'allow'))
+        done = self.run_it('check', path, code=3)
+        self.assertRegex(done.stderr, r'bad\.yaml:8:36: .*"enginer".*did you mean "engineer"')
+        answer = self.ask('check', path, code=3)
+        self.assertEqual((answer['ok'], answer['diagnostics'][0]['line']), (False, 8))
+
+    def test_usage_errors_exit_2_and_suggest(self):
+        self.assertIn('did you mean "check"', self.run_it('chekc', self.policy, code=2).stderr)
+        self.assertIn('did you mean --json', self.run_it('check', self.policy, '--jsn', code=2).stderr)
+        self.assertIn('did you mean "session revoke"', self.run_it('session', 'revok', code=2).stderr)
+        self.run_it('check', code=2)
+        self.run_it('check', self.policy, 'another', code=2)
+        self.run_it('explain', self.policy, '--from', 'ana', code=2)
+        self.run_it('explain', self.policy, '--from', 'anna', '--to', '10.30.2.9:80', code=2)
+        self.run_it('explain', self.policy, '--from', 'ana', '--to', '10.30.2.9:99999', code=2)
+        self.run_it('explain', self.policy, '--from', 'ana', '--to', '10.30.2.9:80', '--plane', 'dpdk', code=2)
+        self.run_it(code=2)
+
+    def test_every_verb_has_help(self):
+        for line in self.run_it('--help').stdout.splitlines():
+            if line.startswith('  '):
+                verb = line[2:18].split()
+                self.assertIn('usage: sallyport ' + ' '.join(verb), self.run_it(*verb, '--help').stdout)
+
+    def explain(self, who, target, *words, code=0):
+        return self.ask('explain', self.policy, '--from', who, '--to', target, '--plane', 'reference', *words, code=code)
+
+    def test_explain_answers(self):
+        cases = (
+            ('ana', '10.30.2.9:80', 'allow', 'eng-git', 'policy', 'vpn-in'),
+            ('role:engineer', '[2001:db8:30::9]:80/tcp', 'allow', 'eng-git', 'policy', 'vpn-in'),
+            ('ana', '10.30.9.4/icmp', 'deny', 'payroll-closed', 'policy', 'vpn-in'),
+            ('ana', '10.30.2.9:80/udp', 'deny', 'default', 'default', 'vpn-in'),
+            ('100.64.0.9', '10.30.2.9:80', 'deny', None, 'no-identity', 'vpn-in'),
+            ('anonymous', '10.30.2.9:80', 'deny', 'default', 'default', 'edge-in'),
+            ('10.30.2.9', '10.30.9.4:22', 'deny', 'payroll-closed', 'policy', 'inside-in'),
+        )
+        for who, target, verdict, rule, reason, hook in cases:
+            with self.subTest(who=who, target=target):
+                answer = self.explain(who, target)
+                self.assertEqual((answer['verdict'], answer['rule'], answer['reason'], answer['hook']),
+                                 (verdict, rule, reason, hook))
+        self.assertEqual(self.explain('ana', '10.30.9.4:22')['message'], 'Payroll is closed')
+        self.assertEqual(self.explain('ana', '10.30.9.4:22')['line'], 9)
+        self.assertEqual(self.explain('100.64.0.7', '10.30.2.9:80', '--on', 'wan0')['reason'], 'spoofed')
+
+    def test_explain_exit_code(self):
+        self.explain('ana', '10.30.2.9:80', '--exit-code')
+        self.explain('ana', '10.30.9.4:80', '--exit-code', code=10)
+
+    def replay(self, text, *words, code=0):
+        path = self.write('x.pcap', text)
+        done = self.run_it('replay', self.policy, '--pcap', path, '--plane', 'reference', '--json', *words, code=code)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def test_replay_judges_every_record_in_order_with_flows(self):
+        lines = self.replay(capture([
+            ethernet(0x0800, tcp('100.64.0.7', '10.30.2.9', 5000, 80, 0x02)),
+            ethernet(0x0800, tcp('10.30.2.9', '100.64.0.7', 80, 5000, 0x12)),
+            ethernet(0x0800, tcp('10.30.2.9', '100.64.0.7', 81, 5000, 0x12)),
+            ethernet(0x0806, bytes(28)),
+            ethernet(0x88cc, bytes(20)),
+            ethernet(0x0800, tcp('100.64.0.7', '10.30.9.4', 5001, 80, 0x02)),
+            b'\x00' * 5,
+        ]))
+        self.assertEqual([(x['n'], x['verdict'], x['rule'], x['reason']) for x in lines], [
+            (1, 'allow', 'eng-git', 'policy'), (2, 'allow', 'eng-git', 'reply'), (3, 'deny', None, 'no-flow'),
+            (4, 'allow', None, 'ethertype'), (5, 'deny', None, 'ethertype'), (6, 'deny', 'payroll-closed', 'policy'),
+            (7, 'deny', None, 'truncated')])
+
+    def test_replay_refuses_what_is_no_capture(self):
+        self.replay(b'not a capture at all, but long enough', code=1)
+        self.assertEqual(len(self.replay(capture([ethernet(0x0806, bytes(28))]) + b'\x01\x02', code=1)), 1)
+
+    def test_no_daemon_exits_6(self):
+        for verb in (['status'], ['session', 'list'], ['apply', self.policy], ['audit'], ['history']):
+            self.run_it(*verb, '--root', self.folder.name, code=6)
+
+    def test_audit_verify_of_no_log(self):
+        self.assertIn('no records', self.run_it('audit', 'verify', '--root', self.folder.name).stdout)
+
+
+if __name__ == '__main__':
+    unittest.main()
