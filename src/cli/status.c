@@ -67,7 +67,18 @@ int sp_cli_status(struct sp_cli *cli, int argc, char **argv)
 		{ "judges", "judges" },
 		{ 0 },
 	};
-	const struct sp_option options[] = { { 0 } };
+	static const struct sp_column rule_columns[] = {
+		{ "rule", "rule" },
+		{ "packets", "packets" },
+		{ "bytes", "bytes" },
+		{ "line", "line" },
+		{ 0 },
+	};
+	bool with_rules = false;
+	const struct sp_option options[] = {
+		{ "rules", &with_rules, NULL, NULL, "what each rule decided, too" },
+		{ 0 },
+	};
 	json_t *reply;
 	size_t count;
 	int r, exit_code;
@@ -75,7 +86,7 @@ int sp_cli_status(struct sp_cli *cli, int argc, char **argv)
 	r = sp_cli_options(cli, "status", argc, argv, options, NULL, 0, &count);
 	if (r != 0)
 		return sp_cli_options_exit(r);
-	r = sp_client_call(cli, "status", json_object(), &reply);
+	r = sp_client_call(cli, "status", json_pack("{s:b}", "rules", with_rules), &reply);
 	if (r != SP_EXIT_OK)
 		return r;
 	exit_code = !strcmp(sp_json_text(reply, "state"), "degraded") ? SP_EXIT_DEGRADED : SP_EXIT_OK;
@@ -88,6 +99,10 @@ int sp_cli_status(struct sp_cli *cli, int argc, char **argv)
 	print_head(cli, reply);
 	putchar('\n');
 	sp_render_table(cli, json_object_get(reply, "hooks"), hook_columns);
+	if (with_rules) {
+		putchar('\n');
+		sp_render_table(cli, json_object_get(reply, "rule_counters"), rule_columns);
+	}
 	print_tail(cli, reply);
 	json_decref(reply);
 	return exit_code;

@@ -23,7 +23,7 @@ static const char *const any_field[] = { "*", NULL };
 
 static const struct sp_op *find_op(const char *name)
 {
-	static const char *const none[] = { NULL };
+	static const char *const status[] = { "rules", NULL };
 	static const char *const policy[] = { "path", "text", "text_bytes", NULL };
 	static const char *const apply[] = { "path", "text", "text_bytes", "force", "connection",
 					     NULL };
@@ -38,7 +38,7 @@ static const struct sp_op *find_op(const char *name)
 	static const char *const user[] = { "user", NULL };
 	static const char *const device[] = { "device", NULL };
 	static const struct sp_op ops[] = {
-		{ "status", none, sp_op_status },
+		{ "status", status, sp_op_status },
 		{ "check", policy, sp_op_check },
 		{ "apply", apply, sp_op_apply },
 		{ "history", history, sp_op_history },

@@ -77,6 +77,29 @@ static json_t *list_hooks(struct sp_daemon *daemon)
 	return list;
 }
 
+/* What each rule of the running policy decided since the maps were made, `default` first. */
+static json_t *list_rules(struct sp_daemon *daemon)
+{
+	const struct sp_policy *policy = daemon->running ? daemon->running->policy : NULL;
+	__sp_free struct sp_counter *counters = calloc(SP_RULE_MAX, sizeof(*counters));
+	json_t *list = json_array();
+
+	if (!policy || !counters ||
+	    sp_ebpf_rule_counters(daemon->plane, counters, SP_RULE_MAX) < 0)
+		return list;
+	for (size_t i = 0; i <= policy->rule_count; i++) {
+		const struct sp_rule *rule = i ? &policy->rules[i - 1] : NULL;
+		const struct sp_counter *counter = &counters[rule ? rule->number : SP_RULE_DEFAULT];
+
+		json_array_append_new(list, json_pack(
+			"{s:s, s:I, s:I, s:i}", "rule", rule ? rule->name : "default",
+			"packets", (json_int_t)counter->packets,
+			"bytes", (json_int_t)counter->bytes,
+			"line", rule ? (int)rule->place.line : 0));
+	}
+	return list;
+}
+
 static json_t *list_addresses(const struct sp_host *host, uint32_t ifindex)
 {
 	json_t *list = json_array();
@@ -205,8 +228,13 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 	const struct sp_revision *running = daemon->running;
 	json_t *interfaces = json_array(), *ungoverned = json_array(), *engine, *status;
 	uint32_t flows = 0;
+	int with_rules = 0;
 
-	(void)request;
+	if (!sp_op_unpack(client, request, "{s?b}", "rules", &with_rules)) {
+		json_decref(interfaces);
+		json_decref(ungoverned);
+		return;
+	}
 	engine = describe_engine(daemon); /* first: it may raise a warning */
 	sp_ebpf_flow_count(daemon->plane, &flows);
 	list_interfaces(daemon, interfaces, ungoverned);
@@ -229,5 +257,7 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 		"sessions", describe_sessions(daemon), "flows", "tracked", (json_int_t)flows, "max",
 		(json_int_t)(1 << 18), "engine", engine, "events", describe_events(daemon), "audit",
 		describe_audit(daemon), "warnings", list_warnings(daemon)));
+	if (with_rules)
+		json_object_set_new(status, "rule_counters", list_rules(daemon));
 	sp_client_reply(client, status);
 }
