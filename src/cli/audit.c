@@ -22,8 +22,8 @@ static void print_endpoint(json_t *record, const char *address_key, const char *
 
 	if (!*address)
 		return;
-	if (!json_is_integer(port))
-		printf("%s", address);
+	if (!json_is_integer(port) || !strncmp(sp_json_text(record, "proto"), "icmp", 4))
+		printf("%s", address); /* an ICMP query's ports are its identifier */
 	else if (strchr(address, ':'))
 		printf("[%s]:%lld", address, (long long)json_integer_value(port));
 	else
