@@ -9,7 +9,7 @@
 #define SP_IP4_OPTION_SSRR 137
 #define SP_IP4_OPTIONS_MAX 40u
 
-/* @len  1..40 bytes of options at @offset, all present. Byte by byte, so that no index depends on what
+/* @len  4..40 bytes of options at @offset, all present. Byte by byte, so that no index depends on what
  * was read: the verifier need not follow every way the lengths may add up. */
 SP_GLOBAL int sp_parse_ip4_options(SP_CTX *ctx, __u32 offset, __u32 len)
 {
@@ -17,7 +17,7 @@ SP_GLOBAL int sp_parse_ip4_options(SP_CTX *ctx, __u32 offset, __u32 len)
 	__u32 skip = 0; /* bytes of this option still to come */
 	int is_length = 0;
 
-	if (!len || len > SP_IP4_OPTIONS_MAX || sp_bytes_load(ctx, offset, options, len))
+	if (len < 4 || len > SP_IP4_OPTIONS_MAX || sp_bytes_load(ctx, offset, options, len))
 		return SP_REASON_MALFORMED;
 	for (__u32 i = 0; i < SP_IP4_OPTIONS_MAX; i++) {
 		__u32 byte = options[i];

@@ -210,7 +210,7 @@ SP_INLINE int sp_refuse_quote_sum(struct __sk_buff *skb, struct sp_work *work, _
 	__u8 *quote = work->quote_bytes;
 
 	__builtin_memset(quote, 0, SP_REFUSE_QUOTE_MAX);
-	if (quote_len < 1 || quote_len > SP_REFUSE_QUOTE_MAX ||
+	if (quote_len < sizeof(struct sp_ip4) || quote_len > SP_REFUSE_QUOTE_MAX ||
 	    sp_bytes_load(skb, work->packet.network_offset, quote, quote_len))
 		return -1;
 	*ret_sum = bpf_csum_diff(NULL, 0, (void *)quote, SP_REFUSE_QUOTE_MAX, 0);

@@ -38,10 +38,12 @@ SP_INLINE int sp_session_is_live(__u32 number, __u64 epoch, __u64 now_ns)
 
 SP_INLINE enum sp_end_state sp_session_read(struct sp_end *end, int is_v6, __u64 now_ns)
 {
-	struct sp_session *session = bpf_map_lookup_elem(&sp_session, &end->session);
 	__u32 slot = sp_revision & 1, family = is_v6 ? 1 : 0;
+	__u32 number = end->session; /* on the stack: 6.1 takes no key from elsewhere */
+	struct sp_session *session;
 	int is_awake;
 
+	session = bpf_map_lookup_elem(&sp_session, &number);
 	if (!session || sp_session_epoch(session) != end->epoch)
 		return SP_END_DEAD;
 	is_awake = sp_session_is_awake(session, now_ns);
