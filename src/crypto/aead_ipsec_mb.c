@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* intel-ipsec-mb's job interface: twice OpenSSL at 1420 bytes with AVX-512-IFMA. A ChaCha20-Poly1305 job is
- * done when submit returns, so there is nothing to flush. It hands out the tag and compares nothing: the
- * comparison on opening is here. */
+/* intel-ipsec-mb's job interface: twice OpenSSL at 1420 bytes with AVX-512-IFMA. A
+ * ChaCha20-Poly1305 job is done when submit returns, so there is nothing to flush. It hands out the
+ * tag and compares nothing: the comparison on opening is here. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,8 @@ static bool run(IMB_MGR *manager, const struct sp_aead_op *op, IMB_CIPHER_DIRECT
 	job->cipher_mode = IMB_CIPHER_CHACHA20_POLY1305;
 	job->hash_alg = IMB_AUTH_CHACHA20_POLY1305;
 	job->cipher_direction = direction;
-	job->chain_order = direction == IMB_DIR_ENCRYPT ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
+	job->chain_order =
+		direction == IMB_DIR_ENCRYPT ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
 	job->enc_keys = op->key;
 	job->dec_keys = op->key;
 	job->key_len_in_bytes = SP_AEAD_KEY_LEN;

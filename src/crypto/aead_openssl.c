@@ -66,7 +66,8 @@ static void seal(void *opaque, struct sp_aead_op *ops, size_t n)
 		int len = 0;
 
 		op->result = 0;
-		if (!run(context->evp, op, 1) || EVP_CipherFinal_ex(context->evp, rest, &len) != 1 ||
+		if (!run(context->evp, op, 1) ||
+		    EVP_CipherFinal_ex(context->evp, rest, &len) != 1 ||
 		    EVP_CIPHER_CTX_ctrl(context->evp, EVP_CTRL_AEAD_GET_TAG, SP_AEAD_TAG_LEN,
 					op->dst + op->len) != 1) {
 			sp_wipe(op->dst, op->len + SP_AEAD_TAG_LEN);
@@ -87,7 +88,8 @@ static void open_each(void *opaque, struct sp_aead_op *ops, size_t n)
 		op->result = 0;
 		if (!run(context->evp, op, 0))
 			op->result = -EIO;
-		else if (EVP_CipherFinal_ex(context->evp, rest, &len) != 1) /* CRYPTO_memcmp on the tag */
+		else if (EVP_CipherFinal_ex(context->evp, rest, &len) !=
+			 1) /* CRYPTO_memcmp on the tag */
 			op->result = -EBADMSG;
 		if (op->result != 0)
 			sp_wipe(op->dst, op->len);

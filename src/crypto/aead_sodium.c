@@ -44,8 +44,9 @@ static void open_each(void *context, struct sp_aead_op *ops, size_t n)
 		sp_aead_nonce(op, nonce);
 		op->result = 0;
 		if (crypto_aead_chacha20poly1305_ietf_decrypt(
-			    op->dst, NULL, NULL, op->src, (unsigned long long)op->len + SP_AEAD_TAG_LEN,
-			    op->ad, op->ad_len, nonce, op->key) != 0) {
+			    op->dst, NULL, NULL, op->src,
+			    (unsigned long long)op->len + SP_AEAD_TAG_LEN, op->ad, op->ad_len,
+			    nonce, op->key) != 0) {
 			sp_wipe(op->dst, op->len);
 			op->result = -EBADMSG;
 		}
@@ -66,7 +67,8 @@ void sp_chachapoly_seal(const uint8_t key[SP_AEAD_KEY_LEN], uint64_t counter, co
 	uint8_t nonce[SP_AEAD_NONCE_LEN] = { 0 };
 
 	sp_put_le64(nonce + 4, counter);
-	crypto_aead_chacha20poly1305_ietf_encrypt(dst, NULL, src, len, ad, ad_len, NULL, nonce, key);
+	crypto_aead_chacha20poly1305_ietf_encrypt(dst, NULL, src, len, ad, ad_len, NULL, nonce,
+						  key);
 }
 
 int sp_chachapoly_open(const uint8_t key[SP_AEAD_KEY_LEN], uint64_t counter, const uint8_t *ad,
@@ -74,7 +76,8 @@ int sp_chachapoly_open(const uint8_t key[SP_AEAD_KEY_LEN], uint64_t counter, con
 {
 	uint8_t nonce[SP_AEAD_NONCE_LEN] = { 0 };
 
-	/* libsodium checks the tag first, and wipes the output should it be wrong: keep it from that. */
+	/* libsodium checks the tag first, and wipes the output should it be wrong: keep it from
+	 * that. */
 	sp_put_le64(nonce + 4, counter);
 	if (crypto_aead_chacha20poly1305_ietf_decrypt_detached(NULL, NULL, src, len, src + len, ad,
 							       ad_len, nonce, key) != 0 ||
@@ -85,15 +88,16 @@ int sp_chachapoly_open(const uint8_t key[SP_AEAD_KEY_LEN], uint64_t counter, con
 }
 
 void sp_xchachapoly_seal(const uint8_t key[SP_AEAD_KEY_LEN],
-			 const uint8_t nonce[SP_XCHACHAPOLY_NONCE_LEN], const uint8_t *ad, size_t ad_len,
-			 const uint8_t *src, size_t len, uint8_t *dst)
+			 const uint8_t nonce[SP_XCHACHAPOLY_NONCE_LEN], const uint8_t *ad,
+			 size_t ad_len, const uint8_t *src, size_t len, uint8_t *dst)
 {
-	crypto_aead_xchacha20poly1305_ietf_encrypt(dst, NULL, src, len, ad, ad_len, NULL, nonce, key);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(dst, NULL, src, len, ad, ad_len, NULL, nonce,
+						   key);
 }
 
 int sp_xchachapoly_open(const uint8_t key[SP_AEAD_KEY_LEN],
-			const uint8_t nonce[SP_XCHACHAPOLY_NONCE_LEN], const uint8_t *ad, size_t ad_len,
-			const uint8_t *src, size_t len, uint8_t *dst)
+			const uint8_t nonce[SP_XCHACHAPOLY_NONCE_LEN], const uint8_t *ad,
+			size_t ad_len, const uint8_t *src, size_t len, uint8_t *dst)
 {
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt_detached(NULL, NULL, src, len, src + len, ad,
 								ad_len, nonce, key) != 0 ||

@@ -66,8 +66,8 @@ static void hmac_half(uint8_t ret_digest[SP_BLAKE2S_LEN], const uint8_t block[SP
 	sp_wipe(padded, sizeof(padded));
 }
 
-void sp_hmac_blake2s(uint8_t ret_mac[SP_BLAKE2S_LEN], const void *key, size_t key_len, const void *a,
-		     size_t a_len, const void *b, size_t b_len)
+void sp_hmac_blake2s(uint8_t ret_mac[SP_BLAKE2S_LEN], const void *key, size_t key_len,
+		     const void *a, size_t a_len, const void *b, size_t b_len)
 {
 	uint8_t block[SP_BLAKE2S_BLOCK] = { 0 };
 	uint8_t inner[SP_BLAKE2S_LEN];
@@ -92,8 +92,8 @@ void sp_kdf(uint8_t ret_first[SP_BLAKE2S_LEN], uint8_t *ret_second, uint8_t *ret
 	for (uint8_t i = 0; i < 3 && outputs[i]; i++) {
 		uint8_t number = i + 1;
 
-		sp_hmac_blake2s(previous, secret, sizeof(secret), previous, i ? sizeof(previous) : 0,
-				&number, 1);
+		sp_hmac_blake2s(previous, secret, sizeof(secret), previous,
+				i ? sizeof(previous) : 0, &number, 1);
 		memcpy(outputs[i], previous, sizeof(previous));
 	}
 	sp_wipe(secret, sizeof(secret));

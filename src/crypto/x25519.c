@@ -14,8 +14,8 @@ int sp_x25519(uint8_t ret_secret[SP_X25519_LEN], const uint8_t private_key[SP_X2
 	uint8_t secret[SP_X25519_LEN];
 	int r = 0;
 
-	/* libsodium refuses the low-order points it lists before it computes; the second look does not
-	 * depend on that list. */
+	/* libsodium refuses the low-order points it lists before it computes; the second look does
+	 * not depend on that list. */
 	if (crypto_scalarmult_curve25519(secret, private_key, public_key) != 0 ||
 	    sodium_is_zero(secret, sizeof(secret)))
 		r = -EKEYREJECTED;

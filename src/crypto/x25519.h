@@ -8,7 +8,8 @@
 #define SP_X25519_LEN 32
 
 /* The shared secret of one side's private and the other's public key.
- * Returns 0; -EKEYREJECTED the result is all zeros (the public key has a low order), nothing is written. */
+ * Returns 0; -EKEYREJECTED the result is all zeros (the public key has a low order), nothing is
+ * written. */
 int sp_x25519(uint8_t ret_secret[SP_X25519_LEN], const uint8_t private_key[SP_X25519_LEN],
 	      const uint8_t public_key[SP_X25519_LEN]);
 

@@ -9,10 +9,10 @@
 #include "net/addr.h"
 
 struct sp_wg_allowed_ip {
-	uint64_t high, low; /* the address in host order, so that bit 0 of the prefix is the top bit of high */
+	uint64_t high, low; /* the address in host order: the prefix's bit 0 is the top bit of high */
 	struct sp_wg_allowed_ip *children[2];
 	struct sp_wg_allowed_ip *parent;
-	struct sp_wg_peer *peer; /* NULL: only a fork */
+	struct sp_wg_engine_peer *peer; /* NULL: only a fork */
 	struct sp_wg_allowed_list *list;
 	struct sp_wg_allowed_ip *list_next, *list_previous;
 	uint8_t len; /* 96..128 in the IPv4 trie */
@@ -37,12 +37,12 @@ static unsigned int side_of(uint64_t high, uint64_t low, unsigned int len)
 	return len < 64 ? high >> (63 - len) & 1 : low >> (127 - len) & 1;
 }
 
-struct sp_wg_peer *sp_wg_allowed_ips_find(const struct sp_wg_allowed_ips *ips,
-					  const struct sp_addr *addr)
+struct sp_wg_engine_peer *sp_wg_allowed_ips_find(const struct sp_wg_allowed_ips *ips,
+						 const struct sp_addr *addr)
 {
 	uint64_t high = sp_get_be64(addr->b), low = sp_get_be64(addr->b + 8);
 	const struct sp_wg_allowed_ip *node = ips->roots[!sp_addr_is_v4(addr)];
-	struct sp_wg_peer *found = NULL;
+	struct sp_wg_engine_peer *found = NULL;
 
 	while (node && covers(node, high, low)) {
 		if (node->peer)
@@ -54,7 +54,7 @@ struct sp_wg_peer *sp_wg_allowed_ips_find(const struct sp_wg_allowed_ips *ips,
 	return found;
 }
 
-static void list_add(struct sp_wg_allowed_ip *node, struct sp_wg_peer *peer,
+static void list_add(struct sp_wg_allowed_ip *node, struct sp_wg_engine_peer *peer,
 		     struct sp_wg_allowed_list *list)
 {
 	node->peer = peer;
@@ -82,7 +82,8 @@ static void list_remove(struct sp_wg_allowed_ip *node)
 }
 
 /* The pointer that points at @node. */
-static struct sp_wg_allowed_ip **link_to(struct sp_wg_allowed_ips *ips, struct sp_wg_allowed_ip *node)
+static struct sp_wg_allowed_ip **link_to(struct sp_wg_allowed_ips *ips,
+					 struct sp_wg_allowed_ip *node)
 {
 	if (!node->parent)
 		return &ips->roots[!node->is_v4];
@@ -98,7 +99,8 @@ static void put_at(struct sp_wg_allowed_ip **link, struct sp_wg_allowed_ip *pare
 		node->parent = parent;
 }
 
-/* Take out a node without a peer that is no longer a fork, and its parent should that become one. */
+/* Take out a node without a peer that is no longer a fork, and its parent should that become
+ * one. */
 static void prune(struct sp_wg_allowed_ips *ips, struct sp_wg_allowed_ip *node)
 {
 	while (node && !node->peer && !(node->children[0] && node->children[1])) {
@@ -124,8 +126,8 @@ static struct sp_wg_allowed_ip *make_node(uint64_t high, uint64_t low, unsigned 
 	return node;
 }
 
-/* Walk down while nodes cover the prefix and are shorter: *@ret_link is where the walk ends, the node there
- * is missing, equal, longer or beside it. */
+/* Walk down while nodes cover the prefix and are shorter: *@ret_link is where the walk ends, the
+ * node there is missing, equal, longer or beside it. */
 static void descend(struct sp_wg_allowed_ips *ips, const struct sp_prefix *prefix,
 		    struct sp_wg_allowed_ip ***ret_link, struct sp_wg_allowed_ip **ret_parent)
 {
@@ -144,7 +146,8 @@ static void descend(struct sp_wg_allowed_ips *ips, const struct sp_prefix *prefi
 }
 
 /* A new node for the prefix at @link, above, beside or instead of what hangs there. */
-static struct sp_wg_allowed_ip *graft(struct sp_wg_allowed_ip **link, struct sp_wg_allowed_ip *parent,
+static struct sp_wg_allowed_ip *graft(struct sp_wg_allowed_ip **link,
+				      struct sp_wg_allowed_ip *parent,
 				      const struct sp_prefix *prefix, bool is_v4)
 {
 	uint64_t high = sp_get_be64(prefix->addr), low = sp_get_be64(prefix->addr + 8);
@@ -176,7 +179,7 @@ static struct sp_wg_allowed_ip *graft(struct sp_wg_allowed_ip **link, struct sp_
 }
 
 int sp_wg_allowed_ips_insert(struct sp_wg_allowed_ips *ips, const struct sp_prefix *prefix,
-			     struct sp_wg_peer *peer, struct sp_wg_allowed_list *list)
+			     struct sp_wg_engine_peer *peer, struct sp_wg_allowed_list *list)
 {
 	struct sp_wg_allowed_ip **link, *parent, *node;
 	struct sp_prefix masked = *prefix;

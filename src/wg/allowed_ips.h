@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Cryptokey routing: which peer owns an inner address. One path-compressed binary trie for each family, so
- * that ::/0 never answers for IPv4; the longest prefix wins. Each entry also hangs in its peer's list, so a
- * peer's entries go without walking the rest.
+/* Cryptokey routing: which peer owns an inner address. One path-compressed binary trie for each
+ * family, so that ::/0 never answers for IPv4; the longest prefix wins. Each entry also hangs in
+ * its peer's list, so a peer's entries go without walking the rest.
  *
- * Invariants: a node without a peer has two children; a child's prefix is longer than its parent's and
- * inside it; a prefix belongs to at most one peer.
+ * Invariants: a node without a peer has two children; a child's prefix is longer than its parent's
+ * and inside it; a prefix belongs to at most one peer.
  * Source: WireGuard paper, section 2. */
 #ifndef SALLYPORT_WG_ALLOWED_IPS_H
 #define SALLYPORT_WG_ALLOWED_IPS_H
@@ -14,13 +14,13 @@
 #include <stdint.h>
 #include <sallyport/abi/tables.h>
 
-struct sp_wg_peer;
+struct sp_wg_engine_peer;
 
 struct sp_wg_allowed_ip;
 
 struct sp_wg_allowed_ips {
 	struct sp_wg_allowed_ip *roots[2]; /* IPv4, IPv6 */
-	size_t count;			   /* prefixes with a peer */
+	size_t count; /* prefixes with a peer */
 };
 
 /* The head of one peer's list; all zero is empty. */
@@ -29,10 +29,11 @@ struct sp_wg_allowed_list {
 	size_t count;
 };
 
-/* Give @prefix (16-byte form, host bits zero) to @peer, taking it from whoever had it; @list is that peer's
- * own. Returns 0; -EINVAL host bits set or length over 128; -ENOMEM, nothing changed. */
+/* Give @prefix (16-byte form, host bits zero) to @peer, taking it from whoever had it; @list is
+ * that peer's own. Returns 0; -EINVAL host bits set or length over 128; -ENOMEM, nothing
+ * changed. */
 int sp_wg_allowed_ips_insert(struct sp_wg_allowed_ips *ips, const struct sp_prefix *prefix,
-			     struct sp_wg_peer *peer, struct sp_wg_allowed_list *list);
+			     struct sp_wg_engine_peer *peer, struct sp_wg_allowed_list *list);
 
 /* Remove one prefix if @list holds it. Returns 0; -ENOENT. */
 int sp_wg_allowed_ips_remove(struct sp_wg_allowed_ips *ips, const struct sp_prefix *prefix,
@@ -42,8 +43,8 @@ int sp_wg_allowed_ips_remove(struct sp_wg_allowed_ips *ips, const struct sp_pref
 void sp_wg_allowed_ips_remove_all(struct sp_wg_allowed_ips *ips, struct sp_wg_allowed_list *list);
 
 /* The peer of the longest prefix that holds @addr, or NULL. */
-struct sp_wg_peer *sp_wg_allowed_ips_find(const struct sp_wg_allowed_ips *ips,
-					  const struct sp_addr *addr);
+struct sp_wg_engine_peer *sp_wg_allowed_ips_find(const struct sp_wg_allowed_ips *ips,
+						 const struct sp_addr *addr);
 
 /* A peer's prefixes, in no order: start with @previous NULL. Returns NULL after the last. */
 const struct sp_wg_allowed_ip *sp_wg_allowed_ips_next(const struct sp_wg_allowed_list *list,

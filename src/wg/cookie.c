@@ -12,8 +12,8 @@
 #include "crypto/blake2s.h"
 #include "net/addr.h"
 
-static void derive_keys(const uint8_t public_key[SP_WG_KEY_LEN], uint8_t ret_mac1_key[SP_WG_KEY_LEN],
-			uint8_t ret_cookie_key[SP_WG_KEY_LEN])
+static void derive_keys(const uint8_t public_key[SP_WG_KEY_LEN],
+			uint8_t ret_mac1_key[SP_WG_KEY_LEN], uint8_t ret_cookie_key[SP_WG_KEY_LEN])
 {
 	sp_blake2s_of(ret_mac1_key, "mac1----", 8, public_key, SP_WG_KEY_LEN);
 	sp_blake2s_of(ret_cookie_key, "cookie--", 8, public_key, SP_WG_KEY_LEN);
@@ -52,7 +52,8 @@ static void compute_mac1(uint8_t ret_mac[SP_WG_MAC_LEN], const uint8_t key[SP_WG
 static void compute_mac2(uint8_t ret_mac[SP_WG_MAC_LEN], const uint8_t cookie[SP_WG_COOKIE_LEN],
 			 const uint8_t *message, size_t len)
 {
-	sp_blake2s_keyed(ret_mac, SP_WG_MAC_LEN, cookie, SP_WG_COOKIE_LEN, message, len - SP_WG_MAC_LEN);
+	sp_blake2s_keyed(ret_mac, SP_WG_MAC_LEN, cookie, SP_WG_COOKIE_LEN, message,
+			 len - SP_WG_MAC_LEN);
 }
 
 void sp_wg_macs_add(struct sp_wg_cookie_jar *jar, uint8_t *message, size_t len, uint64_t now_ns)
@@ -62,8 +63,9 @@ void sp_wg_macs_add(struct sp_wg_cookie_jar *jar, uint8_t *message, size_t len, 
 	compute_mac1(macs->mac1, jar->mac1_key, message, len);
 	memcpy(jar->last_mac1, macs->mac1, sizeof(jar->last_mac1));
 	jar->has_last_mac1 = true;
-	if (jar->has_cookie && now_ns - jar->cookie_got_ns >=
-				       SP_WG_COOKIE_SECRET_MAX_AGE_NS - SP_WG_COOKIE_SECRET_LATENCY_NS) {
+	if (jar->has_cookie &&
+	    now_ns - jar->cookie_got_ns >=
+		    SP_WG_COOKIE_SECRET_MAX_AGE_NS - SP_WG_COOKIE_SECRET_LATENCY_NS) {
 		sp_wipe(jar->cookie, sizeof(jar->cookie));
 		jar->has_cookie = false;
 	}
@@ -73,7 +75,8 @@ void sp_wg_macs_add(struct sp_wg_cookie_jar *jar, uint8_t *message, size_t len, 
 		memset(macs->mac2, 0, sizeof(macs->mac2));
 }
 
-bool sp_wg_mac1_check(const struct sp_wg_cookie_checker *checker, const uint8_t *message, size_t len)
+bool sp_wg_mac1_check(const struct sp_wg_cookie_checker *checker, const uint8_t *message,
+		      size_t len)
 {
 	uint8_t mac[SP_WG_MAC_LEN];
 
@@ -89,12 +92,13 @@ static void make_cookie(const struct sp_wg_cookie_checker *checker, const struct
 
 	memcpy(place, source->b, sizeof(source->b));
 	sp_put_be16(place + sizeof(source->b), source_port);
-	sp_blake2s_keyed(ret_cookie, SP_WG_COOKIE_LEN, checker->secret, sizeof(checker->secret), place,
-			 sizeof(place));
+	sp_blake2s_keyed(ret_cookie, SP_WG_COOKIE_LEN, checker->secret, sizeof(checker->secret),
+			 place, sizeof(place));
 }
 
-bool sp_wg_mac2_check(const struct sp_wg_cookie_checker *checker, const uint8_t *message, size_t len,
-		      const struct sp_addr *source, uint16_t source_port, uint64_t now_ns)
+bool sp_wg_mac2_check(const struct sp_wg_cookie_checker *checker, const uint8_t *message,
+		      size_t len, const struct sp_addr *source, uint16_t source_port,
+		      uint64_t now_ns)
 {
 	uint8_t cookie[SP_WG_COOKIE_LEN], mac[SP_WG_MAC_LEN];
 	bool is_right;
@@ -110,11 +114,12 @@ bool sp_wg_mac2_check(const struct sp_wg_cookie_checker *checker, const uint8_t 
 
 bool sp_wg_cookie_secret_is_stale(const struct sp_wg_cookie_checker *checker, uint64_t now_ns)
 {
-	return !checker->has_secret || now_ns - checker->secret_made_ns >= SP_WG_COOKIE_SECRET_MAX_AGE_NS;
+	return !checker->has_secret ||
+	       now_ns - checker->secret_made_ns >= SP_WG_COOKIE_SECRET_MAX_AGE_NS;
 }
 
-void sp_wg_cookie_secret_set(struct sp_wg_cookie_checker *checker, const uint8_t secret[SP_WG_KEY_LEN],
-			     uint64_t now_ns)
+void sp_wg_cookie_secret_set(struct sp_wg_cookie_checker *checker,
+			     const uint8_t secret[SP_WG_KEY_LEN], uint64_t now_ns)
 {
 	memcpy(checker->secret, secret, sizeof(checker->secret));
 	checker->secret_made_ns = now_ns;
@@ -132,10 +137,11 @@ int sp_wg_cookie_reply_create(const struct sp_wg_cookie_checker *checker, const 
 		return -ESTALE;
 	make_cookie(checker, source, source_port, cookie);
 	sp_put_le32(ret_reply->type_le, SP_WG_COOKIE_REPLY);
-	memcpy(ret_reply->receiver_index_le, message + 4, 4); /* the sender index of either message */
+	memcpy(ret_reply->receiver_index_le, message + 4,
+	       4); /* the sender index of either message */
 	memcpy(ret_reply->nonce, nonce, SP_WG_COOKIE_NONCE_LEN);
-	sp_xchachapoly_seal(checker->cookie_key, nonce, const_macs_of(message, len)->mac1, SP_WG_MAC_LEN,
-			    cookie, sizeof(cookie), ret_reply->encrypted_cookie);
+	sp_xchachapoly_seal(checker->cookie_key, nonce, const_macs_of(message, len)->mac1,
+			    SP_WG_MAC_LEN, cookie, sizeof(cookie), ret_reply->encrypted_cookie);
 	sp_wipe(cookie, sizeof(cookie));
 	return 0;
 }
@@ -147,8 +153,9 @@ int sp_wg_cookie_reply_consume(struct sp_wg_cookie_jar *jar, const struct sp_wg_
 
 	if (!jar->has_last_mac1)
 		return -EPROTO;
-	if (sp_xchachapoly_open(jar->cookie_key, reply->nonce, jar->last_mac1, sizeof(jar->last_mac1),
-				reply->encrypted_cookie, sizeof(cookie), cookie) < 0)
+	if (sp_xchachapoly_open(jar->cookie_key, reply->nonce, jar->last_mac1,
+				sizeof(jar->last_mac1), reply->encrypted_cookie, sizeof(cookie),
+				cookie) < 0)
 		return -EBADMSG;
 	memcpy(jar->cookie, cookie, sizeof(cookie));
 	sp_wipe(cookie, sizeof(cookie));

@@ -40,7 +40,8 @@ static int grow(struct sp_wg_index_table *table)
 	return 0;
 }
 
-int sp_wg_index_insert(struct sp_wg_index_table *table, struct sp_wg_index_entry *entry, uint32_t index)
+int sp_wg_index_insert(struct sp_wg_index_table *table, struct sp_wg_index_entry *entry,
+		       uint32_t index)
 {
 	struct sp_wg_index_entry **bucket;
 

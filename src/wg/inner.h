@@ -20,13 +20,16 @@ struct sp_wg_inner {
 	uint8_t ecn;
 };
 
-/* Read the header of @bytes. Returns 0; -EBADMSG neither IPv4 nor IPv6, cut short, or longer than @len. */
+/* Read the header of @bytes. Returns 0; -EBADMSG neither IPv4 nor IPv6, cut short, or longer than
+ * @len. */
 int sp_wg_inner_parse(const uint8_t *bytes, size_t len, struct sp_wg_inner *ret_inner);
 
 /* RFC 6040, 4.1, normal mode: what the outer header says for an inner one. */
 uint8_t sp_wg_ecn_encapsulate(uint8_t inner_ecn);
-/* RFC 6040, 4.2: put what the outer header learnt on the way into the inner one, fixing an IPv4 checksum.
- * @bytes was parsed. Returns false if the packet must be dropped: congestion, and no way to say so. */
+/* RFC 6040, 4.2: put what the outer header learnt on the way into the inner one, fixing an IPv4
+ * checksum.
+ * @bytes was parsed. Returns false if the packet must be dropped: congestion, and no way to say
+ * so. */
 bool sp_wg_ecn_decapsulate(uint8_t *bytes, uint8_t outer_ecn);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The three slots of a peer's keys. Source: the kernel's noise.c, add_new_keypair and received_with_keypair. */
+/* The three slots of a peer's keys. Source: the kernel's noise.c, add_new_keypair and
+ * received_with_keypair. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,18 +21,19 @@ void sp_wg_keypair_unref(struct sp_wg_keypair *keypair)
 	free(keypair);
 }
 
-/* Empty a slot: its index stands for nothing any more, and its keys go with the last message under way. */
-static void put(struct sp_wg_peer *peer, struct sp_wg_keypair *keypair)
+/* Empty a slot: its index stands for nothing any more, and its keys go with the last message under
+ * way. */
+static void put(struct sp_wg_engine_peer *peer, struct sp_wg_keypair *keypair)
 {
 	if (!keypair)
 		return;
-	sp_wg_index_remove(&peer->device->indices, &keypair->entry);
+	sp_wg_index_remove(&peer->engine->indices, &keypair->entry);
 	keypair->peer = NULL;
 	keypair->sending_is_valid = keypair->receiving_is_valid = false;
 	sp_wg_keypair_unref(keypair);
 }
 
-static void add_as_initiator(struct sp_wg_peer *peer, struct sp_wg_keypair *keypair)
+static void add_as_initiator(struct sp_wg_engine_peer *peer, struct sp_wg_keypair *keypair)
 {
 	put(peer, peer->previous);
 	if (peer->next) { /* never confirmed, yet its owner may still be sending under it */
@@ -44,7 +46,7 @@ static void add_as_initiator(struct sp_wg_peer *peer, struct sp_wg_keypair *keyp
 	peer->current = keypair;
 }
 
-static void add_as_responder(struct sp_wg_peer *peer, struct sp_wg_keypair *keypair)
+static void add_as_responder(struct sp_wg_engine_peer *peer, struct sp_wg_keypair *keypair)
 {
 	put(peer, peer->next);
 	put(peer, peer->previous);
@@ -52,9 +54,9 @@ static void add_as_responder(struct sp_wg_peer *peer, struct sp_wg_keypair *keyp
 	peer->next = keypair;
 }
 
-int sp_wg_session_begin(struct sp_wg_peer *peer)
+int sp_wg_session_begin(struct sp_wg_engine_peer *peer)
 {
-	struct sp_wg_device *device = peer->device;
+	struct sp_wg_engine *engine = peer->engine;
 	struct sp_wg_transport_keys keys;
 	struct sp_wg_keypair *keypair;
 	uint32_t index = peer->handshake.local_index;
@@ -73,14 +75,15 @@ int sp_wg_session_begin(struct sp_wg_peer *peer)
 	keypair->remote_index = keys.remote_index;
 	keypair->is_initiator = keys.is_initiator;
 	sp_wipe(&keys, sizeof(keys));
-	keypair->born_ns = device->now_ns;
+	keypair->born_ns = engine->now_ns;
 	keypair->peer = peer;
 	keypair->users = 1;
 	keypair->sending_is_valid = keypair->receiving_is_valid = true;
 	keypair->entry.peer = peer;
 	keypair->entry.keypair = keypair;
-	sp_wg_index_remove(&device->indices, &peer->handshake_entry);
-	sp_wg_index_insert(&device->indices, &keypair->entry, index); /* there is room: one just left */
+	sp_wg_index_remove(&engine->indices, &peer->handshake_entry);
+	sp_wg_index_insert(&engine->indices, &keypair->entry,
+			   index); /* there is room: one just left */
 	if (keypair->is_initiator)
 		add_as_initiator(peer, keypair);
 	else
@@ -88,7 +91,7 @@ int sp_wg_session_begin(struct sp_wg_peer *peer)
 	return 0;
 }
 
-bool sp_wg_session_confirm(struct sp_wg_peer *peer, struct sp_wg_keypair *received_with)
+bool sp_wg_session_confirm(struct sp_wg_engine_peer *peer, struct sp_wg_keypair *received_with)
 {
 	if (received_with != peer->next)
 		return false;
@@ -99,7 +102,7 @@ bool sp_wg_session_confirm(struct sp_wg_peer *peer, struct sp_wg_keypair *receiv
 	return true;
 }
 
-void sp_wg_sessions_clear(struct sp_wg_peer *peer)
+void sp_wg_sessions_clear(struct sp_wg_engine_peer *peer)
 {
 	put(peer, peer->next);
 	put(peer, peer->current);
@@ -107,9 +110,9 @@ void sp_wg_sessions_clear(struct sp_wg_peer *peer)
 	peer->next = peer->current = peer->previous = NULL;
 }
 
-void sp_wg_handshake_clear(struct sp_wg_peer *peer)
+void sp_wg_handshake_clear(struct sp_wg_engine_peer *peer)
 {
-	sp_wg_index_remove(&peer->device->indices, &peer->handshake_entry);
+	sp_wg_index_remove(&peer->engine->indices, &peer->handshake_entry);
 	sp_wg_handshake_wipe(&peer->handshake);
 }
 

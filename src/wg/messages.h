@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The four messages on the wire and the protocol's constants. All numbers are little-endian; the structs
- * hold bytes only, so they have no padding and any alignment.
- * Source: WireGuard paper, sections 5.4 and 6; the kernel's messages.h for the constants it leaves open. */
+/* The four messages on the wire and the protocol's constants. All numbers are little-endian; the
+ * structs hold bytes only, so they have no padding and any alignment.
+ * Source: WireGuard paper, sections 5.4 and 6; the kernel's messages.h for the constants it leaves
+ * open. */
 #ifndef SALLYPORT_WG_MESSAGES_H
 #define SALLYPORT_WG_MESSAGES_H
 
@@ -63,7 +64,8 @@ _Static_assert(sizeof(struct sp_wg_cookie_reply) == 64, "on the wire");
 _Static_assert(sizeof(struct sp_wg_data_header) == 16, "on the wire");
 
 #define SP_WG_DATA_OVERHEAD 32 /* header and tag */
-#define SP_WG_PADDING 16       /* inner packets are padded with zeros to a multiple of this, never past the MTU */
+#define SP_WG_PADDING \
+	16 /* inner packets are padded with zeros to a multiple of this, never past the MTU */
 
 #define SP_NS_PER_MS 1000000ull
 #define SP_NS_PER_S 1000000000ull
@@ -81,6 +83,6 @@ _Static_assert(sizeof(struct sp_wg_data_header) == 16, "on the wire");
 #define SP_WG_COOKIE_SECRET_MAX_AGE_NS (120 * SP_NS_PER_S)
 #define SP_WG_COOKIE_SECRET_LATENCY_NS (5 * SP_NS_PER_S)
 #define SP_WG_INITIATIONS_PER_SECOND 50 /* accepted from one peer */
-#define SP_WG_STAGED_MAX 128		/* inner packets kept for a peer until it has a key */
+#define SP_WG_STAGED_MAX 128 /* inner packets kept for a peer until it has a key */
 
 #endif

@@ -58,9 +58,11 @@ void sp_wg_opened_initiation_wipe(struct sp_wg_opened_initiation *opened)
 	sp_wipe(opened, sizeof(*opened));
 }
 
-int sp_wg_initiation_create(struct sp_wg_handshake *handshake, const struct sp_wg_identity *identity,
-			    const struct sp_wg_remote *remote, const uint8_t ephemeral[SP_WG_KEY_LEN],
-			    uint32_t index, const uint8_t timestamp[SP_WG_STAMP_LEN],
+int sp_wg_initiation_create(struct sp_wg_handshake *handshake,
+			    const struct sp_wg_identity *identity,
+			    const struct sp_wg_remote *remote,
+			    const uint8_t ephemeral[SP_WG_KEY_LEN], uint32_t index,
+			    const uint8_t timestamp[SP_WG_STAMP_LEN],
 			    struct sp_wg_initiation *ret_message)
 {
 	__sp_cleanup(sp_wg_handshake_wipe) struct sp_wg_handshake made = { 0 };
@@ -80,7 +82,8 @@ int sp_wg_initiation_create(struct sp_wg_handshake *handshake, const struct sp_w
 	r = sp_wg_mix_dh(state, made.ephemeral_private, remote->public_key); /* es */
 	if (r < 0)
 		return r;
-	sp_wg_encrypt_and_hash(state, identity->public_key, SP_WG_KEY_LEN, message.encrypted_static);
+	sp_wg_encrypt_and_hash(state, identity->public_key, SP_WG_KEY_LEN,
+			       message.encrypted_static);
 	r = mix_static_static(state, remote);
 	if (r < 0)
 		return r;
@@ -90,7 +93,8 @@ int sp_wg_initiation_create(struct sp_wg_handshake *handshake, const struct sp_w
 	return 0;
 }
 
-int sp_wg_initiation_open(const struct sp_wg_identity *identity, const struct sp_wg_initiation *message,
+int sp_wg_initiation_open(const struct sp_wg_identity *identity,
+			  const struct sp_wg_initiation *message,
 			  struct sp_wg_opened_initiation *ret_opened)
 {
 	struct sp_wg_handshake *handshake = &ret_opened->handshake;
@@ -110,7 +114,8 @@ int sp_wg_initiation_open(const struct sp_wg_identity *identity, const struct sp
 				      ret_opened->remote_static);
 }
 
-int sp_wg_initiation_finish(struct sp_wg_opened_initiation *opened, const struct sp_wg_remote *remote,
+int sp_wg_initiation_finish(struct sp_wg_opened_initiation *opened,
+			    const struct sp_wg_remote *remote,
 			    const struct sp_wg_initiation *message,
 			    uint8_t ret_timestamp[SP_WG_STAMP_LEN])
 {
@@ -119,7 +124,8 @@ int sp_wg_initiation_finish(struct sp_wg_opened_initiation *opened, const struct
 
 	if (r < 0)
 		return r;
-	return sp_wg_decrypt_and_hash(state, message->encrypted_timestamp, SP_WG_STAMP_LEN, ret_timestamp);
+	return sp_wg_decrypt_and_hash(state, message->encrypted_timestamp, SP_WG_STAMP_LEN,
+				      ret_timestamp);
 }
 
 int sp_wg_response_create(struct sp_wg_handshake *handshake, const struct sp_wg_remote *remote,

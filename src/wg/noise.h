@@ -5,9 +5,9 @@
  *	-> e, es, s, ss, {timestamp}		sp_wg_initiation
  *	<- e, ee, se, psk, {}			sp_wg_response
  *
- * Pure functions over the two messages: no state outside `struct sp_wg_handshake`, the random bytes and the
- * timestamp come from the caller. The macs of a message are cookie.h's. A message that is refused leaves the
- * handshake as it was.
+ * Pure functions over the two messages: no state outside `struct sp_wg_handshake`, the random bytes
+ * and the timestamp come from the caller. The macs of a message are cookie.h's. A message that is
+ * refused leaves the handshake as it was.
  * Source: WireGuard paper, 5.4.2 to 5.4.5. */
 #ifndef SALLYPORT_WG_NOISE_H
 #define SALLYPORT_WG_NOISE_H
@@ -36,7 +36,7 @@ struct sp_wg_remote {
 	uint8_t public_key[SP_WG_KEY_LEN];
 	uint8_t preshared_key[SP_WG_KEY_LEN];
 	uint8_t static_static[SP_WG_KEY_LEN]; /* DH of both static keys */
-	bool has_static_static;		      /* false: the peer's key has a low order; nothing is exchanged */
+	bool has_static_static; /* false: the peer's key has a low order; nothing is exchanged */
 };
 
 struct sp_wg_handshake {
@@ -67,23 +67,29 @@ void sp_wg_remote_precompute(struct sp_wg_remote *remote, const struct sp_wg_ide
 /* @ephemeral: 32 random bytes; @index: our receiver index for the answer, unused so far.
  * Writes everything of @ret_message but the macs.
  * Returns 0; -EKEYREJECTED the peer's static key has a low order. */
-int sp_wg_initiation_create(struct sp_wg_handshake *handshake, const struct sp_wg_identity *identity,
-			    const struct sp_wg_remote *remote, const uint8_t ephemeral[SP_WG_KEY_LEN],
-			    uint32_t index, const uint8_t timestamp[SP_WG_STAMP_LEN],
+int sp_wg_initiation_create(struct sp_wg_handshake *handshake,
+			    const struct sp_wg_identity *identity,
+			    const struct sp_wg_remote *remote,
+			    const uint8_t ephemeral[SP_WG_KEY_LEN], uint32_t index,
+			    const uint8_t timestamp[SP_WG_STAMP_LEN],
 			    struct sp_wg_initiation *ret_message);
 
 /* First half of consuming one, before the peer is known. Wipe @ret_opened in any case.
  * Returns 0; -EBADMSG not for our key or damaged; -EKEYREJECTED low-order ephemeral. */
-int sp_wg_initiation_open(const struct sp_wg_identity *identity, const struct sp_wg_initiation *message,
+int sp_wg_initiation_open(const struct sp_wg_identity *identity,
+			  const struct sp_wg_initiation *message,
 			  struct sp_wg_opened_initiation *ret_opened);
-/* Second half, with the peer whose key it named. The caller judges the timestamp and, if it is fresh, copies
+/* Second half, with the peer whose key it named. The caller judges the timestamp and, if it is
+ * fresh, copies
  * @opened's handshake over the peer's. Returns 0; -EBADMSG; -EKEYREJECTED. */
-int sp_wg_initiation_finish(struct sp_wg_opened_initiation *opened, const struct sp_wg_remote *remote,
+int sp_wg_initiation_finish(struct sp_wg_opened_initiation *opened,
+			    const struct sp_wg_remote *remote,
 			    const struct sp_wg_initiation *message,
 			    uint8_t ret_timestamp[SP_WG_STAMP_LEN]);
 void sp_wg_opened_initiation_wipe(struct sp_wg_opened_initiation *opened); /* fits __sp_cleanup */
 
-/* Answer the initiation @handshake consumed. Returns 0; -EPROTO no initiation was consumed; -EKEYREJECTED. */
+/* Answer the initiation @handshake consumed. Returns 0; -EPROTO no initiation was consumed;
+ * -EKEYREJECTED. */
 int sp_wg_response_create(struct sp_wg_handshake *handshake, const struct sp_wg_remote *remote,
 			  const uint8_t ephemeral[SP_WG_KEY_LEN], uint32_t index,
 			  struct sp_wg_response *ret_message);
@@ -94,7 +100,8 @@ int sp_wg_response_consume(struct sp_wg_handshake *handshake, const struct sp_wg
 
 /* The keys of a handshake whose response was created or consumed; the handshake is wiped.
  * Returns 0; -EPROTO it is not that far. */
-int sp_wg_handshake_finish(struct sp_wg_handshake *handshake, struct sp_wg_transport_keys *ret_keys);
+int sp_wg_handshake_finish(struct sp_wg_handshake *handshake,
+			   struct sp_wg_transport_keys *ret_keys);
 
 void sp_wg_handshake_wipe(struct sp_wg_handshake *handshake);
 

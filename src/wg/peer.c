@@ -11,108 +11,110 @@
 #include "base/bytes.h"
 #include "wg/state.h"
 
-static struct sp_wg_peer **bucket_of(const struct sp_wg_device *device,
-				     const uint8_t public_key[SP_WG_KEY_LEN])
+static struct sp_wg_engine_peer **bucket_of(const struct sp_wg_engine *engine,
+					    const uint8_t public_key[SP_WG_KEY_LEN])
 {
 	uint8_t hash[crypto_shorthash_BYTES];
 
-	crypto_shorthash(hash, public_key, SP_WG_KEY_LEN, device->peer_hash_key);
-	return &device->peer_buckets[sp_get_le64(hash) & (device->peer_bucket_count - 1)];
+	crypto_shorthash(hash, public_key, SP_WG_KEY_LEN, engine->peer_hash_key);
+	return &engine->peer_buckets[sp_get_le64(hash) & (engine->peer_bucket_count - 1)];
 }
 
-struct sp_wg_peer *sp_wg_peer_find(const struct sp_wg_device *device,
-				   const uint8_t public_key[SP_WG_KEY_LEN])
+struct sp_wg_engine_peer *sp_wg_engine_peer_find(const struct sp_wg_engine *engine,
+						 const uint8_t public_key[SP_WG_KEY_LEN])
 {
-	struct sp_wg_peer *peer;
+	struct sp_wg_engine_peer *peer;
 
-	if (!device->peer_bucket_count)
+	if (!engine->peer_bucket_count)
 		return NULL;
-	for (peer = *bucket_of(device, public_key); peer; peer = peer->hash_next)
+	for (peer = *bucket_of(engine, public_key); peer; peer = peer->hash_next)
 		if (memcmp(peer->remote.public_key, public_key, SP_WG_KEY_LEN) == 0)
 			break;
 	return peer;
 }
 
-struct sp_wg_peer *sp_wg_peer_next(const struct sp_wg_device *device, const struct sp_wg_peer *previous)
+struct sp_wg_engine_peer *sp_wg_engine_peer_next(const struct sp_wg_engine *engine,
+						 const struct sp_wg_engine_peer *previous)
 {
-	return previous ? previous->next_peer : device->first_peer;
+	return previous ? previous->next_peer : engine->first_peer;
 }
 
-size_t sp_wg_peer_count(const struct sp_wg_device *device)
+size_t sp_wg_engine_peer_count(const struct sp_wg_engine *engine)
 {
-	return device->peer_count;
+	return engine->peer_count;
 }
 
-static void link_into_bucket(struct sp_wg_device *device, struct sp_wg_peer *peer)
+static void link_into_bucket(struct sp_wg_engine *engine, struct sp_wg_engine_peer *peer)
 {
-	struct sp_wg_peer **bucket = bucket_of(device, peer->remote.public_key);
+	struct sp_wg_engine_peer **bucket = bucket_of(engine, peer->remote.public_key);
 
 	peer->hash_next = *bucket;
 	*bucket = peer;
 }
 
 /* Room for one more; without memory the chains of an existing table grow instead. */
-static int make_room(struct sp_wg_device *device)
+static int make_room(struct sp_wg_engine *engine)
 {
-	size_t count = device->peer_bucket_count ? device->peer_bucket_count * 2 : 16;
-	struct sp_wg_peer **buckets;
+	size_t count = engine->peer_bucket_count ? engine->peer_bucket_count * 2 : 16;
+	struct sp_wg_engine_peer **buckets;
 
-	if (device->peer_count < device->peer_bucket_count)
+	if (engine->peer_count < engine->peer_bucket_count)
 		return 0;
 	buckets = calloc(count, sizeof(*buckets));
 	if (!buckets)
-		return device->peer_bucket_count ? 0 : -ENOMEM;
-	free(device->peer_buckets);
-	device->peer_buckets = buckets;
-	device->peer_bucket_count = count;
-	for (struct sp_wg_peer *peer = device->first_peer; peer; peer = peer->next_peer)
-		link_into_bucket(device, peer);
+		return engine->peer_bucket_count ? 0 : -ENOMEM;
+	free(engine->peer_buckets);
+	engine->peer_buckets = buckets;
+	engine->peer_bucket_count = count;
+	for (struct sp_wg_engine_peer *peer = engine->first_peer; peer; peer = peer->next_peer)
+		link_into_bucket(engine, peer);
 	return 0;
 }
 
-int sp_wg_peer_add(struct sp_wg_device *device, const uint8_t public_key[SP_WG_KEY_LEN],
-		   struct sp_wg_peer **ret_peer)
+int sp_wg_engine_peer_add(struct sp_wg_engine *engine, const uint8_t public_key[SP_WG_KEY_LEN],
+			  struct sp_wg_engine_peer **ret_peer)
 {
-	__sp_free struct sp_wg_peer *peer = NULL;
+	__sp_free struct sp_wg_engine_peer *peer = NULL;
 	int r;
 
-	if (sp_wg_peer_find(device, public_key) ||
-	    (device->has_identity && memcmp(device->identity.public_key, public_key, SP_WG_KEY_LEN) == 0))
+	if (sp_wg_engine_peer_find(engine, public_key) ||
+	    (engine->has_identity &&
+	     memcmp(engine->identity.public_key, public_key, SP_WG_KEY_LEN) == 0))
 		return -EEXIST;
 	peer = calloc(1, sizeof(*peer));
 	if (!peer)
 		return -ENOMEM;
-	r = make_room(device);
+	r = make_room(engine);
 	if (r < 0)
 		return r;
-	peer->device = device;
+	peer->engine = engine;
 	r = sp_wg_timers_add_peer(peer);
 	if (r < 0)
 		return r;
 	memcpy(peer->remote.public_key, public_key, SP_WG_KEY_LEN);
-	if (device->has_identity)
-		sp_wg_remote_precompute(&peer->remote, &device->identity);
+	if (engine->has_identity)
+		sp_wg_remote_precompute(&peer->remote, &engine->identity);
 	sp_wg_cookie_jar_init(&peer->jar, public_key);
 	peer->handshake_entry.peer = peer;
 	peer->staged_link = &peer->staged_first;
-	peer->previous_peer = device->last_peer;
-	if (device->last_peer)
-		device->last_peer->next_peer = peer;
+	peer->previous_peer = engine->last_peer;
+	if (engine->last_peer)
+		engine->last_peer->next_peer = peer;
 	else
-		device->first_peer = peer;
-	device->last_peer = peer;
-	link_into_bucket(device, peer);
-	device->peer_count++;
+		engine->first_peer = peer;
+	engine->last_peer = peer;
+	link_into_bucket(engine, peer);
+	engine->peer_count++;
 	*ret_peer = SP_TAKE_PTR(peer);
 	return 0;
 }
 
-void sp_wg_peer_remove(struct sp_wg_peer *peer)
+void sp_wg_engine_peer_remove(struct sp_wg_engine_peer *peer)
 {
-	struct sp_wg_device *device = peer->device;
-	struct sp_wg_peer **link = bucket_of(device, peer->remote.public_key);
+	struct sp_wg_engine *engine = peer->engine;
+	struct sp_wg_engine_peer **link = bucket_of(engine, peer->remote.public_key);
 
-	sp_wg_allowed_ips_remove_all(&device->allowed_ips, &peer->allowed_ips);
+	sp_wg_allowed_ips_remove_all(&engine->allowed_ips, &peer->allowed_ips);
 	sp_wg_handshake_clear(peer);
 	sp_wg_sessions_clear(peer);
 	sp_wg_purge_staged(peer, SP_WG_DROP_UNANSWERED);
@@ -120,44 +122,50 @@ void sp_wg_peer_remove(struct sp_wg_peer *peer)
 	while (*link != peer)
 		link = &(*link)->hash_next;
 	*link = peer->hash_next;
-	*(peer->previous_peer ? &peer->previous_peer->next_peer : &device->first_peer) = peer->next_peer;
-	*(peer->next_peer ? &peer->next_peer->previous_peer : &device->last_peer) = peer->previous_peer;
-	device->peer_count--;
+	*(peer->previous_peer ? &peer->previous_peer->next_peer : &engine->first_peer) =
+		peer->next_peer;
+	*(peer->next_peer ? &peer->next_peer->previous_peer : &engine->last_peer) =
+		peer->previous_peer;
+	engine->peer_count--;
 	sp_wipe(peer, sizeof(*peer));
 	free(peer);
 }
 
-void sp_wg_peer_set_preshared_key(struct sp_wg_peer *peer, const uint8_t key[SP_WG_KEY_LEN])
+void sp_wg_engine_peer_set_preshared_key(struct sp_wg_engine_peer *peer,
+					 const uint8_t key[SP_WG_KEY_LEN])
 {
 	memcpy(peer->remote.preshared_key, key, SP_WG_KEY_LEN);
 }
 
-void sp_wg_peer_set_endpoint(struct sp_wg_peer *peer, const struct sp_wg_endpoint *endpoint)
+void sp_wg_engine_peer_set_endpoint(struct sp_wg_engine_peer *peer,
+				    const struct sp_wg_endpoint *endpoint)
 {
 	peer->endpoint = *endpoint;
 }
 
-void sp_wg_peer_set_keepalive(struct sp_wg_peer *peer, uint16_t seconds, const struct sp_wg_time *now)
+void sp_wg_engine_peer_set_keepalive(struct sp_wg_engine_peer *peer, uint16_t seconds,
+				     const struct sp_wg_time *now)
 {
 	bool is_new = seconds && !peer->persistent_keepalive_s;
 
-	sp_wg_device_advance(peer->device, now);
+	sp_wg_engine_advance(peer->engine, now);
 	peer->persistent_keepalive_s = seconds;
 	if (is_new)
 		sp_wg_send_keepalive(peer);
 }
 
-int sp_wg_peer_allow(struct sp_wg_peer *peer, const struct sp_prefix *prefix)
+int sp_wg_engine_peer_allow(struct sp_wg_engine_peer *peer, const struct sp_prefix *prefix)
 {
-	return sp_wg_allowed_ips_insert(&peer->device->allowed_ips, prefix, peer, &peer->allowed_ips);
+	return sp_wg_allowed_ips_insert(&peer->engine->allowed_ips, prefix, peer,
+					&peer->allowed_ips);
 }
 
-int sp_wg_peer_disallow(struct sp_wg_peer *peer, const struct sp_prefix *prefix)
+int sp_wg_engine_peer_disallow(struct sp_wg_engine_peer *peer, const struct sp_prefix *prefix)
 {
-	return sp_wg_allowed_ips_remove(&peer->device->allowed_ips, prefix, &peer->allowed_ips);
+	return sp_wg_allowed_ips_remove(&peer->engine->allowed_ips, prefix, &peer->allowed_ips);
 }
 
-void sp_wg_peer_disallow_all(struct sp_wg_peer *peer)
+void sp_wg_engine_peer_disallow_all(struct sp_wg_engine_peer *peer)
 {
-	sp_wg_allowed_ips_remove_all(&peer->device->allowed_ips, &peer->allowed_ips);
+	sp_wg_allowed_ips_remove_all(&peer->engine->allowed_ips, &peer->allowed_ips);
 }

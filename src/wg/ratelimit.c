@@ -40,7 +40,8 @@ static struct sp_wg_ratelimit_slot *slot_for(struct sp_wg_ratelimit *limit, uint
 	return oldest;
 }
 
-bool sp_wg_ratelimit_allow(struct sp_wg_ratelimit *limit, const struct sp_addr *source, uint64_t now_ns)
+bool sp_wg_ratelimit_allow(struct sp_wg_ratelimit *limit, const struct sp_addr *source,
+			   uint64_t now_ns)
 {
 	uint64_t name = name_of(limit, source);
 	struct sp_wg_ratelimit_slot *slot = slot_for(limit, name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Handshakes for each source while under load: 20 a second, 5 at once, counted by IPv4 address or IPv6 /64.
- * A fixed table with a keyed hash: nothing to allocate, nothing to evict under attack. Sources that fall
- * into one slot share its tokens only when the slot's older owner was seen within the last second;
- * past that the slot changes hands.
+/* Handshakes for each source while under load: 20 a second, 5 at once, counted by IPv4 address or
+ * IPv6 /64. A fixed table with a keyed hash: nothing to allocate, nothing to evict under attack.
+ * Sources that fall into one slot share its tokens only when the slot's older owner was seen within
+ * the last second; past that the slot changes hands.
  * Source: WireGuard paper 5.3; the kernel's ratelimiter.c for the figures. */
 #ifndef SALLYPORT_WG_RATELIMIT_H
 #define SALLYPORT_WG_RATELIMIT_H
@@ -28,6 +28,7 @@ struct sp_wg_ratelimit {
 };
 
 /* May this source start a handshake now? Counts it if so. */
-bool sp_wg_ratelimit_allow(struct sp_wg_ratelimit *limit, const struct sp_addr *source, uint64_t now_ns);
+bool sp_wg_ratelimit_allow(struct sp_wg_ratelimit *limit, const struct sp_addr *source,
+			   uint64_t now_ns);
 
 #endif

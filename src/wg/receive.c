@@ -9,14 +9,10 @@
 static bool is_handshake(const struct sp_wg_incoming *item)
 {
 	switch (sp_get_le32(item->message)) {
-	case SP_WG_INITIATION:
-		return item->len == sizeof(struct sp_wg_initiation);
-	case SP_WG_RESPONSE:
-		return item->len == sizeof(struct sp_wg_response);
-	case SP_WG_COOKIE_REPLY:
-		return item->len == sizeof(struct sp_wg_cookie_reply);
-	default:
-		return false;
+	case SP_WG_INITIATION: return item->len == sizeof(struct sp_wg_initiation);
+	case SP_WG_RESPONSE: return item->len == sizeof(struct sp_wg_response);
+	case SP_WG_COOKIE_REPLY: return item->len == sizeof(struct sp_wg_cookie_reply);
+	default: return false;
 	}
 }
 
@@ -30,19 +26,20 @@ static bool can_receive(struct sp_wg_keypair *keypair, uint64_t now_ns)
 }
 
 /* True if @op is to be opened. */
-static bool begin_data(struct sp_wg_device *device, struct sp_wg_incoming *item, struct sp_aead_op *op)
+static bool begin_data(struct sp_wg_engine *engine, struct sp_wg_incoming *item,
+		       struct sp_aead_op *op)
 {
 	const struct sp_wg_data_header *header = (const struct sp_wg_data_header *)item->message;
 	struct sp_wg_index_entry *entry =
-		sp_wg_index_find(&device->indices, sp_get_le32(header->receiver_index_le));
+		sp_wg_index_find(&engine->indices, sp_get_le32(header->receiver_index_le));
 	uint8_t *text = item->message + sizeof(*header);
 
 	if (!entry || !entry->keypair) {
-		item->drop = sp_wg_count_drop(device, NULL, SP_WG_DROP_INDEX);
+		item->drop = sp_wg_count_drop(engine, NULL, SP_WG_DROP_INDEX);
 		return false;
 	}
-	if (!can_receive(entry->keypair, device->now_ns)) {
-		item->drop = sp_wg_count_drop(device, entry->peer, SP_WG_DROP_EXPIRED);
+	if (!can_receive(entry->keypair, engine->now_ns)) {
+		item->drop = sp_wg_count_drop(engine, entry->peer, SP_WG_DROP_EXPIRED);
 		return false;
 	}
 	item->counter = sp_get_le64(header->counter_le);
@@ -58,12 +55,12 @@ static bool begin_data(struct sp_wg_device *device, struct sp_wg_incoming *item,
 	return true;
 }
 
-size_t sp_wg_receive_begin(struct sp_wg_device *device, struct sp_wg_incoming *items, size_t count,
+size_t sp_wg_receive_begin(struct sp_wg_engine *engine, struct sp_wg_incoming *items, size_t count,
 			   const struct sp_wg_time *now, struct sp_aead_op *ops)
 {
 	size_t used = 0;
 
-	sp_wg_device_advance(device, now);
+	sp_wg_engine_advance(engine, now);
 	for (size_t i = 0; i < count; i++) {
 		struct sp_wg_incoming *item = &items[i];
 
@@ -76,23 +73,23 @@ size_t sp_wg_receive_begin(struct sp_wg_device *device, struct sp_wg_incoming *i
 		item->has_roamed = false;
 		if (item->len >= SP_WG_DATA_OVERHEAD && item->len <= UINT16_MAX &&
 		    sp_get_le32(item->message) == SP_WG_DATA)
-			used += begin_data(device, item, &ops[used]);
+			used += begin_data(engine, item, &ops[used]);
 		else if (item->len >= SP_WG_DATA_OVERHEAD && is_handshake(item))
-			sp_wg_handshake_receive(device, item);
+			sp_wg_handshake_receive(engine, item);
 		else
-			item->drop = sp_wg_count_drop(device, NULL, SP_WG_DROP_JUNK);
+			item->drop = sp_wg_count_drop(engine, NULL, SP_WG_DROP_JUNK);
 	}
 	return used;
 }
 
 /* What an initiator does when its session grows old while it only listens. */
-static void keep_key_fresh(struct sp_wg_peer *peer)
+static void keep_key_fresh(struct sp_wg_engine_peer *peer)
 {
 	const struct sp_wg_keypair *keypair = peer->current;
 
 	if (peer->sent_lastminute_handshake || !keypair || !keypair->sending_is_valid ||
 	    !keypair->is_initiator ||
-	    peer->device->now_ns - keypair->born_ns <
+	    peer->engine->now_ns - keypair->born_ns <
 		    SP_WG_REJECT_AFTER_NS - SP_WG_KEEPALIVE_TIMEOUT_NS - SP_WG_REKEY_TIMEOUT_NS)
 		return;
 	peer->sent_lastminute_handshake = true;
@@ -100,7 +97,7 @@ static void keep_key_fresh(struct sp_wg_peer *peer)
 }
 
 /* The plain text of an authentic, new message: is it a packet, and the peer's own? */
-static enum sp_wg_drop judge_inner(struct sp_wg_device *device, struct sp_wg_peer *peer,
+static enum sp_wg_drop judge_inner(struct sp_wg_engine *engine, struct sp_wg_engine_peer *peer,
 				   struct sp_wg_incoming *item, size_t text_len)
 {
 	uint8_t *text = item->message + sizeof(struct sp_wg_data_header);
@@ -108,7 +105,7 @@ static enum sp_wg_drop judge_inner(struct sp_wg_device *device, struct sp_wg_pee
 
 	if (sp_wg_inner_parse(text, text_len, &inner) < 0)
 		return SP_WG_DROP_INNER;
-	if (sp_wg_allowed_ips_find(&device->allowed_ips, &inner.source) != peer)
+	if (sp_wg_allowed_ips_find(&engine->allowed_ips, &inner.source) != peer)
 		return SP_WG_DROP_ALLOWED_IPS;
 	if (!sp_wg_ecn_decapsulate(text, item->outer_ecn & SP_ECN_MASK))
 		return SP_WG_DROP_ECN;
@@ -117,15 +114,15 @@ static enum sp_wg_drop judge_inner(struct sp_wg_device *device, struct sp_wg_pee
 	return SP_WG_DROP_NONE;
 }
 
-static enum sp_wg_drop end_data(struct sp_wg_device *device, struct sp_wg_incoming *item)
+static enum sp_wg_drop end_data(struct sp_wg_engine *engine, struct sp_wg_incoming *item)
 {
 	struct sp_wg_keypair *keypair = item->keypair;
-	struct sp_wg_peer *peer = keypair->peer;
+	struct sp_wg_engine_peer *peer = keypair->peer;
 	size_t text_len = item->len - SP_WG_DATA_OVERHEAD;
 	enum sp_wg_drop drop;
 
 	if (!peer)
-		return SP_WG_DROP_INDEX; /* removed, or its key replaced, while this was being opened */
+		return SP_WG_DROP_INDEX; /* removed or replaced while this was being opened */
 	if (item->op->result != 0)
 		return SP_WG_DROP_AUTH;
 	if (!sp_wg_replay_accept(&keypair->replay, item->counter, SP_WG_REJECT_AFTER_MESSAGES))
@@ -144,26 +141,26 @@ static enum sp_wg_drop end_data(struct sp_wg_device *device, struct sp_wg_incomi
 		return SP_WG_DROP_NONE;
 	}
 	sp_wg_timers_data_received(peer);
-	drop = judge_inner(device, peer, item, text_len);
+	drop = judge_inner(engine, peer, item, text_len);
 	if (drop == SP_WG_DROP_NONE)
 		peer->rx_bytes += item->len;
 	return drop;
 }
 
-void sp_wg_receive_end(struct sp_wg_device *device, struct sp_wg_incoming *items, size_t count,
+void sp_wg_receive_end(struct sp_wg_engine *engine, struct sp_wg_incoming *items, size_t count,
 		       const struct sp_wg_time *now)
 {
-	sp_wg_device_advance(device, now);
+	sp_wg_engine_advance(engine, now);
 	for (size_t i = 0; i < count; i++) {
 		struct sp_wg_incoming *item = &items[i];
 
 		if (!item->keypair)
 			continue;
-		item->drop = end_data(device, item);
+		item->drop = end_data(engine, item);
 		if (item->drop != SP_WG_DROP_NONE) {
 			sp_wipe(item->message + sizeof(struct sp_wg_data_header),
 				item->len - sizeof(struct sp_wg_data_header));
-			sp_wg_count_drop(device, item->keypair->peer, item->drop);
+			sp_wg_count_drop(engine, item->keypair->peer, item->drop);
 		}
 		sp_wg_keypair_unref(item->keypair);
 		item->keypair = NULL;

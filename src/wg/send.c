@@ -8,18 +8,19 @@
 #include "wg/inner.h"
 #include "wg/state.h"
 
-static struct sp_wg_datagram *make_datagram(struct sp_wg_device *device, struct sp_wg_peer *peer,
+static struct sp_wg_datagram *make_datagram(struct sp_wg_engine *engine,
+					    struct sp_wg_engine_peer *peer,
 					    const struct sp_wg_endpoint *to, size_t len)
 {
 	struct sp_wg_datagram *datagram;
 
-	if (device->outbox_count >= SP_WG_OUTBOX_MAX) {
-		sp_wg_count_drop(device, peer, SP_WG_DROP_OUTBOX_FULL);
+	if (engine->outbox_count >= SP_WG_OUTBOX_MAX) {
+		sp_wg_count_drop(engine, peer, SP_WG_DROP_OUTBOX_FULL);
 		return NULL;
 	}
 	datagram = calloc(1, sizeof(*datagram) + len);
 	if (!datagram) {
-		sp_wg_count_drop(device, peer, SP_WG_DROP_INTERNAL);
+		sp_wg_count_drop(engine, peer, SP_WG_DROP_INTERNAL);
 		return NULL;
 	}
 	datagram->to = *to;
@@ -27,57 +28,58 @@ static struct sp_wg_datagram *make_datagram(struct sp_wg_device *device, struct 
 	return datagram;
 }
 
-static void queue(struct sp_wg_device *device, struct sp_wg_datagram *datagram)
+static void queue(struct sp_wg_engine *engine, struct sp_wg_datagram *datagram)
 {
-	*device->outbox_link = datagram;
-	device->outbox_link = &datagram->next;
-	device->outbox_count++;
+	*engine->outbox_link = datagram;
+	engine->outbox_link = &datagram->next;
+	engine->outbox_count++;
 }
 
-struct sp_wg_datagram *sp_wg_take_datagram(struct sp_wg_device *device)
+struct sp_wg_datagram *sp_wg_take_datagram(struct sp_wg_engine *engine)
 {
-	struct sp_wg_datagram *datagram = device->outbox_first;
+	struct sp_wg_datagram *datagram = engine->outbox_first;
 
 	if (!datagram)
 		return NULL;
-	device->outbox_first = datagram->next;
+	engine->outbox_first = datagram->next;
 	if (!datagram->next)
-		device->outbox_link = &device->outbox_first;
-	device->outbox_count--;
+		engine->outbox_link = &engine->outbox_first;
+	engine->outbox_count--;
 	datagram->next = NULL;
 	return datagram;
 }
 
-int sp_wg_emit_to(struct sp_wg_device *device, const struct sp_wg_endpoint *to, const void *bytes, size_t len)
+int sp_wg_emit_to(struct sp_wg_engine *engine, const struct sp_wg_endpoint *to, const void *bytes,
+		  size_t len)
 {
-	struct sp_wg_datagram *datagram = make_datagram(device, NULL, to, len);
+	struct sp_wg_datagram *datagram = make_datagram(engine, NULL, to, len);
 
 	if (!datagram)
 		return -ENOBUFS;
 	memcpy(datagram->bytes, bytes, len);
 	datagram->is_handshake = true;
-	queue(device, datagram);
+	queue(engine, datagram);
 	return 0;
 }
 
-int sp_wg_emit(struct sp_wg_peer *peer, const void *bytes, size_t len, bool is_handshake)
+int sp_wg_emit(struct sp_wg_engine_peer *peer, const void *bytes, size_t len, bool is_handshake)
 {
-	struct sp_wg_datagram *datagram = make_datagram(peer->device, peer, &peer->endpoint, len);
+	struct sp_wg_datagram *datagram = make_datagram(peer->engine, peer, &peer->endpoint, len);
 
 	if (!datagram)
 		return -ENOBUFS;
 	memcpy(datagram->bytes, bytes, len);
 	datagram->is_handshake = is_handshake;
 	peer->tx_bytes += len;
-	queue(peer->device, datagram);
+	queue(peer->engine, datagram);
 	return 0;
 }
 
-/* To a multiple of 16, never past the MTU; of a packet longer than the MTU (it was lowered meanwhile) only
- * the part past its last full multiple counts, as in the kernel. */
-static size_t padded_len(const struct sp_wg_device *device, size_t len)
+/* To a multiple of 16, never past the MTU; of a packet longer than the MTU (it was lowered
+ * meanwhile) only the part past its last full multiple counts, as in the kernel. */
+static size_t padded_len(const struct sp_wg_engine *engine, size_t len)
 {
-	size_t mtu = device->config.mtu, last = len > mtu ? len % mtu : len, padded;
+	size_t mtu = engine->config.mtu, last = len > mtu ? len % mtu : len, padded;
 
 	padded = (last + SP_WG_PADDING - 1) / SP_WG_PADDING * SP_WG_PADDING;
 	if (padded > mtu)
@@ -95,7 +97,7 @@ static void put_header(uint8_t *message, const struct sp_wg_keypair *keypair, ui
 }
 
 /* Every message under this key, full or empty, was one more and perhaps one too many. */
-static void after_sealing(struct sp_wg_peer *peer, bool is_keepalive)
+static void after_sealing(struct sp_wg_engine_peer *peer, bool is_keepalive)
 {
 	struct sp_wg_keypair *keypair = peer->current;
 
@@ -104,17 +106,18 @@ static void after_sealing(struct sp_wg_peer *peer, bool is_keepalive)
 	if (!is_keepalive)
 		sp_wg_timers_data_sent(peer);
 	if (keypair->sending_counter > SP_WG_REKEY_AFTER_MESSAGES ||
-	    (keypair->is_initiator && peer->device->now_ns - keypair->born_ns >= SP_WG_REKEY_AFTER_NS))
+	    (keypair->is_initiator &&
+	     peer->engine->now_ns - keypair->born_ns >= SP_WG_REKEY_AFTER_NS))
 		sp_wg_send_initiation(peer, false);
 }
 
 /* Seal one message here and now and queue it: for the few that do not go in batches. */
-static void emit_data(struct sp_wg_peer *peer, const uint8_t *packet, size_t len)
+static void emit_data(struct sp_wg_engine_peer *peer, const uint8_t *packet, size_t len)
 {
 	struct sp_wg_keypair *keypair = peer->current;
-	size_t padded = len ? padded_len(peer->device, len) : 0;
+	size_t padded = len ? padded_len(peer->engine, len) : 0;
 	struct sp_wg_datagram *datagram =
-		make_datagram(peer->device, peer, &peer->endpoint, padded + SP_WG_DATA_OVERHEAD);
+		make_datagram(peer->engine, peer, &peer->endpoint, padded + SP_WG_DATA_OVERHEAD);
 	uint8_t *text;
 
 	if (!datagram)
@@ -128,25 +131,26 @@ static void emit_data(struct sp_wg_peer *peer, const uint8_t *packet, size_t len
 		datagram->outer_ecn = sp_wg_ecn_encapsulate(inner.ecn);
 	}
 	put_header(datagram->bytes, keypair, keypair->sending_counter);
-	sp_chachapoly_seal(keypair->sending_key, keypair->sending_counter++, NULL, 0, text, padded, text);
+	sp_chachapoly_seal(keypair->sending_key, keypair->sending_counter++, NULL, 0, text, padded,
+			   text);
 	peer->tx_bytes += datagram->len;
-	queue(peer->device, datagram);
+	queue(peer->engine, datagram);
 	after_sealing(peer, len == 0);
 }
 
-void sp_wg_send_keepalive(struct sp_wg_peer *peer)
+void sp_wg_send_keepalive(struct sp_wg_engine_peer *peer)
 {
 	if (peer->staged_first)
 		sp_wg_send_staged(peer);
 	else if (!peer->endpoint.port)
 		return;
-	else if (sp_wg_keypair_can_send(peer->current, peer->device->now_ns))
+	else if (sp_wg_keypair_can_send(peer->current, peer->engine->now_ns))
 		emit_data(peer, NULL, 0);
 	else
 		sp_wg_send_initiation(peer, false);
 }
 
-static struct sp_wg_staged *unstage(struct sp_wg_peer *peer)
+static struct sp_wg_staged *unstage(struct sp_wg_engine_peer *peer)
 {
 	struct sp_wg_staged *staged = peer->staged_first;
 
@@ -154,7 +158,7 @@ static struct sp_wg_staged *unstage(struct sp_wg_peer *peer)
 	if (!staged->next)
 		peer->staged_link = &peer->staged_first;
 	peer->staged_count--;
-	peer->device->staged_bytes -= staged->len;
+	peer->engine->staged_bytes -= staged->len;
 	return staged;
 }
 
@@ -164,20 +168,20 @@ static void free_staged(struct sp_wg_staged *staged)
 	free(staged);
 }
 
-void sp_wg_purge_staged(struct sp_wg_peer *peer, enum sp_wg_drop drop)
+void sp_wg_purge_staged(struct sp_wg_engine_peer *peer, enum sp_wg_drop drop)
 {
 	while (peer->staged_first) {
 		free_staged(unstage(peer));
-		sp_wg_count_drop(peer->device, peer, drop);
+		sp_wg_count_drop(peer->engine, peer, drop);
 	}
 }
 
-void sp_wg_send_staged(struct sp_wg_peer *peer)
+void sp_wg_send_staged(struct sp_wg_engine_peer *peer)
 {
 	while (peer->staged_first) {
 		struct sp_wg_staged *staged;
 
-		if (!sp_wg_keypair_can_send(peer->current, peer->device->now_ns)) {
+		if (!sp_wg_keypair_can_send(peer->current, peer->engine->now_ns)) {
 			sp_wg_send_initiation(peer, false);
 			return;
 		}
@@ -188,35 +192,36 @@ void sp_wg_send_staged(struct sp_wg_peer *peer)
 }
 
 /* Keep a copy until there is a key; the oldest gives way. */
-static enum sp_wg_drop stage(struct sp_wg_peer *peer, const uint8_t *packet, size_t len)
+static enum sp_wg_drop stage(struct sp_wg_engine_peer *peer, const uint8_t *packet, size_t len)
 {
-	struct sp_wg_device *device = peer->device;
+	struct sp_wg_engine *engine = peer->engine;
 	struct sp_wg_staged *staged;
 
-	if (device->staged_bytes + len > device->config.staged_bytes_max)
-		return sp_wg_count_drop(device, peer, SP_WG_DROP_STAGED_FULL);
+	if (engine->staged_bytes + len > engine->config.staged_bytes_max)
+		return sp_wg_count_drop(engine, peer, SP_WG_DROP_STAGED_FULL);
 	staged = malloc(sizeof(*staged) + len);
 	if (!staged)
-		return sp_wg_count_drop(device, peer, SP_WG_DROP_INTERNAL);
+		return sp_wg_count_drop(engine, peer, SP_WG_DROP_INTERNAL);
 	staged->next = NULL;
 	staged->len = len;
 	memcpy(staged->packet, packet, len);
 	*peer->staged_link = staged;
 	peer->staged_link = &staged->next;
-	device->staged_bytes += len;
+	engine->staged_bytes += len;
 	if (++peer->staged_count > SP_WG_STAGED_MAX) {
 		free_staged(unstage(peer));
-		sp_wg_count_drop(device, peer, SP_WG_DROP_STAGED_FULL);
+		sp_wg_count_drop(engine, peer, SP_WG_DROP_STAGED_FULL);
 	}
 	sp_wg_send_staged(peer);
 	return SP_WG_DROP_NONE;
 }
 
 /* Header, padding and the operation of one item; the peer has a key. */
-static void prepare(struct sp_wg_peer *peer, struct sp_wg_outgoing *item, struct sp_aead_op *op)
+static void prepare(struct sp_wg_engine_peer *peer, struct sp_wg_outgoing *item,
+		    struct sp_aead_op *op)
 {
 	struct sp_wg_keypair *keypair = peer->current;
-	size_t padded = padded_len(peer->device, item->len);
+	size_t padded = padded_len(peer->engine, item->len);
 	uint8_t *text = item->message + sizeof(struct sp_wg_data_header);
 
 	*op = (struct sp_aead_op){
@@ -227,7 +232,8 @@ static void prepare(struct sp_wg_peer *peer, struct sp_wg_outgoing *item, struct
 		.len = (uint32_t)padded,
 	};
 	put_header(item->message, keypair, op->counter);
-	if (padded > item->len) { /* a full packet is sealed from where it lies, others are copied */
+	if (padded >
+	    item->len) { /* a full packet is sealed from where it lies, others are copied */
 		memcpy(text, item->packet, item->len);
 		memset(text + item->len, 0, padded - item->len);
 		op->src = text;
@@ -241,10 +247,11 @@ static void prepare(struct sp_wg_peer *peer, struct sp_wg_outgoing *item, struct
 }
 
 /* True if @op is to be sealed. */
-static bool begin_one(struct sp_wg_device *device, struct sp_wg_outgoing *item, struct sp_aead_op *op)
+static bool begin_one(struct sp_wg_engine *engine, struct sp_wg_outgoing *item,
+		      struct sp_aead_op *op)
 {
 	struct sp_wg_inner inner;
-	struct sp_wg_peer *peer;
+	struct sp_wg_engine_peer *peer;
 
 	item->message_len = 0;
 	item->keypair = NULL;
@@ -252,20 +259,20 @@ static bool begin_one(struct sp_wg_device *device, struct sp_wg_outgoing *item, 
 	item->is_staged = false;
 	item->drop = SP_WG_DROP_NONE;
 	if (sp_wg_inner_parse(item->packet, item->len, &inner) < 0) {
-		item->drop = sp_wg_count_drop(device, NULL, SP_WG_DROP_INNER);
+		item->drop = sp_wg_count_drop(engine, NULL, SP_WG_DROP_INNER);
 		return false;
 	}
 	item->outer_ecn = sp_wg_ecn_encapsulate(inner.ecn);
-	peer = sp_wg_allowed_ips_find(&device->allowed_ips, &inner.destination);
+	peer = sp_wg_allowed_ips_find(&engine->allowed_ips, &inner.destination);
 	if (!peer) {
-		item->drop = sp_wg_count_drop(device, NULL, SP_WG_DROP_UNROUTED);
+		item->drop = sp_wg_count_drop(engine, NULL, SP_WG_DROP_UNROUTED);
 		return false;
 	}
 	if (!peer->endpoint.port) {
-		item->drop = sp_wg_count_drop(device, peer, SP_WG_DROP_NO_ENDPOINT);
+		item->drop = sp_wg_count_drop(engine, peer, SP_WG_DROP_NO_ENDPOINT);
 		return false;
 	}
-	if (!sp_wg_keypair_can_send(peer->current, device->now_ns)) {
+	if (!sp_wg_keypair_can_send(peer->current, engine->now_ns)) {
 		item->drop = stage(peer, item->packet, item->len);
 		item->is_staged = item->drop == SP_WG_DROP_NONE;
 		return false;
@@ -274,24 +281,25 @@ static bool begin_one(struct sp_wg_device *device, struct sp_wg_outgoing *item, 
 	return true;
 }
 
-size_t sp_wg_send_begin(struct sp_wg_device *device, struct sp_wg_outgoing *items, size_t count,
+size_t sp_wg_send_begin(struct sp_wg_engine *engine, struct sp_wg_outgoing *items, size_t count,
 			const struct sp_wg_time *now, struct sp_aead_op *ops)
 {
 	size_t used = 0;
 
-	sp_wg_device_advance(device, now);
+	sp_wg_engine_advance(engine, now);
 	for (size_t i = 0; i < count; i++)
-		used += begin_one(device, &items[i], &ops[used]);
+		used += begin_one(engine, &items[i], &ops[used]);
 	return used;
 }
 
-void sp_wg_send_end(struct sp_wg_device *device, struct sp_wg_outgoing *items, size_t count)
+void sp_wg_send_end(struct sp_wg_engine *engine, struct sp_wg_outgoing *items, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct sp_wg_outgoing *item = &items[i];
 
 		if (item->op && item->op->result != 0) {
-			item->drop = sp_wg_count_drop(device, item->keypair->peer, SP_WG_DROP_INTERNAL);
+			item->drop =
+				sp_wg_count_drop(engine, item->keypair->peer, SP_WG_DROP_INTERNAL);
 			item->message_len = 0;
 		}
 		sp_wg_keypair_unref(item->keypair);

@@ -3,12 +3,12 @@
 #ifndef SALLYPORT_WG_STATE_H
 #define SALLYPORT_WG_STATE_H
 
-#include "wg/device.h"
+#include "wg/engine.h"
 #include "wg/ratelimit.h"
 
 #define SP_WG_OUTBOX_MAX 4096
 
-struct sp_wg_device {
+struct sp_wg_engine {
 	struct sp_wg_config config;
 	uint64_t now_ns, real_ns; /* of the call under way */
 
@@ -20,12 +20,12 @@ struct sp_wg_device {
 
 	struct sp_wg_index_table indices;
 	struct sp_wg_allowed_ips allowed_ips;
-	struct sp_wg_peer *first_peer, *last_peer;
-	struct sp_wg_peer **peer_buckets; /* by public key; a power of two */
+	struct sp_wg_engine_peer *first_peer, *last_peer;
+	struct sp_wg_engine_peer **peer_buckets; /* by public key; a power of two */
 	size_t peer_bucket_count, peer_count;
 	uint8_t peer_hash_key[16];
 
-	struct sp_wg_peer **heap; /* by wake_ns; as many as there are peers */
+	struct sp_wg_engine_peer **heap; /* by wake_ns; as many as there are peers */
 	size_t heap_count, heap_room;
 
 	struct sp_wg_datagram *outbox_first, **outbox_link;
@@ -34,49 +34,52 @@ struct sp_wg_device {
 };
 
 /* Take over the caller's time; it never goes back. */
-void sp_wg_device_advance(struct sp_wg_device *device, const struct sp_wg_time *now);
+void sp_wg_engine_advance(struct sp_wg_engine *engine, const struct sp_wg_time *now);
 /* @peer NULL: nobody's. Returns @drop. */
-enum sp_wg_drop sp_wg_count_drop(struct sp_wg_device *device, struct sp_wg_peer *peer,
+enum sp_wg_drop sp_wg_count_drop(struct sp_wg_engine *engine, struct sp_wg_engine_peer *peer,
 				 enum sp_wg_drop drop);
 
 /* keypair.c */
 struct sp_wg_keypair *sp_wg_keypair_ref(struct sp_wg_keypair *keypair);
 void sp_wg_keypair_unref(struct sp_wg_keypair *keypair);
-/* Turn the finished handshake into a keypair and put it into its slot. Returns 0; -EPROTO; -ENOMEM. */
-int sp_wg_session_begin(struct sp_wg_peer *peer);
+/* Turn the finished handshake into a keypair and put it into its slot. Returns 0; -EPROTO;
+ * -ENOMEM. */
+int sp_wg_session_begin(struct sp_wg_engine_peer *peer);
 /* The first message under `next`: it becomes current. True if that happened. */
-bool sp_wg_session_confirm(struct sp_wg_peer *peer, struct sp_wg_keypair *received_with);
-void sp_wg_sessions_clear(struct sp_wg_peer *peer);
-void sp_wg_handshake_clear(struct sp_wg_peer *peer);
+bool sp_wg_session_confirm(struct sp_wg_engine_peer *peer, struct sp_wg_keypair *received_with);
+void sp_wg_sessions_clear(struct sp_wg_engine_peer *peer);
+void sp_wg_handshake_clear(struct sp_wg_engine_peer *peer);
 /* True if @keypair, which may be NULL, can seal another message now. */
 bool sp_wg_keypair_can_send(struct sp_wg_keypair *keypair, uint64_t now_ns);
 
 /* handshake.c */
-void sp_wg_send_initiation(struct sp_wg_peer *peer, bool is_retry);
-void sp_wg_handshake_receive(struct sp_wg_device *device, struct sp_wg_incoming *item);
+void sp_wg_send_initiation(struct sp_wg_engine_peer *peer, bool is_retry);
+void sp_wg_handshake_receive(struct sp_wg_engine *engine, struct sp_wg_incoming *item);
 /* True if the message changed the endpoint's address or port. */
-bool sp_wg_learn_endpoint(struct sp_wg_peer *peer, const struct sp_wg_endpoint *from);
+bool sp_wg_learn_endpoint(struct sp_wg_engine_peer *peer, const struct sp_wg_endpoint *from);
 
 /* send.c */
-/* Queue a datagram for a peer, or a handshake message for a stranger. Returns 0; -ENOBUFS the outbox is full (counted); -ENOMEM (counted). */
-int sp_wg_emit(struct sp_wg_peer *peer, const void *bytes, size_t len, bool is_handshake);
-int sp_wg_emit_to(struct sp_wg_device *device, const struct sp_wg_endpoint *to, const void *bytes, size_t len);
+/* Queue a datagram for a peer, or a handshake message for a stranger. Returns 0; -ENOBUFS the
+ * outbox is full (counted); -ENOMEM (counted). */
+int sp_wg_emit(struct sp_wg_engine_peer *peer, const void *bytes, size_t len, bool is_handshake);
+int sp_wg_emit_to(struct sp_wg_engine *engine, const struct sp_wg_endpoint *to, const void *bytes,
+		  size_t len);
 /* Seal and queue everything staged, or begin the handshake it waits for. */
-void sp_wg_send_staged(struct sp_wg_peer *peer);
-void sp_wg_purge_staged(struct sp_wg_peer *peer, enum sp_wg_drop drop);
+void sp_wg_send_staged(struct sp_wg_engine_peer *peer);
+void sp_wg_purge_staged(struct sp_wg_engine_peer *peer, enum sp_wg_drop drop);
 /* An empty message, unless staged packets do as well. */
-void sp_wg_send_keepalive(struct sp_wg_peer *peer);
+void sp_wg_send_keepalive(struct sp_wg_engine_peer *peer);
 
 /* timers.c: the events of the kernel's timers.c, under its names */
-int sp_wg_timers_add_peer(struct sp_wg_peer *peer);
-void sp_wg_timers_remove_peer(struct sp_wg_peer *peer);
-void sp_wg_timers_data_sent(struct sp_wg_peer *peer);
-void sp_wg_timers_data_received(struct sp_wg_peer *peer);
-void sp_wg_timers_any_authenticated_packet_sent(struct sp_wg_peer *peer);
-void sp_wg_timers_any_authenticated_packet_received(struct sp_wg_peer *peer);
-void sp_wg_timers_handshake_initiated(struct sp_wg_peer *peer);
-void sp_wg_timers_handshake_complete(struct sp_wg_peer *peer);
-void sp_wg_timers_session_derived(struct sp_wg_peer *peer);
-void sp_wg_timers_any_authenticated_packet_traversal(struct sp_wg_peer *peer);
+int sp_wg_timers_add_peer(struct sp_wg_engine_peer *peer);
+void sp_wg_timers_remove_peer(struct sp_wg_engine_peer *peer);
+void sp_wg_timers_data_sent(struct sp_wg_engine_peer *peer);
+void sp_wg_timers_data_received(struct sp_wg_engine_peer *peer);
+void sp_wg_timers_any_authenticated_packet_sent(struct sp_wg_engine_peer *peer);
+void sp_wg_timers_any_authenticated_packet_received(struct sp_wg_engine_peer *peer);
+void sp_wg_timers_handshake_initiated(struct sp_wg_engine_peer *peer);
+void sp_wg_timers_handshake_complete(struct sp_wg_engine_peer *peer);
+void sp_wg_timers_session_derived(struct sp_wg_engine_peer *peer);
+void sp_wg_timers_any_authenticated_packet_traversal(struct sp_wg_engine_peer *peer);
 
 #endif

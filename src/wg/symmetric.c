@@ -25,22 +25,22 @@ void sp_wg_mix_hash(struct sp_wg_symmetric *state, const void *bytes, size_t len
 
 void sp_wg_mix_key(struct sp_wg_symmetric *state, const uint8_t *input, size_t len)
 {
-	sp_kdf(state->chaining_key, state->key, NULL, state->chaining_key, sizeof(state->chaining_key),
-	       input, len);
+	sp_kdf(state->chaining_key, state->key, NULL, state->chaining_key,
+	       sizeof(state->chaining_key), input, len);
 }
 
 void sp_wg_mix_chaining_key(struct sp_wg_symmetric *state, const uint8_t *input, size_t len)
 {
-	sp_kdf(state->chaining_key, NULL, NULL, state->chaining_key, sizeof(state->chaining_key), input,
-	       len);
+	sp_kdf(state->chaining_key, NULL, NULL, state->chaining_key, sizeof(state->chaining_key),
+	       input, len);
 }
 
 void sp_wg_mix_psk(struct sp_wg_symmetric *state, const uint8_t psk[SP_WG_KEY_LEN])
 {
 	uint8_t middle[SP_WG_HASH_LEN];
 
-	sp_kdf(state->chaining_key, middle, state->key, state->chaining_key, sizeof(state->chaining_key),
-	       psk, SP_WG_KEY_LEN);
+	sp_kdf(state->chaining_key, middle, state->key, state->chaining_key,
+	       sizeof(state->chaining_key), psk, SP_WG_KEY_LEN);
 	sp_wg_mix_hash(state, middle, sizeof(middle));
 	sp_wipe(middle, sizeof(middle));
 }
@@ -68,7 +68,8 @@ void sp_wg_encrypt_and_hash(struct sp_wg_symmetric *state, const uint8_t *text, 
 int sp_wg_decrypt_and_hash(struct sp_wg_symmetric *state, const uint8_t *sealed, size_t len,
 			   uint8_t *ret_text)
 {
-	int r = sp_chachapoly_open(state->key, 0, state->hash, sizeof(state->hash), sealed, len, ret_text);
+	int r = sp_chachapoly_open(state->key, 0, state->hash, sizeof(state->hash), sealed, len,
+				   ret_text);
 
 	if (r == 0)
 		sp_wg_mix_hash(state, sealed, len + SP_WG_TAG_LEN);
@@ -78,7 +79,8 @@ int sp_wg_decrypt_and_hash(struct sp_wg_symmetric *state, const uint8_t *sealed,
 void sp_wg_split(const struct sp_wg_symmetric *state, uint8_t ret_first[SP_WG_KEY_LEN],
 		 uint8_t ret_second[SP_WG_KEY_LEN])
 {
-	sp_kdf(ret_first, ret_second, NULL, state->chaining_key, sizeof(state->chaining_key), NULL, 0);
+	sp_kdf(ret_first, ret_second, NULL, state->chaining_key, sizeof(state->chaining_key), NULL,
+	       0);
 }
 
 void sp_wg_symmetric_wipe(struct sp_wg_symmetric *state)

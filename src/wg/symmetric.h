@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Noise's symmetric state with BLAKE2s and ChaCha20-Poly1305: a chaining key, a transcript hash, and the key
- * of the next encryption. Every key encrypts once, with nonce 0, as in WireGuard's pattern.
- * Source: Noise revision 34, section 5.2; WireGuard paper 5.4.2, whose temporary keys are `key` here. */
+/* Noise's symmetric state with BLAKE2s and ChaCha20-Poly1305: a chaining key, a transcript hash,
+ * and the key of the next encryption. Every key encrypts once, with nonce 0, as in WireGuard's
+ * pattern.
+ * Source: Noise revision 34, section 5.2; WireGuard paper 5.4.2, whose temporary keys are `key`
+ * here. */
 #ifndef SALLYPORT_WG_SYMMETRIC_H
 #define SALLYPORT_WG_SYMMETRIC_H
 
@@ -13,7 +15,8 @@
 struct sp_wg_symmetric {
 	uint8_t chaining_key[SP_WG_HASH_LEN];
 	uint8_t hash[SP_WG_HASH_LEN];
-	uint8_t key[SP_WG_KEY_LEN]; /* of the next encrypt or decrypt: set by a mix just before it */
+	uint8_t key
+		[SP_WG_KEY_LEN]; /* of the next encrypt or decrypt: set by a mix just before it */
 };
 
 /* Start with a protocol name longer than 32 bytes and a prologue of any length. */

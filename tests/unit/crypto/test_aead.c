@@ -35,7 +35,8 @@ static size_t hex(const char *text, uint8_t *bytes, size_t size)
 }
 
 /* Calls @check for every vector whose nonce has @nonce_len bytes; returns how many there were. */
-static size_t for_each_vector(size_t nonce_len, void (*check)(const struct vector *, void *), void *arg)
+static size_t for_each_vector(size_t nonce_len, void (*check)(const struct vector *, void *),
+			      void *arg)
 {
 	static char key[80], nonce[64], ad[1024], text[2 * TEXT_MAX], sealed[2 * TEXT_MAX + 64];
 	char *line = NULL;
@@ -47,8 +48,9 @@ static size_t for_each_vector(size_t nonce_len, void (*check)(const struct vecto
 		struct vector *vector = test_calloc(1, sizeof(*vector));
 
 		if (line[0] != '#') {
-			assert_int_equal(sscanf(line, "%79s %63s %1023s %4095s %4159s", key, nonce, ad,
-						text, sealed), 5);
+			assert_int_equal(sscanf(line, "%79s %63s %1023s %4095s %4159s", key, nonce,
+						ad, text, sealed),
+					 5);
 			assert_int_equal(hex(key, vector->key, sizeof(vector->key)), 32);
 			vector->nonce_len = hex(nonce, vector->nonce, sizeof(vector->nonce));
 			vector->ad_len = hex(ad, vector->ad, sizeof(vector->ad));
@@ -136,13 +138,15 @@ static void check_xchacha(const struct vector *vector, void *arg)
 	sp_xchachapoly_seal(vector->key, vector->nonce, vector->ad, vector->ad_len, vector->text,
 			    vector->text_len, buf);
 	assert_memory_equal(buf, vector->sealed, vector->text_len + SP_AEAD_TAG_LEN);
-	assert_int_equal(sp_xchachapoly_open(vector->key, vector->nonce, vector->ad, vector->ad_len, buf,
-					     vector->text_len, opened), 0);
+	assert_int_equal(sp_xchachapoly_open(vector->key, vector->nonce, vector->ad, vector->ad_len,
+					     buf, vector->text_len, opened),
+			 0);
 	assert_memory_equal(opened, vector->text, vector->text_len);
 	buf[vector->text_len] ^= 1;
 	memset(opened, 0x5a, sizeof(opened));
-	assert_int_equal(sp_xchachapoly_open(vector->key, vector->nonce, vector->ad, vector->ad_len, buf,
-					     vector->text_len, opened), -EBADMSG);
+	assert_int_equal(sp_xchachapoly_open(vector->key, vector->nonce, vector->ad, vector->ad_len,
+					     buf, vector->text_len, opened),
+			 -EBADMSG);
 	assert_int_equal(opened[0], 0x5a);
 }
 
@@ -163,7 +167,8 @@ static void check_single(const struct vector *vector, void *arg)
 			   vector->text, vector->text_len, buf);
 	assert_memory_equal(buf, vector->sealed, vector->text_len + SP_AEAD_TAG_LEN);
 	assert_int_equal(sp_chachapoly_open(vector->key, sp_get_le64(vector->nonce + 4), vector->ad,
-					    vector->ad_len, buf, vector->text_len, opened), 0);
+					    vector->ad_len, buf, vector->text_len, opened),
+			 0);
 	assert_memory_equal(opened, vector->text, vector->text_len);
 	(*used)++;
 }
@@ -181,18 +186,25 @@ static void single_messages_equal_the_batch(void **state)
 	randombytes_buf_deterministic(text, sizeof(text), (uint8_t[32]){ 1 });
 	memcpy(key, text + 77, sizeof(key));
 	for (uint32_t len = 0; len <= sizeof(text); len++) {
-		struct sp_aead_op op = { .key = key, .counter = ~0ull - len, .ad = text, .ad_len = len / 3,
-					 .src = text, .dst = sealed, .len = len };
+		struct sp_aead_op op = { .key = key,
+					 .counter = ~0ull - len,
+					 .ad = text,
+					 .ad_len = len / 3,
+					 .src = text,
+					 .dst = sealed,
+					 .len = len };
 
 		assert_int_equal(sp_aead_seal(aead, &op, 1), 0);
 		sp_chachapoly_seal(key, ~0ull - len, text, len / 3, text, len, other);
 		assert_memory_equal(sealed, other, len + SP_AEAD_TAG_LEN);
-		assert_int_equal(sp_chachapoly_open(key, ~0ull - len, text, len / 3, sealed, len, other), 0);
+		assert_int_equal(
+			sp_chachapoly_open(key, ~0ull - len, text, len / 3, sealed, len, other), 0);
 		assert_memory_equal(other, text, len);
 		memset(other, 0x5a, sizeof(other));
 		sealed[len] ^= 0x80;
-		assert_int_equal(sp_chachapoly_open(key, ~0ull - len, text, len / 3, sealed, len, other),
-				 -EBADMSG);
+		assert_int_equal(
+			sp_chachapoly_open(key, ~0ull - len, text, len / 3, sealed, len, other),
+			-EBADMSG);
 		assert_int_equal(other[0], 0x5a);
 	}
 }
@@ -214,8 +226,11 @@ static void a_batch_gives_each_message_its_own_result(void **state)
 		if (sp_aead_new(sp_aead_backends[i]->name, &aead) < 0)
 			continue;
 		for (size_t j = 0; j < N; j++)
-			ops[j] = (struct sp_aead_op){ .key = key[j], .counter = j, .src = text[j],
-						      .dst = out[j], .len = (uint32_t)(j * 1504 / N) };
+			ops[j] = (struct sp_aead_op){ .key = key[j],
+						      .counter = j,
+						      .src = text[j],
+						      .dst = out[j],
+						      .len = (uint32_t)(j * 1504 / N) };
 		assert_int_equal(sp_aead_seal(aead, ops, N), 0);
 		if (i > 0)
 			assert_memory_equal(sealed[0], sealed[1], sizeof(sealed[0]));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* BLAKE2s: the authors' keyed known answers (BLAKE2/testvectors/blake2s-kat.txt, CC0) and, for the shorter
- * digests, HMAC and two-part input, values of Python's hashlib. The KDF's are those of wireguard-go's
- * device/kdf_test.go (MIT, Copyright (C) 2017-2021 WireGuard LLC). */
+/* BLAKE2s: the authors' keyed known answers (BLAKE2/testvectors/blake2s-kat.txt, CC0) and, for the
+ * shorter digests, HMAC and two-part input, values of Python's hashlib. The KDF's are those of
+ * wireguard-go's device/kdf_test.go (MIT, Copyright (C) 2017-2021 WireGuard LLC). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,11 +47,13 @@ static void blake2s_gives_the_known_answers(void **state)
 	for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
 		struct sp_blake2s hash;
 
-		sp_blake2s_keyed(digest, rows[i].digest_len, bytes, rows[i].key_len, bytes, rows[i].len);
+		sp_blake2s_keyed(digest, rows[i].digest_len, bytes, rows[i].key_len, bytes,
+				 rows[i].len);
 		assert_hex(digest, rows[i].digest_len, rows[i].digest);
 		sp_blake2s_init(&hash, rows[i].digest_len, bytes, rows[i].key_len);
 		for (size_t done = 0, step; done < rows[i].len; done += step) {
-			step = done % 5 + 1 < rows[i].len - done ? done % 5 + 1 : rows[i].len - done;
+			step = done % 5 + 1 < rows[i].len - done ? done % 5 + 1
+								 : rows[i].len - done;
 			sp_blake2s_update(&hash, bytes + done, step);
 		}
 		sp_blake2s_final(&hash, digest);
@@ -68,7 +70,8 @@ static void hmac_takes_keys_longer_than_a_block(void **state)
 	(void)state;
 	memset(key, 'k', sizeof(key));
 	sp_hmac_blake2s(mac, key, sizeof(key), "te", 2, "xt", 2);
-	assert_hex(mac, sizeof(mac), "0c2dcaf263f172dd648c60ee89ebe6cb5af07cda55c17007096683e36e5d7e93");
+	assert_hex(mac, sizeof(mac),
+		   "0c2dcaf263f172dd648c60ee89ebe6cb5af07cda55c17007096683e36e5d7e93");
 }
 
 static void kdf_gives_the_known_answers(void **state)
@@ -84,8 +87,7 @@ static void kdf_gives_the_known_answers(void **state)
 		  "491d43bbfdaa8750aaf535e334ecbfe5129967cd64635101c566d4caefda96e8",
 		  "1e71a379baefd8a79aa4662212fcafe19a23e2b609a3db7d6bcba8f560e3d25f",
 		  "31e1ae48bddfbe5de38f295e5452b1909a1b4e38e183926af3780b0c1e1f0160" },
-		{ "", "",
-		  "8387b46bf43eccfcf349552a095d8315c4055beb90208fb1be23b894bc2ed5d0",
+		{ "", "", "8387b46bf43eccfcf349552a095d8315c4055beb90208fb1be23b894bc2ed5d0",
 		  "58a0e5f6faefccf4807bff1f05fa8a9217945762040bcec2f4b4a62bdfe0e86e",
 		  "0ce6ea98ec548f8e281e93e32db65621c45eb18dc6f0a7ad94178610a2f7338e" },
 	};
@@ -104,7 +106,8 @@ static void kdf_gives_the_known_answers(void **state)
 		sp_kdf(first, second, NULL, key, strlen(rows[i].key), rows[i].input,
 		       strlen(rows[i].input));
 		assert_hex(second, 32, rows[i].second);
-		sp_kdf(first, NULL, NULL, key, strlen(rows[i].key), rows[i].input, strlen(rows[i].input));
+		sp_kdf(first, NULL, NULL, key, strlen(rows[i].key), rows[i].input,
+		       strlen(rows[i].input));
 		assert_hex(first, 32, rows[i].first);
 	}
 }

@@ -17,7 +17,8 @@ static void from_hex(uint8_t key[SP_X25519_LEN], const char *text)
 {
 	size_t len;
 
-	assert_int_equal(sodium_hex2bin(key, SP_X25519_LEN, text, strlen(text), NULL, &len, NULL), 0);
+	assert_int_equal(sodium_hex2bin(key, SP_X25519_LEN, text, strlen(text), NULL, &len, NULL),
+			 0);
 	assert_int_equal(len, SP_X25519_LEN);
 }
 
@@ -33,7 +34,8 @@ static void products_of_the_rfc(void **state)
 		  "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493",
 		  "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957" },
 	};
-	uint8_t scalar[SP_X25519_LEN], point[SP_X25519_LEN], product[SP_X25519_LEN], wanted[SP_X25519_LEN];
+	uint8_t scalar[SP_X25519_LEN], point[SP_X25519_LEN], product[SP_X25519_LEN],
+		wanted[SP_X25519_LEN];
 
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
@@ -60,7 +62,9 @@ static void a_thousand_rounds_of_the_rfc(void **state)
 		memcpy(point, scalar, sizeof(point));
 		memcpy(scalar, product, sizeof(scalar));
 		if (round == 1) {
-			from_hex(wanted, "422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079");
+			from_hex(
+				wanted,
+				"422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079");
 			assert_memory_equal(product, wanted, sizeof(wanted));
 		}
 	}

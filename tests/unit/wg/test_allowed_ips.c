@@ -14,7 +14,7 @@
 #include "net/addr.h"
 #include "wg/allowed_ips.h"
 
-struct sp_wg_peer {
+struct sp_wg_engine_peer {
 	struct sp_wg_allowed_list list;
 	char name;
 };
@@ -27,7 +27,7 @@ static struct sp_prefix prefix_of(const char *text)
 	return prefix;
 }
 
-static void give(struct sp_wg_allowed_ips *ips, struct sp_wg_peer *peer, const char *text)
+static void give(struct sp_wg_allowed_ips *ips, struct sp_wg_engine_peer *peer, const char *text)
 {
 	struct sp_prefix prefix = prefix_of(text);
 
@@ -37,14 +37,14 @@ static void give(struct sp_wg_allowed_ips *ips, struct sp_wg_peer *peer, const c
 static char owner(const struct sp_wg_allowed_ips *ips, const char *text)
 {
 	struct sp_addr addr;
-	struct sp_wg_peer *peer;
+	struct sp_wg_engine_peer *peer;
 
 	assert_int_equal(sp_addr_parse(text, &addr), 0);
 	peer = sp_wg_allowed_ips_find(ips, &addr);
 	return peer ? peer->name : '-';
 }
 
-static void done(struct sp_wg_allowed_ips *ips, struct sp_wg_peer *peers, size_t count)
+static void done(struct sp_wg_allowed_ips *ips, struct sp_wg_engine_peer *peers, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		sp_wg_allowed_ips_remove_all(ips, &peers[i].list);
@@ -61,14 +61,21 @@ static void the_longest_prefix_wins(void **state)
 		const char *addr;
 		char owner;
 	} rows[] = {
-		{ "192.168.4.20", 'a' },  { "192.168.4.0", 'a' },  { "192.168.4.4", 'b' },
-		{ "192.168.200.182", 'c' }, { "192.95.5.68", 'c' }, { "192.95.5.95", 'e' },
-		{ "192.168.3.1", 'd' },   { "10.0.0.1", 'c' },     { "::1", '-' },
-		{ "2607:5300:60:6b00::c05f:543", 'd' }, { "2607:5300:60:6b01::", 'f' },
+		{ "192.168.4.20", 'a' },
+		{ "192.168.4.0", 'a' },
+		{ "192.168.4.4", 'b' },
+		{ "192.168.200.182", 'c' },
+		{ "192.95.5.68", 'c' },
+		{ "192.95.5.95", 'e' },
+		{ "192.168.3.1", 'd' },
+		{ "10.0.0.1", 'c' },
+		{ "::1", '-' },
+		{ "2607:5300:60:6b00::c05f:543", 'd' },
+		{ "2607:5300:60:6b01::", 'f' },
 		{ "2607:5300:60:6b00::", 'f' },
 	};
-	struct sp_wg_peer peers[6] = { { .name = 'a' }, { .name = 'b' }, { .name = 'c' },
-				       { .name = 'd' }, { .name = 'e' }, { .name = 'f' } };
+	struct sp_wg_engine_peer peers[6] = { { .name = 'a' }, { .name = 'b' }, { .name = 'c' },
+					      { .name = 'd' }, { .name = 'e' }, { .name = 'f' } };
 	struct sp_wg_allowed_ips ips = { 0 };
 
 	(void)state;
@@ -89,7 +96,7 @@ static void the_longest_prefix_wins(void **state)
 
 static void a_default_route_answers_for_its_own_family_only(void **state)
 {
-	struct sp_wg_peer peers[2] = { { .name = 'a' }, { .name = 'b' } };
+	struct sp_wg_engine_peer peers[2] = { { .name = 'a' }, { .name = 'b' } };
 	struct sp_wg_allowed_ips ips = { 0 };
 	struct sp_prefix bad = prefix_of("10.0.0.0/8");
 
@@ -112,7 +119,7 @@ static void a_default_route_answers_for_its_own_family_only(void **state)
 
 static void a_prefix_moves_to_whoever_is_given_it(void **state)
 {
-	struct sp_wg_peer peers[2] = { { .name = 'a' }, { .name = 'b' } };
+	struct sp_wg_engine_peer peers[2] = { { .name = 'a' }, { .name = 'b' } };
 	struct sp_wg_allowed_ips ips = { 0 };
 	struct sp_prefix prefix = prefix_of("10.1.0.0/16"), found;
 
@@ -132,10 +139,11 @@ static void a_prefix_moves_to_whoever_is_given_it(void **state)
 /* Against a list searched from end to end, with few enough bits that prefixes nest and collide. */
 struct naive {
 	struct sp_prefix prefix;
-	struct sp_wg_peer *peer;
+	struct sp_wg_engine_peer *peer;
 };
 
-static struct sp_wg_peer *naive_find(const struct naive *list, size_t count, const struct sp_addr *addr)
+static struct sp_wg_engine_peer *naive_find(const struct naive *list, size_t count,
+					    const struct sp_addr *addr)
 {
 	const struct naive *best = NULL;
 
@@ -143,7 +151,8 @@ static struct sp_wg_peer *naive_find(const struct naive *list, size_t count, con
 		struct sp_addr start;
 
 		memcpy(start.b, list[i].prefix.addr, sizeof(start.b));
-		if ((list[i].prefix.prefix_len >= 96 && sp_addr_is_v4(&start)) != sp_addr_is_v4(addr))
+		if ((list[i].prefix.prefix_len >= 96 && sp_addr_is_v4(&start)) !=
+		    sp_addr_is_v4(addr))
 			continue;
 		if (list[i].peer && sp_prefix_contains(&list[i].prefix, addr) &&
 		    (!best || list[i].prefix.prefix_len > best->prefix.prefix_len))
@@ -172,7 +181,8 @@ static void random_prefix(struct sp_prefix *ret_prefix)
 
 	random_addr(&addr);
 	memcpy(ret_prefix->addr, addr.b, sizeof(addr.b));
-	ret_prefix->prefix_len = sp_addr_is_v4(&addr) ? 96 + (uint32_t)random() % 33 : (uint32_t)random() % 129;
+	ret_prefix->prefix_len =
+		sp_addr_is_v4(&addr) ? 96 + (uint32_t)random() % 33 : (uint32_t)random() % 129;
 	sp_prefix_mask(ret_prefix);
 }
 
@@ -194,7 +204,7 @@ static void equals_a_naive_list(void **state)
 
 	(void)state;
 	for (unsigned int seed = 1; seed <= 8; seed++) {
-		struct sp_wg_peer peers[PEERS] = { 0 };
+		struct sp_wg_engine_peer peers[PEERS] = { 0 };
 		struct sp_wg_allowed_ips ips = { 0 };
 		size_t count = 0;
 
@@ -206,15 +216,19 @@ static void equals_a_naive_list(void **state)
 
 			random_prefix(&entry.prefix);
 			if (what < 8) {
-				assert_int_equal(sp_wg_allowed_ips_insert(&ips, &entry.prefix, entry.peer,
-									  &entry.peer->list), 0);
+				assert_int_equal(sp_wg_allowed_ips_insert(&ips, &entry.prefix,
+									  entry.peer,
+									  &entry.peer->list),
+						 0);
 				naive_insert(list, &count, &entry);
 			} else if (what < 12 && count) {
 				struct naive *gone = &list[random() % (long)count];
-				struct sp_wg_peer *peer = gone->peer ? gone->peer : &peers[0];
+				struct sp_wg_engine_peer *peer =
+					gone->peer ? gone->peer : &peers[0];
 
-				assert_int_equal(sp_wg_allowed_ips_remove(&ips, &gone->prefix, &peer->list),
-						 gone->peer ? 0 : -ENOENT);
+				assert_int_equal(
+					sp_wg_allowed_ips_remove(&ips, &gone->prefix, &peer->list),
+					gone->peer ? 0 : -ENOENT);
 				gone->peer = NULL;
 			} else if (what == 12 && step % 5 == 0) {
 				sp_wg_allowed_ips_remove_all(&ips, &entry.peer->list);
@@ -223,7 +237,8 @@ static void equals_a_naive_list(void **state)
 						list[i].peer = NULL;
 			}
 			random_addr(&addr);
-			assert_ptr_equal(sp_wg_allowed_ips_find(&ips, &addr), naive_find(list, count, &addr));
+			assert_ptr_equal(sp_wg_allowed_ips_find(&ips, &addr),
+					 naive_find(list, count, &addr));
 		}
 		done(&ips, peers, PEERS);
 	}
@@ -232,24 +247,26 @@ static void equals_a_naive_list(void **state)
 static void a_hundred_thousand_entries(void **state)
 {
 	enum { N = 100000 };
-	struct sp_wg_peer *peers = test_calloc(N, sizeof(*peers));
+	struct sp_wg_engine_peer *peers = test_calloc(N, sizeof(*peers));
 	struct sp_wg_allowed_ips ips = { 0 };
 
 	(void)state;
 	for (unsigned int i = 0; i < N; i++) {
-		struct sp_addr addr = sp_addr_from_v4((uint8_t[4]){ 100, (uint8_t)(64 + (i >> 16)),
-								    (uint8_t)(i >> 8), (uint8_t)i });
+		struct sp_addr addr = sp_addr_from_v4((uint8_t[4]){
+			100, (uint8_t)(64 + (i >> 16)), (uint8_t)(i >> 8), (uint8_t)i });
 		struct sp_prefix prefix = { .prefix_len = 128 };
 
 		memcpy(prefix.addr, addr.b, sizeof(addr.b));
-		assert_int_equal(sp_wg_allowed_ips_insert(&ips, &prefix, &peers[i], &peers[i].list), 0);
+		assert_int_equal(sp_wg_allowed_ips_insert(&ips, &prefix, &peers[i], &peers[i].list),
+				 0);
 		prefix.addr[0] = 0xfd;
-		assert_int_equal(sp_wg_allowed_ips_insert(&ips, &prefix, &peers[i], &peers[i].list), 0);
+		assert_int_equal(sp_wg_allowed_ips_insert(&ips, &prefix, &peers[i], &peers[i].list),
+				 0);
 	}
 	assert_int_equal(ips.count, 2 * N);
 	for (unsigned int i = 0; i < N; i += 7) {
-		struct sp_addr addr = sp_addr_from_v4((uint8_t[4]){ 100, (uint8_t)(64 + (i >> 16)),
-								    (uint8_t)(i >> 8), (uint8_t)i });
+		struct sp_addr addr = sp_addr_from_v4((uint8_t[4]){
+			100, (uint8_t)(64 + (i >> 16)), (uint8_t)(i >> 8), (uint8_t)i });
 
 		assert_ptr_equal(sp_wg_allowed_ips_find(&ips, &addr), &peers[i]);
 	}

@@ -35,17 +35,21 @@ static void begin(struct round *round)
 	memset(round->nonce, 0x11, sizeof(round->nonce));
 	memset(round->secret, 0x22, sizeof(round->secret));
 	sp_wg_macs_add(&round->jar, round->message, sizeof(round->message), START_NS);
-	assert_int_equal(sp_wg_cookie_reply_create(&round->checker, round->message, 148, &round->source, 1000,
-						   round->nonce, START_NS, &round->reply), -ESTALE);
+	assert_int_equal(sp_wg_cookie_reply_create(&round->checker, round->message, 148,
+						   &round->source, 1000, round->nonce, START_NS,
+						   &round->reply),
+			 -ESTALE);
 	sp_wg_cookie_secret_set(&round->checker, round->secret, START_NS);
-	assert_int_equal(sp_wg_cookie_reply_create(&round->checker, round->message, 148, &round->source, 1000,
-						   round->nonce, START_NS, &round->reply), 0);
+	assert_int_equal(sp_wg_cookie_reply_create(&round->checker, round->message, 148,
+						   &round->source, 1000, round->nonce, START_NS,
+						   &round->reply),
+			 0);
 }
 
 static bool mac2_ok(struct round *round, uint16_t port, uint64_t now_ns)
 {
-	return sp_wg_mac2_check(&round->checker, round->message, sizeof(round->message), &round->source, port,
-				now_ns);
+	return sp_wg_mac2_check(&round->checker, round->message, sizeof(round->message),
+				&round->source, port, now_ns);
 }
 
 static void a_cookie_makes_the_next_mac2_right(void **state)
@@ -98,7 +102,8 @@ static void only_one_answer_to_our_own_message_is_taken(void **state)
 		struct sp_wg_cookie_reply damaged = round.reply;
 
 		((uint8_t *)&damaged)[bit / 8] ^= 1u << bit % 8;
-		assert_int_equal(sp_wg_cookie_reply_consume(&round.jar, &damaged, START_NS), -EBADMSG);
+		assert_int_equal(sp_wg_cookie_reply_consume(&round.jar, &damaged, START_NS),
+				 -EBADMSG);
 	}
 	round.message[0] ^= 1; /* another message has been sent since */
 	sp_wg_macs_add(&round.jar, round.message, sizeof(round.message), START_NS);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The handshake against two foreign computations: the Noise vectors of flynn/noise through symmetric.h, and
- * a whole WireGuard handshake of vectors/make_handshake.py through noise.h and cookie.h. */
+/* The handshake against two foreign computations: the Noise vectors of flynn/noise through
+ * symmetric.h, and a whole WireGuard handshake of vectors/make_handshake.py through noise.h and
+ * cookie.h. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +27,8 @@ struct bytes {
 };
 
 struct noise_vector {
-	struct bytes init_static, resp_static, gen_init_ephemeral, gen_resp_ephemeral, preshared_key, prologue;
+	struct bytes init_static, resp_static, gen_init_ephemeral, gen_resp_ephemeral,
+		preshared_key, prologue;
 	struct bytes payload[4], ciphertext[4];
 };
 
@@ -34,7 +36,8 @@ static struct bytes from_hex(const char *text)
 {
 	struct bytes bytes = { 0 };
 
-	if (sodium_hex2bin(bytes.b, sizeof(bytes.b), text, strcspn(text, "\n"), NULL, &bytes.len, NULL) != 0)
+	if (sodium_hex2bin(bytes.b, sizeof(bytes.b), text, strcspn(text, "\n"), NULL, &bytes.len,
+			   NULL) != 0)
 		fail_msg("not hexadecimal: %s", text);
 	return bytes;
 }
@@ -82,7 +85,8 @@ static void check_noise_vector(const struct noise_vector *v)
 	sp_x25519_public(e_r, v->gen_resp_ephemeral.b);
 	sp_x25519_public(s_i, v->init_static.b);
 	sp_x25519_public(s_r, v->resp_static.b);
-	sp_wg_symmetric_init(&state, "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s", v->prologue.b, v->prologue.len);
+	sp_wg_symmetric_init(&state, "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s", v->prologue.b,
+			     v->prologue.len);
 	sp_wg_mix_hash(&state, s_r, 32);
 
 	memcpy(next, e_i, 32);
@@ -102,7 +106,9 @@ static void check_noise_vector(const struct noise_vector *v)
 	assert_int_equal(sp_wg_mix_dh(&state, v->gen_init_ephemeral.b, e_r), 0);
 	assert_int_equal(sp_wg_mix_dh(&state, v->init_static.b, e_r), 0);
 	sp_wg_mix_psk(&state, v->preshared_key.b);
-	assert_int_equal(sp_wg_decrypt_and_hash(&state, v->ciphertext[1].b + 32, v->payload[1].len, text), 0);
+	assert_int_equal(
+		sp_wg_decrypt_and_hash(&state, v->ciphertext[1].b + 32, v->payload[1].len, text),
+		0);
 	assert_memory_equal(text, v->payload[1].b, v->payload[1].len);
 
 	sp_wg_split(&state, first, second);
@@ -191,8 +197,10 @@ static void the_known_handshake(void **state)
 
 	(void)state;
 	make_sides(&i, &r);
-	assert_int_equal(sp_wg_initiation_create(&i.handshake, &i.identity, &i.remote, field("e_i").b,
-						 0x11223344, field("timestamp").b, &initiation), 0);
+	assert_int_equal(sp_wg_initiation_create(&i.handshake, &i.identity, &i.remote,
+						 field("e_i").b, 0x11223344, field("timestamp").b,
+						 &initiation),
+			 0);
 	sp_wg_macs_add(&i.jar, (uint8_t *)&initiation, sizeof(initiation), 1);
 	assert_int_equal(field("initiation").len, sizeof(initiation));
 	assert_memory_equal(&initiation, field("initiation").b, sizeof(initiation));
@@ -203,14 +211,17 @@ static void the_known_handshake(void **state)
 	assert_int_equal(sp_wg_initiation_finish(&opened, &r.remote, &initiation, stamp), 0);
 	assert_memory_equal(stamp, field("timestamp").b, sizeof(stamp));
 	r.handshake = opened.handshake;
-	assert_int_equal(sp_wg_response_create(&r.handshake, &r.remote, field("e_r").b, 0xaabbccdd, &response), 0);
+	assert_int_equal(sp_wg_response_create(&r.handshake, &r.remote, field("e_r").b, 0xaabbccdd,
+					       &response),
+			 0);
 	memcpy(r.jar.cookie, field("cookie").b, SP_WG_COOKIE_LEN);
 	r.jar.has_cookie = true;
 	sp_wg_macs_add(&r.jar, (uint8_t *)&response, sizeof(response), 1);
 	assert_memory_equal(&response, field("response").b, sizeof(response));
 
 	assert_true(sp_wg_mac1_check(&i.checker, (uint8_t *)&response, sizeof(response)));
-	assert_int_equal(sp_wg_response_consume(&i.handshake, &i.identity, &i.remote, &response), 0);
+	assert_int_equal(sp_wg_response_consume(&i.handshake, &i.identity, &i.remote, &response),
+			 0);
 	assert_int_equal(sp_wg_handshake_finish(&i.handshake, &i_keys), 0);
 	assert_int_equal(sp_wg_handshake_finish(&r.handshake, &r_keys), 0);
 	assert_memory_equal(i_keys.sending, field("to_responder").b, 32);
@@ -235,7 +246,8 @@ static void damaged_messages_change_nothing(void **state)
 
 	(void)state;
 	make_sides(&i, &r);
-	for (size_t bit = 64; bit < 8 * 116; bit += 5) { /* behind type and index, which noise does not cover */
+	for (size_t bit = 64; bit < 8 * 116;
+	     bit += 5) { /* behind type and index, which noise does not cover */
 		struct sp_wg_opened_initiation opened;
 		struct sp_wg_initiation message;
 		uint8_t stamp[SP_WG_STAMP_LEN];
@@ -247,26 +259,31 @@ static void damaged_messages_change_nothing(void **state)
 		result = sp_wg_initiation_open(&r.identity, &message, &opened);
 		if (result == 0)
 			result = sp_wg_initiation_finish(&opened, &r.remote, &message, stamp);
-		if (bit / 8 == 39 && bit % 8 == 7) /* X25519 does not read this bit, the hash does */
+		if (bit / 8 == 39 &&
+		    bit % 8 == 7) /* X25519 does not read this bit, the hash does */
 			assert_int_equal(result, -EBADMSG);
 		assert_true(result == -EBADMSG || result == -EKEYREJECTED);
 	}
-	assert_int_equal(sp_wg_initiation_create(&i.handshake, &i.identity, &i.remote, field("e_i").b,
-						 0x11223344, field("timestamp").b,
-						 (struct sp_wg_initiation *)initiation.b), 0);
+	assert_int_equal(sp_wg_initiation_create(&i.handshake, &i.identity, &i.remote,
+						 field("e_i").b, 0x11223344, field("timestamp").b,
+						 (struct sp_wg_initiation *)initiation.b),
+			 0);
 	before = i.handshake;
 	for (size_t bit = 96; bit < 8 * 60; bit += 3) {
 		struct sp_wg_response message;
 
 		memcpy(&message, response.b, sizeof(message));
 		((uint8_t *)&message)[bit / 8] ^= 1u << bit % 8;
-		assert_true(sp_wg_response_consume(&i.handshake, &i.identity, &i.remote, &message) < 0);
+		assert_true(sp_wg_response_consume(&i.handshake, &i.identity, &i.remote, &message) <
+			    0);
 		assert_memory_equal(&i.handshake, &before, sizeof(before));
 	}
 	assert_int_equal(sp_wg_response_consume(&i.handshake, &i.identity, &i.remote,
-						(struct sp_wg_response *)response.b), 0);
+						(struct sp_wg_response *)response.b),
+			 0);
 	assert_int_equal(sp_wg_response_consume(&i.handshake, &i.identity, &i.remote,
-						(struct sp_wg_response *)response.b), -EPROTO);
+						(struct sp_wg_response *)response.b),
+			 -EPROTO);
 }
 
 static void wrong_preshared_key_fails_at_the_response(void **state)
@@ -277,11 +294,13 @@ static void wrong_preshared_key_fails_at_the_response(void **state)
 	(void)state;
 	make_sides(&i, &r);
 	i.remote.preshared_key[31] ^= 1;
-	assert_int_equal(sp_wg_initiation_create(&i.handshake, &i.identity, &i.remote, field("e_i").b,
-						 0x11223344, field("timestamp").b,
-						 (struct sp_wg_initiation *)initiation.b), 0);
+	assert_int_equal(sp_wg_initiation_create(&i.handshake, &i.identity, &i.remote,
+						 field("e_i").b, 0x11223344, field("timestamp").b,
+						 (struct sp_wg_initiation *)initiation.b),
+			 0);
 	assert_int_equal(sp_wg_response_consume(&i.handshake, &i.identity, &i.remote,
-						(struct sp_wg_response *)response.b), -EBADMSG);
+						(struct sp_wg_response *)response.b),
+			 -EBADMSG);
 }
 
 static void low_order_keys_are_refused_everywhere(void **state)
@@ -296,19 +315,24 @@ static void low_order_keys_are_refused_everywhere(void **state)
 	memset(i.remote.public_key, 0, 32);
 	sp_wg_remote_precompute(&i.remote, &i.identity);
 	assert_false(i.remote.has_static_static);
-	assert_int_equal(sp_wg_initiation_create(&i.handshake, &i.identity, &i.remote, field("e_i").b, 1,
-						 field("timestamp").b, &message), -EKEYREJECTED);
+	assert_int_equal(sp_wg_initiation_create(&i.handshake, &i.identity, &i.remote,
+						 field("e_i").b, 1, field("timestamp").b, &message),
+			 -EKEYREJECTED);
 	assert_int_equal(i.handshake.state, SP_WG_HANDSHAKE_NONE);
 
 	memset(initiation.b + 8, 0, 32);
-	assert_int_equal(sp_wg_initiation_open(&r.identity, (struct sp_wg_initiation *)initiation.b, &opened),
+	assert_int_equal(sp_wg_initiation_open(&r.identity, (struct sp_wg_initiation *)initiation.b,
+					       &opened),
 			 -EKEYREJECTED);
 	make_sides(&i, &r);
-	assert_int_equal(sp_wg_initiation_create(&i.handshake, &i.identity, &i.remote, field("e_i").b,
-						 0x11223344, field("timestamp").b, &message), 0);
+	assert_int_equal(sp_wg_initiation_create(&i.handshake, &i.identity, &i.remote,
+						 field("e_i").b, 0x11223344, field("timestamp").b,
+						 &message),
+			 0);
 	memset(response.b + 12, 0, 32);
 	assert_int_equal(sp_wg_response_consume(&i.handshake, &i.identity, &i.remote,
-						(struct sp_wg_response *)response.b), -EKEYREJECTED);
+						(struct sp_wg_response *)response.b),
+			 -EKEYREJECTED);
 }
 
 int main(void)

@@ -63,7 +63,8 @@ static void ipv6_is_counted_by_64_and_ipv4_by_address(void **state)
 	test_free(limit);
 }
 
-/* A flood of strangers fills every slot; a second later whoever comes next has a slot of their own again. */
+/* A flood of strangers fills every slot; a second later whoever comes next has a slot of their own
+ * again. */
 static void a_full_table_forgets_after_a_second(void **state)
 {
 	struct sp_wg_ratelimit *limit = test_calloc(1, sizeof(*limit));
@@ -72,8 +73,8 @@ static void a_full_table_forgets_after_a_second(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 200000; i++) {
-		struct sp_addr addr = sp_addr_from_v4((uint8_t[4]){ 1, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
-								    (uint8_t)i });
+		struct sp_addr addr = sp_addr_from_v4(
+			(uint8_t[4]){ 1, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i });
 
 		refused += !sp_wg_ratelimit_allow(limit, &addr, now_ns);
 	}

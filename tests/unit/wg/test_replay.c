@@ -14,23 +14,49 @@
 #define W SP_WG_REPLAY_WINDOW
 #define LIMIT (UINT64_MAX - (1ull << 13))
 
-/* The edges, in the order of the kernel's selftest/counter.c: what is taken depends on what came before. */
+/* The edges, in the order of the kernel's selftest/counter.c: what is taken depends on what came
+ * before. */
 static void edges_of_the_window(void **state)
 {
 	static const struct {
 		uint64_t counter;
 		bool accepted;
 	} rows[] = {
-		{ 0, true },	      { 1, true },	      { 1, false },	      { 9, true },
-		{ 8, true },	      { 7, true },	      { 7, false },	      { W, true },
-		{ W - 1, true },      { W - 1, false },	      { W - 2, true },	      { 2, true },
-		{ 2, false },	      { W + 16, true },	      { 3, false },	      { 17, true },
-		{ W + 16, false },    { W * 4, true },	      { W * 4 - (W - 1), true },
-		{ 10, false },	      { W * 4 - W, false },   { W * 4 - W - 1, false },
-		{ W * 4 - (W - 2), true }, { W * 4 + 1 - W, false }, { 0, false },
-		{ LIMIT, false },     { LIMIT - 1, true },    { LIMIT, false },	      { LIMIT - 1, false },
-		{ LIMIT - 2, true },  { LIMIT - 2, false },   { LIMIT + 1, false },   { LIMIT - 3, true },
-		{ 0, false },	      { UINT64_MAX, false },
+		{ 0, true },
+		{ 1, true },
+		{ 1, false },
+		{ 9, true },
+		{ 8, true },
+		{ 7, true },
+		{ 7, false },
+		{ W, true },
+		{ W - 1, true },
+		{ W - 1, false },
+		{ W - 2, true },
+		{ 2, true },
+		{ 2, false },
+		{ W + 16, true },
+		{ 3, false },
+		{ 17, true },
+		{ W + 16, false },
+		{ W * 4, true },
+		{ W * 4 - (W - 1), true },
+		{ 10, false },
+		{ W * 4 - W, false },
+		{ W * 4 - W - 1, false },
+		{ W * 4 - (W - 2), true },
+		{ W * 4 + 1 - W, false },
+		{ 0, false },
+		{ LIMIT, false },
+		{ LIMIT - 1, true },
+		{ LIMIT, false },
+		{ LIMIT - 1, false },
+		{ LIMIT - 2, true },
+		{ LIMIT - 2, false },
+		{ LIMIT + 1, false },
+		{ LIMIT - 3, true },
+		{ 0, false },
+		{ UINT64_MAX, false },
 	};
 	struct sp_wg_replay replay = { 0 };
 
@@ -68,8 +94,11 @@ static void equals_a_naive_window(void **state)
 		srandom(seed);
 		memset(seen, 0, SPAN);
 		for (int i = 0; i < 100000; i++) {
-			uint64_t base = greatest + 30 > W + 100 && random() % 3 ? greatest + 30 - W - 100 : greatest;
-			uint64_t counter = base + (uint64_t)random() % (random() % 50 ? 200 : W + 300);
+			uint64_t base = greatest + 30 > W + 100 && random() % 3
+						? greatest + 30 - W - 100
+						: greatest;
+			uint64_t counter =
+				base + (uint64_t)random() % (random() % 50 ? 200 : W + 300);
 			bool wanted;
 
 			if (counter >= SPAN)

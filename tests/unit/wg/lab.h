@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Two engines and the wire between them, stepped by hand. Time stands still until a test moves it, and what
- * one sends lies on the wire until a test delivers, drops, repeats or reorders it. */
-#ifndef SALLYPORT_TESTS_WG_ENGINE_H
-#define SALLYPORT_TESTS_WG_ENGINE_H
+/* Two engines and the wire between them, stepped by hand. Time stands still until a test moves it,
+ * and what one sends lies on the wire until a test delivers, drops, repeats or reorders it. */
+#ifndef SALLYPORT_TESTS_WG_LAB_H
+#define SALLYPORT_TESTS_WG_LAB_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "crypto/aead.h"
-#include "wg/device.h"
+#include "wg/engine.h"
 #include "wg/messages.h"
 
 #define WIRE_MAX 8192
@@ -23,10 +23,10 @@ struct wire_item {
 
 struct engine {
 	struct lab *lab;
-	struct sp_wg_device *device;
-	struct sp_wg_peer *other;   /* how it knows the other one */
+	struct sp_wg_engine *core;
+	struct sp_wg_engine_peer *other; /* how it knows the other one */
 	struct sp_wg_endpoint here; /* where its datagrams come from */
-	const char *inner;	    /* its address inside */
+	const char *inner; /* its address inside */
 	uint64_t random;
 	bool random_fails;
 	struct wire_item *out_first, **out_link; /* sent, not yet delivered */
@@ -36,7 +36,7 @@ struct engine {
 	bool has_roamed;
 	uint8_t packet[2048];
 	size_t packet_len; /* 0: nothing inside */
-	size_t delivered;  /* inner packets so far */
+	size_t delivered; /* inner packets so far */
 };
 
 struct lab {
@@ -46,7 +46,8 @@ struct lab {
 	struct engine a, b;
 };
 
-/* a: 192.0.2.1, inner 10.9.0.1, knows b's endpoint; b: 192.0.2.2, inner 10.9.0.2, does not know a's. */
+/* a: 192.0.2.1, inner 10.9.0.1, knows b's endpoint; b: 192.0.2.2, inner 10.9.0.2, does not know
+ * a's. */
 void lab_start(struct lab *lab);
 void lab_done(struct lab *lab);
 struct sp_wg_time lab_time(const struct lab *lab, const struct engine *engine);
@@ -74,7 +75,8 @@ void lab_settle(struct lab *lab);
 /* Move time on by @ns, in one step, ticking nobody. */
 void lab_wait(struct lab *lab, uint64_t ns);
 void lab_tick(struct lab *lab);
-/* Move time on by @ns from deadline to deadline, delivering everything at once. Returns how many steps. */
+/* Move time on by @ns from deadline to deadline, delivering everything at once. Returns how many
+ * steps. */
 size_t lab_run(struct lab *lab, uint64_t ns);
 /* A complete handshake begun by a. */
 void lab_connect(struct lab *lab);

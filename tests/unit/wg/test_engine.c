@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Two engines, message by message: handshakes through loss, repetition, disorder and simultaneity; sessions
- * from birth to erasure; what may and may not come out of a data message. */
+/* Two engines, message by message: handshakes through loss, repetition, disorder and simultaneity;
+ * sessions from birth to erasure; what may and may not come out of a data message. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 
 #include "base/array.h"
 #include "base/bytes.h"
-#include "engine.h"
+#include "lab.h"
 #include "net/addr.h"
 
 #define SECOND SP_NS_PER_S
@@ -58,7 +58,8 @@ static void a_packet_waits_for_the_handshake_it_begins(void **state)
 	wire_pass(&lab->b, &lab->a, SP_WG_DATA);
 	assert_int_equal(lab->a.packet_len, 60);
 	assert_true(lab->a.other->last_handshake_real_ns > 0);
-	assert_int_equal(lab->a.other->last_handshake_real_ns, lab->b.other->last_handshake_real_ns);
+	assert_int_equal(lab->a.other->last_handshake_real_ns,
+			 lab->b.other->last_handshake_real_ns);
 	assert_int_equal(lab->a.other->tx_bytes, lab->b.other->rx_bytes);
 	assert_int_equal(lab->b.other->tx_bytes, lab->a.other->rx_bytes);
 }
@@ -68,7 +69,7 @@ static void the_responder_waits_for_the_first_message(void **state)
 	struct lab *lab = *state;
 	struct sp_wg_time now = lab_time(lab, &lab->a);
 
-	sp_wg_peer_handshake(lab->a.other, &now);
+	sp_wg_engine_peer_handshake(lab->a.other, &now);
 	wire_pass(&lab->a, &lab->b, SP_WG_INITIATION);
 	assert_null(lab->b.other->current);
 	assert_non_null(lab->b.other->next);
@@ -90,14 +91,16 @@ static void lost_initiations_are_repeated_for_ninety_seconds(void **state)
 	size_t count = 0;
 
 	engine_send(&lab->a, 100);
-	while (sp_wg_next_deadline(lab->a.device) != SP_WG_NEVER && lab->now_ns < begun_ns + 200 * SECOND) {
+	while (sp_wg_next_deadline(lab->a.core) != SP_WG_NEVER &&
+	       lab->now_ns < begun_ns + 200 * SECOND) {
 		while (wire_lose(&lab->a)) {
 			count++;
 			if (last_ns)
-				assert_in_range(lab->now_ns - last_ns, 5 * SECOND, 5 * SECOND + SECOND / 3);
+				assert_in_range(lab->now_ns - last_ns, 5 * SECOND,
+						5 * SECOND + SECOND / 3);
 			last_ns = lab->now_ns;
 		}
-		lab->now_ns = sp_wg_next_deadline(lab->a.device);
+		lab->now_ns = sp_wg_next_deadline(lab->a.core);
 		lab_tick(lab);
 	}
 	assert_in_range(count, 18, 20);
@@ -173,7 +176,7 @@ static void both_may_begin_at_once(void **state)
 	struct lab *lab = *state;
 	struct wire_item *from_a, *from_b;
 
-	sp_wg_peer_set_endpoint(lab->b.other, &lab->a.here);
+	sp_wg_engine_peer_set_endpoint(lab->b.other, &lab->a.here);
 	engine_send(&lab->a, 100);
 	engine_send(&lab->b, 200);
 	from_a = wire_expect(&lab->a, SP_WG_INITIATION);
@@ -201,12 +204,12 @@ static void initiations_within_twenty_milliseconds_are_a_flood(void **state)
 	lab_connect(lab);
 	lab_wait(lab, 10 * SECOND);
 	now = lab_time(lab, &lab->a);
-	sp_wg_peer_handshake(lab->a.other, &now);
+	sp_wg_engine_peer_handshake(lab->a.other, &now);
 	wire_pass(&lab->a, &lab->b, SP_WG_INITIATION);
 	lab->a.other->handshake_sent_ns = 0; /* a peer that does not keep to five seconds */
 	lab_wait(lab, SECOND / 50 - 1);
 	now = lab_time(lab, &lab->a);
-	sp_wg_peer_handshake(lab->a.other, &now);
+	sp_wg_engine_peer_handshake(lab->a.other, &now);
 	struct wire_item *item = wire_expect(&lab->a, SP_WG_INITIATION);
 	assert_int_equal(wire_give(&lab->b, item), SP_WG_DROP_FLOOD);
 	lab_wait(lab, 1);
@@ -218,7 +221,7 @@ static void a_wall_clock_set_back_does_not_lock_us_out(void **state)
 {
 	struct lab *lab = *state;
 
-	sp_wg_peer_set_endpoint(lab->b.other, &lab->a.here);
+	sp_wg_engine_peer_set_endpoint(lab->b.other, &lab->a.here);
 	engine_send(&lab->b, 100);
 	lab_settle(lab);
 	assert_int_equal(lab->a.delivered, 1);
@@ -238,18 +241,18 @@ static void strangers_and_wrong_keys_get_no_answer(void **state)
 
 	engine_send(&lab->a, 100);
 	item = wire_expect(&lab->a, SP_WG_INITIATION);
-	sp_wg_peer_remove(lab->b.other);
+	sp_wg_engine_peer_remove(lab->b.other);
 	assert_int_equal(wire_give(&lab->b, item), SP_WG_DROP_UNKNOWN);
 	item->bytes[20] ^= 1;
 	assert_int_equal(wire_give(&lab->b, item), SP_WG_DROP_MAC1);
 	memset(private_key, 0x42, sizeof(private_key));
-	sp_wg_device_set_private_key(lab->b.device, private_key);
+	sp_wg_engine_set_private_key(lab->b.core, private_key);
 	item->bytes[20] ^= 1;
 	assert_int_equal(wire_give(&lab->b, item), SP_WG_DROP_MAC1);
-	sp_wg_device_set_private_key(lab->b.device, NULL);
+	sp_wg_engine_set_private_key(lab->b.core, NULL);
 	assert_int_equal(wire_give(&lab->b, item), SP_WG_DROP_MAC1);
 	assert_int_equal(wire_lose(&lab->b), 0);
-	assert_int_equal(sp_wg_device_get_drops(lab->b.device, SP_WG_DROP_MAC1), 3);
+	assert_int_equal(sp_wg_engine_get_drops(lab->b.core, SP_WG_DROP_MAC1), 3);
 	test_free(item);
 }
 
@@ -259,12 +262,12 @@ static void preshared_keys_must_agree(void **state)
 	uint8_t psk[32] = { 1, 2, 3 };
 	struct wire_item *item;
 
-	sp_wg_peer_set_preshared_key(lab->a.other, psk);
+	sp_wg_engine_peer_set_preshared_key(lab->a.other, psk);
 	engine_send(&lab->a, 100);
 	wire_pass(&lab->a, &lab->b, SP_WG_INITIATION);
 	item = wire_expect(&lab->b, SP_WG_RESPONSE);
 	assert_int_equal(wire_give(&lab->a, item), SP_WG_DROP_HANDSHAKE);
-	sp_wg_peer_set_preshared_key(lab->b.other, psk);
+	sp_wg_engine_peer_set_preshared_key(lab->b.other, psk);
 	lab_run(lab, 6 * SECOND);
 	assert_int_equal(lab->b.delivered, 1);
 	test_free(item);
@@ -275,13 +278,13 @@ static void a_low_order_peer_key_never_handshakes(void **state)
 	struct lab *lab = *state;
 	uint8_t public_key[32] = { 1 };
 	struct sp_prefix prefix;
-	struct sp_wg_peer *peer;
+	struct sp_wg_engine_peer *peer;
 	uint8_t packet[64];
 
-	assert_int_equal(sp_wg_peer_add(lab->a.device, public_key, &peer), 0);
+	assert_int_equal(sp_wg_engine_peer_add(lab->a.core, public_key, &peer), 0);
 	assert_int_equal(sp_prefix_parse("10.66.0.0/16", &prefix), 0);
-	assert_int_equal(sp_wg_peer_allow(peer, &prefix), 0);
-	sp_wg_peer_set_endpoint(peer, &lab->b.here);
+	assert_int_equal(sp_wg_engine_peer_allow(peer, &prefix), 0);
+	sp_wg_engine_peer_set_endpoint(peer, &lab->b.here);
 	inner_packet(packet, sizeof(packet), "10.9.0.1", "10.66.0.1");
 	assert_int_equal(engine_send_packet(&lab->a, packet, sizeof(packet)), SP_WG_DROP_NONE);
 	assert_int_equal(peer->staged_count, 1);
@@ -298,7 +301,7 @@ static void without_random_bytes_nothing_is_sent(void **state)
 	lab->a.random_fails = true;
 	engine_send(&lab->a, 100);
 	assert_null(wire_take(&lab->a));
-	assert_true(sp_wg_device_get_drops(lab->a.device, SP_WG_DROP_NO_RANDOM) > 0);
+	assert_true(sp_wg_engine_get_drops(lab->a.core, SP_WG_DROP_NO_RANDOM) > 0);
 	lab->a.random_fails = false;
 	lab_run(lab, 6 * SECOND);
 	assert_int_equal(lab->b.delivered, 1);
@@ -311,7 +314,7 @@ static void under_load_a_cookie_comes_first(void **state)
 	struct lab *lab = *state;
 	struct wire_item *item;
 
-	sp_wg_device_set_under_load(lab->b.device, lab->now_ns + 60 * SECOND);
+	sp_wg_engine_set_under_load(lab->b.core, lab->now_ns + 60 * SECOND);
 	engine_send(&lab->a, 100);
 	item = wire_expect(&lab->a, SP_WG_INITIATION);
 	assert_int_equal(wire_give(&lab->b, item), SP_WG_DROP_COOKIE);
@@ -322,7 +325,8 @@ static void under_load_a_cookie_comes_first(void **state)
 	lab_tick(lab);
 	item = wire_expect(&lab->a, SP_WG_INITIATION);
 	item->from.port++;
-	assert_int_equal(wire_give(&lab->b, item), SP_WG_DROP_COOKIE); /* not from where the cookie went */
+	assert_int_equal(wire_give(&lab->b, item),
+			 SP_WG_DROP_COOKIE); /* not from where the cookie went */
 	wire_lose(&lab->b);
 	item->from.port--;
 	assert_int_equal(wire_give(&lab->b, item), SP_WG_DROP_NONE);
@@ -335,8 +339,8 @@ static void under_load_a_cookie_comes_first(void **state)
 	test_free(item);
 }
 
-/* Junk with a right mac1 costs a DH each until the tokens are gone; then it costs a hash, and the peer that
- * can show a cookie still gets through. */
+/* Junk with a right mac1 costs a DH each until the tokens are gone; then it costs a hash, and the
+ * peer that can show a cookie still gets through. */
 static void a_flood_brings_load_and_load_goes_away(void **state)
 {
 	struct lab *lab = *state;
@@ -349,7 +353,7 @@ static void a_flood_brings_load_and_load_goes_away(void **state)
 		struct wire_item junk = *item;
 		struct sp_wg_cookie_jar jar;
 
-		sp_wg_cookie_jar_init(&jar, sp_wg_device_get_identity(lab->b.device)->public_key);
+		sp_wg_cookie_jar_init(&jar, sp_wg_engine_get_identity(lab->b.core)->public_key);
 		junk.bytes[60] = (uint8_t)i;
 		junk.bytes[61] = (uint8_t)(i >> 8) ^ 0x55;
 		sp_wg_macs_add(&jar, junk.bytes, junk.len, lab->now_ns);
@@ -360,13 +364,13 @@ static void a_flood_brings_load_and_load_goes_away(void **state)
 	}
 	assert_int_equal(worked, 250);
 	assert_int_equal(refused, 750);
-	assert_true(sp_wg_device_is_under_load(lab->b.device));
+	assert_true(sp_wg_engine_is_under_load(lab->b.core));
 	assert_int_equal(wire_lose(&lab->b), 750);
 	assert_int_equal(wire_give(&lab->b, item), SP_WG_DROP_COOKIE);
 	test_free(item);
 	wire_pass(&lab->b, &lab->a, SP_WG_COOKIE_REPLY);
 	lab_wait(lab, 6 * SECOND);
-	sp_wg_device_set_under_load(lab->b.device, lab->now_ns + SECOND);
+	sp_wg_engine_set_under_load(lab->b.core, lab->now_ns + SECOND);
 	lab_tick(lab);
 	wire_pass(&lab->a, &lab->b, SP_WG_INITIATION);
 	wire_pass(&lab->b, &lab->a, SP_WG_RESPONSE);
@@ -374,7 +378,7 @@ static void a_flood_brings_load_and_load_goes_away(void **state)
 	assert_int_equal(lab->b.delivered, 1);
 	lab_wait(lab, 2 * SECOND);
 	lab_tick(lab);
-	assert_false(sp_wg_device_is_under_load(lab->b.device));
+	assert_false(sp_wg_engine_is_under_load(lab->b.core));
 }
 
 /* ---- data ---- */
@@ -431,8 +435,10 @@ static void lengths_and_types_are_checked_first(void **state)
 	for (uint32_t type = 0; type < 6; type++) {
 		for (item.len = 0; item.len < 200; item.len++) {
 			enum sp_wg_drop drop;
-			bool fits = type == 1 ? item.len == 148 : type == 2 ? item.len == 92 :
-				    type == 3 ? item.len == 64 : type == 4 && item.len >= 32;
+			bool fits = type == 1	? item.len == 148
+				    : type == 2 ? item.len == 92
+				    : type == 3 ? item.len == 64
+						: type == 4 && item.len >= 32;
 
 			sp_put_le32(item.bytes, type);
 			drop = wire_give(&lab->b, &item);
@@ -463,7 +469,7 @@ static void only_the_peer_s_own_sources_come_out(void **state)
 	inner_packet(packet, 100, "10.9.0.1", "10.1.1.1");
 	assert_int_equal(engine_send_packet(&lab->a, packet, 100), SP_WG_DROP_UNROUTED);
 	assert_int_equal(sp_prefix_parse("10.1.0.0/16", &prefix), 0);
-	assert_int_equal(sp_wg_peer_allow(lab->a.other, &prefix), 0);
+	assert_int_equal(sp_wg_engine_peer_allow(lab->a.other, &prefix), 0);
 	assert_int_equal(engine_send_packet(&lab->a, packet, 100), SP_WG_DROP_NONE);
 	wire_pass(&lab->a, &lab->b, SP_WG_DATA);
 	packet[0] = 0x55;
@@ -477,9 +483,10 @@ static void padding_ends_at_the_mtu(void **state)
 		uint32_t mtu;
 		size_t len, padded;
 	} rows[] = {
-		{ 1420, 28, 32 },     { 1420, 32, 32 },	    { 1420, 33, 48 },	  { 1420, 1407, 1408 },
-		{ 1420, 1408, 1408 }, { 1420, 1409, 1420 }, { 1420, 1420, 1420 }, { 1421, 1409, 1421 },
-		{ 1280, 1280, 1280 }, { 1280, 1281, 1296 }, { 0, 1420, 1420 },	  { 9000, 1420, 1424 },
+		{ 1420, 28, 32 },     { 1420, 32, 32 },	    { 1420, 33, 48 },
+		{ 1420, 1407, 1408 }, { 1420, 1408, 1408 }, { 1420, 1409, 1420 },
+		{ 1420, 1420, 1420 }, { 1421, 1409, 1421 }, { 1280, 1280, 1280 },
+		{ 1280, 1281, 1296 }, { 0, 1420, 1420 },    { 9000, 1420, 1424 },
 	};
 	struct lab *lab = *state;
 
@@ -487,7 +494,7 @@ static void padding_ends_at_the_mtu(void **state)
 	for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
 		struct wire_item *item;
 
-		sp_wg_device_set_mtu(lab->a.device, rows[i].mtu);
+		sp_wg_engine_set_mtu(lab->a.core, rows[i].mtu);
 		assert_int_equal(engine_send(&lab->a, rows[i].len), SP_WG_DROP_NONE);
 		item = wire_expect(&lab->a, SP_WG_DATA);
 		assert_int_equal(item->len, rows[i].padded + 32);
@@ -536,16 +543,18 @@ static void a_removed_peer_s_next_packet_is_refused(void **state)
 	engine_send(&lab->a, 100);
 	item = wire_expect(&lab->a, SP_WG_DATA);
 	second = wire_expect(&lab->a, SP_WG_DATA);
-	incoming = (struct sp_wg_incoming){ .message = item->bytes, .len = item->len, .from = item->from };
-	assert_int_equal(sp_wg_receive_begin(lab->b.device, &incoming, 1, &now, &op), 1);
-	sp_wg_peer_remove(lab->b.other); /* while one is being opened */
+	incoming = (struct sp_wg_incoming){ .message = item->bytes,
+					    .len = item->len,
+					    .from = item->from };
+	assert_int_equal(sp_wg_receive_begin(lab->b.core, &incoming, 1, &now, &op), 1);
+	sp_wg_engine_peer_remove(lab->b.other); /* while one is being opened */
 	assert_int_equal(sp_aead_open(lab->aead, &op, 1), 0);
-	sp_wg_receive_end(lab->b.device, &incoming, 1, &now);
+	sp_wg_receive_end(lab->b.core, &incoming, 1, &now);
 	assert_int_equal(incoming.drop, SP_WG_DROP_INDEX);
 	assert_null(incoming.packet);
 	assert_true(sodium_is_zero(item->bytes + 16, item->len - 16));
 	assert_int_equal(wire_give(&lab->b, second), SP_WG_DROP_INDEX);
-	assert_int_equal(sp_wg_peer_count(lab->b.device), 0);
+	assert_int_equal(sp_wg_engine_peer_count(lab->b.core), 0);
 	test_free(item);
 	test_free(second);
 }
@@ -557,16 +566,20 @@ static void congestion_marks_cross_the_tunnel(void **state)
 		uint8_t inner, outer;
 		int result;
 	} rows[] = {
-		{ 0, 0, 0 }, { 0, 1, 0 }, { 0, 2, 0 }, { 0, 3, -1 }, { 2, 0, 2 }, { 2, 1, 1 }, { 2, 2, 2 }, { 2, 3, 3 },
-		{ 1, 0, 1 }, { 1, 1, 1 }, { 1, 2, 1 }, { 1, 3, 3 },  { 3, 0, 3 }, { 3, 1, 3 }, { 3, 2, 3 }, { 3, 3, 3 },
+		{ 0, 0, 0 }, { 0, 1, 0 }, { 0, 2, 0 }, { 0, 3, -1 }, { 2, 0, 2 }, { 2, 1, 1 },
+		{ 2, 2, 2 }, { 2, 3, 3 }, { 1, 0, 1 }, { 1, 1, 1 },  { 1, 2, 1 }, { 1, 3, 3 },
+		{ 3, 0, 3 }, { 3, 1, 3 }, { 3, 2, 3 }, { 3, 3, 3 },
 	};
 	struct lab *lab = *state;
 
 	lab_connect(lab);
 	for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
 		uint8_t packet[64], message[128];
-		struct sp_wg_outgoing out = { .packet = packet, .len = sizeof(packet), .message = message };
-		struct sp_wg_incoming in = { .message = message, .from = lab->a.here,
+		struct sp_wg_outgoing out = { .packet = packet,
+					      .len = sizeof(packet),
+					      .message = message };
+		struct sp_wg_incoming in = { .message = message,
+					     .from = lab->a.here,
 					     .outer_ecn = rows[i].outer };
 		struct sp_wg_time now = lab_time(lab, &lab->a);
 		struct sp_aead_op op;
@@ -579,14 +592,14 @@ static void congestion_marks_cross_the_tunnel(void **state)
 			sum += sp_get_be16(packet + j);
 		sum = (sum & 0xffff) + (sum >> 16);
 		sp_put_be16(packet + 10, (uint16_t)~(sum + (sum >> 16)));
-		assert_int_equal(sp_wg_send_begin(lab->a.device, &out, 1, &now, &op), 1);
+		assert_int_equal(sp_wg_send_begin(lab->a.core, &out, 1, &now, &op), 1);
 		assert_int_equal(out.outer_ecn, rows[i].inner == 3 ? 2 : rows[i].inner);
 		sp_aead_seal(lab->aead, &op, 1);
-		sp_wg_send_end(lab->a.device, &out, 1);
+		sp_wg_send_end(lab->a.core, &out, 1);
 		in.len = out.message_len;
-		assert_int_equal(sp_wg_receive_begin(lab->b.device, &in, 1, &now, &op), 1);
+		assert_int_equal(sp_wg_receive_begin(lab->b.core, &in, 1, &now, &op), 1);
 		sp_aead_open(lab->aead, &op, 1);
-		sp_wg_receive_end(lab->b.device, &in, 1, &now);
+		sp_wg_receive_end(lab->b.core, &in, 1, &now);
 		if (rows[i].result < 0) {
 			assert_int_equal(in.drop, SP_WG_DROP_ECN);
 			continue;

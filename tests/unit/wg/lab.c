@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "engine.h"
+#include "lab.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,8 +27,8 @@ static int predictable(void *arg, uint8_t *ret_bytes, size_t len)
 	return 0;
 }
 
-static void start_engine(struct lab *lab, struct engine *engine, const char *addr, const char *inner,
-			 uint64_t seed)
+static void start_engine(struct lab *lab, struct engine *engine, const char *addr,
+			 const char *inner, uint64_t seed)
 {
 	struct sp_wg_config config = { .random = predictable, .random_arg = engine };
 	uint8_t private_key[32];
@@ -39,9 +39,9 @@ static void start_engine(struct lab *lab, struct engine *engine, const char *add
 	engine->here.port = 51820;
 	engine->out_link = &engine->out_first;
 	assert_int_equal(sp_addr_parse(addr, &engine->here.addr), 0);
-	assert_int_equal(sp_wg_device_new(&config, &engine->device), 0);
+	assert_int_equal(sp_wg_engine_new(&config, &engine->core), 0);
 	predictable(engine, private_key, sizeof(private_key));
-	sp_wg_device_set_private_key(engine->device, private_key);
+	sp_wg_engine_set_private_key(engine->core, private_key);
 }
 
 static void introduce(struct engine *engine, struct engine *other)
@@ -49,11 +49,13 @@ static void introduce(struct engine *engine, struct engine *other)
 	struct sp_prefix prefix = { .prefix_len = 128 };
 	struct sp_addr addr;
 
-	assert_int_equal(sp_wg_peer_add(engine->device, sp_wg_device_get_identity(other->device)->public_key,
-					&engine->other), 0);
+	assert_int_equal(sp_wg_engine_peer_add(engine->core,
+					       sp_wg_engine_get_identity(other->core)->public_key,
+					       &engine->other),
+			 0);
 	assert_int_equal(sp_addr_parse(other->inner, &addr), 0);
 	memcpy(prefix.addr, addr.b, sizeof(prefix.addr));
-	assert_int_equal(sp_wg_peer_allow(engine->other, &prefix), 0);
+	assert_int_equal(sp_wg_engine_peer_allow(engine->other, &prefix), 0);
 }
 
 void lab_start(struct lab *lab)
@@ -65,15 +67,15 @@ void lab_start(struct lab *lab)
 	start_engine(lab, &lab->b, "192.0.2.2", "10.9.0.2", 2);
 	introduce(&lab->a, &lab->b);
 	introduce(&lab->b, &lab->a);
-	sp_wg_peer_set_endpoint(lab->a.other, &lab->b.here);
+	sp_wg_engine_peer_set_endpoint(lab->a.other, &lab->b.here);
 }
 
 void lab_done(struct lab *lab)
 {
 	wire_lose(&lab->a);
 	wire_lose(&lab->b);
-	sp_wg_device_free(lab->a.device);
-	sp_wg_device_free(lab->b.device);
+	sp_wg_engine_free(lab->a.core);
+	sp_wg_engine_free(lab->b.core);
 	sp_aead_free(lab->aead);
 }
 
@@ -101,8 +103,8 @@ void inner_packet(uint8_t *ret_packet, size_t len, const char *source, const cha
 	memcpy(ret_packet + 16, addr.b + 12, 4);
 }
 
-static void put_on_wire(struct engine *engine, const struct sp_wg_endpoint *to, const uint8_t *bytes,
-			size_t len)
+static void put_on_wire(struct engine *engine, const struct sp_wg_endpoint *to,
+			const uint8_t *bytes, size_t len)
 {
 	struct wire_item *item = test_calloc(1, sizeof(*item));
 
@@ -122,7 +124,7 @@ static void collect(struct engine *engine)
 {
 	struct sp_wg_datagram *datagram;
 
-	while ((datagram = sp_wg_take_datagram(engine->device))) {
+	while ((datagram = sp_wg_take_datagram(engine->core))) {
 		put_on_wire(engine, &datagram->to, datagram->bytes, datagram->len);
 		free(datagram);
 	}
@@ -173,9 +175,9 @@ enum sp_wg_drop engine_send_packet(struct engine *engine, const uint8_t *packet,
 	size_t n;
 
 	collect(engine);
-	n = sp_wg_send_begin(engine->device, &item, 1, &now, &op);
+	n = sp_wg_send_begin(engine->core, &item, 1, &now, &op);
 	assert_int_equal(sp_aead_seal(engine->lab->aead, &op, n), 0);
-	sp_wg_send_end(engine->device, &item, 1);
+	sp_wg_send_end(engine->core, &item, 1);
 	if (item.message_len)
 		put_on_wire(engine, &item.to, message, item.message_len);
 	return item.drop;
@@ -199,9 +201,9 @@ enum sp_wg_drop wire_give(struct engine *engine, const struct wire_item *item)
 	size_t n;
 
 	memcpy(copy, item->bytes, item->len);
-	n = sp_wg_receive_begin(engine->device, &incoming, 1, &now, &op);
+	n = sp_wg_receive_begin(engine->core, &incoming, 1, &now, &op);
 	sp_aead_open(engine->lab->aead, &op, n);
-	sp_wg_receive_end(engine->device, &incoming, 1, &now);
+	sp_wg_receive_end(engine->core, &incoming, 1, &now);
 	engine->drop = incoming.drop;
 	engine->has_roamed = incoming.has_roamed;
 	engine->packet_len = 0;
@@ -253,10 +255,10 @@ void lab_tick(struct lab *lab)
 {
 	struct sp_wg_time a = lab_time(lab, &lab->a), b = lab_time(lab, &lab->b);
 
-	sp_wg_tick(lab->a.device, &a);
-	sp_wg_tick(lab->b.device, &b);
-	assert_true(sp_wg_next_deadline(lab->a.device) > lab->now_ns);
-	assert_true(sp_wg_next_deadline(lab->b.device) > lab->now_ns);
+	sp_wg_tick(lab->a.core, &a);
+	sp_wg_tick(lab->b.core, &b);
+	assert_true(sp_wg_next_deadline(lab->a.core) > lab->now_ns);
+	assert_true(sp_wg_next_deadline(lab->b.core) > lab->now_ns);
 }
 
 size_t lab_run(struct lab *lab, uint64_t ns)
@@ -264,8 +266,9 @@ size_t lab_run(struct lab *lab, uint64_t ns)
 	uint64_t end_ns = lab->now_ns + ns;
 	size_t steps = 0;
 
+	lab_settle(lab);
 	for (;; steps++) {
-		uint64_t a = sp_wg_next_deadline(lab->a.device), b = sp_wg_next_deadline(lab->b.device);
+		uint64_t a = sp_wg_next_deadline(lab->a.core), b = sp_wg_next_deadline(lab->b.core);
 		uint64_t next = a < b ? a : b;
 
 		if (next > end_ns)
@@ -283,7 +286,7 @@ void lab_connect(struct lab *lab)
 {
 	struct sp_wg_time now = lab_time(lab, &lab->a);
 
-	sp_wg_peer_handshake(lab->a.other, &now);
+	sp_wg_engine_peer_handshake(lab->a.other, &now);
 	wire_pass(&lab->a, &lab->b, SP_WG_INITIATION);
 	wire_pass(&lab->b, &lab->a, SP_WG_RESPONSE);
 	wire_pass(&lab->a, &lab->b, SP_WG_DATA);
