@@ -266,7 +266,7 @@ int sp_cli_explain(struct sp_cli *cli, int argc, char **argv)
 		{ "from", NULL, &question.from, "WHO", "user, role:NAME, address or anonymous" },
 		{ "to", NULL, &question.to, "TARGET", "ADDR:PORT[/tcp|udp|sctp], ADDR/icmp, ADDR/proto/N" },
 		{ "on", NULL, &question.on, "IFACE", "the interface it arrives on" },
-		{ "at", NULL, &question.at, "TIME", "RFC 3339; the running gateway as of then" },
+		{ "at", NULL, &question.at, "TIME", "not supported yet" },
 		{ "plane", NULL, &question.plane, "PLANE", "ebpf or reference" },
 		{ "gateway", NULL, &question.machine, "FILE", "pool and interfaces of this sallyport.yaml" },
 		{ "record", NULL, &question.record, "JSON", "ask what an audit record says, as of then" },
@@ -279,6 +279,8 @@ int sp_cli_explain(struct sp_cli *cli, int argc, char **argv)
 	r = sp_cli_options(cli, "explain", argc, argv, options, path, 1, &path_count);
 	if (r != 0)
 		return sp_cli_options_exit(r);
+	if (question.at)
+		return sp_cli_fail(SP_EXIT_USAGE, "--at is not supported yet: no rule depends on the time so far");
 	if (question.record && !path_count)
 		return ask_daemon(cli, &question);
 	if (!question.from || !question.to)
