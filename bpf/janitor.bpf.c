@@ -26,7 +26,8 @@ SP_INLINE int sp_janitor_has_parted(__u32 number, __u64 epoch)
 	return !session || session->epoch != epoch;
 }
 
-SP_INLINE int sp_janitor_is_over(const struct sp_flow_key *key, const struct sp_flow *flow, __u64 now_ns)
+SP_INLINE int sp_janitor_is_over(const struct sp_flow_key *key, const struct sp_flow *flow,
+				 __u64 now_ns)
 {
 	__u64 silent_ns = now_ns > flow->last_seen_ns ? now_ns - flow->last_seen_ns : 0;
 

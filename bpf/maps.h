@@ -174,7 +174,8 @@ struct {
 
 /* ---- private ---- */
 
-/* Where a program keeps what it knows of the packet at hand (lib/work.h): BPF has 512 bytes of stack. */
+/* Where a program keeps what it knows of the packet at hand (lib/work.h): the stack has
+ * 512 bytes. */
 #define SP_SCRATCH_BYTES 1024u
 
 struct sp_scratch {
@@ -210,7 +211,7 @@ struct {
 const volatile __u64 sp_revision = 0;
 const volatile __u32 sp_svcset_count = 1;
 const volatile __u32 sp_profile_count = 1; /* capacity of sp_verdict in profiles */
-const volatile __u32 sp_link_header = 14;  /* bytes before IP: 14 Ethernet, 0 TUN; vpn hooks in test runs: 14 */
+const volatile __u32 sp_link_header = 14;  /* before IP: 14 Ethernet and test runs, 0 TUN */
 const volatile __u32 sp_protect_tunnel = 0; /* SP_TABLES_PROTECT_TUNNEL */
 const volatile __u32 sp_refuse = 1;         /* answer denials of people with RST / ICMP prohibited */
 const volatile __u32 sp_dhcp_ifindex[8] = {}; /* interfaces that take their address by DHCP */

@@ -28,7 +28,7 @@ SP_INLINE __u32 sp_src_class(const struct sp_work *work)
 	return work->src.class_id[SP_ZONE_EDGE];
 }
 
-/* [2]: does a protect entry let this through? Then the answer is its verdict, and both ends are resolved. */
+/* [2]: does a protect entry let this through? Then the answer is its verdict; both ends are resolved. */
 SP_SUBPROGRAM int sp_decide_protect(struct sp_work *work)
 {
 	struct sp_verdict *verdict;

@@ -63,7 +63,7 @@ SP_INLINE void sp_case_judge(struct sp_work *work)
 		sp_decide(work);
 }
 
-/* Judge the flow found by today's tables. 1: allowed and renewed; 0: denied and gone, the answer says why. */
+/* Judge the flow found by today's tables. 1: allowed, renewed; 0: denied and gone, as answered. */
 SP_SUBPROGRAM int sp_flow_judge_again(struct sp_work *work, struct sp_flow *element)
 {
 	sp_case_of_flow(work);

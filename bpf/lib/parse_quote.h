@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What kind an ICMP message is, and the packet an ICMP error quotes (RFC 792, RFC 4443). Included by parse.h. */
+/* What kind an ICMP message is, and the packet an ICMP error quotes (RFC 792, RFC 4443). Included by
+ * parse.h. */
 #ifndef SALLYPORT_BPF_PARSE_QUOTE_H
 #define SALLYPORT_BPF_PARSE_QUOTE_H
 

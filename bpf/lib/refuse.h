@@ -102,7 +102,8 @@ SP_INLINE int sp_refuse_is_within_rate(const struct sp_work *work)
 
 /* ---- building ---- */
 
-SP_INLINE void sp_refuse_header4(struct sp_ip4 *ip, const struct sp_path *path, __u32 length, __u32 proto)
+SP_INLINE void sp_refuse_header4(struct sp_ip4 *ip, const struct sp_path *path, __u32 length,
+				 __u32 proto)
 {
 	ip->version_ihl = 0x45;
 	ip->service = 0;
@@ -117,7 +118,8 @@ SP_INLINE void sp_refuse_header4(struct sp_ip4 *ip, const struct sp_path *path, 
 	ip->checksum = sp_checksum(bpf_csum_diff(NULL, 0, (void *)ip, sizeof(*ip), 0));
 }
 
-SP_INLINE void sp_refuse_header6(struct sp_ip6 *ip, const struct sp_path *path, __u32 payload, __u32 proto)
+SP_INLINE void sp_refuse_header6(struct sp_ip6 *ip, const struct sp_path *path, __u32 payload,
+				 __u32 proto)
 {
 	ip->version_class_flow_be = bpf_htonl(6u << 28);
 	ip->payload_length_be = bpf_htons(payload);
@@ -218,8 +220,8 @@ SP_INLINE int sp_refuse_quote_sum(struct __sk_buff *skb, struct sp_work *work, _
 }
 
 /* Keep what is quoted and put @len bytes of headers between it and the link header. */
-SP_INLINE int sp_refuse_prepend(struct __sk_buff *skb, __u32 offset, __u32 quote_len, const void *headers,
-				__u32 len)
+SP_INLINE int sp_refuse_prepend(struct __sk_buff *skb, __u32 offset, __u32 quote_len,
+				const void *headers, __u32 len)
 {
 	if (bpf_skb_change_tail(skb, offset + quote_len, 0) ||
 	    bpf_skb_adjust_room(skb, (__s32)len, BPF_ADJ_ROOM_MAC, 0))
@@ -246,7 +248,8 @@ SP_SUBPROGRAM int sp_refuse_prohibited(struct __sk_buff *skb, struct sp_work *wo
 		icmp = &reply.icmp;
 		icmp->type = SP_ICMP6_UNREACHABLE;
 		icmp->code = SP_ICMP6_PROHIBITED;
-		icmp->checksum = sp_refuse_l4_sum(path, icmp, sizeof(*icmp), payload, SP_PROTO_ICMP6, sum);
+		icmp->checksum = sp_refuse_l4_sum(path, icmp, sizeof(*icmp), payload,
+						  SP_PROTO_ICMP6, sum);
 		return sp_refuse_prepend(skb, offset, quote_len, &reply, len);
 	} else {
 		struct sp_refuse_ip4 reply = {};

@@ -31,7 +31,7 @@ SP_INLINE int sp_has_own_mark(const struct __sk_buff *skb)
 
 SP_INLINE void sp_set_mark(struct __sk_buff *skb, __u32 mark)
 {
-	volatile __u32 *whole = &skb->mark; /* a context field is stored as a word, never a byte of it */
+	volatile __u32 *whole = &skb->mark; /* stored as a word: the verifier refuses parts of it */
 
 	*whole = (skb->mark & ~SP_MARK_MASK) | mark;
 }
