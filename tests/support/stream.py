@@ -3,7 +3,8 @@
 """Paced, numbered datagrams for labs.
 
 stream.py send ADDRESS PORT RATE SECONDS    numbers from 1, RATE a second; prints how many
-stream.py receive ADDRESS PORT              a line "NUMBER NANOSECONDS" for each, until ended
+stream.py receive ADDRESS PORT              a line "NUMBER NANOSECONDS" for each, until ended; first
+                                            "0 NANOSECONDS": it listens
 stream.py tap IFACE PORT [IN|OUT]           the same for what passes an interface towards PORT
 """
 import ipaddress
@@ -45,6 +46,7 @@ def receive(address, port):
     sock = socket.socket(family(address), socket.SOCK_DGRAM)
     make_room(sock)
     sock.bind((address, port))
+    print(0, time.time_ns(), flush=True)
     while True:
         data = sock.recv(64)
         print(struct.unpack("!Q", data[:8])[0], time.time_ns(), flush=True)
@@ -65,6 +67,7 @@ def tap(iface, port, direction):
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
     make_room(sock)
     sock.bind((iface, 3))
+    print(0, time.time_ns(), flush=True)
     while True:
         packet, where = sock.recvfrom(2048)
         if (where[2] == socket.PACKET_OUTGOING) != (direction == "OUT"):
