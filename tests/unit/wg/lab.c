@@ -175,6 +175,7 @@ enum sp_wg_drop engine_send_packet(struct engine *engine, const uint8_t *packet,
 	size_t n;
 
 	collect(engine);
+	memset(message, 0xa5, sizeof(message)); /* padding has to be written, not found */
 	n = sp_wg_send_begin(engine->core, &item, 1, &now, &op);
 	assert_int_equal(sp_aead_seal(engine->lab->aead, &op, n), 0);
 	sp_wg_send_end(engine->core, &item, 1);
@@ -210,6 +211,8 @@ enum sp_wg_drop wire_give(struct engine *engine, const struct wire_item *item)
 	if (incoming.packet) {
 		assert_int_equal(incoming.drop, SP_WG_DROP_NONE);
 		assert_ptr_equal(incoming.peer, engine->other);
+		for (size_t i = incoming.packet_len; i < item->len - SP_WG_DATA_OVERHEAD; i++)
+			assert_int_equal(incoming.packet[i], 0);
 		memcpy(engine->packet, incoming.packet, incoming.packet_len);
 		engine->packet_len = incoming.packet_len;
 		engine->delivered++;

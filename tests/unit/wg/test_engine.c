@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "lab.h"
 #include "net/addr.h"
+#include "wg/inner.h"
 
 #define SECOND SP_NS_PER_S
 
@@ -477,6 +478,49 @@ static void only_the_peer_s_own_sources_come_out(void **state)
 	assert_int_equal(engine_send_packet(&lab->a, packet, 0), SP_WG_DROP_INNER);
 }
 
+/* An authentic message may hold anything: what a peer with other software might seal. */
+static enum sp_wg_drop give_sealed(struct lab *lab, const uint8_t *text, size_t len)
+{
+	struct sp_wg_keypair *keypair = lab->a.other->current;
+	struct wire_item item = { .from = lab->a.here, .len = len + SP_WG_DATA_OVERHEAD };
+
+	sp_put_le32(item.bytes, SP_WG_DATA);
+	sp_put_le32(item.bytes + 4, keypair->remote_index);
+	sp_put_le64(item.bytes + 8, keypair->sending_counter);
+	sp_chachapoly_seal(keypair->sending_key, keypair->sending_counter++, NULL, 0, text, len,
+			   item.bytes + 16);
+	return wire_give(&lab->b, &item);
+}
+
+static void what_is_inside_must_be_whole_packets(void **state)
+{
+	struct lab *lab = *state;
+	struct sp_wg_inner inner;
+	uint8_t v4[48], v6[48] = { 0x60, 0, 0, 0, 0, 8 };
+
+	lab_connect(lab);
+	inner_packet(v4, 40, "10.9.0.1", "10.9.0.2");
+	assert_int_equal(give_sealed(lab, v4, 40), SP_WG_DROP_NONE);
+	assert_int_equal(give_sealed(lab, v4, 39), SP_WG_DROP_INNER);
+	assert_int_equal(give_sealed(lab, v4, 19), SP_WG_DROP_INNER);
+	assert_int_equal(give_sealed(lab, v4, 1), SP_WG_DROP_INNER);
+	sp_put_be16(v4 + 2, 19);
+	assert_int_equal(give_sealed(lab, v4, 40), SP_WG_DROP_INNER);
+	v4[0] = 0;
+	assert_int_equal(give_sealed(lab, v4, 40), SP_WG_DROP_INNER);
+	assert_int_equal(lab->b.other->drops[SP_WG_DROP_INNER], 5);
+
+	v6[8] = v6[24] = 0xfd;
+	assert_int_equal(sp_wg_inner_parse(v6, 48, &inner), 0);
+	assert_int_equal(inner.len, 48);
+	assert_int_equal(sp_wg_inner_parse(v6, 47, &inner), -EBADMSG);
+	assert_int_equal(sp_wg_inner_parse(v6, 39, &inner), -EBADMSG);
+	v6[8] = 0; /* ::ffff:10.9.0.1 is not 10.9.0.1 */
+	memcpy(v6 + 18, "\xff\xff\x0a\x09\x00\x01", 6);
+	assert_int_equal(sp_wg_inner_parse(v6, 48, &inner), -EBADMSG);
+	assert_int_equal(give_sealed(lab, v6, 48), SP_WG_DROP_INNER);
+}
+
 static void padding_ends_at_the_mtu(void **state)
 {
 	static const struct {
@@ -653,6 +697,7 @@ int main(void)
 		T(a_damaged_message_is_refused_and_its_counter_stays_free),
 		T(lengths_and_types_are_checked_first),
 		T(only_the_peer_s_own_sources_come_out),
+		T(what_is_inside_must_be_whole_packets),
 		T(padding_ends_at_the_mtu),
 		T(a_peer_that_moves_is_followed_once_it_proves_itself),
 		T(a_removed_peer_s_next_packet_is_refused),

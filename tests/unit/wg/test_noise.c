@@ -308,6 +308,8 @@ static void low_order_keys_are_refused_everywhere(void **state)
 	struct bytes initiation = field("initiation"), response = field("response");
 	struct sp_wg_opened_initiation opened;
 	struct sp_wg_initiation message;
+	struct sp_wg_response answer;
+	uint8_t stamp[SP_WG_STAMP_LEN];
 	struct side i, r;
 
 	(void)state;
@@ -320,6 +322,15 @@ static void low_order_keys_are_refused_everywhere(void **state)
 			 -EKEYREJECTED);
 	assert_int_equal(i.handshake.state, SP_WG_HANDSHAKE_NONE);
 
+	assert_int_equal(sp_wg_initiation_open(&r.identity, (struct sp_wg_initiation *)initiation.b,
+					       &opened),
+			 0);
+	r.remote.has_static_static = false;
+	assert_int_equal(sp_wg_initiation_finish(&opened, &r.remote,
+						 (struct sp_wg_initiation *)initiation.b, stamp),
+			 -EKEYREJECTED);
+	assert_int_equal(sp_wg_response_create(&r.handshake, &r.remote, field("e_r").b, 7, &answer),
+			 -EPROTO);
 	memset(initiation.b + 8, 0, 32);
 	assert_int_equal(sp_wg_initiation_open(&r.identity, (struct sp_wg_initiation *)initiation.b,
 					       &opened),

@@ -86,6 +86,24 @@ static void messages_on_their_way_survive_a_renewal(void **state)
 	test_free(late);
 }
 
+static void the_responder_still_opens_what_the_old_key_sealed(void **state)
+{
+	struct lab *lab = *state;
+	struct wire_item *late;
+
+	lab_connect(lab);
+	engine_send(&lab->a, 77);
+	late = wire_expect(&lab->a, SP_WG_DATA);
+	lab_wait(lab, 121 * SECOND);
+	engine_send(&lab->a, 100);
+	lab_settle(lab);
+	assert_int_equal(age(lab), 0);
+	assert_null(lab->b.other->next);
+	assert_int_equal(wire_give(&lab->b, late), SP_WG_DROP_NONE);
+	assert_int_equal(lab->b.packet_len, 77);
+	test_free(late);
+}
+
 static void a_used_up_counter_renews_and_then_rejects(void **state)
 {
 	struct lab *lab = *state;
@@ -167,9 +185,19 @@ static void a_listening_initiator_renews_before_the_end(void **state)
 	lab_wait(lab, 1);
 	engine_send(&lab->b, 100);
 	wire_pass(&lab->b, &lab->a, SP_WG_DATA);
+	assert_int_equal(wire_lose(&lab->a), 1);
+	lab_wait(lab, 6 * SECOND); /* once a session is enough: the retry is its timer's */
+	engine_send(&lab->b, 100);
+	wire_pass(&lab->b, &lab->a, SP_WG_DATA);
+	assert_null(wire_take(&lab->a));
+	lab_tick(lab);
 	wire_pass(&lab->a, &lab->b, SP_WG_INITIATION);
 	lab_settle(lab);
 	assert_int_equal(age(lab), 0);
+	lab_wait(lab, 170 * SECOND); /* and the next session has its own */
+	engine_send(&lab->b, 100);
+	wire_pass(&lab->b, &lab->a, SP_WG_DATA);
+	wire_pass(&lab->a, &lab->b, SP_WG_INITIATION);
 }
 
 static void keys_are_erased_nine_minutes_after_the_last(void **state)
@@ -218,6 +246,71 @@ static void a_keepalive_answers_data_after_ten_seconds_of_silence(void **state)
 	assert_int_equal(lab->a.other->tx_bytes, 148 + 32 + (112 + 32));
 }
 
+static void data_sent_makes_the_keepalive_needless(void **state)
+{
+	struct lab *lab = *state;
+
+	lab_connect(lab);
+	engine_send(&lab->a, 100);
+	wire_pass(&lab->a, &lab->b, SP_WG_DATA);
+	lab_wait(lab, 5 * SECOND);
+	engine_send(&lab->b, 100);
+	wire_pass(&lab->b, &lab->a, SP_WG_DATA);
+	lab_wait(lab, 5 * SECOND);
+	lab_tick(lab);
+	assert_null(wire_take(&lab->b));
+}
+
+static void data_after_data_is_answered_by_another_keepalive(void **state)
+{
+	struct lab *lab = *state;
+
+	lab_connect(lab);
+	engine_send(&lab->a, 100);
+	wire_pass(&lab->a, &lab->b, SP_WG_DATA);
+	lab_wait(lab, 5 * SECOND);
+	engine_send(&lab->a, 100);
+	wire_pass(&lab->a, &lab->b, SP_WG_DATA);
+	for (int i = 0; i < 2; i++) {
+		lab_wait(lab, i ? 10 * SECOND : 5 * SECOND);
+		lab_tick(lab);
+		wire_pass(&lab->b, &lab->a, SP_WG_DATA);
+		assert_null(wire_take(&lab->b));
+	}
+	lab_wait(lab, 10 * SECOND);
+	lab_tick(lab);
+	assert_null(wire_take(&lab->b));
+}
+
+static void a_retry_asks_the_kernel_for_a_source_again(void **state)
+{
+	struct lab *lab = *state;
+
+	lab->a.other->endpoint.local.b[15] = 1;
+	lab->a.other->endpoint.local_ifindex = 7;
+	engine_send(&lab->a, 100);
+	struct wire_item *item = wire_expect(&lab->a, SP_WG_INITIATION);
+	assert_int_equal(item->to.local_ifindex, 7);
+	test_free(item);
+	lab_wait(lab, 6 * SECOND);
+	lab_tick(lab);
+	item = wire_expect(&lab->a, SP_WG_INITIATION);
+	assert_int_equal(item->to.local_ifindex, 0);
+	assert_int_equal(item->to.local.b[15], 0);
+	test_free(item);
+}
+
+static void a_clock_that_goes_back_stands_still(void **state)
+{
+	struct lab *lab = *state;
+
+	lab_connect(lab);
+	lab->now_ns -= 60 * SECOND;
+	engine_send(&lab->a, 100);
+	wire_pass(&lab->a, &lab->b, SP_WG_DATA);
+	assert_int_equal(lab->b.packet_len, 100);
+}
+
 static void silence_after_data_begins_a_handshake(void **state)
 {
 	struct lab *lab = *state;
@@ -262,6 +355,26 @@ static void persistent_keepalives_come_in_their_interval(void **state)
 	assert_int_equal(count, 3);
 }
 
+static void what_is_received_puts_persistent_keepalives_off(void **state)
+{
+	struct lab *lab = *state;
+	struct sp_wg_time now;
+
+	lab_connect(lab);
+	now = lab_time(lab, &lab->a);
+	sp_wg_engine_peer_set_keepalive(lab->a.other, 5, &now);
+	wire_pass(&lab->a, &lab->b, SP_WG_DATA);
+	lab_wait(lab, 4 * SECOND);
+	engine_send(&lab->b, 100);
+	wire_pass(&lab->b, &lab->a, SP_WG_DATA);
+	lab_wait(lab, 4 * SECOND);
+	lab_tick(lab);
+	assert_null(wire_take(&lab->a));
+	lab_wait(lab, SECOND);
+	lab_tick(lab);
+	wire_pass(&lab->a, &lab->b, SP_WG_DATA);
+}
+
 static void a_new_private_key_ends_every_session(void **state)
 {
 	struct lab *lab = *state;
@@ -275,6 +388,22 @@ static void a_new_private_key_ends_every_session(void **state)
 	lab_settle(lab);
 	assert_int_equal(lab->b.delivered, 0);
 	assert_true(sp_wg_engine_get_drops(lab->b.core, SP_WG_DROP_UNKNOWN) > 0);
+}
+
+static void nobody_is_a_peer_of_itself(void **state)
+{
+	struct lab *lab = *state;
+	struct sp_wg_identity identity;
+	struct sp_wg_engine_peer *peer;
+	uint8_t private_key[32];
+
+	memset(private_key, 0x44, sizeof(private_key));
+	sp_wg_identity_init(&identity, private_key);
+	assert_int_equal(sp_wg_engine_peer_add(lab->a.core, identity.public_key, &peer), 0);
+	sp_wg_engine_set_private_key(lab->a.core, private_key);
+	assert_null(sp_wg_engine_peer_find(lab->a.core, identity.public_key));
+	assert_int_equal(sp_wg_engine_peer_count(lab->a.core), 1);
+	assert_int_equal(sp_wg_engine_peer_add(lab->a.core, identity.public_key, &peer), -EEXIST);
 }
 
 /* Adding, removing or re-keying one peer leaves another's keys and counters alone. */
@@ -406,15 +535,22 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_initiator_renews_after_two_minutes_of_use),
 		T(messages_on_their_way_survive_a_renewal),
+		T(the_responder_still_opens_what_the_old_key_sealed),
 		T(a_used_up_counter_renews_and_then_rejects),
 		T(the_responder_too_renews_by_messages),
 		T(three_minutes_are_the_end_in_both_directions),
 		T(a_listening_initiator_renews_before_the_end),
 		T(keys_are_erased_nine_minutes_after_the_last),
 		T(a_keepalive_answers_data_after_ten_seconds_of_silence),
+		T(data_sent_makes_the_keepalive_needless),
+		T(data_after_data_is_answered_by_another_keepalive),
+		T(a_retry_asks_the_kernel_for_a_source_again),
+		T(a_clock_that_goes_back_stands_still),
 		T(silence_after_data_begins_a_handshake),
 		T(persistent_keepalives_come_in_their_interval),
+		T(what_is_received_puts_persistent_keepalives_off),
 		T(a_new_private_key_ends_every_session),
+		T(nobody_is_a_peer_of_itself),
 		T(others_come_and_go_unnoticed),
 		T(a_day),
 		T(an_idle_day_costs_no_wakeups),
