@@ -88,13 +88,20 @@ static bool is_peer_key(const struct sp_uapi_line *line)
 	return false;
 }
 
+/* Seconds and nanoseconds come on lines of their own and make one time. A reply that repeats them until
+ * the sum no longer fits is no reply. */
 static int add_number(const struct sp_uapi_line *line, uint64_t max, int64_t unit, int64_t *to)
 {
 	uint64_t number = 0;
+	int64_t sum;
 	int r = sp_uapi_read_number(line, max, &number);
 
-	*to += (int64_t)number * unit;
-	return r;
+	if (r < 0)
+		return r;
+	if (__builtin_add_overflow(*to, (int64_t)number * unit, &sum))
+		return -EBADMSG;
+	*to = sum;
+	return 0;
 }
 
 static int read_peer_line(const struct sp_uapi_line *line, struct sp_wg_peer *peer)
