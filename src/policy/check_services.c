@@ -110,8 +110,8 @@ void sp_load_services(struct sp_loader *loader, const struct sp_node *section)
 		}
 		if (sp_looks_like_service(name->text))
 			sp_report(check, name,
-				  "service \"%s\": this is a protocol's name; choose another",
-				  name->text);
+				  "service %s: this is a protocol's name; choose another",
+				  sp_show(name->text).quoted);
 		if (body->kind == SP_NODE_SCALAR && *body->text == '\0') {
 			sp_report(check, name, "service %s has no value",
 				  sp_show(name->text).quoted);

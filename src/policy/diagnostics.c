@@ -62,6 +62,14 @@ static bool is_known(const struct sp_diagnostics *diagnostics, const struct sp_p
 	return false;
 }
 
+/* Whoever forgot sp_show: a message is one line and moves no terminal. */
+static void blank_controls(char *message)
+{
+	for (unsigned char *c = (unsigned char *)message; *c; c++)
+		if (*c < 0x20 || *c == 0x7f)
+			*c = '?';
+}
+
 int sp_diagnostics_add(struct sp_diagnostics *diagnostics, enum sp_severity severity,
 		       const char *path, struct sp_place place, const char *format, va_list args)
 {
@@ -83,6 +91,7 @@ int sp_diagnostics_add(struct sp_diagnostics *diagnostics, enum sp_severity seve
 		message = NULL;
 		return -ENOMEM;
 	}
+	blank_controls(message);
 	if (is_known(diagnostics, &place, message))
 		return 0;
 	if (is_full) {
