@@ -130,6 +130,7 @@ struct twins {
 	struct sp_reference *reference[2];
 	uint64_t now_ns, revision, epoch;
 	bool has_ended; /* session 0 */
+	bool has_exposed; /* a packet was let in by an expose entry: a flow may keep that reason */
 };
 
 static void change_state(struct twins *twins, uint8_t control, uint8_t step)
@@ -173,6 +174,12 @@ static void judge(struct twins *twins, uint8_t control, const uint8_t *bytes, si
 					 &answer[i]) == 0);
 	check(sp_answer_equal(&answer[0], &answer[1]));
 	check_answer(&pkt, passes_all, &answer[0]);
+	if (answer[0].reason == SP_REASON_EXPOSE && answer[0].verdict == SP_ALLOW) {
+		/* the tunnel and the inside open nothing by it; they may meet a flow that was */
+		check(twins->has_exposed ||
+		      (hook != SP_HOOK_VPN_IN && hook != SP_HOOK_INSIDE_IN));
+		twins->has_exposed = true;
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
