@@ -92,7 +92,7 @@ const struct sp_wg_identity *sp_wg_engine_get_identity(const struct sp_wg_engine
 
 void sp_wg_engine_set_mtu(struct sp_wg_engine *engine, uint32_t mtu)
 {
-	engine->config.mtu = mtu ? mtu : DEFAULT_MTU;
+	__atomic_store_n(&engine->config.mtu, mtu ? mtu : DEFAULT_MTU, __ATOMIC_RELAXED);
 }
 
 void sp_wg_engine_set_under_load(struct sp_wg_engine *engine, uint64_t until_ns)

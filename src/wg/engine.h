@@ -94,7 +94,8 @@ void sp_wg_engine_peer_handshake(struct sp_wg_engine_peer *peer, const struct sp
 struct sp_wg_outgoing {
 	const uint8_t *packet; /* an inner IPv4 or IPv6 packet; borrowed until end */
 	size_t len;
-	/* Room for SP_WG_DATA_OVERHEAD + @len + SP_WG_PADDING - 1 bytes, none of them @packet's. */
+	/* Room for sp_wg_message_len(engine, @len) bytes. @packet lies apart from it or, to be sealed
+	 * in place, at message + SP_WG_DATA_HEADER_LEN. */
 	uint8_t *message;
 	/* filled by begin: */
 	size_t message_len; /* 0 if there is nothing to send now */
@@ -105,6 +106,10 @@ struct sp_wg_outgoing {
 	struct sp_wg_keypair *keypair; /* the engine's own, until end */
 	struct sp_aead_op *op;
 };
+
+/* Bytes of the message that an inner packet of @len bytes becomes. Needs no lock: it changes only
+ * with the MTU. */
+size_t sp_wg_message_len(const struct sp_wg_engine *engine, size_t len);
 
 /* @ops has room for @count. Returns how many of them there are to seal. */
 size_t sp_wg_send_begin(struct sp_wg_engine *engine, struct sp_wg_outgoing *items, size_t count,

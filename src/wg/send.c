@@ -79,12 +79,17 @@ int sp_wg_emit(struct sp_wg_engine_peer *peer, const void *bytes, size_t len, bo
  * meanwhile) only the part past its last full multiple counts, as in the kernel. */
 static size_t padded_len(const struct sp_wg_engine *engine, size_t len)
 {
-	size_t mtu = engine->config.mtu, last = len > mtu ? len % mtu : len, padded;
+	size_t mtu = __atomic_load_n(&engine->config.mtu, __ATOMIC_RELAXED), last = len > mtu ? len % mtu : len, padded;
 
 	padded = (last + SP_WG_PADDING - 1) / SP_WG_PADDING * SP_WG_PADDING;
 	if (padded > mtu)
 		padded = mtu;
 	return len - last + padded;
+}
+
+size_t sp_wg_message_len(const struct sp_wg_engine *engine, size_t len)
+{
+	return padded_len(engine, len) + SP_WG_DATA_OVERHEAD;
 }
 
 static void put_header(uint8_t *message, const struct sp_wg_keypair *keypair, uint64_t counter)
@@ -232,9 +237,9 @@ static void prepare(struct sp_wg_engine_peer *peer, struct sp_wg_outgoing *item,
 		.len = (uint32_t)padded,
 	};
 	put_header(item->message, keypair, op->counter);
-	if (padded >
-	    item->len) { /* a full packet is sealed from where it lies, others are copied */
-		memcpy(text, item->packet, item->len);
+	if (padded > item->len) { /* the padding needs to lie behind it */
+		if (item->packet != text)
+			memcpy(text, item->packet, item->len);
 		memset(text + item->len, 0, padded - item->len);
 		op->src = text;
 	}
