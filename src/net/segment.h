@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <linux/virtio_net.h>
+#include "net/virtio.h"
 
 /* Fields are the segmenter's own. */
 struct sp_segmenter {
