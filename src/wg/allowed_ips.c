@@ -67,8 +67,12 @@ static void list_add(struct sp_wg_allowed_ip *node, struct sp_wg_engine_peer *pe
 	list->count++;
 }
 
-static void list_remove(struct sp_wg_allowed_ip *node)
+static void list_remove(struct sp_wg_allowed_ips *ips, struct sp_wg_allowed_ip *node)
 {
+	for (struct sp_wg_allowed_cursor *cursor = ips->cursors; cursor;
+	     cursor = cursor->next_cursor)
+		if (cursor->next == node)
+			cursor->next = node->list_next;
 	if (node->list_previous)
 		node->list_previous->list_next = node->list_next;
 	else
@@ -199,7 +203,7 @@ int sp_wg_allowed_ips_insert(struct sp_wg_allowed_ips *ips, const struct sp_pref
 			return -ENOMEM;
 	}
 	if (node->peer) {
-		list_remove(node);
+		list_remove(ips, node);
 		ips->count--;
 	}
 	list_add(node, peer, list);
@@ -209,7 +213,7 @@ int sp_wg_allowed_ips_insert(struct sp_wg_allowed_ips *ips, const struct sp_pref
 
 static void remove_node(struct sp_wg_allowed_ips *ips, struct sp_wg_allowed_ip *node)
 {
-	list_remove(node);
+	list_remove(ips, node);
 	ips->count--;
 	prune(ips, node);
 }
@@ -235,16 +239,49 @@ void sp_wg_allowed_ips_remove_all(struct sp_wg_allowed_ips *ips, struct sp_wg_al
 		remove_node(ips, list->first);
 }
 
+static void put_prefix(const struct sp_wg_allowed_ip *node, struct sp_prefix *ret_prefix)
+{
+	ret_prefix->prefix_len = node->len;
+	sp_put_be64(ret_prefix->addr, node->high);
+	sp_put_be64(ret_prefix->addr + 8, node->low);
+}
+
 const struct sp_wg_allowed_ip *sp_wg_allowed_ips_next(const struct sp_wg_allowed_list *list,
 						      const struct sp_wg_allowed_ip *previous,
 						      struct sp_prefix *ret_prefix)
 {
 	const struct sp_wg_allowed_ip *node = previous ? previous->list_next : list->first;
 
-	if (node) {
-		ret_prefix->prefix_len = node->len;
-		sp_put_be64(ret_prefix->addr, node->high);
-		sp_put_be64(ret_prefix->addr + 8, node->low);
-	}
+	if (node)
+		put_prefix(node, ret_prefix);
 	return node;
+}
+
+void sp_wg_allowed_cursor_open(struct sp_wg_allowed_ips *ips, const struct sp_wg_allowed_list *list,
+			       struct sp_wg_allowed_cursor *cursor)
+{
+	cursor->next = list->first;
+	cursor->next_cursor = ips->cursors;
+	ips->cursors = cursor;
+}
+
+bool sp_wg_allowed_cursor_next(struct sp_wg_allowed_cursor *cursor, struct sp_prefix *ret_prefix)
+{
+	const struct sp_wg_allowed_ip *node = cursor->next;
+
+	if (!node)
+		return false;
+	put_prefix(node, ret_prefix);
+	cursor->next = node->list_next;
+	return true;
+}
+
+void sp_wg_allowed_cursor_close(struct sp_wg_allowed_ips *ips, struct sp_wg_allowed_cursor *cursor)
+{
+	struct sp_wg_allowed_cursor **link = &ips->cursors;
+
+	while (*link && *link != cursor)
+		link = &(*link)->next_cursor;
+	if (*link)
+		*link = cursor->next_cursor;
 }

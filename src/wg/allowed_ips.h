@@ -21,6 +21,7 @@ struct sp_wg_allowed_ip;
 struct sp_wg_allowed_ips {
 	struct sp_wg_allowed_ip *roots[2]; /* IPv4, IPv6 */
 	size_t count; /* prefixes with a peer */
+	struct sp_wg_allowed_cursor *cursors;
 };
 
 /* The head of one peer's list; all zero is empty. */
@@ -50,5 +51,18 @@ struct sp_wg_engine_peer *sp_wg_allowed_ips_find(const struct sp_wg_allowed_ips 
 const struct sp_wg_allowed_ip *sp_wg_allowed_ips_next(const struct sp_wg_allowed_list *list,
 						      const struct sp_wg_allowed_ip *previous,
 						      struct sp_prefix *ret_prefix);
+
+/* The same walk, which may be left off and taken up again while prefixes come and go: those that
+ * stay are met once. Linked into @ips until closed. */
+struct sp_wg_allowed_cursor {
+	const struct sp_wg_allowed_ip *next;
+	struct sp_wg_allowed_cursor *next_cursor;
+};
+
+void sp_wg_allowed_cursor_open(struct sp_wg_allowed_ips *ips, const struct sp_wg_allowed_list *list,
+			       struct sp_wg_allowed_cursor *cursor);
+/* False: there are no more. */
+bool sp_wg_allowed_cursor_next(struct sp_wg_allowed_cursor *cursor, struct sp_prefix *ret_prefix);
+void sp_wg_allowed_cursor_close(struct sp_wg_allowed_ips *ips, struct sp_wg_allowed_cursor *cursor);
 
 #endif

@@ -113,32 +113,34 @@ uint64_t sp_wg_engine_get_drops(const struct sp_wg_engine *engine, enum sp_wg_dr
 /* Sessions made with another key of ours end here; the peers stay. */
 static void restart_peer(struct sp_wg_engine_peer *peer)
 {
-	struct sp_wg_engine *engine = peer->engine;
-
 	sp_wg_handshake_clear(peer);
 	sp_wg_sessions_clear(peer);
 	peer->handshake_sent_ns = 0;
-	if (engine->has_identity)
-		sp_wg_remote_precompute(&peer->remote, &engine->identity);
-	else
-		peer->remote.has_static_static = false;
+	peer->is_remote_ready = false;
 }
 
 void sp_wg_engine_set_private_key(struct sp_wg_engine *engine, const uint8_t *private_key)
 {
-	struct sp_wg_identity identity = { 0 };
-	struct sp_wg_engine_peer *self;
+	struct sp_wg_identity identity;
 
 	if (private_key)
 		sp_wg_identity_init(&identity, private_key);
-	if (engine->has_identity == !!private_key &&
-	    sodium_memcmp(&identity, &engine->identity, sizeof(identity)) == 0)
-		return;
-	engine->identity = identity;
-	engine->has_identity = !!private_key;
+	sp_wg_engine_set_identity(engine, private_key ? &identity : NULL);
 	sp_wipe(&identity, sizeof(identity));
+}
+
+void sp_wg_engine_set_identity(struct sp_wg_engine *engine, const struct sp_wg_identity *identity)
+{
+	static const struct sp_wg_identity none = { 0 };
+	struct sp_wg_engine_peer *self;
+
+	if (engine->has_identity == !!identity &&
+	    sodium_memcmp(identity ? identity : &none, &engine->identity, sizeof(none)) == 0)
+		return;
+	engine->identity = identity ? *identity : none;
+	engine->has_identity = !!identity;
 	sp_wg_cookie_checker_init(&engine->checker, engine->identity.public_key);
-	self = private_key ? sp_wg_engine_peer_find(engine, engine->identity.public_key) : NULL;
+	self = identity ? sp_wg_engine_peer_find(engine, engine->identity.public_key) : NULL;
 	if (self)
 		sp_wg_engine_peer_remove(self);
 	for (struct sp_wg_engine_peer *peer = engine->first_peer; peer; peer = peer->next_peer)

@@ -55,6 +55,9 @@ SP_DEFINE_CLEANUP(struct sp_wg_engine *, sp_wg_engine_free);
 /* NULL: no key, nothing is answered. Ends the sessions of every peer when the key changes; a peer
  * with the new public key is removed. */
 void sp_wg_engine_set_private_key(struct sp_wg_engine *engine, const uint8_t *private_key);
+/* The same with the public key computed already (sp_wg_identity_init), so that a caller's lock need
+ * not be held for that. NULL: no key. */
+void sp_wg_engine_set_identity(struct sp_wg_engine *engine, const struct sp_wg_identity *identity);
 /* NULL without a key. */
 const struct sp_wg_identity *sp_wg_engine_get_identity(const struct sp_wg_engine *engine);
 void sp_wg_engine_set_mtu(struct sp_wg_engine *engine, uint32_t mtu);
@@ -64,7 +67,8 @@ bool sp_wg_engine_is_under_load(const struct sp_wg_engine *engine);
 /* Drops that belong to no peer. */
 uint64_t sp_wg_engine_get_drops(const struct sp_wg_engine *engine, enum sp_wg_drop drop);
 
-/* Returns 0; -EEXIST it is a peer already, or our own key; -ENOMEM. */
+/* Costs no Diffie-Hellman: that of the static keys is done with the first handshake.
+ * Returns 0; -EEXIST it is a peer already, or our own key; -ENOMEM. */
 int sp_wg_engine_peer_add(struct sp_wg_engine *engine, const uint8_t public_key[SP_WG_KEY_LEN],
 			  struct sp_wg_engine_peer **ret_peer);
 struct sp_wg_engine_peer *sp_wg_engine_peer_find(const struct sp_wg_engine *engine,
@@ -75,11 +79,28 @@ struct sp_wg_engine_peer *sp_wg_engine_peer_next(const struct sp_wg_engine *engi
 size_t sp_wg_engine_peer_count(const struct sp_wg_engine *engine);
 void sp_wg_engine_peer_remove(struct sp_wg_engine_peer *peer);
 
+/* A walk over the peers that may be left off and taken up again while any of them goes: those that
+ * stay are met once, those that come meanwhile perhaps. Linked into the engine until closed. */
+struct sp_wg_peer_cursor {
+	struct sp_wg_engine_peer *next;
+	struct sp_wg_peer_cursor *next_cursor;
+};
+
+void sp_wg_peer_cursor_open(struct sp_wg_engine *engine, struct sp_wg_peer_cursor *cursor);
+struct sp_wg_engine_peer *sp_wg_peer_cursor_next(struct sp_wg_peer_cursor *cursor);
+void sp_wg_peer_cursor_close(struct sp_wg_engine *engine, struct sp_wg_peer_cursor *cursor);
+/* The same over one peer's allowed addresses; a peer that goes ends it. */
+void sp_wg_engine_peer_allowed_open(struct sp_wg_engine_peer *peer,
+				    struct sp_wg_allowed_cursor *cursor);
+void sp_wg_engine_allowed_close(struct sp_wg_engine *engine, struct sp_wg_allowed_cursor *cursor);
+
 /* None of these touches a running session; all zero is no pre-shared key. */
 void sp_wg_engine_peer_set_preshared_key(struct sp_wg_engine_peer *peer,
 					 const uint8_t key[SP_WG_KEY_LEN]);
 void sp_wg_engine_peer_set_endpoint(struct sp_wg_engine_peer *peer,
 				    const struct sp_wg_endpoint *endpoint);
+/* Let the kernel choose our address anew, as after a change of routes. */
+void sp_wg_engine_peer_forget_local(struct sp_wg_engine_peer *peer);
 /* Turning it on sends one at once, as the kernel does. */
 void sp_wg_engine_peer_set_keepalive(struct sp_wg_engine_peer *peer, uint16_t seconds,
 				     const struct sp_wg_time *now);

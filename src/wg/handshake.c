@@ -69,8 +69,8 @@ static int make_initiation(struct sp_wg_engine_peer *peer, struct sp_wg_initiati
 		r = take_index(peer, &index);
 	if (r == 0) {
 		next_timestamp(peer, stamp);
-		r = sp_wg_initiation_create(&peer->handshake, &engine->identity, &peer->remote,
-					    ephemeral, index, stamp, ret_message);
+		r = sp_wg_initiation_create(&peer->handshake, &engine->identity,
+					    sp_wg_peer_remote(peer), ephemeral, index, stamp, ret_message);
 	}
 	sp_wipe(ephemeral, sizeof(ephemeral));
 	if (r < 0)
@@ -108,6 +108,7 @@ void sp_wg_engine_peer_handshake(struct sp_wg_engine_peer *peer, const struct sp
 
 bool sp_wg_learn_endpoint(struct sp_wg_engine_peer *peer, const struct sp_wg_endpoint *from)
 {
+	bool had_endpoint = peer->endpoint.port;
 	bool has_roamed = peer->endpoint.port != from->port ||
 			  peer->endpoint.scope_id != from->scope_id ||
 			  memcmp(peer->endpoint.addr.b, from->addr.b, sizeof(from->addr.b)) != 0;
@@ -115,6 +116,7 @@ bool sp_wg_learn_endpoint(struct sp_wg_engine_peer *peer, const struct sp_wg_end
 	if (has_roamed || peer->endpoint.local_ifindex != from->local_ifindex ||
 	    memcmp(peer->endpoint.local.b, from->local.b, sizeof(from->local.b)) != 0)
 		peer->endpoint = *from;
+	peer->roams += has_roamed && had_endpoint;
 	return has_roamed;
 }
 
@@ -162,7 +164,7 @@ static enum sp_wg_drop consume_initiation(struct sp_wg_engine *engine,
 	peer = sp_wg_engine_peer_find(engine, opened.remote_static);
 	if (!peer)
 		return SP_WG_DROP_UNKNOWN;
-	if (sp_wg_initiation_finish(&opened, &peer->remote, message, stamp) < 0)
+	if (sp_wg_initiation_finish(&opened, sp_wg_peer_remote(peer), message, stamp) < 0)
 		return sp_wg_count_drop(engine, peer, SP_WG_DROP_HANDSHAKE);
 	if (memcmp(stamp, peer->greatest_timestamp, sizeof(stamp)) <= 0)
 		return sp_wg_count_drop(engine, peer, SP_WG_DROP_STALE);

@@ -92,8 +92,6 @@ int sp_wg_engine_peer_add(struct sp_wg_engine *engine, const uint8_t public_key[
 	if (r < 0)
 		return r;
 	memcpy(peer->remote.public_key, public_key, SP_WG_KEY_LEN);
-	if (engine->has_identity)
-		sp_wg_remote_precompute(&peer->remote, &engine->identity);
 	sp_wg_cookie_jar_init(&peer->jar, public_key);
 	peer->handshake_entry.peer = peer;
 	peer->staged_link = &peer->staged_first;
@@ -114,6 +112,10 @@ void sp_wg_engine_peer_remove(struct sp_wg_engine_peer *peer)
 	struct sp_wg_engine *engine = peer->engine;
 	struct sp_wg_engine_peer **link = bucket_of(engine, peer->remote.public_key);
 
+	for (struct sp_wg_peer_cursor *cursor = engine->cursors; cursor;
+	     cursor = cursor->next_cursor)
+		if (cursor->next == peer)
+			cursor->next = peer->next_peer;
 	sp_wg_allowed_ips_remove_all(&engine->allowed_ips, &peer->allowed_ips);
 	sp_wg_handshake_clear(peer);
 	sp_wg_sessions_clear(peer);
@@ -131,6 +133,40 @@ void sp_wg_engine_peer_remove(struct sp_wg_engine_peer *peer)
 	free(peer);
 }
 
+const struct sp_wg_remote *sp_wg_peer_remote(struct sp_wg_engine_peer *peer)
+{
+	if (!peer->is_remote_ready)
+		sp_wg_remote_precompute(&peer->remote, &peer->engine->identity);
+	peer->is_remote_ready = true;
+	return &peer->remote;
+}
+
+void sp_wg_peer_cursor_open(struct sp_wg_engine *engine, struct sp_wg_peer_cursor *cursor)
+{
+	cursor->next = engine->first_peer;
+	cursor->next_cursor = engine->cursors;
+	engine->cursors = cursor;
+}
+
+struct sp_wg_engine_peer *sp_wg_peer_cursor_next(struct sp_wg_peer_cursor *cursor)
+{
+	struct sp_wg_engine_peer *peer = cursor->next;
+
+	if (peer)
+		cursor->next = peer->next_peer;
+	return peer;
+}
+
+void sp_wg_peer_cursor_close(struct sp_wg_engine *engine, struct sp_wg_peer_cursor *cursor)
+{
+	struct sp_wg_peer_cursor **link = &engine->cursors;
+
+	while (*link && *link != cursor)
+		link = &(*link)->next_cursor;
+	if (*link)
+		*link = cursor->next_cursor;
+}
+
 void sp_wg_engine_peer_set_preshared_key(struct sp_wg_engine_peer *peer,
 					 const uint8_t key[SP_WG_KEY_LEN])
 {
@@ -141,6 +177,12 @@ void sp_wg_engine_peer_set_endpoint(struct sp_wg_engine_peer *peer,
 				    const struct sp_wg_endpoint *endpoint)
 {
 	peer->endpoint = *endpoint;
+}
+
+void sp_wg_engine_peer_forget_local(struct sp_wg_engine_peer *peer)
+{
+	peer->endpoint.local = (struct sp_addr){ 0 };
+	peer->endpoint.local_ifindex = 0;
 }
 
 void sp_wg_engine_peer_set_keepalive(struct sp_wg_engine_peer *peer, uint16_t seconds,
@@ -168,4 +210,15 @@ int sp_wg_engine_peer_disallow(struct sp_wg_engine_peer *peer, const struct sp_p
 void sp_wg_engine_peer_disallow_all(struct sp_wg_engine_peer *peer)
 {
 	sp_wg_allowed_ips_remove_all(&peer->engine->allowed_ips, &peer->allowed_ips);
+}
+
+void sp_wg_engine_peer_allowed_open(struct sp_wg_engine_peer *peer,
+				    struct sp_wg_allowed_cursor *cursor)
+{
+	sp_wg_allowed_cursor_open(&peer->engine->allowed_ips, &peer->allowed_ips, cursor);
+}
+
+void sp_wg_engine_allowed_close(struct sp_wg_engine *engine, struct sp_wg_allowed_cursor *cursor)
+{
+	sp_wg_allowed_cursor_close(&engine->allowed_ips, cursor);
 }

@@ -95,6 +95,7 @@ struct sp_wg_engine_peer {
 	struct sp_wg_engine *engine;
 	struct sp_wg_engine_peer *previous_peer, *next_peer, *hash_next;
 	struct sp_wg_remote remote;
+	bool is_remote_ready; /* its static_static is that of our present key */
 	struct sp_wg_endpoint endpoint;
 	struct sp_wg_allowed_list allowed_ips;
 
@@ -117,6 +118,7 @@ struct sp_wg_engine_peer {
 	struct sp_wg_staged *staged_first, **staged_link;
 	size_t staged_count;
 	uint64_t rx_bytes, tx_bytes; /* UDP payload, handshakes included */
+	uint64_t roams; /* how often it moved from one endpoint to another */
 	uint64_t drops[SP_WG_DROP_COUNT];
 };
 

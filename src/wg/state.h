@@ -23,6 +23,7 @@ struct sp_wg_engine {
 	struct sp_wg_engine_peer *first_peer, *last_peer;
 	struct sp_wg_engine_peer **peer_buckets; /* by public key; a power of two */
 	size_t peer_bucket_count, peer_count;
+	struct sp_wg_peer_cursor *cursors;
 	uint8_t peer_hash_key[16];
 
 	struct sp_wg_engine_peer **heap; /* by wake_ns; as many as there are peers */
@@ -51,6 +52,10 @@ void sp_wg_sessions_clear(struct sp_wg_engine_peer *peer);
 void sp_wg_handshake_clear(struct sp_wg_engine_peer *peer);
 /* True if @keypair, which may be NULL, can seal another message now. */
 bool sp_wg_keypair_can_send(struct sp_wg_keypair *keypair, uint64_t now_ns);
+
+/* peer.c */
+/* What a handshake needs to know of the peer; some 70 us the first time under a key of ours. */
+const struct sp_wg_remote *sp_wg_peer_remote(struct sp_wg_engine_peer *peer);
 
 /* handshake.c */
 void sp_wg_send_initiation(struct sp_wg_engine_peer *peer, bool is_retry);

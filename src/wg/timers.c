@@ -160,12 +160,6 @@ void sp_wg_timers_any_authenticated_packet_traversal(struct sp_wg_engine_peer *p
 			  peer->persistent_keepalive_s * SP_NS_PER_S);
 }
 
-static void forget_source(struct sp_wg_engine_peer *peer)
-{
-	peer->endpoint.local = (struct sp_addr){ 0 };
-	peer->endpoint.local_ifindex = 0;
-}
-
 static void retransmit_handshake(struct sp_wg_engine_peer *peer)
 {
 	if (peer->handshake_attempts > SP_WG_REKEY_ATTEMPTS_MAX) {
@@ -176,7 +170,7 @@ static void retransmit_handshake(struct sp_wg_engine_peer *peer)
 		return;
 	}
 	peer->handshake_attempts++;
-	forget_source(peer); /* perhaps it is our address that went away */
+	sp_wg_engine_peer_forget_local(peer); /* perhaps it is our address that went away */
 	sp_wg_send_initiation(peer, true);
 }
 
@@ -191,7 +185,7 @@ static void send_keepalive(struct sp_wg_engine_peer *peer)
 
 static void new_handshake(struct sp_wg_engine_peer *peer)
 {
-	forget_source(peer);
+	sp_wg_engine_peer_forget_local(peer);
 	sp_wg_send_initiation(peer, false);
 }
 
