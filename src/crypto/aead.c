@@ -13,6 +13,9 @@ struct sp_aead {
 };
 
 const struct sp_aead_backend *const sp_aead_backends[] = {
+#ifdef SP_HAVE_IFMA
+	&sp_aead_ifma,
+#endif
 #ifdef SP_HAVE_IPSEC_MB
 	&sp_aead_ipsec_mb,
 #endif

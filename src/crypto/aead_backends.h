@@ -8,6 +8,7 @@
 
 #define SP_AEAD_NONCE_LEN 12
 
+extern const struct sp_aead_backend sp_aead_ifma; /* x86-64 */
 extern const struct sp_aead_backend
 	sp_aead_ipsec_mb; /* intel-ipsec-mb, where it was there to build with */
 extern const struct sp_aead_backend sp_aead_openssl;

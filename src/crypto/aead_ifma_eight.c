@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Eight messages at once, block by block: sixteen ChaCha20 lanes make two blocks of each, and what
+ * they cover is authenticated while it is still in registers. Of the first sixteen, eight are the
+ * messages' Poly1305 keys and never leave the registers' form either. */
+#include <errno.h>
+#include <string.h>
+
+#include "crypto/aead_backends.h"
+#include "crypto/aead_ifma.h"
+#include "crypto/aead_ifma_chacha.h"
+#include "crypto/aead_ifma_poly.h"
+
+#define EIGHT SP_AEAD_IFMA_EIGHT
+
+struct eight {
+	struct chacha chacha;
+	struct poly poly;
+	const uint8_t *ad[EIGHT];
+	const uint8_t *src[EIGHT];
+	uint8_t *dst[EIGHT];
+	uint32_t ad_len[EIGHT];
+	uint32_t len[EIGHT];
+	size_t shortest, longest, longest_ad;
+};
+
+/* A lane without a message: it computes, and touches no memory. */
+static const struct sp_aead_op idle = { .key = (const uint8_t[SP_AEAD_KEY_LEN]){ 0 },
+					.ad = (const uint8_t[1]){ 0 },
+					.src = (const uint8_t[1]){ 0 },
+					.dst = (uint8_t[1]){ 0 } };
+
+/* Every lane's key and nonce, twice: lanes 0 to 7 make the even blocks, 8 to 15 the odd ones. */
+static void start_chacha(struct chacha *chacha, const struct sp_aead_op *const op[EIGHT])
+{
+	uint32_t words[12][CHACHA_LANES];
+	__m512i vectors[12];
+
+	for (size_t lane = 0; lane < CHACHA_LANES; lane++) {
+		const struct sp_aead_op *of = op[lane % EIGHT];
+
+		for (size_t i = 0; i < 8; i++)
+			words[i][lane] = sp_get_le32(of->key + 4 * i);
+		words[8][lane] = (uint32_t)(lane / EIGHT);
+		words[9][lane] = of->constant;
+		words[10][lane] = (uint32_t)of->counter;
+		words[11][lane] = (uint32_t)(of->counter >> 32);
+	}
+	for (size_t i = 0; i < 12; i++)
+		vectors[i] = _mm512_loadu_si512(words[i]);
+	chacha_start(chacha, vectors);
+	sp_wipe(words, sizeof(words));
+}
+
+static void start(struct eight *eight, struct sp_aead_op *const *ops, size_t count)
+{
+	const struct sp_aead_op *op[EIGHT];
+
+	eight->shortest = SIZE_MAX;
+	eight->longest = 0;
+	eight->longest_ad = 0;
+	for (size_t i = 0; i < EIGHT; i++) {
+		op[i] = i < count ? ops[i] : &idle;
+		eight->ad[i] = op[i]->ad_len ? op[i]->ad : idle.ad;
+		eight->ad_len[i] = op[i]->ad_len;
+		eight->src[i] = op[i]->src;
+		eight->dst[i] = op[i]->dst;
+		eight->len[i] = op[i]->len;
+		if (i < count && op[i]->len < eight->shortest)
+			eight->shortest = op[i]->len;
+		if (op[i]->len > eight->longest)
+			eight->longest = op[i]->len;
+		if (op[i]->ad_len > eight->longest_ad)
+			eight->longest_ad = op[i]->ad_len;
+	}
+	if (count < EIGHT)
+		eight->shortest = 0;
+	start_chacha(&eight->chacha, op);
+}
+
+/* How many bytes of a message of @len there are at @offset, at most 64. */
+static inline size_t left_at(size_t len, size_t offset)
+{
+	size_t left = len > offset ? len - offset : 0;
+
+	return left < CHACHA_BLOCK ? left : CHACHA_BLOCK;
+}
+
+static inline __mmask64 first_bytes(size_t count)
+{
+	return count >= CHACHA_BLOCK ? ~0ull : (1ull << count) - 1;
+}
+
+static void absorb_ad(struct eight *eight)
+{
+	for (size_t offset = 0; offset < eight->longest_ad; offset += CHACHA_BLOCK) {
+		uint64_t blocks[EIGHT];
+		__m512i rows[EIGHT];
+
+		for (size_t i = 0; i < EIGHT; i++) {
+			size_t left = left_at(eight->ad_len[i], offset);
+
+			rows[i] = _mm512_maskz_loadu_epi8(first_bytes(left),
+							  eight->ad[i] + (left ? offset : 0));
+			blocks[i] = (left + POLY_BLOCK - 1) / POLY_BLOCK;
+		}
+		poly_absorb_some(&eight->poly, rows, _mm512_loadu_si512(blocks));
+	}
+}
+
+/* 64 bytes of every message at @offset, all of which are there. @stream: their key stream; the
+ * cipher text, which is what is authenticated, takes its place. */
+IFMA_INLINE void cross(struct eight *eight, __m512i stream[EIGHT], size_t offset, bool sealing)
+{
+#pragma GCC unroll 8
+	for (int i = 0; i < EIGHT; i++) {
+		__m512i in = _mm512_loadu_si512(eight->src[i] + offset);
+		__m512i out = _mm512_xor_si512(in, stream[i]);
+
+		_mm512_storeu_si512(eight->dst[i] + offset, out);
+		stream[i] = sealing ? out : in;
+	}
+	poly_absorb(&eight->poly, stream);
+}
+
+/* The same where some messages have fewer bytes or none. */
+static __attribute__((noinline)) void cross_ends(struct eight *eight, __m512i stream[EIGHT],
+						 size_t offset, bool sealing)
+{
+	uint64_t blocks[EIGHT];
+
+	for (size_t i = 0; i < EIGHT; i++) {
+		size_t left = left_at(eight->len[i], offset), at = left ? offset : 0;
+		__mmask64 mask = first_bytes(left);
+		__m512i in = _mm512_maskz_loadu_epi8(mask, eight->src[i] + at);
+		__m512i out = _mm512_maskz_mov_epi8(mask, _mm512_xor_si512(in, stream[i]));
+
+		_mm512_mask_storeu_epi8(eight->dst[i] + at, mask, out);
+		stream[i] = sealing ? out : in;
+		blocks[i] = (left + POLY_BLOCK - 1) / POLY_BLOCK;
+	}
+	poly_absorb_some(&eight->poly, stream, _mm512_loadu_si512(blocks));
+}
+
+IFMA_INLINE void cross_either(struct eight *eight, __m512i stream[EIGHT], size_t offset,
+			      bool sealing)
+{
+	__m512i ends[EIGHT];
+
+	if (offset + CHACHA_BLOCK <= eight->shortest) {
+		cross(eight, stream, offset, sealing);
+	} else if (offset < eight->longest) {
+#pragma GCC unroll 8
+		for (int i = 0; i < EIGHT; i++)
+			ends[i] = stream[i];
+		cross_ends(eight, ends, offset, sealing);
+	}
+}
+
+static void finish(struct eight *eight, uint8_t tags[EIGHT][SP_AEAD_TAG_LEN])
+{
+	uint64_t low[EIGHT], high[EIGHT];
+	__m512i tag_low, tag_high;
+
+	poly_finish(&eight->poly,
+		    _mm512_cvtepu32_epi64(_mm256_loadu_si256((const void *)eight->ad_len)),
+		    _mm512_cvtepu32_epi64(_mm256_loadu_si256((const void *)eight->len)), &tag_low,
+		    &tag_high);
+	_mm512_storeu_si512(low, tag_low);
+	_mm512_storeu_si512(high, tag_high);
+	for (size_t i = 0; i < EIGHT; i++) {
+		sp_put_le64(tags[i], low[i]);
+		sp_put_le64(tags[i] + 8, high[i]);
+	}
+}
+
+IFMA_INLINE void run(struct sp_aead_op *const *ops, size_t count, bool sealing,
+		     uint8_t tags[EIGHT][SP_AEAD_TAG_LEN])
+{
+	struct eight eight;
+	__m512i x[CHACHA_LANES];
+	size_t offset = 0;
+
+	start(&eight, ops, count);
+	chacha_blocks(&eight.chacha, x);
+	poly_start(&eight.poly, x);
+	absorb_ad(&eight);
+	chacha_transpose(x);
+	for (;;) {
+		cross_either(&eight, &x[EIGHT], offset, sealing);
+		offset += CHACHA_BLOCK;
+		if (offset >= eight.longest)
+			break;
+		chacha_advance(&eight.chacha, 2);
+		chacha_blocks(&eight.chacha, x);
+		chacha_transpose(x);
+		cross_either(&eight, &x[0], offset, sealing);
+		offset += CHACHA_BLOCK;
+	}
+	finish(&eight, tags);
+	sp_wipe(&eight, sizeof(eight));
+}
+
+void sp_aead_ifma_eight_seal(struct sp_aead_op *const *ops, size_t count)
+{
+	uint8_t tags[EIGHT][SP_AEAD_TAG_LEN];
+
+	run(ops, count, true, tags);
+	for (size_t i = 0; i < count; i++) {
+		memcpy(ops[i]->dst + ops[i]->len, tags[i], SP_AEAD_TAG_LEN);
+		ops[i]->result = 0;
+	}
+}
+
+/* Two 64-bit comparisons without a branch between them. */
+static bool tags_differ(const uint8_t a[SP_AEAD_TAG_LEN], const uint8_t b[SP_AEAD_TAG_LEN])
+{
+	return ((sp_get_le64(a) ^ sp_get_le64(b)) | (sp_get_le64(a + 8) ^ sp_get_le64(b + 8))) != 0;
+}
+
+void sp_aead_ifma_eight_open(struct sp_aead_op *const *ops, size_t count)
+{
+	uint8_t tags[EIGHT][SP_AEAD_TAG_LEN];
+
+	run(ops, count, false, tags);
+	for (size_t i = 0; i < count; i++) {
+		ops[i]->result = 0;
+		if (tags_differ(tags[i], ops[i]->src + ops[i]->len)) {
+			sp_wipe(ops[i]->dst, ops[i]->len);
+			ops[i]->result = -EBADMSG;
+		}
+	}
+}
