@@ -33,6 +33,7 @@ const struct sp_verb sp_verbs[] = {
 	{ "peer config", "KEY|NAME", "a device's configuration for any WireGuard app", sp_cli_peer_config },
 	{ "audit", "", "the audit log, filtered", sp_cli_audit },
 	{ "audit verify", "[FILE…]", "whether the log is whole and unchanged", sp_cli_audit_verify },
+	{ "bench", "NAME", "measure this machine: tunnels, cipher, handshakes, peers", sp_cli_bench },
 };
 const size_t sp_verb_count = SP_ARRAY_LEN(sp_verbs);
 

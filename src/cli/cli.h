@@ -85,5 +85,6 @@ int sp_cli_peer_remove(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_peer_config(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_audit(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_bench(struct sp_cli *cli, int argc, char **argv);
 
 #endif

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 PROGRAM = os.path.abspath(sys.argv.pop(1))
 POLICY = '''sallyport: 1
@@ -153,6 +154,20 @@ class Cli(unittest.TestCase):
     def test_no_daemon_exits_6(self):
         for verb in (['status'], ['session', 'list'], ['apply', self.policy], ['audit'], ['history']):
             self.run_it(*verb, '--root', self.folder.name, code=6)
+
+    def test_bench_names_what_there_is(self):
+        for word, said in (('vnp', 'did you mean "vpn"'), ('nothing-like-it', 'vpn, aead, handshake, peers')):
+            self.assertIn(said, self.run_it('bench', word, code=2).stderr)
+        self.run_it('bench', code=2)
+        self.run_it('bench', '--json', code=2)
+
+    def test_bench_hands_everything_over_to_its_runner(self):
+        runner = self.write('sp-bench-vpn', '#!/bin/sh\nfor word; do echo "[$word]"; done\nexit 42\n')
+        os.chmod(runner, 0o755)
+        with unittest.mock.patch.dict(os.environ, SALLYPORT_BENCH_DIR=self.folder.name):
+            done = self.run_it('bench', 'vpn', '--json', '--rounds', '3', 'a b', '--help', code=42)
+            self.assertEqual(done.stdout.split('\n')[:-1], ['[--json]', '[--rounds]', '[3]', '[a b]', '[--help]'])
+            self.assertIn('sp-bench-peers: No such file', self.run_it('bench', 'peers', code=1).stderr)
 
     def test_audit_verify_of_no_log(self):
         self.assertIn('no records', self.run_it('audit', 'verify', '--root', self.folder.name).stdout)
