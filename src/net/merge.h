@@ -3,8 +3,9 @@
  * one frame with a virtio_net_hdr, which the kernel treats as a packet its own GRO made. No memory of its
  * own, no copying: frames are lists of pieces of the packets.
  * Invariants: split again, the frames are the packets byte for byte, but for the id of IPv4 packets with
- * DF, which may count up where it stood still (RFC 6864: nobody reads it); packets of one flow stay in
- * order; only packets whose checksums are right are merged.
+ * DF, which may count up where it stood still (RFC 6864: nobody reads it), and checksums of 0xffff, which
+ * may become the 0 they are equal to; packets of one flow stay in order; only packets whose checksums are
+ * right are merged.
  * Sources: Linux net/ipv4/{tcp,udp}_offload.c (tcp_gro_receive, udp_gro_receive), net/core/gro.c; virtio 1.2,
  * 5.1.6. */
 #ifndef SALLYPORT_NET_MERGE_H

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* @packet  one IP packet of @len bytes.   @mtu  the largest IP packet that fits the tunnel.
+/* @packet  one IP packet of @len bytes, its checksum complete.   @mtu  the largest IP packet that fits the tunnel.
  * Of a TCP SYN (with ACK or without) lowers the MSS option to @mtu - 40 (IPv4) or @mtu - 60 (IPv6) and
  * updates the checksum. Never raises it, adds none, and leaves alone fragments, IPv6 extension headers,
  * malformed options and everything that is no SYN.

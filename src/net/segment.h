@@ -13,22 +13,22 @@
 
 /* Fields are the segmenter's own. */
 struct sp_segmenter {
-	const uint8_t *frame;    /* borrowed until the last _write */
-	const uint8_t *payload;  /* of the next packet */
-	size_t payload_left;
-	size_t segment_size;     /* payload of every packet but the last */
-	size_t header_len;       /* in front of every payload: IP, its options, TCP or UDP */
-	size_t transport_offset; /* of TCP or UDP */
-	uint32_t ip_sum;         /* of the IPv4 header without length, id and checksum */
-	uint32_t transport_sum;  /* of pseudo and TCP or UDP header without what differs by packet */
-	uint32_t seq;            /* TCP: of the next packet */
-	uint16_t id;             /* IPv4: of the next packet */
-	uint16_t csum_start, csum_at; /* of a packet that is not split */
-	uint8_t flags;           /* TCP: of the next packet, but for what only the last may carry */
-	uint8_t last_flags;      /* TCP: what only the last may carry */
-	uint8_t proto;           /* TCP, UDP: split; 0: one packet, as it is */
+	const uint8_t *frame;      /* borrowed until the last _write */
+	const uint8_t *payload;    /* of the next packet */
+	size_t payload_left;       /* 0: done */
+	size_t segment_size;       /* payload of every packet but the last */
+	uint16_t header_len;       /* in front of every payload */
+	uint16_t transport_offset; /* of TCP or UDP */
+	uint16_t csum_start;       /* one packet: what is summed starts here, and its checksum lies there; */
+	uint16_t csum_at;          /* 0: nothing is left to sum */
+	uint32_t ip_sum;           /* of IPv4's header without length, id and checksum */
+	uint32_t transport_sum;    /* of pseudo header and TCP's or UDP's, without what differs */
+	uint32_t seq;              /* TCP: of the next packet */
+	uint16_t id;               /* IPv4: of the next packet */
+	uint8_t flags;             /* TCP: of the next packet, but for what only the last carries */
+	uint8_t last_flags;        /* TCP: what only the last carries */
+	uint8_t proto;             /* TCP or UDP: to be split; 0: one packet, as it is */
 	bool is_v6;
-	bool needs_csum;         /* a packet that is not split: complete the checksum at csum_at */
 };
 
 /* @header is in host byte order, as a TUN device gives it; @frame is @len bytes of bare IP, borrowed until
