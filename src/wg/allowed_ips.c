@@ -239,6 +239,14 @@ void sp_wg_allowed_ips_remove_all(struct sp_wg_allowed_ips *ips, struct sp_wg_al
 		remove_node(ips, list->first);
 }
 
+bool sp_wg_allowed_ips_remove_some(struct sp_wg_allowed_ips *ips, struct sp_wg_allowed_list *list,
+				   size_t max)
+{
+	for (; list->first && max > 0; max--)
+		remove_node(ips, list->first);
+	return list->first;
+}
+
 static void put_prefix(const struct sp_wg_allowed_ip *node, struct sp_prefix *ret_prefix)
 {
 	ret_prefix->prefix_len = node->len;

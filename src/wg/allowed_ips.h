@@ -43,6 +43,10 @@ int sp_wg_allowed_ips_remove(struct sp_wg_allowed_ips *ips, const struct sp_pref
 /* Remove everything a peer holds. */
 void sp_wg_allowed_ips_remove_all(struct sp_wg_allowed_ips *ips, struct sp_wg_allowed_list *list);
 
+/* At most @max of it. True: there is more. */
+bool sp_wg_allowed_ips_remove_some(struct sp_wg_allowed_ips *ips, struct sp_wg_allowed_list *list,
+				   size_t max);
+
 /* The peer of the longest prefix that holds @addr, or NULL. */
 struct sp_wg_engine_peer *sp_wg_allowed_ips_find(const struct sp_wg_allowed_ips *ips,
 						 const struct sp_addr *addr);

@@ -101,13 +101,15 @@ void sp_wg_engine_peer_set_endpoint(struct sp_wg_engine_peer *peer,
 				    const struct sp_wg_endpoint *endpoint);
 /* Let the kernel choose our address anew, as after a change of routes. */
 void sp_wg_engine_peer_forget_local(struct sp_wg_engine_peer *peer);
-/* Turning it on sends one at once, as the kernel does. */
+/* Turning it on sends one at once, as the kernel does, or when a paused engine resumes. */
 void sp_wg_engine_peer_set_keepalive(struct sp_wg_engine_peer *peer, uint16_t seconds,
 				     const struct sp_wg_time *now);
 /* As sp_wg_allowed_ips_insert and _remove. */
 int sp_wg_engine_peer_allow(struct sp_wg_engine_peer *peer, const struct sp_prefix *prefix);
 int sp_wg_engine_peer_disallow(struct sp_wg_engine_peer *peer, const struct sp_prefix *prefix);
 void sp_wg_engine_peer_disallow_all(struct sp_wg_engine_peer *peer);
+/* At most @max of them. True: there are more. */
+bool sp_wg_engine_peer_disallow_some(struct sp_wg_engine_peer *peer, size_t max);
 /* Begin a handshake whatever the state of the present session, unless one began within
  * REKEY_TIMEOUT. */
 void sp_wg_engine_peer_handshake(struct sp_wg_engine_peer *peer, const struct sp_wg_time *now);
@@ -161,6 +163,11 @@ size_t sp_wg_receive_begin(struct sp_wg_engine *engine, struct sp_wg_incoming *i
 void sp_wg_receive_end(struct sp_wg_engine *engine, struct sp_wg_incoming *items, size_t count,
 		       const struct sp_wg_time *now);
 
+/* The interface goes down: every session, handshake and timer ends, what was waiting is dropped. Up:
+ * persistent keepalives begin again. As the kernel's wg_stop and wg_open. */
+void sp_wg_engine_pause(struct sp_wg_engine *engine);
+void sp_wg_engine_resume(struct sp_wg_engine *engine, const struct sp_wg_time *now);
+
 /* Let everything happen that is due. */
 void sp_wg_tick(struct sp_wg_engine *engine, const struct sp_wg_time *now);
 /* When to call it next; SP_WG_NEVER: nothing is waiting. May be early. */
@@ -170,7 +177,7 @@ struct sp_wg_datagram {
 	struct sp_wg_datagram *next; /* the engine's */
 	struct sp_wg_endpoint to;
 	uint8_t outer_ecn;
-	bool is_handshake; /* the kernel marks these CS6 (0x88), data is not marked */
+	bool is_handshake; /* the kernel marks these AF41 (0x88), data is not marked */
 	size_t len;
 	uint8_t bytes[];
 };

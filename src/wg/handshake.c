@@ -88,7 +88,7 @@ void sp_wg_send_initiation(struct sp_wg_engine_peer *peer, bool is_retry)
 	if (peer->handshake_sent_ns &&
 	    engine->now_ns - peer->handshake_sent_ns < SP_WG_REKEY_TIMEOUT_NS)
 		return;
-	if (!engine->has_identity || !peer->endpoint.port)
+	if (!engine->has_identity || engine->is_paused || !peer->endpoint.port)
 		return;
 	peer->handshake_sent_ns = engine->now_ns;
 	if (make_initiation(peer, &message) == 0) {

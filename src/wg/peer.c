@@ -192,7 +192,7 @@ void sp_wg_engine_peer_set_keepalive(struct sp_wg_engine_peer *peer, uint16_t se
 
 	sp_wg_engine_advance(peer->engine, now);
 	peer->persistent_keepalive_s = seconds;
-	if (is_new)
+	if (is_new && !peer->engine->is_paused)
 		sp_wg_send_keepalive(peer);
 }
 
@@ -210,6 +210,11 @@ int sp_wg_engine_peer_disallow(struct sp_wg_engine_peer *peer, const struct sp_p
 void sp_wg_engine_peer_disallow_all(struct sp_wg_engine_peer *peer)
 {
 	sp_wg_allowed_ips_remove_all(&peer->engine->allowed_ips, &peer->allowed_ips);
+}
+
+bool sp_wg_engine_peer_disallow_some(struct sp_wg_engine_peer *peer, size_t max)
+{
+	return sp_wg_allowed_ips_remove_some(&peer->engine->allowed_ips, &peer->allowed_ips, max);
 }
 
 void sp_wg_engine_peer_allowed_open(struct sp_wg_engine_peer *peer,

@@ -14,6 +14,7 @@ struct sp_wg_engine {
 
 	struct sp_wg_identity identity;
 	bool has_identity;
+	bool is_paused; /* the interface is down: nothing is begun */
 	struct sp_wg_cookie_checker checker;
 	struct sp_wg_ratelimit ratelimit;
 	uint64_t load_tokens_ns, load_seen_ns, under_load_until_ns;

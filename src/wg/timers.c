@@ -201,6 +201,26 @@ static void persistent_keepalive(struct sp_wg_engine_peer *peer)
 		sp_wg_send_keepalive(peer);
 }
 
+void sp_wg_engine_pause(struct sp_wg_engine *engine)
+{
+	engine->is_paused = true;
+	for (struct sp_wg_engine_peer *peer = engine->first_peer; peer; peer = peer->next_peer) {
+		sp_wg_purge_staged(peer, SP_WG_DROP_UNANSWERED);
+		for (int i = 0; i < SP_WG_TIMER_COUNT; i++)
+			stop_timer(peer, i);
+		zero_keys(peer);
+		peer->handshake_sent_ns = 0;
+	}
+}
+
+void sp_wg_engine_resume(struct sp_wg_engine *engine, const struct sp_wg_time *now)
+{
+	sp_wg_engine_advance(engine, now);
+	engine->is_paused = false;
+	for (struct sp_wg_engine_peer *peer = engine->first_peer; peer; peer = peer->next_peer)
+		persistent_keepalive(peer);
+}
+
 static void fire_due(struct sp_wg_engine_peer *peer)
 {
 	static void (*const expired[SP_WG_TIMER_COUNT])(struct sp_wg_engine_peer *) = {
