@@ -145,13 +145,26 @@ int sp_uapi_read_endpoint(const struct sp_uapi_line *line, struct sp_wg_peer *pe
 	return 0;
 }
 
-int sp_uapi_read_allowed_ip(const struct sp_uapi_line *line, struct sp_wg_peer *peer)
+int sp_uapi_read_prefix(const struct sp_uapi_line *line, struct sp_prefix *ret_prefix)
 {
 	char text[SP_PREFIX_TEXT_MAX];
+	struct sp_prefix prefix;
+	int r;
+
+	if (!copy_value(line->value, line->value_len, text, sizeof(text)) || !strchr(text, '/'))
+		return -EBADMSG;
+	r = sp_prefix_parse(text, &prefix);
+	if (r < 0 && r != -EBADMSG)
+		return -EBADMSG;
+	*ret_prefix = prefix;
+	return r < 0 ? -ERANGE : 0;
+}
+
+int sp_uapi_read_allowed_ip(const struct sp_uapi_line *line, struct sp_wg_peer *peer)
+{
 	struct sp_prefix prefix, *added;
 
-	if (!copy_value(line->value, line->value_len, text, sizeof(text)) || !strchr(text, '/') ||
-	    sp_prefix_parse(text, &prefix) < 0)
+	if (sp_uapi_read_prefix(line, &prefix) < 0)
 		return -EBADMSG;
 	added = SP_ARRAY_PUSH(peer->allowed_ips, peer->allowed_ip_count);
 	if (!added)

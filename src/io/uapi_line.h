@@ -42,6 +42,8 @@ bool sp_uapi_value_is(const struct sp_uapi_line *line, const char *value);
 int sp_uapi_read_number(const struct sp_uapi_line *line, uint64_t max, uint64_t *ret_number);
 int sp_uapi_read_port(const struct sp_uapi_line *line, uint16_t *ret_port);
 int sp_uapi_read_key(const struct sp_uapi_line *line, struct sp_wg_key *ret_key);
+/* `address/length`. -ERANGE: host bits are set; @ret_prefix is then the prefix meant. */
+int sp_uapi_read_prefix(const struct sp_uapi_line *line, struct sp_prefix *ret_prefix);
 int sp_uapi_read_endpoint(const struct sp_uapi_line *line, struct sp_wg_peer *peer);
 int sp_uapi_read_allowed_ip(const struct sp_uapi_line *line,
                             struct sp_wg_peer *peer); /* or -ENOMEM */
