@@ -4,8 +4,10 @@
 #ifndef SALLYPORT_CRYPTO_AEAD_IFMA_H
 #define SALLYPORT_CRYPTO_AEAD_IFMA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "base/bytes.h"
 #include "crypto/aead.h"
 
 #define SP_AEAD_IFMA_EIGHT 8
@@ -14,5 +16,19 @@
  * their results. */
 void sp_aead_ifma_eight_seal(struct sp_aead_op *const *ops, size_t count);
 void sp_aead_ifma_eight_open(struct sp_aead_op *const *ops, size_t count);
+
+/* One message without additional data. */
+void sp_aead_ifma_one_seal(struct sp_aead_op *op);
+void sp_aead_ifma_one_open(struct sp_aead_op *op);
+
+/* Its tag: Poly1305 of @len bytes padded, and of the lengths (RFC 8439, 2.8). */
+void sp_aead_ifma_tag(const uint8_t key[32], const uint8_t *bytes, size_t len,
+		      uint8_t tag[SP_AEAD_TAG_LEN]);
+
+/* Two comparisons without a branch between them. */
+static inline bool sp_aead_ifma_tags_differ(const uint8_t *a, const uint8_t *b)
+{
+	return ((sp_get_le64(a) ^ sp_get_le64(b)) | (sp_get_le64(a + 8) ^ sp_get_le64(b + 8))) != 0;
+}
 
 #endif

@@ -99,8 +99,7 @@ IFMA_INLINE void chacha_blocks(const struct chacha *chacha, __m512i x[16])
 
 IFMA_INLINE void chacha_advance(struct chacha *chacha, uint32_t blocks)
 {
-	chacha->initial[12] =
-		_mm512_add_epi32(chacha->initial[12], _mm512_set1_epi32((int)blocks));
+	chacha->initial[12] = _mm512_add_epi32(chacha->initial[12], _mm512_set1_epi32((int)blocks));
 }
 
 /* Four vectors of four 16-byte pieces, transposed. */

@@ -29,26 +29,28 @@ static const struct sp_aead_op idle = { .key = (const uint8_t[SP_AEAD_KEY_LEN]){
 					.src = (const uint8_t[1]){ 0 },
 					.dst = (uint8_t[1]){ 0 } };
 
-/* Every lane's key and nonce, twice: lanes 0 to 7 make the even blocks, 8 to 15 the odd ones. */
+/* Every lane's first state as a row, transposed: lanes 0 to 7 make the even blocks, 8 to 15 the odd
+ * ones. */
 static void start_chacha(struct chacha *chacha, const struct sp_aead_op *const op[EIGHT])
 {
-	uint32_t words[12][CHACHA_LANES];
-	__m512i vectors[12];
+	const __m512i next = _mm512_maskz_set1_epi32(1 << 12, 1);
+	__m512i x[CHACHA_LANES];
 
-	for (size_t lane = 0; lane < CHACHA_LANES; lane++) {
-		const struct sp_aead_op *of = op[lane % EIGHT];
+#pragma GCC unroll 8
+	for (int i = 0; i < EIGHT; i++) {
+		__m128i nonce = _mm_setr_epi32(0, (int)op[i]->constant, (int)op[i]->counter,
+					       (int)(op[i]->counter >> 32));
+		__m256i key = _mm256_loadu_si256((const void *)op[i]->key);
+		__m512i row = _mm512_inserti32x4(_mm512_setzero_si512(), nonce, 3);
 
-		for (size_t i = 0; i < 8; i++)
-			words[i][lane] = sp_get_le32(of->key + 4 * i);
-		words[8][lane] = (uint32_t)(lane / EIGHT);
-		words[9][lane] = of->constant;
-		words[10][lane] = (uint32_t)of->counter;
-		words[11][lane] = (uint32_t)(of->counter >> 32);
+		/* The key goes to words 4 to 11, across the register's middle. */
+		x[i] = _mm512_mask_permutexvar_epi64(row, 0x3c,
+						     _mm512_setr_epi64(0, 0, 0, 1, 2, 3, 0, 0),
+						     _mm512_castsi256_si512(key));
+		x[EIGHT + i] = _mm512_add_epi32(x[i], next);
 	}
-	for (size_t i = 0; i < 12; i++)
-		vectors[i] = _mm512_loadu_si512(words[i]);
-	chacha_start(chacha, vectors);
-	sp_wipe(words, sizeof(words));
+	chacha_transpose(x);
+	chacha_start(chacha, &x[4]);
 }
 
 static void start(struct eight *eight, struct sp_aead_op *const *ops, size_t count)
@@ -211,12 +213,6 @@ void sp_aead_ifma_eight_seal(struct sp_aead_op *const *ops, size_t count)
 	}
 }
 
-/* Two 64-bit comparisons without a branch between them. */
-static bool tags_differ(const uint8_t a[SP_AEAD_TAG_LEN], const uint8_t b[SP_AEAD_TAG_LEN])
-{
-	return ((sp_get_le64(a) ^ sp_get_le64(b)) | (sp_get_le64(a + 8) ^ sp_get_le64(b + 8))) != 0;
-}
-
 void sp_aead_ifma_eight_open(struct sp_aead_op *const *ops, size_t count)
 {
 	uint8_t tags[EIGHT][SP_AEAD_TAG_LEN];
@@ -224,7 +220,7 @@ void sp_aead_ifma_eight_open(struct sp_aead_op *const *ops, size_t count)
 	run(ops, count, false, tags);
 	for (size_t i = 0; i < count; i++) {
 		ops[i]->result = 0;
-		if (tags_differ(tags[i], ops[i]->src + ops[i]->len)) {
+		if (sp_aead_ifma_tags_differ(tags[i], ops[i]->src + ops[i]->len)) {
 			sp_wipe(ops[i]->dst, ops[i]->len);
 			ops[i]->result = -EBADMSG;
 		}

@@ -41,6 +41,12 @@ struct poly {
 	__m512i pad_low, pad_high; /* "s" of the RFC: added at the end */
 };
 
+/* @b's lanes where @mask says so, @a's elsewhere. */
+IFMA_INLINE __m512i select_lanes(__m512i a, __mmask8 mask, __m512i b)
+{
+	return _mm512_mask_mov_epi64(a, mask, b);
+}
+
 IFMA_INLINE struct element element_of(__m512i low, __m512i high)
 {
 	return (struct element){
@@ -161,12 +167,12 @@ IFMA_INLINE void poly_start(struct poly *poly, const __m512i words[8])
 		poly->power[i] = factor_of(power);
 		sum = element_add(sum, power);
 	}
-	poly->bits = multiply(sum, &(struct factor){ .limb0 = zero,
-						     .limb1 = zero,
-						     .limb2 = BIT_128,
-						     .limb1_by_20 = zero,
-						     .limb2_by_20 = times_5(_mm512_set1_epi64(
-							     1ll << 42)) });
+	poly->bits = multiply(
+		sum, &(struct factor){ .limb0 = zero,
+				       .limb1 = zero,
+				       .limb2 = BIT_128,
+				       .limb1_by_20 = zero,
+				       .limb2_by_20 = times_5(_mm512_set1_epi64(1ll << 42)) });
 }
 
 /* Row l, the 64 bytes of lane l, becomes lane l of the eight vectors: x[2i] and x[2i + 1] the low
@@ -203,22 +209,18 @@ IFMA_INLINE void poly_absorb(struct poly *poly, const __m512i rows[8])
 	poly->h = carried(&sum);
 }
 
-#define SELECT(mask, a, b) _mm512_mask_mov_epi64(a, mask, b)
-
-/* @b's lanes where @mask says so, @a's elsewhere. */
 IFMA_INLINE void factor_select(struct factor *a, __mmask8 mask, const struct factor *b)
 {
-	a->limb0 = SELECT(mask, a->limb0, b->limb0);
-	a->limb1 = SELECT(mask, a->limb1, b->limb1);
-	a->limb2 = SELECT(mask, a->limb2, b->limb2);
-	a->limb1_by_20 = SELECT(mask, a->limb1_by_20, b->limb1_by_20);
-	a->limb2_by_20 = SELECT(mask, a->limb2_by_20, b->limb2_by_20);
+	a->limb0 = select_lanes(a->limb0, mask, b->limb0);
+	a->limb1 = select_lanes(a->limb1, mask, b->limb1);
+	a->limb2 = select_lanes(a->limb2, mask, b->limb2);
+	a->limb1_by_20 = select_lanes(a->limb1_by_20, mask, b->limb1_by_20);
+	a->limb2_by_20 = select_lanes(a->limb2_by_20, mask, b->limb2_by_20);
 }
 
 /* The next 0 to 4 blocks of each message; @blocks says how many, and the rows hold zeros behind
  * them. A lane's k blocks take the powers k to 1; what has none is multiplied by 1. */
-static __attribute__((noinline)) void poly_absorb_some(struct poly *poly, const __m512i rows[8],
-						       __m512i blocks)
+IFMA_INLINE void poly_absorb_some(struct poly *poly, const __m512i rows[8], __m512i blocks)
 {
 	__m512i zero = _mm512_setzero_si512(), x[8];
 	struct product sum = product_from((struct element){ zero, zero, zero });
@@ -269,9 +271,9 @@ IFMA_INLINE void poly_finish(struct poly *poly, __m512i ad_len, __m512i len, __m
 	carry = _mm512_add_epi64(h.limb2, _mm512_srli_epi64(carry, 44));
 	reduced.limb2 = _mm512_and_si512(carry, LIMB_42);
 	above = _mm512_cmpgt_epu64_mask(carry, LIMB_42);
-	h.limb0 = SELECT(above, h.limb0, reduced.limb0);
-	h.limb1 = SELECT(above, h.limb1, reduced.limb1);
-	h.limb2 = SELECT(above, h.limb2, reduced.limb2);
+	h.limb0 = select_lanes(h.limb0, above, reduced.limb0);
+	h.limb1 = select_lanes(h.limb1, above, reduced.limb1);
+	h.limb2 = select_lanes(h.limb2, above, reduced.limb2);
 	low = _mm512_or_si512(h.limb0, _mm512_slli_epi64(h.limb1, 44));
 	high = _mm512_or_si512(_mm512_srli_epi64(h.limb1, 20), _mm512_slli_epi64(h.limb2, 24));
 	*ret_low = _mm512_add_epi64(low, poly->pad_low);

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One message at a time: what is left over of a batch, and the lone packet that cannot wait for
+ * others. Its key stream is made sixteen blocks at a time, four or eight where that is enough. */
+#include <errno.h>
+#include <string.h>
+
+#include "crypto/aead_backends.h"
+#include "crypto/aead_ifma.h"
+#include "crypto/aead_ifma_chacha.h"
+
+struct one {
+	struct chacha chacha; /* once sixteen blocks were asked for */
+	bool started;
+	__m512i rows[4]; /* the initial state's rows, each four times: constants, key, counter */
+	__m512i stream[CHACHA_LANES];
+};
+
+static void start(struct one *one, const struct sp_aead_op *op)
+{
+	const __m128i constants = _mm_setr_epi32(0x61707865, 0x3320646e, 0x79622d32, 0x6b206574);
+	const __m128i *key = (const __m128i *)op->key;
+
+	one->started = false;
+	one->rows[0] = _mm512_broadcast_i32x4(constants);
+	one->rows[1] = _mm512_broadcast_i32x4(_mm_loadu_si128(key));
+	one->rows[2] = _mm512_broadcast_i32x4(_mm_loadu_si128(key + 1));
+	one->rows[3] = _mm512_broadcast_i32x4(
+		_mm_setr_epi32(0, (int)op->constant, (int)op->counter, (int)(op->counter >> 32)));
+}
+
+IFMA_INLINE void to_diagonals(__m512i *b, __m512i *c, __m512i *d)
+{
+	*b = _mm512_shuffle_epi32(*b, _MM_PERM_ADCB);
+	*c = _mm512_shuffle_epi32(*c, _MM_PERM_BADC);
+	*d = _mm512_shuffle_epi32(*d, _MM_PERM_CBAD);
+}
+
+IFMA_INLINE void to_columns(__m512i *b, __m512i *c, __m512i *d)
+{
+	*b = _mm512_shuffle_epi32(*b, _MM_PERM_CBAD);
+	*c = _mm512_shuffle_epi32(*c, _MM_PERM_BADC);
+	*d = _mm512_shuffle_epi32(*d, _MM_PERM_ADCB);
+}
+
+/* Four blocks a set, one in each 16-byte piece, a row a vector. @sets is 1 or 2 and a constant:
+ * two go side by side, since one alone waits for itself. */
+IFMA_INLINE void few_blocks(struct one *one, uint32_t block, const int sets)
+{
+	__m512i a[2], b[2], c[2], d[2], counter[2];
+
+#pragma GCC unroll 2
+	for (int i = 0; i < sets; i++) {
+		__m512i ahead = _mm512_setr_epi32(0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0);
+		__m512i first = _mm512_maskz_set1_epi32(0x1111, (int)(block + 4 * i));
+
+		counter[i] = _mm512_add_epi32(_mm512_add_epi32(one->rows[3], ahead), first);
+		a[i] = one->rows[0];
+		b[i] = one->rows[1];
+		c[i] = one->rows[2];
+		d[i] = counter[i];
+	}
+#pragma GCC unroll 1
+	for (int round = 0; round < 10; round++) {
+#pragma GCC unroll 2
+		for (int i = 0; i < sets; i++) {
+			quarter_round(&a[i], &b[i], &c[i], &d[i]);
+			to_diagonals(&b[i], &c[i], &d[i]);
+		}
+#pragma GCC unroll 2
+		for (int i = 0; i < sets; i++) {
+			quarter_round(&a[i], &b[i], &c[i], &d[i]);
+			to_columns(&b[i], &c[i], &d[i]);
+		}
+	}
+#pragma GCC unroll 2
+	for (int i = 0; i < sets; i++) {
+		a[i] = _mm512_add_epi32(a[i], one->rows[0]);
+		b[i] = _mm512_add_epi32(b[i], one->rows[1]);
+		c[i] = _mm512_add_epi32(c[i], one->rows[2]);
+		d[i] = _mm512_add_epi32(d[i], counter[i]);
+		transpose_pieces(&a[i], &b[i], &c[i], &d[i]);
+		one->stream[4 * i] = a[i];
+		one->stream[4 * i + 1] = b[i];
+		one->stream[4 * i + 2] = c[i];
+		one->stream[4 * i + 3] = d[i];
+	}
+}
+
+static __attribute__((noinline)) void four_blocks(struct one *one, uint32_t block)
+{
+	few_blocks(one, block, 1);
+}
+
+static __attribute__((noinline)) void eight_blocks(struct one *one, uint32_t block)
+{
+	few_blocks(one, block, 2);
+}
+
+/* @block follows those of the last call, or is the first. */
+static __attribute__((noinline)) void sixteen_blocks(struct one *one, uint32_t block)
+{
+	__m512i x[CHACHA_LANES];
+
+	if (!one->started) {
+		const __m512i lanes =
+			_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+		uint32_t words[12];
+		__m512i vectors[12];
+
+		for (int i = 0; i < 3; i++)
+			_mm_storeu_si128((__m128i *)(words + 4 * i),
+					 _mm512_castsi512_si128(one->rows[1 + i]));
+#pragma GCC unroll 12
+		for (int i = 0; i < 12; i++)
+			vectors[i] = _mm512_set1_epi32((int)words[i]);
+		vectors[8] = _mm512_add_epi32(_mm512_set1_epi32((int)block), lanes);
+		chacha_start(&one->chacha, vectors);
+		one->started = true;
+		sp_wipe(words, sizeof(words));
+	} else {
+		chacha_advance(&one->chacha, CHACHA_LANES);
+	}
+	chacha_blocks(&one->chacha, x);
+	chacha_transpose(x);
+	copy_words(one->stream, x);
+}
+
+/* The key stream's next blocks, @wanted of them or as many as it makes at once; returns how many. */
+static size_t make_stream(struct one *one, uint32_t block, size_t wanted)
+{
+	if (wanted <= 4) {
+		four_blocks(one, block);
+		return 4;
+	}
+	if (wanted <= 8) {
+		eight_blocks(one, block);
+		return 8;
+	}
+	sixteen_blocks(one, block);
+	return CHACHA_LANES;
+}
+
+/* @len bytes, at most what the key stream from its row @first on has. */
+static void cross(const struct one *one, size_t first, const uint8_t *src, uint8_t *dst, size_t len)
+{
+	const __m512i *row = &one->stream[first];
+
+	for (; len >= CHACHA_BLOCK; len -= CHACHA_BLOCK) {
+		_mm512_storeu_si512(dst, _mm512_xor_si512(_mm512_loadu_si512(src), *row++));
+		src += CHACHA_BLOCK;
+		dst += CHACHA_BLOCK;
+	}
+	if (len > 0) {
+		__mmask64 mask = (1ull << len) - 1;
+		__m512i in = _mm512_maskz_loadu_epi8(mask, src);
+
+		_mm512_mask_storeu_epi8(dst, mask, _mm512_xor_si512(in, *row));
+	}
+}
+
+/* The whole message. The stream's first row, the Poly1305 key, is past when this begins. */
+static void cross_all(struct one *one, const struct sp_aead_op *op, size_t made)
+{
+	size_t left = op->len, first = 1, block = 0;
+	const uint8_t *src = op->src;
+	uint8_t *dst = op->dst;
+
+	for (;;) {
+		size_t room = (made - first) * CHACHA_BLOCK, part = left < room ? left : room;
+
+		cross(one, first, src, dst, part);
+		src += part;
+		dst += part;
+		left -= part;
+		if (left == 0)
+			break;
+		block += made;
+		first = 0;
+		made = make_stream(one, (uint32_t)block, (left + CHACHA_BLOCK - 1) / CHACHA_BLOCK);
+	}
+}
+
+void sp_aead_ifma_one_seal(struct sp_aead_op *op)
+{
+	uint8_t key[32];
+	struct one one;
+	size_t made;
+
+	start(&one, op);
+	made = make_stream(&one, 0, 1 + (op->len + CHACHA_BLOCK - 1) / CHACHA_BLOCK);
+	memcpy(key, one.stream, sizeof(key));
+	cross_all(&one, op, made);
+	sp_aead_ifma_tag(key, op->dst, op->len, op->dst + op->len);
+	op->result = 0;
+	sp_wipe(key, sizeof(key));
+	sp_wipe(&one, sizeof(one));
+}
+
+void sp_aead_ifma_one_open(struct sp_aead_op *op)
+{
+	uint8_t key[32], tag[SP_AEAD_TAG_LEN];
+	struct one one;
+	size_t made;
+
+	start(&one, op);
+	made = make_stream(&one, 0, 1 + (op->len + CHACHA_BLOCK - 1) / CHACHA_BLOCK);
+	memcpy(key, one.stream, sizeof(key));
+	sp_aead_ifma_tag(key, op->src, op->len, tag);
+	op->result = 0;
+	if (sp_aead_ifma_tags_differ(tag, op->src + op->len)) {
+		sp_wipe(op->dst, op->len);
+		op->result = -EBADMSG;
+	} else {
+		cross_all(&one, op, made);
+	}
+	sp_wipe(key, sizeof(key));
+	sp_wipe(&one, sizeof(one));
+}
