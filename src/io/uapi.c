@@ -113,8 +113,8 @@ static int receive_by(int fd, int64_t deadline_ns, struct sp_secret_buf *reply)
 	return 0;
 }
 
-static int transact(const char *socket_path, int timeout_ms, const char *request, size_t len,
-                    struct sp_secret_buf *reply)
+int sp_uapi_transact(const char *socket_path, int timeout_ms, const char *request, size_t len,
+                     struct sp_secret_buf *reply)
 {
 	__sp_close int fd = -1;
 	int64_t deadline_ns;
@@ -136,7 +136,7 @@ int sp_uapi_get(const char *socket_path, int timeout_ms, struct sp_wg_device *re
 {
 	static const char request[] = "get=1\n\n";
 	__sp_secret_buf struct sp_secret_buf reply = { 0 };
-	int r = transact(socket_path, timeout_ms, request, strlen(request), &reply);
+	int r = sp_uapi_transact(socket_path, timeout_ms, request, strlen(request), &reply);
 
 	return r < 0 ? r : sp_uapi_parse_get(reply.data, reply.len, ret_device);
 }
@@ -148,6 +148,6 @@ int sp_uapi_send(const char *socket_path, int timeout_ms, const struct sp_uapi_s
 
 	if (set->error || !set->is_finished)
 		return set->error ? set->error : -EINVAL;
-	r = transact(socket_path, timeout_ms, set->text.data, set->text.len, &reply);
+	r = sp_uapi_transact(socket_path, timeout_ms, set->text.data, set->text.len, &reply);
 	return r < 0 ? r : sp_uapi_parse_set(reply.data, reply.len);
 }

@@ -19,7 +19,7 @@
 #include "io/wg_key.h"
 
 #define SP_UAPI_TIMEOUT_MAX_MS 1000
-#define SP_UAPI_REPLY_MAX (32u << 20) /* bytes; some 80 000 peers */
+#define SP_UAPI_REPLY_MAX (64u << 20) /* bytes; some 160 000 peers */
 
 struct sp_wg_peer {
 	struct sp_wg_key public_key;
@@ -101,6 +101,11 @@ void sp_uapi_set_comment(struct sp_uapi_set *set, const char *comment);
 int sp_uapi_set_finish(struct sp_uapi_set *set);
 
 /* ---- transactions ---- */
+
+/* Send any request and append the reply to @reply, up to and with its empty line. Returns as
+ * sp_uapi_get; -EBADMSG the engine hung up before that. */
+int sp_uapi_transact(const char *socket_path, int timeout_ms, const char *request, size_t len,
+                     struct sp_secret_buf *reply);
 
 /* Ask the engine behind @socket_path. @timeout_ms 1..SP_UAPI_TIMEOUT_MAX_MS for the whole of it.
  * Returns 0; -ENOENT, -ECONNREFUSED no engine; -ETIMEDOUT it does not answer; -EMSGSIZE its reply
