@@ -38,6 +38,10 @@ int sp_api_set_line(struct sp_api_set *set, const struct sp_uapi_line *line);
 /* The request is over. Returns 0; -ENOMEM. */
 int sp_api_set_end(struct sp_api_set *set);
 
+/* Take a peer's addresses off, a few under each lock, then the peer. False: it was none. */
+bool sp_api_remove_peer(const struct sp_api_device *device,
+			const uint8_t public_key[SP_WG_KEY_LEN]);
+
 /* ---- api_get.c ---- */
 
 enum sp_api_walk_place {

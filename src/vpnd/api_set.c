@@ -71,23 +71,23 @@ static int set_fwmark(struct sp_api_set *set, const struct sp_uapi_line *line)
 	return set->device->set_fwmark(set->device->arg, (uint32_t)fwmark);
 }
 
-/* Take a peer's addresses off, a few under each lock, then the peer. */
-static void remove_peer(const struct sp_api_set *set, const uint8_t public_key[SP_WG_KEY_LEN])
+bool sp_api_remove_peer(const struct sp_api_device *device, const uint8_t public_key[SP_WG_KEY_LEN])
 {
-	const struct sp_api_device *device = set->device;
 	struct sp_wg_engine_peer *peer;
-	bool has_more = true;
+	bool has_more = true, was_there = false;
 
 	while (has_more) {
-		lock(set);
+		device->lock(device->arg);
 		peer = sp_wg_engine_peer_find(device->engine, public_key);
 		has_more = peer && sp_wg_engine_peer_disallow_some(peer, REMOVALS_A_STEP);
+		was_there = was_there || peer;
 		if (peer && !has_more)
 			sp_wg_engine_peer_remove(peer);
-		unlock(set);
+		device->unlock(device->arg);
 	}
 	if (device->removed)
 		device->removed(device->arg, public_key);
+	return was_there;
 }
 
 /* Those there are now: a peer added meanwhile by somebody else would stay. */
@@ -104,7 +104,7 @@ static int replace_peers(struct sp_api_set *set, const struct sp_uapi_line *line
 	while ((peer = sp_wg_peer_cursor_next(&cursor))) {
 		memcpy(public_key, peer->remote.public_key, sizeof(public_key));
 		unlock(set);
-		remove_peer(set, public_key);
+		sp_api_remove_peer(set->device, public_key);
 		lock(set);
 	}
 	sp_wg_peer_cursor_close(set->device->engine, &cursor);
@@ -258,7 +258,7 @@ static int set_remove(struct sp_api_set *set, const struct sp_uapi_line *line)
 	if (!is_true(line))
 		return -EINVAL;
 	if (set->state != SP_API_PEER_IGNORED)
-		remove_peer(set, set->public_key.bytes);
+		sp_api_remove_peer(set->device, set->public_key.bytes);
 	ignore_peer(set);
 	return 0;
 }
@@ -273,7 +273,7 @@ static int set_update_only(struct sp_api_set *set, const struct sp_uapi_line *li
 	is_known = sp_wg_engine_peer_find(set->device->engine, set->public_key.bytes);
 	unlock(set);
 	if (is_known && set->was_made)
-		remove_peer(set, set->public_key.bytes);
+		sp_api_remove_peer(set->device, set->public_key.bytes);
 	if (!is_known || set->was_made)
 		ignore_peer(set);
 	return 0;
