@@ -6,9 +6,9 @@
 
 #include <stdint.h>
 
+#include "base/units.h"
+
 #define SP_TIME_TEXT_MAX 36 /* "2026-11-22T03:10:00.123456789Z" and a NUL */
-#define SP_NS_PER_S 1000000000ll
-#define SP_NS_PER_MS 1000000ll
 
 /* "2026-11-22T03:10:00.123456789Z", always nine decimals: texts sort as times do. Years 0000..9999
  * (int64 ns reach 1677..2262). Returns @buf.

@@ -31,7 +31,7 @@ static unsigned int try_offloads(int fd)
 		{ SP_MERGE_CSUM, TUN_F_CSUM },
 		{ SP_MERGE_TSO4, TUN_F_TSO4 },
 		{ SP_MERGE_TSO6, TUN_F_TSO6 },
-		{ SP_MERGE_TSO_ECN, TUN_F_TSO_ECN },
+		{ 0, TUN_F_TSO_ECN },
 		{ SP_MERGE_USO4 | SP_MERGE_USO6, TUN_F_USO4 | TUN_F_USO6 },
 	};
 	unsigned int flags = 0, offloads = 0;
@@ -128,7 +128,7 @@ void sp_tun_queue_close(struct sp_tun_queue *queue)
 
 static ssize_t read_frame(struct sp_tun_queue *queue, bool wait, struct sp_tun_frame *frame)
 {
-	struct iovec iov = { frame, sizeof(*frame) };
+	struct iovec iov = { frame, sizeof(frame->header) + sizeof(frame->packet) };
 
 	if (!queue->has_header) {
 		memset(&frame->header, 0, sizeof(frame->header));

@@ -31,7 +31,9 @@ struct sp_tun_queue {
 struct sp_tun_frame {
 	struct virtio_net_hdr header; /* 10 bytes, of this machine's byte order */
 	uint8_t packet[SP_TUN_FRAME_MAX];
-} __attribute__((packed));
+};
+
+_Static_assert(offsetof(struct sp_tun_frame, packet) == 10, "the packet follows its header at once");
 
 /* Open a queue of @name. @name may be "" or hold one %d when MAKE: the kernel's choice is in @ret_name
  * (IFNAMSIZ bytes; may be NULL). @is_one_of_many: a multi-queue device, which takes only such.

@@ -92,12 +92,13 @@ static int replace(struct sp_udp_socket *udp, int fd)
 
 int sp_udp_open(struct sp_udp_socket *ret_socket)
 {
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sp_udp_socket udp = { .fd = -1 };
+	int r = make_socket(&udp.fd, &udp.is_v6);
 
-	if (fd < 0)
-		return sp_errno();
-	memset(ret_socket, 0, sizeof(*ret_socket));
-	ret_socket->fd = fd;
+	if (r < 0)
+		return r;
+	probe(udp.fd, &udp);
+	memcpy(ret_socket, &udp, sizeof(udp));
 	return 0;
 }
 
@@ -135,30 +136,40 @@ static int bind_port(int fd, bool is_v6, uint16_t port)
 	return bind(fd, any, is_v6 ? sizeof(any6) : sizeof(any4)) < 0 ? sp_errno() : 0;
 }
 
+static int make_bound(int fd, bool is_v6, uint16_t port, uint32_t fwmark, bool is_one_of_many)
+{
+	int r = is_one_of_many ? set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1) : 0;
+
+	if (r == 0 && fwmark)
+		r = set_flag(fd, SOL_SOCKET, SO_MARK, (int)fwmark);
+	return r == 0 ? bind_port(fd, is_v6, port) : r;
+}
+
 int sp_udp_bind(struct sp_udp_socket *udp, uint16_t port, uint32_t fwmark, bool is_one_of_many)
 {
 	__sp_close int fd = -1;
 	bool is_v6;
-	int r = make_socket(&fd, &is_v6);
+	int r;
 
-	if (r == 0 && is_one_of_many)
-		r = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-	if (r == 0 && fwmark)
-		r = set_flag(fd, SOL_SOCKET, SO_MARK, (int)fwmark);
+	/* the first one was made while we had the right to large buffers */
+	if (!sp_udp_get_port(udp))
+		return make_bound(udp->fd, udp->is_v6, port, fwmark, is_one_of_many);
+	r = make_socket(&fd, &is_v6);
 	if (r == 0)
-		r = bind_port(fd, is_v6, port);
+		r = make_bound(fd, is_v6, port, fwmark, is_one_of_many);
 	if (r < 0)
 		return r;
 	probe(fd, udp);
-	udp->is_v6 = is_v6;
 	return replace(udp, fd);
 }
 
 int sp_udp_unbind(struct sp_udp_socket *udp)
 {
-	__sp_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	__sp_close int fd = -1;
+	bool is_v6;
+	int r = make_socket(&fd, &is_v6);
 
-	return fd < 0 ? sp_errno() : replace(udp, fd);
+	return r < 0 ? r : replace(udp, fd);
 }
 
 uint16_t sp_udp_get_port(const struct sp_udp_socket *udp)

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "base/units.h"
+
 #define SP_WG_KEY_LEN 32 /* also src/io/wg_key.h's */
 #define SP_WG_HASH_LEN 32
 #define SP_WG_TAG_LEN 16
@@ -67,8 +69,6 @@ _Static_assert(sizeof(struct sp_wg_data_header) == 16, "on the wire");
 #define SP_WG_PADDING \
 	16 /* inner packets are padded with zeros to a multiple of this, never past the MTU */
 
-#define SP_NS_PER_MS 1000000ull
-#define SP_NS_PER_S 1000000000ull
 
 #define SP_WG_REKEY_AFTER_MESSAGES (1ull << 60)
 #define SP_WG_REJECT_AFTER_MESSAGES (UINT64_MAX - (1ull << 13)) /* 2^64 - 2^13 - 1 */

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the userspace API (api.h) finds around the engine: this process. */
+#ifndef SALLYPORT_VPND_API_HOST_H
+#define SALLYPORT_VPND_API_HOST_H
+
+#include "vpnd/api.h"
+#include "vpnd/vpnd.h"
+
+void sp_vpnd_fill_api(struct sp_vpnd *vpnd, struct sp_api_device *ret_device);
+
+#endif

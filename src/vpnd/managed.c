@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "vpnd/managed.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "io/netlink.h"
+#include "vpnd/log.h"
+
+/* linux/bpf.h of Debian 12 is older than tcx */
+#define TCX_INGRESS 46
+#define TCX_EGRESS 47
+
+#define LOOK_AGAIN_MS 100
+
+bool sp_vpnd_is_asked_to_end(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
+/* Returns 0; -ECANCELED. */
+static int pause_a_moment(void)
+{
+	(void)poll(NULL, 0, LOOK_AGAIN_MS);
+	return sp_vpnd_is_asked_to_end() ? -ECANCELED : 0;
+}
+
+int sp_vpnd_attach(const char *name, struct sp_tun_queue *ret_queue)
+{
+	int said = 0;
+
+	for (;;) {
+		int r = sp_tun_queue_open(name, SP_TUN_ATTACH, false, ret_queue, NULL);
+
+		if (r != -ENODEV && r != -EBUSY)
+			return r;
+		if (r != said)
+			sp_vpnd_log(r == -ENODEV ? "waiting for sallyportd to make the interface"
+						 : "waiting for the interface: another program is attached");
+		said = r;
+		if (pause_a_moment() < 0)
+			return -ECANCELED;
+	}
+}
+
+/* How many programs: 0 or more; -errno could not ask. */
+static int count_programs(unsigned int ifindex, int hook)
+{
+	LIBBPF_OPTS(bpf_prog_query_opts, query);
+
+	if (bpf_prog_query_opts((int)ifindex, (enum bpf_attach_type)hook, &query) < 0)
+		return sp_errno();
+	return (int)query.count;
+}
+
+static bool has_programs(const struct sp_link *link, bool *is_asked)
+{
+	const int in = count_programs(link->ifindex, TCX_INGRESS);
+	const int out = count_programs(link->ifindex, TCX_EGRESS);
+
+	*is_asked = in >= 0 && out >= 0;
+	return *is_asked ? in > 0 && out > 0 : link->is_up;
+}
+
+int sp_vpnd_wait_for_programs(const char *name)
+{
+	__sp_cleanup(sp_netlink_closep) struct sp_netlink *netlink = NULL;
+	bool is_asked = false, is_said = false;
+	struct sp_link link;
+	int r = sp_netlink_open(&netlink);
+
+	while (r == 0) {
+		r = sp_netlink_get_link(netlink, name, &link);
+		if (r < 0 || has_programs(&link, &is_asked))
+			break;
+		if (!is_said)
+			sp_vpnd_log("no packet passes until sallyportd's programs are on the interface");
+		is_said = true;
+		r = pause_a_moment();
+	}
+	if (r == 0 && !is_asked)
+		sp_vpnd_log("took its being up for its programs being there: the kernel did not let us ask");
+	return r;
+}

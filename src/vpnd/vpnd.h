@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sallyport-vpnd: one tunnel interface, one engine (wg/engine.h), and the threads around it.
+ *
+ *	transmit	one a queue: frames of the TUN -> packets -> sealed messages -> UDP   (transmit.c)
+ *	receive 	one a queue: UDP -> opened messages -> packets -> frames of the TUN   (receive.c)
+ *	control 	timers, signals, the link's state, the peers file                      (control.c)
+ *	api     	the userspace API, so that a long request delays no timer              (api_server.h)
+ *
+ * Packets are never handed from thread to thread. What threads share is the engine, behind one lock that is
+ * held for the cheap steps only (engine.h), and the sockets, whose descriptors keep their numbers. */
+#ifndef SALLYPORT_VPND_VPND_H
+#define SALLYPORT_VPND_VPND_H
+
+#include <net/if.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io/tun_queue.h"
+#include "io/udp.h"
+#include "wg/engine.h"
+
+#define SP_VPND_QUEUES_MAX 16
+
+struct sp_vpnd_peers;
+
+struct sp_vpnd {
+	char name[IFNAMSIZ];
+	atomic_uint mtu; /* of the interface */
+	struct sp_wg_engine *engine;
+	pthread_mutex_t lock; /* of the engine and armed_ns */
+	uint64_t armed_ns;    /* when timer_fd fires */
+	int timer_fd;
+	int stop_fd;          /* eventfd: a thread found that there is nothing left to do */
+
+	size_t queue_count;
+	struct sp_tun_queue tuns[SP_VPND_QUEUES_MAX];
+	struct sp_udp_socket sockets[SP_VPND_QUEUES_MAX];
+
+	atomic_ullong bad_frames;     /* from the TUN: no packets */
+	atomic_ullong refused_frames; /* to the TUN: it was down, or full */
+
+	bool is_memory_locked;
+	const char *aead_name; /* what the threads seal with */
+	struct sp_vpnd_peers *peers; /* NULL: not managed */
+
+	/* device.c, where the link is up or down */
+	pthread_mutex_t device_lock; /* to change what is below; taken before `lock` */
+	atomic_bool is_up;
+	uint16_t listen_port; /* as told, or as found; 0: any */
+	uint32_t fwmark;
+};
+
+/* Take the engine. *@ret_now (may be NULL) is the time, read after the wait. */
+void sp_vpnd_lock(struct sp_vpnd *vpnd, struct sp_wg_time *ret_now);
+/* Let go of it, with the timer set for its next deadline. Returns what it wants sent: to
+ * sp_vpnd_send_datagrams. */
+struct sp_wg_datagram *sp_vpnd_unlock(struct sp_vpnd *vpnd);
+/* Send and free a list. */
+void sp_vpnd_send_datagrams(struct sp_vpnd *vpnd, struct sp_udp_socket *udp,
+			    struct sp_wg_datagram *list);
+/* Send @messages, at most SP_UDP_SEND_MAX, and forget addresses of ours that are gone. */
+void sp_vpnd_send(struct sp_vpnd *vpnd, struct sp_udp_socket *udp, struct sp_udp_message *messages,
+		  size_t count);
+void sp_vpnd_now(struct sp_wg_time *ret_now);
+/* The timer fired: let happen what is due. */
+void sp_vpnd_tick(struct sp_vpnd *vpnd);
+/* There is nothing left to do: ends the process. */
+void sp_vpnd_stop(struct sp_vpnd *vpnd);
+
+/* device.c: the port, the mark, up and down. Each returns 0 or -errno, the old state then stays. */
+int sp_vpnd_set_listen_port(struct sp_vpnd *vpnd, uint16_t port);
+int sp_vpnd_set_fwmark(struct sp_vpnd *vpnd, uint32_t fwmark);
+uint16_t sp_vpnd_get_listen_port(struct sp_vpnd *vpnd);
+uint32_t sp_vpnd_get_fwmark(struct sp_vpnd *vpnd);
+/* Sockets exist while the link is up; going down ends the sessions, as it does in the kernel. */
+int sp_vpnd_set_up(struct sp_vpnd *vpnd, bool is_up);
+void sp_vpnd_forget_local_addresses(struct sp_vpnd *vpnd);
+
+/* The bodies of the threads: run until the TUN is gone. */
+struct sp_vpnd_worker {
+	struct sp_vpnd *vpnd;
+	size_t queue;
+};
+int sp_vpnd_transmit(struct sp_vpnd_worker *worker);
+int sp_vpnd_receive(struct sp_vpnd_worker *worker);
+
+#endif
