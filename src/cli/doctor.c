@@ -113,6 +113,11 @@ int sp_cli_doctor(struct sp_cli *cli, int argc, char **argv)
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
 	context.interface_count = read_interfaces(&paths, &machine, interfaces);
+	if (machine) {
+		context.may_use_kernel_engine = machine->engine != SP_VPN_USERSPACE;
+		context.must_use_kernel_engine = machine->engine == SP_VPN_KERNEL;
+		context.tunnel_mtu = machine->mtu;
+	}
 	context.own_prog_count = find_own_programs(cli, own);
 	r = sp_probe_run(&context, &probes, &count);
 	sp_machine_free(machine);

@@ -29,7 +29,7 @@ static void print_head(const struct sp_cli *cli, json_t *reply)
 	       sp_json_integer(sessions, "parked"));
 	printf("  flows       %lld of %lld\n", sp_json_integer(flows, "tracked"),
 	       sp_json_integer(flows, "max"));
-	printf("  engine      %s%s%s\n",
+	printf("  engine      %s, %s%s%s\n", sp_json_text(engine, "kind"),
 	       json_is_true(json_object_get(engine, "reachable")) ? "reachable" : "not reachable: ",
 	       sp_json_text(engine, "error"),
 	       json_is_true(json_object_get(engine, "in_step")) ? ", in step" : "");

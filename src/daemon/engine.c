@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/array.h"
 #include "base/err.h"
@@ -16,7 +15,6 @@
 #define LOOK_NS (250 * SP_MS_NS)        /* is there a new socket? */
 #define COMPARE_NS (10 * SP_SECOND_NS)  /* a full comparison, and handshakes for status */
 #define HANG_NS (5 * SP_SECOND_NS)      /* patience after one that does not answer */
-#define ANSWER_MS 250
 #define CHANGED_MAX 256
 
 /* The file is ours to write; it is read to notice that somebody or something broke it. */
@@ -57,6 +55,12 @@ int sp_engine_open(struct sp_daemon *daemon)
 	engine->is_all_changed = engine->is_file_behind = true;
 	r = read_peers(daemon, &peers);
 	return sp_engine_find_key(daemon, key_path, r == 0 ? &peers : NULL);
+}
+
+static const char *engine_at(const struct sp_daemon *daemon)
+{
+	return daemon->engine.way == &sp_engine_kernel ? daemon->machine->tunnel :
+							 daemon->engine.socket_path;
 }
 
 void sp_engine_close(struct sp_daemon *daemon)
@@ -107,9 +111,9 @@ static const struct sp_wg_peer *find_peer(const struct sp_wg_device *device, con
 					    sizeof(*device->peers), compare_peer) : NULL;
 }
 
-static int ask(const struct sp_engine *engine, struct sp_wg_device *ret_device)
+static int ask(const struct sp_daemon *daemon, struct sp_wg_device *ret_device)
 {
-	int r = sp_uapi_get(engine->socket_path, ANSWER_MS, ret_device);
+	int r = daemon->engine.way->get(engine_at(daemon), ret_device);
 
 	if (r == 0 && ret_device->peer_count)
 		qsort(ret_device->peers, ret_device->peer_count, sizeof(*ret_device->peers),
@@ -275,38 +279,30 @@ static void name_foreign(struct sp_daemon *daemon, const struct sp_wg_peer *peer
 		    sp_wg_key_to_base64(&peer->public_key, key));
 }
 
-/* Removals first: an address of a peer that goes may be one of a peer that comes. Returns how many
- * things differed. */
-static size_t write_difference(struct sp_daemon *daemon, const struct sp_wg_device *is,
-			       const struct sp_peers *wanted, struct sp_uapi_set *set)
+/* Removals first: an address of a peer that goes may be one of a peer that comes. */
+static int find_difference(struct sp_daemon *daemon, const struct sp_wg_device *is,
+			   const struct sp_peers *wanted, struct sp_wg_change *change)
 {
-	size_t changes = 0;
+	int r = 0;
 
-	if (!is->has_private_key || !sp_wg_key_equal(&is->private_key, &wanted->private_key)) {
-		sp_uapi_set_private_key(set, &wanted->private_key);
-		changes++;
-	}
-	if (is->listen_port != wanted->listen_port) {
-		sp_uapi_set_listen_port(set, wanted->listen_port);
-		changes++;
-	}
-	for (size_t i = 0; i < is->peer_count; i++) {
+	if (!is->has_private_key || !sp_wg_key_equal(&is->private_key, &wanted->private_key))
+		change->private_key = &wanted->private_key;
+	change->has_listen_port = is->listen_port != wanted->listen_port;
+	change->listen_port = wanted->listen_port;
+	for (size_t i = 0; i < is->peer_count && r == 0; i++) {
 		if (is_wanted(wanted, &is->peers[i].public_key))
 			continue;
 		name_foreign(daemon, &is->peers[i]);
-		sp_uapi_set_peer(set, &is->peers[i], SP_UAPI_REMOVE);
-		changes++;
+		r = sp_wg_change_peer(change, &is->peers[i], SP_WG_REMOVE);
 	}
-	for (size_t i = 0; i < wanted->count; i++) {
+	for (size_t i = 0; i < wanted->count && r == 0; i++) {
 		const struct sp_wg_peer *peer = &wanted->entries[i].peer;
 		const struct sp_wg_peer *there = find_peer(is, peer->public_key.bytes);
 
-		if (there && is_same_peer(there, peer))
-			continue;
-		sp_uapi_set_peer(set, peer, SP_UAPI_PUT);
-		changes++;
+		if (!there || !is_same_peer(there, peer))
+			r = sp_wg_change_peer(change, peer, SP_WG_PUT);
 	}
-	return changes;
+	return r;
 }
 
 /* A peer that moved is worth a record: the same person elsewhere, or somebody else. */
@@ -336,18 +332,18 @@ static void set_reachable(struct sp_daemon *daemon, int r)
 	engine->error = r;
 	if (r == 0) {
 		if (!engine->is_reachable)
-			sp_log_note("the tunnel engine answers at %s", engine->socket_path);
+			sp_log_note("%s %s", engine->way->answers, engine_at(daemon));
 		engine->is_reachable = true;
 		sp_warnings_clear(&daemon->warnings, "engine-unreachable");
 		return;
 	}
 	engine->is_reachable = false;
-	memset(&engine->seen, 0, sizeof(engine->seen));
+	engine->seen = (struct sp_engine_identity){ 0 };
 	sp_wg_device_done(&engine->device);
 	engine->device = (struct sp_wg_device){ 0 };
-	sp_warnings_raise(&daemon->warnings, "engine-unreachable",
-			  "no tunnel engine answers at %s: %s (start one: wireguard-go %s)",
-			  engine->socket_path, sp_err_text(r), daemon->machine->tunnel);
+	sp_warnings_raise(&daemon->warnings, "engine-unreachable", "%s %s: %s%s",
+			  engine->way->silent, engine_at(daemon), sp_err_text(r),
+			  engine->way->remedy);
 }
 
 /* Ask what it has, tell it what differs. */
@@ -355,22 +351,18 @@ static int compare(struct sp_daemon *daemon, const struct sp_peers *wanted)
 {
 	struct sp_engine *engine = &daemon->engine;
 	__sp_wg_device struct sp_wg_device is = { 0 };
-	__sp_uapi_set struct sp_uapi_set set;
+	__sp_wg_change struct sp_wg_change change = { 0 };
 	struct sp_wg_device before;
-	int r;
+	int r = ask(daemon, &is);
 
-	sp_uapi_set_init(&set);
-	r = ask(engine, &is);
-	if (r < 0)
-		return r;
-	if (write_difference(daemon, &is, wanted, &set)) {
-		r = sp_uapi_set_finish(&set);
-		if (r == 0)
-			r = sp_uapi_send(engine->socket_path, ANSWER_MS, &set);
+	if (r == 0)
+		r = find_difference(daemon, &is, wanted, &change);
+	if (r == 0 && (change.private_key || change.has_listen_port || change.peer_count)) {
+		r = engine->way->change(engine_at(daemon), &change);
 		sp_wg_device_done(&is);
 		is = (struct sp_wg_device){ 0 };
 		if (r == 0)
-			r = ask(engine, &is);
+			r = ask(daemon, &is);
 	}
 	if (r < 0)
 		return r;
@@ -382,24 +374,25 @@ static int compare(struct sp_daemon *daemon, const struct sp_peers *wanted)
 	return 0;
 }
 
-static bool is_new_socket(struct sp_engine *engine)
+static bool is_another(const struct sp_daemon *daemon)
 {
-	struct stat now;
+	const struct sp_engine *engine = &daemon->engine;
+	struct sp_engine_identity now;
 
-	if (stat(engine->socket_path, &now) < 0)
+	if (engine->way->identify(engine_at(daemon), &now) < 0)
 		return engine->is_reachable; /* it went: find out */
-	return now.st_ino != engine->seen.st_ino || now.st_dev != engine->seen.st_dev ||
-	       now.st_ctim.tv_sec != engine->seen.st_ctim.tv_sec ||
-	       now.st_ctim.tv_nsec != engine->seen.st_ctim.tv_nsec;
+	return memcmp(&now, &engine->seen, sizeof(now)) != 0;
 }
 
 /* Everything: what it should have against what it has. */
 static int tell_all(struct sp_daemon *daemon, const struct sp_peers *wanted)
 {
 	struct sp_engine *engine = &daemon->engine;
-	struct stat now = { 0 };
-	int r = stat(engine->socket_path, &now) < 0 ? -ENOENT : compare(daemon, wanted);
+	struct sp_engine_identity now;
+	int r = engine->way->identify(engine_at(daemon), &now);
 
+	if (r == 0)
+		r = compare(daemon, wanted);
 	engine->is_all_changed = false; /* one that is not there is told all when it comes */
 	engine->changed_count = 0;
 	set_reachable(daemon, r);
@@ -412,28 +405,28 @@ static int tell_all(struct sp_daemon *daemon, const struct sp_peers *wanted)
 static int tell_changed(struct sp_daemon *daemon)
 {
 	struct sp_engine *engine = &daemon->engine;
-	__sp_uapi_set struct sp_uapi_set set;
-	int r;
+	__sp_wg_change struct sp_wg_change change = { 0 };
+	__sp_wg_device struct sp_wg_device room = { 0 }; /* whose peers are wiped */
+	int r = 0;
 
-	sp_uapi_set_init(&set);
-	for (size_t i = 0; i < engine->changed_count; i++) {
+	room.peers = calloc(engine->changed_count, sizeof(*room.peers));
+	if (!room.peers)
+		return -ENOMEM;
+	for (size_t i = 0; i < engine->changed_count && r == 0; i++) {
 		const uint8_t *key = engine->changed[i].bytes;
 		const struct sp_device *device = sp_device_find(&daemon->people, key);
 		const struct sp_live *live = sp_live_of_device(&daemon->people, key);
-		struct sp_wg_peer peer = { .public_key = engine->changed[i] };
+		struct sp_wg_peer *peer = &room.peers[room.peer_count++];
 		const bool is_put = device && live && has_peer(daemon, live);
 
-		if (is_put && fill_peer(device, &peer) < 0)
-			set.error = -ENOMEM;
-		else
-			sp_uapi_set_peer(&set, &peer, is_put ? SP_UAPI_PUT : SP_UAPI_REMOVE);
-		free(peer.allowed_ips);
-		sp_wipe(&peer, sizeof(peer));
+		peer->public_key = engine->changed[i];
+		r = is_put ? fill_peer(device, peer) : 0;
+		if (r == 0)
+			r = sp_wg_change_peer(&change, peer, is_put ? SP_WG_PUT : SP_WG_REMOVE);
 	}
 	engine->changed_count = 0;
-	r = sp_uapi_set_finish(&set);
 	if (r == 0)
-		r = sp_uapi_send(engine->socket_path, ANSWER_MS, &set);
+		r = engine->way->change(engine_at(daemon), &change);
 	if (r < 0)
 		engine->is_all_changed = true;
 	set_reachable(daemon, r);
@@ -459,7 +452,7 @@ static int keep_in_step(struct sp_daemon *daemon)
 	struct sp_engine *engine = &daemon->engine;
 	const uint64_t now_ns = sp_clock_boottime_ns();
 	const bool is_file_due = engine->is_file_behind && now_ns >= engine->file_due_ns;
-	const bool is_all_due = engine->is_all_changed || is_new_socket(engine) ||
+	const bool is_all_due = engine->is_all_changed || is_another(daemon) ||
 				now_ns - engine->asked_ns > COMPARE_NS;
 	__sp_peers struct sp_peers wanted = { 0 };
 	int r = 0;

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The tunnel engine (wireguard-go, ours, any that speaks the userspace API) and the peers file,
- * kept in step with the sessions: a peer for each open or parked session, no other. The engine may
- * come, go and restart at any time; nothing here waits for it longer than a moment. */
+/* The tunnel engine (ours, wireguard-go, any that speaks the userspace API, or the kernel's) and the
+ * peers file, kept in step with the sessions: a peer for each open or parked session, no other. The
+ * engine may come, go and restart at any time; nothing here waits for it longer than a moment. */
 #ifndef SALLYPORT_DAEMON_ENGINE_H
 #define SALLYPORT_DAEMON_ENGINE_H
 
-#include <sys/stat.h>
-
+#include "daemon/engine_way.h"
 #include "daemon/loop.h"
 #include "io/peers_file.h"
-#include "io/uapi.h"
 
 struct sp_daemon;
 struct sp_live;
 
 struct sp_engine {
-	char *socket_path;
+	const struct sp_engine_way *way; /* chosen when the tunnel interface was made or adopted */
+	char *socket_path;               /* of a userspace one */
 	bool has_key;
 	struct sp_wg_key private_key, public_key;
 	struct sp_timer timer;
@@ -26,7 +25,7 @@ struct sp_engine {
 	uint64_t file_due_ns;   /* boot time before which it is not written again */
 	bool is_reachable;
 	int error;              /* why not */
-	struct stat seen;       /* of the socket when the engine was last told everything */
+	struct sp_engine_identity seen; /* of the one that was last told everything */
 	uint64_t asked_ns;      /* boot time of the last full comparison */
 	struct sp_wg_device device; /* as it answered then, its peers by key */
 };

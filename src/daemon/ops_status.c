@@ -175,8 +175,9 @@ static json_t *describe_engine(struct sp_daemon *daemon)
 	const struct sp_engine *engine = &daemon->engine;
 
 	sp_engine_refresh(daemon);
-	return json_pack("{s:b, s:s, s:s?, s:I, s:b, s:o}", "reachable", engine->is_reachable,
-			 "socket", engine->socket_path, "error",
+	return json_pack("{s:s, s:b, s:s?, s:s?, s:I, s:b, s:o}", "kind", engine->way->name,
+			 "reachable", engine->is_reachable, "socket",
+			 engine->way == &sp_engine_userspace ? engine->socket_path : NULL, "error",
 			 engine->error ? sp_err_text(engine->error) : NULL, "listen_port",
 			 (json_int_t)engine->device.listen_port, "in_step",
 			 sp_engine_is_in_step(daemon), "peers",

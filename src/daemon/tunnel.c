@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* vpn0: persistent, so that programs on it outlive the engine; up only once they sit on it. */
+/* vpn0: a persistent TUN, so that programs on it outlive the engine, or the kernel's own WireGuard;
+ * up only once they sit on it. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "daemon/address.h"
@@ -8,29 +10,72 @@
 #include "io/files.h"
 #include "io/sysctl.h"
 #include "io/tun.h"
+#include "io/wg_netlink.h"
 #include "net/addr.h"
+
+/* Once: an interface that is there says what "auto" stands for, so that a restart changes nothing. */
+static const struct sp_engine_way *choose_engine(struct sp_daemon *daemon)
+{
+	const char *name = daemon->machine->tunnel;
+	struct sp_link link;
+
+	if (daemon->machine->engine == SP_VPN_USERSPACE)
+		return &sp_engine_userspace;
+	if (daemon->machine->engine == SP_VPN_KERNEL)
+		return &sp_engine_kernel;
+	if (sp_netlink_get_link(daemon->netlink, name, &link) < 0)
+		return sp_wg_netlink_probe() == 0 ? &sp_engine_kernel : &sp_engine_userspace;
+	return strcmp(link.kind, "wireguard") == 0 ? &sp_engine_kernel : &sp_engine_userspace;
+}
+
+/* What to do about a tunnel interface that could be neither made nor adopted. */
+static const char *find_remedy(struct sp_daemon *daemon, int r)
+{
+	const bool is_kernel = daemon->engine.way == &sp_engine_kernel;
+	struct sp_link link = { 0 };
+
+	(void)sp_netlink_get_link(daemon->netlink, daemon->machine->tunnel, &link);
+	if (is_kernel && strcmp(link.kind, "tun") == 0)
+		return "; it is the TUN of a userspace engine, and vpn.engine says kernel: stop that "
+		       "engine, remove the interface (ip link delete) and start sallyportd again, "
+		       "or say userspace";
+	if (!is_kernel && strcmp(link.kind, "wireguard") == 0)
+		return "; it is a WireGuard link of the kernel, and vpn.engine says userspace: remove "
+		       "it (ip link delete) and start sallyportd again, or say kernel";
+	if (r == -EEXIST)
+		return "; another kind of interface has that name";
+	if (is_kernel && r == -EOPNOTSUPP)
+		return "; this kernel has no WireGuard (modprobe wireguard): say vpn.engine: "
+		       "userspace, or auto";
+	if (r == -EMEDIUMTYPE)
+		return "; it is there but not a persistent single-queue TUN";
+	return r == -ENOENT ? "; is there a /dev/net/tun?" : "";
+}
 
 int sp_tunnel_ensure(struct sp_daemon *daemon)
 {
 	const char *name = daemon->machine->tunnel;
 	struct sp_link link;
 	bool is_made = false;
-	int r = sp_tun_ensure(daemon->netlink, name, SP_UID_KEEP, SP_GID_KEEP, &link, &is_made);
+	int r;
 
+	if (!daemon->engine.way)
+		daemon->engine.way = choose_engine(daemon);
+	if (daemon->engine.way == &sp_engine_kernel)
+		r = sp_wg_link_ensure(daemon->netlink, name, &link, &is_made);
+	else
+		r = sp_tun_ensure(daemon->netlink, name, SP_UID_KEEP, SP_GID_KEEP, &link, &is_made);
 	if (r == 0 && link.mtu != daemon->machine->mtu)
 		r = sp_netlink_set_mtu(daemon->netlink, link.ifindex, daemon->machine->mtu);
 	if (r < 0) {
 		sp_warnings_raise(&daemon->warnings, "interface-missing",
 				  "cannot make or adopt %s: %s%s", name, sp_err_text(r),
-				  r == -EEXIST ? "; another kind of interface has that name"
-				  : r == -EMEDIUMTYPE
-					  ? "; it is there but not a persistent single-queue TUN"
-				  : r == -ENOENT ? "; is there a /dev/net/tun?"
-						 : "");
+				  find_remedy(daemon, r));
 		return r;
 	}
 	if (is_made)
-		sp_log_note("made %s, down until programs sit on it", name);
+		sp_log_note("made %s (engine: %s), down until programs sit on it", name,
+			    daemon->engine.way->name);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "io/netlink_request.h"
 #include "net/addr.h"
@@ -23,7 +24,7 @@ struct sp_netlink {
 	char *reply; /* REPLY_BYTES */
 };
 
-int sp_netlink_open(struct sp_netlink **ret_netlink)
+static int open_family(int family, struct sp_netlink **ret_netlink)
 {
 	__sp_cleanup(sp_netlink_closep) struct sp_netlink *netlink = calloc(1, sizeof(*netlink));
 	const struct timeval timeout = { .tv_sec = TIMEOUT_S };
@@ -34,7 +35,7 @@ int sp_netlink_open(struct sp_netlink **ret_netlink)
 	netlink->reply = malloc(REPLY_BYTES);
 	if (!netlink->reply)
 		return -ENOMEM;
-	netlink->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	netlink->socket = mnl_socket_open2(family, SOCK_CLOEXEC);
 	if (!netlink->socket || mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		return sp_errno();
 	if (setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVTIMEO, &timeout,
@@ -46,12 +47,24 @@ int sp_netlink_open(struct sp_netlink **ret_netlink)
 	return 0;
 }
 
+int sp_netlink_open(struct sp_netlink **ret_netlink)
+{
+	return open_family(NETLINK_ROUTE, ret_netlink);
+}
+
+int sp_netlink_open_generic(struct sp_netlink **ret_netlink)
+{
+	return open_family(NETLINK_GENERIC, ret_netlink);
+}
+
 void sp_netlink_close(struct sp_netlink *netlink)
 {
 	if (!netlink)
 		return;
 	if (netlink->socket)
 		mnl_socket_close(netlink->socket);
+	if (netlink->reply)
+		sp_wipe(netlink->reply, REPLY_BYTES); /* WireGuard's answers hold keys */
 	free(netlink->reply);
 	free(netlink);
 }
@@ -79,6 +92,7 @@ struct answer {
 static int take_message(struct answer *answer, const struct nlmsghdr *message)
 {
 	const struct nlmsgerr *error;
+	int done = 0;
 
 	if (message->nlmsg_seq != answer->seq || message->nlmsg_pid != answer->port)
 		return 0; /* of a request given up before */
@@ -91,9 +105,11 @@ static int take_message(struct answer *answer, const struct nlmsghdr *message)
 			return -EBADMSG;
 		error = mnl_nlmsg_get_payload(message);
 		return error->error;
-	case NLMSG_DONE:
+	case NLMSG_DONE: /* with the errno of a dump that broke off */
 		answer->is_done = true;
-		return 0;
+		if (mnl_nlmsg_get_payload_len(message) >= sizeof(done))
+			memcpy(&done, mnl_nlmsg_get_payload(message), sizeof(done));
+		return done < 0 ? done : 0;
 	default:
 		if (!(message->nlmsg_flags & NLM_F_MULTI))
 			answer->is_done = true;
@@ -122,15 +138,21 @@ static int read_answer(struct sp_netlink *netlink, struct answer *answer)
 	return answer->was_interrupted ? -EINTR : 0;
 }
 
-int sp_netlink_run(struct sp_netlink *netlink, struct sp_netlink_request *request,
-                   sp_netlink_message_fn each, void *arg)
+int sp_netlink_exchange(struct sp_netlink *netlink, struct nlmsghdr *message,
+                        sp_netlink_message_fn each, void *arg)
 {
 	struct answer answer = { .port = netlink->port, .each = each, .arg = arg };
 
-	answer.seq = request->header->nlmsg_seq = ++netlink->seq;
-	if (mnl_socket_sendto(netlink->socket, request->header, request->header->nlmsg_len) < 0)
+	answer.seq = message->nlmsg_seq = ++netlink->seq;
+	if (mnl_socket_sendto(netlink->socket, message, message->nlmsg_len) < 0)
 		return sp_errno();
 	return read_answer(netlink, &answer);
+}
+
+int sp_netlink_run(struct sp_netlink *netlink, struct sp_netlink_request *request,
+                   sp_netlink_message_fn each, void *arg)
+{
+	return sp_netlink_exchange(netlink, request->header, each, arg);
 }
 
 static void sort_attr(const struct nlattr *attr, const struct nlattr **attrs, uint16_t max)

@@ -18,6 +18,8 @@
 struct sp_netlink;
 
 int sp_netlink_open(struct sp_netlink **ret_netlink);
+/* The same for generic netlink, of which only wg_netlink.c makes use. */
+int sp_netlink_open_generic(struct sp_netlink **ret_netlink);
 void sp_netlink_close(struct sp_netlink *netlink);
 SP_DEFINE_CLEANUP(struct sp_netlink *, sp_netlink_close);
 
@@ -31,7 +33,7 @@ struct sp_link {
 	bool is_loopback;
 	uint32_t mtu;
 	uint16_t type;        /* ARPHRD_…: 1 Ethernet, 65534 none (a TUN) */
-	char kind[16];        /* "veth", "tun", "bridge" …; "" for hardware and lo */
+	char kind[16];        /* "veth", "tun", "wireguard" …; "" for hardware and lo */
 	uint32_t xdp_prog_id; /* 0: none */
 	bool xdp_is_generic;
 	/* Only of kind "tun": */
@@ -48,6 +50,9 @@ int sp_netlink_get_link_by_index(struct sp_netlink *netlink, uint32_t ifindex,
 int sp_netlink_list_links(struct sp_netlink *netlink, struct sp_link **ret_links,
                           size_t *ret_count);
 
+/* Make one of @kind ("wireguard"), down. Returns 0; -EEXIST the name is taken; -EOPNOTSUPP this
+ * kernel has no such kind; -EINVAL; -EPERM; -errno. */
+int sp_netlink_add_link(struct sp_netlink *netlink, const char *name, const char *kind);
 /* Set it up or down; set its MTU; remove it. Returns 0; -ENODEV; -EPERM; -errno. */
 int sp_netlink_set_up(struct sp_netlink *netlink, uint32_t ifindex, bool is_up);
 int sp_netlink_set_mtu(struct sp_netlink *netlink, uint32_t ifindex, uint32_t mtu);

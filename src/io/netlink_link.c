@@ -176,6 +176,22 @@ int sp_netlink_list_links(struct sp_netlink *netlink, struct sp_link **ret_links
 	return 0;
 }
 
+int sp_netlink_add_link(struct sp_netlink *netlink, const char *name, const char *kind)
+{
+	struct sp_netlink_request request;
+	struct nlattr *info;
+
+	if (!*name || strlen(name) >= IFNAMSIZ || strpbrk(name, "/% \t\n"))
+		return -EINVAL;
+	sp_netlink_begin(&request, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+	                 sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(request.header, IFLA_IFNAME, name);
+	info = mnl_attr_nest_start(request.header, IFLA_LINKINFO);
+	mnl_attr_put_strz(request.header, IFLA_INFO_KIND, kind);
+	mnl_attr_nest_end(request.header, info);
+	return sp_netlink_run(netlink, &request, NULL, NULL);
+}
+
 int sp_netlink_set_up(struct sp_netlink *netlink, uint32_t ifindex, bool is_up)
 {
 	struct sp_netlink_request request;

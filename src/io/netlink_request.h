@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One rtnetlink request and its answer: what links, addresses and routes are asked through.
+/* One netlink request and its answer: what links, addresses, routes and WireGuard are asked through.
  */
 #ifndef SALLYPORT_IO_NETLINK_REQUEST_H
 #define SALLYPORT_IO_NETLINK_REQUEST_H
@@ -31,6 +31,10 @@ typedef int (*sp_netlink_message_fn)(void *arg, const struct nlmsghdr *message);
  */
 int sp_netlink_run(struct sp_netlink *netlink, struct sp_netlink_request *request,
                    sp_netlink_message_fn each, void *arg);
+
+/* The same with a message of any length. */
+int sp_netlink_exchange(struct sp_netlink *netlink, struct nlmsghdr *message,
+                        sp_netlink_message_fn each, void *arg);
 
 /* The attributes behind the fixed part of @size bytes into @ret_attrs[0..max], NULL for absent
  * ones. */

@@ -66,7 +66,7 @@ static void put_entry(struct sp_uapi_set *set, const struct sp_peers_entry *entr
 	snprintf(comment, sizeof(comment), "expires=%" PRId64 " name=%s", entry->expires_s,
 	         entry->name);
 	sp_uapi_set_comment(set, comment);
-	sp_uapi_set_peer(set, &entry->peer, SP_UAPI_PUT);
+	sp_uapi_set_peer(set, &entry->peer, SP_WG_PUT);
 }
 
 int sp_peers_file_write(const char *path, const struct sp_peers *peers, uid_t uid, gid_t gid)

@@ -19,9 +19,6 @@
 #include "base/err.h"
 #include "io/probe_list.h"
 #include "io/sysctl.h"
-#include "io/uapi.h"
-
-#define ENGINE_TIMEOUT_MS 300
 
 const char *sp_probe_result_name(enum sp_probe_result result)
 {
@@ -237,36 +234,6 @@ static void probe_clock(struct sp_probe_list *list)
 		             state.maxerror / 1000);
 }
 
-static void probe_engine(const struct sp_probe_context *context, struct sp_probe_list *list)
-{
-	static const struct sp_probe_subject subject = {
-		"engine", "the tunnel carries nothing",
-		"start sallyport-vpnd, or another WireGuard userspace engine, on the tunnel"
-	};
-	__sp_wg_device struct sp_wg_device device = { 0 };
-	__sp_free char *path = NULL;
-	const char *tunnel = NULL;
-	int r;
-
-	for (size_t i = 0; i < context->interface_count; i++)
-		if (context->interfaces[i].zone == SP_ZONE_TUNNEL)
-			tunnel = context->interfaces[i].name;
-	if (!tunnel)
-		return;
-	r = sp_paths_engine_socket(context->paths, tunnel, &path);
-	if (r == 0)
-		r = sp_uapi_get(path, ENGINE_TIMEOUT_MS, &device);
-	if (r == 0)
-		sp_probe_add_for(list, &subject, tunnel, SP_PROBE_OK, "answers, %zu peer%s",
-		                 device.peer_count, device.peer_count == 1 ? "" : "s");
-	else if (r == -EACCES || r == -EPERM)
-		sp_probe_add_for(list, &subject, tunnel, SP_PROBE_UNKNOWN, "%s: %s", path,
-		                 sp_err_text(r));
-	else
-		sp_probe_add_for(list, &subject, tunnel, SP_PROBE_MISSING, "%s: %s",
-		                 path ? path : "its socket", sp_err_text(r));
-}
-
 static void probe_wg(struct sp_probe_list *list)
 {
 	static const struct sp_probe_subject subject = {
@@ -302,7 +269,7 @@ int sp_probe_run(const struct sp_probe_context *context, struct sp_probe **ret_p
 	probe_forwarding(&list);
 	probe_clock(&list);
 	sp_probe_net(context, &list);
-	probe_engine(context, &list);
+	sp_probe_tunnel(context, &list);
 	probe_wg(&list);
 	if (list.error) {
 		free(list.probes);

@@ -6,6 +6,7 @@
 #ifndef SALLYPORT_IO_PROBE_H
 #define SALLYPORT_IO_PROBE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,8 @@ struct sp_probe_context {
 	size_t interface_count;
 	const uint32_t *own_prog_ids; /* of our links: not someone else's programs */
 	size_t own_prog_count;
+	bool may_use_kernel_engine, must_use_kernel_engine; /* vpn.engine: auto or kernel; kernel */
+	uint32_t tunnel_mtu;                                /* vpn.mtu; 0: not known */
 };
 
 /* Ask everything. Returns 0 with a malloc'ed array, whatever was found; -ENOMEM. Takes well under a

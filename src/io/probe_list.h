@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The growing list of probe results, for the files that ask: probe.c the machine, probe_bpf.c the
- * kernel's BPF, probe_net.c interfaces and what is attached to them.
+ * kernel's BPF, probe_net.c interfaces and what is attached to them, probe_tunnel.c the tunnel.
  */
 #ifndef SALLYPORT_IO_PROBE_LIST_H
 #define SALLYPORT_IO_PROBE_LIST_H
@@ -37,6 +37,8 @@ void sp_probe_add_for(struct sp_probe_list *list, const struct sp_probe_subject 
 	__attribute__((format(printf, 5, 6)));
 
 void sp_probe_bpf(struct sp_probe_list *list);
+/* The kernel's WireGuard, the engine on the tunnel, and whether paths are wide enough for it. */
+void sp_probe_tunnel(const struct sp_probe_context *context, struct sp_probe_list *list);
 void sp_probe_net(const struct sp_probe_context *context, struct sp_probe_list *list);
 
 #endif

@@ -151,3 +151,14 @@ int sp_uapi_send(const char *socket_path, int timeout_ms, const struct sp_uapi_s
 	r = sp_uapi_transact(socket_path, timeout_ms, set->text.data, set->text.len, &reply);
 	return r < 0 ? r : sp_uapi_parse_set(reply.data, reply.len);
 }
+
+int sp_uapi_change(const char *socket_path, int timeout_ms, const struct sp_wg_change *change)
+{
+	__sp_uapi_set struct sp_uapi_set set;
+	int r;
+
+	sp_uapi_set_init(&set);
+	sp_uapi_set_change(&set, change);
+	r = sp_uapi_set_finish(&set);
+	return r < 0 ? r : sp_uapi_send(socket_path, timeout_ms, &set);
+}

@@ -12,45 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <sallyport/abi/tables.h>
-
 #include "base/cleanup.h"
 #include "io/secret_buf.h"
-#include "io/wg_key.h"
+#include "io/wg_device.h"
 
 #define SP_UAPI_TIMEOUT_MAX_MS 1000
 #define SP_UAPI_REPLY_MAX (64u << 20) /* bytes; some 160 000 peers */
-
-struct sp_wg_peer {
-	struct sp_wg_key public_key;
-	struct sp_wg_key preshared_key; /* zero: none */
-	bool has_endpoint;
-	struct sp_addr endpoint;
-	uint16_t endpoint_port;        /* host order */
-	char endpoint_scope[16];       /* interface of a link-local IPv6 endpoint, else "" */
-	uint16_t keepalive_s;          /* 0: off */
-	struct sp_prefix *allowed_ips; /* host bits clear */
-	size_t allowed_ip_count;
-	/* Only told by the engine: */
-	int64_t last_handshake_ns; /* UTC; 0: never */
-	uint64_t rx_bytes, tx_bytes;
-};
-
-struct sp_wg_device {
-	bool has_private_key;
-	struct sp_wg_key private_key;
-	uint16_t listen_port; /* host order; 0: none yet */
-	uint32_t fwmark;
-	struct sp_wg_peer *peers;
-	size_t peer_count;
-};
-
-void sp_wg_device_done(struct sp_wg_device *device); /* frees, and wipes every key */
-#define __sp_wg_device __sp_cleanup(sp_wg_device_done)
-
-/* The peer with this key, borrowed; NULL: none. Linear. */
-const struct sp_wg_peer *sp_wg_device_find(const struct sp_wg_device *device,
-                                           const struct sp_wg_key *public_key);
 
 /* ---- text ---- */
 
@@ -83,16 +50,12 @@ void sp_uapi_set_listen_port(struct sp_uapi_set *set, uint16_t port);
 void sp_uapi_set_fwmark(struct sp_uapi_set *set, uint32_t fwmark);
 void sp_uapi_set_replace_peers(struct sp_uapi_set *set); /* those not in this request go */
 
-enum sp_uapi_peer_mode {
-	SP_UAPI_PUT,    /* add, or set an existing one: exactly these allowed addresses */
-	SP_UAPI_UPDATE, /* as PUT, but only if the engine has it */
-	SP_UAPI_REMOVE, /* nothing happens if the engine lacks it */
-};
 /* After the device's keys. Writes public_key and, unless REMOVE: preshared_key (zeros clear it),
  * the endpoint if it has one, keepalive, replace_allowed_ips and every allowed address.
  */
 void sp_uapi_set_peer(struct sp_uapi_set *set, const struct sp_wg_peer *peer,
-                      enum sp_uapi_peer_mode mode);
+                      enum sp_wg_peer_mode mode);
+void sp_uapi_set_change(struct sp_uapi_set *set, const struct sp_wg_change *change);
 /* A comment line `# …` (the peers file's; engines are never sent one). */
 void sp_uapi_set_comment(struct sp_uapi_set *set, const char *comment);
 
@@ -114,5 +77,7 @@ int sp_uapi_transact(const char *socket_path, int timeout_ms, const char *reques
 int sp_uapi_get(const char *socket_path, int timeout_ms, struct sp_wg_device *ret_device);
 /* Send a finished request. Returns as sp_uapi_get. */
 int sp_uapi_send(const char *socket_path, int timeout_ms, const struct sp_uapi_set *set);
+/* Have it carry out a change. Returns as sp_uapi_get, and as sp_uapi_set_finish. */
+int sp_uapi_change(const char *socket_path, int timeout_ms, const struct sp_wg_change *change);
 
 #endif

@@ -172,11 +172,3 @@ int sp_uapi_read_allowed_ip(const struct sp_uapi_line *line, struct sp_wg_peer *
 	*added = prefix;
 	return 0;
 }
-
-void sp_wg_peer_done(struct sp_wg_peer *peer)
-{
-	sp_wg_key_wipe(&peer->preshared_key);
-	free(peer->allowed_ips);
-	peer->allowed_ips = NULL;
-	peer->allowed_ip_count = 0;
-}

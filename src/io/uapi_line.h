@@ -48,6 +48,5 @@ int sp_uapi_read_endpoint(const struct sp_uapi_line *line, struct sp_wg_peer *pe
 int sp_uapi_read_allowed_ip(const struct sp_uapi_line *line,
                             struct sp_wg_peer *peer); /* or -ENOMEM */
 
-void sp_wg_peer_done(struct sp_wg_peer *peer); /* frees, and wipes its keys */
 
 #endif

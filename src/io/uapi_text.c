@@ -12,24 +12,6 @@
 #include "io/uapi_line.h"
 #include "net/addr.h"
 
-void sp_wg_device_done(struct sp_wg_device *device)
-{
-	for (size_t i = 0; i < device->peer_count; i++)
-		sp_wg_peer_done(&device->peers[i]);
-	free(device->peers);
-	sp_wg_key_wipe(&device->private_key);
-	*device = (struct sp_wg_device){ 0 };
-}
-
-const struct sp_wg_peer *sp_wg_device_find(const struct sp_wg_device *device,
-                                           const struct sp_wg_key *public_key)
-{
-	for (size_t i = 0; i < device->peer_count; i++)
-		if (memcmp(&device->peers[i].public_key, public_key, sizeof(*public_key)) == 0)
-			return &device->peers[i];
-	return NULL;
-}
-
 /* ---- replies ---- */
 
 bool sp_uapi_is_complete(const char *text, size_t len)
@@ -126,32 +108,6 @@ static int read_peer_line(const struct sp_uapi_line *line, struct sp_wg_peer *pe
 	return 0; /* protocol_version, or what later engines say */
 }
 
-static int compare_peers(const void *a, const void *b)
-{
-	const struct sp_wg_peer *const *left = a, *const *right = b;
-
-	return memcmp(&(*left)->public_key, &(*right)->public_key, SP_WG_KEY_LEN);
-}
-
-/* Returns 0; -EBADMSG two peers have one key; -ENOMEM. */
-static int check_unique(const struct sp_wg_device *device)
-{
-	__sp_free const struct sp_wg_peer **sorted = NULL;
-
-	if (device->peer_count < 2)
-		return 0;
-	sorted = reallocarray(NULL, device->peer_count, sizeof(*sorted));
-	if (!sorted)
-		return -ENOMEM;
-	for (size_t i = 0; i < device->peer_count; i++)
-		sorted[i] = &device->peers[i];
-	qsort(sorted, device->peer_count, sizeof(*sorted), compare_peers);
-	for (size_t i = 1; i < device->peer_count; i++)
-		if (compare_peers(&sorted[i - 1], &sorted[i]) == 0)
-			return -EBADMSG;
-	return 0;
-}
-
 /* @room: how many peers there is room for. */
 static int read_get_line(const struct sp_uapi_line *line, struct sp_wg_device *device, size_t room)
 {
@@ -183,7 +139,7 @@ int sp_uapi_parse_get(const char *text, size_t len, struct sp_wg_device *ret_dev
 		if (line.len == 0) {
 			if (!has_errno || lines.left > 0)
 				return -EBADMSG;
-			r = check_unique(&device);
+			r = sp_wg_device_check_unique(&device);
 			if (r < 0)
 				return r;
 			*ret_device = device;
@@ -297,16 +253,16 @@ static void put_endpoint(struct sp_uapi_set *set, const struct sp_wg_peer *peer)
 }
 
 void sp_uapi_set_peer(struct sp_uapi_set *set, const struct sp_wg_peer *peer,
-                      enum sp_uapi_peer_mode mode)
+                      enum sp_wg_peer_mode mode)
 {
 	char prefix[SP_PREFIX_TEXT_MAX];
 
 	put_key(set, "public_key", &peer->public_key);
-	if (mode == SP_UAPI_REMOVE) {
+	if (mode == SP_WG_REMOVE) {
 		put(set, "remove=true\n");
 		return;
 	}
-	if (mode == SP_UAPI_UPDATE)
+	if (mode == SP_WG_UPDATE)
 		put(set, "update_only=true\n");
 	put_key(set, "preshared_key", &peer->preshared_key);
 	if (peer->has_endpoint)
@@ -315,6 +271,16 @@ void sp_uapi_set_peer(struct sp_uapi_set *set, const struct sp_wg_peer *peer,
 	put(set, "replace_allowed_ips=true\n");
 	for (size_t i = 0; i < peer->allowed_ip_count; i++)
 		put(set, "allowed_ip=%s\n", sp_prefix_format(&peer->allowed_ips[i], prefix));
+}
+
+void sp_uapi_set_change(struct sp_uapi_set *set, const struct sp_wg_change *change)
+{
+	if (change->private_key)
+		sp_uapi_set_private_key(set, change->private_key);
+	if (change->has_listen_port)
+		sp_uapi_set_listen_port(set, change->listen_port);
+	for (size_t i = 0; i < change->peer_count; i++)
+		sp_uapi_set_peer(set, change->peers[i].peer, change->peers[i].mode);
 }
 
 void sp_uapi_set_comment(struct sp_uapi_set *set, const char *comment)

@@ -36,6 +36,13 @@ char *sp_diagnostic_format(const struct sp_diagnostic *diagnostic);
 int sp_policy_load(const char *path, const char *text, size_t len, struct sp_policy **ret_policy,
 		   struct sp_diagnostics *diagnostics);
 
+/* Who carries the tunnel: a process that speaks the userspace API, or the kernel's own WireGuard. */
+enum sp_vpn_engine {
+	SP_VPN_USERSPACE,
+	SP_VPN_KERNEL,
+	SP_VPN_AUTO, /* the kernel where it has WireGuard */
+};
+
 /* The machine file sallyport.yaml, same strictness. Only what judgement and the daemon need. */
 struct sp_machine {
 	char *plane; /* auto or ebpf */
@@ -49,6 +56,7 @@ struct sp_machine {
 	size_t route_name_count;
 	uint32_t mtu;
 	int64_t parked_s;
+	enum sp_vpn_engine engine;
 	uint64_t audit_rotate_bytes;
 	uint32_t audit_keep;
 };

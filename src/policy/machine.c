@@ -26,12 +26,12 @@ static const struct sp_key interface_keys[] = {
 	[TUNNEL] = { "tunnel", SP_KEY_OPTIONAL },
 };
 
-enum { LISTEN, POOL, ENDPOINT, DNS, ROUTES, MTU, PARKED };
+enum { LISTEN, POOL, ENDPOINT, DNS, ROUTES, MTU, PARKED, ENGINE };
 static const struct sp_key vpn_keys[] = {
 	[LISTEN] = { "listen", SP_KEY_OPTIONAL },     [POOL] = { "pool", SP_KEY_OPTIONAL },
 	[ENDPOINT] = { "endpoint", SP_KEY_OPTIONAL }, [DNS] = { "dns", SP_KEY_OPTIONAL },
 	[ROUTES] = { "routes", SP_KEY_OPTIONAL },     [MTU] = { "mtu", SP_KEY_OPTIONAL },
-	[PARKED] = { "parked", SP_KEY_OPTIONAL },
+	[PARKED] = { "parked", SP_KEY_OPTIONAL },     [ENGINE] = { "engine", SP_KEY_OPTIONAL },
 };
 
 enum { ROTATE, KEEP };
@@ -202,6 +202,20 @@ static void load_routes(struct run *run, const struct sp_node *node)
 	}
 }
 
+static void load_engine(struct run *run, const struct sp_node *node)
+{
+	static const char *const words[] = {
+		[SP_VPN_USERSPACE] = "userspace",
+		[SP_VPN_KERNEL] = "kernel",
+		[SP_VPN_AUTO] = "auto",
+		NULL,
+	};
+	int word = sp_read_word(&run->check, node, "\"engine\"", words);
+
+	if (word >= 0)
+		run->machine->engine = (enum sp_vpn_engine)word;
+}
+
 static void load_vpn(struct run *run, const struct sp_node *node)
 {
 	const struct sp_node *values[SP_ARRAY_LEN(vpn_keys)];
@@ -226,6 +240,8 @@ static void load_vpn(struct run *run, const struct sp_node *node)
 		machine->mtu = (uint32_t)number;
 	if (values[PARKED])
 		sp_read_duration(&run->check, values[PARKED], "\"parked\"", &machine->parked_s);
+	if (values[ENGINE])
+		load_engine(run, values[ENGINE]);
 }
 
 static void load_audit(struct run *run, const struct sp_node *node)

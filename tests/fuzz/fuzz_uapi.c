@@ -40,7 +40,7 @@ static void check_round_trip(const struct sp_wg_peer *peer)
 	size_t len;
 
 	sp_uapi_set_init(&set);
-	sp_uapi_set_peer(&set, peer, SP_UAPI_PUT);
+	sp_uapi_set_peer(&set, peer, SP_WG_PUT);
 	if (set.error == -EINVAL && *peer->endpoint_scope)
 		return; /* a scope no interface has */
 	check(set.error == 0);

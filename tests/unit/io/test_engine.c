@@ -104,7 +104,7 @@ static void what_was_set_is_what_the_engine_says(void **state)
 	sp_uapi_set_private_key(&set, &private_key);
 	sp_uapi_set_listen_port(&set, 51820);
 	sp_uapi_set_replace_peers(&set);
-	sp_uapi_set_peer(&set, &peer, SP_UAPI_PUT);
+	sp_uapi_set_peer(&set, &peer, SP_WG_PUT);
 	assert_int_equal(sp_uapi_set_finish(&set), 0);
 	assert_int_equal(sp_uapi_send(SOCKET, 1000, &set), 0);
 
@@ -122,7 +122,7 @@ static void what_was_set_is_what_the_engine_says(void **state)
 	assert_true(found->last_handshake_ns == 0);
 }
 
-static void change(const struct sp_wg_peer *peer, enum sp_uapi_peer_mode mode)
+static void change(const struct sp_wg_peer *peer, enum sp_wg_peer_mode mode)
 {
 	__sp_uapi_set struct sp_uapi_set set = { 0 };
 
@@ -149,18 +149,18 @@ static void peers_come_change_and_go(void **state)
 
 	(void)state;
 	assert_int_equal(sp_wg_keypair_make(&unused, &peer.public_key), 0);
-	change(&peer, SP_UAPI_UPDATE); /* the engine lacks it, so nothing happens */
+	change(&peer, SP_WG_UPDATE); /* the engine lacks it, so nothing happens */
 	assert_int_equal(count_peers(), 0);
-	change(&peer, SP_UAPI_PUT);
+	change(&peer, SP_WG_PUT);
 	assert_int_equal(count_peers(), 1);
 	peer.allowed_ips = &second;
-	change(&peer, SP_UAPI_UPDATE);
+	change(&peer, SP_WG_UPDATE);
 	assert_int_equal(sp_uapi_get(SOCKET, 1000, &device), 0);
 	assert_int_equal(device.peers[0].allowed_ip_count, 1);
 	assert_int_equal(sp_prefix_compare(&device.peers[0].allowed_ips[0], &second), 0);
-	change(&peer, SP_UAPI_REMOVE);
+	change(&peer, SP_WG_REMOVE);
 	assert_int_equal(count_peers(), 0);
-	change(&peer, SP_UAPI_REMOVE);
+	change(&peer, SP_WG_REMOVE);
 }
 
 static void engine_s_own_refusal_is_told(void **state)

@@ -230,11 +230,11 @@ static void requests_have_the_lines_of_the_protocol(void **state)
 	sp_uapi_set_listen_port(&set, 51820);
 	sp_uapi_set_fwmark(&set, 7);
 	sp_uapi_set_replace_peers(&set);
-	sp_uapi_set_peer(&set, &peer, SP_UAPI_PUT);
+	sp_uapi_set_peer(&set, &peer, SP_WG_PUT);
 	peer.has_endpoint = false;
 	peer.allowed_ip_count = 0;
-	sp_uapi_set_peer(&set, &peer, SP_UAPI_UPDATE);
-	sp_uapi_set_peer(&set, &peer, SP_UAPI_REMOVE);
+	sp_uapi_set_peer(&set, &peer, SP_WG_UPDATE);
+	sp_uapi_set_peer(&set, &peer, SP_WG_REMOVE);
 	assert_int_equal(sp_uapi_set_finish(&set), 0);
 	assert_int_equal(sp_uapi_set_finish(&set), 0);
 	assert_int_equal(set.text.len, strlen(expected));
@@ -251,7 +251,7 @@ static void nothing_can_be_slipped_into_a_request(void **state)
 	(void)state;
 	assert_int_equal(sp_addr_parse("fe80::2", &peer.endpoint), 0);
 	sp_uapi_set_init(&scope);
-	sp_uapi_set_peer(&scope, &peer, SP_UAPI_PUT);
+	sp_uapi_set_peer(&scope, &peer, SP_WG_PUT);
 	assert_int_equal(sp_uapi_set_finish(&scope), -EINVAL);
 	sp_uapi_set_init(&comment);
 	sp_uapi_set_comment(&comment, "x\nprivate_key=" KEY_A);

@@ -22,7 +22,7 @@ static void everything_given_is_kept(void **state)
 		     "interfaces: { edge: [wan0, wan1], inside: lan0, tunnel: tun7 }\n"
 		     "vpn: { listen: 443, pool: 10.9.0.0/24, endpoint: \"gate.example.org:443\", "
 		     "dns: [10.0.0.1, \"2001:db8::1\"],\n"
-		     "       routes: [servers, internet], mtu: 1280, parked: 90s }\n"
+		     "       routes: [servers, internet], mtu: 1280, parked: 90s, engine: kernel }\n"
 		     "audit: { rotate: 2GB, keep: 3 }\n");
 
 	(void)state;
@@ -45,6 +45,7 @@ static void everything_given_is_kept(void **state)
 	assert_int_equal(machine->route_name_count, 2);
 	assert_string_equal(machine->routes[1], "internet");
 	assert_int_equal(machine->mtu, 1280);
+	assert_int_equal(machine->engine, SP_VPN_KERNEL);
 	assert_int_equal(machine->parked_s, 90);
 	assert_int_equal(machine->audit_rotate_bytes, 2000000000);
 	assert_int_equal(machine->audit_keep, 3);
@@ -68,6 +69,7 @@ static void what_is_left_out_has_defaults(void **state)
 	assert_int_equal(machine->dns_count, 0);
 	assert_int_equal(machine->route_name_count, 0);
 	assert_int_equal(machine->mtu, 1420);
+	assert_int_equal(machine->engine, SP_VPN_USERSPACE);
 	assert_int_equal(machine->parked_s, 86400);
 	assert_int_equal(machine->audit_rotate_bytes, 100000000);
 	assert_int_equal(machine->audit_keep, 10);
