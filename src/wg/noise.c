@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "crypto/x25519.h"
@@ -23,6 +24,16 @@ static void mix_ephemeral(struct sp_wg_symmetric *state, const uint8_t public_ke
 {
 	sp_wg_mix_hash(state, public_key, SP_WG_KEY_LEN);
 	sp_wg_mix_chaining_key(state, public_key, SP_WG_KEY_LEN);
+}
+
+/* What the Diffie-Hellman operations of one message give; wiped however the function ends. */
+struct secrets {
+	uint8_t first[SP_WG_KEY_LEN], second[SP_WG_KEY_LEN];
+};
+
+static void secrets_wipe(struct secrets *secrets)
+{
+	sp_wipe(secrets, sizeof(*secrets));
 }
 
 static int mix_static_static(struct sp_wg_symmetric *state, const struct sp_wg_remote *remote)
@@ -67,7 +78,12 @@ int sp_wg_initiation_create(struct sp_wg_handshake *handshake,
 {
 	__sp_cleanup(sp_wg_handshake_wipe) struct sp_wg_handshake made = { 0 };
 	struct sp_wg_symmetric *state = &made.symmetric;
+	__sp_cleanup(secrets_wipe) struct secrets dh;
 	struct sp_wg_initiation message = { 0 };
+	struct sp_x25519_op ops[] = {
+		{ made.ephemeral_private, NULL, message.unencrypted_ephemeral, 0 },
+		{ made.ephemeral_private, remote->public_key, dh.first, 0 }, /* es */
+	};
 	int r;
 
 	made.state = SP_WG_CREATED_INITIATION;
@@ -76,12 +92,12 @@ int sp_wg_initiation_create(struct sp_wg_handshake *handshake,
 	sp_put_le32(message.type_le, SP_WG_INITIATION);
 	sp_put_le32(message.sender_index_le, index);
 
-	begin(state, remote->public_key);
-	sp_x25519_public(message.unencrypted_ephemeral, made.ephemeral_private);
-	mix_ephemeral(state, message.unencrypted_ephemeral);
-	r = sp_wg_mix_dh(state, made.ephemeral_private, remote->public_key); /* es */
+	r = sp_x25519_many(ops, SP_ARRAY_LEN(ops));
 	if (r < 0)
 		return r;
+	begin(state, remote->public_key);
+	mix_ephemeral(state, message.unencrypted_ephemeral);
+	sp_wg_mix_key(state, dh.first, sizeof(dh.first));
 	sp_wg_encrypt_and_hash(state, identity->public_key, SP_WG_KEY_LEN,
 			       message.encrypted_static);
 	r = mix_static_static(state, remote);
@@ -134,7 +150,13 @@ int sp_wg_response_create(struct sp_wg_handshake *handshake, const struct sp_wg_
 {
 	__sp_cleanup(sp_wg_handshake_wipe) struct sp_wg_handshake made = *handshake;
 	struct sp_wg_symmetric *state = &made.symmetric;
+	__sp_cleanup(secrets_wipe) struct secrets dh;
 	struct sp_wg_response message = { 0 };
+	struct sp_x25519_op ops[] = {
+		{ made.ephemeral_private, NULL, message.unencrypted_ephemeral, 0 },
+		{ made.ephemeral_private, made.remote_ephemeral, dh.first, 0 }, /* ee */
+		{ made.ephemeral_private, remote->public_key, dh.second, 0 }, /* se */
+	};
 	int r;
 
 	if (handshake->state != SP_WG_CONSUMED_INITIATION)
@@ -146,14 +168,12 @@ int sp_wg_response_create(struct sp_wg_handshake *handshake, const struct sp_wg_
 	sp_put_le32(message.sender_index_le, index);
 	sp_put_le32(message.receiver_index_le, made.remote_index);
 
-	sp_x25519_public(message.unencrypted_ephemeral, made.ephemeral_private);
+	r = sp_x25519_many(ops, SP_ARRAY_LEN(ops));
+	if (r < 0)
+		return r;
 	mix_ephemeral(state, message.unencrypted_ephemeral);
-	r = sp_wg_mix_dh(state, made.ephemeral_private, made.remote_ephemeral); /* ee */
-	if (r < 0)
-		return r;
-	r = sp_wg_mix_dh(state, made.ephemeral_private, remote->public_key); /* se */
-	if (r < 0)
-		return r;
+	sp_wg_mix_key(state, dh.first, sizeof(dh.first));
+	sp_wg_mix_key(state, dh.second, sizeof(dh.second));
 	sp_wg_mix_psk(state, remote->preshared_key);
 	sp_wg_encrypt_and_hash(state, NULL, 0, message.encrypted_nothing);
 	*handshake = made;
@@ -166,6 +186,11 @@ int sp_wg_response_consume(struct sp_wg_handshake *handshake, const struct sp_wg
 {
 	__sp_cleanup(sp_wg_handshake_wipe) struct sp_wg_handshake made = *handshake;
 	struct sp_wg_symmetric *state = &made.symmetric;
+	__sp_cleanup(secrets_wipe) struct secrets dh;
+	struct sp_x25519_op ops[] = {
+		{ made.ephemeral_private, message->unencrypted_ephemeral, dh.first, 0 }, /* ee */
+		{ identity->private_key, message->unencrypted_ephemeral, dh.second, 0 }, /* se */
+	};
 	uint8_t nothing[1];
 	int r;
 
@@ -174,13 +199,12 @@ int sp_wg_response_consume(struct sp_wg_handshake *handshake, const struct sp_wg
 	made.state = SP_WG_CONSUMED_RESPONSE;
 	made.remote_index = sp_get_le32(message->sender_index_le);
 	memcpy(made.remote_ephemeral, message->unencrypted_ephemeral, SP_WG_KEY_LEN);
+	r = sp_x25519_many(ops, SP_ARRAY_LEN(ops));
+	if (r < 0)
+		return r;
 	mix_ephemeral(state, message->unencrypted_ephemeral);
-	r = sp_wg_mix_dh(state, made.ephemeral_private, message->unencrypted_ephemeral); /* ee */
-	if (r < 0)
-		return r;
-	r = sp_wg_mix_dh(state, identity->private_key, message->unencrypted_ephemeral); /* se */
-	if (r < 0)
-		return r;
+	sp_wg_mix_key(state, dh.first, sizeof(dh.first));
+	sp_wg_mix_key(state, dh.second, sizeof(dh.second));
 	sp_wg_mix_psk(state, remote->preshared_key);
 	r = sp_wg_decrypt_and_hash(state, message->encrypted_nothing, 0, nothing);
 	if (r < 0)

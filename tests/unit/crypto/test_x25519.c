@@ -109,12 +109,107 @@ static void low_order_points_are_refused(void **state)
 	assert_true(all_zero >= 7);
 }
 
+/* A random pair, or one of extremes. */
+static void draw_pair(uint32_t kind, uint8_t scalar[SP_X25519_LEN], uint8_t point[SP_X25519_LEN])
+{
+	randombytes_buf(scalar, SP_X25519_LEN);
+	randombytes_buf(point, SP_X25519_LEN);
+	switch (kind) {
+	case 0: /* 0 to 31: among them points of low order */
+		memset(point + 1, 0, SP_X25519_LEN - 1);
+		point[0] &= 31;
+		break;
+	case 1: /* just below 2^255, where numbers are not canonical, with or without bit 255 */
+		memset(point + 1, 0xff, SP_X25519_LEN - 2);
+		point[31] |= 0x7f;
+		break;
+	case 2: /* whole bytes of ones and zeros */
+		for (size_t k = 0; k < SP_X25519_LEN; k++)
+			point[k] = point[k] & 1 ? 0xff : 0;
+		break;
+	case 3:
+		memset(scalar, point[0] & 1 ? 0xff : 0, SP_X25519_LEN);
+		break;
+	}
+}
+
+/* Against libsodium, one at a time: batches of every size, random and extreme keys and points. */
+static void many_at_once_are_the_same_as_one_by_one(void **state)
+{
+	enum { MANY = 9 };
+	uint8_t scalars[MANY][SP_X25519_LEN], points[MANY][SP_X25519_LEN];
+	uint8_t products[MANY][SP_X25519_LEN], wanted[SP_X25519_LEN];
+	struct sp_x25519_op ops[MANY];
+	size_t refused = 0;
+
+	(void)state;
+	for (int round = 0; round < 300; round++) {
+		const size_t n = 1 + (size_t)round % MANY;
+
+		for (size_t i = 0; i < n; i++) {
+			const uint32_t kind = randombytes_uniform(8);
+
+			draw_pair(kind, scalars[i], points[i]);
+			memset(products[i], 0x5a, SP_X25519_LEN);
+			ops[i] = (struct sp_x25519_op){
+				.private_key = scalars[i],
+				.public_key = kind == 4 ? NULL : points[i],
+				.ret_product = products[i],
+				.result = 1,
+			};
+		}
+		sp_x25519_many(ops, n);
+		for (size_t i = 0; i < n; i++) {
+			int r = 0;
+
+			if (ops[i].public_key)
+				r = crypto_scalarmult(wanted, scalars[i], points[i]);
+			else
+				crypto_scalarmult_base(wanted, scalars[i]);
+			if (r != 0) {
+				memset(wanted, 0x5a, sizeof(wanted)); /* not written */
+				refused++;
+			}
+			assert_int_equal(ops[i].result, r ? -EKEYREJECTED : 0);
+			assert_memory_equal(products[i], wanted, sizeof(wanted));
+		}
+	}
+	assert_true(refused > 0);
+}
+
+static void one_bad_point_among_many_is_the_only_one_refused(void **state)
+{
+	uint8_t scalar[SP_X25519_LEN], good[SP_X25519_LEN], zero[SP_X25519_LEN] = { 0 };
+	uint8_t products[3][SP_X25519_LEN], wanted[SP_X25519_LEN];
+	struct sp_x25519_op ops[] = {
+		{ scalar, NULL, products[0], 1 },
+		{ scalar, zero, products[1], 1 },
+		{ scalar, good, products[2], 1 },
+	};
+
+	(void)state;
+	memset(scalar, 0x77, sizeof(scalar));
+	sp_x25519_public(good, scalar);
+	assert_int_equal(sp_x25519(wanted, scalar, good), 0);
+	memset(products, 0x5a, sizeof(products));
+	assert_int_equal(sp_x25519_many(ops, SP_ARRAY_LEN(ops)), -EKEYREJECTED);
+	assert_int_equal(ops[0].result, 0);
+	assert_memory_equal(products[0], good, sizeof(good));
+	assert_int_equal(ops[1].result, -EKEYREJECTED);
+	assert_int_equal(products[1][0], 0x5a);
+	assert_int_equal(ops[2].result, 0);
+	assert_memory_equal(products[2], wanted, sizeof(wanted));
+	assert_int_equal(sp_x25519_many(ops, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(products_of_the_rfc),
 		cmocka_unit_test(a_thousand_rounds_of_the_rfc),
 		cmocka_unit_test(low_order_points_are_refused),
+		cmocka_unit_test(many_at_once_are_the_same_as_one_by_one),
+		cmocka_unit_test(one_bad_point_among_many_is_the_only_one_refused),
 	};
 
 	return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
