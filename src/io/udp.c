@@ -105,17 +105,14 @@ int sp_udp_open(struct sp_udp_socket *ret_socket)
 int sp_udp_adopt(int fd, struct sp_udp_socket *ret_socket)
 {
 	struct sp_udp_socket udp = { .fd = fd };
-	int domain = 0, type = 0, r;
+	int domain = 0, type = 0;
 	socklen_t len = sizeof(int);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_DGRAM ||
 	    (domain != AF_INET && domain != AF_INET6) || !sp_udp_get_port(&udp))
 		return -EINVAL;
-	udp.is_v6 = domain == AF_INET6;
-	r = set_options(fd, udp.is_v6);
-	if (r < 0)
-		return r;
+	udp.is_v6 = domain == AF_INET6; /* its options are those it was made with */
 	probe(fd, &udp);
 	memcpy(ret_socket, &udp, sizeof(udp));
 	return 0;
