@@ -97,7 +97,7 @@ int sp_uapi_parse_stats(const char *text, size_t len, struct sp_uapi_stats *ret_
 {
 	__sp_uapi_stats struct sp_uapi_stats stats = { 0 };
 	struct sp_uapi_lines lines = { .next = text, .left = len };
-	struct sp_uapi_line line;
+	struct sp_uapi_line line = { 0 };
 	int r = 0;
 
 	while (r == 0 && sp_uapi_next_line(&lines, &line) && !sp_uapi_key_is(&line, "errno"))

@@ -26,6 +26,7 @@
 struct client {
 	int fd; /* -1: free */
 	struct sp_api_talk *talk;
+	uint64_t idle_ns;       /* how long it may be silent */
 	uint64_t idle_until_ns; /* boot time */
 	uint32_t events;        /* asked of epoll */
 	struct sp_secret_buf out;
@@ -36,7 +37,7 @@ struct sp_api_server {
 	const struct sp_api_device *device;
 	int epoll_fd, listen_fd, timer_fd, watch_fd;
 	bool is_listening; /* in epoll: not while there is no room */
-	uint64_t listen_again_ns;
+	uint64_t listen_again_ns, idle_ns;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	dev_t dev; /* of the socket's name */
 	ino_t ino;
@@ -154,6 +155,7 @@ int sp_api_server_new(const char *socket_path, const struct sp_api_device *devic
 	if (!server)
 		return -ENOMEM;
 	server->device = device;
+	server->idle_ns = SP_API_IDLE_MS * NS_PER_MS;
 	server->epoll_fd = server->listen_fd = server->timer_fd = server->watch_fd = -1;
 	for (size_t i = 0; i < SP_API_CLIENTS_MAX; i++)
 		server->clients[i].fd = -1;
@@ -195,6 +197,11 @@ void sp_api_server_free(struct sp_api_server *server)
 	free(server);
 }
 
+void sp_api_server_set_idle(struct sp_api_server *server, unsigned int idle_ms)
+{
+	server->idle_ns = idle_ms * NS_PER_MS;
+}
+
 int sp_api_server_fd(const struct sp_api_server *server)
 {
 	return server->epoll_fd;
@@ -204,7 +211,7 @@ int sp_api_server_fd(const struct sp_api_server *server)
 
 static void note_progress(struct client *client)
 {
-	client->idle_until_ns = sp_clock_boottime_ns() + SP_API_IDLE_MS * NS_PER_MS;
+	client->idle_until_ns = sp_clock_boottime_ns() + client->idle_ns;
 }
 
 /* Send what there is. Returns 1 if all went out; 0 it does not take more now; -errno it is gone. */
@@ -318,6 +325,7 @@ static int accept_one(struct sp_api_server *server)
 		return errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS
 			       ? stop_listening(server, PAUSE_MS * NS_PER_MS)
 			       : 0;
+	client->idle_ns = server->idle_ns;
 	note_progress(client);
 	client->events = EPOLLIN;
 	r = sp_api_talk_new(server->device, &client->talk);

@@ -32,4 +32,7 @@ int sp_api_server_fd(const struct sp_api_server *server);
  * which is how wireguard-go is told to end; -errno of epoll. */
 int sp_api_server_step(struct sp_api_server *server);
 
+/* Another limit than SP_API_IDLE_MS, for those who come from now on. */
+void sp_api_server_set_idle(struct sp_api_server *server, unsigned int idle_ms);
+
 #endif
