@@ -21,10 +21,11 @@
 	do {                                                                                       \
 		type taken;                                                                        \
 		memcpy(&taken, src, sizeof(taken));                                                \
-		if (copy)                                                                          \
-			memcpy(dst, &taken, sizeof(taken));                                        \
 		src += sizeof(taken);                                                              \
-		dst += copy ? sizeof(taken) : 0;                                                   \
+		if (copy) {                                                                        \
+			memcpy(dst, &taken, sizeof(taken));                                        \
+			dst += sizeof(taken);                                                      \
+		}                                                                                  \
 		sum += taken;                                                                      \
 	} while (0)
 
