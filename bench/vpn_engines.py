@@ -14,6 +14,8 @@ OURS, NULL, GO, VETH, OPENVPN = 'sallyport-vpnd', 'sallyport-vpnd-null', 'wiregu
 NAMES = (OURS, GO, NULL, VETH, OPENVPN)
 SHORT = {OURS: 'sp', NULL: 'null', GO: 'go', OPENVPN: 'ov'}
 MTU = 1420
+# what some engines want to be told; the others do not look
+ENVIRONMENT = {'LOG_LEVEL': 'error', 'SALLYPORT_BENCH_NULL_CIPHER': '1'}
 SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 
@@ -83,7 +85,7 @@ def _start_wireguard(lab, pair, path, slot):
     keys = {side: run(['wg', 'genkey']).strip() for side in SIDES}
     public = {side: run(['wg', 'pubkey'], keys[side] + '\n').strip() for side in SIDES}
     for side in SIDES:
-        pair.processes.append(lab.start(side, path, '-f', link[side], env={'LOG_LEVEL': 'error'}))
+        pair.processes.append(lab.start(side, path, '-f', link[side], env=ENVIRONMENT))
     for side, other, process in zip(SIDES, reversed(SIDES), pair.processes):
         socket = f'/run/wireguard/{link[side]}.sock'
         wait_for(lambda: os.path.exists(socket) or not process.is_alive(), f'{pair.name}: {socket}')
