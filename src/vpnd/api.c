@@ -138,6 +138,8 @@ size_t sp_api_talk_hear(struct sp_api_talk *talk, const char *bytes, size_t len)
 
 			lines.next += used;
 			lines.left -= used;
+		} else if (line.len >= LINE_MAX_LEN) {
+			give_up(talk, -EINVAL);
 		} else {
 			hear_line(talk, &line);
 		}
