@@ -115,14 +115,21 @@ static __attribute__((constructor)) void choose_sum(void)
 
 /* ---- Sums in host order ---- */
 
+static uint16_t fold_native(uint64_t native)
+{
+	uint32_t half;
+
+	/* Either half added to the other: the upper one has the carry of both (RFC 1071, 2 (A)). */
+	native += native >> 32 | native << 32;
+	half = (uint32_t)(native >> 32);
+	half += half >> 16 | half << 16;
+	return be16toh((uint16_t)(half >> 16));
+}
+
 /* Add a sum of native words to one of words in host order. */
 static uint32_t add_native(uint32_t sum, uint64_t native)
 {
-	native = (native & LOW_HALVES) + (native >> 32);
-	native = (native & 0xffff) + (native >> 16 & 0xffff) + (native >> 32);
-	native = (native & 0xffff) + (native >> 16);
-	native = (native & 0xffff) + (native >> 16);
-	return sp_checksum_add_word(sum, be16toh((uint16_t)native));
+	return (sum & 0xffff) + (sum >> 16) + fold_native(native);
 }
 
 uint32_t sp_checksum_add(uint32_t sum, const void *bytes, size_t len)
@@ -140,7 +147,20 @@ uint32_t sp_checksum_copy(uint32_t sum, void *dst, const void *src, size_t len)
 uint16_t sp_checksum_finish(uint32_t sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)~sum;
+}
+
+uint16_t sp_checksum_ipv4(const uint8_t header[20])
+{
+	uint64_t sum = 0;
+	uint32_t word;
+
+	for (int i = 0; i < 5; i++) {
+		memcpy(&word, header + 4 * i, 4);
+		sum += word;
+	}
+	return (uint16_t)~fold_native(sum);
 }
 
 uint32_t sp_checksum_pseudo(const uint8_t *addresses, size_t addresses_len, uint8_t proto, size_t len)

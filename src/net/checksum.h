@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <sallyport/abi/tables.h>
 
-/* A sum is of 16-bit words in host order; it starts at 0 and is never more than 0x1ffff.
- * Words of one's own may be added to it by sp_checksum_add_word. */
+/* A sum is of 16-bit words in host order and starts at 0. It is folded where it must be: what is added in
+ * between by sp_checksum_add_word may be some 60000 words. */
 
 /* Add @len bytes to a running sum; an odd @len only as the last piece. */
 uint32_t sp_checksum_add(uint32_t sum, const void *bytes, size_t len);
@@ -18,11 +18,12 @@ uint32_t sp_checksum_copy(uint32_t sum, void *dst, const void *src, size_t len);
 /* Add one 16-bit word, given in host order. */
 static inline uint32_t sp_checksum_add_word(uint32_t sum, uint16_t word)
 {
-	sum += word;
-	return (sum & 0xffff) + (sum >> 16);
+	return sum + word;
 }
 /* The checksum of a sum, in host order: write it big-endian. */
 uint16_t sp_checksum_finish(uint32_t sum);
+/* The checksum of an IPv4 header without options: 0 if the one that is in it is right. */
+uint16_t sp_checksum_ipv4(const uint8_t header[20]);
 
 /* The sum of a pseudo header (RFC 768, RFC 8200 8.1) over addresses as they stand in a packet, 4 bytes
  * each or 16. @len is that of header and payload behind it. */

@@ -123,17 +123,19 @@ static bool read_transport(struct view *view)
 	return header_len < room;
 }
 
+/* The addresses lie right before TCP's or UDP's header: one pass over both, and with protocol and length
+ * the pseudo header is whole. */
 static bool are_checksums_right(const struct view *view)
 {
-	const uint8_t *ip = view->bytes, *transport = ip + view->transport_offset;
-	size_t room = view->len - view->transport_offset;
+	size_t addresses = ADDRESSES_AT(view->is_v6);
 	uint32_t sum;
 
-	if (!view->is_v6 && sp_checksum_finish(sp_checksum_add(0, ip, IPV4_HEADER)) != 0)
+	if (!view->is_v6 && sp_checksum_ipv4(view->bytes) != 0)
 		return false;
-	sum = sp_checksum_pseudo(ip + ADDRESSES_AT(view->is_v6), ADDRESSES_LEN(view->is_v6),
-				 view->proto, room);
-	return sp_checksum_finish(sp_checksum_add(sum, transport, room)) == 0;
+	sum = sp_checksum_add(0, view->bytes + addresses, view->len - addresses);
+	sum = sp_checksum_add_word(sum, view->proto);
+	sum = sp_checksum_add_word(sum, (uint16_t)(view->len - view->transport_offset));
+	return sp_checksum_finish(sum) == 0;
 }
 
 static enum relation read_packet(const struct sp_merger *merger, struct view *view)
@@ -237,7 +239,7 @@ static void write_ip_header(const struct sp_merge_run *run)
 	}
 	sp_put_be16(ip + 2, (uint16_t)run->total_len);
 	sp_put_be16(ip + 10, 0);
-	sp_put_be16(ip + 10, sp_checksum_finish(sp_checksum_add(0, ip, IPV4_HEADER)));
+	sp_put_be16(ip + 10, sp_checksum_ipv4(ip));
 }
 
 /* Make the first packet's header that of the frame, its checksum the sum of the pseudo header. */
