@@ -278,6 +278,8 @@ static int start(struct sp_daemon *daemon)
 	if (r == 0)
 		r = open_store(daemon, &is_new_store);
 	if (r == 0)
+		r = sp_engine_find_user(daemon);
+	if (r == 0)
 		r = open_network(daemon);
 	if (r == 0)
 		r = open_plane(daemon);
@@ -297,7 +299,7 @@ static int start(struct sp_daemon *daemon)
 	open_marks(daemon);
 	r = sp_engine_open(daemon);
 	if (r < 0) {
-		sp_log_error("the engine's socket path: %s", sp_err_text(r));
+		sp_log_error("the tunnel engine: %s", sp_err_text(r));
 		return r;
 	}
 	r = adopt(daemon);

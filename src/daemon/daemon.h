@@ -31,6 +31,7 @@
 struct sp_daemon_options {
 	const char *root;         /* NULL: $SALLYPORT_ROOT or / */
 	const char *gateway_name; /* NULL: the host's */
+	const char *engine_user;  /* NULL: sallyport-vpnd, if there is one */
 	bool is_verbose;
 	const char *kill_at;      /* tests: die at this step of an apply; NULL: never */
 };

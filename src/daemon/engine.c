@@ -16,6 +16,7 @@
 #define COMPARE_NS (10 * SP_SECOND_NS)  /* a full comparison, and handshakes for status */
 #define HANG_NS (5 * SP_SECOND_NS)      /* patience after one that does not answer */
 #define CHANGED_MAX 256
+#define DEFAULT_USER "sallyport-vpnd"
 
 /* The file is ours to write; it is read to notice that somebody or something broke it. */
 static int read_peers(struct sp_daemon *daemon, struct sp_peers *peers)
@@ -38,6 +39,21 @@ static int read_peers(struct sp_daemon *daemon, struct sp_peers *peers)
 }
 
 static void look(void *arg);
+
+int sp_engine_find_user(struct sp_daemon *daemon)
+{
+	const char *asked = daemon->options.engine_user;
+	struct sp_user *user = &daemon->engine.user;
+	int r = sp_user_find(asked ? asked : DEFAULT_USER, user);
+
+	if (r < 0 && !asked) {
+		*user = (struct sp_user){ SP_UID_KEEP, SP_GID_KEEP };
+		return 0;
+	}
+	if (r < 0)
+		sp_log_error("--engine-user: there is no user \"%s\"", asked);
+	return r;
+}
 
 int sp_engine_open(struct sp_daemon *daemon)
 {
@@ -438,7 +454,8 @@ static void write_file(struct sp_daemon *daemon, const struct sp_peers *wanted)
 {
 	struct sp_engine *engine = &daemon->engine;
 	const uint64_t begin_ns = sp_clock_boottime_ns();
-	int r = sp_peers_file_write(daemon->paths.peers_file, wanted, SP_UID_KEEP, SP_GID_KEEP);
+	int r = sp_peers_file_write(daemon->paths.peers_file, wanted, engine->user.uid,
+				    engine->user.gid);
 	const uint64_t end_ns = sp_clock_boottime_ns();
 
 	if (r < 0)

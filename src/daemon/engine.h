@@ -8,6 +8,7 @@
 #include "daemon/engine_way.h"
 #include "daemon/loop.h"
 #include "io/peers_file.h"
+#include "io/user.h"
 
 struct sp_daemon;
 struct sp_live;
@@ -15,6 +16,7 @@ struct sp_live;
 struct sp_engine {
 	const struct sp_engine_way *way; /* chosen when the tunnel interface was made or adopted */
 	char *socket_path;               /* of a userspace one */
+	struct sp_user user;             /* whose it is: SP_UID_KEEP ours */
 	bool has_key;
 	struct sp_wg_key private_key, public_key;
 	struct sp_timer timer;
@@ -30,6 +32,9 @@ struct sp_engine {
 	struct sp_wg_device device; /* as it answered then, its peers by key */
 };
 
+/* Whose the tunnel interface and the peers file are to be. 0; -ENOENT (said in the log) the one that was
+ * asked for is not there. */
+int sp_engine_find_user(struct sp_daemon *daemon);
 /* The gateway's key (made once, kept 0600) and the peers file as found. */
 int sp_engine_open(struct sp_daemon *daemon);
 void sp_engine_close(struct sp_daemon *daemon);

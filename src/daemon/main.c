@@ -7,11 +7,13 @@
 
 static void usage(FILE *out)
 {
-	fputs("usage: sallyportd [--root DIR] [--gateway-name NAME] [-v]\n"
+	fputs("usage: sallyportd [--root DIR] [--gateway-name NAME] [--engine-user NAME] [-v]\n"
 	      "\n"
 	      "Serves one gateway in the foreground; see sallyportd(8).\n"
 	      "  --root DIR           everything under DIR instead of / (or $SALLYPORT_ROOT)\n"
 	      "  --gateway-name NAME  in audit records; default: the host name\n"
+	      "  --engine-user NAME   the user (or UID) sallyport-vpnd runs as; default: sallyport-vpnd if\n"
+	      "                       there is such a user, else ours\n"
 	      "  -v, --verbose        say more on stderr\n"
 	      "  --version\n",
 	      out);
@@ -22,6 +24,7 @@ int main(int argc, char **argv)
 	static const struct option long_options[] = {
 		{ "root", required_argument, NULL, 'r' },
 		{ "gateway-name", required_argument, NULL, 'g' },
+		{ "engine-user", required_argument, NULL, 'e' },
 		{ "kill-at", required_argument, NULL, 'k' }, /* for tests of crashes */
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "version", no_argument, NULL, 'V' },
@@ -35,6 +38,7 @@ int main(int argc, char **argv)
 		switch (option) {
 		case 'r': options.root = optarg; break;
 		case 'g': options.gateway_name = optarg; break;
+		case 'e': options.engine_user = optarg; break;
 		case 'k': options.kill_at = optarg; break;
 		case 'v': options.is_verbose = true; break;
 		case 'V': puts("sallyportd " SP_VERSION); return EXIT_SUCCESS;

@@ -64,7 +64,8 @@ int sp_tunnel_ensure(struct sp_daemon *daemon)
 	if (daemon->engine.way == &sp_engine_kernel)
 		r = sp_wg_link_ensure(daemon->netlink, name, &link, &is_made);
 	else
-		r = sp_tun_ensure(daemon->netlink, name, SP_UID_KEEP, SP_GID_KEEP, &link, &is_made);
+		r = sp_tun_ensure(daemon->netlink, name, daemon->engine.user.uid, daemon->engine.user.gid,
+				  &link, &is_made);
 	if (r == 0 && link.mtu != daemon->machine->mtu)
 		r = sp_netlink_set_mtu(daemon->netlink, link.ifindex, daemon->machine->mtu);
 	if (r < 0) {

@@ -100,7 +100,7 @@ int sp_paths_make_dirs(const struct sp_paths *paths, const char **ret_failed)
 		const char *path;
 		mode_t mode;
 	} dirs[] = {
-		{ paths->state_dir, 0750 },
+		{ paths->state_dir, 0751 }, /* the engine opens its peers file in it */
 		{ paths->run_dir, 0755 },
 		{ paths->audit_dir, 0750 },
 	};

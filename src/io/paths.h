@@ -53,7 +53,7 @@ bool sp_paths_is_rooted(const struct sp_paths *paths);
  * -ENAMETOOLONG; -ENOMEM. */
 int sp_paths_engine_socket(const struct sp_paths *paths, const char *iface, char **ret_path);
 
-/* Make the state, run and log folders (0750, 0755, 0750). Returns 0 or -errno, *@ret_failed (if not
+/* Make the state, run and log folders (0751, 0755, 0750). Returns 0 or -errno, *@ret_failed (if not
  * NULL) then the path. */
 int sp_paths_make_dirs(const struct sp_paths *paths, const char **ret_failed);
 

@@ -4,9 +4,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/securebits.h>
-#include <pwd.h>
 #include <seccomp.h>
-#include <stdlib.h>
 #include <sys/capability.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -28,22 +26,6 @@ bool sp_vpnd_protect_memory(void)
 	if (setrlimit(RLIMIT_MEMLOCK, &unlimited) < 0)
 		return false;
 	return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
-}
-
-int sp_vpnd_find_user(const char *user, struct sp_vpnd_identity *ret_identity)
-{
-	const struct passwd *entry = getpwnam(user);
-	char *end;
-	const unsigned long number = strtoul(user, &end, 10);
-
-	if (entry) {
-		*ret_identity = (struct sp_vpnd_identity){ entry->pw_uid, entry->pw_gid };
-		return 0;
-	}
-	if (*user == '\0' || *end != '\0' || number >= UINT32_MAX)
-		return -ENOENT;
-	*ret_identity = (struct sp_vpnd_identity){ (uid_t)number, (gid_t)number };
-	return 0;
 }
 
 static int keep_only(const cap_value_t *kept, int count)
@@ -79,27 +61,27 @@ static int have_of(const cap_value_t *wanted, int count, cap_value_t *ret_have)
 	return have;
 }
 
-static int change_user(const struct sp_vpnd_identity *identity)
+static int change_user(const struct sp_user *user)
 {
 	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || setgroups(0, NULL) < 0 ||
-	    setresgid(identity->gid, identity->gid, identity->gid) < 0 ||
-	    setresuid(identity->uid, identity->uid, identity->uid) < 0)
+	    setresgid(user->gid, user->gid, user->gid) < 0 ||
+	    setresuid(user->uid, user->uid, user->uid) < 0)
 		return sp_errno();
 	return prctl(PR_SET_KEEPCAPS, 0) < 0 ? sp_errno() : 0;
 }
 
-int sp_vpnd_drop_rights(const struct sp_vpnd_identity *identity, bool keeps_net_admin)
+int sp_vpnd_drop_rights(const struct sp_user *user, bool keeps_net_admin)
 {
 	cap_value_t wanted[2], kept[2];
 	int count = 0, r = 0;
 
 	if (keeps_net_admin)
 		wanted[count++] = CAP_NET_ADMIN;
-	if (!identity)
+	if (!user)
 		wanted[count++] = CAP_NET_BIND_SERVICE;
 	count = have_of(wanted, count, kept);
-	if (identity && identity->uid != geteuid())
-		r = change_user(identity);
+	if (user && user->uid != geteuid())
+		r = change_user(user);
 	if (r == 0)
 		r = keep_only(kept, count);
 	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

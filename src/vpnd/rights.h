@@ -4,22 +4,16 @@
 #define SALLYPORT_VPND_RIGHTS_H
 
 #include <stdbool.h>
-#include <sys/types.h>
+
+#include "io/user.h"
 
 /* Keep keys out of core dumps and, where the limits let us, out of swap. Before any key is read.
  * Returns whether memory is locked. */
 bool sp_vpnd_protect_memory(void);
 
-struct sp_vpnd_identity {
-	uid_t uid;
-	gid_t gid;
-};
-
-/* @user: a name or a number. Returns 0; -ENOENT no such user. */
-int sp_vpnd_find_user(const char *user, struct sp_vpnd_identity *ret_identity);
-/* Become @identity (NULL: stay who we are) with no capability but CAP_NET_ADMIN if @keeps_net_admin and,
+/* Become @user (NULL: stay who we are) with no capability but CAP_NET_ADMIN if @keeps_net_admin and,
  * when staying, CAP_NET_BIND_SERVICE. Call before there are threads. Returns 0 or -errno. */
-int sp_vpnd_drop_rights(const struct sp_vpnd_identity *identity, bool keeps_net_admin);
+int sp_vpnd_drop_rights(const struct sp_user *user, bool keeps_net_admin);
 /* From here on only the system calls that carrying packets takes. Returns 0 or -errno. */
 int sp_vpnd_restrict_calls(void);
 

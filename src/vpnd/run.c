@@ -278,15 +278,15 @@ static int go_into_background(bool *ret_parent)
 
 static int give_up_rights(const struct sp_vpnd_options *options)
 {
-	struct sp_vpnd_identity identity;
-	int r = options->user ? sp_vpnd_find_user(options->user, &identity) : 0;
+	struct sp_user user;
+	int r = options->user ? sp_user_find(options->user, &user) : 0;
 
 	if (r == -ENOENT)
 		sp_vpnd_log("there is no user \"%s\"", options->user);
 	if (r < 0)
 		return r;
 	/* standing alone, `wg set` may ask for a mark or a low port at any time */
-	r = sp_vpnd_drop_rights(options->user ? &identity : NULL,
+	r = sp_vpnd_drop_rights(options->user ? &user : NULL,
 				options->keeps_fwmark || (!options->is_managed && !options->user));
 	if (r == 0)
 		r = sp_vpnd_restrict_calls();

@@ -15,7 +15,8 @@ export PATH="${LAB_BIN:-$lab_top/build/bin}:$PATH"
 LAB=${LAB:-sp-$$}
 LAB_DIR=${TMPDIR:-/tmp}/$LAB
 LAB_ROOT=$LAB_DIR/gateway
-LAB_ENGINE=${LAB_ENGINE:-wireguard-go}
+LAB_ENGINE=${LAB_ENGINE:-sallyport-vpnd}
+LAB_ENGINE_USER=65534 # nobody
 LAB_PIDS=() # what lab_down ends
 LAB_HOSTS=(internet gateway laptop phone stranger office)
 
@@ -97,7 +98,7 @@ lab_machine_file() {
 # ---- the gateway's two processes ----
 
 lab_start_daemon() { # lab_start_daemon [OPTIONS…]
-	lab_run gateway sallyportd.log sallyportd --root "$LAB_ROOT" "$@"
+	lab_run gateway sallyportd.log sallyportd --root "$LAB_ROOT" --engine-user "$LAB_ENGINE_USER" "$@"
 	lab_daemon_pid=$lab_pid
 	lab_wait 15 lab_answers || { tail -5 "$LAB_DIR/sallyportd.log" >&2; return 1; }
 }
@@ -110,13 +111,17 @@ lab_answers() {
 	[ $code -eq 0 ] || [ $code -eq 8 ]
 }
 
-# The engine looks for sockets in /var/run/wireguard: it gets the root's folder there, in a mount
-# namespace of its own.
+# Ours, without rights once it runs; or, with LAB_ENGINE=wireguard-go, another one in its place, which looks
+# for sockets in /var/run/wireguard and gets the root's folder there in a mount namespace of its own.
 lab_start_engine() {
-	lab_wait 10 ip -n "$LAB-gateway" link show vpn0 || return 1
-	mkdir -p "$LAB_ROOT/var/run/wireguard" /var/run/wireguard
-	lab_run gateway engine.log unshare --mount sh -c \
-		'mount --bind "$1" /var/run/wireguard && exec "$2" -f vpn0' sh "$LAB_ROOT/var/run/wireguard" "$LAB_ENGINE"
+	if [ "$LAB_ENGINE" = sallyport-vpnd ]; then
+		lab_run gateway engine.log sallyport-vpnd -f --managed --root "$LAB_ROOT" --user "$LAB_ENGINE_USER" vpn0
+	else
+		lab_wait 10 ip -n "$LAB-gateway" link show vpn0 || return 1
+		mkdir -p "$LAB_ROOT/var/run/wireguard" /var/run/wireguard
+		lab_run gateway engine.log unshare --mount sh -c \
+			'mount --bind "$1" /var/run/wireguard && exec "$2" -f vpn0' sh "$LAB_ROOT/var/run/wireguard" "$LAB_ENGINE"
+	fi
 	lab_engine_pid=$lab_pid
 	lab_wait 10 test -S "$LAB_ROOT/var/run/wireguard/vpn0.sock"
 }

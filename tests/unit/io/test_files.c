@@ -263,7 +263,7 @@ static void state_run_and_log_folders_are_made(void **state)
 
 	assert_int_equal(sp_paths_init(&paths, scratch_path(state, "root")), 0);
 	assert_int_equal(sp_paths_make_dirs(&paths, &failed), 0);
-	assert_int_equal(mode_of(paths.state_dir), 0750);
+	assert_int_equal(mode_of(paths.state_dir), 0751);
 	assert_int_equal(mode_of(paths.run_dir), 0755);
 	assert_int_equal(mode_of(paths.audit_dir), 0750);
 	assert_int_equal(rmdir(paths.run_dir), 0);
