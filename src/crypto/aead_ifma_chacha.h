@@ -16,39 +16,47 @@
 #define CHACHA_LANES 16
 #define CHACHA_BLOCK 64
 
+/* With a type that is words through and through, gcc 12 keeps the rounds free of moves. */
+typedef uint32_t words __attribute__((vector_size(64)));
+
 /* What does not change from one group of sixteen blocks to the next: of the sixteen words only the
  * counter (word 12) does. So three of the first round's four columns are computed once. */
 struct chacha {
-	__m512i initial[16];
-	__m512i begun[16]; /* after the first round's columns 1, 2 and 3; column 0 is @initial's */
+	words initial[16];
+	words begun[16]; /* after the first round's columns 1, 2 and 3; column 0 is @initial's */
 };
 
-IFMA_INLINE void quarter_round(__m512i *a, __m512i *b, __m512i *c, __m512i *d)
+IFMA_INLINE words rotate(words x, int bits)
 {
-	*a = _mm512_add_epi32(*a, *b);
-	*d = _mm512_rol_epi32(_mm512_xor_si512(*d, *a), 16);
-	*c = _mm512_add_epi32(*c, *d);
-	*b = _mm512_rol_epi32(_mm512_xor_si512(*b, *c), 12);
-	*a = _mm512_add_epi32(*a, *b);
-	*d = _mm512_rol_epi32(_mm512_xor_si512(*d, *a), 8);
-	*c = _mm512_add_epi32(*c, *d);
-	*b = _mm512_rol_epi32(_mm512_xor_si512(*b, *c), 7);
+	return x << bits | x >> (32 - bits);
 }
 
-IFMA_INLINE void last_three_columns(__m512i x[16])
+IFMA_INLINE void quarter_round(words *a, words *b, words *c, words *d)
+{
+	*a += *b;
+	*d = rotate(*d ^ *a, 16);
+	*c += *d;
+	*b = rotate(*b ^ *c, 12);
+	*a += *b;
+	*d = rotate(*d ^ *a, 8);
+	*c += *d;
+	*b = rotate(*b ^ *c, 7);
+}
+
+IFMA_INLINE void last_three_columns(words x[16])
 {
 	quarter_round(&x[1], &x[5], &x[9], &x[13]);
 	quarter_round(&x[2], &x[6], &x[10], &x[14]);
 	quarter_round(&x[3], &x[7], &x[11], &x[15]);
 }
 
-IFMA_INLINE void columns(__m512i x[16])
+IFMA_INLINE void columns(words x[16])
 {
 	quarter_round(&x[0], &x[4], &x[8], &x[12]);
 	last_three_columns(x);
 }
 
-IFMA_INLINE void diagonals(__m512i x[16])
+IFMA_INLINE void diagonals(words x[16])
 {
 	quarter_round(&x[0], &x[5], &x[10], &x[15]);
 	quarter_round(&x[1], &x[6], &x[11], &x[12]);
@@ -56,34 +64,33 @@ IFMA_INLINE void diagonals(__m512i x[16])
 	quarter_round(&x[3], &x[4], &x[9], &x[14]);
 }
 
-IFMA_INLINE void copy_words(__m512i to[16], const __m512i from[16])
+IFMA_INLINE words words_of(uint32_t word)
 {
-#pragma GCC unroll 16
-	for (int i = 0; i < 16; i++)
-		to[i] = from[i];
+	return (words)_mm512_set1_epi32((int)word);
 }
 
-/* @words: words 4 to 15 (key, counter, nonce) of every lane. */
-IFMA_INLINE void chacha_start(struct chacha *chacha, const __m512i words[12])
+/* @x: words 4 to 15 (key, counter, nonce) of every lane; the first four are set here. */
+IFMA_INLINE void chacha_start(struct chacha *chacha, words x[16])
 {
-	__m512i x[16];
-
-	x[0] = _mm512_set1_epi32(0x61707865); /* "expand 32-byte k" */
-	x[1] = _mm512_set1_epi32(0x3320646e);
-	x[2] = _mm512_set1_epi32(0x79622d32);
-	x[3] = _mm512_set1_epi32(0x6b206574);
-#pragma GCC unroll 12
-	for (int i = 0; i < 12; i++)
-		x[4 + i] = words[i];
-	copy_words(chacha->initial, x);
+	x[0] = words_of(0x61707865); /* "expand 32-byte k" */
+	x[1] = words_of(0x3320646e);
+	x[2] = words_of(0x79622d32);
+	x[3] = words_of(0x6b206574);
+#pragma GCC unroll 16
+	for (int i = 0; i < 16; i++)
+		chacha->initial[i] = x[i];
 	last_three_columns(x);
-	copy_words(chacha->begun, x);
+#pragma GCC unroll 16
+	for (int i = 0; i < 16; i++)
+		chacha->begun[i] = x[i];
 }
 
 /* The key stream of the lanes' present counters, as vectors of words. */
-IFMA_INLINE void chacha_blocks(const struct chacha *chacha, __m512i x[16])
+IFMA_INLINE void chacha_blocks(const struct chacha *chacha, words x[16])
 {
-	copy_words(x, chacha->begun);
+#pragma GCC unroll 16
+	for (int i = 0; i < 16; i++)
+		x[i] = chacha->begun[i];
 	x[12] = chacha->initial[12];
 	quarter_round(&x[0], &x[4], &x[8], &x[12]);
 	diagonals(x);
@@ -94,12 +101,12 @@ IFMA_INLINE void chacha_blocks(const struct chacha *chacha, __m512i x[16])
 	}
 #pragma GCC unroll 16
 	for (int i = 0; i < 16; i++)
-		x[i] = _mm512_add_epi32(x[i], chacha->initial[i]);
+		x[i] += chacha->initial[i];
 }
 
 IFMA_INLINE void chacha_advance(struct chacha *chacha, uint32_t blocks)
 {
-	chacha->initial[12] = _mm512_add_epi32(chacha->initial[12], _mm512_set1_epi32((int)blocks));
+	chacha->initial[12] += words_of(blocks);
 }
 
 /* Four vectors of four 16-byte pieces, transposed. */
@@ -130,26 +137,21 @@ IFMA_INLINE void transpose_words(__m512i x[4])
 	x[3] = _mm512_unpackhi_epi64(high01, high23);
 }
 
-/* From vectors of words to blocks: x[l] becomes the 64 bytes of lane l. */
-IFMA_INLINE void chacha_transpose(__m512i x[16])
+/* From vectors of words to blocks: x[l] becomes the 64 bytes of lane l. And back: it is its own
+ * inverse. */
+IFMA_INLINE void chacha_transpose(const words x[16], __m512i rows[16])
 {
-	__m512i words[16];
-
-	transpose_words(&x[0]);
-	transpose_words(&x[4]);
-	transpose_words(&x[8]);
-	transpose_words(&x[12]);
-	copy_words(words, x);
 #pragma GCC unroll 4
-	for (int k = 0; k < 4; k++) {
-		__m512i a = words[k], b = words[4 + k], c = words[8 + k], d = words[12 + k];
-
-		transpose_pieces(&a, &b, &c, &d);
-		x[k] = a;
-		x[4 + k] = b;
-		x[8 + k] = c;
-		x[12 + k] = d;
+	for (int i = 0; i < 16; i += 4) {
+		rows[i] = (__m512i)x[i];
+		rows[i + 1] = (__m512i)x[i + 1];
+		rows[i + 2] = (__m512i)x[i + 2];
+		rows[i + 3] = (__m512i)x[i + 3];
+		transpose_words(&rows[i]);
 	}
+#pragma GCC unroll 4
+	for (int i = 0; i < 4; i++)
+		transpose_pieces(&rows[i], &rows[4 + i], &rows[8 + i], &rows[12 + i]);
 }
 
 #endif

@@ -34,7 +34,8 @@ static const struct sp_aead_op idle = { .key = (const uint8_t[SP_AEAD_KEY_LEN]){
 static void start_chacha(struct chacha *chacha, const struct sp_aead_op *const op[EIGHT])
 {
 	const __m512i next = _mm512_maskz_set1_epi32(1 << 12, 1);
-	__m512i x[CHACHA_LANES];
+	__m512i rows[CHACHA_LANES];
+	words x[CHACHA_LANES];
 
 #pragma GCC unroll 8
 	for (int i = 0; i < EIGHT; i++) {
@@ -44,13 +45,13 @@ static void start_chacha(struct chacha *chacha, const struct sp_aead_op *const o
 		__m512i row = _mm512_inserti32x4(_mm512_setzero_si512(), nonce, 3);
 
 		/* The key goes to words 4 to 11, across the register's middle. */
-		x[i] = _mm512_mask_permutexvar_epi64(row, 0x3c,
-						     _mm512_setr_epi64(0, 0, 0, 1, 2, 3, 0, 0),
-						     _mm512_castsi256_si512(key));
-		x[EIGHT + i] = _mm512_add_epi32(x[i], next);
+		rows[i] = _mm512_mask_permutexvar_epi64(row, 0x3c,
+							_mm512_setr_epi64(0, 0, 0, 1, 2, 3, 0, 0),
+							_mm512_castsi256_si512(key));
+		rows[EIGHT + i] = _mm512_add_epi32(rows[i], next);
 	}
-	chacha_transpose(x);
-	chacha_start(chacha, &x[4]);
+	chacha_transpose((const words *)rows, (__m512i *)x);
+	chacha_start(chacha, x);
 }
 
 static void start(struct eight *eight, struct sp_aead_op *const *ops, size_t count)
@@ -179,23 +180,24 @@ IFMA_INLINE void run(struct sp_aead_op *const *ops, size_t count, bool sealing,
 		     uint8_t tags[EIGHT][SP_AEAD_TAG_LEN])
 {
 	struct eight eight;
-	__m512i x[CHACHA_LANES];
+	__m512i rows[CHACHA_LANES];
+	words x[CHACHA_LANES];
 	size_t offset = 0;
 
 	start(&eight, ops, count);
 	chacha_blocks(&eight.chacha, x);
 	poly_start(&eight.poly, x);
 	absorb_ad(&eight);
-	chacha_transpose(x);
+	chacha_transpose(x, rows);
 	for (;;) {
-		cross_either(&eight, &x[EIGHT], offset, sealing);
+		cross_either(&eight, &rows[EIGHT], offset, sealing);
 		offset += CHACHA_BLOCK;
 		if (offset >= eight.longest)
 			break;
 		chacha_advance(&eight.chacha, 2);
 		chacha_blocks(&eight.chacha, x);
-		chacha_transpose(x);
-		cross_either(&eight, &x[0], offset, sealing);
+		chacha_transpose(x, rows);
+		cross_either(&eight, &rows[0], offset, sealing);
 		offset += CHACHA_BLOCK;
 	}
 	finish(&eight, tags);

@@ -11,7 +11,7 @@
 struct one {
 	struct chacha chacha; /* once sixteen blocks were asked for */
 	bool started;
-	__m512i rows[4]; /* the initial state's rows, each four times: constants, key, counter */
+	words rows[4]; /* the initial state's rows, each four times: constants, key, counter */
 	__m512i stream[CHACHA_LANES];
 };
 
@@ -21,39 +21,42 @@ static void start(struct one *one, const struct sp_aead_op *op)
 	const __m128i *key = (const __m128i *)op->key;
 
 	one->started = false;
-	one->rows[0] = _mm512_broadcast_i32x4(constants);
-	one->rows[1] = _mm512_broadcast_i32x4(_mm_loadu_si128(key));
-	one->rows[2] = _mm512_broadcast_i32x4(_mm_loadu_si128(key + 1));
-	one->rows[3] = _mm512_broadcast_i32x4(
+	one->rows[0] = (words)_mm512_broadcast_i32x4(constants);
+	one->rows[1] = (words)_mm512_broadcast_i32x4(_mm_loadu_si128(key));
+	one->rows[2] = (words)_mm512_broadcast_i32x4(_mm_loadu_si128(key + 1));
+	one->rows[3] = (words)_mm512_broadcast_i32x4(
 		_mm_setr_epi32(0, (int)op->constant, (int)op->counter, (int)(op->counter >> 32)));
 }
 
-IFMA_INLINE void to_diagonals(__m512i *b, __m512i *c, __m512i *d)
+/* Each 16-byte piece's words, moved round: what was in @to is now first. */
+#define TURN(x, to) ((words)_mm512_shuffle_epi32((__m512i)(x), to))
+
+IFMA_INLINE void to_diagonals(words *b, words *c, words *d)
 {
-	*b = _mm512_shuffle_epi32(*b, _MM_PERM_ADCB);
-	*c = _mm512_shuffle_epi32(*c, _MM_PERM_BADC);
-	*d = _mm512_shuffle_epi32(*d, _MM_PERM_CBAD);
+	*b = TURN(*b, _MM_PERM_ADCB);
+	*c = TURN(*c, _MM_PERM_BADC);
+	*d = TURN(*d, _MM_PERM_CBAD);
 }
 
-IFMA_INLINE void to_columns(__m512i *b, __m512i *c, __m512i *d)
+IFMA_INLINE void to_columns(words *b, words *c, words *d)
 {
-	*b = _mm512_shuffle_epi32(*b, _MM_PERM_CBAD);
-	*c = _mm512_shuffle_epi32(*c, _MM_PERM_BADC);
-	*d = _mm512_shuffle_epi32(*d, _MM_PERM_ADCB);
+	*b = TURN(*b, _MM_PERM_CBAD);
+	*c = TURN(*c, _MM_PERM_BADC);
+	*d = TURN(*d, _MM_PERM_ADCB);
 }
 
 /* Four blocks a set, one in each 16-byte piece, a row a vector. @sets is 1 or 2 and a constant:
  * two go side by side, since one alone waits for itself. */
 IFMA_INLINE void few_blocks(struct one *one, uint32_t block, const int sets)
 {
-	__m512i a[2], b[2], c[2], d[2], counter[2];
+	const words ahead = { 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0 };
+	words a[2], b[2], c[2], d[2], counter[2];
 
 #pragma GCC unroll 2
 	for (int i = 0; i < sets; i++) {
-		__m512i ahead = _mm512_setr_epi32(0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0);
 		__m512i first = _mm512_maskz_set1_epi32(0x1111, (int)(block + 4 * i));
 
-		counter[i] = _mm512_add_epi32(_mm512_add_epi32(one->rows[3], ahead), first);
+		counter[i] = one->rows[3] + ahead + (words)first;
 		a[i] = one->rows[0];
 		b[i] = one->rows[1];
 		c[i] = one->rows[2];
@@ -74,15 +77,13 @@ IFMA_INLINE void few_blocks(struct one *one, uint32_t block, const int sets)
 	}
 #pragma GCC unroll 2
 	for (int i = 0; i < sets; i++) {
-		a[i] = _mm512_add_epi32(a[i], one->rows[0]);
-		b[i] = _mm512_add_epi32(b[i], one->rows[1]);
-		c[i] = _mm512_add_epi32(c[i], one->rows[2]);
-		d[i] = _mm512_add_epi32(d[i], counter[i]);
-		transpose_pieces(&a[i], &b[i], &c[i], &d[i]);
-		one->stream[4 * i] = a[i];
-		one->stream[4 * i + 1] = b[i];
-		one->stream[4 * i + 2] = c[i];
-		one->stream[4 * i + 3] = d[i];
+		__m512i *stream = &one->stream[4 * i];
+
+		stream[0] = (__m512i)(a[i] + one->rows[0]);
+		stream[1] = (__m512i)(b[i] + one->rows[1]);
+		stream[2] = (__m512i)(c[i] + one->rows[2]);
+		stream[3] = (__m512i)(d[i] + counter[i]);
+		transpose_pieces(&stream[0], &stream[1], &stream[2], &stream[3]);
 	}
 }
 
@@ -96,33 +97,37 @@ static __attribute__((noinline)) void eight_blocks(struct one *one, uint32_t blo
 	few_blocks(one, block, 2);
 }
 
-/* @block follows those of the last call, or is the first. */
-static __attribute__((noinline)) void sixteen_blocks(struct one *one, uint32_t block)
+/* The first sixteen blocks' words, each in all lanes but the counter. */
+static void start_sixteen(struct one *one)
 {
-	__m512i x[CHACHA_LANES];
+	const words lanes = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+	words x[CHACHA_LANES];
 
-	if (!one->started) {
-		const __m512i lanes =
-			_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-		uint32_t words[12];
-		__m512i vectors[12];
+#pragma GCC unroll 3
+	for (int i = 1; i < 4; i++) {
+		__m512i row = (__m512i)one->rows[i];
 
-		for (int i = 0; i < 3; i++)
-			_mm_storeu_si128((__m128i *)(words + 4 * i),
-					 _mm512_castsi512_si128(one->rows[1 + i]));
-#pragma GCC unroll 12
-		for (int i = 0; i < 12; i++)
-			vectors[i] = _mm512_set1_epi32((int)words[i]);
-		vectors[8] = _mm512_add_epi32(_mm512_set1_epi32((int)block), lanes);
-		chacha_start(&one->chacha, vectors);
-		one->started = true;
-		sp_wipe(words, sizeof(words));
-	} else {
-		chacha_advance(&one->chacha, CHACHA_LANES);
+		x[4 * i] = TURN(row, _MM_PERM_AAAA);
+		x[4 * i + 1] = TURN(row, _MM_PERM_BBBB);
+		x[4 * i + 2] = TURN(row, _MM_PERM_CCCC);
+		x[4 * i + 3] = TURN(row, _MM_PERM_DDDD);
 	}
+	x[12] = lanes;
+	chacha_start(&one->chacha, x);
+	one->started = true;
+}
+
+/* The first sixteen blocks, or those after the last call's. */
+static __attribute__((noinline)) void sixteen_blocks(struct one *one)
+{
+	words x[CHACHA_LANES];
+
+	if (one->started)
+		chacha_advance(&one->chacha, CHACHA_LANES);
+	else
+		start_sixteen(one);
 	chacha_blocks(&one->chacha, x);
-	chacha_transpose(x);
-	copy_words(one->stream, x);
+	chacha_transpose(x, one->stream);
 }
 
 /* The key stream's next blocks, @wanted of them or as many as it makes at once; returns how many. */
@@ -136,7 +141,7 @@ static size_t make_stream(struct one *one, uint32_t block, size_t wanted)
 		eight_blocks(one, block);
 		return 8;
 	}
-	sixteen_blocks(one, block);
+	sixteen_blocks(one);
 	return CHACHA_LANES;
 }
 

@@ -139,27 +139,27 @@ IFMA_INLINE struct element multiply(struct element a, const struct factor *b)
 	return carried(&sum);
 }
 
-IFMA_INLINE __m512i qwords_of(__m512i low_words, __m512i high_words)
+IFMA_INLINE __m512i qwords_of(words low_words, words high_words)
 {
-	__m512i low = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(low_words));
-	__m512i high = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(high_words));
+	__m512i low = _mm512_cvtepu32_epi64(_mm512_castsi512_si256((__m512i)low_words));
+	__m512i high = _mm512_cvtepu32_epi64(_mm512_castsi512_si256((__m512i)high_words));
 
 	return _mm512_or_si512(low, _mm512_slli_epi64(high, 32));
 }
 
-/* @words: the first eight words of each message's block 0, in lanes 0 to 7: r and s. */
-IFMA_INLINE void poly_start(struct poly *poly, const __m512i words[8])
+/* @block: the first eight words of each message's block 0, in lanes 0 to 7: r and s. */
+IFMA_INLINE void poly_start(struct poly *poly, const words block[8])
 {
 	__m512i zero = _mm512_setzero_si512();
-	__m512i low = _mm512_and_si512(qwords_of(words[0], words[1]),
+	__m512i low = _mm512_and_si512(qwords_of(block[0], block[1]),
 				       _mm512_set1_epi64(0x0ffffffc0fffffff));
-	__m512i high = _mm512_and_si512(qwords_of(words[2], words[3]),
+	__m512i high = _mm512_and_si512(qwords_of(block[2], block[3]),
 					_mm512_set1_epi64(0x0ffffffc0ffffffc));
 	struct element r = element_of(low, high), sum = r, power = r;
 
 	poly->h = (struct element){ zero, zero, zero };
-	poly->pad_low = qwords_of(words[4], words[5]);
-	poly->pad_high = qwords_of(words[6], words[7]);
+	poly->pad_low = qwords_of(block[4], block[5]);
+	poly->pad_high = qwords_of(block[6], block[7]);
 	poly->power[0] = factor_of((struct element){ _mm512_set1_epi64(1), zero, zero });
 	poly->power[1] = factor_of(r);
 	for (int i = 2; i <= 4; i++) {
