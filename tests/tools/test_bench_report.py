@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""bench/vpn: the arithmetic of its ratios and goals, its options, what it draws. Measures nothing."""
+"""bench/vpn and bench/peers: ratios and goals, options, what is drawn. Measures nothing."""
 import copy
 import json
 import os
@@ -72,8 +72,8 @@ class Arithmetic(unittest.TestCase):
 
 
 class Options(unittest.TestCase):
-    def bench(self, *words, code=0):
-        done = subprocess.run([sys.executable, os.path.join(BENCH, 'vpn'), *words], capture_output=True, text=True,
+    def bench(self, *words, code=0, runner='vpn'):
+        done = subprocess.run([sys.executable, os.path.join(BENCH, runner), *words], capture_output=True, text=True,
                               check=False, timeout=30)
         self.assertEqual(done.returncode, code, done.stderr)
         return done
@@ -84,6 +84,11 @@ class Options(unittest.TestCase):
                 (['--rounds', '0'], 'not within'), (['--rounds', 'many'], 'no number'), (['--plot', 'x.pdf'], '.svg nor .png'),
                 (['--only', ''], 'unknown measurement'), (['--round', '1'], 'unrecognized')):
             self.assertIn(said, self.bench(*words, code=2).stderr)
+
+    def test_peers_refuses_usage_too(self):
+        for words, said in ((['--idle', '0'], 'not within'), (['--active', 'x'], 'no number'),
+                            (['--engine', 'veth'], 'invalid choice'), (['idle'], 'unrecognized')):
+            self.assertIn(said, self.bench(*words, code=2, runner='peers').stderr)
 
     def test_what_is_asked_for_and_not_there_is_an_error(self):
         done = self.bench('--vpnd', '/nonexistent', '--engines', 'sallyport-vpnd', code=1 if os.geteuid() == 0 else 7)
