@@ -139,7 +139,7 @@ static int ask(const struct sp_daemon *daemon, struct sp_wg_device *ret_device)
 
 const struct sp_wg_peer *sp_engine_peer(const struct sp_daemon *daemon, const uint8_t key[32])
 {
-	return find_peer(&daemon->engine.device, key);
+	return !daemon->engine.is_reachable ? NULL : find_peer(&daemon->engine.device, key);
 }
 
 /* ---- who should be in it ---- */
@@ -321,8 +321,9 @@ static int find_difference(struct sp_daemon *daemon, const struct sp_wg_device *
 	return r;
 }
 
-/* A peer that moved is worth a record: the same person elsewhere, or somebody else. */
-static void record_roaming(struct sp_daemon *daemon, const struct sp_wg_device *before,
+/* A peer that moved is worth a record: the same person elsewhere, or somebody else. The peers file knows
+ * where everybody is, so that an engine that starts again can call them rather than wait for them. */
+static void note_endpoints(struct sp_daemon *daemon, const struct sp_wg_device *before,
 			   const struct sp_wg_device *now)
 {
 	for (size_t i = 0; i < now->peer_count; i++) {
@@ -330,8 +331,13 @@ static void record_roaming(struct sp_daemon *daemon, const struct sp_wg_device *
 		const struct sp_wg_peer *was = find_peer(before, peer->public_key.bytes);
 		const struct sp_live *live;
 
-		if (!was || !was->has_endpoint || !peer->has_endpoint ||
+		if (!peer->has_endpoint)
+			continue;
+		if (was && was->has_endpoint && was->endpoint_port == peer->endpoint_port &&
 		    !sp_addr_compare(&was->endpoint, &peer->endpoint))
+			continue;
+		daemon->engine.is_file_behind = true;
+		if (!was || !was->has_endpoint || !sp_addr_compare(&was->endpoint, &peer->endpoint))
 			continue;
 		live = sp_live_of_device(&daemon->people, peer->public_key.bytes);
 		if (live)
@@ -355,8 +361,6 @@ static void set_reachable(struct sp_daemon *daemon, int r)
 	}
 	engine->is_reachable = false;
 	engine->seen = (struct sp_engine_identity){ 0 };
-	sp_wg_device_done(&engine->device);
-	engine->device = (struct sp_wg_device){ 0 };
 	sp_warnings_raise(&daemon->warnings, "engine-unreachable", "%s %s: %s%s",
 			  engine->way->silent, engine_at(daemon), sp_err_text(r),
 			  engine->way->remedy);
@@ -382,7 +386,7 @@ static int compare(struct sp_daemon *daemon, const struct sp_peers *wanted)
 	}
 	if (r < 0)
 		return r;
-	record_roaming(daemon, &engine->device, &is);
+	note_endpoints(daemon, &engine->device, &is);
 	before = engine->device;
 	engine->device = is;
 	is = before;
@@ -449,14 +453,31 @@ static int tell_changed(struct sp_daemon *daemon)
 	return r;
 }
 
+/* Where the engine heard a peer last. For the file only: the engine itself knows better. */
+static void fill_endpoint(const struct sp_engine *engine, struct sp_wg_peer *peer)
+{
+	const struct sp_wg_peer *heard = find_peer(&engine->device, peer->public_key.bytes);
+
+	if (!heard || !heard->has_endpoint)
+		return;
+	peer->has_endpoint = true;
+	peer->endpoint = heard->endpoint;
+	peer->endpoint_port = heard->endpoint_port;
+	memcpy(peer->endpoint_scope, heard->endpoint_scope, sizeof(peer->endpoint_scope));
+}
+
 /* A long file is not written for each of many sign-ins: the more it cost, the longer it rests. */
-static void write_file(struct sp_daemon *daemon, const struct sp_peers *wanted)
+static void write_file(struct sp_daemon *daemon, struct sp_peers *wanted)
 {
 	struct sp_engine *engine = &daemon->engine;
 	const uint64_t begin_ns = sp_clock_boottime_ns();
-	int r = sp_peers_file_write(daemon->paths.peers_file, wanted, engine->user.uid,
-				    engine->user.gid);
-	const uint64_t end_ns = sp_clock_boottime_ns();
+	uint64_t end_ns;
+	int r;
+
+	for (size_t i = 0; i < wanted->count; i++)
+		fill_endpoint(engine, &wanted->entries[i].peer);
+	r = sp_peers_file_write(daemon->paths.peers_file, wanted, engine->user.uid, engine->user.gid);
+	end_ns = sp_clock_boottime_ns();
 
 	if (r < 0)
 		sp_log_error("writing %s: %s", daemon->paths.peers_file, sp_err_text(r));

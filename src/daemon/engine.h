@@ -29,7 +29,7 @@ struct sp_engine {
 	int error;              /* why not */
 	struct sp_engine_identity seen; /* of the one that was last told everything */
 	uint64_t asked_ns;      /* boot time of the last full comparison */
-	struct sp_wg_device device; /* as it answered then, its peers by key */
+	struct sp_wg_device device; /* as it answered then, its peers by key; kept while it is away */
 };
 
 /* Whose the tunnel interface and the peers file are to be. 0; -ENOENT (said in the log) the one that was

@@ -2,6 +2,8 @@
 /* What the userspace API sets beside the peers: the port and the mark; and the link going up and down. */
 #include "vpnd/vpnd.h"
 
+#define CALLS_AT_ONCE 16
+
 static int bind_all(struct sp_vpnd *vpnd, uint16_t port)
 {
 	const bool is_one_of_many = vpnd->queue_count > 1;
@@ -116,4 +118,21 @@ void sp_vpnd_forget_local_addresses(struct sp_vpnd *vpnd)
 	while ((peer = sp_wg_engine_peer_next(vpnd->engine, peer)))
 		sp_wg_engine_peer_forget_local(peer);
 	pthread_mutex_unlock(&vpnd->lock);
+}
+
+void sp_vpnd_call_peers(struct sp_vpnd *vpnd)
+{
+	struct sp_wg_engine_peer *peer = NULL;
+	struct sp_wg_time now;
+
+	for (bool is_last = false; !is_last;) {
+		sp_vpnd_lock(vpnd, &now);
+		for (size_t i = 0; i < CALLS_AT_ONCE && !is_last; i++) {
+			peer = sp_wg_engine_peer_next(vpnd->engine, peer);
+			is_last = !peer;
+			if (peer && peer->endpoint.port)
+				sp_wg_engine_peer_handshake(peer, &now);
+		}
+		sp_vpnd_send_datagrams(vpnd, &vpnd->sockets[0], sp_vpnd_unlock(vpnd));
+	}
 }

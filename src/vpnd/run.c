@@ -338,6 +338,8 @@ static int carry_packets(struct process *process)
 		sp_vpnd_control_look(control);
 	if (r == 0)
 		r = give_up_rights(process->options);
+	if (r == 0 && process->vpnd.peers)
+		sp_vpnd_call_peers(&process->vpnd);
 	if (r == 0)
 		r = start_threads(process);
 	if (r < 0)

@@ -77,6 +77,9 @@ uint32_t sp_vpnd_get_fwmark(struct sp_vpnd *vpnd);
 /* Sockets exist while the link is up; going down ends the sessions, as it does in the kernel. */
 int sp_vpnd_set_up(struct sp_vpnd *vpnd, bool is_up);
 void sp_vpnd_forget_local_addresses(struct sp_vpnd *vpnd);
+/* Begin a handshake with every peer whose address is known: after a start from the peers file ours is the side
+ * that forgot its keys, and theirs would go on with the old ones for 15 seconds. Before there are other threads. */
+void sp_vpnd_call_peers(struct sp_vpnd *vpnd);
 
 /* The bodies of the threads: run until the TUN is gone. */
 struct sp_vpnd_worker {
