@@ -59,11 +59,10 @@ static void list_add(struct sp_wg_allowed_ip *node, struct sp_wg_engine_peer *pe
 {
 	node->peer = peer;
 	node->list = list;
-	node->list_previous = NULL;
-	node->list_next = list->first;
-	if (list->first)
-		list->first->list_previous = node;
-	list->first = node;
+	node->list_previous = list->last;
+	node->list_next = NULL;
+	*(list->last ? &list->last->list_next : &list->first) = node;
+	list->last = node;
 	list->count++;
 }
 
@@ -79,6 +78,8 @@ static void list_remove(struct sp_wg_allowed_ips *ips, struct sp_wg_allowed_ip *
 		node->list->first = node->list_next;
 	if (node->list_next)
 		node->list_next->list_previous = node->list_previous;
+	else
+		node->list->last = node->list_previous;
 	node->list->count--;
 	node->list = NULL;
 	node->peer = NULL;
@@ -202,6 +203,8 @@ int sp_wg_allowed_ips_insert(struct sp_wg_allowed_ips *ips, const struct sp_pref
 		if (!node)
 			return -ENOMEM;
 	}
+	if (node->list == list)
+		return 0; /* it keeps its place */
 	if (node->peer) {
 		list_remove(ips, node);
 		ips->count--;

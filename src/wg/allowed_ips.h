@@ -26,12 +26,12 @@ struct sp_wg_allowed_ips {
 
 /* The head of one peer's list; all zero is empty. */
 struct sp_wg_allowed_list {
-	struct sp_wg_allowed_ip *first;
+	struct sp_wg_allowed_ip *first, *last;
 	size_t count;
 };
 
-/* Give @prefix (16-byte form, host bits zero) to @peer, taking it from whoever had it; @list is
- * that peer's own. Returns 0; -EINVAL host bits set or length over 128; -ENOMEM, nothing
+/* Give @prefix (16-byte form, host bits zero) to @peer, taking it from whoever had it; it goes
+ * behind the others of @list, that peer's own. Returns 0; -EINVAL host bits set or length over 128; -ENOMEM, nothing
  * changed. */
 int sp_wg_allowed_ips_insert(struct sp_wg_allowed_ips *ips, const struct sp_prefix *prefix,
 			     struct sp_wg_engine_peer *peer, struct sp_wg_allowed_list *list);
@@ -51,7 +51,7 @@ bool sp_wg_allowed_ips_remove_some(struct sp_wg_allowed_ips *ips, struct sp_wg_a
 struct sp_wg_engine_peer *sp_wg_allowed_ips_find(const struct sp_wg_allowed_ips *ips,
 						 const struct sp_addr *addr);
 
-/* A peer's prefixes, in no order: start with @previous NULL. Returns NULL after the last. */
+/* A peer's prefixes, in the order they came: start with @previous NULL. Returns NULL after the last. */
 const struct sp_wg_allowed_ip *sp_wg_allowed_ips_next(const struct sp_wg_allowed_list *list,
 						      const struct sp_wg_allowed_ip *previous,
 						      struct sp_prefix *ret_prefix);

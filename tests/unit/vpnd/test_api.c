@@ -76,9 +76,9 @@ static void what_is_set_is_told(void **state)
 		{ "public_key=" KEY_A "\nallowed_ip=10.1.0.0/16\n",
 		  BARE(KEY_A) "allowed_ip=10.1.0.0/16\n" },
 		{ "public_key=" KEY_A "\nallowed_ip=10.1.2.3/16\nallowed_ip=::/0\n",
-		  BARE(KEY_A) "allowed_ip=::/0\nallowed_ip=10.1.0.0/16\n" },
+		  BARE(KEY_A) "allowed_ip=10.1.0.0/16\nallowed_ip=::/0\n" },
 		{ "public_key=" KEY_A "\nallowed_ip=0.0.0.0/0\nallowed_ip=fd00::1/128\n",
-		  BARE(KEY_A) "allowed_ip=fd00::1/128\nallowed_ip=0.0.0.0/0\n" },
+		  BARE(KEY_A) "allowed_ip=0.0.0.0/0\nallowed_ip=fd00::1/128\n" },
 		{ "public_key=" KEY_A "\nallowed_ip=10.1.2.3/32\nallowed_ip=10.2.0.0/16\n"
 		  "replace_allowed_ips=true\nallowed_ip=10.3.0.0/16\n",
 		  BARE(KEY_A) "allowed_ip=10.3.0.0/16\n" },
@@ -565,7 +565,7 @@ static void replacing_an_address_by_itself_never_takes_it_off(void **state)
 	}
 	sp_api_talk_free(talk);
 	fake_expect_state(&fake,
-			  BARE(KEY_A) "allowed_ip=10.2.0.0/16\nallowed_ip=10.1.0.0/16\n");
+			  BARE(KEY_A) "allowed_ip=10.1.0.0/16\nallowed_ip=10.2.0.0/16\n");
 	fake_done(&fake);
 }
 
