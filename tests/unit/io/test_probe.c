@@ -14,6 +14,7 @@
 #include "io/netlink.h"
 #include "io/probe.h"
 #include "io/probe_list.h"
+#include "io/wg_netlink.h"
 #include "scratch.h"
 
 static const struct sp_probe_interface interfaces[] = {
@@ -25,6 +26,7 @@ static const struct sp_probe_interface interfaces[] = {
 static struct sp_probe *probes;
 static size_t probe_count;
 static struct sp_paths paths;
+static bool must_use_kernel;
 
 static void run_probes(const uint32_t *own, size_t own_count)
 {
@@ -34,11 +36,19 @@ static void run_probes(const uint32_t *own, size_t own_count)
 		.interface_count = SP_ARRAY_LEN(interfaces),
 		.own_prog_ids = own,
 		.own_prog_count = own_count,
+		.may_use_kernel_engine = must_use_kernel,
+		.must_use_kernel_engine = must_use_kernel,
+		.tunnel_mtu = 1420,
 	};
 
 	free(probes);
 	probes = NULL;
 	assert_int_equal(sp_probe_run(&context, &probes, &probe_count), 0);
+}
+
+static void run(const char *command)
+{
+	assert_int_equal(system(command), 0);
 }
 
 static const struct sp_probe *probe_named(const char *name)
@@ -194,6 +204,46 @@ static void without_rights_the_answer_is_unknown_not_missing(void **state)
 
 #define with_veth(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static void edge_too_narrow_for_the_tunnel_is_said_with_what_fits(void **state)
+{
+	const struct sp_probe *probe;
+
+	(void)state;
+	run_probes(NULL, 0);
+	assert_int_equal(probe_named("path-mtu wan0")->result, SP_PROBE_OK);
+	run("ip link set wan0 mtu 1480"); /* 1420 + 60: just enough for IPv4 */
+	run_probes(NULL, 0);
+	assert_int_equal(probe_named("path-mtu wan0")->result, SP_PROBE_OK);
+	run("ip address add 2001:db8::1/64 dev wan0 nodad");
+	run_probes(NULL, 0);
+	probe = probe_named("path-mtu wan0");
+	assert_int_equal(probe->result, SP_PROBE_MISSING);
+	assert_non_null(strstr(probe->detail, "takes 1480 bytes, vpn.mtu 1420 needs 1500"));
+	assert_non_null(strstr(probe->detail, "vpn.mtu: 1400"));
+	run("ip address flush dev wan0 && ip link set wan0 mtu 1400");
+	run_probes(NULL, 0);
+	assert_non_null(strstr(probe_named("path-mtu wan0")->detail, "vpn.mtu: 1340"));
+	run("ip link set wan0 mtu 1300");
+	run_probes(NULL, 0);
+	assert_non_null(strstr(probe_named("path-mtu wan0")->detail,
+	                       "vpn.mtu: 1280 is the least: widen the path to 1340"));
+}
+
+/* One answer or the other, as this kernel is: both are told apart by asking it. */
+static void kernel_engine_is_missed_only_where_it_is_wanted(void **state)
+{
+	const bool has_it = sp_wg_netlink_probe() == 0;
+
+	(void)state;
+	run_probes(NULL, 0);
+	assert_int_equal(probe_named("wireguard")->result, SP_PROBE_OK);
+	must_use_kernel = true;
+	run_probes(NULL, 0);
+	must_use_kernel = false;
+	assert_int_equal(probe_named("wireguard")->result, has_it ? SP_PROBE_OK : SP_PROBE_MISSING);
+	assert_non_null(strstr(probe_named("engine vpn0")->detail, "kernel: "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +252,8 @@ int main(void)
 		with_veth(missing_things_are_named),
 		with_veth(someone_else_s_xdp_program_is_in_the_way_and_ours_is_not),
 		with_veth(someone_else_s_tcx_program_is_named),
+		with_veth(edge_too_narrow_for_the_tunnel_is_said_with_what_fits),
+		with_veth(kernel_engine_is_missed_only_where_it_is_wanted),
 		with_veth(probes_leave_nothing_behind),
 		with_veth(without_rights_the_answer_is_unknown_not_missing),
 	};
