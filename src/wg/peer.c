@@ -15,9 +15,13 @@ static struct sp_wg_engine_peer **bucket_of(const struct sp_wg_engine *engine,
 					    const uint8_t public_key[SP_WG_KEY_LEN])
 {
 	uint8_t hash[crypto_shorthash_BYTES];
+	uint64_t place;
 
 	crypto_shorthash(hash, public_key, SP_WG_KEY_LEN, engine->peer_hash_key);
-	return &engine->peer_buckets[sp_get_le64(hash) & (engine->peer_bucket_count - 1)];
+	place = sp_get_le64(hash) & engine->peer_bucket_mask;
+	if (place >= engine->peer_bucket_count) /* not split yet */
+		place &= engine->peer_bucket_mask >> 1;
+	return &engine->peer_buckets[place];
 }
 
 struct sp_wg_engine_peer *sp_wg_engine_peer_find(const struct sp_wg_engine *engine,
@@ -52,22 +56,37 @@ static void link_into_bucket(struct sp_wg_engine *engine, struct sp_wg_engine_pe
 	*bucket = peer;
 }
 
-/* Room for one more; without memory the chains of an existing table grow instead. */
+/* One bucket more, for which one of the others is split: linear hashing, so that no single peer
+ * pays for the whole table. Without memory the chains of an existing table grow instead. */
 static int make_room(struct sp_wg_engine *engine)
 {
-	size_t count = engine->peer_bucket_count ? engine->peer_bucket_count * 2 : 16;
-	struct sp_wg_engine_peer **buckets;
+	const size_t added = engine->peer_bucket_count;
+	struct sp_wg_engine_peer *peer, *next;
 
-	if (engine->peer_count < engine->peer_bucket_count)
+	if (engine->peer_count < added)
 		return 0;
-	buckets = calloc(count, sizeof(*buckets));
-	if (!buckets)
-		return engine->peer_bucket_count ? 0 : -ENOMEM;
-	free(engine->peer_buckets);
-	engine->peer_buckets = buckets;
-	engine->peer_bucket_count = count;
-	for (struct sp_wg_engine_peer *peer = engine->first_peer; peer; peer = peer->next_peer)
+	if (added == engine->peer_bucket_room) {
+		size_t room = added ? added * 2 : 16;
+		struct sp_wg_engine_peer **buckets =
+			reallocarray(engine->peer_buckets, room, sizeof(*buckets));
+
+		if (!buckets)
+			return added ? 0 : -ENOMEM;
+		engine->peer_buckets = buckets;
+		engine->peer_bucket_room = room;
+	}
+	if (added > engine->peer_bucket_mask)
+		engine->peer_bucket_mask = engine->peer_bucket_mask * 2 + 1;
+	engine->peer_bucket_count++;
+	engine->peer_buckets[added] = NULL;
+	if (added == 0)
+		return 0;
+	peer = engine->peer_buckets[added & engine->peer_bucket_mask >> 1];
+	engine->peer_buckets[added & engine->peer_bucket_mask >> 1] = NULL;
+	for (; peer; peer = next) {
+		next = peer->hash_next;
 		link_into_bucket(engine, peer);
+	}
 	return 0;
 }
 

@@ -22,8 +22,10 @@ struct sp_wg_engine {
 	struct sp_wg_index_table indices;
 	struct sp_wg_allowed_ips allowed_ips;
 	struct sp_wg_engine_peer *first_peer, *last_peer;
-	struct sp_wg_engine_peer **peer_buckets; /* by public key; a power of two */
-	size_t peer_bucket_count, peer_count;
+	struct sp_wg_engine_peer **peer_buckets; /* by public key */
+	size_t peer_bucket_count, peer_bucket_room;
+	size_t peer_bucket_mask; /* a power of two less one, not below the last bucket */
+	size_t peer_count;
 	struct sp_wg_peer_cursor *cursors;
 	uint8_t peer_hash_key[16];
 
