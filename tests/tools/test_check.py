@@ -65,6 +65,15 @@ class Check(unittest.TestCase):
         self.assertEqual(lines[-1], '0 passed, 0 failed, 1 skipped')
         self.assertIn('skipped  demo: demo: needs root', lines)
 
+    def test_emulated_kernels_run_only_when_asked_for(self):
+        self.script('tests/qemu/a.sh', 'echo 2 passed, 0 failed, 0 skipped')
+        lines = self.check('--only', 'qemu', expect=0)
+        self.assertEqual(lines[-1], '0 passed, 0 failed, 1 skipped')
+        self.assertIn('skipped  qemu: a: takes minutes; CHECK_QEMU=1 ./check --only qemu', lines)
+        os.environ['CHECK_QEMU'] = '1'
+        self.addCleanup(os.environ.pop, 'CHECK_QEMU')
+        self.assertEqual(self.check('--only', 'qemu', expect=0)[-1], '2 passed, 0 failed, 0 skipped')
+
     def test_demo_that_ends_badly_is_a_failure(self):
         self.script('demo', 'exit 1')
         self.assertEqual(self.check('--only', 'demo', expect=1)[-1], '0 passed, 1 failed, 0 skipped')
