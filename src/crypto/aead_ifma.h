@@ -12,14 +12,21 @@
 
 #define SP_AEAD_IFMA_EIGHT 8
 
+/* Where the state of a computation lives, secrets and all, aligned to 64 bytes. Who calls these
+ * wipes it, once a batch: each returns how many bytes of it, from the first, hold something. */
+#define SP_AEAD_IFMA_ROOM 5120
+/* What they may leave on the stack, below the caller's frame. */
+#define SP_AEAD_IFMA_STACK_EIGHT 4096
+#define SP_AEAD_IFMA_STACK_ONE 1024
+
 /* Seal or open @count messages, 1 to 8, at once: it takes the time of eight of the longest. Fills
- * their results. */
-void sp_aead_ifma_eight_seal(struct sp_aead_op *const *ops, size_t count);
-void sp_aead_ifma_eight_open(struct sp_aead_op *const *ops, size_t count);
+ * their results. These take all of the room. */
+size_t sp_aead_ifma_eight_seal(void *room, struct sp_aead_op *const *ops, size_t count);
+size_t sp_aead_ifma_eight_open(void *room, struct sp_aead_op *const *ops, size_t count);
 
 /* One message without additional data. */
-void sp_aead_ifma_one_seal(struct sp_aead_op *op);
-void sp_aead_ifma_one_open(struct sp_aead_op *op);
+size_t sp_aead_ifma_one_seal(void *room, struct sp_aead_op *op);
+size_t sp_aead_ifma_one_open(void *room, struct sp_aead_op *op);
 
 /* Its tag: Poly1305 of @len bytes padded, and of the lengths (RFC 8439, 2.8). */
 void sp_aead_ifma_tag(const uint8_t key[32], const uint8_t *bytes, size_t len,

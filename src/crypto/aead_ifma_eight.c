@@ -18,16 +18,15 @@ struct eight {
 	const uint8_t *ad[EIGHT];
 	const uint8_t *src[EIGHT];
 	uint8_t *dst[EIGHT];
+	size_t reach[EIGHT]; /* all ones; 0 in a lane without a message */
 	uint32_t ad_len[EIGHT];
 	uint32_t len[EIGHT];
 	size_t shortest, longest, longest_ad;
+	struct sp_aead_op idle;
+	uint8_t idle_text[CHACHA_BLOCK];
 };
 
-/* A lane without a message: it computes, and touches no memory. */
-static const struct sp_aead_op idle = { .key = (const uint8_t[SP_AEAD_KEY_LEN]){ 0 },
-					.ad = (const uint8_t[1]){ 0 },
-					.src = (const uint8_t[1]){ 0 },
-					.dst = (uint8_t[1]){ 0 } };
+_Static_assert(sizeof(struct eight) <= SP_AEAD_IFMA_ROOM, "the caller's room");
 
 /* Every lane's first state as a row, transposed: lanes 0 to 7 make the even blocks, 8 to 15 the odd
  * ones. */
@@ -54,29 +53,40 @@ static void start_chacha(struct chacha *chacha, const struct sp_aead_op *const o
 	chacha_start(chacha, x);
 }
 
+/* Lanes without a message compute as if they had one like the first, in 64 bytes of their own: so
+ * they slow none of the others down. */
+static void fill_idle(struct eight *eight, const struct sp_aead_op *first)
+{
+	eight->idle = (struct sp_aead_op){ .key = first->key,
+					   .src = eight->idle_text,
+					   .dst = eight->idle_text,
+					   .len = first->len };
+}
+
 static void start(struct eight *eight, struct sp_aead_op *const *ops, size_t count)
 {
 	const struct sp_aead_op *op[EIGHT];
 
-	eight->shortest = SIZE_MAX;
-	eight->longest = 0;
+	if (count < EIGHT)
+		fill_idle(eight, ops[0]);
+	eight->shortest = ops[0]->len;
+	eight->longest = ops[0]->len;
 	eight->longest_ad = 0;
 	for (size_t i = 0; i < EIGHT; i++) {
-		op[i] = i < count ? ops[i] : &idle;
-		eight->ad[i] = op[i]->ad_len ? op[i]->ad : idle.ad;
+		op[i] = i < count ? ops[i] : &eight->idle;
+		eight->reach[i] = i < count ? SIZE_MAX : 0;
+		eight->ad[i] = op[i]->ad;
 		eight->ad_len[i] = op[i]->ad_len;
 		eight->src[i] = op[i]->src;
 		eight->dst[i] = op[i]->dst;
 		eight->len[i] = op[i]->len;
-		if (i < count && op[i]->len < eight->shortest)
+		if (op[i]->len < eight->shortest)
 			eight->shortest = op[i]->len;
 		if (op[i]->len > eight->longest)
 			eight->longest = op[i]->len;
 		if (op[i]->ad_len > eight->longest_ad)
 			eight->longest_ad = op[i]->ad_len;
 	}
-	if (count < EIGHT)
-		eight->shortest = 0;
 	start_chacha(&eight->chacha, op);
 }
 
@@ -101,9 +111,9 @@ static void absorb_ad(struct eight *eight)
 
 		for (size_t i = 0; i < EIGHT; i++) {
 			size_t left = left_at(eight->ad_len[i], offset);
+			const uint8_t *from = left ? eight->ad[i] + offset : eight->idle_text;
 
-			rows[i] = _mm512_maskz_loadu_epi8(first_bytes(left),
-							  eight->ad[i] + (left ? offset : 0));
+			rows[i] = _mm512_maskz_loadu_epi8(first_bytes(left), from);
 			blocks[i] = (left + POLY_BLOCK - 1) / POLY_BLOCK;
 		}
 		poly_absorb_some(&eight->poly, rows, _mm512_loadu_si512(blocks));
@@ -116,10 +126,11 @@ IFMA_INLINE void cross(struct eight *eight, __m512i stream[EIGHT], size_t offset
 {
 #pragma GCC unroll 8
 	for (int i = 0; i < EIGHT; i++) {
-		__m512i in = _mm512_loadu_si512(eight->src[i] + offset);
+		size_t at = offset & eight->reach[i];
+		__m512i in = _mm512_loadu_si512(eight->src[i] + at);
 		__m512i out = _mm512_xor_si512(in, stream[i]);
 
-		_mm512_storeu_si512(eight->dst[i] + offset, out);
+		_mm512_storeu_si512(eight->dst[i] + at, out);
 		stream[i] = sealing ? out : in;
 	}
 	poly_absorb(&eight->poly, stream);
@@ -132,7 +143,8 @@ static __attribute__((noinline)) void cross_ends(struct eight *eight, __m512i st
 	uint64_t blocks[EIGHT];
 
 	for (size_t i = 0; i < EIGHT; i++) {
-		size_t left = left_at(eight->len[i], offset), at = left ? offset : 0;
+		size_t left = left_at(eight->len[i], offset);
+		size_t at = left ? offset & eight->reach[i] : 0;
 		__mmask64 mask = first_bytes(left);
 		__m512i in = _mm512_maskz_loadu_epi8(mask, eight->src[i] + at);
 		__m512i out = _mm512_maskz_mov_epi8(mask, _mm512_xor_si512(in, stream[i]));
@@ -141,7 +153,10 @@ static __attribute__((noinline)) void cross_ends(struct eight *eight, __m512i st
 		stream[i] = sealing ? out : in;
 		blocks[i] = (left + POLY_BLOCK - 1) / POLY_BLOCK;
 	}
-	poly_absorb_some(&eight->poly, stream, _mm512_loadu_si512(blocks));
+	if (eight->shortest == eight->longest)
+		poly_absorb_few(&eight->poly, stream, (int)blocks[0]);
+	else
+		poly_absorb_some(&eight->poly, stream, _mm512_loadu_si512(blocks));
 }
 
 IFMA_INLINE void cross_either(struct eight *eight, __m512i stream[EIGHT], size_t offset,
@@ -176,50 +191,49 @@ static void finish(struct eight *eight, uint8_t tags[EIGHT][SP_AEAD_TAG_LEN])
 	}
 }
 
-IFMA_INLINE void run(struct sp_aead_op *const *ops, size_t count, bool sealing,
+IFMA_INLINE void run(struct eight *eight, struct sp_aead_op *const *ops, size_t count, bool sealing,
 		     uint8_t tags[EIGHT][SP_AEAD_TAG_LEN])
 {
-	struct eight eight;
 	__m512i rows[CHACHA_LANES];
 	words x[CHACHA_LANES];
 	size_t offset = 0;
 
-	start(&eight, ops, count);
-	chacha_blocks(&eight.chacha, x);
-	poly_start(&eight.poly, x);
-	absorb_ad(&eight);
+	start(eight, ops, count);
+	chacha_blocks(&eight->chacha, x);
+	poly_start(&eight->poly, x);
+	absorb_ad(eight);
 	chacha_transpose(x, rows);
 	for (;;) {
-		cross_either(&eight, &rows[EIGHT], offset, sealing);
+		cross_either(eight, &rows[EIGHT], offset, sealing);
 		offset += CHACHA_BLOCK;
-		if (offset >= eight.longest)
+		if (offset >= eight->longest)
 			break;
-		chacha_advance(&eight.chacha, 2);
-		chacha_blocks(&eight.chacha, x);
+		chacha_advance(&eight->chacha, 2);
+		chacha_blocks(&eight->chacha, x);
 		chacha_transpose(x, rows);
-		cross_either(&eight, &rows[0], offset, sealing);
+		cross_either(eight, &rows[0], offset, sealing);
 		offset += CHACHA_BLOCK;
 	}
-	finish(&eight, tags);
-	sp_wipe(&eight, sizeof(eight));
+	finish(eight, tags);
 }
 
-void sp_aead_ifma_eight_seal(struct sp_aead_op *const *ops, size_t count)
+size_t sp_aead_ifma_eight_seal(void *room, struct sp_aead_op *const *ops, size_t count)
 {
 	uint8_t tags[EIGHT][SP_AEAD_TAG_LEN];
 
-	run(ops, count, true, tags);
+	run(room, ops, count, true, tags);
 	for (size_t i = 0; i < count; i++) {
 		memcpy(ops[i]->dst + ops[i]->len, tags[i], SP_AEAD_TAG_LEN);
 		ops[i]->result = 0;
 	}
+	return SP_AEAD_IFMA_ROOM;
 }
 
-void sp_aead_ifma_eight_open(struct sp_aead_op *const *ops, size_t count)
+size_t sp_aead_ifma_eight_open(void *room, struct sp_aead_op *const *ops, size_t count)
 {
 	uint8_t tags[EIGHT][SP_AEAD_TAG_LEN];
 
-	run(ops, count, false, tags);
+	run(room, ops, count, false, tags);
 	for (size_t i = 0; i < count; i++) {
 		ops[i]->result = 0;
 		if (sp_aead_ifma_tags_differ(tags[i], ops[i]->src + ops[i]->len)) {
@@ -227,4 +241,5 @@ void sp_aead_ifma_eight_open(struct sp_aead_op *const *ops, size_t count)
 			ops[i]->result = -EBADMSG;
 		}
 	}
+	return SP_AEAD_IFMA_ROOM;
 }

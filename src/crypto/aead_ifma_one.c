@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One message at a time: what is left over of a batch, and the lone packet that cannot wait for
- * others. Its key stream is made sixteen blocks at a time, four or eight where that is enough. */
+ * others. Its key stream is made sixteen blocks at a time, four, eight or twelve where that is enough. */
 #include <errno.h>
 #include <string.h>
 
@@ -8,12 +8,23 @@
 #include "crypto/aead_ifma.h"
 #include "crypto/aead_ifma_chacha.h"
 
+#define SETS_MAX 3
+
 struct one {
-	struct chacha chacha; /* once sixteen blocks were asked for */
-	bool started;
 	words rows[4]; /* the initial state's rows, each four times: constants, key, counter */
 	__m512i stream[CHACHA_LANES];
+	bool started;
+	struct chacha chacha; /* when sixteen blocks were asked for */
 };
+
+_Static_assert(sizeof(struct one) <= SP_AEAD_IFMA_ROOM, "the caller's room");
+
+/* How much of it was written, if the first call made @made blocks: later ones make no more. */
+static size_t used(size_t made)
+{
+	return made == CHACHA_LANES ? sizeof(struct one)
+				    : offsetof(struct one, stream) + made * CHACHA_BLOCK;
+}
 
 static void start(struct one *one, const struct sp_aead_op *op)
 {
@@ -45,14 +56,14 @@ IFMA_INLINE void to_columns(words *b, words *c, words *d)
 	*d = TURN(*d, _MM_PERM_ADCB);
 }
 
-/* Four blocks a set, one in each 16-byte piece, a row a vector. @sets is 1 or 2 and a constant:
- * two go side by side, since one alone waits for itself. */
+/* Four blocks a set, one in each 16-byte piece, a row a vector. @sets is 1 to 3 and a constant:
+ * they go side by side, since one alone waits for itself. */
 IFMA_INLINE void few_blocks(struct one *one, uint32_t block, const int sets)
 {
 	const words ahead = { 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0 };
-	words a[2], b[2], c[2], d[2], counter[2];
+	words a[SETS_MAX], b[SETS_MAX], c[SETS_MAX], d[SETS_MAX], counter[SETS_MAX];
 
-#pragma GCC unroll 2
+#pragma GCC unroll 3
 	for (int i = 0; i < sets; i++) {
 		__m512i first = _mm512_maskz_set1_epi32(0x1111, (int)(block + 4 * i));
 
@@ -64,18 +75,18 @@ IFMA_INLINE void few_blocks(struct one *one, uint32_t block, const int sets)
 	}
 #pragma GCC unroll 1
 	for (int round = 0; round < 10; round++) {
-#pragma GCC unroll 2
+#pragma GCC unroll 3
 		for (int i = 0; i < sets; i++) {
 			quarter_round(&a[i], &b[i], &c[i], &d[i]);
 			to_diagonals(&b[i], &c[i], &d[i]);
 		}
-#pragma GCC unroll 2
+#pragma GCC unroll 3
 		for (int i = 0; i < sets; i++) {
 			quarter_round(&a[i], &b[i], &c[i], &d[i]);
 			to_columns(&b[i], &c[i], &d[i]);
 		}
 	}
-#pragma GCC unroll 2
+#pragma GCC unroll 3
 	for (int i = 0; i < sets; i++) {
 		__m512i *stream = &one->stream[4 * i];
 
@@ -95,6 +106,11 @@ static __attribute__((noinline)) void four_blocks(struct one *one, uint32_t bloc
 static __attribute__((noinline)) void eight_blocks(struct one *one, uint32_t block)
 {
 	few_blocks(one, block, 2);
+}
+
+static __attribute__((noinline)) void twelve_blocks(struct one *one, uint32_t block)
+{
+	few_blocks(one, block, 3);
 }
 
 /* The first sixteen blocks' words, each in all lanes but the counter. */
@@ -141,6 +157,10 @@ static size_t make_stream(struct one *one, uint32_t block, size_t wanted)
 		eight_blocks(one, block);
 		return 8;
 	}
+	if (wanted <= 12) {
+		twelve_blocks(one, block);
+		return 12;
+	}
 	sixteen_blocks(one);
 	return CHACHA_LANES;
 }
@@ -185,39 +205,41 @@ static void cross_all(struct one *one, const struct sp_aead_op *op, size_t made)
 	}
 }
 
-void sp_aead_ifma_one_seal(struct sp_aead_op *op)
+static size_t blocks_of(const struct sp_aead_op *op)
 {
-	uint8_t key[32];
-	struct one one;
-	size_t made;
-
-	start(&one, op);
-	made = make_stream(&one, 0, 1 + (op->len + CHACHA_BLOCK - 1) / CHACHA_BLOCK);
-	memcpy(key, one.stream, sizeof(key));
-	cross_all(&one, op, made);
-	sp_aead_ifma_tag(key, op->dst, op->len, op->dst + op->len);
-	op->result = 0;
-	sp_wipe(key, sizeof(key));
-	sp_wipe(&one, sizeof(one));
+	return 1 + ((size_t)op->len + CHACHA_BLOCK - 1) / CHACHA_BLOCK;
 }
 
-void sp_aead_ifma_one_open(struct sp_aead_op *op)
+size_t sp_aead_ifma_one_seal(void *room, struct sp_aead_op *op)
 {
-	uint8_t key[32], tag[SP_AEAD_TAG_LEN];
-	struct one one;
+	struct one *one = room;
+	uint8_t key[32];
 	size_t made;
 
-	start(&one, op);
-	made = make_stream(&one, 0, 1 + (op->len + CHACHA_BLOCK - 1) / CHACHA_BLOCK);
-	memcpy(key, one.stream, sizeof(key));
-	sp_aead_ifma_tag(key, op->src, op->len, tag);
+	start(one, op);
+	made = make_stream(one, 0, blocks_of(op));
+	memcpy(key, one->stream, sizeof(key));
+	cross_all(one, op, made);
+	sp_aead_ifma_tag(key, op->dst, op->len, op->dst + op->len);
+	op->result = 0;
+	return used(made);
+}
+
+size_t sp_aead_ifma_one_open(void *room, struct sp_aead_op *op)
+{
+	uint8_t tag[SP_AEAD_TAG_LEN];
+	struct one *one = room;
+	size_t made;
+
+	start(one, op);
+	made = make_stream(one, 0, blocks_of(op));
+	sp_aead_ifma_tag((const uint8_t *)one->stream, op->src, op->len, tag);
 	op->result = 0;
 	if (sp_aead_ifma_tags_differ(tag, op->src + op->len)) {
 		sp_wipe(op->dst, op->len);
 		op->result = -EBADMSG;
 	} else {
-		cross_all(&one, op, made);
+		cross_all(one, op, made);
 	}
-	sp_wipe(key, sizeof(key));
-	sp_wipe(&one, sizeof(one));
+	return used(made);
 }

@@ -111,6 +111,13 @@ IFMA_INLINE struct product product_from(struct element start)
 	return (struct product){ start.limb0, start.limb1, start.limb2, zero, zero, zero };
 }
 
+IFMA_INLINE struct product product_from_zero(void)
+{
+	__m512i zero = _mm512_setzero_si512();
+
+	return (struct product){ zero, zero, zero, zero, zero, zero };
+}
+
 /* Limbs below 2^44, 2^44 + 2^11 and 2^42 again. What is carried out of limb 2 stands for 2^130,
  * which is 5. */
 IFMA_INLINE struct element carried(const struct product *sum)
@@ -132,8 +139,7 @@ IFMA_INLINE struct element carried(const struct product *sum)
 
 IFMA_INLINE struct element multiply(struct element a, const struct factor *b)
 {
-	__m512i zero = _mm512_setzero_si512();
-	struct product sum = product_from((struct element){ zero, zero, zero });
+	struct product sum = product_from_zero();
 
 	add_product(&sum, a, b);
 	return carried(&sum);
@@ -155,24 +161,25 @@ IFMA_INLINE void poly_start(struct poly *poly, const words block[8])
 				       _mm512_set1_epi64(0x0ffffffc0fffffff));
 	__m512i high = _mm512_and_si512(qwords_of(block[2], block[3]),
 					_mm512_set1_epi64(0x0ffffffc0ffffffc));
-	struct element r = element_of(low, high), sum = r, power = r;
+	struct element r = element_of(low, high), r_2, r_3, r_4, sum;
 
 	poly->h = (struct element){ zero, zero, zero };
 	poly->pad_low = qwords_of(block[4], block[5]);
 	poly->pad_high = qwords_of(block[6], block[7]);
 	poly->power[0] = factor_of((struct element){ _mm512_set1_epi64(1), zero, zero });
 	poly->power[1] = factor_of(r);
-	for (int i = 2; i <= 4; i++) {
-		power = multiply(power, &poly->power[1]);
-		poly->power[i] = factor_of(power);
-		sum = element_add(sum, power);
-	}
-	poly->bits = multiply(
-		sum, &(struct factor){ .limb0 = zero,
-				       .limb1 = zero,
-				       .limb2 = BIT_128,
-				       .limb1_by_20 = zero,
-				       .limb2_by_20 = times_5(_mm512_set1_epi64(1ll << 42)) });
+	r_2 = multiply(r, &poly->power[1]);
+	poly->power[2] = factor_of(r_2);
+	r_3 = multiply(r, &poly->power[2]); /* these two side by side */
+	r_4 = multiply(r_2, &poly->power[2]);
+	poly->power[3] = factor_of(r_3);
+	poly->power[4] = factor_of(r_4);
+	sum = element_add(element_add(r, r_2), element_add(r_3, r_4));
+	poly->bits = multiply(sum, &(struct factor){ .limb0 = zero,
+						     .limb1 = zero,
+						     .limb2 = BIT_128,
+						     .limb1_by_20 = zero,
+						     .limb2_by_20 = _mm512_set1_epi64(5ll << 42) });
 }
 
 /* Row l, the 64 bytes of lane l, becomes lane l of the eight vectors: x[2i] and x[2i + 1] the low
@@ -218,12 +225,29 @@ IFMA_INLINE void factor_select(struct factor *a, __mmask8 mask, const struct fac
 	a->limb2_by_20 = select_lanes(a->limb2_by_20, mask, b->limb2_by_20);
 }
 
-/* The next 0 to 4 blocks of each message; @blocks says how many, and the rows hold zeros behind
- * them. A lane's k blocks take the powers k to 1; what has none is multiplied by 1. */
+/* The next @blocks, 1 to 4, of all messages; the rows hold zeros behind them. */
+IFMA_INLINE void poly_absorb_few(struct poly *poly, const __m512i rows[8], int blocks)
+{
+	struct product sum = product_from_zero();
+	__m512i x[8];
+
+	poly_transpose(rows, x);
+	for (int i = 0; i < blocks; i++) {
+		struct element block = element_of(x[2 * i], x[2 * i + 1]);
+
+		block.limb2 = _mm512_or_si512(block.limb2, BIT_128);
+		if (i == 0)
+			block = element_add(block, poly->h);
+		add_product(&sum, block, &poly->power[blocks - i]);
+	}
+	poly->h = carried(&sum);
+}
+
+/* The next 0 to 4 blocks of each message, as @blocks says of its lane; else the same. A lane's k blocks take the powers k to 1; what has none is multiplied by 1. */
 IFMA_INLINE void poly_absorb_some(struct poly *poly, const __m512i rows[8], __m512i blocks)
 {
-	__m512i zero = _mm512_setzero_si512(), x[8];
-	struct product sum = product_from((struct element){ zero, zero, zero });
+	struct product sum = product_from_zero();
+	__m512i x[8];
 
 	poly_transpose(rows, x);
 #pragma GCC unroll 4

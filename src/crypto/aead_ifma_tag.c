@@ -6,7 +6,7 @@
 #include "crypto/aead_ifma.h"
 #include "crypto/aead_ifma_poly.h"
 
-#define SHORT_MAX 256 /* below it, making eight powers costs more than it saves */
+#define SHORT_MAX 192 /* below it, making eight powers costs more than it saves */
 #define GROUP (POLY_LANES * POLY_BLOCK)
 
 #define CLAMP_LOW 0x0ffffffc0fffffff
@@ -208,7 +208,6 @@ static void long_tag(const uint8_t *key, const uint8_t *bytes, size_t len,
 	limb = (wide)(uint64_t)_mm512_reduce_add_epi64(h.limb2) << 24;
 	number_add(&sum, 0, (uint64_t)limb, (uint64_t)(limb >> 64));
 	number_finish(&sum, key, tag);
-	sp_wipe(&powers, sizeof(powers));
 }
 
 void sp_aead_ifma_tag(const uint8_t key[32], const uint8_t *bytes, size_t len,
