@@ -334,9 +334,10 @@ static void headers_that_lie(void **state)
 		{ "one packet, start outside", { 1, 0, 0, 0, 3040, 0 } },
 		{ "one packet, far outside", { 1, 0, 0, 0, 65535, 65535 } },
 		{ "one packet, offset outside", { 1, 0, 0, 0, 20, 3020 } },
-		{ "one packet, offset on the edge", { 1, 0, 0, 0, 20, 3019 } },
+		{ "one packet, offset on the edge", { 1, 0, 0, 0, 21, 3018 } },
 		{ "one packet, odd offset", { 1, 0, 0, 0, 20, 15 } },
 	};
+	struct naive_spec spec = as_v6(tcp4);
 	struct virtio_net_hdr header;
 	size_t len = build(&tcp4, 1000, &header);
 
@@ -351,6 +352,11 @@ static void headers_that_lie(void **state)
 	for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++)
 		if (refusal(&rows[i].header, len) != -EBADMSG)
 			fail_msg("taken: %s", rows[i].what);
+
+	len = build(&spec, 1000, &header);
+	assert_int_equal(refusal(&header, len), 0);
+	header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+	assert_int_equal(refusal(&header, len), -EBADMSG);
 }
 
 /* One byte of a good frame changed. */
@@ -405,6 +411,24 @@ static void frames_that_lie(void **state)
 	}
 }
 
+/* What proves or orders one packet cannot be repeated in many. */
+static void extension_headers_that_cannot_be_repeated(void **state)
+{
+	static const uint8_t taken[] = { IPPROTO_HOPOPTS, IPPROTO_DSTOPTS, IPPROTO_ROUTING };
+	struct naive_spec spec = as_v6(tcp4);
+	struct virtio_net_hdr header;
+	size_t len;
+
+	(void)state;
+	spec.ip_options_len = 8;
+	len = build(&spec, 1000, &header);
+	for (int proto = 0; proto < 256; proto++) {
+		frame[6] = (uint8_t)proto;
+		assert_int_equal(refusal(&header, len),
+				 memchr(taken, proto, sizeof(taken)) ? 0 : -EBADMSG);
+	}
+}
+
 static void frames_without_payload(void **state)
 {
 	struct naive_spec specs[] = { tcp4, udp4, as_v6(tcp4), as_v6(udp4) };
@@ -423,25 +447,72 @@ static void frames_without_payload(void **state)
 	}
 }
 
+/* @is_told: the IP header says so. */
+static void cut_frame(const struct naive_spec *spec, size_t cut, bool is_told)
+{
+	struct virtio_net_hdr header, plain = { 0 };
+	size_t len = build(spec, 11, &header), transport = naive_transport(frame);
+	bool has_payload = cut > len - spec->payload_len;
+
+	assert_true(cut < len);
+	if (is_told)
+		sp_put_be16(frame + (spec->is_v6 ? 4 : 2),
+			    (uint16_t)(spec->is_v6 ? cut - 40 : cut));
+	if (is_told && spec->proto == IPPROTO_UDP)
+		sp_put_be16(frame + transport + 4, (uint16_t)(cut - transport));
+	assert_int_equal(refusal(&header, cut), is_told && has_payload ? 0 : -EBADMSG);
+	assert_int_equal(refusal(&plain, cut), is_told ? 0 : -EBADMSG);
+}
+
 static void frames_cut_anywhere(void **state)
 {
 	struct naive_spec specs[] = { tcp4, udp4, as_v6(tcp4), as_v6(udp4) };
-	struct virtio_net_hdr header, plain = { 0 };
 
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(specs); i++) {
+		struct virtio_net_hdr header;
 		size_t len;
 
 		specs[i].payload_len = 40;
 		specs[i].ip_options_len = 8;
 		memset(specs[i].ip_options, 1, 8);
 		len = build(&specs[i], 11, &header);
-		for (size_t cut = 0; cut < len; cut++) {
-			assert_int_equal(refusal(&header, cut), -EBADMSG);
-			assert_int_equal(refusal(&plain, cut), -EBADMSG);
-		}
 		assert_int_equal(refusal(&header, len), 0);
 		assert_int_equal(refusal(&header, len + 1), -EBADMSG);
+		for (size_t cut = 0; cut < len; cut++) {
+			cut_frame(&specs[i], cut, false);
+			if (cut >= (specs[i].is_v6 ? 40 : 28))
+				cut_frame(&specs[i], cut, true);
+		}
+	}
+}
+
+/* The header's end lies outside, or its own length does. */
+static void headers_that_end_outside(void **state)
+{
+	struct naive_spec spec = as_v6(tcp4), v4 = tcp4;
+	struct virtio_net_hdr header;
+	size_t len;
+
+	(void)state;
+	spec.payload_len = 100;
+	spec.ip_options_len = 8;
+	for (unsigned units = 14; units < 256; units++) { /* fewer end in the payload */
+		len = build(&spec, 10, &header);
+		frame[41] = (uint8_t)units;
+		header.csum_start = (uint16_t)(48 + 8 * units);
+		assert_int_equal(refusal(&header, len), -EBADMSG);
+		header.flags = VIRTIO_NET_HDR_F_DATA_VALID;
+		assert_int_equal(refusal(&header, len), -EBADMSG);
+	}
+	v4.ip_options_len = 40;
+	len = build(&v4, 1000, &header);
+	for (size_t cut = 20; cut < 60; cut++) {
+		struct virtio_net_hdr plain = { 0 };
+
+		sp_put_be16(frame + 2, (uint16_t)cut);
+		assert_int_equal(refusal(&header, cut), -EBADMSG);
+		assert_int_equal(refusal(&plain, cut), -EBADMSG);
 	}
 }
 
@@ -530,8 +601,10 @@ int main(void)
 		cmocka_unit_test(split_datagrams_always_have_a_checksum),
 		cmocka_unit_test(headers_that_lie),
 		cmocka_unit_test(frames_that_lie),
+		cmocka_unit_test(extension_headers_that_cannot_be_repeated),
 		cmocka_unit_test(frames_without_payload),
 		cmocka_unit_test(frames_cut_anywhere),
+		cmocka_unit_test(headers_that_end_outside),
 		cmocka_unit_test(a_frame_past_64_kib),
 		cmocka_unit_test(any_frame_is_split_as_the_slow_way_does),
 	};
