@@ -3,9 +3,10 @@
  *
  *	sp-bench-aead [--json] [--batch N] [--passes N]
  *
- * Every pass measures every implementation once, one after the other, so that what the machine does
- * beside it strikes all alike; the medians of the passes are compared. Ratios above 1 mean faster
- * than the peer: intel-ipsec-mb, or the first implementation that is not our own.
+ * Every pass measures every implementation once, one after the other, in processor time, so that
+ * what the machine does beside it strikes all alike. Printed are the medians of the passes; a ratio
+ * is the median of the same passes' ratios, above 1 when faster than the peer: intel-ipsec-mb, or
+ * the first implementation that is not our own.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -22,7 +23,7 @@
 #define PASSES_MAX 101
 #define BATCH_MAX 64
 #define BYTES_MAX (256u << 10) /* a batch stays in the second-level cache */
-#define MEASURE_NS 2000000
+#define MEASURE_NS 500000
 
 static const uint32_t sizes[] = { 64, 256, 512, 1420, 16384 };
 
@@ -34,7 +35,7 @@ struct options {
 struct contestant {
 	struct sp_aead *aead;
 	double ns[2][PASSES_MAX]; /* a message, in each pass: sealing, opening */
-	double median[2];
+	double median[2], ratio[2];
 };
 
 struct bench {
@@ -49,7 +50,7 @@ static uint64_t now_ns(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
@@ -122,6 +123,34 @@ static int compare_doubles(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static double median(const double *values, size_t count)
+{
+	double sorted[PASSES_MAX];
+
+	memcpy(sorted, values, count * sizeof(*values));
+	qsort(sorted, count, sizeof(*sorted), compare_doubles);
+	return sorted[count / 2];
+}
+
+static void summarize(struct bench *bench)
+{
+	const struct contestant *peer = &bench->contestants[bench->peer];
+	size_t passes = bench->options.passes;
+
+	for (size_t i = 0; i < bench->count; i++) {
+		struct contestant *contestant = &bench->contestants[i];
+
+		for (size_t way = 0; way < 2; way++) {
+			double ratios[PASSES_MAX];
+
+			for (size_t pass = 0; pass < passes; pass++)
+				ratios[pass] = peer->ns[way][pass] / contestant->ns[way][pass];
+			contestant->median[way] = median(contestant->ns[way], passes);
+			contestant->ratio[way] = median(ratios, passes);
+		}
+	}
+}
+
 static int measure_size(struct bench *bench, uint32_t size)
 {
 	struct sp_aead_op seals[BATCH_MAX], opens[BATCH_MAX];
@@ -129,57 +158,44 @@ static int measure_size(struct bench *bench, uint32_t size)
 	int r = 0;
 
 	prepare(bench, size, bench->sealed, bench->opened, opens);
-	for (size_t pass = 0; pass < bench->options.passes && r == 0; pass++) {
-		for (size_t i = 0; i < bench->count && r == 0; i++) {
-			struct contestant *contestant = &bench->contestants[i];
-
-			r = measure(contestant, seals, batch, sp_aead_seal,
-				    &contestant->ns[0][pass]);
-			if (r == 0)
-				r = measure(contestant, opens, batch, sp_aead_open,
-					    &contestant->ns[1][pass]);
-		}
+	for (size_t pass = 0; pass < bench->options.passes; pass++) {
+		for (size_t i = 0; i < bench->count && r == 0; i++)
+			r = measure(&bench->contestants[i], seals, batch, sp_aead_seal,
+				    &bench->contestants[i].ns[0][pass]);
+		for (size_t i = 0; i < bench->count && r == 0; i++)
+			r = measure(&bench->contestants[i], opens, batch, sp_aead_open,
+				    &bench->contestants[i].ns[1][pass]);
 	}
-	for (size_t i = 0; i < bench->count; i++) {
-		struct contestant *contestant = &bench->contestants[i];
-
-		for (size_t way = 0; way < 2; way++) {
-			qsort(contestant->ns[way], bench->options.passes, sizeof(double),
-			      compare_doubles);
-			contestant->median[way] = contestant->ns[way][bench->options.passes / 2];
-		}
-	}
+	summarize(bench);
 	return r;
 }
 
 static void print_table(const struct bench *bench, uint32_t size)
 {
-	const double *peer = bench->contestants[bench->peer].median;
-
 	for (size_t i = 0; i < bench->count; i++) {
-		const double *ns = bench->contestants[i].median;
+		const struct contestant *contestant = &bench->contestants[i];
+		const double *ns = contestant->median, *ratio = contestant->ratio;
 
 		printf("%6u  %-10s %9.1f %8.2f %6.2f   %9.1f %8.2f %6.2f\n", size,
-		       sp_aead_name(bench->contestants[i].aead), ns[0], size * 8 / ns[0],
-		       peer[0] / ns[0], ns[1], size * 8 / ns[1], peer[1] / ns[1]);
+		       sp_aead_name(contestant->aead), ns[0], size * 8 / ns[0], ratio[0], ns[1],
+		       size * 8 / ns[1], ratio[1]);
 	}
 }
 
 static void print_json(const struct bench *bench, uint32_t size)
 {
 	static const char *const ways[] = { "seal", "open" };
-	const double *peer = bench->contestants[bench->peer].median;
 
 	printf("%s{\"bytes\":%u,\"batch\":%zu,\"backends\":[", size == sizes[0] ? "" : ",", size,
 	       batch_of(bench, size));
 	for (size_t i = 0; i < bench->count; i++) {
-		const double *ns = bench->contestants[i].median;
+		const struct contestant *contestant = &bench->contestants[i];
 
-		printf("%s{\"name\":\"%s\"", i ? "," : "",
-		       sp_aead_name(bench->contestants[i].aead));
+		printf("%s{\"name\":\"%s\"", i ? "," : "", sp_aead_name(contestant->aead));
 		for (size_t way = 0; way < 2; way++)
 			printf(",\"%s\":{\"ns\":%.1f,\"gbit_s\":%.3f,\"ratio\":%.3f}", ways[way],
-			       ns[way], size * 8 / ns[way], peer[way] / ns[way]);
+			       contestant->median[way], size * 8 / contestant->median[way],
+			       contestant->ratio[way]);
 		printf("}");
 	}
 	printf("]}");
@@ -190,8 +206,8 @@ static int run(struct bench *bench)
 	const char *peer = sp_aead_name(bench->contestants[bench->peer].aead);
 
 	if (bench->options.json)
-		printf("{\"v\":1,\"bench\":\"aead\",\"peer\":\"%s\",\"passes\":%zu,\"sizes\":[", peer,
-		       bench->options.passes);
+		printf("{\"v\":1,\"bench\":\"aead\",\"peer\":\"%s\",\"passes\":%zu,\"sizes\":[",
+		       peer, bench->options.passes);
 	else
 		printf(" bytes  backend      seal ns   Gbit/s  ratio     open ns   Gbit/s  ratio "
 		       "(to %s; batches of %zu, medians of %zu)\n",
@@ -230,7 +246,7 @@ static int parse(int argc, char **argv, struct options *ret_options)
 		{ "passes", required_argument, NULL, 'p' },
 		{ 0 },
 	};
-	struct options options = { .batch = BATCH_MAX, .passes = 9 };
+	struct options options = { .batch = BATCH_MAX, .passes = 21 };
 	int option, r = 0;
 
 	while (r == 0 && (option = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -242,8 +258,7 @@ static int parse(int argc, char **argv, struct options *ret_options)
 		}
 	}
 	if (r < 0 || optind < argc) {
-		fprintf(stderr,
-			"usage: sp-bench-aead [--json] [--batch 1..%d] [--passes 1..%d]\n",
+		fprintf(stderr, "usage: sp-bench-aead [--json] [--batch 1..%d] [--passes 1..%d]\n",
 			BATCH_MAX, PASSES_MAX);
 		return -EINVAL;
 	}
