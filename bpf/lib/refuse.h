@@ -10,6 +10,7 @@
 
 /* What an ICMP refusal quotes of the packet; checksummed as a whole, padded with zeros. */
 #define SP_REFUSE_QUOTE_MAX (__u32)sizeof(((struct sp_work *)0)->quote_bytes)
+_Static_assert((SP_REFUSE_QUOTE_MAX & (SP_REFUSE_QUOTE_MAX - 1)) == 0, "one less is a mask");
 
 #define SP_ICMP4_UNREACHABLE 3
 #define SP_ICMP4_PROHIBITED 13
@@ -205,15 +206,20 @@ SP_SUBPROGRAM int sp_refuse_reset(struct __sk_buff *skb, struct sp_work *work)
 	}
 }
 
-/* The sum over what will be quoted. @quote_len  at most SP_REFUSE_QUOTE_MAX. */
+/* The sum over what will be quoted. @quote_len  at most SP_REFUSE_QUOTE_MAX. The compiler may check one
+ * copy of a length and hand over another, of which 6.1 then knows nothing: so the bound is a mask, made
+ * where the compiler cannot see that it changes nothing. */
 SP_INLINE int sp_refuse_quote_sum(struct __sk_buff *skb, struct sp_work *work, __u32 quote_len,
 				  __u32 *ret_sum)
 {
 	__u8 *quote = work->quote_bytes;
 
 	__builtin_memset(quote, 0, SP_REFUSE_QUOTE_MAX);
-	if (quote_len < sizeof(struct sp_ip4) || quote_len > SP_REFUSE_QUOTE_MAX ||
-	    sp_bytes_load(skb, work->packet.network_offset, quote, quote_len))
+	if (quote_len < sizeof(struct sp_ip4) || quote_len > SP_REFUSE_QUOTE_MAX)
+		return -1;
+	asm volatile("" : "+r"(quote_len));
+	quote_len = ((quote_len - 1) & (SP_REFUSE_QUOTE_MAX - 1)) + 1;
+	if (sp_bytes_load(skb, work->packet.network_offset, quote, quote_len))
 		return -1;
 	*ret_sum = bpf_csum_diff(NULL, 0, (void *)quote, SP_REFUSE_QUOTE_MAX, 0);
 	return 0;
