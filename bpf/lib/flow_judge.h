@@ -110,10 +110,16 @@ SP_INLINE void sp_related(struct sp_work *work)
 	work->is_counted = sp_hook_zone(work->flow.hook) == sp_hook_zone(SP_THIS_HOOK);
 }
 
+/* On the tunnel an address of no pool is nobody's: it joins no flow, whoever opened it. */
+SP_INLINE int sp_is_stranger(const struct sp_work *work)
+{
+	return SP_THIS_HOOK == SP_HOOK_VPN_IN && work->src.home != SP_ZONE_TUNNEL;
+}
+
 /* [3]. 1: the answer stands; 0: rules decide. */
 SP_SUBPROGRAM int sp_flows(struct sp_work *work)
 {
-	struct sp_flow *element;
+	struct sp_flow *element = NULL;
 
 	if (work->path.icmp == SP_ICMP_OTHER)
 		return 0;
@@ -126,7 +132,8 @@ SP_SUBPROGRAM int sp_flows(struct sp_work *work)
 		work->is_reply = 0;
 		return 1;
 	}
-	element = sp_flow_find(work, &work->packet.path, 0);
+	if (!sp_is_stranger(work))
+		element = sp_flow_find(work, &work->packet.path, 0);
 	if (!element) {
 		if (sp_packet_can_open(work))
 			return 0;

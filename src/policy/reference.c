@@ -288,14 +288,22 @@ static bool judge_icmp_error(struct question *q)
 	return answer(q, SP_ALLOW, SP_REASON_RELATED, flow->rule);
 }
 
+/* An address of no pool on the tunnel: nobody's, and no part of anybody's flow. */
+static bool is_stranger(const struct question *q)
+{
+	return q->hook == SP_HOOK_VPN_IN &&
+	       sp_ref_home(q->reference, &q->pkt.tuple.source) != SP_ZONE_TUNNEL;
+}
+
 static bool judge_flow(struct question *q)
 {
-	struct sp_ref_flow *flow;
-	bool is_reply;
+	struct sp_ref_flow *flow = NULL;
+	bool is_reply = false;
 
 	if (q->pkt.is_icmp_error)
 		return judge_icmp_error(q);
-	flow = sp_ref_find_flow(q->reference, &q->pkt.tuple, &q->pkt, q->now_ns, &is_reply);
+	if (!is_stranger(q))
+		flow = sp_ref_find_flow(q->reference, &q->pkt.tuple, &q->pkt, q->now_ns, &is_reply);
 	if (!flow) {
 		bool is_other_icmp = q->pkt.is_icmp && !sp_ref_is_icmp_reply(&q->pkt.tuple);
 

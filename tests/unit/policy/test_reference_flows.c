@@ -72,6 +72,20 @@ static void both_families_and_every_protocol_keep_flows(void **state)
 	}
 }
 
+/* The engine's allowed IPs keep such a packet out; should one come through, it has no part in the flow. */
+static void an_address_of_no_pool_joins_no_flow_on_the_tunnel(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	lab_init(&lab);
+	expect(&lab, INSIDE_IN, "10.20.0.5:1000 > 8.8.8.8:443 tcp S eth", "allow policy office-out");
+	expect(&lab, VPN_IN, "8.8.8.8:443 > 10.20.0.5:1000 tcp SA", NO_FLOW);
+	expect(&lab, VPN_IN, "8.8.8.8:443 > 10.20.0.5:1000 tcp A", "deny no-identity -");
+	expect(&lab, EDGE_IN, "8.8.8.8:443 > 10.20.0.5:1000 tcp SA eth", "allow reply office-out");
+	lab_done(&lab);
+}
+
 /* Segments that start nothing, whatever the rules say; others are judged as new, mid-stream too. */
 static void what_cannot_open_a_flow(void **state)
 {
@@ -900,6 +914,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replies_come_back_and_nothing_else_does),
 		cmocka_unit_test(both_families_and_every_protocol_keep_flows),
+		cmocka_unit_test(an_address_of_no_pool_joins_no_flow_on_the_tunnel),
 		cmocka_unit_test(what_cannot_open_a_flow),
 		cmocka_unit_test(other_icmp_makes_no_flow),
 		cmocka_unit_test(a_denied_packet_makes_no_flow),
