@@ -39,6 +39,9 @@ static void a_flow_opened_by_the_gateway_lets_its_answers_in(void **state)
 		{ EDGE_OUT, "192.0.2.1:999 > 1.2.3.4:80 tcp", ALLOW(POLICY), NONE, 0 },
 		{ EDGE, "1.2.3.4:80 > 192.0.2.1:999 tcp SA", ALLOW(REPLY), NONE, 0 },
 		{ EDGE, "1.2.3.4:80 > 192.0.2.1:999 tcp A", ALLOW(REPLY), NONE, 0 },
+		/* by the tunnel it is nobody's, whoever opened the flow */
+		{ VPN, "1.2.3.4:80 > 192.0.2.1:999 tcp SA", DENY(NO_FLOW), NONE, 0 },
+		{ VPN, "1.2.3.4:80 > 192.0.2.1:999 tcp A", DENY(NO_IDENTITY), NONE, 0 },
 		{ EDGE, "1.2.3.4:80 > 192.0.2.1:999 tcp", DENY(DEFAULT), SP_RULE_DEFAULT, 0 },
 		{ EDGE, "1.2.3.5:80 > 192.0.2.1:999 tcp A", DENY(DEFAULT), SP_RULE_DEFAULT, 0 },
 		{ EDGE_OUT, "10.30.0.5:999 > 1.2.3.4:81 tcp", ALLOW(POLICY), NONE, 0 },
