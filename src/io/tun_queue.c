@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -184,8 +185,26 @@ int sp_tun_queue_write(struct sp_tun_queue *queue, const struct iovec *iov, size
 	return 0;
 }
 
+#define OUR_NAMESPACE "/proc/self/ns/net"
+
+int sp_tun_queue_locate(const struct sp_tun_queue *queue, char *ret_name)
+{
+	__sp_close int namespace = ioctl(queue->fd, TUNGETDEVNETNS);
+	struct stat its, ours;
+	struct ifreq request;
+
+	if (namespace >= 0 && fstat(namespace, &its) == 0 && stat(OUR_NAMESPACE, &ours) == 0 &&
+	    (its.st_ino != ours.st_ino || its.st_dev != ours.st_dev))
+		return -ENODEV;
+	if (ioctl(queue->fd, TUNGETIFF, &request) < 0)
+		return sp_errno();
+	memcpy(ret_name, request.ifr_name, IFNAMSIZ);
+	return 0;
+}
+
 bool sp_tun_queue_is_up(const struct sp_tun_queue *queue)
 {
-	/* An empty frame is no frame, but the kernel looks at the device first. */
-	return write(queue->fd, NULL, 0) >= 0 || errno != EIO;
+	struct pollfd writable = { queue->fd, POLLOUT, 0 };
+
+	return poll(&writable, 1, 0) == 1 && (writable.revents & POLLOUT);
 }

@@ -53,7 +53,11 @@ int sp_tun_queue_read(struct sp_tun_queue *queue, bool wait, struct sp_tun_frame
 /* Write one frame: iov[0] is its virtio_net_hdr. Returns 0; -EIO it is down; -EBADFD it is gone;
  * -EINVAL, -errno the kernel does not take it. */
 int sp_tun_queue_write(struct sp_tun_queue *queue, const struct iovec *iov, size_t iov_count);
-/* Whether the device is up, wherever it was moved: its link may be in another network namespace. */
+/* The device's name now, if it is in our own network namespace. Without CAP_NET_ADMIN the kernel does not say
+ * where it is; then 0, and only the name stands for it.
+ * Returns 0; -ENODEV it was moved to another namespace; -EBADFD it is gone. */
+int sp_tun_queue_locate(const struct sp_tun_queue *queue, char *ret_name);
+/* Whether the device is up, wherever it is. POLLOUT on its descriptor tells of a change to up. */
 bool sp_tun_queue_is_up(const struct sp_tun_queue *queue);
 
 #endif

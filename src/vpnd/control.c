@@ -11,6 +11,7 @@
 #include "vpnd/kept.h"
 #include "vpnd/log.h"
 
+/* An interface in another network namespace tells us when it goes up, and nothing else. */
 #define LOOK_ELSEWHERE_MS 1000
 
 static void set_up(struct sp_vpnd_control *control, bool is_up)
@@ -40,9 +41,12 @@ static void set_mtu(struct sp_vpnd *vpnd, uint32_t mtu)
 
 void sp_vpnd_control_look(struct sp_vpnd_control *control)
 {
+	char name[IFNAMSIZ];
 	struct sp_link link;
-	int r = sp_netlink_get_link_by_index(control->netlink, control->ifindex, &link);
+	int r = sp_tun_queue_locate(&control->vpnd->tuns[0], name);
 
+	if (r == 0)
+		r = sp_netlink_get_link(control->netlink, name, &link);
 	control->is_elsewhere = r < 0;
 	if (control->is_elsewhere) {
 		set_up(control, sp_tun_queue_is_up(&control->vpnd->tuns[0]));
@@ -104,19 +108,22 @@ static bool drain(const struct pollfd *source)
 
 int sp_vpnd_control_run(struct sp_vpnd_control *control)
 {
-	enum { TIMER, SIGNAL, STOP, CHANGES, PEERS, SOURCES };
+	enum { TIMER, SIGNAL, STOP, CHANGES, PEERS, GOES_UP, SOURCES };
 	struct pollfd sources[SOURCES] = {
 		[TIMER] = { control->vpnd->timer_fd, POLLIN, 0 },
 		[SIGNAL] = { control->signal_fd, POLLIN, 0 },
 		[STOP] = { control->vpnd->stop_fd, POLLIN, 0 },
 		[CHANGES] = { sp_netlink_monitor_get_fd(control->monitor), POLLIN, 0 },
 		[PEERS] = { control->vpnd->peers ? sp_vpnd_peers_fd(control->vpnd->peers) : -1, POLLIN, 0 },
+		[GOES_UP] = { -1, POLLOUT, 0 },
 	};
+	int r;
 
 	for (;;) {
-		int r = poll(sources, SP_ARRAY_LEN(sources),
-			     control->is_elsewhere ? LOOK_ELSEWHERE_MS : -1);
+		const bool waits = control->is_elsewhere && !sp_tun_queue_is_up(&control->vpnd->tuns[0]);
 
+		sources[GOES_UP].fd = waits ? control->vpnd->tuns[0].fd : -1;
+		r = poll(sources, SP_ARRAY_LEN(sources), control->is_elsewhere ? LOOK_ELSEWHERE_MS : -1);
 		if (r < 0 && errno != EINTR)
 			return sp_errno();
 		if (r < 0)

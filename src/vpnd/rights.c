@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/if_tun.h>
 #include <linux/securebits.h>
 #include <seccomp.h>
 #include <sys/capability.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -118,6 +120,8 @@ int sp_vpnd_restrict_calls(void)
 		SCMP_SYS(sigaltstack), SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(geteuid),
 		SCMP_SYS(getuid), SCMP_SYS(tgkill), SCMP_SYS(exit), SCMP_SYS(exit_group),
 	};
+	/* where our interface is; names of interfaces, for a link-local endpoint's zone */
+	static const unsigned int ioctls[] = { TUNGETIFF, TUNGETDEVNETNS, SIOCGIFINDEX, SIOCGIFNAME };
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r = filter ? 0 : -ENOMEM;
 
@@ -126,6 +130,9 @@ int sp_vpnd_restrict_calls(void)
 		if (r == -EDOM || r == -EEXIST) /* this processor has no such call */
 			r = 0;
 	}
+	for (size_t i = 0; i < SP_ARRAY_LEN(ioctls) && r == 0; i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+				     SCMP_A1(SCMP_CMP_EQ, ioctls[i]));
 	if (r == 0)
 		r = seccomp_load(filter);
 	if (filter)

@@ -164,7 +164,8 @@ void sp_wg_receive_end(struct sp_wg_engine *engine, struct sp_wg_incoming *items
 		       const struct sp_wg_time *now);
 
 /* The interface goes down: every session, handshake and timer ends, what was waiting is dropped. Up:
- * persistent keepalives begin again. As the kernel's wg_stop and wg_open. */
+ * persistent keepalives begin again, and what came meanwhile goes out: an interface carries packets a
+ * moment before its engine hears that it is up. As the kernel's wg_stop and wg_open. */
 void sp_wg_engine_pause(struct sp_wg_engine *engine);
 void sp_wg_engine_resume(struct sp_wg_engine *engine, const struct sp_wg_time *now);
 

@@ -217,8 +217,10 @@ void sp_wg_engine_resume(struct sp_wg_engine *engine, const struct sp_wg_time *n
 {
 	sp_wg_engine_advance(engine, now);
 	engine->is_paused = false;
-	for (struct sp_wg_engine_peer *peer = engine->first_peer; peer; peer = peer->next_peer)
+	for (struct sp_wg_engine_peer *peer = engine->first_peer; peer; peer = peer->next_peer) {
+		sp_wg_send_staged(peer);
 		persistent_keepalive(peer);
+	}
 }
 
 static void fire_due(struct sp_wg_engine_peer *peer)
