@@ -180,6 +180,12 @@ static void hang_up(struct client *client)
 	*client = (struct client){ .fd = -1 };
 }
 
+void sp_api_server_unlink(const struct sp_api_server *server)
+{
+	if (is_still_ours(server))
+		unlink(server->path);
+}
+
 void sp_api_server_free(struct sp_api_server *server)
 {
 	if (!server)
@@ -187,8 +193,7 @@ void sp_api_server_free(struct sp_api_server *server)
 	for (size_t i = 0; i < SP_API_CLIENTS_MAX; i++)
 		if (server->clients[i].fd >= 0)
 			hang_up(&server->clients[i]);
-	if (is_still_ours(server))
-		unlink(server->path);
+	sp_api_server_unlink(server);
 	sp_closep(&server->listen_fd);
 	sp_closep(&server->watch_fd);
 	sp_closep(&server->timer_fd);

@@ -26,6 +26,10 @@ int sp_api_server_new(const char *socket_path, const struct sp_api_device *devic
 void sp_api_server_free(struct sp_api_server *server);
 SP_DEFINE_CLEANUP(struct sp_api_server *, sp_api_server_free);
 
+/* Remove the socket if it still is ours, and nothing else: for the end of a process that does not
+ * wait for the server's thread. */
+void sp_api_server_unlink(const struct sp_api_server *server);
+
 /* Readable whenever there is something to do, idle limits included. */
 int sp_api_server_fd(const struct sp_api_server *server);
 /* Do what can be done without waiting. Returns 0; -EIDRM somebody removed or replaced the socket,

@@ -78,7 +78,11 @@ static int make_engine(struct sp_vpnd *vpnd)
 	if (vpnd->timer_fd < 0 || vpnd->stop_fd < 0)
 		return sp_errno();
 	r = name_aead(vpnd);
-	return r < 0 ? r : sp_wg_engine_new(&config, &vpnd->engine);
+	if (r == 0)
+		r = sp_wg_engine_new(&config, &vpnd->engine);
+	if (r == 0)
+		sp_wg_engine_pause(vpnd->engine); /* until the interface is up */
+	return r;
 }
 
 /* ---- interface and sockets ---- */
@@ -358,7 +362,7 @@ static void end(struct process *process)
 		sp_wg_engine_free(process->vpnd.engine);
 	}
 	if (process->server)
-		sp_api_server_free(process->server);
+		sp_api_server_unlink(process->server);
 }
 
 int sp_vpnd_run(const struct sp_vpnd_options *options)

@@ -67,6 +67,8 @@ static void what_is_set_is_told(void **state)
 		/* elsewhere a zone means nothing */
 		{ "public_key=" KEY_A "\nendpoint=[2001:db8::1%lo]:7\n",
 		  PEER(KEY_A, ZEROS, "endpoint=[2001:db8::1]:7\n", "0") },
+		{ "public_key=" KEY_A "\nendpoint=[2a80::1%lo]:7\n",
+		  PEER(KEY_A, ZEROS, "endpoint=[2a80::1]:7\n", "0") },
 		{ "public_key=" KEY_A "\npersistent_keepalive_interval=65535\n",
 		  PEER(KEY_A, ZEROS, "", "65535") },
 		{ "public_key=" KEY_A "\npersistent_keepalive_interval=5\n"
@@ -77,6 +79,10 @@ static void what_is_set_is_told(void **state)
 		  BARE(KEY_A) "allowed_ip=10.1.0.0/16\n" },
 		{ "public_key=" KEY_A "\nallowed_ip=10.1.2.3/16\nallowed_ip=::/0\n",
 		  BARE(KEY_A) "allowed_ip=10.1.0.0/16\nallowed_ip=::/0\n" },
+		/* an address given again keeps its place */
+		{ "public_key=" KEY_A "\nallowed_ip=10.1.0.0/16\nallowed_ip=10.2.0.0/16\n"
+		  "allowed_ip=10.1.0.0/16\n",
+		  BARE(KEY_A) "allowed_ip=10.1.0.0/16\nallowed_ip=10.2.0.0/16\n" },
 		{ "public_key=" KEY_A "\nallowed_ip=0.0.0.0/0\nallowed_ip=fd00::1/128\n",
 		  BARE(KEY_A) "allowed_ip=0.0.0.0/0\nallowed_ip=fd00::1/128\n" },
 		{ "public_key=" KEY_A "\nallowed_ip=10.1.2.3/32\nallowed_ip=10.2.0.0/16\n"
@@ -438,6 +444,65 @@ static void a_line_without_end_and_a_request_too_long_end_it(void **state)
 	assert_true(heard >= SP_API_REQUEST_MAX && heard <= SP_API_REQUEST_MAX + sizeof(piece));
 	assert_true(sp_api_talk_is_over(talk));
 	sp_api_talk_free(talk);
+
+	/* many short ones are none */
+	assert_int_equal(sp_api_talk_new(&fake.api, &talk), 0);
+	memset(piece, 'a', sizeof(piece));
+	for (size_t i = 99; i < sizeof(piece); i += 100)
+		piece[i] = '\n';
+	memcpy(piece + sizeof(piece) - 2, "\n\n", 2);
+	for (heard = 0; heard < SP_API_REQUEST_MAX + 3 * sizeof(piece);) {
+		heard += sp_api_talk_hear(talk, piece, sizeof(piece));
+		reply.len = 0;
+		assert_int_equal(sp_api_talk_tell(talk, 100, &reply), 0);
+		assert_memory_equal(reply.data, "errno=22\n\n", 10);
+		assert_false(sp_api_talk_is_over(talk));
+	}
+	sp_api_talk_free(talk);
+	fake_done(&fake);
+}
+
+static void a_walk_goes_on_behind_what_was_removed(void **state)
+{
+	struct fake_device fake;
+	struct sp_wg_engine *engine;
+	struct sp_wg_engine_peer *a, *c;
+	struct sp_wg_peer_cursor peers, other;
+	struct sp_wg_allowed_cursor allowed;
+	struct sp_prefix prefix;
+
+	(void)state;
+	fake_start(&fake, NULL);
+	engine = fake.api.engine;
+	fake_set(&fake, "public_key=" KEY_A "\nallowed_ip=10.1.0.0/16\nallowed_ip=10.2.0.0/16\n"
+			"allowed_ip=10.3.0.0/16\nallowed_ip=10.4.0.0/16\npublic_key=" KEY_B
+			"\npublic_key=" KEY_C "\n");
+	a = fake_peer(&fake, KEY_A);
+	c = fake_peer(&fake, KEY_C);
+	sp_wg_peer_cursor_open(engine, &peers);
+	sp_wg_peer_cursor_open(engine, &other);
+	assert_ptr_equal(sp_wg_peer_cursor_next(&peers), a);
+	sp_wg_engine_peer_remove(fake_peer(&fake, KEY_B));
+	assert_ptr_equal(sp_wg_peer_cursor_next(&peers), c);
+	assert_null(sp_wg_peer_cursor_next(&peers));
+
+	sp_wg_engine_peer_allowed_open(a, &allowed);
+	assert_true(sp_wg_allowed_cursor_next(&allowed, &prefix));
+	assert_int_equal(prefix.addr[13], 1);
+	/* the next one goes to somebody else, the one behind it goes for good */
+	fake_set(&fake, "public_key=" KEY_C "\nallowed_ip=10.2.0.0/16\npublic_key=" KEY_A
+			"\nallowed_ip=-10.3.0.0/16\n");
+	assert_true(sp_wg_allowed_cursor_next(&allowed, &prefix));
+	assert_int_equal(prefix.addr[13], 4);
+	assert_false(sp_wg_allowed_cursor_next(&allowed, &prefix));
+	sp_wg_engine_allowed_close(engine, &allowed);
+	sp_wg_engine_peer_allowed_open(a, &allowed);
+	sp_wg_engine_peer_remove(a);
+	assert_false(sp_wg_allowed_cursor_next(&allowed, &prefix));
+	sp_wg_engine_allowed_close(engine, &allowed);
+	sp_wg_peer_cursor_close(engine, &peers); /* not the one opened last */
+	assert_ptr_equal(sp_wg_peer_cursor_next(&other), c);
+	sp_wg_peer_cursor_close(engine, &other);
 	fake_done(&fake);
 }
 
@@ -522,6 +587,8 @@ static void many_allowed_addresses_are_replaced_and_removed_a_few_at_a_time(void
 	struct fake_device fake;
 	__sp_buf struct sp_buf request = SP_BUF_INIT;
 	struct sp_wg_engine_peer *peer;
+	__sp_wg_device struct sp_wg_device device = { 0 };
+	__sp_free char *get = NULL;
 	const int count = 20000;
 	size_t locked;
 
@@ -535,6 +602,11 @@ static void many_allowed_addresses_are_replaced_and_removed_a_few_at_a_time(void
 	fake_expect(&fake, sp_buf_get(&request), "errno=0\n\n");
 	peer = fake_peer(&fake, KEY_A);
 	assert_int_equal(peer->allowed_ips.count, count);
+	get = fake_answer(&fake, "get=1\n\n");
+	assert_int_equal(sp_uapi_parse_get(get, strlen(get), &device), 0);
+	assert_int_equal(device.peers[0].allowed_ip_count, count);
+	assert_memory_equal(&device.peers[0].allowed_ips[count - 1].addr[12],
+			    ((uint8_t[]){ 10, 1, 56, 31 }), 4);
 	locked = fake.locked;
 	fake_set(&fake, "public_key=" KEY_A "\nreplace_allowed_ips=true\nallowed_ip=10.0.0.1/32\n");
 	assert_int_equal(peer->allowed_ips.count, 1);
@@ -653,6 +725,7 @@ int main(void)
 		cmocka_unit_test(pieces_of_any_size_make_the_same_conversation),
 		cmocka_unit_test(our_own_client_understands_it),
 		cmocka_unit_test(a_line_without_end_and_a_request_too_long_end_it),
+		cmocka_unit_test(a_walk_goes_on_behind_what_was_removed),
 		cmocka_unit_test(a_peer_that_goes_during_the_answer_disturbs_nobody),
 		cmocka_unit_test(a_peer_removed_between_two_lines_stays_removed),
 		cmocka_unit_test(many_allowed_addresses_are_replaced_and_removed_a_few_at_a_time),
