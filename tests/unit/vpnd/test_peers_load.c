@@ -94,13 +94,13 @@ static void what_it_does_not_say_changes_nothing(void **state)
 static void each_peer_ends_at_its_second(void **state)
 {
 	(void)state;
-	take(HEAD ENTRY(KEY_A, "1700000020", "10.1.0.1/32") ENTRY(KEY_B, "1700000010", "10.1.0.2/32")
+	take(HEAD ENTRY(KEY_A, "1700000010", "10.1.0.1/32") ENTRY(KEY_B, "1700000020", "10.1.0.2/32")
 		     ENTRY(KEY_C, "0", "10.1.0.3/32") "\n");
 	assert_int_equal(sp_vpnd_peers_next_deadline_s(peers), NOW + 10);
 	assert_int_equal(sp_vpnd_peers_expire(peers, NOW + 9), 0);
 	assert_true(has(KEY_A) && has(KEY_B) && has(KEY_C));
 	assert_int_equal(sp_vpnd_peers_expire(peers, NOW + 10), 1);
-	assert_true(has(KEY_A) && !has(KEY_B) && has(KEY_C));
+	assert_true(!has(KEY_A) && has(KEY_B) && has(KEY_C));
 	assert_int_equal(sp_vpnd_peers_next_deadline_s(peers), NOW + 20);
 	/* the clock set back brings nobody back, set forth it ends them */
 	assert_int_equal(sp_vpnd_peers_expire(peers, NOW - 1000), 0);
