@@ -375,6 +375,28 @@ static void what_is_received_puts_persistent_keepalives_off(void **state)
 	wire_pass(&lab->a, &lab->b, SP_WG_DATA);
 }
 
+/* The interface is up a moment before its engine hears of it, and its first packet comes in between. */
+static void what_came_while_paused_goes_out_on_resuming(void **state)
+{
+	struct lab *lab = *state;
+	struct sp_wg_time now;
+
+	lab_connect(lab);
+	engine_send(&lab->a, 60);
+	wire_pass(&lab->a, &lab->b, SP_WG_DATA);
+	sp_wg_engine_pause(lab->a.core);
+	assert_null(lab->a.other->current);
+	engine_send(&lab->a, 100);
+	assert_null(wire_take(&lab->a));
+	lab_wait(lab, SECOND);
+	now = lab_time(lab, &lab->a);
+	sp_wg_engine_resume(lab->a.core, &now);
+	wire_pass(&lab->a, &lab->b, SP_WG_INITIATION);
+	wire_pass(&lab->b, &lab->a, SP_WG_RESPONSE);
+	wire_pass(&lab->a, &lab->b, SP_WG_DATA);
+	assert_int_equal(lab->b.packet_len, 100);
+}
+
 static void a_new_private_key_ends_every_session(void **state)
 {
 	struct lab *lab = *state;
@@ -549,6 +571,7 @@ int main(void)
 		T(silence_after_data_begins_a_handshake),
 		T(persistent_keepalives_come_in_their_interval),
 		T(what_is_received_puts_persistent_keepalives_off),
+		T(what_came_while_paused_goes_out_on_resuming),
 		T(a_new_private_key_ends_every_session),
 		T(nobody_is_a_peer_of_itself),
 		T(others_come_and_go_unnoticed),
