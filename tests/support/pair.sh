@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Two hosts, an engine on each and a street between them. Sourced by tests/interop/*.sh.
+#
+#      a  eth0 192.0.2.1  2001:db8:2::1 ───────── eth0 192.0.2.2  2001:db8:2::2  b
+#         wg0  10.77.0.1  fd77::1        tunnel    wg0  10.77.0.2  fd77::2
+#         UDP port 51821                                  UDP port 51822
+#
+# lab.sh's words work here too: lab_in a …, lab_run b LOG …, lab_wait, lab_kill, lab_down.
+source "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
+source "$lab_top/tests/support/expect.sh"
+
+LAB_HOSTS=(a b)
+OURS=sallyport-vpnd
+THEIRS=wireguard-go
+declare -A pair_pid
+declare -A pair_psk # of a and b: a file
+
+pair_other() { [ "$1" = a ] && echo b || echo a; }
+pair_number() { [ "$1" = a ] && echo 1 || echo 2; }
+pair_key() { cat "$LAB_DIR/$1.pub"; }
+pair_inner() { [ "$2" = 4 ] && echo "10.77.0.$(pair_number "$1")" || echo "fd77::$(pair_number "$1")"; }
+pair_address() { [ "$2" = 4 ] && echo "192.0.2.$(pair_number "$1")" || echo "2001:db8:2::$(pair_number "$1")"; }
+pair_port() { echo "5182$(pair_number "$1")"; }
+pair_endpoint() { echo "$(lab_bracket "$(pair_address "$1" "$2")"):$(pair_port "$1")"; }
+
+pair_host() { # pair_host HOST : a namespace, and a key
+	ip netns add "$LAB-$1"
+	ip -n "$LAB-$1" link set lo up
+	lab_in "$1" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+	mkdir -p "$LAB_DIR/$1-sockets"
+	(umask 077 && wg genkey >"$LAB_DIR/$1.key") && wg pubkey <"$LAB_DIR/$1.key" >"$LAB_DIR/$1.pub"
+}
+
+pair_up() {
+	local host
+	mkdir -p "$LAB_DIR" /var/run/wireguard
+	for host in "${LAB_HOSTS[@]}"; do pair_host "$host"; done
+	ip link add eth0 netns "$LAB-a" type veth peer name eth0 netns "$LAB-b"
+	for host in a b; do
+		lab_address "$host" eth0 "$(pair_address "$host" 4)/24" "$(pair_address "$host" 6)/64"
+	done
+}
+
+# pair_with HOST COMMAND… : where HOST's engines have their sockets
+pair_with() {
+	local host=$1
+	shift
+	nsenter --net="/run/netns/$LAB-$host" -- unshare --mount sh -c \
+		'mount --bind "$1" /var/run/wireguard && shift && exec "$@"' sh "$LAB_DIR/$host-sockets" "$@"
+}
+
+pair_wg() { # pair_wg HOST ARGUMENTS… : of wg(8)
+	local host=$1
+	shift
+	pair_with "$host" wg "$@"
+}
+
+pair_start() { # pair_start HOST PROGRAM [IFACE] : in the foreground of its own
+	local iface=${3:-wg0}
+	lab_run "$1" "$1-engine.log" unshare --mount sh -c \
+		'mount --bind "$1" /var/run/wireguard && exec "$2" -f "$3"' sh "$LAB_DIR/$1-sockets" "$2" "$iface"
+	pair_pid[$1]=$lab_pid
+	lab_wait 10 pair_wg "$1" show "$iface"
+}
+
+# What HOST knows of the other: pair_peer HOST 4|6 [ARGUMENTS… of wg set … peer]
+pair_peer() {
+	local host=$1 family=$2 other
+	other=$(pair_other "$host")
+	shift 2
+	pair_wg "$host" set wg0 peer "$(pair_key "$other")" endpoint "$(pair_endpoint "$other" "$family")" \
+		allowed-ips "$(pair_inner "$other" 4)/32,$(pair_inner "$other" 6)/128" "$@"
+}
+
+pair_configure() { # pair_configure HOST 4|6 : keys, the other one, addresses, up
+	local host=$1
+	pair_wg "$host" set wg0 listen-port "$(pair_port "$host")" private-key "$LAB_DIR/$host.key"
+	pair_peer "$host" "$2" ${pair_psk[both]:+preshared-key "${pair_psk[both]}"}
+	lab_address "$host" wg0 "$(pair_inner "$host" 4)/24" "$(pair_inner "$host" 6)/64"
+}
+
+pair_stop() { # pair_stop HOST : the engine, gently
+	lab_kill "${pair_pid[$1]}" TERM
+	lab_wait 5 fails ip -n "$LAB-$1" link show wg0
+}
+
+# pair_begin PROGRAM_A PROGRAM_B 4|6 : both, configured
+pair_begin() {
+	pair_start a "$1" && pair_start b "$2" && pair_configure a "$3" && pair_configure b "$3"
+}
+
+pair_ping() { # pair_ping HOST [4|6 [COUNT]] : the other's inner address
+	lab_in "$1" ping -q -c "${3:-1}" -i 0.05 -W 1 "$(pair_inner "$(pair_other "$1")" "${2:-4}")" >/dev/null
+}
+
+pair_handshake() { # pair_handshake HOST : when, in seconds since 1970
+	pair_wg "$1" show wg0 latest-handshakes | cut -f2
+}
+
+pair_saw() { # pair_saw HOST : the endpoint it has for the other
+	pair_wg "$1" show wg0 endpoints | cut -f2
+}
+
+pair_stat() { # pair_stat HOST NAME : a drop of our engine's, all peers together
+	printf 'stats=1\n\n' | pair_with "$1" nc -NU /var/run/wireguard/wg0.sock |
+		sed -n "s/^drop=$2:\([0-9]*\)$/\1/p" | awk '{n += $1} END {print n + 0}'
+}
+
+# One datagram a packet on eth0, so that a capture shows what a wire would carry.
+pair_plain_wire() {
+	local host
+	for host in a b; do ip -n "$LAB-$host" link set eth0 gso_max_segs 1; done
+}
+
+# pair_capture HOST NAME FILTER… : everything of eth0 until pair_captured; the pid is $lab_pid
+pair_capture() {
+	local host=$1 name=$2
+	shift 2
+	lab_run "$host" "$name.tcpdump" tcpdump -i eth0 -s 0 -U --immediate-mode -B 65536 -w "$LAB_DIR/$name.pcap" "$@"
+	pair_capture_pid=$lab_pid
+	lab_wait 5 grep -q listening "$LAB_DIR/$name.tcpdump"
+}
+
+pair_captured() { lab_kill "$pair_capture_pid" INT; }
+
+pair_wire() { /usr/bin/python3 "$lab_top/tests/support/wire.py" "$@"; }
