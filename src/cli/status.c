@@ -7,10 +7,61 @@
 #include "cli/client.h"
 #include "cli/render.h"
 
+#define INDENT "              "
+
+/* "3 allowed-ips, 1 replay" */
+static void print_drops(json_t *engine)
+{
+	json_t *drop;
+	size_t i;
+
+	json_array_foreach(json_object_get(engine, "drops"), i, drop)
+		printf("%s%lld %s", i ? ", " : INDENT "dropped: ",
+		       sp_json_integer(drop, "packets"), sp_json_text(drop, "reason"));
+	if (i)
+		putchar('\n');
+}
+
+/* What our own engine tells of itself. */
+static void print_own_engine(json_t *engine)
+{
+	const char *before = "; off: ", *name;
+	json_t *is_on;
+
+	printf(INDENT "%s, aead %s, %lld queue%s, memory %s", sp_json_text(engine, "name"),
+	       sp_json_text(engine, "aead"), sp_json_integer(engine, "queues"),
+	       sp_json_integer(engine, "queues") == 1 ? "" : "s",
+	       json_is_true(json_object_get(engine, "memory_locked")) ? "locked" : "pageable");
+	json_object_foreach(json_object_get(engine, "offloads"), name, is_on) {
+		if (json_is_true(is_on))
+			continue;
+		printf("%s%s", before, name);
+		before = ", ";
+	}
+	putchar('\n');
+	if (sp_json_integer(engine, "bad_frames") || sp_json_integer(engine, "refused_frames"))
+		printf(INDENT "frames: %lld from the interface made no sense, %lld to it were not taken\n",
+		       sp_json_integer(engine, "bad_frames"),
+		       sp_json_integer(engine, "refused_frames"));
+	print_drops(engine);
+}
+
+static void print_engine(json_t *engine)
+{
+	const bool is_reachable = json_is_true(json_object_get(engine, "reachable"));
+
+	printf("  engine      %s, %s%s%s; %lld peers, %lld with a handshake of the last 3 minutes\n",
+	       sp_json_text(engine, "kind"), is_reachable ? "reachable" : "not reachable: ",
+	       sp_json_text(engine, "error"),
+	       json_is_true(json_object_get(engine, "in_step")) ? ", in step" : "",
+	       sp_json_integer(engine, "peer_count"), sp_json_integer(engine, "handshakes"));
+	if (is_reachable && *sp_json_text(engine, "name"))
+		print_own_engine(engine);
+}
+
 static void print_head(const struct sp_cli *cli, json_t *reply)
 {
 	const char *state = sp_json_text(reply, "state");
-	json_t *engine = json_object_get(reply, "engine");
 	json_t *sessions = json_object_get(reply, "sessions");
 	json_t *flows = json_object_get(reply, "flows");
 	json_t *events = json_object_get(reply, "events");
@@ -29,10 +80,7 @@ static void print_head(const struct sp_cli *cli, json_t *reply)
 	       sp_json_integer(sessions, "parked"));
 	printf("  flows       %lld of %lld\n", sp_json_integer(flows, "tracked"),
 	       sp_json_integer(flows, "max"));
-	printf("  engine      %s, %s%s%s\n", sp_json_text(engine, "kind"),
-	       json_is_true(json_object_get(engine, "reachable")) ? "reachable" : "not reachable: ",
-	       sp_json_text(engine, "error"),
-	       json_is_true(json_object_get(engine, "in_step")) ? ", in step" : "");
+	print_engine(json_object_get(reply, "engine"));
 	printf("  events      %lld delivered or waiting, %lld lost, %lld beyond the edge's sampling\n",
 	       sp_json_integer(events, "attempted") - sp_json_integer(events, "lost"),
 	       sp_json_integer(events, "lost"), sp_json_integer(events, "sampled"));

@@ -82,6 +82,7 @@ static const char *engine_at(const struct sp_daemon *daemon)
 void sp_engine_close(struct sp_daemon *daemon)
 {
 	sp_wg_device_done(&daemon->engine.device);
+	sp_engine_stats_done(&daemon->engine.stats);
 	free(daemon->engine.changed);
 	sp_wipe(&daemon->engine.private_key, sizeof(daemon->engine.private_key));
 	free(daemon->engine.socket_path);
@@ -118,7 +119,8 @@ static int compare_peer(const void *a, const void *b)
 }
 
 /* Public keys, so an early end of the comparison tells nothing. */
-static const struct sp_wg_peer *find_peer(const struct sp_wg_device *device, const uint8_t key[32])
+const struct sp_wg_peer *sp_engine_find_peer(const struct sp_wg_device *device,
+					     const uint8_t key[32])
 {
 	struct sp_wg_peer wanted;
 
@@ -139,7 +141,7 @@ static int ask(const struct sp_daemon *daemon, struct sp_wg_device *ret_device)
 
 const struct sp_wg_peer *sp_engine_peer(const struct sp_daemon *daemon, const uint8_t key[32])
 {
-	return !daemon->engine.is_reachable ? NULL : find_peer(&daemon->engine.device, key);
+	return !daemon->engine.is_reachable ? NULL : sp_engine_find_peer(&daemon->engine.device, key);
 }
 
 /* ---- who should be in it ---- */
@@ -313,7 +315,7 @@ static int find_difference(struct sp_daemon *daemon, const struct sp_wg_device *
 	}
 	for (size_t i = 0; i < wanted->count && r == 0; i++) {
 		const struct sp_wg_peer *peer = &wanted->entries[i].peer;
-		const struct sp_wg_peer *there = find_peer(is, peer->public_key.bytes);
+		const struct sp_wg_peer *there = sp_engine_find_peer(is, peer->public_key.bytes);
 
 		if (!there || !is_same_peer(there, peer))
 			r = sp_wg_change_peer(change, peer, SP_WG_PUT);
@@ -321,15 +323,14 @@ static int find_difference(struct sp_daemon *daemon, const struct sp_wg_device *
 	return r;
 }
 
-/* A peer that moved is worth a record: the same person elsewhere, or somebody else. The peers file knows
- * where everybody is, so that an engine that starts again can call them rather than wait for them. */
+/* The peers file knows where everybody is, so that an engine that starts again can call them rather
+ * than wait for them. */
 static void note_endpoints(struct sp_daemon *daemon, const struct sp_wg_device *before,
 			   const struct sp_wg_device *now)
 {
 	for (size_t i = 0; i < now->peer_count; i++) {
 		const struct sp_wg_peer *peer = &now->peers[i];
-		const struct sp_wg_peer *was = find_peer(before, peer->public_key.bytes);
-		const struct sp_live *live;
+		const struct sp_wg_peer *was = sp_engine_find_peer(before, peer->public_key.bytes);
 
 		if (!peer->has_endpoint)
 			continue;
@@ -337,11 +338,7 @@ static void note_endpoints(struct sp_daemon *daemon, const struct sp_wg_device *
 		    !sp_addr_compare(&was->endpoint, &peer->endpoint))
 			continue;
 		daemon->engine.is_file_behind = true;
-		if (!was || !was->has_endpoint || !sp_addr_compare(&was->endpoint, &peer->endpoint))
-			continue;
-		live = sp_live_of_device(&daemon->people, peer->public_key.bytes);
-		if (live)
-			sp_recorder_roam(daemon, live, &peer->endpoint, peer->endpoint_port);
+		return;
 	}
 }
 
@@ -359,6 +356,8 @@ static void set_reachable(struct sp_daemon *daemon, int r)
 		sp_warnings_clear(&daemon->warnings, "engine-unreachable");
 		return;
 	}
+	if (r == -ENOENT || r == -ECONNREFUSED)
+		sp_engine_stats_gone(&engine->stats);
 	engine->is_reachable = false;
 	engine->seen = (struct sp_engine_identity){ 0 };
 	sp_warnings_raise(&daemon->warnings, "engine-unreachable", "%s %s: %s%s",
@@ -367,7 +366,8 @@ static void set_reachable(struct sp_daemon *daemon, int r)
 }
 
 /* Ask what it has, tell it what differs. */
-static int compare(struct sp_daemon *daemon, const struct sp_peers *wanted)
+static int compare(struct sp_daemon *daemon, const struct sp_peers *wanted,
+		   const struct sp_engine_identity *whose)
 {
 	struct sp_engine *engine = &daemon->engine;
 	__sp_wg_device struct sp_wg_device is = { 0 };
@@ -387,6 +387,7 @@ static int compare(struct sp_daemon *daemon, const struct sp_peers *wanted)
 	if (r < 0)
 		return r;
 	note_endpoints(daemon, &engine->device, &is);
+	sp_engine_stats_look(daemon, whose, &engine->device, &is);
 	before = engine->device;
 	engine->device = is;
 	is = before;
@@ -412,7 +413,7 @@ static int tell_all(struct sp_daemon *daemon, const struct sp_peers *wanted)
 	int r = engine->way->identify(engine_at(daemon), &now);
 
 	if (r == 0)
-		r = compare(daemon, wanted);
+		r = compare(daemon, wanted, &now);
 	engine->is_all_changed = false; /* one that is not there is told all when it comes */
 	engine->changed_count = 0;
 	set_reachable(daemon, r);
@@ -456,7 +457,7 @@ static int tell_changed(struct sp_daemon *daemon)
 /* Where the engine heard a peer last. For the file only: the engine itself knows better. */
 static void fill_endpoint(const struct sp_engine *engine, struct sp_wg_peer *peer)
 {
-	const struct sp_wg_peer *heard = find_peer(&engine->device, peer->public_key.bytes);
+	const struct sp_wg_peer *heard = sp_engine_find_peer(&engine->device, peer->public_key.bytes);
 
 	if (!heard || !heard->has_endpoint)
 		return;

@@ -5,6 +5,7 @@
 #ifndef SALLYPORT_DAEMON_ENGINE_H
 #define SALLYPORT_DAEMON_ENGINE_H
 
+#include "daemon/engine_stats.h"
 #include "daemon/engine_way.h"
 #include "daemon/loop.h"
 #include "io/peers_file.h"
@@ -30,6 +31,7 @@ struct sp_engine {
 	struct sp_engine_identity seen; /* of the one that was last told everything */
 	uint64_t asked_ns;      /* boot time of the last full comparison */
 	struct sp_wg_device device; /* as it answered then, its peers by key; kept while it is away */
+	struct sp_engine_stats stats; /* what it counted then */
 };
 
 /* Whose the tunnel interface and the peers file are to be. 0; -ENOENT (said in the log) the one that was
@@ -47,6 +49,9 @@ void sp_engine_touch(struct sp_daemon *daemon, const uint8_t key[32]);
 bool sp_engine_is_in_step(const struct sp_daemon *daemon);
 /* What it last said about a peer; NULL: it does not have it. */
 const struct sp_wg_peer *sp_engine_peer(const struct sp_daemon *daemon, const uint8_t key[32]);
+/* A peer in an answer whose peers are sorted by key. */
+const struct sp_wg_peer *sp_engine_find_peer(const struct sp_wg_device *device,
+					     const uint8_t key[32]);
 /* Ask it now, for status and lists. */
 void sp_engine_refresh(struct sp_daemon *daemon);
 

@@ -35,14 +35,20 @@ static int change_by_socket(const char *path, const struct sp_wg_change *change)
 	return sp_uapi_change(path, ANSWER_MS, change);
 }
 
+static int get_stats_from_socket(const char *path, struct sp_uapi_stats *ret_stats)
+{
+	return sp_uapi_stats(path, ANSWER_MS, ret_stats);
+}
+
 const struct sp_engine_way sp_engine_userspace = {
 	.name = "userspace",
 	.answers = "the tunnel engine answers at",
 	.silent = "no tunnel engine answers at",
-	.remedy = " (start one on the tunnel interface, such as wireguard-go)",
+	.remedy = " (start one on the tunnel interface: sallyport-vpnd --managed)",
 	.identify = identify_socket,
 	.get = get_from_socket,
 	.change = change_by_socket,
+	.get_stats = get_stats_from_socket,
 };
 
 /* ---- the kernel ---- */

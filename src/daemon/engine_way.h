@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "io/uapi_stats.h"
 #include "io/wg_device.h"
 
 /* Of the engine that is there now; another one, or the same started anew, has another. */
@@ -21,6 +22,8 @@ struct sp_engine_way {
 	int (*identify)(const char *at, struct sp_engine_identity *ret_identity);
 	int (*get)(const char *at, struct sp_wg_device *ret_device);
 	int (*change)(const char *at, const struct sp_wg_change *change);
+	/* NULL: it counts nothing. -EOPNOTSUPP: another one than ours. */
+	int (*get_stats)(const char *at, struct sp_uapi_stats *ret_stats);
 };
 
 extern const struct sp_engine_way sp_engine_userspace, sp_engine_kernel;

@@ -236,19 +236,44 @@ json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live)
 	return json;
 }
 
-json_t *sp_json_peer(const struct sp_wg_peer *peer)
+json_t *sp_json_drop(const char *word, uint64_t packets)
 {
+	return json_pack("{s:s, s:I}", "reason", word, "packets", (json_int_t)packets);
+}
+
+/* What it counted; a peer it does not mention has nothing but zeros. */
+static json_t *describe_counts(const struct sp_engine_stats *stats, const struct sp_wg_peer *peer)
+{
+	const struct sp_uapi_peer_stats *counts;
+	json_t *drops;
+
+	if (!stats->is_known)
+		return json_pack("{s:n, s:n}", "drops", "roams");
+	counts = sp_engine_stats_peer(stats, peer->public_key.bytes);
+	drops = json_array();
+	for (size_t i = 0; counts && i < counts->drop_count; i++)
+		json_array_append_new(drops, sp_json_drop(counts->drops[i].word,
+							  counts->drops[i].count));
+	return json_pack("{s:o, s:I}", "drops", drops, "roams",
+			 (json_int_t)(counts ? counts->roams : 0));
+}
+
+json_t *sp_json_peer(struct sp_daemon *daemon, const struct sp_wg_peer *peer)
+{
+	json_t *json;
 	char addr[SP_ADDR_TEXT_MAX], endpoint[SP_ADDR_TEXT_MAX + 32];
 
 	if (!peer)
-		return json_pack("{s:n, s:n, s:i, s:i}", "endpoint", "last_handshake", "rx_bytes",
-				 0, "tx_bytes", 0);
+		return json_pack("{s:n, s:n, s:i, s:i, s:n, s:n}", "endpoint", "last_handshake",
+				 "rx_bytes", 0, "tx_bytes", 0, "drops", "roams");
 	sp_addr_format(&peer->endpoint, addr);
 	snprintf(endpoint, sizeof(endpoint), sp_addr_is_v4(&peer->endpoint) ? "%s:%u" : "[%s]:%u",
 		 addr, peer->endpoint_port);
-	return json_pack("{s:s?, s:o, s:I, s:I}", "endpoint", peer->has_endpoint ? endpoint : NULL,
+	json = json_pack("{s:s?, s:o, s:I, s:I}", "endpoint", peer->has_endpoint ? endpoint : NULL,
 			 "last_handshake", sp_json_time(peer->last_handshake_ns), "rx_bytes",
 			 (json_int_t)peer->rx_bytes, "tx_bytes", (json_int_t)peer->tx_bytes);
+	json_object_update_new(json, describe_counts(&daemon->engine.stats, peer));
+	return json;
 }
 
 json_t *sp_json_device(struct sp_daemon *daemon, const struct sp_device *device)
@@ -265,6 +290,6 @@ json_t *sp_json_device(struct sp_daemon *daemon, const struct sp_device *device)
 						   json_null(),
 				 "in_engine", peer != NULL);
 
-	json_object_update_new(json, sp_json_peer(peer));
+	json_object_update_new(json, sp_json_peer(daemon, peer));
 	return json;
 }

@@ -31,9 +31,10 @@ json_t *sp_json_addresses(const struct sp_addr addresses[2], const bool has_addr
 json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live);
 json_t *sp_json_row(const struct sp_session_row *row);
 json_t *sp_json_device(struct sp_daemon *daemon, const struct sp_device *device);
-/* What the engine says of a peer: endpoint, last_handshake, rx_bytes, tx_bytes; nulls without one.
- */
-json_t *sp_json_peer(const struct sp_wg_peer *peer);
+/* What the engine says of a peer: endpoint, last_handshake, rx_bytes, tx_bytes, drops, roams; nulls
+ * where it says nothing. @peer may be NULL. */
+json_t *sp_json_peer(struct sp_daemon *daemon, const struct sp_wg_peer *peer);
+json_t *sp_json_drop(const char *word, uint64_t packets);
 /* What a client needs to build its tunnel, also as the text of a wg-quick file. */
 json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* status: what runs where, what it saw, and what needs a person. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -7,6 +9,8 @@
 #include "daemon/ops.h"
 #include "net/addr.h"
 #include "policy/answer.h"
+
+#define KEYS_WORK_NS (180 * SP_NS_PER_S) /* REJECT_AFTER_TIME of WireGuard */
 
 static const char *hook_judges(enum sp_hook hook)
 {
@@ -164,24 +168,121 @@ static json_t *list_engine_peers(struct sp_daemon *daemon)
 				 sp_json_key(peer->public_key.bytes), "device",
 				 known ? known->name : NULL, "user", known ? known->user : NULL,
 				 "allowed_ips", allowed);
-		json_object_update_new(item, sp_json_peer(peer));
+		json_object_update_new(item, sp_json_peer(daemon, peer));
 		json_array_append_new(list, item);
 	}
 	return list;
 }
 
+/* Peers whose keys still work. */
+static json_int_t count_handshakes(const struct sp_engine *engine)
+{
+	const int64_t since_ns = sp_clock_realtime_ns() - KEYS_WORK_NS;
+	json_int_t count = 0;
+
+	for (size_t i = 0; i < engine->device.peer_count; i++)
+		count += engine->device.peers[i].last_handshake_ns > since_ns;
+	return count;
+}
+
+static void add_drops(json_t *sums, const struct sp_uapi_drop *drops, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const json_t *sum = json_object_get(sums, drops[i].word);
+
+		json_object_set_new(sums, drops[i].word,
+				    json_integer(json_integer_value(sum) +
+						 (json_int_t)drops[i].count));
+	}
+}
+
+/* By reason, over all peers and what was nobody's. */
+static json_t *list_engine_drops(const struct sp_uapi_stats *stats)
+{
+	json_t *sums = json_object(), *list = json_array(), *sum;
+	const char *word;
+
+	add_drops(sums, stats->drops, stats->drop_count);
+	for (size_t i = 0; i < stats->peer_count; i++)
+		add_drops(sums, stats->peers[i].drops, stats->peers[i].drop_count);
+	json_object_foreach(sums, word, sum)
+		if (json_integer_value(sum))
+			json_array_append_new(list, sp_json_drop(word, (uint64_t)
+								 json_integer_value(sum)));
+	json_decref(sums);
+	return list;
+}
+
+static const char *find_fact(const struct sp_uapi_stats *stats, const char *name)
+{
+	for (size_t i = 0; i < stats->fact_count; i++)
+		if (!strcmp(stats->facts[i].name, name))
+			return stats->facts[i].value;
+	return NULL;
+}
+
+static json_t *read_number_fact(const struct sp_uapi_stats *stats, const char *name)
+{
+	const char *value = find_fact(stats, name);
+
+	return value ? json_integer((json_int_t)strtoull(value, NULL, 10)) : json_null();
+}
+
+/* {"tun-tso4": true, …} */
+static json_t *list_offloads(const struct sp_uapi_stats *stats)
+{
+	json_t *offloads = json_object();
+
+	for (size_t i = 0; i < stats->fact_count; i++) {
+		const char *value = stats->facts[i].value, *colon = strchr(value, ':');
+		char name[SP_UAPI_WORD_MAX];
+
+		if (strcmp(stats->facts[i].name, "offload") != 0 || !colon)
+			continue;
+		snprintf(name, sizeof(name), "%.*s", (int)(colon - value), value);
+		json_object_set_new(offloads, name, json_boolean(!strcmp(colon, ":on")));
+	}
+	return offloads;
+}
+
+/* What our own engine tells of itself; nulls of another one. */
+static json_t *describe_own_engine(const struct sp_engine *engine)
+{
+	const struct sp_uapi_stats *stats = &engine->stats.answer;
+	const char *memory = find_fact(stats, "memory");
+
+	if (!engine->stats.is_known)
+		return json_pack("{s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n}", "name", "aead",
+				 "queues", "memory_locked", "offloads", "bad_frames",
+				 "refused_frames", "drops");
+	return json_pack("{s:s?, s:s?, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+			 find_fact(stats, "engine"), "aead", find_fact(stats, "aead"), "queues",
+			 read_number_fact(stats, "queues"), "memory_locked",
+			 memory ? json_boolean(!strcmp(memory, "locked")) : json_null(),
+			 "offloads", list_offloads(stats), "bad_frames",
+			 read_number_fact(stats, "bad_frames"), "refused_frames",
+			 read_number_fact(stats, "refused_frames"), "drops",
+			 list_engine_drops(stats));
+}
+
 static json_t *describe_engine(struct sp_daemon *daemon)
 {
 	const struct sp_engine *engine = &daemon->engine;
+	json_t *json;
 
 	sp_engine_refresh(daemon);
-	return json_pack("{s:s, s:b, s:s?, s:s?, s:I, s:b, s:o}", "kind", engine->way->name,
+	json = json_pack("{s:s, s:b, s:s?, s:s?, s:I, s:b}", "kind", engine->way->name,
 			 "reachable", engine->is_reachable, "socket",
 			 engine->way == &sp_engine_userspace ? engine->socket_path : NULL, "error",
 			 engine->error ? sp_err_text(engine->error) : NULL, "listen_port",
 			 (json_int_t)engine->device.listen_port, "in_step",
-			 sp_engine_is_in_step(daemon), "peers",
-			 list_engine_peers(daemon));
+			 sp_engine_is_in_step(daemon));
+	json_object_update_new(json, describe_own_engine(engine));
+	json_object_update_new(json, json_pack("{s:I, s:I, s:o}", "peer_count",
+					       (json_int_t)engine->device.peer_count, "handshakes",
+					       count_handshakes(engine), "peers",
+					       list_engine_peers(daemon)));
+	return json;
 }
 
 static json_t *describe_events(struct sp_daemon *daemon)

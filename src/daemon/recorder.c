@@ -97,7 +97,7 @@ void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
 }
 
 void sp_recorder_roam(struct sp_daemon *daemon, const struct sp_live *live,
-		      const struct sp_addr *endpoint, uint16_t port)
+		      const struct sp_addr *endpoint, uint16_t port, uint64_t moves)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 	char id[24];
@@ -107,6 +107,30 @@ void sp_recorder_roam(struct sp_daemon *daemon, const struct sp_live *live,
 	record.has_src = true;
 	record.src = *endpoint;
 	record.sport = port;
+	record.aggregated = moves > 1;
+	record.has_counts = true;
+	record.packets = moves;
+	sp_recorder_append(daemon, &record);
+}
+
+void sp_recorder_spoofed(struct sp_daemon *daemon, const struct sp_device *device,
+			 const struct sp_live *live, uint64_t packets)
+{
+	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+	char id[24];
+
+	record.user = device->user;
+	record.peer = device->name;
+	if (live)
+		name_session(&record, live, id);
+	record.event = SP_AUDIT_DENY;
+	record.iface = daemon->machine->tunnel;
+	record.verdict = sp_verdict_name(SP_DENY);
+	record.reason = sp_reason_name(SP_REASON_SPOOFED);
+	record.aggregated = true;
+	record.has_counts = true;
+	record.packets = packets;
+	record.message = "the engine dropped them: their source is none of this device's addresses";
 	sp_recorder_append(daemon, &record);
 }
 

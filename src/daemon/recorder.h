@@ -12,6 +12,7 @@
 struct sp_audit_log;
 struct sp_client;
 struct sp_daemon;
+struct sp_device;
 struct sp_live;
 
 struct sp_recorder {
@@ -41,9 +42,13 @@ void sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record
 /* One about a session. @by may be NULL: nobody asked. */
 void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
 			 const struct sp_live *live, const char *why, const char *by);
-/* A session's peer now sends from @endpoint. */
+/* A session's peer now sends from @endpoint, after @moves of them. */
 void sp_recorder_roam(struct sp_daemon *daemon, const struct sp_live *live,
-		      const struct sp_addr *endpoint, uint16_t port);
+		      const struct sp_addr *endpoint, uint16_t port, uint64_t moves);
+/* The engine dropped @packets out of a device's tunnel whose source is none of its addresses.
+ * @live: its session; NULL: it has none. */
+void sp_recorder_spoofed(struct sp_daemon *daemon, const struct sp_device *device,
+			 const struct sp_live *live, uint64_t packets);
 
 /* Send @client every later record that matches. Returns 0; -ENOMEM. */
 int sp_recorder_follow(struct sp_daemon *daemon, struct sp_client *client,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The growing list of probe results, for the files that ask: probe.c the machine, probe_bpf.c the
- * kernel's BPF, probe_net.c interfaces and what is attached to them, probe_tunnel.c the tunnel.
+ * kernel's BPF, probe_net.c interfaces and what is attached to them, probe_tunnel.c the tunnel,
+ * probe_engine.c its engine.
  */
 #ifndef SALLYPORT_IO_PROBE_LIST_H
 #define SALLYPORT_IO_PROBE_LIST_H
@@ -8,6 +9,7 @@
 #include <stdbool.h>
 
 #include "io/probe.h"
+#include "io/uapi_stats.h"
 
 /* linux/bpf.h and linux/netdev.h: kernel ABI newer than the headers of Debian 12. */
 #define SP_BPF_TCX_INGRESS ((enum bpf_attach_type)46)
@@ -39,6 +41,9 @@ void sp_probe_add_for(struct sp_probe_list *list, const struct sp_probe_subject 
 void sp_probe_bpf(struct sp_probe_list *list);
 /* The kernel's WireGuard, the engine on the tunnel, and whether paths are wide enough for it. */
 void sp_probe_tunnel(const struct sp_probe_context *context, struct sp_probe_list *list);
+/* What the engine on @iface answered to stats=1; @r: or why it did not (sp_uapi_stats). */
+void sp_probe_engine_stats(struct sp_probe_list *list, const char *iface, int r,
+                           const struct sp_uapi_stats *stats);
 void sp_probe_net(const struct sp_probe_context *context, struct sp_probe_list *list);
 
 #endif

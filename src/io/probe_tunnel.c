@@ -70,6 +70,18 @@ static int ask_engine(const struct sp_probe_context *context, struct sp_netlink 
 	return r < 0 ? r : sp_uapi_get(path, ENGINE_TIMEOUT_MS, ret_device);
 }
 
+static void probe_engine_stats(const struct sp_probe_context *context, struct sp_probe_list *list,
+                               const char *tunnel)
+{
+	__sp_uapi_stats struct sp_uapi_stats stats = { 0 };
+	__sp_free char *path = NULL;
+	int r = sp_paths_engine_socket(context->paths, tunnel, &path);
+
+	if (r == 0)
+		r = sp_uapi_stats(path, ENGINE_TIMEOUT_MS, &stats);
+	sp_probe_engine_stats(list, tunnel, r, &stats);
+}
+
 static void probe_engine(const struct sp_probe_context *context, struct sp_probe_list *list,
                          struct sp_netlink *netlink, const char *tunnel,
                          struct sp_wg_device *device)
@@ -87,7 +99,9 @@ static void probe_engine(const struct sp_probe_context *context, struct sp_probe
 	if (r == 0)
 		sp_probe_add_for(list, about, tunnel, SP_PROBE_OK, "%s, answers, %zu peer%s", kind,
 		                 device->peer_count, device->peer_count == 1 ? "" : "s");
-	else
+	if (r == 0 && about == &subject)
+		probe_engine_stats(context, list, tunnel);
+	if (r < 0)
 		sp_probe_add_for(list, about, tunnel,
 		                 r == -EACCES || r == -EPERM ? SP_PROBE_UNKNOWN : SP_PROBE_MISSING,
 		                 "%s: %s", kind, sp_err_text(r));
