@@ -200,8 +200,8 @@ static bool is_ip_next(const struct sp_merge_run *run, const struct view *view, 
 	return distance == (uint16_t)(run->count * step);
 }
 
-/* The same of TCP: everything but sequence number, checksum and the flags of the last packet. CWR is the
- * first packet's alone. */
+/* The same of TCP: everything (its header's length first) but sequence number, checksum and the flags of the
+ * last packet. CWR is the first packet's alone. */
 static bool is_tcp_next(const struct sp_merge_run *run, const struct view *view)
 {
 	const uint8_t *first = run->packet + run->transport_offset;
@@ -218,8 +218,8 @@ static bool is_next(const struct sp_merge_run *run, const struct view *view, uin
 {
 	size_t payload_len = view->len - view->header_len;
 
-	return run->header_len == view->header_len && payload_len <= run->segment_size &&
-	       run->total_len + payload_len <= FRAME_MAX && is_ip_next(run, view, ret_id_step) &&
+	return payload_len <= run->segment_size && run->total_len + payload_len <= FRAME_MAX &&
+	       is_ip_next(run, view, ret_id_step) &&
 	       (run->proto == IPPROTO_UDP || is_tcp_next(run, view));
 }
 

@@ -31,7 +31,7 @@ static uint8_t *find_syn(uint8_t *packet, size_t len, bool is_v6, size_t *ret_le
 	if (!is_v6 && (sp_get_be16(packet + 6) & IPV4_FRAGMENT))
 		return NULL;
 	tcp_len = (tcp[12] >> 4) * 4u;
-	if (!(tcp[13] & TCP_SYN) || tcp_len < TCP_HEADER || tcp_len > ip_len - offset)
+	if (!(tcp[13] & TCP_SYN) || tcp_len > ip_len - offset)
 		return NULL;
 	*ret_len = tcp_len;
 	return tcp;

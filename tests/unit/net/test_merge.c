@@ -520,9 +520,12 @@ static void packets_with_bad_checksums_stay_alone(void **state)
 static void datagrams_without_a_checksum_stay_alone(void **state)
 {
 	static uint8_t buf[2048];
-	size_t len = naive_build(&udp4, buf);
+	struct naive_spec spec = udp4;
+	size_t len;
 
 	(void)state;
+	spec.fragment = DF; /* equal datagrams would be one frame */
+	len = naive_build(&spec, buf);
 	sp_put_be16(buf + 26, 0);
 	start(ALL);
 	add_bytes(buf, len);
@@ -530,6 +533,68 @@ static void datagrams_without_a_checksum_stay_alone(void **state)
 	flush();
 	assert_int_equal(lab.frame_count, 2);
 	done();
+
+	/* Not even if 0 would be right. */
+	for (unsigned port = 1; port < 0x10000 && sp_get_be16(buf + 26) != 0xffff; port++) {
+		spec.source_port = (uint16_t)port;
+		len = naive_build(&spec, buf);
+	}
+	assert_int_equal(sp_get_be16(buf + 26), 0xffff);
+	sp_put_be16(buf + 26, 0);
+	start(ALL);
+	add_bytes(buf, len);
+	add_bytes(buf, len);
+	flush();
+	assert_int_equal(lab.frame_count, 2);
+	done();
+}
+
+/* Their checksums are right for what they are, not for what they say. */
+static void packets_whose_lengths_lie_stay_alone(void **state)
+{
+	static uint8_t buf[2048];
+	struct naive_spec specs[] = { tcp4, udp4, as_v6(tcp4), as_v6(udp4) };
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(specs); i++) {
+		for (int is_udp = 0; is_udp <= (specs[i].proto == IPPROTO_UDP); is_udp++) {
+			struct naive_spec spec = specs[i];
+			size_t at = spec.is_v6 ? 4 : 2;
+
+			start(ALL);
+			for (int n = 0; n < 2; n++, spec = after(spec)) {
+				size_t len = naive_build(&spec, buf);
+
+				if (is_udp)
+					at = naive_transport(buf) + 4;
+				sp_put_be16(buf + at, (uint16_t)(sp_get_be16(buf + at) - 8));
+				naive_fix(buf, len, false);
+				add_bytes(buf, len);
+			}
+			flush();
+			assert_int_equal(lab.frame_count, 2);
+			done();
+		}
+	}
+}
+
+static void fragments_stay_alone(void **state)
+{
+	static const uint16_t fields[] = { 0x2000, 0x2001, 1, 0x8000, 0x6000, 0xc000 };
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(fields); i++) {
+		struct naive_spec spec = tcp4;
+
+		spec.fragment = fields[i];
+		start(ALL);
+		add(&spec);
+		spec = after(spec);
+		add(&spec);
+		flush();
+		assert_int_equal(lab.frame_count, 2);
+		done();
+	}
 }
 
 /* 0xffff is the other zero: as right, and not lost, but it may become 0. */
@@ -896,6 +961,8 @@ int main(void)
 		cmocka_unit_test(ipv4_ids_count_or_stand_still),
 		cmocka_unit_test(packets_with_bad_checksums_stay_alone),
 		cmocka_unit_test(datagrams_without_a_checksum_stay_alone),
+		cmocka_unit_test(packets_whose_lengths_lie_stay_alone),
+		cmocka_unit_test(fragments_stay_alone),
 		cmocka_unit_test(a_checksum_of_ffff_is_right),
 		cmocka_unit_test(psh_ends_a_frame),
 		cmocka_unit_test(an_acknowledgement_keeps_its_place),

@@ -49,12 +49,21 @@ static size_t build(const struct naive_spec *spec)
 	return len;
 }
 
+/* The packet as it is in @packet, in storage of its very length. */
+static void assert_bytes_untouched(size_t len, uint32_t mtu)
+{
+	uint8_t *copy = malloc(len ? len : 1);
+
+	assert_non_null(copy);
+	memcpy(copy, packet, len);
+	assert_false(sp_mss_clamp(copy, len, mtu));
+	assert_memory_equal(copy, packet, len);
+	free(copy);
+}
+
 static void assert_untouched(const struct naive_spec *spec, uint32_t mtu)
 {
-	size_t len = build(spec);
-
-	assert_false(sp_mss_clamp(packet, len, mtu));
-	assert_memory_equal(packet, before, sizeof(packet));
+	assert_bytes_untouched(build(spec), mtu);
 }
 
 /* The option at @at of the options says @mss now, the checksum is right, and nothing else changed. */
@@ -153,12 +162,15 @@ static void malformed_options_are_left_alone(void **state)
 		"\1\1\2\4",   "\1\2\4\5",   "\3\0\2\4\5\xb4\1\1", "\3\x9\2\4\5\xb4\1\1",
 	};
 	static const size_t lens[] = { 4, 4, 4, 4, 8, 4, 4, 4, 8, 8 };
-	struct naive_spec spec = OPTIONS(syn4, "\0\1\1\1\2\4\5\xb4"); /* behind the end */
+	struct naive_spec spec = OPTIONS(syn4, "\0\4\1\1\2\4\5\xb4"); /* behind the end */
 
 	(void)state;
 	assert_untouched(&spec, MTU);
 	for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
 		spec = with_options(syn4, rows[i], lens[i]);
+		assert_untouched(&spec, MTU);
+		spec.payload_len = 20; /* which goes on where the options should */
+		spec.payload_start = 0xf0;
 		assert_untouched(&spec, MTU);
 	}
 }
@@ -172,15 +184,8 @@ static void packets_cut_anywhere(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		size_t len = build(&both[i]);
 
-		for (size_t cut = 0; cut < len; cut++) {
-			uint8_t *piece = malloc(cut ? cut : 1);
-
-			assert_non_null(piece);
-			memcpy(piece, before, cut);
-			assert_false(sp_mss_clamp(piece, cut, MTU));
-			assert_memory_equal(piece, before, cut);
-			free(piece);
-		}
+		for (size_t cut = 0; cut < len; cut++)
+			assert_bytes_untouched(cut, MTU);
 	}
 }
 
@@ -198,10 +203,21 @@ static void lying_headers_are_left_alone(void **state)
 	for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
 		size_t len = build(&syn4);
 
-		packet[rows[i].at] = before[rows[i].at] = rows[i].value;
-		assert_false(sp_mss_clamp(packet, len, MTU));
-		assert_memory_equal(packet, before, sizeof(packet));
+		packet[rows[i].at] = rows[i].value;
+		assert_bytes_untouched(len, MTU);
 	}
+}
+
+/* What would be a SYN, did the IP header end within itself. */
+static void a_short_ip_header_is_left_alone(void **state)
+{
+	(void)state;
+	build(&syn4);
+	packet[0] = 0x44;
+	packet[16 + 12] = 0x60;
+	packet[16 + 13] = SYN;
+	memcpy(packet + 16 + 20, "\2\4\5\xb4", 4);
+	assert_bytes_untouched(44, MTU);
 }
 
 /* Any packet, any option: either nothing changed, or a checksum that was right still is. */
@@ -244,6 +260,7 @@ int main(void)
 		cmocka_unit_test(malformed_options_are_left_alone),
 		cmocka_unit_test(packets_cut_anywhere),
 		cmocka_unit_test(lying_headers_are_left_alone),
+		cmocka_unit_test(a_short_ip_header_is_left_alone),
 		cmocka_unit_test(the_checksum_stays_right),
 	};
 
