@@ -6,6 +6,9 @@
  *	r = sp_aead_new(NULL, &aead);		the best that passes its self-test
  *	sp_aead_seal(aead, ops, n);
  *
+ * Several operations of a batch are computed at once: what one writes must be apart from what the
+ * others read and write.
+ *
  * One `struct sp_aead` belongs to one thread. Nothing here allocates after sp_aead_new. Tags are
  * compared in constant time.
  */
