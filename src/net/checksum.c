@@ -12,9 +12,9 @@
 #define LOW_HALVES 0xffffffffull
 
 /* ---- Sums in this machine's byte order ----
- * The sum of 16-bit words is the same, but for its byte order, in either one (RFC 1071, 2 (B)), and may be
- * taken of wider words that are folded in the end (C). Words of 32 bits are added in 64-bit lanes, which do
- * not overflow below 2^32 of them. */
+ * The sum of 16-bit words is the same, but for its byte order, in either one (RFC 1071, 2 (B)), and
+ * may be taken of wider words that are folded in the end (C). Words of 32 bits are added in 64-bit
+ * lanes, which do not overflow below 2^32 of them. */
 
 /* Take one word of @type; @copy is a constant wherever this is inlined. */
 #define TAKE(type, sum)                                                                            \
@@ -163,7 +163,8 @@ uint16_t sp_checksum_ipv4(const uint8_t header[20])
 	return (uint16_t)~fold_native(sum);
 }
 
-uint32_t sp_checksum_pseudo(const uint8_t *addresses, size_t addresses_len, uint8_t proto, size_t len)
+uint32_t sp_checksum_pseudo(const uint8_t *addresses, size_t addresses_len, uint8_t proto,
+			    size_t len)
 {
 	uint32_t sum = sp_checksum_add(0, addresses, addresses_len);
 

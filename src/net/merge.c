@@ -49,8 +49,8 @@ struct view {
 
 /* ---- Reading a packet ---- */
 
-/* Multiplied by odd numbers and added, so that no two words of one packet cancel out. Runs compare the
- * addresses themselves as well: a guessed collision costs a comparison. */
+/* Multiplied by odd numbers and added, so that no two words of one packet cancel out. Runs compare
+ * the addresses themselves as well: a guessed collision costs a comparison. */
 static uint64_t make_key(const uint8_t *addresses, size_t len, const uint8_t *ports, uint8_t proto)
 {
 	uint64_t key = ((uint64_t)sp_get_le32(ports) << 8 | proto) * 0x9e3779b97f4a7c15ull;
@@ -71,7 +71,7 @@ static bool is_offloaded(const struct sp_merger *merger, const struct view *view
 	return (merger->offloads & SP_MERGE_CSUM) && (merger->offloads & wanted);
 }
 
-/* Whose header is in order as far as the other end of a tunnel is concerned; others are strangers. */
+/* Whether it is an IP packet of this length; others are strangers. */
 static bool read_family(struct view *view)
 {
 	const uint8_t *ip = view->bytes;
@@ -89,8 +89,8 @@ static bool read_family(struct view *view)
 	return true;
 }
 
-/* Fragments, IPv4 options and IPv6 extension headers hide the ports, or whether there are any; so does the
- * end of the packet. */
+/* Fragments, IPv4 options and IPv6 extension headers hide the ports, or whether there are any; so
+ * does the end of the packet. */
 static bool hides_flow(const struct view *view)
 {
 	const uint8_t *ip = view->bytes;
@@ -116,15 +116,16 @@ static bool read_transport(struct view *view)
 		if (header_len < TCP_HEADER ||
 		    (transport[13] & ~(TCP_LAST | TCP_ECE | TCP_CWR)) != TCP_ACK)
 			return false;
-	} else if (sp_get_be16(transport + 4) != room || sp_get_be16(transport + UDP_CHECKSUM) == 0) {
+	} else if (sp_get_be16(transport + 4) != room ||
+		   sp_get_be16(transport + UDP_CHECKSUM) == 0) {
 		return false;
 	}
 	view->header_len = view->transport_offset + header_len;
 	return header_len < room;
 }
 
-/* The addresses lie right before TCP's or UDP's header: one pass over both, and with protocol and length
- * the pseudo header is whole. */
+/* The addresses lie right before TCP's or UDP's header: one pass over both, and with protocol and
+ * length the pseudo header is whole. */
 static bool are_checksums_right(const struct view *view)
 {
 	size_t addresses = ADDRESSES_AT(view->is_v6);
@@ -182,9 +183,11 @@ static unsigned find_run(const struct sp_merger *merger, const struct view *view
 	return place;
 }
 
-/* What the IP headers of one frame's packets share: everything but length, checksum and IPv4's id. That
- * one counts up, or stands still in packets nobody may fragment; the second packet shows which. */
-static bool is_ip_next(const struct sp_merge_run *run, const struct view *view, uint16_t *ret_id_step)
+/* What the IP headers of one frame's packets share: everything but length, checksum and IPv4's id.
+ * That one counts up, or stands still in packets nobody may fragment; the second packet shows
+ * which. */
+static bool is_ip_next(const struct sp_merge_run *run, const struct view *view,
+		       uint16_t *ret_id_step)
 {
 	const uint8_t *first = run->packet, *ip = view->bytes;
 	uint16_t distance, step = run->id_step;
@@ -200,8 +203,8 @@ static bool is_ip_next(const struct sp_merge_run *run, const struct view *view, 
 	return distance == (uint16_t)(run->count * step);
 }
 
-/* The same of TCP: everything (its header's length first) but sequence number, checksum and the flags of the
- * last packet. CWR is the first packet's alone. */
+/* The same of TCP: everything (its header's length first) but sequence number, checksum and the
+ * flags of the last packet. CWR is the first packet's alone. */
 static bool is_tcp_next(const struct sp_merge_run *run, const struct view *view)
 {
 	const uint8_t *first = run->packet + run->transport_offset;

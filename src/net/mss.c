@@ -37,7 +37,7 @@ static uint8_t *find_syn(uint8_t *packet, size_t len, bool is_v6, size_t *ret_le
 	return tcp;
 }
 
-/* A word at an odd offset stands in the sum with its bytes swapped, which is how it is added then. */
+/* A word at an odd offset stands in the sum with its bytes swapped. */
 static void replace_word(uint8_t *tcp, size_t at, uint16_t value)
 {
 	uint16_t old = sp_get_be16(tcp + at), new = value;

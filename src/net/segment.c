@@ -99,8 +99,8 @@ static bool is_known_extension(uint8_t proto)
 	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_DSTOPTS;
 }
 
-/* Where TCP or UDP starts. Every packet repeats the extension headers; of what authenticates a packet or
- * makes a fragment of it there can be no two. */
+/* Where TCP or UDP starts. Every packet repeats the extension headers; of what authenticates a
+ * packet or makes a fragment of it there can be no two. */
 static int find_transport(const uint8_t *frame, const struct ip_view *ip, uint8_t proto,
 			  size_t *ret_offset)
 {
@@ -182,8 +182,8 @@ static void sum_headers(struct sp_segmenter *segmenter, const struct virtio_net_
 	const uint8_t *checksum = transport + (is_tcp ? TCP_CHECKSUM : UDP_CHECKSUM);
 	uint32_t sum;
 
-	/* What is still to be completed starts from the sum of the pseudo header, of the whole length;
-	 * it knows the address a routing header ends at. */
+	/* What is still to be completed starts from the sum of the pseudo header, of the whole
+	 * length; it knows the address a routing header ends at. */
 	if (header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
 		sum = sp_checksum_add_word(sp_get_be16(checksum), (uint16_t)~transport_len);
 	else
@@ -220,7 +220,8 @@ static int init_split(struct sp_segmenter *segmenter, const struct virtio_net_hd
 		return r;
 	if ((header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
 	    (header->csum_start != transport_offset ||
-	     header->csum_offset != (segmenter->proto == IPPROTO_TCP ? TCP_CHECKSUM : UDP_CHECKSUM)))
+	     header->csum_offset !=
+		     (segmenter->proto == IPPROTO_TCP ? TCP_CHECKSUM : UDP_CHECKSUM)))
 		return -EBADMSG;
 	segmenter->is_v6 = ip->is_v6;
 	segmenter->transport_offset = (uint16_t)transport_offset;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* TCP and UDP packets from a list of fields, and frames of a TUN device taken apart the slow way: a second
- * opinion on src/net/{segment,merge,mss,checksum}.c, which shares no code with them. */
+/* TCP and UDP packets from a list of fields, and frames of a TUN device taken apart the slow way:
+ * a second opinion on src/net/{segment,merge,mss,checksum}.c, which shares no code with them. */
 #ifndef SALLYPORT_TESTS_SUPPORT_OFFLOAD_H
 #define SALLYPORT_TESTS_SUPPORT_OFFLOAD_H
 
@@ -40,7 +40,8 @@ struct naive_spec {
 size_t naive_build(const struct naive_spec *spec, uint8_t *buf);
 /* Where the transport header starts by the IP header, whatever lies before it. */
 size_t naive_transport(const uint8_t *packet);
-/* Make the checksums of a TCP or UDP packet right again; @partial: the sum of the pseudo header only. */
+/* Make the checksums of a TCP or UDP packet right again; @partial: the sum of the pseudo header
+ * only. */
 void naive_fix(uint8_t *packet, size_t len, bool partial);
 /* Whether they are. */
 bool naive_is_right(const uint8_t *packet, size_t len);

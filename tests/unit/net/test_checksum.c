@@ -27,8 +27,8 @@ static uint8_t *random_bytes(uint64_t *seed, size_t len)
 	return bytes;
 }
 
-/* One variant against the slow sum: every length, at every distance from an aligned address, in storage
- * that ends where the bytes end. */
+/* One variant against the slow sum: every length, at every distance from an aligned address, in
+ * storage that ends where the bytes end. */
 static void check_variant(uint64_t (*sum)(const uint8_t *, size_t),
 			  uint64_t (*sum_and_copy)(uint8_t *, const uint8_t *, size_t))
 {

@@ -165,8 +165,8 @@ static bool goes_with(const struct flow *a, const struct flow *b)
 	return b->is_hidden || (a->proto == b->proto && memcmp(a->ports, b->ports, 4) == 0);
 }
 
-/* The id of what nobody may fragment may have been made to count, if it stood still since the packet
- * before. */
+/* The id of what nobody may fragment may have been made to count, if it stood still since the
+ * packet before. */
 static bool is_same(const uint8_t *before, const uint8_t *in, const uint8_t *out, size_t len)
 {
 	uint8_t copy[NAIVE_PACKET_MAX];
@@ -669,7 +669,8 @@ static void an_acknowledgement_keeps_its_place(void **state)
 	done();
 }
 
-/* A fragment does not say whose it is: everything between its addresses goes first, and nothing else. */
+/* A fragment does not say whose it is: everything between its addresses goes first, and nothing
+ * else. */
 static void a_fragment_keeps_its_place(void **state)
 {
 	struct naive_spec spec = tcp4, fragment = udp4, other = tcp4;
