@@ -54,7 +54,7 @@ int sp_wg_inner_parse(const uint8_t *bytes, size_t len, struct sp_wg_inner *ret_
 
 uint8_t sp_wg_ecn_encapsulate(uint8_t inner_ecn)
 {
-	return inner_ecn == SP_ECN_CE ? SP_ECN_ECT_0 : inner_ecn;
+	return inner_ecn & SP_ECN_MASK;
 }
 
 static void set_ecn(uint8_t *bytes, uint8_t ecn)

@@ -24,7 +24,8 @@ struct sp_wg_inner {
  * @len. */
 int sp_wg_inner_parse(const uint8_t *bytes, size_t len, struct sp_wg_inner *ret_inner);
 
-/* RFC 6040, 4.1, normal mode: what the outer header says for an inner one. */
+/* RFC 6040, 4.1, normal mode: the outer header says what the inner one does. (The kernel still hides CE,
+ * as RFC 3168 had it; either is understood.) */
 uint8_t sp_wg_ecn_encapsulate(uint8_t inner_ecn);
 /* RFC 6040, 4.2: put what the outer header learnt on the way into the inner one, fixing an IPv4
  * checksum.
