@@ -175,7 +175,7 @@ def traffic_class(arguments):
     else:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, int(number))
     for _ in range(int(count)):
-        sock.send(b"x" * 100)
+        try_send(sock, b"x" * 100)
         time.sleep(0.01)
     return 0
 
