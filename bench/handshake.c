@@ -182,6 +182,19 @@ static void one_x25519(void)
 		abort();
 }
 
+static void three_x25519(void)
+{
+	static uint8_t products[3][32];
+	struct sp_x25519_op ops[] = {
+		{ key_a, NULL, products[0], 0 },
+		{ key_a, key_b, products[1], 0 },
+		{ key_a, key_b, products[2], 0 },
+	};
+
+	if (sp_x25519_many(ops, 3) < 0)
+		abort();
+}
+
 static void one_public(void)
 {
 	sp_x25519_public(key_b, key_a);
@@ -207,9 +220,9 @@ static const struct part {
 	void (*run)(void);
 	size_t times;
 } parts[] = {
-	{ "x25519", one_x25519, 500 }, { "x25519_public", one_public, 500 },
-	{ "hash64", one_hash, 10000 }, { "kdf2", one_kdf2, 2000 },
-	{ "seal32", one_seal, 5000 },
+	{ "x25519", one_x25519, 500 },	      { "three_x25519", three_x25519, 300 },
+	{ "x25519_public", one_public, 500 }, { "hash64", one_hash, 10000 },
+	{ "kdf2", one_kdf2, 2000 },	      { "seal32", one_seal, 5000 },
 };
 
 static json_t *measure_parts(size_t passes)

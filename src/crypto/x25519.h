@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* X25519 (RFC 7748, section 5). Scalars are clamped inside. One product is libsodium's; several at once
- * are our own four-lane code where the processor has AVX-512-IFMA: four in about the time of one. */
+/* X25519 (RFC 7748, section 5): our own code where the processor has AVX-512-IFMA and the self-test
+ * passes, else libsodium's. Scalars are clamped inside. */
 #ifndef SALLYPORT_CRYPTO_X25519_H
 #define SALLYPORT_CRYPTO_X25519_H
 
@@ -22,7 +22,7 @@ struct sp_x25519_op {
 	int result; /* 0, or -EKEYREJECTED as above, nothing written */
 };
 
-/* Run @n independent operations; each says in its result how it went. Returns 0, or the first result
+/* Run @n independent operations, with IFMA four of them in about the time of two; each says in its result how it went. Returns 0, or the first result
  * that is not. */
 int sp_x25519_many(struct sp_x25519_op *ops, size_t n);
 
