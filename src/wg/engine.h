@@ -169,7 +169,9 @@ void sp_wg_receive_end(struct sp_wg_engine *engine, struct sp_wg_incoming *items
 void sp_wg_engine_pause(struct sp_wg_engine *engine);
 void sp_wg_engine_resume(struct sp_wg_engine *engine, const struct sp_wg_time *now);
 
-/* Let everything happen that is due. */
+/* Let happen what is due, of SP_WG_TICK_PEERS peers at most, so that a caller's lock is held for a moment
+ * only: sp_wg_next_deadline says whether to call it again at once. */
+#define SP_WG_TICK_PEERS 64
 void sp_wg_tick(struct sp_wg_engine *engine, const struct sp_wg_time *now);
 /* When to call it next; SP_WG_NEVER: nothing is waiting. May be early. */
 uint64_t sp_wg_next_deadline(const struct sp_wg_engine *engine);

@@ -241,18 +241,26 @@ static void fire_due(struct sp_wg_engine_peer *peer)
 	}
 }
 
+/* Where its timers say, now that some have fired. */
+static void put_back(struct sp_wg_engine_peer *peer)
+{
+	peer->wake_ns = SP_WG_NEVER;
+	for (int i = 0; i < SP_WG_TIMER_COUNT; i++)
+		if (peer->timers_ns[i] < peer->wake_ns)
+			peer->wake_ns = peer->timers_ns[i];
+	sift_down(peer->engine, peer);
+}
+
 void sp_wg_tick(struct sp_wg_engine *engine, const struct sp_wg_time *now)
 {
 	sp_wg_engine_advance(engine, now);
-	while (engine->heap_count && engine->heap[0]->wake_ns <= engine->now_ns) {
+	for (size_t i = 0; i < SP_WG_TICK_PEERS && engine->heap_count; i++) {
 		struct sp_wg_engine_peer *peer = engine->heap[0];
 
+		if (peer->wake_ns > engine->now_ns)
+			break;
 		fire_due(peer);
-		peer->wake_ns = SP_WG_NEVER;
-		for (int i = 0; i < SP_WG_TIMER_COUNT; i++)
-			if (peer->timers_ns[i] < peer->wake_ns)
-				peer->wake_ns = peer->timers_ns[i];
-		sift_down(engine, peer);
+		put_back(peer);
 	}
 }
 
