@@ -3,7 +3,7 @@
 """What tests/interop/*.sh do to the wire, and look for on it.
 
   wire.py types PCAP            outer datagrams by WireGuard message type; exit 1 if one is of no type
-  wire.py types --print PCAP    the same, a line each: source, type, length
+  wire.py types --print PCAP    the same, a line each: source, type, length, whether it has a mac2
   wire.py outer PCAP            of each outer packet: length, DF, fragment offset, traffic class
   wire.py mss PCAP              the MSS of each SYN in a capture of a tunnel interface
   wire.py tos PCAP              the traffic class of each packet in a capture of a tunnel interface
@@ -11,7 +11,7 @@
   wire.py sizes ADDRESS PORT LAST   one datagram of each length 0..LAST, which must come back unchanged
   wire.py class ADDRESS PORT CLASS COUNT   datagrams with that traffic class
   wire.py junk ADDRESS PORT COUNT KEY      junk of every kind, COUNT of it with a right mac1 for the public KEY
-  wire.py initiations ADDRESS PORT SECONDS KEY   well-formed initiations from nobody, as fast as may be
+  wire.py initiations ADDRESS PORT SECONDS KEY   well-formed initiations from nobody, 10000 a second, in bursts
   wire.py replay PCAP FROM ADDRESS PORT    what FROM sent, again, and again with one bit turned
   wire.py proxy LISTEN ADDRESS PORT        between a client and ADDRESS: a third is late, a few come twice
 """
@@ -82,7 +82,7 @@ def types(arguments):
         kind = message_type(payload)
         count[kind] += 1
         if show:
-            print(source, kind, len(payload))
+            print(source, kind, len(payload), "mac2" if kind in (1, 2) and any(payload[-16:]) else "-")
         elif not kind:
             print("of no type:", source, len(payload), payload[:16].hex())
     if not show:
@@ -224,7 +224,7 @@ def initiations(arguments):
     while time.monotonic() < end:
         for message in made:
             try_send(sock, message)
-        time.sleep(0.01)
+        time.sleep(0.05)
     return 0
 
 
