@@ -16,4 +16,14 @@ int sp_notify_watchdog(void);
 /* How often the watchdog wants a sign: half of WATCHDOG_USEC. 0: no watchdog. */
 uint64_t sp_notify_watchdog_interval_ns(void);
 
+/* Descriptors that outlive us: given to systemd's store (FileDescriptorStoreMax=), or to whoever speaks its
+ * protocol, and taken back after a restart. Source: sd_pid_notify_with_fds(3), sd_listen_fds_with_names(3).
+ *
+ * Take the one kept as @name. Returns it; -ENOENT. */
+int sp_notify_take_kept(const char *name);
+/* Close what nobody took: it is not ours to hold. Once, after the takes. */
+void sp_notify_close_kept(void);
+/* Have @fd kept as @name, in the place of what was. Without a keeper nothing happens. Returns 0 or -errno. */
+int sp_notify_keep(const char *name, int fd);
+
 #endif

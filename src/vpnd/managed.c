@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "vpnd/managed.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "io/netlink.h"
+#include "io/notify.h"
 #include "vpnd/log.h"
 
 /* linux/bpf.h of Debian 12 is older than tcx */
@@ -24,6 +27,14 @@ bool sp_vpnd_is_asked_to_end(void)
 
 	return sigpending(&pending) == 0 &&
 	       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
+/* That we wait is how it may be for long, before the first policy: systemd is not to take it for a start that
+ * hangs, and neither is a boot. */
+static void say_waiting(const char *why)
+{
+	sp_vpnd_log("%s", why);
+	(void)sp_notify_ready(why);
 }
 
 /* Returns 0; -ECANCELED. */
@@ -43,7 +54,7 @@ int sp_vpnd_attach(const char *name, struct sp_tun_queue *ret_queue)
 		if (r != -ENODEV && r != -EBUSY)
 			return r;
 		if (r != said)
-			sp_vpnd_log(r == -ENODEV ? "waiting for sallyportd to make the interface"
+			say_waiting(r == -ENODEV ? "waiting for sallyportd to make the interface"
 						 : "waiting for the interface: another program is attached");
 		said = r;
 		if (pause_a_moment() < 0)
@@ -54,11 +65,12 @@ int sp_vpnd_attach(const char *name, struct sp_tun_queue *ret_queue)
 /* How many programs: 0 or more; -errno could not ask. */
 static int count_programs(unsigned int ifindex, int hook)
 {
-	LIBBPF_OPTS(bpf_prog_query_opts, query);
+	union bpf_attr query = { .query = { .target_fd = ifindex, .attach_type = (__u32)hook } };
 
-	if (bpf_prog_query_opts((int)ifindex, (enum bpf_attach_type)hook, &query) < 0)
+	/* libbpf for this one call would be a library of its size in every engine */
+	if (syscall(SYS_bpf, BPF_PROG_QUERY, &query, sizeof(query)) < 0)
 		return sp_errno();
-	return (int)query.count;
+	return (int)query.query.prog_cnt;
 }
 
 static bool has_programs(const struct sp_link *link, bool *is_asked)
@@ -82,7 +94,7 @@ int sp_vpnd_wait_for_programs(const char *name)
 		if (r < 0 || has_programs(&link, &is_asked))
 			break;
 		if (!is_said)
-			sp_vpnd_log("no packet passes until sallyportd's programs are on the interface");
+			say_waiting("no packet passes until sallyportd's programs are on the interface");
 		is_said = true;
 		r = pause_a_moment();
 	}

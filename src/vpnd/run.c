@@ -151,7 +151,7 @@ static int open_queues(struct process *process)
 		if (r < 0)
 			sp_vpnd_log("cannot make a UDP socket: %s", sp_err_text(r));
 	}
-	sp_vpnd_kept_done();
+	sp_notify_close_kept();
 	return r;
 }
 
@@ -162,9 +162,8 @@ static int open_link(struct process *process)
 
 	if (r == 0)
 		r = sp_netlink_monitor_open(&control->monitor);
-	control->ifindex = if_nametoindex(process->vpnd.name);
 	if (r == 0 && !process->options->is_managed)
-		(void)sp_netlink_set_mtu(control->netlink, control->ifindex, DEFAULT_MTU);
+		(void)sp_netlink_set_mtu(control->netlink, if_nametoindex(process->vpnd.name), DEFAULT_MTU);
 	if (r < 0)
 		sp_vpnd_log("cannot ask about the interface: %s", sp_err_text(r));
 	return r;
