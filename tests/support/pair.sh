@@ -40,6 +40,7 @@ pair_up() {
 	for host in a b; do
 		lab_address "$host" eth0 "$(pair_address "$host" 4)/24" "$(pair_address "$host" 6)/64"
 	done
+	lab_wait 5 lab_in a ping -c 1 -W 0.5 "$(pair_address b 6)" # IPv6 takes its time to know its neighbours
 }
 
 # pair_with HOST COMMAND… : where HOST's engines have their sockets
