@@ -66,6 +66,10 @@ int main(int argc, char **argv)
 	}
 	if (optind + 1 != argc)
 		return bad_usage();
+	if (options.is_managed && options.queue_count > 1) {
+		fputs("sallyport-vpnd: --queues is for an interface of its own: sallyportd's has one\n", stderr);
+		return 2;
+	}
 	options.name = argv[optind];
 	return sp_vpnd_run(&options);
 }
