@@ -42,7 +42,7 @@ for round in 1 2 3; do
 	index=$(ifindex)
 	kill -KILL "$before"
 	lab_wait 5 eval '[ "$(held_pid)" != "$before" ] && pair_wg a show wg0'
-	expect "kill $round: back, with the TUN and the port it had" same "$(held_names)" "tun-0,udp-0"
+	expect "kill $round: back, with the TUN and the port it had" grep -qE '^tun-0.*,udp-0' <<<"$(held_names)"
 	started=$(lab_now_ns)
 	pair_wg a setconf wg0 "$LAB_DIR/a.conf"
 	took=$(milliseconds_until "$started" ping_once a)
