@@ -30,12 +30,18 @@ static bool find(void *library, const char *name, void *ret_function)
 	return symbol != NULL;
 }
 
+static bool has_manager(void)
+{
+	return getenv("NOTIFY_SOCKET") || getenv("LISTEN_FDS") || getenv("WATCHDOG_USEC");
+}
+
 /* NULL: nobody started us who would listen, or the library is not installed. */
 static const struct systemd *load(void)
 {
 	void *library;
 
-	if (!systemd.is_tried && (getenv("NOTIFY_SOCKET") || getenv("LISTEN_FDS"))) {
+	if (!systemd.is_tried && has_manager()) {
+		systemd.is_tried = true;
 		library = dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
 		if (library && (!find(library, "sd_notify", &systemd.notify) ||
 				!find(library, "sd_pid_notify_with_fds", &systemd.notify_with_fds) ||
@@ -43,7 +49,6 @@ static const struct systemd *load(void)
 				!find(library, "sd_watchdog_enabled", &systemd.watchdog_enabled)))
 			systemd.notify = NULL;
 	}
-	systemd.is_tried = true;
 	return systemd.notify ? &systemd : NULL;
 }
 
