@@ -13,7 +13,7 @@
 #include "net/addr.h"
 
 #define LOOK_NS (250 * SP_MS_NS)        /* is there a new socket? */
-#define COMPARE_NS (10 * SP_SECOND_NS)  /* a full comparison, and handshakes for status */
+#define COMPARE_NS (9500 * SP_MS_NS)    /* a full comparison: with the look before it, each 10 s */
 #define HANG_NS (5 * SP_SECOND_NS)      /* patience after one that does not answer */
 #define CHANGED_MAX 256
 #define DEFAULT_USER "sallyport-vpnd"
@@ -392,6 +392,7 @@ static int compare(struct sp_daemon *daemon, const struct sp_peers *wanted,
 	engine->device = is;
 	is = before;
 	engine->asked_ns = sp_clock_boottime_ns();
+	engine->is_answer_behind = false;
 	return 0;
 }
 
@@ -446,6 +447,7 @@ static int tell_changed(struct sp_daemon *daemon)
 			r = sp_wg_change_peer(&change, peer, is_put ? SP_WG_PUT : SP_WG_REMOVE);
 	}
 	engine->changed_count = 0;
+	engine->is_answer_behind = true;
 	if (r == 0)
 		r = engine->way->change(engine_at(daemon), &change);
 	if (r < 0)
@@ -530,7 +532,8 @@ void sp_engine_refresh(struct sp_daemon *daemon)
 	struct sp_engine *engine = &daemon->engine;
 
 	if (!engine->has_key || !engine->is_reachable ||
-	    sp_clock_boottime_ns() - engine->asked_ns < SP_SECOND_NS / 2)
+	    (!engine->is_answer_behind && !engine->changed_count &&
+	     sp_clock_boottime_ns() - engine->asked_ns < SP_SECOND_NS / 2))
 		return;
 	engine->is_all_changed = true;
 	keep_in_step(daemon);

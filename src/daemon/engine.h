@@ -30,6 +30,7 @@ struct sp_engine {
 	int error;              /* why not */
 	struct sp_engine_identity seen; /* of the one that was last told everything */
 	uint64_t asked_ns;      /* boot time of the last full comparison */
+	bool is_answer_behind;  /* it was told something since */
 	struct sp_wg_device device; /* as it answered then, its peers by key; kept while it is away */
 	struct sp_engine_stats stats; /* what it counted then */
 };

@@ -15,7 +15,7 @@ engine() { lab_gate status --json | field "r['engine']['$1']"; }
 dropped_of() {
 	lab_gate peer list --json | /usr/bin/python3 -c 'import json, sys
 peers = [json.loads(line) for line in sys.stdin]
-print(sum(d["packets"] for p in peers if p["user"] == sys.argv[1] for d in p["drops"] if d["reason"] == "allowed-ips"))' "$1"
+print(sum(d["packets"] for p in peers if p["user"] == sys.argv[1] for d in p["drops"] or [] if d["reason"] == "allowed-ips"))' "$1"
 }
 spoofed_packets() { # of a user, as records say
 	lab_gate audit --json --event deny --reason spoofed --user "$1" --limit 50 | /usr/bin/python3 -c 'import json, sys
@@ -46,6 +46,7 @@ fi
 expect "that its memory is $memory here" same "$(engine memory_locked)" $locked
 expect "and so does doctor" eval 'lab_gate doctor 2>/dev/null | grep -q "^$doctor .*engine-memory vpn0 .*$memory"'
 expect "each offload on or off" same "$(lab_gate status --json | field "len([v for v in r['engine']['offloads'].values() if v in (True, False)])")" 6
+# asked right behind a sign-in: not an answer of before it
 expect "and both peers with their handshakes" same "$(engine peer_count) $(engine handshakes)" "2 2"
 expect "nothing was dropped for its source" same "$(dropped_of ana)" 0
 expect "status says the same in words" eval 'lab_gate status | grep -q "sallyport-vpnd .*aead .*1 queue, memory $memory"'
@@ -56,13 +57,16 @@ spoof laptop "$bob" 5
 expect "status counts it" lab_wait 3 eval '[ "$(lab_gate status --json | field "sum(d[\"packets\"] for d in r[\"engine\"][\"drops\"] if d[\"reason\"] == \"allowed-ips\")")" = 5 ]'
 expect "peer list counts it at her laptop" same "$(dropped_of ana)" 5
 expect "and not at bob's phone" same "$(dropped_of bob)" 0
-expect "it is on record with her name" lab_wait 12 eval '[ "$(spoofed_packets ana)" = 5 ]'
+expect "it is on record with her name" lab_wait 20 eval '[ "$(spoofed_packets ana)" = 5 ]'
 expect "on the tunnel, of her device, as denied" same \
 	"$(lab_gate audit --json --event deny --reason spoofed --user ana --limit 1 | field '" ".join([r["iface"], r["peer"], r["verdict"], str(r["aggregated"]), str(r["session"] is not None)])')" \
 	"vpn0 laptop deny True True"
 expect "bob has no such record" same "$(spoofed_packets bob)" 0
+spoofed_record() { lab_gate audit --json --event deny --reason spoofed --user ana --limit 1; }
+expect "explain gives the record's own verdict, as one that cannot be judged again" same \
+	"$(lab_gate explain --json --record "$(spoofed_record)" | field 'r["verdict"], r["reason"], r["reproduced"]')" "deny spoofed False"
 spoof laptop "$bob" 3
-expect "the next look records what came since" lab_wait 12 eval '[ "$(spoofed_packets ana)" = 8 ]'
+expect "the next look records what came since" lab_wait 20 eval '[ "$(spoofed_packets ana)" = 8 ]'
 
 # another engine counts from zero
 lab_kill "$lab_engine_pid"
@@ -70,7 +74,7 @@ expect "without an engine there are no counts" lab_wait 5 eval '[ "$(engine drop
 lab_start_engine
 expect "ana is back" lab_wait 20 reaches laptop
 spoof laptop "$bob" 2
-expect "what the new engine counted is recorded as it is" lab_wait 12 eval '[ "$(spoofed_packets ana)" = 10 ]'
+expect "what the new engine counted is recorded as it is" lab_wait 20 eval '[ "$(spoofed_packets ana)" = 10 ]'
 
 # another outer address
 roams() { lab_gate audit --json --event roam --user ana | wc -l; }
@@ -87,7 +91,8 @@ expect "ana has not moved" same "$(roams)" 0
 outer 192.0.2.77
 reaches laptop
 started=$SECONDS
-expect "she moves: a record within 10 s, without anybody asking" lab_wait 11 eval 'grep -q "\"event\":\"roam\".*\"192.0.2.77\"" "$LAB_ROOT/var/log/sallyport/audit.jsonl"'
+# each 10 s, and 5 s more if the engine had no time to answer
+expect "she moves: it is on record without anybody asking" lab_wait 16 eval 'grep -q "\"event\":\"roam\".*\"192.0.2.77\"" "$LAB_ROOT/var/log/sallyport/audit.jsonl"'
 echo "it took $((SECONDS - started)) s"
 expect "with her name and where she is" same "$(newest_roam)" "192.0.2.77 1"
 before=$(roams)
@@ -96,7 +101,7 @@ home 192.0.2.77
 reaches laptop
 outer 192.0.2.77
 reaches laptop
-expect "away and back is recorded too, with its count" lab_wait 12 eval '[ "$(newest_roam)" = "192.0.2.77 2" ]'
+expect "away and back is recorded too, with its count" lab_wait 20 eval '[ "$(newest_roam)" = "192.0.2.77 2" ]'
 expect "as one record" same "$(roams)" $((before + 1))
 expect "peer list counts her moves" same "$(lab_gate peer list --user ana --json | field "r['roams']")" 3
 expect "the log is whole" lab_gate audit verify
