@@ -22,8 +22,8 @@ struct sp_x25519_op {
 	int result; /* 0, or -EKEYREJECTED as above, nothing written */
 };
 
-/* Run @n independent operations, with IFMA four of them in about the time of two; each says in its result how it went. Returns 0, or the first result
- * that is not. */
+/* Run @n independent operations, four of them in about the time of two where there is IFMA; each
+ * says in its result how it went. Returns 0, or the first result that is not. */
 int sp_x25519_many(struct sp_x25519_op *ops, size_t n);
 
 /* The public key of a private one. */
