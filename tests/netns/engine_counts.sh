@@ -104,5 +104,15 @@ reaches laptop
 expect "away and back is recorded too, with its count" lab_wait 20 eval '[ "$(newest_roam)" = "192.0.2.77 2" ]'
 expect "as one record" same "$(roams)" $((before + 1))
 expect "peer list counts her moves" same "$(lab_gate peer list --user ana --json | field "r['roams']")" 3
+
+# another engine in its place knows nothing of all this, and that is said
+lab_kill "$lab_engine_pid"
+LAB_ENGINE=wireguard-go
+lab_start_engine
+expect "of another engine nothing is made up" lab_wait 15 eval \
+	'[ "$(engine reachable) $(engine name) $(engine memory_locked) $(engine offloads) $(engine drops)" = "True None None None None" ]'
+expect "nor of its peers" same "$(lab_gate peer list --user ana --json | field 'r["in_engine"], r["drops"], r["roams"]')" "True None None"
+expect "doctor finds nothing wrong with it" eval 'lab_gate doctor 2>/dev/null | grep -q "^ok .*engine-kind vpn0 .*not sallyport-vpnd, which is fine"'
+expect "status in words does not either" eval 'lab_gate status | grep -q "engine .*userspace, reachable" && ! lab_gate status | grep -q memory'
 expect "the log is whole" lab_gate audit verify
 expect_done
