@@ -2,13 +2,17 @@
 #include "wg/inner.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "net/addr.h"
+#include "wg/messages.h"
 
 #define V4_HEADER_LEN 20
 #define V6_HEADER_LEN 40
+#define V6_FRAGMENT_LEN 8
+#define UDP_HEADER_LEN 8
 
 static int parse_v4(const uint8_t *bytes, size_t len, struct sp_wg_inner *ret_inner)
 {
@@ -50,6 +54,28 @@ int sp_wg_inner_parse(const uint8_t *bytes, size_t len, struct sp_wg_inner *ret_
 	if (r == 0)
 		*ret_inner = inner;
 	return r;
+}
+
+/* Where the UDP header is; 0: there is none. */
+static size_t find_udp(const uint8_t *bytes)
+{
+	if (bytes[0] >> 4 == 4) {
+		const bool is_first = !(sp_get_be16(bytes + 6) & 0x1fff);
+
+		return bytes[9] == IPPROTO_UDP && is_first ? (bytes[0] & 15u) * 4u : 0;
+	}
+	if (bytes[6] == IPPROTO_UDP)
+		return V6_HEADER_LEN;
+	return bytes[6] == IPPROTO_FRAGMENT ? V6_HEADER_LEN + V6_FRAGMENT_LEN : 0;
+}
+
+bool sp_wg_inner_is_message_to(const uint8_t *bytes, size_t len, uint32_t receiver_index)
+{
+	const size_t udp = find_udp(bytes);
+	const uint8_t *message = bytes + udp + UDP_HEADER_LEN;
+
+	return udp && udp + UDP_HEADER_LEN + sizeof(struct sp_wg_data_header) <= len &&
+	       sp_get_le32(message) == SP_WG_DATA && sp_get_le32(message + 4) == receiver_index;
 }
 
 uint8_t sp_wg_ecn_encapsulate(uint8_t inner_ecn)

@@ -39,6 +39,7 @@
 	X(ECN, "ecn") /* congestion marked on a packet that cannot say so */              \
 	X(ALLOWED_IPS, "allowed-ips") /* an inner source that is not the peer's */        \
 	X(UNROUTED, "unrouted") /* to send: no peer has the destination */                \
+	X(LOOP, "loop") /* to send: our own message, routed into the tunnel it came out of */ \
 	X(NO_ENDPOINT, "no-endpoint") /* to send: the peer was never heard of */          \
 	X(STAGED_FULL, "staged-full") /* to send: too much waits for a handshake */       \
 	X(UNANSWERED, "unanswered") /* to send: the handshake it waited for never came */ \

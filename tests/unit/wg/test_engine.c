@@ -548,6 +548,45 @@ static void padding_ends_at_the_mtu(void **state)
 	}
 }
 
+/* A route to the peer's endpoint that leads into the tunnel to it. */
+static void our_own_message_does_not_go_round(void **state)
+{
+	struct lab *lab = *state;
+	uint8_t v4[1400], v6[1400] = { 0x60 }, *const udp4 = v4 + 20, *const udp6 = v6 + 40;
+	struct wire_item *sent;
+
+	lab_connect(lab);
+	lab_settle(lab);
+	engine_send(&lab->a, 100);
+	sent = wire_expect(&lab->a, SP_WG_DATA);
+	inner_packet(v4, sizeof(v4), "10.9.0.1", "10.9.0.2");
+	v4[6] = v4[7] = 0;
+	v4[9] = 17;
+	memcpy(udp4 + 8, sent->bytes, 100);
+	assert_int_equal(engine_send_packet(&lab->a, v4, 28 + 100), SP_WG_DROP_INNER); /* says 1400 */
+	assert_int_equal(engine_send_packet(&lab->a, v4, sizeof(v4)), SP_WG_DROP_LOOP);
+	v4[6] = 0x20; /* the first fragment */
+	assert_int_equal(engine_send_packet(&lab->a, v4, sizeof(v4)), SP_WG_DROP_LOOP);
+	v4[7] = 1; /* a later one: no header to look at */
+	assert_int_equal(engine_send_packet(&lab->a, v4, sizeof(v4)), SP_WG_DROP_NONE);
+	v4[6] = v4[7] = 0;
+	udp4[8 + 4] ^= 1; /* somebody else's tunnel */
+	assert_int_equal(engine_send_packet(&lab->a, v4, sizeof(v4)), SP_WG_DROP_NONE);
+	udp4[8 + 4] ^= 1;
+	v4[9] = 6;
+	assert_int_equal(engine_send_packet(&lab->a, v4, sizeof(v4)), SP_WG_DROP_NONE);
+	assert_int_equal(wire_lose(&lab->a), 3);
+
+	assert_false(sp_wg_inner_is_message_to(v6, 40, 7));
+	v6[6] = 17;
+	udp6[8] = 4;
+	udp6[8 + 4] = 7;
+	assert_true(sp_wg_inner_is_message_to(v6, 40 + 8 + 16, 7));
+	assert_false(sp_wg_inner_is_message_to(v6, 40 + 8 + 15, 7));
+	assert_false(sp_wg_inner_is_message_to(v6, 40 + 8 + 16, 8));
+	test_free(sent);
+}
+
 static void a_peer_that_moves_is_followed_once_it_proves_itself(void **state)
 {
 	struct lab *lab = *state;
@@ -699,6 +738,7 @@ int main(void)
 		T(only_the_peer_s_own_sources_come_out),
 		T(what_is_inside_must_be_whole_packets),
 		T(padding_ends_at_the_mtu),
+		T(our_own_message_does_not_go_round),
 		T(a_peer_that_moves_is_followed_once_it_proves_itself),
 		T(a_removed_peer_s_next_packet_is_refused),
 		T(congestion_marks_cross_the_tunnel),
