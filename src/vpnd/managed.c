@@ -37,11 +37,15 @@ static void say_waiting(const char *why)
 	(void)sp_notify_ready(why);
 }
 
-/* Returns 0; -ECANCELED. */
-static int pause_a_moment(void)
+/* @server is served meanwhile, if there is one yet. Returns 0; -ECANCELED; -errno of the server. */
+static int pause_a_moment(struct sp_api_server *server)
 {
-	(void)poll(NULL, 0, LOOK_AGAIN_MS);
-	return sp_vpnd_is_asked_to_end() ? -ECANCELED : 0;
+	struct pollfd source = { server ? sp_api_server_fd(server) : -1, POLLIN, 0 };
+	int r = 0;
+
+	if (poll(&source, 1, LOOK_AGAIN_MS) > 0)
+		r = sp_api_server_step(server);
+	return sp_vpnd_is_asked_to_end() ? -ECANCELED : r;
 }
 
 int sp_vpnd_attach(const char *name, struct sp_tun_queue *ret_queue)
@@ -57,7 +61,7 @@ int sp_vpnd_attach(const char *name, struct sp_tun_queue *ret_queue)
 			say_waiting(r == -ENODEV ? "waiting for sallyportd to make the interface"
 						 : "waiting for the interface: another program is attached");
 		said = r;
-		if (pause_a_moment() < 0)
+		if (pause_a_moment(NULL) < 0)
 			return -ECANCELED;
 	}
 }
@@ -82,7 +86,7 @@ static bool has_programs(const struct sp_link *link, bool *is_asked)
 	return *is_asked ? in > 0 && out > 0 : link->is_up;
 }
 
-int sp_vpnd_wait_for_programs(const char *name)
+int sp_vpnd_wait_for_programs(const char *name, struct sp_api_server *server)
 {
 	__sp_cleanup(sp_netlink_closep) struct sp_netlink *netlink = NULL;
 	bool is_asked = false, is_said = false;
@@ -96,7 +100,7 @@ int sp_vpnd_wait_for_programs(const char *name)
 		if (!is_said)
 			say_waiting("no packet passes until sallyportd's programs are on the interface");
 		is_said = true;
-		r = pause_a_moment();
+		r = pause_a_moment(server);
 	}
 	if (r == 0 && !is_asked)
 		sp_vpnd_log("took its being up for its programs being there: the kernel did not let us ask");

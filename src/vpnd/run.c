@@ -336,7 +336,7 @@ static int carry_packets(struct process *process)
 	if (process->vpnd.peers)
 		sp_vpnd_control_load_peers(control);
 	if (process->options->is_managed)
-		r = sp_vpnd_wait_for_programs(process->vpnd.name);
+		r = sp_vpnd_wait_for_programs(process->vpnd.name, process->server);
 	if (r == 0)
 		sp_vpnd_control_look(control);
 	if (r == 0)
