@@ -11,7 +11,6 @@
 
 struct sp_vpnd_control {
 	struct sp_vpnd *vpnd;
-	uint32_t ifindex;
 	int signal_fd;                /* SIGTERM, SIGINT */
 	struct sp_netlink *netlink;   /* borrowed, like the rest */
 	struct sp_netlink_monitor *monitor;
