@@ -53,6 +53,7 @@ expect "a keepalive for the peer" pair_wg a set wg0 peer "$(pair_key b)" persist
 expect "a mark, and none" eval 'pair_wg a set wg0 fwmark 51 && [ "$(pair_wg a show wg0 fwmark)" = 0x33 ] &&
 	pair_wg a set wg0 fwmark 0'
 expect "another port" pair_wg a set wg0 listen-port 40002
+expect "which the peer hears of with the next thing we say" pair_ping a 6 2
 runs_on "marks and another port"
 expect "the same session to the end" same "$(pair_handshake a)" "$handshake"
 expect_done
