@@ -62,6 +62,29 @@ for family in 4 6; do
 	expect "CE stays CE" same "$(mark $family 3)" "3, 3,"
 done
 
+# and in: a street that marks everything; what cannot bear the mark is lost, as it would be without a tunnel
+lab_in a nft -f - <<-'NFT'
+	table ip street {
+		chain in { type filter hook prerouting priority raw; udp dport 51821 ip ecn set ce; }
+	}
+NFT
+arrives() { # arrives FAMILY CLASS : how a sees what b sends with that class
+	lab_run a arrives.tcpdump tcpdump -i wg0 -U --immediate-mode -w "$LAB_DIR/arrives.pcap" udp
+	local watch=$lab_pid
+	lab_wait 5 grep -q listening "$LAB_DIR/arrives.tcpdump"
+	lab_in b "$lab_top/tests/support/wire.py" class "$(pair_inner a "$1")" 9 "$2" 5
+	sleep 0.2
+	lab_kill "$watch" INT
+	pair_wire tos "$LAB_DIR/arrives.pcap" | sed -n 's/.*class=//p' | sort -u
+	rm -f "$LAB_DIR/arrives.tcpdump"
+}
+for family in 4 6; do
+	expect "marked on the way, inner IPv$family ECT(0) with a DSCP arrives as CE" same "$(arrives $family 98)" 99
+	expect "what is no ECT does not arrive" same "$(arrives $family 96)" ""
+done
+expect "we say why" [ "$(pair_stat a ecn)" -ge 10 ]
+lab_in a nft delete table ip street
+
 # too narrow a wire: fragments outside, no DF, all arrives
 for host in a b; do ip -n "$LAB-$host" link set eth0 mtu 1280; done
 pair_capture a narrow udp
