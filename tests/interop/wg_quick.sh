@@ -17,7 +17,14 @@ engines() { # of ours in a's namespace
 		case $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) in *"$OURS "*) echo "$pid" ;; esac
 	done
 }
-routes() { ip -n "$LAB-a" -4 rule; ip -n "$LAB-a" -6 rule; ip -n "$LAB-a" route show table all; ip -n "$LAB-a" -6 route show table all; lab_in a nft list ruleset; }
+routes() {
+	local family
+	for family in -4 -6; do
+		ip -n "$LAB-a" $family rule
+		ip -n "$LAB-a" $family route show table all
+	done
+	lab_in a nft list ruleset
+}
 ping_to() { lab_in a ping -q -c 1 -W 1 "$1" >/dev/null; }
 
 # try NAME ADDRESS… <CONFIGURATION : up, pings to each ADDRESS, down, nothing left. $also holds while it is up.
