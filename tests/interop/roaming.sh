@@ -21,7 +21,8 @@ moves() {
 	expect "$1: b knows" same "$(pair_saw b)" 192.0.2.7:40001
 	expect "$1: b speaks to where a is now" ping_once b 6
 	pair_wg a set wg0 peer "$(pair_key b)" endpoint "$(pair_endpoint b 6)"
-	expect "$1: the other family" lab_wait 3 ping_once a
+	# wireguard-go's first answers over IPv6 after some over IPv4 do not leave it ("network is unreachable")
+	expect "$1: the other family" lab_wait 10 ping_once a
 	expect "$1: b knows" same "$(pair_saw b)" "[2001:db8:2::1]:40001"
 	expect "$1: one handshake was enough" same "$(pair_handshake b)" "$2"
 	ip -n "$LAB-a" address add 192.0.2.1/24 dev eth0
