@@ -44,8 +44,6 @@ struct sp_link {
 
 /* Returns 0; -ENODEV no such interface; -errno. */
 int sp_netlink_get_link(struct sp_netlink *netlink, const char *name, struct sp_link *ret_link);
-int sp_netlink_get_link_by_index(struct sp_netlink *netlink, uint32_t ifindex,
-                                 struct sp_link *ret_link);
 /* Every link, in a malloc'ed array. */
 int sp_netlink_list_links(struct sp_netlink *netlink, struct sp_link **ret_links,
                           size_t *ret_count);

@@ -120,24 +120,6 @@ int sp_netlink_get_link(struct sp_netlink *netlink, const char *name, struct sp_
 	return r;
 }
 
-int sp_netlink_get_link_by_index(struct sp_netlink *netlink, uint32_t ifindex,
-                                 struct sp_link *ret_link)
-{
-	struct sp_netlink_request request;
-	struct sp_link link = { 0 };
-	struct ifinfomsg *info;
-	int r;
-
-	if (ifindex == 0)
-		return -ENODEV;
-	info = sp_netlink_begin(&request, RTM_GETLINK, 0, sizeof(*info));
-	info->ifi_index = (int)ifindex;
-	r = sp_netlink_run(netlink, &request, take_one_link, &link);
-	if (r == 0)
-		*ret_link = link;
-	return r;
-}
-
 struct link_list {
 	struct sp_link *links;
 	size_t count;
