@@ -2,7 +2,8 @@
 /* sp-bench-udp: numbered UDP datagrams through a path, and which of them came out.
  *
  *	sp-bench-udp receive ADDRESS PORT		says "ready", counts until SIGTERM
- *	sp-bench-udp send ADDRESS PORT SIZE SECONDS RATE	RATE in packets a second, 0: a flood
+ *	sp-bench-udp send ADDRESS PORT SIZE SECONDS RATE [BURST]	RATE in packets a second, 0: a flood;
+ *					BURST of them at once, else as evenly as the timer lets us
  *
  * Each datagram carries its own number, so the receiver tells loss, repetition and reordering apart and
  * a repeated one is not counted as delivered. Both print one JSON object.
@@ -89,15 +90,15 @@ static void prepare(struct mmsghdr *messages, struct iovec *vectors,
 	}
 }
 
-/* How many to send now: a full batch in a flood, else what the rate has become due. */
-static size_t due_now(double rate, uint64_t elapsed_ns, uint64_t sent, uint64_t *skipped)
+/* How many to send now: a full batch in a flood, else what the rate has become due, once that is a burst. */
+static size_t due_now(double rate, size_t burst, uint64_t elapsed_ns, uint64_t sent, uint64_t *skipped)
 {
 	uint64_t due;
 
 	if (rate <= 0)
 		return BATCH;
 	due = (uint64_t)((double)elapsed_ns * rate / 1e9);
-	if (due <= sent + *skipped)
+	if (due < sent + *skipped + burst)
 		return 0;
 	due -= sent + *skipped;
 	if (due > BEHIND_MAX) {
@@ -107,7 +108,7 @@ static size_t due_now(double rate, uint64_t elapsed_ns, uint64_t sent, uint64_t 
 	return due < BATCH ? due : BATCH;
 }
 
-static int send_all(int fd, size_t size, double seconds, double rate)
+static int send_all(int fd, size_t size, double seconds, double rate, size_t burst)
 {
 	static uint8_t buffers[BATCH][SIZE_MAX_BYTES];
 	const struct timespec pause = { .tv_nsec = 20000 };
@@ -119,7 +120,7 @@ static int send_all(int fd, size_t size, double seconds, double rate)
 	prctl(PR_SET_TIMERSLACK, 1);
 	prepare(messages, vectors, buffers, size);
 	while ((elapsed_ns = now_ns() - started_ns) < (uint64_t)(seconds * 1e9) && !is_over) {
-		const size_t count = due_now(rate, elapsed_ns, sent, &skipped);
+		const size_t count = due_now(rate, burst, elapsed_ns, sent, &skipped);
 		int done;
 
 		if (!count) {
@@ -209,17 +210,17 @@ static int receive_all(int fd)
 static int usage(void)
 {
 	fputs("usage: sp-bench-udp receive ADDRESS PORT\n"
-	      "       sp-bench-udp send ADDRESS PORT SIZE SECONDS RATE\n",
+	      "       sp-bench-udp send ADDRESS PORT SIZE SECONDS RATE [BURST]\n",
 	      stderr);
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
-	const bool is_sender = argc == 7 && !strcmp(argv[1], "send");
+	const bool is_sender = (argc == 7 || argc == 8) && !strcmp(argv[1], "send");
 	struct sockaddr_in address;
 	__sp_close int fd = -1;
-	size_t size;
+	size_t size, burst;
 
 	if ((!is_sender && (argc != 4 || strcmp(argv[1], "receive"))) ||
 	    !parse_address(argv[2], argv[3], &address))
@@ -233,9 +234,10 @@ int main(int argc, char **argv)
 		return bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? fail("bind")
 										  : receive_all(fd);
 	size = strtoul(argv[4], NULL, 10);
-	if (size < 8 || size > SIZE_MAX_BYTES)
+	burst = argc > 7 ? strtoul(argv[7], NULL, 10) : 1;
+	if (size < 8 || size > SIZE_MAX_BYTES || burst < 1 || burst > BATCH)
 		return usage();
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return fail("connect");
-	return send_all(fd, size, strtod(argv[5], NULL), strtod(argv[6], NULL));
+	return send_all(fd, size, strtod(argv[5], NULL), strtod(argv[6], NULL), burst);
 }

@@ -16,11 +16,13 @@ STEPS = {
     'tcp4r': ('tcp4r',),
     'udp64': ('udp64',),
     'paced': ('paced_delivered', 'paced_cpu'),
+    'smooth': ('smooth_delivered', 'smooth_cpu'),
     'rtt': ('rtt50', 'rtt99'),
     'rss': ('rss_idle', 'rss'),
 }
 SIZE = 64
 PACE = 100000
+BURST = 64  # one sendmmsg
 DRAIN = 0.3  # seconds a receiver still listens when the sender has stopped
 LISTEN = '0A'
 
@@ -36,7 +38,7 @@ class Steps:
         pids = pair.pids()
         if step.startswith('tcp'):
             return self.tcp(pair, pids, 4 if '4' in step else 1, step.endswith('r'))
-        return {'udp64': self.flood, 'paced': self.paced, 'rtt': self.ping}[step](pair, pids)
+        return {'udp64': self.flood, 'paced': self.paced, 'smooth': self.smooth, 'rtt': self.ping}[step](pair, pids)
 
     def warm_up(self, pair):
         self._iperf3(pair, 1, False, 1)
@@ -59,13 +61,19 @@ class Steps:
         return {'udp64': received['pps'] / 1000}
 
     def paced(self, pair, pids):
+        return self._paced(pair, pids, 'paced', BURST)
+
+    def smooth(self, pair, pids):
+        return self._paced(pair, pids, 'smooth', 1)
+
+    def _paced(self, pair, pids, name, burst):
         before = cpu_seconds(pids)
-        sent, received = self._datagrams(pair, PACE)
+        sent, received = self._datagrams(pair, PACE, burst)
         cpu = cpu_seconds(pair.pids()) - before
         if sent['pps'] < 0.5 * PACE:
             raise Failed(f'the sender came to {sent["pps"]:.0f} packets/s only: the machine is too busy')
-        return {'paced_delivered': received['received'] / sent['sent'],
-                'paced_cpu': cpu / sent['sent'] * PACE if pids else None}
+        return {f'{name}_delivered': received['received'] / sent['sent'],
+                f'{name}_cpu': cpu / sent['sent'] * PACE if pids else None}
 
     def ping(self, pair, _):
         port = str(self.lab.port())
@@ -92,12 +100,12 @@ class Steps:
             raise Failed(f'{os.path.basename(words[0])}: {process.tail()}')
         return process
 
-    def _datagrams(self, pair, rate):
+    def _datagrams(self, pair, rate, burst=1):
         port = str(self.lab.port())
         receiver = self._ready('b', self.udp, 'receive', pair.address, port)
         try:
             sent = json.loads(run([*self.lab.enter('a'), self.udp, 'send', pair.address, port, str(SIZE),
-                                   str(self.seconds), str(rate)], seconds=self.seconds + 15))
+                                   str(self.seconds), str(rate), str(burst)], seconds=self.seconds + 15))
             time.sleep(DRAIN)
         finally:
             text = self.lab.stop(receiver)

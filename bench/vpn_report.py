@@ -19,6 +19,8 @@ MEASURES = {
     'udp64': ('kpackets/s', 'flood of 64 bytes, delivered', True, 0),
     'paced_delivered': ('share', '100 kpackets/s of 64 bytes, delivered', True, 4),
     'paced_cpu': ('cores', '100 kpackets/s of 64 bytes, both engines', False, 2),
+    'smooth_delivered': ('share', 'the same without bursts, delivered', True, 4),
+    'smooth_cpu': ('cores', 'the same without bursts, both engines', False, 2),
     'rtt50': ('us', 'round trip of 64 bytes, median', False, 1),
     'rtt99': ('us', 'round trip of 64 bytes, 99th percentile', False, 1),
     'rss': ('MB', 'memory of both engines after load', False, 1),
