@@ -59,6 +59,12 @@ struct sp_machine {
 	enum sp_vpn_engine engine;
 	uint64_t audit_rotate_bytes;
 	uint32_t audit_keep;
+	bool has_portal;               /* without the section the fields below are zero */
+	struct sp_addr portal_listen;  /* 0.0.0.0: every IPv4 address; ::, the default: every one */
+	uint16_t portal_port;          /* TCP */
+	char *portal_url;              /* an origin: https://host or https://host:port */
+	char *portal_cert, *portal_key; /* relative ones: below etc/sallyport; NULL both: made */
+	char *portal_user;             /* a name or a number, never root */
 };
 
 int sp_machine_load(const char *path, const char *text, size_t len, struct sp_machine **ret_machine,

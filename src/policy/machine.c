@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "policy/document.h"
 #include "policy/gateway.h"
+#include "policy/machine_portal.h"
 #include "policy/source.h"
 #include "policy/value.h"
 
@@ -16,7 +17,7 @@ enum { VERSION, PLANE, INTERFACES, VPN, AUDIT, PORTAL };
 static const struct sp_key machine_keys[] = {
 	[VERSION] = { "sallyport", SP_KEY_OPTIONAL },	  [PLANE] = { "plane", SP_KEY_OPTIONAL },
 	[INTERFACES] = { "interfaces", SP_KEY_REQUIRED }, [VPN] = { "vpn", SP_KEY_OPTIONAL },
-	[AUDIT] = { "audit", SP_KEY_OPTIONAL },		  [PORTAL] = { "portal", SP_KEY_LATER },
+	[AUDIT] = { "audit", SP_KEY_OPTIONAL },		  [PORTAL] = { "portal", SP_KEY_OPTIONAL },
 };
 
 enum { EDGE, INSIDE, TUNNEL };
@@ -280,6 +281,8 @@ static void load_sections(struct run *run, const struct sp_node *root)
 		load_vpn(run, values[VPN]);
 	if (values[AUDIT])
 		load_audit(run, values[AUDIT]);
+	if (values[PORTAL])
+		sp_machine_read_portal(&run->check, values[PORTAL], run->machine);
 }
 
 /* What the file leaves out. */
@@ -304,6 +307,10 @@ void sp_machine_free(struct sp_machine *machine)
 	for (size_t i = 0; i < machine->route_name_count; i++)
 		free(machine->routes[i]);
 	free(machine->routes);
+	free(machine->portal_url);
+	free(machine->portal_cert);
+	free(machine->portal_key);
+	free(machine->portal_user);
 	free(machine);
 }
 

@@ -23,7 +23,9 @@ static void everything_given_is_kept(void **state)
 		     "vpn: { listen: 443, pool: 10.9.0.0/24, endpoint: \"gate.example.org:443\", "
 		     "dns: [10.0.0.1, \"2001:db8::1\"],\n"
 		     "       routes: [servers, internet], mtu: 1280, parked: 90s, engine: kernel }\n"
-		     "audit: { rotate: 2GB, keep: 3 }\n");
+		     "audit: { rotate: 2GB, keep: 3 }\n"
+		     "portal: { listen: \"192.0.2.1:8443\", url: \"https://gate.example.org:8443\",\n"
+		     "          tls: { cert: gate.pem, key: /etc/ssl/gate.key }, user: gate }\n");
 
 	(void)state;
 	assert_non_null(machine);
@@ -49,6 +51,13 @@ static void everything_given_is_kept(void **state)
 	assert_int_equal(machine->parked_s, 90);
 	assert_int_equal(machine->audit_rotate_bytes, 2000000000);
 	assert_int_equal(machine->audit_keep, 3);
+	assert_true(machine->has_portal);
+	assert_addr(&machine->portal_listen, "192.0.2.1");
+	assert_int_equal(machine->portal_port, 8443);
+	assert_string_equal(machine->portal_url, "https://gate.example.org:8443");
+	assert_string_equal(machine->portal_cert, "gate.pem");
+	assert_string_equal(machine->portal_key, "/etc/ssl/gate.key");
+	assert_string_equal(machine->portal_user, "gate");
 	sp_machine_free(machine);
 }
 
@@ -73,6 +82,23 @@ static void what_is_left_out_has_defaults(void **state)
 	assert_int_equal(machine->parked_s, 86400);
 	assert_int_equal(machine->audit_rotate_bytes, 100000000);
 	assert_int_equal(machine->audit_keep, 10);
+	assert_false(machine->has_portal);
+	sp_machine_free(machine);
+}
+
+static void a_portal_needs_only_its_url(void **state)
+{
+	struct sp_machine *machine = load("sallyport: 1\ninterfaces: { edge: wan0 }\n"
+					  "portal: { url: \"https://gate.example.org\" }\n");
+
+	(void)state;
+	assert_non_null(machine);
+	assert_true(machine->has_portal);
+	assert_addr(&machine->portal_listen, "::");
+	assert_int_equal(machine->portal_port, 443);
+	assert_null(machine->portal_cert);
+	assert_null(machine->portal_key);
+	assert_string_equal(machine->portal_user, "sallyport-portal");
 	sp_machine_free(machine);
 }
 
@@ -109,6 +135,45 @@ static void spans_sizes_and_endpoints_are_strict(void **state)
 		{ "vpn: { endpoint: \":1\" }", false },
 		{ "vpn: { endpoint: \"gate/x\" }", false },
 		{ "vpn: { endpoint: \"https://gate\" }", false },
+#define PORTAL "portal: { url: \"https://gate\", "
+		{ PORTAL "listen: \"0.0.0.0:443\" }", true },
+		{ PORTAL "listen: \"[::]:8443\" }", true },
+		{ PORTAL "listen: \"[2001:db8::1]:1\" }", true },
+		{ PORTAL "listen: 443 }", false },
+		{ PORTAL "listen: \":443\" }", false },
+		{ PORTAL "listen: \"0.0.0.0\" }", false },
+		{ PORTAL "listen: \"0.0.0.0:0\" }", false },
+		{ PORTAL "listen: \"0.0.0.0:0443\" }", false },
+		{ PORTAL "listen: \"0.0.0.0:65536\" }", false },
+		{ PORTAL "listen: \"010.0.0.1:443\" }", false },
+		{ PORTAL "listen: \"10.0.0.0/8:443\" }", false },
+		{ PORTAL "listen: \"::1:443\" }", false },
+		{ PORTAL "listen: \"[::1:443\" }", false },
+		{ PORTAL "listen: \"[]:443\" }", false },
+		{ PORTAL "listen: \"[192.0.2.1]:443\" }", false },
+		{ PORTAL "listen: \"gate:443\" }", false },
+		{ PORTAL "user: 65534 }", true },
+		{ PORTAL "user: root }", false },
+		{ PORTAL "user: 00 }", false },
+		{ PORTAL "user: \"a b\" }", false },
+		{ PORTAL "user: -x }", false },
+		{ PORTAL "tls: { cert: a } }", false },
+		{ PORTAL "tls: { key: a } }", false },
+		{ PORTAL "tls: { cert: a, key: [b] } }", false },
+		{ PORTAL "tls: { cert: a, key: \"\" } }", false },
+#undef PORTAL
+		{ "portal: { user: gate }", false },
+		{ "portal: { url: \"https://gate:8443\" }", true },
+		{ "portal: { url: \"https://[2001:db8::1]:8443\" }", true },
+		{ "portal: { url: \"http://gate\" }", false },
+		{ "portal: { url: \"https://gate/\" }", false },
+		{ "portal: { url: \"https://gate/x\" }", false },
+		{ "portal: { url: \"https://Gate\" }", false },
+		{ "portal: { url: \"https://gate:0\" }", false },
+		{ "portal: { url: \"https://ana@gate\" }", false },
+		{ "portal: { url: \"https://\" }", false },
+		{ "portal: { url: \"https://[]\" }", false },
+		{ "portal: { url: \"https://[::1\" }", false },
 	};
 
 	(void)state;
@@ -133,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_given_is_kept),
 		cmocka_unit_test(what_is_left_out_has_defaults),
+		cmocka_unit_test(a_portal_needs_only_its_url),
 		cmocka_unit_test(spans_sizes_and_endpoints_are_strict),
 	};
 
