@@ -36,14 +36,15 @@ struct sp_id_token_want {
 	const char *subject;      /* NULL: anybody (sign-in); else who it must be (refresh) */
 	const char *groups_claim;
 	const char *user_claim;   /* NULL: preferred_username, email, sub */
+	bool user_may_be_elsewhere; /* userinfo will be asked: without a claim that names them, user stays NULL */
 	uint32_t algorithms;      /* bits of enum sp_jws_algorithm */
 	int64_t now_s;            /* Unix */
 	int64_t max_age_s;        /* of iat; 0: any */
 };
 
 struct sp_claims {
-	char *subject;
-	char *user;
+	char *subject; /* 1..255 printable ASCII characters */
+	char *user;    /* 1..63 bytes, printable, no `/`, no space at its ends */
 	char **groups; /* as they came: nothing trimmed, nothing folded */
 	size_t group_count;
 	bool has_groups;     /* the claim was there (an empty list is there) */

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "identity/id_token.h"
+
+#include <errno.h>
+
+#include "identity/claims.h"
+#include "identity/jwks.h"
+#include "identity/jws.h"
+
+/* The claims are looked at only now: until its signature is good, a payload is bytes of a stranger. */
+static int read_payload(const struct sp_jws *jws, const struct sp_id_token_want *want,
+			struct sp_claims *claims, struct sp_finding *finding)
+{
+	__sp_json json_t *object = NULL;
+	char why[80];
+	int r;
+
+	r = sp_strict_json_load((const char *)jws->payload, jws->payload_len, &object, why);
+	if (r < 0)
+		return sp_find(finding, SP_REFUSAL_MALFORMED, "the payload is %s", why);
+	r = sp_claims_check_token(object, want, jws->algorithm, claims, finding);
+	if (r == 0)
+		r = sp_claims_read_subject(object, want->subject, claims, finding);
+	if (r == 0)
+		r = sp_claims_read_user(object, want->user_claim, claims, finding);
+	if (r == 0 && !want->user_may_be_elsewhere)
+		r = sp_claims_settle_user(want->user_claim, claims, finding);
+	if (r == 0)
+		r = sp_claims_read_groups(object, want->groups_claim, claims, finding);
+	return r;
+}
+
+int sp_id_token_check(const char *token, size_t len, const struct sp_jwks *keys,
+		      const struct sp_id_token_want *want, struct sp_claims *ret_claims,
+		      struct sp_finding *finding)
+{
+	__sp_jws struct sp_jws jws = { 0 };
+	__sp_claims struct sp_claims claims = { 0 };
+	const struct sp_jwk *key;
+	int r;
+
+	r = sp_jws_parse(token, len, want->algorithms, &jws, finding);
+	if (r < 0)
+		return r;
+	r = sp_jwks_find(keys, jws.kid, jws.algorithm, &key, finding);
+	if (r < 0)
+		return r;
+	r = sp_jws_verify(&jws, key);
+	if (r == -EBADMSG)
+		return sp_find(finding, SP_REFUSAL_BAD_SIGNATURE, "the signature is not %s's%s%.80s",
+			       want->issuer, jws.kid ? " key " : "", jws.kid ? jws.kid : "");
+	if (r < 0)
+		return r;
+	r = read_payload(&jws, want, &claims, finding);
+	if (r < 0)
+		return r;
+	*ret_claims = claims;
+	claims = (struct sp_claims){ 0 };
+	return 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* JSON from outside, read without leniency: one object, no key twice, UTF-8, no NUL in a text, bounded
+ * depth (jansson recurses as deep as it is told to). */
+#ifndef SALLYPORT_IDENTITY_STRICT_JSON_H
+#define SALLYPORT_IDENTITY_STRICT_JSON_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "base/cleanup.h"
+
+#define SP_STRICT_JSON_DEPTH 32
+
+/* @text need not be NUL-terminated. @why, at least 80 bytes, says what is wrong with it.
+ * Returns 0 with a reference the caller drops; -EBADMSG. */
+int sp_strict_json_load(const char *text, size_t len, json_t **ret_object, char why[80]);
+
+/* The text @key has in @object, borrowed; NULL when it is missing or no text. */
+const char *sp_strict_json_text(const json_t *object, const char *key);
+
+#define __sp_json __sp_cleanup(json_decrefp)
+
+#endif
