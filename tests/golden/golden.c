@@ -2,7 +2,7 @@
 /* Print what loading a file gives, for tests/golden/run: its diagnostics, one a line, and of kind tables
  * the decision tables too.
  *
- *	golden policy|machine|tables FILE NAME [--peak]	NAME: what the output calls the file
+ *	golden policy|machine|idp|tables FILE NAME [--peak]	NAME: what the output calls the file
  *
  * --peak: the most memory this program ever held, in KB, on stderr (tests/golden/bounds.py).
  * Exit 0 the file was taken, 3 it was refused, 1 anything else. */
@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "identity/provider.h"
 #include "policy/load.h"
 #include "tables.h"
 
@@ -49,8 +50,14 @@ static int load(const char *what, const char *name, const char *text, size_t len
 {
 	__sp_cleanup(sp_policy_freep) struct sp_policy *policy = NULL;
 	struct sp_machine *machine = NULL;
+	struct sp_idp *idp = NULL;
 	int r;
 
+	if (strcmp(what, "idp") == 0) {
+		r = sp_idp_load(name, text, len, &idp, diagnostics);
+		sp_idp_free(idp);
+		return r;
+	}
 	if (strcmp(what, "machine") != 0) {
 		r = sp_policy_load(name, text, len, &policy, diagnostics);
 		return r == 0 && strcmp(what, "tables") == 0 ? print_tables(policy, stdout) : r;
