@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "daemon/loop.h"
+#include "io/loop.h"
 
 #define SP_CONTROL_LINE_MAX 65536u       /* with the newline */
 #define SP_CONTROL_TEXT_MAX (16u << 20)  /* a policy behind its request */

@@ -386,7 +386,7 @@ int sp_daemon_run(const struct sp_daemon_options *options)
 		return EXIT_FAILED;
 	daemon->options = *options;
 	daemon->lock_fd = -1;
-	sp_log_set_verbose(options->is_verbose);
+	sp_log_init("sallyportd", options->is_verbose);
 	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited); /* maps are charged to it before 5.11 */
 	code = prepare(daemon);
 	if (code == 0)

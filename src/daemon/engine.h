@@ -7,7 +7,7 @@
 
 #include "daemon/engine_stats.h"
 #include "daemon/engine_way.h"
-#include "daemon/loop.h"
+#include "io/loop.h"
 #include "io/peers_file.h"
 #include "io/user.h"
 

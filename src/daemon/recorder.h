@@ -7,7 +7,7 @@
 
 #include "audit/query.h"
 #include "audit/record.h"
-#include "daemon/loop.h"
+#include "io/loop.h"
 
 struct sp_audit_log;
 struct sp_client;

@@ -3,60 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-static bool log_is_verbose;
-
-void sp_log_set_verbose(bool is_verbose)
-{
-	log_is_verbose = is_verbose;
-}
-
-static void write_line(int priority, const char *format, va_list args)
-{
-	char line[1024];
-	int len = vsnprintf(line, sizeof(line), format, args);
-
-	if (len < 0)
-		return;
-	for (char *c = line; *c; c++) /* one event, one line, nothing a terminal would act on */
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = ' ';
-	if (getenv("JOURNAL_STREAM"))
-		fprintf(stderr, "<%d>%s\n", priority, line);
-	else
-		fprintf(stderr, "sallyportd: %s\n", line);
-}
-
-void sp_log_error(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	write_line(3, format, args);
-	va_end(args);
-}
-
-void sp_log_note(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	write_line(5, format, args);
-	va_end(args);
-}
-
-void sp_log_detail(const char *format, ...)
-{
-	va_list args;
-
-	if (!log_is_verbose)
-		return;
-	va_start(args, format);
-	write_line(6, format, args);
-	va_end(args);
-}
 
 static struct sp_warning *find(const struct sp_warnings *warnings, const char *code)
 {

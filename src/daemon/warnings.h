@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What needs a person, by code (docs/control-socket.md): one sentence each, raised and cleared as
- * things change, logged when raised, shown by status. And the log itself. */
+ * things change, logged when raised, shown by status. */
 #ifndef SALLYPORT_DAEMON_WARNINGS_H
 #define SALLYPORT_DAEMON_WARNINGS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "io/log.h"
 
 #define SP_WARNINGS_MAX 32
 
@@ -24,11 +26,5 @@ void sp_warnings_raise(struct sp_warnings *warnings, const char *code, const cha
 	__attribute__((format(printf, 3, 4)));
 void sp_warnings_clear(struct sp_warnings *warnings, const char *code);
 bool sp_warnings_has(const struct sp_warnings *warnings, const char *code);
-
-/* Short lines on stderr, with systemd's priorities when it reads them. */
-void sp_log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void sp_log_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void sp_log_detail(const char *format, ...) __attribute__((format(printf, 1, 2))); /* -v */
-void sp_log_set_verbose(bool is_verbose);
 
 #endif

@@ -1,49 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "vpnd/rights.h"
 
-#include <errno.h>
-#include <grp.h>
 #include <linux/if_tun.h>
-#include <linux/securebits.h>
 #include <seccomp.h>
 #include <sys/capability.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/array.h"
-#include "base/cleanup.h"
-#include "base/err.h"
+#include "io/rights.h"
 
 bool sp_vpnd_protect_memory(void)
 {
-	const struct rlimit none = { 0, 0 }, unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 
-	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_DUMPABLE, 0);
+	sp_rights_forbid_dumps();
 	/* Without the limit out of the way, locking the future would make allocations fail once the rights
 	 * are gone. */
 	if (setrlimit(RLIMIT_MEMLOCK, &unlimited) < 0)
 		return false;
 	return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
-}
-
-static int keep_only(const cap_value_t *kept, int count)
-{
-	cap_t set = cap_init();
-	int r = 0;
-
-	if (!set)
-		return -ENOMEM;
-	if (count && (cap_set_flag(set, CAP_PERMITTED, count, kept, CAP_SET) < 0 ||
-		      cap_set_flag(set, CAP_EFFECTIVE, count, kept, CAP_SET) < 0))
-		r = sp_errno();
-	if (r == 0 && cap_set_proc(set) < 0)
-		r = sp_errno();
-	cap_free(set);
-	return r;
 }
 
 /* Those of @wanted that we have. */
@@ -63,32 +40,16 @@ static int have_of(const cap_value_t *wanted, int count, cap_value_t *ret_have)
 	return have;
 }
 
-static int change_user(const struct sp_user *user)
-{
-	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || setgroups(0, NULL) < 0 ||
-	    setresgid(user->gid, user->gid, user->gid) < 0 ||
-	    setresuid(user->uid, user->uid, user->uid) < 0)
-		return sp_errno();
-	return prctl(PR_SET_KEEPCAPS, 0) < 0 ? sp_errno() : 0;
-}
-
 int sp_vpnd_drop_rights(const struct sp_user *user, bool keeps_net_admin)
 {
 	cap_value_t wanted[2], kept[2];
-	int count = 0, r = 0;
+	int count = 0;
 
 	if (keeps_net_admin)
 		wanted[count++] = CAP_NET_ADMIN;
 	if (!user)
 		wanted[count++] = CAP_NET_BIND_SERVICE;
-	count = have_of(wanted, count, kept);
-	if (user && user->uid != geteuid())
-		r = change_user(user);
-	if (r == 0)
-		r = keep_only(kept, count);
-	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		r = sp_errno();
-	return r;
+	return sp_rights_drop(user, kept, have_of(wanted, count, kept));
 }
 
 int sp_vpnd_restrict_calls(void)
@@ -122,20 +83,6 @@ int sp_vpnd_restrict_calls(void)
 	};
 	/* where our interface is; names of interfaces, for a link-local endpoint's zone */
 	static const unsigned int ioctls[] = { TUNGETIFF, TUNGETDEVNETNS, SIOCGIFINDEX, SIOCGIFNAME };
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int r = filter ? 0 : -ENOMEM;
 
-	for (size_t i = 0; i < SP_ARRAY_LEN(calls) && r == 0; i++) {
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
-		if (r == -EDOM || r == -EEXIST) /* this processor has no such call */
-			r = 0;
-	}
-	for (size_t i = 0; i < SP_ARRAY_LEN(ioctls) && r == 0; i++)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				     SCMP_A1(SCMP_CMP_EQ, ioctls[i]));
-	if (r == 0)
-		r = seccomp_load(filter);
-	if (filter)
-		seccomp_release(filter);
-	return r;
+	return sp_rights_restrict(calls, SP_ARRAY_LEN(calls), ioctls, SP_ARRAY_LEN(ioctls));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The loop: epoll for descriptors, a short list for deadlines (there are tens of them, not
  * thousands). */
-#include "daemon/loop.h"
+#include "io/loop.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One epoll loop, one thread. Whoever watches owns the source; nothing here owns a file descriptor.
  * Times are CLOCK_BOOTTIME nanoseconds, so that deadlines go on while the machine sleeps. */
-#ifndef SALLYPORT_DAEMON_LOOP_H
-#define SALLYPORT_DAEMON_LOOP_H
+#ifndef SALLYPORT_IO_LOOP_H
+#define SALLYPORT_IO_LOOP_H
 
 #include <stdbool.h>
 #include <stdint.h>
