@@ -6,8 +6,6 @@ set -u
 source "$(dirname "$0")/../support/pair.sh"
 trap lab_down EXIT
 
-ping_once() { lab_in "$1" ping -q -c 1 -W 0.5 "$(pair_inner "$(pair_other "$1")" 4)" >/dev/null; }
-
 # round NAME FIRST SECOND FAMILY : FIRST on a begins while SECOND on b is flooded
 round() {
 	local name=$1 seen=$LAB_DIR/seen-$4
@@ -17,7 +15,7 @@ round() {
 	local flood=$lab_pid
 	sleep 1
 	pair_capture a "cookie-$4" udp port 51821
-	expect "$name: the session comes all the same" lab_wait 11 ping_once a
+	expect "$name: the session comes all the same" lab_wait 11 pair_answers a
 	lab_kill "$flood"
 	pair_captured
 	pair_wire types --print "$LAB_DIR/cookie-$4.pcap" >"$seen"

@@ -7,22 +7,21 @@ set -u
 source "$(dirname "$0")/../support/pair.sh"
 trap lab_down EXIT
 
-ping_once() { lab_in "$1" ping -q -c 1 -W 1 "$(pair_inner "$(pair_other "$1")" "${2:-4}")" >/dev/null; }
 
 # moves NAME : a moves, b is to follow
 moves() {
 	local data
 	ip -n "$LAB-a" address add 192.0.2.7/24 dev eth0
 	ip -n "$LAB-a" address del 192.0.2.1/24 dev eth0
-	expect "$1: another address" lab_wait 3 ping_once a
+	expect "$1: another address" lab_wait 3 pair_answers a
 	expect "$1: b knows" same "$(pair_saw b)" 192.0.2.7:51821
 	pair_wg a set wg0 listen-port 40001
-	expect "$1: another port" lab_wait 3 ping_once a
+	expect "$1: another port" lab_wait 3 pair_answers a
 	expect "$1: b knows" same "$(pair_saw b)" 192.0.2.7:40001
-	expect "$1: b speaks to where a is now" ping_once b 6
+	expect "$1: b speaks to where a is now" pair_ping b 6
 	pair_wg a set wg0 peer "$(pair_key b)" endpoint "$(pair_endpoint b 6)"
 	# wireguard-go's first answers over IPv6 after some over IPv4 do not leave it ("network is unreachable")
-	expect "$1: the other family" lab_wait 10 ping_once a
+	expect "$1: the other family" lab_wait 10 pair_answers a
 	expect "$1: b knows" same "$(pair_saw b)" "[2001:db8:2::1]:40001"
 	expect "$1: one handshake was enough" same "$(pair_handshake b)" "$2"
 	ip -n "$LAB-a" address add 192.0.2.1/24 dev eth0
@@ -33,7 +32,7 @@ pair_up
 for engines in "$OURS $THEIRS" "$THEIRS $OURS"; do
 	read -r first second <<<"$engines"
 	pair_begin "$first" "$second" 4
-	ping_once a
+	pair_answers a
 	# both families' addresses of ours are promoted at once: no second handshake is to hide a loss
 	moves "$first moves, $second follows" "$(pair_handshake b)"
 	pair_stop a && pair_stop b
@@ -69,16 +68,16 @@ for engines in "$OURS $THEIRS" "$THEIRS $OURS"; do
 	name="$first behind a NAT"
 	nat 61000
 	pair_start a "$first" && pair_start b "$second" && pair_configure a 4 && pair_configure b 4
-	expect "$name: reaches b" lab_wait 3 ping_once a
+	expect "$name: reaches b" lab_wait 3 pair_answers a
 	expect "$name: b answers the NAT" same "$(pair_saw b)" 192.0.2.9:61000
 	nat 61001 # another port; the old entry is to die of silence
 	sleep 3
-	expect "$name: forgotten, b cannot reach it" fails ping_once b
-	expect "$name: it speaks, from another port now" lab_wait 3 ping_once a
+	expect "$name: forgotten, b cannot reach it" pair_silent b
+	expect "$name: it speaks, from another port now" lab_wait 3 pair_answers a
 	expect "$name: b follows" same "$(pair_saw b)" 192.0.2.9:61001
 	pair_wg a set wg0 peer "$(pair_key b)" persistent-keepalive 1
 	sleep 3.5
-	expect "$name: with a keepalive each second b reaches it" ping_once b
+	expect "$name: with a keepalive each second b reaches it" lab_wait 5 pair_answers b
 	pair_stop a && pair_stop b
 	sleep 2.5 # the NAT is to forget them both
 done

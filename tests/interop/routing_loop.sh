@@ -23,7 +23,7 @@ for outer in 4 6; do
 	expect "IPv$outer: nine packets, and no more than that: $((after - before)) bytes" [ $((after - before)) -lt 20000 ]
 	expect "IPv$outer: we say why" [ "$(pair_stat a loop)" -ge 6 ]
 	ip -n "$LAB-a" route delete "$(pair_address b $outer)" dev wg0
-	expect "IPv$outer: the right route again, and it works" lab_wait 3 pair_ping a
+	expect "IPv$outer: the right route again, and it works" lab_wait 3 pair_answers a
 	pair_stop a && pair_stop b
 done
 expect_done

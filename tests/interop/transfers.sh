@@ -12,7 +12,7 @@ copy() {
 	to=$(pair_other "$1")
 	lab_run "$to" "$log" sh -c 'nc -N -l "$1" 7000 | sha256sum' sh "$(pair_inner "$to" "$2")"
 	lab_wait 5 lab_listens "$to" 7000
-	lab_in "$1" timeout 30 nc -N "$(pair_inner "$to" "$2")" 7000 <"$LAB_DIR/file" >/dev/null
+	lab_in "$1" timeout 100 nc -N "$(pair_inner "$to" "$2")" 7000 <"$LAB_DIR/file" >/dev/null
 	lab_wait 10 grep -q -- - "$LAB_DIR/$log"
 	cut -d' ' -f1 "$LAB_DIR/$log"
 }

@@ -39,9 +39,10 @@ lab_run() {
 	LAB_PIDS+=("$lab_pid")
 }
 
-# lab_wait SECONDS COMMAND… : until it succeeds
+# lab_wait SECONDS COMMAND… : until it succeeds. SECONDS is what it takes on an idle machine at the most; a busy
+# one gets $LAB_PATIENCE times that, since nothing here judges speed.
 lab_wait() {
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + $1 * ${LAB_PATIENCE:-6}))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $deadline ] || return 1

@@ -91,8 +91,43 @@ pair_begin() {
 	pair_start a "$1" && pair_start b "$2" && pair_configure a "$3" && pair_configure b "$3"
 }
 
-pair_ping() { # pair_ping HOST [4|6 [COUNT]] : the other's inner address
-	lab_in "$1" ping -q -c "${3:-1}" -i 0.05 -W 1 "$(pair_inner "$(pair_other "$1")" "${2:-4}")" >/dev/null
+pair_ping() { # pair_ping HOST [4|6 [COUNT]] : the other's inner address answers each; for loops, see pair_answers
+	lab_in "$1" ping -q -c "${3:-1}" -i 0.05 -W 5 "$(pair_inner "$(pair_other "$1")" "${2:-4}")" >/dev/null
+}
+
+pair_answers() { # pair_answers HOST [4|6] : one answer, soon; to be tried again and again
+	lab_in "$1" ping -q -c 1 -W 0.5 "$(pair_inner "$(pair_other "$1")" "${2:-4}")" >/dev/null
+}
+
+pair_silent() { # pair_silent HOST : not one of several is answered
+	fails lab_in "$1" ping -q -c 4 -i 0.2 -W 1 "$(pair_inner "$(pair_other "$1")" 4)" >/dev/null
+}
+
+# The handshakes HOST has begun since its kernel counts them: initiations that left eth0.
+pair_count_initiations() {
+	lab_in "$1" nft -f - <<-NFT
+		table inet initiations {
+			counter sent { }
+			chain out {
+				type filter hook output priority 0;
+				oifname eth0 udp length 156 @th,64,8 1 counter name sent
+			}
+		}
+	NFT
+}
+pair_initiations() {
+	lab_in "$1" nft -j list counter inet initiations sent | field "[x['counter']['packets'] for x in r['nftables'] if 'counter' in x][0]"
+}
+
+# pair_at_once TEXT HOST COMMAND… : it comes to succeed, and HOST begins one handshake at most: nothing was lost
+# that only the next one, REKEY_TIMEOUT later, made good. The time it took is told, not judged.
+pair_at_once() {
+	local text=$1 host=$2 begun from came=false
+	shift 2
+	begun=$(pair_initiations "$host")
+	from=$(lab_now_ns)
+	lab_wait 5 "$@" && came=true
+	expect "$text ($((($(lab_now_ns) - from) / 1000000)) ms)" eval "$came && [ $(($(pair_initiations "$host") - begun)) -le 1 ]"
 }
 
 pair_handshake() { # pair_handshake HOST : when, in seconds since 1970
