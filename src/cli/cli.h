@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The command line: verbs, options, output. Data goes to stdout, talk to stderr; `--json` writes one
- * object or JSON lines; nothing is asked. Exit codes are DESIGN section 6's. */
+ * object or JSON lines; nothing is asked without a terminal. Exit codes are DESIGN section 6's. */
 #ifndef SALLYPORT_CLI_H
 #define SALLYPORT_CLI_H
 
@@ -83,6 +83,11 @@ int sp_cli_peer_add(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_peer_list(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_peer_remove(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_peer_config(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_user_add(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_user_passwd(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_user_groups(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_user_remove(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_user_list(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_audit(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_bench(struct sp_cli *cli, int argc, char **argv);
