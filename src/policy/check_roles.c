@@ -8,9 +8,16 @@
 
 enum { MATCH, SESSION, REQUIRE, EXPIRES, MAX_DEVICES };
 static const struct sp_key role_keys[] = {
-	[MATCH] = { "match", SP_KEY_REQUIRED },		 [SESSION] = { "session", SP_KEY_LATER },
+	[MATCH] = { "match", SP_KEY_REQUIRED },		 [SESSION] = { "session", SP_KEY_OPTIONAL },
 	[REQUIRE] = { "require", SP_KEY_LATER },	 [EXPIRES] = { "expires", SP_KEY_LATER },
 	[MAX_DEVICES] = { "max-devices", SP_KEY_LATER },
+};
+
+enum { MAX, IDLE, WARN };
+static const struct sp_key session_keys[] = {
+	[MAX] = { "max", SP_KEY_OPTIONAL },
+	[IDLE] = { "idle", SP_KEY_OPTIONAL },
+	[WARN] = { "warn", SP_KEY_OPTIONAL },
 };
 
 enum { IDP, GROUP, PEER_KEY, ATTR };
@@ -70,6 +77,41 @@ static void read_match(struct sp_loader *loader, const struct sp_node *node, str
 		sp_read_key(check, values[PEER_KEY], "peer-key", match->peer_key);
 }
 
+static void read_span(struct sp_check *check, const struct sp_node *node, const char *what,
+		      int64_t *ret_seconds)
+{
+	int64_t seconds;
+
+	if (!node || sp_read_duration(check, node, what, &seconds) < 0)
+		return;
+	if (seconds < SP_SESSION_LEAST_S || seconds > SP_SESSION_MOST_S)
+		sp_report(check, node, "%s is from 1m to 30d, not %s", what,
+			  sp_show(node->text).quoted);
+	else
+		*ret_seconds = seconds;
+}
+
+static void read_session(struct sp_check *check, const struct sp_node *node, struct sp_role *role)
+{
+	const struct sp_node *values[SP_ARRAY_LEN(session_keys)];
+	const int64_t default_s = SP_SESSION_DEFAULT_MAX_S;
+
+	if (sp_read_map(check, node, "\"session\"", session_keys, SP_ARRAY_LEN(session_keys),
+			values) < 0)
+		return;
+	if (!node->count)
+		sp_report(check, node,
+			  "\"session\" says nothing: give it max, idle or warn, or leave it out");
+	read_span(check, values[MAX], "\"max\"", &role->max_s);
+	read_span(check, values[IDLE], "\"idle\"", &role->idle_s);
+	read_span(check, values[WARN], "\"warn\"", &role->warn_s);
+	if (role->warn_s && role->warn_s >= (role->max_s ? role->max_s : default_s))
+		sp_report(check, values[WARN],
+			  "\"warn\" %s is no warning: a session of this role lasts %s",
+			  sp_show(values[WARN]->text).quoted,
+			  role->max_s ? values[MAX]->text : "10h");
+}
+
 void sp_load_roles(struct sp_loader *loader, const struct sp_node *section)
 {
 	struct sp_check *check = &loader->check;
@@ -89,8 +131,11 @@ void sp_load_roles(struct sp_loader *loader, const struct sp_node *section)
 		role->name = sp_copy_text(check, name->text);
 		role->place = (struct sp_place){ .line = name->line, .column = name->column };
 		if (sp_read_map(check, body, "a role", role_keys, SP_ARRAY_LEN(role_keys), values) <
-			    0 ||
-		    !values[MATCH] || sp_read_items(check, values[MATCH], "\"match\"") < 0)
+		    0)
+			continue;
+		if (values[SESSION])
+			read_session(check, values[SESSION], role);
+		if (!values[MATCH] || sp_read_items(check, values[MATCH], "\"match\"") < 0)
 			continue;
 		sp_for_each_item(item, values[MATCH]) read_match(loader, item, role);
 	}

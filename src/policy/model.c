@@ -131,3 +131,34 @@ int sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
 	*ret_count = count;
 	return 0;
 }
+
+static void take_shorter(int64_t *span_s, int64_t other_s)
+{
+	if (other_s && (!*span_s || other_s < *span_s))
+		*span_s = other_s;
+}
+
+struct sp_session_span sp_policy_session_span(const struct sp_policy *policy,
+					      const uint32_t *roles, size_t role_count)
+{
+	struct sp_session_span span = { 0 };
+
+	for (size_t i = 0; i < role_count; i++) {
+		const struct sp_role *role = &policy->roles[roles[i]];
+
+		take_shorter(&span.max_s, role->max_s);
+		take_shorter(&span.idle_s, role->idle_s);
+		if (role->warn_s > span.warn_s)
+			span.warn_s = role->warn_s;
+	}
+	if (!span.max_s)
+		span.max_s = SP_SESSION_DEFAULT_MAX_S;
+	span.warn_s = sp_session_warn_s(span.warn_s ? span.warn_s : SP_SESSION_DEFAULT_WARN_S,
+					span.max_s);
+	return span;
+}
+
+int64_t sp_session_warn_s(int64_t warn_s, int64_t length_s)
+{
+	return warn_s < length_s ? warn_s : length_s / 2;
+}

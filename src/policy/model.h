@@ -35,6 +35,7 @@ struct sp_role {
 	struct sp_place place;
 	struct sp_role_match *matches;
 	size_t match_count;
+	int64_t max_s, idle_s, warn_s; /* of its people's sessions; 0: not said */
 };
 
 /* A set of addresses: in some `in`, in no `except`. Never empty. Built-in networks (`internet`,
@@ -200,5 +201,24 @@ struct sp_identity {
 int sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
 			  const char *const *groups, size_t group_count,
 			  const uint8_t peer_key[32], uint32_t **ret_roles, size_t *ret_count);
+
+#define SP_SESSION_LEAST_S 60
+#define SP_SESSION_MOST_S (30 * 86400)
+#define SP_SESSION_DEFAULT_MAX_S 36000
+#define SP_SESSION_DEFAULT_WARN_S 600
+
+struct sp_session_span {
+	int64_t max_s;  /* how long it lasts without the person */
+	int64_t idle_s; /* how long it may be silent; 0: any */
+	int64_t warn_s; /* how long before its end they are warned; shorter than max_s */
+};
+
+/* How long a session of somebody with these roles (indices) lasts: the shortest `max` and the
+ * shortest `idle` of them, so that a role more never lengthens what another one limits; the longest
+ * `warn`. What no role says is the default. */
+struct sp_session_span sp_policy_session_span(const struct sp_policy *policy,
+					      const uint32_t *roles, size_t role_count);
+/* The warning a session of @length_s gets: @warn_s, or half its length where that is no warning. */
+int64_t sp_session_warn_s(int64_t warn_s, int64_t length_s);
 
 #endif

@@ -86,6 +86,43 @@ static int next_number(void *arg, const char *name, uint32_t *ret_number)
 	return 0;
 }
 
+static void a_session_is_as_long_as_the_shortest_of_its_roles(void **state)
+{
+	static struct sp_role roles[] = {
+		{ .max_s = 36000, .idle_s = 3600, .warn_s = 300 },
+		{ .max_s = 7200, .warn_s = 900 },
+		{ .idle_s = 1800 },
+		{ .max_s = 300 },
+		{ 0 },
+	};
+	static const struct {
+		uint32_t roles[3];
+		size_t count;
+		struct sp_session_span span;
+	} cases[] = {
+		{ { 4 }, 1, { 36000, 0, 600 } },
+		{ { 0 }, 1, { 36000, 3600, 300 } },
+		{ { 0, 1 }, 2, { 7200, 3600, 900 } }, /* the longest warning */
+		{ { 1, 4 }, 2, { 7200, 0, 900 } },    /* what says nothing lengthens nothing */
+		{ { 0, 1, 2 }, 3, { 7200, 1800, 900 } },
+		{ { 3 }, 1, { 300, 0, 150 } }, /* ten minutes before five is no warning */
+		{ { 1, 3 }, 2, { 300, 0, 150 } },
+		{ { 0 }, 0, { 36000, 0, 600 } },
+	};
+	const struct sp_policy policy = { .roles = roles, .role_count = 5 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct sp_session_span span =
+			sp_policy_session_span(&policy, cases[i].roles, cases[i].count);
+
+		if (memcmp(&span, &cases[i].span, sizeof(span)) != 0)
+			fail_msg("case %zu: max %lld, idle %lld, warn %lld", i,
+				 (long long)span.max_s, (long long)span.idle_s,
+				 (long long)span.warn_s);
+	}
+}
+
 static void rules_get_the_numbers_of_their_names(void **state)
 {
 	__hand struct hand hand = { 0 };
@@ -179,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(roles_come_from_groups_of_their_own_provider),
 		cmocka_unit_test(a_machine_has_the_roles_of_its_key),
+		cmocka_unit_test(a_session_is_as_long_as_the_shortest_of_its_roles),
 		cmocka_unit_test(rules_get_the_numbers_of_their_names),
 		cmocka_unit_test(numbers_that_cannot_be_leave_the_rules_alone),
 		cmocka_unit_test(more_rules_than_numbers_are_refused),
