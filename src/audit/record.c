@@ -211,6 +211,10 @@ static void put_extras(struct writer *writer, const struct sp_audit_record *reco
 	}
 	if (record->aggregated)
 		put(writer, "aggregated", json_true());
+	if (record->idp)
+		put_text(writer, "idp", record->idp);
+	if (record->has_from)
+		put_addr(writer, "from", true, &record->from);
 	if (record->by)
 		put_text(writer, "by", record->by);
 	if (record->message)

@@ -85,7 +85,10 @@ struct sp_audit_record {
 	int tcp_flags;            /* `tcp_flags`, the flags byte */
 	/* `audit`: {"rule": …, "would": …}: what a rule in mode audit would have said */
 	const char *audit_rule, *audit_would;
-	bool aggregated;     /* `aggregated`: true: one record for many packets, exactly counted */
+	bool aggregated;     /* `aggregated`: true: one record for many, exactly counted */
+	const char *idp;     /* `idp`: the provider of a sign-in */
+	bool has_from;
+	struct sp_addr from; /* `from`: the address a person signed in from, outside the tunnel */
 	const char *by;      /* `by`: who asked: "uid 0 (root)", "portal" */
 	const char *message; /* `message`: a sentence for people */
 };

@@ -59,6 +59,27 @@ static void print_engine(json_t *engine)
 		print_own_engine(engine);
 }
 
+/* Where people sign in, and the providers that cannot take them. */
+static void print_portal(json_t *portal)
+{
+	json_t *provider;
+	size_t i;
+
+	if (!json_is_object(portal))
+		return;
+	printf("  portal      %s, since %s\n", sp_json_text(portal, "url"),
+	       sp_json_text(portal, "since"));
+	if (*sp_json_text(portal, "fingerprint"))
+		printf(INDENT "fingerprint %s\n", sp_json_text(portal, "fingerprint"));
+	json_array_foreach(json_object_get(portal, "providers"), i, provider) {
+		const char *error = sp_json_text(provider, "error");
+
+		printf(INDENT "provider %s (%s) %s%s%s\n", sp_json_text(provider, "name"),
+		       sp_json_text(provider, "type"), sp_json_text(provider, "state"),
+		       *error ? ": " : "", error);
+	}
+}
+
 static void print_head(const struct sp_cli *cli, json_t *reply)
 {
 	const char *state = sp_json_text(reply, "state");
@@ -81,6 +102,7 @@ static void print_head(const struct sp_cli *cli, json_t *reply)
 	printf("  flows       %lld of %lld\n", sp_json_integer(flows, "tracked"),
 	       sp_json_integer(flows, "max"));
 	print_engine(json_object_get(reply, "engine"));
+	print_portal(json_object_get(reply, "portal"));
 	printf("  events      %lld delivered or waiting, %lld lost, %lld beyond the edge's sampling\n",
 	       sp_json_integer(events, "attempted") - sp_json_integer(events, "lost"),
 	       sp_json_integer(events, "lost"), sp_json_integer(events, "sampled"));

@@ -31,12 +31,23 @@ static bool in_groups(int fd, gid_t gid)
 
 static bool may_connect(const struct sp_control *control, int fd, struct ucred *ret_peer)
 {
+	const struct sp_control_access *access = &control->access;
 	socklen_t len = sizeof(*ret_peer);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_peer, &len) < 0)
 		return false;
-	return ret_peer->uid == 0 || ret_peer->uid == geteuid() || ret_peer->gid == control->gid ||
-	       in_groups(fd, control->gid);
+	return ret_peer->uid == 0 || ret_peer->uid == geteuid() ||
+	       ret_peer->uid == access->portal_uid || ret_peer->gid == access->gid ||
+	       in_groups(fd, access->gid);
+}
+
+static size_t count_portal(const struct sp_control *control)
+{
+	size_t count = 0;
+
+	for (const struct sp_client *client = control->clients; client; client = client->next)
+		count += !client->is_dead && client->is_portal;
+	return count;
 }
 
 /* One line and goodbye, without ever waiting for it. */
@@ -69,6 +80,11 @@ static void accept_client(void *arg, uint32_t events)
 		turn_away(fd, "busy", 1, "64 clients are connected; try again");
 		return;
 	}
+	if (peer.uid == control->access.portal_uid &&
+	    count_portal(control) >= SP_CONTROL_PORTAL_MAX) {
+		turn_away(fd, "busy", 1, "the portal has 32 connections; use one of them");
+		return;
+	}
 	if (sp_client_new(control, fd, peer.uid) == 0)
 		(void)SP_TAKE_FD(fd);
 }
@@ -90,7 +106,7 @@ static void reap(void *arg)
 	}
 }
 
-static int listen_at(const char *path, gid_t gid, int *ret_fd)
+static int listen_at(const char *path, const struct sp_control_access *access, int *ret_fd)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	__sp_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -109,13 +125,13 @@ static int listen_at(const char *path, gid_t gid, int *ret_fd)
 	umask(old_mask);
 	if (r < 0)
 		return r;
-	if (chown(path, (uid_t)-1, gid) < 0 || chmod(path, 0660) < 0 || listen(fd, 128) < 0)
+	if (chown(path, access->portal_uid, access->gid) < 0 || chmod(path, 0660) < 0 || listen(fd, 128) < 0)
 		return sp_errno();
 	*ret_fd = SP_TAKE_FD(fd);
 	return 0;
 }
 
-int sp_control_open(struct sp_loop *loop, const char *path, gid_t gid,
+int sp_control_open(struct sp_loop *loop, const char *path, const struct sp_control_access *access,
 		    const struct sp_control_handler *handler, struct sp_control **ret_control)
 {
 	__sp_free struct sp_control *control = calloc(1, sizeof(*control));
@@ -125,12 +141,12 @@ int sp_control_open(struct sp_loop *loop, const char *path, gid_t gid,
 
 	if (!control || !own_path)
 		return -ENOMEM;
-	r = listen_at(path, gid, &fd);
+	r = listen_at(path, access, &fd);
 	if (r < 0)
 		return r;
 	control->loop = loop;
 	control->handler = *handler;
-	control->gid = gid;
+	control->access = *access;
 	control->reaper = (struct sp_timer){ .fire = reap, .arg = control };
 	control->listener = (struct sp_source){ .fd = fd, .ready = accept_client, .arg = control };
 	r = sp_loop_watch(loop, &control->listener, EPOLLIN);

@@ -15,6 +15,8 @@
 #define SP_CONTROL_TEXT_MAX (16u << 20)  /* a policy behind its request */
 #define SP_CONTROL_TEXTS_MAX (64u << 20) /* of all clients together */
 #define SP_CONTROL_CLIENTS_MAX 64u
+#define SP_CONTROL_PORTAL_MAX 32u        /* of them the portal's: administrators get in */
+#define SP_UID_NONE ((uid_t)-1)          /* as a portal's user: there is no portal */
 #define SP_CONTROL_QUEUE_MAX (1u << 20)  /* unread replies */
 #define SP_CONTROL_IDLE_NS (10 * SP_SECOND_NS)
 
@@ -38,9 +40,15 @@ struct sp_control_handler {
 	void *arg;
 };
 
+/* Who is served, besides root, ourselves and the members of a group. */
+struct sp_control_access {
+	gid_t gid;
+	uid_t portal_uid; /* SP_UID_NONE: none. Is the portal whatever its groups are */
+};
+
 /* Listen at @path (a stale socket there is replaced: the caller holds the root's lock), mode 0660,
- * group @gid. Returns 0 or -errno. */
-int sp_control_open(struct sp_loop *loop, const char *path, gid_t gid,
+ * owned by the portal's user, who could not reach it otherwise, else by us. Returns 0 or -errno. */
+int sp_control_open(struct sp_loop *loop, const char *path, const struct sp_control_access *access,
 		    const struct sp_control_handler *handler, struct sp_control **ret_control);
 void sp_control_close(struct sp_control *control);
 size_t sp_control_client_count(const struct sp_control *control);
@@ -56,7 +64,9 @@ void sp_client_watch(struct sp_client *client);
 int sp_client_event(struct sp_client *client, const char *json_text, size_t len);
 
 uid_t sp_client_uid(const struct sp_client *client);
-/* "root (uid 0)", borrowed. */
+/* The portal's user: not an administrator. */
+bool sp_client_is_portal(const struct sp_client *client);
+/* "root (uid 0)", "portal"; borrowed. */
 const char *sp_client_who(const struct sp_client *client);
 void sp_client_set_data(struct sp_client *client, void *data);
 void *sp_client_get_data(const struct sp_client *client);

@@ -205,6 +205,11 @@ uid_t sp_client_uid(const struct sp_client *client)
 	return client->uid;
 }
 
+bool sp_client_is_portal(const struct sp_client *client)
+{
+	return client->is_portal;
+}
+
 const char *sp_client_who(const struct sp_client *client)
 {
 	return client->who;
@@ -415,7 +420,9 @@ static void name_peer(struct sp_client *client)
 {
 	const struct passwd *user = getpwuid(client->uid);
 
-	if (user)
+	if (client->is_portal)
+		strcpy(client->who, "portal");
+	else if (user)
 		snprintf(client->who, sizeof(client->who), "%.40s (uid %u)", user->pw_name,
 			 client->uid);
 	else
@@ -432,6 +439,7 @@ int sp_client_new(struct sp_control *control, int fd, uid_t uid)
 	}
 	client->control = control;
 	client->uid = uid;
+	client->is_portal = uid == control->access.portal_uid;
 	client->source = (struct sp_source){ .fd = fd, .ready = client_ready, .arg = client };
 	client->idle = (struct sp_timer){ .fire = client_bored, .arg = client };
 	client->again = (struct sp_timer){ .fire = client_again, .arg = client };

@@ -27,6 +27,7 @@ struct sp_client {
 	bool is_leaving;  /* gone once its replies are written */
 	bool is_at_end;   /* it will send no more, but may still read */
 	bool is_dead;
+	bool is_portal;
 	void *data;
 };
 
@@ -38,7 +39,7 @@ struct sp_control {
 	struct sp_client *clients;
 	size_t client_count; /* without dead ones */
 	size_t text_bytes;   /* promised by all clients */
-	gid_t gid;
+	struct sp_control_access access;
 	char *path;
 };
 

@@ -178,6 +178,7 @@ static void tick(void *arg)
 	struct sp_daemon *daemon = arg;
 
 	sp_people_tick(daemon);
+	sp_portal_tick(daemon);
 	if (++daemon->ticks % RETRY_TICKS == 0)
 		sp_apply_retry(daemon);
 	if (daemon->ticks % FORGET_TICKS == 0)
@@ -242,8 +243,12 @@ static int open_control(struct sp_daemon *daemon)
 		.request = sp_ops_request, .gone = sp_ops_gone, .arg = daemon,
 	};
 	const struct group *group = getgrnam("sallyport");
-	int r = sp_control_open(daemon->loop, daemon->paths.control_socket,
-				group ? group->gr_gid : getegid(), &handler, &daemon->control);
+	const struct sp_control_access access = {
+		.gid = group ? group->gr_gid : getegid(),
+		.portal_uid = daemon->portal.user.uid,
+	};
+	int r = sp_control_open(daemon->loop, daemon->paths.control_socket, &access, &handler,
+				&daemon->control);
 
 	if (r < 0)
 		sp_log_error("cannot listen at %s: %s", daemon->paths.control_socket,
@@ -297,6 +302,7 @@ static int start(struct sp_daemon *daemon)
 		return r;
 	}
 	open_marks(daemon);
+	sp_portal_open(daemon);
 	r = sp_engine_open(daemon);
 	if (r < 0) {
 		sp_log_error("the tunnel engine: %s", sp_err_text(r));
@@ -330,6 +336,7 @@ static void stop(struct sp_daemon *daemon)
 	sp_recorder_close(daemon);
 	sp_engine_close(daemon);
 	sp_revision_free(daemon->running);
+	sp_portal_close(daemon);
 	sp_people_done(&daemon->people);
 	sp_marks_close(&daemon->marks);
 	if (daemon->plane)

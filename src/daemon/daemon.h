@@ -16,6 +16,7 @@
 #include "daemon/host.h"
 #include "daemon/marks.h"
 #include "daemon/people.h"
+#include "daemon/portal.h"
 #include "daemon/recorder.h"
 #include "daemon/revision.h"
 #include "daemon/store.h"
@@ -57,6 +58,7 @@ struct sp_daemon {
 	struct sp_control *control;
 	struct sp_people people;
 	struct sp_engine engine;
+	struct sp_portal portal;
 	struct sp_recorder recorder;
 	struct sp_revision *running; /* NULL: none, or one whose policy cannot be read */
 	bool is_lock_open;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Devices: a key that belongs to one person (or is a machine), with the addresses it keeps. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,19 +8,6 @@
 #include "daemon/address.h"
 #include "daemon/daemon.h"
 #include "io/wg_key.h"
-
-int sp_refuse(struct sp_refusal *refusal, int r, const char *code, int exit_code,
-	      const char *format, ...)
-{
-	va_list args;
-
-	refusal->code = code;
-	refusal->exit_code = exit_code;
-	va_start(args, format);
-	vsnprintf(refusal->message, sizeof(refusal->message), format, args);
-	va_end(args);
-	return r;
-}
 
 struct sp_device *sp_device_find(const struct sp_people *people, const uint8_t key[32])
 {
@@ -163,9 +149,9 @@ int sp_device_enrol(struct sp_daemon *daemon, const struct sp_enrolment *enrolme
 		return r;
 	r = sp_store_add_device(daemon->store, device);
 	if (r == -EEXIST)
-		return sp_refuse(refusal, r, "login-refused", 7,
-				 "%s already has a device named %s with another key",
-				 device->user, device->name);
+		return sp_refuse_login(refusal, r, SP_REFUSAL_DEVICE_NAME,
+				       "%s already has a device named %s with another key",
+				       device->user, device->name);
 	if (r < 0)
 		return sp_refuse(refusal, r, "failed", 1, "keeping the device: %s",
 				 sp_store_error(daemon->store));

@@ -30,32 +30,49 @@ static const struct sp_op *find_op(const char *name)
 	static const char *const history[] = { "limit", NULL };
 	static const char *const explain[] = { "from", "to", "on", "at", "record", NULL };
 	static const char *const open[] = { "idp", "subject", "user", "groups", "attrs",
-					    "auth_time", "device", "max_s", "idle_s", NULL };
-	static const char *const list[] = { "all", "user", NULL };
-	static const char *const extend[] = { "session", "max_s", NULL };
-	static const char *const close[] = { "session", "user", "device", "why", NULL };
+					    "auth_time", "device", "max_s", "idle_s", "refresh",
+					    "from", NULL };
+	static const char *const list[] = { "all", "user", "session", "device", NULL };
+	static const char *const extend[] = { "session", "max_s", "idp", "subject", "groups",
+					      "auth_time", "refresh", "from", NULL };
+	static const char *const update[] = { "session", "groups", "refresh", "idp", "subject",
+					      NULL };
+	static const char *const close[] = { "session", "user", "device", "why", "idp", "subject",
+					     NULL };
 	static const char *const add[] = { "public_key", "name", "user", "idp", "subject", NULL };
 	static const char *const user[] = { "user", NULL };
 	static const char *const device[] = { "device", NULL };
+	static const char *const remove[] = { "device", "idp", "subject", NULL };
+	static const char *const refused[] = { "idp", "reason", "user", "detail", "from", "device",
+					       NULL };
+	static const char *const report[] = { "url", "fingerprint", "providers", NULL };
+	/* how long a session lasts is not among the things the portal says */
+	static const char *const portal_open[] = { "idp", "subject", "user", "groups", "attrs",
+						   "auth_time", "device", "refresh", "from", NULL };
+	static const char *const portal_extend[] = { "session", "idp", "subject", "groups",
+						     "auth_time", "refresh", "from", NULL };
 	static const struct sp_op ops[] = {
-		{ "status", status, sp_op_status },
-		{ "check", policy, sp_op_check },
-		{ "apply", apply, sp_op_apply },
-		{ "history", history, sp_op_history },
-		{ "explain", explain, sp_op_explain },
-		{ "session.open", open, sp_op_session_open },
-		{ "session.list", list, sp_op_session_list },
-		{ "session.extend", extend, sp_op_session_extend },
-		{ "session.close", close, sp_op_session_close },
-		{ "peer.add", add, sp_op_peer_add },
-		{ "peer.list", user, sp_op_peer_list },
-		{ "peer.remove", device, sp_op_peer_remove },
-		{ "peer.config", device, sp_op_peer_config },
-		{ "audit.query", any_field, sp_op_audit_query }, /* its keys are audit/query.h's */
-		{ "replay", any_field, not_supported },
-		{ "confirm", any_field, not_supported },
-		{ "rollback", any_field, not_supported },
-		{ "doctor", any_field, not_supported },
+		{ "status", status, NULL, sp_op_status },
+		{ "check", policy, NULL, sp_op_check },
+		{ "apply", apply, NULL, sp_op_apply },
+		{ "history", history, NULL, sp_op_history },
+		{ "explain", explain, NULL, sp_op_explain },
+		{ "session.open", open, portal_open, sp_op_session_open },
+		{ "session.list", list, list, sp_op_session_list },
+		{ "session.extend", extend, portal_extend, sp_op_session_extend },
+		{ "session.update", update, update, sp_op_session_update },
+		{ "session.close", close, close, sp_op_session_close },
+		{ "peer.add", add, NULL, sp_op_peer_add },
+		{ "peer.list", user, user, sp_op_peer_list },
+		{ "peer.remove", remove, remove, sp_op_peer_remove },
+		{ "peer.config", device, NULL, sp_op_peer_config },
+		{ "login.refused", refused, refused, sp_op_login_refused },
+		{ "portal.report", report, report, sp_op_portal_report },
+		{ "audit.query", any_field, NULL, sp_op_audit_query }, /* keys: audit/query.h */
+		{ "replay", any_field, NULL, not_supported },
+		{ "confirm", any_field, NULL, not_supported },
+		{ "rollback", any_field, NULL, not_supported },
+		{ "doctor", any_field, NULL, not_supported },
 	};
 
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
@@ -64,12 +81,12 @@ static const struct sp_op *find_op(const char *name)
 	return NULL;
 }
 
-static bool takes_field(const struct sp_op *op, const char *name)
+static bool takes_field(const char *const *fields, const char *name)
 {
 	if (!strcmp(name, "v") || !strcmp(name, "id") || !strcmp(name, "op"))
 		return true;
-	for (size_t i = 0; op->fields[i]; i++)
-		if (!strcmp(op->fields[i], name) || !strcmp(op->fields[i], "*"))
+	for (size_t i = 0; fields[i]; i++)
+		if (!strcmp(fields[i], name) || !strcmp(fields[i], "*"))
 			return true;
 	return false;
 }
@@ -79,6 +96,7 @@ void sp_ops_request(void *arg, struct sp_client *client, const struct sp_request
 	struct sp_daemon *daemon = arg;
 	const char *name = json_string_value(json_object_get(request->json, "op"));
 	const struct sp_op *op = find_op(name);
+	const char *const *fields;
 	const char *field;
 	json_t *value;
 
@@ -86,9 +104,19 @@ void sp_ops_request(void *arg, struct sp_client *client, const struct sp_request
 		sp_client_fail(client, "unknown-op", 2, NULL, "there is no op %.40s", name);
 		return;
 	}
+	fields = sp_client_is_portal(client) ? op->portal_fields : op->fields;
+	if (!fields) {
+		sp_client_fail(client, "not-permitted", 7, NULL, "the portal may not use %s", name);
+		return;
+	}
 	json_object_foreach((json_t *)request->json, field, value) {
-		if (takes_field(op, field))
+		if (takes_field(fields, field))
 			continue;
+		if (takes_field(op->fields, field)) {
+			sp_client_fail(client, "not-permitted", 7, NULL,
+				       "the portal may not give %s to %s", field, name);
+			return;
+		}
 		sp_client_fail(client, "bad-request", 2, NULL, "%s takes no field %.40s", name,
 			       field);
 		return;
@@ -102,6 +130,7 @@ void sp_ops_gone(void *arg, struct sp_client *client)
 
 	sp_apply_forget_client(daemon, client);
 	sp_recorder_unfollow(daemon, client);
+	sp_portal_gone(daemon, client);
 	sp_op_audit_gone(daemon, client);
 }
 
@@ -167,6 +196,79 @@ bool sp_op_name(struct sp_client *client, const char *what, const char *text)
 	return is_good;
 }
 
+bool sp_op_addr(struct sp_client *client, const char *what, const char *text,
+		struct sp_addr *ret_addr)
+{
+	if (sp_addr_parse(text, ret_addr) == 0)
+		return true;
+	sp_client_fail(client, "bad-request", 2, NULL, "%s is an IPv4 or IPv6 address", what);
+	return false;
+}
+
+bool sp_op_text(struct sp_client *client, const char *what, const char *text)
+{
+	if (strlen(text) >= 1 && strlen(text) <= 255)
+		return true;
+	sp_client_fail(client, "bad-request", 2, NULL, "%s is 1 to 255 bytes long", what);
+	return false;
+}
+
+bool sp_op_groups(struct sp_client *client, const json_t *list,
+		  const char *groups[SP_OP_GROUPS_MAX], size_t *ret_count)
+{
+	size_t count = json_array_size(list);
+
+	if (list && (!json_is_array(list) || count > SP_OP_GROUPS_MAX)) {
+		sp_client_fail(client, "bad-request", 2, NULL,
+			       "groups is a list of at most %d texts", SP_OP_GROUPS_MAX);
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		groups[i] = json_string_value(json_array_get(list, i));
+		if (!groups[i]) {
+			sp_client_fail(client, "bad-request", 2, NULL, "groups[%zu] is no text", i);
+			return false;
+		}
+	}
+	*ret_count = count;
+	return true;
+}
+
+bool sp_op_refresh(struct sp_client *client, const char *text)
+{
+	if (!text || strlen(text) <= 8192)
+		return true;
+	sp_client_fail(client, "bad-request", 2, NULL, "refresh is at most 8192 bytes long");
+	return false;
+}
+
+void sp_op_refuse(struct sp_client *client, const struct sp_refusal *refusal)
+{
+	json_t *details = NULL;
+
+	if (!strcmp(refusal->code, "login-refused"))
+		details = json_pack("{s:s}", "reason", sp_refuse_word(refusal->reason));
+	sp_client_fail(client, refusal->code, refusal->exit_code, details, "%s", refusal->message);
+}
+
+bool sp_op_owns(struct sp_client *client, const struct sp_op_owner *owner, const char *idp,
+		const char *subject)
+{
+	const bool is_named = owner->idp && owner->subject;
+
+	if (!is_named && (owner->idp || owner->subject || sp_client_is_portal(client))) {
+		sp_client_fail(client, "bad-request", 2, NULL,
+			       "idp and subject say whose it is: give both");
+		return false;
+	}
+	if (!is_named || (idp && subject && !strcmp(owner->idp, idp) &&
+			  !strcmp(owner->subject, subject)))
+		return true;
+	sp_client_fail(client, "not-permitted", 7, NULL, "it is not %.100s's (idp %.63s)",
+		       owner->subject, owner->idp);
+	return false;
+}
+
 /* ---- writing ---- */
 
 json_t *sp_json_time(int64_t utc_ns)
@@ -208,24 +310,30 @@ json_t *sp_json_row(const struct sp_session_row *row)
 	json_t *roles = json_loads(row->roles, 0, NULL);
 
 	return json_pack(
-		"{s:I, s:s, s:s, s:s?, s:s?, s:o, s:o, s:o, s:{s:s, s:o}, s:o, s:o, s:I,"
-		" s:n, s:n, s:o, s:s?}",
+		"{s:I, s:s, s:s, s:s?, s:s?, s:o, s:o, s:o, s:{s:s, s:o}, s:o, s:o, s:I, s:I,"
+		" s:n, s:n, s:o, s:s?, s:o}",
 		"session", (json_int_t)row->id, "state", row->closed_ns ? "closed" : "live", "user",
 		row->user, "idp", row->idp, "subject", row->subject, "groups",
 		groups ? groups : json_array(), "roles", roles ? roles : json_array(), "addresses",
 		sp_json_addresses(row->addresses, row->has_address), "device", "name", row->device,
 		"public_key", sp_json_key(row->public_key), "opened", sp_json_time(row->opened_ns),
 		"expires", sp_json_time(row->expires_ns), "idle_s", (json_int_t)row->idle_s,
-		"last_seen", "flows", "closed", sp_json_time(row->closed_ns), "why", row->why);
+		"warn_s", (json_int_t)row->warn_s, "last_seen", "flows", "closed",
+		sp_json_time(row->closed_ns), "why", row->why, "replaces",
+		row->replaces ? json_integer((json_int_t)row->replaces) : json_null());
 }
 
-json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live)
+json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,
+			const struct sp_client *client)
 {
 	static const char *const states[] = { "live", "expired", "closed" };
 	json_t *json = sp_json_row(&live->row);
 	struct sp_session session;
 
 	json_object_set_new(json, "state", json_string(states[live->state]));
+	if (sp_client_is_portal(client))
+		json_object_set_new(json, "refresh", live->row.refresh ?
+				    json_string(live->row.refresh) : json_null());
 	if (live->state == SP_LIVE_ENDED ||
 	    sp_ebpf_session_get(daemon->plane, live->row.slot, &session) < 0)
 		return json;

@@ -7,10 +7,11 @@
 #include "daemon/daemon.h"
 #include "daemon/diagnose.h"
 
-/* One op. @fields: the names it takes besides v, id, op; another one is refused. */
+/* One op. @fields: the names it takes besides v, id, op; another one is refused. @portal_fields: the
+ * same where the portal's user asks; NULL: it may not. */
 struct sp_op {
 	const char *name;
-	const char *const *fields;
+	const char *const *fields, *const *portal_fields;
 	void (*run)(struct sp_daemon *daemon, struct sp_client *client,
 		    const struct sp_request *request);
 };
@@ -22,13 +23,34 @@ bool sp_op_unpack(struct sp_client *client, const struct sp_request *request, co
 struct sp_device *sp_op_device(struct sp_daemon *daemon, struct sp_client *client,
 			       const char *text);
 bool sp_op_key(struct sp_client *client, const char *text, uint8_t ret_key[32]);
+bool sp_op_addr(struct sp_client *client, const char *what, const char *text,
+		struct sp_addr *ret_addr);
+/* An id of people or providers: 1 to 255 bytes. */
+bool sp_op_text(struct sp_client *client, const char *what, const char *text);
+/* A list of texts (NULL: none), borrowed. */
+#define SP_OP_GROUPS_MAX 512
+bool sp_op_groups(struct sp_client *client, const json_t *list,
+		  const char *groups[SP_OP_GROUPS_MAX], size_t *ret_count);
+/* The portal's own sealed text. NULL is good. */
+bool sp_op_refresh(struct sp_client *client, const char *text);
+/* Tell why; a login-refused has its reason beside. */
+void sp_op_refuse(struct sp_client *client, const struct sp_refusal *refusal);
+/* The portal acts for persons, so it names whose session or device it means. Whoever else asks need
+ * not (NULL), and is held to it if they do. False: the client was told. */
+struct sp_op_owner {
+	const char *idp, *subject;
+};
+bool sp_op_owns(struct sp_client *client, const struct sp_op_owner *owner, const char *idp,
+		const char *subject);
 /* A name people see: 1 to 63 bytes, printable, no slash. */
 bool sp_op_name(struct sp_client *client, const char *what, const char *text);
 
 json_t *sp_json_time(int64_t utc_ns); /* null for 0 */
 json_t *sp_json_key(const uint8_t key[32]);
 json_t *sp_json_addresses(const struct sp_addr addresses[2], const bool has_address[2]);
-json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live);
+/* @client: who will read it: the refresh is for the portal alone. */
+json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,
+			const struct sp_client *client);
 json_t *sp_json_row(const struct sp_session_row *row);
 json_t *sp_json_device(struct sp_daemon *daemon, const struct sp_device *device);
 /* What the engine says of a peer: endpoint, last_handshake, rx_bytes, tx_bytes, drops, roams; nulls
@@ -46,12 +68,15 @@ void sp_op_explain(struct sp_daemon *, struct sp_client *, const struct sp_reque
 void sp_op_session_open(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_session_list(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_session_extend(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_session_update(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_session_close(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_peer_add(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_peer_list(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_peer_remove(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_peer_config(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_audit_query(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_login_refused(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_portal_report(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 /* The client of a query under way is gone. */
 void sp_op_audit_gone(struct sp_daemon *daemon, struct sp_client *client);
 

@@ -213,8 +213,7 @@ void sp_op_peer_add(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	}
 	if (sp_device_enrol(daemon, &enrolment, &device, &refusal) < 0)
-		sp_client_fail(client, refusal.code, refusal.exit_code, NULL, "%s",
-			       refusal.message);
+		sp_op_refuse(client, &refusal);
 	else
 		sp_client_reply(client, sp_json_device(daemon, device));
 }
@@ -240,13 +239,16 @@ void sp_op_peer_remove(struct sp_daemon *daemon, struct sp_client *client,
 		       const struct sp_request *request)
 {
 	const char *text;
+	struct sp_op_owner owner = { 0 };
 	struct sp_device *device;
 	struct sp_live *live = NULL;
 	json_t *reply;
 	int r;
 
-	if (!sp_op_unpack(client, request, "{s:s}", "device", &text) ||
-	    !(device = sp_op_device(daemon, client, text)))
+	if (!sp_op_unpack(client, request, "{s:s, s?s, s?s}", "device", &text, "idp", &owner.idp,
+			  "subject", &owner.subject) ||
+	    !(device = sp_op_device(daemon, client, text)) ||
+	    !sp_op_owns(client, &owner, device->idp, device->subject))
 		return;
 	while ((live = sp_live_next(&daemon->people, live))) {
 		if (live->state == SP_LIVE_ENDED ||

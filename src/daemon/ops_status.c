@@ -354,10 +354,10 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 		"tunnel_key", daemon->engine.has_key ?
 			sp_json_key(daemon->engine.public_key.bytes) : json_null());
 	json_object_update_new(status, json_pack(
-		"{s:o, s:o, s:o, s:o, s:{s:I, s:I}, s:o, s:o, s:o, s:o}",
+		"{s:o, s:o, s:o, s:o, s:{s:I, s:I}, s:o, s:o, s:o, s:o, s:o}",
 		"interfaces", interfaces, "ungoverned", ungoverned, "hooks", list_hooks(daemon),
 		"sessions", describe_sessions(daemon), "flows", "tracked", (json_int_t)flows, "max",
-		(json_int_t)(1 << 18), "engine", engine, "events", describe_events(daemon), "audit",
+		(json_int_t)(1 << 18), "engine", engine, "portal", sp_portal_describe(daemon), "events", describe_events(daemon), "audit",
 		describe_audit(daemon), "warnings", list_warnings(daemon)));
 	if (with_rules)
 		json_object_set_new(status, "rule_counters", list_rules(daemon));

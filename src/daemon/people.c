@@ -142,7 +142,9 @@ static void follow(struct sp_daemon *daemon, struct sp_live *live, json_t *lost)
 {
 	const struct sp_policy *policy = daemon->running->policy;
 	__sp_free uint32_t *roles = NULL;
+	struct sp_session_span span;
 	struct sp_identity identity;
+	bool is_shorter;
 	int r = sp_live_identity(live, policy, &identity, &roles);
 
 	if (r == 0)
@@ -152,7 +154,14 @@ static void follow(struct sp_daemon *daemon, struct sp_live *live, json_t *lost)
 			     sp_err_text(r));
 		return;
 	}
-	sp_store_set_roles(daemon->store, live->row.id, live->row.roles);
+	span = sp_policy_session_span(policy, roles, identity.role_count);
+	is_shorter = identity.role_count && sp_live_shorten(live, &span);
+	sp_store_change_session(daemon->store, &live->row);
+	if (is_shorter) {
+		sp_session_project(daemon, live);
+		sp_recorder_session(daemon, SP_AUDIT_SESSION_EXTEND, live, "policy", NULL, NULL);
+		sp_engine_touch(daemon, live->row.public_key);
+	}
 	if (identity.role_count)
 		return;
 	if (lost)

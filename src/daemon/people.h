@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include "daemon/refusal.h"
 #include "daemon/store.h"
 #include "policy/model.h"
 
@@ -18,8 +19,6 @@ struct sp_daemon;
 
 #define SP_SLOTS 65536u      /* slot 0 is no session: its epoch names the plane (people_load.c) */
 #define SP_LINGER_NS (600 * 1000000000ll)
-#define SP_SESSION_MAX_S (30 * 86400)
-#define SP_SESSION_DEFAULT_S 36000
 
 enum sp_live_state { SP_LIVE_OPEN, SP_LIVE_PARKED, SP_LIVE_ENDED };
 
@@ -73,13 +72,6 @@ void sp_people_follow_policy(struct sp_daemon *daemon, json_t *lost);
 
 /* ---- sessions.c ---- */
 
-/* Why something was refused, for the client and the audit log. */
-struct sp_refusal {
-	const char *code; /* docs/control-socket.md */
-	int exit_code;
-	char message[256];
-};
-
 struct sp_sign_in {
 	const char *idp; /* NULL: a machine */
 	const char *subject, *user;
@@ -87,24 +79,51 @@ struct sp_sign_in {
 	size_t group_count;
 	const uint8_t *public_key; /* NULL: a device the person has */
 	const char *device_name;   /* NULL: the only one */
-	int64_t max_s, idle_s;     /* 0: never, any */
+	int64_t max_s, idle_s;     /* 0: never, any; SP_BY_ROLES */
+	const char *refresh;       /* of the portal, sealed; NULL: none */
+	const struct sp_addr *from; /* where the person is, for the record; NULL: not known */
 	const char *by;            /* who asked */
 };
+#define SP_BY_ROLES (-1)
 
 /* Open a session (replacing the device's). Returns 0; -errno with @refusal filled and recorded. */
 int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 		    struct sp_live **ret_live, struct sp_refusal *refusal);
+/* @max_s from now, or SP_BY_ROLES. -ENOENT: by roles, but no policy runs. */
 int sp_session_extend(struct sp_daemon *daemon, struct sp_live *live, int64_t max_s,
-		      const char *by);
+		      const char *by, const struct sp_addr *from);
+/* What the provider says of a person now. */
+struct sp_news {
+	const char *const *groups; /* NULL: nothing new */
+	size_t group_count;
+	const char *refresh;       /* NULL: as it was */
+	const char *by;
+};
+/* Let it take effect, for live flows too, before this returns. *@ret_live: @live, or with other
+ * roles the session that took its place. On failure @refusal is filled and the session has ended:
+ * without a role, or because its new roles could not be put in force (but: -ENOENT, no policy runs,
+ * changes nothing). */
+int sp_session_update(struct sp_daemon *daemon, struct sp_live *live, const struct sp_news *news,
+		      struct sp_live **ret_live, struct sp_refusal *refusal);
+/* Its deadline and its silence, as its row says, into the kernel. */
+int sp_session_project(struct sp_daemon *daemon, const struct sp_live *live);
 /* The first half of ending: the store in the kernel after which no packet passes. */
 int sp_session_cut(struct sp_daemon *daemon, struct sp_live *live);
-/* The second: database, record, peer. @why: revoked, replaced, expired, idle, no-role, removed. */
+/* The second: database, record, peer. @why: revoked, replaced, expired, idle, no-role, removed,
+ * groups-changed (another session took its place), failed. */
 void sp_session_settle(struct sp_daemon *daemon, struct sp_live *live, enum sp_live_state state,
 		       const char *why, const char *by);
 /* Roles by a policy; the identity borrows from @live and @ret_roles (malloc'ed). */
 int sp_live_identity(const struct sp_live *live, const struct sp_policy *policy,
 		     struct sp_identity *ret_identity, uint32_t **ret_roles);
 struct sp_live *sp_live_new(struct sp_session_row *row); /* takes the row; NULL without memory */
+/* The same with other groups (a JSON list), open, with the same id, slot and epoch still. */
+struct sp_live *sp_live_copy(const struct sp_live *live, const char *groups);
+/* No longer than this: never longer than it was, and not what an administrator gave. Whether its
+ * deadline or its silence changed. */
+bool sp_live_shorten(struct sp_live *live, const struct sp_session_span *span);
+/* A JSON list of texts, as a row keeps it; NULL without memory. */
+char *sp_live_write_list(const char *const *texts, size_t count);
 void sp_live_free(struct sp_live *live);
 int sp_live_set_roles(struct sp_live *live, const struct sp_policy *policy, const uint32_t *roles,
 		      size_t count);
@@ -122,8 +141,5 @@ int sp_device_enrol(struct sp_daemon *daemon, const struct sp_enrolment *enrolme
 		    struct sp_device **ret_device, struct sp_refusal *refusal);
 /* Forget it; its sessions have been ended. */
 int sp_device_remove(struct sp_daemon *daemon, struct sp_device *device);
-
-int sp_refuse(struct sp_refusal *refusal, int r, const char *code, int exit_code,
-	      const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 #endif

@@ -111,6 +111,18 @@ static bool find_state(const struct sp_daemon *daemon, struct sp_live *live)
 	return live->until_ns > sp_clock_realtime_ns();
 }
 
+/* A newer session of its device has taken its place, and we were killed before it ended. */
+static bool is_replaced(const struct sp_people *people, const struct sp_live *live)
+{
+	const struct sp_live *other = NULL;
+
+	while ((other = sp_live_next(people, other)))
+		if (other->row.epoch > live->row.epoch &&
+		    !memcmp(other->row.public_key, live->row.public_key, 32))
+			return true;
+	return false;
+}
+
 /* Make the kernel and the session agree. Taking away wins. */
 static int reconcile(struct load *load, struct sp_live *live)
 {
@@ -120,6 +132,12 @@ static int reconcile(struct load *load, struct sp_live *live)
 	if (live->state == SP_LIVE_ENDED) {
 		sp_ebpf_session_end(daemon->plane, live->row.slot);
 		return put_idents(daemon, live);
+	}
+	if (is_replaced(&daemon->people, live)) {
+		sp_session_cut(daemon, live);
+		sp_session_settle(daemon, live, SP_LIVE_ENDED, "replaced", NULL);
+		load->ended++;
+		return 0;
 	}
 	if (load->is_fresh_plane)
 		r = put_bare(daemon, live);

@@ -10,6 +10,7 @@
 #include "daemon/daemon.h"
 #include "net/addr.h"
 
+#define REFUSALS_MAX 100          /* records a second of refused sign-ins */
 #define TAKE_MAX 512              /* events a round: the loop has other clients */
 #define BUSY_NS (1 * SP_MS_NS)
 #define IDLE_NS (32 * SP_MS_NS)
@@ -80,20 +81,44 @@ static void name_session(struct sp_audit_record *record, const struct sp_live *l
 }
 
 void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
-			 const struct sp_live *live, const char *why, const char *by)
+			 const struct sp_live *live, const char *why, const char *by,
+			 const struct sp_addr *from)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
-	char id[24];
+	char id[24], message[64];
 
 	name_session(&record, live, id);
 	record.event = event;
 	record.reason = why;
 	record.by = by;
+	if (event != SP_AUDIT_SESSION_CLOSE)
+		record.idp = live->row.idp;
+	record.has_from = from != NULL;
+	if (from)
+		record.from = *from;
+	if (event == SP_AUDIT_SESSION_OPEN && live->row.replaces) {
+		snprintf(message, sizeof(message), "takes the place of session %" PRIu64,
+			 live->row.replaces);
+		record.message = message;
+	}
 	record.has_src = live->row.has_address[0] || live->row.has_address[1];
 	record.src = live->row.addresses[live->row.has_address[0] ? 0 : 1];
 	if (event == SP_AUDIT_SESSION_CLOSE)
 		record.time_ns = live->row.closed_ns;
 	sp_recorder_append(daemon, &record);
+}
+
+void sp_recorder_refusal(struct sp_daemon *daemon, struct sp_audit_record *record)
+{
+	struct sp_recorder *recorder = &daemon->recorder;
+
+	record->event = SP_AUDIT_LOGIN_REFUSED;
+	if (recorder->refusals >= REFUSALS_MAX) {
+		recorder->more_refusals++;
+		return;
+	}
+	recorder->refusals++;
+	sp_recorder_append(daemon, record);
 }
 
 void sp_recorder_roam(struct sp_daemon *daemon, const struct sp_live *live,
@@ -298,6 +323,25 @@ static void record_edge(struct sp_daemon *daemon)
 	}
 }
 
+/* Those beyond REFUSALS_MAX a second: exactly, and only once it is written. */
+static void record_refusals(struct sp_daemon *daemon)
+{
+	struct sp_recorder *recorder = &daemon->recorder;
+	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+
+	recorder->refusals = 0;
+	if (!recorder->more_refusals)
+		return;
+	record.event = SP_AUDIT_LOGIN_REFUSED;
+	record.aggregated = true;
+	record.has_counts = true;
+	record.packets = recorder->more_refusals;
+	record.message = "so many more sign-ins were refused within a second";
+	record.time_ns = sp_clock_realtime_ns();
+	if (append(daemon, &record) == 0)
+		recorder->more_refusals = 0;
+}
+
 static void each_second(void *arg)
 {
 	struct sp_daemon *daemon = arg;
@@ -306,6 +350,7 @@ static void each_second(void *arg)
 	if (recorder->log || sp_recorder_open(daemon) == 0) {
 		record_gap(daemon);
 		record_edge(daemon);
+		record_refusals(daemon);
 		sp_audit_log_sync(recorder->log);
 	}
 	sp_loop_in(daemon->loop, &recorder->second_timer, SP_SECOND_NS);
@@ -407,7 +452,9 @@ void sp_recorder_close(struct sp_daemon *daemon)
 		recorder->followers = follower->next;
 		free(follower);
 	}
-	if (recorder->log)
+	if (recorder->log) {
+		record_refusals(daemon);
 		sp_audit_log_close(recorder->log);
+	}
 	recorder->log = NULL;
 }

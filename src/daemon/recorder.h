@@ -24,6 +24,8 @@ struct sp_recorder {
 	uint64_t known_revision;      /* the last one an event named, and its generation */
 	char known_generation[13];
 	char error[128];              /* of the last append that failed */
+	unsigned int refusals;        /* recorded in this second */
+	uint64_t more_refusals;       /* beyond: counted, not yet recorded */
 };
 
 struct sp_follower {
@@ -39,9 +41,12 @@ void sp_recorder_close(struct sp_daemon *daemon);
 
 /* Append a record of ours; gateway, revision and generation are filled in. */
 void sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record);
-/* One about a session. @by may be NULL: nobody asked. */
+/* One about a session. @by may be NULL: nobody asked. @from: where the person came from; NULL. */
 void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
-			 const struct sp_live *live, const char *why, const char *by);
+			 const struct sp_live *live, const char *why, const char *by,
+			 const struct sp_addr *from);
+/* A sign-in that was refused; beyond 100 a second they become one record with their number. */
+void sp_recorder_refusal(struct sp_daemon *daemon, struct sp_audit_record *record);
 /* A session's peer now sends from @endpoint, after @moves of them. */
 void sp_recorder_roam(struct sp_daemon *daemon, const struct sp_live *live,
 		      const struct sp_addr *endpoint, uint16_t port, uint64_t moves);

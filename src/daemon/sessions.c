@@ -5,122 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "base/err.h"
 #include "daemon/daemon.h"
 #include "io/wg_key.h"
 
-/* ---- the session in memory ---- */
-
-static void free_texts(char ***texts, size_t *count)
-{
-	for (size_t i = 0; i < *count; i++)
-		free((*texts)[i]);
-	free(*texts);
-	*texts = NULL;
-	*count = 0;
-}
-
-void sp_live_free(struct sp_live *live)
-{
-	if (!live)
-		return;
-	free_texts(&live->groups, &live->group_count);
-	free_texts(&live->roles, &live->role_count);
-	sp_session_row_done(&live->row);
-	free(live);
-}
-
 SP_DEFINE_CLEANUP(struct sp_live *, sp_live_free);
-
-/* A JSON list of texts, as the row keeps it. */
-static int read_list(const char *text, char ***ret_texts, size_t *ret_count)
-{
-	json_t *list = json_loads(text, 0, NULL), *item;
-	size_t i;
-	int r = json_is_array(list) ? 0 : -EUCLEAN;
-
-	json_array_foreach(list, i, item) {
-		char **copy = json_is_string(item) ? SP_ARRAY_PUSH(*ret_texts, *ret_count) : NULL;
-
-		if (!copy || !(*copy = strdup(json_string_value(item)))) {
-			r = -ENOMEM;
-			break;
-		}
-	}
-	json_decref(list);
-	return r;
-}
-
-static char *write_list(const char *const *texts, size_t count)
-{
-	json_t *list = json_array();
-	char *text;
-
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, json_string(texts[i]));
-	text = json_dumps(list, JSON_COMPACT);
-	json_decref(list);
-	return text;
-}
-
-struct sp_live *sp_live_new(struct sp_session_row *row)
-{
-	__sp_cleanup(sp_live_freep) struct sp_live *live = calloc(1, sizeof(*live));
-
-	if (!live || read_list(row->groups, &live->groups, &live->group_count) < 0 ||
-	    read_list(row->roles, &live->roles, &live->role_count) < 0)
-		return NULL;
-	live->row = *row;
-	*row = (struct sp_session_row){ 0 };
-	return SP_TAKE_PTR(live);
-}
-
-int sp_live_set_roles(struct sp_live *live, const struct sp_policy *policy, const uint32_t *roles,
-		      size_t count)
-{
-	char **names = NULL, *text;
-	size_t name_count = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		char **name = SP_ARRAY_PUSH(names, name_count);
-
-		if (!name || !(*name = strdup(policy->roles[roles[i]].name))) {
-			free_texts(&names, &name_count);
-			return -ENOMEM;
-		}
-	}
-	text = write_list((const char *const *)names, name_count);
-	if (!text) {
-		free_texts(&names, &name_count);
-		return -ENOMEM;
-	}
-	free_texts(&live->roles, &live->role_count);
-	live->roles = names;
-	live->role_count = name_count;
-	free(live->row.roles);
-	live->row.roles = text;
-	return 0;
-}
-
-int sp_live_identity(const struct sp_live *live, const struct sp_policy *policy,
-		     struct sp_identity *ret_identity, uint32_t **ret_roles)
-{
-	struct sp_identity identity = { .user = live->row.idp ? live->row.user : NULL };
-	uint32_t *roles = NULL;
-	int r = sp_policy_match_roles(policy, live->row.idp, (const char *const *)live->groups,
-				      live->group_count, live->row.public_key, &roles,
-				      &identity.role_count);
-
-	if (r < 0)
-		return r;
-	identity.roles = roles;
-	memcpy(identity.addresses, live->row.addresses, sizeof(identity.addresses));
-	memcpy(identity.has_address, live->row.has_address, sizeof(identity.has_address));
-	*ret_identity = identity;
-	*ret_roles = roles;
-	return 0;
-}
 
 /* ---- into the kernel ---- */
 
@@ -153,13 +42,14 @@ static int find_class(struct sp_daemon *daemon, const struct sp_live *live,
 	}
 }
 
-static int put_session(struct sp_daemon *daemon, struct sp_live *live)
+/* @last_seen_ns: boot time; its silence is counted from then. */
+static int put_session(struct sp_daemon *daemon, struct sp_live *live, uint64_t last_seen_ns)
 {
 	const uint64_t offset_ns = (uint64_t)sp_clock_offset_ns();
 	struct sp_session session = {
 		.epoch = live->row.epoch,
 		.idle_ns = (uint64_t)live->row.idle_s * SP_SECOND_NS,
-		.last_seen_ns = sp_clock_boottime_ns(),
+		.last_seen_ns = last_seen_ns,
 		.expires_ns = sp_clock_utc_to_boottime_ns(live->row.expires_ns,
 							  (int64_t)offset_ns),
 	};
@@ -251,9 +141,9 @@ static int find_device(struct sp_daemon *daemon, const struct sp_sign_in *sign_i
 	if (!device)
 		return sp_device_enrol(daemon, &enrolment, ret_device, refusal);
 	if (sign_in->idp ? !is_owner(device, sign_in) : device->idp != NULL)
-		return sp_refuse(refusal, -EPERM, "login-refused", 7,
-				 "this public key belongs to %s; a key belongs to one person",
-				 device->user);
+		return sp_refuse_login(refusal, -EPERM, SP_REFUSAL_DEVICE_TAKEN,
+				       "this public key belongs to %s; a key belongs to one person",
+				       device->user);
 	*ret_device = device;
 	return 0;
 }
@@ -261,26 +151,42 @@ static int find_device(struct sp_daemon *daemon, const struct sp_sign_in *sign_i
 static int fill_row(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 		    const struct sp_device *device, struct sp_session_row *row)
 {
-	row->groups = write_list(sign_in->groups, sign_in->group_count);
+	row->groups = sp_live_write_list(sign_in->groups, sign_in->group_count);
 	row->roles = strdup("[]");
 	row->user = strdup(device->idp ? sign_in->user : device->user);
 	row->device = strdup(device->name);
 	row->idp = sign_in->idp ? strdup(sign_in->idp) : NULL;
 	row->subject = sign_in->subject ? strdup(sign_in->subject) : NULL;
+	row->refresh = sign_in->refresh ? strdup(sign_in->refresh) : NULL;
 	if (!row->groups || !row->roles || !row->user || !row->device ||
-	    (sign_in->idp && !row->idp) || (sign_in->subject && !row->subject))
+	    (sign_in->idp && !row->idp) || (sign_in->subject && !row->subject) ||
+	    (sign_in->refresh && !row->refresh))
 		return -ENOMEM;
 	memcpy(row->public_key, device->public_key, 32);
 	memcpy(row->addresses, device->addresses, sizeof(row->addresses));
 	memcpy(row->has_address, device->has_address, sizeof(row->has_address));
-	row->opened_ns = sp_clock_realtime_ns();
-	row->expires_ns = sign_in->max_s ? row->opened_ns + sign_in->max_s * SP_NS_PER_S : 0;
-	row->idle_s = sign_in->idle_s;
+	row->opened_ns = row->since_ns = sp_clock_realtime_ns();
 	return find_slot(&daemon->people, &row->slot);
 }
 
+/* As the roles say, unless an administrator said otherwise; a machine's has no end. */
+static void set_lengths(struct sp_session_row *row, const struct sp_sign_in *sign_in,
+			const struct sp_session_span *span)
+{
+	int64_t max_s = sign_in->max_s;
+
+	row->has_own_max = sign_in->max_s != SP_BY_ROLES;
+	row->has_own_idle = sign_in->idle_s != SP_BY_ROLES;
+	if (!row->has_own_max)
+		max_s = span->max_s;
+	row->idle_s = row->has_own_idle ? sign_in->idle_s : span->idle_s;
+	row->expires_ns = max_s ? row->since_ns + max_s * SP_NS_PER_S : 0;
+	row->warn_s = sp_session_warn_s(span->warn_s, max_s);
+}
+
 /* Roles by the running policy, into the session. -EACCES: none. */
-static int give_roles(struct sp_daemon *daemon, struct sp_live *live)
+static int give_roles(struct sp_daemon *daemon, struct sp_live *live,
+		      struct sp_session_span *ret_span)
 {
 	__sp_free uint32_t *roles = NULL;
 	struct sp_identity identity;
@@ -290,6 +196,7 @@ static int give_roles(struct sp_daemon *daemon, struct sp_live *live)
 		return r;
 	if (!identity.role_count)
 		return -EACCES;
+	*ret_span = sp_policy_session_span(daemon->running->policy, roles, identity.role_count);
 	return sp_live_set_roles(live, daemon->running->policy, roles, identity.role_count);
 }
 
@@ -325,14 +232,37 @@ static int refuse_login(struct sp_daemon *daemon, const struct sp_sign_in *sign_
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 
-	record.event = SP_AUDIT_LOGIN_REFUSED;
 	record.user = sign_in->user;
+	record.idp = sign_in->idp;
 	record.peer = sign_in->device_name;
-	record.reason = refusal->code;
+	record.has_src = sign_in->from != NULL;
+	if (sign_in->from)
+		record.src = *sign_in->from;
+	record.reason = sp_refuse_word(refusal->reason);
 	record.message = refusal->message;
 	record.by = sign_in->by;
-	sp_recorder_append(daemon, &record);
+	sp_recorder_refusal(daemon, &record);
 	return r;
+}
+
+static int refuse_roleless(struct sp_refusal *refusal, const char *user, const char *idp)
+{
+	return sp_refuse_login(refusal, -EACCES, SP_REFUSAL_NO_ROLE,
+			       "no role of the policy matches %s (idp %s)", user,
+			       idp ? idp : "none, a peer key");
+}
+
+static int refuse_kernel(struct sp_refusal *refusal, int r)
+{
+	return sp_refuse(refusal, r, r == -ENOSPC || r == -E2BIG ? "table-full" : "failed", 1,
+			 "the kernel's tables did not take the session: %s", sp_err_text(r));
+}
+
+static void take_slot(struct sp_people *people, struct sp_live *live)
+{
+	people->slots[live->row.slot] = live;
+	if (live->row.slot >= people->slot_end)
+		people->slot_end = live->row.slot + 1;
 }
 
 static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
@@ -341,7 +271,7 @@ static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 {
 	__sp_cleanup(sp_live_freep) struct sp_live *live = NULL;
 	__sp_cleanup(sp_session_row_done) struct sp_session_row row = { 0 };
-	struct sp_people *people = &daemon->people;
+	struct sp_session_span span;
 	int r = fill_row(daemon, sign_in, device, &row);
 
 	if (r == -ENOSPC)
@@ -350,26 +280,22 @@ static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	if (r == 0 && !(live = sp_live_new(&row)))
 		r = -ENOMEM;
 	if (r == 0)
-		r = give_roles(daemon, live);
+		r = give_roles(daemon, live, &span);
 	if (r == -EACCES)
-		return sp_refuse(refusal, r, "login-refused", 7,
-				 "no role of the policy matches %s (idp %s)", sign_in->user,
-				 sign_in->idp ? sign_in->idp : "none, a peer key");
+		return refuse_roleless(refusal, sign_in->user, sign_in->idp);
+	if (r == 0)
+		set_lengths(&live->row, sign_in, &span);
 	if (r == 0)
 		r = keep_session(daemon, live);
 	if (r < 0)
 		return sp_refuse(refusal, r, "failed", 1, "keeping the session: %s",
 				 sp_err_text(r));
-	people->slots[live->row.slot] = live;
-	if (live->row.slot >= people->slot_end)
-		people->slot_end = live->row.slot + 1;
-	r = put_session(daemon, live);
+	take_slot(&daemon->people, live);
+	r = put_session(daemon, live, sp_clock_boottime_ns());
 	if (r < 0) {
 		sp_session_cut(daemon, live);
 		sp_session_settle(daemon, SP_TAKE_PTR(live), SP_LIVE_ENDED, "failed", sign_in->by);
-		return sp_refuse(refusal, r, r == -ENOSPC || r == -E2BIG ? "table-full" : "failed",
-				 1, "the kernel's tables did not take the session: %s",
-				 sp_err_text(r));
+		return refuse_kernel(refusal, r);
 	}
 	replace_former(daemon, live, sign_in->by);
 	*ret_live = SP_TAKE_PTR(live);
@@ -392,67 +318,145 @@ int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 				  sign_in->group_count, sign_in->public_key, &roles, &role_count);
 	if (r < 0)
 		return sp_refuse(refusal, r, "failed", 1, "%s", sp_err_text(r));
-	if (!role_count && sign_in->public_key) {
-		sp_refuse(refusal, -EACCES, "login-refused", 7,
-			  "no role of the policy matches %s (idp %s)", sign_in->user,
-			  sign_in->idp ? sign_in->idp : "none, a peer key");
-		return refuse_login(daemon, sign_in, -EACCES, refusal);
-	}
+	if (!role_count && sign_in->public_key)
+		return refuse_login(daemon, sign_in,
+				    refuse_roleless(refusal, sign_in->user, sign_in->idp), refusal);
 	r = find_device(daemon, sign_in, &device, refusal);
 	if (r == 0)
 		r = open_with(daemon, sign_in, device, ret_live, refusal);
 	if (r < 0)
 		return refuse_login(daemon, sign_in, r, refusal);
-	sp_recorder_session(daemon, SP_AUDIT_SESSION_OPEN, *ret_live, NULL, sign_in->by);
+	sp_recorder_session(daemon, SP_AUDIT_SESSION_OPEN, *ret_live, NULL, sign_in->by,
+			    sign_in->from);
 	sp_engine_touch(daemon, (*ret_live)->row.public_key);
 	return 0;
 }
 
-/* ---- extending and ending ---- */
+/* ---- who they are now ---- */
 
-int sp_session_extend(struct sp_daemon *daemon, struct sp_live *live, int64_t max_s,
-		      const char *by)
+/* A revision that is being staged has read the groups as they were. */
+static int stage_again(struct sp_daemon *daemon, const struct sp_live *live)
 {
-	int64_t expires_ns = sp_clock_realtime_ns() + max_s * SP_NS_PER_S;
-	int r = sp_store_extend_session(daemon->store, live->row.id, expires_ns);
+	uint32_t class_id[2], netset[2];
+	uint64_t staged;
+	int r = sp_apply_add_identity(daemon, live, &staged, class_id, netset);
+
+	return r <= 0 ? r : sp_ebpf_session_stage(daemon->plane, live->row.slot, staged, class_id,
+						  netset);
+}
+
+/* The same roles: only what is kept of the person changes. @next is @live with the new groups. */
+static int change_groups(struct sp_daemon *daemon, struct sp_live *live, struct sp_live *next)
+{
+	int r = sp_store_change_session(daemon->store, &next->row);
+	char *text = live->row.groups, *refresh = live->row.refresh;
+	char **groups = live->groups;
+	const size_t count = live->group_count;
 
 	if (r < 0)
 		return r;
-	live->row.expires_ns = expires_ns;
-	r = sp_ebpf_session_extend(daemon->plane, live->row.slot,
-				   sp_clock_utc_to_boottime_ns(expires_ns, sp_clock_offset_ns()));
-	if (r < 0)
-		return r;
-	sp_recorder_session(daemon, SP_AUDIT_SESSION_EXTEND, live, NULL, by);
-	sp_engine_touch(daemon, live->row.public_key);
+	live->row.groups = next->row.groups;
+	live->row.refresh = next->row.refresh;
+	live->groups = next->groups;
+	live->group_count = next->group_count;
+	next->row.groups = text; /* freed with it */
+	next->row.refresh = refresh;
+	next->groups = groups;
+	next->group_count = count;
+	return stage_again(daemon, live);
+}
+
+/* Other roles: a session of its own takes over. Whoever is in the kernel is the one or the other:
+ * its row is written, then each address is switched to it in one store, and the former epoch ends
+ * only when no program runs any more that may have read the address before. Each live flow is
+ * judged again with its next packet. */
+static int take_over(struct sp_daemon *daemon, struct sp_live *live, struct sp_live *next,
+		     struct sp_refusal *refusal)
+{
+	struct sp_session former = { .last_seen_ns = sp_clock_boottime_ns() };
+	int r = find_slot(&daemon->people, &next->row.slot);
+
+	next->row.replaces = live->row.id;
+	sp_ebpf_session_get(daemon->plane, live->row.slot, &former);
+	if (r == 0)
+		r = keep_session(daemon, next);
+	if (r < 0) {
+		sp_live_free(next);
+		return sp_refuse(refusal, r, r == -ENOSPC ? "table-full" : "failed", 1,
+				 "keeping the session with its new roles: %s", sp_err_text(r));
+	}
+	take_slot(&daemon->people, next);
+	r = put_session(daemon, next, former.last_seen_ns);
+	if (r < 0) {
+		sp_session_cut(daemon, next);
+		sp_session_settle(daemon, next, SP_LIVE_ENDED, "failed", NULL);
+		return refuse_kernel(refusal, r);
+	}
+	sp_ebpf_wait_programs(daemon->plane);
 	return 0;
 }
 
-int sp_session_cut(struct sp_daemon *daemon, struct sp_live *live)
+/* What was taken away at the provider must not go on because we could not say it to the kernel. */
+static int end_for(struct sp_daemon *daemon, struct sp_live *live, const char *why, const char *by,
+		   int r)
 {
-	if (live->state ==
-	    SP_LIVE_OPEN) /* taken before the store: what is allowed after it is a fault */
-		live->row.closed_ns = sp_clock_realtime_ns();
-	return sp_ebpf_session_end(daemon->plane, live->row.slot);
+	sp_session_cut(daemon, live);
+	sp_session_settle(daemon, live, SP_LIVE_ENDED, why, by);
+	return r;
 }
 
-void sp_session_settle(struct sp_daemon *daemon, struct sp_live *live, enum sp_live_state state,
-		       const char *why, const char *by)
+static struct sp_live *copy_with(const struct sp_live *live, const struct sp_news *news)
 {
-	const bool was_open = live->state == SP_LIVE_OPEN;
+	__sp_free char *groups = news->groups ?
+					 sp_live_write_list(news->groups, news->group_count) :
+					 strdup(live->row.groups);
+	__sp_cleanup(sp_live_freep) struct sp_live *next =
+		groups ? sp_live_copy(live, groups) : NULL;
+
+	if (next && news->refresh) {
+		free(next->row.refresh);
+		next->row.refresh = strdup(news->refresh);
+		if (!next->row.refresh)
+			return NULL;
+	}
+	return SP_TAKE_PTR(next);
+}
+
+int sp_session_update(struct sp_daemon *daemon, struct sp_live *live, const struct sp_news *news,
+		      struct sp_live **ret_live, struct sp_refusal *refusal)
+{
+	__sp_cleanup(sp_live_freep) struct sp_live *next = NULL;
+	struct sp_session_span span;
 	int r;
 
-	live->state = state;
-	live->until_ns = state == SP_LIVE_PARKED ?
-				 live->row.closed_ns + daemon->machine->parked_s * SP_NS_PER_S :
-				 sp_clock_realtime_ns() + SP_LINGER_NS;
-	free(live->row.why);
-	live->row.why = strdup(why);
-	r = sp_store_close_session(daemon->store, live->row.id, live->row.closed_ns, why);
-	if (was_open)
-		sp_recorder_session(daemon, SP_AUDIT_SESSION_CLOSE, live, why, by);
+	if (!daemon->running)
+		return sp_refuse(refusal, -ENOENT, "no-policy", 1, "no policy is in force");
+	next = copy_with(live, news);
+	r = next ? give_roles(daemon, next, &span) : -ENOMEM;
+	if (r == -EACCES) {
+		refuse_roleless(refusal, live->row.user, live->row.idp);
+		return end_for(daemon, live, "no-role", news->by, r);
+	}
+	if (r == 0 && !strcmp(next->row.roles, live->row.roles)) {
+		r = change_groups(daemon, live, next);
+		if (r == 0) {
+			*ret_live = live;
+			return 0;
+		}
+	}
+	if (r < 0) {
+		sp_refuse(refusal, r, "failed", 1, "keeping the groups: %s", sp_err_text(r));
+		return end_for(daemon, live, "failed", news->by, r);
+	}
+	sp_live_shorten(next, &span);
+	*ret_live = next;
+	r = take_over(daemon, live, SP_TAKE_PTR(next), refusal);
 	if (r < 0)
-		sp_log_error("session %llu has ended but the database did not take it: %s",
-			     (unsigned long long)live->row.id, sp_store_error(daemon->store));
-	sp_engine_touch(daemon, live->row.public_key);
+		return end_for(daemon, live, "failed", news->by, r);
+	sp_session_cut(daemon, live);
+	sp_session_settle(daemon, live, SP_LIVE_ENDED, "groups-changed", news->by);
+	sp_recorder_session(daemon, SP_AUDIT_SESSION_OPEN, *ret_live, "groups-changed", news->by,
+			    NULL);
+	sp_engine_touch(daemon, (*ret_live)->row.public_key);
+	return 0;
 }

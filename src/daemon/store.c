@@ -12,27 +12,39 @@
 #include "io/clock.h"
 #include "io/files.h"
 
-#define SCHEMA_VERSION 1
-
-static const char SCHEMA[] =
-	"CREATE TABLE mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE rule(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-	"CREATE TABLE generation(id BLOB PRIMARY KEY, path TEXT NOT NULL, text BLOB NOT NULL);"
-	"CREATE TABLE revision(number INTEGER PRIMARY KEY, generation BLOB NOT NULL REFERENCES generation,"
-	" time_ns INTEGER NOT NULL, who TEXT NOT NULL, rules INTEGER NOT NULL,"
-	" switched INTEGER NOT NULL, confirmed INTEGER NOT NULL, is_apply INTEGER NOT NULL);"
-	"CREATE TABLE device(public_key BLOB PRIMARY KEY, preshared_key BLOB NOT NULL, name TEXT NOT NULL,"
-	" user TEXT NOT NULL, idp TEXT, subject TEXT, addr4 BLOB UNIQUE, addr6 BLOB UNIQUE,"
-	" added_ns INTEGER NOT NULL, UNIQUE(idp, subject, name));"
-	"CREATE TABLE held(addr BLOB PRIMARY KEY, until_ns INTEGER NOT NULL, idp TEXT, subject TEXT)"
-	" WITHOUT ROWID;"
-	"CREATE TABLE session(id INTEGER PRIMARY KEY AUTOINCREMENT, slot INTEGER NOT NULL,"
-	" epoch INTEGER NOT NULL UNIQUE, idp TEXT, subject TEXT, user TEXT NOT NULL, groups TEXT NOT NULL,"
-	" roles TEXT NOT NULL, public_key BLOB NOT NULL, device TEXT NOT NULL, addr4 BLOB, addr6 BLOB,"
-	" opened_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL, idle_s INTEGER NOT NULL,"
-	" closed_ns INTEGER NOT NULL DEFAULT 0, why TEXT);"
-	"CREATE INDEX session_closed ON session(closed_ns);"
-	"PRAGMA user_version = 1;";
+/* By the version each makes out of the one before it; a new database goes through all of them. What
+ * stands here is never changed: a database of that version may lie somewhere. */
+static const char *const SCHEMAS[] = {
+	[1] =
+		"CREATE TABLE mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+		"CREATE TABLE rule(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+		"CREATE TABLE generation(id BLOB PRIMARY KEY, path TEXT NOT NULL, text BLOB NOT NULL);"
+		"CREATE TABLE revision(number INTEGER PRIMARY KEY, generation BLOB NOT NULL REFERENCES generation,"
+		" time_ns INTEGER NOT NULL, who TEXT NOT NULL, rules INTEGER NOT NULL,"
+		" switched INTEGER NOT NULL, confirmed INTEGER NOT NULL, is_apply INTEGER NOT NULL);"
+		"CREATE TABLE device(public_key BLOB PRIMARY KEY, preshared_key BLOB NOT NULL, name TEXT NOT NULL,"
+		" user TEXT NOT NULL, idp TEXT, subject TEXT, addr4 BLOB UNIQUE, addr6 BLOB UNIQUE,"
+		" added_ns INTEGER NOT NULL, UNIQUE(idp, subject, name));"
+		"CREATE TABLE held(addr BLOB PRIMARY KEY, until_ns INTEGER NOT NULL, idp TEXT, subject TEXT)"
+		" WITHOUT ROWID;"
+		"CREATE TABLE session(id INTEGER PRIMARY KEY AUTOINCREMENT, slot INTEGER NOT NULL,"
+		" epoch INTEGER NOT NULL UNIQUE, idp TEXT, subject TEXT, user TEXT NOT NULL, groups TEXT NOT NULL,"
+		" roles TEXT NOT NULL, public_key BLOB NOT NULL, device TEXT NOT NULL, addr4 BLOB, addr6 BLOB,"
+		" opened_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL, idle_s INTEGER NOT NULL,"
+		" closed_ns INTEGER NOT NULL DEFAULT 0, why TEXT);"
+		"CREATE INDEX session_closed ON session(closed_ns);"
+		"PRAGMA user_version = 1;",
+	/* lengths by role: those given before were an administrator's (own: 3) */
+	[2] =
+		"ALTER TABLE session ADD COLUMN since_ns INTEGER NOT NULL DEFAULT 0;"
+		"ALTER TABLE session ADD COLUMN warn_s INTEGER NOT NULL DEFAULT 600;"
+		"ALTER TABLE session ADD COLUMN own INTEGER NOT NULL DEFAULT 3;"
+		"ALTER TABLE session ADD COLUMN replaces INTEGER NOT NULL DEFAULT 0;"
+		"ALTER TABLE session ADD COLUMN refresh TEXT;"
+		"UPDATE session SET since_ns = opened_ns;"
+		"PRAGMA user_version = 2;",
+};
+#define SCHEMA_VERSION ((int64_t)(sizeof(SCHEMAS) / sizeof(SCHEMAS[0])) - 1)
 
 int sp_sql_fail(struct sp_store *store, int code)
 {
@@ -201,7 +213,22 @@ static int examine(struct sp_store *store, int64_t *ret_version)
 	return 0;
 }
 
-/* Opens, and makes the tables in a database that has none. */
+/* All steps or none: a crash in between leaves the version it had. */
+static int bring_up(struct sp_store *store, int64_t version)
+{
+	int code;
+
+	if (version == SCHEMA_VERSION)
+		return 0;
+	code = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	while (code == SQLITE_OK && version < SCHEMA_VERSION)
+		code = sqlite3_exec(store->db, SCHEMAS[++version], NULL, NULL, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
+	return code == SQLITE_OK ? 0 : sp_sql_fail(store, code);
+}
+
+/* Opens, and makes the tables in a database that has none or those of an earlier version. */
 static int open_at(const char *path, struct sp_store **ret_store, bool *ret_is_new,
 		   char error[256])
 {
@@ -220,9 +247,9 @@ static int open_at(const char *path, struct sp_store **ret_store, bool *ret_is_n
 	sqlite3_extended_result_codes(store->db, 1);
 	sqlite3_busy_timeout(store->db, 2000);
 	r = examine(store, &version);
-	if (r >= 0 && version != 0 && version != SCHEMA_VERSION) {
-		snprintf(error, 256, "it has schema %lld, this version knows %d",
-			 (long long)version, SCHEMA_VERSION);
+	if (r >= 0 && (version < 0 || version > SCHEMA_VERSION)) {
+		snprintf(error, 256, "it has schema %lld, this version knows %lld",
+			 (long long)version, (long long)SCHEMA_VERSION);
 		return -EPROTONOSUPPORT;
 	}
 	if (r >= 0)
@@ -231,15 +258,8 @@ static int open_at(const char *path, struct sp_store **ret_store, bool *ret_is_n
 		r = sp_sql_run(store, "PRAGMA synchronous = FULL", "");
 	if (r >= 0)
 		r = sp_sql_run(store, "PRAGMA foreign_keys = ON", "");
-	if (r >= 0 && version == 0) {
-		int code = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-
-		if (code == SQLITE_OK)
-			code = sqlite3_exec(store->db, SCHEMA, NULL, NULL, NULL);
-		if (code == SQLITE_OK)
-			code = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
-		r = code == SQLITE_OK ? 0 : sp_sql_fail(store, code);
-	}
+	if (r >= 0)
+		r = bring_up(store, version);
 	if (r < 0) {
 		snprintf(error, 256, "%s", store->error);
 		return r;

@@ -146,14 +146,20 @@ struct sp_session_row {
 	int64_t idle_s;     /* 0: any */
 	int64_t closed_ns;  /* 0: open */
 	char *why;          /* of the closing; NULL: open */
+	int64_t since_ns;   /* opened, or extended since: what its length counts from */
+	int64_t warn_s;     /* before expires_ns */
+	bool has_own_max, has_own_idle; /* given by an administrator, not by the roles */
+	uint64_t replaces;  /* the session it took the place of when roles changed; 0: none */
+	char *refresh;      /* the portal's, sealed by it; NULL: none, or the session has ended */
 };
 
 void sp_session_row_done(struct sp_session_row *row);
 
 /* Gives the row its id. */
 int sp_store_add_session(struct sp_store *store, struct sp_session_row *row);
-int sp_store_extend_session(struct sp_store *store, uint64_t id, int64_t expires_ns);
-int sp_store_set_roles(struct sp_store *store, uint64_t id, const char *roles);
+/* What may change while it is open: groups, roles, lengths, refresh. */
+int sp_store_change_session(struct sp_store *store, const struct sp_session_row *row);
+/* Forgets its refresh, too. */
 int sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_ns,
 			   const char *why);
 

@@ -118,7 +118,14 @@ void sp_session_row_done(struct sp_session_row *row)
 	free(row->roles);
 	free(row->device);
 	free(row->why);
+	free(row->refresh);
 	*row = (struct sp_session_row){ 0 };
+}
+
+/* The lengths an administrator gave, as one number. */
+static int64_t own_bits(const struct sp_session_row *row)
+{
+	return (row->has_own_max ? 1 : 0) | (row->has_own_idle ? 2 : 0);
 }
 
 int sp_store_add_session(struct sp_store *store, struct sp_session_row *row)
@@ -126,35 +133,34 @@ int sp_store_add_session(struct sp_store *store, struct sp_session_row *row)
 	int r = sp_sql_run(
 		store,
 		"INSERT INTO session VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0,"
-		" NULL)",
-		"iitttttktaaiii", (int64_t)row->slot, (int64_t)row->epoch, row->idp, row->subject,
-		row->user, row->groups, row->roles, row->public_key, row->device,
+		" NULL, ?, ?, ?, ?, ?)",
+		"iitttttktaaiiiiiiit", (int64_t)row->slot, (int64_t)row->epoch, row->idp,
+		row->subject, row->user, row->groups, row->roles, row->public_key, row->device,
 		address_or_null(row->addresses, row->has_address, 0),
 		address_or_null(row->addresses, row->has_address, 1), row->opened_ns,
-		row->expires_ns, row->idle_s);
+		row->expires_ns, row->idle_s, row->since_ns, row->warn_s, own_bits(row),
+		(int64_t)row->replaces, row->refresh);
 
 	if (r == 0)
 		row->id = (uint64_t)sqlite3_last_insert_rowid(store->db);
 	return r;
 }
 
-int sp_store_extend_session(struct sp_store *store, uint64_t id, int64_t expires_ns)
+int sp_store_change_session(struct sp_store *store, const struct sp_session_row *row)
 {
-	return sp_sql_run(store, "UPDATE session SET expires_ns = ? WHERE id = ?", "ii", expires_ns,
-			  (int64_t)id);
-}
-
-int sp_store_set_roles(struct sp_store *store, uint64_t id, const char *roles)
-{
-	return sp_sql_run(store, "UPDATE session SET roles = ? WHERE id = ?", "ti", roles,
-			  (int64_t)id);
+	return sp_sql_run(store,
+			  "UPDATE session SET groups = ?, roles = ?, expires_ns = ?, idle_s = ?,"
+			  " since_ns = ?, warn_s = ?, own = ?, refresh = ? WHERE id = ?",
+			  "ttiiiiiti", row->groups, row->roles, row->expires_ns, row->idle_s,
+			  row->since_ns, row->warn_s, own_bits(row), row->refresh,
+			  (int64_t)row->id);
 }
 
 int sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_ns,
 			   const char *why)
 {
-	return sp_sql_run(store, "UPDATE session SET closed_ns = ?, why = ? WHERE id = ?", "iti",
-			  closed_ns, why, (int64_t)id);
+	return sp_sql_run(store, "UPDATE session SET closed_ns = ?, why = ?, refresh = NULL WHERE id = ?",
+			  "iti", closed_ns, why, (int64_t)id);
 }
 
 static int read_session(sqlite3_stmt *row, struct sp_session_row *session)
@@ -182,6 +188,13 @@ static int read_session(sqlite3_stmt *row, struct sp_session_row *session)
 	session->closed_ns = sqlite3_column_int64(row, 15);
 	if (r == 0)
 		r = sp_sql_text(row, 16, &session->why);
+	session->since_ns = sqlite3_column_int64(row, 17);
+	session->warn_s = sqlite3_column_int64(row, 18);
+	session->has_own_max = sqlite3_column_int64(row, 19) & 1;
+	session->has_own_idle = sqlite3_column_int64(row, 19) & 2;
+	session->replaces = (uint64_t)sqlite3_column_int64(row, 20);
+	if (r == 0)
+		r = sp_sql_text(row, 21, &session->refresh);
 	return r;
 }
 

@@ -43,6 +43,19 @@ static int folder_of(const char *path, char **ret_folder)
 	return sp_str_format(ret_folder, "%.*s", (int)(slash - path), path);
 }
 
+int sp_dir_make_owned(const char *path, mode_t mode, uid_t uid, gid_t gid)
+{
+	__sp_close int fd = -1;
+	int r = sp_dir_make(path, mode);
+
+	if (r < 0)
+		return r;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return sp_errno();
+	return fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0 ? sp_errno() : 0;
+}
+
 int sp_dir_sync_parent(const char *path)
 {
 	__sp_free char *folder = NULL;

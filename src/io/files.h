@@ -31,6 +31,9 @@ int sp_file_read(const char *path, size_t max_len, char **ret_data, size_t *ret_
  * Existing ones are left as they are. Returns 0; -ENOTDIR; -errno.
  */
 int sp_dir_make(const char *path, mode_t mode);
+/* Make @path, and give it this owner and mode whoever made it; a symbolic link is not followed.
+ * Returns 0; -ENOTDIR; -errno. */
+int sp_dir_make_owned(const char *path, mode_t mode, uid_t uid, gid_t gid);
 /* Bring a change of names in the folder that holds @path to the disk. Returns 0 or -errno. */
 int sp_dir_sync_parent(const char *path);
 /* Make the folder that holds @path. */

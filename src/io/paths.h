@@ -23,6 +23,7 @@
 	X(lock_file, "var/lib/sallyport/lock")                                                     \
 	X(generations_dir, "var/lib/sallyport/generations")                                        \
 	X(tls_dir, "var/lib/sallyport/tls")                                                        \
+	X(portal_dir, "var/lib/sallyport/portal")                                                  \
 	X(run_dir, "run/sallyport")                                                                \
 	X(control_socket, "run/sallyport/control.sock")                                            \
 	X(bpffs_dir, "sys/fs/bpf")                                                                 \

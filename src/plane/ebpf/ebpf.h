@@ -134,6 +134,10 @@ int sp_ebpf_session_stage(struct sp_ebpf *plane, uint32_t number, uint64_t revis
 /* One 8-byte store: the next packet of either direction is denied. */
 int sp_ebpf_session_end(struct sp_ebpf *plane, uint32_t number);
 int sp_ebpf_session_extend(struct sp_ebpf *plane, uint32_t number, uint64_t expires_ns);
+int sp_ebpf_session_set_idle(struct sp_ebpf *plane, uint32_t number, uint64_t idle_ns);
+/* Until every program that ran when this was called has ended: what they had read of the maps is
+ * not used any more. 0.1 ms on an idle machine, tens of ms on a busy one. */
+void sp_ebpf_wait_programs(struct sp_ebpf *plane);
 int sp_ebpf_ident_put(struct sp_ebpf *plane, const struct sp_addr *addr, uint32_t session,
 		      uint64_t epoch);
 int sp_ebpf_ident_remove(struct sp_ebpf *plane, const struct sp_addr *addr);

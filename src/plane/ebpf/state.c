@@ -3,10 +3,13 @@
  * them. Their definitions are those in bpf/maps.h, read from the compiled objects: nothing here
  * repeats them. */
 #include <fcntl.h>
+#include <linux/membarrier.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "plane/ebpf/plane.h"
 
@@ -330,6 +333,23 @@ int sp_ebpf_session_extend(struct sp_ebpf *plane, uint32_t number, uint64_t expi
 		return -ERANGE;
 	store(&plane->sessions[number].expires_ns, expires_ns, __ATOMIC_RELEASE);
 	return 0;
+}
+
+int sp_ebpf_session_set_idle(struct sp_ebpf *plane, uint32_t number, uint64_t idle_ns)
+{
+	if (number >= plane->sessions_max)
+		return -ERANGE;
+	store(&plane->sessions[number].idle_ns, idle_ns, __ATOMIC_RELEASE);
+	return 0;
+}
+
+void sp_ebpf_wait_programs(struct sp_ebpf *plane)
+{
+	(void)plane;
+	/* a grace period of RCU, under which programs run; refused with nohz_full, where no program
+	 * takes as long as what follows */
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
+		usleep(1000);
 }
 
 int sp_ebpf_ident_put(struct sp_ebpf *plane, const struct sp_addr *addr, uint32_t session,

@@ -71,12 +71,14 @@ static int setup(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	struct sp_control_handler handler = { answer, forget, fixture };
+	const struct sp_control_access access = { .gid = getegid(),
+						  .portal_uid = SP_UID_NONE };
 
 	strcpy(fixture->dir, "/tmp/sp-control-XXXXXX");
 	assert_non_null(mkdtemp(fixture->dir));
 	snprintf(fixture->path, sizeof(fixture->path), "%s/control.sock", fixture->dir);
 	assert_int_equal(sp_loop_new(&fixture->loop), 0);
-	assert_int_equal(sp_control_open(fixture->loop, fixture->path, getegid(), &handler,
+	assert_int_equal(sp_control_open(fixture->loop, fixture->path, &access, &handler,
 					 &fixture->control), 0);
 	*state = fixture;
 	return 0;

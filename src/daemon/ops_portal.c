@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* login.refused, portal.report: what the portal tells of itself and of those it turned away. */
+#include <string.h>
+
+#include "daemon/ops.h"
+
+#define PROVIDERS_MAX 64
+#define TEXT_MAX 255
+
+static bool is_short(const char *text)
+{
+	return !text || strlen(text) <= TEXT_MAX;
+}
+
+/* A text that may be absent or null. */
+static bool is_perhaps_text(const json_t *value)
+{
+	return !value || json_is_null(value) || (json_is_string(value) &&
+						 is_short(json_string_value(value)));
+}
+
+void sp_op_login_refused(struct sp_daemon *daemon, struct sp_client *client,
+			 const struct sp_request *request)
+{
+	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+	const char *from = NULL, *word;
+
+	if (!sp_op_unpack(client, request, "{s?s, s:s, s?s, s?s, s?s, s?s}", "idp", &record.idp,
+			  "reason", &word, "user", &record.user, "detail", &record.message, "from",
+			  &from, "device", &record.peer))
+		return;
+	record.reason = sp_refuse_find_word(word);
+	if (!record.reason) {
+		sp_client_fail(client, "bad-request", 2, NULL, "there is no reason %.40s", word);
+		return;
+	}
+	if (!is_short(record.idp) || !is_short(record.user) || !is_short(record.message) ||
+	    !is_short(record.peer)) {
+		sp_client_fail(client, "bad-request", 2, NULL,
+			       "idp, user, detail and device are at most %d bytes long", TEXT_MAX);
+		return;
+	}
+	if (from && !sp_op_addr(client, "from", from, &record.src))
+		return;
+	record.has_src = from != NULL;
+	record.by = sp_client_who(client);
+	sp_recorder_refusal(daemon, &record);
+	sp_client_reply(client, NULL);
+}
+
+/* One provider as status shows it, or NULL: the client was told. */
+static json_t *read_provider(struct sp_client *client, json_t *item)
+{
+	static const char *const states[] = { "ok", "starting", "unreachable", "failed" };
+	const char *name, *type, *state;
+	json_t *error = NULL;
+	bool is_good = false;
+
+	if (json_unpack(item, "{s:s, s:s, s:s, s?o !}", "name", &name, "type", &type, "state",
+			&state, "error", &error) == 0)
+		for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+			is_good |= !strcmp(states[i], state);
+	if (is_good && is_short(name) && is_short(type) && is_perhaps_text(error))
+		return json_pack("{s:s, s:s, s:s, s:s?}", "name", name, "type", type, "state",
+				 state, "error", json_string_value(error));
+	sp_client_fail(client, "bad-request", 2, NULL,
+		       "a provider has name, type, state (ok, starting, unreachable or failed) and "
+		       "perhaps error, each of at most %d bytes", TEXT_MAX);
+	return NULL;
+}
+
+void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
+			 const struct sp_request *request)
+{
+	const char *url;
+	json_t *fingerprint = NULL, *list, *providers, *item;
+	size_t i;
+
+	if (!sp_op_unpack(client, request, "{s:s, s?o, s:o}", "url", &url, "fingerprint",
+			  &fingerprint, "providers", &list))
+		return;
+	if (!json_is_array(list) || json_array_size(list) > PROVIDERS_MAX || !is_short(url) ||
+	    !is_perhaps_text(fingerprint)) {
+		sp_client_fail(client, "bad-request", 2, NULL,
+			       "providers is a list of at most %d, url and fingerprint are at most "
+			       "%d bytes long", PROVIDERS_MAX, TEXT_MAX);
+		return;
+	}
+	providers = json_array();
+	json_array_foreach(list, i, item) {
+		json_t *provider = read_provider(client, item);
+
+		if (!provider) {
+			json_decref(providers);
+			return;
+		}
+		json_array_append_new(providers, provider);
+	}
+	sp_portal_report(daemon, client,
+			 json_pack("{s:s, s:s?, s:o}", "url", url, "fingerprint",
+				   json_string_value(fingerprint), "providers", providers));
+	sp_client_watch(client); /* it may be silent for as long as it likes */
+	sp_client_reply(client, NULL);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* session.extend, .update, .close. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "daemon/ops.h"
+
+/* One whose end has passed is parked with the next tick: it is no longer open. */
+static struct sp_live *find_open(struct sp_daemon *daemon, struct sp_client *client, json_int_t id)
+{
+	struct sp_live *live = sp_live_find(&daemon->people, (uint64_t)id);
+
+	if (live && live->state == SP_LIVE_OPEN &&
+	    (!live->row.expires_ns || live->row.expires_ns > sp_clock_realtime_ns()))
+		return live;
+	sp_client_fail(client, "no-such-session", 1, NULL, "no session %lld is open",
+		       (long long)id);
+	return NULL;
+}
+
+/* A person's, and the one who is meant. */
+static struct sp_live *find_persons(struct sp_daemon *daemon, struct sp_client *client,
+				    json_int_t id, const struct sp_op_owner *owner)
+{
+	struct sp_live *live = find_open(daemon, client, id);
+
+	if (!live || !sp_op_owns(client, owner, live->row.idp, live->row.subject))
+		return NULL;
+	if (live->row.idp)
+		return live;
+	sp_client_fail(client, "bad-request", 2, NULL,
+		       "session %lld is a machine's: it has no groups and no end", (long long)id);
+	return NULL;
+}
+
+void sp_op_session_extend(struct sp_daemon *daemon, struct sp_client *client,
+			  const struct sp_request *request)
+{
+	const char *groups[SP_OP_GROUPS_MAX], *from_text = NULL;
+	json_int_t id, max_s = SP_BY_ROLES, auth_time = 0;
+	struct sp_news news = { .by = sp_client_who(client) };
+	struct sp_op_owner owner = { 0 };
+	json_t *group_list = NULL;
+	struct sp_refusal refusal;
+	struct sp_live *live;
+	struct sp_addr from;
+	int r;
+
+	if (!sp_op_unpack(client, request, "{s:I, s?I, s?s, s?s, s?o, s?I, s?s, s?s}", "session",
+			  &id, "max_s", &max_s, "idp", &owner.idp, "subject", &owner.subject,
+			  "groups", &group_list, "auth_time", &auth_time, "refresh", &news.refresh,
+			  "from", &from_text) ||
+	    !sp_op_refresh(client, news.refresh) ||
+	    (from_text && !sp_op_addr(client, "from", from_text, &from)) ||
+	    !sp_op_groups(client, group_list, groups, &news.group_count))
+		return;
+	if (max_s != SP_BY_ROLES && (max_s < 1 || max_s > SP_SESSION_MOST_S)) {
+		sp_client_fail(client, "bad-request", 2, NULL, "max_s is 1 to %d seconds",
+			       SP_SESSION_MOST_S);
+		return;
+	}
+	if (!(live = find_persons(daemon, client, id, &owner)))
+		return;
+	news.groups = group_list ? groups : NULL;
+	if ((news.groups || news.refresh) &&
+	    sp_session_update(daemon, live, &news, &live, &refusal) < 0) {
+		sp_op_refuse(client, &refusal);
+		return;
+	}
+	r = sp_session_extend(daemon, live, max_s, sp_client_who(client),
+			      from_text ? &from : NULL);
+	if (r < 0)
+		sp_client_fail(client, "failed", 1, NULL, "extending session %lld: %s",
+			       (long long)id, sp_err_text(r));
+	else
+		sp_client_reply(client, sp_json_session(daemon, live, client));
+}
+
+void sp_op_session_update(struct sp_daemon *daemon, struct sp_client *client,
+			  const struct sp_request *request)
+{
+	const char *groups[SP_OP_GROUPS_MAX];
+	struct sp_news news = { .by = sp_client_who(client) };
+	struct sp_op_owner owner = { 0 };
+	json_t *group_list = NULL;
+	struct sp_refusal refusal;
+	struct sp_live *live;
+	json_int_t id;
+
+	if (!sp_op_unpack(client, request, "{s:I, s?o, s?s, s?s, s?s}", "session", &id, "groups",
+			  &group_list, "refresh", &news.refresh, "idp", &owner.idp, "subject",
+			  &owner.subject) ||
+	    !sp_op_refresh(client, news.refresh) ||
+	    !sp_op_groups(client, group_list, groups, &news.group_count) ||
+	    !(live = find_persons(daemon, client, id, &owner)))
+		return;
+	news.groups = group_list ? groups : NULL;
+	if (!news.groups && !news.refresh) {
+		sp_client_fail(client, "bad-request", 2, NULL,
+			       "session.update takes groups, refresh or both");
+		return;
+	}
+	if (sp_session_update(daemon, live, &news, &live, &refusal) < 0)
+		sp_op_refuse(client, &refusal);
+	else
+		sp_client_reply(client, sp_json_session(daemon, live, client));
+}
+
+/* Whom a session.close means. */
+struct closing {
+	json_int_t id; /* 0: not by number */
+	const char *user;
+	const struct sp_device *device;
+	struct sp_op_owner owner;
+};
+
+static bool is_meant(const struct closing *closing, const struct sp_live *live)
+{
+	if (live->state == SP_LIVE_ENDED)
+		return false;
+	if (closing->id)
+		return live->row.id == (uint64_t)closing->id;
+	if (closing->user)
+		return !strcmp(live->row.user, closing->user) &&
+		       (!closing->owner.idp ||
+			(live->row.idp && !strcmp(live->row.idp, closing->owner.idp) &&
+			 !strcmp(live->row.subject, closing->owner.subject)));
+	return !memcmp(live->row.public_key, closing->device->public_key, 32);
+}
+
+/* Every kernel store first, then everything slow. Returns how many. */
+static size_t close_sessions(struct sp_daemon *daemon, const struct closing *closing,
+			     const struct sp_request *request, struct sp_client *client,
+			     const char *by, json_t *closed, uint64_t *ret_kernel_ns,
+			     int *ret_error)
+{
+	struct sp_live *live = NULL;
+	size_t count = 0;
+
+	*ret_error = 0;
+	while ((live = sp_live_next(&daemon->people, live))) {
+		int r;
+
+		if (!is_meant(closing, live))
+			continue;
+		r = sp_session_cut(daemon, live);
+		if (r < 0)
+			*ret_error = r;
+		count++;
+		if (closing->id)
+			break; /* there is only one */
+	}
+	*ret_kernel_ns = sp_clock_boottime_ns() - request->read_ns;
+	live = NULL; /* from the first again */
+	while ((live = sp_live_next(&daemon->people, live))) {
+		if (!is_meant(closing, live))
+			continue;
+		sp_session_settle(daemon, live, SP_LIVE_ENDED, "revoked", by);
+		json_array_append_new(closed, sp_json_session(daemon, live, client));
+	}
+	return count;
+}
+
+/* By user only the owner's own are meant; what is named otherwise has to be theirs. */
+static bool is_theirs(struct sp_daemon *daemon, struct sp_client *client,
+		      const struct closing *closing)
+{
+	const struct sp_live *live =
+		closing->id ? sp_live_find(&daemon->people, (uint64_t)closing->id) : NULL;
+
+	if (live)
+		return sp_op_owns(client, &closing->owner, live->row.idp, live->row.subject);
+	if (closing->device)
+		return sp_op_owns(client, &closing->owner, closing->device->idp,
+				  closing->device->subject);
+	return sp_op_owns(client, &closing->owner, closing->owner.idp, closing->owner.subject);
+}
+
+void sp_op_session_close(struct sp_daemon *daemon, struct sp_client *client,
+			 const struct sp_request *request)
+{
+	const char *device = NULL, *why = NULL;
+	struct closing closing = { 0 };
+	char by[300];
+	uint64_t kernel_ns;
+	json_t *closed;
+	int r;
+
+	if (!sp_op_unpack(client, request, "{s?I, s?s, s?s, s?s, s?s, s?s}", "session", &closing.id,
+			  "user", &closing.user, "device", &device, "why", &why, "idp",
+			  &closing.owner.idp, "subject", &closing.owner.subject))
+		return;
+	if ((closing.id != 0) + (closing.user != NULL) + (device != NULL) != 1 ||
+	    (why && strlen(why) > 200)) {
+		sp_client_fail(
+			client, "bad-request", 2, NULL,
+			"session.close takes one of session, user, device, and a why of at most "
+			"200 bytes");
+		return;
+	}
+	if (device && !(closing.device = sp_op_device(daemon, client, device)))
+		return;
+	if (!is_theirs(daemon, client, &closing))
+		return;
+	snprintf(by, sizeof(by), "%s%s%s", sp_client_who(client), why ? ": " : "", why ? why : "");
+	closed = json_array();
+	if (!close_sessions(daemon, &closing, request, client, by, closed, &kernel_ns, &r)) {
+		json_decref(closed);
+		if (closing.id)
+			sp_client_fail(client, "no-such-session", 1, NULL,
+				       "no session %lld is open", (long long)closing.id);
+		else
+			sp_client_fail(client, closing.user ? "no-such-user" : "no-such-session", 1,
+				       NULL, "%s has no open session",
+				       closing.user ? closing.user : device);
+	} else if (r < 0) {
+		json_decref(closed);
+		sp_client_fail(client, "failed", 1, NULL, "the kernel did not take it: %s",
+			       sp_err_text(r));
+	} else {
+		sp_client_reply(client, json_pack("{s:o, s:I}", "closed", closed, "kernel_ns",
+						  (json_int_t)kernel_ns));
+	}
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Moving a session's end, and ending it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "daemon/daemon.h"
+
+/* Into the database, the kernel and memory, in this order: see sessions.c. */
+static int move_end(struct sp_daemon *daemon, struct sp_live *live,
+		    const struct sp_session_row *row)
+{
+	int r = sp_store_change_session(daemon->store, row);
+
+	if (r < 0)
+		return r;
+	live->row = *row;
+	return sp_session_project(daemon, live);
+}
+
+int sp_session_project(struct sp_daemon *daemon, const struct sp_live *live)
+{
+	int r = sp_ebpf_session_set_idle(daemon->plane, live->row.slot,
+					 (uint64_t)live->row.idle_s * SP_SECOND_NS);
+
+	return r < 0 ? r :
+		       sp_ebpf_session_extend(daemon->plane, live->row.slot,
+					      sp_clock_utc_to_boottime_ns(live->row.expires_ns,
+									  sp_clock_offset_ns()));
+}
+
+int sp_session_extend(struct sp_daemon *daemon, struct sp_live *live, int64_t max_s,
+		      const char *by, const struct sp_addr *from)
+{
+	struct sp_session_row row = live->row; /* borrows its texts */
+	struct sp_session_span span = { .warn_s = SP_SESSION_DEFAULT_WARN_S };
+	__sp_free uint32_t *roles = NULL;
+	struct sp_identity identity;
+	int r;
+
+	if (daemon->running) {
+		r = sp_live_identity(live, daemon->running->policy, &identity, &roles);
+		if (r < 0)
+			return r;
+		span = sp_policy_session_span(daemon->running->policy, roles, identity.role_count);
+	} else if (max_s == SP_BY_ROLES) {
+		return -ENOENT;
+	}
+	row.has_own_max = max_s != SP_BY_ROLES;
+	if (!row.has_own_max)
+		max_s = span.max_s;
+	row.since_ns = sp_clock_realtime_ns();
+	row.expires_ns = row.since_ns + max_s * SP_NS_PER_S;
+	row.warn_s = sp_session_warn_s(span.warn_s, max_s);
+	r = move_end(daemon, live, &row);
+	if (r < 0)
+		return r;
+	sp_recorder_session(daemon, SP_AUDIT_SESSION_EXTEND, live, NULL, by, from);
+	sp_engine_touch(daemon, live->row.public_key);
+	return 0;
+}
+
+int sp_session_cut(struct sp_daemon *daemon, struct sp_live *live)
+{
+	if (live->state ==
+	    SP_LIVE_OPEN) /* taken before the store: what is allowed after it is a fault */
+		live->row.closed_ns = sp_clock_realtime_ns();
+	return sp_ebpf_session_end(daemon->plane, live->row.slot);
+}
+
+void sp_session_settle(struct sp_daemon *daemon, struct sp_live *live, enum sp_live_state state,
+		       const char *why, const char *by)
+{
+	const bool was_open = live->state == SP_LIVE_OPEN;
+	int r;
+
+	live->state = state;
+	live->until_ns = state == SP_LIVE_PARKED ?
+				 live->row.closed_ns + daemon->machine->parked_s * SP_NS_PER_S :
+				 sp_clock_realtime_ns() + SP_LINGER_NS;
+	free(live->row.why);
+	live->row.why = strdup(why);
+	r = sp_store_close_session(daemon->store, live->row.id, live->row.closed_ns, why);
+	if (was_open)
+		sp_recorder_session(daemon, SP_AUDIT_SESSION_CLOSE, live, why, by, NULL);
+	if (r < 0)
+		sp_log_error("session %llu has ended but the database did not take it: %s",
+			     (unsigned long long)live->row.id, sp_store_error(daemon->store));
+	sp_engine_touch(daemon, live->row.public_key);
+}
