@@ -44,6 +44,35 @@ SP_SUBPROGRAM int sp_decide_protect(struct sp_work *work)
 	return 1;
 }
 
+/* The two places where someone whose session is over can help themselves: where they sign in, and what
+ * tells them its address. */
+SP_INLINE int sp_path_is_for_parked(const struct sp_work *work)
+{
+	const struct sp_path *path = &work->path;
+	__u32 port = bpf_ntohs(path->destination_port_be);
+
+	if (path->proto != SP_PROTO_TCP && path->proto != SP_PROTO_UDP)
+		return 0;
+	if ((work->dst.flags & SP_DST_RESOLVER) && port == SP_PORT_DNS)
+		return 1;
+	return (work->dst.flags & SP_DST_SELF) && path->proto == SP_PROTO_TCP && sp_portal_port &&
+	       port == sp_portal_port;
+}
+
+/* [4] for a sender who is parked: no rule is asked. 1: answered; both ends are resolved. */
+SP_INLINE int sp_decide_parked(struct sp_work *work)
+{
+	if (work->case_hook != SP_HOOK_VPN_IN || work->end[0].state != SP_END_PARKED ||
+	    !sp_path_is_for_parked(work))
+		return 0;
+	if (sp_end_denies(work, &work->end[1]))
+		return 1;
+	sp_allow(work, SP_REASON_EXPIRED, SP_RULE_NONE);
+	work->log = SP_LOG_NEW;
+	work->deadline_ns = sp_ends_deadline(work, 0);
+	return 1;
+}
+
 /* [4]-[8]. The answer is in work; both ends are resolved. */
 SP_SUBPROGRAM int sp_decide(struct sp_work *work)
 {
@@ -55,7 +84,7 @@ SP_SUBPROGRAM int sp_decide(struct sp_work *work)
 		sp_deny(work, SP_REASON_TABLE_FULL);
 		return 0;
 	}
-	if ((has_sender && sp_end_denies(work, &work->end[0])) ||
+	if (sp_decide_parked(work) || (has_sender && sp_end_denies(work, &work->end[0])) ||
 	    sp_end_denies(work, &work->end[1]))
 		return 0;
 	if (work->case_hook == SP_HOOK_EDGE_IN && work->src.drop_reason) {

@@ -136,6 +136,9 @@ SP_INLINE int sp_flow_is_fresh(const struct sp_work *work)
 {
 	const struct sp_flow *flow = &work->flow;
 
+	/* a session that was over is never what an answer rests on, even if it goes on one day */
+	if (flow->reason == SP_REASON_EXPIRED)
+		return 0;
 	return flow->revision == sp_revision && !sp_is_past(flow->deadline_ns, work->now_ns) &&
 	       sp_session_is_live(flow->session[0], flow->epoch[0], work->now_ns) &&
 	       sp_session_is_live(flow->session[1], flow->epoch[1], work->now_ns);
@@ -182,13 +185,18 @@ SP_INLINE void sp_draft_answer(struct sp_work *work)
 	draft->log = work->log;
 	sp_end_record(&work->end[0], &draft->session[0], &draft->epoch[0]);
 	sp_end_record(&work->end[1], &draft->session[1], &draft->epoch[1]);
+	if (work->reason == SP_REASON_EXPIRED) { /* it counts for the session that is over */
+		draft->session[0] = work->end[0].session;
+		draft->epoch[0] = work->end[0].epoch;
+	}
 }
 
-/* Does a flow count for this session? The gateway's own count for nobody's. */
+/* Does a flow count for this session, in the same share? The gateway's own count for nobody's. */
 SP_INLINE int sp_flow_counts_for(const struct sp_flow *flow, const struct sp_flow *other)
 {
 	return !(flow->flags & SP_FLOW_OWN) && flow->session[0] == other->session[0] &&
-	       flow->epoch[0] == other->epoch[0];
+	       flow->epoch[0] == other->epoch[0] &&
+	       (flow->reason == SP_REASON_EXPIRED) == (other->reason == SP_REASON_EXPIRED);
 }
 
 /* Count the draft for its originator's session. 0: that has its share. @replaces  work->flow gives way. */
@@ -197,17 +205,21 @@ SP_INLINE int sp_flow_charge_session(const struct sp_work *work, int replaces)
 	const struct sp_flow *draft = &work->draft;
 	__u32 number = draft->session[0], room = SP_SESSION_FLOWS_MAX;
 	struct sp_session *session;
+	__u32 *share;
 
 	if (number == SP_SESSION_NONE || (draft->flags & SP_FLOW_OWN))
 		return 1;
 	session = bpf_map_lookup_elem(&sp_session, &number);
 	if (!session)
 		return 0;
+	if (draft->reason == SP_REASON_EXPIRED)
+		room = SP_PARKED_FLOWS_MAX;
 	if (replaces && sp_flow_counts_for(&work->flow, draft))
 		room++;
-	if (__sync_fetch_and_add(&session->flows, 1) < room)
+	share = sp_flow_share(session, draft);
+	if (__sync_fetch_and_add(share, 1) < room)
 		return 1;
-	__sync_fetch_and_sub(&session->flows, 1);
+	__sync_fetch_and_sub(share, 1);
 	return 0;
 }
 
@@ -291,7 +303,7 @@ SP_INLINE void sp_flow_recharge(const struct sp_flow *from, const struct sp_flow
 	if (number != SP_SESSION_NONE) {
 		session = bpf_map_lookup_elem(&sp_session, &number);
 		if (session)
-			__sync_fetch_and_add(&session->flows, 1);
+			__sync_fetch_and_add(sp_flow_share(session, to), 1);
 	}
 	sp_flow_discharge(from, SP_HOOK_COUNT);
 }

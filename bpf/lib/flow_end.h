@@ -40,6 +40,13 @@ SP_INLINE __u64 sp_flow_sum(const struct sp_flow_key *key)
 	return sp_key_sum(key, sizeof(*key) / 8);
 }
 
+/* Where a session counts this flow: what its person opens while it is over has a share of its own, so
+ * that what was open before leaves them a way to sign in. */
+SP_INLINE __u32 *sp_flow_share(struct sp_session *session, const struct sp_flow *flow)
+{
+	return flow->reason == SP_REASON_EXPIRED ? &session->parked_flows : &session->flows;
+}
+
 /* Count one flow less: for its originator's session, if it is still the same, and for @hook, which
  * SP_HOOK_COUNT leaves out. */
 SP_INLINE void sp_flow_discharge(const struct sp_flow *flow, __u32 hook)
@@ -54,7 +61,7 @@ SP_INLINE void sp_flow_discharge(const struct sp_flow *flow, __u32 hook)
 		return;
 	session = bpf_map_lookup_elem(&sp_session, &number);
 	if (session && session->epoch == flow->epoch[0])
-		__sync_fetch_and_sub(&session->flows, 1);
+		__sync_fetch_and_sub(sp_flow_share(session, flow), 1);
 }
 
 /* The record of an ended flow, in its original direction. */

@@ -88,6 +88,8 @@ SP_INLINE void sp_flow_answer(struct sp_work *work)
 		work->end[i].epoch = flow->epoch[i];
 		work->end[i].state = flow->epoch[i] ? SP_END_LIVE : SP_END_OUTSIDE;
 	}
+	if (flow->reason == SP_REASON_EXPIRED)
+		work->end[0].state = SP_END_PARKED;
 }
 
 /* The flow an ICMP error is about, or nothing. */

@@ -52,7 +52,7 @@ SP_INLINE enum sp_end_state sp_session_read(struct sp_end *end, int is_v6, __u64
 	end->netset = session->netset[slot][family];
 	if (sp_session_epoch(session) != end->epoch)
 		return SP_END_RACING;
-	return is_awake ? SP_END_LIVE : SP_END_DEAD;
+	return is_awake ? SP_END_LIVE : SP_END_PARKED;
 }
 
 /* The identity of a tunnel address and the state of its session. */
@@ -140,7 +140,7 @@ SP_INLINE int sp_end_denies(struct sp_work *work, const struct sp_end *end)
 	case SP_END_UNKNOWN:
 		sp_deny(work, SP_REASON_NO_IDENTITY);
 		return 1;
-	case SP_END_DEAD:
+	case SP_END_DEAD: case SP_END_PARKED:
 		sp_deny(work, SP_REASON_EXPIRED);
 		return 1;
 	case SP_END_RACING:
@@ -159,7 +159,8 @@ SP_INLINE __u64 sp_ends_deadline(const struct sp_work *work, __u64 not_after_ns)
 	return not_after_ns;
 }
 
-/* The sender of an allowed packet was there. Written at most once a second. */
+/* The sender of an allowed packet was there. Written at most once a second, and never into a session
+ * that has been silent for too long: what lets its person reach the portal must not wake it. */
 SP_INLINE void sp_session_touch(const struct sp_work *work)
 {
 	const struct sp_end *sender = &work->end[work->is_reply ? 1 : 0];
@@ -169,7 +170,8 @@ SP_INLINE void sp_session_touch(const struct sp_work *work)
 	if (number == SP_SESSION_NONE || work->reason == SP_REASON_PROTECT)
 		return;
 	session = bpf_map_lookup_elem(&sp_session, &number);
-	if (!session || sp_session_epoch(session) != sender->epoch)
+	if (!session || sp_session_epoch(session) != sender->epoch ||
+	    !sp_session_is_awake(session, work->now_ns))
 		return;
 	if (!session->last_seen_ns ||
 	    work->now_ns >= session->last_seen_ns + SP_SESSION_TOUCH_NS)

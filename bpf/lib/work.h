@@ -11,7 +11,8 @@ enum sp_end_state {
 	SP_END_OUTSIDE, /* no tunnel address: nobody's session speaks for it */
 	SP_END_LIVE,
 	SP_END_UNKNOWN, /* a tunnel address without identity */
-	SP_END_DEAD,    /* its session ended, was replaced, expired or is idle */
+	SP_END_DEAD,    /* its session ended or was replaced */
+	SP_END_PARKED,  /* the session is theirs, but its time is up or it was silent too long */
 	SP_END_RACING,  /* changed while it was read */
 };
 

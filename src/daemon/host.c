@@ -224,6 +224,20 @@ static int add_routes(struct sp_host *host, struct sp_host_view *view)
 	return r;
 }
 
+static int copy_parked(struct sp_gateway *gateway, const struct sp_machine *machine)
+{
+	gateway->portal_port = machine->gateway.portal_port;
+	for (size_t i = 0; i < machine->gateway.resolver_count; i++) {
+		struct sp_addr *resolver = SP_ARRAY_PUSH(gateway->resolvers,
+							 gateway->resolver_count);
+
+		if (!resolver)
+			return -ENOMEM;
+		*resolver = machine->gateway.resolvers[i];
+	}
+	return 0;
+}
+
 static int copy_pool(struct sp_gateway *gateway, const struct sp_machine *machine)
 {
 	for (size_t i = 0; i < machine->gateway.pool_count; i++) {
@@ -307,6 +321,8 @@ int sp_host_join(const struct sp_machine *machine, struct sp_host_view *view,
 	if (r == 0)
 		r = copy_pool(&host.gateway, machine);
 	if (r == 0)
+		r = copy_parked(&host.gateway, machine);
+	if (r == 0)
 		r = add_hooked(&host);
 	if (r == 0)
 		r = add_self(&host, machine);
@@ -343,7 +359,7 @@ int sp_host_read(struct sp_netlink *netlink, const struct sp_machine *machine,
 
 int sp_gateway_copy(const struct sp_gateway *gateway, struct sp_gateway *ret_copy)
 {
-	struct sp_gateway copy = { 0 };
+	struct sp_gateway copy = { .portal_port = gateway->portal_port };
 	int r = 0;
 
 #define COPY(items, count)                                                                         \
@@ -360,6 +376,7 @@ int sp_gateway_copy(const struct sp_gateway *gateway, struct sp_gateway *ret_cop
 	COPY(self, self_count);
 	COPY(routes, route_count);
 	COPY(edge_trust, edge_trust_count);
+	COPY(resolvers, resolver_count);
 #undef COPY
 	for (size_t i = 0; r == 0 && i < gateway->interface_count; i++) {
 		struct sp_interface *interface = SP_ARRAY_PUSH(copy.interfaces,

@@ -46,7 +46,8 @@ enum sp_vpn_engine {
 /* The machine file sallyport.yaml, same strictness. Only what judgement and the daemon need. */
 struct sp_machine {
 	char *plane; /* auto or ebpf */
-	struct sp_gateway gateway; /* pool and interfaces; self, routes and trust come from the host */
+	/* pool, interfaces and what parked people reach; self, routes and trust come from the host */
+	struct sp_gateway gateway;
 	char *tunnel;              /* vpn0 */
 	uint16_t listen_port;
 	char *endpoint;            /* host or host:port as written; NULL: none */

@@ -285,6 +285,25 @@ static void load_sections(struct run *run, const struct sp_node *root)
 		sp_machine_read_portal(&run->check, values[PORTAL], run->machine);
 }
 
+/* Parked people reach the portal and the resolvers; without parking there is nobody to reach them. */
+static int set_parked(struct sp_machine *machine)
+{
+	struct sp_gateway *gateway = &machine->gateway;
+
+	if (!machine->parked_s)
+		return 0;
+	gateway->portal_port = machine->portal_port;
+	for (size_t i = 0; i < machine->dns_count; i++) {
+		struct sp_addr *resolver = SP_ARRAY_PUSH(gateway->resolvers,
+							 gateway->resolver_count);
+
+		if (!resolver)
+			return -ENOMEM;
+		*resolver = machine->dns[i];
+	}
+	return 0;
+}
+
 /* What the file leaves out. */
 static int set_defaults(struct sp_machine *machine)
 {
@@ -360,6 +379,8 @@ int sp_machine_load(const char *path, const char *text, size_t len, struct sp_ma
 	if (diagnostics->error_count > 0)
 		return -EINVAL;
 	r = set_defaults(machine);
+	if (r == 0)
+		r = set_parked(machine);
 	if (r < 0)
 		return r;
 	*ret_machine = SP_TAKE_PTR(machine);

@@ -17,6 +17,7 @@ void sp_gateway_done(struct sp_gateway *gateway)
 	free(gateway->interfaces);
 	free(gateway->routes);
 	free(gateway->edge_trust);
+	free(gateway->resolvers);
 	*gateway = (struct sp_gateway){ 0 };
 }
 

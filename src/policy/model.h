@@ -115,6 +115,10 @@ struct sp_gateway {
 	size_t route_count;
 	struct sp_prefix *edge_trust; /* no bogons: the edge's own prefixes and next hops */
 	size_t edge_trust_count;
+	/* What parked people reach. */
+	struct sp_addr *resolvers; /* at port 53 */
+	size_t resolver_count;
+	uint16_t portal_port; /* TCP, at every address of the gateway; 0: no portal */
 };
 
 struct sp_fixture_session {

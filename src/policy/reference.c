@@ -194,14 +194,26 @@ static enum sp_reason find_receiver(const struct tuple_question *t,
 	return sp_ref_find_session(t->reference, &t->tuple->destination, t->now_ns, ret_receiver);
 }
 
+/* Someone parked on their way to where they can sign in again. */
+static bool is_parked_request(const struct tuple_question *t)
+{
+	return t->hook == SP_HOOK_VPN_IN &&
+	       sp_ref_is_parked(t->reference, &t->tuple->source, t->now_ns) &&
+	       sp_ref_is_parked_target(t->reference, t->tuple);
+}
+
 static struct sp_answer judge_tuple(const struct tuple_question *t)
 {
 	struct sp_ref_session *sender = NULL, *receiver = NULL;
-	enum sp_reason reason;
+	bool is_parked = is_parked_request(t);
+	enum sp_reason reason = SP_REASON_NONE;
 
-	reason = find_sender(t, &sender);
+	if (!is_parked)
+		reason = find_sender(t, &sender);
 	if (reason == SP_REASON_NONE)
 		reason = find_receiver(t, &receiver);
+	if (reason == SP_REASON_NONE && is_parked)
+		return (struct sp_answer){ SP_ALLOW, SP_REASON_EXPIRED, SP_RULE_NONE };
 	if (reason == SP_REASON_NONE && t->hook == SP_HOOK_EDGE_IN &&
 	    sp_ref_is_bogon(t->reference, &t->tuple->source))
 		reason = SP_REASON_BOGON;

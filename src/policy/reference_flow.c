@@ -180,10 +180,16 @@ static struct sp_ref_session *originator_session(const struct sp_reference *refe
 	const struct sp_ref_end *end = &flow->ends[0];
 	struct sp_ref_session *session;
 
-	if (!end->was_live || flow->is_own)
+	if ((!end->was_live && flow->reason != SP_REASON_EXPIRED) || flow->is_own)
 		return NULL;
 	session = sp_ref_table_find(&reference->sessions, &end->session);
 	return session && session->epoch == end->epoch ? session : NULL;
+}
+
+static uint32_t *count_of(struct sp_ref_session *session, const struct sp_ref_flow *flow)
+{
+	return flow->reason == SP_REASON_EXPIRED ? &session->parked_flow_count :
+						   &session->flow_count;
 }
 
 static void count_flow(struct sp_reference *reference, const struct sp_ref_flow *flow)
@@ -191,7 +197,7 @@ static void count_flow(struct sp_reference *reference, const struct sp_ref_flow 
 	struct sp_ref_session *session = originator_session(reference, flow);
 
 	if (session)
-		session->flow_count++;
+		++*count_of(session, flow);
 }
 
 static void uncount_flow(struct sp_reference *reference, const struct sp_ref_flow *flow)
@@ -199,7 +205,7 @@ static void uncount_flow(struct sp_reference *reference, const struct sp_ref_flo
 	struct sp_ref_session *session = originator_session(reference, flow);
 
 	if (session)
-		session->flow_count--;
+		--*count_of(session, flow);
 }
 
 static void release_flow(void *arg, void *item)
@@ -284,16 +290,17 @@ static void sweep_release(void *arg, void *item)
 static enum sp_reason lacks_room(const struct sp_reference *reference, const struct sp_ref_flow *flow,
 				 const struct sp_ref_flow *replaced)
 {
-	const struct sp_ref_session *session = originator_session(reference, flow);
+	struct sp_ref_session *session = originator_session(reference, flow);
 	size_t total = reference->flows.count - (replaced ? 1 : 0);
 	size_t edge = reference->edge_flow_count;
 
 	if (session && reference->session_flows_max) {
-		uint32_t own = session->flow_count;
+		uint32_t own = *count_of(session, flow), max = reference->session_flows_max;
 
-		if (replaced && originator_session(reference, replaced) == session)
+		if (replaced && originator_session(reference, replaced) == session &&
+		    count_of(session, replaced) == count_of(session, flow))
 			own--;
-		if (own >= reference->session_flows_max)
+		if (own >= (flow->reason == SP_REASON_EXPIRED ? max / 4 : max))
 			return SP_REASON_FLOW_LIMIT;
 	}
 	if (reference->flows_max && total >= reference->flows_max)

@@ -60,6 +60,23 @@ int sp_ref_home(const struct sp_reference *reference, const struct sp_addr *addr
 	return longest ? (int)longest->zone : SP_HOME_UNKNOWN;
 }
 
+bool sp_ref_is_parked_target(const struct sp_reference *reference, const struct sp_tuple *tuple)
+{
+	const struct sp_gateway *gateway = reference->gateway;
+
+	if (tuple->proto == IPPROTO_TCP && gateway->portal_port != 0 &&
+	    tuple->destination_port == gateway->portal_port &&
+	    sp_ref_is_self(reference, &tuple->destination))
+		return true;
+	if ((tuple->proto != IPPROTO_TCP && tuple->proto != IPPROTO_UDP) ||
+	    tuple->destination_port != 53)
+		return false;
+	for (size_t i = 0; i < gateway->resolver_count; i++)
+		if (sp_addr_compare(&gateway->resolvers[i], &tuple->destination) == 0)
+			return true;
+	return false;
+}
+
 bool sp_ref_is_bogon(const struct sp_reference *reference, const struct sp_addr *addr)
 {
 	const struct sp_gateway *gateway = reference->gateway;

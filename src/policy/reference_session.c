@@ -104,7 +104,7 @@ int sp_reference_open_session(struct sp_reference *reference, uint32_t number, u
 			return r;
 	}
 	if (session->epoch != epoch) {
-		session->flow_count = 0;
+		session->flow_count = session->parked_flow_count = 0;
 		session->last_seen_ns = 0;
 	}
 	session->epoch = 0; /* whatever fails below leaves it ended */
@@ -123,6 +123,15 @@ int sp_reference_open_session(struct sp_reference *reference, uint32_t number, u
 	session->idle_ns = idle_ns;
 	session->epoch = epoch;
 	return 0;
+}
+
+void sp_reference_extend_session(struct sp_reference *reference, uint32_t number,
+				 uint64_t expires_ns)
+{
+	struct sp_ref_session *session = sp_ref_table_find(&reference->sessions, &number);
+
+	if (session)
+		session->expires_ns = expires_ns;
 }
 
 void sp_reference_end_session(struct sp_reference *reference, uint32_t number)
@@ -183,18 +192,35 @@ enum sp_reason sp_ref_find_session(const struct sp_reference *reference, const s
 	return SP_REASON_NONE;
 }
 
+bool sp_ref_is_parked(const struct sp_reference *reference, const struct sp_addr *addr,
+		      uint64_t now_ns)
+{
+	const struct sp_ref_ident *ident = sp_ref_table_find(&reference->idents, addr);
+	const struct sp_ref_session *session;
+
+	if (!ident)
+		return false;
+	session = sp_ref_table_find(&reference->sessions, &ident->session);
+	return session && session->epoch && session->epoch == ident->epoch &&
+	       !sp_ref_session_is_live(reference, ident->session, ident->epoch, now_ns);
+}
+
 struct sp_ref_end sp_ref_record_end(const struct sp_reference *reference, const struct sp_addr *addr,
 				    bool is_pool_end, uint64_t now_ns)
 {
 	struct sp_ref_end end = { .is_pool_end = is_pool_end };
-	struct sp_ref_session *session;
+	const struct sp_ref_ident *ident;
 
-	if (!is_pool_end ||
-	    sp_ref_find_session(reference, addr, now_ns, &session) != SP_REASON_NONE)
+	if (!is_pool_end)
 		return end;
-	end.was_live = true;
-	end.session = session->number;
-	end.epoch = session->epoch;
+	end.was_parked = sp_ref_is_parked(reference, addr, now_ns);
+	ident = sp_ref_table_find(&reference->idents, addr);
+	end.was_live = ident && sp_ref_session_is_live(reference, ident->session, ident->epoch,
+						       now_ns);
+	if (end.was_live || end.was_parked) {
+		end.session = ident->session;
+		end.epoch = ident->epoch;
+	}
 	return end;
 }
 

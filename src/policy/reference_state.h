@@ -37,7 +37,8 @@ struct sp_ref_session {
 	uint32_t number;
 	uint64_t epoch; /* 0: ended */
 	uint64_t expires_ns, idle_ns, last_seen_ns;
-	uint32_t flow_count; /* originated with this epoch */
+	uint32_t flow_count; /* originated with this epoch, but for */
+	uint32_t parked_flow_count; /* those of reason `expired` */
 	char *user;
 	char **role_names; /* as given, for the next policy */
 	size_t role_name_count;
@@ -55,8 +56,8 @@ struct sp_ref_ident {
 /* A source or destination as it was when something was recorded about it. */
 struct sp_ref_end {
 	bool is_pool_end;
-	bool was_live;
-	uint32_t session; /* was_live */
+	bool was_live, was_parked;
+	uint32_t session; /* was_live or was_parked */
 	uint64_t epoch;
 };
 
@@ -130,6 +131,9 @@ bool sp_ref_session_is_live(const struct sp_reference *reference, uint32_t numbe
 /* The live session of a tunnel address. Returns SP_REASON_NONE, or why it has none. */
 enum sp_reason sp_ref_find_session(const struct sp_reference *reference, const struct sp_addr *addr,
 				   uint64_t now_ns, struct sp_ref_session **ret_session);
+/* Is it somebody's whose session is theirs still, but past its end or silent for too long? */
+bool sp_ref_is_parked(const struct sp_reference *reference, const struct sp_addr *addr,
+		      uint64_t now_ns);
 struct sp_ref_end sp_ref_record_end(const struct sp_reference *reference, const struct sp_addr *addr,
 				    bool is_pool_end, uint64_t now_ns);
 /* Nothing has changed since it was recorded: no pool end, or live with the same epoch. */
@@ -144,6 +148,8 @@ bool sp_ref_is_self(const struct sp_reference *reference, const struct sp_addr *
 bool sp_ref_is_pool_end(const struct sp_reference *reference, const struct sp_addr *addr);
 /* enum sp_zone, SP_HOME_SELF or SP_HOME_UNKNOWN */
 int sp_ref_home(const struct sp_reference *reference, const struct sp_addr *addr);
+/* Where parked people may go: the portal, the resolvers. */
+bool sp_ref_is_parked_target(const struct sp_reference *reference, const struct sp_tuple *tuple);
 bool sp_ref_is_bogon(const struct sp_reference *reference, const struct sp_addr *addr);
 
 /* The protect entry that matches [2], or NULL. */

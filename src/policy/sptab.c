@@ -6,7 +6,8 @@
  *		u32 id, u32 0, u64 length; the rows; zeros up to 8 bytes
  *	SHA-256 of everything before it
  *
- * Rows have the layout of <sallyport/abi/tables.h>, little endian, so a plane may map the file.
+ * Rows have the layout of <sallyport/abi/tables.h>, little endian, so a plane may map the file. What is
+ * reserved is zero; a reader refuses what it does not know, so a file that says more needs a newer one.
  * There is one way to write given tables (pairs are sorted), and what was read writes the same
  * bytes again. */
 #include "policy/tables.h"
@@ -99,7 +100,8 @@ static void put_head(struct writer *writer, const struct sp_tables *tables)
 	put_u32(writer, tables->netset_count);
 	put_u32(writer, tables->svcset_count);
 	put_u32(writer, tables->profile_count);
-	put_u32(writer, 0);
+	put_u16(writer, tables->portal_port);
+	put_u16(writer, 0);
 }
 
 static void put_src(struct writer *writer, const struct sp_tables *tables)
@@ -264,7 +266,8 @@ static bool take_head(struct sp_reader *file, struct sp_tables *tables)
 	tables->netset_count = sp_take_le32(&head);
 	tables->svcset_count = sp_take_le32(&head);
 	tables->profile_count = sp_take_le32(&head);
-	return sp_take_le32(&head) == 0 && (tables->flags & ~SP_TABLES_PROTECT_TUNNEL) == 0 &&
+	tables->portal_port = sp_take_le16(&head);
+	return sp_take_le16(&head) == 0 && (tables->flags & ~SP_TABLES_PROTECT_TUNNEL) == 0 &&
 	       tables->class_count - 1 < SP_TABLES_CLASS_MAX &&
 	       tables->netset_count - 1 < SP_TABLES_NETSET_MAX &&
 	       tables->svcset_count - 1 < SP_TABLES_SVCSET_MAX &&
@@ -351,7 +354,7 @@ static int take_dst(struct sp_reader *file, struct sp_tables *tables)
 		row->value.flags = sp_take_le32(&rows);
 		if (row->value.netset >= tables->netset_count)
 			return -EBADMSG;
-		if (row->value.flags > SP_DST_SELF) /* one of the two at most */
+		if ((row->value.flags & ~SP_DST_RESOLVER) > SP_DST_SELF) /* one of the two at most */
 			return -EBADMSG;
 	}
 	return has_v4_root ? 0 : -EBADMSG;

@@ -154,6 +154,7 @@ int sp_tables_compile(const struct sp_policy *policy, const struct sp_gateway *g
 	if (!tables)
 		return -ENOMEM;
 	memcpy(tables->generation, policy->generation, sizeof(tables->generation));
+	tables->portal_port = gateway->portal_port;
 	r = make_index(tables, policy, gateway);
 	if (r == 0)
 		r = sp_tables_compile_src(tables);

@@ -27,6 +27,7 @@ struct sp_pair_row {
 struct sp_tables {
 	uint8_t generation[32];
 	uint32_t flags;
+	uint16_t portal_port;   /* TCP, of the gateway, for parked people; 0: none */
 	uint32_t class_count;   /* class 0 is the source no rule tells apart */
 	uint32_t netset_count;  /* set 0 likewise */
 	uint32_t svcset_count;  /* >= 1; fixed */

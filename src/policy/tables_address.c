@@ -142,8 +142,10 @@ static int set_dst(struct walk *walk, struct frame *frame)
 	bool is_self = walk->depth[SP_AT_SELF] > 0;
 
 	frame->dst = (struct sp_dst){ .flags = is_self ? SP_DST_SELF : 0 };
+	if (walk->depth[SP_AT_RESOLVER])
+		frame->dst.flags |= SP_DST_RESOLVER;
 	if (!is_self && walk->depth[SP_AT_POOL]) {
-		frame->dst.flags = SP_DST_POOL;
+		frame->dst.flags |= SP_DST_POOL;
 		return 0;
 	}
 	for (size_t i = 0; i < index->words; i++) {

@@ -70,17 +70,30 @@ static int mark_networks(struct collect *collect)
 	return 0;
 }
 
+static int add_hosts(struct collect *collect, const struct sp_addr *addrs, size_t count,
+		     enum sp_mark_kind kind)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++) {
+		struct sp_prefix host = { .prefix_len = 128 };
+
+		memcpy(host.addr, addrs[i].b, sizeof(host.addr));
+		r = add_mark(collect, &host, kind, 0);
+	}
+	return r;
+}
+
 static int mark_gateway(struct collect *collect)
 {
 	const struct sp_gateway *gateway = collect->index->gateway;
 	int r = add_marks(collect, gateway->pool, gateway->pool_count, SP_AT_POOL, 0);
 
-	for (size_t i = 0; i < gateway->self_count && r == 0; i++) {
-		struct sp_prefix host = { .prefix_len = 128 };
-
-		memcpy(host.addr, gateway->self[i].b, sizeof(host.addr));
-		r = add_mark(collect, &host, SP_AT_SELF, 0);
-	}
+	if (r == 0)
+		r = add_hosts(collect, gateway->self, gateway->self_count, SP_AT_SELF);
+	if (r == 0 && !collect->is_src)
+		r = add_hosts(collect, gateway->resolvers, gateway->resolver_count,
+			      SP_AT_RESOLVER);
 	return r;
 }
 

@@ -28,6 +28,7 @@
 
 #define SESSIONS_MAX 64
 #define PROFILES_MAX 16
+#define PORTAL_PORT 8443
 #define TEST_LINK 14 /* a TUN has none, test runs need one */
 
 enum { CLASS_NOBODY, CLASS_ANA, CLASS_STRANGER, CLASS_INSIDE, CLASS_ADMIN, CLASS_BOB };
@@ -86,6 +87,9 @@ static const struct {
 	{ "2001:db8:30::", 48, { NET_SERVERS, 0 } },
 	{ "100.64.0.0", 16, { NET_OTHER, SP_DST_POOL } },
 	{ "fd00:64::", 64, { NET_OTHER, SP_DST_POOL } },
+	{ "10.30.0.53", 32, { NET_SERVERS, SP_DST_RESOLVER } },
+	{ "2001:db8:30::53", 128, { NET_SERVERS, SP_DST_RESOLVER } },
+	{ "100.64.0.8", 32, { NET_OTHER, SP_DST_POOL | SP_DST_RESOLVER } },
 	{ "192.0.2.1", 32, { NET_SELF, SP_DST_SELF } },
 	{ "2001:db8:ff::1", 128, { NET_SELF, SP_DST_SELF } },
 };
@@ -206,6 +210,7 @@ static void set_numbers(struct lab *lab, struct bpf_object *object, enum sp_hook
 	set_number(object, "sp_svcset_count", SVC_COUNT);
 	set_number(object, "sp_profile_count", PROFILES_MAX);
 	set_number(object, "sp_link_header", is_tunnel && lab->options.is_bare ? 0 : TEST_LINK);
+	set_number(object, "sp_portal_port", PORTAL_PORT);
 	set_number(object, "sp_refuse", lab->options.refuses);
 	set_number(object, "sp_test", !lab->options.is_live);
 	set_number(object, "sp_recorder_hook", hook);

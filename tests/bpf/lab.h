@@ -4,7 +4,8 @@
  *	edge     the default route; 192.168.0.0/16 is a bogon there
  *	inside   10.30.0.0/16, 10.20.0.0/16, 2001:db8:30::/48; 10.20.1.0/28 is protected to self, ssh
  *	tunnel   100.64.0.0/16, fd00:64::/64: ana .7 (both families), bob .8, carol .9 (no rights)
- *	self     192.0.2.1, 2001:db8:ff::1
+ *	self     192.0.2.1, 2001:db8:ff::1; the portal is tcp/8443 there
+ *	resolvers 10.30.0.53, 2001:db8:30::53, and bob
  *
  *	ana -> servers 10.30.0.0/16: ssh, web, ping, dns; payroll 10.30.9.4: denied; -> bob: ssh
  *	inside -> bob: ssh          stranger -> self: udp/51820 (expose)

@@ -319,3 +319,30 @@ void aim_talk(struct rng *rng, const struct world *world, unsigned revision, str
 						   SP_HOOK_INSIDE_IN,
 						   SP_HOOK_VPN_OUT }[rng_below(rng, 4)];
 }
+
+void aim_parked(struct rng *rng, const struct world *world, struct talk *ret_talk)
+{
+	bool is_name = !world->portal_port || rng_chance(rng, 60), v6 = rng_chance(rng, 40);
+	const struct words *targets = is_name ? &world->resolvers : &world->self;
+	const char *target;
+
+	if (rng_chance(rng, 8)) /* who answers names is no portal, and the other way round */
+		targets = is_name ? &world->self : &world->resolvers;
+	*ret_talk = (struct talk){ .hook = SP_HOOK_VPN_IN, .icmp_type = v6 ? 128 : 8, .icmp_id = 1 };
+	if (!role_address(rng, world, UINT32_MAX, v6, &ret_talk->source)) {
+		v6 = !v6;
+		role_address(rng, world, UINT32_MAX, v6, &ret_talk->source);
+	}
+	target = pick_family(rng, targets, v6);
+	ret_talk->destination = target && rng_chance(rng, 90) ? edge_of(rng, target) :
+								stranger(rng, v6);
+	ret_talk->source_port = (uint16_t)rng_between(rng, 1024, 1030);
+	ret_talk->destination_port = (uint16_t)(is_name ? 53 : world->portal_port);
+	if (rng_chance(rng, 10))
+		ret_talk->destination_port = edge_port(rng, ret_talk->destination_port,
+						       ret_talk->destination_port);
+	ret_talk->proto = is_name && rng_chance(rng, 60) ? IPPROTO_UDP : IPPROTO_TCP;
+	if (rng_chance(rng, 8))
+		ret_talk->proto = (uint8_t[]){ IPPROTO_SCTP, IPPROTO_UDP, IPPROTO_ICMP,
+					       IPPROTO_ICMPV6, 47 }[rng_below(rng, 5)];
+}

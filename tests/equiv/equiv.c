@@ -24,8 +24,8 @@ static const char usage[] =
 	"  --out DIR         where failing cases are saved (default ./equiv-failures)\n"
 	"  --failures N      stop after so many (default 3)\n"
 	"  --case DIR        run one saved case and show every answer\n"
-	"  --plant N         put bug N (1-5) into the tables: it must be found within 2000 pairs\n"
-	"  --plants          all five, by the tables and by the programs, each must be found\n";
+	"  --plant N         put bug N (1-6) into the tables: it must be found within 2000 pairs\n"
+	"  --plants          all six, by the tables and by the programs, each must be found\n";
 
 struct options {
 	uint64_t seed;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Five mistakes a compiler of policies could make. A harness that does not find them finds nothing.
+/* Six mistakes a compiler of policies could make. A harness that does not find them finds nothing.
  */
 #include "trial.h"
 
@@ -15,6 +15,7 @@ const char *plant_name(enum plant plant)
 		[PLANT_EXCEPT] = "except ignored",
 		[PLANT_IPV6] = "IPv6 truncated",
 		[PLANT_RANGE] = "range end excluded",
+		[PLANT_PARKED] = "every destination a resolver",
 	};
 
 	return names[plant];
@@ -86,6 +87,12 @@ static void plant_ipv6(struct sp_tables *tables)
 	tables->src_count = kept;
 }
 
+static void plant_parked(struct sp_tables *tables)
+{
+	for (size_t i = 0; i < tables->dst_count; i++)
+		tables->dst[i].value.flags |= SP_DST_RESOLVER;
+}
+
 /* ---- on the way into the compiler ---- */
 
 /* The compiler sees a policy with the mistake, everybody else the right one: it is put back. */
@@ -149,4 +156,6 @@ void plant_tables(enum plant plant, struct sp_tables *tables)
 		plant_swapped(tables);
 	else if (plant == PLANT_IPV6)
 		plant_ipv6(tables);
+	else if (plant == PLANT_PARKED)
+		plant_parked(tables);
 }

@@ -177,6 +177,21 @@ static bool read_route(const char *line, struct world *world)
 	return false;
 }
 
+static bool read_parked(const char *line, struct world *world)
+{
+	char word[WORD_MAX], when[16] = "";
+
+	if (sscanf(line, "resolver %63s", word) == 1) {
+		words_add(&world->resolvers, "%s", word);
+		return true;
+	}
+	if (sscanf(line, "portal %u %15s", &world->portal_port, when) < 1)
+		return false;
+	world->is_parked_absent[0] = strcmp(when, "next") == 0;
+	world->is_parked_absent[1] = strcmp(when, "first") == 0;
+	return true;
+}
+
 static void read_line(const char *line, struct equiv_case *test)
 {
 	struct world *world = &test->world;
@@ -184,7 +199,8 @@ static void read_line(const char *line, struct equiv_case *test)
 	char word[WORD_MAX];
 	unsigned n;
 
-	if (line[0] == '#' || line[0] == '\0' || read_route(line, world))
+	if (line[0] == '#' || line[0] == '\0' || read_route(line, world) ||
+	    read_parked(line, world))
 		return;
 	if (sscanf(line, "trust %63s", word) == 1) {
 		words_add(&world->trust, "%s", word);

@@ -145,6 +145,7 @@ static void fewer_words_everywhere(struct shrink *shrink)
 	}
 	fewer_words(shrink, offset_of(shrink, &world->trust), 0);
 	fewer_words(shrink, offset_of(shrink, &world->self), 0);
+	fewer_words(shrink, offset_of(shrink, &world->resolvers), 0);
 }
 
 static void simpler_gateway(struct shrink *shrink)
@@ -167,6 +168,8 @@ static void simpler_gateway(struct shrink *shrink)
 		keep(shrink);
 	}
 	world->flows_max = world->session_flows_max = 0;
+	keep(shrink);
+	world->portal_port = 0;
 	keep(shrink);
 	world->policy[0].drop_bogons = world->policy[1].drop_bogons = false;
 	keep(shrink);

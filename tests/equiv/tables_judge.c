@@ -123,6 +123,23 @@ static bool zone_of(enum sp_hook hook, const struct sp_src *src, unsigned *ret_z
 	}
 }
 
+/* Someone parked, on their way to the portal or a resolver. */
+static bool is_parked_request(const struct trial *trial, enum sp_hook hook,
+			      const struct sp_packet *packet)
+{
+	const struct sp_tables *tables = tables_of(trial);
+	const struct sp_dst *dst = sp_tables_find_dst(tables, &packet->tuple.destination);
+	uint32_t slot = slot_of(packet), number = 0;
+
+	if (hook != SP_HOOK_VPN_IN || !session_of(trial, &packet->tuple.source, &number) ||
+	    !trial_is_parked(trial, number))
+		return false;
+	if ((dst->flags & SP_DST_RESOLVER) && (slot == SP_SVC_TCP + 53 || slot == SP_SVC_UDP + 53))
+		return true;
+	return (dst->flags & SP_DST_SELF) && tables->portal_port &&
+	       slot == SP_SVC_TCP + tables->portal_port;
+}
+
 /* [4] to [8]: both sessions, the edge's drops, the rules. */
 static struct sp_answer judge_rules(const struct trial *trial, enum sp_hook hook, unsigned zone,
 				    const struct sp_packet *packet)
@@ -134,9 +151,10 @@ static struct sp_answer judge_rules(const struct trial *trial, enum sp_hook hook
 		sp_tables_decide(tables, src->class_id[zone], dst->netset, slot_of(packet));
 	const struct trial_session *sender, *receiver;
 	uint32_t class_id = src->class_id[zone], netset = dst->netset;
+	bool is_parked = is_parked_request(trial, hook, packet);
 	struct sp_answer refused;
 
-	if (zone == SP_ZONE_TUNNEL) {
+	if (zone == SP_ZONE_TUNNEL && !is_parked) {
 		if (!has_session(trial, &packet->tuple.source, &sender, &refused))
 			return refused;
 		class_id = sender->class_id[trial->revision][packet->is_v6];
@@ -146,6 +164,8 @@ static struct sp_answer judge_rules(const struct trial *trial, enum sp_hook hook
 			return refused;
 		netset = receiver->netset[trial->revision][packet->is_v6];
 	}
+	if (is_parked)
+		return answer(SP_ALLOW, SP_REASON_EXPIRED, SP_RULE_NONE);
 	if (hook == SP_HOOK_EDGE_IN && src->drop_reason != SP_REASON_NONE)
 		return deny((enum sp_reason)src->drop_reason);
 	if (protect->reason == SP_REASON_PROTECT) /* vpn-out: the others asked before */

@@ -81,6 +81,11 @@ bool tally_is_enough(const struct tally *tally, FILE *out)
 			(unsigned long long)tally->refused, (unsigned long long)tally->policies);
 		enough = false;
 	}
+	if (sum(tally, SP_ALLOW, SP_REASON_EXPIRED) < EACH_REASON_AT_LEAST) {
+		fprintf(out, "parked people were let through %llu times\n",
+			(unsigned long long)sum(tally, SP_ALLOW, SP_REASON_EXPIRED));
+		enough = false;
+	}
 	for (unsigned reason = 1; reason < SP_REASON_COUNT; reason++) {
 		uint64_t seen = sum(tally, -1, (int)reason);
 

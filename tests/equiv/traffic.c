@@ -451,6 +451,33 @@ static void bring_back(struct script *script)
 	}
 }
 
+/* Somebody's time is up, before or behind the first packet of a talk that leads to the portal. */
+static void park_somebody(struct script *script, struct talk *talk)
+{
+	const struct world *world = &script->test->world;
+
+	aim_parked(script->rng, world, talk);
+	if (rng_chance(script->rng, 30))
+		send_on(script, talk->hook, talk, "");
+	add_step(script, "expire %u", world_session_of(world, &talk->source));
+}
+
+/* What the portal is for. Some had asked for more time at the last moment. */
+static void sign_in_again(struct script *script, const struct talk *talk)
+{
+	const struct world *world = &script->test->world;
+	uint32_t n = world_session_of(world, &talk->source);
+
+	if (world->session_flows_max || rng_chance(script->rng, 30))
+		add_step(script, "extend %u", n);
+	else
+		add_step(script, "open %u", n);
+	if (rng_chance(script->rng, 50))
+		send_on(script, talk->hook, talk, talk->proto == IPPROTO_TCP ? "A" : "");
+	if (rng_chance(script->rng, 50))
+		send_answer(script, talk, talk->proto == IPPROTO_TCP ? "A" : "");
+}
+
 /* The gateway's own packets, and what comes back for them. */
 static void talk_of_our_own(struct script *script, struct talk *talk)
 {
@@ -496,7 +523,7 @@ static struct sp_answer pick_talk(struct script *script, struct talk *talk)
 		aim_talk(script->rng, &script->test->world, script->revision, talk);
 		answer = guess_talk(script, talk);
 		if (dice < 28 ? answer.verdict == SP_ALLOW :
-		    dice < 88 ? answer.reason == SP_REASON_POLICY && answer.verdict == SP_DENY :
+		    dice < 93 ? answer.reason == SP_REASON_POLICY && answer.verdict == SP_DENY :
 				true)
 			break;
 	}
@@ -506,10 +533,15 @@ static struct sp_answer pick_talk(struct script *script, struct talk *talk)
 static void one_talk(struct script *script)
 {
 	struct talk talk;
-	bool allowed;
+	bool allowed, is_parked = false;
 	uint32_t more;
 
-	allowed = pick_talk(script, &talk).verdict == SP_ALLOW;
+	if (world_has_parked(&script->test->world) && rng_chance(script->rng, 4)) {
+		park_somebody(script, &talk);
+		allowed = is_parked = true;
+	} else {
+		allowed = pick_talk(script, &talk).verdict == SP_ALLOW;
+	}
 	if (rng_chance(script->rng, 5)) {
 		talk_of_our_own(script, &talk);
 	} else if (rng_chance(script->rng, 5)) {
@@ -528,6 +560,8 @@ static void one_talk(struct script *script)
 		       : 0;
 	while (more-- > 0)
 		follow_up(script, &talk);
+	if (is_parked)
+		sign_in_again(script, &talk);
 	bring_back(script);
 }
 

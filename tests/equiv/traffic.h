@@ -18,6 +18,9 @@ struct talk {
 /* A talk that this policy's rules have an opinion about, drawn at the edges of their words. */
 void aim_talk(struct rng *rng, const struct world *world, unsigned revision, struct talk *ret_talk);
 
+/* A talk of some session with or beside what the parked reach. */
+void aim_parked(struct rng *rng, const struct world *world, struct talk *ret_talk);
+
 enum sp_hook hook_into(struct rng *rng, const struct world *world, const struct sp_addr *source);
 enum sp_hook hook_out_to(struct rng *rng, const struct world *world,
 			 const struct sp_addr *destination);

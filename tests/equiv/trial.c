@@ -128,6 +128,17 @@ static int make_gateway(struct trial *trial, unsigned revision)
 		if (sp_prefix_parse(world->routes[i].prefix, &route->prefix) < 0)
 			return -EINVAL;
 	}
+	if (!world->is_parked_absent[revision])
+		gateway->portal_port = (uint16_t)world->portal_port;
+	for (uint32_t i = 0; i < world->resolvers.count && !world->is_parked_absent[revision]; i++) {
+		struct sp_addr *resolver =
+			SP_ARRAY_PUSH(gateway->resolvers, gateway->resolver_count);
+
+		if (!resolver)
+			return -ENOMEM;
+		if (sp_addr_parse(world->resolvers.item[i], resolver) < 0)
+			return -EINVAL;
+	}
 	for (uint32_t i = 0; i < world->trust.count; i++) {
 		struct sp_prefix *trust =
 			SP_ARRAY_PUSH(gateway->edge_trust, gateway->edge_trust_count);
@@ -169,6 +180,7 @@ static int put_session(struct trial *trial, uint32_t n)
 		.expires_ns = session->expires_ns,
 		.idle_ns = session->idle_ns,
 		.flows = limit ? SP_SESSION_FLOWS_MAX - limit : 0,
+		.parked_flows = limit ? SP_PARKED_FLOWS_MAX - limit / 4 : 0,
 	};
 	int r;
 
@@ -190,9 +202,11 @@ static int put_session(struct trial *trial, uint32_t n)
 
 static int open_session(struct trial *trial, uint32_t n)
 {
+	const uint64_t length_ns = trial->test->world.sessions[n].expires_ns;
 	struct trial_session *session = &trial->sessions[n];
 	int r;
 
+	session->expires_ns = length_ns ? trial->now_ns + length_ns : 0;
 	session->epoch = trial->next_epoch++;
 	session->is_known = true;
 	session->is_over = false;
@@ -235,17 +249,35 @@ bool trial_is_alive(const struct trial *trial, uint32_t n)
 	return session->epoch && (!session->expires_ns || trial->now_ns < session->expires_ns);
 }
 
+bool trial_is_parked(const struct trial *trial, uint32_t n)
+{
+	return trial->sessions[n].epoch && !trial_is_alive(trial, n);
+}
+
 /* The second reference's clock runs a day a packet: it is told of deadlines instead. */
 static void tell_deadlines(struct trial *trial)
 {
 	for (uint32_t n = 0; n < trial->session_count; n++) {
 		struct trial_session *session = &trial->sessions[n];
 
-		if (!session->is_over && session->is_known && !trial_is_alive(trial, n)) {
-			sp_reference_end_session(trial->alone, n);
+		if (!session->is_over && trial_is_parked(trial, n)) {
+			sp_reference_extend_session(trial->alone, n, 1);
 			session->is_over = true;
 		}
 	}
+}
+
+static int move_deadline(struct trial *trial, uint32_t n, uint64_t expires_ns)
+{
+	struct trial_session *session = &trial->sessions[n];
+
+	if (!session->epoch)
+		return 0;
+	session->expires_ns = expires_ns;
+	session->is_over = expires_ns != 0;
+	sp_reference_extend_session(trial->reference, n, expires_ns);
+	sp_reference_extend_session(trial->alone, n, expires_ns ? 1 : 0);
+	return trial->plane ? sp_ebpf_session_extend(trial->plane, n, expires_ns) : 0;
 }
 
 static int add_identities(struct trial *trial, struct sp_ebpf_error *why)
@@ -395,11 +427,7 @@ int trial_open(const struct equiv_case *test, bool with_ebpf, enum plant plant, 
 	if (r == 0)
 		r = make_references(trial);
 	for (uint32_t n = 0; n < trial->session_count && r == 0; n++) {
-		const struct world_session *session = &test->world.sessions[n];
-
-		trial->sessions[n].idle_ns = session->idle_ns;
-		if (session->expires_ns)
-			trial->sessions[n].expires_ns = START_NS + session->expires_ns;
+		trial->sessions[n].idle_ns = test->world.sessions[n].idle_ns;
 		r = open_session(trial, n);
 	}
 	return r;
@@ -453,6 +481,11 @@ static int do_event(struct trial *trial, const char *text)
 		return number < trial->session_count ? end_session(trial, number) : 0;
 	if (sscanf(text, "remove %u", &number) == 1)
 		return number < trial->session_count ? remove_session(trial, number) : 0;
+	if (sscanf(text, "expire %u", &number) == 1)
+		return number < trial->session_count ?
+			       move_deadline(trial, number, trial->now_ns) : 0;
+	if (sscanf(text, "extend %u", &number) == 1)
+		return number < trial->session_count ? move_deadline(trial, number, 0) : 0;
 	if (sscanf(text, "open %u", &number) == 1)
 		return number < trial->session_count ? open_session(trial, number) : 0;
 	return 1;

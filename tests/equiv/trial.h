@@ -20,6 +20,7 @@ enum plant {
 	PLANT_EXCEPT,	   /* `except` ignored */
 	PLANT_IPV6,	   /* IPv6 prefixes cut to /64 */
 	PLANT_RANGE,	   /* the last port of a range left out */
+	PLANT_PARKED,	   /* every destination a resolver for parked people */
 	PLANT_COUNT
 };
 
@@ -98,7 +99,8 @@ struct sp_answer trial_guess(void *trial, unsigned revision, const char *packet)
  * tell. */
 bool tables_judge(const struct trial *trial, enum sp_hook hook, const struct sp_frame *frame,
 		  struct sp_answer *ret_answer);
-/* Is session @n alive now? */
+/* Is session @n alive now? Or parked: past its end, but not ended? */
 bool trial_is_alive(const struct trial *trial, uint32_t n);
+bool trial_is_parked(const struct trial *trial, uint32_t n);
 
 #endif

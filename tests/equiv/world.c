@@ -81,6 +81,11 @@ enum sp_zone world_home(const struct world *world, const struct sp_addr *addr)
 	return home;
 }
 
+bool world_has_parked(const struct world *world)
+{
+	return world->portal_port || world->resolvers.count;
+}
+
 uint32_t world_session_of(const struct world *world, const struct sp_addr *addr)
 {
 	for (uint32_t i = 0; i < world->session_count; i++)
@@ -449,6 +454,23 @@ static void make_gateway(struct rng *rng, struct world *world)
 		words_add(&world->trust, "2001:db8:30:1::/64");
 }
 
+/* A server inside and one outside, the gateway, a person: names can be asked of anybody. */
+static void make_parked(struct rng *rng, struct world *world)
+{
+	static const char *const resolvers[] = { "10.30.0.53", "2001:db8:30::53", "8.8.8.8",
+						 "192.0.2.1", "100.64.0.8", "fd00:64::8" };
+
+	if (rng_chance(rng, 35))
+		return;
+	if (rng_chance(rng, 80))
+		world->portal_port = 443;
+	for (size_t i = 0; i < SP_ARRAY_LEN(resolvers); i++)
+		if (rng_chance(rng, i < 2 ? 60 : 20))
+			words_add(&world->resolvers, "%s", resolvers[i]);
+	if (rng_chance(rng, 12))
+		world->is_parked_absent[rng_below(rng, 2)] = true;
+}
+
 /* Some worlds are cramped, some sessions short; most are neither. */
 static void make_bounds(struct rng *rng, struct world *world)
 {
@@ -472,6 +494,7 @@ void world_make(struct rng *rng, struct world *world)
 	*world = (struct world){ 0 };
 	make_gateway(rng, world);
 	make_sessions(rng, world);
+	make_parked(rng, world);
 	make_bounds(rng, world);
 	make_policy(rng, world, &world->policy[0]);
 	change_policy(rng, world);

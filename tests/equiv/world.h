@@ -62,7 +62,7 @@ struct world_policy {
 struct world_session {
 	uint32_t groups; /* bit n: in group gn */
 	char address[2][WORD_MAX]; /* "": none */
-	uint64_t expires_ns; /* after the start; 0: never */
+	uint64_t expires_ns; /* after it was opened; 0: never */
 	uint64_t idle_ns;
 };
 
@@ -78,6 +78,9 @@ struct world_route {
 struct world {
 	struct world_policy policy[2]; /* [1] is applied when a step says so */
 	struct words pool, self, trust;
+	struct words resolvers;  /* what parked people reach, besides */
+	uint32_t portal_port;    /* 0: none */
+	bool is_parked_absent[2]; /* by revision: no portal and no resolvers */
 	struct world_route routes[ROUTES_MAX];
 	uint32_t route_count;
 	struct world_session sessions[SESSIONS_MAX];
@@ -90,6 +93,7 @@ struct world {
  *	HOOK [own] [dhcp] FRAME		a packet; FRAME as in support/frames.h
  *	wait MS				time passes
  *	end N, remove N, open N		session N ends, is forgotten, comes (back) with a new epoch
+ *	expire N, extend N		its time is up now (it is parked), or never
  *	apply				the next revision */
 #define STEP_MAX 256
 #define STEPS_MAX 96
@@ -121,6 +125,8 @@ void world_print_rest(const struct equiv_case *test, FILE *out);
 bool world_in_prefix(const char *prefix, const struct sp_addr *addr);
 enum sp_zone world_home(const struct world *world, const struct sp_addr *addr);
 bool world_is_self(const struct world *world, const struct sp_addr *addr);
+/* Is there something parked people reach? */
+bool world_has_parked(const struct world *world);
 /* The session with this address, or UINT32_MAX. */
 uint32_t world_session_of(const struct world *world, const struct sp_addr *addr);
 

@@ -158,6 +158,13 @@ void world_print_rest(const struct equiv_case *test, FILE *out)
 			world->routes[i].is_absent[0] ? " next" :
 			world->routes[i].is_absent[1] ? " first" :
 							"");
+	if (world_has_parked(world))
+		fprintf(out, "portal %u%s\n", world->portal_port,
+			world->is_parked_absent[0] ? " next" :
+			world->is_parked_absent[1] ? " first" :
+						     "");
+	for (uint32_t i = 0; i < world->resolvers.count; i++)
+		fprintf(out, "resolver %s\n", world->resolvers.item[i]);
 	for (uint32_t i = 0; i < world->trust.count; i++)
 		fprintf(out, "trust %s\n", world->trust.item[i]);
 	for (uint32_t i = 0; i < world->session_count; i++)

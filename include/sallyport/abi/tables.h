@@ -13,6 +13,8 @@
 #define SP_RULE_MAX 16384u          /* rule numbers are below this; counters are sized by it */
 #define SP_SESSION_NONE 0xffffffffu
 #define SP_SESSION_FLOWS_MAX 4096u
+#define SP_PARKED_FLOWS_MAX (SP_SESSION_FLOWS_MAX / 4) /* of a parked session, counted apart */
+#define SP_PORT_DNS 53u
 
 /* Mark of what a program on vpn-in or inside-in allowed; the nft table `inet sallyport` drops
  * what lacks it. SP_MARK_OWN marks refusals built in place, on their way back out. */
@@ -47,6 +49,7 @@ struct sp_src {
 
 #define SP_DST_POOL 0x01 /* a tunnel address: the receiver's session has the network set */
 #define SP_DST_SELF 0x02 /* an address of the gateway */
+#define SP_DST_RESOLVER 0x04 /* parked people may ask it for names */
 
 /* dst[destination] */
 struct sp_dst {
@@ -110,8 +113,8 @@ struct sp_session {
 	__u64 last_seen_ns; /* written by vpn-in, at most once a second */
 	__u32 class_id[2][2]; /* [revision & 1][0: IPv4, 1: IPv6] */
 	__u32 netset[2][2];
-	__u32 flows; /* tracked flows it originated */
-	__u32 zero;
+	__u32 flows;        /* tracked flows it originated, but for */
+	__u32 parked_flows; /* those of reason `expired`: of its time as a parked one */
 };
 
 /* Key of a flow, the same for both directions: `lo` is the end whose (address, port) compares

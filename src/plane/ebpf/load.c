@@ -267,7 +267,7 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 	bool is_scratch = !staged->plane->pin_dir;
 	bool is_bare = hook == SP_HOOK_VPN_IN || hook == SP_HOOK_VPN_OUT;
 	const uint32_t link_header = is_bare && !is_scratch ? 0 : 14;
-	const uint32_t protect_tunnel = staged->protect_tunnel;
+	const uint32_t protect_tunnel = staged->protect_tunnel, portal_port = staged->portal_port;
 	const uint32_t test = is_scratch, refuse = !is_scratch, hook_number = hook;
 	uint32_t dhcp[DHCP_MAX] = { 0 };
 	const struct setting settings[] = {
@@ -276,6 +276,7 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 		{ "sp_profile_count", &staged->profile_capacity, sizeof(uint32_t) },
 		{ "sp_link_header", &link_header, sizeof(link_header) },
 		{ "sp_protect_tunnel", &protect_tunnel, sizeof(protect_tunnel) },
+		{ "sp_portal_port", &portal_port, sizeof(portal_port) },
 		{ "sp_test", &test, sizeof(test) },
 		{ "sp_refuse", &refuse, sizeof(refuse) },
 		{ "sp_dhcp_ifindex", dhcp, sizeof(dhcp) },
@@ -360,6 +361,7 @@ static int stage_live(struct sp_ebpf *plane, const struct sp_tables *tables, uin
 	staged->profile_capacity = room.profiles;
 	staged->pair_capacity = room.pairs;
 	staged->protect_tunnel = tables->flags & SP_TABLES_PROTECT_TUNNEL;
+	staged->portal_port = tables->portal_port;
 	r = sp_ebpf_tables_create(staged, arrays.src_count, arrays.dst_count, error);
 	if (r == 0)
 		r = sp_ebpf_tables_fill(staged, &arrays, error);

@@ -76,6 +76,7 @@ struct sp_ebpf_staged {
 	uint32_t profile_capacity;
 	uint32_t pair_capacity;
 	bool protect_tunnel;
+	uint16_t portal_port;
 	uint32_t profile_count; /* pushed so far */
 	size_t pair_count;
 	struct sp_svc_elem *svc_held; /* what the table svc holds */

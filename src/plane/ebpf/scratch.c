@@ -111,13 +111,22 @@ bool sp_ebpf_scratch_keep(struct sp_ebpf *plane)
 
 /* ---- revisions ---- */
 
+/* What is fixed when programs are loaded, besides the room. */
+struct fixed {
+	uint64_t revision;
+	bool protect_tunnel;
+	uint16_t portal_port;
+};
+
 static struct sp_ebpf_staged *take_idle(struct sp_ebpf *plane, const struct sp_ebpf_room *room,
-					uint64_t revision, bool protect_tunnel)
+					const struct fixed *fixed)
 {
 	for (struct sp_ebpf_staged **at = &plane->idle; *at; at = &(*at)->next) {
 		struct sp_ebpf_staged *staged = *at;
 
-		if (staged->revision != revision || staged->protect_tunnel != protect_tunnel ||
+		if (staged->revision != fixed->revision ||
+		    staged->protect_tunnel != fixed->protect_tunnel ||
+		    staged->portal_port != fixed->portal_port ||
 		    staged->svcset_stride != room->svcset_stride ||
 		    staged->profile_capacity != room->profiles ||
 		    staged->pair_capacity != room->pairs)
@@ -140,12 +149,12 @@ static int empty_tables(const struct sp_ebpf_staged *staged)
 	return r;
 }
 
-static int load_idle(struct sp_ebpf *plane, const struct sp_ebpf_room *room, uint64_t revision,
-		     bool protect_tunnel, struct sp_ebpf_staged **ret_staged,
+static int load_idle(struct sp_ebpf *plane, const struct sp_ebpf_room *room,
+		     const struct fixed *fixed, struct sp_ebpf_staged **ret_staged,
 		     struct sp_ebpf_error *error)
 {
 	__sp_cleanup(sp_ebpf_staged_closep) struct sp_ebpf_staged *staged =
-		sp_ebpf_staged_alloc(plane, revision);
+		sp_ebpf_staged_alloc(plane, fixed->revision);
 	int r;
 
 	if (!staged)
@@ -153,7 +162,8 @@ static int load_idle(struct sp_ebpf *plane, const struct sp_ebpf_room *room, uin
 	staged->svcset_stride = room->svcset_stride;
 	staged->profile_capacity = room->profiles;
 	staged->pair_capacity = room->pairs;
-	staged->protect_tunnel = protect_tunnel;
+	staged->protect_tunnel = fixed->protect_tunnel;
+	staged->portal_port = fixed->portal_port;
 	r = sp_ebpf_tables_create(staged, SP_TABLES_PAIR_MAX, SP_TABLES_PAIR_MAX, error);
 	if (r == 0)
 		r = sp_ebpf_programs_load(staged, NULL, 0, error);
@@ -169,15 +179,18 @@ int sp_ebpf_scratch_stage(struct sp_ebpf *plane, const struct sp_tables *tables,
 	__sp_cleanup(sp_ebpf_arrays_done) struct sp_ebpf_arrays arrays = { 0 };
 	__sp_cleanup(sp_ebpf_staged_closep) struct sp_ebpf_staged *staged = NULL;
 	struct sp_ebpf_room room = sp_ebpf_room_rounded(tables);
-	bool protect_tunnel = tables->flags & SP_TABLES_PROTECT_TUNNEL;
+	const struct fixed fixed = {
+		.revision = revision,
+		.protect_tunnel = tables->flags & SP_TABLES_PROTECT_TUNNEL,
+		.portal_port = tables->portal_port,
+	};
 	int r;
 
 	r = sp_ebpf_translate(tables, &room, 0, 0, &arrays);
 	if (r < 0)
 		return sp_ebpf_fail(error, r, "translating the tables: %s", sp_err_text(r));
-	staged = take_idle(plane, &room, revision, protect_tunnel);
-	r = staged ? empty_tables(staged)
-		   : load_idle(plane, &room, revision, protect_tunnel, &staged, error);
+	staged = take_idle(plane, &room, &fixed);
+	r = staged ? empty_tables(staged) : load_idle(plane, &room, &fixed, &staged, error);
 	if (r == 0)
 		r = sp_ebpf_tables_fill(staged, &arrays, error);
 	if (r < 0)

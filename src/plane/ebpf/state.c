@@ -297,6 +297,7 @@ int sp_ebpf_session_put(struct sp_ebpf *plane, uint32_t number, const struct sp_
 		store_pair(to->netset[slot], session->netset[slot]);
 	}
 	__atomic_store_n(&to->flows, session->flows, __ATOMIC_RELAXED);
+	__atomic_store_n(&to->parked_flows, session->parked_flows, __ATOMIC_RELAXED);
 	store(&to->epoch, session->epoch, __ATOMIC_RELEASE);
 	return 0;
 }

@@ -169,6 +169,18 @@ static inline void hand_route(struct hand *hand, const char *text, enum sp_zone 
 	route->zone = zone;
 }
 
+/* What parked people reach. */
+static inline void hand_parked(struct hand *hand, uint16_t portal_port, const char *resolvers)
+{
+	hand->gateway.portal_port = portal_port;
+	HAND_EACH_WORD(word, resolvers) {
+		struct sp_addr *resolver =
+			SP_ARRAY_PUSH(hand->gateway.resolvers, hand->gateway.resolver_count);
+
+		*resolver = hand_addr(word);
+	}
+}
+
 static inline void hand_done(struct hand *hand)
 {
 	struct sp_policy *policy = &hand->policy;

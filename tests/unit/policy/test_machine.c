@@ -2,6 +2,8 @@
 /* What sallyport.yaml becomes. What is said about one that is wrong: tests/golden/machine. */
 #include "loading.h"
 
+#include "base/array.h"
+
 static struct sp_machine *load(const char *text)
 {
 	struct sp_diagnostics diagnostics = { 0 };
@@ -84,6 +86,40 @@ static void what_is_left_out_has_defaults(void **state)
 	assert_int_equal(machine->audit_keep, 10);
 	assert_false(machine->has_portal);
 	sp_machine_free(machine);
+}
+
+static void parked_people_reach_the_portal_and_the_resolvers_if_there_are_any(void **state)
+{
+	static const struct {
+		const char *sections;
+		uint16_t portal_port;
+		size_t resolver_count;
+	} rows[] = {
+		{ "", 0, 0 },
+		{ "portal: { url: \"https://gate.example.org\" }\n", 443, 0 },
+		{ "vpn: { dns: [10.30.0.53, \"2001:db8::53\"] }\n", 0, 2 },
+		{ "portal: { url: \"https://gate.example.org\", listen: \"[::]:8443\" }\n"
+		  "vpn: { dns: 10.30.0.53, parked: 1s }\n", 8443, 1 },
+		/* nobody is parked */
+		{ "portal: { url: \"https://gate.example.org\" }\n"
+		  "vpn: { dns: 10.30.0.53, parked: 0 }\n", 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
+		struct sp_machine *machine;
+		char text[300];
+
+		snprintf(text, sizeof(text), "sallyport: 1\ninterfaces: { edge: wan0 }\n%s",
+			 rows[i].sections);
+		machine = load(text);
+		assert_non_null(machine);
+		assert_int_equal(machine->gateway.portal_port, rows[i].portal_port);
+		assert_int_equal(machine->gateway.resolver_count, rows[i].resolver_count);
+		if (rows[i].resolver_count)
+			assert_addr(&machine->gateway.resolvers[0], "10.30.0.53");
+		sp_machine_free(machine);
+	}
 }
 
 static void a_portal_needs_only_its_url(void **state)
@@ -198,6 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_given_is_kept),
 		cmocka_unit_test(what_is_left_out_has_defaults),
+		cmocka_unit_test(parked_people_reach_the_portal_and_the_resolvers_if_there_are_any),
 		cmocka_unit_test(a_portal_needs_only_its_url),
 		cmocka_unit_test(spans_sizes_and_endpoints_are_strict),
 	};

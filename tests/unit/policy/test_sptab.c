@@ -30,6 +30,7 @@ static void small_policy(struct hand *hand)
 	hand_rule(hand, SP_RULE_ALLOW, "db", "any", "db", "tcp/5432 icmp/8");
 	hand_rule(hand, SP_RULE_DENY, "no", "db", "any", "proto/47");
 	memset(hand->policy.generation, 0xa5, sizeof(hand->policy.generation));
+	hand_parked(hand, 8443, "10.30.8.53 100.64.0.1");
 }
 
 struct file {
@@ -103,6 +104,8 @@ static void what_was_written_reads_the_same(void **state)
 	assert_null(back->index);
 	assert_memory_equal(back->generation, tables->generation, 32);
 	assert_int_equal(back->flags, tables->flags);
+	assert_int_equal(tables->portal_port, 8443);
+	assert_int_equal(back->portal_port, 8443);
 	assert_int_equal(back->class_count, tables->class_count);
 	assert_int_equal(back->netset_count, tables->netset_count);
 	assert_int_equal(back->src_count, tables->src_count);
@@ -237,7 +240,7 @@ static void content_that_is_off_is_refused(void **state)
 		{ "other number of service sets", HEAD, 44, 4, 2 },
 		{ "no profile", HEAD, 48, 4, 0 },
 		{ "too many profiles", HEAD, 48, 4, UINT32_MAX },
-		{ "reserved word", HEAD, 52, 4, 1 },
+		{ "reserved word", HEAD, 54, 2, 1 },
 		{ "prefix length", SRC, 0, 4, 129 },
 		{ "first row is no default route", SRC, 0, 4, 1 },
 		{ "host bits", SRC, 4 + 15, 1, 1 },
@@ -249,7 +252,7 @@ static void content_that_is_off_is_refused(void **state)
 		{ "row not behind the one before", SRC, 36, 4, 0 },
 		{ "destination prefix length", DST, 0, 4, 200 },
 		{ "network set", DST, 20, 4, 1000 },
-		{ "destination flags", DST, 24, 4, 4 },
+		{ "destination flags", DST, 24, 4, 8 },
 		{ "pool and self", DST, 24, 4, 3 },
 		{ "service set", SVC, 0, 2, 1000 },
 		{ "service set of the last slot", SVC, 2 * (SP_SVC_SLOTS - 1), 2, 1000 },

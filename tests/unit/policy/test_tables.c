@@ -223,6 +223,30 @@ static void home_is_self_then_pool_then_longest_route(void **state)
 	assert_int_equal(dst_of(tables, "fd00:64::")->flags, SP_DST_POOL);
 }
 
+static void resolvers_are_marked_wherever_they_live(void **state)
+{
+	__hand struct hand hand = { 0 };
+
+	(void)state;
+	hand_pool(&hand, "100.64.0.0/16 fd00:64::/64");
+	hand_self(&hand, "192.0.2.1");
+	hand_network(&hand, "servers", "10.30.0.0/16", "");
+	hand_rule(&hand, SP_RULE_ALLOW, "any", "any", "servers", "");
+	hand_parked(&hand, 8443, "10.30.0.53 9.9.9.9 2001:db8::53 192.0.2.1 100.64.0.9");
+
+	__tables struct sp_tables *tables = compile(&hand);
+
+	assert_int_equal(tables->portal_port, 8443);
+	assert_int_equal(dst_of(tables, "10.30.0.53")->flags, SP_DST_RESOLVER);
+	assert_int_equal(dst_of(tables, "10.30.0.53")->netset, dst_of(tables, "10.30.0.52")->netset);
+	assert_int_equal(dst_of(tables, "10.30.0.52")->flags, 0);
+	assert_int_equal(dst_of(tables, "9.9.9.9")->flags, SP_DST_RESOLVER);
+	assert_int_equal(dst_of(tables, "2001:db8::53")->flags, SP_DST_RESOLVER);
+	assert_int_equal(dst_of(tables, "192.0.2.1")->flags, SP_DST_SELF | SP_DST_RESOLVER);
+	assert_int_equal(dst_of(tables, "100.64.0.9")->flags, SP_DST_POOL | SP_DST_RESOLVER);
+	assert_int_equal(dst_of(tables, "100.64.0.8")->flags, SP_DST_POOL);
+}
+
 static void bogons_less_what_the_edge_trusts(void **state)
 {
 	__hand struct hand hand = { 0 };
@@ -673,6 +697,7 @@ int main(void)
 		cmocka_unit_test(whole_families_stay_apart),
 		cmocka_unit_test(rows_that_repeat_their_parent_are_left_out),
 		cmocka_unit_test(home_is_self_then_pool_then_longest_route),
+		cmocka_unit_test(resolvers_are_marked_wherever_they_live),
 		cmocka_unit_test(bogons_less_what_the_edge_trusts),
 		cmocka_unit_test(deny_beats_allow_and_the_first_of_each_is_named),
 		cmocka_unit_test(expose_is_for_the_edge_and_a_deny_to_self_beats_it),
