@@ -144,25 +144,23 @@ lab_sign_in() {
 	if [ -n "${lab_client_pid[$host]:-}" ]; then # the app's "off" and "on": else it trusts its old keys for 15 s
 		lab_client_set "$host"
 	else
+		lab_gate peer config "$host" |
+			awk -v key="$(cat "$key")" '/^PrivateKey/ {print "PrivateKey = " key; next} {print}' >"$LAB_DIR/$host.conf"
 		lab_tunnel_up "$host"
 	fi
 }
 declare -A lab_client_pid
 
-# The client is any WireGuard: the file the gateway prints, with the private key put in.
+# The client is any WireGuard: $LAB_DIR/HOST.conf as for wg-quick, in a stock engine.
 lab_tunnel_up() {
 	local host=$1 conf="$LAB_DIR/$1.conf" sockets="$LAB_DIR/$1-sockets" address prefix
 	mkdir -p "$sockets"
-	lab_gate peer config "$host" >"$conf" || return 1
+	[ -s "$conf" ] || return 1
 	lab_run "$host" "$host-engine.log" unshare --mount sh -c \
 		'mount --bind "$1" /var/run/wireguard && exec wireguard-go -f wg0' sh "$sockets"
 	lab_client_pid[$host]=$lab_pid
 	lab_wait 10 test -S "$sockets/wg0.sock" || return 1
-	{
-		echo '[Interface]'
-		echo "PrivateKey = $(cat "$LAB_DIR/$host.key")"
-		sed -n '/^\[Peer\]/,$p' "$conf"
-	} >"$conf.wg"
+	sed '/^\(Address\|DNS\|MTU\)/d' "$conf" >"$conf.wg" # what is wg-quick's own
 	lab_client_set "$host" || return 1
 	for address in $(sed -n 's/^Address *= *//p' "$conf" | tr ',' ' '); do
 		case $address in
