@@ -21,7 +21,7 @@ const struct sp_verb sp_verbs[] = {
 	{ "replay", "FILE", "judge the packets of a capture", sp_cli_replay },
 	{ "apply", "FILE", "make a policy the running one", sp_cli_apply },
 	{ "history", "", "the policies applied so far", sp_cli_history },
-	{ "status", "", "what runs, and what each hook judges", sp_cli_status },
+	{ "status", "[URL]", "what runs; signed in: the session and the tunnel", sp_cli_status },
 	{ "doctor", "", "what this kernel and machine lack", sp_cli_doctor },
 	{ "session open", "", "sign a person in", sp_cli_session_open },
 	{ "session list", "", "who is signed in", sp_cli_session_list },
@@ -38,6 +38,10 @@ const struct sp_verb sp_verbs[] = {
 	{ "user list", "", "who may sign in with a password", sp_cli_user_list },
 	{ "audit", "", "the audit log, filtered", sp_cli_audit },
 	{ "audit verify", "[FILE…]", "whether the log is whole and unchanged", sp_cli_audit_verify },
+	{ "login", "URL", "sign in at a portal, with this device", sp_cli_login },
+	{ "logout", "[URL]", "end this device's session", sp_cli_logout },
+	{ "up", "[URL]", "bring this device's tunnel up", sp_cli_up },
+	{ "down", "", "take this device's tunnel down", sp_cli_down },
 	{ "bench", "NAME", "measure this machine: tunnels, cipher, handshakes, peers", sp_cli_bench },
 };
 const size_t sp_verb_count = SP_ARRAY_LEN(sp_verbs);

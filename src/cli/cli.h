@@ -90,6 +90,10 @@ int sp_cli_user_remove(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_user_list(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_audit(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_login(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_logout(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_up(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_down(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_bench(struct sp_cli *cli, int argc, char **argv);
 
 #endif

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sallyport status: what runs, and what each hook judges. */
+/* sallyport status: on a gateway what runs, and what each hook judges; on a person's machine how the
+ * session and the tunnel are (status_here.c). */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/profile.h"
 #include "cli/render.h"
+#include "cli/status_here.h"
+#include "io/paths.h"
 
 #define INDENT "              "
 
@@ -125,7 +130,18 @@ static void print_tail(const struct sp_cli *cli, json_t *reply)
 		       sp_json_text(item, "code"), sp_json_text(item, "message"));
 }
 
-int sp_cli_status(struct sp_cli *cli, int argc, char **argv)
+/* A gateway has a control socket, or is named by its root. Where there is neither, but somebody has
+ * signed in from here, it is a person's machine. */
+static bool is_persons_machine(const struct sp_cli *cli, const char *state_dir)
+{
+	__sp_paths struct sp_paths paths = { 0 };
+
+	if (cli->root || sp_paths_init(&paths, NULL) < 0 || !access(paths.control_socket, F_OK))
+		return false;
+	return sp_profile_exists(state_dir);
+}
+
+static int print_gateway(struct sp_cli *cli, bool with_rules)
 {
 	static const struct sp_column hook_columns[] = {
 		{ "hook", "hook" },
@@ -144,18 +160,9 @@ int sp_cli_status(struct sp_cli *cli, int argc, char **argv)
 		{ "line", "line" },
 		{ 0 },
 	};
-	bool with_rules = false;
-	const struct sp_option options[] = {
-		{ "rules", &with_rules, NULL, NULL, "what each rule decided, too" },
-		{ 0 },
-	};
 	json_t *reply;
-	size_t count;
 	int r, exit_code;
 
-	r = sp_cli_options(cli, "status", argc, argv, options, NULL, 0, &count);
-	if (r != 0)
-		return sp_cli_options_exit(r);
 	r = sp_client_call(cli, "status", json_pack("{s:b}", "rules", with_rules), &reply);
 	if (r != SP_EXIT_OK)
 		return r;
@@ -176,4 +183,28 @@ int sp_cli_status(struct sp_cli *cli, int argc, char **argv)
 	print_tail(cli, reply);
 	json_decref(reply);
 	return exit_code;
+}
+
+int sp_cli_status(struct sp_cli *cli, int argc, char **argv)
+{
+	struct sp_status_here here = { .cli = cli, .iface = "sallyport" };
+	const char *word[1];
+	bool with_rules = false;
+	const struct sp_option options[] = {
+		{ "rules", &with_rules, NULL, NULL, "gateway: what each rule decided, too" },
+		{ "watch", &here.watch, NULL, NULL, "signed in: stay, warn before the session ends, extend it" },
+		{ "iface", NULL, &here.iface, "NAME", "signed in: the tunnel (default: sallyport)" },
+		{ "state", NULL, &here.state_dir, "DIR", "signed in: where it is kept (default: ~/.config/sallyport)" },
+		{ 0 },
+	};
+	size_t count;
+	int r;
+
+	r = sp_cli_options(cli, "status", argc, argv, options, word, 1, &count);
+	if (r != 0)
+		return sp_cli_options_exit(r);
+	here.url = count ? word[0] : NULL;
+	if (here.url || here.state_dir || here.watch || is_persons_machine(cli, here.state_dir))
+		return sp_status_here(&here);
+	return print_gateway(cli, with_rules);
 }

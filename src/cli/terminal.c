@@ -10,6 +10,7 @@
 
 #include "base/array.h"
 #include "base/err.h"
+#include "base/units.h"
 #include "io/secret_buf.h"
 
 static volatile sig_atomic_t was_interrupted;
@@ -23,24 +24,48 @@ static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
 struct held_signals {
 	struct sigaction before[SP_ARRAY_LEN(ending)];
+	sigset_t mask; /* what was let through before, and is while something is waited for */
 };
 
-/* While the terminal does not echo: a signal ends the reading (no SA_RESTART), not the program. */
+/* While the terminal does not echo: a signal ends the waiting, not the program. They are blocked but
+ * while waiting, so that none comes between a look and the wait after it. */
 static void hold_signals(struct held_signals *held)
 {
 	const struct sigaction action = { .sa_handler = note_interrupt };
+	sigset_t blocked;
 
 	was_interrupted = 0;
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < SP_ARRAY_LEN(ending); i++)
+		sigaddset(&blocked, ending[i]);
+	sigprocmask(SIG_BLOCK, &blocked, &held->mask);
 	for (size_t i = 0; i < SP_ARRAY_LEN(ending); i++)
 		sigaction(ending[i], &action, &held->before[i]);
 }
 
 static void release_signals(const struct held_signals *held)
 {
+	const int number = was_interrupted;
+
 	for (size_t i = 0; i < SP_ARRAY_LEN(ending); i++)
 		sigaction(ending[i], &held->before[i], NULL);
-	if (was_interrupted && was_interrupted != SIGINT)
-		raise(was_interrupted);
+	sigprocmask(SIG_SETMASK, &held->mask, NULL);
+	if (number && number != SIGINT)
+		raise(number);
+}
+
+/* Returns 1 there is something to read; 0 the time is over; -ECANCELED a signal of ours came. */
+static int wait_readable(int fd, int timeout_ms, const sigset_t *mask)
+{
+	const struct timespec timeout = { .tv_sec = timeout_ms / 1000,
+					  .tv_nsec = timeout_ms % 1000 * SP_NS_PER_MS };
+	struct pollfd poll_in = { .fd = fd, .events = POLLIN };
+	int r;
+
+	do
+		r = ppoll(&poll_in, 1, timeout_ms < 0 ? NULL : &timeout, mask);
+	while (r < 0 && errno == EINTR && !was_interrupted);
+	return r >= 0 ? r : was_interrupted ? -ECANCELED : sp_errno();
 }
 
 bool sp_terminal_is_there(void)
@@ -53,7 +78,8 @@ bool sp_terminal_has_color(void)
 	return isatty(STDERR_FILENO) && !getenv("NO_COLOR");
 }
 
-int sp_terminal_read_line(int fd, size_t max_len, char **ret_secret)
+/* @mask  what to let through while waiting; NULL: as it is. */
+static int read_line(int fd, size_t max_len, const sigset_t *mask, char **ret_secret)
 {
 	__sp_cleanup(sp_secret_buf_done) struct sp_secret_buf line = { 0 };
 	int r = sp_secret_buf_reserve(&line, max_len + 2);
@@ -62,9 +88,10 @@ int sp_terminal_read_line(int fd, size_t max_len, char **ret_secret)
 	if (r < 0)
 		return r;
 	do { /* byte by byte: what follows the line is not ours */
+		r = wait_readable(fd, -1, mask);
+		if (r < 0)
+			return r;
 		got = read(fd, line.data + line.len, 1);
-		if (got < 0 && errno == EINTR && was_interrupted)
-			return -ECANCELED;
 		if (got < 0 && errno != EINTR)
 			return sp_errno();
 		line.len += got > 0 ? (size_t)got : 0;
@@ -84,6 +111,11 @@ int sp_terminal_read_line(int fd, size_t max_len, char **ret_secret)
 	return 0;
 }
 
+int sp_terminal_read_line(int fd, size_t max_len, char **ret_secret)
+{
+	return read_line(fd, max_len, NULL, ret_secret);
+}
+
 static int ask(const char *question, bool is_secret, size_t max_len, char **ret_line)
 {
 	struct termios before, silent;
@@ -99,7 +131,7 @@ static int ask(const char *question, bool is_secret, size_t max_len, char **ret_
 	if (is_secret)
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
 	fputs(question, stderr);
-	r = sp_terminal_read_line(STDIN_FILENO, max_len, ret_line);
+	r = read_line(STDIN_FILENO, max_len, &held.mask, ret_line);
 	if (is_secret)
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	if (r == -ECANCELED)
@@ -120,19 +152,16 @@ int sp_terminal_ask_secret(const char *question, size_t max_len, char **ret_secr
 
 int sp_terminal_wait_enter(int timeout_ms)
 {
-	struct pollfd poll_in = { .fd = STDIN_FILENO, .events = POLLIN };
 	struct held_signals held;
 	char c = 0;
 	int r;
 
 	hold_signals(&held);
-	r = poll(&poll_in, 1, timeout_ms);
+	r = wait_readable(STDIN_FILENO, timeout_ms, &held.mask);
 	if (r > 0) {
 		while ((r = (int)read(STDIN_FILENO, &c, 1)) == 1 && c != '\n')
 			;
 		r = r == 1 ? 1 : -ECANCELED;
-	} else if (r < 0) {
-		r = was_interrupted ? -ECANCELED : 0;
 	}
 	release_signals(&held);
 	return r;

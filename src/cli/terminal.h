@@ -18,7 +18,7 @@ int sp_terminal_ask_secret(const char *question, size_t max_len, char **ret_secr
 /* The first line of a descriptor, for scripts. Returns as above; -errno. */
 int sp_terminal_read_line(int fd, size_t max_len, char **ret_secret);
 
-/* Wait for Enter. Returns 1 pressed; 0 the time is over; -ECANCELED ctrl-C or the terminal has gone. */
+/* Wait for Enter. Returns 1 pressed; 0 the time is over; -ECANCELED ctrl-C, or it has gone; -errno. */
 int sp_terminal_wait_enter(int timeout_ms);
 
 /* From here on ctrl-C says that nothing was changed and ends the program (130), until it is called with

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Showing a portal who one is: by a password, or at a provider with a code, whichever the provider
+ * takes. Used to open a session and to extend one. */
+#ifndef SALLYPORT_CLI_SIGN_IN_H
+#define SALLYPORT_CLI_SIGN_IN_H
+
+#include "cli/cli.h"
+#include "cli/portal_call.h"
+#include "cli/profile.h"
+
+struct sp_sign_in {
+	const struct sp_cli *cli;
+	const struct sp_profile *profile; /* borrowed; its idp and user are the defaults */
+	const char *idp, *user; /* asked for; NULL: to be chosen */
+	int password_fd; /* -1: ask at the terminal */
+	bool with_qr; /* draw the code where there is no terminal too */
+	const char *public_key; /* the device; not needed to extend */
+	const char *device_name;
+	/* found on the way: */
+	struct sp_portal_answer providers;
+	json_t *provider; /* borrowed from it */
+	char *asked_user;
+	char *password;
+};
+
+void sp_sign_in_done(struct sp_sign_in *sign_in); /* wipes the password */
+#define __sp_sign_in __sp_cleanup(sp_sign_in_done)
+
+/* Ask the portal for its providers: the first call, which shows whether it is there and trusted. */
+int sp_sign_in_begin(struct sp_sign_in *sign_in);
+
+/* Sign in. *@ret_answer is a sign-in of the API (token, session, tunnel). Returns SP_EXIT_…, said. */
+int sp_sign_in_run(struct sp_sign_in *sign_in, struct sp_portal_answer *ret_answer);
+
+/* Extend the profile's session in place. *@ret_answer has token and session.
+ * Returns SP_EXIT_…, said; *@ret_is_gone, without a word: there is no session any more. */
+int sp_sign_in_extend(struct sp_sign_in *sign_in, struct sp_portal_answer *ret_answer,
+		      bool *ret_is_gone);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/status_here.h"
+
+#include <net/if.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "audit/time.h"
+#include "cli/portal_call.h"
+#include "cli/profile.h"
+#include "cli/render.h"
+#include "cli/session_text.h"
+#include "cli/watch.h"
+#include "cli/when.h"
+#include "io/clock.h"
+#include "io/paths.h"
+#include "io/uapi.h"
+#include "io/wg_netlink.h"
+
+#define ENGINE_MS 500
+
+struct view {
+	json_t *session; /* NULL: the portal did not tell */
+	/* live, expired, closed; "unknown" without an answer, "gone": the device is not known any more */
+	const char *state;
+	int exit_code;
+	bool is_up;
+	bool knows_handshake;
+	int64_t handshake_ns; /* UTC; 0: never */
+};
+
+/* Only root may ask an engine. */
+static void look_at_tunnel(const struct sp_status_here *here, struct view *view)
+{
+	__sp_cleanup(sp_wg_device_done) struct sp_wg_device device = { 0 };
+	__sp_paths struct sp_paths paths = { 0 };
+	__sp_free char *socket = NULL;
+	int r;
+
+	view->is_up = if_nametoindex(here->iface) != 0;
+	if (!view->is_up || sp_paths_init(&paths, here->cli->root) < 0 ||
+	    sp_paths_engine_socket(&paths, here->iface, &socket) < 0)
+		return;
+	r = sp_uapi_get(socket, ENGINE_MS, &device);
+	if (r < 0)
+		r = sp_wg_netlink_get(here->iface, &device);
+	if (r < 0)
+		return;
+	view->knows_handshake = true;
+	for (size_t i = 0; i < device.peer_count; i++)
+		if (device.peers[i].last_handshake_ns > view->handshake_ns)
+			view->handshake_ns = device.peers[i].last_handshake_ns;
+}
+
+static void look_at_session(const struct sp_profile *profile, struct sp_portal_answer *answer,
+			    struct view *view)
+{
+	view->state = "unknown";
+	view->exit_code = sp_portal_ask(profile, "session", NULL, answer);
+	if (view->exit_code != SP_EXIT_OK)
+		return;
+	if (answer->status >= 400) {
+		view->exit_code = sp_portal_refused(profile, answer);
+		view->state = sp_portal_is(answer, "token-invalid") ? "gone" : "unknown";
+		return;
+	}
+	view->session = json_object_get(answer->body, "session");
+	view->state = sp_json_text(view->session, "state");
+	if (strcmp(view->state, "live"))
+		view->exit_code = SP_EXIT_DEGRADED;
+}
+
+static int print_as_json(const struct sp_status_here *here, const struct sp_profile *profile,
+			 const struct view *view)
+{
+	const int64_t expires_s = sp_when_parse(profile->expires), now_s = sp_clock_realtime_s();
+	char handshake[SP_TIME_TEXT_MAX];
+	const bool is_ending = expires_s != INT64_MAX && !strcmp(view->state, "live");
+	json_t *object;
+
+	object = json_pack(
+		"{s:i, s:s, s:s?, s:s?, s:s?, s:s, s:s?, s:o, s:O?, s:{s:s, s:b, s:s?}}", "v", 1,
+		"portal", profile->url, "user", profile->user, "idp", profile->idp, "device",
+		profile->device, "state", view->state, "expires", profile->expires, "left_s",
+		is_ending ? json_integer(expires_s > now_s ? expires_s - now_s : 0) : json_null(),
+		"session", view->session, "tunnel", "interface", here->iface, "up", view->is_up,
+		"last_handshake",
+		view->handshake_ns ? sp_time_format(view->handshake_ns, handshake) : NULL);
+	sp_cli_print_json(object);
+	return view->exit_code;
+}
+
+static void print_tunnel(const struct sp_status_here *here, const struct view *view)
+{
+	const int64_t ago_s = sp_clock_realtime_s() - view->handshake_ns / SP_NS_PER_S;
+	char span[SP_WHEN_MAX];
+
+	printf("  %-10s %s is ", "tunnel", here->iface);
+	if (!view->is_up)
+		puts("down; next: sudo sallyport up");
+	else if (!view->knows_handshake)
+		puts("up; root can see the last handshake");
+	else if (!view->handshake_ns)
+		puts("up; no handshake yet: the gateway's UDP port is not reached, or nothing was "
+		     "sent");
+	else
+		printf("up; last handshake %s ago\n", sp_when_span(ago_s > 0 ? ago_s : 0, span));
+}
+
+static void print_session(const struct sp_cli *cli, const struct sp_profile *profile,
+			  const struct view *view)
+{
+	const int64_t now_s = sp_clock_realtime_s(), expires_s = sp_when_parse(profile->expires);
+	const bool is_live = !strcmp(view->state, "live");
+	char when[SP_WHEN_MAX], user[256], state[64];
+
+	printf("%s  %s (%s)  %s%s%s", profile->place,
+	       sp_printable(profile->user ? profile->user : "nobody", user, sizeof(user)),
+	       profile->idp ? profile->idp : "-", sp_cli_paint(cli, is_live ? SP_GREEN : SP_YELLOW),
+	       sp_printable(view->state, state, sizeof(state)), sp_cli_paint(cli, SP_PLAIN));
+	if (is_live || !strcmp(view->state, "unknown"))
+		printf("%s until %s\n", is_live ? "" : ": as far as it was known here",
+		       sp_when_format(expires_s, now_s, when));
+	else
+		printf("; next: sallyport login %s\n", profile->url);
+	if (view->session)
+		sp_session_print(view->session);
+	else if (profile->device)
+		printf("  %-10s %s\n", "device", profile->device);
+}
+
+int sp_status_here(struct sp_status_here *here)
+{
+	__sp_profile struct sp_profile profile = { 0 };
+	__sp_answer struct sp_portal_answer answer = { 0 };
+	struct view view = { 0 };
+	int r;
+
+	sp_portal_wipe_json();
+	signal(SIGPIPE, SIG_IGN);
+	r = sp_profile_open(here->state_dir, here->url, false, &profile);
+	if (r != SP_EXIT_OK)
+		return r;
+	look_at_session(&profile, &answer, &view);
+	look_at_tunnel(here, &view);
+	if (view.session)
+		sp_profile_set(&profile.expires,
+			       json_string_value(json_object_get(view.session, "expires")));
+	if (here->cli->json) {
+		r = print_as_json(here, &profile, &view);
+	} else {
+		print_session(here->cli, &profile, &view);
+		print_tunnel(here, &view);
+		r = view.exit_code;
+	}
+	return here->watch && r == SP_EXIT_OK ? sp_watch(here->cli, &profile) : r;
+}
