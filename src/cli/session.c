@@ -76,8 +76,8 @@ int sp_cli_session_open(struct sp_cli *cli, int argc, char **argv)
 		{ "groups", NULL, &groups, "A,B", "groups the provider says the person is in" },
 		{ "pubkey", NULL, &key, "KEY", "the device's WireGuard public key" },
 		{ "device", NULL, &device, "NAME", "the device's name (default: device)" },
-		{ "max", NULL, &max, "TIME", "longest life, such as 10h (the default)" },
-		{ "idle", NULL, &idle, "TIME", "longest silence (default: any)" },
+		{ "max", NULL, &max, "TIME", "longest life, such as 10h (default: as the roles say)" },
+		{ "idle", NULL, &idle, "TIME", "longest silence (default: as the roles say)" },
 		{ 0 },
 	};
 	json_t *fields, *reply, *object;
@@ -149,9 +149,9 @@ static int parse_session(const char *text, json_int_t *ret_session)
 
 int sp_cli_session_extend(struct sp_cli *cli, int argc, char **argv)
 {
-	const char *max = "10h", *word[1];
+	const char *max = NULL, *word[1];
 	const struct sp_option options[] = {
-		{ "max", NULL, &max, "TIME", "from now on (default 10h)" },
+		{ "max", NULL, &max, "TIME", "from now on (default: as the roles say)" },
 		{ 0 },
 	};
 	json_int_t session;
@@ -165,7 +165,7 @@ int sp_cli_session_extend(struct sp_cli *cli, int argc, char **argv)
 	if (count != 1 || parse_session(word[0], &session) < 0)
 		return sp_cli_fail(SP_EXIT_USAGE, "session extend needs a session's number (session list)");
 	fields = json_pack("{s:I}", "session", session);
-	r = parse_duration("max", max, fields, "max_s");
+	r = max ? parse_duration("max", max, fields, "max_s") : SP_EXIT_OK;
 	if (r != SP_EXIT_OK) {
 		json_decref(fields);
 		return r;

@@ -127,6 +127,9 @@ static void line_read_back_is_the_record(void **state)
 	record.audit_rule = "egress-cut";
 	record.audit_would = "deny";
 	record.aggregated = true;
+	record.idp = "corp";
+	record.has_from = true;
+	record.from = addr("198.51.100.7");
 	record.by = "uid 0 (root)";
 	record.message = "two\nlines, a \"quote\" and a tab\t";
 	assert_int_equal(sp_audit_record_format(&record, ZEROS, &line, &len), 0);
@@ -135,6 +138,9 @@ static void line_read_back_is_the_record(void **state)
 	assert_string_equal(entry.prev, ZEROS);
 	assert_same_text(entry.record.message, record.message);
 	assert_same_text(entry.record.audit_would, "deny");
+	assert_same_text(entry.record.idp, "corp");
+	assert_true(entry.record.has_from);
+	assert_memory_equal(&entry.record.from, &record.from, sizeof(record.from));
 	assert_int_equal(entry.record.hook, SP_HOOK_VPN_IN);
 	assert_int_equal(entry.record.role_count, 2);
 	assert_memory_equal(&entry.record.src, &record.src, sizeof(record.src));

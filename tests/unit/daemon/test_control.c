@@ -441,6 +441,32 @@ static void the_silent_and_the_slow_are_dropped_after_ten_seconds(void **state)
 	assert_served(fixture);
 }
 
+/* Here we are it ourselves. */
+static void the_portal_cannot_take_every_place(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sp_control_handler handler = { answer, forget, fixture };
+	const struct sp_control_access access = { .gid = getegid(), .portal_uid = geteuid() };
+	int fds[SP_CONTROL_PORTAL_MAX];
+
+	sp_control_close(fixture->control);
+	assert_int_equal(sp_control_open(fixture->loop, fixture->path, &access, &handler,
+					 &fixture->control), 0);
+	for (unsigned int i = 0; i < SP_CONTROL_PORTAL_MAX; i++)
+		fds[i] = dial(fixture);
+	assert_int_equal(sp_control_client_count(fixture->control), SP_CONTROL_PORTAL_MAX);
+	close(fds[0]);
+	run(fixture, 4);
+	fds[0] = dial(fixture); /* a place that was left is free again */
+	say(fixture, fds[0], "{\"v\":1,\"id\":1,\"op\":\"hold\"}\n");
+	assert_non_null(fixture->held);
+	assert_true(sp_client_is_portal(fixture->held));
+	assert_string_equal(sp_client_who(fixture->held), "portal");
+	assert_code(hear(fixture, dial(fixture), NULL), "busy");
+	for (unsigned int i = 0; i < SP_CONTROL_PORTAL_MAX; i++)
+		close(fds[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -458,6 +484,7 @@ int main(void)
 		TEST(the_65th_client_is_told_to_try_again),
 		TEST(a_watcher_gets_events_with_its_id),
 		TEST(a_watcher_that_does_not_read_is_dropped),
+		TEST(the_portal_cannot_take_every_place),
 		TEST(the_silent_and_the_slow_are_dropped_after_ten_seconds),
 	};
 

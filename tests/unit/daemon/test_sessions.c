@@ -101,6 +101,48 @@ static void a_row_with_damaged_lists_is_no_session(void **state)
 	}
 }
 
+static void a_policy_shortens_what_nobody_gave_and_lengthens_nothing(void **state)
+{
+	static const struct {
+		int64_t max_s, idle_s; /* of the session, opened at 1000 s */
+		bool has_own_max, has_own_idle;
+		struct sp_session_span span;
+		int64_t wanted_max_s, wanted_idle_s, wanted_warn_s;
+		bool is_shorter;
+	} cases[] = {
+		{ 3600, 0, false, false, { 3600, 0, 600 }, 3600, 0, 600, false },
+		{ 3600, 0, false, false, { 1800, 0, 600 }, 1800, 0, 600, true },
+		{ 3600, 900, false, false, { 7200, 1800, 600 }, 3600, 900, 600, false },
+		{ 3600, 0, false, false, { 3600, 900, 600 }, 3600, 900, 600, true },
+		{ 3600, 900, false, false, { 3600, 300, 600 }, 3600, 300, 600, true },
+		{ 3600, 900, true, true, { 600, 60, 60 }, 3600, 900, 60, false },
+		{ 3600, 900, true, false, { 600, 60, 60 }, 3600, 60, 60, true },
+		{ 3600, 0, false, false, { 60, 0, 30 }, 60, 0, 30, true },
+		{ 300, 0, true, false, { 36000, 0, 600 }, 300, 0, 150, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sp_live *live = live_of("corp", "[]", 9);
+		bool is_shorter;
+
+		live->row.since_ns = 1000000000000;
+		live->row.expires_ns = live->row.since_ns + cases[i].max_s * 1000000000;
+		live->row.idle_s = cases[i].idle_s;
+		live->row.has_own_max = cases[i].has_own_max;
+		live->row.has_own_idle = cases[i].has_own_idle;
+		is_shorter = sp_live_shorten(live, &cases[i].span);
+		if (is_shorter != cases[i].is_shorter ||
+		    live->row.expires_ns !=
+			    live->row.since_ns + cases[i].wanted_max_s * 1000000000 ||
+		    live->row.idle_s != cases[i].wanted_idle_s ||
+		    live->row.warn_s != cases[i].wanted_warn_s)
+			fail_msg("case %zu: idle %lld, warn %lld", i, (long long)live->row.idle_s,
+				 (long long)live->row.warn_s);
+		sp_live_free(live);
+	}
+}
+
 static struct sp_people *people_of(struct sp_live *const *lives, size_t count)
 {
 	struct sp_people *people = calloc(1, sizeof(*people));
@@ -210,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(roles_follow_provider_groups_and_keys),
 		cmocka_unit_test(a_row_with_damaged_lists_is_no_session),
+		cmocka_unit_test(a_policy_shortens_what_nobody_gave_and_lengthens_nothing),
 		cmocka_unit_test(a_session_is_found_by_number_and_epoch_never_by_number_alone),
 		cmocka_unit_test(an_address_belongs_to_its_newest_session),
 		cmocka_unit_test(a_device_is_named_by_key_by_owner_or_alone),

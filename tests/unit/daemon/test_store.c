@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include <sqlite3.h>
+
 #include "daemon/store.h"
 #include "net/addr.h"
 
@@ -322,6 +324,104 @@ static void sessions_are_read_back_and_closed_ones_only_while_asked_for(void **s
 	assert_int_equal(sp_store_session_of_epoch(fixture->store, 100, &read), -ENOENT);
 }
 
+static int keep_row(void *arg, struct sp_session_row *row)
+{
+	struct sp_session_row *kept = arg;
+
+	*kept = *row;
+	*row = (struct sp_session_row){ 0 };
+	return 0;
+}
+
+static void what_changes_while_a_session_is_open_is_kept_and_its_refresh_goes_with_it(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sp_session_row row = row_of(100, 1, 10), read = { 0 };
+
+	row.since_ns = 10;
+	row.warn_s = 300;
+	row.replaces = 7;
+	row.refresh = "sealed";
+	assert_int_equal(sp_store_add_session(fixture->store, &row), 0);
+	row.groups = "[\"eng\",\"dba\"]";
+	row.roles = "[\"dba\"]";
+	row.since_ns = 20;
+	row.expires_ns = 30;
+	row.idle_s = 60;
+	row.warn_s = 5;
+	row.has_own_max = true;
+	row.refresh = "sealed again";
+	assert_int_equal(sp_store_change_session(fixture->store, &row), 0);
+	reopen(fixture);
+	assert_int_equal(sp_store_each_session(fixture->store, 1, keep_row, &read), 0);
+	assert_string_equal(read.groups, row.groups);
+	assert_string_equal(read.roles, row.roles);
+	assert_int_equal(read.since_ns, 20);
+	assert_int_equal(read.expires_ns, 30);
+	assert_int_equal(read.idle_s, 60);
+	assert_int_equal(read.warn_s, 5);
+	assert_int_equal(read.replaces, 7);
+	assert_true(read.has_own_max && !read.has_own_idle);
+	assert_string_equal(read.refresh, "sealed again");
+	sp_session_row_done(&read);
+	assert_int_equal(sp_store_close_session(fixture->store, row.id, 40, "revoked"), 0);
+	assert_int_equal(sp_store_session_of_epoch(fixture->store, 100, &read), 0);
+	assert_null(read.refresh);
+	sp_session_row_done(&read);
+}
+
+static void run_sql(struct fixture *fixture, const char *sql)
+{
+	sqlite3 *db = NULL;
+	char *error = NULL;
+
+	assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK)
+		fail_msg("%s: %s", sql, error);
+	sqlite3_close(db);
+}
+
+/* Lengths were an administrator's then: no role may shorten them afterwards. */
+static void a_database_of_the_first_schema_is_brought_up(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sp_session_row row = row_of(100, 1, 10), read = { 0 };
+
+	assert_int_equal(sp_store_add_session(fixture->store, &row), 0);
+	sp_store_close(fixture->store);
+	fixture->store = NULL;
+	run_sql(fixture, "ALTER TABLE session DROP COLUMN since_ns;"
+			 "ALTER TABLE session DROP COLUMN warn_s;"
+			 "ALTER TABLE session DROP COLUMN own;"
+			 "ALTER TABLE session DROP COLUMN replaces;"
+			 "ALTER TABLE session DROP COLUMN refresh;"
+			 "PRAGMA user_version = 1;");
+	reopen(fixture);
+	assert_false(fixture->is_new);
+	assert_null(fixture->moved);
+	assert_int_equal(sp_store_session_of_epoch(fixture->store, 100, &read), 0);
+	assert_int_equal(read.id, row.id);
+	assert_int_equal(read.since_ns, row.opened_ns);
+	assert_int_equal(read.warn_s, 600);
+	assert_true(read.has_own_max && read.has_own_idle);
+	assert_int_equal(read.replaces, 0);
+	assert_null(read.refresh);
+	sp_session_row_done(&read);
+}
+
+static void a_database_of_a_later_version_is_refused_and_left_alone(void **state)
+{
+	struct fixture *fixture = *state;
+
+	sp_store_close(fixture->store);
+	fixture->store = NULL;
+	run_sql(fixture, "PRAGMA user_version = 99;");
+	assert_int_equal(sp_store_open(fixture->path, &fixture->store, &fixture->moved,
+				       &fixture->is_new, fixture->error), -EPROTONOSUPPORT);
+	assert_non_null(strstr(fixture->error, "99"));
+	assert_null(fixture->moved);
+}
+
 static void session_ids_are_not_reused_after_forgetting(void **state)
 {
 	struct fixture *fixture = *state;
@@ -439,6 +539,9 @@ int main(void)
 		TEST(a_key_and_a_name_and_an_address_belong_to_one_device),
 		TEST(a_removed_device_holds_its_address_against_others),
 		TEST(sessions_are_read_back_and_closed_ones_only_while_asked_for),
+		TEST(what_changes_while_a_session_is_open_is_kept_and_its_refresh_goes_with_it),
+		TEST(a_database_of_the_first_schema_is_brought_up),
+		TEST(a_database_of_a_later_version_is_refused_and_left_alone),
 		TEST(session_ids_are_not_reused_after_forgetting),
 		TEST(a_cancelled_transaction_leaves_nothing),
 		TEST(a_killed_writer_leaves_what_was_committed),
