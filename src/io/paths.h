@@ -23,7 +23,10 @@
 	X(lock_file, "var/lib/sallyport/lock")                                                     \
 	X(generations_dir, "var/lib/sallyport/generations")                                        \
 	X(tls_dir, "var/lib/sallyport/tls")                                                        \
+	X(tls_cert, "var/lib/sallyport/tls/cert.pem")                                              \
+	X(tls_key, "var/lib/sallyport/tls/key.pem")                                                \
 	X(portal_dir, "var/lib/sallyport/portal")                                                  \
+	X(portal_key, "var/lib/sallyport/portal/key")                                              \
 	X(run_dir, "run/sallyport")                                                                \
 	X(control_socket, "run/sallyport/control.sock")                                            \
 	X(bpffs_dir, "sys/fs/bpf")                                                                 \

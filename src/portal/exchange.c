@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "portal/exchange.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/units.h"
+#include "portal/gate_reply.h"
+#include "portal/grants.h"
+#include "portal/token.h"
+
+/* ---- what there is ---- */
+
+static const struct sp_field no_fields[] = { { 0 } };
+static const struct sp_field device_fields[] = {
+	{ "public_key", SP_FIELD_KEY, true, 0, NULL },
+	{ "name", SP_FIELD_DEVICE_NAME, true, 0, NULL },
+	{ 0 },
+};
+static const struct sp_field login_fields[] = {
+	{ "idp", SP_FIELD_NAME, false, 0, NULL },
+	{ "user", SP_FIELD_NAME, true, 0, NULL },
+	{ "password", SP_FIELD_SECRET, true, 0, NULL },
+	{ "device", SP_FIELD_OBJECT, true, 0, device_fields },
+	{ 0 },
+};
+static const struct sp_field start_fields[] = {
+	{ "idp", SP_FIELD_NAME, true, 0, NULL },
+	{ "device", SP_FIELD_OBJECT, true, 0, device_fields },
+	{ 0 },
+};
+static const struct sp_field poll_fields[] = {
+	{ "handle", SP_FIELD_HANDLE, true, 0, NULL },
+	{ "wait_s", SP_FIELD_NUMBER, false, 20, NULL },
+	{ 0 },
+};
+static const struct sp_field extend_fields[] = {
+	{ "password", SP_FIELD_SECRET, false, 0, NULL },
+	{ 0 },
+};
+static const struct sp_field close_fields[] = {
+	{ "session", SP_FIELD_NUMBER, false, INT64_MAX, NULL },
+	{ "all", SP_FIELD_TRUE, false, 0, NULL },
+	{ 0 },
+};
+static const struct sp_field remove_fields[] = {
+	{ "public_key", SP_FIELD_KEY, true, 0, NULL },
+	{ 0 },
+};
+
+struct sp_api_path {
+	const char *path;
+	const char *method;
+	bool takes_token;
+	const struct sp_field *fields;
+	void (*handle)(struct sp_exchange *exchange);
+};
+
+static const struct sp_api_path routes[] = {
+	{ "/api/v1/providers", "GET", false, no_fields, sp_handle_providers },
+	{ "/api/v1/login", "POST", false, login_fields, sp_handle_login },
+	{ "/api/v1/device/start", "POST", false, start_fields, sp_handle_device_start },
+	{ "/api/v1/device/poll", "POST", false, poll_fields, sp_handle_device_poll },
+	{ "/api/v1/session", "GET", true, no_fields, sp_handle_session_get },
+	{ "/api/v1/session/extend", "POST", true, extend_fields, sp_handle_session_extend },
+	{ "/api/v1/session/close", "POST", true, close_fields, sp_handle_session_close },
+	{ "/api/v1/devices", "GET", true, no_fields, sp_handle_devices },
+	{ "/api/v1/devices/remove", "POST", true, remove_fields, sp_handle_devices_remove },
+};
+
+/* ---- answering ---- */
+
+void sp_exchange_answer(struct sp_exchange *exchange)
+{
+	exchange->is_answered = true;
+	if (exchange->has_returned)
+		exchange->answered(exchange);
+}
+
+void sp_exchange_fail(struct sp_exchange *exchange, int status, const char *code,
+		      const char *message)
+{
+	sp_respond_error(&exchange->response, status, code, 0, "%s", message);
+	sp_exchange_answer(exchange);
+}
+
+void sp_exchange_fail_gate(struct sp_exchange *exchange, const json_t *reply)
+{
+	sp_respond_gate_error(&exchange->response, reply);
+	sp_exchange_answer(exchange);
+}
+
+static void gate_replied(struct sp_ask *ask, const json_t *reply)
+{
+	struct sp_exchange *exchange = (void *)((char *)ask - offsetof(struct sp_exchange, ask));
+
+	if (reply)
+		exchange->then(exchange, reply);
+	else
+		sp_exchange_fail_gate(exchange, NULL);
+}
+
+void sp_exchange_ask(struct sp_exchange *exchange, json_t *request,
+		     void (*then)(struct sp_exchange *exchange, const json_t *reply))
+{
+	if (!request) {
+		sp_exchange_fail(exchange, 500, "internal", "out of memory");
+		return;
+	}
+	exchange->ask = (struct sp_ask){ .request = request, .done = gate_replied };
+	exchange->then = then;
+	exchange->portal->outside->ask(exchange->portal->outside_arg, &exchange->ask);
+}
+
+/* ---- whose token it is ---- */
+
+static void fail_token(struct sp_exchange *exchange)
+{
+	sp_exchange_fail(exchange, 401, "token-invalid",
+			 "no token, or it stands for no device of this gateway: sign in");
+}
+
+static const struct sp_api_path *find_route(const char *path, const char *method)
+{
+	for (size_t i = 0; i < SP_ARRAY_LEN(routes); i++)
+		if (!strcmp(routes[i].path, path) && (!method || !strcmp(routes[i].method, method)))
+			return &routes[i];
+	return NULL;
+}
+
+static bool is_same(const json_t *object, const char *key, const char *text)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	return value && strcmp(value, text) == 0;
+}
+
+/* The person's devices: those of their subject at their provider, whatever names others have. */
+static void take_devices(struct sp_exchange *exchange, const json_t *reply)
+{
+	const struct sp_person *person = &exchange->person;
+	const json_t *device;
+	size_t i;
+
+	if (!sp_gate_is_ok(reply) || !(exchange->devices = json_array())) {
+		sp_exchange_fail_gate(exchange, reply);
+		return;
+	}
+	json_array_foreach(json_object_get(reply, "peers"), i, device) {
+		if (!is_same(device, "idp", person->idp) || !is_same(device, "subject", person->subject))
+			continue;
+		json_array_append(exchange->devices, (json_t *)device);
+		if (is_same(device, "public_key", person->device_key))
+			exchange->device = device;
+	}
+	if (!exchange->device) {
+		fail_token(exchange);
+		return;
+	}
+	exchange->route->handle(exchange);
+}
+
+static void open_token(struct sp_exchange *exchange, const char *authorization)
+{
+	if (sp_token_read(exchange->portal, authorization, &exchange->person) < 0) {
+		fail_token(exchange);
+		return;
+	}
+	sp_exchange_ask(exchange, json_pack("{s:s, s:s}", "op", "peer.list", "user", exchange->person.user),
+			take_devices);
+}
+
+/* ---- the way in ---- */
+
+static void refuse_method(struct sp_exchange *exchange, const char *path)
+{
+	const struct sp_api_path *route = find_route(path, NULL);
+
+	if (!route) {
+		sp_exchange_fail(exchange, 404, "not-found", "there is no such address here");
+		return;
+	}
+	exchange->response.allow = route->method;
+	sp_exchange_fail(exchange, 405, "method", "this address takes another method");
+}
+
+static void begin(struct sp_exchange *exchange, const struct sp_portal_request *request)
+{
+	struct sp_portal *portal = exchange->portal;
+	const uint64_t wait_ns = sp_rate_take(sp_rate_of(&portal->rates, &request->from), portal->now.boot_ns);
+
+	if (wait_ns) {
+		sp_respond_refusal(&exchange->response, SP_REFUSAL_SLOW_DOWN, (int64_t)(wait_ns / SP_NS_PER_S) + 1);
+		sp_exchange_answer(exchange);
+		return;
+	}
+	exchange->route = find_route(request->path, request->method);
+	if (!exchange->route) {
+		refuse_method(exchange, request->path);
+		return;
+	}
+	if (sp_request_read_body(request, exchange->route->fields, &exchange->body, &exchange->response) < 0)
+		sp_exchange_answer(exchange);
+	else if (exchange->route->takes_token)
+		open_token(exchange, request->authorization);
+	else
+		exchange->route->handle(exchange);
+}
+
+void sp_exchange_begin(struct sp_exchange *exchange, struct sp_portal *portal,
+		       const struct sp_portal_request *request)
+{
+	exchange->portal = portal;
+	exchange->from = request->from;
+	if (sp_request_check_form(request, &exchange->response) < 0)
+		sp_exchange_answer(exchange);
+	else
+		begin(exchange, request);
+	exchange->has_returned = true;
+}
+
+void sp_exchange_done(struct sp_exchange *exchange)
+{
+	struct sp_portal *portal = exchange->portal;
+
+	if (!portal)
+		return;
+	if (exchange->ask.is_under_way)
+		portal->outside->drop(portal->outside_arg, &exchange->ask);
+	if (exchange->check)
+		exchange->check->done = NULL;
+	if (exchange->grant)
+		sp_grant_leave(exchange->grant, exchange);
+	sp_response_done(&exchange->response);
+	sp_person_done(&exchange->person);
+	json_decref(exchange->body);
+	json_decref(exchange->devices);
+	*exchange = (struct sp_exchange){ 0 };
+}

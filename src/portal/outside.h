@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the portal has done for it: questions to the gateway, passwords, exchanges with providers, random
+ * bytes. The process carries them out with sockets and a thread (run.c), tests and the fuzzer with tables.
+ * Nothing calls back from within the call that began it. */
+#ifndef SALLYPORT_PORTAL_OUTSIDE_H
+#define SALLYPORT_PORTAL_OUTSIDE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "identity/http.h"
+#include "io/fetch.h"
+
+/* One question to sallyportd (docs/control-socket.md). The asker's storage, in place until it is done or
+ * dropped. */
+struct sp_ask {
+	json_t *request;   /* "op" and its fields; taken over when asked */
+	/* @reply: NULL when the gateway does not answer; else the whole line, borrowed. */
+	void (*done)(struct sp_ask *ask, const json_t *reply);
+	bool can_wait;     /* behind those a person waits for */
+	bool is_under_way; /* the outside's */
+	struct sp_ask *next;
+};
+
+/* One password to compare. From malloc; freed by the outside after done. */
+struct sp_check {
+	char *hash;     /* NULL: nobody's */
+	char *password; /* wiped at the end */
+	bool is_right;
+	void (*done)(void *arg, bool is_right); /* NULL: nobody wants to know any more */
+	void *arg;
+	struct sp_check *next;
+};
+
+void sp_check_free(struct sp_check *check);
+
+struct sp_outside {
+	void (*ask)(void *arg, struct sp_ask *ask);
+	void (*drop)(void *arg, struct sp_ask *ask); /* done is not called any more */
+	int (*check)(void *arg, struct sp_check *check); /* 0; -EBUSY: not taken over */
+	/* As sp_fetcher_begin and _cancel. */
+	int (*fetch)(void *arg, struct sp_http_request *request, const struct sp_fetch_trust *trust,
+		     sp_fetched_fn done, void *done_arg, uint64_t *ret_id);
+	void (*cancel)(void *arg, uint64_t id);
+	void (*random)(void *arg, void *bytes, size_t len);
+};
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Somebody on a device, as the portal came to know them: what a token stands for and a session is opened
+ * with. */
+#ifndef SALLYPORT_PORTAL_PERSON_H
+#define SALLYPORT_PORTAL_PERSON_H
+
+#include "io/wg_key.h"
+
+struct sp_person {
+	char *idp, *subject, *user; /* NULL: not known yet */
+	char device_key[SP_WG_KEY_BASE64];
+	char *device_name;
+};
+
+void sp_person_done(struct sp_person *person);
+/* Returns 0; -ENOMEM, @person then holds what was there and what fitted. */
+int sp_person_set(struct sp_person *person, const char *idp, const char *subject, const char *user);
+/* @key may be the person's own. */
+int sp_person_set_device(struct sp_person *person, const char *key, const char *name);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The portal without its sockets: what it knows, and what happens next. Requests come in by exchange.h,
+ * answers of the gateway and the providers by the callbacks of outside.h, time by @now. One thread. */
+#ifndef SALLYPORT_PORTAL_PORTAL_H
+#define SALLYPORT_PORTAL_PORTAL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "identity/oidc.h"
+#include "identity/password.h"
+#include "net/addr.h"
+#include "portal/job.h"
+#include "portal/outside.h"
+#include "portal/rates.h"
+#include "portal/seal.h"
+
+struct sp_grants;
+struct sp_refresher;
+struct sp_provider;
+
+/* Texts are borrowed and outlive the portal. */
+struct sp_portal_config {
+	const char *gateway;     /* its name, as GET /providers gives it */
+	const char *url;
+	const char *fingerprint; /* SHA-256 of the certificate, 64 hex digits */
+	uint8_t seal_key[SP_SEAL_KEY_LEN];
+	const struct sp_outside *outside;
+	void *outside_arg;
+};
+
+struct sp_portal {
+	const struct sp_outside *outside;
+	void *outside_arg;
+	const char *gateway, *url, *fingerprint;
+	uint8_t seal_key[SP_SEAL_KEY_LEN];
+	struct sp_oidc_time now; /* set before anything is called */
+	struct sp_provider **providers; /* by name */
+	size_t provider_count;
+	struct sp_jobs jobs;
+	struct sp_rates rates;
+	struct sp_throttle *throttle;
+	struct sp_grants *grants;
+	struct sp_refresher *refresher;
+	struct sp_ask report;
+	bool is_report_due;      /* something `status` shows has changed */
+	bool is_gate_there;
+	unsigned int waiting_refusals; /* login.refused under way */
+	uint64_t lost_refusals;
+};
+
+/* Returns 0; -ENOMEM. */
+int sp_portal_new(const struct sp_portal_config *config, const struct sp_oidc_time *now,
+		  struct sp_portal **ret_portal);
+void sp_portal_free(struct sp_portal *portal);
+
+/* When sp_portal_run is to be called at the latest (CLOCK_BOOTTIME); UINT64_MAX: not at all. */
+uint64_t sp_portal_due_ns(const struct sp_portal *portal);
+/* Do what is due. */
+void sp_portal_run(struct sp_portal *portal);
+
+/* The gateway is there (again), or not any more. */
+void sp_portal_set_gate(struct sp_portal *portal, bool is_there);
+
+/* @value sealed for @purpose. Returns 0; -errno. */
+int sp_portal_seal(struct sp_portal *portal, const char *purpose, const json_t *value,
+		   char **ret_sealed);
+
+#endif

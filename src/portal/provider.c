@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "portal/provider.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "portal/exchange.h"
+#include "portal/grants.h"
+#include "portal/refresher.h"
+
+SP_DEFINE_CLEANUP(struct sp_provider *, sp_provider_unref);
+
+struct sp_provider *sp_provider_ref(struct sp_provider *provider)
+{
+	provider->ref_count++;
+	return provider;
+}
+
+void sp_provider_unref(struct sp_provider *provider)
+{
+	if (--provider->ref_count)
+		return;
+	sp_job_cancel(&provider->job);
+	sp_oidc_free(provider->oidc);
+	sp_idp_free(provider->idp);
+	free(provider->name);
+	free(provider->ca_path);
+	free(provider->file_error);
+	free(provider);
+}
+
+static struct sp_provider **slot_of(const struct sp_portal *portal, const char *name)
+{
+	for (size_t i = 0; i < portal->provider_count; i++)
+		if (strcmp(portal->providers[i]->name, name) == 0)
+			return &portal->providers[i];
+	return NULL;
+}
+
+struct sp_provider *sp_provider_find(const struct sp_portal *portal, const char *name)
+{
+	struct sp_provider **slot = slot_of(portal, name);
+
+	return slot && (*slot)->idp ? *slot : NULL;
+}
+
+struct sp_provider *sp_provider_find_local(const struct sp_portal *portal)
+{
+	struct sp_provider *found = NULL;
+
+	for (size_t i = 0; i < portal->provider_count; i++) {
+		struct sp_provider *provider = portal->providers[i];
+
+		if (!provider->idp || provider->idp->type != SP_IDP_LOCAL)
+			continue;
+		if (found)
+			return NULL;
+		found = provider;
+	}
+	return found;
+}
+
+/* ---- how they are ---- */
+
+const char *sp_provider_state(const struct sp_provider *provider)
+{
+	const struct sp_finding *trouble = provider->oidc ? sp_oidc_trouble(provider->oidc) : NULL;
+
+	if (!provider->idp)
+		return "failed";
+	if (!provider->oidc)
+		return "ok";
+	if (trouble)
+		return trouble->reason == SP_REFUSAL_UNREACHABLE ? "unreachable" : "failed";
+	return sp_oidc_is_ready(provider->oidc) ? "ok" : "starting";
+}
+
+const char *sp_provider_error(const struct sp_provider *provider)
+{
+	const struct sp_finding *trouble = provider->oidc ? sp_oidc_trouble(provider->oidc) : NULL;
+
+	if (provider->file_error)
+		return provider->file_error;
+	return trouble ? trouble->detail : NULL;
+}
+
+json_t *sp_providers_report(const struct sp_portal *portal)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < portal->provider_count; i++) {
+		const struct sp_provider *provider = portal->providers[i];
+		const char *type = provider->idp && provider->idp->type == SP_IDP_LOCAL ? "local" : "oidc";
+
+		json_array_append_new(list, json_pack("{s:s, s:s?, s:s, s:s?}", "name", provider->name,
+						      "type", provider->idp ? type : NULL, "state",
+						      provider->file_error ? "failed" : sp_provider_state(provider),
+						      "error", sp_provider_error(provider)));
+	}
+	return list;
+}
+
+/* Tell `status` when one has changed. */
+static void look(struct sp_provider *provider)
+{
+	const char *state = sp_provider_state(provider);
+
+	if (strcmp(provider->shown, state) == 0)
+		return;
+	snprintf(provider->shown, sizeof(provider->shown), "%s", state);
+	provider->portal->is_report_due = true;
+}
+
+void sp_handle_providers(struct sp_exchange *exchange)
+{
+	const struct sp_portal *portal = exchange->portal;
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < portal->provider_count; i++) {
+		const struct sp_provider *provider = portal->providers[i];
+
+		if (!provider->idp)
+			continue;
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", provider->name, "type",
+						      provider->oidc ? "oidc" : "local", "method",
+						      provider->oidc ? "device" : "password", "state",
+						      sp_provider_state(provider)));
+	}
+	sp_respond(&exchange->response, 200,
+		   json_pack("{s:s, s:o}", "gateway", portal->gateway, "providers", list));
+	sp_exchange_answer(exchange);
+}
+
+/* ---- discovery and keys ---- */
+
+static void fetched(struct sp_job *job, const struct sp_http_reply *reply)
+{
+	struct sp_provider *provider = (void *)((char *)job - offsetof(struct sp_provider, job));
+	struct sp_portal *portal = provider->portal;
+
+	sp_provider_ref(provider); /* flows that end may let it go */
+	sp_oidc_take(provider->oidc, &portal->now, reply);
+	sp_provider_advance(provider);
+	sp_grants_wake(portal, provider);
+	sp_refresher_wake(portal, provider);
+	sp_provider_unref(provider);
+}
+
+void sp_provider_advance(struct sp_provider *provider)
+{
+	struct sp_http_request request = { 0 };
+
+	provider->due_ns = UINT64_MAX;
+	if (!provider->oidc)
+		return;
+	if (provider->job.state == SP_JOB_IDLE &&
+	    sp_oidc_next(provider->oidc, &provider->portal->now, &request, &provider->due_ns) == SP_OIDC_FETCH) {
+		provider->due_ns = UINT64_MAX;
+		sp_job_begin(&provider->job, &request, &provider->trust);
+	}
+	look(provider);
+}
+
+uint64_t sp_providers_due_ns(const struct sp_portal *portal)
+{
+	uint64_t due_ns = UINT64_MAX;
+
+	for (size_t i = 0; i < portal->provider_count; i++)
+		if (portal->providers[i]->due_ns < due_ns)
+			due_ns = portal->providers[i]->due_ns;
+	return due_ns;
+}
+
+void sp_providers_run(struct sp_portal *portal)
+{
+	for (size_t i = 0; i < portal->provider_count; i++)
+		if (portal->providers[i]->due_ns <= portal->now.boot_ns)
+			sp_provider_advance(portal->providers[i]);
+}
+
+/* ---- their files ---- */
+
+static int new_provider(struct sp_portal *portal, const char *name, struct sp_provider **ret_provider)
+{
+	struct sp_provider *provider = calloc(1, sizeof(*provider));
+
+	if (!provider)
+		return -ENOMEM;
+	provider->portal = portal;
+	provider->ref_count = 1;
+	provider->due_ns = UINT64_MAX;
+	provider->job = (struct sp_job){ .portal = portal, .done = fetched };
+	provider->name = strdup(name);
+	if (!provider->name) {
+		free(provider);
+		return -ENOMEM;
+	}
+	*ret_provider = provider;
+	return 0;
+}
+
+/* Under which name others are found, so the list stays by name. */
+static int list(struct sp_portal *portal, struct sp_provider *provider)
+{
+	struct sp_provider **slot = slot_of(portal, provider->name);
+	size_t at;
+
+	portal->is_report_due = true;
+	if (slot) {
+		sp_provider_unref(*slot);
+		*slot = provider;
+		return 0;
+	}
+	if (!SP_ARRAY_PUSH(portal->providers, portal->provider_count))
+		return -ENOMEM;
+	at = portal->provider_count - 1;
+	for (; at > 0 && strcmp(portal->providers[at - 1]->name, provider->name) > 0; at--)
+		portal->providers[at] = portal->providers[at - 1];
+	portal->providers[at] = provider;
+	return 0;
+}
+
+static int refuse_file(struct sp_portal *portal, const struct sp_provider_file *file, const char *why)
+{
+	struct sp_provider **slot = slot_of(portal, file->name);
+	__sp_cleanup(sp_provider_unrefp) struct sp_provider *provider = NULL;
+	char *error = strdup(why);
+	int r;
+
+	if (!error)
+		return -ENOMEM;
+	if (!slot) {
+		r = new_provider(portal, file->name, &provider);
+		if (r == 0)
+			r = list(portal, provider);
+		if (r < 0) {
+			free(error);
+			return r;
+		}
+		SP_TAKE_PTR(provider);
+		slot = slot_of(portal, file->name);
+	}
+	if (!(*slot)->file_error || strcmp((*slot)->file_error, error) != 0)
+		portal->is_report_due = true;
+	free((*slot)->file_error);
+	(*slot)->file_error = error;
+	(*slot)->is_seen = true;
+	return -EINVAL;
+}
+
+static int refuse_text(struct sp_portal *portal, const struct sp_provider_file *file,
+		       const struct sp_diagnostics *diagnostics)
+{
+	for (size_t i = 0; i < diagnostics->count; i++) {
+		__sp_free char *line = NULL;
+
+		if (diagnostics->items[i].severity != SP_ERROR)
+			continue;
+		line = sp_diagnostic_format(&diagnostics->items[i]);
+		return refuse_file(portal, file, line ? line : "out of memory");
+	}
+	return refuse_file(portal, file, "it is wrong");
+}
+
+static int resolve(const struct sp_provider_file *file, const char *path, char **ret_path)
+{
+	return *path == '/' ? sp_str_format(ret_path, "%s", path) :
+			      sp_str_format(ret_path, "%s/%s", file->dir, path);
+}
+
+static int read_secret(struct sp_portal *portal, const struct sp_provider_file *file,
+		       const struct sp_idp *idp, char **ret_secret)
+{
+	__sp_free char *path = NULL, *why = NULL;
+	int r;
+
+	if (!idp->client_secret_file)
+		return 0;
+	r = resolve(file, idp->client_secret_file, &path);
+	if (r == 0)
+		r = file->read_secret(path, ret_secret);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	if (sp_str_format(&why, "%s: client-secret-file %s: %s", file->path, path, sp_err_text(r)) < 0)
+		return -ENOMEM;
+	return refuse_file(portal, file, why);
+}
+
+static void digest(const struct sp_provider_file *file, const char *secret, uint8_t ret_digest[32])
+{
+	crypto_generichash_state state;
+
+	crypto_generichash_init(&state, NULL, 0, 32);
+	crypto_generichash_update(&state, (const uint8_t *)file->text, file->len);
+	crypto_generichash_update(&state, (const uint8_t *)"", 1);
+	if (secret)
+		crypto_generichash_update(&state, (const uint8_t *)secret, strlen(secret));
+	crypto_generichash_final(&state, ret_digest, 32);
+}
+
+/* @idp is taken over when it is used. Returns 0; -ENOMEM. */
+static int run_file(struct sp_portal *portal, const struct sp_provider_file *file, struct sp_idp **idp,
+		    const char *secret)
+{
+	struct sp_provider **slot = slot_of(portal, file->name), *listed;
+	__sp_cleanup(sp_provider_unrefp) struct sp_provider *provider = NULL;
+	uint8_t fresh[32];
+	int r;
+
+	digest(file, secret, fresh);
+	if (slot && (*slot)->idp && memcmp(fresh, (*slot)->digest, sizeof(fresh)) == 0) {
+		if ((*slot)->file_error)
+			portal->is_report_due = true;
+		free(SP_TAKE_PTR((*slot)->file_error));
+		(*slot)->is_seen = true;
+		return 0;
+	}
+	r = new_provider(portal, file->name, &provider);
+	if (r < 0)
+		return r;
+	if ((*idp)->type == SP_IDP_OIDC)
+		r = sp_oidc_new(*idp, secret, &provider->oidc);
+	if (r == 0 && (*idp)->ca)
+		r = resolve(file, (*idp)->ca, &provider->ca_path);
+	if (r < 0)
+		return r;
+	provider->trust.ca_file = provider->ca_path;
+	provider->idp = SP_TAKE_PTR(*idp);
+	memcpy(provider->digest, fresh, sizeof(fresh));
+	provider->is_seen = true;
+	r = list(portal, provider);
+	if (r < 0)
+		return r;
+	listed = SP_TAKE_PTR(provider);
+	sp_provider_advance(listed);
+	sp_refresher_reload(portal, listed);
+	return 0;
+}
+
+int sp_providers_offer(struct sp_portal *portal, const struct sp_provider_file *file)
+{
+	__sp_cleanup(sp_idp_freep) struct sp_idp *idp = NULL;
+	struct sp_diagnostics diagnostics = { 0 };
+	char *secret = NULL;
+	int r;
+
+	if (file->error)
+		return refuse_file(portal, file, file->error);
+	r = sp_idp_load(file->path, file->text, file->len, &idp, &diagnostics);
+	if (r == -EINVAL)
+		r = refuse_text(portal, file, &diagnostics);
+	sp_diagnostics_done(&diagnostics);
+	if (r == 0)
+		r = read_secret(portal, file, idp, &secret);
+	if (r == 0)
+		r = run_file(portal, file, &idp, secret);
+	if (secret)
+		sp_wipe(secret, strlen(secret));
+	free(secret);
+	return r;
+}
+
+void sp_providers_begin(struct sp_portal *portal)
+{
+	for (size_t i = 0; i < portal->provider_count; i++)
+		portal->providers[i]->is_seen = false;
+}
+
+void sp_providers_end(struct sp_portal *portal)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < portal->provider_count; i++) {
+		if (portal->providers[i]->is_seen) {
+			portal->providers[kept++] = portal->providers[i];
+			continue;
+		}
+		portal->is_report_due = true;
+		sp_provider_unref(portal->providers[i]);
+	}
+	portal->provider_count = kept;
+}
+
+void sp_providers_free(struct sp_portal *portal)
+{
+	for (size_t i = 0; i < portal->provider_count; i++)
+		sp_provider_unref(portal->providers[i]);
+	free(portal->providers);
+	portal->providers = NULL;
+	portal->provider_count = 0;
+}
+
+/* ---- groups ---- */
+
+static json_t *groups_of(char *const *groups, size_t count)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < count; i++)
+		json_array_append_new(list, json_string(groups[i]));
+	return list;
+}
+
+json_t *sp_groups_of_user(const struct sp_local_user *user)
+{
+	return groups_of(user->groups, user->group_count);
+}
+
+json_t *sp_groups_of_claims(const struct sp_claims *claims)
+{
+	return groups_of(claims->groups, claims->group_count);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The identity providers as the portal runs them: each a file of idp.d that was right once. A newer file
+ * that is wrong is refused and named; what runs goes on. */
+#ifndef SALLYPORT_PORTAL_PROVIDER_H
+#define SALLYPORT_PORTAL_PROVIDER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "identity/provider.h"
+#include "portal/portal.h"
+
+struct sp_provider {
+	struct sp_portal *portal;
+	unsigned int ref_count;
+	char *name;
+	struct sp_idp *idp;    /* NULL: its file was never right */
+	struct sp_oidc *oidc;  /* NULL: a local one */
+	struct sp_fetch_trust trust;
+	char *ca_path;
+	uint8_t digest[32];    /* of file and secret */
+	char *file_error;      /* why the file's newest text is not used; NULL: it is */
+	struct sp_job job;     /* discovery and keys */
+	uint64_t due_ns;
+	char shown[16];        /* the state as last reported */
+	bool is_seen;          /* by the reload under way */
+};
+
+/* A file of idp.d. Borrowed. */
+struct sp_provider_file {
+	const char *name;  /* without .yaml */
+	const char *path;
+	const char *text;
+	size_t len;
+	const char *error; /* it could not be read: why; text is NULL then */
+	const char *dir;   /* relative names in it start here */
+	/* Read a client secret's file. Returns 0, *@ret_secret malloc'ed; -errno. */
+	int (*read_secret)(const char *path, char **ret_secret);
+};
+
+/* A reload: begin, offer each file, end; providers without a file are gone then. */
+void sp_providers_begin(struct sp_portal *portal);
+/* Returns 0; -EINVAL refused, and said in the provider's file_error; -ENOMEM. */
+int sp_providers_offer(struct sp_portal *portal, const struct sp_provider_file *file);
+void sp_providers_end(struct sp_portal *portal);
+void sp_providers_free(struct sp_portal *portal);
+
+/* One that runs, borrowed; NULL. */
+struct sp_provider *sp_provider_find(const struct sp_portal *portal, const char *name);
+/* The only one that takes passwords; NULL: there are none or several. */
+struct sp_provider *sp_provider_find_local(const struct sp_portal *portal);
+struct sp_provider *sp_provider_ref(struct sp_provider *provider);
+void sp_provider_unref(struct sp_provider *provider);
+
+/* ok, starting, unreachable, failed. */
+const char *sp_provider_state(const struct sp_provider *provider);
+/* Why it is not ok, for the administrator; NULL. */
+const char *sp_provider_error(const struct sp_provider *provider);
+/* For portal.report. NULL: out of memory. */
+json_t *sp_providers_report(const struct sp_portal *portal);
+
+/* Let its discovery and keys go on as far as they can. After anything that may have moved them. */
+void sp_provider_advance(struct sp_provider *provider);
+uint64_t sp_providers_due_ns(const struct sp_portal *portal);
+void sp_providers_run(struct sp_portal *portal);
+
+/* Groups as JSON; NULL: out of memory. */
+json_t *sp_groups_of_user(const struct sp_local_user *user);
+json_t *sp_groups_of_claims(const struct sp_claims *claims);
+
+#endif

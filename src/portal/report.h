@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What `sallyport status` shows of the portal: told to sallyportd when it comes, and when it changes. */
+#ifndef SALLYPORT_PORTAL_REPORT_H
+#define SALLYPORT_PORTAL_REPORT_H
+
+#include "portal/portal.h"
+
+bool sp_report_is_due(const struct sp_portal *portal);
+void sp_report_run(struct sp_portal *portal);
+void sp_report_cancel(struct sp_portal *portal);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "portal/request.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "io/wg_key.h"
+
+/* ---- form ---- */
+
+static int refuse(struct sp_response *response, int status, const char *code, const char *message)
+{
+	sp_respond_error(response, status, code, 0, "%s", message);
+	response->closes = true;
+	return -EINVAL;
+}
+
+/* Digits alone: "+1", "0x1", "1,1" and what only one of two readers would take are no lengths. */
+static bool is_length(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+int sp_request_check_form(const struct sp_portal_request *request, struct sp_response *ret_response)
+{
+	if (request->header_bytes > SP_HEADERS_MAX)
+		return refuse(ret_response, 431, "too-large", "the headers have more than 8192 bytes");
+	if (strcmp(request->version, "HTTP/1.1") != 0 && strcmp(request->version, "HTTP/1.0") != 0)
+		return refuse(ret_response, 400, "bad-request", "HTTP/1.1 is spoken here");
+	if (request->host_count != 1)
+		return refuse(ret_response, 400, "bad-request", "a request has one Host header");
+	if (request->coding_count && request->length_count)
+		return refuse(ret_response, 400, "bad-request",
+			      "Content-Length and Transfer-Encoding exclude each other");
+	if (request->coding_count > 1 || request->length_count > 1)
+		return refuse(ret_response, 400, "bad-request",
+			      "Content-Length and Transfer-Encoding stand once");
+	if (request->coding_count && strcmp(request->version, "HTTP/1.1") != 0)
+		return refuse(ret_response, 400, "bad-request", "Transfer-Encoding takes HTTP/1.1");
+	if (!request->content_length)
+		return 0;
+	if (!is_length(request->content_length))
+		return refuse(ret_response, 400, "bad-request", "Content-Length is a number");
+	/* longer than six digits is more than any number that fits, whatever it is */
+	if (strlen(request->content_length) > 6 || atoi(request->content_length) > (int)SP_BODY_MAX)
+		return refuse(ret_response, 413, "too-large", "a body has at most 16384 bytes");
+	return 0;
+}
+
+/* ---- body ---- */
+
+struct reading {
+	char path[128]; /* of the field in hand: "device.name" */
+	struct sp_response *response;
+};
+
+static int __attribute__((format(printf, 2, 3))) wrong(struct reading *reading, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	sp_respond_error(reading->response, 400, "bad-request", 0, "\"%s\" %s", reading->path, text);
+	return -EINVAL;
+}
+
+static bool has_controls(const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+		if (*c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0)) /* C0, DEL, C1 */
+			return true;
+	return false;
+}
+
+static size_t count_characters(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text; text++)
+		count += ((unsigned char)*text & 0xc0) != 0x80;
+	return count;
+}
+
+static int read_text(struct reading *reading, const struct sp_field *field, const json_t *value)
+{
+	const char *text = json_string_value(value);
+	const size_t max = field->kind == SP_FIELD_SECRET ? 1024 : field->kind == SP_FIELD_HANDLE ? 64 : 255;
+	struct sp_wg_key key;
+
+	if (!text)
+		return wrong(reading, "is a text");
+	switch (field->kind) {
+	case SP_FIELD_KEY:
+		if (sp_wg_key_from_base64(text, &key) < 0 || sp_wg_key_is_zero(&key))
+			return wrong(reading, "is a WireGuard public key: 44 characters of base64");
+		return 0;
+	case SP_FIELD_DEVICE_NAME:
+		if (!*text || count_characters(text) > 63 || strchr(text, '/') || has_controls(text))
+			return wrong(reading, "has 1 to 63 printable characters and no slash");
+		return 0;
+	default:
+		if (!*text || strlen(text) > max)
+			return wrong(reading, "has 1 to %zu bytes", max);
+		if (field->kind == SP_FIELD_NAME && has_controls(text))
+			return wrong(reading, "has a control character in it");
+		return 0;
+	}
+}
+
+static int read_object(struct reading *reading, const struct sp_field *fields, const json_t *object);
+
+static int read_value(struct reading *reading, const struct sp_field *field, const json_t *value)
+{
+	switch (field->kind) {
+	case SP_FIELD_NUMBER:
+		if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+		    json_integer_value(value) > field->max)
+			return wrong(reading, "is a whole number from 0 to %lld", (long long)field->max);
+		return 0;
+	case SP_FIELD_TRUE:
+		return json_is_true(value) ? 0 : wrong(reading, "is true, or left out");
+	case SP_FIELD_OBJECT:
+		return json_is_object(value) ? read_object(reading, field->fields, value) :
+					       wrong(reading, "is an object");
+	default:
+		return read_text(reading, field, value);
+	}
+}
+
+static int read_object(struct reading *reading, const struct sp_field *fields, const json_t *object)
+{
+	const size_t above = strlen(reading->path);
+	const struct sp_field *field;
+	const char *key;
+	json_t *value;
+	int r = 0;
+
+	json_object_foreach((json_t *)object, key, value) {
+		for (field = fields; field->name && strcmp(field->name, key) != 0; field++)
+			;
+		snprintf(reading->path + above, sizeof(reading->path) - above, "%s%.60s",
+			 above ? "." : "", key);
+		r = field->name ? read_value(reading, field, value) : wrong(reading, "is no field of this request");
+		if (r < 0)
+			return r;
+		reading->path[above] = '\0';
+	}
+	for (field = fields; field->name; field++) {
+		if (!field->is_required || json_object_get(object, field->name))
+			continue;
+		snprintf(reading->path + above, sizeof(reading->path) - above, "%s%s",
+			 above ? "." : "", field->name);
+		return wrong(reading, "is missing");
+	}
+	return 0;
+}
+
+/* application/json, whatever parameters follow. */
+static bool is_json_type(const char *content_type)
+{
+	static const char wanted[] = "application/json";
+	const char *rest = content_type + strlen(wanted);
+
+	if (strncasecmp(content_type, wanted, strlen(wanted)) != 0)
+		return false;
+	return *rest == '\0' || *rest == ';' || *rest == ' ';
+}
+
+int sp_request_read_body(const struct sp_portal_request *request, const struct sp_field *fields,
+			 json_t **ret_body, struct sp_response *ret_response)
+{
+	struct reading reading = { .response = ret_response };
+	json_error_t error;
+	json_t *body;
+	int r;
+
+	if (request->body_len && (!request->content_type || !is_json_type(request->content_type))) {
+		sp_respond_error(ret_response, 415, "media-type", 0,
+				 "a body is sent as Content-Type: application/json");
+		return -EINVAL;
+	}
+	body = request->body_len ? json_loadb(request->body, request->body_len, JSON_REJECT_DUPLICATES, &error) :
+				   json_object();
+	if (!body && request->body_len) {
+		sp_respond_error(ret_response, 400, "bad-request", 0, "the body is not JSON: line %d: %s",
+				 error.line, error.text);
+		return -EINVAL;
+	}
+	if (!json_is_object(body)) {
+		json_decref(body);
+		sp_respond_error(ret_response, 400, "bad-request", 0, "the body is not a JSON object");
+		return -EINVAL;
+	}
+	r = read_object(&reading, fields, body);
+	if (r < 0) {
+		json_decref(body);
+		return r;
+	}
+	*ret_body = body;
+	return 0;
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One loop: connections, the gateway, the providers, time. What needs rights comes first (prepare.c), then
+ * they go, then strangers are heard. */
+#include "portal/run.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "io/clock.h"
+#include "io/log.h"
+#include "io/loop.h"
+#include "io/notify.h"
+#include "io/rights.h"
+#include "portal/gate.h"
+#include "portal/idp_dir.h"
+#include "portal/passwords.h"
+#include "portal/portal.h"
+#include "portal/prepare.h"
+#include "portal/rights.h"
+#include "portal/server.h"
+
+struct process {
+	struct sp_prepared prepared;
+	char gateway[256];
+	struct sp_loop *loop;
+	struct sp_portal *portal;
+	struct sp_gate *gate;
+	struct sp_fetcher *fetcher;
+	struct sp_passwords *passwords;
+	struct sp_server *server;
+	struct sp_idp_dir *idp_dir;
+	struct sp_source fetcher_source, signal_source;
+	sigset_t signals;
+	bool is_stopping;
+};
+
+/* ---- what the portal has done for it ---- */
+
+static void do_ask(void *arg, struct sp_ask *ask)
+{
+	sp_gate_ask(((struct process *)arg)->gate, ask);
+}
+
+static void do_drop(void *arg, struct sp_ask *ask)
+{
+	sp_gate_drop(((struct process *)arg)->gate, ask);
+}
+
+static int do_check(void *arg, struct sp_check *check)
+{
+	return sp_passwords_check(((struct process *)arg)->passwords, check);
+}
+
+static int do_fetch(void *arg, struct sp_http_request *request, const struct sp_fetch_trust *trust,
+		    sp_fetched_fn done, void *done_arg, uint64_t *ret_id)
+{
+	return sp_fetcher_begin(((struct process *)arg)->fetcher, request, trust, done, done_arg, ret_id);
+}
+
+static void do_cancel(void *arg, uint64_t id)
+{
+	sp_fetcher_cancel(((struct process *)arg)->fetcher, id);
+}
+
+static void do_random(void *arg, void *bytes, size_t len)
+{
+	(void)arg;
+	randombytes_buf(bytes, len);
+}
+
+static const struct sp_outside outside = {
+	.ask = do_ask,
+	.drop = do_drop,
+	.check = do_check,
+	.fetch = do_fetch,
+	.cancel = do_cancel,
+	.random = do_random,
+};
+
+static void set_now(struct process *process)
+{
+	process->portal->now = (struct sp_oidc_time){ sp_clock_realtime_s(), sp_clock_boottime_ns() };
+}
+
+static void gate_changed(void *arg, bool is_there)
+{
+	struct process *process = arg;
+
+	set_now(process);
+	sp_portal_set_gate(process->portal, is_there);
+	(void)sp_notify_status(is_there ? "serving" : "waiting for sallyportd");
+}
+
+/* ---- signals ---- */
+
+static void reload(struct process *process)
+{
+	struct sp_tls tls = { 0 };
+
+	(void)sp_notify_reloading();
+	sp_idp_dir_reload(process->idp_dir);
+	if (sp_prepare_tls(&process->prepared, &tls) == 0 &&
+	    strcmp(tls.fingerprint, process->prepared.tls.fingerprint) != 0)
+		sp_log_error("the certificate has changed: restart the portal to use it (sign-ins under way "
+			     "begin again, sessions stay)");
+	sp_tls_done(&tls);
+	(void)sp_notify_ready("serving");
+}
+
+static void take_signal(void *arg, uint32_t events)
+{
+	struct process *process = arg;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	while (read(process->signal_source.fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			reload(process);
+		else
+			process->is_stopping = true;
+	}
+}
+
+static int block_signals(struct process *process)
+{
+	sigemptyset(&process->signals);
+	sigaddset(&process->signals, SIGTERM);
+	sigaddset(&process->signals, SIGINT);
+	sigaddset(&process->signals, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &process->signals, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return sp_errno();
+	process->signal_source = (struct sp_source){
+		.fd = signalfd(-1, &process->signals, SFD_CLOEXEC | SFD_NONBLOCK),
+		.ready = take_signal,
+		.arg = process,
+	};
+	return process->signal_source.fd < 0 ? sp_errno() : 0;
+}
+
+/* ---- the start ---- */
+
+/* What JSON texts held is wiped when they go: passwords and tokens are among them. */
+static void free_wiped(void *memory)
+{
+	if (memory)
+		sp_wipe(memory, malloc_usable_size(memory));
+	free(memory);
+}
+
+static int give_up_rights(const struct process *process)
+{
+	const struct sp_prepared *prepared = &process->prepared;
+	int r = sp_rights_drop(prepared->becomes_user ? &prepared->user : NULL, NULL, 0);
+
+	if (r == 0)
+		r = sp_portal_restrict();
+	if (r < 0)
+		sp_log_error("cannot give up rights: %s", sp_err_text(r));
+	return r;
+}
+
+static void fetched(void *arg, uint32_t events)
+{
+	struct process *process = arg;
+
+	(void)events;
+	set_now(process);
+	sp_fetcher_run(process->fetcher);
+}
+
+static int make_portal(struct process *process)
+{
+	struct sp_portal_config config = {
+		.gateway = process->gateway,
+		.url = process->prepared.machine->portal_url,
+		.fingerprint = process->prepared.tls.fingerprint,
+		.outside = &outside,
+		.outside_arg = process,
+	};
+	const struct sp_oidc_time now = { sp_clock_realtime_s(), sp_clock_boottime_ns() };
+	int r;
+
+	memcpy(config.seal_key, process->prepared.seal_key, sizeof(config.seal_key));
+	r = sp_portal_new(&config, &now, &process->portal);
+	sp_wipe(config.seal_key, sizeof(config.seal_key));
+	return r;
+}
+
+static int start(struct process *process)
+{
+	struct sp_prepared *prepared = &process->prepared;
+	int r = sp_loop_new(&process->loop);
+
+	if (r == 0)
+		r = sp_loop_watch(process->loop, &process->signal_source, EPOLLIN);
+	if (r == 0)
+		r = sp_fetcher_new(&process->fetcher);
+	if (r == 0) {
+		process->fetcher_source = (struct sp_source){
+			.fd = sp_fetcher_fd(process->fetcher), .ready = fetched, .arg = process
+		};
+		r = sp_loop_watch(process->loop, &process->fetcher_source, EPOLLIN);
+	}
+	if (r == 0)
+		r = sp_passwords_new(process->loop, &process->passwords);
+	if (r == 0)
+		r = make_portal(process);
+	if (r == 0)
+		r = sp_gate_new(process->loop, prepared->paths.control_socket, gate_changed, process, &process->gate);
+	if (r == 0)
+		r = sp_idp_dir_new(process->loop, process->portal, prepared->paths.idp_dir, &process->idp_dir);
+	if (r == 0)
+		r = sp_server_new(process->loop, process->portal, SP_TAKE_FD(prepared->listen_fd), prepared->tls.cert,
+				  prepared->tls.key, &process->server);
+	if (r < 0)
+		sp_log_error("cannot start: %s", sp_err_text(r));
+	return r;
+}
+
+/* ---- serving ---- */
+
+static uint64_t how_long(const struct process *process, uint64_t wait_ns)
+{
+	const int fetcher_ms = sp_fetcher_timeout_ms(process->fetcher);
+	const uint64_t due_ns = sp_portal_due_ns(process->portal), now_ns = sp_clock_boottime_ns();
+
+	if (fetcher_ms >= 0 && (uint64_t)fetcher_ms * SP_MS_NS < wait_ns)
+		wait_ns = (uint64_t)fetcher_ms * SP_MS_NS;
+	if (due_ns <= now_ns)
+		return 0;
+	return due_ns - now_ns < wait_ns ? due_ns - now_ns : wait_ns;
+}
+
+static int serve(struct process *process)
+{
+	int r = 0;
+
+	sp_log_note("serving %s (certificate %.16s…)", process->portal->url, process->portal->fingerprint);
+	(void)sp_notify_ready("serving");
+	while (r == 0 && !process->is_stopping) {
+		uint64_t wait_ns;
+
+		set_now(process);
+		sp_portal_run(process->portal);
+		sp_fetcher_run(process->fetcher);
+		wait_ns = sp_server_run(process->server);
+		r = sp_loop_round(process->loop, how_long(process, wait_ns));
+	}
+	if (r < 0)
+		sp_log_error("cannot wait: %s", sp_err_text(r));
+	return r;
+}
+
+static void stop(struct process *process)
+{
+	(void)sp_notify_stopping();
+	sp_server_free(process->server);
+	sp_idp_dir_free(process->idp_dir);
+	sp_portal_free(process->portal);
+	sp_gate_free(process->gate);
+	sp_passwords_free(process->passwords);
+	sp_fetcher_free(process->fetcher);
+	sp_loop_free(process->loop);
+	sp_closep(&process->signal_source.fd);
+	sp_prepared_done(&process->prepared);
+}
+
+int sp_portal_main(const struct sp_portal_options *options)
+{
+	struct process process = { .signal_source.fd = -1 };
+	int code;
+
+	sp_log_init("sallyport-portal", options->is_verbose);
+	sp_rights_forbid_dumps();
+	json_set_alloc_funcs(malloc, free_wiped);
+	if (sodium_init() < 0) {
+		sp_log_error("libsodium cannot be used here");
+		return EXIT_FAILURE;
+	}
+	if (gethostname(process.gateway, sizeof(process.gateway) - 1) < 0)
+		strcpy(process.gateway, "gateway");
+	code = sp_prepare(options->root, options->user, &process.prepared);
+	if (code == 0 && (block_signals(&process) < 0 || give_up_rights(&process) < 0 || start(&process) < 0 ||
+			  serve(&process) < 0))
+		code = EXIT_FAILURE;
+	stop(&process);
+	return code;
+}

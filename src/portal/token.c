@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "portal/token.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "portal/seal.h"
+
+#define PURPOSE "sallyport token 1"
+
+int sp_token_make(struct sp_portal *portal, const struct sp_person *person, char **ret_token)
+{
+	json_t *value = json_pack("{s:s, s:s, s:s, s:s}", "i", person->idp, "s", person->subject,
+				  "u", person->user, "d", person->device_key);
+	int r;
+
+	if (!value)
+		return -ENOMEM;
+	r = sp_portal_seal(portal, PURPOSE, value, ret_token);
+	json_decref(value);
+	return r;
+}
+
+int sp_token_read(const struct sp_portal *portal, const char *authorization,
+		  struct sp_person *ret_person)
+{
+	const char *idp, *subject, *user, *device;
+	struct sp_person person = { 0 };
+	json_t *value = NULL;
+	int r;
+
+	if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0)
+		return -EBADMSG;
+	r = sp_unseal(portal->seal_key, PURPOSE, authorization + 7, &value);
+	if (r < 0)
+		return r;
+	if (json_unpack(value, "{s:s, s:s, s:s, s:s}", "i", &idp, "s", &subject, "u", &user, "d",
+			&device) < 0)
+		r = -EBADMSG;
+	if (r == 0)
+		r = sp_person_set(&person, idp, subject, user);
+	if (r == 0)
+		r = sp_person_set_device(&person, device, "");
+	json_decref(value);
+	if (r < 0)
+		sp_person_done(&person);
+	else
+		*ret_person = person;
+	return r;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The token a client keeps: a person on a device, sealed. It opens nothing by itself; what it is worth is
+ * looked up at each use. */
+#ifndef SALLYPORT_PORTAL_TOKEN_H
+#define SALLYPORT_PORTAL_TOKEN_H
+
+#include "portal/person.h"
+#include "portal/portal.h"
+
+/* Returns 0, *@ret_token malloc'ed; -errno. */
+int sp_token_make(struct sp_portal *portal, const struct sp_person *person, char **ret_token);
+/* Read the value of an Authorization header. @ret_person: caller runs _done; it has no device name.
+ * Returns 0; -EBADMSG no token, or none of ours; -ENOMEM. */
+int sp_token_read(const struct sp_portal *portal, const char *authorization,
+		  struct sp_person *ret_person);
+
+#endif
