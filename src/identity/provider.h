@@ -19,7 +19,7 @@ enum sp_jws_algorithm {
 
 struct sp_local_user {
 	char *name;
-	char *password; /* $argon2id$…; NULL: may not sign in */
+	char *password; /* passes sp_password_hash_fault; NULL: may not sign in */
 	char **groups;
 	size_t group_count;
 	struct sp_place place;
@@ -29,19 +29,19 @@ struct sp_idp {
 	char *name; /* the file's, without .yaml */
 	enum sp_idp_type type;
 	/* local */
-	struct sp_local_user *users;
+	struct sp_local_user *users; /* by name */
 	size_t user_count;
 	/* oidc */
 	char *issuer;             /* byte for byte what tokens and discovery must say */
 	char *client_id;
 	char *client_secret_file; /* NULL: a public client; relative: to idp.d */
-	char **scopes;            /* with openid; default openid, profile, groups, offline_access */
+	char **scopes;            /* openid first; default openid, profile, groups, offline_access */
 	size_t scope_count;
 	char *groups_claim;       /* default "groups" */
 	char *user_claim;         /* NULL: preferred_username, else email, else sub */
 	char *ca;                 /* PEM file; NULL: the system's; relative: to idp.d */
 	uint32_t algorithms;      /* bit of enum sp_jws_algorithm; default all four */
-	int64_t refresh_s;        /* how often groups are asked for again; default 300 */
+	int64_t refresh_s;        /* how often groups are asked for again, 1..86400; default 300 */
 };
 
 /* @path for diagnostics; its last part without .yaml is the name.
@@ -54,6 +54,7 @@ static inline void sp_idp_freep(struct sp_idp **idp)
 	sp_idp_free(*idp);
 }
 
+/* The user of that very name, or NULL. */
 const struct sp_local_user *sp_idp_user(const struct sp_idp *idp, const char *name);
 
 #endif
