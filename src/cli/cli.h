@@ -18,7 +18,7 @@ enum sp_exit {
 	SP_EXIT_UNREACHABLE = 6,
 	SP_EXIT_NOT_PERMITTED = 7,
 	SP_EXIT_DEGRADED = 8,
-	SP_EXIT_DENY = 10, /* explain --exit-code */
+	SP_EXIT_DENY = 10, /* explain --exit-code; idp verify: refused */
 };
 
 /* What every verb has. */
@@ -88,6 +88,9 @@ int sp_cli_user_passwd(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_user_groups(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_user_remove(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_user_list(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_idp_list(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_idp_test(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_idp_verify(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_audit(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_login(struct sp_cli *cli, int argc, char **argv);

@@ -15,11 +15,12 @@ void sp_claims_done(struct sp_claims *claims)
 	*claims = (struct sp_claims){ 0 };
 }
 
-/* No control characters: it goes into logs, terminals and rules. */
+/* No control characters, U+0080 to U+009F among them: it goes into logs, terminals and rules. */
 static bool is_printable(const char *text)
 {
 	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
+		if ((unsigned char)*text < ' ' || *text == 0x7f ||
+		    ((unsigned char)*text == 0xc2 && (unsigned char)text[1] < 0xa0))
 			return false;
 	return true;
 }

@@ -17,6 +17,7 @@ struct sp_jwks; /* a provider's keys */
 #define SP_JWKS_MAX 131072u  /* bytes */
 #define SP_JWKS_KEYS_MAX 32u
 #define SP_CLOCK_SKEW_S 60
+#define SP_ID_TOKEN_AGE_MAX_S 600 /* one comes fresh from the provider, or it is an old one shown again */
 #define SP_GROUPS_MAX 512u
 #define SP_GROUP_TEXT_MAX 255u
 

@@ -7,7 +7,6 @@
 #include "identity/oidc_flow.h"
 
 #define TOKEN_TEXT_MAX 16384u
-#define AGE_MAX_S 600 /* an id_token comes fresh from the provider, or it is an old one shown again */
 #define KEY_WAITS_MAX 2u
 
 static const char what_token[] = "the token request", what_refresh[] = "the refresh",
@@ -163,7 +162,7 @@ enum sp_oidc_step sp_oidc_token_next(struct sp_oidc_flow *flow, const struct sp_
 		.user_may_be_elsewhere = has_userinfo,
 		.algorithms = oidc->idp->algorithms,
 		.now_s = now->now_s,
-		.max_age_s = AGE_MAX_S,
+		.max_age_s = SP_ID_TOKEN_AGE_MAX_S,
 	};
 	enum sp_oidc_step step;
 	int r;

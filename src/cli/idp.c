@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sallyport idp list, and reading a provider's file for its sisters. */
+#include "cli/idp.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "cli/source.h"
+#include "io/files.h"
+
+/* ---- one file ---- */
+
+static int read_idp(const struct sp_paths *paths, const char *name, struct sp_idp **ret_idp,
+		    struct sp_diagnostics *diagnostics)
+{
+	__sp_free char *path = NULL, *text = NULL;
+	size_t len;
+	int r = sp_str_format(&path, "%s/%s.yaml", paths->idp_dir, name);
+
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
+	r = sp_file_read(path, SP_IDP_BYTES_MAX, &text, &len);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_INVALID, "no provider %s: cannot read %s: %s", name, path,
+				   r == -EINVAL ? "it is no regular file" : sp_err_text(r));
+	r = sp_idp_load(path, text, len, ret_idp, diagnostics);
+	sp_wipe(text, len); /* a file of local users holds hashes */
+	if (r == -EINVAL)
+		return SP_EXIT_INVALID;
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "checking %s: %s", path, sp_err_text(r));
+	return SP_EXIT_OK;
+}
+
+int sp_cli_idp_load(const struct sp_cli *cli, const struct sp_paths *paths, const char *name,
+		    struct sp_idp **ret_idp)
+{
+	struct sp_diagnostics diagnostics = { 0 };
+	int r;
+
+	if (!*name || *name == '.' || strchr(name, '/'))
+		return sp_cli_fail(SP_EXIT_USAGE, "\"%s\" is no provider's name: it is the name of a file "
+						  "of idp.d, without .yaml",
+				   name);
+	r = read_idp(paths, name, ret_idp, &diagnostics);
+	sp_source_print_diagnostics(cli, &diagnostics);
+	sp_diagnostics_done(&diagnostics);
+	return r;
+}
+
+int sp_cli_idp_load_oidc(const struct sp_cli *cli, const struct sp_paths *paths, const char *name,
+			 struct sp_idp **ret_idp)
+{
+	__sp_cleanup(sp_idp_freep) struct sp_idp *idp = NULL;
+	int r = sp_cli_idp_load(cli, paths, name, &idp);
+
+	if (r != SP_EXIT_OK)
+		return r;
+	if (idp->type != SP_IDP_OIDC)
+		return sp_cli_fail(SP_EXIT_USAGE, "%s is no OIDC provider: its people sign in by password",
+				   name);
+	*ret_idp = SP_TAKE_PTR(idp);
+	return SP_EXIT_OK;
+}
+
+/* ---- all of them ---- */
+
+static int is_provider_file(const struct dirent *entry)
+{
+	const size_t len = strlen(entry->d_name);
+
+	return entry->d_name[0] != '.' && len > strlen(".yaml") &&
+	       strcmp(entry->d_name + len - strlen(".yaml"), ".yaml") == 0;
+}
+
+static void print_provider(const struct sp_idp *idp, json_t *list)
+{
+	const char *type = idp->type == SP_IDP_LOCAL ? "local" : "oidc";
+
+	if (list)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s?, s:s?}", "name", idp->name, "type",
+						      type, "issuer", idp->issuer, "client_id",
+						      idp->client_id));
+	else if (idp->type == SP_IDP_LOCAL)
+		printf("%-16s %-6s %zu users\n", idp->name, type, idp->user_count);
+	else
+		printf("%-16s %-6s %s\n", idp->name, type, idp->issuer);
+}
+
+/* Those of @entries that can be used. Returns SP_EXIT_OK, or how the worst of the others failed, each said. */
+static int print_all(const struct sp_cli *cli, const struct sp_paths *paths, struct dirent **entries,
+		     int count, json_t *list)
+{
+	int worst = SP_EXIT_OK;
+
+	for (int i = 0; i < count; i++) {
+		__sp_cleanup(sp_idp_freep) struct sp_idp *idp = NULL;
+		int r;
+
+		entries[i]->d_name[strlen(entries[i]->d_name) - strlen(".yaml")] = '\0';
+		r = sp_cli_idp_load(cli, paths, entries[i]->d_name, &idp);
+		if (r == SP_EXIT_OK)
+			print_provider(idp, list);
+		else
+			worst = r;
+	}
+	return worst;
+}
+
+int sp_cli_idp_list(struct sp_cli *cli, int argc, char **argv)
+{
+	static const struct sp_option options[] = { { 0 } };
+	__sp_paths struct sp_paths paths = { 0 };
+	struct dirent **entries = NULL;
+	json_t *list;
+	size_t words;
+	int r, count;
+
+	r = sp_cli_options(cli, "idp list", argc, argv, options, NULL, 0, &words);
+	if (r != 0)
+		return sp_cli_options_exit(r);
+	r = sp_paths_init(&paths, cli->root);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "--root: %s", sp_err_text(r));
+	count = scandir(paths.idp_dir, &entries, is_provider_file, alphasort);
+	if (count < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "cannot read %s: %s", paths.idp_dir,
+				   sp_err_text(sp_errno()));
+	list = cli->json ? json_array() : NULL;
+	r = print_all(cli, &paths, entries, count, list);
+	for (int i = 0; i < count; i++)
+		free(entries[i]);
+	free(entries);
+	if (cli->json && sp_cli_print_json(json_pack("{s:i, s:b, s:o}", "v", 1, "ok", r == SP_EXIT_OK,
+						     "providers", list)) != SP_EXIT_OK)
+		return SP_EXIT_FAILED;
+	return r;
+}
