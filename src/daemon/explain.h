@@ -21,13 +21,16 @@ struct sp_question {
 	bool is_own;
 	char *user;         /* whose packet it is; NULL: nobody's */
 	uint64_t session;   /* 0: none */
+	bool is_parked;     /* whose time is up, and whose peer is still there */
 	struct sp_policy *owned; /* a former generation's */
 };
 
 /* Make the judges of question->policy. -errno: the client was told. */
 int sp_question_prepare(struct sp_question *question);
-/* Put a session into them. Ended ones keep their addresses: their packets are `expired`. */
-int sp_question_open(struct sp_question *question, const struct sp_live *live, bool is_ended);
+/* Put a session into them, in this state. Parked and ended ones keep their addresses: their packets are
+ * `expired`. */
+int sp_question_open(struct sp_question *question, const struct sp_live *live,
+		     enum sp_live_state state);
 /* Whose packet it is, if that is not known yet. @live may be NULL. */
 void sp_question_whose(struct sp_question *question, const struct sp_live *live);
 /* Judge the packet a host would send for @tuple, with other TCP flags unless -1. */

@@ -337,7 +337,7 @@ json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,
 	if (live->state == SP_LIVE_ENDED ||
 	    sp_ebpf_session_get(daemon->plane, live->row.slot, &session) < 0)
 		return json;
-	json_object_set_new(json, "flows", json_integer(session.flows));
+	json_object_set_new(json, "flows", json_integer((json_int_t)session.flows + session.parked_flows));
 	json_object_set_new(json, "last_seen",
 			    sp_json_time(sp_clock_boottime_to_utc_ns(session.last_seen_ns,
 								     sp_clock_offset_ns())));

@@ -43,7 +43,8 @@ int sp_question_judge(struct sp_question *question, enum sp_hook hook, const str
 	return sp_judge_frame(question->judge, hook, &frame, sp_clock_boottime_ns(), ret_judgement);
 }
 
-int sp_question_open(struct sp_question *question, const struct sp_live *live, bool is_ended)
+int sp_question_open(struct sp_question *question, const struct sp_live *live,
+		     enum sp_live_state state)
 {
 	__sp_free uint32_t *roles = NULL;
 	struct sp_identity identity;
@@ -54,7 +55,9 @@ int sp_question_open(struct sp_question *question, const struct sp_live *live, b
 		r = sp_judge_open_session(question->judge, &identity, &number);
 	if (r == -EEXIST) /* both ends are the same session */
 		return 0;
-	if (r == 0 && (is_ended || !identity.role_count))
+	if (r == 0 && state == SP_LIVE_PARKED)
+		r = sp_judge_park_session(question->judge, number);
+	else if (r == 0 && (state == SP_LIVE_ENDED || !identity.role_count))
 		r = sp_judge_end_session(question->judge, number);
 	return r;
 }
@@ -94,6 +97,24 @@ static const char *reason_text(enum sp_reason reason)
 	return texts[reason < SP_REASON_COUNT ? reason : SP_REASON_NONE];
 }
 
+/* What is told to a person: the rule's own words, else what the reason means for them. */
+static const char *message_of(const struct sp_question *question, const struct sp_answer *answer)
+{
+	const struct sp_gateway *gateway = &question->daemon->host.gateway;
+	const struct sp_rule *rule = sp_policy_rule(question->policy, answer->rule);
+
+	if (rule && rule->reason)
+		return rule->reason;
+	if (answer->reason != SP_REASON_EXPIRED || !question->is_parked)
+		return reason_text(answer->reason);
+	if (answer->verdict == SP_ALLOW)
+		return "the session has expired; the portal and DNS stay reachable, to sign in again";
+	if (!gateway->portal_port && !gateway->resolver_count)
+		return "the session has expired; sign in again";
+	return "the session has expired; sign in again: until then only the portal and DNS are "
+	       "reachable";
+}
+
 json_t *sp_question_describe(const struct sp_question *question,
 			     const struct sp_judgement *judgement)
 {
@@ -106,8 +127,7 @@ json_t *sp_question_describe(const struct sp_question *question,
 		"verdict", sp_verdict_name(answer->verdict),
 		"rule", sp_policy_rule_name(question->policy, answer->rule),
 		"reason", sp_reason_name(answer->reason),
-		"message", sp_json_text(rule && rule->reason ? rule->reason :
-						reason_text(answer->reason)),
+		"message", sp_json_text(message_of(question, answer)),
 		"generation", question->generation, "revision", (json_int_t)question->revision,
 		"plane", judgement->plane, "hook", sp_hook_name(question->hook),
 		"source", sp_addr_format(&tuple->source, source),
@@ -198,7 +218,8 @@ static int find_source(struct sp_question *question, const char *from)
 		question->tuple.source = live->row.addresses[is_v6];
 	}
 	sp_question_whose(question, live);
-	return live ? sp_question_open(question, live, live->state != SP_LIVE_OPEN) : 0;
+	question->is_parked = live && live->state == SP_LIVE_PARKED;
+	return live ? sp_question_open(question, live, live->state) : 0;
 }
 
 static bool read_question(struct sp_question *question, const char *from, const char *to,
@@ -230,7 +251,7 @@ static bool read_question(struct sp_question *question, const char *from, const 
 	}
 	receiver = sp_live_of_address(&daemon->people, &question->tuple.destination);
 	if (r == 0 && receiver)
-		r = sp_question_open(question, receiver, receiver->state != SP_LIVE_OPEN);
+		r = sp_question_open(question, receiver, receiver->state);
 	if (r < 0) {
 		sp_client_fail(question->client, "failed", 1, NULL, "opening the sessions: %s",
 			       sp_err_text(r));
@@ -289,6 +310,7 @@ void sp_op_explain(struct sp_daemon *daemon, struct sp_client *client,
 		sp_client_fail(client, "no-policy", 1, NULL, "no policy is in force");
 		return;
 	}
+	sp_people_tick(daemon); /* the kernel knows the time; so must the answer */
 	question.policy = daemon->running->policy;
 	question.revision = daemon->running->number;
 	memcpy(question.generation, daemon->running->generation, sizeof(question.generation));

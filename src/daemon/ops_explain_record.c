@@ -41,10 +41,30 @@ struct then {
 	int family;
 	int64_t time_ns, parked_ns;
 	bool is_flow_end;
+	enum sp_reason reason;
 	uint64_t id; /* of the session named; 0: none */
 	struct sp_live *found;
-	bool is_ended;
+	enum sp_live_state state;
 };
+
+/* Did the session wait for its person to come back when it was over? One that was replaced did: else the
+ * one that replaced it would be the newer one of that time. */
+static bool was_parked(const struct sp_session_row *row)
+{
+	return !row->why || !strcmp(row->why, "expired") || !strcmp(row->why, "idle") ||
+	       !strcmp(row->why, "replaced");
+}
+
+static enum sp_live_state state_then(const struct then *then, const struct sp_session_row *row)
+{
+	if (then->is_flow_end)
+		return then->reason == SP_REASON_EXPIRED ? SP_LIVE_PARKED : SP_LIVE_OPEN;
+	if (row->closed_ns && row->closed_ns <= then->time_ns)
+		return was_parked(row) ? SP_LIVE_PARKED : SP_LIVE_ENDED;
+	if (row->expires_ns && row->expires_ns <= then->time_ns)
+		return SP_LIVE_PARKED;
+	return SP_LIVE_OPEN;
+}
 
 static int match_then(void *arg, struct sp_session_row *row)
 {
@@ -58,26 +78,29 @@ static int match_then(void *arg, struct sp_session_row *row)
 		end_ns = row->closed_ns;
 	if (row->expires_ns && row->expires_ns < end_ns)
 		end_ns = row->expires_ns;
-	if (row->why && (!strcmp(row->why, "expired") || !strcmp(row->why, "idle")))
+	if (was_parked(row))
 		stays_ns = then->parked_ns;
 	if (!then->is_flow_end && end_ns <= then->time_ns && then->time_ns - end_ns > stays_ns)
 		return 0; /* forgotten by then */
 	if (then->is_flow_end && then->found && then->found->row.id == then->id)
 		return 0;
 	sp_live_free(then->found); /* oldest first: the last one had it */
+	then->state = state_then(then, row);
 	then->found = sp_live_new(row);
-	then->is_ended = !then->is_flow_end && end_ns <= then->time_ns;
 	return then->found ? 0 : -ENOMEM;
 }
 
 static int open_then(struct sp_question *question, const struct sp_addr *addr,
-		     const struct sp_audit_record *record)
+		     const struct sp_audit_record *record, enum sp_reason reason,
+		     enum sp_live_state *ret_state)
 {
 	struct sp_daemon *daemon = question->daemon;
 	struct then then = { .addr = addr, .family = sp_addr_is_v4(addr) ? 0 : 1,
 			     .time_ns = record->time_ns,
 			     .parked_ns = daemon->machine->parked_s * SP_NS_PER_S,
 			     .is_flow_end = record->event == SP_AUDIT_FLOW_END,
+			     .reason = reason,
+			     .state = SP_LIVE_ENDED,
 			     .id = record->session ? strtoull(record->session, NULL, 10) : 0 };
 	const int64_t since_ns =
 		then.is_flow_end ? 0 : then.time_ns - SP_LINGER_NS - then.parked_ns;
@@ -85,9 +108,10 @@ static int open_then(struct sp_question *question, const struct sp_addr *addr,
 
 	if (r == 0 && then.found) {
 		sp_question_whose(question, then.found);
-		r = sp_question_open(question, then.found, then.is_ended);
+		r = sp_question_open(question, then.found, then.state);
 	}
 	sp_live_free(then.found);
+	*ret_state = then.state;
 	return r;
 }
 
@@ -221,6 +245,7 @@ static bool is_same(const struct sp_question *question, const struct sp_audit_re
 static void judge_record(struct sp_question *question, const struct sp_audit_record *record,
 			 enum sp_reason reason)
 {
+	enum sp_live_state sender = SP_LIVE_ENDED, receiver;
 	struct sp_judgement judgement;
 	json_t *reply;
 	int r = 0;
@@ -228,9 +253,15 @@ static void judge_record(struct sp_question *question, const struct sp_audit_rec
 	read_tuple(question, record);
 	if (sp_question_prepare(question) < 0)
 		return;
-	r = open_then(question, &record->src, record);
+	r = open_then(question, &record->src, record, reason, &sender);
+	if (r == 0 && sender == SP_LIVE_ENDED && reason == SP_REASON_EXPIRED &&
+	    record->verdict && !strcmp(record->verdict, sp_verdict_name(SP_ALLOW))) {
+		answer_as_recorded(question, record); /* parked by silence, and revoked since */
+		return;
+	}
+	question->is_parked = sender == SP_LIVE_PARKED;
 	if (r == 0)
-		r = open_then(question, &record->dst, record);
+		r = open_then(question, &record->dst, record, reason, &receiver);
 	if (r == 0 && reason == SP_REASON_REPLY)
 		r = judge_opening(question);
 	if (r == 0)

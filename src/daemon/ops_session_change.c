@@ -6,13 +6,15 @@
 #include "base/err.h"
 #include "daemon/ops.h"
 
-/* One whose end has passed is parked with the next tick: it is no longer open. */
+/* One whose end has passed, or that was silent for too long, is no longer open: it is parked now, so
+ * that nothing brings back to life what the kernel refuses already. */
 static struct sp_live *find_open(struct sp_daemon *daemon, struct sp_client *client, json_int_t id)
 {
-	struct sp_live *live = sp_live_find(&daemon->people, (uint64_t)id);
+	struct sp_live *live;
 
-	if (live && live->state == SP_LIVE_OPEN &&
-	    (!live->row.expires_ns || live->row.expires_ns > sp_clock_realtime_ns()))
+	sp_people_tick(daemon);
+	live = sp_live_find(&daemon->people, (uint64_t)id);
+	if (live && live->state == SP_LIVE_OPEN)
 		return live;
 	sp_client_fail(client, "no-such-session", 1, NULL, "no session %lld is open",
 		       (long long)id);

@@ -141,7 +141,7 @@ static int reconcile(struct load *load, struct sp_live *live)
 	}
 	if (load->is_fresh_plane)
 		r = put_bare(daemon, live);
-	else if (!is_in_kernel(daemon, live) && live->state == SP_LIVE_OPEN) {
+	else if (!is_in_kernel(daemon, live)) {
 		/* ended in the kernel, and killed before the database was told; or never put */
 		sp_session_cut(daemon, live);
 		sp_session_settle(daemon, live, SP_LIVE_ENDED, "revoked", NULL);

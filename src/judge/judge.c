@@ -14,6 +14,7 @@
 #define JUDGE_FLOWS_MAX 65536
 #define JUDGE_SESSIONS_MAX 4096
 #define JUDGE_EVENTS_BYTES 65536
+#define LONG_AGO_NS 1 /* 0 is never */
 
 struct sp_judge {
 	const struct sp_policy *policy;
@@ -175,6 +176,14 @@ int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *iden
 	judge->session_count++;
 	*ret_number = number;
 	return 0;
+}
+
+int sp_judge_park_session(struct sp_judge *judge, uint32_t number)
+{
+	if (number >= judge->session_count)
+		return -ENOENT;
+	sp_reference_extend_session(judge->reference, number, LONG_AGO_NS);
+	return judge->plane ? sp_ebpf_session_extend(judge->plane, number, LONG_AGO_NS) : 0;
 }
 
 int sp_judge_end_session(struct sp_judge *judge, uint32_t number)

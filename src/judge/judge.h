@@ -36,6 +36,8 @@ const char *sp_judge_why_not(const struct sp_judge *judge);
  * Returns 0; -E2BIG tables are full; -EEXIST one of its addresses is taken; -ENOMEM. */
 int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *identity,
 			  uint32_t *ret_number);
+/* Its time is up: its packets are `expired`, but for those to the portal and the resolvers. */
+int sp_judge_park_session(struct sp_judge *judge, uint32_t number);
 /* End one: its packets are `expired`. */
 int sp_judge_end_session(struct sp_judge *judge, uint32_t number);
 /* Open every session of the policy's fixtures, in order. */
