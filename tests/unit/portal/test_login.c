@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Local passwords: who gets in, who does not, what is asked and what is on record. */
+#include "desk.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <string.h>
+
+#define LOGIN(user) "{\"user\":\"" user "\",\"password\":\"correct horse\"," DESK_DEVICE "}"
+
+static const char *text(const json_t *object, const char *key)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	return value ? value : "(null)";
+}
+
+static void the_right_password_opens_a_session(void **state)
+{
+	struct sp_exchange *exchange;
+	const json_t *asked, *answer;
+
+	(void)state;
+	desk_local();
+	exchange = desk_call("/api/v1/login", NULL, LOGIN("ana"));
+	desk_waits(exchange);
+	desk_check(true);
+	asked = desk_asked("session.open");
+	assert_string_equal(text(asked, "idp"), "local");
+	assert_string_equal(text(asked, "subject"), "ana");
+	assert_string_equal(text(asked, "user"), "ana");
+	assert_string_equal(text(asked, "from"), "192.0.2.9");
+	assert_string_equal(text(json_object_get(asked, "device"), "public_key"), DESK_KEY);
+	assert_string_equal(json_string_value(json_array_get(json_object_get(asked, "groups"), 0)), "eng");
+	assert_null(json_object_get(asked, "max_s"));
+	desk_reply(DESK_SESSION("local", "ana") "," DESK_TUNNEL);
+	answer = desk_answer(exchange, 200, NULL);
+	assert_true(strlen(text(answer, "token")) > 40);
+	assert_string_equal(text(json_object_get(answer, "tunnel"), "preshared_key"), "p");
+	assert_string_equal(text(json_object_get(answer, "session"), "state"), "live");
+	assert_null(json_object_get(json_object_get(answer, "session"), "subject"));
+	assert_null(strstr(exchange->response.body, "correct horse"));
+	desk_end(exchange);
+	desk_nothing_asked();
+	assert_int_equal(sp_refresher_count(desk->refresher), 1);
+}
+
+/* Same status, same words; the log alone knows which it was. */
+static void wrong_passwords_unknown_users_and_those_without_one_look_alike(void **state)
+{
+	static const struct {
+		const char *body, *reason;
+	} cases[] = {
+		{ LOGIN("ana"), "wrong-password" },
+		{ LOGIN("nobody"), "unknown-user" },
+		{ LOGIN("eve"), "wrong-password" },
+	};
+	char first[512] = "";
+
+	(void)state;
+	desk_local();
+	for (size_t i = 0; i < 3; i++) {
+		struct sp_exchange *exchange = desk_call("/api/v1/login", NULL, cases[i].body);
+
+		desk_check(i != 0); /* a right answer for nobody's hash opens nothing either */
+		desk_answer(exchange, 401, "login-failed");
+		if (!i)
+			strcpy(first, exchange->response.body);
+		assert_string_equal(exchange->response.body, first);
+		desk_end(exchange);
+		assert_string_equal(text(desk_asked("login.refused"), "reason"), cases[i].reason);
+		assert_string_equal(text(desk_asked("login.refused"), "device"), "laptop");
+		assert_string_equal(text(desk_asked("login.refused"), "from"), "192.0.2.9");
+		desk_reply("");
+	}
+	desk_nothing_asked();
+}
+
+static void what_the_gateway_refuses_is_recorded_by_it_alone(void **state)
+{
+	static const struct {
+		const char *code, *reason;
+		int status;
+		const char *answer;
+	} cases[] = {
+		{ "login-refused", "no-role", 403, "no-role" },
+		{ "login-refused", "device-taken", 403, "device-taken" },
+		{ "login-refused", "device-name", 403, "device-taken" },
+		{ "table-full", NULL, 503, "busy" },
+		{ "busy", NULL, 503, "busy" },
+		{ "no-policy", NULL, 503, "gateway-unreachable" },
+		{ "not-permitted", NULL, 503, "gateway-unreachable" },
+		{ "failed", NULL, 500, "internal" },
+	};
+
+	(void)state;
+	desk_local();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sp_exchange *exchange = desk_call("/api/v1/login", NULL, LOGIN("ana"));
+
+		desk_check(true);
+		desk_asked("session.open");
+		desk_refuse(cases[i].code, cases[i].reason);
+		desk_answered(exchange, cases[i].status, cases[i].answer);
+		desk_nothing_asked();
+	}
+}
+
+static void without_a_gateway_there_is_an_answer_too(void **state)
+{
+	struct sp_exchange *exchange;
+
+	(void)state;
+	desk_local();
+	exchange = desk_call("/api/v1/login", NULL, LOGIN("ana"));
+	desk_check(true);
+	desk_no_gate();
+	desk_answered(exchange, 503, "gateway-unreachable");
+}
+
+static void guessing_is_slowed_and_said(void **state)
+{
+	struct sp_exchange *exchange = NULL;
+	int tries = 0;
+
+	(void)state;
+	desk_local();
+	for (; tries < 30; tries++) {
+		exchange = desk_call("/api/v1/login", NULL, LOGIN("ana"));
+		if (exchange->is_answered)
+			break;
+		desk_check(false);
+		desk_answered(exchange, 401, "login-failed");
+		desk_reply("");
+	}
+	assert_in_range(tries, 3, 20);
+	desk_answer(exchange, 429, "slow-down");
+	assert_true(exchange->response.retry_after_s >= 1);
+	desk_end(exchange);
+	assert_string_equal(text(desk_asked("login.refused"), "reason"), "slow-down");
+	desk_reply("");
+}
+
+static void too_many_passwords_at_once_are_busy(void **state)
+{
+	struct sp_exchange *first, *second;
+
+	(void)state;
+	desk_local();
+	first = desk_call("/api/v1/login", NULL, LOGIN("ana"));
+	second = desk_call("/api/v1/login", NULL, LOGIN("ana"));
+	desk_answered(second, 503, "busy");
+	desk_end(first); /* its client has gone; the comparison comes to nothing */
+	desk_check(true);
+	desk_nothing_asked();
+}
+
+static void a_user_removed_during_the_comparison_is_out(void **state)
+{
+	struct sp_exchange *exchange;
+
+	(void)state;
+	desk_local();
+	exchange = desk_call("/api/v1/login", NULL, LOGIN("ana"));
+	assert_int_equal(desk_offer("local", "type: local\nusers:\n  bob: { groups: [eng] }\n"), 0);
+	desk_check(true);
+	desk_answered(exchange, 401, "login-failed");
+	assert_string_equal(text(desk_asked("login.refused"), "reason"), "unknown-user");
+	desk_reply("");
+}
+
+static void which_provider_is_meant(void **state)
+{
+	struct sp_exchange *exchange;
+
+	(void)state;
+	desk_answered(desk_call("/api/v1/login", NULL, LOGIN("ana")), 404, "no-such-provider");
+	desk_local();
+	desk_corp();
+	desk_answered(desk_call("/api/v1/login", NULL,
+				"{\"idp\":\"nowhere\",\"user\":\"ana\",\"password\":\"x\"," DESK_DEVICE "}"),
+		      404, "no-such-provider");
+	desk_answered(desk_call("/api/v1/login", NULL,
+				"{\"idp\":\"corp\",\"user\":\"ana\",\"password\":\"x\"," DESK_DEVICE "}"),
+		      400, "bad-request");
+	assert_int_equal(desk_offer("second", DESK_LOCAL), 0);
+	desk_answered(desk_call("/api/v1/login", NULL, LOGIN("ana")), 404, "no-such-provider");
+	exchange = desk_call("/api/v1/login", NULL,
+			     "{\"idp\":\"second\",\"user\":\"ana\",\"password\":\"x\"," DESK_DEVICE "}");
+	desk_check(true);
+	assert_string_equal(text(desk_asked("session.open"), "idp"), "second");
+	desk_end(exchange);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, desk_start, desk_stop)
+		T(the_right_password_opens_a_session),
+		T(wrong_passwords_unknown_users_and_those_without_one_look_alike),
+		T(what_the_gateway_refuses_is_recorded_by_it_alone),
+		T(without_a_gateway_there_is_an_answer_too),
+		T(guessing_is_slowed_and_said),
+		T(too_many_passwords_at_once_are_busy),
+		T(a_user_removed_during_the_comparison_is_out),
+		T(which_provider_is_meant),
+	};
+
+	return cmocka_run_group_tests(tests, lab_start, lab_stop);
+}

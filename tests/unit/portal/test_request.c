@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a request may look like: its form, its body, its address. */
+#include "desk.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/array.h"
+
+static void form_is_checked_before_a_body_is_read(void **state)
+{
+	static const struct {
+		struct sp_portal_request request;
+		int status; /* 0: goes on */
+	} cases[] = {
+		{ { .version = "HTTP/1.1", .host_count = 1 }, 0 },
+		{ { .version = "HTTP/1.0", .host_count = 1 }, 0 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1, .content_length = "16384" }, 0 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .coding_count = 1 }, 0 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .header_bytes = 8192 }, 0 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .header_bytes = 8193 }, 431 },
+		{ { .version = "HTTP/1.1", .host_count = 0 }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 2 }, 400 },
+		{ { .version = "HTTP/2.0", .host_count = 1 }, 400 },
+		{ { .version = "", .host_count = 1 }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1, .coding_count = 1, .content_length = "3" }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 2, .content_length = "3" }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .coding_count = 2 }, 400 },
+		{ { .version = "HTTP/1.0", .host_count = 1, .coding_count = 1 }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1, .content_length = "+3" }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1, .content_length = "3, 3" }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1, .content_length = "" }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1, .content_length = "0x10" }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1, .content_length = "16385" }, 413 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1,
+		    .content_length = "99999999999999999999999999999999" }, 413 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		struct sp_response response = { 0 };
+		int r = sp_request_check_form(&cases[i].request, &response);
+
+		if ((r == 0) != (cases[i].status == 0) || response.status != cases[i].status)
+			fail_msg("case %zu: %d, status %d", i, r, response.status);
+		assert_int_equal(response.closes, cases[i].status != 0); /* where it ends is not sure */
+		sp_response_done(&response);
+	}
+}
+
+static void a_body_is_judged_by_its_schema_and_the_field_is_named(void **state)
+{
+	static const struct {
+		const char *path, *body, *named;
+	} cases[] = {
+		{ "/api/v1/login", "", "\"user\" is missing" },
+		{ "/api/v1/login", "{}", "\"user\" is missing" },
+		{ "/api/v1/login", "[]", "not a JSON object" },
+		{ "/api/v1/login", "7", "not JSON" },
+		{ "/api/v1/login", "{\"user\":", "not JSON" },
+		{ "/api/v1/login", "{\"user\":\"a\",\"user\":\"b\"}", "duplicate" },
+		{ "/api/v1/login", "{\"user\":\"a\\u0000b\"}", "not JSON" },
+		{ "/api/v1/login", "{\"user\":\"\xff\"}", "not JSON" },
+		{ "/api/v1/login", "{\"usr\":\"a\"}", "\"usr\" is no field" },
+		{ "/api/v1/login", "{\"user\":7}", "\"user\" is a text" },
+		{ "/api/v1/login", "{\"user\":\"\"}", "\"user\" has 1 to 255 bytes" },
+		{ "/api/v1/login", "{\"user\":\"a\\nb\"}", "\"user\" has a control character" },
+		{ "/api/v1/login", "{\"user\":\"a\",\"password\":\"p\",\"device\":\"x\"}", "\"device\" is an object" },
+		{ "/api/v1/login", "{\"user\":\"a\",\"password\":\"p\",\"device\":{}}", "\"device.public_key\" is missing" },
+		{ "/api/v1/login", "{\"user\":\"a\",\"password\":\"p\",\"device\":{\"public_key\":\"" DESK_KEY "\"}}",
+		  "\"device.name\" is missing" },
+		{ "/api/v1/login", "{\"device\":{\"public_key\":\"AAAA\",\"name\":\"l\"}}", "\"device.public_key\" is a WireGuard" },
+		{ "/api/v1/login", "{\"device\":{\"public_key\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}}",
+		  "\"device.public_key\" is a WireGuard" },
+		{ "/api/v1/login", "{\"device\":{\"name\":\"a/b\"}}", "\"device.name\" has 1 to 63" },
+		{ "/api/v1/login", "{\"device\":{\"name\":\"a\\u0085b\"}}", "\"device.name\" has 1 to 63" },
+		{ "/api/v1/login",
+		  "{\"device\":{\"name\":\"0123456789012345678901234567890123456789012345678901234567890123\"}}",
+		  "\"device.name\" has 1 to 63" },
+		{ "/api/v1/device/poll", "{\"handle\":\"x\",\"wait_s\":21}", "\"wait_s\" is a whole number from 0 to 20" },
+		{ "/api/v1/device/poll", "{\"handle\":\"x\",\"wait_s\":-1}", "\"wait_s\" is a whole number" },
+		{ "/api/v1/device/poll", "{\"handle\":\"x\",\"wait_s\":1.5}", "\"wait_s\" is a whole number" },
+		{ "/api/v1/session/close", "{\"all\":false}", "\"all\" is true, or left out" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		struct sp_exchange *exchange = desk_call(cases[i].path, NULL, cases[i].body);
+		const json_t *answer = desk_answer(exchange, 400, "bad-request");
+		const char *message = json_string_value(json_object_get(json_object_get(answer, "error"), "message"));
+
+		if (!strstr(message, cases[i].named))
+			fail_msg("case %zu: \"%s\" does not say: %s", i, message, cases[i].named);
+		desk_end(exchange);
+	}
+	desk_nothing_asked();
+}
+
+static void a_body_is_json_by_name(void **state)
+{
+	static const struct {
+		const char *type;
+		bool is_taken;
+	} cases[] = {
+		{ "application/json", true }, { "Application/JSON; charset=utf-8", true },
+		{ NULL, false }, { "text/plain", false }, { "application/jsonp", false },
+		{ "application/x-www-form-urlencoded", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		struct sp_exchange exchange = { 0 };
+		const struct sp_portal_request request = {
+			.method = "POST", .path = "/api/v1/device/poll", .version = "HTTP/1.1",
+			.content_type = cases[i].type, .host_count = 1, .body = "{\"handle\":\"x\"}", .body_len = 14,
+		};
+
+		sp_exchange_begin(&exchange, desk, &request);
+		assert_int_equal(exchange.response.status, cases[i].is_taken ? 410 : 415);
+		sp_exchange_done(&exchange);
+	}
+}
+
+static void addresses_and_methods_that_do_not_exist(void **state)
+{
+	struct sp_exchange *exchange;
+
+	(void)state;
+	desk_answered(desk_call("/", NULL, NULL), 404, "not-found");
+	desk_answered(desk_call("/api/v1/login/", NULL, "{}"), 404, "not-found");
+	desk_answered(desk_call("/api/v1/../v1/login", NULL, "{}"), 404, "not-found");
+	exchange = desk_call("/api/v1/login", NULL, NULL);
+	desk_answer(exchange, 405, "method");
+	assert_string_equal(exchange->response.allow, "POST");
+	desk_end(exchange);
+}
+
+static void one_address_has_a_rate_and_others_do_not_suffer(void **state)
+{
+	const uint8_t other[4] = { 192, 0, 2, 10 };
+	struct sp_exchange *exchange;
+
+	(void)state;
+	for (unsigned int i = 0; i < SP_RATE_BURST; i++)
+		desk_answered(desk_call("/api/v1/providers", NULL, NULL), 200, NULL);
+	exchange = desk_call("/api/v1/providers", NULL, NULL);
+	desk_answer(exchange, 429, "slow-down");
+	assert_int_equal(exchange->response.retry_after_s, 1);
+	desk_end(exchange);
+	desk_from = sp_addr_from_v4(other);
+	desk_answered(desk_call("/api/v1/providers", NULL, NULL), 200, NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(form_is_checked_before_a_body_is_read),
+		cmocka_unit_test_setup_teardown(a_body_is_judged_by_its_schema_and_the_field_is_named, desk_start, desk_stop),
+		cmocka_unit_test_setup_teardown(a_body_is_json_by_name, desk_start, desk_stop),
+		cmocka_unit_test_setup_teardown(addresses_and_methods_that_do_not_exist, desk_start, desk_stop),
+		cmocka_unit_test_setup_teardown(one_address_has_a_rate_and_others_do_not_suffer, desk_start, desk_stop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
