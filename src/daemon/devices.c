@@ -165,9 +165,22 @@ int sp_device_enrol(struct sp_daemon *daemon, const struct sp_enrolment *enrolme
 	return 0;
 }
 
+void sp_device_forget(struct sp_people *people, struct sp_device *device)
+{
+	for (size_t i = 0; i < people->device_count; i++) {
+		if (people->devices[i] != device)
+			continue;
+		people->devices[i] = people->devices[people->device_count - 1];
+		/* keep the array one that pushing made: its room follows from the count */
+		people->device_count--;
+		break;
+	}
+	sp_device_done(device);
+	free(device);
+}
+
 int sp_device_remove(struct sp_daemon *daemon, struct sp_device *device)
 {
-	struct sp_people *people = &daemon->people;
 	int r = sp_store_begin(daemon->store);
 
 	if (r == 0)
@@ -179,15 +192,6 @@ int sp_device_remove(struct sp_daemon *daemon, struct sp_device *device)
 		sp_store_cancel(daemon->store);
 		return r;
 	}
-	for (size_t i = 0; i < people->device_count; i++) {
-		if (people->devices[i] != device)
-			continue;
-		people->devices[i] = people->devices[people->device_count - 1];
-		/* keep the array one that pushing made: its room follows from the count */
-		people->device_count--;
-		break;
-	}
-	sp_device_done(device);
-	free(device);
+	sp_device_forget(&daemon->people, device);
 	return 0;
 }

@@ -139,6 +139,8 @@ struct sp_enrolment {
 /* Give a device its addresses and pre-shared key and keep it. Returns 0; -errno with @refusal. */
 int sp_device_enrol(struct sp_daemon *daemon, const struct sp_enrolment *enrolment,
 		    struct sp_device **ret_device, struct sp_refusal *refusal);
+/* Out of memory alone: it was never kept. */
+void sp_device_forget(struct sp_people *people, struct sp_device *device);
 /* Forget it; its sessions have been ended. */
 int sp_device_remove(struct sp_daemon *daemon, struct sp_device *device);
 

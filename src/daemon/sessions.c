@@ -200,12 +200,11 @@ static int give_roles(struct sp_daemon *daemon, struct sp_live *live,
 	return sp_live_set_roles(live, daemon->running->policy, roles, identity.role_count);
 }
 
+/* With whatever else the transaction holds, which began before: one wait for the disk. */
 static int keep_session(struct sp_daemon *daemon, struct sp_live *live)
 {
-	int r = sp_store_begin(daemon->store);
+	int r = sp_store_next_epoch(daemon->store, &live->row.epoch);
 
-	if (r == 0)
-		r = sp_store_next_epoch(daemon->store, &live->row.epoch);
 	if (r == 0)
 		r = sp_store_add_session(daemon->store, &live->row);
 	if (r == 0)
@@ -266,8 +265,8 @@ static void take_slot(struct sp_people *people, struct sp_live *live)
 }
 
 static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
-		     const struct sp_device *device, struct sp_live **ret_live,
-		     struct sp_refusal *refusal)
+		     const struct sp_device *device, bool *ret_is_kept,
+		     struct sp_live **ret_live, struct sp_refusal *refusal)
 {
 	__sp_cleanup(sp_live_freep) struct sp_live *live = NULL;
 	__sp_cleanup(sp_session_row_done) struct sp_session_row row = { 0 };
@@ -290,6 +289,7 @@ static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	if (r < 0)
 		return sp_refuse(refusal, r, "failed", 1, "keeping the session: %s",
 				 sp_err_text(r));
+	*ret_is_kept = true;
 	take_slot(&daemon->people, live);
 	r = put_session(daemon, live, sp_clock_boottime_ns());
 	if (r < 0) {
@@ -302,11 +302,34 @@ static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	return 0;
 }
 
+/* A new device and its first session are kept in one transaction: both or neither. */
+static int open_on_device(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
+			  struct sp_live **ret_live, struct sp_refusal *refusal)
+{
+	struct sp_people *people = &daemon->people;
+	const size_t device_count = people->device_count;
+	struct sp_device *device = NULL;
+	bool is_kept = false;
+	int r = sp_store_begin(daemon->store);
+
+	if (r < 0)
+		return sp_refuse(refusal, r, "failed", 1, "the database: %s",
+				 sp_store_error(daemon->store));
+	r = find_device(daemon, sign_in, &device, refusal);
+	if (r == 0)
+		r = open_with(daemon, sign_in, device, &is_kept, ret_live, refusal);
+	if (is_kept)
+		return r;
+	sp_store_cancel(daemon->store);
+	if (people->device_count > device_count)
+		sp_device_forget(people, people->devices[device_count]);
+	return r;
+}
+
 int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 		    struct sp_live **ret_live, struct sp_refusal *refusal)
 {
 	__sp_free uint32_t *roles = NULL;
-	struct sp_device *device = NULL;
 	size_t role_count = 0;
 	int r;
 
@@ -321,9 +344,7 @@ int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	if (!role_count && sign_in->public_key)
 		return refuse_login(daemon, sign_in,
 				    refuse_roleless(refusal, sign_in->user, sign_in->idp), refusal);
-	r = find_device(daemon, sign_in, &device, refusal);
-	if (r == 0)
-		r = open_with(daemon, sign_in, device, ret_live, refusal);
+	r = open_on_device(daemon, sign_in, ret_live, refusal);
 	if (r < 0)
 		return refuse_login(daemon, sign_in, r, refusal);
 	sp_recorder_session(daemon, SP_AUDIT_SESSION_OPEN, *ret_live, NULL, sign_in->by,
@@ -378,6 +399,8 @@ static int take_over(struct sp_daemon *daemon, struct sp_live *live, struct sp_l
 
 	next->row.replaces = live->row.id;
 	sp_ebpf_session_get(daemon->plane, live->row.slot, &former);
+	if (r == 0)
+		r = sp_store_begin(daemon->store);
 	if (r == 0)
 		r = keep_session(daemon, next);
 	if (r < 0) {

@@ -306,6 +306,7 @@ static bool is_weighty(enum sp_audit_event event)
 	switch (event) {
 	case SP_AUDIT_DENY:
 	case SP_AUDIT_ALLOW:
+	case SP_AUDIT_LOGIN_REFUSED: /* strangers make these: they must not keep the disk busy */
 	case SP_AUDIT_FLOW_END:
 	case SP_AUDIT_LIMIT:
 	case SP_AUDIT_ROAM:
