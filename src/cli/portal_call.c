@@ -202,7 +202,7 @@ static const struct refusal {
 	{ "token-invalid", SP_EXIT_NOT_PERMITTED, "" },
 	{ "access-denied", SP_EXIT_NOT_PERMITTED, NULL },
 	{ "no-role", SP_EXIT_NOT_PERMITTED, NULL },
-	{ "device-taken", SP_EXIT_NOT_PERMITTED, " --new-key" },
+	{ "device-taken", SP_EXIT_NOT_PERMITTED, " with --device NAME (another name) or --new-key (another key)" },
 	{ "no-session", SP_EXIT_NOT_PERMITTED, "" },
 	{ "expired", SP_EXIT_NOT_PERMITTED, "" },
 	{ "slow-down", SP_EXIT_NOT_PERMITTED, NULL },
@@ -225,7 +225,7 @@ int sp_portal_refused(const struct sp_profile *profile, const struct sp_portal_a
 {
 	json_t *error = json_object_get(answer->body, "error");
 	const struct refusal *refusal = NULL;
-	char message[1024], code[64], wait[64] = "", next[400] = "";
+	char message[1024], code[64], wait[64] = "", next[480] = "";
 
 	for (size_t i = 0; i < SP_ARRAY_LEN(refusals); i++)
 		if (sp_portal_is(answer, refusals[i].code))

@@ -324,12 +324,19 @@ static int list_places(const char *base, struct places *ret_places)
 	return r;
 }
 
-bool sp_profile_exists(const char *state_dir)
+static bool has_places(const char *base)
 {
-	__sp_free char *base = state_dir ? strdup(state_dir) : default_base();
 	__sp_cleanup(places_done) struct places places = { 0 };
 
 	return base && list_places(base, &places) == 0 && places.count > 0;
+}
+
+bool sp_profile_exists(void)
+{
+	uid_t uid;
+	__sp_free char *base = default_base(), *of_invoker = invoker_base(&uid);
+
+	return has_places(of_invoker) || has_places(base);
 }
 
 /* The default, or the only one. With several and no default, which of them is the caller's to say. */

@@ -51,8 +51,8 @@ int sp_profile_begin(const char *state_dir, const char *url, struct sp_profile *
 int sp_profile_open(const char *state_dir, const char *url, bool of_invoker,
 		    struct sp_profile *ret_profile);
 
-/* Whether there is any (`status` asks to know where it is). Says nothing. */
-bool sp_profile_exists(const char *state_dir);
+/* Whether there is any (`status` asks to know where it is), of the user who called sudo too. */
+bool sp_profile_exists(void);
 
 /* Keep session.json, and make this portal the default. Returns SP_EXIT_…, said. */
 int sp_profile_save(const struct sp_profile *profile);

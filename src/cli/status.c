@@ -132,13 +132,13 @@ static void print_tail(const struct sp_cli *cli, json_t *reply)
 
 /* A gateway has a control socket, or is named by its root. Where there is neither, but somebody has
  * signed in from here, it is a person's machine. */
-static bool is_persons_machine(const struct sp_cli *cli, const char *state_dir)
+static bool is_persons_machine(const struct sp_cli *cli)
 {
 	__sp_paths struct sp_paths paths = { 0 };
 
 	if (cli->root || sp_paths_init(&paths, NULL) < 0 || !access(paths.control_socket, F_OK))
 		return false;
-	return sp_profile_exists(state_dir);
+	return sp_profile_exists();
 }
 
 static int print_gateway(struct sp_cli *cli, bool with_rules)
@@ -204,7 +204,7 @@ int sp_cli_status(struct sp_cli *cli, int argc, char **argv)
 	if (r != 0)
 		return sp_cli_options_exit(r);
 	here.url = count ? word[0] : NULL;
-	if (here.url || here.state_dir || here.watch || is_persons_machine(cli, here.state_dir))
+	if (here.url || here.state_dir || here.watch || is_persons_machine(cli))
 		return sp_status_here(&here);
 	return print_gateway(cli, with_rules);
 }

@@ -139,7 +139,8 @@ int sp_status_here(struct sp_status_here *here)
 
 	sp_portal_wipe_json();
 	signal(SIGPIPE, SIG_IGN);
-	r = sp_profile_open(here->state_dir, here->url, false, &profile);
+	/* root may look at what is another's, but a watch extends, and so writes */
+	r = sp_profile_open(here->state_dir, here->url, !here->watch, &profile);
 	if (r != SP_EXIT_OK)
 		return r;
 	look_at_session(&profile, &answer, &view);

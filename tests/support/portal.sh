@@ -104,7 +104,7 @@ lab_people_policy() { # lab_people_policy [PROVIDER…]
 		protect: [ {name: admin-ssh, from: office, to: self, service: ssh} ]
 		rules:
 		  - { name: eng-git, allow: {from: engineer, to: git, services: [tcp/80, icmp/echo, udp/5000-5009]} }
-		  - { name: portal,  allow: {from: [engineer, contractor], to: self, services: tcp/443} }
+		  - { name: own-portal, allow: {from: [engineer, contractor], to: self, services: tcp/443} }
 	YAML
 }
 

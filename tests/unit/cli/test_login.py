@@ -174,7 +174,7 @@ class Login(unittest.TestCase):
     def test_each_refusal_has_its_words_and_exit_code(self):
         for code, status, expected, advice in (
                 ('bad-request', 400, 1, None), ('login-failed', 401, 7, None), ('no-role', 403, 7, None),
-                ('device-taken', 403, 7, 'next: sallyport login URL --new-key'), ('no-such-provider', 404, 1, None),
+                ('device-taken', 403, 7, 'next: sallyport login URL with --device NAME (another name) or --new-key'), ('no-such-provider', 404, 1, None),
                 ('not-found', 404, 1, None), ('method', 405, 1, None), ('expired', 410, 7, 'next: sallyport login URL'),
                 ('too-large', 413, 1, None), ('media-type', 415, 1, None), ('slow-down', 429, 7, None),
                 ('internal', 500, 1, None), ('provider-failed', 502, 1, None), ('provider-unreachable', 503, 6, None),
