@@ -336,6 +336,14 @@ static void completed(void *arg, struct MHD_Connection *mhd, void **context,
 
 /* ---- the server ---- */
 
+/* No address here has an escape in it: one that has is another address. */
+static size_t keep_escapes(void *arg, struct MHD_Connection *mhd, char *text)
+{
+	(void)arg;
+	(void)mhd;
+	return strlen(text);
+}
+
 static void log_line(void *arg, const char *format, va_list args)
 {
 	char line[512];
@@ -359,7 +367,8 @@ static int start(struct sp_server *server, int listen_fd, const char *cert, cons
 
 	server->daemon = MHD_start_daemon(
 		flags, 0, may_connect, server, handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL,
-		MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_HTTPS_MEM_CERT, cert, MHD_OPTION_HTTPS_MEM_KEY, key,
+		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+		MHD_OPTION_HTTPS_MEM_CERT, cert, MHD_OPTION_HTTPS_MEM_KEY, key,
 		MHD_OPTION_HTTPS_PRIORITIES, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2",
 		MHD_OPTION_CONNECTION_LIMIT, SP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)POOL_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION,
