@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define CONTROL_DHCP 0x20
 #define CONTROL_APPLY 0x40 /* a new revision before the packet */
 #define CONTROL_END 0x80   /* ana's session ends or comes back before the packet */
+#define IDLE_NS 10000000000 /* whoever is silent for longer is parked */
 
 static const char policy_text[] =
 	"sallyport: 1\n"
@@ -50,6 +51,15 @@ static void check(bool holds)
 		abort();
 }
 
+/* What parked people reach: fixtures have no words for it. */
+static void add_parked(struct sp_gateway *gateway)
+{
+	gateway->portal_port = 443;
+	gateway->resolvers = calloc(1, sizeof(*gateway->resolvers));
+	check(gateway->resolvers && sp_addr_parse("10.30.0.53", gateway->resolvers) == 0);
+	gateway->resolver_count = 1;
+}
+
 static const struct sp_policy *the_policy(void)
 {
 	static struct sp_policy *policy;
@@ -59,6 +69,7 @@ static const struct sp_policy *the_policy(void)
 		check(sp_policy_load("p", policy_text, strlen(policy_text), &policy, &diagnostics) == 0);
 		check(sp_policy_number_rules(policy, NULL, NULL) == 0);
 		sp_diagnostics_done(&diagnostics);
+		add_parked(&policy->fixtures.gateway);
 	}
 	return policy;
 }
@@ -74,7 +85,7 @@ static void open_session(struct sp_reference *reference, uint32_t number, uint64
 	identity.roles = roles;
 	memcpy(identity.addresses, session->addresses, sizeof(identity.addresses));
 	memcpy(identity.has_address, session->has_address, sizeof(identity.has_address));
-	check(sp_reference_open_session(reference, number, epoch, &identity, 0, 0) == 0);
+	check(sp_reference_open_session(reference, number, epoch, &identity, 0, IDLE_NS) == 0);
 	free(roles);
 }
 
@@ -119,6 +130,7 @@ static void check_answer(const struct sp_packet *pkt, bool passes_all,
 	check(answer->rule == SP_RULE_NONE || answer->rule <= the_policy()->rule_count);
 	check((answer->rule == SP_RULE_DEFAULT) == (answer->reason == SP_REASON_DEFAULT));
 	check(answer->reason != SP_REASON_DEFAULT || answer->verdict == SP_DENY);
+	check(answer->reason != SP_REASON_EXPIRED || answer->rule == SP_RULE_NONE);
 	if (passes_all)
 		check(answer->verdict == SP_ALLOW);
 	else if (pkt->kind == SP_PACKET_DENIED)
