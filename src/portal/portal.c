@@ -9,6 +9,7 @@
 #include "portal/provider.h"
 #include "portal/refresher.h"
 #include "portal/report.h"
+#include "portal/signin.h"
 
 SP_DEFINE_CLEANUP(struct sp_portal *, sp_portal_free);
 
@@ -77,6 +78,7 @@ void sp_portal_run(struct sp_portal *portal)
 	sp_grants_run(portal);
 	sp_refresher_run(portal);
 	sp_report_run(portal);
+	sp_signin_say_lost(portal);
 }
 
 void sp_portal_set_gate(struct sp_portal *portal, bool is_there)

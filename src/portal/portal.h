@@ -47,7 +47,8 @@ struct sp_portal {
 	bool is_report_due;      /* something `status` shows has changed */
 	bool is_gate_there;
 	unsigned int waiting_refusals; /* login.refused under way */
-	uint64_t lost_refusals;
+	uint64_t lost_refusals;        /* that could not be put on record, since that was last said */
+	uint64_t lost_said_ns;
 };
 
 /* Returns 0; -ENOMEM. */

@@ -5,6 +5,8 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/units.h"
+#include "io/log.h"
 #include "portal/gate_reply.h"
 #include "portal/token.h"
 
@@ -134,4 +136,16 @@ void sp_signin_record(struct sp_portal *portal, const struct sp_finding *finding
 		set_text(record->ask.request, "from", sp_addr_format(from, text));
 	portal->waiting_refusals++;
 	portal->outside->ask(portal->outside_arg, &record->ask);
+}
+
+void sp_signin_say_lost(struct sp_portal *portal)
+{
+	const uint64_t now_ns = portal->now.boot_ns;
+
+	if (!portal->lost_refusals || now_ns - portal->lost_said_ns < (uint64_t)SP_NS_PER_S)
+		return;
+	sp_log_error("%llu refused sign-ins are not on record: sallyportd %s", (unsigned long long)portal->lost_refusals,
+		     portal->is_gate_there ? "takes no more" : "is not there");
+	portal->lost_refusals = 0;
+	portal->lost_said_ns = now_ns;
 }

@@ -32,5 +32,7 @@ void sp_signin_respond(struct sp_portal *portal, const struct sp_person *person,
  * not here. */
 void sp_signin_record(struct sp_portal *portal, const struct sp_finding *finding, const char *idp,
 		      const char *user, const char *device, const struct sp_addr *from);
+/* How many could not be put on record goes to the process's own log, once a second at most. */
+void sp_signin_say_lost(struct sp_portal *portal);
 
 #endif

@@ -113,12 +113,16 @@ static void a_waiting_poll_is_answered_the_moment_the_provider_says_yes(void **s
 
 static void an_end_nobody_waited_for_is_kept_for_the_next_poll(void **state)
 {
+	struct sp_exchange *exchange;
+
 	(void)state;
 	desk_corp();
 	begin();
 	approve(NULL, NULL);
 	desk_reply(DESK_SESSION("corp", "ana-1") "," DESK_TUNNEL);
-	assert_string_equal(text(desk_answer(poll(0), 200, NULL), "state"), "done");
+	exchange = poll(0);
+	assert_string_equal(text(desk_answer(exchange, 200, NULL), "state"), "done");
+	desk_end(exchange);
 	assert_int_equal(sp_grants_count(desk->grants), 0);
 }
 

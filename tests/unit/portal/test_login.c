@@ -120,6 +120,22 @@ static void without_a_gateway_there_is_an_answer_too(void **state)
 	desk_answered(exchange, 503, "gateway-unreachable");
 }
 
+static void a_refusal_that_cannot_be_recorded_is_counted(void **state)
+{
+	struct sp_exchange *exchange;
+
+	(void)state;
+	desk_local();
+	exchange = desk_call("/api/v1/login", NULL, LOGIN("ana"));
+	desk_check(false);
+	desk_answered(exchange, 401, "login-failed");
+	desk_asked("login.refused");
+	desk_no_gate();
+	assert_int_equal(desk->lost_refusals, 1);
+	desk_pass(1);
+	assert_int_equal(desk->lost_refusals, 0); /* said */
+}
+
 static void guessing_is_slowed_and_said(void **state)
 {
 	struct sp_exchange *exchange = NULL;
@@ -202,6 +218,7 @@ int main(void)
 		T(wrong_passwords_unknown_users_and_those_without_one_look_alike),
 		T(what_the_gateway_refuses_is_recorded_by_it_alone),
 		T(without_a_gateway_there_is_an_answer_too),
+		T(a_refusal_that_cannot_be_recorded_is_counted),
 		T(guessing_is_slowed_and_said),
 		T(too_many_passwords_at_once_are_busy),
 		T(a_user_removed_during_the_comparison_is_out),
