@@ -70,8 +70,11 @@ function merged(right, changes, nowS) {
 	return made;
 }
 
-const atHash = (accessToken) =>
-	crypto.createHash('sha256').update(accessToken).digest().subarray(0, 16).toString('base64url');
+// Half of the hash that goes with the signature; Ed25519 signs over SHA-512.
+function atHash(algorithm, accessToken) {
+	const digest = crypto.createHash(algorithm === 'EdDSA' ? 'sha512' : 'sha256').update(accessToken).digest();
+	return digest.subarray(0, digest.length / 2).toString('base64url');
+}
 
 // The part's bytes, with what JSON.stringify would never write.
 function partBytes(json, wrong) {
@@ -115,7 +118,7 @@ export function makeToken({ issuer, client, user, accessToken, wrong }) {
 			aud: client,
 			iat: nowS,
 			exp: nowS + 120,
-			at_hash: atHash(accessToken),
+			at_hash: atHash(algorithm, accessToken),
 			preferred_username: user,
 			groups: ['eng'],
 		},
