@@ -84,7 +84,12 @@ static int match_then(void *arg, struct sp_session_row *row)
 		return 0; /* forgotten by then */
 	if (then->is_flow_end && then->found && then->found->row.id == then->id)
 		return 0;
-	sp_live_free(then->found); /* oldest first: the last one had it */
+	/* Oldest first: the last one had it, but for sessions that took another's place with other groups,
+	 * whose person had signed in before: of those the first that was not closed yet. */
+	if (!then->is_flow_end && then->found &&
+	    (!then->found->row.closed_ns || then->found->row.closed_ns > then->time_ns))
+		return 0;
+	sp_live_free(then->found);
 	then->state = state_then(then, row);
 	then->found = sp_live_new(row);
 	return then->found ? 0 : -ENOMEM;

@@ -66,21 +66,33 @@ static int clear_stale(const struct sockaddr_un *address)
 	return unlink(address->sun_path) < 0 && errno != ENOENT ? sp_errno() : 0;
 }
 
+/* The name stands only for a socket that is listened on: wg(8) takes one that refuses it for left behind and
+ * removes it, and a name that goes ends us. So it is bound under another, which wg(8) does not read. */
 static int listen_at(struct sp_api_server *server, const struct sockaddr_un *address)
 {
+	struct sockaddr_un bound = *address;
 	struct stat st;
+	int r = 0;
 
+	strcat(bound.sun_path, "~");
+	r = clear_stale(&bound);
+	if (r < 0)
+		return r;
 	server->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* the name gets the descriptor's mode, so that there is no moment with another */
 	if (server->listen_fd < 0 || fchmod(server->listen_fd, 0600) < 0 ||
-	    bind(server->listen_fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+	    bind(server->listen_fd, (const struct sockaddr *)&bound, sizeof(bound)) < 0)
 		return sp_errno();
-	if (lstat(address->sun_path, &st) < 0)
-		return sp_errno();
+	if (lstat(bound.sun_path, &st) < 0 || listen(server->listen_fd, SP_API_CLIENTS_MAX) < 0 ||
+	    link(bound.sun_path, address->sun_path) < 0)
+		r = sp_errno();
+	unlink(bound.sun_path);
+	if (r < 0)
+		return r;
 	strcpy(server->path, address->sun_path); /* from here on it is ours to remove */
 	server->dev = st.st_dev;
 	server->ino = st.st_ino;
-	return listen(server->listen_fd, SP_API_CLIENTS_MAX) < 0 ? sp_errno() : 0;
+	return 0;
 }
 
 static bool is_still_ours(const struct sp_api_server *server)
@@ -148,7 +160,7 @@ int sp_api_server_new(const char *socket_path, const struct sp_api_device *devic
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int r;
 
-	if (strlen(socket_path) >= sizeof(address.sun_path))
+	if (strlen(socket_path) + strlen("~") >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(address.sun_path, socket_path);
 	server = calloc(1, sizeof(*server));

@@ -25,7 +25,7 @@ for outer in 4 6; do
 		expect "$name: both count the handshake" [ "$(pair_handshake a)" -gt 0 -a "$(pair_handshake b)" -gt 0 ]
 		expect "$name: both count the same bytes" same "$(pair_wg a show wg0 transfer | cut -f2)" \
 			"$(pair_wg b show wg0 transfer | cut -f3)"
-		pair_captured
+		pair_captured "$outer$first"
 		expect "$name: only messages 1, 2 and 4" pair_wire types "$LAB_DIR/$outer$first.pcap"
 		pair_stop a && pair_stop b
 	done

@@ -10,14 +10,18 @@ trap lab_down EXIT
 round() {
 	local name=$1 seen=$LAB_DIR/seen-$4
 	pair_begin "$2" "$3" "$4"
+	pair_capture a "flood-$4" udp and not port 51821
 	lab_run a flood.log /usr/bin/python3 "$lab_top/tests/support/wire.py" initiations \
-		"$(pair_address b "$4")" 51822 12 "$(pair_key b)"
+		"$(pair_address b "$4")" 51822 "$(pair_key b)"
 	local flood=$lab_pid
-	sleep 1
+	expect "$name: to which it answers with cookies" lab_wait 5 eval \
+		"pair_wire types --print '$LAB_DIR/flood-$4.pcap' | grep -q '^$(pair_address b "$4") 3 64'"
+	lab_kill "${pair_capture_pid[flood-$4]}" INT
 	pair_capture a "cookie-$4" udp port 51821
 	expect "$name: the session comes all the same" lab_wait 11 pair_answers a
+	expect "$name: with the flood still on" kill -0 "$flood"
 	lab_kill "$flood"
-	pair_captured
+	pair_captured "cookie-$4"
 	pair_wire types --print "$LAB_DIR/cookie-$4.pcap" >"$seen"
 	expect "$name: first without a mac2" same "$(awk '$2 == 1 {print $4; exit}' "$seen")" -
 	expect "$name: a cookie came" grep -q "^$(pair_address b "$4") 3 64" "$seen"

@@ -13,7 +13,7 @@ held_start() {
 		'mount --bind "$1" /var/run/wireguard && shift && exec "$@"' sh "$LAB_DIR/a-sockets" \
 		/usr/bin/python3 "$lab_top/tests/support/holder.py" --status "$LAB_DIR/held" "$OURS" -f wg0
 	pair_pid[a]=$lab_pid
-	lab_wait 10 pair_wg a show wg0
+	lab_wait 10 pair_ready a
 }
 held_pid() { tail -n 1 "$LAB_DIR/held" | cut -d' ' -f1; }
 held_names() { tail -n 1 "$LAB_DIR/held" | cut -d' ' -f2; }
@@ -34,7 +34,7 @@ for round in 1 2 3; do
 	before=$(held_pid)
 	index=$(ifindex)
 	kill -KILL "$before"
-	lab_wait 5 eval '[ "$(held_pid)" != "$before" ] && pair_wg a show wg0'
+	lab_wait 5 eval '[ "$(held_pid)" != "$before" ] && pair_ready a'
 	expect "kill $round: back, with the TUN and the port it had" grep -qE '^tun-0.*,udp-0' <<<"$(held_names)"
 	pair_wg a setconf wg0 "$LAB_DIR/a.conf"
 	pair_at_once "we speak first: packets pass" a pair_answers a

@@ -57,12 +57,17 @@ pair_wg() { # pair_wg HOST ARGUMENTS… : of wg(8)
 	pair_with "$host" wg "$@"
 }
 
+# Not by wg(8): it removes the socket of an engine that has bound it and does not listen yet.
+pair_ready() { # pair_ready HOST [IFACE] : its engine answers
+	printf 'get=1\n\n' | timeout 5 nc -NU "$LAB_DIR/$1-sockets/${2:-wg0}.sock" | grep -q '^errno=0'
+}
+
 pair_start() { # pair_start HOST PROGRAM [IFACE] : in the foreground of its own
 	local iface=${3:-wg0}
 	lab_run "$1" "$1-engine.log" unshare --mount sh -c \
 		'mount --bind "$1" /var/run/wireguard && exec "$2" -f "$3"' sh "$LAB_DIR/$1-sockets" "$2" "$iface"
 	pair_pid[$1]=$lab_pid
-	lab_wait 10 pair_wg "$1" show "$iface"
+	lab_wait 10 pair_ready "$1" "$iface"
 }
 
 # What HOST knows of the other: pair_peer HOST 4|6 [ARGUMENTS… of wg set … peer]
@@ -130,6 +135,22 @@ pair_at_once() {
 	expect "$text ($((($(lab_now_ns) - from) / 1000000)) ms)" eval "$came && [ $(($(pair_initiations "$host") - begun)) -le 1 ]"
 }
 
+# pair_copy HOST 4|6 FILE : over TCP to the other one, where the sum is taken; succeeds if it is $pair_sum
+pair_copy() {
+	local to log=copy.sum
+	to=$(pair_other "$1")
+	rm -f "$LAB_DIR/$log"
+	lab_run "$to" "$log" sh -c 'nc -N -l "$1" 7000 | sha256sum' sh "$(pair_inner "$to" "$2")"
+	lab_wait 5 eval "lab_in $to ss -Hltn 'sport = :7000' | grep -q ."
+	lab_in "$1" timeout 300 nc -N "$(pair_inner "$to" "$2")" 7000 <"$3" >/dev/null
+	lab_wait 10 grep -q -- - "$LAB_DIR/$log"
+	same "$(cut -d' ' -f1 "$LAB_DIR/$log")" "$pair_sum"
+}
+pair_make_file() { # pair_make_file FILE SIZE : noise, and $pair_sum of it
+	head -c "$2" /dev/urandom >"$1"
+	pair_sum=$(sha256sum <"$1" | cut -d' ' -f1)
+}
+
 pair_handshake() { # pair_handshake HOST : when, in seconds since 1970
 	pair_wg "$1" show wg0 latest-handshakes | cut -f2
 }
@@ -149,15 +170,28 @@ pair_plain_wire() {
 	for host in a b; do ip -n "$LAB-$host" link set eth0 gso_max_segs 1; done
 }
 
-# pair_capture HOST NAME FILTER… : everything of eth0 until pair_captured; the pid is $lab_pid
-pair_capture() {
-	local host=$1 name=$2
-	shift 2
-	lab_run "$host" "$name.tcpdump" tcpdump -i eth0 -s 0 -U --immediate-mode -B 65536 -w "$LAB_DIR/$name.pcap" "$@"
-	pair_capture_pid=$lab_pid
+# pair_capture HOST NAME FILTER… : everything of eth0 until pair_captured NAME
+pair_capture() { pair_capture_on eth0 "$@"; }
+pair_capture_on() { # pair_capture_on IFACE HOST NAME FILTER…
+	local iface=$1 host=$2 name=$3
+	shift 3
+	rm -f "$LAB_DIR/$name.tcpdump"
+	lab_run "$host" "$name.tcpdump" tcpdump -i "$iface" -s 0 -U --immediate-mode -B 65536 -w "$LAB_DIR/$name.pcap" "$@"
+	pair_capture_pid[$name]=$lab_pid
 	lab_wait 5 grep -q listening "$LAB_DIR/$name.tcpdump"
 }
+declare -A pair_capture_pid
 
-pair_captured() { lab_kill "$pair_capture_pid" INT; }
+pair_captured() { # pair_captured NAME : and all that came until now is in the file
+	lab_wait 5 pair_is_written "$1"
+	lab_kill "${pair_capture_pid[$1]}" INT
+}
+pair_is_written() { # as tcpdump itself says: "N captured, M received by filter, K dropped by kernel"
+	local log=$LAB_DIR/$1.tcpdump said
+	said=$(grep -c 'captured,' "$log")
+	kill -USR1 "${pair_capture_pid[$1]}"
+	lab_wait 1 eval "[ \$(grep -c captured, '$log') -gt $said ]"
+	tail -n 1 "$log" | awk '{exit $2 < $5 - $9}'
+}
 
 pair_wire() { /usr/bin/python3 "$lab_top/tests/support/wire.py" "$@"; }

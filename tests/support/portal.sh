@@ -29,6 +29,7 @@ lab_up_with_portal() {
 	mkdir -p "$lab_providers"
 	cp "$LAB_DIR/ca.pem" "$lab_providers/lab-ca.pem"
 	lab_local_file
+	chgrp -R "$LAB_PORTAL_USER" "$lab_providers" # what `sallyport user` writes is for the group alone
 }
 
 # ---- certificates ----
@@ -209,6 +210,22 @@ lab_approve() {
 	lab_in "$host" /usr/bin/python3 "$lab_top/tests/idp/approve.py" --ca "$LAB_DIR/ca.pem" --user "$user" "$@" \
 		"$(field "r['verification_uri']" <<<"$prompt")" "$(field "r['user_code']" <<<"$prompt")"
 }
+
+# lab_client HOST VERB… : our client as root there, its sockets and files apart from other hosts'
+lab_client() {
+	local host=$1
+	shift
+	mkdir -p "$LAB_DIR/$host-sockets" "$LAB_DIR/$host-root" /var/run/wireguard
+	lab_in "$host" unshare --mount sh -c 'mount --bind "$1" /var/run/wireguard && shift && exec "$@"' sh \
+		"$LAB_DIR/$host-sockets" sallyport "$@" --root "$LAB_DIR/$host-root"
+}
+
+# lab_client_up HOST : the tunnel of its last login, as wg0 by wg-quick; what it is goes into $LAB_DIR/HOST.conf
+lab_client_up() {
+	lab_client "$1" up --state "$LAB_DIR/$1-state" --iface wg0 >>"$LAB_DIR/$1-up.log" 2>&1 || return 1
+	cp "$LAB_DIR/$1-state"/*/tunnel.conf "$LAB_DIR/$1.conf"
+}
+lab_client_down() { lab_client "$1" down --iface wg0; } # before lab_down: its engine is nobody's child
 
 lab_token() { field "r['token']" <"$(echo "$LAB_DIR/$1-state"/*/session.json)"; } # what HOST's client keeps
 

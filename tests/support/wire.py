@@ -6,14 +6,14 @@
   wire.py types --print PCAP    the same, a line each: source, type, length, whether it has a mac2
   wire.py outer PCAP            of each outer packet: length, DF, fragment offset, traffic class
   wire.py mss PCAP              the MSS of each SYN in a capture of a tunnel interface
-  wire.py tos PCAP              the traffic class of each packet in a capture of a tunnel interface
+  wire.py tos PCAP              the traffic class and port of each datagram in a capture of a tunnel interface
   wire.py echo ADDRESS PORT     answer datagrams with themselves
   wire.py sizes ADDRESS PORT LAST   one datagram of each length 0..LAST, which must come back unchanged
-  wire.py class ADDRESS PORT CLASS COUNT   datagrams with that traffic class
-  wire.py junk ADDRESS PORT COUNT KEY      junk of every kind, COUNT of it with a right mac1 for the public KEY
-  wire.py initiations ADDRESS PORT SECONDS KEY   well-formed initiations from nobody, 10000 a second, in bursts
+  wire.py class ADDRESS PORT CLASS COUNT LENGTH   datagrams with that traffic class
+  wire.py junk ADDRESS PORT KEY            junk of every kind, most of it with a right mac1 for the public KEY, until ended
+  wire.py initiations ADDRESS PORT KEY     well-formed initiations from nobody, 10000 a second, in bursts, until ended
   wire.py replay PCAP FROM ADDRESS PORT    what FROM sent, again, and again with one bit turned
-  wire.py proxy LISTEN ADDRESS PORT        between a client and ADDRESS: a third is late, a few come twice
+  wire.py proxy LISTEN ADDRESS PORT        between a client and ADDRESS: a third is late, a tenth comes twice
 """
 import base64
 import hashlib
@@ -114,9 +114,9 @@ def mss(arguments):
 
 def tos(arguments):
     for data in packets(arguments[0]):
-        _, traffic, source, protocol, *_ = ip_fields(data)
+        _, traffic, source, protocol, rest, *_ = ip_fields(data)
         if protocol == 17:
-            print(source, "class=%d" % traffic)
+            print(source, "port=%d" % struct.unpack(">H", rest[2:4]), "class=%d" % traffic)
     return 0
 
 
@@ -146,36 +146,36 @@ def sizes(arguments):
     address, port, last = arguments
     sock = udp(address, port)
     sock.settimeout(1)
-    lost = list(range(int(last) + 1))
-    for _ in range(3):  # a datagram may be lost; a wrong one may not come
-        again, lost = lost, []
+    missing = set(range(int(last) + 1))
+    for _ in range(10):  # a datagram may be lost, or late; a wrong one may not come
+        again = sorted(missing)
         for begin in range(0, len(again), 32):
             window = set(again[begin:begin + 32])
             for length in window:
                 sock.send(body(length))
             try:
-                while window:
+                while window & missing:
                     data = sock.recv(65535)
                     if data != body(len(data)):
                         print("came back changed: a datagram of", len(data))
                         return 1
-                    window.discard(len(data))
+                    missing.discard(len(data))
             except socket.timeout:
-                lost += sorted(window)
-    if lost:
-        print("never came back:", lost[:20])
-    return 1 if lost else 0
+                pass
+    if missing:
+        print("never came back:", sorted(missing)[:20])
+    return 1 if missing else 0
 
 
 def traffic_class(arguments):
-    address, port, number, count = arguments
+    address, port, number, count, length = arguments
     sock = udp(address, port)
     if family_of(address) == socket.AF_INET:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, int(number))
     else:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, int(number))
     for _ in range(int(count)):
-        try_send(sock, b"x" * 100)
+        try_send(sock, b"x" * int(length))
         time.sleep(0.01)
     return 0
 
@@ -199,33 +199,32 @@ def try_send(sock, data):
 
 
 def junk(arguments):
-    address, port, count, key = arguments
+    address, port, key = arguments
     sock = udp(address, port)
-    for _ in range(2000):
-        try_send(sock, os.urandom(random.randrange(0, 1500)))
-    for kind in range(0, 8):  # every type with every length around the right ones
-        for length in [*range(0, 200), 1000, 1472, 9000, 65507]:
-            try_send(sock, (bytes([kind, 0, 0, 0]) + os.urandom(length))[:length])
-    for kind, length in LENGTHS.items():  # reserved bytes that are not zero
-        try_send(sock, bytes([kind, 1, 2, 3]) + os.urandom(length - 4))
-    for _ in range(200):  # an own header and somebody's index
-        try_send(sock, b"\4\0\0\0" + os.urandom(28 + 16 * random.randrange(0, 80)))
     made = [initiation(key) for _ in range(2000)]
-    for number in range(int(count)):
-        try_send(sock, made[number % len(made)])
-    return 0
+    while True:
+        for _ in range(2000):
+            try_send(sock, os.urandom(random.randrange(0, 1500)))
+        for kind in range(0, 8):  # every type with every length around the right ones
+            for length in [*range(0, 200), 1000, 1472, 9000, 65507]:
+                try_send(sock, (bytes([kind, 0, 0, 0]) + os.urandom(length))[:length])
+        for kind, length in LENGTHS.items():  # reserved bytes that are not zero
+            try_send(sock, bytes([kind, 1, 2, 3]) + os.urandom(length - 4))
+        for _ in range(200):  # an own header and somebody's index
+            try_send(sock, b"\4\0\0\0" + os.urandom(28 + 16 * random.randrange(0, 80)))
+        for _ in range(10):
+            for message in made:
+                try_send(sock, message)
 
 
 def initiations(arguments):
-    address, port, seconds, key = arguments
+    address, port, key = arguments
     sock = udp(address, port)
-    end = time.monotonic() + float(seconds)
     made = [initiation(key) for _ in range(500)]
-    while time.monotonic() < end:
+    while True:
         for message in made:
             try_send(sock, message)
         time.sleep(0.05)
-    return 0
 
 
 def replay(arguments):
@@ -261,7 +260,7 @@ def proxy(arguments):
                     data, sender = sock.recvfrom(65535)
                     if sock is front:
                         client = sender
-                    for _ in range(2 if random.random() < 0.02 else 1):
+                    for _ in range(2 if random.random() < 0.1 else 1):
                         serial += 1
                         after = random.uniform(0, 0.02) if random.random() < 0.33 else 0
                         heapq.heappush(late, (time.monotonic() + after, serial, sock is front, data))

@@ -106,6 +106,34 @@ static void the_socket_is_its_owners_alone(void **state)
 	assert_int_equal(st.st_mode, S_IFSOCK | 0600);
 }
 
+/* What stands under awaited_name when a socket begins to listen. */
+static const char *awaited_name;
+static bool was_named_before;
+
+int __real_listen(int fd, int backlog);
+int __wrap_listen(int fd, int backlog);
+int __wrap_listen(int fd, int backlog)
+{
+	was_named_before = awaited_name && access(awaited_name, F_OK) == 0;
+	return __real_listen(fd, backlog);
+}
+
+/* wg(8) removes a name whose socket refuses it, and that would end us. */
+static void the_name_comes_with_listening(void **state)
+{
+	struct sp_api_server *second = NULL;
+	const char *name = scratch_path(state, "second/wg1.sock");
+
+	awaited_name = name;
+	was_named_before = true;
+	assert_int_equal(sp_api_server_new(name, &fake.api, &second), 0);
+	awaited_name = NULL;
+	assert_false(was_named_before);
+	close(dial_at(name));
+	assert_int_equal(access(scratch_path(state, "second/wg1.sock~"), F_OK), -1);
+	sp_api_server_free(second);
+}
+
 static void requests_follow_each_other(void **state)
 {
 	__sp_close int fd = dial();
@@ -391,6 +419,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_socket_is_its_owners_alone),
+		TEST(the_name_comes_with_listening),
 		TEST(requests_follow_each_other),
 		TEST(a_request_cut_off_is_answered),
 		TEST(a_line_without_end_ends_it),
