@@ -81,7 +81,7 @@ expect "a key without a role is none" is login-refused code peer.add name=nobody
 wanted=$(printf '%s\n' "$laptop" "$(key_of phone)" "$bot" | sort)
 in_step() { [ "$(engine_peers)" = "$wanted" ]; }
 expect "the engine has exactly these peers" lab_wait 5 in_step
-expect "so has the peers file" is 3 grep -c '^public_key=' "$LAB_ROOT/var/lib/sallyport/peers.conf"
+expect "so has the peers file" lab_wait 5 is 3 grep -c '^public_key=' "$LAB_ROOT/var/lib/sallyport/peers.conf"
 engine wg set vpn0 peer "$(wg genkey | wg pubkey)" allowed-ips 100.64.9.9/32
 expect "a peer of somebody else's making is removed" lab_wait 15 in_step
 lab_kill "$lab_engine_pid"

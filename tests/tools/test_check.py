@@ -75,8 +75,8 @@ class Check(unittest.TestCase):
         self.assertEqual(self.check('--only', 'qemu', expect=0)[-1], '2 passed, 0 failed, 0 skipped')
 
     def test_demo_that_ends_badly_is_a_failure(self):
-        self.script('demo', 'exit 1')
-        self.assertEqual(self.check('--only', 'demo', expect=1)[-1], '0 passed, 1 failed, 0 skipped')
+        self.script('demo', '[ $# -eq 0 ]')
+        self.assertEqual(self.check('--only', 'demo', expect=1)[-1], '1 passed, 1 failed, 0 skipped')
 
     def test_failed_build_is_a_failure_of_what_needs_it(self):
         self.script('tools/build', 'exit 1')
@@ -92,7 +92,7 @@ class Check(unittest.TestCase):
 
     def test_part_that_counts_nothing_is_a_failure(self):
         self.script('demo', 'echo 0 passed, 0 failed, 0 skipped')
-        self.assertEqual(self.check('--only', 'demo', expect=1)[-1], '0 passed, 1 failed, 0 skipped')
+        self.assertEqual(self.check('--only', 'demo', expect=1)[-1], '0 passed, 2 failed, 0 skipped')
 
     def test_parts_without_files_are_not_listed(self):
         self.assertNotIn('demo', self.check('--list', expect=0))

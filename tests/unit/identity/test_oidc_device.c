@@ -301,8 +301,7 @@ static void prompts_lead_nowhere_strange(void **state)
 		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"http://x/\",\"expires_in\":600}",
 		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"javascript:alert(1)\",\"expires_in\":600}",
 		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\\u001b\",\"expires_in\":600}",
-		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\","
-		"\"verification_uri_complete\":\"file:///x\",\"expires_in\":600}",
+		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"verification_uri_complete\":\"file:///x\",\"expires_in\":600}",
 		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\"}",
 		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":0}",
 		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":\"600\"}",
