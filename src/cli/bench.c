@@ -22,6 +22,7 @@ static const struct bench {
 	{ "aead", "the cipher's implementations, by message length" },
 	{ "handshake", "handshakes a second on one core" },
 	{ "peers", "memory and time of very many peers" },
+	{ "identity", "signing in: until the first packet, after the last, by the hundred, under junk" },
 };
 
 static void print_help(FILE *out)
