@@ -6,6 +6,7 @@
 #include <linux/if_tun.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -13,6 +14,7 @@
 #include "io/files.h"
 
 #define DEVICE "/dev/net/tun"
+#define QUEUE_LEN 4096
 
 /* Attach to @name, making it if it is not there. -EBUSY: somebody else is attached. */
 static int attach(const char *name, int *ret_fd)
@@ -42,6 +44,16 @@ static bool is_owned_by(const struct sp_link *link, uid_t uid, gid_t gid)
 {
 	return (uid == SP_UID_KEEP || (link->tun_has_owner && link->tun_owner == uid)) &&
 	       (gid == SP_GID_KEEP || (link->tun_has_group && link->tun_group == gid));
+}
+
+void sp_tun_lengthen(const char *name)
+{
+	__sp_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = { .ifr_qlen = QUEUE_LEN };
+
+	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+	if (fd >= 0)
+		(void)ioctl(fd, SIOCSIFTXQLEN, &request);
 }
 
 static int make(const char *name, uid_t uid, gid_t gid)
@@ -85,6 +97,8 @@ int sp_tun_ensure(struct sp_netlink *netlink, const char *name, uid_t uid, gid_t
 	if (r == -ENODEV) {
 		r = make(name, uid, gid);
 		made = r == 0;
+		if (made)
+			sp_tun_lengthen(name);
 	} else if (r == 0) {
 		r = adopt(&link, uid, gid);
 	}

@@ -9,14 +9,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "io/tun.h"
 
 #define DEVICE "/dev/net/tun"
-#define QUEUE_LEN 1000
 
 #ifndef TUN_F_USO4 /* Linux 6.2; older headers lack them, and older kernels refuse them */
 #define TUN_F_USO4 0x20
@@ -84,17 +83,6 @@ static int attach(int fd, const char *name, short flags, struct ifreq *request)
 	return ioctl(fd, TUNSETIFF, request) < 0 ? sp_errno() : 0;
 }
 
-/* A stall of some milliseconds must not lose what 500 packets, the kernel's default, cannot hold. */
-static void lengthen(const char *name)
-{
-	__sp_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = { .ifr_qlen = QUEUE_LEN };
-
-	memcpy(request.ifr_name, name, IFNAMSIZ);
-	if (fd >= 0)
-		(void)ioctl(fd, SIOCSIFTXQLEN, &request);
-}
-
 int sp_tun_queue_open(const char *name, enum sp_tun_mode mode, bool is_one_of_many,
 		      struct sp_tun_queue *ret_queue, char *ret_name)
 {
@@ -117,7 +105,7 @@ int sp_tun_queue_open(const char *name, enum sp_tun_mode mode, bool is_one_of_ma
 	if (r < 0)
 		return r;
 	if (mode == SP_TUN_MAKE)
-		lengthen(request.ifr_name);
+		sp_tun_lengthen(request.ifr_name);
 	if (ret_name)
 		memcpy(ret_name, request.ifr_name, IFNAMSIZ);
 	(void)SP_TAKE_FD(fd);
