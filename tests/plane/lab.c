@@ -230,12 +230,14 @@ void lab_interfaces(struct sp_ebpf_interface interfaces[LAB_INTERFACES])
 int lab_udp(const struct lab *lab, bool is_far, uint16_t port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+	const int room = 8 << 20; /* the programs are on trial, not how soon we get to read */
 	int fd;
 
 	if (is_far)
 		assert_int_equal(setns(lab->far_ns, CLONE_NEWNET), 0);
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)), 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	if (is_far)
 		assert_int_equal(setns(lab->near_ns, CLONE_NEWNET), 0);
