@@ -27,9 +27,9 @@ int sp_tun_ensure(struct sp_netlink *netlink, const char *name, uid_t uid, gid_t
                   struct sp_link *ret_link, bool *ret_made);
 
 /* Let it hold 4096 packets instead of the kernel's 500, as far as we may. At 100 000 small packets a second that
- * bridges a stall of 40 ms, which two busy cores produce every few seconds (1000 did not, 4096 lost nothing in the
- * same minutes: docs/benchmarks.md); an engine that keeps up never has more than a few in it. What is lost
- * only when it overflows is told to senders that much later, which for large frames is the price. */
+ * bridges a stall of 40 ms (1000 lost packets on two busy cores where 4096 lost none: docs/benchmarks.md). An engine
+ * that keeps up does not fill it; one that does not tells senders of a loss that much later, which for large
+ * frames is the price and was not measured. */
 void sp_tun_lengthen(const char *name);
 
 /* Remove it: only a TUN. Returns 0; -ENODEV; -EMEDIUMTYPE not a TUN; -errno. */
