@@ -15,8 +15,7 @@ KEPT=$STATE/192.0.2.1
 # a person on the laptop, and its root with engines' sockets of the laptop's own
 person() { lab_in laptop setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/nonexistent "$@"; }
 root() {
-	nsenter --net="/run/netns/$LAB-laptop" -- unshare --mount sh -c \
-		'mount --bind "$1" /var/run/wireguard && shift && exec "$@"' sh "$MACHINE/var/run/wireguard" "$@"
+	lab_in laptop "$lab_top/tests/support/with-sockets" "$MACHINE/var/run/wireguard" "$@"
 }
 login() {
 	person sallyport login "$LAB_PORTAL" --fingerprint "$lab_fingerprint" --state "$STATE" --idp local --user ana \
@@ -39,7 +38,7 @@ change() { person sh -c 'sed -i "$1" "$2"' sh "$1" "$KEPT/tunnel.conf"; }
 
 lab_up_with_portal
 sed -i 's/endpoint: 192.0.2.1 /&, dns: [10.30.2.9] /' "$LAB_ROOT/etc/sallyport/sallyport.yaml"
-mkdir -p "$STATE" "$MACHINE/var/run/wireguard" /var/run/wireguard
+mkdir -p "$STATE" "$MACHINE/var/run/wireguard"
 chmod 755 "$LAB_DIR" && chown 65534:65534 "$STATE" && chmod 700 "$STATE"
 lab_portal_ready || exit 1
 

@@ -9,8 +9,7 @@ trap lab_down EXIT
 
 # The engine of a, its keys in a file as sallyportd would keep them, held by what stands in for systemd.
 held_start() {
-	lab_run a a-engine.log unshare --mount sh -c \
-		'mount --bind "$1" /var/run/wireguard && shift && exec "$@"' sh "$LAB_DIR/a-sockets" \
+	lab_run a a-engine.log "$lab_top/tests/support/with-sockets" "$LAB_DIR/a-sockets" \
 		/usr/bin/python3 "$lab_top/tests/support/holder.py" --status "$LAB_DIR/held" "$OURS" -f wg0
 	pair_pid[a]=$lab_pid
 	lab_wait 10 pair_ready a

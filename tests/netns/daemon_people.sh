@@ -36,8 +36,7 @@ is() { same "$("${@:2}")" "$1"; } # is WANTED COMMAND…
 reaches() { lab_in "$1" ping -c 1 -W 1 "${2:-10.30.2.9}" >/dev/null; }
 key_of() { wg pubkey <"$LAB_DIR/$1.key"; }
 engine() { # engine COMMAND… : wg against the gateway's engine
-	lab_in gateway unshare --mount sh -c 'mount --bind "$1" /var/run/wireguard && shift && exec "$@"' \
-		sh "$LAB_ROOT/var/run/wireguard" "$@"
+	lab_in gateway "$lab_top/tests/support/with-sockets" "$LAB_ROOT/var/run/wireguard" "$@"
 }
 engine_peers() { engine wg show vpn0 peers | sort; }
 status() { lab_gate status --json; }

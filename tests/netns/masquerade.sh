@@ -17,8 +17,8 @@ lab_in gateway nft -f - <<-'NFT'
 NFT
 # the laptop and the stranger share a street: only the tunnel may lead there
 ip -n "$LAB-laptop" route replace 192.0.2.66/32 dev wg0
-lab_in laptop unshare --mount sh -c 'mount --bind "$1" /var/run/wireguard && wg set wg0 peer "$2" allowed-ips "$3"' sh \
-	"$LAB_DIR/laptop-sockets" "$(sed -n 's/^PublicKey *= *//p' "$LAB_DIR/laptop.conf")" \
+lab_in laptop "$lab_top/tests/support/with-sockets" "$LAB_DIR/laptop-sockets" wg set wg0 \
+	peer "$(sed -n 's/^PublicKey *= *//p' "$LAB_DIR/laptop.conf")" allowed-ips \
 	100.64.0.0/16,10.30.0.0/16,192.0.2.66/32,fd00:64::/64
 
 expect "ana reaches the outside through the gateway" same "$(lab_get laptop http://192.0.2.66:8080/)" outside

@@ -119,9 +119,8 @@ lab_start_engine() {
 		lab_run gateway engine.log sallyport-vpnd -f --managed --root "$LAB_ROOT" --user "$LAB_ENGINE_USER" vpn0
 	else
 		lab_wait 10 ip -n "$LAB-gateway" link show vpn0 || return 1
-		mkdir -p "$LAB_ROOT/var/run/wireguard" /var/run/wireguard
-		lab_run gateway engine.log unshare --mount sh -c \
-			'mount --bind "$1" /var/run/wireguard && exec "$2" -f vpn0' sh "$LAB_ROOT/var/run/wireguard" "$LAB_ENGINE"
+		mkdir -p "$LAB_ROOT/var/run/wireguard"
+		lab_run gateway engine.log "$lab_top/tests/support/with-sockets" "$LAB_ROOT/var/run/wireguard" "$LAB_ENGINE" -f vpn0
 	fi
 	lab_engine_pid=$lab_pid
 	lab_wait 10 test -S "$LAB_ROOT/var/run/wireguard/vpn0.sock"
@@ -156,8 +155,7 @@ lab_tunnel_up() {
 	local host=$1 conf="$LAB_DIR/$1.conf" sockets="$LAB_DIR/$1-sockets" address prefix
 	mkdir -p "$sockets"
 	[ -s "$conf" ] || return 1
-	lab_run "$host" "$host-engine.log" unshare --mount sh -c \
-		'mount --bind "$1" /var/run/wireguard && exec wireguard-go -f wg0' sh "$sockets"
+	lab_run "$host" "$host-engine.log" "$lab_top/tests/support/with-sockets" "$sockets" wireguard-go -f wg0
 	lab_client_pid[$host]=$lab_pid
 	lab_wait 10 test -S "$sockets/wg0.sock" || return 1
 	sed '/^\(Address\|DNS\|MTU\)/d' "$conf" >"$conf.wg" # what is wg-quick's own
@@ -175,8 +173,7 @@ lab_tunnel_up() {
 }
 
 lab_client_set() {
-	lab_in "$1" unshare --mount sh -c 'mount --bind "$1" /var/run/wireguard && wg setconf wg0 "$2"' \
-		sh "$LAB_DIR/$1-sockets" "$LAB_DIR/$1.conf.wg"
+	lab_in "$1" "$lab_top/tests/support/with-sockets" "$LAB_DIR/$1-sockets" wg setconf wg0 "$LAB_DIR/$1.conf.wg"
 }
 
 lab_address_of() { # lab_address_of HOST 4|6 : its tunnel address

@@ -34,7 +34,7 @@ pair_host() { # pair_host HOST : a namespace, and a key
 
 pair_up() {
 	local host
-	mkdir -p "$LAB_DIR" /var/run/wireguard
+	mkdir -p "$LAB_DIR"
 	for host in "${LAB_HOSTS[@]}"; do pair_host "$host"; done
 	ip link add eth0 netns "$LAB-a" type veth peer name eth0 netns "$LAB-b"
 	for host in a b; do
@@ -47,8 +47,7 @@ pair_up() {
 pair_with() {
 	local host=$1
 	shift
-	nsenter --net="/run/netns/$LAB-$host" -- unshare --mount sh -c \
-		'mount --bind "$1" /var/run/wireguard && shift && exec "$@"' sh "$LAB_DIR/$host-sockets" "$@"
+	lab_in "$host" "$lab_top/tests/support/with-sockets" "$LAB_DIR/$host-sockets" "$@"
 }
 
 pair_wg() { # pair_wg HOST ARGUMENTS… : of wg(8)
@@ -64,8 +63,7 @@ pair_ready() { # pair_ready HOST [IFACE] : its engine answers
 
 pair_start() { # pair_start HOST PROGRAM [IFACE] : in the foreground of its own
 	local iface=${3:-wg0}
-	lab_run "$1" "$1-engine.log" unshare --mount sh -c \
-		'mount --bind "$1" /var/run/wireguard && exec "$2" -f "$3"' sh "$LAB_DIR/$1-sockets" "$2" "$iface"
+	lab_run "$1" "$1-engine.log" "$lab_top/tests/support/with-sockets" "$LAB_DIR/$1-sockets" "$2" -f "$iface"
 	pair_pid[$1]=$lab_pid
 	lab_wait 10 pair_ready "$1" "$iface"
 }

@@ -215,9 +215,9 @@ lab_approve() {
 lab_client() {
 	local host=$1
 	shift
-	mkdir -p "$LAB_DIR/$host-sockets" "$LAB_DIR/$host-root" /var/run/wireguard
-	lab_in "$host" unshare --mount sh -c 'mount --bind "$1" /var/run/wireguard && shift && exec "$@"' sh \
-		"$LAB_DIR/$host-sockets" sallyport "$@" --root "$LAB_DIR/$host-root"
+	mkdir -p "$LAB_DIR/$host-sockets" "$LAB_DIR/$host-root"
+	lab_in "$host" "$lab_top/tests/support/with-sockets" "$LAB_DIR/$host-sockets" \
+		sallyport "$@" --root "$LAB_DIR/$host-root"
 }
 
 # lab_client_up HOST : the tunnel of its last login, as wg0 by wg-quick; what it is goes into $LAB_DIR/HOST.conf
