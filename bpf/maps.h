@@ -215,7 +215,8 @@ const volatile __u32 sp_link_header = 14;  /* before IP: 14 Ethernet and test ru
 const volatile __u32 sp_protect_tunnel = 0; /* SP_TABLES_PROTECT_TUNNEL */
 const volatile __u32 sp_portal_port = 0;    /* TCP, where people sign in; 0: there is none */
 const volatile __u32 sp_refuse = 1;         /* answer denials of people with RST / ICMP prohibited */
-const volatile __u32 sp_dhcp_ifindex[8] = {}; /* interfaces that take their address by DHCP */
+const volatile __u32 sp_dhcp_ifindex[8] = {};  /* interfaces that take an address by DHCP */
+const volatile __u32 sp_dhcp6_ifindex[8] = {}; /* and by DHCPv6 */
 const volatile __u32 sp_recorder_hook = SP_HOOK_EDGE_OUT; /* edge_out: or SP_HOOK_INSIDE_OUT */
 const volatile __u32 sp_test = 0;
 

@@ -19,16 +19,19 @@ SP_INLINE int sp_judge_bytes(SP_CTX *ctx, struct sp_work *work, int is_ethernet,
 	return 1;
 }
 
-SP_INLINE int sp_is_dhcp_client(__u32 ifindex)
+SP_INLINE int sp_is_dhcp_client(__u32 ifindex, int is_v6)
 {
 	if (sp_test) {
 		struct sp_test_input *input = bpf_map_lookup_elem(&sp_test_input, &(__u32){ 0 });
 
 		return input && input->is_dhcp_client;
 	}
-	for (int i = 0; i < 8; i++)
-		if (sp_dhcp_ifindex[i] && sp_dhcp_ifindex[i] == ifindex)
+	for (int i = 0; i < 8; i++) {
+		__u32 client = is_v6 ? sp_dhcp6_ifindex[i] : sp_dhcp_ifindex[i];
+
+		if (client && client == ifindex)
 			return 1;
+	}
 	return 0;
 }
 
@@ -60,7 +63,7 @@ SP_INLINE int sp_judge_always_passed(struct sp_work *work)
 	else if (path->proto == SP_PROTO_UDP)
 		is_passed = path->source_port_be == bpf_htons(path->is_v6 ? 547 : 67) &&
 			    path->destination_port_be == bpf_htons(path->is_v6 ? 546 : 68) &&
-			    sp_is_dhcp_client(work->ifindex);
+			    sp_is_dhcp_client(work->ifindex, path->is_v6);
 	if (is_passed)
 		sp_allow(work, SP_REASON_PROTECT, SP_RULE_NONE);
 	return is_passed;

@@ -264,7 +264,7 @@ static int step_stage(struct sp_apply *apply)
 		return fail(apply, r, r == -E2BIG ? "table-full" : "failed", 1,
 			    "giving the sessions their class: %s", sp_err_text(r));
 	r = sp_ebpf_stage(daemon->plane, apply->next->tables, apply->next->number,
-			  daemon->host.dhcp, daemon->host.dhcp_count, &apply->staged, &error);
+			  &daemon->host.dhcp, &apply->staged, &error);
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "loading the programs: %s", error.text);
 	return 0;

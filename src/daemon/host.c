@@ -91,6 +91,20 @@ static int add_links(struct sp_host *host, const struct sp_host_view *view)
 	return 0;
 }
 
+/* Note the interface if it is a DHCP client of the family and there is room for one more. */
+static void add_client(const struct sp_host *host, uint32_t ifindex, bool is_v6,
+		       uint32_t clients[SP_EBPF_DHCP_MAX])
+{
+	size_t i = 0;
+
+	if (!sp_netlink_is_dhcp_client(ifindex, is_v6, host->addresses, host->address_count))
+		return;
+	while (i < SP_EBPF_DHCP_MAX && clients[i])
+		i++;
+	if (i < SP_EBPF_DHCP_MAX)
+		clients[i] = ifindex;
+}
+
 static int add_hooked(struct sp_host *host)
 {
 	for (size_t i = 0; i < host->interface_count; i++) {
@@ -107,9 +121,10 @@ static int add_hooked(struct sp_host *host)
 		hooked->name = seen->name;
 		hooked->ifindex = seen->ifindex;
 		hooked->zone = seen->zone;
-		if (seen->zone != SP_ZONE_TUNNEL && host->dhcp_count < SP_HOST_DHCP_MAX &&
-		    sp_netlink_is_dhcp_client(seen->ifindex, host->addresses, host->address_count))
-			host->dhcp[host->dhcp_count++] = seen->ifindex;
+		if (seen->zone == SP_ZONE_TUNNEL)
+			continue;
+		add_client(host, seen->ifindex, false, host->dhcp.v4);
+		add_client(host, seen->ifindex, true, host->dhcp.v6);
 	}
 	return 0;
 }
@@ -299,8 +314,8 @@ static int write_fingerprint(struct sp_host *host)
 	for (size_t i = 0; i < host->gateway.edge_trust_count; i++)
 		sp_buf_printf(&text, "trust %s\n",
 			      sp_prefix_format(&host->gateway.edge_trust[i], prefix));
-	for (size_t i = 0; i < host->dhcp_count; i++)
-		sp_buf_printf(&text, "dhcp %u\n", host->dhcp[i]);
+	for (size_t i = 0; i < SP_EBPF_DHCP_MAX; i++)
+		sp_buf_printf(&text, "dhcp %u %u\n", host->dhcp.v4[i], host->dhcp.v6[i]);
 	return sp_buf_take(&text, &host->fingerprint);
 }
 

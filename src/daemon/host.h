@@ -10,8 +10,6 @@
 #include "plane/ebpf/ebpf.h"
 #include "policy/load.h"
 
-#define SP_HOST_DHCP_MAX 8
-
 struct sp_host_interface {
 	char name[IFNAMSIZ];
 	bool is_governed; /* in a list of sallyport.yaml */
@@ -29,8 +27,7 @@ struct sp_host {
 	size_t address_count;
 	struct sp_ebpf_interface *hooked; /* governed and present: what programs are attached to */
 	size_t hooked_count;
-	uint32_t dhcp[SP_HOST_DHCP_MAX];
-	size_t dhcp_count;
+	struct sp_ebpf_dhcp dhcp; /* governed interfaces that are clients, but for the tunnel */
 	char *fingerprint; /* differs when judgement would */
 };
 

@@ -72,11 +72,13 @@ struct sp_link_address {
 int sp_netlink_list_addresses(struct sp_netlink *netlink, uint32_t ifindex,
                               struct sp_link_address **ret_addresses, size_t *ret_count);
 
-/* Whether the interface takes its IPv4 address by DHCP, as far as the kernel knows: it has a
- * lease's lifetime on one, or has none (yet). One with only permanent addresses is no client. Pure.
+/* Whether the interface takes an address of the family by DHCP, as far as the kernel knows: it has a
+ * lease's lifetime on one, or has none (yet). One whose addresses of the family are all permanent is
+ * no client, whatever the other family has. Addresses a host gives itself count for nothing: IPv4
+ * 169.254/16, IPv6 link-local and unique local ones (fc00::/7). Pure.
  */
-bool sp_netlink_is_dhcp_client(uint32_t ifindex, const struct sp_link_address *addresses,
-                               size_t count);
+bool sp_netlink_is_dhcp_client(uint32_t ifindex, bool is_v6,
+                               const struct sp_link_address *addresses, size_t count);
 
 /* Add an address, or replace its prefix's lifetime: permanent, no duplicate detection. @prefix_len
  * of the address's own family. Returns 0 also if it is there; -EINVAL; -EPERM; -ENODEV; -errno.

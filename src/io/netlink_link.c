@@ -281,16 +281,25 @@ int sp_netlink_list_addresses(struct sp_netlink *netlink, uint32_t ifindex,
 	return 0;
 }
 
-bool sp_netlink_is_dhcp_client(uint32_t ifindex, const struct sp_link_address *addresses,
-                               size_t count)
+/* Local to the link or the site: set up by the host itself, with or without a server's answer. */
+static bool is_self_given(const struct sp_link_address *address)
+{
+	return address->is_link_local || (!address->is_v4 && (address->addr.b[0] & 0xfe) == 0xfc);
+}
+
+bool sp_netlink_is_dhcp_client(uint32_t ifindex, bool is_v6,
+                               const struct sp_link_address *addresses, size_t count)
 {
 	bool has_permanent = false;
 
 	for (size_t i = 0; i < count; i++) {
 		const struct sp_link_address *address = &addresses[i];
 
-		/* An address of 169.254/16 is what one gives oneself while no server answers. */
-		if (address->ifindex != ifindex || !address->is_v4 || address->is_link_local)
+		if (address->ifindex != ifindex || address->is_v4 == is_v6)
+			continue;
+		if (address->is_permanent && is_self_given(address))
+			continue;
+		if (address->is_v4 && address->is_link_local)
 			continue;
 		if (!address->is_permanent)
 			return true;

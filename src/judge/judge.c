@@ -42,8 +42,7 @@ static int judge_open_ebpf(struct sp_judge *judge, struct sp_ebpf_error *error)
 	r = sp_ebpf_open(&options, &judge->plane, error);
 	if (r < 0)
 		return r;
-	r = sp_ebpf_stage(judge->plane, judge->tables, JUDGE_REVISION, NULL, 0, &judge->staged,
-			  error);
+	r = sp_ebpf_stage(judge->plane, judge->tables, JUDGE_REVISION, NULL, &judge->staged, error);
 	if (r < 0) {
 		sp_ebpf_close(judge->plane);
 		judge->plane = NULL;

@@ -15,7 +15,7 @@ struct sp_frame {
 	size_t len;
 	bool is_ethernet;    /* false: bare IP */
 	bool is_own;         /* sent by the gateway itself (egress hooks) */
-	bool is_dhcp_client; /* the interface takes its address by DHCP */
+	bool is_dhcp_client; /* the interface takes an address of the packet's family by DHCP */
 };
 
 struct sp_answer {

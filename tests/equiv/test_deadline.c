@@ -63,7 +63,7 @@ static void deadline_open(struct deadline *deadline)
 		if (deadline->tables->verdict[i].rule == 1)
 			deadline->tables->verdict[i].not_after_ns = LAST_NS;
 	if (sp_ebpf_open(&options, &deadline->plane, &why) < 0 ||
-	    sp_ebpf_stage(deadline->plane, deadline->tables, 1, NULL, 0, &deadline->staged, &why) <
+	    sp_ebpf_stage(deadline->plane, deadline->tables, 1, NULL, &deadline->staged, &why) <
 		    0)
 		fail_msg("%s", why.text);
 }

@@ -307,8 +307,7 @@ static int stage(struct trial *trial, struct sp_ebpf_error *why)
 	int r = 0;
 
 	for (unsigned revision = 0; revision < 2 && r == 0; revision++)
-		r = sp_ebpf_stage(trial->plane, trial->tables[revision], revision + 1, NULL, 0,
-				  &trial->staged[revision], why);
+		r = sp_ebpf_stage(trial->plane, trial->tables[revision], revision + 1, NULL, &trial->staged[revision], why);
 	trial_seconds.stage += cpu_seconds() - begin;
 	return r;
 }

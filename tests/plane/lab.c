@@ -319,7 +319,7 @@ struct sp_ebpf_staged *lab_stage(const struct lab *lab, struct sp_ebpf *plane, u
 	struct sp_ebpf_error error = { "" };
 	struct sp_ebpf_staged *staged = NULL;
 
-	lab_ok(sp_ebpf_stage(plane, lab->tables, revision, NULL, 0, &staged, &error), &error);
+	lab_ok(sp_ebpf_stage(plane, lab->tables, revision, NULL, &staged, &error), &error);
 	return staged;
 }
 

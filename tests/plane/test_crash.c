@@ -66,7 +66,7 @@ static enum sp_ebpf_step apply_and_die(const struct lab *lab, uint64_t revision,
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (sp_ebpf_open(&options, &plane, NULL) < 0 ||
-		    sp_ebpf_stage(plane, lab->tables, revision, NULL, 0, &staged, NULL) < 0 ||
+		    sp_ebpf_stage(plane, lab->tables, revision, NULL, &staged, NULL) < 0 ||
 		    sp_ebpf_switch(plane, staged, interfaces, count, NULL) < 0)
 			_exit(1);
 		_exit(0);

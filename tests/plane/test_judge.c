@@ -33,7 +33,7 @@ static struct sp_ebpf *open_scratch(const struct lab *lab, uint64_t revision,
 	struct sp_ebpf *plane = NULL;
 
 	lab_ok(sp_ebpf_open(&options, &plane, &error), &error);
-	lab_ok(sp_ebpf_stage(plane, lab->tables, revision, NULL, 0, ret_staged, &error), &error);
+	lab_ok(sp_ebpf_stage(plane, lab->tables, revision, NULL, ret_staged, &error), &error);
 	return plane;
 }
 
@@ -278,7 +278,7 @@ static void two_revisions_share_the_flows_of_a_plane(void **state)
 	struct sp_tuple out = udp(ana, 5000, server, 9000), back = udp(server, 9000, ana, 5000);
 
 	lab_sign_in(lab, plane);
-	lab_ok(sp_ebpf_stage(plane, lab->tables, 4, NULL, 0, &next, &error), &error);
+	lab_ok(sp_ebpf_stage(plane, lab->tables, 4, NULL, &next, &error), &error);
 	assert_answer(judge(former, SP_HOOK_VPN_IN, &out), ALLOW, POLICY,
 		      rule_number(lab, "eng-any"));
 	assert_answer(judge(next, SP_HOOK_VPN_OUT, &back), ALLOW, REPLY,

@@ -63,11 +63,19 @@ void sp_ebpf_close(struct sp_ebpf *plane);
 
 struct sp_ebpf_staged; /* programs loaded with the tables of one revision, not attached */
 
+/* Which interfaces take an address by DHCP, family by family: ifindexes, 0 for the rest. */
+#define SP_EBPF_DHCP_MAX 8
+
+struct sp_ebpf_dhcp {
+	uint32_t v4[SP_EBPF_DHCP_MAX];
+	uint32_t v6[SP_EBPF_DHCP_MAX];
+};
+
 /* Load every program with fresh tables for @revision (spare room for rows of later sign-ins).
- * The dhcp list: ifindexes taking their address by DHCP, at most 8. */
+ * @dhcp NULL: no interface is a DHCP client. */
 int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
-		  const uint32_t *dhcp_ifindex, size_t dhcp_count,
-		  struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error);
+		  const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
+		  struct sp_ebpf_error *error);
 void sp_ebpf_staged_free(struct sp_ebpf_staged *staged);
 /* Push rows a sign-in appended to @tables; nothing points at them yet. Pushing twice does no harm.
  * -ENOSPC: no spare room (stage a new revision). -ESTALE: @staged was adopted; its rows are a

@@ -8,7 +8,6 @@
 #include "plane/ebpf/translate.h"
 
 #define SVC_ELEMS (SP_SVC_SLOTS / SP_SVC_PER_ELEM)
-#define DHCP_MAX 8
 
 void *sp_ebpf_mmap(int fd, size_t size, bool is_writable)
 {
@@ -261,15 +260,16 @@ static int set_all(struct bpf_object *object, const char *name, const struct set
 }
 
 static int set_object(struct bpf_object *object, enum sp_hook hook,
-		      const struct sp_ebpf_staged *staged, const uint32_t *dhcp_ifindex,
-		      size_t dhcp_count, struct sp_ebpf_error *error)
+		      const struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
+		      struct sp_ebpf_error *error)
 {
+	static const struct sp_ebpf_dhcp nobody;
+	const struct sp_ebpf_dhcp *clients = dhcp ? dhcp : &nobody;
 	bool is_scratch = !staged->plane->pin_dir;
 	bool is_bare = hook == SP_HOOK_VPN_IN || hook == SP_HOOK_VPN_OUT;
 	const uint32_t link_header = is_bare && !is_scratch ? 0 : 14;
 	const uint32_t protect_tunnel = staged->protect_tunnel, portal_port = staged->portal_port;
 	const uint32_t test = is_scratch, refuse = !is_scratch, hook_number = hook;
-	uint32_t dhcp[DHCP_MAX] = { 0 };
 	const struct setting settings[] = {
 		{ "sp_revision", &staged->revision, sizeof(staged->revision) },
 		{ "sp_svcset_count", &staged->svcset_stride, sizeof(uint32_t) },
@@ -279,23 +279,17 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 		{ "sp_portal_port", &portal_port, sizeof(portal_port) },
 		{ "sp_test", &test, sizeof(test) },
 		{ "sp_refuse", &refuse, sizeof(refuse) },
-		{ "sp_dhcp_ifindex", dhcp, sizeof(dhcp) },
+		{ "sp_dhcp_ifindex", clients->v4, sizeof(clients->v4) },
+		{ "sp_dhcp6_ifindex", clients->v6, sizeof(clients->v6) },
 		{ "sp_recorder_hook", &hook_number, sizeof(hook_number) },
 	};
 
-	if (dhcp_count > DHCP_MAX)
-		return sp_ebpf_fail(error, -E2BIG,
-				    "%zu interfaces take their address by DHCP; %d can", dhcp_count,
-				    DHCP_MAX);
-	if (dhcp_count > 0)
-		memcpy(dhcp, dhcp_ifindex, dhcp_count * sizeof(dhcp[0]));
 	return set_all(object, sp_hook_name(hook), settings, sizeof(settings) / sizeof(settings[0]),
 		       error);
 }
 
 static int load_program(struct sp_ebpf_staged *staged, enum sp_hook hook,
-			const uint32_t *dhcp_ifindex, size_t dhcp_count,
-			struct sp_ebpf_error *error)
+			const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_error *error)
 {
 	__sp_cleanup(bpf_object__closep) struct bpf_object *object = NULL;
 	struct bpf_program *program;
@@ -309,7 +303,7 @@ static int load_program(struct sp_ebpf_staged *staged, enum sp_hook hook,
 				    sp_hook_name(hook));
 	r = sp_ebpf_object_open(bytes, len, sp_hook_name(hook), &object, error);
 	if (r == 0)
-		r = set_object(object, hook, staged, dhcp_ifindex, dhcp_count, error);
+		r = set_object(object, hook, staged, dhcp, error);
 	if (r == 0)
 		r = sp_ebpf_object_reuse(object, staged->plane, staged, error);
 	if (r == 0)
@@ -328,11 +322,11 @@ static int load_program(struct sp_ebpf_staged *staged, enum sp_hook hook,
 	return 0;
 }
 
-int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const uint32_t *dhcp_ifindex,
-			  size_t dhcp_count, struct sp_ebpf_error *error)
+int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
+			  struct sp_ebpf_error *error)
 {
 	for (unsigned hook = 1; hook < SP_HOOK_COUNT; hook++) {
-		int r = load_program(staged, hook, dhcp_ifindex, dhcp_count, error);
+		int r = load_program(staged, hook, dhcp, error);
 
 		if (r < 0)
 			return r;
@@ -343,8 +337,8 @@ int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const uint32_t *dhcp_if
 /* ---- staging ---- */
 
 static int stage_live(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
-		      const uint32_t *dhcp_ifindex, size_t dhcp_count,
-		      struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error)
+		      const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
+		      struct sp_ebpf_error *error)
 {
 	__sp_cleanup(sp_ebpf_staged_closep) struct sp_ebpf_staged *staged = NULL;
 	__sp_cleanup(sp_ebpf_arrays_done) struct sp_ebpf_arrays arrays = { 0 };
@@ -370,7 +364,7 @@ static int stage_live(struct sp_ebpf *plane, const struct sp_tables *tables, uin
 	if (r < 0)
 		return r;
 	sp_ebpf_step(plane, SP_EBPF_STEP_TABLES);
-	r = sp_ebpf_programs_load(staged, dhcp_ifindex, dhcp_count, error);
+	r = sp_ebpf_programs_load(staged, dhcp, error);
 	if (r < 0)
 		return r;
 	sp_ebpf_step(plane, SP_EBPF_STEP_PROGRAMS);
@@ -379,8 +373,8 @@ static int stage_live(struct sp_ebpf *plane, const struct sp_tables *tables, uin
 }
 
 int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
-		  const uint32_t *dhcp_ifindex, size_t dhcp_count,
-		  struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error)
+		  const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
+		  struct sp_ebpf_error *error)
 {
 	int r;
 
@@ -390,7 +384,6 @@ int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_
 	else if (!plane->pin_dir)
 		r = sp_ebpf_scratch_stage(plane, tables, revision, ret_staged, error);
 	else
-		r = stage_live(plane, tables, revision, dhcp_ifindex, dhcp_count, ret_staged,
-			       error);
+		r = stage_live(plane, tables, revision, dhcp, ret_staged, error);
 	return sp_ebpf_end(error, r);
 }

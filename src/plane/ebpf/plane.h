@@ -159,8 +159,8 @@ int sp_ebpf_tables_create(struct sp_ebpf_staged *staged, uint32_t src_max, uint3
 			  struct sp_ebpf_error *error);
 int sp_ebpf_tables_fill(struct sp_ebpf_staged *staged, const struct sp_ebpf_arrays *arrays,
 			struct sp_ebpf_error *error);
-int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const uint32_t *dhcp_ifindex,
-			  size_t dhcp_count, struct sp_ebpf_error *error);
+int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
+			  struct sp_ebpf_error *error);
 /* Map @size bytes of an array map. NULL with errno. */
 void *sp_ebpf_mmap(int fd, size_t size, bool is_writable);
 /* The id of a program, 0 if @fd is none. */

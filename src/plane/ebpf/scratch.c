@@ -166,7 +166,7 @@ static int load_idle(struct sp_ebpf *plane, const struct sp_ebpf_room *room,
 	staged->portal_port = fixed->portal_port;
 	r = sp_ebpf_tables_create(staged, SP_TABLES_PAIR_MAX, SP_TABLES_PAIR_MAX, error);
 	if (r == 0)
-		r = sp_ebpf_programs_load(staged, NULL, 0, error);
+		r = sp_ebpf_programs_load(staged, NULL, error);
 	if (r < 0)
 		return r;
 	*ret_staged = SP_TAKE_PTR(staged);

@@ -162,7 +162,7 @@ static void addresses_are_put_listed_and_removed(void **state)
 	assert_int_equal(sp_netlink_put_address(netlink, 99999, &v4, 24), -ENODEV);
 }
 
-static bool is_client(void)
+static bool is_client(bool is_v6)
 {
 	struct sp_link_address *list = NULL;
 	uint32_t ifindex = link_named("wan0").ifindex;
@@ -170,7 +170,7 @@ static bool is_client(void)
 	bool is;
 
 	assert_int_equal(sp_netlink_list_addresses(netlink, 0, &list, &count), 0);
-	is = sp_netlink_is_dhcp_client(ifindex, list, count);
+	is = sp_netlink_is_dhcp_client(ifindex, is_v6, list, count);
 	free(list);
 	return is;
 }
@@ -178,13 +178,29 @@ static bool is_client(void)
 static void dhcp_client_is_told_by_its_addresses(void **state)
 {
 	(void)state;
-	assert_true(is_client()); /* none yet, though lo has one */
+	assert_true(is_client(false)); /* none yet, though lo has one */
 	run("ip addr add 169.254.3.4/16 dev wan0");
-	assert_true(is_client()); /* one it gave itself */
+	assert_true(is_client(false)); /* one it gave itself */
 	run("ip addr add 192.0.2.1/24 dev wan0");
-	assert_false(is_client());
+	assert_false(is_client(false));
+	assert_true(is_client(true)); /* a fixed IPv4 address says nothing of DHCPv6 */
 	run("ip addr add 198.51.100.7/24 dev wan0 valid_lft 3600 preferred_lft 3600");
-	assert_true(is_client());
+	assert_true(is_client(false));
+}
+
+static void dhcpv6_client_is_told_by_its_ipv6_addresses(void **state)
+{
+	(void)state;
+	assert_true(is_client(true)); /* fe80:: alone */
+	run("ip addr add fd00:1::1/64 dev wan0 nodad");
+	assert_true(is_client(true)); /* local to the site */
+	run("ip addr add 2001:db8::1/64 dev wan0 nodad");
+	assert_false(is_client(true));
+	assert_true(is_client(false)); /* a fixed IPv6 address says nothing of DHCP */
+	run("ip addr add 2001:db8::7/128 dev wan0 nodad valid_lft 3600 preferred_lft 3600");
+	assert_true(is_client(true)); /* a lease beside it */
+	run("ip addr del 2001:db8::1/64 dev wan0");
+	assert_true(is_client(true));
 }
 
 /* ---- routes ---- */
@@ -385,6 +401,7 @@ int main(void)
 		with_pair(many_links_are_all_listed),
 		with_pair(addresses_are_put_listed_and_removed),
 		with_pair(dhcp_client_is_told_by_its_addresses),
+		with_pair(dhcpv6_client_is_told_by_its_ipv6_addresses),
 		with_pair(routes_of_both_families_are_listed),
 		with_pair(routes_are_put_and_removed),
 		with_pair(monitor_tells_what_changed),
