@@ -35,8 +35,8 @@ static void what_nobody_sees_does_not_print(void **state)
 		"\x7f",
 		"\xc2\x80",
 		"\xc2\x85",
-		"\xc2\x9b"
-		"31m",
+		("\xc2\x9b"
+		 "31m"),
 		"a\u00adb",
 		"\u034f",
 		"\u061c",
