@@ -16,7 +16,7 @@ int sp_vpn_in(struct __sk_buff *skb)
 	sp_account(work);
 	if (work->verdict != SP_ALLOW)
 		return sp_refuse_or_drop(skb, work);
-	sp_set_mark(skb, SP_MARK_JUDGED);
+	sp_set_mark(skb, sp_mark_of(work));
 	return TC_ACT_OK;
 }
 

@@ -83,6 +83,7 @@ SP_INLINE void sp_flow_answer(struct sp_work *work)
 
 	sp_allow(work, work->is_reply ? SP_REASON_REPLY : flow->reason, flow->rule);
 	work->log = flow->log;
+	work->is_own_flow = !!(flow->flags & SP_FLOW_OWN);
 	for (int i = 0; i < 2; i++) {
 		work->end[i].session = flow->session[i];
 		work->end[i].epoch = flow->epoch[i];
@@ -109,6 +110,7 @@ SP_INLINE void sp_related(struct sp_work *work)
 		return;
 	sp_allow(work, SP_REASON_RELATED, work->flow.rule);
 	work->log = work->flow.log;
+	work->is_own_flow = !!(work->flow.flags & SP_FLOW_OWN);
 	work->is_counted = sp_hook_zone(work->flow.hook) == sp_hook_zone(SP_THIS_HOOK);
 }
 

@@ -123,6 +123,7 @@ SP_SUBPROGRAM int sp_frag_follow(struct sp_work *work)
 	sp_allow(work, copy->reason, copy->rule);
 	work->log = copy->log;
 	work->is_counted = copy->log == SP_LOG_ALL;
+	work->is_own_flow = copy->is_own_flow;
 	return 0;
 }
 
@@ -151,6 +152,7 @@ SP_SUBPROGRAM int sp_frag_begin(struct sp_work *work)
 	frag->rule = work->rule;
 	frag->reason = work->reason;
 	frag->log = work->log;
+	frag->is_own_flow = work->is_own_flow;
 	sp_end_record(&work->end[sender], &frag->session[0], &frag->epoch[0]);
 	sp_end_record(&work->end[!sender], &frag->session[1], &frag->epoch[1]);
 	frag->span_count = 1;

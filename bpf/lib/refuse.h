@@ -6,6 +6,7 @@
 #ifndef SALLYPORT_BPF_REFUSE_H
 #define SALLYPORT_BPF_REFUSE_H
 
+#include "lib/mark.h"
 #include "lib/tc.h"
 
 /* What an ICMP refusal quotes of the packet; checksummed as a whole, padded with zeros. */

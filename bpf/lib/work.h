@@ -57,6 +57,7 @@ struct sp_work {
 	__u8 log;     /* enum sp_log */
 	__u8 is_new;  /* decided by rules now, not by a flow */
 	__u8 is_counted; /* this hook is where packets of this flow are counted */
+	__u8 is_own_flow; /* the flow that answered was opened by the gateway itself */
 	__u32 rule;
 	__u32 ifindex;
 	__u64 deadline_ns;
@@ -155,6 +156,7 @@ SP_INLINE struct sp_work *sp_work_begin(__u32 ifindex)
 	work->is_reply = 0;
 	work->is_new = 0;
 	work->is_counted = 0;
+	work->is_own_flow = 0;
 	sp_deny(work, SP_REASON_MALFORMED);
 	return work;
 }

@@ -16,11 +16,16 @@
 #define SP_PARKED_FLOWS_MAX (SP_SESSION_FLOWS_MAX / 4) /* of a parked session, counted apart */
 #define SP_PORT_DNS 53u
 
-/* Mark of what a program on vpn-in or inside-in allowed; the nft table `inet sallyport` drops
- * what lacks it. SP_MARK_OWN marks refusals built in place, on their way back out. */
+/* Marks of what a program allowed on its way in; the nft table `inet sallyport` drops what has neither.
+ * SP_MARK_REPLY: only as the answer to, or the ICMP error about, a flow that went through the gateway. So it
+ * has to go on through it, and the hook where it leaves has to know its flow. Everything else allowed is
+ * SP_MARK_JUDGED. SP_MARK_OWN marks refusals built in place, on their way back out. */
 #define SP_MARK_MASK 0xff000000u
+#define SP_MARK_REPLY 0x51000000u
 #define SP_MARK_JUDGED 0x53000000u
 #define SP_MARK_OWN 0x54000000u
+#define SP_MARK_PASSED_MASK 0xfd000000u /* under it, both marks of what was allowed are SP_MARK_REPLY */
+#define SP_MARK_IS_PASSED(mark) (((mark) & SP_MARK_PASSED_MASK) == SP_MARK_REPLY)
 
 struct sp_addr {
 	union {
@@ -184,7 +189,7 @@ struct sp_frag {
 	__u8 span_count;
 	__u8 log;
 	__u32 lock; /* taken by compare-and-swap around the spans */
-	__u32 zero;
+	__u32 is_own_flow; /* its first fragment was of a flow the gateway itself opened */
 	struct {
 		__u32 from, to;
 	} span[SP_FRAG_SPANS];

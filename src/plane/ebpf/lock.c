@@ -49,7 +49,7 @@ static int put_judged_only(struct sp_buf *out, const char *chain, const char *go
 	return sp_buf_printf(out,
 			     "add rule inet sallyport %s iifname { %s } "
 			     "meta mark & 0x%08x != 0x%08x counter name unjudged drop\n",
-			     chain, governed, SP_MARK_MASK, SP_MARK_JUDGED);
+			     chain, governed, SP_MARK_PASSED_MASK, SP_MARK_REPLY);
 }
 
 int sp_ebpf_lock(const struct sp_ebpf_interface *interfaces, size_t interface_count, bool is_open,
