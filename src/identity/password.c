@@ -81,6 +81,15 @@ const char *sp_password_hash_fault(const char *hash)
 	return NULL;
 }
 
+size_t sp_password_cost_kib(const char *hash)
+{
+	const char *cost = strstr(hash ? hash : nobody, "$m=");
+	const char *number = cost ? cost + 1 : "";
+	const uint64_t kib = take_number(&number, "m=");
+
+	return kib ? kib : 1;
+}
+
 bool sp_password_is_right(const char *hash, const char *password, size_t len)
 {
 	const bool is_somebody = hash != NULL;

@@ -18,15 +18,16 @@ int sp_password_hash(const char *password, size_t len, char ret_hash[SP_PASSWORD
 /* NULL when @hash is an Argon2id hash of bearable cost (at most 256 MiB, 10 passes, 16 lanes), else what is
  * wrong with it, for the diagnostic of the file it stands in: "is no Argon2id hash". */
 const char *sp_password_hash_fault(const char *hash);
-/* Compare. @hash NULL (no such user, or one without a password): the same time is spent on a hash of nobody's,
- * which has our own cost (a file with hashes of other costs tells its users apart by time). Takes tens of
- * milliseconds and 19 MiB: not for an event loop. */
+/* How much memory comparing with @hash takes, in KiB. NULL: nobody's. */
+size_t sp_password_cost_kib(const char *hash);
+/* Compare. @hash NULL: the time is spent on a hash of nobody's, which has our own cost. Takes tens of
+ * milliseconds and the memory of its cost: not for an event loop. */
 bool sp_password_is_right(const char *hash, const char *password, size_t len);
 
 /* ---- guessing ----
  * A bucket of wrong tries for each (account, address) pair, each address (IPv6: its /64) and each account.
  * The first tries are free (5, 20, 20); each further one doubles a delay from a second to a minute; a try is
- * forgotten after a while (5 min, 30 s, 30 s). Memory is fixed, 2 MiB, and forgets at the end of the process.
+ * forgotten after a while (5 min, 30 s, 30 s). Memory is fixed, 2.5 MiB, and forgets at the end of the process.
  *
  * What a stranger can do to a person:
  * - From another address than an account has signed in from: nothing. Such a known pair answers for its own
@@ -44,8 +45,17 @@ void sp_throttle_free(struct sp_throttle *throttle);
  * same time do not slip through together; or the nanoseconds to wait. */
 uint64_t sp_throttle_ask(struct sp_throttle *throttle, const char *idp, const char *user,
 			 const struct sp_addr *from, uint64_t now_ns);
+/* The same question, and nothing counts: for who does not get a try yet. */
+uint64_t sp_throttle_wait_ns(struct sp_throttle *throttle, const char *idp, const char *user,
+			     const struct sp_addr *from, uint64_t now_ns);
 /* What was allowed has been tried, and was right or wrong. A right one clears its pair and makes it known. */
 void sp_throttle_tell(struct sp_throttle *throttle, const char *idp, const char *user,
 		      const struct sp_addr *from, uint64_t now_ns, bool was_right);
+/* @user was let in from there, by whatever proof: the pair, and the place for whoever comes, are known. */
+void sp_throttle_welcome(struct sp_throttle *throttle, const char *idp, const char *user,
+			 const struct sp_addr *from, uint64_t now_ns);
+bool sp_throttle_knows(struct sp_throttle *throttle, const char *idp, const char *user,
+		       const struct sp_addr *from);
+bool sp_throttle_knows_place(struct sp_throttle *throttle, const struct sp_addr *from);
 
 #endif

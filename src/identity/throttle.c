@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What slows guessing down: four tables of buckets, each a hash table of fixed size whose sets of eight
+/* What slows guessing down: five tables of buckets, each a hash table of fixed size whose sets of eight
  * give up the coolest bucket when they are full. A flood of fresh names and addresses so recycles its own
- * buckets, not the hot ones; and none of it gets into the table of known pairs, where only right passwords
- * lead. */
+ * buckets, not the hot ones; and none of it gets into the tables of known pairs and places, where only those
+ * lead who were let in. */
 #include "identity/password.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@
 #define DELAY_MOST_NS (60u * (uint64_t)SP_NS_PER_S)
 #define BEYOND_FREE_MAX 8u /* 1 s doubled so often is past the most */
 
-enum table { PAIRS, ADDRESSES, ACCOUNTS, KNOWN, TABLE_COUNT };
+enum table { PAIRS, ADDRESSES, ACCOUNTS, KNOWN, PLACES, TABLE_COUNT };
 
 /* How many wrong tries are free, and how long until one is forgotten. Forgetting is twice as fast as the
  * longest delay allows tries from one address, so that one address alone never slows an account. */
@@ -36,7 +36,7 @@ static const struct measure measures[TABLE_COUNT] = {
 
 struct bucket {
 	uint64_t tag;        /* 0: nobody's */
-	uint64_t tried_ns;   /* the last wrong try; of a known pair the last right one */
+	uint64_t tried_ns;   /* the last wrong try; of a known pair or place the last right one */
 	uint64_t drained_ns; /* up to when @level was drained */
 	uint64_t level;      /* wrong tries not forgotten yet */
 };
@@ -97,6 +97,7 @@ static struct names name_all(const struct sp_throttle *throttle, const char *idp
 	names.tags[ACCOUNTS] = hash(throttle, &text, sizeof(text) - sizeof(text.from)) | 1;
 	names.tags[ADDRESSES] = hash(throttle, &text.from, sizeof(text.from)) | 1;
 	names.tags[KNOWN] = names.tags[PAIRS];
+	names.tags[PLACES] = names.tags[ADDRESSES];
 	return names;
 }
 
@@ -143,7 +144,7 @@ static struct bucket *find_or_take(struct sp_throttle *throttle, enum table tabl
 		return bucket;
 	set = least = set_of(throttle, table, names->tags[table]);
 	for (size_t i = 0; i < WAYS; i++) {
-		if (table != KNOWN)
+		if (table < KNOWN)
 			drain(&set[i], &measures[table], now_ns);
 		if (!set[i].tag && least->tag)
 			least = &set[i];
@@ -194,21 +195,63 @@ static void refund(struct sp_throttle *throttle, enum table table, const struct 
 		bucket->level--;
 }
 
+/* ---- who was let in ---- */
+
+bool sp_throttle_knows(struct sp_throttle *throttle, const char *idp, const char *user,
+		       const struct sp_addr *from)
+{
+	const struct names names = name_all(throttle, idp, user, from);
+
+	return find(throttle, KNOWN, &names) != NULL;
+}
+
+bool sp_throttle_knows_place(struct sp_throttle *throttle, const struct sp_addr *from)
+{
+	const struct names names = name_all(throttle, "", "", from);
+
+	return find(throttle, PLACES, &names) != NULL;
+}
+
+void sp_throttle_welcome(struct sp_throttle *throttle, const char *idp, const char *user,
+			 const struct sp_addr *from, uint64_t now_ns)
+{
+	const struct names names = name_all(throttle, idp, user, from);
+
+	find_or_take(throttle, KNOWN, &names, now_ns)->tried_ns = now_ns;
+	find_or_take(throttle, PLACES, &names, now_ns)->tried_ns = now_ns;
+}
+
 /* ---- tries ---- */
+
+static uint64_t longest_wait_ns(struct sp_throttle *throttle, const struct names *names, bool is_known,
+				uint64_t now_ns)
+{
+	uint64_t longest_ns = wait_ns(throttle, PAIRS, names, now_ns);
+
+	for (enum table table = ADDRESSES; table <= ACCOUNTS && !is_known; table++) {
+		const uint64_t more_ns = wait_ns(throttle, table, names, now_ns);
+
+		if (more_ns > longest_ns)
+			longest_ns = more_ns;
+	}
+	return longest_ns;
+}
+
+uint64_t sp_throttle_wait_ns(struct sp_throttle *throttle, const char *idp, const char *user,
+			     const struct sp_addr *from, uint64_t now_ns)
+{
+	const struct names names = name_all(throttle, idp, user, from);
+
+	return longest_wait_ns(throttle, &names, find(throttle, KNOWN, &names) != NULL, now_ns);
+}
 
 uint64_t sp_throttle_ask(struct sp_throttle *throttle, const char *idp, const char *user,
 			 const struct sp_addr *from, uint64_t now_ns)
 {
 	const struct names names = name_all(throttle, idp, user, from);
 	const bool is_known = find(throttle, KNOWN, &names) != NULL;
-	uint64_t longest_ns = wait_ns(throttle, PAIRS, &names, now_ns);
+	const uint64_t longest_ns = longest_wait_ns(throttle, &names, is_known, now_ns);
 
-	for (enum table table = ADDRESSES; table <= ACCOUNTS && !is_known; table++) {
-		const uint64_t more_ns = wait_ns(throttle, table, &names, now_ns);
-
-		if (more_ns > longest_ns)
-			longest_ns = more_ns;
-	}
 	if (longest_ns > 0)
 		return longest_ns;
 	charge(throttle, PAIRS, &names, now_ns);
@@ -235,5 +278,5 @@ void sp_throttle_tell(struct sp_throttle *throttle, const char *idp, const char 
 	refund(throttle, ADDRESSES, &names);
 	if (!was_known)
 		refund(throttle, ACCOUNTS, &names);
-	find_or_take(throttle, KNOWN, &names, now_ns)->tried_ns = now_ns;
+	sp_throttle_welcome(throttle, idp, user, from, now_ns);
 }

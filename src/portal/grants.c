@@ -257,6 +257,8 @@ static void gate_replied(struct sp_ask *ask, const json_t *reply)
 		return;
 	}
 	if (sp_gate_is_ok(reply)) {
+		sp_throttle_welcome(grant->portal->throttle, grant->person.idp, grant->person.user, &grant->from,
+				    grant->portal->now.boot_ns);
 		sp_signin_respond(grant->portal, &grant->person, reply, "done", &grant->result);
 		sp_refresher_note(grant->portal, grant->session, reply, grant->refresh);
 	} else {
@@ -269,7 +271,7 @@ static int seal_refresh(struct sp_grant *grant)
 {
 	const char *token = sp_oidc_flow_refresh_token(grant->flow);
 
-	return token ? sp_refresh_seal(grant->portal, token, &grant->refresh) : 0;
+	return token ? sp_refresh_seal(grant->portal, token, &grant->from, &grant->refresh) : 0;
 }
 
 static void ask_for_session(struct sp_grant *grant, const struct sp_claims *claims)

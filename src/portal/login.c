@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Local passwords: POST /api/v1/login, and the password of an extension. A wrong password and an unknown
- * user take the same time and get the same answer. */
+ * user take the same time and get the same answer. People known to sign in from where they are go first. */
 #include "portal/login.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -51,7 +52,8 @@ static void checked(void *arg, bool is_right)
 	const struct sp_person *person = &exchange->person;
 	/* again, since the file may have changed meanwhile */
 	const struct sp_local_user *user = find_user(exchange);
-	const bool may = user && user->password && strcmp(user->password, exchange->check->hash ? exchange->check->hash : "") == 0;
+	const bool may = user && user->password && exchange->check->hash &&
+			 strcmp(user->password, exchange->check->hash) == 0;
 
 	exchange->check = NULL;
 	sp_throttle_tell(exchange->portal->throttle, person->idp, person->user, &exchange->from,
@@ -64,9 +66,32 @@ static void checked(void *arg, bool is_right)
 		exchange->passed(exchange, user);
 }
 
+/* What a name without a password is compared with: the hash of a user of the same file, always the same one
+ * for the name, so that hashes of several costs do not tell by time which names are there. NULL: the file has
+ * none. Whatever the comparison says, such a name is refused. */
+static const char *decoy(const struct sp_exchange *exchange)
+{
+	const struct sp_portal *portal = exchange->portal;
+	const struct sp_provider *provider = sp_provider_find(portal, exchange->person.idp);
+	const size_t count = provider && provider->idp ? provider->idp->user_count : 0;
+	const char *user = exchange->person.user;
+	uint64_t at;
+
+	crypto_shorthash((uint8_t *)&at, (const uint8_t *)user, strlen(user), portal->rates.hash_key);
+	for (size_t i = 0; i < count; i++) {
+		const char *hash = provider->idp->users[(at + i) % count].password;
+
+		if (hash)
+			return hash;
+	}
+	return NULL;
+}
+
 static struct sp_check *check_new(struct sp_exchange *exchange, const char *password)
 {
+	const struct sp_person *person = &exchange->person;
 	const struct sp_local_user *user = find_user(exchange);
+	const char *hash = user && user->password ? user->password : decoy(exchange);
 	struct sp_check *check = calloc(1, sizeof(*check));
 
 	if (!check)
@@ -74,21 +99,37 @@ static struct sp_check *check_new(struct sp_exchange *exchange, const char *pass
 	check->done = checked;
 	check->arg = exchange;
 	check->password = strdup(password);
-	if (user && user->password)
-		check->hash = strdup(user->password);
-	if (!check->password || (user && user->password && !check->hash)) {
+	check->hash = hash ? strdup(hash) : NULL;
+	check->cost_kib = sp_password_cost_kib(hash);
+	check->from = exchange->from;
+	check->is_known = sp_portal_is_inside(exchange->portal, &exchange->from) ||
+			  sp_throttle_knows(exchange->portal->throttle, person->idp, person->user, &exchange->from);
+	if (!check->password || (hash && !check->hash)) {
 		sp_check_free(check);
 		return NULL;
 	}
 	return check;
 }
 
+/* A try counts once it waits for its turn: who was told that too many do has not tried. */
+static bool hand_over(struct sp_exchange *exchange, struct sp_check *check)
+{
+	struct sp_portal *portal = exchange->portal;
+
+	if (portal->outside->check(portal->outside_arg, check) < 0)
+		return false;
+	(void)sp_throttle_ask(portal->throttle, exchange->person.idp, exchange->person.user, &exchange->from,
+			      portal->now.boot_ns);
+	return true;
+}
+
 void sp_password_check(struct sp_exchange *exchange, const char *password,
 		       void (*passed)(struct sp_exchange *exchange, const struct sp_local_user *user))
 {
 	struct sp_portal *portal = exchange->portal;
-	const uint64_t wait_ns = sp_throttle_ask(portal->throttle, exchange->person.idp, exchange->person.user,
-						 &exchange->from, portal->now.boot_ns);
+	const uint64_t wait_ns = sp_throttle_wait_ns(portal->throttle, exchange->person.idp,
+						     exchange->person.user, &exchange->from,
+						     portal->now.boot_ns);
 	struct sp_check *check;
 
 	if (wait_ns) {
@@ -102,8 +143,9 @@ void sp_password_check(struct sp_exchange *exchange, const char *password,
 	}
 	exchange->passed = passed;
 	exchange->check = check;
-	if (portal->outside->check(portal->outside_arg, check) == 0)
+	if (hand_over(exchange, check))
 		return;
+	portal->shed_checks++;
 	exchange->check = NULL;
 	sp_check_free(check);
 	sp_respond_error(&exchange->response, 503, "busy", 2,
@@ -121,7 +163,7 @@ static void opened(struct sp_exchange *exchange, const json_t *reply)
 		sp_exchange_fail_gate(exchange, reply);
 		return;
 	}
-	if (sp_refresh_seal(exchange->portal, NULL, &sealed) == 0)
+	if (sp_refresh_seal(exchange->portal, NULL, &exchange->from, &sealed) == 0)
 		sp_refresher_note(exchange->portal, 0, reply, sealed);
 	sp_signin_respond(exchange->portal, &exchange->person, reply, NULL, &exchange->response);
 	sp_exchange_answer(exchange);
@@ -132,7 +174,7 @@ static void open_session(struct sp_exchange *exchange, const struct sp_local_use
 	__sp_free char *sealed = NULL;
 	json_t *groups = sp_groups_of_user(user), *request = NULL;
 
-	if (groups && sp_refresh_seal(exchange->portal, NULL, &sealed) == 0)
+	if (groups && sp_refresh_seal(exchange->portal, NULL, &exchange->from, &sealed) == 0)
 		request = sp_signin_request(&exchange->person, groups, exchange->portal->now.now_s, sealed,
 					    &exchange->from);
 	json_decref(groups);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the portal has done for it: questions to the gateway, passwords, exchanges with providers, random
- * bytes. The process carries them out with sockets and a thread (run.c), tests and the fuzzer with tables.
+ * bytes. The process carries them out with sockets and threads (run.c), tests and the fuzzer with tables.
  * Nothing calls back from within the call that began it. */
 #ifndef SALLYPORT_PORTAL_OUTSIDE_H
 #define SALLYPORT_PORTAL_OUTSIDE_H
@@ -12,6 +12,7 @@
 
 #include "identity/http.h"
 #include "io/fetch.h"
+#include "portal/shares.h"
 
 /* One question to sallyportd (docs/control-socket.md). The asker's storage, in place until it is done or
  * dropped. */
@@ -26,9 +27,13 @@ struct sp_ask {
 
 /* One password to compare. From malloc; freed by the outside after done. */
 struct sp_check {
-	char *hash;     /* NULL: nobody's */
-	char *password; /* wiped at the end */
+	char *hash;      /* NULL: nobody's */
+	char *password;  /* wiped at the end */
+	size_t cost_kib; /* memory the comparison takes; at least 1 */
+	struct sp_addr from;
+	bool is_known;   /* the person is known to sign in from there */
 	bool is_right;
+	struct sp_holding holding; /* the line's it waits in */
 	void (*done)(void *arg, bool is_right); /* NULL: nobody wants to know any more */
 	void *arg;
 	struct sp_check *next;

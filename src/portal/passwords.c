@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -10,32 +11,30 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "identity/password.h"
+#include "portal/checks.h"
+
+#define THREADS_MAX 4u
 
 struct sp_passwords {
 	struct sp_loop *loop;
 	struct sp_source source; /* the event descriptor */
-	pthread_t thread;
+	pthread_t threads[THREADS_MAX];
+	size_t thread_count;
 	pthread_mutex_t lock;
-	pthread_cond_t there_is_one;
+	pthread_cond_t may_go_on;
 	/* under the lock */
-	struct sp_check *first, **last, *finished;
-	size_t count; /* in the queue, in hand, finished */
+	struct sp_checks checks;
+	struct sp_check *finished;
 	bool is_stopping;
 };
 
 static struct sp_check *wait_for_one(struct sp_passwords *passwords)
 {
-	struct sp_check *check;
+	struct sp_check *check = NULL;
 
 	pthread_mutex_lock(&passwords->lock);
-	while (!passwords->first && !passwords->is_stopping)
-		pthread_cond_wait(&passwords->there_is_one, &passwords->lock);
-	check = passwords->is_stopping ? NULL : passwords->first;
-	if (check) {
-		passwords->first = check->next;
-		if (!passwords->first)
-			passwords->last = &passwords->first;
-	}
+	while (!passwords->is_stopping && !(check = sp_checks_take(&passwords->checks)))
+		pthread_cond_wait(&passwords->may_go_on, &passwords->lock);
 	pthread_mutex_unlock(&passwords->lock);
 	return check;
 }
@@ -48,8 +47,10 @@ static void *work(void *arg)
 	while ((check = wait_for_one(passwords))) {
 		check->is_right = sp_password_is_right(check->hash, check->password, strlen(check->password));
 		pthread_mutex_lock(&passwords->lock);
+		sp_checks_finish(&passwords->checks, check);
 		check->next = passwords->finished;
 		passwords->finished = check;
+		pthread_cond_broadcast(&passwords->may_go_on); /* its memory is free */
 		pthread_mutex_unlock(&passwords->lock);
 		(void)eventfd_write(passwords->source.fd, 1);
 	}
@@ -74,27 +75,43 @@ static void hand_back(void *arg, uint32_t events)
 		if (check->done)
 			check->done(check->arg, check->is_right);
 		sp_check_free(check);
-		pthread_mutex_lock(&passwords->lock);
-		passwords->count--;
-		pthread_mutex_unlock(&passwords->lock);
 	}
 }
 
 int sp_passwords_check(struct sp_passwords *passwords, struct sp_check *check)
 {
-	bool has_room;
+	int r;
 
 	pthread_mutex_lock(&passwords->lock);
-	has_room = passwords->count < SP_CHECKS_MAX;
-	if (has_room) {
-		check->next = NULL;
-		*passwords->last = check;
-		passwords->last = &check->next;
-		passwords->count++;
-		pthread_cond_signal(&passwords->there_is_one);
-	}
+	r = sp_checks_put(&passwords->checks, check);
+	if (r == 0)
+		pthread_cond_signal(&passwords->may_go_on);
 	pthread_mutex_unlock(&passwords->lock);
-	return has_room ? 0 : -EBUSY;
+	return r;
+}
+
+/* As many as there are cores this process may run on, within bounds. */
+static size_t count_threads(void)
+{
+	cpu_set_t cores;
+	size_t count = 1;
+
+	if (sched_getaffinity(0, sizeof(cores), &cores) == 0)
+		count = (size_t)CPU_COUNT(&cores);
+	return count < 1 ? 1 : count < THREADS_MAX ? count : THREADS_MAX;
+}
+
+/* One is enough; more are welcome. */
+static int start_threads(struct sp_passwords *passwords)
+{
+	const size_t wanted = count_threads();
+	int r = 0;
+
+	while (r == 0 && passwords->thread_count < wanted) {
+		r = -pthread_create(&passwords->threads[passwords->thread_count], NULL, work, passwords);
+		passwords->thread_count += r == 0;
+	}
+	return passwords->thread_count ? 0 : r;
 }
 
 int sp_passwords_new(struct sp_loop *loop, struct sp_passwords **ret_passwords)
@@ -105,19 +122,18 @@ int sp_passwords_new(struct sp_loop *loop, struct sp_passwords **ret_passwords)
 	if (!passwords)
 		return -ENOMEM;
 	passwords->loop = loop;
-	passwords->last = &passwords->first;
 	passwords->source = (struct sp_source){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 						.ready = hand_back,
 						.arg = passwords };
 	pthread_mutex_init(&passwords->lock, NULL);
-	pthread_cond_init(&passwords->there_is_one, NULL);
-	r = passwords->source.fd < 0 ? sp_errno() : sp_loop_watch(loop, &passwords->source, EPOLLIN);
+	pthread_cond_init(&passwords->may_go_on, NULL);
+	r = passwords->source.fd < 0 ? sp_errno() : sp_checks_init(&passwords->checks);
 	if (r == 0)
-		r = -pthread_create(&passwords->thread, NULL, work, passwords);
+		r = sp_loop_watch(loop, &passwords->source, EPOLLIN);
+	if (r == 0)
+		r = start_threads(passwords);
 	if (r < 0) {
-		sp_loop_forget(loop, &passwords->source);
-		sp_closep(&passwords->source.fd);
-		free(passwords);
+		sp_passwords_free(passwords);
 		return r;
 	}
 	*ret_passwords = passwords;
@@ -126,23 +142,24 @@ int sp_passwords_new(struct sp_loop *loop, struct sp_passwords **ret_passwords)
 
 void sp_passwords_free(struct sp_passwords *passwords)
 {
-	struct sp_check *check;
-
 	if (!passwords)
 		return;
 	pthread_mutex_lock(&passwords->lock);
 	passwords->is_stopping = true;
-	pthread_cond_signal(&passwords->there_is_one);
+	pthread_cond_broadcast(&passwords->may_go_on);
 	pthread_mutex_unlock(&passwords->lock);
-	pthread_join(passwords->thread, NULL);
-	*passwords->last = passwords->finished;
-	while ((check = passwords->first)) {
-		passwords->first = check->next;
+	for (size_t i = 0; i < passwords->thread_count; i++)
+		pthread_join(passwords->threads[i], NULL);
+	while (passwords->finished) {
+		struct sp_check *check = passwords->finished;
+
+		passwords->finished = check->next;
 		sp_check_free(check);
 	}
+	sp_checks_done(&passwords->checks);
 	sp_loop_forget(passwords->loop, &passwords->source);
-	close(passwords->source.fd);
+	sp_closep(&passwords->source.fd);
 	pthread_mutex_destroy(&passwords->lock);
-	pthread_cond_destroy(&passwords->there_is_one);
+	pthread_cond_destroy(&passwords->may_go_on);
 	free(passwords);
 }

@@ -27,6 +27,8 @@ int sp_portal_new(const struct sp_portal_config *config, const struct sp_oidc_ti
 	portal->gateway = config->gateway;
 	portal->url = config->url;
 	portal->fingerprint = config->fingerprint;
+	portal->pool = config->pool;
+	portal->pool_count = config->pool_count;
 	memcpy(portal->seal_key, config->seal_key, sizeof(portal->seal_key));
 	portal->now = *now;
 	portal->outside->random(portal->outside_arg, hash_key, sizeof(hash_key));
@@ -88,6 +90,14 @@ void sp_portal_set_gate(struct sp_portal *portal, bool is_there)
 		return;
 	portal->is_report_due = true;
 	sp_refresher_load(portal);
+}
+
+bool sp_portal_is_inside(const struct sp_portal *portal, const struct sp_addr *from)
+{
+	for (size_t i = 0; i < portal->pool_count; i++)
+		if (sp_prefix_contains(&portal->pool[i], from))
+			return true;
+	return false;
 }
 
 int sp_portal_seal(struct sp_portal *portal, const char *purpose, const json_t *value,

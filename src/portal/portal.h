@@ -25,6 +25,8 @@ struct sp_portal_config {
 	const char *gateway;     /* its name, as GET /providers gives it */
 	const char *url;
 	const char *fingerprint; /* SHA-256 of the certificate, 64 hex digits */
+	const struct sp_prefix *pool; /* addresses of devices in the tunnel */
+	size_t pool_count;
 	uint8_t seal_key[SP_SEAL_KEY_LEN];
 	const struct sp_outside *outside;
 	void *outside_arg;
@@ -34,6 +36,8 @@ struct sp_portal {
 	const struct sp_outside *outside;
 	void *outside_arg;
 	const char *gateway, *url, *fingerprint;
+	const struct sp_prefix *pool;
+	size_t pool_count;
 	uint8_t seal_key[SP_SEAL_KEY_LEN];
 	struct sp_oidc_time now; /* set before anything is called */
 	struct sp_provider **providers; /* by name */
@@ -46,6 +50,7 @@ struct sp_portal {
 	struct sp_ask report;
 	bool is_report_due;      /* something `status` shows has changed */
 	bool is_gate_there;
+	uint64_t shed_checks;    /* passwords turned away since too many waited */
 	unsigned int waiting_refusals; /* login.refused under way */
 	uint64_t lost_refusals;        /* that could not be put on record, since that was last said */
 	uint64_t lost_said_ns;
@@ -63,6 +68,9 @@ void sp_portal_run(struct sp_portal *portal);
 
 /* The gateway is there (again), or not any more. */
 void sp_portal_set_gate(struct sp_portal *portal, bool is_there);
+
+/* Whether @from is a device in the tunnel: whose packets the gateway let through knows its key. */
+bool sp_portal_is_inside(const struct sp_portal *portal, const struct sp_addr *from);
 
 /* @value sealed for @purpose. Returns 0; -errno. */
 int sp_portal_seal(struct sp_portal *portal, const char *purpose, const json_t *value,

@@ -49,10 +49,16 @@ struct sp_refresher {
 
 /* ---- what is kept with a session ---- */
 
-int sp_refresh_seal(struct sp_portal *portal, const char *token, char **ret_sealed)
+int sp_refresh_seal(struct sp_portal *portal, const char *token, const struct sp_addr *from,
+		    char **ret_sealed)
 {
+	char place[SP_ADDR_TEXT_MAX];
 	json_t *value = token ? json_pack("{s:s}", "t", token) : json_pack("{s:b}", "l", 1);
-	int r = value ? sp_portal_seal(portal, PURPOSE, value, ret_sealed) : -ENOMEM;
+	int r;
+
+	if (value)
+		json_object_set_new(value, "f", json_string(sp_addr_format(from, place)));
+	r = value ? sp_portal_seal(portal, PURPOSE, value, ret_sealed) : -ENOMEM;
 
 	json_decref(value);
 	return r;
@@ -380,8 +386,9 @@ static void settle(struct entry *entry, json_t *groups)
 static void take_rotated(struct entry *entry)
 {
 	const char *token = sp_oidc_flow_refresh_token(entry->flow);
+	const struct sp_addr nowhere = { 0 };
 	char *sealed = NULL;
-	int r = token ? sp_refresh_seal(entry->portal, token, &sealed) : -ENODATA;
+	int r = token ? sp_refresh_seal(entry->portal, token, &nowhere, &sealed) : -ENODATA;
 
 	if (r == 0) {
 		free(entry->sealed);
@@ -519,6 +526,22 @@ static void begin(struct entry *entry)
 
 /* ---- all of them ---- */
 
+/* Whoever has a live session is known where they signed in, as before a restart. */
+static void welcome(struct sp_portal *portal, const json_t *session, const char *sealed)
+{
+	json_t *kept = NULL;
+	struct sp_addr from;
+	const char *place;
+
+	if (sp_unseal(portal->seal_key, PURPOSE, sealed, &kept) < 0)
+		return;
+	place = json_string_value(json_object_get(kept, "f"));
+	if (place && sp_addr_parse(place, &from) == 0)
+		sp_throttle_welcome(portal->throttle, text_of(session, "idp"), text_of(session, "user"), &from,
+				    portal->now.boot_ns);
+	json_decref(kept);
+}
+
 static void load_one(struct sp_portal *portal, const json_t *session)
 {
 	struct entry *entry = find(portal->refresher, sp_session_number(session));
@@ -527,6 +550,7 @@ static void load_one(struct sp_portal *portal, const json_t *session)
 
 	if (!sealed || !sp_session_is_live(session))
 		return;
+	welcome(portal, session, sealed);
 	if (!entry) {
 		entry = entry_new(portal, session);
 		if (!entry)

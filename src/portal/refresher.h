@@ -22,9 +22,10 @@ int sp_refresher_new(struct sp_portal *portal, struct sp_refresher **ret_refresh
 void sp_refresher_free(struct sp_refresher *refresher);
 size_t sp_refresher_count(const struct sp_refresher *refresher);
 
-/* What is kept with a session. @token NULL: of a local user. Returns 0, *@ret_sealed malloc'ed; -E2BIG;
- * -ENOMEM. */
-int sp_refresh_seal(struct sp_portal *portal, const char *token, char **ret_sealed);
+/* What is kept with a session. @token NULL: of a local user. @from: where the person signed in, who so is
+ * known there again after a restart. Returns 0, *@ret_sealed malloc'ed; -E2BIG; -ENOMEM. */
+int sp_refresh_seal(struct sp_portal *portal, const char *token, const struct sp_addr *from,
+		    char **ret_sealed);
 
 /* @session (a reply of the gateway's) was opened or extended. @was: its number before, 0: none. @sealed
  * NULL: what was kept with @was stays. */

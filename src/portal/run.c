@@ -182,6 +182,8 @@ static int make_portal(struct process *process)
 		.gateway = process->gateway,
 		.url = process->prepared.machine->portal_url,
 		.fingerprint = process->prepared.tls.fingerprint,
+		.pool = process->prepared.machine->gateway.pool,
+		.pool_count = process->prepared.machine->gateway.pool_count,
 		.outside = &outside,
 		.outside_arg = process,
 	};

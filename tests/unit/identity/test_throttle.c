@@ -271,6 +271,35 @@ static void a_clock_that_stands_still_or_goes_back_opens_nothing(void **state)
 	assert_true(ask("ana", &from) > 0);
 }
 
+static void asking_how_long_counts_nothing(void **state)
+{
+	const struct sp_addr home = address("192.0.2.9");
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(sp_throttle_wait_ns(throttle, "local", "ana", &home, now_ns), 0);
+	for (int i = 0; i < 5; i++)
+		assert_true(try_it("ana", &home, false));
+	assert_true(sp_throttle_wait_ns(throttle, "local", "ana", &home, now_ns) > 0);
+}
+
+static void only_who_was_let_in_is_known(void **state)
+{
+	const struct sp_addr home = address("2001:db8:1:2::9"), same = address("2001:db8:1:2::a"),
+			     other = address("2001:db8:1:3::9");
+
+	(void)state;
+	try_it("ana", &home, false);
+	assert_false(sp_throttle_knows(throttle, "local", "ana", &home));
+	assert_false(sp_throttle_knows_place(throttle, &home));
+	try_it("ana", &home, true);
+	assert_true(sp_throttle_knows(throttle, "local", "ana", &same));
+	assert_true(sp_throttle_knows_place(throttle, &same));
+	assert_false(sp_throttle_knows(throttle, "local", "bob", &home));
+	assert_false(sp_throttle_knows(throttle, "corp", "ana", &home));
+	assert_false(sp_throttle_knows_place(throttle, &other));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +316,8 @@ int main(void)
 		T(providers_and_names_are_told_apart),
 		T(a_flood_pushes_out_neither_the_guilty_nor_the_known),
 		T(a_clock_that_stands_still_or_goes_back_opens_nothing),
+		T(asking_how_long_counts_nothing),
+		T(only_who_was_let_in_is_known),
 #undef T
 	};
 

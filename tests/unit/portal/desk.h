@@ -57,6 +57,8 @@ void desk_refuse(const char *code, const char *reason);
 void desk_no_gate(void);
 void desk_nothing_asked(void);
 
+/* What waits to be compared; NULL: nothing. Borrowed. */
+const struct sp_check *desk_checks(void);
 /* The password in hand is right, or not. */
 void desk_check(bool is_right);
 

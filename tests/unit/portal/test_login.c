@@ -8,6 +8,8 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+
 #define LOGIN(user) "{\"user\":\"" user "\",\"password\":\"correct horse\"," DESK_DEVICE "}"
 
 static const char *text(const json_t *object, const char *key)
@@ -210,6 +212,90 @@ static void which_provider_is_meant(void **state)
 	desk_end(exchange);
 }
 
+/* The desk has room for one. */
+static void a_try_that_found_no_room_does_not_count(void **state)
+{
+	struct sp_exchange *first;
+
+	(void)state;
+	desk_local();
+	first = desk_call("/api/v1/login", NULL, LOGIN("nobody"));
+	for (int i = 0; i < 40; i++)
+		desk_answered(desk_call("/api/v1/login", NULL, LOGIN("ana")), 503, "busy");
+	assert_int_equal(desk->shed_checks, 40);
+	desk_check(false);
+	desk_answered(first, 401, "login-failed");
+	first = desk_call("/api/v1/login", NULL, LOGIN("ana"));
+	desk_waits(first);
+	desk_check(true);
+	desk_end(first);
+}
+
+static void where_somebody_signed_in_they_are_known(void **state)
+{
+	struct sp_exchange *exchange;
+
+	(void)state;
+	desk_local();
+	for (int i = 0; i < 2; i++) {
+		exchange = desk_call("/api/v1/login", NULL, LOGIN("ana"));
+		assert_int_equal(desk_checks()->is_known, i);
+		desk_check(true);
+		desk_end(exchange);
+	}
+	exchange = desk_call("/api/v1/login", NULL, LOGIN("bob")); /* another's name, from there */
+	assert_false(desk_checks()->is_known);
+	desk_check(false);
+	desk_end(exchange);
+	desk_from = sp_addr_from_v4((const uint8_t[4]){ 192, 0, 2, 10 }); /* her name, from elsewhere */
+	exchange = desk_call("/api/v1/login", NULL, LOGIN("ana"));
+	assert_false(desk_checks()->is_known);
+	desk_check(false);
+	desk_end(exchange);
+}
+
+static void devices_in_the_tunnel_are_known(void **state)
+{
+	struct sp_prefix pool;
+	struct sp_exchange *exchange;
+
+	(void)state;
+	desk_local();
+	assert_int_equal(sp_prefix_parse("192.0.2.0/24", &pool), 0);
+	desk->pool = &pool;
+	desk->pool_count = 1;
+	exchange = desk_call("/api/v1/login", NULL, LOGIN("ana"));
+	assert_true(desk_checks()->is_known);
+	desk_check(false);
+	desk_end(exchange);
+}
+
+/* Each name is compared at the cost of a hash of the file, so the costs tell nothing. */
+static void unknown_names_cost_what_known_ones_do(void **state)
+{
+	static const char costly[] = "$argon2id$v=19$m=65536,t=3,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
+				     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+	__sp_free char *first = NULL;
+
+	(void)state;
+	assert_int_equal(desk_offer("local", "type: local\nusers:\n  ana: { password: \""
+				    "$argon2id$v=19$m=65536,t=3,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
+				    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\" }\n  eve: { groups: [eng] }\n"), 0);
+	for (int i = 0; i < 2; i++) {
+		struct sp_exchange *exchange =
+			desk_call("/api/v1/login", NULL, i ? LOGIN("nobody") : LOGIN("eve"));
+
+		assert_string_equal(desk_checks()->hash, costly);
+		assert_int_equal(desk_checks()->cost_kib, 65536);
+		desk_check(true); /* it happens to be that user's password: it opens nothing */
+		desk_answer(exchange, 401, "login-failed");
+		if (!i)
+			first = strdup(exchange->response.body);
+		assert_string_equal(exchange->response.body, first);
+		desk_end(exchange);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +309,10 @@ int main(void)
 		T(too_many_passwords_at_once_are_busy),
 		T(a_user_removed_during_the_comparison_is_out),
 		T(which_provider_is_meant),
+		T(a_try_that_found_no_room_does_not_count),
+		T(where_somebody_signed_in_they_are_known),
+		T(devices_in_the_tunnel_are_known),
+		T(unknown_names_cost_what_known_ones_do),
 	};
 
 	return cmocka_run_group_tests(tests, lab_start, lab_stop);

@@ -29,7 +29,7 @@ static void have_session(const char *idp, const char *session)
 	__sp_free char *sealed = NULL;
 	json_t *value = json_loads(session, 0, NULL);
 
-	assert_int_equal(sp_refresh_seal(desk, strcmp(idp, "corp") == 0 ? "rt-1" : NULL, &sealed), 0);
+	assert_int_equal(sp_refresh_seal(desk, strcmp(idp, "corp") == 0 ? "rt-1" : NULL, &desk_from, &sealed), 0);
 	sp_refresher_note(desk, 0, value, sealed);
 	json_decref(value);
 	desk->is_gate_there = true;
@@ -208,7 +208,7 @@ static void what_the_gateway_keeps_is_taken_up_and_nothing_else(void **state)
 
 	(void)state;
 	desk_corp();
-	assert_int_equal(sp_refresh_seal(desk, "rt-1", &sealed), 0);
+	assert_int_equal(sp_refresh_seal(desk, "rt-1", &desk_from, &sealed), 0);
 	sp_portal_set_gate(desk, true);
 	desk->is_report_due = false;
 	desk_asked("session.list");
