@@ -47,8 +47,8 @@ static size_t read_interfaces(const struct sp_paths *paths, struct sp_machine **
 	return count;
 }
 
-/* The programs a running daemon says are its own. */
-static size_t find_own_programs(const struct sp_cli *cli, uint32_t *ret_ids)
+/* What a running daemon says: which programs are its own, whether its memory is locked. */
+static void ask_daemon(const struct sp_cli *cli, uint32_t *own, struct sp_probe_context *context)
 {
 	json_t *reply = sp_client_try(cli, "status");
 	json_t *hook;
@@ -56,9 +56,12 @@ static size_t find_own_programs(const struct sp_cli *cli, uint32_t *ret_ids)
 
 	json_array_foreach(json_object_get(reply, "hooks"), i, hook)
 		if (count < LINKS_MAX)
-			ret_ids[count++] = sp_json_integer(hook, "prog_id");
+			own[count++] = sp_json_integer(hook, "prog_id");
+	context->own_prog_ids = own;
+	context->own_prog_count = count;
+	context->is_daemon_there = reply != NULL;
+	context->is_daemon_memory_locked = json_is_true(json_object_get(reply, "memory_locked"));
 	json_decref(reply);
-	return count;
 }
 
 static int print_probes(const struct sp_cli *cli, const struct sp_probe *probes, size_t count)
@@ -101,7 +104,6 @@ int sp_cli_doctor(struct sp_cli *cli, int argc, char **argv)
 	struct sp_probe_context context = {
 		.paths = &paths,
 		.interfaces = interfaces,
-		.own_prog_ids = own,
 	};
 	size_t count;
 	int r;
@@ -118,7 +120,7 @@ int sp_cli_doctor(struct sp_cli *cli, int argc, char **argv)
 		context.must_use_kernel_engine = machine->engine == SP_VPN_KERNEL;
 		context.tunnel_mtu = machine->mtu;
 	}
-	context.own_prog_count = find_own_programs(cli, own);
+	ask_daemon(cli, own, &context);
 	r = sp_probe_run(&context, &probes, &count);
 	sp_machine_free(machine);
 	if (r < 0)

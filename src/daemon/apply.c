@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "daemon/diagnose.h"
@@ -45,7 +44,7 @@ void sp_apply_passed(struct sp_daemon *daemon, const char *step)
 
 	if (kill_at && daemon->apply && daemon->apply->is_request && !strcmp(kill_at, step)) {
 		sp_log_note("--kill-at %s", step);
-		kill(getpid(), SIGKILL);
+		raise(SIGKILL);
 	}
 }
 

@@ -9,14 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/str.h"
+#include "daemon/rights.h"
 #include "io/files.h"
 #include "io/notify.h"
+#include "io/rights.h"
 
 #define MACHINE_FILE_MAX (1u << 20)
 #define RETRY_TICKS 30                          /* a revision that failed */
@@ -273,7 +274,17 @@ static int watch(struct sp_daemon *daemon)
 	return open_control(daemon);
 }
 
-/* In this order: own the root, know who is who, own the kernel's state, then policy, then people.
+static int give_up_rights(void)
+{
+	int r = sp_daemon_give_up_rights();
+
+	if (r < 0)
+		sp_log_error("cannot give up rights: %s", sp_err_text(r));
+	return r;
+}
+
+/* In this order: own the root, know who is who, own the kernel's state, then policy, then people; with what
+ * that takes done, give up the right to it.
  */
 static int start(struct sp_daemon *daemon)
 {
@@ -309,7 +320,9 @@ static int start(struct sp_daemon *daemon)
 		return r;
 	}
 	r = adopt(daemon);
-	return r < 0 ? r : watch(daemon);
+	if (r == 0)
+		r = watch(daemon);
+	return r < 0 ? r : give_up_rights();
 }
 
 static int serve(struct sp_daemon *daemon)
@@ -385,7 +398,6 @@ static int prepare(struct sp_daemon *daemon)
 
 int sp_daemon_run(const struct sp_daemon_options *options)
 {
-	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	struct sp_daemon *daemon = calloc(1, sizeof(*daemon));
 	int code;
 
@@ -394,7 +406,8 @@ int sp_daemon_run(const struct sp_daemon_options *options)
 	daemon->options = *options;
 	daemon->lock_fd = -1;
 	sp_log_init("sallyportd", options->is_verbose);
-	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited); /* maps are charged to it before 5.11 */
+	/* keys are in it; and before Linux 5.11 maps are charged to the limit this lifts */
+	daemon->is_memory_locked = sp_rights_protect_memory();
 	code = prepare(daemon);
 	if (code == 0)
 		code = start(daemon) < 0 ? EXIT_FAILED : serve(daemon);

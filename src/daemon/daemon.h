@@ -66,6 +66,7 @@ struct sp_daemon {
 	const char *restage_why;     /* a new revision is wanted once it is through; NULL: not */
 	struct sp_warnings warnings;
 	unsigned int ticks;
+	bool is_memory_locked; /* `status` says so */
 	bool is_stopping;
 };
 

@@ -112,6 +112,19 @@ static void probe_tun(struct sp_probe_list *list)
 		             sp_err_text(errno));
 }
 
+static void probe_daemon(const struct sp_probe_context *context, struct sp_probe_list *list)
+{
+	static const struct sp_probe_subject subject = {
+		"sallyportd-memory", "its keys, and every device's, may be written to swap",
+		"LimitMEMLOCK=infinity in its unit (else: ulimit -l unlimited), then start it again"
+	};
+
+	if (context->is_daemon_there)
+		sp_probe_add(list, &subject,
+		             context->is_daemon_memory_locked ? SP_PROBE_OK : SP_PROBE_MISSING,
+		             "%s", context->is_daemon_memory_locked ? "locked" : "pageable");
+}
+
 /* Ask nf_tables for its generation: answered without rights, and the module is loaded on the
  * way. */
 static int ask_nftables(void)
@@ -263,6 +276,7 @@ int sp_probe_run(const struct sp_probe_context *context, struct sp_probe **ret_p
 	sp_probe_bpf(&list);
 	probe_jit(&list);
 	probe_bpffs(context, &list);
+	probe_daemon(context, &list);
 	probe_nftables(&list);
 	probe_tun(&list);
 	probe_ipv6(&list);

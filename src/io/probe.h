@@ -42,6 +42,7 @@ struct sp_probe_context {
 	size_t own_prog_count;
 	bool may_use_kernel_engine, must_use_kernel_engine; /* vpn.engine: auto or kernel; kernel */
 	uint32_t tunnel_mtu;                                /* vpn.mtu; 0: not known */
+	bool is_daemon_there, is_daemon_memory_locked;      /* what a running sallyportd says */
 };
 
 /* Ask everything. Returns 0 with a malloc'ed array, whatever was found; -ENOMEM. Takes well under a

@@ -17,31 +17,22 @@ int sp_portal_restrict(void)
 		/* waiting */
 		SCMP_SYS(epoll_create1), SCMP_SYS(epoll_create), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait),
 		SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(poll), SCMP_SYS(ppoll),
-		SCMP_SYS(futex), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time),
-		SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(restart_syscall),
-		SCMP_SYS(sched_yield),
+		SCMP_SYS(gettimeofday), SCMP_SYS(time),
 		/* connections: ours, the control socket's, the providers', name servers' */
 		SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(accept4),
-		SCMP_SYS(accept), SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(writev),
-		SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(recvmmsg), SCMP_SYS(sendto),
-		SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg), SCMP_SYS(shutdown), SCMP_SYS(getsockname),
-		SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(eventfd2),
-		SCMP_SYS(pipe2), SCMP_SYS(fcntl), SCMP_SYS(dup), SCMP_SYS(close),
+		SCMP_SYS(accept), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
+		SCMP_SYS(recvmmsg), SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg),
+		SCMP_SYS(shutdown), SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(getsockopt),
+		SCMP_SYS(setsockopt), SCMP_SYS(eventfd2), SCMP_SYS(pipe2), SCMP_SYS(dup),
 		/* files, read alone: providers, authorities, name service */
 		SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(fstat), SCMP_SYS(stat), SCMP_SYS(lstat),
 		SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(access), SCMP_SYS(faccessat),
 		SCMP_SYS(faccessat2), SCMP_SYS(lseek), SCMP_SYS(getdents64), SCMP_SYS(readlink),
 		SCMP_SYS(pread64), SCMP_SYS(inotify_init1), SCMP_SYS(inotify_add_watch),
 		SCMP_SYS(inotify_rm_watch), SCMP_SYS(uname), SCMP_SYS(sysinfo),
-		/* memory, threads, the end */
-		SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(mprotect), SCMP_SYS(madvise),
-		SCMP_SYS(mlock), SCMP_SYS(munlock), SCMP_SYS(brk), SCMP_SYS(clone), SCMP_SYS(clone3),
-		SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(set_tid_address), SCMP_SYS(prctl),
-		SCMP_SYS(sched_getaffinity), SCMP_SYS(getrandom), SCMP_SYS(rt_sigaction),
-		SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(gettid),
-		SCMP_SYS(getpid), SCMP_SYS(getppid), SCMP_SYS(geteuid), SCMP_SYS(getuid), SCMP_SYS(getgid),
-		SCMP_SYS(getegid), SCMP_SYS(tgkill), SCMP_SYS(getrusage), SCMP_SYS(prlimit64),
-		SCMP_SYS(exit), SCMP_SYS(exit_group),
+		/* what libraries ask of the process; secrets that are locked for themselves */
+		SCMP_SYS(mlock), SCMP_SYS(munlock), SCMP_SYS(prctl), SCMP_SYS(getppid), SCMP_SYS(getgid),
+		SCMP_SYS(getegid), SCMP_SYS(getrusage), SCMP_SYS(prlimit64),
 	};
 	static const unsigned int ioctls[] = { FIONBIO, FIONREAD };
 	const struct rlimit files = { FILES_MAX, FILES_MAX };

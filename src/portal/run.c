@@ -281,7 +281,8 @@ int sp_portal_main(const struct sp_portal_options *options)
 	int code;
 
 	sp_log_init("sallyport-portal", options->is_verbose);
-	sp_rights_forbid_dumps();
+	if (!sp_rights_protect_memory())
+		sp_log_note("memory that holds keys may be swapped out: the limit on locked memory forbids more");
 	json_set_alloc_funcs(malloc, free_wiped);
 	if (sodium_init() < 0) {
 		sp_log_error("libsodium cannot be used here");

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the process gives up once it has what it needs. Source: capabilities(7), seccomp(2), mlock(2). */
+/* What the process gives up once it has what it needs. Source: capabilities(7), seccomp(2). */
 #ifndef SALLYPORT_VPND_RIGHTS_H
 #define SALLYPORT_VPND_RIGHTS_H
 
 #include <stdbool.h>
 
 #include "io/user.h"
-
-/* Keep keys out of core dumps and, where the limits let us, out of swap. Before any key is read.
- * Returns whether memory is locked. */
-bool sp_vpnd_protect_memory(void);
 
 /* Become @user (NULL: stay who we are) with no capability but CAP_NET_ADMIN if @keeps_net_admin and,
  * when staying, CAP_NET_BIND_SERVICE. Call before there are threads. Returns 0 or -errno. */

@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "io/notify.h"
 #include "io/paths.h"
+#include "io/rights.h"
 #include "vpnd/api_host.h"
 #include "vpnd/api_server.h"
 #include "vpnd/control.h"
@@ -375,7 +376,7 @@ int sp_vpnd_run(const struct sp_vpnd_options *options)
 	sp_vpnd_log_init(process.vpnd.name);
 	if (strlen(options->name) >= IFNAMSIZ)
 		r = say_tun_error(&process.vpnd, -EINVAL);
-	process.vpnd.is_memory_locked = sp_vpnd_protect_memory();
+	process.vpnd.is_memory_locked = sp_rights_protect_memory();
 	if (r == 0)
 		r = open_all(&process);
 	if (r == 0 && !options->is_foreground)
