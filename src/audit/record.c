@@ -215,6 +215,8 @@ static void put_extras(struct writer *writer, const struct sp_audit_record *reco
 		put_text(writer, "idp", record->idp);
 	if (record->has_from)
 		put_addr(writer, "from", true, &record->from);
+	if (record->repair)
+		put(writer, "put_back", json_boolean(record->repair == SP_AUDIT_PUT_BACK));
 	if (record->by)
 		put_text(writer, "by", record->by);
 	if (record->message)

@@ -35,7 +35,8 @@
 	X(CONFIRM, "confirm", "an applied generation was confirmed")                               \
 	X(REVERT, "revert", "an earlier generation was put back")                                  \
 	X(START, "start", "the daemon started and took up this log")                               \
-	X(GAP, "gap", "records were lost; `packets` is how many")
+	X(GAP, "gap", "records were lost; `packets` is how many")                                  \
+	X(DRIFT, "drift", "what sallyportd had set was changed by another's hand")
 
 enum sp_audit_event {
 	SP_AUDIT_NONE = 0,
@@ -89,6 +90,8 @@ struct sp_audit_record {
 	const char *idp;     /* `idp`: the provider of a sign-in */
 	bool has_from;
 	struct sp_addr from; /* `from`: the address a person signed in from, outside the tunnel */
+	/* `put_back`, of drift: whether it is again as it was set */
+	enum sp_audit_repair { SP_AUDIT_NO_REPAIR, SP_AUDIT_NOT_PUT_BACK, SP_AUDIT_PUT_BACK } repair;
 	const char *by;      /* `by`: who asked: "uid 0 (root)", "portal" */
 	const char *message; /* `message`: a sentence for people */
 };

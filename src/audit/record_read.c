@@ -169,6 +169,9 @@ static void read_rest(struct reader *reader, struct sp_audit_record *record)
 	record->aggregated = json_is_true(value_of(reader, "aggregated"));
 	record->idp = text_of(reader, "idp");
 	record->has_from = addr_of(reader, "from", &record->from);
+	if (value_of(reader, "put_back"))
+		record->repair = json_is_true(value_of(reader, "put_back")) ? SP_AUDIT_PUT_BACK :
+									      SP_AUDIT_NOT_PUT_BACK;
 	record->by = text_of(reader, "by");
 	record->message = text_of(reader, "message");
 	if (audit) {

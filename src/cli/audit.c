@@ -64,7 +64,7 @@ static void print_record(const struct sp_cli *cli, json_t *record)
 		printf("  %s", sp_json_text(record, "reason"));
 	if (json_is_true(json_object_get(record, "aggregated")) || !strcmp(event, "gap"))
 		printf("  %lld %s", sp_json_integer(record, "packets"),
-		       !strcmp(event, "roam") ? "moves" : "packets");
+		       !strcmp(event, "roam") ? "moves" : !strcmp(event, "drift") ? "times" : "packets");
 	if (*sp_json_text(record, "message"))
 		printf("  %s", sp_json_text(record, "message"));
 	putchar('\n');

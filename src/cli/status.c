@@ -113,6 +113,24 @@ static void print_head(const struct sp_cli *cli, json_t *reply)
 	       sp_json_integer(events, "lost"), sp_json_integer(events, "sampled"));
 }
 
+/* What somebody changed within the last hour. */
+static void print_drift(json_t *drift)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(drift, i, item) {
+		if (i == 0)
+			putchar('\n');
+		printf("drift    %s  %s%s%s: %s", sp_json_text(item, "time"), sp_json_text(item, "code"),
+		       *sp_json_text(item, "interface") ? " " : "", sp_json_text(item, "interface"),
+		       sp_json_text(item, "message"));
+		if (sp_json_integer(item, "times") > 1)
+			printf(" (%lld times)", sp_json_integer(item, "times"));
+		putchar('\n');
+	}
+}
+
 static void print_tail(const struct sp_cli *cli, json_t *reply)
 {
 	json_t *ungoverned = json_object_get(reply, "ungoverned");
@@ -125,9 +143,13 @@ static void print_tail(const struct sp_cli *cli, json_t *reply)
 			printf(" %s", json_string_value(item));
 		putchar('\n');
 	}
-	json_array_foreach(json_object_get(reply, "warnings"), i, item)
+	print_drift(json_object_get(reply, "drift"));
+	json_array_foreach(json_object_get(reply, "warnings"), i, item) {
 		printf("%swarning%s  %s: %s\n", sp_cli_paint(cli, SP_YELLOW), sp_cli_paint(cli, SP_PLAIN),
 		       sp_json_text(item, "code"), sp_json_text(item, "message"));
+		if (*sp_json_text(item, "remedy"))
+			printf("         remedy: %s\n", sp_json_text(item, "remedy"));
+	}
 }
 
 /* A gateway has a control socket, or is named by its root. Where there is neither, but somebody has

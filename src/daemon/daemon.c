@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "daemon/rights.h"
 #include "io/files.h"
+#include "io/namespace.h"
 #include "io/notify.h"
 #include "io/rights.h"
 
@@ -65,6 +66,32 @@ static int take_root(struct sp_daemon *daemon)
 			     (int)holder, daemon->paths.root[0] ? daemon->paths.root : "/");
 	else if (r < 0)
 		sp_log_error("cannot lock %s: %s", daemon->paths.lock_file, sp_err_text(r));
+	return r;
+}
+
+/* One gateway a network namespace, whatever their roots: they would undo each other's hooks, lock and
+ * routes. A name held by somebody without our rights is a nuisance, no gateway. */
+static int take_namespace(struct sp_daemon *daemon)
+{
+	struct sp_namespace_holder holder = { 0 };
+	int r = sp_namespace_claim("sallyport-gateway", &daemon->namespace_fd, &holder);
+
+	if (r == -EADDRINUSE && holder.uid != SP_NAMESPACE_UID_UNKNOWN && holder.uid != 0 &&
+	    holder.uid != geteuid()) {
+		sp_warnings_raise(&daemon->warnings, "namespace-name-taken",
+				  "process %d of uid %u holds the name by which gateways of this "
+				  "network namespace know each other: a second one would not be "
+				  "refused", (int)holder.pid, holder.uid);
+		return 0;
+	}
+	if (r == -EADDRINUSE && holder.pid)
+		sp_log_error("another gateway (sallyportd, pid %d) runs in this network namespace: "
+			     "there is one each, whatever their --root", (int)holder.pid);
+	else if (r == -EADDRINUSE)
+		sp_log_error("another gateway runs in this network namespace: there is one each, "
+			     "whatever their --root");
+	else if (r < 0)
+		sp_log_error("holding this network namespace: %s", sp_err_text(r));
 	return r;
 }
 
@@ -180,6 +207,8 @@ static void tick(void *arg)
 
 	sp_people_tick(daemon);
 	sp_portal_tick(daemon);
+	if (daemon->namespace_fd >= 0)
+		sp_namespace_dismiss(daemon->namespace_fd);
 	if (++daemon->ticks % RETRY_TICKS == 0)
 		sp_apply_retry(daemon);
 	if (daemon->ticks % FORGET_TICKS == 0)
@@ -262,6 +291,8 @@ static int watch(struct sp_daemon *daemon)
 	int r = sp_network_watch(daemon);
 
 	if (r == 0)
+		r = sp_watch_open(daemon);
+	if (r == 0)
 		r = watch_clock(daemon);
 	if (r < 0) {
 		sp_log_error("watching the machine: %s", sp_err_text(r));
@@ -291,6 +322,8 @@ static int start(struct sp_daemon *daemon)
 	bool is_new_store = false;
 	int r = take_root(daemon);
 
+	if (r == 0)
+		r = take_namespace(daemon);
 	if (r == 0)
 		r = open_store(daemon, &is_new_store);
 	if (r == 0)
@@ -350,6 +383,7 @@ static void stop(struct sp_daemon *daemon)
 	sp_engine_close(daemon);
 	sp_revision_free(daemon->running);
 	sp_portal_close(daemon);
+	sp_watch_close(daemon);
 	sp_people_done(&daemon->people);
 	sp_marks_close(&daemon->marks);
 	if (daemon->plane)
@@ -365,6 +399,8 @@ static void stop(struct sp_daemon *daemon)
 		close(daemon->clock_source.fd);
 	if (daemon->signal_source.ready)
 		close(daemon->signal_source.fd);
+	if (daemon->namespace_fd >= 0)
+		close(daemon->namespace_fd);
 	if (daemon->lock_fd >= 0)
 		close(daemon->lock_fd);
 	sp_machine_free(daemon->machine);
@@ -404,7 +440,7 @@ int sp_daemon_run(const struct sp_daemon_options *options)
 	if (!daemon)
 		return EXIT_FAILED;
 	daemon->options = *options;
-	daemon->lock_fd = -1;
+	daemon->lock_fd = daemon->namespace_fd = -1;
 	sp_log_init("sallyportd", options->is_verbose);
 	/* keys are in it; and before Linux 5.11 maps are charged to the limit this lifts */
 	daemon->is_memory_locked = sp_rights_protect_memory();

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "daemon/control.h"
+#include "daemon/drift.h"
 #include "daemon/engine.h"
 #include "daemon/host.h"
 #include "daemon/marks.h"
@@ -21,6 +22,7 @@
 #include "daemon/revision.h"
 #include "daemon/store.h"
 #include "daemon/warnings.h"
+#include "daemon/watch.h"
 #include "io/audit_log.h"
 #include "io/clock.h"
 #include "io/loop.h"
@@ -44,7 +46,7 @@ struct sp_daemon {
 	char gateway_name[65];
 	int64_t started_ns;
 	struct sp_paths paths;
-	int lock_fd;
+	int lock_fd, namespace_fd;
 	struct sp_machine *machine;
 	struct sp_loop *loop;
 	struct sp_store *store;
@@ -65,6 +67,8 @@ struct sp_daemon {
 	struct sp_apply *apply;      /* under way, or NULL */
 	const char *restage_why;     /* a new revision is wanted once it is through; NULL: not */
 	struct sp_warnings warnings;
+	struct sp_watch watch;
+	struct sp_drifts drifts;
 	unsigned int ticks;
 	bool is_memory_locked; /* `status` says so */
 	bool is_stopping;
@@ -127,6 +131,8 @@ int sp_network_watch(struct sp_daemon *daemon);
  * anything was ever applied only the tunnel is behind it: the administrator is still on the
  * inside. */
 int sp_network_lock(struct sp_daemon *daemon, bool with_inside, struct sp_ebpf_error *error);
+/* The same after somebody changed it: whatever stands in its table goes. */
+int sp_network_lock_anew(struct sp_daemon *daemon, bool with_inside, struct sp_ebpf_error *error);
 
 /* ---- ops.c: what a request means ---- */
 

@@ -44,20 +44,45 @@ int sp_network_read(struct sp_daemon *daemon, bool *ret_changed)
 	return 0;
 }
 
+/* Before a first apply, the tunnel alone. */
+static size_t find_locked(const struct sp_host *host, bool with_inside,
+			  const struct sp_ebpf_interface **ret_first)
+{
+	*ret_first = host->hooked;
+	if (with_inside)
+		return host->hooked_count;
+	for (size_t i = 0; i < host->hooked_count; i++) {
+		*ret_first = &host->hooked[i];
+		if (host->hooked[i].zone == SP_ZONE_TUNNEL)
+			return 1;
+	}
+	return 0;
+}
+
+static int put_lock(struct sp_daemon *daemon, bool with_inside, struct sp_ebpf_error *error)
+{
+	const struct sp_ebpf_interface *first;
+	const size_t count = find_locked(&daemon->host, with_inside, &first);
+
+	return sp_ebpf_lock(first, count, daemon->is_lock_open, error);
+}
+
+static int put_lock_anew(struct sp_daemon *daemon, bool with_inside, struct sp_ebpf_error *error)
+{
+	const struct sp_ebpf_interface *first;
+	const size_t count = find_locked(&daemon->host, with_inside, &first);
+
+	return sp_ebpf_lock_anew(first, count, daemon->is_lock_open, error);
+}
+
 int sp_network_lock(struct sp_daemon *daemon, bool with_inside, struct sp_ebpf_error *error)
 {
-	const struct sp_host *host = &daemon->host;
-	struct sp_ebpf_interface tunnel;
+	return sp_watch_lock_put(daemon, with_inside, put_lock, error);
+}
 
-	if (with_inside)
-		return sp_ebpf_lock(host->hooked, host->hooked_count, daemon->is_lock_open, error);
-	for (size_t i = 0; i < host->hooked_count; i++) {
-		if (host->hooked[i].zone != SP_ZONE_TUNNEL)
-			continue;
-		tunnel = host->hooked[i];
-		return sp_ebpf_lock(&tunnel, 1, daemon->is_lock_open, error);
-	}
-	return sp_ebpf_lock(NULL, 0, daemon->is_lock_open, error);
+int sp_network_lock_anew(struct sp_daemon *daemon, bool with_inside, struct sp_ebpf_error *error)
+{
+	return sp_watch_lock_put(daemon, with_inside, put_lock_anew, error);
 }
 
 static void network_settled(void *arg)
@@ -81,6 +106,7 @@ static void network_settled(void *arg)
 	r = sp_network_lock(daemon, daemon->is_lock_open, &error);
 	if (r < 0)
 		sp_log_error("second lock: %s", error.text);
+	sp_watch_look(daemon); /* what runs is attached to what came back, before it is made anew */
 	sp_apply_restage_soon(daemon, "the network changed");
 }
 
@@ -95,6 +121,8 @@ static void network_changed(void *arg, uint32_t events)
 		sp_log_error("watching the network: %s", sp_err_text(r));
 	if (changed && !daemon->host_timer.due_ns)
 		sp_loop_in(daemon->loop, &daemon->host_timer, SETTLE_NS);
+	if (changed)
+		sp_watch_soon(daemon);
 }
 
 int sp_network_watch(struct sp_daemon *daemon)

@@ -311,9 +311,11 @@ static json_t *list_warnings(struct sp_daemon *daemon)
 
 	for (size_t i = 0; i < daemon->warnings.count; i++)
 		json_array_append_new(list,
-				      json_pack("{s:s, s:o}", "code",
+				      json_pack("{s:s, s:o, s:s?}", "code",
 						daemon->warnings.items[i].code, "message",
-						sp_json_text(daemon->warnings.items[i].message)));
+						sp_json_text(daemon->warnings.items[i].message),
+						"remedy",
+						sp_warnings_remedy(daemon->warnings.items[i].code)));
 	return list;
 }
 
@@ -337,6 +339,7 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 		json_decref(ungoverned);
 		return;
 	}
+	sp_watch_look(daemon); /* what is told is what is so now */
 	engine = describe_engine(daemon); /* first: it may raise a warning */
 	sp_ebpf_flow_count(daemon->plane, &flows);
 	list_interfaces(daemon, interfaces, ungoverned);
@@ -355,11 +358,11 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 		"tunnel_key", daemon->engine.has_key ?
 			sp_json_key(daemon->engine.public_key.bytes) : json_null());
 	json_object_update_new(status, json_pack(
-		"{s:o, s:o, s:o, s:o, s:{s:I, s:I}, s:o, s:o, s:o, s:o, s:o}",
+		"{s:o, s:o, s:o, s:o, s:{s:I, s:I}, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"interfaces", interfaces, "ungoverned", ungoverned, "hooks", list_hooks(daemon),
 		"sessions", describe_sessions(daemon), "flows", "tracked", (json_int_t)flows, "max",
 		(json_int_t)(1 << 18), "engine", engine, "portal", sp_portal_describe(daemon), "events", describe_events(daemon), "audit",
-		describe_audit(daemon), "warnings", list_warnings(daemon)));
+		describe_audit(daemon), "warnings", list_warnings(daemon), "drift", sp_drift_list(daemon)));
 	if (with_rules)
 		json_object_set_new(status, "rule_counters", list_rules(daemon));
 	sp_client_reply(client, status);

@@ -13,6 +13,20 @@ static struct sp_warning *find(const struct sp_warnings *warnings, const char *c
 	return NULL;
 }
 
+const char *sp_warnings_remedy(const char *code)
+{
+	static const char *const remedies[][2] = {
+#define X(code, remedy) { code, remedy },
+		SP_WARNINGS(X)
+#undef X
+	};
+
+	for (size_t i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++)
+		if (!strcmp(remedies[i][0], code))
+			return remedies[i][1];
+	return NULL;
+}
+
 bool sp_warnings_has(const struct sp_warnings *warnings, const char *code)
 {
 	return find(warnings, code) != NULL;

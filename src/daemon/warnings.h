@@ -11,6 +11,29 @@
 
 #define SP_WARNINGS_MAX 32
 
+/* X("code", "remedy"): what a person can do about it. */
+#define SP_WARNINGS(X)                                                                             \
+	X("audit-failed", "see that there is room and the folder can be written")                  \
+	X("database-moved", "put the database back from a copy, or let people sign in again")      \
+	X("drift-again", "find who does it (sallyport audit --event drift) and stop it")           \
+	X("engine-unreachable", "start sallyport-vpnd --managed on the tunnel interface")          \
+	X("forwarding-off", "sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")      \
+	X("hook-behind", "detach that program (bpftool net), or give it a place behind ours")      \
+	X("hook-missing", "remove what is in its place (bpftool net; ip link set DEV xdp off)")    \
+	X("hook-replaced", "detach that program (bpftool link); sallyport apply attaches ours")    \
+	X("interface-down", "ip link set DEV up, and see to the cable or the other end")           \
+	X("interface-missing", "make the interface, or take its name out of sallyport.yaml")       \
+	X("key-unreadable", "put tunnel.key back, readable by sallyportd alone")                   \
+	X("lock-changed", "see that nftables works (nft list ruleset), then sallyport apply")      \
+	X("namespace-name-taken", "end that process, then start sallyportd again")                 \
+	X("peers-file-moved", "none is needed: it was written anew")                               \
+	X("policy-unreadable", "sallyport apply FILE")                                             \
+	X("portal-missing", "start sallyport-portal")                                              \
+	X("portal-user", "make the user portal.user names, then start sallyportd again")           \
+	X("provider-failed", "see to the provider, or to its file in idp.d")                       \
+	X("stage-failed", "see the message; sallyport apply tries again")                          \
+	X("tunnel-changed", "remove what stands in the way (ip route, ip rule, sysctl)")
+
 struct sp_warning {
 	const char *code; /* a literal */
 	char message[256];
@@ -25,6 +48,8 @@ struct sp_warnings {
 void sp_warnings_raise(struct sp_warnings *warnings, const char *code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void sp_warnings_clear(struct sp_warnings *warnings, const char *code);
+/* NULL: none is known. */
+const char *sp_warnings_remedy(const char *code);
 bool sp_warnings_has(const struct sp_warnings *warnings, const char *code);
 
 #endif

@@ -107,6 +107,9 @@ int sp_netlink_list_routes(struct sp_netlink *netlink, uint32_t ifindex,
 /* Add or replace `@to dev @ifindex` in the main table. @to as in struct sp_kernel_route, host bits
  * clear. */
 int sp_netlink_put_route(struct sp_netlink *netlink, uint32_t ifindex, const struct sp_prefix *to);
+/* Does the kernel send what goes to @to (its first address) by exactly this route of @ifindex? One
+ * look-up, whatever the size of the tables. Returns 1; 0 by another one, or by none; -errno. */
+int sp_netlink_uses_route(struct sp_netlink *netlink, uint32_t ifindex, const struct sp_prefix *to);
 /* Returns 0; -ESRCH it was not there. */
 int sp_netlink_remove_route(struct sp_netlink *netlink, uint32_t ifindex,
                             const struct sp_prefix *to);

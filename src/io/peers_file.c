@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 
 #include "base/err.h"
-#include "base/text.h"
 #include "io/files.h"
 #include "io/uapi_line.h"
 
@@ -24,8 +23,12 @@ void sp_peers_done(struct sp_peers *peers)
 
 static bool is_name(const char *name, size_t len)
 {
-	return len > 0 && len < SP_PEERS_NAME_MAX && name[0] != ' ' && name[len - 1] != ' ' &&
-	       sp_text_is_printable(name, len);
+	if (len == 0 || len >= SP_PEERS_NAME_MAX || name[0] == ' ' || name[len - 1] == ' ')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+			return false;
+	return true;
 }
 
 static int compare_entries(const void *a, const void *b)

@@ -15,11 +15,10 @@ static void clear_identity(struct sp_ref_session *session)
 	free(session->role_names);
 	free(session->roles);
 	free(session->user);
-	free(session->idp);
 	session->role_names = NULL;
 	session->role_name_count = session->role_count = 0;
 	session->roles = NULL;
-	session->user = session->idp = NULL;
+	session->user = NULL;
 }
 
 static void release_session(void *arg, void *item)
@@ -32,10 +31,9 @@ static void release_session(void *arg, void *item)
 static int copy_identity(struct sp_ref_session *session, const struct sp_policy *policy,
 			 const struct sp_identity *identity)
 {
-	if (identity->user && identity->idp) {
+	if (identity->user) {
 		session->user = strdup(identity->user);
-		session->idp = strdup(identity->idp);
-		if (!session->user || !session->idp)
+		if (!session->user)
 			return -ENOMEM;
 	}
 	session->roles = calloc(identity->role_count + 1, sizeof(*session->roles));

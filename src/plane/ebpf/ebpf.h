@@ -119,6 +119,29 @@ struct sp_ebpf_link_info {
 int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_ebpf_link_info **ret_links,
 		       size_t *ret_count);
 
+enum sp_ebpf_fault_kind {
+	SP_EBPF_HOOK_RIGHT,
+	SP_EBPF_HOOK_MISSING,  /* detached, its pin removed, or its device is another one */
+	SP_EBPF_HOOK_REPLACED, /* our link runs another program */
+	SP_EBPF_HOOK_BEHIND,   /* tcx: another program is asked first */
+};
+
+struct sp_ebpf_fault {
+	enum sp_hook hook;
+	char interface[16];
+	enum sp_ebpf_fault_kind kind;
+	uint32_t prog_id; /* the other program; 0: none */
+	int repair;       /* 0: it is as it should be again; -EBUSY: somebody else's XDP program is
+			   * there; -errno */
+	struct sp_ebpf_error error;
+};
+
+/* Look at every hook the running revision has on @interfaces and put right what is not as the last
+ * switch left it, with the programs that run; nothing is staged. About 20 us a hook. *@ret_faults:
+ * malloc'ed, what was found. Returns 0; -EINVAL nothing runs; -errno the pins cannot be read. */
+int sp_ebpf_repair(struct sp_ebpf *plane, const struct sp_ebpf_interface *interfaces,
+		   size_t interface_count, struct sp_ebpf_fault **ret_faults, size_t *ret_count);
+
 /* Unload everything pinned and the second lock. */
 int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_ebpf_error *error);
 
@@ -130,6 +153,14 @@ int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_ebpf_error *error);
  * attached. */
 int sp_ebpf_lock(const struct sp_ebpf_interface *interfaces, size_t interface_count, bool is_open,
 		 struct sp_ebpf_error *error);
+
+/* The same, with whatever stands in the table taken away first, in the same transaction: the counters
+ * begin again. */
+int sp_ebpf_lock_anew(const struct sp_ebpf_interface *interfaces, size_t interface_count,
+		      bool is_open, struct sp_ebpf_error *error);
+/* What `nft -s list table inet sallyport` says now, in malloc'ed text: no counters, so the same rules
+ * give the same text. Returns 0; -ENOENT there is no such table; -errno. */
+int sp_ebpf_lock_read(char **ret_text);
 
 /* ---- sessions ---- */
 

@@ -9,6 +9,7 @@
 #define ATTACH_TCX_INGRESS 46
 #define ATTACH_TCX_EGRESS 47
 #define LINK_TYPE_TCX 11
+#define PLACE_BEFORE (1U << 3)
 
 /* Our place among clsact filters: first to be asked, with a handle nobody else would choose. */
 #define FILTER_PRIORITY 1
@@ -176,13 +177,20 @@ static int attach_xdp(uint32_t ifindex, int program, uint32_t avoid)
 	return fd == -EEXIST ? -EBUSY : fd;
 }
 
+enum bpf_attach_type sp_ebpf_hook_attach_type(enum sp_hook hook)
+{
+	return is_egress(hook) ? ATTACH_TCX_EGRESS : ATTACH_TCX_INGRESS;
+}
+
+/* Before whoever is there: a program that answers TCX_PASS ends the list, and ours would not be
+ * asked. */
 static int attach_tcx(enum sp_hook hook, uint32_t ifindex, int program, uint32_t avoid)
 {
-	enum bpf_attach_type type = is_egress(hook) ? ATTACH_TCX_EGRESS : ATTACH_TCX_INGRESS;
+	LIBBPF_OPTS(bpf_link_create_opts, first, .flags = PLACE_BEFORE);
 
 	if (avoid & SP_EBPF_AVOID_TCX)
 		return -EINVAL;
-	return bpf_link_create(program, ifindex, type, NULL);
+	return bpf_link_create(program, ifindex, sp_ebpf_hook_attach_type(hook), &first);
 }
 
 /* The pin comes first: a filter nobody can find would stay for ever. */
@@ -258,7 +266,7 @@ static int replace_filter(const char *pin_dir, struct sp_ebpf_hook *hook, int ol
 
 	if (hook->prog_id == 0)
 		return -ENOLINK;
-	if (hook->prog_id != sp_ebpf_program_id(old_program))
+	if (old_program >= 0 && hook->prog_id != sp_ebpf_program_id(old_program))
 		return -EPERM;
 	r = filter_set(hook->pin.hook, hook->ifindex, program);
 	if (r < 0)
@@ -270,8 +278,8 @@ static int replace_filter(const char *pin_dir, struct sp_ebpf_hook *hook, int ol
 int sp_ebpf_hook_replace(const char *pin_dir, struct sp_ebpf_hook *hook, int old_program,
 			 int program, struct sp_ebpf_error *error)
 {
-	LIBBPF_OPTS(bpf_link_update_opts, options, .flags = BPF_F_REPLACE,
-		    .old_prog_fd = old_program);
+	LIBBPF_OPTS(bpf_link_update_opts, options, .flags = old_program < 0 ? 0 : BPF_F_REPLACE,
+		    .old_prog_fd = old_program < 0 ? 0 : old_program);
 	int r = inspect(hook);
 
 	if (r == 0 && hook->kind == SP_EBPF_CLSACT)

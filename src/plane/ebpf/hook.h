@@ -29,7 +29,8 @@ int sp_ebpf_hook_attach(const char *pin_dir, const struct sp_ebpf_pin *pin, uint
 			int program, uint32_t avoid, struct sp_ebpf_hook *ret_hook,
 			struct sp_ebpf_error *error);
 
-/* Compare-and-swap. -EBUSY: it does not run @old_program; -ENOLINK: its device is gone. */
+/* Compare-and-swap. -EBUSY: it does not run @old_program; -ENOLINK: its device is gone.
+ * @old_program -1: whatever it runs. */
 int sp_ebpf_hook_replace(const char *pin_dir, struct sp_ebpf_hook *hook, int old_program,
 			 int program, struct sp_ebpf_error *error);
 
@@ -39,6 +40,9 @@ int sp_ebpf_hook_rename(const char *pin_dir, struct sp_ebpf_hook *hook,
 
 /* Detach and unpin. */
 int sp_ebpf_hook_remove(const char *pin_dir, struct sp_ebpf_hook *hook);
+
+/* Where a tcx link of this hook goes. */
+enum bpf_attach_type sp_ebpf_hook_attach_type(enum sp_hook hook);
 
 /* native, generic, tcx, clsact */
 const char *sp_ebpf_hook_mode(const struct sp_ebpf_hook *hook);

@@ -7,10 +7,32 @@
 #include "base/str.h"
 #include "plane/ebpf/plane.h"
 
+/* Added first, so that removing what is not there is no error. */
+#define REMOVE "add table inet sallyport\ndelete table inet sallyport\n"
+
 static void nft_freep(struct nft_ctx **nft)
 {
 	if (*nft)
 		nft_ctx_free(*nft);
+}
+
+int sp_ebpf_lock_read(char **ret_text)
+{
+	__sp_cleanup(nft_freep) struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	char *text;
+
+	if (!nft)
+		return -ENOMEM;
+	nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_STATELESS);
+	if (nft_ctx_buffer_error(nft) != 0 || nft_ctx_buffer_output(nft) != 0)
+		return -ENOMEM;
+	if (nft_run_cmd_from_buffer(nft, "list table inet sallyport\n") != 0)
+		return strstr(nft_ctx_get_error_buffer(nft), "No such file") ? -ENOENT : -EIO;
+	text = strdup(nft_ctx_get_output_buffer(nft));
+	if (!text)
+		return -ENOMEM;
+	*ret_text = text;
+	return 0;
 }
 
 static int run(const char *commands, struct sp_ebpf_error *error)
@@ -52,8 +74,8 @@ static int put_judged_only(struct sp_buf *out, const char *chain, const char *go
 			     chain, governed, SP_MARK_PASSED_MASK, SP_MARK_REPLY);
 }
 
-int sp_ebpf_lock(const struct sp_ebpf_interface *interfaces, size_t interface_count, bool is_open,
-		 struct sp_ebpf_error *error)
+static int put_lock(const struct sp_ebpf_interface *interfaces, size_t interface_count,
+		    bool is_open, bool is_anew, struct sp_ebpf_error *error)
 {
 	__sp_buf struct sp_buf out = SP_BUF_INIT;
 	__sp_buf struct sp_buf governed = SP_BUF_INIT;
@@ -67,6 +89,8 @@ int sp_ebpf_lock(const struct sp_ebpf_interface *interfaces, size_t interface_co
 					    interfaces[i].name);
 		sp_buf_printf(&governed, "%s\"%s\"", governed.len ? ", " : "", interfaces[i].name);
 	}
+	if (is_anew)
+		sp_buf_put(&out, REMOVE);
 	sp_buf_put(&out, "add table inet sallyport\n"
 			 "add counter inet sallyport unjudged\n"
 			 "add counter inet sallyport closed\n"
@@ -86,8 +110,19 @@ int sp_ebpf_lock(const struct sp_ebpf_interface *interfaces, size_t interface_co
 	return sp_ebpf_end(error, run(sp_buf_get(&out), error));
 }
 
+int sp_ebpf_lock(const struct sp_ebpf_interface *interfaces, size_t interface_count, bool is_open,
+		 struct sp_ebpf_error *error)
+{
+	return put_lock(interfaces, interface_count, is_open, false, error);
+}
+
+int sp_ebpf_lock_anew(const struct sp_ebpf_interface *interfaces, size_t interface_count,
+		      bool is_open, struct sp_ebpf_error *error)
+{
+	return put_lock(interfaces, interface_count, is_open, true, error);
+}
+
 int sp_ebpf_unlock(struct sp_ebpf_error *error)
 {
-	/* Added first, so that removing what is not there is no error. */
-	return run("add table inet sallyport\ndelete table inet sallyport\n", error);
+	return run(REMOVE, error);
 }

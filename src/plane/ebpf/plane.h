@@ -8,6 +8,7 @@
  *	hook.c       one hook: attach, compare-and-swap, remove
  *	pin.c        names under pin_dir                     entries.c every hook that is pinned
  *	switch.c     the sequence over all hooks             settle.c  the same after a crash
+ *	repair.c     hooks that are not as the last switch left them
  *	unload.c     looking at hooks, taking all away
  *	lock.c       the second lock                         judge.c   frames without wires
  *	janitor.c    the timer that reclaims flows
@@ -172,6 +173,13 @@ int sp_ebpf_scratch_open(const struct sp_ebpf_options *options, struct sp_ebpf *
 bool sp_ebpf_scratch_keep(struct sp_ebpf *plane); /* false: not kept, close it */
 int sp_ebpf_scratch_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
 			  struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error);
+
+/* ---- switch.c ---- */
+
+/* Hooks in the order they are attached in. */
+extern const enum sp_hook sp_ebpf_attach_order[];
+extern const unsigned int sp_ebpf_attach_count;
+bool sp_ebpf_zone_has_hook(enum sp_zone zone, enum sp_hook hook);
 
 /* ---- settle.c, lock.c ---- */
 

@@ -10,12 +10,14 @@
 #include "plane/ebpf/entries.h"
 
 /* Recorders first, so that no reply to what they record is refused; the outer door last. */
-static const enum sp_hook attach_order[] = {
+const enum sp_hook sp_ebpf_attach_order[] = {
 	SP_HOOK_EDGE_OUT, SP_HOOK_INSIDE_OUT, SP_HOOK_VPN_OUT,
 	SP_HOOK_VPN_IN,	  SP_HOOK_INSIDE_IN,  SP_HOOK_EDGE_IN,
 };
 
-static bool zone_has_hook(enum sp_zone zone, enum sp_hook hook)
+const unsigned int sp_ebpf_attach_count = SP_ARRAY_LEN(sp_ebpf_attach_order);
+
+bool sp_ebpf_zone_has_hook(enum sp_zone zone, enum sp_hook hook)
 {
 	switch (zone) {
 	case SP_ZONE_EDGE: return hook == SP_HOOK_EDGE_IN || hook == SP_HOOK_EDGE_OUT;
@@ -183,11 +185,11 @@ static int run_everywhere(struct sp_ebpf *plane, const struct sp_ebpf_staged *st
 
 	if (r < 0)
 		return sp_ebpf_fail(error, r, "%s: %s", plane->pin_dir, sp_err_text(r));
-	for (size_t o = 0; o < SP_ARRAY_LEN(attach_order); o++) {
+	for (size_t o = 0; o < sp_ebpf_attach_count; o++) {
 		for (size_t i = 0; i < interface_count; i++) {
-			if (!zone_has_hook(interfaces[i].zone, attach_order[o]))
+			if (!sp_ebpf_zone_has_hook(interfaces[i].zone, sp_ebpf_attach_order[o]))
 				continue;
-			r = run_on(plane, staged, entries, attach_order[o], &interfaces[i], error);
+			r = run_on(plane, staged, entries, sp_ebpf_attach_order[o], &interfaces[i], error);
 			if (r < 0)
 				return r;
 		}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What was set and is not so any more: each such thing once, with how often it was seen, who did it as
+ * far as the kernel tells, and whether it was put back. What could not be put back is a warning of the
+ * same code until it is right again.
+ *
+ * Somebody may undo us again and again. Each repair has at most one a second (watch.c), a thing has at
+ * most one record a minute, which then counts, and one that is undone often is a warning of its own. */
+#ifndef SALLYPORT_DAEMON_DRIFT_H
+#define SALLYPORT_DAEMON_DRIFT_H
+
+#include <jansson.h>
+#include <sallyport/abi/names.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sp_daemon;
+
+/* X("code", "what it is"). Codes of warnings and reasons of `drift` records alike. */
+#define SP_DRIFTS(X)                                                                               \
+	X("hook-missing", "a program is not attached where it was")                                \
+	X("hook-replaced", "a hook runs a program that is not the running revision's")             \
+	X("hook-behind", "somebody's program is asked before ours")                                \
+	X("lock-changed", "table inet sallyport is not as it was put")                             \
+	X("forwarding-off", "the kernel was told not to forward")                                  \
+	X("tunnel-changed", "the tunnel interface is not as it was set up")                        \
+	X("interface-down", "a listed interface is down, or its link is")
+
+#define SP_DRIFT_ITEMS_MAX 64
+
+/* One thing seen not to be as it was set. All is borrowed. */
+struct sp_drift_sight {
+	const char *code;  /* of SP_DRIFTS, a literal */
+	const char *iface; /* NULL: no interface's */
+	enum sp_hook hook; /* SP_HOOK_NONE: no hook's */
+	const char *what;  /* which thing, among those of this code: "address fd00:64::1" */
+	const char *by;    /* who did it; NULL: not known */
+	int repair;        /* 0: it is right again; -errno: it is not */
+	const char *why;   /* not put back: in words; NULL: those of -errno */
+};
+
+struct sp_drift {
+	const char *code;
+	char iface[16];
+	enum sp_hook hook;
+	char what[96];
+	char message[256];
+	char by[64];
+	bool is_put_back;
+	uint64_t times;         /* seen since the daemon's start */
+	uint64_t unrecorded;    /* of them */
+	int64_t time_ns;        /* UTC: seen last */
+	uint64_t seen_ns, recorded_ns; /* CLOCK_BOOTTIME */
+	uint64_t opened_ns;     /* a record said that it was not put back */
+	bool is_opening_recorded; /* so the one that closes it is written too */
+	uint64_t minute_ns;     /* since when `in_minute` counts */
+	unsigned int in_minute; /* put back so often */
+	uint64_t look;          /* the number of the look that saw it last */
+};
+
+struct sp_drifts {
+	struct sp_drift items[SP_DRIFT_ITEMS_MAX]; /* the oldest gives way */
+	size_t count;
+	uint64_t look;
+};
+
+/* Around everything one look sees. */
+void sp_drift_begin(struct sp_daemon *daemon);
+void sp_drift_see(struct sp_daemon *daemon, const struct sp_drift_sight *sight);
+/* What was open and was not seen by this look is right again; warnings follow. */
+void sp_drift_end(struct sp_daemon *daemon);
+/* For status: the drift of the last hour, newest last. */
+json_t *sp_drift_list(const struct sp_daemon *daemon);
+
+#endif

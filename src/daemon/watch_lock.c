@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The second lock: is table inet sallyport as it was put? The text the kernel gives for it is kept and
+ * compared, but only when the ruleset's generation has moved: nothing else moves it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "daemon/daemon.h"
+
+#define PUT_TRIES 3
+#define TABLE "sallyport"
+
+/* -errno: not known. */
+static int read_generation(struct sp_watch *watch, uint32_t *ret_generation)
+{
+	return watch->monitor ? sp_nft_monitor_get_generation(watch->monitor, ret_generation) :
+				-ENODEV;
+}
+
+/* The text after a put is what we put only if nobody else changed the ruleset in between: so says its
+ * generation, which our one transaction moved by one, or the same text after putting it once more. */
+int sp_watch_lock_put(struct sp_daemon *daemon, bool with_inside,
+		      int (*put)(struct sp_daemon *daemon, bool with_inside,
+				 struct sp_ebpf_error *error),
+		      struct sp_ebpf_error *error)
+{
+	struct sp_watch *watch = &daemon->watch;
+	bool is_known = false;
+
+	if (!watch->monitor && sp_nft_monitor_open(TABLE, &watch->monitor) < 0)
+		sp_log_error("the ruleset cannot be watched: it is listed once a second");
+	watch->with_inside = with_inside;
+	for (int i = 0; i < PUT_TRIES && !is_known; i++) {
+		uint32_t before = 0, after = 0;
+		char *text = NULL;
+		int r;
+
+		(void)read_generation(watch, &before);
+		r = put(daemon, with_inside, error);
+		if (r < 0)
+			return r;
+		if (sp_ebpf_lock_read(&text) < 0)
+			continue;
+		is_known = (read_generation(watch, &after) == 0 && after == before + 1) ||
+			   (i > 0 && watch->lock && !strcmp(text, watch->lock));
+		free(watch->lock);
+		watch->lock = text;
+		watch->generation = after;
+	}
+	return 0;
+}
+
+static const char *format_author(const struct sp_nft_change *change, char text[64])
+{
+	if (!change->pid)
+		return NULL;
+	snprintf(text, 64, "process %u (%s)", change->pid, change->process);
+	return text;
+}
+
+void sp_watch_lock(struct sp_daemon *daemon)
+{
+	struct sp_watch *watch = &daemon->watch;
+	struct sp_ebpf_error error = { 0 };
+	struct sp_drift_sight sight = { .code = "lock-changed" };
+	__sp_free char *text = NULL;
+	uint32_t generation = 0;
+	char author[64];
+	int r;
+
+	if (!watch->lock)
+		return;
+	if (watch->monitor)
+		(void)sp_nft_monitor_drain(watch->monitor, &watch->change);
+	r = read_generation(watch, &generation);
+	if (r == 0 && generation == watch->generation && !watch->change.is_table_touched)
+		return;
+	r = sp_ebpf_lock_read(&text);
+	if (r == 0 && !strcmp(text, watch->lock)) {
+		watch->generation = generation; /* asked before the text: a later change moves it again */
+		watch->change = (struct sp_nft_change){ 0 };
+		return;
+	}
+	sight.what = r == -ENOENT ? "table inet sallyport was removed" :
+				    "table inet sallyport was changed";
+	sight.by = format_author(&watch->change, author);
+	sight.repair = sp_network_lock_anew(daemon, watch->with_inside, &error);
+	sight.why = error.text[0] ? error.text : NULL;
+	sp_drift_see(daemon, &sight);
+	watch->change = (struct sp_nft_change){ 0 };
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Between two switches: are the hooks still as the last switch left them? Each is looked at, and put
+ * back, by itself: one that cannot be put back is no reason to leave the others away. */
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "plane/ebpf/entries.h"
+
+/* Of the programs at one tcx hook so many are looked at; the kernel allows 64. */
+#define PROGRAMS_MAX 64
+
+static struct sp_ebpf_entry *find_device(struct sp_ebpf_entries *entries, enum sp_hook hook,
+					 uint32_t ifindex)
+{
+	for (size_t i = 0; i < entries->count; i++) {
+		const struct sp_ebpf_hook *seen = &entries->items[i].hook;
+
+		if (seen->fd >= 0 && seen->pin.hook == hook && seen->ifindex == ifindex)
+			return &entries->items[i];
+	}
+	return NULL;
+}
+
+/* A program that is asked before @prog_id, 0: none. */
+static uint32_t find_before(const struct sp_ebpf_hook *hook)
+{
+	__u32 ids[PROGRAMS_MAX] = { 0 };
+	LIBBPF_OPTS(bpf_prog_query_opts, query, .prog_ids = ids, .prog_cnt = PROGRAMS_MAX);
+
+	if (hook->kind != SP_EBPF_TCX ||
+	    bpf_prog_query_opts((int)hook->ifindex, sp_ebpf_hook_attach_type(hook->pin.hook),
+				&query) < 0)
+		return 0;
+	return query.prog_cnt && ids[0] != hook->prog_id ? ids[0] : 0;
+}
+
+static enum sp_ebpf_fault_kind look(const struct sp_ebpf *plane, const struct sp_ebpf_entry *entry,
+				    uint32_t *ret_other)
+{
+	const struct sp_ebpf_hook *hook = entry ? &entry->hook : NULL;
+
+	*ret_other = 0;
+	if (!hook || hook->prog_id == 0)
+		return SP_EBPF_HOOK_MISSING;
+	if (hook->prog_id != plane->running->program_id[hook->pin.hook]) {
+		*ret_other = hook->prog_id;
+		return SP_EBPF_HOOK_REPLACED;
+	}
+	*ret_other = find_before(hook);
+	return *ret_other ? SP_EBPF_HOOK_BEHIND : SP_EBPF_HOOK_RIGHT;
+}
+
+static int attach(struct sp_ebpf *plane, enum sp_hook hook,
+		  const struct sp_ebpf_interface *interface, struct sp_ebpf_error *error)
+{
+	struct sp_ebpf_pin pin = { .hook = hook };
+	struct sp_ebpf_hook attached;
+	int r;
+
+	snprintf(pin.interface, sizeof(pin.interface), "%s", interface->name);
+	r = sp_ebpf_hook_attach(plane->pin_dir, &pin, interface->ifindex,
+				plane->running->program[hook], plane->options.avoid, &attached,
+				error);
+	if (r == 0)
+		sp_ebpf_hook_done(&attached);
+	return r;
+}
+
+/* The pin of this name may be another device's, which was renamed: the next switch follows it. */
+static bool is_name_taken(const struct sp_ebpf_entries *entries, enum sp_hook hook,
+			  const struct sp_ebpf_interface *interface)
+{
+	for (size_t i = 0; i < entries->count; i++) {
+		const struct sp_ebpf_hook *seen = &entries->items[i].hook;
+
+		if (seen->fd >= 0 && seen->pin.hook == hook && seen->prog_id &&
+		    seen->ifindex != interface->ifindex &&
+		    !strcmp(seen->pin.interface, interface->name))
+			return true;
+	}
+	return false;
+}
+
+static int put_back(struct sp_ebpf *plane, struct sp_ebpf_entries *entries,
+		    struct sp_ebpf_entry *entry, const struct sp_ebpf_interface *interface,
+		    struct sp_ebpf_fault *fault)
+{
+	int r = 0;
+
+	if (fault->kind == SP_EBPF_HOOK_REPLACED)
+		return sp_ebpf_hook_replace(plane->pin_dir, &entry->hook, -1,
+					    plane->running->program[fault->hook], &fault->error);
+	if (is_name_taken(entries, fault->hook, interface))
+		return sp_ebpf_fail(&fault->error, -EEXIST, "the pin of %s is another interface's",
+				    interface->name);
+	if (entry) /* away for a moment: the second lock lets nothing pass meanwhile */
+		r = sp_ebpf_hook_remove(plane->pin_dir, &entry->hook);
+	return r < 0 ? r : attach(plane, fault->hook, interface, &fault->error);
+}
+
+static int mend_hook(struct sp_ebpf *plane, struct sp_ebpf_entries *entries, enum sp_hook hook,
+		     const struct sp_ebpf_interface *interface, struct sp_ebpf_fault **faults,
+		     size_t *count)
+{
+	struct sp_ebpf_entry *entry = find_device(entries, hook, interface->ifindex);
+	struct sp_ebpf_fault *fault;
+	uint32_t other;
+	const enum sp_ebpf_fault_kind kind = look(plane, entry, &other);
+
+	if (kind == SP_EBPF_HOOK_RIGHT)
+		return 0;
+	fault = SP_ARRAY_PUSH(*faults, *count);
+	if (!fault)
+		return -ENOMEM;
+	fault->hook = hook;
+	fault->kind = kind;
+	fault->prog_id = other;
+	snprintf(fault->interface, sizeof(fault->interface), "%s", interface->name);
+	fault->repair = put_back(plane, entries, entry, interface, fault);
+	sp_ebpf_end(&fault->error, fault->repair);
+	if (fault->repair == -EBUSY && hook == SP_HOOK_EDGE_IN)
+		(void)bpf_xdp_query_id((int)interface->ifindex, 0, &fault->prog_id);
+	return 0;
+}
+
+int sp_ebpf_repair(struct sp_ebpf *plane, const struct sp_ebpf_interface *interfaces,
+		   size_t interface_count, struct sp_ebpf_fault **ret_faults, size_t *ret_count)
+{
+	__sp_entries struct sp_ebpf_entries entries = { 0 };
+	__sp_free struct sp_ebpf_fault *faults = NULL;
+	size_t count = 0;
+	int r = 0;
+
+	if (!plane->pin_dir || !plane->running)
+		return -EINVAL;
+	r = sp_ebpf_entries_read(plane, &entries, NULL);
+	for (unsigned int place = 0; r == 0 && place < sp_ebpf_attach_count; place++)
+		for (size_t i = 0; r == 0 && i < interface_count; i++) {
+			const enum sp_hook hook = sp_ebpf_attach_order[place];
+
+			/* one that has just gone, or is another by now, is the next switch's */
+			if (sp_ebpf_zone_has_hook(interfaces[i].zone, hook) &&
+			    if_nametoindex(interfaces[i].name) == interfaces[i].ifindex)
+				r = mend_hook(plane, &entries, hook, &interfaces[i], &faults,
+					      &count);
+		}
+	if (r < 0)
+		return r;
+	*ret_faults = SP_TAKE_PTR(faults);
+	*ret_count = count;
+	return 0;
+}
