@@ -115,18 +115,20 @@ struct {
 	__type(value, struct sp_event_stats);
 } sp_event_stats SEC(".maps");
 
-/* Per-CPU windows of one second for the sampling of edge-in's denials, by reason. */
-struct sp_sample {
-	__u64 window_ns;
-	__u64 taken;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SP_REASON_COUNT);
+	__uint(max_entries, SP_SAMPLE_SLOTS);
 	__type(key, __u32);
 	__type(value, struct sp_sample);
 } sp_sample SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SP_TALLY_SLOTS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct sp_tally);
+} sp_tally SEC(".maps");
 
 /* How many flows each hook has in the table; those opened on edge-in may fill half of it. */
 struct sp_flow_use {
@@ -146,11 +148,16 @@ struct {
 #define SP_REFUSAL_SLOTS 1024u
 #define SP_REFUSALS_PER_S 20u
 
+struct sp_refusal {
+	__u64 window_ns;
+	__u64 taken;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SP_REFUSAL_SLOTS);
 	__type(key, __u32);
-	__type(value, struct sp_sample);
+	__type(value, struct sp_refusal);
 } sp_refusal SEC(".maps");
 
 /* The timer that reclaims expired flows: armed once by the program in janitor.bpf.c, it goes on as
@@ -218,6 +225,7 @@ const volatile __u32 sp_refuse = 1;         /* answer denials of people with RST
 const volatile __u32 sp_dhcp_ifindex[8] = {};  /* interfaces that take an address by DHCP */
 const volatile __u32 sp_dhcp6_ifindex[8] = {}; /* and by DHCPv6 */
 const volatile __u32 sp_recorder_hook = SP_HOOK_EDGE_OUT; /* edge_out: or SP_HOOK_INSIDE_OUT */
+const volatile __u64 sp_seed = 0; /* where keys of sp_tally lie: nobody outside can choose neighbours */
 const volatile __u32 sp_test = 0;
 
 #endif

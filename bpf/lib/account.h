@@ -4,7 +4,7 @@
 #define SALLYPORT_BPF_ACCOUNT_H
 
 #include "lib/event.h"
-#include "lib/session.h"
+#include "lib/flow.h"
 
 SP_INLINE void sp_count(struct sp_counter *counter, __u32 bytes)
 {
@@ -27,39 +27,6 @@ SP_INLINE void sp_account_counters(const struct sp_work *work)
 		sp_count(bpf_map_lookup_elem(&sp_rule_counter, &index), work->packet.length);
 }
 
-/* One of the first hundred denials of this reason in this second, on this CPU? */
-SP_INLINE int sp_account_samples(const struct sp_work *work)
-{
-	struct sp_event_stats *stats;
-	struct sp_sample *sample;
-	__u32 reason = work->reason;
-
-	sample = bpf_map_lookup_elem(&sp_sample, &reason);
-	if (!sample)
-		return 0;
-	if (work->now_ns - sample->window_ns >= SP_SESSION_TOUCH_NS) {
-		sample->window_ns = work->now_ns;
-		sample->taken = 0;
-	}
-	if (sample->taken < SP_EDGE_SAMPLES_PER_S) {
-		sample->taken++;
-		return 1;
-	}
-	stats = bpf_map_lookup_elem(&sp_event_stats, &(__u32){ 0 });
-	if (stats)
-		stats->sampled++;
-	return 0;
-}
-
-SP_INLINE int sp_account_is_recorded(const struct sp_work *work)
-{
-	if (work->verdict == SP_DENY)
-		return SP_THIS_HOOK != SP_HOOK_EDGE_IN || sp_account_samples(work);
-	if (work->log == SP_LOG_ALL && (work->is_new || work->is_counted))
-		return 1;
-	return work->log == SP_LOG_NEW && work->is_new;
-}
-
 /* Who it was on the tunnel, where no step had to ask: a denial shall say whose it was. */
 SP_INLINE void sp_account_who(struct sp_work *work)
 {
@@ -71,6 +38,73 @@ SP_INLINE void sp_account_who(struct sp_work *work)
 		sp_end_resolve(&path->source, path->is_v6, work->now_ns, sender);
 	if (SP_THIS_HOOK == SP_HOOK_VPN_OUT && receiver->session == SP_SESSION_NONE)
 		sp_end_resolve(&path->destination, path->is_v6, work->now_ns, receiver);
+}
+
+/* Does it want a record? Returns an enum sp_tally_kind, or SP_TALLY_KIND_COUNT: no. */
+SP_INLINE __u32 sp_account_kind(const struct sp_work *work)
+{
+	if (work->verdict == SP_DENY)
+		return SP_TALLY_DENY;
+	if (work->is_new && (work->log == SP_LOG_NEW || work->log == SP_LOG_ALL))
+		return SP_TALLY_OPEN;
+	if (work->log == SP_LOG_ALL && work->is_counted)
+		return SP_TALLY_PACKET;
+	return SP_TALLY_KIND_COUNT;
+}
+
+/* The flow this packet opened has no `allow` on record: its end is counted too. */
+SP_INLINE void sp_account_flow_counted(struct sp_work *work)
+{
+	struct sp_flow *element;
+
+	if (!sp_packet_can_open(work))
+		return;
+	sp_flow_key_of(work, &work->packet.path);
+	element = bpf_map_lookup_elem(&sp_flow, &work->key);
+	if (element && element->created_ns == work->now_ns && element->log == SP_LOG_NEW)
+		element->log = SP_LOG_COUNTED;
+}
+
+/* Does it get a record of its own? Else it was counted. Denials of strangers are told apart by reason
+ * alone: their sources are what they like, and a flood of them shall cost as little as it can. */
+SP_SUBPROGRAM int sp_account_takes(struct sp_work *work, __u32 kind)
+{
+	const struct sp_parsed *packet = &work->packet;
+	const struct sp_end *sender = &work->end[work->is_reply ? 1 : 0];
+	struct sp_tally_case one = {
+		.key = { .session = sender->session, .hook = SP_THIS_HOOK, .kind = kind,
+			 .reason = work->reason },
+		.now_ns = work->now_ns,
+		.packets = 1,
+		.bytes = packet->length,
+		.region = SP_TALLY_SESSIONS,
+	};
+
+	if (SP_THIS_HOOK == SP_HOOK_EDGE_IN && kind == SP_TALLY_DENY) {
+		one.region = SP_TALLY_REGION_COUNT;
+	} else if (sender->session != SP_SESSION_NONE) {
+		one.key.epoch = sender->epoch;
+	} else {
+		if (packet->is_ip)
+			one.key.source = packet->path.source;
+		one.region = sp_tally_region_of(&one.key);
+	}
+	if (sp_tally_take(&one))
+		return 1;
+	if (kind == SP_TALLY_OPEN && work->log == SP_LOG_NEW)
+		sp_account_flow_counted(work);
+	return 0;
+}
+
+SP_INLINE int sp_account_is_recorded(struct sp_work *work)
+{
+	__u32 kind = sp_account_kind(work);
+
+	if (kind == SP_TALLY_KIND_COUNT)
+		return 0;
+	if (kind == SP_TALLY_DENY && work->packet.is_ip)
+		sp_account_who(work);
+	return sp_account_takes(work, kind);
 }
 
 SP_INLINE void sp_event_end(struct sp_event *event, int i, const struct sp_end *end)
@@ -85,8 +119,6 @@ SP_SUBPROGRAM int sp_account_record(struct sp_work *work)
 	int sender = work->is_reply ? 1 : 0;
 	struct sp_event *event;
 
-	if (packet->is_ip && work->verdict == SP_DENY)
-		sp_account_who(work);
 	event = sp_event_reserve();
 	if (!event)
 		return 0;

@@ -7,6 +7,7 @@
 #include "lib/bytes.h"
 #include "lib/event.h"
 #include "lib/headers.h"
+#include "lib/tally.h"
 
 #define SP_NS_PER_S 1000000000ull
 
@@ -19,20 +20,6 @@ SP_INLINE __u64 sp_flow_idle_ns(const struct sp_flow_key *key, __u32 flags)
 	if (flags & SP_FLOW_CLOSING)
 		return 30 * SP_NS_PER_S;
 	return flags & SP_FLOW_ANSWERED ? 7200 * SP_NS_PER_S : 60 * SP_NS_PER_S;
-}
-
-/* What a key hashes to; every byte of it counts. */
-SP_INLINE __u64 sp_key_sum(const void *key, __u32 words)
-{
-	const __u64 *word = key;
-	__u64 sum = words;
-
-	for (__u32 i = 0; i < words; i++) {
-		sum = (sum ^ word[i]) * 0x9e3779b97f4a7c15ull;
-		sum ^= sum >> 29;
-	}
-	sum *= 0x9e3779b97f4a7c15ull;
-	return sum ^ sum >> 32;
 }
 
 SP_INLINE __u64 sp_flow_sum(const struct sp_flow_key *key)
@@ -64,6 +51,29 @@ SP_INLINE void sp_flow_discharge(const struct sp_flow *flow, __u32 hook)
 		__sync_fetch_and_sub(sp_flow_share(session, flow), 1);
 }
 
+/* Does the end of this flow get a record of its own? Else it was counted. */
+SP_INLINE int sp_flow_end_is_recorded(const struct sp_flow_key *key, const struct sp_flow *flow,
+				      __u64 now_ns)
+{
+	struct sp_tally_case one = {
+		.key = { .session = flow->session[0], .hook = flow->hook,
+			 .kind = SP_TALLY_END, .reason = flow->reason },
+		.now_ns = now_ns,
+		.packets = flow->packets[0] + flow->packets[1],
+		.bytes = flow->bytes[0] + flow->bytes[1],
+		.region = SP_TALLY_SESSIONS,
+		.is_counted = flow->log == SP_LOG_COUNTED,
+	};
+
+	if (flow->session[0] != SP_SESSION_NONE) {
+		one.key.epoch = flow->epoch[0];
+	} else {
+		one.key.source = flow->flags & SP_FLOW_HI_ORIGIN ? key->hi : key->lo;
+		one.region = sp_tally_region_of(&one.key);
+	}
+	return sp_tally_take(&one);
+}
+
 /* The record of an ended flow, in its original direction. */
 SP_INLINE void sp_flow_end_record(const struct sp_flow_key *key, const struct sp_flow *flow,
 				  __u64 now_ns)
@@ -71,7 +81,7 @@ SP_INLINE void sp_flow_end_record(const struct sp_flow_key *key, const struct sp
 	int from_hi = flow->flags & SP_FLOW_HI_ORIGIN;
 	struct sp_event *event;
 
-	if (flow->log == SP_LOG_NONE)
+	if (flow->log == SP_LOG_NONE || !sp_flow_end_is_recorded(key, flow, now_ns))
 		return;
 	event = sp_event_reserve();
 	if (!event)

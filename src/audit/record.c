@@ -211,6 +211,8 @@ static void put_extras(struct writer *writer, const struct sp_audit_record *reco
 	}
 	if (record->aggregated)
 		put(writer, "aggregated", json_true());
+	if (record->flows)
+		put_number(writer, "flows", true, record->flows);
 	if (record->idp)
 		put_text(writer, "idp", record->idp);
 	if (record->has_from)

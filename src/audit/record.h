@@ -87,6 +87,7 @@ struct sp_audit_record {
 	/* `audit`: {"rule": …, "would": …}: what a rule in mode audit would have said */
 	const char *audit_rule, *audit_would;
 	bool aggregated;     /* `aggregated`: true: one record for many, exactly counted */
+	uint64_t flows;      /* `flows`: how many flows an aggregated record stands for; 0: absent */
 	const char *idp;     /* `idp`: the provider of a sign-in */
 	bool has_from;
 	struct sp_addr from; /* `from`: the address a person signed in from, outside the tunnel */

@@ -14,6 +14,7 @@ struct sp_marks_file {
 	uint64_t birth; /* of the plane these belong to; another one: all zero */
 	uint64_t lost;  /* events accounted for by `gap` records */
 	struct sp_counter edge[SP_REASON_COUNT]; /* denials of edge-in in `aggregated` records */
+	struct sp_sample samples[SP_SAMPLE_SLOTS]; /* what else is in such records, but for that of sp_tally */
 };
 
 struct sp_marks {

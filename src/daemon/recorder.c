@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "daemon/daemon.h"
+#include "daemon/tally.h"
 #include "net/addr.h"
 
 #define REFUSALS_MAX 100          /* records a second of refused sign-ins */
@@ -231,9 +232,8 @@ static const char *find_rule(struct sp_daemon *daemon, uint32_t number, struct n
 	return name;
 }
 
-static int take_event(void *arg, const struct sp_event *event)
+int sp_recorder_take(struct sp_daemon *daemon, const struct sp_event *event, const struct sp_tally *of)
 {
-	struct sp_daemon *daemon = arg;
 	__sp_cleanup(naming_done) struct naming naming = { 0 };
 	struct sp_audit_record record;
 	const struct sp_live *live;
@@ -250,7 +250,14 @@ static int take_event(void *arg, const struct sp_event *event)
 	record.rule = find_rule(daemon, event->rule, &naming);
 	record.generation = find_generation(daemon, event->revision);
 	record.iface = sp_host_name_of(&daemon->host, event->ifindex);
+	if (of)
+		sp_tally_describe(of, &record);
 	return append(daemon, &record);
+}
+
+static int take_event(void *arg, const struct sp_event *event)
+{
+	return sp_recorder_take(arg, event, NULL);
 }
 
 static void take_events(void *arg)
@@ -350,6 +357,7 @@ static void each_second(void *arg)
 	if (recorder->log || sp_recorder_open(daemon) == 0) {
 		record_gap(daemon);
 		record_edge(daemon);
+		sp_tally_record(daemon);
 		record_refusals(daemon);
 		sp_audit_log_sync(recorder->log);
 	}

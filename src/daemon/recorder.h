@@ -26,6 +26,9 @@ struct sp_recorder {
 	char error[128];              /* of the last append that failed */
 	unsigned int refusals;        /* recorded in this second */
 	uint64_t more_refusals;       /* beyond: counted, not yet recorded */
+	uint64_t sampled;             /* events without a record, as last looked at */
+	uint32_t tally;               /* where to go on telling of them */
+	bool is_behind;               /* some are still to be told of */
 };
 
 struct sp_follower {
@@ -45,6 +48,9 @@ void sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record
 void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
 			 const struct sp_live *live, const char *why, const char *by,
 			 const struct sp_addr *from);
+/* An event of the kernel. @of: NULL, or whose events it stands for that got no record of their own.
+ * Returns 0; -errno: it is not written, try again. */
+int sp_recorder_take(struct sp_daemon *daemon, const struct sp_event *event, const struct sp_tally *of);
 /* A sign-in that was refused; beyond 100 a second they become one record with their number. */
 void sp_recorder_refusal(struct sp_daemon *daemon, struct sp_audit_record *record);
 /* A session's peer now sends from @endpoint, after @moves of them. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Records: what they say, which packets make one, and that not one is lost uncounted. */
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "steps.h"
@@ -154,6 +156,204 @@ static void the_edge_records_a_hundred_a_second_a_reason_and_counts_the_rest(voi
 	assert_int_equal(lab_event_stats(&lab).attempted, stats.attempted + 10);
 }
 
+/* ---- what got no record of its own ---- */
+
+struct sums {
+	uint64_t events, packets, bytes;
+};
+
+/* What slots have: of @session, of @source (not NULL), or of everybody. */
+static struct sums slot_sums(uint32_t session, const uint8_t *source, enum sp_tally_kind kind)
+{
+	struct sums sums = { 0 };
+	struct sp_tally slot;
+
+	for (uint32_t i = 0; i < SP_TALLY_SLOTS; i++) {
+		assert_int_equal(bpf_map_lookup_elem(lab_map(&lab, "sp_tally"), &i, &slot), 0);
+		if (slot.key.kind != kind || (session && slot.key.session != session) ||
+		    (source && memcmp(slot.key.source.b, source, 16) != 0))
+			continue;
+		sums.events += slot.events;
+		sums.packets += slot.packets;
+		sums.bytes += slot.bytes;
+	}
+	return sums;
+}
+
+/* What of @hook and @reason has no slot. */
+static struct sums shared_sums(enum sp_hook hook, enum sp_tally_kind kind, enum sp_reason reason)
+{
+	const uint32_t index = SP_SAMPLE_INDEX(hook, kind, reason);
+	int cpus = libbpf_num_possible_cpus();
+	struct sp_sample *samples = calloc((size_t)cpus, sizeof(*samples));
+	struct sums sums = { 0 };
+
+	assert_non_null(samples);
+	assert_int_equal(bpf_map_lookup_elem(lab_map(&lab, "sp_sample"), &index, samples), 0);
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		sums.events += samples[cpu].events;
+		sums.packets += samples[cpu].packets;
+		sums.bytes += samples[cpu].bytes;
+	}
+	free(samples);
+	return sums;
+}
+
+/* How many of the records that wait are of @kind and @session. */
+static uint64_t count_events(enum sp_event_kind kind, uint32_t session)
+{
+	static struct sp_event events[4096];
+	const size_t taken = lab_events(&lab, events, 4096);
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < taken && i < 4096; i++)
+		count += events[i].kind == kind && events[i].session[0] == session;
+	return count;
+}
+
+static void who_floods_has_ten_denials_a_second_on_record_and_others_have_theirs(void **state)
+{
+	static const struct {
+		enum sp_hook hook;
+		const char *denied, *other;
+		uint32_t session, other_session;
+		uint8_t source[16];
+	} cases[] = {
+		{ SP_HOOK_VPN_IN, PAYROLL, "100.64.0.8:1 > 10.30.9.4:22 tcp", ANA, BOB, { 0 } },
+		{ SP_HOOK_VPN_IN, "[fd00:64::7]:9 > [2001:db8:30::9]:9 udp",
+		  "100.64.0.8:1 > 10.30.0.9:9 udp", ANA, BOB, { 0 } },
+		{ SP_HOOK_INSIDE_IN, "10.30.0.5:9 > 1.2.3.4:9 udp", "10.30.0.6:9 > 1.2.3.4:9 udp",
+		  SP_SESSION_NONE, SP_SESSION_NONE, { [10] = 0xff, 0xff, 10, 30, 0, 5 } },
+		{ SP_HOOK_INSIDE_IN, "[2001:db8:30::5]:9 > [2001:db8:1::9]:9 udp",
+		  "[2001:db8:30::6]:9 > [2001:db8:1::9]:9 udp", SP_SESSION_NONE, SP_SESSION_NONE,
+		  { 0x20, 1, 0xd, 0xb8, 0, 0x30, [15] = 5 } },
+		{ SP_HOOK_VPN_OUT, "10.30.0.5:9 > 100.64.0.7:9 udp", "10.30.0.6:9 > 100.64.0.7:9 udp",
+		  SP_SESSION_NONE, SP_SESSION_NONE, { [10] = 0xff, 0xff, 10, 30, 0, 5 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const bool is_person = cases[i].session != SP_SESSION_NONE;
+		struct sums sums;
+
+		lab.now_ns += 10 * SECOND;
+		sums = slot_sums(cases[i].session, is_person ? NULL : cases[i].source, SP_TALLY_DENY);
+		lab_repeat(&lab, cases[i].hook, cases[i].denied, 1000);
+		assert_int_equal(count_events(SP_EVENT_DENY, cases[i].session), 10);
+		lab_repeat(&lab, cases[i].hook, cases[i].other, 3);
+		assert_int_equal(count_events(SP_EVENT_DENY, cases[i].other_session), 3);
+		sums.events = slot_sums(cases[i].session, is_person ? NULL : cases[i].source,
+					SP_TALLY_DENY).events - sums.events;
+		assert_int_equal(sums.events, 990);
+		lab.now_ns += SECOND; /* and again in the next second */
+		lab_repeat(&lab, cases[i].hook, cases[i].denied, 10);
+		assert_int_equal(count_events(SP_EVENT_DENY, cases[i].session), 10);
+	}
+}
+
+/* More sources than there are slots, all at once: nothing is forgotten, nobody's slot is taken away. */
+static void a_flood_of_sources_is_counted_to_the_last_packet(void **state)
+{
+	struct sums told = { 0 }, shared;
+	const unsigned sources = 6000, each = 12;
+	struct sp_event_stats stats;
+	char frame[64];
+
+	(void)state;
+	for (unsigned i = 0; i < sources; i++) {
+		snprintf(frame, sizeof(frame), "10.30.%u.%u:9 > 1.2.3.4:9 udp payload=10", i / 250,
+			 i % 250);
+		lab_repeat(&lab, SP_HOOK_INSIDE_IN, frame, each);
+	}
+	stats = lab_event_stats(&lab);
+	told = slot_sums(SP_SESSION_NONE, NULL, SP_TALLY_DENY);
+	shared = shared_sums(SP_HOOK_INSIDE_IN, SP_TALLY_DENY, SP_REASON_DEFAULT);
+	assert_true(shared.events > 0); /* there was no slot for some */
+	assert_true(told.events > 0);
+	assert_int_equal(told.events + shared.events, stats.sampled);
+	assert_int_equal(told.packets + shared.packets, stats.sampled);
+	assert_int_equal(told.bytes + shared.bytes, stats.sampled * 38);
+	assert_int_equal(stats.attempted + stats.sampled, sources * each);
+	assert_true(stats.attempted <= 100u * (unsigned)libbpf_num_possible_cpus());
+
+	/* People's slots are apart. */
+	lab_repeat(&lab, SP_HOOK_VPN_IN, PAYROLL, 20);
+	assert_int_equal(slot_sums(ANA, NULL, SP_TALLY_DENY).events, 10);
+}
+
+static void a_slot_is_given_away_only_when_it_was_told(void **state)
+{
+	struct sp_tally slot;
+	uint32_t mine = SP_TALLY_SLOTS;
+
+	(void)state;
+	lab_repeat(&lab, SP_HOOK_INSIDE_IN, "10.30.0.5:9 > 1.2.3.4:9 udp", 15);
+	for (uint32_t i = 0; i < SP_TALLY_SLOTS && mine == SP_TALLY_SLOTS; i++) {
+		assert_int_equal(bpf_map_lookup_elem(lab_map(&lab, "sp_tally"), &i, &slot), 0);
+		if (slot.events)
+			mine = i;
+	}
+	assert_int_equal(slot.events, 5);
+	for (int is_told = 0; is_told < 2; is_told++) {
+		struct sp_tally after;
+		char frame[64];
+
+		lab.now_ns += 10 * SECOND;
+		slot.told = is_told ? slot.events : 0;
+		assert_int_equal(bpf_map_update_elem(lab_map(&lab, "sp_tally"), &mine, &slot, 0), 0);
+		for (unsigned i = 0; i < 6000; i++) {
+			snprintf(frame, sizeof(frame), "10.31.%u.%u:9 > 1.2.3.4:9 udp", i / 250, i % 250);
+			lab_repeat(&lab, SP_HOOK_INSIDE_IN, frame, 1);
+		}
+		assert_int_equal(bpf_map_lookup_elem(lab_map(&lab, "sp_tally"), &mine, &after), 0);
+		assert_int_equal(memcmp(&after.key, &slot.key, sizeof(slot.key)) != 0, is_told);
+		if (!is_told)
+			assert_int_equal(after.events, 5);
+	}
+}
+
+static void beyond_fifty_new_flows_a_second_both_ends_are_counted(void **state)
+{
+	struct sums opened, ended;
+	char frame[64];
+
+	(void)state;
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(frame, sizeof(frame), "100.64.0.7:%u > 10.30.0.5:22 tcp", 1000 + i);
+		lab_repeat(&lab, SP_HOOK_VPN_IN, frame, 1);
+	}
+	assert_int_equal(lab_flow_count(&lab), 200);
+	assert_int_equal(count_events(SP_EVENT_ALLOW, ANA), 50);
+	opened = slot_sums(ANA, NULL, SP_TALLY_OPEN);
+	assert_int_equal(opened.events, 150);
+	assert_int_equal(opened.bytes, 150 * 40);
+
+	/* Their session ends; each flow ends with its next packet. */
+	lab.sessions[ANA].epoch = 0;
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(frame, sizeof(frame), "100.64.0.7:%u > 10.30.0.5:22 tcp A", 1000 + i);
+		lab_repeat(&lab, SP_HOOK_VPN_IN, frame, 1);
+	}
+	assert_int_equal(lab_flow_count(&lab), 0);
+	assert_int_equal(count_events(SP_EVENT_FLOW_END, ANA), 50);
+	ended = slot_sums(ANA, NULL, SP_TALLY_END);
+	assert_int_equal(ended.events, 150);
+	assert_int_equal(ended.packets, 150);
+	assert_int_equal(ended.bytes, 150 * 40);
+}
+
+static void packets_of_log_all_have_a_rate_too(void **state)
+{
+	struct sp_event_stats stats;
+
+	(void)state;
+	lab_repeat(&lab, SP_HOOK_VPN_IN, DNS, 1000);
+	stats = lab_event_stats(&lab);
+	assert_int_equal(stats.attempted, 1 + 200); /* the new flow, and its packets */
+	assert_int_equal(slot_sums(ANA, NULL, SP_TALLY_PACKET).events, 799);
+	assert_int_equal(stats.sampled, 799);
+}
+
 static void *deny_many(void *arg)
 {
 	cpu_set_t cpu;
@@ -176,18 +376,29 @@ static void with_a_stopped_reader_every_record_is_taken_or_counted(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, deny_many, (void *)i), 0);
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
+	stats = lab_event_stats(&lab);
+	assert_int_equal(stats.attempted, 10);
+	assert_int_equal(stats.attempted + stats.sampled, 100000);
+	assert_int_equal(slot_sums(ANA, NULL, SP_TALLY_DENY).events +
+			 shared_sums(SP_HOOK_VPN_IN, SP_TALLY_DENY, SP_REASON_POLICY).events,
+			 stats.sampled);
+	for (int i = 0; i < 100; i++) { /* the ring is too small for these */
+		lab.now_ns += SECOND;
+		lab_repeat(&lab, SP_HOOK_VPN_IN, PAYROLL, 10);
+	}
 	taken = lab_events(&lab, NULL, 0);
 	stats = lab_event_stats(&lab);
-	assert_int_equal(stats.attempted, 100000);
+	assert_int_equal(stats.attempted, 1010);
 	assert_true(stats.lost > 0);
 	assert_int_equal(stats.attempted, taken + stats.lost);
-	assert_int_equal(stats.attempted,
+	assert_int_equal(stats.attempted + stats.sampled,
 			 lab_counter(&lab, SP_HOOK_VPN_IN, SP_DENY, SP_REASON_POLICY).packets);
-	assert_int_equal(stats.attempted, lab_rule_counter(&lab, RULE_PAYROLL).packets);
+	assert_int_equal(stats.attempted + stats.sampled, lab_rule_counter(&lab, RULE_PAYROLL).packets);
 
 	/* The reader is back: nothing is lost any more. */
-	lab_repeat(&lab, SP_HOOK_VPN_IN, PAYROLL, 100);
-	assert_int_equal(lab_events(&lab, NULL, 0), 100);
+	lab.now_ns += SECOND;
+	lab_repeat(&lab, SP_HOOK_VPN_IN, PAYROLL, 10);
+	assert_int_equal(lab_events(&lab, NULL, 0), 10);
 	assert_int_equal(lab_event_stats(&lab).lost, stats.lost);
 }
 
@@ -198,6 +409,11 @@ int main(void)
 		TEST(a_denial_after_its_session_still_has_the_name),
 		TEST(new_flows_are_recorded_once_and_every_packet_where_asked),
 		TEST(an_ended_flow_says_what_it_carried),
+		TEST(who_floods_has_ten_denials_a_second_on_record_and_others_have_theirs),
+		TEST(a_flood_of_sources_is_counted_to_the_last_packet),
+		TEST(a_slot_is_given_away_only_when_it_was_told),
+		TEST(beyond_fifty_new_flows_a_second_both_ends_are_counted),
+		TEST(packets_of_log_all_have_a_rate_too),
 		TEST(the_edge_records_a_hundred_a_second_a_reason_and_counts_the_rest),
 		cmocka_unit_test_setup_teardown(with_a_stopped_reader_every_record_is_taken_or_counted,
 						setup_narrow, teardown),

@@ -87,6 +87,7 @@ enum sp_log {
 	SP_LOG_NONE,
 	SP_LOG_NEW, /* a record for each new flow (an allow) */
 	SP_LOG_ALL, /* a record for each packet */
+	SP_LOG_COUNTED, /* of a flow only: its allow was counted without a record, so is its end */
 };
 
 /* verdict[profile * svcset_count + svcset] */
@@ -229,15 +230,82 @@ struct sp_event {
 	__u8 zero[3];
 };
 
-/* event_stats[]: one per-CPU element. attempted = submitted + lost; denials of edge-in beyond the
- * sampling rate are counted in `sampled` and are not attempted. */
+/* event_stats[]: one per-CPU element. attempted = submitted + lost; what is beyond the sampling rates
+ * below is counted in `sampled` and is not attempted. */
 struct sp_event_stats {
 	__u64 attempted;
 	__u64 lost;
 	__u64 sampled;
 	__u64 zero;
 };
-#define SP_EDGE_SAMPLES_PER_S 100u
+
+/* ---- sampling: how many records a second; the others are counted ---- */
+
+enum sp_tally_kind {
+	SP_TALLY_DENY,   /* denied packets */
+	SP_TALLY_OPEN,   /* new flows */
+	SP_TALLY_PACKET, /* further packets of rules with log: all */
+	SP_TALLY_END,    /* flows that ended */
+	SP_TALLY_KIND_COUNT
+};
+
+/* X(kind, of one session or source address, of all at one hook for one reason on one CPU) */
+#define SP_TALLY_RATES(X)                                                                          \
+	X(DENY, 10, 100)                                                                           \
+	X(OPEN, 50, 500)                                                                           \
+	X(PACKET, 200, 1000)                                                                       \
+	X(END, 1000, 5000)
+
+/* Whose records they are. Every byte counts. */
+struct sp_tally_key {
+	struct sp_addr source; /* zero when a session speaks for it; of strangers with IPv6 their /64 */
+	__u64 epoch;           /* of that session, 0: none */
+	__u32 session;         /* SP_SESSION_NONE: none */
+	__u8 hook;             /* enum sp_hook */
+	__u8 kind;             /* enum sp_tally_kind */
+	__u8 reason;           /* enum sp_reason */
+	__u8 zero;
+};
+
+/* tally[]: what one session or source address did within a second, and what of it got no record since
+ * the key took the slot. A slot is given to another key when its second is over and user space has told
+ * of everything in it, never before. `told…` are user space's to write, the rest the kernel's, under
+ * `lock`. */
+struct sp_tally {
+	struct sp_tally_key key;
+	__u32 lock;
+	__u32 taken; /* records in the second that began at window_ns */
+	__u64 window_ns;
+	__u64 events; /* without a record: flows of `OPEN` and `END`, else packets */
+	__u64 packets;
+	__u64 bytes;
+	__u64 told_packets;
+	__u64 told_bytes;
+	__u64 told; /* events; written last */
+};
+
+/* Each region has buckets of SP_TALLY_WAYS slots, found by the key and a number drawn at load. */
+enum sp_tally_region {
+	SP_TALLY_SESSIONS,
+	SP_TALLY_ADDRESSES,
+	SP_TALLY_STRANGERS, /* edge-in */
+	SP_TALLY_REGION_COUNT
+};
+#define SP_TALLY_WAYS 4u
+#define SP_TALLY_BUCKETS 1024u
+#define SP_TALLY_SLOTS (SP_TALLY_REGION_COUNT * SP_TALLY_BUCKETS * SP_TALLY_WAYS)
+
+/* sample[]: by hook, kind and reason; per CPU. */
+struct sp_sample {
+	__u64 window_ns;
+	__u64 taken;
+	__u64 events; /* without a record, in no slot of tally[] */
+	__u64 packets;
+	__u64 bytes;
+};
+#define SP_SAMPLE_INDEX(hook, kind, reason)                                                        \
+	(((hook) * SP_TALLY_KIND_COUNT + (kind)) * 64u + (reason))
+#define SP_SAMPLE_SLOTS (16u * SP_TALLY_KIND_COUNT * 64u)
 
 #ifdef __cplusplus
 #define SP_ABI_ASSERT static_assert
@@ -256,5 +324,8 @@ SP_ABI_ASSERT(sizeof(struct sp_flow) == 112, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_frag_key) == 40, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_frag) == 128, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_event) == 112, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_tally_key) == 32, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_tally) == 96, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_sample) == 40, "abi");
 
 #endif

@@ -190,6 +190,15 @@ int sp_ebpf_rule_counters(struct sp_ebpf *plane, struct sp_counter *ret_rules, u
 int sp_ebpf_event_stats(struct sp_ebpf *plane, struct sp_event_stats *ret_stats);
 int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count);
 
+/* What got no record of its own and has no slot of its key: @ret_samples has SP_SAMPLE_SLOTS elements;
+ * their windows mean nothing. */
+int sp_ebpf_samples(struct sp_ebpf *plane, struct sp_sample *ret_samples);
+/* What got none and is told by whose it was: a copy of slot @index < SP_TALLY_SLOTS. false: nothing
+ * there to tell, or the kernel is at it: ask again. */
+bool sp_ebpf_tally_read(const struct sp_ebpf *plane, uint32_t index, struct sp_tally *ret_tally);
+/* All that is in the copy @tally of slot @index was told. */
+void sp_ebpf_tally_tell(struct sp_ebpf *plane, uint32_t index, const struct sp_tally *tally);
+
 /* Take up to @max events out of the ring; the consumer position moves only after @take returned 0
  * for each. No wake-up comes: call it on a timer. Returns the number taken or -errno from @take. */
 typedef int (*sp_ebpf_event_fn)(void *arg, const struct sp_event *event);

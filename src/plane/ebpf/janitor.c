@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Arms the timer that reclaims expired flows (bpf/janitor.bpf.c). It belongs to the pinned state,
  * not to a revision: it goes on whoever dies, until its map is unpinned. */
+#include <sys/random.h>
+
 #include "plane/ebpf/plane.h"
 
 int sp_ebpf_janitor_arm(struct sp_ebpf *plane, struct sp_ebpf_error *error)
@@ -8,13 +10,18 @@ int sp_ebpf_janitor_arm(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 	__sp_cleanup(bpf_object__closep) struct bpf_object *object = NULL;
 	LIBBPF_OPTS(bpf_test_run_opts, options);
 	const void *bytes;
+	uint64_t seed;
 	size_t len;
 	int fd, r;
 
 	r = sp_ebpf_image_janitor(&bytes, &len);
 	if (r < 0)
 		return sp_ebpf_fail(error, r, "janitor: this build has none");
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		return sp_ebpf_fail(error, -EIO, "janitor: no random number");
 	r = sp_ebpf_object_open(bytes, len, "janitor", &object, error);
+	if (r == 0)
+		r = sp_ebpf_object_set(object, "sp_seed", &seed, sizeof(seed));
 	if (r == 0)
 		r = sp_ebpf_object_reuse(object, plane, NULL, error);
 	if (r == 0)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 
 #include "plane/ebpf/plane.h"
 #include "plane/ebpf/translate.h"
@@ -270,6 +271,7 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 	const uint32_t link_header = is_bare && !is_scratch ? 0 : 14;
 	const uint32_t protect_tunnel = staged->protect_tunnel, portal_port = staged->portal_port;
 	const uint32_t test = is_scratch, refuse = !is_scratch, hook_number = hook;
+	uint64_t seed = 0;
 	const struct setting settings[] = {
 		{ "sp_revision", &staged->revision, sizeof(staged->revision) },
 		{ "sp_svcset_count", &staged->svcset_stride, sizeof(uint32_t) },
@@ -282,8 +284,11 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 		{ "sp_dhcp_ifindex", clients->v4, sizeof(clients->v4) },
 		{ "sp_dhcp6_ifindex", clients->v6, sizeof(clients->v6) },
 		{ "sp_recorder_hook", &hook_number, sizeof(hook_number) },
+		{ "sp_seed", &seed, sizeof(seed) },
 	};
 
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		return sp_ebpf_fail(error, -EIO, "no random number for the programs");
 	return set_all(object, sp_hook_name(hook), settings, sizeof(settings) / sizeof(settings[0]),
 		       error);
 }

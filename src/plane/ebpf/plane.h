@@ -57,7 +57,8 @@ struct sp_ebpf {
 	size_t map_count;
 	struct sp_session *sessions; /* the kernel's array, mapped */
 	uint32_t sessions_max;
-	int ident_fd, flow_fd, counter_fd, rule_counter_fd, event_stats_fd, events_fd;
+	struct sp_tally *tallies; /* the kernel's array, mapped */
+	int ident_fd, flow_fd, counter_fd, rule_counter_fd, event_stats_fd, events_fd, sample_fd;
 	struct sp_ebpf_ring *ring;      /* NULL until events are taken */
 	struct sp_test_input *test_input; /* scratch: the kernel's element, mapped */
 	struct sp_test_answer *test_answer;

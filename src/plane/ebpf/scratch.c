@@ -52,6 +52,10 @@ static int clear_map(struct sp_ebpf *plane, const struct sp_ebpf_map *map)
 		memset(plane->sessions, 0, plane->sessions_max * sizeof(*plane->sessions));
 		return 0;
 	}
+	if (strcmp(map->name, "sp_tally") == 0) {
+		memset(plane->tallies, 0, SP_TALLY_SLOTS * sizeof(*plane->tallies));
+		return 0;
+	}
 	switch (map->type) {
 	case BPF_MAP_TYPE_HASH:
 	case BPF_MAP_TYPE_LRU_HASH: return clear_hash(map->fd, map->key_size);

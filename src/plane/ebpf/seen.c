@@ -55,6 +55,37 @@ int sp_ebpf_event_stats(struct sp_ebpf *plane, struct sp_event_stats *ret_stats)
 			  (uint64_t *)ret_stats);
 }
 
+int sp_ebpf_samples(struct sp_ebpf *plane, struct sp_sample *ret_samples)
+{
+	return sum_percpu(plane->sample_fd, SP_SAMPLE_SLOTS, sizeof(*ret_samples) / sizeof(uint64_t),
+			  (uint64_t *)ret_samples);
+}
+
+/* The kernel writes `events` last under its lock, and once there is something to tell it gives the slot
+ * to nobody else. */
+bool sp_ebpf_tally_read(const struct sp_ebpf *plane, uint32_t index, struct sp_tally *ret_tally)
+{
+	const struct sp_tally *slot = &plane->tallies[index];
+	const uint64_t events = __atomic_load_n(&slot->events, __ATOMIC_ACQUIRE);
+
+	if (events == slot->told || __atomic_load_n(&slot->lock, __ATOMIC_ACQUIRE))
+		return false;
+	*ret_tally = *(const volatile struct sp_tally *)slot;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return !__atomic_load_n(&slot->lock, __ATOMIC_ACQUIRE) &&
+	       __atomic_load_n(&slot->events, __ATOMIC_ACQUIRE) == events &&
+	       ret_tally->events == events;
+}
+
+void sp_ebpf_tally_tell(struct sp_ebpf *plane, uint32_t index, const struct sp_tally *tally)
+{
+	struct sp_tally *slot = &plane->tallies[index];
+
+	slot->told_packets = tally->packets;
+	slot->told_bytes = tally->bytes;
+	__atomic_store_n(&slot->told, tally->events, __ATOMIC_RELEASE);
+}
+
 #define FLOWS_AT_ONCE 4096u
 
 int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count)

@@ -193,6 +193,7 @@ static int map_memory(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 	plane->rule_counter_fd = fd_of(plane, "sp_rule_counter");
 	plane->event_stats_fd = fd_of(plane, "sp_event_stats");
 	plane->events_fd = fd_of(plane, "sp_events");
+	plane->sample_fd = fd_of(plane, "sp_sample");
 	plane->sessions_max = plane->options.sessions_max;
 	memory = sp_ebpf_mmap(fd_of(plane, "sp_session"),
 			      (size_t)plane->sessions_max * sizeof(struct sp_session), true);
@@ -200,6 +201,11 @@ static int map_memory(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 		return sp_ebpf_fail(error, sp_errno(), "mapping the sessions: %s",
 				    sp_err_text(sp_errno()));
 	plane->sessions = memory;
+	plane->tallies = sp_ebpf_mmap(fd_of(plane, "sp_tally"),
+				      SP_TALLY_SLOTS * sizeof(*plane->tallies), true);
+	if (!plane->tallies)
+		return sp_ebpf_fail(error, sp_errno(), "mapping what was counted: %s",
+				    sp_err_text(sp_errno()));
 	if (plane->pin_dir)
 		return 0;
 	plane->test_input =
@@ -237,6 +243,8 @@ void sp_ebpf_state_close(struct sp_ebpf *plane)
 {
 	if (plane->sessions)
 		munmap(plane->sessions, (size_t)plane->sessions_max * sizeof(struct sp_session));
+	if (plane->tallies)
+		munmap(plane->tallies, SP_TALLY_SLOTS * sizeof(*plane->tallies));
 	if (plane->test_input)
 		munmap(plane->test_input, sizeof(*plane->test_input));
 	if (plane->test_answer)

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* How many records a second: the first few of each session or source address, as long as all together
+ * keep to their rate. The others are counted, not one is forgotten: in the slot of their key, or where
+ * the table has no slot for it, by hook, kind and reason. */
+#ifndef SALLYPORT_BPF_TALLY_H
+#define SALLYPORT_BPF_TALLY_H
+
+#include "lib/sum.h"
+#include "maps.h"
+
+#define SP_TALLY_SECOND_NS 1000000000ull
+#define SP_TALLY_LOCK_TRIES 64
+
+_Static_assert(SP_SAMPLE_INDEX(SP_HOOK_COUNT, 0, 0) <= SP_SAMPLE_SLOTS && SP_REASON_COUNT <= 64,
+	       "sp_sample has room for every hook and reason");
+
+/* Something that may get a record. */
+struct sp_tally_case {
+	struct sp_tally_key key;
+	__u64 now_ns;
+	__u64 packets;
+	__u64 bytes;
+	__u32 region; /* enum sp_tally_region; SP_TALLY_REGION_COUNT: it is nobody's in particular */
+	__u32 is_counted; /* it gets no record in any case */
+};
+
+/* Where the key of a source address belongs; a stranger's IPv6 address becomes its /64. */
+SP_INLINE __u32 sp_tally_region_of(struct sp_tally_key *key)
+{
+	if (key->hook != SP_HOOK_EDGE_IN)
+		return SP_TALLY_ADDRESSES;
+	if (key->source.q[0])
+		key->source.q[1] = 0;
+	return SP_TALLY_STRANGERS;
+}
+
+/* ---- rates ---- */
+
+SP_INLINE __u32 sp_tally_rate_of_one(__u32 kind)
+{
+	switch (kind) {
+#define X(id, one, all) case SP_TALLY_##id: return one;
+	SP_TALLY_RATES(X)
+#undef X
+	}
+	return 0;
+}
+
+SP_INLINE __u32 sp_tally_rate_of_all(__u32 kind)
+{
+	switch (kind) {
+#define X(id, one, all) case SP_TALLY_##id: return all;
+	SP_TALLY_RATES(X)
+#undef X
+	}
+	return 0;
+}
+
+/* Is there room for a record of @one in the second of all? */
+SP_INLINE int sp_tally_all_take(struct sp_sample *all, const struct sp_tally_case *one)
+{
+	if (!all)
+		return 0;
+	if (one->now_ns - all->window_ns >= SP_TALLY_SECOND_NS) {
+		all->window_ns = one->now_ns;
+		all->taken = 0;
+	}
+	if (all->taken >= sp_tally_rate_of_all(one->key.kind))
+		return 0;
+	all->taken++;
+	return 1;
+}
+
+/* ---- slots ---- */
+
+SP_INLINE int sp_tally_is(const struct sp_tally *slot, const struct sp_tally_key *key)
+{
+	const __u64 *a = (const __u64 *)&slot->key, *b = (const __u64 *)key;
+
+	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
+}
+
+/* Its second is over and everything in it was told. */
+SP_INLINE int sp_tally_is_free(const struct sp_tally *slot, __u64 now_ns)
+{
+	return now_ns >= slot->window_ns + SP_TALLY_SECOND_NS &&
+	       *(volatile __u64 *)&slot->events == *(volatile __u64 *)&slot->told;
+}
+
+/* 0: not got in time. */
+SP_INLINE int sp_tally_lock(struct sp_tally *slot)
+{
+	for (int i = 0; i < SP_TALLY_LOCK_TRIES; i++)
+		if (!__sync_val_compare_and_swap(&slot->lock, 0, 1))
+			return 1;
+	return 0;
+}
+
+SP_INLINE void sp_tally_unlock(struct sp_tally *slot)
+{
+	__sync_lock_test_and_set(&slot->lock, 0);
+}
+
+/* The slot at @index, locked, if it is the key's, or (@to_take) free and now the key's. */
+SP_SUBPROGRAM struct sp_tally *sp_tally_try(const struct sp_tally_case *one, __u32 index, int to_take)
+{
+	struct sp_tally *slot = bpf_map_lookup_elem(&sp_tally, &index);
+
+	if (!slot || !(to_take ? sp_tally_is_free(slot, one->now_ns) : sp_tally_is(slot, &one->key)))
+		return NULL;
+	if (!sp_tally_lock(slot))
+		return NULL;
+	if (sp_tally_is(slot, &one->key)) /* another CPU may have given it to the same key */
+		return slot;
+	if (!to_take || !sp_tally_is_free(slot, one->now_ns)) {
+		sp_tally_unlock(slot);
+		return NULL;
+	}
+	slot->key = one->key;
+	slot->taken = 0;
+	slot->window_ns = one->now_ns;
+	slot->events = 0;
+	slot->packets = 0;
+	slot->bytes = 0;
+	slot->told_packets = 0;
+	slot->told_bytes = 0;
+	slot->told = 0;
+	return slot;
+}
+
+/* The key's slot, locked; NULL: the bucket is full of others. */
+SP_INLINE struct sp_tally *sp_tally_find(const struct sp_tally_case *one)
+{
+	__u64 sum = sp_key_sum_seeded(&one->key, sizeof(one->key) / 8, sp_seed);
+	__u32 base = (one->region * SP_TALLY_BUCKETS + sum % SP_TALLY_BUCKETS) * SP_TALLY_WAYS;
+
+	for (int to_take = 0; to_take < 2; to_take++)
+		for (__u32 i = 0; i < SP_TALLY_WAYS; i++) {
+			struct sp_tally *slot = sp_tally_try(one, base + i, to_take);
+
+			if (slot)
+				return slot;
+		}
+	return NULL;
+}
+
+/* Is there room for a record in the second of its key and in that of all? Else it is counted. */
+SP_INLINE int sp_tally_slot_takes(struct sp_tally *slot, const struct sp_tally_case *one,
+				  struct sp_sample *all)
+{
+	if (one->now_ns >= slot->window_ns + SP_TALLY_SECOND_NS) {
+		slot->window_ns = one->now_ns;
+		slot->taken = 0;
+	}
+	if (!one->is_counted && slot->taken < sp_tally_rate_of_one(one->key.kind) &&
+	    sp_tally_all_take(all, one)) {
+		slot->taken++;
+		return 1;
+	}
+	slot->packets += one->packets;
+	slot->bytes += one->bytes;
+	slot->events++;
+	return 0;
+}
+
+SP_INLINE void sp_tally_note_sampled(void)
+{
+	struct sp_event_stats *stats = bpf_map_lookup_elem(&sp_event_stats, &(__u32){ 0 });
+
+	if (stats)
+		stats->sampled++;
+}
+
+/* 1: it gets a record. 0: it was counted. */
+SP_SUBPROGRAM int sp_tally_take(const struct sp_tally_case *one)
+{
+	__u32 index = SP_SAMPLE_INDEX(one->key.hook, one->key.kind, one->key.reason);
+	struct sp_sample *all = bpf_map_lookup_elem(&sp_sample, &index);
+	struct sp_tally *slot = NULL;
+	int takes;
+
+	if (one->region < SP_TALLY_REGION_COUNT)
+		slot = sp_tally_find(one);
+	if (slot) {
+		takes = sp_tally_slot_takes(slot, one, all);
+		sp_tally_unlock(slot);
+	} else {
+		takes = !one->is_counted && sp_tally_all_take(all, one);
+		if (!takes && all) {
+			all->packets += one->packets;
+			all->bytes += one->bytes;
+			all->events++;
+		}
+	}
+	if (!takes)
+		sp_tally_note_sampled();
+	return takes;
+}
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What got no record of its own, because its session, its source or all together had their share of a
+ * second (bpf/lib/tally.h): told once a second, exactly, in `aggregated` records. */
+#ifndef SALLYPORT_DAEMON_TALLY_H
+#define SALLYPORT_DAEMON_TALLY_H
+
+#include "audit/record.h"
+
+struct sp_daemon;
+
+/* One round. What cannot be written, or is beyond the round's share, is told in a later one. */
+void sp_tally_record(struct sp_daemon *daemon);
+
+/* Whose it was and that it stands for many. */
+void sp_tally_describe(const struct sp_tally *tally, struct sp_audit_record *record);
+
+#endif
