@@ -51,7 +51,8 @@ static size_t read_interfaces(const struct sp_paths *paths, struct sp_machine **
 static void ask_daemon(const struct sp_cli *cli, uint32_t *own, struct sp_probe_context *context)
 {
 	json_t *reply = sp_client_try(cli, "status");
-	json_t *hook;
+	json_t *hook, *warning;
+	const char *code, *message;
 	size_t i, count = 0;
 
 	json_array_foreach(json_object_get(reply, "hooks"), i, hook)
@@ -61,6 +62,11 @@ static void ask_daemon(const struct sp_cli *cli, uint32_t *own, struct sp_probe_
 	context->own_prog_count = count;
 	context->is_daemon_there = reply != NULL;
 	context->is_daemon_memory_locked = json_is_true(json_object_get(reply, "memory_locked"));
+	json_array_foreach(json_object_get(reply, "warnings"), i, warning)
+		if (!json_unpack(warning, "{s:s, s:s}", "code", &code, "message", &message) &&
+		    !strcmp(code, "homes-incomplete"))
+			snprintf(context->homes_warning, sizeof(context->homes_warning), "%s",
+				 message);
 	json_decref(reply);
 }
 

@@ -89,6 +89,11 @@ static void finish(struct sp_apply *apply, int r)
 	json_t *lost = json_array();
 
 	daemon->apply = NULL;
+	if (!apply->is_request) {
+		const uint64_t now_ns = sp_clock_boottime_ns();
+
+		sp_pace_spend(&daemon->restage_pace, now_ns, now_ns - apply->started_ns);
+	}
 	if (is_running) {
 		sp_log_note("revision %" PRIu64 " of generation %s runs (%s)",
 			    daemon->running->number, daemon->running->generation, apply->why);

@@ -181,6 +181,8 @@ static int open_network(struct sp_daemon *daemon)
 	if (r == 0)
 		r = sp_tunnel_ensure(daemon);
 	if (r == 0)
+		r = sp_homes_read(daemon);
+	if (r == 0)
 		r = sp_network_read(daemon, &is_changed);
 	if (r < 0)
 		sp_log_error("the network: %s", sp_err_text(r));
@@ -389,6 +391,7 @@ static void stop(struct sp_daemon *daemon)
 	if (daemon->plane)
 		sp_ebpf_close(daemon->plane);
 	sp_host_done(&daemon->host);
+	sp_homes_close(daemon);
 	if (daemon->monitor)
 		sp_netlink_monitor_close(daemon->monitor);
 	if (daemon->netlink)

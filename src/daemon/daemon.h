@@ -14,6 +14,7 @@
 #include "daemon/control.h"
 #include "daemon/drift.h"
 #include "daemon/engine.h"
+#include "daemon/homes.h"
 #include "daemon/host.h"
 #include "daemon/marks.h"
 #include "daemon/people.h"
@@ -56,6 +57,10 @@ struct sp_daemon {
 	struct sp_source monitor_source, clock_source, signal_source;
 	struct sp_timer host_timer, tick_timer;
 	struct sp_host host;
+	struct sp_homes_watch homes;
+	uint32_t network_changes;  /* SP_NETLINK_…, since it was last looked at */
+	struct sp_timer restage_timer;
+	struct sp_pace restage_pace; /* of revisions nobody asked for */
 	struct sp_ebpf *plane;
 	struct sp_control *control;
 	struct sp_people people;
@@ -124,9 +129,12 @@ int sp_tunnel_raise(struct sp_daemon *daemon);
 
 /* ---- network.c: the machine around us ---- */
 
-/* Read links, addresses and routes anew. *@ret_changed: judgement would differ. */
+/* Read links and addresses anew, and join them with the homes known. *@ret_changed: judgement would
+ * differ. */
 int sp_network_read(struct sp_daemon *daemon, bool *ret_changed);
 int sp_network_watch(struct sp_daemon *daemon);
+/* Look at it again, in the next round. */
+void sp_network_settle(struct sp_daemon *daemon);
 /* Draw the second lock around the governed interfaces, open or closed as is_lock_open says. Before
  * anything was ever applied only the tunnel is behind it: the administrator is still on the
  * inside. */

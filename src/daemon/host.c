@@ -182,60 +182,20 @@ static int add_self(struct sp_host *host, const struct sp_machine *machine)
 	return r;
 }
 
-static bool is_pool(const struct sp_gateway *gateway, const struct sp_prefix *prefix)
+static int add_routes(struct sp_host *host, const struct sp_host_view *view)
 {
-	for (size_t i = 0; i < gateway->pool_count; i++)
-		if (sp_prefix_covers(&gateway->pool[i], prefix))
-			return true;
-	return false;
-}
-
-static int push_route(struct sp_gateway *gateway, const struct sp_prefix *to, enum sp_zone zone)
-{
-	struct sp_route *route;
-
-	for (size_t i = 0; i < gateway->route_count; i++)
-		if (!sp_prefix_compare(&gateway->routes[i].prefix, to))
-			return 0; /* the first one, of the lowest metric, is the one used */
-	route = SP_ARRAY_PUSH(gateway->routes, gateway->route_count);
-	if (!route)
-		return -ENOMEM;
-	route->prefix = *to;
-	route->zone = zone;
-	return 0;
-}
-
-static int compare_metric(const void *a, const void *b)
-{
-	const struct sp_kernel_route *left = a, *right = b;
-
-	return left->metric < right->metric ? -1 : left->metric > right->metric;
-}
-
-static int add_routes(struct sp_host *host, struct sp_host_view *view)
-{
+	struct sp_gateway *gateway = &host->gateway;
 	int r = 0;
 
-	if (view->route_count)
-		qsort(view->routes, view->route_count, sizeof(*view->routes), compare_metric);
-	for (size_t i = 0; i < view->route_count && r == 0; i++) {
-		const struct sp_kernel_route *route = &view->routes[i];
-		const struct sp_host_interface *by = find_index(host, route->ifindex);
+	for (size_t i = 0; view->homes && i < view->homes->count; i++) {
+		struct sp_route *route = SP_ARRAY_PUSH(gateway->routes, gateway->route_count);
 
-		if (!by || !by->is_governed)
-			continue;
-		/* every interface has fe80::/64: it says nothing about where an address lives */
-		if (!route->is_v4 && route->to.addr[0] == 0xfe && route->to.addr[1] == 0x80)
-			continue;
-		if (!(by->zone == SP_ZONE_TUNNEL && is_pool(&host->gateway, &route->to)))
-			r = push_route(&host->gateway, &route->to, by->zone);
-		if (r == 0 && by->zone == SP_ZONE_EDGE && route->has_next_hop) {
-			struct sp_prefix hop = { .prefix_len = 128 };
-
-			memcpy(hop.addr, route->next_hop.b, sizeof(hop.addr));
-			r = push_trust(&host->gateway, &hop);
-		}
+		if (!route)
+			return -ENOMEM;
+		*route = view->homes->entries[i].route;
 	}
+	for (size_t i = 0; i < view->next_hop_count && r == 0; i++)
+		r = push_trust(gateway, &view->next_hops[i]);
 	return r;
 }
 
@@ -308,9 +268,9 @@ static int write_fingerprint(struct sp_host *host)
 	for (size_t i = 0; i < host->gateway.self_count; i++)
 		sp_buf_printf(&text, "self %s\n", sp_addr_format(&host->gateway.self[i], addr));
 	for (size_t i = 0; i < host->gateway.route_count; i++)
-		sp_buf_printf(&text, "route %s %d\n",
+		sp_buf_printf(&text, "route %s %d %u\n",
 			      sp_prefix_format(&host->gateway.routes[i].prefix, prefix),
-			      (int)host->gateway.routes[i].zone);
+			      (int)host->gateway.routes[i].zone, host->gateway.routes[i].ifindex);
 	for (size_t i = 0; i < host->gateway.edge_trust_count; i++)
 		sp_buf_printf(&text, "trust %s\n",
 			      sp_prefix_format(&host->gateway.edge_trust[i], prefix));
@@ -355,20 +315,21 @@ int sp_host_join(const struct sp_machine *machine, struct sp_host_view *view,
 }
 
 int sp_host_read(struct sp_netlink *netlink, const struct sp_machine *machine,
-		 struct sp_host *ret_host)
+		 const struct sp_homes_watch *homes, struct sp_host *ret_host)
 {
-	struct sp_host_view view = { 0 };
+	struct sp_host_view view = {
+		.homes = &homes->homes,
+		.next_hops = homes->next_hops,
+		.next_hop_count = homes->next_hop_count,
+	};
 	int r = sp_netlink_list_links(netlink, &view.links, &view.link_count);
 
 	if (r == 0)
 		r = sp_netlink_list_addresses(netlink, 0, &view.addresses, &view.address_count);
 	if (r == 0)
-		r = sp_netlink_list_routes(netlink, 0, &view.routes, &view.route_count);
-	if (r == 0)
 		r = sp_host_join(machine, &view, ret_host);
 	free(view.links);
 	free(view.addresses);
-	free(view.routes);
 	return r;
 }
 

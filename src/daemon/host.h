@@ -6,6 +6,7 @@
 
 #include <net/if.h>
 
+#include "daemon/homes.h"
 #include "io/netlink.h"
 #include "plane/ebpf/ebpf.h"
 #include "policy/load.h"
@@ -37,15 +38,16 @@ struct sp_host_view {
 	size_t link_count;
 	struct sp_link_address *addresses;
 	size_t address_count;
-	struct sp_kernel_route *routes;
-	size_t route_count;
+	const struct sp_homes *homes;
+	const struct sp_prefix *next_hops; /* routers on the edge outside the edge's own prefixes */
+	size_t next_hop_count;
 };
 
 /* Pure: @view's addresses are taken over. Returns 0; -ENOMEM. */
 int sp_host_join(const struct sp_machine *machine, struct sp_host_view *view,
 		 struct sp_host *ret_host);
 int sp_host_read(struct sp_netlink *netlink, const struct sp_machine *machine,
-		 struct sp_host *ret_host);
+		 const struct sp_homes_watch *homes, struct sp_host *ret_host);
 void sp_host_done(struct sp_host *host);
 
 /* NULL: no such interface. */

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The machine around us changes: an interface comes or goes, an address or a route is set. What
  * rules mean by `self`, where a source lives and where hooks sit follow within a moment. */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "base/err.h"
 #include "daemon/daemon.h"
 
-#define SETTLE_NS (200 * SP_MS_NS) /* changes come in bursts */
+#define SETTLE_NS SP_PACE_FIRST_NS
+#define MESSAGES_A_ROUND 512 /* others are served in between */
 
 static void name_missing(struct sp_daemon *daemon)
 {
@@ -32,7 +35,7 @@ static void name_missing(struct sp_daemon *daemon)
 int sp_network_read(struct sp_daemon *daemon, bool *ret_changed)
 {
 	struct sp_host host;
-	int r = sp_host_read(daemon->netlink, daemon->machine, &host);
+	int r = sp_host_read(daemon->netlink, daemon->machine, &daemon->homes, &host);
 
 	if (r < 0)
 		return r;
@@ -85,16 +88,49 @@ int sp_network_lock_anew(struct sp_daemon *daemon, bool with_inside, struct sp_e
 	return sp_watch_lock_put(daemon, with_inside, put_lock_anew, error);
 }
 
+static bool same_hooks(const struct sp_host *a, const struct sp_host *b)
+{
+	if (a->hooked_count != b->hooked_count)
+		return false;
+	for (size_t i = 0; i < a->hooked_count; i++)
+		if (a->hooked[i].ifindex != b->hooked[i].ifindex)
+			return false;
+	return true;
+}
+
+/* Routes and addresses are what others on the links can move: the revisions they cause are paced, and
+ * what is not staged yet is judged by the older homes. An interface that comes waits for nothing. */
+static void restage_paced(void *arg)
+{
+	struct sp_daemon *daemon = arg;
+	const uint64_t now_ns = sp_clock_boottime_ns();
+
+	if (daemon->apply)
+		sp_loop_in(daemon->loop, &daemon->restage_timer, SETTLE_NS);
+	else if (now_ns < daemon->restage_pace.due_ns)
+		sp_loop_at(daemon->loop, &daemon->restage_timer, daemon->restage_pace.due_ns);
+	else
+		sp_apply_restage_soon(daemon, "the network changed");
+}
+
 static void network_settled(void *arg)
 {
 	struct sp_daemon *daemon = arg;
 	struct sp_ebpf_error error = { 0 };
+	__sp_free struct sp_ebpf_interface *hooked = NULL;
+	struct sp_host before = { 0 };
 	bool is_changed = false;
 	int r = sp_tunnel_ensure(daemon);
 
 	if (r < 0)
 		return; /* it said so, and is tried again at the next change */
-	r = sp_network_read(daemon, &is_changed);
+	sp_homes_follow(daemon, daemon->network_changes);
+	daemon->network_changes = 0;
+	before.hooked_count = daemon->host.hooked_count;
+	before.hooked = hooked = calloc(before.hooked_count + 1, sizeof(*hooked));
+	if (hooked && before.hooked_count)
+		memcpy(hooked, daemon->host.hooked, before.hooked_count * sizeof(*hooked));
+	r = hooked ? sp_network_read(daemon, &is_changed) : -ENOMEM;
 	if (r < 0) {
 		sp_log_error("reading interfaces and routes: %s; trying again", sp_err_text(r));
 		sp_loop_in(daemon->loop, &daemon->host_timer, SP_SECOND_NS);
@@ -107,22 +143,33 @@ static void network_settled(void *arg)
 	if (r < 0)
 		sp_log_error("second lock: %s", error.text);
 	sp_watch_look(daemon); /* what runs is attached to what came back, before it is made anew */
-	sp_apply_restage_soon(daemon, "the network changed");
+	if (same_hooks(&before, &daemon->host))
+		restage_paced(daemon);
+	else
+		sp_apply_restage_soon(daemon, "the network changed");
+}
+
+void sp_network_settle(struct sp_daemon *daemon)
+{
+	sp_loop_in(daemon->loop, &daemon->host_timer, 0);
 }
 
 static void network_changed(void *arg, uint32_t events)
 {
 	struct sp_daemon *daemon = arg;
 	uint32_t changed = 0;
-	int r = sp_netlink_monitor_drain(daemon->monitor, &changed);
+	int r = sp_netlink_monitor_take(daemon->monitor, MESSAGES_A_ROUND, sp_homes_note, daemon,
+					&changed);
 
 	(void)events;
 	if (r < 0)
 		sp_log_error("watching the network: %s", sp_err_text(r));
-	if (changed && !daemon->host_timer.due_ns)
-		sp_loop_in(daemon->loop, &daemon->host_timer, SETTLE_NS);
 	if (changed)
 		sp_watch_soon(daemon);
+	changed &= ~SP_NETLINK_ROUTES; /* those were weighed one by one */
+	daemon->network_changes |= changed;
+	if (changed && !daemon->host_timer.due_ns)
+		sp_loop_in(daemon->loop, &daemon->host_timer, SETTLE_NS);
 }
 
 int sp_network_watch(struct sp_daemon *daemon)
@@ -132,6 +179,8 @@ int sp_network_watch(struct sp_daemon *daemon)
 	if (r < 0)
 		return r;
 	daemon->host_timer = (struct sp_timer){ .fire = network_settled, .arg = daemon };
+	daemon->restage_timer = (struct sp_timer){ .fire = restage_paced, .arg = daemon };
+	sp_homes_watch(daemon);
 	daemon->monitor_source = (struct sp_source){
 		.fd = sp_netlink_monitor_get_fd(daemon->monitor),
 		.ready = network_changed,

@@ -21,6 +21,7 @@
 	X("hook-behind", "detach that program (bpftool net), or give it a place behind ours")      \
 	X("hook-missing", "remove what is in its place (bpftool net; ip link set DEV xdp off)")    \
 	X("hook-replaced", "detach that program (bpftool link); sallyport apply attaches ours")    \
+	X("homes-incomplete", "give the edge a longer prefix, or take the route away")             \
 	X("interface-down", "ip link set DEV up, and see to the cable or the other end")           \
 	X("interface-missing", "make the interface, or take its name out of sallyport.yaml")       \
 	X("key-unreadable", "put tunnel.key back, readable by sallyportd alone")                   \

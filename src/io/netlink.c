@@ -211,7 +211,8 @@ int sp_netlink_monitor_open(struct sp_netlink_monitor **ret_monitor)
 	__sp_cleanup(sp_netlink_monitor_closep) struct sp_netlink_monitor *monitor =
 		calloc(1, sizeof(*monitor));
 	const unsigned int groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
-	                            RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+	                            RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE |
+	                            1u << (RTNLGRP_NEXTHOP - 1);
 	int bytes = MONITOR_BYTES;
 
 	if (!monitor)
@@ -258,16 +259,33 @@ static uint32_t change_of(const struct nlmsghdr *message)
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 		return SP_NETLINK_ROUTES;
+	case RTM_NEWNEXTHOP:
+	case RTM_DELNEXTHOP:
+		return SP_NETLINK_NEXTHOPS;
 	default:
 		return 0;
 	}
 }
 
-int sp_netlink_monitor_drain(struct sp_netlink_monitor *monitor, uint32_t *ret_changed)
+static uint32_t take_change(const struct nlmsghdr *message, sp_route_change_fn each, void *arg)
+{
+	const uint32_t change = change_of(message);
+	struct sp_route_change route;
+
+	if (change != SP_NETLINK_ROUTES || !each)
+		return change;
+	if (sp_netlink_read_change(message, &route) > 0)
+		each(arg, &route);
+	return change;
+}
+
+int sp_netlink_monitor_take(struct sp_netlink_monitor *monitor, size_t messages_max,
+                            sp_route_change_fn each, void *arg, uint32_t *ret_changed)
 {
 	uint32_t changed = 0;
+	size_t taken = 0;
 
-	for (;;) {
+	while (messages_max == 0 || taken < messages_max) {
 		const struct nlmsghdr *message = (const struct nlmsghdr *)(void *)monitor->message;
 		ssize_t got = mnl_socket_recvfrom(monitor->socket, monitor->message, REPLY_BYTES);
 		int left = (int)got;
@@ -275,16 +293,22 @@ int sp_netlink_monitor_drain(struct sp_netlink_monitor *monitor, uint32_t *ret_c
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0 && (errno == ENOBUFS || errno == ENOSPC)) { /* dropped, or cut */
-			changed = SP_NETLINK_LINKS | SP_NETLINK_ADDRESSES | SP_NETLINK_ROUTES;
+			changed |= SP_NETLINK_LINKS | SP_NETLINK_ADDRESSES | SP_NETLINK_ROUTES |
+			           SP_NETLINK_NEXTHOPS | SP_NETLINK_LOST;
 			continue;
 		}
 		if (got < 0 && errno != EAGAIN)
 			return sp_errno();
 		if (got < 0)
 			break;
-		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
-			changed |= change_of(message);
+		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left), taken++)
+			changed |= take_change(message, each, arg);
 	}
 	*ret_changed = changed;
 	return 0;
+}
+
+int sp_netlink_monitor_drain(struct sp_netlink_monitor *monitor, uint32_t *ret_changed)
+{
+	return sp_netlink_monitor_take(monitor, 0, NULL, NULL, ret_changed);
 }

@@ -97,12 +97,32 @@ struct sp_kernel_route {
 	uint32_t ifindex; /* where it leaves; a multipath route gives one entry for each hop */
 	bool has_next_hop;
 	struct sp_addr next_hop;
+	uint32_t table;
 	uint32_t metric;
+	/* Where it leads is not to be read from it: a nexthop object nobody told us of, or an
+	 * encapsulation that chooses the way itself (a BPF program, a local segment). */
+	bool is_unreadable;
 };
 
-/* Unicast routes of the main table, both families. @ifindex 0: all. Malloc'ed array. */
-int sp_netlink_list_routes(struct sp_netlink *netlink, uint32_t ifindex,
-                           struct sp_kernel_route **ret_routes, size_t *ret_count);
+/* Called for each unicast route, a multipath one once for each hop. 0 or -errno, which ends it. */
+typedef int (*sp_route_fn)(void *arg, const struct sp_kernel_route *route);
+
+/* A reading of every routing table and nexthop object, both families, a slice at a time: a large
+ * table takes seconds, and others are to be served in between. */
+struct sp_route_reading;
+
+int sp_route_reading_open(struct sp_route_reading **ret_reading);
+void sp_route_reading_close(struct sp_route_reading *reading);
+SP_DEFINE_CLEANUP(struct sp_route_reading *, sp_route_reading_close);
+int sp_route_reading_get_fd(const struct sp_route_reading *reading); /* polls readable */
+/* Read a slice: at most @bytes_max, and a message more. Returns 1 there is more; 0 it is complete;
+ * -EINTR the kernel says things changed meanwhile, read again; -errno. */
+int sp_route_reading_advance(struct sp_route_reading *reading, size_t bytes_max, sp_route_fn each,
+                             void *arg);
+
+/* The whole of it at once. @ifindex 0: all. Malloc'ed array. */
+int sp_netlink_list_routes(uint32_t ifindex, struct sp_kernel_route **ret_routes,
+                           size_t *ret_count);
 
 /* Add or replace `@to dev @ifindex` in the main table. @to as in struct sp_kernel_route, host bits
  * clear. */
@@ -119,6 +139,20 @@ int sp_netlink_remove_route(struct sp_netlink *netlink, uint32_t ifindex,
 #define SP_NETLINK_LINKS 0x1u
 #define SP_NETLINK_ADDRESSES 0x2u
 #define SP_NETLINK_ROUTES 0x4u
+#define SP_NETLINK_NEXTHOPS 0x8u
+#define SP_NETLINK_LOST 0x10u /* messages were dropped: anything may have changed */
+
+#define SP_ROUTE_HOPS_MAX 32
+
+/* One message about a route. */
+struct sp_route_change {
+	struct sp_prefix to;
+	bool is_gone; /* withdrawn, or replaced by one that forwards nothing */
+	bool is_unreadable;
+	struct sp_kernel_route hops[SP_ROUTE_HOPS_MAX];
+	size_t hop_count;
+};
+typedef void (*sp_route_change_fn)(void *arg, const struct sp_route_change *change);
 
 struct sp_netlink_monitor;
 
@@ -132,5 +166,9 @@ int sp_netlink_monitor_get_fd(const struct sp_netlink_monitor *monitor); /* poll
  * -errno.
  */
 int sp_netlink_monitor_drain(struct sp_netlink_monitor *monitor, uint32_t *ret_changed);
+/* The same for at most @messages_max messages (0: all): what is left polls readable again. @each (or
+ * NULL) is called for each change of a route. */
+int sp_netlink_monitor_take(struct sp_netlink_monitor *monitor, size_t messages_max,
+                            sp_route_change_fn each, void *arg, uint32_t *ret_changed);
 
 #endif

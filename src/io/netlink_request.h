@@ -44,6 +44,9 @@ void sp_netlink_nested(const struct nlattr *nest, const struct nlattr **ret_attr
 
 /* An attribute of 4 or 16 bytes as an address. Returns false for anything else. */
 bool sp_netlink_attr_addr(const struct nlattr *attr, int family, struct sp_addr *ret_addr);
+/* One message about a route. Returns 1; 0 it says nothing about where a unicast address lives (a
+ * local, cached or multicast one); -EBADMSG. */
+int sp_netlink_read_change(const struct nlmsghdr *message, struct sp_route_change *ret_change);
 /* Put an address in its family's own length. */
 void sp_netlink_put_addr(struct nlmsghdr *header, uint16_t type, const struct sp_addr *addr);
 

@@ -125,6 +125,19 @@ static void probe_daemon(const struct sp_probe_context *context, struct sp_probe
 		             "%s", context->is_daemon_memory_locked ? "locked" : "pageable");
 }
 
+static void probe_homes(const struct sp_probe_context *context, struct sp_probe_list *list)
+{
+	static const struct sp_probe_subject subject = {
+		"homes", "the spoof check cannot tell for some addresses where they live",
+		"give the edge a longer prefix, or take the route away"
+	};
+
+	if (context->is_daemon_there)
+		sp_probe_add(list, &subject,
+		             *context->homes_warning ? SP_PROBE_MISSING : SP_PROBE_OK, "%s",
+		             *context->homes_warning ? context->homes_warning : "told by every route");
+}
+
 /* Ask nf_tables for its generation: answered without rights, and the module is loaded on the
  * way. */
 static int ask_nftables(void)
@@ -277,6 +290,7 @@ int sp_probe_run(const struct sp_probe_context *context, struct sp_probe **ret_p
 	probe_jit(&list);
 	probe_bpffs(context, &list);
 	probe_daemon(context, &list);
+	probe_homes(context, &list);
 	probe_nftables(&list);
 	probe_tun(&list);
 	probe_ipv6(&list);

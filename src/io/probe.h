@@ -43,6 +43,7 @@ struct sp_probe_context {
 	bool may_use_kernel_engine, must_use_kernel_engine; /* vpn.engine: auto or kernel; kernel */
 	uint32_t tunnel_mtu;                                /* vpn.mtu; 0: not known */
 	bool is_daemon_there, is_daemon_memory_locked;      /* what a running sallyportd says */
+	char homes_warning[256]; /* and of what its spoof check cannot tell; "": nothing */
 };
 
 /* Ask everything. Returns 0 with a malloc'ed array, whatever was found; -ENOMEM. Takes well under a

@@ -101,6 +101,7 @@ struct sp_interface {
 struct sp_route {
 	struct sp_prefix prefix;
 	enum sp_zone zone;
+	uint32_t ifindex; /* the one interface its addresses may come from; 0: any of the zone */
 };
 
 /* What the machine is, as far as judgement needs it: fixtures, sallyport.yaml or the live host. */

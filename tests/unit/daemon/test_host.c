@@ -69,25 +69,28 @@ static void add_address(struct sp_host_view *view, uint32_t ifindex, const char 
 	item->is_usable = true;
 }
 
-static void add_route(struct sp_host_view *view, uint32_t ifindex, const char *to, const char *hop,
-		      uint32_t metric)
+/* What the routes of the usual machine come to: 10.99/16 is better reached through the edge. */
+static const struct sp_homes *usual_homes(void)
 {
-	struct sp_kernel_route *route;
+	struct sp_homes_way ways[] = {
+		{ prefix("0.0.0.0/0"), 254, 0, 2, SP_ZONE_EDGE, false },
+		{ prefix("192.0.2.0/24"), 254, 0, 2, SP_ZONE_EDGE, true },
+		{ prefix("10.30.0.0/16"), 254, 0, 3, SP_ZONE_INSIDE, true },
+		{ prefix("10.99.0.0/16"), 254, 200, 3, SP_ZONE_INSIDE, true },
+		{ prefix("10.99.0.0/16"), 254, 100, 2, SP_ZONE_EDGE, false },
+	};
+	const uint32_t zone_size[SP_ZONE_COUNT] = {
+		[SP_ZONE_EDGE] = 1, [SP_ZONE_INSIDE] = 2, [SP_ZONE_TUNNEL] = 1,
+	};
+	struct sp_homes *homes = calloc(1, sizeof(*homes));
 
-	view->routes = realloc(view->routes, (view->route_count + 1) * sizeof(*view->routes));
-	route = &view->routes[view->route_count++];
-	memset(route, 0, sizeof(*route));
-	route->ifindex = ifindex;
-	route->to = prefix(to);
-	route->is_v4 = !strchr(to, ':');
-	route->metric = metric;
-	route->has_next_hop = hop != NULL;
-	if (hop)
-		assert_int_equal(sp_addr_parse(hop, &route->next_hop), 0);
+	assert_int_equal(sp_homes_build(ways, sizeof(ways) / sizeof(ways[0]), zone_size, homes), 0);
+	return homes;
 }
 
 static struct sp_host_view usual_view(void)
 {
+	static struct sp_prefix router;
 	struct sp_host_view view = { 0 };
 
 	add_link(&view, 1, "lo");
@@ -100,13 +103,10 @@ static struct sp_host_view usual_view(void)
 	add_address(&view, 3, "10.30.0.1", "10.30.0.0/16", true);
 	add_address(&view, 4, "fe80::1", "fe80::/64", true);
 	add_address(&view, 5, "172.17.0.1", "172.17.0.0/16", true);
-	add_route(&view, 2, "0.0.0.0/0", "192.0.2.254", 0);
-	add_route(&view, 2, "192.0.2.0/24", NULL, 0);
-	add_route(&view, 3, "10.30.0.0/16", NULL, 0);
-	add_route(&view, 3, "10.99.0.0/16", NULL, 200);
-	add_route(&view, 2, "10.99.0.0/16", "192.0.2.253", 100);
-	add_route(&view, 4, "100.64.0.0/16", NULL, 0);
-	add_route(&view, 5, "172.17.0.0/16", NULL, 0);
+	view.homes = usual_homes();
+	router = prefix("192.0.2.254/32");
+	view.next_hops = &router;
+	view.next_hop_count = 1;
 	return view;
 }
 
@@ -114,7 +114,8 @@ static void view_done(struct sp_host_view *view)
 {
 	free(view->links);
 	free(view->addresses);
-	free(view->routes);
+	sp_homes_done((struct sp_homes *)view->homes);
+	free((struct sp_homes *)view->homes);
 }
 
 static bool has_self(const struct sp_host *host, const char *text)
@@ -161,7 +162,7 @@ static void the_gateway_is_what_file_and_kernel_say(void **state)
 	assert_true(has_self(&host, "172.17.0.1") && has_self(&host, "127.0.0.1"));
 	assert_true(has_self(&host, "100.64.0.1") && has_self(&host, "fd00:64::1"));
 	assert_false(has_self(&host, "fe80::1"));
-	/* routes: of governed interfaces, the better metric; the pool is the tunnel's anyway */
+	/* routes: as the homes have them */
 	assert_int_equal(zone_of(&host, "0.0.0.0/0"), SP_ZONE_EDGE);
 	assert_int_equal(zone_of(&host, "10.30.0.0/16"), SP_ZONE_INSIDE);
 	assert_int_equal(zone_of(&host, "10.99.0.0/16"), SP_ZONE_EDGE);

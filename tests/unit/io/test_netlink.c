@@ -232,7 +232,7 @@ static void routes_of_both_families_are_listed(void **state)
 	    "ip route add 10.9.0.0/16 via inet6 2001:db8::fe dev wan0;"
 	    "ip route add 10.1.0.0/16 nexthop via 192.0.2.3 nexthop via 198.51.100.3;"
 	    "ip route add blackhole 10.2.0.0/16; ip route add 10.3.0.0/16 dev wan0 table 77");
-	assert_int_equal(sp_netlink_list_routes(netlink, 0, &routes, &count), 0);
+	assert_int_equal(sp_netlink_list_routes(0, &routes, &count), 0);
 
 	route = find_route(routes, count, "0.0.0.0/0", wan);
 	assert_non_null(route);
@@ -260,15 +260,80 @@ static void routes_of_both_families_are_listed(void **state)
 	assert_string_equal(sp_addr_format(&route->next_hop, text), "198.51.100.3");
 
 	assert_null(find_route(routes, count, "10.2.0.0/16", wan));
-	assert_null(find_route(routes, count, "10.3.0.0/16", wan));
+	route = find_route(routes, count, "10.3.0.0/16", wan);
+	assert_non_null(route);
+	assert_int_equal(route->table, 77);
 	assert_null(find_route(routes, count, "192.0.2.1/32", wan)); /* of the local table */
 	free(routes);
 
-	assert_int_equal(sp_netlink_list_routes(netlink, far, &routes, &count), 0);
+	assert_int_equal(sp_netlink_list_routes(far, &routes, &count), 0);
 	for (size_t i = 0; i < count; i++)
 		assert_int_equal(routes[i].ifindex, far);
 	assert_non_null(find_route(routes, count, "198.51.100.0/24", far));
 	free(routes);
+}
+
+static void nexthop_objects_are_followed_to_interfaces(void **state)
+{
+	uint32_t wan = link_named("wan0").ifindex, far = link_named("far0").ifindex;
+	struct sp_kernel_route *routes = NULL;
+	const struct sp_kernel_route *route;
+	char text[SP_ADDR_TEXT_MAX];
+	size_t count;
+
+	(void)state;
+	run("sysctl -qw net.ipv4.nexthop_compat_mode=0;"
+	    "ip addr add 192.0.2.1/24 dev wan0; ip addr add 198.51.100.1/24 dev far0;"
+	    "ip nexthop add id 7 via 192.0.2.3 dev wan0; ip nexthop add id 8 dev far0;"
+	    "ip nexthop add id 70 group 7/8; ip nexthop add id 9 blackhole;"
+	    "ip -6 nexthop add id 11 dev far0;"
+	    "ip route add 10.1.0.0/16 nhid 7; ip route add 10.2.0.0/16 nhid 70 table 9;"
+	    "ip route add 10.3.0.0/16 nhid 9; ip -6 route add 2001:db8:5::/48 nhid 11");
+	assert_int_equal(sp_netlink_list_routes(0, &routes, &count), 0);
+	route = find_route(routes, count, "10.1.0.0/16", wan);
+	assert_non_null(route);
+	assert_string_equal(sp_addr_format(&route->next_hop, text), "192.0.2.3");
+	assert_non_null(find_route(routes, count, "10.2.0.0/16", wan));
+	route = find_route(routes, count, "10.2.0.0/16", far);
+	assert_non_null(route);
+	assert_false(route->has_next_hop);
+	assert_non_null(find_route(routes, count, "2001:db8:5::/48", far));
+	for (size_t i = 0; i < count; i++)
+		assert_false(routes[i].is_unreadable);
+	free(routes);
+	run("ip nexthop flush; sysctl -qw net.ipv4.nexthop_compat_mode=1");
+}
+
+static void note_change(void *arg, const struct sp_route_change *change)
+{
+	struct sp_route_change *last = arg;
+
+	*last = *change;
+}
+
+static void monitor_tells_what_became_of_a_route(void **state)
+{
+	__sp_cleanup(sp_netlink_monitor_closep) struct sp_netlink_monitor *monitor = NULL;
+	uint32_t wan = link_named("wan0").ifindex, changed;
+	struct sp_prefix to = prefix("10.5.0.0/16");
+	struct sp_route_change last = { 0 };
+
+	(void)state;
+	run("ip addr add 192.0.2.1/24 dev wan0");
+	assert_int_equal(sp_netlink_monitor_open(&monitor), 0);
+	run("ip route add 10.5.0.0/16 via 192.0.2.3 table 44");
+	assert_int_equal(sp_netlink_monitor_take(monitor, 0, note_change, &last, &changed), 0);
+	assert_true(changed & SP_NETLINK_ROUTES);
+	assert_int_equal(sp_prefix_compare(&last.to, &to), 0);
+	assert_true(!last.is_gone && last.hop_count == 1 && last.hops[0].ifindex == wan);
+	run("ip route replace blackhole 10.5.0.0/16 table 44");
+	assert_int_equal(sp_netlink_monitor_take(monitor, 0, note_change, &last, &changed), 0);
+	assert_true(last.is_gone);
+	run("ip route replace 10.5.0.0/16 via 192.0.2.3 table 44; ip route del 10.5.0.0/16 table 44");
+	assert_int_equal(sp_netlink_monitor_take(monitor, 1, note_change, &last, &changed), 0);
+	assert_false(last.is_gone);
+	assert_int_equal(sp_netlink_monitor_take(monitor, 0, note_change, &last, &changed), 0);
+	assert_true(last.is_gone);
 }
 
 static void routes_are_put_and_removed(void **state)
@@ -284,7 +349,7 @@ static void routes_are_put_and_removed(void **state)
 
 		assert_int_equal(sp_netlink_put_route(netlink, wan, &to), 0);
 		assert_int_equal(sp_netlink_put_route(netlink, wan, &to), 0);
-		assert_int_equal(sp_netlink_list_routes(netlink, wan, &routes, &count), 0);
+		assert_int_equal(sp_netlink_list_routes(wan, &routes, &count), 0);
 		assert_non_null(find_route(routes, count, texts[i], wan));
 		free(routes);
 		assert_int_equal(sp_netlink_remove_route(netlink, wan, &to), 0);
@@ -335,7 +400,8 @@ static void monitor_that_was_overrun_says_everything_changed(void **state)
 	assert_int_equal(sp_netlink_monitor_open(&monitor), 0);
 	run("for i in $(seq 3000); do echo link set wan0 mtu $((1400 + i % 2)); done | ip -batch -");
 	assert_int_equal(sp_netlink_monitor_drain(monitor, &changed), 0);
-	assert_int_equal(changed, SP_NETLINK_LINKS | SP_NETLINK_ADDRESSES | SP_NETLINK_ROUTES);
+	assert_int_equal(changed, SP_NETLINK_LINKS | SP_NETLINK_ADDRESSES | SP_NETLINK_ROUTES |
+	                                  SP_NETLINK_NEXTHOPS | SP_NETLINK_LOST);
 }
 
 /* ---- sysctl and bpffs: of this namespace too ---- */
@@ -403,6 +469,8 @@ int main(void)
 		with_pair(dhcp_client_is_told_by_its_addresses),
 		with_pair(dhcpv6_client_is_told_by_its_ipv6_addresses),
 		with_pair(routes_of_both_families_are_listed),
+		with_pair(nexthop_objects_are_followed_to_interfaces),
+		with_pair(monitor_tells_what_became_of_a_route),
 		with_pair(routes_are_put_and_removed),
 		with_pair(monitor_tells_what_changed),
 		with_pair(monitor_that_was_overrun_says_everything_changed),
