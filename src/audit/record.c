@@ -10,6 +10,9 @@
 
 #include "audit/time.h"
 #include "base/array.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "base/text.h"
 #include "net/addr.h"
 
 static const char *const event_names[] = {
@@ -259,8 +262,11 @@ static void put_contract(struct writer *writer, const struct sp_audit_record *re
 int sp_audit_record_format(const struct sp_audit_record *record, const char prev[SP_CHAIN_HEX + 1],
                            char **ret_line, size_t *ret_len)
 {
+	__sp_buf struct sp_buf shown = SP_BUF_INIT;
 	struct writer writer = { 0 };
-	char *line = NULL;
+	__sp_free char *line = NULL;
+	size_t len;
+	int r;
 
 	if (!sp_audit_event_name(record->event))
 		return -EINVAL;
@@ -273,9 +279,11 @@ int sp_audit_record_format(const struct sp_audit_record *record, const char prev
 	if (!writer.error)
 		line = json_dumps(writer.object, JSON_COMPACT);
 	json_decref(writer.object);
-	if (!line)
+	if (!line || sp_text_put_json(&shown, line, strlen(line)) < 0)
 		return -ENOMEM;
-	*ret_len = strlen(line);
-	*ret_line = line;
-	return 0;
+	len = shown.len;
+	r = sp_buf_take(&shown, ret_line);
+	if (r == 0)
+		*ret_len = len;
+	return r;
 }

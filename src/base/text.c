@@ -166,6 +166,42 @@ int sp_text_put(struct sp_buf *out, const char *bytes, size_t len)
 	return out->error;
 }
 
+/* Bytes before the first character that JSON does not show as it is; *@ret_code: that one's. */
+static size_t run_of_json(const char *json, size_t len, uint32_t *ret_code)
+{
+	size_t run = 0;
+
+	for (size_t taken; run < len; run += taken) {
+		*ret_code = 0xfffd; /* bytes that are no text, which valid JSON has not */
+		taken = sp_text_take(json + run, len - run, ret_code);
+		if (taken == 0 || (sp_text_classify(*ret_code) != SP_TEXT_PRINTABLE && *ret_code != '\n'))
+			break;
+	}
+	return run;
+}
+
+int sp_text_put_json(struct sp_buf *out, const char *json, size_t len)
+{
+	while (len > 0) {
+		uint32_t code;
+		size_t run = run_of_json(json, len, &code), taken;
+
+		sp_buf_put_bytes(out, json, run);
+		json += run;
+		len -= run;
+		if (len == 0)
+			break;
+		if (code < 0x10000)
+			sp_buf_printf(out, "\\u%04x", code);
+		else
+			sp_buf_printf(out, "\\u%04x\\u%04x", 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff));
+		taken = sp_text_take(json, len, &code);
+		json += taken ? taken : 1;
+		len -= taken ? taken : 1;
+	}
+	return out->error;
+}
+
 const char *sp_text_show(const char *text, char *buf, size_t size)
 {
 	size_t len = strlen(text), used = 0;

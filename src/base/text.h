@@ -46,7 +46,11 @@ bool sp_text_is_name(const char *text, size_t max);
  * U+0100) or \u202e or \u{e0041}. Returns 0, -ENOMEM, or the error the buffer carries. */
 int sp_text_put(struct sp_buf *out, const char *bytes, size_t len);
 
-/* The same for a text, into @buf of @size (at least 1) bytes: what has no room is left out, never half a
+/* Append a JSON text (valid, so that what does not print stands in strings alone), fit for a terminal or a log:
+ * what does not print stands as \u202e or a pair of surrogates. It means what it meant. Returns as above. */
+int sp_text_put_json(struct sp_buf *out, const char *json, size_t len);
+
+/* As sp_text_put for a text, into @buf of @size (at least 1) bytes: what has no room is left out, never half a
  * character. Returns @buf. */
 const char *sp_text_show(const char *text, char *buf, size_t size);
 

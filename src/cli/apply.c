@@ -34,10 +34,10 @@ static void print_diagnostics(json_t *diagnostics)
 	json_t *item;
 
 	json_array_foreach(diagnostics, i, item)
-		fprintf(stderr, "%s:%lld:%lld: %s%s\n", sp_json_text(item, "path"),
-			sp_json_integer(item, "line"), sp_json_integer(item, "column"),
-			strcmp(sp_json_text(item, "severity"), "warning") ? "" : "warning: ",
-			sp_json_text(item, "message"));
+		sp_cli_say("%s:%lld:%lld: %s%s\n", sp_json_text(item, "path"),
+			   sp_json_integer(item, "line"), sp_json_integer(item, "column"),
+			   strcmp(sp_json_text(item, "severity"), "warning") ? "" : "warning: ",
+			   sp_json_text(item, "message"));
 }
 
 static void print_failed_tests(json_t *tests)
@@ -48,17 +48,16 @@ static void print_failed_tests(json_t *tests)
 	json_array_foreach(tests, i, item) {
 		if (json_is_true(json_object_get(item, "passed")))
 			continue;
-		fprintf(stderr,
-			"%s:%lld:%lld: test failed: %s to %s proto %lld port %lld gives %s by rule %s "
-			"(reason %s), expected %s%s%s\n",
-			sp_json_text(item, "path"), sp_json_integer(item, "line"),
-			sp_json_integer(item, "column"), sp_json_text(item, "source"),
-			sp_json_text(item, "destination"), sp_json_integer(item, "proto"),
-			sp_json_integer(item, "port"), sp_json_text(item, "verdict"),
-			sp_json_text(item, "rule"), sp_json_text(item, "reason"),
-			sp_json_text(item, "expect"),
-			*sp_json_text(item, "expect_rule") ? " by rule " : "",
-			sp_json_text(item, "expect_rule"));
+		sp_cli_say("%s:%lld:%lld: test failed: %s to %s proto %lld port %lld gives %s by rule %s "
+			   "(reason %s), expected %s%s%s\n",
+			   sp_json_text(item, "path"), sp_json_integer(item, "line"),
+			   sp_json_integer(item, "column"), sp_json_text(item, "source"),
+			   sp_json_text(item, "destination"), sp_json_integer(item, "proto"),
+			   sp_json_integer(item, "port"), sp_json_text(item, "verdict"),
+			   sp_json_text(item, "rule"), sp_json_text(item, "reason"),
+			   sp_json_text(item, "expect"),
+			   *sp_json_text(item, "expect_rule") ? " by rule " : "",
+			   sp_json_text(item, "expect_rule"));
 	}
 }
 
@@ -73,7 +72,7 @@ static int finish_refused(const struct sp_cli *cli, int exit_code, json_t *reply
 		print_failed_tests(json_object_get(error, "tests"));
 	}
 	if (exit_code == SP_EXIT_INVALID || exit_code == SP_EXIT_TESTS)
-		fprintf(stderr, "sallyport: not applied; the running policy is as it was\n");
+		sp_cli_say("sallyport: not applied; the running policy is as it was\n");
 	json_decref(reply);
 	return exit_code;
 }
@@ -87,12 +86,12 @@ static int finish_applied(const struct sp_cli *cli, json_t *reply)
 		return sp_cli_print_json(reply);
 	}
 	print_diagnostics(json_object_get(reply, "diagnostics"));
-	printf("%sapplied%s  generation %s  revision %lld  %lld rules, %lld tests passed  %lld sessions "
-	       "judged anew  %lld ms\n",
-	       sp_cli_paint(cli, SP_GREEN), sp_cli_paint(cli, SP_PLAIN),
-	       sp_json_text(reply, "generation"), sp_json_integer(reply, "revision"),
-	       sp_json_integer(reply, "rules"), sp_json_integer(reply, "tests"),
-	       sp_json_integer(changes, "sessions"), sp_json_integer(reply, "milliseconds"));
+	sp_cli_print("%sapplied%s  generation %s  revision %lld  %lld rules, %lld tests passed  %lld sessions "
+		     "judged anew  %lld ms\n",
+		     sp_cli_paint(cli, SP_GREEN), sp_cli_paint(cli, SP_PLAIN),
+		     sp_json_text(reply, "generation"), sp_json_integer(reply, "revision"),
+		     sp_json_integer(reply, "rules"), sp_json_integer(reply, "tests"),
+		     sp_json_integer(changes, "sessions"), sp_json_integer(reply, "milliseconds"));
 	json_decref(reply);
 	return SP_EXIT_OK;
 }

@@ -23,11 +23,11 @@ static void print_endpoint(json_t *record, const char *address_key, const char *
 	if (!*address)
 		return;
 	if (!json_is_integer(port) || !strncmp(sp_json_text(record, "proto"), "icmp", 4))
-		printf("%s", address); /* an ICMP query's ports are its identifier */
+		sp_cli_print("%s", address); /* an ICMP query's ports are its identifier */
 	else if (strchr(address, ':'))
-		printf("[%s]:%lld", address, (long long)json_integer_value(port));
+		sp_cli_print("[%s]:%lld", address, (long long)json_integer_value(port));
 	else
-		printf("%s:%lld", address, (long long)json_integer_value(port));
+		sp_cli_print("%s:%lld", address, (long long)json_integer_value(port));
 }
 
 static void print_record(const struct sp_cli *cli, json_t *record)
@@ -39,35 +39,35 @@ static void print_record(const struct sp_cli *cli, json_t *record)
 		sp_cli_print_json(json_incref(record));
 		return;
 	}
-	printf("%s  %s%-14s%s ", sp_json_text(record, "time"),
-	       sp_cli_paint(cli, is_deny  ? SP_RED :
-				 is_allow ? SP_GREEN :
-					    SP_BOLD),
-	       event, sp_cli_paint(cli, SP_PLAIN));
+	sp_cli_print("%s  %s%-14s%s ", sp_json_text(record, "time"),
+		     sp_cli_paint(cli, is_deny  ? SP_RED :
+				       is_allow ? SP_GREEN :
+						  SP_BOLD),
+		     event, sp_cli_paint(cli, SP_PLAIN));
 	if (*sp_json_text(record, "user"))
-		printf(" %s", sp_json_text(record, "user"));
+		sp_cli_print(" %s", sp_json_text(record, "user"));
 	if (*sp_json_text(record, "src")) {
-		putchar(' ');
+		sp_cli_print(" ");
 		print_endpoint(record, "src", "sport");
 	}
 	if (*sp_json_text(record, "dst")) {
-		printf(" -> ");
+		sp_cli_print(" -> ");
 		print_endpoint(record, "dst", "dport");
 	}
 	if (*sp_json_text(record, "proto"))
-		printf(" %s", sp_json_text(record, "proto"));
+		sp_cli_print(" %s", sp_json_text(record, "proto"));
 	if (*sp_json_text(record, "hook"))
-		printf("  %s", sp_json_text(record, "hook"));
+		sp_cli_print("  %s", sp_json_text(record, "hook"));
 	if (*sp_json_text(record, "rule"))
-		printf("  rule %s", sp_json_text(record, "rule"));
+		sp_cli_print("  rule %s", sp_json_text(record, "rule"));
 	if (*sp_json_text(record, "reason"))
-		printf("  %s", sp_json_text(record, "reason"));
+		sp_cli_print("  %s", sp_json_text(record, "reason"));
 	if (json_is_true(json_object_get(record, "aggregated")) || !strcmp(event, "gap"))
-		printf("  %lld %s", sp_json_integer(record, "packets"),
-		       !strcmp(event, "roam") ? "moves" : !strcmp(event, "drift") ? "times" : "packets");
+		sp_cli_print("  %lld %s", sp_json_integer(record, "packets"),
+			     !strcmp(event, "roam") ? "moves" : !strcmp(event, "drift") ? "times" : "packets");
 	if (*sp_json_text(record, "message"))
-		printf("  %s", sp_json_text(record, "message"));
-	putchar('\n');
+		sp_cli_print("  %s", sp_json_text(record, "message"));
+	sp_cli_print("\n");
 }
 
 static int take_first(void *arg, json_t *reply)
@@ -181,7 +181,7 @@ static int print_findings(const struct sp_cli *cli, const char *path,
 						       "line", (json_int_t)findings[i].line, "seq",
 						       (json_int_t)findings[i].seq, "message", text));
 		if (!cli->json)
-			fprintf(stderr, "%s\n", text);
+			sp_cli_say("%s\n", text);
 	}
 	if (cli->json) {
 		sp_cli_print_json(json_pack("{s:i, s:b, s:I, s:I, s:I, s:I, s:o}", "v", 1, "ok", !total,
@@ -194,10 +194,10 @@ static int print_findings(const struct sp_cli *cli, const char *path,
 	if (total)
 		return sp_cli_fail(SP_EXIT_FAILED, "%s is not as it was written", path);
 	if (lines)
-		printf("%s: records %llu to %llu are whole and unchanged\n", path,
-		       (unsigned long long)first, (unsigned long long)last);
+		sp_cli_print("%s: records %llu to %llu are whole and unchanged\n", path,
+			     (unsigned long long)first, (unsigned long long)last);
 	else
-		printf("%s: no records\n", path);
+		sp_cli_print("%s: no records\n", path);
 	return SP_EXIT_OK;
 }
 

@@ -27,14 +27,11 @@ static const struct bench {
 
 static void print_help(FILE *out)
 {
-	fputs("usage: sallyport bench NAME [OPTIONS]\n"
-	      "measure this machine\n\n",
-	      out);
+	sp_cli_write(out, "usage: sallyport bench NAME [OPTIONS]\nmeasure this machine\n\n");
 	for (size_t i = 0; i < SP_ARRAY_LEN(benches); i++)
-		fprintf(out, "  %-12s %s\n", benches[i].name, benches[i].summary);
-	fputs("\nOptions are the benchmark's own, all of which know --json:\n"
-	      "sallyport bench NAME --help. See docs/benchmarks.md for how to read the figures.\n",
-	      out);
+		sp_cli_write(out, "  %-12s %s\n", benches[i].name, benches[i].summary);
+	sp_cli_write(out, "\nOptions are the benchmark's own, all of which know --json:\n"
+			  "sallyport bench NAME --help. See docs/benchmarks.md for how to read the figures.\n");
 }
 
 static int fail_unknown(const char *name)

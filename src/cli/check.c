@@ -47,27 +47,27 @@ static void print_failed_test(const struct sp_source *source, const struct sp_te
 	const char *got_rule = sp_policy_rule_name(source->policy, result->judgement.answer.rule);
 	char target[96], from[SP_ADDR_TEXT_MAX];
 
-	fprintf(stderr, "%s:%u:%u: test failed: ", source->policy->files[test->place.file].path,
-		test->place.line, test->place.column);
+	sp_cli_say("%s:%u:%u: test failed: ", source->policy->files[test->place.file].path,
+		   test->place.line, test->place.column);
 	if (!result->judgement.plane) {
-		fprintf(stderr, "no packet fits it: its destinations, services and sources share no "
-				"address family\n");
+		sp_cli_say("no packet fits it: its destinations, services and sources share no "
+				   "address family\n");
 		return;
 	}
 	format_target(&result->tuple, target, sizeof(target));
-	fprintf(stderr, "%s to %s gives %s", sp_addr_format(&result->tuple.source, from), target,
-		sp_verdict_name(result->judgement.answer.verdict));
+	sp_cli_say("%s to %s gives %s", sp_addr_format(&result->tuple.source, from), target,
+		   sp_verdict_name(result->judgement.answer.verdict));
 	if (got_rule)
-		fprintf(stderr, " by rule %s", got_rule);
-	fprintf(stderr, " (reason %s), expected %s",
-		sp_reason_name(result->judgement.answer.reason), sp_verdict_name(test->expect));
+		sp_cli_say(" by rule %s", got_rule);
+	sp_cli_say(" (reason %s), expected %s",
+		   sp_reason_name(result->judgement.answer.reason), sp_verdict_name(test->expect));
 	if (test->rule)
-		fprintf(stderr, " by rule %s", test->rule);
+		sp_cli_say(" by rule %s", test->rule);
 	if (result->judgement.disagree)
-		fprintf(stderr, "; the reference says %s (reason %s): this is a defect of Sallyport",
-			sp_verdict_name(result->judgement.reference.verdict),
-			sp_reason_name(result->judgement.reference.reason));
-	fputc('\n', stderr);
+		sp_cli_say("; the reference says %s (reason %s): this is a defect of Sallyport",
+			   sp_verdict_name(result->judgement.reference.verdict),
+			   sp_reason_name(result->judgement.reference.reason));
+	sp_cli_say("\n");
 }
 
 static json_t *test_json(const struct sp_source *source, const struct sp_test_result *result)
@@ -112,11 +112,11 @@ static int print_results(const struct sp_cli *cli, const struct sp_source *sourc
 	for (size_t i = 0; i < count; i++)
 		if (!results[i].passed)
 			print_failed_test(source, &results[i]);
-	printf("%s%s%s  %zu rules, %zu of %zu tests passed%s  generation %s\n",
-	       sp_cli_paint(cli, failed ? SP_RED : SP_GREEN), failed ? "not ok" : "ok",
-	       sp_cli_paint(cli, SP_PLAIN), source->policy->rule_count, count - failed, count,
-	       count == 0 ? "" : strcmp(plane, "ebpf") ? " (by the reference)" : " (by the real programs)",
-	       generation);
+	sp_cli_print("%s%s%s  %zu rules, %zu of %zu tests passed%s  generation %s\n",
+		     sp_cli_paint(cli, failed ? SP_RED : SP_GREEN), failed ? "not ok" : "ok",
+		     sp_cli_paint(cli, SP_PLAIN), source->policy->rule_count, count - failed, count,
+		     count == 0 ? "" : strcmp(plane, "ebpf") ? " (by the reference)" : " (by the real programs)",
+		     generation);
 	return failed ? SP_EXIT_TESTS : SP_EXIT_OK;
 }
 
@@ -135,8 +135,8 @@ static int run_checked(const struct sp_cli *cli, const struct sp_source *source,
 		return sp_cli_fail(SP_EXIT_FAILED, "running the tests: %s",
 				   *error.text ? error.text : sp_err_text(r));
 	if (count && planes == SP_JUDGE_BEST && strcmp(plane, "ebpf"))
-		fprintf(stderr, "sallyport: the tests were judged by the reference alone: the real "
-				"programs need root and a kernel with BPF\n");
+		sp_cli_say("sallyport: the tests were judged by the reference alone: the real "
+			   "programs need root and a kernel with BPF\n");
 	return print_results(cli, source, results, count, plane);
 }
 

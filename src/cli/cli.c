@@ -51,11 +51,11 @@ const size_t sp_verb_count = SP_ARRAY_LEN(sp_verbs);
 
 static void print_usage(FILE *out)
 {
-	fputs("usage: sallyport VERB [ARGUMENTS] [--json] [--root DIR]\n\n", out);
+	sp_cli_write(out, "usage: sallyport VERB [ARGUMENTS] [--json] [--root DIR]\n\n");
 	for (size_t i = 0; i < sp_verb_count; i++)
-		fprintf(out, "  %-16s %-13s %s\n", sp_verbs[i].name, sp_verbs[i].arguments,
-			sp_verbs[i].summary);
-	fputs("\nsallyport VERB --help says more of one; sallyport --version.\n", out);
+		sp_cli_write(out, "  %-16s %-13s %s\n", sp_verbs[i].name, sp_verbs[i].arguments,
+			     sp_verbs[i].summary);
+	sp_cli_write(out, "\nsallyport VERB --help says more of one; sallyport --version.\n");
 }
 
 /* How many words of @argv the verb's name takes: 0, 1 or 2. */
@@ -112,7 +112,7 @@ int sp_cli_run(int argc, char **argv)
 		return SP_EXIT_OK;
 	}
 	if (!strcmp(argv[1], "--version")) {
-		puts("sallyport " SP_VERSION);
+		sp_cli_print("sallyport " SP_VERSION "\n");
 		return SP_EXIT_OK;
 	}
 	for (size_t i = 0; i < sp_verb_count; i++) {
@@ -132,15 +132,15 @@ static void print_verb_help(const char *name, const struct sp_option *options)
 {
 	for (size_t i = 0; i < sp_verb_count; i++)
 		if (!strcmp(sp_verbs[i].name, name))
-			printf("usage: sallyport %s%s%s [OPTIONS]\n%s\n\n", name,
-			       *sp_verbs[i].arguments ? " " : "", sp_verbs[i].arguments,
-			       sp_verbs[i].summary);
+			sp_cli_print("usage: sallyport %s%s%s [OPTIONS]\n%s\n\n", name,
+				     *sp_verbs[i].arguments ? " " : "", sp_verbs[i].arguments,
+				     sp_verbs[i].summary);
 	for (; options->name; options++)
-		printf("  --%s%s%-*s %s\n", options->name, options->flag ? "" : " ",
-		       (int)(24 - strlen(options->name)), options->flag ? "" : options->value_name,
-		       options->help);
-	printf("  --%-25s %s\n", "json", "machine-readable output");
-	printf("  --%-25s %s\n", "root DIR", "where the gateway's files stand (default /)");
+		sp_cli_print("  --%s%s%-*s %s\n", options->name, options->flag ? "" : " ",
+			     (int)(24 - strlen(options->name)), options->flag ? "" : options->value_name,
+			     options->help);
+	sp_cli_print("  --%-25s %s\n", "json", "machine-readable output");
+	sp_cli_print("  --%-25s %s\n", "root DIR", "where the gateway's files stand (default /)");
 }
 
 static int fail_unknown_option(const char *verb, const char *word, const struct sp_option *options)

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 enum sp_exit {
 	SP_EXIT_OK = 0,
@@ -58,11 +59,24 @@ int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 /* Exit code for what sp_cli_options returned when it was not 0. */
 int sp_cli_options_exit(int r);
 
+/* printf on stdout (data), on stderr (talk), or where @out goes (usage). Nothing else in this folder prints. A
+ * text put in by %s is shown fit for a terminal (base/text.h), a line break in it too; the format itself and
+ * paint are as they are. */
+void sp_cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void sp_cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void sp_cli_write(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A file's content on stdout: its line breaks stay. */
+void sp_cli_print_lines(const char *text);
+/* On stderr, as it is: only what this program has drawn itself. */
+void sp_cli_draw(const char *drawing);
+
 /* `sallyport: text` on stderr. Returns @exit_code, so that a verb can `return sp_cli_fail(…)`. */
 int sp_cli_fail(int exit_code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* One JSON object and a newline on stdout; takes the reference. Returns SP_EXIT_OK or SP_EXIT_FAILED. */
+/* One JSON object and a newline on stdout, or on stderr; takes the reference. What does not print in its texts
+ * is written as \u…. Returns SP_EXIT_OK or SP_EXIT_FAILED. */
 int sp_cli_print_json(json_t *object);
+int sp_cli_say_json(json_t *object);
 
 enum sp_paint { SP_PLAIN, SP_BOLD, SP_DIM, SP_RED, SP_GREEN, SP_YELLOW };
 const char *sp_cli_paint(const struct sp_cli *cli, enum sp_paint paint);

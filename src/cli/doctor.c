@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sallyport doctor: what this kernel and machine lack, and what that disables. Works without a
  * daemon; with one it knows the interfaces and which programs are our own. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +28,7 @@ static size_t read_interfaces(const struct sp_paths *paths, struct sp_machine **
 	size_t len, count = 0;
 
 	if (sp_file_read(paths->machine_file, MACHINE_BYTES_MAX, &text, &len) < 0) {
-		fprintf(stderr, "sallyport: no %s: interfaces are not looked at\n", paths->machine_file);
+		sp_cli_say("sallyport: no %s: interfaces are not looked at\n", paths->machine_file);
 		return 0;
 	}
 	if (sp_machine_load(paths->machine_file, text, len, ret_machine, &diagnostics) >= 0) {
@@ -40,8 +39,8 @@ static size_t read_interfaces(const struct sp_paths *paths, struct sp_machine **
 				gateway->interfaces[count].name, gateway->interfaces[count].zone
 			};
 	} else {
-		fprintf(stderr, "sallyport: %s has errors: interfaces are not looked at\n",
-			paths->machine_file);
+		sp_cli_say("sallyport: %s has errors: interfaces are not looked at\n",
+			   paths->machine_file);
 	}
 	sp_diagnostics_done(&diagnostics);
 	return count;
@@ -87,14 +86,14 @@ static int print_probes(const struct sp_cli *cli, const struct sp_probe *probes,
 						    "remedy", probe->remedy));
 			continue;
 		}
-		printf("%s%-8s%s %-22s %s\n",
-		       sp_cli_paint(cli, is_ok ? SP_GREEN :
-					 probe->result == SP_PROBE_MISSING ? SP_RED : SP_YELLOW),
-		       sp_probe_result_name(probe->result), sp_cli_paint(cli, SP_PLAIN), probe->name,
-		       probe->detail);
+		sp_cli_print("%s%-8s%s %-22s %s\n",
+			     sp_cli_paint(cli, is_ok ? SP_GREEN :
+					       probe->result == SP_PROBE_MISSING ? SP_RED : SP_YELLOW),
+			     sp_probe_result_name(probe->result), sp_cli_paint(cli, SP_PLAIN), probe->name,
+			     probe->detail);
 		if (!is_ok)
-			printf("         %-22s without it: %s%s%s\n", "", probe->disables,
-			       *probe->remedy ? "; " : "", probe->remedy);
+			sp_cli_print("         %-22s without it: %s%s%s\n", "", probe->disables,
+				     *probe->remedy ? "; " : "", probe->remedy);
 	}
 	return missing ? SP_EXIT_DEGRADED : SP_EXIT_OK;
 }

@@ -159,23 +159,23 @@ static int print_answer(const struct sp_cli *cli, const struct question *questio
 		sp_cli_print_json(object);
 		return exit_code;
 	}
-	printf("%s%s%s  ", sp_cli_paint(cli, is_allow ? SP_GREEN : SP_RED), is_allow ? "ALLOW" : "DENY",
-	       sp_cli_paint(cli, SP_PLAIN));
+	sp_cli_print("%s%s%s  ", sp_cli_paint(cli, is_allow ? SP_GREEN : SP_RED), is_allow ? "ALLOW" : "DENY",
+		     sp_cli_paint(cli, SP_PLAIN));
 	if (json_is_string(json_object_get(object, "rule")))
-		printf("rule %s", text_of(object, "rule"));
+		sp_cli_print("rule %s", text_of(object, "rule"));
 	else
-		printf("no rule was asked");
+		sp_cli_print("no rule was asked");
 	if (json_is_integer(json_object_get(object, "line")))
-		printf(" (%s:%d)", text_of(object, "file"),
-		       (int)json_integer_value(json_object_get(object, "line")));
-	printf("  reason %s  generation %s\n", text_of(object, "reason"), text_of(object, "generation"));
-	printf("  who    %s%s%s%s\n", *user ? user : *role ? "role " : "", *user ? "" : role,
-	       *user || *role ? "  " : "", text_of(object, "source"));
-	printf("  door   %s\n", text_of(object, "hook"));
-	printf("  said   %s\n", text_of(object, "message"));
-	printf("  by     %s\n", strcmp(text_of(object, "plane"), "ebpf") ?
-				       "the reference evaluator alone" :
-				       "the kernel's own programs; the reference agrees");
+		sp_cli_print(" (%s:%d)", text_of(object, "file"),
+			     (int)json_integer_value(json_object_get(object, "line")));
+	sp_cli_print("  reason %s  generation %s\n", text_of(object, "reason"), text_of(object, "generation"));
+	sp_cli_print("  who    %s%s%s%s\n", *user ? user : *role ? "role " : "", *user ? "" : role,
+		     *user || *role ? "  " : "", text_of(object, "source"));
+	sp_cli_print("  door   %s\n", text_of(object, "hook"));
+	sp_cli_print("  said   %s\n", text_of(object, "message"));
+	sp_cli_print("  by     %s\n", strcmp(text_of(object, "plane"), "ebpf") ?
+					     "the reference evaluator alone" :
+					     "the kernel's own programs; the reference agrees");
 	json_decref(object);
 	return exit_code;
 }

@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,9 +87,9 @@ static void print_provider(const struct sp_idp *idp, json_t *list)
 						      type, "issuer", idp->issuer, "client_id",
 						      idp->client_id));
 	else if (idp->type == SP_IDP_LOCAL)
-		printf("%-16s %-6s %zu users\n", idp->name, type, idp->user_count);
+		sp_cli_print("%-16s %-6s %zu users\n", idp->name, type, idp->user_count);
 	else
-		printf("%-16s %-6s %s\n", idp->name, type, idp->issuer);
+		sp_cli_print("%-16s %-6s %s\n", idp->name, type, idp->issuer);
 }
 
 /* Those of @entries that can be used. Returns SP_EXIT_OK, or how the worst of the others failed, each said. */

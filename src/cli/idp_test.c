@@ -3,7 +3,6 @@
  * step asks for a code, which nobody enters: that is the only proof that client and secret are right. */
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +27,16 @@ struct tour {
 	bool failed;
 };
 
+static void print_step(const struct sp_cli *cli, const char *step, const char *url,
+		       const struct sp_finding *trouble)
+{
+	sp_cli_print("%-10s %s%s%s  %s", step, sp_cli_paint(cli, trouble ? SP_RED : SP_GREEN),
+		     trouble ? "failed" : "ok", sp_cli_paint(cli, SP_PLAIN), url ? url : "");
+	if (trouble && url)
+		sp_cli_print("\n           ");
+	sp_cli_print("%s\n", trouble ? trouble->detail : "");
+}
+
 static void report(struct tour *tour, const char *step, const char *url, const struct sp_finding *trouble)
 {
 	tour->failed |= trouble != NULL;
@@ -38,10 +47,7 @@ static void report(struct tour *tour, const char *step, const char *url, const s
 						trouble ? sp_refusal_word(trouble->reason) : NULL, "detail",
 						trouble ? trouble->detail : NULL));
 	else
-		printf("%-10s %s%s%s  %s%s%s\n", step,
-		       sp_cli_paint(tour->cli, trouble ? SP_RED : SP_GREEN), trouble ? "failed" : "ok",
-		       sp_cli_paint(tour->cli, SP_PLAIN), url ? url : "", trouble && url ? "\n           " : "",
-		       trouble ? trouble->detail : "");
+		print_step(tour->cli, step, url, trouble);
 }
 
 static struct sp_oidc_time time_now(void)

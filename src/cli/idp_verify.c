@@ -34,12 +34,12 @@ static json_t *find_roles(const struct sp_paths *paths, const char *idp, const s
 	size_t count;
 
 	if (access(paths->policy_file, R_OK) < 0) {
-		fprintf(stderr, "sallyport: roles are not known: cannot read %s: %s\n", paths->policy_file,
-			sp_err_text(sp_errno()));
+		sp_cli_say("sallyport: roles are not known: cannot read %s: %s\n", paths->policy_file,
+			   sp_err_text(sp_errno()));
 		return NULL;
 	}
 	if (sp_source_load(paths->policy_file, NULL, &source) != SP_EXIT_OK) {
-		fprintf(stderr, "sallyport: roles are not known: %s has errors\n", paths->policy_file);
+		sp_cli_say("sallyport: roles are not known: %s has errors\n", paths->policy_file);
 		return NULL;
 	}
 	if (sp_policy_match_roles(source.policy, idp, (const char *const *)claims->groups,
@@ -62,8 +62,8 @@ static int print_refused(const struct sp_cli *cli, const struct sp_finding *find
 						sp_refusal_word(finding->reason), "detail",
 						finding->detail));
 	else
-		printf("%srefused%s  %s: %s\n", sp_cli_paint(cli, SP_RED), sp_cli_paint(cli, SP_PLAIN),
-		       sp_refusal_word(finding->reason), finding->detail);
+		sp_cli_print("%srefused%s  %s: %s\n", sp_cli_paint(cli, SP_RED), sp_cli_paint(cli, SP_PLAIN),
+			     sp_refusal_word(finding->reason), finding->detail);
 	return r == SP_EXIT_OK ? SP_EXIT_DENY : r;
 }
 
@@ -72,10 +72,10 @@ static void print_list(const char *title, const json_t *list, const char *none)
 	const json_t *item;
 	size_t i;
 
-	printf("  %-8s ", title);
+	sp_cli_print("  %-8s ", title);
 	json_array_foreach(list, i, item)
-		printf("%s%s", i ? ", " : "", json_string_value(item));
-	puts(json_array_size(list) ? "" : none);
+		sp_cli_print("%s%s", i ? ", " : "", json_string_value(item));
+	sp_cli_print("%s\n", json_array_size(list) ? "" : none);
 }
 
 static int print_accepted(const struct sp_cli *cli, const struct sp_claims *claims, json_t *roles)
@@ -93,11 +93,11 @@ static int print_accepted(const struct sp_cli *cli, const struct sp_claims *clai
 						   claims->user, "groups_said", claims->has_groups, "groups",
 						   groups, "roles", roles ? roles : json_null(), "issued",
 						   issued, "expires", expires));
-	printf("%saccepted%s\n  subject  %s\n  user     %s\n", sp_cli_paint(cli, SP_GREEN),
-	       sp_cli_paint(cli, SP_PLAIN), claims->subject, claims->user);
+	sp_cli_print("%saccepted%s\n  subject  %s\n  user     %s\n", sp_cli_paint(cli, SP_GREEN),
+		     sp_cli_paint(cli, SP_PLAIN), claims->subject, claims->user);
 	print_list("groups", groups, claims->has_groups ? "none" : "none: the token has no such claim");
 	print_list("roles", roles, roles ? "none: a sign-in would be refused as no-role" : "not known");
-	printf("  issued   %s\n  expires  %s\n", issued, expires);
+	sp_cli_print("  issued   %s\n  expires  %s\n", issued, expires);
 	json_decref(groups);
 	json_decref(roles);
 	return SP_EXIT_OK;

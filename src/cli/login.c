@@ -307,31 +307,32 @@ static int print_as_json(const struct login *login, json_t *answer)
 static void print_next(const struct login *login)
 {
 	if (login->config)
-		printf("  %-10s %s holds the whole configuration%s\n"
-		       "             next: import it in a WireGuard app, or: sudo wg-quick up %s\n",
-		       "file", login->config, login->pubkey ? "; put the private key into it" : "",
-		       login->config);
+		sp_cli_print("  %-10s %s holds the whole configuration%s\n"
+			     "             next: import it in a WireGuard app, or: sudo wg-quick up %s\n",
+			     "file", login->config, login->pubkey ? "; put the private key into it" : "",
+			     login->config);
 	else if (!login->pubkey && !login->was_extended)
-		printf("next: sudo sallyport up\n");
+		sp_cli_print("next: sudo sallyport up\n");
 }
 
 static int print_result(const struct login *login, json_t *answer, const char *config)
 {
 	json_t *session = json_object_get(answer, "session");
-	char when[SP_WHEN_MAX], user[256], idp[64];
+	char when[SP_WHEN_MAX];
 
 	if (login->cli->json)
 		return print_as_json(login, answer);
-	printf("%s %s (%s) at %s until %s\n",
-	       login->was_extended ? "extended: signed in as" : "signed in as",
-	       sp_printable(sp_json_text(session, "user"), user, sizeof(user)),
-	       sp_printable(sp_json_text(session, "idp"), idp, sizeof(idp)), login->profile.place,
-	       sp_when_format(sp_when_parse(sp_json_text(session, "expires")),
-			      sp_clock_realtime_s(), when));
+	sp_cli_print("%s %.255s (%.63s) at %s until %s\n",
+		     login->was_extended ? "extended: signed in as" : "signed in as",
+		     sp_json_text(session, "user"), sp_json_text(session, "idp"), login->profile.place,
+		     sp_when_format(sp_when_parse(sp_json_text(session, "expires")),
+				    sp_clock_realtime_s(), when));
 	sp_session_print(session);
 	print_next(login);
-	if (login->pubkey && !login->config)
-		printf("configuration of the device (fill in its private key):\n\n%s", config);
+	if (login->pubkey && !login->config) {
+		sp_cli_print("configuration of the device (fill in its private key):\n\n");
+		sp_cli_print_lines(config);
+	}
 	return SP_EXIT_OK;
 }
 
@@ -496,9 +497,9 @@ int sp_cli_logout(struct sp_cli *cli, int argc, char **argv)
 					  ? json_incref(json_object_get(answer.body, "closed"))
 					  : json_array()));
 	if (json_array_size(json_object_get(answer.body, "closed")))
-		printf("signed out at %s: the session has ended, and what was open in it\n",
-		       profile.place);
+		sp_cli_print("signed out at %s: the session has ended, and what was open in it\n",
+			     profile.place);
 	else
-		printf("there was no session at %s\n", profile.place);
+		sp_cli_print("there was no session at %s\n", profile.place);
 	return SP_EXIT_OK;
 }

@@ -44,9 +44,9 @@ int sp_cli_peer_add(struct sp_cli *cli, int argc, char **argv)
 		json_object_del(reply, "id");
 		return sp_cli_print_json(reply);
 	}
-	printf("device %s is enrolled%s\n", sp_json_text(reply, "name"),
-	       json_is_integer(json_object_get(reply, "session")) ? ", its session is open" :
-								      "; it waits for a sign-in");
+	sp_cli_print("device %s is enrolled%s\n", sp_json_text(reply, "name"),
+		     json_is_integer(json_object_get(reply, "session")) ? ", its session is open" :
+									    "; it waits for a sign-in");
 	json_decref(reply);
 	return SP_EXIT_OK;
 }
@@ -106,7 +106,7 @@ int sp_cli_peer_remove(struct sp_cli *cli, int argc, char **argv)
 		return r;
 	if (cli->json)
 		return sp_cli_print_json(reply);
-	printf("device %s is forgotten\n", sp_json_text(reply, "name"));
+	sp_cli_print("device %s is forgotten\n", sp_json_text(reply, "name"));
 	json_decref(reply);
 	return SP_EXIT_OK;
 }
@@ -120,7 +120,7 @@ int sp_cli_peer_config(struct sp_cli *cli, int argc, char **argv)
 		return r;
 	if (cli->json)
 		return sp_cli_print_json(reply);
-	fputs(sp_json_text(reply, "config"), stdout);
+	sp_cli_print_lines(sp_json_text(reply, "config"));
 	json_decref(reply);
 	return SP_EXIT_OK;
 }

@@ -32,22 +32,6 @@ void sp_portal_answer_done(struct sp_portal_answer *answer)
 	*answer = (struct sp_portal_answer){ 0 };
 }
 
-const char *sp_printable(const char *text, char *buf, size_t size)
-{
-	size_t len = 0;
-
-	for (; *text && len + 1 < size; text++) {
-		const unsigned char c = (unsigned char)text[0], next = (unsigned char)text[1];
-		const bool is_c1 =
-			c == 0xc2 && next >= 0x80 && next < 0xa0; /* two bytes in UTF-8 */
-
-		buf[len++] = c < 0x20 || c == 0x7f || is_c1 ? '?' : (char)c;
-		text += is_c1;
-	}
-	buf[len] = 0;
-	return buf;
-}
-
 /* ---- asking ---- */
 
 /* Calls about one's own session; a sign-in shows who one is in its own way. */
@@ -225,7 +209,8 @@ int sp_portal_refused(const struct sp_profile *profile, const struct sp_portal_a
 {
 	json_t *error = json_object_get(answer->body, "error");
 	const struct refusal *refusal = NULL;
-	char message[1024], code[64], wait[64] = "", next[480] = "";
+	const char *next = NULL;
+	char wait[64] = "";
 
 	for (size_t i = 0; i < SP_ARRAY_LEN(refusals); i++)
 		if (sp_portal_is(answer, refusals[i].code))
@@ -234,11 +219,11 @@ int sp_portal_refused(const struct sp_profile *profile, const struct sp_portal_a
 		snprintf(wait, sizeof(wait), "; in %lld s at the earliest",
 			 sp_json_integer(error, "retry_after_s"));
 	if (refusal && refusal->again)
-		snprintf(next, sizeof(next), "\n  next: sallyport login %s%s", profile->url,
-			 refusal->again);
-	return sp_cli_fail(refusal ? refusal->exit_code : SP_EXIT_FAILED, "%s (%s)%s%s",
-			   sp_printable(sp_json_text(error, "message"), message, sizeof(message)),
-			   sp_printable(sp_portal_code(answer), code, sizeof(code)), wait, next);
+		next = refusal->again;
+	sp_cli_fail(0, "%.1000s (%.60s)%s", sp_json_text(error, "message"), sp_portal_code(answer), wait);
+	if (next)
+		sp_cli_say("  next: sallyport login %s%s\n", profile->url, next);
+	return refusal ? refusal->exit_code : SP_EXIT_FAILED;
 }
 
 int sp_portal_call(const struct sp_profile *profile, const char *path, json_t *fields,

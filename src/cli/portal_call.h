@@ -39,7 +39,4 @@ int sp_portal_refused(const struct sp_profile *profile, const struct sp_portal_a
 int sp_portal_call(const struct sp_profile *profile, const char *path, json_t *fields,
 		   struct sp_portal_answer *ret_answer);
 
-/* A text from outside for a terminal: control characters are '?'. Returns @buf. */
-const char *sp_printable(const char *text, char *buf, size_t size);
-
 #endif

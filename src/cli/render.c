@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "base/str.h"
+#include "base/text.h"
 #include "cli/client.h"
 
 #define COLUMNS_MAX 16
@@ -29,7 +30,7 @@ static void put_value(struct sp_buf *cell, json_t *value)
 
 	switch (value ? json_typeof(value) : JSON_NULL) {
 	case JSON_STRING:
-		sp_buf_put(cell, json_string_value(value));
+		sp_text_put(cell, json_string_value(value), json_string_length(value));
 		break;
 	case JSON_INTEGER:
 		sp_buf_printf(cell, "%lld", (long long)json_integer_value(value));
@@ -81,9 +82,10 @@ void sp_render_table(const struct sp_cli *cli, json_t *rows, const struct sp_col
 	for (int pass = 0; pass < 2; pass++) {
 		if (pass) {
 			for (size_t c = 0; c < count; c++)
-				printf("%s%-*s%s%s", sp_cli_paint(cli, SP_DIM),
-				       c + 1 < count ? (int)width[c] : 0, columns[c].title,
-				       sp_cli_paint(cli, SP_PLAIN), c + 1 < count ? "  " : "\n");
+				sp_cli_print("%s%-*s%s%s", sp_cli_paint(cli, SP_DIM),
+					     c + 1 < count ? (int)width[c] : 0, columns[c].title,
+					     sp_cli_paint(cli, SP_PLAIN), c + 1 < count ? "  " : "");
+			sp_cli_print("\n");
 		}
 		json_array_foreach(rows, i, row) {
 			for (size_t c = 0; c < count; c++) {
@@ -95,11 +97,11 @@ void sp_render_table(const struct sp_cli *cli, json_t *rows, const struct sp_col
 				if (!pass && used > width[c])
 					width[c] = used;
 				if (pass)
-					printf("%s%*s", sp_buf_get(&cell),
-					       c + 1 < count ? (int)(width[c] - used + 2) : 0, "");
+					sp_cli_print("%s%*s", sp_buf_get(&cell),
+						     c + 1 < count ? (int)(width[c] - used + 2) : 0, "");
 			}
 			if (pass)
-				putchar('\n');
+				sp_cli_print("\n");
 		}
 	}
 }

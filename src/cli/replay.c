@@ -79,11 +79,11 @@ static int print_line(const struct replay *replay, enum sp_hook hook,
 	const char *rule = sp_policy_rule_name(replay->source->policy, answer->rule);
 
 	if (!replay->cli->json) {
-		printf("%6" PRIu64 "  %-9s  %s%-5s%s  %-11s  %s%s\n", replay->count, sp_hook_name(hook),
-		       sp_cli_paint(replay->cli, answer->verdict == SP_ALLOW ? SP_GREEN : SP_RED),
-		       sp_verdict_name(answer->verdict), sp_cli_paint(replay->cli, SP_PLAIN),
-		       sp_reason_name(answer->reason), rule ? rule : "-",
-		       judgement->disagree ? "  DISAGREES WITH THE REFERENCE" : "");
+		sp_cli_print("%6" PRIu64 "  %-9s  %s%-5s%s  %-11s  %s%s\n", replay->count, sp_hook_name(hook),
+			     sp_cli_paint(replay->cli, answer->verdict == SP_ALLOW ? SP_GREEN : SP_RED),
+			     sp_verdict_name(answer->verdict), sp_cli_paint(replay->cli, SP_PLAIN),
+			     sp_reason_name(answer->reason), rule ? rule : "-",
+			     judgement->disagree ? "  DISAGREES WITH THE REFERENCE" : "");
 		return SP_EXIT_OK;
 	}
 	return sp_cli_print_json(json_pack("{s:i, s:I, s:s, s:s?, s:s, s:s, s:s}", "v", 1, "n",
@@ -158,8 +158,8 @@ static int judge_capture(struct replay *replay, const char *path)
 		return sp_cli_fail(SP_EXIT_FAILED, "%s is broken at byte %zu, behind packet %" PRIu64, path,
 				   pcap.offset, replay->count);
 	if (!replay->cli->json)
-		fprintf(stderr, "%" PRIu64 " packets: %" PRIu64 " allowed, %" PRIu64 " denied\n",
-			replay->count, replay->allowed, replay->count - replay->allowed);
+		sp_cli_say("%" PRIu64 " packets: %" PRIu64 " allowed, %" PRIu64 " denied\n",
+			   replay->count, replay->allowed, replay->count - replay->allowed);
 	return replay->disagreed ? SP_EXIT_FAILED : SP_EXIT_OK;
 }
 
@@ -212,7 +212,7 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "%s", *error.text ? error.text : sp_err_text(r));
 	if (planes == SP_JUDGE_BEST && !sp_judge_has_ebpf(judge))
-		fprintf(stderr, "sallyport: judged by the reference alone: %s\n", sp_judge_why_not(judge));
+		sp_cli_say("sallyport: judged by the reference alone: %s\n", sp_judge_why_not(judge));
 	replay.judge = judge;
 	return judge_capture(&replay, capture);
 }

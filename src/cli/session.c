@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sallyport session open|list|extend|revoke. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,15 +51,15 @@ static int print_session(const struct sp_cli *cli, json_t *reply, const char *ve
 		json_object_del(reply, "id");
 		return sp_cli_print_json(reply);
 	}
-	printf("session %lld of %s %s: roles", sp_json_integer(reply, "session"),
-	       sp_json_text(reply, "user"), verb);
+	sp_cli_print("session %lld of %s %s: roles", sp_json_integer(reply, "session"),
+		     sp_json_text(reply, "user"), verb);
 	json_array_foreach(json_object_get(reply, "roles"), i, item)
-		printf(" %s", json_string_value(item));
-	printf("; addresses");
+		sp_cli_print(" %s", json_string_value(item));
+	sp_cli_print("; addresses");
 	json_array_foreach(json_object_get(reply, "addresses"), i, item)
-		printf(" %s", json_string_value(item));
-	printf("; until %s\n", *sp_json_text(reply, "expires") ? sp_json_text(reply, "expires") :
-								 "revoked");
+		sp_cli_print(" %s", json_string_value(item));
+	sp_cli_print("; until %s\n", *sp_json_text(reply, "expires") ? sp_json_text(reply, "expires") :
+								       "revoked");
 	json_decref(reply);
 	return SP_EXIT_OK;
 }
@@ -209,10 +208,10 @@ int sp_cli_session_revoke(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_print_json(reply);
 	}
 	json_array_foreach(json_object_get(reply, "closed"), i, item)
-		printf("session %lld of %s has ended\n", sp_json_integer(item, "session"),
-		       sp_json_text(item, "user"));
-	printf("in the kernel after %.3f ms: no packet of theirs passes from then on\n",
-	       sp_json_integer(reply, "kernel_ns") / 1e6);
+		sp_cli_print("session %lld of %s has ended\n", sp_json_integer(item, "session"),
+			     sp_json_text(item, "user"));
+	sp_cli_print("in the kernel after %.3f ms: no packet of theirs passes from then on\n",
+		     sp_json_integer(reply, "kernel_ns") / 1e6);
 	json_decref(reply);
 	return SP_EXIT_OK;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/session_text.h"
 
-#include <stdio.h>
 
 #include "cli/portal_call.h"
 #include "cli/render.h"
@@ -9,30 +8,25 @@
 
 static void print_list(const char *title, json_t *list)
 {
-	char text[256];
 	json_t *item;
 	size_t i;
 
-	printf("  %-10s", title);
+	sp_cli_print("  %-10s", title);
 	json_array_foreach(list, i, item)
-		printf("%s %s", i ? "," : "",
-		       sp_printable(json_is_string(item) ? json_string_value(item) : "?", text,
-				    sizeof(text)));
-	putchar('\n');
+		sp_cli_print("%s %.255s", i ? "," : "", json_is_string(item) ? json_string_value(item) : "?");
+	sp_cli_print("\n");
 }
 
 void sp_session_print(json_t *session)
 {
-	char text[256], span[SP_WHEN_MAX];
+	char span[SP_WHEN_MAX];
 
 	print_list("roles", json_object_get(session, "roles"));
-	printf("  %-10s %s\n", "device",
-	       sp_printable(sp_json_text(json_object_get(session, "device"), "name"), text,
-			    sizeof(text)));
+	sp_cli_print("  %-10s %.255s\n", "device", sp_json_text(json_object_get(session, "device"), "name"));
 	print_list("addresses", json_object_get(session, "addresses"));
 	if (sp_json_integer(session, "idle_s") > 0)
-		printf("  %-10s ends after %s without a packet\n", "silence",
-		       sp_when_span(sp_json_integer(session, "idle_s"), span));
+		sp_cli_print("  %-10s ends after %s without a packet\n", "silence",
+			     sp_when_span(sp_json_integer(session, "idle_s"), span));
 }
 
 int sp_session_take(struct sp_profile *profile, json_t *answer)

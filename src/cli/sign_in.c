@@ -76,7 +76,6 @@ static int fail_provider(const struct sp_sign_in *sign_in, const char *typed)
 {
 	__sp_buf struct sp_buf names = SP_BUF_INIT;
 	struct sp_nearest near;
-	char name[64];
 	json_t *item;
 	size_t i;
 
@@ -84,12 +83,11 @@ static int fail_provider(const struct sp_sign_in *sign_in, const char *typed)
 	json_array_foreach(provider_list(sign_in), i, item)
 	{
 		sp_nearest_offer(&near, sp_json_text(item, "name"));
-		sp_buf_printf(&names, "%s%s", i ? ", " : "",
-			      sp_printable(sp_json_text(item, "name"), name, sizeof(name)));
+		sp_buf_printf(&names, "%s%.63s", i ? ", " : "", sp_json_text(item, "name"));
 	}
 	if (typed && near.best)
-		return sp_cli_fail(SP_EXIT_USAGE, "no provider \"%s\" here; did you mean \"%s\"?",
-				   typed, sp_printable(near.best, name, sizeof(name)));
+		return sp_cli_fail(SP_EXIT_USAGE, "no provider \"%s\" here; did you mean \"%.63s\"?",
+				   typed, near.best);
 	if (typed)
 		return sp_cli_fail(SP_EXIT_USAGE, "no provider \"%s\" here; there are: %s", typed,
 				   sp_buf_get(&names));
@@ -100,16 +98,16 @@ static int fail_provider(const struct sp_sign_in *sign_in, const char *typed)
 static int ask_provider(struct sp_sign_in *sign_in)
 {
 	__sp_free char *line = NULL;
-	char name[64];
 	json_t *item;
 	size_t i;
 
 	if (!sp_terminal_is_there())
 		return fail_provider(sign_in, NULL);
-	fputs("sign in with:", stderr);
-	json_array_foreach(provider_list(sign_in), i, item) fprintf(
-		stderr, " %s", sp_printable(sp_json_text(item, "name"), name, sizeof(name)));
-	if (sp_terminal_ask("\nprovider: ", USER_MAX, &line) < 0)
+	sp_cli_say("sign in with:");
+	json_array_foreach(provider_list(sign_in), i, item)
+		sp_cli_say(" %.63s", sp_json_text(item, "name"));
+	sp_cli_say("\n");
+	if (sp_terminal_ask("provider: ", USER_MAX, &line) < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "stopped; nothing was changed");
 	sign_in->provider = find_provider(sign_in, line);
 	return sign_in->provider ? SP_EXIT_OK : fail_provider(sign_in, line);
@@ -118,8 +116,6 @@ static int ask_provider(struct sp_sign_in *sign_in)
 /* What was asked for; what was used last; the only one; the one that fits what was given; ask. */
 static int choose_provider(struct sp_sign_in *sign_in)
 {
-	char name[64];
-
 	if (sign_in->idp) {
 		sign_in->provider = find_provider(sign_in, sign_in->idp);
 		if (!sign_in->provider)
@@ -138,10 +134,9 @@ static int choose_provider(struct sp_sign_in *sign_in)
 			return r;
 	}
 	if (strcmp(sp_json_text(sign_in->provider, "state"), "ok"))
-		sp_cli_fail(
-			0, "provider %s: the gateway says it is %s",
-			sp_printable(sp_json_text(sign_in->provider, "name"), name, sizeof(name)),
-			sp_json_text(sign_in->provider, "state"));
+		sp_cli_fail(0, "provider %.63s: the gateway says it is %.63s",
+			    sp_json_text(sign_in->provider, "name"),
+			    sp_json_text(sign_in->provider, "state"));
 	return SP_EXIT_OK;
 }
 
@@ -239,14 +234,15 @@ static void draw_code(const struct sp_sign_in *sign_in, json_t *prompt)
 	if (!sign_in->with_qr && !isatty(STDERR_FILENO))
 		return;
 	if (sp_qr_draw(*complete ? complete : sp_json_text(prompt, "verification_uri"),
-		       sp_terminal_has_color(), &drawing) == 0)
-		fprintf(stderr, "\n%s", drawing);
+		       sp_terminal_has_color(), &drawing) == 0) {
+		sp_cli_say("\n");
+		sp_cli_draw(drawing);
+	}
 }
 
 static void show_prompt(const struct sp_sign_in *sign_in, json_t *prompt)
 {
-	char uri[1024], code[64], when[SP_WHEN_MAX];
-	__sp_free char *line = NULL;
+	char when[SP_WHEN_MAX];
 	json_t *event;
 
 	if (sign_in->cli->json) {
@@ -256,19 +252,17 @@ static void show_prompt(const struct sp_sign_in *sign_in, json_t *prompt)
 				  "verification_uri_complete",
 				  json_object_get(prompt, "verification_uri_complete"), "expires",
 				  json_object_get(prompt, "expires"));
-		line = json_dumps(event, JSON_COMPACT);
-		json_decref(event);
-		fprintf(stderr, "%s\n", line ? line : "");
+		sp_cli_say_json(event);
 		return;
 	}
-	fprintf(stderr, "To sign in, open\n    %s\nand enter the code\n    %s\nuntil %s.\n",
-		sp_printable(sp_json_text(prompt, "verification_uri"), uri, sizeof(uri)),
-		sp_printable(sp_json_text(prompt, "user_code"), code, sizeof(code)),
-		sp_when_format(sp_when_parse(sp_json_text(prompt, "expires")),
-			       sp_clock_realtime_s(), when));
+	sp_cli_say("To sign in, open\n    %.1023s\nand enter the code\n    %.63s\nuntil %s.\n",
+		   sp_json_text(prompt, "verification_uri"),
+		   sp_json_text(prompt, "user_code"),
+		   sp_when_format(sp_when_parse(sp_json_text(prompt, "expires")),
+				  sp_clock_realtime_s(), when));
 	draw_code(sign_in, prompt);
-	fprintf(stderr, "waiting for the provider%s\n",
-		sp_terminal_is_there() ? "; ctrl-C stops" : "");
+	sp_cli_say("waiting for the provider%s\n",
+		   sp_terminal_is_there() ? "; ctrl-C stops" : "");
 }
 
 /* Until the provider has an answer. Cleanly stopped by ctrl-C: the handle is all there is, and it is

@@ -86,10 +86,10 @@ void sp_source_print_diagnostics(const struct sp_cli *cli, const struct sp_diagn
 		__sp_free char *line = sp_diagnostic_format(&diagnostics->items[i]);
 
 		if (line)
-			fprintf(stderr, "%s\n", line);
+			sp_cli_say("%s\n", line);
 	}
 	if (diagnostics->dropped_count)
-		fprintf(stderr, "… and %zu more\n", diagnostics->dropped_count);
+		sp_cli_say("… and %zu more\n", diagnostics->dropped_count);
 }
 
 json_t *sp_source_diagnostics_json(const struct sp_diagnostics *diagnostics)

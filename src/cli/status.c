@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sallyport status: on a gateway what runs, and what each hook judges; on a person's machine how the
  * session and the tunnel are (status_here.c). */
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,10 +20,10 @@ static void print_drops(json_t *engine)
 	size_t i;
 
 	json_array_foreach(json_object_get(engine, "drops"), i, drop)
-		printf("%s%lld %s", i ? ", " : INDENT "dropped: ",
-		       sp_json_integer(drop, "packets"), sp_json_text(drop, "reason"));
+		sp_cli_print("%s%lld %s", i ? ", " : INDENT "dropped: ",
+			     sp_json_integer(drop, "packets"), sp_json_text(drop, "reason"));
 	if (i)
-		putchar('\n');
+		sp_cli_print("\n");
 }
 
 /* What our own engine tells of itself. */
@@ -33,21 +32,21 @@ static void print_own_engine(json_t *engine)
 	const char *before = "; off: ", *name;
 	json_t *is_on;
 
-	printf(INDENT "%s, aead %s, %lld queue%s, memory %s", sp_json_text(engine, "name"),
-	       sp_json_text(engine, "aead"), sp_json_integer(engine, "queues"),
-	       sp_json_integer(engine, "queues") == 1 ? "" : "s",
-	       json_is_true(json_object_get(engine, "memory_locked")) ? "locked" : "pageable");
+	sp_cli_print(INDENT "%s, aead %s, %lld queue%s, memory %s", sp_json_text(engine, "name"),
+		     sp_json_text(engine, "aead"), sp_json_integer(engine, "queues"),
+		     sp_json_integer(engine, "queues") == 1 ? "" : "s",
+		     json_is_true(json_object_get(engine, "memory_locked")) ? "locked" : "pageable");
 	json_object_foreach(json_object_get(engine, "offloads"), name, is_on) {
 		if (json_is_true(is_on))
 			continue;
-		printf("%s%s", before, name);
+		sp_cli_print("%s%s", before, name);
 		before = ", ";
 	}
-	putchar('\n');
+	sp_cli_print("\n");
 	if (sp_json_integer(engine, "bad_frames") || sp_json_integer(engine, "refused_frames"))
-		printf(INDENT "frames: %lld from the interface made no sense, %lld to it were not taken\n",
-		       sp_json_integer(engine, "bad_frames"),
-		       sp_json_integer(engine, "refused_frames"));
+		sp_cli_print(INDENT "frames: %lld from the interface made no sense, %lld to it were not taken\n",
+			     sp_json_integer(engine, "bad_frames"),
+			     sp_json_integer(engine, "refused_frames"));
 	print_drops(engine);
 }
 
@@ -55,11 +54,11 @@ static void print_engine(json_t *engine)
 {
 	const bool is_reachable = json_is_true(json_object_get(engine, "reachable"));
 
-	printf("  engine      %s, %s%s%s; %lld peers, %lld with a handshake of the last 3 minutes\n",
-	       sp_json_text(engine, "kind"), is_reachable ? "reachable" : "not reachable: ",
-	       sp_json_text(engine, "error"),
-	       json_is_true(json_object_get(engine, "in_step")) ? ", in step" : "",
-	       sp_json_integer(engine, "peer_count"), sp_json_integer(engine, "handshakes"));
+	sp_cli_print("  engine      %s, %s%s%s; %lld peers, %lld with a handshake of the last 3 minutes\n",
+		     sp_json_text(engine, "kind"), is_reachable ? "reachable" : "not reachable: ",
+		     sp_json_text(engine, "error"),
+		     json_is_true(json_object_get(engine, "in_step")) ? ", in step" : "",
+		     sp_json_integer(engine, "peer_count"), sp_json_integer(engine, "handshakes"));
 	if (is_reachable && *sp_json_text(engine, "name"))
 		print_own_engine(engine);
 }
@@ -72,16 +71,16 @@ static void print_portal(json_t *portal)
 
 	if (!json_is_object(portal))
 		return;
-	printf("  portal      %s, since %s\n", sp_json_text(portal, "url"),
-	       sp_json_text(portal, "since"));
+	sp_cli_print("  portal      %s, since %s\n", sp_json_text(portal, "url"),
+		     sp_json_text(portal, "since"));
 	if (*sp_json_text(portal, "fingerprint"))
-		printf(INDENT "fingerprint %s\n", sp_json_text(portal, "fingerprint"));
+		sp_cli_print(INDENT "fingerprint %s\n", sp_json_text(portal, "fingerprint"));
 	json_array_foreach(json_object_get(portal, "providers"), i, provider) {
 		const char *error = sp_json_text(provider, "error");
 
-		printf(INDENT "provider %s (%s) %s%s%s\n", sp_json_text(provider, "name"),
-		       sp_json_text(provider, "type"), sp_json_text(provider, "state"),
-		       *error ? ": " : "", error);
+		sp_cli_print(INDENT "provider %s (%s) %s%s%s\n", sp_json_text(provider, "name"),
+			     sp_json_text(provider, "type"), sp_json_text(provider, "state"),
+			     *error ? ": " : "", error);
 	}
 }
 
@@ -93,24 +92,24 @@ static void print_head(const struct sp_cli *cli, json_t *reply)
 	json_t *events = json_object_get(reply, "events");
 	const bool is_enforcing = !strcmp(state, "enforcing");
 
-	printf("%s  %s%s%s  plane %s  revision %lld  generation %s  %lld rules\n",
-	       sp_json_text(reply, "gateway"), sp_cli_paint(cli, is_enforcing ? SP_GREEN : SP_YELLOW),
-	       state, sp_cli_paint(cli, SP_PLAIN), sp_json_text(reply, "plane"),
-	       sp_json_integer(reply, "revision"),
-	       *sp_json_text(reply, "generation") ? sp_json_text(reply, "generation") : "none",
-	       sp_json_integer(reply, "rules"));
-	printf("  forwarding  %s\n", json_is_true(json_object_get(json_object_get(reply, "lock"), "open")) ?
-					     "what was judged" :
-					     "nothing: no revision runs");
-	printf("  sessions    %lld live, %lld parked\n", sp_json_integer(sessions, "live"),
-	       sp_json_integer(sessions, "parked"));
-	printf("  flows       %lld of %lld\n", sp_json_integer(flows, "tracked"),
-	       sp_json_integer(flows, "max"));
+	sp_cli_print("%s  %s%s%s  plane %s  revision %lld  generation %s  %lld rules\n",
+		     sp_json_text(reply, "gateway"), sp_cli_paint(cli, is_enforcing ? SP_GREEN : SP_YELLOW),
+		     state, sp_cli_paint(cli, SP_PLAIN), sp_json_text(reply, "plane"),
+		     sp_json_integer(reply, "revision"),
+		     *sp_json_text(reply, "generation") ? sp_json_text(reply, "generation") : "none",
+		     sp_json_integer(reply, "rules"));
+	sp_cli_print("  forwarding  %s\n", json_is_true(json_object_get(json_object_get(reply, "lock"), "open")) ?
+						   "what was judged" :
+						   "nothing: no revision runs");
+	sp_cli_print("  sessions    %lld live, %lld parked\n", sp_json_integer(sessions, "live"),
+		     sp_json_integer(sessions, "parked"));
+	sp_cli_print("  flows       %lld of %lld\n", sp_json_integer(flows, "tracked"),
+		     sp_json_integer(flows, "max"));
 	print_engine(json_object_get(reply, "engine"));
 	print_portal(json_object_get(reply, "portal"));
-	printf("  events      %lld delivered or waiting, %lld lost, %lld beyond the edge's sampling\n",
-	       sp_json_integer(events, "attempted") - sp_json_integer(events, "lost"),
-	       sp_json_integer(events, "lost"), sp_json_integer(events, "sampled"));
+	sp_cli_print("  events      %lld delivered or waiting, %lld lost, %lld beyond the edge's sampling\n",
+		     sp_json_integer(events, "attempted") - sp_json_integer(events, "lost"),
+		     sp_json_integer(events, "lost"), sp_json_integer(events, "sampled"));
 }
 
 /* What somebody changed within the last hour. */
@@ -121,13 +120,13 @@ static void print_drift(json_t *drift)
 
 	json_array_foreach(drift, i, item) {
 		if (i == 0)
-			putchar('\n');
-		printf("drift    %s  %s%s%s: %s", sp_json_text(item, "time"), sp_json_text(item, "code"),
-		       *sp_json_text(item, "interface") ? " " : "", sp_json_text(item, "interface"),
-		       sp_json_text(item, "message"));
+			sp_cli_print("\n");
+		sp_cli_print("drift    %s  %s%s%s: %s", sp_json_text(item, "time"), sp_json_text(item, "code"),
+			     *sp_json_text(item, "interface") ? " " : "", sp_json_text(item, "interface"),
+			     sp_json_text(item, "message"));
 		if (sp_json_integer(item, "times") > 1)
-			printf(" (%lld times)", sp_json_integer(item, "times"));
-		putchar('\n');
+			sp_cli_print(" (%lld times)", sp_json_integer(item, "times"));
+		sp_cli_print("\n");
 	}
 }
 
@@ -138,17 +137,17 @@ static void print_tail(const struct sp_cli *cli, json_t *reply)
 	size_t i;
 
 	if (json_array_size(ungoverned)) {
-		printf("\nin no list, so not judged:");
+		sp_cli_print("\nin no list, so not judged:");
 		json_array_foreach(ungoverned, i, item)
-			printf(" %s", json_string_value(item));
-		putchar('\n');
+			sp_cli_print(" %s", json_string_value(item));
+		sp_cli_print("\n");
 	}
 	print_drift(json_object_get(reply, "drift"));
 	json_array_foreach(json_object_get(reply, "warnings"), i, item) {
-		printf("%swarning%s  %s: %s\n", sp_cli_paint(cli, SP_YELLOW), sp_cli_paint(cli, SP_PLAIN),
-		       sp_json_text(item, "code"), sp_json_text(item, "message"));
+		sp_cli_print("%swarning%s  %s: %s\n", sp_cli_paint(cli, SP_YELLOW), sp_cli_paint(cli, SP_PLAIN),
+			     sp_json_text(item, "code"), sp_json_text(item, "message"));
 		if (*sp_json_text(item, "remedy"))
-			printf("         remedy: %s\n", sp_json_text(item, "remedy"));
+			sp_cli_print("         remedy: %s\n", sp_json_text(item, "remedy"));
 	}
 }
 
@@ -196,10 +195,10 @@ static int print_gateway(struct sp_cli *cli, bool with_rules)
 		return exit_code;
 	}
 	print_head(cli, reply);
-	putchar('\n');
+	sp_cli_print("\n");
 	sp_render_table(cli, json_object_get(reply, "hooks"), hook_columns);
 	if (with_rules) {
-		putchar('\n');
+		sp_cli_print("\n");
 		sp_render_table(cli, json_object_get(reply, "rule_counters"), rule_columns);
 	}
 	print_tail(cli, reply);

@@ -3,7 +3,6 @@
 
 #include <net/if.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "audit/time.h"
@@ -96,16 +95,16 @@ static void print_tunnel(const struct sp_status_here *here, const struct view *v
 	const int64_t ago_s = sp_clock_realtime_s() - view->handshake_ns / SP_NS_PER_S;
 	char span[SP_WHEN_MAX];
 
-	printf("  %-10s %s is ", "tunnel", here->iface);
+	sp_cli_print("  %-10s %s is ", "tunnel", here->iface);
 	if (!view->is_up)
-		puts("down; next: sudo sallyport up");
+		sp_cli_print("down; next: sudo sallyport up\n");
 	else if (!view->knows_handshake)
-		puts("up; root can see the last handshake");
+		sp_cli_print("up; root can see the last handshake\n");
 	else if (!view->handshake_ns)
-		puts("up; no handshake yet: the gateway's UDP port is not reached, or nothing was "
-		     "sent");
+		sp_cli_print("up; no handshake yet: the gateway's UDP port is not reached, or nothing was "
+			     "sent\n");
 	else
-		printf("up; last handshake %s ago\n", sp_when_span(ago_s > 0 ? ago_s : 0, span));
+		sp_cli_print("up; last handshake %s ago\n", sp_when_span(ago_s > 0 ? ago_s : 0, span));
 }
 
 static void print_session(const struct sp_cli *cli, const struct sp_profile *profile,
@@ -113,21 +112,20 @@ static void print_session(const struct sp_cli *cli, const struct sp_profile *pro
 {
 	const int64_t now_s = sp_clock_realtime_s(), expires_s = sp_when_parse(profile->expires);
 	const bool is_live = !strcmp(view->state, "live");
-	char when[SP_WHEN_MAX], user[256], state[64];
+	char when[SP_WHEN_MAX];
 
-	printf("%s  %s (%s)  %s%s%s", profile->place,
-	       sp_printable(profile->user ? profile->user : "nobody", user, sizeof(user)),
-	       profile->idp ? profile->idp : "-", sp_cli_paint(cli, is_live ? SP_GREEN : SP_YELLOW),
-	       sp_printable(view->state, state, sizeof(state)), sp_cli_paint(cli, SP_PLAIN));
+	sp_cli_print("%s  %.255s (%.63s)  %s%.63s%s", profile->place, profile->user ? profile->user : "nobody",
+		     profile->idp ? profile->idp : "-", sp_cli_paint(cli, is_live ? SP_GREEN : SP_YELLOW),
+		     view->state, sp_cli_paint(cli, SP_PLAIN));
 	if (is_live || !strcmp(view->state, "unknown"))
-		printf("%s until %s\n", is_live ? "" : ": as far as it was known here",
-		       sp_when_format(expires_s, now_s, when));
+		sp_cli_print("%s until %s\n", is_live ? "" : ": as far as it was known here",
+			     sp_when_format(expires_s, now_s, when));
 	else
-		printf("; next: sallyport login %s\n", profile->url);
+		sp_cli_print("; next: sallyport login %s\n", profile->url);
 	if (view->session)
 		sp_session_print(view->session);
 	else if (profile->device)
-		printf("  %-10s %s\n", "device", profile->device);
+		sp_cli_print("  %-10s %s\n", "device", profile->device);
 }
 
 int sp_status_here(struct sp_status_here *here)

@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/err.h"
 #include "base/units.h"
+#include "cli/cli.h"
 #include "io/secret_buf.h"
 
 static volatile sig_atomic_t was_interrupted;
@@ -130,12 +131,12 @@ static int ask(const char *question, bool is_secret, size_t max_len, char **ret_
 	silent.c_lflag |= ECHONL;
 	if (is_secret)
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	fputs(question, stderr);
+	sp_cli_say("%s", question);
 	r = read_line(STDIN_FILENO, max_len, &held.mask, ret_line);
 	if (is_secret)
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	if (r == -ECANCELED)
-		fputc('\n', stderr);
+		sp_cli_say("\n");
 	release_signals(&held);
 	return r;
 }

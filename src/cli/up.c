@@ -280,14 +280,14 @@ static int print_up(const struct tunnel *tunnel, const struct sp_profile *profil
 		return sp_cli_print_json(json_pack("{s:i, s:s, s:s, s:s, s:s?}", "v", 1, "event",
 						   did, "interface", tunnel->iface, "portal",
 						   profile->url, "routes", routes));
-	printf("%s is %s\n  %-10s %s\n  %-10s %s\n", tunnel->iface,
-	       !strcmp(did, "up")	    ? "up"
-	       : !strcmp(did, "already-up") ? "up already, and nothing has changed"
-					    : "up with what has changed",
-	       "addresses", addresses ? addresses : "-", "reaches", routes ? routes : "nothing");
+	sp_cli_print("%s is %s\n  %-10s %s\n  %-10s %s\n", tunnel->iface,
+		     !strcmp(did, "up")	    ? "up"
+		     : !strcmp(did, "already-up") ? "up already, and nothing has changed"
+						  : "up with what has changed",
+		     "addresses", addresses ? addresses : "-", "reaches", routes ? routes : "nothing");
 	if (expires_s <= now_s)
-		printf("  the session ended at %s; next: sallyport login %s\n",
-		       sp_when_format(expires_s, now_s, when), profile->url);
+		sp_cli_print("  the session ended at %s; next: sallyport login %s\n",
+			     sp_when_format(expires_s, now_s, when), profile->url);
 	return SP_EXIT_OK;
 }
 
@@ -351,6 +351,6 @@ int sp_cli_down(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_print_json(json_pack("{s:i, s:s, s:s}", "v", 1, "event",
 						   was_up ? "down" : "already-down", "interface",
 						   tunnel.iface));
-	printf("%s is %s\n", tunnel.iface, was_up ? "down" : "down already");
+	sp_cli_print("%s is %s\n", tunnel.iface, was_up ? "down" : "down already");
 	return SP_EXIT_OK;
 }

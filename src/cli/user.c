@@ -91,7 +91,7 @@ static int report(const struct sp_cli *cli, const struct sp_idp_file *file, cons
 	if (cli->json)
 		return sp_cli_print_json(json_pack("{s:i, s:s, s:s, s:s}", "v", 1, "idp", file->name, "user",
 						   user, "done", done));
-	printf("user %s: %s, in %s\n", user, done, file->path);
+	sp_cli_print("user %s: %s, in %s\n", user, done, file->path);
 	return SP_EXIT_OK;
 }
 

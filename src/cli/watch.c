@@ -32,7 +32,7 @@ struct watch {
 static void tell(const struct watch *watch, const char *event, const char *text)
 {
 	if (!watch->cli->json) {
-		fprintf(stderr, "sallyport: %s\n", text);
+		sp_cli_say("sallyport: %s\n", text);
 		return;
 	}
 	sp_cli_print_json(json_pack("{s:i, s:s, s:s?, s:s}", "v", 1, "event", event, "expires",

@@ -87,9 +87,9 @@ static void show_output(int output, const char *program, int code)
 	sp_cli_fail(0, "%s failed (%d):", program, code);
 	while ((line = strsep(&rest, "\n")))
 		if (*line && strncmp(line, "[#]", 3))
-			fprintf(stderr, "  %s\n", line);
+			sp_cli_say("  %s\n", line);
 	if (advice)
-		fprintf(stderr, "  next: %s\n", advice);
+		sp_cli_say("  next: %s\n", advice);
 }
 
 int sp_wg_quick(const char *const argv[])

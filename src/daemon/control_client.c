@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/str.h"
+#include "base/text.h"
 #include "io/clock.h"
 
 void sp_client_free(struct sp_client *client)
@@ -129,16 +131,16 @@ static int client_put(struct sp_client *client, const char *text, size_t len)
 
 static void client_send(struct sp_client *client, json_t *reply)
 {
-	char *text = json_dumps(reply, JSON_COMPACT);
+	__sp_buf struct sp_buf shown = SP_BUF_INIT;
+	__sp_free char *text = json_dumps(reply, JSON_COMPACT);
 
 	json_decref(reply);
-	if (!text) {
+	if (!text || sp_text_put_json(&shown, text, strlen(text)) < 0) {
 		sp_client_drop(client);
 		return;
 	}
 	client->is_busy = false;
-	client_put(client, text, strlen(text));
-	free(text);
+	client_put(client, sp_buf_get(&shown), shown.len);
 	client_rest(client);
 	client_rewatch(client);
 	if (!client->is_dead && (client->line_len || client->is_at_end))

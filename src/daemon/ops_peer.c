@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "base/text.h"
 #include "daemon/address.h"
 #include "daemon/ops.h"
 #include "net/addr.h"
@@ -121,10 +122,13 @@ static json_t *write_config(struct sp_daemon *daemon, const json_t *fields)
 {
 	__sp_buf struct sp_buf text = SP_BUF_INIT;
 	const char *endpoint = json_string_value(json_object_get(fields, "endpoint"));
+	const char *device = json_string_value(json_object_get(fields, "device"));
 
-	sp_buf_printf(&text, "# %s at %s\n[Interface]\n", json_string_value(
-			      json_object_get(fields, "device")), daemon->gateway_name);
-	sp_buf_put(&text, "PrivateKey = # yours: it never leaves your device\n");
+	sp_buf_put(&text, "# ");
+	sp_text_put(&text, device, strlen(device));
+	sp_buf_put(&text, " at ");
+	sp_text_put(&text, daemon->gateway_name, strlen(daemon->gateway_name));
+	sp_buf_put(&text, "\n[Interface]\nPrivateKey = # yours: it never leaves your device\n");
 	write_list(&text, "Address", json_object_get(fields, "addresses"), "/32", "/128");
 	write_list(&text, "DNS", json_object_get(fields, "dns"), "", "");
 	sp_buf_printf(&text, "MTU = %u\n\n[Peer]\n", daemon->machine->mtu);

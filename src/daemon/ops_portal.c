@@ -2,21 +2,23 @@
 /* login.refused, portal.report: what the portal tells of itself and of those it turned away. */
 #include <string.h>
 
+#include "base/text.h"
 #include "daemon/ops.h"
 
 #define PROVIDERS_MAX 64
 #define TEXT_MAX 255
 
-static bool is_short(const char *text)
+/* Short, and nothing that a terminal would act on: whoever has the portal speaks to root's screen by it. */
+static bool is_fit(const char *text)
 {
-	return !text || strlen(text) <= TEXT_MAX;
+	return !text || (strlen(text) <= TEXT_MAX && sp_text_is_printable(text, strlen(text)));
 }
 
 /* A text that may be absent or null. */
 static bool is_perhaps_text(const json_t *value)
 {
 	return !value || json_is_null(value) || (json_is_string(value) &&
-						 is_short(json_string_value(value)));
+						 is_fit(json_string_value(value)));
 }
 
 void sp_op_login_refused(struct sp_daemon *daemon, struct sp_client *client,
@@ -34,10 +36,11 @@ void sp_op_login_refused(struct sp_daemon *daemon, struct sp_client *client,
 		sp_client_fail(client, "bad-request", 2, NULL, "there is no reason %.40s", word);
 		return;
 	}
-	if (!is_short(record.idp) || !is_short(record.user) || !is_short(record.message) ||
-	    !is_short(record.peer)) {
+	if (!is_fit(record.idp) || !is_fit(record.user) || !is_fit(record.message) ||
+	    !is_fit(record.peer)) {
 		sp_client_fail(client, "bad-request", 2, NULL,
-			       "idp, user, detail and device are at most %d bytes long", TEXT_MAX);
+			       "idp, user, detail and device are printable and at most %d bytes long",
+			       TEXT_MAX);
 		return;
 	}
 	if (from && !sp_op_addr(client, "from", from, &record.src))
@@ -60,12 +63,12 @@ static json_t *read_provider(struct sp_client *client, json_t *item)
 			&state, "error", &error) == 0)
 		for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
 			is_good |= !strcmp(states[i], state);
-	if (is_good && is_short(name) && is_short(type) && is_perhaps_text(error))
+	if (is_good && is_fit(name) && is_fit(type) && is_perhaps_text(error))
 		return json_pack("{s:s, s:s, s:s, s:s?}", "name", name, "type", type, "state",
 				 state, "error", json_string_value(error));
 	sp_client_fail(client, "bad-request", 2, NULL,
 		       "a provider has name, type, state (ok, starting, unreachable or failed) and "
-		       "perhaps error, each of at most %d bytes", TEXT_MAX);
+		       "perhaps error, each printable and of at most %d bytes", TEXT_MAX);
 	return NULL;
 }
 
@@ -79,11 +82,11 @@ void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 	if (!sp_op_unpack(client, request, "{s:s, s?o, s:o}", "url", &url, "fingerprint",
 			  &fingerprint, "providers", &list))
 		return;
-	if (!json_is_array(list) || json_array_size(list) > PROVIDERS_MAX || !is_short(url) ||
+	if (!json_is_array(list) || json_array_size(list) > PROVIDERS_MAX || !is_fit(url) ||
 	    !is_perhaps_text(fingerprint)) {
 		sp_client_fail(client, "bad-request", 2, NULL,
-			       "providers is a list of at most %d, url and fingerprint are at most "
-			       "%d bytes long", PROVIDERS_MAX, TEXT_MAX);
+			       "providers is a list of at most %d, url and fingerprint are printable and "
+			       "at most %d bytes long", PROVIDERS_MAX, TEXT_MAX);
 		return;
 	}
 	providers = json_array();

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/array.h"
+#include "base/text.h"
 
 struct refusal {
 	const char *word;
@@ -48,14 +49,13 @@ const char *sp_refusal_message(enum sp_refusal_reason reason)
 
 int sp_find(struct sp_finding *finding, enum sp_refusal_reason reason, const char *format, ...)
 {
+	char detail[sizeof(finding->detail)];
 	va_list args;
 
 	finding->reason = reason;
 	va_start(args, format);
-	vsnprintf(finding->detail, sizeof(finding->detail), format, args);
+	vsnprintf(detail, sizeof(detail), format, args);
 	va_end(args);
-	for (char *c = finding->detail; *c; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '?';
+	sp_text_show(detail, finding->detail, sizeof(finding->detail));
 	return -EACCES;
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
+
 static const char *log_name = "sallyport";
 static bool log_is_verbose;
 
@@ -16,18 +18,15 @@ void sp_log_init(const char *name, bool is_verbose)
 
 static void write_line(int priority, const char *format, va_list args)
 {
-	char line[1024];
-	int len = vsnprintf(line, sizeof(line), format, args);
+	char line[1024], shown[sizeof(line) * 2];
 
-	if (len < 0)
+	if (vsnprintf(line, sizeof(line), format, args) < 0)
 		return;
-	for (char *c = line; *c; c++) /* one event, one line, nothing a terminal would act on */
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = ' ';
+	sp_text_show(line, shown, sizeof(shown)); /* one event, one line, nothing a terminal would act on */
 	if (getenv("JOURNAL_STREAM"))
-		fprintf(stderr, "<%d>%s\n", priority, line);
+		fprintf(stderr, "<%d>%s\n", priority, shown);
 	else
-		fprintf(stderr, "%s: %s\n", log_name, line);
+		fprintf(stderr, "%s: %s\n", log_name, shown);
 }
 
 void sp_log_error(const char *format, ...)

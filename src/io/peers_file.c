@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "io/files.h"
 #include "io/uapi_line.h"
 
@@ -61,10 +62,10 @@ static int check_unique(const struct sp_peers *peers)
 
 static void put_entry(struct sp_uapi_set *set, const struct sp_peers_entry *entry)
 {
-	char comment[SP_PEERS_NAME_MAX + 48];
+	char comment[SP_PEERS_NAME_MAX + 48], name[SP_PEERS_NAME_MAX];
 
 	snprintf(comment, sizeof(comment), "expires=%" PRId64 " name=%s", entry->expires_s,
-	         entry->name);
+	         sp_text_show(entry->name, name, sizeof(name)));
 	sp_uapi_set_comment(set, comment);
 	sp_uapi_set_peer(set, &entry->peer, SP_WG_PUT);
 }

@@ -9,6 +9,7 @@
 #include "base/array.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "base/text.h"
 #include "portal/exchange.h"
 #include "portal/grants.h"
 #include "portal/refresher.h"
@@ -96,11 +97,13 @@ json_t *sp_providers_report(const struct sp_portal *portal)
 	for (size_t i = 0; list && i < portal->provider_count; i++) {
 		const struct sp_provider *provider = portal->providers[i];
 		const char *type = provider->idp && provider->idp->type == SP_IDP_LOCAL ? "local" : "oidc";
+		const char *error = sp_provider_error(provider);
+		char shown[256]; /* what sallyportd takes */
 
 		json_array_append_new(list, json_pack("{s:s, s:s?, s:s, s:s?}", "name", provider->name,
 						      "type", provider->idp ? type : NULL, "state",
 						      provider->file_error ? "failed" : sp_provider_state(provider),
-						      "error", sp_provider_error(provider)));
+						      "error", error ? sp_text_show(error, shown, sizeof(shown)) : NULL));
 	}
 	return list;
 }

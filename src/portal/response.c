@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/str.h"
+#include "base/text.h"
 
 void sp_response_done(struct sp_response *response)
 {
@@ -15,13 +17,28 @@ void sp_response_done(struct sp_response *response)
 	*response = (struct sp_response){ 0 };
 }
 
+/* Names and messages in it may be anybody's, and a program may print it as it comes. NULL: no memory. */
+static char *dump(const json_t *answer)
+{
+	char *text = json_dumps(answer, JSON_COMPACT), *body = NULL;
+	__sp_buf struct sp_buf shown = SP_BUF_INIT;
+
+	if (!text || sp_text_is_printable(text, strlen(text)))
+		return text;
+	if (sp_text_put_json(&shown, text, strlen(text)) == 0)
+		(void)sp_buf_take(&shown, &body);
+	sp_wipe(text, strlen(text));
+	free(text);
+	return body;
+}
+
 void sp_respond(struct sp_response *response, int status, json_t *fields)
 {
 	json_t *answer = fields ? json_pack("{s:i}", "v", 1) : NULL;
 
 	response->status = status;
 	if (answer && json_object_update(answer, fields) == 0)
-		response->body = json_dumps(answer, JSON_COMPACT);
+		response->body = dump(answer);
 	json_decref(answer);
 	json_decref(fields);
 	if (response->body)

@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "io/log.h"
 #include "portal/gate_reply.h"
@@ -101,10 +102,13 @@ static void recorded(struct sp_ask *ask, const json_t *reply)
 	free(record);
 }
 
+/* What a stranger typed is on record as it is shown: sallyportd takes nothing else. */
 static void set_text(json_t *object, const char *key, const char *text)
 {
+	char shown[256];
+
 	if (text && *text)
-		json_object_set_new(object, key, json_string(text));
+		json_object_set_new(object, key, json_string(sp_text_show(text, shown, sizeof(shown))));
 }
 
 void sp_signin_record(struct sp_portal *portal, const struct sp_finding *finding, const char *idp,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Lines on stderr: "sallyport-vpnd: vpn0: …". Never a key. */
+/* Lines on stderr: "sallyport-vpnd: vpn0: …", of which what does not print is escaped
+ * (base/text.h). Never a key. */
 #ifndef SALLYPORT_VPND_LOG_H
 #define SALLYPORT_VPND_LOG_H
 

@@ -54,8 +54,8 @@ int main(int argc, char **argv)
 		case 'q':
 			options.queue_count = (unsigned int)strtoul(optarg, &end, 10);
 			if (*end || options.queue_count < 1 || options.queue_count > SP_VPND_QUEUES_MAX) {
-				fprintf(stderr, "sallyport-vpnd: --queues takes 1 to %d, not %s\n",
-					SP_VPND_QUEUES_MAX, optarg);
+				fprintf(stderr, "sallyport-vpnd: --queues takes 1 to %d\n",
+					SP_VPND_QUEUES_MAX);
 				return 2;
 			}
 			break;

@@ -194,6 +194,29 @@ static void shown_text_ends_at_a_whole_character(void **state)
 	assert_string_equal(sp_text_show("abc", buf, 1), "");
 }
 
+static void json_means_the_same_and_prints(void **state)
+{
+	static const struct {
+		const char *json, *shown;
+	} cases[] = {
+		{ "{\"a\":\"Zo\u00eb\"}", "{\"a\":\"Zo\u00eb\"}" },
+		{ "\"\\u001b\"", "\"\\u001b\"" }, /* escaped already */
+		{ "\"\x7f\xc2\x9b\"", "\"\\u007f\\u009b\"" },
+		{ "\"\u202e\u200b\"", "\"\\u202e\\u200b\"" },
+		{ "\"\U000e0041\"", "\"\\udb40\\udc41\"" },
+		{ "\"\U0010ffff\"", "\"\\udbff\\udfff\"" },
+		{ "\"\xff\"", "\"\\ufffd\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		__sp_buf struct sp_buf out = SP_BUF_INIT;
+
+		assert_int_equal(sp_text_put_json(&out, cases[i].json, strlen(cases[i].json)), 0);
+		assert_string_equal(sp_buf_get(&out), cases[i].shown);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +227,7 @@ int main(void)
 		cmocka_unit_test(names_and_labels_have_one_blank_and_an_end),
 		cmocka_unit_test(shown_text_has_nothing_left_that_moves),
 		cmocka_unit_test(shown_text_ends_at_a_whole_character),
+		cmocka_unit_test(json_means_the_same_and_prints),
 	};
 
 	return cmocka_run_group_tests_name("text", tests, NULL, NULL);

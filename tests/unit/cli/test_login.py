@@ -150,7 +150,7 @@ class Login(unittest.TestCase):
         prompt, self.portal.device = self.portal.prompt(), {'name': 'laptop', 'public_key': OTHER_KEY}
         self.portal.raw['device/start'] = json.dumps({'v': 1, **prompt, 'user_code': 'AB\x1b[2JCD\u009b31m'}).encode()
         done = self.login('--idp', 'corp', user=None, password=None)
-        self.assertIn('AB?[2JCD', done.stderr)
+        self.assertIn('AB\\x1b[2JCD\\x9b31m', done.stderr)
         self.assertNotIn('\x1b', done.stderr)
         self.assertNotIn('\u009b', done.stderr)
 
