@@ -65,6 +65,20 @@ enum sp_audit_event sp_audit_event_parse(const char *name)
 	return SP_AUDIT_NONE;
 }
 
+bool sp_audit_event_is_traffic(enum sp_audit_event event)
+{
+	switch (event) {
+	case SP_AUDIT_DENY:
+	case SP_AUDIT_ALLOW:
+	case SP_AUDIT_FLOW_END:
+	case SP_AUDIT_LIMIT:
+	case SP_AUDIT_ROAM:
+		return true;
+	default:
+		return false;
+	}
+}
+
 const char *sp_audit_proto_name(int proto, char buf[8])
 {
 	for (size_t i = 0; i < SP_ARRAY_LEN(proto_names); i++)

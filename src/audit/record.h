@@ -109,6 +109,10 @@ struct sp_audit_record {
 const char *sp_audit_event_name(enum sp_audit_event event);
 enum sp_audit_event sp_audit_event_parse(const char *name);
 
+/* What senders of packets make, as many as they like: kept in a log of its own, so that it cannot push
+ * out what people and administrators did. */
+bool sp_audit_event_is_traffic(enum sp_audit_event event);
+
 /* "tcp" "udp" "sctp" "icmp" "icmp6", else the number as text. @buf holds the number. */
 const char *sp_audit_proto_name(int proto, char buf[8]);
 /* The number of such a name, or -EINVAL. */

@@ -163,51 +163,80 @@ static int feed_log(const char *path, struct sp_chain_verifier *verifier,
 	return SP_EXIT_OK;
 }
 
-static int print_findings(const struct sp_cli *cli, const char *path,
-			  const struct sp_chain_verifier *verifier)
-{
-	const struct sp_chain_finding *findings;
-	uint64_t total, first, last, lines;
-	json_t *array = json_array();
-	const size_t kept = sp_chain_verifier_get_findings(verifier, &findings, &total);
+/* One log, as far as it was looked at. */
+struct verified {
+	const char *path;
+	uint64_t records, first, last, total; /* total: findings */
+};
 
-	lines = sp_chain_verifier_get_range(verifier, &first, &last);
+static int verify_log(const struct sp_cli *cli, struct verified *log, json_t *findings)
+{
+	__sp_cleanup(sp_chain_verifier_freep) struct sp_chain_verifier *verifier = NULL;
+	__sp_cleanup(sp_audit_reader_closep) struct sp_audit_reader *reader = NULL;
+	const struct sp_chain_finding *found;
+	size_t kept;
+	int r = sp_chain_verifier_new(&verifier);
+
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
+	r = feed_log(log->path, verifier, &reader);
+	if (r != SP_EXIT_OK)
+		return r;
+	r = sp_chain_verifier_finish(verifier, NULL);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
+	kept = sp_chain_verifier_get_findings(verifier, &found, &log->total);
+	log->records = sp_chain_verifier_get_range(verifier, &log->first, &log->last);
 	for (size_t i = 0; i < kept; i++) {
 		__sp_free char *text = NULL;
 
-		if (sp_chain_finding_format(&findings[i], &text) < 0)
+		if (sp_chain_finding_format(&found[i], &text) < 0)
 			continue;
-		json_array_append_new(array, json_pack("{s:s, s:I, s:I, s:s}", "file", findings[i].file,
-						       "line", (json_int_t)findings[i].line, "seq",
-						       (json_int_t)findings[i].seq, "message", text));
+		json_array_append_new(findings, json_pack("{s:s, s:I, s:I, s:s}", "file", found[i].file,
+							  "line", (json_int_t)found[i].line, "seq",
+							  (json_int_t)found[i].seq, "message", text));
 		if (!cli->json)
 			sp_cli_say("%s\n", text);
 	}
-	if (cli->json) {
-		sp_cli_print_json(json_pack("{s:i, s:b, s:I, s:I, s:I, s:I, s:o}", "v", 1, "ok", !total,
-					    "records", (json_int_t)lines, "first", (json_int_t)first,
-					    "last", (json_int_t)last, "total", (json_int_t)total,
-					    "findings", array));
-		return total ? SP_EXIT_FAILED : SP_EXIT_OK;
-	}
-	json_decref(array);
-	if (total)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s is not as it was written", path);
-	if (lines)
-		sp_cli_print("%s: records %llu to %llu are whole and unchanged\n", path,
-			     (unsigned long long)first, (unsigned long long)last);
-	else
-		sp_cli_print("%s: no records\n", path);
 	return SP_EXIT_OK;
+}
+
+static void print_verified(const struct verified *log)
+{
+	if (log->total)
+		sp_cli_fail(SP_EXIT_FAILED, "%s is not as it was written", log->path);
+	else if (log->records)
+		sp_cli_print("%s: records %llu to %llu are whole and unchanged\n", log->path,
+		       (unsigned long long)log->first, (unsigned long long)log->last);
+	else
+		sp_cli_print("%s: no records\n", log->path);
+}
+
+/* `records`, `first` and `last` are those of the first log. Takes @findings. */
+static void print_verified_json(const struct verified *logs, size_t count, uint64_t total,
+				json_t *findings)
+{
+	json_t *files = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(files, json_pack("{s:s, s:I, s:I, s:I, s:I}", "file", logs[i].path,
+						       "records", (json_int_t)logs[i].records, "first",
+						       (json_int_t)logs[i].first, "last",
+						       (json_int_t)logs[i].last, "total",
+						       (json_int_t)logs[i].total));
+	sp_cli_print_json(json_pack("{s:i, s:b, s:I, s:I, s:I, s:o, s:I, s:o}", "v", 1, "ok", !total,
+				    "records", (json_int_t)logs[0].records, "first",
+				    (json_int_t)logs[0].first, "last", (json_int_t)logs[0].last, "files",
+				    files, "total", (json_int_t)total, "findings", findings));
 }
 
 int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv)
 {
-	__sp_cleanup(sp_chain_verifier_freep) struct sp_chain_verifier *verifier = NULL;
-	__sp_cleanup(sp_audit_reader_closep) struct sp_audit_reader *reader = NULL;
 	__sp_paths struct sp_paths paths = { 0 };
 	const struct sp_option options[] = { { 0 } };
-	const char *word[1], *path;
+	json_t *findings;
+	const char *word[1];
+	uint64_t total = 0;
 	size_t count;
 	int r;
 
@@ -215,16 +244,26 @@ int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv)
 	if (r != 0)
 		return sp_cli_options_exit(r);
 	r = sp_paths_init(&paths, cli->root);
-	if (r >= 0)
-		r = sp_chain_verifier_new(&verifier);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
-	path = count ? word[0] : paths.audit_log;
-	r = feed_log(path, verifier, &reader);
-	if (r != SP_EXIT_OK)
-		return r;
-	r = sp_chain_verifier_finish(verifier, NULL);
-	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
-	return print_findings(cli, path, verifier);
+	struct verified logs[] = { { .path = count ? word[0] : paths.audit_log },
+				   { .path = paths.packets_log } };
+	const size_t log_count = count ? 1 : SP_ARRAY_LEN(logs);
+
+	findings = json_array();
+	for (size_t i = 0; i < log_count; i++) {
+		r = verify_log(cli, &logs[i], findings);
+		if (r != SP_EXIT_OK) {
+			json_decref(findings);
+			return r;
+		}
+		total += logs[i].total;
+		if (!cli->json)
+			print_verified(&logs[i]);
+	}
+	if (cli->json)
+		print_verified_json(logs, log_count, total, findings);
+	else
+		json_decref(findings);
+	return total ? SP_EXIT_FAILED : SP_EXIT_OK;
 }

@@ -336,11 +336,7 @@ static int start(struct sp_daemon *daemon)
 		r = open_plane(daemon);
 	if (r < 0)
 		return r;
-	r = sp_recorder_open(daemon);
-	if (r < 0)
-		sp_warnings_raise(&daemon->warnings, "audit-failed",
-				  "the audit log %s cannot be opened: %s", daemon->paths.audit_log,
-				  sp_err_text(r));
+	sp_recorder_open(daemon);
 	r = sp_people_load(daemon, is_new_store);
 	if (r < 0) {
 		sp_log_error("reading devices and sessions: %s; %s", sp_err_text(r),

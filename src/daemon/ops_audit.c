@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* audit.query: the log is read some lines a round, so that a long one holds nobody up. */
+/* audit.query: the logs are read together, by time, some lines a round, so that long ones hold nobody up. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,11 +9,18 @@
 #define LINES_A_ROUND 500
 #define LIMIT_MAX 10000
 
+/* One of the logs, and its next record. */
+struct source {
+	struct sp_audit_reader *reader;
+	struct sp_audit_entry entry;
+	bool has_entry;
+};
+
 struct reading {
 	struct sp_daemon *daemon;
 	struct sp_client *client; /* NULL: gone */
 	struct sp_timer timer;
-	struct sp_audit_reader *reader;
+	struct source sources[SP_RECORDER_FILES];
 	struct sp_audit_query query;
 	bool is_following;
 	json_t *found; /* the newest `limit` that match */
@@ -27,7 +34,10 @@ static void reading_free(struct reading *reading)
 	sp_loop_drop(reading->daemon->loop, &reading->timer);
 	if (reading->client)
 		sp_client_set_data(reading->client, NULL);
-	sp_audit_reader_close(reading->reader);
+	for (int i = 0; i < SP_RECORDER_FILES; i++) {
+		sp_audit_reader_close(reading->sources[i].reader);
+		sp_audit_entry_done(&reading->sources[i].entry);
+	}
 	json_decref(reading->found);
 	free(reading);
 }
@@ -40,16 +50,11 @@ void sp_op_audit_gone(struct sp_daemon *daemon, struct sp_client *client)
 	reading_free(sp_client_get_data(client));
 }
 
-static void take_line(struct reading *reading, const struct sp_audit_line *line)
+static void take_entry(struct reading *reading, const struct sp_audit_entry *entry)
 {
-	__sp_audit_entry struct sp_audit_entry entry = { 0 };
-
-	if (sp_audit_entry_parse(line->text, line->len, &entry) < 0 ||
-	    !sp_audit_query_matches(&reading->query, &entry.record))
+	if (!sp_audit_query_matches(&reading->query, &entry->record) || !reading->limit)
 		return;
-	if (!reading->limit)
-		return;
-	json_array_append(reading->found, entry.json);
+	json_array_append(reading->found, entry->json);
 	/* forget the older half at once */
 	if (json_array_size(reading->found) >= 2 * reading->limit)
 		for (size_t i = 0; i < reading->limit; i++)
@@ -76,17 +81,52 @@ static void finish(struct reading *reading)
 	sp_client_reply(client, json_pack("{s:o}", "records", found));
 }
 
-static void read_some(void *arg)
+/* Have the next record of @source at hand, if there is one. Returns 0 or -errno. */
+static int look_ahead(struct source *source)
 {
-	__sp_cleanup(reading_freep) struct reading *reading = arg;
 	struct sp_audit_line line;
 	int r = 1;
 
-	for (int i = 0; i < LINES_A_ROUND && r == 1; i++) {
-		r = sp_audit_reader_next(reading->reader, &line);
+	while (!source->has_entry && source->reader && r == 1) {
+		r = sp_audit_reader_next(source->reader, &line);
 		if (r == 1)
-			take_line(reading, &line);
+			source->has_entry = sp_audit_entry_parse(line.text, line.len,
+								 &source->entry) == 0;
 	}
+	return r < 0 ? r : 0;
+}
+
+/* Take the earliest of the next records. Returns 1; 0 there is none; -errno. */
+static int take_next(struct reading *reading)
+{
+	struct source *first = NULL;
+
+	for (int i = 0; i < SP_RECORDER_FILES; i++) {
+		struct source *source = &reading->sources[i];
+		const int r = look_ahead(source);
+
+		if (r < 0)
+			return r;
+		if (source->has_entry &&
+		    (!first || source->entry.record.time_ns < first->entry.record.time_ns))
+			first = source;
+	}
+	if (!first)
+		return 0;
+	take_entry(reading, &first->entry);
+	sp_audit_entry_done(&first->entry);
+	first->entry = (struct sp_audit_entry){ 0 };
+	first->has_entry = false;
+	return 1;
+}
+
+static void read_some(void *arg)
+{
+	__sp_cleanup(reading_freep) struct reading *reading = arg;
+	int r = 1;
+
+	for (int i = 0; i < LINES_A_ROUND && r == 1; i++)
+		r = take_next(reading);
 	if (r == 1) {
 		sp_loop_in(reading->daemon->loop, &reading->timer, 0);
 		reading = NULL;
@@ -140,6 +180,26 @@ static bool read_query(struct sp_client *client, const struct sp_request *reques
 	return true;
 }
 
+/* The log of packets is long: it is left out where nothing in it can match. */
+static bool asks_for_traffic(const struct sp_audit_query *query)
+{
+	for (unsigned int event = 1; query->events && event < SP_AUDIT_EVENT_COUNT; event++)
+		if ((query->events & (1u << event)) && sp_audit_event_is_traffic(event))
+			return true;
+	return !query->events;
+}
+
+static int open_sources(struct reading *reading)
+{
+	const struct sp_paths *paths = &reading->daemon->paths;
+	int r = sp_audit_reader_open(paths->audit_log, &reading->sources[SP_RECORDER_PEOPLE].reader);
+
+	if (r == 0 && asks_for_traffic(&reading->query))
+		r = sp_audit_reader_open(paths->packets_log,
+					 &reading->sources[SP_RECORDER_PACKETS].reader);
+	return r;
+}
+
 void sp_op_audit_query(struct sp_daemon *daemon, struct sp_client *client,
 		       const struct sp_request *request)
 {
@@ -163,7 +223,7 @@ void sp_op_audit_query(struct sp_daemon *daemon, struct sp_client *client,
 	reading->limit = (size_t)limit;
 	reading->is_following = follow;
 	reading->found = json_array();
-	r = sp_audit_reader_open(daemon->paths.audit_log, &reading->reader);
+	r = open_sources(reading);
 	if (r < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "opening the audit log: %s",
 			       sp_err_text(r));

@@ -294,15 +294,27 @@ static json_t *describe_events(struct sp_daemon *daemon)
 			 (json_int_t)stats.lost, "sampled", (json_int_t)stats.sampled);
 }
 
-static json_t *describe_audit(struct sp_daemon *daemon)
+static json_t *describe_log(const struct sp_recorder_file *file)
 {
 	struct sp_chain_head head = { 0 };
+	int64_t horizon_ns = 0;
 
-	if (daemon->recorder.log)
-		sp_audit_log_get_head(daemon->recorder.log, &head);
-	return json_pack("{s:s, s:I, s:s?}", "file", daemon->paths.audit_log, "seq",
-			 (json_int_t)head.seq, "error", daemon->recorder.error[0] ?
-			 daemon->recorder.error : daemon->recorder.log ? NULL : "not open");
+	if (file->log) {
+		sp_audit_log_get_head(file->log, &head);
+		horizon_ns = sp_audit_log_get_horizon(file->log);
+	}
+	return json_pack("{s:s?, s:I, s:o, s:s?}", "file", file->path, "seq", (json_int_t)head.seq,
+			 "reaches_back_to", sp_json_time(horizon_ns), "error", file->error[0] ?
+			 file->error : file->log ? NULL : "not open");
+}
+
+static json_t *describe_audit(struct sp_daemon *daemon)
+{
+	const struct sp_recorder_file *files = daemon->recorder.files;
+	json_t *json = describe_log(&files[SP_RECORDER_PEOPLE]);
+
+	json_object_set_new(json, "packets", describe_log(&files[SP_RECORDER_PACKETS]));
+	return json;
 }
 
 static json_t *list_warnings(struct sp_daemon *daemon)

@@ -5,13 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <sodium/crypto_shorthash.h>
+
 #include "base/err.h"
 #include "base/str.h"
 #include "daemon/daemon.h"
+#include "daemon/history.h"
 #include "daemon/tally.h"
 #include "net/addr.h"
 
-#define REFUSALS_MAX 100          /* records a second of refused sign-ins */
+/* Records of refused sign-ins, which strangers make: so many at once, then one in so long. A day of nothing
+ * else is some 80 MB, less than one file of the log. */
+#define REFUSALS_MAX 1000
+#define REFUSAL_NS SP_SECOND_NS
+#define REFUSALS_OF_ONE_MAX 500
+#define REFUSAL_OF_ONE_NS (10 * SP_SECOND_NS)
 #define TAKE_MAX 512              /* events a round: the loop has other clients */
 #define BUSY_NS (1 * SP_MS_NS)
 #define IDLE_NS (32 * SP_MS_NS)
@@ -33,25 +41,39 @@ static void send_followers(struct sp_daemon *daemon, const struct sp_audit_recor
 	}
 }
 
-static int append(struct sp_daemon *daemon, const struct sp_audit_record *record)
+static void note_failure(struct sp_daemon *daemon, struct sp_recorder_file *file, int r)
 {
-	struct sp_recorder *recorder = &daemon->recorder;
+	snprintf(file->error, sizeof(file->error), "%s", sp_err_text(r));
+	sp_warnings_raise(&daemon->warnings, "audit-failed",
+			  "the audit log cannot be written (%s): %s; records wait in the kernel as "
+			  "long as there is room", file->path, sp_err_text(r));
+}
+
+static void note_success(struct sp_daemon *daemon, struct sp_recorder_file *file)
+{
+	if (!file->error[0])
+		return;
+	file->error[0] = '\0';
+	for (int i = 0; i < SP_RECORDER_FILES; i++)
+		if (daemon->recorder.files[i].error[0])
+			return;
+	sp_warnings_clear(&daemon->warnings, "audit-failed");
+}
+
+int sp_recorder_try(struct sp_daemon *daemon, const struct sp_audit_record *record)
+{
+	struct sp_recorder_file *file =
+		&daemon->recorder.files[sp_audit_event_is_traffic(record->event) ? SP_RECORDER_PACKETS :
+										   SP_RECORDER_PEOPLE];
 	const char *line = NULL;
 	size_t len = 0;
-	int r = recorder->log ? sp_audit_log_append(recorder->log, record, &line, &len) : -EBADF;
+	int r = file->log ? sp_audit_log_append(file->log, record, &line, &len) : -EBADF;
 
 	if (r < 0) {
-		snprintf(recorder->error, sizeof(recorder->error), "%s", sp_err_text(r));
-		sp_warnings_raise(&daemon->warnings, "audit-failed",
-				  "the audit log cannot be written (%s): %s; records wait in the "
-				  "kernel as long as there is room", daemon->paths.audit_log,
-				  sp_err_text(r));
+		note_failure(daemon, file, r);
 		return r;
 	}
-	if (recorder->error[0]) {
-		recorder->error[0] = '\0';
-		sp_warnings_clear(&daemon->warnings, "audit-failed");
-	}
+	note_success(daemon, file);
 	send_followers(daemon, record, line, len);
 	return 0;
 }
@@ -64,7 +86,7 @@ void sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record
 	}
 	if (!record->time_ns)
 		record->time_ns = sp_clock_realtime_ns();
-	if (append(daemon, record) < 0)
+	if (sp_recorder_try(daemon, record) < 0)
 		sp_log_error("not recorded: %s%s%s", sp_audit_event_name(record->event),
 			     record->user ? " of " : "", record->user ? record->user : "");
 }
@@ -109,16 +131,33 @@ void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
 	sp_recorder_append(daemon, &record);
 }
 
+/* The address a refusal came from has its share of the records, as all together have. */
+static bool may_record_refusal(struct sp_recorder *recorder, const struct sp_audit_record *record)
+{
+	const uint64_t now_ns = sp_clock_boottime_ns();
+	unsigned char hash[crypto_shorthash_BYTES];
+	struct sp_addr from = record->src;
+
+	if (record->has_src) {
+		if (from.q[0]) /* IPv6: a host may have all of its /64 */
+			from.q[1] = 0;
+		crypto_shorthash(hash, from.b, sizeof(from.b), recorder->refusal_key);
+		if (!sp_bucket_take(&recorder->refusals_of[hash[0] % SP_REFUSAL_ADDRESSES], now_ns,
+				    REFUSAL_OF_ONE_NS, REFUSALS_OF_ONE_MAX))
+			return false;
+	}
+	return sp_bucket_take(&recorder->refusals, now_ns, REFUSAL_NS, REFUSALS_MAX);
+}
+
 void sp_recorder_refusal(struct sp_daemon *daemon, struct sp_audit_record *record)
 {
 	struct sp_recorder *recorder = &daemon->recorder;
 
 	record->event = SP_AUDIT_LOGIN_REFUSED;
-	if (recorder->refusals >= REFUSALS_MAX) {
+	if (!may_record_refusal(recorder, record)) {
 		recorder->more_refusals++;
 		return;
 	}
-	recorder->refusals++;
 	sp_recorder_append(daemon, record);
 }
 
@@ -252,7 +291,7 @@ int sp_recorder_take(struct sp_daemon *daemon, const struct sp_event *event, con
 	record.iface = sp_host_name_of(&daemon->host, event->ifindex);
 	if (of)
 		sp_tally_describe(of, &record);
-	return append(daemon, &record);
+	return sp_recorder_try(daemon, &record);
 }
 
 static int take_event(void *arg, const struct sp_event *event)
@@ -293,7 +332,7 @@ static void record_gap(struct sp_daemon *daemon)
 	record.packets = stats.lost - marks->lost;
 	record.message = "the kernel saw these, but its event ring was full";
 	record.time_ns = sp_clock_realtime_ns();
-	if (append(daemon, &record) == 0)
+	if (sp_recorder_try(daemon, &record) == 0)
 		marks->lost = stats.lost;
 }
 
@@ -324,28 +363,27 @@ static void record_edge(struct sp_daemon *daemon)
 			record.revision = daemon->running->number;
 			record.generation = daemon->running->generation;
 		}
-		if (append(daemon, &record) < 0)
+		if (sp_recorder_try(daemon, &record) < 0)
 			return;
 		marks->edge[reason] = *now;
 	}
 }
 
-/* Those beyond REFUSALS_MAX a second: exactly, and only once it is written. */
+/* Those beyond the shares: exactly, and only once it is written. */
 static void record_refusals(struct sp_daemon *daemon)
 {
 	struct sp_recorder *recorder = &daemon->recorder;
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 
-	recorder->refusals = 0;
 	if (!recorder->more_refusals)
 		return;
 	record.event = SP_AUDIT_LOGIN_REFUSED;
 	record.aggregated = true;
 	record.has_counts = true;
 	record.packets = recorder->more_refusals;
-	record.message = "so many more sign-ins were refused within a second";
+	record.message = "so many more sign-ins were refused";
 	record.time_ns = sp_clock_realtime_ns();
-	if (append(daemon, &record) == 0)
+	if (sp_recorder_try(daemon, &record) == 0)
 		recorder->more_refusals = 0;
 }
 
@@ -354,13 +392,15 @@ static void each_second(void *arg)
 	struct sp_daemon *daemon = arg;
 	struct sp_recorder *recorder = &daemon->recorder;
 
-	if (recorder->log || sp_recorder_open(daemon) == 0) {
-		record_gap(daemon);
-		record_edge(daemon);
-		sp_tally_record(daemon);
-		record_refusals(daemon);
-		sp_audit_log_sync(recorder->log);
-	}
+	sp_recorder_open(daemon);
+	record_gap(daemon);
+	record_edge(daemon);
+	sp_tally_record(daemon);
+	record_refusals(daemon);
+	sp_history_check(daemon, false);
+	for (int i = 0; i < SP_RECORDER_FILES; i++)
+		if (recorder->files[i].log)
+			sp_audit_log_sync(recorder->files[i].log);
 	sp_loop_in(daemon->loop, &recorder->second_timer, SP_SECOND_NS);
 }
 
@@ -399,49 +439,79 @@ void sp_recorder_unfollow(struct sp_daemon *daemon, const struct sp_client *clie
 
 /* ---- opening and closing ---- */
 
-static void record_start(struct sp_daemon *daemon, const struct sp_audit_log_repair *repair)
+/* @message: what had to be put right in the files; NULL: nothing. */
+static void record_start(struct sp_daemon *daemon, const char *message)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
-	__sp_free char *message = NULL;
 
-	if (repair->was_corrupt)
-		sp_str_format(&message, "the log's last line was no record: the file is now %s",
-			      repair->moved_to ? repair->moved_to : "gone");
-	else if (repair->was_torn)
-		sp_str_format(&message,
-			      "the log's last line had no end: its %zu bytes are now in %s",
-			      repair->torn_len, repair->moved_to ? repair->moved_to : "no file");
-	if (message)
-		sp_log_error("audit log: %s", message);
 	record.event = SP_AUDIT_START;
 	record.message = message;
 	sp_recorder_append(daemon, &record);
 }
 
-int sp_recorder_open(struct sp_daemon *daemon)
+static char *describe_repair(const struct sp_recorder_file *file, const struct sp_audit_log_repair *repair)
 {
-	struct sp_recorder *recorder = &daemon->recorder;
-	const struct sp_audit_log_options options = {
-		.path = daemon->paths.audit_log,
+	char *message = NULL;
+
+	if (repair->was_corrupt)
+		sp_str_format(&message, "the last line of %s was no record: the file is now %s", file->path,
+			      repair->moved_to ? repair->moved_to : "gone");
+	else if (repair->was_torn)
+		sp_str_format(&message, "the last line of %s had no end: its %zu bytes are now in %s",
+			      file->path, repair->torn_len,
+			      repair->moved_to ? repair->moved_to : "no file");
+	if (message)
+		sp_log_error("audit log: %s", message);
+	return message;
+}
+
+/* Take up one of the logs. @ret_message: what had to be put right, to be freed. */
+static int open_log(struct sp_daemon *daemon, enum sp_recorder_log which, char **ret_message)
+{
+	const struct sp_machine *machine = daemon->machine;
+	struct sp_recorder_file *file = &daemon->recorder.files[which];
+	struct sp_audit_log_options options = {
+		.path = which == SP_RECORDER_PACKETS ? daemon->paths.packets_log : daemon->paths.audit_log,
 		.gateway = daemon->gateway_name,
-		.rotate_bytes = daemon->machine->audit_rotate_bytes,
-		.keep = daemon->machine->audit_keep,
+		.rotate_bytes = which == SP_RECORDER_PACKETS ? machine->audit_rotate_bytes :
+							       machine->audit_people_rotate_bytes,
+		.keep = which == SP_RECORDER_PACKETS ? machine->audit_keep : machine->audit_people_keep,
 	};
-	struct sp_audit_log_options with_boot = options;
 	struct sp_audit_log_repair repair = { 0 };
 	char boot[SP_BOOT_ID_MAX];
 	int r;
 
+	file->path = options.path;
 	if (sp_clock_boot_id(boot) == 0)
-		with_boot.boot = boot;
-	r = sp_audit_log_open(&with_boot, NULL, &recorder->log, &repair);
-	if (r < 0)
+		options.boot = boot;
+	r = sp_audit_log_open(&options, NULL, &file->log, &repair);
+	if (r < 0) {
+		note_failure(daemon, file, r);
 		return r;
-	recorder->take_timer = (struct sp_timer){ .fire = take_events, .arg = daemon };
-	recorder->second_timer = (struct sp_timer){ .fire = each_second, .arg = daemon };
-	record_start(daemon, &repair);
+	}
+	*ret_message = describe_repair(file, &repair);
 	sp_audit_log_repair_done(&repair);
 	return 0;
+}
+
+void sp_recorder_open(struct sp_daemon *daemon)
+{
+	struct sp_recorder *recorder = &daemon->recorder;
+
+	if (!recorder->second_timer.fire) {
+		recorder->take_timer = (struct sp_timer){ .fire = take_events, .arg = daemon };
+		recorder->second_timer = (struct sp_timer){ .fire = each_second, .arg = daemon };
+		crypto_shorthash_keygen(recorder->refusal_key);
+	}
+	/* that of people last: its `start` tells of both */
+	for (int which = SP_RECORDER_FILES; which-- > 0;) {
+		__sp_free char *message = NULL;
+
+		if (recorder->files[which].log || open_log(daemon, which, &message) < 0)
+			continue;
+		if (message || which == SP_RECORDER_PEOPLE)
+			record_start(daemon, message);
+	}
 }
 
 void sp_recorder_start(struct sp_daemon *daemon)
@@ -460,9 +530,12 @@ void sp_recorder_close(struct sp_daemon *daemon)
 		recorder->followers = follower->next;
 		free(follower);
 	}
-	if (recorder->log) {
+	if (recorder->files[SP_RECORDER_PEOPLE].log) {
 		record_refusals(daemon);
-		sp_audit_log_close(recorder->log);
+		sp_history_check(daemon, true);
 	}
-	recorder->log = NULL;
+	for (int i = 0; i < SP_RECORDER_FILES; i++) {
+		sp_audit_log_close(recorder->files[i].log);
+		recorder->files[i].log = NULL;
+	}
 }

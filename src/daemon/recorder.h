@@ -7,6 +7,7 @@
 
 #include "audit/query.h"
 #include "audit/record.h"
+#include "daemon/bucket.h"
 #include "io/loop.h"
 
 struct sp_audit_log;
@@ -15,16 +16,31 @@ struct sp_daemon;
 struct sp_device;
 struct sp_live;
 
-struct sp_recorder {
+/* What people and administrators did, and what senders of packets made (docs/audit.md). */
+enum sp_recorder_log { SP_RECORDER_PEOPLE, SP_RECORDER_PACKETS, SP_RECORDER_FILES };
+
+struct sp_recorder_file {
 	struct sp_audit_log *log; /* NULL: it cannot be written; status says so */
+	const char *path;
+	char error[128];          /* of the last append that failed */
+	uint64_t lost;            /* rotated away too young, not yet recorded */
+	uint64_t told_ns;         /* CLOCK_BOOTTIME, when such a record was last written; 0: never */
+	int64_t short_since_ns;   /* since when it reaches back too little; 0: it does not */
+};
+
+#define SP_REFUSAL_ADDRESSES 256
+
+struct sp_recorder {
+	struct sp_recorder_file files[SP_RECORDER_FILES];
 	struct sp_timer take_timer;   /* the ring wakes nobody: it is looked at */
 	struct sp_timer second_timer;
 	uint64_t pause_ns;            /* until the next look */
 	struct sp_follower *followers;
 	uint64_t known_revision;      /* the last one an event named, and its generation */
 	char known_generation[13];
-	char error[128];              /* of the last append that failed */
-	unsigned int refusals;        /* recorded in this second */
+	struct sp_bucket refusals;    /* records of refused sign-ins, of all and by what their */
+	struct sp_bucket refusals_of[SP_REFUSAL_ADDRESSES]; /* address hashes to */
+	unsigned char refusal_key[16];
 	uint64_t more_refusals;       /* beyond: counted, not yet recorded */
 	uint64_t sampled;             /* events without a record, as last looked at */
 	uint32_t tally;               /* where to go on telling of them */
@@ -37,11 +53,14 @@ struct sp_follower {
 	struct sp_audit_query query;
 };
 
-int sp_recorder_open(struct sp_daemon *daemon);
+/* A log that cannot be opened is a warning, and tried again each second. */
+void sp_recorder_open(struct sp_daemon *daemon);
 /* Begin to take events: the plane and the people are there. */
 void sp_recorder_start(struct sp_daemon *daemon);
 void sp_recorder_close(struct sp_daemon *daemon);
 
+/* Append, or -errno: nothing is written, try again. */
+int sp_recorder_try(struct sp_daemon *daemon, const struct sp_audit_record *record);
 /* Append a record of ours; gateway, revision and generation are filled in. */
 void sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record);
 /* One about a session. @by may be NULL: nobody asked. @from: where the person came from; NULL. */
@@ -51,7 +70,8 @@ void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
 /* An event of the kernel. @of: NULL, or whose events it stands for that got no record of their own.
  * Returns 0; -errno: it is not written, try again. */
 int sp_recorder_take(struct sp_daemon *daemon, const struct sp_event *event, const struct sp_tally *of);
-/* A sign-in that was refused; beyond 100 a second they become one record with their number. */
+/* A sign-in that was refused. Beyond 500 of one address (IPv6: /64) and one every ten seconds, or 1000 of all
+ * and one a second, they become one record a second with their number. */
 void sp_recorder_refusal(struct sp_daemon *daemon, struct sp_audit_record *record);
 /* A session's peer now sends from @endpoint, after @moves of them. */
 void sp_recorder_roam(struct sp_daemon *daemon, const struct sp_live *live,

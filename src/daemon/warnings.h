@@ -14,6 +14,7 @@
 /* X("code", "remedy"): what a person can do about it. */
 #define SP_WARNINGS(X)                                                                             \
 	X("audit-failed", "see that there is room and the folder can be written")                  \
+	X("audit-short", "raise audit.rotate or audit.keep in sallyport.yaml, or lower audit.min-age") \
 	X("database-moved", "put the database back from a copy, or let people sign in again")      \
 	X("drift-again", "find who does it (sallyport audit --event drift) and stop it")           \
 	X("engine-unreachable", "start sallyport-vpnd --managed on the tunnel interface")          \

@@ -28,6 +28,8 @@ struct sp_audit_log {
 	struct sp_chain_head head;
 	bool is_dirty;      /* something was appended since the last sync */
 	bool has_stray_end; /* bytes behind `size` that could not be cut off yet */
+	struct sp_audit_drop drop; /* not yet asked for */
+	int64_t horizon_ns;
 	int sync_error;     /* of a sync inside append, told by the next sp_audit_log_sync */
 	char *line;         /* the last one, lent to the caller */
 };
@@ -80,24 +82,19 @@ static int find_line_end(int fd, uint64_t end, uint64_t *ret_end)
 	return 0;
 }
 
-/* The head a file's last complete line makes. Returns 0; -ENODATA it has none; -EBADMSG that is no
- * record. */
-static int read_head(int fd, uint64_t size, struct sp_chain_head *ret_head)
+/* A line that was read as a record. */
+struct place {
+	struct sp_chain_head head;
+	int64_t time_ns;
+};
+
+/* The record in bytes [@start, @start + @len). Returns 0; -EBADMSG it is none. */
+static int read_place(int fd, uint64_t start, size_t len, struct place *ret_place)
 {
 	__sp_audit_entry struct sp_audit_entry entry = { 0 };
 	__sp_free char *line = NULL;
-	uint64_t start, end;
-	size_t len;
 	int r;
 
-	r = find_line_end(fd, size, &end);
-	if (r == 0 && end == 0)
-		r = -ENODATA;
-	if (r == 0)
-		r = find_line_end(fd, end - 1, &start);
-	if (r < 0)
-		return r;
-	len = (size_t)(end - 1 - start);
 	if (len > LINE_MAX_BYTES)
 		return -EBADMSG;
 	line = malloc(len + 1);
@@ -108,9 +105,53 @@ static int read_head(int fd, uint64_t size, struct sp_chain_head *ret_head)
 	r = sp_audit_entry_parse(line, len, &entry);
 	if (r < 0)
 		return r == -ENOMEM ? r : -EBADMSG;
-	ret_head->seq = entry.record.seq;
-	sp_chain_hash(line, len, ret_head->hash);
+	ret_place->head.seq = entry.record.seq;
+	ret_place->time_ns = entry.record.time_ns;
+	sp_chain_hash(line, len, ret_place->head.hash);
 	return 0;
+}
+
+/* A file's last complete line. Returns 0; -ENODATA it has none; -EBADMSG that is no record. */
+static int read_last(int fd, uint64_t size, struct place *ret_place)
+{
+	uint64_t start, end;
+	int r;
+
+	r = find_line_end(fd, size, &end);
+	if (r == 0 && end == 0)
+		r = -ENODATA;
+	if (r == 0)
+		r = find_line_end(fd, end - 1, &start);
+	return r < 0 ? r : read_place(fd, start, (size_t)(end - 1 - start), ret_place);
+}
+
+static int read_head(int fd, uint64_t size, struct sp_chain_head *ret_head)
+{
+	struct place place;
+	int r = read_last(fd, size, &place);
+
+	if (r == 0)
+		*ret_head = place.head;
+	return r;
+}
+
+/* A file's first line, as read_last. */
+static int read_first(int fd, struct place *ret_place)
+{
+	char block[4096];
+	uint64_t len = 0;
+
+	while (len <= LINE_MAX_BYTES) {
+		const ssize_t got = pread(fd, block, sizeof(block), (off_t)len);
+		const char *newline = got > 0 ? memchr(block, '\n', (size_t)got) : NULL;
+
+		if (got <= 0)
+			return got < 0 ? sp_errno() : -ENODATA;
+		if (newline)
+			return read_place(fd, 0, (size_t)len + (size_t)(newline - block), ret_place);
+		len += (uint64_t)got;
+	}
+	return -EBADMSG;
 }
 
 /* Move the bytes behind the last newline to PATH.torn-<time> and cut them off. */
@@ -140,20 +181,32 @@ static int cut_torn_end(struct sp_audit_log *log, uint64_t end, struct sp_audit_
 	return 0;
 }
 
+/* PATH.@number, or PATH itself when it is 0; for reading. */
+static int open_rotated(const char *path, unsigned int number, int *ret_fd)
+{
+	__sp_free char *name = NULL;
+	int fd, r;
+
+	r = number ? sp_str_format(&name, "%s.%u", path, number) : sp_str_format(&name, "%s", path);
+	if (r < 0)
+		return r;
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return sp_errno();
+	*ret_fd = fd;
+	return 0;
+}
+
 /* The head of the newest rotated file that has one, and 0; -ENODATA none has. */
 static int read_rotated_head(const char *path, struct sp_chain_head *ret_head)
 {
 	for (unsigned int i = 1;; i++) {
-		__sp_free char *name = NULL;
 		__sp_close int fd = -1;
 		struct stat st;
-		int r = sp_str_format(&name, "%s.%u", path, i);
+		int r = open_rotated(path, i, &fd);
 
 		if (r < 0)
-			return r;
-		fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-		if (fd < 0)
-			return errno == ENOENT ? -ENODATA : sp_errno();
+			return r == -ENOENT ? -ENODATA : r;
 		if (fstat(fd, &st) < 0)
 			return sp_errno();
 		r = read_head(fd, (uint64_t)st.st_size, ret_head);
@@ -208,6 +261,23 @@ static int take_up(struct sp_audit_log *log, const struct sp_chain_head *hint,
 	return 0;
 }
 
+/* Look at the oldest record of all. */
+static void find_horizon(struct sp_audit_log *log)
+{
+	struct place first;
+
+	log->horizon_ns = 0;
+	for (unsigned int number = log->keep + 1; number-- > 0;) {
+		__sp_close int fd = -1;
+
+		if (open_rotated(log->path, number, &fd) < 0 || read_first(fd, &first) < 0)
+			continue;
+		if (first.head.seq > 1)
+			log->horizon_ns = first.time_ns;
+		return;
+	}
+}
+
 int sp_audit_log_open(const struct sp_audit_log_options *options, const struct sp_chain_head *hint,
                       struct sp_audit_log **ret_log, struct sp_audit_log_repair *ret_repair)
 {
@@ -230,6 +300,7 @@ int sp_audit_log_open(const struct sp_audit_log_options *options, const struct s
 		r = take_up(log, hint, &repair);
 	if (r < 0)
 		return r;
+	find_horizon(log);
 	*ret_log = SP_TAKE_PTR(log);
 	*ret_repair = repair;
 	repair = (struct sp_audit_log_repair){ 0 };
@@ -253,6 +324,33 @@ void sp_audit_log_close(struct sp_audit_log *log)
 }
 
 /* ---- rotation ---- */
+
+/* The file that rotation is about to overwrite, if there is one: how many records go with it. A file
+ * that cannot be read is none of ours to count. */
+static void note_drop(struct sp_audit_log *log)
+{
+	__sp_close int fd = -1;
+	struct place first, last;
+	struct stat st;
+
+	if (open_rotated(log->path, log->keep, &fd) < 0 || fstat(fd, &st) < 0 ||
+	    read_first(fd, &first) < 0 || read_last(fd, (uint64_t)st.st_size, &last) < 0 ||
+	    last.head.seq < first.head.seq)
+		return;
+	log->drop.records += last.head.seq - first.head.seq + 1;
+	log->drop.newest_ns = last.time_ns;
+}
+
+void sp_audit_log_take_drop(struct sp_audit_log *log, struct sp_audit_drop *ret_drop)
+{
+	*ret_drop = log->drop;
+	log->drop = (struct sp_audit_drop){ 0 };
+}
+
+int64_t sp_audit_log_get_horizon(const struct sp_audit_log *log)
+{
+	return log->horizon_ns;
+}
 
 static int shift(const char *path, unsigned int from, unsigned int to)
 {
@@ -284,6 +382,7 @@ static int rotate(struct sp_audit_log *log)
 		return r;
 	if (fdatasync(log->fd) < 0)
 		return sp_errno();
+	note_drop(log);
 	for (unsigned int i = log->keep; i > 0; i--) {
 		r = shift(log->path, i - 1, i);
 		if (r < 0)
@@ -295,6 +394,7 @@ static int rotate(struct sp_audit_log *log)
 	log->fd = SP_TAKE_FD(fd);
 	log->size = 0;
 	log->is_dirty = false;
+	find_horizon(log);
 	return sp_dir_sync_parent(log->path);
 }
 
@@ -303,17 +403,8 @@ static int rotate(struct sp_audit_log *log)
 /* What people and administrators did is on the disk before they are told. */
 static bool is_weighty(enum sp_audit_event event)
 {
-	switch (event) {
-	case SP_AUDIT_DENY:
-	case SP_AUDIT_ALLOW:
-	case SP_AUDIT_LOGIN_REFUSED: /* strangers make these: they must not keep the disk busy */
-	case SP_AUDIT_FLOW_END:
-	case SP_AUDIT_LIMIT:
-	case SP_AUDIT_ROAM:
-		return false;
-	default:
-		return true;
-	}
+	/* strangers make refusals: they must not keep the disk busy */
+	return !sp_audit_event_is_traffic(event) && event != SP_AUDIT_LOGIN_REFUSED;
 }
 
 static int cut_stray_end(struct sp_audit_log *log)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The audit log on disk: its single writer, its rotation, and a reader over all its files.
+/* The audit log on disk: its single writer, its rotation, and a reader over all its files. There are two
+ * such logs (docs/audit.md), each with a chain of its own.
  *
  * PATH is the live file, PATH.1 the newest rotated one, PATH.N the oldest. Only the process that
  * holds the daemon's lock writes. Every record is one write(2) behind the last complete line, so a
@@ -64,6 +65,17 @@ int sp_audit_log_append(struct sp_audit_log *log, const struct sp_audit_record *
 
 /* Bring what was appended to the disk. Cheap when nothing was. Returns 0 or -errno. */
 int sp_audit_log_sync(struct sp_audit_log *log);
+
+/* What rotation took away since it was last asked. */
+struct sp_audit_drop {
+	uint64_t records; /* 0: nothing */
+	int64_t newest_ns; /* when the youngest of them was written */
+};
+void sp_audit_log_take_drop(struct sp_audit_log *log, struct sp_audit_drop *ret_drop);
+
+/* How far back the log reaches: the time of the oldest record that is still there, when older ones are
+ * gone; 0: none is. */
+int64_t sp_audit_log_get_horizon(const struct sp_audit_log *log);
 
 /* Where the log stands: what `audit verify` holds its end against. */
 void sp_audit_log_get_head(const struct sp_audit_log *log, struct sp_chain_head *ret_head);

@@ -33,7 +33,8 @@
 	X(pin_dir, "sys/fs/bpf/sallyport/v1")                                                      \
 	X(wireguard_dir, "var/run/wireguard")                                                      \
 	X(audit_dir, "var/log/sallyport")                                                          \
-	X(audit_log, "var/log/sallyport/audit.jsonl")
+	X(audit_log, "var/log/sallyport/audit.jsonl")                                              \
+	X(packets_log, "var/log/sallyport/packets.jsonl")
 
 struct sp_paths {
 	char *root; /* absolute, no trailing slash; "" when it is the file system's root */

@@ -58,8 +58,11 @@ struct sp_machine {
 	uint32_t mtu;
 	int64_t parked_s;
 	enum sp_vpn_engine engine;
-	uint64_t audit_rotate_bytes;
+	uint64_t audit_rotate_bytes; /* of packets.jsonl */
 	uint32_t audit_keep;
+	uint64_t audit_people_rotate_bytes; /* of audit.jsonl */
+	uint32_t audit_people_keep;
+	int64_t audit_min_age_s; /* an alarm when rotation takes younger records; 0: none */
 	bool has_portal;               /* without the section the fields below are zero */
 	struct sp_addr portal_listen;  /* 0.0.0.0: every IPv4 address; ::, the default: every one */
 	uint16_t portal_port;          /* TCP */

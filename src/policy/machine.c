@@ -35,11 +35,14 @@ static const struct sp_key vpn_keys[] = {
 	[PARKED] = { "parked", SP_KEY_OPTIONAL },     [ENGINE] = { "engine", SP_KEY_OPTIONAL },
 };
 
-enum { ROTATE, KEEP };
+enum { ROTATE, KEEP, MIN_AGE, PEOPLE };
 static const struct sp_key audit_keys[] = {
 	[ROTATE] = { "rotate", SP_KEY_OPTIONAL },
 	[KEEP] = { "keep", SP_KEY_OPTIONAL },
+	[MIN_AGE] = { "min-age", SP_KEY_OPTIONAL },
+	[PEOPLE] = { "people", SP_KEY_OPTIONAL },
 };
+#define ROTATION_KEYS 2u /* of them, those of one log */
 
 #define MTU_MIN 1280u /* RFC 8200, 5: less cannot carry IPv6 */
 #define MTU_MAX 9000u
@@ -245,24 +248,39 @@ static void load_vpn(struct run *run, const struct sp_node *node)
 		load_engine(run, values[ENGINE]);
 }
 
-static void load_audit(struct run *run, const struct sp_node *node)
+/* How one of the audit logs is rotated. */
+static void load_rotation(struct run *run, const struct sp_node *const *values, uint64_t *ret_bytes,
+			  uint32_t *ret_keep)
 {
-	const struct sp_node *values[SP_ARRAY_LEN(audit_keys)];
-	struct sp_machine *machine = run->machine;
 	uint64_t number;
 
-	if (sp_read_map(&run->check, node, "\"audit\"", audit_keys, SP_ARRAY_LEN(audit_keys),
-			values) < 0)
-		return;
 	if (values[ROTATE] &&
 	    sp_read_size(&run->check, values[ROTATE], "\"rotate\"", &number) == 0) {
-		machine->audit_rotate_bytes = number;
-		if (number < 65536)
+		*ret_bytes = number;
+		if (number < 64000)
 			sp_report(&run->check, values[ROTATE], "\"rotate\" is at least 64KB");
 	}
 	if (values[KEEP] &&
 	    sp_read_number(&run->check, values[KEEP], "\"keep\"", 1, 10000, &number) == 0)
-		machine->audit_keep = (uint32_t)number;
+		*ret_keep = (uint32_t)number;
+}
+
+static void load_audit(struct run *run, const struct sp_node *node)
+{
+	const struct sp_node *values[SP_ARRAY_LEN(audit_keys)], *people[ROTATION_KEYS];
+	struct sp_machine *machine = run->machine;
+
+	if (sp_read_map(&run->check, node, "\"audit\"", audit_keys, SP_ARRAY_LEN(audit_keys),
+			values) < 0)
+		return;
+	load_rotation(run, values, &machine->audit_rotate_bytes, &machine->audit_keep);
+	if (values[MIN_AGE])
+		sp_read_duration(&run->check, values[MIN_AGE], "\"min-age\"",
+				 &machine->audit_min_age_s);
+	if (values[PEOPLE] && sp_read_map(&run->check, values[PEOPLE], "\"people\"", audit_keys,
+					  ROTATION_KEYS, people) == 0)
+		load_rotation(run, people, &machine->audit_people_rotate_bytes,
+			      &machine->audit_people_keep);
 }
 
 static void load_sections(struct run *run, const struct sp_node *root)
@@ -372,6 +390,9 @@ int sp_machine_load(const char *path, const char *text, size_t len, struct sp_ma
 	machine->parked_s = 24 * 3600;
 	machine->audit_rotate_bytes = 100000000;
 	machine->audit_keep = 10;
+	machine->audit_people_rotate_bytes = 100000000;
+	machine->audit_people_keep = 10;
+	machine->audit_min_age_s = 24 * 3600;
 	r = load_text(&run, text, len);
 	sp_diagnostics_sort(diagnostics);
 	if (r < 0 || run.check.no_memory)

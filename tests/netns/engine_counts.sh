@@ -92,7 +92,7 @@ outer 192.0.2.77
 reaches laptop
 started=$SECONDS
 # each 10 s, and 5 s more if the engine had no time to answer
-expect "she moves: it is on record without anybody asking" lab_wait 16 eval 'grep -q "\"event\":\"roam\".*\"192.0.2.77\"" "$LAB_ROOT/var/log/sallyport/audit.jsonl"'
+expect "she moves: it is on record without anybody asking" lab_wait 16 eval 'grep -q "\"event\":\"roam\".*\"192.0.2.77\"" "$LAB_ROOT/var/log/sallyport/packets.jsonl"'
 echo "it took $((SECONDS - started)) s"
 expect "with her name and where she is" same "$(newest_roam)" "192.0.2.77 1"
 before=$(roams)

@@ -74,7 +74,7 @@ static int set_up(void **state)
 	assert_non_null(mkdtemp(folder));
 	assert_int_equal(sp_str_format(&log_path, "%s/audit.jsonl", folder), 0);
 	options.path = log_path;
-	assert_int_equal(sp_audit_log_open(&options, NULL, &gate.recorder.log, &repair), 0);
+	assert_int_equal(sp_audit_log_open(&options, NULL, &gate.recorder.files[SP_RECORDER_PACKETS].log, &repair), 0);
 	sp_audit_log_repair_done(&repair);
 	assert_int_equal(sp_audit_reader_open(log_path, &reader), 0);
 	machine.tunnel = (char *)"vpn0";
@@ -96,7 +96,7 @@ static int tear_down(void **state)
 	sp_engine_stats_done(&gate.engine.stats);
 	sp_people_done(&gate.people);
 	sp_audit_reader_close(reader);
-	sp_audit_log_close(gate.recorder.log);
+	sp_audit_log_close(gate.recorder.files[SP_RECORDER_PACKETS].log);
 	unlink(log_path);
 	free(log_path);
 	return rmdir(folder);

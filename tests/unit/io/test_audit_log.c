@@ -246,6 +246,51 @@ static void rotation_keeps_n_files_and_the_chain(void **state)
 	close_log(&log);
 }
 
+static void append_at(struct sp_audit_log *log, int64_t time_ns)
+{
+	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+
+	record.event = SP_AUDIT_DENY;
+	record.time_ns = time_ns;
+	assert_int_equal(sp_audit_log_append(log, &record, NULL, NULL), 0);
+}
+
+static void rotation_tells_what_it_took_away_and_how_far_back_the_log_reaches(void **state)
+{
+	const char *path = scratch_path(state, "drop/audit.jsonl");
+	struct opened log = open_log(path, 2000, 2, NULL);
+	struct sp_chain_head head;
+	struct sp_audit_drop drop;
+	uint64_t dropped = 0;
+	int64_t newest_ns = 0;
+
+	assert_int_equal(sp_audit_log_get_horizon(log.log), 0);
+	for (int i = 1; i <= 100; i++) {
+		append_at(log.log, i);
+		sp_audit_log_take_drop(log.log, &drop);
+		if (!drop.records)
+			continue;
+		dropped += drop.records;
+		assert_true(drop.newest_ns > newest_ns);
+		newest_ns = drop.newest_ns;
+		/* times are numbers here: what went and what stayed is all there was */
+		assert_int_equal(newest_ns, dropped);
+		assert_int_equal(sp_audit_log_get_horizon(log.log), dropped + 1);
+	}
+	assert_true(dropped > 50);
+	sp_audit_log_take_drop(log.log, &drop);
+	assert_int_equal(drop.records, 0);
+	sp_audit_log_get_head(log.log, &head);
+	assert_int_equal(verify(path, &head, nothing), 100 - dropped);
+	close_log(&log);
+	/* The next writer knows from the files. */
+	log = open_log(path, 2000, 2, NULL);
+	assert_int_equal(sp_audit_log_get_horizon(log.log), dropped + 1);
+	sp_audit_log_take_drop(log.log, &drop);
+	assert_int_equal(drop.records, 0);
+	close_log(&log);
+}
+
 static void crash_between_the_steps_of_a_rotation_loses_nothing(void **state)
 {
 	const char *path = scratch_path(state, "midrotate/audit.jsonl");
@@ -475,6 +520,7 @@ int main(void)
 		cmocka_unit_test(
 			records_the_caller_remembers_and_the_file_lost_leave_a_hole_one_sees),
 		cmocka_unit_test(rotation_keeps_n_files_and_the_chain),
+		cmocka_unit_test(rotation_tells_what_it_took_away_and_how_far_back_the_log_reaches),
 		cmocka_unit_test(crash_between_the_steps_of_a_rotation_loses_nothing),
 		cmocka_unit_test(killed_writer_leaves_a_log_that_verifies),
 		cmocka_unit_test(record_that_does_not_fit_leaves_nothing_behind),

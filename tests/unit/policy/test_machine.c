@@ -25,7 +25,7 @@ static void everything_given_is_kept(void **state)
 		     "vpn: { listen: 443, pool: 10.9.0.0/24, endpoint: \"gate.example.org:443\", "
 		     "dns: [10.0.0.1, \"2001:db8::1\"],\n"
 		     "       routes: [servers, internet], mtu: 1280, parked: 90s, engine: kernel }\n"
-		     "audit: { rotate: 2GB, keep: 3 }\n"
+		     "audit: { rotate: 2GB, keep: 3, min-age: 7d, people: { rotate: 1GB, keep: 20 } }\n"
 		     "portal: { listen: \"192.0.2.1:8443\", url: \"https://gate.example.org:8443\",\n"
 		     "          tls: { cert: gate.pem, key: /etc/ssl/gate.key }, user: gate }\n");
 
@@ -53,6 +53,9 @@ static void everything_given_is_kept(void **state)
 	assert_int_equal(machine->parked_s, 90);
 	assert_int_equal(machine->audit_rotate_bytes, 2000000000);
 	assert_int_equal(machine->audit_keep, 3);
+	assert_int_equal(machine->audit_min_age_s, 7 * 86400);
+	assert_int_equal(machine->audit_people_rotate_bytes, 1000000000);
+	assert_int_equal(machine->audit_people_keep, 20);
 	assert_true(machine->has_portal);
 	assert_addr(&machine->portal_listen, "192.0.2.1");
 	assert_int_equal(machine->portal_port, 8443);
@@ -84,6 +87,9 @@ static void what_is_left_out_has_defaults(void **state)
 	assert_int_equal(machine->parked_s, 86400);
 	assert_int_equal(machine->audit_rotate_bytes, 100000000);
 	assert_int_equal(machine->audit_keep, 10);
+	assert_int_equal(machine->audit_min_age_s, 86400);
+	assert_int_equal(machine->audit_people_rotate_bytes, 100000000);
+	assert_int_equal(machine->audit_people_keep, 10);
 	assert_false(machine->has_portal);
 	sp_machine_free(machine);
 }
@@ -159,6 +165,12 @@ static void spans_sizes_and_endpoints_are_strict(void **state)
 		{ "audit: { rotate: 1001GB }", false },
 		{ "audit: { rotate: 1 MB }", false },
 		{ "audit: { rotate: 1.5MB }", false },
+		{ "audit: { min-age: 0 }", true },
+		{ "audit: { min-age: 7 }", false },
+		{ "audit: { people: { rotate: 64KB, keep: 1 } }", true },
+		{ "audit: { people: { rotate: 1KB } }", false },
+		{ "audit: { people: { keep: 0 } }", false },
+		{ "audit: { people: { min-age: 7d } }", false },
 		{ "vpn: { endpoint: gate }", true },
 		{ "vpn: { endpoint: 192.0.2.1 }", true },
 		{ "vpn: { endpoint: \"[2001:db8::1]\" }", true },
