@@ -112,6 +112,7 @@ static void print_session(const struct sp_cli *cli, const struct sp_profile *pro
 {
 	const int64_t now_s = sp_clock_realtime_s(), expires_s = sp_when_parse(profile->expires);
 	const bool is_live = !strcmp(view->state, "live");
+	const char *ending = json_string_value(json_object_get(view->session, "ending"));
 	char when[SP_WHEN_MAX];
 
 	sp_cli_print("%s  %.255s (%.63s)  %s%.63s%s", profile->place, profile->user ? profile->user : "nobody",
@@ -122,6 +123,10 @@ static void print_session(const struct sp_cli *cli, const struct sp_profile *pro
 			     sp_when_format(expires_s, now_s, when));
 	else
 		sp_cli_print("; next: sallyport login %s\n", profile->url);
+	if (is_live && ending)
+		sp_cli_print("  %-10s before its time (%.63s): the provider no longer confirms who you are; next: "
+			     "sallyport login %s\n",
+			     "ends", ending, profile->url);
 	if (view->session)
 		sp_session_print(view->session);
 	else if (profile->device)

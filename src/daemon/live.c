@@ -83,9 +83,11 @@ struct sp_live *sp_live_copy(const struct sp_live *live, const char *groups)
 	row.roles = strdup(row.roles);
 	row.device = strdup(row.device);
 	row.refresh = row.refresh ? strdup(row.refresh) : NULL;
+	row.ending = row.ending ? strdup(row.ending) : NULL;
 	row.why = NULL;
 	if ((live->row.idp && !row.idp) || (live->row.subject && !row.subject) || !row.user ||
-	    !row.groups || !row.roles || !row.device || (live->row.refresh && !row.refresh))
+	    !row.groups || !row.roles || !row.device || (live->row.refresh && !row.refresh) ||
+	    (live->row.ending && !row.ending))
 		return NULL;
 	return sp_live_new(&row);
 }
@@ -100,6 +102,8 @@ bool sp_live_shorten(struct sp_live *live, const struct sp_session_span *span)
 		return false; /* a machine's has no end */
 	if (!row->has_own_max && row->expires_ns > limit_ns)
 		row->expires_ns = limit_ns;
+	if (row->ending && !row->has_own_max && row->full_ns > limit_ns)
+		row->full_ns = limit_ns;
 	if (!row->has_own_idle && span->idle_s && (!row->idle_s || row->idle_s > span->idle_s))
 		row->idle_s = span->idle_s;
 	row->warn_s = sp_session_warn_s(span->warn_s,

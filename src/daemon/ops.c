@@ -36,7 +36,7 @@ static const struct sp_op *find_op(const char *name)
 	static const char *const extend[] = { "session", "max_s", "idp", "subject", "groups",
 					      "auth_time", "refresh", "from", NULL };
 	static const char *const update[] = { "session", "groups", "refresh", "idp", "subject",
-					      NULL };
+					      "ends_s", "ending", NULL };
 	static const char *const close[] = { "session", "user", "device", "why", "idp", "subject",
 					     NULL };
 	static const char *const add[] = { "public_key", "name", "user", "idp", "subject", NULL };
@@ -311,7 +311,7 @@ json_t *sp_json_row(const struct sp_session_row *row)
 
 	return json_pack(
 		"{s:I, s:s, s:s, s:s?, s:s?, s:o, s:o, s:o, s:{s:s, s:o}, s:o, s:o, s:I, s:I,"
-		" s:n, s:n, s:o, s:s?, s:o}",
+		" s:n, s:n, s:o, s:s?, s:o, s:s?}",
 		"session", (json_int_t)row->id, "state", row->closed_ns ? "closed" : "live", "user",
 		row->user, "idp", row->idp, "subject", row->subject, "groups",
 		groups ? groups : json_array(), "roles", roles ? roles : json_array(), "addresses",
@@ -320,7 +320,8 @@ json_t *sp_json_row(const struct sp_session_row *row)
 		"expires", sp_json_time(row->expires_ns), "idle_s", (json_int_t)row->idle_s,
 		"warn_s", (json_int_t)row->warn_s, "last_seen", "flows", "closed",
 		sp_json_time(row->closed_ns), "why", row->why, "replaces",
-		row->replaces ? json_integer((json_int_t)row->replaces) : json_null());
+		row->replaces ? json_integer((json_int_t)row->replaces) : json_null(), "ending",
+		row->closed_ns ? NULL : row->ending);
 }
 
 json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,

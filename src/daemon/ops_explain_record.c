@@ -51,8 +51,7 @@ struct then {
  * one that replaced it would be the newer one of that time. */
 static bool was_parked(const struct sp_session_row *row)
 {
-	return !row->why || !strcmp(row->why, "expired") || !strcmp(row->why, "idle") ||
-	       !strcmp(row->why, "replaced");
+	return !row->why || sp_session_parks(row->why) || !strcmp(row->why, "replaced");
 }
 
 static enum sp_live_state state_then(const struct then *then, const struct sp_session_row *row)

@@ -56,19 +56,21 @@ static json_t *read_provider(struct sp_client *client, json_t *item)
 {
 	static const char *const states[] = { "ok", "starting", "unreachable", "failed" };
 	const char *name, *type, *state;
-	json_t *error = NULL;
+	json_t *error = NULL, *code = NULL;
 	bool is_good = false;
 
-	if (json_unpack(item, "{s:s, s:s, s:s, s?o !}", "name", &name, "type", &type, "state",
-			&state, "error", &error) == 0)
+	if (json_unpack(item, "{s:s, s:s, s:s, s?o, s?o !}", "name", &name, "type", &type, "state",
+			&state, "error", &error, "code", &code) == 0)
 		for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
 			is_good |= !strcmp(states[i], state);
-	if (is_good && is_fit(name) && is_fit(type) && is_perhaps_text(error))
-		return json_pack("{s:s, s:s, s:s, s:s?}", "name", name, "type", type, "state",
-				 state, "error", json_string_value(error));
+	if (is_good && is_fit(name) && is_fit(type) && is_perhaps_text(error) &&
+	    is_perhaps_text(code))
+		return json_pack("{s:s, s:s, s:s, s:s?, s:s?}", "name", name, "type", type, "state",
+				 state, "error", json_string_value(error), "code",
+				 json_string_value(code));
 	sp_client_fail(client, "bad-request", 2, NULL,
 		       "a provider has name, type, state (ok, starting, unreachable or failed) and "
-		       "perhaps error, each printable and of at most %d bytes", TEXT_MAX);
+		       "perhaps error and code, each printable and of at most %d bytes", TEXT_MAX);
 	return NULL;
 }
 

@@ -79,6 +79,44 @@ void sp_op_session_extend(struct sp_daemon *daemon, struct sp_client *client,
 		sp_client_reply(client, sp_json_session(daemon, live, client));
 }
 
+/* Of a session.update. */
+struct early_end {
+	json_int_t within_s; /* NOT_SAID; IN_TIME: there is none any more */
+	const char *why;
+};
+#define NOT_SAID (-2)
+#define IN_TIME (-1)
+
+static bool is_early_end(struct sp_client *client, const struct early_end *end)
+{
+	const bool is_early = end->within_s >= 0;
+
+	if (end->within_s >= NOT_SAID && end->within_s <= SP_SESSION_MOST_S &&
+	    (is_early ? end->why && sp_session_is_ending(end->why) : !end->why))
+		return true;
+	sp_client_fail(client, "bad-request", 2, NULL,
+		       "ends_s is 0 to %d seconds with ending (unconfirmed, refresh-lost or other-subject), or "
+		       "-1 without",
+		       SP_SESSION_MOST_S);
+	return false;
+}
+
+/* Whether it is set as said; else the client was told. */
+static bool set_end(struct sp_daemon *daemon, struct sp_client *client, struct sp_live *live,
+		    const struct early_end *end)
+{
+	int r = 0;
+
+	if (end->within_s == IN_TIME)
+		r = sp_session_end_in_time(daemon, live);
+	else if (end->within_s >= 0)
+		r = sp_session_end_early(daemon, live, end->within_s, end->why);
+	if (r < 0)
+		sp_client_fail(client, "failed", 1, NULL, "moving the end of session %llu: %s",
+			       (unsigned long long)live->row.id, sp_err_text(r));
+	return r == 0;
+}
+
 void sp_op_session_update(struct sp_daemon *daemon, struct sp_client *client,
 			  const struct sp_request *request)
 {
@@ -87,26 +125,32 @@ void sp_op_session_update(struct sp_daemon *daemon, struct sp_client *client,
 	struct sp_op_owner owner = { 0 };
 	json_t *group_list = NULL;
 	struct sp_refusal refusal;
+	struct early_end end = { .within_s = NOT_SAID };
 	struct sp_live *live;
 	json_int_t id;
 
-	if (!sp_op_unpack(client, request, "{s:I, s?o, s?s, s?s, s?s}", "session", &id, "groups",
-			  &group_list, "refresh", &news.refresh, "idp", &owner.idp, "subject",
-			  &owner.subject) ||
-	    !sp_op_refresh(client, news.refresh) ||
+	if (!sp_op_unpack(client, request, "{s:I, s?o, s?s, s?s, s?s, s?I, s?s}", "session", &id,
+			  "groups", &group_list, "refresh", &news.refresh, "idp", &owner.idp, "subject",
+			  &owner.subject, "ends_s", &end.within_s, "ending", &end.why) ||
+	    !sp_op_refresh(client, news.refresh) || !is_early_end(client, &end) ||
 	    !sp_op_groups(client, group_list, groups, &news.group_count) ||
 	    !(live = find_persons(daemon, client, id, &owner)))
 		return;
 	news.groups = group_list ? groups : NULL;
-	if (!news.groups && !news.refresh) {
+	if (!news.groups && !news.refresh && end.within_s == NOT_SAID) {
 		sp_client_fail(client, "bad-request", 2, NULL,
-			       "session.update takes groups, refresh or both");
+			       "session.update takes some of groups, refresh and ends_s");
 		return;
 	}
-	if (sp_session_update(daemon, live, &news, &live, &refusal) < 0)
+	if (!set_end(daemon, client, live, &end))
+		return;
+	if ((news.groups || news.refresh) &&
+	    sp_session_update(daemon, live, &news, &live, &refusal) < 0) {
 		sp_op_refuse(client, &refusal);
-	else
-		sp_client_reply(client, sp_json_session(daemon, live, client));
+		return;
+	}
+	sp_people_tick(daemon); /* an end that is now is seen at once */
+	sp_client_reply(client, sp_json_session(daemon, live, client));
 }
 
 /* Whom a session.close means. */

@@ -119,7 +119,8 @@ void sp_people_tick(struct sp_daemon *daemon)
 			if (live->until_ns <= now_ns)
 				forget(daemon, live);
 		} else if (live->row.expires_ns && live->row.expires_ns <= now_ns) {
-			park(daemon, live, live->row.expires_ns, "expired");
+			park(daemon, live, live->row.expires_ns,
+			     live->row.ending ? live->row.ending : "expired");
 		} else if (is_silent(daemon, live, boot_ns)) {
 			park(daemon, live, now_ns, "idle");
 		}

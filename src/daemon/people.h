@@ -107,10 +107,19 @@ int sp_session_update(struct sp_daemon *daemon, struct sp_live *live, const stru
 		      struct sp_live **ret_live, struct sp_refusal *refusal);
 /* Its deadline and its silence, as its row says, into the kernel. */
 int sp_session_project(struct sp_daemon *daemon, const struct sp_live *live);
+/* No later than @within_s from now, and parked then with @why (one of sp_session_is_ending) on record, also
+ * when nobody says more; an end that is earlier already stays. 0; -errno. */
+int sp_session_end_early(struct sp_daemon *daemon, struct sp_live *live, int64_t within_s, const char *why);
+/* What was said of an early end no longer holds. */
+int sp_session_end_in_time(struct sp_daemon *daemon, struct sp_live *live);
+/* Whether @why is a word for an early end: unconfirmed, refresh-lost, other-subject. */
+bool sp_session_is_ending(const char *why);
+/* Whether who was ended by @why is parked and may come back from inside. */
+bool sp_session_parks(const char *why);
 /* The first half of ending: the store in the kernel after which no packet passes. */
 int sp_session_cut(struct sp_daemon *daemon, struct sp_live *live);
 /* The second: database, record, peer. @why: revoked, replaced, expired, idle, no-role, removed,
- * groups-changed (another session took its place), failed. */
+ * groups-changed (another session took its place), failed, or a word for an early end. */
 void sp_session_settle(struct sp_daemon *daemon, struct sp_live *live, enum sp_live_state state,
 		       const char *why, const char *by);
 /* Roles by a policy; the identity borrows from @live and @ret_roles (malloc'ed). */

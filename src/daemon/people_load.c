@@ -88,11 +88,6 @@ static int put_idents(struct sp_daemon *daemon, const struct sp_live *live)
 	return r;
 }
 
-static bool is_parked_why(const char *why)
-{
-	return why && (!strcmp(why, "expired") || !strcmp(why, "idle"));
-}
-
 /* The state a row says; one whose time to stay is over is not taken up (false). */
 static bool find_state(const struct sp_daemon *daemon, struct sp_live *live)
 {
@@ -103,7 +98,7 @@ static bool find_state(const struct sp_daemon *daemon, struct sp_live *live)
 	if (!row->closed_ns)
 		return true;
 	live->state = SP_LIVE_ENDED;
-	if (is_parked_why(row->why)) {
+	if (sp_session_parks(row->why)) {
 		live->state = SP_LIVE_PARKED;
 		stays_ns = daemon->machine->parked_s * SP_NS_PER_S;
 	}

@@ -61,6 +61,31 @@ void sp_portal_close(struct sp_daemon *daemon)
 	daemon->portal.reporter = NULL;
 }
 
+static bool has_code(json_t *provider, const char *code)
+{
+	const char *found = json_string_value(json_object_get(provider, "code"));
+
+	return found && !strcmp(found, code);
+}
+
+/* Who signed in there stays so, but nobody's groups are known to be what they were. */
+static void warn_of_refreshes(struct sp_daemon *daemon, const json_t *providers)
+{
+	json_t *provider;
+	size_t i;
+
+	json_array_foreach((json_t *)providers, i, provider)
+		if (has_code(provider, "refresh-failing")) {
+			const char *error = json_string_value(json_object_get(provider, "error"));
+
+			sp_warnings_raise(&daemon->warnings, "refresh-failing", "provider %s: %s",
+					  json_string_value(json_object_get(provider, "name")),
+					  error ? error : "groups are asked for in vain");
+			return;
+		}
+	sp_warnings_clear(&daemon->warnings, "refresh-failing");
+}
+
 /* "corp: unreachable (…); partner: failed (…)" */
 static void warn_of_providers(struct sp_daemon *daemon, const json_t *providers)
 {
@@ -97,6 +122,7 @@ void sp_portal_report(struct sp_daemon *daemon, const struct sp_client *client, 
 	portal->report = report;
 	sp_warnings_clear(&daemon->warnings, "portal-missing");
 	warn_of_providers(daemon, json_object_get(report, "providers"));
+	warn_of_refreshes(daemon, json_object_get(report, "providers"));
 }
 
 void sp_portal_gone(struct sp_daemon *daemon, const struct sp_client *client)
@@ -108,6 +134,7 @@ void sp_portal_gone(struct sp_daemon *daemon, const struct sp_client *client)
 	sp_portal_close(daemon);
 	portal->missed_ns = sp_clock_boottime_ns();
 	sp_warnings_clear(&daemon->warnings, "provider-failed");
+	sp_warnings_clear(&daemon->warnings, "refresh-failing");
 }
 
 void sp_portal_tick(struct sp_daemon *daemon)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Moving a session's end, and ending it. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,7 @@ int sp_session_extend(struct sp_daemon *daemon, struct sp_live *live, int64_t ma
 		      const char *by, const struct sp_addr *from)
 {
 	struct sp_session_row row = live->row; /* borrows its texts */
+	char *former = live->row.ending;
 	struct sp_session_span span = { .warn_s = SP_SESSION_DEFAULT_WARN_S };
 	__sp_free uint32_t *roles = NULL;
 	struct sp_identity identity;
@@ -52,12 +54,71 @@ int sp_session_extend(struct sp_daemon *daemon, struct sp_live *live, int64_t ma
 	row.since_ns = sp_clock_realtime_ns();
 	row.expires_ns = row.since_ns + max_s * SP_NS_PER_S;
 	row.warn_s = sp_session_warn_s(span.warn_s, max_s);
+	row.ending = NULL;
+	row.full_ns = 0;
 	r = move_end(daemon, live, &row);
+	if (!live->row.ending)
+		free(former);
 	if (r < 0)
 		return r;
 	sp_recorder_session(daemon, SP_AUDIT_SESSION_EXTEND, live, NULL, by, from);
 	sp_engine_touch(daemon, live->row.public_key);
 	return 0;
+}
+
+/* What the portal may end a session early for. */
+static const char *const endings[] = {
+	"unconfirmed",   /* the provider answers, and what it says does not confirm the groups */
+	"refresh-lost",  /* it takes the refresh token no more, and an answer with a new one may have been lost */
+	"other-subject", /* it answered for somebody else */
+};
+
+bool sp_session_is_ending(const char *why)
+{
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+		if (!strcmp(why, endings[i]))
+			return true;
+	return false;
+}
+
+bool sp_session_parks(const char *why)
+{
+	return why && (!strcmp(why, "expired") || !strcmp(why, "idle") || sp_session_is_ending(why));
+}
+
+int sp_session_end_early(struct sp_daemon *daemon, struct sp_live *live, int64_t within_s, const char *why)
+{
+	const int64_t end_ns = sp_clock_realtime_ns() + within_s * SP_NS_PER_S;
+	struct sp_session_row row = live->row; /* borrows its texts */
+	char *former = live->row.ending;
+	int r;
+
+	if (row.expires_ns && row.expires_ns <= end_ns)
+		return 0;
+	if (!row.ending)
+		row.full_ns = row.expires_ns;
+	row.expires_ns = end_ns;
+	row.ending = strdup(why);
+	r = row.ending ? move_end(daemon, live, &row) : -ENOMEM;
+	free(live->row.ending == row.ending ? former : row.ending);
+	return r;
+}
+
+int sp_session_end_in_time(struct sp_daemon *daemon, struct sp_live *live)
+{
+	struct sp_session_row row = live->row;
+	char *former = live->row.ending;
+	int r;
+
+	if (!former)
+		return 0;
+	row.expires_ns = row.full_ns;
+	row.full_ns = 0;
+	row.ending = NULL;
+	r = move_end(daemon, live, &row);
+	if (!live->row.ending)
+		free(former);
+	return r;
 }
 
 int sp_session_cut(struct sp_daemon *daemon, struct sp_live *live)

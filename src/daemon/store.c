@@ -43,6 +43,11 @@ static const char *const SCHEMAS[] = {
 		"ALTER TABLE session ADD COLUMN refresh TEXT;"
 		"UPDATE session SET since_ns = opened_ns;"
 		"PRAGMA user_version = 2;",
+	/* an end that came to be before its time: which word, and when it would have been */
+	[3] =
+		"ALTER TABLE session ADD COLUMN ending TEXT;"
+		"ALTER TABLE session ADD COLUMN full_ns INTEGER NOT NULL DEFAULT 0;"
+		"PRAGMA user_version = 3;",
 };
 #define SCHEMA_VERSION ((int64_t)(sizeof(SCHEMAS) / sizeof(SCHEMAS[0])) - 1)
 

@@ -151,13 +151,15 @@ struct sp_session_row {
 	bool has_own_max, has_own_idle; /* given by an administrator, not by the roles */
 	uint64_t replaces;  /* the session it took the place of when roles changed; 0: none */
 	char *refresh;      /* the portal's, sealed by it; NULL: none, or the session has ended */
+	char *ending;       /* why it ends before its time (people.h); NULL: in its time */
+	int64_t full_ns;    /* then: what expires_ns was; 0: never */
 };
 
 void sp_session_row_done(struct sp_session_row *row);
 
 /* Gives the row its id. */
 int sp_store_add_session(struct sp_store *store, struct sp_session_row *row);
-/* What may change while it is open: groups, roles, lengths, refresh. */
+/* What may change while it is open: groups, roles, lengths, refresh, an early end. */
 int sp_store_change_session(struct sp_store *store, const struct sp_session_row *row);
 /* Forgets its refresh, too. */
 int sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_ns,

@@ -119,6 +119,7 @@ void sp_session_row_done(struct sp_session_row *row)
 	free(row->device);
 	free(row->why);
 	free(row->refresh);
+	free(row->ending);
 	*row = (struct sp_session_row){ 0 };
 }
 
@@ -133,13 +134,13 @@ int sp_store_add_session(struct sp_store *store, struct sp_session_row *row)
 	int r = sp_sql_run(
 		store,
 		"INSERT INTO session VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0,"
-		" NULL, ?, ?, ?, ?, ?)",
-		"iitttttktaaiiiiiiit", (int64_t)row->slot, (int64_t)row->epoch, row->idp,
+		" NULL, ?, ?, ?, ?, ?, ?, ?)",
+		"iitttttktaaiiiiiiitti", (int64_t)row->slot, (int64_t)row->epoch, row->idp,
 		row->subject, row->user, row->groups, row->roles, row->public_key, row->device,
 		address_or_null(row->addresses, row->has_address, 0),
 		address_or_null(row->addresses, row->has_address, 1), row->opened_ns,
 		row->expires_ns, row->idle_s, row->since_ns, row->warn_s, own_bits(row),
-		(int64_t)row->replaces, row->refresh);
+		(int64_t)row->replaces, row->refresh, row->ending, row->full_ns);
 
 	if (r == 0)
 		row->id = (uint64_t)sqlite3_last_insert_rowid(store->db);
@@ -150,10 +151,11 @@ int sp_store_change_session(struct sp_store *store, const struct sp_session_row 
 {
 	return sp_sql_run(store,
 			  "UPDATE session SET groups = ?, roles = ?, expires_ns = ?, idle_s = ?,"
-			  " since_ns = ?, warn_s = ?, own = ?, refresh = ? WHERE id = ?",
-			  "ttiiiiiti", row->groups, row->roles, row->expires_ns, row->idle_s,
-			  row->since_ns, row->warn_s, own_bits(row), row->refresh,
-			  (int64_t)row->id);
+			  " since_ns = ?, warn_s = ?, own = ?, refresh = ?, ending = ?, full_ns = ?"
+			  " WHERE id = ?",
+			  "ttiiiiittii", row->groups, row->roles, row->expires_ns, row->idle_s,
+			  row->since_ns, row->warn_s, own_bits(row), row->refresh, row->ending,
+			  row->full_ns, (int64_t)row->id);
 }
 
 int sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_ns,
@@ -195,6 +197,9 @@ static int read_session(sqlite3_stmt *row, struct sp_session_row *session)
 	session->replaces = (uint64_t)sqlite3_column_int64(row, 20);
 	if (r == 0)
 		r = sp_sql_text(row, 21, &session->refresh);
+	if (r == 0)
+		r = sp_sql_text(row, 22, &session->ending);
+	session->full_ns = sqlite3_column_int64(row, 23);
 	return r;
 }
 

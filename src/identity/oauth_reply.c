@@ -96,8 +96,10 @@ int sp_oauth_refused(const json_t *object, const char *error, const char *what,
 {
 	const char *more = sp_strict_json_text(object, "error_description");
 
-	return sp_find(finding, SP_REFUSAL_PROVIDER_ERROR, "%s: %.40s%s%.90s", what, error,
-		       more ? ": " : "", more ? more : "");
+	sp_find(finding, SP_REFUSAL_PROVIDER_ERROR, "%s: %.40s%s%.90s", what, error, more ? ": " : "",
+		more ? more : "");
+	finding->is_client_refused = !strcmp(error, "invalid_client") || !strcmp(error, "unauthorized_client");
+	return -EACCES;
 }
 
 /* ---- its members ---- */

@@ -74,6 +74,9 @@ const struct sp_claims *sp_oidc_flow_claims(const struct sp_oidc_flow *flow);
 /* NULL: the provider gave none (a refresh: the one that was used stays good). A refresh that was REFUSED
  * after the provider had already given a new one has it, too: the old one is worth nothing by then. */
 const char *sp_oidc_flow_refresh_token(const struct sp_oidc_flow *flow);
+/* Of a refresh: whether the token endpoint gave an answer that tells which refresh token is good from now on:
+ * tokens, or a refusal. False after silence and after what could not be read: it may have given a new one. */
+bool sp_oidc_flow_is_token_settled(const struct sp_oidc_flow *flow);
 /* When REFUSED. */
 const struct sp_finding *sp_oidc_flow_finding(const struct sp_oidc_flow *flow);
 

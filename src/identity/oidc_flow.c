@@ -184,6 +184,11 @@ const char *sp_oidc_flow_refresh_token(const struct sp_oidc_flow *flow)
 	return flow->refresh_token;
 }
 
+bool sp_oidc_flow_is_token_settled(const struct sp_oidc_flow *flow)
+{
+	return flow->is_token_settled;
+}
+
 const struct sp_finding *sp_oidc_flow_finding(const struct sp_oidc_flow *flow)
 {
 	return &flow->finding;

@@ -34,6 +34,7 @@ struct sp_oidc_flow {
 	/* refresh */
 	char *used_refresh_token;
 	char *subject; /* who it must be; NULL: a sign-in */
+	bool is_token_settled; /* the token endpoint said what became of the refresh token */
 	/* what came */
 	char *access_token, *id_token, *refresh_token;
 	struct sp_claims claims;

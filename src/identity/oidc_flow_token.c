@@ -36,6 +36,7 @@ int sp_oidc_flow_take_tokens(struct sp_oidc_flow *flow, const json_t *object)
 	/* The refresh token first: once the provider gave a new one, the old one is gone. */
 	r = sp_reply_take_optional(object, "refresh_token", TOKEN_TEXT_MAX, what_token,
 				   &flow->refresh_token, &flow->finding);
+	flow->is_token_settled = r == 0;
 	if (r == 0)
 		r = sp_reply_take_text(object, "access_token", TOKEN_TEXT_MAX, what_token,
 				       &flow->access_token, &flow->finding);
@@ -79,7 +80,8 @@ int sp_oidc_refresh_take(struct sp_oidc_flow *flow, const struct sp_oidc_time *n
 
 	(void)now;
 	if (r < 0)
-		return r;
+		return r; /* what the token endpoint did, if anything, is not known */
+	flow->is_token_settled = error != NULL;
 	if (error && strcmp(error, "invalid_grant") == 0)
 		return sp_find(&flow->finding, SP_REFUSAL_GRANT_REVOKED,
 			       "%s: invalid_grant: the provider takes the refresh token no more", what_refresh);

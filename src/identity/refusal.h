@@ -6,6 +6,8 @@
 #ifndef SALLYPORT_IDENTITY_REFUSAL_H
 #define SALLYPORT_IDENTITY_REFUSAL_H
 
+#include <stdbool.h>
+
 #define SP_REFUSALS(X)                                                                            \
 	/* the person */                                                                          \
 	X(WRONG_PASSWORD, "wrong-password", 401, "login-failed",                                  \
@@ -82,6 +84,7 @@ enum sp_refusal_reason {
 struct sp_finding {
 	enum sp_refusal_reason reason;
 	char detail[200]; /* for the audit log: one printable line */
+	bool is_client_refused; /* the provider does not take us: not the person's doing */
 };
 
 const char *sp_refusal_word(enum sp_refusal_reason reason);    /* "wrong-audience" */

@@ -70,7 +70,7 @@ static void copy(json_t *to, const json_t *from, const char *const *keys, size_t
 json_t *sp_session_for_person(const json_t *session)
 {
 	static const char *const keys[] = { "session", "state", "user", "idp", "roles", "addresses",
-					    "device", "opened", "expires", "idle_s", "warn_s" };
+					    "device", "opened", "expires", "idle_s", "warn_s", "ending" };
 	json_t *shown = json_object();
 
 	if (shown)

@@ -373,6 +373,8 @@ static void advance(struct sp_grant *grant)
 	prompt = sp_oidc_flow_prompt(grant->flow);
 	if (grant->state == GRANT_STARTING && prompt && step != SP_OIDC_REFUSED)
 		show_prompt(grant, prompt);
+	if (step == SP_OIDC_DONE || (step == SP_OIDC_REFUSED && sp_oidc_flow_finding(grant->flow)->is_client_refused))
+		sp_provider_heard(provider, step == SP_OIDC_DONE ? NULL : sp_oidc_flow_finding(grant->flow), false);
 	switch (step) {
 	case SP_OIDC_FETCH:
 		grant->flow_due_ns = UINT64_MAX;

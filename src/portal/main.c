@@ -22,6 +22,7 @@ int main(int argc, char **argv)
 	static const struct option long_options[] = {
 		{ "root", required_argument, NULL, 'r' },
 		{ "user", required_argument, NULL, 'u' },
+		{ "kill-at", required_argument, NULL, 'k' }, /* for tests of crashes */
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
@@ -34,6 +35,7 @@ int main(int argc, char **argv)
 		switch (option) {
 		case 'r': options.root = optarg; break;
 		case 'u': options.user = optarg; break;
+		case 'k': options.kill_at = optarg; break;
 		case 'v': options.is_verbose = true; break;
 		case 'V': puts("sallyport-portal " SP_VERSION); return EXIT_SUCCESS;
 		case 'h': usage(stdout); return EXIT_SUCCESS;

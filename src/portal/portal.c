@@ -2,9 +2,11 @@
 #include "portal/portal.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "io/log.h"
 #include "portal/grants.h"
 #include "portal/provider.h"
 #include "portal/refresher.h"
@@ -27,6 +29,7 @@ int sp_portal_new(const struct sp_portal_config *config, const struct sp_oidc_ti
 	portal->gateway = config->gateway;
 	portal->url = config->url;
 	portal->fingerprint = config->fingerprint;
+	portal->kill_at = config->kill_at;
 	portal->pool = config->pool;
 	portal->pool_count = config->pool_count;
 	memcpy(portal->seal_key, config->seal_key, sizeof(portal->seal_key));
@@ -90,6 +93,14 @@ void sp_portal_set_gate(struct sp_portal *portal, bool is_there)
 		return;
 	portal->is_report_due = true;
 	sp_refresher_load(portal);
+}
+
+void sp_portal_step(const struct sp_portal *portal, const char *step)
+{
+	if (!portal->kill_at || strcmp(portal->kill_at, step) != 0)
+		return;
+	sp_log_note("--kill-at %s", step);
+	raise(SIGKILL);
 }
 
 bool sp_portal_is_inside(const struct sp_portal *portal, const struct sp_addr *from)

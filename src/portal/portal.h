@@ -27,6 +27,7 @@ struct sp_portal_config {
 	const char *fingerprint; /* SHA-256 of the certificate, 64 hex digits */
 	const struct sp_prefix *pool; /* addresses of devices in the tunnel */
 	size_t pool_count;
+	const char *kill_at; /* tests: die at this step of a refresh; NULL: never */
 	uint8_t seal_key[SP_SEAL_KEY_LEN];
 	const struct sp_outside *outside;
 	void *outside_arg;
@@ -35,7 +36,7 @@ struct sp_portal_config {
 struct sp_portal {
 	const struct sp_outside *outside;
 	void *outside_arg;
-	const char *gateway, *url, *fingerprint;
+	const char *gateway, *url, *fingerprint, *kill_at;
 	const struct sp_prefix *pool;
 	size_t pool_count;
 	uint8_t seal_key[SP_SEAL_KEY_LEN];
@@ -69,6 +70,8 @@ void sp_portal_run(struct sp_portal *portal);
 /* The gateway is there (again), or not any more. */
 void sp_portal_set_gate(struct sp_portal *portal, bool is_there);
 
+/* The hidden --kill-at: dies if @step is the one asked for. */
+void sp_portal_step(const struct sp_portal *portal, const char *step);
 /* Whether @from is a device in the tunnel: whose packets the gateway let through knows its key. */
 bool sp_portal_is_inside(const struct sp_portal *portal, const struct sp_addr *from);
 

@@ -90,6 +90,44 @@ const char *sp_provider_error(const struct sp_provider *provider)
 	return trouble ? trouble->detail : NULL;
 }
 
+#define FAILURES_TOLD 3u /* refreshes in a row */
+
+void sp_provider_heard(struct sp_provider *provider, const struct sp_finding *finding, bool is_refresh)
+{
+	const bool was_failing = provider->refresh_failures >= FAILURES_TOLD, was_refused = *provider->refused;
+
+	if (!finding)
+		*provider->refused = '\0';
+	else if (finding->is_client_refused)
+		snprintf(provider->refused, sizeof(provider->refused), "%s", finding->detail);
+	if (is_refresh) {
+		provider->refresh_failures = finding ? provider->refresh_failures + 1 : 0;
+		snprintf(provider->refresh_trouble, sizeof(provider->refresh_trouble), "%s",
+			 finding ? finding->detail : "");
+	}
+	if (was_failing != (provider->refresh_failures >= FAILURES_TOLD) || was_refused != (*provider->refused != '\0'))
+		provider->portal->is_report_due = true;
+}
+
+/* What signing in there showed beyond discovery and keys. */
+static void add_trouble(const struct sp_provider *provider, json_t *report)
+{
+	char error[256];
+
+	if (*provider->refused) {
+		snprintf(error, sizeof(error), "it does not take this gateway as its client: %.150s", provider->refused);
+		json_object_set_new(report, "state", json_string("failed"));
+		json_object_set_new(report, "code", json_string("client-refused"));
+	} else if (provider->refresh_failures >= FAILURES_TOLD) {
+		snprintf(error, sizeof(error), "groups were asked for %u times in a row in vain: %.150s",
+			 provider->refresh_failures, provider->refresh_trouble);
+		json_object_set_new(report, "code", json_string("refresh-failing"));
+	} else {
+		return;
+	}
+	json_object_set_new(report, "error", json_string(error));
+}
+
 json_t *sp_providers_report(const struct sp_portal *portal)
 {
 	json_t *list = json_array();
@@ -99,11 +137,14 @@ json_t *sp_providers_report(const struct sp_portal *portal)
 		const char *type = provider->idp && provider->idp->type == SP_IDP_LOCAL ? "local" : "oidc";
 		const char *error = sp_provider_error(provider);
 		char shown[256]; /* what sallyportd takes */
+		json_t *report = json_pack("{s:s, s:s?, s:s, s:s?}", "name", provider->name, "type",
+					   provider->idp ? type : NULL, "state",
+					   provider->file_error ? "failed" : sp_provider_state(provider), "error",
+					   error ? sp_text_show(error, shown, sizeof(shown)) : NULL);
 
-		json_array_append_new(list, json_pack("{s:s, s:s?, s:s, s:s?}", "name", provider->name,
-						      "type", provider->idp ? type : NULL, "state",
-						      provider->file_error ? "failed" : sp_provider_state(provider),
-						      "error", error ? sp_text_show(error, shown, sizeof(shown)) : NULL));
+		if (report && !provider->file_error)
+			add_trouble(provider, report);
+		json_array_append_new(list, report);
 	}
 	return list;
 }

@@ -24,6 +24,9 @@ struct sp_provider {
 	struct sp_job job;     /* discovery and keys */
 	uint64_t due_ns;
 	char shown[16];        /* the state as last reported */
+	char refused[200];     /* it does not take this gateway as its client: how it said so; "": it does */
+	unsigned int refresh_failures; /* in a row, of anybody's groups being asked for again */
+	char refresh_trouble[200];     /* why the last of them failed */
 	bool is_seen;          /* by the reload under way */
 };
 
@@ -57,6 +60,8 @@ void sp_provider_unref(struct sp_provider *provider);
 const char *sp_provider_state(const struct sp_provider *provider);
 /* Why it is not ok, for the administrator; NULL. */
 const char *sp_provider_error(const struct sp_provider *provider);
+/* What a flow at it came to. @finding NULL: it took us. @is_refresh: groups were asked for again. */
+void sp_provider_heard(struct sp_provider *provider, const struct sp_finding *finding, bool is_refresh);
 /* For portal.report. NULL: out of memory. */
 json_t *sp_providers_report(const struct sp_portal *portal);
 

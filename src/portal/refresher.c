@@ -5,16 +5,22 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/err.h"
 #include "base/units.h"
 #include "io/log.h"
 #include "portal/gate_reply.h"
 #include "portal/heap.h"
+#include "portal/kept.h"
 
 #define BUCKETS 4096u
-#define PURPOSE "sallyport refresh 1"
 #define NS(seconds) ((uint64_t)(seconds) * (uint64_t)SP_NS_PER_S)
 #define RETRY_GATE_NS NS(5)
 #define RETRY_FIRST_S 30
+#define AFTER_START_S 5      /* what was under way when the portal died is not left for long */
+#define UNCONFIRMED_MAX 3    /* answers about a person in a row that do not confirm who they are */
+#define UNCONFIRMED_S 300    /* and how long the session lasts from the first of them at most */
+#define PROVIDER_TROUBLE_S 900 /* the same where the provider cannot say it of anybody */
+#define LOST_S 900           /* to sign in again, when the refresh token is lost */
 #define RETRY_MAX_S 300
 
 /* One session. */
@@ -26,6 +32,12 @@ struct entry {
 	json_t *groups;    /* as the gateway has them */
 	char *sealed;      /* the token, newer than the gateway's while is_unsaved */
 	bool is_unsaved;
+	int64_t asked_s, unconfirmed; /* of what is kept (kept.h) */
+	bool is_in_doubt;  /* the provider was asked before with this token, and its answer never came */
+	bool is_marked;    /* by the refresh under way */
+	bool is_asked;     /* and it has asked */
+	bool is_noted;     /* and what became of the token is known */
+	bool is_ending;    /* the gateway was told of an early end */
 	bool is_busy;      /* counted in busy_count */
 	bool is_stale;     /* the provider's file changed meanwhile: look once more */
 	unsigned int failures;
@@ -52,16 +64,9 @@ struct sp_refresher {
 int sp_refresh_seal(struct sp_portal *portal, const char *token, const struct sp_addr *from,
 		    char **ret_sealed)
 {
-	char place[SP_ADDR_TEXT_MAX];
-	json_t *value = token ? json_pack("{s:s}", "t", token) : json_pack("{s:b}", "l", 1);
-	int r;
+	const struct sp_kept kept = { .is_local = token == NULL, .token = (char *)token, .from = *from };
 
-	if (value)
-		json_object_set_new(value, "f", json_string(sp_addr_format(from, place)));
-	r = value ? sp_portal_seal(portal, PURPOSE, value, ret_sealed) : -ENOMEM;
-
-	json_decref(value);
-	return r;
+	return sp_kept_seal(portal, &kept, ret_sealed);
 }
 
 /* ---- the table ---- */
@@ -175,6 +180,9 @@ static void rest(struct entry *entry, uint64_t delay_ns)
 	struct sp_refresher *refresher = entry->portal->refresher;
 
 	end_flow(entry);
+	if (entry->is_marked && !entry->is_asked)
+		entry->asked_s = 0; /* marked, and then the provider was not asked */
+	entry->is_marked = false;
 	refresher->busy_count -= entry->is_busy;
 	entry->is_busy = false;
 	if (entry->is_stale)
@@ -236,12 +244,56 @@ static struct entry *entry_new(struct sp_portal *portal, const json_t *session)
 
 static int set_sealed(struct entry *entry, const char *sealed)
 {
+	struct sp_kept kept = { 0 };
 	char *copy = strdup(sealed);
 
 	if (!copy)
 		return -ENOMEM;
 	free(entry->sealed);
 	entry->sealed = copy;
+	if (sp_kept_open(entry->portal, sealed, &kept) == 0) {
+		entry->asked_s = kept.asked_s;
+		entry->unconfirmed = kept.unconfirmed;
+	}
+	sp_kept_done(&kept);
+	return 0;
+}
+
+/* What is kept, as it is now. @token: the one to use from now on; NULL: as it was. */
+static int seal_again(struct entry *entry, const char *token, bool has_token, char **ret_sealed)
+{
+	struct sp_kept kept = { 0 };
+	int r = sp_kept_open(entry->portal, entry->sealed, &kept);
+
+	if (r == 0 && (token || !has_token)) {
+		if (kept.token)
+			sp_wipe(kept.token, strlen(kept.token));
+		free(kept.token);
+		kept.token = token ? strdup(token) : NULL;
+		r = token && !kept.token ? -ENOMEM : 0;
+	}
+	kept.asked_s = has_token ? entry->asked_s : 0;
+	kept.unconfirmed = entry->unconfirmed;
+	if (r == 0)
+		r = sp_kept_seal(entry->portal, &kept, ret_sealed);
+	sp_kept_done(&kept);
+	return r;
+}
+
+static int keep(struct entry *entry, const char *token)
+{
+	char *sealed = NULL;
+	int r = seal_again(entry, token, true, &sealed);
+
+	if (r < 0) {
+		sp_log_error("session %lld: what is kept of it at provider %s cannot be written: %s",
+			     (long long)entry->number, entry->idp,
+			     r == -E2BIG ? "the refresh token is too long" : sp_err_text(r));
+		return r;
+	}
+	free(entry->sealed);
+	entry->sealed = sealed;
+	entry->is_unsaved = true;
 	return 0;
 }
 
@@ -249,6 +301,16 @@ static void set_groups(struct entry *entry, json_t *groups)
 {
 	json_decref(entry->groups);
 	entry->groups = json_incref(groups);
+}
+
+/* The refresh under way is about a token that is not the session's any more. */
+static void stop(struct entry *entry)
+{
+	if (entry->ask.is_under_way)
+		entry->portal->outside->drop(entry->portal->outside_arg, &entry->ask);
+	json_decref(SP_TAKE_PTR(entry->fresh));
+	entry->is_unsaved = false;
+	rest_until_next(entry);
 }
 
 void sp_refresher_note(struct sp_portal *portal, int64_t was, const json_t *session,
@@ -275,6 +337,8 @@ void sp_refresher_note(struct sp_portal *portal, int64_t was, const json_t *sess
 		return;
 	}
 	set_groups(entry, json_object_get(session, "groups"));
+	if (sealed && entry->is_busy)
+		stop(entry);
 	if (!entry->is_busy)
 		rest_until_next(entry);
 }
@@ -317,23 +381,46 @@ static void close_session(struct entry *entry)
 		  closed);
 }
 
-static void updated(struct sp_ask *ask, const json_t *reply)
+static json_t *update_request(const struct entry *entry)
 {
-	struct entry *entry = entry_of(ask);
-	struct sp_refresher *refresher = entry->portal->refresher;
-	json_t *fresh = SP_TAKE_PTR(entry->fresh);
+	json_t *request = json_pack("{s:s, s:I, s:s, s:s}", "op", "session.update", "session",
+				    (json_int_t)entry->number, "idp", entry->idp, "subject", entry->subject);
 
+	if (request && entry->is_unsaved)
+		json_object_set_new(request, "refresh", json_string(entry->sealed));
+	return request;
+}
+
+/* What a reply to a session.update means to the entry. False: it was dropped with its session. */
+static bool take_update(struct entry *entry, const json_t *reply)
+{
+	struct sp_refresher *refresher = entry->portal->refresher;
+	const bool is_gone = sp_gate_refusal(reply) || strcmp(sp_gate_code(reply), "no-such-session") == 0;
+
+	if (is_gone || (sp_gate_is_ok(reply) && !sp_session_is_live(reply))) {
+		drop(entry);
+		return false;
+	}
 	if (sp_gate_is_ok(reply)) {
-		if (fresh)
-			set_groups(entry, fresh);
 		entry->is_unsaved = false;
 		unlink_number(refresher, entry);
 		link_number(refresher, entry, sp_session_number(reply));
-		rest_until_next(entry);
-	} else if (sp_gate_refusal(reply) || strcmp(sp_gate_code(reply), "no-such-session") == 0) {
-		drop(entry);
-	} else {
-		rest(entry, RETRY_GATE_NS);
+	}
+	return true;
+}
+
+static void updated(struct sp_ask *ask, const json_t *reply)
+{
+	struct entry *entry = entry_of(ask);
+	json_t *fresh = SP_TAKE_PTR(entry->fresh);
+
+	if (take_update(entry, reply)) {
+		if (sp_gate_is_ok(reply) && fresh)
+			set_groups(entry, fresh);
+		if (sp_gate_is_ok(reply))
+			rest_until_next(entry);
+		else
+			rest(entry, RETRY_GATE_NS);
 	}
 	json_decref(fresh);
 }
@@ -366,15 +453,18 @@ static void settle(struct entry *entry, json_t *groups)
 		rest(entry, RETRY_GATE_NS);
 		return;
 	}
-	if (!entry->is_unsaved && are_same_groups(groups, entry->groups)) {
+	if (entry->unconfirmed) {
+		entry->unconfirmed = 0;
+		(void)keep(entry, NULL);
+	}
+	if (!entry->is_unsaved && !entry->is_ending && are_same_groups(groups, entry->groups)) {
 		json_decref(groups);
 		rest_until_next(entry);
 		return;
 	}
-	request = json_pack("{s:s, s:I, s:s, s:s}", "op", "session.update", "session",
-			    (json_int_t)entry->number, "idp", entry->idp, "subject", entry->subject);
-	if (request && entry->is_unsaved)
-		json_object_set_new(request, "refresh", json_string(entry->sealed));
+	request = update_request(entry);
+	if (request && entry->is_ending)
+		json_object_set_new(request, "ends_s", json_integer(-1));
 	if (request && !are_same_groups(groups, entry->groups)) {
 		json_object_set(request, "groups", groups);
 		entry->fresh = json_incref(groups);
@@ -383,43 +473,140 @@ static void settle(struct entry *entry, json_t *groups)
 	tell_gate(entry, request, updated);
 }
 
-static void take_rotated(struct entry *entry)
-{
-	const char *token = sp_oidc_flow_refresh_token(entry->flow);
-	const struct sp_addr nowhere = { 0 };
-	char *sealed = NULL;
-	int r = token ? sp_refresh_seal(entry->portal, token, &nowhere, &sealed) : -ENODATA;
+/* ---- no confirmation ---- */
 
-	if (r == 0) {
-		free(entry->sealed);
-		entry->sealed = sealed;
-		entry->is_unsaved = true;
-	} else if (token) {
-		sp_log_error("session %lld: the refresh token of provider %s cannot be kept: %s",
-			     (long long)entry->number, entry->idp, r == -E2BIG ? "too long" : "out of memory");
-	}
+static void doubted(struct sp_ask *ask, const json_t *reply)
+{
+	struct entry *entry = entry_of(ask);
+
+	if (!take_update(entry, reply))
+		return;
+	if (sp_gate_is_ok(reply))
+		rest_after_failure(entry);
+	else
+		rest(entry, RETRY_GATE_NS);
 }
 
-static void take_refusal(struct entry *entry)
+static void lost(struct sp_ask *ask, const json_t *reply)
 {
-	const struct sp_finding *finding = sp_oidc_flow_finding(entry->flow);
+	struct entry *entry = entry_of(ask);
+
+	if (sp_gate_is_ok(reply))
+		drop(entry); /* nothing is left to ask with: the gateway ends it */
+	else if (take_update(entry, reply))
+		rest(entry, RETRY_GATE_NS);
+}
+
+/* The gateway is to end the session within @within_s, whatever becomes of us; @ending: the word on record;
+ * @sealed: what is kept of it then, NULL: as it is. */
+static void end_early(struct entry *entry, const char *ending, int64_t within_s, const char *sealed,
+		      void (*done)(struct sp_ask *ask, const json_t *reply))
+{
+	json_t *request = update_request(entry);
+
+	end_flow(entry);
+	if (request) {
+		if (sealed)
+			json_object_set_new(request, "refresh", json_string(sealed));
+		json_object_set_new(request, "ends_s", json_integer(within_s));
+		json_object_set_new(request, "ending", json_string(ending));
+	}
+	entry->is_ending = true;
+	tell_gate(entry, request, done);
+}
+
+/* The provider takes the token no more, and an answer with a newer one may have been lost on its way to us:
+ * perhaps nobody revoked anything. The person has a while to sign in again. */
+static void lose(struct entry *entry)
+{
+	char *sealed = NULL;
+
+	sp_log_error("session %lld of %s: provider %s takes the refresh token no more, and an answer with a new one "
+		     "may have been lost: the session ends in %d s unless %s signs in again",
+		     (long long)entry->number, entry->user, entry->idp, LOST_S, entry->user);
+	if (seal_again(entry, NULL, false, &sealed) < 0) {
+		rest(entry, RETRY_GATE_NS);
+		return;
+	}
+	end_early(entry, "refresh-lost", LOST_S, sealed, lost);
+	free(sealed);
+}
+
+/* It answered, and what it said does not confirm who the person is. @is_persons: it can say it of others. */
+static void doubt(struct entry *entry, bool is_persons)
+{
+	int64_t within_s = is_persons ? UNCONFIRMED_S : PROVIDER_TROUBLE_S;
+
+	if (is_persons) {
+		entry->unconfirmed++;
+		(void)keep(entry, NULL);
+	}
+	if (entry->unconfirmed >= UNCONFIRMED_MAX)
+		within_s = 0;
+	end_early(entry, "unconfirmed", within_s, NULL, doubted);
+}
+
+static void take_refusal(struct entry *entry, struct sp_provider *provider)
+{
+	const struct sp_finding finding = *sp_oidc_flow_finding(entry->flow);
+	const bool is_silence = finding.reason == SP_REFUSAL_UNREACHABLE;
 
 	sp_log_note("session %lld of %s: provider %s: %s: %s", (long long)entry->number, entry->user,
-		    entry->idp, sp_refusal_word(finding->reason), finding->detail);
-	if (finding->reason == SP_REFUSAL_GRANT_REVOKED || finding->reason == SP_REFUSAL_OTHER_SUBJECT)
-		close_session(entry);
-	else
+		    entry->idp, sp_refusal_word(finding.reason), finding.detail);
+	if (finding.reason == SP_REFUSAL_GRANT_REVOKED) {
+		if (entry->is_in_doubt) {
+			lose(entry);
+		} else {
+			entry->asked_s = 0; /* answered, should the gateway not hear of it now */
+			close_session(entry);
+		}
+		return;
+	}
+	sp_provider_heard(provider, &finding, true);
+	if (finding.reason == SP_REFUSAL_OTHER_SUBJECT)
+		end_early(entry, "other-subject", 0, NULL, doubted);
+	else if (finding.reason == SP_REFUSAL_GATEWAY || (is_silence && !entry->is_noted))
 		rest_after_failure(entry); /* the session has its own deadline */
+	else
+		doubt(entry, entry->is_noted && !is_silence && finding.reason != SP_REFUSAL_PROVIDER_ERROR);
 }
 
 static void advance(struct entry *entry);
+
+static void noted(struct sp_ask *ask, const json_t *reply)
+{
+	struct entry *entry = entry_of(ask);
+
+	if (!take_update(entry, reply))
+		return;
+	sp_portal_step(entry->portal, "refresh-stored");
+	advance(entry); /* what could not be stored is kept, and stored with what comes */
+}
+
+/* The provider said which token is good from now on. That is stored before anything else can go wrong. */
+static void note_token(struct entry *entry)
+{
+	sp_portal_step(entry->portal, "refresh-answered");
+	entry->is_noted = true;
+	if (sp_oidc_flow_finding(entry->flow)->reason == SP_REFUSAL_GRANT_REVOKED) {
+		advance(entry);
+		return;
+	}
+	entry->is_in_doubt = false;
+	entry->asked_s = 0;
+	(void)keep(entry, sp_oidc_flow_refresh_token(entry->flow));
+	tell_gate(entry, update_request(entry), noted);
+}
 
 static void fetched(struct sp_job *job, const struct sp_http_reply *reply)
 {
 	struct entry *entry = (void *)((char *)job - offsetof(struct entry, job));
 
 	sp_oidc_flow_take(entry->flow, &entry->portal->now, reply);
-	advance(entry);
+	if (!entry->is_noted && sp_oidc_flow_is_token_settled(entry->flow))
+		note_token(entry);
+	else
+		advance(entry);
 }
 
 /* As far as it goes. The entry may be gone afterwards. */
@@ -431,6 +618,7 @@ static void advance(struct entry *entry)
 	entry->flow_due_ns = UINT64_MAX;
 	switch (sp_oidc_flow_next(entry->flow, &entry->portal->now, &request, &entry->flow_due_ns)) {
 	case SP_OIDC_FETCH:
+		entry->is_asked = true;
 		entry->flow_due_ns = UINT64_MAX;
 		entry->job.done = fetched;
 		sp_job_begin(&entry->job, &request, &provider->trust);
@@ -439,10 +627,10 @@ static void advance(struct entry *entry)
 		sp_heap_set(&entry->portal->refresher->heap, &entry->due, entry->flow_due_ns);
 		break;
 	case SP_OIDC_DONE:
-		take_rotated(entry);
+		sp_provider_heard(provider, NULL, true);
 		settle(entry, sp_groups_of_claims(sp_oidc_flow_claims(entry->flow)));
 		break;
-	case SP_OIDC_REFUSED: take_refusal(entry); break;
+	case SP_OIDC_REFUSED: take_refusal(entry, provider); break;
 	}
 	sp_provider_advance(provider);
 	sp_provider_unref(provider);
@@ -450,14 +638,12 @@ static void advance(struct entry *entry)
 
 static void ask_provider(struct entry *entry, struct sp_provider *provider)
 {
-	const char *token;
-	json_t *kept = NULL;
-	int r = sp_unseal(entry->portal->seal_key, PURPOSE, entry->sealed, &kept);
+	struct sp_kept kept = { 0 };
+	int r = sp_kept_open(entry->portal, entry->sealed, &kept);
 
-	token = json_string_value(json_object_get(kept, "t"));
-	if (r == 0 && token)
-		r = sp_oidc_flow_refresh(provider->oidc, token, entry->subject, &entry->flow);
-	json_decref(kept);
+	if (r == 0 && kept.token)
+		r = sp_oidc_flow_refresh(provider->oidc, kept.token, entry->subject, &entry->flow);
+	sp_kept_done(&kept);
 	if (r == -EBADMSG || (r == 0 && !entry->flow)) {
 		drop(entry); /* sealed by another key, or nothing to ask with */
 		return;
@@ -468,6 +654,42 @@ static void ask_provider(struct entry *entry, struct sp_provider *provider)
 	}
 	entry->provider = sp_provider_ref(provider);
 	advance(entry);
+}
+
+static void marked(struct sp_ask *ask, const json_t *reply)
+{
+	struct entry *entry = entry_of(ask);
+	struct sp_provider *provider = sp_provider_find(entry->portal, entry->idp);
+
+	if (!take_update(entry, reply))
+		return;
+	if (!sp_gate_is_ok(reply)) {
+		rest(entry, RETRY_GATE_NS);
+	} else if (!provider || !provider->oidc) {
+		rest_until_next(entry);
+	} else {
+		sp_portal_step(entry->portal, "refresh-marked");
+		ask_provider(entry, provider);
+	}
+}
+
+/* First a mark is stored that the provider is asked with this token. Should we die before its answer is stored,
+ * the provider may know the token no more, and nobody revoked anything. */
+static void mark(struct entry *entry, struct sp_provider *provider)
+{
+	entry->is_in_doubt = entry->asked_s != 0;
+	if (!entry->asked_s) {
+		entry->asked_s = entry->portal->now.now_s;
+		entry->is_marked = true;
+		if (keep(entry, NULL) == -EBADMSG) {
+			drop(entry); /* sealed by another key */
+			return;
+		}
+	}
+	if (entry->is_unsaved)
+		tell_gate(entry, update_request(entry), marked);
+	else
+		ask_provider(entry, provider);
 }
 
 static void look_up_user(struct entry *entry, const struct sp_provider *provider)
@@ -504,10 +726,11 @@ static void listed(struct sp_ask *ask, const json_t *reply)
 		drop(entry);
 	} else {
 		set_groups(entry, json_object_get(session, "groups"));
+		entry->is_ending = json_is_string(json_object_get(session, "ending"));
 		if (!provider)
 			rest_until_next(entry);
 		else if (provider->oidc)
-			ask_provider(entry, provider);
+			mark(entry, provider);
 		else
 			look_up_user(entry, provider);
 	}
@@ -518,6 +741,7 @@ static void begin(struct entry *entry)
 	struct sp_refresher *refresher = entry->portal->refresher;
 
 	entry->is_busy = true;
+	entry->is_marked = entry->is_asked = entry->is_noted = entry->is_in_doubt = false;
 	refresher->busy_count++;
 	sp_heap_set(&refresher->heap, &entry->due, UINT64_MAX);
 	tell_gate(entry, json_pack("{s:s, s:I}", "op", "session.list", "session", (json_int_t)entry->number),
@@ -526,20 +750,22 @@ static void begin(struct entry *entry)
 
 /* ---- all of them ---- */
 
-/* Whoever has a live session is known where they signed in, as before a restart. */
-static void welcome(struct sp_portal *portal, const json_t *session, const char *sealed)
+/* Whoever has a live session is known where they signed in, as before a restart. Whether anything is kept to
+ * ask with. */
+static bool welcome(struct sp_portal *portal, const json_t *session, const char *sealed)
 {
-	json_t *kept = NULL;
-	struct sp_addr from;
-	const char *place;
+	static const struct sp_addr nowhere;
+	struct sp_kept kept = { 0 };
+	bool is_there;
 
-	if (sp_unseal(portal->seal_key, PURPOSE, sealed, &kept) < 0)
-		return;
-	place = json_string_value(json_object_get(kept, "f"));
-	if (place && sp_addr_parse(place, &from) == 0)
-		sp_throttle_welcome(portal->throttle, text_of(session, "idp"), text_of(session, "user"), &from,
+	if (sp_kept_open(portal, sealed, &kept) < 0)
+		return false;
+	if (memcmp(&kept.from, &nowhere, sizeof(nowhere)) != 0)
+		sp_throttle_welcome(portal->throttle, text_of(session, "idp"), text_of(session, "user"), &kept.from,
 				    portal->now.boot_ns);
-	json_decref(kept);
+	is_there = kept.is_local || kept.token;
+	sp_kept_done(&kept);
+	return is_there;
 }
 
 static void load_one(struct sp_portal *portal, const json_t *session)
@@ -548,24 +774,27 @@ static void load_one(struct sp_portal *portal, const json_t *session)
 	const char *sealed = json_string_value(json_object_get(session, "refresh"));
 	const struct sp_provider *provider;
 
-	if (!sealed || !sp_session_is_live(session))
+	if (!sealed || !sp_session_is_live(session) || !welcome(portal, session, sealed))
 		return;
-	welcome(portal, session, sealed);
 	if (!entry) {
 		entry = entry_new(portal, session);
 		if (!entry)
 			return;
 	}
+	if (entry->is_busy)
+		return;
 	if (!entry->is_unsaved && set_sealed(entry, sealed) < 0) {
 		drop(entry);
 		return;
 	}
-	if (entry->is_busy)
-		return;
 	set_groups(entry, json_object_get(session, "groups"));
 	provider = sp_provider_find(portal, entry->idp);
 	if (entry->is_unsaved || (provider && !provider->oidc))
 		rest(entry, 0);
+	else if (!entry->due.place && entry->asked_s)
+		/* Under way when the portal died: soon, since providers that dislike a token's second use often
+		 * bear it for some seconds. */
+		rest(entry, jittered(entry->portal, NS(AFTER_START_S)));
 	else if (!entry->due.place)
 		rest_until_next(entry);
 }

@@ -39,6 +39,7 @@ struct process {
 	struct sp_idp_dir *idp_dir;
 	struct sp_source fetcher_source, signal_source;
 	sigset_t signals;
+	const char *kill_at;
 	bool is_stopping;
 };
 
@@ -182,6 +183,7 @@ static int make_portal(struct process *process)
 		.gateway = process->gateway,
 		.url = process->prepared.machine->portal_url,
 		.fingerprint = process->prepared.tls.fingerprint,
+		.kill_at = process->kill_at,
 		.pool = process->prepared.machine->gateway.pool,
 		.pool_count = process->prepared.machine->gateway.pool_count,
 		.outside = &outside,
@@ -277,7 +279,7 @@ static void stop(struct process *process)
 
 int sp_portal_main(const struct sp_portal_options *options)
 {
-	struct process process = { .signal_source.fd = -1 };
+	struct process process = { .signal_source.fd = -1, .kill_at = options->kill_at };
 	int code;
 
 	sp_log_init("sallyport-portal", options->is_verbose);

@@ -8,6 +8,13 @@ source "$lab_top/tests/support/portal.sh"
 trap lab_down EXIT
 
 refreshes() { grep -c '"grant":"refresh_token"' "$LAB_DIR/idp.log"; }
+# Killed between a provider's answer and its store, a portal cannot know the next token: that is what is on record then,
+# and ana signs in again.
+again_if_lost() {
+	lab_gate session list --user ana --json | grep '"live"' | grep -q '"ending": *"refresh-lost"' || return 1
+	lab_login_at laptop corp ana --config "$LAB_DIR/again.conf" && session=$(live)
+}
+asks_again() { [ "$(refreshes)" -ge $((before + 2)) ] || { again_if_lost && false; }; }
 live() { lab_gate session list --user ana --json | grep '"live"' | field "r['session']"; }
 state_seen() { lab_api "$1" GET session "" "$(lab_token "$1")" | field "r['session']['state']"; }
 
@@ -32,7 +39,7 @@ before=$(refreshes)
 expect "portal back" lab_start_portal
 expect "with the certificate it had" same "$lab_fingerprint" "$fingerprint"
 expect "ana's client is still known" same "$(state_seen laptop)" live
-expect "it finds its refresh tokens again" lab_wait 20 eval '[ $(refreshes) -ge $((before + 2)) ]'
+expect "it finds its refresh tokens again" lab_wait 20 asks_again
 expect "the session is the one it was" same "$(live)" "$session"
 expect "bob signs in anew" lab_login_local phone bob
 
@@ -46,7 +53,7 @@ lab_start_daemon || exit 1
 expect "sallyportd back: the session is the one it was" same "$(live)" "$session"
 expect "the portal finds it without a restart" lab_wait 20 lab_login_local phone bob
 before=$(refreshes)
-expect "and goes on asking the provider" lab_wait 20 eval '[ $(refreshes) -ge $((before + 2)) ]'
+expect "and goes on asking the provider" lab_wait 20 asks_again
 expect "ana still reaches git" lab_reaches laptop
 
 # ---- the engine ----
@@ -66,6 +73,8 @@ lab_start_daemon || exit 1
 expect "all killed; engine, portal, sallyportd started: ana is through" lab_wait 20 lab_reaches laptop
 expect "the session is the one it was" same "$(live)" "$session"
 expect "bob signs in" lab_wait 20 lab_login_local phone bob
+before=$(refreshes)
+expect "the provider is asked again" lab_wait 20 asks_again
 lab_idp groups ana vendors
 expect "and the provider's word still counts" lab_wait 20 lab_refused laptop
 expect_done

@@ -10,7 +10,8 @@
 // name, issuer and the reason it must be refused with, and ends.
 //
 // A line of JSON on stdout for each request: {"event":"request","provider":…,"endpoint":…}, and for each
-// good token answer {"event":"tokens","provider":…,"user":…,"monotonic_ns":…}, written before it is sent.
+// good token answer {"event":"tokens","provider":…,"user":…,"monotonic_ns":…}, written before it is sent. A refresh
+// token is good once: showing it again gives invalid_grant and {"event":"reused","provider":…}.
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import https from 'node:https';
@@ -79,6 +80,7 @@ const refuse = (error) => ({ status: 400, json: { error } });
 function token(bend, issuer, form, wrong) {
 	const handle = form.get('device_code') ?? form.get(REFRESH);
 	const flow = flows.get(handle);
+	if (!flow && form.has(REFRESH)) say({ event: 'reused', provider: bend.name }); // a reuse detection would end the grant here
 	if (!flow) return refuse('invalid_grant');
 	if (flow.polls++ < (wrong.pending ?? 0)) return refuse('authorization_pending');
 	flows.delete(handle);

@@ -395,6 +395,8 @@ static void a_database_of_the_first_schema_is_brought_up(void **state)
 			 "ALTER TABLE session DROP COLUMN own;"
 			 "ALTER TABLE session DROP COLUMN replaces;"
 			 "ALTER TABLE session DROP COLUMN refresh;"
+			 "ALTER TABLE session DROP COLUMN ending;"
+			 "ALTER TABLE session DROP COLUMN full_ns;"
 			 "PRAGMA user_version = 1;");
 	reopen(fixture);
 	assert_false(fixture->is_new);

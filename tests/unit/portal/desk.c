@@ -17,7 +17,7 @@
 
 struct fetch {
 	uint64_t id;
-	char *url;
+	char *url, *form;
 	sp_fetched_fn done;
 	void *arg;
 };
@@ -80,7 +80,8 @@ static int do_fetch(void *arg, struct sp_http_request *request, const struct sp_
 	(void)trust;
 	if (fetch_count == FETCHES_MAX)
 		return -EBUSY;
-	fetches[fetch_count++] = (struct fetch){ ++last_id, strdup(request->url), done, done_arg };
+	fetches[fetch_count++] = (struct fetch){ ++last_id, strdup(request->url),
+						 request->body ? strdup(request->body) : NULL, done, done_arg };
 	sp_http_request_done(request);
 	*ret_id = last_id;
 	return 0;
@@ -89,6 +90,7 @@ static int do_fetch(void *arg, struct sp_http_request *request, const struct sp_
 static void forget_fetch(size_t at)
 {
 	free(fetches[at].url);
+	free(fetches[at].form);
 	memmove(&fetches[at], &fetches[at + 1], (--fetch_count - at) * sizeof(fetches[0]));
 }
 
@@ -352,6 +354,31 @@ void desk_unreachable(const char *url)
 	const struct sp_http_reply answer = lab_silence("connection refused");
 
 	fetched(url, &answer);
+}
+
+bool desk_is_fetched(const char *url)
+{
+	for (size_t i = 0; i < fetch_count; i++)
+		if (strcmp(fetches[i].url, url) == 0)
+			return true;
+	return false;
+}
+
+const char *desk_fetched_field(const char *name)
+{
+	static char value[64];
+	const char *form = NULL, *at;
+	__sp_free char *key = NULL;
+
+	for (size_t i = 0; i < fetch_count && !form; i++)
+		form = fetches[i].form;
+	assert_int_equal(sp_str_format(&key, "&%s=", name), 0);
+	at = form ? strstr(form, key) : NULL;
+	if (!at)
+		return NULL;
+	at += strlen(key);
+	snprintf(value, sizeof(value), "%.*s", (int)strcspn(at, "&"), at);
+	return value;
 }
 
 void desk_nothing_fetched(void)

@@ -65,6 +65,9 @@ void desk_check(bool is_right);
 /* The oldest fetch of @url gets this. */
 void desk_fetched(const char *url, int status, const char *body);
 void desk_unreachable(const char *url);
+bool desk_is_fetched(const char *url);
+/* A field of the oldest form that is sent, as it is; NULL. Borrowed until the next call. */
+const char *desk_fetched_field(const char *name);
 void desk_nothing_fetched(void);
 size_t desk_fetches(void);
 
