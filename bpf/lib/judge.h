@@ -78,6 +78,7 @@ SP_INLINE int sp_judge_source(struct sp_work *work)
 		sp_end_resolve_source(work);
 		work->src.home = SP_ZONE_TUNNEL;
 		work->src.flags = 0;
+		work->src.ifindex = 0;
 		if (work->end[0].state != SP_END_UNKNOWN && !sp_protect_tunnel)
 			return 0;
 	}
@@ -87,13 +88,27 @@ SP_INLINE int sp_judge_source(struct sp_work *work)
 	return 1;
 }
 
+/* Whether the packet came by an interface of its source's home other than the one that has it. */
+SP_INLINE int sp_is_misplaced(const struct sp_work *work)
+{
+	if (!work->src.ifindex || work->src.home != sp_hook_zone(SP_THIS_HOOK))
+		return 0;
+	if (sp_test) {
+		struct sp_test_input *input = bpf_map_lookup_elem(&sp_test_input, &(__u32){ 0 });
+
+		return input && input->ifindex && input->ifindex != work->src.ifindex;
+	}
+	return work->ifindex != work->src.ifindex;
+}
+
 /* [1] */
 SP_INLINE int sp_judge_spoofed(struct sp_work *work)
 {
 	__u32 home = work->src.home;
 
 	if (home != SP_HOME_SELF && ((home != SP_ZONE_TUNNEL && home != SP_ZONE_INSIDE) ||
-				     home == sp_hook_zone(SP_THIS_HOOK)))
+				     home == sp_hook_zone(SP_THIS_HOOK)) &&
+	    !sp_is_misplaced(work))
 		return 0;
 	sp_deny(work, SP_REASON_SPOOFED);
 	return 1;

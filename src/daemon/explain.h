@@ -16,6 +16,7 @@ struct sp_question {
 	char generation[13];
 	struct sp_judge *judge;
 	enum sp_hook hook;
+	uint32_t ifindex;   /* where it arrives; 0: whichever its source asks for */
 	struct sp_tuple tuple;
 	int tcp_flags;      /* -1: those of a new connection */
 	bool is_own;

@@ -35,7 +35,12 @@ int sp_question_judge(struct sp_question *question, enum sp_hook hook, const str
 			int tcp_flags, bool is_own, struct sp_judgement *ret_judgement)
 {
 	uint8_t bytes[128];
-	struct sp_frame frame = { .bytes = bytes, .is_ethernet = !is_bare(hook), .is_own = is_own };
+	struct sp_frame frame = {
+		.bytes = bytes,
+		.is_ethernet = !is_bare(hook),
+		.is_own = is_own,
+		.ifindex = question->ifindex,
+	};
 
 	frame.len = sp_packet_build(tuple, frame.is_ethernet, bytes);
 	if (tuple->proto == IPPROTO_TCP && tcp_flags >= 0)
@@ -263,6 +268,8 @@ static bool read_question(struct sp_question *question, const char *from, const 
 			       "%.40s is in no list of sallyport.yaml", on);
 		return false;
 	}
+	if (on && sp_host_find(&daemon->host, on))
+		question->ifindex = sp_host_find(&daemon->host, on)->ifindex;
 	return true;
 }
 

@@ -15,6 +15,7 @@ struct sp_frame {
 	size_t len;
 	bool is_ethernet;    /* false: bare IP */
 	bool is_own;         /* sent by the gateway itself (egress hooks) */
+	uint32_t ifindex;    /* the interface it comes by; 0: whichever its source asks for */
 	bool is_dhcp_client; /* the interface takes an address of the packet's family by DHCP */
 };
 

@@ -101,6 +101,14 @@ static bool judge_always_passed(struct question *q)
 
 /* ---- [1] ---- */
 
+/* Whether another interface of its zone has the source's network. */
+static bool is_misplaced(const struct question *q)
+{
+	uint32_t ifindex = sp_ref_home_interface(q->reference, &q->pkt.tuple.source);
+
+	return ifindex != 0 && q->frame->ifindex != 0 && ifindex != q->frame->ifindex;
+}
+
 static bool judge_spoofed(struct question *q)
 {
 	int home;
@@ -110,6 +118,8 @@ static bool judge_spoofed(struct question *q)
 	home = sp_ref_home(q->reference, &q->pkt.tuple.source);
 	if (home == SP_HOME_SELF ||
 	    ((home == SP_ZONE_TUNNEL || home == SP_ZONE_INSIDE) && home != (int)q->zone))
+		return deny(q, SP_REASON_SPOOFED);
+	if (home == (int)q->zone && is_misplaced(q))
 		return deny(q, SP_REASON_SPOOFED);
 	return false;
 }

@@ -41,15 +41,11 @@ bool sp_ref_is_pool_end(const struct sp_reference *reference, const struct sp_ad
 	       in_prefixes(gateway->pool, gateway->pool_count, addr);
 }
 
-int sp_ref_home(const struct sp_reference *reference, const struct sp_addr *addr)
+static const struct sp_route *longest_route(const struct sp_gateway *gateway,
+					    const struct sp_addr *addr)
 {
-	const struct sp_gateway *gateway = reference->gateway;
 	const struct sp_route *longest = NULL;
 
-	if (sp_ref_is_self(reference, addr))
-		return SP_HOME_SELF;
-	if (sp_ref_is_pool_end(reference, addr))
-		return SP_ZONE_TUNNEL;
 	for (size_t i = 0; i < gateway->route_count; i++) {
 		const struct sp_route *route = &gateway->routes[i];
 
@@ -57,7 +53,27 @@ int sp_ref_home(const struct sp_reference *reference, const struct sp_addr *addr
 		    (!longest || route->prefix.prefix_len > longest->prefix.prefix_len))
 			longest = route;
 	}
-	return longest ? (int)longest->zone : SP_HOME_UNKNOWN;
+	return longest;
+}
+
+int sp_ref_home(const struct sp_reference *reference, const struct sp_addr *addr)
+{
+	const struct sp_route *route = longest_route(reference->gateway, addr);
+
+	if (sp_ref_is_self(reference, addr))
+		return SP_HOME_SELF;
+	if (sp_ref_is_pool_end(reference, addr))
+		return SP_ZONE_TUNNEL;
+	return route ? (int)route->zone : SP_HOME_UNKNOWN;
+}
+
+uint32_t sp_ref_home_interface(const struct sp_reference *reference, const struct sp_addr *addr)
+{
+	const struct sp_route *route = longest_route(reference->gateway, addr);
+
+	if (!route || sp_ref_is_self(reference, addr) || sp_ref_is_pool_end(reference, addr))
+		return 0;
+	return route->ifindex;
 }
 
 bool sp_ref_is_parked_target(const struct sp_reference *reference, const struct sp_tuple *tuple)

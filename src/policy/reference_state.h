@@ -148,6 +148,8 @@ bool sp_ref_is_self(const struct sp_reference *reference, const struct sp_addr *
 bool sp_ref_is_pool_end(const struct sp_reference *reference, const struct sp_addr *addr);
 /* enum sp_zone, SP_HOME_SELF or SP_HOME_UNKNOWN */
 int sp_ref_home(const struct sp_reference *reference, const struct sp_addr *addr);
+/* The one interface its route leads to, when a route says where it is at home; 0: any. */
+uint32_t sp_ref_home_interface(const struct sp_reference *reference, const struct sp_addr *addr);
 /* Where parked people may go: the portal, the resolvers. */
 bool sp_ref_is_parked_target(const struct sp_reference *reference, const struct sp_tuple *tuple);
 bool sp_ref_is_bogon(const struct sp_reference *reference, const struct sp_addr *addr);

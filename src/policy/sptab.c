@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Decision tables as a file.
  *
- *	"SPTAB\0\0\1"
+ *	"SPTAB\0\0\2"
  *	six sections, each once and in this order:
  *		u32 id, u32 0, u64 length; the rows; zeros up to 8 bytes
  *	SHA-256 of everything before it
@@ -21,12 +21,12 @@
 #include "base/cleanup.h"
 #include "net/addr.h"
 
-static const uint8_t magic[8] = { 'S', 'P', 'T', 'A', 'B', 0, 0, 1 };
+static const uint8_t magic[8] = { 'S', 'P', 'T', 'A', 'B', 0, 0, 2 };
 
 enum section { HEAD = 1, SRC, DST, SVC, PAIR, VERDICT };
 
 #define HEAD_SIZE 56u
-#define SRC_SIZE 36u
+#define SRC_SIZE 40u
 #define DST_SIZE 28u
 #define SVC_SIZE 2u
 #define PAIR_SIZE 12u
@@ -119,6 +119,7 @@ static void put_src(struct writer *writer, const struct sp_tables *tables)
 		put_u8(writer, src->drop_reason);
 		put_u8(writer, src->flags);
 		put_u8(writer, 0);
+		put_u32(writer, src->ifindex);
 	}
 	advance(writer, padding(len));
 }
@@ -328,6 +329,7 @@ static int take_src(struct sp_reader *file, struct sp_tables *tables)
 		if (sp_take_u8(&rows) != 0 || src->home > SP_HOME_UNKNOWN ||
 		    (src->flags & ~SP_SRC_PROTECT) != 0)
 			return -EBADMSG;
+		src->ifindex = sp_take_le32(&rows);
 		if (src->drop_reason != SP_REASON_NONE && src->drop_reason != SP_REASON_BOGON &&
 		    src->drop_reason != SP_REASON_BLOCKLIST)
 			return -EBADMSG;

@@ -17,7 +17,7 @@
 struct frame {
 	const struct sp_mark *mark; /* its marks: this one and those behind it */
 	size_t mark_count;
-	uint8_t route_zone; /* of the longest route so far, or SP_HOME_UNKNOWN */
+	const struct sp_route *route; /* the longest one so far, or NULL */
 	struct sp_src src;
 	struct sp_dst dst;
 };
@@ -73,7 +73,7 @@ static uint8_t home_here(const struct walk *walk, const struct frame *frame)
 		return SP_HOME_SELF;
 	if (walk->depth[SP_AT_POOL])
 		return SP_ZONE_TUNNEL;
-	return frame->route_zone;
+	return frame->route ? (uint8_t)frame->route->zone : SP_HOME_UNKNOWN;
 }
 
 /* Protect entries hold only on the interface that routes to the source, or where nobody knows one;
@@ -121,6 +121,8 @@ static int set_src(struct walk *walk, struct frame *frame)
 	int r = 0;
 
 	*src = (struct sp_src){ .home = home_here(walk, frame) };
+	if (frame->route && !walk->depth[SP_AT_SELF] && !walk->depth[SP_AT_POOL])
+		src->ifindex = frame->route->ifindex;
 	for (unsigned zone = 0; zone < SP_ZONE_COUNT && r == 0; zone++)
 		r = class_here(walk, src->home, zone, &src->class_id[zone]);
 	if (walk->depth[SP_AT_BOGON] && !walk->depth[SP_AT_BOGON_EXCEPT] &&
@@ -195,18 +197,19 @@ static int enter(struct walk *walk, const struct sp_mark *marks, size_t count)
 {
 	struct frame *parent = walk->level ? &walk->stack[walk->level - 1] : NULL;
 	struct frame *frame = &walk->stack[walk->level++];
+	const struct sp_route *routes = walk->tables->index->gateway->routes;
 	bool has_route = false;
 	int r;
 
 	*frame = (struct frame){
 		.mark = marks,
 		.mark_count = count,
-		.route_zone = parent ? parent->route_zone : SP_HOME_UNKNOWN,
+		.route = parent ? parent->route : NULL,
 	};
 	for (size_t i = 0; i < count; i++) {
 		apply_mark(walk, &marks[i], true);
 		if (marks[i].kind == SP_AT_ROUTE && !has_route) { /* of equals the first */
-			frame->route_zone = (uint8_t)marks[i].value;
+			frame->route = &routes[marks[i].value];
 			has_route = true;
 		}
 	}

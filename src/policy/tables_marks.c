@@ -106,8 +106,7 @@ static int mark_origins(struct collect *collect)
 	int r = 0;
 
 	for (size_t i = 0; i < gateway->route_count && r == 0; i++)
-		r = add_mark(collect, &gateway->routes[i].prefix, SP_AT_ROUTE,
-			     gateway->routes[i].zone);
+		r = add_mark(collect, &gateway->routes[i].prefix, SP_AT_ROUTE, (uint32_t)i);
 	if (r < 0 || !policy->drop_bogons)
 		return r;
 	bogons = &policy->networks[policy->bogons];

@@ -12,7 +12,7 @@ enum sp_mark_kind {
 	SP_AT_POOL,
 	SP_AT_SELF,
 	SP_AT_RESOLVER,
-	SP_AT_ROUTE, /* value: the zone */
+	SP_AT_ROUTE, /* value: index of the route */
 	SP_AT_BOGON,
 	SP_AT_BOGON_EXCEPT,
 	SP_AT_TRUST,

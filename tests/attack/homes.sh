@@ -5,11 +5,16 @@
 # no lawful source on the edge, in both families; routes learned later are followed; what cannot be seen is said. Control: the
 # inner network itself, by whatever table it is routed, is let in.
 #
-#   stranger (44.5x.0.9, 2a0f:5x::9 on lo) ── wan0  gateway  lan0 ── office (44.5x.0.8, 2a0f:5x::8 on lo)
+# Among the interfaces of one zone too: a host on lan1 has no addresses of lan0, a stranger on wan1 none of wan0's link.
+#
+#   stranger (44.5x.0.9, 2a0f:5x::9 on lo) ─┬─ wan0  gateway  lan0 ── office (44.5x.0.8, 2a0f:5x::8 on lo)
+#                                           └─ wan1           lan1 ── branch (the same addresses)
 set -u
 source "$(dirname "$0")/../support/lab.sh"
 source "$(dirname "$0")/../support/expect.sh"
 trap lab_down EXIT
+
+LAB_HOSTS+=(branch)
 
 gate() { ip -n "$LAB-gateway" "$@"; }
 
@@ -37,18 +42,37 @@ inside() { # inside N TEXT
 	expect "$2: a host there is heard, IPv4" is_heard office "44.$1.0.8" 10.30.0.1
 	expect "$2: and IPv6" is_heard office "2a0f:$1::8" 2001:db8:30::1
 }
-explains() { lab_gate explain --from "$1" --to 192.0.2.1:7777/udp --on wan0 --json | field "r['reason']" | grep -qx "$2"; }
+# explains SOURCE REASON [DESTINATION INTERFACE]
+explains() {
+	local to=${3:-192.0.2.1}
+	case $1 in *:*) to="[${3:-2001:db8:1::1}]" ;; esac
+	lab_gate explain --from "$1" --to "$to:7777/udp" --on "${4:-wan0}" --json | field "r['reason']" | grep -qx "$2"
+}
 warned() { lab_gate status --json | field "any(w['code'] == 'homes-incomplete' and '$1' in w['message'] for w in r['warnings'])" | grep -qx True; }
 
 lab_up
+sed -i 's/edge: \[wan0\], inside: \[lan0\]/edge: [wan0, wan1], inside: [lan0, lan1]/' "$LAB_ROOT/etc/sallyport/sallyport.yaml"
+gate link add lan1 type veth peer name eth0 netns "$LAB-branch"
+lab_address gateway lan1 10.31.0.1/16 2001:db8:31::1/48
+lab_address branch eth0 10.31.2.9/16 2001:db8:31::2:9/48
+gate link add wan1 type veth peer name eth1 netns "$LAB-stranger"
+lab_address gateway wan1 198.51.100.1/24 2a0f:100::1/48
+lab_address stranger eth1 198.51.100.66/24 2a0f:100::66/48
 lab_in gateway sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.wan0.rp_filter=0 net.ipv4.conf.lan0.rp_filter=0 \
+	net.ipv4.conf.lan1.rp_filter=0 net.ipv4.conf.wan1.rp_filter=0 \
 	net.ipv4.nexthop_compat_mode=0
-for n in 50 51 52 53 54 55 56; do
+for n in 50 51 52 53 54 55 56 57; do
 	ip -n "$LAB-stranger" address add "44.$n.0.9/32" dev lo
 	ip -n "$LAB-stranger" address add "2a0f:$n::9/128" dev lo nodad
 	ip -n "$LAB-office" address add "44.$n.0.8/32" dev lo
 	ip -n "$LAB-office" address add "2a0f:$n::8/128" dev lo nodad
+	ip -n "$LAB-branch" address add "44.$n.0.8/32" dev lo
+	ip -n "$LAB-branch" address add "2a0f:$n::8/128" dev lo nodad
 done
+ip -n "$LAB-branch" address add 10.30.2.77/32 dev lo
+ip -n "$LAB-branch" address add 2001:db8:30::2:77/128 dev lo nodad
+ip -n "$LAB-stranger" address add 192.0.2.99/32 dev lo
+ip -n "$LAB-stranger" address add 2001:db8:1::99/128 dev lo nodad
 gate route add default via 192.0.2.254
 gate -6 route add default via 2001:db8:1::fe
 
@@ -75,6 +99,10 @@ gate route add 44.54.0.0/16 via 10.30.2.9 table 100
 gate -6 route add 2a0f:54::/48 via 2001:db8:1::fe
 gate -6 route add 2a0f:54::/48 via 2001:db8:30::2:9 table 100
 
+# 57: behind a router on lan1
+gate route add 44.57.0.0/16 via 10.31.2.9
+gate -6 route add 2a0f:57::/48 via 2001:db8:31::2:9
+
 lab_run gateway heard.log /usr/bin/python3 "$lab_top/tests/support/hear.py" 7777
 lab_start_daemon
 lab_policy '{ name: branch, allow: {from: branch, to: self, services: udp/7777} }' |
@@ -91,6 +119,20 @@ expect "status names a prefix that is routed to both sides" warned 2a0f:53::/48
 expect "and so does doctor" sh -c "nsenter --net=/run/netns/$LAB-gateway sallyport doctor --root $LAB_ROOT | grep -q 2a0f:53::/48"
 inside 50 "routed by another table"
 inside 51 "routed through a nexthop object"
+
+expect "a network of lan0 on lan1: spoofed, IPv4" refused branch 44.50.0.8 10.31.0.1 inside-in
+expect "and IPv6" refused branch 2a0f:50::8 2001:db8:31::1 inside-in
+expect "lan0's own link on lan1: spoofed, IPv4" refused branch 10.30.2.77 10.31.0.1 inside-in
+expect "and IPv6" refused branch 2001:db8:30::2:77 2001:db8:31::1 inside-in
+expect "a network of lan1 on lan1 is heard, IPv4" is_heard branch 44.57.0.8 10.31.0.1
+expect "and IPv6" is_heard branch 2a0f:57::8 2001:db8:31::1
+expect "a network of lan1 on lan0: spoofed" refused office 44.57.0.8 10.30.0.1 inside-in
+expect "wan0's link on wan1: spoofed, IPv4" refused stranger 192.0.2.99 198.51.100.1 edge-in
+expect "and IPv6" refused stranger 2001:db8:1::99 2a0f:100::1 edge-in
+expect "the Internet is behind both: heard on wan1, IPv4" is_heard stranger 44.55.0.9 198.51.100.1
+expect "and IPv6" is_heard stranger 2a0f:55::9 2a0f:100::1
+expect "explain knows the interface: not on lan1" explains 44.50.0.8 spoofed 10.31.0.1 lan1
+expect "   on lan0" explains 44.50.0.8 policy 10.30.0.1 lan0
 
 # A route learned later: at first the edge's by the default route, then an inner one.
 expect "not routed inwards yet: it is the edge's, and heard" is_heard stranger 44.55.0.9 192.0.2.1

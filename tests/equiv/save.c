@@ -160,11 +160,13 @@ static int read_text(const char *dir, const char *name, char **ret_text)
 static bool read_route(const char *line, struct world *world)
 {
 	struct world_route route = { 0 };
+	const char *by = strstr(line, " by ");
 	char zone[16], when[16] = "";
 
 	if (sscanf(line, "route %63s %15s %15s", route.prefix, zone, when) < 2 ||
 	    world->route_count == ROUTES_MAX)
 		return false;
+	route.ifindex = by ? (uint32_t)strtoul(by + 4, NULL, 10) : 0;
 	route.is_absent[0] = strcmp(when, "next") == 0;
 	route.is_absent[1] = strcmp(when, "first") == 0;
 	for (unsigned n = 0; n < SP_ZONE_COUNT; n++) {

@@ -196,7 +196,9 @@ bool tables_judge(const struct trial *trial, enum sp_hook hook, const struct sp_
 	if (hook != SP_HOOK_VPN_OUT) {
 		if (src->home == SP_HOME_SELF ||
 		    (src->home != zone &&
-		     (src->home == SP_ZONE_TUNNEL || src->home == SP_ZONE_INSIDE))) {
+		     (src->home == SP_ZONE_TUNNEL || src->home == SP_ZONE_INSIDE)) ||
+		    (src->home == zone && src->ifindex && frame->ifindex &&
+		     src->ifindex != frame->ifindex)) {
 			*ret_answer = deny(SP_REASON_SPOOFED);
 			return true;
 		}

@@ -109,13 +109,22 @@ static const char *link_words(struct script *script, enum sp_hook hook)
 	return dice == 0 ? " vlan=1" : dice == 1 ? " vlan=2" : " eth";
 }
 
+/* By which of two interfaces it comes, or whichever its source asks for. */
+static const char *by_words(struct script *script)
+{
+	uint32_t dice = rng_below(script->rng, 8);
+
+	return dice == 0 ? "by 1 " : dice == 1 ? "by 2 " : "";
+}
+
 static void send_on(struct script *script, enum sp_hook hook, const struct talk *talk,
 		    const char *words)
 {
 	char text[200];
 
 	put_talk(text, sizeof(text), talk);
-	add_step(script, "%s %s%s%s%s", sp_hook_name(hook), text, link_words(script, hook),
+	add_step(script, "%s %s%s%s%s%s", sp_hook_name(hook), by_words(script), text,
+		 link_words(script, hook),
 		 *words ? " " : "", words);
 }
 

@@ -125,6 +125,7 @@ static int make_gateway(struct trial *trial, unsigned revision)
 		if (!route)
 			return -ENOMEM;
 		route->zone = world->routes[i].zone;
+		route->ifindex = world->routes[i].ifindex;
 		if (sp_prefix_parse(world->routes[i].prefix, &route->prefix) < 0)
 			return -EINVAL;
 	}
@@ -490,10 +491,11 @@ static int do_event(struct trial *trial, const char *text)
 	return 1;
 }
 
-/* HOOK [own] [dhcp] FRAME */
+/* HOOK [own] [dhcp] [by N] FRAME */
 static int read_packet(const char *text, struct trial_outcome *outcome, struct sp_frame *frame)
 {
 	char hook[16];
+	unsigned int ifindex = 0;
 	int used = 0;
 	bool is_own = false, is_dhcp = false;
 
@@ -504,10 +506,14 @@ static int read_packet(const char *text, struct trial_outcome *outcome, struct s
 		is_own = true, text += 4;
 	if (strncmp(text, "dhcp ", 5) == 0)
 		is_dhcp = true, text += 5;
+	used = 0;
+	if (sscanf(text, "by %u %n", &ifindex, &used) == 1 && used)
+		text += used;
 	test_frame_make(&outcome->frame, text);
 	*frame = test_frame_view(&outcome->frame);
 	frame->is_own = is_own;
 	frame->is_dhcp_client = is_dhcp;
+	frame->ifindex = ifindex;
 	outcome->is_packet = true;
 	return 0;
 }

@@ -446,6 +446,8 @@ static void make_gateway(struct rng *rng, struct world *world)
 		*route = routes[i];
 		if (rng_chance(rng, 12))
 			route->is_absent[rng_below(rng, 2)] = true;
+		if (i >= 2 && rng_chance(rng, 50)) /* default routes ask for no interface */
+			route->ifindex = 1 + rng_below(rng, 2);
 		world->route_count++;
 	}
 	if (rng_chance(rng, 40))

@@ -69,6 +69,7 @@ struct world_session {
 struct world_route {
 	char prefix[WORD_MAX];
 	enum sp_zone zone;
+	uint32_t ifindex;  /* the one interface it leads to; 0: several */
 	bool is_absent[2]; /* by revision: a route comes or goes with an apply */
 };
 
@@ -90,7 +91,7 @@ struct world {
 };
 
 /* One thing that happens, a line:
- *	HOOK [own] [dhcp] FRAME		a packet; FRAME as in support/frames.h
+ *	HOOK [own] [dhcp] [by N] FRAME	a packet, by interface N; FRAME as in support/frames.h
  *	wait MS				time passes
  *	end N, remove N, open N		session N ends, is forgotten, comes (back) with a new epoch
  *	expire N, extend N		its time is up now (it is parked), or never

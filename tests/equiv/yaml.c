@@ -152,12 +152,15 @@ void world_print_rest(const struct equiv_case *test, FILE *out)
 
 	fprintf(out, "# seed %llu; the lines below are what policy.yaml has no words for\n",
 		(unsigned long long)test->seed);
-	for (uint32_t i = 0; i < world->route_count; i++)
-		fprintf(out, "route %s %s%s\n", world->routes[i].prefix,
-			sp_zone_name(world->routes[i].zone),
-			world->routes[i].is_absent[0] ? " next" :
-			world->routes[i].is_absent[1] ? " first" :
-							"");
+	for (uint32_t i = 0; i < world->route_count; i++) {
+		const struct world_route *route = &world->routes[i];
+
+		fprintf(out, "route %s %s%s", route->prefix, sp_zone_name(route->zone),
+			route->is_absent[0] ? " next" : route->is_absent[1] ? " first" : "");
+		if (route->ifindex)
+			fprintf(out, " by %u", route->ifindex);
+		fputc('\n', out);
+	}
 	if (world_has_parked(world))
 		fprintf(out, "portal %u%s\n", world->portal_port,
 			world->is_parked_absent[0] ? " next" :

@@ -50,6 +50,7 @@ struct sp_src {
 	__u8 drop_reason;  /* SP_REASON_NONE, _BOGON or _BLOCKLIST: edge-in only */
 	__u8 flags;        /* SP_SRC_… */
 	__u8 zero;
+	__u32 ifindex;     /* the one interface it may come by; 0: any of its home */
 };
 
 #define SP_DST_POOL 0x01 /* a tunnel address: the receiver's session has the network set */
@@ -314,7 +315,7 @@ struct sp_sample {
 #endif
 SP_ABI_ASSERT(sizeof(struct sp_addr) == 16, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_prefix) == 20, "abi");
-SP_ABI_ASSERT(sizeof(struct sp_src) == 16, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_src) == 20, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_dst) == 8, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_verdict) == 24, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_ident) == 32, "abi");

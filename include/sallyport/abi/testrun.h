@@ -11,6 +11,8 @@ struct sp_test_input {
 	__u64 now_ns; /* 0: the real clock */
 	__u32 is_own; /* egress hooks: sent by the gateway itself */
 	__u32 is_dhcp_client;
+	__u32 ifindex; /* the interface it comes by; 0: whichever its source asks for */
+	__u32 zero;
 };
 
 /* What the last packet got; written only when sp_test is set. */

@@ -45,6 +45,7 @@ struct lab {
 	uint64_t next_epoch;
 	bool is_own;         /* of the packets asked about */
 	bool is_dhcp_client;
+	uint32_t ifindex;
 };
 
 static inline void lab_gateway(struct hand *hand)
@@ -168,6 +169,7 @@ static inline void lab_ask(struct lab *lab, enum sp_hook hook, const char *text,
 	view = test_frame_view(&frame);
 	view.is_own = lab->is_own;
 	view.is_dhcp_client = lab->is_dhcp_client;
+	view.ifindex = lab->ifindex;
 	assert_int_equal(sp_reference_judge(lab->reference, hook, &view, lab->now_ns, &answer), 0);
 	snprintf(buf, size, "%s %s %s", sp_verdict_name(answer.verdict),
 		 sp_reason_name(answer.reason), lab_rule_name(lab, answer.rule));

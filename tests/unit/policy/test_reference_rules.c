@@ -110,6 +110,28 @@ static void sources_away_from_home_are_spoofed(void **state)
 	lab_check_rows(rows, SP_ARRAY_LEN(rows));
 }
 
+static void sources_on_another_interface_of_their_zone_are_spoofed(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	lab_init(&lab);
+	for (size_t i = 0; i < lab.hand.gateway.route_count; i++)
+		if (lab.hand.gateway.routes[i].zone == SP_ZONE_INSIDE)
+			lab.hand.gateway.routes[i].ifindex = 3;
+	lab.ifindex = 3;
+	expect(&lab, INSIDE_IN, "10.20.0.5:1 > 8.8.8.8:53 udp eth", "allow policy office-out");
+	lab.ifindex = 4;
+	expect(&lab, INSIDE_IN, "10.20.0.5:1 > 8.8.8.8:53 udp eth", "deny spoofed -");
+	expect(&lab, INSIDE_IN, "10.20.1.5:1 > 10.30.0.1:22 tcp eth", "deny spoofed -");
+	expect(&lab, INSIDE_IN, "[2001:db8:30::5]:1 > [2001:db8:ffff::1]:443 tcp eth",
+	       "deny spoofed -");
+	/* a longer route of no interface in particular */
+	expect(&lab, INSIDE_IN, "10.20.99.5:1 > 8.8.8.8:53 udp eth", "allow policy office-out");
+	expect(&lab, VPN_OUT, "10.20.0.5:1 > 100.64.0.7:1 udp", "allow policy office-out");
+	lab_done(&lab);
+}
+
 static void protect_wants_the_source_at_home(void **state)
 {
 	static const struct lab_row rows[] = {
@@ -413,6 +435,7 @@ int main(void)
 		cmocka_unit_test(parsing_denies_before_anything_else),
 		cmocka_unit_test(the_always_passed_table),
 		cmocka_unit_test(sources_away_from_home_are_spoofed),
+		cmocka_unit_test(sources_on_another_interface_of_their_zone_are_spoofed),
 		cmocka_unit_test(protect_wants_the_source_at_home),
 		cmocka_unit_test(no_session_no_rule),
 		cmocka_unit_test(drop_lists_are_the_edges),

@@ -249,7 +249,7 @@ static void content_that_is_off_is_refused(void **state)
 		{ "drop reason", SRC, 33, 1, SP_REASON_LIMIT },
 		{ "source flags", SRC, 34, 1, 2 },
 		{ "padding of a source", SRC, 35, 1, 1 },
-		{ "row not behind the one before", SRC, 36, 4, 0 },
+		{ "row not behind the one before", SRC, 40, 4, 0 },
 		{ "destination prefix length", DST, 0, 4, 200 },
 		{ "network set", DST, 20, 4, 1000 },
 		{ "destination flags", DST, 24, 4, 8 },
@@ -329,7 +329,7 @@ static void both_default_routes_are_required(void **state)
 	(void)state;
 	for (uint32_t id = SRC; id <= DST; id++) {
 		__file struct file file = { 0 };
-		size_t row = id == SRC ? 36 : 28, len, at, n;
+		size_t row = id == SRC ? 40 : 28, len, at, n;
 
 		write_small(&file);
 		at = section(&file, id, &len);

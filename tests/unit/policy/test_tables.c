@@ -205,6 +205,7 @@ static void home_is_self_then_pool_then_longest_route(void **state)
 	hand_route(&hand, "10.0.0.0/8", SP_ZONE_INSIDE);
 	hand_route(&hand, "10.9.0.0/16", SP_ZONE_EDGE);
 	hand_route(&hand, "10.9.0.0/16", SP_ZONE_INSIDE);
+	hand.gateway.routes[1].ifindex = 7;
 
 	__tables struct sp_tables *tables = compile(&hand);
 
@@ -216,6 +217,9 @@ static void home_is_self_then_pool_then_longest_route(void **state)
 	assert_int_equal(src_of(tables, "fd00:65::2")->home, SP_HOME_UNKNOWN);
 	assert_int_equal(src_of(tables, "10.8.255.255")->home, SP_ZONE_INSIDE);
 	assert_int_equal(src_of(tables, "10.9.0.0")->home, SP_ZONE_EDGE);
+	assert_int_equal(src_of(tables, "10.8.255.255")->ifindex, 7);
+	assert_int_equal(src_of(tables, "10.9.0.0")->ifindex, 0);
+	assert_int_equal(src_of(tables, "192.0.2.2")->ifindex, 0);
 	assert_int_equal(dst_of(tables, "192.0.2.1")->flags, SP_DST_SELF);
 	assert_int_equal(dst_of(tables, "100.64.0.1")->flags, SP_DST_SELF);
 	assert_int_equal(dst_of(tables, "100.64.0.0")->flags, SP_DST_POOL);
