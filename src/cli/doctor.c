@@ -46,11 +46,12 @@ static size_t read_interfaces(const struct sp_paths *paths, struct sp_machine **
 	return count;
 }
 
-/* What a running daemon says: which programs are its own, whether its memory is locked. */
-static void ask_daemon(const struct sp_cli *cli, uint32_t *own, struct sp_probe_context *context)
+/* What a running daemon says: which programs are its own, whether its memory is locked, what it warns of
+ * (the caller's; NULL: nothing). */
+static json_t *ask_daemon(const struct sp_cli *cli, uint32_t *own, struct sp_probe_context *context)
 {
 	json_t *reply = sp_client_try(cli, "status");
-	json_t *hook, *warning;
+	json_t *hook, *warning, *warnings;
 	const char *code, *message;
 	size_t i, count = 0;
 
@@ -66,7 +67,27 @@ static void ask_daemon(const struct sp_cli *cli, uint32_t *own, struct sp_probe_
 		    !strcmp(code, "homes-incomplete"))
 			snprintf(context->homes_warning, sizeof(context->homes_warning), "%s",
 				 message);
+	warnings = json_incref(json_object_get(reply, "warnings"));
 	json_decref(reply);
+	return warnings;
+}
+
+static void print_probe(const struct sp_cli *cli, enum sp_probe_result result, const char *name,
+			const char *detail, const char *disables, const char *remedy)
+{
+	const bool is_ok = result == SP_PROBE_OK;
+
+	if (cli->json) {
+		sp_cli_print_json(json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "v", 1, "name", name, "result",
+					    sp_probe_result_name(result), "detail", detail, "disables",
+					    disables, "remedy", remedy));
+		return;
+	}
+	sp_cli_print("%s%-8s%s %-22s %s\n",
+	       sp_cli_paint(cli, is_ok ? SP_GREEN : result == SP_PROBE_MISSING ? SP_RED : SP_YELLOW),
+	       sp_probe_result_name(result), sp_cli_paint(cli, SP_PLAIN), name, detail);
+	if (!is_ok)
+		sp_cli_print("         %-22s without it: %s%s%s\n", "", disables, *remedy ? "; " : "", remedy);
 }
 
 static int print_probes(const struct sp_cli *cli, const struct sp_probe *probes, size_t count)
@@ -75,27 +96,26 @@ static int print_probes(const struct sp_cli *cli, const struct sp_probe *probes,
 
 	for (size_t i = 0; i < count; i++) {
 		const struct sp_probe *probe = &probes[i];
-		const bool is_ok = probe->result == SP_PROBE_OK;
 
 		missing += probe->result == SP_PROBE_MISSING;
-		if (cli->json) {
-			sp_cli_print_json(json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "v", 1, "name",
-						    probe->name, "result",
-						    sp_probe_result_name(probe->result), "detail",
-						    probe->detail, "disables", probe->disables,
-						    "remedy", probe->remedy));
-			continue;
-		}
-		sp_cli_print("%s%-8s%s %-22s %s\n",
-			     sp_cli_paint(cli, is_ok ? SP_GREEN :
-					       probe->result == SP_PROBE_MISSING ? SP_RED : SP_YELLOW),
-			     sp_probe_result_name(probe->result), sp_cli_paint(cli, SP_PLAIN), probe->name,
-			     probe->detail);
-		if (!is_ok)
-			sp_cli_print("         %-22s without it: %s%s%s\n", "", probe->disables,
-				     *probe->remedy ? "; " : "", probe->remedy);
+		print_probe(cli, probe->result, probe->name, probe->detail, probe->disables,
+			    probe->remedy);
 	}
 	return missing ? SP_EXIT_DEGRADED : SP_EXIT_OK;
+}
+
+/* What `status` warns of is wrong with this machine too. */
+static int print_warnings(const struct sp_cli *cli, json_t *warnings)
+{
+	json_t *warning;
+	size_t i;
+
+	json_array_foreach(warnings, i, warning)
+		if (strcmp(sp_json_text(warning, "code"), "homes-incomplete") != 0) /* a probe says so */
+			print_probe(cli, SP_PROBE_MISSING, sp_json_text(warning, "code"),
+				    sp_json_text(warning, "message"), "the gateway is degraded",
+				    sp_json_text(warning, "remedy"));
+	return i ? SP_EXIT_DEGRADED : SP_EXIT_OK;
 }
 
 int sp_cli_doctor(struct sp_cli *cli, int argc, char **argv)
@@ -110,8 +130,9 @@ int sp_cli_doctor(struct sp_cli *cli, int argc, char **argv)
 		.paths = &paths,
 		.interfaces = interfaces,
 	};
+	json_t *warnings;
 	size_t count;
-	int r;
+	int r, warned;
 
 	r = sp_cli_options(cli, "doctor", argc, argv, options, NULL, 0, &count);
 	if (r != 0)
@@ -125,10 +146,15 @@ int sp_cli_doctor(struct sp_cli *cli, int argc, char **argv)
 		context.must_use_kernel_engine = machine->engine == SP_VPN_KERNEL;
 		context.tunnel_mtu = machine->mtu;
 	}
-	ask_daemon(cli, own, &context);
+	warnings = ask_daemon(cli, own, &context);
 	r = sp_probe_run(&context, &probes, &count);
 	sp_machine_free(machine);
-	if (r < 0)
+	if (r < 0) {
+		json_decref(warnings);
 		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
-	return print_probes(cli, probes, count);
+	}
+	r = print_probes(cli, probes, count);
+	warned = print_warnings(cli, warnings);
+	json_decref(warnings);
+	return warned == SP_EXIT_OK ? r : warned;
 }

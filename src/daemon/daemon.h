@@ -14,6 +14,7 @@
 #include "daemon/control.h"
 #include "daemon/drift.h"
 #include "daemon/engine.h"
+#include "daemon/health.h"
 #include "daemon/homes.h"
 #include "daemon/host.h"
 #include "daemon/marks.h"
@@ -74,6 +75,7 @@ struct sp_daemon {
 	struct sp_warnings warnings;
 	struct sp_watch watch;
 	struct sp_drifts drifts;
+	struct sp_health health;
 	unsigned int ticks;
 	bool is_memory_locked; /* `status` says so */
 	bool is_stopping;

@@ -96,7 +96,7 @@ static bool is_record_due(const struct sp_drift *drift)
 
 static void describe(struct sp_drift *drift, const struct sp_drift_sight *sight)
 {
-	const char *why = sight->why ? sight->why : sp_err_text(sight->repair);
+	const char *why = sight->why && *sight->why ? sight->why : sp_err_text(sight->repair);
 
 	sp_text_show(sight->by ? sight->by : "", drift->by, sizeof(drift->by));
 	if (sight->repair == 0)

@@ -7,6 +7,7 @@
 
 #define PROVIDERS_MAX 64
 #define TEXT_MAX 255
+#define EVERY_MAX_S 3600
 
 /* Short, and nothing that a terminal would act on: whoever has the portal speaks to root's screen by it. */
 static bool is_fit(const char *text)
@@ -79,11 +80,17 @@ void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 {
 	const char *url;
 	json_t *fingerprint = NULL, *list, *providers, *item;
+	json_int_t every_s = 0;
 	size_t i;
 
-	if (!sp_op_unpack(client, request, "{s:s, s?o, s:o}", "url", &url, "fingerprint",
-			  &fingerprint, "providers", &list))
+	if (!sp_op_unpack(client, request, "{s:s, s?o, s:o, s?I}", "url", &url, "fingerprint",
+			  &fingerprint, "providers", &list, "every", &every_s))
 		return;
+	if (every_s < 0 || every_s > EVERY_MAX_S) {
+		sp_client_fail(client, "bad-request", 2, NULL, "every is 0 to %d seconds",
+			       EVERY_MAX_S);
+		return;
+	}
 	if (!json_is_array(list) || json_array_size(list) > PROVIDERS_MAX || !is_fit(url) ||
 	    !is_perhaps_text(fingerprint)) {
 		sp_client_fail(client, "bad-request", 2, NULL,
@@ -103,7 +110,8 @@ void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 	}
 	sp_portal_report(daemon, client,
 			 json_pack("{s:s, s:s?, s:o}", "url", url, "fingerprint",
-				   json_string_value(fingerprint), "providers", providers));
+				   json_string_value(fingerprint), "providers", providers),
+			 (uint64_t)every_s);
 	sp_client_watch(client); /* it may be silent for as long as it likes */
 	sp_client_reply(client, NULL);
 }

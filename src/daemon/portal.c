@@ -111,13 +111,16 @@ static void warn_of_providers(struct sp_daemon *daemon, const json_t *providers)
 		sp_warnings_clear(&daemon->warnings, "provider-failed");
 }
 
-void sp_portal_report(struct sp_daemon *daemon, const struct sp_client *client, json_t *report)
+void sp_portal_report(struct sp_daemon *daemon, const struct sp_client *client, json_t *report,
+		      uint64_t every_s)
 {
 	struct sp_portal *portal = &daemon->portal;
 
 	if (portal->reporter != client)
 		portal->since_ns = sp_clock_realtime_ns();
 	portal->reporter = client;
+	portal->heard_ns = sp_clock_boottime_ns();
+	portal->every_s = every_s;
 	json_decref(portal->report);
 	portal->report = report;
 	sp_warnings_clear(&daemon->warnings, "portal-missing");

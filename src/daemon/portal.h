@@ -17,6 +17,8 @@ struct sp_portal {
 	const struct sp_client *reporter; /* who reported last; NULL: it has gone, or none came */
 	json_t *report;                   /* {url, fingerprint, providers} */
 	int64_t since_ns;                 /* UTC: of the reporter's first report */
+	uint64_t heard_ns;                /* boot time of the last report */
+	uint64_t every_s;                 /* so often it reports; 0: only when something changed */
 	uint64_t missed_ns;               /* boot time since when there is no reporter */
 };
 
@@ -24,8 +26,10 @@ struct sp_portal {
  * there is a warning: the gateway enforces without a portal. */
 void sp_portal_open(struct sp_daemon *daemon);
 void sp_portal_close(struct sp_daemon *daemon);
-/* What the portal says of itself (taken over), for as long as @client stays. */
-void sp_portal_report(struct sp_daemon *daemon, const struct sp_client *client, json_t *report);
+/* What the portal says of itself (taken over), for as long as @client stays. @every_s: it will say so
+ * again; 0: only when something changes. */
+void sp_portal_report(struct sp_daemon *daemon, const struct sp_client *client, json_t *report,
+		      uint64_t every_s);
 void sp_portal_gone(struct sp_daemon *daemon, const struct sp_client *client);
 /* Once a second: is one missing? */
 void sp_portal_tick(struct sp_daemon *daemon);

@@ -40,6 +40,17 @@ static void see_fault(struct sp_daemon *daemon, const struct sp_ebpf_fault *faul
 	sp_drift_see(daemon, &sight);
 }
 
+static void look_at_pins(struct sp_daemon *daemon)
+{
+	struct sp_ebpf_error error = { 0 };
+	int r = sp_ebpf_mend_pins(daemon->plane, &error);
+
+	if (r)
+		sp_drift_see(daemon, &(struct sp_drift_sight){
+			.code = "pins-missing", .what = "what the next sallyportd needs was not pinned",
+			.repair = r < 0 ? r : 0, .why = error.text });
+}
+
 static void look_at_hooks(struct sp_daemon *daemon)
 {
 	__sp_free struct sp_ebpf_fault *faults = NULL;
@@ -48,6 +59,7 @@ static void look_at_hooks(struct sp_daemon *daemon)
 
 	if (!sp_ebpf_running_revision(daemon->plane))
 		return; /* nothing runs, nothing is attached */
+	look_at_pins(daemon);
 	r = sp_ebpf_repair(daemon->plane, daemon->host.hooked, daemon->host.hooked_count, &faults,
 			   &count);
 	if (r < 0)
@@ -71,6 +83,7 @@ void sp_watch_look(struct sp_daemon *daemon)
 	sp_watch_interfaces(daemon);
 	sp_watch_tunnel(daemon);
 	sp_drift_end(daemon);
+	sp_health_look(daemon);
 	daemon->watch.is_looking = false;
 }
 

@@ -26,7 +26,7 @@ void sp_report_run(struct sp_portal *portal)
 
 	if (!sp_report_is_due(portal))
 		return;
-	request = json_pack("{s:s, s:s, s:s, s:o}", "op", "portal.report", "url", portal->url, "fingerprint",
+	request = json_pack("{s:s, s:I, s:s, s:s, s:o}", "op", "portal.report", "every", (json_int_t)SP_REPORT_EVERY_S, "url", portal->url, "fingerprint",
 			    portal->fingerprint, "providers", sp_providers_report(portal));
 	if (!request)
 		return;

@@ -5,6 +5,9 @@
 
 #include "portal/portal.h"
 
+/* So often it is told in any case, so that a portal that stands still is noticed. */
+#define SP_REPORT_EVERY_S 5
+
 bool sp_report_is_due(const struct sp_portal *portal);
 void sp_report_run(struct sp_portal *portal);
 void sp_report_cancel(struct sp_portal *portal);

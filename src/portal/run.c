@@ -25,6 +25,7 @@
 #include "portal/portal.h"
 #include "portal/prepare.h"
 #include "portal/rights.h"
+#include "portal/report.h"
 #include "portal/server.h"
 
 struct process {
@@ -38,6 +39,7 @@ struct process {
 	struct sp_server *server;
 	struct sp_idp_dir *idp_dir;
 	struct sp_source fetcher_source, signal_source;
+	struct sp_timer report_timer;
 	sigset_t signals;
 	const char *kill_at;
 	bool is_stopping;
@@ -243,9 +245,20 @@ static uint64_t how_long(const struct process *process, uint64_t wait_ns)
 	return due_ns - now_ns < wait_ns ? due_ns - now_ns : wait_ns;
 }
 
+static void report_again(void *arg)
+{
+	struct process *process = arg;
+
+	process->portal->is_report_due = true;
+	sp_loop_in(process->loop, &process->report_timer, SP_REPORT_EVERY_S * SP_SECOND_NS);
+}
+
 static int serve(struct process *process)
 {
 	int r = 0;
+
+	process->report_timer = (struct sp_timer){ .fire = report_again, .arg = process };
+	sp_loop_in(process->loop, &process->report_timer, SP_REPORT_EVERY_S * SP_SECOND_NS);
 
 	sp_log_note("serving %s (certificate %.16s…)", process->portal->url, process->portal->fingerprint);
 	(void)sp_notify_ready("serving");

@@ -142,6 +142,11 @@ struct sp_ebpf_fault {
 int sp_ebpf_repair(struct sp_ebpf *plane, const struct sp_ebpf_interface *interfaces,
 		   size_t interface_count, struct sp_ebpf_fault **ret_faults, size_t *ret_count);
 
+/* Are state, programs and the name of the running revision still pinned, so that the next daemon finds
+ * them? What is not is pinned again. Returns 0 all was there; 1 it is again; -ENOTSUP the bpffs is gone;
+ * -EINVAL nothing runs; -errno. */
+int sp_ebpf_mend_pins(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+
 /* Unload everything pinned and the second lock. */
 int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_ebpf_error *error);
 

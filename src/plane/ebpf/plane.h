@@ -143,6 +143,8 @@ int sp_ebpf_object_reuse(struct bpf_object *object, const struct sp_ebpf *plane,
 
 int sp_ebpf_state_open(struct sp_ebpf *plane, struct sp_ebpf_error *error);
 void sp_ebpf_state_close(struct sp_ebpf *plane);
+/* Pin what is not pinned any more. *@is_changed: set when there was such a map. */
+int sp_ebpf_state_pin(struct sp_ebpf *plane, bool *is_changed);
 /* Remove the pins; the maps live on while this plane is open. */
 int sp_ebpf_state_unpin(struct sp_ebpf *plane, struct sp_ebpf_error *error);
 const struct sp_ebpf_map *sp_ebpf_map_find(const struct sp_ebpf *plane, const char *name);

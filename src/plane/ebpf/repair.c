@@ -4,6 +4,7 @@
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "plane/ebpf/entries.h"
@@ -124,6 +125,46 @@ static int mend_hook(struct sp_ebpf *plane, struct sp_ebpf_entries *entries, enu
 		(void)bpf_xdp_query_id((int)interface->ifindex, 0, &fault->prog_id);
 	return 0;
 }
+
+/* ---- pins ---- */
+
+static bool has_programs(const struct sp_ebpf *plane)
+{
+	int programs[SP_HOOK_COUNT];
+	bool has_all = true;
+
+	if (sp_ebpf_running_read(plane->pin_dir) != plane->running->revision ||
+	    sp_ebpf_revision_open(plane->pin_dir, plane->running->revision, programs) < 0)
+		return false;
+	for (int hook = 1; hook < SP_HOOK_COUNT; hook++) {
+		has_all &= programs[hook] >= 0;
+		sp_closep(&programs[hook]);
+	}
+	return has_all;
+}
+
+int sp_ebpf_mend_pins(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+{
+	bool is_changed = false;
+	int r = 0;
+
+	sp_ebpf_begin(error);
+	if (!plane->pin_dir || !plane->running)
+		return -EINVAL;
+	if (access(plane->pin_dir, F_OK) < 0)
+		r = sp_ebpf_pin_dir_make(plane->pin_dir, error);
+	if (r == 0)
+		r = sp_ebpf_state_pin(plane, &is_changed);
+	if (r == 0 && !has_programs(plane)) {
+		is_changed = true;
+		r = sp_ebpf_revision_pin(plane->running, error);
+		if (r == 0)
+			r = sp_ebpf_running_write(plane->pin_dir, plane->running->revision);
+	}
+	return r < 0 ? sp_ebpf_end(error, r) : is_changed;
+}
+
+/* ---- all hooks ---- */
 
 int sp_ebpf_repair(struct sp_ebpf *plane, const struct sp_ebpf_interface *interfaces,
 		   size_t interface_count, struct sp_ebpf_fault **ret_faults, size_t *ret_count)

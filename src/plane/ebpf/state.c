@@ -254,6 +254,21 @@ void sp_ebpf_state_close(struct sp_ebpf *plane)
 	plane->map_count = 0;
 }
 
+int sp_ebpf_state_pin(struct sp_ebpf *plane, bool *is_changed)
+{
+	char path[PATH_MAX_HERE];
+
+	for (size_t i = 0; i < plane->map_count; i++) {
+		snprintf(path, sizeof(path), "%s/%s", plane->pin_dir, plane->maps[i].name);
+		if (is_test_map(plane->maps[i].name) || access(path, F_OK) == 0)
+			continue;
+		if (bpf_obj_pin(plane->maps[i].fd, path) < 0)
+			return sp_errno();
+		*is_changed = true;
+	}
+	return 0;
+}
+
 int sp_ebpf_state_unpin(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 {
 	char path[PATH_MAX_HERE];
