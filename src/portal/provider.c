@@ -134,13 +134,13 @@ json_t *sp_providers_report(const struct sp_portal *portal)
 
 	for (size_t i = 0; list && i < portal->provider_count; i++) {
 		const struct sp_provider *provider = portal->providers[i];
-		const char *type = provider->idp && provider->idp->type == SP_IDP_LOCAL ? "local" : "oidc";
+		const char *type = !provider->idp ? "unknown" : provider->idp->type == SP_IDP_LOCAL ? "local" : "oidc";
 		const char *error = sp_provider_error(provider);
-		char shown[256]; /* what sallyportd takes */
-		json_t *report = json_pack("{s:s, s:s?, s:s, s:s?}", "name", provider->name, "type",
-					   provider->idp ? type : NULL, "state",
+		char name[256], why[256]; /* sallyportd takes what prints, up to 255 bytes */
+		json_t *report = json_pack("{s:s, s:s, s:s, s:s?}", "name",
+					   sp_text_show(provider->name, name, sizeof(name)), "type", type, "state",
 					   provider->file_error ? "failed" : sp_provider_state(provider), "error",
-					   error ? sp_text_show(error, shown, sizeof(shown)) : NULL);
+					   error ? sp_text_show(error, why, sizeof(why)) : NULL);
 
 		if (report && !provider->file_error)
 			add_trouble(provider, report);
