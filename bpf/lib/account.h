@@ -65,8 +65,7 @@ SP_INLINE void sp_account_flow_counted(struct sp_work *work)
 		element->log = SP_LOG_COUNTED;
 }
 
-/* Does it get a record of its own? Else it was counted. Denials of strangers are told apart by reason
- * alone: their sources are what they like, and a flood of them shall cost as little as it can. */
+/* Does it get a record of its own? Else it was counted. */
 SP_SUBPROGRAM int sp_account_takes(struct sp_work *work, __u32 kind)
 {
 	const struct sp_parsed *packet = &work->packet;
@@ -80,9 +79,7 @@ SP_SUBPROGRAM int sp_account_takes(struct sp_work *work, __u32 kind)
 		.region = SP_TALLY_SESSIONS,
 	};
 
-	if (SP_THIS_HOOK == SP_HOOK_EDGE_IN && kind == SP_TALLY_DENY) {
-		one.region = SP_TALLY_REGION_COUNT;
-	} else if (sender->session != SP_SESSION_NONE) {
+	if (sender->session != SP_SESSION_NONE) {
 		one.key.epoch = sender->epoch;
 	} else {
 		if (packet->is_ip)
@@ -96,12 +93,17 @@ SP_SUBPROGRAM int sp_account_takes(struct sp_work *work, __u32 kind)
 	return 0;
 }
 
+/* Denials of strangers are told apart by reason alone: their sources are what they like, and a flood of them
+ * shall cost as little as it can. */
 SP_INLINE int sp_account_is_recorded(struct sp_work *work)
 {
 	__u32 kind = sp_account_kind(work);
 
 	if (kind == SP_TALLY_KIND_COUNT)
 		return 0;
+	if (SP_THIS_HOOK == SP_HOOK_EDGE_IN && kind == SP_TALLY_DENY)
+		return sp_tally_take_nobodys(SP_HOOK_EDGE_IN, SP_TALLY_DENY, work->reason, work->now_ns,
+					     work->packet.length);
 	if (kind == SP_TALLY_DENY && work->packet.is_ip)
 		sp_account_who(work);
 	return sp_account_takes(work, kind);

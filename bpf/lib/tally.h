@@ -20,7 +20,7 @@ struct sp_tally_case {
 	__u64 now_ns;
 	__u64 packets;
 	__u64 bytes;
-	__u32 region; /* enum sp_tally_region; SP_TALLY_REGION_COUNT: it is nobody's in particular */
+	__u32 region; /* enum sp_tally_region */
 	__u32 is_counted; /* it gets no record in any case */
 };
 
@@ -56,19 +56,55 @@ SP_INLINE __u32 sp_tally_rate_of_all(__u32 kind)
 	return 0;
 }
 
-/* Is there room for a record of @one in the second of all? */
-SP_INLINE int sp_tally_all_take(struct sp_sample *all, const struct sp_tally_case *one)
+SP_INLINE struct sp_sample *sp_tally_all(__u32 hook, __u32 kind, __u32 reason)
+{
+	__u32 index = SP_SAMPLE_INDEX(hook, kind, reason);
+
+	return bpf_map_lookup_elem(&sp_sample, &index);
+}
+
+/* Is there room for a record of this kind in the second of all? */
+SP_INLINE int sp_tally_all_take(struct sp_sample *all, __u32 kind, __u64 now_ns)
 {
 	if (!all)
 		return 0;
-	if (one->now_ns - all->window_ns >= SP_TALLY_SECOND_NS) {
-		all->window_ns = one->now_ns;
+	if (now_ns - all->window_ns >= SP_TALLY_SECOND_NS) {
+		all->window_ns = now_ns;
 		all->taken = 0;
 	}
-	if (all->taken >= sp_tally_rate_of_all(one->key.kind))
+	if (all->taken >= sp_tally_rate_of_all(kind))
 		return 0;
 	all->taken++;
 	return 1;
+}
+
+SP_INLINE void sp_tally_all_count(struct sp_sample *all, __u64 packets, __u64 bytes)
+{
+	if (!all)
+		return;
+	all->packets += packets;
+	all->bytes += bytes;
+	all->events++;
+}
+
+SP_INLINE void sp_tally_note_sampled(void)
+{
+	struct sp_event_stats *stats = bpf_map_lookup_elem(&sp_event_stats, &(__u32){ 0 });
+
+	if (stats)
+		stats->sampled++;
+}
+
+/* What is nobody's in particular. 1: it gets a record. 0: it was counted. */
+SP_INLINE int sp_tally_take_nobodys(__u32 hook, __u32 kind, __u32 reason, __u64 now_ns, __u64 bytes)
+{
+	struct sp_sample *all = sp_tally_all(hook, kind, reason);
+
+	if (sp_tally_all_take(all, kind, now_ns))
+		return 1;
+	sp_tally_all_count(all, 1, bytes);
+	sp_tally_note_sampled();
+	return 0;
 }
 
 /* ---- slots ---- */
@@ -153,7 +189,7 @@ SP_INLINE int sp_tally_slot_takes(struct sp_tally *slot, const struct sp_tally_c
 		slot->taken = 0;
 	}
 	if (!one->is_counted && slot->taken < sp_tally_rate_of_one(one->key.kind) &&
-	    sp_tally_all_take(all, one)) {
+	    sp_tally_all_take(all, one->key.kind, one->now_ns)) {
 		slot->taken++;
 		return 1;
 	}
@@ -163,34 +199,20 @@ SP_INLINE int sp_tally_slot_takes(struct sp_tally *slot, const struct sp_tally_c
 	return 0;
 }
 
-SP_INLINE void sp_tally_note_sampled(void)
-{
-	struct sp_event_stats *stats = bpf_map_lookup_elem(&sp_event_stats, &(__u32){ 0 });
-
-	if (stats)
-		stats->sampled++;
-}
-
 /* 1: it gets a record. 0: it was counted. */
 SP_SUBPROGRAM int sp_tally_take(const struct sp_tally_case *one)
 {
-	__u32 index = SP_SAMPLE_INDEX(one->key.hook, one->key.kind, one->key.reason);
-	struct sp_sample *all = bpf_map_lookup_elem(&sp_sample, &index);
-	struct sp_tally *slot = NULL;
+	struct sp_sample *all = sp_tally_all(one->key.hook, one->key.kind, one->key.reason);
+	struct sp_tally *slot = sp_tally_find(one);
 	int takes;
 
-	if (one->region < SP_TALLY_REGION_COUNT)
-		slot = sp_tally_find(one);
 	if (slot) {
 		takes = sp_tally_slot_takes(slot, one, all);
 		sp_tally_unlock(slot);
 	} else {
-		takes = !one->is_counted && sp_tally_all_take(all, one);
-		if (!takes && all) {
-			all->packets += one->packets;
-			all->bytes += one->bytes;
-			all->events++;
-		}
+		takes = !one->is_counted && sp_tally_all_take(all, one->key.kind, one->now_ns);
+		if (!takes)
+			sp_tally_all_count(all, one->packets, one->bytes);
 	}
 	if (!takes)
 		sp_tally_note_sampled();

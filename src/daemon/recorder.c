@@ -131,22 +131,22 @@ void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
 	sp_recorder_append(daemon, &record);
 }
 
-/* The address a refusal came from has its share of the records, as all together have. */
+/* The address a refusal came from has its share of the records, as all together have; those without one
+ * share one. */
 static bool may_record_refusal(struct sp_recorder *recorder, const struct sp_audit_record *record)
 {
 	const uint64_t now_ns = sp_clock_boottime_ns();
 	unsigned char hash[crypto_shorthash_BYTES];
-	struct sp_addr from = record->src;
+	struct sp_addr from = { 0 };
 
-	if (record->has_src) {
-		if (from.q[0]) /* IPv6: a host may have all of its /64 */
-			from.q[1] = 0;
-		crypto_shorthash(hash, from.b, sizeof(from.b), recorder->refusal_key);
-		if (!sp_bucket_take(&recorder->refusals_of[hash[0] % SP_REFUSAL_ADDRESSES], now_ns,
-				    REFUSAL_OF_ONE_NS, REFUSALS_OF_ONE_MAX))
-			return false;
-	}
-	return sp_bucket_take(&recorder->refusals, now_ns, REFUSAL_NS, REFUSALS_MAX);
+	if (record->has_src)
+		from = record->src;
+	if (from.q[0]) /* IPv6: a host may have all of its /64 */
+		from.q[1] = 0;
+	crypto_shorthash(hash, from.b, sizeof(from.b), recorder->refusal_key);
+	return sp_bucket_take(&recorder->refusals_of[hash[0] % SP_REFUSAL_ADDRESSES], now_ns,
+			      REFUSAL_OF_ONE_NS, REFUSALS_OF_ONE_MAX) &&
+	       sp_bucket_take(&recorder->refusals, now_ns, REFUSAL_NS, REFUSALS_MAX);
 }
 
 void sp_recorder_refusal(struct sp_daemon *daemon, struct sp_audit_record *record)
