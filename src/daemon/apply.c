@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How a revision comes into force, step by step, a step a round of the loop, so that others are
- * served in between: a revocation waits for one step at most (loading the programs is the longest).
+ * served in between: a revocation waits for one step at most (loading a program is the longest).
  * Until the switch nothing of it is seen by a packet; a failure at any step leaves the running
  * revision, and a kill at any step is found and finished or undone at the next start. */
 #include "daemon/apply.h"
@@ -129,7 +129,7 @@ static int advance(struct sp_apply *apply)
 	char step[32];
 	int r = sp_apply_step(apply);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	apply->done++;
 	snprintf(step, sizeof(step), "apply-%s", step_names[apply->done]);

@@ -50,7 +50,7 @@ struct sp_apply {
 	char message[640];
 };
 
-/* The step that follows apply->done. Returns 0; -errno with code, message and exit_code set. */
+/* The step that follows apply->done. Returns 0; 1 it goes on, call again; -errno with code, message and exit_code set. */
 int sp_apply_step(struct sp_apply *apply);
 
 #endif

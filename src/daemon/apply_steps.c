@@ -250,7 +250,7 @@ static int stage_session(struct sp_apply *apply, const struct sp_live *live)
 
 /* Every session's class goes into its spare slot first: the programs find it there the moment they
  * run. Rows a session needs are in the tables before these are loaded. */
-static int step_stage(struct sp_apply *apply)
+static int stage_tables(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
 	struct sp_ebpf_error error = { 0 };
@@ -263,11 +263,24 @@ static int step_stage(struct sp_apply *apply)
 	if (r < 0)
 		return fail(apply, r, r == -E2BIG ? "table-full" : "failed", 1,
 			    "giving the sessions their class: %s", sp_err_text(r));
-	r = sp_ebpf_stage(daemon->plane, apply->next->tables, apply->next->number,
-			  &daemon->host.dhcp, &apply->staged, &error);
+	r = sp_ebpf_stage_tables(daemon->plane, apply->next->tables, apply->next->number,
+				 &apply->staged, &error);
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "loading the tables: %s", error.text);
+	return 1;
+}
+
+static int step_stage(struct sp_apply *apply)
+{
+	struct sp_ebpf_error error = { 0 };
+	int r;
+
+	if (!apply->staged)
+		return stage_tables(apply);
+	r = sp_ebpf_stage_program(apply->staged, &apply->daemon->host.dhcp, &error);
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "loading the programs: %s", error.text);
-	return 0;
+	return r;
 }
 
 static int step_switch(struct sp_apply *apply)

@@ -135,6 +135,8 @@ int sp_tunnel_raise(struct sp_daemon *daemon);
  * differ. */
 int sp_network_read(struct sp_daemon *daemon, bool *ret_changed);
 int sp_network_watch(struct sp_daemon *daemon);
+/* Take the messages that wait. */
+void sp_network_drain(struct sp_daemon *daemon);
 /* Look at it again, in the next round. */
 void sp_network_settle(struct sp_daemon *daemon);
 /* Draw the second lock around the governed interfaces, open or closed as is_lock_open says. Before

@@ -13,7 +13,9 @@
 #include "policy/tables_index.h"
 
 #define SLICE_BYTES (256 << 10)           /* some 3000 routes: a few milliseconds */
-#define HOLD_NS (3 * SP_SECOND_NS)        /* a withdrawn inner prefix is believed so long */
+#define HOLD_NS (3 * SP_SECOND_NS)        /* a withdrawn inner prefix is believed so long, then */
+#define HOLD_LONGEST_NS (60 * SP_SECOND_NS) /* twice as long, while there is no quiet of */
+#define HOLD_QUIET_NS (600 * SP_SECOND_NS)
 #define TRUTH_NS (300 * SP_SECOND_NS)     /* messages were ignored: look whether rightly */
 #define INTERRUPTED_MAX 3                 /* then what was read is taken, and read again later */
 
@@ -340,6 +342,22 @@ static void release(struct sp_homes_watch *watch, const struct sp_prefix *to)
 	}
 }
 
+static uint64_t hold_ns(const struct sp_homes_watch *watch)
+{
+	const uint64_t now_ns = sp_clock_boottime_ns();
+
+	return watch->hold_ns && now_ns < watch->let_go_ns + HOLD_QUIET_NS ? watch->hold_ns : HOLD_NS;
+}
+
+/* A prefix was believed long enough: the next one longer. */
+static void let_go(struct sp_homes_watch *watch)
+{
+	uint64_t next_ns = 2 * hold_ns(watch);
+
+	watch->hold_ns = next_ns < HOLD_LONGEST_NS ? next_ns : HOLD_LONGEST_NS;
+	watch->let_go_ns = sp_clock_boottime_ns();
+}
+
 static void hold(struct sp_homes_watch *watch, const struct sp_prefix *to)
 {
 	release(watch, to);
@@ -348,7 +366,7 @@ static void hold(struct sp_homes_watch *watch, const struct sp_prefix *to)
 		return;
 	}
 	watch->held[watch->held_count++] =
-		(struct sp_homes_held){ *to, sp_clock_boottime_ns() + HOLD_NS };
+		(struct sp_homes_held){ *to, sp_clock_boottime_ns() + hold_ns(watch) };
 }
 
 static void follow_effect(struct sp_homes_watch *watch, enum sp_homes_effect effect,
@@ -548,6 +566,28 @@ static void begin(struct sp_daemon *daemon, struct sp_homes_ground *ground)
 		go_on(daemon);
 }
 
+static bool has_held_enough(const struct sp_homes_watch *watch, uint64_t now_ns)
+{
+	for (size_t i = 0; i < watch->held_count; i++)
+		if (watch->held[i].due_ns <= now_ns)
+			return true;
+	return false;
+}
+
+/* What waits may take the reason away: a prefix that is back. */
+static bool is_wanted(struct sp_daemon *daemon)
+{
+	struct sp_homes_watch *watch = &daemon->homes;
+	const uint64_t now_ns = sp_clock_boottime_ns();
+
+	sp_network_drain(daemon);
+	if (has_held_enough(watch, now_ns)) {
+		let_go(watch);
+		return true;
+	}
+	return watch->is_stale || (watch->has_ignored && now_ns >= watch->read_ns + TRUTH_NS);
+}
+
 static void due(void *arg)
 {
 	struct sp_daemon *daemon = arg;
@@ -555,6 +595,10 @@ static void due(void *arg)
 
 	if (daemon->homes.reading)
 		return;
+	if (!is_wanted(daemon)) {
+		plan(daemon);
+		return;
+	}
 	if (read_ground(daemon, &ground) < 0)
 		sp_loop_in(daemon->loop, &daemon->homes.timer, SP_SECOND_NS);
 	else

@@ -4,7 +4,7 @@
  * The truth is a reading of every table and nexthop object. It is made in slices, so that others are
  * served meanwhile, and paced. A message about a route is weighed against what is known: most change
  * nothing (policy/homes.h) and cost nothing more. A withdrawn inner prefix is believed a moment
- * longer: one that flaps causes no reading at all, and until then judgement is too strict, if
+ * longer (3 s, more when prefixes keep going): one that flaps causes no reading at all, and until then judgement is too strict, if
  * anything. A prefix newly routed inwards is looked at within 200 ms, or when the pace allows it. */
 #ifndef SALLYPORT_DAEMON_HOMES_H
 #define SALLYPORT_DAEMON_HOMES_H
@@ -74,6 +74,7 @@ struct sp_homes_watch {
 	uint64_t stale_since_ns;
 	struct sp_homes_held held[SP_HOMES_HELD_MAX];
 	size_t held_count;
+	uint64_t hold_ns, let_go_ns;
 	bool has_ignored;
 	uint64_t read_ns;
 	struct sp_pace pace;

@@ -11,6 +11,7 @@
 
 #define SETTLE_NS SP_PACE_FIRST_NS
 #define MESSAGES_A_ROUND 512 /* others are served in between */
+#define MESSAGES_MOST 16384  /* some 20 ms */
 
 static void name_missing(struct sp_daemon *daemon)
 {
@@ -154,14 +155,12 @@ void sp_network_settle(struct sp_daemon *daemon)
 	sp_loop_in(daemon->loop, &daemon->host_timer, 0);
 }
 
-static void network_changed(void *arg, uint32_t events)
+static void take_messages(struct sp_daemon *daemon, size_t messages_max)
 {
-	struct sp_daemon *daemon = arg;
 	uint32_t changed = 0;
-	int r = sp_netlink_monitor_take(daemon->monitor, MESSAGES_A_ROUND, sp_homes_note, daemon,
+	int r = sp_netlink_monitor_take(daemon->monitor, messages_max, sp_homes_note, daemon,
 					&changed);
 
-	(void)events;
 	if (r < 0)
 		sp_log_error("watching the network: %s", sp_err_text(r));
 	if (changed)
@@ -170,6 +169,17 @@ static void network_changed(void *arg, uint32_t events)
 	daemon->network_changes |= changed;
 	if (changed && !daemon->host_timer.due_ns)
 		sp_loop_in(daemon->loop, &daemon->host_timer, SETTLE_NS);
+}
+
+void sp_network_drain(struct sp_daemon *daemon)
+{
+	take_messages(daemon, MESSAGES_MOST);
+}
+
+static void network_changed(void *arg, uint32_t events)
+{
+	(void)events;
+	take_messages(arg, MESSAGES_A_ROUND);
 }
 
 int sp_network_watch(struct sp_daemon *daemon)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One revision in the kernel: its table maps, filled and frozen, and its programs around them. */
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -328,11 +329,16 @@ static int load_program(struct sp_ebpf_staged *staged, enum sp_hook hook,
 }
 
 int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
-			  struct sp_ebpf_error *error)
+			  unsigned programs_max, struct sp_ebpf_error *error)
 {
 	for (unsigned hook = 1; hook < SP_HOOK_COUNT; hook++) {
-		int r = load_program(staged, hook, dhcp, error);
+		int r;
 
+		if (staged->program[hook] >= 0)
+			continue;
+		if (!programs_max--)
+			return 1;
+		r = load_program(staged, hook, dhcp, error);
 		if (r < 0)
 			return r;
 	}
@@ -341,9 +347,8 @@ int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_ebpf_dh
 
 /* ---- staging ---- */
 
-static int stage_live(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
-		      const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
-		      struct sp_ebpf_error *error)
+static int stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
+			struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error)
 {
 	__sp_cleanup(sp_ebpf_staged_closep) struct sp_ebpf_staged *staged = NULL;
 	__sp_cleanup(sp_ebpf_arrays_done) struct sp_ebpf_arrays arrays = { 0 };
@@ -369,7 +374,44 @@ static int stage_live(struct sp_ebpf *plane, const struct sp_tables *tables, uin
 	if (r < 0)
 		return r;
 	sp_ebpf_step(plane, SP_EBPF_STEP_TABLES);
-	r = sp_ebpf_programs_load(staged, dhcp, error);
+	*ret_staged = SP_TAKE_PTR(staged);
+	return 0;
+}
+
+int sp_ebpf_stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
+			 struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error)
+{
+	int r;
+
+	sp_ebpf_begin(error);
+	if (revision == 0)
+		r = sp_ebpf_fail(error, -EINVAL, "0 is no revision");
+	else
+		r = stage_tables(plane, tables, revision, ret_staged, error);
+	return sp_ebpf_end(error, r);
+}
+
+int sp_ebpf_stage_program(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
+			  struct sp_ebpf_error *error)
+{
+	int r;
+
+	sp_ebpf_begin(error);
+	r = sp_ebpf_programs_load(staged, dhcp, 1, error);
+	if (r == 0)
+		sp_ebpf_step(staged->plane, SP_EBPF_STEP_PROGRAMS);
+	return r > 0 ? r : sp_ebpf_end(error, r);
+}
+
+static int stage_live(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
+		      const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
+		      struct sp_ebpf_error *error)
+{
+	__sp_cleanup(sp_ebpf_staged_closep) struct sp_ebpf_staged *staged = NULL;
+	int r = stage_tables(plane, tables, revision, &staged, error);
+
+	if (r == 0)
+		r = sp_ebpf_programs_load(staged, dhcp, UINT_MAX, error);
 	if (r < 0)
 		return r;
 	sp_ebpf_step(plane, SP_EBPF_STEP_PROGRAMS);

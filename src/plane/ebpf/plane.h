@@ -163,8 +163,9 @@ int sp_ebpf_tables_create(struct sp_ebpf_staged *staged, uint32_t src_max, uint3
 			  struct sp_ebpf_error *error);
 int sp_ebpf_tables_fill(struct sp_ebpf_staged *staged, const struct sp_ebpf_arrays *arrays,
 			struct sp_ebpf_error *error);
+/* Load the programs that are not yet, @programs_max at most. Returns 1 there are more; 0; -errno. */
 int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
-			  struct sp_ebpf_error *error);
+			  unsigned programs_max, struct sp_ebpf_error *error);
 /* Map @size bytes of an array map. NULL with errno. */
 void *sp_ebpf_mmap(int fd, size_t size, bool is_writable);
 /* The id of a program, 0 if @fd is none. */

@@ -3,6 +3,7 @@
  * verifying every program again, so a process keeps what it closed: a closed plane is emptied and
  * waits for the next open of its sizes, and a freed revision leaves its programs on its plane, to
  * be given other tables. They are the real programs, loaded once for each size of tables. */
+#include <limits.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -170,7 +171,7 @@ static int load_idle(struct sp_ebpf *plane, const struct sp_ebpf_room *room,
 	staged->portal_port = fixed->portal_port;
 	r = sp_ebpf_tables_create(staged, SP_TABLES_PAIR_MAX, SP_TABLES_PAIR_MAX, error);
 	if (r == 0)
-		r = sp_ebpf_programs_load(staged, NULL, error);
+		r = sp_ebpf_programs_load(staged, NULL, UINT_MAX, error);
 	if (r < 0)
 		return r;
 	*ret_staged = SP_TAKE_PTR(staged);
