@@ -88,14 +88,19 @@ static int print_accepted(const struct sp_cli *cli, const struct sp_claims *clai
 	sp_time_format_s(claims->issued_s, issued);
 	sp_time_format_s(claims->expires_s, expires);
 	if (cli->json)
-		return sp_cli_print_json(json_pack("{s:i, s:b, s:s, s:s, s:b, s:o, s:o, s:s, s:s}", "v", 1,
+		return sp_cli_print_json(json_pack("{s:i, s:b, s:s, s:s, s:b, s:o, s:I, s:o, s:s, s:s}", "v", 1,
 						   "accepted", 1, "subject", claims->subject, "user",
 						   claims->user, "groups_said", claims->has_groups, "groups",
-						   groups, "roles", roles ? roles : json_null(), "issued",
+						   groups, "groups_left_out",
+						   (json_int_t)claims->odd_group_count, "roles", roles ? roles : json_null(), "issued",
 						   issued, "expires", expires));
 	sp_cli_print("%saccepted%s\n  subject  %s\n  user     %s\n", sp_cli_paint(cli, SP_GREEN),
 		     sp_cli_paint(cli, SP_PLAIN), claims->subject, claims->user);
 	print_list("groups", groups, claims->has_groups ? "none" : "none: the token has no such claim");
+	if (claims->odd_group_count)
+		printf("  left out %zu group%s that no role can name, the first: \"%s\"\n",
+		       claims->odd_group_count, claims->odd_group_count > 1 ? "s" : "",
+		       claims->odd_group);
 	print_list("roles", roles, roles ? "none: a sign-in would be refused as no-role" : "not known");
 	sp_cli_print("  issued   %s\n  expires  %s\n", issued, expires);
 	json_decref(groups);

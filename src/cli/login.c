@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/portal_call.h"
 #include "cli/profile.h"
@@ -92,8 +93,6 @@ static int set_trust(struct login *login)
 
 static int set_device(struct login *login)
 {
-	size_t len;
-
 	if (!login->device && gethostname(login->host_name, sizeof(login->host_name)) < 0)
 		snprintf(login->host_name, sizeof(login->host_name), "device");
 	login->host_name[DEVICE_MAX] = 0;
@@ -101,11 +100,7 @@ static int set_device(struct login *login)
 		login->host_name[strcspn(login->host_name, ".")] = 0;
 		login->device = login->host_name;
 	}
-	len = strlen(login->device);
-	for (const char *c = login->device; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f || *c == '/')
-			len = 0;
-	return len >= 1 && len <= DEVICE_MAX
+	return sp_text_is_name(login->device, DEVICE_MAX)
 		       ? SP_EXIT_OK
 		       : sp_cli_fail(SP_EXIT_USAGE,
 				     "--device: 1 to %u printable characters without \"/\"",

@@ -49,6 +49,19 @@ int sp_device_lookup(const struct sp_people *people, const char *text,
 	return 0;
 }
 
+int sp_device_check_key(const struct sp_daemon *daemon, const uint8_t key[32],
+			struct sp_refusal *refusal)
+{
+	const struct sp_role *role =
+		daemon->running ? sp_policy_machine_role(daemon->running->policy, key) : NULL;
+
+	if (!role)
+		return 0;
+	return sp_refuse_login(refusal, -EPERM, SP_REFUSAL_MACHINE_KEY,
+			       "role %s names this public key as a machine's: no person can hold it",
+			       role->name);
+}
+
 struct taken {
 	struct sp_addr *items;
 	size_t count;
@@ -179,10 +192,21 @@ void sp_device_forget(struct sp_people *people, struct sp_device *device)
 	free(device);
 }
 
-int sp_device_remove(struct sp_daemon *daemon, struct sp_device *device)
+int sp_device_remove(struct sp_daemon *daemon, struct sp_device *device, const char *why,
+		     const char *by)
 {
-	int r = sp_store_begin(daemon->store);
+	struct sp_live *live = NULL;
+	int r;
 
+	while ((live = sp_live_next(&daemon->people, live))) {
+		if (live->state == SP_LIVE_ENDED ||
+		    memcmp(live->row.public_key, device->public_key, 32) != 0)
+			continue;
+		sp_session_cut(daemon, live);
+		sp_session_settle(daemon, live, SP_LIVE_ENDED, why, by);
+	}
+	sp_engine_touch(daemon, device->public_key);
+	r = sp_store_begin(daemon->store);
 	if (r == 0)
 		r = sp_store_remove_device(daemon->store, device,
 					   sp_clock_realtime_ns() + SP_LINGER_NS);
@@ -194,4 +218,20 @@ int sp_device_remove(struct sp_daemon *daemon, struct sp_device *device)
 	}
 	sp_device_forget(&daemon->people, device);
 	return 0;
+}
+
+int sp_device_lose(struct sp_daemon *daemon, struct sp_device *device,
+		   enum sp_refusal_reason reason, const char *message, const char *by)
+{
+	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+
+	record.user = device->user;
+	record.idp = device->idp;
+	record.peer = device->name;
+	record.reason = sp_refuse_word(reason);
+	record.message = message;
+	record.by = by;
+	sp_log_note("%s's device %s is removed: %s", device->user, device->name, message);
+	sp_recorder_refusal(daemon, &record);
+	return sp_device_remove(daemon, device, record.reason, by);
 }

@@ -141,7 +141,8 @@ int sp_live_set_roles(struct sp_live *live, const struct sp_policy *policy, cons
 int sp_live_identity(const struct sp_live *live, const struct sp_policy *policy,
 		     struct sp_identity *ret_identity, uint32_t **ret_roles)
 {
-	struct sp_identity identity = { .user = live->row.idp ? live->row.user : NULL };
+	struct sp_identity identity = { .user = live->row.idp ? live->row.user : NULL,
+					.idp = live->row.idp };
 	uint32_t *roles = NULL;
 	int r = sp_policy_match_roles(policy, live->row.idp, (const char *const *)live->groups,
 				      live->group_count, live->row.public_key, &roles,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "audit/time.h"
+#include "base/text.h"
 #include "io/wg_key.h"
 #include "net/addr.h"
 
@@ -184,12 +185,8 @@ bool sp_op_key(struct sp_client *client, const char *text, uint8_t ret_key[32])
 
 bool sp_op_name(struct sp_client *client, const char *what, const char *text)
 {
-	const size_t len = strlen(text);
-	bool is_good = len >= 1 && len <= 63 && text[0] != ' ' && text[len - 1] != ' ';
+	const bool is_good = sp_text_is_name(text, 63);
 
-	for (const char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f || *c == '/')
-			is_good = false;
 	if (!is_good)
 		sp_client_fail(client, "bad-request", 2, NULL,
 			       "%s is 1 to 63 printable characters without `/`", what);
@@ -207,9 +204,11 @@ bool sp_op_addr(struct sp_client *client, const char *what, const char *text,
 
 bool sp_op_text(struct sp_client *client, const char *what, const char *text)
 {
-	if (strlen(text) >= 1 && strlen(text) <= 255)
+	const size_t len = strlen(text);
+
+	if (len >= 1 && len <= 255 && sp_text_is_printable(text, len))
 		return true;
-	sp_client_fail(client, "bad-request", 2, NULL, "%s is 1 to 255 bytes long", what);
+	sp_client_fail(client, "bad-request", 2, NULL, "%s is 1 to 255 bytes that print", what);
 	return false;
 }
 
@@ -225,8 +224,9 @@ bool sp_op_groups(struct sp_client *client, const json_t *list,
 	}
 	for (size_t i = 0; i < count; i++) {
 		groups[i] = json_string_value(json_array_get(list, i));
-		if (!groups[i]) {
-			sp_client_fail(client, "bad-request", 2, NULL, "groups[%zu] is no text", i);
+		if (!groups[i] || !sp_text_is_label(groups[i], 255)) {
+			sp_client_fail(client, "bad-request", 2, NULL,
+				       "groups[%zu] is no text of 1 to 255 bytes that print", i);
 			return false;
 		}
 	}

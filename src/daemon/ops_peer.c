@@ -216,7 +216,8 @@ void sp_op_peer_add(struct sp_daemon *daemon, struct sp_client *client,
 			       "a person's device needs idp and user (or subject)");
 		return;
 	}
-	if (sp_device_enrol(daemon, &enrolment, &device, &refusal) < 0)
+	if (sp_device_check_key(daemon, key, &refusal) < 0 ||
+	    sp_device_enrol(daemon, &enrolment, &device, &refusal) < 0)
 		sp_op_refuse(client, &refusal);
 	else
 		sp_client_reply(client, sp_json_device(daemon, device));
@@ -245,7 +246,6 @@ void sp_op_peer_remove(struct sp_daemon *daemon, struct sp_client *client,
 	const char *text;
 	struct sp_op_owner owner = { 0 };
 	struct sp_device *device;
-	struct sp_live *live = NULL;
 	json_t *reply;
 	int r;
 
@@ -254,16 +254,9 @@ void sp_op_peer_remove(struct sp_daemon *daemon, struct sp_client *client,
 	    !(device = sp_op_device(daemon, client, text)) ||
 	    !sp_op_owns(client, &owner, device->idp, device->subject))
 		return;
-	while ((live = sp_live_next(&daemon->people, live))) {
-		if (live->state == SP_LIVE_ENDED ||
-		    memcmp(live->row.public_key, device->public_key, 32) != 0)
-			continue;
-		sp_session_cut(daemon, live);
-		sp_session_settle(daemon, live, SP_LIVE_ENDED, "removed", sp_client_who(client));
-	}
 	reply = sp_json_device(daemon, device);
-	sp_engine_touch(daemon, device->public_key);
-	r = sp_device_remove(daemon, device);
+	json_object_set_new(reply, "session", json_null()); /* about to end */
+	r = sp_device_remove(daemon, device, "removed", sp_client_who(client));
 	if (r < 0) {
 		json_decref(reply);
 		sp_client_fail(client, "failed", 1, NULL,

@@ -191,6 +191,33 @@ static void open_machine(struct sp_daemon *daemon, const struct sp_device *devic
 		sp_log_error("machine %s: %s", device->name, refusal.message);
 }
 
+/* A role names a key that a person holds: it is a machine's, whoever was there first. */
+static void free_machine_keys(struct sp_daemon *daemon, json_t *lost)
+{
+	size_t i = 0;
+
+	while (i < daemon->people.device_count) {
+		struct sp_device *device = daemon->people.devices[i];
+		const struct sp_live *live;
+		struct sp_refusal refusal;
+
+		if (!device->idp || sp_device_check_key(daemon, device->public_key, &refusal) == 0) {
+			i++;
+			continue;
+		}
+		live = sp_live_of_device(&daemon->people, device->public_key);
+		if (live && lost)
+			json_array_append_new(lost, json_pack("{s:I, s:s}", "session",
+							      (json_int_t)live->row.id, "user",
+							      live->row.user));
+		/* the last device takes the place of one that goes */
+		if (sp_device_lose(daemon, device, refusal.reason, refusal.message, NULL) < 0) {
+			sp_log_error("forgetting a device: %s", sp_store_error(daemon->store));
+			i++;
+		}
+	}
+}
+
 void sp_people_follow_policy(struct sp_daemon *daemon, json_t *lost)
 {
 	struct sp_live *live = sp_live_next(&daemon->people, NULL), *next;
@@ -203,6 +230,7 @@ void sp_people_follow_policy(struct sp_daemon *daemon, json_t *lost)
 	}
 	if (r == 0 && sp_store_commit(daemon->store) < 0)
 		sp_log_error("keeping the sessions' roles: %s", sp_store_error(daemon->store));
+	free_machine_keys(daemon, lost);
 	for (size_t i = 0; i < daemon->people.device_count; i++)
 		if (!daemon->people.devices[i]->idp)
 			open_machine(daemon, daemon->people.devices[i]);

@@ -150,7 +150,15 @@ int sp_device_enrol(struct sp_daemon *daemon, const struct sp_enrolment *enrolme
 		    struct sp_device **ret_device, struct sp_refusal *refusal);
 /* Out of memory alone: it was never kept. */
 void sp_device_forget(struct sp_people *people, struct sp_device *device);
-/* Forget it; its sessions have been ended. */
-int sp_device_remove(struct sp_daemon *daemon, struct sp_device *device);
+/* End its sessions (their record says @why, @by) and forget it. Returns 0; -errno of the database: the
+ * sessions have ended, the device is still known. */
+int sp_device_remove(struct sp_daemon *daemon, struct sp_device *device, const char *why,
+		     const char *by);
+/* The same, with a login-refused record of its own: somebody else has the better claim to its key. */
+int sp_device_lose(struct sp_daemon *daemon, struct sp_device *device,
+		   enum sp_refusal_reason reason, const char *message, const char *by);
+/* May a person hold @key? -EPERM with @refusal: a role of the running policy names it as a machine's. */
+int sp_device_check_key(const struct sp_daemon *daemon, const uint8_t key[32],
+			struct sp_refusal *refusal);
 
 #endif

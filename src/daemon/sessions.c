@@ -336,6 +336,11 @@ int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	if (!daemon->running)
 		return sp_refuse(refusal, -ENOENT, "no-policy", 1,
 				 "no policy is in force: apply one first (sallyport apply FILE)");
+	if (sign_in->idp && sign_in->public_key) {
+		r = sp_device_check_key(daemon, sign_in->public_key, refusal);
+		if (r < 0)
+			return refuse_login(daemon, sign_in, r, refusal);
+	}
 	/* no device is enrolled for somebody who has no role */
 	r = sp_policy_match_roles(daemon->running->policy, sign_in->idp, sign_in->groups,
 				  sign_in->group_count, sign_in->public_key, &roles, &role_count);

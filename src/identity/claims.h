@@ -9,9 +9,9 @@
 #include "identity/id_token.h"
 #include "identity/jws.h"
 #include "identity/strict_json.h"
+#include "policy/value.h"
 
 #define SP_SUBJECT_MAX 255u
-#define SP_USER_MAX 63u
 #define __sp_claims __sp_cleanup(sp_claims_done)
 
 /* Whose word it is, for whom, and when: everything about a token but the person it speaks of. Fills the

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/array.h"
+#include "base/text.h"
 #include "identity/claims.h"
 
 void sp_claims_done(struct sp_claims *claims)
@@ -13,16 +14,6 @@ void sp_claims_done(struct sp_claims *claims)
 		free(claims->groups[i]);
 	free(claims->groups);
 	*claims = (struct sp_claims){ 0 };
-}
-
-/* No control characters, U+0080 to U+009F among them: it goes into logs, terminals and rules. */
-static bool is_printable(const char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f ||
-		    ((unsigned char)*text == 0xc2 && (unsigned char)text[1] < 0xa0))
-			return false;
-	return true;
 }
 
 static int replace(char **place, const char *text)
@@ -61,13 +52,12 @@ int sp_claims_read_subject(const json_t *object, const char *want_subject, struc
 static int take_user(const char *name, const char *text, struct sp_claims *claims,
 		     struct sp_finding *finding)
 {
-	const size_t len = strlen(text);
+	char shown[96];
 
-	if (len < 1 || len > SP_USER_MAX || !is_printable(text) || strchr(text, '/') || text[0] == ' ' ||
-	    text[len - 1] == ' ')
+	if (!sp_text_is_name(text, SP_USER_MAX))
 		return sp_find(finding, SP_REFUSAL_BAD_USER,
-			       "%.40s \"%.80s\" is not 1 to %u printable bytes without `/`", name, text,
-			       SP_USER_MAX);
+			       "%.40s \"%s\" is not 1 to %u printable bytes without `/`", name,
+			       sp_text_show(text, shown, sizeof(shown)), SP_USER_MAX);
 	return replace(&claims->user, text);
 }
 
@@ -129,9 +119,12 @@ static int take_group(const json_t *item, size_t number, struct sp_claims *claim
 
 	if (!text)
 		return sp_find(finding, SP_REFUSAL_BAD_GROUPS, "group %zu is no text", number);
-	if (!*text || json_string_length(item) > SP_GROUP_TEXT_MAX || !is_printable(text))
-		return sp_find(finding, SP_REFUSAL_BAD_GROUPS,
-			       "group %zu is not 1 to %u printable bytes", number, SP_GROUP_TEXT_MAX);
+	/* no role can name it (the policy takes the same labels), so leaving it out changes no right */
+	if (!sp_text_is_label(text, SP_GROUP_TEXT_MAX)) {
+		if (claims->odd_group_count++ == 0)
+			sp_text_show(text, claims->odd_group, sizeof(claims->odd_group));
+		return 0;
+	}
 	room = SP_ARRAY_PUSH(claims->groups, claims->group_count);
 	if (!room)
 		return -ENOMEM;

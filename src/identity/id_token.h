@@ -19,7 +19,6 @@ struct sp_jwks; /* a provider's keys */
 #define SP_CLOCK_SKEW_S 60
 #define SP_ID_TOKEN_AGE_MAX_S 600 /* one comes fresh from the provider, or it is an old one shown again */
 #define SP_GROUPS_MAX 512u
-#define SP_GROUP_TEXT_MAX 255u
 
 /* Read a JWK set. Keys that cannot be used (`use` not sig, RSA under 2048 bits or with an even exponent,
  * points off the curve, unknown kinds) are left out; a set with none left is refused, as is one too
@@ -48,6 +47,8 @@ struct sp_claims {
 	char *user;    /* 1..63 bytes, printable, no `/`, no space at its ends */
 	char **groups; /* as they came: nothing trimmed, nothing folded */
 	size_t group_count;
+	size_t odd_group_count; /* left out: no text that a role could name */
+	char odd_group[64];     /* the first of them, as sp_text_show shows it */
 	bool has_groups;     /* the claim was there (an empty list is there) */
 	int64_t issued_s, expires_s;
 	int64_t auth_time_s; /* 0: not said */

@@ -84,13 +84,11 @@ static void load_groups(struct run *run, const struct sp_node *node, struct sp_l
 		return;
 	sp_for_each_item(item, node)
 	{
-		const char *group = sp_read_text(&run->check, item, "a group");
+		const char *group = sp_read_group(&run->check, item, "a group");
 
 		if (!group)
 			continue;
-		if (strlen(group) > SP_GROUP_TEXT_MAX)
-			sp_report(&run->check, item, "a group has at most %u bytes", SP_GROUP_TEXT_MAX);
-		else if (user->group_count == SP_GROUPS_MAX)
+		if (user->group_count == SP_GROUPS_MAX)
 			sp_report(&run->check, item, "a user has at most %u groups", SP_GROUPS_MAX);
 		else
 			push_text(run, &user->groups, &user->group_count, group);

@@ -63,6 +63,8 @@
 	  "you are signed in, but no role here is yours; ask your administrator for one")         \
 	X(DEVICE_TAKEN, "device-taken", 403, "device-taken",                                      \
 	  "this device key belongs to somebody else; make a new one and try again")               \
+	X(MACHINE_KEY, "machine-key", 403, "device-taken",                                        \
+	  "this device key belongs to a machine; make a new one and try again")                   \
 	X(DEVICE_NAME, "device-name", 403, "device-taken",                                        \
 	  "you have another device of this name: give this one another, or remove that one")      \
 	X(GATEWAY, "gateway", 503, "gateway-unreachable",                                         \

@@ -24,12 +24,8 @@ void sp_peers_done(struct sp_peers *peers)
 
 static bool is_name(const char *name, size_t len)
 {
-	if (len == 0 || len >= SP_PEERS_NAME_MAX || name[0] == ' ' || name[len - 1] == ' ')
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
-			return false;
-	return true;
+	return len > 0 && len < SP_PEERS_NAME_MAX && name[0] != ' ' && name[len - 1] != ' ' &&
+	       sp_text_is_printable(name, len);
 }
 
 static int compare_entries(const void *a, const void *b)

@@ -199,7 +199,7 @@ int sp_judge_open_fixtures(struct sp_judge *judge)
 
 	for (size_t i = 0; i < fixtures->session_count; i++) {
 		const struct sp_fixture_session *session = &fixtures->sessions[i];
-		struct sp_identity identity = { .user = session->user };
+		struct sp_identity identity = { .user = session->user, .idp = session->idp };
 		__sp_free uint32_t *roles = NULL;
 		uint32_t number;
 		int r;

@@ -8,8 +8,6 @@
 #include "policy/loader.h"
 #include "policy/value.h"
 
-#define USER_MAX 255u
-
 /* A network without a name for a prefix that stands in a rule. Returns its index or -errno. */
 static int64_t add_literal(struct sp_loader *loader, const struct sp_node *item)
 {
@@ -37,27 +35,73 @@ static void report_unknown(struct sp_loader *loader, const struct sp_node *item,
 		  sp_hint(&loader->check, item->text, tables, table_count).text);
 }
 
-/* The one value of { user: x } or { role: x }; NULL when there is none (reported). */
+/* A mapping of one key that is not @key: reported. */
+static bool is_other_mapping(struct sp_loader *loader, const struct sp_node *item, const char *what,
+			     const char *key)
+{
+	if (item->count != 1 || strcmp(item->first->text, key) == 0)
+		return false;
+	sp_report(&loader->check, item, "%s written as a mapping is { %s: … }, not { %.40s: … }", what,
+		  key, item->first->text);
+	return true;
+}
+
+/* The one value of { role: x }; NULL when there is none (reported). */
 static const char *read_wrapped(struct sp_loader *loader, const struct sp_node *item,
 				const char *what, const struct sp_key *key,
 				const struct sp_node **ret_value)
 {
-	if (item->count == 1 && strcmp(item->first->text, key->name) != 0) {
-		sp_report(&loader->check, item,
-			  "%s written as a mapping is { %s: … }, not { %.40s: … }", what, key->name,
-			  item->first->text);
-		return NULL;
-	}
-	if (sp_read_map(&loader->check, item, what, key, 1, ret_value) < 0 || !*ret_value)
+	if (is_other_mapping(loader, item, what, key->name) ||
+	    sp_read_map(&loader->check, item, what, key, 1, ret_value) < 0 || !*ret_value)
 		return NULL;
 	return sp_read_text(&loader->check, *ret_value, key->name);
 }
 
+enum { USER, IDP };
+static const struct sp_key user_keys[] = {
+	[USER] = { "user", SP_KEY_REQUIRED },
+	[IDP] = { "idp", SP_KEY_OPTIONAL },
+};
+
+/* Whose people a rule may name: the providers of roles and fixtures, since nobody else's people have
+ * a session. */
+static const char *find_idp(struct sp_loader *loader, const struct sp_node *node)
+{
+	const struct sp_symbols *const tables[] = { &loader->providers };
+	const char *idp = sp_read_text(&loader->check, node, "\"idp\"");
+
+	if (!idp || sp_symbols_find(&loader->providers, idp))
+		return idp;
+	sp_report(&loader->check, node, "no role names an identity provider %s%s", sp_show(idp).quoted,
+		  sp_hint(&loader->check, idp, tables, 1).text);
+	return NULL;
+}
+
+/* The provider a bare name means: the only one there is. */
+static const char *settle_idp(struct sp_loader *loader, const struct sp_node *node, const char *user)
+{
+	const struct sp_symbol *items = loader->providers.items;
+	const size_t count = loader->providers.count;
+	const struct sp_shown shown = sp_show(user);
+
+	if (count == 0) {
+		sp_warn(&loader->check, node,
+			"no role names an identity provider, so nobody is ever user %s",
+			shown.quoted);
+		return NULL;
+	}
+	if (strcmp(items[0].name, items[count - 1].name) == 0)
+		return items[0].name;
+	sp_report(&loader->check, node,
+		  "user %s may be of %s or of %s, who are two people: write { user: %s, idp: %s }",
+		  shown.quoted, items[0].name, items[count - 1].name, user, items[0].name);
+	return NULL;
+}
+
 static void from_user(struct sp_loader *loader, const struct sp_node *item, struct sp_from *from)
 {
-	static const struct sp_key key = { "user", SP_KEY_REQUIRED };
-	const struct sp_node *value = NULL;
-	const char *user;
+	const struct sp_node *values[SP_ARRAY_LEN(user_keys)];
+	const char *user, *idp;
 
 	if (item->count == 1 && strcmp(item->first->text, "role") == 0) {
 		sp_report(&loader->check, item,
@@ -66,15 +110,18 @@ static void from_user(struct sp_loader *loader, const struct sp_node *item, stru
 								    : "it");
 		return;
 	}
-	user = read_wrapped(loader, item, "an item of \"from\"", &key, &value);
-	if (!user)
+	if (is_other_mapping(loader, item, "an item of \"from\"", "user") ||
+	    sp_read_map(&loader->check, item, "an item of \"from\"", user_keys,
+			SP_ARRAY_LEN(user_keys), values) < 0 ||
+	    !values[USER] || !(user = sp_read_user(&loader->check, values[USER], "user")))
 		return;
-	if (strlen(user) > USER_MAX) {
-		sp_report(&loader->check, value, "a user's name has at most %u bytes", USER_MAX);
-		return;
-	}
+	if (sp_has_key(item, "idp"))
+		idp = values[IDP] ? find_idp(loader, values[IDP]) : NULL;
+	else
+		idp = settle_idp(loader, item, user);
 	from->kind = SP_FROM_USER;
 	from->user = sp_copy_text(&loader->check, user);
+	from->idp = idp ? sp_copy_text(&loader->check, idp) : NULL;
 }
 
 static void from_word(struct sp_loader *loader, const struct sp_node *item, bool takes_people,

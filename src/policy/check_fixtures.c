@@ -150,7 +150,7 @@ static void load_groups(struct sp_loader *loader, const struct sp_node *node,
 		return;
 	sp_for_each_item(item, node)
 	{
-		const char *group = sp_read_text(check, item, "a group");
+		const char *group = sp_read_group(check, item, "a group");
 		char **room = group ? SP_ARRAY_PUSH(session->groups, session->group_count) : NULL;
 
 		if (!room) {
@@ -179,14 +179,16 @@ static void load_session(struct sp_loader *loader, const struct sp_node *node)
 	}
 	session->place = (struct sp_place){ .line = node->line, .column = node->column };
 	if (values[USER])
-		user = sp_read_text(check, values[USER], "\"user\"");
+		user = sp_read_user(check, values[USER], "\"user\"");
 	if (user) {
 		session->user = sp_copy_text(check, user);
 		sp_symbols_add(check, &loader->users, values[USER],
 			       (uint32_t)fixtures->session_count - 1);
 	}
-	if (values[IDP] && sp_check_name(check, values[IDP], "identity provider") == 0)
+	if (values[IDP] && sp_check_name(check, values[IDP], "identity provider") == 0) {
 		session->idp = sp_copy_text(check, values[IDP]->text);
+		sp_symbols_add(check, &loader->providers, values[IDP], 0);
+	}
 	if (values[GROUPS])
 		load_groups(loader, values[GROUPS], session);
 	if (values[ADDRESS])
@@ -206,21 +208,54 @@ static int compare_owned(const void *a, const void *b)
 	return order ? order : (left->session > right->session) - (left->session < right->session);
 }
 
-/* No user and no address twice. */
-static void check_sessions_differ(struct sp_loader *loader)
+static int compare_people(const void *a, const void *b)
+{
+	const struct sp_fixture_session *const *left = a, *const *right = b;
+	int order = strcmp((*left)->user, (*right)->user);
+
+	if (!order)
+		order = strcmp((*left)->idp, (*right)->idp);
+	return order ? order : (*left > *right) - (*left < *right);
+}
+
+/* Nobody twice. The same name at two providers is two people. */
+static void check_people_differ(struct sp_loader *loader)
+{
+	const struct sp_fixtures *fixtures = &loader->policy->fixtures;
+	__sp_free const struct sp_fixture_session **people =
+		reallocarray(NULL, fixtures->session_count + 1, sizeof(*people));
+	size_t count = 0;
+
+	if (!people) {
+		loader->check.no_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < fixtures->session_count; i++)
+		if (fixtures->sessions[i].user && fixtures->sessions[i].idp)
+			people[count++] = &fixtures->sessions[i];
+	if (count > 1)
+		qsort(people, count, sizeof(*people), compare_people);
+	for (size_t i = 1; i < count; i++) {
+		const struct sp_node at = { .line = people[i]->place.line,
+					    .column = people[i]->place.column };
+
+		if (!strcmp(people[i]->user, people[i - 1]->user) &&
+		    !strcmp(people[i]->idp, people[i - 1]->idp))
+			sp_report(&loader->check, &at,
+				  "user %s of %s has a session already, on line %u",
+				  sp_show(people[i]->user).quoted, people[i]->idp,
+				  people[i - 1]->place.line);
+	}
+}
+
+/* No address twice. */
+static void check_addresses_differ(struct sp_loader *loader)
 {
 	const struct sp_fixtures *fixtures = &loader->policy->fixtures;
 	__sp_free struct owned_address *owned = NULL;
 	struct sp_check *check = &loader->check;
 	size_t count = 0;
 
-	for (size_t i = 1; i < loader->users.count; i++) {
-		const struct sp_symbol *user = &loader->users.items[i];
-
-		if (strcmp(user->name, user[-1].name) == 0)
-			sp_report(check, user->node, "user %s has a session already, on line %u",
-				  sp_show(user->name).quoted, user[-1].node->line);
-	}
 	owned = reallocarray(NULL, fixtures->session_count * 2 + 1, sizeof(*owned));
 	if (!owned) {
 		check->no_memory = true;
@@ -290,5 +325,6 @@ void sp_load_fixtures(struct sp_loader *loader, const struct sp_node *section)
 	for (const struct sp_node *node = values[SESSIONS]->first; node; node = node->next)
 		load_session(loader, node);
 	sp_symbols_sort(&loader->users);
-	check_sessions_differ(loader);
+	check_people_differ(loader);
+	check_addresses_differ(loader);
 }

@@ -36,15 +36,17 @@ static void read_group_match(struct sp_loader *loader, const struct sp_node *nod
 
 	if (!values[IDP] && !sp_has_key(node, "idp"))
 		sp_report(check, node, "a match needs \"idp\" with \"group\", or \"peer-key\"");
-	else if (values[IDP] && sp_check_name(check, values[IDP], "identity provider") == 0)
+	else if (values[IDP] && sp_check_name(check, values[IDP], "identity provider") == 0) {
 		match->idp = sp_copy_text(check, values[IDP]->text);
+		sp_symbols_add(check, &loader->providers, values[IDP], 0);
+	}
 	if (!values[GROUP] && !sp_has_key(node, "group")) {
 		if (sp_has_key(node, "idp"))
 			sp_report(check, node, "a match by \"idp\" needs \"group\" too");
 		return;
 	}
 	if (values[GROUP])
-		group = sp_read_text(check, values[GROUP], "group");
+		group = sp_read_group(check, values[GROUP], "group");
 	if (group)
 		match->group = sp_copy_text(check, group);
 }

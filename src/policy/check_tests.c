@@ -46,25 +46,78 @@ static void push_destination(struct sp_loader *loader, const struct sp_node *nod
 		*room = *addr;
 }
 
+/* The fixture session of a user, at @idp unless that is NULL. *@ret_other: another of the same name that
+ * is meant as well; else NULL. */
+static const struct sp_symbol *find_person(struct sp_loader *loader, const char *user,
+					   const char *idp, const struct sp_symbol **ret_other)
+{
+	const struct sp_symbol *symbol = sp_symbols_find(&loader->users, user), *found = NULL;
+	const struct sp_symbol *end = loader->users.items + loader->users.count;
+
+	*ret_other = NULL;
+	for (; symbol && symbol < end && !strcmp(symbol->name, user); symbol++) {
+		const char *theirs = loader->policy->fixtures.sessions[symbol->index].idp;
+
+		if (idp && (!theirs || strcmp(theirs, idp) != 0))
+			continue;
+		if (found && !*ret_other)
+			*ret_other = symbol;
+		if (!found)
+			found = symbol;
+	}
+	return found;
+}
+
+static void load_person(struct sp_loader *loader, const struct sp_node *user_node,
+			const struct sp_node *idp_node, struct sp_test *test)
+{
+	const struct sp_symbols *const users[] = { &loader->users };
+	const struct sp_fixture_session *sessions = loader->policy->fixtures.sessions;
+	struct sp_check *check = &loader->check;
+	const char *name = sp_read_text(check, user_node, "\"user\""), *idp = NULL;
+	const struct sp_symbol *symbol, *other;
+
+	if (!name || (idp_node && !(idp = sp_read_text(check, idp_node, "\"idp\""))))
+		return;
+	symbol = find_person(loader, name, idp, &other);
+	if (!symbol && sp_symbols_find(&loader->users, name))
+		sp_report(check, idp_node, "user %s has no session of %s in fixtures.sessions",
+			  sp_show(name).quoted, sp_show(idp).quoted);
+	else if (!symbol)
+		sp_report(check, user_node, "user %s has no session in fixtures.sessions%s",
+			  sp_show(name).quoted, sp_hint(check, name, users, 1).text);
+	else if (other && !idp)
+		sp_report(check, user_node,
+			  "user %s has sessions on lines %u and %u, of %s and %s: write "
+			  "{ user: …, idp: … }",
+			  sp_show(name).quoted, sessions[symbol->index].place.line,
+			  sessions[other->index].place.line, sessions[symbol->index].idp,
+			  sessions[other->index].idp);
+	if (!symbol)
+		return;
+	test->from = SP_TEST_USER;
+	test->session = symbol->index;
+}
+
 static void load_from_map(struct sp_loader *loader, const struct sp_node *node,
 			  struct sp_test *test)
 {
 	static const struct sp_key keys[] = { { "role", SP_KEY_OPTIONAL },
-					      { "user", SP_KEY_OPTIONAL } };
-	const struct sp_symbols *const roles[] = { &loader->roles }, *const users[] = {
-		&loader->users
-	};
-	const struct sp_node *values[2];
+					      { "user", SP_KEY_OPTIONAL },
+					      { "idp", SP_KEY_OPTIONAL } };
+	const struct sp_symbols *const roles[] = { &loader->roles };
+	const struct sp_node *values[SP_ARRAY_LEN(keys)];
 	struct sp_check *check = &loader->check;
 	struct sp_symbol *symbol;
 	const char *name;
 
 	if (sp_read_map(check, node, "\"from\" of a test", keys, SP_ARRAY_LEN(keys), values) != 0)
 		return;
-	if (node->count != 1) {
+	if (node->count != 1 && !(node->count == 2 && values[1] && values[2])) {
 		sp_report(
 			check, node,
-			"a test comes from one: { role: … }, { user: … }, an address or anonymous");
+			"a test comes from one: { role: … }, { user: … } or { user: …, idp: … }, an "
+			"address or anonymous");
 		return;
 	}
 	if (values[0] && (name = sp_read_text(check, values[0], "\"role\""))) {
@@ -77,15 +130,10 @@ static void load_from_map(struct sp_loader *loader, const struct sp_node *node,
 		symbol->is_used = true;
 		test->from = SP_TEST_ROLE;
 		test->role = symbol->index;
-	} else if (values[1] && (name = sp_read_text(check, values[1], "\"user\""))) {
-		symbol = sp_symbols_find(&loader->users, name);
-		if (!symbol) {
-			sp_report(check, values[1], "user %s has no session in fixtures.sessions%s",
-				  sp_show(name).quoted, sp_hint(check, name, users, 1).text);
-			return;
-		}
-		test->from = SP_TEST_USER;
-		test->session = symbol->index;
+	} else if (values[1]) {
+		load_person(loader, values[1], values[2], test);
+	} else if (values[2]) {
+		sp_report(check, node, "\"idp\" says whose user is meant: write { user: …, idp: … }");
 	}
 }
 

@@ -6,8 +6,10 @@
 static void rule_done(struct sp_rule *rule)
 {
 	free(rule->name);
-	for (size_t i = 0; i < rule->from_count; i++)
+	for (size_t i = 0; i < rule->from_count; i++) {
 		free((char *)rule->from[i].user);
+		free((char *)rule->from[i].idp);
+	}
 	free(rule->from);
 	free(rule->to);
 	free(rule->services);

@@ -55,6 +55,12 @@ static bool network_covers(struct lint *lint, uint32_t outer, uint32_t inner)
 	return outer == inner || (b->count > 0 && sp_ranges_contain(a, b));
 }
 
+/* One whose provider is not known is nobody, not even the same nobody. */
+static bool is_same_user(const struct sp_from *a, const struct sp_from *b)
+{
+	return a->idp && b->idp && !strcmp(a->user, b->user) && !strcmp(a->idp, b->idp);
+}
+
 static bool from_covers(struct lint *lint, const struct sp_from *outer, const struct sp_from *inner)
 {
 	lint->work++;
@@ -63,7 +69,7 @@ static bool from_covers(struct lint *lint, const struct sp_from *outer, const st
 	if (outer->kind != inner->kind)
 		return false;
 	switch (outer->kind) {
-	case SP_FROM_USER: return strcmp(outer->user, inner->user) == 0;
+	case SP_FROM_USER: return is_same_user(outer, inner);
 	case SP_FROM_NETWORK: return network_covers(lint, outer->index, inner->index);
 	default: return outer->index == inner->index;
 	}

@@ -143,6 +143,8 @@ static void load_sections(struct sp_loader *loader, const struct sp_node *root)
 		sp_load_services(loader, values[SERVICES]);
 	if (check->no_memory)
 		return;
+	sp_load_fixtures(loader, values[FIXTURES]);
+	sp_symbols_sort(&loader->providers);
 	if (values[EDGE])
 		sp_load_edge(loader, values[EDGE]);
 	if (values[PROTECT])
@@ -151,7 +153,6 @@ static void load_sections(struct sp_loader *loader, const struct sp_node *root)
 		sp_load_rules(loader, values[RULES]);
 	sp_symbols_sort(&loader->rules);
 	report_doubles(loader, &loader->rules, "rule");
-	sp_load_fixtures(loader, values[FIXTURES]);
 	if (values[TESTS])
 		sp_load_tests(loader, values[TESTS]);
 	if (!check->no_memory && check->diagnostics->error_count == 0)
@@ -210,6 +211,7 @@ static void loader_done(struct sp_loader *loader)
 	sp_symbols_done(&loader->services);
 	sp_symbols_done(&loader->rules);
 	sp_symbols_done(&loader->users);
+	sp_symbols_done(&loader->providers);
 	for (size_t i = 0; i < loader->service_list_count; i++)
 		free(loader->service_lists[i].items);
 	free(loader->service_lists);

@@ -18,7 +18,9 @@ struct sp_service_list {
 struct sp_loader {
 	struct sp_check check;
 	struct sp_policy *policy;
-	struct sp_symbols roles, networks, services, rules, users;
+	struct sp_symbols roles, networks, services, rules;
+	struct sp_symbols users;     /* of fixture sessions, by their index; the same name at two providers is two */
+	struct sp_symbols providers; /* each mention in a role or a fixture session */
 	struct sp_service_list *service_lists; /* by index of the service's symbol */
 	size_t service_list_count;
 	size_t service_items; /* services written into rules and tests so far */

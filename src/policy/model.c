@@ -106,7 +106,7 @@ static bool role_matches(const struct sp_role *role, const char *idp, const char
 		const struct sp_role_match *match = &role->matches[i];
 
 		if (match->is_peer_key) {
-			if (peer_key && memcmp(match->peer_key, peer_key, 32) == 0)
+			if (!idp && peer_key && memcmp(match->peer_key, peer_key, 32) == 0)
 				return true;
 		} else if (idp && strcmp(match->idp, idp) == 0 &&
 			   in_group(match->group, groups, group_count)) {
@@ -131,6 +131,15 @@ int sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
 	*ret_roles = roles;
 	*ret_count = count;
 	return 0;
+}
+
+const struct sp_role *sp_policy_machine_role(const struct sp_policy *policy,
+					     const uint8_t peer_key[32])
+{
+	for (size_t i = 0; i < policy->role_count; i++)
+		if (role_matches(&policy->roles[i], NULL, NULL, 0, peer_key))
+			return &policy->roles[i];
+	return NULL;
 }
 
 static void take_shorter(int64_t *span_s, int64_t other_s)

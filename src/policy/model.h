@@ -65,7 +65,10 @@ enum sp_from_kind { SP_FROM_ANY, SP_FROM_ROLE, SP_FROM_USER, SP_FROM_NETWORK };
 struct sp_from {
 	enum sp_from_kind kind;
 	uint32_t index;   /* of the role or network */
-	const char *user; /* SP_FROM_USER; owned by the policy */
+	/* SP_FROM_USER: the person of this name at this provider; both owned by the policy. A bare name
+	 * in the text means the only provider the policy knows; @idp is NULL, and nobody is meant, where
+	 * it knows none. */
+	const char *user, *idp;
 };
 
 enum sp_to_kind { SP_TO_ANY, SP_TO_SELF, SP_TO_ROLE, SP_TO_NETWORK };
@@ -194,18 +197,24 @@ const char *sp_policy_rule_name(const struct sp_policy *policy, uint32_t number)
 
 /* Who a session is, as rules see it. */
 struct sp_identity {
-	const char *user;      /* NULL: a machine */
+	const char *user, *idp; /* NULL both: a machine */
 	const uint32_t *roles; /* indices, ascending */
 	size_t role_count;
 	struct sp_addr addresses[2]; /* [0] IPv4, [1] IPv6 */
 	bool has_address[2];
 };
 
-/* Roles of a subject: those with a match for (idp, one of the groups) or for the peer key.
- * @peer_key may be NULL. Returns 0 with indices ascending in @ret_roles (malloc'ed), -ENOMEM. */
+/* Roles of a person, who has a provider: those with a match for (@idp, one of the groups). Roles of a
+ * machine, which has none (@idp is NULL): those with a match for its key. A person who holds a machine's
+ * key gets nothing by it. @peer_key may be NULL.
+ * Returns 0 with indices ascending in @ret_roles (malloc'ed), -ENOMEM. */
 int sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
 			  const char *const *groups, size_t group_count,
 			  const uint8_t peer_key[32], uint32_t **ret_roles, size_t *ret_count);
+
+/* The role that names @peer_key as a machine's; NULL: none does. */
+const struct sp_role *sp_policy_machine_role(const struct sp_policy *policy,
+					     const uint8_t peer_key[32]);
 
 #define SP_SESSION_LEAST_S 60
 #define SP_SESSION_MOST_S (30 * 86400)

@@ -118,6 +118,13 @@ static bool has_role(const struct sp_ref_session *session, uint32_t role)
 	return false;
 }
 
+/* Both the name and whose name it is. */
+static bool is_user(const struct sp_ref_session *session, const char *user, const char *idp)
+{
+	return idp && session->user && session->idp && !strcmp(session->user, user) &&
+	       !strcmp(session->idp, idp);
+}
+
 static bool from_matches(const struct sp_reference *reference, const struct sp_from *from,
 			 const struct sp_tuple *tuple, const struct sp_ref_session *sender)
 {
@@ -127,7 +134,7 @@ static bool from_matches(const struct sp_reference *reference, const struct sp_f
 	case SP_FROM_ROLE:
 		return has_role(sender, from->index);
 	case SP_FROM_USER:
-		return sender && sender->user && strcmp(sender->user, from->user) == 0;
+		return sender && is_user(sender, from->user, from->idp);
 	case SP_FROM_NETWORK:
 		return in_network(reference, from->index, &tuple->source);
 	}

@@ -15,10 +15,11 @@ static void clear_identity(struct sp_ref_session *session)
 	free(session->role_names);
 	free(session->roles);
 	free(session->user);
+	free(session->idp);
 	session->role_names = NULL;
 	session->role_name_count = session->role_count = 0;
 	session->roles = NULL;
-	session->user = NULL;
+	session->user = session->idp = NULL;
 }
 
 static void release_session(void *arg, void *item)
@@ -31,9 +32,10 @@ static void release_session(void *arg, void *item)
 static int copy_identity(struct sp_ref_session *session, const struct sp_policy *policy,
 			 const struct sp_identity *identity)
 {
-	if (identity->user) {
+	if (identity->user && identity->idp) {
 		session->user = strdup(identity->user);
-		if (!session->user)
+		session->idp = strdup(identity->idp);
+		if (!session->user || !session->idp)
 			return -ENOMEM;
 	}
 	session->roles = calloc(identity->role_count + 1, sizeof(*session->roles));

@@ -39,7 +39,7 @@ struct sp_ref_session {
 	uint64_t expires_ns, idle_ns, last_seen_ns;
 	uint32_t flow_count; /* originated with this epoch, but for */
 	uint32_t parked_flow_count; /* those of reason `expired` */
-	char *user;
+	char *user, *idp;
 	char **role_names; /* as given, for the next policy */
 	size_t role_name_count;
 	uint32_t *roles;   /* those of the current policy */

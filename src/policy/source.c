@@ -6,45 +6,20 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Take one character. Returns its length in bytes, 0 when the bytes are not UTF-8 (RFC 3629: no
- * overlong forms, no surrogates, nothing over U+10FFFF). */
-static size_t take_utf8(const unsigned char *bytes, size_t left, uint32_t *ret_code)
-{
-	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = bytes[0] < 0x80   ? 1
-		     : bytes[0] < 0xc2 ? 0
-		     : bytes[0] < 0xe0 ? 2
-		     : bytes[0] < 0xf0 ? 3
-		     : bytes[0] < 0xf5 ? 4
-				       : 0;
-	uint32_t code = len < 2 ? bytes[0] : bytes[0] & (0xffu >> (len + 1));
-
-	if (len == 0 || len > left)
-		return 0;
-	for (size_t i = 1; i < len; i++) {
-		if ((bytes[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (bytes[i] & 0x3f);
-	}
-	if (code < smallest[len] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-		return 0;
-	*ret_code = code;
-	return len;
-}
+#include "base/text.h"
 
 /* Why a character has no place in a policy; NULL: it is fine. */
 static const char *refuse_character(uint32_t code)
 {
-	if (code == 0x85 || code == 0x2028 || code == 0x2029)
-		return "YAML takes it for a line break, editors do not";
-	if ((code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
-	    code == 0x200e || code == 0x200f || code == 0x061c)
-		return "it can make a line read differently from what it says";
-	if (code < 0x20 || (code >= 0x7f && code < 0xa0))
-		return "control characters are not allowed";
-	if (code == 0xfeff || code == 0xfffe || code == 0xffff)
-		return "it is not a printable character";
-	return NULL;
+	switch (sp_text_classify(code)) {
+	case SP_TEXT_PRINTABLE: return NULL;
+	case SP_TEXT_CONTROL: return "control characters are not allowed";
+	case SP_TEXT_BREAK: return "YAML takes it for a line break, editors do not";
+	case SP_TEXT_TURNING: return "it can make a line read differently from what it says";
+	case SP_TEXT_INVISIBLE: return "nobody sees it, so two names could look the same";
+	case SP_TEXT_UNASSIGNED: break;
+	}
+	return "it is not a printable character";
 }
 
 #define BINARY_LOOK 4096u
@@ -135,7 +110,7 @@ int sp_source_check(struct sp_check *check, const char *text, size_t len)
 			scan_ascii(&scan, text, len, i);
 			continue;
 		}
-		step = take_utf8(bytes, len - i, &code);
+		step = sp_text_take(text + i, len - i, &code);
 		if (step > 0)
 			why = refuse_character(code);
 		if (step > 0 &&

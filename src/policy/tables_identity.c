@@ -43,6 +43,13 @@ static bool has_role(const struct sp_identity *identity, uint32_t role)
 	return false;
 }
 
+/* A person is a name at a provider: others may have the same name at theirs. */
+static bool is_user(const struct sp_identity *identity, const struct sp_from *from)
+{
+	return identity->user && identity->idp && from->idp &&
+	       strcmp(identity->user, from->user) == 0 && strcmp(identity->idp, from->idp) == 0;
+}
+
 static bool from_matches(const struct view *view, const struct sp_from *from)
 {
 	switch (from->kind) {
@@ -51,7 +58,7 @@ static bool from_matches(const struct view *view, const struct sp_from *from)
 	case SP_FROM_ROLE:
 		return has_role(view->identity, from->index);
 	case SP_FROM_USER:
-		return view->identity->user && strcmp(view->identity->user, from->user) == 0;
+		return is_user(view->identity, from);
 	case SP_FROM_NETWORK:
 		return view->has_network[from->index];
 	}

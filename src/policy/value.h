@@ -30,6 +30,12 @@ int sp_read_duration(struct sp_check *check, const struct sp_node *node, const c
 /* 4096, 100KB, 100MB, 1GB: powers of ten. */
 int sp_read_size(struct sp_check *check, const struct sp_node *node, const char *what,
 		 uint64_t *ret_bytes);
+/* What a provider may call a person, or a group of theirs: longer ones, and those with characters that
+ * do not print, no token is taken with. NULL: reported. */
+#define SP_USER_MAX 63u
+#define SP_GROUP_TEXT_MAX 255u
+const char *sp_read_user(struct sp_check *check, const struct sp_node *node, const char *what);
+const char *sp_read_group(struct sp_check *check, const struct sp_node *node, const char *what);
 /* The base64 text of 32 bytes, as `wg` writes keys. */
 int sp_read_key(struct sp_check *check, const struct sp_node *node, const char *what,
 		uint8_t ret_key[32]);

@@ -8,6 +8,7 @@
 #include "audit/time.h"
 #include "base/bytes.h"
 #include "base/cleanup.h"
+#include "io/log.h"
 #include "portal/gate_reply.h"
 #include "portal/heap.h"
 #include "portal/refresher.h"
@@ -280,6 +281,10 @@ static void ask_for_session(struct sp_grant *grant, const struct sp_claims *clai
 	struct sp_portal *portal = grant->portal;
 	json_t *groups = sp_groups_of_claims(claims), *request = NULL;
 
+	if (claims->odd_group_count)
+		sp_log_note("%s: %zu of %s's groups are left out, since no role can name them; the first: \"%s\"",
+			    grant->provider->name, claims->odd_group_count, claims->user,
+			    claims->odd_group);
 	grant->state = GRANT_OPENING;
 	grant->ends_ns = UINT64_MAX; /* the gateway answers, or is found not to */
 	end_flow(grant);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "io/wg_key.h"
 
 /* ---- form ---- */
@@ -69,23 +70,6 @@ static int __attribute__((format(printf, 2, 3))) wrong(struct reading *reading, 
 	return -EINVAL;
 }
 
-static bool has_controls(const char *text)
-{
-	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-		if (*c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0)) /* C0, DEL, C1 */
-			return true;
-	return false;
-}
-
-static size_t count_characters(const char *text)
-{
-	size_t count = 0;
-
-	for (; *text; text++)
-		count += ((unsigned char)*text & 0xc0) != 0x80;
-	return count;
-}
-
 static int read_text(struct reading *reading, const struct sp_field *field, const json_t *value)
 {
 	const char *text = json_string_value(value);
@@ -100,14 +84,14 @@ static int read_text(struct reading *reading, const struct sp_field *field, cons
 			return wrong(reading, "is a WireGuard public key: 44 characters of base64");
 		return 0;
 	case SP_FIELD_DEVICE_NAME:
-		if (!*text || count_characters(text) > 63 || strchr(text, '/') || has_controls(text))
-			return wrong(reading, "has 1 to 63 printable characters and no slash");
+		if (!sp_text_is_name(text, 63))
+			return wrong(reading, "has 1 to 63 bytes that print and no slash");
 		return 0;
 	default:
 		if (!*text || strlen(text) > max)
 			return wrong(reading, "has 1 to %zu bytes", max);
-		if (field->kind == SP_FIELD_NAME && has_controls(text))
-			return wrong(reading, "has a control character in it");
+		if (field->kind == SP_FIELD_NAME && !sp_text_is_printable(text, strlen(text)))
+			return wrong(reading, "has a character in it that does not print");
 		return 0;
 	}
 }

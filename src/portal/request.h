@@ -35,10 +35,10 @@ int sp_request_check_form(const struct sp_portal_request *request, struct sp_res
 
 /* Fields of a body. */
 enum sp_field_kind {
-	SP_FIELD_NAME,        /* text, 1..255 bytes, no control characters */
+	SP_FIELD_NAME,        /* text, 1..255 bytes that print */
 	SP_FIELD_SECRET,      /* text, 1..1024 bytes */
 	SP_FIELD_HANDLE,      /* text, 1..64 bytes */
-	SP_FIELD_DEVICE_NAME, /* 1..63 printable characters, no `/` */
+	SP_FIELD_DEVICE_NAME, /* 1..63 bytes that print, no `/` */
 	SP_FIELD_KEY,         /* WireGuard's 44 characters */
 	SP_FIELD_NUMBER,      /* 0..max */
 	SP_FIELD_TRUE,        /* true alone */

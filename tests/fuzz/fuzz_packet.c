@@ -77,7 +77,7 @@ static const struct sp_policy *the_policy(void)
 static void open_session(struct sp_reference *reference, uint32_t number, uint64_t epoch)
 {
 	const struct sp_fixture_session *session = &the_policy()->fixtures.sessions[number];
-	struct sp_identity identity = { .user = session->user };
+	struct sp_identity identity = { .user = session->user, .idp = session->idp };
 	uint32_t *roles;
 
 	check(sp_policy_match_roles(the_policy(), session->idp, (const char *const *)session->groups,

@@ -143,7 +143,7 @@ static int put_people(FILE *out, struct sp_tables *tables, const struct sp_polic
 
 	for (size_t i = 0; i < fixtures->session_count; i++) {
 		const struct sp_fixture_session *session = &fixtures->sessions[i];
-		struct sp_identity identity = { .user = session->user };
+		struct sp_identity identity = { .user = session->user, .idp = session->idp };
 		__sp_free uint32_t *roles = NULL;
 		uint32_t class_id[2], netset[2];
 		int r = sp_policy_match_roles(policy, session->idp,

@@ -75,7 +75,7 @@ class Idp(unittest.TestCase):
         for at in ('1700000010', '2023-11-14T22:13:30Z'):
             self.assertEqual(self.verify(GOOD, '--at', at), {
                 'v': 1, 'accepted': True, 'subject': 'ana-1', 'user': 'ana', 'groups_said': True,
-                'groups': ['eng', 'dba'], 'roles': ['engineer'],
+                'groups': ['eng', 'dba'], 'groups_left_out': 0, 'roles': ['engineer'],
                 'issued': '2023-11-14T22:13:20Z', 'expires': '2023-11-14T22:18:20Z'})
 
     def test_each_refusal_has_its_reason(self):

@@ -82,11 +82,11 @@ static inline void hand_from(struct hand *hand, struct sp_rule *rule, const char
 	if (strcmp(word, "any") == 0)
 		*from = (struct sp_from){ .kind = SP_FROM_ANY };
 	else if (strncmp(word, "role:", 5) == 0)
-		*from = (struct sp_from){ SP_FROM_ROLE, (uint32_t)atoi(word + 5), NULL };
+		*from = (struct sp_from){ SP_FROM_ROLE, (uint32_t)atoi(word + 5), NULL, NULL };
 	else if (strncmp(word, "user:", 5) == 0)
-		*from = (struct sp_from){ SP_FROM_USER, 0, strdup(word + 5) };
+		*from = (struct sp_from){ SP_FROM_USER, 0, strdup(word + 5), strdup("corp") };
 	else
-		*from = (struct sp_from){ SP_FROM_NETWORK, hand_find_network(hand, word), NULL };
+		*from = (struct sp_from){ SP_FROM_NETWORK, hand_find_network(hand, word), NULL, NULL };
 }
 
 static inline void hand_to(struct hand *hand, struct sp_rule *rule, const char *word)

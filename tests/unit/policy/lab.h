@@ -108,7 +108,7 @@ static inline void lab_open(struct lab *lab, uint32_t number, const char *user, 
 			    const char *v4, const char *v6, uint64_t expires_ns, uint64_t idle_ns)
 {
 	uint32_t index = (uint32_t)role;
-	struct sp_identity identity = { .user = user, .roles = &index, .role_count = role < 0 ? 0 : 1 };
+	struct sp_identity identity = { .user = user, .idp = user ? "corp" : NULL, .roles = &index, .role_count = role < 0 ? 0 : 1 };
 
 	if (v4) {
 		identity.addresses[0] = hand_addr(v4);

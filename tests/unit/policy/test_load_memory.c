@@ -52,7 +52,7 @@ static const char good_policy[] =
 	"edge: { drop: bogons, expose: [ {name: e, to: self, service: web} ] }\n"
 	"protect: [ {name: p, from: lan, to: self, service: tcp/22} ]\n"
 	"rules:\n"
-	"  - {name: a, allow: {from: [eng, {user: ana}], to: [db, 10.0.0.1, {role: eng}], "
+	"  - {name: a, allow: {from: [eng, {user: ana, idp: corp}], to: [db, 10.0.0.1, {role: eng}], "
 	"services: [web, icmp]}}\n"
 	"  - {name: d, deny: {from: any, to: 10.0.0.1}, reason: \"no\"}\n"
 	"fixtures: { self: [192.0.2.1], interfaces: {wan0: edge}, sessions: [ {user: ana, idp: "

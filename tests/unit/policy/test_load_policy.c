@@ -51,7 +51,7 @@ static void rule_ends_are_resolved(void **state)
 {
 	struct sp_policy *policy = load_good(
 		HEAD "rules:\n"
-		     "  - { name: a, allow: {from: [any, bot, {user: ana}, lan, 10.0.0.1], "
+		     "  - { name: a, allow: {from: [any, bot, {user: ana, idp: partner}, lan, 10.0.0.1], "
 		     "to: [any, self, internet, db, {role: eng}, \"fd00::/8\"]} }\n");
 	const struct sp_rule *rule = &policy->rules[0];
 
@@ -65,6 +65,7 @@ static void rule_ends_are_resolved(void **state)
 	assert_int_equal(rule->from[1].index, 1);
 	assert_int_equal(rule->from[2].kind, SP_FROM_USER);
 	assert_string_equal(rule->from[2].user, "ana");
+	assert_string_equal(rule->from[2].idp, "partner");
 	assert_int_equal(rule->from[3].kind, SP_FROM_NETWORK);
 	assert_int_equal(rule->from[3].index, 1);
 	assert_int_equal(rule->from[4].kind, SP_FROM_NETWORK);

@@ -57,7 +57,14 @@ static void a_machine_has_the_roles_of_its_key(void **state)
 	assert_int_equal(count, 1);
 	assert_int_equal(roles[0], 1);
 	free(roles);
+	/* a person holds it: it is not theirs to take */
+	assert_int_equal(sp_policy_match_roles(&hand.policy, "corp", NULL, 0, key, &roles, &count),
+			 0);
+	assert_int_equal(count, 0);
+	free(roles);
+	assert_ptr_equal(sp_policy_machine_role(&hand.policy, key), &hand.policy.roles[1]);
 	key[31] = 1;
+	assert_null(sp_policy_machine_role(&hand.policy, key));
 	assert_int_equal(sp_policy_match_roles(&hand.policy, NULL, NULL, 0, key, &roles, &count),
 			 0);
 	assert_int_equal(count, 0);

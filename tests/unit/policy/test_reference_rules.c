@@ -322,7 +322,7 @@ static void a_network_matches_tunnel_addresses_on_every_hook(void **state)
 static void several_roles_are_a_union_of_allows_and_of_denies(void **state)
 {
 	uint32_t both[] = { ENGINEER, CONTRACTOR };
-	struct sp_identity identity = { .user = "eve", .roles = both, .role_count = 2,
+	struct sp_identity identity = { .user = "eve", .idp = "corp", .roles = both, .role_count = 2,
 					.has_address = { true, false } };
 	struct lab lab;
 

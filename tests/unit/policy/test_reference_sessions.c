@@ -131,7 +131,7 @@ static void a_session_expires_at_its_nanosecond(void **state)
 /* Extended: the flow's deadline passes, and it is judged again and renewed. */
 static void an_extended_session_renews_its_flows(void **state)
 {
-	struct sp_identity ana = { .user = "ana", .role_count = 1, .has_address = { true, false } };
+	struct sp_identity ana = { .user = "ana", .idp = "corp", .role_count = 1, .has_address = { true, false } };
 	uint32_t role = ENGINEER;
 	struct lab lab;
 

@@ -70,7 +70,7 @@ static void assert_verdict(struct sp_verdict verdict, enum sp_verdict_action act
 static struct sp_identity person(const char *user, const uint32_t *roles, size_t role_count,
 				 const char *v4, const char *v6)
 {
-	struct sp_identity identity = { .user = user, .roles = roles, .role_count = role_count };
+	struct sp_identity identity = { .user = user, .idp = user ? "corp" : NULL, .roles = roles, .role_count = role_count };
 
 	if (v4)
 		identity.addresses[0] = hand_addr(v4), identity.has_address[0] = true;
