@@ -369,6 +369,7 @@ static int run(struct login *login)
 		.with_qr = login->qr,
 		.public_key = login->public_key,
 		.device_name = login->device,
+		.private_key = login->pubkey ? NULL : login->private_key,
 	};
 	__sp_answer struct sp_portal_answer answer = { 0 };
 	__sp_secret char *config = NULL;

@@ -55,6 +55,7 @@ int sp_cli_peer_list(struct sp_cli *cli, int argc, char **argv)
 {
 	static const struct sp_column columns[] = {
 		{ "device", "name" },           { "user", "user" },
+		{ "idp", "idp" },               { "proven", "proven" },
 		{ "addresses", "addresses" },   { "session", "session" },
 		{ "in engine", "in_engine" },   { "endpoint", "endpoint" },
 		{ "handshake", "last_handshake" }, { "public key", "public_key" },

@@ -12,7 +12,9 @@
 #include "cli/render.h"
 #include "cli/terminal.h"
 #include "cli/when.h"
+#include "crypto/key_proof.h"
 #include "io/clock.h"
+#include "io/wg_key.h"
 #include "policy/suggest.h"
 
 #define USER_MAX 255u
@@ -145,6 +147,67 @@ static bool takes_password(const struct sp_sign_in *sign_in)
 	return !strcmp(sp_json_text(sign_in->provider, "method"), "password");
 }
 
+/* ---- the key ---- */
+
+/* The proof the challenge asks for, into @device. A gateway known by another address than it calls itself
+ * gets none: what one gateway asked could be meant for another. */
+static int answer_challenge(const struct sp_sign_in *sign_in, json_t *challenge, json_t *device)
+{
+	__sp_cleanup(sp_wg_key_wipe) struct sp_wg_key private_key = { 0 };
+	struct sp_wg_key device_key, gateway_key, proof;
+	const char *text = sp_json_text(challenge, "challenge");
+	const struct sp_key_proof of = {
+		.device_key = device_key.bytes, .gateway_key = gateway_key.bytes, .challenge = text,
+		.audience = sign_in->profile->url,
+		.purpose = sp_json_text(sign_in->provider, "name"),
+	};
+	char proof_text[SP_WG_KEY_BASE64];
+
+	if (strcmp(sp_json_text(challenge, "url"), sign_in->profile->url))
+		return sp_cli_fail(SP_EXIT_OK,
+				   "this gateway calls itself %s: signed in as %s the device's key is not "
+				   "proven",
+				   sp_json_text(challenge, "url"),
+				   sign_in->profile->url);
+	if (strlen(text) > SP_WG_KEY_BASE64 ||
+	    sp_wg_key_from_base64(sign_in->private_key, &private_key) < 0 ||
+	    sp_wg_key_from_base64(sign_in->public_key, &device_key) < 0 ||
+	    sp_wg_key_from_base64(sp_json_text(challenge, "key"), &gateway_key) < 0 ||
+	    sp_key_proof_make(proof.bytes, private_key.bytes, true, &of) < 0)
+		return sp_cli_fail(SP_EXIT_FAILED,
+				   "the portal's challenge cannot be answered; tell your administrator");
+	json_object_set_new(device, "challenge", json_string(text));
+	json_object_set_new(device, "proof", json_string(sp_wg_key_to_base64(&proof, proof_text)));
+	return SP_EXIT_OK;
+}
+
+/* Show that the device's key is ours, so that nobody else can hold it. A portal that asks for nothing is
+ * one without challenges. */
+static int prove_key(const struct sp_sign_in *sign_in, json_t *device)
+{
+	__sp_answer struct sp_portal_answer answer = { 0 };
+	int r;
+
+	if (!sign_in->private_key)
+		return SP_EXIT_OK;
+	r = sp_portal_ask(sign_in->profile, "challenge", NULL, &answer);
+	if (r != SP_EXIT_OK || answer.status >= 400)
+		return r;
+	return answer_challenge(sign_in, answer.body, device);
+}
+
+/* A sign-in's first call, with the proof. @fields is given up when it fails. */
+static int call_as_device(const struct sp_sign_in *sign_in, const char *path, json_t *fields,
+			  struct sp_portal_answer *ret_answer)
+{
+	const int r = prove_key(sign_in, json_object_get(fields, "device"));
+
+	if (r == SP_EXIT_OK)
+		return sp_portal_call(sign_in->profile, path, fields, ret_answer);
+	json_decref(fields);
+	return r;
+}
+
 /* ---- a password ---- */
 
 static int fail_asking(int r)
@@ -221,7 +284,7 @@ static int run_password(struct sp_sign_in *sign_in, json_t *fields,
 		return sp_cli_fail(SP_EXIT_USAGE, "a user's name is UTF-8 text");
 	}
 	r = add_password(sign_in, fields);
-	return r == SP_EXIT_OK ? sp_portal_call(sign_in->profile, "login", fields, ret_answer) : r;
+	return r == SP_EXIT_OK ? call_as_device(sign_in, "login", fields, ret_answer) : r;
 }
 
 /* ---- a code at the provider ---- */
@@ -321,7 +384,7 @@ static int run_device(struct sp_sign_in *sign_in, json_t *fields,
 				   "--password-fd out, and enter the code it shows",
 				   sp_json_text(sign_in->provider, "name"));
 	}
-	r = sp_portal_call(sign_in->profile, "device/start", fields, &prompt);
+	r = call_as_device(sign_in, "device/start", fields, &prompt);
 	return r == SP_EXIT_OK ? follow_prompt(sign_in, prompt.body, ret_answer) : r;
 }
 

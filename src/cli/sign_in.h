@@ -16,6 +16,7 @@ struct sp_sign_in {
 	bool with_qr; /* draw the code where there is no terminal too */
 	const char *public_key; /* the device; not needed to extend */
 	const char *device_name;
+	const char *private_key; /* of the device, base64; NULL: not here, so it cannot be proven */
 	/* found on the way: */
 	struct sp_portal_answer providers;
 	json_t *provider; /* borrowed from it */

@@ -112,7 +112,7 @@ static int give_addresses(struct sp_daemon *daemon, struct sp_device *device,
 			r = 0;
 		else if (r == -ENOSPC)
 			sp_refuse(
-				refusal, r, "table-full", 1,
+				refusal, r, "pool-empty", 1,
 				"no %s address is left in vpn.pool; remove devices (sallyport peer "
 				"remove) or enlarge it",
 				family ? "IPv6" : "IPv4");
@@ -135,6 +135,34 @@ static int copy_texts(struct sp_device *device, const struct sp_enrolment *enrol
 	       (enrolment->subject && !device->subject) ? -ENOMEM : 0;
 }
 
+static size_t count_devices(const struct sp_people *people, const struct sp_enrolment *enrolment)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < people->device_count; i++) {
+		const struct sp_device *device = people->devices[i];
+
+		count += device->idp && !strcmp(device->idp, enrolment->idp) &&
+			 !strcmp(device->subject, enrolment->subject);
+	}
+	return count;
+}
+
+static int check_enrolment(struct sp_daemon *daemon, const struct sp_enrolment *enrolment,
+			   struct sp_refusal *refusal)
+{
+	if (daemon->engine.has_key &&
+	    !memcmp(enrolment->public_key, daemon->engine.public_key.bytes, 32))
+		return sp_refuse_login(refusal, -EPERM, SP_REFUSAL_DEVICE_TAKEN,
+				       "this public key is the gateway's own");
+	if (enrolment->idp && count_devices(&daemon->people, enrolment) >= SP_DEVICES_MAX)
+		return sp_refuse_login(refusal, -EMFILE, SP_REFUSAL_TOO_MANY_DEVICES,
+				       "%s (idp %s) has %d devices, as many as a person can have; "
+				       "remove one (sallyport peer remove)",
+				       enrolment->user, enrolment->idp, SP_DEVICES_MAX);
+	return 0;
+}
+
 SP_DEFINE_CLEANUP(struct sp_device *, sp_device_done);
 
 int sp_device_enrol(struct sp_daemon *daemon, const struct sp_enrolment *enrolment,
@@ -144,8 +172,14 @@ int sp_device_enrol(struct sp_daemon *daemon, const struct sp_enrolment *enrolme
 	__sp_cleanup(sp_device_donep) struct sp_device *content = device;
 	struct sp_device **kept;
 	struct sp_wg_key psk;
-	int r = -ENOMEM;
+	int r = check_enrolment(daemon, enrolment, refusal);
 
+	if (r < 0)
+		return r;
+	/* the engine forgets who had this key before: their handshakes are not the new holder's */
+	if (sp_engine_find_peer(&daemon->engine.device, enrolment->public_key))
+		sp_engine_refresh(daemon);
+	r = -ENOMEM;
 	if (device)
 		r = copy_texts(device, enrolment);
 	if (r == 0)
@@ -157,6 +191,7 @@ int sp_device_enrol(struct sp_daemon *daemon, const struct sp_enrolment *enrolme
 	memcpy(device->preshared_key, psk.bytes, 32);
 	sp_wg_key_wipe(&psk);
 	device->added_ns = sp_clock_realtime_ns();
+	device->proven_ns = enrolment->is_proven ? device->added_ns : 0;
 	r = give_addresses(daemon, device, refusal);
 	if (r < 0)
 		return r;
@@ -176,6 +211,19 @@ int sp_device_enrol(struct sp_daemon *daemon, const struct sp_enrolment *enrolme
 	content = NULL;
 	*kept = *ret_device = SP_TAKE_PTR(device);
 	return 0;
+}
+
+void sp_device_prove(struct sp_daemon *daemon, struct sp_device *device, const char *how)
+{
+	const int64_t now_ns = sp_clock_realtime_ns();
+
+	if (sp_store_prove_device(daemon->store, device->public_key, now_ns) < 0) {
+		sp_log_error("keeping that %s's device %s is proven: %s", device->user, device->name,
+			     sp_store_error(daemon->store));
+		return;
+	}
+	device->proven_ns = now_ns;
+	sp_log_note("%s's device %s is proven by %s", device->user, device->name, how);
 }
 
 void sp_device_forget(struct sp_people *people, struct sp_device *device)

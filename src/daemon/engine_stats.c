@@ -185,6 +185,16 @@ static uint64_t count_roams(const struct sp_engine_news *news, size_t count,
 	return found ? found->roams : 0;
 }
 
+/* A handshake is done by who has both the private key and the pre-shared one, which went to the device's
+ * holder alone: so it is they who have the key. One from before they enrolled it is another's. */
+static void take_handshake(struct sp_daemon *daemon, const struct sp_wg_peer *peer)
+{
+	struct sp_device *device = sp_device_find(&daemon->people, peer->public_key.bytes);
+
+	if (device && !device->proven_ns && peer->last_handshake_ns > device->added_ns)
+		sp_device_prove(daemon, device, "a handshake");
+}
+
 void sp_engine_stats_look(struct sp_daemon *daemon, const struct sp_engine_identity *whose,
 			  const struct sp_wg_device *before, const struct sp_wg_device *now)
 {
@@ -199,6 +209,7 @@ void sp_engine_stats_look(struct sp_daemon *daemon, const struct sp_engine_ident
 	for (size_t i = 0; i < now->peer_count; i++) {
 		const struct sp_wg_peer *is = &now->peers[i];
 
+		take_handshake(daemon, is);
 		record_roaming(daemon, sp_engine_find_peer(before, is->public_key.bytes), is,
 			       count_roams(news, count, &is->public_key));
 	}

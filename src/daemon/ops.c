@@ -8,6 +8,7 @@
 
 #include "audit/time.h"
 #include "base/text.h"
+#include "crypto/key_proof.h"
 #include "io/wg_key.h"
 #include "net/addr.h"
 
@@ -41,6 +42,7 @@ static const struct sp_op *find_op(const char *name)
 	static const char *const close[] = { "session", "user", "device", "why", "idp", "subject",
 					     NULL };
 	static const char *const add[] = { "public_key", "name", "user", "idp", "subject", NULL };
+	static const char *const none[] = { NULL };
 	static const char *const user[] = { "user", NULL };
 	static const char *const device[] = { "device", NULL };
 	static const char *const remove[] = { "device", "idp", "subject", NULL };
@@ -63,6 +65,7 @@ static const struct sp_op *find_op(const char *name)
 		{ "session.extend", extend, portal_extend, sp_op_session_extend },
 		{ "session.update", update, update, sp_op_session_update },
 		{ "session.close", close, close, sp_op_session_close },
+		{ "device.challenge", none, none, sp_op_device_challenge },
 		{ "peer.add", add, NULL, sp_op_peer_add },
 		{ "peer.list", user, user, sp_op_peer_list },
 		{ "peer.remove", remove, remove, sp_op_peer_remove },
@@ -174,9 +177,14 @@ bool sp_op_key(struct sp_client *client, const char *text, uint8_t ret_key[32])
 {
 	struct sp_wg_key key;
 
-	if (sp_wg_key_from_base64(text, &key) < 0 || sp_wg_key_is_zero(&key)) {
+	if (sp_wg_key_from_base64(text, &key) < 0) {
 		sp_client_fail(client, "bad-request", 2, NULL,
 			       "public_key is 44 characters of base64, as `wg pubkey` prints it");
+		return false;
+	}
+	if (!sp_x25519_is_public(key.bytes)) {
+		sp_client_fail(client, "bad-request", 2, NULL,
+			       "no private key has this public_key: give what `wg pubkey` prints");
 		return false;
 	}
 	memcpy(ret_key, key.bytes, 32);
@@ -389,12 +397,13 @@ json_t *sp_json_device(struct sp_daemon *daemon, const struct sp_device *device)
 {
 	const struct sp_live *live = sp_live_of_device(&daemon->people, device->public_key);
 	const struct sp_wg_peer *peer = sp_engine_peer(daemon, device->public_key);
-	json_t *json = json_pack("{s:o, s:s, s:s, s:s?, s:s?, s:o, s:o, s:b, s:o, s:b}",
+	json_t *json = json_pack("{s:o, s:s, s:s, s:s?, s:s?, s:o, s:o, s:b, s:b, s:o, s:b}",
 				 "public_key", sp_json_key(device->public_key),
 				 "name", device->name, "user", device->user, "idp", device->idp,
 				 "subject", device->subject, "addresses",
 				 sp_json_addresses(device->addresses, device->has_address),
 				 "added", sp_json_time(device->added_ns), "machine", !device->idp,
+				 "proven", device->proven_ns != 0,
 				 "session", live ? json_integer((json_int_t)live->row.id) :
 						   json_null(),
 				 "in_engine", peer != NULL);

@@ -75,6 +75,7 @@ void sp_op_peer_list(struct sp_daemon *, struct sp_client *, const struct sp_req
 void sp_op_peer_remove(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_peer_config(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_audit_query(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_device_challenge(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_login_refused(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_portal_report(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 /* The client of a query under way is gone. */

@@ -30,10 +30,11 @@ void sp_op_session_open(struct sp_daemon *daemon, struct sp_client *client,
 	uint8_t key[32];
 
 	if (!sp_op_unpack(client, request,
-			  "{s:s, s:s, s:s, s?o, s?o, s?I, s?{s?s, s?s !}, s?I, s?I, s?s, s?s}",
+			  "{s:s, s:s, s:s, s?o, s?o, s?I, s?{s?s, s?s, s?s, s?s !}, s?I, s?I, s?s, s?s}",
 			  "idp", &sign_in.idp, "subject", &sign_in.subject, "user", &sign_in.user,
 			  "groups", &group_list, "attrs", &attrs, "auth_time", &auth_time, "device",
-			  "public_key", &key_text, "name", &sign_in.device_name, "max_s", &max_s,
+			  "public_key", &key_text, "name", &sign_in.device_name, "challenge",
+			  &sign_in.challenge, "proof", &sign_in.proof, "max_s", &max_s,
 			  "idle_s", &idle_s, "refresh", &sign_in.refresh, "from", &from_text) ||
 	    !sp_op_text(client, "idp", sign_in.idp) ||
 	    !sp_op_text(client, "subject", sign_in.subject) ||
@@ -48,6 +49,11 @@ void sp_op_session_open(struct sp_daemon *daemon, struct sp_client *client,
 	if (max_s == 0) {
 		sp_client_fail(client, "bad-request", 2, NULL, "max_s is 1 to %d seconds",
 			       SP_SESSION_MOST_S);
+		return;
+	}
+	if (!sign_in.challenge != !sign_in.proof || (sign_in.proof && !key_text)) {
+		sp_client_fail(client, "bad-request", 2, NULL,
+			       "device takes challenge and proof together, with a public_key");
 		return;
 	}
 	sign_in.groups = groups;

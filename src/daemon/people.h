@@ -79,6 +79,7 @@ struct sp_sign_in {
 	size_t group_count;
 	const uint8_t *public_key; /* NULL: a device the person has */
 	const char *device_name;   /* NULL: the only one */
+	const char *challenge, *proof; /* that they have the private key; NULL both: not shown */
 	int64_t max_s, idle_s;     /* 0: never, any; SP_BY_ROLES */
 	const char *refresh;       /* of the portal, sealed; NULL: none */
 	const struct sp_addr *from; /* where the person is, for the record; NULL: not known */
@@ -143,11 +144,16 @@ struct sp_enrolment {
 	const uint8_t *public_key;
 	const char *name;
 	const char *user, *idp, *subject; /* NULL all three: a machine */
+	bool is_proven;
 };
+
+#define SP_DEVICES_MAX 16 /* of a person; until roles have max-devices */
 
 /* Give a device its addresses and pre-shared key and keep it. Returns 0; -errno with @refusal. */
 int sp_device_enrol(struct sp_daemon *daemon, const struct sp_enrolment *enrolment,
 		    struct sp_device **ret_device, struct sp_refusal *refusal);
+/* Its holder has the private key, by @how. */
+void sp_device_prove(struct sp_daemon *daemon, struct sp_device *device, const char *how);
 /* Out of memory alone: it was never kept. */
 void sp_device_forget(struct sp_people *people, struct sp_device *device);
 /* End its sessions (their record says @why, @by) and forget it. Returns 0; -errno of the database: the

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "daemon/daemon.h"
+#include "daemon/key_proof.h"
 #include "io/wg_key.h"
 
 SP_DEFINE_CLEANUP(struct sp_live *, sp_live_free);
@@ -132,6 +133,7 @@ static int find_device(struct sp_daemon *daemon, const struct sp_sign_in *sign_i
 		.public_key = sign_in->public_key,
 		.name = sign_in->device_name ? sign_in->device_name : "device",
 		.user = sign_in->user, .idp = sign_in->idp, .subject = sign_in->subject,
+		.is_proven = sign_in->proof != NULL,
 	};
 	struct sp_device *device;
 
@@ -142,8 +144,11 @@ static int find_device(struct sp_daemon *daemon, const struct sp_sign_in *sign_i
 		return sp_device_enrol(daemon, &enrolment, ret_device, refusal);
 	if (sign_in->idp ? !is_owner(device, sign_in) : device->idp != NULL)
 		return sp_refuse_login(refusal, -EPERM, SP_REFUSAL_DEVICE_TAKEN,
-				       "this public key belongs to %s; a key belongs to one person",
-				       device->user);
+				       "this public key belongs to %s%s", device->user,
+				       device->proven_ns || !device->idp
+					       ? "; a key belongs to one person"
+					       : ", who did not show to have its private key: who "
+						 "does, as sallyport login does, gets it");
 	*ret_device = device;
 	return 0;
 }
@@ -302,6 +307,21 @@ static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	return 0;
 }
 
+/* Who shows to have the private key takes it from who only named the public one. */
+static void take_proven_key(struct sp_daemon *daemon, const struct sp_sign_in *sign_in)
+{
+	struct sp_device *device =
+		sign_in->proof ? sp_device_find(&daemon->people, sign_in->public_key) : NULL;
+	char message[200];
+
+	if (!device || !device->idp || device->proven_ns || is_owner(device, sign_in))
+		return;
+	snprintf(message, sizeof(message), "%s (idp %s) showed to have the private key of it",
+		 sign_in->user, sign_in->idp);
+	if (sp_device_lose(daemon, device, SP_REFUSAL_KEY_PROVEN, message, sign_in->by) < 0)
+		sp_log_error("forgetting a device: %s", sp_store_error(daemon->store));
+}
+
 /* A new device and its first session are kept in one transaction: both or neither. */
 static int open_on_device(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 			  struct sp_live **ret_live, struct sp_refusal *refusal)
@@ -336,11 +356,11 @@ int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	if (!daemon->running)
 		return sp_refuse(refusal, -ENOENT, "no-policy", 1,
 				 "no policy is in force: apply one first (sallyport apply FILE)");
-	if (sign_in->idp && sign_in->public_key) {
+	r = sign_in->proof ? sp_key_proof_check(daemon, sign_in, refusal) : 0;
+	if (r == 0 && sign_in->idp && sign_in->public_key)
 		r = sp_device_check_key(daemon, sign_in->public_key, refusal);
-		if (r < 0)
-			return refuse_login(daemon, sign_in, r, refusal);
-	}
+	if (r < 0)
+		return refuse_login(daemon, sign_in, r, refusal);
 	/* no device is enrolled for somebody who has no role */
 	r = sp_policy_match_roles(daemon->running->policy, sign_in->idp, sign_in->groups,
 				  sign_in->group_count, sign_in->public_key, &roles, &role_count);
@@ -349,9 +369,16 @@ int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	if (!role_count && sign_in->public_key)
 		return refuse_login(daemon, sign_in,
 				    refuse_roleless(refusal, sign_in->user, sign_in->idp), refusal);
+	take_proven_key(daemon, sign_in);
 	r = open_on_device(daemon, sign_in, ret_live, refusal);
 	if (r < 0)
 		return refuse_login(daemon, sign_in, r, refusal);
+	if (sign_in->proof) {
+		struct sp_device *device = sp_device_find(&daemon->people, sign_in->public_key);
+
+		if (device && !device->proven_ns)
+			sp_device_prove(daemon, device, "an answered challenge");
+	}
 	sp_recorder_session(daemon, SP_AUDIT_SESSION_OPEN, *ret_live, NULL, sign_in->by,
 			    sign_in->from);
 	sp_engine_touch(daemon, (*ret_live)->row.public_key);

@@ -48,6 +48,10 @@ static const char *const SCHEMAS[] = {
 		"ALTER TABLE session ADD COLUMN ending TEXT;"
 		"ALTER TABLE session ADD COLUMN full_ns INTEGER NOT NULL DEFAULT 0;"
 		"PRAGMA user_version = 3;",
+	/* when its holder showed to have the private key; nobody of before did */
+	[4] =
+		"ALTER TABLE device ADD COLUMN proven_ns INTEGER NOT NULL DEFAULT 0;"
+		"PRAGMA user_version = 4;",
 };
 #define SCHEMA_VERSION ((int64_t)(sizeof(SCHEMAS) / sizeof(SCHEMAS[0])) - 1)
 

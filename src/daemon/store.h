@@ -107,12 +107,15 @@ struct sp_device {
 	struct sp_addr addresses[2]; /* [0] IPv4, [1] IPv6 */
 	bool has_address[2];
 	int64_t added_ns;
+	int64_t proven_ns; /* when its holder showed to have the private key; 0: not yet */
 };
 
 void sp_device_done(struct sp_device *device);
 
 /* -EEXIST: the key, or the name of one of this person's devices, is taken. */
 int sp_store_add_device(struct sp_store *store, const struct sp_device *device);
+/* Its holder has shown to have the private key. */
+int sp_store_prove_device(struct sp_store *store, const uint8_t key[32], int64_t proven_ns);
 /* Forget it; its addresses are held for nobody else until @until_ns. */
 int sp_store_remove_device(struct sp_store *store, const struct sp_device *device,
 			   int64_t until_ns);

@@ -24,10 +24,18 @@ static const struct sp_addr *address_or_null(const struct sp_addr addresses[2],
 int sp_store_add_device(struct sp_store *store, const struct sp_device *device)
 {
 	return sp_sql_run(
-		store, "INSERT INTO device VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", "kkttttaai",
+		store, "INSERT INTO device VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"kkttttaaii",
 		device->public_key, device->preshared_key, device->name, device->user, device->idp,
 		device->subject, address_or_null(device->addresses, device->has_address, 0),
-		address_or_null(device->addresses, device->has_address, 1), device->added_ns);
+		address_or_null(device->addresses, device->has_address, 1), device->added_ns,
+		device->proven_ns);
+}
+
+int sp_store_prove_device(struct sp_store *store, const uint8_t key[32], int64_t proven_ns)
+{
+	return sp_sql_run(store, "UPDATE device SET proven_ns = ? WHERE public_key = ?", "ik",
+			  proven_ns, key);
 }
 
 int sp_store_remove_device(struct sp_store *store, const struct sp_device *device,
@@ -71,6 +79,7 @@ static int read_device(sqlite3_stmt *row, struct sp_device *device)
 	if (r == 0)
 		r = sp_sql_addr(row, 7, &device->addresses[1], &device->has_address[1]);
 	device->added_ns = sqlite3_column_int64(row, 8);
+	device->proven_ns = sqlite3_column_int64(row, 9);
 	return r;
 }
 

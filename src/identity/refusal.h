@@ -65,6 +65,13 @@
 	  "this device key belongs to somebody else; make a new one and try again")               \
 	X(MACHINE_KEY, "machine-key", 403, "device-taken",                                        \
 	  "this device key belongs to a machine; make a new one and try again")                   \
+	X(KEY_PROOF, "key-proof", 403, "key-proof",                                               \
+	  "the proof of the device's key was not accepted; sign in again")                        \
+	X(KEY_PROVEN, "key-proven", 403, "device-taken",                                          \
+	  "somebody else proved that this device key is theirs; make a new one and try again")    \
+	X(TOO_MANY_DEVICES, "too-many-devices", 403, "too-many-devices",                          \
+	  "you have as many devices as a person can have: remove one you no longer use "          \
+	  "(sallyport devices remove), or ask your administrator")                                \
 	X(DEVICE_NAME, "device-name", 403, "device-taken",                                        \
 	  "you have another device of this name: give this one another, or remove that one")      \
 	X(GATEWAY, "gateway", 503, "gateway-unreachable",                                         \

@@ -1,11 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* POST /api/v1/device/start and device/poll. */
+/* GET /api/v1/challenge, POST device/start and device/poll. */
 #include "portal/exchange.h"
+#include "portal/gate_reply.h"
 #include "portal/grants.h"
 
 static const char *body_text(const json_t *object, const char *key)
 {
 	return json_string_value(json_object_get(object, key));
+}
+
+static void challenged(struct sp_exchange *exchange, const json_t *reply)
+{
+	if (!sp_gate_is_ok(reply)) {
+		sp_exchange_fail_gate(exchange, reply);
+		return;
+	}
+	sp_respond(&exchange->response, 200,
+		   json_pack("{s:O, s:O, s:O}", "challenge", json_object_get(reply, "challenge"), "key",
+			     json_object_get(reply, "key"), "url", json_object_get(reply, "url")));
+	sp_exchange_answer(exchange);
+}
+
+void sp_handle_challenge(struct sp_exchange *exchange)
+{
+	sp_exchange_ask(exchange, json_pack("{s:s}", "op", "device.challenge"), challenged);
 }
 
 void sp_handle_device_start(struct sp_exchange *exchange)
@@ -19,8 +37,7 @@ void sp_handle_device_start(struct sp_exchange *exchange)
 	else if (!provider->oidc)
 		sp_exchange_fail(exchange, 400, "bad-request",
 				 "\"idp\": this provider takes passwords; sign in by login");
-	else if (sp_person_set_device(&exchange->person, body_text(device, "public_key"),
-				      body_text(device, "name")) < 0)
+	else if (sp_person_read_device(&exchange->person, device) < 0)
 		sp_exchange_fail(exchange, 500, "internal", "out of memory; try again in a moment");
 	else
 		sp_grant_start(exchange, provider, 0);

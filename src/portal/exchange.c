@@ -16,6 +16,8 @@ static const struct sp_field no_fields[] = { { 0 } };
 static const struct sp_field device_fields[] = {
 	{ "public_key", SP_FIELD_KEY, true, 0, NULL },
 	{ "name", SP_FIELD_DEVICE_NAME, true, 0, NULL },
+	{ "challenge", SP_FIELD_HANDLE, false, 0, NULL },
+	{ "proof", SP_FIELD_HANDLE, false, 0, NULL },
 	{ 0 },
 };
 static const struct sp_field login_fields[] = {
@@ -59,6 +61,7 @@ struct sp_api_path {
 
 static const struct sp_api_path routes[] = {
 	{ "/api/v1/providers", "GET", false, no_fields, sp_handle_providers },
+	{ "/api/v1/challenge", "GET", false, no_fields, sp_handle_challenge },
 	{ "/api/v1/login", "POST", false, login_fields, sp_handle_login },
 	{ "/api/v1/device/start", "POST", false, start_fields, sp_handle_device_start },
 	{ "/api/v1/device/poll", "POST", false, poll_fields, sp_handle_device_poll },

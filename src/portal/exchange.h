@@ -61,6 +61,7 @@ void sp_exchange_fail_gate(struct sp_exchange *exchange, const json_t *reply);
 
 void sp_handle_providers(struct sp_exchange *exchange);
 void sp_handle_login(struct sp_exchange *exchange);
+void sp_handle_challenge(struct sp_exchange *exchange);
 void sp_handle_device_start(struct sp_exchange *exchange);
 void sp_handle_device_poll(struct sp_exchange *exchange);
 /* These are called with person, devices and device. */

@@ -214,8 +214,7 @@ void sp_handle_login(struct sp_exchange *exchange)
 	if (!provider)
 		return;
 	if (sp_person_set(&exchange->person, provider->name, user, user) < 0 ||
-	    sp_person_set_device(&exchange->person, json_string_value(json_object_get(device, "public_key")),
-				 json_string_value(json_object_get(device, "name"))) < 0) {
+	    sp_person_read_device(&exchange->person, device) < 0) {
 		sp_exchange_fail(exchange, 500, "internal", "out of memory; try again in a moment");
 		return;
 	}

@@ -12,6 +12,8 @@ void sp_person_done(struct sp_person *person)
 	free(person->subject);
 	free(person->user);
 	free(person->device_name);
+	free(person->challenge);
+	free(person->proof);
 	*person = (struct sp_person){ 0 };
 }
 
@@ -40,4 +42,16 @@ int sp_person_set_device(struct sp_person *person, const char *key, const char *
 	if (key != person->device_key)
 		snprintf(person->device_key, sizeof(person->device_key), "%s", key);
 	return set(&person->device_name, name);
+}
+
+int sp_person_read_device(struct sp_person *person, const json_t *device)
+{
+	const char *challenge = json_string_value(json_object_get(device, "challenge"));
+	const char *proof = json_string_value(json_object_get(device, "proof"));
+	int r = sp_person_set_device(person, json_string_value(json_object_get(device, "public_key")),
+				     json_string_value(json_object_get(device, "name")));
+
+	if (r == 0 && challenge)
+		r = set(&person->challenge, challenge);
+	return r == 0 && proof ? set(&person->proof, proof) : r;
 }

@@ -4,12 +4,15 @@
 #ifndef SALLYPORT_PORTAL_PERSON_H
 #define SALLYPORT_PORTAL_PERSON_H
 
+#include <jansson.h>
+
 #include "io/wg_key.h"
 
 struct sp_person {
 	char *idp, *subject, *user; /* NULL: not known yet */
 	char device_key[SP_WG_KEY_BASE64];
 	char *device_name;
+	char *challenge, *proof; /* that they have the device's private key; NULL both: not shown */
 };
 
 void sp_person_done(struct sp_person *person);
@@ -17,5 +20,7 @@ void sp_person_done(struct sp_person *person);
 int sp_person_set(struct sp_person *person, const char *idp, const char *subject, const char *user);
 /* @key may be the person's own. */
 int sp_person_set_device(struct sp_person *person, const char *key, const char *name);
+/* The device of a request's body: its key and name, and the proof, if there is one. */
+int sp_person_read_device(struct sp_person *person, const json_t *device);
 
 #endif

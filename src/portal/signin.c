@@ -34,8 +34,11 @@ json_t *sp_signin_request(const struct sp_person *person, const json_t *groups, 
 
 	if (request) {
 		json_object_set_new(request, "user", json_string(person->user));
-		json_object_set_new(request, "device", json_pack("{s:s, s:s}", "public_key", person->device_key,
-								 "name", person->device_name));
+		json_object_set_new(request, "device", json_pack("{s:s, s:s, s:s*, s:s*}", "public_key",
+								 person->device_key, "name",
+								 person->device_name, "challenge",
+								 person->challenge, "proof",
+								 person->proof));
 	}
 	return request;
 }

@@ -62,6 +62,7 @@ class FakePortal:
         self.password = 'correct horse'
         self.providers = [{'name': 'local', 'type': 'local', 'method': 'password', 'state': 'ok'},
                           {'name': 'corp', 'type': 'oidc', 'method': 'device', 'state': 'ok'}]
+        self.challenge = None  # an answer; None: a portal that has none
         self.polls_pending = 1
         self.state, self.life_s, self.warn_s = None, 3600, 600
         self.config = CONFIG
@@ -150,6 +151,11 @@ class FakePortal:
 
     def on_providers(self, _body, _bearer):
         return 200, {'gateway': 'gate1', 'providers': self.providers}
+
+    def on_challenge(self, _body, _bearer):
+        if self.challenge is None:
+            raise Refused(404, 'not-found', 'there is no such address here')
+        return 200, self.challenge
 
     def on_login(self, body, _bearer):
         assert set(body) == {'idp', 'user', 'password', 'device'}, body

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The client against a portal that is made up: sign-in, trust, what is kept, what is said. usage: test_login.py SALLYPORT"""
+import base64
 import json
 import os
 import pty
@@ -92,11 +93,27 @@ class Login(unittest.TestCase):
         self.assertRegex(done.stdout, r'roles +engineer')
         self.assertIn('next: sudo sallyport up', done.stdout)
         self.assertEqual(done.stderr, '')
-        self.assertEqual(self.paths(), ['providers', 'login'])
-        body = self.portal.calls[1][1]
+        self.assertEqual(self.paths(), ['providers', 'challenge', 'login'])
+        body = self.portal.calls[2][1]
         self.assertEqual((body['idp'], body['user']), ('local', 'ana'))
         self.assertEqual(body['device']['public_key'], self.public_of(self.read('key')))
         self.assertEqual(body['device']['name'], os.uname().nodename.split('.')[0])
+
+    def test_the_key_is_proven_where_the_portal_asks(self):
+        self.portal.challenge = {'challenge': 'c' * 43 + '=', 'key': fake_portal.GATEWAY_KEY, 'url': self.portal.url}
+        self.login()
+        device = self.portal.calls[-1][1]['device']
+        self.assertEqual(device['challenge'], 'c' * 43 + '=')
+        self.assertEqual(len(base64.b64decode(device['proof'], validate=True)), 32)
+
+    def test_a_gateway_that_calls_itself_otherwise_gets_no_proof(self):
+        self.portal.challenge = {'challenge': 'c' * 43 + '=', 'key': fake_portal.GATEWAY_KEY, 'url': 'https://other.example'}
+        self.assertIn('https://other.example', self.login().stderr)
+        self.assertEqual(set(self.portal.calls[-1][1]['device']), {'public_key', 'name'})
+
+    def test_a_challenge_that_is_none_stops_the_sign_in(self):
+        self.portal.challenge = {'challenge': 'c' * 43 + '=', 'key': 'A' * 43 + '=', 'url': self.portal.url}
+        self.login(code=1)
 
     def test_what_is_kept_is_for_its_owner_alone_and_whole(self):
         self.login()
@@ -123,7 +140,7 @@ class Login(unittest.TestCase):
         self.assertRegex(done.stderr, r'open\s+https://idp\.example/device\s+and enter the code\s+ABCD-EFGH\s+until ')
         self.assertNotIn('█', done.stderr, 'a QR code without a terminal')
         self.assertIn('signed in as ana (corp)', done.stdout)
-        self.assertEqual(self.paths(), ['providers', 'device/start', 'device/poll', 'device/poll'])
+        self.assertEqual(self.paths(), ['providers', 'challenge', 'device/start', 'device/poll', 'device/poll'])
 
     def test_the_code_is_drawn_when_asked_for(self):
         done = self.login('--idp', 'corp', '--qr', user=None, password=None)
@@ -283,7 +300,7 @@ class Login(unittest.TestCase):
             self.portal.state = state
             self.portal.calls.clear()
             self.assertIn('signed in as ana', self.login().stdout)
-            self.assertEqual(self.paths(), ['providers', 'session', 'login'])
+            self.assertEqual(self.paths(), ['providers', 'session', 'challenge', 'login'])
         self.assertEqual(self.read('key'), key)
         self.assertIn(f'PrivateKey = {key}', self.read('tunnel.conf'))
 
@@ -292,7 +309,7 @@ class Login(unittest.TestCase):
         self.portal.refuse['session/extend'] = Refused(409, 'no-session', 'the session has ended; sign in again')
         self.portal.calls.clear()
         self.login()
-        self.assertEqual(self.paths(), ['providers', 'session', 'session/extend', 'login'])
+        self.assertEqual(self.paths(), ['providers', 'session', 'session/extend', 'challenge', 'login'])
 
     def test_a_wrong_password_extends_nothing(self):
         self.login()
@@ -305,7 +322,7 @@ class Login(unittest.TestCase):
         os.remove(os.path.join(self.kept, 'key'))
         self.portal.calls.clear()
         self.login()
-        self.assertEqual(self.paths(), ['providers', 'login'])
+        self.assertEqual(self.paths(), ['providers', 'challenge', 'login'])
         self.assertIn(f'PrivateKey = {self.read("key")}', self.read('tunnel.conf'))
 
     def test_a_new_key_is_a_new_device(self):

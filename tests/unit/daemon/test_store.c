@@ -385,12 +385,16 @@ static void run_sql(struct fixture *fixture, const char *sql)
 static void a_database_of_the_first_schema_is_brought_up(void **state)
 {
 	struct fixture *fixture = *state;
+	struct sp_device device = device_of(1, "laptop", "ana", "100.64.0.2"), kept = { 0 };
 	struct sp_session_row row = row_of(100, 1, 10), read = { 0 };
 
+	device.proven_ns = 5;
 	assert_int_equal(sp_store_add_session(fixture->store, &row), 0);
+	assert_int_equal(sp_store_add_device(fixture->store, &device), 0);
 	sp_store_close(fixture->store);
 	fixture->store = NULL;
-	run_sql(fixture, "ALTER TABLE session DROP COLUMN since_ns;"
+	run_sql(fixture, "ALTER TABLE device DROP COLUMN proven_ns;"
+			 "ALTER TABLE session DROP COLUMN since_ns;"
 			 "ALTER TABLE session DROP COLUMN warn_s;"
 			 "ALTER TABLE session DROP COLUMN own;"
 			 "ALTER TABLE session DROP COLUMN replaces;"
@@ -409,6 +413,15 @@ static void a_database_of_the_first_schema_is_brought_up(void **state)
 	assert_int_equal(read.replaces, 0);
 	assert_null(read.refresh);
 	sp_session_row_done(&read);
+	/* nobody had shown to have their private key then */
+	assert_int_equal(sp_store_each_device(fixture->store, keep_device, &kept), 0);
+	assert_string_equal(kept.name, "laptop");
+	assert_int_equal(kept.proven_ns, 0);
+	assert_int_equal(sp_store_prove_device(fixture->store, kept.public_key, 7), 0);
+	sp_device_done(&kept);
+	assert_int_equal(sp_store_each_device(fixture->store, keep_device, &kept), 0);
+	assert_int_equal(kept.proven_ns, 7);
+	sp_device_done(&kept);
 }
 
 static void a_database_of_a_later_version_is_refused_and_left_alone(void **state)
