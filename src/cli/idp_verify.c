@@ -98,7 +98,7 @@ static int print_accepted(const struct sp_cli *cli, const struct sp_claims *clai
 		     sp_cli_paint(cli, SP_PLAIN), claims->subject, claims->user);
 	print_list("groups", groups, claims->has_groups ? "none" : "none: the token has no such claim");
 	if (claims->odd_group_count)
-		printf("  left out %zu group%s that no role can name, the first: \"%s\"\n",
+		sp_cli_print("  left out %zu group%s that no role can name, the first: \"%s\"\n",
 		       claims->odd_group_count, claims->odd_group_count > 1 ? "s" : "",
 		       claims->odd_group);
 	print_list("roles", roles, roles ? "none: a sign-in would be refused as no-role" : "not known");
