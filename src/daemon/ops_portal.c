@@ -75,16 +75,30 @@ static json_t *read_provider(struct sp_client *client, json_t *item)
 	return NULL;
 }
 
+/* How much the portal turned away; nothing said is nothing. NULL: the client was told. */
+static json_t *read_pressure(struct sp_client *client, json_t *object)
+{
+	json_int_t passwords = 0, refused = 0, dropped = 0;
+
+	if (!object || json_unpack(object, "{s:I, s:I, s:I !}", "passwords_refused", &passwords,
+				   "connections_refused", &refused, "connections_dropped", &dropped) == 0)
+		return json_pack("{s:I, s:I, s:I}", "passwords_refused", passwords, "connections_refused",
+				 refused, "connections_dropped", dropped);
+	sp_client_fail(client, "bad-request", 2, NULL,
+		       "pressure has passwords_refused, connections_refused and connections_dropped, numbers");
+	return NULL;
+}
+
 void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 			 const struct sp_request *request)
 {
 	const char *url;
-	json_t *fingerprint = NULL, *list, *providers, *item;
+	json_t *fingerprint = NULL, *pressure = NULL, *list, *providers, *item;
 	json_int_t every_s = 0;
 	size_t i;
 
-	if (!sp_op_unpack(client, request, "{s:s, s?o, s:o, s?I}", "url", &url, "fingerprint",
-			  &fingerprint, "providers", &list, "every", &every_s))
+	if (!sp_op_unpack(client, request, "{s:s, s?o, s:o, s?I, s?o}", "url", &url, "fingerprint",
+			  &fingerprint, "providers", &list, "every", &every_s, "pressure", &pressure))
 		return;
 	if (every_s < 0 || every_s > EVERY_MAX_S) {
 		sp_client_fail(client, "bad-request", 2, NULL, "every is 0 to %d seconds",
@@ -108,9 +122,15 @@ void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 		}
 		json_array_append_new(providers, provider);
 	}
+	pressure = read_pressure(client, pressure);
+	if (!pressure) {
+		json_decref(providers);
+		return;
+	}
 	sp_portal_report(daemon, client,
-			 json_pack("{s:s, s:s?, s:o}", "url", url, "fingerprint",
-				   json_string_value(fingerprint), "providers", providers),
+			 json_pack("{s:s, s:s?, s:o, s:o}", "url", url, "fingerprint",
+				   json_string_value(fingerprint), "providers", providers, "pressure",
+				   pressure),
 			 (uint64_t)every_s);
 	sp_client_watch(client); /* it may be silent for as long as it likes */
 	sp_client_reply(client, NULL);

@@ -46,5 +46,5 @@ void sp_handle_device_start(struct sp_exchange *exchange)
 void sp_handle_device_poll(struct sp_exchange *exchange)
 {
 	sp_grant_poll(exchange, body_text(exchange->body, "handle"),
-		      json_integer_value(json_object_get(exchange->body, "wait_s")));
+		      exchange->portal->is_crowded ? 0 : json_integer_value(json_object_get(exchange->body, "wait_s")));
 }

@@ -51,7 +51,10 @@ struct sp_portal {
 	struct sp_ask report;
 	bool is_report_due;      /* something `status` shows has changed */
 	bool is_gate_there;
-	uint64_t shed_checks;    /* passwords turned away since too many waited */
+	bool is_crowded;         /* connections are scarce: nobody waits on one for news */
+	/* since the start: passwords and connections turned away, and idle connections dropped for others */
+	uint64_t shed_checks, turned_away, gave_way;
+	uint64_t told_pressure, pressure_told_ns; /* their sum as reported, and when */
 	unsigned int waiting_refusals; /* login.refused under way */
 	uint64_t lost_refusals;        /* that could not be put on record, since that was last said */
 	uint64_t lost_said_ns;

@@ -4,13 +4,27 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/units.h"
 #include "io/log.h"
 #include "portal/gate_reply.h"
 #include "portal/provider.h"
 
+#define PRESSURE_NS (5 * (uint64_t)SP_NS_PER_S) /* counts change all the time */
+
+static uint64_t pressure(const struct sp_portal *portal)
+{
+	return portal->shed_checks + portal->turned_away + portal->gave_way;
+}
+
+static bool is_pressure_due(const struct sp_portal *portal)
+{
+	return pressure(portal) != portal->told_pressure &&
+	       portal->now.boot_ns - portal->pressure_told_ns >= PRESSURE_NS;
+}
+
 bool sp_report_is_due(const struct sp_portal *portal)
 {
-	return portal->is_report_due && portal->is_gate_there && !portal->report.is_under_way;
+	return (portal->is_report_due || is_pressure_due(portal)) && portal->is_gate_there && !portal->report.is_under_way;
 }
 
 static void reported(struct sp_ask *ask, const json_t *reply)
@@ -26,11 +40,16 @@ void sp_report_run(struct sp_portal *portal)
 
 	if (!sp_report_is_due(portal))
 		return;
-	request = json_pack("{s:s, s:I, s:s, s:s, s:o}", "op", "portal.report", "every", (json_int_t)SP_REPORT_EVERY_S, "url", portal->url, "fingerprint",
-			    portal->fingerprint, "providers", sp_providers_report(portal));
+	request = json_pack("{s:s, s:I, s:s, s:s, s:{s:I, s:I, s:I}, s:o}", "op", "portal.report", "every",
+			    (json_int_t)SP_REPORT_EVERY_S, "url", portal->url, "fingerprint", portal->fingerprint,
+			    "pressure", "passwords_refused", (json_int_t)portal->shed_checks,
+			    "connections_refused", (json_int_t)portal->turned_away, "connections_dropped",
+			    (json_int_t)portal->gave_way, "providers", sp_providers_report(portal));
 	if (!request)
 		return;
 	portal->is_report_due = false;
+	portal->told_pressure = pressure(portal);
+	portal->pressure_told_ns = portal->now.boot_ns;
 	portal->report = (struct sp_ask){ .request = request, .done = reported, .can_wait = true };
 	portal->outside->ask(portal->outside_arg, &portal->report);
 }

@@ -15,6 +15,7 @@
 #include "io/clock.h"
 #include "io/log.h"
 #include "portal/exchange.h"
+#include "portal/shares.h"
 
 #define REQUEST_NS (10 * SP_SECOND_NS) /* first byte (or connect, or the last answer) to last byte */
 #define HURRY_NS (2 * SP_SECOND_NS)    /* the same when connections are scarce */
@@ -22,6 +23,9 @@
 #define THINK_NS (60 * SP_SECOND_NS)   /* longer than any exchange waits */
 #define SWEEP_NS (250 * SP_MS_NS)
 #define SCARCE (SP_CONNECTIONS_MAX * 3 / 4)
+#define KNOWN_ROOM 64u                 /* beyond all, for people known where they are */
+#define LEAVING_MAX 64u                /* that were dropped and are not yet gone */
+#define SOCKETS_MAX (SP_CONNECTIONS_MAX + KNOWN_ROOM + LEAVING_MAX)
 #define POOL_BYTES 16384u              /* headers and reading, of each connection */
 #define OVERLONG_MAX (1u << 20)        /* of a body without a length: read to its end for an answer */
 
@@ -29,8 +33,12 @@ struct connection {
 	struct sp_server *server;
 	int fd;
 	struct sp_addr from;
+	struct sp_holding holding;
 	uint64_t due_ns;
-	struct connection *next, *previous;
+	bool is_known;   /* somebody signed in from there, or it is a device in the tunnel */
+	bool is_busy;    /* has brought a whole request */
+	bool is_leaving; /* was dropped */
+	struct connection *next, *previous; /* newest first */
 };
 
 /* A request on its way in or being answered. */
@@ -53,7 +61,8 @@ struct sp_server {
 	struct sp_timer sweep;
 	struct connection *connections;
 	struct call *calls;
-	size_t connection_count;
+	struct sp_shares shares;
+	size_t connection_count, leaving_count;
 };
 
 /* ---- connections ---- */
@@ -69,21 +78,85 @@ static struct sp_addr address_of(const struct sockaddr *address)
 	return from;
 }
 
-static bool are_neighbours(const struct sp_addr *a, const struct sp_addr *b)
+static bool is_known(const struct sp_server *server, const struct sp_addr *from)
 {
-	return memcmp(a->b, b->b, sp_addr_is_v4(a) ? sizeof(a->b) : 8) == 0;
+	return sp_portal_is_inside(server->portal, from) || sp_throttle_knows_place(server->portal->throttle, from);
 }
 
+/* libmicrohttpd notices an end of its peer, whoever made it. */
+static void end(struct connection *connection)
+{
+	(void)shutdown(connection->fd, SHUT_RDWR);
+	connection->due_ns = UINT64_MAX;
+	if (!connection->is_leaving)
+		connection->server->leaving_count++;
+	connection->is_leaving = true;
+}
+
+/* Which of two that wait for a request to give up first: a stranger's, of whose address or site there are more,
+ * the older one. */
+static bool gives_way_before(const struct sp_server *server, const struct connection *one,
+			     const struct connection *other)
+{
+	const size_t weight = sp_shares_weight(&server->shares, &one->holding),
+		     other_weight = sp_shares_weight(&server->shares, &other->holding);
+
+	if (one->is_known != other->is_known)
+		return other->is_known;
+	return weight >= other_weight; /* met later: older */
+}
+
+/* A connection without a whole request that goes when somebody from @from comes, who has @weight already and is
+ * known, or not; NULL: none has less right to be there. */
+static struct connection *find_idle(const struct sp_server *server, size_t weight, bool is_known)
+{
+	struct connection *found = NULL;
+
+	for (struct connection *one = server->connections; one; one = one->next)
+		if (!one->is_busy && !one->is_leaving && (!found || gives_way_before(server, one, found)))
+			found = one;
+	if (!found || (found->is_known && !is_known))
+		return NULL;
+	return found->is_known == is_known && sp_shares_weight(&server->shares, &found->holding) <= weight ? NULL :
+														found;
+}
+
+/* How many one address may have: the fewer are left, the fewer. */
+static size_t share_of(const struct sp_server *server, bool is_known)
+{
+	const size_t used = server->connection_count - server->leaving_count;
+	const size_t left = used < SP_CONNECTIONS_MAX ? SP_CONNECTIONS_MAX - used : 0;
+	const size_t part = left / 8 ? left / 8 : 1;
+
+	return used < SCARCE || is_known || part > SP_CONNECTIONS_PER_ADDRESS ? SP_CONNECTIONS_PER_ADDRESS : part;
+}
+
+/* Who is turned away here is not seen: MHD closes it. When the table is full, somebody who waits for a request and
+ * has less right to gives way. */
 static enum MHD_Result may_connect(void *arg, const struct sockaddr *address, socklen_t len)
 {
-	const struct sp_server *server = arg;
+	struct sp_server *server = arg;
 	const struct sp_addr from = address_of(address);
-	size_t count = 0;
+	const bool is_here_known = is_known(server, &from);
+	const size_t weight = sp_shares_weight_of(&server->shares, &from);
+	struct connection *idle = NULL;
 
 	(void)len;
-	for (const struct connection *one = server->connections; one; one = one->next)
-		count += are_neighbours(&from, &one->from);
-	return count < SP_CONNECTIONS_PER_ADDRESS ? MHD_YES : MHD_NO;
+	if (weight >= share_of(server, is_here_known)) {
+		server->portal->turned_away++;
+		return MHD_NO;
+	}
+	if (server->connection_count - server->leaving_count < SP_CONNECTIONS_MAX + (is_here_known ? KNOWN_ROOM : 0))
+		return MHD_YES;
+	if (server->leaving_count < LEAVING_MAX)
+		idle = find_idle(server, weight, is_here_known);
+	if (!idle) {
+		server->portal->turned_away++;
+		return MHD_NO;
+	}
+	end(idle);
+	server->portal->gave_way++;
+	return MHD_YES;
 }
 
 static void set_due(struct connection *connection, uint64_t delay_ns)
@@ -94,6 +167,7 @@ static void set_due(struct connection *connection, uint64_t delay_ns)
 /* It is to bring a request. */
 static void expect_request(struct connection *connection)
 {
+	connection->is_busy = false;
 	set_due(connection, connection->server->connection_count > SCARCE ? HURRY_NS : REQUEST_NS);
 }
 
@@ -107,6 +181,8 @@ static void connect_one(struct sp_server *server, struct MHD_Connection *mhd, vo
 	connection->server = server;
 	connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	connection->from = address_of(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+	connection->is_known = is_known(server, &connection->from);
+	connection->holding = sp_shares_take(&server->shares, &connection->from);
 	connection->next = server->connections;
 	if (connection->next)
 		connection->next->previous = connection;
@@ -121,6 +197,8 @@ static void disconnect_one(struct sp_server *server, struct connection *connecti
 	if (connection->next)
 		connection->next->previous = connection->previous;
 	server->connection_count--;
+	server->leaving_count -= connection->is_leaving;
+	sp_shares_drop(&server->shares, &connection->holding);
 	free(connection);
 }
 
@@ -133,18 +211,16 @@ static void connection_changed(void *arg, struct MHD_Connection *mhd, void **soc
 		disconnect_one(arg, *socket_context);
 }
 
-/* libmicrohttpd notices an end of its peer, whoever made it. */
 static void sweep(void *arg)
 {
 	struct sp_server *server = arg;
 	const uint64_t now_ns = sp_clock_boottime_ns();
 
 	for (struct connection *connection = server->connections; connection; connection = connection->next) {
-		if (connection->due_ns > now_ns)
-			continue;
-		(void)shutdown(connection->fd, SHUT_RDWR);
-		connection->due_ns = UINT64_MAX;
+		if (connection->due_ns <= now_ns)
+			end(connection);
 	}
+	server->portal->is_crowded = server->connection_count > SCARCE;
 	sp_loop_in(server->loop, &server->sweep, SWEEP_NS);
 }
 
@@ -271,6 +347,7 @@ static enum MHD_Result take_body(struct call *call, const char *bytes, size_t le
 static enum MHD_Result begin(struct call *call, struct sp_portal *portal, struct sp_portal_request *request)
 {
 	call->is_begun = true;
+	call->connection->is_busy = true;
 	set_due(call->connection, THINK_NS);
 	read_headers(call, request);
 	if (call->body_len > SP_BODY_MAX) {
@@ -370,7 +447,7 @@ static int start(struct sp_server *server, int listen_fd, const char *cert, cons
 		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
 		MHD_OPTION_HTTPS_MEM_CERT, cert, MHD_OPTION_HTTPS_MEM_KEY, key,
 		MHD_OPTION_HTTPS_PRIORITIES, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2",
-		MHD_OPTION_CONNECTION_LIMIT, SP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		MHD_OPTION_CONNECTION_LIMIT, SOCKETS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)POOL_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION,
 		connection_changed, server, MHD_OPTION_NOTIFY_COMPLETED, completed, server, MHD_OPTION_END);
 	if (!server->daemon) {
@@ -400,7 +477,11 @@ int sp_server_new(struct sp_loop *loop, struct sp_portal *portal, int listen_fd,
 	server->loop = loop;
 	server->portal = portal;
 	server->sweep = (struct sp_timer){ .fire = sweep, .arg = server };
-	r = start(server, listen_fd, cert, key);
+	r = sp_shares_init(&server->shares, SOCKETS_MAX);
+	if (r < 0)
+		close(listen_fd);
+	else
+		r = start(server, listen_fd, cert, key);
 	if (r < 0)
 		return r;
 	sp_loop_in(loop, &server->sweep, SWEEP_NS);
@@ -419,6 +500,7 @@ void sp_server_free(struct sp_server *server)
 			MHD_resume_connection(call->mhd); /* it cannot be stopped otherwise */
 	if (server->daemon)
 		MHD_stop_daemon(server->daemon);
+	sp_shares_done(&server->shares);
 	free(server);
 }
 
