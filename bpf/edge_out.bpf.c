@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* edge-out and inside-out: tcx on an outer or inner interface, what leaves. Records the flows of the
- * gateway itself, after NAT, so that their replies are known; stops nothing. */
+/* edge-out and inside-out: tcx on an outer or inner interface, what leaves, after NAT. Records the flows of
+ * the gateway itself and the translated paths of what was judged where it came in, so that their replies
+ * are known; stops what a flow denies, and answers whose flow nobody knows. */
 #define SP_THIS_HOOK sp_recorder_hook
 
 #include "lib/record.h"
-#include "lib/tc.h"
 
 SEC("tc")
 int sp_edge_out(struct __sk_buff *skb)
@@ -15,10 +15,10 @@ int sp_edge_out(struct __sk_buff *skb)
 		return TC_ACT_OK;
 	work = sp_work_begin(skb->ifindex);
 	if (!work)
-		return TC_ACT_OK;
+		return TC_ACT_SHOT;
 	sp_record_leaving(skb, work, 1, sp_tags_taken(skb));
 	sp_account(work);
-	return TC_ACT_OK;
+	return work->verdict == SP_ALLOW ? TC_ACT_OK : TC_ACT_SHOT;
 }
 
 char sp_license[] SEC("license") = "Dual BSD/GPL";

@@ -3,7 +3,6 @@
 #define SP_THIS_HOOK SP_HOOK_VPN_OUT
 
 #include "lib/record.h"
-#include "lib/tc.h"
 
 /* The zone of a source on its way out is where it lives. 1: the table lacks the row. */
 SP_INLINE int sp_judge_home(struct sp_work *work)
@@ -23,8 +22,13 @@ SP_INLINE void sp_judge_leaving(struct __sk_buff *skb, struct sp_work *work)
 {
 	if (sp_judge_bytes(skb, work, 0, 0) || sp_judge_home(work) || sp_judge_fragment(work))
 		return;
-	if (!sp_flows(work))
-		sp_judge_rules(work);
+	if (!sp_flows(work)) {
+		/* an answer is no beginning: without its flow no rule speaks for it */
+		if (sp_mark(skb) == SP_MARK_REPLY)
+			sp_deny(work, SP_REASON_NO_FLOW);
+		else
+			sp_judge_rules(work);
+	}
 	if (work->packet.fragment && work->verdict == SP_ALLOW)
 		sp_frag_begin(work);
 }

@@ -132,12 +132,23 @@ SP_SUBPROGRAM struct sp_flow *sp_flow_find(struct sp_work *work, const struct sp
 	return element;
 }
 
+/* Answers that rest on what may change without a new revision or epoch are never fresh: a session that
+ * was over may go on one day. */
+SP_INLINE int sp_flow_may_be_fresh(const struct sp_flow *flow)
+{
+	switch (flow->reason) {
+	case SP_REASON_EXPIRED: case SP_REASON_NO_IDENTITY: case SP_REASON_RACING:
+	case SP_REASON_TABLE_FULL:
+		return 0;
+	}
+	return 1;
+}
+
 SP_INLINE int sp_flow_is_fresh(const struct sp_work *work)
 {
 	const struct sp_flow *flow = &work->flow;
 
-	/* a session that was over is never what an answer rests on, even if it goes on one day */
-	if (flow->reason == SP_REASON_EXPIRED)
+	if (!sp_flow_may_be_fresh(flow))
 		return 0;
 	return flow->revision == sp_revision && !sp_is_past(flow->deadline_ns, work->now_ns) &&
 	       sp_session_is_live(flow->session[0], flow->epoch[0], work->now_ns) &&
@@ -173,6 +184,15 @@ SP_INLINE void sp_flow_mark(struct sp_work *work, struct sp_flow *element)
 
 /* ---- writing ---- */
 
+/* A denied flow keeps whose it was, unless somebody else's session speaks for the end now. */
+SP_INLINE void sp_draft_end(struct sp_work *work, int i)
+{
+	struct sp_flow *draft = &work->draft;
+
+	if (work->verdict == SP_ALLOW || work->end[i].state == SP_END_LIVE)
+		sp_end_record(&work->end[i], &draft->session[i], &draft->epoch[i]);
+}
+
 /* What today's answer says about the case, into work->draft. */
 SP_INLINE void sp_draft_answer(struct sp_work *work)
 {
@@ -182,10 +202,11 @@ SP_INLINE void sp_draft_answer(struct sp_work *work)
 	draft->deadline_ns = work->deadline_ns;
 	draft->rule = work->rule;
 	draft->reason = work->reason;
-	draft->log = work->log;
-	sp_end_record(&work->end[0], &draft->session[0], &draft->epoch[0]);
-	sp_end_record(&work->end[1], &draft->session[1], &draft->epoch[1]);
-	if (work->reason == SP_REASON_EXPIRED) { /* it counts for the session that is over */
+	draft->log = work->verdict == SP_ALLOW ? work->log : SP_LOG_NONE;
+	sp_draft_end(work, 0);
+	sp_draft_end(work, 1);
+	if (work->verdict == SP_ALLOW && work->reason == SP_REASON_EXPIRED) {
+		/* it counts for the session that is over */
 		draft->session[0] = work->end[0].session;
 		draft->epoch[0] = work->end[0].epoch;
 	}
@@ -194,9 +215,9 @@ SP_INLINE void sp_draft_answer(struct sp_work *work)
 /* Does a flow count for this session, in the same share? The gateway's own count for nobody's. */
 SP_INLINE int sp_flow_counts_for(const struct sp_flow *flow, const struct sp_flow *other)
 {
-	return !(flow->flags & SP_FLOW_OWN) && flow->session[0] == other->session[0] &&
+	return !(flow->flags & SP_FLOW_UNRULED) && flow->session[0] == other->session[0] &&
 	       flow->epoch[0] == other->epoch[0] &&
-	       (flow->reason == SP_REASON_EXPIRED) == (other->reason == SP_REASON_EXPIRED);
+	       sp_flow_is_parked(flow) == sp_flow_is_parked(other);
 }
 
 /* Count the draft for its originator's session. 0: that has its share. @replaces  work->flow gives way. */
@@ -207,7 +228,7 @@ SP_INLINE int sp_flow_charge_session(const struct sp_work *work, int replaces)
 	struct sp_session *session;
 	__u32 *share;
 
-	if (number == SP_SESSION_NONE || (draft->flags & SP_FLOW_OWN))
+	if (number == SP_SESSION_NONE || (draft->flags & SP_FLOW_UNRULED))
 		return 1;
 	session = bpf_map_lookup_elem(&sp_session, &number);
 	if (!session)
@@ -268,7 +289,7 @@ SP_INLINE void sp_flow_remove(struct sp_work *work)
 }
 
 /* Open a flow for the packet as answered, replacing what sp_flow_find left.
- * @flags  SP_FLOW_OWN or 0.   Returns 0; else the reason there is none. */
+ * @flags  SP_FLOW_OWN, SP_FLOW_FORWARDED or 0.   Returns 0; else the reason there is none. */
 SP_SUBPROGRAM int sp_flow_open(struct sp_work *work, __u32 flags)
 {
 	int replaces = work->found != SP_FOUND_NOTHING;
@@ -298,7 +319,7 @@ SP_INLINE void sp_flow_recharge(const struct sp_flow *from, const struct sp_flow
 	__u32 number = to->session[0];
 	struct sp_session *session;
 
-	if ((to->flags & SP_FLOW_OWN) || sp_flow_counts_for(from, to))
+	if ((to->flags & SP_FLOW_UNRULED) || sp_flow_counts_for(from, to))
 		return;
 	if (number != SP_SESSION_NONE) {
 		session = bpf_map_lookup_elem(&sp_session, &number);
@@ -308,24 +329,60 @@ SP_INLINE void sp_flow_recharge(const struct sp_flow *from, const struct sp_flow
 	sp_flow_discharge(from, SP_HOOK_COUNT);
 }
 
-/* Write today's answer into the flow found, which goes on with its counts. While another CPU does the
- * same, or without memory for it, the element stays stale and its next packet is judged again. */
+/* The flow found as today's answer leaves it: it goes on with its counts, or is denied, or begins anew
+ * after it was. */
+SP_INLINE void sp_draft_renewed(struct sp_work *work)
+{
+	struct sp_flow *draft = &work->draft;
+
+	*draft = work->flow;
+	sp_draft_answer(work);
+	if (work->verdict == SP_DENY) {
+		draft->flags |= SP_FLOW_DENIED;
+		draft->last_seen_ns = work->now_ns;
+	} else if (draft->flags & SP_FLOW_DENIED) {
+		draft->flags &= ~SP_FLOW_DENIED;
+		draft->created_ns = work->now_ns;
+		draft->packets[0] = draft->packets[1] = 0;
+		draft->bytes[0] = draft->bytes[1] = 0;
+		work->is_new = 1;
+	}
+}
+
+/* Does the draft say something else than the flow found? */
+SP_INLINE int sp_draft_differs(const struct sp_work *work)
+{
+	const struct sp_flow *flow = &work->flow, *draft = &work->draft;
+
+	return draft->revision != flow->revision || draft->rule != flow->rule ||
+	       draft->reason != flow->reason || draft->deadline_ns != flow->deadline_ns ||
+	       draft->epoch[0] != flow->epoch[0] || draft->epoch[1] != flow->epoch[1] ||
+	       draft->flags != flow->flags;
+}
+
+/* Write today's answer into the flow found. While another CPU does the same, or without memory for it, the
+ * element stays stale and its next packet is judged again: what is denied today stays denied. Who makes a
+ * denied flow of it writes the record of its end. Returns whether the answer differs from the one found. */
 SP_SUBPROGRAM int sp_flow_renew(struct sp_work *work, struct sp_flow *element)
 {
 	struct sp_flow *draft = &work->draft;
 	__u32 flags;
 
-	*draft = work->flow;
-	sp_draft_answer(work);
+	sp_draft_renewed(work);
+	if (!sp_draft_differs(work))
+		return 0;
 	flags = __sync_fetch_and_or(&element->flags, SP_FLOW_RENEWING);
 	if (!(flags & SP_FLOW_RENEWING)) {
-		if (bpf_map_update_elem(&sp_flow, &work->key, draft, BPF_EXIST) == 0)
+		if (bpf_map_update_elem(&sp_flow, &work->key, draft, BPF_EXIST) == 0) {
 			sp_flow_recharge(&work->flow, draft);
-		else
+			if (work->verdict == SP_DENY)
+				sp_flow_end_record(&work->key, &work->flow, work->now_ns);
+		} else {
 			__sync_fetch_and_and(&element->flags, ~SP_FLOW_RENEWING);
+		}
 	}
 	work->flow = *draft;
-	return 0;
+	return 1;
 }
 
 #endif

@@ -16,7 +16,10 @@ SP_INLINE __u64 sp_flow_idle_ns(const struct sp_flow_key *key, __u32 flags)
 	if (key->side) /* ICMP of its family */
 		return 30 * SP_NS_PER_S;
 	if (key->proto != SP_PROTO_TCP)
-		return flags & SP_FLOW_ANSWERED ? 180 * SP_NS_PER_S : 30 * SP_NS_PER_S;
+		return flags & (SP_FLOW_ANSWERED | SP_FLOW_DENIED) ? 180 * SP_NS_PER_S :
+								     30 * SP_NS_PER_S;
+	if (flags & SP_FLOW_DENIED) /* for longer than an end that asks every two hours is silent */
+		return flags & SP_FLOW_ANSWERED ? 7800 * SP_NS_PER_S : 60 * SP_NS_PER_S;
 	if (flags & SP_FLOW_CLOSING)
 		return 30 * SP_NS_PER_S;
 	return flags & SP_FLOW_ANSWERED ? 7200 * SP_NS_PER_S : 60 * SP_NS_PER_S;
@@ -27,11 +30,17 @@ SP_INLINE __u64 sp_flow_sum(const struct sp_flow_key *key)
 	return sp_key_sum(key, sizeof(*key) / 8);
 }
 
-/* Where a session counts this flow: what its person opens while it is over has a share of its own, so
- * that what was open before leaves them a way to sign in. */
+/* What a person opens while their session is over has a share of its own, so that what was open before
+ * leaves them a way to sign in. */
+SP_INLINE int sp_flow_is_parked(const struct sp_flow *flow)
+{
+	return flow->reason == SP_REASON_EXPIRED && !(flow->flags & SP_FLOW_DENIED);
+}
+
+/* Where a session counts this flow. */
 SP_INLINE __u32 *sp_flow_share(struct sp_session *session, const struct sp_flow *flow)
 {
-	return flow->reason == SP_REASON_EXPIRED ? &session->parked_flows : &session->flows;
+	return sp_flow_is_parked(flow) ? &session->parked_flows : &session->flows;
 }
 
 /* Count one flow less: for its originator's session, if it is still the same, and for @hook, which
@@ -44,7 +53,7 @@ SP_INLINE void sp_flow_discharge(const struct sp_flow *flow, __u32 hook)
 
 	if (use && hook < SP_HOOK_COUNT)
 		__sync_fetch_and_sub(&use->flows[hook], 1);
-	if (number == SP_SESSION_NONE || (flow->flags & SP_FLOW_OWN))
+	if (number == SP_SESSION_NONE || (flow->flags & SP_FLOW_UNRULED))
 		return;
 	session = bpf_map_lookup_elem(&sp_session, &number);
 	if (session && session->epoch == flow->epoch[0])
@@ -74,14 +83,15 @@ SP_INLINE int sp_flow_end_is_recorded(const struct sp_flow_key *key, const struc
 	return sp_tally_take(&one);
 }
 
-/* The record of an ended flow, in its original direction. */
+/* The record of an ended flow, in its original direction. A denied one was recorded when it was denied. */
 SP_INLINE void sp_flow_end_record(const struct sp_flow_key *key, const struct sp_flow *flow,
 				  __u64 now_ns)
 {
 	int from_hi = flow->flags & SP_FLOW_HI_ORIGIN;
 	struct sp_event *event;
 
-	if (flow->log == SP_LOG_NONE || !sp_flow_end_is_recorded(key, flow, now_ns))
+	if (flow->log == SP_LOG_NONE || (flow->flags & SP_FLOW_DENIED) ||
+	    !sp_flow_end_is_recorded(key, flow, now_ns))
 		return;
 	event = sp_event_reserve();
 	if (!event)

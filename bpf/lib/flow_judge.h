@@ -36,8 +36,8 @@ SP_INLINE void sp_case_of_packet(struct sp_work *work)
 	work->has_dst = 0;
 }
 
-/* A flow of the gateway's own asks no rule, only that its tunnel ends live. */
-SP_INLINE void sp_case_judge_own(struct sp_work *work)
+/* The gateway's own flows and forwarded ones ask no rule, only that their tunnel ends live. */
+SP_INLINE void sp_case_judge_unruled(struct sp_work *work)
 {
 	if (!sp_ends_resolve(work)) {
 		sp_deny(work, SP_REASON_TABLE_FULL);
@@ -57,23 +57,19 @@ SP_INLINE void sp_case_judge(struct sp_work *work)
 		sp_deny(work, SP_REASON_TABLE_FULL);
 		return;
 	}
-	if (work->flow.flags & SP_FLOW_OWN)
-		sp_case_judge_own(work);
+	if (work->flow.flags & SP_FLOW_UNRULED)
+		sp_case_judge_unruled(work);
 	else if (!sp_hook_is_ingress(work->case_hook) || !sp_decide_protect(work))
 		sp_decide(work);
 }
 
-/* Judge the flow found by today's tables. 1: allowed, renewed; 0: denied and gone, as answered. */
+/* Judge the flow found by today's tables and write the answer into it. 1: allowed; 0: denied. */
 SP_SUBPROGRAM int sp_flow_judge_again(struct sp_work *work, struct sp_flow *element)
 {
 	sp_case_of_flow(work);
 	sp_case_judge(work);
-	if (work->verdict == SP_ALLOW) {
-		sp_flow_renew(work, element);
-		return 1;
-	}
-	sp_flow_end(&work->key, element, &work->flow, work->now_ns);
-	return 0;
+	sp_flow_renew(work, element);
+	return work->verdict == SP_ALLOW;
 }
 
 /* The answer of the flow found, which is fresh. */
@@ -81,7 +77,10 @@ SP_INLINE void sp_flow_answer(struct sp_work *work)
 {
 	const struct sp_flow *flow = &work->flow;
 
-	sp_allow(work, work->is_reply ? SP_REASON_REPLY : flow->reason, flow->rule);
+	if (flow->flags & SP_FLOW_DENIED)
+		sp_answer(work, SP_DENY, flow->reason, flow->rule);
+	else
+		sp_allow(work, work->is_reply ? SP_REASON_REPLY : flow->reason, flow->rule);
 	work->log = flow->log;
 	work->is_own_flow = !!(flow->flags & SP_FLOW_OWN);
 	for (int i = 0; i < 2; i++) {
@@ -93,12 +92,49 @@ SP_INLINE void sp_flow_answer(struct sp_work *work)
 		work->end[0].state = SP_END_PARKED;
 }
 
+/* What the flow found says to the packet. A denied one lasts as long as either end goes on. */
+SP_SUBPROGRAM int sp_flow_decide(struct sp_work *work, struct sp_flow *element)
+{
+	if (!sp_flow_is_fresh(work)) {
+		if (!sp_flow_judge_again(work, element)) {
+			*(volatile __u64 *)&element->last_seen_ns = work->now_ns;
+			return 0;
+		}
+		element = bpf_map_lookup_elem(&sp_flow, &work->key);
+	}
+	sp_flow_answer(work);
+	if (!element)
+		return 0;
+	if (work->verdict == SP_ALLOW)
+		sp_flow_mark(work, element);
+	else
+		*(volatile __u64 *)&element->last_seen_ns = work->now_ns;
+	return 0;
+}
+
+/* Whoever says that a packet did not get through stands where it was going: on the tunnel that is its
+ * destination, for a device is no router; elsewhere, in the zone it went to. */
+SP_INLINE int sp_error_is_plausible(const struct sp_work *work)
+{
+	const struct sp_addr *quoted = &work->packet.quote.destination;
+	__u32 zone = sp_hook_zone(SP_THIS_HOOK), home;
+
+	if (!sp_hook_is_ingress(SP_THIS_HOOK))
+		return 1;
+	if (SP_THIS_HOOK == SP_HOOK_VPN_IN)
+		return sp_addr_equal(&work->packet.path.source, quoted);
+	if (work->src.home != zone && work->src.home != SP_HOME_UNKNOWN)
+		return 0;
+	home = sp_table_home(quoted);
+	return home == zone || (home == SP_HOME_UNKNOWN && zone == SP_ZONE_EDGE);
+}
+
 /* The flow an ICMP error is about, or nothing. */
 SP_INLINE void sp_related(struct sp_work *work)
 {
 	struct sp_flow *element = NULL;
 
-	if (work->packet.has_quote)
+	if (work->packet.has_quote && sp_error_is_plausible(work))
 		element = sp_flow_find(work, &work->packet.quote, 1);
 	if (!element) {
 		sp_deny(work, SP_REASON_NO_FLOW);
@@ -106,8 +142,13 @@ SP_INLINE void sp_related(struct sp_work *work)
 	}
 	if (SP_THIS_HOOK == SP_HOOK_VPN_IN && sp_end_denies(work, &work->end[0]))
 		return;
-	if (!sp_flow_is_fresh(work) && !sp_flow_judge_again(work, element))
+	if (!sp_flow_is_fresh(work))
+		sp_flow_judge_again(work, element);
+	if (work->flow.flags & SP_FLOW_DENIED) {
+		sp_answer(work, SP_DENY, work->flow.reason, work->flow.rule);
+		*(volatile __u64 *)&element->last_seen_ns = work->now_ns;
 		return;
+	}
 	sp_allow(work, SP_REASON_RELATED, work->flow.rule);
 	work->log = work->flow.log;
 	work->is_own_flow = !!(work->flow.flags & SP_FLOW_OWN);
@@ -120,6 +161,26 @@ SP_INLINE int sp_is_stranger(const struct sp_work *work)
 	return SP_THIS_HOOK == SP_HOOK_VPN_IN && work->src.home != SP_ZONE_TUNNEL;
 }
 
+SP_SUBPROGRAM int sp_flows_of_error(struct sp_work *work)
+{
+	sp_related(work);
+	/* The ends are those of the error itself from here on. */
+	sp_case_of_packet(work);
+	if (sp_table_src(work))
+		sp_ends_resolve(work);
+	work->is_reply = 0;
+	return 0;
+}
+
+/* No rule allowed the original direction of these, so it is for rules to judge who comes that way. And a
+ * reply that leaves for the tunnel has to be one of the flow whose path a forwarded one was before. */
+SP_INLINE int sp_flow_is_not_for_judging(const struct sp_work *work)
+{
+	if (SP_THIS_HOOK == SP_HOOK_VPN_OUT && (work->flow.flags & SP_FLOW_FORWARDED))
+		return 1;
+	return (work->flow.flags & SP_FLOW_UNRULED) && !work->is_reply;
+}
+
 /* [3]. 1: the answer stands; 0: rules decide. */
 SP_SUBPROGRAM int sp_flows(struct sp_work *work)
 {
@@ -128,30 +189,22 @@ SP_SUBPROGRAM int sp_flows(struct sp_work *work)
 	if (work->path.icmp == SP_ICMP_OTHER)
 		return 0;
 	if (work->path.icmp == SP_ICMP_ERROR) {
-		sp_related(work);
-		/* The ends are those of the error itself from here on. */
-		sp_case_of_packet(work);
-		if (sp_table_src(work))
-			sp_ends_resolve(work);
-		work->is_reply = 0;
+		sp_flows_of_error(work);
 		return 1;
 	}
 	if (!sp_is_stranger(work))
 		element = sp_flow_find(work, &work->packet.path, 0);
+	if (element && sp_flow_is_not_for_judging(work)) {
+		work->is_reply = 0;
+		element = NULL;
+	}
 	if (!element) {
 		if (sp_packet_can_open(work))
 			return 0;
 		sp_deny(work, SP_REASON_NO_FLOW);
 		return 1;
 	}
-	if (!sp_flow_is_fresh(work)) {
-		if (!sp_flow_judge_again(work, element))
-			return 1;
-		element = bpf_map_lookup_elem(&sp_flow, &work->key);
-	}
-	sp_flow_answer(work);
-	if (element)
-		sp_flow_mark(work, element);
+	sp_flow_decide(work, element);
 	return 1;
 }
 

@@ -35,35 +35,124 @@ SP_INLINE int sp_is_dhcp_client(__u32 ifindex, int is_v6)
 	return 0;
 }
 
-SP_INLINE int sp_is_neighbour_discovery(const struct sp_parsed *packet)
+SP_INLINE int sp_addr_is_link_local(const struct sp_addr *addr)
 {
-	const struct sp_addr *source = &packet->path.source;
-	__u32 type = packet->path.icmp_type;
-
-	if (type >= 133 && type <= 136)
-		return packet->icmp_code == 0 && packet->hop_limit == 255;
-	if (type != 130 && type != 131 && type != 132 && type != 143)
-		return 0;
-	return packet->hop_limit == 1 &&
-	       ((source->w_be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000) ||
-		(!source->q[0] && !source->q[1]));
+	return (addr->w_be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
 }
 
-/* What no interface works without: neighbour discovery, MLD, DHCP towards a client. */
-SP_INLINE int sp_judge_always_passed(struct sp_work *work)
+SP_INLINE int sp_addr_is_unspecified(const struct sp_addr *addr)
 {
-	const struct sp_parsed *packet = &work->packet;
-	const struct sp_path *path = &packet->path;
+	return !addr->q[0] && !addr->q[1];
+}
+
+/* ff02::1:ff00:0/104: all who may have a certain address */
+SP_INLINE int sp_addr_is_solicited(const struct sp_addr *addr)
+{
+	return addr->w_be[0] == bpf_htonl(0xff020000) && !addr->w_be[1] &&
+	       addr->w_be[2] == bpf_htonl(1) && addr->b[12] == 0xff;
+}
+
+/* Neither of these leaves the link it is on. */
+SP_INLINE int sp_addr_is_link_scope(const struct sp_addr *addr)
+{
+	return sp_addr_is_link_local(addr) ||
+	       (addr->w_be[0] & bpf_htonl(0xffff0000)) == bpf_htonl(0xff020000);
+}
+
+/* Does an address that lives there belong on the other side of this interface? */
+SP_INLINE int sp_home_is_near(__u32 home)
+{
+	if (home == SP_ZONE_TUNNEL || home == SP_ZONE_INSIDE)
+		return home == sp_hook_zone(SP_THIS_HOOK);
+	return home != SP_HOME_SELF;
+}
+
+SP_INLINE int sp_source_is_near(const struct sp_work *work)
+{
+	const struct sp_addr *source = &work->packet.path.source;
+
+	return sp_addr_is_link_local(source) || sp_home_is_near(sp_table_home(source));
+}
+
+SP_INLINE int sp_destination_is_near(const struct sp_work *work)
+{
+	const struct sp_addr *destination = &work->packet.path.destination;
+
+	return sp_addr_is_link_scope(destination) || sp_table_home(destination) == SP_HOME_SELF;
+}
+
+/* RFC 4861, 4.1-4.4: who may say what to whom. */
+SP_INLINE int sp_is_neighbour_discovery(const struct sp_work *work)
+{
+	const struct sp_path *path = &work->packet.path;
+
+	if (work->packet.icmp_code || work->packet.hop_limit != 255 || !sp_destination_is_near(work))
+		return 0;
+	if (path->icmp_type == SP_ICMP6_ROUTER_ADVERTISEMENT)
+		return sp_addr_is_link_local(&path->source);
+	if (!sp_addr_is_unspecified(&path->source))
+		return sp_source_is_near(work);
+	if (path->icmp_type == SP_ICMP6_NEIGHBOUR_SOLICITATION)
+		return sp_addr_is_solicited(&path->destination);
+	return path->icmp_type == SP_ICMP6_ROUTER_SOLICITATION;
+}
+
+SP_INLINE int sp_is_multicast_listening(const struct sp_work *work)
+{
+	const struct sp_path *path = &work->packet.path;
+
+	return work->packet.hop_limit == 1 && sp_addr_is_link_scope(&path->destination) &&
+	       (sp_addr_is_link_local(&path->source) || sp_addr_is_unspecified(&path->source));
+}
+
+SP_INLINE int sp_is_link_talk(const struct sp_work *work)
+{
+	switch (work->packet.path.icmp_type) {
+	case SP_ICMP6_ROUTER_SOLICITATION: case SP_ICMP6_ROUTER_ADVERTISEMENT:
+	case SP_ICMP6_NEIGHBOUR_SOLICITATION: case SP_ICMP6_NEIGHBOUR_ADVERTISEMENT:
+		return sp_is_neighbour_discovery(work);
+	case 130: case 131: case 132: case 143:
+		return sp_is_multicast_listening(work);
+	}
+	return 0;
+}
+
+/* DHCP towards a client. What is sent to an address the client does not have yet is for the one who reads
+ * it off the interface. */
+SP_INLINE int sp_is_dhcp_answer(struct sp_work *work)
+{
+	const struct sp_path *path = &work->packet.path;
+	__u32 home;
+
+	if (path->source_port_be != bpf_htons(path->is_v6 ? 547 : 67) ||
+	    path->destination_port_be != bpf_htons(path->is_v6 ? 546 : 68) ||
+	    !sp_is_dhcp_client(work->ifindex, path->is_v6))
+		return 0;
+	home = sp_table_home(&path->destination);
+	if (path->is_v6)
+		return sp_addr_is_link_local(&path->source) &&
+		       (sp_addr_is_link_local(&path->destination) || home == SP_HOME_SELF);
+	if (!sp_source_is_near(work))
+		return 0;
+	if (path->destination.w_be[3] == bpf_htonl(0xffffffff) || home == SP_HOME_SELF)
+		return 1;
+	work->is_for_taps = sp_home_is_near(home);
+	return work->is_for_taps;
+}
+
+/* What no interface works without: neighbour discovery, MLD, DHCP towards a client; nothing of it can go
+ * further than here. */
+SP_SUBPROGRAM int sp_judge_always_passed(struct sp_work *work)
+{
+	const struct sp_path *path = &work->packet.path;
 	int is_passed = 0;
 
-	if (packet->fragment)
+	if (work->packet.fragment)
 		return 0;
 	if (path->is_v6 && path->icmp)
-		is_passed = sp_is_neighbour_discovery(packet);
+		is_passed = sp_is_link_talk(work);
 	else if (path->proto == SP_PROTO_UDP)
-		is_passed = path->source_port_be == bpf_htons(path->is_v6 ? 547 : 67) &&
-			    path->destination_port_be == bpf_htons(path->is_v6 ? 546 : 68) &&
-			    sp_is_dhcp_client(work->ifindex, path->is_v6);
+		is_passed = sp_is_dhcp_answer(work);
 	if (is_passed)
 		sp_allow(work, SP_REASON_PROTECT, SP_RULE_NONE);
 	return is_passed;
@@ -129,26 +218,19 @@ SP_INLINE int sp_judge_fragment(struct sp_work *work)
 SP_SUBPROGRAM int sp_protect_flow(struct sp_work *work)
 {
 	struct sp_flow *element = NULL;
-	struct sp_flow *flow = &work->flow, *draft = &work->draft;
 
 	if (!sp_path_makes_flow(&work->path))
 		return 0;
 	element = sp_flow_find(work, &work->packet.path, 0);
-	if (!element || work->is_reply || (flow->flags & SP_FLOW_OWN)) {
+	if (!element || work->is_reply || (work->flow.flags & SP_FLOW_UNRULED)) {
 		work->is_reply = 0;
 		work->is_new = 1;
 		if (sp_packet_can_open(work))
 			sp_flow_open(work, 0);
 		return 0;
 	}
-	*draft = *flow;
-	sp_draft_answer(work);
-	if (draft->revision != flow->revision || draft->rule != flow->rule ||
-	    draft->reason != flow->reason || draft->deadline_ns != flow->deadline_ns ||
-	    draft->epoch[0] != flow->epoch[0] || draft->epoch[1] != flow->epoch[1]) {
-		sp_flow_renew(work, element);
+	if (sp_flow_renew(work, element))
 		element = bpf_map_lookup_elem(&sp_flow, &work->key);
-	}
 	if (element)
 		sp_flow_mark(work, element);
 	return 0;

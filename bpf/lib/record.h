@@ -1,60 +1,120 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Recording what leaves, so that what comes back is known: edge-out, inside-out, and on vpn-out what the
- * gateway itself sends. Everything passes. */
+/* What leaves: edge-out, inside-out, and on vpn-out what the gateway itself sends. A flow that is found
+ * decides, as where the packet came in. A packet that has none opens one if the gateway sent it, or if it
+ * was judged where it came in and has another path since, by NAT. */
 #ifndef SALLYPORT_BPF_RECORD_H
 #define SALLYPORT_BPF_RECORD_H
 
-#include "lib/judge.h"
+#include "lib/tc.h"
 
-/* A flow nobody knew: the gateway's own, unless it was judged at its own door. */
-SP_INLINE void sp_record_own(struct sp_work *work)
+#define SP_PROTO_ESP 50
+
+/* Where a packet that leaves is from. */
+struct sp_leaving {
+	int is_own;  /* sent by the gateway itself */
+	__u32 mark;  /* else: what the hook it came by put on it */
+};
+
+SP_INLINE int sp_is_syn(const struct sp_work *work)
 {
+	return (work->packet.tcp_flags & (SP_TCP_SYN | SP_TCP_ACK)) == SP_TCP_SYN;
+}
+
+/* SP_FLOW_OWN, SP_FLOW_FORWARDED, or 0: this packet opens nothing. Of the gateway's own TCP only a SYN
+ * does: what it sends on a connection that somebody else opened brings no denied one back. What it wraps
+ * (ESP, AH) is its own whoever sent what is inside. */
+SP_INLINE __u32 sp_record_kind(const struct sp_work *work, struct sp_leaving from)
+{
+	__u32 proto = work->path.proto;
+
+	if (!sp_packet_can_open(work))
+		return 0;
+	if (from.is_own)
+		return proto != SP_PROTO_TCP || sp_is_syn(work) ? SP_FLOW_OWN : 0;
+	if (from.mark != SP_MARK_JUDGED)
+		return 0;
+	return proto == SP_PROTO_ESP || proto == SP_PROTO_AUTH ? SP_FLOW_OWN : SP_FLOW_FORWARDED;
+}
+
+/* A flow nobody knew. Without room the packet passes; its replies will not. */
+SP_INLINE void sp_record_new(struct sp_work *work, struct sp_leaving from)
+{
+	__u32 kind = sp_record_kind(work, from);
 	__u32 home;
 
 	sp_allow(work, SP_REASON_POLICY, SP_RULE_NONE);
-	if (!sp_packet_can_open(work) || !sp_table_src(work))
+	if (!kind || !sp_table_src(work))
 		return;
 	home = work->src.home;
 	if (SP_THIS_HOOK == SP_HOOK_VPN_OUT)
 		work->case_zone = home < SP_ZONE_COUNT ? home : SP_ZONE_EDGE;
-	else if (home == SP_ZONE_TUNNEL || home == SP_ZONE_INSIDE)
-		return;
 	if (!sp_ends_resolve(work))
 		return;
 	work->deadline_ns = sp_ends_deadline(work, 0);
-	if (sp_flow_open(work, SP_FLOW_OWN))
+	if (sp_flow_open(work, kind))
 		sp_allow(work, SP_REASON_FLOW_FULL, SP_RULE_NONE);
 }
 
-/* The packet is in work->packet; [0] found nothing wrong with it. */
-SP_SUBPROGRAM int sp_record(struct sp_work *work)
+/* A forwarded flow is none for what the gateway itself sends; nor for a reply where it leaves, for that
+ * has to be one of the flow whose path this was before. */
+SP_INLINE int sp_flow_is_not_for_leaving(const struct sp_work *work, struct sp_leaving from)
+{
+	return (work->flow.flags & SP_FLOW_FORWARDED) && (from.is_own || work->is_reply);
+}
+
+/* No flow: an answer has to have one. */
+SP_INLINE void sp_record_unknown(struct sp_work *work, struct sp_leaving from)
+{
+	work->is_reply = 0;
+	if (!from.is_own && from.mark == SP_MARK_REPLY)
+		sp_deny(work, SP_REASON_NO_FLOW);
+	else
+		sp_record_new(work, from);
+}
+
+/* The packet, no later fragment, is in work->packet; [0] found nothing wrong with it. */
+SP_INLINE void sp_record_flow(struct sp_work *work, struct sp_leaving from)
 {
 	struct sp_flow *element = NULL;
 
-	sp_case_of_packet(work);
-	if (work->packet.fragment == SP_FRAGMENT_LATER) {
-		sp_allow(work, SP_REASON_POLICY, SP_RULE_NONE);
-		return 0;
+	if (work->path.icmp == SP_ICMP_ERROR && !from.is_own && from.mark == SP_MARK_REPLY) {
+		sp_flows_of_error(work);
+		return;
 	}
 	if (sp_path_makes_flow(&work->path))
 		element = sp_flow_find(work, &work->packet.path, 0);
-	if (element) {
-		sp_flow_answer(work);
-		sp_flow_mark(work, element);
-	} else {
-		sp_record_own(work);
+	if (element && !sp_flow_is_not_for_leaving(work, from))
+		sp_flow_decide(work, element);
+	else
+		sp_record_unknown(work, from);
+}
+
+/* Fragments of what the gateway itself sends pass: without a first one they are nothing. */
+SP_INLINE void sp_record(struct sp_work *work, struct sp_leaving from)
+{
+	sp_case_of_packet(work);
+	if (from.is_own && work->packet.fragment == SP_FRAGMENT_LATER) {
+		sp_allow(work, SP_REASON_POLICY, SP_RULE_NONE);
+		return;
 	}
-	return 0;
+	if (!from.is_own && sp_judge_fragment(work))
+		return;
+	sp_record_flow(work, from);
+	if (!from.is_own && work->packet.fragment && work->verdict == SP_ALLOW)
+		sp_frag_begin(work);
 }
 
 /* Parse and record; what cannot be parsed passes under the name of what is wrong with it. */
-SP_INLINE void sp_record_leaving(SP_CTX *ctx, struct sp_work *work, int is_ethernet, __u32 tags)
+SP_INLINE void sp_record_leaving(struct __sk_buff *skb, struct sp_work *work, int is_ethernet,
+				 __u32 tags)
 {
+	const struct sp_leaving from = { .is_own = sp_is_own(skb), .mark = sp_mark(skb) };
+
 	work->packet_zone = SP_ZONE_EDGE;
-	if (sp_judge_bytes(ctx, work, is_ethernet, tags))
+	if (sp_judge_bytes(skb, work, is_ethernet, tags))
 		work->verdict = SP_ALLOW;
 	else
-		sp_record(work);
+		sp_record(work, from);
 }
 
 #endif

@@ -25,6 +25,17 @@ SP_SUBPROGRAM int sp_table_src(struct sp_work *work)
 	return 1;
 }
 
+/* Where an address lives: enum sp_zone, SP_HOME_SELF, or SP_HOME_UNKNOWN. */
+SP_SUBPROGRAM int sp_table_home(const struct sp_addr *addr)
+{
+	struct sp_prefix key;
+	struct sp_src *src;
+
+	sp_table_key(&key, addr);
+	src = bpf_map_lookup_elem(&sp_src, &key);
+	return src ? src->home : SP_HOME_UNKNOWN;
+}
+
 /* dst[destination] into work->dst, once a case. 0: the table lacks the row. */
 SP_SUBPROGRAM int sp_table_dst(struct sp_work *work)
 {

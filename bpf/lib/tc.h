@@ -24,6 +24,20 @@ SP_INLINE int sp_is_own(const struct __sk_buff *skb)
 	return !skb->ingress_ifindex;
 }
 
+/* What the hook it came by put on it. */
+SP_INLINE __u32 sp_mark(const struct __sk_buff *skb)
+{
+	__u32 mark = skb->mark;
+
+	asm volatile("" : "+r"(mark)); /* one load for both ways would be from a modified ctx */
+	if (sp_test) {
+		struct sp_test_input *input = bpf_map_lookup_elem(&sp_test_input, &(__u32){ 0 });
+
+		mark = input ? input->mark : 0;
+	}
+	return mark & SP_MARK_MASK;
+}
+
 SP_INLINE int sp_has_own_mark(const struct __sk_buff *skb)
 {
 	return (skb->mark & SP_MARK_MASK) == SP_MARK_OWN;

@@ -58,6 +58,7 @@ struct sp_work {
 	__u8 is_new;  /* decided by rules now, not by a flow */
 	__u8 is_counted; /* this hook is where packets of this flow are counted */
 	__u8 is_own_flow; /* the flow that answered was opened by the gateway itself */
+	__u8 is_for_taps; /* allowed for who listens to the interface itself: neither delivered nor forwarded */
 	__u32 rule;
 	__u32 ifindex;
 	__u64 deadline_ns;
@@ -157,6 +158,7 @@ SP_INLINE struct sp_work *sp_work_begin(__u32 ifindex)
 	work->is_new = 0;
 	work->is_counted = 0;
 	work->is_own_flow = 0;
+	work->is_for_taps = 0;
 	sp_deny(work, SP_REASON_MALFORMED);
 	return work;
 }

@@ -12,6 +12,8 @@
 #include "policy/reference_state.h"
 
 #define SESSION_SEEN_NS 1000000000ull
+#define TCP_SYN 0x02
+#define TCP_ACK 0x10
 
 /* One packet on its way through the steps. */
 struct question {
@@ -55,48 +57,123 @@ static bool judge_parsing(struct question *q)
 	return false;
 }
 
-static bool is_link_local_or_unspecified(const struct sp_addr *addr)
+static bool is_link_local(const struct sp_addr *addr)
+{
+	return addr->b[0] == 0xfe && (addr->b[1] & 0xc0) == 0x80;
+}
+
+static bool is_unspecified(const struct sp_addr *addr)
 {
 	static const struct sp_addr unspecified;
 
-	return (addr->b[0] == 0xfe && (addr->b[1] & 0xc0) == 0x80) ||
-	       sp_addr_compare(addr, &unspecified) == 0;
+	return sp_addr_compare(addr, &unspecified) == 0;
 }
 
-static bool is_neighbour_discovery(const struct sp_packet *pkt)
+static bool is_solicited_node(const struct sp_addr *addr)
 {
-	uint8_t type = pkt->tuple.icmp_type;
+	static const uint8_t prefix[13] = { 0xff, 2, [11] = 1, [12] = 0xff };
 
-	return pkt->is_v6 && pkt->is_icmp && type >= 133 && type <= 136 &&
-	       pkt->tuple.icmp_code == 0 && pkt->hop_limit == 255;
+	return memcmp(addr->b, prefix, sizeof(prefix)) == 0;
 }
 
-static bool is_multicast_listening(const struct sp_packet *pkt)
+static bool is_link_multicast(const struct sp_addr *addr)
 {
-	uint8_t type = pkt->tuple.icmp_type;
-
-	return pkt->is_v6 && pkt->is_icmp && ((type >= 130 && type <= 132) || type == 143) &&
-	       pkt->hop_limit == 1 && is_link_local_or_unspecified(&pkt->tuple.source);
+	return addr->b[0] == 0xff && addr->b[1] == 2;
 }
 
-static bool is_dhcp_answer(const struct sp_packet *pkt)
+/* Not an address that lives behind another interface, nor the gateway's own. */
+static bool is_plausible_home(const struct question *q, int home)
 {
-	const struct sp_tuple *tuple = &pkt->tuple;
-
-	if (tuple->proto != IPPROTO_UDP)
+	if (home == SP_HOME_SELF)
 		return false;
-	return tuple->source_port == (pkt->is_v6 ? 547 : 67) &&
-	       tuple->destination_port == (pkt->is_v6 ? 546 : 68);
+	return (home != SP_ZONE_TUNNEL && home != SP_ZONE_INSIDE) || home == (int)q->zone;
+}
+
+static bool is_plausible_source(const struct question *q)
+{
+	const struct sp_addr *source = &q->pkt.tuple.source;
+
+	return is_link_local(source) || is_plausible_home(q, sp_ref_home(q->reference, source));
+}
+
+static bool is_for_us_or_the_link(const struct question *q)
+{
+	const struct sp_addr *destination = &q->pkt.tuple.destination;
+
+	return is_link_local(destination) || is_link_multicast(destination) ||
+	       sp_ref_is_self(q->reference, destination);
+}
+
+static bool is_neighbour_discovery(const struct question *q)
+{
+	const struct sp_tuple *tuple = &q->pkt.tuple;
+
+	if (tuple->icmp_code != 0 || q->pkt.hop_limit != 255 || !is_for_us_or_the_link(q))
+		return false;
+	switch (tuple->icmp_type) {
+	case 133: /* router solicitation */
+		return is_unspecified(&tuple->source) || is_plausible_source(q);
+	case 134: /* router advertisement */
+		return is_link_local(&tuple->source);
+	case 135: /* neighbour solicitation */
+		if (is_unspecified(&tuple->source))
+			return is_solicited_node(&tuple->destination);
+		return is_plausible_source(q);
+	case 136: /* neighbour advertisement */
+		return !is_unspecified(&tuple->source) && is_plausible_source(q);
+	}
+	return false;
+}
+
+static bool is_multicast_listening(const struct question *q)
+{
+	const struct sp_tuple *tuple = &q->pkt.tuple;
+
+	if (tuple->icmp_type != 143 && (tuple->icmp_type < 130 || tuple->icmp_type > 132))
+		return false;
+	return q->pkt.hop_limit == 1 &&
+	       (is_link_local(&tuple->source) || is_unspecified(&tuple->source)) &&
+	       (is_link_local(&tuple->destination) || is_link_multicast(&tuple->destination));
+}
+
+static bool is_dhcp4_answer(const struct question *q)
+{
+	static const uint8_t broadcast[4] = { 255, 255, 255, 255 };
+	const struct sp_tuple *tuple = &q->pkt.tuple;
+	int home = sp_ref_home(q->reference, &tuple->destination);
+
+	if (tuple->source_port != 67 || tuple->destination_port != 68 || !is_plausible_source(q))
+		return false;
+	if (memcmp(tuple->destination.b + 12, broadcast, sizeof(broadcast)) == 0)
+		return true;
+	return home == SP_HOME_SELF || is_plausible_home(q, home);
+}
+
+static bool is_dhcp6_answer(const struct question *q)
+{
+	const struct sp_tuple *tuple = &q->pkt.tuple;
+
+	return tuple->source_port == 547 && tuple->destination_port == 546 &&
+	       is_link_local(&tuple->source) &&
+	       (is_link_local(&tuple->destination) ||
+		sp_ref_is_self(q->reference, &tuple->destination));
+}
+
+static bool is_needed_by_interface(const struct question *q)
+{
+	if (q->pkt.is_v6 && q->pkt.is_icmp)
+		return is_neighbour_discovery(q) || is_multicast_listening(q);
+	if (q->pkt.tuple.proto != IPPROTO_UDP || !q->frame->is_dhcp_client)
+		return false;
+	return q->pkt.is_v6 ? is_dhcp6_answer(q) : is_dhcp4_answer(q);
 }
 
 static bool judge_always_passed(struct question *q)
 {
 	if (q->pkt.is_fragment || (q->hook != SP_HOOK_EDGE_IN && q->hook != SP_HOOK_INSIDE_IN))
 		return false;
-	if (is_neighbour_discovery(&q->pkt) || is_multicast_listening(&q->pkt) ||
-	    (q->frame->is_dhcp_client && is_dhcp_answer(&q->pkt)))
-		return answer(q, SP_ALLOW, SP_REASON_PROTECT, SP_RULE_NONE);
-	return false;
+	return is_needed_by_interface(q) &&
+	       answer(q, SP_ALLOW, SP_REASON_PROTECT, SP_RULE_NONE);
 }
 
 /* ---- [1] ---- */
@@ -133,13 +210,13 @@ static bool judge_fragment(struct question *q)
 /* ---- flows: opening one ---- */
 
 /* Returns the reason it was refused with, or SP_REASON_NONE. */
-static enum sp_reason open_flow(struct question *q, bool is_own)
+static enum sp_reason open_flow(struct question *q, enum sp_ref_kind kind)
 {
 	enum sp_reason refused = SP_REASON_NONE;
 
 	if (!sp_ref_can_open(&q->pkt))
 		return SP_REASON_NONE;
-	q->error = sp_ref_open_flow(q->reference, q->hook, q->zone, &q->pkt, &q->answer, is_own,
+	q->error = sp_ref_open_flow(q->reference, q->hook, q->zone, &q->pkt, &q->answer, kind,
 				    q->now_ns, &refused);
 	return refused;
 }
@@ -154,12 +231,12 @@ static void record_protected(struct question *q)
 	if (q->pkt.is_icmp_error)
 		return;
 	flow = sp_ref_find_flow(q->reference, &q->pkt.tuple, &q->pkt, q->now_ns, &is_reply);
-	if (flow && !flow->is_own && !is_reply) {
+	if (flow && !sp_ref_is_unruled(flow) && !is_reply) {
 		sp_ref_renew_flow(q->reference, flow, &q->answer, q->now_ns);
 		sp_ref_touch_flow(flow, &q->pkt, false, q->now_ns);
 		return;
 	}
-	open_flow(q, false); /* passes without one if there is no room */
+	open_flow(q, SP_REF_JUDGED); /* passes without one if there is no room */
 }
 
 static bool judge_protect(struct question *q)
@@ -251,8 +328,8 @@ static struct sp_answer judge_again(struct question *q, const struct sp_ref_flow
 	return judge_tuple(&t);
 }
 
-/* An own flow is judged by no rule: its tunnel ends have live sessions. */
-static struct sp_answer judge_own_again(struct question *q, const struct sp_ref_flow *flow)
+/* What no rule speaks for: its tunnel ends have live sessions. */
+static struct sp_answer judge_unruled_again(struct question *q, const struct sp_ref_flow *flow)
 {
 	const struct sp_addr *addr[2] = { &flow->tuple.source, &flow->tuple.destination };
 
@@ -266,27 +343,51 @@ static struct sp_answer judge_own_again(struct question *q, const struct sp_ref_
 		if (reason != SP_REASON_NONE)
 			return (struct sp_answer){ SP_DENY, reason, SP_RULE_NONE };
 	}
-	return (struct sp_answer){ SP_ALLOW, flow->reason, flow->rule };
+	return (struct sp_answer){ SP_ALLOW, SP_REASON_POLICY, SP_RULE_NONE };
 }
 
 /* ---- [3] ---- */
 
-/* Make sure the flow's answer is today's. False: it is denied now, the flow is gone, and that is the
- * packet's answer too. */
+/* Make sure the flow's answer is today's. False: it is denied, and that is the packet's answer too. */
 static bool refresh(struct question *q, struct sp_ref_flow *flow)
 {
 	struct sp_answer today;
 
-	if (sp_ref_flow_is_fresh(q->reference, flow, q->now_ns))
-		return true;
-	today = flow->is_own ? judge_own_again(q, flow) : judge_again(q, flow);
-	if (today.verdict == SP_ALLOW) {
+	if (!sp_ref_flow_is_fresh(q->reference, flow, q->now_ns)) {
+		today = sp_ref_is_unruled(flow) ? judge_unruled_again(q, flow) :
+						  judge_again(q, flow);
 		sp_ref_renew_flow(q->reference, flow, &today, q->now_ns);
-		return true;
 	}
-	sp_ref_delete_flow(q->reference, flow);
-	q->answer = today;
+	if (!flow->is_denied)
+		return true;
+	flow->last_seen_ns = q->now_ns;
+	q->answer = (struct sp_answer){ SP_DENY, flow->reason, flow->rule };
 	return false;
+}
+
+/* The answer of a packet's flow. */
+static void ask_flow(struct question *q, struct sp_ref_flow *flow, bool is_reply)
+{
+	if (!refresh(q, flow))
+		return;
+	sp_ref_touch_flow(flow, &q->pkt, is_reply, q->now_ns);
+	answer(q, SP_ALLOW, is_reply ? SP_REASON_REPLY : flow->reason, flow->rule);
+}
+
+/* An ICMP error comes from where the packet it quotes was going. */
+static bool is_from_the_way(const struct question *q)
+{
+	const struct sp_addr *to = &q->pkt.quote.destination;
+	int from = sp_ref_home(q->reference, &q->pkt.tuple.source), home;
+
+	if (!q->is_ingress)
+		return true;
+	if (q->hook == SP_HOOK_VPN_IN)
+		return sp_addr_compare(&q->pkt.tuple.source, to) == 0;
+	if (from != (int)q->zone && from != SP_HOME_UNKNOWN)
+		return false;
+	home = sp_ref_home(q->reference, to);
+	return home == (int)q->zone || (home == SP_HOME_UNKNOWN && q->zone == SP_ZONE_EDGE);
 }
 
 static bool judge_icmp_error(struct question *q)
@@ -296,7 +397,7 @@ static bool judge_icmp_error(struct question *q)
 	struct sp_ref_flow *flow = NULL;
 	enum sp_reason reason;
 
-	if (q->pkt.has_quote)
+	if (q->pkt.has_quote && is_from_the_way(q))
 		flow = sp_ref_find_flow(q->reference, &q->pkt.quote, NULL, q->now_ns, NULL);
 	if (!flow)
 		return deny(q, SP_REASON_NO_FLOW);
@@ -326,17 +427,21 @@ static bool judge_flow(struct question *q)
 		return judge_icmp_error(q);
 	if (!is_stranger(q))
 		flow = sp_ref_find_flow(q->reference, &q->pkt.tuple, &q->pkt, q->now_ns, &is_reply);
+	/* no rule allowed the original direction of these */
+	if (flow && sp_ref_is_unruled(flow) && !is_reply)
+		flow = NULL;
+	if (flow && flow->is_forwarded && q->hook == SP_HOOK_VPN_OUT)
+		flow = NULL;
 	if (!flow) {
 		bool is_other_icmp = q->pkt.is_icmp && !sp_ref_is_icmp_reply(&q->pkt.tuple);
 
-		if (sp_ref_can_open(&q->pkt) || is_other_icmp)
+		if ((sp_ref_can_open(&q->pkt) || is_other_icmp) &&
+		    !(q->hook == SP_HOOK_VPN_OUT && q->frame->mark == SP_MARK_REPLY))
 			return false;
 		return deny(q, SP_REASON_NO_FLOW);
 	}
-	if (!refresh(q, flow))
-		return true;
-	sp_ref_touch_flow(flow, &q->pkt, is_reply, q->now_ns);
-	return answer(q, SP_ALLOW, is_reply ? SP_REASON_REPLY : flow->reason, flow->rule);
+	ask_flow(q, flow, is_reply);
+	return true;
 }
 
 static bool judge_rules(struct question *q)
@@ -347,7 +452,7 @@ static bool judge_rules(struct question *q)
 	q->answer = judge_tuple(&t);
 	if (q->answer.verdict != SP_ALLOW)
 		return true;
-	refused = open_flow(q, false);
+	refused = open_flow(q, SP_REF_JUDGED);
 	if (refused != SP_REASON_NONE && q->answer.reason != SP_REASON_PROTECT)
 		return deny(q, refused);
 	return true;
@@ -388,14 +493,32 @@ static void judge(struct question *q)
 
 /* ---- edge-out, inside-out, and what the gateway itself sends on vpn-out ---- */
 
-static bool may_own(const struct question *q)
+static bool is_answer(const struct question *q)
 {
-	int home;
+	return !q->frame->is_own && q->frame->mark == SP_MARK_REPLY;
+}
 
-	if (q->hook == SP_HOOK_VPN_OUT)
-		return true;
-	home = sp_ref_home(q->reference, &q->pkt.tuple.source);
-	return home != SP_ZONE_TUNNEL && home != SP_ZONE_INSIDE;
+/* False: the packet opens no flow. */
+static bool kind_of(const struct question *q, enum sp_ref_kind *ret_kind)
+{
+	uint8_t proto = q->pkt.tuple.proto;
+	bool is_syn = (q->pkt.tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+
+	if (q->frame->is_own) {
+		*ret_kind = SP_REF_OWN;
+		return proto != IPPROTO_TCP || is_syn;
+	}
+	*ret_kind = proto == IPPROTO_ESP || proto == IPPROTO_AH ? SP_REF_OWN : SP_REF_FORWARDED;
+	return q->frame->mark == SP_MARK_JUDGED;
+}
+
+static void record_new(struct question *q)
+{
+	enum sp_ref_kind kind;
+
+	answer(q, SP_ALLOW, SP_REASON_POLICY, SP_RULE_NONE);
+	if (kind_of(q, &kind) && open_flow(q, kind) != SP_REASON_NONE)
+		answer(q, SP_ALLOW, SP_REASON_FLOW_FULL, SP_RULE_NONE);
 }
 
 static void record_leaving(struct question *q)
@@ -408,16 +531,33 @@ static void record_leaving(struct question *q)
 		answer(q, SP_ALLOW, q->pkt.reason, SP_RULE_NONE);
 		return;
 	}
-	if (!is_later && !q->pkt.is_icmp_error)
-		flow = sp_ref_find_flow(q->reference, &q->pkt.tuple, &q->pkt, q->now_ns, &is_reply);
-	if (flow) {
-		sp_ref_touch_flow(flow, &q->pkt, is_reply, q->now_ns);
-		answer(q, SP_ALLOW, is_reply ? SP_REASON_REPLY : flow->reason, flow->rule);
+	if (q->frame->is_own && is_later) {
+		answer(q, SP_ALLOW, SP_REASON_POLICY, SP_RULE_NONE);
 		return;
 	}
-	answer(q, SP_ALLOW, SP_REASON_POLICY, SP_RULE_NONE);
-	if (may_own(q) && open_flow(q, true) != SP_REASON_NONE)
-		answer(q, SP_ALLOW, SP_REASON_FLOW_FULL, SP_RULE_NONE);
+	if (!q->frame->is_own && judge_fragment(q))
+		return;
+	if (q->pkt.is_icmp_error && is_answer(q)) {
+		judge_icmp_error(q);
+		return;
+	}
+	if (!q->pkt.is_icmp_error)
+		flow = sp_ref_find_flow(q->reference, &q->pkt.tuple, &q->pkt, q->now_ns, &is_reply);
+	if (flow && flow->is_forwarded && (q->frame->is_own || is_reply))
+		flow = NULL;
+	if (flow)
+		ask_flow(q, flow, is_reply);
+	else if (is_answer(q))
+		deny(q, SP_REASON_NO_FLOW);
+	else
+		record_new(q);
+}
+
+static void judge_leaving(struct question *q)
+{
+	record_leaving(q);
+	if (!q->frame->is_own)
+		follow_up(q);
 }
 
 /* ---- the evaluator ---- */
@@ -457,7 +597,7 @@ int sp_reference_judge(struct sp_reference *reference, enum sp_hook hook,
 	q.zone = zone_of(reference, hook, &q.pkt);
 	if (hook == SP_HOOK_EDGE_OUT || hook == SP_HOOK_INSIDE_OUT ||
 	    (hook == SP_HOOK_VPN_OUT && frame->is_own))
-		record_leaving(&q);
+		judge_leaving(&q);
 	else
 		judge(&q);
 	if (q.error < 0)

@@ -14,6 +14,7 @@
 #define ICMP_IDLE_NS (30 * SECOND_NS)
 #define OTHER_IDLE_NS (180 * SECOND_NS)
 #define OTHER_UNANSWERED_NS (30 * SECOND_NS)
+#define TCP_DENIED_NS (7800 * SECOND_NS)
 
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
@@ -112,13 +113,15 @@ static bool is_reply_direction(const struct sp_ref_flow *flow, const struct sp_t
 static uint64_t idle_ns(const struct sp_ref_flow *flow)
 {
 	if (flow->tuple.proto == IPPROTO_TCP) {
+		if (flow->is_denied)
+			return flow->is_answered ? TCP_DENIED_NS : TCP_UNANSWERED_NS;
 		if (flow->is_closing)
 			return TCP_CLOSING_NS;
 		return flow->is_answered ? TCP_IDLE_NS : TCP_UNANSWERED_NS;
 	}
 	if (is_icmp(&flow->tuple))
 		return ICMP_IDLE_NS;
-	return flow->is_answered ? OTHER_IDLE_NS : OTHER_UNANSWERED_NS;
+	return flow->is_answered || flow->is_denied ? OTHER_IDLE_NS : OTHER_UNANSWERED_NS;
 }
 
 static bool is_idle(const struct sp_ref_flow *flow, uint64_t now_ns)
@@ -163,10 +166,21 @@ void sp_ref_touch_flow(struct sp_ref_flow *flow, const struct sp_packet *pkt, bo
 		flow->is_closing = true;
 }
 
+bool sp_ref_is_unruled(const struct sp_ref_flow *flow)
+{
+	return flow->is_own || flow->is_forwarded;
+}
+
+/* [4]'s reasons for a deny: what they rest on changes without a revision or an epoch. */
+static bool is_about_sessions(enum sp_reason reason)
+{
+	return reason == SP_REASON_EXPIRED || reason == SP_REASON_NO_IDENTITY;
+}
+
 bool sp_ref_flow_is_fresh(const struct sp_reference *reference, const struct sp_ref_flow *flow,
 			  uint64_t now_ns)
 {
-	return flow->revision == reference->revision &&
+	return !is_about_sessions(flow->reason) && flow->revision == reference->revision &&
 	       sp_ref_end_is_unchanged(reference, &flow->ends[0], now_ns) &&
 	       sp_ref_end_is_unchanged(reference, &flow->ends[1], now_ns) &&
 	       !sp_ref_is_past(now_ns, flow->deadline_ns);
@@ -180,16 +194,22 @@ static struct sp_ref_session *originator_session(const struct sp_reference *refe
 	const struct sp_ref_end *end = &flow->ends[0];
 	struct sp_ref_session *session;
 
-	if ((!end->was_live && flow->reason != SP_REASON_EXPIRED) || flow->is_own)
+	if ((!end->was_live && !end->was_parked) || sp_ref_is_unruled(flow))
+		return NULL;
+	if (!end->was_live && flow->reason != SP_REASON_EXPIRED)
 		return NULL;
 	session = sp_ref_table_find(&reference->sessions, &end->session);
 	return session && session->epoch == end->epoch ? session : NULL;
 }
 
+static bool is_of_parked(const struct sp_ref_flow *flow)
+{
+	return flow->reason == SP_REASON_EXPIRED && !flow->is_denied;
+}
+
 static uint32_t *count_of(struct sp_ref_session *session, const struct sp_ref_flow *flow)
 {
-	return flow->reason == SP_REASON_EXPIRED ? &session->parked_flow_count :
-						   &session->flow_count;
+	return is_of_parked(flow) ? &session->parked_flow_count : &session->flow_count;
 }
 
 static void count_flow(struct sp_reference *reference, const struct sp_ref_flow *flow)
@@ -247,9 +267,12 @@ static void record(struct sp_reference *reference, struct sp_ref_flow *flow,
 	for (int i = 0; i < 2; i++) {
 		bool is_pool_end = sp_ref_is_pool_end(reference, addr[i]) ||
 				   (i == 0 && flow->hook == SP_HOOK_VPN_IN);
+		struct sp_ref_end end = sp_ref_record_end(reference, addr[i], is_pool_end, now_ns);
 		uint64_t expires_ns;
 
-		flow->ends[i] = sp_ref_record_end(reference, addr[i], is_pool_end, now_ns);
+		/* a denied flow keeps whose it was until somebody else's session lives there */
+		if (answer->verdict == SP_ALLOW || end.was_live)
+			flow->ends[i] = end;
 		expires_ns = end_expires_ns(reference, &flow->ends[i]);
 		if (expires_ns && (!flow->deadline_ns || expires_ns < flow->deadline_ns))
 			flow->deadline_ns = expires_ns;
@@ -261,6 +284,7 @@ void sp_ref_renew_flow(struct sp_reference *reference, struct sp_ref_flow *flow,
 {
 	uncount_flow(reference, flow);
 	record(reference, flow, answer, now_ns);
+	flow->is_denied = answer->verdict == SP_DENY;
 	count_flow(reference, flow);
 }
 
@@ -300,7 +324,7 @@ static enum sp_reason lacks_room(const struct sp_reference *reference, const str
 		if (replaced && originator_session(reference, replaced) == session &&
 		    count_of(session, replaced) == count_of(session, flow))
 			own--;
-		if (own >= (flow->reason == SP_REASON_EXPIRED ? max / 4 : max))
+		if (own >= (is_of_parked(flow) ? max / 4 : max))
 			return SP_REASON_FLOW_LIMIT;
 	}
 	if (reference->flows_max && total >= reference->flows_max)
@@ -325,8 +349,8 @@ static enum sp_reason make_room(struct sp_reference *reference, const struct sp_
 }
 
 int sp_ref_open_flow(struct sp_reference *reference, enum sp_hook hook, enum sp_zone zone,
-		     const struct sp_packet *pkt, const struct sp_answer *answer, bool is_own,
-		     uint64_t now_ns, enum sp_reason *ret_refused)
+		     const struct sp_packet *pkt, const struct sp_answer *answer,
+		     enum sp_ref_kind kind, uint64_t now_ns, enum sp_reason *ret_refused)
 {
 	struct sp_ref_flow *flow = calloc(1, sizeof(*flow)), *replaced;
 	enum sp_reason refused;
@@ -338,7 +362,8 @@ int sp_ref_open_flow(struct sp_reference *reference, enum sp_hook hook, enum sp_
 	flow->key = key_of(&flow->tuple);
 	flow->hook = hook;
 	flow->zone = zone;
-	flow->is_own = is_own;
+	flow->is_own = kind == SP_REF_OWN;
+	flow->is_forwarded = kind == SP_REF_FORWARDED;
 	record(reference, flow, answer, now_ns);
 	sp_ref_touch_flow(flow, pkt, false, now_ns);
 

@@ -79,7 +79,7 @@ struct sp_ref_flow {
 	uint64_t revision, deadline_ns, last_seen_ns;
 	enum sp_reason reason;
 	uint32_t rule;
-	bool is_own, is_answered, is_closing;
+	bool is_own, is_forwarded, is_denied, is_answered, is_closing;
 };
 
 struct sp_ref_frag_key {
@@ -165,6 +165,12 @@ struct sp_answer sp_ref_match_rules(const struct sp_reference *reference, enum s
 
 /* ---- flows (reference_flow.c) ---- */
 
+enum sp_ref_kind {
+	SP_REF_JUDGED,    /* by rules, or protect */
+	SP_REF_OWN,       /* the gateway itself sent the packet */
+	SP_REF_FORWARDED, /* a path that NAT made */
+};
+
 bool sp_ref_can_open(const struct sp_packet *pkt);
 bool sp_ref_is_icmp_reply(const struct sp_tuple *tuple);
 /* The flow that is there for a packet's tuple, or NULL. @pkt: NULL for a quoted tuple, which has no
@@ -176,16 +182,18 @@ struct sp_ref_flow *sp_ref_find_flow(const struct sp_reference *reference,
 void sp_ref_touch_flow(struct sp_ref_flow *flow, const struct sp_packet *pkt, bool is_reply,
 		       uint64_t now_ns);
 void sp_ref_delete_flow(struct sp_reference *reference, struct sp_ref_flow *flow);
+/* No rule speaks for it. */
+bool sp_ref_is_unruled(const struct sp_ref_flow *flow);
 bool sp_ref_flow_is_fresh(const struct sp_reference *reference, const struct sp_ref_flow *flow,
 			  uint64_t now_ns);
-/* Record that @answer is the current one about the flow. */
+/* Record that @answer is the current one about the flow: a deny makes it a denied one. */
 void sp_ref_renew_flow(struct sp_reference *reference, struct sp_ref_flow *flow,
 		       const struct sp_answer *answer, uint64_t now_ns);
 /* Open a flow for the packet, in place of what its key has. @ret_refused: SP_REASON_NONE, or
  * FLOW_LIMIT or FLOW_FULL and nothing is changed. Returns 0; -ENOMEM. */
 int sp_ref_open_flow(struct sp_reference *reference, enum sp_hook hook, enum sp_zone zone,
-		     const struct sp_packet *pkt, const struct sp_answer *answer, bool is_own,
-		     uint64_t now_ns, enum sp_reason *ret_refused);
+		     const struct sp_packet *pkt, const struct sp_answer *answer,
+		     enum sp_ref_kind kind, uint64_t now_ns, enum sp_reason *ret_refused);
 void sp_ref_flows_done(struct sp_reference *reference);
 
 /* ---- fragments (reference_fragment.c) ---- */

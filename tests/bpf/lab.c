@@ -481,6 +481,7 @@ static void set_input(struct lab *lab)
 		.now_ns = lab->now_ns,
 		.is_own = lab->is_own,
 		.is_dhcp_client = lab->is_dhcp_client,
+		.mark = lab->mark,
 	};
 
 	put(lab_map(lab, "sp_test_input"), &(uint32_t){ 0 }, &input);

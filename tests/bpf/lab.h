@@ -58,6 +58,7 @@ struct lab {
 	uint64_t revision;
 	uint64_t now_ns; /* the clock of test runs */
 	bool is_own, is_dhcp_client;
+	uint32_t mark; /* of forwarded packets on egress hooks */
 	struct bpf_object *objects[SP_HOOK_COUNT];
 	struct bpf_object *janitor;
 	struct bpf_program *programs[SP_HOOK_COUNT];

@@ -36,7 +36,7 @@ static void a_flow_opened_by_the_gateway_lets_its_answers_in(void **state)
 {
 	static const struct step steps[] = {
 		{ EDGE, "1.2.3.4:80 > 192.0.2.1:999 tcp SA", DENY(NO_FLOW), NONE, 0 },
-		{ EDGE_OUT, "192.0.2.1:999 > 1.2.3.4:80 tcp", ALLOW(POLICY), NONE, 0 },
+		{ EDGE_OUT, "192.0.2.1:999 > 1.2.3.4:80 tcp", ALLOW(POLICY), NONE, 1 },
 		{ EDGE, "1.2.3.4:80 > 192.0.2.1:999 tcp SA", ALLOW(REPLY), NONE, 0 },
 		{ EDGE, "1.2.3.4:80 > 192.0.2.1:999 tcp A", ALLOW(REPLY), NONE, 0 },
 		/* by the tunnel it is nobody's, whoever opened the flow */
@@ -137,7 +137,10 @@ static void icmp_errors_come_back_for_flows_only(void **state)
 		{ INSIDE, "10.30.0.1 > 100.64.0.8 icmp type=3 quote " SSH, DENY(MALFORMED), NONE, 0 },
 		{ INSIDE, "10.30.0.1 > 100.64.0.7 icmp type=3 quote=7 " SSH, DENY(NO_FLOW), NONE, 0 },
 		{ VPN, "100.64.0.7 > 10.30.0.5 icmp type=3 quote " SSH_BACK, ALLOW(RELATED), RULE_SSH, 0 },
-		{ VPN, "100.64.0.99 > 10.30.0.5 icmp type=3 quote " SSH_BACK, DENY(NO_IDENTITY), NONE, 0 },
+		{ VPN, "100.64.0.99 > 10.30.0.5 icmp type=3 quote " SSH_BACK, DENY(NO_FLOW), NONE, 0 },
+		{ VPN, "100.64.0.8 > 10.30.0.5 icmp type=3 quote " SSH_BACK, DENY(NO_FLOW), NONE, 0 },
+		{ INSIDE, "10.30.0.1 > 10.30.0.5 icmp type=3 quote " SSH_BACK, DENY(NO_FLOW), NONE, 0 },
+		{ EDGE, "1.2.3.4 > 100.64.0.7 icmp type=3 quote " SSH, DENY(NO_FLOW), NONE, 0 },
 		{ OUT, "10.30.0.1 > 100.64.0.7 icmp type=11 quote " SSH, ALLOW(RELATED), RULE_SSH, 0 },
 	};
 
@@ -157,14 +160,14 @@ static void an_ended_session_stops_both_directions_at_once(void **state)
 		{ INSIDE, SSH_BACK " A", DENY(EXPIRED), NONE, 0 },
 		{ VPN, SSH " A", DENY(EXPIRED), NONE, 0 },
 		{ OUT, DNS_BACK, DENY(EXPIRED), NONE, 0 },
-		{ INSIDE, "10.30.0.1 > 100.64.0.7 icmp type=3 quote " DNS, DENY(NO_FLOW), NONE, 0 },
+		{ INSIDE, "10.30.0.1 > 100.64.0.7 icmp type=3 quote " DNS, DENY(EXPIRED), NONE, 0 },
 	};
 
 	(void)state;
 	LAB_RUN(&lab, before);
 	__atomic_store_n(&lab.sessions[ANA].epoch, 0, __ATOMIC_RELEASE);
 	LAB_RUN(&lab, ended);
-	assert_int_equal(lab_flow_count(&lab), 0);
+	assert_int_equal(lab_flow_count(&lab), 2); /* denied, and they stay so */
 }
 
 static void a_new_session_at_the_same_address_takes_its_flows_on(void **state)
@@ -193,11 +196,13 @@ static void another_revision_judges_again_and_denies_or_renews(void **state)
 	static const struct step before[] = {
 		{ VPN, SSH, ALLOW(POLICY), RULE_SSH, 0 },
 		{ VPN, DNS, ALLOW(POLICY), RULE_DNS, 0 },
-		{ EDGE_OUT, "192.0.2.1:999 > 1.2.3.4:80 tcp", ALLOW(POLICY), NONE, 0 },
+		{ EDGE_OUT, "192.0.2.1:999 > 1.2.3.4:80 tcp", ALLOW(POLICY), NONE, 1 },
 	};
 	static const struct step after[] = {
 		{ INSIDE, SSH_BACK " SA", DENY(POLICY), RULE_SSH, 0 },
-		{ INSIDE, SSH_BACK " SA", DENY(NO_FLOW), NONE, 0 },
+		{ INSIDE, SSH_BACK " SA", DENY(POLICY), RULE_SSH, 0 },
+		{ OUT, SSH_BACK " A", DENY(POLICY), RULE_SSH, 0 },
+		{ INSIDE_OUT, SSH " A", DENY(POLICY), RULE_SSH, 0 },
 		{ INSIDE, DNS_BACK, ALLOW(REPLY), RULE_DNS, 0 },
 		{ VPN, SSH " A", DENY(POLICY), RULE_SSH, 0 },
 		{ EDGE, "1.2.3.4:80 > 192.0.2.1:999 tcp SA", ALLOW(REPLY), NONE, 0 },
@@ -208,8 +213,87 @@ static void another_revision_judges_again_and_denies_or_renews(void **state)
 	lab_renew(&lab, 2);
 	lab_set_verdict(&lab, RULE_SSH, SP_DENY, SP_LOG_ALL, 0);
 	LAB_RUN(&lab, after);
-	assert_int_equal(lab_flow_count(&lab), 2);
-	assert_int_equal(lab.sessions[ANA].flows, 1);
+	assert_int_equal(lab_flow_count(&lab), 3);
+	assert_int_equal(lab.sessions[ANA].flows, 2);
+}
+
+/* Every packet of either end, wherever it is met, finds the flow denied, as long as one of them goes on. */
+static void a_denied_flow_lasts_as_long_as_either_end_goes_on(void **state)
+{
+	static const struct step before[] = {
+		{ VPN, DNS, ALLOW(POLICY), RULE_DNS, 0 },
+		{ VPN, SSH, ALLOW(POLICY), RULE_SSH, 0 },
+		{ INSIDE, SSH_BACK " SA", ALLOW(REPLY), RULE_SSH, 0 },
+	};
+	static const struct step denied[] = {
+		{ INSIDE, DNS_BACK, DENY(POLICY), RULE_DNS, 0 },
+		{ AFTER(170, INSIDE_IN), DNS_BACK, DENY(POLICY), RULE_DNS, 0 },
+		{ AFTER(170, VPN_IN), DNS, DENY(POLICY), RULE_DNS, 0 },
+		{ AFTER(170, INSIDE_OUT), DNS, DENY(POLICY), RULE_DNS, 0 },
+		{ AFTER(170, VPN_OUT), DNS_BACK, DENY(POLICY), RULE_DNS, 0 },
+		{ AFTER(170, VPN_OUT), DNS_BACK, DENY(POLICY), RULE_DNS, 1 },
+		{ INSIDE, SSH_BACK " A", DENY(POLICY), RULE_SSH, 0 },
+		{ AFTER(7300, INSIDE_IN), SSH_BACK " A", DENY(POLICY), RULE_SSH, 0 },
+		{ INSIDE, "10.30.0.1 > 100.64.0.7 icmp type=3 quote " SSH, DENY(POLICY), RULE_SSH, 0 },
+	};
+	static const struct step given_back[] = {
+		{ INSIDE, SSH_BACK " A", ALLOW(REPLY), RULE_SSH, 0 },
+		{ VPN, SSH " A", ALLOW(POLICY), RULE_SSH, 0 },
+	};
+
+	(void)state;
+	LAB_RUN(&lab, before);
+	lab_renew(&lab, 2);
+	lab_set_verdict(&lab, RULE_SSH, SP_DENY, SP_LOG_ALL, 0);
+	lab_set_verdict(&lab, RULE_DNS, SP_DENY, SP_LOG_ALL, 0);
+	LAB_RUN(&lab, denied);
+	lab_renew(&lab, 3);
+	LAB_RUN(&lab, given_back);
+}
+
+/* What the gateway sends on a connection that is no more opens nothing. */
+static void only_a_syn_of_the_gateway_opens_a_tcp_flow(void **state)
+{
+	static const struct step steps[] = {
+		{ EDGE_OUT, "192.0.2.1:999 > 1.2.3.4:80 tcp PA", ALLOW(POLICY), NONE, 1 },
+		{ EDGE, "1.2.3.4:80 > 192.0.2.1:999 tcp A", DENY(DEFAULT), SP_RULE_DEFAULT, 0 },
+		{ EDGE_OUT, "192.0.2.1:999 > 1.2.3.4:80 tcp SA", ALLOW(POLICY), NONE, 1 },
+		{ EDGE, "1.2.3.4:80 > 192.0.2.1:999 tcp A", DENY(DEFAULT), SP_RULE_DEFAULT, 0 },
+		{ EDGE_OUT, "192.0.2.1:999 > 1.2.3.4:80 tcp S", ALLOW(POLICY), NONE, 1 },
+		{ EDGE, "1.2.3.4:80 > 192.0.2.1:999 tcp A", ALLOW(REPLY), NONE, 0 },
+		/* forwarded, and nobody judged it */
+		{ EDGE_OUT, "10.30.0.5:9 > 1.2.3.4:53 udp", ALLOW(POLICY), NONE, 0 },
+		{ EDGE, "1.2.3.4:53 > 10.30.0.5:9 udp", DENY(DEFAULT), SP_RULE_DEFAULT, 0 },
+	};
+
+	(void)state;
+	LAB_RUN(&lab, steps);
+}
+
+/* 10.30.0.5 goes out as 192.0.2.1: what comes back to that is an answer, and has to be one of the flow
+ * inside too. */
+static void a_translated_path_lets_answers_in_and_the_flow_inside_decides(void **state)
+{
+	static const struct step inside[] = {
+		{ INSIDE, "10.30.0.5:7 > 100.64.0.8:22 tcp", ALLOW(POLICY), RULE_OFFICE, 0 },
+	};
+	static const struct step leaves[] = {
+		{ EDGE_OUT, "192.0.2.1:7 > 1.2.3.4:22 tcp", ALLOW(POLICY), NONE, 0 },
+		{ EDGE, "1.2.3.4:22 > 192.0.2.1:7 tcp A", ALLOW(REPLY), NONE, 0 },
+	};
+	static const struct step answers[] = {
+		{ INSIDE_OUT, "100.64.0.8:22 > 10.30.0.5:7 tcp A", ALLOW(REPLY), RULE_OFFICE, 0 },
+		{ INSIDE_OUT, "1.2.3.4:22 > 10.30.0.5:7 tcp A", DENY(NO_FLOW), NONE, 0 },
+		{ OUT, "1.2.3.4:22 > 100.64.0.8:7 tcp A", DENY(NO_FLOW), NONE, 0 },
+		{ EDGE_OUT, "1.2.3.4:22 > 192.0.2.1:7 tcp A", DENY(NO_FLOW), NONE, 0 },
+	};
+
+	(void)state;
+	LAB_RUN(&lab, inside);
+	lab.mark = SP_MARK_JUDGED;
+	LAB_RUN(&lab, leaves);
+	lab.mark = SP_MARK_REPLY;
+	LAB_RUN(&lab, answers);
 }
 
 static void deadlines_bite_without_user_space(void **state)
@@ -291,7 +375,7 @@ static void packets_are_counted_once_on_their_way_through(void **state)
 static void protect_takes_over_a_flow_of_the_gateways_own(void **state)
 {
 	static const struct step steps[] = {
-		{ INSIDE_OUT, "192.0.2.1:22 > 10.20.1.3:9 tcp", ALLOW(POLICY), NONE, 0 },
+		{ INSIDE_OUT, "192.0.2.1:22 > 10.20.1.3:9 tcp", ALLOW(POLICY), NONE, 1 },
 		{ INSIDE, "10.20.1.3:9 > 192.0.2.1:22 tcp A", ALLOW(PROTECT), RULE_ADMIN, 0 },
 		{ INSIDE_OUT, "192.0.2.1:22 > 10.20.1.3:9 tcp A", ALLOW(REPLY), RULE_ADMIN, 0 },
 		{ INSIDE, "10.20.1.3:9 > 192.0.2.1:22 tcp A", ALLOW(PROTECT), RULE_ADMIN, 0 },
@@ -319,6 +403,9 @@ int main(void)
 		TEST(an_ended_session_stops_both_directions_at_once),
 		TEST(a_new_session_at_the_same_address_takes_its_flows_on),
 		TEST(another_revision_judges_again_and_denies_or_renews),
+		TEST(a_denied_flow_lasts_as_long_as_either_end_goes_on),
+		TEST(only_a_syn_of_the_gateway_opens_a_tcp_flow),
+		TEST(a_translated_path_lets_answers_in_and_the_flow_inside_decides),
 		TEST(deadlines_bite_without_user_space),
 		TEST(a_silent_session_is_over_and_traffic_keeps_it),
 		TEST(last_seen_is_written_at_most_once_a_second),

@@ -72,7 +72,7 @@ static void a_full_table_stops_neither_protect_nor_what_leaves(void **state)
 {
 	static const struct step steps[] = {
 		{ INSIDE, "10.20.1.3:9 > 192.0.2.1:22 tcp", ALLOW(PROTECT), RULE_ADMIN, 0 },
-		{ EDGE_OUT, "192.0.2.1:9 > 1.2.3.4:80 tcp", ALLOW(FLOW_FULL), NONE, 0 },
+		{ EDGE_OUT, "192.0.2.1:9 > 1.2.3.4:80 tcp", ALLOW(FLOW_FULL), NONE, 1 },
 		{ OUT, "192.0.2.1:9 > 100.64.0.8:80 tcp", ALLOW(FLOW_FULL), NONE, true },
 		{ OUT, "10.30.0.5:9 > 100.64.0.8:22 tcp", DENY(FLOW_FULL), NONE, 0 },
 	};

@@ -167,7 +167,7 @@ static void flows_of_before_end_and_those_to_the_portal_go_on(void **state)
 	LAB_RUN(&lab, live);
 	expire(ANA);
 	LAB_RUN(&lab, parked);
-	assert_int_equal(lab.sessions[ANA].flows, 0);
+	assert_int_equal(lab.sessions[ANA].flows, 1); /* the denied one */
 	assert_int_equal(lab.sessions[ANA].parked_flows, 1);
 	lab_sign_in(&lab, ANA, 500);
 	LAB_RUN(&lab, again);
@@ -225,7 +225,7 @@ static void a_flow_of_the_parked_asks_the_rules_once_the_session_goes_on(void **
 	LAB_RUN(&lab, parked);
 	lab.sessions[ANA].expires_ns = 0; /* extended at the last moment, with the same epoch */
 	LAB_RUN(&lab, live);
-	assert_int_equal(lab.sessions[ANA].flows, 1);
+	assert_int_equal(lab.sessions[ANA].flows, 2); /* one of them denied */
 	assert_int_equal(lab.sessions[ANA].parked_flows, 0);
 }
 

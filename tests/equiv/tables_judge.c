@@ -184,7 +184,7 @@ bool tables_judge(const struct trial *trial, enum sp_hook hook, const struct sp_
 	unsigned zone;
 
 	sp_packet_parse(frame->bytes, frame->len, frame->is_ethernet, &packet);
-	if (packet.kind != SP_PACKET_IP || frame->is_own ||
+	if (packet.kind != SP_PACKET_IP || frame->is_own || frame->mark ||
 	    (packet.is_fragment && !packet.is_first_fragment) ||
 	    is_idle_limited(trial, &packet.tuple.source) ||
 	    is_idle_limited(trial, &packet.tuple.destination))

@@ -117,15 +117,23 @@ static const char *by_words(struct script *script)
 	return dice == 0 ? "by 1 " : dice == 1 ? "by 2 " : "";
 }
 
+/* What the hook it came by put on a packet that leaves. */
+static const char *mark_words(struct script *script, enum sp_hook hook)
+{
+	if (hook != SP_HOOK_EDGE_OUT && hook != SP_HOOK_INSIDE_OUT && hook != SP_HOOK_VPN_OUT)
+		return "";
+	return (const char *[]){ "judged ", "judged ", "judged ",
+				 "answer ", "" }[rng_below(script->rng, 5)];
+}
+
 static void send_on(struct script *script, enum sp_hook hook, const struct talk *talk,
 		    const char *words)
 {
 	char text[200];
 
 	put_talk(text, sizeof(text), talk);
-	add_step(script, "%s %s%s%s%s%s", sp_hook_name(hook), by_words(script), text,
-		 link_words(script, hook),
-		 *words ? " " : "", words);
+	add_step(script, "%s %s%s%s%s%s%s", sp_hook_name(hook), mark_words(script, hook),
+		 by_words(script), text, link_words(script, hook), *words ? " " : "", words);
 }
 
 static void send_own(struct script *script, enum sp_hook hook, const struct talk *talk,
@@ -232,6 +240,29 @@ static void send_link_local(struct script *script)
 {
 	static const char *const frames[] = {
 		"fe80::1 > ff02::1 icmp6 type=134 ttl=255",
+		"2a00:1450::9 > ff02::1 icmp6 type=134 ttl=255",
+		"fe80::1 > fd00:20::5 icmp6 type=134 ttl=255",
+		"fd00:20::5 > 2a00:1450::9 icmp6 type=136 ttl=255",
+		"2a00:1450::9 > fd00:20::5 icmp6 type=135 ttl=255",
+		"fd00:20::5 > ff02::1 icmp6 type=136 ttl=255",
+		"fd00:20::5 > 2a00:1450::1 icmp6 type=135 ttl=255",
+		"2a00:1450::9 > 2a00:1450::1 icmp6 type=136 ttl=255",
+		"2a00:1450::1 > ff02::1 icmp6 type=136 ttl=255",
+		":: > ff02::1 icmp6 type=136 ttl=255",
+		":: > ff02::1 icmp6 type=135 ttl=255",
+		":: > ff02::2 icmp6 type=133 ttl=255",
+		":: > fe80::2 icmp6 type=133 ttl=255",
+		"fe80::2 > ff05::1 icmp6 type=136 ttl=255",
+		"fe80::2 > ff0e::99 icmp6 type=131 ttl=1",
+		"8.8.8.8:67 > 10.20.0.5:68 udp",
+		"192.0.2.254:67 > 192.0.2.1:68 udp",
+		"192.0.2.254:67 > 192.0.2.77:68 udp",
+		"10.20.0.5:67 > 255.255.255.255:68 udp",
+		"192.0.2.1:67 > 255.255.255.255:68 udp",
+		"[2a00:1450::9]:547 > [fe80::2]:546 udp",
+		"[fe80::1]:547 > [2a00:1450::1]:546 udp",
+		"[fe80::1]:547 > [fd00:20::5]:546 udp",
+		"[fe80::1]:547 > [ff02::1]:546 udp",
 		"fe80::2 > ff02::1:ff00:9 icmp6 type=135 ttl=255",
 		":: > ff02::1:ff00:9 icmp6 type=135 ttl=255",
 		"2001:db8:30::9 > fe80::2 icmp6 type=136 ttl=255",
@@ -347,13 +378,33 @@ static void send_error(struct script *script, const struct talk *about)
 	put_talk(quote, sizeof(quote), about);
 	if (rng_chance(rng, 20))
 		hook = hook_out_to(rng, &script->test->world, &about->source);
-	add_step(script, "%s %s > %s %s type=%u%s quote%s %s", sp_hook_name(hook), from, to,
+	add_step(script, "%s %s%s > %s %s type=%u%s quote%s %s", sp_hook_name(hook),
+		 mark_words(script, hook), from, to,
 		 is_v6 ? "icmp6" : "icmp", types[is_v6][rng_below(rng, 7)],
 		 link_words(script, hook),
 		 rng_chance(rng, 90)   ? ""
 		 : rng_chance(rng, 50) ? "=7"
 				       : "=20",
 		 quote);
+}
+
+/* Out by the gateway's address and back, the way NAT goes; then the talk's own way back. */
+static void send_translated(struct script *script, const struct talk *talk)
+{
+	const struct world *world = &script->test->world;
+	struct talk outer = *talk, back = answer_to(talk);
+	enum sp_hook out = hook_out_to(script->rng, world, &talk->destination);
+	const char *answer_words = talk->proto == IPPROTO_TCP ? "SA" : "";
+	char text[200];
+
+	outer.source = addr_of(sp_addr_is_v4(&talk->source) ? "192.0.2.1" : "2a00:1450::1");
+	send_on(script, out, &outer, "");
+	outer = answer_to(&outer);
+	send_on(script, hook_into(script->rng, world, &outer.source), &outer, answer_words);
+	out = hook_out_to(script->rng, world, &back.destination);
+	put_talk(text, sizeof(text), &back);
+	add_step(script, "%s answer %s%s%s%s", sp_hook_name(out), text, link_words(script, out),
+		 *answer_words ? " " : "", answer_words);
 }
 
 static bool is_cramped(const struct script *script)
@@ -411,7 +462,11 @@ static void follow_up(struct script *script, const struct talk *talk)
 	const struct world *world = &script->test->world;
 	struct talk back = answer_to(talk);
 
-	switch (rng_below(script->rng, 12)) {
+	switch (rng_below(script->rng, 13)) {
+	case 12:
+		if (rng_chance(script->rng, 50))
+			send_translated(script, talk);
+		break;
 	case 0:
 	case 1:
 	case 2:

@@ -491,19 +491,24 @@ static int do_event(struct trial *trial, const char *text)
 	return 1;
 }
 
-/* HOOK [own] [dhcp] [by N] FRAME */
+/* HOOK [own] [judged|answer] [dhcp] [by N] FRAME */
 static int read_packet(const char *text, struct trial_outcome *outcome, struct sp_frame *frame)
 {
 	char hook[16];
 	unsigned int ifindex = 0;
 	int used = 0;
 	bool is_own = false, is_dhcp = false;
+	uint32_t mark = 0;
 
 	if (sscanf(text, "%15s %n", hook, &used) < 1 || sp_hook_parse(hook, &outcome->hook) < 0)
 		return -EINVAL;
 	text += used;
 	if (strncmp(text, "own ", 4) == 0)
 		is_own = true, text += 4;
+	if (strncmp(text, "judged ", 7) == 0)
+		mark = SP_MARK_JUDGED, text += 7;
+	if (strncmp(text, "answer ", 7) == 0)
+		mark = SP_MARK_REPLY, text += 7;
 	if (strncmp(text, "dhcp ", 5) == 0)
 		is_dhcp = true, text += 5;
 	used = 0;
@@ -514,6 +519,7 @@ static int read_packet(const char *text, struct trial_outcome *outcome, struct s
 	frame->is_own = is_own;
 	frame->is_dhcp_client = is_dhcp;
 	frame->ifindex = ifindex;
+	frame->mark = mark;
 	outcome->is_packet = true;
 	return 0;
 }

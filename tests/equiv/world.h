@@ -91,7 +91,9 @@ struct world {
 };
 
 /* One thing that happens, a line:
- *	HOOK [own] [dhcp] [by N] FRAME	a packet, by interface N; FRAME as in support/frames.h
+ *	HOOK [own] [judged|answer] [dhcp] [by N] FRAME
+ *					a packet, sent by the gateway or with the mark of the hook it
+ *					came by, by interface N; FRAME as in support/frames.h
  *	wait MS				time passes
  *	end N, remove N, open N		session N ends, is forgotten, comes (back) with a new epoch
  *	expire N, extend N		its time is up now (it is parked), or never

@@ -137,9 +137,12 @@ struct sp_flow_key {
 #define SP_FLOW_HI_ORIGIN 0x01u /* the originator is `hi` */
 #define SP_FLOW_ANSWERED 0x02u  /* a packet of the reply direction was allowed */
 #define SP_FLOW_CLOSING 0x04u   /* FIN or RST seen */
-#define SP_FLOW_OWN 0x08u       /* opened by the gateway (or masqueraded as it): never judged by rules */
+#define SP_FLOW_OWN 0x08u       /* sent by the gateway itself: never judged by rules */
 #define SP_FLOW_GONE 0x10u      /* claimed: whoever set it deletes the entry and settles its counts */
 #define SP_FLOW_RENEWING 0x20u  /* claimed: whoever set it writes the renewed value */
+#define SP_FLOW_DENIED 0x40u    /* ended: reason and rule say why, to whatever packet finds it */
+#define SP_FLOW_FORWARDED 0x80u /* a translated path of what another flow lets through: that one is judged */
+#define SP_FLOW_UNRULED (SP_FLOW_OWN | SP_FLOW_FORWARDED) /* no rule speaks for it, nor a session's share */
 
 /* The epoch recorded for a tunnel end that had no live session when the flow was recorded (the
  * gateway spoke to it, or a protect entry let it in): equals no session's, so the flow is never fresh. */
@@ -160,7 +163,7 @@ struct sp_flow {
 	__u32 rule;
 	__u32 flags;    /* SP_FLOW_… */
 	__u8 zone;      /* enum sp_zone its originator is judged as */
-	__u8 reason;    /* of the verdict that opened it */
+	__u8 reason;    /* of the verdict that opened it, or ended it */
 	__u8 log;       /* enum sp_log of that verdict */
 	__u8 hook;      /* enum sp_hook that opened it */
 	__u8 icmp_type; /* of the query */

@@ -86,6 +86,7 @@ int sp_ebpf_judge(struct sp_ebpf_staged *staged, enum sp_hook hook, const struct
 	input->is_own = frame->is_own;
 	input->is_dhcp_client = frame->is_dhcp_client;
 	input->ifindex = frame->ifindex;
+	input->mark = frame->mark;
 	r = prepare(frame, &bytes, &len);
 	if (r == 0)
 		r = run(staged, hook, bytes, len, ret_answer);

@@ -158,16 +158,36 @@ static inline const char *lab_rule_name(const struct lab *lab, uint32_t number)
 	return "?";
 }
 
-/* "verdict reason rule"; the rule is "-" for none. */
+/* "verdict reason rule"; the rule is "-" for none. On egress hooks @text may begin with where the packet is
+ * from: "own ", or the mark of the hook it came by: "judged ", "answer ". */
 static inline void lab_ask(struct lab *lab, enum sp_hook hook, const char *text, char *buf, size_t size)
 {
 	struct test_frame frame;
 	struct sp_answer answer;
 	struct sp_frame view;
 
+	static const struct {
+		const char *word;
+		bool is_own;
+		uint32_t mark;
+	} origins[] = { { "own ", true, 0 },
+			{ "judged ", false, SP_MARK_JUDGED },
+			{ "answer ", false, SP_MARK_REPLY } };
+	bool is_own = lab->is_own;
+	uint32_t mark = 0;
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(origins); i++) {
+		if (strncmp(text, origins[i].word, strlen(origins[i].word)) != 0)
+			continue;
+		text += strlen(origins[i].word);
+		is_own = origins[i].is_own;
+		mark = origins[i].mark;
+		break;
+	}
 	test_frame_make(&frame, text);
 	view = test_frame_view(&frame);
-	view.is_own = lab->is_own;
+	view.is_own = is_own;
+	view.mark = mark;
 	view.is_dhcp_client = lab->is_dhcp_client;
 	view.ifindex = lab->ifindex;
 	assert_int_equal(sp_reference_judge(lab->reference, hook, &view, lab->now_ns, &answer), 0);

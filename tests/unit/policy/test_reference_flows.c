@@ -375,7 +375,7 @@ static void icmp_errors_about_a_flow_come_back(void **state)
 		{ "fd00:64::7 > 2001:db8:30::1 icmp6 id=9", INSIDE_IN,
 		  E6("fd00:64::7 > 2001:db8:30::1 icmp6 id=9"), RELATED },
 		{ SYN, VPN_OUT, "10.30.0.254 > 100.64.0.7 icmp type=3 quote " SYN, RELATED },
-		{ SYN, EDGE_IN, "198.51.100.1 > 100.64.0.7 icmp type=11 eth quote " SYN, RELATED },
+		{ SYN, EDGE_IN, "198.51.100.1 > 100.64.0.7 icmp type=11 eth quote " SYN, NO_FLOW },
 		/* about what came back */
 		{ SYN, VPN_IN, "100.64.0.7 > 10.30.1.1 icmp type=3 quote " SYN_ACK, RELATED },
 		{ ASK, VPN_IN, "100.64.0.7 > 10.30.1.1 icmp type=3 quote 10.30.1.1:53 > 100.64.0.7:1000 udp",
@@ -396,11 +396,11 @@ static void icmp_errors_about_a_flow_come_back(void **state)
 		  NO_FLOW },
 		{ SYN, INSIDE_IN, E4("10.30.1.1:22 > 100.64.0.7:1000 tcp"), "deny malformed -" },
 		/* from a tunnel address that nobody has */
-		{ SYN, VPN_IN, "100.64.0.6 > 10.30.1.1 icmp type=3 quote " SYN_ACK, "deny no-identity -" },
+		{ SYN, VPN_IN, "100.64.0.6 > 10.30.1.1 icmp type=3 quote " SYN_ACK, NO_FLOW },
 		{ SYN, VPN_IN, "100.64.0.6 > 10.30.1.2 icmp type=3 quote 10.30.1.2:22 > 100.64.0.7:1 tcp",
 		  NO_FLOW },
-		/* another person's device may be the router */
-		{ SYN, VPN_IN, "100.64.0.8 > 10.30.1.1 icmp type=3 quote " SYN_ACK, RELATED },
+		/* another person's device is no router */
+		{ SYN, VPN_IN, "100.64.0.8 > 10.30.1.1 icmp type=3 quote " SYN_ACK, NO_FLOW },
 	};
 
 	(void)state;
@@ -463,7 +463,7 @@ static void an_apply_renews_what_is_still_allowed(void **state)
 }
 
 /* The packet that finds out, from whichever side, is denied with the rule; then the flow is gone. */
-static void a_deny_deletes_the_flow(void **state)
+static void a_denied_flow_lives_again_when_rules_allow_it(void **state)
 {
 	static const struct {
 		enum sp_hook hook;
@@ -486,10 +486,12 @@ static void a_deny_deletes_the_flow(void **state)
 		expect(&lab, VPN_IN, SYN, YES);
 		lab_apply(&lab, &next, 1, "", close_all);
 		expect(&lab, rows[i].hook, rows[i].text, "deny policy closed");
-		/* back to the old rules, under a new number: no flow is left to renew */
+		expect(&lab, INSIDE_IN, SYN_ACK " eth", "deny policy closed");
+		expect(&lab, INSIDE_OUT, "judged " ACK " eth", "deny policy closed");
+		/* back to the old rules, under a new number */
 		lab_apply(&lab, &third, 2, "", NULL);
-		expect(&lab, INSIDE_IN, SYN_ACK " eth", NO_FLOW);
-		expect(&lab, VPN_IN, "100.64.0.7:1000 > 10.30.1.1:22 tcp R", NO_FLOW);
+		expect(&lab, INSIDE_IN, SYN_ACK " eth", REPLY);
+		expect(&lab, VPN_IN, "100.64.0.7:1000 > 10.30.1.1:22 tcp R", YES);
 		lab_done(&lab);
 		hand_done(&next);
 		hand_done(&third);
@@ -507,7 +509,7 @@ static void an_error_about_a_denied_flow_is_denied(void **state)
 	expect(&lab, VPN_IN, SYN, YES);
 	lab_apply(&lab, &next, 1, "eng-servers", NULL);
 	expect(&lab, INSIDE_IN, "10.20.0.254 > 100.64.0.7 icmp type=3 eth quote " SYN, NO);
-	expect(&lab, INSIDE_IN, "10.20.0.254 > 100.64.0.7 icmp type=3 eth quote " SYN, NO_FLOW);
+	expect(&lab, INSIDE_IN, "10.20.0.254 > 100.64.0.7 icmp type=3 eth quote " SYN, NO);
 	lab_done(&lab);
 	hand_done(&next);
 }
@@ -528,12 +530,12 @@ static void a_reply_of_a_denied_flow_is_denied(void **state)
 	expect(&lab, VPN_IN, SYN, YES);
 	lab_apply(&lab, &next, 1, "eng-servers", allow_the_way_back);
 	expect(&lab, INSIDE_IN, BACK, NO);
-	expect(&lab, INSIDE_IN, BACK, "allow policy back"); /* the flow is gone: this one is new */
+	expect(&lab, INSIDE_IN, BACK, NO);
 	lab_done(&lab);
 	hand_done(&next);
 }
 
-static void a_default_deny_deletes_it_too(void **state)
+static void a_default_deny_denies_it_too(void **state)
 {
 	struct hand next;
 	struct lab lab;
@@ -543,7 +545,7 @@ static void a_default_deny_deletes_it_too(void **state)
 	expect(&lab, VPN_IN, SYN, YES);
 	lab_apply(&lab, &next, 1, "eng-servers", NULL);
 	expect(&lab, INSIDE_IN, BACK, NO);
-	expect(&lab, INSIDE_IN, SYN_ACK " eth", NO_FLOW);
+	expect(&lab, INSIDE_IN, SYN_ACK " eth", NO);
 	lab_done(&lab);
 	hand_done(&next);
 }
@@ -607,7 +609,7 @@ static void protect_flows(void **state)
 {
 #define ADMIN_SYN "10.20.1.5:9 > 10.30.0.1:22 tcp S eth"
 #define ADMIN_ACK "10.20.1.5:9 > 10.30.0.1:22 tcp A eth"
-#define GATE_ACK "10.30.0.1:22 > 10.20.1.5:9 tcp A eth"
+#define GATE_ACK "own 10.30.0.1:22 > 10.20.1.5:9 tcp A eth"
 	struct hand next, third;
 	struct lab lab;
 
@@ -618,21 +620,22 @@ static void protect_flows(void **state)
 	expect(&lab, INSIDE_OUT, GATE_ACK, "allow reply admin-ssh");
 	/* an RST or an answer makes none */
 	expect(&lab, INSIDE_IN, "10.20.1.6:9 > 10.30.0.1:22 tcp R eth", "allow protect admin-ssh");
-	expect(&lab, INSIDE_OUT, "10.30.0.1:22 > 10.20.1.6:9 tcp A eth", "allow policy -");
+	expect(&lab, INSIDE_OUT, "own 10.30.0.1:22 > 10.20.1.6:9 tcp S eth", "allow policy -");
 	/* one recorded as the gateway's own is replaced: now the admin is the originator */
 	expect(&lab, INSIDE_IN, "10.20.1.6:9 > 10.30.0.1:22 tcp A eth", "allow protect admin-ssh");
-	expect(&lab, INSIDE_OUT, "10.30.0.1:22 > 10.20.1.6:9 tcp A eth", "allow reply admin-ssh");
+	expect(&lab, INSIDE_OUT, "own 10.30.0.1:22 > 10.20.1.6:9 tcp A eth", "allow reply admin-ssh");
 	/* but not by a packet that cannot open one */
-	expect(&lab, INSIDE_OUT, "10.30.0.1:22 > 10.20.1.7:9 tcp A eth", "allow policy -");
+	expect(&lab, INSIDE_OUT, "own 10.30.0.1:22 > 10.20.1.7:9 tcp A eth", "allow policy -");
 	expect(&lab, INSIDE_IN, "10.20.1.7:9 > 10.30.0.1:22 tcp RA eth", "allow protect admin-ssh");
-	expect(&lab, INSIDE_OUT, "10.30.0.1:22 > 10.20.1.7:9 tcp A eth", "allow policy -");
+	expect(&lab, INSIDE_OUT, "own 10.30.0.1:22 > 10.20.1.7:9 tcp A eth", "allow policy -");
 
 	/* protect goes away: the flow is judged by the rest */
 	lab_apply(&lab, &next, 1, "admin-ssh", NULL);
 	expect(&lab, INSIDE_IN, ADMIN_ACK, "allow policy office-out");
 	lab_apply(&lab, &third, 2, "admin-ssh office-out", NULL);
 	expect(&lab, INSIDE_IN, ADMIN_ACK, NO);
-	expect(&lab, INSIDE_IN, "10.20.1.5:9 > 10.30.0.1:22 tcp R eth", NO_FLOW);
+	expect(&lab, INSIDE_IN, "10.20.1.5:9 > 10.30.0.1:22 tcp R eth", NO);
+	expect(&lab, INSIDE_OUT, GATE_ACK, NO);
 	lab_done(&lab);
 	hand_done(&next);
 	hand_done(&third);
@@ -648,14 +651,14 @@ static void own_flows_are_answered_and_judged_by_no_rule(void **state)
 	(void)state;
 	lab_init(&lab);
 	expect(&lab, EDGE_IN, "198.51.100.9:80 > 192.0.2.1:4000 tcp SA eth", NO_FLOW);
-	expect(&lab, EDGE_OUT, "192.0.2.1:4000 > 198.51.100.9:80 tcp S eth", "allow policy -");
+	expect(&lab, EDGE_OUT, "own 192.0.2.1:4000 > 198.51.100.9:80 tcp S eth", "allow policy -");
 	expect(&lab, EDGE_IN, "198.51.100.9:80 > 192.0.2.1:4000 tcp SA eth", "allow reply -");
-	expect(&lab, EDGE_OUT, "192.0.2.1:4000 > 198.51.100.9:80 tcp A eth", "allow policy -");
+	expect(&lab, EDGE_OUT, "own 192.0.2.1:4000 > 198.51.100.9:80 tcp A eth", "allow policy -");
 	expect(&lab, EDGE_IN, "198.51.100.9:81 > 192.0.2.1:4000 tcp SA eth", NO_FLOW);
 	expect(&lab, EDGE_IN, "198.51.100.1 > 192.0.2.1 icmp type=11 eth "
 			      "quote 192.0.2.1:4000 > 198.51.100.9:80 tcp", "allow related -");
 	/* bogons answer too: flows come before drop lists */
-	expect(&lab, EDGE_OUT, "192.0.2.1:4000 > 192.168.1.1:53 udp eth", "allow policy -");
+	expect(&lab, EDGE_OUT, "own 192.0.2.1:4000 > 192.168.1.1:53 udp eth", "allow policy -");
 	expect(&lab, EDGE_IN, "192.168.1.1:53 > 192.0.2.1:4000 udp eth", "allow reply -");
 	/* a stranger's SYN to the port is new */
 	expect(&lab, EDGE_IN, "198.51.100.9:80 > 192.0.2.1:4000 tcp S eth", NO);
@@ -670,16 +673,16 @@ static void own_flows_are_answered_and_judged_by_no_rule(void **state)
 static void recorders_pass_everything(void **state)
 {
 	static const struct lab_row rows[] = {
-		{ EDGE_OUT, "192.0.2.1:1 > 8.8.8.8:53 udp eth", "allow policy -" },
-		{ INSIDE_OUT, "10.30.0.1:1 > 10.30.1.1:53 udp eth", "allow policy -" },
-		{ EDGE_OUT, "192.0.2.1:1 > 8.8.8.8:53 tcp SF eth", "allow malformed -" },
-		{ EDGE_OUT, "192.0.2.1:1 > 8.8.8.8:53 tcp eth cut=20", "allow truncated -" },
-		{ EDGE_OUT, "192.0.2.1:1 > 8.8.8.8:53 tcp ethertype=8847", "allow ethertype -" },
-		{ EDGE_OUT, "192.0.2.1:1 > 8.8.8.8:53 tcp ethertype=0806", "allow ethertype -" },
-		{ EDGE_OUT, "192.0.2.1:1 > 8.8.8.8:53 tcp eth frag=1:0-16+", "allow fragment -" },
-		{ EDGE_OUT, "192.0.2.1:1 > 8.8.8.8:53 udp eth frag=1:8-16", "allow policy -" },
-		{ EDGE_OUT, "192.0.2.1:1 > 8.8.8.8:53 tcp R eth", "allow policy -" },
-		{ EDGE_OUT, "192.0.2.1 > 8.8.8.8 icmp type=3 eth quote 8.8.8.8:1 > 192.0.2.1:2 udp",
+		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 udp eth", "allow policy -" },
+		{ INSIDE_OUT, "own 10.30.0.1:1 > 10.30.1.1:53 udp eth", "allow policy -" },
+		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 tcp SF eth", "allow malformed -" },
+		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 tcp eth cut=20", "allow truncated -" },
+		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 tcp ethertype=8847", "allow ethertype -" },
+		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 tcp ethertype=0806", "allow ethertype -" },
+		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 tcp eth frag=1:0-16+", "allow fragment -" },
+		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 udp eth frag=1:8-16", "allow policy -" },
+		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 tcp R eth", "allow policy -" },
+		{ EDGE_OUT, "own 192.0.2.1 > 8.8.8.8 icmp type=3 eth quote 8.8.8.8:1 > 192.0.2.1:2 udp",
 		  "allow policy -" },
 		{ EDGE_OUT, "100.64.0.7:1 > 8.8.8.8:53 udp eth", "allow policy -" },
 	};
@@ -688,27 +691,31 @@ static void recorders_pass_everything(void **state)
 	lab_check_rows(rows, SP_ARRAY_LEN(rows));
 }
 
-/* What leaves opens a flow only if it can, and only for those who are judged at no other door. */
+/* What leaves opens a flow only if it can, and only if the gateway sent it or a hook judged it. */
 static void what_leaves_and_records_nothing(void **state)
 {
 	static const struct {
 		const char *out, *back, *expected;
 	} rows[] = {
-		{ "192.0.2.1:1 > 8.8.8.8:53 udp eth", "8.8.8.8:53 > 192.0.2.1:1 udp eth", "allow reply -" },
-		{ "192.0.2.1:1 > 8.8.8.8:53 tcp A eth", "8.8.8.8:53 > 192.0.2.1:1 tcp A eth",
+		{ "own 192.0.2.1:1 > 8.8.8.8:53 udp eth", "8.8.8.8:53 > 192.0.2.1:1 udp eth", "allow reply -" },
+		{ "own 192.0.2.1:1 > 8.8.8.8:53 tcp A eth", "8.8.8.8:53 > 192.0.2.1:1 tcp A eth", NO },
+		{ "own 192.0.2.1:1 > 8.8.8.8:53 tcp S eth", "8.8.8.8:53 > 192.0.2.1:1 tcp A eth",
 		  "allow reply -" },
-		{ "203.0.113.9:1 > 8.8.8.8:53 udp eth", "8.8.8.8:53 > 203.0.113.9:1 udp eth",
+		{ "judged 192.0.2.1:1 > 8.8.8.8:53 tcp A eth", "8.8.8.8:53 > 192.0.2.1:1 tcp A eth",
 		  "allow reply -" },
-		{ "192.0.2.1 > 8.8.8.8 icmp id=3 eth", "8.8.8.8 > 192.0.2.1 icmp id=3 type=0 eth",
+		{ "192.0.2.1:1 > 8.8.8.8:53 udp eth", "8.8.8.8:53 > 192.0.2.1:1 udp eth", NO },
+		{ "judged 203.0.113.9:1 > 8.8.8.8:53 udp eth", "8.8.8.8:53 > 203.0.113.9:1 udp eth",
 		  "allow reply -" },
-		{ "192.0.2.1:1 > 8.8.8.8:53 udp eth payload=99 frag=1:0-24+",
+		{ "own 192.0.2.1 > 8.8.8.8 icmp id=3 eth", "8.8.8.8 > 192.0.2.1 icmp id=3 type=0 eth",
+		  "allow reply -" },
+		{ "own 192.0.2.1:1 > 8.8.8.8:53 udp eth payload=99 frag=1:0-24+",
 		  "8.8.8.8:53 > 192.0.2.1:1 udp eth", "allow reply -" },
-		{ "192.0.2.1:1 > 8.8.8.8:53 udp eth payload=99 frag=1:24-48+",
+		{ "own 192.0.2.1:1 > 8.8.8.8:53 udp eth payload=99 frag=1:24-48+",
 		  "8.8.8.8:53 > 192.0.2.1:1 udp eth", NO },
-		{ "192.0.2.1:1 > 8.8.8.8:53 tcp SA eth", "8.8.8.8:53 > 192.0.2.1:1 tcp A eth", NO },
-		{ "192.0.2.1:1 > 8.8.8.8:53 tcp RA eth", "8.8.8.8:53 > 192.0.2.1:1 tcp A eth", NO },
-		{ "192.0.2.1 > 8.8.8.8 icmp id=3 type=0 eth", "8.8.8.8 > 192.0.2.1 icmp id=3 eth", NO },
-		{ "192.0.2.1 > 8.8.8.8 icmp type=9 eth", "8.8.8.8 > 192.0.2.1 icmp type=10 eth", NO },
+		{ "own 192.0.2.1:1 > 8.8.8.8:53 tcp SA eth", "8.8.8.8:53 > 192.0.2.1:1 tcp A eth", NO },
+		{ "own 192.0.2.1:1 > 8.8.8.8:53 tcp RA eth", "8.8.8.8:53 > 192.0.2.1:1 tcp A eth", NO },
+		{ "own 192.0.2.1 > 8.8.8.8 icmp id=3 type=0 eth", "8.8.8.8 > 192.0.2.1 icmp id=3 eth", NO },
+		{ "own 192.0.2.1 > 8.8.8.8 icmp type=9 eth", "8.8.8.8 > 192.0.2.1 icmp type=10 eth", NO },
 		{ "10.30.1.1:1 > 8.8.8.8:53 udp eth", "8.8.8.8:53 > 10.30.1.1:1 udp eth", NO },
 		{ "100.64.0.7:1 > 8.8.8.8:53 udp eth", "8.8.8.8:53 > 100.64.0.7:1 udp eth", NO },
 	};
@@ -756,7 +763,7 @@ static void what_the_gateway_sends_to_people(void **state)
 	expect(&lab, VPN_IN, "100.64.0.7:80 > 100.64.0.1:5 tcp SA", "allow reply -");
 	/* an answer from where no person is: the own flow has no live end there */
 	expect(&lab, VPN_IN, "100.64.0.6:80 > 100.64.0.1:5 tcp SA", "deny no-identity -");
-	expect(&lab, VPN_IN, "100.64.0.6:80 > 100.64.0.1:5 tcp SA", NO_FLOW);
+	expect(&lab, VPN_IN, "100.64.0.6:80 > 100.64.0.1:5 tcp SA", "deny no-identity -");
 	/* the same packet forwarded, not its own, is judged */
 	expect(&lab, VPN_OUT, "100.64.0.1:6 > 100.64.0.7:80 tcp", NO);
 	/* and an answer to a person is one */
@@ -869,8 +876,8 @@ static void a_full_table(void **state)
 	expect(&lab, EDGE_IN, "8.8.8.8:2 > 192.0.2.1:443 tcp R eth", NO_FLOW);
 	/* protect passes all the same, and what leaves */
 	expect(&lab, INSIDE_IN, ADMIN_SYN, "allow protect admin-ssh");
-	expect(&lab, INSIDE_OUT, "10.30.0.1:22 > 10.20.1.5:9 tcp SA eth", "allow policy -");
-	expect(&lab, INSIDE_OUT, "10.30.0.1:22 > 10.20.1.5:9 tcp A eth", "allow flow-full -");
+	expect(&lab, INSIDE_OUT, "own 10.30.0.1:22 > 10.20.1.5:9 tcp SA eth", "allow policy -");
+	expect(&lab, INSIDE_OUT, "own 10.30.0.1:22 > 10.20.1.5:9 tcp S eth", "allow flow-full -");
 	/* ICMP without a flow does not notice */
 	expect(&lab, INSIDE_IN, "10.20.0.5 > 8.8.8.8 icmp type=9 eth", "allow policy office-out");
 	/* the limit goes before the full table */
@@ -894,7 +901,7 @@ static void strangers_have_half_of_the_table(void **state)
 	expect(&lab, EDGE_IN, "203.0.113.7:1 > 192.0.2.1:22 tcp eth", "allow protect admin-ssh");
 	expect(&lab, EDGE_IN, "8.8.8.8:2 > 192.0.2.1:443 tcp eth", "deny flow-full -");
 	expect(&lab, EDGE_IN, "203.0.113.7:2 > 192.0.2.1:22 tcp eth", "allow protect admin-ssh");
-	expect(&lab, EDGE_OUT, "192.0.2.1:22 > 203.0.113.7:2 tcp SA eth", "allow policy -"); /* none */
+	expect(&lab, EDGE_OUT, "own 192.0.2.1:22 > 203.0.113.7:2 tcp SA eth", "allow policy -"); /* none */
 	/* in place of one of theirs there is room */
 	expect(&lab, EDGE_IN, "8.8.8.8:1 > 192.0.2.1:443 tcp FA eth", "allow expose portal");
 	expect(&lab, EDGE_IN, "8.8.8.8:1 > 192.0.2.1:443 tcp S eth", "allow expose portal");
@@ -929,10 +936,10 @@ int main(void)
 		cmocka_unit_test(icmp_errors_about_a_flow_come_back),
 		cmocka_unit_test(an_icmp_error_does_not_answer_a_flow),
 		cmocka_unit_test(an_apply_renews_what_is_still_allowed),
-		cmocka_unit_test(a_deny_deletes_the_flow),
+		cmocka_unit_test(a_denied_flow_lives_again_when_rules_allow_it),
 		cmocka_unit_test(an_error_about_a_denied_flow_is_denied),
 		cmocka_unit_test(a_reply_of_a_denied_flow_is_denied),
-		cmocka_unit_test(a_default_deny_deletes_it_too),
+		cmocka_unit_test(a_default_deny_denies_it_too),
 		cmocka_unit_test(roles_are_carried_over_by_name),
 		cmocka_unit_test(a_stale_flow_is_judged_at_its_own_door),
 		cmocka_unit_test(protect_flows),

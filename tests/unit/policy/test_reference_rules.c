@@ -38,7 +38,16 @@ static void the_always_passed_table(void **state)
 		{ EDGE_IN, LL " icmp6 type=136 ttl=255 eth", "allow protect -" },
 		{ INSIDE_IN, LL " icmp6 type=136 ttl=255 eth", "allow protect -" },
 		{ EDGE_IN, ":: > ff02::1:ff00:1" ND, "allow protect -" },
-		{ EDGE_IN, "2001:db8:ffff::1 > fe80::2" ND, "allow protect -" }, /* before spoofed */
+		{ EDGE_IN, "2001:db8:ffff::1 > fe80::2" ND, "deny spoofed -" },
+		{ EDGE_IN, "2001:db8:30::5 > ff02::1:ff00:1" ND, "deny spoofed -" },
+		{ EDGE_IN, "2a00:1450::9 > 2001:db8:ffff::1" ND, "allow protect -" },
+		/* nothing of it goes further than here */
+		{ EDGE_IN, "fe80::9 > 2001:db8:30::5" ND, "deny default default" },
+		{ INSIDE_IN, "2001:db8:30::5 > 2a00:1450::9" ND, "deny default default" },
+		{ EDGE_IN, "fe80::9 > ff05::1" ND, "deny default default" },
+		{ EDGE_IN, ":: > ff02::1" ND, "deny bogon -" },
+		{ EDGE_IN, "2a00:1450::9 > ff02::1 icmp6 type=134 ttl=255 eth", "deny default default" },
+		{ EDGE_IN, "fe80::9 > ff0e::1 icmp6 type=131 ttl=1 eth", "deny default default" },
 		{ EDGE_IN, LL " icmp6 type=135 ttl=254 eth", "deny default default" },
 		{ EDGE_IN, LL " icmp6 type=135 ttl=255 code=1 eth", "deny default default" },
 		{ EDGE_IN, LL " icmp6 type=137 ttl=255 eth", "deny no-flow -" }, /* redirects never */
@@ -71,6 +80,12 @@ static void the_always_passed_table(void **state)
 	expect(&lab, EDGE_IN, "198.51.100.5:67 > 192.0.2.1:68 udp eth", "allow protect -");
 	expect(&lab, EDGE_IN, "10.0.0.1:67 > 255.255.255.255:68 udp eth", "allow protect -");
 	expect(&lab, EDGE_IN, "[fe80::1]:547 > [fe80::2]:546 udp eth", "allow protect -");
+	expect(&lab, EDGE_IN, "198.51.100.5:67 > 192.0.2.99:68 udp eth", "allow protect -");
+	expect(&lab, EDGE_IN, "198.51.100.5:67 > 10.30.1.1:68 udp eth", "deny default default");
+	expect(&lab, EDGE_IN, "10.30.1.1:67 > 255.255.255.255:68 udp eth", "deny spoofed -");
+	expect(&lab, EDGE_IN, "[fe80::1]:547 > [2001:db8:30::5]:546 udp eth",
+	       "deny default default");
+	expect(&lab, EDGE_IN, "[2a00:1450::9]:547 > [fe80::2]:546 udp eth", "deny default default");
 	expect(&lab, EDGE_IN, "198.51.100.5:68 > 192.0.2.1:67 udp eth", "deny default default");
 	expect(&lab, EDGE_IN, "198.51.100.5:547 > 192.0.2.1:546 udp eth", "deny default default");
 	expect(&lab, EDGE_IN, "[2001:db8::1]:67 > [2001:db8:ffff::1]:68 udp eth",
