@@ -158,11 +158,15 @@ static int adopt(struct sp_daemon *daemon)
 	int r;
 
 	daemon->is_lock_open = running != 0;
+	if (running)
+		sp_watch_start(daemon);
 	r = sp_network_lock(daemon, daemon->is_lock_open, &error);
 	if (r < 0) {
 		sp_log_error("second lock: %s", error.text[0] ? error.text : sp_err_text(r));
 		return r;
 	}
+	if (running) /* what was changed while no sallyportd ran */
+		sp_watch_look(daemon);
 	if (running)
 		sp_log_note("the kernel runs revision %llu: adopted, nothing flushed",
 			    (unsigned long long)running);

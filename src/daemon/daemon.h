@@ -23,6 +23,7 @@
 #include "daemon/recorder.h"
 #include "daemon/revision.h"
 #include "daemon/store.h"
+#include "daemon/trouble.h"
 #include "daemon/warnings.h"
 #include "daemon/watch.h"
 #include "io/audit_log.h"
@@ -76,6 +77,7 @@ struct sp_daemon {
 	struct sp_watch watch;
 	struct sp_drifts drifts;
 	struct sp_health health;
+	struct sp_troubles troubles;
 	unsigned int ticks;
 	bool is_memory_locked; /* `status` says so */
 	bool is_stopping;

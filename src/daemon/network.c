@@ -121,8 +121,10 @@ static void network_settled(void *arg)
 	__sp_free struct sp_ebpf_interface *hooked = NULL;
 	struct sp_host before = { 0 };
 	bool is_changed = false;
-	int r = sp_tunnel_ensure(daemon);
+	int r;
 
+	sp_watch_look(daemon); /* first: what it puts back is on record */
+	r = sp_tunnel_ensure(daemon);
 	if (r < 0)
 		return; /* it said so, and is tried again at the next change */
 	sp_homes_follow(daemon, daemon->network_changes);

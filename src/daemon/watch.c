@@ -84,7 +84,15 @@ void sp_watch_look(struct sp_daemon *daemon)
 	sp_watch_tunnel(daemon);
 	sp_drift_end(daemon);
 	sp_health_look(daemon);
+	sp_trouble_look(daemon);
 	daemon->watch.is_looking = false;
+}
+
+void sp_watch_start(struct sp_daemon *daemon)
+{
+	sp_drift_begin(daemon);
+	sp_watch_lock_start(daemon);
+	sp_drift_end(daemon);
 }
 
 static void look_each_second(void *arg)

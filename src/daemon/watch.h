@@ -25,6 +25,8 @@ struct sp_watch {
 	bool with_inside;               /* as it was put */
 };
 
+/* At start, before the second lock is put: was it there? */
+void sp_watch_start(struct sp_daemon *daemon);
 int sp_watch_open(struct sp_daemon *daemon);
 void sp_watch_close(struct sp_daemon *daemon);
 /* Now: before status is told, and when the kernel says that something changed. */
@@ -40,6 +42,7 @@ int sp_watch_lock_put(struct sp_daemon *daemon, bool with_inside,
 				 struct sp_ebpf_error *error),
 		      struct sp_ebpf_error *error);
 void sp_watch_lock(struct sp_daemon *daemon);
+void sp_watch_lock_start(struct sp_daemon *daemon);
 void sp_watch_tunnel(struct sp_daemon *daemon);
 void sp_watch_interfaces(struct sp_daemon *daemon);
 

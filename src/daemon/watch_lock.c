@@ -58,6 +58,17 @@ static const char *format_author(const struct sp_nft_change *change, char text[6
 	return text;
 }
 
+/* Only whether it is there: its text is not known before it is put. */
+void sp_watch_lock_start(struct sp_daemon *daemon)
+{
+	__sp_free char *text = NULL;
+
+	if (sp_ebpf_lock_read(&text) == -ENOENT)
+		sp_drift_see(daemon, &(struct sp_drift_sight){
+			.code = "lock-changed",
+			.what = "table inet sallyport was removed while no sallyportd ran" });
+}
+
 void sp_watch_lock(struct sp_daemon *daemon)
 {
 	struct sp_watch *watch = &daemon->watch;

@@ -42,8 +42,13 @@ static void look_at_forwarding(struct sp_daemon *daemon)
 	for (size_t i = 0; i < daemon->host.hooked_count; i++) {
 		const char *iface = daemon->host.hooked[i].name;
 
-		/* of IPv6 this one says who may be a router here, and stops nothing */
 		snprintf(name, sizeof(name), "net/ipv4/conf/%s/forwarding", iface);
+		keep_sysctl(daemon, "forwarding-off", iface, name, 1);
+		/* Of IPv6 this one stops nothing, but makes the gateway take the word of any router
+		 * there; an edge may be meant to. */
+		if (daemon->host.hooked[i].zone == SP_ZONE_EDGE)
+			continue;
+		snprintf(name, sizeof(name), "net/ipv6/conf/%s/forwarding", iface);
 		keep_sysctl(daemon, "forwarding-off", iface, name, 1);
 	}
 }
@@ -138,6 +143,11 @@ void sp_watch_tunnel(struct sp_daemon *daemon)
 	if (sp_netlink_get_link(daemon->netlink, daemon->machine->tunnel, &link) < 0) {
 		see(daemon, "tunnel-changed", daemon->machine->tunnel, "it was removed",
 		    sp_tunnel_ensure(daemon)); /* set up by the revision that follows */
+		return;
+	}
+	if (strcmp(link.kind, daemon->engine.way == &sp_engine_kernel ? "wireguard" : "tun") != 0) {
+		see(daemon, "tunnel-changed", link.name, "another kind of interface has its name",
+		    sp_tunnel_ensure(daemon));
 		return;
 	}
 	look_at_link(daemon, &link);
