@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "io/rights.h"
 #include "policy/suggest.h"
 
 #define OPTIONS_MAX 24
@@ -103,6 +104,7 @@ int sp_cli_run(int argc, char **argv)
 	const struct sp_verb *best = NULL;
 	int best_words = 0;
 
+	(void)sp_rights_protect_memory(); /* keys, passwords and tokens are in it, whatever the verb */
 	if (argc < 2) {
 		print_usage(stderr);
 		return SP_EXIT_USAGE;

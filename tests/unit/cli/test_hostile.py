@@ -15,6 +15,7 @@ import threading
 import unittest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(TOP, 'tests', 'support'))
 import fake_portal  # noqa: E402
 import hostile  # noqa: E402

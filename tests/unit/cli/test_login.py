@@ -115,6 +115,21 @@ class Login(unittest.TestCase):
         self.portal.challenge = {'challenge': 'c' * 43 + '=', 'key': 'A' * 43 + '=', 'url': self.portal.url}
         self.login(code=1)
 
+    def test_what_it_holds_is_in_no_core_dump(self):
+        with subprocess.Popen([PROGRAM, 'login', self.portal.url, '--fingerprint', self.portal.fingerprint, '--user', 'ana',
+                               '--password-fd', '0'], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, env=self.env()) as program:
+            self.addCleanup(program.kill)
+            seen, deadline = None, time.monotonic() + 60
+            while seen != ('0', '0', 0) and time.monotonic() < deadline:  # it waits for the password
+                with open(f'/proc/{program.pid}/limits', encoding='utf-8') as file:
+                    soft, hard = next(line.split()[4:6] for line in file if line.startswith('Max core'))
+                # who may not be dumped is root's in /proc
+                seen = soft, hard, os.stat(f'/proc/{program.pid}/mem').st_uid
+                time.sleep(0.02)
+            self.assertEqual(seen, ('0', '0', 0))
+            program.kill()
+
     def test_what_is_kept_is_for_its_owner_alone_and_whole(self):
         self.login()
         for path, mode in ((os.path.dirname(self.kept), 0o700), (self.kept, 0o700)):
