@@ -383,6 +383,8 @@ int sp_vpnd_run(const struct sp_vpnd_options *options)
 		r = go_into_background(&is_parent);
 	if (is_parent)
 		_exit(EXIT_SUCCESS);
+	if (!options->is_foreground) /* a child has what its parent locked, unlocked */
+		process.vpnd.is_memory_locked = sp_rights_protect_memory();
 	if (r == 0)
 		r = carry_packets(&process);
 	end(&process);
