@@ -103,8 +103,7 @@ bool sp_text_is_printable(const char *bytes, size_t len)
 	return true;
 }
 
-/* Looks like U+0020 and is not (General_Category Zs). */
-static bool is_odd_blank(uint32_t code)
+bool sp_text_is_odd_blank(uint32_t code)
 {
 	return code == 0xa0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200a) ||
 	       code == 0x202f || code == 0x205f || code == 0x3000;
@@ -119,7 +118,7 @@ bool sp_text_is_label(const char *text, size_t max)
 		return false;
 	for (size_t taken; len > 0; text += taken, len -= taken) {
 		taken = take_printable(text, len, &code);
-		if (taken == 0 || is_odd_blank(code))
+		if (taken == 0 || sp_text_is_odd_blank(code))
 			return false;
 	}
 	return true;

@@ -32,6 +32,9 @@ size_t sp_text_take(const char *bytes, size_t len, uint32_t *ret_code);
 
 enum sp_text_class sp_text_classify(uint32_t code);
 
+/* Does it look like U+0020 and is another blank (General_Category Zs)? */
+bool sp_text_is_odd_blank(uint32_t code);
+
 /* Does all of it print? An empty text does. */
 bool sp_text_is_printable(const char *bytes, size_t len);
 

@@ -30,6 +30,8 @@ struct scan {
 	size_t line_start;
 	bool in_indentation;
 	bool saw_tab;
+	bool in_comment;
+	char quote; /* we are within these, of this line; 0: within none */
 	bool failed;
 };
 
@@ -44,13 +46,26 @@ static void end_indentation(struct scan *scan, bool has_content)
 	scan->in_indentation = false;
 }
 
+/* Where words are free: within quotes, and in a comment. */
+static void scan_quote(struct scan *scan, char c, char before)
+{
+	if (scan->quote)
+		scan->quote = c == scan->quote ? 0 : scan->quote;
+	else if (c == '#' && strchr(" \n", before))
+		scan->in_comment = true;
+	else if (c == '"' || (c == '\'' && strchr(" \n[{,", before)))
+		scan->quote = c;
+}
+
 static void scan_ascii(struct scan *scan, const char *text, size_t len, size_t i)
 {
 	char c = text[i];
 
+	scan_quote(scan, c, i ? text[i - 1] : '\n');
 	if (c == '\n') {
 		scan->in_indentation = true;
-		scan->saw_tab = false;
+		scan->saw_tab = scan->in_comment = false;
+		scan->quote = 0;
 		scan->at.line++;
 		scan->line_start = i + 1;
 	} else if (c == '\t') {
@@ -70,6 +85,14 @@ static void scan_ascii(struct scan *scan, const char *text, size_t len, size_t i
 	} else if (c != ' ') {
 		end_indentation(scan, c != '#');
 	}
+}
+
+/* A blank pasted from a page, where YAML wants one and takes it for a letter. */
+static bool is_false_blank(const struct scan *scan, const char *text, size_t i, uint32_t code)
+{
+	if (!sp_text_is_odd_blank(code) || scan->quote || scan->in_comment)
+		return false;
+	return scan->in_indentation || (i > scan->line_start && strchr(":-,[{}]", text[i - 1]));
 }
 
 /* One report is enough: what is not text has thousands. */
@@ -112,7 +135,9 @@ int sp_source_check(struct sp_check *check, const char *text, size_t len)
 		}
 		step = sp_text_take(text + i, len - i, &code);
 		if (step > 0)
-			why = refuse_character(code);
+			why = is_false_blank(&scan, text, i, code) ?
+				      "it looks like a blank and is none to YAML: write a space" :
+				      refuse_character(code);
 		if (step > 0 &&
 		    (!why ||
 		     (i == 0 && code == 0xfeff))) { /* a byte order mark is well at the start */
