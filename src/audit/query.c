@@ -104,6 +104,8 @@ int sp_audit_query_set(struct sp_audit_query *query, const char *key, const char
 {
 	if (strcmp(key, "user") == 0)
 		return set_text(query->user, sizeof(query->user), value);
+	if (strcmp(key, "idp") == 0)
+		return set_text(query->idp, sizeof(query->idp), value);
 	if (strcmp(key, "session") == 0)
 		return set_text(query->session, sizeof(query->session), value);
 	if (strcmp(key, "verdict") == 0)
@@ -151,7 +153,7 @@ bool sp_audit_query_matches(const struct sp_audit_query *query,
 		return false;
 	if (query->has_dst && !(record->has_dst && sp_prefix_contains(&query->dst, &record->dst)))
 		return false;
-	return text_matches(query->user, record->user) &&
+	return text_matches(query->user, record->user) && text_matches(query->idp, record->idp) &&
 	       text_matches(query->session, record->session) &&
 	       text_matches(query->verdict, record->verdict) &&
 	       rule_matches(query->rule, record->rule) &&

@@ -14,6 +14,7 @@
  * op. */
 #define SP_AUDIT_QUERY_KEYS(X)                                                                     \
 	X("user", "a name")                                                                        \
+	X("idp", "a provider's name")                                                              \
 	X("session", "a session's id")                                                             \
 	X("verdict", "allow or deny")                                                              \
 	X("rule", "a rule's name; none: no rule decided")                                          \
@@ -27,6 +28,7 @@
 #define SP_AUDIT_QUERY_TEXT_MAX 256
 
 struct sp_audit_query {
+	char idp[SP_AUDIT_QUERY_TEXT_MAX];
 	char user[SP_AUDIT_QUERY_TEXT_MAX], session[SP_AUDIT_QUERY_TEXT_MAX];
 	char rule[SP_AUDIT_QUERY_TEXT_MAX], reason[SP_AUDIT_QUERY_TEXT_MAX];
 	char verdict[8];

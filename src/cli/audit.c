@@ -89,7 +89,7 @@ static int take_event(void *arg, json_t *record)
 
 int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 {
-	enum { FILTERS = 9 };
+	enum { FILTERS = 10 };
 	const char *value[FILTERS] = { 0 }, *limit = NULL;
 	bool follow = false;
 	const struct sp_option options[] = {
@@ -104,6 +104,7 @@ int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 		{ "hook", NULL, &value[6], "HOOK", "seen at this hook" },
 		{ "since", NULL, &value[7], "TIME", "RFC 3339, or how long ago: 10m, 2h" },
 		{ "until", NULL, &value[8], "TIME", "RFC 3339, or how long ago" },
+		{ "idp", NULL, &value[9], "NAME", "of people of this provider" },
 		{ 0 },
 	};
 	json_t *fields;

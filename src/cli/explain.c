@@ -16,7 +16,7 @@
 #include "policy/suggest.h"
 
 struct question {
-	const char *from, *to, *on, *at, *plane, *machine, *record;
+	const char *from, *idp, *to, *on, *at, *plane, *machine, *record;
 	bool exit_code;
 };
 
@@ -69,10 +69,51 @@ static int fail_unknown_user(const struct sp_policy *policy, const char *from)
 			   near.best ? "?)" : "");
 }
 
-static int find_asker(const struct sp_source *source, struct sp_judge *judge, const char *from,
-		      bool is_v6, struct asker *asker)
+/* The fixture session meant. -ENOENT: none; -EEXIST: people of two providers have the name. */
+static int find_person(const struct sp_fixtures *fixtures, const char *user, const char *idp,
+		       const struct sp_fixture_session **ret_session)
 {
-	const struct sp_fixtures *fixtures = &source->policy->fixtures;
+	const struct sp_fixture_session *found = NULL;
+
+	for (size_t i = 0; i < fixtures->session_count; i++) {
+		const struct sp_fixture_session *session = &fixtures->sessions[i];
+
+		if (strcmp(session->user, user) || (idp && strcmp(session->idp, idp)))
+			continue;
+		if (found)
+			return -EEXIST;
+		found = session;
+	}
+	*ret_session = found;
+	return found ? 0 : -ENOENT;
+}
+
+static int take_person(const struct sp_policy *policy, const struct question *question, bool is_v6,
+		       struct asker *asker)
+{
+	const struct sp_fixture_session *session;
+	const char *from = question->from;
+	const int r = find_person(&policy->fixtures, from, question->idp, &session);
+
+	if (r == -EEXIST)
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "--from %s: people of several providers have that name in the "
+				   "fixtures; say whose: --idp NAME",
+				   from);
+	if (r < 0)
+		return fail_unknown_user(policy, from);
+	if (!session->has_address[is_v6])
+		return sp_cli_fail(SP_EXIT_FAILED, "%s has no IPv%d address in the fixtures", from,
+				   is_v6 ? 6 : 4);
+	asker->source = session->addresses[is_v6];
+	asker->user = session->user;
+	return SP_EXIT_OK;
+}
+
+static int find_asker(const struct sp_source *source, struct sp_judge *judge,
+		      const struct question *question, bool is_v6, struct asker *asker)
+{
+	const char *from = question->from;
 
 	if (!strncmp(from, "role:", 5))
 		return open_role(source, judge, from + 5, is_v6, asker);
@@ -85,17 +126,7 @@ static int find_asker(const struct sp_source *source, struct sp_judge *judge, co
 			return sp_cli_fail(SP_EXIT_USAGE, "--from and --to are of different families");
 		return SP_EXIT_OK;
 	}
-	for (size_t i = 0; i < fixtures->session_count; i++) {
-		if (strcmp(fixtures->sessions[i].user, from))
-			continue;
-		if (!fixtures->sessions[i].has_address[is_v6])
-			return sp_cli_fail(SP_EXIT_FAILED, "%s has no IPv%d address in the fixtures",
-					   from, is_v6 ? 6 : 4);
-		asker->source = fixtures->sessions[i].addresses[is_v6];
-		asker->user = fixtures->sessions[i].user;
-		return SP_EXIT_OK;
-	}
-	return fail_unknown_user(source->policy, from);
+	return take_person(source->policy, question, is_v6, asker);
 }
 
 static int find_hook(const struct sp_source *source, const struct question *question,
@@ -208,7 +239,7 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 		r = sp_judge_open_fixtures(judge);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "%s", *error.text ? error.text : sp_err_text(r));
-	r = find_asker(&source, judge, question->from, !sp_addr_is_v4(&tuple.destination), &asker);
+	r = find_asker(&source, judge, question, !sp_addr_is_v4(&tuple.destination), &asker);
 	if (r == SP_EXIT_OK)
 		r = find_hook(&source, question, &asker, &hook);
 	if (r != SP_EXIT_OK)
@@ -235,6 +266,8 @@ static int ask_daemon(const struct sp_cli *cli, const struct question *question)
 
 	if (question->from)
 		json_object_set_new(request, "from", json_string(question->from));
+	if (question->idp)
+		json_object_set_new(request, "idp", json_string(question->idp));
 	if (question->to)
 		json_object_set_new(request, "to", json_string(question->to));
 	if (question->on)
@@ -264,6 +297,7 @@ int sp_cli_explain(struct sp_cli *cli, int argc, char **argv)
 	const char *path[1];
 	const struct sp_option options[] = {
 		{ "from", NULL, &question.from, "WHO", "user, role:NAME, address or anonymous" },
+		{ "idp", NULL, &question.idp, "NAME", "the user of this provider" },
 		{ "to", NULL, &question.to, "TARGET", "ADDR:PORT[/tcp|udp|sctp], ADDR/icmp, ADDR/proto/N" },
 		{ "on", NULL, &question.on, "IFACE", "the interface it arrives on" },
 		{ "at", NULL, &question.at, "TIME", "not supported yet" },

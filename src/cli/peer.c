@@ -61,9 +61,10 @@ int sp_cli_peer_list(struct sp_cli *cli, int argc, char **argv)
 		{ "handshake", "last_handshake" }, { "public key", "public_key" },
 		{ 0 },
 	};
-	const char *user = NULL;
+	const char *user = NULL, *idp = NULL;
 	const struct sp_option options[] = {
 		{ "user", NULL, &user, "NAME", "only this person's" },
+		{ "idp", NULL, &idp, "NAME", "only people of this provider" },
 		{ 0 },
 	};
 	json_t *fields;
@@ -75,6 +76,7 @@ int sp_cli_peer_list(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_options_exit(r);
 	fields = json_object();
 	set_text(fields, "user", user);
+	set_text(fields, "idp", idp);
 	return sp_render_call(cli, "peer.list", fields, "peers", columns);
 }
 

@@ -117,10 +117,11 @@ int sp_cli_session_list(struct sp_cli *cli, int argc, char **argv)
 		{ "device", "device.name" },  { "expires", "expires" }, { "last seen", "last_seen" },
 		{ "flows", "flows" },         { 0 },
 	};
-	const char *user = NULL;
+	const char *user = NULL, *idp = NULL;
 	bool all = false;
 	const struct sp_option options[] = {
 		{ "user", NULL, &user, "NAME", "only this person's" },
+		{ "idp", NULL, &idp, "NAME", "only people of this provider" },
 		{ "all", &all, NULL, NULL, "closed ones of the last 30 days too" },
 		{ 0 },
 	};
@@ -134,6 +135,8 @@ int sp_cli_session_list(struct sp_cli *cli, int argc, char **argv)
 	fields = json_pack("{s:b}", "all", all);
 	if (user)
 		json_object_set_new(fields, "user", json_string(user));
+	if (idp)
+		json_object_set_new(fields, "idp", json_string(idp));
 	return sp_render_call(cli, "session.list", fields, "sessions", columns);
 }
 
@@ -175,8 +178,9 @@ int sp_cli_session_extend(struct sp_cli *cli, int argc, char **argv)
 
 int sp_cli_session_revoke(struct sp_cli *cli, int argc, char **argv)
 {
-	const char *why = NULL, *device = NULL, *word[1];
+	const char *why = NULL, *device = NULL, *idp = NULL, *word[1];
 	const struct sp_option options[] = {
+		{ "idp", NULL, &idp, "NAME", "the user of this provider" },
 		{ "device", NULL, &device, "DEVICE", "the session of this device instead" },
 		{ "why", NULL, &why, "TEXT", "kept in the audit log" },
 		{ 0 },
@@ -198,6 +202,12 @@ int sp_cli_session_revoke(struct sp_cli *cli, int argc, char **argv)
 		json_object_set_new(fields, "session", json_integer(session));
 	else
 		json_object_set_new(fields, "user", json_string(word[0]));
+	if (idp && !json_object_get(fields, "user")) {
+		json_decref(fields);
+		return sp_cli_fail(SP_EXIT_USAGE, "--idp says whose user is meant: give a user");
+	}
+	if (idp)
+		json_object_set_new(fields, "idp", json_string(idp));
 	if (why)
 		json_object_set_new(fields, "why", json_string(why));
 	r = sp_client_call(cli, "session.close", fields, &reply);

@@ -30,11 +30,11 @@ static const struct sp_op *find_op(const char *name)
 	static const char *const apply[] = { "path", "text", "text_bytes", "force", "connection",
 					     NULL };
 	static const char *const history[] = { "limit", NULL };
-	static const char *const explain[] = { "from", "to", "on", "at", "record", NULL };
+	static const char *const explain[] = { "from", "idp", "to", "on", "at", "record", NULL };
 	static const char *const open[] = { "idp", "subject", "user", "groups", "attrs",
 					    "auth_time", "device", "max_s", "idle_s", "refresh",
 					    "from", NULL };
-	static const char *const list[] = { "all", "user", "session", "device", NULL };
+	static const char *const list[] = { "all", "user", "idp", "session", "device", NULL };
 	static const char *const extend[] = { "session", "max_s", "idp", "subject", "groups",
 					      "auth_time", "refresh", "from", NULL };
 	static const char *const update[] = { "session", "groups", "refresh", "idp", "subject",
@@ -43,7 +43,7 @@ static const struct sp_op *find_op(const char *name)
 					     NULL };
 	static const char *const add[] = { "public_key", "name", "user", "idp", "subject", NULL };
 	static const char *const none[] = { NULL };
-	static const char *const user[] = { "user", NULL };
+	static const char *const user[] = { "user", "idp", NULL };
 	static const char *const device[] = { "device", NULL };
 	static const char *const remove[] = { "device", "idp", "subject", NULL };
 	static const char *const refused[] = { "idp", "reason", "user", "detail", "from", "device",
@@ -275,6 +275,20 @@ bool sp_op_owns(struct sp_client *client, const struct sp_op_owner *owner, const
 		return true;
 	sp_client_fail(client, "not-permitted", 7, NULL, "it is not %.100s's (idp %.63s)",
 		       owner->subject, owner->idp);
+	return false;
+}
+
+bool sp_op_whose_name(struct sp_daemon *daemon, struct sp_client *client, const char *user,
+		      const char *idp)
+{
+	const char *idps[2];
+
+	if (idp || !sp_people_share_name(&daemon->people, user, idps))
+		return true;
+	sp_client_fail(client, "ambiguous", 1, NULL,
+		       "%.63s is two: of %.63s and of %.63s; say whose (--idp)", user,
+		       *idps[0] ? idps[0] : "no provider, a machine",
+		       *idps[1] ? idps[1] : "no provider, a machine");
 	return false;
 }
 

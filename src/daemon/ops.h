@@ -46,6 +46,9 @@ bool sp_op_owns(struct sp_client *client, const struct sp_op_owner *owner, const
 bool sp_op_name(struct sp_client *client, const char *what, const char *text);
 
 json_t *sp_json_time(int64_t utc_ns); /* null for 0 */
+/* Is it clear whom the name means? @idp NULL: then one person has it. False: the client was told. */
+bool sp_op_whose_name(struct sp_daemon *daemon, struct sp_client *client, const char *user,
+		      const char *idp);
 json_t *sp_json_key(const uint8_t key[32]);
 json_t *sp_json_addresses(const struct sp_addr addresses[2], const bool has_address[2]);
 /* @client: who will read it: the refresh is for the portal alone. */

@@ -171,15 +171,22 @@ bool sp_question_agree(const struct sp_question *question, const struct sp_judge
 
 /* ---- a question ---- */
 
-static struct sp_live *find_user(struct sp_daemon *daemon, const char *user, int family)
+static struct sp_live *find_user(struct sp_daemon *daemon, const char *user, const char *idp,
+				 int family)
 {
 	struct sp_live *live = NULL, *found = NULL;
 
 	while ((live = sp_live_next(&daemon->people, live)))
 		if (!strcmp(live->row.user, user) && live->row.has_address[family] &&
+		    (!idp || (live->row.idp && !strcmp(live->row.idp, idp))) &&
 		    (!found || live->state < found->state))
 			found = live;
 	return found;
+}
+
+static const char *user_of(const char *from)
+{
+	return strncmp(from, "user:", 5) ? from : from + 5;
 }
 
 static int open_role(struct sp_question *question, const char *name, bool is_v6)
@@ -204,7 +211,7 @@ static int open_role(struct sp_question *question, const char *name, bool is_v6)
 	return sp_judge_open_session(question->judge, &identity, &number);
 }
 
-static int find_source(struct sp_question *question, const char *from)
+static int find_source(struct sp_question *question, const char *from, const char *idp)
 {
 	struct sp_daemon *daemon = question->daemon;
 	const bool is_v6 = !sp_addr_is_v4(&question->tuple.destination);
@@ -217,7 +224,7 @@ static int find_source(struct sp_question *question, const char *from)
 			return -EAFNOSUPPORT;
 		live = sp_live_of_address(&daemon->people, &question->tuple.source);
 	} else {
-		live = find_user(daemon, strncmp(from, "user:", 5) ? from : from + 5, is_v6);
+		live = find_user(daemon, user_of(from), idp, is_v6);
 		if (!live)
 			return -ENOENT;
 		question->tuple.source = live->row.addresses[is_v6];
@@ -227,8 +234,8 @@ static int find_source(struct sp_question *question, const char *from)
 	return live ? sp_question_open(question, live, live->state) : 0;
 }
 
-static bool read_question(struct sp_question *question, const char *from, const char *to,
-			  const char *on)
+static bool read_question(struct sp_question *question, const char *from, const char *idp,
+			  const char *to, const char *on)
 {
 	struct sp_daemon *daemon = question->daemon;
 	const struct sp_gateway *gateway = &daemon->host.gateway;
@@ -245,7 +252,9 @@ static bool read_question(struct sp_question *question, const char *from, const 
 		question->tuple.destination_port = QUESTION_PORT; /* both are the identifier */
 	if (sp_question_prepare(question) < 0)
 		return false;
-	r = find_source(question, from);
+	if (!sp_op_whose_name(daemon, question->client, user_of(from), idp))
+		return false;
+	r = find_source(question, from, idp);
 	if (r == -ENOENT || r == -EAFNOSUPPORT) {
 		sp_client_fail(question->client, "no-such-user", 1, NULL,
 			       r == -ENOENT ? "%.63s is no address, no role:NAME and nobody who "
@@ -273,13 +282,13 @@ static bool read_question(struct sp_question *question, const char *from, const 
 	return true;
 }
 
-static void answer_question(struct sp_question *question, const char *from, const char *to,
-			    const char *on)
+static void answer_question(struct sp_question *question, const char *from, const char *idp,
+			    const char *to, const char *on)
 {
 	struct sp_judgement judgement;
 	int r;
 
-	if (!read_question(question, from, to, on))
+	if (!read_question(question, from, idp, to, on))
 		return;
 	r = sp_question_judge(question, question->hook, &question->tuple, -1, false, &judgement);
 	if (r < 0)
@@ -293,13 +302,13 @@ void sp_op_explain(struct sp_daemon *daemon, struct sp_client *client,
 {
 	__sp_cleanup(question_done) struct sp_question question = { .daemon = daemon,
 								 .client = client };
-	const char *from = NULL, *to = NULL, *on = NULL, *at = NULL;
+	const char *from = NULL, *idp = NULL, *to = NULL, *on = NULL, *at = NULL;
 	json_t *record = NULL;
 
-	if (!sp_op_unpack(client, request, "{s?s, s?s, s?s, s?s, s?o}", "from", &from, "to", &to,
+	if (!sp_op_unpack(client, request, "{s?s, s?s, s?s, s?s, s?s, s?o}", "from", &from, "idp", &idp, "to", &to,
 			  "on", &on, "at", &at, "record", &record))
 		return;
-	if (record ? (from || to || on || at) : (!from || !to)) {
+	if (record ? (from || idp || to || on || at) : (!from || !to)) {
 		sp_client_fail(client, "bad-request", 2, NULL,
 			       "explain takes from and to (and on), or a record");
 		return;
@@ -321,5 +330,5 @@ void sp_op_explain(struct sp_daemon *daemon, struct sp_client *client,
 	question.policy = daemon->running->policy;
 	question.revision = daemon->running->number;
 	memcpy(question.generation, daemon->running->generation, sizeof(question.generation));
-	answer_question(&question, from, to, on);
+	answer_question(&question, from, idp, to, on);
 }

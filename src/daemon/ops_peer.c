@@ -226,15 +226,17 @@ void sp_op_peer_add(struct sp_daemon *daemon, struct sp_client *client,
 void sp_op_peer_list(struct sp_daemon *daemon, struct sp_client *client,
 		     const struct sp_request *request)
 {
-	const char *user = NULL;
+	const char *user = NULL, *idp = NULL;
 	json_t *list;
 
-	if (!sp_op_unpack(client, request, "{s?s}", "user", &user))
+	if (!sp_op_unpack(client, request, "{s?s, s?s}", "user", &user, "idp", &idp))
 		return;
 	sp_engine_refresh(daemon);
 	list = json_array();
 	for (size_t i = 0; i < daemon->people.device_count; i++)
-		if (!user || !strcmp(user, daemon->people.devices[i]->user))
+		if ((!user || !strcmp(user, daemon->people.devices[i]->user)) &&
+		    (!idp || (daemon->people.devices[i]->idp &&
+			      !strcmp(idp, daemon->people.devices[i]->idp))))
 			json_array_append_new(list, sp_json_device(daemon,
 								   daemon->people.devices[i]));
 	sp_client_reply(client, json_pack("{s:o}", "peers", list));

@@ -75,7 +75,7 @@ void sp_op_session_open(struct sp_daemon *daemon, struct sp_client *client,
 struct listing {
 	struct sp_daemon *daemon;
 	const struct sp_client *client;
-	const char *user;
+	const char *user, *idp;
 	json_int_t session; /* 0: any */
 	bool has_key;
 	uint8_t key[32];
@@ -85,6 +85,7 @@ struct listing {
 static bool is_listed(const struct listing *listing, const struct sp_session_row *row)
 {
 	return (!listing->user || !strcmp(listing->user, row->user)) &&
+	       (!listing->idp || (row->idp && !strcmp(listing->idp, row->idp))) &&
 	       (!listing->session || (uint64_t)listing->session == row->id) &&
 	       (!listing->has_key || !memcmp(listing->key, row->public_key, 32));
 }
@@ -109,8 +110,8 @@ void sp_op_session_list(struct sp_daemon *daemon, struct sp_client *client,
 	struct sp_live *live = NULL;
 	int all = 0, r = 0;
 
-	if (!sp_op_unpack(client, request, "{s?b, s?s, s?I, s?s}", "all", &all, "user",
-			  &listing.user, "session", &listing.session, "device", &key_text) ||
+	if (!sp_op_unpack(client, request, "{s?b, s?s, s?s, s?I, s?s}", "all", &all, "user",
+			  &listing.user, "idp", &listing.idp, "session", &listing.session, "device", &key_text) ||
 	    (key_text && !sp_op_key(client, key_text, listing.key)))
 		return;
 	listing.has_key = key_text != NULL;

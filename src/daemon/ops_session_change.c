@@ -156,7 +156,7 @@ void sp_op_session_update(struct sp_daemon *daemon, struct sp_client *client,
 /* Whom a session.close means. */
 struct closing {
 	json_int_t id; /* 0: not by number */
-	const char *user;
+	const char *user, *idp; /* @idp: of which provider; NULL: only one has the name */
 	const struct sp_device *device;
 	struct sp_op_owner owner;
 };
@@ -169,6 +169,8 @@ static bool is_meant(const struct closing *closing, const struct sp_live *live)
 		return live->row.id == (uint64_t)closing->id;
 	if (closing->user)
 		return !strcmp(live->row.user, closing->user) &&
+		       (!closing->idp ||
+			(live->row.idp && !strcmp(live->row.idp, closing->idp))) &&
 		       (!closing->owner.idp ||
 			(live->row.idp && !strcmp(live->row.idp, closing->owner.idp) &&
 			 !strcmp(live->row.subject, closing->owner.subject)));
@@ -247,6 +249,12 @@ void sp_op_session_close(struct sp_daemon *daemon, struct sp_client *client,
 	}
 	if (device && !(closing.device = sp_op_device(daemon, client, device)))
 		return;
+	if (closing.user && !closing.owner.subject && !sp_client_is_portal(client)) {
+		closing.idp = closing.owner.idp; /* an administrator's word, not an owner's */
+		closing.owner.idp = NULL;
+		if (!sp_op_whose_name(daemon, client, closing.user, closing.idp))
+			return;
+	}
 	if (!is_theirs(daemon, client, &closing))
 		return;
 	snprintf(by, sizeof(by), "%s%s%s", sp_client_who(client), why ? ": " : "", why ? why : "");

@@ -2,6 +2,7 @@
 /* All sessions together: finding them, and what time and a new policy do to them. */
 #include "daemon/people.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -57,6 +58,27 @@ struct sp_live *sp_live_of_device(const struct sp_people *people, const uint8_t 
 	return found;
 }
 
+bool sp_people_share_name(const struct sp_people *people, const char *user,
+			  const char *ret_idps[2])
+{
+	struct sp_live *live = NULL;
+	const char *first = NULL;
+
+	while ((live = sp_live_next(people, live))) {
+		const char *idp = live->row.idp ? live->row.idp : "";
+
+		if (live->state == SP_LIVE_ENDED || strcmp(live->row.user, user) != 0)
+			continue;
+		if (first && strcmp(first, idp) != 0) {
+			ret_idps[0] = first;
+			ret_idps[1] = idp;
+			return true;
+		}
+		first = idp;
+	}
+	return false;
+}
+
 void sp_people_done(struct sp_people *people)
 {
 	for (uint32_t slot = 0; slot < people->slot_end; slot++)
@@ -107,6 +129,68 @@ static void park(struct sp_daemon *daemon, struct sp_live *live, int64_t since_n
 	sp_session_settle(daemon, live, SP_LIVE_PARKED, why, NULL);
 }
 
+/* Addresses to give in the pools of a family, about; UINT64_MAX: no number that matters. */
+static uint64_t pool_size(const struct sp_gateway *gateway, int family)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < gateway->pool_count; i++) {
+		const unsigned host_bits = 128u - gateway->pool[i].prefix_len;
+		struct sp_addr first;
+
+		memcpy(first.b, gateway->pool[i].addr, sizeof(first.b));
+		if (sp_addr_is_v4(&first) != (family == 0))
+			continue;
+		if (host_bits > 32)
+			return UINT64_MAX;
+		size += 1ull << host_bits;
+	}
+	return size;
+}
+
+static int count_held(void *arg, const struct sp_addr *addr)
+{
+	uint64_t *used = arg;
+
+	used[sp_addr_is_v4(addr) ? 0 : 1]++;
+	return 0;
+}
+
+/* Once there is no room, nobody new is let in: say it before. */
+static void look_at_room(struct sp_daemon *daemon, uint64_t boot_ns)
+{
+	struct sp_people *people = &daemon->people;
+	uint64_t used[2] = { 2, 2 }; /* the network's own and the gateway's */
+	uint32_t sessions = 0;
+
+	if (boot_ns < people->room_due_ns)
+		return;
+	people->room_due_ns = boot_ns + 5 * SP_SECOND_NS;
+	sp_store_each_held(daemon->store, sp_clock_realtime_ns(), NULL, NULL, count_held, used);
+	for (size_t i = 0; i < people->device_count; i++)
+		for (int family = 0; family < 2; family++)
+			used[family] += people->devices[i]->has_address[family];
+	for (uint32_t slot = 1; slot < people->slot_end; slot++)
+		sessions += people->slots[slot] != NULL;
+	for (int family = 0; family < 2; family++) {
+		const uint64_t size = pool_size(&daemon->machine->gateway, family);
+
+		if (size == 0 || size == UINT64_MAX || used[family] < size - size / 10)
+			continue;
+		sp_warnings_raise(&daemon->warnings, "pool-nearly-empty",
+				  "%" PRIu64 " of about %" PRIu64 " IPv%d addresses of vpn.pool are taken "
+				  "or were a moment ago: soon no new device is let in",
+				  used[family], size, family ? 6 : 4);
+		return;
+	}
+	if (sessions >= SP_SLOTS - SP_SLOTS / 10)
+		sp_warnings_raise(&daemon->warnings, "pool-nearly-empty",
+				  "%u of %u sessions are taken: soon nobody new is let in", sessions,
+				  SP_SLOTS - 1);
+	else
+		sp_warnings_clear(&daemon->warnings, "pool-nearly-empty");
+}
+
 void sp_people_tick(struct sp_daemon *daemon)
 {
 	const int64_t now_ns = sp_clock_realtime_ns();
@@ -125,6 +209,7 @@ void sp_people_tick(struct sp_daemon *daemon)
 			park(daemon, live, now_ns, "idle");
 		}
 	}
+	look_at_room(daemon, boot_ns);
 }
 
 void sp_people_reproject(struct sp_daemon *daemon)

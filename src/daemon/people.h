@@ -40,6 +40,7 @@ struct sp_people {
 	uint32_t slot_end;  /* slots at and beyond were never used since start */
 	uint32_t next_slot;
 	uint64_t birth;     /* of the plane */
+	uint64_t room_due_ns; /* boot time: when it is next seen how much is left */
 };
 
 /* Walk every session known: for (live = …next(people, NULL); live; live = …next(people, live)).
@@ -50,6 +51,10 @@ struct sp_live *sp_live_find(const struct sp_people *people, uint64_t id);
 struct sp_live *sp_live_of(const struct sp_people *people, uint32_t slot, uint64_t epoch);
 /* The newest session of an address, whatever its state. */
 struct sp_live *sp_live_of_address(const struct sp_people *people, const struct sp_addr *addr);
+/* Whose name it is, when people of two providers have it and one is signed in or parked at each (a
+ * machine's is ""): *@ret_idps are borrowed. False: nobody's, or one person's. */
+bool sp_people_share_name(const struct sp_people *people, const char *user,
+			  const char *ret_idps[2]);
 /* The session a device has: open, else parked, else NULL. */
 struct sp_live *sp_live_of_device(const struct sp_people *people, const uint8_t key[32]);
 

@@ -97,6 +97,7 @@ static void name_session(struct sp_audit_record *record, const struct sp_live *l
 	snprintf(id, 24, "%" PRIu64, live->row.id);
 	record->session = id;
 	record->user = live->row.user;
+	record->idp = live->row.idp;
 	record->peer = live->row.device;
 	record->roles = (const char *const *)live->roles;
 	record->role_count = live->role_count;

@@ -39,6 +39,7 @@
 	X("peers-file-moved", "none is needed: it was written anew")                               \
 	X("pins-missing", "mount -t bpf bpf /sys/fs/bpf, then start sallyportd again")             \
 	X("policy-unreadable", "sallyport apply FILE")                                             \
+	X("pool-nearly-empty", "remove devices (sallyport peer remove), or enlarge vpn.pool")       \
 	X("portal-missing", "start sallyport-portal")                                              \
 	X("portal-silent", "see its log, and start sallyport-portal again")                        \
 	X("portal-user", "make the user portal.user names, then start sallyportd again")           \

@@ -31,6 +31,7 @@ lab_control() { /usr/bin/python3 "$lab_top/tests/support/control.py" "$LAB_ROOT/
 may() { lab_gate explain "$@" --to 10.30.2.9:22/tcp --json | field "r['verdict']"; }
 
 lab_up_with_portal
+sed -i 's#pool: \[[^]]*\]#pool: [100.64.0.0/27, "fd00:64::/64"]#' "$LAB_ROOT/etc/sallyport/sallyport.yaml"
 BOT=$(wg genkey) BOT_KEY=
 BOT_KEY=$(wg pubkey <<<"$BOT")
 cat >>"$lab_providers/local.yaml" <<-YAML
@@ -107,6 +108,20 @@ for none in AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= AQAAAAAAAAAAAAAAAAAAAAA
 	expect "no device has the key $none" fails [ "$(lab_status phone)" = 200 ]
 done
 
+# ---- two of a name ----
+expect "ana of corp is let in" grep -q '"ok":true' <(opens laptop corp ana eng)
+expect "ana of partner too" grep -q '"ok":true' <(opens phone partner ana vendors)
+expect "a bare name means nobody" fails lab_gate explain --from ana --to 10.30.2.9:22/tcp
+expect "corp's ana has the rule written for her" same "$(may --from ana --idp corp)" allow
+expect "partner's ana has not" same "$(may --from ana --idp partner)" deny
+expect "revoking a bare name revokes nobody" fails lab_gate session revoke ana
+expect "partner's ana is revoked" lab_gate session revoke ana --idp partner
+expect "and no other" same "$(lab_gate session list --user ana --idp corp --json | grep -c '"live"') $(lab_gate session list --user ana --idp partner --json | grep -c '"live"')" "1 0"
+expect "the record says whose ana it was" same "$(lab_gate audit --json --event session-close --user ana --idp partner --limit 1 | field "r['idp'], r['user']")" "partner ana"
+sed 's/{user: ana, idp: corp}/{user: ana}/' "$LAB_DIR/policy.yaml" >"$LAB_DIR/bare.yaml"
+expect "a policy that says only ana is refused" same "$(sallyport check "$LAB_DIR/bare.yaml" >"$LAB_DIR/bare.out" 2>&1; echo $?)" 3
+expect "by place, with both" grep -q 'bare.yaml:[0-9]*:[0-9]*: .*corp.*partner\|bare.yaml:[0-9]*:[0-9]*: .*local.*partner' "$LAB_DIR/bare.out"
+
 # ---- names nobody can tell apart ----
 for name in 'ana\u200b' 'ana\u202e' 'an\u00ada' 'ana\u2028' 'ana\u00a0' ' ana' 'a/na' 'ana\u009b' 'ana\ue000'; do
 	expect "nobody is called $name" grep -q bad-request <(lab_control session.open idp=corp subject='"x"' user="\"$name\"" groups='["eng"]' \
@@ -121,4 +136,11 @@ expect "bob has no more devices than a person may" same "$(devices bob)" 16
 expect "and is told what to do" grep -q "remove one" "$LAB_DIR/stranger.answer"
 expect "by name" same "$(refused_as stranger) $(recorded bob)" "403 too-many-devices too-many-devices"
 expect "ana still enrols one" eval 'attempt phone ana "$(key)" another; [ "$(lab_status phone)" = 200 ]'
+for i in $(seq 1 12); do
+	lab_gate peer add --pubkey "$(key)" --name "host$i" --user carl --idp corp >"$LAB_DIR/add.out" 2>&1 || break
+done
+expect "the last address is given" grep -q "no IPv4 address is left" "$LAB_DIR/add.out"
+expect "status had it coming" lab_wait 15 eval 'lab_gate status --json | grep -q pool-nearly-empty'
+attempt phone ana "$(key)" late
+expect "who comes now is not told that the gateway is busy" same "$(refused_as phone)" "503 pool-empty"
 expect_done
