@@ -31,10 +31,11 @@ static int compare_prefix(const struct sp_prefix *a, const struct sp_prefix *b)
 	return a_is_v4 != b_is_v4 ? a_is_v4 - b_is_v4 : sp_prefix_compare(a, b);
 }
 
+/* Of one family. */
 static int compare_way(const void *left, const void *right)
 {
 	const struct sp_homes_way *a = left, *b = right;
-	int order = compare_prefix(&a->to, &b->to);
+	int order = sp_prefix_compare(&a->to, &b->to);
 
 	if (order)
 		return order;
@@ -284,19 +285,36 @@ static void join_halves(struct sp_homes *homes)
 	homes->count = kept;
 }
 
+/* IPv6 in front, each family by prefix. Returns how many are IPv6. */
+static size_t sort_ways(struct sp_homes_way *ways, size_t count)
+{
+	size_t v6_count = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct sp_homes_way way = ways[i];
+
+		if (sp_tables_is_v4(&way.to))
+			continue;
+		ways[i] = ways[v6_count];
+		ways[v6_count++] = way;
+	}
+	if (v6_count)
+		qsort(ways, v6_count, sizeof(*ways), compare_way);
+	if (count > v6_count)
+		qsort(ways + v6_count, count - v6_count, sizeof(*ways), compare_way);
+	return v6_count;
+}
+
 int sp_homes_build(struct sp_homes_way *ways, size_t count,
 		   const uint32_t zone_size[SP_ZONE_COUNT], struct sp_homes *ret_homes)
 {
 	struct sp_homes homes = { 0 };
 	struct walk walk = { .homes = &homes };
-	size_t v6_count = 0;
+	size_t v6_count;
 	int r;
 
 	memcpy(homes.zone_size, zone_size, sizeof(homes.zone_size));
-	if (count)
-		qsort(ways, count, sizeof(*ways), compare_way);
-	while (v6_count < count && !sp_tables_is_v4(&ways[v6_count].to))
-		v6_count++;
+	v6_count = sort_ways(ways, count);
 	r = walk_family(&walk, ways, v6_count, false);
 	if (r == 0)
 		r = walk_family(&walk, ways + v6_count, count - v6_count, true);
