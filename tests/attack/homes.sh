@@ -61,7 +61,7 @@ lab_address stranger eth1 198.51.100.66/24 2a0f:100::66/48
 lab_in gateway sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.wan0.rp_filter=0 net.ipv4.conf.lan0.rp_filter=0 \
 	net.ipv4.conf.lan1.rp_filter=0 net.ipv4.conf.wan1.rp_filter=0 \
 	net.ipv4.nexthop_compat_mode=0
-for n in 50 51 52 53 54 55 56 57; do
+for n in 50 51 52 53 54 55 56 57 58; do
 	ip -n "$LAB-stranger" address add "44.$n.0.9/32" dev lo
 	ip -n "$LAB-stranger" address add "2a0f:$n::9/128" dev lo nodad
 	ip -n "$LAB-office" address add "44.$n.0.8/32" dev lo
@@ -99,6 +99,11 @@ gate route add 44.54.0.0/16 via 10.30.2.9 table 100
 gate -6 route add 2a0f:54::/48 via 2001:db8:1::fe
 gate -6 route add 2a0f:54::/48 via 2001:db8:30::2:9 table 100
 
+# 58: through a nexthop object that leads outside, for now
+gate nexthop add id 20 via 192.0.2.254 dev wan0
+gate -6 nexthop add id 21 via 2001:db8:1::fe dev wan0
+gate route add 44.58.0.0/16 nhid 20
+gate -6 route add 2a0f:58::/48 nhid 21
 # 57: behind a router on lan1
 gate route add 44.57.0.0/16 via 10.31.2.9
 gate -6 route add 2a0f:57::/48 via 2001:db8:31::2:9
@@ -142,6 +147,12 @@ gate -6 route add 2a0f:55::/48 via 2001:db8:30::2:9 table 200
 expect "learned later: it becomes an inner one" lab_wait 5 explains 44.55.0.9 spoofed
 lab_wait 5 explains 2a0f:55::9 spoofed
 outside 55 "learned later"
+expect "outside until its nexthop is turned: heard" is_heard stranger 44.58.0.9 192.0.2.1
+gate nexthop replace id 20 via 10.30.2.9 dev lan0
+gate -6 nexthop replace id 21 via 2001:db8:30::2:9 dev lan0
+expect "a nexthop object turned inwards: the prefix follows" lab_wait 10 explains 44.58.0.9 spoofed
+lab_wait 10 explains 2a0f:58::9 spoofed
+outside 58 "turned inwards"
 # An interface that is down: its own network stays where it was.
 gate link set lan0 down
 sleep 1
