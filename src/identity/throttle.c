@@ -15,6 +15,7 @@
 #include "base/units.h"
 
 #define WAYS 8u
+#define OWN_IN_SET 2u
 #define SETS 2048u /* a table: 2048 * 8 buckets of 32 bytes, 512 KiB */
 #define DELAY_FIRST_NS ((uint64_t)SP_NS_PER_S)
 #define DELAY_MOST_NS (60u * (uint64_t)SP_NS_PER_S)
@@ -38,7 +39,7 @@ struct bucket {
 	uint64_t tag;        /* 0: nobody's */
 	uint64_t tried_ns;   /* the last wrong try; of a known pair or place the last right one */
 	uint64_t drained_ns; /* up to when @level was drained */
-	uint64_t level;      /* wrong tries not forgotten yet */
+	uint64_t level;      /* wrong tries not forgotten yet; of a known pair or place: whose it is */
 };
 
 struct sp_throttle {
@@ -144,8 +145,7 @@ static struct bucket *find_or_take(struct sp_throttle *throttle, enum table tabl
 		return bucket;
 	set = least = set_of(throttle, table, names->tags[table]);
 	for (size_t i = 0; i < WAYS; i++) {
-		if (table < KNOWN)
-			drain(&set[i], &measures[table], now_ns);
+		drain(&set[i], &measures[table], now_ns);
 		if (!set[i].tag && least->tag)
 			least = &set[i];
 		else if (!set[i].tag == !least->tag &&
@@ -212,13 +212,40 @@ bool sp_throttle_knows_place(struct sp_throttle *throttle, const struct sp_addr 
 	return find(throttle, PLACES, &names) != NULL;
 }
 
+/* Its bucket, or the one in its set used longest ago: of the same account if that has some already, so that
+ * nobody makes the places of others forgotten by signing in from very many. */
+static struct bucket *find_or_take_known(struct sp_throttle *throttle, enum table table, const struct names *names,
+					 uint64_t now_ns)
+{
+	const uint64_t owner = names->tags[ACCOUNTS];
+	struct bucket *bucket = find(throttle, table, names), *least, *own = NULL, *set;
+	size_t own_count = 0;
+
+	if (bucket)
+		return bucket;
+	set = least = set_of(throttle, table, names->tags[table]);
+	for (size_t i = 0; i < WAYS; i++) {
+		if (set[i].tried_ns < least->tried_ns)
+			least = &set[i]; /* nobody's was never used */
+		if (!set[i].tag || set[i].level != owner)
+			continue;
+		own_count++;
+		if (!own || set[i].tried_ns < own->tried_ns)
+			own = &set[i];
+	}
+	if (own_count >= OWN_IN_SET)
+		least = own;
+	*least = (struct bucket){ .tag = names->tags[table], .drained_ns = now_ns, .level = owner };
+	return least;
+}
+
 void sp_throttle_welcome(struct sp_throttle *throttle, const char *idp, const char *user,
 			 const struct sp_addr *from, uint64_t now_ns)
 {
 	const struct names names = name_all(throttle, idp, user, from);
 
-	find_or_take(throttle, KNOWN, &names, now_ns)->tried_ns = now_ns;
-	find_or_take(throttle, PLACES, &names, now_ns)->tried_ns = now_ns;
+	find_or_take_known(throttle, KNOWN, &names, now_ns)->tried_ns = now_ns;
+	find_or_take_known(throttle, PLACES, &names, now_ns)->tried_ns = now_ns;
 }
 
 /* ---- tries ---- */

@@ -300,6 +300,28 @@ static void only_who_was_let_in_is_known(void **state)
 	assert_false(sp_throttle_knows_place(throttle, &other));
 }
 
+/* Who has many addresses, and a right password, pushes out their own. */
+static void somebody_let_in_from_very_many_places_makes_nobody_forgotten(void **state)
+{
+	struct sp_addr home[50];
+	size_t known = 0;
+
+	(void)state;
+	for (unsigned n = 0; n < SP_ARRAY_LEN(home); n++) {
+		home[n] = numbered(100000 + n);
+		sp_throttle_welcome(throttle, "local", "ana", &home[n], now_ns);
+	}
+	for (unsigned n = 0; n < 60000; n++) {
+		const struct sp_addr from = numbered(n);
+
+		now_ns += S / 10;
+		sp_throttle_welcome(throttle, "local", "bob", &from, now_ns);
+	}
+	for (unsigned n = 0; n < SP_ARRAY_LEN(home); n++)
+		known += sp_throttle_knows(throttle, "local", "ana", &home[n]) && sp_throttle_knows_place(throttle, &home[n]);
+	assert_int_equal(known, SP_ARRAY_LEN(home));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +340,7 @@ int main(void)
 		T(a_clock_that_stands_still_or_goes_back_opens_nothing),
 		T(asking_how_long_counts_nothing),
 		T(only_who_was_let_in_is_known),
+		T(somebody_let_in_from_very_many_places_makes_nobody_forgotten),
 #undef T
 	};
 
