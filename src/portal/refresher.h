@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Asking again who people are while their sessions last. Of a provider that gave a refresh token: every
- * refresh_s, with jitter; other groups change the session at once, a revoked grant ends it, an unreachable
- * provider leaves it to its own deadline. Of local users: whenever their file has changed.
+ * refresh_s, with jitter; other groups change the session at once, a revoked grant ends it, answers that do
+ * not confirm the person end it after a few, an unreachable provider leaves it to its own deadline. A mark is
+ * stored before each question and the token of each answer before anything else (kept.h). Of local users: whenever their file has changed.
  * What is known comes from the sessions themselves (session.list), so a restart forgets nothing. Sessions
  * that the portal did not open carry nothing of its and are left alone. */
 #ifndef SALLYPORT_PORTAL_REFRESHER_H

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "crypto/key_proof.h"
 #include "io/wg_key.h"
 
 /* ---- form ---- */
@@ -80,8 +81,8 @@ static int read_text(struct reading *reading, const struct sp_field *field, cons
 		return wrong(reading, "is a text");
 	switch (field->kind) {
 	case SP_FIELD_KEY:
-		if (sp_wg_key_from_base64(text, &key) < 0 || sp_wg_key_is_zero(&key))
-			return wrong(reading, "is a WireGuard public key: 44 characters of base64");
+		if (sp_wg_key_from_base64(text, &key) < 0 || !sp_x25519_is_public(key.bytes))
+			return wrong(reading, "is a WireGuard public key: 44 characters of base64, as wg pubkey writes them");
 		return 0;
 	case SP_FIELD_DEVICE_NAME:
 		if (!sp_text_is_name(text, 63))

@@ -68,6 +68,7 @@ expect "signing in again" lab_wait 20 sign_in well
 expect "gives a session of full length" lab_wait 10 is_so well "live None None"
 
 # ---- answers that confirm nothing ----
+echo 'type: nonsense' >"$lab_providers/broken.yaml"
 others=$(awk '$1 != "well" {print $1}' "$LAB_DIR/list")
 for name in $others; do enrol "$name"; done
 for name in $others; do
@@ -83,6 +84,7 @@ expect "silence behind a good answer ends it in time" is_so busy-userinfo "live 
 expect "and loses no token" same "$(seen reused busy-userinfo)" 0
 expect "so does a client the provider does not take" is_so secret-expired "live None unconfirmed"
 expect "which status tells" lab_wait 10 eval 'lab_gate status --json | field "[p[\"state\"] + p[\"code\"] for p in r[\"portal\"][\"providers\"] if p[\"name\"] == \"secret-expired\"]" | grep -q failedclient-refused'
+expect "a provider whose file was never right hides none of that" lab_wait 10 eval 'lab_gate status --json | field "[p[\"state\"] for p in r[\"portal\"][\"providers\"] if p[\"name\"] == \"broken\"]" | grep -q failed'
 expect "the good provider's session goes on" is_so well "live None None"
 expect "the log names why" lab_wait 5 eval 'lab_gate audit --json --event session-close --limit 20 | grep -c "\"reason\":\"unconfirmed\"" | grep -qx 4'
 expect_done

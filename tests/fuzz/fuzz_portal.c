@@ -17,7 +17,7 @@
 
 #define PARTS_MAX 24
 #define STEPS_MAX 64
-#define KEY "Ji8okP1Vjw0tyoUfRqG3AVIhmfAuZnLoE/nLd3LhApA="
+#define KEY "Ji8okP1Vjw0tyoUfRqG3AVIhmfAuZnLoE/nLd3LhAhA="
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

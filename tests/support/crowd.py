@@ -17,7 +17,7 @@ KIND, FAMILY = sys.argv[1], int(sys.argv[2])
 GATEWAY = ('192.0.2.1', 443) if FAMILY == 4 else ('2001:db8:1::1', 443)
 SOURCES = [f'198.18.{n // 200}.{n % 200 + 1}' if FAMILY == 4 else f'3fff:{n + 256:x}::1' for n in range(600)]
 END = time.monotonic() + 300
-KEY = 'Ji8okP1Vjw0tyoUfRqG3AVIhmfAuZnLoE/nLd3LhApA='
+KEY = 'Ji8okP1Vjw0tyoUfRqG3AVIhmfAuZnLoE/nLd3LhAhA='
 
 
 def opened(source):

@@ -351,6 +351,8 @@ static void what_changes_while_a_session_is_open_is_kept_and_its_refresh_goes_wi
 	row.warn_s = 5;
 	row.has_own_max = true;
 	row.refresh = "sealed again";
+	row.ending = "unconfirmed";
+	row.full_ns = 90;
 	assert_int_equal(sp_store_change_session(fixture->store, &row), 0);
 	reopen(fixture);
 	assert_int_equal(sp_store_each_session(fixture->store, 1, keep_row, &read), 0);
@@ -363,6 +365,8 @@ static void what_changes_while_a_session_is_open_is_kept_and_its_refresh_goes_wi
 	assert_int_equal(read.replaces, 7);
 	assert_true(read.has_own_max && !read.has_own_idle);
 	assert_string_equal(read.refresh, "sealed again");
+	assert_string_equal(read.ending, "unconfirmed");
+	assert_int_equal(read.full_ns, 90);
 	sp_session_row_done(&read);
 	assert_int_equal(sp_store_close_session(fixture->store, row.id, 40, "revoked"), 0);
 	assert_int_equal(sp_store_session_of_epoch(fixture->store, 100, &read), 0);

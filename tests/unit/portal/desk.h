@@ -10,7 +10,7 @@
 #include "portal/provider.h"
 #include "portal/refresher.h"
 
-#define DESK_KEY "Ji8okP1Vjw0tyoUfRqG3AVIhmfAuZnLoE/nLd3LhApA="
+#define DESK_KEY "Ji8okP1Vjw0tyoUfRqG3AVIhmfAuZnLoE/nLd3LhAhA="
 #define DESK_OTHER_KEY "aPxGwq8zERHQ3Q1cOZFdJ+cvJX5Ka4mLN38AyYKYF10="
 #define DESK_DEVICE "\"device\":{\"public_key\":\"" DESK_KEY "\",\"name\":\"laptop\"}"
 #define DESK_HASH                                                                                  \
