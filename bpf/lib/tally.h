@@ -39,17 +39,17 @@ SP_INLINE __u32 sp_tally_region_of(struct sp_tally_key *key)
 SP_INLINE __u32 sp_tally_rate_of_one(__u32 kind)
 {
 	switch (kind) {
-#define X(id, one, all) case SP_TALLY_##id: return one;
+#define X(id, one, addresses, sessions) case SP_TALLY_##id: return one;
 	SP_TALLY_RATES(X)
 #undef X
 	}
 	return 0;
 }
 
-SP_INLINE __u32 sp_tally_rate_of_all(__u32 kind)
+SP_INLINE __u32 sp_tally_rate_of_all(__u32 kind, int is_session)
 {
 	switch (kind) {
-#define X(id, one, all) case SP_TALLY_##id: return all;
+#define X(id, one, addresses, sessions) case SP_TALLY_##id: return is_session ? sessions : addresses;
 	SP_TALLY_RATES(X)
 #undef X
 	}
@@ -64,18 +64,26 @@ SP_INLINE struct sp_sample *sp_tally_all(__u32 hook, __u32 kind, __u32 reason)
 }
 
 /* Is there room for a record of this kind in the second of all? */
-SP_INLINE int sp_tally_all_take(struct sp_sample *all, __u32 kind, __u64 now_ns)
+SP_INLINE int sp_tally_all_take(struct sp_sample *all, __u32 kind, int is_session, __u64 now_ns)
 {
 	if (!all)
 		return 0;
 	if (now_ns - all->window_ns >= SP_TALLY_SECOND_NS) {
 		all->window_ns = now_ns;
-		all->taken = 0;
+		all->taken[0] = 0;
+		all->taken[1] = 0;
 	}
-	if (all->taken >= sp_tally_rate_of_all(kind))
+	if (all->taken[is_session] >= sp_tally_rate_of_all(kind, is_session))
 		return 0;
-	all->taken++;
+	all->taken[is_session]++;
 	return 1;
+}
+
+/* The same for one that has a key. */
+SP_INLINE int sp_tally_all_take_one(const struct sp_tally_case *one)
+{
+	return sp_tally_all_take(sp_tally_all(one->key.hook, one->key.kind, one->key.reason),
+				 one->key.kind, one->region == SP_TALLY_SESSIONS, one->now_ns);
 }
 
 SP_INLINE void sp_tally_all_count(struct sp_sample *all, __u64 packets, __u64 bytes)
@@ -100,7 +108,7 @@ SP_INLINE int sp_tally_take_nobodys(__u32 hook, __u32 kind, __u32 reason, __u64 
 {
 	struct sp_sample *all = sp_tally_all(hook, kind, reason);
 
-	if (sp_tally_all_take(all, kind, now_ns))
+	if (sp_tally_all_take(all, kind, 0, now_ns))
 		return 1;
 	sp_tally_all_count(all, 1, bytes);
 	sp_tally_note_sampled();
@@ -181,15 +189,14 @@ SP_INLINE struct sp_tally *sp_tally_find(const struct sp_tally_case *one)
 }
 
 /* Is there room for a record in the second of its key and in that of all? Else it is counted. */
-SP_INLINE int sp_tally_slot_takes(struct sp_tally *slot, const struct sp_tally_case *one,
-				  struct sp_sample *all)
+SP_INLINE int sp_tally_slot_takes(struct sp_tally *slot, const struct sp_tally_case *one)
 {
 	if (one->now_ns >= slot->window_ns + SP_TALLY_SECOND_NS) {
 		slot->window_ns = one->now_ns;
 		slot->taken = 0;
 	}
 	if (!one->is_counted && slot->taken < sp_tally_rate_of_one(one->key.kind) &&
-	    sp_tally_all_take(all, one->key.kind, one->now_ns)) {
+	    sp_tally_all_take_one(one)) {
 		slot->taken++;
 		return 1;
 	}
@@ -200,19 +207,22 @@ SP_INLINE int sp_tally_slot_takes(struct sp_tally *slot, const struct sp_tally_c
 }
 
 /* 1: it gets a record. 0: it was counted. */
-SP_SUBPROGRAM int sp_tally_take(const struct sp_tally_case *one)
+SP_GLOBAL int sp_tally_take(const struct sp_tally_case *one)
 {
-	struct sp_sample *all = sp_tally_all(one->key.hook, one->key.kind, one->key.reason);
-	struct sp_tally *slot = sp_tally_find(one);
+	struct sp_tally *slot;
 	int takes;
 
+	if (!one || one->region >= SP_TALLY_REGION_COUNT)
+		return 0;
+	slot = sp_tally_find(one);
 	if (slot) {
-		takes = sp_tally_slot_takes(slot, one, all);
+		takes = sp_tally_slot_takes(slot, one);
 		sp_tally_unlock(slot);
 	} else {
-		takes = !one->is_counted && sp_tally_all_take(all, one->key.kind, one->now_ns);
+		takes = !one->is_counted && sp_tally_all_take_one(one);
 		if (!takes)
-			sp_tally_all_count(all, one->packets, one->bytes);
+			sp_tally_all_count(sp_tally_all(one->key.hook, one->key.kind, one->key.reason),
+					   one->packets, one->bytes);
 	}
 	if (!takes)
 		sp_tally_note_sampled();

@@ -43,7 +43,7 @@ struct sp_recorder {
 	unsigned char refusal_key[16];
 	uint64_t more_refusals;       /* beyond: counted, not yet recorded */
 	uint64_t sampled;             /* events without a record, as last looked at */
-	uint32_t tally;               /* where to go on telling of them */
+	uint32_t tally[SP_TALLY_REGION_COUNT]; /* where to go on telling of them */
 	bool is_behind;               /* some are still to be told of */
 };
 

@@ -5,7 +5,8 @@
 
 #include "daemon/daemon.h"
 
-#define TOLD_MAX 100 /* records a second of what has a slot: the log is to be bounded too */
+#define REGION_SLOTS (SP_TALLY_BUCKETS * SP_TALLY_WAYS)
+#define TOLD_MAX 100 /* records a second of one region: the log is to be bounded too */
 
 static const struct {
 	enum sp_event_kind event;
@@ -68,21 +69,31 @@ static int tell_slot(struct sp_daemon *daemon, uint32_t index)
 	return 1;
 }
 
-/* Returns whether all were told. */
-static bool tell_slots(struct sp_daemon *daemon)
+/* Returns whether all of a region were told. People are not kept waiting by made-up addresses. */
+static bool tell_region(struct sp_daemon *daemon, enum sp_tally_region region)
 {
-	struct sp_recorder *recorder = &daemon->recorder;
+	uint32_t *next = &daemon->recorder.tally[region];
 	int told = 0;
 
-	for (uint32_t i = 0; i < SP_TALLY_SLOTS; i++) {
-		const int r = told < TOLD_MAX ? tell_slot(daemon, recorder->tally) : -EAGAIN;
+	for (uint32_t i = 0; i < REGION_SLOTS; i++) {
+		const int r = told < TOLD_MAX ? tell_slot(daemon, region * REGION_SLOTS + *next) :
+						-EAGAIN;
 
 		if (r < 0)
 			return false;
 		told += r;
-		recorder->tally = (recorder->tally + 1) % SP_TALLY_SLOTS;
+		*next = (*next + 1) % REGION_SLOTS;
 	}
 	return true;
+}
+
+static bool tell_slots(struct sp_daemon *daemon)
+{
+	bool is_all = true;
+
+	for (int region = 0; region < SP_TALLY_REGION_COUNT; region++)
+		is_all = tell_region(daemon, region) && is_all;
+	return is_all;
 }
 
 /* Of one hook, kind and reason, what has no slot. */

@@ -251,11 +251,11 @@ static void who_floods_has_ten_denials_a_second_on_record_and_others_have_theirs
 	}
 }
 
-/* More sources than there are slots, all at once: nothing is forgotten, nobody's slot is taken away. */
+/* More sources than their buckets have slots, all at once: nothing is forgotten, nobody's slot is taken away. */
 static void a_flood_of_sources_is_counted_to_the_last_packet(void **state)
 {
 	struct sums told = { 0 }, shared;
-	const unsigned sources = 6000, each = 12;
+	const unsigned sources = 2500, each = 12;
 	struct sp_event_stats stats;
 	char frame[64];
 
@@ -281,6 +281,20 @@ static void a_flood_of_sources_is_counted_to_the_last_packet(void **state)
 	assert_int_equal(slot_sums(ANA, NULL, SP_TALLY_DENY).events, 10);
 }
 
+/* As many sessions as all devices of some people have, each at its full rate: none takes another's. */
+static void sessions_do_not_use_up_each_others_records(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 40; i++) {
+		lab_sign_in(&lab, ANA, 1000 + i);
+		lab_repeat(&lab, SP_HOOK_VPN_IN, PAYROLL, 30);
+		lab_repeat(&lab, SP_HOOK_INSIDE_IN, "10.30.0.5:9 > 1.2.3.4:9 udp", 30);
+	}
+	lab_repeat(&lab, SP_HOOK_VPN_IN, "100.64.0.9:9 > 10.30.9.4:22 tcp", 1);
+	assert_int_equal(lab_event_stats(&lab).attempted, 40 * 10 + 10 + 1);
+	assert_int_equal(slot_sums(ANA, NULL, SP_TALLY_DENY).events, 40 * 20);
+}
+
 static void a_slot_is_given_away_only_when_it_was_told(void **state)
 {
 	struct sp_tally slot;
@@ -301,11 +315,15 @@ static void a_slot_is_given_away_only_when_it_was_told(void **state)
 		lab.now_ns += 10 * SECOND;
 		slot.told = is_told ? slot.events : 0;
 		assert_int_equal(bpf_map_update_elem(lab_map(&lab, "sp_tally"), &mine, &slot, 0), 0);
-		for (unsigned i = 0; i < 6000; i++) {
-			snprintf(frame, sizeof(frame), "10.31.%u.%u:9 > 1.2.3.4:9 udp", i / 250, i % 250);
+		for (unsigned i = 0; i < 2500; i++) {
+			snprintf(frame, sizeof(frame), "10.30.%u.%u:9 > 1.2.3.4:9 udp",
+				 10 + 20 * (unsigned)is_told + i / 250,
+				 i % 250);
 			lab_repeat(&lab, SP_HOOK_INSIDE_IN, frame, 1);
+			assert_int_equal(bpf_map_lookup_elem(lab_map(&lab, "sp_tally"), &mine, &after), 0);
+			if (memcmp(&after.key, &slot.key, sizeof(slot.key)) != 0)
+				break;
 		}
-		assert_int_equal(bpf_map_lookup_elem(lab_map(&lab, "sp_tally"), &mine, &after), 0);
 		assert_int_equal(memcmp(&after.key, &slot.key, sizeof(slot.key)) != 0, is_told);
 		if (!is_told)
 			assert_int_equal(after.events, 5);
@@ -411,6 +429,7 @@ int main(void)
 		TEST(an_ended_flow_says_what_it_carried),
 		TEST(who_floods_has_ten_denials_a_second_on_record_and_others_have_theirs),
 		TEST(a_flood_of_sources_is_counted_to_the_last_packet),
+		TEST(sessions_do_not_use_up_each_others_records),
 		TEST(a_slot_is_given_away_only_when_it_was_told),
 		TEST(beyond_fifty_new_flows_a_second_both_ends_are_counted),
 		TEST(packets_of_log_all_have_a_rate_too),

@@ -253,12 +253,14 @@ enum sp_tally_kind {
 	SP_TALLY_KIND_COUNT
 };
 
-/* X(kind, of one session or source address, of all at one hook for one reason on one CPU) */
+/* X(kind, of one session or source address, of all addresses, of all sessions); the latter two at one hook
+ * for one reason on one CPU. An address is soon made up, a session is not: all devices of a person
+ * together do not take what others have. */
 #define SP_TALLY_RATES(X)                                                                          \
-	X(DENY, 10, 100)                                                                           \
-	X(OPEN, 50, 500)                                                                           \
-	X(PACKET, 200, 1000)                                                                       \
-	X(END, 1000, 5000)
+	X(DENY, 10, 100, 1000)                                                                     \
+	X(OPEN, 50, 500, 5000)                                                                     \
+	X(PACKET, 200, 1000, 10000)                                                                \
+	X(END, 1000, 5000, 20000)
 
 /* Whose records they are. Every byte counts. */
 struct sp_tally_key {
@@ -302,7 +304,7 @@ enum sp_tally_region {
 /* sample[]: by hook, kind and reason; per CPU. */
 struct sp_sample {
 	__u64 window_ns;
-	__u64 taken;
+	__u32 taken[2]; /* records in the second that began at window_ns: of addresses, of sessions */
 	__u64 events; /* without a record, in no slot of tally[] */
 	__u64 packets;
 	__u64 bytes;
