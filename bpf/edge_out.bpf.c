@@ -12,13 +12,13 @@ int sp_edge_out(struct __sk_buff *skb)
 	struct sp_work *work;
 
 	if (sp_has_own_mark(skb))
-		return TC_ACT_OK;
+		return SP_TC_PASS;
 	work = sp_work_begin(skb->ifindex);
 	if (!work)
 		return TC_ACT_SHOT;
-	sp_record_leaving(skb, work, 1, sp_tags_taken(skb));
+	sp_record_leaving(skb, work);
 	sp_account(work);
-	return work->verdict == SP_ALLOW ? TC_ACT_OK : TC_ACT_SHOT;
+	return work->verdict == SP_ALLOW ? SP_TC_PASS : TC_ACT_SHOT;
 }
 
 char sp_license[] SEC("license") = "Dual BSD/GPL";

@@ -12,12 +12,12 @@ int sp_inside_in(struct __sk_buff *skb)
 
 	if (!work)
 		return TC_ACT_SHOT;
-	sp_judge_arriving(skb, work, sp_tags_taken(skb));
+	sp_judge_arriving(skb, work);
 	sp_account(work);
 	if (work->verdict != SP_ALLOW)
 		return sp_refuse_or_drop(skb, work);
 	sp_set_mark(skb, sp_mark_of(work));
-	return TC_ACT_OK;
+	return SP_TC_PASS;
 }
 
 char sp_license[] SEC("license") = "Dual BSD/GPL";

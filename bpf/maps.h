@@ -14,6 +14,8 @@
 #include <sallyport/abi/tables.h>
 #include <sallyport/abi/testrun.h>
 
+SP_ABI_ASSERT(SP_HOOK_COUNT <= SP_HOOK_SLOTS && SP_REASON_COUNT <= SP_REASON_SLOTS, "abi");
+
 /* ---- tables of one revision; max_entries are set before load ---- */
 
 struct {
@@ -132,7 +134,7 @@ struct {
 
 /* How many flows each hook has in the table; those opened on edge-in may fill half of it. */
 struct sp_flow_use {
-	__u64 flows[SP_HOOK_COUNT];
+	__u64 flows[SP_HOOK_SLOTS];
 };
 
 struct {
@@ -218,7 +220,6 @@ struct {
 const volatile __u64 sp_revision = 0;
 const volatile __u32 sp_svcset_count = 1;
 const volatile __u32 sp_profile_count = 1; /* capacity of sp_verdict in profiles */
-const volatile __u32 sp_link_header = 14;  /* before IP: 14 Ethernet and test runs, 0 TUN */
 const volatile __u32 sp_protect_tunnel = 0; /* SP_TABLES_PROTECT_TUNNEL */
 const volatile __u32 sp_portal_port = 0;    /* TCP, where people sign in; 0: there is none */
 const volatile __u32 sp_refuse = 1;         /* answer denials of people with RST / ICMP prohibited */
@@ -226,6 +227,9 @@ const volatile __u32 sp_dhcp_ifindex[8] = {};  /* interfaces that take an addres
 const volatile __u32 sp_dhcp6_ifindex[8] = {}; /* and by DHCPv6 */
 const volatile __u32 sp_recorder_hook = SP_HOOK_EDGE_OUT; /* edge_out: or SP_HOOK_INSIDE_OUT */
 const volatile __u64 sp_seed = 0; /* where keys of sp_tally lie: nobody outside can choose neighbours */
+/* What edge-in writes before a packet for edge-tc: random, of one load of both. It says which mark the packet
+ * gets: [0] SP_MARK_JUDGED, [1] SP_MARK_REPLY. */
+const volatile __u64 sp_token[2] = { 1, 3 };
 const volatile __u32 sp_test = 0;
 
 #endif

@@ -20,7 +20,7 @@ SP_INLINE int sp_judge_home(struct sp_work *work)
 /* [0], fragments, [3], [4], [6]-[8]. */
 SP_INLINE void sp_judge_leaving(struct __sk_buff *skb, struct sp_work *work)
 {
-	if (sp_judge_bytes(skb, work, 0, 0) || sp_judge_home(work) || sp_judge_fragment(work))
+	if (sp_judge_bytes(skb, work) || sp_judge_home(work) || sp_judge_fragment(work))
 		return;
 	if (!sp_flows(work)) {
 		/* an answer is no beginning: without its flow no rule speaks for it */
@@ -39,16 +39,16 @@ int sp_vpn_out(struct __sk_buff *skb)
 	struct sp_work *work;
 
 	if (sp_has_own_mark(skb))
-		return TC_ACT_OK;
+		return SP_TC_PASS;
 	work = sp_work_begin(skb->ifindex);
 	if (!work)
 		return TC_ACT_SHOT;
 	if (sp_is_own(skb))
-		sp_record_leaving(skb, work, 0, 0);
+		sp_record_leaving(skb, work);
 	else
 		sp_judge_leaving(skb, work);
 	sp_account(work);
-	return work->verdict == SP_ALLOW ? TC_ACT_OK : TC_ACT_SHOT;
+	return work->verdict == SP_ALLOW ? SP_TC_PASS : TC_ACT_SHOT;
 }
 
 char sp_license[] SEC("license") = "Dual BSD/GPL";

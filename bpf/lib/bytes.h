@@ -61,6 +61,7 @@ SP_INLINE int sp_bytes_load(SP_CTX *ctx, __u32 offset, void *to, __u32 len)
 struct sp_bytes {
 	const __u8 *bytes;
 	__u32 len;
+	__u32 is_ethernet; /* 0: bare IP */
 };
 #define SP_CTX const struct sp_bytes
 

@@ -9,9 +9,9 @@
 #include "lib/fragment.h"
 
 /* [0] */
-SP_INLINE int sp_judge_bytes(SP_CTX *ctx, struct sp_work *work, int is_ethernet, __u32 tags)
+SP_INLINE int sp_judge_bytes(SP_CTX *ctx, struct sp_work *work)
 {
-	int reason = sp_parse(ctx, is_ethernet, sp_link_header, tags, &work->packet);
+	int reason = sp_parse(ctx, &work->packet);
 
 	if (!reason)
 		return 0;
@@ -262,10 +262,10 @@ SP_INLINE void sp_judge_rules(struct sp_work *work)
 }
 
 /* [0]-[8] for what arrives. */
-SP_INLINE void sp_judge_arriving(SP_CTX *ctx, struct sp_work *work, __u32 tags)
+SP_INLINE void sp_judge_arriving(SP_CTX *ctx, struct sp_work *work)
 {
 	work->packet_zone = sp_hook_zone(SP_THIS_HOOK);
-	if (sp_judge_bytes(ctx, work, SP_THIS_HOOK != SP_HOOK_VPN_IN, tags))
+	if (sp_judge_bytes(ctx, work))
 		return;
 	if (SP_THIS_HOOK != SP_HOOK_VPN_IN && sp_judge_always_passed(work))
 		return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Bytes -> what is judged (docs/judgement.md, "Parsing"): link header and IP; then parse_ip6.h,
+/* Bytes -> what is judged (docs/judgement.md, "Parsing"): parse_link.h, parse_ip4.h or parse_ip6.h, then
  * parse_l4.h and parse_quote.h. One path for both families; compiles in user space too.
  *
  * Every function here returns 0 to go on, or the enum sp_reason the packet is denied for. Tests are
@@ -79,66 +79,27 @@ SP_INLINE int sp_check_span(__u32 from, __u32 has_more, __u32 len)
 #include "lib/parse_quote.h"
 #include "lib/parse_l4.h"
 
-/* Ethernet with up to two VLAN tags; one that the driver took off counts (@tags).
- * @ret_type 4 or 6; 0: ARP. */
-SP_INLINE int sp_parse_ethernet(SP_CTX *ctx, __u32 present, __u32 tags, struct sp_parsed *parsed,
-				int *ret_type)
+#include "lib/parse_link.h"
+
+/* Parse the packet of @ctx. Returns 0; else the reason it is denied for. ARP is SP_REASON_ETHERTYPE with
+ * is_arp set. */
+SP_INLINE int sp_parse(SP_CTX *ctx, struct sp_parsed *parsed)
 {
-	__u32 offset = sizeof(struct sp_ether);
-	__be16 type_be;
-	__u32 type;
-
-	if (present < offset || sp_bytes_load(ctx, offset - 2, &type_be, sizeof(type_be)))
-		return SP_REASON_TRUNCATED;
-	type = bpf_ntohs(type_be);
-	for (int i = 0; i < 2; i++) {
-		if ((type != SP_ETHER_VLAN && type != SP_ETHER_QINQ) || tags == 2)
-			break;
-		if (present < offset + 4 ||
-		    sp_bytes_load(ctx, offset + 2, &type_be, sizeof(type_be)))
-			return SP_REASON_TRUNCATED;
-		type = bpf_ntohs(type_be);
-		offset += 4;
-		tags++;
-	}
-	parsed->network_offset = offset;
-	parsed->is_arp = type == SP_ETHER_ARP;
-	*ret_type = type == SP_ETHER_IP4 ? 4 : 6;
-	return type == SP_ETHER_IP4 || type == SP_ETHER_IP6 ? 0 : SP_REASON_ETHERTYPE;
-}
-
-/* Bare IP behind @link_header bytes nobody looks at. */
-SP_INLINE int sp_parse_bare(SP_CTX *ctx, __u32 present, __u32 link_header,
-			    struct sp_parsed *parsed, int *ret_type)
-{
-	__u8 first;
-
-	if (present <= link_header || sp_bytes_load(ctx, link_header, &first, 1))
-		return SP_REASON_TRUNCATED;
-	parsed->network_offset = link_header;
-	*ret_type = first >> 4;
-	return first >> 4 == 4 || first >> 4 == 6 ? 0 : SP_REASON_MALFORMED;
-}
-
-/* Parse the packet of @ctx.
- * @is_ethernet  0: bare IP behind @link_header bytes.   @tags  VLAN tags already taken off.
- * Returns 0; else the reason it is denied for. ARP is SP_REASON_ETHERTYPE with is_arp set. */
-SP_INLINE int sp_parse(SP_CTX *ctx, int is_ethernet, __u32 link_header, __u32 tags,
-		       struct sp_parsed *parsed)
-{
-	__u32 present = sp_bytes_len(ctx);
-	int type, reason;
+	__u32 present = sp_bytes_len(ctx), type = 0;
+	int reason;
 
 	__builtin_memset(parsed, 0, sizeof(*parsed));
 	parsed->length = present;
-	if (is_ethernet)
-		reason = sp_parse_ethernet(ctx, present, tags, parsed, &type);
-	else
-		reason = sp_parse_bare(ctx, present, link_header, parsed, &type);
+	reason = sp_parse_link(ctx, present, parsed, &type);
 	if (reason)
 		return reason;
-	reason = type == 4 ? sp_parse_ip4(ctx, present, parsed) :
-			     sp_parse_ip6(ctx, present, parsed);
+	parsed->is_arp = type == SP_ETHER_ARP;
+	if (type == SP_ETHER_IP4)
+		reason = sp_parse_ip4(ctx, present, parsed);
+	else if (type == SP_ETHER_IP6)
+		reason = sp_parse_ip6(ctx, present, parsed);
+	else
+		reason = SP_REASON_ETHERTYPE;
 	if (reason || parsed->fragment == SP_FRAGMENT_LATER)
 		return reason;
 	return sp_parse_l4(ctx, parsed);

@@ -271,14 +271,17 @@ SP_SUBPROGRAM int sp_refuse_prohibited(struct __sk_buff *skb, struct sp_work *wo
 	}
 }
 
-/* Back to the station it came from. */
-SP_INLINE int sp_refuse_swap_stations(struct __sk_buff *skb)
+/* Back to the station it came from. On an inner interface only where the Ethernet header is at hand, with
+ * up to two tags: a program behind a generic XDP one may not see it. */
+SP_INLINE int sp_refuse_swap_stations(struct __sk_buff *skb, __u32 link_len)
 {
 	struct sp_ether ether;
 	__u8 sender[6];
 
 	if (SP_THIS_HOOK == SP_HOOK_VPN_IN)
 		return 0; /* a TUN has no link header */
+	if (link_len != sizeof(ether) && link_len != sizeof(ether) + 4 && link_len != sizeof(ether) + 8)
+		return -1;
 	if (bpf_skb_load_bytes(skb, 0, &ether, sizeof(ether)))
 		return -1;
 	__builtin_memcpy(sender, ether.source, sizeof(sender));
@@ -302,7 +305,7 @@ SP_INLINE int sp_refuse_or_drop(struct __sk_buff *skb, struct sp_work *work)
 	if (!sp_refuse_is_due(skb, work) || !sp_refuse_is_within_rate(work))
 		return TC_ACT_SHOT;
 	r = sp_refuse_resets(work) ? sp_refuse_reset(skb, work) : sp_refuse_prohibited(skb, work);
-	if (r || sp_refuse_swap_stations(skb))
+	if (r || sp_refuse_swap_stations(skb, work->packet.network_offset))
 		return TC_ACT_SHOT;
 	sp_set_mark(skb, SP_MARK_OWN);
 	return (int)bpf_redirect(skb->ifindex, 0);

@@ -7,11 +7,8 @@
 
 #include "lib/judge.h"
 
-/* VLAN tags the stack has already moved out of the bytes. */
-SP_INLINE __u32 sp_tags_taken(const struct __sk_buff *skb)
-{
-	return skb->vlan_present ? 1 : 0;
-}
+/* What lets a packet pass: programs of others behind ours still see it. */
+#define SP_TC_PASS TC_ACT_UNSPEC /* as tcx calls it: TCX_NEXT */
 
 /* Was this packet sent by the gateway itself (egress), rather than forwarded? */
 SP_INLINE int sp_is_own(const struct __sk_buff *skb)

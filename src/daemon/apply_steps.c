@@ -109,6 +109,17 @@ static int guard_administrator(struct sp_apply *apply)
 		rule ? rule : "none");
 }
 
+/* Before anything is attached: an administrator who asks is told; a restage goes on with the others. */
+static int refuse_unfit(struct sp_apply *apply)
+{
+	const struct sp_host_interface *unfit = sp_host_find_unfit(&apply->daemon->host);
+
+	if (!unfit || !apply->is_request)
+		return 0;
+	return fail(apply, -EOPNOTSUPP, "interface-unfit", 1, "%s cannot be %s: %s", unfit->name,
+		    sp_zone_name(unfit->zone), unfit->unfit);
+}
+
 static int step_check(struct sp_apply *apply)
 {
 	const struct sp_apply_request *request = &apply->request;
@@ -127,6 +138,9 @@ static int step_check(struct sp_apply *apply)
 		r = sp_policy_number_rules(apply->policy, NULL, NULL);
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "reading the policy: %s", sp_err_text(r));
+	r = refuse_unfit(apply);
+	if (r < 0)
+		return r;
 	apply->is_unchanged = daemon->running &&
 			      !memcmp(daemon->running->policy->generation,
 				      apply->policy->generation, 32);

@@ -44,6 +44,12 @@ struct sp_daemon_options {
 
 struct sp_apply;
 
+/* A device keeps its index when its name changes: so it is not taken for one nobody listed. */
+struct sp_network_seen {
+	uint32_t ifindex;
+	char name[IFNAMSIZ];
+};
+
 struct sp_daemon {
 	struct sp_daemon_options options;
 	char gateway_name[65];
@@ -63,6 +69,9 @@ struct sp_daemon {
 	uint32_t network_changes;  /* SP_NETLINK_…, since it was last looked at */
 	struct sp_timer restage_timer;
 	struct sp_pace restage_pace; /* of revisions nobody asked for */
+	struct sp_network_seen *listed_seen; /* interfaces that had a listed name */
+	size_t listed_seen_count;
+	char *lock_names; /* what the second lock names, as last drawn */
 	struct sp_ebpf *plane;
 	struct sp_control *control;
 	struct sp_people people;
@@ -141,12 +150,11 @@ int sp_network_watch(struct sp_daemon *daemon);
 void sp_network_drain(struct sp_daemon *daemon);
 /* Look at it again, in the next round. */
 void sp_network_settle(struct sp_daemon *daemon);
-/* Draw the second lock around the governed interfaces, open or closed as is_lock_open says. Before
- * anything was ever applied only the tunnel is behind it: the administrator is still on the
- * inside. */
-int sp_network_lock(struct sp_daemon *daemon, bool with_inside, struct sp_ebpf_error *error);
+/* Draw the second lock, open or closed as is_lock_open says. Before anything was ever applied only the
+ * tunnel is behind it: the administrator is still on the inside. */
+int sp_network_lock(struct sp_daemon *daemon, bool with_all, struct sp_ebpf_error *error);
 /* The same after somebody changed it: whatever stands in its table goes. */
-int sp_network_lock_anew(struct sp_daemon *daemon, bool with_inside, struct sp_ebpf_error *error);
+int sp_network_lock_anew(struct sp_daemon *daemon, bool with_all, struct sp_ebpf_error *error);
 
 /* ---- ops.c: what a request means ---- */
 

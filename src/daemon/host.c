@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/host.h"
 
+#include <net/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,14 @@ const struct sp_host_interface *sp_host_find(const struct sp_host *host, const c
 {
 	for (size_t i = 0; i < host->interface_count; i++)
 		if (!strcmp(host->interfaces[i].name, name))
+			return &host->interfaces[i];
+	return NULL;
+}
+
+const struct sp_host_interface *sp_host_find_unfit(const struct sp_host *host)
+{
+	for (size_t i = 0; i < host->interface_count; i++)
+		if (host->interfaces[i].unfit)
 			return &host->interfaces[i];
 	return NULL;
 }
@@ -69,13 +78,59 @@ static int add_governed(struct sp_host *host, const struct sp_machine *machine)
 	return 0;
 }
 
+/* Link types whose packets are bare IP, for a program that asks the packet (bpf/lib/parse_link.h). */
+static bool is_bare(uint16_t type)
+{
+	static const uint16_t bare[] = {
+		ARPHRD_NONE, ARPHRD_RAWIP, ARPHRD_PPP, ARPHRD_TUNNEL, ARPHRD_TUNNEL6,
+		ARPHRD_SIT, ARPHRD_IPGRE, ARPHRD_IP6GRE,
+	};
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(bare); i++)
+		if (bare[i] == type)
+			return true;
+	return false;
+}
+
+/* Is another listed interface below this one (a VLAN, macvlan on it)? */
+static bool lies_on_listed(const struct sp_host *host, const struct sp_host_view *view,
+			   const struct sp_link *link)
+{
+	const struct sp_host_interface *below;
+
+	for (size_t i = 0; link->lower && i < view->link_count; i++) {
+		if (view->links[i].ifindex != link->lower)
+			continue;
+		below = sp_host_find(host, view->links[i].name);
+		return below && below->is_governed;
+	}
+	return false;
+}
+
+static const char *find_unfit(const struct sp_host *host, const struct sp_host_view *view,
+			      const struct sp_link *link)
+{
+	if (link->is_loopback)
+		return "it is the loopback interface, which is never judged: take it off the list";
+	if (link->type != ARPHRD_ETHER && !is_bare(link->type))
+		return "its link type is neither Ethernet nor bare IP (PPP, TUN, WireGuard, GRE, IPIP, SIT): "
+		       "list an interface that is";
+	if (link->master)
+		return "it is a port of a bridge, bond, team or VRF, and packets arrive on that: list that "
+		       "interface instead";
+	if (lies_on_listed(host, view, link))
+		return "it lies on another listed interface, and its packets would be judged twice: list one "
+		       "of the two";
+	return NULL;
+}
+
 static int add_links(struct sp_host *host, const struct sp_host_view *view)
 {
 	for (size_t i = 0; i < view->link_count; i++) {
 		const struct sp_link *link = &view->links[i];
 		struct sp_host_interface *seen;
 
-		if (link->is_loopback)
+		if (link->is_loopback && !sp_host_find(host, link->name))
 			continue;
 		seen = (struct sp_host_interface *)sp_host_find(host, link->name);
 		if (!seen) {
@@ -87,6 +142,9 @@ static int add_links(struct sp_host *host, const struct sp_host_view *view)
 		seen->is_present = true;
 		seen->is_up = link->is_up;
 		seen->ifindex = link->ifindex;
+		seen->is_bare = is_bare(link->type);
+		if (seen->is_governed)
+			seen->unfit = find_unfit(host, view, link);
 	}
 	return 0;
 }
@@ -111,7 +169,7 @@ static int add_hooked(struct sp_host *host)
 		const struct sp_host_interface *seen = &host->interfaces[i];
 		struct sp_ebpf_interface *hooked;
 
-		if (!seen->is_governed || !seen->is_present)
+		if (!seen->is_governed || !seen->is_present || seen->unfit)
 			continue;
 		hooked = SP_ARRAY_PUSH(host->hooked, host->hooked_count);
 		if (!hooked)
@@ -121,6 +179,7 @@ static int add_hooked(struct sp_host *host)
 		hooked->name = seen->name;
 		hooked->ifindex = seen->ifindex;
 		hooked->zone = seen->zone;
+		hooked->is_bare = seen->is_bare;
 		if (seen->zone == SP_ZONE_TUNNEL)
 			continue;
 		add_client(host, seen->ifindex, false, host->dhcp.v4);

@@ -16,6 +16,8 @@ struct sp_host_interface {
 	bool is_governed; /* in a list of sallyport.yaml */
 	enum sp_zone zone;
 	bool is_present, is_up;
+	bool is_bare;      /* its packets are bare IP */
+	const char *unfit; /* governed: why no program of ours fits it, and what to do; NULL: they do */
 	uint32_t ifindex;
 };
 
@@ -50,6 +52,8 @@ int sp_host_read(struct sp_netlink *netlink, const struct sp_machine *machine,
 		 const struct sp_homes_watch *homes, struct sp_host *ret_host);
 void sp_host_done(struct sp_host *host);
 
+/* The first listed interface no program of ours fits; NULL: there is none. */
+const struct sp_host_interface *sp_host_find_unfit(const struct sp_host *host);
 /* NULL: no such interface. */
 const struct sp_host_interface *sp_host_find(const struct sp_host *host, const char *name);
 const char *sp_host_name_of(const struct sp_host *host, uint32_t ifindex);

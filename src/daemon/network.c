@@ -2,11 +2,14 @@
 /* The machine around us changes: an interface comes or goes, an address or a route is set. What
  * rules mean by `self`, where a source lives and where hooks sit follow within a moment. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base/array.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "daemon/daemon.h"
 
 #define SETTLE_NS SP_PACE_FIRST_NS
@@ -33,6 +36,17 @@ static void name_missing(struct sp_daemon *daemon)
 		sp_warnings_clear(&daemon->warnings, "interface-missing");
 }
 
+/* What is listed and cannot be judged has no programs; the second lock keeps it closed. */
+static void name_unfit(struct sp_daemon *daemon)
+{
+	const struct sp_host_interface *unfit = sp_host_find_unfit(&daemon->host);
+
+	if (unfit)
+		sp_warnings_raise(&daemon->warnings, "interface-unfit", "%s: %s", unfit->name, unfit->unfit);
+	else
+		sp_warnings_clear(&daemon->warnings, "interface-unfit");
+}
+
 int sp_network_read(struct sp_daemon *daemon, bool *ret_changed)
 {
 	struct sp_host host;
@@ -45,48 +59,135 @@ int sp_network_read(struct sp_daemon *daemon, bool *ret_changed)
 	sp_host_done(&daemon->host);
 	daemon->host = host;
 	name_missing(daemon);
+	name_unfit(daemon);
 	return 0;
 }
 
-/* Before a first apply, the tunnel alone. */
-static size_t find_locked(const struct sp_host *host, bool with_inside,
-			  const struct sp_ebpf_interface **ret_first)
+static int name_for_lock(struct sp_ebpf_lock *lock, const char *name, enum sp_ebpf_lock_kind kind)
 {
-	*ret_first = host->hooked;
-	if (with_inside)
-		return host->hooked_count;
-	for (size_t i = 0; i < host->hooked_count; i++) {
-		*ret_first = &host->hooked[i];
-		if (host->hooked[i].zone == SP_ZONE_TUNNEL)
-			return 1;
+	struct sp_ebpf_lock_name *to = SP_ARRAY_PUSH(lock->names, lock->count);
+
+	if (!to)
+		return -ENOMEM;
+	snprintf(to->name, sizeof(to->name), "%s", name);
+	to->kind = kind;
+	return 0;
+}
+
+/* ---- the second lock ---- */
+
+static int note_listed(struct sp_daemon *daemon, const struct sp_host_interface *seen)
+{
+	struct sp_network_seen *to = NULL;
+
+	for (size_t i = 0; i < daemon->listed_seen_count; i++)
+		if (daemon->listed_seen[i].ifindex == seen->ifindex)
+			to = &daemon->listed_seen[i];
+	if (!to)
+		to = SP_ARRAY_PUSH(daemon->listed_seen, daemon->listed_seen_count);
+	if (!to)
+		return -ENOMEM;
+	to->ifindex = seen->ifindex;
+	memcpy(to->name, seen->name, sizeof(to->name));
+	return 0;
+}
+
+/* The listed name this unlisted device had; NULL: none that is still listed. */
+static const char *find_former_name(const struct sp_daemon *daemon, const struct sp_host_interface *seen)
+{
+	for (size_t i = 0; i < daemon->listed_seen_count; i++) {
+		const struct sp_network_seen *known = &daemon->listed_seen[i];
+		const struct sp_host_interface *now = sp_host_find(&daemon->host, known->name);
+
+		if (known->ifindex == seen->ifindex && now && now->is_governed)
+			return known->name;
 	}
-	return 0;
+	return NULL;
 }
 
-static int put_lock(struct sp_daemon *daemon, bool with_inside, struct sp_ebpf_error *error)
+static void warn_of_renamed(struct sp_daemon *daemon, const struct sp_host_interface *seen, const char *former)
 {
-	const struct sp_ebpf_interface *first;
-	const size_t count = find_locked(&daemon->host, with_inside, &first);
-
-	return sp_ebpf_lock(first, count, daemon->is_lock_open, error);
+	sp_warnings_raise(&daemon->warnings, "interface-renamed",
+			  "%s was the listed interface %s: it stays closed until it has that name again, or "
+			  "sallyport.yaml names it and sallyportd is started again", seen->name, former);
 }
 
-static int put_lock_anew(struct sp_daemon *daemon, bool with_inside, struct sp_ebpf_error *error)
+/* What the lock shall name. A device with another name than it was listed by is named as nothing. */
+static int name_all(struct sp_daemon *daemon, struct sp_ebpf_lock *lock)
 {
-	const struct sp_ebpf_interface *first;
-	const size_t count = find_locked(&daemon->host, with_inside, &first);
+	const struct sp_host *host = &daemon->host;
+	bool is_renamed = false;
+	int r = 0;
 
-	return sp_ebpf_lock_anew(first, count, daemon->is_lock_open, error);
+	for (size_t i = 0; i < host->interface_count && r == 0; i++) {
+		const struct sp_host_interface *seen = &host->interfaces[i];
+		const char *former = seen->is_governed ? NULL : find_former_name(daemon, seen);
+
+		if (former) {
+			warn_of_renamed(daemon, seen, former);
+			is_renamed = true;
+			continue;
+		}
+		if (seen->is_governed && seen->is_present)
+			r = note_listed(daemon, seen);
+		if (r == 0 && seen->is_governed && (!lock->is_narrow || seen->zone == SP_ZONE_TUNNEL))
+			r = name_for_lock(lock, seen->name, SP_EBPF_LOCK_LISTED);
+		else if (r == 0 && !seen->is_governed && !lock->is_narrow)
+			r = name_for_lock(lock, seen->name, SP_EBPF_LOCK_UNLISTED);
+	}
+	if (!is_renamed)
+		sp_warnings_clear(&daemon->warnings, "interface-renamed");
+	return r;
 }
 
-int sp_network_lock(struct sp_daemon *daemon, bool with_inside, struct sp_ebpf_error *error)
+static int put_as(struct sp_daemon *daemon, bool with_all, bool is_anew, struct sp_ebpf_error *error)
 {
-	return sp_watch_lock_put(daemon, with_inside, put_lock, error);
+	struct sp_ebpf_lock lock = {
+		.is_open = daemon->is_lock_open, .is_narrow = !with_all, .is_anew = is_anew,
+	};
+	int r = name_all(daemon, &lock);
+
+	if (r == 0)
+		r = sp_ebpf_lock(&lock, error);
+	free(lock.names);
+	return r;
 }
 
-int sp_network_lock_anew(struct sp_daemon *daemon, bool with_inside, struct sp_ebpf_error *error)
+static int put_lock(struct sp_daemon *daemon, bool with_all, struct sp_ebpf_error *error)
 {
-	return sp_watch_lock_put(daemon, with_inside, put_lock_anew, error);
+	return put_as(daemon, with_all, false, error);
+}
+
+static int put_lock_anew(struct sp_daemon *daemon, bool with_all, struct sp_ebpf_error *error)
+{
+	return put_as(daemon, with_all, true, error);
+}
+
+int sp_network_lock(struct sp_daemon *daemon, bool with_all, struct sp_ebpf_error *error)
+{
+	return sp_watch_lock_put(daemon, with_all, put_lock, error);
+}
+
+int sp_network_lock_anew(struct sp_daemon *daemon, bool with_all, struct sp_ebpf_error *error)
+{
+	return sp_watch_lock_put(daemon, with_all, put_lock_anew, error);
+}
+
+/* Has an interface come, gone or changed its name since this was asked last? */
+static bool names_differ(struct sp_daemon *daemon)
+{
+	__sp_buf struct sp_buf names = SP_BUF_INIT;
+	bool differ;
+
+	for (size_t i = 0; i < daemon->host.interface_count; i++)
+		sp_buf_printf(&names, "%u %s\n", daemon->host.interfaces[i].ifindex,
+			      daemon->host.interfaces[i].name);
+	differ = !daemon->lock_names || strcmp(daemon->lock_names, sp_buf_get(&names)) != 0;
+	if (differ) {
+		free(SP_TAKE_PTR(daemon->lock_names));
+		(void)sp_buf_take(&names, &daemon->lock_names);
+	}
+	return differ;
 }
 
 static bool same_hooks(const struct sp_host *a, const struct sp_host *b)
@@ -139,12 +240,13 @@ static void network_settled(void *arg)
 		sp_loop_in(daemon->loop, &daemon->host_timer, SP_SECOND_NS);
 		return;
 	}
-	if (!is_changed)
-		return;
-	/* what has no program yet must at least meet the lock */
-	r = sp_network_lock(daemon, daemon->is_lock_open, &error);
+	/* what nobody judges is named, what is listed has to meet the lock before it has programs */
+	if (names_differ(daemon) || is_changed)
+		r = sp_network_lock(daemon, daemon->is_lock_open, &error);
 	if (r < 0)
 		sp_log_error("second lock: %s", error.text);
+	if (!is_changed)
+		return;
 	sp_watch_look(daemon); /* what runs is attached to what came back, before it is made anew */
 	if (same_hooks(&before, &daemon->host))
 		restage_paced(daemon);

@@ -22,7 +22,7 @@ struct sp_watch {
 	struct sp_nft_change change;    /* since the last look */
 	uint32_t generation;            /* of the ruleset when it was as wanted */
 	char *lock;                     /* its text as it was put; NULL: nothing was put yet */
-	bool with_inside;               /* as it was put */
+	bool with_all;               /* as it was put */
 };
 
 /* At start, before the second lock is put: was it there? */
@@ -37,8 +37,8 @@ void sp_watch_soon(struct sp_daemon *daemon);
 /* ---- watch_lock.c, watch_tunnel.c: parts of a look ---- */
 
 /* Put the second lock with @put and keep how it then is: so it should stay. Returns 0; @put's -errno. */
-int sp_watch_lock_put(struct sp_daemon *daemon, bool with_inside,
-		      int (*put)(struct sp_daemon *daemon, bool with_inside,
+int sp_watch_lock_put(struct sp_daemon *daemon, bool with_all,
+		      int (*put)(struct sp_daemon *daemon, bool with_all,
 				 struct sp_ebpf_error *error),
 		      struct sp_ebpf_error *error);
 void sp_watch_lock(struct sp_daemon *daemon);

@@ -19,8 +19,8 @@ static int read_generation(struct sp_watch *watch, uint32_t *ret_generation)
 
 /* The text after a put is what we put only if nobody else changed the ruleset in between: so says its
  * generation, which our one transaction moved by one, or the same text after putting it once more. */
-int sp_watch_lock_put(struct sp_daemon *daemon, bool with_inside,
-		      int (*put)(struct sp_daemon *daemon, bool with_inside,
+int sp_watch_lock_put(struct sp_daemon *daemon, bool with_all,
+		      int (*put)(struct sp_daemon *daemon, bool with_all,
 				 struct sp_ebpf_error *error),
 		      struct sp_ebpf_error *error)
 {
@@ -29,14 +29,14 @@ int sp_watch_lock_put(struct sp_daemon *daemon, bool with_inside,
 
 	if (!watch->monitor && sp_nft_monitor_open(TABLE, &watch->monitor) < 0)
 		sp_log_error("the ruleset cannot be watched: it is listed once a second");
-	watch->with_inside = with_inside;
+	watch->with_all = with_all;
 	for (int i = 0; i < PUT_TRIES && !is_known; i++) {
 		uint32_t before = 0, after = 0;
 		char *text = NULL;
 		int r;
 
 		(void)read_generation(watch, &before);
-		r = put(daemon, with_inside, error);
+		r = put(daemon, with_all, error);
 		if (r < 0)
 			return r;
 		if (sp_ebpf_lock_read(&text) < 0)
@@ -95,7 +95,7 @@ void sp_watch_lock(struct sp_daemon *daemon)
 	sight.what = r == -ENOENT ? "table inet sallyport was removed" :
 				    "table inet sallyport was changed";
 	sight.by = format_author(&watch->change, author);
-	sight.repair = sp_network_lock_anew(daemon, watch->with_inside, &error);
+	sight.repair = sp_network_lock_anew(daemon, watch->with_all, &error);
 	sight.why = error.text[0] ? error.text : NULL;
 	sp_drift_see(daemon, &sight);
 	watch->change = (struct sp_nft_change){ 0 };

@@ -32,6 +32,8 @@ struct sp_link {
 	bool has_carrier;
 	bool is_loopback;
 	uint32_t mtu;
+	uint32_t master;      /* of the bridge, bond, VRF … it is a port of; 0: none */
+	uint32_t lower;       /* what it lies on in this namespace (a VLAN, macvlan); 0: none */
 	uint16_t type;        /* ARPHRD_…: 1 Ethernet, 65534 none (a TUN) */
 	char kind[16];        /* "veth", "tun", "wireguard" …; "" for hardware and lo */
 	uint32_t xdp_prog_id; /* 0: none */

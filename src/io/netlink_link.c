@@ -90,11 +90,15 @@ static int read_link(const struct nlmsghdr *message, struct sp_link *ret_link)
 	link.is_loopback = info->ifi_flags & IFF_LOOPBACK;
 	link.has_carrier = u8_of(attrs[IFLA_CARRIER]);
 	link.mtu = u32_of(attrs[IFLA_MTU]);
+	link.master = u32_of(attrs[IFLA_MASTER]);
 	copy_text(link.name, sizeof(link.name), attrs[IFLA_IFNAME]);
 	if (attrs[IFLA_LINKINFO])
 		read_kind(attrs[IFLA_LINKINFO], &link);
 	if (attrs[IFLA_XDP])
 		read_xdp(attrs[IFLA_XDP], &link);
+	/* A pair of veth names each other, and neither lies on the other. */
+	if (!attrs[IFLA_LINK_NETNSID] && strcmp(link.kind, "veth") != 0)
+		link.lower = u32_of(attrs[IFLA_LINK]);
 	*ret_link = link;
 	return 0;
 }

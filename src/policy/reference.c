@@ -591,7 +591,7 @@ int sp_reference_judge(struct sp_reference *reference, enum sp_hook hook,
 		.now_ns = now_ns,
 	};
 
-	if (hook <= SP_HOOK_NONE || hook >= SP_HOOK_COUNT)
+	if (hook <= SP_HOOK_NONE || hook >= SP_HOOK_JUDGE_COUNT)
 		return -EINVAL;
 	sp_packet_parse(frame->bytes, frame->len, frame->is_ethernet, &q.pkt);
 	q.zone = zone_of(reference, hook, &q.pkt);

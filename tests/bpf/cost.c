@@ -32,7 +32,7 @@ static void print_path(struct lab *lab, size_t i)
 {
 	uint32_t best = UINT32_MAX;
 
-	for (int hook = 1; paths[i].first && hook < SP_HOOK_COUNT; hook++)
+	for (int hook = 1; paths[i].first && hook < SP_HOOK_JUDGE_COUNT; hook++)
 		lab_repeat(lab, (enum sp_hook)hook, paths[i].first, 1);
 	for (int run = 0; run < 5; run++) {
 		uint32_t ns = lab_repeat(lab, paths[i].hook, paths[i].packet, 200000);

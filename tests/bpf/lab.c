@@ -204,12 +204,9 @@ static void set_number(struct bpf_object *object, const char *name, uint64_t val
 
 static void set_numbers(struct lab *lab, struct bpf_object *object, enum sp_hook hook)
 {
-	bool is_tunnel = hook == SP_HOOK_VPN_IN || hook == SP_HOOK_VPN_OUT;
-
 	set_number(object, "sp_revision", lab->revision);
 	set_number(object, "sp_svcset_count", SVC_COUNT);
 	set_number(object, "sp_profile_count", PROFILES_MAX);
-	set_number(object, "sp_link_header", is_tunnel && lab->options.is_bare ? 0 : TEST_LINK);
 	set_number(object, "sp_portal_port", PORTAL_PORT);
 	set_number(object, "sp_refuse", lab->options.refuses);
 	set_number(object, "sp_test", !lab->options.is_live);
@@ -405,7 +402,7 @@ int lab_map(struct lab *lab, const char *name)
 
 static void load_programs(struct lab *lab)
 {
-	for (int hook = 1; hook < SP_HOOK_COUNT; hook++) {
+	for (int hook = 1; hook < SP_HOOK_JUDGE_COUNT; hook++) {
 		lab->objects[hook] = load_object(lab, hook);
 		lab->programs[hook] = bpf_object__next_program(lab->objects[hook], NULL);
 	}
@@ -434,7 +431,7 @@ void lab_open(struct lab *lab, const struct lab_options *options)
 
 static void close_revision(struct lab *lab)
 {
-	for (int hook = 1; hook < SP_HOOK_COUNT; hook++)
+	for (int hook = 1; hook < SP_HOOK_JUDGE_COUNT; hook++)
 		bpf_object__close(lab->objects[hook]);
 	for (int i = 0; i < TABLE_COUNT; i++)
 		close(lab->tables[i]);
@@ -457,21 +454,15 @@ void lab_close(struct lab *lab)
 
 /* ---- judging ---- */
 
-/* The frame as a test run takes it: bare IP behind a link header, of a type the kernel does not check unless
- * it shall build a refusal. */
-static void wrap(const struct lab *lab, enum sp_hook hook, struct test_frame *frame)
+/* The frame as a test run takes it: bare IP behind a link header. */
+static void wrap(struct test_frame *frame)
 {
-	bool is_tunnel = hook == SP_HOOK_VPN_IN || hook == SP_HOOK_VPN_OUT;
-
 	if (frame->is_ethernet)
 		return;
 	memmove(frame->bytes + TEST_LINK, frame->bytes, frame->len);
 	memset(frame->bytes, 0, 6); /* to lo, whose test runs these are */
 	memset(frame->bytes + 6, 2, 6);
-	if (is_tunnel && !lab->options.refuses)
-		memcpy(frame->bytes + 12, "\x88\xb5", 2);
-	else
-		memcpy(frame->bytes + 12, frame->bytes[TEST_LINK] >> 4 == 4 ? "\x08\x00" : "\x86\xdd", 2);
+	memcpy(frame->bytes + 12, frame->bytes[TEST_LINK] >> 4 == 4 ? "\x08\x00" : "\x86\xdd", 2);
 	frame->len += TEST_LINK;
 }
 
@@ -497,7 +488,7 @@ static void run_program(struct lab *lab, enum sp_hook hook, const char *text, st
 	pthread_mutex_lock(&making);
 	test_frame_make(&frame, text);
 	pthread_mutex_unlock(&making);
-	wrap(lab, hook, &frame);
+	wrap(&frame);
 	set_input(lab);
 	run->data_in = frame.bytes;
 	run->data_size_in = (uint32_t)frame.len;
@@ -538,7 +529,7 @@ uint32_t lab_repeat(struct lab *lab, enum sp_hook hook, const char *text, uint32
 
 static bool passes(enum sp_hook hook, uint32_t action)
 {
-	return action == (hook == SP_HOOK_EDGE_IN ? (uint32_t)XDP_PASS : (uint32_t)TC_ACT_OK);
+	return action == (hook == SP_HOOK_EDGE_IN ? (uint32_t)XDP_PASS : (uint32_t)TC_ACT_UNSPEC);
 }
 
 void lab_run(struct lab *lab, const struct step *steps, size_t count)

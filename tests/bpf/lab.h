@@ -50,7 +50,6 @@ struct lab_options {
 	uint32_t events_bytes; /* 0: 4 MiB */
 	bool refuses;          /* denials are answered */
 	bool is_live;          /* the real clock; no answer is written */
-	bool is_bare;          /* tunnel hooks see bare IP, as on a TUN */
 };
 
 struct lab {

@@ -39,7 +39,7 @@ static struct lab_answer open_nth(enum sp_hook hook, const char *form, unsigned 
 static uint64_t flows_of(enum sp_hook hook)
 {
 	struct sp_flow_use {
-		uint64_t flows[SP_HOOK_COUNT];
+		uint64_t flows[SP_HOOK_SLOTS];
 	} use;
 
 	assert_int_equal(bpf_map_lookup_elem(lab_map(&lab, "sp_flow_use"), &(uint32_t){ 0 }, &use), 0);

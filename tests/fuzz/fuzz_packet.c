@@ -166,7 +166,7 @@ static void change_state(struct twins *twins, uint8_t control, uint8_t step)
 
 static void judge(struct twins *twins, uint8_t control, const uint8_t *bytes, size_t len)
 {
-	enum sp_hook hook = SP_HOOK_EDGE_IN + (control & CONTROL_HOOK) % (SP_HOOK_COUNT - 1);
+	enum sp_hook hook = SP_HOOK_EDGE_IN + (control & CONTROL_HOOK) % (SP_HOOK_JUDGE_COUNT - 1);
 	struct sp_frame frame = {
 		.bytes = bytes,
 		.len = len,

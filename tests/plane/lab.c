@@ -215,6 +215,33 @@ int lab_clean(void **state)
 	return 0;
 }
 
+void lab_change(const struct lab *lab, const char *pin, const char *program, uint64_t revision)
+{
+	LIBBPF_OPTS(bpf_link_update_opts, options);
+	char path[512];
+	__sp_close int link = -1, fd = -1;
+
+	snprintf(path, sizeof(path), "%s/%s", lab->pin_dir, pin);
+	link = bpf_obj_get(path);
+	snprintf(path, sizeof(path), "%s/revision-%lu/%s", lab->pin_dir, (unsigned long)revision, program);
+	fd = bpf_obj_get(path);
+	assert_true(link >= 0 && fd >= 0);
+	assert_int_equal(bpf_link_update(link, fd, &options), 0);
+}
+
+void lab_lock(bool is_open)
+{
+	struct sp_ebpf_lock_name names[] = {
+		{ "wan0", SP_EBPF_LOCK_LISTED },
+		{ "lan0", SP_EBPF_LOCK_LISTED },
+		{ "vpn0", SP_EBPF_LOCK_LISTED },
+	};
+	const struct sp_ebpf_lock wanted = { names, SP_ARRAY_LEN(names), is_open, false, false };
+	struct sp_ebpf_error error = { "" };
+
+	lab_ok(sp_ebpf_lock(&wanted, &error), &error);
+}
+
 void lab_interfaces(struct sp_ebpf_interface interfaces[LAB_INTERFACES])
 {
 	interfaces[LAB_WAN] =

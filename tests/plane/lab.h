@@ -42,6 +42,10 @@ int lab_teardown(void **state);
 int lab_clean(void **state);
 
 /* The interfaces as they are now. */
+/* Somebody else changes what a pinned link runs: to this program of the revision @revision. */
+void lab_change(const struct lab *lab, const char *pin, const char *program, uint64_t revision);
+/* The second lock around wan0, lan0 and vpn0. */
+void lab_lock(bool is_open);
 void lab_interfaces(struct sp_ebpf_interface interfaces[LAB_INTERFACES]);
 
 /* Run a shell command here, or in the far namespace; the test fails when it does. */

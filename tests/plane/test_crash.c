@@ -122,7 +122,7 @@ static void assert_judges(const struct lab *lab)
 /* Dies at each step in turn until an apply lives. @former: revision applied before, 0: none. */
 static void die_everywhere(const struct lab *lab, uint64_t former, int which, uint32_t avoid)
 {
-	size_t hooks_before = 6, hooks_after = which == ALL ? 6 : 4;
+	size_t hooks_before = 7, hooks_after = which == ALL ? 7 : 5;
 	unsigned seen = 0;
 
 	for (int steps = 1;; steps++) {
@@ -146,7 +146,7 @@ static void die_everywhere(const struct lab *lab, uint64_t former, int which, ui
 			assert_judges(lab);
 		/* And it can go on from there. */
 		lab_apply(lab, plane, former + 2);
-		assert_whole(lab, plane, former + 2, 6);
+		assert_whole(lab, plane, former + 2, 7);
 		sp_ebpf_close(plane);
 		if (step == SP_EBPF_STEP_COUNT)
 			break;

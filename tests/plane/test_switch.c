@@ -41,8 +41,8 @@ static void assert_modes(struct sp_ebpf *plane, const char *xdp, const char *tc)
 	size_t count = 0;
 
 	assert_int_equal(sp_ebpf_list_links(plane, &links, &count), 0);
-	assert_int_equal(count, 6);
-	for (unsigned hook = 1; hook < SP_HOOK_COUNT; hook++)
+	assert_int_equal(count, 7);
+	for (unsigned hook = 1; hook < SP_HOOK_PROGRAM_COUNT; hook++)
 		assert_string_equal(find(links, count, hook)->mode,
 				    hook == SP_HOOK_EDGE_IN ? xdp : tc);
 }
@@ -71,7 +71,7 @@ static void first_apply_attaches_every_hook_and_judges(void **state)
 	assert_null(sp_ebpf_running(plane));
 	lab_sign_in(lab, plane);
 	lab_apply(lab, plane, 1);
-	assert_all_run(plane, 1, 6);
+	assert_all_run(plane, 1, 7);
 	assert_modes(plane, "native", "tcx");
 	assert_doors_judge(lab);
 	sp_ebpf_close(plane);
@@ -87,10 +87,10 @@ static void closing_changes_nothing_and_opening_adopts(void **state)
 	sp_ebpf_close(plane);
 	assert_doors_judge(lab);
 	plane = lab_open(lab, 0);
-	assert_all_run(plane, 7, 6);
+	assert_all_run(plane, 7, 7);
 	assert_int_equal(sp_ebpf_staged_extend(sp_ebpf_running(plane), lab->tables), -ESTALE);
 	lab_apply(lab, plane, 8);
-	assert_all_run(plane, 8, 6);
+	assert_all_run(plane, 8, 7);
 	assert_int_equal(sp_ebpf_staged_extend(sp_ebpf_running(plane), lab->tables), 0);
 	assert_doors_judge(lab);
 	sp_ebpf_close(plane);
@@ -106,12 +106,12 @@ static void kernel_without_tcx_and_driver_without_xdp_still_judge(void **state)
 	assert_modes(plane, "generic", "clsact");
 	assert_doors_judge(lab);
 	lab_apply(lab, plane, 2);
-	assert_all_run(plane, 2, 6);
+	assert_all_run(plane, 2, 7);
 	sp_ebpf_close(plane);
 	plane = lab_open(lab, SP_EBPF_AVOID_TCX | SP_EBPF_AVOID_NATIVE_XDP);
-	assert_all_run(plane, 2, 6);
+	assert_all_run(plane, 2, 7);
 	lab_apply(lab, plane, 3);
-	assert_all_run(plane, 3, 6);
+	assert_all_run(plane, 3, 7);
 	assert_modes(plane, "generic", "clsact");
 	assert_doors_judge(lab);
 	sp_ebpf_close(plane);
@@ -128,7 +128,7 @@ static void revision_must_grow(void **state)
 	lab_apply(lab, plane, 5);
 	staged = lab_stage(lab, plane, 5);
 	assert_int_equal(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES, NULL), -EINVAL);
-	assert_all_run(plane, 5, 6);
+	assert_all_run(plane, 5, 7);
 	sp_ebpf_staged_free(staged);
 	sp_ebpf_close(plane);
 }
@@ -136,24 +136,6 @@ static void revision_must_grow(void **state)
 /* ---- someone else, and failures ---- */
 
 /* Change what a pinned link runs, as another daemon would. */
-static void change_behind_our_back(const struct lab *lab, struct sp_ebpf *plane, const char *pin,
-				   const char *program, uint64_t from, uint64_t to)
-{
-	LIBBPF_OPTS(bpf_link_update_opts, options);
-	char path[512];
-	__sp_close int link = -1, fd = -1;
-
-	(void)plane;
-	(void)from;
-	snprintf(path, sizeof(path), "%s/%s", lab->pin_dir, pin);
-	link = bpf_obj_get(path);
-	snprintf(path, sizeof(path), "%s/revision-%lu/%s", lab->pin_dir, (unsigned long)to,
-		 program);
-	fd = bpf_obj_get(path);
-	assert_true(link >= 0 && fd >= 0);
-	assert_int_equal(bpf_link_update(link, fd, &options), 0);
-}
-
 static void foreign_program_is_named_and_all_is_undone(void **state)
 {
 	static const struct {
@@ -175,22 +157,20 @@ static void foreign_program_is_named_and_all_is_undone(void **state)
 		__sp_free struct sp_ebpf_link_info *links = NULL;
 		size_t count = 0, ours = 0;
 
-		change_behind_our_back(lab, plane, cases[i].pin, cases[i].program, revision,
-				       revision);
+		lab_change(lab, cases[i].pin, cases[i].program, revision);
 		assert_int_equal(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES, &error),
 				 -EBUSY);
 		assert_non_null(strstr(error.text, cases[i].words));
 		assert_int_equal(sp_ebpf_list_links(plane, &links, &count), 0);
 		for (size_t l = 0; l < count; l++)
 			ours += links[l].revision == revision;
-		assert_int_equal(ours, 5);
+		assert_int_equal(ours, 6);
 		assert_int_equal(sp_ebpf_running_revision(plane), revision);
 		sp_ebpf_staged_free(staged);
 		/* Put right, the next one goes through. */
-		change_behind_our_back(lab, plane, cases[i].pin, i == 0 ? "vpn-in" : "inside-in",
-				       revision, revision);
+		lab_change(lab, cases[i].pin, i == 0 ? "vpn-in" : "inside-in", revision);
 		lab_apply(lab, plane, revision + 1);
-		assert_all_run(plane, ++revision, 6);
+		assert_all_run(plane, ++revision, 7);
 	}
 	sp_ebpf_close(plane);
 }
@@ -219,7 +199,32 @@ static void foreign_xdp_program_refuses_the_first_apply(void **state)
 	assert_int_equal(bpf_xdp_detach(interfaces[LAB_WAN].ifindex, 0, NULL), 0);
 	other = staged; /* still ours: it can be tried again */
 	lab_ok(sp_ebpf_switch(plane, other, interfaces, LAB_INTERFACES, &error), &error);
-	assert_all_run(plane, 1, 6);
+	assert_all_run(plane, 1, 7);
+	sp_ebpf_close(plane);
+}
+
+/* Later it keeps no policy from coming into force: edge-tc judges there. */
+static void foreign_xdp_program_leaves_the_edge_to_tcx(void **state)
+{
+	const struct lab *lab = *state;
+	struct sp_ebpf *plane = lab_open(lab, 0);
+	__sp_close int program = lab_foreign_xdp();
+	__sp_free struct sp_ebpf_link_info *links = NULL;
+	size_t count = 0;
+
+	lab_sign_in(lab, plane);
+	lab_apply(lab, plane, 1);
+	lab_run("rm %s/link-edge-in-wan0", lab->pin_dir);
+	lab_settle();
+	assert_int_equal(bpf_xdp_attach(if_nametoindex("wan0"), program, 0, NULL), 0);
+	lab_apply(lab, plane, 2);
+	assert_all_run(plane, 2, 6);
+	assert_int_equal(sp_ebpf_list_links(plane, &links, &count), 0);
+	assert_true(find(links, count, SP_HOOK_EDGE_TC)->is_alone);
+	assert_doors_judge(lab);
+	assert_int_equal(bpf_xdp_detach(if_nametoindex("wan0"), 0, NULL), 0);
+	lab_apply(lab, plane, 3);
+	assert_all_run(plane, 3, 7);
 	sp_ebpf_close(plane);
 }
 
@@ -255,9 +260,9 @@ static void interface_no_longer_listed_is_let_go(void **state)
 	staged = lab_stage(lab, plane, 2);
 	interfaces[LAB_LAN] = interfaces[LAB_VPN];
 	lab_ok(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES - 1, &error), &error);
-	assert_all_run(plane, 2, 4);
+	assert_all_run(plane, 2, 5);
 	lab_apply(lab, plane, 3);
-	assert_all_run(plane, 3, 6);
+	assert_all_run(plane, 3, 7);
 	sp_ebpf_close(plane);
 }
 
@@ -282,10 +287,10 @@ static void device_made_again_is_attached_again(void **state)
 	lab_interfaces(interfaces);
 	lab_ok(sp_ebpf_switch(plane, sp_ebpf_running(plane), interfaces, LAB_INTERFACES, &error),
 	       &error);
-	assert_all_run(plane, 1, 6);
+	assert_all_run(plane, 1, 7);
 	assert_doors_judge(lab);
 	lab_apply(lab, plane, 2);
-	assert_all_run(plane, 2, 6);
+	assert_all_run(plane, 2, 7);
 	sp_ebpf_close(plane);
 }
 
@@ -302,11 +307,11 @@ static void interface_name_with_a_dot_can_be_pinned(void **state)
 	interfaces[LAB_LAN].name = "lan0.5";
 	interfaces[LAB_LAN].ifindex = if_nametoindex("lan0.5");
 	lab_ok(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES, &error), &error);
-	assert_all_run(plane, 1, 6);
+	assert_all_run(plane, 1, 7);
 	/* Renamed back, it is still the same device: its hooks go on, under its new name. */
 	lab_run("ip link set lan0.5 down && ip link set lan0.5 name lan0 && ip link set lan0 up");
 	lab_apply(lab, plane, 2);
-	assert_all_run(plane, 2, 6);
+	assert_all_run(plane, 2, 7);
 	sp_ebpf_close(plane);
 }
 
@@ -334,7 +339,7 @@ static void devices_that_change_names_keep_their_hooks(void **state)
 	assert_all_run(plane, 2, 6);
 	lab_run("ip link del lan0 && ip link set lan5 name lan0 && ip link set lan0 up");
 	lab_apply(lab, plane, 3);
-	assert_all_run(plane, 3, 6);
+	assert_all_run(plane, 3, 7);
 	sp_ebpf_close(plane);
 }
 
@@ -349,7 +354,7 @@ static void detach_leaves_nothing(void **state)
 
 	lab_interfaces(interfaces);
 	lab_apply(lab, plane, 1);
-	lab_ok(sp_ebpf_lock(interfaces, LAB_INTERFACES, true, &error), &error);
+	lab_lock(true);
 	assert_false(lab_passes(lab, stranger, "198.51.100.1", 9001, closed_port));
 	lab_ok(sp_ebpf_detach(plane, &error), &error);
 	sp_ebpf_close(plane);
@@ -369,6 +374,7 @@ int main(void)
 		with_lab(revision_must_grow),
 		with_lab(foreign_program_is_named_and_all_is_undone),
 		with_lab(foreign_xdp_program_refuses_the_first_apply),
+		with_lab(foreign_xdp_program_leaves_the_edge_to_tcx),
 		with_lab(unknown_interface_is_named),
 		with_lab(interface_no_longer_listed_is_let_go),
 		with_lab(device_made_again_is_attached_again),

@@ -12,7 +12,14 @@
 	X(VPN_IN, "vpn-in", "tcx on the tunnel, decrypted packets of people")                      \
 	X(VPN_OUT, "vpn-out", "tcx on the tunnel, towards people")                                 \
 	X(INSIDE_IN, "inside-in", "tcx on an inner interface, arriving")                           \
-	X(INSIDE_OUT, "inside-out", "tcx on an inner interface, leaving: records flows")
+	X(INSIDE_OUT, "inside-out", "tcx on an inner interface, leaving: records flows")           \
+	X(EDGE_TC, "edge-tc", "tcx on the outer interface, arriving: what edge-in did not judge")  \
+	X(LOCK, "lock", "the second lock in nftables: what no hook judged")
+
+/* Hooks a packet can be judged at are below this; edge-tc judges as edge-in. */
+#define SP_HOOK_JUDGE_COUNT (SP_HOOK_INSIDE_OUT + 1)
+/* Hooks that are a program on an interface are below this. */
+#define SP_HOOK_PROGRAM_COUNT (SP_HOOK_EDGE_TC + 1)
 
 #define SP_ZONES(X)                                                                                \
 	X(EDGE, "edge", "outer interfaces")                                                        \
@@ -45,7 +52,8 @@
 	X(FLOW_FULL, "flow-full", "the flow table is full")                                        \
 	X(LIMIT, "limit", "a rate limit")                                                          \
 	X(TABLE_FULL, "table-full", "a table lacks the row it needs")                              \
-	X(RACING, "racing", "the session changed while it was read")
+	X(RACING, "racing", "the session changed while it was read")                               \
+	X(UNJUDGED, "unjudged", "no hook judged it: dropped by the second lock")
 
 #define SP_EVENTS(X)                                                                               \
 	X(DENY, "deny", "a packet was denied")                                                     \

@@ -205,10 +205,14 @@ struct sp_counter {
 	__u64 bytes;
 };
 
+/* Room for hooks and reasons in pinned maps: one more of either changes no shape. */
+#define SP_HOOK_SLOTS 16u
+#define SP_REASON_SLOTS 64u
+
 /* counter[]: index of a (hook, verdict, reason). */
 #define SP_COUNTER_INDEX(hook, verdict, reason)                                                    \
-	(((hook) * SP_VERDICT_COUNT + (verdict)) * SP_REASON_COUNT + (reason))
-#define SP_COUNTER_SLOTS (SP_HOOK_COUNT * SP_VERDICT_COUNT * SP_REASON_COUNT)
+	(((hook) * SP_VERDICT_COUNT + (verdict)) * SP_REASON_SLOTS + (reason))
+#define SP_COUNTER_SLOTS (SP_HOOK_SLOTS * SP_VERDICT_COUNT * SP_REASON_SLOTS)
 
 /* Ring-buffer record: one a denied packet, one a new allowed flow, one an ended flow. */
 struct sp_event {

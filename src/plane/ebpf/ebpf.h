@@ -94,16 +94,19 @@ struct sp_ebpf_interface {
 	const char *name;
 	uint32_t ifindex;
 	enum sp_zone zone;
+	bool is_bare; /* carries bare IP: an edge has edge-tc alone, XDP knows Ethernet only */
 };
 
 /* Make the staged revision the running one: hooks of interfaces without a link are attached and
- * pinned (recorders first), others switched by compare-and-swap (-EBUSY: someone else changed one,
- * named). Links of interfaces not listed are removed last. Then the staged handle becomes the
- * running one's (sp_ebpf_running) and the plane's: it is not freed by the caller, and the former
- * one is gone. On error what was switched is switched back, what was attached is removed, and
- * @staged stays the caller's. On 0 @error may still say what could not be removed afterwards. A
- * handle that became the plane's may be given to sp_ebpf_staged_free, which leaves it alone.
- * Passing sp_ebpf_running() again attaches what is missing, such as a device that was re-made.
+ * pinned (recorders first, edge-tc before edge-in), others switched by compare-and-swap (-EBUSY:
+ * someone else changed one, named). An edge whose driver, MTU or kernel takes no XDP program runs with
+ * edge-tc alone; so does one with somebody else's XDP program, but for the first revision (-EBUSY).
+ * Links of interfaces not listed are removed last. Then the staged handle becomes the running one's
+ * (sp_ebpf_running) and the plane's: it is not freed by the caller, and the former one is gone. On
+ * error what was switched is switched back, what was attached is removed, and @staged stays the
+ * caller's. On 0 @error may still say what could not be removed afterwards. A handle that became the
+ * plane's may be given to sp_ebpf_staged_free, which leaves it alone. Passing sp_ebpf_running() again
+ * attaches what is missing, such as a device that was re-made.
  * -ENODEV: a listed interface does not exist. */
 int sp_ebpf_switch(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
 		   const struct sp_ebpf_interface *interfaces, size_t interface_count,
@@ -120,6 +123,7 @@ struct sp_ebpf_link_info {
 	uint32_t prog_id;  /* 0: none runs */
 	uint64_t revision; /* 0: not a program of ours */
 	char mode[16];     /* native, generic, tcx, clsact */
+	bool is_alone;     /* edge-tc: no edge-in program runs on this interface */
 };
 
 /* Every pinned link, for status. Returns 0 with a malloc'ed array. */
@@ -157,19 +161,43 @@ int sp_ebpf_mend_pins(struct sp_ebpf *plane, struct sp_ebpf_error *error);
 /* Unload everything pinned and the second lock. */
 int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_ebpf_error *error);
 
-/* The second lock: table `inet sallyport` of this network namespace. What comes from a tunnel or
- * inside interface of @interfaces without SP_MARK_JUDGED is dropped before it is forwarded or
- * delivered.
- * @is_open false: nothing is forwarded at all (no revision runs). One transaction; calling it again
- * replaces the rules, its counters go on. Name an interface here before its programs are
- * attached. */
-int sp_ebpf_lock(const struct sp_ebpf_interface *interfaces, size_t interface_count, bool is_open,
-		 struct sp_ebpf_error *error);
+/* The second lock: table `inet sallyport` of this network namespace. Before conntrack everything without
+ * the mark of a hook is dropped, but for what comes from lo and from the interfaces named here as unmanaged
+ * or unlisted: one that is new, renamed or moved in is closed until it is named. Nothing is forwarded
+ * between a listed interface and an unlisted one. */
+enum sp_ebpf_lock_kind {
+	SP_EBPF_LOCK_LISTED,    /* edge, inside or tunnel, there or not */
+	SP_EBPF_LOCK_UNMANAGED, /* not judged where it enters; reaches listed ones, whose hooks judge */
+	SP_EBPF_LOCK_UNLISTED,  /* not judged; reaches the gateway and other unlisted ones */
+};
 
-/* The same, with whatever stands in the table taken away first, in the same transaction: the counters
- * begin again. */
-int sp_ebpf_lock_anew(const struct sp_ebpf_interface *interfaces, size_t interface_count,
-		      bool is_open, struct sp_ebpf_error *error);
+struct sp_ebpf_lock_name {
+	char name[16];
+	enum sp_ebpf_lock_kind kind;
+};
+
+struct sp_ebpf_lock {
+	struct sp_ebpf_lock_name *names;
+	size_t count;
+	bool is_open;   /* false: nothing is forwarded at all (no revision runs) */
+	bool is_narrow; /* only listed interfaces are behind it: before anything was ever applied */
+	bool is_anew;   /* whatever stands in the table goes first; the counters begin again */
+};
+
+/* One transaction; calling it again replaces the rules, its counters go on. Name an interface here before
+ * its programs are attached. A name nftables cannot take: -EINVAL if listed or unmanaged; an unlisted one
+ * stays closed. -EOPNOTSUPP: this kernel's nftables lacks what it needs. */
+int sp_ebpf_lock(const struct sp_ebpf_lock *lock, struct sp_ebpf_error *error);
+
+struct sp_ebpf_lock_counters {
+	struct sp_counter unjudged; /* arrived without the mark */
+	struct sp_counter unlisted; /* to be forwarded between a listed and an unlisted interface */
+	struct sp_counter astray;   /* a reply to what went through the gateway, delivered to it */
+	struct sp_counter closed;   /* to be forwarded while no revision runs */
+};
+
+/* What it dropped since it was made. -ENOENT: the table is not there. */
+int sp_ebpf_lock_counters(struct sp_ebpf_lock_counters *ret_counters);
 /* What `nft -s list table inet sallyport` says now, in malloc'ed text: no counters, so the same rules
  * give the same text. Returns 0; -ENOENT there is no such table; -errno. */
 int sp_ebpf_lock_read(char **ret_text);

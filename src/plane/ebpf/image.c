@@ -6,6 +6,7 @@
 
 #include "edge_in.skel.h"
 #include "edge_out.skel.h"
+#include "edge_tc.skel.h"
 #include "inside_in.skel.h"
 #include "janitor.skel.h"
 #include "vpn_in.skel.h"
@@ -16,6 +17,9 @@ int sp_ebpf_image(enum sp_hook hook, const void **ret_bytes, size_t *ret_len)
 	switch (hook) {
 	case SP_HOOK_EDGE_IN:
 		*ret_bytes = edge_in_bpf__elf_bytes(ret_len);
+		return 0;
+	case SP_HOOK_EDGE_TC:
+		*ret_bytes = edge_tc_bpf__elf_bytes(ret_len);
 		return 0;
 	case SP_HOOK_EDGE_OUT:
 	case SP_HOOK_INSIDE_OUT:

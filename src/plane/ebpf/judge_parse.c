@@ -11,10 +11,12 @@
 int sp_ebpf_judge_parse(enum sp_hook hook, const struct sp_frame *frame,
 			struct sp_answer *ret_answer)
 {
-	const struct sp_bytes bytes = { .bytes = frame->bytes, .len = frame->len };
+	const struct sp_bytes bytes = {
+		.bytes = frame->bytes, .len = frame->len, .is_ethernet = frame->is_ethernet,
+	};
 	bool is_recorder = hook == SP_HOOK_EDGE_OUT || hook == SP_HOOK_INSIDE_OUT;
 	struct sp_parsed parsed;
-	int reason = sp_parse(&bytes, frame->is_ethernet, 0, 0, &parsed);
+	int reason = sp_parse(&bytes, &parsed);
 
 	if (reason == 0)
 		return -EIO;
@@ -45,10 +47,10 @@ static void set_lengths(uint8_t *bytes, const struct sp_parsed *parsed, size_t l
 
 int sp_ebpf_shorten(uint8_t *bytes, size_t *len)
 {
-	const struct sp_bytes view = { .bytes = bytes, .len = *len };
+	const struct sp_bytes view = { .bytes = bytes, .len = *len, .is_ethernet = 1 };
 	struct sp_parsed parsed;
 
-	if (sp_parse(&view, 1, 0, 0, &parsed) != 0)
+	if (sp_parse(&view, &parsed) != 0)
 		return -EBADMSG;
 	if (parsed.end_offset <= SP_EBPF_RUN_MAX) { /* only padding is too long */
 		*len = SP_EBPF_RUN_MAX;

@@ -46,7 +46,7 @@ struct sp_ebpf_staged *sp_ebpf_staged_alloc(struct sp_ebpf *plane, uint64_t revi
 	staged->revision = revision;
 	for (int table = 0; table < SP_EBPF_TABLE_COUNT; table++)
 		staged->table[table] = -1;
-	for (int hook = 0; hook < SP_HOOK_COUNT; hook++)
+	for (int hook = 0; hook < SP_HOOK_PROGRAM_COUNT; hook++)
 		staged->program[hook] = -1;
 	return staged;
 }
@@ -57,7 +57,7 @@ void sp_ebpf_staged_close(struct sp_ebpf_staged *staged)
 		return;
 	for (int table = 0; table < SP_EBPF_TABLE_COUNT; table++)
 		sp_closep(&staged->table[table]);
-	for (int hook = 0; hook < SP_HOOK_COUNT; hook++)
+	for (int hook = 0; hook < SP_HOOK_PROGRAM_COUNT; hook++)
 		sp_closep(&staged->program[hook]);
 	free(staged->svc_held);
 	free(staged);
@@ -268,8 +268,6 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 	static const struct sp_ebpf_dhcp nobody;
 	const struct sp_ebpf_dhcp *clients = dhcp ? dhcp : &nobody;
 	bool is_scratch = !staged->plane->pin_dir;
-	bool is_bare = hook == SP_HOOK_VPN_IN || hook == SP_HOOK_VPN_OUT;
-	const uint32_t link_header = is_bare && !is_scratch ? 0 : 14;
 	const uint32_t protect_tunnel = staged->protect_tunnel, portal_port = staged->portal_port;
 	const uint32_t test = is_scratch, refuse = !is_scratch, hook_number = hook;
 	uint64_t seed = 0;
@@ -277,7 +275,6 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 		{ "sp_revision", &staged->revision, sizeof(staged->revision) },
 		{ "sp_svcset_count", &staged->svcset_stride, sizeof(uint32_t) },
 		{ "sp_profile_count", &staged->profile_capacity, sizeof(uint32_t) },
-		{ "sp_link_header", &link_header, sizeof(link_header) },
 		{ "sp_protect_tunnel", &protect_tunnel, sizeof(protect_tunnel) },
 		{ "sp_portal_port", &portal_port, sizeof(portal_port) },
 		{ "sp_test", &test, sizeof(test) },
@@ -286,6 +283,7 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 		{ "sp_dhcp6_ifindex", clients->v6, sizeof(clients->v6) },
 		{ "sp_recorder_hook", &hook_number, sizeof(hook_number) },
 		{ "sp_seed", &seed, sizeof(seed) },
+		{ "sp_token", staged->token, sizeof(staged->token) },
 	};
 
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
@@ -331,7 +329,9 @@ static int load_program(struct sp_ebpf_staged *staged, enum sp_hook hook,
 int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
 			  unsigned programs_max, struct sp_ebpf_error *error)
 {
-	for (unsigned hook = 1; hook < SP_HOOK_COUNT; hook++) {
+	const unsigned end = staged->plane->pin_dir ? SP_HOOK_PROGRAM_COUNT : SP_HOOK_JUDGE_COUNT;
+
+	for (unsigned hook = 1; hook < end; hook++) {
 		int r;
 
 		if (staged->program[hook] >= 0)
@@ -346,6 +346,18 @@ int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_ebpf_dh
 }
 
 /* ---- staging ---- */
+
+/* Nobody who hands packets to an edge, a container behind a veth say, knows what its programs say to each
+ * other. A token is never 0, which is what empty metadata says. */
+static int make_tokens(struct sp_ebpf_staged *staged, struct sp_ebpf_error *error)
+{
+	if (getrandom(staged->token, sizeof(staged->token), 0) != sizeof(staged->token))
+		return sp_ebpf_fail(error, sp_errno(), "the tokens of edge-in: %s",
+				    sp_err_text(sp_errno()));
+	for (size_t i = 0; i < sizeof(staged->token) / sizeof(staged->token[0]); i++)
+		staged->token[i] |= 1;
+	return 0;
+}
 
 static int stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
 			struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error)
@@ -366,7 +378,9 @@ static int stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, u
 	staged->pair_capacity = room.pairs;
 	staged->protect_tunnel = tables->flags & SP_TABLES_PROTECT_TUNNEL;
 	staged->portal_port = tables->portal_port;
-	r = sp_ebpf_tables_create(staged, arrays.src_count, arrays.dst_count, error);
+	r = make_tokens(staged, error);
+	if (r == 0)
+		r = sp_ebpf_tables_create(staged, arrays.src_count, arrays.dst_count, error);
 	if (r == 0)
 		r = sp_ebpf_tables_fill(staged, &arrays, error);
 	if (r == 0)

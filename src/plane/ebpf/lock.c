@@ -1,12 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The second lock: what no program judged goes nowhere. One table of our own, one transaction. */
+/* The second lock: what no program judged goes nowhere. One table of our own, one transaction.
+ *
+ * The mark is asked for before conntrack, where nobody can have restored it from a connection, and the
+ * interfaces named are those that need none: whatever has a name nobody expected is closed. Between
+ * interfaces names decide, for behind conntrack a mark may be anybody's. */
 #include <ctype.h>
 #include <nftables/libnftables.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/str.h"
 #include "plane/ebpf/plane.h"
 
+#define BEFORE_ALL "-450" /* conntrack's defragmentation is at -400 */
+#define IS_PASSED "meta mark & 0xfd000000 == 0x51000000" /* judged, or a reply */
+#define IS_REPLY "meta mark & 0xff000000 == 0x51000000"
+#define SET_JUDGED "meta mark set meta mark & 0x00ffffff | 0x53000000"
+#define CLEAR_MARK "meta mark set meta mark & 0x00ffffff"
+_Static_assert(SP_MARK_MASK == 0xff000000u && SP_MARK_JUDGED == 0x53000000u &&
+		       SP_MARK_PASSED_MASK == 0xfd000000u && SP_MARK_REPLY == 0x51000000u,
+	       "as the rules say");
 /* Added first, so that removing what is not there is no error. */
 #define REMOVE "add table inet sallyport\ndelete table inet sallyport\n"
 
@@ -16,46 +31,36 @@ static void nft_freep(struct nft_ctx **nft)
 		nft_ctx_free(*nft);
 }
 
-int sp_ebpf_lock_read(char **ret_text)
-{
-	__sp_cleanup(nft_freep) struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
-	char *text;
+/* ---- nftables ---- */
 
-	if (!nft)
-		return -ENOMEM;
-	nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_STATELESS);
-	if (nft_ctx_buffer_error(nft) != 0 || nft_ctx_buffer_output(nft) != 0)
-		return -ENOMEM;
-	if (nft_run_cmd_from_buffer(nft, "list table inet sallyport\n") != 0)
-		return strstr(nft_ctx_get_error_buffer(nft), "No such file") ? -ENOENT : -EIO;
-	text = strdup(nft_ctx_get_output_buffer(nft));
-	if (!text)
-		return -ENOMEM;
-	*ret_text = text;
-	return 0;
+static int fail_as(const char *text, struct sp_ebpf_error *error)
+{
+	bool is_lacking = strstr(text, "No such file") || strstr(text, "not supported");
+	int r = is_lacking ? -EOPNOTSUPP : strstr(text, "not permitted") ? -EPERM : -EIO;
+
+	return sp_ebpf_fail(error, r, "nftables refuses the table inet sallyport: %.*s%s",
+			    (int)strcspn(text, "\n"), text,
+			    is_lacking ? " (the kernel needs nf_tables with the family inet, counters, "
+					 "meta and bitwise expressions)" : "");
 }
 
-static int run(const char *commands, struct sp_ebpf_error *error)
+/* @ret_output  what it prints; NULL: nobody asks. */
+static int run(const char *commands, unsigned flags, char **ret_output, struct sp_ebpf_error *error)
 {
 	__sp_cleanup(nft_freep) struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
-	const char *text;
 
-	if (!nft)
+	if (!nft || nft_ctx_buffer_error(nft) != 0 || nft_ctx_buffer_output(nft) != 0)
 		return -ENOMEM;
-	if (nft_ctx_buffer_error(nft) != 0 || nft_ctx_buffer_output(nft) != 0)
-		return -ENOMEM;
-	if (nft_run_cmd_from_buffer(nft, commands) == 0)
+	nft_ctx_output_set_flags(nft, flags);
+	if (nft_run_cmd_from_buffer(nft, commands) != 0)
+		return fail_as(nft_ctx_get_error_buffer(nft), error);
+	if (!ret_output)
 		return 0;
-	text = nft_ctx_get_error_buffer(nft);
-	return sp_ebpf_fail(error, strstr(text, "not permitted") ? -EPERM : -EIO,
-			    "nftables refuses the table inet sallyport: %.*s",
-			    (int)strcspn(text, "\n"), text);
+	*ret_output = strdup(nft_ctx_get_output_buffer(nft));
+	return *ret_output ? 0 : -ENOMEM;
 }
 
-static bool is_governed(const struct sp_ebpf_interface *interface)
-{
-	return interface->zone == SP_ZONE_TUNNEL || interface->zone == SP_ZONE_INSIDE;
-}
+/* ---- names ---- */
 
 /* An interface may be named almost anything; nft would read a star or a quote. */
 static bool is_plain(const char *name)
@@ -66,63 +71,162 @@ static bool is_plain(const char *name)
 	return true;
 }
 
-static int put_judged_only(struct sp_buf *out, const char *chain, const char *governed)
+/* `"a", "b"`, empty if there is none. */
+static int list_names(const struct sp_ebpf_lock *lock, enum sp_ebpf_lock_kind kind, struct sp_buf *out,
+		      struct sp_ebpf_error *error)
 {
-	return sp_buf_printf(out,
-			     "add rule inet sallyport %s iifname { %s } "
-			     "meta mark & 0x%08x != 0x%08x counter name unjudged drop\n",
-			     chain, governed, SP_MARK_PASSED_MASK, SP_MARK_REPLY);
+	for (size_t i = 0; i < lock->count; i++) {
+		const char *name = lock->names[i].name;
+
+		if (lock->names[i].kind != kind)
+			continue;
+		if (is_plain(name))
+			sp_buf_printf(out, "%s\"%s\"", out->len ? ", " : "", name);
+		else if (kind != SP_EBPF_LOCK_UNLISTED)
+			return sp_ebpf_fail(error, -EINVAL, "interface %s: nftables cannot name it", name);
+	}
+	return out->error ? -ENOMEM : 0;
 }
 
-static int put_lock(const struct sp_ebpf_interface *interfaces, size_t interface_count,
-		    bool is_open, bool is_anew, struct sp_ebpf_error *error)
+/* ---- rules ---- */
+
+struct rules {
+	struct sp_buf text;
+	struct sp_buf names[3]; /* by enum sp_ebpf_lock_kind */
+};
+
+static void rules_done(struct rules *rules)
 {
-	__sp_buf struct sp_buf out = SP_BUF_INIT;
-	__sp_buf struct sp_buf governed = SP_BUF_INIT;
+	sp_buf_done(&rules->text);
+	for (size_t i = 0; i < SP_ARRAY_LEN(rules->names); i++)
+		sp_buf_done(&rules->names[i]);
+}
+
+/* A rule for interfaces of a kind; none if there are none of it. @format has their names as its %s. */
+static void put_for(struct rules *rules, enum sp_ebpf_lock_kind kind, const char *before, const char *behind)
+{
+	if (rules->names[kind].len)
+		sp_buf_printf(&rules->text, "add rule inet sallyport %s { %s } %s\n", before,
+			      sp_buf_get(&rules->names[kind]), behind);
+}
+
+static void put_arriving(struct rules *rules, bool is_narrow)
+{
+	sp_buf_put(&rules->text, "add rule inet sallyport arriving " IS_PASSED " accept\n"
+				 "add rule inet sallyport arriving iifname \"lo\" accept\n");
+	put_for(rules, SP_EBPF_LOCK_UNMANAGED, "arriving iifname", SET_JUDGED " accept");
+	put_for(rules, SP_EBPF_LOCK_UNLISTED, "arriving iifname", CLEAR_MARK " accept");
+	if (is_narrow)
+		put_for(rules, SP_EBPF_LOCK_LISTED, "arriving iifname !=", "accept");
+	if (!is_narrow || rules->names[SP_EBPF_LOCK_LISTED].len)
+		sp_buf_put(&rules->text, "add rule inet sallyport arriving counter name unjudged drop\n");
+}
+
+static void put_passing(struct rules *rules, bool is_open)
+{
+	const char *listed = sp_buf_get(&rules->names[SP_EBPF_LOCK_LISTED]);
+
+	if (!is_open)
+		sp_buf_put(&rules->text, "add rule inet sallyport passing counter name closed drop\n");
+	if (!rules->names[SP_EBPF_LOCK_LISTED].len)
+		return;
+	sp_buf_printf(&rules->text,
+		      "add rule inet sallyport passing iifname { %s } oifname { %s } accept\n", listed,
+		      listed);
+	put_for(rules, SP_EBPF_LOCK_UNMANAGED, "passing iifname", "accept");
+	put_for(rules, SP_EBPF_LOCK_UNMANAGED, "passing oifname", "accept");
+	put_for(rules, SP_EBPF_LOCK_LISTED, "passing iifname", "counter name unlisted drop");
+	put_for(rules, SP_EBPF_LOCK_LISTED, "passing oifname", "counter name unlisted drop");
+}
+
+/* A reply that is not forwarded is none. The mark ends where a packet is delivered: what is in it (GRE,
+ * IPIP, ESP) was not judged. */
+static void put_delivered(struct rules *rules)
+{
+	sp_buf_put(&rules->text,
+		   "add rule inet sallyport delivered iifname != \"lo\" " IS_REPLY " counter name astray drop\n"
+		   "add rule inet sallyport delivered " IS_PASSED " " CLEAR_MARK "\n");
+}
+
+/* Chains are made before they are flushed: so the first time is as every time. */
+static int put_table(struct rules *rules, const struct sp_ebpf_lock *lock)
+{
+	if (lock->is_anew)
+		sp_buf_put(&rules->text, REMOVE);
+	sp_buf_put(&rules->text,
+		   "add table inet sallyport\n"
+		   "add counter inet sallyport unjudged\n"
+		   "add counter inet sallyport unlisted\n"
+		   "add counter inet sallyport astray\n"
+		   "add counter inet sallyport closed\n"
+		   "add chain inet sallyport arriving "
+		   "{ type filter hook prerouting priority " BEFORE_ALL "; policy accept; }\n"
+		   "add chain inet sallyport delivered "
+		   "{ type filter hook input priority " BEFORE_ALL "; policy accept; }\n"
+		   "add chain inet sallyport passing "
+		   "{ type filter hook forward priority " BEFORE_ALL "; policy accept; }\n"
+		   "flush table inet sallyport\n");
+	put_arriving(rules, lock->is_narrow);
+	put_passing(rules, lock->is_open);
+	put_delivered(rules);
+	return rules->text.error ? -ENOMEM : 0;
+}
+
+/* ---- looking ---- */
+
+int sp_ebpf_lock_read(char **ret_text)
+{
+	int r = run("list table inet sallyport\n", NFT_CTX_OUTPUT_STATELESS, ret_text, NULL);
+
+	return r == -EOPNOTSUPP ? -ENOENT : r;
+}
+
+static void read_counter(const char *text, const char *name, struct sp_counter *ret_counter)
+{
+	const char *at = strstr(text, name);
+	unsigned long long packets, bytes;
+
+	at = at ? strstr(at, "packets ") : NULL;
+	if (at && sscanf(at, "packets %llu bytes %llu", &packets, &bytes) == 2)
+		*ret_counter = (struct sp_counter){ packets, bytes };
+}
+
+int sp_ebpf_lock_counters(struct sp_ebpf_lock_counters *ret_counters)
+{
+	struct sp_ebpf_lock_counters counters = { 0 };
+	__sp_free char *text = NULL;
+	int r = run("list counters table inet sallyport\n", 0, &text, NULL);
+
+	if (r == -EOPNOTSUPP)
+		return -ENOENT;
+	if (r < 0)
+		return r;
+	read_counter(text, "counter unjudged", &counters.unjudged);
+	read_counter(text, "counter unlisted", &counters.unlisted);
+	read_counter(text, "counter astray", &counters.astray);
+	read_counter(text, "counter closed", &counters.closed);
+	*ret_counters = counters;
+	return 0;
+}
+
+/* ---- setting it ---- */
+
+int sp_ebpf_lock(const struct sp_ebpf_lock *lock, struct sp_ebpf_error *error)
+{
+	__sp_cleanup(rules_done) struct rules rules = { 0 };
+	int r = 0;
 
 	sp_ebpf_begin(error);
-	for (size_t i = 0; i < interface_count; i++) {
-		if (!is_governed(&interfaces[i]))
-			continue;
-		if (!is_plain(interfaces[i].name))
-			return sp_ebpf_fail(error, -EINVAL, "interface %s: nftables cannot name it",
-					    interfaces[i].name);
-		sp_buf_printf(&governed, "%s\"%s\"", governed.len ? ", " : "", interfaces[i].name);
-	}
-	if (is_anew)
-		sp_buf_put(&out, REMOVE);
-	sp_buf_put(&out, "add table inet sallyport\n"
-			 "add counter inet sallyport unjudged\n"
-			 "add counter inet sallyport closed\n"
-			 "add chain inet sallyport forward "
-			 "{ type filter hook forward priority filter - 10; policy accept; }\n"
-			 "add chain inet sallyport input "
-			 "{ type filter hook input priority filter - 10; policy accept; }\n"
-			 "flush table inet sallyport\n");
-	if (!is_open)
-		sp_buf_put(&out, "add rule inet sallyport forward counter name closed drop\n");
-	if (governed.len) {
-		put_judged_only(&out, "forward", sp_buf_get(&governed));
-		put_judged_only(&out, "input", sp_buf_get(&governed));
-	}
-	if (out.error || governed.error)
-		return sp_ebpf_end(error, -ENOMEM);
-	return sp_ebpf_end(error, run(sp_buf_get(&out), error));
-}
-
-int sp_ebpf_lock(const struct sp_ebpf_interface *interfaces, size_t interface_count, bool is_open,
-		 struct sp_ebpf_error *error)
-{
-	return put_lock(interfaces, interface_count, is_open, false, error);
-}
-
-int sp_ebpf_lock_anew(const struct sp_ebpf_interface *interfaces, size_t interface_count,
-		      bool is_open, struct sp_ebpf_error *error)
-{
-	return put_lock(interfaces, interface_count, is_open, true, error);
+	for (int kind = 0; r == 0 && kind <= SP_EBPF_LOCK_UNLISTED; kind++)
+		r = list_names(lock, kind, &rules.names[kind], error);
+	if (r == 0)
+		r = put_table(&rules, lock);
+	if (r == 0)
+		r = run(sp_buf_get(&rules.text), 0, NULL, error);
+	return sp_ebpf_end(error, r);
 }
 
 int sp_ebpf_unlock(struct sp_ebpf_error *error)
 {
-	return run(REMOVE, error);
+	return run(REMOVE, 0, NULL, error);
 }

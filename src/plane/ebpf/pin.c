@@ -131,7 +131,7 @@ int sp_ebpf_pin_parse(const char *name, struct sp_ebpf_pin *ret_pin)
 	else
 		return -EINVAL;
 	pin.is_new = name[0] == 'n';
-	for (unsigned hook = 1; hook < SP_HOOK_COUNT; hook++) {
+	for (unsigned hook = 1; hook < SP_HOOK_PROGRAM_COUNT; hook++) {
 		const char *hook_name = sp_hook_name(hook);
 		size_t len = strlen(hook_name);
 
@@ -196,7 +196,7 @@ int sp_ebpf_revision_pin(const struct sp_ebpf_staged *staged, struct sp_ebpf_err
 	revision_path(pin_dir, staged->revision, NULL, path);
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return sp_ebpf_fail(error, sp_errno(), "%s: %s", path, sp_err_text(sp_errno()));
-	for (unsigned hook = 1; hook < SP_HOOK_COUNT; hook++) {
+	for (unsigned hook = 1; hook < SP_HOOK_PROGRAM_COUNT; hook++) {
 		revision_path(pin_dir, staged->revision, sp_hook_name(hook), path);
 		unlink(path);
 		if (bpf_obj_pin(staged->program[hook], path) < 0)
@@ -210,7 +210,7 @@ void sp_ebpf_revision_unpin(const char *pin_dir, uint64_t revision)
 {
 	char path[SP_EBPF_PIN_PATH_MAX];
 
-	for (unsigned hook = 1; hook < SP_HOOK_COUNT; hook++) {
+	for (unsigned hook = 1; hook < SP_HOOK_PROGRAM_COUNT; hook++) {
 		revision_path(pin_dir, revision, sp_hook_name(hook), path);
 		unlink(path);
 	}
@@ -218,7 +218,7 @@ void sp_ebpf_revision_unpin(const char *pin_dir, uint64_t revision)
 	rmdir(path);
 }
 
-int sp_ebpf_revision_open(const char *pin_dir, uint64_t revision, int ret_programs[SP_HOOK_COUNT])
+int sp_ebpf_revision_open(const char *pin_dir, uint64_t revision, int ret_programs[SP_HOOK_PROGRAM_COUNT])
 {
 	char path[SP_EBPF_PIN_PATH_MAX];
 	struct stat st;
@@ -227,7 +227,7 @@ int sp_ebpf_revision_open(const char *pin_dir, uint64_t revision, int ret_progra
 	if (stat(path, &st) < 0)
 		return sp_errno();
 	ret_programs[SP_HOOK_NONE] = -1;
-	for (unsigned hook = 1; hook < SP_HOOK_COUNT; hook++) {
+	for (unsigned hook = 1; hook < SP_HOOK_PROGRAM_COUNT; hook++) {
 		revision_path(pin_dir, revision, sp_hook_name(hook), path);
 		ret_programs[hook] = bpf_obj_get(path);
 		if (ret_programs[hook] < 0)
@@ -280,13 +280,13 @@ uint64_t sp_ebpf_revision_of(const char *pin_dir, enum sp_hook hook, uint32_t pr
 	if (prog_id == 0 || sp_ebpf_revision_list(pin_dir, &revisions, &count) < 0)
 		return 0;
 	for (size_t i = 0; i < count; i++) {
-		int programs[SP_HOOK_COUNT];
+		int programs[SP_HOOK_PROGRAM_COUNT];
 		bool is_it;
 
 		if (sp_ebpf_revision_open(pin_dir, revisions[i], programs) < 0)
 			continue;
 		is_it = sp_ebpf_program_id(programs[hook]) == prog_id;
-		for (int h = 1; h < SP_HOOK_COUNT; h++)
+		for (int h = 1; h < SP_HOOK_PROGRAM_COUNT; h++)
 			sp_closep(&programs[h]);
 		if (is_it)
 			return revisions[i];

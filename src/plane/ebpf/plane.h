@@ -72,8 +72,9 @@ struct sp_ebpf_staged {
 	struct sp_ebpf *plane;
 	uint64_t revision;
 	int table[SP_EBPF_TABLE_COUNT];
-	int program[SP_HOOK_COUNT]; /* by enum sp_hook */
-	uint32_t program_id[SP_HOOK_COUNT];
+	int program[SP_HOOK_PROGRAM_COUNT]; /* by enum sp_hook; edge-tc: not of a scratch plane */
+	uint32_t program_id[SP_HOOK_PROGRAM_COUNT];
+	uint64_t token[2];         /* what edge-in tells edge-tc: of this load */
 	uint32_t svcset_stride;    /* sp_svcset_count of the programs: >= that of the tables */
 	uint32_t profile_capacity;
 	uint32_t pair_capacity;
@@ -183,7 +184,7 @@ int sp_ebpf_scratch_stage(struct sp_ebpf *plane, const struct sp_tables *tables,
 /* Hooks in the order they are attached in. */
 extern const enum sp_hook sp_ebpf_attach_order[];
 extern const unsigned int sp_ebpf_attach_count;
-bool sp_ebpf_zone_has_hook(enum sp_zone zone, enum sp_hook hook);
+bool sp_ebpf_has_hook(const struct sp_ebpf_interface *interface, enum sp_hook hook);
 
 /* ---- settle.c, lock.c ---- */
 

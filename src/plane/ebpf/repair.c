@@ -106,23 +106,22 @@ static int mend_hook(struct sp_ebpf *plane, struct sp_ebpf_entries *entries, enu
 		     size_t *count)
 {
 	struct sp_ebpf_entry *entry = find_device(entries, hook, interface->ifindex);
-	struct sp_ebpf_fault *fault;
-	uint32_t other;
-	const enum sp_ebpf_fault_kind kind = look(plane, entry, &other);
+	struct sp_ebpf_fault fault = { .hook = hook }, *to;
 
-	if (kind == SP_EBPF_HOOK_RIGHT)
+	fault.kind = look(plane, entry, &fault.prog_id);
+	if (fault.kind == SP_EBPF_HOOK_RIGHT)
 		return 0;
-	fault = SP_ARRAY_PUSH(*faults, *count);
-	if (!fault)
+	snprintf(fault.interface, sizeof(fault.interface), "%s", interface->name);
+	fault.repair = put_back(plane, entries, entry, interface, &fault);
+	sp_ebpf_end(&fault.error, fault.repair);
+	if (fault.repair == -EBUSY && hook == SP_HOOK_EDGE_IN)
+		(void)bpf_xdp_query_id((int)interface->ifindex, 0, &fault.prog_id);
+	else if (fault.repair < 0 && hook == SP_HOOK_EDGE_IN && !entry)
+		return 0; /* its driver or MTU takes no XDP program: edge-tc judges there */
+	to = SP_ARRAY_PUSH(*faults, *count);
+	if (!to)
 		return -ENOMEM;
-	fault->hook = hook;
-	fault->kind = kind;
-	fault->prog_id = other;
-	snprintf(fault->interface, sizeof(fault->interface), "%s", interface->name);
-	fault->repair = put_back(plane, entries, entry, interface, fault);
-	sp_ebpf_end(&fault->error, fault->repair);
-	if (fault->repair == -EBUSY && hook == SP_HOOK_EDGE_IN)
-		(void)bpf_xdp_query_id((int)interface->ifindex, 0, &fault->prog_id);
+	*to = fault;
 	return 0;
 }
 
@@ -182,7 +181,7 @@ int sp_ebpf_repair(struct sp_ebpf *plane, const struct sp_ebpf_interface *interf
 			const enum sp_hook hook = sp_ebpf_attach_order[place];
 
 			/* one that has just gone, or is another by now, is the next switch's */
-			if (sp_ebpf_zone_has_hook(interfaces[i].zone, hook) &&
+			if (sp_ebpf_has_hook(&interfaces[i], hook) &&
 			    if_nametoindex(interfaces[i].name) == interfaces[i].ifindex)
 				r = mend_hook(plane, &entries, hook, &interfaces[i], &faults,
 					      &count);

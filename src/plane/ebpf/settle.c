@@ -6,12 +6,12 @@
 
 static int open_revision_program(const char *pin_dir, uint64_t revision, enum sp_hook hook)
 {
-	int programs[SP_HOOK_COUNT], fd;
+	int programs[SP_HOOK_PROGRAM_COUNT], fd;
 
 	if (sp_ebpf_revision_open(pin_dir, revision, programs) < 0)
 		return -1;
 	fd = SP_TAKE_FD(programs[hook]);
-	for (int h = 1; h < SP_HOOK_COUNT; h++)
+	for (int h = 1; h < SP_HOOK_PROGRAM_COUNT; h++)
 		sp_closep(&programs[h]);
 	return fd;
 }
@@ -25,7 +25,7 @@ static int adopt_running(struct sp_ebpf *plane, uint64_t revision, struct sp_ebp
 		return -ENOMEM;
 	staged->is_adopted = true;
 	r = sp_ebpf_revision_open(plane->pin_dir, revision, staged->program);
-	for (int hook = 1; r == 0 && hook < SP_HOOK_COUNT; hook++) {
+	for (int hook = 1; r == 0 && hook < SP_HOOK_PROGRAM_COUNT; hook++) {
 		staged->program_id[hook] = sp_ebpf_program_id(staged->program[hook]);
 		if (staged->program_id[hook] == 0)
 			r = -EUCLEAN;

@@ -224,7 +224,7 @@ int sp_ebpf_state_open(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 	size_t len;
 	int r;
 
-	for (unsigned hook = 1; hook < SP_HOOK_COUNT; hook++) {
+	for (unsigned hook = 1; hook < SP_HOOK_PROGRAM_COUNT; hook++) {
 		r = sp_ebpf_image(hook, &bytes, &len);
 		if (r == 0)
 			r = open_maps_of(plane, bytes, len, sp_hook_name(hook), error);

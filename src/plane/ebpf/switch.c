@@ -12,15 +12,17 @@
 /* Recorders first, so that no reply to what they record is refused; the outer door last. */
 const enum sp_hook sp_ebpf_attach_order[] = {
 	SP_HOOK_EDGE_OUT, SP_HOOK_INSIDE_OUT, SP_HOOK_VPN_OUT,
-	SP_HOOK_VPN_IN,	  SP_HOOK_INSIDE_IN,  SP_HOOK_EDGE_IN,
+	SP_HOOK_VPN_IN,	  SP_HOOK_INSIDE_IN,  SP_HOOK_EDGE_TC,  SP_HOOK_EDGE_IN,
 };
 
 const unsigned int sp_ebpf_attach_count = SP_ARRAY_LEN(sp_ebpf_attach_order);
 
-bool sp_ebpf_zone_has_hook(enum sp_zone zone, enum sp_hook hook)
+bool sp_ebpf_has_hook(const struct sp_ebpf_interface *interface, enum sp_hook hook)
 {
-	switch (zone) {
-	case SP_ZONE_EDGE: return hook == SP_HOOK_EDGE_IN || hook == SP_HOOK_EDGE_OUT;
+	switch (interface->zone) {
+	case SP_ZONE_EDGE:
+		return (hook == SP_HOOK_EDGE_IN && !interface->is_bare) ||
+		       hook == SP_HOOK_EDGE_TC || hook == SP_HOOK_EDGE_OUT;
 	case SP_ZONE_TUNNEL: return hook == SP_HOOK_VPN_IN || hook == SP_HOOK_VPN_OUT;
 	case SP_ZONE_INSIDE: return hook == SP_HOOK_INSIDE_IN || hook == SP_HOOK_INSIDE_OUT;
 	default: return false;
@@ -176,6 +178,13 @@ static int check_interfaces(const struct sp_ebpf_interface *interfaces, size_t c
 	return 0;
 }
 
+/* An edge that takes no XDP program has edge-tc, which judges as well. Somebody else's program there is
+ * said before anything of ours ever ran; later it must not keep a policy from coming into force. */
+static bool is_spared(const struct sp_ebpf *plane, enum sp_hook hook, int r)
+{
+	return hook == SP_HOOK_EDGE_IN && r != -ENODEV && r != -ENOMEM && (r != -EBUSY || plane->running);
+}
+
 static int run_everywhere(struct sp_ebpf *plane, const struct sp_ebpf_staged *staged,
 			  struct sp_ebpf_entries *entries,
 			  const struct sp_ebpf_interface *interfaces, size_t interface_count,
@@ -187,10 +196,10 @@ static int run_everywhere(struct sp_ebpf *plane, const struct sp_ebpf_staged *st
 		return sp_ebpf_fail(error, r, "%s: %s", plane->pin_dir, sp_err_text(r));
 	for (size_t o = 0; o < sp_ebpf_attach_count; o++) {
 		for (size_t i = 0; i < interface_count; i++) {
-			if (!sp_ebpf_zone_has_hook(interfaces[i].zone, sp_ebpf_attach_order[o]))
+			if (!sp_ebpf_has_hook(&interfaces[i], sp_ebpf_attach_order[o]))
 				continue;
 			r = run_on(plane, staged, entries, sp_ebpf_attach_order[o], &interfaces[i], error);
-			if (r < 0)
+			if (r < 0 && !is_spared(plane, sp_ebpf_attach_order[o], r))
 				return r;
 		}
 	}

@@ -4,6 +4,14 @@
 
 #include "plane/ebpf/entries.h"
 
+static bool has_edge_in(const struct sp_ebpf_link_info *links, size_t count, uint32_t ifindex)
+{
+	for (size_t i = 0; i < count; i++)
+		if (links[i].hook == SP_HOOK_EDGE_IN && links[i].ifindex == ifindex && links[i].prog_id)
+			return true;
+	return false;
+}
+
 int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_ebpf_link_info **ret_links,
 		       size_t *ret_count)
 {
@@ -32,6 +40,9 @@ int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_ebpf_link_info **ret_lin
 			sp_ebpf_revision_of(plane->pin_dir, hook->pin.hook, hook->prog_id);
 		snprintf(links[i].mode, sizeof(links[i].mode), "%s", sp_ebpf_hook_mode(hook));
 	}
+	for (size_t i = 0; i < entries.count; i++)
+		links[i].is_alone = links[i].hook == SP_HOOK_EDGE_TC && links[i].ifindex &&
+				    !has_edge_in(links, entries.count, links[i].ifindex);
 	*ret_links = links;
 	*ret_count = entries.count;
 	return 0;
