@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/host.h"
 
-#include <net/if_arp.h>
+#include <linux/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
 

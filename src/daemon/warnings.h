@@ -31,6 +31,8 @@
 	X("homes-incomplete", "give the edge a longer prefix, or take the route away")             \
 	X("interface-down", "ip link set DEV up, and see to the cable or the other end")           \
 	X("interface-missing", "make the interface, or take its name out of sallyport.yaml")       \
+	X("interface-renamed", "give the interface its listed name back, or list the new one and start sallyportd again") \
+	X("interface-unfit", "list another interface in sallyport.yaml, as the message says, and start sallyportd again") \
 	X("key-unreadable", "put tunnel.key back, readable by sallyportd alone")                   \
 	X("lock-closed", "see the log; sallyport apply opens it")                                  \
 	X("lock-changed", "see that nftables works (nft list ruleset), then sallyport apply")      \

@@ -129,13 +129,13 @@ static int mend_hook(struct sp_ebpf *plane, struct sp_ebpf_entries *entries, enu
 
 static bool has_programs(const struct sp_ebpf *plane)
 {
-	int programs[SP_HOOK_COUNT];
+	int programs[SP_HOOK_PROGRAM_COUNT];
 	bool has_all = true;
 
 	if (sp_ebpf_running_read(plane->pin_dir) != plane->running->revision ||
 	    sp_ebpf_revision_open(plane->pin_dir, plane->running->revision, programs) < 0)
 		return false;
-	for (int hook = 1; hook < SP_HOOK_COUNT; hook++) {
+	for (int hook = 1; hook < SP_HOOK_PROGRAM_COUNT; hook++) {
 		has_all &= programs[hook] >= 0;
 		sp_closep(&programs[hook]);
 	}

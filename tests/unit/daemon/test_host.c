@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sallyport.yaml joined with made-up links, addresses and routes. */
 #include <errno.h>
+#include <net/if_arp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,6 +50,7 @@ static void add_link(struct sp_host_view *view, uint32_t ifindex, const char *na
 	strcpy(link->name, name);
 	link->is_up = true;
 	link->is_loopback = !strcmp(name, "lo");
+	link->type = ARPHRD_ETHER;
 }
 
 static void add_address(struct sp_host_view *view, uint32_t ifindex, const char *address,
