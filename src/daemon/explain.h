@@ -26,6 +26,8 @@ struct sp_question {
 	struct sp_policy *owned; /* a former generation's */
 };
 
+/* The machine as what runs knows it: a change that is not staged yet is not in force. */
+const struct sp_gateway *sp_question_gateway(const struct sp_question *question);
 /* Make the judges of question->policy. -errno: the client was told. */
 int sp_question_prepare(struct sp_question *question);
 /* Put a session into them, in this state. Parked and ended ones keep their addresses: their packets are

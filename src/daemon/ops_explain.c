@@ -67,11 +67,17 @@ int sp_question_open(struct sp_question *question, const struct sp_live *live,
 	return r;
 }
 
+const struct sp_gateway *sp_question_gateway(const struct sp_question *question)
+{
+	const struct sp_daemon *daemon = question->daemon;
+
+	return daemon->running ? &daemon->running->gateway : &daemon->host.gateway;
+}
+
 int sp_question_prepare(struct sp_question *question)
 {
-	struct sp_daemon *daemon = question->daemon;
 	struct sp_ebpf_error error = { 0 };
-	int r = sp_judge_new(question->policy, &daemon->host.gateway, SP_JUDGE_BEST,
+	int r = sp_judge_new(question->policy, sp_question_gateway(question), SP_JUDGE_BEST,
 			     &question->judge, &error);
 
 	if (r < 0)
@@ -105,7 +111,7 @@ static const char *reason_text(enum sp_reason reason)
 /* What is told to a person: the rule's own words, else what the reason means for them. */
 static const char *message_of(const struct sp_question *question, const struct sp_answer *answer)
 {
-	const struct sp_gateway *gateway = &question->daemon->host.gateway;
+	const struct sp_gateway *gateway = sp_question_gateway(question);
 	const struct sp_rule *rule = sp_policy_rule(question->policy, answer->rule);
 
 	if (rule && rule->reason)
@@ -203,7 +209,7 @@ static int open_role(struct sp_question *question, const char *name, bool is_v6)
 	identity.roles = &role;
 	for (int family = 0; family < 2; family++)
 		identity.has_address[family] =
-			sp_judge_spare_address(&question->daemon->host.gateway, family == 1, 0,
+			sp_judge_spare_address(sp_question_gateway(question), family == 1, 0,
 					       &identity.addresses[family]) == 0;
 	if (!identity.has_address[is_v6])
 		return -EAFNOSUPPORT;
@@ -238,7 +244,7 @@ static bool read_question(struct sp_question *question, const char *from, const 
 			  const char *to, const char *on)
 {
 	struct sp_daemon *daemon = question->daemon;
-	const struct sp_gateway *gateway = &daemon->host.gateway;
+	const struct sp_gateway *gateway = sp_question_gateway(question);
 	const struct sp_live *receiver;
 	int r;
 

@@ -170,7 +170,7 @@ static bool is_self(const struct sp_gateway *gateway, const struct sp_addr *addr
 /* A reply has a flow only if somebody opened it: the packet that did goes first. */
 static int judge_opening(struct sp_question *question)
 {
-	const struct sp_gateway *gateway = &question->daemon->host.gateway;
+	const struct sp_gateway *gateway = sp_question_gateway(question);
 	const struct sp_tuple *reply = &question->tuple;
 	struct sp_tuple tuple = *reply;
 	struct sp_judgement judgement;
@@ -209,7 +209,7 @@ static void read_tuple(struct sp_question *question, const struct sp_audit_recor
 	question->tcp_flags = record->tcp_flags;
 	question->is_own = (record->hook == SP_HOOK_EDGE_OUT || record->hook == SP_HOOK_VPN_OUT ||
 			    record->hook == SP_HOOK_INSIDE_OUT) &&
-			   is_self(&question->daemon->host.gateway, &record->src);
+			   is_self(sp_question_gateway(question), &record->src);
 }
 
 /* The record's own words, where judging again cannot give them. */
