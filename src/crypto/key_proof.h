@@ -33,7 +33,7 @@ int sp_key_proof_make(uint8_t ret_proof[SP_KEY_PROOF_LEN],
 		      const struct sp_key_proof *of);
 
 /* Is it a key that some private key has? Not one of low order, and written as multiplication writes it
- * (below 2^255 - 19), so that one key has one form: X25519 ignores the top bit and reduces the rest. */
+ * (below 2^255 - 19), so that one key has one form: X25519 ignores the top bit, which whoever reads a key clears, and reduces the rest. */
 bool sp_x25519_is_public(const uint8_t key[SP_X25519_LEN]);
 
 #endif

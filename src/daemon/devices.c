@@ -24,7 +24,7 @@ int sp_device_lookup(const struct sp_people *people, const char *text,
 	const char *slash = strchr(text, '/');
 	struct sp_wg_key key;
 
-	if (sp_wg_key_from_base64(text, &key) == 0) {
+	if (sp_wg_public_from_base64(text, &key) == 0) {
 		found = sp_device_find(people, key.bytes);
 		if (found)
 			*ret_device = found;

@@ -178,7 +178,7 @@ bool sp_op_key(struct sp_client *client, const char *text, uint8_t ret_key[32])
 {
 	struct sp_wg_key key;
 
-	if (sp_wg_key_from_base64(text, &key) < 0) {
+	if (sp_wg_public_from_base64(text, &key) < 0) {
 		sp_client_fail(client, "bad-request", 2, NULL,
 			       "public_key is 44 characters of base64, as `wg pubkey` prints it");
 		return false;

@@ -54,6 +54,15 @@ int sp_wg_key_from_hex(const char *text, struct sp_wg_key *ret_key)
 	return r;
 }
 
+int sp_wg_public_from_base64(const char *text, struct sp_wg_key *ret_key)
+{
+	const int r = sp_wg_key_from_base64(text, ret_key);
+
+	if (r == 0)
+		ret_key->bytes[SP_WG_KEY_LEN - 1] &= 0x7f;
+	return r;
+}
+
 bool sp_wg_key_is_zero(const struct sp_wg_key *key)
 {
 	return sodium_is_zero(key->bytes, sizeof(key->bytes)) == 1;

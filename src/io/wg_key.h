@@ -23,6 +23,9 @@ char *sp_wg_key_to_hex(const struct sp_wg_key *key, char buf[SP_WG_KEY_HEX]);
 int sp_wg_key_from_base64(const char *text, struct sp_wg_key *ret_key);
 int sp_wg_key_from_hex(const char *text, struct sp_wg_key *ret_key);
 
+/* A public key in its one form: X25519 ignores the top bit, so two texts could name one key. */
+int sp_wg_public_from_base64(const char *text, struct sp_wg_key *ret_key);
+
 bool sp_wg_key_is_zero(const struct sp_wg_key *key);                        /* constant time */
 bool sp_wg_key_equal(const struct sp_wg_key *a, const struct sp_wg_key *b); /* constant time */
 void sp_wg_key_wipe(struct sp_wg_key *key);                                 /* fits __sp_cleanup */

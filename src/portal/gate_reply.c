@@ -44,6 +44,9 @@ void sp_respond_gate_error(struct sp_response *response, const json_t *reply)
 	else if (!strcmp(code, "busy") || !strcmp(code, "table-full"))
 		sp_respond_error(response, 503, "busy", 10,
 				 "the gateway has no room just now; try again in a moment");
+	else if (!strcmp(code, "bad-request"))
+		sp_respond_error(response, 400, "bad-request", 0,
+				 "the gateway does not take this device; check its key and its name");
 	else if (!strcmp(code, "pool-empty"))
 		sp_respond_error(response, 503, "pool-empty", 0,
 				 "the gateway has no address left for another device; tell your administrator");

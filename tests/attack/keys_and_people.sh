@@ -104,7 +104,7 @@ GATEWAY=$(lab_gate status --json | field "r['tunnel_key']")
 other_form() { base64 -d <<<"$1" | /usr/bin/python3 -c 'import base64, sys; k = bytearray(sys.stdin.buffer.read()); k[31] |= 128; print(base64.b64encode(k).decode())'; }
 for none in AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
 	"$(other_form "$ANA")" "$(other_form "$BOT_KEY")" "$GATEWAY"; do
-	attempt phone ana "$none" none
+	attempt phone bob "$none" none
 	expect "no device has the key $none" fails [ "$(lab_status phone)" = 200 ]
 done
 
