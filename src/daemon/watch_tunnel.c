@@ -133,6 +133,8 @@ static void look_at_link(struct sp_daemon *daemon, const struct sp_link *link)
 
 void sp_watch_tunnel(struct sp_daemon *daemon)
 {
+	const struct sp_host_interface *known =
+		sp_host_find(&daemon->host, daemon->machine->tunnel);
 	const struct sp_gateway *gateway = &daemon->machine->gateway;
 	struct sp_link link;
 
@@ -150,6 +152,9 @@ void sp_watch_tunnel(struct sp_daemon *daemon)
 		    sp_tunnel_ensure(daemon));
 		return;
 	}
+	/* One made anew is set up once programs sit on it: after it was read (network.c). */
+	if (!known || known->ifindex != link.ifindex)
+		return;
 	look_at_link(daemon, &link);
 	look_at_addresses(daemon, &link);
 	for (size_t i = 0; i < gateway->pool_count; i++)
