@@ -26,7 +26,7 @@ who() {
 }
 
 status() { lab_gate status --json; }
-hooks_agree() { status | field "len({h['revision'] for h in r['hooks']} | {r['revision']}) == 1 and len(r['hooks']) == 6" | grep -qx True; }
+hooks_agree() { status | field "len({h['revision'] for h in r['hooks']} | {r['revision']}) == 1 and len(r['hooks']) == 7" | grep -qx True; }
 
 lab_up
 lab_ready || exit 1
