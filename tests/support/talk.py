@@ -4,7 +4,7 @@
 
 talk.py serve PORT                          TCP and UDP, both families: sends a line ten times a second to
                                             everybody who ever spoke, and writes each line heard
-talk.py call tcp|udp ADDRESS PORT NAME      says "NAME N" ten times a second, and writes each line heard
+talk.py call tcp|udp ADDRESS PORT NAME [FROM]   from this port says "NAME N" ten times a second, and writes each line heard
 """
 import ipaddress
 import socket
@@ -76,9 +76,11 @@ def serve(port):
         threading.Thread(target=both, args=(connection, "server"), daemon=True).start()
 
 
-def call(kind, address, port, name):
+def call(kind, address, port, name, own_port=0):
     family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("", own_port))
     sock.connect((address, port))
     both(sock, name)
 
@@ -86,4 +88,4 @@ def call(kind, address, port, name):
 if sys.argv[1] == "serve":
     serve(int(sys.argv[2]))
 else:
-    call(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])
+    call(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5], int((sys.argv[6:] or [0])[0]))

@@ -8,11 +8,11 @@
 /* X(identifier, "name", "meaning") */
 #define SP_HOOKS(X)                                                                                \
 	X(EDGE_IN, "edge-in", "XDP on the outer interface, arriving")                              \
-	X(EDGE_OUT, "edge-out", "tcx on the outer interface, leaving: records flows")              \
+	X(EDGE_OUT, "edge-out", "tcx on the outer interface, leaving: judges and records")         \
 	X(VPN_IN, "vpn-in", "tcx on the tunnel, decrypted packets of people")                      \
 	X(VPN_OUT, "vpn-out", "tcx on the tunnel, towards people")                                 \
 	X(INSIDE_IN, "inside-in", "tcx on an inner interface, arriving")                           \
-	X(INSIDE_OUT, "inside-out", "tcx on an inner interface, leaving: records flows")           \
+	X(INSIDE_OUT, "inside-out", "tcx on an inner interface, leaving: judges and records")      \
 	X(EDGE_TC, "edge-tc", "tcx on the outer interface, arriving: what edge-in did not judge")  \
 	X(LOCK, "lock", "the second lock in nftables: what no hook judged")
 
