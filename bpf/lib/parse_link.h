@@ -67,6 +67,11 @@ SP_INLINE int sp_link_is_within(struct __sk_buff *skb, __u32 linear, __u32 offse
 							       BPF_HDR_START_NET);
 }
 
+SP_INLINE int sp_link_is(struct __sk_buff *skb, __u32 linear, __u32 len)
+{
+	return sp_link_is_within(skb, linear, len) && (!len || !sp_link_is_within(skb, linear, len - 1));
+}
+
 SP_INLINE __u32 sp_link_linear(const struct __sk_buff *skb)
 {
 	return (__u32)((long)skb->data_end - (long)skb->data);
@@ -103,9 +108,11 @@ SP_INLINE __u32 sp_link_len(struct __sk_buff *skb)
 	if (linear <= SP_LINK_MAX && linear < skb->len &&
 	    !bpf_skb_pull_data(skb, skb->len < 2 * SP_LINK_MAX ? skb->len : 2 * SP_LINK_MAX))
 		linear = sp_link_linear(skb);
-	if (sp_link_is_within(skb, linear, guess) &&
-	    (!guess || !sp_link_is_within(skb, linear, guess - 1)))
+	if (sp_link_is(skb, linear, guess))
 		return guess;
+	/* a test run has an Ethernet header on every hook; behind a generic XDP program none has one */
+	if (sp_link_is(skb, linear, sizeof(struct sp_ether) - guess))
+		return sizeof(struct sp_ether) - guess;
 	return sp_link_search(skb, linear);
 }
 
