@@ -620,7 +620,7 @@ static void one_talk(struct script *script)
 		send_on(script, talk.hook, &talk, "");
 	}
 	more = rng_chance(script->rng, allowed ? 75 : 8)
-		       ? rng_between(script->rng, 1, allowed ? 7 : 2)
+		       ? rng_between(script->rng, 1, allowed ? 6 : 2)
 		       : 0;
 	while (more-- > 0)
 		follow_up(script, &talk);
