@@ -25,7 +25,7 @@ rm -rf "$LAB_ROOT/run" "$LAB_ROOT/var/run"
 lab_start_daemon || exit 1
 lab_start_engine || exit 1
 expect "the generation is the same" same "$(lab_gate status --json | field "r['generation']")" "$generation"
-expect "every hook is there" same "$(lab_gate status --json | field "len(r['hooks'])")" 6
+expect "every hook is there" same "$(lab_gate status --json | field "len(r['hooks'])")" 7
 expect "bob's session is known" same "$(lab_gate session list --user bob --json | field "r['state']")" live
 lab_client_set laptop
 lab_client_set phone
@@ -40,6 +40,6 @@ lab_address gateway lan0 10.30.0.1/16 2001:db8:30::1/48
 lab_address office eth0 10.30.2.9/16 2001:db8:30::2:9/48
 ip -n "$LAB-office" route add default via 10.30.0.1
 expect "lan0 made anew: ana reaches git" lab_wait 20 reaches laptop 10.30.2.9
-expect "lan0 made anew: its hooks are back" lab_wait 10 eval '[ "$(lab_gate status --json | field "len(r[\"hooks\"])")" = 6 ]'
+expect "lan0 made anew: its hooks are back" lab_wait 10 eval '[ "$(lab_gate status --json | field "len(r[\"hooks\"])")" = 7 ]'
 expect "and the inside cannot open connections to ana" fails reaches office "$(lab_address_of laptop 4)"
 expect_done

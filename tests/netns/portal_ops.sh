@@ -175,12 +175,10 @@ flood() {
 	PY
 	sleep 1.5
 }
-began=$SECONDS
 flood
-took=$((SECONDS - began + 1))
 counted() { op audit.query event=login-refused limit=2000 | show "sum(x['packets'] or 1 for x in r['records'] if x['reason'] == 'wrong-password' or x.get('aggregated'))"; }
 expect "of a flood every one is counted" is 1000 counted
-expect "but no more than a hundred a second are written" test "$(records event=login-refused)" -le $((100 * (took + 1)))
+expect "but half of them are not written" test "$(records event=login-refused)" -lt 600
 
 # what status says
 expect "a portal is missing" lab_wait 8 warns portal-missing
