@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Any bytes as packets in a row, on any hook: the parser and the reference evaluator neither crash nor say
- * what they cannot mean, and what they say depends on the packets alone.
+ * what they cannot mean, and what they say depends on the packets alone. From the edge nothing gets in that
+ * neither an entry of the policy nor a flow speaks for.
  * Input: records of a control byte, a step in time and a length (16 bits, big endian), then the bytes. */
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,7 +124,7 @@ static void check_packet(const struct sp_packet *pkt, size_t len)
 	      sp_addr_compare(&pkt->quote.source, &pkt->tuple.destination) == 0);
 }
 
-static void check_answer(const struct sp_packet *pkt, bool passes_all,
+static void check_answer(const struct sp_packet *pkt, bool is_leaving,
 			 const struct sp_answer *answer)
 {
 	check(answer->verdict < SP_VERDICT_COUNT);
@@ -131,10 +133,9 @@ static void check_answer(const struct sp_packet *pkt, bool passes_all,
 	check((answer->rule == SP_RULE_DEFAULT) == (answer->reason == SP_REASON_DEFAULT));
 	check(answer->reason != SP_REASON_DEFAULT || answer->verdict == SP_DENY);
 	check(answer->reason != SP_REASON_EXPIRED || answer->rule == SP_RULE_NONE);
-	if (passes_all)
-		check(answer->verdict == SP_ALLOW);
-	else if (pkt->kind == SP_PACKET_DENIED)
-		check(answer->verdict == SP_DENY && answer->reason == pkt->reason);
+	if (pkt->kind == SP_PACKET_DENIED)
+		check(answer->verdict == (is_leaving ? SP_ALLOW : SP_DENY) &&
+		      answer->reason == pkt->reason);
 }
 
 /* Two evaluators that are told the same. */
@@ -143,7 +144,67 @@ struct twins {
 	uint64_t now_ns, revision, epoch;
 	bool has_ended; /* session 0 */
 	bool has_exposed; /* a packet was let in by an expose entry: a flow may keep that reason */
+	bool has_passed;  /* a packet of IP was allowed: there may be a flow */
 };
+
+/* ---- what gets in from the edge ---- */
+
+static bool is_in(const struct sp_addr *addr, const char *text)
+{
+	struct sp_prefix prefix;
+
+	check(sp_prefix_parse(text, &prefix) == 0);
+	return sp_prefix_contains(&prefix, addr);
+}
+
+static bool is_self(const struct sp_addr *addr)
+{
+	return is_in(addr, "192.0.2.1/32") || is_in(addr, "2001:db8:ffff::1/128");
+}
+
+/* Where the always-passed table may lead: no further than here. */
+static bool is_here(const struct sp_packet *pkt, const struct sp_frame *frame)
+{
+	const struct sp_addr *to = &pkt->tuple.destination;
+
+	if (pkt->is_v6)
+		return is_self(to) || is_in(to, "fe80::/10") || is_in(to, "ff02::/16");
+	return frame->is_dhcp_client && pkt->tuple.destination_port == 68 &&
+	       !is_in(to, "100.64.0.0/16");
+}
+
+/* A service of the gateway; behind the first fragment there are no ports. */
+static bool is_to_port(const struct sp_packet *pkt, uint16_t port)
+{
+	if (!is_self(&pkt->tuple.destination) || pkt->tuple.proto != IPPROTO_TCP)
+		return false;
+	return pkt->tuple.destination_port == port || (pkt->is_fragment && !pkt->is_first_fragment);
+}
+
+/* Whether a packet allowed at edge-in for this reason has something that speaks for it. */
+static bool is_let_in(const struct twins *twins, const struct sp_packet *pkt,
+		      const struct sp_frame *frame, const struct sp_answer *answer)
+{
+	switch (answer->reason) {
+	case SP_REASON_ETHERTYPE:
+		return pkt->kind == SP_PACKET_ARP;
+	case SP_REASON_PROTECT:
+		if (answer->rule == SP_RULE_NONE)
+			return is_here(pkt, frame);
+		return is_in(&pkt->tuple.source, "10.20.0.0/16") && is_to_port(pkt, 22);
+	case SP_REASON_EXPOSE:
+		return is_to_port(pkt, 443);
+	case SP_REASON_POLICY:
+		return is_in(&pkt->tuple.source, "10.20.0.0/16");
+	case SP_REASON_REPLY:
+	case SP_REASON_RELATED:
+		return twins->has_passed;
+	default:
+		return false;
+	}
+}
+
+/* ---- the packets ---- */
 
 static void change_state(struct twins *twins, uint8_t control, uint8_t step)
 {
@@ -174,7 +235,7 @@ static void judge(struct twins *twins, uint8_t control, const uint8_t *bytes, si
 		.is_own = control & CONTROL_OWN,
 		.is_dhcp_client = control & CONTROL_DHCP,
 	};
-	bool passes_all = hook == SP_HOOK_EDGE_OUT || hook == SP_HOOK_INSIDE_OUT ||
+	bool is_leaving = hook == SP_HOOK_EDGE_OUT || hook == SP_HOOK_INSIDE_OUT ||
 			  (hook == SP_HOOK_VPN_OUT && frame.is_own);
 	struct sp_answer answer[2];
 	struct sp_packet pkt;
@@ -185,8 +246,14 @@ static void judge(struct twins *twins, uint8_t control, const uint8_t *bytes, si
 		check(sp_reference_judge(twins->reference[i], hook, &frame, twins->now_ns,
 					 &answer[i]) == 0);
 	check(sp_answer_equal(&answer[0], &answer[1]));
-	check_answer(&pkt, passes_all, &answer[0]);
-	if (answer[0].reason == SP_REASON_EXPOSE && answer[0].verdict == SP_ALLOW) {
+	check_answer(&pkt, is_leaving, &answer[0]);
+	if (answer[0].verdict != SP_ALLOW)
+		return;
+	check(hook != SP_HOOK_EDGE_IN || is_let_in(twins, &pkt, &frame, &answer[0]));
+	if (pkt.kind == SP_PACKET_IP && !(answer[0].reason == SP_REASON_PROTECT &&
+					  answer[0].rule == SP_RULE_NONE))
+		twins->has_passed = true;
+	if (answer[0].reason == SP_REASON_EXPOSE) {
 		/* the tunnel and the inside open nothing by it; they may meet a flow that was */
 		check(twins->has_exposed ||
 		      (hook != SP_HOOK_VPN_IN && hook != SP_HOOK_INSIDE_IN));
