@@ -84,6 +84,24 @@ static void print_portal(json_t *portal)
 	}
 }
 
+/* "second lock  dropped 3 unjudged, 0 unlisted" */
+static void print_lock(json_t *lock)
+{
+	json_t *dropped = json_object_get(lock, "dropped"), *counter;
+	const char *name, *before = "dropped ";
+
+	sp_cli_print("  forwarding  %s\n", json_is_true(json_object_get(lock, "open")) ?
+						   "what was judged" :
+						   "nothing: no revision runs");
+	sp_cli_print("  second lock ");
+	json_object_foreach(dropped, name, counter) {
+		sp_cli_print("%s%lld %s", before, sp_json_integer(counter, "packets"), name);
+		before = ", ";
+	}
+	sp_cli_print("%s%s\n", json_is_object(dropped) ? "" : "its table is not there",
+		     json_is_true(json_object_get(lock, "sampled")) ? "" : "; without samples on record");
+}
+
 static void print_head(const struct sp_cli *cli, json_t *reply)
 {
 	const char *state = sp_json_text(reply, "state");
@@ -98,9 +116,7 @@ static void print_head(const struct sp_cli *cli, json_t *reply)
 		     sp_json_integer(reply, "revision"),
 		     *sp_json_text(reply, "generation") ? sp_json_text(reply, "generation") : "none",
 		     sp_json_integer(reply, "rules"));
-	sp_cli_print("  forwarding  %s\n", json_is_true(json_object_get(json_object_get(reply, "lock"), "open")) ?
-						   "what was judged" :
-						   "nothing: no revision runs");
+	print_lock(json_object_get(reply, "lock"));
 	sp_cli_print("  sessions    %lld live, %lld parked\n", sp_json_integer(sessions, "live"),
 		     sp_json_integer(sessions, "parked"));
 	sp_cli_print("  flows       %lld of %lld\n", sp_json_integer(flows, "tracked"),

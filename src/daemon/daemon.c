@@ -386,6 +386,7 @@ static void stop(struct sp_daemon *daemon)
 	sp_revision_free(daemon->running);
 	sp_portal_close(daemon);
 	sp_watch_close(daemon);
+	sp_drops_close(daemon);
 	free(daemon->listed_seen);
 	free(daemon->lock_names);
 	sp_people_done(&daemon->people);

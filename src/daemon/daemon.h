@@ -13,6 +13,7 @@
 
 #include "daemon/control.h"
 #include "daemon/drift.h"
+#include "daemon/drops.h"
 #include "daemon/engine.h"
 #include "daemon/health.h"
 #include "daemon/homes.h"
@@ -84,6 +85,7 @@ struct sp_daemon {
 	const char *restage_why;     /* a new revision is wanted once it is through; NULL: not */
 	struct sp_warnings warnings;
 	struct sp_watch watch;
+	struct sp_drops drops;
 	struct sp_drifts drifts;
 	struct sp_health health;
 	struct sp_troubles troubles;

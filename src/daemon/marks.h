@@ -10,11 +10,14 @@
 #include <sallyport/abi/names.h>
 #include <sallyport/abi/tables.h>
 
+#include "plane/ebpf/ebpf.h"
+
 struct sp_marks_file {
 	uint64_t birth; /* of the plane these belong to; another one: all zero */
 	uint64_t lost;  /* events accounted for by `gap` records */
 	struct sp_counter edge[SP_REASON_COUNT]; /* denials of edge-in in `aggregated` records */
 	struct sp_sample samples[SP_SAMPLE_SLOTS]; /* what else is in such records, but for that of sp_tally */
+	struct sp_counter lock[SP_EBPF_DROP_COUNT]; /* what the second lock dropped, in such records */
 };
 
 struct sp_marks {

@@ -150,7 +150,9 @@ static int put_as(struct sp_daemon *daemon, bool with_all, bool is_anew, struct 
 	if (r == 0)
 		r = sp_ebpf_lock(&lock, error);
 	free(lock.names);
-	return r;
+	if (r >= 0)
+		daemon->drops.is_unsampled = r == 1;
+	return r < 0 ? r : 0;
 }
 
 static int put_lock(struct sp_daemon *daemon, bool with_all, struct sp_ebpf_error *error)

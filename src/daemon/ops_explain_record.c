@@ -31,7 +31,8 @@ static bool is_lost(enum sp_reason reason, const struct sp_audit_record *record)
 	for (size_t i = 0; record->proto == IPPROTO_ICMPV6 && i < 4; i++)
 		if (record->icmp_type == errors6[i] && reason != SP_REASON_NO_FLOW)
 			return true;
-	return !record->has_src || !record->has_dst || record->aggregated || !record->hook;
+	return !record->has_src || !record->has_dst || record->aggregated || !record->hook ||
+	       record->hook >= SP_HOOK_JUDGE_COUNT;
 }
 
 /* The session that had @addr at @time_ns. A flow that ends was judged when it began: by the session

@@ -356,7 +356,7 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 	sp_ebpf_flow_count(daemon->plane, &flows);
 	list_interfaces(daemon, interfaces, ungoverned);
 	status = json_pack(
-		"{s:s, s:s, s:s, s:I, s:o, s:s, s:s, s:I, s:s?, s:o, s:I, s:{s:b}, s:b, s:o}",
+		"{s:s, s:s, s:s, s:I, s:o, s:s, s:s, s:I, s:s?, s:o, s:I, s:{s:b, s:b, s:I, s:o}, s:b, s:o}",
 		"gateway", daemon->gateway_name, "version", SP_VERSION,
 		"root", daemon->paths.root[0] ? daemon->paths.root : "/",
 		"pid", (json_int_t)getpid(), "started", sp_json_time(daemon->started_ns),
@@ -366,6 +366,9 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 		"applied", sp_json_time(running ? running->applied_ns : 0),
 		"rules", (json_int_t)(running ? running->policy->rule_count : 0),
 		"lock", "open", daemon->is_lock_open,
+		"sampled", daemon->drops.log && !daemon->drops.is_unsampled,
+		"sampling_losses", (json_int_t)(daemon->drops.log ? sp_nflog_losses(daemon->drops.log) : 0),
+		"dropped", sp_drops_describe(),
 		"memory_locked", daemon->is_memory_locked,
 		"tunnel_key", daemon->engine.has_key ?
 			sp_json_key(daemon->engine.public_key.bytes) : json_null());

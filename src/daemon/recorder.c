@@ -337,6 +337,28 @@ static void record_gap(struct sp_daemon *daemon)
 		marks->lost = stats.lost;
 }
 
+int sp_recorder_denials(struct sp_daemon *daemon, enum sp_hook hook, enum sp_reason reason,
+			const struct sp_counter *counter, const char *message)
+{
+	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+
+	record.event = SP_AUDIT_DENY;
+	record.hook = hook;
+	record.verdict = sp_verdict_name(SP_DENY);
+	record.reason = sp_reason_name(reason);
+	record.aggregated = true;
+	record.has_counts = true;
+	record.packets = counter->packets;
+	record.bytes = counter->bytes;
+	record.message = message;
+	record.time_ns = sp_clock_realtime_ns();
+	if (daemon->running) {
+		record.revision = daemon->running->number;
+		record.generation = daemon->running->generation;
+	}
+	return sp_recorder_try(daemon, &record);
+}
+
 static void record_edge(struct sp_daemon *daemon)
 {
 	static struct sp_counter counters[SP_COUNTER_SLOTS];
@@ -347,24 +369,12 @@ static void record_edge(struct sp_daemon *daemon)
 	for (unsigned int reason = 1; reason < SP_REASON_COUNT; reason++) {
 		const struct sp_counter *now =
 			&counters[SP_COUNTER_INDEX(SP_HOOK_EDGE_IN, SP_DENY, reason)];
-		struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+		const struct sp_counter more = { now->packets - marks->edge[reason].packets,
+						 now->bytes - marks->edge[reason].bytes };
 
 		if (now->packets <= marks->edge[reason].packets)
 			continue;
-		record.event = SP_AUDIT_DENY;
-		record.hook = SP_HOOK_EDGE_IN;
-		record.verdict = sp_verdict_name(SP_DENY);
-		record.reason = sp_reason_name(reason);
-		record.aggregated = true;
-		record.has_counts = true;
-		record.packets = now->packets - marks->edge[reason].packets;
-		record.bytes = now->bytes - marks->edge[reason].bytes;
-		record.time_ns = sp_clock_realtime_ns();
-		if (daemon->running) {
-			record.revision = daemon->running->number;
-			record.generation = daemon->running->generation;
-		}
-		if (sp_recorder_try(daemon, &record) < 0)
+		if (sp_recorder_denials(daemon, SP_HOOK_EDGE_IN, reason, &more, NULL) < 0)
 			return;
 		marks->edge[reason] = *now;
 	}
@@ -396,6 +406,8 @@ static void each_second(void *arg)
 	sp_recorder_open(daemon);
 	record_gap(daemon);
 	record_edge(daemon);
+	sp_drops_open(daemon);
+	sp_drops_record(daemon);
 	sp_tally_record(daemon);
 	record_refusals(daemon);
 	sp_history_check(daemon, false);

@@ -67,6 +67,10 @@ void sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record
 void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
 			 const struct sp_live *live, const char *why, const char *by,
 			 const struct sp_addr *from);
+/* So many denials at @hook for @reason: one record, `aggregated`. @message: NULL, or what there is to say.
+ * Returns 0; -errno: it is not written, try again. */
+int sp_recorder_denials(struct sp_daemon *daemon, enum sp_hook hook, enum sp_reason reason,
+			const struct sp_counter *counter, const char *message);
 /* An event of the kernel. @of: NULL, or whose events it stands for that got no record of their own.
  * Returns 0; -errno: it is not written, try again. */
 int sp_recorder_take(struct sp_daemon *daemon, const struct sp_event *event, const struct sp_tally *of);

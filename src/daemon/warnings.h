@@ -36,6 +36,7 @@
 	X("key-unreadable", "put tunnel.key back, readable by sallyportd alone")                   \
 	X("lock-closed", "see the log; sallyport apply opens it")                                  \
 	X("lock-changed", "see that nftables works (nft list ruleset), then sallyport apply")      \
+	X("lock-unsampled", "load nft_log and nfnetlink_log, or end who hears NFLOG group 23057; then start sallyportd again") \
 	X("namespace-name-taken", "end that process, then start sallyportd again")                 \
 	X("no-room", "make room on that file system, or mount it for writing")                     \
 	X("peers-file-moved", "none is needed: it was written anew")                               \

@@ -63,10 +63,12 @@ void sp_watch_lock_start(struct sp_daemon *daemon)
 {
 	__sp_free char *text = NULL;
 
-	if (sp_ebpf_lock_read(&text) == -ENOENT)
-		sp_drift_see(daemon, &(struct sp_drift_sight){
-			.code = "lock-changed",
-			.what = "table inet sallyport was removed while no sallyportd ran" });
+	if (sp_ebpf_lock_read(&text) != -ENOENT)
+		return;
+	sp_drops_begin(daemon);
+	sp_drift_see(daemon, &(struct sp_drift_sight){
+		.code = "lock-changed",
+		.what = "table inet sallyport was removed while no sallyportd ran" });
 }
 
 void sp_watch_lock(struct sp_daemon *daemon)
@@ -95,7 +97,10 @@ void sp_watch_lock(struct sp_daemon *daemon)
 	sight.what = r == -ENOENT ? "table inet sallyport was removed" :
 				    "table inet sallyport was changed";
 	sight.by = format_author(&watch->change, author);
+	sp_drops_record(daemon);
 	sight.repair = sp_network_lock_anew(daemon, watch->with_all, &error);
+	if (sight.repair == 0)
+		sp_drops_begin(daemon);
 	sight.why = error.text[0] ? error.text : NULL;
 	sp_drift_see(daemon, &sight);
 	watch->change = (struct sp_nft_change){ 0 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/nft_monitor.h"
 
-#include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "io/nfnetlink.h"
 
 #define MESSAGE_BYTES 65536
 #define QUEUE_BYTES (1 << 20)
@@ -79,21 +79,6 @@ int sp_nft_monitor_get_fd(const struct sp_nft_monitor *monitor)
 
 /* ---- messages ---- */
 
-static uint32_t read_u32(const struct nlattr *attr)
-{
-	return mnl_attr_get_payload_len(attr) == 4 ? ntohl(mnl_attr_get_u32(attr)) : 0;
-}
-
-static void read_text(const struct nlattr *attr, char text[SP_NFT_PROCESS_MAX])
-{
-	size_t len = strnlen(mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
-
-	if (len >= SP_NFT_PROCESS_MAX)
-		len = SP_NFT_PROCESS_MAX - 1;
-	memcpy(text, mnl_attr_get_payload(attr), len);
-	text[len] = '\0';
-}
-
 /* The last message of a transaction. */
 static void take_generation(struct sp_nft_monitor *monitor, const struct nlmsghdr *message,
 			    struct sp_nft_change *change)
@@ -105,9 +90,9 @@ static void take_generation(struct sp_nft_monitor *monitor, const struct nlmsghd
 	mnl_attr_for_each(attr, message, sizeof(struct nfgenmsg))
 	{
 		if (mnl_attr_get_type(attr) == NFTA_GEN_PROC_PID)
-			pid = read_u32(attr);
+			pid = sp_nfnetlink_read_u32(attr);
 		if (mnl_attr_get_type(attr) == NFTA_GEN_PROC_NAME)
-			read_text(attr, process);
+			sp_nfnetlink_read_text(attr, process, sizeof(process));
 	}
 	if (monitor->is_touched && pid != (uint32_t)getpid()) {
 		change->pid = pid;
@@ -186,7 +171,7 @@ static int read_generation(struct sp_nft_monitor *monitor, ssize_t got, uint32_t
 		{
 			if (mnl_attr_get_type(attr) != NFTA_GEN_ID)
 				continue;
-			*ret_generation = read_u32(attr);
+			*ret_generation = sp_nfnetlink_read_u32(attr);
 			return 0;
 		}
 	}

@@ -125,17 +125,18 @@ static void names_nobody_expected_are_closed(void **state)
 		named("lan0", SP_EBPF_LOCK_UNLISTED),
 	};
 	const struct sp_ebpf_lock wide = { names, SP_ARRAY_LEN(names), true, false, false };
-	struct sp_ebpf_lock_counters counters;
+	struct sp_counter counters[SP_EBPF_DROP_COUNT];
 	__sp_close int port = lab_udp(lab, false, 9000), stranger = lab_udp(lab, true, 0);
 	struct sp_ebpf_error error = { "" };
 
 	lab_ok(sp_ebpf_lock(&wide, &error), &error);
 	assert_false(lab_passes(lab, stranger, "198.51.100.1", 9000, port));
 	assert_true(lab_passes(lab, stranger, "10.20.0.1", 9000, port));
-	assert_int_equal(sp_ebpf_lock_counters(&counters), 0);
-	assert_true(counters.unjudged.packets > 0 && counters.unjudged.bytes > 0);
+	assert_int_equal(sp_ebpf_lock_counters(counters), 0);
+	assert_true(counters[SP_EBPF_DROP_UNJUDGED].packets > 0 &&
+		    counters[SP_EBPF_DROP_UNJUDGED].bytes > 0);
 	lab_run("nft delete table inet sallyport");
-	assert_int_equal(sp_ebpf_lock_counters(&counters), -ENOENT);
+	assert_int_equal(sp_ebpf_lock_counters(counters), -ENOENT);
 }
 
 static void other_tables_stay_as_they_are(void **state)

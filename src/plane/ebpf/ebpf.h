@@ -186,18 +186,31 @@ struct sp_ebpf_lock {
 
 /* One transaction; calling it again replaces the rules, its counters go on. Name an interface here before
  * its programs are attached. A name nftables cannot take: -EINVAL if listed or unmanaged; an unlisted one
- * stays closed. -EOPNOTSUPP: this kernel's nftables lacks what it needs. */
+ * stays closed. -EOPNOTSUPP: this kernel's nftables lacks what it needs. 1: it lacks logging alone; what
+ * is dropped is counted, not sampled. */
 int sp_ebpf_lock(const struct sp_ebpf_lock *lock, struct sp_ebpf_error *error);
 
-struct sp_ebpf_lock_counters {
-	struct sp_counter unjudged; /* arrived without the mark */
-	struct sp_counter unlisted; /* to be forwarded between a listed and an unlisted interface */
-	struct sp_counter astray;   /* a reply to what went through the gateway, delivered to it */
-	struct sp_counter closed;   /* to be forwarded while no revision runs */
+/* What it drops, each with a counter of that name: X(identifier, "name", "meaning") */
+#define SP_EBPF_DROPS(X)                                                                           \
+	X(UNJUDGED, "unjudged", "no hook judged it")                                               \
+	X(UNLISTED, "unlisted", "it was to go between a listed interface and one in no list")      \
+	X(ASTRAY, "astray", "it answers what the gateway forwarded, and was to be delivered to it") \
+	X(CLOSED, "closed", "it was to be forwarded while no policy runs")
+
+enum sp_ebpf_drop {
+#define X(id, name, text) SP_EBPF_DROP_##id,
+	SP_EBPF_DROPS(X)
+#undef X
+	SP_EBPF_DROP_COUNT
 };
 
+/* It samples each kind of drop, 100 a second: NFLOG to this group, the drop's name as prefix, so many bytes
+ * from the IP header on. */
+#define SP_EBPF_LOCK_LOG_GROUP 23057
+#define SP_EBPF_LOCK_LOG_BYTES 128
+
 /* What it dropped since it was made. -ENOENT: the table is not there. */
-int sp_ebpf_lock_counters(struct sp_ebpf_lock_counters *ret_counters);
+int sp_ebpf_lock_counters(struct sp_counter ret_counters[SP_EBPF_DROP_COUNT]);
 /* What `nft -s list table inet sallyport` says now, in malloc'ed text: no counters, so the same rules
  * give the same text. Returns 0; -ENOENT there is no such table; -errno. */
 int sp_ebpf_lock_read(char **ret_text);

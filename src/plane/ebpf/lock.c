@@ -22,6 +22,15 @@
 _Static_assert(SP_MARK_MASK == 0xff000000u && SP_MARK_JUDGED == 0x53000000u &&
 		       SP_MARK_PASSED_MASK == 0xfd000000u && SP_MARK_REPLY == 0x51000000u,
 	       "as the rules say");
+/* A rule of its own before the one that drops: what is beyond the limit is dropped without a sample. */
+#define SAMPLE "limit rate 100/second burst 100 packets log prefix \"%s\" group %d snaplen %d"
+
+static const char *const drop_names[] = {
+#define X(id, name, text) name,
+	SP_EBPF_DROPS(X)
+#undef X
+};
+
 /* Added first, so that removing what is not there is no error. */
 #define REMOVE "add table inet sallyport\ndelete table inet sallyport\n"
 
@@ -93,6 +102,7 @@ static int list_names(const struct sp_ebpf_lock *lock, enum sp_ebpf_lock_kind ki
 struct rules {
 	struct sp_buf text;
 	struct sp_buf names[3]; /* by enum sp_ebpf_lock_kind */
+	bool is_sampled;        /* of what is dropped some is told by NFLOG */
 };
 
 static void rules_done(struct rules *rules)
@@ -110,6 +120,28 @@ static void put_for(struct rules *rules, enum sp_ebpf_lock_kind kind, const char
 			      sp_buf_get(&rules->names[kind]), behind);
 }
 
+/* Drop and count what is @match: a chain, and what a packet of it is like. */
+static void put_drop(struct rules *rules, enum sp_ebpf_drop drop, const char *match)
+{
+	if (rules->is_sampled)
+		sp_buf_printf(&rules->text, "add rule inet sallyport %s " SAMPLE "\n", match, drop_names[drop],
+			      SP_EBPF_LOCK_LOG_GROUP, SP_EBPF_LOCK_LOG_BYTES);
+	sp_buf_printf(&rules->text, "add rule inet sallyport %s counter name %s drop\n", match,
+		      drop_names[drop]);
+}
+
+/* What is forwarded from (@way "iifname") or to ("oifname") a listed interface one. */
+static int put_drop_of_listed(struct rules *rules, const char *way)
+{
+	__sp_free char *match = NULL;
+	int r = sp_str_format(&match, "passing %s { %s }", way,
+			      sp_buf_get(&rules->names[SP_EBPF_LOCK_LISTED]));
+
+	if (r == 0)
+		put_drop(rules, SP_EBPF_DROP_UNLISTED, match);
+	return r;
+}
+
 static void put_arriving(struct rules *rules, bool is_narrow)
 {
 	sp_buf_put(&rules->text, "add rule inet sallyport arriving " IS_PASSED " accept\n"
@@ -119,32 +151,31 @@ static void put_arriving(struct rules *rules, bool is_narrow)
 	if (is_narrow)
 		put_for(rules, SP_EBPF_LOCK_LISTED, "arriving iifname !=", "accept");
 	if (!is_narrow || rules->names[SP_EBPF_LOCK_LISTED].len)
-		sp_buf_put(&rules->text, "add rule inet sallyport arriving counter name unjudged drop\n");
+		put_drop(rules, SP_EBPF_DROP_UNJUDGED, "arriving");
 }
 
-static void put_passing(struct rules *rules, bool is_open)
+static int put_passing(struct rules *rules, bool is_open)
 {
 	const char *listed = sp_buf_get(&rules->names[SP_EBPF_LOCK_LISTED]);
 
 	if (!is_open)
-		sp_buf_put(&rules->text, "add rule inet sallyport passing counter name closed drop\n");
+		put_drop(rules, SP_EBPF_DROP_CLOSED, "passing");
 	if (!rules->names[SP_EBPF_LOCK_LISTED].len)
-		return;
+		return 0;
 	sp_buf_printf(&rules->text,
 		      "add rule inet sallyport passing iifname { %s } oifname { %s } accept\n", listed,
 		      listed);
 	put_for(rules, SP_EBPF_LOCK_UNMANAGED, "passing iifname", "accept");
 	put_for(rules, SP_EBPF_LOCK_UNMANAGED, "passing oifname", "accept");
-	put_for(rules, SP_EBPF_LOCK_LISTED, "passing iifname", "counter name unlisted drop");
-	put_for(rules, SP_EBPF_LOCK_LISTED, "passing oifname", "counter name unlisted drop");
+	return put_drop_of_listed(rules, "iifname") < 0 ? -ENOMEM : put_drop_of_listed(rules, "oifname");
 }
 
 /* A reply that is not forwarded is none. The mark ends where a packet is delivered: what is in it (GRE,
  * IPIP, ESP) was not judged. */
 static void put_delivered(struct rules *rules)
 {
+	put_drop(rules, SP_EBPF_DROP_ASTRAY, "delivered iifname != \"lo\" " IS_REPLY);
 	sp_buf_put(&rules->text,
-		   "add rule inet sallyport delivered iifname != \"lo\" " IS_REPLY " counter name astray drop\n"
 		   "add rule inet sallyport delivered " IS_PASSED " " CLEAR_MARK "\n");
 }
 
@@ -167,9 +198,8 @@ static int put_table(struct rules *rules, const struct sp_ebpf_lock *lock)
 		   "{ type filter hook forward priority " BEFORE_ALL "; policy accept; }\n"
 		   "flush table inet sallyport\n");
 	put_arriving(rules, lock->is_narrow);
-	put_passing(rules, lock->is_open);
 	put_delivered(rules);
-	return rules->text.error ? -ENOMEM : 0;
+	return put_passing(rules, lock->is_open) < 0 || rules->text.error ? -ENOMEM : 0;
 }
 
 /* ---- looking ---- */
@@ -183,17 +213,19 @@ int sp_ebpf_lock_read(char **ret_text)
 
 static void read_counter(const char *text, const char *name, struct sp_counter *ret_counter)
 {
-	const char *at = strstr(text, name);
 	unsigned long long packets, bytes;
+	char head[32];
+	const char *at;
 
+	snprintf(head, sizeof(head), "counter %s ", name);
+	at = strstr(text, head);
 	at = at ? strstr(at, "packets ") : NULL;
 	if (at && sscanf(at, "packets %llu bytes %llu", &packets, &bytes) == 2)
 		*ret_counter = (struct sp_counter){ packets, bytes };
 }
 
-int sp_ebpf_lock_counters(struct sp_ebpf_lock_counters *ret_counters)
+int sp_ebpf_lock_counters(struct sp_counter ret_counters[SP_EBPF_DROP_COUNT])
 {
-	struct sp_ebpf_lock_counters counters = { 0 };
 	__sp_free char *text = NULL;
 	int r = run("list counters table inet sallyport\n", 0, &text, NULL);
 
@@ -201,19 +233,17 @@ int sp_ebpf_lock_counters(struct sp_ebpf_lock_counters *ret_counters)
 		return -ENOENT;
 	if (r < 0)
 		return r;
-	read_counter(text, "counter unjudged", &counters.unjudged);
-	read_counter(text, "counter unlisted", &counters.unlisted);
-	read_counter(text, "counter astray", &counters.astray);
-	read_counter(text, "counter closed", &counters.closed);
-	*ret_counters = counters;
+	memset(ret_counters, 0, SP_EBPF_DROP_COUNT * sizeof(*ret_counters));
+	for (int drop = 0; drop < SP_EBPF_DROP_COUNT; drop++)
+		read_counter(text, drop_names[drop], &ret_counters[drop]);
 	return 0;
 }
 
 /* ---- setting it ---- */
 
-int sp_ebpf_lock(const struct sp_ebpf_lock *lock, struct sp_ebpf_error *error)
+static int put(const struct sp_ebpf_lock *lock, bool is_sampled, struct sp_ebpf_error *error)
 {
-	__sp_cleanup(rules_done) struct rules rules = { 0 };
+	__sp_cleanup(rules_done) struct rules rules = { .is_sampled = is_sampled };
 	int r = 0;
 
 	sp_ebpf_begin(error);
@@ -224,6 +254,17 @@ int sp_ebpf_lock(const struct sp_ebpf_lock *lock, struct sp_ebpf_error *error)
 	if (r == 0)
 		r = run(sp_buf_get(&rules.text), 0, NULL, error);
 	return sp_ebpf_end(error, r);
+}
+
+/* Without samples it still drops and counts: it is never refused for them. */
+int sp_ebpf_lock(const struct sp_ebpf_lock *lock, struct sp_ebpf_error *error)
+{
+	int r = put(lock, true, error);
+
+	if (r != -EOPNOTSUPP)
+		return r;
+	r = put(lock, false, error);
+	return r == 0 ? 1 : r;
 }
 
 int sp_ebpf_unlock(struct sp_ebpf_error *error)
