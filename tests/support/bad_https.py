@@ -88,7 +88,7 @@ def post(path, body, *headers):
 
 
 def device():
-    return {'public_key': base64.b64encode(os.urandom(32)).decode(), 'name': 'x'}
+    return {'public_key': base64.b64encode(os.urandom(31) + b'\x40').decode(), 'name': 'x'}  # below 2^255 - 19, as a public key is
 
 
 # ---- one request each ----
