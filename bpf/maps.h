@@ -132,11 +132,6 @@ struct {
 	__type(value, struct sp_tally);
 } sp_tally SEC(".maps");
 
-/* How many flows each hook has in the table; those opened on edge-in may fill half of it. */
-struct sp_flow_use {
-	__u64 flows[SP_HOOK_SLOTS];
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -144,6 +139,17 @@ struct {
 	__type(key, __u32);
 	__type(value, struct sp_flow_use);
 } sp_flow_use SEC(".maps");
+
+/* How many flows the hosts and networks of the edge and the inside have, by what they hash to under a
+ * number nobody outside knows: nothing to evict, and nobody can choose whose share they use up. */
+#define SP_FLOW_SOURCES 65536u
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SP_FLOW_SOURCES);
+	__type(key, __u32);
+	__type(value, __u32);
+} sp_flow_source SEC(".maps");
 
 /* Refusals sent in the current second, per CPU, by what the sender's address hashes to: a fixed
  * array, so nothing to evict. */

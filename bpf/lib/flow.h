@@ -13,16 +13,6 @@
 
 #define SP_EEXIST 17
 
-/* Of the kernel's struct, the one member we read (CO-RE finds it). */
-struct bpf_map {
-	__u32 max_entries;
-} __attribute__((preserve_access_index));
-
-SP_INLINE __u64 sp_flow_room(void)
-{
-	return ((struct bpf_map *)&sp_flow)->max_entries;
-}
-
 /* ICMP errors, redirects and the like neither make a flow nor belong to one of their own. */
 SP_INLINE int sp_path_makes_flow(const struct sp_path *path)
 {
@@ -244,24 +234,6 @@ SP_INLINE int sp_flow_charge_session(const struct sp_work *work, int replaces)
 	return 0;
 }
 
-/* Count the draft for its hook. 0: strangers may fill half of the table, not all of it. */
-SP_INLINE int sp_flow_charge_hook(const struct sp_work *work, int replaces)
-{
-	struct sp_flow_use *use = bpf_map_lookup_elem(&sp_flow_use, &(__u32){ 0 });
-	__u64 room = sp_flow_room() / 2, before;
-	__u32 hook = SP_THIS_HOOK;
-
-	if (!use || hook >= SP_HOOK_COUNT)
-		return 0;
-	if (replaces && work->flow.hook == hook)
-		room++;
-	before = __sync_fetch_and_add(&use->flows[hook], 1);
-	if (hook != SP_HOOK_EDGE_IN || before < room)
-		return 1;
-	__sync_fetch_and_sub(&use->flows[hook], 1);
-	return 0;
-}
-
 SP_INLINE void sp_draft_new(struct sp_work *work, __u32 flags)
 {
 	struct sp_flow *draft = &work->draft;
@@ -299,16 +271,17 @@ SP_SUBPROGRAM int sp_flow_open(struct sp_work *work, __u32 flags)
 	sp_draft_new(work, flags);
 	if (!sp_flow_charge_session(work, replaces))
 		return SP_REASON_FLOW_LIMIT;
-	if (!sp_flow_charge_hook(work, replaces)) {
-		sp_flow_discharge(&work->draft, SP_HOOK_COUNT);
-		return SP_REASON_FLOW_FULL;
+	r = sp_flow_charge(&work->key, &work->draft, replaces ? &work->flow : NULL);
+	if (r) {
+		sp_flow_discharge_session(&work->draft);
+		return r;
 	}
 	if (replaces)
 		sp_flow_remove(work);
 	r = bpf_map_update_elem(&sp_flow, &work->key, &work->draft, BPF_NOEXIST);
 	if (r == 0)
 		return 0;
-	sp_flow_discharge(&work->draft, SP_THIS_HOOK);
+	sp_flow_discharge(&work->key, &work->draft);
 	/* Another CPU opened it this instant, on an answer as good as ours. Else there is no room. */
 	return r == -SP_EEXIST ? 0 : SP_REASON_FLOW_FULL;
 }
@@ -326,7 +299,7 @@ SP_INLINE void sp_flow_recharge(const struct sp_flow *from, const struct sp_flow
 		if (session)
 			__sync_fetch_and_add(sp_flow_share(session, to), 1);
 	}
-	sp_flow_discharge(from, SP_HOOK_COUNT);
+	sp_flow_discharge_session(from);
 }
 
 /* The flow found as today's answer leaves it: it goes on with its counts, or is denied, or begins anew

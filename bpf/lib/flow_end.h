@@ -7,6 +7,7 @@
 #include "lib/bytes.h"
 #include "lib/event.h"
 #include "lib/headers.h"
+#include "lib/share.h"
 #include "lib/tally.h"
 
 #define SP_NS_PER_S 1000000000ull
@@ -43,21 +44,23 @@ SP_INLINE __u32 *sp_flow_share(struct sp_session *session, const struct sp_flow 
 	return sp_flow_is_parked(flow) ? &session->parked_flows : &session->flows;
 }
 
-/* Count one flow less: for its originator's session, if it is still the same, and for @hook, which
- * SP_HOOK_COUNT leaves out. */
-SP_INLINE void sp_flow_discharge(const struct sp_flow *flow, __u32 hook)
+/* Count one flow less for its originator's session, if it is still the same. */
+SP_INLINE void sp_flow_discharge_session(const struct sp_flow *flow)
 {
-	struct sp_flow_use *use = bpf_map_lookup_elem(&sp_flow_use, &(__u32){ 0 });
 	__u32 number = flow->session[0];
 	struct sp_session *session;
 
-	if (use && hook < SP_HOOK_COUNT)
-		__sync_fetch_and_sub(&use->flows[hook], 1);
 	if (number == SP_SESSION_NONE || (flow->flags & SP_FLOW_UNRULED))
 		return;
 	session = bpf_map_lookup_elem(&sp_session, &number);
 	if (session && session->epoch == flow->epoch[0])
 		__sync_fetch_and_sub(sp_flow_share(session, flow), 1);
+}
+
+SP_INLINE void sp_flow_discharge(const struct sp_flow_key *key, const struct sp_flow *flow)
+{
+	sp_flow_uncharge(key, flow);
+	sp_flow_discharge_session(flow);
 }
 
 /* Does the end of this flow get a record of its own? Else it was counted. */
@@ -131,7 +134,7 @@ SP_SUBPROGRAM int sp_flow_end(struct sp_flow_key *key, struct sp_flow *element, 
 	    (__sync_fetch_and_or(&element->flags, SP_FLOW_GONE) & SP_FLOW_GONE))
 		return 0;
 	bpf_map_delete_elem(&sp_flow, key);
-	sp_flow_discharge(copy, copy->hook);
+	sp_flow_discharge(key, copy);
 	sp_flow_end_record(key, copy, now_ns);
 	return 1;
 }

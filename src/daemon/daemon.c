@@ -132,6 +132,7 @@ static int open_plane(struct sp_daemon *daemon)
 {
 	const struct sp_ebpf_options options = {
 		.pin_dir = daemon->paths.pin_dir,
+		.flows_max = daemon->options.flows_max,
 		.step = plane_step,
 		.step_arg = daemon,
 	};

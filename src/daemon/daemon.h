@@ -41,6 +41,7 @@ struct sp_daemon_options {
 	const char *engine_user;  /* NULL: sallyport-vpnd, if there is one */
 	bool is_verbose;
 	const char *kill_at;      /* tests: die at this step of an apply; NULL: never */
+	uint32_t flows_max;       /* tests: size of the flow table; 0: the plane's own */
 };
 
 struct sp_apply;

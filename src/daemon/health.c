@@ -213,6 +213,47 @@ static void look_at_events(struct sp_daemon *daemon)
 	sp_warnings_clear(&daemon->warnings, "events-lost");
 }
 
+/* ---- the flow table ---- */
+
+/* Nine tenths of what there is. */
+static bool is_nearly_full(uint64_t used, uint64_t max)
+{
+	return used * 10 >= max * 9;
+}
+
+/* A part is full at its half, or when all that no part has for itself is taken. */
+static void look_at_flows(struct sp_daemon *daemon)
+{
+	static const char *const names[] = {
+#define X(id, name) name,
+		SP_FLOW_PARTS(X)
+#undef X
+	};
+	struct sp_flow_use use;
+	uint64_t taken = 0;
+	uint32_t max;
+
+	if (sp_ebpf_flow_use(daemon->plane, &use, &max) < 0)
+		return;
+	for (int i = 0; i < SP_FLOW_PART_COUNT; i++) {
+		const uint64_t flows = use.flows[i], kept = max / SP_FLOW_PART_KEPT;
+
+		taken += flows > kept ? flows : kept;
+		if (!is_nearly_full(flows, max / SP_FLOW_PART_MOST))
+			continue;
+		sp_warnings_raise(&daemon->warnings, "flow-table-nearly-full",
+				  "the part \"%s\" of the flow table has nine tenths of the %u flows it can "
+				  "have: beyond, new ones are denied (flow-full)", names[i], max / SP_FLOW_PART_MOST);
+		return;
+	}
+	if (is_nearly_full(taken, max))
+		sp_warnings_raise(&daemon->warnings, "flow-table-nearly-full",
+				  "nine tenths of the flow table's %u places are taken or kept: beyond, every "
+				  "part has an eighth only, and new flows are denied (flow-full)", max);
+	else
+		sp_warnings_clear(&daemon->warnings, "flow-table-nearly-full");
+}
+
 /* ---- what runs, and when ---- */
 
 static void look_at_revision(struct sp_daemon *daemon)
@@ -256,6 +297,7 @@ void sp_health_look(struct sp_daemon *daemon)
 	look_at_certificate(daemon);
 	look_at_portal(daemon);
 	look_at_events(daemon);
+	look_at_flows(daemon);
 	look_at_clock(daemon);
 	if (daemon->health.slow_ns && now_ns - daemon->health.slow_ns < SLOW_NS)
 		return;

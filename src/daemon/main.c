@@ -26,6 +26,7 @@ int main(int argc, char **argv)
 		{ "gateway-name", required_argument, NULL, 'g' },
 		{ "engine-user", required_argument, NULL, 'e' },
 		{ "kill-at", required_argument, NULL, 'k' }, /* for tests of crashes */
+		{ "flows-max", required_argument, NULL, 'f' }, /* for tests of a full table */
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
@@ -40,6 +41,7 @@ int main(int argc, char **argv)
 		case 'g': options.gateway_name = optarg; break;
 		case 'e': options.engine_user = optarg; break;
 		case 'k': options.kill_at = optarg; break;
+		case 'f': options.flows_max = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 'v': options.is_verbose = true; break;
 		case 'V': puts("sallyportd " SP_VERSION); return EXIT_SUCCESS;
 		case 'h': usage(stdout); return EXIT_SUCCESS;

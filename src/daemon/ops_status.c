@@ -338,12 +338,25 @@ static const char *find_state(struct sp_daemon *daemon)
 	return daemon->running ? "enforcing" : "waiting";
 }
 
+static json_t *describe_flows(struct sp_daemon *daemon)
+{
+	json_t *parts = json_object();
+	struct sp_flow_use use = { 0 };
+	uint32_t flows = 0, max = 0;
+
+	sp_ebpf_flow_count(daemon->plane, &flows);
+	sp_ebpf_flow_use(daemon->plane, &use, &max);
+#define X(id, name) json_object_set_new(parts, name, json_integer((json_int_t)use.flows[SP_FLOW_PART_##id]));
+	SP_FLOW_PARTS(X)
+#undef X
+	return json_pack("{s:I, s:I, s:o}", "tracked", (json_int_t)flows, "max", (json_int_t)max, "parts", parts);
+}
+
 void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 		  const struct sp_request *request)
 {
 	const struct sp_revision *running = daemon->running;
 	json_t *interfaces = json_array(), *ungoverned = json_array(), *engine, *status;
-	uint32_t flows = 0;
 	int with_rules = 0;
 
 	if (!sp_op_unpack(client, request, "{s?b}", "rules", &with_rules)) {
@@ -353,7 +366,6 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 	}
 	sp_watch_look(daemon); /* what is told is what is so now */
 	engine = describe_engine(daemon); /* first: it may raise a warning */
-	sp_ebpf_flow_count(daemon->plane, &flows);
 	list_interfaces(daemon, interfaces, ungoverned);
 	status = json_pack(
 		"{s:s, s:s, s:s, s:I, s:o, s:s, s:s, s:I, s:s?, s:o, s:I, s:{s:b, s:b, s:I, s:o}, s:b, s:o}",
@@ -373,10 +385,10 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 		"tunnel_key", daemon->engine.has_key ?
 			sp_json_key(daemon->engine.public_key.bytes) : json_null());
 	json_object_update_new(status, json_pack(
-		"{s:o, s:o, s:o, s:o, s:{s:I, s:I}, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"interfaces", interfaces, "ungoverned", ungoverned, "hooks", list_hooks(daemon),
-		"sessions", describe_sessions(daemon), "flows", "tracked", (json_int_t)flows, "max",
-		(json_int_t)(1 << 18), "engine", engine, "portal", sp_portal_describe(daemon), "events", describe_events(daemon), "audit",
+		"sessions", describe_sessions(daemon), "flows", describe_flows(daemon),
+		"engine", engine, "portal", sp_portal_describe(daemon), "events", describe_events(daemon), "audit",
 		describe_audit(daemon), "warnings", list_warnings(daemon), "drift", sp_drift_list(daemon)));
 	if (with_rules)
 		json_object_set_new(status, "rule_counters", list_rules(daemon));

@@ -24,6 +24,7 @@
 	X("drift-again", "find who does it (sallyport audit --event drift) and stop it")           \
 	X("engine-unreachable", "start sallyport-vpnd --managed on the tunnel interface")          \
 	X("events-lost", "log less (log: in the policy), or deny sooner (edge.drop)")              \
+	X("flow-table-nearly-full", "see who opens them (sallyport audit; denials flow-limit, flow-full) and allow them less") \
 	X("forwarding-off", "sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")      \
 	X("hook-behind", "detach that program (bpftool net), or give it a place behind ours")      \
 	X("hook-missing", "remove what is in its place (bpftool net; ip link set DEV xdp off)")    \

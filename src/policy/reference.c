@@ -619,6 +619,7 @@ int sp_reference_new(const struct sp_policy *policy, const struct sp_gateway *ga
 	reference->sessions.key_len = sizeof(uint32_t);
 	reference->idents.key_len = sizeof(struct sp_addr);
 	reference->flows.key_len = sizeof(struct sp_ref_flow_key);
+	reference->sources.key_len = sizeof(struct sp_ref_source_key);
 	reference->frags.key_len = sizeof(struct sp_ref_frag_key);
 	*ret_reference = reference;
 	return 0;

@@ -228,13 +228,103 @@ static void uncount_flow(struct sp_reference *reference, const struct sp_ref_flo
 		--*count_of(session, flow);
 }
 
+/* ---- parts and sources ---- */
+
+static enum sp_flow_part part_of(const struct sp_ref_flow *flow)
+{
+	if (flow->is_own)
+		return SP_FLOW_PART_OWN;
+	if (flow->hook == SP_HOOK_EDGE_IN)
+		return SP_FLOW_PART_EDGE;
+	if (flow->hook == SP_HOOK_INSIDE_IN)
+		return SP_FLOW_PART_INSIDE;
+	return flow->hook == SP_HOOK_VPN_IN ? SP_FLOW_PART_TUNNEL : SP_FLOW_PART_LEAVING;
+}
+
+/* How many leading bits of the source's address a share goes by. */
+static unsigned source_bits(const struct sp_ref_flow *flow, bool is_network)
+{
+	if (sp_addr_is_v4(&flow->tuple.source))
+		return is_network ? 96 + 24 : 128;
+	if (flow->hook == SP_HOOK_EDGE_IN)
+		return is_network ? 48 : 64;
+	return is_network ? 64 : 128;
+}
+
+static struct sp_ref_source_key source_key(const struct sp_ref_flow *flow, bool is_network)
+{
+	struct sp_ref_source_key key = {
+		.addr = flow->tuple.source,
+		.zone = flow->hook == SP_HOOK_EDGE_IN ? SP_ZONE_EDGE : SP_ZONE_INSIDE,
+		.is_network = is_network,
+	};
+
+	for (unsigned byte = source_bits(flow, is_network) / 8; byte < sizeof(key.addr); byte++)
+		((uint8_t *)&key.addr)[byte] = 0;
+	return key;
+}
+
+static bool has_source_share(const struct sp_ref_flow *flow)
+{
+	return part_of(flow) == SP_FLOW_PART_EDGE || part_of(flow) == SP_FLOW_PART_INSIDE;
+}
+
+static int add_source(struct sp_reference *reference, const struct sp_ref_source_key *key,
+		      struct sp_ref_source **ret_source)
+{
+	struct sp_ref_source *source = sp_ref_table_find(&reference->sources, key);
+	int r;
+
+	if (!source) {
+		source = calloc(1, sizeof(*source));
+		if (!source)
+			return -ENOMEM;
+		source->key = *key;
+		r = sp_ref_table_add(&reference->sources, &source->node, &source->key);
+		if (r < 0) {
+			free(source);
+			return r;
+		}
+	}
+	source->flow_count++;
+	*ret_source = source;
+	return 0;
+}
+
+static void drop_sources(struct sp_reference *reference, struct sp_ref_flow *flow)
+{
+	for (int i = 0; i < 2; i++) {
+		struct sp_ref_source *source = flow->sources[i];
+
+		flow->sources[i] = NULL;
+		if (!source || --source->flow_count > 0)
+			continue;
+		sp_ref_table_remove(&reference->sources, &source->node);
+		free(source);
+	}
+}
+
+static int take_sources(struct sp_reference *reference, struct sp_ref_flow *flow)
+{
+	int r = 0;
+
+	for (int i = 0; i < 2 && r == 0 && has_source_share(flow); i++) {
+		const struct sp_ref_source_key key = source_key(flow, i);
+
+		r = add_source(reference, &key, &flow->sources[i]);
+	}
+	if (r < 0)
+		drop_sources(reference, flow);
+	return r;
+}
+
 static void release_flow(void *arg, void *item)
 {
 	struct sp_reference *reference = arg;
 	struct sp_ref_flow *flow = item;
 
-	if (flow->hook == SP_HOOK_EDGE_IN)
-		reference->edge_flow_count--;
+	reference->part_flow_count[part_of(flow)]--;
+	drop_sources(reference, flow);
 	uncount_flow(reference, flow);
 	free(flow);
 }
@@ -310,30 +400,65 @@ static void sweep_release(void *arg, void *item)
 	release_flow(sweep->reference, item);
 }
 
+static bool has_session_share(const struct sp_reference *reference, const struct sp_ref_flow *flow,
+			      const struct sp_ref_flow *replaced)
+{
+	struct sp_ref_session *session = originator_session(reference, flow);
+	uint32_t max = reference->session_flows_max, count;
+
+	if (!session || !max)
+		return true;
+	count = *count_of(session, flow);
+	if (replaced && originator_session(reference, replaced) == session &&
+	    count_of(session, replaced) == count_of(session, flow))
+		count--;
+	return count < (is_of_parked(flow) ? max / 4 : max);
+}
+
+/* A thirty-second for a host, six for its network. */
+static bool has_source_room(const struct sp_reference *reference, const struct sp_ref_flow *flow,
+			    const struct sp_ref_flow *replaced, bool is_network)
+{
+	const struct sp_ref_source_key key = source_key(flow, is_network);
+	const struct sp_ref_source *source = sp_ref_table_find(&reference->sources, &key);
+	uint64_t max = (uint64_t)reference->flows_max * (is_network ? 6 : 1) / 32;
+	size_t count = source ? source->flow_count : 0;
+
+	if (source && replaced && replaced->sources[is_network] == source)
+		count--;
+	return count < (max ? max : 1);
+}
+
+/* Each part has an eighth to itself; beyond, none has more than half. */
+static bool has_part_room(const struct sp_reference *reference, const struct sp_ref_flow *flow,
+			  const struct sp_ref_flow *replaced)
+{
+	size_t kept = reference->flows_max / 8, taken = 0, mine = 0;
+
+	for (unsigned part = 0; part < SP_FLOW_PART_COUNT; part++) {
+		size_t count = reference->part_flow_count[part];
+
+		if (replaced && part_of(replaced) == part)
+			count--;
+		if (part_of(flow) == part)
+			mine = count;
+		taken += count < kept ? kept : count;
+	}
+	return mine < kept || (mine < reference->flows_max / 2 && taken < reference->flows_max);
+}
+
 /* Why there is no room for @flow in place of @replaced, or SP_REASON_NONE. */
 static enum sp_reason lacks_room(const struct sp_reference *reference, const struct sp_ref_flow *flow,
 				 const struct sp_ref_flow *replaced)
 {
-	struct sp_ref_session *session = originator_session(reference, flow);
-	size_t total = reference->flows.count - (replaced ? 1 : 0);
-	size_t edge = reference->edge_flow_count;
-
-	if (session && reference->session_flows_max) {
-		uint32_t own = *count_of(session, flow), max = reference->session_flows_max;
-
-		if (replaced && originator_session(reference, replaced) == session &&
-		    count_of(session, replaced) == count_of(session, flow))
-			own--;
-		if (own >= (is_of_parked(flow) ? max / 4 : max))
+	if (!has_session_share(reference, flow, replaced))
+		return SP_REASON_FLOW_LIMIT;
+	if (!reference->flows_max)
+		return SP_REASON_NONE;
+	for (int i = 0; i < 2 && has_source_share(flow); i++)
+		if (!has_source_room(reference, flow, replaced, i))
 			return SP_REASON_FLOW_LIMIT;
-	}
-	if (reference->flows_max && total >= reference->flows_max)
-		return SP_REASON_FLOW_FULL;
-	if (replaced && replaced->hook == SP_HOOK_EDGE_IN)
-		edge--;
-	if (reference->flows_max && flow->hook == SP_HOOK_EDGE_IN && edge >= reference->flows_max / 2)
-		return SP_REASON_FLOW_FULL;
-	return SP_REASON_NONE;
+	return has_part_room(reference, flow, replaced) ? SP_REASON_NONE : SP_REASON_FLOW_FULL;
 }
 
 /* Idle flows are reclaimed before anything is refused for their sake. */
@@ -376,14 +501,16 @@ int sp_ref_open_flow(struct sp_reference *reference, enum sp_hook hook, enum sp_
 	}
 	if (replaced)
 		sp_ref_delete_flow(reference, replaced);
-	r = sp_ref_table_add(&reference->flows, &flow->node, &flow->key);
+	r = take_sources(reference, flow);
+	if (r == 0)
+		r = sp_ref_table_add(&reference->flows, &flow->node, &flow->key);
 	if (r < 0) {
+		drop_sources(reference, flow);
 		free(flow);
 		return r;
 	}
 	count_flow(reference, flow);
-	if (hook == SP_HOOK_EDGE_IN)
-		reference->edge_flow_count++;
+	reference->part_flow_count[part_of(flow)]++;
 	*ret_refused = SP_REASON_NONE;
 	return 0;
 }
@@ -397,4 +524,5 @@ static void free_flow(void *arg, void *item)
 void sp_ref_flows_done(struct sp_reference *reference)
 {
 	sp_ref_table_done(&reference->flows, free_flow, NULL);
+	sp_ref_table_done(&reference->sources, NULL, NULL);
 }

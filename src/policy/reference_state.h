@@ -80,6 +80,21 @@ struct sp_ref_flow {
 	enum sp_reason reason;
 	uint32_t rule;
 	bool is_own, is_forwarded, is_denied, is_answered, is_closing;
+	struct sp_ref_source *sources[2]; /* that count it: the host, its network; or NULL */
+};
+
+/* The flows of one host, or of all in one network, on the edge or inside. */
+struct sp_ref_source_key {
+	struct sp_addr addr; /* without the bits the share does not go by */
+	uint8_t zone;
+	uint8_t is_network;
+	uint8_t zero[6];
+};
+
+struct sp_ref_source {
+	struct sp_ref_node node;
+	struct sp_ref_source_key key;
+	size_t flow_count;
 };
 
 struct sp_ref_frag_key {
@@ -108,9 +123,9 @@ struct sp_reference {
 	const struct sp_policy *policy;
 	const struct sp_gateway *gateway;
 	uint64_t revision;
-	struct sp_ref_table sessions, idents, flows, frags;
+	struct sp_ref_table sessions, idents, flows, frags, sources;
 	uint32_t flows_max, session_flows_max; /* 0: no bound */
-	size_t edge_flow_count;                /* of flows opened on edge-in */
+	size_t part_flow_count[SP_FLOW_PART_COUNT];
 };
 
 /* now - since > span, as the page means it. */

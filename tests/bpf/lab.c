@@ -615,6 +615,24 @@ uint32_t lab_flow_count(struct lab *lab)
 	return count;
 }
 
+uint64_t lab_part_flows(struct lab *lab, enum sp_flow_part part)
+{
+	struct sp_flow_use use;
+
+	must(bpf_map_lookup_elem(lab_map(lab, "sp_flow_use"), &(uint32_t){ 0 }, &use), "the parts");
+	return use.flows[part];
+}
+
+uint64_t lab_source_counts(struct lab *lab)
+{
+	uint64_t sum = 0;
+	uint32_t count;
+
+	for (uint32_t i = 0; bpf_map_lookup_elem(lab_map(lab, "sp_flow_source"), &i, &count) == 0; i++)
+		sum += count;
+	return sum;
+}
+
 struct sp_flow lab_flow(struct lab *lab)
 {
 	struct sp_flow_key key;

@@ -119,6 +119,9 @@ struct sp_counter lab_counter(struct lab *lab, enum sp_hook hook, enum sp_verdic
 struct sp_counter lab_rule_counter(struct lab *lab, uint32_t rule);
 struct sp_event_stats lab_event_stats(struct lab *lab);
 uint32_t lab_flow_count(struct lab *lab);
+uint64_t lab_part_flows(struct lab *lab, enum sp_flow_part part);
+/* All that sources are counted with: twice for each flow, as a host's and as its network's. */
+uint64_t lab_source_counts(struct lab *lab);
 /* The only flow there is. */
 struct sp_flow lab_flow(struct lab *lab);
 /* Take all events; at most @max are kept. Returns how many there were. */

@@ -68,9 +68,11 @@ static void what_is_over_goes_with_a_record_and_what_is_not_stays(void **state)
 	lab.now_ns = boottime_ns() - 61 * SECOND;
 	lab_judge(&lab, SP_HOOK_VPN_IN, SSH, &answer);
 	lab_judge(&lab, SP_HOOK_EDGE_IN, "1.2.3.4:9 > 192.0.2.1:51820 udp", &answer);
+	lab_judge(&lab, SP_HOOK_INSIDE_IN, "10.30.0.5:9 > 100.64.0.8:22 tcp", &answer);
 	lab.now_ns = boottime_ns();
 	lab_judge(&lab, SP_HOOK_VPN_IN, "100.64.0.7:1001 > 10.30.0.5:22 tcp", &answer);
-	assert_int_equal(lab_flow_count(&lab), 3);
+	assert_int_equal(lab_flow_count(&lab), 4);
+	assert_int_equal(lab_source_counts(&lab), 2 * 2);
 	assert_int_equal(lab.sessions[ANA].flows, 2);
 	lab_events(&lab, NULL, 0);
 
@@ -78,8 +80,13 @@ static void what_is_over_goes_with_a_record_and_what_is_not_stays(void **state)
 	wait_for_sweeps(lab_map(&lab, "sp_janitor"));
 	assert_int_equal(lab_flow_count(&lab), 1);
 	assert_int_equal(lab.sessions[ANA].flows, 1);
-	assert_int_equal(read_janitor(lab_map(&lab, "sp_janitor")).removed, 2);
-	assert_int_equal(lab_events(&lab, events, 8), 1); /* the exposed one has log: none */
+	assert_int_equal(read_janitor(lab_map(&lab, "sp_janitor")).removed, 3);
+	assert_int_equal(lab_source_counts(&lab), 0);
+	for (int part = 0; part < SP_FLOW_PART_COUNT; part++)
+		assert_int_equal(lab_part_flows(&lab, part), part == SP_FLOW_PART_TUNNEL);
+	assert_int_equal(lab_events(&lab, events, 8), 2); /* the exposed one has log: none */
+	if (events[0].rule != RULE_SSH)
+		events[0] = events[1];
 	assert_int_equal(events[0].kind, SP_EVENT_FLOW_END);
 	assert_int_equal(events[0].rule, RULE_SSH);
 	assert_int_equal(events[0].packets, 1);
@@ -133,7 +140,7 @@ static void a_full_sweep_is_measured(void **state)
 
 /* ---- nobody left ---- */
 
-static const char *const pinned[] = { "sp_flow", "sp_janitor", "sp_session", "sp_flow_use", "sp_events",
+static const char *const pinned[] = { "sp_flow", "sp_janitor", "sp_session", "sp_flow_use", "sp_flow_source", "sp_events",
 				      "sp_event_stats" };
 
 static int fd_of_pin(const char *folder, const char *name)

@@ -479,7 +479,7 @@ static void make_bounds(struct rng *rng, struct world *world)
 	uint32_t dice = rng_below(rng, 100);
 
 	if (dice < 8)
-		world->flows_max = 8;
+		world->flows_max = dice < 4 ? 8 : 64;
 	else if (dice < 20)
 		world->session_flows_max = 4;
 	for (uint32_t i = 0; i < world->session_count; i++) {

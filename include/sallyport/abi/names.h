@@ -48,8 +48,8 @@
 	X(EXPIRED, "expired", "the session of this tunnel address has ended")                      \
 	X(DEADLINE, "deadline", "the verdict's last instant has passed")                           \
 	X(NO_FLOW, "no-flow", "belongs to no tracked flow and cannot start one")                   \
-	X(FLOW_LIMIT, "flow-limit", "the session has its share of flows")                          \
-	X(FLOW_FULL, "flow-full", "the flow table is full")                                        \
+	X(FLOW_LIMIT, "flow-limit", "the session or the source has its share of flows")            \
+	X(FLOW_FULL, "flow-full", "this part of the flow table is full")                           \
 	X(LIMIT, "limit", "a rate limit")                                                          \
 	X(TABLE_FULL, "table-full", "a table lacks the row it needs")                              \
 	X(RACING, "racing", "the session changed while it was read")                               \

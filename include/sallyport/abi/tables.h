@@ -14,6 +14,12 @@
 #define SP_SESSION_NONE 0xffffffffu
 #define SP_SESSION_FLOWS_MAX 4096u
 #define SP_PARKED_FLOWS_MAX (SP_SESSION_FLOWS_MAX / 4) /* of a parked session, counted apart */
+/* Of the flow table: what a host and its network on the edge and inside may have; each part of it (enum
+ * sp_flow_part) has an eighth for itself alone, and half at most. */
+#define SP_FLOW_HOST_32NDS 1u
+#define SP_FLOW_NETWORK_32NDS 6u
+#define SP_FLOW_PART_KEPT 8u
+#define SP_FLOW_PART_MOST 2u
 #define SP_PORT_DNS 53u
 
 /* Marks of what a program allowed on its way in; the nft table `inet sallyport` drops what has neither.
@@ -168,6 +174,27 @@ struct sp_flow {
 	__u8 hook;      /* enum sp_hook that opened it */
 	__u8 icmp_type; /* of the query */
 	__u8 zero[3];
+};
+
+/* The parts of the flow table, by where a flow was opened. X(identifier, "name") */
+#define SP_FLOW_PARTS(X)                                                                           \
+	X(EDGE, "edge")       /* edge-in */                                                        \
+	X(TUNNEL, "tunnel")   /* vpn-in */                                                         \
+	X(INSIDE, "inside")   /* inside-in */                                                      \
+	X(LEAVING, "leaving") /* a hook where it leaves: a path that NAT made */                   \
+	X(OWN, "own")         /* by the gateway itself */
+
+enum sp_flow_part {
+#define X(id, name) SP_FLOW_PART_##id,
+	SP_FLOW_PARTS(X)
+#undef X
+	SP_FLOW_PART_COUNT
+};
+
+/* flow_use[0]: how many flows each part has, denied ones included. */
+struct sp_flow_use {
+	__u64 flows[SP_FLOW_PART_COUNT];
+	__u64 seed; /* of where a source counts its flows: drawn once; 0: not yet */
 };
 
 #define SP_FRAG_SPANS 8

@@ -242,6 +242,8 @@ int sp_ebpf_counters(struct sp_ebpf *plane, struct sp_counter *ret_counters);
 int sp_ebpf_rule_counters(struct sp_ebpf *plane, struct sp_counter *ret_rules, uint32_t count);
 int sp_ebpf_event_stats(struct sp_ebpf *plane, struct sp_event_stats *ret_stats);
 int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count);
+/* How many flows each part of the table has, and how many the table can have. Returns 0; -errno. */
+int sp_ebpf_flow_use(struct sp_ebpf *plane, struct sp_flow_use *ret_use, uint32_t *ret_max);
 
 /* What got no record of its own and has no slot of its key: @ret_samples has SP_SAMPLE_SLOTS elements;
  * their windows mean nothing. */

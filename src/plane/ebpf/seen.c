@@ -86,6 +86,14 @@ void sp_ebpf_tally_tell(struct sp_ebpf *plane, uint32_t index, const struct sp_t
 	__atomic_store_n(&slot->told, tally->events, __ATOMIC_RELEASE);
 }
 
+int sp_ebpf_flow_use(struct sp_ebpf *plane, struct sp_flow_use *ret_use, uint32_t *ret_max)
+{
+	const struct sp_ebpf_map *map = sp_ebpf_map_find(plane, "sp_flow_use");
+
+	*ret_max = plane->options.flows_max;
+	return bpf_map_lookup_elem(map->fd, &(uint32_t){ 0 }, ret_use) < 0 ? sp_errno() : 0;
+}
+
 #define FLOWS_AT_ONCE 4096u
 
 int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count)

@@ -862,57 +862,90 @@ static void the_default_share_is_4096(void **state)
 	lab_done(&lab);
 }
 
-static void a_full_table(void **state)
+/* Ports @from to @to, each with what the policy says. */
+static void expect_ports(struct lab *lab, enum sp_hook hook, const char *form, unsigned from, unsigned to,
+			 const char *answer)
+{
+	char text[120];
+
+	for (unsigned port = from; port <= to; port++) {
+		snprintf(text, sizeof(text), form, port);
+		expect(lab, hook, text, answer);
+	}
+}
+
+#define OFFICE_FORM "10.20.0.5:%u > 8.8.8.8:22 tcp eth"
+#define OFFICE_YES "allow policy office-out"
+
+static void a_part_has_half_of_the_table_at_most(void **state)
 {
 	struct lab lab;
 
 	(void)state;
 	lab_init(&lab);
-	sp_reference_set_flow_bounds(lab.reference, 2, 0);
-	expect(&lab, VPN_IN, "100.64.0.7:1 > 10.30.1.1:22 tcp", YES);
-	expect(&lab, EDGE_IN, "8.8.8.8:1 > 192.0.2.1:443 tcp eth", "allow expose portal");
-	expect(&lab, VPN_IN, "100.64.0.7:2 > 10.30.1.1:22 tcp", "deny flow-full -");
-	expect(&lab, EDGE_IN, "8.8.8.8:2 > 192.0.2.1:443 tcp eth", "deny flow-full -");
-	expect(&lab, EDGE_IN, "8.8.8.8:2 > 192.0.2.1:443 tcp R eth", NO_FLOW);
-	/* protect passes all the same, and what leaves */
-	expect(&lab, INSIDE_IN, ADMIN_SYN, "allow protect admin-ssh");
-	expect(&lab, INSIDE_OUT, "own 10.30.0.1:22 > 10.20.1.5:9 tcp SA eth", "allow policy -");
-	expect(&lab, INSIDE_OUT, "own 10.30.0.1:22 > 10.20.1.5:9 tcp S eth", "allow flow-full -");
-	/* ICMP without a flow does not notice */
-	expect(&lab, INSIDE_IN, "10.20.0.5 > 8.8.8.8 icmp type=9 eth", "allow policy office-out");
-	/* the limit goes before the full table */
-	sp_reference_set_flow_bounds(lab.reference, 2, 1);
-	expect(&lab, VPN_IN, "100.64.0.7:2 > 10.30.1.1:22 tcp", "deny flow-limit -");
-	sp_reference_set_flow_bounds(lab.reference, 2, 0);
+	sp_reference_set_flow_bounds(lab.reference, 16, 0);
+	expect_ports(&lab, VPN_IN, "100.64.0.7:%u > 10.30.1.1:22 tcp", 1, 8, YES);
+	expect(&lab, VPN_IN, "100.64.0.7:9 > 10.30.1.1:22 tcp", "deny flow-full -");
+	expect(&lab, VPN_IN, "100.64.0.7:1 > 10.30.1.1:22 tcp A", YES);
+	/* in place of one of its own there is room */
+	expect(&lab, VPN_IN, "100.64.0.7:1 > 10.30.1.1:22 tcp FA", YES);
+	expect(&lab, VPN_IN, "100.64.0.7:1 > 10.30.1.1:22 tcp S", YES);
+	/* the limit goes before the full part */
+	sp_reference_set_flow_bounds(lab.reference, 16, 1);
+	expect(&lab, VPN_IN, "100.64.0.7:9 > 10.30.1.1:22 tcp", "deny flow-limit -");
+	sp_reference_set_flow_bounds(lab.reference, 16, 0);
 	lab.now_ns += 60 * SECOND + 1;
-	expect(&lab, VPN_IN, "100.64.0.7:2 > 10.30.1.1:22 tcp", YES);
+	expect(&lab, VPN_IN, "100.64.0.7:9 > 10.30.1.1:22 tcp", YES);
 	lab_done(&lab);
 }
 
-/* Strangers leave half of the table to the people. */
-static void strangers_have_half_of_the_table(void **state)
+static void every_part_has_an_eighth_of_its_own(void **state)
 {
 	struct lab lab;
 
 	(void)state;
 	lab_init(&lab);
-	sp_reference_set_flow_bounds(lab.reference, 5, 0);
+	sp_reference_set_flow_bounds(lab.reference, 16, 0);
+	expect_ports(&lab, VPN_IN, "100.64.0.7:%u > 10.30.1.1:22 tcp", 1, 8, YES);
 	expect(&lab, EDGE_IN, "8.8.8.8:1 > 192.0.2.1:443 tcp eth", "allow expose portal");
-	expect(&lab, EDGE_IN, "203.0.113.7:1 > 192.0.2.1:22 tcp eth", "allow protect admin-ssh");
-	expect(&lab, EDGE_IN, "8.8.8.8:2 > 192.0.2.1:443 tcp eth", "deny flow-full -");
-	expect(&lab, EDGE_IN, "203.0.113.7:2 > 192.0.2.1:22 tcp eth", "allow protect admin-ssh");
-	expect(&lab, EDGE_OUT, "own 192.0.2.1:22 > 203.0.113.7:2 tcp SA eth", "allow policy -"); /* none */
-	/* in place of one of theirs there is room */
-	expect(&lab, EDGE_IN, "8.8.8.8:1 > 192.0.2.1:443 tcp FA eth", "allow expose portal");
-	expect(&lab, EDGE_IN, "8.8.8.8:1 > 192.0.2.1:443 tcp S eth", "allow expose portal");
-	expect(&lab, VPN_IN, "100.64.0.7:1 > 10.30.1.1:22 tcp", YES);
-	expect(&lab, INSIDE_IN, "10.20.0.5:1 > 8.8.8.8:22 tcp eth", "allow policy office-out");
-	expect(&lab, VPN_IN, "100.64.0.7:2 > 10.30.1.1:22 tcp", YES);
-	expect(&lab, VPN_IN, "100.64.0.7:3 > 10.30.1.1:22 tcp", "deny flow-full -");
+	expect(&lab, EDGE_IN, "8.8.9.8:1 > 192.0.2.1:443 tcp eth", "allow expose portal");
+	expect(&lab, EDGE_IN, "8.8.7.8:1 > 192.0.2.1:443 tcp eth", "deny flow-full -");
+	expect(&lab, EDGE_IN, "8.8.7.8:2 > 192.0.2.1:443 tcp R eth", NO_FLOW);
+	expect(&lab, INSIDE_IN, "10.20.0.5:1 > 8.8.8.8:22 tcp eth", OFFICE_YES);
+	expect(&lab, INSIDE_IN, "10.20.3.5:1 > 8.8.8.8:22 tcp eth", OFFICE_YES);
+	expect(&lab, INSIDE_IN, "10.20.2.5:1 > 8.8.8.8:22 tcp eth", "deny flow-full -");
+	/* protect passes all the same, and what leaves */
+	expect(&lab, INSIDE_IN, ADMIN_SYN, "allow protect admin-ssh");
+	expect(&lab, INSIDE_OUT, "own 10.30.0.1:22 > 10.20.1.5:9 tcp SA eth", "allow policy -");
+	expect_ports(&lab, EDGE_OUT, "own 192.0.2.1:%u > 8.8.8.8:80 tcp eth", 1, 2, "allow policy -");
+	expect(&lab, EDGE_OUT, "own 192.0.2.1:3 > 8.8.8.8:80 tcp eth", "allow flow-full -");
+	/* ICMP without a flow does not notice */
+	expect(&lab, INSIDE_IN, "10.20.0.5 > 8.8.8.8 icmp type=9 eth", OFFICE_YES);
+	lab_done(&lab);
+}
+
+static void a_host_has_its_share_and_its_network_six(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	lab_init(&lab);
+	sp_reference_set_flow_bounds(lab.reference, 64, 0);
+	for (unsigned host = 1; host <= 6; host++) {
+		char form[64];
+
+		snprintf(form, sizeof(form), "10.20.0.%u:%%u > 8.8.8.8:22 tcp eth", host);
+		expect_ports(&lab, INSIDE_IN, form, 1, 2, OFFICE_YES);
+		expect_ports(&lab, INSIDE_IN, form, 3, 3, "deny flow-limit -");
+	}
+	expect(&lab, INSIDE_IN, "10.20.0.7:1 > 8.8.8.8:22 tcp eth", "deny flow-limit -");
+	expect(&lab, INSIDE_IN, "10.20.1.7:1 > 8.8.8.8:22 tcp eth", OFFICE_YES);
+	/* strangers have shares of their own, also under such an address */
+	expect_ports(&lab, EDGE_IN, "8.8.8.8:%u > 192.0.2.1:443 tcp eth", 1, 2, "allow expose portal");
+	expect(&lab, EDGE_IN, "8.8.8.8:3 > 192.0.2.1:443 tcp eth", "deny flow-limit -");
+	/* what is over is reclaimed first */
 	lab.now_ns += 60 * SECOND + 1;
-	expect(&lab, EDGE_IN, "8.8.8.8:3 > 192.0.2.1:443 tcp eth", "allow expose portal");
-	expect(&lab, EDGE_IN, "8.8.8.8:4 > 192.0.2.1:443 tcp eth", "allow expose portal");
-	expect(&lab, EDGE_IN, "8.8.8.8:5 > 192.0.2.1:443 tcp eth", "deny flow-full -");
+	expect_ports(&lab, INSIDE_IN, OFFICE_FORM, 1, 2, OFFICE_YES);
 	lab_done(&lab);
 }
 
@@ -952,8 +985,9 @@ int main(void)
 		cmocka_unit_test(a_session_has_its_share_of_flows),
 		cmocka_unit_test(a_new_session_starts_with_no_flows),
 		cmocka_unit_test(the_default_share_is_4096),
-		cmocka_unit_test(a_full_table),
-		cmocka_unit_test(strangers_have_half_of_the_table),
+		cmocka_unit_test(a_part_has_half_of_the_table_at_most),
+		cmocka_unit_test(every_part_has_an_eighth_of_its_own),
+		cmocka_unit_test(a_host_has_its_share_and_its_network_six),
 	};
 
 	return cmocka_run_group_tests_name("reference-flows", tests, NULL, NULL);
