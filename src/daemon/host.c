@@ -92,17 +92,27 @@ static bool is_bare(uint16_t type)
 	return false;
 }
 
-/* Is another listed interface below this one (a VLAN, macvlan on it)? */
+static const struct sp_link *find_link(const struct sp_host_view *view, uint32_t ifindex)
+{
+	for (size_t i = 0; ifindex && i < view->link_count; i++)
+		if (view->links[i].ifindex == ifindex)
+			return &view->links[i];
+	return NULL;
+}
+
+/* Is another listed interface anywhere below this one (a VLAN, a VLAN in a VLAN, macvlan on it)? */
 static bool lies_on_listed(const struct sp_host *host, const struct sp_host_view *view,
 			   const struct sp_link *link)
 {
 	const struct sp_host_interface *below;
 
-	for (size_t i = 0; link->lower && i < view->link_count; i++) {
-		if (view->links[i].ifindex != link->lower)
-			continue;
-		below = sp_host_find(host, view->links[i].name);
-		return below && below->is_governed;
+	for (size_t depth = 0; depth < view->link_count; depth++) {
+		link = find_link(view, link->lower);
+		if (!link)
+			return false;
+		below = sp_host_find(host, link->name);
+		if (below && below->is_governed)
+			return true;
 	}
 	return false;
 }

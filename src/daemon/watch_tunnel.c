@@ -168,15 +168,16 @@ void sp_watch_interfaces(struct sp_daemon *daemon)
 {
 	for (size_t i = 0; i < daemon->host.hooked_count; i++) {
 		const struct sp_ebpf_interface *listed = &daemon->host.hooked[i];
+		char what[IFNAMSIZ + sizeof(" has no carrier")];
 		struct sp_link link;
 
 		if (listed->zone == SP_ZONE_TUNNEL ||
 		    sp_netlink_get_link(daemon->netlink, listed->name, &link) < 0 ||
 		    (link.is_up && link.has_carrier))
 			continue;
+		snprintf(what, sizeof(what), "%s %s", listed->name, link.is_up ? "has no carrier" : "is set down");
 		sp_drift_see(daemon, &(struct sp_drift_sight){
-			.code = "interface-down", .iface = listed->name,
-			.what = link.is_up ? "it has no carrier" : "it is set down",
+			.code = "interface-down", .iface = listed->name, .what = what,
 			.repair = -ENETDOWN, .why = "nothing passes there" });
 	}
 }

@@ -248,12 +248,57 @@ static void a_copy_of_the_gateway_shares_nothing(void **state)
 	sp_machine_free(machine);
 }
 
+/* @why  why lan1, made so, is unfit; NULL: it is fit. */
+static void check_fit(uint16_t type, uint32_t master, uint32_t lower, const char *why)
+{
+	struct sp_machine *machine = load_machine();
+	struct sp_host_view view = usual_view();
+	const struct sp_host_interface *unfit;
+	struct sp_host host;
+
+	add_link(&view, 6, "lan0.7");
+	view.links[view.link_count - 1].lower = 3;
+	add_link(&view, 7, "loop");
+	view.links[view.link_count - 1].lower = 7;
+	add_link(&view, 8, "lan1");
+	view.links[view.link_count - 1].type = type;
+	view.links[view.link_count - 1].master = master;
+	view.links[view.link_count - 1].lower = lower;
+	assert_int_equal(sp_host_join(machine, &view, &host), 0);
+	unfit = sp_host_find_unfit(&host);
+	assert_true(!unfit == !why);
+	if (unfit) {
+		assert_string_equal(unfit->name, "lan1");
+		assert_non_null(strstr(unfit->unfit, why));
+	}
+	sp_host_done(&host);
+	view_done(&view);
+	sp_machine_free(machine);
+}
+
+static void what_no_program_fits_is_unfit(void **state)
+{
+	(void)state;
+	check_fit(ARPHRD_ETHER, 0, 0, NULL);
+	check_fit(ARPHRD_NONE, 0, 0, NULL);
+	check_fit(ARPHRD_PPP, 0, 0, NULL);
+	check_fit(ARPHRD_IPGRE, 0, 0, NULL);
+	check_fit(ARPHRD_INFINIBAND, 0, 0, "neither Ethernet nor bare IP");
+	check_fit(ARPHRD_ETHER, 5, 0, "port of a bridge");
+	check_fit(ARPHRD_ETHER, 0, 3, "lies on another listed");
+	check_fit(ARPHRD_ETHER, 0, 6, "lies on another listed"); /* a VLAN in a VLAN */
+	check_fit(ARPHRD_ETHER, 0, 5, NULL); /* on docker0, which nobody listed */
+	check_fit(ARPHRD_ETHER, 0, 7, NULL);
+	check_fit(ARPHRD_ETHER, 0, 99, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_gateway_is_what_file_and_kernel_say),
 		cmocka_unit_test(the_fingerprint_changes_when_judgement_would),
 		cmocka_unit_test(a_copy_of_the_gateway_shares_nothing),
+		cmocka_unit_test(what_no_program_fits_is_unfit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
