@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Attack: somebody who is connected to the gateway itself loses the right to it by an apply, ignores every refusal, and goes
 # on; so does the server, which knows nothing of it. Claim: from the next packet on nothing passes in either direction, over
-# TCP and UDP, both families, from the edge (expose), the tunnel and the inside; and the same through masquerade. Control:
-# connections that stay allowed lose nothing. (Topology: tests/support/lab.sh.)
+# TCP and UDP, both families, from the edge (expose), the tunnel and the inside; and the same through masquerade, through a
+# port forward to a host inside, and where groups change instead of the policy. Control: connections that stay allowed lose
+# nothing. (Topology: tests/support/lab.sh.)
 set -u
 source "$(dirname "$0")/../support/lab.sh"
 source "$(dirname "$0")/../support/expect.sh"
@@ -26,11 +27,31 @@ grows() { # grows NAME : in both directions
 	s=$(sent "$1") g=$(got "$1")
 	lab_wait 4 eval "[ \$(sent $1) -gt $((s + 2)) ] && [ \$(got $1) -gt $((g + 2)) ]"
 }
-policy() {
-	lab_policy "$@" '{ name: kept, allow: {from: [engineer, office, inner6], to: self, services: [tcp/7001, udp/7001]} }' |
-		sed 's|^  git:|  inner6: "2001:db8:30::/48"\n  git:|'
+stopped() { # stopped NAME… : nothing of theirs passes any more, either way
+	local name before after
+	sleep 1 # what was in the queues
+	before=$(for name in "$@"; do echo "$name $(both "$name")"; done)
+	sleep 3
+	after=$(for name in "$@"; do echo "$name $(both "$name")"; done)
+	same "$after" "$before"
 }
-exposed() { sed 's|expose: \[|expose: [ {name: talk-tcp, to: self, service: tcp/7000}, {name: talk-udp, to: self, service: udp/7000},|'; }
+op() { /usr/bin/python3 "$lab_top/tests/support/control.py" "$LAB_ROOT/run/sallyport/control.sock" "$@"; }
+session=
+groups() { # groups JSON : ana's session goes on with these
+	local reply
+	reply=$(op session.update "session=$session" "groups=$1")
+	session=$(field "r['session'] if r['ok'] else 0" <<<"$reply")
+	[ "$session" -gt 0 ] || { echo "     $reply"; return 1; }
+}
+policy() {
+	lab_policy "$@" '{ name: lead-talk, allow: {from: lead, to: self, services: [tcp/7003, udp/7003]} }' \
+		'{ name: kept, allow: {from: [engineer, office, inner6], to: self, services: [tcp/7001, udp/7001]} }' |
+		sed 's|^  git:|  inner6: "2001:db8:30::/48"\n  git:|; s|^networks:|  lead:       { match: [ {idp: corp, group: lead} ] }\n&|'
+}
+exposed() {
+	sed 's|expose: \[|expose: [ {name: talk-tcp, to: self, service: tcp/7000}, {name: talk-udp, to: self, service: udp/7000},\
+            {name: forward-tcp, to: self, service: tcp/7002}, {name: forward-udp, to: self, service: udp/7002},|'
+}
 
 lab_up
 lab_in gateway nft -f - <<-'NFT'
@@ -39,6 +60,11 @@ lab_in gateway nft -f - <<-'NFT'
 			type nat hook postrouting priority srcnat;
 			oifname "wan0" ip saddr 10.30.0.0/16 masquerade
 			oifname "wan0" ip6 saddr 2001:db8:30::/48 masquerade
+		}
+		chain pre {
+			type nat hook prerouting priority dstnat;
+			iifname "wan0" meta nfproto ipv4 meta l4proto { tcp, udp } th dport 7002 dnat ip to 10.30.2.9:7000
+			iifname "wan0" meta nfproto ipv6 meta l4proto { tcp, udp } th dport 7002 dnat ip6 to [2001:db8:30::9:4]:7000
 		}
 	}
 NFT
@@ -53,6 +79,10 @@ policy >"$LAB_DIR/closed.yaml"
 expect "everybody may talk" lab_gate apply "$LAB_DIR/open.yaml"
 lab_run gateway server-gate.log $talk serve 7000
 lab_run gateway server-kept.log $talk serve 7001
+lab_run gateway server-lead.log $talk serve 7003
+lab_run office server-office.log $talk serve 7000
+session=$(op session.list user=ana | field "r['sessions'][0]['session']")
+expect "ana is in the group lead too" groups '["eng","lead"]'
 lab_run stranger server-outside.log $talk serve 7000
 sleep 1
 call stranger edge4 192.0.2.1 7000
@@ -63,18 +93,18 @@ call office inside4 10.30.0.1 7000
 call office inside6 2001:db8:30::1 7000
 call office out4 192.0.2.66 7000
 call office out6 2001:db8:1::66 7000
+call stranger forward4 192.0.2.1 7002
+call stranger forward6 2001:db8:1::1 7002
 ends=("${names[@]}")
 names=()
 call laptop kept4 100.64.0.1 7001
 call office kept6 2001:db8:30::1 7001
+call laptop lead4 100.64.0.1 7003
+call laptop lead6 fd00:64::1 7003
 for name in "${ends[@]}" "${names[@]}"; do expect "$name talks with its server" grows "$name"; done
 
 expect "the apply that forbids it" lab_gate apply "$LAB_DIR/closed.yaml"
-sleep 1 # what was in the queues
-before=$(for name in "${ends[@]}"; do echo "$name $(both "$name")"; done)
-sleep 4
-after=$(for name in "${ends[@]}"; do echo "$name $(both "$name")"; done)
-expect "nothing passes any more, either way" same "$after" "$before"
+expect "nothing passes any more, either way" stopped "${ends[@]}"
 for name in "${names[@]}"; do expect "$name goes on" grows "$name"; done
 for hook in edge-in edge-out inside-in inside-out vpn-in vpn-out; do
 	denied=$(($(counter $hook deny default) + $(counter $hook deny no-flow)))
@@ -82,11 +112,10 @@ for hook in edge-in edge-out inside-in inside-out vpn-in vpn-out; do
 done
 
 expect "the right given back" lab_gate apply "$LAB_DIR/open.yaml"
-for name in edge4-udp tunnel6-udp inside4-udp out6-udp; do expect "$name goes on where it was" grows "$name"; done
+for name in edge4-udp tunnel6-udp inside4-udp out6-udp forward4-udp forward6-udp; do expect "$name goes on where it was" grows "$name"; done
+expect "the group lead is taken from ana" groups '["eng"]'
+expect "nothing that needs it passes any more, either way" stopped lead4-tcp lead4-udp lead6-tcp lead6-udp
+for name in tunnel6-udp kept4-tcp kept4-udp; do expect "$name goes on" grows "$name"; done
 expect "ana's session ends" lab_gate session revoke ana
-sleep 1
-before=$(for name in tunnel4-tcp tunnel6-udp kept4-tcp kept4-udp; do echo "$name $(both "$name")"; done)
-sleep 3
-after=$(for name in tunnel4-tcp tunnel6-udp kept4-tcp kept4-udp; do echo "$name $(both "$name")"; done)
-expect "nothing of hers passes any more, either way" same "$after" "$before"
+expect "nothing of hers passes any more, either way" stopped tunnel4-tcp tunnel6-udp kept4-tcp kept4-udp
 expect_done
