@@ -179,6 +179,14 @@ static const char *text_of(json_t *object, const char *key)
 	return text ? text : "";
 }
 
+static const char *name_judge(const char *plane)
+{
+	if (!strcmp(plane, "nftables"))
+		return "the second lock, nftables";
+	return strcmp(plane, "ebpf") ? "the reference evaluator alone" :
+				       "the kernel's own programs; the reference agrees";
+}
+
 /* Print an explain object, ours or the daemon's; takes the reference. Returns the exit code. */
 static int print_answer(const struct sp_cli *cli, const struct question *question, json_t *object)
 {
@@ -199,14 +207,15 @@ static int print_answer(const struct sp_cli *cli, const struct question *questio
 	if (json_is_integer(json_object_get(object, "line")))
 		sp_cli_print(" (%s:%d)", text_of(object, "file"),
 			     (int)json_integer_value(json_object_get(object, "line")));
-	sp_cli_print("  reason %s  generation %s\n", text_of(object, "reason"), text_of(object, "generation"));
+	sp_cli_print("  reason %s  generation %s\n",
+		     json_is_string(json_object_get(object, "reason")) ? text_of(object, "reason") : "none",
+		     text_of(object, "generation"));
 	sp_cli_print("  who    %s%s%s%s\n", *user ? user : *role ? "role " : "", *user ? "" : role,
 		     *user || *role ? "  " : "", text_of(object, "source"));
-	sp_cli_print("  door   %s\n", text_of(object, "hook"));
+	sp_cli_print("  door   %s%s%s\n", text_of(object, "hook"), *text_of(object, "hook") ? "" : "none: ",
+		     *text_of(object, "hook") ? "" : text_of(object, "interface"));
 	sp_cli_print("  said   %s\n", text_of(object, "message"));
-	sp_cli_print("  by     %s\n", strcmp(text_of(object, "plane"), "ebpf") ?
-					     "the reference evaluator alone" :
-					     "the kernel's own programs; the reference agrees");
+	sp_cli_print("  by     %s\n", name_judge(text_of(object, "plane")));
 	json_decref(object);
 	return exit_code;
 }

@@ -146,18 +146,33 @@ static void print_drift(json_t *drift)
 	}
 }
 
-static void print_tail(const struct sp_cli *cli, json_t *reply)
+/* Interfaces no program is on, and what holds for them. */
+static void print_unjudged(json_t *unmanaged, json_t *unlisted)
 {
-	json_t *ungoverned = json_object_get(reply, "ungoverned");
 	json_t *item;
 	size_t i;
 
-	if (json_array_size(ungoverned)) {
-		sp_cli_print("\nin no list, so not judged:");
-		json_array_foreach(ungoverned, i, item)
-			sp_cli_print(" %s", json_string_value(item));
-		sp_cli_print("\n");
+	if (json_array_size(unmanaged)) {
+		sp_cli_print("\nunmanaged:");
+		json_array_foreach(unmanaged, i, item)
+			sp_cli_print(" %s%s", sp_json_text(item, "name"),
+				     json_is_true(json_object_get(item, "present")) ? "" : " (not there)");
+		sp_cli_print("\n  not judged where it comes in; people are reached as vpn-out judges, others freely\n");
 	}
+	if (json_array_size(unlisted)) {
+		sp_cli_print("\nunlisted:");
+		json_array_foreach(unlisted, i, item)
+			sp_cli_print(" %s", json_string_value(item));
+		sp_cli_print("\n  closed towards listed interfaces; what they send to the gateway itself is not judged\n");
+	}
+}
+
+static void print_tail(const struct sp_cli *cli, json_t *reply)
+{
+	json_t *item;
+	size_t i;
+
+	print_unjudged(json_object_get(reply, "unmanaged"), json_object_get(reply, "ungoverned"));
 	print_drift(json_object_get(reply, "drift"));
 	json_array_foreach(json_object_get(reply, "warnings"), i, item) {
 		sp_cli_print("%swarning%s  %s: %s\n", sp_cli_paint(cli, SP_YELLOW), sp_cli_paint(cli, SP_PLAIN),

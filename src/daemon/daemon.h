@@ -153,6 +153,8 @@ int sp_network_watch(struct sp_daemon *daemon);
 void sp_network_drain(struct sp_daemon *daemon);
 /* Look at it again, in the next round. */
 void sp_network_settle(struct sp_daemon *daemon);
+/* The listed name this unlisted device had; NULL: none that is still listed. */
+const char *sp_network_former_name(const struct sp_daemon *daemon, const struct sp_host_interface *seen);
 /* Draw the second lock, open or closed as is_lock_open says. Before anything was ever applied only the
  * tunnel is behind it: the administrator is still on the inside. */
 int sp_network_lock(struct sp_daemon *daemon, bool with_all, struct sp_ebpf_error *error);

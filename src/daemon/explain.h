@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Between the two forms of explain: a question (ops_explain.c) and a record
- * (ops_explain_record.c). */
+/* Between the two forms of explain: a question (ops_explain.c, and where no hook judges
+ * ops_explain_unjudged.c) and a record (ops_explain_record.c). */
 #ifndef SALLYPORT_DAEMON_EXPLAIN_H
 #define SALLYPORT_DAEMON_EXPLAIN_H
 
@@ -17,6 +17,7 @@ struct sp_question {
 	struct sp_judge *judge;
 	enum sp_hook hook;
 	uint32_t ifindex;   /* where it arrives; 0: whichever its source asks for */
+	const struct sp_host_interface *entry; /* unlisted or unmanaged, where it arrives; NULL: a listed one */
 	struct sp_tuple tuple;
 	int tcp_flags;      /* -1: those of a new connection */
 	bool is_own;
@@ -43,6 +44,13 @@ int sp_question_judge(struct sp_question *question, enum sp_hook hook, const str
 bool sp_question_agree(const struct sp_question *question, const struct sp_judgement *judgement);
 json_t *sp_question_describe(const struct sp_question *question,
 			     const struct sp_judgement *judgement);
+
+/* Does the packet come by an interface no hook is on: @on, or the one its source is at home at? */
+bool sp_question_enter(struct sp_question *question, const char *on);
+/* What becomes of it there; NULL: vpn-out judges it. */
+json_t *sp_question_describe_unjudged(const struct sp_question *question);
+/* What a hook said, unless the packet would leave by an interface that is closed. */
+json_t *sp_question_describe_way_out(const struct sp_question *question, const struct sp_judgement *judgement);
 
 /* Answer one record of the audit log. */
 void sp_question_answer_record(struct sp_question *question, json_t *json);

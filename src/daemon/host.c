@@ -78,6 +78,19 @@ static int add_governed(struct sp_host *host, const struct sp_machine *machine)
 	return 0;
 }
 
+static int add_unmanaged(struct sp_host *host, const struct sp_machine *machine)
+{
+	for (size_t i = 0; i < machine->unmanaged_count; i++) {
+		struct sp_host_interface *seen = SP_ARRAY_PUSH(host->interfaces, host->interface_count);
+
+		if (!seen)
+			return -ENOMEM;
+		strncpy(seen->name, machine->unmanaged[i], IFNAMSIZ - 1);
+		seen->is_unmanaged = true;
+	}
+	return 0;
+}
+
 /* Link types whose packets are bare IP, for a program that asks the packet (bpf/lib/parse_link.h). */
 static bool is_bare(uint16_t type)
 {
@@ -360,6 +373,8 @@ int sp_host_join(const struct sp_machine *machine, struct sp_host_view *view,
 	host.addresses = SP_TAKE_PTR(view->addresses);
 	host.address_count = view->address_count;
 	r = add_governed(&host, machine);
+	if (r == 0)
+		r = add_unmanaged(&host, machine);
 	if (r == 0)
 		r = add_links(&host, view);
 	if (r == 0)

@@ -13,7 +13,8 @@
 
 struct sp_host_interface {
 	char name[IFNAMSIZ];
-	bool is_governed; /* in a list of sallyport.yaml */
+	bool is_governed;  /* edge, inside or tunnel of sallyport.yaml */
+	bool is_unmanaged; /* in interfaces.unmanaged of sallyport.yaml; without both it is unlisted */
 	enum sp_zone zone;
 	bool is_present, is_up;
 	bool is_bare;      /* its packets are bare IP */
@@ -23,7 +24,7 @@ struct sp_host_interface {
 
 struct sp_host {
 	struct sp_gateway gateway;            /* its arrays are this struct's */
-	/* governed ones first, in the file's order; never lo */
+	/* governed ones first, then unmanaged ones, in the file's order; never lo */
 	struct sp_host_interface *interfaces;
 	size_t interface_count;
 	struct sp_link_address *addresses;

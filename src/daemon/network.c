@@ -92,8 +92,7 @@ static int note_listed(struct sp_daemon *daemon, const struct sp_host_interface 
 	return 0;
 }
 
-/* The listed name this unlisted device had; NULL: none that is still listed. */
-static const char *find_former_name(const struct sp_daemon *daemon, const struct sp_host_interface *seen)
+const char *sp_network_former_name(const struct sp_daemon *daemon, const struct sp_host_interface *seen)
 {
 	for (size_t i = 0; i < daemon->listed_seen_count; i++) {
 		const struct sp_network_seen *known = &daemon->listed_seen[i];
@@ -121,7 +120,7 @@ static int name_all(struct sp_daemon *daemon, struct sp_ebpf_lock *lock)
 
 	for (size_t i = 0; i < host->interface_count && r == 0; i++) {
 		const struct sp_host_interface *seen = &host->interfaces[i];
-		const char *former = seen->is_governed ? NULL : find_former_name(daemon, seen);
+		const char *former = seen->is_governed ? NULL : sp_network_former_name(daemon, seen);
 
 		if (former) {
 			warn_of_renamed(daemon, seen, former);
@@ -133,7 +132,8 @@ static int name_all(struct sp_daemon *daemon, struct sp_ebpf_lock *lock)
 		if (r == 0 && seen->is_governed && (!lock->is_narrow || seen->zone == SP_ZONE_TUNNEL))
 			r = name_for_lock(lock, seen->name, SP_EBPF_LOCK_LISTED);
 		else if (r == 0 && !seen->is_governed && !lock->is_narrow)
-			r = name_for_lock(lock, seen->name, SP_EBPF_LOCK_UNLISTED);
+			r = name_for_lock(lock, seen->name, seen->is_unmanaged ? SP_EBPF_LOCK_UNMANAGED :
+											SP_EBPF_LOCK_UNLISTED);
 	}
 	if (!is_renamed)
 		sp_warnings_clear(&daemon->warnings, "interface-renamed");

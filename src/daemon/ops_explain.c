@@ -278,9 +278,11 @@ static bool read_question(struct sp_question *question, const char *from, const 
 		return false;
 	}
 	question->hook = sp_judge_first_hook(gateway, &question->tuple.source);
+	if (sp_question_enter(question, on))
+		return true;
 	if (on && sp_judge_hook_of_interface(gateway, on, &question->hook) < 0) {
 		sp_client_fail(question->client, "bad-request", 2, NULL,
-			       "%.40s is in no list of sallyport.yaml", on);
+			       "%.40s is in no list of sallyport.yaml, and no interface that could be", on);
 		return false;
 	}
 	if (on && sp_host_find(&daemon->host, on))
@@ -292,15 +294,21 @@ static void answer_question(struct sp_question *question, const char *from, cons
 			    const char *to, const char *on)
 {
 	struct sp_judgement judgement;
+	json_t *unjudged;
 	int r;
 
 	if (!read_question(question, from, idp, to, on))
 		return;
+	unjudged = question->entry ? sp_question_describe_unjudged(question) : NULL;
+	if (unjudged) {
+		sp_client_reply(question->client, unjudged);
+		return;
+	}
 	r = sp_question_judge(question, question->hook, &question->tuple, -1, false, &judgement);
 	if (r < 0)
 		sp_client_fail(question->client, "failed", 1, NULL, "judging: %s", sp_err_text(r));
 	else if (sp_question_agree(question, &judgement))
-		sp_client_reply(question->client, sp_question_describe(question, &judgement));
+		sp_client_reply(question->client, sp_question_describe_way_out(question, &judgement));
 }
 
 void sp_op_explain(struct sp_daemon *daemon, struct sp_client *client,

@@ -120,13 +120,17 @@ static json_t *list_addresses(const struct sp_host *host, uint32_t ifindex)
 	return list;
 }
 
-static void list_interfaces(struct sp_daemon *daemon, json_t *governed, json_t *ungoverned)
+/* @unlisted has those in no list. */
+static void list_interfaces(struct sp_daemon *daemon, json_t *governed, json_t *unmanaged, json_t *unlisted)
 {
 	for (size_t i = 0; i < daemon->host.interface_count; i++) {
 		const struct sp_host_interface *seen = &daemon->host.interfaces[i];
 
-		if (!seen->is_governed)
-			json_array_append_new(ungoverned, json_string(seen->name));
+		if (seen->is_unmanaged)
+			json_array_append_new(unmanaged, json_pack("{s:s, s:b}", "name", seen->name, "present",
+								   seen->is_present));
+		else if (!seen->is_governed)
+			json_array_append_new(unlisted, json_string(seen->name));
 		else
 			json_array_append_new(governed, json_pack(
 				"{s:s, s:s, s:I, s:b, s:b, s:o}", "name", seen->name, "zone",
@@ -356,17 +360,17 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 		  const struct sp_request *request)
 {
 	const struct sp_revision *running = daemon->running;
-	json_t *interfaces = json_array(), *ungoverned = json_array(), *engine, *status;
+	json_t *interfaces, *unmanaged, *unlisted, *engine, *status;
 	int with_rules = 0;
 
-	if (!sp_op_unpack(client, request, "{s?b}", "rules", &with_rules)) {
-		json_decref(interfaces);
-		json_decref(ungoverned);
+	if (!sp_op_unpack(client, request, "{s?b}", "rules", &with_rules))
 		return;
-	}
+	interfaces = json_array();
+	unmanaged = json_array();
+	unlisted = json_array();
 	sp_watch_look(daemon); /* what is told is what is so now */
 	engine = describe_engine(daemon); /* first: it may raise a warning */
-	list_interfaces(daemon, interfaces, ungoverned);
+	list_interfaces(daemon, interfaces, unmanaged, unlisted);
 	status = json_pack(
 		"{s:s, s:s, s:s, s:I, s:o, s:s, s:s, s:I, s:s?, s:o, s:I, s:{s:b, s:b, s:I, s:o}, s:b, s:o}",
 		"gateway", daemon->gateway_name, "version", SP_VERSION,
@@ -385,8 +389,8 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 		"tunnel_key", daemon->engine.has_key ?
 			sp_json_key(daemon->engine.public_key.bytes) : json_null());
 	json_object_update_new(status, json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-		"interfaces", interfaces, "ungoverned", ungoverned, "hooks", list_hooks(daemon),
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"interfaces", interfaces, "unmanaged", unmanaged, "ungoverned", unlisted, "hooks", list_hooks(daemon),
 		"sessions", describe_sessions(daemon), "flows", describe_flows(daemon),
 		"engine", engine, "portal", sp_portal_describe(daemon), "events", describe_events(daemon), "audit",
 		describe_audit(daemon), "warnings", list_warnings(daemon), "drift", sp_drift_list(daemon)));

@@ -65,33 +65,43 @@ int sp_default_pool(struct sp_gateway *gateway)
 	return 0;
 }
 
-void sp_read_interface(struct sp_check *check, const struct sp_node *node, enum sp_zone zone,
-		       struct sp_gateway *gateway)
+const char *sp_read_interface_name(struct sp_check *check, const struct sp_node *node,
+				   const struct sp_gateway *gateway)
 {
 	const char *name = sp_read_text(check, node, "an interface");
-	__sp_free char *own_name = NULL;
-	struct sp_interface *interface;
 
 	if (!name)
-		return;
+		return NULL;
 	if (strlen(name) >= IF_NAMESIZE || strpbrk(name, "/ \t:") || strcmp(name, ".") == 0 ||
 	    strcmp(name, "..") == 0) {
 		sp_report(check, node,
 			  "%s is no interface: a name has at most %d characters, without blanks, "
 			  "\"/\" and \":\"",
 			  sp_show(name).quoted, IF_NAMESIZE - 1);
-		return;
+		return NULL;
 	}
 	if (strcmp(name, "lo") == 0) {
 		sp_report(check, node, "\"lo\" is never judged: leave it out");
-		return;
+		return NULL;
 	}
 	for (size_t i = 0; i < gateway->interface_count; i++) {
 		if (strcmp(gateway->interfaces[i].name, name) == 0) {
 			sp_report(check, node, "interface \"%s\" stands here twice", name);
-			return;
+			return NULL;
 		}
 	}
+	return name;
+}
+
+void sp_read_interface(struct sp_check *check, const struct sp_node *node, enum sp_zone zone,
+		       struct sp_gateway *gateway)
+{
+	const char *name = sp_read_interface_name(check, node, gateway);
+	__sp_free char *own_name = NULL;
+	struct sp_interface *interface;
+
+	if (!name)
+		return;
 	if (gateway->interface_count == SP_INTERFACES_MAX) {
 		sp_report(check, node, "more than %d interfaces; this is the first too many",
 			  SP_INTERFACES_MAX);

@@ -11,6 +11,9 @@
 void sp_read_pool(struct sp_check *check, const struct sp_node *node, struct sp_gateway *gateway);
 int sp_default_pool(struct sp_gateway *gateway);
 
+/* A name an interface can have that is not one of @gateway's; NULL: reported. */
+const char *sp_read_interface_name(struct sp_check *check, const struct sp_node *node,
+				   const struct sp_gateway *gateway);
 /* Add an interface; bad names and ones given twice are reported. */
 void sp_read_interface(struct sp_check *check, const struct sp_node *node, enum sp_zone zone,
 		       struct sp_gateway *gateway);

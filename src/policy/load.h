@@ -49,6 +49,8 @@ struct sp_machine {
 	/* pool, interfaces and what parked people reach; self, routes and trust come from the host */
 	struct sp_gateway gateway;
 	char *tunnel;              /* vpn0 */
+	char **unmanaged;          /* interfaces.unmanaged: names, none of which is in @gateway */
+	size_t unmanaged_count;
 	uint16_t listen_port;
 	char *endpoint;            /* host or host:port as written; NULL: none */
 	struct sp_addr *dns;

@@ -20,11 +20,12 @@ static const struct sp_key machine_keys[] = {
 	[AUDIT] = { "audit", SP_KEY_OPTIONAL },		  [PORTAL] = { "portal", SP_KEY_OPTIONAL },
 };
 
-enum { EDGE, INSIDE, TUNNEL };
+enum { EDGE, INSIDE, TUNNEL, UNMANAGED };
 static const struct sp_key interface_keys[] = {
 	[EDGE] = { "edge", SP_KEY_OPTIONAL },
 	[INSIDE] = { "inside", SP_KEY_OPTIONAL },
 	[TUNNEL] = { "tunnel", SP_KEY_OPTIONAL },
+	[UNMANAGED] = { "unmanaged", SP_KEY_OPTIONAL },
 };
 
 enum { LISTEN, POOL, ENDPOINT, DNS, ROUTES, MTU, PARKED, ENGINE };
@@ -75,13 +76,72 @@ static void load_interface_list(struct run *run, const struct sp_node *node, con
 		sp_read_interface(&run->check, item, zone, &run->machine->gateway);
 }
 
+/* @value  NULL: the file gives none. */
+static void load_tunnel(struct run *run, const struct sp_node *node, const struct sp_node *value)
+{
+	struct sp_gateway *gateway = &run->machine->gateway;
+	struct sp_node name = { .text = "vpn0", .line = node->line, .column = node->column };
+	const size_t had = gateway->interface_count;
+	const char *tunnel;
+
+	if (value)
+		name = *value;
+	else if (sp_has_key(node, "tunnel"))
+		return;
+	tunnel = sp_read_text(&run->check, &name, "\"tunnel\"");
+	if (tunnel)
+		sp_read_interface(&run->check, &name, SP_ZONE_TUNNEL, gateway);
+	if (gateway->interface_count > had)
+		run->machine->tunnel = sp_copy_text(&run->check, tunnel);
+}
+
+static bool is_unmanaged(const struct sp_machine *machine, const char *name)
+{
+	for (size_t i = 0; i < machine->unmanaged_count; i++)
+		if (strcmp(machine->unmanaged[i], name) == 0)
+			return true;
+	return false;
+}
+
+static void load_unmanaged(struct run *run, const struct sp_node *node)
+{
+	struct sp_machine *machine = run->machine;
+
+	if (sp_read_items(&run->check, node, "\"unmanaged\"") < 0)
+		return;
+	sp_for_each_item(item, node)
+	{
+		const char *name = sp_read_interface_name(&run->check, item, &machine->gateway);
+		char **room;
+
+		if (!name)
+			continue;
+		if (is_unmanaged(machine, name)) {
+			sp_report(&run->check, item, "interface \"%s\" stands here twice", name);
+			continue;
+		}
+		if (machine->unmanaged_count == SP_INTERFACES_MAX) {
+			sp_report(&run->check, item,
+				  "more than %d unmanaged interfaces; this is the first too many",
+				  SP_INTERFACES_MAX);
+			return;
+		}
+		room = SP_ARRAY_PUSH(machine->unmanaged, machine->unmanaged_count);
+		if (!room) {
+			run->check.no_memory = true;
+			return;
+		}
+		*room = sp_copy_text(&run->check, name);
+		if (!*room) {
+			machine->unmanaged_count--;
+			return;
+		}
+	}
+}
+
 static void load_interfaces(struct run *run, const struct sp_node *node)
 {
 	const struct sp_node *values[SP_ARRAY_LEN(interface_keys)];
-	struct sp_gateway *gateway = &run->machine->gateway;
-	struct sp_node name = { .text = "vpn0", .line = node->line, .column = node->column };
-	const char *tunnel;
-	size_t had;
 	int r;
 
 	r = sp_read_map(&run->check, node, "\"interfaces\"", interface_keys,
@@ -96,16 +156,9 @@ static void load_interfaces(struct run *run, const struct sp_node *node)
 		load_interface_list(run, values[EDGE], "\"edge\"", SP_ZONE_EDGE);
 	if (values[INSIDE])
 		load_interface_list(run, values[INSIDE], "\"inside\"", SP_ZONE_INSIDE);
-	if (values[TUNNEL])
-		name = *values[TUNNEL];
-	else if (sp_has_key(node, "tunnel"))
-		return;
-	tunnel = sp_read_text(&run->check, &name, "\"tunnel\"");
-	had = gateway->interface_count;
-	if (tunnel)
-		sp_read_interface(&run->check, &name, SP_ZONE_TUNNEL, gateway);
-	if (gateway->interface_count > had)
-		run->machine->tunnel = sp_copy_text(&run->check, tunnel);
+	load_tunnel(run, node, values[TUNNEL]);
+	if (values[UNMANAGED])
+		load_unmanaged(run, values[UNMANAGED]);
 }
 
 /* host or host:port, [IPv6] or [IPv6]:port: what a client is told to connect to. */
@@ -339,6 +392,9 @@ void sp_machine_free(struct sp_machine *machine)
 	free(machine->plane);
 	sp_gateway_done(&machine->gateway);
 	free(machine->tunnel);
+	for (size_t i = 0; i < machine->unmanaged_count; i++)
+		free(machine->unmanaged[i]);
+	free(machine->unmanaged);
 	free(machine->endpoint);
 	free(machine->dns);
 	for (size_t i = 0; i < machine->route_name_count; i++)

@@ -17,7 +17,7 @@
 static const char MACHINE[] =
 	"sallyport: 1\n"
 	"plane: ebpf\n"
-	"interfaces: { edge: [wan0], inside: [lan0, lan1], tunnel: vpn0 }\n"
+	"interfaces: { edge: [wan0], inside: [lan0, lan1], tunnel: vpn0, unmanaged: [guest0, guest1] }\n"
 	"vpn: { listen: 51820, pool: [100.64.0.0/16, \"fd00:64::/64\"] }\n";
 
 static struct sp_machine *load_machine(void)
@@ -176,6 +176,10 @@ static void the_gateway_is_what_file_and_kernel_say(void **state)
 	assert_int_equal(host.hooked_count, 3);
 	assert_false(sp_host_find(&host, "lan1")->is_present);
 	assert_false(sp_host_find(&host, "docker0")->is_governed);
+	assert_false(sp_host_find(&host, "docker0")->is_unmanaged);
+	/* unmanaged: known whether they are there or not, and hooked in neither case */
+	assert_true(sp_host_find(&host, "guest1")->is_unmanaged);
+	assert_false(sp_host_find(&host, "guest1")->is_governed || sp_host_find(&host, "guest1")->is_present);
 	assert_null(sp_host_find(&host, "lo"));
 	sp_host_done(&host);
 	view_done(&view);

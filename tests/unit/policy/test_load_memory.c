@@ -65,8 +65,8 @@ static const char bad_policy[] =
 	"sallyport: 1\nrules: [ {name: a, allow: {from: enginer, to: 10.0.0.300}}, 5 ]\nrols: x\n";
 
 static const char machine_file[] =
-	"sallyport: 1\nplane: ebpf\ninterfaces: { edge: [wan0, wan1], inside: lan0, tunnel: vpn0 "
-	"}\n"
+	"sallyport: 1\nplane: ebpf\ninterfaces: { edge: [wan0, wan1], inside: lan0, tunnel: vpn0, "
+	"unmanaged: [guest0] }\n"
 	"vpn: { pool: 10.9.0.0/24, endpoint: gate, dns: [10.0.0.1], routes: [servers] }\n";
 
 static int load_policy(const char *text, bool *ret_has_result)

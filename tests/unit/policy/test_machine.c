@@ -21,7 +21,7 @@ static void everything_given_is_kept(void **state)
 	struct sp_machine *machine =
 		load("sallyport: 1\n"
 		     "plane: ebpf\n"
-		     "interfaces: { edge: [wan0, wan1], inside: lan0, tunnel: tun7 }\n"
+		     "interfaces: { edge: [wan0, wan1], inside: lan0, tunnel: tun7, unmanaged: [guest0, ppp9] }\n"
 		     "vpn: { listen: 443, pool: 10.9.0.0/24, endpoint: \"gate.example.org:443\", "
 		     "dns: [10.0.0.1, \"2001:db8::1\"],\n"
 		     "       routes: [servers, internet], mtu: 1280, parked: 90s, engine: kernel }\n"
@@ -40,6 +40,8 @@ static void everything_given_is_kept(void **state)
 	assert_string_equal(machine->gateway.interfaces[3].name, "tun7");
 	assert_int_equal(machine->gateway.interfaces[3].zone, SP_ZONE_TUNNEL);
 	assert_string_equal(machine->tunnel, "tun7");
+	assert_int_equal(machine->unmanaged_count, 2);
+	assert_string_equal(machine->unmanaged[1], "ppp9");
 	assert_int_equal(machine->listen_port, 443);
 	assert_int_equal(machine->gateway.pool_count, 1);
 	assert_prefix(&machine->gateway.pool[0], "10.9.0.0/24");
@@ -74,6 +76,7 @@ static void what_is_left_out_has_defaults(void **state)
 	assert_non_null(machine);
 	assert_string_equal(machine->plane, "auto");
 	assert_string_equal(machine->tunnel, "vpn0");
+	assert_int_equal(machine->unmanaged_count, 0);
 	assert_int_equal(machine->gateway.interface_count, 2);
 	assert_int_equal(machine->gateway.interfaces[1].zone, SP_ZONE_TUNNEL);
 	assert_int_equal(machine->listen_port, 51820);
