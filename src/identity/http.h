@@ -22,6 +22,7 @@ void sp_http_request_done(struct sp_http_request *request); /* wipes secrets */
 
 struct sp_http_reply {
 	int status;               /* 0: no answer came, and @failure says why */
+	bool is_unsent;           /* no answer came, and no byte of the request had left: it can have changed nothing */
 	const char *failure;      /* "connection refused", "certificate: …", "too large", …; NULL: answered */
 	const char *content_type; /* NULL: none */
 	const char *body;         /* NUL-terminated behind @body_len; never NULL when answered */

@@ -368,6 +368,13 @@ static void say_failure(struct sp_transfer *transfer, CURLcode code)
 	}
 }
 
+static bool is_unsent(struct sp_transfer *transfer)
+{
+	long sent = 0;
+
+	return curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent) == CURLE_OK && sent == 0;
+}
+
 void sp_transfer_reply(struct sp_transfer *transfer, CURLcode code, struct sp_http_reply *ret_reply)
 {
 	struct sp_http_reply reply = { 0 };
@@ -384,6 +391,7 @@ void sp_transfer_reply(struct sp_transfer *transfer, CURLcode code, struct sp_ht
 		if (!*transfer->failure)
 			say_failure(transfer, code);
 		reply.failure = transfer->failure;
+		reply.is_unsent = is_unsent(transfer);
 	} else {
 		curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
 		reply.status = (int)status;

@@ -135,7 +135,7 @@ void sp_jobs_run(struct sp_portal *portal)
 	struct sp_job *job;
 
 	while ((job = portal->jobs.first[SP_JOBS_FAILED])) {
-		const struct sp_http_reply reply = { .failure = job->failure };
+		const struct sp_http_reply reply = { .is_unsent = true, .failure = job->failure };
 
 		dequeue(&portal->jobs, job);
 		job->done(job, &reply);

@@ -35,7 +35,8 @@ struct entry {
 	int64_t asked_s, unconfirmed; /* of what is kept (kept.h) */
 	bool is_in_doubt;  /* the provider was asked before with this token, and its answer never came */
 	bool is_marked;    /* by the refresh under way */
-	bool is_asked;     /* and it has asked */
+	bool is_asked;     /* and the provider may have been reached, */
+	bool was_asked;    /* also by what was asked before the request under way */
 	bool is_noted;     /* and what became of the token is known */
 	bool is_ending;    /* the gateway was told of an early end */
 	bool is_busy;      /* counted in busy_count */
@@ -181,7 +182,7 @@ static void rest(struct entry *entry, uint64_t delay_ns)
 
 	end_flow(entry);
 	if (entry->is_marked && !entry->is_asked)
-		entry->asked_s = 0; /* marked, and then the provider was not asked */
+		entry->asked_s = 0; /* marked, and then the provider was not reached */
 	entry->is_marked = false;
 	refresher->busy_count -= entry->is_busy;
 	entry->is_busy = false;
@@ -602,6 +603,8 @@ static void fetched(struct sp_job *job, const struct sp_http_reply *reply)
 {
 	struct entry *entry = (void *)((char *)job - offsetof(struct entry, job));
 
+	if (reply->is_unsent)
+		entry->is_asked = entry->was_asked;
 	sp_oidc_flow_take(entry->flow, &entry->portal->now, reply);
 	if (!entry->is_noted && sp_oidc_flow_is_token_settled(entry->flow))
 		note_token(entry);
@@ -618,6 +621,7 @@ static void advance(struct entry *entry)
 	entry->flow_due_ns = UINT64_MAX;
 	switch (sp_oidc_flow_next(entry->flow, &entry->portal->now, &request, &entry->flow_due_ns)) {
 	case SP_OIDC_FETCH:
+		entry->was_asked = entry->is_asked;
 		entry->is_asked = true;
 		entry->flow_due_ns = UINT64_MAX;
 		entry->job.done = fetched;

@@ -351,7 +351,15 @@ void desk_fetched(const char *url, int status, const char *body)
 
 void desk_unreachable(const char *url)
 {
-	const struct sp_http_reply answer = lab_silence("connection refused");
+	struct sp_http_reply answer = lab_silence("connection refused");
+
+	answer.is_unsent = true;
+	fetched(url, &answer);
+}
+
+void desk_silent(const char *url)
+{
+	const struct sp_http_reply answer = lab_silence("no answer within 10 s");
 
 	fetched(url, &answer);
 }

@@ -64,7 +64,8 @@ void desk_check(bool is_right);
 
 /* The oldest fetch of @url gets this. */
 void desk_fetched(const char *url, int status, const char *body);
-void desk_unreachable(const char *url);
+void desk_unreachable(const char *url); /* connection refused: nothing was sent */
+void desk_silent(const char *url); /* it was sent, and no answer came */
 bool desk_is_fetched(const char *url);
 /* A field of the oldest form that is sent, as it is; NULL. Borrowed until the next call. */
 const char *desk_fetched_field(const char *name);

@@ -200,10 +200,16 @@ static void an_unreachable_provider_leaves_sessions_to_their_deadlines(void **st
 	have_session("corp", CORP);
 	desk_pass(300);
 	for (int i = 0; i < 8; i++) {
-		listed(CORP);
-		if (!i)
-			marked(); /* which then stays */
-		desk_unreachable(TOKEN_URL);
+		if (i < 2) {
+			asking(); /* its mark is none once the provider was not reached, and stays once it was */
+		} else {
+			listed(CORP);
+		}
+		if (i) {
+			desk_silent(TOKEN_URL);
+		} else {
+			desk_unreachable(TOKEN_URL);
+		}
 		desk->is_report_due = false;
 		desk_nothing_asked();
 		desk_pass(14);
@@ -303,7 +309,7 @@ static void a_grant_that_is_gone_after_silence_may_be_lost_and_not_revoked(void 
 	have_session("corp", CORP);
 	desk_pass(300);
 	asking();
-	desk_unreachable(TOKEN_URL);
+	desk_silent(TOKEN_URL);
 	desk_pass(30);
 	listed(CORP);
 	desk_fetched(TOKEN_URL, 400, "{\"error\":\"invalid_grant\"}");
@@ -314,6 +320,23 @@ static void a_grant_that_is_gone_after_silence_may_be_lost_and_not_revoked(void 
 	desk_fetched(TOKEN_URL, 400, "{\"error\":\"invalid_grant\"}");
 	ends(900, "refresh-lost");
 	desk_reply(DESK_SESSION("corp", "ana-1"));
+	assert_int_equal(sp_refresher_count(desk->refresher), 0);
+}
+
+/* A provider that was never reached can have given no new token: revoked is revoked. */
+static void a_grant_that_is_gone_after_a_refused_connection_was_revoked(void **state)
+{
+	(void)state;
+	desk_corp();
+	have_session("corp", CORP);
+	desk_pass(300);
+	asking();
+	desk_unreachable(TOKEN_URL);
+	desk_pass(30);
+	asking();
+	desk_fetched(TOKEN_URL, 400, "{\"error\":\"invalid_grant\"}");
+	assert_string_equal(text(desk_asked("session.close"), "why"), "provider-revoked");
+	desk_reply("\"closed\":[]");
 	assert_int_equal(sp_refresher_count(desk->refresher), 0);
 }
 
@@ -464,6 +487,7 @@ int main(void)
 		T(a_confirmation_takes_the_early_end_back),
 		T(a_provider_that_takes_us_no_more_is_told_of),
 		T(a_grant_that_is_gone_after_silence_may_be_lost_and_not_revoked),
+		T(a_grant_that_is_gone_after_a_refused_connection_was_revoked),
 		T(a_session_that_ended_meanwhile_is_not_asked_for),
 		T(a_changed_file_changes_local_sessions_at_once),
 		T(sessions_of_removed_users_are_closed),
