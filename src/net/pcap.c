@@ -29,6 +29,10 @@
 #define LINK_SLL 113u
 #define LINK_SLL2 276u
 
+#define VLAN_TAG 4u
+#define VLAN_TAGS_MAX 2
+#define TYPE_VLAN 0x8100u
+#define TYPE_QINQ 0x88a8u
 #define ARPHRD_NETLINK 824u /* there the protocol field of a cooked header says something else */
 
 /* ---- numbers in the file's byte order ---- */
@@ -86,8 +90,14 @@ static bool strip(struct sp_pcap_record *record, size_t header)
 	return true;
 }
 
+/* Behind a cooked header a frame of a trunk goes on with its tags, as many as judgement reads. */
 static void read_cooked_type(struct sp_pcap_record *record, uint16_t type, uint16_t hardware)
 {
+	for (int tag = 0; tag < VLAN_TAGS_MAX && (type == TYPE_VLAN || type == TYPE_QINQ); tag++) {
+		if (!strip(record, VLAN_TAG))
+			return;
+		type = sp_get_be16(record->bytes - 2);
+	}
 	record->is_arp = type == 0x0806 && hardware != ARPHRD_NETLINK;
 	record->is_not_ip = (type != 0x0800 && type != 0x86dd) || hardware == ARPHRD_NETLINK;
 }

@@ -344,6 +344,12 @@ static void link_types(void **state)
 		{ 113, SLL("\0\1", "\x88\x47") "x", 17, 16, false, true, false },
 		{ 113, SLL("\x03\x38", "\x08\0") "x", 17, 16, false, true, false }, /* netlink */
 		{ 113, SLL("\0\1", "\x08\0"), 15, 15, false, false, false },
+		{ 113, SLL("\0\1", "\x81\0") "\0\5\x08\0E", 21, 20, false, false, false },
+		{ 113, SLL("\0\1", "\x88\xa8") "\0\7\x81\0\0\5\x86\xdd`", 25, 24, false, false, false },
+		{ 113, SLL("\0\1", "\x81\0") "\0\5\x08\6x", 21, 20, false, true, true },
+		{ 113, SLL("\0\1", "\x81\0") "\0\5\x08", 19, 19, false, false, false }, /* cut short */
+		{ 113, SLL("\0\1", "\x81\0") "\0\5\x81\0\0\5\x81\0\0\5\x08\0E", 29, 24, false, true, false },
+		{ 276, SLL2("\0\1", "\x81\0") "\0\5\x08\0E", 25, 24, false, false, false },
 		{ 276, SLL2("\0\1", "\x08\0") "E", 21, 20, false, false, false },
 		{ 276, SLL2("\0\1", "\x86\xdd") "`", 21, 20, false, false, false },
 		{ 276, SLL2("\0\1", "\x08\6") "x", 21, 20, false, true, true },
