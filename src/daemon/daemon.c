@@ -388,7 +388,6 @@ static void stop(struct sp_daemon *daemon)
 	sp_portal_close(daemon);
 	sp_watch_close(daemon);
 	sp_drops_close(daemon);
-	free(daemon->listed_seen);
 	free(daemon->lock_names);
 	sp_people_done(&daemon->people);
 	sp_marks_close(&daemon->marks);

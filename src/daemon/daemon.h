@@ -47,11 +47,6 @@ struct sp_daemon_options {
 struct sp_apply;
 
 /* A device keeps its index when its name changes: so it is not taken for one nobody listed. */
-struct sp_network_seen {
-	uint32_t ifindex;
-	char name[IFNAMSIZ];
-};
-
 struct sp_daemon {
 	struct sp_daemon_options options;
 	char gateway_name[65];
@@ -71,8 +66,6 @@ struct sp_daemon {
 	uint32_t network_changes;  /* SP_NETLINK_…, since it was last looked at */
 	struct sp_timer restage_timer;
 	struct sp_pace restage_pace; /* of revisions nobody asked for */
-	struct sp_network_seen *listed_seen; /* interfaces that had a listed name */
-	size_t listed_seen_count;
 	char *lock_names; /* what the second lock names, as last drawn */
 	struct sp_ebpf *plane;
 	struct sp_control *control;

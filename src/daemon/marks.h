@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How far the audit log has accounted for the kernel's counters: what survives a killed daemon but
- * not the counters themselves. A small file mapped shared: a store to it is kept by the page
- * cache. */
+/* How far the audit log has accounted for the kernel's counters, and which interfaces had a listed name: what
+ * survives a killed daemon but not the counters themselves. A small file mapped shared: a store to it is kept by
+ * the page cache. */
 #ifndef SALLYPORT_DAEMON_MARKS_H
 #define SALLYPORT_DAEMON_MARKS_H
 
+#include <net/if.h>
 #include <stdint.h>
 
 #include <sallyport/abi/names.h>
@@ -12,12 +13,20 @@
 
 #include "plane/ebpf/ebpf.h"
 
+/* An interface that had a listed name, under whatever name it is now. ifindex 0: none. */
+struct sp_listed_seen {
+	uint32_t ifindex;
+	char name[IFNAMSIZ];
+};
+#define SP_LISTED_SEEN_MAX 128u
+
 struct sp_marks_file {
 	uint64_t birth; /* of the plane these belong to; another one: all zero */
 	uint64_t lost;  /* events accounted for by `gap` records */
 	struct sp_counter edge[SP_REASON_COUNT]; /* denials of edge-in in `aggregated` records */
 	struct sp_sample samples[SP_SAMPLE_SLOTS]; /* what else is in such records, but for that of sp_tally */
 	struct sp_counter lock[SP_EBPF_DROP_COUNT]; /* what the second lock dropped, in such records */
+	struct sp_listed_seen listed[SP_LISTED_SEEN_MAX];
 };
 
 struct sp_marks {

@@ -78,15 +78,19 @@ static int name_for_lock(struct sp_ebpf_lock *lock, const char *name, enum sp_eb
 
 static int note_listed(struct sp_daemon *daemon, const struct sp_host_interface *seen)
 {
-	struct sp_network_seen *to = NULL;
+	struct sp_listed_seen *listed = daemon->marks.file->listed, *to = NULL;
 
-	for (size_t i = 0; i < daemon->listed_seen_count; i++)
-		if (daemon->listed_seen[i].ifindex == seen->ifindex)
-			to = &daemon->listed_seen[i];
+	for (size_t i = 0; i < SP_LISTED_SEEN_MAX; i++)
+		if (listed[i].ifindex == seen->ifindex)
+			to = &listed[i];
+	for (size_t i = 0; i < SP_LISTED_SEEN_MAX && !to; i++)
+		if (!listed[i].ifindex)
+			to = &listed[i];
+	for (size_t i = 0; i < SP_LISTED_SEEN_MAX && !to; i++)
+		if (!sp_host_name_of(&daemon->host, listed[i].ifindex)) /* it is gone */
+			to = &listed[i];
 	if (!to)
-		to = SP_ARRAY_PUSH(daemon->listed_seen, daemon->listed_seen_count);
-	if (!to)
-		return -ENOMEM;
+		return -ENOSPC;
 	to->ifindex = seen->ifindex;
 	memcpy(to->name, seen->name, sizeof(to->name));
 	return 0;
@@ -94,11 +98,11 @@ static int note_listed(struct sp_daemon *daemon, const struct sp_host_interface 
 
 const char *sp_network_former_name(const struct sp_daemon *daemon, const struct sp_host_interface *seen)
 {
-	for (size_t i = 0; i < daemon->listed_seen_count; i++) {
-		const struct sp_network_seen *known = &daemon->listed_seen[i];
+	for (size_t i = 0; i < SP_LISTED_SEEN_MAX; i++) {
+		const struct sp_listed_seen *known = &daemon->marks.file->listed[i];
 		const struct sp_host_interface *now = sp_host_find(&daemon->host, known->name);
 
-		if (known->ifindex == seen->ifindex && now && now->is_governed)
+		if (known->ifindex && known->ifindex == seen->ifindex && now && now->is_governed)
 			return known->name;
 	}
 	return NULL;
