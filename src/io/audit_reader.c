@@ -299,7 +299,7 @@ static void give(struct sp_audit_reader *reader, size_t len, bool has_newline,
 static bool take_line(struct sp_audit_reader *reader, struct sp_audit_line *ret_line)
 {
 	size_t len = reader->end - reader->start;
-	const char *text = reader->buf + reader->start;
+	const char *text = len ? reader->buf + reader->start : NULL;
 	const char *newline = len ? memchr(text, '\n', len) : NULL;
 
 	if (!newline)

@@ -52,7 +52,7 @@ static const struct sp_symbol *find_person(struct sp_loader *loader, const char 
 					   const char *idp, const struct sp_symbol **ret_other)
 {
 	const struct sp_symbol *symbol = sp_symbols_find(&loader->users, user), *found = NULL;
-	const struct sp_symbol *end = loader->users.items + loader->users.count;
+	const struct sp_symbol *end = symbol ? loader->users.items + loader->users.count : NULL;
 
 	*ret_other = NULL;
 	for (; symbol && symbol < end && !strcmp(symbol->name, user); symbol++) {

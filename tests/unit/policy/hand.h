@@ -188,8 +188,10 @@ static inline void hand_done(struct hand *hand)
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		struct sp_rule *rule = &policy->rules[i];
 
-		for (size_t n = 0; n < rule->from_count; n++)
+		for (size_t n = 0; n < rule->from_count; n++) {
 			free((char *)rule->from[n].user);
+			free((char *)rule->from[n].idp);
+		}
 		free(rule->name);
 		free(rule->from);
 		free(rule->to);

@@ -290,6 +290,12 @@ void desk_reply(const char *members)
 	reply(line);
 }
 
+void desk_reply_to_all(const char *op)
+{
+	while (asks && strcmp(json_string_value(json_object_get(asks->request, "op")), op) == 0)
+		desk_reply("");
+}
+
 void desk_refuse(const char *code, const char *reason)
 {
 	reply(json_pack("{s:i, s:i, s:b, s:{s:s, s:s, s:s?}}", "v", 1, "id", 1, "ok", 0, "error", "code", code,

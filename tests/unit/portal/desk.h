@@ -53,6 +53,7 @@ void desk_waits(const struct sp_exchange *exchange);
 const json_t *desk_asked(const char *op);
 /* Reply to it: ok with these members, or (desk_refuse) an error. */
 void desk_reply(const char *members);
+void desk_reply_to_all(const char *op); /* while that is what was asked first */
 void desk_refuse(const char *code, const char *reason);
 void desk_no_gate(void);
 void desk_nothing_asked(void);

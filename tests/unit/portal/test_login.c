@@ -229,6 +229,7 @@ static void a_try_that_found_no_room_does_not_count(void **state)
 	desk_waits(first);
 	desk_check(true);
 	desk_end(first);
+	desk_reply_to_all("login.refused");
 }
 
 static void where_somebody_signed_in_they_are_known(void **state)
@@ -252,6 +253,7 @@ static void where_somebody_signed_in_they_are_known(void **state)
 	assert_false(desk_checks()->is_known);
 	desk_check(false);
 	desk_end(exchange);
+	desk_reply_to_all("login.refused");
 }
 
 static void devices_in_the_tunnel_are_known(void **state)
@@ -268,6 +270,7 @@ static void devices_in_the_tunnel_are_known(void **state)
 	assert_true(desk_checks()->is_known);
 	desk_check(false);
 	desk_end(exchange);
+	desk_reply_to_all("login.refused");
 }
 
 /* Each name is compared at the cost of a hash of the file, so the costs tell nothing. */
@@ -294,6 +297,7 @@ static void unknown_names_cost_what_known_ones_do(void **state)
 		assert_string_equal(exchange->response.body, first);
 		desk_end(exchange);
 	}
+	desk_reply_to_all("login.refused");
 }
 
 int main(void)
