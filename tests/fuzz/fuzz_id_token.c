@@ -4,6 +4,7 @@
  * newline, a payload, which get a good signature; else a payload under a good header and signature. */
 #include <errno.h>
 
+#include "base/text.h"
 #include "identity/claims.h"
 #include "identity_key.h"
 
@@ -23,8 +24,7 @@ static void check_finding(int r, const struct sp_finding *finding)
 {
 	identity_check(r == -EACCES && finding->reason > SP_REFUSAL_NONE && finding->reason < SP_REFUSAL_COUNT);
 	identity_check(finding->detail[0] && memchr(finding->detail, '\0', sizeof(finding->detail)));
-	for (const char *c = finding->detail; *c; c++)
-		identity_check(*c >= ' ' && *c <= '~');
+	identity_check(sp_text_is_printable(finding->detail, strlen(finding->detail)));
 }
 
 static void check_claims(const struct sp_claims *claims)
