@@ -55,6 +55,8 @@ SP_INLINE int sp_parse_link(SP_CTX *ctx, __u32 present, struct sp_parsed *parsed
 
 #else
 
+#include "maps.h"
+
 #define SP_LINK_MAX 64 /* no link header we know is longer: GRE over IPv6 with a key has 48 bytes */
 
 /* Is the network header at most @offset bytes into what a program reads? The kernel loads by offset from
@@ -101,8 +103,9 @@ SP_INLINE __u32 sp_link_search(struct __sk_buff *skb, __u32 linear)
  * SP_LINK_MAX: it is not to be found. */
 SP_INLINE __u32 sp_link_len(struct __sk_buff *skb)
 {
-	const __u32 guess = SP_THIS_HOOK == SP_HOOK_VPN_IN || SP_THIS_HOOK == SP_HOOK_VPN_OUT ?
-			    0 : sizeof(struct sp_ether);
+	const int is_tunnel = SP_THIS_HOOK == SP_HOOK_VPN_IN || SP_THIS_HOOK == SP_HOOK_VPN_OUT;
+	/* a test run has an Ethernet header on every hook */
+	const __u32 guess = is_tunnel && !sp_test ? 0 : sizeof(struct sp_ether);
 	__u32 linear = sp_link_linear(skb);
 
 	if (linear <= SP_LINK_MAX && linear < skb->len &&
@@ -110,7 +113,7 @@ SP_INLINE __u32 sp_link_len(struct __sk_buff *skb)
 		linear = sp_link_linear(skb);
 	if (sp_link_is(skb, linear, guess))
 		return guess;
-	/* a test run has an Ethernet header on every hook; behind a generic XDP program none has one */
+	/* behind a generic XDP program none has one */
 	if (sp_link_is(skb, linear, sizeof(struct sp_ether) - guess))
 		return sizeof(struct sp_ether) - guess;
 	return sp_link_search(skb, linear);

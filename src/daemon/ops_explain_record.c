@@ -35,8 +35,9 @@ static bool is_lost(enum sp_reason reason, const struct sp_audit_record *record)
 	       record->hook >= SP_HOOK_JUDGE_COUNT;
 }
 
-/* The session that had @addr at @time_ns. A flow that ends was judged when it began: by the session
- * its record names, which was alive then. */
+/* The session that had @addr at @time_ns. The one its record names goes before any other: the kernel
+ * judged by it, and a clock read a moment earlier or later says nothing against that. A flow that ends was
+ * judged when it began, so its session may be closed by @time_ns. */
 struct then {
 	const struct sp_addr *addr;
 	int family;
@@ -57,7 +58,7 @@ static bool was_parked(const struct sp_session_row *row)
 
 static enum sp_live_state state_then(const struct then *then, const struct sp_session_row *row)
 {
-	if (then->is_flow_end)
+	if (then->is_flow_end || row->id == then->id)
 		return then->reason == SP_REASON_EXPIRED ? SP_LIVE_PARKED : SP_LIVE_OPEN;
 	if (row->closed_ns && row->closed_ns <= then->time_ns)
 		return was_parked(row) ? SP_LIVE_PARKED : SP_LIVE_ENDED;
@@ -66,28 +67,44 @@ static enum sp_live_state state_then(const struct then *then, const struct sp_se
 	return SP_LIVE_OPEN;
 }
 
-static int match_then(void *arg, struct sp_session_row *row)
+/* Did the session hold the address when the packet came, as far as the clock tells? */
+static bool held_then(const struct then *then, const struct sp_session_row *row)
 {
-	struct then *then = arg;
 	int64_t end_ns = INT64_MAX, stays_ns = SP_LINGER_NS;
 
-	if (!row->has_address[then->family] || row->opened_ns > then->time_ns ||
-	    sp_addr_compare(&row->addresses[then->family], then->addr) != 0)
-		return 0;
+	if (row->opened_ns > then->time_ns)
+		return false;
 	if (row->closed_ns)
 		end_ns = row->closed_ns;
 	if (row->expires_ns && row->expires_ns < end_ns)
 		end_ns = row->expires_ns;
 	if (was_parked(row))
 		stays_ns = then->parked_ns;
-	if (!then->is_flow_end && end_ns <= then->time_ns && then->time_ns - end_ns > stays_ns)
-		return 0; /* forgotten by then */
-	if (then->is_flow_end && then->found && then->found->row.id == then->id)
+	/* a longer silence than that, and it was forgotten by then */
+	return then->is_flow_end || end_ns > then->time_ns || then->time_ns - end_ns <= stays_ns;
+}
+
+/* Sessions come oldest first. The last one that held the address had it, but for sessions that took
+ * another's place with other groups, whose person had signed in before: of those the first that was not
+ * closed yet. */
+static bool is_settled(const struct then *then)
+{
+	if (!then->found)
+		return false;
+	if (then->found->row.id == then->id)
+		return true;
+	return !then->is_flow_end &&
+	       (!then->found->row.closed_ns || then->found->row.closed_ns > then->time_ns);
+}
+
+static int match_then(void *arg, struct sp_session_row *row)
+{
+	struct then *then = arg;
+
+	if (!row->has_address[then->family] ||
+	    sp_addr_compare(&row->addresses[then->family], then->addr) != 0)
 		return 0;
-	/* Oldest first: the last one had it, but for sessions that took another's place with other groups,
-	 * whose person had signed in before: of those the first that was not closed yet. */
-	if (!then->is_flow_end && then->found &&
-	    (!then->found->row.closed_ns || then->found->row.closed_ns > then->time_ns))
+	if (row->id != then->id && (is_settled(then) || !held_then(then, row)))
 		return 0;
 	sp_live_free(then->found);
 	then->state = state_then(then, row);
