@@ -2,7 +2,6 @@
 /* sallyport idp list, and reading a provider's file for its sisters. */
 #include "cli/idp.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,14 +69,6 @@ int sp_cli_idp_load_oidc(const struct sp_cli *cli, const struct sp_paths *paths,
 
 /* ---- all of them ---- */
 
-static int is_provider_file(const struct dirent *entry)
-{
-	const size_t len = strlen(entry->d_name);
-
-	return entry->d_name[0] != '.' && len > strlen(".yaml") &&
-	       strcmp(entry->d_name + len - strlen(".yaml"), ".yaml") == 0;
-}
-
 static void print_provider(const struct sp_idp *idp, json_t *list)
 {
 	const char *type = idp->type == SP_IDP_LOCAL ? "local" : "oidc";
@@ -92,18 +83,16 @@ static void print_provider(const struct sp_idp *idp, json_t *list)
 		sp_cli_print("%-16s %-6s %s\n", idp->name, type, idp->issuer);
 }
 
-/* Those of @entries that can be used. Returns SP_EXIT_OK, or how the worst of the others failed, each said. */
-static int print_all(const struct sp_cli *cli, const struct sp_paths *paths, struct dirent **entries,
-		     int count, json_t *list)
+/* Those of @names that can be used. Returns SP_EXIT_OK, or how the worst of the others failed, each said. */
+static int print_all(const struct sp_cli *cli, const struct sp_paths *paths, char **names,
+		     size_t count, json_t *list)
 {
 	int worst = SP_EXIT_OK;
 
-	for (int i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		__sp_cleanup(sp_idp_freep) struct sp_idp *idp = NULL;
-		int r;
+		int r = sp_cli_idp_load(cli, paths, names[i], &idp);
 
-		entries[i]->d_name[strlen(entries[i]->d_name) - strlen(".yaml")] = '\0';
-		r = sp_cli_idp_load(cli, paths, entries[i]->d_name, &idp);
 		if (r == SP_EXIT_OK)
 			print_provider(idp, list);
 		else
@@ -116,10 +105,10 @@ int sp_cli_idp_list(struct sp_cli *cli, int argc, char **argv)
 {
 	static const struct sp_option options[] = { { 0 } };
 	__sp_paths struct sp_paths paths = { 0 };
-	struct dirent **entries = NULL;
+	char **names = NULL;
 	json_t *list;
-	size_t words;
-	int r, count;
+	size_t words, count = 0;
+	int r;
 
 	r = sp_cli_options(cli, "idp list", argc, argv, options, NULL, 0, &words);
 	if (r != 0)
@@ -127,15 +116,14 @@ int sp_cli_idp_list(struct sp_cli *cli, int argc, char **argv)
 	r = sp_paths_init(&paths, cli->root);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "--root: %s", sp_err_text(r));
-	count = scandir(paths.idp_dir, &entries, is_provider_file, alphasort);
-	if (count < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "cannot read %s: %s", paths.idp_dir,
-				   sp_err_text(sp_errno()));
+	r = sp_dir_list(paths.idp_dir, ".yaml", &names, &count);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "cannot read %s: %s", paths.idp_dir, sp_err_text(r));
 	list = cli->json ? json_array() : NULL;
-	r = print_all(cli, &paths, entries, count, list);
-	for (int i = 0; i < count; i++)
-		free(entries[i]);
-	free(entries);
+	r = print_all(cli, &paths, names, count, list);
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
 	if (cli->json && sp_cli_print_json(json_pack("{s:i, s:b, s:o}", "v", 1, "ok", r == SP_EXIT_OK,
 						     "providers", list)) != SP_EXIT_OK)
 		return SP_EXIT_FAILED;

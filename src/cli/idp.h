@@ -7,8 +7,6 @@
 #include "identity/provider.h"
 #include "io/paths.h"
 
-#define SP_IDP_BYTES_MAX (1u << 20)
-
 /* Read and check idp.d/NAME.yaml. Returns SP_EXIT_OK; SP_EXIT_INVALID or SP_EXIT_FAILED, said. */
 int sp_cli_idp_load(const struct sp_cli *cli, const struct sp_paths *paths, const char *name,
 		    struct sp_idp **ret_idp);

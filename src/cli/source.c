@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "io/files.h"
+#include "judge/fit.h"
 
 #define POLICY_BYTES_MAX (64u << 20)
 
@@ -52,6 +55,38 @@ static int load_machine(const char *path, struct sp_source *source)
 	return SP_EXIT_OK;
 }
 
+/* The machine file has no addresses of the gateway's own: those the policy is tested with stand for them. */
+static int borrow_self(struct sp_source *source)
+{
+	const struct sp_gateway *fixtures = &source->policy->fixtures.gateway;
+	struct sp_gateway *gateway = &source->machine->gateway;
+
+	if (!fixtures->self_count || gateway->self_count)
+		return 0;
+	gateway->self = calloc(fixtures->self_count, sizeof(*gateway->self));
+	if (!gateway->self)
+		return -ENOMEM;
+	memcpy(gateway->self, fixtures->self, fixtures->self_count * sizeof(*gateway->self));
+	gateway->self_count = fixtures->self_count;
+	return 0;
+}
+
+/* What of the policy and the machine beside it does not fit. */
+static int check_fit(const char *machine_path, struct sp_source *source)
+{
+	const char *slash = strrchr(machine_path, '/');
+	__sp_free char *idp_dir = NULL;
+	struct sp_fit fit = { source->policy, source->machine, source->gateway, NULL };
+	int r = slash ? sp_str_format(&idp_dir, "%.*s/idp.d", (int)(slash - machine_path), machine_path) :
+			sp_str_format(&idp_dir, "idp.d");
+
+	if (r < 0)
+		return r;
+	if (access(idp_dir, F_OK) == 0)
+		fit.idp_dir = idp_dir; /* a machine file that lies alone says nothing of providers */
+	return sp_judge_fit(&fit, &source->diagnostics);
+}
+
 int sp_source_load(const char *path, const char *machine_path, struct sp_source *source)
 {
 	int r;
@@ -72,6 +107,10 @@ int sp_source_load(const char *path, const char *machine_path, struct sp_source 
 		return SP_EXIT_INVALID;
 	if (r >= 0)
 		r = sp_policy_number_rules(source->policy, NULL, NULL);
+	if (r >= 0 && machine_path)
+		r = borrow_self(source);
+	if (r >= 0 && machine_path)
+		r = check_fit(machine_path, source);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "checking %s: %s", path, sp_err_text(r));
 	if (!source->gateway)

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "daemon/diagnose.h"
+#include "judge/fit.h"
 
 static int fail(struct sp_apply *apply, int r, const char *code, int exit_code,
 		const char *format, ...) __attribute__((format(printf, 5, 6)));
@@ -120,6 +121,17 @@ static int refuse_unfit(struct sp_apply *apply)
 		    sp_zone_name(unfit->zone), unfit->unfit);
 }
 
+/* Warnings for whoever asked: what leaves people outside though it is valid. */
+static int check_fit(struct sp_apply *apply)
+{
+	const struct sp_daemon *daemon = apply->daemon;
+	const struct sp_fit fit = { apply->policy, daemon->machine, &daemon->host.gateway,
+				    daemon->paths.idp_dir };
+	const int r = sp_judge_fit(&fit, &apply->diagnostics);
+
+	return r < 0 ? fail(apply, r, "failed", 1, "reading the policy: %s", sp_err_text(r)) : 0;
+}
+
 static int step_check(struct sp_apply *apply)
 {
 	const struct sp_apply_request *request = &apply->request;
@@ -139,6 +151,8 @@ static int step_check(struct sp_apply *apply)
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "reading the policy: %s", sp_err_text(r));
 	r = refuse_unfit(apply);
+	if (r == 0 && apply->is_request)
+		r = check_fit(apply);
 	if (r < 0)
 		return r;
 	apply->is_unchanged = daemon->running &&

@@ -6,6 +6,8 @@
 
 #include "policy/load.h"
 
+#define SP_IDP_BYTES_MAX (1u << 20) /* of a file */
+
 enum sp_idp_type { SP_IDP_LOCAL, SP_IDP_OIDC };
 
 /* X(NAME, "alg"): what may sign a token. */

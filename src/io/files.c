@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -229,6 +230,51 @@ int sp_lock_take(const char *path, int *ret_fd, pid_t *ret_holder)
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)len, 0) != len)
 		return sp_errno();
 	*ret_fd = SP_TAKE_FD(fd);
+	return 0;
+}
+
+/* The name less @suffix, malloc'ed; NULL: it is none of them, or there is no memory (@r says so). */
+static char *stem(const char *name, const char *suffix, int *r)
+{
+	const size_t len = strlen(name), suffix_len = strlen(suffix);
+	char *copy;
+
+	if (name[0] == '.' || len <= suffix_len || strcmp(name + len - suffix_len, suffix) != 0)
+		return NULL;
+	copy = strndup(name, len - suffix_len);
+	if (!copy)
+		*r = -ENOMEM;
+	return copy;
+}
+
+int sp_dir_list(const char *path, const char *suffix, char ***ret_names, size_t *ret_count)
+{
+	struct dirent **entries = NULL;
+	const int count = scandir(path, &entries, NULL, alphasort);
+	char **names;
+	size_t kept = 0;
+	int r = 0;
+
+	if (count < 0)
+		return sp_errno();
+	names = calloc((size_t)count + 1, sizeof(*names));
+	if (!names)
+		r = -ENOMEM;
+	for (int i = 0; i < count; i++) {
+		if (names)
+			names[kept] = stem(entries[i]->d_name, suffix, &r);
+		kept += names && names[kept];
+		free(entries[i]);
+	}
+	free(entries);
+	while (r < 0 && kept > 0)
+		free(names[--kept]);
+	if (r < 0) {
+		free(names);
+		return r;
+	}
+	*ret_names = names;
+	*ret_count = kept;
 	return 0;
 }
 

@@ -34,6 +34,9 @@ int sp_dir_make(const char *path, mode_t mode);
 /* Make @path, and give it this owner and mode whoever made it; a symbolic link is not followed.
  * Returns 0; -ENOTDIR; -errno. */
 int sp_dir_make_owned(const char *path, mode_t mode, uid_t uid, gid_t gid);
+/* The entries of a folder whose names end in @suffix and do not begin with a dot: their names without
+ * it, in order, each malloc'ed like the list. Returns 0; -errno of the folder. */
+int sp_dir_list(const char *path, const char *suffix, char ***ret_names, size_t *ret_count);
 /* Bring a change of names in the folder that holds @path to the disk. Returns 0 or -errno. */
 int sp_dir_sync_parent(const char *path);
 /* Make the folder that holds @path. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/array.h"
 #include "policy/loader.h"
@@ -47,8 +48,14 @@ static void read_group_match(struct sp_loader *loader, const struct sp_node *nod
 	}
 	if (values[GROUP])
 		group = sp_read_group(check, values[GROUP], "group");
-	if (group)
-		match->group = sp_copy_text(check, group);
+	if (!group)
+		return;
+	if (strchr(group, '*') || !strcasecmp(group, "any"))
+		sp_warn(check, values[GROUP],
+			"group %s is taken as a group of that very name: there are no patterns, and none that "
+			"is everybody's; name each group in a match of its own",
+			sp_show(group).quoted);
+	match->group = sp_copy_text(check, group);
 }
 
 static void read_match(struct sp_loader *loader, const struct sp_node *node, struct sp_role *role)

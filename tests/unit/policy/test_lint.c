@@ -132,6 +132,23 @@ static void unused_names(void **state)
 			    "policy.yaml:4:13: warning: service \"s\" is not used\n");
 }
 
+static void groups_that_look_like_everybody(void **state)
+{
+	static const struct {
+		const char *group;
+		bool is_said;
+	} cases[] = { { "\"*\"", true }, { "eng-*", true }, { "any", true }, { "Any", true }, { "anyone", false } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[256];
+
+		snprintf(text, sizeof(text), "sallyport: 1\nroles: { r: {match: {idp: c, group: %s}} }\n",
+			 cases[i].group);
+		assert_int_equal(!!strstr(diagnose(text, strlen(text)), "of that very name"), cases[i].is_said);
+	}
+}
+
 static void errors_come_alone(void **state)
 {
 	static const char text[] = "sallyport: 1\nnetworks: { n: 10.0.0.1, m: 10.0.0.300 }\n";
@@ -148,6 +165,7 @@ int main(void)
 		cmocka_unit_test(rules_that_say_the_same),
 		cmocka_unit_test(any_to_any),
 		cmocka_unit_test(unused_names),
+		cmocka_unit_test(groups_that_look_like_everybody),
 		cmocka_unit_test(errors_come_alone),
 	};
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Whether a policy and the machine it is for fit each other: warnings about what is valid on either side and
+ * still leaves people outside. Used by check and apply. */
+#ifndef SALLYPORT_JUDGE_FIT_H
+#define SALLYPORT_JUDGE_FIT_H
+
+#include "policy/load.h"
+
+struct sp_fit {
+	const struct sp_policy *policy; /* numbered */
+	const struct sp_machine *machine;
+	const struct sp_gateway *gateway; /* the machine's; one without addresses of its own is given one */
+	const char *idp_dir; /* where the providers' files are; one that is not there has none. NULL: not known */
+};
+
+/* Add warnings, at their places in the policy, about
+ * - a tunnel or portal whose port nothing lets in;
+ * - resolvers of `vpn.dns` that a role of people cannot ask;
+ * - identity providers without a file, and groups no local user is in.
+ * Returns 0 whatever it found; -ENOMEM. */
+int sp_judge_fit(const struct sp_fit *fit, struct sp_diagnostics *diagnostics);
+
+/* The part that needs no packets: providers and groups (fit_people.c). */
+int sp_fit_people(const struct sp_fit *fit, struct sp_diagnostics *diagnostics);
+
+/* A warning at @place of the policy's first file. */
+int sp_fit_warn(const struct sp_fit *fit, struct sp_diagnostics *diagnostics, struct sp_place place,
+		const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+#endif

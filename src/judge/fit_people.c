@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Providers and groups a policy names, held to the files of idp.d. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "identity/provider.h"
+#include "io/files.h"
+#include "judge/fit.h"
+#include "policy/diagnostics.h"
+#include "policy/suggest.h"
+
+#define PROVIDERS_MAX 64 /* as many as the portal reads */
+
+struct provider {
+	const char *name;   /* of the file */
+	struct sp_idp *idp; /* NULL: the file cannot be used; who signs in there is not known */
+};
+
+struct providers {
+	char **names;
+	size_t name_count;
+	struct provider items[PROVIDERS_MAX];
+	size_t count;
+};
+
+static void providers_done(struct providers *providers)
+{
+	for (size_t i = 0; i < providers->count; i++)
+		sp_idp_free(providers->items[i].idp);
+	for (size_t i = 0; i < providers->name_count; i++)
+		free(providers->names[i]);
+	free(providers->names);
+}
+
+static int read_provider(const char *dir, const char *name, struct sp_idp **ret_idp)
+{
+	__sp_cleanup(sp_diagnostics_done) struct sp_diagnostics unsaid = { 0 }; /* idp list and the portal say them */
+	__sp_free char *path = NULL, *text = NULL;
+	size_t len;
+	int r = sp_str_format(&path, "%s/%s.yaml", dir, name);
+
+	if (r < 0)
+		return r;
+	if (sp_file_read(path, SP_IDP_BYTES_MAX, &text, &len) < 0)
+		return 0;
+	r = sp_idp_load(path, text, len, ret_idp, &unsaid);
+	sp_wipe(text, len); /* a file of local users holds hashes */
+	return r == -ENOMEM ? r : 0;
+}
+
+static int read_providers(const char *dir, struct providers *providers)
+{
+	int r = sp_dir_list(dir, ".yaml", &providers->names, &providers->name_count);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	for (size_t i = 0; i < providers->name_count && providers->count < PROVIDERS_MAX && r == 0; i++) {
+		struct provider *provider = &providers->items[providers->count++];
+
+		provider->name = providers->names[i];
+		r = read_provider(dir, provider->name, &provider->idp);
+	}
+	return r;
+}
+
+static const struct provider *find_provider(const struct providers *providers, const char *name)
+{
+	for (size_t i = 0; i < providers->count; i++)
+		if (!strcmp(providers->items[i].name, name))
+			return &providers->items[i];
+	return NULL;
+}
+
+static int warn_unknown(const struct sp_fit *fit, const struct providers *providers, const char *idp,
+			struct sp_place place, struct sp_diagnostics *diagnostics)
+{
+	struct sp_nearest near;
+
+	sp_nearest_init(&near, idp);
+	for (size_t i = 0; i < providers->count; i++)
+		sp_nearest_offer(&near, providers->items[i].name);
+	if (near.best)
+		return sp_fit_warn(fit, diagnostics, place,
+				   "identity provider %s has no file in %s, so nobody signs in by it; did you mean "
+				   "\"%s\"?",
+				   sp_show(idp).quoted, fit->idp_dir, near.best);
+	return sp_fit_warn(fit, diagnostics, place,
+			   "identity provider %s has no file in %s, so nobody signs in by it; %s", sp_show(idp).quoted,
+			   fit->idp_dir,
+			   strcmp(idp, "local") ? "describe it there: sallyport-idp(5)" :
+						  "\"sallyport user add NAME\" makes it");
+}
+
+/* Is somebody of a local provider in @group? @near is offered what they are in. */
+static bool is_in_use(const struct sp_idp *idp, const char *group, struct sp_nearest *near)
+{
+	for (size_t i = 0; i < idp->user_count; i++)
+		for (size_t j = 0; j < idp->users[i].group_count; j++) {
+			if (!strcmp(idp->users[i].groups[j], group))
+				return true;
+			sp_nearest_offer(near, idp->users[i].groups[j]);
+		}
+	return false;
+}
+
+static int check_match(const struct sp_fit *fit, const struct providers *providers, const struct sp_role *role,
+		       const struct sp_role_match *match, struct sp_diagnostics *diagnostics)
+{
+	const struct provider *provider = find_provider(providers, match->idp);
+	struct sp_nearest near;
+
+	if (!provider)
+		return warn_unknown(fit, providers, match->idp, role->place, diagnostics);
+	if (!provider->idp || provider->idp->type != SP_IDP_LOCAL)
+		return 0; /* its groups are its own to know */
+	sp_nearest_init(&near, match->group);
+	if (is_in_use(provider->idp, match->group, &near))
+		return 0;
+	return sp_fit_warn(fit, diagnostics, role->place,
+			   "no user of \"%s\" is in group %s, so nobody gets role \"%s\" by it; %s%s%s", match->idp,
+			   sp_show(match->group).quoted, role->name, near.best ? "did you mean " :
+			   "\"sallyport user groups NAME GROUP…\" says who is", near.best ? sp_show(near.best).quoted : "",
+			   near.best ? "?" : "");
+}
+
+static int check_roles(const struct sp_fit *fit, const struct providers *providers,
+		       struct sp_diagnostics *diagnostics)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < fit->policy->role_count; i++) {
+		const struct sp_role *role = &fit->policy->roles[i];
+
+		for (size_t j = 0; j < role->match_count && r == 0; j++)
+			if (!role->matches[j].is_peer_key)
+				r = check_match(fit, providers, role, &role->matches[j], diagnostics);
+	}
+	return r;
+}
+
+int sp_fit_people(const struct sp_fit *fit, struct sp_diagnostics *diagnostics)
+{
+	__sp_cleanup(providers_done) struct providers providers = { 0 };
+	int r;
+
+	if (!fit->idp_dir)
+		return 0;
+	r = read_providers(fit->idp_dir, &providers);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	if (!providers.count && !fit->machine->has_portal)
+		return 0; /* an administrator opens the sessions, and may name any provider */
+	return check_roles(fit, &providers, diagnostics);
+}
