@@ -103,7 +103,8 @@ int sp_cli_bench(struct sp_cli *cli, int argc, char **argv)
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
 	execv(runner, argv + 1);
-	return sp_cli_fail(SP_EXIT_FAILED,
-			   "%s: %s; $SALLYPORT_BENCH_DIR names another folder of benchmarks",
-			   runner, sp_err_text(sp_errno()));
+	r = sp_errno();
+	return sp_cli_fail(SP_EXIT_FAILED, "%s: %s%s; $SALLYPORT_BENCH_DIR names another folder of benchmarks",
+			   runner, sp_err_text(r),
+			   r == -ENOENT ? ": install the package sallyport-bench, or build with -Dbench=true" : "");
 }

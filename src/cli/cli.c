@@ -10,45 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/array.h"
+#include "cli/complete.h"
 #include "io/rights.h"
 #include "policy/suggest.h"
 
 #define OPTIONS_MAX 24
-
-const struct sp_verb sp_verbs[] = {
-	{ "check", "FILE", "validate a policy, lint it, run its tests", sp_cli_check },
-	{ "explain", "[FILE]", "who may reach what, and which rule says so", sp_cli_explain },
-	{ "replay", "FILE", "judge the packets of a capture", sp_cli_replay },
-	{ "apply", "FILE", "make a policy the running one", sp_cli_apply },
-	{ "history", "", "the policies applied so far", sp_cli_history },
-	{ "status", "[URL]", "what runs; signed in: the session and the tunnel", sp_cli_status },
-	{ "doctor", "", "what this kernel and machine lack", sp_cli_doctor },
-	{ "session open", "", "sign a person in", sp_cli_session_open },
-	{ "session list", "", "who is signed in", sp_cli_session_list },
-	{ "session extend", "SESSION", "give a session more time", sp_cli_session_extend },
-	{ "session revoke", "SESSION|USER", "end sessions, live traffic included", sp_cli_session_revoke },
-	{ "peer add", "", "enrol a device", sp_cli_peer_add },
-	{ "peer list", "", "enrolled devices", sp_cli_peer_list },
-	{ "peer remove", "KEY|NAME", "forget a device", sp_cli_peer_remove },
-	{ "peer config", "KEY|NAME", "a device's configuration for any WireGuard app", sp_cli_peer_config },
-	{ "user add", "NAME", "let somebody sign in with a password", sp_cli_user_add },
-	{ "user passwd", "NAME", "change a user's password", sp_cli_user_passwd },
-	{ "user groups", "NAME [GROUP…]", "say which groups a user is in", sp_cli_user_groups },
-	{ "user remove", "NAME", "let a user sign in no more", sp_cli_user_remove },
-	{ "user list", "", "who may sign in with a password", sp_cli_user_list },
-	{ "idp list", "", "the identity providers of idp.d", sp_cli_idp_list },
-	{ "idp test", "NAME", "reach a provider as the portal does, step by step", sp_cli_idp_test },
-	{ "idp verify", "NAME", "the checks of a sign-in on a saved id_token", sp_cli_idp_verify },
-	{ "audit", "", "the audit log, filtered", sp_cli_audit },
-	{ "audit verify", "[FILE…]", "whether the log is whole and unchanged", sp_cli_audit_verify },
-	{ "login", "URL", "sign in at a portal, with this device", sp_cli_login },
-	{ "logout", "[URL]", "end this device's session", sp_cli_logout },
-	{ "up", "[URL]", "bring this device's tunnel up", sp_cli_up },
-	{ "down", "", "take this device's tunnel down", sp_cli_down },
-	{ "bench", "NAME", "measure this machine: tunnels, cipher, handshakes, peers", sp_cli_bench },
-};
-const size_t sp_verb_count = SP_ARRAY_LEN(sp_verbs);
 
 static void print_usage(FILE *out)
 {
@@ -56,20 +22,36 @@ static void print_usage(FILE *out)
 	for (size_t i = 0; i < sp_verb_count; i++)
 		sp_cli_write(out, "  %-16s %-13s %s\n", sp_verbs[i].name, sp_verbs[i].arguments,
 			     sp_verbs[i].summary);
-	sp_cli_write(out, "\nsallyport VERB --help says more of one; sallyport --version.\n");
+	sp_cli_write(out, "\nsallyport VERB --help says more of one; sallyport --version%s.\n", sp_verbs_elsewhere);
 }
 
-/* How many words of @argv the verb's name takes: 0, 1 or 2. */
-static int match_verb(const struct sp_verb *verb, int argc, char **argv)
+/* How many of @words the verb's name takes: 0, 1 or 2. */
+static size_t match_verb(const struct sp_verb *verb, char **words, size_t count)
 {
 	const char *space = strchr(verb->name, ' ');
 	const size_t first_len = space ? (size_t)(space - verb->name) : strlen(verb->name);
 
-	if (argc < 1 || strlen(argv[0]) != first_len || strncmp(argv[0], verb->name, first_len))
+	if (count < 1 || strlen(words[0]) != first_len || strncmp(words[0], verb->name, first_len))
 		return 0;
 	if (!space)
 		return 1;
-	return argc > 1 && !strcmp(argv[1], space + 1) ? 2 : 0;
+	return count > 1 && !strcmp(words[1], space + 1) ? 2 : 0;
+}
+
+const struct sp_verb *sp_cli_find_verb(char **words, size_t count, size_t *ret_words)
+{
+	const struct sp_verb *best = NULL;
+
+	*ret_words = 0;
+	for (size_t i = 0; i < sp_verb_count; i++) {
+		const size_t matched = match_verb(&sp_verbs[i], words, count);
+
+		if (matched > *ret_words) {
+			best = &sp_verbs[i];
+			*ret_words = matched;
+		}
+	}
+	return best;
 }
 
 static int fail_unknown_verb(int argc, char **argv)
@@ -92,7 +74,7 @@ static int fail_unknown_verb(int argc, char **argv)
 	if (near.best)
 		return sp_cli_fail(SP_EXIT_USAGE, "unknown verb \"%s\"; did you mean \"%s\"?", typed,
 				   near.best);
-	return sp_cli_fail(SP_EXIT_USAGE, "unknown verb \"%s\"; see sallyport --help", typed);
+	return sp_cli_fail(SP_EXIT_USAGE, "unknown verb \"%s\"; see sallyport --help%s", typed, sp_verbs_elsewhere);
 }
 
 int sp_cli_run(int argc, char **argv)
@@ -101,8 +83,8 @@ int sp_cli_run(int argc, char **argv)
 		.root = getenv("SALLYPORT_ROOT"),
 		.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
 	};
-	const struct sp_verb *best = NULL;
-	int best_words = 0;
+	const struct sp_verb *verb;
+	size_t verb_words;
 
 	(void)sp_rights_protect_memory(); /* keys, passwords and tokens are in it, whatever the verb */
 	if (argc < 2) {
@@ -117,17 +99,12 @@ int sp_cli_run(int argc, char **argv)
 		sp_cli_print("sallyport " SP_VERSION "\n");
 		return SP_EXIT_OK;
 	}
-	for (size_t i = 0; i < sp_verb_count; i++) {
-		const int words = match_verb(&sp_verbs[i], argc - 1, argv + 1);
-
-		if (words > best_words) {
-			best = &sp_verbs[i];
-			best_words = words;
-		}
-	}
-	if (!best)
+	if (!strcmp(argv[1], SP_COMPLETE_VERB))
+		return sp_complete(&cli, argv + 2, (size_t)argc - 2);
+	verb = sp_cli_find_verb(argv + 1, (size_t)argc - 1, &verb_words);
+	if (!verb)
 		return fail_unknown_verb(argc - 1, argv + 1);
-	return best->run(&cli, argc - best_words, argv + best_words);
+	return verb->run(&cli, argc - (int)verb_words, argv + verb_words);
 }
 
 static void print_verb_help(const char *name, const struct sp_option *options)
@@ -175,6 +152,10 @@ int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 	size_t table_count = 3, positional_count = 0;
 	int option;
 
+	if (cli->completion) {
+		sp_complete_option(cli->completion, options);
+		return 1;
+	}
 	for (const struct sp_option *o = options; o->name && table_count < OPTIONS_MAX; o++)
 		table[table_count++] = (struct option){
 			.name = o->name,

@@ -27,6 +27,7 @@ struct sp_cli {
 	const char *root; /* --root or $SALLYPORT_ROOT; NULL: / */
 	bool json;
 	bool color;
+	const struct sp_completion *completion; /* a shell asks what the line may go on with; NULL: run the verb */
 };
 
 /* One `--name`: a flag when @flag is set, else it takes a value named @value_name. */
@@ -45,14 +46,20 @@ struct sp_verb {
 	int (*run)(struct sp_cli *cli, int argc, char **argv); /* argv[0] is the last word of the name */
 };
 
+/* verbs.c: the whole program; verbs_client.c: what is of use on a person's machine. */
 extern const struct sp_verb sp_verbs[];
 extern const size_t sp_verb_count;
+/* The verb whose name @words begin with, NULL: none; *@ret_words of them are its name. */
+const struct sp_verb *sp_cli_find_verb(char **words, size_t count, size_t *ret_words);
+/* Where the other verbs are: "" or "; …" to end a sentence with. */
+extern const char sp_verbs_elsewhere[];
 
 int sp_cli_run(int argc, char **argv);
 
-/* Read options (ended by a zeroed element) wherever they stand; --json, --root, --help are always there.
+/* Read options (ended by a zeroed element) wherever they stand; --json, --root, --help are always there. Every
+ * verb calls it before it does anything: a completion ends here.
  * @positional  filled with at most @positional_max words; *@ret_positional_count of them.
- * Returns 0 to go on; 1 --help was printed; -EINVAL usage was wrong and has been said. */
+ * Returns 0 to go on; 1 --help or a completion was printed; -EINVAL usage was wrong and has been said. */
 int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 		   const struct sp_option *options, const char **positional, size_t positional_max,
 		   size_t *ret_positional_count);
@@ -88,6 +95,7 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_apply(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_history(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_status(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_status_here(struct sp_cli *cli, int argc, char **argv); /* the same on a person's machine */
 int sp_cli_doctor(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_session_open(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_session_list(struct sp_cli *cli, int argc, char **argv);

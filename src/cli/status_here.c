@@ -160,3 +160,19 @@ int sp_status_here(struct sp_status_here *here)
 	}
 	return here->watch && r == SP_EXIT_OK ? sp_watch(here->cli, &profile) : r;
 }
+
+/* The whole of `sallyport status` where no gateway can be. */
+int sp_cli_status_here(struct sp_cli *cli, int argc, char **argv)
+{
+	struct sp_status_here here = { .cli = cli, .iface = "sallyport" };
+	const struct sp_option options[] = {
+		{ "watch", &here.watch, NULL, NULL, "stay, warn before the session ends, extend it" },
+		{ "iface", NULL, &here.iface, "NAME", "the tunnel (default: sallyport)" },
+		{ "state", NULL, &here.state_dir, "DIR", "where it is kept (default: ~/.config/sallyport)" },
+		{ 0 },
+	};
+	size_t count;
+	int r = sp_cli_options(cli, "status", argc, argv, options, &here.url, 1, &count);
+
+	return r != 0 ? sp_cli_options_exit(r) : sp_status_here(&here);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What sallyport can do on a gateway, which is everything. */
+#include "base/array.h"
+#include "cli/cli.h"
+
+const struct sp_verb sp_verbs[] = {
+	{ "check", "FILE", "validate a policy, lint it, run its tests", sp_cli_check },
+	{ "explain", "[FILE]", "who may reach what, and which rule says so", sp_cli_explain },
+	{ "replay", "FILE", "judge the packets of a capture", sp_cli_replay },
+	{ "apply", "FILE", "make a policy the running one", sp_cli_apply },
+	{ "history", "", "the policies applied so far", sp_cli_history },
+	{ "status", "[URL]", "what runs; signed in: the session and the tunnel", sp_cli_status },
+	{ "doctor", "", "what this kernel and machine lack", sp_cli_doctor },
+	{ "session open", "", "sign a person in", sp_cli_session_open },
+	{ "session list", "", "who is signed in", sp_cli_session_list },
+	{ "session extend", "SESSION", "give a session more time", sp_cli_session_extend },
+	{ "session revoke", "SESSION|USER", "end sessions, live traffic included", sp_cli_session_revoke },
+	{ "peer add", "", "enrol a device", sp_cli_peer_add },
+	{ "peer list", "", "enrolled devices", sp_cli_peer_list },
+	{ "peer remove", "KEY|NAME", "forget a device", sp_cli_peer_remove },
+	{ "peer config", "KEY|NAME", "a device's configuration for any WireGuard app", sp_cli_peer_config },
+	{ "user add", "NAME", "let somebody sign in with a password", sp_cli_user_add },
+	{ "user passwd", "NAME", "change a user's password", sp_cli_user_passwd },
+	{ "user groups", "NAME [GROUP…]", "say which groups a user is in", sp_cli_user_groups },
+	{ "user remove", "NAME", "let a user sign in no more", sp_cli_user_remove },
+	{ "user list", "", "who may sign in with a password", sp_cli_user_list },
+	{ "idp list", "", "the identity providers of idp.d", sp_cli_idp_list },
+	{ "idp test", "NAME", "reach a provider as the portal does, step by step", sp_cli_idp_test },
+	{ "idp verify", "NAME", "the checks of a sign-in on a saved id_token", sp_cli_idp_verify },
+	{ "audit", "", "the audit log, filtered", sp_cli_audit },
+	{ "audit verify", "[FILE…]", "whether the log is whole and unchanged", sp_cli_audit_verify },
+	{ "login", "URL", "sign in at a portal, with this device", sp_cli_login },
+	{ "logout", "[URL]", "end this device's session", sp_cli_logout },
+	{ "up", "[URL]", "bring this device's tunnel up", sp_cli_up },
+	{ "down", "", "take this device's tunnel down", sp_cli_down },
+	{ "bench", "NAME", "measure this machine: tunnels, cipher, handshakes, peers", sp_cli_bench },
+};
+const size_t sp_verb_count = SP_ARRAY_LEN(sp_verbs);
+const char sp_verbs_elsewhere[] = "";
