@@ -36,7 +36,8 @@
 	X(REVERT, "revert", "an earlier generation was put back")                                  \
 	X(START, "start", "the daemon started and took up this log")                               \
 	X(GAP, "gap", "records were lost; `packets` is how many")                                  \
-	X(DRIFT, "drift", "what was set was changed by another's hand, or status is degraded")
+	X(DRIFT, "drift", "what was set was changed by another's hand, or status is degraded")      \
+	X(DETACH, "detach", "the gateway was taken out of the way: nothing is judged any more")
 
 enum sp_audit_event {
 	SP_AUDIT_NONE = 0,

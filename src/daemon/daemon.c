@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "daemon/detach.h"
 #include "daemon/rights.h"
 #include "io/files.h"
 #include "io/namespace.h"
@@ -25,6 +26,7 @@
 #define FORGET_TICKS 3600
 #define KEEP_NS (30ll * 86400 * SP_NS_PER_S)    /* closed sessions, for names in old records */
 #define EXIT_FAILED 1
+#define EXIT_USAGE 2
 #define EXIT_INVALID 3
 
 /* ---- before anything is touched ---- */
@@ -158,7 +160,7 @@ static int adopt(struct sp_daemon *daemon)
 	struct sp_ebpf_error error = { 0 };
 	int r;
 
-	daemon->is_lock_open = running != 0;
+	daemon->is_lock_open = daemon->is_forwarding_ours = running != 0;
 	if (running)
 		sp_watch_start(daemon);
 	r = sp_network_lock(daemon, daemon->is_lock_open, &error);
@@ -374,6 +376,8 @@ static int serve(struct sp_daemon *daemon)
 		}
 	}
 	sp_notify_stopping();
+	if (daemon->is_detached)
+		return SP_DAEMON_DETACHED;
 	sp_log_note("stopping; the kernel goes on enforcing");
 	return 0;
 }
@@ -413,7 +417,8 @@ static void stop(struct sp_daemon *daemon)
 	sp_paths_done(&daemon->paths);
 }
 
-static int prepare(struct sp_daemon *daemon)
+/* Its files and its name. Returns 0 or an exit code. */
+static int find_itself(struct sp_daemon *daemon)
 {
 	int r = sp_paths_init(&daemon->paths, daemon->options.root);
 
@@ -426,10 +431,18 @@ static int prepare(struct sp_daemon *daemon)
 			 daemon->options.gateway_name);
 	else if (gethostname(daemon->gateway_name, sizeof(daemon->gateway_name) - 1) < 0)
 		strcpy(daemon->gateway_name, "gateway");
-	daemon->started_ns = sp_clock_realtime_ns();
-	r = read_machine(daemon);
+	return 0;
+}
+
+static int prepare(struct sp_daemon *daemon)
+{
+	int r = find_itself(daemon);
+
+	if (r == 0)
+		r = read_machine(daemon);
 	if (r)
 		return r;
+	daemon->started_ns = sp_clock_realtime_ns();
 	r = sp_loop_new(&daemon->loop);
 	if (r == 0)
 		r = watch_signals(daemon);
@@ -438,22 +451,66 @@ static int prepare(struct sp_daemon *daemon)
 	return r < 0 ? EXIT_FAILED : 0;
 }
 
-int sp_daemon_run(const struct sp_daemon_options *options)
+static struct sp_daemon *make(const struct sp_daemon_options *options)
 {
 	struct sp_daemon *daemon = calloc(1, sizeof(*daemon));
+
+	if (!daemon)
+		return NULL;
+	daemon->options = *options;
+	daemon->lock_fd = daemon->namespace_fd = -1;
+	sp_log_init("sallyportd", options->is_verbose);
+	return daemon;
+}
+
+int sp_daemon_run(const struct sp_daemon_options *options)
+{
+	__sp_free struct sp_daemon *daemon = make(options);
 	int code;
 
 	if (!daemon)
 		return EXIT_FAILED;
-	daemon->options = *options;
-	daemon->lock_fd = daemon->namespace_fd = -1;
-	sp_log_init("sallyportd", options->is_verbose);
 	/* keys are in it; and before Linux 5.11 maps are charged to the limit this lifts */
 	daemon->is_memory_locked = sp_rights_protect_memory();
 	code = prepare(daemon);
 	if (code == 0)
 		code = start(daemon) < 0 ? EXIT_FAILED : serve(daemon);
 	stop(daemon);
-	free(daemon);
+	return code;
+}
+
+/* ---- without serving ---- */
+
+static int unload(struct sp_daemon *daemon)
+{
+	struct sp_ebpf_error error = { 0 };
+	int r = sp_unload(daemon, &error);
+
+	if (r < 0)
+		sp_log_error("not all is unloaded: %s", error.text[0] ? error.text : sp_err_text(r));
+	else
+		sp_log_note("unloaded: no packet is judged any more");
+	return r < 0 ? EXIT_FAILED : 0;
+}
+
+int sp_daemon_unload(const struct sp_daemon_options *options, bool is_confirmed)
+{
+	__sp_free struct sp_daemon *daemon = make(options);
+	int code;
+
+	if (!daemon)
+		return EXIT_FAILED;
+	code = find_itself(daemon);
+	if (code == 0 && (take_root(daemon) < 0 || take_namespace(daemon) < 0)) {
+		sp_log_note("one that runs is taken down by: sallyport detach");
+		code = EXIT_FAILED;
+	}
+	if (code == 0) {
+		(void)read_machine(daemon); /* a bad one is no reason to stay: its tunnel is left as it is */
+		if (!is_confirmed)
+			sp_unload_say(daemon);
+		code = is_confirmed ? unload(daemon) : EXIT_USAGE;
+	}
+	stop(daemon);
 	return code;
 }

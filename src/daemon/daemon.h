@@ -75,6 +75,7 @@ struct sp_daemon {
 	struct sp_recorder recorder;
 	struct sp_revision *running; /* NULL: none, or one whose policy cannot be read */
 	bool is_lock_open;
+	bool is_forwarding_ours; /* we switched it on, or another sallyportd before us */
 	struct sp_apply *apply;      /* under way, or NULL */
 	const char *restage_why;     /* a new revision is wanted once it is through; NULL: not */
 	struct sp_warnings warnings;
@@ -86,10 +87,14 @@ struct sp_daemon {
 	unsigned int ticks;
 	bool is_memory_locked; /* `status` says so */
 	bool is_stopping;
+	bool is_detached; /* stopping because of that */
 };
 
 /* Take the root, adopt what runs, serve until a signal. Returns the process's exit code. */
 int sp_daemon_run(const struct sp_daemon_options *options);
+/* Take away what a sallyportd left in the kernel, none of which may be running; unless @is_confirmed, say what
+ * that would be. Returns the exit code. */
+int sp_daemon_unload(const struct sp_daemon_options *options, bool is_confirmed);
 
 /* ---- apply.c: how a revision comes into force ---- */
 
@@ -135,6 +140,8 @@ void sp_apply_drop(struct sp_daemon *daemon);
 int sp_tunnel_ensure(struct sp_daemon *daemon);
 /* After programs sit on it: addresses, pool routes, up; then forwarding. */
 int sp_tunnel_raise(struct sp_daemon *daemon);
+/* Set it down, if it is there: what was in it has no way. */
+void sp_tunnel_lower(struct sp_netlink *netlink, const char *name);
 
 /* ---- network.c: the machine around us ---- */
 

@@ -8,6 +8,7 @@
 static void usage(FILE *out)
 {
 	fputs("usage: sallyportd [--root DIR] [--gateway-name NAME] [--engine-user NAME] [-v]\n"
+	      "       sallyportd --unload [--yes] [--root DIR]\n"
 	      "\n"
 	      "Serves one gateway in the foreground; see sallyportd(8).\n"
 	      "  --root DIR           everything under DIR instead of / (or $SALLYPORT_ROOT)\n"
@@ -15,6 +16,8 @@ static void usage(FILE *out)
 	      "  --engine-user NAME   the user (or UID) sallyport-vpnd runs as; default: sallyport-vpnd if\n"
 	      "                       there is such a user, else ours\n"
 	      "  -v, --verbose        say more on stderr\n"
+	      "  --unload             serve nothing: take away what a sallyportd that runs no more left in\n"
+	      "                       the kernel; without --yes say what that would be\n"
 	      "  --version\n",
 	      out);
 }
@@ -27,12 +30,15 @@ int main(int argc, char **argv)
 		{ "engine-user", required_argument, NULL, 'e' },
 		{ "kill-at", required_argument, NULL, 'k' }, /* for tests of crashes */
 		{ "flows-max", required_argument, NULL, 'f' }, /* for tests of a full table */
+		{ "unload", no_argument, NULL, 'u' },
+		{ "yes", no_argument, NULL, 'y' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	struct sp_daemon_options options = { 0 };
+	bool is_unload = false, is_confirmed = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "vh", long_options, NULL)) != -1) {
@@ -42,15 +48,17 @@ int main(int argc, char **argv)
 		case 'e': options.engine_user = optarg; break;
 		case 'k': options.kill_at = optarg; break;
 		case 'f': options.flows_max = (uint32_t)strtoul(optarg, NULL, 10); break;
+		case 'u': is_unload = true; break;
+		case 'y': is_confirmed = true; break;
 		case 'v': options.is_verbose = true; break;
 		case 'V': puts("sallyportd " SP_VERSION); return EXIT_SUCCESS;
 		case 'h': usage(stdout); return EXIT_SUCCESS;
 		default: usage(stderr); return 2;
 		}
 	}
-	if (optind < argc) {
+	if (optind < argc || (is_confirmed && !is_unload)) {
 		usage(stderr);
 		return 2;
 	}
-	return sp_daemon_run(&options);
+	return is_unload ? sp_daemon_unload(&options, is_confirmed) : sp_daemon_run(&options);
 }

@@ -29,6 +29,7 @@ static const struct sp_op *find_op(const char *name)
 	static const char *const policy[] = { "path", "text", "text_bytes", NULL };
 	static const char *const apply[] = { "path", "text", "text_bytes", "force", "connection",
 					     NULL };
+	static const char *const detach[] = { "yes", "why", NULL };
 	static const char *const history[] = { "limit", NULL };
 	static const char *const explain[] = { "from", "idp", "to", "on", "at", "record", NULL };
 	static const char *const open[] = { "idp", "subject", "user", "groups", "attrs",
@@ -60,6 +61,7 @@ static const struct sp_op *find_op(const char *name)
 		{ "check", policy, NULL, sp_op_check },
 		{ "apply", apply, NULL, sp_op_apply },
 		{ "history", history, NULL, sp_op_history },
+		{ "detach", detach, NULL, sp_op_detach },
 		{ "explain", explain, NULL, sp_op_explain },
 		{ "session.open", open, portal_open, sp_op_session_open },
 		{ "session.list", list, list, sp_op_session_list },

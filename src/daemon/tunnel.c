@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "daemon/address.h"
 #include "daemon/daemon.h"
+#include "daemon/found.h"
 #include "io/files.h"
 #include "io/sysctl.h"
 #include "io/tun.h"
@@ -80,6 +81,18 @@ int sp_tunnel_ensure(struct sp_daemon *daemon)
 	return 0;
 }
 
+/* How it stood before is kept for the day this gateway is taken down. */
+static int forward(struct sp_daemon *daemon)
+{
+	int r = daemon->is_forwarding_ours ? 0 : sp_found_note(&daemon->paths);
+
+	if (r < 0)
+		sp_log_error("keeping how forwarding stood before: %s; sallyport detach will leave it on",
+			     sp_err_text(r));
+	daemon->is_forwarding_ours = true;
+	return sp_forwarding_set(true, true);
+}
+
 int sp_tunnel_raise(struct sp_daemon *daemon)
 {
 	const struct sp_host_interface *tunnel =
@@ -103,7 +116,13 @@ int sp_tunnel_raise(struct sp_daemon *daemon)
 		r = sp_netlink_set_up(daemon->netlink, tunnel->ifindex, true);
 	for (size_t i = 0; i < gateway->pool_count && r == 0; i++)
 		r = sp_netlink_put_route(daemon->netlink, tunnel->ifindex, &gateway->pool[i]);
-	if (r == 0)
-		r = sp_forwarding_set(true, true);
-	return r;
+	return r < 0 ? r : forward(daemon);
+}
+
+void sp_tunnel_lower(struct sp_netlink *netlink, const char *name)
+{
+	struct sp_link link;
+
+	if (sp_netlink_get_link(netlink, name, &link) == 0)
+		(void)sp_netlink_set_up(netlink, link.ifindex, false);
 }

@@ -158,7 +158,11 @@ int sp_ebpf_repair(struct sp_ebpf *plane, const struct sp_ebpf_interface *interf
  * -EINVAL nothing runs; -errno. */
 int sp_ebpf_mend_pins(struct sp_ebpf *plane, struct sp_ebpf_error *error);
 
-/* Unload everything pinned and the second lock. */
+/* Take away every hook, then everything pinned in @pin_dir, whichever version made it, then the second lock: so
+ * what passes is judged or dropped until all is away. No plane may have it open. Returns 0 (also if there was
+ * nothing); -errno, and then the lock still stands. */
+int sp_ebpf_unload(const char *pin_dir, struct sp_ebpf_error *error);
+/* The same for an open plane; it can only be closed then. */
 int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_ebpf_error *error);
 
 /* The second lock: table `inet sallyport` of this network namespace. Before conntrack everything without

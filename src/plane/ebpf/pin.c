@@ -75,6 +75,29 @@ int sp_ebpf_pin_dir_make(const char *pin_dir, struct sp_ebpf_error *error)
 	return 0;
 }
 
+/* A folder of pins holds pins, links to folders and, once, folders of pins. */
+int sp_ebpf_pin_dir_remove(const char *pin_dir, struct sp_ebpf_error *error)
+{
+	__sp_cleanup(dir_closep) DIR *dir = opendir(pin_dir);
+	char path[SP_EBPF_PIN_PATH_MAX];
+	struct dirent *entry;
+	int r = dir ? 0 : sp_errno();
+
+	while (r == 0 && (entry = readdir(dir))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", pin_dir, entry->d_name);
+		if (unlink(path) == 0 || errno == ENOENT)
+			continue;
+		r = errno == EISDIR || errno == EPERM ? sp_ebpf_pin_dir_remove(path, error) : sp_errno();
+	}
+	if (r == 0 && rmdir(pin_dir) < 0 && errno != ENOENT)
+		r = sp_errno();
+	if (r == 0 || (error && error->text[0]))
+		return r;
+	return sp_ebpf_fail(error, r, "removing %s: %s", pin_dir, sp_err_text(r));
+}
+
 /* ---- names of hooks' pins ---- */
 
 /* A dot is not allowed in a bpffs; a percent sign is the escape. */

@@ -20,6 +20,8 @@
 
 /* Make it and its parents, up to the mount point. -ENOTSUP: not on a bpffs; -ENAMETOOLONG. */
 int sp_ebpf_pin_dir_make(const char *pin_dir, struct sp_ebpf_error *error);
+/* Remove it and every pin in it, whatever it is called. */
+int sp_ebpf_pin_dir_remove(const char *pin_dir, struct sp_ebpf_error *error);
 
 struct sp_ebpf_pin {
 	bool is_new;

@@ -99,6 +99,9 @@ static inline void sp_ebpf_step(const struct sp_ebpf *plane, enum sp_ebpf_step s
 		plane->options.step(plane->options.step_arg, step);
 }
 
+/* What to do about pins of another version. */
+#define SP_EBPF_UNLOAD "sallyportd --unload --yes takes away what it left, and then sallyportd starts"
+
 /* Words for @error (may be NULL); gives @r back: `return sp_ebpf_fail(error, r, "…", …)`. */
 int sp_ebpf_fail(struct sp_ebpf_error *error, int r, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -146,8 +149,6 @@ int sp_ebpf_state_open(struct sp_ebpf *plane, struct sp_ebpf_error *error);
 void sp_ebpf_state_close(struct sp_ebpf *plane);
 /* Pin what is not pinned any more. *@is_changed: set when there was such a map. */
 int sp_ebpf_state_pin(struct sp_ebpf *plane, bool *is_changed);
-/* Remove the pins; the maps live on while this plane is open. */
-int sp_ebpf_state_unpin(struct sp_ebpf *plane, struct sp_ebpf_error *error);
 const struct sp_ebpf_map *sp_ebpf_map_find(const struct sp_ebpf *plane, const char *name);
 
 /* ---- janitor.c ---- */

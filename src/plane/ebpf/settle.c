@@ -35,7 +35,7 @@ static int adopt_running(struct sp_ebpf *plane, uint64_t revision, struct sp_ebp
 		return sp_ebpf_fail(error, -EUCLEAN,
 				    "%s/running names revision %" PRIu64
 				    ", whose programs are not all "
-				    "there; unload the plane first",
+				    "there; " SP_EBPF_UNLOAD,
 				    plane->pin_dir, revision);
 	}
 	plane->running = staged;

@@ -83,14 +83,15 @@ static int adopt_map(const struct bpf_map *map, const char *path, int *ret_fd,
 				       : sp_ebpf_fail(error, sp_errno(), "%s: %s", path,
 						      sp_err_text(sp_errno()));
 	if (bpf_map_get_info_by_fd(fd, &info, &len) < 0)
-		return sp_ebpf_fail(error, -EUCLEAN, "%s is not a map", path);
+		return sp_ebpf_fail(error, -EUCLEAN, "%s is not a map; " SP_EBPF_UNLOAD, path);
 	if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
 	    info.value_size != bpf_map__value_size(map) ||
 	    info.max_entries != bpf_map__max_entries(map))
 		return sp_ebpf_fail(
 			error, -EUCLEAN,
 			"%s has another shape (type %u, key %u, value %u, %u entries) than "
-			"this version's (%u, %u, %u, %u); unload the plane first",
+			"this version's (%u, %u, %u, %u): another version made it; "
+			SP_EBPF_UNLOAD,
 			path, info.type, info.key_size, info.value_size, info.max_entries,
 			bpf_map__type(map), bpf_map__key_size(map), bpf_map__value_size(map),
 			bpf_map__max_entries(map));
@@ -266,22 +267,6 @@ int sp_ebpf_state_pin(struct sp_ebpf *plane, bool *is_changed)
 			return sp_errno();
 		*is_changed = true;
 	}
-	return 0;
-}
-
-int sp_ebpf_state_unpin(struct sp_ebpf *plane, struct sp_ebpf_error *error)
-{
-	char path[PATH_MAX_HERE];
-
-	for (size_t i = 0; i < plane->map_count; i++) {
-		snprintf(path, sizeof(path), "%s/%s", plane->pin_dir, plane->maps[i].name);
-		if (unlink(path) < 0 && errno != ENOENT)
-			return sp_ebpf_fail(error, sp_errno(), "%s: %s", path,
-					    sp_err_text(sp_errno()));
-	}
-	if (rmdir(plane->pin_dir) < 0 && errno != ENOTEMPTY && errno != EBUSY)
-		return sp_ebpf_fail(error, sp_errno(), "%s: %s", plane->pin_dir,
-				    sp_err_text(sp_errno()));
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Looking at what is attached, and taking all of it away. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "plane/ebpf/entries.h"
 
@@ -48,16 +49,44 @@ int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_ebpf_link_info **ret_lin
 	return 0;
 }
 
-static int remove_all(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+/* What cannot be looked at (a hook this version does not know) goes with its pin. */
+static int remove_hooks(const char *pin_dir, struct sp_ebpf_error *error)
 {
-	__sp_entries struct sp_ebpf_entries entries = { 0 };
-	int r = sp_ebpf_entries_read(plane, &entries, error);
+	__sp_free struct sp_ebpf_pin *pins = NULL;
+	size_t count = 0;
+	int r = sp_ebpf_pin_list(pin_dir, &pins, &count);
 
-	if (r == 0) /* a crash from here on is completed by the next open */
-		r = sp_ebpf_running_write(plane->pin_dir, 0);
-	for (size_t i = 0; r == 0 && i < entries.count; i++)
-		r = sp_ebpf_hook_remove(plane->pin_dir, &entries.items[i].hook);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		struct sp_ebpf_hook hook;
+
+		if (sp_ebpf_hook_open(pin_dir, &pins[i], &hook) < 0)
+			continue;
+		r = sp_ebpf_hook_remove(pin_dir, &hook);
+		if (r == 0)
+			continue;
+		sp_ebpf_hook_done(&hook);
+		return sp_ebpf_fail(error, r, "detaching %s from %s: %s", sp_hook_name(pins[i].hook),
+				    pins[i].interface, sp_err_text(r));
+	}
 	return r;
+}
+
+int sp_ebpf_unload(const char *pin_dir, struct sp_ebpf_error *error)
+{
+	int r;
+
+	sp_ebpf_begin(error);
+	if (access(pin_dir, F_OK) == 0) {
+		/* first: a crash from here on is completed by the next open */
+		r = sp_ebpf_running_write(pin_dir, 0);
+		if (r == 0)
+			r = remove_hooks(pin_dir, error);
+		if (r == 0)
+			r = sp_ebpf_pin_dir_remove(pin_dir, error);
+		if (r < 0)
+			return sp_ebpf_end(error, r);
+	}
+	return sp_ebpf_end(error, sp_ebpf_unlock(error));
 }
 
 int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_ebpf_error *error)
@@ -65,18 +94,14 @@ int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 	struct sp_ebpf_staged *running;
 	int r;
 
-	sp_ebpf_begin(error);
-	if (!plane->pin_dir)
+	if (!plane->pin_dir) {
+		sp_ebpf_begin(error);
 		return sp_ebpf_fail(error, -EINVAL, "a scratch plane attaches nothing");
-	r = remove_all(plane, error);
+	}
+	r = sp_ebpf_unload(plane->pin_dir, error);
 	if (r < 0)
-		return sp_ebpf_end(error, r);
+		return r;
 	running = SP_TAKE_PTR(plane->running);
 	sp_ebpf_staged_close(running);
-	r = sp_ebpf_unpin_others(plane, error);
-	if (r == 0)
-		r = sp_ebpf_state_unpin(plane, error);
-	if (r == 0)
-		r = sp_ebpf_unlock(error);
-	return sp_ebpf_end(error, r);
+	return 0;
 }

@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The way out: `sallyport detach` and `sallyportd --unload` leave the machine as they found it, and a start puts
+# everything back. (Topology: tests/support/lab.sh.)
+set -u
+source "$(dirname "$0")/../support/lab.sh"
+source "$lab_top/tests/support/expect.sh"
+trap lab_down EXIT
+
+forwarding() { lab_in gateway sysctl -n net.ipv4.ip_forward net.ipv6.conf.all.forwarding | tr '\n' ' '; }
+has_lock() { lab_in gateway nft list table inet sallyport >/dev/null 2>&1; }
+hooks() { lab_in gateway bpftool net show 2>/dev/null | grep -cE 'wan0|lan0|vpn0'; }
+pins() { find "$LAB_ROOT/sys/fs/bpf/sallyport/v1" 2>/dev/null | wc -l; }
+is_up() { ip -n "$LAB-gateway" -o link show vpn0 | grep -q '[<,]UP[,>]'; }
+reaches() { lab_get laptop "http://10.30.2.9:8080/"; }
+stopped() { ! kill -0 "$lab_daemon_pid"; }
+unload() { lab_in gateway sallyportd --root "$LAB_ROOT" --unload "$@" >"$LAB_DIR/unload" 2>&1; }
+gone() { # gone : nothing of ours is left but the tunnel interface, down
+	same "$(hooks) $(pins)" "0 0" && ! has_lock && ! is_up
+}
+
+lab_up
+cat >"$LAB_DIR/policy.yaml" <<'YAML'
+sallyport: 1
+roles: { engineer: { match: [ {idp: corp, group: eng} ] } }
+networks: { office: 10.30.0.0/16 }
+edge: { expose: [ {name: tunnel, to: self, service: udp/51820} ] }
+protect: [ {name: admin, from: 10.30.0.0/16, to: self} ]
+rules: [ { name: eng-office, allow: {from: engineer, to: office} } ]
+YAML
+lab_in gateway sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=1
+lab_start_daemon || exit 1
+lab_start_engine || exit 1
+lab_start_web office 10.30.2.9 8080 git
+lab_gate apply "$LAB_DIR/policy.yaml" >/dev/null || exit 1
+lab_sign_in laptop ana corp eng || exit 1
+expect "ana is through" lab_wait 10 reaches
+
+# ---- sallyport detach ----
+lab_gate detach 2>"$LAB_DIR/plan"
+expect "without --yes it exits 2" same $? 2
+expect "says what it would do" grep -q 'IPv4 *forwarding switched off' "$LAB_DIR/plan"
+expect "and that IPv6 was on before" grep -q 'IPv6 *forwarding goes on, unjudged' "$LAB_DIR/plan"
+expect "and does nothing" eval 'reaches && has_lock && [ "$(forwarding)" = "1 1 " ]'
+expect "detach --yes" lab_gate detach --yes --why "a test" 2>"$LAB_DIR/said"
+expect "the daemon stops" lab_wait 10 stopped
+wait "$lab_daemon_pid"
+expect "with the exit code its unit is not restarted by" same $? 4
+expect "nothing of it is left" gone
+expect "forwarding is as it was found" same "$(forwarding)" "0 1 "
+expect "the engine lives" kill -0 "$lab_engine_pid"
+expect "it is on record, with the reason" eval '
+	tail -1 "$LAB_ROOT/var/log/sallyport/audit.jsonl" | grep "\"event\":\"detach\"" | grep -q "a test"'
+expect "started again, it puts everything back, the session of ana too" eval 'lab_start_daemon && lab_wait 20 reaches'
+expect "forwarding as well" same "$(forwarding)" "1 1 "
+
+# ---- sallyportd --unload ----
+unload --yes
+expect "--unload is refused while a daemon runs" same $? 1
+expect "and names it and the other way" eval 'grep -q "pid $lab_daemon_pid" "$LAB_DIR/unload" && grep -q "sallyport detach" "$LAB_DIR/unload"'
+lab_kill "$lab_daemon_pid"
+expect "daemon dead: ana is through" reaches
+unload
+expect "--unload without --yes exits 2" same $? 2
+expect "and changes nothing" eval 'reaches && has_lock'
+# pins of another version: a map of another shape, and a hook that has no name here
+pin_dir=$LAB_ROOT/sys/fs/bpf/sallyport/v1
+mv "$pin_dir/sp_ident" "$pin_dir/sp_old" && mv "$pin_dir/sp_counter" "$pin_dir/sp_ident"
+lab_in gateway sallyportd --root "$LAB_ROOT" --engine-user "$LAB_ENGINE_USER" 2>"$LAB_DIR/refused"
+expect "pins of another shape are refused" same $? 1
+expect "the message names the remedy" grep -q -- '--unload --yes' "$LAB_DIR/refused"
+expect "refused, the programs go on" reaches
+expect "--unload --yes takes them away" unload --yes
+expect "nothing of it is left" gone
+expect "forwarding is as it was found" same "$(forwarding)" "0 1 "
+expect "it is on record" grep -q '"event":"detach".*unload' "$LAB_ROOT/var/log/sallyport/audit.jsonl"
+expect "a second time is no error" unload --yes
+expect "the daemon starts, and ana is through" eval 'lab_start_daemon && lab_wait 20 reaches'
+expect "the record's chain is whole" lab_gate audit verify
+expect_done
