@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/err.h"
 #include "cli/cli.h"
 #include "cli/source.h"
 #include "judge/judge.h"
@@ -133,7 +132,7 @@ static int run_checked(const struct sp_cli *cli, const struct sp_source *source,
 			       &error);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "running the tests: %s",
-				   *error.text ? error.text : sp_err_text(r));
+				   *error.text ? error.text : sp_judge_fault(r));
 	if (count && planes == SP_JUDGE_BEST && strcmp(plane, "ebpf"))
 		sp_cli_say("sallyport: the tests were judged by the reference alone: the real "
 			   "programs need root and a kernel with BPF\n");

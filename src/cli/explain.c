@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/err.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/source.h"
@@ -50,7 +49,7 @@ static int open_role(const struct sp_source *source, struct sp_judge *judge, con
 	r = sp_judge_open_session(judge, &identity, &number);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "opening a session for role %s: %s", name,
-				   sp_err_text(r));
+				   sp_judge_fault(r));
 	asker->source = identity.addresses[is_v6];
 	asker->role = policy->roles[role].name;
 	return SP_EXIT_OK;
@@ -247,7 +246,7 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 	if (r >= 0)
 		r = sp_judge_open_fixtures(judge);
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s", *error.text ? error.text : sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "%s", *error.text ? error.text : sp_judge_fault(r));
 	r = find_asker(&source, judge, question, !sp_addr_is_v4(&tuple.destination), &asker);
 	if (r == SP_EXIT_OK)
 		r = find_hook(&source, question, &asker, &hook);
@@ -257,7 +256,7 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 	tuple.source_port = 40000;
 	r = sp_judge_tuple(judge, hook, &tuple, 1000000000, &judgement);
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "judging: %s", sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "judging: %s", sp_judge_fault(r));
 	if (judgement.disagree)
 		return sp_cli_fail(SP_EXIT_FAILED,
 				   "the programs say %s (%s), the reference %s (%s): a defect of Sallyport",

@@ -152,7 +152,7 @@ static int judge_capture(struct replay *replay, const char *path)
 		r = judge_record(replay, &record);
 		if (r < 0)
 			return sp_cli_fail(SP_EXIT_FAILED, "packet %" PRIu64 ": %s", replay->count,
-					   sp_err_text(r));
+					   sp_judge_fault(r));
 	}
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "%s is broken at byte %zu, behind packet %" PRIu64, path,
@@ -210,7 +210,7 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 	if (r >= 0)
 		r = sp_judge_open_fixtures(judge);
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s", *error.text ? error.text : sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "%s", *error.text ? error.text : sp_judge_fault(r));
 	if (planes == SP_JUDGE_BEST && !sp_judge_has_ebpf(judge))
 		sp_cli_say("sallyport: judged by the reference alone: %s\n", sp_judge_why_not(judge));
 	replay.judge = judge;

@@ -98,7 +98,7 @@ static int guard_administrator(struct sp_apply *apply)
 		return 0; /* it came by no governed way */
 	r = judge_connection(apply, &judgement);
 	if (r < 0)
-		return fail(apply, r, "failed", 1, "judging your connection: %s", sp_err_text(r));
+		return fail(apply, r, "failed", 1, "judging your connection: %s", sp_judge_fault(r));
 	if (judgement.answer.verdict == SP_ALLOW)
 		return 0;
 	rule = sp_policy_rule_name(apply->policy, judgement.answer.rule);
@@ -176,7 +176,7 @@ static int step_test(struct sp_apply *apply)
 			       &results, &apply->test_count, &apply->tests_plane, &error);
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "running the policy's tests: %s",
-			    error.text[0] ? error.text : sp_err_text(r));
+			    error.text[0] ? error.text : sp_judge_fault(r));
 	for (size_t i = 0; i < apply->test_count; i++) {
 		failed += !results[i].passed;
 		disagreeing += results[i].judgement.disagree;
@@ -290,7 +290,7 @@ static int stage_tables(struct sp_apply *apply)
 			r = stage_session(apply, live);
 	if (r < 0)
 		return fail(apply, r, r == -E2BIG ? "table-full" : "failed", 1,
-			    "giving the sessions their class: %s", sp_err_text(r));
+			    "giving the sessions their class: %s", sp_judge_fault(r));
 	r = sp_ebpf_stage_tables(daemon->plane, apply->next->tables, apply->next->number,
 				 &apply->staged, &error);
 	if (r < 0)

@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "base/err.h"
 #include "net/addr.h"
 
 #define QUESTION_PORT 40000
@@ -82,7 +81,7 @@ int sp_question_prepare(struct sp_question *question)
 
 	if (r < 0)
 		sp_client_fail(question->client, "failed", 1, NULL, "preparing the judges: %s",
-			       error.text[0] ? error.text : sp_err_text(r));
+			       error.text[0] ? error.text : sp_judge_fault(r));
 	return r;
 }
 
@@ -274,7 +273,7 @@ static bool read_question(struct sp_question *question, const char *from, const 
 		r = sp_question_open(question, receiver, receiver->state);
 	if (r < 0) {
 		sp_client_fail(question->client, "failed", 1, NULL, "opening the sessions: %s",
-			       sp_err_text(r));
+			       sp_judge_fault(r));
 		return false;
 	}
 	question->hook = sp_judge_first_hook(gateway, &question->tuple.source);
@@ -306,7 +305,7 @@ static void answer_question(struct sp_question *question, const char *from, cons
 	}
 	r = sp_question_judge(question, question->hook, &question->tuple, -1, false, &judgement);
 	if (r < 0)
-		sp_client_fail(question->client, "failed", 1, NULL, "judging: %s", sp_err_text(r));
+		sp_client_fail(question->client, "failed", 1, NULL, "judging: %s", sp_judge_fault(r));
 	else if (sp_question_agree(question, &judgement))
 		sp_client_reply(question->client, sp_question_describe_way_out(question, &judgement));
 }

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/err.h"
 #include "net/addr.h"
 
 /* Reasons that follow from bytes or counts nobody keeps. */
@@ -290,7 +289,7 @@ static void judge_record(struct sp_question *question, const struct sp_audit_rec
 		r = sp_question_judge(question, question->hook, &question->tuple,
 				      question->tcp_flags, question->is_own, &judgement);
 	if (r < 0) {
-		sp_client_fail(question->client, "failed", 1, NULL, "judging: %s", sp_err_text(r));
+		sp_client_fail(question->client, "failed", 1, NULL, "judging: %s", sp_judge_fault(r));
 		return;
 	}
 	if (!sp_question_agree(question, &judgement))

@@ -31,7 +31,7 @@ static void reply_check(struct sp_client *client, struct sp_policy *policy,
 				       &count, &plane, &error);
 	if (r < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "running the policy's tests: %s",
-			       error.text[0] ? error.text : sp_err_text(r));
+			       error.text[0] ? error.text : sp_judge_fault(r));
 		return;
 	}
 	for (size_t i = 0; i < count; i++)

@@ -12,7 +12,8 @@
 
 #define JUDGE_REVISION 1
 #define JUDGE_FLOWS_MAX 65536
-#define JUDGE_SESSIONS_MAX 4096
+#define JUDGE_SESSIONS_LEAST 4096u /* a power of two */
+#define JUDGE_SESSIONS_MOST 65536u /* as a gateway has */
 #define JUDGE_EVENTS_BYTES 65536
 #define LONG_AGO_NS 1 /* 0 is never */
 
@@ -26,14 +27,25 @@ struct sp_judge {
 	char why_not[sizeof(((struct sp_ebpf_error *)NULL)->text)];
 	struct sp_addr *taken; /* addresses of the sessions opened */
 	size_t taken_count;
-	uint32_t session_count;
+	uint32_t session_count, sessions_max;
 };
+
+/* Room for the policy's people, one of every role, and who is asked about. */
+static uint32_t sessions_of(const struct sp_policy *policy)
+{
+	const size_t wanted = policy->fixtures.session_count + policy->role_count + 1;
+	uint32_t room = JUDGE_SESSIONS_LEAST;
+
+	while (room < wanted && room < JUDGE_SESSIONS_MOST)
+		room *= 2;
+	return room;
+}
 
 /* The programs need tables, a plane and a successful load; without one of them there is no plane. */
 static int judge_open_ebpf(struct sp_judge *judge, struct sp_ebpf_error *error)
 {
 	const struct sp_ebpf_options options = {
-		.sessions_max = JUDGE_SESSIONS_MAX,
+		.sessions_max = judge->sessions_max,
 		.flows_max = JUDGE_FLOWS_MAX,
 		.events_bytes = JUDGE_EVENTS_BYTES,
 	};
@@ -62,6 +74,7 @@ int sp_judge_new(const struct sp_policy *policy, const struct sp_gateway *gatewa
 		return -ENOMEM;
 	judge->policy = policy;
 	judge->gateway = gateway;
+	judge->sessions_max = sessions_of(policy);
 	r = sp_reference_new(policy, gateway, &judge->reference);
 	if (r < 0)
 		return r;
@@ -70,7 +83,7 @@ int sp_judge_new(const struct sp_policy *policy, const struct sp_gateway *gatewa
 	r = sp_tables_compile(policy, gateway, &judge->tables);
 	if (r < 0) {
 		snprintf(error->text, sizeof(error->text), "compiling the policy: %s",
-			 r == -E2BIG ? "it needs more table rows than there can be" : sp_err_text(r));
+			 sp_judge_fault(r));
 		return r;
 	}
 	if (planes == SP_JUDGE_REFERENCE) {
@@ -112,6 +125,24 @@ const char *sp_judge_why_not(const struct sp_judge *judge)
 	return judge->why_not;
 }
 
+const char *sp_judge_fault(int r)
+{
+	switch (r) {
+	case -E2BIG:
+		return "the policy needs more table rows than there can be: write fewer combinations of roles, "
+		       "networks and services, or gather networks under one name";
+	case -EUSERS:
+		return "it has more sessions than can be judged at once (65536): leave some of the fixtures out";
+	case -ENOSPC:
+	case -ENOMEM:
+		return "there is not enough memory for its tables: free some, or ask with --plane reference";
+	case -EEXIST:
+		return "two of its sessions have the same address";
+	default:
+		return sp_err_text(r);
+	}
+}
+
 static int judge_take_addresses(struct sp_judge *judge, const struct sp_identity *identity)
 {
 	for (size_t family = 0; family < 2; family++) {
@@ -130,6 +161,16 @@ static int judge_take_addresses(struct sp_judge *judge, const struct sp_identity
 	return 0;
 }
 
+/* The tables outgrew the room they were staged with, which is taken from what they were before anybody
+ * was there: staged once more they have room for what they hold now, and some to spare. */
+static int judge_stage_again(struct sp_judge *judge)
+{
+	struct sp_ebpf_error error;
+
+	sp_ebpf_staged_free(SP_TAKE_PTR(judge->staged));
+	return sp_ebpf_stage(judge->plane, judge->tables, JUDGE_REVISION, NULL, &judge->staged, &error);
+}
+
 static int judge_open_in_plane(struct sp_judge *judge, uint32_t number, uint64_t epoch,
 			       const struct sp_identity *identity)
 {
@@ -144,6 +185,8 @@ static int judge_open_in_plane(struct sp_judge *judge, uint32_t number, uint64_t
 	if (!judge->plane)
 		return 0;
 	r = sp_ebpf_staged_extend(judge->staged, judge->tables);
+	if (r == -ENOSPC)
+		r = judge_stage_again(judge);
 	if (r < 0)
 		return r;
 	r = sp_ebpf_session_put(judge->plane, number, &session);
@@ -161,14 +204,14 @@ int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *iden
 	const uint64_t epoch = number + 1;
 	int r;
 
-	if (number >= JUDGE_SESSIONS_MAX)
-		return -E2BIG;
+	if (number >= judge->sessions_max)
+		return -EUSERS;
 	r = judge_take_addresses(judge, identity);
 	if (r < 0)
 		return r;
 	r = judge_open_in_plane(judge, number, epoch, identity);
 	if (r < 0)
-		return r == -ENOSPC ? -E2BIG : r;
+		return r;
 	r = sp_reference_open_session(judge->reference, number, epoch, identity, 0, 0);
 	if (r < 0)
 		return r;

@@ -32,8 +32,12 @@ SP_DEFINE_CLEANUP(struct sp_judge *, sp_judge_free);
 bool sp_judge_has_ebpf(const struct sp_judge *judge);
 const char *sp_judge_why_not(const struct sp_judge *judge);
 
+/* What it means that a judge returned @r, for people: what is too much, and what to do. */
+const char *sp_judge_fault(int r);
+
 /* Open a session in every judge. Its number is the count of those opened before (from 0).
- * Returns 0; -E2BIG tables are full; -EEXIST one of its addresses is taken; -ENOMEM. */
+ * Returns 0; -E2BIG tables are full; -EUSERS no more sessions than the policy has people and roles, and
+ * 4096 at least; -EEXIST one of its addresses is taken; -ENOSPC, -ENOMEM. */
 int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *identity,
 			  uint32_t *ret_number);
 /* Its time is up: its packets are `expired`, but for those to the portal and the resolvers. */
