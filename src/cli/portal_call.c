@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/bounds.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "cli/render.h"
 #include "io/fetch.h"
 
-#define ANSWER_MAX (256u << 10)
 #define CALL_MS 30000 /* the portal's longest poll, and what a slow line takes */
 
 static void wiped_free(void *ptr)
@@ -44,7 +44,7 @@ static int fill_request(const struct sp_profile *profile, const char *path, json
 			struct sp_http_request *ret_request)
 {
 	struct sp_http_request request = { .body_type = "application/json",
-					   .body_max = ANSWER_MAX };
+					   .body_max = SP_PORTAL_ANSWER_MAX };
 	bool failed = sp_str_format(&request.url, "%s/api/v1/%s", profile->url, path) < 0;
 
 	if (fields)

@@ -8,13 +8,14 @@
 #include <sys/stat.h>
 
 #include "base/array.h"
+#include "base/bounds.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "cli/render.h"
 #include "io/files.h"
 #include "io/secret_buf.h"
 
-#define FILE_MAX_BYTES 65536u
+#define READ_BYTES 65536u
 #define PLACE_MAX 255u /* a folder's name */
 
 void sp_profile_done(struct sp_profile *profile)
@@ -174,13 +175,13 @@ int sp_profile_read(const struct sp_profile *profile, const char *name, char **r
 	if (r < 0)
 		return r;
 	do {
-		r = sp_secret_buf_reserve(&text, 4096);
+		r = sp_secret_buf_reserve(&text, READ_BYTES);
 		if (r < 0)
 			return r;
-		got = read(fd, text.data + text.len, 4096);
+		got = read(fd, text.data + text.len, READ_BYTES);
 		text.len += got > 0 ? (size_t)got : 0;
-	} while (got > 0 && text.len <= FILE_MAX_BYTES);
-	if (got < 0 || text.len > FILE_MAX_BYTES || (text.len && memchr(text.data, 0, text.len))) {
+	} while (got > 0 && text.len <= SP_TUNNEL_FILE_MAX);
+	if (got < 0 || text.len > SP_TUNNEL_FILE_MAX || (text.len && memchr(text.data, 0, text.len))) {
 		sp_cli_fail(0, "%s cannot be used; remove it and sign in again", path);
 		return -EINVAL;
 	}

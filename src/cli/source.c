@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "io/files.h"
 #include "judge/fit.h"
+#include "policy/reach.h"
 
 #define POLICY_BYTES_MAX (64u << 20)
 
@@ -111,6 +112,8 @@ int sp_source_load(const char *path, const char *machine_path, struct sp_source 
 		r = borrow_self(source);
 	if (r >= 0 && machine_path)
 		r = check_fit(machine_path, source);
+	if (r >= 0)
+		r = sp_reach_lint(source->policy, source->machine, &source->diagnostics);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "checking %s: %s", path, sp_err_text(r));
 	if (!source->gateway)

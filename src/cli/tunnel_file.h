@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SP_TUNNEL_FILE_MAX 65536u
+#include "base/bounds.h"
 
 struct sp_tunnel_fault {
 	size_t line; /* from 1 */

@@ -148,6 +148,8 @@ static int step_check(struct sp_apply *apply)
 	}
 	if (r == 0)
 		r = sp_policy_number_rules(apply->policy, NULL, NULL);
+	if (r == 0 && apply->is_request)
+		r = sp_reach_lint(apply->policy, daemon->machine, &apply->diagnostics);
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "reading the policy: %s", sp_err_text(r));
 	r = refuse_unfit(apply);

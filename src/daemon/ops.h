@@ -54,13 +54,17 @@ json_t *sp_json_addresses(const struct sp_addr addresses[2], const bool has_addr
 /* @client: who will read it: the refresh is for the portal alone. */
 json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,
 			const struct sp_client *client);
+/* The same with its tunnel, if it can have one. */
+json_t *sp_json_session_with_tunnel(struct sp_daemon *daemon, const struct sp_live *live,
+				    const struct sp_client *client);
 json_t *sp_json_row(const struct sp_session_row *row);
 json_t *sp_json_device(struct sp_daemon *daemon, const struct sp_device *device);
 /* What the engine says of a peer: endpoint, last_handshake, rx_bytes, tx_bytes, drops, roams; nulls
  * where it says nothing. @peer may be NULL. */
 json_t *sp_json_peer(struct sp_daemon *daemon, const struct sp_wg_peer *peer);
 json_t *sp_json_drop(const char *word, uint64_t packets);
-/* What a client needs to build its tunnel, also as the text of a wg-quick file. */
+/* What a client needs to build its tunnel, also as the text of a wg-quick file. NULL: it would carry more
+ * than a tunnel can. */
 json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device);
 
 void sp_op_status(struct sp_daemon *, struct sp_client *, const struct sp_request *);

@@ -13,64 +13,6 @@
 
 /* ---- what a client's tunnel needs ---- */
 
-static int push_prefix(struct sp_prefix **items, size_t *count, const struct sp_prefix *prefix)
-{
-	struct sp_prefix *item;
-
-	for (size_t i = 0; i < *count; i++)
-		if (sp_prefix_covers(&(*items)[i], prefix))
-			return 0;
-	item = SP_ARRAY_PUSH(*items, *count);
-	if (!item)
-		return -ENOMEM;
-	*item = *prefix;
-	return 0;
-}
-
-static bool is_routed(const struct sp_machine *machine, const struct sp_network *network)
-{
-	if (network->is_builtin)
-		return false;
-	if (!machine->route_name_count)
-		return true;
-	for (size_t i = 0; network->name && i < machine->route_name_count; i++)
-		if (!strcmp(machine->routes[i], network->name))
-			return true;
-	return false;
-}
-
-/* What goes into the tunnel: vpn.routes, or every network the policy names; the resolvers; the
- * pools, where the gateway and colleagues are. */
-static json_t *list_allowed(struct sp_daemon *daemon)
-{
-	const struct sp_machine *machine = daemon->machine;
-	struct sp_prefix *items = NULL;
-	json_t *list = json_array();
-	char text[SP_PREFIX_TEXT_MAX];
-	size_t count = 0;
-	int r = 0;
-
-	for (size_t i = 0; i < machine->gateway.pool_count && r == 0; i++)
-		r = push_prefix(&items, &count, &machine->gateway.pool[i]);
-	for (size_t i = 0; daemon->running && i < daemon->running->policy->network_count; i++) {
-		const struct sp_network *network = &daemon->running->policy->networks[i];
-
-		for (size_t j = 0; j < network->in_count && r == 0; j++)
-			if (is_routed(machine, network))
-				r = push_prefix(&items, &count, &network->in[j]);
-	}
-	for (size_t i = 0; i < machine->dns_count && r == 0; i++) {
-		struct sp_prefix host = { .prefix_len = 128 };
-
-		memcpy(host.addr, machine->dns[i].b, 16);
-		r = push_prefix(&items, &count, &host);
-	}
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, json_string(sp_prefix_format(&items[i], text)));
-	free(items);
-	return list;
-}
-
 /* vpn.endpoint, else the first edge address. */
 static json_t *find_endpoint(struct sp_daemon *daemon)
 {
@@ -144,9 +86,12 @@ static json_t *write_config(struct sp_daemon *daemon, const json_t *fields)
 
 json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device)
 {
-	json_t *dns = json_array(), *fields;
+	json_t *dns, *fields, *allowed;
 	char text[SP_ADDR_TEXT_MAX];
 
+	if (sp_routes_of_device(daemon, device, &allowed) < 0)
+		return NULL;
+	dns = json_array();
 	for (size_t i = 0; i < daemon->machine->dns_count; i++)
 		json_array_append_new(dns, json_string(sp_addr_format(&daemon->machine->dns[i],
 								      text)));
@@ -156,7 +101,7 @@ json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device)
 			   daemon->engine.has_key ? sp_json_key(daemon->engine.public_key.bytes) :
 						    json_null(),
 			   "preshared_key", sp_json_key(device->preshared_key), "endpoint",
-			   find_endpoint(daemon), "allowed_ips", list_allowed(daemon), "device",
+			   find_endpoint(daemon), "allowed_ips", allowed, "device",
 			   device->name);
 	json_object_set_new(fields, "config", write_config(daemon, fields));
 	return fields;
@@ -274,6 +219,7 @@ void sp_op_peer_config(struct sp_daemon *daemon, struct sp_client *client,
 {
 	const char *text;
 	struct sp_device *device;
+	json_t *tunnel;
 
 	if (!sp_op_unpack(client, request, "{s:s}", "device", &text) ||
 	    !(device = sp_op_device(daemon, client, text)))
@@ -283,5 +229,12 @@ void sp_op_peer_config(struct sp_daemon *daemon, struct sp_client *client,
 			       "the gateway's tunnel key cannot be read: see sallyport status");
 		return;
 	}
-	sp_client_reply(client, sp_json_tunnel(daemon, device));
+	tunnel = sp_json_tunnel(daemon, device);
+	if (tunnel)
+		sp_client_reply(client, tunnel);
+	else
+		sp_client_fail(client, "failed", 1, NULL,
+			       "the roles of %s reach more than the %u prefixes a tunnel carries: gather "
+			       "them under shorter ones, or set vpn.routes in sallyport.yaml",
+			       device->user, SP_ROUTES_MAX);
 }

@@ -17,13 +17,25 @@ static bool is_seconds(struct sp_client *client, const char *what, json_int_t va
 	return is_good;
 }
 
+json_t *sp_json_session_with_tunnel(struct sp_daemon *daemon, const struct sp_live *live,
+				    const struct sp_client *client)
+{
+	json_t *reply = sp_json_session(daemon, live, client);
+	const struct sp_device *device = sp_device_find(&daemon->people, live->row.public_key);
+	json_t *tunnel = device ? sp_json_tunnel(daemon, device) : NULL;
+
+	if (tunnel)
+		json_object_set_new(reply, "tunnel", tunnel);
+	return reply;
+}
+
 void sp_op_session_open(struct sp_daemon *daemon, struct sp_client *client,
 			const struct sp_request *request)
 {
 	const char *groups[SP_OP_GROUPS_MAX], *key_text = NULL, *from_text = NULL;
 	json_int_t max_s = SP_BY_ROLES, idle_s = SP_BY_ROLES, auth_time = 0;
 	struct sp_sign_in sign_in = { .by = sp_client_who(client) };
-	json_t *group_list = NULL, *attrs = NULL, *reply;
+	json_t *group_list = NULL, *attrs = NULL;
 	struct sp_refusal refusal;
 	struct sp_live *live;
 	struct sp_addr from;
@@ -65,11 +77,7 @@ void sp_op_session_open(struct sp_daemon *daemon, struct sp_client *client,
 		sp_op_refuse(client, &refusal);
 		return;
 	}
-	reply = sp_json_session(daemon, live, client);
-	json_object_set_new(reply, "tunnel",
-			    sp_json_tunnel(daemon, sp_device_find(&daemon->people,
-								  live->row.public_key)));
-	sp_client_reply(client, reply);
+	sp_client_reply(client, sp_json_session_with_tunnel(daemon, live, client));
 }
 
 struct listing {

@@ -76,7 +76,7 @@ void sp_op_session_extend(struct sp_daemon *daemon, struct sp_client *client,
 		sp_client_fail(client, "failed", 1, NULL, "extending session %lld: %s",
 			       (long long)id, sp_err_text(r));
 	else
-		sp_client_reply(client, sp_json_session(daemon, live, client));
+		sp_client_reply(client, sp_json_session_with_tunnel(daemon, live, client));
 }
 
 /* Of a session.update. */

@@ -24,6 +24,7 @@ void sp_revision_free(struct sp_revision *revision)
 	sp_policy_free(revision->policy);
 	sp_gateway_done(&revision->gateway);
 	free(revision->who);
+	sp_routes_done(&revision->routes);
 	free(revision);
 }
 

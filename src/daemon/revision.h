@@ -3,6 +3,7 @@
 #ifndef SALLYPORT_DAEMON_REVISION_H
 #define SALLYPORT_DAEMON_REVISION_H
 
+#include "daemon/routes.h"
 #include "policy/load.h"
 #include "policy/tables.h"
 
@@ -14,6 +15,7 @@ struct sp_revision {
 	char generation[13];
 	int64_t applied_ns; /* UTC: when this generation was applied */
 	char *who;
+	struct sp_routes routes; /* what people's tunnels carry */
 };
 
 /* Take the policy over. Returns 0; -ENOMEM (the policy is then freed). */

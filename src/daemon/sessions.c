@@ -346,6 +346,25 @@ static int open_on_device(struct sp_daemon *daemon, const struct sp_sign_in *sig
 	return r;
 }
 
+/* Nobody is let in whose tunnel could not be built. */
+static int check_routes(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
+			const uint32_t *roles, size_t role_count, struct sp_refusal *refusal)
+{
+	const struct sp_identity identity = { .user = sign_in->idp ? sign_in->user : NULL,
+					      .idp = sign_in->idp,
+					      .roles = roles, .role_count = role_count };
+	size_t count = 0;
+	int r = sp_routes_check(daemon, &identity, &count);
+
+	if (r == -E2BIG)
+		return sp_refuse_login(refusal, r, SP_REFUSAL_TOO_MANY_ROUTES,
+				       "the roles of %s reach %zu prefixes, and a tunnel carries at most %u: "
+				       "gather them under shorter ones, or set vpn.routes in sallyport.yaml",
+				       sign_in->user, count, SP_ROUTES_MAX);
+	return r < 0 ? sp_refuse(refusal, r, "failed", 1, "listing what they reach: %s", sp_err_text(r)) :
+		       0;
+}
+
 int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 		    struct sp_live **ret_live, struct sp_refusal *refusal)
 {
@@ -369,6 +388,9 @@ int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	if (!role_count && sign_in->public_key)
 		return refuse_login(daemon, sign_in,
 				    refuse_roleless(refusal, sign_in->user, sign_in->idp), refusal);
+	r = check_routes(daemon, sign_in, roles, role_count, refusal);
+	if (r < 0)
+		return refuse_login(daemon, sign_in, r, refusal);
 	take_proven_key(daemon, sign_in);
 	r = open_on_device(daemon, sign_in, ret_live, refusal);
 	if (r < 0)

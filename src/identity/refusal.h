@@ -74,6 +74,8 @@
 	  "(sallyport devices remove), or ask your administrator")                                \
 	X(DEVICE_NAME, "device-name", 403, "device-taken",                                        \
 	  "you have another device of this name: give this one another, or remove that one")      \
+	X(TOO_MANY_ROUTES, "too-many-routes", 503, "too-many-routes",                             \
+	  "your roles reach more networks than a tunnel can carry; tell your administrator")      \
 	X(GATEWAY, "gateway", 503, "gateway-unreachable",                                         \
 	  "the gateway cannot open sessions just now; try again in a minute")
 

@@ -55,8 +55,12 @@ struct sp_machine {
 	char *endpoint;            /* host or host:port as written; NULL: none */
 	struct sp_addr *dns;
 	size_t dns_count;
-	char **routes;             /* vpn.routes: network names; none: every network the policy names */
+	char **routes;             /* vpn.routes: network names; none: all that people may reach */
 	size_t route_name_count;
+	char **route_holes;        /* vpn.routes.except: network names */
+	size_t route_hole_count;
+	struct sp_prefix *route_except; /* and prefixes */
+	size_t route_except_count;
 	uint32_t mtu;
 	int64_t parked_s;
 	enum sp_vpn_engine engine;

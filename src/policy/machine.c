@@ -36,6 +36,12 @@ static const struct sp_key vpn_keys[] = {
 	[PARKED] = { "parked", SP_KEY_OPTIONAL },     [ENGINE] = { "engine", SP_KEY_OPTIONAL },
 };
 
+enum { ONLY, EXCEPT };
+static const struct sp_key routes_keys[] = {
+	[ONLY] = { "only", SP_KEY_OPTIONAL },
+	[EXCEPT] = { "except", SP_KEY_OPTIONAL },
+};
+
 enum { ROTATE, KEEP, MIN_AGE, PEOPLE };
 static const struct sp_key audit_keys[] = {
 	[ROTATE] = { "rotate", SP_KEY_OPTIONAL },
@@ -227,7 +233,23 @@ static void load_dns(struct run *run, const struct sp_node *node)
 	}
 }
 
-static void load_routes(struct run *run, const struct sp_node *node)
+/* A network of the policy, or a built-in one. */
+static void add_route_name(struct run *run, const struct sp_node *item, const char *text,
+			   char ***names, size_t *count)
+{
+	char **room;
+
+	if (strcmp(text, "internet") != 0 && strcmp(text, "any") != 0 &&
+	    sp_check_name(&run->check, item, "network") < 0)
+		return;
+	room = SP_ARRAY_PUSH(*names, *count);
+	if (room)
+		*room = sp_copy_text(&run->check, text);
+	else
+		run->check.no_memory = true;
+}
+
+static void load_route_names(struct run *run, const struct sp_node *node)
 {
 	struct sp_machine *machine = run->machine;
 
@@ -236,7 +258,6 @@ static void load_routes(struct run *run, const struct sp_node *node)
 	sp_for_each_item(item, node)
 	{
 		const char *text = sp_read_text(&run->check, item, "a route");
-		char **room;
 
 		if (!text)
 			continue;
@@ -247,16 +268,54 @@ static void load_routes(struct run *run, const struct sp_node *node)
 				  sp_show(text).quoted);
 			continue;
 		}
-		if (strcmp(text, "internet") != 0 && strcmp(text, "any") != 0 &&
-		    sp_check_name(&run->check, item, "network") < 0)
-			continue;
-		room = SP_ARRAY_PUSH(machine->routes, machine->route_name_count);
-		if (!room) {
-			run->check.no_memory = true;
-			return;
-		}
-		*room = sp_copy_text(&run->check, text);
+		add_route_name(run, item, text, &machine->routes, &machine->route_name_count);
 	}
+}
+
+/* Networks by name, or prefixes: a place of the people's own is in no policy. */
+static void load_route_holes(struct run *run, const struct sp_node *node)
+{
+	struct sp_machine *machine = run->machine;
+
+	if (sp_read_items(&run->check, node, "\"except\"") < 0)
+		return;
+	sp_for_each_item(item, node)
+	{
+		const char *text = sp_read_text(&run->check, item, "a route");
+		struct sp_prefix prefix, *room;
+
+		if (!text)
+			continue;
+		if (!sp_looks_like_address(text)) {
+			add_route_name(run, item, text, &machine->route_holes,
+				       &machine->route_hole_count);
+			continue;
+		}
+		if (sp_read_prefix(&run->check, item, "\"except\"", &prefix) < 0)
+			continue;
+		room = SP_ARRAY_PUSH(machine->route_except, machine->route_except_count);
+		if (room)
+			*room = prefix;
+		else
+			run->check.no_memory = true;
+	}
+}
+
+static void load_routes(struct run *run, const struct sp_node *node)
+{
+	const struct sp_node *values[SP_ARRAY_LEN(routes_keys)];
+
+	if (node->kind != SP_NODE_MAP) {
+		load_route_names(run, node);
+		return;
+	}
+	if (sp_read_map(&run->check, node, "\"routes\"", routes_keys, SP_ARRAY_LEN(routes_keys),
+			values) < 0)
+		return;
+	if (values[ONLY])
+		load_route_names(run, values[ONLY]);
+	if (values[EXCEPT])
+		load_route_holes(run, values[EXCEPT]);
 }
 
 static void load_engine(struct run *run, const struct sp_node *node)
@@ -400,6 +459,10 @@ void sp_machine_free(struct sp_machine *machine)
 	for (size_t i = 0; i < machine->route_name_count; i++)
 		free(machine->routes[i]);
 	free(machine->routes);
+	for (size_t i = 0; i < machine->route_hole_count; i++)
+		free(machine->route_holes[i]);
+	free(machine->route_holes);
+	free(machine->route_except);
 	free(machine->portal_url);
 	free(machine->portal_cert);
 	free(machine->portal_key);

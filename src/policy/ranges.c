@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "net/addr.h"
 
@@ -163,6 +164,67 @@ void sp_ranges_done(struct sp_ranges *ranges)
 {
 	free(ranges->items);
 	*ranges = (struct sp_ranges){ 0 };
+}
+
+/* ---- as prefixes ---- */
+
+static unsigned trailing_zeros(const struct sp_addr *addr)
+{
+	unsigned bits = 0;
+
+	for (int i = 15; i >= 0; i--) {
+		if (addr->b[i])
+			return bits + (unsigned)__builtin_ctz(addr->b[i]);
+		bits += 8;
+	}
+	return bits;
+}
+
+/* The longest prefix that starts at @from and ends at or before @last, and where it ends. */
+static struct sp_prefix first_prefix(const struct sp_addr *from, const struct sp_addr *last,
+				     struct sp_addr *ret_end)
+{
+	struct sp_prefix prefix = { .prefix_len = 128 - trailing_zeros(from) };
+
+	memcpy(prefix.addr, from->b, sizeof(prefix.addr));
+	for (;; prefix.prefix_len++) {
+		*ret_end = range_of(&prefix).last;
+		if (sp_addr_compare(ret_end, last) <= 0)
+			return prefix;
+	}
+}
+
+static int list_range(struct sp_addr first, const struct sp_addr *last, struct sp_prefix **items,
+		      size_t *count)
+{
+	for (;;) {
+		struct sp_prefix *item = SP_ARRAY_PUSH(*items, *count);
+		struct sp_addr end;
+
+		if (!item)
+			return -ENOMEM;
+		*item = first_prefix(&first, last, &end);
+		if (sp_addr_compare(&end, last) >= 0)
+			return 0;
+		first = next_addr(end);
+	}
+}
+
+int sp_ranges_list(const struct sp_ranges *ranges, struct sp_prefix **items, size_t *count)
+{
+	const struct sp_range hole = range_of(&mapped);
+	int r = 0;
+
+	for (size_t i = 0; i < ranges->count && r == 0; i++) {
+		const struct sp_range *from = &ranges->items[i], *to = from;
+		const struct sp_addr before = previous_addr(hole.first), behind = next_addr(hole.last);
+
+		if (i + 1 < ranges->count && !sp_addr_compare(&from->last, &before) &&
+		    !sp_addr_compare(&from[1].first, &behind))
+			to = &ranges->items[++i];
+		r = list_range(from->first, &to->last, items, count);
+	}
+	return r;
 }
 
 /* The first range that ends at or behind @addr; @ranges->count: none. */

@@ -22,6 +22,10 @@ int sp_ranges_make(const struct sp_prefix *in, size_t in_count, const struct sp_
 		   size_t except_count, struct sp_ranges *ranges);
 void sp_ranges_done(struct sp_ranges *ranges);
 
+/* The set as the fewest prefixes, appended to @items. What touches the IPv4 addresses' own place in IPv6 from
+ * both sides is joined across it, so that ::/0 is one. Returns 0; -ENOMEM. */
+int sp_ranges_list(const struct sp_ranges *ranges, struct sp_prefix **items, size_t *count);
+
 bool sp_ranges_contain(const struct sp_ranges *outer, const struct sp_ranges *inner);
 bool sp_ranges_overlap(const struct sp_ranges *a, const struct sp_ranges *b);
 /* The first address of the set that lies in @prefix. Returns false when there is none. */
