@@ -10,6 +10,15 @@ import unittest
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
+def is_running(pid):
+    """Not gone, nor waiting for somebody to take note of its end."""
+    try:
+        with open(f'/proc/{pid}/stat', encoding='utf-8') as file:
+            return file.read().rsplit(')', 1)[1].split()[0] != 'Z'
+    except FileNotFoundError:
+        return False
+
+
 class Check(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -50,6 +59,57 @@ class Check(unittest.TestCase):
         lines = self.check('--only', 'netns', expect=1)
         self.assertEqual(lines[-1], '1 passed, 1 failed, 0 skipped')
         self.assertIn('FAILED   netns: b', lines)
+
+    def test_each_failure_says_why_at_the_end(self):
+        self.script('tests/netns/a.sh', 'echo "NOT: ana got the page"; for i in $(seq 99); do echo "log line $i"; done; exit 1')
+        self.script('tests/attack/b.sh', 'exec sleep 99')
+        self.script('bin/timeout', 'shift 2; [[ $* != *b.sh* ]] || { echo stuck; exit 124; }; exec "$@"')
+        lines = self.check('--only', 'netns', '--only', 'attack', expect=1)
+        end = lines[lines.index('FAILED   attack: b'):]
+        self.assertEqual(end, ['FAILED   attack: b', '    | == b: not done after 600 s',
+                               'FAILED   netns: a', '    | NOT: ana got the page',
+                               'Logs: build/check-logs/', '0 passed, 2 failed, 0 skipped'])
+
+    def test_many_failures_stay_a_few_lines_each(self):
+        for name in range(12):
+            self.script(f'tests/netns/{name:02}.sh', 'for i in $(seq 99); do echo "NOT: $i"; done; exit 1')
+        lines = self.check('--only', 'netns', expect=1)
+        said = [len([line for line in part.splitlines() if line.startswith('    | ')])
+                for part in '\n'.join(lines).split('FAILED   ')[1:]]
+        self.assertEqual(sorted(said), [3] * 6 + [18] * 6)
+
+    def test_failed_build_names_the_place(self):
+        self.script('tools/build', 'echo "x.c:3:1: error: no such thing"; exit 1')
+        lines = self.check(expect=1)
+        self.assertIn('    | x.c:3:1: error: no such thing', lines)
+
+    def test_second_run_in_the_same_tree_is_refused(self):
+        self.script('tests/netns/a.sh', 'touch started; until [ -e go ]; do sleep 0.05; done')
+        first = subprocess.Popen([os.path.join(self.root, 'check'), '--only', 'netns'], stdout=subprocess.PIPE, text=True,
+                                 env={**os.environ, 'PATH': self.root + '/bin:' + os.environ['PATH']})
+        while not os.path.exists(os.path.join(self.root, 'started')):
+            self.assertIsNone(first.poll())
+        self.check('--only', 'netns', expect=2)
+        open(os.path.join(self.root, 'go'), 'w', encoding='utf-8').close()
+        self.assertEqual(first.communicate()[0].splitlines()[-1], '1 passed, 0 failed, 0 skipped')
+        self.check('--only', 'netns', expect=0)
+
+    def test_stopped_run_ends_what_it_started(self):
+        self.script('tests/netns/a.sh', 'trap "touch down" EXIT; sleep 600 & echo $! >sleeper; touch started; wait')
+        run = subprocess.Popen([os.path.join(self.root, 'check'), '--only', 'netns'], stdout=subprocess.DEVNULL,
+                               env={**os.environ, 'PATH': self.root + '/bin:' + os.environ['PATH']})
+        while not os.path.exists(os.path.join(self.root, 'started')):
+            self.assertIsNone(run.poll())
+        run.terminate()
+        self.assertEqual(run.wait(), 130)
+        self.assertTrue(os.path.exists(os.path.join(self.root, 'down')))
+        with open(os.path.join(self.root, 'sleeper'), encoding='utf-8') as file:
+            self.assertFalse(is_running(file.read().strip()))
+
+    def test_lanes_run_side_by_side(self):
+        self.script('tests/netns/a.sh', 'touch a; until [ -e b ]; do sleep 0.05; done')
+        self.script('demo', 'touch b; until [ -e a ]; do sleep 0.05; done')
+        self.assertEqual(self.check('--only', 'netns', '--only', 'demo', expect=0)[-1], '3 passed, 0 failed, 0 skipped')
 
     def test_skip_is_named_with_its_reason(self):
         self.script('tests/netns/a.sh', 'exit 0')
