@@ -9,14 +9,40 @@
 # Everything carries the lab's name, so labs run side by side; lab_down ends only what lab_up and
 # the lab_start_… functions started. The gateway's files stand under $LAB_ROOT.
 
+source "$(dirname "${BASH_SOURCE[0]}")/../../tools/surroundings.sh"
 lab_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export PATH="${LAB_BIN:-$lab_top/build/bin}:$PATH"
 
+lab_as_engine() { setpriv --reuid $LAB_ENGINE_USER --regid $LAB_ENGINE_USER --clear-groups "$@" 2>/dev/null; }
+
+# lab_unfit FOLDER : why labs cannot be made there; fails if they can
+lab_unfit() {
+	if ! { [ -d "$1" ] && [ -w "$1" ]; }; then
+		echo "nothing can be written there"
+	elif [ ${#1} -gt $LAB_PLACE_MAX ]; then
+		echo "its name has ${#1} bytes, and the names of the sockets below have room for $LAB_PLACE_MAX"
+	elif lab_as_engine true && ! lab_as_engine test -x "$1"; then
+		echo "the user the engine runs as may not enter it"
+	else
+		return 1
+	fi
+}
+
+lab_place() { # the folder for labs: that of temporary files, or the first other one that will do
+	local place why first=${TMPDIR:-/tmp}
+	for place in "$first" /tmp /var/tmp /run; do
+		why=$(lab_unfit "$place") || { echo "$place"; return; }
+		[ "$place" != "$first" ] || echo "lab: not in $first: $why" >&2
+	done
+	echo "$first"
+}
+
 LAB=${LAB:-sp-$$}
-LAB_DIR=${TMPDIR:-/tmp}/$LAB
+LAB_PLACE_MAX=48 # of 107 that a socket's name may have
+LAB_ENGINE_USER=65534 # nobody
+LAB_DIR=$(lab_place)/$LAB
 LAB_ROOT=$LAB_DIR/gateway
 LAB_ENGINE=${LAB_ENGINE:-sallyport-vpnd}
-LAB_ENGINE_USER=65534 # nobody
 LAB_PIDS=() # what lab_down ends
 LAB_HOSTS=(internet gateway laptop phone stranger office)
 
@@ -64,13 +90,16 @@ lab_address() { # lab_address HOST IFACE V4 V6
 	ip -n "$LAB-$1" link set "$2" up
 }
 
+lab_host() { # lab_host HOST : its namespace
+	ip netns add "$LAB-$1" && ip -n "$LAB-$1" link set lo up &&
+		lab_in "$1" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+}
+
 lab_up() {
 	local host
-	mkdir -p "$LAB_DIR" "$LAB_ROOT/etc/sallyport"
+	mkdir -p "$LAB_DIR" "$LAB_ROOT/etc/sallyport" || return
 	for host in "${LAB_HOSTS[@]}"; do
-		ip netns add "$LAB-$host"
-		ip -n "$LAB-$host" link set lo up
-		lab_in "$host" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+		lab_host "$host" || { echo "lab: no namespace for $host could be made" >&2; return 1; }
 	done
 	ip -n "$LAB-internet" link add br0 type bridge
 	ip -n "$LAB-internet" link set br0 up

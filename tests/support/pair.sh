@@ -24,10 +24,7 @@ pair_port() { echo "5182$(pair_number "$1")"; }
 pair_endpoint() { echo "$(lab_bracket "$(pair_address "$1" "$2")"):$(pair_port "$1")"; }
 
 pair_host() { # pair_host HOST : a namespace, and a key
-	ip netns add "$LAB-$1"
-	ip -n "$LAB-$1" link set lo up
-	lab_in "$1" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
-		net.ipv4.conf.all.promote_secondaries=1
+	lab_host "$1" && lab_in "$1" sysctl -qw net.ipv4.conf.all.promote_secondaries=1
 	mkdir -p "$LAB_DIR/$1-sockets"
 	(umask 077 && wg genkey >"$LAB_DIR/$1.key") && wg pubkey <"$LAB_DIR/$1.key" >"$LAB_DIR/$1.pub"
 }

@@ -19,7 +19,7 @@ LAB_IDP_OPTIONS=() # of provider.mjs
 lab_providers=$LAB_ROOT/etc/sallyport/idp.d
 
 lab_up_with_portal() {
-	lab_up
+	lab_up || return
 	lab_wire idp eth0 192.0.2.30/24 2001:db8:1::30/64
 	lab_wire evil eth0 192.0.2.31/24 2001:db8:1::31/64
 	lab_make_authority

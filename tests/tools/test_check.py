@@ -27,7 +27,8 @@ class Check(unittest.TestCase):
         os.makedirs(os.path.join(self.root, 'tools'))
         os.makedirs(os.path.join(self.root, 'bin'))
         shutil.copy(os.path.join(TOP, 'check'), self.root)
-        shutil.copy(os.path.join(TOP, 'tools', 'tally'), os.path.join(self.root, 'tools'))
+        for tool in ('tally', 'surroundings.sh'):
+            shutil.copy(os.path.join(TOP, 'tools', tool), os.path.join(self.root, 'tools'))
         self.script('tools/deps', 'exit 0')
         self.script('tools/build', 'exit 0')
         self.uid(0)

@@ -45,13 +45,16 @@ class Deps(unittest.TestCase):
         os.makedirs(os.path.join(self.fake, 'apt', 'sources.list.d'))
         os.makedirs(os.path.join(self.fake, 'bin'))
         for name, body in COMMANDS.items():
-            path = os.path.join(self.fake, 'bin', name)
-            self.write(path, '#!/bin/bash\n' + body + '\n')
-            os.chmod(path, 0o755)
+            self.fake_command(name, body)
         self.source = os.path.join(self.fake, 'apt', 'sources.list.d', 'sallyport-backports.sources')
         self.write('installed', 'gcc 4:12.2.0-3\nlibbpf1 1:1.1.2-0+deb12u1\n')
         self.write('targets', f'bookworm-updates main {ADDRESS}\nbookworm contrib {ADDRESS}\nbookworm main {ADDRESS}\n')
         self.write('calls', '')
+
+    def fake_command(self, name, body):
+        path = os.path.join(self.fake, 'bin', name)
+        self.write(path, '#!/bin/bash\n' + body + '\n')
+        os.chmod(path, 0o755)
 
     def write(self, name, text):
         with open(os.path.join(self.fake, name), 'w', encoding='utf-8') as file:
@@ -61,10 +64,10 @@ class Deps(unittest.TestCase):
         with open(os.path.join(self.fake, name), encoding='utf-8') as file:
             return file.read()
 
-    def deps(self, *args, expect=0, uid=0):
+    def deps(self, *args, expect=0, uid=0, umask=0o022):
         env = {**os.environ, 'FAKE': self.fake, 'FAKE_UID': str(uid), 'SALLYPORT_APT_DIR': self.fake + '/apt',
                'PATH': self.fake + '/bin:/usr/bin:/bin'}
-        done = subprocess.run([DEPS, *args], env=env, capture_output=True, text=True, check=False)
+        done = subprocess.run([DEPS, *args], env=env, capture_output=True, text=True, check=False, umask=umask)
         self.assertEqual(done.returncode, expect, done.stderr)
         return done.stderr
 
@@ -114,7 +117,7 @@ class Deps(unittest.TestCase):
 
     def test_check_installs_nothing(self):
         self.assertIn('meson', self.deps('--check', expect=1))
-        self.assertEqual(self.read('calls'), '')
+        self.assertNotRegex(self.read('calls'), ' (install|update)')
         self.deps()
         self.deps('--check')
 
@@ -124,10 +127,29 @@ class Deps(unittest.TestCase):
         self.assertIn('meson', said)
         self.assertEqual(self.installs(), [])
 
-    def test_another_release_is_refused(self):
+    def test_elsewhere_names_programs_and_libraries_to_install(self):
         self.write('targets', f'trixie main {ADDRESS}\n')
-        self.assertIn('Debian 12 only', self.deps(expect=1))
+        self.fake_command('pkg-config', 'case "$*" in *libbpf*|*cmocka*) exit 1 ;; esac')
+        said = self.deps(expect=1)
+        self.assertIn('Debian 12 only', said)
+        self.assertRegex(said, r'libraries.*: cmocka,libbpf >= 1\.3\n')
         self.assertEqual(self.installs(), [])
+
+    def test_elsewhere_is_no_matter_where_all_is_here(self):
+        self.write('targets', f'trixie main {ADDRESS}\n')
+        self.fake_command('pkg-config', 'exit 0')
+        self.fake_command('clang-19', 'exit 0')
+        self.assertIn('all it needs is here', self.deps())
+        self.assertEqual(self.installs(), [])
+
+    def test_a_mirror_that_does_not_answer_has_an_exit_code_of_its_own(self):
+        self.fake_command('apt-get', COMMANDS['apt-get'].replace('*update) ;;', '*update) exit 100 ;;'))
+        self.write('break', '')
+        self.assertIn('Does this machine reach the package mirror', self.deps(expect=75))
+
+    def test_its_files_are_for_everybody_to_read(self):
+        self.deps(umask=0o077)
+        self.assertEqual(os.stat(self.source).st_mode & 0o777, 0o644)
 
 
 if __name__ == '__main__':

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-READS = ['tools/node', 'tests/idp/package.json', 'tests/idp/package-lock.json', 'tests/idp/runtime/package.json',
+READS = ['tools/node', 'tools/surroundings.sh', 'tests/idp/package.json', 'tests/idp/package-lock.json', 'tests/idp/runtime/package.json',
          'tests/idp/runtime/package-lock.json']
 
 NODE = '[ "$1" = --version ] && echo v%s'
