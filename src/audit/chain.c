@@ -37,6 +37,8 @@ struct sp_chain_verifier {
 	struct seen anchor;
 	struct seen ring[RING]; /* the accepted lines, newest at (ring_next - 1) % RING */
 	uint64_t ring_next;
+	const struct sp_chain_head *heads; /* noted elsewhere */
+	size_t head_count;
 	struct sp_chain_finding *findings;
 	size_t finding_count;
 	uint64_t finding_total;
@@ -267,6 +269,22 @@ static void rewind_to(struct sp_chain_verifier *verifier, uint64_t back)
 	verifier->pending = false;
 }
 
+void sp_chain_verifier_expect(struct sp_chain_verifier *verifier, const struct sp_chain_head *heads,
+                              size_t count)
+{
+	verifier->heads = heads;
+	verifier->head_count = count;
+}
+
+static void compare_noted(struct sp_chain_verifier *verifier, const struct seen *line)
+{
+	for (size_t i = 0; i < verifier->head_count; i++)
+		if (verifier->heads[i].seq == line->seq && strcmp(verifier->heads[i].hash, line->hash) != 0) {
+			report_at(verifier, SP_CHAIN_REWRITTEN, line, 0);
+			return;
+		}
+}
+
 int sp_chain_verifier_feed(struct sp_chain_verifier *verifier, const char *file,
                            uint64_t line_number, const char *line, size_t len, bool has_newline)
 {
@@ -281,6 +299,8 @@ int sp_chain_verifier_feed(struct sp_chain_verifier *verifier, const char *file,
 	verifier->fed++;
 	sp_chain_hash(line, len, seen.hash);
 	seen.is_record = read_fields(line, len, &seen);
+	if (seen.is_record)
+		compare_noted(verifier, &seen);
 	if (!verifier->has_last) {
 		accept_first(verifier, &seen);
 		return verifier->error;
@@ -357,6 +377,8 @@ static void compare_head(struct sp_chain_verifier *verifier, const struct sp_cha
 
 int sp_chain_verifier_finish(struct sp_chain_verifier *verifier, const struct sp_chain_head *head)
 {
+	const struct sp_chain_head *noted = NULL;
+
 	if (verifier->pending) {
 		settle_end(verifier, head);
 		if (verifier->last.is_bad && verifier->ring_next) /* the ring's copy too */
@@ -364,6 +386,11 @@ int sp_chain_verifier_finish(struct sp_chain_verifier *verifier, const struct sp
 	}
 	if (head)
 		compare_head(verifier, head);
+	for (size_t i = 0; i < verifier->head_count; i++)
+		if (!noted || verifier->heads[i].seq > noted->seq)
+			noted = &verifier->heads[i];
+	if (noted && noted->seq > verifier->last.seq && (!head || noted->seq > head->seq))
+		compare_head(verifier, noted);
 	return verifier->error;
 }
 
@@ -407,6 +434,10 @@ int sp_chain_finding_format(const struct sp_chain_finding *finding, char **ret_t
 			              finding->count - 1);
 		else
 			sp_buf_put(&text, "this line was inserted");
+		break;
+	case SP_CHAIN_REWRITTEN:
+		sp_buf_printf(&text, "this is not the record %" PRIu64 " that was noted when it was written",
+		              finding->seq);
 		break;
 	case SP_CHAIN_TRUNCATED:
 		if (finding->count == 0)

@@ -43,6 +43,7 @@ struct sp_chain_head {
 	X(CHANGED, "changed")     /* this line is not what was written */                          \
 	X(REMOVED, "removed")     /* `count` lines are missing before this line */                 \
 	X(INSERTED, "inserted")   /* this line and those behind it, `count` in all */              \
+	X(REWRITTEN, "rewritten") /* another record of this number was noted elsewhere */          \
 	X(TRUNCATED, "truncated") /* the log ends inside this line, or `count` lines early */
 
 enum sp_chain_finding_kind {
@@ -65,6 +66,12 @@ struct sp_chain_verifier;
 int sp_chain_verifier_new(struct sp_chain_verifier **ret_verifier); /* -ENOMEM */
 void sp_chain_verifier_free(struct sp_chain_verifier *verifier);
 SP_DEFINE_CLEANUP(struct sp_chain_verifier *, sp_chain_verifier_free);
+
+/* Heads the log had, noted elsewhere (@heads is read while lines are fed, in any order): a line of such
+ * a number is that line, and the log reaches as far as they do. Lines that are gone with the oldest
+ * files are not missed. */
+void sp_chain_verifier_expect(struct sp_chain_verifier *verifier, const struct sp_chain_head *heads,
+                              size_t count);
 
 /* Oldest first. @file outlives the verifier. The first line may have any number when older files
  * have been rotated away; number 1 must have the zeros. @has_newline false only makes sense for the

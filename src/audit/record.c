@@ -209,6 +209,17 @@ static void put_roles(struct writer *writer, const struct sp_audit_record *recor
 	put(writer, "roles", roles);
 }
 
+static void put_head(struct writer *writer, const struct sp_chain_head *head)
+{
+	struct writer inner = { .object = json_object() };
+
+	put_number(&inner, "seq", true, head->seq);
+	put_text(&inner, "hash", head->hash);
+	put(writer, "head", inner.object);
+	if (inner.error)
+		writer->error = inner.error;
+}
+
 static void put_extras(struct writer *writer, const struct sp_audit_record *record)
 {
 	if (record->icmp_type >= 0)
@@ -236,6 +247,8 @@ static void put_extras(struct writer *writer, const struct sp_audit_record *reco
 		put_addr(writer, "from", true, &record->from);
 	if (record->repair)
 		put(writer, "put_back", json_boolean(record->repair == SP_AUDIT_PUT_BACK));
+	if (record->head)
+		put_head(writer, record->head);
 	if (record->by)
 		put_text(writer, "by", record->by);
 	if (record->message)

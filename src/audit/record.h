@@ -37,7 +37,8 @@
 	X(START, "start", "the daemon started and took up this log")                               \
 	X(GAP, "gap", "records were lost; `packets` is how many")                                  \
 	X(DRIFT, "drift", "what was set was changed by another's hand, or status is degraded")      \
-	X(DETACH, "detach", "the gateway was taken out of the way: nothing is judged any more")
+	X(DETACH, "detach", "the gateway was taken out of the way: nothing is judged any more")     \
+	X(HEAD, "head", "how far packets.jsonl reaches: `verify` holds it to that")
 
 enum sp_audit_event {
 	SP_AUDIT_NONE = 0,
@@ -94,6 +95,8 @@ struct sp_audit_record {
 	struct sp_addr from; /* `from`: the address a person signed in from, outside the tunnel */
 	/* `put_back`, of drift: whether it is again as it was set */
 	enum sp_audit_repair { SP_AUDIT_NO_REPAIR, SP_AUDIT_NOT_PUT_BACK, SP_AUDIT_PUT_BACK } repair;
+	/* `head`, of start and head: {"seq": …, "hash": …}, where packets.jsonl stood; NULL: not told */
+	const struct sp_chain_head *head;
 	const char *by;      /* `by`: who asked: "uid 0 (root)", "portal" */
 	const char *message; /* `message`: a sentence for people */
 };
@@ -134,12 +137,14 @@ void sp_audit_record_from_event(const struct sp_event *event, int64_t time_ns,
 int sp_audit_record_format(const struct sp_audit_record *record, const char prev[SP_CHAIN_HEX + 1],
                            char **ret_line, size_t *ret_len);
 
-/* A line read back. `record` borrows from `json` and `roles`. */
+/* A line read back. `record` borrows from `json` and `roles`; of `head` the entry has a copy. */
 struct sp_audit_entry {
 	json_t *json;
 	struct sp_audit_record record;
 	char prev[SP_CHAIN_HEX + 1];
 	const char **roles; /* what record.roles points to */
+	bool has_head;
+	struct sp_chain_head head; /* record.head is NULL here: an entry may be moved */
 };
 
 /* Read one line strictly: a JSON object of "v":1 whose keys have the types written above. Unknown

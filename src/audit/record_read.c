@@ -109,6 +109,11 @@ static int read_roles(struct reader *reader, struct sp_audit_entry *entry)
 	return 0;
 }
 
+static bool is_hash(const char *text)
+{
+	return text && strlen(text) == SP_CHAIN_HEX && strspn(text, "0123456789abcdef") == SP_CHAIN_HEX;
+}
+
 /* seq, time, event and prev: without them it is no record. */
 static void read_frame(struct reader *reader, struct sp_audit_entry *entry)
 {
@@ -123,11 +128,26 @@ static void read_frame(struct reader *reader, struct sp_audit_entry *entry)
 	entry->record.event = event ? sp_audit_event_parse(event) : SP_AUDIT_NONE;
 	if (entry->record.event == SP_AUDIT_NONE)
 		reader->failed = true;
-	if (!prev || strlen(prev) != SP_CHAIN_HEX ||
-	    strspn(prev, "0123456789abcdef") != SP_CHAIN_HEX)
+	if (!is_hash(prev))
 		reader->failed = true;
 	else
 		memcpy(entry->prev, prev, SP_CHAIN_HEX + 1);
+}
+
+static void read_head(struct reader *reader, struct sp_audit_entry *entry)
+{
+	struct reader inner = { .object = value_of(reader, "head") };
+	const char *hash;
+
+	if (!inner.object)
+		return;
+	hash = text_of(&inner, "hash");
+	if (!number_of(&inner, "seq", INT64_MAX, &entry->head.seq) || !is_hash(hash) || inner.failed) {
+		reader->failed = true;
+		return;
+	}
+	memcpy(entry->head.hash, hash, SP_CHAIN_HEX + 1);
+	entry->has_head = true;
 }
 
 static void read_packet(struct reader *reader, struct sp_audit_record *record)
@@ -203,6 +223,7 @@ int sp_audit_entry_parse(const char *line, size_t len, struct sp_audit_entry *re
 	read_frame(&reader, &entry);
 	read_packet(&reader, &entry.record);
 	read_rest(&reader, &entry.record);
+	read_head(&reader, &entry);
 	r = read_roles(&reader, &entry);
 	if (r == 0 && reader.failed)
 		r = -EBADMSG;

@@ -146,16 +146,44 @@ int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 	return r;
 }
 
-static int feed_log(const char *path, struct sp_chain_verifier *verifier,
+/* Where audit.jsonl says packets.jsonl stood. */
+struct noted {
+	struct sp_chain_head *heads;
+	size_t count;
+};
+
+static int note_head(const struct sp_audit_line *line, struct noted *noted)
+{
+	struct sp_audit_entry entry;
+	struct sp_chain_head *head;
+	int r = 0;
+
+	if (!memmem(line->text, line->len, "\"head\":{", 8) ||
+	    sp_audit_entry_parse(line->text, line->len, &entry) < 0)
+		return 0;
+	head = entry.has_head ? SP_ARRAY_PUSH(noted->heads, noted->count) : NULL;
+	if (head)
+		*head = entry.head;
+	else if (entry.has_head)
+		r = -ENOMEM;
+	sp_audit_entry_done(&entry);
+	return r;
+}
+
+/* @noted: NULL, or what to add its notes to. */
+static int feed_log(const char *path, struct sp_chain_verifier *verifier, struct noted *noted,
 		    struct sp_audit_reader **ret_reader)
 {
 	struct sp_audit_line line;
 	int r;
 
 	r = sp_audit_reader_open(path, ret_reader);
-	while (r >= 0 && (r = sp_audit_reader_next(*ret_reader, &line)) > 0)
+	while (r >= 0 && (r = sp_audit_reader_next(*ret_reader, &line)) > 0) {
 		r = sp_chain_verifier_feed(verifier, line.file, line.number, line.text, line.len,
 					   line.has_newline);
+		if (r >= 0 && noted)
+			r = note_head(&line, noted);
+	}
 	if (r >= 0 && (r = sp_audit_reader_rest(*ret_reader, &line)) > 0)
 		r = sp_chain_verifier_feed(verifier, line.file, line.number, line.text, line.len,
 					   line.has_newline);
@@ -167,10 +195,12 @@ static int feed_log(const char *path, struct sp_chain_verifier *verifier,
 /* One log, as far as it was looked at. */
 struct verified {
 	const char *path;
+	bool has_notes; /* of where the other log stood */
 	uint64_t records, first, last, total; /* total: findings */
 };
 
-static int verify_log(const struct sp_cli *cli, struct verified *log, json_t *findings)
+/* @noted: by audit.jsonl, which adds to it. */
+static int verify_log(const struct sp_cli *cli, struct verified *log, struct noted *noted, json_t *findings)
 {
 	__sp_cleanup(sp_chain_verifier_freep) struct sp_chain_verifier *verifier = NULL;
 	__sp_cleanup(sp_audit_reader_closep) struct sp_audit_reader *reader = NULL;
@@ -180,7 +210,9 @@ static int verify_log(const struct sp_cli *cli, struct verified *log, json_t *fi
 
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
-	r = feed_log(log->path, verifier, &reader);
+	if (!log->has_notes)
+		sp_chain_verifier_expect(verifier, noted->heads, noted->count);
+	r = feed_log(log->path, verifier, log->has_notes ? noted : NULL, &reader);
 	if (r != SP_EXIT_OK)
 		return r;
 	r = sp_chain_verifier_finish(verifier, NULL);
@@ -237,6 +269,7 @@ int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv)
 	const struct sp_option options[] = { { 0 } };
 	json_t *findings;
 	const char *word[1];
+	struct noted noted = { 0 };
 	uint64_t total = 0;
 	size_t count;
 	int r;
@@ -247,14 +280,15 @@ int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv)
 	r = sp_paths_init(&paths, cli->root);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
-	struct verified logs[] = { { .path = count ? word[0] : paths.audit_log },
+	struct verified logs[] = { { .path = count ? word[0] : paths.audit_log, .has_notes = true },
 				   { .path = paths.packets_log } };
 	const size_t log_count = count ? 1 : SP_ARRAY_LEN(logs);
 
 	findings = json_array();
 	for (size_t i = 0; i < log_count; i++) {
-		r = verify_log(cli, &logs[i], findings);
+		r = verify_log(cli, &logs[i], &noted, findings);
 		if (r != SP_EXIT_OK) {
+			free(noted.heads);
 			json_decref(findings);
 			return r;
 		}
@@ -262,6 +296,7 @@ int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv)
 		if (!cli->json)
 			print_verified(&logs[i]);
 	}
+	free(noted.heads);
 	if (cli->json)
 		print_verified_json(logs, log_count, total, findings);
 	else

@@ -8,6 +8,7 @@
 #include "audit/time.h"
 #include "daemon/daemon.h"
 
+#define NOTE_NS (3600 * SP_SECOND_NS) /* between two records about where packets.jsonl stands */
 #define TELL_NS (60 * SP_SECOND_NS) /* between two records about what one log lost */
 
 static const char *name_of(const struct sp_recorder_file *file)
@@ -77,6 +78,38 @@ static void alarm_or_not(struct sp_daemon *daemon, int64_t now_ns, int64_t min_a
 		sp_warnings_clear(&daemon->warnings, "audit-short");
 }
 
+void sp_history_note(struct sp_daemon *daemon, struct sp_audit_record *record, struct sp_chain_head *ret_head)
+{
+	struct sp_recorder_file *file = &daemon->recorder.files[SP_RECORDER_PACKETS];
+
+	if (!file->log || sp_audit_log_sync(file->log) < 0)
+		return;
+	sp_audit_log_get_head(file->log, ret_head);
+	record->head = ret_head;
+	file->noted_seq = ret_head->seq;
+	file->noted_ns = sp_clock_boottime_ns();
+	file->noted_rotations = sp_audit_log_get_rotations(file->log);
+}
+
+/* A head that nobody notes could be taken back with the file. */
+static void note_head(struct sp_daemon *daemon, bool is_last)
+{
+	struct sp_recorder_file *file = &daemon->recorder.files[SP_RECORDER_PACKETS];
+	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+	struct sp_chain_head head;
+
+	if (!file->log || !daemon->recorder.files[SP_RECORDER_PEOPLE].log)
+		return;
+	sp_audit_log_get_head(file->log, &head);
+	if (head.seq == file->noted_seq ||
+	    (!is_last && sp_audit_log_get_rotations(file->log) == file->noted_rotations &&
+	     sp_clock_boottime_ns() - file->noted_ns < NOTE_NS))
+		return;
+	record.event = SP_AUDIT_HEAD;
+	sp_history_note(daemon, &record, &head);
+	sp_recorder_append(daemon, &record);
+}
+
 void sp_history_check(struct sp_daemon *daemon, bool is_last)
 {
 	const int64_t now_ns = sp_clock_realtime_ns();
@@ -94,4 +127,5 @@ void sp_history_check(struct sp_daemon *daemon, bool is_last)
 			tell(daemon, file, now_ns);
 	}
 	alarm_or_not(daemon, now_ns, min_age_ns);
+	note_head(daemon, is_last);
 }

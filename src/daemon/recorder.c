@@ -456,9 +456,11 @@ void sp_recorder_unfollow(struct sp_daemon *daemon, const struct sp_client *clie
 static void record_start(struct sp_daemon *daemon, const char *message)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+	struct sp_chain_head head;
 
 	record.event = SP_AUDIT_START;
 	record.message = message;
+	sp_history_note(daemon, &record, &head);
 	sp_recorder_append(daemon, &record);
 }
 
@@ -510,20 +512,20 @@ static int open_log(struct sp_daemon *daemon, enum sp_recorder_log which, char *
 void sp_recorder_open(struct sp_daemon *daemon)
 {
 	struct sp_recorder *recorder = &daemon->recorder;
+	char *messages[SP_RECORDER_FILES] = { NULL };
+	bool is_new[SP_RECORDER_FILES];
 
 	if (!recorder->second_timer.fire) {
 		recorder->take_timer = (struct sp_timer){ .fire = take_events, .arg = daemon };
 		recorder->second_timer = (struct sp_timer){ .fire = each_second, .arg = daemon };
 		crypto_shorthash_keygen(recorder->refusal_key);
 	}
-	/* that of people last: its `start` tells of both */
-	for (int which = SP_RECORDER_FILES; which-- > 0;) {
-		__sp_free char *message = NULL;
-
-		if (recorder->files[which].log || open_log(daemon, which, &message) < 0)
-			continue;
-		if (message || which == SP_RECORDER_PEOPLE)
-			record_start(daemon, message);
+	for (int which = 0; which < SP_RECORDER_FILES; which++)
+		is_new[which] = !recorder->files[which].log && open_log(daemon, which, &messages[which]) == 0;
+	for (int which = 0; which < SP_RECORDER_FILES; which++) {
+		if (is_new[which] && (messages[which] || which == SP_RECORDER_PEOPLE))
+			record_start(daemon, messages[which]);
+		free(messages[which]);
 	}
 }
 

@@ -25,6 +25,8 @@ struct sp_recorder_file {
 	char error[128];          /* of the last append that failed */
 	uint64_t lost;            /* rotated away too young, not yet recorded */
 	uint64_t told_ns;         /* CLOCK_BOOTTIME, when such a record was last written; 0: never */
+	uint64_t noted_seq, noted_ns; /* of packets: where and when (CLOCK_BOOTTIME) audit.jsonl noted it to stand, */
+	unsigned int noted_rotations; /* and how often it had been rotated */
 	int64_t short_since_ns;   /* since when it reaches back too little; 0: it does not */
 };
 

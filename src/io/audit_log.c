@@ -30,6 +30,7 @@ struct sp_audit_log {
 	bool has_stray_end; /* bytes behind `size` that could not be cut off yet */
 	struct sp_audit_drop drop; /* not yet asked for */
 	int64_t horizon_ns;
+	unsigned int rotations;
 	int sync_error;     /* of a sync inside append, told by the next sp_audit_log_sync */
 	char *line;         /* the last one, lent to the caller */
 };
@@ -394,6 +395,7 @@ static int rotate(struct sp_audit_log *log)
 	log->fd = SP_TAKE_FD(fd);
 	log->size = 0;
 	log->is_dirty = false;
+	log->rotations++;
 	find_horizon(log);
 	return sp_dir_sync_parent(log->path);
 }
@@ -502,6 +504,11 @@ int sp_audit_log_sync(struct sp_audit_log *log)
 		log->is_dirty = false;
 	}
 	return r;
+}
+
+unsigned int sp_audit_log_get_rotations(const struct sp_audit_log *log)
+{
+	return log->rotations;
 }
 
 void sp_audit_log_get_head(const struct sp_audit_log *log, struct sp_chain_head *ret_head)

@@ -77,6 +77,9 @@ void sp_audit_log_take_drop(struct sp_audit_log *log, struct sp_audit_drop *ret_
  * gone; 0: none is. */
 int64_t sp_audit_log_get_horizon(const struct sp_audit_log *log);
 
+/* How many times it was rotated since it was opened. */
+unsigned int sp_audit_log_get_rotations(const struct sp_audit_log *log);
+
 /* Where the log stands: what `audit verify` holds its end against. */
 void sp_audit_log_get_head(const struct sp_audit_log *log, struct sp_chain_head *ret_head);
 

@@ -91,8 +91,18 @@ lab_kill "$lab_daemon_pid"
 lab_start_daemon
 expect "after a restart it is still said" lab_wait 5 warns audit-short
 expect "the chains go on" lab_gate audit verify
+missed() { lab_gate audit verify >"$LAB_DIR/verified" 2>&1; [ $? -eq 1 ] && grep -q "$1" "$LAB_DIR/verified"; }
+noted=$(lab_gate audit --json --event start | tail -1 | field "r['head']['seq']")
 lab_kill "$lab_daemon_pid"
-rm -f "$logs"/audit.jsonl*
+mkdir "$LAB_DIR/aside"
+mv "$logs"/packets.jsonl* "$LAB_DIR/aside"
+expect "with all of packets.jsonl deleted verify says how many are gone" missed "it should have $noted records"
+lab_start_daemon
+flows office 192.0.2.66 7000 7200
+expect "and when a new one has begun" missed "too early"
+lab_kill "$lab_daemon_pid"
+rm -f "$logs"/packets.jsonl* "$logs"/audit.jsonl*
+mv "$LAB_DIR"/aside/* "$logs"
 for file in "$logs"/packets.jsonl*; do mv "$file" "${file/packets/audit}"; done
 lab_start_daemon
 expect "one log of both is read on" [ "$(lab_gate audit --json --event allow,deny --limit 10 | wc -l)" -eq 10 ]

@@ -332,6 +332,45 @@ static void torn_last_line_is_named(void **state)
 	assert_int_equal(last, LINES - 1);
 }
 
+static const char *verdict_with(const struct log *log, size_t first, const struct sp_chain_head *noted, size_t count)
+{
+	static char text[200];
+	__sp_cleanup(sp_chain_verifier_freep) struct sp_chain_verifier *verifier = NULL;
+	const struct sp_chain_finding *findings;
+	__sp_free char *told = NULL;
+	uint64_t total;
+
+	assert_int_equal(sp_chain_verifier_new(&verifier), 0);
+	sp_chain_verifier_expect(verifier, noted, count);
+	for (size_t i = first; i < log->count; i++)
+		assert_int_equal(sp_chain_verifier_feed(verifier, "log", i + 1, log->lines[i],
+		                                        strlen(log->lines[i]), true), 0);
+	assert_int_equal(sp_chain_verifier_finish(verifier, NULL), 0);
+	sp_chain_verifier_get_findings(verifier, &findings, &total);
+	assert_true(total <= 1);
+	if (total)
+		assert_int_equal(sp_chain_finding_format(&findings[0], &told), 0);
+	snprintf(text, sizeof(text), "%s", told ? told : "");
+	return text;
+}
+
+static void log_is_held_to_what_was_noted_of_it(void **state)
+{
+	struct log *log = *state;
+	struct sp_chain_head noted[] = { log->head, { .seq = 3 } };
+	struct log empty = { 0 };
+
+	sp_chain_hash(log->lines[2], strlen(log->lines[2]), noted[1].hash);
+	assert_string_equal(verdict_with(log, 0, noted, 2), "");
+	assert_string_equal(verdict_with(log, 10, noted, 2), ""); /* the third went with an old file */
+	noted[1].hash[0] ^= 1;
+	assert_string_equal(verdict_with(log, 0, noted, 2),
+			    "log:3: this is not the record 3 that was noted when it was written");
+	assert_string_equal(verdict_with(&empty, 0, noted, 2), "the log is empty, it should have 40 records");
+	take_out(log, LINES - 2, 2);
+	assert_string_equal(verdict_with(log, 0, noted, 1), "log:38: the log ends here, 2 records too early");
+}
+
 static void findings_are_bounded_and_all_counted(void **state)
 {
 	__sp_cleanup(sp_chain_verifier_freep) struct sp_chain_verifier *verifier = NULL;
@@ -393,6 +432,7 @@ int main(void)
 		with_log(break_at_the_end_names_both_sides_without_a_head),
 		with_log(log_that_grew_since_the_head_is_whole),
 		with_log(torn_last_line_is_named),
+		with_log(log_is_held_to_what_was_noted_of_it),
 		cmocka_unit_test(findings_are_bounded_and_all_counted),
 		with_log(every_single_byte_matters),
 	};

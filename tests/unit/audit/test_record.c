@@ -114,6 +114,7 @@ static void assert_same_text(const char *a, const char *b)
 
 static void line_read_back_is_the_record(void **state)
 {
+	const struct sp_chain_head head = { 40, ZEROS };
 	struct sp_audit_record record = full_record();
 	__sp_free char *line = NULL, *again = NULL;
 	__sp_audit_entry struct sp_audit_entry entry = { 0 };
@@ -130,6 +131,7 @@ static void line_read_back_is_the_record(void **state)
 	record.idp = "corp";
 	record.has_from = true;
 	record.from = addr("198.51.100.7");
+	record.head = &head;
 	record.by = "uid 0 (root)";
 	record.message = "two\nlines, a \"quote\" and a tab\t";
 	assert_int_equal(sp_audit_record_format(&record, ZEROS, &line, &len), 0);
@@ -139,6 +141,10 @@ static void line_read_back_is_the_record(void **state)
 	assert_same_text(entry.record.message, record.message);
 	assert_same_text(entry.record.audit_would, "deny");
 	assert_same_text(entry.record.idp, "corp");
+	assert_true(entry.has_head);
+	assert_int_equal(entry.head.seq, 40);
+	assert_string_equal(entry.head.hash, ZEROS);
+	entry.record.head = &entry.head;
 	assert_true(entry.record.has_from);
 	assert_memory_equal(&entry.record.from, &record.from, sizeof(record.from));
 	assert_int_equal(entry.record.hook, SP_HOOK_VPN_IN);
