@@ -63,14 +63,16 @@ int sp_network_read(struct sp_daemon *daemon, bool *ret_changed)
 	return 0;
 }
 
-static int name_for_lock(struct sp_ebpf_lock *lock, const char *name, enum sp_ebpf_lock_kind kind)
+static int name_for_lock(struct sp_ebpf_lock *lock, const struct sp_host_interface *seen,
+			 enum sp_ebpf_lock_kind kind)
 {
 	struct sp_ebpf_lock_name *to = SP_ARRAY_PUSH(lock->names, lock->count);
 
 	if (!to)
 		return -ENOMEM;
-	snprintf(to->name, sizeof(to->name), "%s", name);
+	snprintf(to->name, sizeof(to->name), "%s", seen->name);
 	to->kind = kind;
+	to->ifindex = seen->ifindex;
 	return 0;
 }
 
@@ -134,10 +136,10 @@ static int name_all(struct sp_daemon *daemon, struct sp_ebpf_lock *lock)
 		if (seen->is_governed && seen->is_present)
 			r = note_listed(daemon, seen);
 		if (r == 0 && seen->is_governed && (!lock->is_narrow || seen->zone == SP_ZONE_TUNNEL))
-			r = name_for_lock(lock, seen->name, SP_EBPF_LOCK_LISTED);
+			r = name_for_lock(lock, seen, SP_EBPF_LOCK_LISTED);
 		else if (r == 0 && !seen->is_governed && !lock->is_narrow)
-			r = name_for_lock(lock, seen->name, seen->is_unmanaged ? SP_EBPF_LOCK_UNMANAGED :
-											SP_EBPF_LOCK_UNLISTED);
+			r = name_for_lock(lock, seen, seen->is_unmanaged ? SP_EBPF_LOCK_UNMANAGED :
+										  SP_EBPF_LOCK_UNLISTED);
 	}
 	if (!is_renamed)
 		sp_warnings_clear(&daemon->warnings, "interface-renamed");

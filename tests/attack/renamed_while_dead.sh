@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Attack: the outer interface gets another name while sallyportd is dead, so that the next sallyportd takes it for one in no
 # list, whose packets to the gateway itself nobody judges. Claim: a listed interface stays closed under any other name,
-# whoever was restarted, until it has its name again. (Topology: tests/support/lab.sh.)
+# also one that is unmanaged, whoever was restarted, until it has its name again. (Topology: tests/support/lab.sh.)
 set -u
 source "$(dirname "$0")/../support/lab.sh"
 source "$lab_top/tests/support/expect.sh"
@@ -42,6 +42,7 @@ unjudged() { lab_gate status --json | field "r['lock']['dropped']['unjudged']['p
 restart() { lab_kill "$lab_daemon_pid" KILL; "$@"; lab_start_daemon; }
 
 lab_up
+sed -i 's/tunnel: vpn0 }/tunnel: vpn0, unmanaged: [guest0] }/' "$LAB_ROOT/etc/sallyport/sallyport.yaml"
 lab_start_daemon && lab_start_engine && lab_policy >"$LAB_DIR/policy.yaml" && lab_gate apply "$LAB_DIR/policy.yaml" || exit 1
 lab_in stranger ping -c 1 -W 1 192.0.2.1 >/dev/null # neighbours are known
 lab_in stranger ping -c 1 -W 1 2001:db8:1::1 >/dev/null
@@ -57,6 +58,15 @@ expect "the second lock counted it" test "$(unjudged)" -gt 0
 restart rename wan9 wan0
 expect "with its name back it is the edge again" lab_wait 20 eval '! warned && lab_gate status >/dev/null'
 expect "and nothing arrives" nothing back
+lab_kill "$lab_daemon_pid" KILL
+rename wan0 guest0 # a name of interfaces.unmanaged
+rm "$LAB_ROOT"/sys/fs/bpf/sallyport/v1/link-edge-*
+expect "under an unmanaged name, with sallyportd dead and no hook, nothing arrives" nothing unmanaged
+lab_start_daemon
+expect "nor once it is back" nothing unmanaged-again
+expect "which status names" lab_wait 10 warned
+restart rename guest0 wan0
+expect "with its name back all is well" lab_wait 20 eval '! warned && lab_gate status >/dev/null'
 lab_kill "$lab_daemon_pid" KILL
 lab_in gateway nft delete table inet sallyport
 rename wan0 wan9

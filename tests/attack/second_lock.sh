@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The attack: hooks are detached or run another program, interfaces are made anew, come late, are renamed or moved, somebody restores
-# marks from connections, while strangers, an inner host and a person say to others what no rule allows, without a pause, from 32 ports,
-# of both families, and the others answer as if they had been asked. The claim: nothing of it ever arrives, before, during and after,
-# whether sallyportd lives or not; what was allowed works again, and status is content. The control: with the lock and the hooks gone, all
-# of it arrives.
+# The attack: hooks (on a kernel with tcx, and on one without) are detached or run another program, interfaces are made anew, come
+# late, are renamed or moved, an apply dies half way, somebody restores marks from connections, while strangers, an inner host and a
+# person say to others what no rule allows, without a pause, from 32 ports, of both families, and the others answer as if they had been
+# asked. The claim: nothing of it ever arrives, before, during and after, whether sallyportd lives or not; what was allowed works again,
+# and status is content. The control: with the lock and the hooks gone, all of it arrives.
 #
 #   call-office  stranger -> office           back-office   office -> stranger, as an answer to it
 #   call-gate    stranger -> gateway
@@ -145,6 +145,25 @@ C
 clang -O2 -target bpf -c "$LAB_DIR/foreign.bpf.c" -o "$LAB_DIR/foreign.o" || exit 1
 expect "foreign programs are loaded" gate bpftool prog loadall "$LAB_DIR/foreign.o" "$foreign"
 
+switched=0
+killed_at() { # killed_at STEP : of an apply; a living sallyportd comes back at once
+	lab_kill "$lab_daemon_pid"
+	lab_start_daemon --kill-at "$1"
+	lab_policy | sed "s/eng-git/eng-git-$((++switched))/" >"$LAB_DIR/again.yaml"
+	lab_gate apply "$LAB_DIR/again.yaml" >/dev/null 2>&1
+	lab_wait 5 fails kill -0 "$lab_daemon_pid" || return 1
+	[ "$1" != switched ] || lab_wait 5 half_switched || return 1
+	[ "$daemon" != alive ] || lab_start_daemon
+}
+program_of() { gate bpftool -j "$1" show pinned "$2" | field "r['prog_id' if '$1' == 'link' else 'id']"; }
+half_switched() { # programs of two revisions are in the hooks
+	local link program ids
+	ids=" $(for link in "$pins"/link-*; do program_of link "$link"; done | tr '\n' ' ')"
+	[ "$(for program in "$pins"/revision-*/*; do
+		[[ $ids != *" $(program_of prog "$program") "* ]] || dirname "$program"
+	done | sort -u | wc -l)" -eq 2 ]
+}
+
 # An event is `TEXT|DO|UNDO|GIT`. GIT: what becomes of what is allowed while nobody mends it (`answers`, `silent`; empty: not asked).
 events=(
 	"nothing happens|true||answers"
@@ -160,6 +179,8 @@ events=(
 	"edge-tc's link runs another program|update edge-tc-wan0 foreign_link||silent"
 	"marks restored from connections|restore_marks|forget_marks|answers"
 	"vpn0 deleted|remove vpn0||"
+	"revision half switched|killed_at switched||answers"
+	"the name of the running revision written, and killed|killed_at committed||answers"
 )
 for link in inside-in-lan0 vpn-in-vpn0; do
 	events+=("${link%-*} detached|detach $link||silent" "${link%-*}'s link runs another program|update $link foreign_link||silent"
@@ -210,15 +231,35 @@ go_on 20
 before=$(denied)
 go_on 20
 expect "control: hooks count what they deny" test "$(denied)" -gt "$before"
-for event in "${events[@]}"; do
-	[[ $event == *"${ONLY:-}"* ]] || continue
-	IFS='|' read -r text do undo git <<<"$event"
-	for daemon in alive dead; do cell $daemon "$text" "$do" "$undo" "$git"; done
-done
+try_all() {
+	local event text do undo git daemon
+	for event; do
+		[[ $event == *"${ONLY:-}"* ]] || continue
+		IFS='|' read -r text do undo git <<<"$event"
+		for daemon in alive dead; do cell $daemon "$text" "$do" "$undo" "$git"; done
+	done
+}
+try_all "${events[@]}"
+
+# ---- a kernel without tcx: filters in its place ----
+no_filter() { gate tc filter del dev "$1" "$2"; }
+is_without_tcx() { lab_gate status --json | field "{h['mode'] for h in r['hooks'] if h['hook'] != 'edge-in'}" | grep -qx "{'clsact'}"; }
+cc -shared -fPIC -D_GNU_SOURCE -o "$LAB_DIR/no_tcx.so" "$lab_top/tests/support/no_tcx.c" || exit 1
+lab_kill "$lab_daemon_pid"
+detach edge-tc-wan0 edge-out-wan0 inside-in-lan0 inside-out-lan0 vpn-in-vpn0 vpn-out-vpn0
+unpin edge-tc-wan0 edge-out-wan0 inside-in-lan0 inside-out-lan0 vpn-in-vpn0 vpn-out-vpn0
+export LD_PRELOAD=$LAB_DIR/no_tcx.so
+lab_start_daemon
+expect "without tcx the hooks are filters" lab_wait 10 is_without_tcx
+try_all "filter: inside-in's removed|no_filter lan0 ingress||silent" "filter: vpn-in's removed|no_filter vpn0 ingress||silent" \
+	"filter: edge-tc's and edge-in detached|no_filter wan0 ingress; detach edge-in-wan0||silent" \
+	"filter: all of lan0's, with their qdisc|gate tc qdisc del dev lan0 clsact||silent" "filter: lan0 made anew|anew lan0||silent"
+unset LD_PRELOAD
 
 # ---- control: the attack is one ----
 lab_kill "$lab_daemon_pid"
-detach edge-in-wan0 edge-tc-wan0 edge-out-wan0 inside-in-lan0 inside-out-lan0 vpn-in-vpn0 vpn-out-vpn0
+detach edge-in-wan0
+for iface in wan0 lan0 vpn0; do gate tc qdisc del dev $iface clsact; done
 gate nft delete table inet sallyport
 go_on 60
 for direction in $directions; do

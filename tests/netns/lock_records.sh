@@ -66,6 +66,25 @@ expect "the counts on record are the lock's own" lab_wait 5 in_step unjudged
 expect "they are not nothing" [ "$(dropped unjudged packets)" -ge 9 ]
 expect "status says it to people" eval 'lab_gate status | grep -q "second lock dropped $(dropped unjudged packets) unjudged, 0 unlisted, 0 astray, 0 closed$"'
 
+# ---- astray: answers to ana, which the gateway was to forward, are led to the gateway itself ----
+expect "control: git answers ana" lab_in laptop ping -c1 -W2 -q 10.30.2.9
+laptop4=$(lab_address_of laptop 4) laptop6=$(lab_address_of laptop 6)
+kill -STOP "$lab_daemon_pid"
+lab_in gateway sysctl -qw net.ipv4.conf.vpn0.accept_local=1 # else the kernel takes ana's own packets for forged
+for family in "-4 $laptop4" "-6 $laptop6"; do
+	set -- $family
+	lab_in gateway ip "$1" rule add pref 0 iif lan0 to "$2" lookup 77
+	lab_in gateway ip "$1" route add local "$2" dev lo table 77
+done
+lab_in laptop ping -c5 -i0.2 -W1 -q 10.30.2.9 >/dev/null
+lab_in laptop ping -c5 -i0.2 -W1 -q 2001:db8:30::2:9 >/dev/null
+for family in -4 -6; do lab_in gateway ip $family rule del pref 0 iif lan0; done
+kill -CONT "$lab_daemon_pid"
+expect "the counts on record of what went astray are the lock's own" lab_wait 5 in_step astray
+expect "exactly ten" same "$(dropped astray packets)" 10
+astray_of_both() { [ "$(said "len({r['src'] for r in singles if r['kind'] == 'astray' and r['iface'] == 'lan0'})")" = 2 ]; }
+expect "with samples of both families" lab_wait 5 astray_of_both
+
 # ---- a flood, by an interface that came in while nobody looked: nobody knows its name ----
 kill -STOP "$lab_daemon_pid"
 ip -n "$LAB-gateway" link add extra0 type veth peer name extra1 netns "$LAB-stranger"

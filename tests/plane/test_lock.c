@@ -132,6 +132,13 @@ static void names_nobody_expected_are_closed(void **state)
 	lab_ok(sp_ebpf_lock(&wide, &error), &error);
 	assert_false(lab_passes(lab, stranger, "198.51.100.1", 9000, port));
 	assert_true(lab_passes(lab, stranger, "10.20.0.1", 9000, port));
+	/* A listed device under a name that is open is closed. */
+	names[0].ifindex = if_nametoindex("lan0");
+	lab_ok(sp_ebpf_lock(&wide, &error), &error);
+	assert_false(lab_passes(lab, stranger, "10.20.0.1", 9000, port));
+	names[1].kind = SP_EBPF_LOCK_UNMANAGED;
+	lab_ok(sp_ebpf_lock(&wide, &error), &error);
+	assert_false(lab_passes(lab, stranger, "10.20.0.1", 9000, port));
 	assert_int_equal(sp_ebpf_lock_counters(counters), 0);
 	assert_true(counters[SP_EBPF_DROP_UNJUDGED].packets > 0 &&
 		    counters[SP_EBPF_DROP_UNJUDGED].bytes > 0);

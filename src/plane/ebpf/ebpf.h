@@ -178,6 +178,7 @@ enum sp_ebpf_lock_kind {
 struct sp_ebpf_lock_name {
 	char name[16];
 	enum sp_ebpf_lock_kind kind;
+	uint32_t ifindex; /* of a listed one: under a name that is open it stays closed; 0: it is not there */
 };
 
 struct sp_ebpf_lock {

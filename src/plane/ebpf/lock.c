@@ -3,7 +3,8 @@
  *
  * The mark is asked for before conntrack, where nobody can have restored it from a connection, and the
  * interfaces named are those that need none: whatever has a name nobody expected is closed. Between
- * interfaces names decide, for behind conntrack a mark may be anybody's. */
+ * interfaces names decide, for behind conntrack a mark may be anybody's. A device that is listed stays closed
+ * under a name that is open. */
 #include <ctype.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
@@ -97,17 +98,30 @@ static int list_names(const struct sp_ebpf_lock *lock, enum sp_ebpf_lock_kind ki
 	return out->error ? -ENOMEM : 0;
 }
 
+/* No device of those, by its number: that stays when it is renamed. */
+static int put_devices(const struct sp_ebpf_lock *lock, struct sp_buf *out)
+{
+	for (size_t i = 0; i < lock->count; i++)
+		if (lock->names[i].kind == SP_EBPF_LOCK_LISTED && lock->names[i].ifindex)
+			sp_buf_printf(out, "%s%u", out->len ? ", " : "iif != { ", lock->names[i].ifindex);
+	if (out->len)
+		sp_buf_put(out, " } ");
+	return out->error ? -ENOMEM : 0;
+}
+
 /* ---- rules ---- */
 
 struct rules {
 	struct sp_buf text;
 	struct sp_buf names[3]; /* by enum sp_ebpf_lock_kind */
+	struct sp_buf devices;  /* "iif != { 3, 4 } ", of the listed ones; empty if none is there */
 	bool is_sampled;        /* of what is dropped some is told by NFLOG */
 };
 
 static void rules_done(struct rules *rules)
 {
 	sp_buf_done(&rules->text);
+	sp_buf_done(&rules->devices);
 	for (size_t i = 0; i < SP_ARRAY_LEN(rules->names); i++)
 		sp_buf_done(&rules->names[i]);
 }
@@ -118,6 +132,15 @@ static void put_for(struct rules *rules, enum sp_ebpf_lock_kind kind, const char
 	if (rules->names[kind].len)
 		sp_buf_printf(&rules->text, "add rule inet sallyport %s { %s } %s\n", before,
 			      sp_buf_get(&rules->names[kind]), behind);
+}
+
+/* The same for what they let in unjudged. */
+static void put_for_arriving(struct rules *rules, enum sp_ebpf_lock_kind kind, const char *behind)
+{
+	if (rules->names[kind].len)
+		sp_buf_printf(&rules->text, "add rule inet sallyport arriving iifname { %s } %s%s accept\n",
+			      sp_buf_get(&rules->names[kind]), rules->devices.len ? sp_buf_get(&rules->devices) : "",
+			      behind);
 }
 
 /* Drop and count what is @match: a chain, and what a packet of it is like. */
@@ -146,8 +169,8 @@ static void put_arriving(struct rules *rules, bool is_narrow)
 {
 	sp_buf_put(&rules->text, "add rule inet sallyport arriving " IS_PASSED " accept\n"
 				 "add rule inet sallyport arriving iifname \"lo\" accept\n");
-	put_for(rules, SP_EBPF_LOCK_UNMANAGED, "arriving iifname", SET_JUDGED " accept");
-	put_for(rules, SP_EBPF_LOCK_UNLISTED, "arriving iifname", CLEAR_MARK " accept");
+	put_for_arriving(rules, SP_EBPF_LOCK_UNMANAGED, SET_JUDGED);
+	put_for_arriving(rules, SP_EBPF_LOCK_UNLISTED, CLEAR_MARK);
 	if (is_narrow)
 		put_for(rules, SP_EBPF_LOCK_LISTED, "arriving iifname !=", "accept");
 	if (!is_narrow || rules->names[SP_EBPF_LOCK_LISTED].len)
@@ -249,6 +272,8 @@ static int put(const struct sp_ebpf_lock *lock, bool is_sampled, struct sp_ebpf_
 	sp_ebpf_begin(error);
 	for (int kind = 0; r == 0 && kind <= SP_EBPF_LOCK_UNLISTED; kind++)
 		r = list_names(lock, kind, &rules.names[kind], error);
+	if (r == 0)
+		r = put_devices(lock, &rules.devices);
 	if (r == 0)
 		r = put_table(&rules, lock);
 	if (r == 0)
