@@ -51,7 +51,7 @@ static size_t read_interfaces(const struct sp_paths *paths, struct sp_machine **
 static json_t *ask_daemon(const struct sp_cli *cli, uint32_t *own, struct sp_probe_context *context)
 {
 	json_t *reply = sp_client_try(cli, "status");
-	json_t *hook, *warning, *warnings;
+	json_t *hook, *warning, *warnings, *portal;
 	const char *code, *message;
 	size_t i, count = 0;
 
@@ -62,6 +62,9 @@ static json_t *ask_daemon(const struct sp_cli *cli, uint32_t *own, struct sp_pro
 	context->own_prog_count = count;
 	context->is_daemon_there = reply != NULL;
 	context->is_daemon_memory_locked = json_is_true(json_object_get(reply, "memory_locked"));
+	portal = json_object_get(reply, "portal");
+	context->is_portal_there = json_is_object(portal);
+	context->is_portal_memory_locked = json_is_true(json_object_get(portal, "memory_locked"));
 	json_array_foreach(json_object_get(reply, "warnings"), i, warning)
 		if (!json_unpack(warning, "{s:s, s:s}", "code", &code, "message", &message) &&
 		    !strcmp(code, "homes-incomplete"))

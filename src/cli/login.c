@@ -191,7 +191,7 @@ static int find_key(struct login *login)
 	int r;
 
 	if (login->pubkey) {
-		if (sp_wg_key_from_base64(login->pubkey, &key) < 0)
+		if (sp_wg_public_from_base64(login->pubkey, &key) < 0)
 			return sp_cli_fail(
 				SP_EXIT_USAGE,
 				"--pubkey takes a WireGuard public key: 44 characters of base64");

@@ -50,7 +50,7 @@ static const struct sp_op *find_op(const char *name)
 	static const char *const refused[] = { "idp", "reason", "user", "detail", "from", "device",
 					       NULL };
 	static const char *const report[] = { "url", "fingerprint", "providers", "every", "pressure",
-					      NULL };
+					      "memory_locked", NULL };
 	/* how long a session lasts is not among the things the portal says */
 	static const char *const portal_open[] = { "idp", "subject", "user", "groups", "attrs",
 						   "auth_time", "device", "refresh", "from", NULL };

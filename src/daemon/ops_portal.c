@@ -95,10 +95,12 @@ void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 	const char *url;
 	json_t *fingerprint = NULL, *pressure = NULL, *list, *providers, *item;
 	json_int_t every_s = 0;
+	int is_memory_locked = 0;
 	size_t i;
 
-	if (!sp_op_unpack(client, request, "{s:s, s?o, s:o, s?I, s?o}", "url", &url, "fingerprint",
-			  &fingerprint, "providers", &list, "every", &every_s, "pressure", &pressure))
+	if (!sp_op_unpack(client, request, "{s:s, s?o, s:o, s?I, s?o, s?b}", "url", &url, "fingerprint",
+			  &fingerprint, "providers", &list, "every", &every_s, "pressure", &pressure,
+			  "memory_locked", &is_memory_locked))
 		return;
 	if (every_s < 0 || every_s > EVERY_MAX_S) {
 		sp_client_fail(client, "bad-request", 2, NULL, "every is 0 to %d seconds",
@@ -128,9 +130,9 @@ void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	}
 	sp_portal_report(daemon, client,
-			 json_pack("{s:s, s:s?, s:o, s:o}", "url", url, "fingerprint",
+			 json_pack("{s:s, s:s?, s:o, s:o, s:b}", "url", url, "fingerprint",
 				   json_string_value(fingerprint), "providers", providers, "pressure",
-				   pressure),
+				   pressure, "memory_locked", is_memory_locked),
 			 (uint64_t)every_s);
 	sp_client_watch(client); /* it may be silent for as long as it likes */
 	sp_client_reply(client, NULL);

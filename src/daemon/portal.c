@@ -157,10 +157,11 @@ json_t *sp_portal_describe(const struct sp_daemon *daemon)
 
 	if (!portal->report)
 		return json_null();
-	return json_pack("{s:b, s:O, s:O, s:o, s:O, s:O}", "running", 1, "url",
+	return json_pack("{s:b, s:O, s:O, s:o, s:O, s:O, s:O}", "running", 1, "url",
 			 json_object_get(portal->report, "url"), "fingerprint",
 			 json_object_get(portal->report, "fingerprint"), "since",
 			 sp_json_time(portal->since_ns), "providers",
 			 json_object_get(portal->report, "providers"), "pressure",
-			 json_object_get(portal->report, "pressure"));
+			 json_object_get(portal->report, "pressure"), "memory_locked",
+			 json_object_get(portal->report, "memory_locked"));
 }

@@ -15,7 +15,7 @@ struct sp_daemon;
 struct sp_portal {
 	struct sp_user user; /* uid SP_UID_NONE: this gateway has none, or its user is not there */
 	const struct sp_client *reporter; /* who reported last; NULL: it has gone, or none came */
-	json_t *report;                   /* {url, fingerprint, providers, pressure} */
+	json_t *report;                   /* {url, fingerprint, providers, pressure, memory_locked} */
 	int64_t since_ns;                 /* UTC: of the reporter's first report */
 	uint64_t heard_ns;                /* boot time of the last report */
 	uint64_t every_s;                 /* so often it reports; 0: only when something changed */

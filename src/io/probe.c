@@ -112,17 +112,33 @@ static void probe_tun(struct sp_probe_list *list)
 		             sp_err_text(errno));
 }
 
+#define MEMLOCK "LimitMEMLOCK=infinity in its unit (else: ulimit -l unlimited), then start it again"
+
+static void add_memory(struct sp_probe_list *list, const struct sp_probe_subject *subject, bool is_locked)
+{
+	sp_probe_add(list, subject, is_locked ? SP_PROBE_OK : SP_PROBE_MISSING, "%s",
+	             is_locked ? "locked" : "pageable");
+}
+
 static void probe_daemon(const struct sp_probe_context *context, struct sp_probe_list *list)
 {
 	static const struct sp_probe_subject subject = {
-		"sallyportd-memory", "its keys, and every device's, may be written to swap",
-		"LimitMEMLOCK=infinity in its unit (else: ulimit -l unlimited), then start it again"
+		"sallyportd-memory", "its keys, and every device's, may be written to swap", MEMLOCK
 	};
 
 	if (context->is_daemon_there)
-		sp_probe_add(list, &subject,
-		             context->is_daemon_memory_locked ? SP_PROBE_OK : SP_PROBE_MISSING,
-		             "%s", context->is_daemon_memory_locked ? "locked" : "pageable");
+		add_memory(list, &subject, context->is_daemon_memory_locked);
+}
+
+static void probe_portal(const struct sp_probe_context *context, struct sp_probe_list *list)
+{
+	static const struct sp_probe_subject subject = {
+		"portal-memory",
+		"passwords, client secrets and people's tokens may be written to swap", MEMLOCK
+	};
+
+	if (context->is_portal_there)
+		add_memory(list, &subject, context->is_portal_memory_locked);
 }
 
 static void probe_homes(const struct sp_probe_context *context, struct sp_probe_list *list)
@@ -290,6 +306,7 @@ int sp_probe_run(const struct sp_probe_context *context, struct sp_probe **ret_p
 	probe_jit(&list);
 	probe_bpffs(context, &list);
 	probe_daemon(context, &list);
+	probe_portal(context, &list);
 	probe_homes(context, &list);
 	probe_nftables(&list);
 	probe_tun(&list);

@@ -43,6 +43,7 @@ struct sp_probe_context {
 	bool may_use_kernel_engine, must_use_kernel_engine; /* vpn.engine: auto or kernel; kernel */
 	uint32_t tunnel_mtu;                                /* vpn.mtu; 0: not known */
 	bool is_daemon_there, is_daemon_memory_locked;      /* what a running sallyportd says */
+	bool is_portal_there, is_portal_memory_locked;      /* and of a running portal */
 	char homes_warning[256]; /* and of what its spoof check cannot tell; "": nothing */
 };
 

@@ -39,11 +39,7 @@ int sp_person_set(struct sp_person *person, const char *idp, const char *subject
 
 int sp_person_set_device(struct sp_person *person, const char *key, const char *name)
 {
-	struct sp_wg_key public_key;
-
-	if (sp_wg_public_from_base64(key, &public_key) == 0) /* as the gateway lists it */
-		sp_wg_key_to_base64(&public_key, person->device_key);
-	else if (key != person->device_key)
+	if (key != person->device_key)
 		snprintf(person->device_key, sizeof(person->device_key), "%s", key);
 	return set(&person->device_name, name);
 }

@@ -51,6 +51,7 @@ struct sp_portal {
 	struct sp_ask report;
 	bool is_report_due;      /* something `status` shows has changed */
 	bool is_gate_there;
+	bool is_memory_locked;
 	bool is_crowded;         /* connections are scarce: nobody waits on one for news */
 	/* since the start: passwords and connections turned away, and idle connections dropped for others */
 	uint64_t shed_checks, turned_away, gave_way;

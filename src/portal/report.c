@@ -40,8 +40,8 @@ void sp_report_run(struct sp_portal *portal)
 
 	if (!sp_report_is_due(portal))
 		return;
-	request = json_pack("{s:s, s:I, s:s, s:s, s:{s:I, s:I, s:I}, s:o}", "op", "portal.report", "every",
-			    (json_int_t)SP_REPORT_EVERY_S, "url", portal->url, "fingerprint", portal->fingerprint,
+	request = json_pack("{s:s, s:I, s:b, s:s, s:s, s:{s:I, s:I, s:I}, s:o}", "op", "portal.report", "every",
+			    (json_int_t)SP_REPORT_EVERY_S, "memory_locked", portal->is_memory_locked, "url", portal->url, "fingerprint", portal->fingerprint,
 			    "pressure", "passwords_refused", (json_int_t)portal->shed_checks,
 			    "connections_refused", (json_int_t)portal->turned_away, "connections_dropped",
 			    (json_int_t)portal->gave_way, "providers", sp_providers_report(portal));

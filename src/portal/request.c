@@ -71,19 +71,27 @@ static int __attribute__((format(printf, 2, 3))) wrong(struct reading *reading, 
 	return -EINVAL;
 }
 
-static int read_text(struct reading *reading, const struct sp_field *field, const json_t *value)
+/* The key in its one form, as the gateway lists it: whatever compares texts compares keys. */
+static int read_key(struct reading *reading, const char *text, json_t *value)
+{
+	struct sp_wg_key key;
+	char canonical[SP_WG_KEY_BASE64];
+
+	if (sp_wg_public_from_base64(text, &key) < 0 || !sp_x25519_is_public(key.bytes))
+		return wrong(reading, "is a WireGuard public key: 44 characters of base64, as wg pubkey writes them");
+	return json_string_set(value, sp_wg_key_to_base64(&key, canonical)) < 0 ? -ENOMEM : 0;
+}
+
+static int read_text(struct reading *reading, const struct sp_field *field, json_t *value)
 {
 	const char *text = json_string_value(value);
 	const size_t max = field->kind == SP_FIELD_SECRET ? 1024 : field->kind == SP_FIELD_HANDLE ? 64 : 255;
-	struct sp_wg_key key;
 
 	if (!text)
 		return wrong(reading, "is a text");
 	switch (field->kind) {
 	case SP_FIELD_KEY:
-		if (sp_wg_key_from_base64(text, &key) < 0 || !sp_x25519_is_public(key.bytes))
-			return wrong(reading, "is a WireGuard public key: 44 characters of base64, as wg pubkey writes them");
-		return 0;
+		return read_key(reading, text, value);
 	case SP_FIELD_DEVICE_NAME:
 		if (!sp_text_is_name(text, 63))
 			return wrong(reading, "has 1 to 63 bytes that print and no slash");
@@ -97,9 +105,9 @@ static int read_text(struct reading *reading, const struct sp_field *field, cons
 	}
 }
 
-static int read_object(struct reading *reading, const struct sp_field *fields, const json_t *object);
+static int read_object(struct reading *reading, const struct sp_field *fields, json_t *object);
 
-static int read_value(struct reading *reading, const struct sp_field *field, const json_t *value)
+static int read_value(struct reading *reading, const struct sp_field *field, json_t *value)
 {
 	switch (field->kind) {
 	case SP_FIELD_NUMBER:
@@ -117,7 +125,7 @@ static int read_value(struct reading *reading, const struct sp_field *field, con
 	}
 }
 
-static int read_object(struct reading *reading, const struct sp_field *fields, const json_t *object)
+static int read_object(struct reading *reading, const struct sp_field *fields, json_t *object)
 {
 	const size_t above = strlen(reading->path);
 	const struct sp_field *field;
@@ -125,7 +133,7 @@ static int read_object(struct reading *reading, const struct sp_field *fields, c
 	json_t *value;
 	int r = 0;
 
-	json_object_foreach((json_t *)object, key, value) {
+	json_object_foreach(object, key, value) {
 		for (field = fields; field->name && strcmp(field->name, key) != 0; field++)
 			;
 		snprintf(reading->path + above, sizeof(reading->path) - above, "%s%.60s",

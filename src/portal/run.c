@@ -42,7 +42,7 @@ struct process {
 	struct sp_timer report_timer;
 	sigset_t signals;
 	const char *kill_at;
-	bool is_stopping;
+	bool is_memory_locked, is_stopping;
 };
 
 /* ---- what the portal has done for it ---- */
@@ -197,6 +197,8 @@ static int make_portal(struct process *process)
 	memcpy(config.seal_key, process->prepared.seal_key, sizeof(config.seal_key));
 	r = sp_portal_new(&config, &now, &process->portal);
 	sp_wipe(config.seal_key, sizeof(config.seal_key));
+	if (r == 0)
+		process->portal->is_memory_locked = process->is_memory_locked;
 	return r;
 }
 
@@ -296,7 +298,8 @@ int sp_portal_main(const struct sp_portal_options *options)
 	int code;
 
 	sp_log_init("sallyport-portal", options->is_verbose);
-	if (!sp_rights_protect_memory())
+	process.is_memory_locked = sp_rights_protect_memory();
+	if (!process.is_memory_locked)
 		sp_log_note("memory that holds keys may be swapped out: the limit on locked memory forbids more");
 	json_set_alloc_funcs(malloc, free_wiped);
 	if (sodium_init() < 0) {

@@ -64,6 +64,8 @@ expect "the engine is somebody else" same "$(status_of "$lab_engine_pid" Uid)" "
 expect "whether keys may reach swap is said as it is" same "$(lab_gate status --json | field "r['memory_locked']")" \
 	"$(awk '/^VmLck/ { print ($2 > 0) ? "True" : "False" }' "/proc/$lab_daemon_pid/status")"
 expect "doctor says it too" eval 'lab_gate doctor | grep -q sallyportd-memory'
+expect "and of the portal" same "$(lab_gate doctor --json | sed -n 's/.*"name":"portal-memory","result":"\([a-z]*\)".*/\1/p')" \
+	"$(awk '/^VmLck/ { print ($2 > 0) ? "ok" : "missing" }' "/proc/$lab_portal_pid/status")"
 
 # ---- the control: the work goes on ----
 sed -i 's#git: .*#git: [10.30.2.9, "2001:db8:30::2:9"]#' "$LAB_DIR/policy.yaml"
