@@ -303,7 +303,7 @@ SP_INLINE void sp_flow_recharge(const struct sp_flow *from, const struct sp_flow
 }
 
 /* The flow found as today's answer leaves it: it goes on with its counts, or is denied, or begins anew
- * after it was. */
+ * after it was. Whose allow was counted without a record ends so, too. */
 SP_INLINE void sp_draft_renewed(struct sp_work *work)
 {
 	struct sp_flow *draft = &work->draft;
@@ -319,6 +319,8 @@ SP_INLINE void sp_draft_renewed(struct sp_work *work)
 		draft->packets[0] = draft->packets[1] = 0;
 		draft->bytes[0] = draft->bytes[1] = 0;
 		work->is_new = 1;
+	} else if (work->flow.log == SP_LOG_COUNTED && draft->log == SP_LOG_NEW) {
+		draft->log = SP_LOG_COUNTED;
 	}
 }
 

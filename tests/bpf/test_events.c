@@ -346,6 +346,14 @@ static void beyond_fifty_new_flows_a_second_both_ends_are_counted(void **state)
 	assert_int_equal(opened.events, 150);
 	assert_int_equal(opened.bytes, 150 * 40);
 
+	/* What is judged again goes on so. */
+	lab_renew(&lab, 2);
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(frame, sizeof(frame), "100.64.0.7:%u > 10.30.0.5:22 tcp A", 1000 + i);
+		lab_repeat(&lab, SP_HOOK_VPN_IN, frame, 1);
+	}
+	assert_int_equal(count_events(SP_EVENT_ALLOW, ANA), 0);
+
 	/* Their session ends; each flow ends, and stays as a denied one, with its next packet. */
 	lab.sessions[ANA].epoch = 0;
 	for (unsigned i = 0; i < 200; i++) {
@@ -356,8 +364,8 @@ static void beyond_fifty_new_flows_a_second_both_ends_are_counted(void **state)
 	assert_int_equal(count_events(SP_EVENT_FLOW_END, ANA), 50);
 	ended = slot_sums(ANA, NULL, SP_TALLY_END);
 	assert_int_equal(ended.events, 150);
-	assert_int_equal(ended.packets, 150);
-	assert_int_equal(ended.bytes, 150 * 40);
+	assert_int_equal(ended.packets, 2 * 150);
+	assert_int_equal(ended.bytes, 2 * 150 * 40);
 }
 
 static void packets_of_log_all_have_a_rate_too(void **state)
