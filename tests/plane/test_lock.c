@@ -2,6 +2,7 @@
 /* The second lock: a governed interface without its program is dead, not open. */
 #include "lab.h"
 
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
