@@ -77,14 +77,14 @@ static int take_first(void *arg, json_t *reply)
 
 	json_array_foreach(json_object_get(reply, "records"), i, record)
 		print_record(arg, record);
-	return fflush(stdout) == EOF ? SP_EXIT_FAILED : SP_EXIT_OK;
+	return sp_cli_flush();
 }
 
 static int take_event(void *arg, json_t *record)
 {
 	if (record)
 		print_record(arg, record);
-	return fflush(stdout) == EOF ? SP_EXIT_FAILED : SP_EXIT_OK;
+	return sp_cli_flush();
 }
 
 int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,71 +11,332 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
+#include "base/str.h"
 #include "cli/complete.h"
 #include "io/rights.h"
 #include "policy/suggest.h"
 
 #define OPTIONS_MAX 24
+#define VERBS_MAX 64
+#define COLUMNS_OF_MEANING 30 /* with fewer left it goes below */
 
-static void print_usage(FILE *out)
+/* ---- help ---- */
+
+static void write_wrapped(FILE *out, const char *text)
 {
-	sp_cli_write(out, "usage: sallyport VERB [ARGUMENTS] [--json] [--root DIR]\n\n");
-	for (size_t i = 0; i < sp_verb_count; i++)
-		sp_cli_write(out, "  %-16s %-13s %s\n", sp_verbs[i].name, sp_verbs[i].arguments,
-			     sp_verbs[i].summary);
-	sp_cli_write(out, "\nsallyport VERB --help says more of one; sallyport --version%s.\n", sp_verbs_elsewhere);
+	__sp_buf struct sp_buf wrapped = SP_BUF_INIT;
+
+	sp_cli_wrap_line(&wrapped, text, sp_cli_columns(), 8);
+	sp_cli_write_lines(out, sp_buf_get(&wrapped));
+	sp_cli_write(out, "\n");
 }
 
-/* How many of @words the verb's name takes: 0, 1 or 2. */
-static size_t match_verb(const struct sp_verb *verb, char **words, size_t count)
+/* One word and what it means: beside it, or below where the screen is narrow. */
+static void write_entry(FILE *out, const char *word, int width, const char *meaning)
 {
-	const char *space = strchr(verb->name, ' ');
-	const size_t first_len = space ? (size_t)(space - verb->name) : strlen(verb->name);
+	__sp_buf struct sp_buf line = SP_BUF_INIT, wrapped = SP_BUF_INIT;
+	const int columns = sp_cli_columns();
 
-	if (count < 1 || strlen(words[0]) != first_len || strncmp(words[0], verb->name, first_len))
-		return 0;
-	if (!space)
-		return 1;
-	return count > 1 && !strcmp(words[1], space + 1) ? 2 : 0;
+	if (columns < 4 + width + COLUMNS_OF_MEANING) {
+		sp_buf_printf(&line, "  %s\n", word);
+		sp_buf_printf(&wrapped, "%8s%s", "", meaning);
+		sp_cli_wrap_line(&line, sp_buf_get(&wrapped), columns, 8);
+	} else {
+		sp_buf_printf(&wrapped, "  %s%*s  %s", word, width - sp_cli_width(word), "", meaning);
+		sp_cli_wrap_line(&line, sp_buf_get(&wrapped), columns, 4 + width);
+	}
+	sp_cli_write_lines(out, sp_buf_get(&line));
+	sp_cli_write(out, "\n");
+}
+
+/* Is the verb's first word @group, or is every verb asked for? */
+static bool is_of_group(const struct sp_verb *verb, const char *group)
+{
+	const size_t len = group ? strlen(group) : 0;
+
+	return !group || (strncmp(verb->name, group, len) == 0 && (verb->name[len] == ' ' || !verb->name[len]));
+}
+
+/* The verbs of @group; NULL: all. */
+static void write_verbs(FILE *out, const char *group)
+{
+	char words[96];
+	int width = 0;
+
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < sp_verb_count; i++) {
+			const struct sp_verb *verb = &sp_verbs[i];
+
+			if (!is_of_group(verb, group))
+				continue;
+			snprintf(words, sizeof(words), "%s%s%s", verb->name, *verb->arguments ? " " : "",
+				 verb->arguments);
+			if (pass)
+				write_entry(out, words, width, verb->summary);
+			else if (sp_cli_width(words) > width)
+				width = sp_cli_width(words);
+		}
+}
+
+static void write_usage(FILE *out)
+{
+	char more[192];
+
+	write_wrapped(out, "usage: sallyport VERB [ARGUMENTS] [--json] [--root DIR]");
+	sp_cli_write(out, "\n");
+	write_verbs(out, NULL);
+	sp_cli_write(out, "\n");
+	snprintf(more, sizeof(more), "sallyport VERB --help says more of one; sallyport --version%s.",
+		 sp_verbs_elsewhere);
+	write_wrapped(out, more);
+}
+
+static void write_group_usage(FILE *out, const char *group)
+{
+	char usage[96];
+
+	snprintf(usage, sizeof(usage), "usage: sallyport %s VERB [ARGUMENTS] [--json] [--root DIR]", group);
+	write_wrapped(out, usage);
+	sp_cli_write(out, "\n");
+	write_verbs(out, group);
+	sp_cli_write(out, "\nsallyport %s VERB --help says more of one.\n", group);
+}
+
+static void name_option(const struct sp_option *option, char *words, size_t size)
+{
+	snprintf(words, size, "--%s%s%s", option->name, option->flag ? "" : " ",
+		 option->flag ? "" : option->value_name);
+}
+
+static void print_purpose(const struct sp_verb *verb)
+{
+	char usage[128];
+
+	snprintf(usage, sizeof(usage), "usage: sallyport %s%s%s [OPTIONS]", verb->name, *verb->arguments ? " " : "",
+		 verb->arguments);
+	write_wrapped(stdout, usage);
+	write_wrapped(stdout, verb->summary);
+	sp_cli_print("\n");
+}
+
+static void print_verb_help(const char *name, const struct sp_option *options)
+{
+	static bool unused;
+	static const struct sp_option common[] = {
+		{ "json", &unused, NULL, NULL, "machine-readable output" },
+		{ "root", NULL, NULL, "DIR", "where the gateway's files stand (default /)" },
+		{ 0 },
+	};
+	const struct sp_option *lists[] = { options, common };
+	char words[96];
+	int width = 0;
+
+	for (size_t i = 0; i < sp_verb_count; i++)
+		if (!strcmp(sp_verbs[i].name, name))
+			print_purpose(&sp_verbs[i]);
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < SP_ARRAY_LEN(lists); i++)
+			for (const struct sp_option *option = lists[i]; option->name; option++) {
+				name_option(option, words, sizeof(words));
+				if (pass)
+					write_entry(stdout, words, width, option->help);
+				else if (sp_cli_width(words) > width)
+					width = sp_cli_width(words);
+			}
+}
+
+/* ---- finding the verb ---- */
+
+/* Is @word the first of a verb of two words? */
+static bool is_group(const char *word)
+{
+	for (size_t i = 0; i < sp_verb_count; i++)
+		if (is_of_group(&sp_verbs[i], word) && strcmp(sp_verbs[i].name, word))
+			return true;
+	return false;
+}
+
+static const struct sp_verb *find_verb(const char *first, const char *second)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s%s%s", first, second ? " " : "", second ? second : "");
+	for (size_t i = 0; i < sp_verb_count; i++)
+		if (!strcmp(sp_verbs[i].name, name))
+			return &sp_verbs[i];
+	return NULL;
 }
 
 const struct sp_verb *sp_cli_find_verb(char **words, size_t count, size_t *ret_words)
 {
-	const struct sp_verb *best = NULL;
+	const struct sp_verb *verb = count > 1 ? find_verb(words[0], words[1]) : NULL;
 
-	*ret_words = 0;
-	for (size_t i = 0; i < sp_verb_count; i++) {
-		const size_t matched = match_verb(&sp_verbs[i], words, count);
-
-		if (matched > *ret_words) {
-			best = &sp_verbs[i];
-			*ret_words = matched;
-		}
-	}
-	return best;
+	*ret_words = verb ? 2 : 0;
+	if (!verb && count > 0 && (verb = find_verb(words[0], NULL)))
+		*ret_words = 1;
+	return verb;
 }
 
-static int fail_unknown_verb(int argc, char **argv)
+/* The nearest second word of @group. */
+static const char *nearest_second(const char *group, const char *typed)
 {
 	struct sp_nearest near;
-	char typed[128];
-	bool is_group = false;
 
-	for (size_t i = 0; i < sp_verb_count; i++) {
-		const char *space = strchr(sp_verbs[i].name, ' ');
-
-		is_group |= space && !strncmp(sp_verbs[i].name, argv[0], strlen(argv[0])) &&
-			    (size_t)(space - sp_verbs[i].name) == strlen(argv[0]);
-	}
-	snprintf(typed, sizeof(typed), "%s%s%s", argv[0], is_group && argc > 1 ? " " : "",
-		 is_group && argc > 1 ? argv[1] : "");
 	sp_nearest_init(&near, typed);
 	for (size_t i = 0; i < sp_verb_count; i++)
-		sp_nearest_offer(&near, sp_verbs[i].name);
+		if (is_of_group(&sp_verbs[i], group) && strcmp(sp_verbs[i].name, group))
+			sp_nearest_offer(&near, sp_verbs[i].name + strlen(group) + 1);
+	return near.best;
+}
+
+/* The nearest first word, without what follows it. Returns false: none is near. */
+static bool nearest_first(const char *typed, char *ret_word, size_t size)
+{
+	struct sp_nearest near;
+	char firsts[VERBS_MAX][32];
+
+	sp_nearest_init(&near, typed);
+	for (size_t i = 0; i < sp_verb_count && i < VERBS_MAX; i++) {
+		snprintf(firsts[i], sizeof(firsts[i]), "%.*s", (int)strcspn(sp_verbs[i].name, " "),
+			 sp_verbs[i].name);
+		sp_nearest_offer(&near, firsts[i]);
+	}
 	if (near.best)
-		return sp_cli_fail(SP_EXIT_USAGE, "unknown verb \"%s\"; did you mean \"%s\"?", typed,
-				   near.best);
-	return sp_cli_fail(SP_EXIT_USAGE, "unknown verb \"%s\"; see sallyport --help%s", typed, sp_verbs_elsewhere);
+		snprintf(ret_word, size, "%s", near.best);
+	return near.best;
+}
+
+static int fail_unknown_verb(const char *first, const char *second)
+{
+	const bool takes_two = is_group(first) && second;
+	const char *near_second;
+	char near_first[32];
+
+	if (takes_two) {
+		near_second = nearest_second(first, second);
+		if (near_second)
+			return sp_cli_fail(SP_EXIT_USAGE, "unknown verb \"%s %s\"; did you mean \"%s %s\"?",
+					   first, second, first, near_second);
+		return sp_cli_fail(SP_EXIT_USAGE, "unknown verb \"%s %s\"; see sallyport %s --help", first,
+				   second, first);
+	}
+	if (!nearest_first(first, near_first, sizeof(near_first)))
+		return sp_cli_fail(SP_EXIT_USAGE, "unknown verb \"%s\"; see sallyport --help%s", first,
+				   sp_verbs_elsewhere);
+	near_second = is_group(near_first) && second ? nearest_second(near_first, second) : NULL;
+	return sp_cli_fail(SP_EXIT_USAGE, "unknown verb \"%s%s%s\"; did you mean \"%s%s%s\"?", first,
+			   near_second ? " " : "", near_second ? second : "", near_first, near_second ? " " : "",
+			   near_second ? near_second : "");
+}
+
+/* What stands on the line before, between and right behind the verb's words. */
+struct line {
+	const char *word[2]; /* of the verb; NULL: none */
+	bool wants_help;
+	int next; /* what is the verb's to read */
+};
+
+/* Take one option that every verb has. Returns the words it took; 0: it is none; -EINVAL, said. */
+static int take_common(struct sp_cli *cli, int left, char **argv, struct line *line)
+{
+	if (!strcmp(argv[0], "--json")) {
+		cli->json = true;
+	} else if (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h")) {
+		line->wants_help = true;
+	} else if (!strncmp(argv[0], "--root=", 7)) {
+		cli->root = argv[0] + 7;
+	} else if (!strcmp(argv[0], "--root")) {
+		if (left < 2)
+			return sp_cli_fail(-EINVAL, "--root needs a value");
+		cli->root = argv[1];
+		return 2;
+	} else {
+		return 0;
+	}
+	return 1;
+}
+
+/* Read up to the end of the verb. Returns 0; -EINVAL, said. */
+static int read_line(struct sp_cli *cli, int argc, char **argv, struct line *line)
+{
+	size_t count = 0;
+	int at = 1;
+
+	while (at < argc) {
+		const int taken = take_common(cli, argc - at, argv + at, line);
+
+		if (taken < 0)
+			return taken;
+		at += taken;
+		if (taken)
+			continue;
+		if (argv[at][0] == '-' || count == 2 || (count == 1 && !is_group(line->word[0])))
+			break;
+		if (count == 1 && find_verb(line->word[0], NULL) && !find_verb(line->word[0], argv[at]))
+			break; /* `audit` is a verb by itself, and this is its argument */
+		line->word[count++] = argv[at++];
+		if (count == 1 && !strcmp(argv[at - 1], "help")) {
+			line->wants_help = true;
+			count = 0;
+		}
+	}
+	line->word[1] = count == 2 ? line->word[1] : NULL;
+	line->word[0] = count ? line->word[0] : NULL;
+	line->next = at;
+	return 0;
+}
+
+/* No verb, or the first word of several. */
+static int show_usage(const struct line *line)
+{
+	FILE *out = line->wants_help ? stdout : stderr;
+
+	if (line->word[0])
+		write_group_usage(out, line->word[0]);
+	else
+		write_usage(out);
+	if (line->wants_help)
+		return SP_EXIT_OK;
+	return sp_cli_note_failure(SP_EXIT_USAGE, "no verb is named");
+}
+
+static int run_verb(struct sp_cli *cli, int argc, char **argv)
+{
+	struct line line = { 0 };
+	const struct sp_verb *verb;
+	int r = read_line(cli, argc, argv, &line);
+
+	if (r < 0)
+		return SP_EXIT_USAGE;
+	if (!line.word[0] && line.next < argc && !strcmp(argv[line.next], "--version")) {
+		sp_cli_print("sallyport " SP_VERSION "\n");
+		return SP_EXIT_OK;
+	}
+	if (!line.word[0] && line.next < argc)
+		return sp_cli_fail(SP_EXIT_USAGE, "unknown option %s; see sallyport --help", argv[line.next]);
+	if (!line.word[0])
+		return show_usage(&line);
+	verb = find_verb(line.word[0], line.word[1]);
+	if (!verb && is_group(line.word[0]) && !line.word[1])
+		return show_usage(&line);
+	if (!verb)
+		return fail_unknown_verb(line.word[0], line.word[1] ? line.word[1] :
+						       line.next < argc ? argv[line.next] : NULL);
+	if (line.wants_help) {
+		char *help[] = { argv[line.next - 1], (char *)"--help", NULL };
+
+		return verb->run(cli, 2, help);
+	}
+	return verb->run(cli, argc - line.next + 1, argv + line.next - 1);
+}
+
+/* A descriptor that is closed would be the next file's that is opened, and that file be printed into. */
+static void fill_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)!open("/dev/null", O_RDONLY);
 }
 
 int sp_cli_run(int argc, char **argv)
@@ -83,44 +345,21 @@ int sp_cli_run(int argc, char **argv)
 		.root = getenv("SALLYPORT_ROOT"),
 		.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
 	};
-	const struct sp_verb *verb;
-	size_t verb_words;
+	bool is_json = false;
+	int r;
 
+	fill_descriptors();
 	(void)sp_rights_protect_memory(); /* keys, passwords and tokens are in it, whatever the verb */
-	if (argc < 2) {
-		print_usage(stderr);
-		return SP_EXIT_USAGE;
-	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		print_usage(stdout);
-		return SP_EXIT_OK;
-	}
-	if (!strcmp(argv[1], "--version")) {
-		sp_cli_print("sallyport " SP_VERSION "\n");
-		return SP_EXIT_OK;
-	}
-	if (!strcmp(argv[1], SP_COMPLETE_VERB))
-		return sp_complete(&cli, argv + 2, (size_t)argc - 2);
-	verb = sp_cli_find_verb(argv + 1, (size_t)argc - 1, &verb_words);
-	if (!verb)
-		return fail_unknown_verb(argc - 1, argv + 1);
-	return verb->run(&cli, argc - (int)verb_words, argv + verb_words);
+	for (int i = 1; i < argc; i++)
+		is_json |= !strcmp(argv[i], "--json"); /* also where what stands before it is wrong */
+	if (argc > 1 && !strcmp(argv[1], SP_COMPLETE_VERB))
+		r = sp_complete(&cli, argv + 2, (size_t)argc - 2);
+	else
+		r = run_verb(&cli, argc, argv);
+	return sp_cli_finish(is_json, r);
 }
 
-static void print_verb_help(const char *name, const struct sp_option *options)
-{
-	for (size_t i = 0; i < sp_verb_count; i++)
-		if (!strcmp(sp_verbs[i].name, name))
-			sp_cli_print("usage: sallyport %s%s%s [OPTIONS]\n%s\n\n", name,
-				     *sp_verbs[i].arguments ? " " : "", sp_verbs[i].arguments,
-				     sp_verbs[i].summary);
-	for (; options->name; options++)
-		sp_cli_print("  --%s%s%-*s %s\n", options->name, options->flag ? "" : " ",
-			     (int)(24 - strlen(options->name)), options->flag ? "" : options->value_name,
-			     options->help);
-	sp_cli_print("  --%-25s %s\n", "json", "machine-readable output");
-	sp_cli_print("  --%-25s %s\n", "root DIR", "where the gateway's files stand (default /)");
-}
+/* ---- options ---- */
 
 static int fail_unknown_option(const char *verb, const char *word, const struct sp_option *options)
 {
@@ -137,6 +376,14 @@ static int fail_unknown_option(const char *verb, const char *word, const struct 
 	else
 		sp_cli_fail(0, "unknown option %s; see sallyport %s --help", word, verb);
 	return -EINVAL;
+}
+
+static bool set_follow(const struct sp_option *options)
+{
+	for (; options->name; options++)
+		if (!strcmp(options->name, "follow"))
+			return *options->flag = true;
+	return false;
 }
 
 int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
@@ -188,9 +435,8 @@ int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 			sp_cli_fail(0, "%s needs a value", argv[optind - 1]);
 			return -EINVAL;
 		case 'f': /* audit -f: the short form of --follow */
-			for (size_t i = 0; options[i].name; i++)
-				if (!strcmp(options[i].name, "follow"))
-					*options[i].flag = true;
+			if (!set_follow(options))
+				return fail_unknown_option(verb, "-f", options);
 			break;
 		case '?':
 			return fail_unknown_option(verb, argv[optind - 1], options);

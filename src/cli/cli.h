@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/str.h"
+
 enum sp_exit {
 	SP_EXIT_OK = 0,
 	SP_EXIT_FAILED = 1,
@@ -72,13 +74,36 @@ int sp_cli_options_exit(int r);
 void sp_cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void sp_cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void sp_cli_write(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A file's content on stdout: its line breaks stay. */
+/* A file's content on stdout, or where @out goes: its line breaks stay. */
 void sp_cli_print_lines(const char *text);
+void sp_cli_write_lines(FILE *out, const char *text);
 /* On stderr, as it is: only what this program has drawn itself. */
 void sp_cli_draw(const char *drawing);
 
+/* How many columns a text takes on a screen: wide characters two, combining ones none. */
+int sp_cli_width(const char *text);
+/* How many there are: $COLUMNS, else the terminal's; INT_MAX where stdout is none. */
+int sp_cli_columns(void);
+/* From now on what is printed on stdout is broken at blanks, where a line is wider than the screen; what goes on
+ * is indented so far. 0: no more. Returns what held before. */
+int sp_cli_wrap(int indent);
+/* The same of one line without its end, into @out. */
+void sp_cli_wrap_line(struct sp_buf *out, const char *line, int columns, int indent);
+
 /* `sallyport: text` on stderr. Returns @exit_code, so that a verb can `return sp_cli_fail(…)`. */
 int sp_cli_fail(int exit_code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same where what stderr shows is another text: for --json alone. */
+int sp_cli_note_failure(int exit_code, const char *text);
+/* As sp_cli_fail, with a word for what failed, as sallyportd has them, for --json. */
+int sp_cli_fail_as(int exit_code, const char *code, const char *message);
+
+/* The end of every run. With @is_json, what was said of a failure and stands in no JSON yet becomes an object on
+ * stdout (sallyport(1), "JSON"). Output that could not be written is a failure too. Returns the exit code. */
+int sp_cli_finish(bool is_json, int exit_code);
+
+/* What was printed so far goes out now. Returns SP_EXIT_OK; SP_EXIT_FAILED: some of it could not, which
+ * sp_cli_finish says. */
+int sp_cli_flush(void);
 
 /* One JSON object and a newline on stdout, or on stderr; takes the reference. What does not print in its texts
  * is written as \u…. Returns SP_EXIT_OK or SP_EXIT_FAILED. */

@@ -168,7 +168,7 @@ int sp_client_call_with_text(const struct sp_cli *cli, const char *op, json_t *f
 		const char *code = error_text(*ret_reply, "code");
 
 		if (strcmp(code, "policy-invalid") && strcmp(code, "tests-failed"))
-			sp_cli_fail(r, "%s", error_text(*ret_reply, "message"));
+			sp_cli_fail_as(r, code, error_text(*ret_reply, "message"));
 	}
 	return r;
 }
@@ -185,7 +185,7 @@ int sp_client_call(const struct sp_cli *cli, const char *op, json_t *fields, jso
 		return r;
 	}
 	if (reply)
-		sp_cli_fail(r, "%s", error_text(reply, "message"));
+		sp_cli_fail_as(r, error_text(reply, "code"), error_text(reply, "message"));
 	json_decref(reply);
 	return r;
 }
@@ -218,7 +218,7 @@ int sp_client_watch(const struct sp_cli *cli, const char *op, json_t *fields,
 	if (r == SP_EXIT_OK)
 		r = take_first(arg, reply);
 	else if (reply)
-		sp_cli_fail(r, "%s", error_text(reply, "message"));
+		sp_cli_fail_as(r, error_text(reply, "code"), error_text(reply, "message"));
 	json_decref(reply);
 	if (stream)
 		setsockopt(fileno(stream), SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));

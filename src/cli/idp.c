@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "cli/render.h"
 #include "cli/source.h"
 #include "io/files.h"
 
@@ -69,23 +70,18 @@ int sp_cli_idp_load_oidc(const struct sp_cli *cli, const struct sp_paths *paths,
 
 /* ---- all of them ---- */
 
-static void print_provider(const struct sp_idp *idp, json_t *list)
+static json_t *describe_provider(const struct sp_idp *idp)
 {
-	const char *type = idp->type == SP_IDP_LOCAL ? "local" : "oidc";
-
-	if (list)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s?, s:s?}", "name", idp->name, "type",
-						      type, "issuer", idp->issuer, "client_id",
-						      idp->client_id));
-	else if (idp->type == SP_IDP_LOCAL)
-		sp_cli_print("%-16s %-6s %zu users\n", idp->name, type, idp->user_count);
-	else
-		sp_cli_print("%-16s %-6s %s\n", idp->name, type, idp->issuer);
+	if (idp->type == SP_IDP_LOCAL)
+		return json_pack("{s:s, s:s, s:n, s:n, s:I}", "name", idp->name, "type", "local", "issuer", "client_id",
+				 "users", (json_int_t)idp->user_count);
+	return json_pack("{s:s, s:s, s:s?, s:s?, s:n}", "name", idp->name, "type", "oidc", "issuer", idp->issuer,
+			 "client_id", idp->client_id, "users");
 }
 
 /* Those of @names that can be used. Returns SP_EXIT_OK, or how the worst of the others failed, each said. */
-static int print_all(const struct sp_cli *cli, const struct sp_paths *paths, char **names,
-		     size_t count, json_t *list)
+static int list_all(const struct sp_cli *cli, const struct sp_paths *paths, char **names,
+		    size_t count, json_t *list)
 {
 	int worst = SP_EXIT_OK;
 
@@ -94,7 +90,7 @@ static int print_all(const struct sp_cli *cli, const struct sp_paths *paths, cha
 		int r = sp_cli_idp_load(cli, paths, names[i], &idp);
 
 		if (r == SP_EXIT_OK)
-			print_provider(idp, list);
+			json_array_append_new(list, describe_provider(idp));
 		else
 			worst = r;
 	}
@@ -103,6 +99,9 @@ static int print_all(const struct sp_cli *cli, const struct sp_paths *paths, cha
 
 int sp_cli_idp_list(struct sp_cli *cli, int argc, char **argv)
 {
+	static const struct sp_column columns[] = {
+		{ "provider", "name" }, { "type", "type" }, { "users", "users" }, { "issuer", "issuer" }, { 0 },
+	};
 	static const struct sp_option options[] = { { 0 } };
 	__sp_paths struct sp_paths paths = { 0 };
 	char **names = NULL;
@@ -119,13 +118,16 @@ int sp_cli_idp_list(struct sp_cli *cli, int argc, char **argv)
 	r = sp_dir_list(paths.idp_dir, ".yaml", &names, &count);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "cannot read %s: %s", paths.idp_dir, sp_err_text(r));
-	list = cli->json ? json_array() : NULL;
-	r = print_all(cli, &paths, names, count, list);
+	list = json_array();
+	r = list_all(cli, &paths, names, count, list);
 	for (size_t i = 0; i < count; i++)
 		free(names[i]);
 	free(names);
-	if (cli->json && sp_cli_print_json(json_pack("{s:i, s:b, s:o}", "v", 1, "ok", r == SP_EXIT_OK,
-						     "providers", list)) != SP_EXIT_OK)
-		return SP_EXIT_FAILED;
+	if (!cli->json)
+		sp_render_table(cli, list, columns);
+	else if (sp_cli_print_json(json_pack("{s:i, s:b, s:O}", "v", 1, "ok", r == SP_EXIT_OK, "providers", list)) !=
+		 SP_EXIT_OK)
+		r = SP_EXIT_FAILED;
+	json_decref(list);
 	return r;
 }

@@ -1,19 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Everything the command line prints goes through here. The formats are ours; the texts put into them may be
  * anybody's, so each is shown fit for a terminal, whoever calls. */
+#include <errno.h>
 #include <limits.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <wchar.h>
 
 #include "base/array.h"
+#include "base/err.h"
 #include "base/str.h"
 #include "base/text.h"
 #include "cli/cli.h"
 
 #define DIRECTIVE_MAX 40
+#define CODE_MAX 40
+#define COLUMNS_LEAST 20
 
 static const char *const paints[] = {
 	[SP_PLAIN] = "\033[0m", [SP_BOLD] = "\033[1m",   [SP_DIM] = "\033[2m",
@@ -85,14 +94,69 @@ static void take_directive(const char **format, va_list *args, struct directive 
 		 ret->conversion);
 }
 
-/* The columns a text takes: UTF-8 continuation bytes take none. */
-static int width_of(const char *text)
+/* Asked of the C library in a locale that knows the scripts, whatever the user's is. */
+static int width_of_character(uint32_t code)
 {
-	int width = 0;
+	static locale_t utf8;
+	locale_t before;
+	int width;
 
-	for (; *text; text++)
-		width += (*text & 0xc0) != 0x80;
+	if (code < 0x80)
+		return 1;
+	if (!utf8)
+		utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (!utf8)
+		return 1;
+	before = uselocale(utf8);
+	width = wcwidth((wchar_t)code);
+	uselocale(before);
+	return width < 0 ? 1 : width;
+}
+
+/* The bytes of a paint at @text; 0: there is none. */
+static size_t paint_len(const char *text)
+{
+	for (size_t i = 0; *text == '\033' && i < SP_ARRAY_LEN(paints); i++)
+		if (!strncmp(text, paints[i], strlen(paints[i])))
+			return strlen(paints[i]);
+	return 0;
+}
+
+/* The next character, or paint: its bytes, and the columns it takes. */
+static size_t take_shown(const char *text, int *ret_width)
+{
+	const size_t paint = paint_len(text);
+	uint32_t code = 0;
+	const size_t len = paint ? paint : sp_text_take(text, strlen(text), &code);
+
+	*ret_width = paint ? 0 : len ? width_of_character(code) : 1;
+	return len ? len : 1;
+}
+
+int sp_cli_width(const char *text)
+{
+	int width = 0, one;
+
+	for (; *text; width += one)
+		text += take_shown(text, &one);
 	return width;
+}
+
+int sp_cli_columns(void)
+{
+	const char *said = getenv("COLUMNS");
+	struct winsize size;
+	char *end;
+	long columns;
+
+	if (said && *said) {
+		columns = strtol(said, &end, 10);
+		if (!*end && columns > 0)
+			return columns < COLUMNS_LEAST ? COLUMNS_LEAST : columns > INT_MAX ? INT_MAX : (int)columns;
+	}
+	if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
+		return size.ws_col < COLUMNS_LEAST ? COLUMNS_LEAST : size.ws_col;
+	return INT_MAX;
 }
 
 static void put_text(struct sp_buf *out, const struct directive *directive, const char *text)
@@ -109,7 +173,7 @@ static void put_text(struct sp_buf *out, const struct directive *directive, cons
 	if (sp_text_put(&shown, text, directive->precision < 0 ? strlen(text) :
 						 strnlen(text, (size_t)directive->precision)) < 0)
 		out->error = shown.error;
-	room = directive->width - width_of(sp_buf_get(&shown));
+	room = directive->width - sp_cli_width(sp_buf_get(&shown));
 	sp_buf_printf(out, "%*s%s%*s", directive->is_left || room < 0 ? 0 : room, "", sp_buf_get(&shown),
 		      directive->is_left && room > 0 ? room : 0, "");
 }
@@ -141,23 +205,126 @@ static void put_directive(struct sp_buf *out, const char **format, va_list *args
 		put_number(out, &directive, args);
 }
 
-static void write_shown(FILE *out, const char *format, va_list args)
+static void format_shown(struct sp_buf *line, const char *format, va_list args)
 {
-	__sp_buf struct sp_buf line = SP_BUF_INIT;
 	va_list rest;
 
 	va_copy(rest, args);
 	while (*format) {
 		const size_t len = strcspn(format, "%");
 
-		sp_buf_put_bytes(&line, format, len);
+		sp_buf_put_bytes(line, format, len);
 		format += len;
 		if (*format++ != '%')
 			break;
-		put_directive(&line, &format, &rest);
+		put_directive(line, &format, &rest);
 	}
 	va_end(rest);
-	fputs(line.error ? "out of memory\n" : sp_buf_get(&line), out);
+}
+
+static int write_error; /* -errno of the first write to stdout that failed */
+
+static int note_write(FILE *out, int r)
+{
+	if (r == EOF && out == stdout && !write_error)
+		write_error = errno ? sp_errno() : -EIO;
+	return r;
+}
+
+static int put_raw(FILE *out, const char *text)
+{
+	errno = 0;
+	return note_write(out, fputs(text, out));
+}
+
+int sp_cli_flush(void)
+{
+	errno = 0;
+	return note_write(stdout, fflush(stdout)) == EOF || write_error ? SP_EXIT_FAILED : SP_EXIT_OK;
+}
+
+static void put_shown(FILE *out, const struct sp_buf *line)
+{
+	put_raw(out, line->error ? "out of memory\n" : sp_buf_get(line));
+}
+
+static void write_shown(FILE *out, const char *format, va_list args)
+{
+	__sp_buf struct sp_buf line = SP_BUF_INIT;
+
+	format_shown(&line, format, args);
+	put_shown(out, &line);
+}
+
+/* ---- lines no wider than the screen ---- */
+
+void sp_cli_wrap_line(struct sp_buf *out, const char *line, int columns, int indent)
+{
+	const char *start = line, *blank = NULL, *at = line;
+	int column = 0, from = 0, width;
+
+	if (indent > columns / 2)
+		indent = columns / 4;
+	while (*at) {
+		const size_t len = take_shown(at, &width);
+
+		if (*at == ' ' && at > start && at[-1] != ' ' && column >= from)
+			blank = at;
+		if (column + width > columns && blank) {
+			sp_buf_put_bytes(out, start, (size_t)(blank - start));
+			sp_buf_printf(out, "\n%*s", indent, "");
+			start = at = blank + strspn(blank, " ");
+			blank = NULL;
+			column = from = indent;
+			continue;
+		}
+		column += width;
+		at += len;
+		if (start == line && column <= indent)
+			from = column; /* a title in front is not broken */
+	}
+	sp_buf_put(out, start);
+}
+
+/* What stdout was given since the last end of a line, while lines are wrapped. */
+static struct {
+	int indent; /* 0: they are not */
+	struct sp_buf rest;
+} wrapping;
+
+static void print_wrapped(const struct sp_buf *text)
+{
+	__sp_buf struct sp_buf all = SP_BUF_INIT, wrapped = SP_BUF_INIT;
+	const char *line, *end;
+
+	sp_buf_put(&all, sp_buf_get(&wrapping.rest));
+	sp_buf_put(&all, sp_buf_get(text));
+	sp_buf_done(&wrapping.rest);
+	wrapping.rest = (struct sp_buf)SP_BUF_INIT;
+	if (all.error || text->error) {
+		put_shown(stdout, all.error ? &all : text);
+		return;
+	}
+	for (line = sp_buf_get(&all); (end = strchr(line, '\n')); line = end + 1) {
+		__sp_free char *one = strndup(line, (size_t)(end - line));
+
+		if (one)
+			sp_cli_wrap_line(&wrapped, one, sp_cli_columns(), wrapping.indent);
+		sp_buf_put(&wrapped, "\n");
+	}
+	sp_buf_put(&wrapping.rest, line);
+	put_shown(stdout, &wrapped);
+}
+
+int sp_cli_wrap(int indent)
+{
+	const int before = wrapping.indent;
+
+	put_raw(stdout, sp_buf_get(&wrapping.rest));
+	sp_buf_done(&wrapping.rest);
+	wrapping.rest = (struct sp_buf)SP_BUF_INIT;
+	wrapping.indent = indent;
+	return before;
 }
 
 void sp_cli_write(FILE *out, const char *format, ...)
@@ -171,11 +338,16 @@ void sp_cli_write(FILE *out, const char *format, ...)
 
 void sp_cli_print(const char *format, ...)
 {
+	__sp_buf struct sp_buf text = SP_BUF_INIT;
 	va_list args;
 
 	va_start(args, format);
-	write_shown(stdout, format, args);
+	format_shown(&text, format, args);
 	va_end(args);
+	if (wrapping.indent)
+		print_wrapped(&text);
+	else
+		put_shown(stdout, &text);
 }
 
 void sp_cli_say(const char *format, ...)
@@ -187,18 +359,23 @@ void sp_cli_say(const char *format, ...)
 	va_end(args);
 }
 
-void sp_cli_print_lines(const char *text)
+void sp_cli_write_lines(FILE *out, const char *text)
 {
 	while (*text) {
 		const size_t len = strcspn(text, "\n");
 
-		sp_cli_print("%.*s", (int)len, text);
+		sp_cli_write(out, "%.*s", (int)len, text);
 		text += len;
 		if (*text) {
-			sp_cli_print("\n");
+			sp_cli_write(out, "\n");
 			text++;
 		}
 	}
+}
+
+void sp_cli_print_lines(const char *text)
+{
+	sp_cli_write_lines(stdout, text);
 }
 
 void sp_cli_draw(const char *drawing)
@@ -206,15 +383,76 @@ void sp_cli_draw(const char *drawing)
 	fputs(drawing, stderr);
 }
 
+/* ---- what failed ---- */
+
+/* What has been said of failures and stands in no JSON yet. */
+static struct {
+	struct sp_buf text; /* a line each */
+	char code[CODE_MAX]; /* sallyportd's, of the last; "": it gave none */
+} unsaid;
+
+static void forget_unsaid(void)
+{
+	sp_buf_done(&unsaid.text);
+	unsaid.text = (struct sp_buf)SP_BUF_INIT;
+	unsaid.code[0] = '\0';
+}
+
+int sp_cli_note_failure(int exit_code, const char *text)
+{
+	sp_buf_printf(&unsaid.text, "%s%s", *sp_buf_get(&unsaid.text) ? "\n" : "", text);
+	return exit_code;
+}
+
 int sp_cli_fail(int exit_code, const char *format, ...)
 {
+	__sp_buf struct sp_buf text = SP_BUF_INIT;
 	va_list args;
 
-	sp_cli_say("sallyport: ");
 	va_start(args, format);
-	write_shown(stderr, format, args);
+	format_shown(&text, format, args);
 	va_end(args);
+	sp_cli_say("sallyport: ");
+	put_shown(stderr, &text);
 	sp_cli_say("\n");
+	return sp_cli_note_failure(exit_code, sp_buf_get(&text));
+}
+
+int sp_cli_fail_as(int exit_code, const char *code, const char *message)
+{
+	sp_cli_fail(exit_code, "%s", message);
+	snprintf(unsaid.code, sizeof(unsaid.code), "%s", code);
+	return exit_code;
+}
+
+static const char *code_of(int exit_code)
+{
+	static const char *const codes[] = {
+		[SP_EXIT_USAGE] = "bad-request",   [SP_EXIT_INVALID] = "invalid",
+		[SP_EXIT_TESTS] = "tests-failed",  [SP_EXIT_UNREACHABLE] = "unreachable",
+		[SP_EXIT_NOT_PERMITTED] = "not-permitted", [SP_EXIT_DEGRADED] = "degraded",
+		[SP_EXIT_DENY] = "refused",
+	};
+
+	if (*unsaid.code)
+		return unsaid.code;
+	return exit_code > 0 && exit_code < (int)SP_ARRAY_LEN(codes) && codes[exit_code] ? codes[exit_code] : "failed";
+}
+
+int sp_cli_finish(bool is_json, int exit_code)
+{
+	const char *text = sp_buf_get(&unsaid.text);
+
+	sp_cli_wrap(0);
+	if (is_json && exit_code != SP_EXIT_OK && *text)
+		sp_cli_print_json(json_pack("{s:i, s:b, s:{s:s, s:i, s:s}}", "v", 1, "ok", 0, "error", "code",
+					    code_of(exit_code), "exit", exit_code, "message", text));
+	forget_unsaid();
+	if (sp_cli_flush() != SP_EXIT_OK) {
+		sp_cli_fail(0, "not all of it could be written to the output: %s", sp_err_text(write_error));
+		forget_unsaid();
+		return exit_code == SP_EXIT_OK ? SP_EXIT_FAILED : exit_code;
+	}
 	return exit_code;
 }
 
@@ -224,14 +462,15 @@ static int write_json(FILE *out, json_t *object)
 	__sp_buf struct sp_buf shown = SP_BUF_INIT;
 
 	json_decref(object);
-	if (!text || sp_text_put_json(&shown, text, strlen(text)) < 0 || fputs(sp_buf_get(&shown), out) == EOF ||
-	    fputc('\n', out) == EOF || fflush(out) == EOF)
+	if (!text || sp_text_put_json(&shown, text, strlen(text)) < 0 || put_raw(out, sp_buf_get(&shown)) == EOF ||
+	    put_raw(out, "\n") == EOF)
 		return SP_EXIT_FAILED;
-	return SP_EXIT_OK;
+	return out == stdout ? sp_cli_flush() : SP_EXIT_OK;
 }
 
 int sp_cli_print_json(json_t *object)
 {
+	forget_unsaid();
 	return write_json(stdout, object);
 }
 

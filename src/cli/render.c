@@ -2,13 +2,15 @@
 #include "cli/render.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
+#include "base/cleanup.h"
 #include "base/str.h"
 #include "base/text.h"
 
 #define COLUMNS_MAX 16
+#define LAST_COLUMN_LEAST 24 /* fewer are no room to break a text in */
 
 const char *sp_json_text(json_t *object, const char *key)
 {
@@ -40,7 +42,7 @@ static void put_value(struct sp_buf *cell, json_t *value)
 	case JSON_ARRAY:
 		json_array_foreach(value, i, item) {
 			if (i)
-				sp_buf_put(cell, ",");
+				sp_buf_put(cell, ", ");
 			put_value(cell, item);
 		}
 		break;
@@ -60,47 +62,110 @@ static json_t *find_value(json_t *row, const char *key)
 	return json_object_get(json_object_get(row, first), dot + 1);
 }
 
-/* Width on the screen: UTF-8 continuation bytes take none. */
-static size_t text_width(const char *text)
-{
-	size_t width = 0;
+/* Rows and columns as texts. */
+struct table {
+	const struct sp_column *columns;
+	size_t column_count, row_count;
+	struct sp_buf *cells; /* row by row */
+	int width[COLUMNS_MAX];
+};
 
-	for (; *text; text++)
-		width += (*text & 0xc0) != 0x80;
+static void table_done(struct table *table)
+{
+	for (size_t i = 0; i < table->row_count * table->column_count; i++)
+		sp_buf_done(&table->cells[i]);
+	free(table->cells);
+}
+
+/* Returns false: there is no memory. */
+static bool fill_table(struct table *table, json_t *rows, const struct sp_column *columns)
+{
+	json_t *row;
+	size_t i;
+
+	table->columns = columns;
+	for (; columns[table->column_count].title && table->column_count < COLUMNS_MAX; table->column_count++)
+		table->width[table->column_count] = sp_cli_width(columns[table->column_count].title);
+	table->cells = calloc(json_array_size(rows) * table->column_count + 1, sizeof(*table->cells));
+	if (!table->cells)
+		return false;
+	table->row_count = json_array_size(rows);
+	json_array_foreach(rows, i, row)
+		for (size_t c = 0; c < table->column_count; c++) {
+			struct sp_buf *cell = &table->cells[i * table->column_count + c];
+
+			put_value(cell, find_value(row, columns[c].key));
+			if (sp_cli_width(sp_buf_get(cell)) > table->width[c])
+				table->width[c] = sp_cli_width(sp_buf_get(cell));
+		}
+	return true;
+}
+
+/* Of all columns but the last, with what stands between. */
+static long long width_before_last(const struct table *table)
+{
+	long long width = 0;
+
+	for (size_t c = 0; c + 1 < table->column_count; c++)
+		width += table->width[c] + 2;
 	return width;
+}
+
+/* The last column is broken at blanks where it does not fit. */
+static void print_in_columns(const struct sp_cli *cli, const struct table *table)
+{
+	const int before = sp_cli_wrap((int)width_before_last(table));
+
+	for (size_t c = 0; c < table->column_count; c++)
+		sp_cli_print("%s%-*s%s%s", sp_cli_paint(cli, SP_DIM),
+			     c + 1 < table->column_count ? table->width[c] : 0, table->columns[c].title,
+			     sp_cli_paint(cli, SP_PLAIN), c + 1 < table->column_count ? "  " : "");
+	sp_cli_print("\n");
+	for (size_t i = 0; i < table->row_count; i++) {
+		for (size_t c = 0; c < table->column_count; c++)
+			sp_cli_print("%-*s%s", c + 1 < table->column_count ? table->width[c] : 0,
+				     sp_buf_get(&table->cells[i * table->column_count + c]),
+				     c + 1 < table->column_count ? "  " : "");
+		sp_cli_print("\n");
+	}
+	sp_cli_wrap(before);
+}
+
+/* Where the screen is too narrow: a line a field, a blank one between rows. */
+static void print_in_lines(const struct sp_cli *cli, const struct table *table)
+{
+	const int before = sp_cli_wrap(0);
+	int title = 0;
+
+	for (size_t c = 0; c < table->column_count; c++)
+		if (sp_cli_width(table->columns[c].title) > title)
+			title = sp_cli_width(table->columns[c].title);
+	sp_cli_wrap(title + 2);
+	for (size_t i = 0; i < table->row_count; i++) {
+		if (i)
+			sp_cli_print("\n");
+		for (size_t c = 0; c < table->column_count; c++)
+			sp_cli_print("%s%-*s%s  %s\n", sp_cli_paint(cli, SP_DIM), title, table->columns[c].title,
+				     sp_cli_paint(cli, SP_PLAIN),
+				     sp_buf_get(&table->cells[i * table->column_count + c]));
+	}
+	sp_cli_wrap(before);
 }
 
 void sp_render_table(const struct sp_cli *cli, json_t *rows, const struct sp_column *columns)
 {
-	size_t width[COLUMNS_MAX] = { 0 }, count = 0, i;
-	json_t *row;
+	__sp_cleanup(table_done) struct table table = { 0 };
+	const int columns_of_screen = sp_cli_columns();
+	long long width;
 
-	for (; columns[count].title && count < COLUMNS_MAX; count++)
-		width[count] = text_width(columns[count].title);
-	/* first pass: widths; second pass: text */
-	for (int pass = 0; pass < 2; pass++) {
-		if (pass) {
-			for (size_t c = 0; c < count; c++)
-				sp_cli_print("%s%-*s%s%s", sp_cli_paint(cli, SP_DIM),
-					     c + 1 < count ? (int)width[c] : 0, columns[c].title,
-					     sp_cli_paint(cli, SP_PLAIN), c + 1 < count ? "  " : "");
-			sp_cli_print("\n");
-		}
-		json_array_foreach(rows, i, row) {
-			for (size_t c = 0; c < count; c++) {
-				__sp_buf struct sp_buf cell = SP_BUF_INIT;
-				size_t used;
-
-				put_value(&cell, find_value(row, columns[c].key));
-				used = text_width(sp_buf_get(&cell));
-				if (!pass && used > width[c])
-					width[c] = used;
-				if (pass)
-					sp_cli_print("%s%*s", sp_buf_get(&cell),
-						     c + 1 < count ? (int)(width[c] - used + 2) : 0, "");
-			}
-			if (pass)
-				sp_cli_print("\n");
-		}
+	if (!fill_table(&table, rows, columns)) {
+		sp_cli_fail(0, "out of memory");
+		return;
 	}
+	width = width_before_last(&table);
+	if (width + table.width[table.column_count - 1] <= columns_of_screen ||
+	    (width <= columns_of_screen / 2 && columns_of_screen - width >= LAST_COLUMN_LEAST))
+		print_in_columns(cli, &table);
+	else
+		print_in_lines(cli, &table);
 }

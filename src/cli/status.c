@@ -53,12 +53,14 @@ static void print_own_engine(json_t *engine)
 static void print_engine(json_t *engine)
 {
 	const bool is_reachable = json_is_true(json_object_get(engine, "reachable"));
+	const long long peers = sp_json_integer(engine, "peer_count");
 
-	sp_cli_print("  engine      %s, %s%s%s; %lld peers, %lld with a handshake of the last 3 minutes\n",
-		     sp_json_text(engine, "kind"), is_reachable ? "reachable" : "not reachable: ",
-		     sp_json_text(engine, "error"),
-		     json_is_true(json_object_get(engine, "in_step")) ? ", in step" : "",
-		     sp_json_integer(engine, "peer_count"), sp_json_integer(engine, "handshakes"));
+	sp_cli_print("  engine      %s, %s%s", sp_json_text(engine, "kind"),
+		     is_reachable ? "answers" : "does not answer: ", sp_json_text(engine, "error"));
+	if (is_reachable && !json_is_true(json_object_get(engine, "in_step")))
+		sp_cli_print(", has not taken every change yet");
+	sp_cli_print("; %lld peer%s, %lld of them with a handshake within the last 3 minutes\n", peers,
+		     peers == 1 ? "" : "s", sp_json_integer(engine, "handshakes"));
 	if (is_reachable && *sp_json_text(engine, "name"))
 		print_own_engine(engine);
 }
@@ -90,9 +92,6 @@ static void print_lock(json_t *lock)
 	json_t *dropped = json_object_get(lock, "dropped"), *counter;
 	const char *name, *before = "dropped ";
 
-	sp_cli_print("  forwarding  %s\n", json_is_true(json_object_get(lock, "open")) ?
-						   "what was judged" :
-						   "nothing: no revision runs");
 	sp_cli_print("  second lock ");
 	json_object_foreach(dropped, name, counter) {
 		sp_cli_print("%s%lld %s", before, sp_json_integer(counter, "packets"), name);
@@ -102,28 +101,62 @@ static void print_lock(json_t *lock)
 		     json_is_true(json_object_get(lock, "sampled")) ? "" : "; without samples on record");
 }
 
-static void print_head(const struct sp_cli *cli, json_t *reply)
+/* What is not as it should be, and what to do about it. */
+static void print_warnings(const struct sp_cli *cli, json_t *warnings)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(warnings, i, item) {
+		sp_cli_print("  %swarning%s     %s: %s\n", sp_cli_paint(cli, SP_YELLOW), sp_cli_paint(cli, SP_PLAIN),
+			     sp_json_text(item, "code"), sp_json_text(item, "message"));
+		if (*sp_json_text(item, "remedy"))
+			sp_cli_print(INDENT "remedy: %s\n", sp_json_text(item, "remedy"));
+	}
+}
+
+/* The answer to "does it work?", in a line. */
+static void print_answer(const struct sp_cli *cli, json_t *reply)
 {
 	const char *state = sp_json_text(reply, "state");
+	const bool is_open = json_is_true(json_object_get(json_object_get(reply, "lock"), "open"));
+	const size_t troubles = json_array_size(json_object_get(reply, "warnings"));
+
+	sp_cli_print("%s  %s%s%s: ", sp_json_text(reply, "gateway"),
+		     sp_cli_paint(cli, strcmp(state, "enforcing") ? SP_YELLOW : SP_GREEN), state,
+		     sp_cli_paint(cli, SP_PLAIN));
+	if (!*sp_json_text(reply, "generation"))
+		sp_cli_print("%s", is_open ? "it forwards by a policy that cannot be read here" :
+					     "it forwards nothing, there is no policy yet; next: sallyport apply FILE");
+	else
+		sp_cli_print("%s", is_open ? "it forwards what the policy allows" : "it forwards nothing");
+	if (troubles)
+		sp_cli_print("; %zu thing%s need%s somebody:\n", troubles, troubles == 1 ? "" : "s",
+			     troubles == 1 ? "s" : "");
+	else
+		sp_cli_print("%s\n", strcmp(state, "enforcing") ? "" : ", and nothing is amiss");
+	print_warnings(cli, json_object_get(reply, "warnings"));
+}
+
+static void print_head(const struct sp_cli *cli, json_t *reply)
+{
 	json_t *sessions = json_object_get(reply, "sessions");
 	json_t *flows = json_object_get(reply, "flows");
 	json_t *events = json_object_get(reply, "events");
-	const bool is_enforcing = !strcmp(state, "enforcing");
 
-	sp_cli_print("%s  %s%s%s  plane %s  revision %lld  generation %s  %lld rules\n",
-		     sp_json_text(reply, "gateway"), sp_cli_paint(cli, is_enforcing ? SP_GREEN : SP_YELLOW),
-		     state, sp_cli_paint(cli, SP_PLAIN), sp_json_text(reply, "plane"),
-		     sp_json_integer(reply, "revision"),
-		     *sp_json_text(reply, "generation") ? sp_json_text(reply, "generation") : "none",
-		     sp_json_integer(reply, "rules"));
-	print_lock(json_object_get(reply, "lock"));
-	sp_cli_print("  sessions    %lld live, %lld parked\n", sp_json_integer(sessions, "live"),
-		     sp_json_integer(sessions, "parked"));
+	print_answer(cli, reply);
+	if (*sp_json_text(reply, "generation"))
+		sp_cli_print("  policy      generation %s, revision %lld, %lld rules\n",
+			     sp_json_text(reply, "generation"), sp_json_integer(reply, "revision"),
+			     sp_json_integer(reply, "rules"));
+	sp_cli_print("  sessions    %lld live, %lld parked (their time is up, they can sign in again)\n",
+		     sp_json_integer(sessions, "live"), sp_json_integer(sessions, "parked"));
 	sp_cli_print("  flows       %lld of %lld\n", sp_json_integer(flows, "tracked"),
 		     sp_json_integer(flows, "max"));
 	print_engine(json_object_get(reply, "engine"));
 	print_portal(json_object_get(reply, "portal"));
-	sp_cli_print("  events      %lld delivered or waiting, %lld lost, %lld beyond the edge's sampling\n",
+	print_lock(json_object_get(reply, "lock"));
+	sp_cli_print("  events      %lld for the audit log, %lld lost, %lld left out by the sampling at the edge\n",
 		     sp_json_integer(events, "attempted") - sp_json_integer(events, "lost"),
 		     sp_json_integer(events, "lost"), sp_json_integer(events, "sampled"));
 }
@@ -167,19 +200,28 @@ static void print_unjudged(json_t *unmanaged, json_t *unlisted)
 	}
 }
 
-static void print_tail(const struct sp_cli *cli, json_t *reply)
+/* Counters are of a hook, whatever interfaces it sits on: so is a row. */
+static json_t *rows_of_hooks(json_t *hooks)
 {
-	json_t *item;
-	size_t i;
+	json_t *rows = json_array(), *item, *row;
+	size_t i, j;
 
-	print_unjudged(json_object_get(reply, "unmanaged"), json_object_get(reply, "ungoverned"));
-	print_drift(json_object_get(reply, "drift"));
-	json_array_foreach(json_object_get(reply, "warnings"), i, item) {
-		sp_cli_print("%swarning%s  %s: %s\n", sp_cli_paint(cli, SP_YELLOW), sp_cli_paint(cli, SP_PLAIN),
-			     sp_json_text(item, "code"), sp_json_text(item, "message"));
-		if (*sp_json_text(item, "remedy"))
-			sp_cli_print("         remedy: %s\n", sp_json_text(item, "remedy"));
+	json_array_foreach(hooks, i, item) {
+		json_t *own = NULL;
+
+		json_array_foreach(rows, j, row)
+			if (!strcmp(sp_json_text(row, "hook"), sp_json_text(item, "hook")) &&
+			    !strcmp(sp_json_text(row, "mode"), sp_json_text(item, "mode")) &&
+			    sp_json_integer(row, "revision") == sp_json_integer(item, "revision"))
+				own = row;
+		if (!own) {
+			own = json_copy(item);
+			json_object_set_new(own, "interface", json_array());
+			json_array_append_new(rows, own);
+		}
+		json_array_append(json_object_get(own, "interface"), json_object_get(item, "interface"));
 	}
+	return rows;
 }
 
 /* A gateway has a control socket, or is named by its root. Where there is neither, but somebody has
@@ -197,7 +239,7 @@ static int print_gateway(struct sp_cli *cli, bool with_rules)
 {
 	static const struct sp_column hook_columns[] = {
 		{ "hook", "hook" },
-		{ "interface", "interface" },
+		{ "interfaces", "interface" },
 		{ "mode", "mode" },
 		{ "revision", "revision" },
 		{ "allowed", "allow.packets" },
@@ -212,7 +254,7 @@ static int print_gateway(struct sp_cli *cli, bool with_rules)
 		{ "line", "line" },
 		{ 0 },
 	};
-	json_t *reply;
+	json_t *reply, *rows;
 	int r, exit_code;
 
 	r = sp_client_call(cli, "status", json_pack("{s:b}", "rules", with_rules), &reply);
@@ -225,14 +267,18 @@ static int print_gateway(struct sp_cli *cli, bool with_rules)
 		sp_cli_print_json(reply);
 		return exit_code;
 	}
+	sp_cli_wrap(sizeof(INDENT) - 1);
 	print_head(cli, reply);
 	sp_cli_print("\n");
-	sp_render_table(cli, json_object_get(reply, "hooks"), hook_columns);
+	rows = rows_of_hooks(json_object_get(reply, "hooks"));
+	sp_render_table(cli, rows, hook_columns);
+	json_decref(rows);
 	if (with_rules) {
 		sp_cli_print("\n");
 		sp_render_table(cli, json_object_get(reply, "rule_counters"), rule_columns);
 	}
-	print_tail(cli, reply);
+	print_unjudged(json_object_get(reply, "unmanaged"), json_object_get(reply, "ungoverned"));
+	print_drift(json_object_get(reply, "drift"));
 	json_decref(reply);
 	return exit_code;
 }

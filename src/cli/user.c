@@ -257,8 +257,7 @@ static json_t *list_users(const struct sp_idp *idp)
 
 		for (size_t k = 0; k < user->group_count; k++)
 			json_array_append_new(groups, json_string(user->groups[k]));
-		json_array_append_new(rows, json_pack("{s:i, s:s, s:s, s:o, s:s}", "v", 1, "idp", idp->name,
-						      "user", user->name, "groups", groups, "password",
+		json_array_append_new(rows, json_pack("{s:s, s:s, s:o, s:s}", "idp", idp->name, "user", user->name, "groups", groups, "password",
 						      user->password ? "set" : "none"));
 	}
 	return rows;
@@ -267,13 +266,13 @@ static json_t *list_users(const struct sp_idp *idp)
 int sp_cli_user_list(struct sp_cli *cli, int argc, char **argv)
 {
 	static const struct sp_column columns[] = {
-		{ "USER", "user" }, { "GROUPS", "groups" }, { "PASSWORD", "password" }, { 0 }
+		{ "user", "user" }, { "password", "password" }, { "groups", "groups" }, { 0 }
 	};
 	__sp_cleanup(sp_idp_file_done) struct sp_idp_file file = SP_IDP_FILE_INIT;
 	const char *idp = "local";
 	const struct sp_option options[] = { IDP_OPTION(idp), { 0 } };
-	json_t *rows, *row;
-	size_t count, i;
+	json_t *rows;
+	size_t count;
 	int r;
 
 	r = sp_cli_options(cli, "user list", argc, argv, options, NULL, 0, &count);
@@ -285,12 +284,9 @@ int sp_cli_user_list(struct sp_cli *cli, int argc, char **argv)
 	if (!file.idp)
 		return sp_cli_fail(SP_EXIT_FAILED, "there is no %s: sallyport user add NAME makes it", file.path);
 	rows = list_users(file.idp);
-	if (!cli->json)
-		sp_render_table(cli, rows, columns);
-	else
-		json_array_foreach(rows, i, row)
-			if (r == SP_EXIT_OK)
-				r = sp_cli_print_json(json_incref(row));
+	if (cli->json)
+		return sp_cli_print_json(json_pack("{s:i, s:b, s:o}", "v", 1, "ok", 1, "users", rows));
+	sp_render_table(cli, rows, columns);
 	json_decref(rows);
-	return r;
+	return SP_EXIT_OK;
 }

@@ -3,10 +3,12 @@
 """The command without a daemon and without root: exit codes, streams, JSON. usage: test_cli.py SALLYPORT"""
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
 import tempfile
+import unicodedata
 import unittest
 import unittest.mock
 
@@ -26,6 +28,12 @@ fixtures:
 tests:
   - { from: {user: ana}, to: git, service: tcp/80, expect: EXPECT, rule: eng-git }
 '''
+
+
+def width(text):
+    """Columns on a screen."""
+    return sum(0 if unicodedata.combining(c) or unicodedata.category(c) == 'Mn' else
+               2 if unicodedata.east_asian_width(c) in 'WF' else 1 for c in text)
 
 
 def ethernet(ethertype, payload):
@@ -98,8 +106,74 @@ class Cli(unittest.TestCase):
     def test_every_verb_has_help(self):
         for line in self.run_it('--help').stdout.splitlines():
             if line.startswith('  '):
-                verb = line[2:18].split()
+                verb = re.match(r'[a-z ]+?(?= [A-Z[]|  )', line[2:])[0].split()
                 self.assertIn('usage: sallyport ' + ' '.join(verb), self.run_it(*verb, '--help').stdout)
+                self.assertEqual(self.run_it('help', *verb).stdout, self.run_it(*verb, '--help').stdout)
+
+    def test_help_stands_in_columns_and_within_the_screen(self):
+        for words in ((), ('audit',), ('user', 'groups'), ('session',), ('status',)):
+            rows = [line for line in self.run_it(*words, '--help').stdout.splitlines() if line.startswith('  ')]
+            starts = {re.match(r'  \S.*?\S {2,}', line).end() for line in rows}
+            self.assertEqual(len(starts), 1, f'{words}: {rows}')
+            for columns in ('60', '80', '130'):
+                with unittest.mock.patch.dict(os.environ, COLUMNS=columns):
+                    lines = self.run_it(*words, '--help').stdout.splitlines()
+                self.assertLessEqual(max(map(len, lines)), int(columns), words)
+
+    def test_a_first_word_alone_lists_its_verbs(self):
+        for group, verbs in {'session': 4, 'peer': 4, 'user': 5, 'idp': 3}.items():
+            alone, asked = self.run_it(group, code=2), self.run_it(group, '--help')
+            self.assertEqual((alone.stderr, alone.stdout), (asked.stdout, ''))
+            self.assertEqual(self.run_it('help', group).stdout, asked.stdout)
+            self.assertEqual(len([line for line in asked.stdout.splitlines() if line.startswith('  ')]), verbs)
+
+    def test_what_is_mistyped_gets_the_nearest(self):
+        for words, meant in ((('sesion', 'list'), 'session list'), (('sesion', 'lst'), 'session list'),
+                             (('sesion',), 'session'), (('session', 'lst'), 'session list'),
+                             (('peer', 'confg', 'x'), 'peer config'), (('help', 'statsu'), 'status')):
+            self.assertIn(f'did you mean "{meant}"?', self.run_it(*words, code=2).stderr)
+
+    def test_common_options_stand_anywhere(self):
+        root = self.folder.name
+        for words in (('--root', root, '--json', 'session', 'list'), ('session', '--json', f'--root={root}', 'list'),
+                      ('session', 'list', '--root', root, '--json'), ('--json', 'session', 'list', '--root', root)):
+            answer = json.loads(self.run_it(*words, code=6).stdout)
+            self.assertIn(root, answer['error']['message'])
+        self.assertIn('--root needs a value', self.run_it('--root', code=2).stderr)
+        self.assertIn('usage: sallyport session list', self.run_it('--help', 'session', 'list').stdout)
+
+    def test_an_error_is_json_with_json(self):
+        for words, code, word in ((('nonsense', '--json'), 2, 'bad-request'), (('check', '--json'), 2, 'bad-request'),
+                                  (('check', self.policy, '--jsn', '--json'), 2, 'bad-request'), (('peer', '--json'), 2, 'bad-request'),
+                                  (('check', '/nonexistent', '--json'), 1, 'failed'),
+                                  (('status', '--json', '--root', self.folder.name), 6, 'unreachable')):
+            answer = json.loads(self.run_it(*words, code=code).stdout)
+            self.assertEqual((answer['v'], answer['ok'], answer['error']['code'], answer['error']['exit']),
+                             (1, False, word, code), words)
+            self.assertTrue(answer['error']['message'])
+
+    def test_tables_keep_within_the_screen_whatever_the_script(self):
+        names = ['ana', 'bob', 'somebody-with-a-name-of-length']
+        groups = ['engineering', '経理部の人', 'Zoe\u0308', 'ไทย', 'on call', '夜間当直', 'a-group-of-some-length']
+        os.makedirs(os.path.join(self.folder.name, 'etc/sallyport/idp.d'))
+        self.write('etc/sallyport/idp.d/local.yaml', 'type: local\nusers:\n' + ''.join(
+            f'  {name}: {{groups: [{", ".join(groups)}]}}\n' for name in names))
+        for columns in (40, 60, 80, 130):
+            with unittest.mock.patch.dict(os.environ, COLUMNS=str(columns)):
+                lines = self.run_it('user', 'list', '--root', self.folder.name).stdout.splitlines()
+            self.assertLessEqual(max(map(width, lines)), columns)
+            self.assertTrue(all(word in ' '.join(lines) for word in names + groups))
+
+    def test_output_that_cannot_be_written_is_an_error(self):
+        for words in (('--help',), ('--version',), ('check', self.policy), ('check', self.policy, '--json'), ('doctor',)):
+            with open('/dev/full', 'w', encoding='utf-8') as full:
+                done = subprocess.run([PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+            self.assertIn('No space left on device', done.stderr)
+            self.assertNotEqual(done.returncode, 0, words)
+            closed = subprocess.run(['sh', '-c', 'exec "$@" >&-', '-', PROGRAM, *words], stderr=subprocess.PIPE, text=True,
+                                    check=False)
+            self.assertIn('could be written', closed.stderr)
+            self.assertNotEqual(closed.returncode, 0, words)
 
     def explain(self, who, target, *words, code=0):
         return self.ask('explain', self.policy, '--from', who, '--to', target, '--plane', 'reference', *words, code=code)
@@ -149,7 +223,7 @@ class Cli(unittest.TestCase):
 
     def test_replay_refuses_what_is_no_capture(self):
         self.replay(b'not a capture at all, but long enough', code=1)
-        self.assertEqual(len(self.replay(capture([ethernet(0x0806, bytes(28))]) + b'\x01\x02', code=1)), 1)
+        self.assertEqual([line.get('ok') for line in self.replay(capture([ethernet(0x0806, bytes(28))]) + b'\x01\x02', code=1)], [None, False])
 
     def test_no_daemon_exits_6(self):
         for verb in (['status'], ['session', 'list'], ['apply', self.policy], ['audit'], ['history']):

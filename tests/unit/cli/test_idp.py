@@ -127,7 +127,7 @@ class Idp(unittest.TestCase):
     def test_a_wrong_file_of_idp_d_is_named_with_its_place(self):
         self.write('etc/sallyport/idp.d/corp.yaml', CORP + 'bogus: 1\n')
         self.assertIn('corp.yaml:4:1: ', self.verify(GOOD, code=3))
-        self.assertIn('no provider nope', self.verify(GOOD, code=3, name='nope'))
+        self.assertIn('no provider nope', self.verify(GOOD, code=3, name='nope')['error']['message'])
 
     def test_usage(self):
         self.write('token', GOOD)
@@ -142,8 +142,8 @@ class Idp(unittest.TestCase):
 
     def test_list(self):
         self.assertEqual(json.loads(self.run_it('list', '--json').stdout)['providers'], [
-            {'name': 'corp', 'type': 'oidc', 'issuer': 'https://op.example.test', 'client_id': 'gate'},
-            {'name': 'local', 'type': 'local', 'issuer': None, 'client_id': None}])
+            {'name': 'corp', 'type': 'oidc', 'issuer': 'https://op.example.test', 'client_id': 'gate', 'users': None},
+            {'name': 'local', 'type': 'local', 'issuer': None, 'client_id': None, 'users': 1}])
         self.write('etc/sallyport/idp.d/corp.yaml', 'type: ldap\n')
         done = self.run_it('list', code=3)
         self.assertIn('corp.yaml:1:', done.stderr)

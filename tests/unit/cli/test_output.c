@@ -98,6 +98,53 @@ static void paint_is_ours_alone(void **state)
 	assert_string_equal(theirs, "\\x1b[31mx");
 }
 
+static void widths_are_those_of_the_screen(void **state)
+{
+	static const struct {
+		const char *text;
+		int width;
+	} cases[] = {
+		{ "", 0 }, { "ana", 3 }, { "Zoë", 3 }, { "Zoe\u0308", 3 }, { "李小龍", 6 }, { "한국", 4 }, { "ｱ", 1 },
+		{ "Ａ", 2 }, { "🦀", 2 }, { "ไทย", 3 }, { "เที่ยว", 4 }, { "\xff", 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++)
+		assert_int_equal(sp_cli_width(cases[i].text), cases[i].width);
+}
+
+static void wide_texts_stand_in_columns_too(void **state)
+{
+	__sp_free char *got = WRITTEN(ARGS("%-8s|%8s|", "李小龍", "Zoe\u0308"));
+
+	(void)state;
+	assert_string_equal(got, "李小龍  |     Zoe\u0308|");
+}
+
+static void lines_are_broken_at_blanks(void **state)
+{
+	static const struct {
+		int columns, indent;
+		const char *line, *wrapped;
+	} cases[] = {
+		{ 20, 4, "", "" },
+		{ 20, 4, "just as wide as that", "just as wide as that" },
+		{ 20, 4, "one word too wide as that", "one word too wide as\n    that" },
+		{ 20, 6, "  key two  words behind each other", "  key two  words\n      behind each\n      other" },
+		{ 20, 8, "  title https://a-word-without-a-blank.example/", "  title\n        https://a-word-without-a-blank.example/" },
+		{ 19, 4, "李小龍 李小龍 李小龍 李小龍", "李小龍 李小龍\n    李小龍 李小龍" },
+		{ 130, 4, "one word too wide as that", "one word too wide as that" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		__sp_buf struct sp_buf out = SP_BUF_INIT;
+
+		sp_cli_wrap_line(&out, cases[i].line, cases[i].columns, cases[i].indent);
+		assert_string_equal(sp_buf_get(&out), cases[i].wrapped);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -105,6 +152,9 @@ int main(void)
 		cmocka_unit_test(a_text_put_in_cannot_act_on_the_terminal),
 		cmocka_unit_test(columns_stand_under_one_another_whatever_is_in_them),
 		cmocka_unit_test(paint_is_ours_alone),
+		cmocka_unit_test(widths_are_those_of_the_screen),
+		cmocka_unit_test(wide_texts_stand_in_columns_too),
+		cmocka_unit_test(lines_are_broken_at_blanks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,8 +60,9 @@ class User(unittest.TestCase):
         return done
 
     def list(self):
-        rows = [json.loads(line) for line in self.run_it('list', '--json').stdout.splitlines()]
-        return {row['user']: (row['groups'], row['password']) for row in rows}
+        answer = json.loads(self.run_it('list', '--json').stdout)
+        self.assertEqual((answer['v'], answer['ok']), (1, True))
+        return {row['user']: (row['groups'], row['password']) for row in answer['users']}
 
     def assert_nothing_left_beside(self):
         self.assertEqual(sorted(os.listdir(self.idp_dir)), ['.lock', 'local.yaml'])
@@ -101,7 +102,7 @@ class User(unittest.TestCase):
     def test_another_provider(self):
         self.write(FILE, 'guests.yaml')
         self.run_it('remove', 'ana', '--idp', 'guests')
-        self.assertEqual(self.run_it('list', '--idp', 'guests').stdout.split()[3:5], ['bob', 'vendors'])
+        self.assertEqual(self.run_it('list', '--idp', 'guests').stdout.split()[3:5], ['bob', 'none'])
         self.assertFalse(os.path.exists(self.path))
 
     def test_a_refused_change_leaves_the_file(self):
