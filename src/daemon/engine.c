@@ -18,6 +18,21 @@
 #define CHANGED_MAX 256
 #define DEFAULT_USER "sallyport-vpnd"
 
+static int compare_peer(const void *a, const void *b)
+{
+	const struct sp_wg_peer *left = a, *right = b;
+
+	return memcmp(left->public_key.bytes, right->public_key.bytes, 32);
+}
+
+static void copy_endpoint(const struct sp_wg_peer *from, struct sp_wg_peer *to)
+{
+	to->has_endpoint = true;
+	to->endpoint = from->endpoint;
+	to->endpoint_port = from->endpoint_port;
+	memcpy(to->endpoint_scope, from->endpoint_scope, sizeof(to->endpoint_scope));
+}
+
 /* The file is ours to write; it is read to notice that somebody or something broke it. */
 static int read_peers(struct sp_daemon *daemon, struct sp_peers *peers)
 {
@@ -36,6 +51,27 @@ static int read_peers(struct sp_daemon *daemon, struct sp_peers *peers)
 			  "from the database", error.line, error.text ? error.text : sp_err_text(r),
 			  moved ? moved : "nowhere");
 	return r;
+}
+
+/* Where everybody was when the file was written: all there is to know until the engine has heard them. */
+static int keep_endpoints(struct sp_engine *engine, const struct sp_peers *peers)
+{
+	struct sp_wg_device *filed = &engine->filed;
+
+	for (size_t i = 0; i < peers->count; i++) {
+		const struct sp_wg_peer *from = &peers->entries[i].peer;
+		struct sp_wg_peer *to = from->has_endpoint ? SP_ARRAY_PUSH(filed->peers, filed->peer_count) : NULL;
+
+		if (!to && from->has_endpoint)
+			return -ENOMEM;
+		if (!to)
+			continue;
+		to->public_key = from->public_key;
+		copy_endpoint(from, to);
+	}
+	if (filed->peer_count)
+		qsort(filed->peers, filed->peer_count, sizeof(*filed->peers), compare_peer);
+	return 0;
 }
 
 static void look(void *arg);
@@ -70,6 +106,8 @@ int sp_engine_open(struct sp_daemon *daemon)
 	engine->timer = (struct sp_timer){ .fire = look, .arg = daemon };
 	engine->is_all_changed = engine->is_file_behind = true;
 	r = read_peers(daemon, &peers);
+	if (r == 0 && keep_endpoints(engine, &peers) < 0)
+		return -ENOMEM;
 	return sp_engine_find_key(daemon, key_path, r == 0 ? &peers : NULL);
 }
 
@@ -82,6 +120,7 @@ static const char *engine_at(const struct sp_daemon *daemon)
 void sp_engine_close(struct sp_daemon *daemon)
 {
 	sp_wg_device_done(&daemon->engine.device);
+	sp_wg_device_done(&daemon->engine.filed);
 	sp_engine_stats_done(&daemon->engine.stats);
 	free(daemon->engine.changed);
 	sp_wipe(&daemon->engine.private_key, sizeof(daemon->engine.private_key));
@@ -109,13 +148,6 @@ bool sp_engine_is_in_step(const struct sp_daemon *daemon)
 	const struct sp_engine *engine = &daemon->engine;
 
 	return engine->is_reachable && !engine->is_all_changed && !engine->changed_count;
-}
-
-static int compare_peer(const void *a, const void *b)
-{
-	const struct sp_wg_peer *left = a, *right = b;
-
-	return memcmp(left->public_key.bytes, right->public_key.bytes, 32);
 }
 
 /* Public keys, so an early end of the comparison tells nothing. */
@@ -297,9 +329,20 @@ static void name_foreign(struct sp_daemon *daemon, const struct sp_wg_peer *peer
 		    sp_wg_key_to_base64(&peer->public_key, key));
 }
 
-/* Removals first: an address of a peer that goes may be one of a peer that comes. */
+/* Where the engine heard a peer last; one that has not heard it yet, where the file had it. */
+static void fill_endpoint(const struct sp_engine *engine, struct sp_wg_peer *peer)
+{
+	const struct sp_wg_peer *heard = sp_engine_find_peer(&engine->device, peer->public_key.bytes);
+
+	if (!heard || !heard->has_endpoint)
+		heard = sp_engine_find_peer(&engine->filed, peer->public_key.bytes);
+	if (heard)
+		copy_endpoint(heard, peer);
+}
+
+/* Of an endpoint the engine itself knows better: it is told those of peers it does not have. Removals first: an address of a peer that goes may be one of a peer that comes. */
 static int find_difference(struct sp_daemon *daemon, const struct sp_wg_device *is,
-			   const struct sp_peers *wanted, struct sp_wg_change *change)
+			   struct sp_peers *wanted, struct sp_wg_change *change)
 {
 	int r = 0;
 
@@ -314,9 +357,11 @@ static int find_difference(struct sp_daemon *daemon, const struct sp_wg_device *
 		r = sp_wg_change_peer(change, &is->peers[i], SP_WG_REMOVE);
 	}
 	for (size_t i = 0; i < wanted->count && r == 0; i++) {
-		const struct sp_wg_peer *peer = &wanted->entries[i].peer;
+		struct sp_wg_peer *peer = &wanted->entries[i].peer;
 		const struct sp_wg_peer *there = sp_engine_find_peer(is, peer->public_key.bytes);
 
+		if (!there)
+			fill_endpoint(&daemon->engine, peer);
 		if (!there || !is_same_peer(there, peer))
 			r = sp_wg_change_peer(change, peer, SP_WG_PUT);
 	}
@@ -366,7 +411,7 @@ static void set_reachable(struct sp_daemon *daemon, int r)
 }
 
 /* Ask what it has, tell it what differs. */
-static int compare(struct sp_daemon *daemon, const struct sp_peers *wanted,
+static int compare(struct sp_daemon *daemon, struct sp_peers *wanted,
 		   const struct sp_engine_identity *whose)
 {
 	struct sp_engine *engine = &daemon->engine;
@@ -407,7 +452,7 @@ static bool is_another(const struct sp_daemon *daemon)
 }
 
 /* Everything: what it should have against what it has. */
-static int tell_all(struct sp_daemon *daemon, const struct sp_peers *wanted)
+static int tell_all(struct sp_daemon *daemon, struct sp_peers *wanted)
 {
 	struct sp_engine *engine = &daemon->engine;
 	struct sp_engine_identity now;
@@ -454,19 +499,6 @@ static int tell_changed(struct sp_daemon *daemon)
 		engine->is_all_changed = true;
 	set_reachable(daemon, r);
 	return r;
-}
-
-/* Where the engine heard a peer last. For the file only: the engine itself knows better. */
-static void fill_endpoint(const struct sp_engine *engine, struct sp_wg_peer *peer)
-{
-	const struct sp_wg_peer *heard = sp_engine_find_peer(&engine->device, peer->public_key.bytes);
-
-	if (!heard || !heard->has_endpoint)
-		return;
-	peer->has_endpoint = true;
-	peer->endpoint = heard->endpoint;
-	peer->endpoint_port = heard->endpoint_port;
-	memcpy(peer->endpoint_scope, heard->endpoint_scope, sizeof(peer->endpoint_scope));
 }
 
 /* A long file is not written for each of many sign-ins: the more it cost, the longer it rests. */

@@ -32,6 +32,7 @@ struct sp_engine {
 	uint64_t asked_ns;      /* boot time of the last full comparison */
 	bool is_answer_behind;  /* it was told something since */
 	struct sp_wg_device device; /* as it answered then, its peers by key; kept while it is away */
+	struct sp_wg_device filed;   /* keys and endpoints of the peers file at the start, sorted by key */
 	struct sp_engine_stats stats; /* what it counted then */
 };
 

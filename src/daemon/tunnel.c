@@ -53,6 +53,31 @@ static const char *find_remedy(struct sp_daemon *daemon, int r)
 	return r == -ENOENT ? "; is there a /dev/net/tun?" : "";
 }
 
+/* Its owner cannot change while an engine holds it, which is no reason not to start: that engine goes on. */
+static int leave_owner(struct sp_daemon *daemon, const char *name, struct sp_link *ret_link)
+{
+	int r = sp_netlink_get_link(daemon->netlink, name, ret_link);
+
+	if (r == 0)
+		sp_warnings_raise(&daemon->warnings, "tunnel-owner",
+				  "%s belongs to uid %u, and the engine shall be uid %u: an engine holds it, so it "
+				  "is handed over once that one ends", name,
+				  ret_link->tun_has_owner ? ret_link->tun_owner : 0, daemon->engine.user.uid);
+	return r;
+}
+
+static int ensure_tun(struct sp_daemon *daemon, const char *name, struct sp_link *ret_link, bool *ret_made)
+{
+	int r = sp_tun_ensure(daemon->netlink, name, daemon->engine.user.uid, daemon->engine.user.gid, ret_link,
+			      ret_made);
+
+	if (r == -EBUSY)
+		return leave_owner(daemon, name, ret_link);
+	if (r == 0)
+		sp_warnings_clear(&daemon->warnings, "tunnel-owner");
+	return r;
+}
+
 int sp_tunnel_ensure(struct sp_daemon *daemon)
 {
 	const char *name = daemon->machine->tunnel;
@@ -65,8 +90,7 @@ int sp_tunnel_ensure(struct sp_daemon *daemon)
 	if (daemon->engine.way == &sp_engine_kernel)
 		r = sp_wg_link_ensure(daemon->netlink, name, &link, &is_made);
 	else
-		r = sp_tun_ensure(daemon->netlink, name, daemon->engine.user.uid, daemon->engine.user.gid,
-				  &link, &is_made);
+		r = ensure_tun(daemon, name, &link, &is_made);
 	if (r == 0 && link.mtu != daemon->machine->mtu)
 		r = sp_netlink_set_mtu(daemon->netlink, link.ifindex, daemon->machine->mtu);
 	if (r < 0) {

@@ -51,7 +51,8 @@
 	X("refresh-failing", "see to the provider: who it does not confirm is signed out in time")  \
 	X("revision-unconfirmed", "sallyport apply FILE")                                          \
 	X("stage-failed", "see the message; sallyport apply tries again")                          \
-	X("tunnel-changed", "remove what stands in the way (ip route, ip rule, sysctl)")
+	X("tunnel-changed", "remove what stands in the way (ip route, ip rule, sysctl)")           \
+	X("tunnel-owner", "start the engine again (systemctl restart sallyport-vpnd@vpn0)")
 
 struct sp_warning {
 	const char *code; /* a literal */

@@ -142,6 +142,8 @@ void sp_watch_tunnel(struct sp_daemon *daemon)
 	if (!daemon->running || !daemon->is_lock_open || daemon->apply)
 		return;
 	look_at_forwarding(daemon);
+	if (sp_warnings_has(&daemon->warnings, "tunnel-owner"))
+		(void)sp_tunnel_ensure(daemon);
 	if (sp_netlink_get_link(daemon->netlink, daemon->machine->tunnel, &link) < 0) {
 		see(daemon, "tunnel-changed", daemon->machine->tunnel, "it was removed",
 		    sp_tunnel_ensure(daemon)); /* set up by the revision that follows */

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -98,6 +100,18 @@ static void step_peers(struct sp_vpnd_control *control)
 		sp_vpnd_log("removed %zu peer%s whose time had come", expired, expired == 1 ? "" : "s");
 }
 
+/* SIGHUP: what is read at the start is read again. Returns whether it is one that ends us. */
+static bool take_signal(struct sp_vpnd_control *control)
+{
+	struct signalfd_siginfo info;
+
+	if (read(control->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return false;
+	if (info.ssi_signo == SIGHUP && control->vpnd->peers)
+		sp_vpnd_control_load_peers(control);
+	return info.ssi_signo != SIGHUP;
+}
+
 /* Whether there is a descriptor to read something from, and throw it away. */
 static bool drain(const struct pollfd *source)
 {
@@ -128,7 +142,7 @@ int sp_vpnd_control_run(struct sp_vpnd_control *control)
 			return sp_errno();
 		if (r < 0)
 			continue;
-		if (sources[SIGNAL].revents || sources[STOP].revents)
+		if (sources[STOP].revents || (sources[SIGNAL].revents && take_signal(control)))
 			return 0;
 		if (drain(&sources[TIMER]))
 			sp_vpnd_tick(control->vpnd);

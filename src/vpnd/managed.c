@@ -7,7 +7,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -48,7 +52,37 @@ static int pause_a_moment(struct sp_api_server *server)
 	return sp_vpnd_is_asked_to_end() ? -ECANCELED : r;
 }
 
-int sp_vpnd_attach(const char *name, struct sp_tun_queue *ret_queue)
+/* The engine that serves @path; 0: none does, or the kernel does not tell. */
+static pid_t find_engine(const char *path)
+{
+	__sp_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof(peer);
+
+	if (fd < 0 || strlen(path) >= sizeof(address.sun_path))
+		return 0;
+	strcpy(address.sun_path, path);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return 0;
+	return peer.pid;
+}
+
+static void say_attached(const char *socket_path)
+{
+	char text[200];
+	const pid_t pid = find_engine(socket_path);
+
+	if (pid)
+		snprintf(text, sizeof(text), "waiting for the interface: another engine, pid %d, is attached; this one "
+			 "takes its place when it ends", (int)pid);
+	else
+		snprintf(text, sizeof(text), "waiting for the interface: another program is attached");
+	say_waiting(text);
+}
+
+int sp_vpnd_attach(const char *name, const char *socket_path, struct sp_tun_queue *ret_queue)
 {
 	int said = 0;
 
@@ -57,9 +91,10 @@ int sp_vpnd_attach(const char *name, struct sp_tun_queue *ret_queue)
 
 		if (r != -ENODEV && r != -EBUSY)
 			return r;
-		if (r != said)
-			say_waiting(r == -ENODEV ? "waiting for sallyportd to make the interface"
-						 : "waiting for the interface: another program is attached");
+		if (r != said && r == -ENODEV)
+			say_waiting("waiting for sallyportd to make the interface");
+		else if (r != said)
+			say_attached(socket_path);
 		said = r;
 		if (pause_a_moment(NULL) < 0)
 			return -ECANCELED;

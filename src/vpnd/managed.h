@@ -9,9 +9,10 @@
 #include "io/tun_queue.h"
 #include "vpnd/api_server.h"
 
-/* Wait until @name exists and nobody else is attached, then attach. Returns 0; -EPERM it belongs to another
+/* Wait until @name exists and nobody else is attached, then attach; who else is, is said if it serves
+ * @socket_path. Returns 0; -EPERM it belongs to another
  * user; -EINVAL it is no TUN of ours; -ECANCELED a signal asked to end; -errno. */
-int sp_vpnd_attach(const char *name, struct sp_tun_queue *ret_queue);
+int sp_vpnd_attach(const char *name, const char *socket_path, struct sp_tun_queue *ret_queue);
 
 /* Wait until both programs are on @name; sallyportd may tell us its peers meanwhile. With the right to ask (CAP_NET_ADMIN) the kernel is asked; without
  * it, or where there is no tcx, the interface being up says so, since sallyportd sets it up only then and its

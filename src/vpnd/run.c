@@ -41,6 +41,7 @@ struct process {
 	struct sp_api_server *server;
 	struct sp_vpnd_worker workers[SP_VPND_QUEUES_MAX];
 	struct sp_paths paths;
+	char *socket_path; /* of the userspace API */
 	sigset_t signals;
 };
 
@@ -108,7 +109,7 @@ static int open_tun(struct process *process, size_t queue)
 		return 0;
 	sp_closep(&fd);
 	if (process->options->is_managed)
-		return sp_vpnd_attach(vpnd->name, &vpnd->tuns[queue]);
+		return sp_vpnd_attach(vpnd->name, process->socket_path, &vpnd->tuns[queue]);
 	return sp_tun_queue_open(vpnd->name, SP_TUN_MAKE, vpnd->queue_count > 1, &vpnd->tuns[queue], vpnd->name);
 }
 
@@ -172,20 +173,27 @@ static int open_link(struct process *process)
 
 /* ---- the userspace API ---- */
 
+/* The name of an own interface is known once it is made: the kernel may have chosen it. */
+static int find_socket(struct process *process)
+{
+	int r = sp_paths_engine_socket(&process->paths, process->vpnd.name, &process->socket_path);
+
+	if (r < 0)
+		sp_vpnd_log("cannot name the API's socket: %s", sp_err_text(r));
+	return r;
+}
+
 static int open_api(struct process *process)
 {
-	__sp_free char *path = NULL;
-	int r = sp_paths_init(&process->paths, process->options->is_managed ? process->options->root : "/");
+	const char *path = process->socket_path;
+	int r;
 
 	sp_vpnd_fill_api(&process->vpnd, &process->api);
-	if (r == 0)
-		r = sp_paths_engine_socket(&process->paths, process->vpnd.name, &path);
-	if (r == 0)
-		r = sp_api_server_new(path, &process->api, &process->server);
+	r = sp_api_server_new(path, &process->api, &process->server);
 	if (r == -EADDRINUSE)
 		sp_vpnd_log("%s answers already: another engine serves this interface", path);
 	else if (r < 0)
-		sp_vpnd_log("cannot serve %s: %s", path ? path : "the API's socket", sp_err_text(r));
+		sp_vpnd_log("cannot serve %s: %s", path, sp_err_text(r));
 	return r;
 }
 
@@ -304,6 +312,7 @@ static int block_signals(struct process *process)
 	sigemptyset(&process->signals);
 	sigaddset(&process->signals, SIGTERM);
 	sigaddset(&process->signals, SIGINT);
+	sigaddset(&process->signals, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &process->signals, NULL) < 0)
 		return sp_errno();
 	process->control.signal_fd = signalfd(-1, &process->signals, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -313,17 +322,24 @@ static int block_signals(struct process *process)
 /* Everything that may fail for a reason of the caller's, while the caller still listens. */
 static int open_all(struct process *process)
 {
+	const bool is_managed = process->options->is_managed;
 	int r = block_signals(process);
 
+	if (r == 0)
+		r = sp_paths_init(&process->paths, is_managed ? process->options->root : "/");
+	if (r == 0 && is_managed)
+		r = find_socket(process);
 	if (r == 0)
 		r = make_engine(&process->vpnd);
 	if (r == 0)
 		r = open_queues(process);
+	if (r == 0 && !is_managed)
+		r = find_socket(process);
 	if (r == 0)
 		r = open_link(process);
 	if (r == 0)
 		r = open_api(process);
-	if (r == 0 && process->options->is_managed)
+	if (r == 0 && is_managed)
 		r = sp_vpnd_peers_new(process->paths.peers_file, &process->api, &process->vpnd.peers);
 	return r;
 }

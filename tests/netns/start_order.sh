@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# sallyportd and the engine, ended together and started in any order, or at once: where everybody was is known
+# throughout, and the engine calls them. (Topology: tests/support/lab.sh.)
+set -u
+source "$(dirname "$0")/../support/lab.sh"
+source "$lab_top/tests/support/expect.sh"
+trap lab_down EXIT
+
+peers=$LAB_ROOT/var/lib/sallyport/peers.conf
+endpoints() { grep '^endpoint=' "$peers" | sort; }
+known() { same "$(endpoints)" "$before"; }
+reaches() { lab_in "$1" ping -c 1 -W 1 10.30.2.9 >/dev/null 2>&1; }
+both_there() { [ "$(endpoints | wc -l)" = 2 ]; }
+file_of() { stat -c %i "$peers"; }
+rewritten() { [ "$(file_of)" != "$1" ]; }
+end_both() { lab_kill "$lab_daemon_pid"; lab_kill "$lab_engine_pid"; }
+start_engine_unready() { # the socket is there once it is attached, and its programs are with sallyportd
+	lab_run gateway engine.log sallyport-vpnd -f --managed --root "$LAB_ROOT" --user "$LAB_ENGINE_USER" vpn0
+	lab_engine_pid=$lab_pid
+}
+called() { # called : the engine shook hands with both by itself: nobody has sent it anything
+	[ "$(lab_in gateway "$lab_top/tests/support/with-sockets" "$LAB_ROOT/var/run/wireguard" wg show vpn0 latest-handshakes | awk '$2 > 0' | wc -l)" = 2 ]
+}
+
+lab_up
+lab_ready >/dev/null || exit 1
+expect "ana and bob shook hands" eval 'lab_wait 10 reaches laptop; reaches phone; lab_wait 10 called'
+lab_gate status >/dev/null # it asks the engine, and what that heard is written
+expect "the file knows where both are" lab_wait 10 both_there
+before=$(endpoints)
+
+# an engine that is attached is named to the one that comes later
+lab_run gateway second.log sallyport-vpnd -f --managed --root "$LAB_ROOT" --user "$LAB_ENGINE_USER" vpn0
+second=$lab_pid
+expect "a second engine waits, and says for whom" lab_wait 10 grep -q "pid $lab_engine_pid" "$LAB_DIR/second.log"
+lab_kill "$second"
+
+for order in 'sallyportd engine' 'engine sallyportd' 'both at once'; do
+	end_both
+	was=$(file_of)
+	case $order in
+	'sallyportd engine')
+		lab_start_daemon || exit 1
+		expect "$order: without an engine the file is written anew" lab_wait 10 rewritten "$was"
+		expect "   and where everybody is stays in it" known
+		lab_start_engine ;;
+	'engine sallyportd') lab_start_engine && lab_start_daemon || exit 1 ;;
+	*) start_engine_unready; lab_start_daemon || exit 1 ;;
+	esac
+	expect "$order: the engine calls both" lab_wait 10 called
+	expect "   ana is through" lab_wait 10 reaches laptop
+	expect "   the file knows them still" lab_wait 10 known
+done
+
+kill -HUP "$lab_engine_pid"
+expect "SIGHUP ends no engine" eval 'sleep 0.2; reaches laptop && kill -0 "$lab_engine_pid"'
+
+# another user for the engine, while one is attached: no reason not to start
+lab_kill "$lab_daemon_pid"
+LAB_ENGINE_USER=65533
+lab_start_daemon
+expect "another engine user: it starts, and ana is through" lab_wait 10 reaches laptop
+expect "   and says what is to be done" eval 'lab_gate status --json | grep -q tunnel-owner'
+lab_kill "$lab_engine_pid"
+owner_is() { ip -n "$LAB-gateway" -d -o link show vpn0 | grep -q "user 65533"; }
+expect "   the interface is handed over once the engine ends" lab_wait 10 owner_is
+lab_start_engine
+expect "   and the new one carries" lab_wait 10 reaches laptop
+expect_done
