@@ -15,13 +15,13 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "daemon/detach.h"
+#include "daemon/reload.h"
 #include "daemon/rights.h"
 #include "io/files.h"
 #include "io/namespace.h"
 #include "io/notify.h"
 #include "io/rights.h"
 
-#define MACHINE_FILE_MAX (1u << 20)
 #define RETRY_TICKS 30                          /* a revision that failed */
 #define FORGET_TICKS 3600
 #define KEEP_NS (30ll * 86400 * SP_NS_PER_S)    /* closed sessions, for names in old records */
@@ -33,22 +33,8 @@
 
 static int read_machine(struct sp_daemon *daemon)
 {
-	struct sp_diagnostics diagnostics = { 0 };
-	__sp_free char *text = NULL;
-	size_t len;
-	int r = sp_file_read(daemon->paths.machine_file, MACHINE_FILE_MAX, &text, &len);
+	int r = sp_reload_read(&daemon->paths, &daemon->machine, NULL, 0);
 
-	if (r < 0) {
-		sp_log_error("cannot read %s: %s", daemon->paths.machine_file, sp_err_text(r));
-		return EXIT_FAILED;
-	}
-	r = sp_machine_load(daemon->paths.machine_file, text, len, &daemon->machine, &diagnostics);
-	for (size_t i = 0; i < diagnostics.count; i++) {
-		__sp_free char *line = sp_diagnostic_format(&diagnostics.items[i]);
-
-		sp_log_error("%s", line ? line : "out of memory");
-	}
-	sp_diagnostics_done(&diagnostics);
 	return r == 0 ? 0 : r == -EINVAL ? EXIT_INVALID : EXIT_FAILED;
 }
 
@@ -241,10 +227,18 @@ static void signalled(void *arg, uint32_t events)
 {
 	struct sp_daemon *daemon = arg;
 	struct signalfd_siginfo info;
+	struct sp_reload outcome;
 
 	(void)events;
-	if (read(daemon->signal_source.fd, &info, sizeof(info)) == sizeof(info))
+	if (read(daemon->signal_source.fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo != SIGHUP) {
 		daemon->is_stopping = true;
+		return;
+	}
+	sp_notify_reloading();
+	(void)sp_reload(daemon, "SIGHUP", &outcome); /* it is in the log */
+	sp_notify_ready("serving");
 }
 
 static int watch_signals(struct sp_daemon *daemon)
@@ -256,6 +250,7 @@ static int watch_signals(struct sp_daemon *daemon)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return sp_errno();
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

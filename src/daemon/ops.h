@@ -71,6 +71,7 @@ void sp_op_status(struct sp_daemon *, struct sp_client *, const struct sp_reques
 void sp_op_check(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_apply(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_detach(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_reload(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_history(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_explain(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_session_open(struct sp_daemon *, struct sp_client *, const struct sp_request *);

@@ -480,22 +480,39 @@ static char *describe_repair(const struct sp_recorder_file *file, const struct s
 	return message;
 }
 
+static void choose_bounds(const struct sp_machine *machine, enum sp_recorder_log which,
+			  struct sp_audit_log_options *options)
+{
+	const bool is_packets = which == SP_RECORDER_PACKETS;
+
+	options->rotate_bytes = is_packets ? machine->audit_rotate_bytes : machine->audit_people_rotate_bytes;
+	options->keep = is_packets ? machine->audit_keep : machine->audit_people_keep;
+}
+
+void sp_recorder_set_bounds(struct sp_daemon *daemon)
+{
+	for (int which = 0; which < SP_RECORDER_FILES; which++) {
+		struct sp_audit_log_options options;
+
+		choose_bounds(daemon->machine, which, &options);
+		if (daemon->recorder.files[which].log)
+			sp_audit_log_set_bounds(daemon->recorder.files[which].log, options.rotate_bytes, options.keep);
+	}
+}
+
 /* Take up one of the logs. @ret_message: what had to be put right, to be freed. */
 static int open_log(struct sp_daemon *daemon, enum sp_recorder_log which, char **ret_message)
 {
-	const struct sp_machine *machine = daemon->machine;
 	struct sp_recorder_file *file = &daemon->recorder.files[which];
 	struct sp_audit_log_options options = {
 		.path = which == SP_RECORDER_PACKETS ? daemon->paths.packets_log : daemon->paths.audit_log,
 		.gateway = daemon->gateway_name,
-		.rotate_bytes = which == SP_RECORDER_PACKETS ? machine->audit_rotate_bytes :
-							       machine->audit_people_rotate_bytes,
-		.keep = which == SP_RECORDER_PACKETS ? machine->audit_keep : machine->audit_people_keep,
 	};
 	struct sp_audit_log_repair repair = { 0 };
 	char boot[SP_BOOT_ID_MAX];
 	int r;
 
+	choose_bounds(daemon->machine, which, &options);
 	file->path = options.path;
 	if (sp_clock_boot_id(boot) == 0)
 		options.boot = boot;

@@ -59,6 +59,8 @@ struct sp_follower {
 void sp_recorder_open(struct sp_daemon *daemon);
 /* Begin to take events: the plane and the people are there. */
 void sp_recorder_start(struct sp_daemon *daemon);
+/* audit.* of sallyport.yaml, as it is now. */
+void sp_recorder_set_bounds(struct sp_daemon *daemon);
 void sp_recorder_close(struct sp_daemon *daemon);
 
 /* Append, or -errno: nothing is written, try again. */

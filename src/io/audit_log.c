@@ -279,6 +279,12 @@ static void find_horizon(struct sp_audit_log *log)
 	}
 }
 
+void sp_audit_log_set_bounds(struct sp_audit_log *log, uint64_t rotate_bytes, unsigned int keep)
+{
+	log->rotate_bytes = rotate_bytes ? rotate_bytes : ROTATE_BYTES;
+	log->keep = keep ? keep : KEEP;
+}
+
 int sp_audit_log_open(const struct sp_audit_log_options *options, const struct sp_chain_head *hint,
                       struct sp_audit_log **ret_log, struct sp_audit_log_repair *ret_repair)
 {
@@ -289,8 +295,7 @@ int sp_audit_log_open(const struct sp_audit_log_options *options, const struct s
 	if (!log)
 		return -ENOMEM;
 	log->fd = -1;
-	log->rotate_bytes = options->rotate_bytes ? options->rotate_bytes : ROTATE_BYTES;
-	log->keep = options->keep ? options->keep : KEEP;
+	sp_audit_log_set_bounds(log, options->rotate_bytes, options->keep);
 	log->path = strdup(options->path);
 	log->boot = options->boot ? strdup(options->boot) : NULL;
 	log->gateway = options->gateway ? strdup(options->gateway) : NULL;

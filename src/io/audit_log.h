@@ -49,6 +49,8 @@ void sp_audit_log_repair_done(struct sp_audit_log_repair *repair);
  */
 int sp_audit_log_open(const struct sp_audit_log_options *options, const struct sp_chain_head *hint,
                       struct sp_audit_log **ret_log, struct sp_audit_log_repair *ret_repair);
+/* Other bounds, from the next record on; 0: the defaults. */
+void sp_audit_log_set_bounds(struct sp_audit_log *log, uint64_t rotate_bytes, unsigned int keep);
 void sp_audit_log_close(struct sp_audit_log *log); /* syncs */
 SP_DEFINE_CLEANUP(struct sp_audit_log *, sp_audit_log_close);
 
