@@ -47,10 +47,10 @@ static int read_from(const char *fd_text, char **ret_password)
 static int ask_twice(const char *user, char **ret_password)
 {
 	__sp_cleanup(free_secret) char *first = NULL, *second = NULL;
-	char question[128];
+	char question[320];
 	int r;
 
-	snprintf(question, sizeof(question), "new password for %.63s: ", user);
+	snprintf(question, sizeof(question), "new password for %.255s: ", user);
 	r = sp_terminal_ask_secret(question, SP_PASSWORD_MAX, &first);
 	if (r == 0)
 		r = sp_terminal_ask_secret("once more: ", SP_PASSWORD_MAX, &second);

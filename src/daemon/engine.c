@@ -238,7 +238,7 @@ static int add_wanted(struct sp_daemon *daemon, const struct sp_device *device,
 	if (!entry || fill_peer(device, &entry->peer) < 0)
 		return -ENOMEM;
 	entry->expires_s = peer_expires_s(daemon, live);
-	snprintf(entry->name, sizeof(entry->name), "%.63s/%.63s", device->user, device->name);
+	snprintf(entry->name, sizeof(entry->name), "%.255s/%.63s", device->user, device->name);
 	return 0;
 }
 

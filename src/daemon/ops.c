@@ -195,13 +195,13 @@ bool sp_op_key(struct sp_client *client, const char *text, uint8_t ret_key[32])
 	return true;
 }
 
-bool sp_op_name(struct sp_client *client, const char *what, const char *text)
+bool sp_op_name(struct sp_client *client, const char *what, const char *text, size_t max)
 {
-	const bool is_good = sp_text_is_name(text, 63);
+	const bool is_good = sp_text_is_name(text, max);
 
 	if (!is_good)
 		sp_client_fail(client, "bad-request", 2, NULL,
-			       "%s is 1 to 63 printable characters without `/`", what);
+			       "%s is 1 to %zu printable bytes without `/`", what, max);
 	return is_good;
 }
 
@@ -289,7 +289,7 @@ bool sp_op_whose_name(struct sp_daemon *daemon, struct sp_client *client, const 
 	if (idp || !sp_people_share_name(&daemon->people, user, idps))
 		return true;
 	sp_client_fail(client, "ambiguous", 1, NULL,
-		       "%.63s is two: of %.63s and of %.63s; say whose (--idp)", user,
+		       "%.255s is two: of %.63s and of %.63s; say whose (--idp)", user,
 		       *idps[0] ? idps[0] : "no provider, a machine",
 		       *idps[1] ? idps[1] : "no provider, a machine");
 	return false;

@@ -42,8 +42,9 @@ struct sp_op_owner {
 };
 bool sp_op_owns(struct sp_client *client, const struct sp_op_owner *owner, const char *idp,
 		const char *subject);
-/* A name people see: 1 to 63 bytes, printable, no slash. */
-bool sp_op_name(struct sp_client *client, const char *what, const char *text);
+/* A name people see: 1 to @max bytes, printable, no slash. */
+#define SP_OP_DEVICE_MAX 63
+bool sp_op_name(struct sp_client *client, const char *what, const char *text, size_t max);
 
 json_t *sp_json_time(int64_t utc_ns); /* null for 0 */
 /* Is it clear whom the name means? @idp NULL: then one person has it. False: the client was told. */

@@ -262,9 +262,9 @@ static bool read_question(struct sp_question *question, const char *from, const 
 	r = find_source(question, from, idp);
 	if (r == -ENOENT || r == -EAFNOSUPPORT) {
 		sp_client_fail(question->client, "no-such-user", 1, NULL,
-			       r == -ENOENT ? "%.63s is no address, no role:NAME and nobody who "
+			       r == -ENOENT ? "%.255s is no address, no role:NAME and nobody who "
 					      "was signed in lately"
-					    : "%.63s has no address of the destination's family",
+					    : "%.255s has no address of the destination's family",
 			       from);
 		return false;
 	}

@@ -10,6 +10,7 @@
 #include "daemon/address.h"
 #include "daemon/ops.h"
 #include "net/addr.h"
+#include "policy/value.h"
 
 /* ---- what a client's tunnel needs ---- */
 
@@ -138,8 +139,8 @@ void sp_op_peer_add(struct sp_daemon *daemon, struct sp_client *client,
 	if (!sp_op_unpack(client, request, "{s:s, s:s, s?s, s?s, s?s}", "public_key", &key_text,
 			  "name", &enrolment.name, "user", &enrolment.user, "idp", &enrolment.idp,
 			  "subject", &enrolment.subject) ||
-	    !sp_op_key(client, key_text, key) || !sp_op_name(client, "name", enrolment.name) ||
-	    (enrolment.user && !sp_op_name(client, "user", enrolment.user)))
+	    !sp_op_key(client, key_text, key) || !sp_op_name(client, "name", enrolment.name, SP_OP_DEVICE_MAX) ||
+	    (enrolment.user && !sp_op_name(client, "user", enrolment.user, SP_USER_MAX)))
 		return;
 	enrolment.public_key = key;
 	device = sp_device_find(&daemon->people, key);

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "daemon/ops.h"
+#include "policy/value.h"
 
 static bool is_seconds(struct sp_client *client, const char *what, json_int_t value)
 {
@@ -50,8 +51,8 @@ void sp_op_session_open(struct sp_daemon *daemon, struct sp_client *client,
 			  "idle_s", &idle_s, "refresh", &sign_in.refresh, "from", &from_text) ||
 	    !sp_op_text(client, "idp", sign_in.idp) ||
 	    !sp_op_text(client, "subject", sign_in.subject) ||
-	    !sp_op_name(client, "user", sign_in.user) ||
-	    (sign_in.device_name && !sp_op_name(client, "device.name", sign_in.device_name)) ||
+	    !sp_op_name(client, "user", sign_in.user, SP_USER_MAX) ||
+	    (sign_in.device_name && !sp_op_name(client, "device.name", sign_in.device_name, SP_OP_DEVICE_MAX)) ||
 	    (key_text && !sp_op_key(client, key_text, key)) ||
 	    !is_seconds(client, "max_s", max_s) || !is_seconds(client, "idle_s", idle_s) ||
 	    !sp_op_refresh(client, sign_in.refresh) ||

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Who a token or userinfo speaks of: subject, name, groups. */
 #include <errno.h>
+#include <stdio.h>
+#include <strings.h>
 
 #include "base/array.h"
 #include "base/text.h"
@@ -61,12 +63,14 @@ static int take_user(const char *name, const char *text, struct sp_claims *claim
 	return replace(&claims->user, text);
 }
 
-/* An address the provider itself calls unverified is whatever somebody typed: it names nobody. */
+/* An address the provider itself calls unverified is whatever somebody typed: it names nobody. Some write
+ * the truth as a text (Amazon Cognito, Apple). */
 static bool is_unverified(const json_t *object, const char *name)
 {
-	const json_t *verified = json_object_get(object, "email_verified");
+	const json_t *verified = sp_strict_json_value(object, "email_verified");
 
-	return strcmp(name, "email") == 0 && verified && !json_is_true(verified);
+	return strcmp(name, "email") == 0 && verified && !json_is_true(verified) &&
+	       !(json_is_string(verified) && strcasecmp(json_string_value(verified), "true") == 0);
 }
 
 int sp_claims_read_user(const json_t *object, const char *user_claim, struct sp_claims *claims,
@@ -78,10 +82,14 @@ int sp_claims_read_user(const json_t *object, const char *user_claim, struct sp_
 	const size_t count = user_claim ? SP_ARRAY_LEN(named) : SP_ARRAY_LEN(usual);
 
 	for (size_t i = 0; i < count; i++) {
-		const json_t *value = json_object_get(object, names[i]);
+		const json_t *value = sp_strict_json_value(object, names[i]);
 
-		if (!value || json_is_null(value) || is_unverified(object, names[i]))
+		if (!value || (json_is_string(value) && json_string_length(value) == 0))
 			continue;
+		if (is_unverified(object, names[i])) {
+			claims->is_email_unverified = true;
+			continue;
+		}
 		if (!json_is_string(value))
 			return sp_find(finding, SP_REFUSAL_BAD_USER, "%.80s is no text", names[i]);
 		return take_user(names[i], json_string_value(value), claims, finding);
@@ -94,6 +102,10 @@ int sp_claims_settle_user(const char *user_claim, struct sp_claims *claims,
 {
 	if (claims->user)
 		return 0;
+	if (user_claim && strcmp(user_claim, "email") == 0 && claims->is_email_unverified)
+		return sp_find(finding, SP_REFUSAL_BAD_USER,
+			       "email is there, but not verified, says the provider (email_verified): it names "
+			       "nobody; verify the address there");
 	if (user_claim && strcmp(user_claim, "sub") != 0)
 		return sp_find(finding, SP_REFUSAL_BAD_USER, "no claim \"%.80s\" names them", user_claim);
 	return take_user("sub", claims->subject, claims, finding);
@@ -102,27 +114,52 @@ int sp_claims_settle_user(const char *user_claim, struct sp_claims *claims,
 /* ---- the groups ---- */
 
 /* The provider says that the list is somewhere else: distributed claims (OpenID Connect Core 1.0, 5.6.2),
- * as Microsoft does with people in very many groups, where it has a flag for it, too. */
+ * as Microsoft does with people in very many groups, where it has a flag for `groups`, too. */
 static bool are_groups_elsewhere(const json_t *object, const char *groups_claim)
 {
 	const json_t *names = json_object_get(object, "_claim_names");
 
-	return json_object_get(names, groups_claim) ||
-	       json_is_true(json_object_get(object, "hasgroups"));
+	return sp_strict_json_value(names, groups_claim) ||
+	       (strcmp(groups_claim, "groups") == 0 && json_is_true(json_object_get(object, "hasgroups")));
 }
 
-static int take_group(const json_t *item, size_t number, struct sp_claims *claims,
-		      struct sp_finding *finding)
+/* The member of that name; else, as Keycloak's realm_access.roles, the one a path with dots leads to. */
+static const json_t *find_groups(const json_t *object, const char *groups_claim)
+{
+	const json_t *found = sp_strict_json_value(object, groups_claim);
+	char name[128];
+
+	while (!found && *groups_claim) {
+		const size_t len = strcspn(groups_claim, ".");
+
+		if (len == 0 || len >= sizeof(name))
+			return NULL;
+		snprintf(name, sizeof(name), "%.*s", (int)len, groups_claim);
+		object = sp_strict_json_value(object, name);
+		if (groups_claim[len] == '\0')
+			return object;
+		groups_claim += len + 1;
+	}
+	return found;
+}
+
+static void note_odd(const json_t *item, struct sp_claims *claims)
+{
+	__sp_free char *other = json_is_string(item) ? NULL : json_dumps(item, JSON_ENCODE_ANY | JSON_COMPACT);
+
+	if (claims->odd_group_count++ == 0)
+		sp_text_show(json_is_string(item) ? json_string_value(item) : other ? other : "?",
+			     claims->odd_group, sizeof(claims->odd_group));
+}
+
+/* What no role can name (the policy takes the same labels) is left out: that changes no right. */
+static int take_group(const json_t *item, struct sp_claims *claims)
 {
 	const char *text = json_string_value(item);
 	char **room;
 
-	if (!text)
-		return sp_find(finding, SP_REFUSAL_BAD_GROUPS, "group %zu is no text", number);
-	/* no role can name it (the policy takes the same labels), so leaving it out changes no right */
-	if (!sp_text_is_label(text, SP_GROUP_TEXT_MAX)) {
-		if (claims->odd_group_count++ == 0)
-			sp_text_show(text, claims->odd_group, sizeof(claims->odd_group));
+	if (!text || !sp_text_is_label(text, SP_GROUP_TEXT_MAX)) {
+		note_odd(item, claims);
 		return 0;
 	}
 	room = SP_ARRAY_PUSH(claims->groups, claims->group_count);
@@ -132,30 +169,61 @@ static int take_group(const json_t *item, size_t number, struct sp_claims *claim
 	return *room ? 0 : -ENOMEM;
 }
 
-int sp_claims_read_groups(const json_t *object, const char *groups_claim, struct sp_claims *claims,
-			  struct sp_finding *finding)
-{
-	const json_t *list = json_object_get(object, groups_claim), *item;
-	size_t i;
+/* Zitadel's roles are the keys of an object. */
+#define ZITADEL "urn:zitadel:iam:"
 
-	if (are_groups_elsewhere(object, groups_claim))
-		return sp_find(finding, SP_REFUSAL_GROUPS_ELSEWHERE,
-			       "\"%.80s\" is not in the token, it points to another place; let the "
-			       "provider send fewer groups",
-			       groups_claim);
-	if (!list)
-		return 0;
-	if (!json_is_array(list))
-		return sp_find(finding, SP_REFUSAL_BAD_GROUPS, "\"%.80s\" is no list", groups_claim);
-	if (json_array_size(list) > SP_GROUPS_MAX)
-		return sp_find(finding, SP_REFUSAL_BAD_GROUPS, "%zu groups, at most %u are taken",
-			       json_array_size(list), SP_GROUPS_MAX);
-	json_array_foreach(list, i, item) {
-		int r = take_group(item, i + 1, claims, finding);
+static int take_keys(const json_t *object, struct sp_claims *claims)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, key, value) {
+		__sp_json json_t *text = json_string(key);
+		int r = text ? take_group(text, claims) : -ENOMEM;
 
 		if (r < 0)
 			return r;
 	}
+	claims->has_groups = true;
+	return 0;
+}
+
+int sp_claims_read_groups(const json_t *object, const char *groups_claim, struct sp_claims *claims,
+			  struct sp_finding *finding)
+{
+	const json_t *list = find_groups(object, groups_claim), *item;
+	bool has_text = false, is_zitadel;
+	size_t i, count;
+
+	if (are_groups_elsewhere(object, groups_claim))
+		return sp_find(finding, SP_REFUSAL_GROUPS_ELSEWHERE,
+			       "\"%.60s\" is not in the token, it points to another place, for the person is in "
+			       "too many groups; let the provider send fewer (sallyport idp test)",
+			       groups_claim);
+	if (!list)
+		return 0;
+	is_zitadel = json_is_object(list) && strncmp(groups_claim, ZITADEL, strlen(ZITADEL)) == 0;
+	if (!is_zitadel && !json_is_array(list))
+		return sp_find(finding, SP_REFUSAL_BAD_GROUPS,
+			       "\"%.80s\" is %s, no list of texts; let the provider send a list", groups_claim,
+			       json_is_string(list) ? "a text" : json_is_object(list) ? "an object" :
+							"a number or a truth value");
+	count = is_zitadel ? json_object_size(list) : json_array_size(list);
+	if (count > SP_GROUPS_MAX)
+		return sp_find(finding, SP_REFUSAL_BAD_GROUPS, "%zu groups, at most %u are taken", count,
+			       SP_GROUPS_MAX);
+	if (is_zitadel)
+		return take_keys(list, claims);
+	json_array_foreach(list, i, item) {
+		int r = take_group(item, claims);
+
+		if (r < 0)
+			return r;
+		has_text |= json_is_string(item);
+	}
+	if (json_array_size(list) > 0 && !has_text)
+		return sp_find(finding, SP_REFUSAL_BAD_GROUPS, "\"%.80s\" has no text in it, but %s", groups_claim,
+			       claims->odd_group);
 	claims->has_groups = true;
 	return 0;
 }

@@ -20,25 +20,31 @@ static int check_issuer(const json_t *object, const char *issuer, struct sp_find
 	return 0;
 }
 
-static bool is_among(const json_t *audiences, const char *client_id)
+/* @ret_others  whether it names somebody else, too. */
+static bool is_among(const json_t *audiences, const char *client_id, bool *ret_others)
 {
 	const json_t *item;
-	bool found = false;
+	bool found = false, others = false;
 	size_t i;
 
 	json_array_foreach(audiences, i, item) {
 		if (!json_is_string(item))
 			return false; /* a list that is not of texts names nobody */
-		found |= strcmp(json_string_value(item), client_id) == 0;
+		if (strcmp(json_string_value(item), client_id) == 0)
+			found = true;
+		else
+			others = true;
 	}
+	*ret_others = others;
 	return found;
 }
 
 static int check_audience(const json_t *object, const char *client_id, struct sp_finding *finding)
 {
-	const json_t *aud = json_object_get(object, "aud"), *azp = json_object_get(object, "azp");
+	const json_t *aud = json_object_get(object, "aud"), *azp = sp_strict_json_value(object, "azp");
+	bool others = false;
 	bool is_ours = json_is_string(aud) ? strcmp(json_string_value(aud), client_id) == 0 :
-					     is_among(aud, client_id);
+					     is_among(aud, client_id, &others);
 
 	if (!is_ours)
 		return sp_find(finding, SP_REFUSAL_WRONG_AUDIENCE, "aud %.80s does not name \"%.80s\"",
@@ -46,7 +52,7 @@ static int check_audience(const json_t *object, const char *client_id, struct sp
 			       json_is_array(aud)  ? "(a list)" :
 						     "(missing, or no text)",
 			       client_id);
-	if (!azp && json_is_array(aud) && json_array_size(aud) > 1)
+	if (!azp && others)
 		return sp_find(finding, SP_REFUSAL_WRONG_PARTY,
 			       "aud names several, and azp does not say who may use it");
 	if (azp && (!json_is_string(azp) || strcmp(json_string_value(azp), client_id) != 0))
@@ -59,7 +65,7 @@ static int check_audience(const json_t *object, const char *client_id, struct sp
 static int read_time(const json_t *object, const char *name, bool is_required, int64_t *ret_s,
 		     struct sp_finding *finding)
 {
-	const json_t *value = json_object_get(object, name);
+	const json_t *value = sp_strict_json_value(object, name);
 
 	if (!value && !is_required)
 		return 0;
@@ -70,6 +76,15 @@ static int read_time(const json_t *object, const char *name, bool is_required, i
 		return sp_find(finding, SP_REFUSAL_BAD_TIME, "%s is no whole number of seconds", name);
 	*ret_s = json_integer_value(value);
 	return 0;
+}
+
+/* Nobody asks for it, and some write it as they like (ADFS: as a date): it is passed on where it can be read. */
+static int64_t read_auth_time(const json_t *object)
+{
+	struct sp_finding finding;
+	int64_t time_s = 0;
+
+	return read_time(object, "auth_time", false, &time_s, &finding) == 0 ? time_s : 0;
 }
 
 static int check_times(const json_t *object, const struct sp_id_token_want *want,
@@ -83,10 +98,9 @@ static int check_times(const json_t *object, const struct sp_id_token_want *want
 		r = read_time(object, "iat", true, &claims->issued_s, finding);
 	if (r == 0)
 		r = read_time(object, "nbf", false, &nbf_s, finding);
-	if (r == 0)
-		r = read_time(object, "auth_time", false, &claims->auth_time_s, finding);
 	if (r < 0)
 		return r;
+	claims->auth_time_s = read_auth_time(object);
 	if (now_s > claims->expires_s + SP_CLOCK_SKEW_S)
 		return sp_find(finding, SP_REFUSAL_EXPIRED, "it ended %lld s ago",
 			       (long long)(now_s - claims->expires_s));
@@ -108,7 +122,7 @@ static int check_times(const json_t *object, const struct sp_id_token_want *want
 static int check_hash(const json_t *object, const char *access_token, enum sp_jws_algorithm algorithm,
 		      struct sp_finding *finding)
 {
-	const json_t *at_hash = json_object_get(object, "at_hash");
+	const json_t *at_hash = sp_strict_json_value(object, "at_hash");
 	const EVP_MD *hash = algorithm == SP_JWS_EDDSA ? EVP_sha512() : EVP_sha256();
 	char text[sodium_base64_ENCODED_LEN(EVP_MAX_MD_SIZE / 2, sodium_base64_VARIANT_URLSAFE_NO_PADDING)];
 	unsigned char digest[EVP_MAX_MD_SIZE];
@@ -141,7 +155,7 @@ int sp_claims_check_token(const json_t *object, const struct sp_id_token_want *w
 {
 	int r;
 
-	if (json_object_get(object, "events"))
+	if (sp_strict_json_value(object, "events"))
 		return sp_find(finding, SP_REFUSAL_WRONG_TYPE, "it has events: a logout token");
 	r = check_issuer(object, want->issuer, finding);
 	if (r == 0)

@@ -30,6 +30,29 @@ static int read_payload(const struct sp_jws *jws, const struct sp_id_token_want 
 	return r;
 }
 
+/* By each key that may have signed it, from @key on: some sets have a kid twice, or none. A key that is not
+ * named may be a new one. */
+static int verify(const struct sp_jws *jws, const struct sp_jwks *keys, const struct sp_jwk *key,
+		  struct sp_finding *finding)
+{
+	size_t tried = 0;
+	int r;
+
+	do {
+		r = sp_jws_verify(jws, key);
+		tried++;
+		key = sp_jwks_next(keys, jws->kid, jws->algorithm, key);
+	} while (r == -EBADMSG && key);
+	if (r != -EBADMSG)
+		return r;
+	if (!jws->kid && tried > 1)
+		return sp_find(finding, SP_REFUSAL_UNKNOWN_KEY,
+			       "the token names no key, and none of the provider's %zu for %s signed it", tried,
+			       sp_jws_algorithm_name(jws->algorithm));
+	return sp_find(finding, SP_REFUSAL_BAD_SIGNATURE, "the signature is not the provider's%s%.80s",
+		       jws->kid ? " key " : "", jws->kid ? jws->kid : "");
+}
+
 int sp_id_token_check(const char *token, size_t len, const struct sp_jwks *keys,
 		      const struct sp_id_token_want *want, struct sp_claims *ret_claims,
 		      struct sp_finding *finding)
@@ -45,10 +68,7 @@ int sp_id_token_check(const char *token, size_t len, const struct sp_jwks *keys,
 	r = sp_jwks_find(keys, jws.kid, jws.algorithm, &key, finding);
 	if (r < 0)
 		return r;
-	r = sp_jws_verify(&jws, key);
-	if (r == -EBADMSG)
-		return sp_find(finding, SP_REFUSAL_BAD_SIGNATURE, "the signature is not %s's%s%.80s",
-			       want->issuer, jws.kid ? " key " : "", jws.kid ? jws.kid : "");
+	r = verify(&jws, keys, key, finding);
 	if (r < 0)
 		return r;
 	r = read_payload(&jws, want, &claims, finding);

@@ -22,7 +22,7 @@ struct sp_jwks; /* a provider's keys */
 
 /* Read a JWK set. Keys that cannot be used (`use` not sig, RSA under 2048 bits or with an even exponent,
  * points off the curve, unknown kinds) are left out; a set with none left is refused, as is one too
- * large, with too many keys, or with one `kid` twice.
+ * large or with too many keys. A `kid` may be there twice: each is tried.
  * Returns 0; -EACCES @finding says why; -ENOMEM. */
 int sp_jwks_parse(const char *text, size_t len, struct sp_jwks **ret_keys, struct sp_finding *finding);
 void sp_jwks_free(struct sp_jwks *keys);
@@ -47,6 +47,7 @@ struct sp_claims {
 	char *user;    /* 1..63 bytes, printable, no `/`, no space at its ends */
 	char **groups; /* as they came: nothing trimmed, nothing folded */
 	size_t group_count;
+	bool is_email_unverified; /* an address was there that the provider does not vouch for: not taken */
 	size_t odd_group_count; /* left out: no text that a role could name */
 	char odd_group[64];     /* the first of them, as sp_text_show shows it */
 	bool has_groups;     /* the claim was there (an empty list is there) */

@@ -2,6 +2,7 @@
 #include "identity/jws.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <strings.h>
 
 #include "base/array.h"
@@ -19,8 +20,21 @@ const char *sp_jws_algorithm_name(enum sp_jws_algorithm algorithm)
 	return (unsigned)algorithm < SP_JWS_COUNT ? algorithm_names[algorithm] : NULL;
 }
 
+char *sp_jws_algorithm_list(uint32_t algorithms, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (unsigned i = 0; i < SP_JWS_COUNT && len < size; i++)
+		if (algorithms & (1u << i))
+			len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? ", " : "", algorithm_names[i]);
+	return buf;
+}
+
 int sp_jws_algorithm_find(const char *name, enum sp_jws_algorithm *ret_algorithm)
 {
+	if (strcmp(name, "Ed25519") == 0) /* RFC 9864: the new name of what we and the token do */
+		name = algorithm_names[SP_JWS_EDDSA];
 	for (unsigned i = 0; i < SP_JWS_COUNT; i++)
 		if (strcmp(algorithm_names[i], name) == 0) {
 			*ret_algorithm = (enum sp_jws_algorithm)i;
@@ -40,31 +54,42 @@ void sp_jws_done(struct sp_jws *jws)
 static int check_algorithm(struct sp_jws *jws, uint32_t algorithms, struct sp_finding *finding)
 {
 	const char *alg = sp_strict_json_text(jws->header, "alg");
+	char taken[SP_JWS_LIST_MAX];
 
 	if (!alg)
 		return sp_find(finding, SP_REFUSAL_BAD_ALGORITHM, "the header names no algorithm");
 	if (sp_jws_algorithm_find(alg, &jws->algorithm) < 0 ||
 	    !(algorithms & (1u << jws->algorithm)))
-		return sp_find(finding, SP_REFUSAL_BAD_ALGORITHM, "alg \"%.40s\" is not allowed", alg);
+		return sp_find(finding, SP_REFUSAL_BAD_ALGORITHM, "it is signed by alg \"%.40s\"; taken are %s", alg,
+			       sp_jws_algorithm_list(algorithms, taken, sizeof(taken)));
 	return 0;
+}
+
+/* Unsaid, JWT, or its media type in full (RFC 7515, 4.1.9). Access tokens (at+jwt) and logout tokens have
+ * types of their own. */
+static bool is_id_tokens(const json_t *typ)
+{
+	const char *text = json_string_value(typ);
+
+	return text && (!*text || strcasecmp(text, "JWT") == 0 || strcasecmp(text, "application/jwt") == 0);
 }
 
 static int check_header(struct sp_jws *jws, uint32_t algorithms, struct sp_finding *finding)
 {
-	const json_t *typ = json_object_get(jws->header, "typ");
-	const json_t *kid = json_object_get(jws->header, "kid");
+	const json_t *typ = sp_strict_json_value(jws->header, "typ");
+	const json_t *kid = sp_strict_json_value(jws->header, "kid");
 	int r = check_algorithm(jws, algorithms, finding);
 
 	if (r < 0)
 		return r;
 	/* crit lists extensions that must be understood, and we understand none; b64 (RFC 7797) would
 	 * change what the payload is. */
-	if (json_object_get(jws->header, "crit") || json_object_get(jws->header, "b64"))
+	if (sp_strict_json_value(jws->header, "crit") || sp_strict_json_value(jws->header, "b64"))
 		return sp_find(finding, SP_REFUSAL_CRITICAL_HEADER,
 			       "the header asks for an extension (crit or b64)");
-	if (typ && (!json_is_string(typ) || strcasecmp(json_string_value(typ), "JWT") != 0))
-		return sp_find(finding, SP_REFUSAL_WRONG_TYPE, "typ \"%.40s\" is no id_token's",
-			       json_is_string(typ) ? json_string_value(typ) : "");
+	if (typ && !is_id_tokens(typ))
+		return sp_find(finding, SP_REFUSAL_WRONG_TYPE, "typ \"%.40s\" is no id_token's, which is JWT",
+			       json_is_string(typ) ? json_string_value(typ) : "(no text)");
 	if (kid && (!json_is_string(kid) || json_string_length(kid) > SP_JWS_KID_MAX))
 		return sp_find(finding, SP_REFUSAL_MALFORMED, "kid is no text of at most %u bytes",
 			       SP_JWS_KID_MAX);

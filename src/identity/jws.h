@@ -39,7 +39,10 @@ int sp_jws_parse(const char *token, size_t len, uint32_t algorithms, struct sp_j
 
 /* "RS256"; NULL for none of ours. */
 const char *sp_jws_algorithm_name(enum sp_jws_algorithm algorithm);
-/* Returns 0; -ENOENT none of ours (they are case-sensitive). */
+/* "RS256, ES256" for those bits, in @buf. */
+#define SP_JWS_LIST_MAX 40
+char *sp_jws_algorithm_list(uint32_t algorithms, char *buf, size_t size);
+/* Returns 0; -ENOENT none of ours (they are case-sensitive). "Ed25519" is EdDSA (RFC 9864). */
 int sp_jws_algorithm_find(const char *name, enum sp_jws_algorithm *ret_algorithm);
 
 /* Whether @key, which fits the algorithm (jwks.h), made this signature.

@@ -83,6 +83,10 @@ int sp_oauth_reply_read(const struct sp_http_reply *reply, const char *what, jso
 	if (r < 0)
 		return r;
 	error = sp_strict_json_text(object, "error"); /* some say it with a 200 */
+	if (!error)
+		error = sp_strict_json_text(object, "error_code"); /* Google, of its quotas */
+	if (error && !*error)
+		error = NULL;
 	if (!error && reply->status != 200)
 		return sp_find(finding, SP_REFUSAL_BAD_ANSWER, "%s: status %d without an error word",
 			       what, reply->status);
@@ -136,9 +140,9 @@ int sp_reply_take_text(const json_t *object, const char *key, size_t max, const 
 int sp_reply_take_optional(const json_t *object, const char *key, size_t max, const char *what,
 			   char **place, struct sp_finding *finding)
 {
-	const json_t *value = json_object_get(object, key);
+	const json_t *value = sp_strict_json_value(object, key);
 
-	if (value && !json_is_null(value))
+	if (value && !(json_is_string(value) && json_string_length(value) == 0))
 		return sp_reply_take_text(object, key, max, what, place, finding);
 	sp_secret_free(*place);
 	*place = NULL;

@@ -28,7 +28,7 @@ int sp_oauth_refused(const json_t *object, const char *error, const char *what,
  * Returns 0; -EACCES missing or not so; -ENOMEM. */
 int sp_reply_take_text(const json_t *object, const char *key, size_t max, const char *what, char **place,
 		       struct sp_finding *finding);
-/* The same where it may be missing: *@place is then NULL. */
+/* The same where it may be missing or empty: *@place is then NULL. */
 int sp_reply_take_optional(const json_t *object, const char *key, size_t max, const char *what,
 			   char **place, struct sp_finding *finding);
 /* The same, and it is an https URL with a host and without a user. */

@@ -50,26 +50,53 @@ enum sp_oidc_step sp_oidc_device_next(struct sp_oidc_flow *flow, const struct sp
 				 (struct sp_form_field[]){ { "scope", scopes } }, 1, ret_request);
 }
 
+/* A whole number; some write it as a text (ADFS, Microsoft's first endpoints). Returns -EINVAL: it is none. */
+static int read_number(const json_t *value, uint64_t *ret_number)
+{
+	const char *text = json_string_value(value);
+
+	if (json_is_integer(value) && json_integer_value(value) >= 0) {
+		*ret_number = (uint64_t)json_integer_value(value);
+		return 0;
+	}
+	if (!text || strspn(text, "0123456789") != strlen(text) || !*text || strlen(text) > 18)
+		return -EINVAL;
+	*ret_number = strtoull(text, NULL, 10);
+	return 0;
+}
+
 /* A number of seconds. @fallback 0: it must be there. */
 static int read_seconds(const json_t *object, const char *key, uint64_t fallback, uint64_t max,
 			uint64_t *ret_seconds, struct sp_finding *finding)
 {
-	const json_t *value = json_object_get(object, key);
+	const json_t *value = sp_strict_json_value(object, key);
 
-	if (!value && fallback) {
-		*ret_seconds = fallback;
-		return 0;
-	}
-	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
-	    (!fallback && json_integer_value(value) == 0))
+	*ret_seconds = fallback;
+	if ((value || !fallback) && (read_number(value, ret_seconds) < 0 || (!fallback && *ret_seconds == 0)))
 		return sp_find(finding, SP_REFUSAL_BAD_ANSWER, "%s: %s is no number of seconds", what_code,
 			       key);
-	*ret_seconds = (uint64_t)json_integer_value(value);
 	if (*ret_seconds > max)
 		*ret_seconds = max;
 	if (*ret_seconds == 0)
 		*ret_seconds = 1; /* "as often as you like" is not what we like */
 	return 0;
+}
+
+/* The address to open; Google called it verification_url before there was an RFC, and still does. */
+static int take_address(const json_t *object, struct sp_oidc_prompt *prompt, struct sp_finding *finding)
+{
+	const bool is_googles = !sp_strict_json_value(object, "verification_uri") &&
+				sp_strict_json_value(object, "verification_url");
+	struct sp_finding unused;
+	int r = sp_reply_take_url(object, is_googles ? "verification_url" : "verification_uri", true, what_code,
+				  &prompt->verification_uri, finding);
+
+	if (r < 0)
+		return r;
+	/* a convenience: one that cannot be used is as none */
+	r = sp_reply_take_url(object, is_googles ? "verification_url_complete" : "verification_uri_complete",
+			      false, what_code, &prompt->verification_uri_complete, &unused);
+	return r == -ENOMEM ? r : 0;
 }
 
 static int take_code(struct sp_oidc_flow *flow, const json_t *object, uint64_t *ret_life_s)
@@ -79,11 +106,7 @@ static int take_code(struct sp_oidc_flow *flow, const json_t *object, uint64_t *
 	int r = sp_reply_take_text(object, "device_code", CODE_MAX, what_code, &flow->device_code, finding);
 
 	if (r == 0)
-		r = sp_reply_take_url(object, "verification_uri", true, what_code,
-				      &prompt->verification_uri, finding);
-	if (r == 0)
-		r = sp_reply_take_url(object, "verification_uri_complete", false, what_code,
-				      &prompt->verification_uri_complete, finding);
+		r = take_address(object, prompt, finding);
 	if (r == 0)
 		r = sp_reply_take_text(object, "user_code", USER_CODE_MAX, what_code,
 				       &prompt->user_code, finding);
@@ -151,9 +174,9 @@ static int take_poll_error(struct sp_oidc_flow *flow, const struct sp_oidc_time 
 		poll_again(flow, now, flow->interval_s);
 		return 0;
 	}
-	if (strcmp(error, "access_denied") == 0)
+	if (strcmp(error, "access_denied") == 0 || strcmp(error, "authorization_declined") == 0) /* Microsoft */
 		return sp_find(&flow->finding, SP_REFUSAL_DENIED, "declined at the provider");
-	if (strcmp(error, "expired_token") == 0)
+	if (strcmp(error, "expired_token") == 0 || strcmp(error, "code_expired") == 0)
 		return sp_find(&flow->finding, SP_REFUSAL_CODE_EXPIRED, "the provider says that it expired");
 	return sp_oauth_refused(object, error, what_poll, &flow->finding);
 }

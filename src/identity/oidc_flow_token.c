@@ -17,7 +17,7 @@ static const char what_token[] = "the token request", what_refresh[] = "the refr
 /* Here it only has to be a text; what else is wrong with it is for the token's checks to name. */
 static int take_id_token(struct sp_oidc_flow *flow, const json_t *object)
 {
-	const json_t *id_token = json_object_get(object, "id_token");
+	const json_t *id_token = sp_strict_json_value(object, "id_token");
 
 	if (!id_token && flow->subject)
 		return 0; /* a refresh may do without */

@@ -52,6 +52,13 @@ int sp_strict_json_load(const char *text, size_t len, json_t **ret_object, char 
 	return 0;
 }
 
+const json_t *sp_strict_json_value(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return json_is_null(value) ? NULL : value;
+}
+
 const char *sp_strict_json_text(const json_t *object, const char *key)
 {
 	return json_string_value(json_object_get(object, key));

@@ -20,4 +20,7 @@ const char *sp_strict_json_text(const json_t *object, const char *key);
 
 #define __sp_json __sp_cleanup(json_decrefp)
 
+/* The value of @key; NULL: it is absent, and null is absent. */
+const json_t *sp_strict_json_value(const json_t *object, const char *key);
+
 #endif

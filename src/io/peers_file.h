@@ -12,7 +12,7 @@
 
 #include "io/uapi.h"
 
-#define SP_PEERS_NAME_MAX 129         /* with the NUL */
+#define SP_PEERS_NAME_MAX 320         /* a user of 255 bytes, a slash, a device of 63; with the NUL */
 #define SP_PEERS_FILE_MAX (32u << 20) /* bytes */
 
 struct sp_peers_entry {

@@ -32,7 +32,7 @@ int sp_read_size(struct sp_check *check, const struct sp_node *node, const char 
 		 uint64_t *ret_bytes);
 /* What a provider may call a person, or a group of theirs: longer ones, and those with characters that
  * do not print, no token is taken with. NULL: reported. */
-#define SP_USER_MAX 63u
+#define SP_USER_MAX 255u
 #define SP_GROUP_TEXT_MAX 255u
 const char *sp_read_user(struct sp_check *check, const struct sp_node *node, const char *what);
 const char *sp_read_group(struct sp_check *check, const struct sp_node *node, const char *what);

@@ -143,8 +143,12 @@ static void intervals_are_the_providers_within_reason(void **state)
 		{ ",\"interval\":0", 1 },
 		{ ",\"interval\":100000", 300 },
 		{ ",\"interval\":-1", 0 },
-		{ ",\"interval\":\"5\"", 0 },
-		{ ",\"interval\":null", 0 },
+		{ ",\"interval\":\"7\"", 7 }, /* ADFS, Microsoft's first endpoints */
+		{ ",\"interval\":\"0\"", 1 },
+		{ ",\"interval\":null", 5 },
+		{ ",\"interval\":\"\"", 0 },
+		{ ",\"interval\":\"soon\"", 0 },
+		{ ",\"interval\":\"-1\"", 0 },
 	};
 
 	(void)state;
@@ -162,6 +166,52 @@ static void intervals_are_the_providers_within_reason(void **state)
 			assert_int_equal(lab_waits(flow), cases[i].wait_s);
 		else
 			lab_refused(flow, SP_REFUSAL_BAD_ANSWER);
+	}
+}
+
+static void device_answers_are_as_providers_write_them(void **state)
+{
+	static const struct {
+		const char *body;
+		const char *complete; /* "": none; NULL: refused */
+	} cases[] = {
+		/* Google */
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_url\":\"https://x/\",\"expires_in\":1800,\"interval\":5}", "" },
+		/* Microsoft, version 1, ADFS */
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_url\":\"https://x/\",\"expires_in\":\"900\","
+		  "\"interval\":\"5\",\"message\":\"To sign in, use a web browser\"}", "" },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"verification_url\":7,"
+		  "\"verification_uri_complete\":\"https://x/?A\",\"expires_in\":900}", "https://x/?A" },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":null,\"verification_url\":\"https://x/\","
+		  "\"verification_uri_complete\":null,\"expires_in\":900,\"error\":null}", "" },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"verification_uri_complete\":\"\","
+		  "\"expires_in\":900,\"error\":\"\"}", "" },
+		/* a convenience that cannot be used is as none */
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\","
+		  "\"verification_uri_complete\":\"http://x/\",\"expires_in\":900}", "" },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\","
+		  "\"verification_uri_complete\":\"file:///x\",\"expires_in\":900}", "" },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_url\":\"http://x/\",\"expires_in\":900}", NULL },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":\"\"}", NULL },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":\"0\"}", NULL },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":null}", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
+		__sp_flow struct sp_oidc_flow *flow = begin(oidc);
+		const char *complete;
+
+		lab_answer(flow, DEVICE, 200, cases[i].body);
+		if (!cases[i].complete) {
+			lab_refused(flow, SP_REFUSAL_BAD_ANSWER);
+			continue;
+		}
+		assert_int_equal(lab_waits(flow), 5);
+		assert_string_equal(sp_oidc_flow_prompt(flow)->verification_uri, "https://x/");
+		complete = sp_oidc_flow_prompt(flow)->verification_uri_complete;
+		assert_string_equal(complete ? complete : "", cases[i].complete);
 	}
 }
 
@@ -194,6 +244,8 @@ static void the_providers_no_is_final(void **state)
 		{ 400, "{\"error\":\"access_denied\"}", SP_REFUSAL_DENIED },
 		{ 403, "{\"error\":\"access_denied\"}", SP_REFUSAL_DENIED },
 		{ 200, "{\"error\":\"access_denied\"}", SP_REFUSAL_DENIED },
+		{ 400, "{\"error\":\"authorization_declined\"}", SP_REFUSAL_DENIED },
+		{ 403, "{\"error_code\":\"rate_limit_exceeded\"}", SP_REFUSAL_PROVIDER_ERROR },
 		{ 400, "{\"error\":\"expired_token\"}", SP_REFUSAL_CODE_EXPIRED },
 		{ 400, "{\"error\":\"invalid_grant\"}", SP_REFUSAL_PROVIDER_ERROR },
 		{ 401, "{\"error\":\"invalid_client\",\"error_description\":\"no\\nsuch\"}", SP_REFUSAL_PROVIDER_ERROR },
@@ -301,10 +353,8 @@ static void prompts_lead_nowhere_strange(void **state)
 		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"http://x/\",\"expires_in\":600}",
 		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"javascript:alert(1)\",\"expires_in\":600}",
 		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\\u001b\",\"expires_in\":600}",
-		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"verification_uri_complete\":\"file:///x\",\"expires_in\":600}",
 		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\"}",
 		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":0}",
-		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":\"600\"}",
 	};
 
 	(void)state;
@@ -518,6 +568,7 @@ int main(void)
 		cmocka_unit_test(a_client_with_a_secret_shows_it),
 		cmocka_unit_test(slow_down_is_heeded_and_stays),
 		cmocka_unit_test(intervals_are_the_providers_within_reason),
+		cmocka_unit_test(device_answers_are_as_providers_write_them),
 		cmocka_unit_test(a_code_not_entered_in_time_is_over),
 		cmocka_unit_test(the_providers_no_is_final),
 		cmocka_unit_test(silence_is_borne_for_a_while),
