@@ -114,6 +114,7 @@ enum sp_paint { SP_PLAIN, SP_BOLD, SP_DIM, SP_RED, SP_GREEN, SP_YELLOW };
 const char *sp_cli_paint(const struct sp_cli *cli, enum sp_paint paint);
 
 /* The verbs, one file each. */
+int sp_cli_init(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_check(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_explain(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_replay(struct sp_cli *cli, int argc, char **argv);

@@ -28,8 +28,8 @@ def offered(*words, program=PROGRAM):
 
 
 def verbs_of(program):
-    """As --help lists them: one or two words in lower case, then at least two blanks."""
-    return re.findall(r'^  ([a-z]+(?: [a-z]+)?)  ', run(program, '--help').stdout, re.M)
+    """As --help lists them: one or two words in lower case, then what they take or blanks."""
+    return re.findall(r'^  ([a-z]+(?: [a-z]+)?) (?=[ A-Z[])', run(program, '--help').stdout, re.M)
 
 
 class Offered(unittest.TestCase):
