@@ -3,7 +3,6 @@
 #include "cli/cli.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "base/array.h"
 #include "base/str.h"
 #include "cli/complete.h"
+#include "io/process.h"
 #include "io/rights.h"
 #include "policy/suggest.h"
 
@@ -331,14 +331,6 @@ static int run_verb(struct sp_cli *cli, int argc, char **argv)
 	return verb->run(cli, argc - line.next + 1, argv + line.next - 1);
 }
 
-/* A descriptor that is closed would be the next file's that is opened, and that file be printed into. */
-static void fill_descriptors(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0)
-			(void)!open("/dev/null", O_RDONLY);
-}
-
 int sp_cli_run(int argc, char **argv)
 {
 	struct sp_cli cli = {
@@ -348,7 +340,7 @@ int sp_cli_run(int argc, char **argv)
 	bool is_json = false;
 	int r;
 
-	fill_descriptors();
+	sp_process_begin();
 	(void)sp_rights_protect_memory(); /* keys, passwords and tokens are in it, whatever the verb */
 	for (int i = 1; i < argc; i++)
 		is_json |= !strcmp(argv[i], "--json"); /* also where what stands before it is wrong */

@@ -20,6 +20,7 @@
 #include "io/files.h"
 #include "io/namespace.h"
 #include "io/notify.h"
+#include "io/process.h"
 #include "io/rights.h"
 
 #define RETRY_TICKS 30                          /* a revision that failed */
@@ -454,6 +455,7 @@ static struct sp_daemon *make(const struct sp_daemon_options *options)
 		return NULL;
 	daemon->options = *options;
 	daemon->lock_fd = daemon->namespace_fd = -1;
+	sp_process_begin();
 	sp_log_init("sallyportd", options->is_verbose);
 	return daemon;
 }

@@ -18,6 +18,7 @@
 #include "io/log.h"
 #include "io/loop.h"
 #include "io/notify.h"
+#include "io/process.h"
 #include "io/rights.h"
 #include "portal/gate.h"
 #include "portal/idp_dir.h"
@@ -297,6 +298,7 @@ int sp_portal_main(const struct sp_portal_options *options)
 	struct process process = { .signal_source.fd = -1, .kill_at = options->kill_at };
 	int code;
 
+	sp_process_begin();
 	sp_log_init("sallyport-portal", options->is_verbose);
 	process.is_memory_locked = sp_rights_protect_memory();
 	if (!process.is_memory_locked)

@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "io/notify.h"
 #include "io/paths.h"
+#include "io/process.h"
 #include "io/rights.h"
 #include "vpnd/api_host.h"
 #include "vpnd/api_server.h"
@@ -387,6 +388,7 @@ int sp_vpnd_run(const struct sp_vpnd_options *options)
 	bool is_parent = false;
 	int r = 0;
 
+	sp_process_begin();
 	process.options = options;
 	snprintf(process.vpnd.name, sizeof(process.vpnd.name), "%s", options->name);
 	sp_vpnd_log_init(process.vpnd.name);

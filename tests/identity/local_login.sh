@@ -79,6 +79,5 @@ cp "$lab_providers/local.yaml" "$LAB_DIR/local.good"
 echo '  carl: { passwort: x }' >>"$lab_providers/local.yaml"
 expect "a wrong line is named in status, with its place" lab_wait 20 eval \
 	"lab_gate status --json | grep -q 'local.yaml:[0-9]*:'"
-XX
 cp "$LAB_DIR/local.good" "$lab_providers/local.yaml"
 expect_done

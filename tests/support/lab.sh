@@ -44,6 +44,9 @@ LAB_DIR=$(lab_place)/$LAB
 LAB_ROOT=$LAB_DIR/gateway
 LAB_ENGINE=${LAB_ENGINE:-sallyport-vpnd}
 LAB_PIDS=() # what lab_down ends
+# Networks people add to their tunnels by hand: the gateway's list has only what their roles reach, and a refusal is
+# seen when something is sent.
+LAB_ROUTES=(10.30.0.0/16 2001:db8:30::/48)
 LAB_HOSTS=(internet gateway laptop phone stranger office)
 
 # sallyport as the gateway's administrator
@@ -56,11 +59,11 @@ lab_in() {
 	nsenter --net="/run/netns/$LAB-$host" -- "$@"
 }
 
-# lab_run HOST LOG COMMAND… : in the background; the pid is $lab_pid
+# lab_run HOST LOG COMMAND… : in the background, with the umask of a careful administrator; the pid is $lab_pid
 lab_run() {
 	local host=$1 log=$2
 	shift 2
-	nsenter --net="/run/netns/$LAB-$host" -- "$@" >>"$LAB_DIR/$log" 2>&1 </dev/null &
+	(umask 077 && exec nsenter --net="/run/netns/$LAB-$host" -- "$@") >>"$LAB_DIR/$log" 2>&1 </dev/null &
 	lab_pid=$!
 	LAB_PIDS+=("$lab_pid")
 }
@@ -187,7 +190,8 @@ lab_tunnel_up() {
 	lab_run "$host" "$host-engine.log" "$lab_top/tests/support/with-sockets" "$sockets" wireguard-go -f wg0
 	lab_client_pid[$host]=$lab_pid
 	lab_wait 10 test -S "$sockets/wg0.sock" || return 1
-	sed '/^\(Address\|DNS\|MTU\)/d' "$conf" >"$conf.wg" # what is wg-quick's own
+	# without what is wg-quick's own
+	sed "/^\(Address\|DNS\|MTU\)/d; s#^AllowedIPs *= *#&$(lab_routes), #" "$conf" >"$conf.wg"
 	lab_client_set "$host" || return 1
 	for address in $(sed -n 's/^Address *= *//p' "$conf" | tr ',' ' '); do
 		case $address in
@@ -196,10 +200,12 @@ lab_tunnel_up() {
 		esac
 	done
 	ip -n "$LAB-$host" link set wg0 mtu "$(sed -n 's/^MTU *= *//p' "$conf" | grep . || echo 1420)" up
-	for prefix in $(sed -n 's/^AllowedIPs *= *//p' "$conf" | tr ',' ' '); do
+	for prefix in "${LAB_ROUTES[@]}" $(sed -n 's/^AllowedIPs *= *//p' "$conf" | tr ',' ' '); do
 		ip -n "$LAB-$host" route replace "$prefix" dev wg0
 	done
 }
+
+lab_routes() { (IFS=, && echo "${LAB_ROUTES[*]}"); }
 
 lab_client_set() {
 	lab_in "$1" "$lab_top/tests/support/with-sockets" "$LAB_DIR/$1-sockets" wg setconf wg0 "$LAB_DIR/$1.conf.wg"

@@ -224,7 +224,18 @@ lab_client() {
 lab_client_up() {
 	lab_client "$1" up --state "$LAB_DIR/$1-state" --iface wg0 >>"$LAB_DIR/$1-up.log" 2>&1 || return 1
 	cp "$LAB_DIR/$1-state"/*/tunnel.conf "$LAB_DIR/$1.conf"
+	lab_client_widen "$1"
 }
+
+# lab_client_widen HOST : the networks its person adds by hand, in the engine of lab_client_up
+lab_client_widen() {
+	local peer prefixes prefix
+	read -r peer prefixes < <(lab_client_wg "$1" show wg0 allowed-ips)
+	lab_client_wg "$1" set wg0 peer "$peer" allowed-ips "${prefixes// /,},$(lab_routes)" || return 1
+	for prefix in "${LAB_ROUTES[@]}"; do ip -n "$LAB-$1" route replace "$prefix" dev wg0; done
+}
+lab_client_wg() { lab_in "$1" "$lab_top/tests/support/with-sockets" "$LAB_DIR/$1-sockets" wg "${@:2}"; }
+
 lab_client_down() { lab_client "$1" down --iface wg0; } # before lab_down: its engine is nobody's child
 
 lab_token() { field "r['token']" <"$(echo "$LAB_DIR/$1-state"/*/session.json)"; } # what HOST's client keeps

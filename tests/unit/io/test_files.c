@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "io/files.h"
 #include "io/paths.h"
+#include "io/process.h"
 #include "scratch.h"
 
 static void assert_content(const char *path, const char *expected)
@@ -272,6 +273,33 @@ static void state_run_and_log_folders_are_made(void **state)
 	assert_ptr_equal(failed, paths.run_dir);
 }
 
+/* In a child: cmocka's own output is on 1 and 2. */
+static int begin_with_nothing_open(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		close(fd);
+	umask(077);
+	sp_process_begin();
+	if (open("/dev/null", O_RDWR) <= STDERR_FILENO)
+		return 1;
+	if (write(STDOUT_FILENO, "x", 1) == 1 || write(STDERR_FILENO, "x", 1) == 1)
+		return 2;
+	return umask(0) == (geteuid() == 0 ? 022 : 077) ? 0 : 3;
+}
+
+static void closed_descriptors_are_occupied_and_root_makes_what_others_read(void **state)
+{
+	int status;
+	const pid_t child = fork();
+
+	(void)state;
+	if (child == 0)
+		_exit(begin_with_nothing_open());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +317,7 @@ int main(void)
 		cmocka_unit_test(root_too_long_for_a_socket_is_refused),
 		cmocka_unit_test(engine_socket_takes_interface_names_only),
 		cmocka_unit_test(state_run_and_log_folders_are_made),
+		cmocka_unit_test(closed_descriptors_are_occupied_and_root_makes_what_others_read),
 	};
 
 	umask(022);
