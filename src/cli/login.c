@@ -15,9 +15,12 @@
 #include "cli/cli.h"
 #include "cli/portal_call.h"
 #include "cli/profile.h"
+#include "cli/qr.h"
 #include "cli/render.h"
 #include "cli/session_text.h"
+#include "cli/shell.h"
 #include "cli/sign_in.h"
+#include "cli/terminal.h"
 #include "cli/tunnel_file.h"
 #include "cli/watch.h"
 #include "cli/when.h"
@@ -41,12 +44,19 @@ struct login {
 	char public_key[SP_WG_KEY_BASE64];
 	bool is_key_new;
 	bool was_extended;
+	char *only_url; /* where none was given */
+	char *config_path; /* of @config, from / */
 };
+
+/* A key nobody has signed in with yet: asked with once more, it is the same device. */
+#define FRESH_KEY "key.new"
 
 static void login_done(struct login *login)
 {
 	sp_profile_done(&login->profile);
 	sp_wipe(login->private_key, sizeof(login->private_key));
+	free(login->only_url);
+	free(login->config_path);
 }
 
 /* ---- before anything is asked ---- */
@@ -179,11 +189,29 @@ static int make_key(struct login *login)
 				   "no key can be made here: the system gives no random bytes");
 	sp_wg_key_to_base64(&key, login->private_key);
 	sp_wg_key_to_base64(&public_key, login->public_key);
-	login->is_key_new = true;
 	return SP_EXIT_OK;
 }
 
-/* The device's key: the one given, the one kept, or a new one, which is kept once a portal took it. */
+/* Kept before it is shown to anybody: should the answer be lost, the next sign-in is of the same device. */
+static int find_fresh_key(struct login *login)
+{
+	__sp_secret char *text = NULL, *line = NULL;
+	int r = sp_profile_read(&login->profile, FRESH_KEY, &text);
+
+	login->is_key_new = true;
+	if (r == 0)
+		return load_key(login, text);
+	if (r != -ENOENT)
+		return SP_EXIT_FAILED;
+	r = make_key(login);
+	if (r != SP_EXIT_OK)
+		return r;
+	if (sp_str_format(&line, "%s\n", login->private_key) < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "out of memory");
+	return sp_profile_write(&login->profile, FRESH_KEY, line) < 0 ? SP_EXIT_FAILED : SP_EXIT_OK;
+}
+
+/* The device's key: the one given, the one kept, or a new one, which takes its place once a portal took it. */
 static int find_key(struct login *login)
 {
 	__sp_secret char *text = NULL;
@@ -200,7 +228,7 @@ static int find_key(struct login *login)
 	}
 	r = login->new_key ? -ENOENT : sp_profile_read(&login->profile, "key", &text);
 	if (r == -ENOENT)
-		return make_key(login);
+		return find_fresh_key(login);
 	return r < 0 ? SP_EXIT_FAILED : load_key(login, text);
 }
 
@@ -227,14 +255,15 @@ static int make_config(const struct login *login, json_t *tunnel, const char *fi
 	return SP_EXIT_OK;
 }
 
-static int write_config(const struct login *login, const char *text)
+static int write_config(struct login *login, const char *text)
 {
 	const int r =
 		sp_file_replace(login->config, text, strlen(text), 0600, SP_UID_KEEP, SP_GID_KEEP);
 
-	return r < 0 ? sp_cli_fail(SP_EXIT_FAILED, "cannot write %s: %s", login->config,
-				   sp_err_text(r))
-		     : SP_EXIT_OK;
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "cannot write %s: %s", login->config, sp_err_text(r));
+	login->config_path = realpath(login->config, NULL); /* wg-quick takes a bare name for another file */
+	return SP_EXIT_OK;
 }
 
 /* What was signed in is kept: the key first, since without it the rest is worth nothing. */
@@ -254,7 +283,36 @@ static int keep(struct login *login, json_t *answer)
 		return SP_EXIT_FAILED;
 	if (text && sp_profile_write(&login->profile, "tunnel.conf", text) < 0)
 		return SP_EXIT_FAILED;
-	return sp_profile_save(&login->profile);
+	r = sp_profile_save(&login->profile);
+	if (r == SP_EXIT_OK && login->is_key_new)
+		sp_profile_remove(&login->profile, FRESH_KEY);
+	return r;
+}
+
+/* A sign-in that ends here in a fault leaves nothing at the gateway: the session ends, and a device that was
+ * made for it is forgotten. Whether the gateway has said so. */
+static bool give_back(const struct login *login, json_t *answer)
+{
+	__sp_answer struct sp_portal_answer ignored = { 0 };
+	json_t *device = json_object_get(json_object_get(answer, "session"), "device");
+	const char *token = sp_json_text(answer, "token"), *key = sp_json_text(device, "public_key");
+	const bool is_new = login->is_key_new;
+	struct sp_profile asked = login->profile;
+	int r;
+
+	if (!*token)
+		return true;
+	asked.token = (char *)token;
+	r = sp_portal_ask_quietly_with(
+		&asked, is_new ? "devices/remove" : "session/close",
+		is_new ? json_pack("{s:s}", "public_key", *key ? key : login->public_key) : json_object(),
+		&ignored);
+	if (r == SP_EXIT_OK && ignored.status < 400)
+		sp_cli_say("  the sign-in is undone: the gateway keeps %s of it\n",
+			   is_new ? "neither session nor device" : "no session");
+	else
+		sp_cli_say("  the session it opened could not be ended: it ends by itself, or sign in again\n");
+	return r == SP_EXIT_OK && ignored.status < 500;
 }
 
 /* --config: from the answer, or, after an extension without one, from what is kept. */
@@ -299,13 +357,48 @@ static int print_as_json(const struct login *login, json_t *answer)
 	return sp_cli_print_json(object);
 }
 
+/* wg-quick calls the interface as the file: at most 15 letters before ".conf". */
+static bool is_wg_quick_name(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	const size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=+-.");
+
+	return len > 5 && len <= 15 + 5 && !name[len] && !strcmp(name + len - 5, ".conf");
+}
+
+static void print_config_file(const struct login *login)
+{
+	const char *path = login->config_path ? login->config_path : login->config;
+	__sp_free char *quoted = sp_shell_quote(path);
+
+	sp_cli_print("  %-10s %s holds the whole configuration%s\n", "file", login->config,
+		     login->pubkey ? "; put the private key into it" : "");
+	if (is_wg_quick_name(path))
+		sp_cli_print("             next: import it in a WireGuard app, or: sudo wg-quick up %s\n",
+			     quoted ? quoted : path);
+	else
+		sp_cli_print("             next: import it in a WireGuard app; wg-quick takes it under a name of at "
+			     "most 15 letters and \".conf\", as wg0.conf\n");
+}
+
+/* For the camera of a phone; it holds the private key, so only where it was asked for. */
+static void draw_config(const char *config)
+{
+	__sp_secret char *drawing = NULL;
+	const int r = sp_qr_draw(config, sp_terminal_has_color(), &drawing);
+
+	if (r == 0)
+		sp_cli_draw(drawing);
+	else
+		sp_cli_fail(0, "no code is drawn: %s", r == -ERANGE ?
+			    "the configuration is too long for one; import the file, or ask your administrator for "
+			    "fewer networks (vpn.routes)" : sp_err_text(r));
+}
+
 static void print_next(const struct login *login)
 {
 	if (login->config)
-		sp_cli_print("  %-10s %s holds the whole configuration%s\n"
-			     "             next: import it in a WireGuard app, or: sudo wg-quick up %s\n",
-			     "file", login->config, login->pubkey ? "; put the private key into it" : "",
-			     login->config);
+		print_config_file(login);
 	else if (!login->pubkey && !login->was_extended)
 		sp_cli_print("next: sudo sallyport up\n");
 }
@@ -324,6 +417,8 @@ static int print_result(const struct login *login, json_t *answer, const char *c
 				    sp_clock_realtime_s(), when));
 	sp_session_print(session);
 	print_next(login);
+	if (login->config && login->qr && !login->pubkey)
+		draw_config(config);
 	if (login->pubkey && !login->config) {
 		sp_cli_print("configuration of the device (fill in its private key):\n\n");
 		sp_cli_print_lines(config);
@@ -358,6 +453,19 @@ static int try_extend(struct login *login, struct sp_sign_in *sign_in,
 	return r;
 }
 
+static int use_answer(struct login *login, json_t *answer, char **ret_config)
+{
+	int r = login->pubkey ? SP_EXIT_OK : sp_session_take(&login->profile, answer);
+
+	if (r == SP_EXIT_OK && !login->pubkey)
+		r = keep(login, answer);
+	if (r == SP_EXIT_OK && (login->config || login->pubkey))
+		r = hand_out_config(login, answer, ret_config);
+	if (r == SP_EXIT_OK && login->config)
+		r = write_config(login, *ret_config);
+	return r;
+}
+
 static int run(struct login *login)
 {
 	__sp_sign_in struct sp_sign_in sign_in = {
@@ -373,6 +481,7 @@ static int run(struct login *login)
 	};
 	__sp_answer struct sp_portal_answer answer = { 0 };
 	__sp_secret char *config = NULL;
+	bool is_settled = true;
 	int r = sp_sign_in_begin(&sign_in);
 
 	if (r == SP_EXIT_OK)
@@ -381,15 +490,15 @@ static int run(struct login *login)
 		r = try_extend(login, &sign_in, &answer);
 	if (r == SP_EXIT_OK && !login->was_extended)
 		r = sp_sign_in_run(&sign_in, &answer);
-	if (r == SP_EXIT_OK && !login->pubkey)
-		r = sp_session_take(&login->profile, answer.body);
-	if (r == SP_EXIT_OK && !login->pubkey)
-		r = keep(login, answer.body);
-	if (r == SP_EXIT_OK && (login->config || login->pubkey))
-		r = hand_out_config(login, answer.body, &config);
-	if (r == SP_EXIT_OK && login->config)
-		r = write_config(login, config);
-	return r == SP_EXIT_OK ? print_result(login, answer.body, config) : r;
+	if (r == SP_EXIT_OK) {
+		r = use_answer(login, answer.body, &config);
+		if (r == SP_EXIT_OK)
+			return print_result(login, answer.body, config);
+		is_settled = login->was_extended || give_back(login, answer.body);
+	}
+	if (login->is_key_new && is_settled && !sign_in.is_open)
+		sp_profile_remove(&login->profile, FRESH_KEY); /* nobody has it: the next one is another */
+	return r;
 }
 
 static int prepare(struct login *login, const char *password_fd)
@@ -433,7 +542,7 @@ int sp_cli_login(struct sp_cli *cli, int argc, char **argv)
 		  "believe the portal with this certificate" },
 		{ "watch", &login.watch, NULL, NULL,
 		  "stay, warn before the session ends, extend it" },
-		{ "qr", &login.qr, NULL, NULL, "draw the code though there is no terminal" },
+		{ "qr", &login.qr, NULL, NULL, "draw the code though there is no terminal; with --config: the configuration, for a phone" },
 		{ "state", NULL, &login.state, "DIR",
 		  "where to keep it (default: ~/.config/sallyport)" },
 		{ 0 },
@@ -444,11 +553,12 @@ int sp_cli_login(struct sp_cli *cli, int argc, char **argv)
 	r = sp_cli_options(cli, "login", argc, argv, options, word, 1, &count);
 	if (r != 0)
 		return sp_cli_options_exit(r);
-	if (count != 1)
-		return sp_cli_fail(
-			SP_EXIT_USAGE,
-			"login needs the portal's address: sallyport login https://HOST");
-	login.url = word[0];
+	if (!count) {
+		r = sp_profile_find_only(login.state, &login.only_url);
+		if (r != SP_EXIT_OK)
+			return r;
+	}
+	login.url = count ? word[0] : login.only_url;
 	sp_portal_wipe_json();
 	signal(SIGPIPE, SIG_IGN);
 	r = prepare(&login, password_fd);

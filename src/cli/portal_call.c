@@ -173,6 +173,12 @@ int sp_portal_ask_quietly(const struct sp_profile *profile, const char *path,
 	return ask(profile, path, NULL, true, ret_answer);
 }
 
+int sp_portal_ask_quietly_with(const struct sp_profile *profile, const char *path, json_t *fields,
+			       struct sp_portal_answer *ret_answer)
+{
+	return ask(profile, path, fields, true, ret_answer);
+}
+
 /* ---- refusals ---- */
 
 /* Code of the API -> exit code, and how to go on: the options of `sallyport login` after the address.

@@ -27,6 +27,8 @@ int sp_portal_ask(const struct sp_profile *profile, const char *path, json_t *fi
 /* The same without a word when there is no answer. */
 int sp_portal_ask_quietly(const struct sp_profile *profile, const char *path,
 			  struct sp_portal_answer *ret_answer);
+int sp_portal_ask_quietly_with(const struct sp_profile *profile, const char *path, json_t *fields,
+			       struct sp_portal_answer *ret_answer);
 
 /* "" when it is no refusal. */
 const char *sp_portal_code(const struct sp_portal_answer *answer);

@@ -209,6 +209,15 @@ int sp_profile_write(const struct sp_profile *profile, const char *name, const c
 	return r;
 }
 
+void sp_profile_remove(const struct sp_profile *profile, const char *name)
+{
+	__sp_free char *path = NULL;
+
+	if (sp_str_format(&path, "%s/%s", profile->folder, name) == 0)
+		unlink(path);
+	(void)rmdir(profile->folder);
+}
+
 /* ---- session.json ---- */
 
 struct field {
@@ -386,6 +395,24 @@ static int find_below(struct sp_profile *profile, const char *wanted)
 	return r == SP_EXIT_OK && place ? set_place(profile, place) : r;
 }
 
+int sp_profile_find_only(const char *state_dir, char **ret_url)
+{
+	__sp_cleanup(places_done) struct places places = { 0 };
+	__sp_free char *base = state_dir ? strdup(state_dir) : default_base();
+
+	if (!base || list_places(base, &places) < 0)
+		return fail_memory();
+	if (!places.count)
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "login needs the portal's address: sallyport login https://HOST");
+	if (places.count == 1)
+		return sp_str_format(ret_url, "https://%s", places.names[0]) < 0 ? fail_memory() : SP_EXIT_OK;
+	sp_cli_fail(0, "%zu portals are known here; say which:", places.count);
+	for (size_t i = 0; i < places.count; i++)
+		sp_cli_say("  sallyport login https://%s\n", places.names[i]);
+	return SP_EXIT_USAGE;
+}
+
 int sp_profile_begin(const char *state_dir, const char *url, struct sp_profile *ret_profile)
 {
 	__sp_profile struct sp_profile profile = { .owner = geteuid() };
@@ -434,8 +461,8 @@ int sp_profile_open(const char *state_dir, const char *url, bool of_invoker,
 	if (r == SP_EXIT_OK && !profile.place)
 		return sp_cli_fail(
 			SP_EXIT_FAILED,
-			"nobody has signed in %s%s on this machine yet: sallyport login %s",
-			url ? "at " : "", url ? url : "", url ? url : "URL");
+			"nobody has signed in%s%s on this machine yet: sallyport login %s",
+			url ? " at " : "", url ? url : "", url ? url : "URL");
 	if (r == SP_EXIT_OK)
 		r = load(&profile);
 	if (r != SP_EXIT_OK)

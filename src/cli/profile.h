@@ -46,6 +46,10 @@ int sp_profile_set(char **field, const char *text);
  * Returns SP_EXIT_OK; else the exit code, and it has been said. */
 int sp_profile_begin(const char *state_dir, const char *url, struct sp_profile *ret_profile);
 
+/* The only portal that was signed in at, as an address, malloc'ed. Returns SP_EXIT_OK; else there is none, or
+ * there are several, and that has been said. */
+int sp_profile_find_only(const char *state_dir, char **ret_url);
+
 /* The profile of a portal that was signed in at: of @url, or, NULL, the one used last, or the only one.
  * @of_invoker: run by sudo, look with the user who called it first. Returns as sp_profile_begin. */
 int sp_profile_open(const char *state_dir, const char *url, bool of_invoker,
@@ -62,5 +66,7 @@ int sp_profile_save(const struct sp_profile *profile);
  * Returns 0; -ENOENT; another -errno, said. */
 int sp_profile_read(const struct sp_profile *profile, const char *name, char **ret_secret);
 int sp_profile_write(const struct sp_profile *profile, const char *name, const char *text);
+/* And the folder when it was the last. */
+void sp_profile_remove(const struct sp_profile *profile, const char *name);
 
 #endif

@@ -196,14 +196,31 @@ static int prove_key(const struct sp_sign_in *sign_in, json_t *device)
 	return answer_challenge(sign_in, answer.body, device);
 }
 
+/* A call that may open a session. */
+static int call(struct sp_sign_in *sign_in, const char *path, json_t *fields,
+		struct sp_portal_answer *ret_answer)
+{
+	__sp_answer struct sp_portal_answer answer = { 0 };
+	const int r = sp_portal_ask(sign_in->profile, path, fields, &answer);
+
+	sign_in->is_open = r != SP_EXIT_OK;
+	if (r != SP_EXIT_OK)
+		return r;
+	if (answer.status >= 400)
+		return sp_portal_refused(sign_in->profile, &answer);
+	*ret_answer = answer;
+	answer.body = NULL;
+	return SP_EXIT_OK;
+}
+
 /* A sign-in's first call, with the proof. @fields is given up when it fails. */
-static int call_as_device(const struct sp_sign_in *sign_in, const char *path, json_t *fields,
+static int call_as_device(struct sp_sign_in *sign_in, const char *path, json_t *fields,
 			  struct sp_portal_answer *ret_answer)
 {
 	const int r = prove_key(sign_in, json_object_get(fields, "device"));
 
 	if (r == SP_EXIT_OK)
-		return sp_portal_call(sign_in->profile, path, fields, ret_answer);
+		return call(sign_in, path, fields, ret_answer);
 	json_decref(fields);
 	return r;
 }
@@ -330,7 +347,7 @@ static void show_prompt(const struct sp_sign_in *sign_in, json_t *prompt)
 
 /* Until the provider has an answer. Cleanly stopped by ctrl-C: the handle is all there is, and it is
  * forgotten. */
-static int poll_until_done(const struct sp_sign_in *sign_in, const char *handle,
+static int poll_until_done(struct sp_sign_in *sign_in, const char *handle,
 			   struct sp_portal_answer *ret_answer)
 {
 	for (;;) {
@@ -338,9 +355,8 @@ static int poll_until_done(const struct sp_sign_in *sign_in, const char *handle,
 		const uint64_t asked_ns = sp_clock_boottime_ns();
 		int r;
 
-		r = sp_portal_call(sign_in->profile, "device/poll",
-				   json_pack("{s:s, s:i}", "handle", handle, "wait_s", POLL_S),
-				   &answer);
+		r = call(sign_in, "device/poll",
+			 json_pack("{s:s, s:i}", "handle", handle, "wait_s", POLL_S), &answer);
 		if (r != SP_EXIT_OK)
 			return r;
 		if (!strcmp(sp_json_text(answer.body, "state"), "done")) {
@@ -354,7 +370,7 @@ static int poll_until_done(const struct sp_sign_in *sign_in, const char *handle,
 	}
 }
 
-static int follow_prompt(const struct sp_sign_in *sign_in, json_t *prompt,
+static int follow_prompt(struct sp_sign_in *sign_in, json_t *prompt,
 			 struct sp_portal_answer *ret_answer)
 {
 	const char *handle = sp_json_text(prompt, "handle");

@@ -22,6 +22,7 @@ struct sp_sign_in {
 	json_t *provider; /* borrowed from it */
 	char *asked_user;
 	char *password;
+	bool is_open; /* asked and not answered: nobody here knows whether there is a session */
 };
 
 void sp_sign_in_done(struct sp_sign_in *sign_in); /* wipes the password */

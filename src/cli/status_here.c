@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "audit/time.h"
+#include "cli/handshake.h"
 #include "cli/portal_call.h"
 #include "cli/profile.h"
 #include "cli/render.h"
@@ -13,11 +14,6 @@
 #include "cli/watch.h"
 #include "cli/when.h"
 #include "io/clock.h"
-#include "io/paths.h"
-#include "io/uapi.h"
-#include "io/wg_netlink.h"
-
-#define ENGINE_MS 500
 
 struct view {
 	json_t *session; /* NULL: the portal did not tell */
@@ -32,24 +28,9 @@ struct view {
 /* Only root may ask an engine. */
 static void look_at_tunnel(const struct sp_status_here *here, struct view *view)
 {
-	__sp_cleanup(sp_wg_device_done) struct sp_wg_device device = { 0 };
-	__sp_paths struct sp_paths paths = { 0 };
-	__sp_free char *socket = NULL;
-	int r;
-
 	view->is_up = if_nametoindex(here->iface) != 0;
-	if (!view->is_up || sp_paths_init(&paths, here->cli->root) < 0 ||
-	    sp_paths_engine_socket(&paths, here->iface, &socket) < 0)
-		return;
-	r = sp_uapi_get(socket, ENGINE_MS, &device);
-	if (r < 0)
-		r = sp_wg_netlink_get(here->iface, &device);
-	if (r < 0)
-		return;
-	view->knows_handshake = true;
-	for (size_t i = 0; i < device.peer_count; i++)
-		if (device.peers[i].last_handshake_ns > view->handshake_ns)
-			view->handshake_ns = device.peers[i].last_handshake_ns;
+	view->knows_handshake =
+		view->is_up && sp_handshake_get(here->cli->root, here->iface, &view->handshake_ns) == 0;
 }
 
 static void look_at_session(const struct sp_profile *profile, struct sp_portal_answer *answer,

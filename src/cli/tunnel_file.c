@@ -183,11 +183,13 @@ char *sp_tunnel_file_get(const char *text, const char *key)
 
 int sp_tunnel_file_without(const char *text, enum sp_tunnel_lines lines, char **ret_text)
 {
-	static const char *const keys[][6] = {
+	static const char *const keys[][7] = {
 		[SP_TUNNEL_DNS] = { "DNS" },
-		[SP_TUNNEL_QUICK] = { "Address", "DNS", "MTU" },
+		[SP_TUNNEL_QUICK] = { "Address", "DNS", "MTU", "Table" },
 		[SP_TUNNEL_CRYPTO] = { "PrivateKey", "PublicKey", "PresharedKey", "Endpoint",
 				       "PersistentKeepalive" },
+		[SP_TUNNEL_LIVE] = { "PrivateKey", "PublicKey", "PresharedKey", "Endpoint",
+				     "PersistentKeepalive", "AllowedIPs" },
 	};
 	__sp_cleanup(sp_secret_buf_done) struct sp_secret_buf out = { 0 };
 	int r = 0;
@@ -200,4 +202,70 @@ int sp_tunnel_file_without(const char *text, enum sp_tunnel_lines lines, char **
 		at = line.next;
 	}
 	return r < 0 ? r : take_text(&out, ret_text);
+}
+
+/* The items of a line without those of IPv6; nothing when none is left. */
+static int put_v4_items(struct sp_secret_buf *out, const struct line *line)
+{
+	const char *end = line->value + line->value_len, *at = line->value;
+	bool is_first = true;
+	int r = 0;
+
+	while (at < end && r >= 0) {
+		const char *comma = memchr(at, ',', end - at), *stop = comma ? comma : end;
+
+		while (at < stop && is_blank(*at))
+			at++;
+		if (!memchr(at, ':', stop - at)) {
+			r = is_first ? sp_secret_buf_put(out, line->start, line->key_len) : 0;
+			if (r >= 0)
+				r = sp_secret_buf_put(out, is_first ? " = " : ", ", is_first ? 3 : 2);
+			if (r >= 0)
+				r = sp_secret_buf_put(out, at, stop - at);
+			is_first = false;
+		}
+		at = comma ? comma + 1 : end;
+	}
+	return r < 0 || is_first ? r : sp_secret_buf_put(out, "\n", 1);
+}
+
+int sp_tunnel_file_without_v6(const char *text, char **ret_text)
+{
+	static const char *const lists[] = { "Address", "AllowedIPs", "DNS", NULL };
+	__sp_cleanup(sp_secret_buf_done) struct sp_secret_buf out = { 0 };
+	int r = 0;
+
+	for (const char *at = text; at && *at && r >= 0;) {
+		const struct line line = read_line(at);
+
+		r = is_one_of(&line, lists) ? put_v4_items(&out, &line) :
+					      put_line(&out, line.start, line.len);
+		at = line.next;
+	}
+	return r < 0 ? r : take_text(&out, ret_text);
+}
+
+#define NO_ROUTES "Table = off"
+
+int sp_tunnel_file_without_routes(const char *text, char **ret_text)
+{
+	__sp_cleanup(sp_secret_buf_done) struct sp_secret_buf out = { 0 };
+	int r = 0;
+
+	for (const char *at = text; at && *at && r >= 0;) {
+		const struct line line = read_line(at);
+
+		r = put_line(&out, line.start, line.len);
+		if (r >= 0 && is_header(&line, "[Interface]"))
+			r = put_line(&out, NO_ROUTES, strlen(NO_ROUTES));
+		at = line.next;
+	}
+	return r < 0 ? r : take_text(&out, ret_text);
+}
+
+bool sp_tunnel_file_has_routes_of_its_own(const char *text)
+{
+	__sp_free char *table = sp_tunnel_file_get(text, "Table");
+
+	return table && !strcmp(table, "off");
 }

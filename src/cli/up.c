@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sallyport up, down: this device's tunnel, by wg-quick. The configuration is read from the person's
- * folder, held to what tunnel_file.h lets through, and handed over in a folder only root can use. */
+ * folder, renewed at the portal if it answers, held to what tunnel_file.h lets through, and handed over in a
+ * folder only root can use. Root writes nothing in the person's. */
 #include <errno.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,14 +13,23 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/handshake.h"
 #include "cli/portal_call.h"
 #include "cli/profile.h"
+#include "cli/render.h"
 #include "cli/tunnel_file.h"
+#include "cli/tunnel_routes.h"
 #include "cli/wg_quick.h"
 #include "cli/when.h"
 #include "io/clock.h"
 #include "io/files.h"
 #include "io/paths.h"
+#include "io/sysctl.h"
+#include "net/addr.h"
+
+#define HANDSHAKE_WAIT_MS 5000
+#define LATELY_S 180 /* a tunnel in use shakes hands every two minutes */
+#define ROUTES_SHOWN 8
 
 struct tunnel {
 	struct sp_cli *cli;
@@ -26,6 +37,7 @@ struct tunnel {
 	char *file; /* RUN/client/IFACE.conf: what it was brought up with */
 	char *plain; /* RUN/client/IFACE.wg: the same for wg(8), for a moment */
 	char *before; /* what stands in @file; NULL: nothing */
+	bool is_renewed; /* the portal said how the tunnel is now */
 };
 
 static void tunnel_done(struct tunnel *tunnel)
@@ -163,7 +175,125 @@ static int leave_dns_out(char **conf)
 	return SP_EXIT_OK;
 }
 
-static int load_conf(const struct sp_profile *profile, char **ret_conf)
+static bool is_without_v6(void)
+{
+	int64_t is_off = 0;
+
+	return access("/proc/net/if_inet6", F_OK) < 0 ||
+	       (sp_sysctl_get("net/ipv6/conf/default/disable_ipv6", &is_off) == 0 && is_off) ||
+	       (sp_sysctl_get("net/ipv6/conf/all/disable_ipv6", &is_off) == 0 && is_off);
+}
+
+/* A machine without IPv6 gets the IPv4 half, and is told. */
+static int leave_v6_out(char **conf)
+{
+	__sp_free char *endpoint = sp_tunnel_file_get(*conf, "Endpoint");
+	__sp_free char *addresses = NULL;
+	char *without;
+
+	if (!is_without_v6())
+		return SP_EXIT_OK;
+	if (endpoint && *endpoint == '[')
+		return sp_cli_fail(SP_EXIT_FAILED,
+				   "the gateway's tunnel is at %s, an IPv6 address, and this machine has no IPv6\n"
+				   "  next: switch IPv6 on (sysctl net.ipv6.conf.all.disable_ipv6=0), or ask your "
+				   "administrator for an IPv4 endpoint", endpoint);
+	if (sp_tunnel_file_without_v6(*conf, &without) < 0)
+		return fail_memory();
+	if (!strcmp(without, *conf)) {
+		sp_secret_freep(&without);
+		return SP_EXIT_OK;
+	}
+	sp_secret_freep(conf);
+	*conf = without;
+	addresses = sp_tunnel_file_get(without, "Address");
+	if (!addresses)
+		return sp_cli_fail(SP_EXIT_FAILED,
+				   "the tunnel is IPv6 alone, and this machine has no IPv6\n"
+				   "  next: switch it on (sysctl net.ipv6.conf.all.disable_ipv6=0)");
+	return sp_cli_fail(0, "this machine has no IPv6: the tunnel carries IPv4 alone\n  next: for what is IPv6 alone, "
+			      "switch it on (sysctl net.ipv6.conf.all.disable_ipv6=0), and say `sallyport up` again"),
+	       SP_EXIT_OK;
+}
+
+/* The routes are ours to make, unless they take rules and a mark. */
+static int leave_routes_out(char **conf)
+{
+	char *without;
+
+	if (sp_tunnel_routes_has_whole(*conf))
+		return SP_EXIT_OK;
+	if (sp_tunnel_file_without_routes(*conf, &without) < 0)
+		return fail_memory();
+	sp_secret_freep(conf);
+	*conf = without;
+	return SP_EXIT_OK;
+}
+
+/* ---- as the portal has it now ---- */
+
+static int fail_ended(const struct tunnel *tunnel, const struct sp_profile *profile)
+{
+	return sp_cli_fail(SP_EXIT_NOT_PERMITTED,
+			   "the session at %s has ended: nothing passes %s any more%s\n"
+			   "  next: sallyport login %s", profile->place, tunnel->iface,
+			   tunnel->before ? "" : ", so it is left down", profile->url);
+}
+
+/* The kept configuration with the networks and keys of the portal's answer. */
+static int take_tunnel(struct tunnel *tunnel, const struct sp_profile *profile, json_t *answer,
+		       char **kept)
+{
+	const char *config = sp_json_text(json_object_get(answer, "tunnel"), "config");
+	__sp_secret char *key = sp_tunnel_file_get(*kept, "PrivateKey"), *fresh = NULL;
+	struct sp_tunnel_fault fault;
+
+	if (!*config || !key || strlen(config) > SP_TUNNEL_FILE_MAX)
+		return SP_EXIT_OK;
+	if (sp_tunnel_file_check(config, &fault) < 0)
+		return sp_cli_fail(0, "what the portal says of the tunnel is not used, line %zu: %s", fault.line,
+				   fault.text), SP_EXIT_OK;
+	if (sp_tunnel_file_fill(config, NULL, key, &fresh) < 0)
+		return fail_memory();
+	if (profile->owner == geteuid() && strcmp(fresh, *kept) != 0)
+		(void)sp_profile_write(profile, "tunnel.conf", fresh);
+	sp_secret_freep(kept);
+	*kept = SP_TAKE_PTR(fresh);
+	tunnel->is_renewed = true;
+	return SP_EXIT_OK;
+}
+
+/* Ask the portal. One that does not answer leaves what is kept. */
+static int renew(struct tunnel *tunnel, struct sp_profile *profile, char **kept)
+{
+	__sp_answer struct sp_portal_answer answer = { 0 };
+	json_t *session;
+
+	if (!profile->token)
+		return SP_EXIT_OK;
+	if (sp_portal_ask_quietly(profile, "session/tunnel", &answer) != SP_EXIT_OK)
+		return sp_cli_fail(0, "the portal at %s does not answer: the tunnel is as it was at the last "
+				      "sign-in", profile->url), SP_EXIT_OK;
+	if (sp_portal_is(&answer, "no-session") || sp_portal_is(&answer, "token-invalid"))
+		return fail_ended(tunnel, profile);
+	if (answer.status >= 400)
+		return SP_EXIT_OK; /* a portal that does not know the question, or has no gateway just now */
+	session = json_object_get(answer.body, "session");
+	if (sp_profile_set(&profile->expires, json_string_value(json_object_get(session, "expires"))) < 0)
+		return fail_memory();
+	return take_tunnel(tunnel, profile, answer.body, kept);
+}
+
+/* The same tunnel, and nobody knows better: it stays as the portal last had it. */
+static bool is_same_tunnel(const char *a, const char *b)
+{
+	__sp_secret char *key_a = sp_tunnel_file_get(a, "PresharedKey");
+	__sp_secret char *key_b = sp_tunnel_file_get(b, "PresharedKey");
+
+	return key_a && key_b && !strcmp(key_a, key_b);
+}
+
+static int load_conf(struct tunnel *tunnel, struct sp_profile *profile, char **ret_conf)
 {
 	__sp_secret char *kept = NULL, *conf = NULL;
 	int r = sp_profile_read(profile, "tunnel.conf", &kept);
@@ -175,11 +305,24 @@ static int load_conf(const struct sp_profile *profile, char **ret_conf)
 	if (r < 0)
 		return SP_EXIT_FAILED;
 	r = check_conf(profile, kept);
+	if (r == SP_EXIT_OK)
+		r = renew(tunnel, profile, &kept);
+	if (r == SP_EXIT_OK && tunnel->is_renewed)
+		r = check_conf(profile, kept);
 	if (r != SP_EXIT_OK)
 		return r;
+	if (!tunnel->is_renewed && if_nametoindex(tunnel->iface) && tunnel->before &&
+	    is_same_tunnel(tunnel->before, kept)) {
+		*ret_conf = strdup(tunnel->before);
+		return *ret_conf ? SP_EXIT_OK : fail_memory();
+	}
 	if (sp_tunnel_file_fill(kept, NULL, NULL, &conf) < 0)
 		return fail_memory();
 	r = leave_dns_out(&conf);
+	if (r == SP_EXIT_OK)
+		r = leave_v6_out(&conf);
+	if (r == SP_EXIT_OK)
+		r = leave_routes_out(&conf);
 	if (r == SP_EXIT_OK)
 		*ret_conf = SP_TAKE_PTR(conf);
 	return r;
@@ -187,16 +330,26 @@ static int load_conf(const struct sp_profile *profile, char **ret_conf)
 
 /* ---- up ---- */
 
-static int bring_up(const struct tunnel *tunnel, const char *conf)
+/* @before NULL: there were none. */
+static int set_routes(const struct tunnel *tunnel, const char *before, const char *after)
 {
-	const char *const argv[] = { "wg-quick", "up", tunnel->file, NULL };
-	int r = write_secret(tunnel->file, conf);
+	__sp_cleanup(sp_tunnel_routes_done) struct sp_tunnel_routes from = { 0 }, to = { 0 };
+	char text[SP_PREFIX_TEXT_MAX];
+	struct sp_prefix first;
+	size_t taken;
+	int r = before ? sp_tunnel_routes_read(before, &from) : 0;
 
-	if (r == SP_EXIT_OK)
-		r = sp_wg_quick(argv);
-	if (r != SP_EXIT_OK)
-		unlink(tunnel->file);
-	return r;
+	if (r == 0)
+		r = sp_tunnel_routes_read(after, &to);
+	if (r == 0)
+		r = sp_tunnel_routes_change(tunnel->iface, &from, &to, &taken, &first);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "the routes of %s cannot be set: %s", tunnel->iface,
+				   sp_err_text(r));
+	if (taken)
+		sp_cli_fail(0, "%s%s this machine's own already, and not sent into the tunnel",
+			    sp_prefix_format(&first, text), taken > 1 ? " and others are" : " is");
+	return SP_EXIT_OK;
 }
 
 static int take_down(const struct tunnel *tunnel)
@@ -209,7 +362,25 @@ static int take_down(const struct tunnel *tunnel)
 	return r;
 }
 
-/* Keys and endpoints change in the running tunnel, no connection is cut. */
+static int bring_up(const struct tunnel *tunnel, const char *conf)
+{
+	const char *const argv[] = { "wg-quick", "up", tunnel->file, NULL };
+	int r = write_secret(tunnel->file, conf);
+
+	if (r == SP_EXIT_OK)
+		r = sp_wg_quick(argv);
+	if (r != SP_EXIT_OK) {
+		unlink(tunnel->file);
+		return r;
+	}
+	if (sp_tunnel_file_has_routes_of_its_own(conf))
+		r = set_routes(tunnel, NULL, conf);
+	if (r != SP_EXIT_OK)
+		take_down(tunnel);
+	return r;
+}
+
+/* Keys, endpoints and networks change in the running tunnel, no connection is cut. */
 static int change_running(const struct tunnel *tunnel, const char *conf)
 {
 	const char *const argv[] = { "wg", "syncconf", tunnel->iface, tunnel->plain, NULL };
@@ -222,22 +393,27 @@ static int change_running(const struct tunnel *tunnel, const char *conf)
 	if (r == SP_EXIT_OK)
 		r = sp_wg_quick(argv);
 	unlink(tunnel->plain);
+	if (r == SP_EXIT_OK && sp_tunnel_file_has_routes_of_its_own(conf))
+		r = set_routes(tunnel, tunnel->before, conf);
 	return r == SP_EXIT_OK ? write_secret(tunnel->file, conf) : r;
 }
 
-enum change { CHANGE_NONE, CHANGE_CRYPTO, CHANGE_ALL };
+enum change { CHANGE_NONE, CHANGE_LIVE, CHANGE_ALL };
 
 static int find_change(const char *before, const char *after, enum change *ret_change)
 {
 	__sp_secret char *old_rest = NULL, *new_rest = NULL;
+	/* whose routes wg-quick made, they change with it alone */
+	const enum sp_tunnel_lines live =
+		sp_tunnel_file_has_routes_of_its_own(after) ? SP_TUNNEL_LIVE : SP_TUNNEL_CRYPTO;
 
 	*ret_change = CHANGE_NONE;
 	if (!strcmp(before, after))
 		return SP_EXIT_OK;
-	if (sp_tunnel_file_without(before, SP_TUNNEL_CRYPTO, &old_rest) < 0 ||
-	    sp_tunnel_file_without(after, SP_TUNNEL_CRYPTO, &new_rest) < 0)
+	if (sp_tunnel_file_without(before, live, &old_rest) < 0 ||
+	    sp_tunnel_file_without(after, live, &new_rest) < 0)
 		return fail_memory();
-	*ret_change = strcmp(old_rest, new_rest) ? CHANGE_ALL : CHANGE_CRYPTO;
+	*ret_change = strcmp(old_rest, new_rest) ? CHANGE_ALL : CHANGE_LIVE;
 	return SP_EXIT_OK;
 }
 
@@ -259,7 +435,7 @@ static int make_it_so(const struct tunnel *tunnel, const char *conf, const char 
 	if (r != SP_EXIT_OK)
 		return r;
 	*ret_did = change == CHANGE_NONE ? "already-up" : "changed";
-	if (change == CHANGE_CRYPTO)
+	if (change == CHANGE_LIVE)
 		return change_running(tunnel, conf);
 	if (change == CHANGE_ALL) {
 		r = take_down(tunnel);
@@ -268,23 +444,69 @@ static int make_it_so(const struct tunnel *tunnel, const char *conf, const char 
 	return SP_EXIT_OK;
 }
 
+/* "10.30.0.0/16, 10.40.0.0/16 and 29998 more" */
+static void print_routes(const char *routes)
+{
+	const char *end = routes;
+	size_t shown = 0, more = 0;
+
+	while (end && *end && shown < ROUTES_SHOWN) {
+		end = strchr(end + (*end == ','), ',');
+		shown++;
+	}
+	if (!routes || !end || !*end) {
+		sp_cli_print("  %-10s %s\n", "reaches", routes ? routes : "nothing");
+		return;
+	}
+	for (const char *at = end; (at = strchr(at, ',')); at++)
+		more++;
+	sp_cli_print("  %-10s %.*s and %zu more\n", "reaches", (int)(end - routes), routes, more);
+}
+
+/* Whether the gateway answers is seen within a round trip; a tunnel that carried something lately does. */
+static const char *find_handshake(const struct tunnel *tunnel, const char *did)
+{
+	const bool is_fresh = strcmp(did, "already-up") != 0;
+	const int64_t since_ns = is_fresh ? 0 : (sp_clock_realtime_s() - LATELY_S) * SP_NS_PER_S;
+	const int r = sp_handshake_await(tunnel->cli->root, tunnel->iface, since_ns,
+					 is_fresh ? HANDSHAKE_WAIT_MS : 0);
+
+	return r < 0 ? "unknown" : r ? "yes" : "none-yet";
+}
+
+static void print_handshake(const char *handshake, const char *conf)
+{
+	__sp_free char *endpoint = sp_tunnel_file_get(conf, "Endpoint");
+
+	if (!strcmp(handshake, "yes"))
+		sp_cli_print("  %-10s done: the gateway answers\n", "handshake");
+	else if (!strcmp(handshake, "none-yet"))
+		sp_cli_print("  %-10s none yet: nothing comes back from %s; next: see that UDP leaves this network "
+			     "for there, then: sudo sallyport status\n", "handshake",
+			     endpoint ? endpoint : "the gateway");
+}
+
 static int print_up(const struct tunnel *tunnel, const struct sp_profile *profile, const char *conf,
 		    const char *did)
 {
+	const char *handshake = find_handshake(tunnel, did);
 	__sp_free char *addresses = sp_tunnel_file_get(conf, "Address");
 	__sp_free char *routes = sp_tunnel_file_get(conf, "AllowedIPs");
 	const int64_t expires_s = sp_when_parse(profile->expires), now_s = sp_clock_realtime_s();
 	char when[SP_WHEN_MAX];
 
 	if (tunnel->cli->json)
-		return sp_cli_print_json(json_pack("{s:i, s:s, s:s, s:s, s:s?}", "v", 1, "event",
-						   did, "interface", tunnel->iface, "portal",
-						   profile->url, "routes", routes));
-	sp_cli_print("%s is %s\n  %-10s %s\n  %-10s %s\n", tunnel->iface,
+		return sp_cli_print_json(json_pack("{s:i, s:s, s:s, s:s, s:s?, s:s}", "v", 1,
+						   "event", did, "interface", tunnel->iface, "portal",
+						   profile->url, "routes", routes, "handshake",
+						   handshake));
+	sp_cli_print("%s is %s\n  %-10s %s\n", tunnel->iface,
 		     !strcmp(did, "up")	    ? "up"
 		     : !strcmp(did, "already-up") ? "up already, and nothing has changed"
 						  : "up with what has changed",
-		     "addresses", addresses ? addresses : "-", "reaches", routes ? routes : "nothing");
+		     "addresses", addresses ? addresses : "-");
+	print_routes(routes);
+	print_handshake(handshake, conf);
 	if (expires_s <= now_s)
 		sp_cli_print("  the session ended at %s; next: sallyport login %s\n",
 			     sp_when_format(expires_s, now_s, when), profile->url);
@@ -309,11 +531,12 @@ int sp_cli_up(struct sp_cli *cli, int argc, char **argv)
 	if (r != 0)
 		return sp_cli_options_exit(r);
 	sp_portal_wipe_json();
+	signal(SIGPIPE, SIG_IGN);
 	r = begin(&tunnel, "up");
 	if (r == SP_EXIT_OK)
 		r = sp_profile_open(state, count ? word[0] : NULL, true, &profile);
 	if (r == SP_EXIT_OK)
-		r = load_conf(&profile, &conf);
+		r = load_conf(&tunnel, &profile, &conf);
 	if (r == SP_EXIT_OK)
 		r = make_it_so(&tunnel, conf, &did);
 	return r == SP_EXIT_OK ? print_up(&tunnel, &profile, conf, did) : r;

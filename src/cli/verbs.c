@@ -32,7 +32,7 @@ const struct sp_verb sp_verbs[] = {
 	{ "idp verify", "NAME", "the checks of a sign-in on a saved id_token", sp_cli_idp_verify },
 	{ "audit", "", "the audit log, filtered", sp_cli_audit },
 	{ "audit verify", "[FILE…]", "whether the log is whole and unchanged", sp_cli_audit_verify },
-	{ "login", "URL", "sign in at a portal, with this device", sp_cli_login },
+	{ "login", "[URL]", "sign in at a portal, with this device", sp_cli_login },
 	{ "logout", "[URL]", "end this device's session", sp_cli_logout },
 	{ "up", "[URL]", "bring this device's tunnel up", sp_cli_up },
 	{ "down", "", "take this device's tunnel down", sp_cli_down },

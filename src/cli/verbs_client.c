@@ -4,7 +4,7 @@
 #include "cli/cli.h"
 
 const struct sp_verb sp_verbs[] = {
-	{ "login", "URL", "sign in at a portal, with this device", sp_cli_login },
+	{ "login", "[URL]", "sign in at a portal, with this device", sp_cli_login },
 	{ "status", "[URL]", "the session and the tunnel", sp_cli_status_here },
 	{ "up", "[URL]", "bring this device's tunnel up", sp_cli_up },
 	{ "down", "", "take this device's tunnel down", sp_cli_down },

@@ -35,7 +35,8 @@ static const struct sp_op *find_op(const char *name)
 	static const char *const open[] = { "idp", "subject", "user", "groups", "attrs",
 					    "auth_time", "device", "max_s", "idle_s", "refresh",
 					    "from", NULL };
-	static const char *const list[] = { "all", "user", "idp", "session", "device", NULL };
+	static const char *const list[] = { "all", "user", "idp", "session", "device", "tunnel",
+					    NULL };
 	static const char *const extend[] = { "session", "max_s", "idp", "subject", "groups",
 					      "auth_time", "refresh", "from", NULL };
 	static const char *const update[] = { "session", "groups", "refresh", "idp", "subject",

@@ -111,16 +111,27 @@ static int list_closed(void *arg, struct sp_session_row *row)
 	return 0;
 }
 
+/* Of the device, if it has a session that is listed. NULL: none. */
+static json_t *tunnel_of(const struct listing *listing)
+{
+	const struct sp_people *people = &listing->daemon->people;
+	const struct sp_live *live = sp_live_of_device(people, listing->key);
+	const struct sp_device *device = sp_device_find(people, listing->key);
+
+	return live && device && is_listed(listing, &live->row) ? sp_json_tunnel(listing->daemon, device) : NULL;
+}
+
 void sp_op_session_list(struct sp_daemon *daemon, struct sp_client *client,
 			const struct sp_request *request)
 {
 	struct listing listing = { .daemon = daemon, .client = client };
 	const char *key_text = NULL;
 	struct sp_live *live = NULL;
-	int all = 0, r = 0;
+	int all = 0, with_tunnel = 0, r = 0;
 
-	if (!sp_op_unpack(client, request, "{s?b, s?s, s?s, s?I, s?s}", "all", &all, "user",
-			  &listing.user, "idp", &listing.idp, "session", &listing.session, "device", &key_text) ||
+	if (!sp_op_unpack(client, request, "{s?b, s?s, s?s, s?I, s?s, s?b}", "all", &all, "user",
+			  &listing.user, "idp", &listing.idp, "session", &listing.session, "device", &key_text,
+			  "tunnel", &with_tunnel) ||
 	    (key_text && !sp_op_key(client, key_text, listing.key)))
 		return;
 	listing.has_key = key_text != NULL;
@@ -139,5 +150,6 @@ void sp_op_session_list(struct sp_daemon *daemon, struct sp_client *client,
 			       sp_store_error(daemon->store));
 		return;
 	}
-	sp_client_reply(client, json_pack("{s:o}", "sessions", listing.list));
+	sp_client_reply(client, json_pack("{s:o, s:o*}", "sessions", listing.list, "tunnel",
+					  with_tunnel && listing.has_key ? tunnel_of(&listing) : NULL));
 }

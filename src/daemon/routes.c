@@ -123,6 +123,8 @@ static int fill_entry(struct sp_daemon *daemon, struct sp_routes_entry *entry)
 	};
 	int r = find_outer(daemon, &outer, &scope.is_outer_known);
 
+	scope.self = daemon->running->gateway.self;
+	scope.self_count = daemon->running->gateway.self_count;
 	scope.outer = outer.items;
 	scope.outer_count = outer.count;
 	if (r == 0)

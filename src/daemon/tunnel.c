@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* vpn0: a persistent TUN, so that programs on it outlive the engine, or the kernel's own WireGuard;
  * up only once they sit on it. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -122,14 +121,11 @@ int sp_tunnel_raise(struct sp_daemon *daemon)
 	const struct sp_host_interface *tunnel =
 		sp_host_find(&daemon->host, daemon->machine->tunnel);
 	const struct sp_gateway *gateway = &daemon->machine->gateway;
-	char sysctl[96];
 	int r = 0;
 
 	if (!tunnel || !tunnel->is_present)
 		return -ENODEV;
-	/* no link-local address of its own making: nobody in the tunnel would use it */
-	snprintf(sysctl, sizeof(sysctl), "net/ipv6/conf/%s/addr_gen_mode", tunnel->name);
-	(void)sp_sysctl_set(sysctl, 1);
+	sp_tun_leave_link_local_out(tunnel->name);
 	for (size_t i = 0; i < gateway->pool_count && r == 0; i++) {
 		const struct sp_addr own = sp_address_of_gateway(&gateway->pool[i]);
 

@@ -129,6 +129,8 @@ int sp_netlink_list_routes(uint32_t ifindex, struct sp_kernel_route **ret_routes
 /* Add or replace `@to dev @ifindex` in the main table. @to as in struct sp_kernel_route, host bits
  * clear. */
 int sp_netlink_put_route(struct sp_netlink *netlink, uint32_t ifindex, const struct sp_prefix *to);
+/* The same, but leave a route there is: -EEXIST. */
+int sp_netlink_add_route(struct sp_netlink *netlink, uint32_t ifindex, const struct sp_prefix *to);
 /* Does the kernel send what goes to @to (its first address) by exactly this route of @ifindex? One
  * look-up, whatever the size of the tables. Returns 1; 0 by another one, or by none; -errno. */
 int sp_netlink_uses_route(struct sp_netlink *netlink, uint32_t ifindex, const struct sp_prefix *to);

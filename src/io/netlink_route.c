@@ -477,6 +477,11 @@ int sp_netlink_put_route(struct sp_netlink *netlink, uint32_t ifindex, const str
 	return change_route(netlink, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, ifindex, to);
 }
 
+int sp_netlink_add_route(struct sp_netlink *netlink, uint32_t ifindex, const struct sp_prefix *to)
+{
+	return change_route(netlink, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, ifindex, to);
+}
+
 int sp_netlink_remove_route(struct sp_netlink *netlink, uint32_t ifindex,
                             const struct sp_prefix *to)
 {

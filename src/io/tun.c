@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "io/files.h"
+#include "io/sysctl.h"
 
 #define DEVICE "/dev/net/tun"
 #define QUEUE_LEN 4096
@@ -122,4 +124,12 @@ int sp_tun_remove(struct sp_netlink *netlink, const char *name)
 	if (strcmp(link.kind, "tun") != 0 || link.tun_is_tap)
 		return -EMEDIUMTYPE;
 	return sp_netlink_remove_link(netlink, link.ifindex);
+}
+
+void sp_tun_leave_link_local_out(const char *name)
+{
+	char sysctl[96];
+
+	snprintf(sysctl, sizeof(sysctl), "net/ipv6/conf/%s/addr_gen_mode", name);
+	(void)sp_sysctl_set(sysctl, 1); /* a kernel without IPv6 makes none */
 }

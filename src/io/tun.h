@@ -32,6 +32,10 @@ int sp_tun_ensure(struct sp_netlink *netlink, const char *name, uid_t uid, gid_t
  * frames is the price and was not measured. */
 void sp_tun_lengthen(const char *name);
 
+/* No IPv6 address of its own making, as WireGuard's interfaces have none: nobody in the tunnel would use it, and
+ * the kernel would ask for routers with it. Before it is set up. */
+void sp_tun_leave_link_local_out(const char *name);
+
 /* Remove it: only a TUN. Returns 0; -ENODEV; -EMEDIUMTYPE not a TUN; -errno. */
 int sp_tun_remove(struct sp_netlink *netlink, const char *name);
 

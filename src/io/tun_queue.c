@@ -157,7 +157,8 @@ int sp_tun_queue_read(struct sp_tun_queue *queue, bool wait, struct sp_tun_frame
 
 			(void)poll(&readable, 1, -1);
 		} else if (errno != EINTR) {
-			return sp_errno();
+			/* a queue that was shut down while it was read: its device was removed */
+			return errno == EFAULT ? -EBADFD : sp_errno();
 		}
 	}
 	return len < header_len ? -EMSGSIZE : (int)(len - header_len);

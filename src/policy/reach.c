@@ -127,7 +127,7 @@ static bool is_routed(const struct sp_machine *machine, const struct sp_network 
 }
 
 /* By network, as a destination of those rules; [network_count] is "any", which is the internet and every
- * network that is a destination of somebody. */
+ * network that is a destination of somebody; behind it "self". */
 static void mark_destinations(const struct sp_policy *policy, const uint64_t *bits, bool *marks)
 {
 	for (size_t i = 0; i < policy->rule_count; i++) {
@@ -140,6 +140,8 @@ static void mark_destinations(const struct sp_policy *policy, const uint64_t *bi
 				marks[rule->to[n].index] = true;
 			else if (rule->to[n].kind == SP_TO_ANY)
 				marks[policy->network_count] = true;
+			else if (rule->to[n].kind == SP_TO_SELF)
+				marks[policy->network_count + 1] = true;
 		}
 	}
 }
@@ -147,7 +149,7 @@ static void mark_destinations(const struct sp_policy *policy, const uint64_t *bi
 static bool *find_destinations(const struct sp_policy *policy, const struct sp_machine *machine,
 			       const struct sp_reach_rules *rules)
 {
-	bool *marks = calloc(policy->network_count + 1, sizeof(*marks));
+	bool *marks = calloc(policy->network_count + 2, sizeof(*marks));
 
 	if (!marks)
 		return NULL;
@@ -169,6 +171,24 @@ static int push_network(struct list *list, const struct sp_network *network)
 			       network->except_count, &ranges);
 
 	return r < 0 ? r : sp_ranges_list(&ranges, &list->items, &list->count);
+}
+
+/* What stays on a link, or on the machine itself, is of no use to anybody else. */
+static int push_self(struct list *list, const struct sp_addr *self, size_t count)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++) {
+		const uint8_t *b = self[i].b;
+		const bool is_v4 = sp_addr_is_v4(&self[i]);
+		const bool is_link_local = is_v4 ? b[12] == 169 && b[13] == 254 :
+						   b[0] == 0xfe && (b[1] & 0xc0) == 0x80;
+		const bool is_loopback = is_v4 ? b[12] == 127 : b[0] == 0 && b[1] == 0;
+
+		if (!is_link_local && !is_loopback)
+			r = push_address(list, &self[i]);
+	}
+	return r;
 }
 
 /* Everything of both families: a tunnel that carries the internet carries what has no other way, too. */
@@ -200,6 +220,8 @@ static int list_wanted(const struct sp_reach_scope *scope, const struct sp_reach
 		if (marks[i] && !policy->networks[i].is_builtin &&
 		    (is_any_routed || is_routed(machine, &policy->networks[i])))
 			r = push_network(list, &policy->networks[i]);
+	if (marks[policy->network_count + 1] && r == 0)
+		r = push_self(list, scope->self, scope->self_count);
 	return r;
 }
 

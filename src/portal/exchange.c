@@ -66,6 +66,7 @@ static const struct sp_api_path routes[] = {
 	{ "/api/v1/device/start", "POST", false, start_fields, sp_handle_device_start },
 	{ "/api/v1/device/poll", "POST", false, poll_fields, sp_handle_device_poll },
 	{ "/api/v1/session", "GET", true, no_fields, sp_handle_session_get },
+	{ "/api/v1/session/tunnel", "GET", true, no_fields, sp_handle_session_tunnel },
 	{ "/api/v1/session/extend", "POST", true, extend_fields, sp_handle_session_extend },
 	{ "/api/v1/session/close", "POST", true, close_fields, sp_handle_session_close },
 	{ "/api/v1/devices", "GET", true, no_fields, sp_handle_devices },

@@ -66,6 +66,7 @@ void sp_handle_device_start(struct sp_exchange *exchange);
 void sp_handle_device_poll(struct sp_exchange *exchange);
 /* These are called with person, devices and device. */
 void sp_handle_session_get(struct sp_exchange *exchange);
+void sp_handle_session_tunnel(struct sp_exchange *exchange);
 void sp_handle_session_extend(struct sp_exchange *exchange);
 void sp_handle_session_close(struct sp_exchange *exchange);
 void sp_handle_devices(struct sp_exchange *exchange);

@@ -69,6 +69,38 @@ void sp_handle_session_get(struct sp_exchange *exchange)
 	sp_exchange_ask(exchange, list_request(exchange, true), show);
 }
 
+/* ---- the tunnel, as it is now ---- */
+
+static bool has_ended(const json_t *session)
+{
+	return !sp_session_is_live(session) && !is_text(session, "state", "expired");
+}
+
+static void show_tunnel(struct sp_exchange *exchange, const json_t *reply)
+{
+	const json_t *session = newest(exchange, reply), *tunnel = json_object_get(reply, "tunnel");
+
+	if (!sp_gate_is_ok(reply)) {
+		sp_exchange_fail_gate(exchange, reply);
+	} else if (!session || has_ended(session)) {
+		fail_no_session(exchange);
+	} else {
+		sp_respond(&exchange->response, 200,
+			   json_pack("{s:o, s:o*}", "session", sp_session_for_person(session), "tunnel",
+				     tunnel ? sp_tunnel_for_person(tunnel) : NULL));
+		sp_exchange_answer(exchange);
+	}
+}
+
+void sp_handle_session_tunnel(struct sp_exchange *exchange)
+{
+	json_t *request = list_request(exchange, false);
+
+	if (request)
+		json_object_set_new(request, "tunnel", json_true());
+	sp_exchange_ask(exchange, request, show_tunnel);
+}
+
 /* ---- extending ---- */
 
 static void extended(struct sp_exchange *exchange, const json_t *reply)

@@ -54,7 +54,7 @@ json_t *sp_signin_extend_request(const struct sp_person *person, int64_t session
 	return request;
 }
 
-static json_t *tunnel_for_person(const json_t *tunnel)
+json_t *sp_tunnel_for_person(const json_t *tunnel)
 {
 	static const char *const keys[] = { "addresses", "dns", "mtu", "gateway_key", "preshared_key",
 					    "endpoint", "allowed_ips", "config" };
@@ -82,7 +82,7 @@ void sp_signin_respond(struct sp_portal *portal, const struct sp_person *person,
 		return;
 	}
 	if (tunnel)
-		json_object_set_new(answer, "tunnel", tunnel_for_person(tunnel));
+		json_object_set_new(answer, "tunnel", sp_tunnel_for_person(tunnel));
 	if (state)
 		json_object_set_new(answer, "state", json_string(state));
 	sp_respond(ret_response, 200, answer);

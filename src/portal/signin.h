@@ -28,6 +28,9 @@ json_t *sp_signin_extend_request(const struct sp_person *person, int64_t session
 void sp_signin_respond(struct sp_portal *portal, const struct sp_person *person,
 		       const json_t *reply, const char *state, struct sp_response *ret_response);
 
+/* What a client needs of a tunnel of the gateway's. */
+json_t *sp_tunnel_for_person(const json_t *tunnel);
+
 /* Put a refusal on record (login.refused). Texts may be NULL. What sallyportd decided it records itself:
  * not here. */
 void sp_signin_record(struct sp_portal *portal, const struct sp_finding *finding, const char *idp,

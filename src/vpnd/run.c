@@ -23,6 +23,7 @@
 #include "io/paths.h"
 #include "io/process.h"
 #include "io/rights.h"
+#include "io/tun.h"
 #include "vpnd/api_host.h"
 #include "vpnd/api_server.h"
 #include "vpnd/control.h"
@@ -126,8 +127,10 @@ static int open_udp(struct sp_vpnd *vpnd, size_t queue)
 
 static int say_tun_error(const struct sp_vpnd *vpnd, int r)
 {
-	if (r == -EPERM)
+	if (r == -EPERM && if_nametoindex(vpnd->name))
 		sp_vpnd_log("cannot open the interface: it belongs to another user, and we lack CAP_NET_ADMIN");
+	else if (r == -EPERM)
+		sp_vpnd_log("cannot make the interface: that takes CAP_NET_ADMIN; run it as root");
 	else if (r == -EBUSY)
 		sp_vpnd_log("cannot open the interface: another program has it");
 	else if (r == -ENOENT)
@@ -165,8 +168,10 @@ static int open_link(struct process *process)
 
 	if (r == 0)
 		r = sp_netlink_monitor_open(&control->monitor);
-	if (r == 0 && !process->options->is_managed)
+	if (r == 0 && !process->options->is_managed) {
 		(void)sp_netlink_set_mtu(control->netlink, if_nametoindex(process->vpnd.name), DEFAULT_MTU);
+		sp_tun_leave_link_local_out(process->vpnd.name);
+	}
 	if (r < 0)
 		sp_vpnd_log("cannot ask about the interface: %s", sp_err_text(r));
 	return r;
@@ -392,8 +397,11 @@ int sp_vpnd_run(const struct sp_vpnd_options *options)
 	process.options = options;
 	snprintf(process.vpnd.name, sizeof(process.vpnd.name), "%s", options->name);
 	sp_vpnd_log_init(process.vpnd.name);
-	if (strlen(options->name) >= IFNAMSIZ)
-		r = say_tun_error(&process.vpnd, -EINVAL);
+	if (strlen(options->name) >= IFNAMSIZ) {
+		sp_vpnd_log("\"%s\" has %zu bytes, and the name of an interface at most %d", options->name,
+			    strlen(options->name), IFNAMSIZ - 1);
+		r = -EINVAL;
+	}
 	process.vpnd.is_memory_locked = sp_rights_protect_memory();
 	if (r == 0)
 		r = open_all(&process);

@@ -58,16 +58,24 @@ expect "what it was brought up with is root's alone" same "$(stat -c '%u %a' "$M
 
 expect "up again" up
 expect "says that it is" said up "up already"
-change 's/^PersistentKeepalive.*/PersistentKeepalive = 20/'
+expect "and that the gateway answers" said up "the gateway answers"
 index=$(ip -n "$LAB-laptop" -o link show sallyport | cut -d: -f1)
-expect "a changed detail" up
-expect "is taken over" same "$(root wg show sallyport persistent-keepalive | cut -f2)" 20
-expect "in the running tunnel" same "$(ip -n "$LAB-laptop" -o link show sallyport | cut -d: -f1)" "$index"
-expect "which still reaches" pings
-change 's/^AllowedIPs.*/AllowedIPs = 10.30.2.0\/24/'
-expect "a changed route" up
-expect "is there" same "$(ip -n "$LAB-laptop" route show dev sallyport)" "10.30.2.0/24 scope link "
-expect "and reaches" lab_wait 5 pings
+routes() { ip -n "$LAB-laptop" -4 route show dev sallyport | wc -l; }
+own=$(routes)
+awk '{print} /^  git:/ {printf "  long: ["; for (i = 0; i < 30000; i++) printf "%s%d.%d.%d.0/25", i ? ", " : "", 20 + int(i / 65536), int(i / 256) % 256, i % 256; print "]\n  closed: 192.0.2.0/24"}
+	/^rules:/ {print "  - { name: long, allow: {from: engineer, to: long, services: tcp/25} }\n  - { name: no, deny: {from: closed, to: long} }"}' \
+	"$LAB_DIR/policy.yaml" >"$LAB_DIR/long.yaml"
+expect "30 000 networks more" lab_gate apply "$LAB_DIR/long.yaml"
+expect "are taken over" up
+expect "by the tunnel that runs" same "$(ip -n "$LAB-laptop" -o link show sallyport | cut -d: -f1)" "$index"
+expect "all of them" same "$(routes)" "$((own + 30000))"
+expect "and no others" fails grep -q "^192" <<<"$(ip -n "$LAB-laptop" route show dev sallyport)"
+expect "it still reaches" pings
+expect "as a sign-in has them" eval 'login && same "$(sed -n "s/^AllowedIPs = //p" "$KEPT/tunnel.conf" | tr , "\n" | grep -c /25)" 30000'
+expect "networks that are gone" lab_gate apply "$LAB_DIR/policy.yaml"
+expect "leave" eval 'up && same "$(routes)" "$own"'
+expect "the same tunnel" same "$(ip -n "$LAB-laptop" -o link show sallyport | cut -d: -f1)" "$index"
+expect "which reaches" pings
 
 change "s#^MTU.*#PostUp = touch $LAB_DIR/owned#"
 expect "a command in the file is refused" exits 1 up
@@ -84,6 +92,8 @@ expect "and reaches" lab_wait 5 pings
 expect "signing out" eval 'person sallyport logout --state "$STATE" >"$LAB_DIR/logout.out"'
 expect "is felt" fails pings
 expect "and told" exits 8 status
+expect "up says so too" exits 7 up
+expect "and what next" said up "next: sallyport login $LAB_PORTAL"
 expect "signing in again" login
 expect "needs nothing else" lab_wait 20 pings
 
@@ -91,12 +101,18 @@ lab_kill "$lab_portal_pid"
 expect "without the portal nobody signs in" exits 6 login
 expect "what is open goes on" pings
 expect "and the tunnel can be asked" exits 6 status
+expect "up leaves it as it is" up
+expect "and says why" said up "does not answer: the tunnel is as it was"
 
 expect "down" down
 expect "the interface is gone" fails is_up
 expect "and what it was brought up with" fails test -e "$MACHINE/run/sallyport/client/sallyport.conf"
 expect "down again" down
 expect "says that it is" said down "down already"
+lab_kill "$lab_engine_pid"
+expect "to a gateway that is silent the tunnel comes up" up
+expect "and that nothing comes back is said" said up "none yet: nothing comes back from 192.0.2.1:"
+expect "down once more" down
 ip -n "$LAB-laptop" link add sallyport type bridge
 expect "what is not ours is not touched, up" exits 1 up
 expect "nor down" exits 1 down

@@ -35,12 +35,12 @@ while True:
 lab_ready || exit 1
 lab_start_web office 10.30.2.9 80 git || exit 1
 lab_run office payroll.log /usr/bin/python3 "$lab_top/tests/support/web.py" 10.30.9.4 80 payroll
-lab_run gateway portal.log /usr/bin/python3 "$lab_top/tests/support/web.py" 10.30.0.1 8443 portal
+lab_run gateway portal.log /usr/bin/python3 "$lab_top/tests/support/web.py" 0.0.0.0 8443 portal
 lab_wait 10 lab_get gateway http://10.30.0.1:8443/ || exit 1
 
 git() { [ "$(lab_get laptop http://10.30.2.9/)" = git ]; }
 payroll() { lab_get laptop http://10.30.9.4/ >/dev/null; }
-portal() { [ "$(lab_get laptop http://10.30.0.1:8443/)" = portal ]; }
+portal() { [ "$(lab_get laptop http://100.64.0.1:8443/)" = portal ]; }
 name() {
 	lab_in laptop /usr/bin/python3 -c '
 import socket

@@ -192,6 +192,18 @@ class FakePortal:
         self.expires = when(self.life_s)
         return 200, {'token': TOKEN, 'session': self.session()}
 
+    def on_session_tunnel(self, _body, bearer):
+        self.check_token(bearer)
+        if self.state not in ('live', 'expired'):
+            raise Refused(409, 'no-session', 'the session has ended: sign in again')
+        signed_in = self.signed_in()
+        return 200, {'session': signed_in['session'], 'tunnel': signed_in['tunnel']}
+
+    def on_devices_remove(self, _body, bearer):
+        self.check_token(bearer)
+        self.state = 'closed'
+        return 200, {'removed': 'laptop'}
+
     def on_session_close(self, _body, bearer):
         self.check_token(bearer)
         was, self.state = self.state, 'closed'

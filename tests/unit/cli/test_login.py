@@ -361,6 +361,55 @@ class Login(unittest.TestCase):
 
     # ---- configurations ----
 
+    def test_a_sign_in_that_fails_here_is_undone(self):
+        self.portal.config = self.portal.config.replace('MTU = 1420', 'PostUp = id')
+        done = self.login(code=1)
+        self.assertIn('neither session nor device', done.stderr)
+        key = self.portal.calls[-2][1]['device']['public_key']
+        self.assertEqual((self.portal.calls[-1][0], self.portal.calls[-1][1]), ('devices/remove', {'public_key': key}))
+        self.assertFalse(os.path.exists(self.kept))
+
+    def test_an_answer_that_is_lost_is_asked_for_by_the_same_device(self):
+        self.portal.raw['login'] = b'<html>'
+        self.login(code=1)
+        del self.portal.raw['login']
+        self.login()
+        devices = [call[1]['device'] for call in self.portal.calls if call[0] == 'login']
+        self.assertEqual(devices[0], devices[1])
+
+    def test_a_long_list_is_kept(self):
+        networks = [f'{20 + i // 65536}.{i // 256 % 256}.{i % 256}.0/25' for i in range(30000)]
+        self.portal.config = self.portal.config.replace('10.30.0.0/16', ', '.join(networks))
+        self.login()
+        self.assertIn(networks[-1], self.read('tunnel.conf'))
+        self.login()  # and read again
+
+    def test_the_address_is_needed_once(self):
+        self.assertIn("login needs the portal's address", self.run_it('login', code=2).stderr)
+        self.login()
+        done = self.run_it('login', '--user', 'ana', password=PASSWORD)
+        self.assertIn('extended: signed in as ana', done.stdout)
+        os.makedirs(os.path.join(self.folder.name, 'sallyport', 'other.example'))
+        with open(os.path.join(self.folder.name, 'sallyport', 'other.example', 'session.json'), 'w', encoding='utf-8'):
+            pass
+        done = self.run_it('login', code=2)
+        self.assertIn('2 portals are known here', done.stderr)
+        self.assertIn(f'sallyport login {self.portal.url}\n', done.stderr)
+
+    def test_printed_commands_can_be_pasted(self):
+        folder = os.path.join(self.folder.name, "my 'own' files")
+        os.mkdir(folder)
+        done = self.login('--config', os.path.join(folder, 'wg0.conf'))
+        command = re.search('sudo wg-quick up (.*)', done.stdout).group(1)
+        words = subprocess.run(['sh', '-c', f'printf "%s\\n" {command}'], capture_output=True, text=True, check=True)
+        self.assertEqual(words.stdout, os.path.join(folder, 'wg0.conf') + '\n')
+        done = self.login('--config', os.path.join(folder, 'a-name-of-many-letters.conf'))
+        self.assertNotIn('sudo wg-quick', done.stdout)
+
+    def test_a_phone_reads_the_configuration(self):
+        done = self.login('--config', os.path.join(self.folder.name, 'wg0.conf'), '--qr')
+        self.assertGreater(done.stdout.count('█') + done.stderr.count('█'), 200)
+
     def test_config_is_a_complete_file(self):
         path = os.path.join(self.folder.name, 'wg0.conf')
         done = self.login('--config', path)
@@ -548,7 +597,12 @@ class Login(unittest.TestCase):
         os.write(fd, b'\x03')
         self.expect(fd, r'stopped; nothing was changed here')
         self.assertEqual(self.ended(pid), 130)
-        self.assertFalse(os.path.exists(self.kept))
+        self.assertEqual(os.listdir(self.kept), ['key.new'])  # should the provider approve all the same
+        self.portal.polls_pending = 1
+        self.login('--idp', 'corp', user=None, password=None)
+        started = [call[1] for call in self.portal.calls if call[0] == 'device/start']
+        self.assertEqual(started[0]['device'], started[1]['device'])
+        self.assertEqual(sorted(os.listdir(self.kept)), ['key', 'session.json', 'tunnel.conf'])
 
     def test_watch_warns_and_extends_on_enter(self):
         self.portal.life_s, self.portal.warn_s = 60, 100

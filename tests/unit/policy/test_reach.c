@@ -27,6 +27,7 @@ static const char policy_text[] =
 	"  - {name: phones, allow: {from: people, to: phones}}\n"
 	"  - {name: out, allow: {from: out, to: internet}}\n"
 	"  - {name: all, allow: {from: admin, to: any}}\n"
+	"  - {name: dns, allow: {from: out, to: self, services: udp/53}}\n"
 	"  - {name: each, allow: {from: dba, to: {role: eng}}}\n"
 	"  - {name: no-blocked, deny: {from: blocked, to: self}}\n"
 	"protect: [{name: ssh, from: office, to: self, service: tcp/22}]\n";
@@ -39,10 +40,12 @@ static const char *reach_of(const struct sp_policy *policy, const char *machine_
 {
 	static char text[4096];
 	const struct sp_addr outer = addr_of(OUTER);
+	const struct sp_addr self[] = { outer, addr_of("10.70.0.1"), addr_of("127.0.0.1"), addr_of("fe80::1") };
 	struct sp_identity identity = { .user = "ana", .idp = role == 0 ? "corp" : "other", .roles = &role,
 					.role_count = 1, .addresses = { addr_of("100.64.0.2") },
 					.has_address = { true, false } };
 	struct sp_reach_scope scope = { .policy = policy, .outer = &outer, .outer_count = 1,
+					.self = self, .self_count = SP_ARRAY_LEN(self),
 					.is_outer_known = is_outer_known, .has_family = { true, has_v6 } };
 	struct sp_diagnostics diagnostics = { 0 };
 	struct sp_machine *machine = NULL;
@@ -105,10 +108,11 @@ static void the_internet_only_where_it_is_asked_for(void **state)
 	const char *list;
 
 	(void)state;
-	assert_string_equal(reach_of(policy, POOL "}", 2, true, true), "10.60.0.0/24 100.64.0.0/16");
+	assert_string_equal(reach_of(policy, POOL "}", 2, true, true),
+			    "10.60.0.0/24 10.70.0.1/32 100.64.0.0/16");
 	/* every destination of somebody is one of an administrator's; a source alone is none */
 	assert_string_equal(reach_of(policy, POOL "}", 3, false, true),
-			    "10.30.0.0/24 10.40.0.0/32 10.40.0.2/31 10.60.0.0/24 10.99.0.1/32 100.64.0.0/16 "
+			    "10.30.0.0/24 10.40.0.0/32 10.40.0.2/31 10.60.0.0/24 10.70.0.1/32 10.99.0.1/32 100.64.0.0/16 "
 			    "192.0.2.0/32 192.0.2.2/31");
 	/* a name may stand for another address than ours: wg-quick's mark keeps the way then */
 	assert_string_equal(reach_of(policy, POOL ", routes: internet}", 2, true, false), "0.0.0.0/0 ::/0");
