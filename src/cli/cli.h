@@ -120,6 +120,8 @@ int sp_cli_explain(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_replay(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_apply(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_detach(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_backup(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_restore(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_reload(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_history(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_status(struct sp_cli *cli, int argc, char **argv);

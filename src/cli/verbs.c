@@ -10,6 +10,8 @@ const struct sp_verb sp_verbs[] = {
 	{ "replay", "FILE", "judge the packets of a capture", sp_cli_replay },
 	{ "apply", "FILE", "make a policy the running one", sp_cli_apply },
 	{ "detach", "", "the off switch: judge nothing any more, and stop", sp_cli_detach },
+	{ "backup", "FILE", "all the gateway is, in one file", sp_cli_backup },
+	{ "restore", "FILE", "make it again from such a file", sp_cli_restore },
 	{ "reload", "", "read sallyport.yaml again, all of it or nothing", sp_cli_reload },
 	{ "history", "", "the policies applied so far", sp_cli_history },
 	{ "status", "[URL]", "what runs; signed in: the session and the tunnel", sp_cli_status },

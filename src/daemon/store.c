@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -222,13 +223,26 @@ static int examine(struct sp_store *store, int64_t *ret_version)
 	return 0;
 }
 
+/* PATH.schema-3: what the version before can go on from. */
+static int keep_former(struct sp_store *store, const char *path, int64_t version)
+{
+	__sp_free char *former = NULL;
+	int r = sp_str_format(&former, "%s.schema-%lld", path, (long long)version);
+
+	if (r < 0 || access(former, F_OK) == 0) /* of an upgrade that was undone, or did not end */
+		return r;
+	return sp_sql_run(store, "VACUUM INTO ?", "t", former);
+}
+
 /* All steps or none: a crash in between leaves the version it had. */
-static int bring_up(struct sp_store *store, int64_t version)
+static int bring_up(struct sp_store *store, const char *path, int64_t version)
 {
 	int code;
 
 	if (version == SCHEMA_VERSION)
 		return 0;
+	if (version > 0 && (code = keep_former(store, path, version)) < 0)
+		return code;
 	code = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	while (code == SQLITE_OK && version < SCHEMA_VERSION)
 		code = sqlite3_exec(store->db, SCHEMAS[++version], NULL, NULL, NULL);
@@ -257,8 +271,10 @@ static int open_at(const char *path, struct sp_store **ret_store, bool *ret_is_n
 	sqlite3_busy_timeout(store->db, 2000);
 	r = examine(store, &version);
 	if (r >= 0 && (version < 0 || version > SCHEMA_VERSION)) {
-		snprintf(error, 256, "it has schema %lld, this version knows %lld",
-			 (long long)version, (long long)SCHEMA_VERSION);
+		snprintf(error, 256, "a newer sallyportd made it what it is (schema %lld; " SP_VERSION " knows %lld "
+			 "at most): run that one, or put back a backup from before the upgrade (sallyport restore) "
+			 "or %.60s.schema-%lld", (long long)version, (long long)SCHEMA_VERSION,
+			 strrchr(path, '/') ? strrchr(path, '/') + 1 : path, (long long)SCHEMA_VERSION);
 		return -EPROTONOSUPPORT;
 	}
 	if (r >= 0)
@@ -268,7 +284,7 @@ static int open_at(const char *path, struct sp_store **ret_store, bool *ret_is_n
 	if (r >= 0)
 		r = sp_sql_run(store, "PRAGMA foreign_keys = ON", "");
 	if (r >= 0)
-		r = bring_up(store, version);
+		r = bring_up(store, path, version);
 	if (r < 0) {
 		snprintf(error, 256, "%s", store->error);
 		return r;

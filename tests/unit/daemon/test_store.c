@@ -385,6 +385,41 @@ static void run_sql(struct fixture *fixture, const char *sql)
 	sqlite3_close(db);
 }
 
+/* Of the database with this at the end of its name. */
+static int read_version(const struct fixture *fixture, const char *suffix)
+{
+	sqlite3_stmt *statement = NULL;
+	sqlite3 *db = NULL;
+	char path[4096];
+	int version;
+
+	snprintf(path, sizeof(path), "%s%s", fixture->path, suffix);
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	version = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return version;
+}
+
+static void a_database_of_a_newer_version_is_refused_and_left_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	__sp_free char *moved = NULL;
+	char error[256] = "";
+	bool is_new;
+
+	sp_store_close(fixture->store);
+	fixture->store = NULL;
+	run_sql(fixture, "PRAGMA user_version = 99;");
+	assert_int_equal(sp_store_open(fixture->path, &fixture->store, &moved, &is_new, error), -EPROTONOSUPPORT);
+	assert_null(moved);
+	assert_non_null(strstr(error, "schema 99"));
+	assert_non_null(strstr(error, "sallyport restore"));
+	assert_int_equal(read_version(fixture, ""), 99);
+}
+
 /* Lengths were an administrator's then: no role may shorten them afterwards. */
 static void a_database_of_the_first_schema_is_brought_up(void **state)
 {
@@ -409,6 +444,7 @@ static void a_database_of_the_first_schema_is_brought_up(void **state)
 	reopen(fixture);
 	assert_false(fixture->is_new);
 	assert_null(fixture->moved);
+	assert_int_equal(read_version(fixture, ".schema-1"), 1); /* kept for the way back */
 	assert_int_equal(sp_store_session_of_epoch(fixture->store, 100, &read), 0);
 	assert_int_equal(read.id, row.id);
 	assert_int_equal(read.since_ns, row.opened_ns);
@@ -560,6 +596,7 @@ int main(void)
 		TEST(sessions_are_read_back_and_closed_ones_only_while_asked_for),
 		TEST(what_changes_while_a_session_is_open_is_kept_and_its_refresh_goes_with_it),
 		TEST(a_database_of_the_first_schema_is_brought_up),
+		TEST(a_database_of_a_newer_version_is_refused_and_left_alone),
 		TEST(a_database_of_a_later_version_is_refused_and_left_alone),
 		TEST(session_ids_are_not_reused_after_forgetting),
 		TEST(a_cancelled_transaction_leaves_nothing),
