@@ -13,7 +13,7 @@
 #include "io/certificate.h"
 
 #define DAY_S 86400
-#define SOON_S (7 * DAY_S)
+#define SOON_S (14 * DAY_S)
 #define SLOW_NS (3 * SP_SECOND_NS)        /* between looks at what costs more */
 #define LATELY_NS (60 * SP_SECOND_NS)
 #define ROOM_MIN (16ull << 20)
@@ -21,7 +21,7 @@
 
 /* ---- the certificate ---- */
 
-static int find_certificate(const struct sp_daemon *daemon, char **ret_path)
+int sp_health_find_certificate(const struct sp_daemon *daemon, char **ret_path)
 {
 	const char *cert = daemon->machine->portal_cert;
 
@@ -49,6 +49,7 @@ static void read_certificate(struct sp_health *health, const char *path)
 	health->certificate_error = sp_certificate_read_dates(path, &dates);
 	health->certificate_from_s = dates.from_s;
 	health->certificate_until_s = dates.until_s;
+	memcpy(health->certificate_fingerprint, dates.fingerprint, sizeof(dates.fingerprint));
 }
 
 static void format_day(int64_t time_s, char text[24])
@@ -60,7 +61,7 @@ static void format_day(int64_t time_s, char text[24])
 		strcpy(text, "?");
 }
 
-/* A week before its end, or a quarter of its life where that is short. */
+/* Two weeks before its end, or a quarter of its life where that is short. */
 static bool ends_soon(const struct sp_health *health, int64_t now_s)
 {
 	const int64_t quarter_s = (health->certificate_until_s - health->certificate_from_s) / 4;
@@ -93,18 +94,31 @@ static void judge_dates(struct sp_daemon *daemon, const char *path)
 		sp_warnings_clear(&daemon->warnings, "certificate-ends");
 }
 
+/* Renewed, and the portal goes on with the former one: nobody sees that until it ends. */
+static void look_at_shown(struct sp_daemon *daemon, const char *path)
+{
+	const char *shown = json_string_value(json_object_get(daemon->portal.report, "fingerprint"));
+
+	if (shown && strcmp(shown, daemon->health.certificate_fingerprint) != 0)
+		sp_warnings_raise(&daemon->warnings, "certificate-behind",
+				  "%.150s holds another certificate than people are shown", path);
+	else
+		sp_warnings_clear(&daemon->warnings, "certificate-behind");
+}
+
 /* The self-made one is made by the portal: before its first start there is none. */
 static void look_at_certificate(struct sp_daemon *daemon)
 {
 	struct sp_health *health = &daemon->health;
 	__sp_free char *path = NULL;
 
-	if (!daemon->machine->has_portal || find_certificate(daemon, &path) < 0)
+	if (!daemon->machine->has_portal || sp_health_find_certificate(daemon, &path) < 0)
 		return;
 	read_certificate(health, path);
-	if (health->certificate_error == 0)
+	if (health->certificate_error == 0) {
 		judge_dates(daemon, path);
-	else if (daemon->machine->portal_cert || health->certificate_error != -ENOENT)
+		look_at_shown(daemon, path);
+	} else if (daemon->machine->portal_cert || health->certificate_error != -ENOENT)
 		sp_warnings_raise(&daemon->warnings, "certificate-invalid",
 				  "the portal's certificate %.100s cannot be read: %s", path,
 				  health->certificate_error == -EBADMSG ?

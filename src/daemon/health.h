@@ -15,6 +15,7 @@ struct sp_health {
 	struct timespec certificate_changed; /* of the file whose dates these are; 0: not read yet */
 	int certificate_error;
 	int64_t certificate_from_s, certificate_until_s;
+	char certificate_fingerprint[65];
 	ino_t database;       /* the file that was opened; 0: not known */
 	uint64_t slow_ns;     /* CLOCK_BOOTTIME of the last look that wrote */
 	uint64_t lost;        /* events, all in all */
@@ -22,6 +23,8 @@ struct sp_health {
 	uint64_t lost_lately;
 };
 
+/* Where the portal's certificate is, malloc'ed. Returns 0; -ENOMEM. */
+int sp_health_find_certificate(const struct sp_daemon *daemon, char **ret_path);
 /* Part of each look (watch.h). */
 void sp_health_look(struct sp_daemon *daemon);
 

@@ -76,6 +76,7 @@ static const struct sp_op *find_op(const char *name)
 		{ "peer.remove", remove, remove, sp_op_peer_remove },
 		{ "peer.config", device, NULL, sp_op_peer_config },
 		{ "login.refused", refused, refused, sp_op_login_refused },
+		{ "portal.certificate", none, none, sp_op_portal_certificate },
 		{ "portal.report", report, report, sp_op_portal_report },
 		{ "audit.query", any_field, NULL, sp_op_audit_query }, /* keys: audit/query.h */
 		{ "replay", any_field, NULL, not_supported },

@@ -87,6 +87,7 @@ void sp_op_peer_config(struct sp_daemon *, struct sp_client *, const struct sp_r
 void sp_op_audit_query(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_device_challenge(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_login_refused(struct sp_daemon *, struct sp_client *, const struct sp_request *);
+void sp_op_portal_certificate(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_portal_report(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 /* The client of a query under way is gone. */
 void sp_op_audit_gone(struct sp_daemon *daemon, struct sp_client *client);

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* login.refused, portal.report: what the portal tells of itself and of those it turned away. */
+/* login.refused, portal.report: what the portal tells of itself and of those it turned away. portal.certificate:
+ * what it may not read itself. */
 #include <string.h>
 
+#include "base/err.h"
+#include "base/str.h"
 #include "base/text.h"
 #include "daemon/ops.h"
+#include "io/files.h"
+#include "io/log.h"
 
 #define PROVIDERS_MAX 64
 #define TEXT_MAX 255
 #define EVERY_MAX_S 3600
+#define PEM_MAX (128u << 10)
 
 /* Short, and nothing that a terminal would act on: whoever has the portal speaks to root's screen by it. */
 static bool is_fit(const char *text)
@@ -136,4 +142,38 @@ void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 			 (uint64_t)every_s);
 	sp_client_watch(client); /* it may be silent for as long as it likes */
 	sp_client_reply(client, NULL);
+}
+
+static char *read_pem(const char *path)
+{
+	char *text = NULL;
+	size_t len;
+	int r = sp_file_read(path, PEM_MAX, &text, &len);
+
+	if (r < 0)
+		sp_log_error("for the portal: %s: %s", path, sp_err_text(r));
+	return r < 0 ? NULL : text;
+}
+
+/* It has this certificate's key in its memory anyway, or will. */
+void sp_op_portal_certificate(struct sp_daemon *daemon, struct sp_client *client, const struct sp_request *request)
+{
+	const char *key_file = daemon->machine->portal_key ? daemon->machine->portal_key : daemon->paths.tls_key;
+	__sp_free char *cert_path = NULL, *key_path = NULL, *cert = NULL, *key = NULL;
+	int r = sp_health_find_certificate(daemon, &cert_path);
+
+	(void)request;
+	if (r == 0)
+		r = sp_str_format(&key_path, "%s%s%s", *key_file == '/' ? "" : daemon->paths.etc_dir,
+				  *key_file == '/' ? "" : "/", key_file);
+	if (r == 0 && daemon->machine->has_portal) {
+		cert = read_pem(cert_path);
+		key = read_pem(key_path);
+	}
+	if (cert && key)
+		sp_client_reply(client, json_pack("{s:s, s:s}", "cert", cert, "key", key));
+	else
+		sp_client_fail(client, "failed", 1, NULL, "the portal's certificate or key cannot be read: see the log");
+	if (key)
+		sp_wipe(key, strlen(key));
 }

@@ -16,8 +16,9 @@
 	X("audit-failed", "see that there is room and the folder can be written")                  \
 	X("audit-gone", "start sallyportd again: it begins a new log and says so")                 \
 	X("audit-short", "raise audit.rotate or audit.keep in sallyport.yaml, or lower audit.min-age") \
-	X("certificate-ends", "renew it in time, and start sallyport-portal again")                \
-	X("certificate-invalid", "renew it (portal.tls), and start sallyport-portal again")        \
+	X("certificate-behind", "have it taken: systemctl reload sallyport-portal, or SIGHUP to it")  \
+	X("certificate-ends", "renew it in time, and then systemctl reload sallyport-portal")      \
+	X("certificate-invalid", "renew it (portal.tls), and then systemctl reload sallyport-portal") \
 	X("clock-wrong", "set the clock")                                                          \
 	X("database-failed", "put the database back, then start sallyportd again")                 \
 	X("database-moved", "put the database back from a copy, or let people sign in again")      \

@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -43,9 +44,21 @@ static int add_dates(const X509 *certificate, struct sp_certificate_dates *dates
 	return 0;
 }
 
+static int write_fingerprint(const X509 *certificate, char ret_hex[65])
+{
+	unsigned char digest[32];
+	unsigned int len = 0;
+
+	if (X509_digest(certificate, EVP_sha256(), digest, &len) != 1 || len != sizeof(digest))
+		return -EBADMSG;
+	for (unsigned int i = 0; i < len; i++)
+		snprintf(ret_hex + 2 * i, 3, "%02x", digest[i]);
+	return 0;
+}
+
 int sp_certificate_read_dates(const char *path, struct sp_certificate_dates *ret_dates)
 {
-	struct sp_certificate_dates dates = { INT64_MIN, INT64_MAX };
+	struct sp_certificate_dates dates = { .from_s = INT64_MIN, .until_s = INT64_MAX };
 	__sp_cleanup(BIO_freep) BIO *bio = NULL;
 	__sp_free char *text = NULL;
 	size_t len, count = 0;
@@ -60,6 +73,8 @@ int sp_certificate_read_dates(const char *path, struct sp_certificate_dates *ret
 		if (!certificate)
 			break;
 		r = add_dates(certificate, &dates);
+		if (r == 0 && !count)
+			r = write_fingerprint(certificate, dates.fingerprint);
 		count++;
 	}
 	ERR_clear_error(); /* the end of the file is one */

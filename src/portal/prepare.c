@@ -162,7 +162,7 @@ int sp_prepare_tls(const struct sp_prepared *prepared, struct sp_tls *ret_tls)
 	}
 	if (r >= 0)
 		r = sp_tls_read(cert, key, ret_tls, &failed);
-	if (r < 0)
+	if (r < 0 && r != -EACCES)
 		sp_log_error("the certificate: %s%s%s", failed, r == -EINVAL ? "" : ": ",
 			     r == -EINVAL ? "" : sp_err_text(r));
 	return r;
@@ -217,8 +217,10 @@ int sp_prepare(const char *root, const char *user, struct sp_prepared *prepared)
 		r = choose_user(prepared, user);
 	if (r != 0)
 		return r;
-	if (make_folders(prepared) < 0 || take_seal_key(prepared) < 0 ||
-	    sp_prepare_tls(prepared, &prepared->tls) < 0 || open_listener(prepared) < 0)
+	if (make_folders(prepared) < 0 || take_seal_key(prepared) < 0)
 		return EXIT_FAILED;
-	return 0;
+	r = sp_prepare_tls(prepared, &prepared->tls);
+	if (r == -EACCES)
+		sp_log_error("the certificate or its key may not be read by uid %u", geteuid());
+	return r < 0 || open_listener(prepared) < 0 ? EXIT_FAILED : 0;
 }

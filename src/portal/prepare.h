@@ -23,7 +23,7 @@ struct sp_prepared {
 /* @user: of the command line; NULL: none. Returns 0, else the exit code. */
 int sp_prepare(const char *root, const char *user, struct sp_prepared *prepared);
 void sp_prepared_done(struct sp_prepared *prepared);
-/* Read the certificate (again). Returns 0 or -errno, and has said why. */
+/* Read the certificate (again). Returns 0; -EACCES we may not; -errno, and has said why. */
 int sp_prepare_tls(const struct sp_prepared *prepared, struct sp_tls *ret_tls);
 
 #endif

@@ -28,8 +28,16 @@
 #include "portal/rights.h"
 #include "portal/report.h"
 #include "portal/server.h"
+#include "portal/shown.h"
+
+struct certificate_ask {
+	struct sp_ask ask; /* first: it is what comes back */
+	struct process *process;
+	bool is_asked;
+};
 
 struct process {
+	struct certificate_ask certificate;
 	struct sp_prepared prepared;
 	char gateway[256];
 	struct sp_loop *loop;
@@ -105,17 +113,65 @@ static void gate_changed(void *arg, bool is_there)
 
 /* ---- signals ---- */
 
+/* New connections are shown it; those there are, sign-ins and sessions go on. @tls: taken over. */
+static void show(struct process *process, struct sp_tls *tls)
+{
+	struct sp_tls *shown = &process->prepared.tls; /* the portal reports its fingerprint */
+	int r = strcmp(tls->fingerprint, shown->fingerprint) ? sp_shown_set(tls->cert, tls->key) : -EALREADY;
+
+	if (r < 0) {
+		if (r != -EALREADY)
+			sp_log_error("the new certificate cannot be used: %s; the former one stays", sp_err_text(r));
+		sp_tls_done(tls);
+		return;
+	}
+	sp_tls_done(shown);
+	*shown = *tls;
+	process->portal->is_report_due = true;
+	sp_log_note("new connections are shown certificate %.16s…", shown->fingerprint);
+}
+
+static void told_certificate(struct sp_ask *ask, const json_t *reply)
+{
+	struct certificate_ask *certificate = (struct certificate_ask *)ask;
+	const char *cert, *key, *failed = "sallyportd did not give it to us";
+	struct sp_tls tls = { 0 };
+
+	certificate->is_asked = false;
+	if (json_unpack((json_t *)reply, "{s:s, s:s}", "cert", &cert, "key", &key) == 0 &&
+	    sp_tls_parse(cert, key, &tls, &failed) == 0)
+		show(certificate->process, &tls);
+	else
+		sp_log_error("the certificate: we may not read it, and %s; the former one stays", failed);
+}
+
+/* As certbot leaves it, root alone may read the key: sallyportd does. */
+static void ask_certificate(struct process *process)
+{
+	struct certificate_ask *certificate = &process->certificate;
+
+	if (certificate->is_asked)
+		return;
+	*certificate = (struct certificate_ask){
+		.ask = { .request = json_pack("{s:s}", "op", "portal.certificate"), .done = told_certificate },
+		.process = process,
+		.is_asked = true,
+	};
+	sp_gate_ask(process->gate, &certificate->ask);
+}
+
 static void reload(struct process *process)
 {
 	struct sp_tls tls = { 0 };
+	int r;
 
 	(void)sp_notify_reloading();
 	sp_idp_dir_reload(process->idp_dir);
-	if (sp_prepare_tls(&process->prepared, &tls) == 0 &&
-	    strcmp(tls.fingerprint, process->prepared.tls.fingerprint) != 0)
-		sp_log_error("the certificate has changed: restart the portal to use it (sign-ins under way "
-			     "begin again, sessions stay)");
-	sp_tls_done(&tls);
+	r = sp_prepare_tls(&process->prepared, &tls);
+	if (r == 0)
+		show(process, &tls);
+	else if (r == -EACCES)
+		ask_certificate(process);
 	(void)sp_notify_ready("serving");
 }
 

@@ -16,6 +16,7 @@
 #include "io/log.h"
 #include "portal/exchange.h"
 #include "portal/shares.h"
+#include "portal/shown.h"
 
 #define REQUEST_NS (10 * SP_SECOND_NS) /* first byte (or connect, or the last answer) to last byte */
 #define HURRY_NS (2 * SP_SECOND_NS)    /* the same when connections are scarce */
@@ -438,14 +439,14 @@ static void ready(void *arg, uint32_t events)
 	MHD_run(server->daemon);
 }
 
-static int start(struct sp_server *server, int listen_fd, const char *cert, const char *key)
+static int start(struct sp_server *server, int listen_fd)
 {
 	const unsigned int flags = MHD_USE_EPOLL | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 
 	server->daemon = MHD_start_daemon(
 		flags, 0, may_connect, server, handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL,
 		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
-		MHD_OPTION_HTTPS_MEM_CERT, cert, MHD_OPTION_HTTPS_MEM_KEY, key,
+		MHD_OPTION_HTTPS_CERT_CALLBACK, sp_shown_get,
 		MHD_OPTION_HTTPS_PRIORITIES, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2",
 		MHD_OPTION_CONNECTION_LIMIT, SOCKETS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)POOL_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION,
@@ -477,11 +478,13 @@ int sp_server_new(struct sp_loop *loop, struct sp_portal *portal, int listen_fd,
 	server->loop = loop;
 	server->portal = portal;
 	server->sweep = (struct sp_timer){ .fire = sweep, .arg = server };
-	r = sp_shares_init(&server->shares, SOCKETS_MAX);
+	r = sp_shown_set(cert, key);
+	if (r == 0)
+		r = sp_shares_init(&server->shares, SOCKETS_MAX);
 	if (r < 0)
 		close(listen_fd);
 	else
-		r = start(server, listen_fd, cert, key);
+		r = start(server, listen_fd);
 	if (r < 0)
 		return r;
 	sp_loop_in(loop, &server->sweep, SWEEP_NS);
@@ -500,6 +503,7 @@ void sp_server_free(struct sp_server *server)
 			MHD_resume_connection(call->mhd); /* it cannot be stopped otherwise */
 	if (server->daemon)
 		MHD_stop_daemon(server->daemon);
+	sp_shown_forget();
 	sp_shares_done(&server->shares);
 	free(server);
 }

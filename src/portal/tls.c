@@ -101,6 +101,20 @@ int sp_tls_read(const char *cert_path, const char *key_path, struct sp_tls *ret_
 	return r;
 }
 
+int sp_tls_parse(const char *cert, const char *key, struct sp_tls *ret_tls, const char **ret_failed)
+{
+	struct sp_tls tls = { .cert = strdup(cert), .key = strdup(key) };
+	int r;
+
+	*ret_failed = "out of memory";
+	r = tls.cert && tls.key ? check(&tls, ret_failed) : -ENOMEM;
+	if (r < 0)
+		sp_tls_done(&tls);
+	else
+		*ret_tls = tls;
+	return r;
+}
+
 /* ---- making ---- */
 
 /* The host of https://host[:port]: a name, or an address without brackets. */

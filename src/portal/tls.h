@@ -19,6 +19,8 @@ void sp_tls_done(struct sp_tls *tls);
  * paths) then says what is wrong. */
 int sp_tls_read(const char *cert_path, const char *key_path, struct sp_tls *ret_tls,
 		const char **ret_failed);
+/* The same of texts, which are copied. */
+int sp_tls_parse(const char *cert, const char *key, struct sp_tls *ret_tls, const char **ret_failed);
 /* Make a self-signed one for the host of @url and, unless it is every address, for @listen, unless both
  * files are there: ECDSA P-256, valid for 10 years, since nobody renews it and clients hold on to its
  * fingerprint. @owner NULL: ours. Returns 1 made; 0 was there; -errno. */
