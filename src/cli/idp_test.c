@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "cli/idp.h"
 #include "identity/oidc.h"
+#include "identity/vendor.h"
 #include "io/clock.h"
 #include "io/fetch.h"
 #include "io/files.h"
@@ -134,6 +135,59 @@ static int read_secret(const struct sp_paths *paths, const struct sp_idp *idp, c
 	return SP_EXIT_OK;
 }
 
+/* ---- what providers of its kind need ---- */
+
+static void take_advice(void *arg, const char *text)
+{
+	json_array_append_new(arg, json_string(text));
+}
+
+static void print_advice(const struct sp_cli *cli, const char *title, const json_t *list)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+		sp_cli_print("%s%-10s%s %s\n", sp_cli_paint(cli, SP_YELLOW), i == 0 ? title : "",
+			     sp_cli_paint(cli, SP_PLAIN), json_string_value(item));
+}
+
+/* Returns what is wrong in the file here. @ret_there: what to set there. @ret_vendor NULL: none of those known. */
+static json_t *advise(const struct sp_idp *idp, const struct sp_oidc *oidc, const struct sp_vendor **ret_vendor,
+		      json_t **ret_there)
+{
+	const struct sp_discovery *discovery = sp_oidc_get_discovery(oidc);
+	const struct sp_vendor *vendor = sp_vendor_recognise(idp->issuer, discovery);
+	json_t *here = json_array(), *there = json_array();
+
+	sp_vendor_check(vendor, idp, discovery, take_advice, here);
+	for (size_t i = 0; vendor && vendor->there[i]; i++)
+		take_advice(there, vendor->there[i]);
+	*ret_vendor = vendor;
+	*ret_there = there;
+	return here;
+}
+
+static int print_end(const struct sp_cli *cli, const struct sp_idp *idp, const struct sp_oidc *oidc,
+		     struct tour *tour)
+{
+	const struct sp_vendor *vendor;
+	json_t *there, *here = advise(idp, oidc, &vendor, &there);
+
+	if (cli->json)
+		return sp_cli_print_json(json_pack("{s:i, s:b, s:s, s:s, s:s?, s:o, s:o, s:o}", "v", 1, "ok",
+						   !tour->failed, "name", idp->name, "issuer", idp->issuer, "vendor",
+						   vendor ? vendor->name : NULL, "steps", tour->steps, "here", here,
+						   "there", there));
+	print_advice(cli, "here", here);
+	if (vendor)
+		sp_cli_print("%-10s %s: docs/providers.md, \"%s\"\n", "provider", vendor->name, vendor->section);
+	print_advice(cli, "there", there);
+	json_decref(here);
+	json_decref(there);
+	return SP_EXIT_OK;
+}
+
 static int run_tour(const struct sp_cli *cli, const struct sp_paths *paths, const struct sp_idp *idp,
 		    const char *secret)
 {
@@ -151,9 +205,7 @@ static int run_tour(const struct sp_cli *cli, const struct sp_paths *paths, cons
 	tour.steps = cli->json ? json_array() : NULL;
 	if (fetch_document(&tour, oidc, "discovery") && fetch_document(&tour, oidc, "keys"))
 		ask_for_code(&tour, oidc);
-	if (cli->json && sp_cli_print_json(json_pack("{s:i, s:b, s:s, s:s, s:o}", "v", 1, "ok", !tour.failed,
-						     "name", idp->name, "issuer", idp->issuer, "steps",
-						     tour.steps)) != SP_EXIT_OK)
+	if (print_end(cli, idp, oidc, &tour) != SP_EXIT_OK)
 		return SP_EXIT_FAILED;
 	return tour.failed ? SP_EXIT_FAILED : SP_EXIT_OK;
 }

@@ -169,6 +169,15 @@ static int take_group(const json_t *item, struct sp_claims *claims)
 	return *room ? 0 : -ENOMEM;
 }
 
+/* A claim that somebody chose, and that is one text: AD FS sends one group so, and Google's hd is none but so. */
+static int take_one(const json_t *object, const char *groups_claim, const json_t *text, struct sp_claims *claims)
+{
+	int r = is_unverified(object, groups_claim) ? 0 : take_group(text, claims);
+
+	claims->has_groups = r == 0;
+	return r;
+}
+
 /* Zitadel's roles are the keys of an object. */
 #define ZITADEL "urn:zitadel:iam:"
 
@@ -202,6 +211,8 @@ int sp_claims_read_groups(const json_t *object, const char *groups_claim, struct
 			       groups_claim);
 	if (!list)
 		return 0;
+	if (json_is_string(list) && strcmp(groups_claim, "groups") != 0)
+		return take_one(object, groups_claim, list, claims);
 	is_zitadel = json_is_object(list) && strncmp(groups_claim, ZITADEL, strlen(ZITADEL)) == 0;
 	if (!is_zitadel && !json_is_array(list))
 		return sp_find(finding, SP_REFUSAL_BAD_GROUPS,

@@ -14,6 +14,7 @@ void sp_discovery_done(struct sp_discovery *discovery)
 	free(discovery->token_endpoint);
 	free(discovery->device_endpoint);
 	free(discovery->userinfo_endpoint);
+	free(discovery->scopes);
 	*discovery = (struct sp_discovery){ 0 };
 }
 
@@ -43,6 +44,22 @@ static bool wants_secret_in_body(const json_t *object)
 		post |= method && strcmp(method, "client_secret_post") == 0;
 	}
 	return post && !basic;
+}
+
+/* For `idp test` alone: what cannot be read is as unsaid. */
+static int read_scopes(const json_t *object, char **ret_scopes)
+{
+	const json_t *list = sp_strict_json_value(object, "scopes_supported"), *item;
+	__sp_buf struct sp_buf scopes = SP_BUF_INIT;
+	size_t i;
+
+	if (!json_is_array(list) || json_array_size(list) == 0)
+		return 0;
+	sp_buf_put(&scopes, " ");
+	json_array_foreach(list, i, item)
+		if (json_is_string(item) && json_string_length(item) <= 64)
+			sp_buf_printf(&scopes, "%s ", json_string_value(item));
+	return sp_buf_take(&scopes, ret_scopes);
 }
 
 static int read_endpoints(const json_t *object, struct sp_discovery *discovery,
@@ -79,6 +96,9 @@ int sp_discovery_read(const struct sp_http_reply *reply, const char *issuer,
 			       "discovery: the document is of issuer \"%.60s\", configured is \"%.60s\"",
 			       said ? said : "(unsaid)", issuer);
 	r = read_endpoints(object, &discovery, finding);
+	if (r < 0)
+		return r;
+	r = read_scopes(object, &discovery.scopes);
 	if (r < 0)
 		return r;
 	discovery.wants_secret_in_body = wants_secret_in_body(object);

@@ -46,6 +46,11 @@ void sp_oidc_free(struct sp_oidc *oidc)
 	free(oidc);
 }
 
+const struct sp_discovery *sp_oidc_get_discovery(const struct sp_oidc *oidc)
+{
+	return oidc->discovery.jwks_uri ? &oidc->discovery : NULL;
+}
+
 bool sp_oidc_is_ready(const struct sp_oidc *oidc)
 {
 	return oidc->documents[SP_OIDC_DISCOVERY].is_there && oidc->documents[SP_OIDC_KEYS].is_there;

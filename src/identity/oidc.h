@@ -11,6 +11,7 @@
 #include "identity/provider.h"
 #include "identity/refusal.h"
 
+struct sp_discovery;
 struct sp_oidc;      /* a provider as far as it is known */
 struct sp_oidc_flow; /* one sign-in or refresh */
 
@@ -42,6 +43,8 @@ void sp_oidc_take(struct sp_oidc *oidc, const struct sp_oidc_time *now, const st
 /* NULL while all is well; else why its last fetch could not be used, for `status` and `idp test`. */
 const struct sp_finding *sp_oidc_trouble(const struct sp_oidc *oidc);
 bool sp_oidc_is_ready(const struct sp_oidc *oidc); /* discovery and keys are there */
+/* NULL until it was read. */
+const struct sp_discovery *sp_oidc_get_discovery(const struct sp_oidc *oidc);
 
 /* Begin a device authorization. */
 int sp_oidc_flow_device(struct sp_oidc *oidc, struct sp_oidc_flow **ret_flow);

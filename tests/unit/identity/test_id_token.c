@@ -605,6 +605,9 @@ static void groups_are_found_where_providers_put_them(void **state)
 		  "{\"urn:zitadel:iam:org:project:roles\":{\"eng\":{\"1\":\"x.example.org\"}}}", true },
 		{ "realm_access.roles", "{\"realm_access\":{\"role\":[\"eng\"]}}", false },
 		{ "realm_access.roles", "{\"realm_access\":\"roles\"}", false },
+		/* one text, of a claim somebody chose: Google, AD FS */
+		{ "hd", "{\"hd\":\"eng\"}", true },
+		{ "realm_access.role", "{\"realm_access\":{\"role\":\"eng\"}}", true },
 		{ ".", "{\"\":[\"eng\"]}", false },
 		{ "a..b", "{\"a\":{\"\":{\"b\":[\"eng\"]}}}", false },
 	};
