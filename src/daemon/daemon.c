@@ -134,6 +134,10 @@ static int open_plane(struct sp_daemon *daemon)
 					    sp_err_text(r));
 		return r;
 	}
+	if (sp_paths_is_bpffs_private(&daemon->paths))
+		sp_warnings_raise(&daemon->warnings, "pins-private",
+				  "%.120s is mounted for this process alone: when it ends, so do all programs, and "
+				  "nothing passes", daemon->paths.bpffs_dir);
 	r = sp_ebpf_open(&options, &daemon->plane, &error);
 	if (r < 0)
 		sp_log_error("the ebpf plane: %s", error.text[0] ? error.text : sp_err_text(r));

@@ -44,6 +44,7 @@
 	X("no-room", "make room on that file system, or mount it for writing")                     \
 	X("peers-file-moved", "none is needed: it was written anew")                               \
 	X("pins-missing", "mount -t bpf bpf /sys/fs/bpf, then start sallyportd again")             \
+	X("pins-private", "start it by nsenter --net=/run/netns/NAME sallyportd, not by ip netns exec") \
 	X("policy-unreadable", "sallyport apply FILE")                                             \
 	X("pool-nearly-empty", "remove devices (sallyport peer remove), or enlarge vpn.pool")       \
 	X("portal-missing", "start sallyport-portal")                                              \

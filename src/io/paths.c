@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -148,6 +149,19 @@ int sp_paths_mount_bpffs(const struct sp_paths *paths, bool *ret_mounted)
 	if (ret_mounted)
 		*ret_mounted = true;
 	return 0;
+}
+
+bool sp_paths_is_bpffs_private(const struct sp_paths *paths)
+{
+	__sp_free char *theirs = NULL;
+	struct stat ours, seen;
+
+	if (sp_str_format(&theirs, "/proc/%d/root%s", (int)getppid(), paths->bpffs_dir) < 0 ||
+	    stat(paths->bpffs_dir, &ours) < 0)
+		return false;
+	if (stat(theirs, &seen) < 0)
+		return errno == ENOENT;
+	return seen.st_dev != ours.st_dev;
 }
 
 int sp_paths_unmount_bpffs(const struct sp_paths *paths)

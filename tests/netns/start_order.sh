@@ -67,4 +67,13 @@ owner_is() { ip -n "$LAB-gateway" -d -o link show vpn0 | grep -q "user 65533"; }
 expect "   the interface is handed over once the engine ends" lab_wait 10 owner_is
 lab_start_engine
 expect "   and the new one carries" lab_wait 10 reaches laptop
+
+# `ip netns exec` gives its command a mount namespace of its own, and with it a bpffs that goes with the command
+lab_kill "$lab_daemon_pid"
+mkdir -p "$LAB_DIR/other/etc" && cp -r "$LAB_ROOT/etc/sallyport" "$LAB_DIR/other/etc/"
+ip netns exec "$LAB-gateway" sallyportd --root "$LAB_DIR/other" >"$LAB_DIR/other.log" 2>&1 </dev/null &
+LAB_PIDS+=($!)
+expect "ip netns exec: it says that its pins are no lasting ones" lab_wait 10 grep -q 'for this process alone' "$LAB_DIR/other.log"
+expect "   so does status" lab_wait 10 eval 'sallyport status --json --root "$LAB_DIR/other" | grep -q pins-private'
+expect "   and nsenter is what it advises" eval 'sallyport status --json --root "$LAB_DIR/other" | grep -q "nsenter --net"'
 expect_done
