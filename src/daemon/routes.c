@@ -77,21 +77,36 @@ static bool is_inner(const struct sp_host *host, const struct sp_addr *addr)
 	return false;
 }
 
-/* *@ret_is_known: no name stands for the tunnel's own end. */
-static int find_outer(const struct sp_daemon *daemon, struct outer *outer, bool *ret_is_known)
+/* Behind a translator: what clients are told is another one's address. */
+static bool is_private(const struct sp_addr *addr)
+{
+	const uint8_t *b = addr->b;
+
+	if (!sp_addr_is_v4(addr))
+		return (b[0] & 0xfe) == 0xfc;
+	return b[12] == 10 || (b[12] == 172 && (b[13] & 0xf0) == 16) || (b[12] == 192 && b[13] == 168) ||
+	       (b[12] == 100 && (b[13] & 0xc0) == 64) || (b[12] == 169 && b[13] == 254);
+}
+
+/* *@ret_is_known, by family: no name stands for the tunnel's own end but one of an address we have. */
+static int find_outer(const struct sp_daemon *daemon, struct outer *outer, bool ret_is_known[2])
 {
 	const struct sp_machine *machine = daemon->machine;
 	struct sp_addr addr;
+	const bool is_number = machine->endpoint && parse_host(machine->endpoint, &addr);
 	int r = 0;
 
-	for (size_t i = 0; i < daemon->host.address_count && r == 0; i++)
-		if (is_of_edge(&daemon->host, &daemon->host.addresses[i]))
-			r = push_outer(outer, &daemon->host.addresses[i].addr);
-	*ret_is_known = true;
-	if (machine->endpoint && parse_host(machine->endpoint, &addr))
-		r = r < 0 ? r : push_outer(outer, &addr);
-	else if (machine->endpoint)
-		*ret_is_known = false;
+	ret_is_known[0] = ret_is_known[1] = is_number || !machine->endpoint;
+	if (is_number)
+		r = push_outer(outer, &addr);
+	for (size_t i = 0; i < daemon->host.address_count && r == 0; i++) {
+		const struct sp_link_address *address = &daemon->host.addresses[i];
+
+		if (!is_of_edge(&daemon->host, address))
+			continue;
+		r = push_outer(outer, &address->addr);
+		ret_is_known[!address->is_v4] |= !is_private(&address->addr);
+	}
 	if (r == 0 && machine->portal_url && parse_host(machine->portal_url + strlen("https://"), &addr) &&
 	    !is_inner(&daemon->host, &addr))
 		r = push_outer(outer, &addr);
@@ -121,7 +136,7 @@ static int fill_entry(struct sp_daemon *daemon, struct sp_routes_entry *entry)
 		.policy = daemon->running->policy, .machine = daemon->machine,
 		.has_family = { entry->has_family[0], entry->has_family[1] },
 	};
-	int r = find_outer(daemon, &outer, &scope.is_outer_known);
+	int r = find_outer(daemon, &outer, scope.is_outer_known);
 
 	scope.self = daemon->running->gateway.self;
 	scope.self_count = daemon->running->gateway.self_count;

@@ -9,6 +9,7 @@
 #include "daemon/daemon.h"
 #include "daemon/key_proof.h"
 #include "io/wg_key.h"
+#include "judge/judge.h"
 
 SP_DEFINE_CLEANUP(struct sp_live *, sp_live_free);
 
@@ -259,7 +260,12 @@ static int refuse_roleless(struct sp_refusal *refusal, const char *user, const c
 static int refuse_kernel(struct sp_refusal *refusal, int r)
 {
 	return sp_refuse(refusal, r, r == -ENOSPC || r == -E2BIG ? "table-full" : "failed", 1,
-			 "the kernel's tables did not take the session: %s", sp_err_text(r));
+			 "the kernel's tables did not take the session: %s", sp_judge_fault(r));
+}
+
+static int refuse_slots(struct sp_refusal *refusal)
+{
+	return sp_refuse(refusal, -ENOSPC, "table-full", 1, "%u sessions are all there can be", SP_SLOTS - 1);
 }
 
 static void take_slot(struct sp_people *people, struct sp_live *live)
@@ -279,8 +285,7 @@ static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	int r = fill_row(daemon, sign_in, device, &row);
 
 	if (r == -ENOSPC)
-		return sp_refuse(refusal, r, "table-full", 1, "%u sessions are all there can be",
-				 SP_SLOTS - 1);
+		return refuse_slots(refusal);
 	if (r == 0 && !(live = sp_live_new(&row)))
 		r = -ENOMEM;
 	if (r == 0)
@@ -459,8 +464,9 @@ static int take_over(struct sp_daemon *daemon, struct sp_live *live, struct sp_l
 		r = keep_session(daemon, next);
 	if (r < 0) {
 		sp_live_free(next);
-		return sp_refuse(refusal, r, r == -ENOSPC ? "table-full" : "failed", 1,
-				 "keeping the session with its new roles: %s", sp_err_text(r));
+		return r == -ENOSPC ? refuse_slots(refusal) :
+				      sp_refuse(refusal, r, "failed", 1,
+						"keeping the session with its new roles: %s", sp_err_text(r));
 	}
 	take_slot(&daemon->people, next);
 	r = put_session(daemon, next, former.last_seen_ns);

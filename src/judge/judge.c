@@ -135,7 +135,7 @@ const char *sp_judge_fault(int r)
 		return "it has more sessions than can be judged at once (65536): leave some of the fixtures out";
 	case -ENOSPC:
 	case -ENOMEM:
-		return "there is not enough memory for its tables: free some, or ask with --plane reference";
+		return "there is not enough memory for its tables";
 	case -EEXIST:
 		return "two of its sessions have the same address";
 	default:

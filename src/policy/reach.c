@@ -292,7 +292,7 @@ static int make_family(const struct sp_reach_scope *scope, bool is_v6, const str
 		r = reduce(&list, &none);
 	for (size_t i = 0; i < scope->outer_count && r == 0; i++)
 		r = push_address(&outer, &scope->outer[i]);
-	if (r == 0 && (scope->is_outer_known || !is_whole(&list, is_v6)))
+	if (r == 0 && (scope->is_outer_known[is_v6] || !is_whole(&list, is_v6)))
 		r = reduce(&list, &outer);
 	for (size_t i = 0; i < list.count && r == 0; i++) {
 		struct sp_prefix *item = SP_ARRAY_PUSH(reach->items, reach->count);
@@ -416,6 +416,26 @@ static void lint_internet(struct sp_check *check, const struct sp_policy *policy
 	}
 }
 
+static bool has_network(const struct sp_policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->network_count; i++)
+		if (policy->networks[i].name && !strcmp(policy->networks[i].name, name))
+			return true;
+	return !strcmp(name, "any");
+}
+
+/* Names of vpn.routes that mean nothing here: a misspelt one would leave people without their network. */
+static void lint_names(struct sp_check *check, const struct sp_policy *policy, char *const *names,
+		       size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!has_network(policy, names[i]))
+			sp_warn(check, NULL,
+				"\"routes\" of \"vpn\" in sallyport.yaml names \"%s\", and this policy has no "
+				"network of that name",
+				names[i]);
+}
+
 int sp_reach_lint(const struct sp_policy *policy, const struct sp_machine *machine,
 		  struct sp_diagnostics *diagnostics)
 {
@@ -427,8 +447,11 @@ int sp_reach_lint(const struct sp_policy *policy, const struct sp_machine *machi
 
 	for (uint32_t i = 0; i < policy->role_count && counted < ROLES_COUNTED_MAX && r == 0; i++)
 		r = lint_role(&check, &scope, i, &counted);
-	if (machine)
+	if (machine) {
 		lint_internet(&check, policy, machine);
+		lint_names(&check, policy, machine->routes, machine->route_name_count);
+		lint_names(&check, policy, machine->route_holes, machine->route_hole_count);
+	}
 	sp_diagnostics_sort(diagnostics);
 	return r < 0 || check.no_memory ? -ENOMEM : 0;
 }

@@ -30,7 +30,8 @@ struct sp_reach_scope {
 	/* Its addresses, inner ones too: what a rule to `self` leads to. */
 	const struct sp_addr *self;
 	size_t self_count;
-	bool is_outer_known; /* those are all: no name stands for an address that only clients learn */
+	bool is_outer_known[2]; /* [0] IPv4, [1] IPv6: those are all; no name stands for an address that only
+				 * clients learn */
 	bool has_family[2]; /* [0] IPv4, [1] IPv6: what the device has an address of */
 };
 

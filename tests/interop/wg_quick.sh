@@ -78,7 +78,7 @@ also='resolvconf and the mark are set:grep -q "nameserver 10.77.0.2" "$LAB_DIR/r
 CONF
 expect "resolvconf was told at the end too" grep -q "^-d" "$LAB_DIR/resolvconf.log"
 
-also='its hook ran, its MTU is set:[ -e "$LAB_DIR/posted" ] && ip -n "$LAB-a" link show wg0 | grep -q "mtu 1280"' \
+also='its hook ran, its MTU is set, it made no address of its own:[ -e "$LAB_DIR/posted" ] && ip -n "$LAB-a" link show wg0 | grep -q "mtu 1280" && ! ip -n "$LAB-a" address show dev wg0 | grep -q fe80' \
 	try "hooks, an MTU, a port" 10.77.0.2 <<-CONF
 	Address = 10.77.0.1/24
 	ListenPort = 51821

@@ -46,7 +46,7 @@ static const char *reach_of(const struct sp_policy *policy, const char *machine_
 					.has_address = { true, false } };
 	struct sp_reach_scope scope = { .policy = policy, .outer = &outer, .outer_count = 1,
 					.self = self, .self_count = SP_ARRAY_LEN(self),
-					.is_outer_known = is_outer_known, .has_family = { true, has_v6 } };
+					.is_outer_known = { is_outer_known, is_outer_known }, .has_family = { true, has_v6 } };
 	struct sp_diagnostics diagnostics = { 0 };
 	struct sp_machine *machine = NULL;
 	struct sp_reach_rules rules;
@@ -178,7 +178,8 @@ static void what_no_tunnel_carries_is_said(void **state)
 	static const struct {
 		const char *machine;
 		size_t count;
-	} cases[] = { { POOL "}", 2 }, { POOL ", routes: [git, internet]}", 0 } };
+	} cases[] = { { POOL "}", 2 }, { POOL ", routes: [git, internet]}", 0 },
+		      { POOL ", routes: {only: [any, gti], except: hub}}", 2 } };
 	struct sp_policy *policy = load_good(policy_text);
 
 	(void)state;
@@ -190,9 +191,11 @@ static void what_no_tunnel_carries_is_said(void **state)
 						 &diagnostics), 0);
 		assert_int_equal(sp_reach_lint(policy, machine, &diagnostics), 0);
 		assert_int_equal(diagnostics.count, cases[i].count);
-		if (diagnostics.count)
+		if (i == 0)
 			assert_non_null(strstr(diagnostics.items[0].message, "rule \"out\" lets people to the "
 									     "internet"));
+		if (i == 2)
+			assert_non_null(strstr(diagnostics.items[0].message, "names \"gti\""));
 		sp_diagnostics_done(&diagnostics);
 		sp_machine_free(machine);
 	}
