@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../support/folder.h"
 #include "steps.h"
 
 #define PERIOD_NS (20 * UINT64_C(1000000))
@@ -175,7 +176,7 @@ static void arm_and_die(const char *folder)
 
 static void it_goes_on_when_everybody_is_dead(void **state)
 {
-	char folder[] = "/tmp/sallyport-janitor-XXXXXX";
+	char folder[TEST_FOLDER_SIZE];
 	struct sp_flow_key key;
 	struct sp_flow flow;
 	int flow_fd, janitor_fd, status;
@@ -184,7 +185,7 @@ static void it_goes_on_when_everybody_is_dead(void **state)
 	(void)state;
 	assert_int_equal(unshare(CLONE_NEWNS), 0); /* what is mounted here goes with this process */
 	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-	assert_non_null(mkdtemp(folder));
+	assert_non_null(test_folder_make(folder));
 	assert_int_equal(mount("bpf", folder, "bpf", 0, NULL), 0);
 	child = fork();
 	if (child == 0)

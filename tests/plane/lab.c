@@ -171,8 +171,7 @@ int lab_setup(void **state)
 	if (!lab || unshare(CLONE_NEWNET | CLONE_NEWNS) < 0)
 		return -1;
 	*state = lab;
-	strcpy(lab->folder, "/tmp/sallyport-plane-XXXXXX");
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || !mkdtemp(lab->folder) ||
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || !test_folder_make(lab->folder) ||
 	    mount("bpf", lab->folder, "bpf", 0, NULL) < 0)
 		return -1;
 	snprintf(lab->pin_dir, sizeof(lab->pin_dir), "%s/sallyport/v1", lab->folder);

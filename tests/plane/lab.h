@@ -17,13 +17,14 @@
 #include <sys/types.h>
 #include <cmocka.h>
 
+#include "../support/folder.h"
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "plane/ebpf/ebpf.h"
 #include "policy/load.h"
 
 struct lab {
-	char folder[64];
+	char folder[TEST_FOLDER_SIZE];
 	char pin_dir[128]; /* on the bpffs, not there yet */
 	int near_ns, far_ns;
 	pid_t far_pid; /* holds the far namespace */

@@ -57,17 +57,17 @@ static void judged_packets_pass_the_lock(void **state)
 	assert_true(lab_passes(lab, stranger, "198.51.100.1", 9000, port));
 	assert_true(lab_tunnel_passes(lab, "100.64.0.1", 9000, port));
 	/* The tunnel made again, its programs not attached: dead. */
-	lab_run("rm %s/link-vpn-in-vpn0", lab->pin_dir);
+	lab_run("rm '%s'/link-vpn-in-vpn0", lab->pin_dir);
 	lab_settle();
 	before = counted("unjudged");
 	assert_false(lab_tunnel_passes(lab, "100.64.0.1", 9000, port));
 	assert_true(counted("unjudged") > before);
 	/* Without edge-in, edge-tc judges; without it, edge-in's word is not enough. */
-	lab_run("rm %s/link-edge-in-wan0", lab->pin_dir);
+	lab_run("rm '%s'/link-edge-in-wan0", lab->pin_dir);
 	lab_settle();
 	assert_true(lab_passes(lab, stranger, "198.51.100.1", 9000, port));
 	assert_false(lab_passes(lab, stranger, "198.51.100.1", 9001, closed_port));
-	lab_run("rm %s/link-edge-tc-wan0", lab->pin_dir);
+	lab_run("rm '%s'/link-edge-tc-wan0", lab->pin_dir);
 	lab_settle();
 	before = counted("unjudged");
 	assert_false(lab_passes(lab, stranger, "198.51.100.1", 9000, port));
@@ -152,19 +152,21 @@ static void other_tables_stay_as_they_are(void **state)
 	struct sp_ebpf_error error = { "" };
 	struct sp_ebpf_lock_name odd = named("a\"b", SP_EBPF_LOCK_LISTED);
 	const struct sp_ebpf_lock unnameable = { &odd, 1, true, false, false };
+	char folder[TEST_FOLDER_SIZE];
 
 	(void)state;
+	assert_non_null(test_folder_make(folder));
 	lab_run("nft 'add table inet other; add chain inet other c { type filter hook input "
 		"priority 0; }; "
 		"add rule inet other c ip saddr 192.0.2.1 counter drop'");
-	lab_run("nft list table inet other >/tmp/sallyport-lock.before");
+	lab_run("nft list table inet other >'%s/before'", folder);
 	lab_lock(true);
 	lab_lock(false);
-	lab_run("nft list table inet other | cmp - /tmp/sallyport-lock.before");
+	lab_run("nft list table inet other | cmp - '%s/before'", folder);
 	assert_int_equal(sp_ebpf_lock(&unnameable, &error), -EINVAL);
 	assert_non_null(strstr(error.text, "a\"b"));
 	lab_run("nft list table inet sallyport >/dev/null"); /* refused: the lock stays */
-	lab_run("rm /tmp/sallyport-lock.before && nft delete table inet other");
+	lab_run("rm -r '%s' && nft delete table inet other", folder);
 }
 
 #define with_lab(f) cmocka_unit_test_setup(f, lab_clean)

@@ -16,11 +16,12 @@
 
 #include <cmocka.h>
 
+#include "../../support/folder.h"
 #include "daemon/control.h"
 #include "io/clock.h"
 
 struct fixture {
-	char dir[64], path[96];
+	char dir[TEST_FOLDER_SIZE], path[96];
 	struct sp_loop *loop;
 	struct sp_control *control;
 	unsigned int requests, gone;
@@ -74,8 +75,7 @@ static int setup(void **state)
 	const struct sp_control_access access = { .gid = getegid(),
 						  .portal_uid = SP_UID_NONE };
 
-	strcpy(fixture->dir, "/tmp/sp-control-XXXXXX");
-	assert_non_null(mkdtemp(fixture->dir));
+	assert_non_null(test_folder_make(fixture->dir));
 	snprintf(fixture->path, sizeof(fixture->path), "%s/control.sock", fixture->dir);
 	assert_int_equal(sp_loop_new(&fixture->loop), 0);
 	assert_int_equal(sp_control_open(fixture->loop, fixture->path, &access, &handler,

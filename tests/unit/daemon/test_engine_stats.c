@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../../support/folder.h"
 #include "base/str.h"
 #include "daemon/daemon.h"
 #include "net/addr.h"
@@ -44,7 +45,7 @@ static const struct sp_engine_way fake = { .name = "userspace", .get_stats = ans
 
 static struct sp_daemon gate;
 static struct sp_machine machine;
-static char folder[] = "/tmp/sp-test-XXXXXX";
+static char folder[TEST_FOLDER_SIZE];
 static char *log_path;
 static struct sp_audit_reader *reader;
 
@@ -70,8 +71,7 @@ static int set_up(void **state)
 
 	(void)state;
 	memset(&gate, 0, sizeof(gate));
-	strcpy(folder + strlen(folder) - 6, "XXXXXX");
-	assert_non_null(mkdtemp(folder));
+	assert_non_null(test_folder_make(folder));
 	assert_int_equal(sp_str_format(&log_path, "%s/audit.jsonl", folder), 0);
 	options.path = log_path;
 	assert_int_equal(sp_audit_log_open(&options, NULL, &gate.recorder.files[SP_RECORDER_PACKETS].log, &repair), 0);

@@ -15,11 +15,12 @@
 
 #include <sqlite3.h>
 
+#include "../../support/folder.h"
 #include "daemon/store.h"
 #include "net/addr.h"
 
 struct fixture {
-	char dir[64];
+	char dir[TEST_FOLDER_SIZE];
 	char path[96];
 	struct sp_store *store;
 	char *moved;
@@ -42,8 +43,7 @@ static int setup(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 
-	strcpy(fixture->dir, "/tmp/sp-store-XXXXXX");
-	assert_non_null(mkdtemp(fixture->dir));
+	assert_non_null(test_folder_make(fixture->dir));
 	snprintf(fixture->path, sizeof(fixture->path), "%s/test.db", fixture->dir);
 	reopen(fixture);
 	assert_true(fixture->is_new);
@@ -58,7 +58,7 @@ static int teardown(void **state)
 
 	sp_store_close(fixture->store);
 	free(fixture->moved);
-	snprintf(command, sizeof(command), "rm -rf %s", fixture->dir);
+	snprintf(command, sizeof(command), "rm -rf '%s'", fixture->dir);
 	assert_int_equal(system(command), 0);
 	free(fixture);
 	return 0;

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../support/folder.h"
+
 static inline int scratch_remove_one(const char *path, const struct stat *st, int type,
                                      struct FTW *ftw)
 {
@@ -24,9 +26,9 @@ static inline int scratch_remove_one(const char *path, const struct stat *st, in
 /* cmocka group setup and teardown: *state is the folder's path. */
 static inline int scratch_make(void **state)
 {
-	char *path = strdup("/tmp/sp-test-XXXXXX");
+	char *path = malloc(TEST_FOLDER_SIZE);
 
-	*state = path ? mkdtemp(path) : NULL;
+	*state = path ? test_folder_make(path) : NULL;
 	return *state ? 0 : -1;
 }
 

@@ -533,5 +533,6 @@ int main(void)
 		cmocka_unit_test(files_of_other_names_are_not_the_log_s),
 	};
 
+	umask(022);
 	return cmocka_run_group_tests_name("io/audit_log", tests, scratch_make, scratch_remove);
 }

@@ -441,11 +441,11 @@ static void rp_filter_is_the_larger_of_two(void **state)
 static void bpffs_is_mounted_once_under_a_root(void **state)
 {
 	__sp_paths struct sp_paths paths = { 0 };
-	char root[] = "/tmp/sp-root-XXXXXX";
+	char root[TEST_FOLDER_SIZE];
 	bool mounted = false;
 
 	(void)state;
-	assert_non_null(mkdtemp(root));
+	assert_non_null(test_folder_make(root));
 	assert_int_equal(sp_paths_init(&paths, root), 0);
 	assert_int_equal(sp_paths_mount_bpffs(&paths, &mounted), 0);
 	assert_true(mounted);

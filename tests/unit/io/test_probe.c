@@ -172,11 +172,14 @@ static void someone_else_s_tcx_program_is_named(void **state)
 static void probes_leave_nothing_behind(void **state)
 {
 	(void)state;
-	assert_int_equal(system("ip -d link show | sort > /tmp/sp-probe-before.$PPID"), 0);
+	char folder[TEST_FOLDER_SIZE];
+
+	assert_non_null(test_folder_make(folder));
+	assert_int_equal(setenv("FOLDER", folder, 1), 0);
+	assert_int_equal(system("ip -d link show | sort >\"$FOLDER/before\""), 0);
 	run_probes(NULL, 0);
-	assert_int_equal(system("ip -d link show | sort | cmp - /tmp/sp-probe-before.$PPID;"
-	                        "r=$?; rm -f /tmp/sp-probe-before.$PPID; exit $r"),
-	                 0);
+	assert_int_equal(system("ip -d link show | sort | cmp - \"$FOLDER/before\"; r=$?; rm -r \"$FOLDER\"; exit $r"),
+			 0);
 }
 
 static void without_rights_the_answer_is_unknown_not_missing(void **state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Each warning: a policy and a machine that earn it, and their neighbours that do not. */
+#include "../../support/folder.h"
 #include "../policy/loading.h"
 
 #include <sys/stat.h>
@@ -17,7 +18,7 @@
 #define NAMES "{name: names, allow: {from: [eng, dba], to: \"10.30.0.53\", services: udp/53}}"
 #define BOTH_POOLS "[100.64.0.0/16, \"fd00:64::/64\"]"
 
-static char dir[] = "/tmp/sallyport-fit-XXXXXX";
+static char dir[TEST_FOLDER_SIZE];
 
 struct setting {
 	const char *expose, *protect, *rules, *pool, *dns, *listen, *roles, *idp_dir;
@@ -153,7 +154,7 @@ static void providers_and_groups_nobody_has_are_said(void **state)
 static int make_dir(void **state)
 {
 	(void)state;
-	return mkdtemp(dir) ? 0 : -1;
+	return test_folder_make(dir) ? 0 : -1;
 }
 
 static int remove_dir(void **state)
