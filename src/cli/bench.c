@@ -106,5 +106,5 @@ int sp_cli_bench(struct sp_cli *cli, int argc, char **argv)
 	r = sp_errno();
 	return sp_cli_fail(SP_EXIT_FAILED, "%s: %s%s; $SALLYPORT_BENCH_DIR names another folder of benchmarks",
 			   runner, sp_err_text(r),
-			   r == -ENOENT ? ": install the package sallyport-bench, or build with -Dbench=true" : "");
+			   r == -ENOENT ? ": install the package sallyport-bench, or configure with -Dbench=true" : "");
 }
