@@ -114,6 +114,8 @@ int sp_audit_query_set(struct sp_audit_query *query, const char *key, const char
 		return set_text(query->rule, sizeof(query->rule), value);
 	if (strcmp(key, "reason") == 0)
 		return set_reason(query, value);
+	if (strcmp(key, "hook") == 0)
+		return (query->hook = sp_audit_hook_parse(value)) == SP_HOOK_NONE ? -EINVAL : 0;
 	if (strcmp(key, "event") == 0)
 		return set_events(query, value);
 	if (strcmp(key, "src") == 0)
@@ -148,6 +150,8 @@ bool sp_audit_query_matches(const struct sp_audit_query *query,
 	if (query->has_since && record->time_ns < query->since_ns)
 		return false;
 	if (query->has_until && record->time_ns >= query->until_ns)
+		return false;
+	if (query->hook != SP_HOOK_NONE && record->hook != query->hook)
 		return false;
 	if (query->has_src && !(record->has_src && sp_prefix_contains(&query->src, &record->src)))
 		return false;

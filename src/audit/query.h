@@ -19,6 +19,7 @@
 	X("verdict", "allow or deny")                                                              \
 	X("rule", "a rule's name; none: no rule decided")                                          \
 	X("reason", "a reason")                                                                    \
+	X("hook", "one of edge-in edge-tc edge-out vpn-in vpn-out inside-in inside-out lock")          \
 	X("event", "a kind of record, or several with commas")                                     \
 	X("src", "an address or prefix")                                                           \
 	X("dst", "an address or prefix")                                                           \
@@ -32,6 +33,7 @@ struct sp_audit_query {
 	char user[SP_AUDIT_QUERY_TEXT_MAX], session[SP_AUDIT_QUERY_TEXT_MAX];
 	char rule[SP_AUDIT_QUERY_TEXT_MAX], reason[SP_AUDIT_QUERY_TEXT_MAX];
 	char verdict[8];
+	enum sp_hook hook; /* SP_HOOK_NONE: any */
 	uint32_t events; /* bit 1 << enum sp_audit_event; 0: all */
 	bool has_src, has_dst;
 	struct sp_prefix src, dst;

@@ -65,6 +65,14 @@ enum sp_audit_event sp_audit_event_parse(const char *name)
 	return SP_AUDIT_NONE;
 }
 
+enum sp_hook sp_audit_hook_parse(const char *name)
+{
+	for (size_t i = 0; i < SP_ARRAY_LEN(hook_names); i++)
+		if (hook_names[i] && strcmp(hook_names[i], name) == 0)
+			return (enum sp_hook)i;
+	return SP_HOOK_NONE;
+}
+
 bool sp_audit_event_is_traffic(enum sp_audit_event event)
 {
 	switch (event) {

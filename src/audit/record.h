@@ -117,6 +117,9 @@ enum sp_audit_event sp_audit_event_parse(const char *name);
  * out what people and administrators did. */
 bool sp_audit_event_is_traffic(enum sp_audit_event event);
 
+/* The hook of a name; SP_HOOK_NONE if unknown. */
+enum sp_hook sp_audit_hook_parse(const char *name);
+
 /* "tcp" "udp" "sctp" "icmp" "icmp6", else the number as text. @buf holds the number. */
 const char *sp_audit_proto_name(int proto, char buf[8]);
 /* The number of such a name, or -EINVAL. */

@@ -4,8 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "audit/chain.h"
+#include "audit/record.h"
+#include "audit/time.h"
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -13,6 +17,7 @@
 #include "cli/client.h"
 #include "cli/render.h"
 #include "io/audit_log.h"
+#include "io/clock.h"
 #include "io/paths.h"
 
 static void print_endpoint(json_t *record, const char *address_key, const char *port_key)
@@ -30,22 +35,29 @@ static void print_endpoint(json_t *record, const char *address_key, const char *
 		sp_cli_print("%s:%lld", address, (long long)json_integer_value(port));
 }
 
-static void print_record(const struct sp_cli *cli, json_t *record)
+/* Nine decimals are for machines. */
+static void print_time(const char *time)
 {
-	const char *event = sp_json_text(record, "event");
-	const bool is_deny = !strcmp(event, "deny"), is_allow = !strcmp(event, "allow");
+	const char *dot = strchr(time, '.');
+	const int len = dot && strlen(dot) > 7 ? (int)(dot - time) + 7 : (int)strlen(time);
 
-	if (cli->json) {
-		sp_cli_print_json(json_incref(record));
-		return;
-	}
-	sp_cli_print("%s  %s%-14s%s ", sp_json_text(record, "time"),
-		     sp_cli_paint(cli, is_deny  ? SP_RED :
-				       is_allow ? SP_GREEN :
-						  SP_BOLD),
-		     event, sp_cli_paint(cli, SP_PLAIN));
+	sp_cli_print("%.*s%s", len, time, len < (int)strlen(time) ? "Z" : "");
+}
+
+/* Who: "ana (corp) 100.64.0.3:41012 -> 10.30.2.9:80 tcp", "on laptop from 192.0.2.11" */
+static void print_who(json_t *record)
+{
+	const bool is_session = !strncmp(sp_json_text(record, "event"), "session-", 8) ||
+				!strncmp(sp_json_text(record, "event"), "login-", 6);
+
 	if (*sp_json_text(record, "user"))
 		sp_cli_print(" %s", sp_json_text(record, "user"));
+	if (is_session && *sp_json_text(record, "idp"))
+		sp_cli_print(" (%s)", sp_json_text(record, "idp"));
+	if (is_session && *sp_json_text(record, "peer"))
+		sp_cli_print(" on %s", sp_json_text(record, "peer"));
+	if (*sp_json_text(record, "from"))
+		sp_cli_print(" from %s", sp_json_text(record, "from"));
 	if (*sp_json_text(record, "src")) {
 		sp_cli_print(" ");
 		print_endpoint(record, "src", "sport");
@@ -56,45 +68,165 @@ static void print_record(const struct sp_cli *cli, json_t *record)
 	}
 	if (*sp_json_text(record, "proto"))
 		sp_cli_print(" %s", sp_json_text(record, "proto"));
+}
+
+static void print_why(json_t *record)
+{
+	const char *event = sp_json_text(record, "event"), *rule = sp_json_text(record, "rule");
+	const char *reason = sp_json_text(record, "reason");
+
 	if (*sp_json_text(record, "hook"))
 		sp_cli_print("  %s", sp_json_text(record, "hook"));
-	if (*sp_json_text(record, "rule"))
-		sp_cli_print("  rule %s", sp_json_text(record, "rule"));
-	if (*sp_json_text(record, "reason"))
-		sp_cli_print("  %s", sp_json_text(record, "reason"));
+	if (*rule)
+		sp_cli_print("  rule %s", rule);
+	if (*reason && strcmp(reason, rule) && strcmp(reason, event))
+		sp_cli_print("  %s", reason);
 	if (json_is_true(json_object_get(record, "aggregated")) || !strcmp(event, "gap"))
 		sp_cli_print("  %lld %s", sp_json_integer(record, "packets"),
 			     !strcmp(event, "roam") ? "moves" : !strcmp(event, "drift") ? "times" : "packets");
 	if (*sp_json_text(record, "message"))
 		sp_cli_print("  %s", sp_json_text(record, "message"));
+	if (*sp_json_text(record, "by"))
+		sp_cli_print("  by %s", sp_json_text(record, "by"));
+}
+
+static void print_record(const struct sp_cli *cli, json_t *record)
+{
+	const char *event = sp_json_text(record, "event");
+	const bool is_deny = !strcmp(event, "deny"), is_allow = !strcmp(event, "allow");
+
+	if (cli->json) {
+		sp_cli_print_json(json_incref(record));
+		return;
+	}
+	print_time(sp_json_text(record, "time"));
+	sp_cli_print("  %s%-14s%s ", sp_cli_paint(cli, is_deny ? SP_RED : is_allow ? SP_GREEN : SP_BOLD), event,
+		     sp_cli_paint(cli, SP_PLAIN));
+	print_who(record);
+	print_why(record);
 	sp_cli_print("\n");
+}
+
+/* ---- following, through restarts of sallyportd ---- */
+
+#define LOG_COUNT 2 /* packets and people: each has numbers of its own */
+#define AGAIN_MAX 10000 /* records, after a gap: as many as one request gets */
+#define OVERLAP_S 120 /* records come up to so late */
+#define PAUSE_NS 300000000L
+
+struct following {
+	const struct sp_cli *cli;
+	json_t *fields;
+	json_int_t last_seq[LOG_COUNT]; /* of the last record shown */
+	int64_t last_ns; /* when it was shown, or when it began */
+	bool is_again; /* what was shown already comes once more */
+};
+
+static void show_record(struct following *following, json_t *record)
+{
+	const enum sp_audit_event event = sp_audit_event_parse(sp_json_text(record, "event"));
+	json_int_t *last = &following->last_seq[sp_audit_event_is_traffic(event)];
+	const json_int_t seq = sp_json_integer(record, "seq");
+
+	if (following->is_again && seq <= *last)
+		return;
+	*last = seq;
+	print_record(following->cli, record);
 }
 
 static int take_first(void *arg, json_t *reply)
 {
+	struct following *following = arg;
 	json_t *record;
 	size_t i;
 
 	json_array_foreach(json_object_get(reply, "records"), i, record)
-		print_record(arg, record);
+		show_record(following, record);
+	following->is_again = false;
+	following->last_ns = sp_clock_realtime_ns();
 	return sp_cli_flush();
 }
 
 static int take_event(void *arg, json_t *record)
 {
+	struct following *following = arg;
+
 	if (record)
-		print_record(arg, record);
+		show_record(following, record);
+	following->last_ns = sp_clock_realtime_ns();
+	return sp_cli_flush();
+}
+
+/* From a little before the last record on, as many as there can be. */
+static json_t *fields_of_again(const struct following *following)
+{
+	json_t *fields = json_deep_copy(following->fields);
+	char since[SP_TIME_TEXT_MAX];
+
+	sp_time_format(following->last_ns - OVERLAP_S * 1000000000ll, since);
+	json_object_set_new(fields, "since", json_string(since));
+	json_object_set_new(fields, "limit", json_integer(AGAIN_MAX));
+	return fields;
+}
+
+/* One that starts takes connections before it has the time to answer. */
+static bool answers(const struct sp_cli *cli)
+{
+	json_t *reply = sp_client_try(cli, "status");
+
+	json_decref(reply);
+	return reply;
+}
+
+static int follow(struct following *following)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	int r = sp_client_watch(following->cli, "audit.query", json_deep_copy(following->fields), take_first,
+				take_event, following);
+
+	while (r == SP_CLIENT_CLOSED) {
+		sp_cli_say("sallyport: sallyportd has gone; waiting for it\n");
+		while (!answers(following->cli))
+			nanosleep(&pause, NULL);
+		sp_cli_say("sallyport: sallyportd is there again\n");
+		following->is_again = true;
+		r = sp_client_watch(following->cli, "audit.query", fields_of_again(following), take_first, take_event,
+				    following);
+	}
+	return r;
+}
+
+static int follow_all(const struct sp_cli *cli, json_t *fields)
+{
+	struct following following = { .cli = cli, .fields = fields, .last_ns = sp_clock_realtime_ns() };
+	const int r = follow(&following);
+
+	json_decref(fields);
+	return r;
+}
+
+static int print_once(const struct sp_cli *cli, json_t *fields)
+{
+	json_t *reply, *record;
+	size_t i;
+	int r = sp_client_call(cli, "audit.query", fields, &reply);
+
+	if (r != SP_EXIT_OK)
+		return r;
+	json_array_foreach(json_object_get(reply, "records"), i, record)
+		print_record(cli, record);
+	json_decref(reply);
 	return sp_cli_flush();
 }
 
 int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 {
-	enum { FILTERS = 10 };
+	enum { FILTERS = 12 };
 	const char *value[FILTERS] = { 0 }, *limit = NULL;
-	bool follow = false;
+	bool is_following = false;
 	const struct sp_option options[] = {
-		{ "follow", &follow, NULL, NULL, "go on with records as they come (also -f)" },
-		{ "limit", NULL, &limit, "N", "the newest N (default 100)" },
+		{ "follow", &is_following, NULL, NULL, "go on with records as they come (also -f)" },
+		{ "limit", NULL, &limit, "N", "the newest N (default 100; 0: as many as there can be, 10000)" },
 		{ "event", NULL, &value[0], "KIND", "deny, allow, session-open, apply, gap, …" },
 		{ "user", NULL, &value[1], "NAME", "of this person" },
 		{ "session", NULL, &value[2], "N", "of this session" },
@@ -105,6 +237,8 @@ int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 		{ "since", NULL, &value[7], "TIME", "RFC 3339, or how long ago: 10m, 2h" },
 		{ "until", NULL, &value[8], "TIME", "RFC 3339, or how long ago" },
 		{ "idp", NULL, &value[9], "NAME", "of people of this provider" },
+		{ "src", NULL, &value[10], "PREFIX", "from this address, or one of these" },
+		{ "dst", NULL, &value[11], "PREFIX", "to this address, or one of these" },
 		{ 0 },
 	};
 	json_t *fields;
@@ -114,7 +248,7 @@ int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 	r = sp_cli_options(cli, "audit", argc, argv, options, NULL, 0, &count);
 	if (r != 0)
 		return sp_cli_options_exit(r);
-	fields = json_pack("{s:b}", "follow", follow);
+	fields = json_pack("{s:b}", "follow", is_following);
 	for (size_t i = 0; i < FILTERS; i++)
 		if (value[i])
 			json_object_set_new(fields, options[i + 2].name, json_string(value[i]));
@@ -128,22 +262,13 @@ int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 		char *end;
 		const long long number = strtoll(limit, &end, 10);
 
-		if (*end || number < 1) {
+		if (!*limit || *end || number < 0) {
 			json_decref(fields);
-			return sp_cli_fail(SP_EXIT_USAGE, "--limit %s: a number from 1", limit);
+			return sp_cli_fail(SP_EXIT_USAGE, "--limit %s: a number, 0 for no limit", limit);
 		}
-		json_object_set_new(fields, "limit", json_integer(number));
+		json_object_set_new(fields, "limit", json_integer(number ? number : AGAIN_MAX));
 	}
-	if (follow)
-		return sp_client_watch(cli, "audit.query", fields, take_first, take_event, cli);
-	json_t *reply;
-
-	r = sp_client_call(cli, "audit.query", fields, &reply);
-	if (r != SP_EXIT_OK)
-		return r;
-	r = take_first(cli, reply);
-	json_decref(reply);
-	return r;
+	return is_following ? follow_all(cli, fields) : print_once(cli, fields);
 }
 
 /* Where audit.jsonl says packets.jsonl stood. */
@@ -284,6 +409,8 @@ int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv)
 				   { .path = paths.packets_log } };
 	const size_t log_count = count ? 1 : SP_ARRAY_LEN(logs);
 
+	if (access(logs[0].path, F_OK) < 0) /* packets.jsonl comes with the first packet */
+		return sp_cli_fail(SP_EXIT_FAILED, "reading %s: %s", logs[0].path, sp_err_text(sp_errno()));
 	findings = json_array();
 	for (size_t i = 0; i < log_count; i++) {
 		r = verify_log(cli, &logs[i], &noted, findings);

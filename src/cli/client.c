@@ -226,7 +226,7 @@ int sp_client_watch(const struct sp_cli *cli, const char *op, json_t *fields,
 		json_t *line = read_reply(stream);
 
 		if (!line)
-			return sp_cli_fail(SP_EXIT_UNREACHABLE, "sallyportd closed the connection");
+			return SP_CLIENT_CLOSED;
 		r = take(arg, json_object_get(line, "event"));
 		json_decref(line);
 	}

@@ -65,11 +65,21 @@ static int look(struct watch *watch)
 			      ? sp_portal_ask_quietly(watch->profile, "session", &answer)
 			      : sp_portal_ask(watch->profile, "session", NULL, &answer);
 
-	watch->is_unreachable = r != SP_EXIT_OK;
+	const bool was_unreachable = watch->is_unreachable;
+
+	/* the portal's own trouble, such as a gateway that restarts, is as good as no answer */
+	watch->is_unreachable = r != SP_EXIT_OK || answer.status >= 500;
 	if (r != SP_EXIT_OK)
 		return r == SP_EXIT_UNREACHABLE ? SP_EXIT_OK : r;
+	if (answer.status >= 500) {
+		if (!was_unreachable)
+			sp_portal_refused(watch->profile, &answer);
+		return SP_EXIT_OK;
+	}
 	if (answer.status >= 400)
 		return sp_portal_refused(watch->profile, &answer);
+	if (was_unreachable)
+		tell(watch, "reachable", "the portal answers again");
 	take_session(watch, json_object_get(answer.body, "session"));
 	return SP_EXIT_OK;
 }

@@ -5,6 +5,8 @@
 
 #include "base/err.h"
 #include "daemon/ops.h"
+#include "policy/answer.h"
+#include "policy/suggest.h"
 
 #define LINES_A_ROUND 500
 #define LIMIT_MAX 10000
@@ -144,6 +146,32 @@ static void read_some(void *arg)
 	finish(reading);
 }
 
+/* The nearest word of a closed list to what was typed; NULL: none, or @key has no such list. */
+static const char *nearest_word(const char *key, const char *typed)
+{
+	struct sp_nearest near;
+
+	sp_nearest_init(&near, typed);
+	if (!strcmp(key, "event"))
+		for (unsigned int i = 1; i < SP_AUDIT_EVENT_COUNT; i++)
+			sp_nearest_offer(&near, sp_audit_event_name((enum sp_audit_event)i));
+	if (!strcmp(key, "hook"))
+		for (unsigned int i = 1; i < SP_HOOK_COUNT; i++)
+			sp_nearest_offer(&near, sp_hook_name(i));
+	if (!strcmp(key, "verdict"))
+		for (unsigned int i = 0; i <= SP_ALLOW; i++)
+			sp_nearest_offer(&near, sp_verdict_name(i));
+	return near.best;
+}
+
+static void fail_filter(struct sp_client *client, const char *key, const char *text)
+{
+	const char *shape = sp_audit_query_shape(key), *near = text ? nearest_word(key, text) : NULL;
+
+	sp_client_fail(client, "bad-request", 2, NULL, "%.40s is %s%s%s%s", key, shape ? shape : "no field",
+		       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
 /* The filters of a request; false: the client was told. */
 static bool read_query(struct sp_client *client, const struct sp_request *request,
 		       struct sp_audit_query *query)
@@ -172,9 +200,7 @@ static bool read_query(struct sp_client *client, const struct sp_request *reques
 			sp_client_fail(client, "bad-request", 2, NULL,
 				       "audit.query takes no field %.40s", key);
 		else
-			sp_client_fail(client, "bad-request", 2, NULL, "%.40s is %s", key,
-				       sp_audit_query_shape(key) ? sp_audit_query_shape(key) :
-								   "no field");
+			fail_filter(client, key, text);
 		return false;
 	}
 	return true;

@@ -230,8 +230,8 @@ void sp_op_session_close(struct sp_daemon *daemon, struct sp_client *client,
 {
 	const char *device = NULL, *why = NULL;
 	struct closing closing = { 0 };
-	char by[300];
 	uint64_t kernel_ns;
+	bool is_closed;
 	json_t *closed;
 	int r;
 
@@ -257,9 +257,11 @@ void sp_op_session_close(struct sp_daemon *daemon, struct sp_client *client,
 	}
 	if (!is_theirs(daemon, client, &closing))
 		return;
-	snprintf(by, sizeof(by), "%s%s%s", sp_client_who(client), why ? ": " : "", why ? why : "");
 	closed = json_array();
-	if (!close_sessions(daemon, &closing, request, client, by, closed, &kernel_ns, &r)) {
+	daemon->recorder.words = why;
+	is_closed = close_sessions(daemon, &closing, request, client, sp_client_who(client), closed, &kernel_ns, &r);
+	daemon->recorder.words = NULL;
+	if (!is_closed) {
 		json_decref(closed);
 		if (closing.id)
 			sp_client_fail(client, "no-such-session", 1, NULL,

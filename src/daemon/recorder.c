@@ -120,6 +120,7 @@ void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
 	record.has_from = from != NULL;
 	if (from)
 		record.from = *from;
+	record.message = daemon->recorder.words;
 	if (event == SP_AUDIT_SESSION_OPEN && live->row.replaces) {
 		snprintf(message, sizeof(message), "takes the place of session %" PRIu64,
 			 live->row.replaces);

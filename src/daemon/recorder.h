@@ -33,6 +33,7 @@ struct sp_recorder_file {
 #define SP_REFUSAL_ADDRESSES 256
 
 struct sp_recorder {
+	const char *words; /* why, as whoever asked for what is being done said it; NULL: they did not */
 	struct sp_recorder_file files[SP_RECORDER_FILES];
 	struct sp_timer take_timer;   /* the ring wakes nobody: it is looked at */
 	struct sp_timer second_timer;

@@ -107,11 +107,27 @@ lab_sign_in laptop ana corp eng
 expect "she signs in again and reaches git" reaches laptop
 
 # revoked while sallyportd is away for a moment: it stays revoked
-op session.close user=ana >/dev/null
+lab_run gateway followed sallyport audit -f --json --limit 10000 --root "$LAB_ROOT"
+follower=$lab_pid
+events() { grep -c "\"event\":\"$1\"" "$LAB_DIR/followed"; }
+expect "who follows the log has what is in it" lab_wait 5 test -s "$LAB_DIR/followed"
+op session.close user=ana why="laptop lost" >/dev/null
 lab_kill "$lab_daemon_pid"
 expect "without a daemon the revoked stay out" fails reaches laptop
 lab_start_daemon
 expect "and after its return" fails reaches laptop
+started=$(op audit.query event=start | field 'len(r["records"])')
+expect "and goes on with it past the restart" lab_wait 10 eval '[ "$(events start)" = "$started" ]'
+lab_kill "$follower" INT
+expect "nothing is missing and nothing twice" eval '/usr/bin/python3 - "$LAB_DIR/followed" <<-"PY"
+	import json, sys
+	from collections import Counter
+	lines = [line for line in open(sys.argv[1]) if line.startswith("{")]
+	people = Counter(r["seq"] for r in map(json.loads, lines) if r["event"] not in ("deny", "allow", "flow-end", "limit", "roam"))
+	sys.exit(set(people.values()) != {1} or sorted(people) != list(range(min(people), max(people) + 1)))
+	PY'
+expect "an administrator's words stand apart from who it was" is "laptop lost, root (uid 0)" \
+	eval 'op audit.query event=session-close user=ana limit=1 | field "r[\"records\"][0][\"message\"] + \", \" + r[\"records\"][0][\"by\"]"'
 expect "bob and the machine are still known" is 2 eval 'op session.list | field "len(r[\"sessions\"])"'
 lab_sign_in laptop ana corp eng
 expect "ana is let in again" lab_wait 20 reaches laptop

@@ -25,6 +25,7 @@ static struct sp_audit_record denial(void)
 	record.user = "ana";
 	record.session = "s-1";
 	record.verdict = "deny";
+	record.hook = SP_HOOK_VPN_IN;
 	record.rule = "payroll-closed";
 	record.reason = "policy";
 	record.has_src = record.has_dst = true;
@@ -43,6 +44,7 @@ static void each_condition_takes_and_leaves(void **state)
 		{ "verdict", "deny", "allow" },
 		{ "rule", "payroll-closed", "none" },
 		{ "reason", "policy", "default" },
+		{ "hook", "vpn-in", "edge-in" },
 		{ "event", "deny", "allow" },
 		{ "event", "allow,deny", "allow,gap" },
 		{ "src", "100.64.0.7", "100.64.0.8" },
@@ -116,6 +118,7 @@ static void absent_values_match_no_condition_but_none(void **state)
 static void bad_values_are_refused_with_their_shape(void **state)
 {
 	static const char *const rows[][2] = {
+		{ "hook", "vpn" },
 		{ "verdict", "drop" },   { "event", "denied" },    { "event", "deny," },
 		{ "src", "10.0.0.1/8" }, { "dst", "git.example" }, { "since", "yesterday" },
 		{ "until", "-1h" },      { "user", "" },

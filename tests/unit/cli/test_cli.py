@@ -243,8 +243,10 @@ class Cli(unittest.TestCase):
             self.assertEqual(done.stdout.split('\n')[:-1], ['[--json]', '[--rounds]', '[3]', '[a b]', '[--help]'])
             self.assertIn('sp-bench-peers: No such file', self.run_it('bench', 'peers', code=1).stderr)
 
-    def test_audit_verify_of_no_log(self):
-        self.assertIn('no records', self.run_it('audit', 'verify', '--root', self.folder.name).stdout)
+    def test_audit_verify_of_no_log_is_a_failure(self):
+        for words in (('--root', self.folder.name), (os.path.join(self.folder.name, 'typo.jsonl'),)):
+            self.assertIn('No such file', self.run_it('audit', 'verify', *words, code=1).stderr)
+        self.assertIn('no records', self.run_it('audit', 'verify', self.write('empty.jsonl', '')).stdout)
 
 
 if __name__ == '__main__':
