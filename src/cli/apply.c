@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sallyport apply and history. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,10 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/render.h"
-#include "io/files.h"
+#include "cli/source.h"
 
 #define POLICY_BYTES_MAX (10u << 20)
+#define EXIT_INTERRUPTED 130 /* as shells have it: 128 and SIGINT */
 
 /* The SSH connection this command came by, from $SSH_CONNECTION: "client port server port". */
 static json_t *ssh_connection(void)
@@ -48,16 +50,15 @@ static void print_failed_tests(json_t *tests)
 	json_array_foreach(tests, i, item) {
 		if (json_is_true(json_object_get(item, "passed")))
 			continue;
-		sp_cli_say("%s:%lld:%lld: test failed: %s to %s proto %lld port %lld gives %s by rule %s "
-			   "(reason %s), expected %s%s%s\n",
+		sp_cli_say("%s:%lld:%lld: test failed: %s: %s by rule %s (%s), expected %s%s%s (asked: %s to %s)\n",
 			   sp_json_text(item, "path"), sp_json_integer(item, "line"),
-			   sp_json_integer(item, "column"), sp_json_text(item, "source"),
-			   sp_json_text(item, "destination"), sp_json_integer(item, "proto"),
-			   sp_json_integer(item, "port"), sp_json_text(item, "verdict"),
-			   sp_json_text(item, "rule"), sp_json_text(item, "reason"),
-			   sp_json_text(item, "expect"),
+			   sp_json_integer(item, "column"), sp_json_text(item, "words"),
+			   strcmp(sp_json_text(item, "verdict"), "allow") ? "denied" : "allowed",
+			   *sp_json_text(item, "rule") ? sp_json_text(item, "rule") : "none",
+			   sp_json_text(item, "reason"), sp_json_text(item, "expect"),
 			   *sp_json_text(item, "expect_rule") ? " by rule " : "",
-			   sp_json_text(item, "expect_rule"));
+			   sp_json_text(item, "expect_rule"), sp_json_text(item, "source"),
+			   sp_json_text(item, "destination"));
 	}
 }
 
@@ -86,14 +87,75 @@ static int finish_applied(const struct sp_cli *cli, json_t *reply)
 		return sp_cli_print_json(reply);
 	}
 	print_diagnostics(json_object_get(reply, "diagnostics"));
-	sp_cli_print("%sapplied%s  generation %s  revision %lld  %lld rules, %lld tests passed  %lld sessions "
-		     "judged anew  %lld ms\n",
+	sp_cli_print("%sapplied%s  generation %s  revision %lld  %lld rules with what is exposed and protected, ",
 		     sp_cli_paint(cli, SP_GREEN), sp_cli_paint(cli, SP_PLAIN),
 		     sp_json_text(reply, "generation"), sp_json_integer(reply, "revision"),
-		     sp_json_integer(reply, "rules"), sp_json_integer(reply, "tests"),
-		     sp_json_integer(changes, "sessions"), sp_json_integer(reply, "milliseconds"));
+		     sp_json_integer(reply, "rules"));
+	if (sp_json_integer(reply, "tests"))
+		sp_cli_print("%lld tests passed", sp_json_integer(reply, "tests"));
+	else
+		sp_cli_print("no tests");
+	sp_cli_print("  %lld sessions judged anew  %lld ms\n", sp_json_integer(changes, "sessions"),
+		     sp_json_integer(reply, "milliseconds"));
 	json_decref(reply);
 	return SP_EXIT_OK;
+}
+
+static volatile sig_atomic_t interrupts;
+
+static void interrupt(int number)
+{
+	(void)number;
+	interrupts++;
+}
+
+/* The first Ctrl-C is told where things stand, the second leaves. */
+static bool goes_on(void)
+{
+	if (interrupts != 1)
+		return false;
+	sp_cli_say("sallyport: the gateway has the policy already, and this does not stop it: waiting for what becomes of "
+		   "it (once more leaves)\n");
+	return true;
+}
+
+/* What became of it, as far as the gateway tells: it goes on without us. */
+static int finish_interrupted(const struct sp_cli *cli, json_t *before)
+{
+	json_t *now = sp_client_try(cli, "status");
+	const long long was = sp_json_integer(before, "revision"), is = sp_json_integer(now, "revision");
+	const bool is_known = before && now;
+
+	if (is_known && is != was)
+		sp_cli_fail(0, "interrupted, but the gateway has the policy: revision %lld is in force (generation %s); "
+			       "sallyport history shows what ran before", is, sp_json_text(now, "generation"));
+	else if (is_known)
+		sp_cli_fail(0, "interrupted: revision %lld is still in force, but the gateway may have the new policy and "
+			       "go on with it; sallyport status shows which runs", is);
+	else
+		sp_cli_fail(0, "interrupted: the gateway may have the policy and go on with it; sallyport status shows "
+			       "which runs");
+	json_decref(now);
+	return EXIT_INTERRUPTED;
+}
+
+/* Send it, and wait for what becomes of it. */
+static int send_policy(const struct sp_cli *cli, json_t *fields, const char *text, size_t len, json_t **ret_reply)
+{
+	const struct sigaction action = { .sa_handler = interrupt };
+	json_t *before = sp_client_try(cli, "status");
+	int r;
+
+	*ret_reply = NULL;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sp_client_on_interrupt(goes_on);
+	r = sp_client_call_with_text(cli, "apply", fields, text, len, ret_reply);
+	sp_client_on_interrupt(NULL);
+	if (interrupts && !*ret_reply)
+		r = finish_interrupted(cli, before);
+	json_decref(before);
+	return r;
 }
 
 int sp_cli_apply(struct sp_cli *cli, int argc, char **argv)
@@ -119,18 +181,18 @@ int sp_cli_apply(struct sp_cli *cli, int argc, char **argv)
 	if (confirm || probe)
 		return sp_cli_fail(SP_EXIT_USAGE, "--%s is not supported yet",
 				   confirm ? "confirm" : "probe");
-	r = sp_file_read(path[0], POLICY_BYTES_MAX, &text, &len);
+	r = sp_cli_read_file(path[0], POLICY_BYTES_MAX, &text, &len);
 	if (r < 0)
 		return sp_cli_fail(r == -EFBIG ? SP_EXIT_INVALID : SP_EXIT_FAILED, "cannot read %s: %s",
 				   path[0],
 				   r == -EFBIG  ? "it is larger than 10 MB" :
 				   r == -EINVAL ? "it is no regular file" :
 						  sp_err_text(r));
-	fields = json_pack("{s:s, s:b}", "path", path[0], "force", force);
+	fields = json_pack("{s:s, s:b}", "path", sp_cli_file_name(path[0]), "force", force);
 	connection = ssh_connection();
 	if (connection)
 		json_object_set_new(fields, "connection", connection);
-	r = sp_client_call_with_text(cli, "apply", fields, text, len, &reply);
+	r = send_policy(cli, fields, text, len, &reply);
 	return r == SP_EXIT_OK ? finish_applied(cli, reply) : finish_refused(cli, r, reply);
 }
 

@@ -44,35 +44,37 @@ static void print_failed_test(const struct sp_source *source, const struct sp_te
 {
 	const struct sp_test *test = result->test;
 	const char *got_rule = sp_policy_rule_name(source->policy, result->judgement.answer.rule);
-	char target[96], from[SP_ADDR_TEXT_MAX];
+	char target[96], from[SP_ADDR_TEXT_MAX], words[SP_TEST_WORDS_MAX];
 
-	sp_cli_say("%s:%u:%u: test failed: ", source->policy->files[test->place.file].path,
-		   test->place.line, test->place.column);
+	sp_cli_say("%s:%u:%u: test failed: %s", source->policy->files[test->place.file].path, test->place.line,
+		   test->place.column, sp_judge_test_words(source->policy, result, words));
 	if (!result->judgement.plane) {
-		sp_cli_say("no packet fits it: its destinations, services and sources share no "
+		sp_cli_say(": no packet fits it: its destinations, services and sources share no "
 				   "address family\n");
 		return;
 	}
-	format_target(&result->tuple, target, sizeof(target));
-	sp_cli_say("%s to %s gives %s", sp_addr_format(&result->tuple.source, from), target,
-		   sp_verdict_name(result->judgement.answer.verdict));
+	sp_cli_say(": %s", result->judgement.answer.verdict == SP_ALLOW ? "allowed" : "denied");
 	if (got_rule)
 		sp_cli_say(" by rule %s", got_rule);
-	sp_cli_say(" (reason %s), expected %s",
-		   sp_reason_name(result->judgement.answer.reason), sp_verdict_name(test->expect));
+	else
+		sp_cli_say(" (%s)", sp_reason_name(result->judgement.answer.reason));
+	sp_cli_say(", expected %s", sp_verdict_name(test->expect));
 	if (test->rule)
 		sp_cli_say(" by rule %s", test->rule);
 	if (result->judgement.disagree)
 		sp_cli_say("; the reference says %s (reason %s): this is a defect of Sallyport",
 			   sp_verdict_name(result->judgement.reference.verdict),
 			   sp_reason_name(result->judgement.reference.reason));
-	sp_cli_say("\n");
+	format_target(&result->tuple, target, sizeof(target));
+	sp_cli_say(" (asked: %s to %s)\n", sp_addr_format(&result->tuple.source, from), target);
 }
 
 static json_t *test_json(const struct sp_source *source, const struct sp_test_result *result)
 {
 	const struct sp_judgement *judgement = &result->judgement;
-	json_t *object = json_pack("{s:i, s:b, s:s}", "line", (int)result->test->place.line, "passed",
+	char words[SP_TEST_WORDS_MAX];
+	json_t *object = json_pack("{s:i, s:s, s:b, s:s}", "line", (int)result->test->place.line, "words",
+				   sp_judge_test_words(source->policy, result, words), "passed",
 				   result->passed, "expect", sp_verdict_name(result->test->expect));
 
 	if (!judgement->plane)
@@ -84,6 +86,23 @@ static json_t *test_json(const struct sp_source *source, const struct sp_test_re
 								judgement->answer.rule)));
 	json_object_set_new(object, "disagree", json_boolean(judgement->disagree));
 	return object;
+}
+
+/* "2 rules, 2 exposed, 1 protected, " */
+static void print_counts(const struct sp_policy *policy)
+{
+	size_t exposed = 0, protected = 0, rules;
+
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		exposed += policy->rules[i].kind == SP_RULE_EXPOSE;
+		protected += policy->rules[i].kind == SP_RULE_PROTECT;
+	}
+	rules = policy->rule_count - exposed - protected;
+	sp_cli_print("%zu rule%s, ", rules, rules == 1 ? "" : "s");
+	if (exposed)
+		sp_cli_print("%zu exposed, ", exposed);
+	if (protected)
+		sp_cli_print("%zu protected, ", protected);
 }
 
 static int print_results(const struct sp_cli *cli, const struct sp_source *source,
@@ -111,11 +130,14 @@ static int print_results(const struct sp_cli *cli, const struct sp_source *sourc
 	for (size_t i = 0; i < count; i++)
 		if (!results[i].passed)
 			print_failed_test(source, &results[i]);
-	sp_cli_print("%s%s%s  %zu rules, %zu of %zu tests passed%s  generation %s\n",
-		     sp_cli_paint(cli, failed ? SP_RED : SP_GREEN), failed ? "not ok" : "ok",
-		     sp_cli_paint(cli, SP_PLAIN), source->policy->rule_count, count - failed, count,
-		     count == 0 ? "" : strcmp(plane, "ebpf") ? " (by the reference)" : " (by the real programs)",
-		     generation);
+	sp_cli_print("%s%s%s  ", sp_cli_paint(cli, failed ? SP_RED : SP_GREEN), failed ? "not ok" : "ok",
+		     sp_cli_paint(cli, SP_PLAIN));
+	print_counts(source->policy);
+	if (count)
+		sp_cli_print("%zu of %zu tests passed%s  generation %s\n", count - failed, count,
+			     strcmp(plane, "ebpf") ? " (by the reference)" : " (by the real programs)", generation);
+	else
+		sp_cli_print("no tests  generation %s\n", generation);
 	return failed ? SP_EXIT_TESTS : SP_EXIT_OK;
 }
 
@@ -144,7 +166,7 @@ int sp_cli_check(struct sp_cli *cli, int argc, char **argv)
 	__sp_cleanup(sp_source_done) struct sp_source source = SP_SOURCE_INIT;
 	const char *machine = NULL, *plane = NULL, *path[1];
 	const struct sp_option options[] = {
-		{ "gateway", NULL, &machine, "FILE", "take pool and interfaces from this sallyport.yaml" },
+		{ "gateway", NULL, &machine, "FILE", "with the machine of this sallyport.yaml: does the policy fit it?" },
 		{ "plane", NULL, &plane, "PLANE", "ebpf or reference (default: ebpf where possible)" },
 		{ 0 },
 	};

@@ -94,6 +94,13 @@ static int send_request(int fd, const char *op, json_t *fields, const char *text
 	return r;
 }
 
+static sp_client_interrupt_fn on_interrupt;
+
+void sp_client_on_interrupt(sp_client_interrupt_fn take)
+{
+	on_interrupt = take;
+}
+
 /* One line as JSON. NULL with errno 0: the daemon closed the connection. */
 static json_t *read_reply(FILE *stream)
 {
@@ -101,8 +108,12 @@ static json_t *read_reply(FILE *stream)
 	size_t size = 0;
 
 	errno = 0;
-	if (getline(&line, &size, stream) < 0)
-		return NULL;
+	while (getline(&line, &size, stream) < 0) {
+		if (errno != EINTR || !on_interrupt || !on_interrupt())
+			return NULL;
+		clearerr(stream);
+		errno = 0;
+	}
 	errno = EBADMSG;
 	return json_loads(line, 0, NULL);
 }
@@ -125,6 +136,8 @@ static int reply_exit(json_t *reply)
 
 static int fail_no_reply(void)
 {
+	if (errno == EINTR)
+		return SP_EXIT_UNREACHABLE; /* whoever catches signals says it */
 	if (errno == EAGAIN)
 		return sp_cli_fail(SP_EXIT_UNREACHABLE, "sallyportd did not answer within %d s",
 				   REPLY_TIMEOUT_S);

@@ -9,6 +9,11 @@
  * Returns SP_EXIT_OK and the reply; else an exit code, the error has been said. */
 int sp_client_call(const struct sp_cli *cli, const char *op, json_t *fields, json_t **ret_reply);
 
+/* While a reply is waited for, a signal that does not end us asks @take whether to go on; without one the wait
+ * ends, and nothing is said. */
+typedef bool (*sp_client_interrupt_fn)(void);
+void sp_client_on_interrupt(sp_client_interrupt_fn take);
+
 /* The same for what is good to know but not needed: no word of errors. NULL: no answer. */
 json_t *sp_client_try(const struct sp_cli *cli, const char *op);
 

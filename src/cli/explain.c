@@ -26,6 +26,17 @@ struct asker {
 	const char *role;
 };
 
+static int fail_unknown_role(const struct sp_policy *policy, const char *name)
+{
+	struct sp_nearest near;
+
+	sp_nearest_init(&near, name);
+	for (size_t i = 0; i < policy->role_count; i++)
+		sp_nearest_offer(&near, policy->roles[i].name);
+	return sp_cli_fail(SP_EXIT_USAGE, "the policy has no role \"%s\"%s%s%s", name,
+			   near.best ? "; did you mean \"" : "", near.best ? near.best : "", near.best ? "\"?" : "");
+}
+
 static int open_role(const struct sp_source *source, struct sp_judge *judge, const char *name,
 		     bool is_v6, struct asker *asker)
 {
@@ -38,7 +49,7 @@ static int open_role(const struct sp_source *source, struct sp_judge *judge, con
 		if (!strcmp(policy->roles[role].name, name))
 			break;
 	if (role == policy->role_count)
-		return sp_cli_fail(SP_EXIT_USAGE, "the policy has no role \"%s\"", name);
+		return fail_unknown_role(policy, name);
 	identity.roles = &role;
 	for (size_t family = 0; family < 2; family++)
 		identity.has_address[family] =

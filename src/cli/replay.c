@@ -2,10 +2,13 @@
 /* sallyport replay: the packets of a capture, judged in order with flow state, a line each. */
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/record.h"
+#include "audit/time.h"
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -28,6 +31,7 @@ struct replay {
 	enum sp_hook hook; /* SP_HOOK_NONE: by the addresses */
 	uint64_t first_ns, start_ns, now_ns;
 	uint64_t count, allowed, disagreed;
+	uint64_t strangers; /* packets of people nobody knows */
 };
 
 static bool is_in_pool(const struct sp_gateway *gateway, const struct sp_addr *addr)
@@ -72,25 +76,83 @@ static void advance_clock(struct replay *replay, uint64_t record_ns)
 		replay->now_ns = 1;
 }
 
-static int print_line(const struct replay *replay, enum sp_hook hook,
+/* "[2001:db8::1]:443" */
+static void format_end(const struct sp_addr *addr, const struct sp_tuple *tuple, uint16_t port, char *buf, size_t size)
+{
+	const bool has_port = tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP || tuple->proto == IPPROTO_SCTP;
+	const bool is_v6 = !sp_addr_is_v4(addr);
+	char text[SP_ADDR_TEXT_MAX];
+
+	sp_addr_format(addr, text);
+	if (has_port)
+		snprintf(buf, size, "%s%s%s:%u", is_v6 ? "[" : "", text, is_v6 ? "]" : "", port);
+	else
+		snprintf(buf, size, "%s", text);
+}
+
+/* Whose session the address is of, in the fixtures. */
+static const char *owner_of(const struct replay *replay, const struct sp_addr *addr)
+{
+	const struct sp_fixtures *fixtures = &replay->source->policy->fixtures;
+
+	for (size_t i = 0; i < fixtures->session_count; i++)
+		for (size_t family = 0; family < 2; family++)
+			if (fixtures->sessions[i].has_address[family] &&
+			    !sp_addr_compare(&fixtures->sessions[i].addresses[family], addr))
+				return fixtures->sessions[i].user;
+	return NULL;
+}
+
+/* Who goes where, in the packet: ends and protocol; what is no IP has none. */
+struct ends {
+	char from[SP_ADDR_TEXT_MAX + 10], to[SP_ADDR_TEXT_MAX + 10], proto[8], time[SP_TIME_TEXT_MAX];
+	const char *user;
+};
+
+static void describe_ends(const struct replay *replay, const struct sp_frame *frame, uint64_t record_ns,
+			  struct ends *ends)
+{
+	struct sp_packet packet;
+	char number[8];
+
+	*ends = (struct ends){ 0 };
+	sp_time_format((int64_t)record_ns, ends->time);
+	sp_packet_parse(frame->bytes, frame->len, frame->is_ethernet, &packet);
+	if (packet.kind != SP_PACKET_IP)
+		return;
+	format_end(&packet.tuple.source, &packet.tuple, packet.tuple.source_port, ends->from, sizeof(ends->from));
+	format_end(&packet.tuple.destination, &packet.tuple, packet.tuple.destination_port, ends->to, sizeof(ends->to));
+	snprintf(ends->proto, sizeof(ends->proto), "%s", sp_audit_proto_name(packet.tuple.proto, number));
+	ends->user = owner_of(replay, &packet.tuple.source);
+}
+
+static int print_line(const struct replay *replay, enum sp_hook hook, const struct ends *ends,
 		      const struct sp_judgement *judgement)
 {
 	const struct sp_answer *answer = &judgement->answer;
 	const char *rule = sp_policy_rule_name(replay->source->policy, answer->rule);
 
-	if (!replay->cli->json) {
-		sp_cli_print("%6" PRIu64 "  %-9s  %s%-5s%s  %-11s  %s%s\n", replay->count, sp_hook_name(hook),
-			     sp_cli_paint(replay->cli, answer->verdict == SP_ALLOW ? SP_GREEN : SP_RED),
-			     sp_verdict_name(answer->verdict), sp_cli_paint(replay->cli, SP_PLAIN),
-			     sp_reason_name(answer->reason), rule ? rule : "-",
-			     judgement->disagree ? "  DISAGREES WITH THE REFERENCE" : "");
-		return SP_EXIT_OK;
-	}
-	return sp_cli_print_json(json_pack("{s:i, s:I, s:s, s:s?, s:s, s:s, s:s}", "v", 1, "n",
-					   (json_int_t)replay->count, "verdict",
-					   sp_verdict_name(answer->verdict), "rule", rule, "reason",
-					   sp_reason_name(answer->reason), "plane", judgement->plane,
-					   "hook", sp_hook_name(hook)));
+	if (replay->cli->json)
+		return sp_cli_print_json(json_pack(
+			"{s:i, s:I, s:s, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:s, s:s, s:s}", "v", 1, "n",
+			(json_int_t)replay->count, "time", ends->time, "user", ends->user, "source",
+			*ends->from ? ends->from : NULL, "destination", *ends->to ? ends->to : NULL, "proto",
+			*ends->proto ? ends->proto : NULL, "verdict", sp_verdict_name(answer->verdict), "rule", rule,
+			"reason", sp_reason_name(answer->reason), "plane", judgement->plane, "hook",
+			sp_hook_name(hook)));
+	sp_cli_print("%6" PRIu64 "  %.26sZ  %s%-5s%s  ", replay->count, ends->time,
+		     sp_cli_paint(replay->cli, answer->verdict == SP_ALLOW ? SP_GREEN : SP_RED),
+		     sp_verdict_name(answer->verdict), sp_cli_paint(replay->cli, SP_PLAIN));
+	if (*ends->from)
+		sp_cli_print("%s%s%s -> %s %s  ", ends->user ? ends->user : "", ends->user ? " " : "", ends->from,
+			     ends->to, ends->proto);
+	sp_cli_print("%s", sp_hook_name(hook));
+	if (rule)
+		sp_cli_print("  rule %s", rule);
+	if (!rule || strcmp(rule, sp_reason_name(answer->reason)))
+		sp_cli_print("  %s", sp_reason_name(answer->reason));
+	sp_cli_print("%s\n", judgement->disagree ? "  DISAGREES WITH THE REFERENCE" : "");
+	return SP_EXIT_OK;
 }
 
 static int judge_record(struct replay *replay, const struct sp_pcap_record *record)
@@ -103,6 +165,7 @@ static int judge_record(struct replay *replay, const struct sp_pcap_record *reco
 	__sp_free uint8_t *ethernet = NULL;
 	struct sp_judgement judgement;
 	enum sp_hook hook;
+	struct ends ends;
 	int r;
 
 	if (record->is_not_ip) { /* SLL and NULL name the protocol elsewhere: say it as Ethernet does */
@@ -127,7 +190,9 @@ static int judge_record(struct replay *replay, const struct sp_pcap_record *reco
 			    replay->count, sp_verdict_name(judgement.reference.verdict),
 			    sp_reason_name(judgement.reference.reason));
 	}
-	return print_line(replay, hook, &judgement) == SP_EXIT_OK ? 0 : -EIO;
+	replay->strangers += judgement.answer.reason == SP_REASON_NO_IDENTITY;
+	describe_ends(replay, &frame, record->time_ns, &ends);
+	return print_line(replay, hook, &ends, &judgement) == SP_EXIT_OK ? 0 : -EIO;
 }
 
 static int judge_capture(struct replay *replay, const char *path)
@@ -160,6 +225,10 @@ static int judge_capture(struct replay *replay, const char *path)
 	if (!replay->cli->json)
 		sp_cli_say("%" PRIu64 " packets: %" PRIu64 " allowed, %" PRIu64 " denied\n",
 			   replay->count, replay->allowed, replay->count - replay->allowed);
+	if (!replay->cli->json && replay->strangers)
+		sp_cli_say("%" PRIu64 " of them came from tunnel addresses without a session: who is signed in stands in "
+			   "the policy's fixtures.sessions (user, idp, groups, address)\n",
+			   replay->strangers);
 	return replay->disagreed ? SP_EXIT_FAILED : SP_EXIT_OK;
 }
 

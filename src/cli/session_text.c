@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/session_text.h"
 
-
 #include "cli/portal_call.h"
 #include "cli/render.h"
 #include "cli/when.h"
+#include "io/clock.h"
 
 static void print_list(const char *title, json_t *list)
 {
@@ -17,8 +17,27 @@ static void print_list(const char *title, json_t *list)
 	sp_cli_print("\n");
 }
 
+/* "2026-11-30 02:14  10.30.9.4 tcp/443: Payroll is for finance only" */
+static void print_refusal(const char *title, json_t *refusal)
+{
+	const int64_t now_s = sp_clock_realtime_s();
+	const char *message = sp_json_text(refusal, "message");
+	const int64_t time_s = sp_when_parse(sp_json_text(refusal, "time"));
+	char span[SP_WHEN_MAX];
+
+	sp_cli_print("  %-10s to %.63s %.15s", title, sp_json_text(refusal, "destination"), sp_json_text(refusal, "proto"));
+	if (sp_json_integer(refusal, "port"))
+		sp_cli_print("/%lld", sp_json_integer(refusal, "port"));
+	if (time_s != INT64_MAX)
+		sp_cli_print(", %s ago", sp_when_span(now_s > time_s ? now_s - time_s : 0, span));
+	sp_cli_print(": %.400s\n", *message ? message : "no rule allows it");
+}
+
 void sp_session_print(json_t *session)
 {
+	json_t *refusal;
+	size_t i;
+
 	char span[SP_WHEN_MAX];
 
 	print_list("roles", json_object_get(session, "roles"));
@@ -27,6 +46,8 @@ void sp_session_print(json_t *session)
 	if (sp_json_integer(session, "idle_s") > 0)
 		sp_cli_print("  %-10s ends after %s without a packet\n", "silence",
 			     sp_when_span(sp_json_integer(session, "idle_s"), span));
+	json_array_foreach(json_object_get(session, "refusals"), i, refusal)
+		print_refusal(i ? "" : "refused", refusal);
 }
 
 int sp_session_take(struct sp_profile *profile, json_t *answer)

@@ -24,9 +24,36 @@ void sp_source_done(struct sp_source *source)
 	sp_diagnostics_done(&source->diagnostics);
 }
 
+/* All of stdin. Returns 0; -EFBIG; -errno. */
+static int read_stdin(char **ret_text, size_t *ret_len)
+{
+	__sp_buf struct sp_buf text = SP_BUF_INIT;
+	char bytes[65536];
+	size_t len;
+
+	while ((len = fread(bytes, 1, sizeof(bytes), stdin)) > 0) {
+		sp_buf_put_bytes(&text, bytes, len);
+		*ret_len += len;
+		if (*ret_len > POLICY_BYTES_MAX)
+			return -EFBIG;
+	}
+	return ferror(stdin) ? -EIO : sp_buf_take(&text, ret_text);
+}
+
+const char *sp_cli_file_name(const char *path)
+{
+	return strcmp(path, "-") ? path : "stdin";
+}
+
+int sp_cli_read_file(const char *path, size_t max_len, char **ret_text, size_t *ret_len)
+{
+	*ret_len = 0;
+	return strcmp(path, "-") ? sp_file_read(path, max_len, ret_text, ret_len) : read_stdin(ret_text, ret_len);
+}
+
 static int read_text(const char *path, char **ret_text, size_t *ret_len)
 {
-	int r = sp_file_read(path, POLICY_BYTES_MAX, ret_text, ret_len);
+	int r = sp_cli_read_file(path, POLICY_BYTES_MAX, ret_text, ret_len);
 
 	if (r == -EFBIG)
 		return sp_cli_fail(SP_EXIT_INVALID, "%s is larger than 64 MB", path);
@@ -102,7 +129,7 @@ int sp_source_load(const char *path, const char *machine_path, struct sp_source 
 	r = read_text(path, &source->text, &source->text_len);
 	if (r != SP_EXIT_OK)
 		return r;
-	r = sp_policy_load(path, source->text, source->text_len, &source->policy,
+	r = sp_policy_load(sp_cli_file_name(path), source->text, source->text_len, &source->policy,
 			   &source->diagnostics);
 	if (r == -EINVAL)
 		return SP_EXIT_INVALID;

@@ -19,7 +19,11 @@ struct sp_source {
 #define SP_SOURCE_INIT { 0 }
 void sp_source_done(struct sp_source *source);
 
-/* Read and check @path (and @machine_path when not NULL). Returns SP_EXIT_OK, or an exit code after
+/* A file, or with "-" what comes on stdin. Returns as sp_file_read. And what messages call it. */
+int sp_cli_read_file(const char *path, size_t max_len, char **ret_text, size_t *ret_len);
+const char *sp_cli_file_name(const char *path);
+
+/* Read and check @path, "-" being stdin (and @machine_path when not NULL). Returns SP_EXIT_OK, or an exit code after
  * saying why; with -EINVAL'ed text SP_EXIT_INVALID and the diagnostics left for the caller to print. */
 int sp_source_load(const char *path, const char *machine_path, struct sp_source *source);
 

@@ -15,6 +15,8 @@
 #include "cli/when.h"
 #include "io/clock.h"
 
+#define INDENT 13 /* behind the titles of lines */
+
 struct view {
 	json_t *session; /* NULL: the portal did not tell */
 	/* live, expired, closed; "unknown" without an answer, "gone": the device is not known any more */
@@ -135,8 +137,10 @@ int sp_status_here(struct sp_status_here *here)
 	if (here->cli->json) {
 		r = print_as_json(here, &profile, &view);
 	} else {
+		sp_cli_wrap(INDENT);
 		print_session(here->cli, &profile, &view);
 		print_tunnel(here, &view);
+		sp_cli_wrap(0);
 		r = view.exit_code;
 	}
 	return here->watch && r == SP_EXIT_OK ? sp_watch(here->cli, &profile) : r;

@@ -50,13 +50,14 @@ json_t *sp_diagnose_tests(const struct sp_policy *policy, const struct sp_test_r
 		const struct sp_test_result *result = &results[i];
 		const struct sp_answer *answer = &result->judgement.answer;
 		const struct sp_tuple *tuple = &result->tuple;
-		char source[SP_ADDR_TEXT_MAX], destination[SP_ADDR_TEXT_MAX];
+		char source[SP_ADDR_TEXT_MAX], destination[SP_ADDR_TEXT_MAX], words[SP_TEST_WORDS_MAX];
 
 		json_array_append_new(list, json_pack(
-			"{s:o, s:I, s:I, s:b, s:s, s:s?, s:s, s:s?, s:s, s:s, s:s, s:i, s:i, s:s?, s:b}",
+			"{s:o, s:I, s:I, s:o, s:b, s:s, s:s?, s:s, s:s?, s:s, s:s, s:s, s:i, s:i, s:s?, s:b}",
 			"path", sp_json_text(policy->files[result->test->place.file].path),
 			"line", (json_int_t)result->test->place.line,
 			"column", (json_int_t)result->test->place.column,
+			"words", sp_json_text(sp_judge_test_words(policy, result, words)),
 			"passed", result->passed,
 			"expect", sp_verdict_name(result->test->expect),
 			"expect_rule", result->test->rule,

@@ -352,6 +352,27 @@ json_t *sp_json_row(const struct sp_session_row *row)
 		row->closed_ns ? NULL : row->ending);
 }
 
+/* What they were refused lately, with what the rule says to them. */
+static json_t *describe_denials(const struct sp_daemon *daemon, const struct sp_live *live)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < SP_DENIALS_KEPT && live->denials[i].time_ns; i++) {
+		const struct sp_denial *denial = &live->denials[i];
+		const struct sp_rule *rule = daemon->running ? sp_policy_rule(daemon->running->policy, denial->rule) :
+							       NULL;
+		char address[SP_ADDR_TEXT_MAX], number[8];
+
+		json_array_append_new(list, json_pack(
+			"{s:o, s:s, s:s, s:o, s:o}", "time", sp_json_time(denial->time_ns), "destination",
+			sp_addr_format(&denial->destination, address), "proto",
+			sp_audit_proto_name(denial->proto, number), "port",
+			denial->port ? json_integer(denial->port) : json_null(), "message",
+			rule && rule->reason ? sp_json_text(rule->reason) : json_null()));
+	}
+	return list;
+}
+
 json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,
 			const struct sp_client *client)
 {
@@ -360,6 +381,7 @@ json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,
 	struct sp_session session;
 
 	json_object_set_new(json, "state", json_string(states[live->state]));
+	json_object_set_new(json, "refusals", describe_denials(daemon, live));
 	if (sp_client_is_portal(client))
 		json_object_set_new(json, "refresh", live->row.refresh ?
 				    json_string(live->row.refresh) : json_null());

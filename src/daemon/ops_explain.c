@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "net/addr.h"
+#include "policy/suggest.h"
 
 #define QUESTION_PORT 40000
 
@@ -224,6 +225,11 @@ static int find_source(struct sp_question *question, const char *from, const cha
 
 	if (!strncmp(from, "role:", 5))
 		return open_role(question, from + 5, is_v6);
+	if (!strcmp(from, "anonymous")) {
+		question->tuple.source =
+			sp_judge_stranger(question->policy, sp_question_gateway(question), is_v6);
+		return 0;
+	}
 	if (sp_addr_parse(from, &question->tuple.source) == 0) {
 		if (sp_addr_is_v4(&question->tuple.source) == is_v6)
 			return -EAFNOSUPPORT;
@@ -237,6 +243,27 @@ static int find_source(struct sp_question *question, const char *from, const cha
 	sp_question_whose(question, live);
 	question->is_parked = live && live->state == SP_LIVE_PARKED;
 	return live ? sp_question_open(question, live, live->state) : 0;
+}
+
+/* Nobody of that name is known: whom was meant? */
+static void fail_unknown(const struct sp_question *question, const char *from)
+{
+	const bool is_role = !strncmp(from, "role:", 5);
+	const struct sp_policy *policy = question->policy;
+	struct sp_live *live = NULL;
+	struct sp_nearest near;
+
+	sp_nearest_init(&near, is_role ? from + 5 : user_of(from));
+	for (uint32_t i = 0; is_role && i < policy->role_count; i++)
+		sp_nearest_offer(&near, policy->roles[i].name);
+	while (!is_role && (live = sp_live_next(&question->daemon->people, live)))
+		sp_nearest_offer(&near, live->row.user);
+	sp_client_fail(question->client, "no-such-user", 1, NULL,
+		       is_role ? "the policy has no role \"%.255s\"%s%.255s%s" :
+				 "%.255s is no address, no role:NAME, not anonymous and nobody who was signed in lately"
+				 "%s%.255s%s",
+		       is_role ? from + 5 : from, near.best ? "; did you mean \"" : "", near.best ? near.best : "",
+		       near.best ? "\"?" : "");
 }
 
 static bool read_question(struct sp_question *question, const char *from, const char *idp,
@@ -260,12 +287,13 @@ static bool read_question(struct sp_question *question, const char *from, const 
 	if (!sp_op_whose_name(daemon, question->client, user_of(from), idp))
 		return false;
 	r = find_source(question, from, idp);
-	if (r == -ENOENT || r == -EAFNOSUPPORT) {
+	if (r == -ENOENT) {
+		fail_unknown(question, from);
+		return false;
+	}
+	if (r == -EAFNOSUPPORT) {
 		sp_client_fail(question->client, "no-such-user", 1, NULL,
-			       r == -ENOENT ? "%.255s is no address, no role:NAME and nobody who "
-					      "was signed in lately"
-					    : "%.255s has no address of the destination's family",
-			       from);
+			       "%.255s has no address of the destination's family", from);
 		return false;
 	}
 	receiver = sp_live_of_address(&daemon->people, &question->tuple.destination);
@@ -276,7 +304,8 @@ static bool read_question(struct sp_question *question, const char *from, const 
 			       sp_judge_fault(r));
 		return false;
 	}
-	question->hook = sp_judge_first_hook(gateway, &question->tuple.source);
+	question->hook = strcmp(from, "anonymous") ? sp_judge_first_hook(gateway, &question->tuple.source) :
+						     SP_HOOK_EDGE_IN;
 	if (sp_question_enter(question, on))
 		return true;
 	if (on && sp_judge_hook_of_interface(gateway, on, &question->hook) < 0) {

@@ -22,6 +22,17 @@ struct sp_daemon;
 
 enum sp_live_state { SP_LIVE_OPEN, SP_LIVE_PARKED, SP_LIVE_ENDED };
 
+#define SP_DENIALS_KEPT 4
+
+/* What a person was refused lately, to be told to them. */
+struct sp_denial {
+	int64_t time_ns; /* UTC; 0: none */
+	struct sp_addr destination;
+	int proto;
+	uint16_t port;
+	uint32_t rule; /* SP_RULE_DEFAULT: none allowed it */
+};
+
 struct sp_live {
 	struct sp_session_row row;
 	char **groups;
@@ -31,6 +42,7 @@ struct sp_live {
 	enum sp_live_state state;
 	int64_t until_ns;       /* parked or ended: UTC until when */
 	uint64_t last_seen_ns;  /* boot time, as last read from the kernel */
+	struct sp_denial denials[SP_DENIALS_KEPT]; /* the newest first */
 };
 
 struct sp_people {

@@ -273,17 +273,54 @@ static const char *find_rule(struct sp_daemon *daemon, uint32_t number, struct n
 	return name;
 }
 
+static bool is_same_denial(const struct sp_denial *a, const struct sp_denial *b)
+{
+	return a->proto == b->proto && a->port == b->port && a->rule == b->rule &&
+	       !memcmp(&a->destination, &b->destination, sizeof(a->destination));
+}
+
+/* For whom it was refused: the rule's reason reaches them by their own session (ops.c). One that happens again
+ * takes no second place. */
+static void keep_denial(struct sp_live *live, const struct sp_event *event, const struct sp_audit_record *record)
+{
+	const struct sp_denial denial = {
+		.time_ns = record->time_ns, .destination = event->daddr, .proto = record->proto,
+		.port = record->dport > 0 ? (uint16_t)record->dport : 0, .rule = event->rule,
+	};
+	size_t at = 0;
+
+	while (at < SP_DENIALS_KEPT - 1 && live->denials[at].time_ns && !is_same_denial(&live->denials[at], &denial))
+		at++;
+	memmove(&live->denials[1], &live->denials[0], at * sizeof(denial));
+	live->denials[0] = denial;
+}
+
+/* A denial of a session that is over says how it ended: the kernel knows one way only. */
+static void say_how_it_ended(const struct sp_live *live, struct sp_audit_record *record, char message[64])
+{
+	if (live->state == SP_LIVE_OPEN || !live->row.why || !record->reason ||
+	    strcmp(record->reason, sp_reason_name(SP_REASON_EXPIRED)) != 0)
+		return;
+	snprintf(message, 64, "the session is over: %.40s", live->row.why);
+	record->message = message;
+}
+
 int sp_recorder_take(struct sp_daemon *daemon, const struct sp_event *event, const struct sp_tally *of)
 {
 	__sp_cleanup(naming_done) struct naming naming = { 0 };
 	struct sp_audit_record record;
 	const struct sp_live *live;
+	struct sp_live *sender;
+	char message[64];
 
 	sp_audit_record_from_event(event,
 				   sp_clock_boottime_to_utc_ns(event->time_ns,
 							       sp_clock_offset_ns()),
 				   &record);
 	live = find_session(daemon, event, 0, &naming);
+	sender = live ? sp_live_find(&daemon->people, live->row.id) : NULL;
+	if (sender && !of && record.event == SP_AUDIT_DENY && event->rule != SP_RULE_NONE)
+		keep_denial(sender, event, &record);
 	if (!live) /* towards a person: theirs */
 		live = find_session(daemon, event, 1, &naming);
 	if (live)
@@ -293,6 +330,8 @@ int sp_recorder_take(struct sp_daemon *daemon, const struct sp_event *event, con
 	record.iface = sp_host_name_of(&daemon->host, event->ifindex);
 	if (of)
 		sp_tally_describe(of, &record);
+	if (live && !record.message)
+		say_how_it_ended(live, &record, message);
 	return sp_recorder_try(daemon, &record);
 }
 

@@ -91,6 +91,11 @@ struct sp_test_result {
 	struct sp_judgement judgement;
 };
 
+#define SP_TEST_WORDS_MAX 640
+/* What was asked, in the test's own words: "role engineer to git tcp/80". Returns @buf. */
+const char *sp_judge_test_words(const struct sp_policy *policy, const struct sp_test_result *result,
+				char buf[SP_TEST_WORDS_MAX]);
+
 /* Run them all in fresh judges. @ret_results malloc'ed, one a test.
  * Returns 0 whatever the results; -errno when they could not be run. */
 int sp_judge_run_tests(const struct sp_policy *policy, const struct sp_gateway *gateway,

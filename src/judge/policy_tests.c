@@ -2,6 +2,7 @@
 /* The `tests:` of a policy. Every combination of a test's destinations and services is one packet of a
  * new flow; a test passes when each gets the expected verdict (and rule). */
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,6 +160,60 @@ static int run_test(struct bench *bench, const struct sp_test *test, struct sp_t
 	if (!case_count) /* nothing was asked, so nothing was shown */
 		result->passed = false;
 	return 0;
+}
+
+/* "tcp/80", "icmp/8", "proto/47" */
+static void name_service(const struct sp_tuple *tuple, char *buf, size_t size)
+{
+	switch (tuple->proto) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+	case IPPROTO_SCTP:
+		snprintf(buf, size, "%s/%u", tuple->proto == IPPROTO_TCP ? "tcp" : tuple->proto == IPPROTO_UDP ? "udp" : "sctp",
+			 tuple->destination_port);
+		break;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		snprintf(buf, size, "%s/%u", tuple->proto == IPPROTO_ICMP ? "icmp" : "icmp6", tuple->icmp_type);
+		break;
+	default:
+		snprintf(buf, size, "proto/%u", tuple->proto);
+	}
+}
+
+static void name_source(const struct sp_policy *policy, const struct sp_test *test, char *buf, size_t size)
+{
+	char address[SP_ADDR_TEXT_MAX];
+
+	switch (test->from) {
+	case SP_TEST_ROLE:
+		snprintf(buf, size, "role %s", policy->roles[test->role].name);
+		break;
+	case SP_TEST_USER:
+		snprintf(buf, size, "user %.255s", policy->fixtures.sessions[test->session].user);
+		break;
+	case SP_TEST_ADDRESS:
+		snprintf(buf, size, "%s", sp_addr_format(&test->address, address));
+		break;
+	default:
+		snprintf(buf, size, "anonymous");
+	}
+}
+
+const char *sp_judge_test_words(const struct sp_policy *policy, const struct sp_test_result *result,
+				char buf[SP_TEST_WORDS_MAX])
+{
+	const struct sp_test *test = result->test;
+	char who[300], service[24] = "", address[SP_ADDR_TEXT_MAX];
+
+	name_source(policy, test, who, sizeof(who));
+	if (result->judgement.plane)
+		name_service(&result->tuple, service, sizeof(service));
+	snprintf(buf, SP_TEST_WORDS_MAX, "%s%s%s to %.255s%s%s", who, test->interface ? " on " : "",
+		 test->interface ? test->interface : "",
+		 test->to_text ? test->to_text : sp_addr_format(&result->tuple.destination, address),
+		 *service ? " " : "", service);
+	return buf;
 }
 
 int sp_judge_run_tests(const struct sp_policy *policy, const struct sp_gateway *gateway,

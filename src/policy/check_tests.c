@@ -326,6 +326,8 @@ static void load_test(struct sp_loader *loader, const struct sp_node *node)
 	test->place = (struct sp_place){ .line = node->line, .column = node->column };
 	if (values[FROM])
 		load_from(loader, values[FROM], test);
+	if (values[TO] && values[TO]->kind == SP_NODE_SCALAR)
+		test->to_text = sp_copy_text(check, values[TO]->text);
 	if (values[ON])
 		load_interface(loader, values[ON], test);
 	if (values[TO] && sp_read_items(check, values[TO], "\"to\"") == 0) {

@@ -37,6 +37,7 @@ static void session_done(struct sp_fixture_session *session)
 
 static void test_done(struct sp_test *test)
 {
+	free(test->to_text);
 	free(test->interface);
 	free(test->to);
 	free(test->services);

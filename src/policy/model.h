@@ -91,7 +91,7 @@ struct sp_rule {
 	size_t to_count;
 	struct sp_service *services; /* none: every protocol */
 	size_t service_count;
-	char *reason;    /* told to the person; NULL: none */
+	char *reason;    /* for the person, whose `status` shows it; NULL: none */
 	enum sp_log log; /* as written, else the default: all for deny, new for allow, expose, protect */
 	uint32_t number; /* 1..SP_RULE_MAX-1, set by sp_policy_number_rules */
 };
@@ -151,6 +151,7 @@ struct sp_test {
 	uint32_t session;           /* SP_TEST_USER: index of the fixture session */
 	struct sp_addr address;     /* SP_TEST_ADDRESS */
 	char *interface;            /* `on`; NULL: tunnel for people, else edge */
+	char *to_text;              /* `to` as written, where it is one word; else NULL */
 	struct sp_addr *to;         /* the destinations tried: first address of each prefix of `to` */
 	size_t to_count;
 	struct sp_service *services;

@@ -82,7 +82,16 @@ class Cli(unittest.TestCase):
     def test_check_names_a_red_test_and_exits_4(self):
         path = self.write('red.yaml', POLICY.replace('EXPECT', 'deny'))
         done = self.run_it('check', path, '--plane', 'reference', code=4)
-        self.assertRegex(done.stderr, r'red\.yaml:14:5: test failed: 100\.64\.0\.7 to .* gives allow by rule eng-git')
+        self.assertRegex(done.stderr, r'red\.yaml:14:5: test failed: user ana to git tcp/80: allowed by rule eng-git, expected deny')
+
+    def test_a_policy_comes_by_stdin_too(self):
+        with open(self.policy, 'rb') as file:
+            done = subprocess.run([PROGRAM, 'check', '-', '--plane', 'reference'], stdin=file, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, r'^ok  2 rules, 1 of 1 tests passed')
+        done = subprocess.run([PROGRAM, 'check', '-'], input='sallyport: 2\n', capture_output=True, text=True, check=False)
+        self.assertRegex(done.stderr, r'^stdin:1:\d+: ')
+        self.assertEqual(done.returncode, 3)
 
     def test_check_points_at_an_error_and_exits_3(self):
         path = self.write('bad.yaml', POLICY.replace('from: engineer', 'from: enginer').replace('EXPECT', 'allow'))
