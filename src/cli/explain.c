@@ -230,6 +230,20 @@ static int print_answer(const struct sp_cli *cli, const struct question *questio
 	return exit_code;
 }
 
+static int read_target(const struct sp_source *source, const struct question *question, struct sp_tuple *ret_tuple)
+{
+	struct sp_addr from;
+	const bool prefers_v6 = sp_addr_parse(question->from, &from) == 0 && !sp_addr_is_v4(&from);
+	const char *near;
+	const int r = sp_judge_name_target(source->policy, question->to, prefers_v6, ret_tuple, &near);
+
+	if (r == 0)
+		return SP_EXIT_OK;
+	return sp_cli_fail(SP_EXIT_USAGE,
+			   "--to %s: write ADDR:PORT, ADDR:PORT/udp or ADDR/icmp, or a network of the policy for ADDR%s%s%s",
+			   question->to, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
 static int ask_file(const struct sp_cli *cli, const struct question *question, const char *path)
 {
 	__sp_cleanup(sp_source_done) struct sp_source source = SP_SOURCE_INIT;
@@ -244,13 +258,12 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 
 	if (sp_cli_parse_plane(question->plane, &planes) < 0)
 		return SP_EXIT_USAGE;
-	r = sp_judge_parse_target(question->to, &tuple);
-	if (r < 0)
-		return sp_cli_fail(SP_EXIT_USAGE, "--to %s: write ADDR:PORT, ADDR:PORT/udp or ADDR/icmp",
-				   question->to);
 	r = sp_source_load(path, question->machine, &source);
 	if (r == SP_EXIT_INVALID)
 		sp_source_print_diagnostics(cli, &source.diagnostics);
+	if (r != SP_EXIT_OK)
+		return r;
+	r = read_target(&source, question, &tuple);
 	if (r != SP_EXIT_OK)
 		return r;
 	r = sp_judge_new(source.policy, source.gateway, planes, &judge, &error);
@@ -317,7 +330,7 @@ int sp_cli_explain(struct sp_cli *cli, int argc, char **argv)
 	const struct sp_option options[] = {
 		{ "from", NULL, &question.from, "WHO", "user, role:NAME, address or anonymous" },
 		{ "idp", NULL, &question.idp, "NAME", "the user of this provider" },
-		{ "to", NULL, &question.to, "TARGET", "ADDR:PORT[/tcp|udp|sctp], ADDR/icmp, ADDR/proto/N" },
+		{ "to", NULL, &question.to, "TARGET", "ADDR:PORT[/tcp|udp|sctp], ADDR/icmp, ADDR/proto/N; or a network's name for ADDR" },
 		{ "on", NULL, &question.on, "IFACE", "the interface it arrives on" },
 		{ "at", NULL, &question.at, "TIME", "not supported yet" },
 		{ "plane", NULL, &question.plane, "PLANE", "ebpf or reference" },

@@ -266,6 +266,24 @@ static void fail_unknown(const struct sp_question *question, const char *from)
 		       near.best ? "\"?" : "");
 }
 
+/* An address, or a network of the running policy. False: the client was told. */
+static bool read_target(struct sp_question *question, const char *from, const char *to)
+{
+	static const struct sp_policy none;
+	const struct sp_revision *running = question->daemon->running;
+	const char *near = NULL;
+	struct sp_addr source;
+	const bool prefers_v6 = sp_addr_parse(from, &source) == 0 && !sp_addr_is_v4(&source);
+
+	if (sp_judge_name_target(running ? running->policy : &none, to, prefers_v6, &question->tuple, &near) == 0)
+		return true;
+	sp_client_fail(question->client, "bad-request", 2, NULL,
+		       "to is ADDR:PORT, ADDR:PORT/udp, [V6]:PORT or ADDR/icmp, or a network of the policy in the "
+		       "address's place%s%.63s%s",
+		       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+	return false;
+}
+
 static bool read_question(struct sp_question *question, const char *from, const char *idp,
 			  const char *to, const char *on)
 {
@@ -274,11 +292,8 @@ static bool read_question(struct sp_question *question, const char *from, const 
 	const struct sp_live *receiver;
 	int r;
 
-	if (sp_judge_parse_target(to, &question->tuple) < 0) {
-		sp_client_fail(question->client, "bad-request", 2, NULL,
-			       "to is ADDR:PORT, ADDR:PORT/udp, [V6]:PORT or ADDR/icmp");
+	if (!read_target(question, from, to))
 		return false;
-	}
 	question->tuple.source_port = QUESTION_PORT;
 	if (question->tuple.proto == IPPROTO_ICMP || question->tuple.proto == IPPROTO_ICMPV6)
 		question->tuple.destination_port = QUESTION_PORT; /* both are the identifier */

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "daemon/ops.h"
+#include "policy/suggest.h"
 
 /* One whose end has passed, or that was silent for too long, is no longer open: it is parked now, so
  * that nothing brings back to life what the kernel refuses already. */
@@ -225,6 +226,21 @@ static bool is_theirs(struct sp_daemon *daemon, struct sp_client *client,
 	return sp_op_owns(client, &closing->owner, closing->owner.idp, closing->owner.subject);
 }
 
+/* Nobody's session was meant: whose may it have been? */
+static void fail_nobody(struct sp_daemon *daemon, struct sp_client *client, const char *user, const char *device)
+{
+	struct sp_live *live = NULL;
+	struct sp_nearest near;
+
+	sp_nearest_init(&near, user ? user : device);
+	while ((live = sp_live_next(&daemon->people, live)))
+		if (live->state == SP_LIVE_OPEN)
+			sp_nearest_offer(&near, user ? live->row.user : live->row.device);
+	sp_client_fail(client, user ? "no-such-user" : "no-such-session", 1, NULL, "%s has no open session%s%s%s",
+		       user ? user : device, near.best && near.distance ? "; did you mean \"" : "",
+		       near.best && near.distance ? near.best : "", near.best && near.distance ? "\"?" : "");
+}
+
 void sp_op_session_close(struct sp_daemon *daemon, struct sp_client *client,
 			 const struct sp_request *request)
 {
@@ -267,9 +283,7 @@ void sp_op_session_close(struct sp_daemon *daemon, struct sp_client *client,
 			sp_client_fail(client, "no-such-session", 1, NULL,
 				       "no session %lld is open", (long long)closing.id);
 		else
-			sp_client_fail(client, closing.user ? "no-such-user" : "no-such-session", 1,
-				       NULL, "%s has no open session",
-				       closing.user ? closing.user : device);
+			fail_nobody(daemon, client, closing.user, device);
 	} else if (r < 0) {
 		json_decref(closed);
 		sp_client_fail(client, "failed", 1, NULL, "the kernel did not take it: %s",

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* From what a person asks to the packet and the hook that answer it. */
+#include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/str.h"
 #include "judge/judge.h"
 #include "net/addr.h"
+#include "policy/ranges.h"
+#include "policy/suggest.h"
 
 #define ICMP_ECHO 8
 #define ICMP6_ECHO 128
@@ -221,4 +226,87 @@ int sp_judge_parse_target(const char *text, struct sp_tuple *ret_tuple)
 	tuple.destination_port = port;
 	*ret_tuple = tuple;
 	return 0;
+}
+
+static const struct sp_network *find_network(const struct sp_policy *policy, const char *name,
+					     const char **ret_near)
+{
+	struct sp_nearest near;
+
+	sp_nearest_init(&near, name);
+	for (size_t i = 0; i < policy->network_count; i++) {
+		const struct sp_network *network = &policy->networks[i];
+
+		if (!network->name || network->is_builtin)
+			continue;
+		if (!strcmp(network->name, name))
+			return network;
+		sp_nearest_offer(&near, network->name);
+	}
+	*ret_near = near.best;
+	return NULL;
+}
+
+/* Its first address of the family, or of the other. Returns 0; -ENOENT it has none; -ENOMEM. */
+static int first_address(const struct sp_network *network, bool is_v6, struct sp_addr *ret_addr)
+{
+	__sp_cleanup(sp_ranges_done) struct sp_ranges ranges = { 0 };
+	int r = sp_ranges_make(network->in, network->in_count, network->except, network->except_count, &ranges);
+
+	if (r < 0 || !ranges.count)
+		return r < 0 ? r : -ENOENT;
+	*ret_addr = ranges.items[0].first;
+	for (size_t i = 0; i < ranges.count; i++)
+		if (sp_addr_is_v4(&ranges.items[i].first) != is_v6) {
+			*ret_addr = ranges.items[i].first;
+			break;
+		}
+	return 0;
+}
+
+/* ":http/tcp" -> ":80/tcp"; what has no name in it stays. Returns 0; -EINVAL no such service; -ENOMEM. */
+static int number_service(const char *rest, char **ret_rest)
+{
+	const size_t len = *rest == ':' ? strcspn(rest + 1, "/") : 0;
+	__sp_free char *name = strndup(rest + (len ? 1 : 0), len);
+	const char *protocol = len && rest[1 + len] ? rest + 2 + len : "tcp";
+	const struct servent *service;
+
+	if (!name)
+		return -ENOMEM;
+	if (!len || (*name >= '0' && *name <= '9'))
+		return sp_str_format(ret_rest, "%s", rest);
+	service = getservbyname(name, protocol);
+	if (!service)
+		return -EINVAL;
+	return sp_str_format(ret_rest, ":%u/%s", ntohs((uint16_t)service->s_port), protocol);
+}
+
+int sp_judge_name_target(const struct sp_policy *policy, const char *text, bool prefers_v6,
+			 struct sp_tuple *ret_tuple, const char **ret_near)
+{
+	__sp_free char *name = strndup(text, strcspn(text, ":/")), *rest = NULL, *target = NULL;
+	const struct sp_network *network;
+	char address[SP_ADDR_TEXT_MAX];
+	struct sp_addr addr;
+	bool is_bare;
+	int r;
+
+	*ret_near = NULL;
+	if (!name)
+		return -ENOMEM;
+	if (sp_judge_parse_target(text, ret_tuple) == 0)
+		return 0;
+	network = find_network(policy, name, ret_near);
+	if (!network)
+		return -ENOENT;
+	r = first_address(network, prefers_v6, &addr);
+	if (r == 0)
+		r = number_service(text + strlen(name), &rest);
+	if (r < 0)
+		return r;
+	is_bare = sp_addr_is_v4(&addr) || *rest != ':';
+	sp_addr_format(&addr, address);
+	r = sp_str_format(&target, "%s%s%s%s", is_bare ? "" : "[", address, is_bare ? "" : "]", rest);
+	return r < 0 ? r : sp_judge_parse_target(target, ret_tuple);
 }

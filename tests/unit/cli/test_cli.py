@@ -184,6 +184,11 @@ class Cli(unittest.TestCase):
             self.assertIn('could be written', closed.stderr)
             self.assertNotEqual(closed.returncode, 0, words)
 
+    def test_explain_names_what_was_meant(self):
+        for who, target, meant in (('ana', 'gti:80', 'git'), ('role:enginer', 'git:80', 'engineer'), ('anna', 'git:80', 'ana')):
+            done = self.run_it('explain', self.policy, '--from', who, '--to', target, code=2)
+            self.assertRegex(done.stderr, f'did you mean "?{meant}"?')
+
     def explain(self, who, target, *words, code=0):
         return self.ask('explain', self.policy, '--from', who, '--to', target, '--plane', 'reference', *words, code=code)
 
@@ -195,6 +200,11 @@ class Cli(unittest.TestCase):
             ('ana', '10.30.2.9:80/udp', 'deny', 'default', 'default', 'vpn-in'),
             ('100.64.0.9', '10.30.2.9:80', 'deny', None, 'no-identity', 'vpn-in'),
             ('anonymous', '10.30.2.9:80', 'deny', 'default', 'default', 'edge-in'),
+            ('ana', 'git:80', 'allow', 'eng-git', 'policy', 'vpn-in'),
+            ('ana', 'git:http', 'allow', 'eng-git', 'policy', 'vpn-in'),
+            ('role:engineer', 'git:domain/udp', 'deny', 'default', 'default', 'vpn-in'),
+            ('ana', 'payroll/icmp', 'deny', 'payroll-closed', 'policy', 'vpn-in'),
+            ('2001:db8:30::9', 'git:80', 'deny', 'default', 'default', 'inside-in'),
             ('10.30.2.9', '10.30.9.4:22', 'deny', 'payroll-closed', 'policy', 'inside-in'),
         )
         for who, target, verdict, rule, reason, hook in cases:
