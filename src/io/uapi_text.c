@@ -179,10 +179,10 @@ int sp_uapi_parse_set(const char *text, size_t len)
 static void put(struct sp_uapi_set *set, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* One line. Through a local buffer, which is wiped: keys pass here. */
+/* One line, a comment with a peer's name the longest. Through a local buffer, which is wiped: keys pass here. */
 static void put(struct sp_uapi_set *set, const char *format, ...)
 {
-	char line[256];
+	char line[512];
 	va_list args;
 	int len;
 

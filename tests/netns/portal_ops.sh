@@ -148,6 +148,23 @@ kept() { sqlite3 "$LAB_ROOT/var/lib/sallyport/sallyport.db" "SELECT count(*) FRO
 if command -v sqlite3 >/dev/null; then expect "no refresh outlives its session" is 0 kept; fi
 expect "and forgets the device" is ok code portal peer.remove "device=$laptop" "${owner[@]}"
 
+# names as long as they may be: 255 bytes, here 85 characters of three
+name() { /usr/bin/python3 -c "print('名' * $1 + 'x' * $2)"; } # name THREES ONES
+long=$(name 85 0)
+known_as() { # known_as USER GROUP : the reply's code
+	code portal session.open idp=corp subject=long "user=$1" "groups=[\"eng\", \"$2\"]" "device={\"public_key\":\"$(key)\",\"name\":\"$(name 20 $((RANDOM % 4)))\"}"
+}
+expect "255 bytes name a person, and a group" is ok known_as "$long" "$(name 0 255)"
+expect "256 do not name a person" is bad-request known_as "$(name 85 1)" eng
+expect "nor a group" is bad-request known_as "$long" "$(name 85 1)"
+expect "the record has all of it" is "$long" eval 'op audit.query event=session-open "user=$long" | show "r[\"records\"][-1][\"user\"]"'
+lab_kill "$lab_daemon_pid"
+lab_start_daemon || exit 1
+expect "so has a list, after a restart" eval 'lab_gate session list | grep -q "$long"'
+expect "explain knows them" eval 'lab_gate explain --from "$long" --to 10.30.2.9 | grep -q ALLOW'
+expect "and the file the engine starts from" lab_wait 5 grep -q "name=$long/" "$LAB_ROOT/var/lib/sallyport/peers.conf"
+expect "and a revocation" lab_gate session revoke "$long"
+
 # refused sign-ins
 before=$(records event=login-refused)
 expect "the portal's refusals are recorded" is ok code portal login.refused idp=corp reason=bad-signature user=eve detail='kid "x" of no key' from=203.0.113.9 device=tablet

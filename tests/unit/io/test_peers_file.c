@@ -153,6 +153,19 @@ static void text_behind_the_end_is_refused(void **state)
 	assert_non_null(strstr(error.text, "behind"));
 }
 
+static void the_longest_name_is_read_back(void **state)
+{
+	const char *path = scratch_path(state, "long.conf");
+	struct sp_peers_entry entry = { .expires_s = INT64_MAX };
+	const struct sp_peers peers = { .entries = &entry, .count = 1 };
+	__sp_peers struct sp_peers again = { 0 };
+
+	memset(entry.name, 'x', sizeof(entry.name) - 1);
+	assert_int_equal(sp_peers_file_write(path, &peers, SP_UID_KEEP, SP_GID_KEEP), 0);
+	assert_int_equal(sp_peers_file_read(path, &again, NULL), 0);
+	assert_string_equal(again.entries[0].name, entry.name);
+}
+
 static void names_that_would_break_the_file_are_not_written(void **state)
 {
 	static const char *const names[] = { "", "a\nremove=true", " a", "a ", "\x7f" };
@@ -233,6 +246,7 @@ int main(void)
 		cmocka_unit_test(file_cut_anywhere_is_refused),
 		cmocka_unit_test(what_the_writer_does_not_write_is_refused_with_its_line),
 		cmocka_unit_test(text_behind_the_end_is_refused),
+		cmocka_unit_test(the_longest_name_is_read_back),
 		cmocka_unit_test(names_that_would_break_the_file_are_not_written),
 		cmocka_unit_test(one_key_twice_is_not_written),
 		cmocka_unit_test(file_others_can_read_is_refused),
