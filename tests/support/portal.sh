@@ -248,5 +248,6 @@ lab_record() { lab_gate audit --json --event "$1" ${2:+--user "$2"} --limit 1; }
 # lab_sessions USER : how many are live
 lab_sessions() { lab_gate session list --user "$1" --json | grep -c '"live"'; }
 
-lab_reaches() { lab_get "$1" http://10.30.2.9/ >/dev/null; }
+# In one of three attempts: a busy machine may not answer the first in its two seconds.
+lab_reaches() { local i; for i in 1 2 3; do lab_get "$1" http://10.30.2.9/ >/dev/null && return; done; return 1; }
 lab_refused() { ! lab_reaches "$1"; }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -311,10 +312,24 @@ static void crash_between_the_steps_of_a_rotation_loses_nothing(void **state)
 	close_log(&log);
 }
 
+/* Until the child has appended @count more: a busy machine only takes longer. */
+static void await_appended(const volatile unsigned *appended, unsigned count)
+{
+	const unsigned first = *appended;
+
+	for (int i = 0; i < 600000 && *appended - first < count; i++)
+		usleep(100);
+	assert_true(*appended - first >= count);
+}
+
 static void killed_writer_leaves_a_log_that_verifies(void **state)
 {
 	const char *path = scratch_path(state, "killed/audit.jsonl");
+	volatile unsigned *appended = mmap(NULL, sizeof(*appended), PROT_READ | PROT_WRITE,
+					   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	uint64_t last_seq = 0;
+
+	assert_ptr_not_equal(appended, MAP_FAILED);
 
 	for (int round = 0; round < 20; round++) {
 		pid_t child = fork();
@@ -323,10 +338,11 @@ static void killed_writer_leaves_a_log_that_verifies(void **state)
 
 		if (child == 0) {
 			log = open_log(path, 20000, 1000, NULL);
-			for (;;)
+			for (;; (*appended)++)
 				append(log.log, "ana");
 		}
-		usleep(2000 + (unsigned int)round * 700);
+		await_appended(appended, 10);
+		usleep((unsigned int)round * 70); /* to another step of its work */
 		kill(child, SIGKILL);
 		assert_int_equal(waitpid(child, NULL, 0), child);
 		log = open_log(path, 20000, 1000, NULL);
@@ -337,7 +353,8 @@ static void killed_writer_leaves_a_log_that_verifies(void **state)
 		assert_int_equal(verify(path, &head, nothing), head.seq);
 		close_log(&log);
 	}
-	assert_true(last_seq > 100);
+	assert_true(last_seq > 200);
+	munmap((void *)appended, sizeof(*appended));
 }
 
 static void record_that_does_not_fit_leaves_nothing_behind(void **state)

@@ -363,7 +363,7 @@ static uint32_t wait_for_change(struct sp_netlink_monitor *monitor, uint32_t wan
 {
 	uint32_t seen = 0, changed;
 
-	for (int i = 0; i < 50 && (seen & wanted) != wanted; i++) {
+	for (int i = 0; i < 600 && (seen & wanted) != wanted; i++) {
 		struct pollfd ready = { .fd = sp_netlink_monitor_get_fd(monitor),
 			                .events = POLLIN };
 
