@@ -109,6 +109,7 @@ static void print_record(const struct sp_cli *cli, json_t *record)
 
 /* ---- following, through restarts of sallyportd ---- */
 
+#define INDENT 8 /* of what a line has no room for */
 #define LOG_COUNT 2 /* packets and people: each has numbers of its own */
 #define AGAIN_MAX 10000 /* records, after a gap: as many as one request gets */
 #define OVERLAP_S 120 /* records come up to so late */
@@ -268,6 +269,7 @@ int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 		}
 		json_object_set_new(fields, "limit", json_integer(number ? number : AGAIN_MAX));
 	}
+	sp_cli_wrap(cli->json ? 0 : INDENT);
 	return is_following ? follow_all(cli, fields) : print_once(cli, fields);
 }
 

@@ -19,6 +19,7 @@
 #include "net/addr.h"
 #include "net/pcap.h"
 
+#define INDENT 8 /* of what a line has no room for */
 #define CAPTURE_BYTES_MAX (1u << 30)
 #define RECORD_BYTES_MAX 262144
 #define ETHERTYPE_ARP 0x0806
@@ -283,5 +284,6 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 	if (planes == SP_JUDGE_BEST && !sp_judge_has_ebpf(judge))
 		sp_cli_say("sallyport: judged by the reference alone: %s\n", sp_judge_why_not(judge));
 	replay.judge = judge;
+	sp_cli_wrap(cli->json ? 0 : INDENT);
 	return judge_capture(&replay, capture);
 }

@@ -8,11 +8,13 @@ import struct
 import subprocess
 import sys
 import tempfile
+import textwrap
 import unicodedata
 import unittest
 import unittest.mock
 
 PROGRAM = os.path.abspath(sys.argv.pop(1))
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 POLICY = '''sallyport: 1
 roles:
   engineer: { match: [ {idp: corp, group: eng} ] }
@@ -92,6 +94,28 @@ class Cli(unittest.TestCase):
         done = subprocess.run([PROGRAM, 'check', '-'], input='sallyport: 2\n', capture_output=True, text=True, check=False)
         self.assertRegex(done.stderr, r'^stdin:1:\d+: ')
         self.assertEqual(done.returncode, 3)
+
+    def test_what_we_print_for_others_passes_and_fits_its_machine(self):
+        with open(os.path.join(TOP, 'README.md'), encoding='utf-8') as file:
+            blocks = [textwrap.dedent(block) for block in re.findall(r'```yaml\n(.*?)```', file.read(), re.S)]
+        readme = [next(block for block in blocks if word in block) for word in ('rules:', 'interfaces:')]
+        pairs = [(os.path.join(TOP, 'docs/examples/policy.yaml'), os.path.join(TOP, 'docs/examples/sallyport.yaml')),
+                 (self.write('readme.yaml', readme[0]), self.write('sallyport.yaml', readme[1]))]
+        for policy, machine in pairs:
+            answer = self.ask('check', policy, '--gateway', machine, '--plane', 'reference')
+            self.assertEqual((answer['ok'], answer['diagnostics']), (True, []), policy)
+
+    def test_what_leaves_people_outside_is_a_warning(self):
+        machine = self.write('sallyport.yaml', 'sallyport: 1\ninterfaces: { edge: [wan0], inside: [lan0], tunnel: vpn0 }\n'
+                             'vpn: { listen: 51820, dns: [10.30.0.53] }\nportal: { url: "https://gate.example.org" }\n')
+        self.assertEqual(self.ask('check', self.policy, '--plane', 'reference')['diagnostics'], [])
+        os.mkdir(os.path.join(self.folder.name, 'idp.d'))
+        self.write('idp.d/crop.yaml', 'type: oidc\nissuer: https://login.example.org\nclient-id: sallyport\n')
+        answer = self.ask('check', self.policy, '--gateway', machine, '--plane', 'reference')
+        said = ' '.join(item['message'] for item in answer['diagnostics'])
+        for part in ('the tunnel is closed', 'the portal is closed', 'cannot ask 10.30.0.53', 'did you mean "crop"?'):
+            self.assertIn(part, said)
+        self.assertEqual({item['severity'] for item in answer['diagnostics']}, {'warning'})
 
     def test_check_points_at_an_error_and_exits_3(self):
         path = self.write('bad.yaml', POLICY.replace('from: engineer', 'from: enginer').replace('EXPECT', 'allow'))
