@@ -34,6 +34,9 @@ expect "bob signs in" lab_login_local phone bob --config "$LAB_DIR/phone.conf"
 lab_tunnel_up phone
 expect "and reaches what his role may: the portal, from inside" lab_wait 10 lab_api phone GET providers
 expect "not git" lab_refused phone
+expect "his own status says what he was refused, and that no rule allows it" lab_wait 10 eval \
+	'lab_in phone sallyport status --state "$LAB_DIR/phone-state" | grep -q "refused *to 10.30.2.9 tcp/80, .* ago: no rule allows it"'
+expect "hers says nothing of it" eval '! lab_in laptop sallyport status --state "$LAB_DIR/laptop-state" | grep -q refused'
 
 # ---- guessing ----
 attempt stranger ana "not her secret" >"$LAB_DIR/wrong"
