@@ -145,15 +145,19 @@ SP_INLINE void sp_tally_unlock(struct sp_tally *slot)
 	__sync_lock_test_and_set(&slot->lock, 0);
 }
 
-/* The slot at @index, locked, if it is the key's, or (@to_take) free and now the key's. */
-SP_SUBPROGRAM struct sp_tally *sp_tally_try(const struct sp_tally_case *one, __u32 index, int to_take)
+/* The slot at @index, locked, if it is the key's, or (@to_take) free and now the key's. *@is_busy: another CPU
+ * kept it locked, for this very key or to give it to one. */
+SP_SUBPROGRAM struct sp_tally *sp_tally_try(const struct sp_tally_case *one, __u32 index, int to_take,
+					    int *is_busy)
 {
 	struct sp_tally *slot = bpf_map_lookup_elem(&sp_tally, &index);
 
-	if (!slot || !(to_take ? sp_tally_is_free(slot, one->now_ns) : sp_tally_is(slot, &one->key)))
+	if (!slot || !(sp_tally_is(slot, &one->key) || (to_take && sp_tally_is_free(slot, one->now_ns))))
 		return NULL;
-	if (!sp_tally_lock(slot))
+	if (!sp_tally_lock(slot)) {
+		*is_busy = 1;
 		return NULL;
+	}
 	if (sp_tally_is(slot, &one->key)) /* another CPU may have given it to the same key */
 		return slot;
 	if (!to_take || !sp_tally_is_free(slot, one->now_ns)) {
@@ -162,27 +166,29 @@ SP_SUBPROGRAM struct sp_tally *sp_tally_try(const struct sp_tally_case *one, __u
 	}
 	slot->key = one->key;
 	slot->taken = 0;
-	slot->window_ns = one->now_ns;
 	slot->events = 0;
 	slot->packets = 0;
 	slot->bytes = 0;
 	slot->told_packets = 0;
 	slot->told_bytes = 0;
 	slot->told = 0;
+	/* Last: a CPU that finds it free no more finds its key. */
+	__sync_lock_test_and_set(&slot->window_ns, one->now_ns);
 	return slot;
 }
 
-/* The key's slot, locked; NULL: the bucket is full of others. */
-SP_INLINE struct sp_tally *sp_tally_find(const struct sp_tally_case *one)
+/* The key's slot, locked; NULL: the bucket is full of others, or *@is_busy: another CPU kept a slot that may be
+ * its. No key is given a second slot then, which would have records of its own. */
+SP_INLINE struct sp_tally *sp_tally_find(const struct sp_tally_case *one, int *is_busy)
 {
 	__u64 sum = sp_key_sum_seeded(&one->key, sizeof(one->key) / 8, sp_seed);
 	__u32 base = (one->region * SP_TALLY_BUCKETS + sum % SP_TALLY_BUCKETS) * SP_TALLY_WAYS;
 
 	for (int to_take = 0; to_take < 2; to_take++)
 		for (__u32 i = 0; i < SP_TALLY_WAYS; i++) {
-			struct sp_tally *slot = sp_tally_try(one, base + i, to_take);
+			struct sp_tally *slot = sp_tally_try(one, base + i, to_take, is_busy);
 
-			if (slot)
+			if (slot || *is_busy)
 				return slot;
 		}
 	return NULL;
@@ -210,16 +216,16 @@ SP_INLINE int sp_tally_slot_takes(struct sp_tally *slot, const struct sp_tally_c
 SP_GLOBAL int sp_tally_take(const struct sp_tally_case *one)
 {
 	struct sp_tally *slot;
-	int takes;
+	int takes, is_busy = 0;
 
 	if (!one || one->region >= SP_TALLY_REGION_COUNT)
 		return 0;
-	slot = sp_tally_find(one);
+	slot = sp_tally_find(one, &is_busy);
 	if (slot) {
 		takes = sp_tally_slot_takes(slot, one);
 		sp_tally_unlock(slot);
 	} else {
-		takes = !one->is_counted && sp_tally_all_take_one(one);
+		takes = !is_busy && !one->is_counted && sp_tally_all_take_one(one);
 		if (!takes)
 			sp_tally_all_count(sp_tally_all(one->key.hook, one->key.kind, one->key.reason),
 					   one->packets, one->bytes);
