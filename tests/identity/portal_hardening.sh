@@ -4,9 +4,10 @@
 # HTTP on its port; then 10 000 sign-ins that nobody finishes. Each case ends by asking whether somebody else
 # is still served. No gateway, no namespace: loopback addresses, a scripted provider.
 set -u
+source "$(dirname "$0")/../../tools/surroundings.sh"
 top=$(cd "$(dirname "$0")/../.." && pwd)
 portal=${LAB_BUILD:-$top/build}/src/portal/sallyport-portal
-LAB_DIR=$(mktemp -d /tmp/sallyport-hardening.XXXXXX)
+LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/sallyport-hardening.XXXXXX")
 source "$top/tests/support/expect.sh"
 pids=()
 end() {

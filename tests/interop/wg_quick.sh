@@ -84,8 +84,8 @@ also='its hook ran, its MTU is set, it made no address of its own:[ -e "$LAB_DIR
 	ListenPort = 51821
 	MTU = 1280
 	PreUp = echo about to
-	PostUp = touch $LAB_DIR/posted; ip address show dev %i
-	PreDown = rm $LAB_DIR/posted
+	PostUp = touch '$LAB_DIR/posted'; ip address show dev %i
+	PreDown = rm '$LAB_DIR/posted'
 	PostDown = echo %i is gone
 	$peer
 	AllowedIPs = 10.77.0.0/24
