@@ -20,7 +20,6 @@
 #define PORTAL_PORT 443u
 #define SSH_PORT 22u
 #define PORTS_TRIED 16u
-#define ETHERNET 1u
 
 void sp_init_seen_done(struct sp_init_seen *seen)
 {
@@ -30,20 +29,6 @@ void sp_init_seen_done(struct sp_init_seen *seen)
 }
 
 /* ---- interfaces ---- */
-
-/* Containers' bridges and their ports, other programs' tunnels: their owners expect them as they are. */
-static bool is_others(const struct sp_link *link)
-{
-	static const char *const prefixes[] = { "docker", "br-", "virbr", "vnet", "veth", "cni", "flannel", "cali",
-						"lxc", "lxdbr", "podman", "tailscale", "zt" };
-
-	if (link->type != ETHERNET)
-		return true;
-	for (size_t i = 0; i < SP_ARRAY_LEN(prefixes); i++)
-		if (!strncmp(link->name, prefixes[i], strlen(prefixes[i])))
-			return true;
-	return false;
-}
 
 static int look_at_links(const struct sp_link *links, size_t count, struct sp_init_seen *seen)
 {
@@ -56,7 +41,7 @@ static int look_at_links(const struct sp_link *links, size_t count, struct sp_in
 		if (links[i].is_loopback || !links[i].is_up || links[i].master)
 			continue;
 		snprintf(link->name, sizeof(link->name), "%s", links[i].name);
-		link->is_others = is_others(&links[i]);
+		link->is_others = sp_init_is_others(links[i].name, links[i].type);
 		seen->facts.link_count++;
 	}
 	seen->facts.links = seen->links;

@@ -9,6 +9,7 @@
 #include "base/array.h"
 
 #define V4_BITS 96u   /* before an IPv4 address in 16 bytes */
+#define ETHERNET 1u
 #define POOL_BITS 20u /* 4094 devices */
 
 static int __attribute__((format(printf, 2, 3))) fail(char *problem, const char *format, ...)
@@ -172,6 +173,25 @@ static bool next_word(const char **text, char *word, size_t size)
 
 /* ---- interfaces ---- */
 
+/* Docker calls a network's bridge br- and 12 hexadecimal digits. */
+static bool is_docker_bridge(const char *name)
+{
+	return !strncmp(name, "br-", 3) && strlen(name) == 15 && strspn(name + 3, "0123456789abcdef") == 12;
+}
+
+bool sp_init_is_others(const char *name, uint16_t type)
+{
+	static const char *const prefixes[] = { "docker", "virbr", "vnet", "veth", "cni", "flannel", "cali", "lxc",
+						"lxdbr", "podman", "tailscale", "zt" };
+
+	if (type != ETHERNET || is_docker_bridge(name))
+		return true;
+	for (size_t i = 0; i < SP_ARRAY_LEN(prefixes); i++)
+		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return false;
+}
+
 static const struct sp_init_link *find_link(const struct sp_init_facts *facts, const char *name)
 {
 	for (size_t i = 0; i < facts->link_count; i++)
@@ -205,6 +225,13 @@ static int read_names(const struct sp_init_facts *facts, const char *option, con
 	return names->count ? 0 : fail(problem, "--%s: no interface is named", option);
 }
 
+static void add_ways_out(const struct sp_init_facts *facts, bool is_others, struct sp_init_names *names)
+{
+	for (size_t i = 0; i < facts->link_count; i++)
+		if (facts->links[i].leads_out && facts->links[i].is_others == is_others)
+			add_name(names, facts->links[i].name);
+}
+
 static int choose_edge(const struct sp_init_facts *facts, const char *wish, struct sp_init_plan *plan,
 		       char *problem)
 {
@@ -212,9 +239,9 @@ static int choose_edge(const struct sp_init_facts *facts, const char *wish, stru
 
 	if (wish)
 		return read_names(facts, "edge", wish, &plan->edge, problem);
-	for (size_t i = 0; i < facts->link_count; i++)
-		if (facts->links[i].leads_out && !facts->links[i].is_others)
-			add_name(&plan->edge, facts->links[i].name);
+	add_ways_out(facts, false, &plan->edge);
+	if (plan->edge.count == 0) /* a dial-up line (PPP) */
+		add_ways_out(facts, true, &plan->edge);
 	list_links(facts, there, sizeof(there));
 	return plan->edge.count ? 0 :
 				  fail(problem, "no default route says which interface leads to the internet: name it "

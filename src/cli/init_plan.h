@@ -20,11 +20,15 @@
 #define SP_INIT_SEED_BYTES 16
 #define SP_INIT_PROBLEM_MAX 512
 
+/* Is an interface of this name and kind (ARPHRD_…) a container's or another program's tunnel? Their owners expect
+ * them as they are. A bridge of one's own is none, whatever it is called. */
+bool sp_init_is_others(const char *name, uint16_t type);
+
 /* An interface that is up and might be listed. */
 struct sp_init_link {
 	char name[IFNAMSIZ];
 	bool leads_out; /* a default route leaves by it */
-	bool is_others; /* a tunnel or a container's: listed only if it is named */
+	bool is_others; /* listed only if it is named, or leads out and nothing else does */
 };
 
 /* An address of an interface with its network, or a route by it. Default routes are none. */

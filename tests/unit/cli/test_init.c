@@ -277,6 +277,37 @@ static void interfaces_are_named_or_chosen(void **state)
 	assert_loads(&plan);
 }
 
+static void a_line_that_alone_leads_out_is_the_edge(void **state)
+{
+	struct machine machine;
+	struct sp_init_plan plan;
+
+	(void)state;
+	be_office(&machine);
+	has_link(&machine, "ppp0", true, true);
+	plan = plan_of(&machine, &no_wishes); /* wan0 leads out as well */
+	assert_machine_has(&plan, "edge: [\"wan0\"]\n");
+	machine.links[0].leads_out = false;
+	has_way(&machine, "ppp0", "203.0.113.9/32", "203.0.113.9");
+	plan = plan_of(&machine, &no_wishes);
+	assert_loads(&plan);
+	assert_machine_has(&plan, "edge: [\"ppp0\"]\n");
+	assert_machine_has(&plan, "endpoint: \"203.0.113.9\"\n");
+}
+
+static void others_interfaces_are_known(void **state)
+{
+	static const char *const others[] = { "docker0", "br-0123456789ab", "veth12ab", "virbr0", "tailscale0" };
+	static const char *const own[] = { "br-lan", "br0", "br-0123456789xy", "lan0", "enp3s0", "bond0", "eth0.10" };
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(others); i++)
+		assert_true(sp_init_is_others(others[i], 1));
+	for (size_t i = 0; i < SP_ARRAY_LEN(own); i++)
+		assert_false(sp_init_is_others(own[i], 1));
+	assert_true(sp_init_is_others("wg0", 65534));
+}
+
 static void names_of_the_machine(void **state)
 {
 	struct sp_init_wishes wishes = { .portal_name = "gate.example.org" };
@@ -326,6 +357,8 @@ int main(void)
 		cmocka_unit_test(given_pool_is_taken_or_refused),
 		cmocka_unit_test(one_interface_alone),
 		cmocka_unit_test(interfaces_are_named_or_chosen),
+		cmocka_unit_test(a_line_that_alone_leads_out_is_the_edge),
+		cmocka_unit_test(others_interfaces_are_known),
 		cmocka_unit_test(names_of_the_machine),
 		cmocka_unit_test(resolver_is_offered_when_it_is_inside),
 	};
