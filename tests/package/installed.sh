@@ -99,7 +99,7 @@ echo "deb $uri bookworm-backports main" >/etc/apt/sources.list.d/backports.list
 apt_quiet update && apt_quiet install --no-install-recommends python3 curl iproute2 nftables || exit 75
 
 expect "a laptop's package installs" apt_quiet install --no-install-recommends "$debs"/sallyport-client_*.deb
-expect "it signs in" grep -q 'login URL' <(sallyport --help)
+expect "it signs in" grep -q '^  login ' <(sallyport --help)
 expect "and is no gateway" fails sallyport apply /dev/null
 expect "and loads no BPF" fails grep -q libbpf <(ldd /usr/bin/sallyport)
 expect "the gateway's package installs in its place" apt_quiet install --no-install-recommends -t bookworm-backports "$debs"/sallyport_*.deb

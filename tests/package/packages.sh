@@ -18,13 +18,13 @@ command -v dh >/dev/null && command -v lintian >/dev/null ||
 [ $# -gt 0 ] || tools/deb "$folder" || exit
 expect "there are three packages" cp "$folder"/sallyport_*.deb "$folder"/sallyport-client_*.deb "$folder"/sallyport-bench_*.deb "$LAB_DIR"
 expect "lintian finds nothing" same "$(lintian --allow-root --fail-on none "$LAB_DIR"/*.deb)" ""
-holds() { dpkg-deb -c "$LAB_DIR/$1"_*.deb | grep -q "$2"; }
+holds() { dpkg-deb -c "$LAB_DIR/$1"_*.deb | grep "$2" >/dev/null; }
 expect "the engine without a cipher is of the benchmarks" holds sallyport-bench vpnd-null
 expect "and of nothing else" fails holds sallyport vpnd-null
 needs() { dpkg-deb -f "$LAB_DIR/$1"_*.deb Depends | grep -q "$2"; }
 expect "a laptop needs no BPF" fails needs sallyport-client 'libbpf\|libnftables\|libsqlite'
-tools/bare bash tests/package/installed.sh "$LAB_DIR"
-code=$?
+tools/bare bash tests/package/installed.sh "$LAB_DIR" 2>&1 | tee "$LAB_DIR/installed.log"
+code=${PIPESTATUS[0]}
 [ $code -ne 75 ] || { echo "skip: there is no bare Debian here, or no mirror"; exit 77; }
 expect "they are lived with" same $code 0
 expect_done
