@@ -38,7 +38,7 @@
 	X("key-unreadable", "put tunnel.key back, readable by sallyportd alone")                   \
 	X("lock-closed", "see the log; sallyport apply opens it")                                  \
 	X("lock-changed", "see that nftables works (nft list ruleset), then sallyport apply")      \
-	X("lock-unsampled", "load nft_log and nfnetlink_log, or end who hears NFLOG group 23057; then start sallyportd again") \
+	X("lock-unsampled", "load nft_log, nft_limit and nfnetlink_log, or end who hears NFLOG group 23057; then start sallyportd again") \
 	X("machine-file", "mend sallyport.yaml, then sallyport reload; or start sallyportd again, as the message says") \
 	X("namespace-name-taken", "end that process, then start sallyportd again")                 \
 	X("no-room", "make room on that file system, or mount it for writing")                     \

@@ -79,7 +79,7 @@ make_root() {
 	put "$(type -P modprobe)" /usr/sbin/modprobe # where the kernel calls it
 	put "$bin/sallyport" /usr/bin/sallyport
 	put "$bin/sallyportd" /usr/bin/sallyportd
-	module wireguard veth sch_ingress cls_bpf nf_tables nft_objref
+	module wireguard veth sch_ingress cls_bpf nf_tables nft_objref nft_limit nft_log nfnetlink_log
 	install -m 755 "$top/tests/qemu/kernel-wireguard.guest" "$root/init"
 	(cd "$root" && find . -print0 | cpio --null --quiet -o -H newc | gzip -1) >"$work/initrd.gz"
 }
