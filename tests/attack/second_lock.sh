@@ -187,7 +187,7 @@ for link in inside-in-lan0 vpn-in-vpn0; do
 		"marks restored, ${link%-*} detached|restore_marks; detach $link|forget_marks|silent")
 done
 for iface in wan0 lan0 vpn0; do
-	events+=("somebody's program before ours on $iface|program before $foreign/foreign_tcx $iface|program detach $foreign/foreign_tcx $iface|silent")
+	events+=("somebody's program before ours on $iface|program before '$foreign/foreign_tcx' $iface|program detach '$foreign/foreign_tcx' $iface|silent")
 done
 for iface in wan0 lan0; do
 	case $iface in wan0) links="edge-in-wan0 edge-tc-wan0" ;; *) links="inside-in-lan0" ;; esac
