@@ -72,25 +72,32 @@ class Bare(Tree):
 
 
 class Ci(Tree):
-    def ci(self, check, bare, expect, says=''):
-        self.script('check', f'echo "check $*"; exit {check}')
+    def ci(self, check, bare, expect, says='', sum_line='3 passed, 0 failed, 1 skipped'):
+        self.script('check', f'echo "check $*"; echo "{sum_line}"; exit {check}')
         self.script('tools/bare', f'echo "bare: {says}" >&2; exit {bare}')
         return self.run_it('.ci/run', '--fast', expect=expect).stdout.splitlines()
 
     def test_both_pass(self):
         lines = self.ci(0, 0, expect=0)
         self.assertEqual(lines[0], 'check --fast')
-        self.assertEqual(lines[-1], 'check: passed; demo on a bare Debian: passed')
+        self.assertEqual(lines[-2], './check: passed; ./demo on a bare Debian: passed')
+        self.assertEqual(lines[-1], '4 passed, 0 failed, 1 skipped')
 
     def test_either_fails(self):
-        self.assertIn('check: FAILED (exit 1)', self.ci(1, 0, expect=1)[-1])
-        self.assertIn('bare Debian: FAILED (exit 1)', self.ci(0, 1, expect=1)[-1])
-        self.assertIn('FAILED (exit 77)', self.ci(0, 77, expect=1)[-1])  # in a bare root nothing may be missing
-        self.ci(1, 75, expect=1)
+        lines = self.ci(1, 0, expect=1, sum_line='3 passed, 2 failed, 0 skipped')
+        self.assertIn('./check: FAILED', lines[-2])
+        self.assertEqual(lines[-1], '4 passed, 2 failed, 0 skipped')
+        self.assertEqual(self.ci(0, 1, expect=1)[-1], '3 passed, 1 failed, 1 skipped')
+        self.ci(0, 77, expect=1)  # in a bare root nothing may be missing
+        self.ci(1, 75, expect=1, sum_line='3 passed, 2 failed, 0 skipped')
+
+    def test_a_check_that_broke_has_failed(self):
+        self.assertEqual(self.ci(1, 0, expect=1, sum_line='no sum')[-1], '1 passed, 1 failed, 0 skipped')
 
     def test_no_bare_debian_is_a_skip_with_its_reason(self):
-        last = self.ci(0, 75, expect=0, says='skipped: the mirror is silent')[-1]
-        self.assertEqual(last, 'check: passed; demo on a bare Debian: skipped: the mirror is silent')
+        lines = self.ci(0, 75, expect=0, says='skipped: the mirror is silent')
+        self.assertEqual(lines[-2], './check: passed; ./demo on a bare Debian: skipped: the mirror is silent')
+        self.assertEqual(lines[-1], '3 passed, 0 failed, 2 skipped')
 
 
 if __name__ == '__main__':
