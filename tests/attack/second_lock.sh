@@ -6,6 +6,8 @@
 # asked. The claim: nothing of it ever arrives, before, during and after, whether sallyportd lives or not; what was allowed works again,
 # and status is content. The control: with the lock and the hooks gone, all of it arrives.
 #
+# DAEMONS: `alive` (the default), `dead` (as second_lock_dead.sh has it), or both. ONLY: events whose text has this.
+#
 #   call-office  stranger -> office           back-office   office -> stranger, as an answer to it
 #   call-gate    stranger -> gateway
 #   call-outside office -> stranger           back-outside  stranger -> office, as an answer to it
@@ -197,7 +199,7 @@ for iface in wan0 lan0; do
 		"$iface moved and back|move $iface||")
 done
 
-# ---- every event, with sallyportd alive and dead ----
+# ---- every event, with sallyportd alive or dead ----
 engine_again() {
 	[[ $1 != vpn0* ]] && kill -0 "$lab_engine_pid" 2>/dev/null && return 0
 	lab_kill "$lab_engine_pid"
@@ -236,7 +238,7 @@ try_all() {
 	for event; do
 		[[ $event == *"${ONLY:-}"* ]] || continue
 		IFS='|' read -r text do undo git <<<"$event"
-		for daemon in alive dead; do cell $daemon "$text" "$do" "$undo" "$git"; done
+		for daemon in ${DAEMONS:-alive}; do cell $daemon "$text" "$do" "$undo" "$git"; done
 	done
 }
 try_all "${events[@]}"

@@ -113,6 +113,6 @@ expect "of another engine nothing is made up" lab_wait 15 eval \
 	'[ "$(engine reachable) $(engine name) $(engine memory_locked) $(engine offloads) $(engine drops)" = "True None None None None" ]'
 expect "nor of its peers" same "$(lab_gate peer list --user ana --json | field 'r["in_engine"], r["drops"], r["roams"]')" "True None None"
 expect "doctor finds nothing wrong with it" eval 'lab_gate doctor 2>/dev/null | grep -q "^ok .*engine-kind vpn0 .*not sallyport-vpnd, which is fine"'
-expect "status in words does not either" eval 'lab_gate status | grep -q "engine .*userspace, reachable" && ! lab_gate status | grep -q memory'
+expect "status in words does not either" eval 'lab_gate status | grep -q "engine .*userspace, answers" && ! lab_gate status | grep -q memory'
 expect "the log is whole" lab_gate audit verify
 expect_done
