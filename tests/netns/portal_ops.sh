@@ -142,8 +142,8 @@ lab_start_daemon || exit 1
 expect "a restart keeps the refresh" is sealed-three eval 'portal session.list "session=$ana" | show "r[\"sessions\"][0][\"refresh\"]"'
 expect "and the lengths" is "1m 1h" eval 'portal session.list "device=$laptop" | show "\"%dm %dh\" % (r[\"sessions\"][0][\"warn_s\"] / 60, r[\"sessions\"][0][\"idle_s\"] / 3600)"'
 expect "its person closes it" is "$ana closed revoked" eval 'portal session.close "session=$ana" "${owner[@]}" why=signed-out | show "[r[\"closed\"][0][k] for k in (\"session\", \"state\", \"why\")]"'
-expect "and the record says who and why" is "revoked portal: signed-out" \
-	eval 'op audit.query event=session-close user=ana | show "r[\"records\"][-1][\"reason\"], r[\"records\"][-1][\"by\"]"'
+expect "and the record says who and why" is "revoked portal signed-out" \
+	eval 'op audit.query event=session-close user=ana | show "r[\"records\"][-1][\"reason\"], r[\"records\"][-1][\"by\"], r[\"records\"][-1][\"message\"]"'
 kept() { sqlite3 "$LAB_ROOT/var/lib/sallyport/sallyport.db" "SELECT count(*) FROM session WHERE refresh IS NOT NULL AND user = 'ana'"; }
 if command -v sqlite3 >/dev/null; then expect "no refresh outlives its session" is 0 kept; fi
 expect "and forgets the device" is ok code portal peer.remove "device=$laptop" "${owner[@]}"
