@@ -56,8 +56,8 @@ SP_INLINE int sp_refuse_reason(__u32 reason)
 {
 	switch (reason) {
 	case SP_REASON_POLICY: case SP_REASON_DEFAULT: case SP_REASON_NO_IDENTITY:
-	case SP_REASON_EXPIRED: case SP_REASON_DEADLINE: case SP_REASON_FLOW_LIMIT:
-	case SP_REASON_FLOW_FULL:
+	case SP_REASON_EXPIRED: case SP_REASON_REVOKED: case SP_REASON_DEADLINE:
+	case SP_REASON_FLOW_LIMIT: case SP_REASON_FLOW_FULL:
 		return 1;
 	}
 	return 0;
@@ -290,7 +290,8 @@ SP_INLINE int sp_refuse_swap_stations(struct __sk_buff *skb, __u32 link_len)
 	return (int)bpf_skb_store_bytes(skb, 0, &ether, sizeof(ether), 0);
 }
 
-/* A closed session may come back: its connections are told to wait, not reset. */
+/* A session whose time is up goes on once its person signs in again: its connections are told to wait, not
+ * reset. One that was revoked is over, and so are they. */
 SP_INLINE int sp_refuse_resets(const struct sp_work *work)
 {
 	return work->packet.path.proto == SP_PROTO_TCP && work->reason != SP_REASON_EXPIRED &&

@@ -140,7 +140,10 @@ SP_INLINE int sp_end_denies(struct sp_work *work, const struct sp_end *end)
 	case SP_END_UNKNOWN:
 		sp_deny(work, SP_REASON_NO_IDENTITY);
 		return 1;
-	case SP_END_DEAD: case SP_END_PARKED:
+	case SP_END_DEAD:
+		sp_deny(work, SP_REASON_REVOKED);
+		return 1;
+	case SP_END_PARKED:
 		sp_deny(work, SP_REASON_EXPIRED);
 		return 1;
 	case SP_END_RACING:

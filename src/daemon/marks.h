@@ -21,9 +21,9 @@ struct sp_listed_seen {
 #define SP_LISTED_SEEN_MAX 128u
 
 struct sp_marks_file {
-	uint64_t birth; /* of the plane these belong to; another one: all zero */
+	uint64_t birth; /* of the plane these belong to; another one, or a file of another size: all zero */
 	uint64_t lost;  /* events accounted for by `gap` records */
-	struct sp_counter edge[SP_REASON_COUNT]; /* denials of edge-in in `aggregated` records */
+	struct sp_counter edge[SP_REASON_SLOTS]; /* denials of edge-in in `aggregated` records */
 	struct sp_sample samples[SP_SAMPLE_SLOTS]; /* what else is in such records, but for that of sp_tally */
 	struct sp_counter lock[SP_EBPF_DROP_COUNT]; /* what the second lock dropped, in such records */
 	struct sp_listed_seen listed[SP_LISTED_SEEN_MAX];

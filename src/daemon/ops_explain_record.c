@@ -55,10 +55,19 @@ static bool was_parked(const struct sp_session_row *row)
 	return !row->why || sp_session_parks(row->why) || !strcmp(row->why, "replaced");
 }
 
+/* How the kernel found the session it names. One that has not been closed to this day was not the one revoked:
+ * the other end was. */
+static enum sp_live_state state_by_reason(const struct then *then, const struct sp_session_row *row)
+{
+	if (then->reason == SP_REASON_REVOKED && row->closed_ns)
+		return SP_LIVE_ENDED;
+	return then->reason == SP_REASON_EXPIRED ? SP_LIVE_PARKED : SP_LIVE_OPEN;
+}
+
 static enum sp_live_state state_then(const struct then *then, const struct sp_session_row *row)
 {
 	if (then->is_flow_end || row->id == then->id)
-		return then->reason == SP_REASON_EXPIRED ? SP_LIVE_PARKED : SP_LIVE_OPEN;
+		return state_by_reason(then, row);
 	if (row->closed_ns && row->closed_ns <= then->time_ns)
 		return was_parked(row) ? SP_LIVE_PARKED : SP_LIVE_ENDED;
 	if (row->expires_ns && row->expires_ns <= then->time_ns)

@@ -295,11 +295,12 @@ static void keep_denial(struct sp_live *live, const struct sp_event *event, cons
 	live->denials[0] = denial;
 }
 
-/* A denial of a session that is over says how it ended: the kernel knows one way only. */
+/* A denial of a session that is over says how it ended: the kernel knows no more than whether it may go on. */
 static void say_how_it_ended(const struct sp_live *live, struct sp_audit_record *record, char message[64])
 {
 	if (live->state == SP_LIVE_OPEN || !live->row.why || !record->reason ||
-	    strcmp(record->reason, sp_reason_name(SP_REASON_EXPIRED)) != 0)
+	    (strcmp(record->reason, sp_reason_name(SP_REASON_EXPIRED)) != 0 &&
+	     strcmp(record->reason, sp_reason_name(SP_REASON_REVOKED)) != 0))
 		return;
 	snprintf(message, 64, "the session is over: %.40s", live->row.why);
 	record->message = message;

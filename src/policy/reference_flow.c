@@ -174,7 +174,7 @@ bool sp_ref_is_unruled(const struct sp_ref_flow *flow)
 /* [4]'s reasons for a deny: what they rest on changes without a revision or an epoch. */
 static bool is_about_sessions(enum sp_reason reason)
 {
-	return reason == SP_REASON_EXPIRED || reason == SP_REASON_NO_IDENTITY;
+	return reason == SP_REASON_EXPIRED || reason == SP_REASON_REVOKED || reason == SP_REASON_NO_IDENTITY;
 }
 
 bool sp_ref_flow_is_fresh(const struct sp_reference *reference, const struct sp_ref_flow *flow,

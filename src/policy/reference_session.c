@@ -188,8 +188,10 @@ enum sp_reason sp_ref_find_session(const struct sp_reference *reference, const s
 
 	if (!ident)
 		return SP_REASON_NO_IDENTITY;
-	if (!sp_ref_session_is_live(reference, ident->session, ident->epoch, now_ns))
+	if (sp_ref_is_parked(reference, addr, now_ns))
 		return SP_REASON_EXPIRED;
+	if (!sp_ref_session_is_live(reference, ident->session, ident->epoch, now_ns))
+		return SP_REASON_REVOKED;
 	*ret_session = sp_ref_table_find(&reference->sessions, &ident->session);
 	return SP_REASON_NONE;
 }

@@ -68,7 +68,7 @@ static void a_denial_after_its_session_still_has_the_name(void **state)
 	lab.sessions[ANA].epoch = 0;
 	lab_judge(&lab, SP_HOOK_VPN_IN, SSH, &answer);
 	event = only_event();
-	assert_int_equal(event.reason, SP_REASON_EXPIRED);
+	assert_int_equal(event.reason, SP_REASON_REVOKED);
 	assert_int_equal(event.session[0], ANA);
 	assert_int_equal(event.epoch[0], EPOCH_OF(ANA));
 	lab_judge(&lab, SP_HOOK_VPN_IN, SSH " -", &answer);

@@ -157,10 +157,10 @@ static void an_ended_session_stops_both_directions_at_once(void **state)
 		{ OUT, DNS_BACK, ALLOW(REPLY), RULE_DNS, 0 },
 	};
 	static const struct step ended[] = {
-		{ INSIDE, SSH_BACK " A", DENY(EXPIRED), NONE, 0 },
-		{ VPN, SSH " A", DENY(EXPIRED), NONE, 0 },
-		{ OUT, DNS_BACK, DENY(EXPIRED), NONE, 0 },
-		{ INSIDE, "10.30.0.1 > 100.64.0.7 icmp type=3 quote " DNS, DENY(EXPIRED), NONE, 0 },
+		{ INSIDE, SSH_BACK " A", DENY(REVOKED), NONE, 0 },
+		{ VPN, SSH " A", DENY(REVOKED), NONE, 0 },
+		{ OUT, DNS_BACK, DENY(REVOKED), NONE, 0 },
+		{ INSIDE, "10.30.0.1 > 100.64.0.7 icmp type=3 quote " DNS, DENY(REVOKED), NONE, 0 },
 	};
 
 	(void)state;

@@ -82,8 +82,8 @@ static void rules_are_asked_neither_way(void **state)
 static void the_revoked_and_the_replaced_reach_nothing(void **state)
 {
 	static const struct step steps[] = {
-		{ VPN, PORTAL, DENY(EXPIRED), NONE, 0 },
-		{ VPN, NAME, DENY(EXPIRED), NONE, 0 },
+		{ VPN, PORTAL, DENY(REVOKED), NONE, 0 },
+		{ VPN, NAME, DENY(REVOKED), NONE, 0 },
 	};
 
 	(void)state;
@@ -133,9 +133,9 @@ static void answers_come_back_and_each_is_judged_again(void **state)
 		{ VPN, "100.64.0.7 > 10.30.0.53 icmp type=3 quote " NAME_BACK, DENY(EXPIRED), NONE, 0 },
 	};
 	static const struct step after[] = {
-		{ INSIDE, NAME_BACK, DENY(EXPIRED), NONE, 0 },
-		{ OUT, NAME_BACK, DENY(EXPIRED), NONE, 0 },
-		{ VPN, PORTAL " A", DENY(EXPIRED), NONE, 0 },
+		{ INSIDE, NAME_BACK, DENY(REVOKED), NONE, 0 },
+		{ OUT, NAME_BACK, DENY(REVOKED), NONE, 0 },
+		{ VPN, PORTAL " A", DENY(REVOKED), NONE, 0 },
 	};
 
 	(void)state;

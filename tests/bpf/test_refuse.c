@@ -177,16 +177,30 @@ static void other_traffic_is_told_that_it_is_prohibited(void **state)
 	check_prohibited(&answer, 3, 13, ping);
 }
 
-static void connections_of_an_ended_session_are_not_reset(void **state)
+static void connections_of_a_session_whose_time_is_up_are_not_reset(void **state)
 {
 	static const char syn[] = "100.64.0.7:1000 > 10.30.0.5:22 tcp";
 	struct lab_answer answer;
 
 	(void)state;
-	lab.sessions[ANA].epoch = 0;
+	lab.sessions[ANA].expires_ns = lab.now_ns;
 	judge_refused(syn, &answer);
 	assert_int_equal(answer.reason, SP_REASON_EXPIRED);
 	check_prohibited(&answer, 3, 13, syn);
+}
+
+static void connections_of_a_revoked_session_are_reset(void **state)
+{
+	struct lab_answer answer;
+
+	(void)state;
+	lab.sessions[ANA].epoch = 0;
+	judge_refused("100.64.0.7:1000 > 10.30.0.5:22 tcp l4[4]=01020304", &answer);
+	assert_int_equal(answer.reason, SP_REASON_REVOKED);
+	check_reset(&answer, 0x14, 0, 0x01020305);
+	judge_refused("100.64.0.7:1000 > 10.30.0.5:22 tcp PA payload=300 l4[8]=0a0b0c0d", &answer);
+	assert_int_equal(answer.reason, SP_REASON_REVOKED);
+	check_reset(&answer, 0x04, 0x0a0b0c0d, 0);
 }
 
 /* ---- silence ---- */
@@ -327,7 +341,8 @@ int main(void)
 		TEST_REFUSING(a_denied_connection_is_reset_by_the_address_it_tried),
 		TEST_REFUSING(a_denied_connection_is_reset_over_ipv6_too),
 		TEST_REFUSING(other_traffic_is_told_that_it_is_prohibited),
-		TEST_REFUSING(connections_of_an_ended_session_are_not_reset),
+		TEST_REFUSING(connections_of_a_session_whose_time_is_up_are_not_reset),
+		TEST_REFUSING(connections_of_a_revoked_session_are_reset),
 		TEST_REFUSING(who_must_not_be_answered_is_not),
 		TEST_REFUSING(a_sender_is_told_twenty_times_a_second),
 		TEST_REFUSING(on_ethernet_the_answer_goes_back_to_the_station),

@@ -91,7 +91,10 @@ static bool has_session(const struct trial *trial, const struct sp_addr *addr,
 	*ret_session = session_of(trial, addr, &number);
 	if (*ret_session && trial_is_alive(trial, number))
 		return true;
-	*ret_answer = deny(*ret_session ? SP_REASON_EXPIRED : SP_REASON_NO_IDENTITY);
+	if (*ret_session && trial_is_parked(trial, number))
+		*ret_answer = deny(SP_REASON_EXPIRED);
+	else
+		*ret_answer = deny(*ret_session ? SP_REASON_REVOKED : SP_REASON_NO_IDENTITY);
 	return false;
 }
 

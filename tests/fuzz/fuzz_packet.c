@@ -133,6 +133,8 @@ static void check_answer(const struct sp_packet *pkt, bool is_leaving,
 	check((answer->rule == SP_RULE_DEFAULT) == (answer->reason == SP_REASON_DEFAULT));
 	check(answer->reason != SP_REASON_DEFAULT || answer->verdict == SP_DENY);
 	check(answer->reason != SP_REASON_EXPIRED || answer->rule == SP_RULE_NONE);
+	check(answer->reason != SP_REASON_REVOKED ||
+	      (answer->rule == SP_RULE_NONE && answer->verdict == SP_DENY));
 	if (pkt->kind == SP_PACKET_DENIED)
 		check(answer->verdict == (is_leaving ? SP_ALLOW : SP_DENY) &&
 		      answer->reason == pkt->reason);

@@ -23,7 +23,7 @@ groups() { # groups JSON : the session goes on with these
 lost() {
 	local hook reason sum=0
 	for hook in vpn-in vpn-out; do
-		for reason in expired racing no-identity no-flow deadline; do
+		for reason in expired revoked racing no-identity no-flow deadline; do
 			sum=$((sum + $(counter "$hook" deny "$reason")))
 		done
 	done

@@ -131,5 +131,52 @@ expect "an administrator revokes her" lab_gate session revoke ana
 expect "the portal is silent" fails portal
 expect "so are the names" fails name
 expect "and git" fails git
+
+# revoked in the middle of something: what is still sent to her is on record as that, with her name
+stream() { # stream ADDRESS : ana reads from this server what never ends
+	lab_run office "served-$1" /usr/bin/python3 -c '
+import socket, sys, time
+s = socket.create_server((sys.argv[1], 22), family=socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
+c, _ = s.accept()
+try:
+    while True:
+        c.sendall(b"more\n")
+        time.sleep(0.1)
+except OSError as e:
+    print(type(e).__name__, flush=True)
+' "$1"
+	lab_run laptop "read-$1" /usr/bin/python3 -c '
+import socket, sys, time
+def connected():
+    while True:
+        try:
+            return socket.create_connection((sys.argv[1], 22), timeout=5)
+        except OSError:
+            time.sleep(0.1)
+s = connected()
+s.settimeout(None)
+for line in s.makefile():
+    print(line, end="", flush=True)
+' "$1"
+}
+revoked() { # revoked PROTOCOL : the newest denial of ana's that says so
+	lab_gate audit --json --user ana --reason revoked --event deny 2>/dev/null | grep "\"proto\":\"$1\"" | tail -n 1
+}
+servers=(10.30.2.9 2001:db8:30::2:9)
+expect "ana signs in" sign_in --max 1h
+for server in "${servers[@]}"; do stream "$server"; done
+for server in "${servers[@]}"; do expect "she reads from $server" lab_wait 5 grep -q more "$LAB_DIR/read-$server"; done
+expect "she is revoked" lab_gate session revoke ana
+for server in "${servers[@]}"; do
+	expect "$server is told at once that it is over" lab_wait 5 grep -q ConnectionResetError "$LAB_DIR/served-$server"
+done
+expect "nobody inside reaches her" fails pings office "$(lab_address_of laptop 4)"
+expect "nor by IPv6" fails pings office "$(lab_address_of laptop 6)"
+for proto in tcp icmp icmp6; do
+	expect "it is on record as revoked, with her name ($proto)" lab_wait 5 eval '[ -n "$(revoked $proto)" ]'
+	expect "and how it ended ($proto)" is "the session is over: revoked" eval 'revoked $proto | field "r[\"message\"]"'
+	expect "explain gives the record's own answer ($proto)" is True eval \
+		'lab_gate explain --record "$(revoked $proto)" --json | field "r[\"same\"] and r[\"reproduced\"]"'
+done
 expect "the log is whole" lab_gate audit verify
 expect_done

@@ -33,5 +33,5 @@ after=$(grep -c 'bytes from' "$LAB_DIR/pinging")
 lab_kill "$lab_pid"
 expect "ana's pings had answers" [ "$before" -gt 5 ]
 expect "and none behind the revocation" same "$after" "$before"
-expect "the reason is the receiver's" lab_wait 5 eval '[ "$(counter vpn-in deny expired)" -gt 0 ]'
+expect "the reason is the receiver's" lab_wait 5 eval '[ "$(counter vpn-in deny revoked)" -gt 0 ]'
 expect_done

@@ -99,7 +99,7 @@ static void every_hook_answers(void **state)
 	assert_int_equal(judge(staged, SP_HOOK_EDGE_OUT, &in).verdict, SP_ALLOW);
 	assert_int_equal(judge(staged, SP_HOOK_INSIDE_OUT, &out).verdict, SP_ALLOW);
 	assert_int_equal(sp_ebpf_session_end(plane, 0), 0);
-	assert_answer(judge(staged, SP_HOOK_VPN_IN, &out), DENY, EXPIRED, SP_RULE_NONE);
+	assert_answer(judge(staged, SP_HOOK_VPN_IN, &out), DENY, REVOKED, SP_RULE_NONE);
 	close_scratch(plane, staged);
 }
 

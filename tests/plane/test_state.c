@@ -77,7 +77,7 @@ static void ending_a_session_stops_its_next_packet(void **state)
 	assert_false(lab_tunnel_passes(lab, "100.64.0.1", 9000, port));
 	assert_int_equal(sp_ebpf_counters(plane, counters), 0);
 	assert_int_equal(
-		counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_DENY, SP_REASON_EXPIRED)].packets, 1);
+		counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_DENY, SP_REASON_REVOKED)].packets, 1);
 	assert_int_equal(
 		counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_ALLOW, SP_REASON_POLICY)].packets, 1);
 	free(counters);

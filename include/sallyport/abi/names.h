@@ -45,7 +45,7 @@
 	X(BLOCKLIST, "blocklist", "source in an edge drop list")                                   \
 	X(SPOOFED, "spoofed", "a pool, inside or own address on the wrong interface")              \
 	X(NO_IDENTITY, "no-identity", "tunnel address without a session")                          \
-	X(EXPIRED, "expired", "the session of this tunnel address has ended")                      \
+	X(EXPIRED, "expired", "this tunnel address's session is past its time, or was silent")      \
 	X(DEADLINE, "deadline", "the verdict's last instant has passed")                           \
 	X(NO_FLOW, "no-flow", "belongs to no tracked flow and cannot start one")                   \
 	X(FLOW_LIMIT, "flow-limit", "the session or the source has its share of flows")            \
@@ -53,7 +53,8 @@
 	X(LIMIT, "limit", "a rate limit")                                                          \
 	X(TABLE_FULL, "table-full", "a table lacks the row it needs")                              \
 	X(RACING, "racing", "the session changed while it was read")                               \
-	X(UNJUDGED, "unjudged", "no hook judged it: dropped by the second lock")
+	X(UNJUDGED, "unjudged", "no hook judged it: dropped by the second lock")                   \
+	X(REVOKED, "revoked", "the session of this tunnel address was closed before its time")
 
 #define SP_EVENTS(X)                                                                               \
 	X(DENY, "deny", "a packet was denied")                                                     \

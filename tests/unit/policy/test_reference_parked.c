@@ -8,6 +8,7 @@
 #define NAME_BACK "10.30.0.53:53 > 100.64.0.7:1000 udp"
 #define YES "allow expired -"
 #define NO "deny expired -"
+#define REVOKED "deny revoked -"
 #define REPLY "allow reply -"
 
 static void lab_init_parked(struct lab *lab)
@@ -85,8 +86,8 @@ static void only_the_parked_get_it(void **state)
 	sp_reference_extend_session(lab.reference, DORA, lab.now_ns);
 	expect(&lab, VPN_IN, "100.64.0.7:1 > 100.64.0.9:53 udp", NO);
 	sp_reference_end_session(lab.reference, ANA);
-	expect(&lab, VPN_IN, PORTAL, NO);
-	expect(&lab, VPN_IN, NAME, NO);
+	expect(&lab, VPN_IN, PORTAL, REVOKED);
+	expect(&lab, VPN_IN, NAME, REVOKED);
 	lab_done(&lab);
 }
 
@@ -116,8 +117,8 @@ static void answers_come_back_until_the_session_is_ended(void **state)
 	expect(&lab, INSIDE_IN, "10.30.0.254 > 100.64.0.7 icmp type=3 eth quote " NAME, "allow related -");
 	expect(&lab, VPN_IN, "100.64.0.7 > 10.30.0.53 icmp type=3 quote " NAME_BACK, NO);
 	sp_reference_end_session(lab.reference, ANA);
-	expect(&lab, INSIDE_IN, NAME_BACK " eth", NO);
-	expect(&lab, INSIDE_IN, NAME_BACK " eth", NO);
+	expect(&lab, INSIDE_IN, NAME_BACK " eth", REVOKED);
+	expect(&lab, INSIDE_IN, NAME_BACK " eth", REVOKED);
 	lab_done(&lab);
 }
 

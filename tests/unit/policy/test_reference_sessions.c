@@ -10,22 +10,23 @@
 #define NO "deny default default"
 #define NO_FLOW "deny no-flow -"
 #define EXPIRED "deny expired -"
+#define REVOKED "deny revoked -"
 #define NOBODY "deny no-identity -"
 
-static void an_ended_session_is_expired_a_removed_one_is_nobody(void **state)
+static void an_ended_session_is_revoked_a_removed_one_is_nobody(void **state)
 {
 	struct lab lab;
 
 	(void)state;
 	lab_init(&lab);
 	sp_reference_end_session(lab.reference, ANA);
-	expect(&lab, VPN_IN, SYN, EXPIRED);
-	expect(&lab, VPN_IN, "[fd00:64::7]:1 > [2001:db8:30::1]:22 tcp", EXPIRED);
-	expect(&lab, INSIDE_IN, "10.20.0.5:1 > 100.64.0.7:22 tcp eth", EXPIRED);
-	expect(&lab, VPN_OUT, "10.20.0.5:1 > 100.64.0.7:22 tcp", EXPIRED);
-	expect(&lab, VPN_OUT, "100.64.0.7:1 > 100.64.0.9:22 tcp", EXPIRED);
+	expect(&lab, VPN_IN, SYN, REVOKED);
+	expect(&lab, VPN_IN, "[fd00:64::7]:1 > [2001:db8:30::1]:22 tcp", REVOKED);
+	expect(&lab, INSIDE_IN, "10.20.0.5:1 > 100.64.0.7:22 tcp eth", REVOKED);
+	expect(&lab, VPN_OUT, "10.20.0.5:1 > 100.64.0.7:22 tcp", REVOKED);
+	expect(&lab, VPN_OUT, "100.64.0.7:1 > 100.64.0.9:22 tcp", REVOKED);
 	/* sender first */
-	expect(&lab, VPN_IN, "100.64.0.7:1 > 100.64.0.99:22 tcp", EXPIRED);
+	expect(&lab, VPN_IN, "100.64.0.7:1 > 100.64.0.99:22 tcp", REVOKED);
 	expect(&lab, VPN_IN, "100.64.0.99:1 > 100.64.0.7:22 tcp", NOBODY);
 	sp_reference_remove_session(lab.reference, ANA);
 	expect(&lab, VPN_IN, SYN, NOBODY);
@@ -64,7 +65,7 @@ static void the_end_of_a_session_ends_its_flows(void **state)
 		expect(&lab, VPN_IN, SYN, YES);
 		expect(&lab, INSIDE_IN, BACK, REPLY);
 		sp_reference_end_session(lab.reference, ANA);
-		expect(&lab, rows[i].hook, rows[i].text, EXPIRED);
+		expect(&lab, rows[i].hook, rows[i].text, REVOKED);
 		lab_open(&lab, ANA, "ana", ENGINEER, "100.64.0.7", NULL, 0, 0);
 		expect(&lab, INSIDE_IN, "10.30.1.1:22 > 100.64.0.7:1000 tcp SA eth", REPLY);
 		lab_done(&lab);
@@ -89,7 +90,7 @@ static void a_flow_goes_on_in_a_new_session_that_allows_it(void **state)
 	lab_done(&lab);
 }
 
-static void a_replaced_session_leaves_its_old_address_expired(void **state)
+static void a_replaced_session_leaves_its_old_address_revoked(void **state)
 {
 	struct lab lab;
 
@@ -97,7 +98,7 @@ static void a_replaced_session_leaves_its_old_address_expired(void **state)
 	lab_init(&lab);
 	lab_open(&lab, ANA, "carl", ENGINEER, "100.64.0.70", NULL, 0, 0);
 	expect(&lab, VPN_IN, "100.64.0.70:1 > 10.30.1.1:22 tcp", YES);
-	expect(&lab, VPN_IN, SYN, EXPIRED);
+	expect(&lab, VPN_IN, SYN, REVOKED);
 	/* an address given to another number */
 	lab_open(&lab, 20, "eve", CONTRACTOR, "100.64.0.70", NULL, 0, 0);
 	expect(&lab, VPN_IN, "100.64.0.70:2 > 10.30.1.1:22 tcp", NO);
@@ -124,6 +125,11 @@ static void a_session_expires_at_its_nanosecond(void **state)
 	expect(&lab, VPN_IN, "100.64.0.7:9 > 10.30.1.1:22 tcp", EXPIRED);
 	expect(&lab, VPN_IN, "100.64.0.7:10 > 10.30.1.1:22 tcp", EXPIRED);
 	expect(&lab, INSIDE_IN, "10.20.0.5:1 > 100.64.0.7:22 tcp eth", EXPIRED);
+	/* ended all the same: now it is that */
+	sp_reference_end_session(lab.reference, ANA);
+	expect(&lab, INSIDE_IN, BACK, REVOKED);
+	expect(&lab, VPN_IN, "100.64.0.7:10 > 10.30.1.1:22 tcp", REVOKED);
+	expect(&lab, INSIDE_IN, "10.20.0.5:1 > 100.64.0.7:22 tcp eth", REVOKED);
 	lab_done(&lab);
 }
 
@@ -252,9 +258,9 @@ static void peer_to_peer_needs_both(void **state)
 	expect(&lab, VPN_IN, P2P_BACK, "allow reply eng-to-dba");
 	/* the receiver ends: both directions stop, with whose end it was */
 	sp_reference_end_session(lab.reference, DORA);
-	expect(&lab, VPN_OUT, P2P, EXPIRED);
-	expect(&lab, VPN_IN, P2P_BACK, EXPIRED);
-	expect(&lab, VPN_IN, P2P, EXPIRED);
+	expect(&lab, VPN_OUT, P2P, REVOKED);
+	expect(&lab, VPN_IN, P2P_BACK, REVOKED);
+	expect(&lab, VPN_IN, P2P, REVOKED);
 	/* the receiver comes back with another role */
 	lab_open(&lab, DORA, "dora", DBA, "100.64.0.9", NULL, 0, 0);
 	expect(&lab, VPN_IN, P2P, "allow policy eng-to-dba");
@@ -282,8 +288,8 @@ static void a_receiver_that_ends_stops_what_others_opened(void **state)
 	expect(&lab, VPN_OUT, "10.20.0.5:5 > 100.64.0.7:22 tcp", "allow policy office-out");
 	expect(&lab, VPN_IN, "100.64.0.7:22 > 10.20.0.5:5 tcp SA", "allow reply office-out");
 	sp_reference_end_session(lab.reference, ANA);
-	expect(&lab, VPN_OUT, "10.20.0.5:5 > 100.64.0.7:22 tcp A", EXPIRED);
-	expect(&lab, VPN_IN, "100.64.0.7:22 > 10.20.0.5:5 tcp A", EXPIRED);
+	expect(&lab, VPN_OUT, "10.20.0.5:5 > 100.64.0.7:22 tcp A", REVOKED);
+	expect(&lab, VPN_IN, "100.64.0.7:22 > 10.20.0.5:5 tcp A", REVOKED);
 	lab_done(&lab);
 }
 
@@ -302,20 +308,20 @@ static void an_own_flow_hangs_on_the_person_it_goes_to(void **state)
 	expect(&lab, VPN_IN, "100.64.0.7:80 > 100.64.0.1:5 tcp A", "allow reply -");
 	sp_reference_end_session(lab.reference, ANA);
 	lab.is_own = true;
-	expect(&lab, VPN_OUT, "100.64.0.1:5 > 100.64.0.7:80 tcp A", EXPIRED);
+	expect(&lab, VPN_OUT, "100.64.0.1:5 > 100.64.0.7:80 tcp A", REVOKED);
 	lab.is_own = false;
-	expect(&lab, VPN_IN, "100.64.0.7:80 > 100.64.0.1:5 tcp A", EXPIRED);
-	expect(&lab, VPN_IN, "100.64.0.7:80 > 100.64.0.1:5 tcp SA", EXPIRED);
+	expect(&lab, VPN_IN, "100.64.0.7:80 > 100.64.0.1:5 tcp A", REVOKED);
+	expect(&lab, VPN_IN, "100.64.0.7:80 > 100.64.0.1:5 tcp SA", REVOKED);
 	lab_done(&lab);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_ended_session_is_expired_a_removed_one_is_nobody),
+		cmocka_unit_test(an_ended_session_is_revoked_a_removed_one_is_nobody),
 		cmocka_unit_test(the_end_of_a_session_ends_its_flows),
 		cmocka_unit_test(a_flow_goes_on_in_a_new_session_that_allows_it),
-		cmocka_unit_test(a_replaced_session_leaves_its_old_address_expired),
+		cmocka_unit_test(a_replaced_session_leaves_its_old_address_revoked),
 		cmocka_unit_test(a_session_expires_at_its_nanosecond),
 		cmocka_unit_test(an_extended_session_renews_its_flows),
 		cmocka_unit_test(a_silent_session_is_idle_at_its_nanosecond),
