@@ -76,7 +76,12 @@ git_is_silent() { # from a moment after now on
 	go_on 30
 	same "$(answers 4) $(answers 6)" "$before"
 }
-is_quiet() { [ "$(lab_gate status --json | field 'r["state"]')" = enforcing ]; }
+is_quiet() { lab_gate status --json >"$LAB_DIR/status"; [ "$(field 'r["state"]' <"$LAB_DIR/status")" = enforcing ]; }
+is_content() { # else what status says
+	lab_wait 15 is_quiet && return # a fight with sallyportd stays in status for a minute
+	field '[(w["code"], w["message"]) for w in r["warnings"]]' <"$LAB_DIR/status"
+	return 1
+}
 unjudged() { gate nft -j list counter inet sallyport unjudged | field "[x['counter']['packets'] for x in r['nftables'] if 'counter' in x][0]"; }
 denied() { lab_gate status --json | field "sum(h['deny']['packets'] for h in r['hooks'])"; }
 
@@ -223,7 +228,7 @@ cell() { # cell alive|dead TEXT DO UNDO GIT
 	[ "$daemon" = alive ] || lab_start_daemon
 	engine_again "$text"
 	expect "$text, $daemon: what is allowed works again" git_answers
-	expect "$text, $daemon: status is content" lab_wait 10 is_quiet
+	expect "$text, $daemon: status is content" is_content
 	go_on 30
 	expect "$text, $daemon: of $((($(rounds stranger) - first) * 14)) datagrams none arrived" same "$(heard)" "$heard"
 }
