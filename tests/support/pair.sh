@@ -137,7 +137,7 @@ pair_copy() {
 	rm -f "$LAB_DIR/$log"
 	lab_run "$to" "$log" sh -c 'nc -N -l "$1" 7000 | sha256sum' sh "$(pair_inner "$to" "$2")"
 	lab_wait 5 eval "lab_in $to ss -Hltn 'sport = :7000' | grep -q ."
-	lab_in "$1" timeout 300 nc -N "$(pair_inner "$to" "$2")" 7000 <"$3" >/dev/null
+	lab_in "$1" timeout 900 nc -N "$(pair_inner "$to" "$2")" 7000 <"$3" >/dev/null
 	lab_wait 10 grep -q -- - "$LAB_DIR/$log"
 	same "$(cut -d' ' -f1 "$LAB_DIR/$log")" "$pair_sum"
 }
