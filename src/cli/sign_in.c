@@ -380,8 +380,8 @@ static int follow_prompt(struct sp_sign_in *sign_in, json_t *prompt,
 	    !*sp_json_text(prompt, "verification_uri"))
 		return sp_cli_fail(SP_EXIT_FAILED,
 				   "the portal's answer lacks the code; tell your administrator");
+	sp_terminal_cancel_cleanly(true); /* before ctrl-C is offered */
 	show_prompt(sign_in, prompt);
-	sp_terminal_cancel_cleanly(true);
 	r = poll_until_done(sign_in, handle, ret_answer);
 	sp_terminal_cancel_cleanly(false);
 	return r;
