@@ -122,7 +122,11 @@ lab_start_portal() {
 	lab_run gateway portal.log sallyport-portal --root "$LAB_ROOT"
 	lab_portal_pid=$lab_pid
 	lab_wait 15 lab_portal_answers || { tail -5 "$LAB_DIR/portal.log" >&2; return 1; }
-	lab_fingerprint=$(lab_gate status --json | field "r['portal']['fingerprint']")
+	lab_wait 15 lab_portal_is_known # it serves people before sallyportd has heard of it
+}
+lab_portal_is_known() {
+	lab_fingerprint=$(lab_gate status --json | field "(r['portal'] or {}).get('fingerprint') or ''" 2>/dev/null) &&
+		[ -n "$lab_fingerprint" ]
 }
 
 lab_portal_answers() { lab_api stranger GET providers; }
