@@ -146,7 +146,9 @@ static int unpack_one(struct restore *restore, struct archive_entry *entry)
 	if (name && !strcmp(name, SP_BACKUP_MANIFEST))
 		return take_manifest(restore, entry);
 	path = name ? find_target(restore, name, &place) : NULL;
-	if (!path || (!is_file && archive_entry_filetype(entry) != AE_IFDIR) ||
+	/* a link would lead out of the folders: libarchive calls a hard one a file */
+	if (!path || archive_entry_hardlink(entry) || archive_entry_symlink(entry) ||
+	    (!is_file && archive_entry_filetype(entry) != AE_IFDIR) ||
 	    sp_str_format(&member, "%s", name) < 0)
 		return fail(restore->file, "it holds what no backup of a gateway does");
 	place->is_staged = true;

@@ -45,6 +45,30 @@ expect "one that was changed is refused" fails restore "$LAB_DIR/changed.tar" --
 expect "the file is named" grep -q 'etc/sallyport/sallyport.yaml is not as it was saved' "$LAB_DIR/said"
 (cd "$LAB_DIR" && mkdir -p evil/etc/sallyport && echo x >evil/outside && tar cf evil.tar -P -C evil etc/sallyport/../../outside)
 expect "one that climbs out of its folders is refused" fails restore "$LAB_DIR/evil.tar" --yes
+echo "not for a backup" >"$LAB_DIR/outside"
+/usr/bin/python3 - "$LAB_DIR" <<'PY'
+import io, sys, tarfile
+for name, kind in ('hard', tarfile.LNKTYPE), ('soft', tarfile.SYMTYPE):
+    with tarfile.open(f'{sys.argv[1]}/{name}.tar', 'w') as tar:
+        link = tarfile.TarInfo('etc/sallyport/sallyport.yaml')
+        link.type, link.linkname = kind, f'{sys.argv[1]}/outside'
+        header = bytearray(link.tobuf(tarfile.GNU_FORMAT))
+        if name == 'hard':  # a mode with the bits of a file makes it one to who reads the mode alone
+            header[100:108] = b'0100644\0'
+            header[148:156] = b' ' * 8
+            header[148:156] = b'%06o\0 ' % sum(header)
+        tar.fileobj.write(header)
+        tar.offset += len(header)
+        through = tarfile.TarInfo('etc/sallyport/sallyport.yaml')
+        through.size = 4
+        tar.addfile(through, io.BytesIO(b'evil'))
+PY
+for kind in hard soft; do
+	expect "one with a $kind link to elsewhere is refused" fails restore "$LAB_DIR/$kind.tar" --yes
+	expect "as what no backup holds" grep -q 'it holds what no backup' "$LAB_DIR/said"
+	expect "what it points to is as it was" grep -qx 'not for a backup' "$LAB_DIR/outside"
+	expect "and has no other name" same "$(stat -c %h "$LAB_DIR/outside")" 1
+done
 expect "and all is as it was" same "$(state)" "$before"
 
 # ---- another machine: nothing is there ----
