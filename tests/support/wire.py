@@ -11,13 +11,15 @@
   wire.py sizes ADDRESS PORT LAST   one datagram of each length 0..LAST, which must come back unchanged
   wire.py class ADDRESS PORT CLASS COUNT LENGTH   datagrams with that traffic class
   wire.py junk ADDRESS PORT KEY            junk of every kind, most of it with a right mac1 for the public KEY, until ended
-  wire.py initiations ADDRESS PORT KEY     well-formed initiations from nobody, 10000 a second, in bursts, until ended
+  wire.py initiations ADDRESS PORT KEY     well-formed initiations from nobody, until ended
+                                           (both 10000 a second at the most: what a receiver on a busy machine reads)
   wire.py replay PCAP FROM ADDRESS PORT    what FROM sent, again, and again with one bit turned
   wire.py proxy LISTEN ADDRESS PORT        between a client and ADDRESS: a third is late, a tenth comes twice
 """
 import base64
 import hashlib
 import heapq
+import itertools
 import os
 import random
 import select
@@ -198,23 +200,33 @@ def try_send(sock, data):
         pass
 
 
+def send_paced(sock, messages):
+    """At most 10000 a second, in bursts of 100. Were it faster than the receiver reads, the receiver's socket would be
+    full at all times and drop whatever else comes: that says how busy the machine is, not how it takes junk."""
+    for number, message in enumerate(messages, 1):
+        try_send(sock, message)
+        if number % 100 == 0:
+            time.sleep(0.01)
+
+
+def junk_of_every_kind():
+    for _ in range(2000):
+        yield os.urandom(random.randrange(0, 1500))
+    for kind in range(0, 8):  # every type with every length around the right ones
+        for length in [*range(0, 200), 1000, 1472, 9000, 65507]:
+            yield (bytes([kind, 0, 0, 0]) + os.urandom(length))[:length]
+    for kind, length in LENGTHS.items():  # reserved bytes that are not zero
+        yield bytes([kind, 1, 2, 3]) + os.urandom(length - 4)
+    for _ in range(200):  # an own header and somebody's index
+        yield b"\4\0\0\0" + os.urandom(28 + 16 * random.randrange(0, 80))
+
+
 def junk(arguments):
     address, port, key = arguments
     sock = udp(address, port)
     made = [initiation(key) for _ in range(2000)]
     while True:
-        for _ in range(2000):
-            try_send(sock, os.urandom(random.randrange(0, 1500)))
-        for kind in range(0, 8):  # every type with every length around the right ones
-            for length in [*range(0, 200), 1000, 1472, 9000, 65507]:
-                try_send(sock, (bytes([kind, 0, 0, 0]) + os.urandom(length))[:length])
-        for kind, length in LENGTHS.items():  # reserved bytes that are not zero
-            try_send(sock, bytes([kind, 1, 2, 3]) + os.urandom(length - 4))
-        for _ in range(200):  # an own header and somebody's index
-            try_send(sock, b"\4\0\0\0" + os.urandom(28 + 16 * random.randrange(0, 80)))
-        for _ in range(10):
-            for message in made:
-                try_send(sock, message)
+        send_paced(sock, itertools.chain(junk_of_every_kind(), made * 10))
 
 
 def initiations(arguments):
@@ -222,9 +234,7 @@ def initiations(arguments):
     sock = udp(address, port)
     made = [initiation(key) for _ in range(500)]
     while True:
-        for message in made:
-            try_send(sock, message)
-        time.sleep(0.05)
+        send_paced(sock, made)
 
 
 def replay(arguments):
