@@ -237,5 +237,7 @@ const volatile __u64 sp_seed = 0; /* where keys of sp_tally lie: nobody outside 
  * gets: [0] SP_MARK_JUDGED, [1] SP_MARK_REPLY. */
 const volatile __u64 sp_token[2] = { 1, 3 };
 const volatile __u32 sp_test = 0;
+/* Bytes before IP on the tunnel, where there is no Ethernet header; a test run has one on every hook. */
+const volatile __u32 sp_tunnel_link_len = 0;
 
 #endif

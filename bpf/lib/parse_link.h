@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What stands before IP, and which protocol follows. XDP runs on Ethernet alone and reads its header. A
- * tcx program asks the packet: on PPP, TUN, WireGuard or GRE there is no Ethernet header, and behind a
+/* What stands before IP, and which protocol follows. XDP runs on Ethernet alone and reads its header. The
+ * tunnel is bare IP. A tcx program elsewhere asks the packet: on PPP, TUN, WireGuard or GRE there is no Ethernet header, and behind a
  * generic XDP program the kernel may have hidden the one there is. Included by parse.h. */
 #ifndef SALLYPORT_BPF_PARSE_LINK_H
 #define SALLYPORT_BPF_PARSE_LINK_H
@@ -99,24 +99,29 @@ SP_INLINE __u32 sp_link_search(struct __sk_buff *skb, __u32 linear)
 	return high;
 }
 
-/* How many bytes stand before the network header; first guessed as the hook has it most often. More than
- * SP_LINK_MAX: it is not to be found. */
-SP_INLINE __u32 sp_link_len(struct __sk_buff *skb)
+/* How many bytes stand before the network header; first guessed: an Ethernet header. More than SP_LINK_MAX: it is
+ * not to be found. */
+SP_INLINE __u32 sp_link_ask(struct __sk_buff *skb)
 {
-	const int is_tunnel = SP_THIS_HOOK == SP_HOOK_VPN_IN || SP_THIS_HOOK == SP_HOOK_VPN_OUT;
-	/* a test run has an Ethernet header on every hook */
-	const __u32 guess = is_tunnel && !sp_test ? 0 : sizeof(struct sp_ether);
 	__u32 linear = sp_link_linear(skb);
 
 	if (linear <= SP_LINK_MAX && linear < skb->len &&
 	    !bpf_skb_pull_data(skb, skb->len < 2 * SP_LINK_MAX ? skb->len : 2 * SP_LINK_MAX))
 		linear = sp_link_linear(skb);
-	if (sp_link_is(skb, linear, guess))
-		return guess;
+	if (sp_link_is(skb, linear, sizeof(struct sp_ether)))
+		return sizeof(struct sp_ether);
 	/* behind a generic XDP program none has one */
-	if (sp_link_is(skb, linear, sizeof(struct sp_ether) - guess))
-		return sizeof(struct sp_ether) - guess;
+	if (sp_link_is(skb, linear, 0))
+		return 0;
 	return sp_link_search(skb, linear);
+}
+
+/* The tunnel need not be asked: sallyportd puts its programs on a link of bare IP only (src/daemon/host.c). */
+SP_INLINE __u32 sp_link_len(struct __sk_buff *skb)
+{
+	if (SP_THIS_HOOK == SP_HOOK_VPN_IN || SP_THIS_HOOK == SP_HOOK_VPN_OUT)
+		return sp_tunnel_link_len;
+	return sp_link_ask(skb);
 }
 
 SP_INLINE int sp_link_is_leaving(void)

@@ -131,10 +131,13 @@ static bool lies_on_listed(const struct sp_host *host, const struct sp_host_view
 }
 
 static const char *find_unfit(const struct sp_host *host, const struct sp_host_view *view,
-			      const struct sp_link *link)
+			      const struct sp_link *link, enum sp_zone zone)
 {
 	if (link->is_loopback)
 		return "it is the loopback interface, which is never judged: take it off the list";
+	if (zone == SP_ZONE_TUNNEL && !is_bare(link->type))
+		return "the tunnel is a link of bare IP (TUN, WireGuard), and this one is not: remove it "
+		       "(ip link delete) and start sallyportd again, which makes the right one";
 	if (link->type != ARPHRD_ETHER && !is_bare(link->type))
 		return "its link type is neither Ethernet nor bare IP (PPP, TUN, WireGuard, GRE, IPIP, SIT): "
 		       "list an interface that is";
@@ -167,7 +170,7 @@ static int add_links(struct sp_host *host, const struct sp_host_view *view)
 		seen->ifindex = link->ifindex;
 		seen->is_bare = is_bare(link->type);
 		if (seen->is_governed)
-			seen->unfit = find_unfit(host, view, link);
+			seen->unfit = find_unfit(host, view, link, seen->zone);
 	}
 	return 0;
 }

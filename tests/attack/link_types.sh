@@ -96,6 +96,8 @@ fresh() { # fresh INSIDE : a gateway that never had a policy, with these inner i
 	list wan0 "$1"
 	lab_start_daemon
 }
+tunnel_is_back() { [ "$(hooks vpn0)" -ge 2 ] && ip_gate -d link show vpn0 | grep -q "tun type tun"; }
+status_has() { lab_gate status --json | field "1/any(w['code'] == '$1' for w in r['warnings'])" >"$LAB_DIR/named" 2>&1; }
 status_names() { lab_gate status --json | field "1/any(w['code'] == 'interface-unfit' and '$1' in w['message'] for w in r['warnings'])" >"$LAB_DIR/named"; }
 refused() { # refused TEXT IFACE INSIDE : by name, and nothing is attached
 	fresh "$3"
@@ -118,6 +120,19 @@ made() { # made KIND [OPTIONS…] : an interface x-KIND, if this kernel can make
 		return 1
 	fi
 }
+
+# ---- a link of Ethernet in the tunnel's name: its programs read IP where a packet begins ----
+fresh lan0
+lab_start_engine
+expect "the tunnel as it should be: a policy is applied" lab_gate apply "$LAB_DIR/policy.yaml"
+expect "the tunnel has its programs" test "$(hooks vpn0)" -ge 2
+lab_kill "$lab_engine_pid"
+ip_gate link delete vpn0 && ip_gate link add name vpn0 type veth peer name vpn0-peer
+expect "an Ethernet link in its name: status says so" lab_wait 5 status_has tunnel-changed
+expect "and no program sits on it" same "$(attached vpn0)" 0
+ip_gate link delete vpn0
+expect "once it is gone the tunnel is made again" lab_wait 5 tunnel_is_back
+lab_kill "$lab_daemon_pid"
 
 list wan0 "lan0, lo"
 expect "the loopback interface: sallyportd does not start" fails gate timeout 20 sallyportd --root "$LAB_ROOT" --engine-user "$LAB_ENGINE_USER" 2>"$LAB_DIR/refused"

@@ -210,6 +210,7 @@ static void set_numbers(struct lab *lab, struct bpf_object *object, enum sp_hook
 	set_number(object, "sp_portal_port", PORTAL_PORT);
 	set_number(object, "sp_refuse", lab->options.refuses);
 	set_number(object, "sp_test", !lab->options.is_live);
+	set_number(object, "sp_tunnel_link_len", lab->options.is_on_tun ? 0 : TEST_LINK);
 	set_number(object, "sp_recorder_hook", hook);
 }
 

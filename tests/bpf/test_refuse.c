@@ -307,7 +307,7 @@ static void refusals_come_back_out_of_a_real_tunnel(void **state)
 {
 	static const char udp[] = "100.64.0.7:1000 > 10.30.0.5:99 udp payload=40";
 	static const char udp6[] = "[fd00:64::7]:1000 > [2001:db8:30::5]:99 udp payload=40";
-	const struct lab_options options = { .refuses = true, .is_live = true };
+	const struct lab_options options = { .refuses = true, .is_live = true, .is_on_tun = true };
 	struct lab_answer answer;
 	int tun, ifindex, in, out;
 

@@ -2,6 +2,7 @@
 /* One revision in the kernel: its table maps, filled and frozen, and its programs around them. */
 #include <fcntl.h>
 #include <limits.h>
+#include <net/ethernet.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -270,6 +271,7 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 	bool is_scratch = !staged->plane->pin_dir;
 	const uint32_t protect_tunnel = staged->protect_tunnel, portal_port = staged->portal_port;
 	const uint32_t test = is_scratch, refuse = !is_scratch, hook_number = hook;
+	const uint32_t tunnel_link_len = is_scratch ? ETH_HLEN : 0;
 	uint64_t seed = 0;
 	const struct setting settings[] = {
 		{ "sp_revision", &staged->revision, sizeof(staged->revision) },
@@ -278,6 +280,7 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 		{ "sp_protect_tunnel", &protect_tunnel, sizeof(protect_tunnel) },
 		{ "sp_portal_port", &portal_port, sizeof(portal_port) },
 		{ "sp_test", &test, sizeof(test) },
+		{ "sp_tunnel_link_len", &tunnel_link_len, sizeof(tunnel_link_len) },
 		{ "sp_refuse", &refuse, sizeof(refuse) },
 		{ "sp_dhcp_ifindex", clients->v4, sizeof(clients->v4) },
 		{ "sp_dhcp6_ifindex", clients->v6, sizeof(clients->v6) },

@@ -99,6 +99,7 @@ static struct sp_host_view usual_view(void)
 	add_link(&view, 2, "wan0");
 	add_link(&view, 3, "lan0");
 	add_link(&view, 4, "vpn0");
+	view.links[view.link_count - 1].type = ARPHRD_NONE;
 	add_link(&view, 5, "docker0");
 	add_address(&view, 1, "127.0.0.1", "127.0.0.0/8", true);
 	add_address(&view, 2, "192.0.2.1", "192.0.2.0/24", true);
@@ -252,6 +253,30 @@ static void a_copy_of_the_gateway_shares_nothing(void **state)
 	sp_machine_free(machine);
 }
 
+/* The programs of the tunnel read IP where its packets begin. */
+static void the_tunnel_is_a_link_of_bare_ip(void **state)
+{
+	struct sp_machine *machine = load_machine();
+	struct sp_host_view view = usual_view();
+	const struct sp_host_interface *unfit;
+	struct sp_host host;
+
+	(void)state;
+	for (size_t i = 0; i < view.link_count; i++)
+		if (!strcmp(view.links[i].name, machine->tunnel))
+			view.links[i].type = ARPHRD_ETHER;
+	assert_int_equal(sp_host_join(machine, &view, &host), 0);
+	unfit = sp_host_find_unfit(&host);
+	assert_non_null(unfit);
+	assert_string_equal(unfit->name, machine->tunnel);
+	assert_non_null(strstr(unfit->unfit, "bare IP"));
+	for (size_t i = 0; i < host.hooked_count; i++)
+		assert_string_not_equal(host.hooked[i].name, machine->tunnel);
+	sp_host_done(&host);
+	view_done(&view);
+	sp_machine_free(machine);
+}
+
 /* @why  why lan1, made so, is unfit; NULL: it is fit. */
 static void check_fit(uint16_t type, uint32_t master, uint32_t lower, const char *why)
 {
@@ -302,6 +327,7 @@ int main(void)
 		cmocka_unit_test(the_gateway_is_what_file_and_kernel_say),
 		cmocka_unit_test(the_fingerprint_changes_when_judgement_would),
 		cmocka_unit_test(a_copy_of_the_gateway_shares_nothing),
+		cmocka_unit_test(the_tunnel_is_a_link_of_bare_ip),
 		cmocka_unit_test(what_no_program_fits_is_unfit),
 	};
 
