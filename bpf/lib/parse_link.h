@@ -80,7 +80,7 @@ SP_INLINE __u32 sp_link_linear(const struct __sk_buff *skb)
 }
 
 /* Any length up to SP_LINK_MAX, halved seven times. One more: it is not to be found. */
-SP_INLINE __u32 sp_link_search(struct __sk_buff *skb, __u32 linear)
+SP_GLOBAL int sp_link_search(struct __sk_buff *skb, __u32 linear)
 {
 	__u32 low = 0, high = linear <= SP_LINK_MAX ? linear - 1 : SP_LINK_MAX;
 

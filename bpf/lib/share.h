@@ -169,9 +169,11 @@ SP_INLINE void sp_flow_discharge_source(const struct sp_flow_key *key, const str
 
 /* Count @flow for its source and its part. Returns 0; else the reason there is no room, and nothing is
  * counted. */
-SP_SUBPROGRAM int sp_flow_charge(const struct sp_flow_key *key, const struct sp_flow *flow,
-				 const struct sp_flow *replaced)
+SP_GLOBAL int sp_flow_charge(const struct sp_flow_key *key, const struct sp_flow *flow,
+			     const struct sp_flow *replaced)
 {
+	if (!key || !flow)
+		return SP_REASON_FLOW_FULL;
 	if (!sp_flow_charge_source(key, flow, replaced, 0))
 		return SP_REASON_FLOW_LIMIT;
 	if (!sp_flow_charge_source(key, flow, replaced, 1)) {
@@ -185,8 +187,10 @@ SP_SUBPROGRAM int sp_flow_charge(const struct sp_flow_key *key, const struct sp_
 	return SP_REASON_FLOW_FULL;
 }
 
-SP_SUBPROGRAM int sp_flow_uncharge(const struct sp_flow_key *key, const struct sp_flow *flow)
+SP_GLOBAL int sp_flow_uncharge(const struct sp_flow_key *key, const struct sp_flow *flow)
 {
+	if (!key || !flow)
+		return 0;
 	sp_flow_discharge_part(flow);
 	sp_flow_discharge_source(key, flow, 1);
 	sp_flow_discharge_source(key, flow, 0);
