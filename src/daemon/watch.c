@@ -74,8 +74,8 @@ static void look_at_hooks(struct sp_daemon *daemon)
 
 void sp_watch_look(struct sp_daemon *daemon)
 {
-	if (daemon->watch.is_looking || !daemon->plane)
-		return;
+	if (daemon->watch.is_looking || daemon->is_stopping || !daemon->plane)
+		return; /* after a detach: what it took away stays away */
 	daemon->watch.is_looking = true;
 	sp_drift_begin(daemon);
 	sp_watch_lock(daemon);
