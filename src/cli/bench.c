@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "cli/cli.h"
-#include "policy/suggest.h"
+#include "yaml/suggest.h"
 
 static const struct bench {
 	const char *name, *summary;

@@ -15,7 +15,7 @@
 #include "cli/complete.h"
 #include "io/process.h"
 #include "io/rights.h"
-#include "policy/suggest.h"
+#include "yaml/suggest.h"
 
 #define OPTIONS_MAX 24
 #define VERBS_MAX 64

@@ -13,7 +13,7 @@
 #include "io/files.h"
 #include "io/paths.h"
 #include "io/probe.h"
-#include "policy/load.h"
+#include "config/machine.h"
 
 #define MACHINE_BYTES_MAX (1u << 20)
 #define INTERFACES_MAX 64

@@ -12,7 +12,7 @@
 #include "cli/source.h"
 #include "judge/judge.h"
 #include "net/addr.h"
-#include "policy/suggest.h"
+#include "yaml/suggest.h"
 
 struct question {
 	const char *from, *idp, *to, *on, *at, *plane, *machine, *record;

@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "cli/source.h"
 #include "io/files.h"
-#include "policy/source.h"
+#include "yaml/source.h"
 
 #define FILE_MODE 0640 /* hashes: for the portal's group, not for everybody */
 #define DIR_MODE 0750

@@ -18,7 +18,7 @@
 #include "io/clock.h"
 #include "io/files.h"
 #include "io/paths.h"
-#include "policy/load.h"
+#include "config/machine.h"
 
 #define MANIFEST_MAX (16u << 20)
 #define MACHINE_FILE_MAX (1u << 20)

@@ -15,7 +15,7 @@
 #include "crypto/key_proof.h"
 #include "io/clock.h"
 #include "io/wg_key.h"
-#include "policy/suggest.h"
+#include "yaml/suggest.h"
 
 #define USER_MAX 255u
 #define PASSWORD_MAX 1024u

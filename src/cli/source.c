@@ -10,9 +10,9 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "config/reach.h"
 #include "io/files.h"
 #include "judge/fit.h"
-#include "policy/reach.h"
 
 #define POLICY_BYTES_MAX (64u << 20)
 

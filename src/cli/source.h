@@ -4,6 +4,7 @@
 #define SALLYPORT_CLI_SOURCE_H
 
 #include "cli/cli.h"
+#include "config/machine.h"
 #include "judge/judge.h"
 #include "policy/load.h"
 

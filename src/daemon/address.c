@@ -7,14 +7,6 @@
 
 #include "net/addr.h"
 
-bool sp_prefix_is_v4(const struct sp_prefix *prefix)
-{
-	struct sp_addr addr;
-
-	memcpy(addr.b, prefix->addr, sizeof(addr.b));
-	return prefix->prefix_len >= 96 && sp_addr_is_v4(&addr);
-}
-
 /* The next address; false past the highest. */
 static bool step(struct sp_addr *addr)
 {

@@ -8,8 +8,6 @@
 
 #include <sallyport/abi/tables.h>
 
-bool sp_prefix_is_v4(const struct sp_prefix *prefix);
-
 /* The gateway's own address in a pool: its first host. */
 struct sp_addr sp_address_of_gateway(const struct sp_prefix *pool);
 

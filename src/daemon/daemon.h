@@ -33,7 +33,7 @@
 #include "io/netlink.h"
 #include "io/paths.h"
 #include "plane/ebpf/ebpf.h"
-#include "policy/load.h"
+#include "config/machine.h"
 
 struct sp_daemon_options {
 	const char *root;         /* NULL: $SALLYPORT_ROOT or / */

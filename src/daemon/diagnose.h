@@ -6,7 +6,7 @@
 #include <jansson.h>
 
 #include "judge/judge.h"
-#include "policy/load.h"
+#include "yaml/diagnostics.h"
 
 json_t *sp_diagnose_policy(const struct sp_diagnostics *diagnostics);
 json_t *sp_diagnose_tests(const struct sp_policy *policy, const struct sp_test_result *results,

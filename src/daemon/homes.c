@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "daemon/daemon.h"
 #include "net/addr.h"
-#include "policy/tables_index.h"
+#include "tables/index.h"
 
 #define SLICE_BYTES (256 << 10)           /* some 3000 routes: a few milliseconds */
 #define HOLD_NS (3 * SP_SECOND_NS)        /* a withdrawn inner prefix is believed so long, then */
@@ -429,7 +429,7 @@ void sp_homes_note(void *arg, const struct sp_route_change *change)
 	struct sp_homes_way ways[SP_ROUTE_HOPS_MAX];
 	size_t count;
 
-	if (says_nothing(&daemon->machine->gateway, &change->to, sp_tables_is_v4(&change->to)))
+	if (says_nothing(&daemon->machine->gateway, &change->to, sp_prefix_is_v4(&change->to)))
 		return;
 	count = read_ways(watch, change, ways);
 	if (watch->reading)

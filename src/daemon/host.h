@@ -9,7 +9,7 @@
 #include "daemon/homes.h"
 #include "io/netlink.h"
 #include "plane/ebpf/ebpf.h"
-#include "policy/load.h"
+#include "config/machine.h"
 
 struct sp_host_interface {
 	char name[IFNAMSIZ];

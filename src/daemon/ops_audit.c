@@ -6,7 +6,7 @@
 #include "base/err.h"
 #include "daemon/ops.h"
 #include "policy/answer.h"
-#include "policy/suggest.h"
+#include "yaml/suggest.h"
 
 #define LINES_A_ROUND 500
 #define LIMIT_MAX 10000

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "net/addr.h"
-#include "policy/suggest.h"
+#include "yaml/suggest.h"
 
 #define QUESTION_PORT 40000
 

@@ -10,7 +10,7 @@
 #include "daemon/address.h"
 #include "daemon/ops.h"
 #include "net/addr.h"
-#include "policy/value.h"
+#include "yaml/value.h"
 
 /* ---- what a client's tunnel needs ---- */
 

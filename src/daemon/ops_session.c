@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 #include "daemon/ops.h"
-#include "policy/value.h"
+#include "yaml/value.h"
 
 static bool is_seconds(struct sp_client *client, const char *what, json_int_t value)
 {

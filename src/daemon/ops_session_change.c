@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 #include "daemon/ops.h"
-#include "policy/suggest.h"
+#include "yaml/suggest.h"
 
 /* One whose end has passed, or that was silent for too long, is no longer open: it is parked now, so
  * that nothing brings back to life what the kernel refuses already. */

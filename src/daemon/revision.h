@@ -5,7 +5,7 @@
 
 #include "daemon/routes.h"
 #include "policy/load.h"
-#include "policy/tables.h"
+#include "tables/tables.h"
 
 struct sp_revision {
 	uint64_t number; /* 0: not given yet */

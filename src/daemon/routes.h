@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "policy/reach.h"
+#include "config/reach.h"
 
 struct sp_daemon;
 struct sp_device;

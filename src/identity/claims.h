@@ -9,7 +9,7 @@
 #include "identity/id_token.h"
 #include "identity/jws.h"
 #include "identity/strict_json.h"
-#include "policy/value.h"
+#include "yaml/value.h"
 
 #define SP_SUBJECT_MAX 255u
 #define __sp_claims __sp_cleanup(sp_claims_done)

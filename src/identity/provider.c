@@ -9,9 +9,8 @@
 #include "base/cleanup.h"
 #include "identity/id_token.h"
 #include "identity/password.h"
-#include "policy/document.h"
-#include "policy/source.h"
-#include "policy/value.h"
+#include "yaml/load.h"
+#include "yaml/value.h"
 
 enum { LOCAL_VERSION, LOCAL_TYPE, USERS };
 static const struct sp_key local_keys[] = {
@@ -403,6 +402,12 @@ static void load_typed(struct run *run, const struct sp_node *root)
 		load_oidc(run, root);
 }
 
+static void load_root(void *arg, const struct sp_node *root)
+{
+	load_typed(arg, root);
+	set_oidc_defaults(arg);
+}
+
 /* The provider is named as its file. */
 static void load_name(struct run *run, const char *path)
 {
@@ -421,46 +426,24 @@ static void load_name(struct run *run, const char *path)
 	sp_check_name(&run->check, &node, "identity provider");
 }
 
-static int load_text(struct run *run, const char *text, size_t len)
-{
-	__sp_cleanup(sp_document_done) struct sp_document document = { 0 };
-	int r;
-
-	if (sp_source_check(&run->check, text, len) < 0)
-		return 0;
-	r = sp_document_read(&run->check, text, len, &document);
-	if (r < 0)
-		return r == -EINVAL ? 0 : r;
-	if (document.root)
-		load_typed(run, document.root);
-	else
-		sp_report(&run->check, NULL,
-			  "the file is empty; a provider begins with \"type: local\" or \"type: oidc\"");
-	return 0;
-}
+static const struct sp_yaml_kind provider_kind = {
+	.check_root = load_root,
+	.empty = "the file is empty; a provider begins with \"type: local\" or \"type: oidc\"",
+};
 
 int sp_idp_load(const char *path, const char *text, size_t len, struct sp_idp **ret_idp,
 		struct sp_diagnostics *diagnostics)
 {
 	__sp_cleanup(sp_idp_freep) struct sp_idp *idp = calloc(1, sizeof(*idp));
-	struct run run = {
-		.check = { .path = path,
-			   .diagnostics = diagnostics,
-			   .suggest_budget = SP_SUGGEST_BUDGET },
-		.idp = idp,
-	};
+	struct run run = { .check = sp_check_of(path, diagnostics), .idp = idp };
 	int r;
 
 	if (!idp)
 		return -ENOMEM;
 	load_name(&run, path);
-	r = load_text(&run, text, len);
-	set_oidc_defaults(&run);
-	sp_diagnostics_sort(diagnostics);
-	if (r < 0 || run.check.no_memory)
-		return -ENOMEM;
-	if (diagnostics->error_count > 0)
-		return -EINVAL;
+	r = sp_yaml_load(&provider_kind, &run.check, text, len, &run);
+	if (r < 0)
+		return r;
 	*ret_idp = SP_TAKE_PTR(idp);
 	return 0;
 }

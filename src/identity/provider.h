@@ -4,7 +4,7 @@
 #ifndef SALLYPORT_IDENTITY_PROVIDER_H
 #define SALLYPORT_IDENTITY_PROVIDER_H
 
-#include "policy/load.h"
+#include "yaml/diagnostics.h"
 
 #define SP_IDP_BYTES_MAX (1u << 20) /* of a file */
 

@@ -13,8 +13,8 @@
 #include "base/str.h"
 #include "judge/judge.h"
 #include "net/addr.h"
-#include "policy/diagnostics.h"
-#include "policy/reference.h"
+#include "reference/reference.h"
+#include "yaml/diagnostics.h"
 
 #define NOW_NS 1000000000ull
 #define SOURCE_PORT 40000

@@ -4,7 +4,7 @@
 #ifndef SALLYPORT_JUDGE_FIT_H
 #define SALLYPORT_JUDGE_FIT_H
 
-#include "policy/load.h"
+#include "config/machine.h"
 
 struct sp_fit {
 	const struct sp_policy *policy; /* numbered */

@@ -10,8 +10,8 @@
 #include "identity/provider.h"
 #include "io/files.h"
 #include "judge/fit.h"
-#include "policy/diagnostics.h"
-#include "policy/suggest.h"
+#include "yaml/diagnostics.h"
+#include "yaml/suggest.h"
 
 #define PROVIDERS_MAX 64 /* as many as the portal reads */
 

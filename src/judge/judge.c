@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "net/addr.h"
-#include "policy/reference.h"
+#include "reference/reference.h"
 
 #define JUDGE_REVISION 1
 #define JUDGE_FLOWS_MAX 65536

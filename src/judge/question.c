@@ -12,7 +12,7 @@
 #include "judge/judge.h"
 #include "net/addr.h"
 #include "policy/ranges.h"
-#include "policy/suggest.h"
+#include "yaml/suggest.h"
 
 #define ICMP_ECHO 8
 #define ICMP6_ECHO 128

@@ -15,8 +15,7 @@ static bool is_mapped(const uint8_t bytes[16])
 	return memcmp(bytes, mapped, sizeof(mapped)) == 0;
 }
 
-/* 0.0.0.0/0 is ::ffff:0:0/96; a shorter prefix that happens to cover it is IPv6's. */
-static bool prefix_is_v4(const struct sp_prefix *prefix)
+bool sp_prefix_is_v4(const struct sp_prefix *prefix)
 {
 	return prefix->prefix_len >= V4_BITS && is_mapped(prefix->addr);
 }
@@ -160,7 +159,7 @@ int sp_prefix_parse(const char *text, struct sp_prefix *ret_prefix)
 
 char *sp_prefix_format(const struct sp_prefix *prefix, char buf[SP_PREFIX_TEXT_MAX])
 {
-	bool is_v4 = prefix_is_v4(prefix);
+	bool is_v4 = sp_prefix_is_v4(prefix);
 	struct sp_addr addr;
 	size_t used;
 
@@ -183,13 +182,13 @@ static bool bits_equal(const uint8_t a[16], const uint8_t b[16], uint32_t count)
 
 bool sp_prefix_contains(const struct sp_prefix *outer, const struct sp_addr *addr)
 {
-	return prefix_is_v4(outer) == sp_addr_is_v4(addr) &&
+	return sp_prefix_is_v4(outer) == sp_addr_is_v4(addr) &&
 	       bits_equal(outer->addr, addr->b, outer->prefix_len);
 }
 
 bool sp_prefix_covers(const struct sp_prefix *outer, const struct sp_prefix *inner)
 {
-	return prefix_is_v4(outer) == prefix_is_v4(inner) &&
+	return sp_prefix_is_v4(outer) == sp_prefix_is_v4(inner) &&
 	       outer->prefix_len <= inner->prefix_len &&
 	       bits_equal(outer->addr, inner->addr, outer->prefix_len);
 }

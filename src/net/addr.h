@@ -27,6 +27,8 @@ char *sp_addr_format(const struct sp_addr *addr, char buf[SP_ADDR_TEXT_MAX]);
  * set (@ret_prefix then holds the prefix meant). */
 int sp_prefix_parse(const char *text, struct sp_prefix *ret_prefix);
 char *sp_prefix_format(const struct sp_prefix *prefix, char buf[SP_PREFIX_TEXT_MAX]);
+/* 0.0.0.0/0 is ::ffff:0:0/96; a shorter prefix that happens to cover it is IPv6's. */
+bool sp_prefix_is_v4(const struct sp_prefix *prefix);
 bool sp_prefix_contains(const struct sp_prefix *outer, const struct sp_addr *addr);
 bool sp_prefix_covers(const struct sp_prefix *outer, const struct sp_prefix *inner);
 int sp_prefix_compare(const struct sp_prefix *a, const struct sp_prefix *b); /* by address, then length */

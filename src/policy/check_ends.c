@@ -6,7 +6,7 @@
 
 #include "base/array.h"
 #include "policy/loader.h"
-#include "policy/value.h"
+#include "yaml/value.h"
 
 /* A network without a name for a prefix that stands in a rule. Returns its index or -errno. */
 static int64_t add_literal(struct sp_loader *loader, const struct sp_node *item)

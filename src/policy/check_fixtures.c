@@ -8,7 +8,7 @@
 #include "net/addr.h"
 #include "policy/gateway.h"
 #include "policy/loader.h"
-#include "policy/value.h"
+#include "yaml/value.h"
 
 enum { NOW, POOL, SELF, INTERFACES, SESSIONS, DNS };
 static const struct sp_key fixture_keys[] = {

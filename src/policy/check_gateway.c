@@ -8,7 +8,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "net/addr.h"
-#include "policy/value.h"
+#include "yaml/value.h"
 
 static bool is_v4(const struct sp_prefix *prefix)
 {

@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "policy/loader.h"
 #include "policy/ranges.h"
-#include "policy/value.h"
+#include "yaml/value.h"
 
 enum { IN, EXCEPT, DNS, TTL_MIN, FILE_, MAX_AGE, ON_STALE };
 static const struct sp_key network_keys[] = {

@@ -5,7 +5,7 @@
 
 #include "base/array.h"
 #include "policy/loader.h"
-#include "policy/value.h"
+#include "yaml/value.h"
 
 enum { MATCH, SESSION, REQUIRE, EXPIRES, MAX_DEVICES };
 static const struct sp_key role_keys[] = {

@@ -4,7 +4,7 @@
 
 #include "base/array.h"
 #include "policy/loader.h"
-#include "policy/value.h"
+#include "yaml/value.h"
 
 enum { NAME, ALLOW, DENY, REASON, LOG, LIMIT, WHEN, EXPIRES, ALLOW_EXPIRING, MODE, TICKET };
 static const struct sp_key rule_keys[] = {

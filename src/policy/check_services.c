@@ -4,7 +4,8 @@
 
 #include "base/array.h"
 #include "policy/loader.h"
-#include "policy/value.h"
+#include "policy/service.h"
+#include "yaml/value.h"
 
 /* A name can stand for many times its text: this bounds what all uses of names become. */
 #define SERVICE_ITEMS_MAX 1000000u

@@ -9,7 +9,7 @@
 #include "net/addr.h"
 #include "policy/loader.h"
 #include "policy/ranges.h"
-#include "policy/value.h"
+#include "yaml/value.h"
 
 enum { FROM, ON, TO, SERVICE, SERVICES, EXPECT, RULE };
 static const struct sp_key test_keys[] = {

@@ -3,7 +3,8 @@
 #ifndef SALLYPORT_POLICY_GATEWAY_H
 #define SALLYPORT_POLICY_GATEWAY_H
 
-#include "policy/check.h"
+#include "policy/model.h"
+#include "yaml/schema.h"
 
 #define SP_INTERFACES_MAX 256
 

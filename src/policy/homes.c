@@ -8,7 +8,6 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "net/addr.h"
-#include "policy/tables_index.h"
 
 #define SEVERAL UINT32_MAX /* interfaces */
 
@@ -21,12 +20,12 @@ static uint32_t root_len(bool is_v4)
 
 static bool is_default(const struct sp_prefix *prefix)
 {
-	return prefix->prefix_len == root_len(sp_tables_is_v4(prefix));
+	return prefix->prefix_len == root_len(sp_prefix_is_v4(prefix));
 }
 
 static int compare_prefix(const struct sp_prefix *a, const struct sp_prefix *b)
 {
-	bool a_is_v4 = sp_tables_is_v4(a), b_is_v4 = sp_tables_is_v4(b);
+	bool a_is_v4 = sp_prefix_is_v4(a), b_is_v4 = sp_prefix_is_v4(b);
 
 	return a_is_v4 != b_is_v4 ? a_is_v4 - b_is_v4 : sp_prefix_compare(a, b);
 }
@@ -293,7 +292,7 @@ static size_t sort_ways(struct sp_homes_way *ways, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct sp_homes_way way = ways[i];
 
-		if (sp_tables_is_v4(&way.to))
+		if (sp_prefix_is_v4(&way.to))
 			continue;
 		ways[i] = ways[v6_count];
 		ways[v6_count++] = way;

@@ -10,8 +10,8 @@
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "policy/loader.h"
-#include "policy/source.h"
 #include "policy/special.h"
+#include "yaml/load.h"
 
 SP_DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free);
 
@@ -117,8 +117,9 @@ static void add_builtin_networks(struct sp_loader *loader)
 		loader->check.no_memory = true;
 }
 
-static void load_sections(struct sp_loader *loader, const struct sp_node *root)
+static void load_sections(void *arg, const struct sp_node *root)
 {
+	struct sp_loader *loader = arg;
 	const struct sp_node *values[SP_ARRAY_LEN(policy_keys)];
 	struct sp_check *check = &loader->check;
 
@@ -218,32 +219,16 @@ static void loader_done(struct sp_loader *loader)
 	sp_policy_free(loader->policy);
 }
 
-/* Text to tree to policy. Returns 0, also when something was reported; -ENOMEM. */
-static int load_text(struct sp_loader *loader, const char *text, size_t len)
-{
-	__sp_cleanup(sp_document_done) struct sp_document document = { 0 };
-	struct sp_check *check = &loader->check;
-	int r;
-
-	if (sp_source_check(check, text, len) < 0)
-		return 0;
-	r = sp_document_read(check, text, len, &document);
-	if (r < 0)
-		return r == -EINVAL ? 0 : r;
-	if (document.root)
-		load_sections(loader, document.root);
-	else
-		sp_report(check, NULL, "the file is empty; a policy begins with \"sallyport: 1\"");
-	return 0;
-}
+static const struct sp_yaml_kind policy_kind = {
+	.check_root = load_sections,
+	.empty = "the file is empty; a policy begins with \"sallyport: 1\"",
+};
 
 int sp_policy_load(const char *path, const char *text, size_t len, struct sp_policy **ret_policy,
 		   struct sp_diagnostics *diagnostics)
 {
 	__sp_cleanup(loader_done) struct sp_loader loader = {
-		.check = { .path = path,
-			   .diagnostics = diagnostics,
-			   .suggest_budget = SP_SUGGEST_BUDGET },
+		.check = sp_check_of(path, diagnostics),
 		.test_work_left = SP_TEST_WORK_MAX,
 	};
 	int r;
@@ -251,13 +236,9 @@ int sp_policy_load(const char *path, const char *text, size_t len, struct sp_pol
 	loader.policy = calloc(1, sizeof(*loader.policy));
 	if (!loader.policy)
 		return -ENOMEM;
-	r = load_text(&loader, text, len);
-	sp_diagnostics_sort(diagnostics);
-	if (r < 0 || loader.check.no_memory)
-		return -ENOMEM;
-	if (diagnostics->error_count > 0)
-		return -EINVAL;
-	r = add_file(loader.policy, path, text, len);
+	r = sp_yaml_load(&policy_kind, &loader.check, text, len, &loader);
+	if (r == 0)
+		r = add_file(loader.policy, path, text, len);
 	if (r == 0)
 		r = hash_files(loader.policy);
 	if (r < 0)

@@ -5,8 +5,9 @@
 #ifndef SALLYPORT_POLICY_LOADER_H
 #define SALLYPORT_POLICY_LOADER_H
 
-#include "policy/check.h"
+#include "policy/model.h"
 #include "policy/symbols.h"
+#include "yaml/schema.h"
 
 struct sp_service_list {
 	struct sp_service *items;

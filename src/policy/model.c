@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "net/addr.h"
 
 void sp_gateway_done(struct sp_gateway *gateway)
 {
@@ -171,4 +172,21 @@ struct sp_session_span sp_policy_session_span(const struct sp_policy *policy,
 int64_t sp_session_warn_s(int64_t warn_s, int64_t length_s)
 {
 	return warn_s < length_s ? warn_s : length_s / 2;
+}
+
+static bool any_covers(const struct sp_prefix *prefixes, size_t count, const struct sp_addr *addr)
+{
+	bool is_v4 = sp_addr_is_v4(addr);
+
+	for (size_t i = 0; i < count; i++)
+		if (sp_prefix_is_v4(&prefixes[i]) == is_v4 &&
+		    sp_prefix_contains(&prefixes[i], addr))
+			return true;
+	return false;
+}
+
+bool sp_network_has(const struct sp_network *network, const struct sp_addr *addr)
+{
+	return any_covers(network->in, network->in_count, addr) &&
+	       !any_covers(network->except, network->except_count, addr);
 }

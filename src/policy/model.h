@@ -11,11 +11,7 @@
 #include <sallyport/abi/names.h>
 #include <sallyport/abi/tables.h>
 
-struct sp_place {
-	uint32_t file;   /* index into sp_policy.files */
-	uint32_t line;   /* from 1 */
-	uint32_t column; /* from 1, in bytes */
-};
+#include "yaml/diagnostics.h"
 
 struct sp_file {
 	char *path; /* as given, or as included relative to the first file's folder */
@@ -212,6 +208,9 @@ struct sp_identity {
 int sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
 			  const char *const *groups, size_t group_count,
 			  const uint8_t peer_key[32], uint32_t **ret_roles, size_t *ret_count);
+
+/* Does the network hold this address? No prefix of one family holds an address of the other. */
+bool sp_network_has(const struct sp_network *network, const struct sp_addr *addr);
 
 /* The role that names @peer_key as a machine's; NULL: none does. */
 const struct sp_role *sp_policy_machine_role(const struct sp_policy *policy,

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "policy/suggest.h"
+#include "yaml/suggest.h"
 
 int sp_symbols_add(struct sp_check *check, struct sp_symbols *symbols, const struct sp_node *node,
 		   uint32_t index)

@@ -3,7 +3,7 @@
 #ifndef SALLYPORT_POLICY_SYMBOLS_H
 #define SALLYPORT_POLICY_SYMBOLS_H
 
-#include "policy/check.h"
+#include "yaml/schema.h"
 
 struct sp_symbol {
 	const char *name;           /* borrowed from the document */

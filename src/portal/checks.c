@@ -14,10 +14,10 @@ static int line_init(struct sp_checks_line *line)
 static void line_done(struct sp_checks_line *line)
 {
 	while (line->first) {
-		struct sp_check *check = line->first;
+		struct sp_password_check *check = line->first;
 
 		line->first = check->next;
-		sp_check_free(check);
+		sp_password_check_free(check);
 	}
 	sp_shares_done(&line->shares);
 }
@@ -46,7 +46,7 @@ static size_t share_of(const struct sp_checks_line *line)
 	return part ? part : 1;
 }
 
-int sp_checks_put(struct sp_checks *checks, struct sp_check *check)
+int sp_checks_put(struct sp_checks *checks, struct sp_password_check *check)
 {
 	struct sp_checks_line *line = check->is_known ? &checks->known : &checks->strangers;
 
@@ -68,10 +68,10 @@ static struct sp_checks_line *choose(struct sp_checks *checks)
 	return checks->known.first && !is_strangers_turn ? &checks->known : &checks->strangers;
 }
 
-struct sp_check *sp_checks_take(struct sp_checks *checks)
+struct sp_password_check *sp_checks_take(struct sp_checks *checks)
 {
 	struct sp_checks_line *line = choose(checks);
-	struct sp_check *check = line->first;
+	struct sp_password_check *check = line->first;
 
 	if (!check || (checks->in_hand_kib && checks->in_hand_kib + check->cost_kib > SP_CHECKS_MEMORY_KIB))
 		return NULL;
@@ -85,7 +85,7 @@ struct sp_check *sp_checks_take(struct sp_checks *checks)
 	return check;
 }
 
-void sp_checks_finish(struct sp_checks *checks, const struct sp_check *check)
+void sp_checks_finish(struct sp_checks *checks, const struct sp_password_check *check)
 {
 	checks->in_hand_kib -= check->cost_kib;
 }

@@ -13,7 +13,7 @@
 #define SP_CHECKS_MEMORY_KIB 262144u /* of all that are compared at once; one alone may always */
 
 struct sp_checks_line {
-	struct sp_check *first, **last;
+	struct sp_password_check *first, **last;
 	size_t count;
 	struct sp_shares shares;
 };
@@ -29,10 +29,10 @@ int sp_checks_init(struct sp_checks *checks);
 /* Frees those that wait. */
 void sp_checks_done(struct sp_checks *checks);
 /* Returns 0, @check taken over; -EBUSY: its line is full, or its address has its share of it. */
-int sp_checks_put(struct sp_checks *checks, struct sp_check *check);
+int sp_checks_put(struct sp_checks *checks, struct sp_password_check *check);
 /* The next to compare, which is then in hand; NULL: none waits, or its memory has to become free first. */
-struct sp_check *sp_checks_take(struct sp_checks *checks);
+struct sp_password_check *sp_checks_take(struct sp_checks *checks);
 /* @check, from take, was compared. */
-void sp_checks_finish(struct sp_checks *checks, const struct sp_check *check);
+void sp_checks_finish(struct sp_checks *checks, const struct sp_password_check *check);
 
 #endif

@@ -34,7 +34,7 @@ struct sp_exchange {
 	const json_t *device;    /* the token's, among them */
 	struct sp_ask ask;
 	void (*then)(struct sp_exchange *exchange, const json_t *reply);
-	struct sp_check *check;
+	struct sp_password_check *check;
 	void (*passed)(struct sp_exchange *exchange, const struct sp_local_user *user);
 	struct sp_grant *grant; /* whose prompt or end it waits for */
 	int64_t session; /* being extended */

@@ -14,7 +14,7 @@
 #include "portal/refresher.h"
 #include "portal/signin.h"
 
-void sp_check_free(struct sp_check *check)
+void sp_password_check_free(struct sp_password_check *check)
 {
 	if (!check)
 		return;
@@ -87,12 +87,12 @@ static const char *decoy(const struct sp_exchange *exchange)
 	return NULL;
 }
 
-static struct sp_check *check_new(struct sp_exchange *exchange, const char *password)
+static struct sp_password_check *check_new(struct sp_exchange *exchange, const char *password)
 {
 	const struct sp_person *person = &exchange->person;
 	const struct sp_local_user *user = find_user(exchange);
 	const char *hash = user && user->password ? user->password : decoy(exchange);
-	struct sp_check *check = calloc(1, sizeof(*check));
+	struct sp_password_check *check = calloc(1, sizeof(*check));
 
 	if (!check)
 		return NULL;
@@ -105,14 +105,14 @@ static struct sp_check *check_new(struct sp_exchange *exchange, const char *pass
 	check->is_known = sp_portal_is_inside(exchange->portal, &exchange->from) ||
 			  sp_throttle_knows(exchange->portal->throttle, person->idp, person->user, &exchange->from);
 	if (!check->password || (hash && !check->hash)) {
-		sp_check_free(check);
+		sp_password_check_free(check);
 		return NULL;
 	}
 	return check;
 }
 
 /* A try counts once it waits for its turn: who was told that too many do has not tried. */
-static bool hand_over(struct sp_exchange *exchange, struct sp_check *check)
+static bool hand_over(struct sp_exchange *exchange, struct sp_password_check *check)
 {
 	struct sp_portal *portal = exchange->portal;
 
@@ -130,7 +130,7 @@ void sp_password_check(struct sp_exchange *exchange, const char *password,
 	const uint64_t wait_ns = sp_throttle_wait_ns(portal->throttle, exchange->person.idp,
 						     exchange->person.user, &exchange->from,
 						     portal->now.boot_ns);
-	struct sp_check *check;
+	struct sp_password_check *check;
 
 	if (wait_ns) {
 		refuse(exchange, SP_REFUSAL_SLOW_DOWN, (int64_t)((wait_ns - 1) / SP_NS_PER_S) + 1);
@@ -147,7 +147,7 @@ void sp_password_check(struct sp_exchange *exchange, const char *password,
 		return;
 	portal->shed_checks++;
 	exchange->check = NULL;
-	sp_check_free(check);
+	sp_password_check_free(check);
 	sp_respond_error(&exchange->response, 503, "busy", 2,
 			 "too many sign-ins at once; try again in a moment");
 	sp_exchange_answer(exchange);

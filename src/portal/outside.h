@@ -26,7 +26,7 @@ struct sp_ask {
 };
 
 /* One password to compare. From malloc; freed by the outside after done. */
-struct sp_check {
+struct sp_password_check {
 	char *hash;      /* NULL: nobody's */
 	char *password;  /* wiped at the end */
 	size_t cost_kib; /* memory the comparison takes; at least 1 */
@@ -36,15 +36,15 @@ struct sp_check {
 	struct sp_holding holding; /* the line's it waits in */
 	void (*done)(void *arg, bool is_right); /* NULL: nobody wants to know any more */
 	void *arg;
-	struct sp_check *next;
+	struct sp_password_check *next;
 };
 
-void sp_check_free(struct sp_check *check);
+void sp_password_check_free(struct sp_password_check *check);
 
 struct sp_outside {
 	void (*ask)(void *arg, struct sp_ask *ask);
 	void (*drop)(void *arg, struct sp_ask *ask); /* done is not called any more */
-	int (*check)(void *arg, struct sp_check *check); /* 0; -EBUSY: not taken over */
+	int (*check)(void *arg, struct sp_password_check *check); /* 0; -EBUSY: not taken over */
 	/* As sp_fetcher_begin and _cancel. */
 	int (*fetch)(void *arg, struct sp_http_request *request, const struct sp_fetch_trust *trust,
 		     sp_fetched_fn done, void *done_arg, uint64_t *ret_id);

@@ -24,13 +24,13 @@ struct sp_passwords {
 	pthread_cond_t may_go_on;
 	/* under the lock */
 	struct sp_checks checks;
-	struct sp_check *finished;
+	struct sp_password_check *finished;
 	bool is_stopping;
 };
 
-static struct sp_check *wait_for_one(struct sp_passwords *passwords)
+static struct sp_password_check *wait_for_one(struct sp_passwords *passwords)
 {
-	struct sp_check *check = NULL;
+	struct sp_password_check *check = NULL;
 
 	pthread_mutex_lock(&passwords->lock);
 	while (!passwords->is_stopping && !(check = sp_checks_take(&passwords->checks)))
@@ -42,7 +42,7 @@ static struct sp_check *wait_for_one(struct sp_passwords *passwords)
 static void *work(void *arg)
 {
 	struct sp_passwords *passwords = arg;
-	struct sp_check *check;
+	struct sp_password_check *check;
 
 	while ((check = wait_for_one(passwords))) {
 		check->is_right = sp_password_is_right(check->hash, check->password, strlen(check->password));
@@ -60,7 +60,7 @@ static void *work(void *arg)
 static void hand_back(void *arg, uint32_t events)
 {
 	struct sp_passwords *passwords = arg;
-	struct sp_check *finished;
+	struct sp_password_check *finished;
 	eventfd_t ignored;
 
 	(void)events;
@@ -69,16 +69,16 @@ static void hand_back(void *arg, uint32_t events)
 	finished = SP_TAKE_PTR(passwords->finished);
 	pthread_mutex_unlock(&passwords->lock);
 	while (finished) {
-		struct sp_check *check = finished;
+		struct sp_password_check *check = finished;
 
 		finished = check->next;
 		if (check->done)
 			check->done(check->arg, check->is_right);
-		sp_check_free(check);
+		sp_password_check_free(check);
 	}
 }
 
-int sp_passwords_check(struct sp_passwords *passwords, struct sp_check *check)
+int sp_passwords_check(struct sp_passwords *passwords, struct sp_password_check *check)
 {
 	int r;
 
@@ -151,10 +151,10 @@ void sp_passwords_free(struct sp_passwords *passwords)
 	for (size_t i = 0; i < passwords->thread_count; i++)
 		pthread_join(passwords->threads[i], NULL);
 	while (passwords->finished) {
-		struct sp_check *check = passwords->finished;
+		struct sp_password_check *check = passwords->finished;
 
 		passwords->finished = check->next;
-		sp_check_free(check);
+		sp_password_check_free(check);
 	}
 	sp_checks_done(&passwords->checks);
 	sp_loop_forget(passwords->loop, &passwords->source);

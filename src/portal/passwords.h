@@ -13,6 +13,6 @@ struct sp_passwords;
 int sp_passwords_new(struct sp_loop *loop, struct sp_passwords **ret_passwords);
 void sp_passwords_free(struct sp_passwords *passwords); /* waits for those being compared */
 /* Returns 0, @check taken over; -EBUSY. */
-int sp_passwords_check(struct sp_passwords *passwords, struct sp_check *check);
+int sp_passwords_check(struct sp_passwords *passwords, struct sp_password_check *check);
 
 #endif

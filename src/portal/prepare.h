@@ -6,7 +6,7 @@
 
 #include "io/paths.h"
 #include "io/user.h"
-#include "policy/load.h"
+#include "config/machine.h"
 #include "portal/seal.h"
 #include "portal/tls.h"
 

@@ -66,7 +66,7 @@ static void do_drop(void *arg, struct sp_ask *ask)
 	sp_gate_drop(((struct process *)arg)->gate, ask);
 }
 
-static int do_check(void *arg, struct sp_check *check)
+static int do_check(void *arg, struct sp_password_check *check)
 {
 	return sp_passwords_check(((struct process *)arg)->passwords, check);
 }

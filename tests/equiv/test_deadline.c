@@ -13,8 +13,8 @@
 #include "base/cleanup.h"
 #include "plane/ebpf/ebpf.h"
 #include "policy/load.h"
-#include "policy/tables.h"
 #include "support/frames.h"
+#include "tables/tables.h"
 
 #define LAST_NS UINT64_C(2000000000000)
 

@@ -7,9 +7,9 @@
 
 #include "plane/ebpf/ebpf.h"
 #include "policy/answer.h"
-#include "policy/reference.h"
-#include "policy/tables.h"
+#include "reference/reference.h"
 #include "support/frames.h"
+#include "tables/tables.h"
 #include "world.h"
 
 /* Bugs that can be put into the compiled tables; the judges must tell. */

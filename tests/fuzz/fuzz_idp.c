@@ -9,7 +9,7 @@
 #include "identity/id_token.h"
 #include "identity/password.h"
 #include "identity/user_edit.h"
-#include "policy/value.h"
+#include "yaml/value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -12,7 +12,7 @@
 #include "net/addr.h"
 #include "net/packet.h"
 #include "policy/load.h"
-#include "policy/reference.h"
+#include "reference/reference.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -22,7 +22,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct sp_ask *asks;
-static struct sp_check *check;
+static struct sp_password_check *check;
 static struct {
 	sp_fetched_fn done;
 	void *arg;
@@ -60,7 +60,7 @@ static void do_drop(void *arg, struct sp_ask *ask)
 	take_off(ask);
 }
 
-static int do_check(void *arg, struct sp_check *taken)
+static int do_check(void *arg, struct sp_password_check *taken)
 {
 	(void)arg;
 	if (check)
@@ -159,7 +159,7 @@ static void forget_all(struct sp_portal *portal)
 		take_off(ask);
 		ask->done(ask, NULL);
 	}
-	sp_check_free(check);
+	sp_password_check_free(check);
 	check = NULL;
 }
 
@@ -176,12 +176,12 @@ static bool step(const char *part, size_t len)
 		ask->done(ask, line);
 		json_decref(line);
 	} else if (check) {
-		struct sp_check *taken = check;
+		struct sp_password_check *taken = check;
 
 		check = NULL;
 		if (taken->done)
 			taken->done(taken->arg, len % 2);
-		sp_check_free(taken);
+		sp_password_check_free(taken);
 	} else if (fetch_count) {
 		const sp_fetched_fn done = fetches[0].done;
 		void *arg = fetches[0].arg;

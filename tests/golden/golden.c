@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "config/machine.h"
 #include "identity/provider.h"
 #include "policy/load.h"
 #include "tables.h"

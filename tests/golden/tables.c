@@ -8,8 +8,8 @@
 #include "base/cleanup.h"
 #include "net/addr.h"
 #include "policy/answer.h"
-#include "policy/tables.h"
-#include "policy/tables_index.h"
+#include "tables/index.h"
+#include "tables/tables.h"
 
 SP_DEFINE_CLEANUP(struct sp_tables *, sp_tables_free);
 

@@ -20,7 +20,7 @@
 
 #include "net/addr.h"
 #include "net/packet.h"
-#include "policy/tables.h"
+#include "tables/tables.h"
 
 static const char policy_text[] =
 	"sallyport: 1\n"

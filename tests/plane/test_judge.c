@@ -9,7 +9,7 @@
 
 #include "net/addr.h"
 #include "net/packet.h"
-#include "policy/tables.h"
+#include "tables/tables.h"
 
 #define NOW 1000000000000ull
 

@@ -8,7 +8,7 @@
 
 #include "policy/answer.h"
 #include "policy/model.h"
-#include "policy/tables.h"
+#include "tables/tables.h"
 
 struct sp_ebpf;
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "policy/tables.h"
+#include "tables/tables.h"
 
 /* Room of one revision's maps. */
 struct sp_ebpf_room {
@@ -18,7 +18,7 @@ struct sp_ebpf_room {
 };
 
 /* Exactly sized, with headroom for the rows of later sign-ins: as much again, and some. Never
- * beyond the bounds of policy/tables.h. */
+ * beyond the bounds of tables/tables.h. */
 struct sp_ebpf_room sp_ebpf_room_exact(const struct sp_tables *tables);
 
 /* Of one of few sizes, so that loaded programs can be used again with other tables of the size. */

@@ -15,6 +15,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "cli/init_plan.h"
+#include "config/machine.h"
 #include "policy/load.h"
 
 struct machine {

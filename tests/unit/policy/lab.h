@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "policy/reference.h"
+#include "reference/reference.h"
 #include "support/frames.h"
 
 #include "hand.h"

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "config/machine.h"
 #include "net/addr.h"
 #include "policy/load.h"
 

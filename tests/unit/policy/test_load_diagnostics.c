@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Diagnostics as a list: order, bound, what is kept of too many; and the nearest name. */
 #include "loading.h"
-#include "policy/diagnostics.h"
-#include "policy/suggest.h"
+#include "yaml/diagnostics.h"
+#include "yaml/suggest.h"
 
 #include <locale.h>
 

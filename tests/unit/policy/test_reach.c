@@ -3,7 +3,7 @@
 #include "loading.h"
 
 #include "base/array.h"
-#include "policy/reach.h"
+#include "config/reach.h"
 
 #define OUTER "192.0.2.1"
 

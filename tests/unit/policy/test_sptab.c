@@ -11,7 +11,7 @@
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "hand.h"
-#include "policy/tables.h"
+#include "tables/tables.h"
 
 SP_DEFINE_CLEANUP(struct sp_tables *, sp_tables_free);
 #define __hand __sp_cleanup(hand_done)

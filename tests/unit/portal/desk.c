@@ -26,7 +26,7 @@ struct sp_portal *desk;
 struct sp_addr desk_from;
 
 static struct sp_ask *asks;
-static struct sp_check *check;
+static struct sp_password_check *check;
 static struct fetch fetches[FETCHES_MAX];
 static size_t fetch_count;
 static uint64_t last_id;
@@ -64,7 +64,7 @@ static void do_drop(void *arg, struct sp_ask *ask)
 	json_decref(ask->request);
 }
 
-static int do_check(void *arg, struct sp_check *taken)
+static int do_check(void *arg, struct sp_password_check *taken)
 {
 	(void)arg;
 	if (check)
@@ -138,7 +138,7 @@ int desk_stop(void **state)
 {
 	(void)state;
 	sp_portal_free(desk);
-	sp_check_free(SP_TAKE_PTR(check));
+	sp_password_check_free(SP_TAKE_PTR(check));
 	while (asks) {
 		/* what nobody waits for is freed by its reply alone */
 		struct sp_ask *ask = asks;
@@ -315,19 +315,19 @@ void desk_nothing_asked(void)
 
 /* ---- passwords ---- */
 
-const struct sp_check *desk_checks(void)
+const struct sp_password_check *desk_checks(void)
 {
 	return check;
 }
 
 void desk_check(bool is_right)
 {
-	struct sp_check *taken = SP_TAKE_PTR(check);
+	struct sp_password_check *taken = SP_TAKE_PTR(check);
 
 	assert_non_null(taken);
 	if (taken->done)
 		taken->done(taken->arg, is_right);
-	sp_check_free(taken);
+	sp_password_check_free(taken);
 }
 
 /* ---- providers ---- */

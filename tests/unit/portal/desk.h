@@ -59,7 +59,7 @@ void desk_no_gate(void);
 void desk_nothing_asked(void);
 
 /* What waits to be compared; NULL: nothing. Borrowed. */
-const struct sp_check *desk_checks(void);
+const struct sp_password_check *desk_checks(void);
 /* The password in hand is right, or not. */
 void desk_check(bool is_right);
 

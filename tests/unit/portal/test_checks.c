@@ -36,7 +36,7 @@ static struct sp_addr address(const char *text)
 /* Whether one from there got into the line. */
 static bool put(const struct sp_addr *from, bool is_known, size_t cost_kib)
 {
-	struct sp_check *check = calloc(1, sizeof(*check));
+	struct sp_password_check *check = calloc(1, sizeof(*check));
 	int r;
 
 	assert_non_null(check);
@@ -45,18 +45,18 @@ static bool put(const struct sp_addr *from, bool is_known, size_t cost_kib)
 	check->cost_kib = cost_kib;
 	r = sp_checks_put(&checks, check);
 	if (r < 0)
-		sp_check_free(check);
+		sp_password_check_free(check);
 	return r == 0;
 }
 
 static void take(bool is_known)
 {
-	struct sp_check *check = sp_checks_take(&checks);
+	struct sp_password_check *check = sp_checks_take(&checks);
 
 	assert_non_null(check);
 	assert_int_equal(check->is_known, is_known);
 	sp_checks_finish(&checks, check);
-	sp_check_free(check);
+	sp_password_check_free(check);
 }
 
 /* From as many addresses as there are, of a family, until nobody gets in any more. */
@@ -130,7 +130,7 @@ static void people_known_here_leave_turns_to_strangers(void **state)
 static void memory_in_hand_is_bounded_but_one_always_goes(void **state)
 {
 	const struct sp_addr from = address("192.0.2.9");
-	struct sp_check *first;
+	struct sp_password_check *first;
 
 	(void)state;
 	assert_true(put(&from, false, 2 * SP_CHECKS_MEMORY_KIB));
@@ -139,7 +139,7 @@ static void memory_in_hand_is_bounded_but_one_always_goes(void **state)
 	assert_non_null(first);
 	assert_null(sp_checks_take(&checks));
 	sp_checks_finish(&checks, first);
-	sp_check_free(first);
+	sp_password_check_free(first);
 	take(false);
 }
 

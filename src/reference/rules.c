@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Addresses and rules of the reference evaluator: every rule is looked at, in file order. */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "net/addr.h"
+#include "reference/state.h"
+
+static bool in_prefixes(const struct sp_prefix *prefixes, size_t count, const struct sp_addr *addr)
+{
+	for (size_t i = 0; i < count; i++)
+		if (sp_prefix_contains(&prefixes[i], addr))
+			return true;
+	return false;
+}
+
+static bool in_network(const struct sp_reference *reference, uint32_t index,
+		       const struct sp_addr *addr)
+{
+	const struct sp_network *network = &reference->policy->networks[index];
+
+	return in_prefixes(network->in, network->in_count, addr) &&
+	       !in_prefixes(network->except, network->except_count, addr);
+}
+
+bool sp_ref_is_self(const struct sp_reference *reference, const struct sp_addr *addr)
+{
+	const struct sp_gateway *gateway = reference->gateway;
+
+	for (size_t i = 0; i < gateway->self_count; i++)
+		if (sp_addr_compare(&gateway->self[i], addr) == 0)
+			return true;
+	return false;
+}
+
+bool sp_ref_is_pool_end(const struct sp_reference *reference, const struct sp_addr *addr)
+{
+	const struct sp_gateway *gateway = reference->gateway;
+
+	return !sp_ref_is_self(reference, addr) &&
+	       in_prefixes(gateway->pool, gateway->pool_count, addr);
+}
+
+static const struct sp_route *longest_route(const struct sp_gateway *gateway,
+					    const struct sp_addr *addr)
+{
+	const struct sp_route *longest = NULL;
+
+	for (size_t i = 0; i < gateway->route_count; i++) {
+		const struct sp_route *route = &gateway->routes[i];
+
+		if (sp_prefix_contains(&route->prefix, addr) &&
+		    (!longest || route->prefix.prefix_len > longest->prefix.prefix_len))
+			longest = route;
+	}
+	return longest;
+}
+
+int sp_ref_home(const struct sp_reference *reference, const struct sp_addr *addr)
+{
+	const struct sp_route *route = longest_route(reference->gateway, addr);
+
+	if (sp_ref_is_self(reference, addr))
+		return SP_HOME_SELF;
+	if (sp_ref_is_pool_end(reference, addr))
+		return SP_ZONE_TUNNEL;
+	return route ? (int)route->zone : SP_HOME_UNKNOWN;
+}
+
+uint32_t sp_ref_home_interface(const struct sp_reference *reference, const struct sp_addr *addr)
+{
+	const struct sp_route *route = longest_route(reference->gateway, addr);
+
+	if (!route || sp_ref_is_self(reference, addr) || sp_ref_is_pool_end(reference, addr))
+		return 0;
+	return route->ifindex;
+}
+
+bool sp_ref_is_parked_target(const struct sp_reference *reference, const struct sp_tuple *tuple)
+{
+	const struct sp_gateway *gateway = reference->gateway;
+
+	if (tuple->proto == IPPROTO_TCP && gateway->portal_port != 0 &&
+	    tuple->destination_port == gateway->portal_port &&
+	    sp_ref_is_self(reference, &tuple->destination))
+		return true;
+	if ((tuple->proto != IPPROTO_TCP && tuple->proto != IPPROTO_UDP) ||
+	    tuple->destination_port != 53)
+		return false;
+	for (size_t i = 0; i < gateway->resolver_count; i++)
+		if (sp_addr_compare(&gateway->resolvers[i], &tuple->destination) == 0)
+			return true;
+	return false;
+}
+
+bool sp_ref_is_bogon(const struct sp_reference *reference, const struct sp_addr *addr)
+{
+	const struct sp_gateway *gateway = reference->gateway;
+	static const struct sp_addr unspecified_v6;
+	static const struct sp_addr unspecified_v4 = { .b = { [10] = 0xff, [11] = 0xff } };
+
+	if (!reference->policy->drop_bogons)
+		return false;
+	if (sp_addr_compare(addr, &unspecified_v4) == 0 ||
+	    sp_addr_compare(addr, &unspecified_v6) == 0)
+		return true;
+	return in_network(reference, reference->policy->bogons, addr) &&
+	       !in_prefixes(gateway->edge_trust, gateway->edge_trust_count, addr);
+}
+
+/* ---- the three parts of a rule ---- */
+
+static bool has_role(const struct sp_ref_session *session, uint32_t role)
+{
+	for (size_t i = 0; session && i < session->role_count; i++)
+		if (session->roles[i] == role)
+			return true;
+	return false;
+}
+
+/* Both the name and whose name it is. */
+static bool is_user(const struct sp_ref_session *session, const char *user, const char *idp)
+{
+	return idp && session->user && session->idp && !strcmp(session->user, user) &&
+	       !strcmp(session->idp, idp);
+}
+
+static bool from_matches(const struct sp_reference *reference, const struct sp_from *from,
+			 const struct sp_tuple *tuple, const struct sp_ref_session *sender)
+{
+	switch (from->kind) {
+	case SP_FROM_ANY:
+		return true;
+	case SP_FROM_ROLE:
+		return has_role(sender, from->index);
+	case SP_FROM_USER:
+		return sender && is_user(sender, from->user, from->idp);
+	case SP_FROM_NETWORK:
+		return in_network(reference, from->index, &tuple->source);
+	}
+	return false;
+}
+
+static bool source_matches(const struct sp_reference *reference, const struct sp_rule *rule,
+			   const struct sp_tuple *tuple, const struct sp_ref_session *sender)
+{
+	for (size_t i = 0; i < rule->from_count; i++)
+		if (from_matches(reference, &rule->from[i], tuple, sender))
+			return true;
+	return false;
+}
+
+static bool to_matches(const struct sp_reference *reference, const struct sp_to *to,
+		       const struct sp_tuple *tuple, const struct sp_ref_session *receiver)
+{
+	switch (to->kind) {
+	case SP_TO_ANY:
+		return true;
+	case SP_TO_SELF:
+		return sp_ref_is_self(reference, &tuple->destination);
+	case SP_TO_ROLE:
+		return has_role(receiver, to->index);
+	case SP_TO_NETWORK:
+		return in_network(reference, to->index, &tuple->destination);
+	}
+	return false;
+}
+
+static bool destination_matches(const struct sp_reference *reference, const struct sp_rule *rule,
+				const struct sp_tuple *tuple,
+				const struct sp_ref_session *receiver)
+{
+	for (size_t i = 0; i < rule->to_count; i++)
+		if (to_matches(reference, &rule->to[i], tuple, receiver))
+			return true;
+	return false;
+}
+
+static bool service_matches(const struct sp_service *service, const struct sp_tuple *tuple)
+{
+	bool is_v4 = sp_addr_is_v4(&tuple->source);
+
+	switch (service->kind) {
+	case SP_SERVICE_PORTS:
+		return tuple->proto == service->proto && tuple->destination_port >= service->from &&
+		       tuple->destination_port <= service->to;
+	case SP_SERVICE_ICMP:
+		return is_v4 && tuple->proto == IPPROTO_ICMP && tuple->icmp_type >= service->from &&
+		       tuple->icmp_type <= service->to;
+	case SP_SERVICE_ICMP6:
+		return !is_v4 && tuple->proto == IPPROTO_ICMPV6 &&
+		       tuple->icmp_type >= service->from && tuple->icmp_type <= service->to;
+	case SP_SERVICE_PROTO:
+		return tuple->proto == service->proto;
+	}
+	return false;
+}
+
+static bool services_match(const struct sp_rule *rule, const struct sp_tuple *tuple)
+{
+	for (size_t i = 0; i < rule->service_count; i++)
+		if (service_matches(&rule->services[i], tuple))
+			return true;
+	return rule->service_count == 0;
+}
+
+/* ---- rules ---- */
+
+/* Whether the source is at home where the packet was met, or nobody said where (never the tunnel). */
+static bool is_at_home(const struct sp_reference *reference, enum sp_zone zone,
+		       const struct sp_addr *source)
+{
+	int home = sp_ref_home(reference, source);
+
+	return home == (int)zone || (home == SP_HOME_UNKNOWN && zone != SP_ZONE_TUNNEL);
+}
+
+const struct sp_rule *sp_ref_match_protect(const struct sp_reference *reference, enum sp_zone zone,
+					   const struct sp_tuple *tuple)
+{
+	const struct sp_policy *policy = reference->policy;
+
+	if (!sp_ref_is_self(reference, &tuple->destination) ||
+	    !is_at_home(reference, zone, &tuple->source))
+		return NULL;
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct sp_rule *rule = &policy->rules[i];
+
+		if (rule->kind == SP_RULE_PROTECT &&
+		    source_matches(reference, rule, tuple, NULL) &&
+		    destination_matches(reference, rule, tuple, NULL) &&
+		    services_match(rule, tuple))
+			return rule;
+	}
+	return NULL;
+}
+
+static bool rule_matches(const struct sp_reference *reference, const struct sp_rule *rule,
+			 enum sp_zone zone, const struct sp_tuple *tuple,
+			 const struct sp_ref_session *sender,
+			 const struct sp_ref_session *receiver)
+{
+	if (rule->kind == SP_RULE_EXPOSE) { /* from anyone on the edge */
+		if (zone != SP_ZONE_EDGE)
+			return false;
+	} else if (!source_matches(reference, rule, tuple, sender)) {
+		return false;
+	}
+	return destination_matches(reference, rule, tuple, receiver) && services_match(rule, tuple);
+}
+
+struct sp_answer sp_ref_match_rules(const struct sp_reference *reference, enum sp_zone zone,
+				    const struct sp_tuple *tuple,
+				    const struct sp_ref_session *sender,
+				    const struct sp_ref_session *receiver)
+{
+	const struct sp_policy *policy = reference->policy;
+	const struct sp_rule *protect = sp_ref_match_protect(reference, zone, tuple);
+	const struct sp_rule *first_allow = NULL;
+
+	if (protect)
+		return (struct sp_answer){ SP_ALLOW, SP_REASON_PROTECT, protect->number };
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct sp_rule *rule = &policy->rules[i];
+
+		if (rule->kind == SP_RULE_PROTECT ||
+		    !rule_matches(reference, rule, zone, tuple, sender, receiver))
+			continue;
+		if (rule->kind == SP_RULE_DENY)
+			return (struct sp_answer){ SP_DENY, SP_REASON_POLICY, rule->number };
+		if (!first_allow)
+			first_allow = rule;
+	}
+	if (first_allow)
+		return (struct sp_answer){ SP_ALLOW,
+					   first_allow->kind == SP_RULE_EXPOSE ? SP_REASON_EXPOSE :
+										 SP_REASON_POLICY,
+					   first_allow->number };
+	return (struct sp_answer){ SP_DENY, SP_REASON_DEFAULT, SP_RULE_DEFAULT };
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of the reference evaluator (reference*.c) have in common: its state. Private to
+ * them. The words are those of docs/judgement.md. */
+#ifndef SALLYPORT_REFERENCE_STATE_H
+#define SALLYPORT_REFERENCE_STATE_H
+
+#include "net/packet.h"
+#include "reference/reference.h"
+
+/* ---- a hash table of structs that start with a node and hold their key (reference_table.c) ---- */
+
+struct sp_ref_node {
+	struct sp_ref_node *next;
+	uint64_t hash;
+	const void *key; /* inside the struct, of the table's key length */
+};
+
+struct sp_ref_table {
+	struct sp_ref_node **buckets;
+	size_t bucket_count, count, key_len;
+};
+
+void *sp_ref_table_find(const struct sp_ref_table *table, const void *key);
+/* The key must not be in the table yet. Returns 0; -ENOMEM. */
+int sp_ref_table_add(struct sp_ref_table *table, struct sp_ref_node *node, const void *key);
+void sp_ref_table_remove(struct sp_ref_table *table, struct sp_ref_node *node);
+/* Take out the nodes for which @is_over says so, and hand each to @release. */
+void sp_ref_table_sweep(struct sp_ref_table *table, bool (*is_over)(void *arg, void *item),
+			void (*release)(void *arg, void *item), void *arg);
+/* Hand every node to @release (NULL: free) and free the table. */
+void sp_ref_table_done(struct sp_ref_table *table, void (*release)(void *arg, void *item), void *arg);
+
+/* ---- state ---- */
+
+struct sp_ref_session {
+	struct sp_ref_node node; /* by number */
+	uint32_t number;
+	uint64_t epoch; /* 0: ended */
+	uint64_t expires_ns, idle_ns, last_seen_ns;
+	uint32_t flow_count; /* originated with this epoch, but for */
+	uint32_t parked_flow_count; /* those of reason `expired` */
+	char *user, *idp;
+	char **role_names; /* as given, for the next policy */
+	size_t role_name_count;
+	uint32_t *roles;   /* those of the current policy */
+	size_t role_count;
+};
+
+struct sp_ref_ident {
+	struct sp_ref_node node; /* by address */
+	struct sp_addr addr;
+	uint32_t session;
+	uint64_t epoch;
+};
+
+/* A source or destination as it was when something was recorded about it. */
+struct sp_ref_end {
+	bool is_pool_end;
+	bool was_live, was_parked;
+	uint32_t session; /* was_live or was_parked */
+	uint64_t epoch;
+};
+
+struct sp_ref_flow_key {
+	struct sp_addr lo, hi;
+	uint16_t lo_port, hi_port;
+	uint8_t proto;
+	uint8_t asker; /* 0; of ICMP queries 1: lo, 2: hi */
+	uint8_t zero[2];
+};
+
+struct sp_ref_flow {
+	struct sp_ref_node node;
+	struct sp_ref_flow_key key;
+	struct sp_tuple tuple; /* of the original direction; ICMP: the query */
+	enum sp_hook hook;
+	enum sp_zone zone;
+	struct sp_ref_end ends[2]; /* originator, responder */
+	uint64_t revision, deadline_ns, last_seen_ns;
+	enum sp_reason reason;
+	uint32_t rule;
+	bool is_own, is_forwarded, is_denied, is_answered, is_closing;
+	struct sp_ref_source *sources[2]; /* that count it: the host, its network; or NULL */
+};
+
+/* The flows of one host, or of all in one network, on the edge or inside. */
+struct sp_ref_source_key {
+	struct sp_addr addr; /* without the bits the share does not go by */
+	uint8_t zone;
+	uint8_t is_network;
+	uint8_t zero[6];
+};
+
+struct sp_ref_source {
+	struct sp_ref_node node;
+	struct sp_ref_source_key key;
+	size_t flow_count;
+};
+
+struct sp_ref_frag_key {
+	struct sp_addr source, destination;
+	uint32_t id;
+	uint8_t proto; /* 0 in IPv6 */
+	uint8_t hook;
+	uint8_t zero[2];
+};
+
+struct sp_ref_frag {
+	struct sp_ref_node node;
+	struct sp_ref_frag_key key;
+	uint64_t first_ns, revision;
+	struct sp_ref_end ends[2]; /* of the packet: source, destination */
+	enum sp_reason reason;
+	uint32_t rule;
+	bool is_poisoned;
+	size_t span_count;
+	struct {
+		uint32_t from, to;
+	} spans[SP_FRAG_SPANS];
+};
+
+struct sp_reference {
+	const struct sp_policy *policy;
+	const struct sp_gateway *gateway;
+	uint64_t revision;
+	struct sp_ref_table sessions, idents, flows, frags, sources;
+	uint32_t flows_max, session_flows_max; /* 0: no bound */
+	size_t part_flow_count[SP_FLOW_PART_COUNT];
+};
+
+/* now - since > span, as the page means it. */
+static inline bool sp_ref_is_over(uint64_t now_ns, uint64_t since_ns, uint64_t span_ns)
+{
+	return now_ns > since_ns && now_ns - since_ns > span_ns;
+}
+
+static inline bool sp_ref_is_past(uint64_t now_ns, uint64_t instant_ns)
+{
+	return instant_ns && now_ns >= instant_ns;
+}
+
+/* ---- sessions (reference_session.c) ---- */
+
+bool sp_ref_session_is_live(const struct sp_reference *reference, uint32_t number, uint64_t epoch,
+			    uint64_t now_ns);
+/* The live session of a tunnel address. Returns SP_REASON_NONE, or why it has none. */
+enum sp_reason sp_ref_find_session(const struct sp_reference *reference, const struct sp_addr *addr,
+				   uint64_t now_ns, struct sp_ref_session **ret_session);
+/* Is it somebody's whose session is theirs still, but past its end or silent for too long? */
+bool sp_ref_is_parked(const struct sp_reference *reference, const struct sp_addr *addr,
+		      uint64_t now_ns);
+struct sp_ref_end sp_ref_record_end(const struct sp_reference *reference, const struct sp_addr *addr,
+				    bool is_pool_end, uint64_t now_ns);
+/* Nothing has changed since it was recorded: no pool end, or live with the same epoch. */
+bool sp_ref_end_is_unchanged(const struct sp_reference *reference, const struct sp_ref_end *end,
+			     uint64_t now_ns);
+void sp_ref_sessions_remap_roles(struct sp_reference *reference, const struct sp_policy *policy);
+void sp_ref_sessions_done(struct sp_reference *reference);
+
+/* ---- addresses and rules (reference_rules.c) ---- */
+
+bool sp_ref_is_self(const struct sp_reference *reference, const struct sp_addr *addr);
+bool sp_ref_is_pool_end(const struct sp_reference *reference, const struct sp_addr *addr);
+/* enum sp_zone, SP_HOME_SELF or SP_HOME_UNKNOWN */
+int sp_ref_home(const struct sp_reference *reference, const struct sp_addr *addr);
+/* The one interface its route leads to, when a route says where it is at home; 0: any. */
+uint32_t sp_ref_home_interface(const struct sp_reference *reference, const struct sp_addr *addr);
+/* Where parked people may go: the portal, the resolvers. */
+bool sp_ref_is_parked_target(const struct sp_reference *reference, const struct sp_tuple *tuple);
+bool sp_ref_is_bogon(const struct sp_reference *reference, const struct sp_addr *addr);
+
+/* The protect entry that matches [2], or NULL. */
+const struct sp_rule *sp_ref_match_protect(const struct sp_reference *reference, enum sp_zone zone,
+					   const struct sp_tuple *tuple);
+/* [6]-[8]; @sender, @receiver: live sessions of pool ends, or NULL. */
+struct sp_answer sp_ref_match_rules(const struct sp_reference *reference, enum sp_zone zone,
+				    const struct sp_tuple *tuple,
+				    const struct sp_ref_session *sender,
+				    const struct sp_ref_session *receiver);
+
+/* ---- flows (reference_flow.c) ---- */
+
+enum sp_ref_kind {
+	SP_REF_JUDGED,    /* by rules, or protect */
+	SP_REF_OWN,       /* the gateway itself sent the packet */
+	SP_REF_FORWARDED, /* a path that NAT made */
+};
+
+bool sp_ref_can_open(const struct sp_packet *pkt);
+bool sp_ref_is_icmp_reply(const struct sp_tuple *tuple);
+/* The flow that is there for a packet's tuple, or NULL. @pkt: NULL for a quoted tuple, which has no
+ * flags; @ret_is_reply may be NULL. */
+struct sp_ref_flow *sp_ref_find_flow(const struct sp_reference *reference,
+				     const struct sp_tuple *tuple, const struct sp_packet *pkt,
+				     uint64_t now_ns, bool *ret_is_reply);
+/* An allowed packet of the flow. */
+void sp_ref_touch_flow(struct sp_ref_flow *flow, const struct sp_packet *pkt, bool is_reply,
+		       uint64_t now_ns);
+void sp_ref_delete_flow(struct sp_reference *reference, struct sp_ref_flow *flow);
+/* No rule speaks for it. */
+bool sp_ref_is_unruled(const struct sp_ref_flow *flow);
+bool sp_ref_flow_is_fresh(const struct sp_reference *reference, const struct sp_ref_flow *flow,
+			  uint64_t now_ns);
+/* Record that @answer is the current one about the flow: a deny makes it a denied one. */
+void sp_ref_renew_flow(struct sp_reference *reference, struct sp_ref_flow *flow,
+		       const struct sp_answer *answer, uint64_t now_ns);
+/* Open a flow for the packet, in place of what its key has. @ret_refused: SP_REASON_NONE, or
+ * FLOW_LIMIT or FLOW_FULL and nothing is changed. Returns 0; -ENOMEM. */
+int sp_ref_open_flow(struct sp_reference *reference, enum sp_hook hook, enum sp_zone zone,
+		     const struct sp_packet *pkt, const struct sp_answer *answer,
+		     enum sp_ref_kind kind, uint64_t now_ns, enum sp_reason *ret_refused);
+void sp_ref_flows_done(struct sp_reference *reference);
+
+/* ---- fragments (reference_fragment.c) ---- */
+
+/* Judge a fragment by those before it. Returns true with an answer; false for a first fragment that
+ * is to be judged as every packet. */
+bool sp_ref_judge_fragment(struct sp_reference *reference, enum sp_hook hook,
+			   const struct sp_packet *pkt, uint64_t now_ns,
+			   struct sp_answer *ret_answer);
+/* An allowed first fragment. Returns 0; -ENOMEM. */
+int sp_ref_remember_fragment(struct sp_reference *reference, enum sp_hook hook,
+			     const struct sp_packet *pkt, const struct sp_answer *answer,
+			     uint64_t now_ns);
+void sp_ref_frags_done(struct sp_reference *reference);
+
+#endif

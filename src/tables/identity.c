@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Classes and network sets of people: which rules' `from` a session matches, which rules' `to`
+ * matches a packet towards it. A combination nobody had before appends its rows behind the others.
+ */
+#include "tables/index.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "net/addr.h"
+
+/* A session as the rules see it, one family of it. */
+struct view {
+	const struct sp_identity *identity;
+	const struct sp_policy *policy;
+	bool *has_network; /* by network: it holds the session's address */
+};
+
+static bool has_role(const struct sp_identity *identity, uint32_t role)
+{
+	for (size_t i = 0; i < identity->role_count; i++)
+		if (identity->roles[i] == role)
+			return true;
+	return false;
+}
+
+/* A person is a name at a provider: others may have the same name at theirs. */
+static bool is_user(const struct sp_identity *identity, const struct sp_from *from)
+{
+	return identity->user && identity->idp && from->idp &&
+	       strcmp(identity->user, from->user) == 0 && strcmp(identity->idp, from->idp) == 0;
+}
+
+static bool from_matches(const struct view *view, const struct sp_from *from)
+{
+	switch (from->kind) {
+	case SP_FROM_ANY:
+		return true;
+	case SP_FROM_ROLE:
+		return has_role(view->identity, from->index);
+	case SP_FROM_USER:
+		return is_user(view->identity, from);
+	case SP_FROM_NETWORK:
+		return view->has_network[from->index];
+	}
+	return false;
+}
+
+static bool to_matches(const struct view *view, const struct sp_to *to)
+{
+	switch (to->kind) {
+	case SP_TO_ANY:
+		return true;
+	case SP_TO_SELF:
+		return false; /* an address of the gateway is no session's */
+	case SP_TO_ROLE:
+		return has_role(view->identity, to->index);
+	case SP_TO_NETWORK:
+		return view->has_network[to->index];
+	}
+	return false;
+}
+
+/* Expose entries are about the edge, protect entries about addresses: neither asks who somebody is.
+ */
+static void collect_from(const struct view *view, uint64_t *set)
+{
+	for (size_t i = 0; i < view->policy->rule_count; i++) {
+		const struct sp_rule *rule = &view->policy->rules[i];
+
+		if (rule->kind != SP_RULE_ALLOW && rule->kind != SP_RULE_DENY)
+			continue;
+		for (size_t n = 0; n < rule->from_count; n++)
+			if (from_matches(view, &rule->from[n]))
+				sp_bits_set(set, i);
+	}
+}
+
+static void collect_to(const struct view *view, uint64_t *set)
+{
+	for (size_t i = 0; i < view->policy->rule_count; i++) {
+		const struct sp_rule *rule = &view->policy->rules[i];
+
+		for (size_t n = 0; n < rule->to_count; n++)
+			if (to_matches(view, &rule->to[n]))
+				sp_bits_set(set, i);
+	}
+}
+
+static int intern_family(struct sp_tables_index *index, struct view *view, unsigned family,
+			 uint32_t *ret_class, uint32_t *ret_netset)
+{
+	const struct sp_addr *addr = &view->identity->addresses[family];
+	__sp_free uint64_t *from = sp_bits_new(index->words);
+	__sp_free uint64_t *to = sp_bits_new(index->words);
+	int r;
+
+	if (!from || !to)
+		return -ENOMEM;
+	for (size_t n = 0; n < view->policy->network_count; n++)
+		view->has_network[n] = sp_network_has(&view->policy->networks[n], addr);
+	collect_from(view, from);
+	collect_to(view, to);
+	r = sp_rule_sets_intern(&index->classes, from, ret_class);
+	return r < 0 ? r : sp_rule_sets_intern(&index->netsets, to, ret_netset);
+}
+
+/* Pairs of what is new from numbers @class_id and @netset on: with everything, each once. */
+static int add_pairs(struct sp_tables *tables, uint32_t class_id, uint32_t netset)
+{
+	uint32_t classes = sp_rule_sets_count(&tables->index->classes);
+	uint32_t netsets = sp_rule_sets_count(&tables->index->netsets);
+	int r = 0;
+
+	for (uint32_t c = class_id; c < classes; c++)
+		for (uint32_t n = 0; n < netsets && r == 0; n++)
+			r = sp_tables_add_pair(tables, c, n);
+	for (uint32_t n = netset; n < netsets; n++)
+		for (uint32_t c = 0; c < class_id && r == 0; c++)
+			r = sp_tables_add_pair(tables, c, n);
+	return r;
+}
+
+static int add_rows(struct sp_tables *tables, const struct sp_identity *identity,
+		    uint32_t class_id[2], uint32_t netset[2])
+{
+	struct sp_tables_index *index = tables->index;
+	struct view view = { .identity = identity, .policy = index->policy };
+	__sp_free bool *has_network = calloc(view.policy->network_count + 1, sizeof(bool));
+	int r = 0;
+
+	if (!has_network)
+		return -ENOMEM;
+	view.has_network = has_network;
+	for (unsigned family = 0; family < 2 && r == 0; family++)
+		if (identity->has_address[family])
+			r = intern_family(index, &view, family, &class_id[family],
+					  &netset[family]);
+	return r < 0 ? r : add_pairs(tables, tables->class_count, tables->netset_count);
+}
+
+/* Back to what the counts in @tables and @pairs, @profiles say. */
+static void take_back(struct sp_tables *tables, size_t pairs, uint32_t profiles)
+{
+	struct sp_tables_index *index = tables->index;
+
+	sp_rule_sets_truncate(&index->classes, tables->class_count);
+	sp_rule_sets_truncate(&index->netsets, tables->netset_count);
+	sp_rule_sets_truncate(&index->profiles, profiles);
+	sp_chains_truncate(&index->pairs, (uint32_t)pairs);
+	tables->profile_count = profiles;
+	tables->pair_count = pairs;
+}
+
+int sp_tables_add_identity(struct sp_tables *tables, const struct sp_identity *identity,
+			   uint32_t ret_class[2], uint32_t ret_netset[2])
+{
+	struct sp_tables_index *index = tables->index;
+	size_t pairs = tables->pair_count;
+	uint32_t profiles = tables->profile_count;
+	uint32_t class_id[2] = { 0 }, netset[2] = { 0 };
+	int r;
+
+	if (!index)
+		return -EINVAL;
+	r = add_rows(tables, identity, class_id, netset);
+	if (r < 0) {
+		take_back(tables, pairs, profiles);
+		return r;
+	}
+	tables->class_count = sp_rule_sets_count(&index->classes);
+	tables->netset_count = sp_rule_sets_count(&index->netsets);
+	memcpy(ret_class, class_id, sizeof(class_id));
+	memcpy(ret_netset, netset, sizeof(netset));
+	return 0;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Pairs, profiles and verdicts. A pair (class, network set) leaves the rules that are in both; that
+ * set of rules is a profile, and for each service set a profile has one verdict. */
+#include "tables/index.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+
+/* ---- verdicts ---- */
+
+/* Rules of one kind that match: the first in the file, and whether some of them log. */
+struct found {
+	size_t first; /* SIZE_MAX: none */
+	uint64_t log_new, log_all;
+};
+
+static void find(struct found *found, const struct sp_rule_masks *masks, size_t word,
+		 uint64_t rules)
+{
+	if (!rules)
+		return;
+	if (found->first == SIZE_MAX)
+		found->first = word * 64 + (size_t)__builtin_ctzll(rules);
+	found->log_new |= rules & masks->log_new[word];
+	found->log_all |= rules & masks->log_all[word];
+}
+
+static struct sp_verdict verdict_of(const struct sp_policy *policy, const struct found *found,
+				    enum sp_verdict_action action)
+{
+	static const uint8_t reason[] = {
+		[SP_RULE_ALLOW] = SP_REASON_POLICY,
+		[SP_RULE_DENY] = SP_REASON_POLICY,
+		[SP_RULE_EXPOSE] = SP_REASON_EXPOSE,
+		[SP_RULE_PROTECT] = SP_REASON_PROTECT,
+	};
+	const struct sp_rule *rule = &policy->rules[found->first];
+
+	return (struct sp_verdict){
+		.action = (uint8_t)action,
+		.reason = reason[rule->kind],
+		.log = found->log_all ? SP_LOG_ALL : found->log_new ? SP_LOG_NEW : SP_LOG_NONE,
+		.rule = rule->number,
+		.audit_rule = SP_RULE_NONE,
+	};
+}
+
+/* What the rules in both sets say: protect, else deny, else allow or expose, else the default.
+ * @word, @word_count  the places where @profile is not empty. */
+static struct sp_verdict decide(const struct sp_tables_index *index, const uint64_t *profile,
+				const uint32_t *word, size_t word_count, const uint64_t *svcset)
+{
+	const struct sp_rule_masks *masks = &index->masks;
+	struct found protect = { SIZE_MAX, 0, 0 }, deny = protect, allow = protect;
+
+	for (size_t i = 0; i < word_count; i++) {
+		uint32_t w = word[i];
+		uint64_t rules = profile[w] & svcset[w];
+
+		if (!rules)
+			continue;
+		find(&protect, masks, w, rules & masks->protect[w]);
+		find(&deny, masks, w, rules & masks->deny[w]);
+		find(&allow, masks, w, rules & masks->allow[w]);
+	}
+	if (protect.first != SIZE_MAX)
+		return verdict_of(index->policy, &protect, SP_ALLOW);
+	if (deny.first != SIZE_MAX)
+		return verdict_of(index->policy, &deny, SP_DENY);
+	if (allow.first != SIZE_MAX)
+		return verdict_of(index->policy, &allow, SP_ALLOW);
+	return (struct sp_verdict){
+		.action = SP_DENY,
+		.reason = SP_REASON_DEFAULT,
+		.log = SP_LOG_ALL,
+		.rule = SP_RULE_DEFAULT,
+		.audit_rule = SP_RULE_NONE,
+	};
+}
+
+static int make_verdict_room(struct sp_tables *tables, size_t profiles)
+{
+	size_t room = tables->index->verdict_room;
+	struct sp_verdict *verdict;
+
+	if (profiles <= room)
+		return 0;
+	while (room < profiles)
+		room = room ? room * 2 : 4;
+	verdict = reallocarray(tables->verdict, room, tables->svcset_count * sizeof(*verdict));
+	if (!verdict)
+		return -ENOMEM;
+	tables->verdict = verdict;
+	tables->index->verdict_room = room;
+	return 0;
+}
+
+/* The number of a profile; a new one gets its verdicts. On failure nothing was added. */
+static int add_profile(struct sp_tables *tables, const uint64_t *rules, uint32_t *ret_profile)
+{
+	struct sp_tables_index *index = tables->index;
+	__sp_free uint32_t *word = NULL;
+	struct sp_verdict *verdict;
+	size_t word_count = 0;
+	uint32_t profile;
+	int r;
+
+	r = sp_rule_sets_intern(&index->profiles, rules, &profile);
+	if (r < 0)
+		return r;
+	if (profile < tables->profile_count) {
+		*ret_profile = profile;
+		return 0;
+	}
+	r = (uint64_t)(profile + 1) * tables->svcset_count > SP_TABLES_VERDICT_MAX ?
+		    -E2BIG :
+		    make_verdict_room(tables, profile + 1);
+	word = calloc(index->words, sizeof(*word));
+	if (r == 0 && !word)
+		r = -ENOMEM;
+	if (r < 0) {
+		sp_rule_sets_truncate(&index->profiles, profile);
+		return r;
+	}
+	for (uint32_t w = 0; w < index->words; w++)
+		if (rules[w])
+			word[word_count++] = w;
+	verdict = tables->verdict + (size_t)profile * tables->svcset_count;
+	for (uint32_t s = 0; s < tables->svcset_count; s++)
+		verdict[s] = decide(index, rules, word, word_count,
+				    sp_rule_sets_get(&index->svcsets, s));
+	tables->profile_count = profile + 1;
+	*ret_profile = profile;
+	return 0;
+}
+
+/* ---- pairs ---- */
+
+static uint64_t hash_pair(uint32_t class_id, uint32_t netset)
+{
+	uint64_t hash = ((uint64_t)class_id << 32 | netset) * UINT64_C(0xff51afd7ed558ccd);
+
+	return hash ^ hash >> 32;
+}
+
+uint32_t sp_tables_find_pair(const struct sp_tables *tables, uint32_t class_id, uint32_t netset)
+{
+	const struct sp_chains *pairs = &tables->index->pairs;
+	uint32_t n = sp_chains_first(pairs, hash_pair(class_id, netset));
+
+	for (; n != SP_CHAIN_END; n = sp_chains_next(pairs, n))
+		if (tables->pair[n].key.class_id == class_id &&
+		    tables->pair[n].key.netset == netset)
+			break;
+	return n;
+}
+
+static int push_pair(struct sp_tables *tables, uint32_t class_id, uint32_t netset,
+		     uint32_t profile)
+{
+	struct sp_pair_row *row;
+	int r;
+
+	if (tables->pair_count >= SP_TABLES_PAIR_MAX)
+		return -E2BIG;
+	r = sp_chains_add(&tables->index->pairs, hash_pair(class_id, netset));
+	if (r < 0)
+		return r;
+	row = SP_ARRAY_PUSH(tables->pair, tables->pair_count);
+	if (!row) {
+		sp_chains_truncate(&tables->index->pairs, (uint32_t)tables->pair_count);
+		return -ENOMEM;
+	}
+	*row = (struct sp_pair_row){ { class_id, netset }, profile };
+	return 0;
+}
+
+int sp_tables_add_pair(struct sp_tables *tables, uint32_t class_id, uint32_t netset)
+{
+	struct sp_tables_index *index = tables->index;
+	const uint64_t *from = sp_rule_sets_get(&index->classes, class_id);
+	const uint64_t *to = sp_rule_sets_get(&index->netsets, netset);
+	uint64_t any = 0;
+	uint32_t profile;
+	int r;
+
+	for (size_t i = 0; i < index->words; i++)
+		any |= index->common[i] = from[i] & to[i];
+	if (!any)
+		return 0;
+	r = add_profile(tables, index->common, &profile);
+	return r < 0 ? r : push_pair(tables, class_id, netset, profile);
+}
+
+/* ---- all pairs of a compilation ---- */
+
+/* Which network sets each rule is in: bits of network sets, `words` a rule. */
+struct reach {
+	size_t words;
+	uint64_t *bits;
+	uint64_t *any; /* of all allows and denies from any: most classes have them all */
+	uint64_t *from_any; /* those rules */
+};
+
+static void reach_done(struct reach *reach)
+{
+	free(reach->bits);
+	free(reach->any);
+	free(reach->from_any);
+}
+
+static void reach_or(const struct reach *reach, uint64_t *into, size_t rule)
+{
+	const uint64_t *from = reach->bits + rule * reach->words;
+
+	for (size_t i = 0; i < reach->words; i++)
+		into[i] |= from[i];
+}
+
+static int reach_init(struct reach *reach, const struct sp_tables_index *index)
+{
+	size_t rules = index->words * 64;
+	uint32_t netsets = sp_rule_sets_count(&index->netsets);
+
+	reach->words = sp_bits_words(netsets);
+	reach->bits = calloc(rules, reach->words * sizeof(*reach->bits));
+	reach->any = sp_bits_new(reach->words);
+	reach->from_any = sp_bits_new(index->words);
+	if (!reach->bits || !reach->any || !reach->from_any)
+		return -ENOMEM;
+	for (size_t i = 0; i < index->words; i++)
+		reach->from_any[i] = index->masks.from_any[i] & index->masks.decide[i];
+	for (uint32_t n = 0; n < netsets; n++) {
+		const uint64_t *set = sp_rule_sets_get(&index->netsets, n);
+
+		for (size_t rule = sp_bits_next(set, index->words, 0); rule < rules;
+		     rule = sp_bits_next(set, index->words, rule + 1))
+			sp_bits_set(reach->bits + rule * reach->words, n);
+	}
+	for (size_t rule = sp_bits_next(reach->from_any, index->words, 0); rule < rules;
+	     rule = sp_bits_next(reach->from_any, index->words, rule + 1))
+		reach_or(reach, reach->any, rule);
+	return 0;
+}
+
+/* Bits of the network sets with which this class has a rule in common, into @netsets. */
+static void reach_of_class(const struct reach *reach, const struct sp_tables_index *index,
+			   const uint64_t *class_set, uint64_t *rest, uint64_t *netsets)
+{
+	const uint64_t *from_any = reach->from_any;
+	bool has_any = true;
+
+	for (size_t i = 0; i < index->words && has_any; i++)
+		has_any = (class_set[i] & from_any[i]) == from_any[i];
+	for (size_t i = 0; i < index->words; i++)
+		rest[i] = has_any ? class_set[i] & ~from_any[i] : class_set[i];
+	if (has_any)
+		memcpy(netsets, reach->any, reach->words * sizeof(*netsets));
+	else
+		memset(netsets, 0, reach->words * sizeof(*netsets));
+	for (size_t rule = sp_bits_next(rest, index->words, 0); rule < index->words * 64;
+	     rule = sp_bits_next(rest, index->words, rule + 1))
+		reach_or(reach, netsets, rule);
+}
+
+int sp_tables_compile_pairs(struct sp_tables *tables)
+{
+	struct sp_tables_index *index = tables->index;
+	__sp_cleanup(reach_done) struct reach reach = { 0 };
+	__sp_free uint64_t *rest = sp_bits_new(index->words);
+	__sp_free uint64_t *netsets = NULL;
+	uint32_t profile;
+	int r;
+
+	if (!rest)
+		return -ENOMEM;
+	r = add_profile(tables, rest, &profile); /* profile 0: no rule */
+	if (r < 0)
+		return r;
+	r = reach_init(&reach, index);
+	if (r < 0)
+		return r;
+	netsets = sp_bits_new(reach.words);
+	if (!netsets)
+		return -ENOMEM;
+	for (uint32_t c = 0; c < sp_rule_sets_count(&index->classes); c++) {
+		reach_of_class(&reach, index, sp_rule_sets_get(&index->classes, c), rest, netsets);
+		for (size_t n = sp_bits_next(netsets, reach.words, 0); n < reach.words * 64;
+		     n = sp_bits_next(netsets, reach.words, n + 1)) {
+			r = sp_tables_add_pair(tables, c, (uint32_t)n);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}

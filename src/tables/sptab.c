@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Decision tables as a file.
+ *
+ *	"SPTAB\0\0\2"
+ *	six sections, each once and in this order:
+ *		u32 id, u32 0, u64 length; the rows; zeros up to 8 bytes
+ *	SHA-256 of everything before it
+ *
+ * Rows have the layout of <sallyport/abi/tables.h>, little endian, so a plane may map the file. What is
+ * reserved is zero; a reader refuses what it does not know, so a file that says more needs a newer one.
+ * There is one way to write given tables (pairs are sorted), and what was read writes the same
+ * bytes again. */
+#include "tables/tables.h"
+
+#include <errno.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/cleanup.h"
+#include "net/addr.h"
+
+static const uint8_t magic[8] = { 'S', 'P', 'T', 'A', 'B', 0, 0, 2 };
+
+enum section { HEAD = 1, SRC, DST, SVC, PAIR, VERDICT };
+
+#define HEAD_SIZE 56u
+#define SRC_SIZE 40u
+#define DST_SIZE 28u
+#define SVC_SIZE 2u
+#define PAIR_SIZE 12u
+#define VERDICT_SIZE 24u
+
+SP_DEFINE_CLEANUP(struct sp_tables *, sp_tables_free);
+
+static size_t padding(size_t len)
+{
+	return -len & 7;
+}
+
+/* ---- write ---- */
+
+struct writer {
+	uint8_t *next; /* the whole size is known before, so nothing is checked here */
+};
+
+static uint8_t *advance(struct writer *writer, size_t len)
+{
+	uint8_t *here = writer->next;
+
+	writer->next += len;
+	return here;
+}
+
+static void put_bytes(struct writer *writer, const void *bytes, size_t len)
+{
+	memcpy(advance(writer, len), bytes, len);
+}
+
+static void put_u8(struct writer *writer, uint8_t value)
+{
+	*advance(writer, 1) = value;
+}
+
+static void put_u16(struct writer *writer, uint16_t value)
+{
+	sp_put_le16(advance(writer, 2), value);
+}
+
+static void put_u32(struct writer *writer, uint32_t value)
+{
+	sp_put_le32(advance(writer, 4), value);
+}
+
+static void put_u64(struct writer *writer, uint64_t value)
+{
+	sp_put_le64(advance(writer, 8), value);
+}
+
+static void put_section(struct writer *writer, enum section id, size_t len)
+{
+	put_u32(writer, id);
+	put_u32(writer, 0);
+	put_u64(writer, len);
+}
+
+static void put_prefix(struct writer *writer, const struct sp_prefix *prefix)
+{
+	put_u32(writer, prefix->prefix_len);
+	put_bytes(writer, prefix->addr, sizeof(prefix->addr));
+}
+
+static void put_head(struct writer *writer, const struct sp_tables *tables)
+{
+	put_section(writer, HEAD, HEAD_SIZE);
+	put_bytes(writer, tables->generation, sizeof(tables->generation));
+	put_u32(writer, tables->flags);
+	put_u32(writer, tables->class_count);
+	put_u32(writer, tables->netset_count);
+	put_u32(writer, tables->svcset_count);
+	put_u32(writer, tables->profile_count);
+	put_u16(writer, tables->portal_port);
+	put_u16(writer, 0);
+}
+
+static void put_src(struct writer *writer, const struct sp_tables *tables)
+{
+	size_t len = tables->src_count * SRC_SIZE;
+
+	put_section(writer, SRC, len);
+	for (size_t i = 0; i < tables->src_count; i++) {
+		const struct sp_src *src = &tables->src[i].value;
+
+		put_prefix(writer, &tables->src[i].prefix);
+		for (unsigned zone = 0; zone < SP_ZONE_COUNT; zone++)
+			put_u32(writer, src->class_id[zone]);
+		put_u8(writer, src->home);
+		put_u8(writer, src->drop_reason);
+		put_u8(writer, src->flags);
+		put_u8(writer, 0);
+		put_u32(writer, src->ifindex);
+	}
+	advance(writer, padding(len));
+}
+
+static void put_dst(struct writer *writer, const struct sp_tables *tables)
+{
+	size_t len = tables->dst_count * DST_SIZE;
+
+	put_section(writer, DST, len);
+	for (size_t i = 0; i < tables->dst_count; i++) {
+		put_prefix(writer, &tables->dst[i].prefix);
+		put_u32(writer, tables->dst[i].value.netset);
+		put_u32(writer, tables->dst[i].value.flags);
+	}
+	advance(writer, padding(len));
+}
+
+static void put_svc(struct writer *writer, const struct sp_tables *tables)
+{
+	put_section(writer, SVC, SP_SVC_SLOTS * SVC_SIZE);
+	for (size_t slot = 0; slot < SP_SVC_SLOTS; slot++)
+		put_u16(writer, tables->svc[slot]);
+}
+
+static int compare_pair(const void *left, const void *right)
+{
+	const struct sp_pair_key *a = &((const struct sp_pair_row *)left)->key;
+	const struct sp_pair_key *b = &((const struct sp_pair_row *)right)->key;
+
+	if (a->class_id != b->class_id)
+		return a->class_id < b->class_id ? -1 : 1;
+	return (a->netset > b->netset) - (a->netset < b->netset);
+}
+
+static void put_pair(struct writer *writer, const struct sp_pair_row *sorted, size_t count)
+{
+	put_section(writer, PAIR, count * PAIR_SIZE);
+	for (size_t i = 0; i < count; i++) {
+		put_u32(writer, sorted[i].key.class_id);
+		put_u32(writer, sorted[i].key.netset);
+		put_u32(writer, sorted[i].profile);
+	}
+	advance(writer, padding(count * PAIR_SIZE));
+}
+
+static size_t verdict_count(const struct sp_tables *tables)
+{
+	return (size_t)tables->profile_count * tables->svcset_count;
+}
+
+static void put_verdict(struct writer *writer, const struct sp_tables *tables)
+{
+	put_section(writer, VERDICT, verdict_count(tables) * VERDICT_SIZE);
+	for (size_t i = 0; i < verdict_count(tables); i++) {
+		const struct sp_verdict *verdict = &tables->verdict[i];
+
+		put_u8(writer, verdict->action);
+		put_u8(writer, verdict->reason);
+		put_u8(writer, verdict->log);
+		put_u8(writer, 0);
+		put_u32(writer, verdict->rule);
+		put_u32(writer, verdict->audit_rule);
+		put_u32(writer, verdict->limit);
+		put_u64(writer, verdict->not_after_ns);
+	}
+}
+
+static size_t section_size(size_t rows, size_t row_size)
+{
+	return 16 + rows * row_size + padding(rows * row_size);
+}
+
+static size_t file_size(const struct sp_tables *tables)
+{
+	return sizeof(magic) + section_size(1, HEAD_SIZE) +
+	       section_size(tables->src_count, SRC_SIZE) +
+	       section_size(tables->dst_count, DST_SIZE) + section_size(SP_SVC_SLOTS, SVC_SIZE) +
+	       section_size(tables->pair_count, PAIR_SIZE) +
+	       section_size(verdict_count(tables), VERDICT_SIZE) + SHA256_DIGEST_LENGTH;
+}
+
+int sp_sptab_write(const struct sp_tables *tables, uint8_t **ret_bytes, size_t *ret_len)
+{
+	size_t len = file_size(tables);
+	__sp_free uint8_t *bytes = calloc(1, len);
+	__sp_free struct sp_pair_row *sorted = calloc(tables->pair_count + 1, sizeof(*sorted));
+	struct writer writer = { bytes };
+
+	if (!bytes || !sorted)
+		return -ENOMEM;
+	if (tables->pair_count > 0) {
+		memcpy(sorted, tables->pair, tables->pair_count * sizeof(*sorted));
+		qsort(sorted, tables->pair_count, sizeof(*sorted), compare_pair);
+	}
+	put_bytes(&writer, magic, sizeof(magic));
+	put_head(&writer, tables);
+	put_src(&writer, tables);
+	put_dst(&writer, tables);
+	put_svc(&writer, tables);
+	put_pair(&writer, sorted, tables->pair_count);
+	put_verdict(&writer, tables);
+	SHA256(bytes, len - SHA256_DIGEST_LENGTH, writer.next);
+	*ret_bytes = SP_TAKE_PTR(bytes);
+	*ret_len = len;
+	return 0;
+}
+
+/* ---- read ---- */
+
+/* The rows of the next section, which must be @id; @ret_count of @row_size bytes each. */
+static struct sp_reader take_section(struct sp_reader *file, enum section id, size_t row_size,
+				     size_t *ret_count)
+{
+	struct sp_reader rows = { .failed = true };
+	uint64_t len;
+	const uint8_t *bytes, *pad;
+
+	if (sp_take_le32(file) != id || sp_take_le32(file) != 0)
+		file->failed = true;
+	len = sp_take_le64(file);
+	if (len % row_size != 0)
+		file->failed = true;
+	bytes = sp_take(file, len);
+	pad = bytes ? sp_take(file, padding(len)) : NULL;
+	if (!pad)
+		return rows;
+	for (size_t i = 0; i < padding(len); i++)
+		if (pad[i] != 0)
+			file->failed = true;
+	*ret_count = len / row_size;
+	return sp_reader(bytes, len);
+}
+
+static bool take_head(struct sp_reader *file, struct sp_tables *tables)
+{
+	size_t count;
+	struct sp_reader head = take_section(file, HEAD, HEAD_SIZE, &count);
+	const uint8_t *generation = sp_take(&head, sizeof(tables->generation));
+
+	if (!generation || count != 1)
+		return false;
+	memcpy(tables->generation, generation, sizeof(tables->generation));
+	tables->flags = sp_take_le32(&head);
+	tables->class_count = sp_take_le32(&head);
+	tables->netset_count = sp_take_le32(&head);
+	tables->svcset_count = sp_take_le32(&head);
+	tables->profile_count = sp_take_le32(&head);
+	tables->portal_port = sp_take_le16(&head);
+	return sp_take_le16(&head) == 0 && (tables->flags & ~SP_TABLES_PROTECT_TUNNEL) == 0 &&
+	       tables->class_count - 1 < SP_TABLES_CLASS_MAX &&
+	       tables->netset_count - 1 < SP_TABLES_NETSET_MAX &&
+	       tables->svcset_count - 1 < SP_TABLES_SVCSET_MAX &&
+	       tables->profile_count - 1 < SP_TABLES_VERDICT_MAX &&
+	       verdict_count(tables) <= SP_TABLES_VERDICT_MAX;
+}
+
+/* A prefix, behind @last in order (NULL: the first, which must be ::/0), without host bits. */
+static bool take_prefix(struct sp_reader *rows, const struct sp_prefix *last,
+			struct sp_prefix *prefix)
+{
+	struct sp_prefix masked;
+	const uint8_t *addr;
+
+	prefix->prefix_len = sp_take_le32(rows);
+	addr = sp_take(rows, sizeof(prefix->addr));
+	if (!addr || prefix->prefix_len > 128)
+		return false;
+	memcpy(prefix->addr, addr, sizeof(prefix->addr));
+	masked = *prefix;
+	sp_prefix_mask(&masked);
+	if (sp_prefix_compare(&masked, prefix) != 0)
+		return false;
+	return last ? sp_prefix_compare(last, prefix) < 0 : prefix->prefix_len == 0;
+}
+
+static bool is_v4_root(const struct sp_prefix *prefix)
+{
+	static const struct sp_prefix root = { 96, { [10] = 0xff, [11] = 0xff } };
+
+	return sp_prefix_compare(prefix, &root) == 0;
+}
+
+static int take_src(struct sp_reader *file, struct sp_tables *tables)
+{
+	size_t count = 0;
+	struct sp_reader rows = take_section(file, SRC, SRC_SIZE, &count);
+	bool has_v4_root = false;
+
+	tables->src = calloc(count + 1, sizeof(*tables->src));
+	if (!tables->src)
+		return -ENOMEM;
+	for (; tables->src_count < count; tables->src_count++) {
+		struct sp_src_row *row = &tables->src[tables->src_count];
+		struct sp_src *src = &row->value;
+
+		if (!take_prefix(&rows, tables->src_count ? &row[-1].prefix : NULL, &row->prefix))
+			return -EBADMSG;
+		has_v4_root |= is_v4_root(&row->prefix);
+		for (unsigned zone = 0; zone < SP_ZONE_COUNT; zone++) {
+			src->class_id[zone] = sp_take_le32(&rows);
+			if (src->class_id[zone] >= tables->class_count)
+				return -EBADMSG;
+		}
+		src->home = sp_take_u8(&rows);
+		src->drop_reason = sp_take_u8(&rows);
+		src->flags = sp_take_u8(&rows);
+		if (sp_take_u8(&rows) != 0 || src->home > SP_HOME_UNKNOWN ||
+		    (src->flags & ~SP_SRC_PROTECT) != 0)
+			return -EBADMSG;
+		src->ifindex = sp_take_le32(&rows);
+		if (src->drop_reason != SP_REASON_NONE && src->drop_reason != SP_REASON_BOGON &&
+		    src->drop_reason != SP_REASON_BLOCKLIST)
+			return -EBADMSG;
+	}
+	return has_v4_root ? 0 : -EBADMSG;
+}
+
+static int take_dst(struct sp_reader *file, struct sp_tables *tables)
+{
+	size_t count = 0;
+	struct sp_reader rows = take_section(file, DST, DST_SIZE, &count);
+	bool has_v4_root = false;
+
+	tables->dst = calloc(count + 1, sizeof(*tables->dst));
+	if (!tables->dst)
+		return -ENOMEM;
+	for (; tables->dst_count < count; tables->dst_count++) {
+		struct sp_dst_row *row = &tables->dst[tables->dst_count];
+
+		if (!take_prefix(&rows, tables->dst_count ? &row[-1].prefix : NULL, &row->prefix))
+			return -EBADMSG;
+		has_v4_root |= is_v4_root(&row->prefix);
+		row->value.netset = sp_take_le32(&rows);
+		row->value.flags = sp_take_le32(&rows);
+		if (row->value.netset >= tables->netset_count)
+			return -EBADMSG;
+		if ((row->value.flags & ~SP_DST_RESOLVER) > SP_DST_SELF) /* one of the two at most */
+			return -EBADMSG;
+	}
+	return has_v4_root ? 0 : -EBADMSG;
+}
+
+static int take_svc(struct sp_reader *file, struct sp_tables *tables)
+{
+	size_t count = 0;
+	struct sp_reader rows = take_section(file, SVC, SVC_SIZE, &count);
+
+	if (count != SP_SVC_SLOTS)
+		return -EBADMSG;
+	for (size_t slot = 0; slot < SP_SVC_SLOTS; slot++) {
+		tables->svc[slot] = sp_take_le16(&rows);
+		if (tables->svc[slot] >= tables->svcset_count)
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+static int take_pair(struct sp_reader *file, struct sp_tables *tables)
+{
+	size_t count = 0;
+	struct sp_reader rows = take_section(file, PAIR, PAIR_SIZE, &count);
+
+	if (count > SP_TABLES_PAIR_MAX)
+		return -EBADMSG;
+	tables->pair = calloc(count + 1, sizeof(*tables->pair));
+	if (!tables->pair)
+		return -ENOMEM;
+	for (; tables->pair_count < count; tables->pair_count++) {
+		struct sp_pair_row *row = &tables->pair[tables->pair_count];
+
+		row->key.class_id = sp_take_le32(&rows);
+		row->key.netset = sp_take_le32(&rows);
+		row->profile = sp_take_le32(&rows);
+		if (row->key.class_id >= tables->class_count ||
+		    row->key.netset >= tables->netset_count ||
+		    row->profile >= tables->profile_count || row->profile == 0)
+			return -EBADMSG;
+		if (tables->pair_count && compare_pair(&row[-1], row) >= 0)
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+/* Each reason says who may decide so; a limit is nothing this version could enforce. */
+static bool is_verdict(const struct sp_verdict *verdict)
+{
+	bool allows = verdict->action == SP_ALLOW;
+	bool is_default = verdict->rule == SP_RULE_DEFAULT;
+
+	if (verdict->action != SP_ALLOW && verdict->action != SP_DENY)
+		return false;
+	if (verdict->log > SP_LOG_ALL || verdict->rule >= SP_RULE_MAX || verdict->limit != 0)
+		return false;
+	if (verdict->audit_rule != SP_RULE_NONE && verdict->audit_rule >= SP_RULE_MAX)
+		return false;
+	switch (verdict->reason) {
+	case SP_REASON_POLICY:
+		return !is_default;
+	case SP_REASON_DEFAULT:
+		return is_default && !allows;
+	case SP_REASON_PROTECT:
+	case SP_REASON_EXPOSE:
+		return !is_default && allows;
+	default:
+		return false;
+	}
+}
+
+static int take_verdict(struct sp_reader *file, struct sp_tables *tables)
+{
+	size_t count = 0;
+	struct sp_reader rows = take_section(file, VERDICT, VERDICT_SIZE, &count);
+
+	if (count != verdict_count(tables))
+		return -EBADMSG;
+	tables->verdict = calloc(count, sizeof(*tables->verdict));
+	if (!tables->verdict)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		struct sp_verdict *verdict = &tables->verdict[i];
+		uint8_t zero;
+
+		verdict->action = sp_take_u8(&rows);
+		verdict->reason = sp_take_u8(&rows);
+		verdict->log = sp_take_u8(&rows);
+		zero = sp_take_u8(&rows);
+		verdict->rule = sp_take_le32(&rows);
+		verdict->audit_rule = sp_take_le32(&rows);
+		verdict->limit = sp_take_le32(&rows);
+		verdict->not_after_ns = sp_take_le64(&rows);
+		if (zero != 0 || !is_verdict(verdict))
+			return -EBADMSG;
+		if (i < tables->svcset_count && verdict->reason != SP_REASON_DEFAULT)
+			return -EBADMSG; /* profile 0 is what absent pairs get */
+	}
+	return 0;
+}
+
+static int take_tables(struct sp_reader *file, struct sp_tables *tables)
+{
+	int r = take_head(file, tables) ? 0 : -EBADMSG;
+
+	if (r == 0)
+		r = take_src(file, tables);
+	if (r == 0)
+		r = take_dst(file, tables);
+	if (r == 0)
+		r = take_svc(file, tables);
+	if (r == 0)
+		r = take_pair(file, tables);
+	if (r == 0)
+		r = take_verdict(file, tables);
+	if (r == 0 && (file->failed || file->left > 0))
+		r = -EBADMSG;
+	return r;
+}
+
+int sp_sptab_read(const uint8_t *bytes, size_t len, struct sp_tables **ret_tables)
+{
+	__sp_cleanup(sp_tables_freep) struct sp_tables *tables = NULL;
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+	struct sp_reader file;
+	int r;
+
+	if (len < sizeof(magic) + sizeof(digest) || memcmp(bytes, magic, sizeof(magic)) != 0)
+		return -EBADMSG;
+	len -= sizeof(digest);
+	SHA256(bytes, len, digest);
+	if (memcmp(bytes + len, digest, sizeof(digest)) != 0)
+		return -EBADMSG;
+	tables = calloc(1, sizeof(*tables));
+	if (!tables)
+		return -ENOMEM;
+	file = sp_reader(bytes + sizeof(magic), len - sizeof(magic));
+	r = take_tables(&file, tables);
+	if (r < 0)
+		return r;
+	*ret_tables = SP_TAKE_PTR(tables);
+	return 0;
+}

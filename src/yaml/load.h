@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The run that every kind of file has in common: text, tree, checks, sorted diagnostics. */
+#ifndef SALLYPORT_YAML_LOAD_H
+#define SALLYPORT_YAML_LOAD_H
+
+#include "yaml/diagnostics.h"
+
+/* What tells one kind of file from another. */
+struct sp_yaml_kind {
+	/* Check the tree; what is wrong is reported. @arg is that of sp_yaml_load. */
+	void (*check_root)(void *arg, const struct sp_node *root);
+	const char *empty; /* reported for a file without content */
+};
+
+/* A run over the file at @path, both borrowed. */
+static inline struct sp_check sp_check_of(const char *path, struct sp_diagnostics *diagnostics)
+{
+	return (struct sp_check){ .path = path,
+				  .diagnostics = diagnostics,
+				  .suggest_budget = SP_SUGGEST_BUDGET };
+}
+
+/* Read @text as a file of @kind. The tree lives as long as the call.
+ * Returns 0; -EINVAL the diagnostics hold an error; -ENOMEM. */
+int sp_yaml_load(const struct sp_yaml_kind *kind, struct sp_check *check, const char *text,
+		 size_t len, void *arg);
+
+#endif

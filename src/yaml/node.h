@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One node of a YAML text's tree, and its place in the text. */
+#ifndef SALLYPORT_YAML_NODE_H
+#define SALLYPORT_YAML_NODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum sp_node_kind {
+	SP_NODE_SCALAR,
+	SP_NODE_LIST,
+	SP_NODE_MAP,
+	SP_NODE_BROKEN, /* reported already: whoever meets it stays silent */
+};
+
+/* Siblings are linked by `next`; in a mapping each key is followed by its value. */
+struct sp_node {
+	union {
+		const char *text;      /* scalar: NUL-terminated, no NUL within */
+		struct sp_node *first; /* list, mapping: NULL when empty */
+	};
+	struct sp_node *next;
+	uint32_t line, column; /* from 1; bytes */
+	uint32_t count;        /* items of a list, pairs of a mapping */
+	uint8_t kind;
+	bool is_plain; /* a scalar without quotes */
+};
+
+#define sp_map_for_each(key, value, map)                                                           \
+	for (const struct sp_node *key = (map)->first, *value = key ? key->next : NULL; key;       \
+	     key = value->next, value = key ? key->next : NULL)
+
+#endif

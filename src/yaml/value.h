@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The single values of the language: addresses, prefixes, times, sizes, names, keys. Only the canonical form
+ * is taken; for another the message shows the canonical one that was meant. */
+#ifndef SALLYPORT_YAML_VALUE_H
+#define SALLYPORT_YAML_VALUE_H
+
+#include <sallyport/abi/tables.h>
+
+#include "yaml/schema.h"
+
+/* Each returns 0, or -EINVAL when it was reported. */
+int sp_read_address(struct sp_check *check, const struct sp_node *node, const char *what,
+		    struct sp_addr *ret_addr);
+int sp_read_prefix(struct sp_check *check, const struct sp_node *node, const char *what,
+		   struct sp_prefix *ret_prefix);
+/* A scalar that can only be meant as an address or prefix, right or wrong. */
+bool sp_looks_like_address(const char *text);
+
+/* 2026-11-23T10:00, with seconds, Z or +01:00 as you like; UTC without. Unix seconds. */
+int sp_read_time(struct sp_check *check, const struct sp_node *node, const char *what,
+		 int64_t *ret_unix_s);
+/* 90s, 15m, 10h, 7d; 0 alone needs no unit. */
+int sp_read_duration(struct sp_check *check, const struct sp_node *node, const char *what,
+		     int64_t *ret_seconds);
+/* 4096, 100KB, 100MB, 1GB: powers of ten. */
+int sp_read_size(struct sp_check *check, const struct sp_node *node, const char *what,
+		 uint64_t *ret_bytes);
+/* What a provider may call a person, or a group of theirs: longer ones, and those with characters that
+ * do not print, no token is taken with. NULL: reported. */
+#define SP_USER_MAX 255u
+#define SP_GROUP_TEXT_MAX 255u
+const char *sp_read_user(struct sp_check *check, const struct sp_node *node, const char *what);
+const char *sp_read_group(struct sp_check *check, const struct sp_node *node, const char *what);
+/* The base64 text of 32 bytes, as `wg` writes keys. */
+int sp_read_key(struct sp_check *check, const struct sp_node *node, const char *what,
+		uint8_t ret_key[32]);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "yaml/value.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/array.h"
+
+/* Exactly @digits decimal digits. */
+static bool take_digits(const char **text, int digits, int *ret_number)
+{
+	int number = 0;
+
+	for (int i = 0; i < digits; i++) {
+		char c = (*text)[i];
+
+		if (c < '0' || c > '9')
+			return false;
+		number = number * 10 + (c - '0');
+	}
+	*text += digits;
+	*ret_number = number;
+	return true;
+}
+
+static bool take_char(const char **text, char c)
+{
+	if (**text != c)
+		return false;
+	(*text)++;
+	return true;
+}
+
+static bool is_leap(int year)
+{
+	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+/* Days from 1970-01-01; the proleptic Gregorian calendar. */
+static int64_t days_from_epoch(int year, int month, int day)
+{
+	static const int before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
+	int64_t y = year - 1;
+	int64_t days = y * 365 + y / 4 - y / 100 + y / 400;
+
+	return days + before[month - 1] + (month > 2 && is_leap(year)) + day - 1 - 719162;
+}
+
+static int days_in(int year, int month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+
+	return days[month - 1] + (month == 2 && is_leap(year));
+}
+
+static bool take_offset(const char **text, int *ret_offset_s)
+{
+	int hours, minutes, sign = **text == '-' ? -1 : 1;
+
+	if (**text == '\0') {
+		*ret_offset_s = 0;
+		return true;
+	}
+	if (take_char(text, 'Z')) {
+		*ret_offset_s = 0;
+		return **text == '\0';
+	}
+	if (!take_char(text, sign < 0 ? '-' : '+') || !take_digits(text, 2, &hours) ||
+	    !take_char(text, ':') || !take_digits(text, 2, &minutes) || hours > 14 || minutes > 59)
+		return false;
+	*ret_offset_s = sign * (hours * 3600 + minutes * 60);
+	return **text == '\0';
+}
+
+int sp_read_time(struct sp_check *check, const struct sp_node *node, const char *what,
+		 int64_t *ret_unix_s)
+{
+	const char *text = sp_read_text(check, node, what), *c = text;
+	int year, month, day, hour, minute, second = 0, offset_s;
+
+	if (!text)
+		return -EINVAL;
+	if (!take_digits(&c, 4, &year) || !take_char(&c, '-') || !take_digits(&c, 2, &month) ||
+	    !take_char(&c, '-') || !take_digits(&c, 2, &day) || !take_char(&c, 'T') ||
+	    !take_digits(&c, 2, &hour) || !take_char(&c, ':') || !take_digits(&c, 2, &minute) ||
+	    (*c == ':' && (!take_char(&c, ':') || !take_digits(&c, 2, &second))) ||
+	    !take_offset(&c, &offset_s)) {
+		sp_report(check, node,
+			  "%s %s is not a time, as \"2026-11-23T10:00\" (UTC), "
+			  "\"2026-11-23T10:00:00Z\" or \"2026-11-23T11:00+01:00\"",
+			  what, sp_show(text).quoted);
+		return -EINVAL;
+	}
+	if (year < 1970 || month < 1 || month > 12 || day < 1 || day > days_in(year, month) ||
+	    hour > 23 || minute > 59 || second > 59) {
+		sp_report(check, node, "%s %s: there is no such day or time of day", what,
+			  sp_show(text).quoted);
+		return -EINVAL;
+	}
+	*ret_unix_s = days_from_epoch(year, month, day) * 86400 + hour * 3600 + minute * 60 +
+		      second - offset_s;
+	return 0;
+}
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+/* A number with one of @units behind it. Returns 0; -EINVAL it is none or passes @most. */
+static int read_quantity(const char *text, const struct unit *units, size_t unit_count,
+			 uint64_t most, uint64_t *ret_number)
+{
+	size_t len = strspn(text, "0123456789");
+	uint64_t number = 0;
+
+	if (len == 0 || len > 15 || (text[0] == '0' && len > 1))
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++)
+		number = number * 10 + (uint64_t)(text[i] - '0');
+	for (size_t i = 0; i < unit_count; i++) {
+		if (strcmp(text + len, units[i].name) != 0 || number > most / units[i].factor)
+			continue;
+		*ret_number = number * units[i].factor;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int sp_read_duration(struct sp_check *check, const struct sp_node *node, const char *what,
+		     int64_t *ret_seconds)
+{
+	static const struct unit units[] = {
+		{ "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 }
+	};
+	const char *text = sp_read_text(check, node, what);
+	uint64_t seconds = 0;
+
+	if (!text)
+		return -EINVAL;
+	if (strcmp(text, "0") != 0 &&
+	    read_quantity(text, units, SP_ARRAY_LEN(units), UINT64_C(3650) * 86400, &seconds) < 0) {
+		sp_report(check, node,
+			  "%s %s is not a time span, as 90s, 15m, 10h or 7d (at most 3650d)", what,
+			  sp_show(text).quoted);
+		return -EINVAL;
+	}
+	*ret_seconds = (int64_t)seconds;
+	return 0;
+}
+
+int sp_read_size(struct sp_check *check, const struct sp_node *node, const char *what,
+		 uint64_t *ret_bytes)
+{
+	static const struct unit units[] = {
+		{ "", 1 },
+		{ "KB", 1000 },
+		{ "MB", 1000000 },
+		{ "GB", 1000000000 },
+	};
+	const char *text = sp_read_text(check, node, what);
+
+	if (!text)
+		return -EINVAL;
+	if (read_quantity(text, units, SP_ARRAY_LEN(units), UINT64_C(1000000000000), ret_bytes) ==
+	    0)
+		return 0;
+	sp_report(check, node, "%s %s is not a size, as 500KB, 100MB or 1GB", what,
+		  sp_show(text).quoted);
+	return -EINVAL;
+}
+
+int sp_read_key(struct sp_check *check, const struct sp_node *node, const char *what,
+		uint8_t ret_key[32])
+{
+	const char *text = sp_read_text(check, node, what);
+	unsigned char bytes[34];
+	unsigned char again[48];
+
+	if (!text)
+		return -EINVAL;
+	/* 32 bytes are 43 characters and one "="; encoding again finds stray bits in the last. */
+	if (strlen(text) == 44 && text[43] == '=' && text[42] != '=' &&
+	    EVP_DecodeBlock(bytes, (const unsigned char *)text, 44) == 33) {
+		EVP_EncodeBlock(again, bytes, 32);
+		if (strcmp((const char *)again, text) == 0) {
+			memcpy(ret_key, bytes, 32);
+			return 0;
+		}
+	}
+	sp_report(check, node,
+		  "%s %s is not a key: 32 bytes in base64, 44 characters, as `wg pubkey` "
+		  "prints them",
+		  what, sp_show(text).quoted);
+	return -EINVAL;
+}
