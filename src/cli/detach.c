@@ -46,7 +46,7 @@ static void say_what(json_t *reply)
 	sp_cli_say("  lock        table inet sallyport goes: this machine's other rules alone decide what passes\n");
 	sp_cli_say("  IPv4        forwarding %s\n", forwarding_text(sp_json_text(forwarding, "ipv4")));
 	sp_cli_say("  IPv6        forwarding %s\n", forwarding_text(sp_json_text(forwarding, "ipv6")));
-	sp_cli_say("  tunnel      %s is set down; signed in now: %lld\n", sp_json_text(reply, "tunnel"),
+	sp_cli_say("  tunnel      %s goes, and the engine on it ends; signed in now: %lld\n", sp_json_text(reply, "tunnel"),
 		   sp_json_integer(reply, "sessions"));
 	sp_cli_say("  sallyportd  stops; started again, it puts all of this back, sessions too\n");
 }

@@ -142,6 +142,8 @@ int sp_tunnel_ensure(struct sp_daemon *daemon);
 int sp_tunnel_raise(struct sp_daemon *daemon);
 /* Set it down, if it is there: what was in it has no way. */
 void sp_tunnel_lower(struct sp_netlink *netlink, const char *name);
+/* Its addresses and routes go with it; an engine that serves it ends. Returns 0, also where there is none; -errno. */
+int sp_tunnel_remove(struct sp_netlink *netlink, const char *name);
 
 /* ---- network.c: the machine around us ---- */
 

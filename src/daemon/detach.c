@@ -2,6 +2,7 @@
 #include "daemon/detach.h"
 
 #include <stdio.h>
+#include <net/if.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -93,6 +94,17 @@ static void record_unload(const struct sp_daemon *daemon)
 
 /* ---- taking away ---- */
 
+/* Last: until then programs on it and the second lock stand in the way of what it would let in. */
+static int remove_tunnel(struct sp_netlink *netlink, const char *name, struct sp_ebpf_error *error)
+{
+	int r = sp_tunnel_remove(netlink, name);
+
+	if (r < 0)
+		snprintf(error->text, sizeof(error->text), "the tunnel interface %s could not be removed (%s); "
+			 "remove it: ip link delete %s", name, sp_err_text(r), name);
+	return r;
+}
+
 int sp_detach(struct sp_daemon *daemon, const char *by, const char *why, struct sp_ebpf_error *error)
 {
 	struct sp_audit_record record;
@@ -106,6 +118,9 @@ int sp_detach(struct sp_daemon *daemon, const char *by, const char *why, struct 
 	r = sp_ebpf_detach(daemon->plane, error);
 	if (r < 0)
 		return r;
+	/* from here on there is no way back */
+	if (remove_tunnel(daemon->netlink, daemon->machine->tunnel, error) < 0)
+		sp_log_error("%s", error->text);
 	sp_found_forget(&daemon->paths);
 	fill_record(&record, by, why);
 	sp_recorder_append(daemon, &record);
@@ -114,17 +129,31 @@ int sp_detach(struct sp_daemon *daemon, const char *by, const char *why, struct 
 	return 0;
 }
 
+/* As sallyport.yaml says; where it cannot be read, the one our programs sit on; else "". */
+static void name_tunnel(const struct sp_daemon *daemon, char ret_name[IFNAMSIZ])
+{
+	ret_name[0] = '\0';
+	if (daemon->machine)
+		snprintf(ret_name, IFNAMSIZ, "%s", daemon->machine->tunnel);
+	else
+		(void)sp_ebpf_find_interface(daemon->paths.pin_dir, SP_HOOK_VPN_IN, ret_name);
+}
+
 int sp_unload(struct sp_daemon *daemon, struct sp_ebpf_error *error)
 {
+	char tunnel[IFNAMSIZ];
 	int r = put_back_forwarding(&daemon->paths);
 
 	if (r == 0)
 		r = sp_netlink_open(&daemon->netlink);
 	if (r < 0)
 		return r;
-	if (daemon->machine)
-		sp_tunnel_lower(daemon->netlink, daemon->machine->tunnel);
+	name_tunnel(daemon, tunnel);
+	if (tunnel[0])
+		sp_tunnel_lower(daemon->netlink, tunnel);
 	r = sp_ebpf_unload(daemon->paths.pin_dir, error);
+	if (r == 0 && tunnel[0])
+		r = remove_tunnel(daemon->netlink, tunnel, error);
 	if (r < 0)
 		return r;
 	sp_found_forget(&daemon->paths);
@@ -149,7 +178,9 @@ static void say_forwarding(const char *family, enum sp_detach_forwarding forward
 void sp_unload_say(const struct sp_daemon *daemon)
 {
 	struct sp_detach_plan plan;
+	char tunnel[IFNAMSIZ];
 
+	name_tunnel(daemon, tunnel);
 	sp_detach_plan(&daemon->paths, &plan);
 	sp_log_note("--unload takes away what a sallyportd left in the kernel:");
 	sp_log_note("  every program and map pinned in %s%s", daemon->paths.pin_dir,
@@ -157,8 +188,10 @@ void sp_unload_say(const struct sp_daemon *daemon)
 	sp_log_note("  the second lock, table inet sallyport: other rules alone decide what passes");
 	say_forwarding("IPv4", plan.ipv4);
 	say_forwarding("IPv6", plan.ipv6);
-	if (daemon->machine)
-		sp_log_note("  %s is set down: nobody comes in by the tunnel", daemon->machine->tunnel);
+	if (tunnel[0])
+		sp_log_note("  the tunnel interface %s, with its addresses and routes; an engine on it ends", tunnel);
+	else
+		sp_log_note("  no tunnel interface: sallyport.yaml cannot be read, and no program names one");
 	sp_log_note("sessions, devices and policies stay; sallyportd puts everything back when it starts");
 	sp_log_note("nothing is changed yet: sallyportd --unload --yes does it");
 }

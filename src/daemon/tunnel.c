@@ -146,3 +146,17 @@ void sp_tunnel_lower(struct sp_netlink *netlink, const char *name)
 	if (sp_netlink_get_link(netlink, name, &link) == 0)
 		(void)sp_netlink_set_up(netlink, link.ifindex, false);
 }
+
+/* What sallyportd makes or adopts as a tunnel is of one of these kinds; a name in sallyport.yaml that is another
+ * interface's is a mistake, and no reason to take that one away. */
+int sp_tunnel_remove(struct sp_netlink *netlink, const char *name)
+{
+	struct sp_link link;
+	int r = sp_netlink_get_link(netlink, name, &link);
+
+	if (r == 0 && strcmp(link.kind, "wireguard") == 0)
+		r = sp_netlink_remove_link(netlink, link.ifindex);
+	else if (r == 0)
+		r = sp_tun_remove(netlink, name);
+	return r == -ENODEV || r == -EMEDIUMTYPE ? 0 : r;
+}

@@ -10,13 +10,24 @@ trap lab_down EXIT
 forwarding() { lab_in gateway sysctl -n net.ipv4.ip_forward net.ipv6.conf.all.forwarding | tr '\n' ' '; }
 has_lock() { lab_in gateway nft list table inet sallyport >/dev/null 2>&1; }
 hooks() { lab_in gateway bpftool net show 2>/dev/null | grep -cE 'wan0|lan0|vpn0'; }
-pins() { find "$LAB_ROOT/sys/fs/bpf/sallyport/v1" 2>/dev/null | wc -l; }
-is_up() { ip -n "$LAB-gateway" -o link show vpn0 | grep -q '[<,]UP[,>]'; }
+pins() { find "$LAB_ROOT/sys/fs/bpf" -mindepth 1 ! -name '*.debug' 2>/dev/null | wc -l; }
+kernel() { # what somebody could see of Sallyport in the kernel, but for the switches of forwarding
+	for what in link address rule "-4 route show table all" "-6 route show table all"; do
+		echo "== $what" && ip -n "$LAB-gateway" -o $what | sed -E 's/^[0-9]+: //; s/ (valid_lft|expires|qlen) .*//'
+	done
+	echo "== nft" && lab_in gateway nft list ruleset
+}
+leaves_nothing() { kernel >"$LAB_DIR/after" && diff "$LAB_DIR/before" "$LAB_DIR/after" >&2; }
+start_waiting_engine() { # there is no interface for it yet
+	lab_run gateway engine.log sallyport-vpnd -f --managed --root "$LAB_ROOT" --user "$LAB_ENGINE_USER" vpn0
+	lab_engine_pid=$lab_pid
+}
+engine_stopped() { ! kill -0 "$lab_engine_pid"; }
 reaches() { lab_get laptop "http://10.30.2.9:8080/"; }
 stopped() { ! kill -0 "$lab_daemon_pid"; }
 unload() { lab_in gateway sallyportd --root "$LAB_ROOT" --unload "$@" >"$LAB_DIR/unload" 2>&1; }
-gone() { # gone : nothing of ours is left but the tunnel interface, down
-	same "$(hooks) $(pins)" "0 0" && ! has_lock && ! is_up
+gone() { # gone : nothing of ours is left in the kernel
+	same "$(hooks) $(pins)" "0 0" && leaves_nothing && [ ! -e "$LAB_ROOT/sys/fs/bpf/sallyport" ]
 }
 
 lab_up
@@ -29,6 +40,7 @@ protect: [ {name: admin, from: 10.30.0.0/16, to: self} ]
 rules: [ { name: eng-office, allow: {from: engineer, to: office} } ]
 YAML
 lab_in gateway sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=1
+kernel >"$LAB_DIR/before"
 lab_start_daemon || exit 1
 lab_start_engine || exit 1
 lab_start_web office 10.30.2.9 8080 git
@@ -48,9 +60,10 @@ wait "$lab_daemon_pid"
 expect "with the exit code its unit is not restarted by" same $? 4
 expect "nothing of it is left" gone
 expect "forwarding is as it was found" same "$(forwarding)" "0 1 "
-expect "the engine lives" kill -0 "$lab_engine_pid"
+expect "the engine ends with its interface" lab_wait 10 engine_stopped
 expect "it is on record, with the reason" eval '
 	grep "\"event\":\"detach\"" "$LAB_ROOT/var/log/sallyport/audit.jsonl" | grep -q "a test"'
+start_waiting_engine
 expect "started again, it puts everything back, the session of ana too" eval 'lab_start_daemon && lab_wait 20 reaches'
 expect "forwarding as well" same "$(forwarding)" "1 1 "
 
@@ -70,11 +83,15 @@ lab_in gateway sallyportd --root "$LAB_ROOT" --engine-user "$LAB_ENGINE_USER" 2>
 expect "pins of another shape are refused" same $? 1
 expect "the message names the remedy" grep -q -- '--unload --yes' "$LAB_DIR/refused"
 expect "refused, the programs go on" reaches
-expect "--unload --yes takes them away" unload --yes
+machine_file=$LAB_ROOT/etc/sallyport/sallyport.yaml
+mv "$machine_file" "$LAB_DIR/machine" && echo '{' >"$machine_file"
+expect "--unload --yes takes them away, whatever sallyport.yaml says" unload --yes
+mv "$LAB_DIR/machine" "$machine_file"
 expect "nothing of it is left" gone
 expect "forwarding is as it was found" same "$(forwarding)" "0 1 "
 expect "it is on record" grep -q '"event":"detach".*unload' "$LAB_ROOT/var/log/sallyport/audit.jsonl"
 expect "a second time is no error" unload --yes
+start_waiting_engine
 expect "the daemon starts, and ana is through" eval 'lab_start_daemon && lab_wait 20 reaches'
 expect "the record's chain is whole" lab_gate audit verify
 expect_done

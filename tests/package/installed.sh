@@ -162,6 +162,7 @@ expect "no packet passed that may not, all the while" same "$(grep -c GET "$LAB_
 expect "the package is removed" at gw apt-get -qq -y -o Dpkg::Use-Pty=0 remove sallyport
 expect "its programs are out of the kernel" same "$(find /sys/fs/bpf -name '*sallyport*')" ""
 expect "and its table" fails has_table
+expect "and its tunnel interface" fails at gw ip link show vpn0
 expect "the configuration stays" test -s /etc/sallyport/policy.yaml
 for unit in "${!service_pid[@]}"; do stop_unit "$unit"; done
 expect "it is purged" apt_quiet purge sallyport

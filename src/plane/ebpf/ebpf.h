@@ -126,6 +126,9 @@ struct sp_ebpf_link_info {
 	bool is_alone;     /* edge-tc: no edge-in program runs on this interface */
 };
 
+/* An interface that has a pin of @hook. Returns 0; -ENOENT none has; -errno. */
+int sp_ebpf_find_interface(const char *pin_dir, enum sp_hook hook, char ret_name[16]);
+
 /* Every pinned link, for status. Returns 0 with a malloc'ed array. */
 int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_ebpf_link_info **ret_links,
 		       size_t *ret_count);

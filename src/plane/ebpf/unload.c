@@ -49,6 +49,21 @@ int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_ebpf_link_info **ret_lin
 	return 0;
 }
 
+int sp_ebpf_find_interface(const char *pin_dir, enum sp_hook hook, char ret_name[16])
+{
+	__sp_free struct sp_ebpf_pin *pins = NULL;
+	size_t count = 0;
+	int r = sp_ebpf_pin_list(pin_dir, &pins, &count);
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (pins[i].hook != hook)
+			continue;
+		snprintf(ret_name, IFNAMSIZ, "%s", pins[i].interface);
+		return 0;
+	}
+	return r < 0 ? r : -ENOENT;
+}
+
 /* What cannot be looked at (a hook this version does not know) goes with its pin. */
 static int remove_hooks(const char *pin_dir, struct sp_ebpf_error *error)
 {
@@ -71,6 +86,20 @@ static int remove_hooks(const char *pin_dir, struct sp_ebpf_error *error)
 	return r;
 }
 
+/* The folder above, which was made with it; it stays where something else lies in it. */
+static void remove_parent(const char *pin_dir)
+{
+	char parent[SP_EBPF_PIN_PATH_MAX];
+	char *slash;
+
+	snprintf(parent, sizeof(parent), "%s", pin_dir);
+	slash = strrchr(parent, '/');
+	if (slash && slash != parent) {
+		*slash = '\0';
+		(void)rmdir(parent);
+	}
+}
+
 int sp_ebpf_unload(const char *pin_dir, struct sp_ebpf_error *error)
 {
 	int r;
@@ -86,6 +115,7 @@ int sp_ebpf_unload(const char *pin_dir, struct sp_ebpf_error *error)
 		if (r < 0)
 			return sp_ebpf_end(error, r);
 	}
+	remove_parent(pin_dir);
 	return sp_ebpf_end(error, sp_ebpf_unlock(error));
 }
 
