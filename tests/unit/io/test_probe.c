@@ -158,8 +158,10 @@ static void someone_else_s_tcx_program_is_named(void **state)
 
 	(void)state;
 	link = bpf_link_create(prog, (int)index_of("wan0"), SP_BPF_TCX_EGRESS, NULL);
-	if (link < 0)
-		skip(); /* no tcx here */
+	if (link < 0) {
+		printf("skip: this kernel has no tcx\n");
+		skip();
+	}
 	run_probes(NULL, 0);
 	assert_int_equal(probe_named("tcx-free wan0")->result, SP_PROBE_MISSING);
 	assert_non_null(strstr(probe_named("tcx-free wan0")->detail, "egress"));
