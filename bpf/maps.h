@@ -227,6 +227,7 @@ const volatile __u64 sp_revision = 0;
 const volatile __u32 sp_svcset_count = 1;
 const volatile __u32 sp_profile_count = 1; /* capacity of sp_verdict in profiles */
 const volatile __u32 sp_protect_tunnel = 0; /* SP_TABLES_PROTECT_TUNNEL */
+const volatile __u32 sp_flow_max = 1 << 18; /* entries of sp_flow */
 const volatile __u32 sp_portal_port = 0;    /* TCP, where people sign in; 0: there is none */
 const volatile __u32 sp_refuse = 1;         /* answer denials of people with RST / ICMP prohibited */
 const volatile __u32 sp_dhcp_ifindex[8] = {};  /* interfaces that take an address by DHCP */

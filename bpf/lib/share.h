@@ -11,16 +11,6 @@
 
 #define SP_FLOW_SOURCE_NONE 0xffffffffu
 
-/* Of the kernel's struct, the one member we read (CO-RE finds it). */
-struct bpf_map {
-	__u32 max_entries;
-} __attribute__((preserve_access_index));
-
-SP_INLINE __u64 sp_flow_room(void)
-{
-	return ((struct bpf_map *)&sp_flow)->max_entries;
-}
-
 /* ---- parts ---- */
 
 SP_INLINE __u32 sp_flow_part_of(const struct sp_flow *flow)
@@ -46,7 +36,7 @@ SP_INLINE struct sp_flow_use *sp_flow_uses(void)
 /* Has @part, which had @before flows, room for one more, when one of @left goes? */
 SP_INLINE int sp_flow_part_has_room(const struct sp_flow_use *use, __u32 part, __u64 before, __u32 left)
 {
-	__u64 room = sp_flow_room(), kept = room / SP_FLOW_PART_KEPT, mine = 0, taken = 0;
+	__u64 room = sp_flow_max, kept = room / SP_FLOW_PART_KEPT, mine = 0, taken = 0;
 
 	for (__u32 i = 0; i < SP_FLOW_PART_COUNT; i++) {
 		__u64 flows = i == part ? before : *(volatile const __u64 *)&use->flows[i];
@@ -132,7 +122,7 @@ SP_INLINE __u32 sp_flow_source_slot(const struct sp_flow_key *key, const struct 
 
 SP_INLINE __u64 sp_flow_source_room(int is_network)
 {
-	__u64 room = sp_flow_room() * (is_network ? SP_FLOW_NETWORK_32NDS : SP_FLOW_HOST_32NDS) / 32;
+	__u64 room = (__u64)sp_flow_max * (is_network ? SP_FLOW_NETWORK_32NDS : SP_FLOW_HOST_32NDS) / 32;
 
 	return room ? room : 1;
 }

@@ -207,6 +207,7 @@ static void set_numbers(struct lab *lab, struct bpf_object *object, enum sp_hook
 	set_number(object, "sp_revision", lab->revision);
 	set_number(object, "sp_svcset_count", SVC_COUNT);
 	set_number(object, "sp_profile_count", PROFILES_MAX);
+	set_number(object, "sp_flow_max", lab->options.flows_max);
 	set_number(object, "sp_portal_port", PORTAL_PORT);
 	set_number(object, "sp_refuse", lab->options.refuses);
 	set_number(object, "sp_test", !lab->options.is_live);
