@@ -119,10 +119,27 @@ static void assert_judges(const struct lab *lab)
 	assert_true(lab_tunnel_passes(lab, "100.64.0.1", 9000, open_port));
 }
 
+/* What each death begins from: nothing, or a revision on all interfaces: @former, or what the last one went on to. */
+static uint64_t begin_from(const struct lab *lab, uint64_t former, uint64_t running, uint32_t avoid)
+{
+	struct sp_ebpf *plane;
+
+	if (former && running)
+		return running;
+	assert_int_equal(lab_clean((void **)&lab), 0);
+	plane = lab_open(lab, avoid);
+	lab_sign_in(lab, plane);
+	if (former)
+		lab_apply(lab, plane, former);
+	sp_ebpf_close(plane);
+	return former;
+}
+
 /* Dies at each step in turn until an apply lives. @former: revision applied before, 0: none. */
 static void die_everywhere(const struct lab *lab, uint64_t former, int which, uint32_t avoid)
 {
 	size_t hooks_before = 7, hooks_after = which == ALL ? 7 : 5;
+	uint64_t running = 0;
 	unsigned seen = 0;
 
 	for (int steps = 1;; steps++) {
@@ -130,23 +147,19 @@ static void die_everywhere(const struct lab *lab, uint64_t former, int which, ui
 		enum sp_ebpf_step step;
 		bool is_new;
 
-		assert_int_equal(lab_clean((void **)&lab), 0);
-		plane = lab_open(lab, avoid);
-		lab_sign_in(lab, plane);
-		if (former)
-			lab_apply(lab, plane, former);
-		sp_ebpf_close(plane);
-		step = apply_and_die(lab, former + 1, which, avoid, steps);
+		running = begin_from(lab, former, running, avoid);
+		step = apply_and_die(lab, running + 1, which, avoid, steps);
 		seen |= 1u << step;
 		is_new = step >= SP_EBPF_STEP_COMMITTED;
 		plane = lab_open(lab, avoid);
-		assert_whole(lab, plane, is_new ? former + 1 : former,
+		assert_whole(lab, plane, is_new ? running + 1 : running,
 			     is_new ? hooks_after : hooks_before);
-		if (former || is_new)
+		if (running || is_new)
 			assert_judges(lab);
 		/* And it can go on from there. */
-		lab_apply(lab, plane, former + 2);
-		assert_whole(lab, plane, former + 2, 7);
+		running += 2;
+		lab_apply(lab, plane, running);
+		assert_whole(lab, plane, running, 7);
 		sp_ebpf_close(plane);
 		if (step == SP_EBPF_STEP_COUNT)
 			break;

@@ -11,7 +11,7 @@
 #include "plane/ebpf/translate.h"
 
 #define IDLE_PLANES_MAX 4
-#define IDLE_STAGED_MAX 6
+#define IDLE_STAGED_MAX 8
 
 static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sp_ebpf *idle_planes;
