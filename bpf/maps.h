@@ -8,8 +8,8 @@
 #ifndef SALLYPORT_BPF_MAPS_H
 #define SALLYPORT_BPF_MAPS_H
 
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
+#include "lib/state.h"
+
 #include <sallyport/abi/names.h>
 #include <sallyport/abi/tables.h>
 #include <sallyport/abi/testrun.h>
@@ -223,22 +223,22 @@ struct {
 
 /* ---- settings, fixed at load ---- */
 
-const volatile __u64 sp_revision = 0;
-const volatile __u32 sp_svcset_count = 1;
-const volatile __u32 sp_profile_count = 1; /* capacity of sp_verdict in profiles */
-const volatile __u32 sp_protect_tunnel = 0; /* SP_TABLES_PROTECT_TUNNEL */
-const volatile __u32 sp_flow_max = 1 << 18; /* entries of sp_flow */
-const volatile __u32 sp_portal_port = 0;    /* TCP, where people sign in; 0: there is none */
-const volatile __u32 sp_refuse = 1;         /* answer denials of people with RST / ICMP prohibited */
-const volatile __u32 sp_dhcp_ifindex[8] = {};  /* interfaces that take an address by DHCP */
-const volatile __u32 sp_dhcp6_ifindex[8] = {}; /* and by DHCPv6 */
-const volatile __u32 sp_recorder_hook = SP_HOOK_EDGE_OUT; /* edge_out: or SP_HOOK_INSIDE_OUT */
-const volatile __u64 sp_seed = 0; /* where keys of sp_tally lie: nobody outside can choose neighbours */
+SP_SETTING __u64 sp_revision = 0;
+SP_SETTING __u32 sp_svcset_count = 1;
+SP_SETTING __u32 sp_profile_count = 1; /* capacity of sp_verdict in profiles */
+SP_SETTING __u32 sp_protect_tunnel = 0; /* SP_TABLES_PROTECT_TUNNEL */
+SP_SETTING __u32 sp_flow_max = 1 << 18; /* entries of sp_flow */
+SP_SETTING __u32 sp_portal_port = 0;    /* TCP, where people sign in; 0: there is none */
+SP_SETTING __u32 sp_refuse = 1;         /* answer denials of people with RST / ICMP prohibited */
+SP_SETTING __u32 sp_dhcp_ifindex[8] = {};  /* interfaces that take an address by DHCP */
+SP_SETTING __u32 sp_dhcp6_ifindex[8] = {}; /* and by DHCPv6 */
+SP_SETTING __u32 sp_recorder_hook = SP_HOOK_EDGE_OUT; /* edge_out: or SP_HOOK_INSIDE_OUT */
+SP_SETTING __u64 sp_seed = 0; /* where keys of sp_tally lie: nobody outside can choose neighbours */
 /* What edge-in writes before a packet for edge-tc: random, of one load of both. It says which mark the packet
  * gets: [0] SP_MARK_JUDGED, [1] SP_MARK_REPLY. */
-const volatile __u64 sp_token[2] = { 1, 3 };
-const volatile __u32 sp_test = 0;
+SP_SETTING __u64 sp_token[2] = { 1, 3 };
+SP_SETTING __u32 sp_test = 0;
 /* Bytes before IP on the tunnel, where there is no Ethernet header; a test run has one on every hook. */
-const volatile __u32 sp_tunnel_link_len = 0;
+SP_SETTING __u32 sp_tunnel_link_len = 0;
 
 #endif

@@ -105,12 +105,12 @@ SP_INLINE void sp_record(struct sp_work *work, struct sp_leaving from)
 }
 
 /* Parse and record; what cannot be parsed passes under the name of what is wrong with it. */
-SP_INLINE void sp_record_leaving(struct __sk_buff *skb, struct sp_work *work)
+SP_INLINE void sp_record_leaving(SP_CTX *ctx, struct sp_work *work)
 {
-	const struct sp_leaving from = { .is_own = sp_is_own(skb), .mark = sp_mark(skb) };
+	const struct sp_leaving from = { .is_own = sp_is_own(ctx), .mark = sp_mark(ctx) };
 
 	work->packet_zone = SP_ZONE_EDGE;
-	if (sp_judge_bytes(skb, work))
+	if (sp_judge_bytes(ctx, work))
 		work->verdict = SP_ALLOW;
 	else
 		sp_record(work, from);

@@ -10,21 +10,29 @@
 /* What lets a packet pass: programs of others behind ours still see it. */
 #define SP_TC_PASS TC_ACT_UNSPEC /* as tcx calls it: TCX_NEXT */
 
+#ifdef __bpf__
+#define SP_CTX_INGRESS(ctx) ((ctx)->ingress_ifindex)
+#define SP_CTX_MARK(ctx) ((ctx)->mark)
+#else /* what runs in user space is a test run */
+#define SP_CTX_INGRESS(ctx) ((void)(ctx), 0u)
+#define SP_CTX_MARK(ctx) ((void)(ctx), 0u)
+#endif
+
 /* Was this packet sent by the gateway itself (egress), rather than forwarded? */
-SP_INLINE int sp_is_own(const struct __sk_buff *skb)
+SP_INLINE int sp_is_own(SP_CTX *ctx)
 {
 	if (sp_test) {
 		struct sp_test_input *input = bpf_map_lookup_elem(&sp_test_input, &(__u32){ 0 });
 
 		return input && input->is_own;
 	}
-	return !skb->ingress_ifindex;
+	return !SP_CTX_INGRESS(ctx);
 }
 
 /* What the hook it came by put on it. */
-SP_INLINE __u32 sp_mark(const struct __sk_buff *skb)
+SP_INLINE __u32 sp_mark(SP_CTX *ctx)
 {
-	__u32 mark = skb->mark;
+	__u32 mark = SP_CTX_MARK(ctx);
 
 	asm volatile("" : "+r"(mark)); /* one load for both ways would be from a modified ctx */
 	if (sp_test) {

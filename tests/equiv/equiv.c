@@ -20,7 +20,7 @@ static const char usage[] =
 	"  --seed N          first seed (default 1)\n"
 	"  --policies N      at least this many policies (default 500)\n"
 	"  --packets N       at least this many packets put before every judge (default 25000)\n"
-	"  --no-ebpf         ask the reference and the tables only\n"
+	"  --no-ebpf         do not ask the programs in the kernel\n"
 	"  --out DIR         where failing cases are saved (default ./equiv-failures)\n"
 	"  --failures N      stop after so many (default 3)\n"
 	"  --case DIR        run one saved case and show every answer\n"
@@ -136,9 +136,10 @@ static void report_failure(const struct options *options, struct equiv_case *tes
 static void print_seconds(void)
 {
 	printf("seconds: making %.1f, loading %.1f, compiling %.1f, staging %.1f, reference %.1f, "
-	       "tables %.1f, ebpf %.1f\n",
+	       "tables %.1f, ebpf %.1f, user space %.1f\n",
 	       trial_seconds.make, trial_seconds.load, trial_seconds.compile, trial_seconds.stage,
-	       trial_seconds.reference, trial_seconds.tables, trial_seconds.ebpf);
+	       trial_seconds.reference, trial_seconds.tables, trial_seconds.ebpf,
+	       trial_seconds.user);
 }
 
 static int run(const struct options *options)
@@ -149,7 +150,7 @@ static int run(const struct options *options)
 	unsigned failures = 0;
 	bool enough = true;
 
-	printf("equiv: seeds from %llu, judges: reference, tables%s\n",
+	printf("equiv: seeds from %llu, judges: reference, tables, the programs in user space%s\n",
 	       (unsigned long long)options->seed, options->with_ebpf ? ", ebpf" : "");
 	for (uint64_t seed = options->seed; failures < options->failures; seed++) {
 		if (tally.policies >= options->policies && tally.asked_all >= options->packets)

@@ -67,6 +67,8 @@ void print_outcome(FILE *out, const struct trial *trial, const struct trial_outc
 {
 	fputs("#\treference ", out);
 	print_answer(out, trial, &outcome->reference);
+	fputs(" | user space ", out);
+	print_answer(out, trial, &outcome->user);
 	if (outcome->has_ebpf) {
 		fputs(" | ebpf ", out);
 		print_answer(out, trial, &outcome->ebpf);

@@ -172,6 +172,23 @@ static int read_session(struct trial *trial, uint32_t n, unsigned revision)
 	return 0;
 }
 
+/* To the programs in the kernel, if they are asked, and in user space. */
+static int tell_session(struct trial *trial, uint32_t n, const struct sp_session *value)
+{
+	const struct sp_identity *identity = &trial->sessions[n].identity[0];
+	int r = trial->plane ? sp_ebpf_session_put(trial->plane, n, value) : 0;
+
+	*user_judge_session(trial->user, n) = *value;
+	for (unsigned family = 0; family < 2 && r == 0; family++) {
+		if (!identity->has_address[family])
+			continue;
+		user_judge_put_ident(trial->user, &identity->addresses[family], n, value->epoch);
+		if (trial->plane)
+			r = sp_ebpf_ident_put(trial->plane, &identity->addresses[family], n, value->epoch);
+	}
+	return r;
+}
+
 static int put_session(struct trial *trial, uint32_t n)
 {
 	const uint32_t limit = trial->test->world.session_flows_max;
@@ -183,7 +200,6 @@ static int put_session(struct trial *trial, uint32_t n)
 		.flows = limit ? SP_SESSION_FLOWS_MAX - limit : 0,
 		.parked_flows = limit ? SP_PARKED_FLOWS_MAX - limit / 4 : 0,
 	};
-	int r;
 
 	for (unsigned revision = 0; revision < 2; revision++) {
 		unsigned slot = (revision + 1) & 1;
@@ -192,13 +208,7 @@ static int put_session(struct trial *trial, uint32_t n)
 		       sizeof(value.class_id[slot]));
 		memcpy(value.netset[slot], session->netset[revision], sizeof(value.netset[slot]));
 	}
-	r = sp_ebpf_session_put(trial->plane, n, &value);
-	for (unsigned family = 0; family < 2 && r == 0; family++)
-		if (session->identity[0].has_address[family])
-			r = sp_ebpf_ident_put(trial->plane,
-					      &session->identity[0].addresses[family], n,
-					      session->epoch);
-	return r;
+	return tell_session(trial, n, &value);
 }
 
 static int open_session(struct trial *trial, uint32_t n)
@@ -217,7 +227,7 @@ static int open_session(struct trial *trial, uint32_t n)
 	if (r == 0)
 		r = sp_reference_open_session(trial->alone, n, session->epoch,
 					      &session->identity[trial->revision], 0, 0);
-	return r < 0 || !trial->plane ? r : put_session(trial, n);
+	return r < 0 ? r : put_session(trial, n);
 }
 
 static int end_session(struct trial *trial, uint32_t n)
@@ -226,6 +236,7 @@ static int end_session(struct trial *trial, uint32_t n)
 	trial->sessions[n].is_over = true;
 	sp_reference_end_session(trial->reference, n);
 	sp_reference_end_session(trial->alone, n);
+	user_judge_session(trial->user, n)->epoch = 0;
 	return trial->plane ? sp_ebpf_session_end(trial->plane, n) : 0;
 }
 
@@ -237,9 +248,13 @@ static int remove_session(struct trial *trial, uint32_t n)
 	trial->sessions[n].is_known = false;
 	sp_reference_remove_session(trial->reference, n);
 	sp_reference_remove_session(trial->alone, n);
-	for (unsigned family = 0; family < 2 && r == 0 && trial->plane; family++)
-		if (identity->has_address[family])
+	for (unsigned family = 0; family < 2 && r == 0; family++) {
+		if (!identity->has_address[family])
+			continue;
+		user_judge_remove_ident(trial->user, &identity->addresses[family]);
+		if (trial->plane)
 			r = sp_ebpf_ident_remove(trial->plane, &identity->addresses[family]);
+	}
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -278,6 +293,7 @@ static int move_deadline(struct trial *trial, uint32_t n, uint64_t expires_ns)
 	session->is_over = expires_ns != 0;
 	sp_reference_extend_session(trial->reference, n, expires_ns);
 	sp_reference_extend_session(trial->alone, n, expires_ns ? 1 : 0);
+	user_judge_session(trial->user, n)->expires_ns = expires_ns;
 	return trial->plane ? sp_ebpf_session_extend(trial->plane, n, expires_ns) : 0;
 }
 
@@ -313,11 +329,16 @@ static int stage(struct trial *trial, struct sp_ebpf_error *why)
 	return r;
 }
 
+static uint32_t flows_max_of(const struct trial *trial)
+{
+	return trial->test->world.flows_max ? trial->test->world.flows_max : 4096;
+}
+
 static int open_plane(struct trial *trial, struct sp_ebpf_error *why)
 {
 	const struct sp_ebpf_options options = {
 		.sessions_max = 64,
-		.flows_max = trial->test->world.flows_max ? trial->test->world.flows_max : 4096,
+		.flows_max = flows_max_of(trial),
 		.events_bytes = 65536,
 	};
 	double begin = cpu_seconds();
@@ -377,10 +398,20 @@ static int make_references(struct trial *trial)
 		return r;
 	sp_reference_set_policy(trial->reference, trial->policy[0], &trial->gateway[0], 1);
 	sp_reference_set_policy(trial->alone, trial->policy[0], &trial->gateway[0], 1);
-	sp_reference_set_flow_bounds(trial->reference, world->flows_max ? world->flows_max : 4096,
+	sp_reference_set_flow_bounds(trial->reference, flows_max_of(trial),
 				     world->session_flows_max ? world->session_flows_max :
 								SP_SESSION_FLOWS_MAX);
 	return 0;
+}
+
+static int make_user_judge(struct trial *trial, struct sp_ebpf_error *why)
+{
+	int r = 0;
+
+	trial->user = user_judge_new(flows_max_of(trial));
+	for (unsigned revision = 0; revision < 2 && r == 0; revision++)
+		r = user_revision_new(trial->tables[revision], revision + 1, &trial->user_revision[revision]);
+	return r < 0 ? fail(why, r, "tables for user space: %s", sp_err_text(r)) : 0;
 }
 
 static int load_and_compile(struct trial *trial, enum plant plant, struct sp_ebpf_error *why)
@@ -426,6 +457,8 @@ int trial_open(const struct equiv_case *test, bool with_ebpf, enum plant plant, 
 		r = stage_and_extend(trial, plant, why);
 	if (r == 0)
 		r = make_references(trial);
+	if (r == 0)
+		r = make_user_judge(trial, why);
 	for (uint32_t n = 0; n < trial->session_count && r == 0; n++) {
 		trial->sessions[n].idle_ns = test->world.sessions[n].idle_ns;
 		r = open_session(trial, n);
@@ -440,11 +473,13 @@ void trial_close(struct trial *trial)
 			sp_ebpf_staged_free(trial->staged[revision]);
 		sp_tables_free(trial->tables[revision]);
 		sp_tables_free(trial->read_back[revision]);
+		user_revision_free(trial->user_revision[revision]);
 		for (uint32_t n = 0; n < SESSIONS_MAX; n++)
 			free((void *)trial->sessions[n].identity[revision].roles);
 	}
 	if (trial->plane)
 		sp_ebpf_close(trial->plane);
+	user_judge_free(trial->user);
 	if (trial->reference)
 		sp_reference_free(trial->reference);
 	if (trial->alone)
@@ -583,6 +618,15 @@ static int ask_ebpf(struct trial *trial, const struct sp_frame *frame,
 	return r;
 }
 
+static void ask_user(struct trial *trial, const struct sp_frame *frame, struct trial_outcome *outcome)
+{
+	double begin = cpu_seconds();
+
+	outcome->user = user_judge_ask(trial->user, trial->user_revision[trial->revision], outcome->hook, frame,
+				       trial->now_ns);
+	trial_seconds.user += cpu_seconds() - begin;
+}
+
 int trial_step(struct trial *trial, const struct step *step, struct trial_outcome *ret_outcome,
 	       struct sp_ebpf_error *why)
 {
@@ -598,6 +642,8 @@ int trial_step(struct trial *trial, const struct step *step, struct trial_outcom
 			r = ask_reference(trial, &frame, ret_outcome);
 		if (r == 0)
 			r = ask_tables(trial, &frame, ret_outcome);
+		if (r == 0)
+			ask_user(trial, &frame, ret_outcome);
 		if (r == 0 && trial->plane)
 			r = ask_ebpf(trial, &frame, ret_outcome);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One case, put before the judges packet by packet: the reference with its flow state, the real
- * programs with theirs, and, where a packet's answer follows from the rules alone, the compiled
+ * programs with theirs, the same compiled for user space with theirs, and, where a packet's answer follows from the rules alone, the compiled
  * tables against a second reference that never saw a packet before. */
 #ifndef SALLYPORT_EQUIV_TRIAL_H
 #define SALLYPORT_EQUIV_TRIAL_H
@@ -9,6 +9,7 @@
 #include "policy/answer.h"
 #include "reference/reference.h"
 #include "support/frames.h"
+#include "support/user_judge.h"
 #include "tables/tables.h"
 #include "world.h"
 
@@ -52,13 +53,15 @@ struct trial {
 	struct sp_reference *reference, *alone;
 	struct sp_ebpf *plane; /* NULL: not asked */
 	struct sp_ebpf_staged *staged[2];
+	struct user_judge *user;
+	struct user_revision *user_revision[2];
 	unsigned revision; /* 0, then 1; the judges call them 1 and 2 */
 	uint64_t now_ns, alone_ns, next_epoch;
 };
 
 /* Seconds of CPU time by part, summed over trials. */
 struct trial_seconds {
-	double make, load, compile, stage, reference, tables, ebpf;
+	double make, load, compile, stage, reference, tables, ebpf, user;
 };
 extern struct trial_seconds trial_seconds;
 double cpu_seconds(void);
@@ -74,7 +77,7 @@ struct trial_outcome {
 	bool is_packet;
 	enum sp_hook hook;
 	struct test_frame frame;
-	struct sp_answer reference;
+	struct sp_answer reference, user;
 	bool has_ebpf;
 	struct sp_answer ebpf;
 	bool has_tables; /* the tables alone can tell, and so can a reference without flows */
@@ -87,7 +90,8 @@ int trial_step(struct trial *trial, const struct step *step, struct trial_outcom
 
 static inline bool outcome_agrees(const struct trial_outcome *outcome)
 {
-	return (!outcome->has_ebpf || sp_answer_equal(&outcome->reference, &outcome->ebpf)) &&
+	return sp_answer_equal(&outcome->reference, &outcome->user) &&
+	       (!outcome->has_ebpf || sp_answer_equal(&outcome->reference, &outcome->ebpf)) &&
 	       (!outcome->has_tables || sp_answer_equal(&outcome->alone, &outcome->tables));
 }
 

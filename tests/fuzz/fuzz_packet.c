@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Any bytes as packets in a row, on any hook: the parser and the reference evaluator neither crash nor say
- * what they cannot mean, and what they say depends on the packets alone. From the edge nothing gets in that
- * neither an entry of the policy nor a flow speaks for.
- * Input: records of a control byte, a step in time and a length (16 bits, big endian), then the bytes. */
+/* Any bytes as packets in a row, on any hook: the parser, the reference evaluator and the programs' own judge,
+ * compiled for user space, neither crash nor say what they cannot mean, and what they say depends on the packets
+ * alone; the two judges say the same. From the edge nothing gets in that neither an entry of the policy nor a flow
+ * speaks for.
+ * Input: records of a control byte, a byte of mark (2 bits) and step in time, and a length (16 bits, big endian),
+ * then the bytes. */
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -13,6 +15,8 @@
 #include "net/packet.h"
 #include "policy/load.h"
 #include "reference/reference.h"
+#include "support/user_judge.h"
+#include "tables/tables.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,7 +26,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define CONTROL_DHCP 0x20
 #define CONTROL_APPLY 0x40 /* a new revision before the packet */
 #define CONTROL_END 0x80   /* ana's session ends or comes back before the packet */
+#define STEP_MASK 0x3f
 #define IDLE_NS 10000000000 /* whoever is silent for longer is parked */
+#define FLOWS_MAX 64u
+#define SESSION_FLOWS_MAX 16u
 
 static const char policy_text[] =
 	"sallyport: 1\n"
@@ -76,19 +83,81 @@ static const struct sp_policy *the_policy(void)
 	return policy;
 }
 
-static void open_session(struct sp_reference *reference, uint32_t number, uint64_t epoch)
+/* A person of the fixtures as both judges know them: made once. */
+struct person {
+	struct sp_identity identity;
+	uint32_t class_id[2], netset[2]; /* by family */
+};
+
+static struct person person[2];
+
+static const struct sp_identity *identity_of(uint32_t number)
 {
 	const struct sp_fixture_session *session = &the_policy()->fixtures.sessions[number];
-	struct sp_identity identity = { .user = session->user, .idp = session->idp };
+	struct sp_identity *identity = &person[number].identity;
 	uint32_t *roles;
 
+	if (identity->user)
+		return identity;
 	check(sp_policy_match_roles(the_policy(), session->idp, (const char *const *)session->groups,
-				    session->group_count, NULL, &roles, &identity.role_count) == 0);
-	identity.roles = roles;
-	memcpy(identity.addresses, session->addresses, sizeof(identity.addresses));
-	memcpy(identity.has_address, session->has_address, sizeof(identity.has_address));
-	check(sp_reference_open_session(reference, number, epoch, &identity, 0, IDLE_NS) == 0);
-	free(roles);
+				    session->group_count, NULL, &roles, &identity->role_count) == 0);
+	identity->user = session->user;
+	identity->idp = session->idp;
+	identity->roles = roles;
+	memcpy(identity->addresses, session->addresses, sizeof(identity->addresses));
+	memcpy(identity->has_address, session->has_address, sizeof(identity->has_address));
+	return identity;
+}
+
+static struct user_revision *the_tables(void)
+{
+	static struct user_revision *revision;
+	struct sp_tables *tables;
+
+	if (revision)
+		return revision;
+	check(sp_tables_compile(the_policy(), &the_policy()->fixtures.gateway, &tables) == 0);
+	for (uint32_t i = 0; i < the_policy()->fixtures.session_count; i++)
+		check(sp_tables_add_identity(tables, identity_of(i), person[i].class_id, person[i].netset) == 0);
+	check(user_revision_new(tables, 1, &revision) == 0);
+	sp_tables_free(tables);
+	return revision;
+}
+
+static void open_session(struct sp_reference *reference, uint32_t number, uint64_t epoch)
+{
+	check(sp_reference_open_session(reference, number, epoch, identity_of(number), 0, IDLE_NS) == 0);
+}
+
+static void open_user_session(struct user_judge *judge, uint32_t number, uint64_t epoch)
+{
+	const struct sp_identity *identity = identity_of(number);
+	struct sp_session *session = user_judge_session(judge, number);
+
+	*session = (struct sp_session){
+		.epoch = epoch,
+		.idle_ns = IDLE_NS,
+		.flows = SP_SESSION_FLOWS_MAX - SESSION_FLOWS_MAX,
+		.parked_flows = SP_PARKED_FLOWS_MAX - SESSION_FLOWS_MAX / 4,
+	};
+	for (int slot = 0; slot < 2; slot++) {
+		memcpy(session->class_id[slot], person[number].class_id, sizeof(session->class_id[slot]));
+		memcpy(session->netset[slot], person[number].netset, sizeof(session->netset[slot]));
+	}
+	for (int family = 0; family < 2; family++)
+		if (identity->has_address[family])
+			user_judge_put_ident(judge, &identity->addresses[family], number, epoch);
+}
+
+static struct user_judge *new_user_judge(void)
+{
+	struct user_judge *judge;
+
+	(void)the_tables();
+	judge = user_judge_new(FLOWS_MAX);
+	for (uint32_t i = 0; i < the_policy()->fixtures.session_count; i++)
+		open_user_session(judge, i, i + 1);
+	return judge;
 }
 
 static struct sp_reference *new_reference(void)
@@ -99,7 +168,7 @@ static struct sp_reference *new_reference(void)
 	check(sp_reference_new(policy, &policy->fixtures.gateway, &reference) == 0);
 	for (uint32_t i = 0; i < policy->fixtures.session_count; i++)
 		open_session(reference, i, i + 1);
-	sp_reference_set_flow_bounds(reference, 64, 16);
+	sp_reference_set_flow_bounds(reference, FLOWS_MAX, SESSION_FLOWS_MAX);
 	return reference;
 }
 
@@ -140,9 +209,10 @@ static void check_answer(const struct sp_packet *pkt, bool is_leaving,
 		      answer->reason == pkt->reason);
 }
 
-/* Two evaluators that are told the same. */
+/* Two evaluators and the programs' judge, which are told the same. */
 struct twins {
 	struct sp_reference *reference[2];
+	struct user_judge *user;
 	uint64_t now_ns, revision, epoch;
 	bool has_ended; /* session 0 */
 	bool has_exposed; /* a packet was let in by an expose entry: a flow may keep that reason */
@@ -210,12 +280,17 @@ static bool is_let_in(const struct twins *twins, const struct sp_packet *pkt,
 
 static void change_state(struct twins *twins, uint8_t control, uint8_t step)
 {
+	step &= STEP_MASK;
 	twins->now_ns += (uint64_t)step * step * 1000000000;
 	twins->epoch++;
 	if (control & CONTROL_APPLY)
 		twins->revision++;
 	if (control & CONTROL_END)
 		twins->has_ended = !twins->has_ended;
+	if ((control & CONTROL_END) && twins->has_ended)
+		user_judge_session(twins->user, 0)->epoch = 0;
+	else if (control & CONTROL_END)
+		open_user_session(twins->user, 0, twins->epoch);
 	for (int i = 0; i < 2; i++) {
 		if (control & CONTROL_APPLY)
 			sp_reference_set_policy(twins->reference[i], the_policy(),
@@ -227,8 +302,9 @@ static void change_state(struct twins *twins, uint8_t control, uint8_t step)
 	}
 }
 
-static void judge(struct twins *twins, uint8_t control, const uint8_t *bytes, size_t len)
+static void judge(struct twins *twins, uint8_t control, uint8_t mark, const uint8_t *bytes, size_t len)
 {
+	static const uint32_t marks[4] = { 0, SP_MARK_JUDGED, SP_MARK_REPLY, 0 };
 	enum sp_hook hook = SP_HOOK_EDGE_IN + (control & CONTROL_HOOK) % (SP_HOOK_JUDGE_COUNT - 1);
 	struct sp_frame frame = {
 		.bytes = bytes,
@@ -236,10 +312,11 @@ static void judge(struct twins *twins, uint8_t control, const uint8_t *bytes, si
 		.is_ethernet = control & CONTROL_ETHERNET,
 		.is_own = control & CONTROL_OWN,
 		.is_dhcp_client = control & CONTROL_DHCP,
+		.mark = marks[mark & 3],
 	};
 	bool is_leaving = hook == SP_HOOK_EDGE_OUT || hook == SP_HOOK_INSIDE_OUT ||
 			  (hook == SP_HOOK_VPN_OUT && frame.is_own);
-	struct sp_answer answer[2];
+	struct sp_answer answer[2], user;
 	struct sp_packet pkt;
 
 	sp_packet_parse(bytes, len, frame.is_ethernet, &pkt);
@@ -248,10 +325,14 @@ static void judge(struct twins *twins, uint8_t control, const uint8_t *bytes, si
 		check(sp_reference_judge(twins->reference[i], hook, &frame, twins->now_ns,
 					 &answer[i]) == 0);
 	check(sp_answer_equal(&answer[0], &answer[1]));
+	user_revision_set_number(the_tables(), twins->revision + 1);
+	user = user_judge_ask(twins->user, the_tables(), hook, &frame, twins->now_ns);
+	/* what no stranger may do is asked of the programs first: they are who opens the door */
+	check(user.verdict != SP_ALLOW || hook != SP_HOOK_EDGE_IN || is_let_in(twins, &pkt, &frame, &user));
+	check(sp_answer_equal(&answer[0], &user));
 	check_answer(&pkt, is_leaving, &answer[0]);
 	if (answer[0].verdict != SP_ALLOW)
 		return;
-	check(hook != SP_HOOK_EDGE_IN || is_let_in(twins, &pkt, &frame, &answer[0]));
 	if (pkt.kind == SP_PACKET_IP && !(answer[0].reason == SP_REASON_PROTECT &&
 					  answer[0].rule == SP_RULE_NONE))
 		twins->has_passed = true;
@@ -266,7 +347,7 @@ static void judge(struct twins *twins, uint8_t control, const uint8_t *bytes, si
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct twins twins = { .reference = { new_reference(), new_reference() },
-			       .now_ns = 1, .epoch = 1000 };
+			       .user = new_user_judge(), .now_ns = 1, .epoch = 1000 };
 	struct sp_reader reader = sp_reader(data, size);
 
 	while (reader.left >= 4) {
@@ -279,10 +360,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(exact);
 		memcpy(exact, sp_take(&reader, len), len);
 		change_state(&twins, control, step);
-		judge(&twins, control, exact, len);
+		judge(&twins, control, step >> 6, exact, len);
 		free(exact);
 	}
 	sp_reference_free(twins.reference[0]);
 	sp_reference_free(twins.reference[1]);
+	user_judge_free(twins.user);
 	return 0;
 }

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "support/user_judge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/bytes.h"
+#include "maps.h"
+
+#include "base/cleanup.h"
+#include "plane/ebpf/translate.h"
+#include "support/user_hook.h"
+#include "support/user_state.h"
+
+#define SESSIONS_ROOM 64u
+
+struct user_judge {
+	struct user_maps *state;
+	uint32_t flows_max;
+};
+
+struct user_revision {
+	struct user_maps *tables;
+	uint64_t number;
+	uint32_t svcset_count, profile_count;
+	bool protects_tunnel;
+	uint16_t portal_port;
+};
+
+static void *must(void *memory)
+{
+	if (!memory)
+		abort();
+	return memory;
+}
+
+/* ---- revisions ---- */
+
+static void fill(struct user_revision *revision, const struct sp_ebpf_arrays *arrays, const struct sp_ebpf_room *room)
+{
+	user_state_use(revision->tables, NULL);
+	sp_state_of(&sp_src), sp_state_of(&sp_dst), sp_state_of(&sp_pair), sp_state_of(&sp_verdict);
+	user_state_size("sp_src", arrays->src_count);
+	user_state_size("sp_dst", arrays->dst_count);
+	user_state_size("sp_pair", room->pairs);
+	user_state_size("sp_verdict", room->profiles * room->svcset_stride);
+	for (size_t i = 0; i < arrays->src_count; i++)
+		bpf_map_update_elem(&sp_src, &arrays->src_keys[i], &arrays->src_values[i], BPF_ANY);
+	for (size_t i = 0; i < arrays->dst_count; i++)
+		bpf_map_update_elem(&sp_dst, &arrays->dst_keys[i], &arrays->dst_values[i], BPF_ANY);
+	for (__u32 i = 0; i < SP_SVC_SLOTS / SP_SVC_PER_ELEM; i++)
+		bpf_map_update_elem(&sp_svc, &i, &arrays->svc[i], BPF_ANY);
+	for (size_t i = 0; i < arrays->pair_count; i++)
+		bpf_map_update_elem(&sp_pair, &arrays->pair_keys[i], &arrays->pair_profiles[i], BPF_ANY);
+	for (__u32 i = 0; i < arrays->profile_count * room->svcset_stride; i++)
+		bpf_map_update_elem(&sp_verdict, &i, &arrays->verdict[i], BPF_ANY);
+}
+
+int user_revision_new(const struct sp_tables *tables, uint64_t number, struct user_revision **ret_revision)
+{
+	__sp_cleanup(sp_ebpf_arrays_done) struct sp_ebpf_arrays arrays = { 0 };
+	const struct sp_ebpf_room room = sp_ebpf_room_exact(tables);
+	struct user_revision *revision;
+	int r = sp_ebpf_translate(tables, &room, 0, 0, &arrays);
+
+	if (r < 0)
+		return r;
+	revision = must(calloc(1, sizeof(*revision)));
+	*revision = (struct user_revision){
+		.tables = user_maps_new(),
+		.number = number,
+		.svcset_count = room.svcset_stride,
+		.profile_count = room.profiles,
+		.protects_tunnel = tables->flags & SP_TABLES_PROTECT_TUNNEL,
+		.portal_port = tables->portal_port,
+	};
+	fill(revision, &arrays, &room);
+	*ret_revision = revision;
+	return 0;
+}
+
+void user_revision_set_number(struct user_revision *revision, uint64_t number)
+{
+	revision->number = number;
+}
+
+void user_revision_free(struct user_revision *revision)
+{
+	if (!revision)
+		return;
+	user_maps_free(revision->tables);
+	free(revision);
+}
+
+/* ---- state ---- */
+
+struct user_judge *user_judge_new(uint32_t flows_max)
+{
+	struct user_judge *judge = must(calloc(1, sizeof(*judge)));
+
+	judge->state = user_maps_new();
+	judge->flows_max = flows_max;
+	user_state_use(NULL, judge->state);
+	sp_state_of(&sp_flow), sp_state_of(&sp_session);
+	user_state_size("sp_flow", flows_max);
+	user_state_size("sp_session", SESSIONS_ROOM);
+	return judge;
+}
+
+void user_judge_free(struct user_judge *judge)
+{
+	if (!judge)
+		return;
+	user_state_bury();
+	user_maps_free(judge->state);
+	free(judge);
+}
+
+struct sp_session *user_judge_session(struct user_judge *judge, uint32_t number)
+{
+	user_state_use(NULL, judge->state);
+	return must(bpf_map_lookup_elem(&sp_session, &number));
+}
+
+void user_judge_put_ident(struct user_judge *judge, const struct sp_addr *addr, uint32_t session, uint64_t epoch)
+{
+	const struct sp_ident ident = { .addr = *addr, .session = session, .epoch = epoch };
+
+	user_state_use(NULL, judge->state);
+	bpf_map_update_elem(&sp_ident, addr, &ident, BPF_ANY);
+}
+
+void user_judge_remove_ident(struct user_judge *judge, const struct sp_addr *addr)
+{
+	user_state_use(NULL, judge->state);
+	bpf_map_delete_elem(&sp_ident, addr);
+}
+
+/* ---- a packet ---- */
+
+/* What the loader writes into the programs. */
+static void set(const struct user_judge *judge, const struct user_revision *revision)
+{
+	sp_test = 1;
+	sp_flow_max = judge->flows_max;
+	sp_revision = revision->number;
+	sp_svcset_count = revision->svcset_count;
+	sp_profile_count = revision->profile_count;
+	sp_protect_tunnel = revision->protects_tunnel;
+	sp_portal_port = revision->portal_port;
+	sp_seed = 1;
+}
+
+struct sp_answer user_judge_ask(struct user_judge *judge, const struct user_revision *revision, enum sp_hook hook,
+				const struct sp_frame *frame, uint64_t now_ns)
+{
+	static void (*const hooks[SP_HOOK_JUDGE_COUNT])(const struct sp_bytes *, __u32) = {
+		[SP_HOOK_EDGE_IN] = user_edge_in,     [SP_HOOK_EDGE_OUT] = user_edge_out,
+		[SP_HOOK_VPN_IN] = user_vpn_in,       [SP_HOOK_VPN_OUT] = user_vpn_out,
+		[SP_HOOK_INSIDE_IN] = user_inside_in, [SP_HOOK_INSIDE_OUT] = user_inside_out,
+	};
+	const struct sp_test_input input = {
+		.now_ns = now_ns, .is_own = frame->is_own, .is_dhcp_client = frame->is_dhcp_client,
+		.ifindex = frame->ifindex, .mark = frame->mark,
+	};
+	const struct sp_bytes bytes = {
+		.bytes = frame->bytes, .len = frame->len, .is_ethernet = frame->is_ethernet,
+	};
+	const struct sp_test_answer *answer;
+
+	user_state_bury();
+	user_state_use(revision->tables, judge->state);
+	set(judge, revision);
+	bpf_map_update_elem(&sp_test_input, &(__u32){ 0 }, &input, BPF_ANY);
+	hooks[hook](&bytes, frame->ifindex);
+	answer = must(bpf_map_lookup_elem(&sp_test_answer, &(__u32){ 0 }));
+	return (struct sp_answer){ (enum sp_verdict_action)answer->verdict, (enum sp_reason)answer->reason,
+				   answer->rule };
+}
