@@ -10,74 +10,14 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/source.h"
-#include "judge/judge.h"
+#include "judge/ask.h"
 #include "net/addr.h"
-#include "yaml/suggest.h"
 
 struct question {
-	const char *from, *idp, *to, *on, *at, *plane, *machine, *record;
+	struct sp_ask ask;
+	const char *at, *plane, *machine, *record;
 	bool exit_code;
 };
-
-/* Who asks, in the judge: a session already open, a new one for a role, or an address. */
-struct asker {
-	struct sp_addr source;
-	const char *user;
-	const char *role;
-};
-
-static int fail_unknown_role(const struct sp_policy *policy, const char *name)
-{
-	struct sp_nearest near;
-
-	sp_nearest_init(&near, name);
-	for (size_t i = 0; i < policy->role_count; i++)
-		sp_nearest_offer(&near, policy->roles[i].name);
-	return sp_cli_fail(SP_EXIT_USAGE, "the policy has no role \"%s\"%s%s%s", name,
-			   near.best ? "; did you mean \"" : "", near.best ? near.best : "", near.best ? "\"?" : "");
-}
-
-static int open_role(const struct sp_source *source, struct sp_judge *judge, const char *name,
-		     bool is_v6, struct asker *asker)
-{
-	const struct sp_policy *policy = source->policy;
-	struct sp_identity identity = { .role_count = 1 };
-	uint32_t role, number;
-	int r;
-
-	for (role = 0; role < policy->role_count; role++)
-		if (!strcmp(policy->roles[role].name, name))
-			break;
-	if (role == policy->role_count)
-		return fail_unknown_role(policy, name);
-	identity.roles = &role;
-	for (size_t family = 0; family < 2; family++)
-		identity.has_address[family] =
-			sp_judge_spare_address(source->gateway, family == 1, 1,
-					       &identity.addresses[family]) == 0;
-	if (!identity.has_address[is_v6])
-		return sp_cli_fail(SP_EXIT_FAILED, "the pool has no IPv%d prefix", is_v6 ? 6 : 4);
-	r = sp_judge_open_session(judge, &identity, &number);
-	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "opening a session for role %s: %s", name,
-				   sp_judge_fault(r));
-	asker->source = identity.addresses[is_v6];
-	asker->role = policy->roles[role].name;
-	return SP_EXIT_OK;
-}
-
-static int fail_unknown_user(const struct sp_policy *policy, const char *from)
-{
-	struct sp_nearest near;
-
-	sp_nearest_init(&near, from);
-	for (size_t i = 0; i < policy->fixtures.session_count; i++)
-		sp_nearest_offer(&near, policy->fixtures.sessions[i].user);
-	return sp_cli_fail(SP_EXIT_USAGE,
-			   "--from %s: no fixture session of that user%s%s%s; role:NAME and addresses work too",
-			   from, near.best ? " (did you mean " : "", near.best ? near.best : "",
-			   near.best ? "?)" : "");
-}
 
 /* The fixture session meant. -ENOENT: none; -EEXIST: people of two providers have the name. */
 static int find_person(const struct sp_fixtures *fixtures, const char *user, const char *idp,
@@ -98,64 +38,44 @@ static int find_person(const struct sp_fixtures *fixtures, const char *user, con
 	return found ? 0 : -ENOENT;
 }
 
-static int take_person(const struct sp_policy *policy, const struct question *question, bool is_v6,
-		       struct asker *asker)
+static int find_fixture(void *arg, const char *user, const char *idp, bool is_v6, struct sp_asked *ret_asked)
 {
+	const struct sp_policy *policy = arg;
 	const struct sp_fixture_session *session;
-	const char *from = question->from;
-	const int r = find_person(&policy->fixtures, from, question->idp, &session);
+	const int r = find_person(&policy->fixtures, user, idp, &session);
 
-	if (r == -EEXIST)
-		return sp_cli_fail(SP_EXIT_USAGE,
-				   "--from %s: people of several providers have that name in the "
-				   "fixtures; say whose: --idp NAME",
-				   from);
 	if (r < 0)
-		return fail_unknown_user(policy, from);
+		return r;
 	if (!session->has_address[is_v6])
-		return sp_cli_fail(SP_EXIT_FAILED, "%s has no IPv%d address in the fixtures", from,
-				   is_v6 ? 6 : 4);
-	asker->source = session->addresses[is_v6];
-	asker->user = session->user;
-	return SP_EXIT_OK;
+		return -EAFNOSUPPORT;
+	ret_asked->tuple.source = session->addresses[is_v6];
+	ret_asked->user = session->user;
+	return 0;
 }
 
-static int find_asker(const struct sp_source *source, struct sp_judge *judge,
-		      const struct question *question, bool is_v6, struct asker *asker)
+static void offer_fixtures(void *arg, struct sp_nearest *near)
 {
-	const char *from = question->from;
+	const struct sp_policy *policy = arg;
 
-	if (!strncmp(from, "role:", 5))
-		return open_role(source, judge, from + 5, is_v6, asker);
-	if (!strcmp(from, "anonymous")) {
-		asker->source = sp_judge_stranger(source->policy, source->gateway, is_v6);
-		return SP_EXIT_OK;
-	}
-	if (sp_addr_parse(from, &asker->source) == 0) {
-		if (sp_addr_is_v4(&asker->source) == is_v6)
-			return sp_cli_fail(SP_EXIT_USAGE, "--from and --to are of different families");
-		return SP_EXIT_OK;
-	}
-	return take_person(source->policy, question, is_v6, asker);
+	for (size_t i = 0; i < policy->fixtures.session_count; i++)
+		sp_nearest_offer(near, policy->fixtures.sessions[i].user);
 }
 
-static int find_hook(const struct sp_source *source, const struct question *question,
-		     const struct asker *asker, enum sp_hook *ret_hook)
+static const struct sp_ask_people fixture_people = {
+	.find = find_fixture,
+	.offer = offer_fixtures,
+	.nobody = "no user of the policy's fixtures.sessions",
+};
+
+static int fail_asking(int r, const struct sp_ask_fault *fault)
 {
-	if (!question->on) {
-		*ret_hook = !strcmp(question->from, "anonymous") ?
-				    SP_HOOK_EDGE_IN :
-				    sp_judge_first_hook(source->gateway, &asker->source);
-		return SP_EXIT_OK;
-	}
-	if (sp_judge_hook_of_interface(source->gateway, question->on, ret_hook) == 0)
-		return SP_EXIT_OK;
-	return sp_cli_fail(SP_EXIT_USAGE, "--on %s: no such interface in the fixtures or --gateway file",
-			   question->on);
+	if (r == -EINVAL && fault->kind)
+		return sp_cli_fail(fault->kind == SP_ASK_FAMILY ? SP_EXIT_FAILED : SP_EXIT_USAGE, "%s", fault->message);
+	return sp_cli_fail(SP_EXIT_FAILED, "opening the session asked for: %s", sp_judge_fault(r));
 }
 
-static json_t *answer_json(const struct sp_source *source, const struct asker *asker,
-			   enum sp_hook hook, const struct sp_judgement *judgement)
+static json_t *answer_json(const struct sp_source *source, const struct sp_asked *asked,
+			   const struct sp_judgement *judgement)
 {
 	const struct sp_answer *answer = &judgement->answer;
 	const struct sp_rule *rule = sp_policy_rule(source->policy, answer->rule);
@@ -168,17 +88,20 @@ static json_t *answer_json(const struct sp_source *source, const struct asker *a
 			   sp_reason_name(answer->reason), "message",
 			   rule && rule->reason ? rule->reason : sp_reason_meaning(answer->reason),
 			   "generation", sp_generation_short(source->policy->generation, generation),
-			   "plane", judgement->plane, "hook", sp_hook_name(hook), "source",
-			   sp_addr_format(&asker->source, address));
+			   "plane", judgement->plane, "hook", sp_hook_name(asked->hook), "source",
+			   sp_addr_format(&asked->tuple.source, address));
 	if (rule) {
 		json_object_set_new(object, "file",
 				    json_string(source->policy->files[rule->place.file].path));
 		json_object_set_new(object, "line", json_integer(rule->place.line));
 	}
-	if (asker->user)
-		json_object_set_new(object, "user", json_string(asker->user));
-	if (asker->role)
-		json_object_set_new(object, "role", json_string(asker->role));
+	json_object_set_new(object, "destination", json_string(sp_addr_format(&asked->tuple.destination, address)));
+	json_object_set_new(object, "proto", json_integer(asked->tuple.proto));
+	json_object_set_new(object, "port", json_integer(asked->tuple.destination_port));
+	if (asked->user)
+		json_object_set_new(object, "user", json_string(asked->user));
+	if (asked->role)
+		json_object_set_new(object, "role", json_string(asked->role));
 	return object;
 }
 
@@ -230,30 +153,15 @@ static int print_answer(const struct sp_cli *cli, const struct question *questio
 	return exit_code;
 }
 
-static int read_target(const struct sp_source *source, const struct question *question, struct sp_tuple *ret_tuple)
-{
-	struct sp_addr from;
-	const bool prefers_v6 = sp_addr_parse(question->from, &from) == 0 && !sp_addr_is_v4(&from);
-	const char *near;
-	const int r = sp_judge_name_target(source->policy, question->to, prefers_v6, ret_tuple, &near);
-
-	if (r == 0)
-		return SP_EXIT_OK;
-	return sp_cli_fail(SP_EXIT_USAGE,
-			   "--to %s: write ADDR:PORT, ADDR:PORT/udp or ADDR/icmp, or a network of the policy for ADDR%s%s%s",
-			   question->to, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-}
-
 static int ask_file(const struct sp_cli *cli, const struct question *question, const char *path)
 {
 	__sp_cleanup(sp_source_done) struct sp_source source = SP_SOURCE_INIT;
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
 	struct sp_ebpf_error error = { 0 };
 	struct sp_judgement judgement;
-	struct asker asker = { 0 };
-	struct sp_tuple tuple;
+	struct sp_ask_fault fault = { 0 };
+	struct sp_asked asked = { 0 };
 	enum sp_judge_planes planes;
-	enum sp_hook hook;
 	int r;
 
 	if (sp_cli_parse_plane(question->plane, &planes) < 0)
@@ -263,22 +171,25 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 		sp_source_print_diagnostics(cli, &source.diagnostics);
 	if (r != SP_EXIT_OK)
 		return r;
-	r = read_target(&source, question, &tuple);
-	if (r != SP_EXIT_OK)
-		return r;
 	r = sp_judge_new(source.policy, source.gateway, planes, &judge, &error);
 	if (r >= 0)
 		r = sp_judge_open_fixtures(judge);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "%s", *error.text ? error.text : sp_judge_fault(r));
-	r = find_asker(&source, judge, question, !sp_addr_is_v4(&tuple.destination), &asker);
-	if (r == SP_EXIT_OK)
-		r = find_hook(&source, question, &asker, &hook);
-	if (r != SP_EXIT_OK)
-		return r;
-	tuple.source = asker.source;
-	tuple.source_port = 40000;
-	r = sp_judge_tuple(judge, hook, &tuple, 1000000000, &judgement);
+	const struct sp_asking asking = {
+		.policy = source.policy,
+		.gateway = source.gateway,
+		.judge = judge,
+		.interfaces = "the fixtures or the --gateway file",
+		.people = &fixture_people,
+		.people_arg = source.policy,
+	};
+	r = sp_ask_packet(&asking, &question->ask, &asked, &fault);
+	if (r == 0)
+		r = sp_ask_hook(&asking, &question->ask, &asked, &fault);
+	if (r < 0)
+		return fail_asking(r, &fault);
+	r = sp_judge_tuple(judge, asked.hook, &asked.tuple, 1000000000, &judgement);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "judging: %s", sp_judge_fault(r));
 	if (judgement.disagree)
@@ -288,7 +199,7 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 				   sp_reason_name(judgement.answer.reason),
 				   sp_verdict_name(judgement.reference.verdict),
 				   sp_reason_name(judgement.reference.reason));
-	return print_answer(cli, question, answer_json(&source, &asker, hook, &judgement));
+	return print_answer(cli, question, answer_json(&source, &asked, &judgement));
 }
 
 static int ask_daemon(const struct sp_cli *cli, const struct question *question)
@@ -296,14 +207,16 @@ static int ask_daemon(const struct sp_cli *cli, const struct question *question)
 	json_t *request = json_object(), *reply = NULL;
 	int r;
 
-	if (question->from)
-		json_object_set_new(request, "from", json_string(question->from));
-	if (question->idp)
-		json_object_set_new(request, "idp", json_string(question->idp));
-	if (question->to)
-		json_object_set_new(request, "to", json_string(question->to));
-	if (question->on)
-		json_object_set_new(request, "on", json_string(question->on));
+	if (question->ask.from)
+		json_object_set_new(request, "from", json_string(question->ask.from));
+	if (question->ask.idp)
+		json_object_set_new(request, "idp", json_string(question->ask.idp));
+	if (question->ask.to)
+		json_object_set_new(request, "to", json_string(question->ask.to));
+	if (question->ask.service)
+		json_object_set_new(request, "service", json_string(question->ask.service));
+	if (question->ask.on)
+		json_object_set_new(request, "on", json_string(question->ask.on));
 	if (question->at)
 		json_object_set_new(request, "at", json_string(question->at));
 	if (question->record) {
@@ -328,10 +241,11 @@ int sp_cli_explain(struct sp_cli *cli, int argc, char **argv)
 	struct question question = { 0 };
 	const char *path[1];
 	const struct sp_option options[] = {
-		{ "from", NULL, &question.from, "WHO", "user, role:NAME, address or anonymous" },
-		{ "idp", NULL, &question.idp, "NAME", "the user of this provider" },
-		{ "to", NULL, &question.to, "TARGET", "ADDR:PORT[/tcp|udp|sctp], ADDR/icmp, ADDR/proto/N; or a network's name for ADDR" },
-		{ "on", NULL, &question.on, "IFACE", "the interface it arrives on" },
+		{ "from", NULL, &question.ask.from, "WHO", "user, role:NAME, address or anonymous" },
+		{ "idp", NULL, &question.ask.idp, "NAME", "the user of this provider" },
+		{ "to", NULL, &question.ask.to, "TARGET", "ADDR:PORT[/tcp|udp|sctp], ADDR/icmp, ADDR/proto/N; ADDR or PORT may be names: git:ssh" },
+		{ "service", NULL, &question.ask.service, "SERVICE", "instead of a port in TARGET: a service of the policy, or as tcp/443" },
+		{ "on", NULL, &question.ask.on, "IFACE", "the interface it arrives on" },
 		{ "at", NULL, &question.at, "TIME", "not supported yet" },
 		{ "plane", NULL, &question.plane, "PLANE", "ebpf or reference" },
 		{ "gateway", NULL, &question.machine, "FILE", "pool and interfaces of this sallyport.yaml" },
@@ -349,7 +263,7 @@ int sp_cli_explain(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_fail(SP_EXIT_USAGE, "--at is not supported yet: no rule depends on the time so far");
 	if (question.record && !path_count)
 		return ask_daemon(cli, &question);
-	if (!question.from || !question.to)
+	if (!question.ask.from || !question.ask.to)
 		return sp_cli_fail(SP_EXIT_USAGE, "explain needs --from and --to; see sallyport explain --help");
 	return path_count ? ask_file(cli, &question, path[0]) : ask_daemon(cli, &question);
 }

@@ -21,6 +21,7 @@ struct sp_question {
 	struct sp_tuple tuple;
 	int tcp_flags;      /* -1: those of a new connection */
 	bool is_own;
+	const char *role;   /* its sender stands for; the policy's text; NULL: none */
 	char *user;         /* whose packet it is; NULL: nobody's */
 	uint64_t session;   /* 0: none */
 	bool is_parked;     /* whose time is up, and whose peer is still there */

@@ -6,10 +6,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "judge/ask.h"
 #include "net/addr.h"
-#include "yaml/suggest.h"
-
-#define QUESTION_PORT 40000
 
 static void question_done(struct sp_question *question)
 {
@@ -96,18 +94,6 @@ void sp_question_whose(struct sp_question *question, const struct sp_live *live)
 
 /* ---- answering ---- */
 
-static const char *reason_text(enum sp_reason reason)
-{
-	static const char *const texts[] = {
-		[SP_REASON_NONE] = "",
-#define X(id, name, text) [SP_REASON_##id] = text,
-		SP_REASONS(X)
-#undef X
-	};
-
-	return texts[reason < SP_REASON_COUNT ? reason : SP_REASON_NONE];
-}
-
 /* What is told to a person: the rule's own words, else what the reason means for them. */
 static const char *message_of(const struct sp_question *question, const struct sp_answer *answer)
 {
@@ -117,7 +103,7 @@ static const char *message_of(const struct sp_question *question, const struct s
 	if (rule && rule->reason)
 		return rule->reason;
 	if (answer->reason != SP_REASON_EXPIRED || !question->is_parked)
-		return reason_text(answer->reason);
+		return sp_reason_meaning(answer->reason);
 	if (answer->verdict == SP_ALLOW)
 		return "the session has expired; the portal and DNS stay reachable, to sign in again";
 	if (!gateway->portal_port && !gateway->resolver_count)
@@ -147,6 +133,8 @@ json_t *sp_question_describe(const struct sp_question *question,
 
 	json_object_set_new(json, "session", question->session ?
 			    json_integer((json_int_t)question->session) : json_null());
+	if (question->role)
+		json_object_set_new(json, "role", json_string(question->role));
 	json_object_set_new(json, "file", rule ?
 			    sp_json_text(question->policy->files[rule->place.file].path) :
 			    json_null());
@@ -190,157 +178,106 @@ static struct sp_live *find_user(struct sp_daemon *daemon, const char *user, con
 	return found;
 }
 
-static const char *user_of(const char *from)
+static int find_person(void *arg, const char *user, const char *idp, bool is_v6, struct sp_asked *ret_asked)
 {
-	return strncmp(from, "user:", 5) ? from : from + 5;
-}
+	const struct sp_question *question = arg;
+	const struct sp_live *live = find_user(question->daemon, user, idp, is_v6);
 
-static int open_role(struct sp_question *question, const char *name, bool is_v6)
-{
-	const struct sp_policy *policy = question->policy;
-	struct sp_identity identity = { .role_count = 1 };
-	uint32_t role, number;
-
-	for (role = 0; role < policy->role_count; role++)
-		if (!strcmp(policy->roles[role].name, name))
-			break;
-	if (role == policy->role_count)
+	if (!live)
 		return -ENOENT;
-	identity.roles = &role;
-	for (int family = 0; family < 2; family++)
-		identity.has_address[family] =
-			sp_judge_spare_address(sp_question_gateway(question), family == 1, 0,
-					       &identity.addresses[family]) == 0;
-	if (!identity.has_address[is_v6])
-		return -EAFNOSUPPORT;
-	question->tuple.source = identity.addresses[is_v6];
-	return sp_judge_open_session(question->judge, &identity, &number);
+	ret_asked->tuple.source = live->row.addresses[is_v6];
+	ret_asked->user = live->row.user;
+	return 0;
 }
 
-static int find_source(struct sp_question *question, const char *from, const char *idp)
+static void offer_people(void *arg, struct sp_nearest *near)
 {
-	struct sp_daemon *daemon = question->daemon;
-	const bool is_v6 = !sp_addr_is_v4(&question->tuple.destination);
-	struct sp_live *live;
-
-	if (!strncmp(from, "role:", 5))
-		return open_role(question, from + 5, is_v6);
-	if (!strcmp(from, "anonymous")) {
-		question->tuple.source =
-			sp_judge_stranger(question->policy, sp_question_gateway(question), is_v6);
-		return 0;
-	}
-	if (sp_addr_parse(from, &question->tuple.source) == 0) {
-		if (sp_addr_is_v4(&question->tuple.source) == is_v6)
-			return -EAFNOSUPPORT;
-		live = sp_live_of_address(&daemon->people, &question->tuple.source);
-	} else {
-		live = find_user(daemon, user_of(from), idp, is_v6);
-		if (!live)
-			return -ENOENT;
-		question->tuple.source = live->row.addresses[is_v6];
-	}
-	sp_question_whose(question, live);
-	question->is_parked = live && live->state == SP_LIVE_PARKED;
-	return live ? sp_question_open(question, live, live->state) : 0;
-}
-
-/* Nobody of that name is known: whom was meant? */
-static void fail_unknown(const struct sp_question *question, const char *from)
-{
-	const bool is_role = !strncmp(from, "role:", 5);
-	const struct sp_policy *policy = question->policy;
+	const struct sp_question *question = arg;
 	struct sp_live *live = NULL;
-	struct sp_nearest near;
 
-	sp_nearest_init(&near, is_role ? from + 5 : user_of(from));
-	for (uint32_t i = 0; is_role && i < policy->role_count; i++)
-		sp_nearest_offer(&near, policy->roles[i].name);
-	while (!is_role && (live = sp_live_next(&question->daemon->people, live)))
-		sp_nearest_offer(&near, live->row.user);
-	sp_client_fail(question->client, "no-such-user", 1, NULL,
-		       is_role ? "the policy has no role \"%.255s\"%s%.255s%s" :
-				 "%.255s is no address, no role:NAME, not anonymous and nobody who was signed in lately"
-				 "%s%.255s%s",
-		       is_role ? from + 5 : from, near.best ? "; did you mean \"" : "", near.best ? near.best : "",
-		       near.best ? "\"?" : "");
+	while ((live = sp_live_next(&question->daemon->people, live)))
+		sp_nearest_offer(near, live->row.user);
 }
 
-/* An address, or a network of the running policy. False: the client was told. */
-static bool read_target(struct sp_question *question, const char *from, const char *to)
-{
-	static const struct sp_policy none;
-	const struct sp_revision *running = question->daemon->running;
-	const char *near = NULL;
-	struct sp_addr source;
-	const bool prefers_v6 = sp_addr_parse(from, &source) == 0 && !sp_addr_is_v4(&source);
+static const struct sp_ask_people people = {
+	.find = find_person,
+	.offer = offer_people,
+	.nobody = "nobody who was signed in lately",
+};
 
-	if (sp_judge_name_target(running ? running->policy : &none, to, prefers_v6, &question->tuple, &near) == 0)
+/* False: the client was told. */
+static bool is_asked(const struct sp_question *question, int r, const struct sp_ask_fault *fault)
+{
+	const bool is_malformed = fault->kind == SP_ASK_MALFORMED;
+
+	if (r == 0)
 		return true;
-	sp_client_fail(question->client, "bad-request", 2, NULL,
-		       "to is ADDR:PORT, ADDR:PORT/udp, [V6]:PORT or ADDR/icmp, or a network of the policy in the "
-		       "address's place%s%.63s%s",
-		       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+	if (r == -EINVAL && fault->kind)
+		sp_client_fail(question->client, is_malformed ? "bad-request" : "no-such-user", is_malformed ? 2 : 1, NULL,
+			       "%s", fault->message);
+	else
+		sp_client_fail(question->client, "failed", 1, NULL, "opening the sessions: %s", sp_judge_fault(r));
 	return false;
 }
 
-static bool read_question(struct sp_question *question, const char *from, const char *idp,
-			  const char *to, const char *on)
+/* The sessions that the addresses of both ends belong to. Returns 0 or -errno. */
+static int open_ends(struct sp_question *question, bool is_stand_in)
 {
-	struct sp_daemon *daemon = question->daemon;
-	const struct sp_gateway *gateway = sp_question_gateway(question);
-	const struct sp_live *receiver;
-	int r;
+	const struct sp_people *known = &question->daemon->people;
+	const struct sp_live *sender = is_stand_in ? NULL : sp_live_of_address(known, &question->tuple.source);
+	const struct sp_live *receiver = sp_live_of_address(known, &question->tuple.destination);
+	int r = 0;
 
-	if (!read_target(question, from, to))
-		return false;
-	question->tuple.source_port = QUESTION_PORT;
-	if (question->tuple.proto == IPPROTO_ICMP || question->tuple.proto == IPPROTO_ICMPV6)
-		question->tuple.destination_port = QUESTION_PORT; /* both are the identifier */
-	if (sp_question_prepare(question) < 0)
-		return false;
-	if (!sp_op_whose_name(daemon, question->client, user_of(from), idp))
-		return false;
-	r = find_source(question, from, idp);
-	if (r == -ENOENT) {
-		fail_unknown(question, from);
-		return false;
-	}
-	if (r == -EAFNOSUPPORT) {
-		sp_client_fail(question->client, "no-such-user", 1, NULL,
-			       "%.255s has no address of the destination's family", from);
-		return false;
-	}
-	receiver = sp_live_of_address(&daemon->people, &question->tuple.destination);
+	sp_question_whose(question, sender);
+	question->is_parked = sender && sender->state == SP_LIVE_PARKED;
+	if (sender)
+		r = sp_question_open(question, sender, sender->state);
 	if (r == 0 && receiver)
 		r = sp_question_open(question, receiver, receiver->state);
-	if (r < 0) {
-		sp_client_fail(question->client, "failed", 1, NULL, "opening the sessions: %s",
-			       sp_judge_fault(r));
-		return false;
-	}
-	question->hook = strcmp(from, "anonymous") ? sp_judge_first_hook(gateway, &question->tuple.source) :
-						     SP_HOOK_EDGE_IN;
-	if (sp_question_enter(question, on))
-		return true;
-	if (on && sp_judge_hook_of_interface(gateway, on, &question->hook) < 0) {
-		sp_client_fail(question->client, "bad-request", 2, NULL,
-			       "%.40s is in no list of sallyport.yaml, and no interface that could be", on);
-		return false;
-	}
-	if (on && sp_host_find(&daemon->host, on))
-		question->ifindex = sp_host_find(&daemon->host, on)->ifindex;
-	return true;
+	return r;
 }
 
-static void answer_question(struct sp_question *question, const char *from, const char *idp,
-			    const char *to, const char *on)
+static bool read_question(struct sp_question *question, const struct sp_ask *ask)
+{
+	struct sp_daemon *daemon = question->daemon;
+	struct sp_ask_fault fault = { 0 };
+	struct sp_asked asked;
+	int r;
+
+	if (sp_question_prepare(question) < 0 ||
+	    !sp_op_whose_name(daemon, question->client, sp_ask_user(ask->from), ask->idp))
+		return false;
+	const struct sp_asking asking = {
+		.policy = question->policy,
+		.gateway = sp_question_gateway(question),
+		.judge = question->judge,
+		.interfaces = "sallyport.yaml, nor one that is known here",
+		.people = &people,
+		.people_arg = question,
+	};
+	r = sp_ask_packet(&asking, ask, &asked, &fault);
+	if (!is_asked(question, r, &fault))
+		return false;
+	question->tuple = asked.tuple;
+	question->role = asked.role;
+	if (!is_asked(question, open_ends(question, asked.role != NULL), &fault))
+		return false;
+	if (sp_question_enter(question, ask->on))
+		return true;
+	r = sp_ask_hook(&asking, ask, &asked, &fault);
+	question->hook = asked.hook;
+	if (ask->on && sp_host_find(&daemon->host, ask->on))
+		question->ifindex = sp_host_find(&daemon->host, ask->on)->ifindex;
+	return is_asked(question, r, &fault);
+}
+
+static void answer_question(struct sp_question *question, const struct sp_ask *ask)
 {
 	struct sp_judgement judgement;
 	json_t *unjudged;
 	int r;
 
-	if (!read_question(question, from, idp, to, on))
+	if (!read_question(question, ask))
 		return;
 	unjudged = question->entry ? sp_question_describe_unjudged(question) : NULL;
 	if (unjudged) {
@@ -359,15 +296,16 @@ void sp_op_explain(struct sp_daemon *daemon, struct sp_client *client,
 {
 	__sp_cleanup(question_done) struct sp_question question = { .daemon = daemon,
 								 .client = client };
-	const char *from = NULL, *idp = NULL, *to = NULL, *on = NULL, *at = NULL;
+	struct sp_ask ask = { 0 };
+	const char *at = NULL;
 	json_t *record = NULL;
 
-	if (!sp_op_unpack(client, request, "{s?s, s?s, s?s, s?s, s?s, s?o}", "from", &from, "idp", &idp, "to", &to,
-			  "on", &on, "at", &at, "record", &record))
+	if (!sp_op_unpack(client, request, "{s?s, s?s, s?s, s?s, s?s, s?s, s?o}", "from", &ask.from, "idp", &ask.idp,
+			  "to", &ask.to, "service", &ask.service, "on", &ask.on, "at", &at, "record", &record))
 		return;
-	if (record ? (from || idp || to || on || at) : (!from || !to)) {
+	if (record ? (ask.from || ask.idp || ask.to || ask.service || ask.on || at) : (!ask.from || !ask.to)) {
 		sp_client_fail(client, "bad-request", 2, NULL,
-			       "explain takes from and to (and on), or a record");
+			       "explain takes from and to (and service, on, idp), or a record");
 		return;
 	}
 	if (at) {
@@ -387,5 +325,5 @@ void sp_op_explain(struct sp_daemon *daemon, struct sp_client *client,
 	question.policy = daemon->running->policy;
 	question.revision = daemon->running->number;
 	memcpy(question.generation, daemon->running->generation, sizeof(question.generation));
-	answer_question(&question, from, idp, to, on);
+	answer_question(&question, &ask);
 }

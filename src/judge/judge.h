@@ -77,18 +77,6 @@ struct sp_addr sp_judge_stranger(const struct sp_policy *policy, const struct sp
 int sp_judge_spare_address(const struct sp_gateway *gateway, bool is_v6, uint32_t index,
 			   struct sp_addr *ret_addr);
 
-/* `ADDR`, `ADDR:PORT`, `ADDR:PORT/tcp`, `ADDR/icmp`, `[V6]:PORT/udp`, `V6/icmp`, `ADDR/proto/47`.
- * Without a protocol: tcp with a port, else an ICMP echo request of the family.
- * Returns 0 with destination, proto, port (or ICMP type); -EINVAL. */
-int sp_judge_parse_target(const char *text, struct sp_tuple *ret_tuple);
-
-/* The same, or with the name of a network of @policy in the address's place: its first address of the family
- * (@prefers_v6), of the other where it has none; and a well-known service's name in the port's: `git:22`, `git:http`.
- * *@ret_near, on -ENOENT: the network whose name is nearest, NULL: none.
- * Returns 0; -ENOENT no address and no network; -EINVAL; -ENOMEM. */
-int sp_judge_name_target(const struct sp_policy *policy, const char *text, bool prefers_v6,
-			 struct sp_tuple *ret_tuple, const char **ret_near);
-
 /* ---- the policy's tests ---- */
 
 struct sp_test_result {

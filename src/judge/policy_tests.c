@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "judge/judge.h"
+#include "judge/ask.h"
 #include "net/addr.h"
 
 #define FIRST_PORT 20000
@@ -17,21 +17,9 @@ struct bench {
 	const struct sp_gateway *gateway;
 	struct sp_judge *judge;
 	uint64_t now_ns;
+	struct sp_identity *stand_ins; /* of roles, by their index */
 	uint16_t next_port; /* a new source port (or ICMP identifier) a packet: no case meets another's flow */
 };
-
-/* A person of one role and nothing else, at an address no fixture has. */
-static int open_role(struct bench *bench, uint32_t role)
-{
-	struct sp_identity identity = { .roles = &role, .role_count = 1 };
-	uint32_t number;
-
-	for (size_t family = 0; family < 2; family++)
-		identity.has_address[family] =
-			sp_judge_spare_address(bench->gateway, family == 1, role + 1,
-					       &identity.addresses[family]) == 0;
-	return sp_judge_open_session(bench->judge, &identity, &number);
-}
 
 static int open_roles(struct bench *bench)
 {
@@ -47,7 +35,7 @@ static int open_roles(struct bench *bench)
 				   bench->policy->tests[j].role == test->role;
 		if (is_open)
 			continue;
-		r = open_role(bench, test->role);
+		r = sp_ask_stand_in(bench->judge, bench->gateway, test->role, &bench->stand_ins[test->role]);
 		if (r < 0)
 			return r;
 	}
@@ -59,10 +47,15 @@ static int find_source(const struct bench *bench, const struct sp_test *test, bo
 		       struct sp_addr *ret_source)
 {
 	const struct sp_fixture_session *session;
+	const struct sp_identity *stand_in;
 
 	switch (test->from) {
 	case SP_TEST_ROLE:
-		return sp_judge_spare_address(bench->gateway, is_v6, test->role + 1, ret_source);
+		stand_in = &bench->stand_ins[test->role];
+		if (!stand_in->has_address[is_v6])
+			return -ENOENT;
+		*ret_source = stand_in->addresses[is_v6];
+		return 0;
 	case SP_TEST_USER:
 		session = &bench->policy->fixtures.sessions[test->session];
 		if (!session->has_address[is_v6])
@@ -80,44 +73,18 @@ static int find_source(const struct bench *bench, const struct sp_test *test, bo
 	}
 }
 
-static enum sp_hook find_hook(const struct bench *bench, const struct sp_test *test)
+static enum sp_hook find_hook(const struct bench *bench, const struct sp_test *test, const struct sp_addr *source)
 {
 	enum sp_hook hook;
 
 	if (test->interface &&
 	    sp_judge_hook_of_interface(bench->gateway, test->interface, &hook) == 0)
 		return hook;
-	switch (test->from) {
-	case SP_TEST_ADDRESS:
-		return sp_judge_first_hook(bench->gateway, &test->address);
-	case SP_TEST_ANONYMOUS:
-		return SP_HOOK_EDGE_IN;
-	default:
-		return SP_HOOK_VPN_IN;
-	}
-}
-
-/* Whether the service exists in the destination's family: icmp6 to an IPv4 address is no case. */
-static bool fill_service(const struct sp_service *service, bool is_v6, uint16_t port,
-			 struct sp_tuple *tuple)
-{
-	tuple->source_port = port;
-	switch (service->kind) {
-	case SP_SERVICE_PORTS:
-		tuple->proto = service->proto;
-		tuple->destination_port = service->from;
-		return true;
-	case SP_SERVICE_ICMP:
-	case SP_SERVICE_ICMP6:
-		tuple->proto = is_v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
-		/* all types: ask with an echo request */
-		tuple->icmp_type = service->from == service->to ? service->from : is_v6 ? 128 : 8;
-		tuple->destination_port = port;
-		return is_v6 == (service->kind == SP_SERVICE_ICMP6);
-	default:
-		tuple->proto = service->proto;
-		return true;
-	}
+	return sp_ask_first_hook(bench->gateway,
+				 test->from == SP_TEST_ADDRESS	 ? SP_ASK_ADDRESS :
+				 test->from == SP_TEST_ANONYMOUS ? SP_ASK_ANONYMOUS :
+								   SP_ASK_PERSON,
+				 source);
 }
 
 static bool is_expected(const struct bench *bench, const struct sp_test *test,
@@ -143,11 +110,11 @@ static int run_test(struct bench *bench, const struct sp_test *test, struct sp_t
 			struct sp_tuple tuple = { .destination = test->to[i] };
 
 			if (find_source(bench, test, is_v6, &tuple.source) < 0 ||
-			    !fill_service(&test->services[j], is_v6, bench->next_port++, &tuple))
+			    !sp_ask_service(&test->services[j], is_v6, bench->next_port++, &tuple))
 				continue;
 			case_count++;
 			result->tuple = tuple;
-			r = sp_judge_tuple(bench->judge, find_hook(bench, test), &tuple,
+			r = sp_judge_tuple(bench->judge, find_hook(bench, test, &tuple.source), &tuple,
 					   bench->now_ns, &result->judgement);
 			if (r < 0)
 				return r;
@@ -222,14 +189,18 @@ int sp_judge_run_tests(const struct sp_policy *policy, const struct sp_gateway *
 {
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
 	__sp_free struct sp_test_result *results = NULL;
+	__sp_free struct sp_identity *stand_ins = calloc(policy->role_count + 1, sizeof(*stand_ins));
 	struct bench bench = {
 		.policy = policy,
 		.gateway = gateway,
 		.now_ns = 1000000000,
 		.next_port = FIRST_PORT,
+		.stand_ins = stand_ins,
 	};
 	int r;
 
+	if (!stand_ins)
+		return -ENOMEM;
 	r = sp_judge_new(policy, gateway, planes, &judge, error);
 	if (r < 0)
 		return r;

@@ -40,7 +40,7 @@ static int load_named(struct sp_loader *loader, const struct sp_node *item,
 {
 	const struct sp_symbols *const tables[] = { &loader->services };
 	struct sp_symbol *symbol = sp_symbols_find(&loader->services, item->text);
-	const struct sp_service_list *list;
+	const struct sp_named_service *list;
 	int r = 0;
 
 	if (!symbol) {
@@ -49,7 +49,7 @@ static int load_named(struct sp_loader *loader, const struct sp_node *item,
 		return -EINVAL;
 	}
 	symbol->is_used = true;
-	list = &loader->service_lists[symbol->index];
+	list = &loader->policy->services[symbol->index];
 	if (loader->service_items == SERVICE_ITEMS_MAX)
 		return -EINVAL; /* reported */
 	if (list->count >= SERVICE_ITEMS_MAX - loader->service_items) {
@@ -102,13 +102,14 @@ void sp_load_services(struct sp_loader *loader, const struct sp_node *section)
 		return;
 	sp_map_for_each(name, body, section)
 	{
-		struct sp_service_list *list =
-			SP_ARRAY_PUSH(loader->service_lists, loader->service_list_count);
+		struct sp_named_service *list =
+			SP_ARRAY_PUSH(loader->policy->services, loader->policy->service_count);
 
 		if (!list) {
 			check->no_memory = true;
 			return;
 		}
+		list->name = sp_copy_text(check, name->text);
 		if (sp_looks_like_service(name->text))
 			sp_report(check, name,
 				  "service %s: this is a protocol's name; choose another",

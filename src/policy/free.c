@@ -62,6 +62,11 @@ void sp_policy_free(struct sp_policy *policy)
 		free(policy->networks[i].except);
 	}
 	free(policy->networks);
+	for (size_t i = 0; i < policy->service_count; i++) {
+		free(policy->services[i].name);
+		free(policy->services[i].items);
+	}
+	free(policy->services);
 	for (size_t i = 0; i < policy->rule_count; i++)
 		rule_done(&policy->rules[i]);
 	free(policy->rules);

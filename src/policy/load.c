@@ -213,9 +213,6 @@ static void loader_done(struct sp_loader *loader)
 	sp_symbols_done(&loader->rules);
 	sp_symbols_done(&loader->users);
 	sp_symbols_done(&loader->providers);
-	for (size_t i = 0; i < loader->service_list_count; i++)
-		free(loader->service_lists[i].items);
-	free(loader->service_lists);
 	sp_policy_free(loader->policy);
 }
 

@@ -9,11 +9,6 @@
 #include "policy/symbols.h"
 #include "yaml/schema.h"
 
-struct sp_service_list {
-	struct sp_service *items;
-	size_t count; /* 0: could not be read */
-};
-
 #define SP_TEST_WORK_MAX 1000000u
 
 struct sp_loader {
@@ -22,8 +17,6 @@ struct sp_loader {
 	struct sp_symbols roles, networks, services, rules;
 	struct sp_symbols users;     /* of fixture sessions, by their index; the same name at two providers is two */
 	struct sp_symbols providers; /* each mention in a role or a fixture session */
-	struct sp_service_list *service_lists; /* by index of the service's symbol */
-	size_t service_list_count;
 	size_t service_items; /* services written into rules and tests so far */
 	size_t test_destinations; /* addresses written into tests so far */
 	size_t test_work_left; /* prefixes that may still be looked through for them */

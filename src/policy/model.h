@@ -56,6 +56,13 @@ struct sp_service {
 	uint16_t from, to;
 };
 
+/* A name of `services:`, with what it stands for. */
+struct sp_named_service {
+	char *name;
+	struct sp_service *items;
+	size_t count; /* 0: could not be read */
+};
+
 enum sp_from_kind { SP_FROM_ANY, SP_FROM_ROLE, SP_FROM_USER, SP_FROM_NETWORK };
 
 struct sp_from {
@@ -164,6 +171,8 @@ struct sp_policy {
 	size_t role_count;
 	struct sp_network *networks;
 	size_t network_count;
+	struct sp_named_service *services; /* as the text has them */
+	size_t service_count;
 	struct sp_rule *rules;
 	size_t rule_count;
 	bool drop_bogons;

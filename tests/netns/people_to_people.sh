@@ -23,6 +23,35 @@ expect "the git server pings ana" pings office "$ana4"
 expect "the git server does not ping bob" fails pings office "$bob4"
 expect "explain agrees about ana" [ "$(lab_gate explain --from ana --to "$bob4/icmp" --json | field "r['rule']")" = help-vendors ]
 
+# asked of the file or of the gateway, a question is the same packet at the same hook
+asked() { field "r['verdict'], r['rule'], r['reason'], r['hook'], r['proto'], r['destination']"; }
+while read -r who to words; do
+	# shellcheck disable=SC2086
+	expect "the gateway and the file agree: $who to $to $words" same \
+		"$(lab_gate explain --from "$who" --to "$to" $words --json | asked)" \
+		"$(lab_gate explain "$LAB_DIR/policy.yaml" --gateway "$LAB_ROOT/etc/sallyport/sallyport.yaml" --from "$who" --to "$to" $words --json | asked)"
+done <<-'END'
+	anonymous git:ssh
+	anonymous 10.30.9.4 --service tcp/22
+	anonymous [2001:db8:30::9:4]:ssh
+	role:engineer git:ssh
+	role:engineer [2001:db8:30::2:9]:ssh
+	role:engineer git:ping
+	role:engineer git --service ping
+	role:contractor payroll:http --on vpn0
+	10.30.2.9 payroll/icmp
+	77.1.2.3 git:domain/udp --on wan0
+END
+refuses() { lab_gate explain --from "$1" --to "${@:3}" 2>&1 | grep -q "did you mean \"$2\""; }
+expect "a service's name is suggested" refuses ana ssh git:shs
+expect "a network's" refuses ana git gti:22
+expect "a role's" refuses role:enginer engineer git:22
+expect "a person's" refuses anna ana git:22
+expect "an interface's" refuses ana wan0 git:22 --on wan
+expect "every filter of audit is taken" fails eval 'for words in "--hook vpn-in" "--src 100.64.0.0/10" "--dst 10.0.0.0/8" \
+	"--event deny" "--user ana" "--idp corp" "--session 1" "--verdict deny" "--rule none" "--reason default" \
+	"--since 1h" "--until 1s"; do lab_gate audit $words >/dev/null || echo "$words"; done | grep .'
+
 lab_run laptop pinging ping -i 0.05 "$bob4"
 sleep 1
 expect "revoking bob" lab_gate session revoke bob

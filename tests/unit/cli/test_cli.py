@@ -22,13 +22,16 @@ networks:
   git:     [10.30.2.9, "2001:db8:30::9"]
   payroll: 10.30.9.4
 rules:
-  - { name: eng-git, allow: {from: engineer, to: git, services: [tcp/80]} }
+  - { name: eng-git, allow: {from: engineer, to: git, services: [web, ping]} }
   - { name: payroll-closed, deny: {from: any, to: payroll}, reason: "Payroll is closed" }
 fixtures:
   now: "2026-11-23T10:00"
   sessions: [ {user: ana, idp: corp, groups: [eng], address: 100.64.0.7} ]
 tests:
   - { from: {user: ana}, to: git, service: tcp/80, expect: EXPECT, rule: eng-git }
+services:
+  web:  [tcp/80, tcp/443]
+  ping: [icmp/echo, icmp6/echo]
 '''
 
 
@@ -209,9 +212,17 @@ class Cli(unittest.TestCase):
             self.assertNotEqual(closed.returncode, 0, words)
 
     def test_explain_names_what_was_meant(self):
-        for who, target, meant in (('ana', 'gti:80', 'git'), ('role:enginer', 'git:80', 'engineer'), ('anna', 'git:80', 'ana')):
+        for who, target, meant in (('ana', 'gti:80', 'git'), ('role:enginer', 'git:80', 'engineer'), ('anna', 'git:80', 'ana'),
+                                 ('user:anna', 'git:80', 'ana'), ('ana', 'git:wbe', 'web'), ('ana', '10.30.2.9:pign', 'ping')):
             done = self.run_it('explain', self.policy, '--from', who, '--to', target, code=2)
             self.assertRegex(done.stderr, f'did you mean "?{meant}"?')
+        for words, meant in ((['--service', 'wbe'], 'web'), (['--service', 'tpc/80'], 'tcp/80'), (['--service', '80/tcp'], 'tcp/80'),
+                             (['--service', 'web', '--on', 'wan'], 'wan0')):
+            done = self.run_it('explain', self.policy, '--from', 'ana', '--to', 'git', *words, code=2)
+            self.assertIn(meant, done.stderr)
+        self.run_it('explain', self.policy, '--from', 'ana', '--to', 'git:80', '--service', 'web', code=2)
+        self.run_it('explain', self.policy, '--from', 'ana', '--to', 'git:web/udp', code=2)
+        self.run_it('explain', self.policy, '--from', 'ana', '--to', '[2001:db8:30::9', code=2)
 
     def explain(self, who, target, *words, code=0):
         return self.ask('explain', self.policy, '--from', who, '--to', target, '--plane', 'reference', *words, code=code)
@@ -226,6 +237,11 @@ class Cli(unittest.TestCase):
             ('anonymous', '10.30.2.9:80', 'deny', 'default', 'default', 'edge-in'),
             ('ana', 'git:80', 'allow', 'eng-git', 'policy', 'vpn-in'),
             ('ana', 'git:http', 'allow', 'eng-git', 'policy', 'vpn-in'),
+            ('user:ana', 'git:web', 'allow', 'eng-git', 'policy', 'vpn-in'),
+            ('ana', '10.30.2.9:web', 'allow', 'eng-git', 'policy', 'vpn-in'),
+            ('role:engineer', '[2001:db8:30::9]:web', 'allow', 'eng-git', 'policy', 'vpn-in'),
+            ('ana', 'git:ping', 'allow', 'eng-git', 'policy', 'vpn-in'),
+            ('2001:db8:30::9', 'git:ping', 'deny', 'default', 'default', 'inside-in'),
             ('role:engineer', 'git:domain/udp', 'deny', 'default', 'default', 'vpn-in'),
             ('ana', 'payroll/icmp', 'deny', 'payroll-closed', 'policy', 'vpn-in'),
             ('2001:db8:30::9', 'git:80', 'deny', 'default', 'default', 'inside-in'),
@@ -236,6 +252,11 @@ class Cli(unittest.TestCase):
                 answer = self.explain(who, target)
                 self.assertEqual((answer['verdict'], answer['rule'], answer['reason'], answer['hook']),
                                  (verdict, rule, reason, hook))
+        for service, port in (('web', 80), ('tcp/443', 443)):
+            answer = self.explain('ana', 'git', '--service', service)
+            self.assertEqual((answer['verdict'], answer['destination'], answer['proto'], answer['port']),
+                             ('allow', '10.30.2.9', 6, port))
+        self.assertEqual(self.explain('role:engineer', '2001:db8:30::9', '--service', 'ping')['proto'], 58)
         self.assertEqual(self.explain('ana', '10.30.9.4:22')['message'], 'Payroll is closed')
         self.assertEqual(self.explain('ana', '10.30.9.4:22')['line'], 9)
         self.assertEqual(self.explain('100.64.0.7', '10.30.2.9:80', '--on', 'wan0')['reason'], 'spoofed')
