@@ -99,6 +99,7 @@ static void finish(struct sp_apply *apply, int r)
 			    daemon->running->number, daemon->running->generation, apply->why);
 		record_apply(apply);
 		sp_people_follow_policy(daemon, lost);
+		sp_farewell_denied(daemon, apply->started_ns);
 	}
 	if (r < 0 && apply->is_request)
 		sp_log_note("apply of %s: %s", apply->request.path, apply->message);

@@ -352,6 +352,7 @@ static int start(struct sp_daemon *daemon)
 	}
 	open_marks(daemon);
 	sp_portal_open(daemon);
+	sp_farewell_open(daemon);
 	r = sp_engine_open(daemon);
 	if (r < 0) {
 		sp_log_error("the tunnel engine: %s", sp_err_text(r));
@@ -388,6 +389,7 @@ static void stop(struct sp_daemon *daemon)
 	sp_apply_drop(daemon);
 	sp_recorder_close(daemon);
 	sp_engine_close(daemon);
+	sp_farewell_close(daemon);
 	sp_revision_free(daemon->running);
 	sp_portal_close(daemon);
 	sp_watch_close(daemon);

@@ -15,6 +15,7 @@
 #include "daemon/drift.h"
 #include "daemon/drops.h"
 #include "daemon/engine.h"
+#include "daemon/farewell.h"
 #include "daemon/health.h"
 #include "daemon/homes.h"
 #include "daemon/host.h"
@@ -71,6 +72,7 @@ struct sp_daemon {
 	struct sp_control *control;
 	struct sp_people people;
 	struct sp_engine engine;
+	struct sp_farewell farewell;
 	struct sp_portal portal;
 	struct sp_recorder recorder;
 	struct sp_revision *running; /* NULL: none, or one whose policy cannot be read */

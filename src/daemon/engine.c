@@ -201,6 +201,8 @@ static int64_t peer_expires_s(const struct sp_daemon *daemon, const struct sp_li
 {
 	if (live->state == SP_LIVE_PARKED)
 		return live->until_ns / SP_NS_PER_S;
+	if (live->state == SP_LIVE_ENDED)
+		return live->peer_until_ns / SP_NS_PER_S + 1;
 	if (!live->row.expires_ns)
 		return 0;
 	return live->row.expires_ns / SP_NS_PER_S + daemon->machine->parked_s;
@@ -227,7 +229,8 @@ static int compare_device(const void *a, const void *b)
 static bool has_peer(const struct sp_daemon *daemon, const struct sp_live *live)
 {
 	return live->state == SP_LIVE_OPEN ||
-	       (live->state == SP_LIVE_PARKED && daemon->machine->parked_s);
+	       (live->state == SP_LIVE_PARKED && daemon->machine->parked_s) ||
+	       (live->state == SP_LIVE_ENDED && live->peer_until_ns);
 }
 
 static int add_wanted(struct sp_daemon *daemon, const struct sp_device *device,
@@ -468,6 +471,19 @@ static int tell_all(struct sp_daemon *daemon, struct sp_peers *wanted)
 	return r;
 }
 
+/* The session for which the engine has a peer with this key; NULL: it is to have none. */
+static const struct sp_live *find_with_peer(const struct sp_daemon *daemon, const uint8_t key[32])
+{
+	const struct sp_live *live = sp_live_of_device(&daemon->people, key);
+
+	if (live)
+		return has_peer(daemon, live) ? live : NULL;
+	while ((live = sp_live_next(&daemon->people, live)))
+		if (has_peer(daemon, live) && !memcmp(live->row.public_key, key, 32))
+			return live;
+	return NULL;
+}
+
 /* Only the devices whose sessions changed. */
 static int tell_changed(struct sp_daemon *daemon)
 {
@@ -482,9 +498,8 @@ static int tell_changed(struct sp_daemon *daemon)
 	for (size_t i = 0; i < engine->changed_count && r == 0; i++) {
 		const uint8_t *key = engine->changed[i].bytes;
 		const struct sp_device *device = sp_device_find(&daemon->people, key);
-		const struct sp_live *live = sp_live_of_device(&daemon->people, key);
 		struct sp_wg_peer *peer = &room.peers[room.peer_count++];
-		const bool is_put = device && live && has_peer(daemon, live);
+		const bool is_put = device && find_with_peer(daemon, key);
 
 		peer->public_key = engine->changed[i];
 		r = is_put ? fill_peer(device, peer) : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The tunnel engine (ours, wireguard-go, any that speaks the userspace API, or the kernel's) and the
- * peers file, kept in step with the sessions: a peer for each open or parked session, no other. The
- * engine may come, go and restart at any time; nothing here waits for it longer than a moment. */
+ * peers file, kept in step with the sessions: a peer for each open or parked session and, for seconds, for one that
+ * was ended, no other. The engine may come, go and restart at any time; nothing here waits for it longer than a moment. */
 #ifndef SALLYPORT_DAEMON_ENGINE_H
 #define SALLYPORT_DAEMON_ENGINE_H
 

@@ -191,6 +191,14 @@ static void look_at_room(struct sp_daemon *daemon, uint64_t boot_ns)
 		sp_warnings_clear(&daemon->warnings, "pool-nearly-empty");
 }
 
+static void drop_told_peer(struct sp_daemon *daemon, struct sp_live *live, int64_t now_ns)
+{
+	if (!live->peer_until_ns || live->peer_until_ns > now_ns)
+		return;
+	live->peer_until_ns = 0;
+	sp_engine_touch(daemon, live->row.public_key);
+}
+
 void sp_people_tick(struct sp_daemon *daemon)
 {
 	const int64_t now_ns = sp_clock_realtime_ns();
@@ -200,6 +208,7 @@ void sp_people_tick(struct sp_daemon *daemon)
 	for (; live; live = next) {
 		next = sp_live_next(&daemon->people, live);
 		if (live->state != SP_LIVE_OPEN) {
+			drop_told_peer(daemon, live, now_ns);
 			if (live->until_ns <= now_ns)
 				forget(daemon, live);
 		} else if (live->row.expires_ns && live->row.expires_ns <= now_ns) {

@@ -3,8 +3,8 @@
  * kernel's session array and identities. What a rule sees of a person starts here.
  *
  * A session is open; then parked (its deadline passed: the kernel says `expired`, its peer stays
- * for vpn.parked) or ended (epoch 0 in the kernel, its peer is gone). An ended one lingers until
- * its addresses may be another person's, so that a late packet still has a name; then it is
+ * for vpn.parked) or ended (epoch 0 in the kernel; its peer goes within seconds: farewell.h). An ended
+ * one lingers until its addresses may be another person's, so that a late packet still has a name; then it is
  * forgotten and its slot is free. */
 #ifndef SALLYPORT_DAEMON_PEOPLE_H
 #define SALLYPORT_DAEMON_PEOPLE_H
@@ -41,6 +41,7 @@ struct sp_live {
 	size_t role_count;
 	enum sp_live_state state;
 	int64_t until_ns;       /* parked or ended: UTC until when */
+	int64_t peer_until_ns;  /* ended: UTC until when its peer stays, to be told so; 0: it has none */
 	uint64_t last_seen_ns;  /* boot time, as last read from the kernel */
 	struct sp_denial denials[SP_DENIALS_KEPT]; /* the newest first */
 };

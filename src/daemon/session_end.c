@@ -129,6 +129,18 @@ int sp_session_cut(struct sp_daemon *daemon, struct sp_live *live)
 	return sp_ebpf_session_end(daemon->plane, live->row.slot);
 }
 
+/* Its connections are over, or go on with the session that took its place. */
+static void tell_its_end(struct sp_daemon *daemon, struct sp_live *live)
+{
+	if (sp_live_of_device(&daemon->people, live->row.public_key)) {
+		/* the kernel knew of it a moment before */
+		sp_farewell_denied(daemon, sp_clock_boottime_ns() - SP_SECOND_NS);
+		return;
+	}
+	live->peer_until_ns = sp_clock_realtime_ns() + SP_FAREWELL_NS;
+	sp_farewell_session(daemon, live);
+}
+
 void sp_session_settle(struct sp_daemon *daemon, struct sp_live *live, enum sp_live_state state,
 		       const char *why, const char *by)
 {
@@ -147,5 +159,7 @@ void sp_session_settle(struct sp_daemon *daemon, struct sp_live *live, enum sp_l
 	if (r < 0)
 		sp_log_error("session %llu has ended but the database did not take it: %s",
 			     (unsigned long long)live->row.id, sp_store_error(daemon->store));
+	if (state == SP_LIVE_ENDED)
+		tell_its_end(daemon, live);
 	sp_engine_touch(daemon, live->row.public_key);
 }

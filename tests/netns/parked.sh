@@ -133,8 +133,8 @@ expect "so are the names" fails name
 expect "and git" fails git
 
 # revoked in the middle of something: what is still sent to her is on record as that, with her name
-stream() { # stream ADDRESS : ana reads from this server what never ends
-	lab_run office "served-$1" /usr/bin/python3 -c '
+stream() { # stream NAME ADDRESS : ana reads from this server what never ends
+	lab_run office "served-$1-$2" /usr/bin/python3 -c '
 import socket, sys, time
 s = socket.create_server((sys.argv[1], 22), family=socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
 c, _ = s.accept()
@@ -144,8 +144,8 @@ try:
         time.sleep(0.1)
 except OSError as e:
     print(type(e).__name__, flush=True)
-' "$1"
-	lab_run laptop "read-$1" /usr/bin/python3 -c '
+' "$2"
+	lab_run laptop "read-$1-$2" /usr/bin/python3 -c '
 import socket, sys, time
 def connected():
     while True:
@@ -154,22 +154,51 @@ def connected():
         except OSError:
             time.sleep(0.1)
 s = connected()
+idle = socket.create_connection((sys.argv[1], 22)) # not accepted: nothing is ever sent on it
 s.settimeout(None)
-for line in s.makefile():
-    print(line, end="", flush=True)
-' "$1"
+try:
+    for line in s.makefile():
+        print(line, end="", flush=True)
+except OSError as e:
+    print(type(e).__name__, flush=True)
+try:
+    idle.recv(1)
+except OSError as e:
+    print("idle", type(e).__name__, flush=True)
+' "$2"
 }
-revoked() { # revoked PROTOCOL : the newest denial of ana's that says so
-	lab_gate audit --json --user ana --reason revoked --event deny 2>/dev/null | grep "\"proto\":\"$1\"" | tail -n 1
+revoked() { # revoked PROTOCOL : the newest denial of ana's that says so, but of no reset
+	lab_gate audit --json --user ana --reason revoked --event deny 2>/dev/null | grep "\"proto\":\"$1\"" |
+		grep -Ev '"tcp_flags":(4|20)\b' | tail -n 1
 }
 servers=(10.30.2.9 2001:db8:30::2:9)
+reads() { # reads NAME : she reads from the servers
+	local server
+	for server in "${servers[@]}"; do stream "$1" "$server"; done
+	for server in "${servers[@]}"; do expect "$1: she reads from $server" lab_wait 5 grep -q more "$LAB_DIR/read-$1-$server"; done
+}
+both_are_told() { # both_are_told NAME : the servers and she
+	local server
+	for server in "${servers[@]}"; do
+		expect "$1: $server is told at once that it is over" lab_wait 5 grep -q ConnectionResetError "$LAB_DIR/served-$1-$server"
+		expect "$1: so is she, who only reads from it" lab_wait 5 grep -qx ConnectionResetError "$LAB_DIR/read-$1-$server"
+	done
+}
 expect "ana signs in" sign_in --max 1h
-for server in "${servers[@]}"; do stream "$server"; done
-for server in "${servers[@]}"; do expect "she reads from $server" lab_wait 5 grep -q more "$LAB_DIR/read-$server"; done
+reads denied
+lab_policy '{ name: shut, deny: {from: engineer, to: git, services: tcp/22} }' >"$LAB_DIR/shut.yaml"
+expect "a policy denies it" lab_gate apply "$LAB_DIR/shut.yaml"
+both_are_told denied
+lab_policy >"$LAB_DIR/open.yaml"
+expect "another allows it" lab_gate apply "$LAB_DIR/open.yaml"
+reads revoked
 expect "she is revoked" lab_gate session revoke ana
+both_are_told revoked
 for server in "${servers[@]}"; do
-	expect "$server is told at once that it is over" lab_wait 5 grep -q ConnectionResetError "$LAB_DIR/served-$server"
+	expect "and of her connection to $server on which nobody says anything" \
+		lab_wait 5 grep -qx "idle ConnectionResetError" "$LAB_DIR/read-revoked-$server"
 done
+expect "then her peer is gone" lab_wait 5 eval '! lab_in gateway wg show vpn0 peers | grep -q .'
 expect "nobody inside reaches her" fails pings office "$(lab_address_of laptop 4)"
 expect "nor by IPv6" fails pings office "$(lab_address_of laptop 6)"
 for proto in tcp icmp icmp6; do

@@ -96,13 +96,13 @@ int sp_ebpf_flow_use(struct sp_ebpf *plane, struct sp_flow_use *ret_use, uint32_
 
 #define FLOWS_AT_ONCE 4096u
 
-int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count)
+int sp_ebpf_flow_each(struct sp_ebpf *plane, sp_ebpf_flow_visit visit, void *arg)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, options);
 	const struct sp_ebpf_map *map = sp_ebpf_map_find(plane, "sp_flow");
 	__sp_free char *keys = calloc(FLOWS_AT_ONCE, map->key_size);
 	__sp_free char *values = calloc(FLOWS_AT_ONCE, map->value_size);
-	uint32_t bucket = 0, total = 0;
+	uint32_t bucket = 0;
 	bool is_first = true;
 	int r;
 
@@ -115,11 +115,29 @@ int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count)
 					 values, &got, &options);
 		if (r < 0 && r != -ENOENT)
 			return r;
-		total += got;
+		for (__u32 i = 0; i < got; i++)
+			visit(arg, (const struct sp_flow_key *)(keys + (size_t)i * map->key_size),
+			      (const struct sp_flow *)(values + (size_t)i * map->value_size));
 		is_first = false;
 	} while (r == 0);
-	*ret_count = total;
 	return 0;
+}
+
+static void count_flow(void *arg, const struct sp_flow_key *key, const struct sp_flow *flow)
+{
+	(void)key;
+	(void)flow;
+	++*(uint32_t *)arg;
+}
+
+int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count)
+{
+	uint32_t count = 0;
+	int r = sp_ebpf_flow_each(plane, count_flow, &count);
+
+	if (r == 0)
+		*ret_count = count;
+	return r;
 }
 
 /* ---- events ----
