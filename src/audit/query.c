@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "audit/time.h"
@@ -99,6 +100,23 @@ static int set_time(bool *has, int64_t *to, const char *value, int64_t now_ns)
 	return 0;
 }
 
+/* Decimal, up to INT64_MAX, as a record's seq. */
+static int set_after(struct sp_audit_query *query, int log, const char *value)
+{
+	char *end;
+	long long seq;
+
+	if (*value < '0' || *value > '9')
+		return -EINVAL;
+	errno = 0;
+	seq = strtoll(value, &end, 10);
+	if (*end || errno)
+		return -EINVAL;
+	query->has_after[log] = true;
+	query->after_seq[log] = (uint64_t)seq;
+	return 0;
+}
+
 int sp_audit_query_set(struct sp_audit_query *query, const char *key, const char *value,
                        int64_t now_ns)
 {
@@ -126,6 +144,10 @@ int sp_audit_query_set(struct sp_audit_query *query, const char *key, const char
 		return set_time(&query->has_since, &query->since_ns, value, now_ns);
 	if (strcmp(key, "until") == 0)
 		return set_time(&query->has_until, &query->until_ns, value, now_ns);
+	if (strcmp(key, "after_seq") == 0)
+		return set_after(query, 0, value);
+	if (strcmp(key, "after_packets_seq") == 0)
+		return set_after(query, 1, value);
 	return -ENOENT;
 }
 
@@ -142,10 +164,22 @@ static bool rule_matches(const char *wanted, const char *rule)
 	return text_matches(wanted, rule);
 }
 
+/* A record without a number is being written just now: it is later than every other. */
+static bool is_after(const struct sp_audit_query *query, const struct sp_audit_record *record)
+{
+	const int log = sp_audit_event_is_traffic(record->event);
+
+	if (!query->has_after[0] && !query->has_after[1])
+		return true;
+	return query->has_after[log] && (!record->seq || record->seq > query->after_seq[log]);
+}
+
 bool sp_audit_query_matches(const struct sp_audit_query *query,
                             const struct sp_audit_record *record)
 {
 	if (query->events && !(query->events & (1u << record->event)))
+		return false;
+	if (!is_after(query, record))
 		return false;
 	if (query->has_since && record->time_ns < query->since_ns)
 		return false;

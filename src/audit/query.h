@@ -24,7 +24,9 @@
 	X("src", "an address or prefix")                                                           \
 	X("dst", "an address or prefix")                                                           \
 	X("since", "a time (RFC 3339), or how long ago: 90s 10m 2h 7d")                            \
-	X("until", "a time (RFC 3339), or how long ago")
+	X("until", "a time (RFC 3339), or how long ago")                                           \
+	X("after_seq", "the number of a record of audit.jsonl, or 0")                              \
+	X("after_packets_seq", "the number of a record of packets.jsonl, or 0")
 
 #define SP_AUDIT_QUERY_TEXT_MAX 256
 
@@ -39,6 +41,10 @@ struct sp_audit_query {
 	struct sp_prefix src, dst;
 	bool has_since, has_until;
 	int64_t since_ns, until_ns; /* since <= time < until */
+	/* Where to resume, by log: [0] audit.jsonl, [1] packets.jsonl (sp_audit_event_is_traffic). With either, a
+	 * log that has none is not asked. */
+	bool has_after[2];
+	uint64_t after_seq[2];
 };
 
 /* Set one condition from text. @now_ns: UTC, what "ago" counts from.

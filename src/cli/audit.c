@@ -209,6 +209,7 @@ static int follow_all(const struct sp_cli *cli, json_t *fields)
 static int print_once(const struct sp_cli *cli, json_t *fields)
 {
 	json_t *reply, *record;
+	const bool is_resuming = json_object_get(fields, "after_seq") || json_object_get(fields, "after_packets_seq");
 	size_t i;
 	int r = sp_client_call(cli, "audit.query", fields, &reply);
 
@@ -216,13 +217,15 @@ static int print_once(const struct sp_cli *cli, json_t *fields)
 		return r;
 	json_array_foreach(json_object_get(reply, "records"), i, record)
 		print_record(cli, record);
+	if (is_resuming && json_is_true(json_object_get(reply, "more")))
+		sp_cli_say("sallyport: there are more; go on behind the last number of each log (--after, --after-packets)\n");
 	json_decref(reply);
 	return sp_cli_flush();
 }
 
 int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 {
-	enum { FILTERS = 12 };
+	enum { FILTERS = 14 };
 	const char *value[FILTERS] = { 0 }, *limit = NULL;
 	bool is_following = false;
 	const struct sp_option options[] = {
@@ -240,6 +243,8 @@ int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 		{ "idp", NULL, &value[9], "NAME", "of people of this provider" },
 		{ "src", NULL, &value[10], "PREFIX", "from this address, or one of these" },
 		{ "dst", NULL, &value[11], "PREFIX", "to this address, or one of these" },
+		{ "after", NULL, &value[12], "SEQ", "go on behind this number of audit.jsonl: the oldest first" },
+		{ "after-packets", NULL, &value[13], "SEQ", "the same of packets.jsonl; without it that log is left out" },
 		{ 0 },
 	};
 	json_t *fields;
@@ -252,7 +257,8 @@ int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 	fields = json_pack("{s:b}", "follow", is_following);
 	for (size_t i = 0; i < FILTERS; i++)
 		if (value[i])
-			json_object_set_new(fields, options[i + 2].name, json_string(value[i]));
+			json_object_set_new(fields, i == 12 ? "after_seq" : i == 13 ? "after_packets_seq" :
+					    options[i + 2].name, json_string(value[i]));
 	if (value[2]) {
 		char *end;
 		const long long session = strtoll(value[2], &end, 10);
@@ -269,6 +275,8 @@ int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 		}
 		json_object_set_new(fields, "limit", json_integer(number ? number : AGAIN_MAX));
 	}
+	if (is_following && !limit && (value[12] || value[13])) /* what follows goes on without a hole */
+		json_object_set_new(fields, "limit", json_integer(AGAIN_MAX));
 	sp_cli_wrap(cli->json ? 0 : INDENT);
 	return is_following ? follow_all(cli, fields) : print_once(cli, fields);
 }

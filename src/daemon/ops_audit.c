@@ -25,6 +25,8 @@ struct reading {
 	struct source sources[SP_RECORDER_FILES];
 	struct sp_audit_query query;
 	bool is_following;
+	bool is_resuming; /* after a number: the oldest `limit`, so that the next request goes on behind them */
+	bool has_more;    /* there are more than those */
 	json_t *found; /* the newest `limit` that match */
 	size_t limit;
 };
@@ -54,12 +56,16 @@ void sp_op_audit_gone(struct sp_daemon *daemon, struct sp_client *client)
 
 static void take_entry(struct reading *reading, const struct sp_audit_entry *entry)
 {
-	if (!sp_audit_query_matches(&reading->query, &entry->record) || !reading->limit)
+	if (!sp_audit_query_matches(&reading->query, &entry->record))
 		return;
+	if (json_array_size(reading->found) >= reading->limit && (reading->is_resuming || !reading->limit)) {
+		reading->has_more = true;
+		return;
+	}
 	json_array_append(reading->found, entry->json);
 	/* forget the older half at once */
 	if (json_array_size(reading->found) >= 2 * reading->limit)
-		for (size_t i = 0; i < reading->limit; i++)
+		for (size_t i = 0; i < reading->limit; i++, reading->has_more = true)
 			json_array_remove(reading->found, 0);
 }
 
@@ -68,7 +74,7 @@ static void finish(struct reading *reading)
 	struct sp_client *client = reading->client;
 	json_t *found = SP_TAKE_PTR(reading->found);
 
-	while (json_array_size(found) > reading->limit)
+	for (; json_array_size(found) > reading->limit; reading->has_more = true)
 		json_array_remove(found, 0);
 	sp_client_set_data(client, NULL);
 	reading->client = NULL;
@@ -80,7 +86,7 @@ static void finish(struct reading *reading)
 		sp_client_fail(client, "failed", 1, NULL, "out of memory");
 		return;
 	}
-	sp_client_reply(client, json_pack("{s:o}", "records", found));
+	sp_client_reply(client, json_pack("{s:o, s:b}", "records", found, "more", reading->has_more));
 }
 
 /* Have the next record of @source at hand, if there is one. Returns 0 or -errno. */
@@ -127,9 +133,9 @@ static void read_some(void *arg)
 	__sp_cleanup(reading_freep) struct reading *reading = arg;
 	int r = 1;
 
-	for (int i = 0; i < LINES_A_ROUND && r == 1; i++)
+	for (int i = 0; i < LINES_A_ROUND && r == 1 && !(reading->is_resuming && reading->has_more); i++)
 		r = take_next(reading);
-	if (r == 1) {
+	if (r == 1 && !(reading->is_resuming && reading->has_more)) {
 		sp_loop_in(reading->daemon->loop, &reading->timer, 0);
 		reading = NULL;
 		return;
@@ -248,6 +254,7 @@ void sp_op_audit_query(struct sp_daemon *daemon, struct sp_client *client,
 	}
 	reading->limit = (size_t)limit;
 	reading->is_following = follow;
+	reading->is_resuming = !follow && (reading->query.has_after[0] || reading->query.has_after[1]);
 	reading->found = json_array();
 	r = open_sources(reading);
 	if (r < 0) {

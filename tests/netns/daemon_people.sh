@@ -119,6 +119,28 @@ expect "and after its return" fails reaches laptop
 started=$(op audit.query event=start | field 'len(r["records"])')
 expect "and goes on with it past the restart" lab_wait 10 eval '[ "$(events start)" = "$started" ]'
 lab_kill "$follower" INT
+resumed() { # three records at a time, by the numbers alone: all that stood in both logs, once and in order
+	lab_gate audit --json --limit 0 >"$LAB_DIR/at_once"
+	lab_in gateway /usr/bin/python3 - "$LAB_ROOT" "$LAB_DIR/at_once" <<-'PY'
+	import json, subprocess, sys
+	traffic = ("deny", "allow", "flow-end", "limit", "roam")
+	def numbers(text): return [(r["event"] in traffic, r["seq"]) for r in map(json.loads, text.splitlines())]
+	wanted = numbers(open(sys.argv[2]).read())
+	last, got = {False: 0, True: 0}, []
+	while len(got) < len(wanted):
+	    text = subprocess.run(["sallyport", "audit", "--json", "--limit", "3", "--after", str(last[False]), "--after-packets",
+	                           str(last[True]), "--root", sys.argv[1]], stdout=subprocess.PIPE, text=True, check=True).stdout
+	    page = numbers(text)
+	    assert page, "no further record"
+	    got += page
+	    last.update(page)
+	for log in (False, True):
+	    mine = [seq for which, seq in got if which == log]
+	    assert mine[:3] == [1, 2, 3] and mine == list(range(1, len(mine) + 1)), mine
+	assert {True, False} == {which for which, seq in got}
+	PY
+}
+expect "a reader that remembers numbers goes on over the restart" resumed
 expect "nothing is missing and nothing twice" eval '/usr/bin/python3 - "$LAB_DIR/followed" <<-"PY"
 	import json, sys
 	from collections import Counter

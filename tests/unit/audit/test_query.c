@@ -21,6 +21,7 @@ static struct sp_audit_record denial(void)
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 
 	record.event = SP_AUDIT_DENY;
+	record.seq = 41;
 	record.time_ns = NOW_NS - 60 * 1000000000ll;
 	record.user = "ana";
 	record.session = "s-1";
@@ -54,6 +55,8 @@ static void each_condition_takes_and_leaves(void **state)
 		{ "since", "2m", "59s" },
 		{ "since", "2026-11-21T03:09:00Z", "2026-11-21T03:09:00.000000001Z" },
 		{ "until", "59s", "60s" },
+		{ "after_packets_seq", "40", "41" },
+		{ "after_packets_seq", "0", "9223372036854775807" },
 		{ "until", "2026-11-21T03:09:01Z", "2026-11-21T03:09:00Z" },
 	};
 	struct sp_audit_record record = denial();
@@ -68,6 +71,28 @@ static void each_condition_takes_and_leaves(void **state)
 		assert_true(sp_audit_query_matches(&takes, &record));
 		assert_false(sp_audit_query_matches(&leaves, &record));
 	}
+}
+
+/* Each log has numbers of its own; with a place in one, the other is not asked. */
+static void a_query_resumes_each_log_by_its_number(void **state)
+{
+	struct sp_audit_query people = { 0 }, both = { 0 };
+	struct sp_audit_record packet = denial(), change = denial();
+
+	(void)state;
+	change.event = SP_AUDIT_SESSION_OPEN;
+	assert_int_equal(sp_audit_query_set(&people, "after_seq", "40", NOW_NS), 0);
+	assert_true(sp_audit_query_matches(&people, &change));
+	assert_false(sp_audit_query_matches(&people, &packet));
+	assert_int_equal(sp_audit_query_set(&both, "after_seq", "41", NOW_NS), 0);
+	assert_int_equal(sp_audit_query_set(&both, "after_packets_seq", "40", NOW_NS), 0);
+	assert_false(sp_audit_query_matches(&both, &change));
+	assert_true(sp_audit_query_matches(&both, &packet));
+	change.seq = 0; /* to a follower, as it is written */
+	assert_true(sp_audit_query_matches(&both, &change));
+	assert_int_equal(sp_audit_query_set(&both, "after_seq", "-1", NOW_NS), -EINVAL);
+	assert_int_equal(sp_audit_query_set(&both, "after_seq", "9223372036854775808", NOW_NS), -EINVAL);
+	assert_int_equal(sp_audit_query_set(&both, "after_seq", "1x", NOW_NS), -EINVAL);
 }
 
 static void no_condition_matches_everything(void **state)
@@ -144,6 +169,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_condition_takes_and_leaves),
+		cmocka_unit_test(a_query_resumes_each_log_by_its_number),
 		cmocka_unit_test(no_condition_matches_everything),
 		cmocka_unit_test(all_conditions_must_hold),
 		cmocka_unit_test(absent_values_match_no_condition_but_none),
