@@ -14,6 +14,7 @@
 #define SALLYPORT_BASE_CLEANUP_H
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,14 @@ static inline void sp_fclosep(FILE **file)
 static inline void sp_wipe(void *secret, size_t len)
 {
 	explicit_bzero(secret, len);
+}
+
+/* free, with nothing of it left to read: for what a secret was in, also as jansson's own free. */
+static inline void sp_free_wiped(void *memory)
+{
+	if (memory)
+		sp_wipe(memory, malloc_usable_size(memory));
+	free(memory);
 }
 
 #endif

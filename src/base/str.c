@@ -9,8 +9,23 @@
 
 void sp_buf_done(struct sp_buf *buf)
 {
-	free(buf->data);
-	*buf = (struct sp_buf)SP_BUF_INIT;
+	if (buf->is_secret)
+		sp_free_wiped(buf->data);
+	else
+		free(buf->data);
+	*buf = (struct sp_buf){ .is_secret = buf->is_secret };
+}
+
+/* As realloc, which leaves what it moved where that was. */
+static char *move_secret(const struct sp_buf *buf, size_t size)
+{
+	char *moved = malloc(size);
+
+	if (moved && buf->data) {
+		memcpy(moved, buf->data, buf->len + 1);
+		sp_free_wiped(buf->data);
+	}
+	return moved;
 }
 
 /* Make room for @more bytes and a NUL. */
@@ -27,7 +42,7 @@ static int reserve(struct sp_buf *buf, size_t more)
 		size *= 2;
 	if (size == buf->size)
 		return 0;
-	grown = realloc(buf->data, size);
+	grown = buf->is_secret ? move_secret(buf, size) : realloc(buf->data, size);
 	if (!grown)
 		return buf->error = -ENOMEM;
 	buf->data = grown;

@@ -11,6 +11,7 @@
 #define SALLYPORT_BASE_STR_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/cleanup.h"
@@ -20,12 +21,14 @@ struct sp_buf {
 	size_t len; /* without the NUL */
 	size_t size;
 	int error; /* 0 or the first -errno; puts after it do nothing */
+	bool is_secret; /* what it held is wiped, also where it moves as it grows */
 };
 
 #define SP_BUF_INIT { 0 }
+#define SP_BUF_SECRET { .is_secret = true }
 #define __sp_buf __sp_cleanup(sp_buf_done)
 
-/* Free what it holds; it can be used again. */
+/* Free what it holds; it can be used again, and a secret one stays one. */
 void sp_buf_done(struct sp_buf *buf);
 
 /* Append. Each returns 0, or -ENOMEM, or whatever error the buffer already carries. */

@@ -2,7 +2,6 @@
 #include "cli/portal_call.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <string.h>
 
 #include "base/array.h"
@@ -14,16 +13,9 @@
 
 #define CALL_MS 30000 /* the portal's longest poll, and what a slow line takes */
 
-static void wiped_free(void *ptr)
-{
-	if (ptr)
-		sp_wipe(ptr, malloc_usable_size(ptr));
-	free(ptr);
-}
-
 void sp_portal_wipe_json(void)
 {
-	json_set_alloc_funcs(malloc, wiped_free);
+	json_set_alloc_funcs(malloc, sp_free_wiped);
 }
 
 void sp_portal_answer_done(struct sp_portal_answer *answer)

@@ -131,11 +131,13 @@ static int client_put(struct sp_client *client, const char *text, size_t len)
 
 static void client_send(struct sp_client *client, json_t *reply)
 {
-	__sp_buf struct sp_buf shown = SP_BUF_INIT;
-	__sp_free char *text = json_dumps(reply, JSON_COMPACT);
+	__sp_buf struct sp_buf shown = SP_BUF_SECRET;
+	char *text = json_dumps(reply, JSON_COMPACT);
+	int r = text ? sp_text_put_json(&shown, text, strlen(text)) : -ENOMEM;
 
+	sp_free_wiped(text);
 	json_decref(reply);
-	if (!text || sp_text_put_json(&shown, text, strlen(text)) < 0) {
+	if (r < 0) {
 		sp_client_drop(client);
 		return;
 	}
@@ -441,6 +443,7 @@ int sp_client_new(struct sp_control *control, int fd, uid_t uid)
 	}
 	client->control = control;
 	client->uid = uid;
+	client->out.is_secret = true; /* keys are among what is replied */
 	client->is_portal = uid == control->access.portal_uid;
 	client->source = (struct sp_source){ .fd = fd, .ready = client_ready, .arg = client };
 	client->idle = (struct sp_timer){ .fire = client_bored, .arg = client };

@@ -462,6 +462,7 @@ static struct sp_daemon *make(const struct sp_daemon_options *options)
 	daemon->options = *options;
 	daemon->lock_fd = daemon->namespace_fd = -1;
 	sp_process_begin();
+	json_set_alloc_funcs(malloc, sp_free_wiped); /* keys are among what JSON texts held */
 	sp_log_init("sallyportd", options->is_verbose);
 	return daemon;
 }

@@ -126,6 +126,7 @@ int sp_detach(struct sp_daemon *daemon, const char *by, const char *why, struct 
 	sp_recorder_append(daemon, &record);
 	sp_log_note("detached, as %s asked: no packet is judged any more; stopping", by);
 	daemon->is_detached = daemon->is_stopping = true;
+	sp_loop_end(daemon->loop); /* a change of the network that waits would put lock and tunnel back */
 	return 0;
 }
 

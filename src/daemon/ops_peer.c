@@ -63,7 +63,7 @@ static void write_list(struct sp_buf *text, const char *key, const json_t *list,
 
 static json_t *write_config(struct sp_daemon *daemon, const json_t *fields)
 {
-	__sp_buf struct sp_buf text = SP_BUF_INIT;
+	__sp_buf struct sp_buf text = SP_BUF_SECRET;
 	const char *endpoint = json_string_value(json_object_get(fields, "endpoint"));
 	const char *device = json_string_value(json_object_get(fields, "device"));
 

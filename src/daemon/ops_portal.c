@@ -159,7 +159,8 @@ static char *read_pem(const char *path)
 void sp_op_portal_certificate(struct sp_daemon *daemon, struct sp_client *client, const struct sp_request *request)
 {
 	const char *key_file = daemon->machine->portal_key ? daemon->machine->portal_key : daemon->paths.tls_key;
-	__sp_free char *cert_path = NULL, *key_path = NULL, *cert = NULL, *key = NULL;
+	__sp_free char *cert_path = NULL, *key_path = NULL, *cert = NULL;
+	char *key = NULL;
 	int r = sp_health_find_certificate(daemon, &cert_path);
 
 	(void)request;
@@ -174,6 +175,5 @@ void sp_op_portal_certificate(struct sp_daemon *daemon, struct sp_client *client
 		sp_client_reply(client, json_pack("{s:s, s:s}", "cert", cert, "key", key));
 	else
 		sp_client_fail(client, "failed", 1, NULL, "the portal's certificate or key cannot be read: see the log");
-	if (key)
-		sp_wipe(key, strlen(key));
+	sp_free_wiped(key);
 }

@@ -222,11 +222,16 @@ static int keep_session(struct sp_daemon *daemon, struct sp_live *live)
 
 static void replace_former(struct sp_daemon *daemon, struct sp_live *live, const char *by)
 {
+	bool has_waited = false;
+
 	for (struct sp_live *other = sp_live_next(&daemon->people, NULL); other;
 	     other = sp_live_next(&daemon->people, other)) {
 		if (other == live || other->state == SP_LIVE_ENDED ||
 		    memcmp(other->row.public_key, live->row.public_key, 32) != 0)
 			continue;
+		if (!has_waited) /* a packet that was found to be of the former is judged by it: see take_over */
+			sp_ebpf_wait_programs(daemon->plane);
+		has_waited = true;
 		sp_session_cut(daemon, other);
 		sp_session_settle(daemon, other, SP_LIVE_ENDED, "replaced", by);
 	}

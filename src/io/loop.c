@@ -20,6 +20,7 @@ struct sp_loop {
 	/* of the round under way: forgetting clears its entry */
 	struct epoll_event round[ROUND_MAX];
 	int round_count;
+	bool is_ended;
 };
 
 SP_DEFINE_CLEANUP(struct sp_loop *, sp_loop_free);
@@ -116,7 +117,7 @@ static void fire_timers(struct sp_loop *loop, uint64_t now_ns)
 {
 	struct sp_timer *timer = loop->timers;
 
-	while (timer) {
+	while (timer && !loop->is_ended) {
 		if (!timer->due_ns || timer->due_ns > now_ns) {
 			timer = timer->next;
 			continue;
@@ -125,6 +126,11 @@ static void fire_timers(struct sp_loop *loop, uint64_t now_ns)
 		timer->fire(timer->arg);
 		timer = loop->timers;
 	}
+}
+
+void sp_loop_end(struct sp_loop *loop)
+{
+	loop->is_ended = true;
 }
 
 int sp_loop_round(struct sp_loop *loop, uint64_t wait_max_ns)
@@ -143,7 +149,7 @@ int sp_loop_round(struct sp_loop *loop, uint64_t wait_max_ns)
 	if (count < 0)
 		return errno == EINTR ? 0 : sp_errno();
 	loop->round_count = count;
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < count && !loop->is_ended; i++) {
 		struct sp_source *source = loop->round[i].data.ptr;
 
 		if (source)

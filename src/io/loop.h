@@ -40,6 +40,9 @@ void sp_loop_in(struct sp_loop *loop, struct sp_timer *timer, uint64_t delay_ns)
 /* Unset it and take it off the loop: its storage may go. */
 void sp_loop_drop(struct sp_loop *loop, struct sp_timer *timer);
 
+/* Call nobody back from here on, not in this round either. */
+void sp_loop_end(struct sp_loop *loop);
+
 /* One round: wait for the first descriptor or deadline, at most @wait_max_ns, and call back.
  * Returns 0 or -errno of epoll_wait. */
 int sp_loop_round(struct sp_loop *loop, uint64_t wait_max_ns);

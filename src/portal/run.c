@@ -4,7 +4,6 @@
 #include "portal/run.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <sodium.h>
 #include <string.h>
@@ -207,14 +206,6 @@ static int block_signals(struct process *process)
 
 /* ---- the start ---- */
 
-/* What JSON texts held is wiped when they go: passwords and tokens are among them. */
-static void free_wiped(void *memory)
-{
-	if (memory)
-		sp_wipe(memory, malloc_usable_size(memory));
-	free(memory);
-}
-
 static int give_up_rights(const struct process *process)
 {
 	const struct sp_prepared *prepared = &process->prepared;
@@ -359,7 +350,7 @@ int sp_portal_main(const struct sp_portal_options *options)
 	process.is_memory_locked = sp_rights_protect_memory();
 	if (!process.is_memory_locked)
 		sp_log_note("memory that holds keys may be swapped out: the limit on locked memory forbids more");
-	json_set_alloc_funcs(malloc, free_wiped);
+	json_set_alloc_funcs(malloc, sp_free_wiped); /* passwords and tokens are among what JSON texts held */
 	if (sodium_init() < 0) {
 		sp_log_error("libsodium cannot be used here");
 		return EXIT_FAILURE;

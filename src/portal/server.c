@@ -2,7 +2,6 @@
 #include "portal/server.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -227,13 +226,6 @@ static void sweep(void *arg)
 
 /* ---- answers ---- */
 
-static void free_wiped(void *text)
-{
-	if (text)
-		sp_wipe(text, malloc_usable_size(text));
-	free(text);
-}
-
 static enum MHD_Result send_response(struct MHD_Connection *mhd, struct sp_response *response)
 {
 	struct MHD_Response *reply;
@@ -241,7 +233,7 @@ static enum MHD_Result send_response(struct MHD_Connection *mhd, struct sp_respo
 	char number[24];
 
 	reply = MHD_create_response_from_buffer_with_free_callback(response->len, SP_TAKE_PTR(response->body),
-								   free_wiped);
+								   sp_free_wiped);
 	if (!reply)
 		return MHD_NO;
 	MHD_add_response_header(reply, "Content-Type", "application/json");
