@@ -15,6 +15,7 @@
 #include <sallyport/abi/testrun.h>
 
 SP_ABI_ASSERT(SP_HOOK_COUNT <= SP_HOOK_SLOTS && SP_REASON_COUNT <= SP_REASON_SLOTS, "abi");
+SP_ABI_ASSERT(SP_COUNTER_SLOTS == 16 * 2 * 64 && SP_SAMPLE_SLOTS == 16 * 4 * 64, "abi");
 
 /* ---- tables of one revision; max_entries are set before load ---- */
 

@@ -1,191 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Paced streams through all three doors, echoed by the gateway, while revisions change: every
  * packet that is allowed arrives, both ways; none that is denied does. */
-#include "lab.h"
+#include "traffic.h"
 
-#include <arpa/inet.h>
-#include <bpf/libbpf.h>
-#include <limits.h>
-#include <net/if.h>
-#include <poll.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "net/addr.h"
-#include "net/packet.h"
-
 #define REVISIONS 10
-#define PACE_US 1000
-
-struct stream {
-	const char *name;
-	int fd;
-	bool is_tun;
-	struct sockaddr_in to;
-	atomic_uint sent;
-	unsigned echoed;
-};
-
-struct traffic {
-	struct stream streams[3];
-	int echo, denied; /* the gateway's sockets */
-	struct sockaddr_in denied_to;
-	unsigned denied_sent, denied_arrived;
-	atomic_bool is_over, is_echo_over;
-	pthread_t sender, responder;
-};
-
-/* ---- the gateway's end ---- */
-
-static void *respond(void *arg)
-{
-	struct traffic *traffic = arg;
-	struct pollfd wait[2] = { { traffic->echo, POLLIN, 0 }, { traffic->denied, POLLIN, 0 } };
-	char bytes[256];
-
-	while (!traffic->is_echo_over) {
-		struct sockaddr_in from;
-		socklen_t from_len = sizeof(from);
-		ssize_t len;
-
-		poll(wait, 2, 20);
-		while ((len = recvfrom(traffic->echo, bytes, sizeof(bytes), 0,
-				       (struct sockaddr *)&from, &from_len)) > 0)
-			sendto(traffic->echo, bytes, len, 0, (struct sockaddr *)&from,
-			       sizeof(from));
-		while (recv(traffic->denied, bytes, sizeof(bytes), 0) > 0)
-			traffic->denied_arrived++;
-	}
-	return NULL;
-}
-
-/* ---- the far end ---- */
-
-static void send_one(struct stream *stream)
-{
-	struct sp_tuple tuple = { .proto = IPPROTO_UDP,
-				  .source_port = 5000,
-				  .destination_port = 9000 };
-	uint8_t packet[128];
-	size_t len;
-
-	if (!stream->is_tun) {
-		stream->sent += sendto(stream->fd, "echo", 4, 0, (struct sockaddr *)&stream->to,
-				       sizeof(stream->to)) == 4;
-		return;
-	}
-	tuple.source = sp_addr_from_v4((const uint8_t[]){ 100, 64, 0, 7 });
-	tuple.destination = sp_addr_from_v4((const uint8_t[]){ 100, 64, 0, 1 });
-	len = sp_packet_build(&tuple, false, packet);
-	stream->sent += write(stream->fd, packet, len) == (ssize_t)len;
-}
-
-static void take_echoes(struct stream *stream)
-{
-	uint8_t packet[2048];
-	ssize_t len;
-
-	while ((len = read(stream->fd, packet, sizeof(packet))) > 0)
-		if (!stream->is_tun || (len >= 28 && packet[9] == IPPROTO_UDP && packet[19] == 7))
-			stream->echoed++;
-}
-
-static void *pace(void *arg)
-{
-	struct traffic *traffic = arg;
-
-	while (!traffic->is_over) {
-		for (size_t i = 0; i < SP_ARRAY_LEN(traffic->streams); i++) {
-			send_one(&traffic->streams[i]);
-			take_echoes(&traffic->streams[i]);
-		}
-		traffic->denied_sent += sendto(traffic->streams[1].fd, "no", 2, 0,
-					       (struct sockaddr *)&traffic->denied_to,
-					       sizeof(traffic->denied_to)) == 2;
-		usleep(PACE_US);
-	}
-	for (int i = 0; i < 50; i++) { /* what is still on its way */
-		usleep(10000);
-		for (size_t s = 0; s < SP_ARRAY_LEN(traffic->streams); s++)
-			take_echoes(&traffic->streams[s]);
-	}
-	return NULL;
-}
-
-static struct sockaddr_in address(const char *text, uint16_t port)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
-
-	inet_pton(AF_INET, text, &in.sin_addr);
-	return in;
-}
-
-static void start(const struct lab *lab, struct traffic *traffic)
-{
-	*traffic = (struct traffic){
-		.streams = {
-			{ .name = "edge", .to = address("198.51.100.1", 9000) },
-			{ .name = "inside", .to = address("10.20.0.1", 9000) },
-			{ .name = "tunnel", .fd = lab->tun, .is_tun = true },
-		},
-		.echo = lab_udp(lab, false, 9000),
-		.denied = lab_udp(lab, false, 9001),
-		.denied_to = address("10.20.0.1", 9001),
-	};
-	traffic->streams[0].fd = lab_udp(lab, true, 0);
-	traffic->streams[1].fd = lab_udp(lab, true, 0);
-	take_echoes(&traffic->streams[2]); /* what earlier tests left in the TUN */
-	traffic->streams[2].echoed = 0;
-	assert_int_equal(pthread_create(&traffic->responder, NULL, respond, traffic), 0);
-	assert_int_equal(pthread_create(&traffic->sender, NULL, pace, traffic), 0);
-	usleep(100000);
-}
-
-/* Enough for a loss to show, however slow the machine. */
-static void await_enough(struct traffic *traffic)
-{
-	for (int i = 0; i < 3000; i++) {
-		unsigned least = UINT_MAX;
-
-		for (size_t s = 0; s < SP_ARRAY_LEN(traffic->streams); s++)
-			if (traffic->streams[s].sent < least)
-				least = traffic->streams[s].sent;
-		if (least > 100)
-			return;
-		usleep(10000);
-	}
-}
-
-static void stop_and_check(struct traffic *traffic)
-{
-	await_enough(traffic);
-	traffic->is_over = true;
-	pthread_join(traffic->sender, NULL);
-	traffic->is_echo_over = true;
-	pthread_join(traffic->responder, NULL);
-	for (size_t i = 0; i < SP_ARRAY_LEN(traffic->streams); i++) {
-		struct stream *stream = &traffic->streams[i];
-
-		print_message("%s: sent %u, echoed %u\n", stream->name, stream->sent,
-			      stream->echoed);
-		assert_true(stream->sent > 100);
-		assert_int_equal(stream->echoed, stream->sent);
-		if (!stream->is_tun)
-			close(stream->fd);
-	}
-	print_message("denied: sent %u, arrived %u\n", traffic->denied_sent,
-		      traffic->denied_arrived);
-	assert_true(traffic->denied_sent > 50);
-	assert_int_equal(traffic->denied_arrived, 0);
-	close(traffic->echo);
-	close(traffic->denied);
-}
 
 /* ---- tests ---- */
 
@@ -200,7 +23,7 @@ static void switch_often(const struct lab *lab, uint32_t avoid)
 	lab_interfaces(interfaces);
 	lab_sign_in(lab, plane);
 	lab_apply(lab, plane, 1);
-	start(lab, &traffic);
+	traffic_start(lab, &traffic);
 	for (int i = 0; i < REVISIONS; i++)
 		staged[i] = lab_stage(lab, plane, 2 + i);
 	for (int i = 0; i < REVISIONS; i++) {
@@ -208,7 +31,7 @@ static void switch_often(const struct lab *lab, uint32_t avoid)
 		       &error);
 		usleep(20000);
 	}
-	stop_and_check(&traffic);
+	traffic_stop(&traffic);
 	assert_int_equal(sp_ebpf_running_revision(plane), 1 + REVISIONS);
 	sp_ebpf_close(plane);
 }
@@ -241,13 +64,13 @@ static void loader_killed_and_adopted_loses_no_packet(void **state)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status));
-	start(lab, &traffic);
+	traffic_start(lab, &traffic);
 	usleep(200000);
 	plane = lab_open(lab, 0);
 	assert_int_equal(sp_ebpf_running_revision(plane), 1);
 	lab_apply(lab, plane, 2);
 	usleep(200000);
-	stop_and_check(&traffic);
+	traffic_stop(&traffic);
 	sp_ebpf_close(plane);
 }
 
@@ -266,14 +89,14 @@ static void failed_switch_loses_no_packet(void **state)
 	lab_apply(lab, plane, 1);
 	lab_change(lab, "link-edge-tc-wan0", "edge-out", 1);
 	staged = lab_stage(lab, plane, 2);
-	start(lab, &traffic);
+	traffic_start(lab, &traffic);
 	for (int i = 0; i < 10; i++) {
 		assert_int_equal(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES, &error),
 				 -EBUSY);
 		assert_non_null(strstr(error.text, "edge-tc on wan0"));
 		assert_int_equal(sp_ebpf_running_revision(plane), 1);
 	}
-	stop_and_check(&traffic);
+	traffic_stop(&traffic);
 	sp_ebpf_staged_free(staged);
 	sp_ebpf_close(plane);
 }

@@ -128,6 +128,7 @@ struct sp_session {
 	__u32 netset[2][2];
 	__u32 flows;        /* tracked flows it originated, but for */
 	__u32 parked_flows; /* those of reason `expired`: of its time as a parked one */
+	__u64 zero[3];
 };
 
 /* Key of a flow, the same for both directions: `lo` is the end whose (address, port) compares
@@ -174,6 +175,13 @@ struct sp_flow {
 	__u8 hook;      /* enum sp_hook that opened it */
 	__u8 icmp_type; /* of the query */
 	__u8 zero[3];
+	__u64 spare[4]; /* zero */
+};
+
+/* What the mover is given: a flow of an older build's table. */
+struct sp_moved_flow {
+	struct sp_flow_key key;
+	struct sp_flow flow;
 };
 
 /* The parts of the flow table, by where a flow was opened. X(identifier, "name") */
@@ -191,9 +199,11 @@ enum sp_flow_part {
 	SP_FLOW_PART_COUNT
 };
 
+#define SP_FLOW_PART_SLOTS 15u
+
 /* flow_use[0]: how many flows each part has, denied ones included. */
 struct sp_flow_use {
-	__u64 flows[SP_FLOW_PART_COUNT];
+	__u64 flows[SP_FLOW_PART_SLOTS]; /* by enum sp_flow_part */
 	__u64 seed; /* of where a source counts its flows: drawn once; 0: not yet */
 };
 
@@ -225,6 +235,7 @@ struct sp_frag {
 	struct {
 		__u32 from, to;
 	} span[SP_FRAG_SPANS];
+	__u64 spare[2]; /* zero */
 };
 
 struct sp_counter {
@@ -232,7 +243,9 @@ struct sp_counter {
 	__u64 bytes;
 };
 
-/* Room for hooks and reasons in pinned maps: one more of either changes no shape. */
+/* Room for hooks and reasons in pinned maps: one more of either changes no shape. A structure of the pinned
+ * state has spare bytes, zero, for another field; beyond them it grows at its end, never otherwise
+ * (docs/adr/0013-room-in-pinned-maps.md). */
 #define SP_HOOK_SLOTS 16u
 #define SP_REASON_SLOTS 64u
 
@@ -341,8 +354,8 @@ struct sp_sample {
 	__u64 bytes;
 };
 #define SP_SAMPLE_INDEX(hook, kind, reason)                                                        \
-	(((hook) * SP_TALLY_KIND_COUNT + (kind)) * 64u + (reason))
-#define SP_SAMPLE_SLOTS (16u * SP_TALLY_KIND_COUNT * 64u)
+	(((hook) * SP_TALLY_KIND_COUNT + (kind)) * SP_REASON_SLOTS + (reason))
+#define SP_SAMPLE_SLOTS (SP_HOOK_SLOTS * SP_TALLY_KIND_COUNT * SP_REASON_SLOTS)
 
 #ifdef __cplusplus
 #define SP_ABI_ASSERT static_assert
@@ -355,11 +368,13 @@ SP_ABI_ASSERT(sizeof(struct sp_src) == 20, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_dst) == 8, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_verdict) == 24, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_ident) == 32, "abi");
-SP_ABI_ASSERT(sizeof(struct sp_session) == 72, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_session) == 96, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_flow_key) == 40, "abi");
-SP_ABI_ASSERT(sizeof(struct sp_flow) == 112, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_flow) == 144, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_flow_use) == 128, "abi");
+SP_ABI_ASSERT(SP_FLOW_PART_COUNT <= SP_FLOW_PART_SLOTS, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_frag_key) == 40, "abi");
-SP_ABI_ASSERT(sizeof(struct sp_frag) == 128, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_frag) == 144, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_event) == 112, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_tally_key) == 32, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_tally) == 96, "abi");

@@ -9,6 +9,7 @@
 #include "edge_tc.skel.h"
 #include "inside_in.skel.h"
 #include "janitor.skel.h"
+#include "mover.skel.h"
 #include "vpn_in.skel.h"
 #include "vpn_out.skel.h"
 
@@ -42,5 +43,11 @@ int sp_ebpf_image(enum sp_hook hook, const void **ret_bytes, size_t *ret_len)
 int sp_ebpf_image_janitor(const void **ret_bytes, size_t *ret_len)
 {
 	*ret_bytes = janitor_bpf__elf_bytes(ret_len);
+	return 0;
+}
+
+int sp_ebpf_image_mover(const void **ret_bytes, size_t *ret_len)
+{
+	*ret_bytes = mover_bpf__elf_bytes(ret_len);
 	return 0;
 }

@@ -6,7 +6,7 @@
  *	link-edge-in-wan0               a hook of the running revision
  *	new-edge-in-wan1                one attached by an apply that has not finished
  *	running -> revision-7           the revision whose apply has finished
- *	janitor                         the program that reclaims expired flows
+ *	next_sp_flow, …                 this build's, while an older build's programs still run
  */
 #ifndef SALLYPORT_PLANE_EBPF_PIN_H
 #define SALLYPORT_PLANE_EBPF_PIN_H

@@ -4,6 +4,7 @@
  *	translate.c  tables -> arrays to load (pure)
  *	image.c      the objects compiled in; object.c opens one, sets it, loads it
  *	state.c      state maps: made, adopted, written     seen.c  counters and events
+ *	former.c     state maps of an older build: what is in them moves into this build's
  *	load.c       table maps and programs of a revision  scratch.c  the same, reused by judges
  *	hook.c       one hook: attach, compare-and-swap, remove
  *	pin.c        names under pin_dir                     entries.c every hook that is pinned
@@ -50,12 +51,27 @@ extern const char *const sp_ebpf_table_name[SP_EBPF_TABLE_COUNT];
 
 /* ---- the plane ---- */
 
+/* Sessions as the kernel has them, mapped. An older build's are shorter: a prefix of ours. */
+struct sp_ebpf_sessions {
+	char *memory; /* NULL: there are none */
+	uint32_t size; /* of one */
+};
+
+/* The maps of an older build, whose programs run until the first switch. */
+struct sp_ebpf_former {
+	bool is_there;
+	struct sp_ebpf_map session, ident, flow;
+	struct sp_ebpf_sessions sessions;
+	int mover_fd; /* bpf/mover.bpf.c */
+};
+
 struct sp_ebpf {
 	char *pin_dir; /* NULL: scratch */
 	struct sp_ebpf_options options; /* with defaults filled in; its pin_dir is ours */
 	struct sp_ebpf_map maps[SP_EBPF_MAPS_MAX];
 	size_t map_count;
-	struct sp_session *sessions; /* the kernel's array, mapped */
+	struct sp_ebpf_sessions sessions;
+	struct sp_ebpf_former former;
 	uint32_t sessions_max;
 	struct sp_tally *tallies; /* the kernel's array, mapped */
 	int ident_fd, flow_fd, counter_fd, rule_counter_fd, event_stats_fd, events_fd, sample_fd;
@@ -124,6 +140,8 @@ static inline int sp_ebpf_end(struct sp_ebpf_error *error, int r)
 int sp_ebpf_image(enum sp_hook hook, const void **ret_bytes, size_t *ret_len);
 /* The object that reclaims expired flows. */
 int sp_ebpf_image_janitor(const void **ret_bytes, size_t *ret_len);
+/* The object that moves flows out of an older build's table. */
+int sp_ebpf_image_mover(const void **ret_bytes, size_t *ret_len);
 
 /* ---- object.c ---- */
 
@@ -149,7 +167,29 @@ int sp_ebpf_state_open(struct sp_ebpf *plane, struct sp_ebpf_error *error);
 void sp_ebpf_state_close(struct sp_ebpf *plane);
 /* Pin what is not pinned any more. *@is_changed: set when there was such a map. */
 int sp_ebpf_state_pin(struct sp_ebpf *plane, bool *is_changed);
+/* Map an array of sessions, as long as its map says. Returns 0; -errno. */
+int sp_ebpf_sessions_map(const struct sp_ebpf_map *map, struct sp_ebpf_sessions *ret_sessions);
 const struct sp_ebpf_map *sp_ebpf_map_find(const struct sp_ebpf *plane, const char *name);
+
+/* ---- former.c: docs/adr/0013-room-in-pinned-maps.md ---- */
+
+/* Complete a move that was committed, undo one that was not. Returns 0; -errno. */
+int sp_ebpf_former_settle(const struct sp_ebpf *plane, struct sp_ebpf_error *error);
+/* Is the map of this name one of those that are made anew together? */
+bool sp_ebpf_former_has(const char *name);
+/* Can what is pinned as @info move into @map? */
+bool sp_ebpf_former_fits(const struct bpf_map *map, const struct bpf_map_info *info);
+/* Take hold of the pinned map @map replaces; @fd becomes the plane's. */
+void sp_ebpf_former_take(struct sp_ebpf *plane, const struct bpf_map_info *info, const char *name, int fd);
+/* Copy sessions and identities; from here on every change reaches both builds' maps. */
+int sp_ebpf_former_open(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+void sp_ebpf_former_close(struct sp_ebpf *plane);
+/* Around a switch: pin the new maps beside the former and copy the flows; undo that; or, once this build's
+ * programs run, copy what came since, put the new pins in place of the former and let those go. Each does
+ * nothing when there is no former build. */
+int sp_ebpf_former_stage(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+void sp_ebpf_former_unstage(struct sp_ebpf *plane);
+int sp_ebpf_former_leave(struct sp_ebpf *plane, struct sp_ebpf_error *error);
 
 /* ---- janitor.c ---- */
 

@@ -50,7 +50,7 @@ static int clear_array(const struct sp_ebpf_map *map)
 static int clear_map(struct sp_ebpf *plane, const struct sp_ebpf_map *map)
 {
 	if (strcmp(map->name, "sp_session") == 0) {
-		memset(plane->sessions, 0, plane->sessions_max * sizeof(*plane->sessions));
+		memset(plane->sessions.memory, 0, (size_t)plane->sessions_max * plane->sessions.size);
 		return 0;
 	}
 	if (strcmp(map->name, "sp_tally") == 0) {

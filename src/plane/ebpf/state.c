@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "plane/ebpf/plane.h"
 
 #define PATH_MAX_HERE 512
@@ -33,6 +34,12 @@ static int fd_of(const struct sp_ebpf *plane, const char *name)
 static bool is_test_map(const char *name)
 {
 	return strncmp(name, "sp_test_", 8) == 0;
+}
+
+/* Made anew, unpinned until the programs of this build run? */
+static bool is_moving(const struct sp_ebpf *plane, const char *name)
+{
+	return plane->former.is_there && sp_ebpf_former_has(name);
 }
 
 /* ---- making and adopting ---- */
@@ -70,9 +77,29 @@ static int remember_map(struct sp_ebpf *plane, const struct bpf_map *map, int fd
 	return 0;
 }
 
-/* 0 and *ret_fd when a map of this shape is pinned; -ENOENT when none is. */
-static int adopt_map(const struct bpf_map *map, const char *path, int *ret_fd,
+static bool has_shape(const struct bpf_map *map, const struct bpf_map_info *info)
+{
+	return info->type == bpf_map__type(map) && info->key_size == bpf_map__key_size(map) &&
+	       info->value_size == bpf_map__value_size(map) &&
+	       info->max_entries == bpf_map__max_entries(map);
+}
+
+static int say_shape(const struct bpf_map *map, const struct bpf_map_info *info, const char *path,
 		     struct sp_ebpf_error *error)
+{
+	return sp_ebpf_fail(error, -EUCLEAN,
+			    "%s has another shape (type %u, key %u, value %u, %u entries) than "
+			    "this version's (%u, %u, %u, %u): another version made it; "
+			    SP_EBPF_UNLOAD,
+			    path, info->type, info->key_size, info->value_size, info->max_entries,
+			    bpf_map__type(map), bpf_map__key_size(map), bpf_map__value_size(map),
+			    bpf_map__max_entries(map));
+}
+
+/* 0 and *ret_fd when a map of this shape is pinned; -ENOENT when none is; -ESTALE when an older build's is,
+ * whose contents can move. @moves  that one is taken hold of: -ENOENT. */
+static int adopt_map(struct sp_ebpf *plane, const struct bpf_map *map, const char *path, bool moves,
+		     int *ret_fd, struct sp_ebpf_error *error)
 {
 	__sp_close int fd = bpf_obj_get(path);
 	struct bpf_map_info info = { 0 };
@@ -84,17 +111,12 @@ static int adopt_map(const struct bpf_map *map, const char *path, int *ret_fd,
 						      sp_err_text(sp_errno()));
 	if (bpf_map_get_info_by_fd(fd, &info, &len) < 0)
 		return sp_ebpf_fail(error, -EUCLEAN, "%s is not a map; " SP_EBPF_UNLOAD, path);
-	if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
-	    info.value_size != bpf_map__value_size(map) ||
-	    info.max_entries != bpf_map__max_entries(map))
-		return sp_ebpf_fail(
-			error, -EUCLEAN,
-			"%s has another shape (type %u, key %u, value %u, %u entries) than "
-			"this version's (%u, %u, %u, %u): another version made it; "
-			SP_EBPF_UNLOAD,
-			path, info.type, info.key_size, info.value_size, info.max_entries,
-			bpf_map__type(map), bpf_map__key_size(map), bpf_map__value_size(map),
-			bpf_map__max_entries(map));
+	if (moves && sp_ebpf_former_fits(map, &info)) {
+		sp_ebpf_former_take(plane, &info, bpf_map__name(map), SP_TAKE_FD(fd));
+		return -ENOENT;
+	}
+	if (!has_shape(map, &info))
+		return sp_ebpf_former_fits(map, &info) ? -ESTALE : say_shape(map, &info, path, error);
 	*ret_fd = SP_TAKE_FD(fd);
 	return 0;
 }
@@ -118,7 +140,7 @@ static int adopt_maps(struct sp_ebpf *plane, struct bpf_object *object, struct s
 		size_map(plane, map);
 		if (plane->pin_dir && !is_test_map(bpf_map__name(map))) {
 			snprintf(path, sizeof(path), "%s/%s", plane->pin_dir, bpf_map__name(map));
-			r = adopt_map(map, path, &fd, error);
+			r = adopt_map(plane, map, path, is_moving(plane, bpf_map__name(map)), &fd, error);
 			if (r == 0)
 				r = remember_map(plane, map, SP_TAKE_FD(fd));
 			else if (r == -ENOENT)
@@ -149,7 +171,8 @@ static int keep_maps(struct sp_ebpf *plane, struct bpf_object *object, struct sp
 		fd = fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
 			return sp_errno();
-		if (plane->pin_dir && !is_test_map(bpf_map__name(map))) {
+		if (plane->pin_dir && !is_test_map(bpf_map__name(map)) &&
+		    !is_moving(plane, bpf_map__name(map))) {
 			snprintf(path, sizeof(path), "%s/%s", plane->pin_dir, bpf_map__name(map));
 			if (bpf_obj_pin(fd, path) < 0)
 				return sp_ebpf_fail(error, sp_errno(), "%s: %s", path,
@@ -184,9 +207,20 @@ static int open_maps_of(struct sp_ebpf *plane, const void *bytes, size_t len, co
 	return keep_maps(plane, object, error);
 }
 
+int sp_ebpf_sessions_map(const struct sp_ebpf_map *map, struct sp_ebpf_sessions *ret_sessions)
+{
+	const uint32_t size = (map->value_size + 7) & ~7u; /* as an array keeps them */
+	void *memory = sp_ebpf_mmap(map->fd, (size_t)size * map->max_entries, true);
+
+	if (!memory)
+		return sp_errno();
+	*ret_sessions = (struct sp_ebpf_sessions){ memory, size };
+	return 0;
+}
+
 static int map_memory(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 {
-	void *memory;
+	int r;
 
 	plane->ident_fd = fd_of(plane, "sp_ident");
 	plane->flow_fd = fd_of(plane, "sp_flow");
@@ -196,12 +230,9 @@ static int map_memory(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 	plane->events_fd = fd_of(plane, "sp_events");
 	plane->sample_fd = fd_of(plane, "sp_sample");
 	plane->sessions_max = plane->options.sessions_max;
-	memory = sp_ebpf_mmap(fd_of(plane, "sp_session"),
-			      (size_t)plane->sessions_max * sizeof(struct sp_session), true);
-	if (!memory)
-		return sp_ebpf_fail(error, sp_errno(), "mapping the sessions: %s",
-				    sp_err_text(sp_errno()));
-	plane->sessions = memory;
+	r = sp_ebpf_sessions_map(sp_ebpf_map_find(plane, "sp_session"), &plane->sessions);
+	if (r < 0)
+		return sp_ebpf_fail(error, r, "mapping the sessions: %s", sp_err_text(r));
 	plane->tallies = sp_ebpf_mmap(fd_of(plane, "sp_tally"),
 				      SP_TALLY_SLOTS * sizeof(*plane->tallies), true);
 	if (!plane->tallies)
@@ -219,7 +250,7 @@ static int map_memory(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 	return 0;
 }
 
-int sp_ebpf_state_open(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+static int open_maps(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 {
 	const void *bytes;
 	size_t len;
@@ -232,27 +263,60 @@ int sp_ebpf_state_open(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 		if (r < 0)
 			return r;
 	}
-	if (plane->pin_dir && sp_ebpf_image_janitor(&bytes, &len) == 0) {
-		r = open_maps_of(plane, bytes, len, "janitor", error);
-		if (r < 0)
-			return r;
+	if (plane->pin_dir && sp_ebpf_image_janitor(&bytes, &len) == 0)
+		return open_maps_of(plane, bytes, len, "janitor", error);
+	return 0;
+}
+
+static void close_maps(struct sp_ebpf *plane)
+{
+	for (size_t i = 0; i < plane->map_count; i++)
+		close(plane->maps[i].fd);
+	plane->map_count = 0;
+}
+
+int sp_ebpf_state_open(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+{
+	int r = plane->pin_dir ? sp_ebpf_former_settle(plane, error) : 0;
+
+	if (r == 0)
+		r = open_maps(plane, error);
+	if (r == -ESTALE) {
+		close_maps(plane);
+		plane->former.is_there = true;
+		r = open_maps(plane, error);
 	}
-	return map_memory(plane, error);
+	if (r == 0)
+		r = map_memory(plane, error);
+	if (r == 0 && plane->former.is_there)
+		r = sp_ebpf_former_open(plane, error);
+	return r;
 }
 
 void sp_ebpf_state_close(struct sp_ebpf *plane)
 {
-	if (plane->sessions)
-		munmap(plane->sessions, (size_t)plane->sessions_max * sizeof(struct sp_session));
+	if (plane->sessions.memory)
+		munmap(plane->sessions.memory, (size_t)plane->sessions.size * plane->sessions_max);
 	if (plane->tallies)
 		munmap(plane->tallies, SP_TALLY_SLOTS * sizeof(*plane->tallies));
 	if (plane->test_input)
 		munmap(plane->test_input, sizeof(*plane->test_input));
 	if (plane->test_answer)
 		munmap(plane->test_answer, sizeof(*plane->test_answer));
-	for (size_t i = 0; i < plane->map_count; i++)
-		close(plane->maps[i].fd);
-	plane->map_count = 0;
+	sp_ebpf_former_close(plane);
+	close_maps(plane);
+}
+
+/* As long as an older build's programs run, its maps are those the next daemon must find. */
+static int fd_to_pin(const struct sp_ebpf *plane, const struct sp_ebpf_map *map)
+{
+	const struct sp_ebpf_map *const formers[] = { &plane->former.session, &plane->former.ident,
+						       &plane->former.flow };
+
+	for (size_t i = 0; plane->former.is_there && i < SP_ARRAY_LEN(formers); i++)
+		if (strcmp(formers[i]->name, map->name) == 0)
+			return formers[i]->fd;
+	return map->fd;
 }
 
 int sp_ebpf_state_pin(struct sp_ebpf *plane, bool *is_changed)
@@ -263,7 +327,7 @@ int sp_ebpf_state_pin(struct sp_ebpf *plane, bool *is_changed)
 		snprintf(path, sizeof(path), "%s/%s", plane->pin_dir, plane->maps[i].name);
 		if (is_test_map(plane->maps[i].name) || access(path, F_OK) == 0)
 			continue;
-		if (bpf_obj_pin(plane->maps[i].fd, path) < 0)
+		if (bpf_obj_pin(fd_to_pin(plane, &plane->maps[i]), path) < 0)
 			return sp_errno();
 		*is_changed = true;
 	}
@@ -287,13 +351,21 @@ static void store_pair(__u32 to[2], const uint32_t from[2])
 	store((__u64 *)(void *)to, both, __ATOMIC_RELAXED);
 }
 
-int sp_ebpf_session_put(struct sp_ebpf *plane, uint32_t number, const struct sp_session *session)
+/* The element @number of this build's array (@i 0) and of a former's (@i 1), which is shorter; NULL: there is
+ * none. What changes in one changes in both: programs of either may run. */
+static struct sp_session *session_at(const struct sp_ebpf *plane, int i, uint32_t number)
 {
-	struct sp_session *to;
+	const struct sp_ebpf_sessions *sessions = i == 0 ? &plane->sessions : &plane->former.sessions;
 
-	if (number >= plane->sessions_max)
-		return -ERANGE;
-	to = &plane->sessions[number];
+	return sessions->memory ? (void *)(sessions->memory + (size_t)number * sessions->size) : NULL;
+}
+
+#define FOR_EACH_COPY(to, i, plane, number)                                                        \
+	for (int i = 0; i < 2; i++)                                                                \
+		for (struct sp_session *to = session_at(plane, i, number); to; to = NULL)
+
+static void write_session(struct sp_session *to, const struct sp_session *session)
+{
 	/* Readers look at the epoch before and after: 0 while the rest is written. */
 	store(&to->epoch, 0, __ATOMIC_SEQ_CST);
 	atomic_thread_fence(memory_order_seq_cst);
@@ -307,14 +379,28 @@ int sp_ebpf_session_put(struct sp_ebpf *plane, uint32_t number, const struct sp_
 	__atomic_store_n(&to->flows, session->flows, __ATOMIC_RELAXED);
 	__atomic_store_n(&to->parked_flows, session->parked_flows, __ATOMIC_RELAXED);
 	store(&to->epoch, session->epoch, __ATOMIC_RELEASE);
+}
+
+int sp_ebpf_session_put(struct sp_ebpf *plane, uint32_t number, const struct sp_session *session)
+{
+	if (number >= plane->sessions_max)
+		return -ERANGE;
+	FOR_EACH_COPY(to, i, plane, number)
+		write_session(to, session);
 	return 0;
 }
 
 int sp_ebpf_session_get(struct sp_ebpf *plane, uint32_t number, struct sp_session *ret_session)
 {
+	const struct sp_session *former;
+
 	if (number >= plane->sessions_max)
 		return -ERANGE;
-	*ret_session = *(volatile struct sp_session *)&plane->sessions[number];
+	memset(ret_session, 0, sizeof(*ret_session));
+	memcpy(ret_session, session_at(plane, 0, number), plane->sessions.size);
+	former = session_at(plane, 1, number);
+	if (former && former->last_seen_ns > ret_session->last_seen_ns)
+		ret_session->last_seen_ns = former->last_seen_ns;
 	return 0;
 }
 
@@ -323,8 +409,10 @@ int sp_ebpf_session_stage(struct sp_ebpf *plane, uint32_t number, uint64_t revis
 {
 	if (number >= plane->sessions_max)
 		return -ERANGE;
-	store_pair(plane->sessions[number].class_id[revision & 1], class_id);
-	store_pair(plane->sessions[number].netset[revision & 1], netset);
+	FOR_EACH_COPY(to, i, plane, number) {
+		store_pair(to->class_id[revision & 1], class_id);
+		store_pair(to->netset[revision & 1], netset);
+	}
 	return 0;
 }
 
@@ -332,7 +420,8 @@ int sp_ebpf_session_end(struct sp_ebpf *plane, uint32_t number)
 {
 	if (number >= plane->sessions_max)
 		return -ERANGE;
-	store(&plane->sessions[number].epoch, 0, __ATOMIC_SEQ_CST);
+	FOR_EACH_COPY(to, i, plane, number)
+		store(&to->epoch, 0, __ATOMIC_SEQ_CST);
 	return 0;
 }
 
@@ -340,7 +429,8 @@ int sp_ebpf_session_extend(struct sp_ebpf *plane, uint32_t number, uint64_t expi
 {
 	if (number >= plane->sessions_max)
 		return -ERANGE;
-	store(&plane->sessions[number].expires_ns, expires_ns, __ATOMIC_RELEASE);
+	FOR_EACH_COPY(to, i, plane, number)
+		store(&to->expires_ns, expires_ns, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -348,7 +438,8 @@ int sp_ebpf_session_set_idle(struct sp_ebpf *plane, uint32_t number, uint64_t id
 {
 	if (number >= plane->sessions_max)
 		return -ERANGE;
-	store(&plane->sessions[number].idle_ns, idle_ns, __ATOMIC_RELEASE);
+	FOR_EACH_COPY(to, i, plane, number)
+		store(&to->idle_ns, idle_ns, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -366,11 +457,15 @@ int sp_ebpf_ident_put(struct sp_ebpf *plane, const struct sp_addr *addr, uint32_
 {
 	const struct sp_ident ident = { .addr = *addr, .epoch = epoch, .session = session };
 
+	if (plane->former.is_there && bpf_map_update_elem(plane->former.ident.fd, addr, &ident, BPF_ANY) < 0)
+		return sp_errno();
 	return bpf_map_update_elem(plane->ident_fd, addr, &ident, BPF_ANY) < 0 ? sp_errno() : 0;
 }
 
 int sp_ebpf_ident_remove(struct sp_ebpf *plane, const struct sp_addr *addr)
 {
+	if (plane->former.is_there && bpf_map_delete_elem(plane->former.ident.fd, addr) < 0 && errno != ENOENT)
+		return sp_errno();
 	if (bpf_map_delete_elem(plane->ident_fd, addr) < 0 && errno != ENOENT)
 		return sp_errno();
 	return 0;

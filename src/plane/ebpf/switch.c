@@ -249,6 +249,7 @@ static void undo_and_unpin(struct sp_ebpf *plane, const struct sp_ebpf_staged *s
 			   struct sp_ebpf_entries *entries)
 {
 	undo(plane, staged, entries);
+	sp_ebpf_former_unstage(plane);
 	if (staged != plane->running)
 		sp_ebpf_revision_unpin(plane->pin_dir, staged->revision);
 }
@@ -266,6 +267,8 @@ static int switch_all(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
 	if (r == 0 && is_new)
 		r = sp_ebpf_revision_pin(staged, error);
 	if (r == 0 && is_new)
+		r = sp_ebpf_former_stage(plane, error);
+	if (r == 0 && is_new)
 		sp_ebpf_step(plane, SP_EBPF_STEP_PINNED);
 	if (r == 0)
 		r = run_everywhere(plane, staged, &entries, interfaces, interface_count, error);
@@ -280,6 +283,8 @@ static int switch_all(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
 	}
 	sp_ebpf_step(plane, SP_EBPF_STEP_COMMITTED);
 	plane->running = staged;
+	if (is_new)
+		sp_ebpf_former_leave(plane, error);
 	finish(plane, &entries, is_new && former ? former->revision : 0, error);
 	if (is_new)
 		sp_ebpf_staged_close(former);
