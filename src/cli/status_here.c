@@ -11,6 +11,8 @@
 #include "cli/profile.h"
 #include "cli/render.h"
 #include "cli/session_text.h"
+#include "cli/tunnel_file.h"
+#include "cli/tunnel_reach.h"
 #include "cli/watch.h"
 #include "cli/when.h"
 #include "io/clock.h"
@@ -25,6 +27,7 @@ struct view {
 	bool is_up;
 	bool knows_handshake;
 	int64_t handshake_ns; /* UTC; 0: never */
+	bool is_behind; /* the portal says that the session reaches something else than the tunnel carries */
 };
 
 /* Only root may ask an engine. */
@@ -53,6 +56,22 @@ static void look_at_session(const struct sp_profile *profile, struct sp_portal_a
 		view->exit_code = SP_EXIT_DEGRADED;
 }
 
+/* What a policy changed since is in the tunnel with the next `up`. */
+static void compare_reach(const struct sp_status_here *here, const struct sp_profile *profile, struct view *view)
+{
+	__sp_answer struct sp_portal_answer answer = { 0 };
+	__sp_free char *carried = NULL, *reached = NULL;
+	const char *config;
+
+	if (!view->is_up || strcmp(view->state, "live") ||
+	    sp_tunnel_reach_read(here->cli->root, here->iface, &carried) < 0 ||
+	    sp_portal_ask_quietly(profile, "session/tunnel", &answer) != SP_EXIT_OK || answer.status >= 400)
+		return;
+	config = sp_json_text(json_object_get(answer.body, "tunnel"), "config");
+	reached = sp_tunnel_file_get(config, "AllowedIPs");
+	view->is_behind = *config && strcmp(carried, reached ? reached : "") != 0;
+}
+
 static int print_as_json(const struct sp_status_here *here, const struct sp_profile *profile,
 			 const struct view *view)
 {
@@ -62,11 +81,11 @@ static int print_as_json(const struct sp_status_here *here, const struct sp_prof
 	json_t *object;
 
 	object = json_pack(
-		"{s:i, s:s, s:s?, s:s?, s:s?, s:s, s:s?, s:o, s:O?, s:{s:s, s:b, s:s?}}", "v", 1,
+		"{s:i, s:s, s:s?, s:s?, s:s?, s:s, s:s?, s:o, s:O?, s:{s:s, s:b, s:b, s:s?}}", "v", 1,
 		"portal", profile->url, "user", profile->user, "idp", profile->idp, "device",
 		profile->device, "state", view->state, "expires", profile->expires, "left_s",
 		is_ending ? json_integer(expires_s > now_s ? expires_s - now_s : 0) : json_null(),
-		"session", view->session, "tunnel", "interface", here->iface, "up", view->is_up,
+		"session", view->session, "tunnel", "interface", here->iface, "up", view->is_up, "behind", view->is_behind,
 		"last_handshake",
 		view->handshake_ns ? sp_time_format(view->handshake_ns, handshake) : NULL);
 	sp_cli_print_json(object);
@@ -88,6 +107,13 @@ static void print_tunnel(const struct sp_status_here *here, const struct view *v
 			     "sent\n");
 	else
 		sp_cli_print("up; last handshake %s ago\n", sp_when_span(ago_s > 0 ? ago_s : 0, span));
+}
+
+static void print_behind(const struct view *view)
+{
+	if (view->is_behind)
+		sp_cli_print("  %-10s what you may reach has changed since the tunnel came up; next: sudo sallyport up\n",
+			     "networks");
 }
 
 static void print_session(const struct sp_cli *cli, const struct sp_profile *profile,
@@ -131,6 +157,7 @@ int sp_status_here(struct sp_status_here *here)
 		return r;
 	look_at_session(&profile, &answer, &view);
 	look_at_tunnel(here, &view);
+	compare_reach(here, &profile, &view);
 	if (view.session)
 		sp_profile_set(&profile.expires,
 			       json_string_value(json_object_get(view.session, "expires")));
@@ -140,6 +167,7 @@ int sp_status_here(struct sp_status_here *here)
 		sp_cli_wrap(INDENT);
 		print_session(here->cli, &profile, &view);
 		print_tunnel(here, &view);
+		print_behind(&view);
 		sp_cli_wrap(0);
 		r = view.exit_code;
 	}

@@ -209,6 +209,7 @@ int sp_tunnel_load(struct sp_tunnel_load *load, struct sp_profile *profile, char
 		*ret_conf = strdup(load->before);
 		return *ret_conf ? SP_EXIT_OK : fail_memory();
 	}
+	load->reaches = sp_tunnel_file_get(kept, "AllowedIPs");
 	if (sp_tunnel_file_fill(kept, NULL, NULL, &conf) < 0)
 		return fail_memory();
 	r = leave_dns_out(&conf);

@@ -12,6 +12,7 @@ struct sp_tunnel_load {
 	const char *iface;
 	const char *before; /* what it is up with; NULL: nothing */
 	bool is_renewed; /* found: the portal said how the tunnel is now */
+	char *reaches; /* found, malloc'ed: its AllowedIPs as the portal has them; NULL: they stay as they were */
 };
 
 /* *@ret_conf is a secret. @profile learns when its session ends. Returns SP_EXIT_OK; else it has been said. */

@@ -18,6 +18,7 @@
 #include "cli/profile.h"
 #include "cli/tunnel_file.h"
 #include "cli/tunnel_load.h"
+#include "cli/tunnel_reach.h"
 #include "cli/tunnel_routes.h"
 #include "cli/wg_quick.h"
 #include "cli/when.h"
@@ -338,6 +339,9 @@ int sp_cli_up(struct sp_cli *cli, int argc, char **argv)
 		r = sp_tunnel_load(&load, &profile, &conf);
 	if (r == SP_EXIT_OK)
 		r = make_it_so(&tunnel, conf, &did);
+	if (r == SP_EXIT_OK && load.reaches)
+		(void)sp_tunnel_reach_keep(cli->root, tunnel.iface, load.reaches); /* status says less without */
+	free(load.reaches);
 	return r == SP_EXIT_OK ? print_up(&tunnel, &profile, conf, did) : r;
 }
 

@@ -66,7 +66,9 @@ awk '{print} /^  git:/ {printf "  long: ["; for (i = 0; i < 30000; i++) printf "
 	/^rules:/ {print "  - { name: long, allow: {from: engineer, to: long, services: tcp/25} }\n  - { name: no, deny: {from: closed, to: long} }"}' \
 	"$LAB_DIR/policy.yaml" >"$LAB_DIR/long.yaml"
 expect "30 000 networks more" lab_gate apply "$LAB_DIR/long.yaml"
+expect "are not in the tunnel yet: status says so" eval 'status && same "$(told "r['"'tunnel']['behind'"']")" True'
 expect "are taken over" up
+expect "which status knows" eval 'status && same "$(told "r['"'tunnel']['behind'"']")" False'
 expect "by the tunnel that runs" same "$(ip -n "$LAB-laptop" -o link show sallyport | cut -d: -f1)" "$index"
 expect "all of them" same "$(routes)" "$((own + 30000))"
 expect "and no others" fails grep -q "^192" <<<"$(ip -n "$LAB-laptop" route show dev sallyport)"

@@ -476,7 +476,7 @@ class Login(unittest.TestCase):
         self.assertIn('nowhere0 is down; next: sudo sallyport up', done.stdout)
         answer = json.loads(self.run_it('status', self.portal.url, '--iface', 'nowhere0', '--json').stdout)
         self.assertEqual((answer['v'], answer['state'], answer['user']), (1, 'live', 'ana'))
-        self.assertEqual(answer['tunnel'], {'interface': 'nowhere0', 'up': False, 'last_handshake': None})
+        self.assertEqual(answer['tunnel'], {'interface': 'nowhere0', 'up': False, 'behind': False, 'last_handshake': None})
         self.assertTrue(3500 < answer['left_s'] <= 3600)
 
     def test_status_of_what_has_ended(self):

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* RUN/IFACE.reaches: the AllowedIPs, as the portal gave them, that a tunnel was brought up with. Everybody may
+ * read it, as they may the routes, so that `status` knows without rights whether they are still right. */
+#ifndef SALLYPORT_CLI_TUNNEL_REACH_H
+#define SALLYPORT_CLI_TUNNEL_REACH_H
+
+/* Returns 0; -errno. */
+int sp_tunnel_reach_keep(const char *root, const char *iface, const char *reaches);
+/* *@ret_reaches is malloc'ed. Returns 0; -ENOENT nothing is kept; -errno. */
+int sp_tunnel_reach_read(const char *root, const char *iface, char **ret_reaches);
+
+#endif
