@@ -270,13 +270,17 @@ int lab_udp(const struct lab *lab, bool is_far, uint16_t port)
 	return fd;
 }
 
-static bool arrives(int receiver, const char *text)
+/* How long to wait for what should come, on a busy machine too; and for what should not. */
+#define COMES_MS 10000
+#define STAYS_AWAY_MS 300
+
+static bool arrives(int receiver, const char *text, int wait_ms)
 {
 	struct pollfd wait = { .fd = receiver, .events = POLLIN };
 	char got[256];
 	ssize_t len;
 
-	while (poll(&wait, 1, 300) == 1) {
+	while (poll(&wait, 1, wait_ms) == 1) {
 		len = recv(receiver, got, sizeof(got), 0);
 		if (len == (ssize_t)strlen(text) && memcmp(got, text, len) == 0)
 			return true;
@@ -284,18 +288,27 @@ static bool arrives(int receiver, const char *text)
 	return false;
 }
 
-bool lab_passes(const struct lab *lab, int from, const char *to, uint16_t port, int receiver)
+static bool passes(int from, const char *to, uint16_t port, int receiver, int wait_ms)
 {
 	static unsigned serial;
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
 	char text[32];
 
-	(void)lab;
 	inet_pton(AF_INET, to, &address.sin_addr);
 	snprintf(text, sizeof(text), "packet %u", ++serial);
 	if (sendto(from, text, strlen(text), 0, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return false;
-	return arrives(receiver, text);
+	return arrives(receiver, text, wait_ms);
+}
+
+bool lab_passes(int from, const char *to, uint16_t port, int receiver)
+{
+	return passes(from, to, port, receiver, COMES_MS);
+}
+
+bool lab_stops(int from, const char *to, uint16_t port, int receiver)
+{
+	return !passes(from, to, port, receiver, STAYS_AWAY_MS);
 }
 
 void lab_send(int from, const char *to, uint16_t port)
@@ -311,7 +324,7 @@ void lab_settle(void)
 	usleep(50000); /* a veth delivers in microseconds */
 }
 
-bool lab_tunnel_passes(const struct lab *lab, const char *to, uint16_t port, int receiver)
+static bool tunnel_passes(const struct lab *lab, const char *to, uint16_t port, int receiver, int wait_ms)
 {
 	struct sp_tuple tuple = { .proto = IPPROTO_UDP,
 				  .source_port = 5000,
@@ -324,8 +337,18 @@ bool lab_tunnel_passes(const struct lab *lab, const char *to, uint16_t port, int
 	len = sp_packet_build(&tuple, false, packet);
 	if (write(lab->tun, packet, len) != (ssize_t)len)
 		return false;
-	return poll(&(struct pollfd){ .fd = receiver, .events = POLLIN }, 1, 300) == 1 &&
+	return poll(&(struct pollfd){ .fd = receiver, .events = POLLIN }, 1, wait_ms) == 1 &&
 	       recv(receiver, packet, sizeof(packet), 0) > 0;
+}
+
+bool lab_tunnel_passes(const struct lab *lab, const char *to, uint16_t port, int receiver)
+{
+	return tunnel_passes(lab, to, port, receiver, COMES_MS);
+}
+
+bool lab_tunnel_stops(const struct lab *lab, const char *to, uint16_t port, int receiver)
+{
+	return !tunnel_passes(lab, to, port, receiver, STAYS_AWAY_MS);
 }
 
 /* ---- the plane ---- */

@@ -57,13 +57,15 @@ int lab_try(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A UDP socket bound to @port (0: any) of every address, here or far. */
 int lab_udp(const struct lab *lab, bool is_far, uint16_t port);
-/* Send and look whether it arrives within 300 ms. */
-bool lab_passes(const struct lab *lab, int from, const char *to, uint16_t port, int receiver);
+/* Send, and wait for it to arrive, as long as a busy machine may need; or see it stay away for 300 ms. */
+bool lab_passes(int from, const char *to, uint16_t port, int receiver);
+bool lab_stops(int from, const char *to, uint16_t port, int receiver);
 /* Just send; and wait until what was sent has been judged. */
 void lab_send(int from, const char *to, uint16_t port);
 void lab_settle(void);
 /* Through the tunnel: a UDP packet from 100.64.0.7 into vpn0. */
 bool lab_tunnel_passes(const struct lab *lab, const char *to, uint16_t port, int receiver);
+bool lab_tunnel_stops(const struct lab *lab, const char *to, uint16_t port, int receiver);
 
 /* Open the plane of this lab; the test fails with the error's words. */
 struct sp_ebpf *lab_open(const struct lab *lab, uint32_t avoid);

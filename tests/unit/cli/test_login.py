@@ -552,7 +552,7 @@ class Login(unittest.TestCase):
         self.seen = ''
         return pid, fd
 
-    def expect(self, fd, pattern, seconds=20):
+    def expect(self, fd, pattern, seconds=120):
         deadline = time.monotonic() + seconds
         while not re.search(pattern, self.seen):
             self.assertGreater(deadline, time.monotonic(), f'no {pattern} in {self.seen!r}')
@@ -563,7 +563,7 @@ class Login(unittest.TestCase):
                     break
         self.assertRegex(self.seen, pattern)
 
-    def ended(self, pid, seconds=20):
+    def ended(self, pid, seconds=120):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             done, status = os.waitpid(pid, os.WNOHANG)
