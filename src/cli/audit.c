@@ -344,7 +344,7 @@ static int verify_log(const struct sp_cli *cli, struct verified *log, struct not
 	int r = sp_chain_verifier_new(&verifier);
 
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "checking %s: %s", log->path, sp_err_text(r));
 	if (!log->has_notes)
 		sp_chain_verifier_expect(verifier, noted->heads, noted->count);
 	r = feed_log(log->path, verifier, log->has_notes ? noted : NULL, &reader);
@@ -352,7 +352,7 @@ static int verify_log(const struct sp_cli *cli, struct verified *log, struct not
 		return r;
 	r = sp_chain_verifier_finish(verifier, NULL);
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "checking %s: %s", log->path, sp_err_text(r));
 	kept = sp_chain_verifier_get_findings(verifier, &found, &log->total);
 	log->records = sp_chain_verifier_get_range(verifier, &log->first, &log->last);
 	for (size_t i = 0; i < kept; i++) {
@@ -414,7 +414,7 @@ int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_options_exit(r);
 	r = sp_paths_init(&paths, cli->root);
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "--root: %s", sp_err_text(r));
 	struct verified logs[] = { { .path = count ? word[0] : paths.audit_log, .has_notes = true },
 				   { .path = paths.packets_log } };
 	const size_t log_count = count ? 1 : SP_ARRAY_LEN(logs);

@@ -101,7 +101,7 @@ int sp_cli_bench(struct sp_cli *cli, int argc, char **argv)
 	if (r == 0)
 		r = sp_str_format(&runner, "%s/sp-bench-%s", folder, argv[1]);
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "finding sp-bench-%s: %s", argv[1], sp_err_text(r));
 	execv(runner, argv + 1);
 	r = sp_errno();
 	return sp_cli_fail(SP_EXIT_FAILED, "%s: %s%s; $SALLYPORT_BENCH_DIR names another folder of benchmarks",

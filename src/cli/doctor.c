@@ -142,7 +142,7 @@ int sp_cli_doctor(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_options_exit(r);
 	r = sp_paths_init(&paths, cli->root);
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "--root: %s", sp_err_text(r));
 	context.interface_count = read_interfaces(&paths, &machine, interfaces);
 	if (machine) {
 		context.may_use_kernel_engine = machine->engine != SP_VPN_USERSPACE;
@@ -154,7 +154,7 @@ int sp_cli_doctor(struct sp_cli *cli, int argc, char **argv)
 	sp_machine_free(machine);
 	if (r < 0) {
 		json_decref(warnings);
-		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "looking at this machine: %s", sp_err_text(r));
 	}
 	r = print_probes(cli, probes, count);
 	warned = print_warnings(cli, warnings);

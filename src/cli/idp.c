@@ -23,7 +23,7 @@ static int read_idp(const struct sp_paths *paths, const char *name, struct sp_id
 	int r = sp_str_format(&path, "%s/%s.yaml", paths->idp_dir, name);
 
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "naming the file of provider %s: %s", name, sp_err_text(r));
 	r = sp_file_read(path, SP_IDP_BYTES_MAX, &text, &len);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_INVALID, "no provider %s: cannot read %s: %s", name, path,

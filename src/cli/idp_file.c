@@ -45,7 +45,7 @@ static int find(const struct sp_cli *cli, const char *name, struct sp_idp_file *
 	r = sp_paths_init(&file->paths, cli->root);
 	if (r == 0)
 		r = sp_str_format(&file->path, "%s/%s.yaml", file->paths.idp_dir, name);
-	return r < 0 ? sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r)) : SP_EXIT_OK;
+	return r < 0 ? sp_cli_fail(SP_EXIT_FAILED, "--root: %s", sp_err_text(r)) : SP_EXIT_OK;
 }
 
 static int load(const struct sp_cli *cli, struct sp_idp_file *file)

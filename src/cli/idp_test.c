@@ -200,7 +200,7 @@ static int run_tour(const struct sp_cli *cli, const struct sp_paths *paths, cons
 	if (r == 0)
 		r = sp_oidc_new(idp, secret, &oidc);
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "provider %s cannot be used: %s", idp->name, sp_err_text(r));
 	trust.ca_file = ca;
 	tour.steps = cli->json ? json_array() : NULL;
 	if (fetch_document(&tour, oidc, "discovery") && fetch_document(&tour, oidc, "keys"))

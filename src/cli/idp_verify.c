@@ -172,7 +172,7 @@ static int run_checks(const struct sp_idp *idp, const struct verify *verify, str
 		r = check_token(idp, verify, token, token_len, keys, ret_claims, finding);
 	if (r == -EACCES)
 		return SP_EXIT_DENY;
-	return r < 0 ? sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(r)) : SP_EXIT_OK;
+	return r < 0 ? sp_cli_fail(SP_EXIT_FAILED, "checking the token by the keys given: %s", sp_err_text(r)) : SP_EXIT_OK;
 }
 
 static int run_verify(const struct sp_cli *cli, const struct verify *verify)

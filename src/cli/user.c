@@ -171,7 +171,7 @@ int sp_cli_user_add(struct sp_cli *cli, int argc, char **argv)
 	if (groups_text) {
 		list = strdup(groups_text);
 		if (!list)
-			return sp_cli_fail(SP_EXIT_FAILED, "%s", sp_err_text(-ENOMEM));
+			return sp_cli_fail(SP_EXIT_FAILED, "--groups: %s", sp_err_text(-ENOMEM));
 		r = split_groups(list, groups, &change.group_count);
 		if (r != SP_EXIT_OK)
 			return r;

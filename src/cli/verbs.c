@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What sallyport can do on a gateway, which is everything. */
 #include "base/array.h"
-#include "cli/cli.h"
+#include "cli/verbs.h"
 
 const struct sp_verb sp_verbs[] = {
 	{ "init", "", "a first configuration for this machine", sp_cli_init },
@@ -34,10 +34,7 @@ const struct sp_verb sp_verbs[] = {
 	{ "idp verify", "NAME", "the checks of a sign-in on a saved id_token", sp_cli_idp_verify },
 	{ "audit", "", "the audit log, filtered", sp_cli_audit },
 	{ "audit verify", "[FILE…]", "whether the log is whole and unchanged", sp_cli_audit_verify },
-	{ "login", "[URL]", "sign in at a portal, with this device", sp_cli_login },
-	{ "logout", "[URL]", "end this device's session", sp_cli_logout },
-	{ "up", "[URL]", "bring this device's tunnel up", sp_cli_up },
-	{ "down", "", "take this device's tunnel down", sp_cli_down },
+	SP_VERBS_OF_PERSON,
 	{ "bench", "NAME", "measure this machine: tunnels, cipher, handshakes, peers", sp_cli_bench },
 };
 const size_t sp_verb_count = SP_ARRAY_LEN(sp_verbs);

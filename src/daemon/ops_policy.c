@@ -115,7 +115,8 @@ void sp_op_apply(struct sp_daemon *daemon, struct sp_client *client,
 	if (r == -EBUSY)
 		sp_client_fail(client, "busy", 1, NULL, "another apply is under way; try again");
 	else if (r < 0)
-		sp_client_fail(client, "failed", 1, NULL, "%s", sp_err_text(r));
+		sp_client_fail(client, "failed", 1, NULL, "the apply cannot begin: %s; the running policy is unchanged",
+			       sp_err_text(r));
 }
 
 struct history {

@@ -394,7 +394,8 @@ int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	r = sp_policy_match_roles(daemon->running->policy, sign_in->idp, sign_in->groups,
 				  sign_in->group_count, sign_in->public_key, &roles, &role_count);
 	if (r < 0)
-		return sp_refuse(refusal, r, "failed", 1, "%s", sp_err_text(r));
+		return sp_refuse(refusal, r, "failed", 1, "finding the roles of %s: %s", sign_in->user,
+				 sp_err_text(r));
 	if (!role_count && sign_in->public_key)
 		return refuse_login(daemon, sign_in,
 				    refuse_roleless(refusal, sign_in->user, sign_in->idp), refusal);

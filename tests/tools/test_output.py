@@ -19,6 +19,10 @@ USAGE = {'src/daemon/main.c', 'src/portal/main.c', 'src/vpnd/main.c'}
 PRINTS = re.compile(r'\b(v?f?printf|v?dprintf|fputs|fputc|puts|putc|putchar|fwrite|perror'
                     r'|psignal|json_dumpf|json_dump_file|json_dumpfd|sd_journal_\w+)\(|#include <(err|syslog)\.h>')
 WRITES_A_TERMINAL = re.compile(r'\bwrite\((STDOUT_FILENO|STDERR_FILENO|[12]),')
+# An error's text alone: of what, and what to do, nobody is told.
+BARE_ERROR = re.compile(r'\([^();]*"(?:failed: ?)?%s", *(?:sp_err_text|strerror)\(')
+# A probe has its name beside, a line of a field its field.
+NAMES_IT_ELSEWHERE = re.compile(r'\b(snprintf|sp_probe_add|sp_probe_add_for)\Z')
 TEXT_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?\*/', re.S)
 
 
@@ -36,6 +40,11 @@ class Output(unittest.TestCase):
                 continue
             code = TEXT_OR_COMMENT.sub('""', text)
             found += [f'{path}: {match[0]}' for match in PRINTS.finditer(code)]
+        self.assertEqual(found, [])
+
+    def test_an_error_says_what_was_being_done(self):
+        found = [f'{path}: {match[0]}' for path, text in sources() for match in BARE_ERROR.finditer(text)
+                 if not NAMES_IT_ELSEWHERE.search(text[:match.start()])]
         self.assertEqual(found, [])
 
     def test_each_printer_escapes(self):

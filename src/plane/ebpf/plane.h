@@ -131,7 +131,7 @@ static inline void sp_ebpf_begin(struct sp_ebpf_error *error)
 
 static inline int sp_ebpf_end(struct sp_ebpf_error *error, int r)
 {
-	return r < 0 && error && !error->text[0] ? sp_ebpf_fail(error, r, "%s", sp_err_text(r)) : r;
+	return r < 0 && error && !error->text[0] ? sp_ebpf_fail(error, r, "programs and maps: %s", sp_err_text(r)) : r;
 }
 
 /* ---- image.c: the objects, as bytes ---- */
