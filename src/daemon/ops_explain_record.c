@@ -4,6 +4,7 @@
 #include "daemon/explain.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,7 +218,17 @@ static int judge_opening(struct sp_question *question)
 	return sp_question_judge(question, hook, &tuple, -1, is_own, &judgement);
 }
 
-static void read_tuple(struct sp_question *question, const struct sp_audit_record *record)
+/* A reset, and the answer to a SYN, belong to a connection or are denied for want of one. Where the record says
+ * something else, that was said of the connection: it is asked as a packet in the midst of it. */
+static int flags_asked(const struct sp_audit_record *record, enum sp_reason reason)
+{
+	const int flags = record->tcp_flags;
+	const bool needs_flow = flags >= 0 && ((flags & TH_RST) || (flags & (TH_SYN | TH_ACK)) == (TH_SYN | TH_ACK));
+
+	return record->proto == IPPROTO_TCP && needs_flow && reason != SP_REASON_NO_FLOW ? TH_ACK : flags;
+}
+
+static void read_tuple(struct sp_question *question, const struct sp_audit_record *record, enum sp_reason reason)
 {
 	struct sp_tuple *tuple = &question->tuple;
 
@@ -232,7 +243,7 @@ static void read_tuple(struct sp_question *question, const struct sp_audit_recor
 		tuple->icmp_type = (uint8_t)record->icmp_type;
 		tuple->icmp_code = record->icmp_code >= 0 ? (uint8_t)record->icmp_code : 0;
 	}
-	question->tcp_flags = record->tcp_flags;
+	question->tcp_flags = flags_asked(record, reason);
 	question->is_own = (record->hook == SP_HOOK_EDGE_OUT || record->hook == SP_HOOK_VPN_OUT ||
 			    record->hook == SP_HOOK_INSIDE_OUT) &&
 			   is_self(sp_question_gateway(question), &record->src);
@@ -280,7 +291,7 @@ static void judge_record(struct sp_question *question, const struct sp_audit_rec
 	json_t *reply;
 	int r = 0;
 
-	read_tuple(question, record);
+	read_tuple(question, record, reason);
 	if (sp_question_prepare(question) < 0)
 		return;
 	r = open_then(question, &record->src, record, reason, &sender);

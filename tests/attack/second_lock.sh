@@ -67,7 +67,7 @@ go_on() { # go_on ROUNDS : everybody says everything that often again
 	for name in "${ends[@]}"; do until[$name]=$(($(rounds "$name") + $1)); done
 	for name in "${ends[@]}"; do lab_wait 20 said_since "$name" "${until[$name]}"; done
 }
-answers() { grep -c "^answer ask-git $1" "$LAB_DIR/laptop.allowed"; }
+answers() { cat "$LAB_DIR/laptop.allowed" 2>/dev/null | grep -c "^answer ask-git $1"; } # the file begins with the first
 more_answers() { [ "$(answers 4)" -gt "$1" ] && [ "$(answers 6)" -gt "$2" ]; }
 git_answers() { lab_wait 20 more_answers "$(answers 4)" "$(answers 6)"; } # from now on, of both families
 git_is_silent() { # from a moment after now on

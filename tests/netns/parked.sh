@@ -167,9 +167,8 @@ except OSError as e:
     print("idle", type(e).__name__, flush=True)
 ' "$2"
 }
-revoked() { # revoked PROTOCOL : the newest denial of ana's that says so, but of no reset
-	lab_gate audit --json --user ana --reason revoked --event deny 2>/dev/null | grep "\"proto\":\"$1\"" |
-		grep -Ev '"tcp_flags":(4|20)\b' | tail -n 1
+revoked() { # revoked PROTOCOL : the newest denial of ana's that says so
+	lab_gate audit --json --user ana --reason revoked --event deny 2>/dev/null | grep "\"proto\":\"$1\"" | tail -n 1
 }
 servers=(10.30.2.9 2001:db8:30::2:9)
 reads() { # reads NAME : she reads from the servers

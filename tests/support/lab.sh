@@ -81,6 +81,21 @@ lab_wait() {
 
 lab_now_ns() { date +%s%N; }
 
+# lab_watch_data HOST IFACE : count what arrives there of TCP connections, but for what says that they are over: a reset,
+# and the SYN in the other end's name that sallyportd asks for one with
+lab_watch_data() {
+	lab_in "$1" nft -f - <<-NFT
+		table inet watch {
+			counter data { }
+			chain arriving {
+				type filter hook input priority 0;
+				iifname "$2" tcp flags & (syn | rst) == 0 counter name data
+			}
+		}
+	NFT
+}
+lab_data_bytes() { lab_in "$1" nft list counter inet watch data | sed -n 's/.*bytes \([0-9]*\).*/\1/p'; }
+
 lab_wire() { # lab_wire HOST IFACE V4 V6 : a cable from the bridge to HOST
 	ip -n "$LAB-internet" link add "$1" type veth peer name "$2" netns "$LAB-$1"
 	ip -n "$LAB-internet" link set "$1" master br0 up
