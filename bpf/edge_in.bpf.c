@@ -4,8 +4,8 @@
 #define SP_XDP
 #define SP_THIS_HOOK SP_HOOK_EDGE_IN
 
+#include "lib/act.h"
 #include "lib/judge.h"
-#include "lib/token.h"
 
 SEC("xdp.frags")
 int sp_edge_in(struct xdp_md *ctx)
@@ -19,9 +19,7 @@ int sp_edge_in(struct xdp_md *ctx)
 		return XDP_DROP;
 	sp_judge_arriving(ctx, work);
 	sp_account(work);
-	if (work->verdict != SP_ALLOW)
-		return XDP_DROP;
-	return sp_token_write(ctx, sp_mark_of(work)) ? XDP_PASS : XDP_DROP;
+	return sp_act_with_token(ctx, work);
 }
 
 char sp_license[] SEC("license") = "Dual BSD/GPL";

@@ -4,6 +4,7 @@
  * are known; stops what a flow denies, and answers whose flow nobody knows. */
 #define SP_THIS_HOOK sp_recorder_hook
 
+#include "lib/act.h"
 #include "lib/record.h"
 
 SEC("tc")
@@ -18,7 +19,7 @@ int sp_edge_out(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	sp_record_leaving(skb, work);
 	sp_account(work);
-	return work->verdict == SP_ALLOW ? SP_TC_PASS : TC_ACT_SHOT;
+	return sp_act_leaving(work);
 }
 
 char sp_license[] SEC("license") = "Dual BSD/GPL";

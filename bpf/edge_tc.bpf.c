@@ -4,8 +4,7 @@
  * interface cannot have one. The second lock drops what carries no mark. */
 #define SP_THIS_HOOK SP_HOOK_EDGE_IN
 
-#include "lib/tc.h"
-#include "lib/token.h"
+#include "lib/act.h"
 
 #define SP_PACKET_LOOPBACK 5 /* our own multicast, back for listeners on this machine */
 
@@ -33,10 +32,7 @@ int sp_edge_tc(struct __sk_buff *skb)
 	sp_judge_arriving(skb, work);
 	sp_account(work);
 	sp_count_here(work);
-	if (work->verdict != SP_ALLOW)
-		return TC_ACT_SHOT;
-	sp_set_mark(skb, sp_mark_of(work));
-	return SP_TC_PASS;
+	return sp_act_with_mark(skb, work);
 }
 
 char sp_license[] SEC("license") = "Dual BSD/GPL";

@@ -3,7 +3,7 @@
  * lock drops what does not. */
 #define SP_THIS_HOOK SP_HOOK_VPN_IN
 
-#include "lib/refuse.h"
+#include "lib/act.h"
 
 SEC("tc")
 int sp_vpn_in(struct __sk_buff *skb)
@@ -14,10 +14,7 @@ int sp_vpn_in(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	sp_judge_arriving(skb, work);
 	sp_account(work);
-	if (work->verdict != SP_ALLOW)
-		return sp_refuse_or_drop(skb, work);
-	sp_set_mark(skb, sp_mark_of(work));
-	return SP_TC_PASS;
+	return sp_act_with_answer(skb, work);
 }
 
 char sp_license[] SEC("license") = "Dual BSD/GPL";

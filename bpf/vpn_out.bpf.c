@@ -2,6 +2,7 @@
 /* vpn-out: tcx on the tunnel, towards people: replies, and what rules allow towards roles. */
 #define SP_THIS_HOOK SP_HOOK_VPN_OUT
 
+#include "lib/act.h"
 #include "lib/leaving.h"
 
 SEC("tc")
@@ -16,7 +17,7 @@ int sp_vpn_out(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	sp_leave_tunnel(skb, work);
 	sp_account(work);
-	return work->verdict == SP_ALLOW ? SP_TC_PASS : TC_ACT_SHOT;
+	return sp_act_leaving(work);
 }
 
 char sp_license[] SEC("license") = "Dual BSD/GPL";
