@@ -94,6 +94,16 @@ lab_watch_data() {
 		}
 	NFT
 }
+# lab_data_last HOST : the count once nothing has come for half a second. What was judged before a connection was cut may
+# lie in queues.
+lab_data_last() {
+	local tries last now
+	for tries in {1..40}; do
+		last=$(lab_data_bytes "$1"); sleep 0.5; now=$(lab_data_bytes "$1")
+		[ "$now" -ne "$last" ] || { echo "$now"; return 0; }
+	done
+	return 1
+}
 lab_data_bytes() { lab_in "$1" nft list counter inet watch data | sed -n 's/.*bytes \([0-9]*\).*/\1/p'; }
 
 lab_wire() { # lab_wire HOST IFACE V4 V6 : a cable from the bridge to HOST
