@@ -49,10 +49,10 @@ expect "a backup is made" gives 0 'sallyport backup /root/gateway.tar --with-aud
 # ---- sallyport.yaml: an interface is added ----
 ip -n "$LAB-gateway" link add lan1 type veth peer name lan1-far && ip -n "$LAB-gateway" link set lan1 up && ip -n "$LAB-gateway" link set lan1-far up
 sed -i 's/inside: \[lan0\]/inside: [lan0, lan1]/' "$LAB_ROOT/etc/sallyport/sallyport.yaml"
-expect "reload takes it" gives 0 'sallyport reload'
+expect "reload takes it, once no apply is under way: the new interface began one" lab_wait 10 gives 0 'sallyport reload'
 expect "programs sit on it" lab_wait 10 eval 'lab_in gateway bpftool net show | grep -q "^lan1"'
 sed -i 's/^vpn:.*/vpn: { listen: none }/' "$LAB_ROOT/etc/sallyport/sallyport.yaml"
-expect "a fault exits 3" gives 3 'sallyport reload'
+expect "a fault exits 3" lab_wait 10 gives 3 'sallyport reload'
 expect "with file and line" grep -q 'sallyport.yaml:4' "$LAB_DIR/said"
 expect "status exits 8" gives 8 'sallyport status --json >/dev/null'
 expect "with the warning the page names" warned machine-file
