@@ -3,24 +3,13 @@
  * source and its part, as opening it would. User space runs it (BPF_PROG_TEST_RUN) for each flow it reads. */
 #include "lib/flow_end.h"
 
-SP_INLINE void sp_mover_charge_session(const struct sp_flow *flow)
-{
-	__u32 number = flow->session[0];
-	struct sp_session *session;
-
-	if (number == SP_SESSION_NONE || (flow->flags & SP_FLOW_UNRULED))
-		return;
-	session = bpf_map_lookup_elem(&sp_session, &number);
-	if (session && session->epoch == flow->epoch[0])
-		__sync_fetch_and_add(sp_flow_share(session, flow), 1);
-}
-
 /* Returns 0 the table has it; else the reason there is no room. */
 SEC("syscall")
 int sp_mover_take(struct sp_moved_flow *moved)
 {
 	struct sp_flow_key key = moved->key;
 	struct sp_flow flow = moved->flow;
+	__u32 *share;
 	int reason;
 
 	if ((flow.flags & SP_FLOW_GONE) || bpf_map_lookup_elem(&sp_flow, &key))
@@ -30,7 +19,9 @@ int sp_mover_take(struct sp_moved_flow *moved)
 	reason = sp_flow_charge(&key, &flow, NULL);
 	if (reason)
 		return reason;
-	sp_mover_charge_session(&flow);
+	share = sp_flow_share_of(&flow);
+	if (share)
+		__sync_fetch_and_add(share, 1);
 	if (bpf_map_update_elem(&sp_flow, &key, &flow, BPF_NOEXIST) == 0)
 		return 0;
 	sp_flow_discharge(&key, &flow); /* a program opened it this instant */

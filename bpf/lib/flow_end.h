@@ -44,17 +44,25 @@ SP_INLINE __u32 *sp_flow_share(struct sp_session *session, const struct sp_flow 
 	return sp_flow_is_parked(flow) ? &session->parked_flows : &session->flows;
 }
 
-/* Count one flow less for its originator's session, if it is still the same. */
-SP_INLINE void sp_flow_discharge_session(const struct sp_flow *flow)
+/* Where the session of its originator counts it, if that is still the same; NULL: nowhere. */
+SP_INLINE __u32 *sp_flow_share_of(const struct sp_flow *flow)
 {
 	__u32 number = flow->session[0];
 	struct sp_session *session;
 
 	if (number == SP_SESSION_NONE || (flow->flags & SP_FLOW_UNRULED))
-		return;
+		return NULL;
 	session = bpf_map_lookup_elem(&sp_session, &number);
-	if (session && session->epoch == flow->epoch[0])
-		__sync_fetch_and_sub(sp_flow_share(session, flow), 1);
+	return session && session->epoch == flow->epoch[0] ? sp_flow_share(session, flow) : NULL;
+}
+
+/* Count one flow less for its originator's session. */
+SP_INLINE void sp_flow_discharge_session(const struct sp_flow *flow)
+{
+	__u32 *share = sp_flow_share_of(flow);
+
+	if (share)
+		__sync_fetch_and_sub(share, 1);
 }
 
 SP_INLINE void sp_flow_discharge(const struct sp_flow_key *key, const struct sp_flow *flow)

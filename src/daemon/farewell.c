@@ -20,12 +20,12 @@
 
 /* When, after the change: those in flight get their answer first. */
 static const uint64_t delays_ns[] = { 100 * SP_MS_NS, 900 * SP_MS_NS, 2 * SP_SECOND_NS };
+#define ROUND_GAP_NS SP_MS_NS /* within a pass: whoever asks sallyportd something comes between */
 
-/* One pass over the flow table. */
+/* A part of a pass over the flow table. */
 struct pass {
-	const struct sp_daemon *daemon;
+	struct sp_daemon *daemon;
 	unsigned int ifindex;
-	unsigned int sent;
 };
 
 static void ask(struct pass *pass, const struct sp_tuple *tuple)
@@ -39,7 +39,7 @@ static void ask(struct pass *pass, const struct sp_tuple *tuple)
 	uint8_t packet[128];
 	const size_t len = sp_packet_build(tuple, false, packet);
 
-	if (pass->sent++ < ASKED_MAX)
+	if (pass->daemon->farewell.sent++ < ASKED_MAX)
 		sendto(pass->daemon->farewell.fd, packet, len, MSG_DONTWAIT, (const struct sockaddr *)&to,
 		       sizeof(to)); /* one that is lost: there is another pass */
 }
@@ -99,8 +99,12 @@ static void fire(void *arg)
 	struct sp_farewell *farewell = &daemon->farewell;
 	struct pass pass = { .daemon = daemon, .ifindex = if_nametoindex(daemon->machine->tunnel) };
 
-	if (pass.ifindex)
-		sp_ebpf_flow_each(daemon->plane, visit, &pass);
+	if (pass.ifindex && sp_ebpf_flow_some(daemon->plane, &farewell->walk, visit, &pass) > 0) {
+		sp_loop_in(daemon->loop, &farewell->timer, ROUND_GAP_NS);
+		return;
+	}
+	farewell->walk = (struct sp_ebpf_walk){ 0 };
+	farewell->sent = 0;
 	if (++farewell->asked < SP_ARRAY_LEN(delays_ns)) {
 		sp_loop_in(daemon->loop, &farewell->timer, delays_ns[farewell->asked]);
 		return;
@@ -149,7 +153,9 @@ void sp_farewell_denied(struct sp_daemon *daemon, uint64_t since_ns)
 	if (!farewell->since_ns || since_ns < farewell->since_ns)
 		farewell->since_ns = since_ns;
 	farewell->asked = 0;
-	sp_loop_in(daemon->loop, &farewell->timer, delays_ns[0]);
+	/* changes that follow each other closely put nothing off */
+	if (!farewell->timer.due_ns || farewell->timer.due_ns > sp_clock_boottime_ns() + delays_ns[0])
+		sp_loop_in(daemon->loop, &farewell->timer, delays_ns[0]);
 }
 
 void sp_farewell_session(struct sp_daemon *daemon, const struct sp_live *live)

@@ -34,7 +34,7 @@ static int load_pass(enum bpf_prog_type type)
 static void probe_btf(struct sp_probe_list *list)
 {
 	static const struct sp_probe_subject subject = {
-		"btf", "the eBPF plane: its programs fit themselves to the kernel by it",
+		"btf", "the eBPF plane: the kernel checks the maps and functions of its programs by it",
 		"a kernel with CONFIG_DEBUG_INFO_BTF"
 	};
 	__sp_close int fd = open(BTF_FILE, O_RDONLY | O_CLOEXEC);

@@ -229,19 +229,6 @@ static int open_container(struct reader *reader, enum sp_node_kind kind, const y
 	return 0;
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-	const struct sp_node *left = *(const struct sp_node *const *)a;
-	const struct sp_node *right = *(const struct sp_node *const *)b;
-	int order = strcmp(left->text, right->text);
-
-	if (order)
-		return order;
-	if (left->line != right->line)
-		return left->line < right->line ? -1 : 1;
-	return left->column < right->column ? -1 : left->column > right->column;
-}
-
 /* Report and mark the keys that stand twice; sorting keeps a mapping of 100 000 keys cheap. */
 static int mark_duplicates(struct reader *reader, const struct sp_node *map)
 {
@@ -252,7 +239,7 @@ static int mark_duplicates(struct reader *reader, const struct sp_node *map)
 		return -ENOMEM;
 	for (struct sp_node *key = map->first; key; key = key->next->next)
 		keys[count++] = key;
-	qsort(keys, count, sizeof(*keys), compare_keys);
+	qsort(keys, count, sizeof(*keys), sp_node_compare);
 	for (size_t i = 1, first = 0; i < count; i++) {
 		if (strcmp(keys[i]->text, keys[first]->text) != 0) {
 			first = i;

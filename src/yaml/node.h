@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum sp_node_kind {
 	SP_NODE_SCALAR,
@@ -30,5 +31,19 @@ struct sp_node {
 #define sp_map_for_each(key, value, map)                                                           \
 	for (const struct sp_node *key = (map)->first, *value = key ? key->next : NULL; key;       \
 	     key = value->next, value = key ? key->next : NULL)
+
+/* By text, then by place: for qsort of pointers to scalars. */
+static inline int sp_node_compare(const void *a, const void *b)
+{
+	const struct sp_node *left = *(const struct sp_node *const *)a;
+	const struct sp_node *right = *(const struct sp_node *const *)b;
+	int order = strcmp(left->text, right->text);
+
+	if (order)
+		return order;
+	if (left->line != right->line)
+		return left->line < right->line ? -1 : 1;
+	return left->column < right->column ? -1 : left->column > right->column;
+}
 
 #endif

@@ -189,19 +189,6 @@ bool sp_has_key(const struct sp_node *map, const char *name)
 	return false;
 }
 
-static int compare_items(const void *a, const void *b)
-{
-	const struct sp_node *left = *(const struct sp_node *const *)a;
-	const struct sp_node *right = *(const struct sp_node *const *)b;
-	int order = strcmp(left->text, right->text);
-
-	if (order)
-		return order;
-	if (left->line != right->line)
-		return left->line < right->line ? -1 : 1;
-	return left->column < right->column ? -1 : left->column > right->column;
-}
-
 static void warn_of_doubles(struct sp_check *check, const struct sp_node *list)
 {
 	__sp_free const struct sp_node **items = reallocarray(NULL, list->count, sizeof(*items));
@@ -216,7 +203,7 @@ static void warn_of_doubles(struct sp_check *check, const struct sp_node *list)
 			items[count++] = item;
 	}
 	if (count > 1)
-		qsort(items, count, sizeof(*items), compare_items);
+		qsort(items, count, sizeof(*items), sp_node_compare);
 	for (size_t i = 1; i < count; i++) {
 		if (strcmp(items[i]->text, items[i - 1]->text) == 0)
 			sp_warn(check, items[i], "%s stands in this list twice",

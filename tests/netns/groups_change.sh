@@ -31,6 +31,9 @@ lost() {
 }
 stays() { local before; before=$("$@"); sleep 0.6; [ "$("$@")" = "$before" ]; }
 grows() { local before; before=$("$@"); sleep 0.6; [ "$("$@")" -gt "$before" ]; }
+allowed_by() { op status rules=true | field "[c['packets'] for c in r['rule_counters'] if c['rule'] == '$1'][0]"; }
+# judged_no_more RULE : from now on, however full the queues behind the programs are
+judged_no_more() { local before; before=$(allowed_by "$1"); sleep 1; same "$(allowed_by "$1")" "$before"; }
 loaded() { stat -c %s "$LAB_DIR/download" 2>/dev/null || echo 0; }
 
 lab_up
@@ -63,13 +66,14 @@ expect "a group more" groups '["eng","lead"]'
 expect "is a session in the place of the old one" test "$session" -gt "$first"
 expect "and lets the lead's stream in" lab_wait 5 grows count arrived-6001
 expect "a group less" groups '["eng"]'
-sleep 0.2 # what the receiver has not yet read
-expect "cuts it" lab_wait 5 stays count arrived-6001
+expect "cuts it: no packet more is allowed by its rule" judged_no_more lead-stream
+expect "and none arrives" lab_wait 5 stays count arrived-6001
 for _ in $(seq 25); do
 	groups '["lead","eng"]' || expect "up" false
 	groups '["eng"]' || expect "down" false
 done
-expect "after 50 more changes it is cut still" lab_wait 5 stays count arrived-6001
+expect "after 50 more changes it is cut still: no packet more is allowed" judged_no_more lead-stream
+expect "and none arrives" lab_wait 5 stays count arrived-6001
 expect "and comes back at once" groups '["eng","lead"]'
 expect "with its group" lab_wait 5 grows count arrived-6001
 expect "the stream still runs" lab_wait 5 grows count arrived-5000
@@ -79,7 +83,7 @@ expect "no packet fell between two sessions" same "$(lost)" "$before"
 expect "one session is open, the others are over" same 1 "$(op session.list user=ana | field "len(r['sessions'])")"
 
 expect "the last group goes: refused" same no-role "$(op session.update "session=$session" 'groups=["sales"]' | field "r['error']['reason']")"
-sleep 0.2
+expect "no packet more is allowed by the rule of the stream and the download" judged_no_more eng-git
 expect "the stream is cut" lab_wait 5 stays count arrived-5000
 expect "the lead's stream is cut" lab_wait 5 stays count arrived-6001
 expect "the download is cut" lab_wait 5 stays loaded

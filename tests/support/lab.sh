@@ -81,8 +81,8 @@ lab_wait() {
 
 lab_now_ns() { date +%s%N; }
 
-# lab_watch_data HOST IFACE : count what arrives there of TCP connections, but for what says that they are over: a reset,
-# and the SYN in the other end's name that sallyportd asks for one with
+# lab_watch_data HOST IFACE : count the data of TCP connections that arrives there. Not counted is what ends them: resets,
+# and the SYN with which sallyportd makes the host ask whether a connection is still there.
 lab_watch_data() {
 	lab_in "$1" nft -f - <<-NFT
 		table inet watch {

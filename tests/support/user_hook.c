@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The judge of one hook, compiled for user space: once for each, with SP_THIS_HOOK (enum sp_hook) and USER_HOOK (the
- * function's name) given. Between the kernel's program and this stand the first and last lines of bpf/NAME.bpf.c. */
+ * function's name) given. Left out are the first and last lines of bpf/NAME.bpf.c: marks and tokens that let a packet pass unjudged,
+ * and what is done with the answer. */
 #include "lib/bytes.h"
 
 #include "lib/leaving.h"

@@ -249,10 +249,15 @@ int sp_ebpf_ident_remove(struct sp_ebpf *plane, const struct sp_addr *addr);
 int sp_ebpf_counters(struct sp_ebpf *plane, struct sp_counter *ret_counters);
 int sp_ebpf_rule_counters(struct sp_ebpf *plane, struct sp_counter *ret_rules, uint32_t count);
 int sp_ebpf_event_stats(struct sp_ebpf *plane, struct sp_event_stats *ret_stats);
-/* Every flow of the table, denied ones included; one may be ended while it is looked at. Returns 0; -ENOMEM;
- * -errno of the map. */
+/* How far a walk over the flow table has come; zeroed: it begins. */
+struct sp_ebpf_walk {
+	uint32_t bucket;
+	bool is_begun;
+};
+/* The next 4096 flows of the table, denied ones included; one may be ended while it is looked at. Returns 1: call
+ * again for more; 0: these were the last; -ENOMEM; -errno of the map. */
 typedef void (*sp_ebpf_flow_visit)(void *arg, const struct sp_flow_key *key, const struct sp_flow *flow);
-int sp_ebpf_flow_each(struct sp_ebpf *plane, sp_ebpf_flow_visit visit, void *arg);
+int sp_ebpf_flow_some(struct sp_ebpf *plane, struct sp_ebpf_walk *walk, sp_ebpf_flow_visit visit, void *arg);
 int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count);
 /* How many flows each part of the table has, and how many the table can have. Returns 0; -errno. */
 int sp_ebpf_flow_use(struct sp_ebpf *plane, struct sp_flow_use *ret_use, uint32_t *ret_max);

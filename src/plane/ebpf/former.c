@@ -14,8 +14,6 @@
 #include "plane/ebpf/pin.h"
 #include "plane/ebpf/plane.h"
 
-#define FLOWS_AT_ONCE 4096u
-
 static const struct {
 	const char *name;
 	bool is_copied; /* else it begins empty: its counts follow the flows, datagrams in pieces are lost */
@@ -224,8 +222,9 @@ void sp_ebpf_former_close(struct sp_ebpf *plane)
 
 /* ---- flows ---- */
 
-static int move_flow(const struct sp_ebpf_former *former, const void *key, const void *value)
+static int move_flow(void *arg, const void *key, const void *value)
 {
+	const struct sp_ebpf_former *former = arg;
 	struct sp_moved_flow moved_flow = { 0 };
 	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &moved_flow, .ctx_size_in = sizeof(moved_flow));
 
@@ -234,30 +233,14 @@ static int move_flow(const struct sp_ebpf_former *former, const void *key, const
 	return bpf_prog_test_run_opts(former->mover_fd, &options) < 0 ? sp_errno() : 0;
 }
 
-static int move_flows(const struct sp_ebpf_former *former)
+static int move_flows(struct sp_ebpf_former *former)
 {
-	LIBBPF_OPTS(bpf_map_batch_opts, options);
-	__sp_free char *keys = calloc(FLOWS_AT_ONCE, former->flow.key_size);
-	__sp_free char *values = calloc(FLOWS_AT_ONCE, former->flow.value_size);
-	uint32_t bucket = 0;
-	bool is_first = true;
-	int r, at_end;
+	struct sp_ebpf_walk walk = { 0 };
+	int r;
 
-	if (!keys || !values)
-		return -ENOMEM;
-	do {
-		__u32 got = FLOWS_AT_ONCE;
-
-		at_end = bpf_map_lookup_batch(former->flow.fd, is_first ? NULL : &bucket, &bucket, keys,
-					      values, &got, &options);
-		if (at_end < 0 && at_end != -ENOENT)
-			return at_end;
-		is_first = false;
-		r = 0;
-		for (__u32 i = 0; r == 0 && i < got; i++)
-			r = move_flow(former, keys + (size_t)i * former->flow.key_size,
-				      values + (size_t)i * former->flow.value_size);
-	} while (r == 0 && at_end == 0);
+	do
+		r = sp_ebpf_walk(&former->flow, &walk, move_flow, former);
+	while (r > 0);
 	return r;
 }
 

@@ -38,6 +38,11 @@ struct sp_ebpf_map {
 	uint32_t key_size, value_size, max_entries;
 };
 
+/* One step of a walk over a hash map: @visit is called for up to 4096 elements and ends it by a negative value.
+ * Returns 1: there may be more; 0: the end; -ENOMEM; -errno of the map or of @visit. */
+typedef int (*sp_ebpf_walk_visit)(void *arg, const void *key, const void *value);
+int sp_ebpf_walk(const struct sp_ebpf_map *map, struct sp_ebpf_walk *walk, sp_ebpf_walk_visit visit, void *arg);
+
 enum sp_ebpf_table {
 	SP_EBPF_SRC,
 	SP_EBPF_DST,

@@ -96,31 +96,45 @@ int sp_ebpf_flow_use(struct sp_ebpf *plane, struct sp_flow_use *ret_use, uint32_
 
 #define FLOWS_AT_ONCE 4096u
 
-int sp_ebpf_flow_each(struct sp_ebpf *plane, sp_ebpf_flow_visit visit, void *arg)
+int sp_ebpf_walk(const struct sp_ebpf_map *map, struct sp_ebpf_walk *walk, sp_ebpf_walk_visit visit, void *arg)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, options);
-	const struct sp_ebpf_map *map = sp_ebpf_map_find(plane, "sp_flow");
 	__sp_free char *keys = calloc(FLOWS_AT_ONCE, map->key_size);
 	__sp_free char *values = calloc(FLOWS_AT_ONCE, map->value_size);
-	uint32_t bucket = 0;
-	bool is_first = true;
-	int r;
+	__u32 got = FLOWS_AT_ONCE;
+	int at_end, r = 0;
 
 	if (!keys || !values)
 		return -ENOMEM;
-	do {
-		__u32 got = FLOWS_AT_ONCE;
+	at_end = bpf_map_lookup_batch(map->fd, walk->is_begun ? &walk->bucket : NULL, &walk->bucket, keys, values,
+				      &got, &options);
+	if (at_end < 0 && at_end != -ENOENT)
+		return at_end;
+	walk->is_begun = true;
+	for (__u32 i = 0; r == 0 && i < got; i++)
+		r = visit(arg, keys + (size_t)i * map->key_size, values + (size_t)i * map->value_size);
+	return r < 0 ? r : at_end == 0;
+}
 
-		r = bpf_map_lookup_batch(plane->flow_fd, is_first ? NULL : &bucket, &bucket, keys,
-					 values, &got, &options);
-		if (r < 0 && r != -ENOENT)
-			return r;
-		for (__u32 i = 0; i < got; i++)
-			visit(arg, (const struct sp_flow_key *)(keys + (size_t)i * map->key_size),
-			      (const struct sp_flow *)(values + (size_t)i * map->value_size));
-		is_first = false;
-	} while (r == 0);
+/* A visit of flows of this build, as one of keys and values. */
+struct flow_visit {
+	sp_ebpf_flow_visit visit;
+	void *arg;
+};
+
+static int visit_flow(void *arg, const void *key, const void *value)
+{
+	const struct flow_visit *flow_visit = arg;
+
+	flow_visit->visit(flow_visit->arg, key, value);
 	return 0;
+}
+
+int sp_ebpf_flow_some(struct sp_ebpf *plane, struct sp_ebpf_walk *walk, sp_ebpf_flow_visit visit, void *arg)
+{
+	struct flow_visit flow_visit = { visit, arg };
+
+	return sp_ebpf_walk(sp_ebpf_map_find(plane, "sp_flow"), walk, visit_flow, &flow_visit);
 }
 
 static void count_flow(void *arg, const struct sp_flow_key *key, const struct sp_flow *flow)
@@ -132,8 +146,13 @@ static void count_flow(void *arg, const struct sp_flow_key *key, const struct sp
 
 int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count)
 {
+	struct sp_ebpf_walk walk = { 0 };
 	uint32_t count = 0;
-	int r = sp_ebpf_flow_each(plane, count_flow, &count);
+	int r;
+
+	do
+		r = sp_ebpf_flow_some(plane, &walk, count_flow, &count);
+	while (r > 0);
 
 	if (r == 0)
 		*ret_count = count;
