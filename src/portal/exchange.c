@@ -4,74 +4,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "base/units.h"
 #include "portal/gate_reply.h"
 #include "portal/grants.h"
 #include "portal/token.h"
-
-/* ---- what there is ---- */
-
-static const struct sp_field no_fields[] = { { 0 } };
-static const struct sp_field device_fields[] = {
-	{ "public_key", SP_FIELD_KEY, true, 0, NULL },
-	{ "name", SP_FIELD_DEVICE_NAME, true, 0, NULL },
-	{ "challenge", SP_FIELD_HANDLE, false, 0, NULL },
-	{ "proof", SP_FIELD_HANDLE, false, 0, NULL },
-	{ 0 },
-};
-static const struct sp_field login_fields[] = {
-	{ "idp", SP_FIELD_NAME, false, 0, NULL },
-	{ "user", SP_FIELD_NAME, true, 0, NULL },
-	{ "password", SP_FIELD_SECRET, true, 0, NULL },
-	{ "device", SP_FIELD_OBJECT, true, 0, device_fields },
-	{ 0 },
-};
-static const struct sp_field start_fields[] = {
-	{ "idp", SP_FIELD_NAME, true, 0, NULL },
-	{ "device", SP_FIELD_OBJECT, true, 0, device_fields },
-	{ 0 },
-};
-static const struct sp_field poll_fields[] = {
-	{ "handle", SP_FIELD_HANDLE, true, 0, NULL },
-	{ "wait_s", SP_FIELD_NUMBER, false, 20, NULL },
-	{ 0 },
-};
-static const struct sp_field extend_fields[] = {
-	{ "password", SP_FIELD_SECRET, false, 0, NULL },
-	{ 0 },
-};
-static const struct sp_field close_fields[] = {
-	{ "session", SP_FIELD_NUMBER, false, INT64_MAX, NULL },
-	{ "all", SP_FIELD_TRUE, false, 0, NULL },
-	{ 0 },
-};
-static const struct sp_field remove_fields[] = {
-	{ "public_key", SP_FIELD_KEY, true, 0, NULL },
-	{ 0 },
-};
-
-struct sp_api_path {
-	const char *path;
-	const char *method;
-	bool takes_token;
-	const struct sp_field *fields;
-	void (*handle)(struct sp_exchange *exchange);
-};
-
-static const struct sp_api_path routes[] = {
-	{ "/api/v1/providers", "GET", false, no_fields, sp_handle_providers },
-	{ "/api/v1/challenge", "GET", false, no_fields, sp_handle_challenge },
-	{ "/api/v1/login", "POST", false, login_fields, sp_handle_login },
-	{ "/api/v1/device/start", "POST", false, start_fields, sp_handle_device_start },
-	{ "/api/v1/device/poll", "POST", false, poll_fields, sp_handle_device_poll },
-	{ "/api/v1/session", "GET", true, no_fields, sp_handle_session_get },
-	{ "/api/v1/session/tunnel", "GET", true, no_fields, sp_handle_session_tunnel },
-	{ "/api/v1/session/extend", "POST", true, extend_fields, sp_handle_session_extend },
-	{ "/api/v1/session/close", "POST", true, close_fields, sp_handle_session_close },
-	{ "/api/v1/devices", "GET", true, no_fields, sp_handle_devices },
-	{ "/api/v1/devices/remove", "POST", true, remove_fields, sp_handle_devices_remove },
-};
 
 /* ---- answering ---- */
 
@@ -125,14 +61,6 @@ static void fail_token(struct sp_exchange *exchange)
 			 "no token, or it stands for no device of this gateway: sign in");
 }
 
-static const struct sp_api_path *find_route(const char *path, const char *method)
-{
-	for (size_t i = 0; i < SP_ARRAY_LEN(routes); i++)
-		if (!strcmp(routes[i].path, path) && (!method || !strcmp(routes[i].method, method)))
-			return &routes[i];
-	return NULL;
-}
-
 static bool is_same(const json_t *object, const char *key, const char *text)
 {
 	const char *value = json_string_value(json_object_get(object, key));
@@ -167,7 +95,7 @@ static void take_devices(struct sp_exchange *exchange, const json_t *reply)
 
 static void open_token(struct sp_exchange *exchange, const char *authorization)
 {
-	if (sp_token_read(exchange->portal, authorization, &exchange->person) < 0) {
+	if (sp_token_read(&exchange->portal->sealer, authorization, &exchange->person) < 0) {
 		fail_token(exchange);
 		return;
 	}
@@ -179,7 +107,7 @@ static void open_token(struct sp_exchange *exchange, const char *authorization)
 
 static void refuse_method(struct sp_exchange *exchange, const char *path)
 {
-	const struct sp_api_path *route = find_route(path, NULL);
+	const struct sp_web_route *route = sp_web_route_find(exchange->portal->routes, path, NULL);
 
 	if (!route) {
 		sp_exchange_fail(exchange, 404, "not-found", "there is no such address here");
@@ -199,7 +127,7 @@ static void begin(struct sp_exchange *exchange, const struct sp_portal_request *
 		sp_exchange_answer(exchange);
 		return;
 	}
-	exchange->route = find_route(request->path, request->method);
+	exchange->route = sp_web_route_find(portal->routes, request->path, request->method);
 	if (!exchange->route) {
 		refuse_method(exchange, request->path);
 		return;

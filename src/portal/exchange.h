@@ -13,9 +13,9 @@
 #include "portal/portal.h"
 #include "portal/request.h"
 #include "portal/response.h"
+#include "portal/route.h"
 
 struct sp_grant;
-struct sp_api_path;
 
 /* The caller's storage, in place until _done. */
 struct sp_exchange {
@@ -26,7 +26,7 @@ struct sp_exchange {
 	struct sp_response response;
 	bool is_answered;
 	/* the handlers' */
-	const struct sp_api_path *route;
+	const struct sp_web_route *route;
 	bool has_returned; /* from _begin */
 	json_t *body;
 	struct sp_person person; /* whose token it is, or who signs in */

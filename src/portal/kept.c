@@ -14,7 +14,7 @@ static void set_number(json_t *object, const char *key, int64_t number)
 		json_object_set_new(object, key, json_integer(number));
 }
 
-int sp_kept_seal(struct sp_portal *portal, const struct sp_kept *kept, char **ret_sealed)
+int sp_kept_seal(const struct sp_sealer *sealer, const struct sp_kept *kept, char **ret_sealed)
 {
 	static const struct sp_addr nowhere;
 	char place[SP_ADDR_TEXT_MAX];
@@ -30,16 +30,16 @@ int sp_kept_seal(struct sp_portal *portal, const struct sp_kept *kept, char **re
 	set_number(value, "a", kept->asked_s);
 	set_number(value, "u", kept->unconfirmed);
 	if (value && !kept->token == !json_object_get(value, "t"))
-		r = sp_portal_seal(portal, PURPOSE, value, ret_sealed);
+		r = sp_seal(sealer, PURPOSE, value, ret_sealed);
 	json_decref(value);
 	return r;
 }
 
-int sp_kept_open(const struct sp_portal *portal, const char *sealed, struct sp_kept *ret_kept)
+int sp_kept_open(const struct sp_sealer *sealer, const char *sealed, struct sp_kept *ret_kept)
 {
 	json_t *value = NULL;
 	const char *token, *place;
-	int r = sp_unseal(portal->seal_key, PURPOSE, sealed, &value);
+	int r = sp_unseal(sealer, PURPOSE, sealed, &value);
 
 	if (r < 0)
 		return r;

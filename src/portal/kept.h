@@ -5,7 +5,10 @@
 #ifndef SALLYPORT_PORTAL_KEPT_H
 #define SALLYPORT_PORTAL_KEPT_H
 
-#include "portal/portal.h"
+#include <stdbool.h>
+
+#include "net/addr.h"
+#include "portal/seal.h"
 
 struct sp_kept {
 	bool is_local;          /* the user's file is asked, not a provider */
@@ -16,9 +19,9 @@ struct sp_kept {
 };
 
 /* Returns 0, *@ret_sealed malloc'ed; -E2BIG; -ENOMEM. */
-int sp_kept_seal(struct sp_portal *portal, const struct sp_kept *kept, char **ret_sealed);
+int sp_kept_seal(const struct sp_sealer *sealer, const struct sp_kept *kept, char **ret_sealed);
 /* Returns 0, to be ended with sp_kept_done; -EBADMSG: sealed by another key; -ENOMEM. */
-int sp_kept_open(const struct sp_portal *portal, const char *sealed, struct sp_kept *ret_kept);
+int sp_kept_open(const struct sp_sealer *sealer, const char *sealed, struct sp_kept *ret_kept);
 void sp_kept_done(struct sp_kept *kept); /* wipes */
 
 #endif

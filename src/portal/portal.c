@@ -2,11 +2,9 @@
 #include "portal/portal.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "io/log.h"
 #include "portal/grants.h"
 #include "portal/provider.h"
 #include "portal/refresher.h"
@@ -14,6 +12,18 @@
 #include "portal/signin.h"
 
 SP_DEFINE_CLEANUP(struct sp_portal *, sp_portal_free);
+
+static void provider_changed(struct sp_portal *portal, struct sp_provider *provider,
+			     enum sp_provider_change change)
+{
+	switch (change) {
+	case SP_PROVIDER_MOVED:
+		sp_grants_wake(portal, provider);
+		sp_refresher_wake(portal, provider);
+		break;
+	case SP_PROVIDER_RELOADED: sp_refresher_reload(portal, provider); break;
+	}
+}
 
 int sp_portal_new(const struct sp_portal_config *config, const struct sp_oidc_time *now,
 		  struct sp_portal **ret_portal)
@@ -24,6 +34,7 @@ int sp_portal_new(const struct sp_portal_config *config, const struct sp_oidc_ti
 
 	if (!portal)
 		return -ENOMEM;
+	portal->routes = config->routes;
 	portal->outside = config->outside;
 	portal->outside_arg = config->outside_arg;
 	portal->gateway = config->gateway;
@@ -32,8 +43,11 @@ int sp_portal_new(const struct sp_portal_config *config, const struct sp_oidc_ti
 	portal->kill_at = config->kill_at;
 	portal->pool = config->pool;
 	portal->pool_count = config->pool_count;
-	memcpy(portal->seal_key, config->seal_key, sizeof(portal->seal_key));
+	memcpy(portal->sealer.key, config->seal_key, sizeof(portal->sealer.key));
+	portal->sealer.random = config->outside->random;
+	portal->sealer.arg = config->outside_arg;
 	portal->now = *now;
+	portal->provider_changed = provider_changed;
 	portal->outside->random(portal->outside_arg, hash_key, sizeof(hash_key));
 	portal->outside->random(portal->outside_arg, portal->rates.hash_key, sizeof(portal->rates.hash_key));
 	r = sp_throttle_new(hash_key, &portal->throttle);
@@ -58,7 +72,7 @@ void sp_portal_free(struct sp_portal *portal)
 	if (portal->throttle)
 		sp_throttle_free(portal->throttle);
 	sp_report_cancel(portal);
-	sp_wipe(portal->seal_key, sizeof(portal->seal_key));
+	sp_wipe(portal->sealer.key, sizeof(portal->sealer.key));
 	free(portal);
 }
 
@@ -95,27 +109,10 @@ void sp_portal_set_gate(struct sp_portal *portal, bool is_there)
 	sp_refresher_load(portal);
 }
 
-void sp_portal_step(const struct sp_portal *portal, const char *step)
-{
-	if (!portal->kill_at || strcmp(portal->kill_at, step) != 0)
-		return;
-	sp_log_note("--kill-at %s", step);
-	raise(SIGKILL);
-}
-
 bool sp_portal_is_inside(const struct sp_portal *portal, const struct sp_addr *from)
 {
 	for (size_t i = 0; i < portal->pool_count; i++)
 		if (sp_prefix_contains(&portal->pool[i], from))
 			return true;
 	return false;
-}
-
-int sp_portal_seal(struct sp_portal *portal, const char *purpose, const json_t *value,
-		   char **ret_sealed)
-{
-	uint8_t nonce[SP_SEAL_NONCE_LEN];
-
-	portal->outside->random(portal->outside_arg, nonce, sizeof(nonce));
-	return sp_seal(portal->seal_key, purpose, nonce, value, ret_sealed);
 }

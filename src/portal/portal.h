@@ -17,8 +17,15 @@
 #include "portal/seal.h"
 
 struct sp_grants;
+struct sp_web_routes;
 struct sp_refresher;
 struct sp_provider;
+
+/* What happened to a provider. */
+enum sp_provider_change {
+	SP_PROVIDER_MOVED,    /* an answer about its discovery or keys came: who waited for it may go on */
+	SP_PROVIDER_RELOADED, /* another text of its file is in use */
+};
 
 /* Texts are borrowed and outlive the portal. */
 struct sp_portal_config {
@@ -29,20 +36,24 @@ struct sp_portal_config {
 	size_t pool_count;
 	const char *kill_at; /* tests: die at this step of a refresh; NULL: never */
 	uint8_t seal_key[SP_SEAL_KEY_LEN];
+	const struct sp_web_routes *routes;
 	const struct sp_outside *outside;
 	void *outside_arg;
 };
 
 struct sp_portal {
+	const struct sp_web_routes *routes;
 	const struct sp_outside *outside;
 	void *outside_arg;
 	const char *gateway, *url, *fingerprint, *kill_at;
 	const struct sp_prefix *pool;
 	size_t pool_count;
-	uint8_t seal_key[SP_SEAL_KEY_LEN];
+	struct sp_sealer sealer;
 	struct sp_oidc_time now; /* set before anything is called */
 	struct sp_provider **providers; /* by name */
 	size_t provider_count;
+	void (*provider_changed)(struct sp_portal *portal, struct sp_provider *provider,
+				 enum sp_provider_change change);
 	struct sp_jobs jobs;
 	struct sp_rates rates;
 	struct sp_throttle *throttle;
@@ -74,13 +85,7 @@ void sp_portal_run(struct sp_portal *portal);
 /* The gateway is there (again), or not any more. */
 void sp_portal_set_gate(struct sp_portal *portal, bool is_there);
 
-/* The hidden --kill-at: dies if @step is the one asked for. */
-void sp_portal_step(const struct sp_portal *portal, const char *step);
 /* Whether @from is a device in the tunnel: whose packets the gateway let through knows its key. */
 bool sp_portal_is_inside(const struct sp_portal *portal, const struct sp_addr *from);
-
-/* @value sealed for @purpose. Returns 0; -errno. */
-int sp_portal_seal(struct sp_portal *portal, const char *purpose, const json_t *value,
-		   char **ret_sealed);
 
 #endif

@@ -10,9 +10,6 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "base/text.h"
-#include "portal/exchange.h"
-#include "portal/grants.h"
-#include "portal/refresher.h"
 
 SP_DEFINE_CLEANUP(struct sp_provider *, sp_provider_unref);
 
@@ -160,26 +157,6 @@ static void look(struct sp_provider *provider)
 	provider->portal->is_report_due = true;
 }
 
-void sp_handle_providers(struct sp_exchange *exchange)
-{
-	const struct sp_portal *portal = exchange->portal;
-	json_t *list = json_array();
-
-	for (size_t i = 0; list && i < portal->provider_count; i++) {
-		const struct sp_provider *provider = portal->providers[i];
-
-		if (!provider->idp)
-			continue;
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", provider->name, "type",
-						      provider->oidc ? "oidc" : "local", "method",
-						      provider->oidc ? "device" : "password", "state",
-						      sp_provider_state(provider)));
-	}
-	sp_respond(&exchange->response, 200,
-		   json_pack("{s:s, s:o}", "gateway", portal->gateway, "providers", list));
-	sp_exchange_answer(exchange);
-}
-
 /* ---- discovery and keys ---- */
 
 static void fetched(struct sp_job *job, const struct sp_http_reply *reply)
@@ -190,8 +167,7 @@ static void fetched(struct sp_job *job, const struct sp_http_reply *reply)
 	sp_provider_ref(provider); /* flows that end may let it go */
 	sp_oidc_take(provider->oidc, &portal->now, reply);
 	sp_provider_advance(provider);
-	sp_grants_wake(portal, provider);
-	sp_refresher_wake(portal, provider);
+	portal->provider_changed(portal, provider, SP_PROVIDER_MOVED);
 	sp_provider_unref(provider);
 }
 
@@ -382,7 +358,7 @@ static int run_file(struct sp_portal *portal, const struct sp_provider_file *fil
 		return r;
 	listed = SP_TAKE_PTR(provider);
 	sp_provider_advance(listed);
-	sp_refresher_reload(portal, listed);
+	portal->provider_changed(portal, listed, SP_PROVIDER_RELOADED);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/units.h"
 #include "io/log.h"
+#include "portal/crash.h"
 #include "portal/gate_reply.h"
 #include "portal/heap.h"
 #include "portal/kept.h"
@@ -67,7 +68,7 @@ int sp_refresh_seal(struct sp_portal *portal, const char *token, const struct sp
 {
 	const struct sp_kept kept = { .is_local = token == NULL, .token = (char *)token, .from = *from };
 
-	return sp_kept_seal(portal, &kept, ret_sealed);
+	return sp_kept_seal(&portal->sealer, &kept, ret_sealed);
 }
 
 /* ---- the table ---- */
@@ -252,7 +253,7 @@ static int set_sealed(struct entry *entry, const char *sealed)
 		return -ENOMEM;
 	free(entry->sealed);
 	entry->sealed = copy;
-	if (sp_kept_open(entry->portal, sealed, &kept) == 0) {
+	if (sp_kept_open(&entry->portal->sealer, sealed, &kept) == 0) {
 		entry->asked_s = kept.asked_s;
 		entry->unconfirmed = kept.unconfirmed;
 	}
@@ -264,7 +265,7 @@ static int set_sealed(struct entry *entry, const char *sealed)
 static int seal_again(struct entry *entry, const char *token, bool has_token, char **ret_sealed)
 {
 	struct sp_kept kept = { 0 };
-	int r = sp_kept_open(entry->portal, entry->sealed, &kept);
+	int r = sp_kept_open(&entry->portal->sealer, entry->sealed, &kept);
 
 	if (r == 0 && (token || !has_token)) {
 		if (kept.token)
@@ -276,7 +277,7 @@ static int seal_again(struct entry *entry, const char *token, bool has_token, ch
 	kept.asked_s = has_token ? entry->asked_s : 0;
 	kept.unconfirmed = entry->unconfirmed;
 	if (r == 0)
-		r = sp_kept_seal(entry->portal, &kept, ret_sealed);
+		r = sp_kept_seal(&entry->portal->sealer, &kept, ret_sealed);
 	sp_kept_done(&kept);
 	return r;
 }
@@ -580,14 +581,14 @@ static void noted(struct sp_ask *ask, const json_t *reply)
 
 	if (!take_update(entry, reply))
 		return;
-	sp_portal_step(entry->portal, "refresh-stored");
+	sp_crash_at(entry->portal->kill_at, "refresh-stored");
 	advance(entry); /* what could not be stored is kept, and stored with what comes */
 }
 
 /* The provider said which token is good from now on. That is stored before anything else can go wrong. */
 static void note_token(struct entry *entry)
 {
-	sp_portal_step(entry->portal, "refresh-answered");
+	sp_crash_at(entry->portal->kill_at, "refresh-answered");
 	entry->is_noted = true;
 	if (sp_oidc_flow_finding(entry->flow)->reason == SP_REFUSAL_GRANT_REVOKED) {
 		advance(entry);
@@ -643,7 +644,7 @@ static void advance(struct entry *entry)
 static void ask_provider(struct entry *entry, struct sp_provider *provider)
 {
 	struct sp_kept kept = { 0 };
-	int r = sp_kept_open(entry->portal, entry->sealed, &kept);
+	int r = sp_kept_open(&entry->portal->sealer, entry->sealed, &kept);
 
 	if (r == 0 && kept.token)
 		r = sp_oidc_flow_refresh(provider->oidc, kept.token, entry->subject, &entry->flow);
@@ -672,7 +673,7 @@ static void marked(struct sp_ask *ask, const json_t *reply)
 	} else if (!provider || !provider->oidc) {
 		rest_until_next(entry);
 	} else {
-		sp_portal_step(entry->portal, "refresh-marked");
+		sp_crash_at(entry->portal->kill_at, "refresh-marked");
 		ask_provider(entry, provider);
 	}
 }
@@ -762,7 +763,7 @@ static bool welcome(struct sp_portal *portal, const json_t *session, const char 
 	struct sp_kept kept = { 0 };
 	bool is_there;
 
-	if (sp_kept_open(portal, sealed, &kept) < 0)
+	if (sp_kept_open(&portal->sealer, sealed, &kept) < 0)
 		return false;
 	if (memcmp(&kept.from, &nowhere, sizeof(nowhere)) != 0)
 		sp_throttle_welcome(portal->throttle, text_of(session, "idp"), text_of(session, "user"), &kept.from,

@@ -25,6 +25,7 @@
 #include "portal/portal.h"
 #include "portal/prepare.h"
 #include "portal/rights.h"
+#include "portal/routes.h"
 #include "portal/report.h"
 #include "portal/server.h"
 #include "portal/shown.h"
@@ -236,6 +237,7 @@ static int make_portal(struct process *process)
 		.kill_at = process->kill_at,
 		.pool = process->prepared.machine->gateway.pool,
 		.pool_count = process->prepared.machine->gateway.pool_count,
+		.routes = &sp_web_routes,
 		.outside = &outside,
 		.outside_arg = process,
 	};

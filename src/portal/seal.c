@@ -9,10 +9,11 @@
 
 #define VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
 #define TAG_LEN crypto_aead_xchacha20poly1305_ietf_ABYTES
-#define OVERHEAD (SP_SEAL_NONCE_LEN + TAG_LEN)
+#define NONCE_LEN crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
+#define OVERHEAD (NONCE_LEN + TAG_LEN)
 
-static int seal_bytes(const uint8_t *key, const char *purpose, const uint8_t *nonce,
-		      const char *text, size_t len, char **ret_sealed)
+static int seal_bytes(const struct sp_sealer *sealer, const char *purpose, const char *text, size_t len,
+		      char **ret_sealed)
 {
 	const size_t total = len + OVERHEAD, room = sodium_base64_ENCODED_LEN(total, VARIANT);
 	__sp_free uint8_t *bytes = NULL;
@@ -24,18 +25,17 @@ static int seal_bytes(const uint8_t *key, const char *purpose, const uint8_t *no
 	sealed = malloc(room);
 	if (!bytes || !sealed)
 		return -ENOMEM;
-	memcpy(bytes, nonce, SP_SEAL_NONCE_LEN);
-	crypto_aead_xchacha20poly1305_ietf_encrypt(bytes + SP_SEAL_NONCE_LEN, NULL,
+	sealer->random(sealer->arg, bytes, NONCE_LEN);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(bytes + NONCE_LEN, NULL,
 						   (const uint8_t *)text, len,
 						   (const uint8_t *)purpose, strlen(purpose), NULL,
-						   nonce, key);
+						   bytes, sealer->key);
 	sodium_bin2base64(sealed, room, bytes, total, VARIANT);
 	*ret_sealed = SP_TAKE_PTR(sealed);
 	return 0;
 }
 
-int sp_seal(const uint8_t key[SP_SEAL_KEY_LEN], const char *purpose,
-	    const uint8_t nonce[SP_SEAL_NONCE_LEN], const json_t *value, char **ret_sealed)
+int sp_seal(const struct sp_sealer *sealer, const char *purpose, const json_t *value, char **ret_sealed)
 {
 	char *text = json_dumps(value, JSON_COMPACT);
 	size_t len;
@@ -44,14 +44,13 @@ int sp_seal(const uint8_t key[SP_SEAL_KEY_LEN], const char *purpose,
 	if (!text)
 		return -ENOMEM;
 	len = strlen(text);
-	r = seal_bytes(key, purpose, nonce, text, len, ret_sealed);
+	r = seal_bytes(sealer, purpose, text, len, ret_sealed);
 	sp_wipe(text, len);
 	free(text);
 	return r;
 }
 
-int sp_unseal(const uint8_t key[SP_SEAL_KEY_LEN], const char *purpose, const char *sealed,
-	      json_t **ret_value)
+int sp_unseal(const struct sp_sealer *sealer, const char *purpose, const char *sealed, json_t **ret_value)
 {
 	const size_t sealed_len = strnlen(sealed, SP_SEALED_MAX + 1);
 	__sp_free uint8_t *bytes = NULL;
@@ -66,11 +65,12 @@ int sp_unseal(const uint8_t key[SP_SEAL_KEY_LEN], const char *purpose, const cha
 	if (sodium_base642bin(bytes, sealed_len + 1, sealed, sealed_len, NULL, &len, NULL, VARIANT) != 0 ||
 	    len < OVERHEAD)
 		return -EBADMSG;
-	if (crypto_aead_xchacha20poly1305_ietf_decrypt(bytes + SP_SEAL_NONCE_LEN, NULL, NULL,
-						       bytes + SP_SEAL_NONCE_LEN, len - SP_SEAL_NONCE_LEN,
-						       (const uint8_t *)purpose, strlen(purpose), bytes, key) != 0)
+	if (crypto_aead_xchacha20poly1305_ietf_decrypt(bytes + NONCE_LEN, NULL, NULL,
+						       bytes + NONCE_LEN, len - NONCE_LEN,
+						       (const uint8_t *)purpose, strlen(purpose), bytes,
+						       sealer->key) != 0)
 		return -EBADMSG;
-	value = json_loadb((const char *)bytes + SP_SEAL_NONCE_LEN, len - OVERHEAD, JSON_REJECT_DUPLICATES, NULL);
+	value = json_loadb((const char *)bytes + NONCE_LEN, len - OVERHEAD, JSON_REJECT_DUPLICATES, NULL);
 	sp_wipe(bytes, len);
 	if (!value)
 		return -EBADMSG;

@@ -10,15 +10,20 @@
 #include <stdint.h>
 
 #define SP_SEAL_KEY_LEN 32u
-#define SP_SEAL_NONCE_LEN 24u
 #define SP_SEALED_MAX 8192u /* as text */
 
-/* @purpose: a literal. @nonce: random. Returns 0, *@ret_sealed malloc'ed; -E2BIG the text would be longer
- * than SP_SEALED_MAX; -ENOMEM. */
-int sp_seal(const uint8_t key[SP_SEAL_KEY_LEN], const char *purpose,
-	    const uint8_t nonce[SP_SEAL_NONCE_LEN], const json_t *value, char **ret_sealed);
-/* Returns 0; -EBADMSG not sealed by this key for this purpose; -ENOMEM. */
-int sp_unseal(const uint8_t key[SP_SEAL_KEY_LEN], const char *purpose, const char *sealed,
-	      json_t **ret_value);
+/* What seals: the key, and where nonces come from. */
+struct sp_sealer {
+	uint8_t key[SP_SEAL_KEY_LEN];
+	void (*random)(void *arg, void *bytes, size_t len);
+	void *arg;
+};
+
+/* Seal @value as JSON. @purpose: a literal; the text opens for no other.
+ * Returns 0, *@ret_sealed malloc'ed; -E2BIG the text would be longer than SP_SEALED_MAX; -ENOMEM. */
+int sp_seal(const struct sp_sealer *sealer, const char *purpose, const json_t *value, char **ret_sealed);
+/* Returns 0, *@ret_value the caller's reference; -EBADMSG not sealed by this key for this purpose;
+ * -ENOMEM. */
+int sp_unseal(const struct sp_sealer *sealer, const char *purpose, const char *sealed, json_t **ret_value);
 
 #endif

@@ -75,7 +75,7 @@ void sp_signin_respond(struct sp_portal *portal, const struct sp_person *person,
 	__sp_free char *token = NULL;
 	json_t *answer = NULL;
 
-	if (sp_token_make(portal, person, &token) == 0)
+	if (sp_token_make(&portal->sealer, person, &token) == 0)
 		answer = json_pack("{s:s, s:o}", "token", token, "session", sp_session_for_person(reply));
 	if (!answer) {
 		sp_respond_error(ret_response, 500, "internal", 0, "out of memory; try again in a moment");

@@ -9,7 +9,7 @@
 
 #define PURPOSE "sallyport token 1"
 
-int sp_token_make(struct sp_portal *portal, const struct sp_person *person, char **ret_token)
+int sp_token_make(const struct sp_sealer *sealer, const struct sp_person *person, char **ret_token)
 {
 	json_t *value = json_pack("{s:s, s:s, s:s, s:s}", "i", person->idp, "s", person->subject,
 				  "u", person->user, "d", person->device_key);
@@ -17,12 +17,12 @@ int sp_token_make(struct sp_portal *portal, const struct sp_person *person, char
 
 	if (!value)
 		return -ENOMEM;
-	r = sp_portal_seal(portal, PURPOSE, value, ret_token);
+	r = sp_seal(sealer, PURPOSE, value, ret_token);
 	json_decref(value);
 	return r;
 }
 
-int sp_token_read(const struct sp_portal *portal, const char *authorization,
+int sp_token_read(const struct sp_sealer *sealer, const char *authorization,
 		  struct sp_person *ret_person)
 {
 	const char *idp, *subject, *user, *device;
@@ -32,7 +32,7 @@ int sp_token_read(const struct sp_portal *portal, const char *authorization,
 
 	if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0)
 		return -EBADMSG;
-	r = sp_unseal(portal->seal_key, PURPOSE, authorization + 7, &value);
+	r = sp_unseal(sealer, PURPOSE, authorization + 7, &value);
 	if (r < 0)
 		return r;
 	if (json_unpack(value, "{s:s, s:s, s:s, s:s}", "i", &idp, "s", &subject, "u", &user, "d",

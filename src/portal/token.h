@@ -5,13 +5,13 @@
 #define SALLYPORT_PORTAL_TOKEN_H
 
 #include "portal/person.h"
-#include "portal/portal.h"
+#include "portal/seal.h"
 
 /* Returns 0, *@ret_token malloc'ed; -errno. */
-int sp_token_make(struct sp_portal *portal, const struct sp_person *person, char **ret_token);
+int sp_token_make(const struct sp_sealer *sealer, const struct sp_person *person, char **ret_token);
 /* Read the value of an Authorization header. @ret_person: caller runs _done; it has no device name.
  * Returns 0; -EBADMSG no token, or none of ours; -ENOMEM. */
-int sp_token_read(const struct sp_portal *portal, const char *authorization,
+int sp_token_read(const struct sp_sealer *sealer, const char *authorization,
 		  struct sp_person *ret_person);
 
 #endif

@@ -13,6 +13,7 @@
 #include "portal/provider.h"
 #include "portal/refresher.h"
 #include "portal/report.h"
+#include "portal/routes.h"
 #include "portal/token.h"
 
 #define PARTS_MAX 24
@@ -123,7 +124,7 @@ static void offer(struct sp_portal *portal, const char *name, const char *text)
 
 static struct sp_portal *make_portal(void)
 {
-	static const struct sp_portal_config config = { .gateway = "g", .url = "u", .fingerprint = "f", .outside = &outside };
+	static const struct sp_portal_config config = { .gateway = "g", .url = "u", .fingerprint = "f", .routes = &sp_web_routes, .outside = &outside };
 	const struct sp_oidc_time now = { 1700000000, 1000000000000ull };
 	struct sp_portal *portal;
 
@@ -222,7 +223,7 @@ static char *good_token(struct sp_portal *portal)
 	struct sp_person person = { .device_key = KEY };
 	char *token = NULL, *header;
 
-	if (sp_person_set(&person, "local", "ana", "ana") < 0 || sp_token_make(portal, &person, &token) < 0)
+	if (sp_person_set(&person, "local", "ana", "ana") < 0 || sp_token_make(&portal->sealer, &person, &token) < 0)
 		abort();
 	sp_person_done(&person);
 	header = malloc(strlen(token) + sizeof("Bearer "));

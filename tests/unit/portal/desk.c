@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "base/units.h"
+#include "portal/routes.h"
 
 #define FETCHES_MAX 64
 
@@ -124,6 +125,7 @@ int desk_start(void **state)
 		.url = "https://gate.example.test",
 		.fingerprint = "00",
 		.seal_key = { 1, 2, 3 },
+		.routes = &sp_web_routes,
 		.outside = &outside,
 	};
 	const uint8_t from[4] = { 192, 0, 2, 9 };

@@ -418,7 +418,7 @@ static void a_portal_that_died_while_it_asked_calls_nobody_revoked(void **state)
 
 	(void)state;
 	desk_corp();
-	assert_int_equal(sp_kept_seal(desk, &kept, &sealed), 0);
+	assert_int_equal(sp_kept_seal(&desk->sealer, &kept, &sealed), 0);
 	sp_portal_set_gate(desk, true);
 	desk->is_report_due = false;
 	assert_int_equal(sp_str_format(&members, "\"sessions\":[{" DESK_SESSION("corp", "ana-1") ",\"refresh\":\"%s\"}]", sealed), 0);
@@ -430,7 +430,7 @@ static void a_portal_that_died_while_it_asked_calls_nobody_revoked(void **state)
 	free(sealed);
 	sealed = strdup(text(desk_asked("session.update"), "refresh"));
 	desk_reply(DESK_SESSION("corp", "ana-1"));
-	assert_int_equal(sp_kept_open(desk, sealed, &kept), 0);
+	assert_int_equal(sp_kept_open(&desk->sealer, sealed, &kept), 0);
 	assert_null(kept.token); /* the next portal has nothing to ask with: it neither revokes nor prolongs */
 	sp_kept_done(&kept);
 }

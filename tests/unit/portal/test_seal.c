@@ -11,15 +11,21 @@
 
 #include "base/cleanup.h"
 
-static const uint8_t key[SP_SEAL_KEY_LEN] = { 1 }, other_key[SP_SEAL_KEY_LEN] = { 2 };
-static const uint8_t nonce[SP_SEAL_NONCE_LEN] = { 3 };
+static void random_bytes(void *arg, void *bytes, size_t len)
+{
+	(void)arg;
+	memset(bytes, 3, len);
+}
+
+static const struct sp_sealer sealer = { .key = { 1 }, .random = random_bytes },
+			      other_sealer = { .key = { 2 }, .random = random_bytes };
 
 static char *seal(const char *purpose)
 {
 	json_t *value = json_pack("{s:s}", "a", "b");
 	char *sealed = NULL;
 
-	assert_int_equal(sp_seal(key, purpose, nonce, value, &sealed), 0);
+	assert_int_equal(sp_seal(&sealer, purpose, value, &sealed), 0);
 	json_decref(value);
 	return sealed;
 }
@@ -31,7 +37,7 @@ static void what_was_sealed_comes_back(void **state)
 
 	(void)state;
 	assert_int_equal(strspn(sealed, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"), strlen(sealed));
-	assert_int_equal(sp_unseal(key, "one", sealed, &value), 0);
+	assert_int_equal(sp_unseal(&sealer, "one", sealed, &value), 0);
 	assert_string_equal(json_string_value(json_object_get(value, "a")), "b");
 	json_decref(value);
 }
@@ -42,8 +48,8 @@ static void another_key_or_purpose_opens_nothing(void **state)
 	json_t *value = NULL;
 
 	(void)state;
-	assert_int_equal(sp_unseal(other_key, "one", sealed, &value), -EBADMSG);
-	assert_int_equal(sp_unseal(key, "two", sealed, &value), -EBADMSG);
+	assert_int_equal(sp_unseal(&other_sealer, "one", sealed, &value), -EBADMSG);
+	assert_int_equal(sp_unseal(&sealer, "two", sealed, &value), -EBADMSG);
 	assert_null(value);
 }
 
@@ -58,13 +64,13 @@ static void every_changed_character_is_noticed(void **state)
 
 		/* a change of one bit that base64 keeps apart: 4 steps on in its alphabet, or padding or worse */
 		sealed[i] = was == 'A' ? 'Q' : 'A';
-		assert_int_equal(sp_unseal(key, "one", sealed, &value), -EBADMSG);
+		assert_int_equal(sp_unseal(&sealer, "one", sealed, &value), -EBADMSG);
 		sealed[i] = was;
 	}
 	for (size_t len = 0; len < strlen(sealed); len++) {
 		__sp_free char *cut = strndup(sealed, len);
 
-		assert_int_equal(sp_unseal(key, "one", cut, &value), -EBADMSG);
+		assert_int_equal(sp_unseal(&sealer, "one", cut, &value), -EBADMSG);
 	}
 }
 
@@ -76,9 +82,9 @@ static void what_would_be_too_long_is_refused_on_both_ways(void **state)
 	(void)state;
 	memset(text, 'A', SP_SEALED_MAX + 1);
 	value = json_pack("{s:s}", "a", text);
-	assert_int_equal(sp_seal(key, "one", nonce, value, &sealed), -E2BIG);
+	assert_int_equal(sp_seal(&sealer, "one", value, &sealed), -E2BIG);
 	json_decref(value);
-	assert_int_equal(sp_unseal(key, "one", text, &value), -EBADMSG);
+	assert_int_equal(sp_unseal(&sealer, "one", text, &value), -EBADMSG);
 }
 
 int main(void)

@@ -29,7 +29,7 @@ static void sign_in(const char *idp, const char *subject)
 	assert_int_equal(sp_person_set(&person, idp, subject, "ana"), 0);
 	assert_int_equal(sp_person_set_device(&person, DESK_KEY, "laptop"), 0);
 	free(token);
-	assert_int_equal(sp_token_make(desk, &person, &token), 0);
+	assert_int_equal(sp_token_make(&desk->sealer, &person, &token), 0);
 	sp_person_done(&person);
 }
 

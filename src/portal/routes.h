@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* All addresses of the portal. Above the handlers: whoever runs a portal hands the table over
+ * (sp_portal_config), so that an exchange knows no handler. */
+#ifndef SALLYPORT_PORTAL_ROUTES_H
+#define SALLYPORT_PORTAL_ROUTES_H
+
+#include "portal/route.h"
+
+extern const struct sp_web_routes sp_web_routes;
+
+#endif
