@@ -25,8 +25,7 @@ static void apply_free(struct sp_apply *apply)
 	if (!apply)
 		return;
 	sp_loop_drop(apply->daemon->loop, &apply->timer);
-	if (apply->staged)
-		sp_ebpf_staged_free(apply->staged);
+	sp_revisions_drop_staged(&apply->daemon->revisions);
 	sp_revision_free(apply->next);
 	sp_policy_free(apply->policy);
 	sp_diagnostics_done(&apply->diagnostics);
@@ -62,7 +61,7 @@ static void record_apply(struct sp_apply *apply)
 
 static void reply_success(struct sp_apply *apply, json_t *lost)
 {
-	const struct sp_revision *running = apply->daemon->running;
+	const struct sp_revision *running = apply->daemon->revisions.running;
 	size_t sessions = 0;
 
 	for (struct sp_live *live = sp_live_next(&apply->daemon->people, NULL); live;
@@ -96,9 +95,10 @@ static void finish(struct sp_apply *apply, int r)
 	}
 	if (is_running) {
 		sp_log_note("revision %" PRIu64 " of generation %s runs (%s)",
-			    daemon->running->number, daemon->running->generation, apply->why);
+			    daemon->revisions.running->number, daemon->revisions.running->generation, apply->why);
 		record_apply(apply);
-		sp_people_follow_policy(daemon, lost);
+		if (sp_people_follow_policy(daemon, lost))
+			daemon->restage_why = "machines that signed in needed room";
 		sp_farewell_denied(daemon, apply->started_ns);
 	}
 	if (r < 0 && apply->is_request)
@@ -157,6 +157,7 @@ static int apply_new(struct sp_daemon *daemon, const char *path, const char *tex
 		     const char *why, struct sp_apply **ret_apply)
 {
 	__sp_cleanup(apply_freep) struct sp_apply *apply = calloc(1, sizeof(*apply));
+	const struct sp_revision *running = daemon->revisions.running;
 	char *own_text;
 
 	if (!apply)
@@ -165,7 +166,7 @@ static int apply_new(struct sp_daemon *daemon, const char *path, const char *tex
 	apply->why = why;
 	apply->timer = (struct sp_timer){ .fire = advance_in_round, .arg = apply };
 	apply->started_ns = sp_clock_boottime_ns();
-	apply->applied_ns = daemon->running ? daemon->running->applied_ns : sp_clock_realtime_ns();
+	apply->applied_ns = running ? running->applied_ns : sp_clock_realtime_ns();
 	apply->request.path = strdup(path);
 	apply->request.text = own_text = malloc(len + 1);
 	if (!apply->request.path || !own_text)
@@ -174,7 +175,7 @@ static int apply_new(struct sp_daemon *daemon, const char *path, const char *tex
 	own_text[len] = '\0';
 	apply->request.text_len = len;
 	snprintf(apply->who, sizeof(apply->who), "%s",
-		 daemon->running && daemon->running->who ? daemon->running->who : "sallyportd");
+		 running && running->who ? running->who : "sallyportd");
 	*ret_apply = SP_TAKE_PTR(apply);
 	return 0;
 }
@@ -204,7 +205,7 @@ int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
 
 static int new_restage(struct sp_daemon *daemon, const char *why, struct sp_apply **ret_apply)
 {
-	const struct sp_file *file = &daemon->running->policy->files[0];
+	const struct sp_file *file = &daemon->revisions.running->policy->files[0];
 
 	return apply_new(daemon, file->path, file->text, file->text_len, why, ret_apply);
 }
@@ -215,7 +216,7 @@ void sp_apply_restage_soon(struct sp_daemon *daemon, const char *why)
 		daemon->restage_why = why;
 		return;
 	}
-	if (!daemon->running || new_restage(daemon, why, &daemon->apply) < 0)
+	if (!daemon->revisions.running || new_restage(daemon, why, &daemon->apply) < 0)
 		return; /* nothing runs that could be made anew */
 	sp_loop_in(daemon->loop, &daemon->apply->timer, 0);
 }
@@ -238,7 +239,7 @@ int sp_apply_restage_now(struct sp_daemon *daemon, const char *why)
 	struct sp_apply *apply;
 	int r;
 
-	if (daemon->apply || !daemon->running)
+	if (daemon->apply || !daemon->revisions.running)
 		return -EBUSY;
 	r = new_restage(daemon, why, &apply);
 	return r < 0 ? r : run_through(daemon, apply);
@@ -278,7 +279,7 @@ void sp_apply_retry(struct sp_daemon *daemon)
 {
 	if (daemon->apply || !sp_warnings_has(&daemon->warnings, "stage-failed"))
 		return;
-	if (daemon->running)
+	if (daemon->revisions.running)
 		sp_apply_restage_soon(daemon, "trying again");
 	else
 		sp_apply_resume(daemon);
@@ -288,27 +289,6 @@ void sp_apply_forget_client(struct sp_daemon *daemon, const struct sp_client *cl
 {
 	if (daemon->apply && daemon->apply->client == client)
 		daemon->apply->client = NULL;
-}
-
-int sp_apply_add_identity(struct sp_daemon *daemon, const struct sp_live *live,
-			  uint64_t *ret_revision, uint32_t ret_class[2], uint32_t ret_netset[2])
-{
-	struct sp_apply *apply = daemon->apply;
-	__sp_free uint32_t *roles = NULL;
-	struct sp_identity identity;
-	int r;
-
-	if (!apply || !apply->staged)
-		return 0;
-	r = sp_live_identity(live, apply->next->policy, &identity, &roles);
-	if (r == 0)
-		r = sp_tables_add_identity(apply->next->tables, &identity, ret_class, ret_netset);
-	if (r == 0)
-		r = sp_ebpf_staged_extend(apply->staged, apply->next->tables);
-	if (r < 0)
-		return r;
-	*ret_revision = apply->next->number;
-	return 1;
 }
 
 void sp_apply_drop(struct sp_daemon *daemon)

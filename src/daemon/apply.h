@@ -36,8 +36,7 @@ struct sp_apply {
 	struct sp_apply_request request; /* path and text are our own copies */
 	struct sp_diagnostics diagnostics;
 	struct sp_policy *policy;  /* until the revision has it */
-	struct sp_revision *next;
-	struct sp_ebpf_staged *staged;
+	struct sp_revision *next;  /* until it is staged */
 	size_t test_count;
 	const char *tests_plane;
 	bool is_unchanged;

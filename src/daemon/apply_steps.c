@@ -86,7 +86,7 @@ static int guard_administrator(struct sp_apply *apply)
 	const char *rule;
 	int r;
 
-	if (!daemon->running && !sp_ebpf_running_revision(daemon->plane) &&
+	if (!daemon->revisions.running && !sp_ebpf_running_revision(daemon->plane) &&
 	    !protects_self(apply->policy))
 		return fail(
 			apply, -EPERM, "needs-force", 1,
@@ -157,8 +157,8 @@ static int step_check(struct sp_apply *apply)
 		r = check_fit(apply);
 	if (r < 0)
 		return r;
-	apply->is_unchanged = daemon->running &&
-			      !memcmp(daemon->running->policy->generation,
+	apply->is_unchanged = daemon->revisions.running &&
+			      !memcmp(daemon->revisions.running->policy->generation,
 				      apply->policy->generation, 32);
 	if (!apply->is_request || request->is_forced)
 		return 0;
@@ -263,51 +263,30 @@ static int step_store(struct sp_apply *apply)
 	return next->who ? 0 : fail(apply, -ENOMEM, "failed", 1, "out of memory");
 }
 
-static int stage_session(struct sp_apply *apply, const struct sp_live *live)
-{
-	__sp_free uint32_t *roles = NULL;
-	struct sp_identity identity;
-	uint32_t class_id[2], netset[2];
-	int r = sp_live_identity(live, apply->next->policy, &identity, &roles);
-
-	if (r == 0)
-		r = sp_tables_add_identity(apply->next->tables, &identity, class_id, netset);
-	if (r == 0)
-		r = sp_ebpf_session_stage(apply->daemon->plane, live->row.slot,
-					  apply->next->number, class_id, netset);
-	return r;
-}
-
-/* Every session's class goes into its spare slot first: the programs find it there the moment they
- * run. Rows a session needs are in the tables before these are loaded. */
 static int stage_tables(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
-	struct sp_ebpf_error error = { 0 };
-	struct sp_live *live = NULL;
-	int r = 0;
+	struct sp_ebpf_error error;
+	int r = sp_revisions_stage(&daemon->revisions, apply->next, &daemon->people, &error);
 
-	while (r == 0 && (live = sp_live_next(&daemon->people, live)))
-		if (live->state == SP_LIVE_OPEN)
-			r = stage_session(apply, live);
+	if (r < 0 && error.text[0])
+		return fail(apply, r, "failed", 1, "loading the tables: %s", error.text);
 	if (r < 0)
 		return fail(apply, r, r == -E2BIG ? "table-full" : "failed", 1,
 			    "giving the sessions their class: %s", sp_judge_fault(r));
-	r = sp_ebpf_stage_tables(daemon->plane, apply->next->tables, apply->next->number,
-				 &apply->staged, &error);
-	if (r < 0)
-		return fail(apply, r, "failed", 1, "loading the tables: %s", error.text);
+	apply->next = NULL; /* the staged one now */
 	return 1;
 }
 
 static int step_stage(struct sp_apply *apply)
 {
+	const struct sp_revision *staged = apply->daemon->revisions.staged;
 	struct sp_ebpf_error error = { 0 };
 	int r;
 
-	if (!apply->staged)
+	if (!staged)
 		return stage_tables(apply);
-	r = sp_ebpf_stage_program(apply->staged, &apply->daemon->host.dhcp, &error);
+	r = sp_ebpf_stage_program(staged->loaded, &apply->daemon->host.dhcp, &error);
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "loading the programs: %s", error.text);
 	return r;
@@ -321,7 +300,7 @@ static int step_switch(struct sp_apply *apply)
 
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "second lock: %s", error.text);
-	r = sp_ebpf_switch(daemon->plane, apply->staged, daemon->host.hooked,
+	r = sp_ebpf_switch(daemon->plane, daemon->revisions.staged->loaded, daemon->host.hooked,
 			   daemon->host.hooked_count, &error);
 	if (r < 0) {
 		struct sp_ebpf_error ignored;
@@ -331,9 +310,7 @@ static int step_switch(struct sp_apply *apply)
 			sp_network_lock(daemon, false, &ignored);
 		return r;
 	}
-	apply->staged = NULL; /* the plane's now */
-	sp_revision_free(daemon->running);
-	daemon->running = SP_TAKE_PTR(apply->next);
+	sp_revisions_switched(&daemon->revisions);
 	return 0;
 }
 
@@ -342,11 +319,11 @@ static int step_confirm(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
 	struct sp_ebpf_error error = { 0 };
-	int r = sp_store_confirm_revision(daemon->store, daemon->running->number);
+	int r = sp_store_confirm_revision(daemon->store, daemon->revisions.running->number);
 
 	if (r < 0)
 		sp_log_error("revision %" PRIu64 " runs, but the database did not take that: %s",
-			     daemon->running->number, sp_store_error(daemon->store));
+			     daemon->revisions.running->number, sp_store_error(daemon->store));
 	if (!daemon->is_lock_open) {
 		daemon->is_lock_open = true;
 		r = sp_network_lock(daemon, true, &error);

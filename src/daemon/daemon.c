@@ -141,6 +141,7 @@ static int open_plane(struct sp_daemon *daemon)
 	r = sp_ebpf_open(&options, &daemon->plane, &error);
 	if (r < 0)
 		sp_log_error("the ebpf plane: %s", error.text[0] ? error.text : sp_err_text(r));
+	daemon->revisions.plane = daemon->plane;
 	return r;
 }
 
@@ -390,7 +391,7 @@ static void stop(struct sp_daemon *daemon)
 	sp_recorder_close(daemon);
 	sp_engine_close(daemon);
 	sp_farewell_close(daemon);
-	sp_revision_free(daemon->running);
+	sp_revisions_done(&daemon->revisions);
 	sp_portal_close(daemon);
 	sp_watch_close(daemon);
 	sp_drops_close(daemon);

@@ -75,7 +75,7 @@ struct sp_daemon {
 	struct sp_farewell farewell;
 	struct sp_portal portal;
 	struct sp_recorder recorder;
-	struct sp_revision *running; /* NULL: none, or one whose policy cannot be read */
+	struct sp_revisions revisions;
 	bool is_lock_open;
 	bool is_forwarding_ours; /* we switched it on, or another sallyportd before us */
 	struct sp_apply *apply;      /* under way, or NULL */
@@ -128,10 +128,6 @@ int sp_apply_resume(struct sp_daemon *daemon);
 void sp_apply_retry(struct sp_daemon *daemon);
 /* The client is gone; its apply goes on. */
 void sp_apply_forget_client(struct sp_daemon *daemon, const struct sp_client *client);
-/* While a revision is staged: its number, and the class and network set of a session in it.
- * Returns 1; 0 nothing is staged; -errno. */
-int sp_apply_add_identity(struct sp_daemon *daemon, const struct sp_live *live,
-			  uint64_t *ret_revision, uint32_t ret_class[2], uint32_t ret_netset[2]);
 /* The hidden --kill-at: dies if @step is the one asked for and an administrator's apply runs. */
 void sp_apply_passed(struct sp_daemon *daemon, const char *step);
 void sp_apply_drop(struct sp_daemon *daemon);

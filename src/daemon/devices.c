@@ -53,7 +53,7 @@ int sp_device_check_key(const struct sp_daemon *daemon, const uint8_t key[32],
 			struct sp_refusal *refusal)
 {
 	const struct sp_role *role =
-		daemon->running ? sp_policy_machine_role(daemon->running->policy, key) : NULL;
+		daemon->revisions.running ? sp_policy_machine_role(daemon->revisions.running->policy, key) : NULL;
 
 	if (!role)
 		return 0;

@@ -86,8 +86,8 @@ static void take_sample(void *arg, const struct sp_nflog_packet *sample)
 	parse(sample, &packet);
 	fill_event(&packet, &event);
 	sp_audit_record_from_event(&event, sp_clock_realtime_ns(), &record);
-	record.revision = daemon->running ? daemon->running->number : 0;
-	record.generation = daemon->running ? daemon->running->generation : NULL;
+	record.revision = daemon->revisions.running ? daemon->revisions.running->number : 0;
+	record.generation = daemon->revisions.running ? daemon->revisions.running->generation : NULL;
 	record.iface = name_interface(sample->from, from);
 	snprintf(message, sizeof(message), "%s: %s%s%s", drops[drop].name, drops[drop].text,
 		 sample->to ? "; towards " : "",

@@ -275,7 +275,7 @@ static void look_at_revision(struct sp_daemon *daemon)
 	__sp_cleanup(sp_store_revision_done) struct sp_store_revision row = { 0 };
 	const uint64_t runs = sp_ebpf_running_revision(daemon->plane);
 
-	if (daemon->apply || !daemon->running)
+	if (daemon->apply || !daemon->revisions.running)
 		return;
 	if (sp_store_last_confirmed(daemon->store, &row) < 0 || row.number != runs)
 		sp_warnings_raise(&daemon->warnings, "revision-unconfirmed",
@@ -294,7 +294,7 @@ static void look_at_revision(struct sp_daemon *daemon)
 static void look_at_clock(struct sp_daemon *daemon)
 {
 	const int64_t now_s = sp_clock_realtime_s();
-	const int64_t applied_s = daemon->running ? daemon->running->applied_ns / SP_NS_PER_S : 0;
+	const int64_t applied_s = daemon->revisions.running ? daemon->revisions.running->applied_ns / SP_NS_PER_S : 0;
 
 	if (now_s < EPOCH_S || now_s + 60 < applied_s)
 		sp_warnings_raise(&daemon->warnings, "clock-wrong",

@@ -355,12 +355,12 @@ json_t *sp_json_row(const struct sp_session_row *row)
 /* What they were refused lately, with what the rule says to them. */
 static json_t *describe_denials(const struct sp_daemon *daemon, const struct sp_live *live)
 {
+	const struct sp_revision *running = daemon->revisions.running;
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < SP_DENIALS_KEPT && live->denials[i].time_ns; i++) {
 		const struct sp_denial *denial = &live->denials[i];
-		const struct sp_rule *rule = daemon->running ? sp_policy_rule(daemon->running->policy, denial->rule) :
-							       NULL;
+		const struct sp_rule *rule = running ? sp_policy_rule(running->policy, denial->rule) : NULL;
 		char address[SP_ADDR_TEXT_MAX], number[8];
 
 		json_array_append_new(list, json_pack(

@@ -69,7 +69,7 @@ const struct sp_gateway *sp_question_gateway(const struct sp_question *question)
 {
 	const struct sp_daemon *daemon = question->daemon;
 
-	return daemon->running ? &daemon->running->gateway : &daemon->host.gateway;
+	return daemon->revisions.running ? &daemon->revisions.running->gateway : &daemon->host.gateway;
 }
 
 int sp_question_prepare(struct sp_question *question)
@@ -317,13 +317,13 @@ void sp_op_explain(struct sp_daemon *daemon, struct sp_client *client,
 		sp_question_answer_record(&question, record);
 		return;
 	}
-	if (!daemon->running) {
+	if (!daemon->revisions.running) {
 		sp_client_fail(client, "no-policy", 1, NULL, "no policy is in force");
 		return;
 	}
 	sp_people_tick(daemon); /* the kernel knows the time; so must the answer */
-	question.policy = daemon->running->policy;
-	question.revision = daemon->running->number;
-	memcpy(question.generation, daemon->running->generation, sizeof(question.generation));
+	question.policy = daemon->revisions.running->policy;
+	question.revision = daemon->revisions.running->number;
+	memcpy(question.generation, daemon->revisions.running->generation, sizeof(question.generation));
 	answer_question(&question, &ask);
 }

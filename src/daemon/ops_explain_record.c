@@ -158,8 +158,8 @@ static int find_policy(struct sp_question *question, const char *generation)
 	if (!generation)
 		return -ENOENT;
 	snprintf(question->generation, sizeof(question->generation), "%.12s", generation);
-	if (daemon->running && !strcmp(daemon->running->generation, generation)) {
-		question->policy = daemon->running->policy;
+	if (daemon->revisions.running && !strcmp(daemon->revisions.running->generation, generation)) {
+		question->policy = daemon->revisions.running->policy;
 		return 0;
 	}
 	r = sp_store_find_generation(daemon->store, generation, id);

@@ -113,12 +113,12 @@ json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device)
 static void add_machine(struct sp_daemon *daemon, struct sp_client *client, const uint8_t key[32],
 			const char *name)
 {
-	const struct sp_sign_in sign_in = { .public_key = key, .device_name = name, .user = name,
-					    .by = sp_client_who(client) };
+	struct sp_sign_in sign_in = { .public_key = key, .device_name = name, .user = name,
+				      .by = sp_client_who(client) };
 	struct sp_refusal refusal;
 	struct sp_live *live;
 
-	if (sp_session_open(daemon, &sign_in, &live, &refusal) < 0)
+	if (sp_op_open_session(daemon, &sign_in, &live, &refusal) < 0)
 		sp_client_fail(client, refusal.code, refusal.exit_code, NULL, "%s%s",
 			       refusal.message, !strcmp(refusal.code, "login-refused") ?
 			       "; a person's device needs a user" : "");

@@ -128,7 +128,7 @@ struct history {
 static int list_apply(void *arg, const struct sp_store_revision *revision)
 {
 	struct history *history = arg;
-	const struct sp_revision *running = history->daemon->running;
+	const struct sp_revision *running = history->daemon->revisions.running;
 	const bool is_running = running && !history->has_running &&
 				!memcmp(running->policy->generation, revision->generation, 32);
 	char generation[13];

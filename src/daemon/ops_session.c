@@ -18,6 +18,18 @@ static bool is_seconds(struct sp_client *client, const char *what, json_int_t va
 	return is_good;
 }
 
+int sp_op_open_session(struct sp_daemon *daemon, struct sp_sign_in *sign_in, struct sp_live **ret_live,
+		       struct sp_refusal *refusal)
+{
+	int r = sp_session_open(daemon, sign_in, ret_live, refusal);
+
+	if (r != -EAGAIN)
+		return r;
+	sign_in->is_asked_again = true;
+	(void)sp_apply_restage_now(daemon, "a sign-in needed room"); /* it is in the log */
+	return sp_session_open(daemon, sign_in, ret_live, refusal);
+}
+
 json_t *sp_json_session_with_tunnel(struct sp_daemon *daemon, const struct sp_live *live,
 				    const struct sp_client *client)
 {
@@ -74,7 +86,7 @@ void sp_op_session_open(struct sp_daemon *daemon, struct sp_client *client,
 	sign_in.from = from_text ? &from : NULL;
 	sign_in.max_s = max_s;
 	sign_in.idle_s = idle_s;
-	if (sp_session_open(daemon, &sign_in, &live, &refusal) < 0) {
+	if (sp_op_open_session(daemon, &sign_in, &live, &refusal) < 0) {
 		sp_op_refuse(client, &refusal);
 		return;
 	}

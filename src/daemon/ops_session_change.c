@@ -37,6 +37,19 @@ static struct sp_live *find_persons(struct sp_daemon *daemon, struct sp_client *
 	return NULL;
 }
 
+/* Once more, if what it needs is a new revision, which has room again. */
+static int update_session(struct sp_daemon *daemon, struct sp_live **live, struct sp_news *news,
+			  struct sp_refusal *refusal)
+{
+	int r = sp_session_update(daemon, *live, news, live, refusal);
+
+	if (r != -EAGAIN)
+		return r;
+	news->is_asked_again = true;
+	(void)sp_apply_restage_now(daemon, "a change of groups needed room"); /* it is in the log */
+	return sp_session_update(daemon, *live, news, live, refusal);
+}
+
 void sp_op_session_extend(struct sp_daemon *daemon, struct sp_client *client,
 			  const struct sp_request *request)
 {
@@ -67,7 +80,7 @@ void sp_op_session_extend(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	news.groups = group_list ? groups : NULL;
 	if ((news.groups || news.refresh) &&
-	    sp_session_update(daemon, live, &news, &live, &refusal) < 0) {
+	    update_session(daemon, &live, &news, &refusal) < 0) {
 		sp_op_refuse(client, &refusal);
 		return;
 	}
@@ -146,7 +159,7 @@ void sp_op_session_update(struct sp_daemon *daemon, struct sp_client *client,
 	if (!set_end(daemon, client, live, &end))
 		return;
 	if ((news.groups || news.refresh) &&
-	    sp_session_update(daemon, live, &news, &live, &refusal) < 0) {
+	    update_session(daemon, &live, &news, &refusal) < 0) {
 		sp_op_refuse(client, &refusal);
 		return;
 	}

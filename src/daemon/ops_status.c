@@ -84,7 +84,7 @@ static json_t *list_hooks(struct sp_daemon *daemon)
 /* What each rule of the running policy decided since the maps were made, `default` first. */
 static json_t *list_rules(struct sp_daemon *daemon)
 {
-	const struct sp_policy *policy = daemon->running ? daemon->running->policy : NULL;
+	const struct sp_policy *policy = daemon->revisions.running ? daemon->revisions.running->policy : NULL;
 	__sp_free struct sp_counter *counters = calloc(SP_RULE_MAX, sizeof(*counters));
 	json_t *list = json_array();
 
@@ -339,7 +339,7 @@ static const char *find_state(struct sp_daemon *daemon)
 {
 	if (daemon->warnings.count)
 		return "degraded";
-	return daemon->running ? "enforcing" : "waiting";
+	return daemon->revisions.running ? "enforcing" : "waiting";
 }
 
 static json_t *describe_flows(struct sp_daemon *daemon)
@@ -359,7 +359,7 @@ static json_t *describe_flows(struct sp_daemon *daemon)
 void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 		  const struct sp_request *request)
 {
-	const struct sp_revision *running = daemon->running;
+	const struct sp_revision *running = daemon->revisions.running;
 	json_t *interfaces, *unmanaged, *unlisted, *engine, *status;
 	int with_rules = 0;
 

@@ -235,7 +235,7 @@ void sp_people_reproject(struct sp_daemon *daemon)
 
 static void follow(struct sp_daemon *daemon, struct sp_live *live, json_t *lost)
 {
-	const struct sp_policy *policy = daemon->running->policy;
+	const struct sp_policy *policy = daemon->revisions.running->policy;
 	__sp_free uint32_t *roles = NULL;
 	struct sp_session_span span;
 	struct sp_identity identity;
@@ -267,8 +267,9 @@ static void follow(struct sp_daemon *daemon, struct sp_live *live, json_t *lost)
 	sp_session_settle(daemon, live, SP_LIVE_ENDED, "no-role", NULL);
 }
 
-/* A machine signs in by its key alone, so whenever a policy gives that key a role. */
-static void open_machine(struct sp_daemon *daemon, const struct sp_device *device)
+/* A machine signs in by its key alone, so whenever a policy gives that key a role.
+ * Returns 1 it did; 0 it need not; -EAGAIN the revision has no room for it; -errno. */
+static int open_machine(struct sp_daemon *daemon, const struct sp_device *device)
 {
 	const struct sp_sign_in sign_in = { .public_key = device->public_key,
 					    .device_name = device->name, .user = device->user };
@@ -276,13 +277,31 @@ static void open_machine(struct sp_daemon *daemon, const struct sp_device *devic
 	struct sp_refusal refusal;
 	struct sp_live *live;
 	size_t count = 0;
+	int r;
 
 	if (sp_live_of_device(&daemon->people, device->public_key) ||
-	    sp_policy_match_roles(daemon->running->policy, NULL, NULL, 0, device->public_key,
+	    sp_policy_match_roles(daemon->revisions.running->policy, NULL, NULL, 0, device->public_key,
 				  &roles, &count) < 0 || !count)
-		return;
-	if (sp_session_open(daemon, &sign_in, &live, &refusal) < 0)
+		return 0;
+	r = sp_session_open(daemon, &sign_in, &live, &refusal);
+	if (r < 0)
 		sp_log_error("machine %s: %s", device->name, refusal.message);
+	return r < 0 ? r : 1;
+}
+
+/* Whether another revision has room for the rest: each that is made has it for those of the one before. */
+static bool open_machines(struct sp_daemon *daemon)
+{
+	bool has_opened = false, lacks_room = false;
+
+	for (size_t i = 0; i < daemon->people.device_count; i++) {
+		const struct sp_device *device = daemon->people.devices[i];
+		const int r = device->idp ? 0 : open_machine(daemon, device);
+
+		has_opened |= r > 0;
+		lacks_room |= r == -EAGAIN;
+	}
+	return has_opened && lacks_room;
 }
 
 /* A role names a key that a person holds: it is a machine's, whoever was there first. */
@@ -312,7 +331,7 @@ static void free_machine_keys(struct sp_daemon *daemon, json_t *lost)
 	}
 }
 
-void sp_people_follow_policy(struct sp_daemon *daemon, json_t *lost)
+bool sp_people_follow_policy(struct sp_daemon *daemon, json_t *lost)
 {
 	struct sp_live *live = sp_live_next(&daemon->people, NULL), *next;
 	int r = sp_store_begin(daemon->store); /* one commit for all */
@@ -325,7 +344,5 @@ void sp_people_follow_policy(struct sp_daemon *daemon, json_t *lost)
 	if (r == 0 && sp_store_commit(daemon->store) < 0)
 		sp_log_error("keeping the sessions' roles: %s", sp_store_error(daemon->store));
 	free_machine_keys(daemon, lost);
-	for (size_t i = 0; i < daemon->people.device_count; i++)
-		if (!daemon->people.devices[i]->idp)
-			open_machine(daemon, daemon->people.devices[i]);
+	return open_machines(daemon);
 }

@@ -85,8 +85,9 @@ void sp_people_tick(struct sp_daemon *daemon);
 /* The wall clock was set: project every deadline again. */
 void sp_people_reproject(struct sp_daemon *daemon);
 /* After a policy came into force: roles of all; those left without one end (counted, and listed in
- * @lost unless NULL); machines whose key has a role again get their session. */
-void sp_people_follow_policy(struct sp_daemon *daemon, json_t *lost);
+ * @lost unless NULL); machines whose key has a role again get their session. True: another revision is wanted,
+ * which has room for the rest of them. */
+bool sp_people_follow_policy(struct sp_daemon *daemon, json_t *lost);
 
 /* ---- sessions.c ---- */
 
@@ -102,10 +103,12 @@ struct sp_sign_in {
 	const char *refresh;       /* of the portal, sealed; NULL: none */
 	const struct sp_addr *from; /* where the person is, for the record; NULL: not known */
 	const char *by;            /* who asked */
+	bool is_asked_again;       /* after -EAGAIN, which is a refusal now */
 };
 #define SP_BY_ROLES (-1)
 
-/* Open a session (replacing the device's). Returns 0; -errno with @refusal filled and recorded. */
+/* Open a session (replacing the device's). Returns 0; -EAGAIN the revision that runs has no room for it: nothing
+ * was done, make a new one and ask again; -errno with @refusal filled and recorded. */
 int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 		    struct sp_live **ret_live, struct sp_refusal *refusal);
 /* @max_s from now, or SP_BY_ROLES. -ENOENT: by roles, but no policy runs. */
@@ -117,11 +120,12 @@ struct sp_news {
 	size_t group_count;
 	const char *refresh;       /* NULL: as it was */
 	const char *by;
+	bool is_asked_again;       /* after -EAGAIN, which ends the session now */
 };
 /* Let it take effect, for live flows too, before this returns. *@ret_live: @live, or with other
  * roles the session that took its place. On failure @refusal is filled and the session has ended:
  * without a role, or because its new roles could not be put in force (but: -ENOENT, no policy runs,
- * changes nothing). */
+ * and -EAGAIN, the revision that runs has no room for them, make a new one and ask again, change nothing). */
 int sp_session_update(struct sp_daemon *daemon, struct sp_live *live, const struct sp_news *news,
 		      struct sp_live **ret_live, struct sp_refusal *refusal);
 /* Its deadline and its silence, as its row says, into the kernel. */

@@ -80,9 +80,9 @@ int sp_recorder_try(struct sp_daemon *daemon, const struct sp_audit_record *reco
 
 void sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record)
 {
-	if (!record->revision && daemon->running) {
-		record->revision = daemon->running->number;
-		record->generation = daemon->running->generation;
+	if (!record->revision && daemon->revisions.running) {
+		record->revision = daemon->revisions.running->number;
+		record->generation = daemon->revisions.running->generation;
 	}
 	if (!record->time_ns)
 		record->time_ns = sp_clock_realtime_ns();
@@ -246,8 +246,8 @@ static const char *find_generation(struct sp_daemon *daemon, uint64_t revision)
 	struct sp_recorder *recorder = &daemon->recorder;
 	__sp_cleanup(sp_store_revision_done) struct sp_store_revision found = { 0 };
 
-	if (daemon->running && daemon->running->number == revision)
-		return daemon->running->generation;
+	if (daemon->revisions.running && daemon->revisions.running->number == revision)
+		return daemon->revisions.running->generation;
 	if (recorder->known_revision != revision) {
 		if (sp_store_get_revision(daemon->store, revision, &found) < 0)
 			return NULL;
@@ -263,8 +263,8 @@ static const char *find_rule(struct sp_daemon *daemon, uint32_t number, struct n
 
 	if (number == SP_RULE_NONE)
 		return NULL;
-	if (daemon->running)
-		name = sp_policy_rule_name(daemon->running->policy, number);
+	if (daemon->revisions.running)
+		name = sp_policy_rule_name(daemon->revisions.running->policy, number);
 	if (!name && number == SP_RULE_DEFAULT)
 		name = "default";
 	/* a number belongs to its name for good, so the database knows those of former policies */
@@ -393,9 +393,9 @@ int sp_recorder_denials(struct sp_daemon *daemon, enum sp_hook hook, enum sp_rea
 	record.bytes = counter->bytes;
 	record.message = message;
 	record.time_ns = sp_clock_realtime_ns();
-	if (daemon->running) {
-		record.revision = daemon->running->number;
-		record.generation = daemon->running->generation;
+	if (daemon->revisions.running) {
+		record.revision = daemon->revisions.running->number;
+		record.generation = daemon->revisions.running->generation;
 	}
 	return sp_recorder_try(daemon, &record);
 }

@@ -101,7 +101,7 @@ static int follow(struct sp_daemon *daemon, struct sp_reload *outcome)
 			 error.text[0] ? error.text : sp_err_text(r));
 		return r;
 	}
-	if (!daemon->running)
+	if (!daemon->revisions.running)
 		return 0;
 	r = sp_apply_restage_now(daemon, "sallyport.yaml was read again");
 	outcome->is_judged_anew = r == 0;

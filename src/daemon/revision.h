@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A policy made ready to run: checked, numbered, compiled for the machine as it was then. */
+/* A revision is a policy made ready to run: checked, numbered, compiled for the machine as it was then.
+ * The kernel has up to two: the one that runs, and one that is staged and runs next. A session that comes to
+ * be has to be known to both, which is what sp_revisions_add_session is for; sessions.c and apply.c stand
+ * on this. */
 #ifndef SALLYPORT_DAEMON_REVISION_H
 #define SALLYPORT_DAEMON_REVISION_H
 
+#include <stdbool.h>
+
 #include "daemon/routes.h"
+#include "plane/ebpf/ebpf.h"
 #include "policy/load.h"
 #include "tables/tables.h"
 
@@ -12,6 +18,8 @@ struct sp_revision {
 	struct sp_policy *policy;
 	struct sp_gateway gateway; /* its own copy: tables refer to it */
 	struct sp_tables *tables;
+	struct sp_ebpf_staged *loaded; /* what the plane made of the tables; NULL: nothing yet, or the plane's own,
+					* as it is once the revision runs */
 	char generation[13];
 	int64_t applied_ns; /* UTC: when this generation was applied */
 	char *who;
@@ -26,6 +34,51 @@ static inline void sp_revision_freep(struct sp_revision **revision)
 {
 	sp_revision_free(*revision);
 }
+
+/* The revisions the kernel has. */
+struct sp_revisions {
+	struct sp_ebpf *plane;
+	struct sp_revision *running; /* NULL: none, or one whose policy cannot be read */
+	struct sp_revision *staged;  /* tables loaded, every open session staged in it; NULL: none */
+};
+
+/* Where a session stands in one revision: what its address family's packets are of. */
+struct sp_standing {
+	uint64_t revision;
+	uint32_t class_id[2], netset[2];
+};
+
+#define SP_REVISIONS_MAX 2
+
+struct sp_standings {
+	struct sp_standing in[SP_REVISIONS_MAX];
+	size_t count;
+};
+
+struct sp_live;
+struct sp_people;
+
+/* Add the rows a session needs to every revision the kernel has, and say where it stands in each. Nothing
+ * points at the rows yet. Adding it again gives the same.
+ * Returns 0; -ENOENT no revision runs; -EAGAIN one has no room for the rows, a new revision has: make one and ask
+ * once more; -ENOMEM; -errno of the plane. */
+int sp_revisions_add_session(struct sp_revisions *revisions, const struct sp_live *live,
+			     struct sp_standings *ret_standings);
+/* The session's groups changed and its classes in the running revision did not: the staged one learns of it, if
+ * there is one. Returns 0 or -errno. */
+int sp_revisions_stage_session(struct sp_revisions *revisions, const struct sp_live *live);
+/* Into the parts of a session of the kernel that are a revision's. */
+void sp_standings_put(const struct sp_standings *standings, struct sp_session *session);
+
+/* Load the tables of @revision, with every open session of @people in it. On 0 it is the staged one and no more
+ * the caller's. Returns 0; -E2BIG the tables are full; -errno, @error says of what, or nothing: of the sessions. */
+int sp_revisions_stage(struct sp_revisions *revisions, struct sp_revision *revision,
+		       const struct sp_people *people, struct sp_ebpf_error *error);
+/* The staged one runs: it is the running one, whose former is gone. */
+void sp_revisions_switched(struct sp_revisions *revisions);
+/* Give the staged one up, if there is one. */
+void sp_revisions_drop_staged(struct sp_revisions *revisions);
+void sp_revisions_done(struct sp_revisions *revisions);
 
 /* The 12 hex digits shown. Returns @buf. */
 char *sp_generation_format(const uint8_t generation[32], char buf[13]);

@@ -133,13 +133,13 @@ static int fill_entry(struct sp_daemon *daemon, struct sp_routes_entry *entry)
 	__sp_cleanup(sp_reach_done) struct sp_reach reach = { 0 };
 	__sp_cleanup(outer_done) struct outer outer = { 0 };
 	struct sp_reach_scope scope = {
-		.policy = daemon->running->policy, .machine = daemon->machine,
+		.policy = daemon->revisions.running->policy, .machine = daemon->machine,
 		.has_family = { entry->has_family[0], entry->has_family[1] },
 	};
 	int r = find_outer(daemon, &outer, scope.is_outer_known);
 
-	scope.self = daemon->running->gateway.self;
-	scope.self_count = daemon->running->gateway.self_count;
+	scope.self = daemon->revisions.running->gateway.self;
+	scope.self_count = daemon->revisions.running->gateway.self_count;
 	scope.outer = outer.items;
 	scope.outer_count = outer.count;
 	if (r == 0)
@@ -178,11 +178,11 @@ static struct sp_routes_entry *keep_entry(struct sp_routes *routes, struct sp_ro
 static int get_entry(struct sp_daemon *daemon, const struct sp_identity *identity,
 		     const bool has_family[2], const struct sp_routes_entry **ret_entry)
 {
-	struct sp_routes *routes = &daemon->running->routes;
+	struct sp_routes *routes = &daemon->revisions.running->routes;
 	__sp_cleanup(entry_done) struct sp_routes_entry entry = {
 		.has_family = { has_family[0], has_family[1] },
 	};
-	int r = sp_reach_rules_of(daemon->running->policy, identity, &entry.rules);
+	int r = sp_reach_rules_of(daemon->revisions.running->policy, identity, &entry.rules);
 
 	if (r < 0)
 		return r;
@@ -239,7 +239,7 @@ static int list_possible_roles(const struct sp_policy *policy, const struct sp_d
 static int find_identity(const struct sp_daemon *daemon, const struct sp_device *device,
 			 struct sp_identity *ret_identity, uint32_t **ret_roles)
 {
-	const struct sp_policy *policy = daemon->running->policy;
+	const struct sp_policy *policy = daemon->revisions.running->policy;
 	const struct sp_live *live = sp_live_of_device(&daemon->people, device->public_key);
 	struct sp_identity identity = { .user = device->idp ? device->user : NULL, .idp = device->idp };
 	int r;
@@ -263,7 +263,7 @@ int sp_routes_of_device(struct sp_daemon *daemon, const struct sp_device *device
 	struct sp_identity identity;
 	int r;
 
-	if (!daemon->running)
+	if (!daemon->revisions.running)
 		return (*ret_list = json_array()) ? 0 : -ENOMEM;
 	r = find_identity(daemon, device, &identity, &roles);
 	if (r == 0)

@@ -40,11 +40,11 @@ int sp_session_extend(struct sp_daemon *daemon, struct sp_live *live, int64_t ma
 	struct sp_identity identity;
 	int r;
 
-	if (daemon->running) {
-		r = sp_live_identity(live, daemon->running->policy, &identity, &roles);
+	if (daemon->revisions.running) {
+		r = sp_live_identity(live, daemon->revisions.running->policy, &identity, &roles);
 		if (r < 0)
 			return r;
-		span = sp_policy_session_span(daemon->running->policy, roles, identity.role_count);
+		span = sp_policy_session_span(daemon->revisions.running->policy, roles, identity.role_count);
 	} else if (max_s == SP_BY_ROLES) {
 		return -ENOENT;
 	}

@@ -15,37 +15,9 @@ SP_DEFINE_CLEANUP(struct sp_live *, sp_live_free);
 
 /* ---- into the kernel ---- */
 
-/* Its class in the running revision: rows first, nothing points at them yet. */
-static int add_to_running(struct sp_daemon *daemon, const struct sp_identity *identity,
-			  uint32_t class_id[2], uint32_t netset[2])
-{
-	int r = sp_tables_add_identity(daemon->running->tables, identity, class_id, netset);
-
-	if (r < 0)
-		return r;
-	return sp_ebpf_staged_extend(sp_ebpf_running(daemon->plane), daemon->running->tables);
-}
-
-/* No room for its rows: a new revision has spare room again. Once. */
-static int find_class(struct sp_daemon *daemon, const struct sp_live *live,
-		      uint32_t class_id[2], uint32_t netset[2])
-{
-	for (int attempt = 0;; attempt++) {
-		__sp_free uint32_t *roles = NULL;
-		struct sp_identity identity;
-		int r = sp_live_identity(live, daemon->running->policy, &identity, &roles);
-
-		if (r == 0)
-			r = add_to_running(daemon, &identity, class_id, netset);
-		if (r != -ENOSPC && r != -ESTALE && r != -E2BIG)
-			return r;
-		if (attempt || sp_apply_restage_now(daemon, "a sign-in needed room") < 0)
-			return -ENOSPC;
-	}
-}
-
 /* @last_seen_ns: boot time; its silence is counted from then. */
-static int put_session(struct sp_daemon *daemon, struct sp_live *live, uint64_t last_seen_ns)
+static int put_session(struct sp_daemon *daemon, struct sp_live *live,
+		       const struct sp_standings *standings, uint64_t last_seen_ns)
 {
 	const uint64_t offset_ns = (uint64_t)sp_clock_offset_ns();
 	struct sp_session session = {
@@ -55,23 +27,9 @@ static int put_session(struct sp_daemon *daemon, struct sp_live *live, uint64_t 
 		.expires_ns = sp_clock_utc_to_boottime_ns(live->row.expires_ns,
 							  (int64_t)offset_ns),
 	};
-	uint32_t class_id[2], netset[2];
-	uint64_t staged;
-	unsigned int slot;
-	int r = find_class(daemon, live, class_id, netset);
+	int r;
 
-	if (r < 0)
-		return r;
-	slot = daemon->running->number & 1;
-	memcpy(session.class_id[slot], class_id, sizeof(class_id));
-	memcpy(session.netset[slot], netset, sizeof(netset));
-	r = sp_apply_add_identity(daemon, live, &staged, class_id, netset);
-	if (r < 0)
-		return r;
-	if (r == 1) {
-		memcpy(session.class_id[staged & 1], class_id, sizeof(class_id));
-		memcpy(session.netset[staged & 1], netset, sizeof(netset));
-	}
+	sp_standings_put(standings, &session);
 	live->last_seen_ns = session.last_seen_ns;
 	r = sp_ebpf_session_put(daemon->plane, live->row.slot, &session);
 	for (int family = 0; family < 2 && r == 0; family++)
@@ -196,14 +154,14 @@ static int give_roles(struct sp_daemon *daemon, struct sp_live *live,
 {
 	__sp_free uint32_t *roles = NULL;
 	struct sp_identity identity;
-	int r = sp_live_identity(live, daemon->running->policy, &identity, &roles);
+	int r = sp_live_identity(live, daemon->revisions.running->policy, &identity, &roles);
 
 	if (r < 0)
 		return r;
 	if (!identity.role_count)
 		return -EACCES;
-	*ret_span = sp_policy_session_span(daemon->running->policy, roles, identity.role_count);
-	return sp_live_set_roles(live, daemon->running->policy, roles, identity.role_count);
+	*ret_span = sp_policy_session_span(daemon->revisions.running->policy, roles, identity.role_count);
+	return sp_live_set_roles(live, daemon->revisions.running->policy, roles, identity.role_count);
 }
 
 /* With whatever else the transaction holds, which began before: one wait for the disk. */
@@ -264,8 +222,9 @@ static int refuse_roleless(struct sp_refusal *refusal, const char *user, const c
 
 static int refuse_kernel(struct sp_refusal *refusal, int r)
 {
-	return sp_refuse(refusal, r, r == -ENOSPC || r == -E2BIG ? "table-full" : "failed", 1,
-			 "the kernel's tables did not take the session: %s", sp_judge_fault(r));
+	return sp_refuse(refusal, r, r == -EAGAIN ? "table-full" : "failed", 1,
+			 "the kernel's tables did not take the session: %s",
+			 sp_judge_fault(r == -EAGAIN ? -E2BIG : r));
 }
 
 static int refuse_slots(struct sp_refusal *refusal)
@@ -286,6 +245,7 @@ static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 {
 	__sp_cleanup(sp_live_freep) struct sp_live *live = NULL;
 	__sp_cleanup(sp_session_row_done) struct sp_session_row row = { 0 };
+	struct sp_standings standings;
 	struct sp_session_span span;
 	int r = fill_row(daemon, sign_in, device, &row);
 
@@ -297,16 +257,19 @@ static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 		r = give_roles(daemon, live, &span);
 	if (r == -EACCES)
 		return refuse_roleless(refusal, sign_in->user, sign_in->idp);
-	if (r == 0)
+	if (r == 0) {
 		set_lengths(&live->row, sign_in, &span);
-	if (r == 0)
+		r = sp_revisions_add_session(&daemon->revisions, live, &standings);
+		if (r < 0)
+			return refuse_kernel(refusal, r);
 		r = keep_session(daemon, live);
+	}
 	if (r < 0)
 		return sp_refuse(refusal, r, "failed", 1, "keeping the session: %s",
 				 sp_err_text(r));
 	*ret_is_kept = true;
 	take_slot(&daemon->people, live);
-	r = put_session(daemon, live, sp_clock_boottime_ns());
+	r = put_session(daemon, live, &standings, sp_clock_boottime_ns());
 	if (r < 0) {
 		sp_session_cut(daemon, live);
 		sp_session_settle(daemon, SP_TAKE_PTR(live), SP_LIVE_ENDED, "failed", sign_in->by);
@@ -382,7 +345,7 @@ int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	size_t role_count = 0;
 	int r;
 
-	if (!daemon->running)
+	if (!daemon->revisions.running)
 		return sp_refuse(refusal, -ENOENT, "no-policy", 1,
 				 "no policy is in force: apply one first (sallyport apply FILE)");
 	r = sign_in->proof ? sp_key_proof_check(daemon, sign_in, refusal) : 0;
@@ -391,7 +354,7 @@ int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	if (r < 0)
 		return refuse_login(daemon, sign_in, r, refusal);
 	/* no device is enrolled for somebody who has no role */
-	r = sp_policy_match_roles(daemon->running->policy, sign_in->idp, sign_in->groups,
+	r = sp_policy_match_roles(daemon->revisions.running->policy, sign_in->idp, sign_in->groups,
 				  sign_in->group_count, sign_in->public_key, &roles, &role_count);
 	if (r < 0)
 		return sp_refuse(refusal, r, "failed", 1, "finding the roles of %s: %s", sign_in->user,
@@ -404,6 +367,8 @@ int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 		return refuse_login(daemon, sign_in, r, refusal);
 	take_proven_key(daemon, sign_in);
 	r = open_on_device(daemon, sign_in, ret_live, refusal);
+	if (r == -EAGAIN && !sign_in->is_asked_again)
+		return r;
 	if (r < 0)
 		return refuse_login(daemon, sign_in, r, refusal);
 	if (sign_in->proof) {
@@ -419,17 +384,6 @@ int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 }
 
 /* ---- who they are now ---- */
-
-/* A revision that is being staged has read the groups as they were. */
-static int stage_again(struct sp_daemon *daemon, const struct sp_live *live)
-{
-	uint32_t class_id[2], netset[2];
-	uint64_t staged;
-	int r = sp_apply_add_identity(daemon, live, &staged, class_id, netset);
-
-	return r <= 0 ? r : sp_ebpf_session_stage(daemon->plane, live->row.slot, staged, class_id,
-						  netset);
-}
 
 /* The same roles: only what is kept of the person changes. @next is @live with the new groups. */
 static int change_groups(struct sp_daemon *daemon, struct sp_live *live, struct sp_live *next)
@@ -449,7 +403,7 @@ static int change_groups(struct sp_daemon *daemon, struct sp_live *live, struct 
 	next->row.refresh = refresh;
 	next->groups = groups;
 	next->group_count = count;
-	return stage_again(daemon, live);
+	return sp_revisions_stage_session(&daemon->revisions, live);
 }
 
 /* Other roles: a session of its own takes over. Whoever is in the kernel is the one or the other:
@@ -460,8 +414,14 @@ static int take_over(struct sp_daemon *daemon, struct sp_live *live, struct sp_l
 		     struct sp_refusal *refusal)
 {
 	struct sp_session former = { .last_seen_ns = sp_clock_boottime_ns() };
-	int r = find_slot(&daemon->people, &next->row.slot);
+	struct sp_standings standings;
+	int r = sp_revisions_add_session(&daemon->revisions, next, &standings);
 
+	if (r < 0) {
+		sp_live_free(next);
+		return refuse_kernel(refusal, r);
+	}
+	r = find_slot(&daemon->people, &next->row.slot);
 	next->row.replaces = live->row.id;
 	sp_ebpf_session_get(daemon->plane, live->row.slot, &former);
 	if (r == 0)
@@ -475,7 +435,7 @@ static int take_over(struct sp_daemon *daemon, struct sp_live *live, struct sp_l
 						"keeping the session with its new roles: %s", sp_err_text(r));
 	}
 	take_slot(&daemon->people, next);
-	r = put_session(daemon, next, former.last_seen_ns);
+	r = put_session(daemon, next, &standings, former.last_seen_ns);
 	if (r < 0) {
 		sp_session_cut(daemon, next);
 		sp_session_settle(daemon, next, SP_LIVE_ENDED, "failed", NULL);
@@ -518,7 +478,7 @@ int sp_session_update(struct sp_daemon *daemon, struct sp_live *live, const stru
 	struct sp_session_span span;
 	int r;
 
-	if (!daemon->running)
+	if (!daemon->revisions.running)
 		return sp_refuse(refusal, -ENOENT, "no-policy", 1, "no policy is in force");
 	next = copy_with(live, news);
 	r = next ? give_roles(daemon, next, &span) : -ENOMEM;
@@ -540,6 +500,8 @@ int sp_session_update(struct sp_daemon *daemon, struct sp_live *live, const stru
 	sp_live_shorten(next, &span);
 	*ret_live = next;
 	r = take_over(daemon, live, SP_TAKE_PTR(next), refusal);
+	if (r == -EAGAIN && !news->is_asked_again)
+		return r;
 	if (r < 0)
 		return end_for(daemon, live, "failed", news->by, r);
 	sp_session_cut(daemon, live);

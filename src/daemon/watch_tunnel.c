@@ -139,7 +139,7 @@ void sp_watch_tunnel(struct sp_daemon *daemon)
 	struct sp_link link;
 
 	/* It is set up at the end of an apply, and not before. */
-	if (!daemon->running || !daemon->is_lock_open || daemon->apply)
+	if (!daemon->revisions.running || !daemon->is_lock_open || daemon->apply)
 		return;
 	look_at_forwarding(daemon);
 	if (sp_warnings_has(&daemon->warnings, "tunnel-owner"))
