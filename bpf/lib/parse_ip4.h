@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* IPv4: header, options, fragment fields (RFC 791). Included by parse.h. */
+/* IPv4: header, options, fragment fields (RFC 791). */
 #ifndef SALLYPORT_BPF_PARSE_IP4_H
 #define SALLYPORT_BPF_PARSE_IP4_H
+
+#include "lib/headers.h"
+#include "lib/packet.h"
 
 #define SP_IP4_OPTION_END 0
 #define SP_IP4_OPTION_NOP 1

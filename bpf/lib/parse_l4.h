@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Layer 4: ports, TCP flags, ICMP (RFC 9293, 768, 9260, 792, 4443). Included by parse.h. */
+/* Layer 4: ports, TCP flags, ICMP (RFC 9293, 768, 9260, 792, 4443). */
 #ifndef SALLYPORT_BPF_PARSE_L4_H
 #define SALLYPORT_BPF_PARSE_L4_H
+
+#include "lib/headers.h"
+#include "lib/icmp.h"
+#include "lib/packet.h"
+#include "lib/parse_quote.h"
 
 /* A header that does not fit: in a first fragment it is the fragment that is too small. */
 SP_INLINE int sp_l4_short(const struct sp_parsed *parsed)

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What stands before IP, and which protocol follows. XDP runs on Ethernet alone and reads its header. The
- * tunnel is bare IP. A tcx program elsewhere asks the packet: on PPP, TUN, WireGuard or GRE there is no Ethernet header, and behind a
- * generic XDP program the kernel may have hidden the one there is. Included by parse.h. */
+ * tunnel is bare IP. A tcx program on another interface searches for the network header: on PPP, TUN,
+ * WireGuard or GRE there is no Ethernet header, and behind a generic XDP program the kernel may have hidden
+ * the one there is. */
 #ifndef SALLYPORT_BPF_PARSE_LINK_H
 #define SALLYPORT_BPF_PARSE_LINK_H
+
+#include "lib/headers.h"
+#include "lib/packet.h"
 
 SP_INLINE int sp_is_tag(__u32 type)
 {

@@ -1,56 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What kind an ICMP message is, and the packet an ICMP error quotes (RFC 792, RFC 4443). Included by
- * parse.h. */
+/* The packet that an ICMP error quotes (RFC 792, RFC 4443). */
 #ifndef SALLYPORT_BPF_PARSE_QUOTE_H
 #define SALLYPORT_BPF_PARSE_QUOTE_H
 
-#define SP_ICMP4_REDIRECT 5
-#define SP_ICMP6_ECHO 128
-#define SP_ICMP6_ECHO_REPLY 129
-#define SP_ICMP6_ROUTER_SOLICITATION 133
-#define SP_ICMP6_ROUTER_ADVERTISEMENT 134
-#define SP_ICMP6_NEIGHBOUR_SOLICITATION 135
-#define SP_ICMP6_NEIGHBOUR_ADVERTISEMENT 136
-#define SP_ICMP6_REDIRECT 137
-
-SP_INLINE enum sp_icmp_kind sp_icmp4_kind(__u32 type)
-{
-	switch (type) {
-	case 8: case 13: case 15: case 17:
-		return SP_ICMP_QUERY;
-	case 0: case 14: case 16: case 18:
-		return SP_ICMP_REPLY;
-	case 3: case 4: case SP_ICMP4_REDIRECT: case 11: case 12:
-		return SP_ICMP_ERROR;
-	}
-	return SP_ICMP_OTHER;
-}
-
-SP_INLINE enum sp_icmp_kind sp_icmp6_kind(__u32 type)
-{
-	switch (type) {
-	case SP_ICMP6_ECHO:
-		return SP_ICMP_QUERY;
-	case SP_ICMP6_ECHO_REPLY:
-		return SP_ICMP_REPLY;
-	case 1: case 2: case 3: case 4: case SP_ICMP6_REDIRECT:
-		return SP_ICMP_ERROR;
-	}
-	return SP_ICMP_OTHER;
-}
-
-SP_INLINE int sp_is_icmp(__u32 proto, int is_v6)
-{
-	return proto == (is_v6 ? SP_PROTO_ICMP6 : SP_PROTO_ICMP);
-}
-
-/* The type of the query that this reply answers. */
-SP_INLINE __u8 sp_icmp_asked(__u32 type, int is_v6)
-{
-	if (is_v6)
-		return SP_ICMP6_ECHO;
-	return type == 0 ? 8 : type - 1;
-}
+#include "lib/icmp.h"
+#include "lib/packet.h"
+#include "lib/parse_ip6.h"
 
 /* IP header of a quote at @offset; ret_chain->is_cut: there is nothing of layer 4. */
 SP_INLINE int sp_quote_ip4(SP_CTX *ctx, __u32 offset, __u32 end, struct sp_path *quote,

@@ -8,6 +8,7 @@
 #include "lib/bytes.h"
 #include "lib/headers.h"
 #include "lib/sum.h"
+#include "maps.h"
 
 #define SP_FLOW_SOURCE_NONE 0xffffffffu
 
