@@ -12,13 +12,6 @@
 #define COLUMNS_MAX 16
 #define LAST_COLUMN_LEAST 24 /* fewer are no room to break a text in */
 
-const char *sp_json_text(json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
 long long sp_json_integer(json_t *object, const char *key)
 {
 	return json_integer_value(json_object_get(object, key));

@@ -4,9 +4,9 @@
 #define SALLYPORT_CLI_RENDER_H
 
 #include "cli/cli.h"
+#include "json/text.h"
 
-/* A field's text ("" when absent or null) and number (0 likewise). */
-const char *sp_json_text(json_t *object, const char *key);
+/* A field's number; 0 when it is absent or null. */
 long long sp_json_integer(json_t *object, const char *key);
 
 struct sp_column {

@@ -63,7 +63,6 @@ void sp_client_watch(struct sp_client *client);
 /* Send one event (a JSON text of @len bytes). A client too slow to read is dropped: -EPIPE. */
 int sp_client_event(struct sp_client *client, const char *json_text, size_t len);
 
-uid_t sp_client_uid(const struct sp_client *client);
 /* The portal's user: not an administrator. */
 bool sp_client_is_portal(const struct sp_client *client);
 /* "root (uid 0)", "portal"; borrowed. */

@@ -204,11 +204,6 @@ int sp_client_event(struct sp_client *client, const char *json_text, size_t len)
 	return client_put(client, line.data, line.len);
 }
 
-uid_t sp_client_uid(const struct sp_client *client)
-{
-	return client->uid;
-}
-
 bool sp_client_is_portal(const struct sp_client *client)
 {
 	return client->is_portal;

@@ -1,28 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/diagnose.h"
 
-#include <string.h>
-
 #include "base/cleanup.h"
+#include "json/text.h"
 #include "net/addr.h"
-
-json_t *sp_json_text(const char *text)
-{
-	__sp_free char *copy = NULL;
-	json_t *json;
-
-	if (!text)
-		return json_null();
-	json = json_string(text);
-	if (json)
-		return json;
-	copy = strdup(text);
-	for (char *c = copy; c && *c; c++)
-		if ((unsigned char)*c >= 0x80)
-			*c = '?';
-	json = copy ? json_string(copy) : NULL;
-	return json ? json : json_null();
-}
 
 json_t *sp_diagnose_policy(const struct sp_diagnostics *diagnostics)
 {
@@ -34,9 +15,9 @@ json_t *sp_diagnose_policy(const struct sp_diagnostics *diagnostics)
 		json_array_append_new(list, json_pack(
 			"{s:s, s:o, s:I, s:I, s:o}",
 			"severity", item->severity == SP_ERROR ? "error" : "warning",
-			"path", sp_json_text(item->path), "line", (json_int_t)item->place.line,
+			"path", sp_json_of_text(item->path), "line", (json_int_t)item->place.line,
 			"column", (json_int_t)item->place.column, "message",
-			sp_json_text(item->message)));
+			sp_json_of_text(item->message)));
 	}
 	return list;
 }
@@ -54,10 +35,10 @@ json_t *sp_diagnose_tests(const struct sp_policy *policy, const struct sp_test_r
 
 		json_array_append_new(list, json_pack(
 			"{s:o, s:I, s:I, s:o, s:b, s:s, s:s?, s:s, s:s?, s:s, s:s, s:s, s:i, s:i, s:s?, s:b}",
-			"path", sp_json_text(policy->files[result->test->place.file].path),
+			"path", sp_json_of_text(policy->files[result->test->place.file].path),
 			"line", (json_int_t)result->test->place.line,
 			"column", (json_int_t)result->test->place.column,
-			"words", sp_json_text(sp_judge_test_words(policy, result, words)),
+			"words", sp_json_of_text(sp_judge_test_words(policy, result, words)),
 			"passed", result->passed,
 			"expect", sp_verdict_name(result->test->expect),
 			"expect_rule", result->test->rule,

@@ -11,7 +11,5 @@
 json_t *sp_diagnose_policy(const struct sp_diagnostics *diagnostics);
 json_t *sp_diagnose_tests(const struct sp_policy *policy, const struct sp_test_result *results,
 			  size_t count);
-/* Text of any bytes as JSON: what is not UTF-8 becomes `?`. */
-json_t *sp_json_text(const char *text);
 
 #endif

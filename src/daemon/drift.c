@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "daemon/daemon.h"
 #include "daemon/ops.h"
+#include "json/text.h"
 
 #define RECORD_NS (60 * SP_SECOND_NS) /* one record a thing */
 #define MINUTE_NS (60 * SP_SECOND_NS)
@@ -234,8 +235,8 @@ json_t *sp_drift_list(const struct sp_daemon *daemon)
 			"{s:s, s:s?, s:s?, s:o, s:o, s:b, s:I, s:o}", "code", drift->code, "interface",
 			drift->iface[0] ? drift->iface : NULL, "hook",
 			drift->hook ? sp_hook_name(drift->hook) : NULL, "message",
-			sp_json_text(drift->message), "by",
-			drift->by[0] ? sp_json_text(drift->by) : json_null(), "put_back",
+			sp_json_of_text(drift->message), "by",
+			drift->by[0] ? sp_json_of_text(drift->by) : json_null(), "put_back",
 			drift->is_put_back, "times", (json_int_t)drift->times, "time",
 			sp_json_time(drift->time_ns)));
 	}

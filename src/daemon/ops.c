@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "crypto/key_proof.h"
 #include "io/wg_key.h"
+#include "json/text.h"
 #include "net/addr.h"
 
 static void not_supported(struct sp_daemon *daemon, struct sp_client *client,
@@ -368,7 +369,7 @@ static json_t *describe_denials(const struct sp_daemon *daemon, const struct sp_
 			sp_addr_format(&denial->destination, address), "proto",
 			sp_audit_proto_name(denial->proto, number), "port",
 			denial->port ? json_integer(denial->port) : json_null(), "message",
-			rule && rule->reason ? sp_json_text(rule->reason) : json_null()));
+			rule && rule->reason ? sp_json_of_text(rule->reason) : json_null()));
 	}
 	return list;
 }

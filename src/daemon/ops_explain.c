@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "json/text.h"
 #include "judge/ask.h"
 #include "net/addr.h"
 
@@ -124,7 +125,7 @@ json_t *sp_question_describe(const struct sp_question *question,
 		"verdict", sp_verdict_name(answer->verdict),
 		"rule", sp_policy_rule_name(question->policy, answer->rule),
 		"reason", sp_reason_name(answer->reason),
-		"message", sp_json_text(message_of(question, answer)),
+		"message", sp_json_of_text(message_of(question, answer)),
 		"generation", question->generation, "revision", (json_int_t)question->revision,
 		"plane", judgement->plane, "hook", sp_hook_name(question->hook),
 		"source", sp_addr_format(&tuple->source, source),
@@ -136,7 +137,7 @@ json_t *sp_question_describe(const struct sp_question *question,
 	if (question->role)
 		json_object_set_new(json, "role", json_string(question->role));
 	json_object_set_new(json, "file", rule ?
-			    sp_json_text(question->policy->files[rule->place.file].path) :
+			    sp_json_of_text(question->policy->files[rule->place.file].path) :
 			    json_null());
 	json_object_set_new(json, "line", rule ? json_integer(rule->place.line) : json_null());
 	return json;

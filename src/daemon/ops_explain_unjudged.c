@@ -2,6 +2,7 @@
 /* explain where no hook judges: interfaces that sallyport.yaml does not list, or names as unmanaged. */
 #include "daemon/explain.h"
 
+#include "json/text.h"
 #include "net/addr.h"
 
 #define MESSAGE_MAX 256
@@ -79,7 +80,7 @@ static json_t *describe(const struct sp_question *question, const char *interfac
 	};
 	json_t *json = sp_question_describe(question, &judgement);
 
-	json_object_set_new(json, "message", sp_json_text(message));
+	json_object_set_new(json, "message", sp_json_of_text(message));
 	json_object_set_new(json, "interface", json_string(interface));
 	json_object_set_new(json, "hook", is_closed ? json_string(sp_hook_name(SP_HOOK_LOCK)) : json_null());
 	if (!is_closed)
@@ -161,7 +162,7 @@ json_t *sp_question_describe_way_out(const struct sp_question *question, const s
 	snprintf(message, sizeof(message),
 		 "%s is listed as unmanaged: nothing judges what comes from it on its way in; vpn-out judges it: %.300s",
 		 question->entry->name, json_string_value(json_object_get(json, "message")));
-	json_object_set_new(json, "message", sp_json_text(message));
+	json_object_set_new(json, "message", sp_json_of_text(message));
 	json_object_set_new(json, "interface", json_string(question->entry->name));
 	return json;
 }

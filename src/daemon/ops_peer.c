@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "daemon/address.h"
 #include "daemon/ops.h"
+#include "json/text.h"
 #include "net/addr.h"
 #include "yaml/value.h"
 
@@ -82,7 +83,7 @@ static json_t *write_config(struct sp_daemon *daemon, const json_t *fields)
 	sp_buf_printf(&text, "%sEndpoint = %s\n", endpoint ? "" : "# ",
 		      endpoint ? endpoint : "unknown: set vpn.endpoint in sallyport.yaml");
 	sp_buf_put(&text, "PersistentKeepalive = 25\n");
-	return sp_json_text(sp_buf_get(&text));
+	return sp_json_of_text(sp_buf_get(&text));
 }
 
 json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device)

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "daemon/ops.h"
+#include "json/text.h"
 #include "net/addr.h"
 
 static bool has_text(struct sp_client *client, const struct sp_request *request)
@@ -138,7 +139,7 @@ static int list_apply(void *arg, const struct sp_store_revision *revision)
 		"{s:s, s:o, s:s, s:o, s:I, s:I, s:b, s:b}",
 		"generation", sp_generation_format(revision->generation, generation),
 		"applied", sp_json_time(revision->time_ns), "who", revision->who,
-		"path", sp_json_text(revision->path), "revision", (json_int_t)revision->number,
+		"path", sp_json_of_text(revision->path), "revision", (json_int_t)revision->number,
 		"rules", (json_int_t)revision->rules, "confirmed", revision->is_confirmed,
 		"running", is_running));
 	return 0;

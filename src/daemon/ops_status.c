@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "daemon/ops.h"
+#include "json/text.h"
 #include "net/addr.h"
 #include "policy/answer.h"
 
@@ -329,7 +330,7 @@ static json_t *list_warnings(struct sp_daemon *daemon)
 		json_array_append_new(list,
 				      json_pack("{s:s, s:o, s:s?}", "code",
 						daemon->warnings.items[i].code, "message",
-						sp_json_text(daemon->warnings.items[i].message),
+						sp_json_of_text(daemon->warnings.items[i].message),
 						"remedy",
 						sp_warnings_remedy(daemon->warnings.items[i].code)));
 	return list;

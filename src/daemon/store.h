@@ -119,7 +119,6 @@ int sp_store_prove_device(struct sp_store *store, const uint8_t key[32], int64_t
 /* Forget it; its addresses are held for nobody else until @until_ns. */
 int sp_store_remove_device(struct sp_store *store, const struct sp_device *device,
 			   int64_t until_ns);
-int sp_store_rename_device(struct sp_store *store, const uint8_t key[32], const char *name);
 
 typedef int (*sp_store_device_fn)(void *arg, struct sp_device *device); /* may take its strings */
 int sp_store_each_device(struct sp_store *store, sp_store_device_fn take, void *arg);

@@ -54,12 +54,6 @@ int sp_store_remove_device(struct sp_store *store, const struct sp_device *devic
 			  device->public_key);
 }
 
-int sp_store_rename_device(struct sp_store *store, const uint8_t key[32], const char *name)
-{
-	return sp_sql_run(store, "UPDATE device SET name = ? WHERE public_key = ?", "tk", name,
-			  key);
-}
-
 static int read_device(sqlite3_stmt *row, struct sp_device *device)
 {
 	int r = sp_sql_bytes(row, 0, device->public_key, 32);

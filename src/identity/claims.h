@@ -8,7 +8,7 @@
 
 #include "identity/id_token.h"
 #include "identity/jws.h"
-#include "identity/strict_json.h"
+#include "json/strict.h"
 #include "yaml/value.h"
 
 #define SP_SUBJECT_MAX 255u

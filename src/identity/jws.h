@@ -10,7 +10,7 @@
 
 #include "identity/provider.h"
 #include "identity/refusal.h"
-#include "identity/strict_json.h"
+#include "json/strict.h"
 
 struct sp_jwk;
 

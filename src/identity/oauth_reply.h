@@ -7,7 +7,7 @@
 
 #include "identity/http.h"
 #include "identity/refusal.h"
-#include "identity/strict_json.h"
+#include "json/strict.h"
 
 #define SP_OAUTH_REPLY_MAX 65536u /* bytes */
 #define SP_OAUTH_URL_MAX 2048u

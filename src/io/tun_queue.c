@@ -124,12 +124,6 @@ int sp_tun_queue_adopt(int fd, const char *name, struct sp_tun_queue *ret_queue)
 	return set_up(fd, request.ifr_flags, ret_queue);
 }
 
-void sp_tun_queue_close(struct sp_tun_queue *queue)
-{
-	sp_closep(&queue->fd);
-	queue->fd = -1;
-}
-
 static ssize_t read_frame(struct sp_tun_queue *queue, bool wait, struct sp_tun_frame *frame)
 {
 	struct iovec iov = { frame, sizeof(frame->header) + sizeof(frame->packet) };

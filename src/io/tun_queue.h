@@ -45,7 +45,6 @@ int sp_tun_queue_open(const char *name, enum sp_tun_mode mode, bool is_one_of_ma
 /* A queue inherited from whoever kept it while we were away; takes over @fd on success.
  * Returns 0; -EINVAL it is none of @name; -errno. */
 int sp_tun_queue_adopt(int fd, const char *name, struct sp_tun_queue *ret_queue);
-void sp_tun_queue_close(struct sp_tun_queue *queue);
 
 /* Read one frame. @wait: sleep until there is one. Returns its packet's length; -EAGAIN none now;
  * -EBADFD the device is gone; -EMSGSIZE not even a header; -errno. */

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "io/log.h"
 #include "io/secret_buf.h"
+#include "json/own.h"
 
 #define RETRY_FIRST_NS (100 * SP_MS_NS)
 #define RETRY_MAX_NS (2 * SP_SECOND_NS)
@@ -199,7 +200,7 @@ static void send_next(struct sp_gate *gate)
 
 static void take_line(struct sp_gate *gate, const char *line, size_t len)
 {
-	json_t *reply = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+	__sp_json json_t *reply = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
 	struct sp_ask *current = SP_TAKE_PTR(gate->current);
 
 	if (!gate->is_busy || !json_is_object(reply) ||
@@ -208,14 +209,12 @@ static void take_line(struct sp_gate *gate, const char *line, size_t len)
 
 		gate->current = current;
 		disconnect(gate, json_is_string(message) ? json_string_value(message) : "it answers what was not asked");
-		json_decref(reply);
 		return;
 	}
 	gate->is_busy = false;
 	sp_loop_drop(gate->loop, &gate->reply_due);
 	if (current)
 		answer(current, reply);
-	json_decref(reply);
 	send_next(gate);
 }
 

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "io/log.h"
+#include "json/own.h"
 #include "portal/gate_reply.h"
 #include "portal/heap.h"
 #include "portal/refresher.h"
@@ -279,7 +280,8 @@ static void ask_for_session(struct sp_grant *grant, const struct sp_claims *clai
 {
 	const int64_t auth_time_s = claims->auth_time_s;
 	struct sp_portal *portal = grant->portal;
-	json_t *groups = sp_groups_of_claims(claims), *request = NULL;
+	__sp_json json_t *groups = sp_groups_of_claims(claims);
+	json_t *request = NULL;
 
 	if (claims->odd_group_count)
 		sp_log_note("%s: %zu of %s's groups are left out, since no role can name them; the first: \"%s\"",
@@ -299,7 +301,6 @@ static void ask_for_session(struct sp_grant *grant, const struct sp_claims *clai
 		portal->outside->ask(portal->outside_arg, &grant->ask);
 	else
 		end_internal(grant);
-	json_decref(groups);
 }
 
 /* The provider said yes: to whom, and is that who it must be? */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "json/own.h"
 
 #define PURPOSE "sallyport refresh 1"
 
@@ -18,7 +19,7 @@ int sp_kept_seal(const struct sp_sealer *sealer, const struct sp_kept *kept, cha
 {
 	static const struct sp_addr nowhere;
 	char place[SP_ADDR_TEXT_MAX];
-	json_t *value = json_object();
+	__sp_json json_t *value = json_object();
 	int r = -ENOMEM;
 
 	if (kept->is_local)
@@ -31,13 +32,12 @@ int sp_kept_seal(const struct sp_sealer *sealer, const struct sp_kept *kept, cha
 	set_number(value, "u", kept->unconfirmed);
 	if (value && !kept->token == !json_object_get(value, "t"))
 		r = sp_seal(sealer, PURPOSE, value, ret_sealed);
-	json_decref(value);
 	return r;
 }
 
 int sp_kept_open(const struct sp_sealer *sealer, const char *sealed, struct sp_kept *ret_kept)
 {
-	json_t *value = NULL;
+	__sp_json json_t *value = NULL;
 	const char *token, *place;
 	int r = sp_unseal(sealer, PURPOSE, sealed, &value);
 
@@ -53,9 +53,7 @@ int sp_kept_open(const struct sp_sealer *sealer, const char *sealed, struct sp_k
 	};
 	if (!place || sp_addr_parse(place, &ret_kept->from) < 0)
 		ret_kept->from = (struct sp_addr){ 0 };
-	r = token && !ret_kept->token ? -ENOMEM : 0;
-	json_decref(value);
-	return r;
+	return token && !ret_kept->token ? -ENOMEM : 0;
 }
 
 void sp_kept_done(struct sp_kept *kept)

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "json/own.h"
 #include "portal/gate_reply.h"
 #include "portal/provider.h"
 #include "portal/refresher.h"
@@ -172,12 +173,12 @@ static void opened(struct sp_exchange *exchange, const json_t *reply)
 static void open_session(struct sp_exchange *exchange, const struct sp_local_user *user)
 {
 	__sp_free char *sealed = NULL;
-	json_t *groups = sp_groups_of_user(user), *request = NULL;
+	__sp_json json_t *groups = sp_groups_of_user(user);
+	json_t *request = NULL;
 
 	if (groups && sp_refresh_seal(exchange->portal, NULL, &exchange->from, &sealed) == 0)
 		request = sp_signin_request(&exchange->person, groups, exchange->portal->now.now_s, sealed,
 					    &exchange->from);
-	json_decref(groups);
 	sp_exchange_ask(exchange, request, opened);
 }
 

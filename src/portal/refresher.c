@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/units.h"
 #include "io/log.h"
+#include "json/own.h"
 #include "portal/crash.h"
 #include "portal/gate_reply.h"
 #include "portal/heap.h"
@@ -414,7 +415,7 @@ static bool take_update(struct entry *entry, const json_t *reply)
 static void updated(struct sp_ask *ask, const json_t *reply)
 {
 	struct entry *entry = entry_of(ask);
-	json_t *fresh = SP_TAKE_PTR(entry->fresh);
+	__sp_json json_t *fresh = SP_TAKE_PTR(entry->fresh);
 
 	if (take_update(entry, reply)) {
 		if (sp_gate_is_ok(reply) && fresh)
@@ -424,25 +425,22 @@ static void updated(struct sp_ask *ask, const json_t *reply)
 		else
 			rest(entry, RETRY_GATE_NS);
 	}
-	json_decref(fresh);
 }
 
 /* As sets. */
 static bool are_same_groups(const json_t *a, const json_t *b)
 {
-	json_t *sets[2] = { json_object(), json_object() };
-	const json_t *lists[2] = { a, b };
+	__sp_json json_t *left = json_object();
+	__sp_json json_t *right = json_object();
+	json_t *const sets[2] = { left, right };
+	const json_t *const lists[2] = { a, b };
 	const json_t *group;
-	bool is_same;
 	size_t i;
 
 	for (int side = 0; side < 2; side++)
 		json_array_foreach(lists[side], i, group)
 			json_object_set_new(sets[side], json_string_value(group), json_true());
-	is_same = json_equal(sets[0], sets[1]);
-	json_decref(sets[0]);
-	json_decref(sets[1]);
-	return is_same;
+	return json_equal(left, right);
 }
 
 /* Tell the gateway what has changed, if anything has. @groups: taken over. */

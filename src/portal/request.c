@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "crypto/key_proof.h"
 #include "io/wg_key.h"
+#include "json/own.h"
 
 /* ---- form ---- */
 
@@ -169,7 +170,7 @@ int sp_request_read_body(const struct sp_portal_request *request, const struct s
 {
 	struct reading reading = { .response = ret_response };
 	json_error_t error;
-	json_t *body;
+	__sp_json json_t *body = NULL;
 	int r;
 
 	if (request->body_len && (!request->content_type || !is_json_type(request->content_type))) {
@@ -185,15 +186,12 @@ int sp_request_read_body(const struct sp_portal_request *request, const struct s
 		return -EINVAL;
 	}
 	if (!json_is_object(body)) {
-		json_decref(body);
 		sp_respond_error(ret_response, 400, "bad-request", 0, "the body is not a JSON object");
 		return -EINVAL;
 	}
 	r = read_object(&reading, fields, body);
-	if (r < 0) {
-		json_decref(body);
+	if (r < 0)
 		return r;
-	}
-	*ret_body = body;
+	*ret_body = SP_TAKE_PTR(body);
 	return 0;
 }

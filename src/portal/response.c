@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "json/own.h"
 
 void sp_response_done(struct sp_response *response)
 {
@@ -34,13 +35,12 @@ static char *dump(const json_t *answer)
 
 void sp_respond(struct sp_response *response, int status, json_t *fields)
 {
-	json_t *answer = fields ? json_pack("{s:i}", "v", 1) : NULL;
+	__sp_json json_t *taken = fields;
+	__sp_json json_t *answer = fields ? json_pack("{s:i}", "v", 1) : NULL;
 
 	response->status = status;
 	if (answer && json_object_update(answer, fields) == 0)
 		response->body = dump(answer);
-	json_decref(answer);
-	json_decref(fields);
 	if (response->body)
 		response->len = strlen(response->body);
 	else

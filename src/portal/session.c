@@ -2,6 +2,7 @@
 /* GET /api/v1/session, POST session/extend, POST session/close: a person about their own. */
 #include <string.h>
 
+#include "json/own.h"
 #include "portal/exchange.h"
 #include "portal/gate_reply.h"
 #include "portal/grants.h"
@@ -116,12 +117,12 @@ static void extended(struct sp_exchange *exchange, const json_t *reply)
 
 static void extend_local(struct sp_exchange *exchange, const struct sp_local_user *user)
 {
-	json_t *groups = sp_groups_of_user(user), *request = NULL;
+	__sp_json json_t *groups = sp_groups_of_user(user);
+	json_t *request = NULL;
 
 	if (groups)
 		request = sp_signin_extend_request(&exchange->person, exchange->session, groups,
 						   exchange->portal->now.now_s, NULL, &exchange->from);
-	json_decref(groups);
 	sp_exchange_ask(exchange, request, extended);
 }
 
@@ -163,12 +164,11 @@ void sp_handle_session_extend(struct sp_exchange *exchange)
 
 static void closed(struct sp_exchange *exchange, const json_t *reply)
 {
-	json_t *numbers = json_array();
+	__sp_json json_t *numbers = json_array();
 	const json_t *session;
 	size_t i;
 
 	if (!sp_gate_is_ok(reply)) {
-		json_decref(numbers);
 		if (strcmp(sp_gate_code(reply), "not-permitted") == 0) /* somebody else's */
 			fail_no_session(exchange);
 		else
@@ -177,7 +177,7 @@ static void closed(struct sp_exchange *exchange, const json_t *reply)
 	}
 	json_array_foreach(json_object_get(reply, "closed"), i, session)
 		json_array_append_new(numbers, json_integer(sp_session_number(session)));
-	sp_respond(&exchange->response, 200, json_pack("{s:o}", "closed", numbers));
+	sp_respond(&exchange->response, 200, json_pack("{s:o}", "closed", SP_TAKE_PTR(numbers)));
 	sp_exchange_answer(exchange);
 }
 

@@ -5,21 +5,19 @@
 #include <string.h>
 #include <strings.h>
 
+#include "json/own.h"
 #include "portal/seal.h"
 
 #define PURPOSE "sallyport token 1"
 
 int sp_token_make(const struct sp_sealer *sealer, const struct sp_person *person, char **ret_token)
 {
-	json_t *value = json_pack("{s:s, s:s, s:s, s:s}", "i", person->idp, "s", person->subject,
+	__sp_json json_t *value = json_pack("{s:s, s:s, s:s, s:s}", "i", person->idp, "s", person->subject,
 				  "u", person->user, "d", person->device_key);
-	int r;
 
 	if (!value)
 		return -ENOMEM;
-	r = sp_seal(sealer, PURPOSE, value, ret_token);
-	json_decref(value);
-	return r;
+	return sp_seal(sealer, PURPOSE, value, ret_token);
 }
 
 int sp_token_read(const struct sp_sealer *sealer, const char *authorization,
@@ -27,7 +25,7 @@ int sp_token_read(const struct sp_sealer *sealer, const char *authorization,
 {
 	const char *idp, *subject, *user, *device;
 	struct sp_person person = { 0 };
-	json_t *value = NULL;
+	__sp_json json_t *value = NULL;
 	int r;
 
 	if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0)
@@ -42,7 +40,6 @@ int sp_token_read(const struct sp_sealer *sealer, const char *authorization,
 		r = sp_person_set(&person, idp, subject, user);
 	if (r == 0)
 		r = sp_person_set_device(&person, device, "");
-	json_decref(value);
 	if (r < 0)
 		sp_person_done(&person);
 	else

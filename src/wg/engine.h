@@ -107,7 +107,6 @@ void sp_wg_engine_peer_set_keepalive(struct sp_wg_engine_peer *peer, uint16_t se
 /* As sp_wg_allowed_ips_insert and _remove. */
 int sp_wg_engine_peer_allow(struct sp_wg_engine_peer *peer, const struct sp_prefix *prefix);
 int sp_wg_engine_peer_disallow(struct sp_wg_engine_peer *peer, const struct sp_prefix *prefix);
-void sp_wg_engine_peer_disallow_all(struct sp_wg_engine_peer *peer);
 /* At most @max of them. True: there are more. */
 bool sp_wg_engine_peer_disallow_some(struct sp_wg_engine_peer *peer, size_t max);
 /* Begin a handshake whatever the state of the present session, unless one began within

@@ -226,11 +226,6 @@ int sp_wg_engine_peer_disallow(struct sp_wg_engine_peer *peer, const struct sp_p
 	return sp_wg_allowed_ips_remove(&peer->engine->allowed_ips, prefix, &peer->allowed_ips);
 }
 
-void sp_wg_engine_peer_disallow_all(struct sp_wg_engine_peer *peer)
-{
-	sp_wg_allowed_ips_remove_all(&peer->engine->allowed_ips, &peer->allowed_ips);
-}
-
 bool sp_wg_engine_peer_disallow_some(struct sp_wg_engine_peer *peer, size_t max)
 {
 	return sp_wg_allowed_ips_remove_some(&peer->engine->allowed_ips, &peer->allowed_ips, max);

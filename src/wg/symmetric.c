@@ -82,8 +82,3 @@ void sp_wg_split(const struct sp_wg_symmetric *state, uint8_t ret_first[SP_WG_KE
 	sp_kdf(ret_first, ret_second, NULL, state->chaining_key, sizeof(state->chaining_key), NULL,
 	       0);
 }
-
-void sp_wg_symmetric_wipe(struct sp_wg_symmetric *state)
-{
-	sp_wipe(state, sizeof(*state));
-}

@@ -40,6 +40,5 @@ int sp_wg_decrypt_and_hash(struct sp_wg_symmetric *state, const uint8_t *sealed,
 /* Split: the initiator's and the responder's sending key. */
 void sp_wg_split(const struct sp_wg_symmetric *state, uint8_t ret_first[SP_WG_KEY_LEN],
 		 uint8_t ret_second[SP_WG_KEY_LEN]);
-void sp_wg_symmetric_wipe(struct sp_wg_symmetric *state); /* fits __sp_cleanup */
 
 #endif

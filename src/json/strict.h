@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* JSON from outside, read without leniency: one object, no key twice, UTF-8, no NUL in a text, bounded
  * depth (jansson recurses as deep as it is told to). */
-#ifndef SALLYPORT_IDENTITY_STRICT_JSON_H
-#define SALLYPORT_IDENTITY_STRICT_JSON_H
+#ifndef SALLYPORT_JSON_STRICT_H
+#define SALLYPORT_JSON_STRICT_H
 
-#include <jansson.h>
 #include <stddef.h>
 
-#include "base/cleanup.h"
+#include "json/own.h"
 
 #define SP_STRICT_JSON_DEPTH 32
 
@@ -17,8 +16,6 @@ int sp_strict_json_load(const char *text, size_t len, json_t **ret_object, char 
 
 /* The text @key has in @object, borrowed; NULL when it is missing or no text. */
 const char *sp_strict_json_text(const json_t *object, const char *key);
-
-#define __sp_json __sp_cleanup(json_decrefp)
 
 /* The value of @key; NULL: it is absent, and null is absent. */
 const json_t *sp_strict_json_value(const json_t *object, const char *key);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "identity/strict_json.h"
+#include "json/strict.h"
 
 #include <errno.h>
 #include <stdbool.h>
