@@ -27,12 +27,13 @@ static const struct sp_key interface_keys[] = {
 	[UNMANAGED] = { "unmanaged", SP_KEY_OPTIONAL },
 };
 
-enum { LISTEN, POOL, ENDPOINT, DNS, ROUTES, MTU, PARKED, ENGINE };
+enum { LISTEN, POOL, ENDPOINT, DNS, ROUTES, MTU, PARKED, UNUSED, ENGINE };
 static const struct sp_key vpn_keys[] = {
 	[LISTEN] = { "listen", SP_KEY_OPTIONAL },     [POOL] = { "pool", SP_KEY_OPTIONAL },
 	[ENDPOINT] = { "endpoint", SP_KEY_OPTIONAL }, [DNS] = { "dns", SP_KEY_OPTIONAL },
 	[ROUTES] = { "routes", SP_KEY_OPTIONAL },     [MTU] = { "mtu", SP_KEY_OPTIONAL },
-	[PARKED] = { "parked", SP_KEY_OPTIONAL },     [ENGINE] = { "engine", SP_KEY_OPTIONAL },
+	[PARKED] = { "parked", SP_KEY_OPTIONAL },     [UNUSED] = { "unused", SP_KEY_OPTIONAL },
+	[ENGINE] = { "engine", SP_KEY_OPTIONAL },
 };
 
 enum { ONLY, EXCEPT };
@@ -355,6 +356,8 @@ static void load_vpn(struct run *run, const struct sp_node *node)
 		machine->mtu = (uint32_t)number;
 	if (values[PARKED])
 		sp_read_duration(&run->check, values[PARKED], "\"parked\"", &machine->parked_s);
+	if (values[UNUSED])
+		sp_read_duration(&run->check, values[UNUSED], "\"unused\"", &machine->unused_s);
 	if (values[ENGINE])
 		load_engine(run, values[ENGINE]);
 }
@@ -489,6 +492,7 @@ int sp_machine_load(const char *path, const char *text, size_t len, struct sp_ma
 	machine->listen_port = 51820;
 	machine->mtu = 1420;
 	machine->parked_s = 24 * 3600;
+	machine->unused_s = 30 * 60;
 	machine->audit_rotate_bytes = 100000000;
 	machine->audit_keep = 10;
 	machine->audit_people_rotate_bytes = 100000000;

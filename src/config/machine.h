@@ -33,6 +33,7 @@ struct sp_machine {
 	size_t route_except_count;
 	uint32_t mtu;
 	int64_t parked_s;
+	int64_t unused_s; /* after which a session that nobody came by ends; 0: in its time */
 	enum sp_vpn_engine engine;
 	uint64_t audit_rotate_bytes; /* of packets.jsonl */
 	uint32_t audit_keep;

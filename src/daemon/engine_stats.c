@@ -186,13 +186,20 @@ static uint64_t count_roams(const struct sp_engine_news *news, size_t count,
 }
 
 /* A handshake is done by who has both the private key and the pre-shared one, which went to the device's
- * holder alone: so it is they who have the key. One from before they enrolled it is another's. */
+ * holder alone: so it is they who have the key. One from before they enrolled it is another's. Nobody who has
+ * one is awaited: that of the session before goes on in the next. An engine that starts again has forgotten it. */
 static void take_handshake(struct sp_daemon *daemon, const struct sp_wg_peer *peer)
 {
 	struct sp_device *device = sp_device_find(&daemon->people, peer->public_key.bytes);
+	struct sp_live *live;
 
-	if (device && !device->proven_ns && peer->last_handshake_ns > device->added_ns)
+	if (!device || peer->last_handshake_ns <= device->added_ns)
+		return;
+	if (!device->proven_ns)
 		sp_device_prove(daemon, device, "a handshake");
+	live = sp_live_of_device(&daemon->people, device->public_key);
+	if (live)
+		sp_session_meet(daemon, live);
 }
 
 void sp_engine_stats_look(struct sp_daemon *daemon, const struct sp_engine_identity *whose,

@@ -129,6 +129,36 @@ static void park(struct sp_daemon *daemon, struct sp_live *live, int64_t since_n
 	sp_session_settle(daemon, live, SP_LIVE_PARKED, why, NULL);
 }
 
+/* Nobody came by it in the time vpn.unused gives them. With an engine that is away nobody can, and none is ended. */
+static bool is_unused(struct sp_daemon *daemon, struct sp_live *live, int64_t now_ns)
+{
+	const int64_t patience_ns = daemon->machine->unused_s * SP_NS_PER_S;
+	struct sp_session session;
+
+	if (!live->awaited_ns || !patience_ns || live->row.since_ns + patience_ns > now_ns)
+		return false;
+	sp_engine_refresh(daemon); /* it may know of a handshake since */
+	if (!daemon->engine.is_reachable || sp_ebpf_session_get(daemon->plane, live->row.slot, &session) < 0)
+		return false;
+	if (session.last_seen_ns != live->awaited_ns)
+		live->awaited_ns = 0;
+	return live->awaited_ns != 0;
+}
+
+/* With it goes a device of which nobody showed to have the key: its addresses are free again. */
+static void end_unused(struct sp_daemon *daemon, struct sp_live *live)
+{
+	struct sp_device *device = sp_device_find(&daemon->people, live->row.public_key);
+
+	if (!device || device->proven_ns) {
+		sp_session_cut(daemon, live);
+		sp_session_settle(daemon, live, SP_LIVE_ENDED, "unused", NULL);
+		return;
+	}
+	if (sp_device_remove(daemon, device, "unused", NULL) < 0)
+		sp_log_error("forgetting a device: %s", sp_store_error(daemon->store));
+}
+
 /* Addresses to give in the pools of a family, about; UINT64_MAX: no number that matters. */
 static uint64_t pool_size(const struct sp_gateway *gateway, int family)
 {
@@ -216,6 +246,8 @@ void sp_people_tick(struct sp_daemon *daemon)
 			     live->row.ending ? live->row.ending : "expired");
 		} else if (is_silent(daemon, live, boot_ns)) {
 			park(daemon, live, now_ns, "idle");
+		} else if (is_unused(daemon, live, now_ns)) {
+			end_unused(daemon, live);
 		}
 	}
 	look_at_room(daemon, boot_ns);

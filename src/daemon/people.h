@@ -43,6 +43,7 @@ struct sp_live {
 	int64_t until_ns;       /* parked or ended: UTC until when */
 	int64_t peer_until_ns;  /* ended: UTC until when its peer stays, to be told so; 0: it has none */
 	uint64_t last_seen_ns;  /* boot time, as last read from the kernel */
+	uint64_t awaited_ns;    /* what last_seen_ns was when it was opened, while nobody is known to have come by it; else 0 */
 	struct sp_denial denials[SP_DENIALS_KEPT]; /* the newest first */
 };
 
@@ -139,10 +140,15 @@ int sp_session_end_in_time(struct sp_daemon *daemon, struct sp_live *live);
 bool sp_session_is_ending(const char *why);
 /* Whether who was ended by @why is parked and may come back from inside. */
 bool sp_session_parks(const char *why);
+/* Whether its person is still to come by it for the first time: @live was opened a moment ago, or read back from the
+ * kernel. Not asked of a machine, nor of a session to which an administrator gave its lengths. */
+void sp_session_await(struct sp_live *live);
+/* They have come, though nothing of theirs may have passed yet. The kernel keeps it over our restart. */
+void sp_session_meet(struct sp_daemon *daemon, struct sp_live *live);
 /* The first half of ending: the store in the kernel after which no packet passes. */
 int sp_session_cut(struct sp_daemon *daemon, struct sp_live *live);
 /* The second: database, record, peer. @why: revoked, replaced, expired, idle, no-role, removed,
- * groups-changed (another session took its place), failed, or a word for an early end. */
+ * groups-changed (another session took its place), unused, failed, or a word for an early end. */
 void sp_session_settle(struct sp_daemon *daemon, struct sp_live *live, enum sp_live_state state,
 		       const char *why, const char *by);
 /* Roles by a policy; the identity borrows from @live and @ret_roles (malloc'ed). */

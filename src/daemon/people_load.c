@@ -52,6 +52,7 @@ static bool is_in_kernel(struct sp_daemon *daemon, struct sp_live *live)
 	if (sp_ebpf_session_get(daemon->plane, live->row.slot, &session) < 0)
 		return false;
 	live->last_seen_ns = session.last_seen_ns;
+	sp_session_await(live);
 	return session.epoch == live->row.epoch;
 }
 

@@ -121,6 +121,26 @@ int sp_session_end_in_time(struct sp_daemon *daemon, struct sp_live *live)
 	return r;
 }
 
+/* The kernel notes who passes from a second after the last time on. A clock that was set since makes the two differ:
+ * such a session ends in its time. */
+void sp_session_await(struct sp_live *live)
+{
+	const struct sp_session_row *row = &live->row;
+	const uint64_t opened_ns = sp_clock_utc_to_boottime_ns(row->opened_ns, sp_clock_offset_ns());
+
+	if (row->idp && !row->has_own_max && !row->has_own_idle && live->last_seen_ns < opened_ns + SP_SECOND_NS &&
+	    opened_ns < live->last_seen_ns + SP_SECOND_NS)
+		live->awaited_ns = live->last_seen_ns;
+}
+
+void sp_session_meet(struct sp_daemon *daemon, struct sp_live *live)
+{
+	if (!live->awaited_ns)
+		return;
+	sp_ebpf_session_set_seen(daemon->plane, live->row.slot, live->awaited_ns + SP_SECOND_NS);
+	live->awaited_ns = 0;
+}
+
 int sp_session_cut(struct sp_daemon *daemon, struct sp_live *live)
 {
 	if (live->state ==

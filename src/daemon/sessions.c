@@ -269,12 +269,14 @@ static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 				 sp_err_text(r));
 	*ret_is_kept = true;
 	take_slot(&daemon->people, live);
-	r = put_session(daemon, live, &standings, sp_clock_boottime_ns());
+	r = put_session(daemon, live, &standings,
+			sp_clock_utc_to_boottime_ns(live->row.opened_ns, sp_clock_offset_ns()));
 	if (r < 0) {
 		sp_session_cut(daemon, live);
 		sp_session_settle(daemon, SP_TAKE_PTR(live), SP_LIVE_ENDED, "failed", sign_in->by);
 		return refuse_kernel(refusal, r);
 	}
+	sp_session_await(live);
 	replace_former(daemon, live, sign_in->by);
 	*ret_live = SP_TAKE_PTR(live);
 	return 0;
@@ -435,6 +437,7 @@ static int take_over(struct sp_daemon *daemon, struct sp_live *live, struct sp_l
 						"keeping the session with its new roles: %s", sp_err_text(r));
 	}
 	take_slot(&daemon->people, next);
+	next->awaited_ns = live->awaited_ns;
 	r = put_session(daemon, next, &standings, former.last_seen_ns);
 	if (r < 0) {
 		sp_session_cut(daemon, next);

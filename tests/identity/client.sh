@@ -108,6 +108,17 @@ expect "and says why" said up "does not answer: the tunnel is as it was"
 
 expect "down" down
 expect "the interface is gone" fails is_up
+lab_start_portal
+expect "she signs in with another device and brings no tunnel up" login --new-key --device third
+sed -i 's/endpoint: 192.0.2.1/&, unused: 1s/' "$LAB_ROOT/etc/sallyport/sallyport.yaml"
+lab_gate reload >>"$LAB_DIR/apply.log"
+expect "that session ends before its time" lab_wait 10 exits 8 status
+expect "for the reason that nobody came" same "$(lab_record session-close ana | field "r['reason']")" unused
+expect "the device she showed to have stays hers" eval 'lab_gate peer list --json | grep -q third'
+sed -i 's/, unused: 1s//' "$LAB_ROOT/etc/sallyport/sallyport.yaml"
+lab_gate reload >>"$LAB_DIR/apply.log"
+expect "who signs in again has a session again" login
+lab_kill "$lab_portal_pid"
 expect "and what it was brought up with" fails test -e "$MACHINE/run/sallyport/client/sallyport.conf"
 expect "down again" down
 expect "says that it is" said down "down already"

@@ -167,6 +167,26 @@ lab_wait 5 eval 'ip -n "$LAB-gateway" address show vpn0 | grep -q 100.64.0.1/32'
 lab_start_engine
 expect "and ana comes back over it" lab_wait 30 reaches laptop
 
+# sessions by which nobody came
+signs_in() { code session.open idp=corp "subject=$1" "user=$1" groups='["eng"]' "device={\"public_key\":\"$(wg genkey | wg pubkey)\",\"name\":\"new\"}" "${@:2}"; }
+live() { op session.list "user=$1" | field 'sum(s["state"] == "live" for s in r["sessions"])'; }
+expect "carl signs in, and no client of his comes" is ok signs_in carl
+expect "dora does, for as long as an administrator says" is ok signs_in dora max_s=3600
+lab_kill "$lab_daemon_pid"
+lab_kill "$lab_engine_pid" # its successor knows of no handshake
+lab_start_daemon
+sed -i 's/endpoint: 192.0.2.1/&, unused: 1s/' "$LAB_ROOT/etc/sallyport/sallyport.yaml"
+expect "a second is all they have" lab_gate reload
+expect "without an engine nobody can come, and none is ended" eval 'sleep 2; is 1 live carl'
+lab_start_engine
+expect "carl's session ends with one" lab_wait 10 is 0 live carl
+expect "which is recorded" is unused eval 'op audit.query event=session-close user=carl limit=1 | field "r[\"records\"][0][\"reason\"]"'
+expect "his device, whose key nobody showed to have, is gone" is 0 eval 'op peer.list user=carl | field "len(r[\"peers\"])"'
+expect "dora's stays, ana's who came, bob's and the machine's" is "1 1 1 1" eval 'echo $(live dora) $(live ana) $(live bob) $(live bot)'
+sed -i 's/, unused: 1s//' "$LAB_ROOT/etc/sallyport/sallyport.yaml"
+expect "the time is as before" lab_gate reload
+expect "ana is there" lab_wait 20 reaches laptop
+
 # removed: gone at once, and the address is nobody else's
 bob4=$(op peer.list user=bob | field "r['peers'][0]['addresses'][0]")
 expect "bob's device is removed" is ok code peer.remove device=bob/phone

@@ -235,6 +235,8 @@ int sp_ebpf_session_stage(struct sp_ebpf *plane, uint32_t number, uint64_t revis
 int sp_ebpf_session_end(struct sp_ebpf *plane, uint32_t number);
 int sp_ebpf_session_extend(struct sp_ebpf *plane, uint32_t number, uint64_t expires_ns);
 int sp_ebpf_session_set_idle(struct sp_ebpf *plane, uint32_t number, uint64_t idle_ns);
+/* The programs write it too, a second after the last time at the soonest: whichever store is the later stays. */
+int sp_ebpf_session_set_seen(struct sp_ebpf *plane, uint32_t number, uint64_t last_seen_ns);
 /* Until every program that ran when this was called has ended: what they had read of the maps is
  * not used any more. 0.1 ms on an idle machine, tens of ms on a busy one. */
 void sp_ebpf_wait_programs(struct sp_ebpf *plane);

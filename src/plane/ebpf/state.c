@@ -443,6 +443,15 @@ int sp_ebpf_session_set_idle(struct sp_ebpf *plane, uint32_t number, uint64_t id
 	return 0;
 }
 
+int sp_ebpf_session_set_seen(struct sp_ebpf *plane, uint32_t number, uint64_t last_seen_ns)
+{
+	if (number >= plane->sessions_max)
+		return -ERANGE;
+	FOR_EACH_COPY(to, i, plane, number)
+		store(&to->last_seen_ns, last_seen_ns, __ATOMIC_RELEASE);
+	return 0;
+}
+
 void sp_ebpf_wait_programs(struct sp_ebpf *plane)
 {
 	(void)plane;

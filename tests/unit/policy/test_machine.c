@@ -153,6 +153,9 @@ static void spans_sizes_and_endpoints_are_strict(void **state)
 		const char *line;
 		bool is_good;
 	} cases[] = {
+		{ "vpn: { unused: 0 }", true },
+		{ "vpn: { unused: 90s }", true },
+		{ "vpn: { unused: never }", false },
 		{ "vpn: { parked: 0 }", true },
 		{ "vpn: { parked: 10h }", true },
 		{ "vpn: { parked: 3650d }", true },
