@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "portal/assets.h"
 #include "portal/gate_reply.h"
 #include "portal/grants.h"
 #include "portal/token.h"
@@ -93,9 +94,9 @@ static void take_devices(struct sp_exchange *exchange, const json_t *reply)
 	exchange->route->handle(exchange);
 }
 
-static void open_token(struct sp_exchange *exchange, const char *authorization)
+static void open_token(struct sp_exchange *exchange)
 {
-	if (sp_token_read(&exchange->portal->sealer, authorization, &exchange->person) < 0) {
+	if (sp_token_read(&exchange->portal->sealer, exchange->admitted.token, &exchange->person) < 0) {
 		fail_token(exchange);
 		return;
 	}
@@ -107,17 +108,48 @@ static void open_token(struct sp_exchange *exchange, const char *authorization)
 
 static void refuse_method(struct sp_exchange *exchange, const char *path)
 {
-	const struct sp_web_route *route = sp_web_route_find(exchange->portal->routes, path, NULL);
+	const char *allow = sp_web_route_allow(exchange->portal->routes, path);
 
-	if (!route) {
+	if (!allow) {
 		sp_exchange_fail(exchange, 404, "not-found", "there is no such address here");
 		return;
 	}
-	exchange->response.allow = route->method;
+	exchange->response.allow = allow;
 	sp_exchange_fail(exchange, 405, "method", "this address takes another method");
 }
 
-static void begin(struct sp_exchange *exchange, const struct sp_portal_request *request)
+static void send_asset(struct sp_exchange *exchange, const struct sp_portal_request *request)
+{
+	const struct sp_asset *asset = sp_asset_find(request->path);
+
+	if (!asset) {
+		sp_exchange_fail(exchange, 404, "not-found", "there is no such address here");
+		return;
+	}
+	sp_asset_respond(asset, request->if_none_match, &exchange->response);
+	sp_exchange_answer(exchange);
+}
+
+static void enter_route(struct sp_exchange *exchange, const struct sp_portal_request *request)
+{
+	const struct sp_portal *portal = exchange->portal;
+	const struct sp_web_route *route = exchange->route;
+	const struct sp_admission admission = { &portal->sealer, portal->url, portal->now.now_s };
+
+	if (sp_admit(&admission, route, request, &exchange->admitted, &exchange->response) < 0) {
+		sp_exchange_answer(exchange);
+		return;
+	}
+	exchange->body = exchange->admitted.body;
+	if (route->kind == SP_WEB_ASSET)
+		send_asset(exchange, request);
+	else if (route->takes_token)
+		open_token(exchange);
+	else
+		route->handle(exchange);
+}
+
+static void begin_exchange(struct sp_exchange *exchange, const struct sp_portal_request *request)
 {
 	struct sp_portal *portal = exchange->portal;
 	const uint64_t wait_ns = sp_rate_take(sp_rate_of(&portal->rates, &request->from), portal->now.boot_ns);
@@ -128,16 +160,17 @@ static void begin(struct sp_exchange *exchange, const struct sp_portal_request *
 		return;
 	}
 	exchange->route = sp_web_route_find(portal->routes, request->path, request->method);
-	if (!exchange->route) {
-		refuse_method(exchange, request->path);
-		return;
-	}
-	if (sp_request_read_body(request, exchange->route->fields, &exchange->body, &exchange->response) < 0)
-		sp_exchange_answer(exchange);
-	else if (exchange->route->takes_token)
-		open_token(exchange, request->authorization);
+	if (exchange->route)
+		enter_route(exchange, request);
 	else
-		exchange->route->handle(exchange);
+		refuse_method(exchange, request->path);
+}
+
+int sp_exchange_check_form(struct sp_exchange *exchange, const struct sp_portal *portal,
+			   const struct sp_portal_request *request)
+{
+	exchange->response.kind = sp_web_route_kind_of(portal->routes, request->path);
+	return sp_request_check_form(request, &exchange->response);
 }
 
 void sp_exchange_begin(struct sp_exchange *exchange, struct sp_portal *portal,
@@ -145,10 +178,10 @@ void sp_exchange_begin(struct sp_exchange *exchange, struct sp_portal *portal,
 {
 	exchange->portal = portal;
 	exchange->from = request->from;
-	if (sp_request_check_form(request, &exchange->response) < 0)
+	if (sp_exchange_check_form(exchange, portal, request) < 0)
 		sp_exchange_answer(exchange);
 	else
-		begin(exchange, request);
+		begin_exchange(exchange, request);
 	exchange->has_returned = true;
 }
 
@@ -166,7 +199,7 @@ void sp_exchange_done(struct sp_exchange *exchange)
 		sp_grant_leave(exchange->grant, exchange);
 	sp_response_done(&exchange->response);
 	sp_person_done(&exchange->person);
-	json_decref(exchange->body);
+	sp_admitted_done(&exchange->admitted);
 	json_decref(exchange->devices);
 	*exchange = (struct sp_exchange){ 0 };
 }

@@ -8,12 +8,12 @@
 #include <jansson.h>
 
 #include "identity/provider.h"
+#include "portal/admit.h"
 #include "portal/outside.h"
 #include "portal/person.h"
 #include "portal/portal.h"
 #include "portal/request.h"
 #include "portal/response.h"
-#include "portal/route.h"
 
 struct sp_grant;
 
@@ -28,7 +28,8 @@ struct sp_exchange {
 	/* the handlers' */
 	const struct sp_web_route *route;
 	bool has_returned; /* from _begin */
-	json_t *body;
+	struct sp_admitted admitted;
+	json_t *body; /* the admitted one, borrowed */
 	struct sp_person person; /* whose token it is, or who signs in */
 	json_t *devices;         /* that person's, as the gateway lists them */
 	const json_t *device;    /* the token's, among them */
@@ -40,6 +41,10 @@ struct sp_exchange {
 	int64_t session; /* being extended */
 };
 
+/* Whether @request has a form at all, by its first line and its headers; before its body is there.
+ * Returns 0; -EINVAL with the response, behind which the connection is closed. */
+int sp_exchange_check_form(struct sp_exchange *exchange, const struct sp_portal *portal,
+			   const struct sp_portal_request *request);
 /* Handle @request, borrowed during the call. Afterwards the exchange is answered, or will be. */
 void sp_exchange_begin(struct sp_exchange *exchange, struct sp_portal *portal,
 		       const struct sp_portal_request *request);

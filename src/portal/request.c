@@ -11,6 +11,8 @@
 #include "crypto/key_proof.h"
 #include "io/wg_key.h"
 #include "json/own.h"
+#include "portal/params.h"
+#include "portal/seal.h"
 
 /* ---- form ---- */
 
@@ -27,6 +29,18 @@ static bool is_length(const char *text)
 	return *text && strspn(text, "0123456789") == strlen(text);
 }
 
+/* A path, and perhaps a query, in visible ASCII: no address of another host, nothing that one reader ends
+ * where another goes on. */
+static bool is_target(const char *target)
+{
+	if (*target != '/')
+		return false;
+	for (const char *at = target; *at; at++)
+		if (*at <= ' ' || *at > '~' || *at == '#')
+			return false;
+	return true;
+}
+
 int sp_request_check_form(const struct sp_portal_request *request, struct sp_response *ret_response)
 {
 	if (request->header_bytes > SP_HEADERS_MAX)
@@ -35,6 +49,14 @@ int sp_request_check_form(const struct sp_portal_request *request, struct sp_res
 		return refuse(ret_response, 400, "bad-request", "HTTP/1.1 is spoken here");
 	if (request->host_count != 1)
 		return refuse(ret_response, 400, "bad-request", "a request has one Host header");
+	if (request->target && !is_target(request->target))
+		return refuse(ret_response, 400, "bad-request",
+			      "an address here is a path of visible ASCII, from its first / on");
+	if (request->repeated) {
+		sp_respond_error(ret_response, 400, "bad-request", 0, "the header %s stands once", request->repeated);
+		ret_response->closes = true;
+		return -EINVAL;
+	}
 	if (request->coding_count && request->length_count)
 		return refuse(ret_response, 400, "bad-request",
 			      "Content-Length and Transfer-Encoding exclude each other");
@@ -58,6 +80,7 @@ int sp_request_check_form(const struct sp_portal_request *request, struct sp_res
 struct reading {
 	char path[128]; /* of the field in hand: "device.name" */
 	struct sp_response *response;
+	bool is_open; /* what is no field is left out */
 };
 
 static int __attribute__((format(printf, 2, 3))) wrong(struct reading *reading, const char *format, ...)
@@ -83,10 +106,20 @@ static int read_key(struct reading *reading, const char *text, json_t *value)
 	return json_string_set(value, sp_wg_key_to_base64(&key, canonical)) < 0 ? -ENOMEM : 0;
 }
 
+static size_t text_max(enum sp_field_kind kind)
+{
+	switch (kind) {
+	case SP_FIELD_HANDLE: return 64;
+	case SP_FIELD_SECRET: return 1024;
+	case SP_FIELD_SEALED: return SP_SEALED_MAX;
+	default: return 255;
+	}
+}
+
 static int read_text(struct reading *reading, const struct sp_field *field, json_t *value)
 {
 	const char *text = json_string_value(value);
-	const size_t max = field->kind == SP_FIELD_SECRET ? 1024 : field->kind == SP_FIELD_HANDLE ? 64 : 255;
+	const size_t max = text_max(field->kind);
 
 	if (!text)
 		return wrong(reading, "is a text");
@@ -132,11 +165,16 @@ static int read_object(struct reading *reading, const struct sp_field *fields, j
 	const struct sp_field *field;
 	const char *key;
 	json_t *value;
+	void *next;
 	int r = 0;
 
-	json_object_foreach(object, key, value) {
+	json_object_foreach_safe(object, next, key, value) {
 		for (field = fields; field->name && strcmp(field->name, key) != 0; field++)
 			;
+		if (!field->name && reading->is_open) {
+			json_object_del(object, key);
+			continue;
+		}
 		snprintf(reading->path + above, sizeof(reading->path) - above, "%s%.60s",
 			 above ? "." : "", key);
 		r = field->name ? read_value(reading, field, value) : wrong(reading, "is no field of this request");
@@ -154,15 +192,14 @@ static int read_object(struct reading *reading, const struct sp_field *fields, j
 	return 0;
 }
 
-/* application/json, whatever parameters follow. */
-static bool is_json_type(const char *content_type)
+/* Is it @wanted, whatever parameters follow? @content_type NULL: nothing was said. */
+static bool is_type(const char *content_type, const char *wanted)
 {
-	static const char wanted[] = "application/json";
-	const char *rest = content_type + strlen(wanted);
+	const size_t len = strlen(wanted);
 
-	if (strncasecmp(content_type, wanted, strlen(wanted)) != 0)
+	if (!content_type || strncasecmp(content_type, wanted, len) != 0)
 		return false;
-	return *rest == '\0' || *rest == ';' || *rest == ' ';
+	return content_type[len] == '\0' || content_type[len] == ';' || content_type[len] == ' ';
 }
 
 int sp_request_read_body(const struct sp_portal_request *request, const struct sp_field *fields,
@@ -173,7 +210,7 @@ int sp_request_read_body(const struct sp_portal_request *request, const struct s
 	__sp_json json_t *body = NULL;
 	int r;
 
-	if (request->body_len && (!request->content_type || !is_json_type(request->content_type))) {
+	if (request->body_len && !is_type(request->content_type, "application/json")) {
 		sp_respond_error(ret_response, 415, "media-type", 0,
 				 "a body is sent as Content-Type: application/json");
 		return -EINVAL;
@@ -193,5 +230,42 @@ int sp_request_read_body(const struct sp_portal_request *request, const struct s
 	if (r < 0)
 		return r;
 	*ret_body = SP_TAKE_PTR(body);
+	return 0;
+}
+
+static int read_pairs(const struct sp_portal_request *request, json_t **ret_params,
+		      struct sp_response *response)
+{
+	const bool is_form = strcmp(request->method, "POST") == 0;
+	const char *text = is_form ? request->body : request->query, *why = NULL;
+	const size_t len = is_form ? request->body_len : text ? strlen(text) : 0;
+	int r;
+
+	if (is_form && !is_type(request->content_type, "application/x-www-form-urlencoded")) {
+		sp_respond_error(response, 415, "media-type", 0,
+				 "a form is sent as Content-Type: application/x-www-form-urlencoded");
+		return -EINVAL;
+	}
+	r = sp_params_read(text, len, ret_params, &why);
+	if (r == -EINVAL)
+		sp_respond_error(response, 400, "bad-request", 0, "the %s %s",
+				 is_form ? "form" : "address behind the ?", why);
+	else if (r < 0)
+		sp_respond_error(response, 500, "internal", 0, "out of memory; try again in a moment");
+	return r;
+}
+
+int sp_request_read_params(const struct sp_portal_request *request, const struct sp_field *fields,
+			   json_t **ret_params, struct sp_response *ret_response)
+{
+	struct reading reading = { .response = ret_response, .is_open = true };
+	__sp_json json_t *params = NULL;
+	int r = read_pairs(request, &params, ret_response);
+
+	if (r == 0)
+		r = read_object(&reading, fields, params);
+	if (r < 0)
+		return r;
+	*ret_params = SP_TAKE_PTR(params);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "portal/response.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,13 +10,55 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "json/own.h"
+#include "portal/page.h"
 
 void sp_response_done(struct sp_response *response)
 {
 	if (response->body)
 		sp_wipe(response->body, response->len);
 	free(response->body);
+	while (response->headers) {
+		struct sp_header *header = response->headers;
+
+		response->headers = header->next;
+		sp_wipe(header->value, strlen(header->value)); /* a cookie's is a token */
+		free(header->value);
+		free(header);
+	}
 	*response = (struct sp_response){ 0 };
+}
+
+/* What a header may say without ending its line, or another's. */
+static bool is_header_value(const char *value)
+{
+	for (const char *at = value; *at; at++)
+		if (*at < ' ' || *at > '~' || (*at == ' ' && (at == value || at[1] == ' ' || !at[1])))
+			return false;
+	return true;
+}
+
+int sp_response_add_header(struct sp_response *response, const char *name, const char *format, ...)
+{
+	struct sp_header **at = &response->headers, *header = calloc(1, sizeof(*header));
+	va_list args;
+	int len;
+
+	if (!header)
+		return -ENOMEM;
+	va_start(args, format);
+	len = vasprintf(&header->value, format, args);
+	va_end(args);
+	if (len < 0 || !is_header_value(header->value)) {
+		if (len >= 0)
+			free(header->value);
+		free(header);
+		return len < 0 ? -ENOMEM : -EINVAL;
+	}
+	header->name = name;
+	while (*at)
+		at = &(*at)->next;
+	*at = header;
+	return 0;
 }
 
 /* Names and messages in it may be anybody's, and a program may print it as it comes. NULL: no memory. */
@@ -33,37 +76,59 @@ static char *dump(const json_t *answer)
 	return body;
 }
 
+/* @body: taken over; NULL: there was no memory for it. */
+static void take_body(struct sp_response *response, int status, const char *type, char *body)
+{
+	response->status = body ? status : 500;
+	response->type = body ? type : NULL;
+	response->body = body;
+	response->len = body ? strlen(body) : 0;
+}
+
 void sp_respond(struct sp_response *response, int status, json_t *fields)
 {
 	__sp_json json_t *taken = fields;
 	__sp_json json_t *answer = fields ? json_pack("{s:i}", "v", 1) : NULL;
+	char *body = NULL;
 
-	response->status = status;
 	if (answer && json_object_update(answer, fields) == 0)
-		response->body = dump(answer);
-	if (response->body)
-		response->len = strlen(response->body);
-	else
-		response->status = 500;
+		body = dump(answer);
+	take_body(response, status, "application/json", body);
+}
+
+static void respond_page(struct sp_response *response, int status, const char *message)
+{
+	take_body(response, status, "text/html; charset=utf-8", sp_page_error(message));
+}
+
+static void respond_json_error(struct sp_response *response, int status, const char *code,
+			       const char *message)
+{
+	json_t *error = json_pack("{s:s, s:s}", "code", code, "message", message);
+
+	if (!error) /* what it quotes is not UTF-8 */
+		error = json_pack("{s:s, s:s}", "code", code, "message", code);
+	if (error && response->retry_after_s > 0)
+		json_object_set_new(error, "retry_after_s", json_integer(response->retry_after_s));
+	sp_respond(response, status, json_pack("{s:o}", "error", error));
 }
 
 void sp_respond_error(struct sp_response *response, int status, const char *code,
 		      int64_t retry_after_s, const char *format, ...)
 {
 	char message[512];
-	json_t *error;
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	error = json_pack("{s:s, s:s}", "code", code, "message", message);
-	if (!error) /* what it quotes is not UTF-8 */
-		error = json_pack("{s:s, s:s}", "code", code, "message", code);
-	if (error && retry_after_s > 0)
-		json_object_set_new(error, "retry_after_s", json_integer(retry_after_s));
 	response->retry_after_s = retry_after_s;
-	sp_respond(response, status, json_pack("{s:o}", "error", error));
+	switch (response->kind) {
+	case SP_WEB_API: respond_json_error(response, status, code, message); break;
+	case SP_WEB_PAGE:
+	case SP_WEB_CALLBACK:
+	case SP_WEB_ASSET: respond_page(response, status, message); break;
+	}
 }
 
 void sp_respond_refusal(struct sp_response *response, enum sp_refusal_reason reason,

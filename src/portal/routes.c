@@ -2,6 +2,7 @@
 #include "portal/routes.h"
 
 #include "base/array.h"
+#include "portal/assets.h"
 #include "portal/exchange.h"
 
 static const struct sp_field no_fields[] = { { 0 } };
@@ -44,17 +45,18 @@ static const struct sp_field remove_fields[] = {
 };
 
 static const struct sp_web_route routes[] = {
-	{ "/api/v1/providers", "GET", false, no_fields, sp_handle_providers },
-	{ "/api/v1/challenge", "GET", false, no_fields, sp_handle_challenge },
-	{ "/api/v1/login", "POST", false, login_fields, sp_handle_login },
-	{ "/api/v1/device/start", "POST", false, start_fields, sp_handle_device_start },
-	{ "/api/v1/device/poll", "POST", false, poll_fields, sp_handle_device_poll },
-	{ "/api/v1/session", "GET", true, no_fields, sp_handle_session_get },
-	{ "/api/v1/session/tunnel", "GET", true, no_fields, sp_handle_session_tunnel },
-	{ "/api/v1/session/extend", "POST", true, extend_fields, sp_handle_session_extend },
-	{ "/api/v1/session/close", "POST", true, close_fields, sp_handle_session_close },
-	{ "/api/v1/devices", "GET", true, no_fields, sp_handle_devices },
-	{ "/api/v1/devices/remove", "POST", true, remove_fields, sp_handle_devices_remove },
+	{ "/api/v1/providers", SP_WEB_GET, SP_WEB_API, false, no_fields, sp_handle_providers },
+	{ "/api/v1/challenge", SP_WEB_GET, SP_WEB_API, false, no_fields, sp_handle_challenge },
+	{ "/api/v1/login", SP_WEB_POST, SP_WEB_API, false, login_fields, sp_handle_login },
+	{ "/api/v1/device/start", SP_WEB_POST, SP_WEB_API, false, start_fields, sp_handle_device_start },
+	{ "/api/v1/device/poll", SP_WEB_POST, SP_WEB_API, false, poll_fields, sp_handle_device_poll },
+	{ "/api/v1/session", SP_WEB_GET, SP_WEB_API, true, no_fields, sp_handle_session_get },
+	{ "/api/v1/session/tunnel", SP_WEB_GET, SP_WEB_API, true, no_fields, sp_handle_session_tunnel },
+	{ "/api/v1/session/extend", SP_WEB_POST, SP_WEB_API, true, extend_fields, sp_handle_session_extend },
+	{ "/api/v1/session/close", SP_WEB_POST, SP_WEB_API, true, close_fields, sp_handle_session_close },
+	{ "/api/v1/devices", SP_WEB_GET, SP_WEB_API, true, no_fields, sp_handle_devices },
+	{ "/api/v1/devices/remove", SP_WEB_POST, SP_WEB_API, true, remove_fields, sp_handle_devices_remove },
+	{ SP_ASSETS_FOLDER, SP_WEB_GET, SP_WEB_ASSET, false, NULL, NULL },
 };
 
 const struct sp_web_routes sp_web_routes = { routes, SP_ARRAY_LEN(routes) };

@@ -4,16 +4,19 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "io/clock.h"
 #include "io/log.h"
 #include "portal/exchange.h"
+#include "portal/headers.h"
 #include "portal/shares.h"
 #include "portal/shown.h"
 
@@ -46,6 +49,8 @@ struct call {
 	struct sp_exchange exchange; /* first: its callback gets the call by it */
 	struct connection *connection;
 	struct MHD_Connection *mhd;
+	char *target;    /* as it came: libmicrohttpd takes the query apart in place */
+	bool is_checked; /* its headers */
 	bool is_begun;
 	bool is_suspended;
 	size_t body_len;
@@ -226,26 +231,43 @@ static void sweep(void *arg)
 
 /* ---- answers ---- */
 
+static struct MHD_Response *make_reply(struct sp_response *response)
+{
+	if (response->lasting_body)
+		return MHD_create_response_from_buffer(response->len, (void *)response->lasting_body,
+						       MHD_RESPMEM_PERSISTENT);
+	return MHD_create_response_from_buffer_with_free_callback(response->len, SP_TAKE_PTR(response->body),
+								  sp_free_wiped);
+}
+
+struct reply_headers {
+	struct MHD_Response *reply;
+	bool is_complete;
+};
+
+static void add_header(void *arg, const char *name, const char *value)
+{
+	struct reply_headers *headers = arg;
+
+	if (MHD_add_response_header(headers->reply, name, value) != MHD_YES)
+		headers->is_complete = false;
+}
+
+/* All of its headers, or no answer. */
 static enum MHD_Result send_response(struct MHD_Connection *mhd, struct sp_response *response)
 {
-	struct MHD_Response *reply;
+	struct MHD_Response *reply = make_reply(response);
+	struct reply_headers headers = { reply, true };
 	enum MHD_Result result;
-	char number[24];
 
-	reply = MHD_create_response_from_buffer_with_free_callback(response->len, SP_TAKE_PTR(response->body),
-								   sp_free_wiped);
 	if (!reply)
 		return MHD_NO;
-	MHD_add_response_header(reply, "Content-Type", "application/json");
-	MHD_add_response_header(reply, "Cache-Control", "no-store");
-	MHD_add_response_header(reply, "X-Content-Type-Options", "nosniff");
-	if (response->allow)
-		MHD_add_response_header(reply, "Allow", response->allow);
+	sp_headers_visit(response, add_header, &headers);
 	if (response->closes)
-		MHD_add_response_header(reply, "Connection", "close");
-	if (response->retry_after_s > 0) {
-		snprintf(number, sizeof(number), "%lld", (long long)response->retry_after_s);
-		MHD_add_response_header(reply, "Retry-After", number);
+		add_header(&headers, "Connection", "close");
+	if (!headers.is_complete) {
+		MHD_destroy_response(reply);
+		return MHD_NO;
 	}
 	result = MHD_queue_response(mhd, (unsigned int)response->status, reply);
 	MHD_destroy_response(reply);
@@ -270,6 +292,32 @@ static void answered(struct sp_exchange *exchange)
 
 /* ---- requests ---- */
 
+/* Headers that stand once: read by two, or the second by one and the first by another, they would say two
+ * things. */
+static const struct {
+	const char *name;
+	size_t at; /* in struct sp_portal_request */
+} single_headers[] = {
+	{ "Authorization", offsetof(struct sp_portal_request, authorization) },
+	{ "Content-Type", offsetof(struct sp_portal_request, content_type) },
+	{ "Cookie", offsetof(struct sp_portal_request, cookie) },
+	{ "If-None-Match", offsetof(struct sp_portal_request, if_none_match) },
+	{ "Origin", offsetof(struct sp_portal_request, origin) },
+	{ "Sec-Fetch-Site", offsetof(struct sp_portal_request, fetch_site) },
+};
+
+static void see_single_header(struct sp_portal_request *request, const char *key, const char *value)
+{
+	for (size_t i = 0; i < SP_ARRAY_LEN(single_headers); i++) {
+		const char **text = (const char **)((char *)request + single_headers[i].at);
+
+		if (strcasecmp(key, single_headers[i].name) != 0)
+			continue;
+		if (*text)
+			request->repeated = single_headers[i].name;
+		*text = value ? value : "";
+	}
+}
 
 static enum MHD_Result see_header(void *arg, enum MHD_ValueKind kind, const char *key, const char *value)
 {
@@ -283,10 +331,8 @@ static enum MHD_Result see_header(void *arg, enum MHD_ValueKind kind, const char
 		request->content_length = value ? value : "";
 	} else if (strcasecmp(key, "Transfer-Encoding") == 0) {
 		request->coding_count++;
-	} else if (strcasecmp(key, "Content-Type") == 0) {
-		request->content_type = value;
-	} else if (strcasecmp(key, "Authorization") == 0) {
-		request->authorization = value;
+	} else {
+		see_single_header(request, key, value);
 	}
 	return MHD_YES;
 }
@@ -297,15 +343,24 @@ static void read_headers(struct call *call, struct sp_portal_request *request)
 	request->header_bytes =
 		MHD_get_connection_info(call->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
 	request->from = call->connection->from;
+	request->target = call->target;
+	request->query = strchr(call->target, '?');
+	if (request->query)
+		request->query++;
 }
 
-static struct call *call_new(struct sp_server *server, struct MHD_Connection *mhd)
+static struct call *call_new(struct sp_server *server, struct MHD_Connection *mhd, const char *target)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	struct call *call = info->socket_context ? calloc(1, sizeof(*call)) : NULL;
 
 	if (!call)
 		return NULL;
+	call->target = strdup(target);
+	if (!call->target) {
+		free(call);
+		return NULL;
+	}
 	call->connection = info->socket_context;
 	call->mhd = mhd;
 	call->exchange.answered = answered;
@@ -317,10 +372,12 @@ static struct call *call_new(struct sp_server *server, struct MHD_Connection *mh
 }
 
 /* The headers are there. What they alone refuse is answered before any of the body. */
-static enum MHD_Result take_headers(struct call *call, struct sp_portal_request *request)
+static enum MHD_Result take_headers(struct call *call, const struct sp_portal *portal,
+				    struct sp_portal_request *request)
 {
+	call->is_checked = true;
 	read_headers(call, request);
-	if (sp_request_check_form(request, &call->exchange.response) < 0)
+	if (sp_exchange_check_form(&call->exchange, portal, request) < 0)
 		return answer(call);
 	return MHD_YES;
 }
@@ -361,6 +418,12 @@ static enum MHD_Result begin(struct call *call, struct sp_portal *portal, struct
 	return MHD_YES;
 }
 
+/* Called with the first line's target, before libmicrohttpd touches it. What it returns is the request's context. */
+static void *take_target(void *arg, const char *target, struct MHD_Connection *mhd)
+{
+	return call_new(arg, mhd, target);
+}
+
 /* Called with the headers, with each piece of the body, at its end, and after a resumption. */
 static enum MHD_Result handle(void *arg, struct MHD_Connection *mhd, const char *url, const char *method,
 			      const char *version, const char *bytes, size_t *len, void **context)
@@ -369,10 +432,11 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *mhd, const char 
 	struct sp_server *server = arg;
 	struct call *call = *context;
 
-	if (!call) {
-		*context = call = call_new(server, mhd);
-		return call ? take_headers(call, &request) : MHD_NO;
-	}
+	(void)mhd;
+	if (!call)
+		return MHD_NO;
+	if (!call->is_checked)
+		return take_headers(call, server->portal, &request);
 	if (*len) {
 		const size_t taken = *len;
 
@@ -400,6 +464,8 @@ static void completed(void *arg, struct MHD_Connection *mhd, void **context,
 		call->next->previous = call->previous;
 	sp_exchange_done(&call->exchange);
 	free(call->body);
+	sp_wipe(call->target, strlen(call->target)); /* a callback's has a code in it */
+	free(call->target);
 	free(call);
 	*context = NULL;
 }
@@ -437,6 +503,7 @@ static int start(struct sp_server *server, int listen_fd)
 
 	server->daemon = MHD_start_daemon(
 		flags, 0, may_connect, server, handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL,
+		MHD_OPTION_URI_LOG_CALLBACK, take_target, server,
 		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
 		MHD_OPTION_HTTPS_CERT_CALLBACK, sp_shown_get,
 		MHD_OPTION_HTTPS_PRIORITIES, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2",

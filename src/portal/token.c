@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include "json/own.h"
 #include "portal/seal.h"
@@ -20,7 +19,7 @@ int sp_token_make(const struct sp_sealer *sealer, const struct sp_person *person
 	return sp_seal(sealer, PURPOSE, value, ret_token);
 }
 
-int sp_token_read(const struct sp_sealer *sealer, const char *authorization,
+int sp_token_read(const struct sp_sealer *sealer, const char *token,
 		  struct sp_person *ret_person)
 {
 	const char *idp, *subject, *user, *device;
@@ -28,9 +27,9 @@ int sp_token_read(const struct sp_sealer *sealer, const char *authorization,
 	__sp_json json_t *value = NULL;
 	int r;
 
-	if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0)
+	if (!token)
 		return -EBADMSG;
-	r = sp_unseal(sealer, PURPOSE, authorization + 7, &value);
+	r = sp_unseal(sealer, PURPOSE, token, &value);
 	if (r < 0)
 		return r;
 	if (json_unpack(value, "{s:s, s:s, s:s, s:s}", "i", &idp, "s", &subject, "u", &user, "d",

@@ -9,9 +9,9 @@
 
 /* Returns 0, *@ret_token malloc'ed; -errno. */
 int sp_token_make(const struct sp_sealer *sealer, const struct sp_person *person, char **ret_token);
-/* Read the value of an Authorization header. @ret_person: caller runs _done; it has no device name.
+/* Read @token; NULL: there is none. @ret_person: caller runs _done; it has no device name.
  * Returns 0; -EBADMSG no token, or none of ours; -ENOMEM. */
-int sp_token_read(const struct sp_sealer *sealer, const char *authorization,
+int sp_token_read(const struct sp_sealer *sealer, const char *token,
 		  struct sp_person *ret_person);
 
 #endif

@@ -2,18 +2,24 @@
 /* A request into the portal's handlers, and whatever the gateway and a provider answer to what they ask.
  * The input's parts, a byte 0x1e between them: method, path, content type, authorization ("@": a good token),
  * body, and then answers, used up in turn by questions to the gateway (JSON, or none) and by
- * fetches ("!" before it: status 400; empty: no answer). */
+ * fetches ("!" before it: status 400; empty: no answer). Behind the path, a byte 0x1f before each, stand query
+ * ("@": a good state; the body too), cookie ("@": good ones), Origin, Sec-Fetch-Site and If-None-Match. Beside the portal's
+ * addresses there are a page and a callback that answer with what they were given. */
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+#include "portal/cookie.h"
 #include "portal/exchange.h"
 #include "portal/grants.h"
+#include "portal/headers.h"
 #include "portal/portal.h"
 #include "portal/provider.h"
 #include "portal/refresher.h"
 #include "portal/report.h"
 #include "portal/routes.h"
+#include "portal/state.h"
 #include "portal/token.h"
 
 #define PARTS_MAX 24
@@ -106,10 +112,59 @@ static void do_random(void *arg, void *bytes, size_t len)
 	memset(bytes, 7, len);
 }
 
+static void check_header(void *arg, const char *name, const char *value)
+{
+	(void)arg;
+	if (!*name)
+		abort();
+	for (; *value; value++)
+		if (*value < ' ' || *value > '~')
+			abort(); /* it ends its line, or could */
+}
+
 static void answered(struct sp_exchange *exchange)
 {
-	if (!exchange->response.body)
+	const struct sp_response *response = &exchange->response;
+
+	if (!response->body && !response->lasting_body)
 		abort(); /* every answer has a text */
+	sp_headers_visit(response, check_header, NULL);
+}
+
+/* ---- pages of the fuzzer's own ---- */
+
+static void handle(struct sp_exchange *exchange)
+{
+	sp_respond(&exchange->response, 200,
+		   json_pack("{s:O, s:O?, s:O?}", "body", exchange->body, "about", exchange->admitted.about, "devices",
+			     exchange->devices));
+	sp_exchange_answer(exchange);
+}
+
+static const struct sp_field callback_fields[] = {
+	{ "code", SP_FIELD_SECRET, false, 0, NULL },
+	{ "name", SP_FIELD_NAME, false, 0, NULL },
+	{ "state", SP_FIELD_SEALED, true, 0, NULL },
+	{ 0 },
+};
+static const struct sp_web_route own_routes[] = {
+	{ "/page", SP_WEB_GET, SP_WEB_PAGE, true, callback_fields, handle },
+	{ "/page", SP_WEB_POST, SP_WEB_PAGE, false, callback_fields, handle },
+	{ "/back", SP_WEB_GET, SP_WEB_CALLBACK, false, callback_fields, handle },
+	{ "/back", SP_WEB_POST, SP_WEB_CALLBACK, false, callback_fields, handle },
+};
+
+static const struct sp_web_routes *all_routes(void)
+{
+	static struct sp_web_route items[64];
+	static struct sp_web_routes routes = { .items = items };
+
+	if (SP_ARRAY_LEN(own_routes) + sp_web_routes.count > SP_ARRAY_LEN(items))
+		abort();
+	memcpy(items, own_routes, sizeof(own_routes));
+	memcpy(items + SP_ARRAY_LEN(own_routes), sp_web_routes.items, sp_web_routes.count * sizeof(*items));
+	routes.count = SP_ARRAY_LEN(own_routes) + sp_web_routes.count;
+	return &routes;
 }
 
 static const struct sp_outside outside = { do_ask, do_drop, do_check, do_fetch, do_cancel, do_random };
@@ -124,7 +179,8 @@ static void offer(struct sp_portal *portal, const char *name, const char *text)
 
 static struct sp_portal *make_portal(void)
 {
-	static const struct sp_portal_config config = { .gateway = "g", .url = "u", .fingerprint = "f", .routes = &sp_web_routes, .outside = &outside };
+	const struct sp_portal_config config = { .gateway = "g", .url = "https://g.test", .fingerprint = "f",
+						 .routes = all_routes(), .outside = &outside };
 	const struct sp_oidc_time now = { 1700000000, 1000000000000ull };
 	struct sp_portal *portal;
 
@@ -218,6 +274,45 @@ static size_t split(char *text, size_t size, const char **parts, size_t *lens)
 	return count;
 }
 
+/* What @text is, up to the next 0x1f, which ends it; *@at: behind that. NULL: there is no more. */
+static const char *take_field(char **at)
+{
+	char *text = *at;
+
+	if (!text)
+		return NULL;
+	*at = strchr(text, 0x1f);
+	if (*at)
+		*(*at)++ = '\0';
+	return text;
+}
+
+static char *good_state(struct sp_portal *portal, const char *cookie)
+{
+	json_t *about = json_object();
+	char *state = NULL, *query;
+
+	if (sp_state_make(&portal->sealer, about, cookie, portal->now.now_s + 600, &state) < 0)
+		abort();
+	json_decref(about);
+	query = malloc(strlen(state) + 32);
+	strcpy(query, "code=c&state=");
+	strcat(query, state);
+	free(state);
+	return query;
+}
+
+static char *good_cookies(const char *bearer, const char *login)
+{
+	char *cookies = malloc(strlen(bearer) + strlen(login) + 64);
+
+	strcpy(cookies, SP_COOKIE_PERSON "=");
+	strcat(cookies, bearer + strlen("Bearer "));
+	strcat(cookies, "; " SP_COOKIE_LOGIN "=");
+	strcat(cookies, login);
+	return cookies;
+}
+
 static char *good_token(struct sp_portal *portal)
 {
 	struct sp_person person = { .device_key = KEY };
@@ -240,21 +335,37 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct sp_portal *portal;
 	struct sp_portal_request request = { .version = "HTTP/1.1", .host_count = 1 };
 	size_t lens[PARTS_MAX] = { 0 }, count, next = 5;
-	char *text = malloc(size + 1), *token;
+	char *text = malloc(size + 1), *token, *state, *cookies, *at;
 
 	if (!portal)
 		portal = make_portal();
 	renew(portal);
 	token = good_token(portal);
+	state = good_state(portal, "abc");
+	cookies = good_cookies(token, "abc");
 	memcpy(text, data, size);
 	text[size] = '\0';
 	count = split(text, size, parts, lens);
 	request.method = count > 0 ? parts[0] : "";
-	request.path = count > 1 ? parts[1] : "";
+	at = count > 1 ? (char *)parts[1] : NULL;
+	request.path = at ? take_field(&at) : "";
+	request.query = take_field(&at);
+	request.cookie = take_field(&at);
+	request.origin = take_field(&at);
+	request.fetch_site = take_field(&at);
+	request.if_none_match = take_field(&at);
+	if (request.query && strcmp(request.query, "@") == 0)
+		request.query = state;
+	if (request.cookie && strcmp(request.cookie, "@") == 0)
+		request.cookie = cookies;
 	request.content_type = count > 2 ? parts[2] : NULL;
 	request.authorization = count > 3 ? strcmp(parts[3], "@") == 0 ? token : parts[3] : NULL;
 	request.body = count > 4 ? parts[4] : NULL;
 	request.body_len = count > 4 ? lens[4] : 0;
+	if (request.body && strcmp(request.body, "@") == 0) {
+		request.body = state;
+		request.body_len = strlen(state);
+	}
 	sp_exchange_begin(&exchange, portal, &request);
 	for (int i = 0; i < STEPS_MAX; i++) {
 		if (!step(next < count ? parts[next] : "", next < count ? lens[next] : 0))
@@ -266,8 +377,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			sp_portal_run(portal);
 		}
 	}
-	if (exchange.is_answered && !exchange.response.body)
-		abort();
+	if (exchange.is_answered)
+		answered(&exchange);
 	sp_exchange_done(&exchange);
 	sp_portal_set_gate(portal, true);
 	sp_portal_run(portal);
@@ -275,6 +386,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		next += next < count;
 	forget_all(portal);
 	free(token);
+	free(state);
+	free(cookies);
 	free(text);
 	return 0;
 }

@@ -66,7 +66,7 @@ expect 'it can gain none' grep -qP '^NoNewPrivs:\t1' "/proc/$pid/status"
 expect 'its calls are filtered' grep -qP '^Seccomp:\t2' "/proc/$pid/status"
 expect 'a sign-in without a gateway says so' attack no_gateway
 
-for case in no_token smuggling lengths headers bodies hosts methods addresses not_json plain_http garbage pipelined; do
+for case in no_token smuggling lengths headers bodies hosts methods addresses queries kinds asset heads twice not_json plain_http garbage pipelined; do
 	expect "$case" attack $case
 	expect "  others are served after it" attack served
 done

@@ -8,6 +8,7 @@ import base64
 import concurrent.futures
 import json
 import os
+import re
 import select
 import socket
 import ssl
@@ -33,16 +34,17 @@ def connect(source='127.0.0.1'):
 class Answer:
     """One response, by its Content-Length."""
 
-    def __init__(self, connection):
-        data = b''
+    def __init__(self, connection, data=b'', has_body=True):
         while b'\r\n\r\n' not in data:
             data += self.more(connection)
         head, _, self.body = data.partition(b'\r\n\r\n')
         lines = head.decode().split('\r\n')
         self.status = int(lines[0].split()[1])
         self.headers = {k.lower(): v for k, v in (line.split(': ', 1) for line in lines[1:])}
-        while len(self.body) < int(self.headers['content-length']):
+        length = int(self.headers['content-length']) if has_body and self.status != 304 else 0
+        while len(self.body) < length:
             self.body += self.more(connection)
+        self.body, self.rest = self.body[:length], self.body[length:]
 
     @staticmethod
     def more(connection):
@@ -157,9 +159,109 @@ def methods():
 
 
 def addresses():
-    return all(gets(b'GET ' + path + b' HTTP/1.1\r\nHost: x\r\n\r\n', 404, 'not-found')
-               for path in (b'/', b'/api', b'/api/v1/providers/', b'/api/v1/../v1/providers', b'/etc/passwd', b'//',
-                            b'/api/v1/providers%00'))
+    """No such address: JSON below /api, a page elsewhere; what is no path at all is refused."""
+    return (all(gets(b'GET ' + path + b' HTTP/1.1\r\nHost: x\r\n\r\n', 404, 'not-found')
+                for path in (b'/api', b'/api/v1/providers/', b'/api/v1/../v1/providers', b'/api/v1/providers%00'))
+            and all(gets(b'GET ' + path + b' HTTP/1.1\r\nHost: x\r\n\r\n', 404)
+                    for path in (b'/', b'/etc/passwd', b'//', b'/assets/', b'/assets/../etc/passwd', b'/assets/%2e%2e/x',
+                                 b'/assets/..%2f..%2fetc%2fpasswd', b'/?' + b'a=1&' * 40, b'/?' + b'a' * 7000, b'/?a=%00&a=%zz'))
+            and all(gets(b'GET ' + target + b' HTTP/1.1\r\nHost: x\r\n\r\n', 400, closes=True)
+                    for target in (b'https://x/api/v1/providers', b'http://evil.test/', b'*', b'x:443', b'api/v1/providers',
+                                   b'/api/v1/providers#a', b'/a\x7fb', b'/\xc3\xa4', b'/api/v1/providers?\x01')))
+
+
+def queries():
+    """More names than libmicrohttpd has room for: no answer, and nothing of it stays."""
+    for path in (b'/', b'/api/v1/providers', icon().encode()):
+        for _ in range(20):
+            connection = connect()
+            connection.sendall(b'GET ' + path + b'?' + b'a&' * 3500 + b' HTTP/1.1\r\nHost: x\r\n\r\n')
+            if not is_closed(connection):
+                return say(path, 'left open')
+    return True
+
+
+def same(found, wanted):
+    return found == wanted or say(found, 'instead of', wanted)
+
+
+SENT = ('cache-control', 'content-security-policy', 'content-type', 'cross-origin-opener-policy',
+        'cross-origin-resource-policy', 'referrer-policy', 'strict-transport-security', 'x-content-type-options')
+
+
+def kinds():
+    """Each kind of answer carries its headers, seen over TLS."""
+    closed = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    page = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+            "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
+    kept = 'public, max-age=31536000, immutable'
+    for path, wanted in (
+            ('/api/v1/providers', ('no-store', closed, 'application/json', None, 'no-referrer')),
+            ('/api/nothing', ('no-store', closed, 'application/json', None, 'no-referrer')),
+            ('/', ('no-store', page, 'text/html; charset=utf-8', 'same-origin', 'same-origin')),
+            (icon(), (kept, closed, 'image/svg+xml', None, 'no-referrer')),
+            ('/assets/icon.svg', ('no-store', closed, 'text/html; charset=utf-8', None, 'no-referrer'))):
+        cache, policy, kind, opener, referrer = wanted
+        found = tuple(ask('GET', path).headers.get(name) for name in SENT)
+        if not same((path, found), (path, (cache, policy, kind, opener, 'same-origin', referrer, 'max-age=31536000', 'nosniff'))):
+            return False
+    return True
+
+
+def ask(method, path, *headers):
+    """One request, and behind its answer another: whatever is sent of a body that must not be is found in that."""
+    connection = connect()
+    connection.sendall('\r\n'.join((f'{method} {path} HTTP/1.1', 'Host: x', *headers)).encode() + b'\r\n\r\n' + PROVIDERS)
+    answer = Answer(connection, has_body=method != 'HEAD')
+    following = Answer(connection, answer.rest)
+    assert following.status == 200 and 'providers' in json.loads(following.body), (method, path, following.body)
+    return answer
+
+
+def icon():
+    """The address of the one asset, as the page names it."""
+    return re.search(r'href="(/assets/icon\.[0-9a-f]{16}\.svg)"', ask('GET', '/').body.decode())[1]
+
+
+def asset():
+    path = icon()
+    whole = ask('GET', path)
+    tag = whole.headers['etag']
+    if not (whole.status == 200 and whole.body.startswith(b'<svg') and tag.strip('"') in path):
+        return say(whole.status, tag, whole.body[:40])
+    for headers, status in (
+            (('If-None-Match: ' + tag,), 304), (('If-None-Match: W/' + tag,), 304), (('If-None-Match: *',), 304),
+            (('If-None-Match: "a", ' + tag,), 304), (('If-None-Match: "a"',), 200), (('If-None-Match: ' + tag[:-1],), 200),
+            (('If-None-Match: ' + '"a",' * 1500,), 200), (('Range: bytes=0-3',), 200), (('Range: bytes=0-0,2-3',), 200),
+            (('Range: bytes=-1', 'If-Range: ' + tag), 200), (('If-Modified-Since: Mon, 30 Nov 2026 00:00:00 GMT',), 200)):
+        for method in ('GET', 'HEAD'):
+            found = ask(method, path, *headers)
+            body = whole.body if (method, status) == ('GET', 200) else b''
+            if not same((headers, found.status, found.body, found.headers['etag']), (headers, status, body, tag)):
+                return False
+    return True
+
+
+def heads():
+    """HEAD is GET without the body; where GET is another matter it is refused."""
+    for path in ('/api/v1/providers', '/api/v1/nothing', '/', icon()):
+        whole, head = ask('GET', path), ask('HEAD', path)
+        if not same((path, head.status, head.body, head.headers['content-length']),
+                    (path, whole.status, b'', str(len(whole.body)))):
+            return False
+    return (ask('HEAD', '/api/v1/login').status == 405 and ask('POST', icon()).headers['allow'] == 'GET, HEAD'
+            and same(ask('DELETE', '/api/v1/devices').headers['allow'], 'GET, HEAD'))
+
+
+def twice():
+    """What stands once is not there twice, and what is no cookie of ours keeps nobody out."""
+    return (all(gets(b'GET /api/v1/providers HTTP/1.1\r\nHost: x\r\n' + header + b': a\r\n' + header.upper() + b': b\r\n\r\n',
+                     400, 'bad-request', closes=True)
+                for header in (b'Cookie', b'Authorization', b'Origin', b'Sec-Fetch-Site', b'Content-Type', b'If-None-Match'))
+            and all(gets(b'GET /api/v1/providers HTTP/1.1\r\nHost: x\r\nCookie: ' + cookie + b'\r\n\r\n', 200)
+                    for cookie in (b'', b'=', b';;;', b'a="b; c', b'a=\xff', b'__Host-sallyport=x; __Host-sallyport=y',
+                                   b'a=' + b'b' * 6000))
+            and gets(b'GET /api/v1/providers HTTP/1.1\r\nHost: x\r\nCookie: a=' + b'b' * 9000 + b'\r\n\r\n', 431, closes=True))
 
 
 def not_json():

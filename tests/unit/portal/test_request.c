@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "portal/assets.h"
 
 static void form_is_checked_before_a_body_is_read(void **state)
 {
@@ -37,6 +38,18 @@ static void form_is_checked_before_a_body_is_read(void **state)
 		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1, .content_length = "16385" }, 413 },
 		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1,
 		    .content_length = "99999999999999999999999999999999" }, 413 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .repeated = "Cookie" }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .target = "/" }, 0 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .target = "/a/b?c=d&e=%00//..;~" }, 0 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .target = "" }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .target = "*" }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .target = "gate:443" }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .target = "https://gate/a" }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .target = "/a#b" }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .target = "/a b" }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .target = "/a\tb" }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .target = "/a\x7f" }, 400 },
+		{ { .version = "HTTP/1.1", .host_count = 1, .target = "/\xc3\xa4" }, 400 },
 	};
 
 	(void)state;
@@ -125,18 +138,67 @@ static void a_body_is_json_by_name(void **state)
 	}
 }
 
-static void addresses_and_methods_that_do_not_exist(void **state)
+/* The answer to @method @path, by the table of addresses alone. */
+static void expect_answer(const char *method, const char *path, int status, const char *type, const char *allow)
 {
-	struct sp_exchange *exchange;
+	struct sp_exchange exchange = { 0 };
+	const struct sp_portal_request request = {
+		.method = method, .path = path, .version = "HTTP/1.1", .host_count = 1,
+	};
+
+	sp_exchange_begin(&exchange, desk, &request);
+	if (exchange.response.status != status || strcmp(exchange.response.type, type) != 0)
+		fail_msg("%s %s: %d %s", method, path, exchange.response.status, exchange.response.type);
+	if (allow ? !exchange.response.allow || strcmp(exchange.response.allow, allow) != 0 :
+		    exchange.response.allow != NULL)
+		fail_msg("%s %s: Allow: %s", method, path, exchange.response.allow);
+	sp_exchange_done(&exchange);
+}
+
+static void what_is_not_there_is_said_as_its_kind_says_it(void **state)
+{
+	static const char json[] = "application/json", page[] = "text/html; charset=utf-8";
+	static const struct {
+		const char *method, *path;
+		int status;
+		const char *type, *allow;
+	} cases[] = {
+		{ "GET", "/api", 404, json, NULL },
+		{ "GET", "/api/", 404, json, NULL },
+		{ "POST", "/api/v1/login/", 404, json, NULL },
+		{ "POST", "/api/v1/../v1/login", 404, json, NULL },
+		{ "GET", "/api/v1/providers%00", 404, json, NULL },
+		{ "GET", "/api/v1/%70roviders", 404, json, NULL },
+		{ "HEAD", "/api/v1/nothing", 404, json, NULL },
+		{ "GET", "/", 404, page, NULL },
+		{ "GET", "//", 404, page, NULL },
+		{ "GET", "/apis", 404, page, NULL },
+		{ "GET", "/API/v1/providers", 404, page, NULL },
+		{ "GET", "/etc/passwd", 404, page, NULL },
+		{ "GET", "/assets", 404, page, NULL },
+		{ "GET", "/assets/", 404, page, NULL },
+		{ "GET", "/assets/icon.svg", 404, page, NULL },
+		{ "GET", "/assets/../api/v1/providers", 404, page, NULL },
+		{ "GET", "/assets/..%2f..%2fetc/passwd", 404, page, NULL },
+		{ "GET", SP_ASSET_ICON_SVG "/", 404, page, NULL },
+		{ "GET", "/api/v1/login", 405, json, "POST" },
+		{ "HEAD", "/api/v1/login", 405, json, "POST" },
+		{ "PUT", "/api/v1/login", 405, json, "POST" },
+		{ "post", "/api/v1/login", 405, json, "POST" },
+		{ "", "/api/v1/login", 405, json, "POST" },
+		{ "POST", "/api/v1/providers", 405, json, "GET, HEAD" },
+		{ "OPTIONS", "/api/v1/providers", 405, json, "GET, HEAD" },
+		{ "POST", SP_ASSET_ICON_SVG, 405, page, "GET, HEAD" },
+		{ "TRACE", "/assets/nothing", 405, page, "GET, HEAD" },
+		{ "GET", "/api/v1/providers", 200, json, NULL },
+		{ "HEAD", "/api/v1/providers", 200, json, NULL },
+		{ "GET", SP_ASSET_ICON_SVG, 200, "image/svg+xml", NULL },
+		{ "HEAD", SP_ASSET_ICON_SVG, 200, "image/svg+xml", NULL },
+	};
 
 	(void)state;
-	desk_answered(desk_call("/", NULL, NULL), 404, "not-found");
-	desk_answered(desk_call("/api/v1/login/", NULL, "{}"), 404, "not-found");
-	desk_answered(desk_call("/api/v1/../v1/login", NULL, "{}"), 404, "not-found");
-	exchange = desk_call("/api/v1/login", NULL, NULL);
-	desk_answer(exchange, 405, "method");
-	assert_string_equal(exchange->response.allow, "POST");
-	desk_end(exchange);
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++)
+		expect_answer(cases[i].method, cases[i].path, cases[i].status, cases[i].type, cases[i].allow);
 }
 
 static void one_address_has_a_rate_and_others_do_not_suffer(void **state)
@@ -161,7 +223,7 @@ int main(void)
 		cmocka_unit_test(form_is_checked_before_a_body_is_read),
 		cmocka_unit_test_setup_teardown(a_body_is_judged_by_its_schema_and_the_field_is_named, desk_start, desk_stop),
 		cmocka_unit_test_setup_teardown(a_body_is_json_by_name, desk_start, desk_stop),
-		cmocka_unit_test_setup_teardown(addresses_and_methods_that_do_not_exist, desk_start, desk_stop),
+		cmocka_unit_test_setup_teardown(what_is_not_there_is_said_as_its_kind_says_it, desk_start, desk_stop),
 		cmocka_unit_test_setup_teardown(one_address_has_a_rate_and_others_do_not_suffer, desk_start, desk_stop),
 	};
 
