@@ -6,7 +6,6 @@
 #include "daemon/apply.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,12 +38,8 @@ SP_DEFINE_CLEANUP(struct sp_apply *, apply_free);
 
 void sp_apply_passed(struct sp_daemon *daemon, const char *step)
 {
-	const char *kill_at = daemon->options.kill_at;
-
-	if (kill_at && daemon->apply && daemon->apply->is_request && !strcmp(kill_at, step)) {
-		sp_log_note("--kill-at %s", step);
-		raise(SIGKILL);
-	}
+	if (daemon->apply && daemon->apply->is_request)
+		sp_daemon_passed(daemon, step);
 }
 
 /* ---- the end ---- */

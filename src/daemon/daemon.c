@@ -200,6 +200,63 @@ static void open_marks(struct sp_daemon *daemon)
 			     path ? path : "marks", sp_err_text(r));
 }
 
+/* ---- whom people tell ---- */
+
+void sp_daemon_passed(struct sp_daemon *daemon, const char *step)
+{
+	const char *kill_at = daemon->options.kill_at;
+
+	if (!kill_at || strcmp(kill_at, step) != 0)
+		return;
+	sp_log_note("--kill-at %s", step);
+	raise(SIGKILL);
+}
+
+static void record_session(void *arg, enum sp_audit_event event, const struct sp_live *live, const char *why,
+			   const char *by, const struct sp_addr *from)
+{
+	sp_recorder_session(arg, event, live, why, by, from);
+}
+
+static void session_over(void *arg, const struct sp_live *live)
+{
+	sp_farewell_session(arg, live);
+}
+
+static void connections_denied(void *arg, uint64_t since_ns)
+{
+	sp_farewell_denied(arg, since_ns);
+}
+
+static void people_changed(void *arg)
+{
+	sp_engine_wake(arg);
+}
+
+static void change_passed(void *arg, const char *step)
+{
+	sp_daemon_passed(arg, step);
+}
+
+static int load_people(struct sp_daemon *daemon, bool is_new_store)
+{
+	struct sp_people *people = &daemon->people;
+	int r;
+
+	people->store = daemon->store;
+	people->plane = daemon->plane;
+	people->revisions = &daemon->revisions;
+	people->machine = &daemon->machine;
+	people->outside = (struct sp_people_outside){
+		.arg = daemon, .record = record_session, .over = session_over, .denied = connections_denied,
+		.changed = people_changed, .passed = change_passed,
+	};
+	r = sp_people_load(daemon, is_new_store);
+	if (r < 0)
+		sp_log_error("reading devices and sessions: %s; %s", sp_err_text(r), sp_store_error(daemon->store));
+	return r;
+}
+
 /* ---- serving ---- */
 
 static void tick(void *arg)
@@ -311,7 +368,7 @@ static int watch(struct sp_daemon *daemon)
 	daemon->tick_timer = (struct sp_timer){ .fire = tick, .arg = daemon };
 	sp_loop_in(daemon->loop, &daemon->tick_timer, 0);
 	sp_recorder_start(daemon);
-	sp_engine_touch(daemon, NULL);
+	sp_people_changed(&daemon->people, NULL);
 	return open_control(daemon);
 }
 
@@ -345,12 +402,9 @@ static int start(struct sp_daemon *daemon)
 	if (r < 0)
 		return r;
 	sp_recorder_open(daemon);
-	r = sp_people_load(daemon, is_new_store);
-	if (r < 0) {
-		sp_log_error("reading devices and sessions: %s; %s", sp_err_text(r),
-			     sp_store_error(daemon->store));
+	r = load_people(daemon, is_new_store);
+	if (r < 0)
 		return r;
-	}
 	open_marks(daemon);
 	sp_portal_open(daemon);
 	sp_farewell_open(daemon);

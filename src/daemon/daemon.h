@@ -41,7 +41,7 @@ struct sp_daemon_options {
 	const char *gateway_name; /* NULL: the host's */
 	const char *engine_user;  /* NULL: sallyport-vpnd, if there is one */
 	bool is_verbose;
-	const char *kill_at;      /* tests: die at this step of an apply; NULL: never */
+	const char *kill_at;      /* tests: die at this step of an apply or of a change of access; NULL: never */
 	uint32_t flows_max;       /* tests: size of the flow table; 0: the plane's own */
 };
 
@@ -98,6 +98,9 @@ int sp_daemon_run(const struct sp_daemon_options *options);
  * that would be. Returns the exit code. */
 int sp_daemon_unload(const struct sp_daemon_options *options, bool is_confirmed);
 
+/* Tests: die here, if --kill-at says so. */
+void sp_daemon_passed(struct sp_daemon *daemon, const char *step);
+
 /* ---- apply.c: how a revision comes into force ---- */
 
 struct sp_connection { /* the one an apply came by */
@@ -128,7 +131,7 @@ int sp_apply_resume(struct sp_daemon *daemon);
 void sp_apply_retry(struct sp_daemon *daemon);
 /* The client is gone; its apply goes on. */
 void sp_apply_forget_client(struct sp_daemon *daemon, const struct sp_client *client);
-/* The hidden --kill-at: dies if @step is the one asked for and an administrator's apply runs. */
+/* sp_daemon_passed, if an administrator's apply runs. */
 void sp_apply_passed(struct sp_daemon *daemon, const char *step);
 void sp_apply_drop(struct sp_daemon *daemon);
 

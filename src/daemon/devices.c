@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "base/err.h"
 #include "daemon/address.h"
+#include "daemon/change.h"
 #include "daemon/daemon.h"
 #include "io/wg_key.h"
 
@@ -240,20 +241,20 @@ void sp_device_forget(struct sp_people *people, struct sp_device *device)
 	free(device);
 }
 
+static bool is_of_device(const void *device, const struct sp_live *live)
+{
+	return !memcmp(live->row.public_key, ((const struct sp_device *)device)->public_key, 32);
+}
+
 int sp_device_remove(struct sp_daemon *daemon, struct sp_device *device, const char *why,
 		     const char *by)
 {
-	struct sp_live *live = NULL;
+	struct sp_change change = { .kind = SP_CHANGE_END, .is_meant = is_of_device, .arg = device, .why = why,
+				    .by = by };
 	int r;
 
-	while ((live = sp_live_next(&daemon->people, live))) {
-		if (live->state == SP_LIVE_ENDED ||
-		    memcmp(live->row.public_key, device->public_key, 32) != 0)
-			continue;
-		sp_session_cut(daemon, live);
-		sp_session_settle(daemon, live, SP_LIVE_ENDED, why, by);
-	}
-	sp_engine_touch(daemon, device->public_key);
+	(void)sp_people_change(&daemon->people, &change);
+	sp_people_changed(&daemon->people, device->public_key);
 	r = sp_store_begin(daemon->store);
 	if (r == 0)
 		r = sp_store_remove_device(daemon->store, device,

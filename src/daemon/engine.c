@@ -15,7 +15,6 @@
 #define LOOK_NS (250 * SP_MS_NS)        /* is there a new socket? */
 #define COMPARE_NS (9500 * SP_MS_NS)    /* a full comparison: with the look before it, each 10 s */
 #define HANG_NS (5 * SP_SECOND_NS)      /* patience after one that does not answer */
-#define CHANGED_MAX 256
 #define DEFAULT_USER "sallyport-vpnd"
 
 static int compare_peer(const void *a, const void *b)
@@ -104,7 +103,7 @@ int sp_engine_open(struct sp_daemon *daemon)
 	if (r < 0)
 		return r;
 	engine->timer = (struct sp_timer){ .fire = look, .arg = daemon };
-	engine->is_all_changed = engine->is_file_behind = true;
+	engine->is_all_due = engine->is_file_behind = true;
 	r = read_peers(daemon, &peers);
 	if (r == 0 && keep_endpoints(engine, &peers) < 0)
 		return -ENOMEM;
@@ -122,32 +121,23 @@ void sp_engine_close(struct sp_daemon *daemon)
 	sp_wg_device_done(&daemon->engine.device);
 	sp_wg_device_done(&daemon->engine.filed);
 	sp_engine_stats_done(&daemon->engine.stats);
-	free(daemon->engine.changed);
 	sp_wipe(&daemon->engine.private_key, sizeof(daemon->engine.private_key));
 	free(daemon->engine.socket_path);
 	daemon->engine.socket_path = NULL;
 }
 
-void sp_engine_touch(struct sp_daemon *daemon, const uint8_t key[32])
+void sp_engine_wake(struct sp_daemon *daemon)
 {
-	struct sp_engine *engine = &daemon->engine;
-	struct sp_wg_key *changed = NULL;
-
-	engine->is_file_behind = true;
-	if (key && !engine->is_all_changed && engine->changed_count < CHANGED_MAX)
-		changed = SP_ARRAY_PUSH(engine->changed, engine->changed_count);
-	if (changed)
-		memcpy(changed->bytes, key, 32);
-	else
-		engine->is_all_changed = true;
-	sp_loop_in(daemon->loop, &engine->timer, 0);
+	if (daemon->engine.timer.fire) /* else it is opened later, and compares everything then */
+		sp_loop_in(daemon->loop, &daemon->engine.timer, 0);
 }
 
 bool sp_engine_is_in_step(const struct sp_daemon *daemon)
 {
 	const struct sp_engine *engine = &daemon->engine;
 
-	return engine->is_reachable && !engine->is_all_changed && !engine->changed_count;
+	return engine->is_reachable && !engine->is_all_due && !daemon->people.changes.is_all &&
+	       !daemon->people.changes.count;
 }
 
 /* Public keys, so an early end of the comparison tells nothing. */
@@ -463,8 +453,7 @@ static int tell_all(struct sp_daemon *daemon, struct sp_peers *wanted)
 
 	if (r == 0)
 		r = compare(daemon, wanted, &now);
-	engine->is_all_changed = false; /* one that is not there is told all when it comes */
-	engine->changed_count = 0;
+	engine->is_all_due = false; /* one that is not there is told all when it comes */
 	set_reachable(daemon, r);
 	if (r == 0)
 		engine->seen = now;
@@ -485,33 +474,33 @@ static const struct sp_live *find_with_peer(const struct sp_daemon *daemon, cons
 }
 
 /* Only the devices whose sessions changed. */
-static int tell_changed(struct sp_daemon *daemon)
+static int tell_changed(struct sp_daemon *daemon, const struct sp_people_changes *changes)
 {
 	struct sp_engine *engine = &daemon->engine;
 	__sp_wg_change struct sp_wg_change change = { 0 };
 	__sp_wg_device struct sp_wg_device room = { 0 }; /* whose peers are wiped */
 	int r = 0;
 
-	room.peers = calloc(engine->changed_count, sizeof(*room.peers));
+	room.peers = calloc(changes->count, sizeof(*room.peers));
+	engine->is_all_due = !room.peers;
 	if (!room.peers)
 		return -ENOMEM;
-	for (size_t i = 0; i < engine->changed_count && r == 0; i++) {
-		const uint8_t *key = engine->changed[i].bytes;
+	for (size_t i = 0; i < changes->count && r == 0; i++) {
+		const uint8_t *key = changes->keys[i].bytes;
 		const struct sp_device *device = sp_device_find(&daemon->people, key);
 		struct sp_wg_peer *peer = &room.peers[room.peer_count++];
 		const bool is_put = device && find_with_peer(daemon, key);
 
-		peer->public_key = engine->changed[i];
+		peer->public_key = changes->keys[i];
 		r = is_put ? fill_peer(device, peer) : 0;
 		if (r == 0)
 			r = sp_wg_change_peer(&change, peer, is_put ? SP_WG_PUT : SP_WG_REMOVE);
 	}
-	engine->changed_count = 0;
 	engine->is_answer_behind = true;
 	if (r == 0)
 		r = engine->way->change(engine_at(daemon), &change);
 	if (r < 0)
-		engine->is_all_changed = true;
+		engine->is_all_due = true;
 	set_reachable(daemon, r);
 	return r;
 }
@@ -539,14 +528,18 @@ static int keep_in_step(struct sp_daemon *daemon)
 {
 	struct sp_engine *engine = &daemon->engine;
 	const uint64_t now_ns = sp_clock_boottime_ns();
-	const bool is_file_due = engine->is_file_behind && now_ns >= engine->file_due_ns;
-	const bool is_all_due = engine->is_all_changed || is_another(daemon) ||
-				now_ns - engine->asked_ns > COMPARE_NS;
+	struct sp_people_changes changes;
+	bool is_file_due, is_all_due;
 	__sp_peers struct sp_peers wanted = { 0 };
 	int r = 0;
 
-	if (engine->changed_count && !is_all_due && engine->is_reachable)
-		r = tell_changed(daemon);
+	sp_people_take_changes(&daemon->people, &changes);
+	engine->is_file_behind |= changes.is_all || changes.count;
+	engine->is_all_due |= changes.is_all || (changes.count && !engine->is_reachable);
+	is_file_due = engine->is_file_behind && now_ns >= engine->file_due_ns;
+	is_all_due = engine->is_all_due || is_another(daemon) || now_ns - engine->asked_ns > COMPARE_NS;
+	if (changes.count && !is_all_due)
+		r = tell_changed(daemon, &changes);
 	if (r == 0 && (is_all_due || is_file_due))
 		r = list_wanted(daemon, &wanted);
 	if (r < 0)
@@ -579,9 +572,9 @@ void sp_engine_refresh(struct sp_daemon *daemon)
 	struct sp_engine *engine = &daemon->engine;
 
 	if (!engine->has_key || !engine->is_reachable ||
-	    (!engine->is_answer_behind && !engine->changed_count &&
+	    (!engine->is_answer_behind && !daemon->people.changes.count &&
 	     sp_clock_boottime_ns() - engine->asked_ns < SP_SECOND_NS / 2))
 		return;
-	engine->is_all_changed = true;
+	engine->is_all_due = true;
 	keep_in_step(daemon);
 }

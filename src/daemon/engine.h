@@ -21,9 +21,7 @@ struct sp_engine {
 	bool has_key;
 	struct sp_wg_key private_key, public_key;
 	struct sp_timer timer;
-	struct sp_wg_key *changed; /* devices whose sessions changed since it was told */
-	size_t changed_count;
-	bool is_all_changed;    /* too many to name, or never told: compare everything */
+	bool is_all_due;        /* it was never told, or may have forgotten: compare everything */
 	bool is_file_behind;    /* the peers file is not what it should be */
 	uint64_t file_due_ns;   /* boot time before which it is not written again */
 	bool is_reachable;
@@ -45,9 +43,8 @@ void sp_engine_close(struct sp_daemon *daemon);
 /* The key at @path; one that is damaged is taken from @peers (may be NULL). 0 also without one: a
  * warning says so, and everything but the tunnel works. */
 int sp_engine_find_key(struct sp_daemon *daemon, const char *path, const struct sp_peers *peers);
-/* The sessions of a device changed: the engine is told in the next round, the peers file follows.
- * @key NULL: look at everything. */
-void sp_engine_touch(struct sp_daemon *daemon, const uint8_t key[32]);
+/* People noted whose sessions changed: the engine is told in the next round, the peers file follows. */
+void sp_engine_wake(struct sp_daemon *daemon);
 bool sp_engine_is_in_step(const struct sp_daemon *daemon);
 /* What it last said about a peer; NULL: it does not have it. */
 const struct sp_wg_peer *sp_engine_peer(const struct sp_daemon *daemon, const uint8_t key[32]);

@@ -148,7 +148,7 @@ void sp_farewell_denied(struct sp_daemon *daemon, uint64_t since_ns)
 {
 	struct sp_farewell *farewell = &daemon->farewell;
 
-	if (farewell->fd < 0)
+	if (farewell->fd < 0 || !farewell->timer.fire) /* at the start it is opened later */
 		return;
 	if (!farewell->since_ns || since_ns < farewell->since_ns)
 		farewell->since_ns = since_ns;

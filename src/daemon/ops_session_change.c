@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "daemon/change.h"
 #include "daemon/ops.h"
 #include "yaml/suggest.h"
 
@@ -175,10 +176,10 @@ struct closing {
 	struct sp_op_owner owner;
 };
 
-static bool is_meant(const struct closing *closing, const struct sp_live *live)
+static bool is_meant(const void *arg, const struct sp_live *live)
 {
-	if (live->state == SP_LIVE_ENDED)
-		return false;
+	const struct closing *closing = arg;
+
 	if (closing->id)
 		return live->row.id == (uint64_t)closing->id;
 	if (closing->user)
@@ -191,37 +192,18 @@ static bool is_meant(const struct closing *closing, const struct sp_live *live)
 	return !memcmp(live->row.public_key, closing->device->public_key, 32);
 }
 
-/* Every kernel store first, then everything slow. Returns how many. */
-static size_t close_sessions(struct sp_daemon *daemon, const struct closing *closing,
-			     const struct sp_request *request, struct sp_client *client,
-			     const char *by, json_t *closed, uint64_t *ret_kernel_ns,
-			     int *ret_error)
+/* The answer's list of those who were ended. */
+struct closed {
+	struct sp_daemon *daemon;
+	struct sp_client *client;
+	json_t *list;
+};
+
+static void list_ended(void *arg, const struct sp_live *live)
 {
-	struct sp_live *live = NULL;
-	size_t count = 0;
+	const struct closed *closed = arg;
 
-	*ret_error = 0;
-	while ((live = sp_live_next(&daemon->people, live))) {
-		int r;
-
-		if (!is_meant(closing, live))
-			continue;
-		r = sp_session_cut(daemon, live);
-		if (r < 0)
-			*ret_error = r;
-		count++;
-		if (closing->id)
-			break; /* there is only one */
-	}
-	*ret_kernel_ns = sp_clock_boottime_ns() - request->read_ns;
-	live = NULL; /* from the first again */
-	while ((live = sp_live_next(&daemon->people, live))) {
-		if (!is_meant(closing, live))
-			continue;
-		sp_session_settle(daemon, live, SP_LIVE_ENDED, "revoked", by);
-		json_array_append_new(closed, sp_json_session(daemon, live, client));
-	}
-	return count;
+	json_array_append_new(closed->list, sp_json_session(closed->daemon, live, closed->client));
 }
 
 /* By user only the owner's own are meant; what is named otherwise has to be theirs. */
@@ -259,9 +241,9 @@ void sp_op_session_close(struct sp_daemon *daemon, struct sp_client *client,
 {
 	const char *device = NULL, *why = NULL;
 	struct closing closing = { 0 };
-	uint64_t kernel_ns;
-	bool is_closed;
-	json_t *closed;
+	struct closed closed = { .daemon = daemon, .client = client };
+	struct sp_change change = { .kind = SP_CHANGE_END, .is_meant = is_meant, .arg = &closing, .why = "revoked",
+				    .by = sp_client_who(client), .ended = list_ended, .ended_arg = &closed };
 	int r;
 
 	if (!sp_op_unpack(client, request, "{s?I, s?s, s?s, s?s, s?s, s?s}", "session", &closing.id,
@@ -286,23 +268,23 @@ void sp_op_session_close(struct sp_daemon *daemon, struct sp_client *client,
 	}
 	if (!is_theirs(daemon, client, &closing))
 		return;
-	closed = json_array();
+	closed.list = json_array();
 	daemon->recorder.words = why;
-	is_closed = close_sessions(daemon, &closing, request, client, sp_client_who(client), closed, &kernel_ns, &r);
+	r = sp_people_change(&daemon->people, &change);
 	daemon->recorder.words = NULL;
-	if (!is_closed) {
-		json_decref(closed);
+	if (!change.count) {
+		json_decref(closed.list);
 		if (closing.id)
 			sp_client_fail(client, "no-such-session", 1, NULL,
 				       "no session %lld is open", (long long)closing.id);
 		else
 			fail_nobody(daemon, client, closing.user, device);
 	} else if (r < 0) {
-		json_decref(closed);
+		json_decref(closed.list);
 		sp_client_fail(client, "failed", 1, NULL, "the kernel did not take it: %s",
 			       sp_err_text(r));
 	} else {
-		sp_client_reply(client, json_pack("{s:o, s:I}", "closed", closed, "kernel_ns",
-						  (json_int_t)kernel_ns));
+		sp_client_reply(client, json_pack("{s:o, s:I}", "closed", closed.list, "kernel_ns",
+						  (json_int_t)(change.cut_ns - request->read_ns)));
 	}
 }

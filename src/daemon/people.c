@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "daemon/change.h"
 #include "daemon/daemon.h"
 #include "net/addr.h"
 
@@ -93,21 +94,31 @@ void sp_people_done(struct sp_people *people)
 	people->slot_end = 0;
 }
 
+void sp_people_changed(struct sp_people *people, const uint8_t key[32])
+{
+	struct sp_people_changes *changes = &people->changes;
+
+	if (key && !changes->is_all && changes->count < SP_CHANGES_MAX)
+		memcpy(changes->keys[changes->count++].bytes, key, 32);
+	else
+		changes->is_all = true;
+	people->outside.changed(people->outside.arg);
+}
+
+void sp_people_take_changes(struct sp_people *people, struct sp_people_changes *ret_changes)
+{
+	*ret_changes = people->changes;
+	people->changes.count = 0;
+	people->changes.is_all = false;
+}
+
 /* Nobody asks for it any more: its addresses say `no-identity` from here on, unless they are a
  * newer session's, and its slot is free. */
-static void forget(struct sp_daemon *daemon, struct sp_live *live)
+static void forget(struct sp_people *people, struct sp_live *live)
 {
-	for (int family = 0; family < 2; family++) {
-		const struct sp_addr *addr = &live->row.addresses[family];
+	struct sp_change change = { .kind = SP_CHANGE_FORGET, .live = live };
 
-		if (live->row.has_address[family] &&
-		    sp_live_of_address(&daemon->people, addr) == live)
-			sp_ebpf_ident_remove(daemon->plane, addr);
-	}
-	sp_ebpf_session_end(daemon->plane, live->row.slot);
-	daemon->people.slots[live->row.slot] = NULL;
-	sp_engine_touch(daemon, live->row.public_key);
-	sp_live_free(live);
+	(void)sp_people_change(people, &change);
 }
 
 static bool is_silent(struct sp_daemon *daemon, struct sp_live *live, uint64_t now_ns)
@@ -120,13 +131,11 @@ static bool is_silent(struct sp_daemon *daemon, struct sp_live *live, uint64_t n
 	return session.last_seen_ns + (uint64_t)live->row.idle_s * SP_SECOND_NS <= now_ns;
 }
 
-/* The kernel has refused it since that very instant; this is the record of it. */
-static void park(struct sp_daemon *daemon, struct sp_live *live, int64_t since_ns, const char *why)
+static void park(struct sp_people *people, struct sp_live *live, int64_t since_ns, const char *why)
 {
-	live->row.closed_ns = since_ns;
-	sp_ebpf_session_extend(daemon->plane, live->row.slot,
-			       1); /* silence or deadline: for good */
-	sp_session_settle(daemon, live, SP_LIVE_PARKED, why, NULL);
+	struct sp_change change = { .kind = SP_CHANGE_PARK, .live = live, .since_ns = since_ns, .why = why };
+
+	(void)sp_people_change(people, &change);
 }
 
 /* Nobody came by it in the time vpn.unused gives them. With an engine that is away nobody can, and none is ended. */
@@ -151,8 +160,7 @@ static void end_unused(struct sp_daemon *daemon, struct sp_live *live)
 	struct sp_device *device = sp_device_find(&daemon->people, live->row.public_key);
 
 	if (!device || device->proven_ns) {
-		sp_session_cut(daemon, live);
-		sp_session_settle(daemon, live, SP_LIVE_ENDED, "unused", NULL);
+		(void)sp_session_end(&daemon->people, live, "unused", NULL);
 		return;
 	}
 	if (sp_device_remove(daemon, device, "unused", NULL) < 0)
@@ -221,12 +229,12 @@ static void look_at_room(struct sp_daemon *daemon, uint64_t boot_ns)
 		sp_warnings_clear(&daemon->warnings, "pool-nearly-empty");
 }
 
-static void drop_told_peer(struct sp_daemon *daemon, struct sp_live *live, int64_t now_ns)
+static void drop_told_peer(struct sp_people *people, struct sp_live *live, int64_t now_ns)
 {
 	if (!live->peer_until_ns || live->peer_until_ns > now_ns)
 		return;
 	live->peer_until_ns = 0;
-	sp_engine_touch(daemon, live->row.public_key);
+	sp_people_changed(people, live->row.public_key);
 }
 
 void sp_people_tick(struct sp_daemon *daemon)
@@ -238,14 +246,14 @@ void sp_people_tick(struct sp_daemon *daemon)
 	for (; live; live = next) {
 		next = sp_live_next(&daemon->people, live);
 		if (live->state != SP_LIVE_OPEN) {
-			drop_told_peer(daemon, live, now_ns);
+			drop_told_peer(&daemon->people, live, now_ns);
 			if (live->until_ns <= now_ns)
-				forget(daemon, live);
+				forget(&daemon->people, live);
 		} else if (live->row.expires_ns && live->row.expires_ns <= now_ns) {
-			park(daemon, live, live->row.expires_ns,
+			park(&daemon->people, live, live->row.expires_ns,
 			     live->row.ending ? live->row.ending : "expired");
 		} else if (is_silent(daemon, live, boot_ns)) {
-			park(daemon, live, now_ns, "idle");
+			park(&daemon->people, live, now_ns, "idle");
 		} else if (is_unused(daemon, live, now_ns)) {
 			end_unused(daemon, live);
 		}
@@ -255,20 +263,22 @@ void sp_people_tick(struct sp_daemon *daemon)
 
 void sp_people_reproject(struct sp_daemon *daemon)
 {
-	const int64_t offset_ns = sp_clock_offset_ns();
 	struct sp_live *live = NULL;
 
-	while ((live = sp_live_next(&daemon->people, live)))
+	while ((live = sp_live_next(&daemon->people, live))) {
+		struct sp_change change = { .kind = SP_CHANGE_PROJECT, .live = live };
+
 		if (live->state == SP_LIVE_OPEN)
-			sp_ebpf_session_extend(daemon->plane, live->row.slot,
-					       sp_clock_utc_to_boottime_ns(live->row.expires_ns,
-									   offset_ns));
+			(void)sp_people_change(&daemon->people, &change);
+	}
 }
 
+/* The roles are written with the others' in one transaction (sp_people_follow_policy). */
 static void follow(struct sp_daemon *daemon, struct sp_live *live, json_t *lost)
 {
 	const struct sp_policy *policy = daemon->revisions.running->policy;
 	__sp_free uint32_t *roles = NULL;
+	struct sp_change change = { .live = live, .row = &live->row, .is_recorded = true, .why = "policy" };
 	struct sp_session_span span;
 	struct sp_identity identity;
 	bool is_shorter;
@@ -283,20 +293,18 @@ static void follow(struct sp_daemon *daemon, struct sp_live *live, json_t *lost)
 	}
 	span = sp_policy_session_span(policy, roles, identity.role_count);
 	is_shorter = identity.role_count && sp_live_shorten(live, &span);
-	sp_store_change_session(daemon->store, &live->row);
-	if (is_shorter) {
-		sp_session_project(daemon, live);
-		sp_recorder_session(daemon, SP_AUDIT_SESSION_EXTEND, live, "policy", NULL, NULL);
-		sp_engine_touch(daemon, live->row.public_key);
-	}
+	change.kind = is_shorter ? SP_CHANGE_SHORTEN : SP_CHANGE_KEEP;
+	if (!identity.role_count)
+		(void)sp_session_end(&daemon->people, live, "no-role", NULL);
+	if (sp_people_change(&daemon->people, &change) < 0)
+		sp_log_error("keeping the roles of session %llu: %s", (unsigned long long)live->row.id,
+			     sp_store_error(daemon->store));
 	if (identity.role_count)
 		return;
 	if (lost)
 		json_array_append_new(lost, json_pack("{s:I, s:s}", "session",
 						      (json_int_t)live->row.id, "user",
 						      live->row.user));
-	sp_session_cut(daemon, live);
-	sp_session_settle(daemon, live, SP_LIVE_ENDED, "no-role", NULL);
 }
 
 /* A machine signs in by its key alone, so whenever a policy gives that key a role.

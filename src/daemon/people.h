@@ -11,11 +11,17 @@
 
 #include <jansson.h>
 
+#include "audit/record.h"
 #include "daemon/refusal.h"
 #include "daemon/store.h"
+#include "io/wg_key.h"
 #include "policy/model.h"
 
 struct sp_daemon;
+struct sp_ebpf;
+struct sp_machine;
+struct sp_people;
+struct sp_revisions;
 
 #define SP_SLOTS 65536u      /* slot 0 is no session: its epoch names the plane (people_load.c) */
 #define SP_LINGER_NS (600 * 1000000000ll)
@@ -47,7 +53,40 @@ struct sp_live {
 	struct sp_denial denials[SP_DENIALS_KEPT]; /* the newest first */
 };
 
+/* Whom people tell what became of a session: the parts above them. */
+struct sp_people_outside {
+	void *arg;
+	/* On record: @event of the session. @why, @by, @from: NULL, there is nothing to say. */
+	void (*record)(void *arg, enum sp_audit_event event, const struct sp_live *live, const char *why,
+		       const char *by, const struct sp_addr *from);
+	/* All connections of the session are over. */
+	void (*over)(void *arg, const struct sp_live *live);
+	/* Over are the connections denied since @since_ns (boot time). */
+	void (*denied)(void *arg, uint64_t since_ns);
+	/* `changes` has something new. */
+	void (*changed)(void *arg);
+	/* Tests: a step of a change is made, after which a crash leaves another state behind. */
+	void (*passed)(void *arg, const char *step);
+};
+
+#define SP_CHANGES_MAX 256
+
+/* Devices whose sessions changed, until the engine is told. */
+struct sp_people_changes {
+	struct sp_wg_key keys[SP_CHANGES_MAX];
+	size_t count;
+	bool is_all; /* too many to name, or never told: compare everything */
+};
+
 struct sp_people {
+	/* what they stand on, lent by the daemon */
+	struct sp_store *store;
+	struct sp_ebpf *plane;
+	struct sp_revisions *revisions;
+	struct sp_machine *const *machine; /* sallyport.yaml as it is now */
+	struct sp_people_outside outside;
+
+	struct sp_people_changes changes;
 	struct sp_device **devices;
 	size_t device_count;
 	struct sp_live *slots[SP_SLOTS];
@@ -81,6 +120,10 @@ int sp_device_lookup(const struct sp_people *people, const char *text,
  * so whoever the kernel still knows cannot be named and is ended. */
 int sp_people_load(struct sp_daemon *daemon, bool is_fresh_store);
 void sp_people_done(struct sp_people *people);
+/* The engine is to be told of the device with this key; NULL: of every one. */
+void sp_people_changed(struct sp_people *people, const uint8_t key[32]);
+/* What changed since the last call. */
+void sp_people_take_changes(struct sp_people *people, struct sp_people_changes *ret_changes);
 /* Once a second: deadlines, silence, lingering. */
 void sp_people_tick(struct sp_daemon *daemon);
 /* The wall clock was set: project every deadline again. */
@@ -129,8 +172,6 @@ struct sp_news {
  * and -EAGAIN, the revision that runs has no room for them, make a new one and ask again, change nothing). */
 int sp_session_update(struct sp_daemon *daemon, struct sp_live *live, const struct sp_news *news,
 		      struct sp_live **ret_live, struct sp_refusal *refusal);
-/* Its deadline and its silence, as its row says, into the kernel. */
-int sp_session_project(struct sp_daemon *daemon, const struct sp_live *live);
 /* No later than @within_s from now, and parked then with @why (one of sp_session_is_ending) on record, also
  * when nobody says more; an end that is earlier already stays. 0; -errno. */
 int sp_session_end_early(struct sp_daemon *daemon, struct sp_live *live, int64_t within_s, const char *why);
@@ -145,12 +186,6 @@ bool sp_session_parks(const char *why);
 void sp_session_await(struct sp_live *live);
 /* They have come, though nothing of theirs may have passed yet. The kernel keeps it over our restart. */
 void sp_session_meet(struct sp_daemon *daemon, struct sp_live *live);
-/* The first half of ending: the store in the kernel after which no packet passes. */
-int sp_session_cut(struct sp_daemon *daemon, struct sp_live *live);
-/* The second: database, record, peer. @why: revoked, replaced, expired, idle, no-role, removed,
- * groups-changed (another session took its place), unused, failed, or a word for an early end. */
-void sp_session_settle(struct sp_daemon *daemon, struct sp_live *live, enum sp_live_state state,
-		       const char *why, const char *by);
 /* Roles by a policy; the identity borrows from @live and @ret_roles (malloc'ed). */
 int sp_live_identity(const struct sp_live *live, const struct sp_policy *policy,
 		     struct sp_identity *ret_identity, uint32_t **ret_roles);

@@ -10,6 +10,7 @@
 
 #include "base/array.h"
 #include "base/err.h"
+#include "daemon/change.h"
 #include "daemon/daemon.h"
 
 struct load {
@@ -56,39 +57,6 @@ static bool is_in_kernel(struct sp_daemon *daemon, struct sp_live *live)
 	return session.epoch == live->row.epoch;
 }
 
-/* Into maps that do not know it: without a class yet, which the next revision brings; until then it
- * is in no revision that runs. */
-static int put_bare(struct sp_daemon *daemon, const struct sp_live *live)
-{
-	const struct sp_session session = {
-		.epoch = live->row.epoch,
-		.expires_ns = live->state == SP_LIVE_PARKED
-				      ? 1
-				      : sp_clock_utc_to_boottime_ns(live->row.expires_ns,
-								    sp_clock_offset_ns()),
-		.idle_ns = (uint64_t)live->row.idle_s * SP_SECOND_NS,
-		.last_seen_ns = sp_clock_boottime_ns(),
-	};
-
-	return sp_ebpf_session_put(daemon->plane, live->row.slot, &session);
-}
-
-/* An address belongs to the newest session that has it. */
-static int put_idents(struct sp_daemon *daemon, const struct sp_live *live)
-{
-	int r = 0;
-
-	for (int family = 0; family < 2 && r == 0; family++) {
-		const struct sp_addr *addr = &live->row.addresses[family];
-
-		if (live->row.has_address[family] &&
-		    sp_live_of_address(&daemon->people, addr) == live)
-			r = sp_ebpf_ident_put(daemon->plane, addr, live->row.slot,
-					      live->row.epoch);
-	}
-	return r;
-}
-
 /* The state a row says; one whose time to stay is over is not taken up (false). */
 static bool find_state(const struct sp_daemon *daemon, struct sp_live *live)
 {
@@ -119,35 +87,29 @@ static bool is_replaced(const struct sp_people *people, const struct sp_live *li
 	return false;
 }
 
+static int end_known(struct load *load, struct sp_live *live, const char *why)
+{
+	load->ended++;
+	(void)sp_session_end(&load->daemon->people, live, why, NULL);
+	return 0;
+}
+
 /* Make the kernel and the session agree. Taking away wins. */
 static int reconcile(struct load *load, struct sp_live *live)
 {
-	struct sp_daemon *daemon = load->daemon;
-	int r = 0;
+	struct sp_people *people = &load->daemon->people;
+	struct sp_change change = { .kind = SP_CHANGE_RESTORE, .live = live,
+				    .is_fresh_plane = load->is_fresh_plane };
 
-	if (live->state == SP_LIVE_ENDED) {
-		sp_ebpf_session_end(daemon->plane, live->row.slot);
-		return put_idents(daemon, live);
-	}
-	if (is_replaced(&daemon->people, live)) {
-		sp_session_cut(daemon, live);
-		sp_session_settle(daemon, live, SP_LIVE_ENDED, "replaced", NULL);
-		load->ended++;
-		return 0;
-	}
-	if (load->is_fresh_plane)
-		r = put_bare(daemon, live);
-	else if (!is_in_kernel(daemon, live)) {
+	if (live->state != SP_LIVE_ENDED) {
+		if (is_replaced(people, live))
+			return end_known(load, live, "replaced");
 		/* ended in the kernel, and killed before the database was told; or never put */
-		sp_session_cut(daemon, live);
-		sp_session_settle(daemon, live, SP_LIVE_ENDED, "revoked", NULL);
-		load->ended++;
-		return 0;
+		if (!load->is_fresh_plane && !is_in_kernel(load->daemon, live))
+			return end_known(load, live, "revoked");
 	}
-	if (r == 0)
-		r = put_idents(daemon, live);
 	load->open += live->state == SP_LIVE_OPEN;
-	return r;
+	return sp_people_change(people, &change);
 }
 
 static int load_session(void *arg, struct sp_session_row *row)

@@ -130,7 +130,7 @@ static int take(struct sp_daemon *daemon, struct sp_machine *machine, struct sp_
 	}
 	sp_machine_free(former);
 	sp_recorder_set_bounds(daemon);
-	sp_engine_touch(daemon, NULL); /* its port, and how long a parked peer stays */
+	sp_people_changed(&daemon->people, NULL); /* its port, and how long a parked peer stays */
 	return 0;
 }
 

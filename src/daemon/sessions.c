@@ -1,43 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Opening, extending and ending sessions. The database is written before the kernel when access is
- * given and after it when access is taken, so a crash between the two never leaves more than was
- * recorded. */
+/* Opening sessions, and following what the provider says of a person: who may, with what roles and lengths. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "daemon/change.h"
 #include "daemon/daemon.h"
 #include "daemon/key_proof.h"
 #include "io/wg_key.h"
 #include "judge/judge.h"
 
 SP_DEFINE_CLEANUP(struct sp_live *, sp_live_free);
-
-/* ---- into the kernel ---- */
-
-/* @last_seen_ns: boot time; its silence is counted from then. */
-static int put_session(struct sp_daemon *daemon, struct sp_live *live,
-		       const struct sp_standings *standings, uint64_t last_seen_ns)
-{
-	const uint64_t offset_ns = (uint64_t)sp_clock_offset_ns();
-	struct sp_session session = {
-		.epoch = live->row.epoch,
-		.idle_ns = (uint64_t)live->row.idle_s * SP_SECOND_NS,
-		.last_seen_ns = last_seen_ns,
-		.expires_ns = sp_clock_utc_to_boottime_ns(live->row.expires_ns,
-							  (int64_t)offset_ns),
-	};
-	int r;
-
-	sp_standings_put(standings, &session);
-	live->last_seen_ns = session.last_seen_ns;
-	r = sp_ebpf_session_put(daemon->plane, live->row.slot, &session);
-	for (int family = 0; family < 2 && r == 0; family++)
-		if (live->row.has_address[family])
-			r = sp_ebpf_ident_put(daemon->plane, &live->row.addresses[family],
-					      live->row.slot, live->row.epoch);
-	return r;
-}
 
 /* ---- opening ---- */
 
@@ -164,37 +137,6 @@ static int give_roles(struct sp_daemon *daemon, struct sp_live *live,
 	return sp_live_set_roles(live, daemon->revisions.running->policy, roles, identity.role_count);
 }
 
-/* With whatever else the transaction holds, which began before: one wait for the disk. */
-static int keep_session(struct sp_daemon *daemon, struct sp_live *live)
-{
-	int r = sp_store_next_epoch(daemon->store, &live->row.epoch);
-
-	if (r == 0)
-		r = sp_store_add_session(daemon->store, &live->row);
-	if (r == 0)
-		r = sp_store_commit(daemon->store);
-	if (r < 0)
-		sp_store_cancel(daemon->store);
-	return r;
-}
-
-static void replace_former(struct sp_daemon *daemon, struct sp_live *live, const char *by)
-{
-	bool has_waited = false;
-
-	for (struct sp_live *other = sp_live_next(&daemon->people, NULL); other;
-	     other = sp_live_next(&daemon->people, other)) {
-		if (other == live || other->state == SP_LIVE_ENDED ||
-		    memcmp(other->row.public_key, live->row.public_key, 32) != 0)
-			continue;
-		if (!has_waited) /* a packet that was found to be of the former is judged by it: see take_over */
-			sp_ebpf_wait_programs(daemon->plane);
-		has_waited = true;
-		sp_session_cut(daemon, other);
-		sp_session_settle(daemon, other, SP_LIVE_ENDED, "replaced", by);
-	}
-}
-
 static int refuse_login(struct sp_daemon *daemon, const struct sp_sign_in *sign_in, int r,
 			const struct sp_refusal *refusal)
 {
@@ -227,16 +169,16 @@ static int refuse_kernel(struct sp_refusal *refusal, int r)
 			 sp_judge_fault(r == -EAGAIN ? -E2BIG : r));
 }
 
+static int refuse_change(struct sp_refusal *refusal, const struct sp_change *change, int r)
+{
+	return change->place == SP_CHANGE_IN_DATABASE ?
+		       sp_refuse(refusal, r, "failed", 1, "keeping the session: %s", sp_err_text(r)) :
+		       refuse_kernel(refusal, r);
+}
+
 static int refuse_slots(struct sp_refusal *refusal)
 {
 	return sp_refuse(refusal, -ENOSPC, "table-full", 1, "%u sessions are all there can be", SP_SLOTS - 1);
-}
-
-static void take_slot(struct sp_people *people, struct sp_live *live)
-{
-	people->slots[live->row.slot] = live;
-	if (live->row.slot >= people->slot_end)
-		people->slot_end = live->row.slot + 1;
 }
 
 static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
@@ -245,7 +187,8 @@ static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 {
 	__sp_cleanup(sp_live_freep) struct sp_live *live = NULL;
 	__sp_cleanup(sp_session_row_done) struct sp_session_row row = { 0 };
-	struct sp_standings standings;
+	struct sp_change change = { .kind = SP_CHANGE_OPEN, .by = sign_in->by, .from = sign_in->from,
+				    .former_why = "replaced" };
 	struct sp_session_span span;
 	int r = fill_row(daemon, sign_in, device, &row);
 
@@ -257,29 +200,19 @@ static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 		r = give_roles(daemon, live, &span);
 	if (r == -EACCES)
 		return refuse_roleless(refusal, sign_in->user, sign_in->idp);
-	if (r == 0) {
-		set_lengths(&live->row, sign_in, &span);
-		r = sp_revisions_add_session(&daemon->revisions, live, &standings);
-		if (r < 0)
-			return refuse_kernel(refusal, r);
-		r = keep_session(daemon, live);
-	}
 	if (r < 0)
-		return sp_refuse(refusal, r, "failed", 1, "keeping the session: %s",
+		return sp_refuse(refusal, r, "failed", 1, "finding the roles of %s: %s", sign_in->user,
 				 sp_err_text(r));
-	*ret_is_kept = true;
-	take_slot(&daemon->people, live);
-	r = put_session(daemon, live, &standings,
-			sp_clock_utc_to_boottime_ns(live->row.opened_ns, sp_clock_offset_ns()));
-	if (r < 0) {
-		sp_session_cut(daemon, live);
-		sp_session_settle(daemon, SP_TAKE_PTR(live), SP_LIVE_ENDED, "failed", sign_in->by);
-		return refuse_kernel(refusal, r);
-	}
-	sp_session_await(live);
-	replace_former(daemon, live, sign_in->by);
-	*ret_live = SP_TAKE_PTR(live);
-	return 0;
+	set_lengths(&live->row, sign_in, &span);
+	change.live = live;
+	change.last_seen_ns = sp_clock_utc_to_boottime_ns(live->row.opened_ns, sp_clock_offset_ns());
+	r = sp_people_change(&daemon->people, &change);
+	if (r == 0)
+		sp_session_await(live);
+	*ret_is_kept = change.is_kept;
+	if (change.is_kept)
+		*ret_live = SP_TAKE_PTR(live);
+	return r < 0 ? refuse_change(refusal, &change, r) : 0;
 }
 
 /* Who shows to have the private key takes it from who only named the public one. */
@@ -379,81 +312,44 @@ int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 		if (device && !device->proven_ns)
 			sp_device_prove(daemon, device, "an answered challenge");
 	}
-	sp_recorder_session(daemon, SP_AUDIT_SESSION_OPEN, *ret_live, NULL, sign_in->by,
-			    sign_in->from);
-	sp_engine_touch(daemon, (*ret_live)->row.public_key);
 	return 0;
 }
 
 /* ---- who they are now ---- */
 
-/* The same roles: only what is kept of the person changes. @next is @live with the new groups. */
-static int change_groups(struct sp_daemon *daemon, struct sp_live *live, struct sp_live *next)
-{
-	int r = sp_store_change_session(daemon->store, &next->row);
-	char *text = live->row.groups, *refresh = live->row.refresh;
-	char **groups = live->groups;
-	const size_t count = live->group_count;
-
-	if (r < 0)
-		return r;
-	live->row.groups = next->row.groups;
-	live->row.refresh = next->row.refresh;
-	live->groups = next->groups;
-	live->group_count = next->group_count;
-	next->row.groups = text; /* freed with it */
-	next->row.refresh = refresh;
-	next->groups = groups;
-	next->group_count = count;
-	return sp_revisions_stage_session(&daemon->revisions, live);
-}
-
-/* Other roles: a session of its own takes over. Whoever is in the kernel is the one or the other:
- * its row is written, then each address is switched to it in one store, and the former epoch ends
- * only when no program runs any more that may have read the address before. Each live flow is
- * judged again with its next packet. */
+/* Other roles: a session of its own takes over, so that whoever is in the kernel is the one or the other. Each live
+ * flow is judged again with its next packet. @next is people's or freed from here on. */
 static int take_over(struct sp_daemon *daemon, struct sp_live *live, struct sp_live *next,
-		     struct sp_refusal *refusal)
+		     const struct sp_news *news, struct sp_refusal *refusal)
 {
 	struct sp_session former = { .last_seen_ns = sp_clock_boottime_ns() };
-	struct sp_standings standings;
-	int r = sp_revisions_add_session(&daemon->revisions, next, &standings);
+	struct sp_change change = { .kind = SP_CHANGE_OPEN, .live = next, .why = "groups-changed", .by = news->by,
+				    .former_why = "groups-changed" };
+	int r = find_slot(&daemon->people, &next->row.slot);
 
 	if (r < 0) {
 		sp_live_free(next);
-		return refuse_kernel(refusal, r);
+		return refuse_slots(refusal);
 	}
-	r = find_slot(&daemon->people, &next->row.slot);
 	next->row.replaces = live->row.id;
 	sp_ebpf_session_get(daemon->plane, live->row.slot, &former);
-	if (r == 0)
-		r = sp_store_begin(daemon->store);
-	if (r == 0)
-		r = keep_session(daemon, next);
-	if (r < 0) {
-		sp_live_free(next);
-		return r == -ENOSPC ? refuse_slots(refusal) :
-				      sp_refuse(refusal, r, "failed", 1,
-						"keeping the session with its new roles: %s", sp_err_text(r));
-	}
-	take_slot(&daemon->people, next);
 	next->awaited_ns = live->awaited_ns;
-	r = put_session(daemon, next, &standings, former.last_seen_ns);
-	if (r < 0) {
-		sp_session_cut(daemon, next);
-		sp_session_settle(daemon, next, SP_LIVE_ENDED, "failed", NULL);
-		return refuse_kernel(refusal, r);
-	}
-	sp_ebpf_wait_programs(daemon->plane);
-	return 0;
+	change.last_seen_ns = former.last_seen_ns;
+	r = sp_store_begin(daemon->store);
+	if (r == 0)
+		r = sp_people_change(&daemon->people, &change);
+	if (r == 0)
+		return 0;
+	if (!change.is_kept)
+		sp_live_free(next);
+	return refuse_change(refusal, &change, r);
 }
 
 /* What was taken away at the provider must not go on because we could not say it to the kernel. */
 static int end_for(struct sp_daemon *daemon, struct sp_live *live, const char *why, const char *by,
 		   int r)
 {
-	sp_session_cut(daemon, live);
-	sp_session_settle(daemon, live, SP_LIVE_ENDED, why, by);
+	(void)sp_session_end(&daemon->people, live, why, by);
 	return r;
 }
 
@@ -490,7 +386,9 @@ int sp_session_update(struct sp_daemon *daemon, struct sp_live *live, const stru
 		return end_for(daemon, live, "no-role", news->by, r);
 	}
 	if (r == 0 && !strcmp(next->row.roles, live->row.roles)) {
-		r = change_groups(daemon, live, next);
+		struct sp_change change = { .kind = SP_CHANGE_GROUPS, .live = live, .next = next };
+
+		r = sp_people_change(&daemon->people, &change);
 		if (r == 0) {
 			*ret_live = live;
 			return 0;
@@ -502,15 +400,8 @@ int sp_session_update(struct sp_daemon *daemon, struct sp_live *live, const stru
 	}
 	sp_live_shorten(next, &span);
 	*ret_live = next;
-	r = take_over(daemon, live, SP_TAKE_PTR(next), refusal);
+	r = take_over(daemon, live, SP_TAKE_PTR(next), news, refusal);
 	if (r == -EAGAIN && !news->is_asked_again)
 		return r;
-	if (r < 0)
-		return end_for(daemon, live, "failed", news->by, r);
-	sp_session_cut(daemon, live);
-	sp_session_settle(daemon, live, SP_LIVE_ENDED, "groups-changed", news->by);
-	sp_recorder_session(daemon, SP_AUDIT_SESSION_OPEN, *ret_live, "groups-changed", news->by,
-			    NULL);
-	sp_engine_touch(daemon, (*ret_live)->row.public_key);
-	return 0;
+	return r < 0 ? end_for(daemon, live, "failed", news->by, r) : 0;
 }

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* In which order a change of access reaches the revisions, the database, the kernel, the audit log and the peers,
+ * and what is left when one of them fails. The linker puts this file in the place of the store and of the plane
+ * (tests/unit/daemon/meson.build); each call that it answers is a word of the log. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "config/machine.h"
+#include "daemon/change.h"
+#include "net/addr.h"
+#include "plane/ebpf/ebpf.h"
+
+static char calls[1024];    /* what was called, in order */
+static const char *failing; /* the call that fails; NULL: none does */
+static int failure;
+
+static int say(const char *word)
+{
+	const size_t len = strlen(calls);
+
+	snprintf(calls + len, sizeof(calls) - len, "%s%s", len ? " " : "", word);
+	return failing && !strcmp(failing, word) ? failure : 0;
+}
+
+static int say_of(const char *word, unsigned long long number)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s:%llu", word, number);
+	return say(text);
+}
+
+/* ---- in the place of the store ---- */
+
+int __wrap_sp_store_next_epoch(struct sp_store *store, uint64_t *ret_epoch);
+int __wrap_sp_store_add_session(struct sp_store *store, struct sp_session_row *row);
+int __wrap_sp_store_commit(struct sp_store *store);
+void __wrap_sp_store_cancel(struct sp_store *store);
+int __wrap_sp_store_change_session(struct sp_store *store, const struct sp_session_row *row);
+int __wrap_sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_ns, const char *why);
+const char *__wrap_sp_store_error(const struct sp_store *store);
+
+int __wrap_sp_store_next_epoch(struct sp_store *store, uint64_t *ret_epoch)
+{
+	(void)store;
+	*ret_epoch = 1000;
+	return 0;
+}
+
+int __wrap_sp_store_add_session(struct sp_store *store, struct sp_session_row *row)
+{
+	(void)store;
+	return say_of("add", row->slot);
+}
+
+int __wrap_sp_store_commit(struct sp_store *store)
+{
+	(void)store;
+	return say("commit");
+}
+
+void __wrap_sp_store_cancel(struct sp_store *store)
+{
+	(void)store;
+	say("cancel");
+}
+
+int __wrap_sp_store_change_session(struct sp_store *store, const struct sp_session_row *row)
+{
+	(void)store;
+	return say_of("keep", row->slot);
+}
+
+int __wrap_sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_ns, const char *why)
+{
+	char word[64];
+
+	(void)store;
+	assert_true(closed_ns > 0); /* the end is as old as the kernel's */
+	snprintf(word, sizeof(word), "close:%llu(%s)", (unsigned long long)id, why);
+	return say(word);
+}
+
+const char *__wrap_sp_store_error(const struct sp_store *store)
+{
+	(void)store;
+	return "the disk is full";
+}
+
+/* ---- in the place of the revisions and of the plane ---- */
+
+int __wrap_sp_revisions_add_session(struct sp_revisions *revisions, const struct sp_live *live,
+				    struct sp_standings *ret_standings);
+int __wrap_sp_revisions_stage_session(struct sp_revisions *revisions, const struct sp_live *live);
+int __wrap_sp_ebpf_session_put(struct sp_ebpf *plane, uint32_t number, const struct sp_session *session);
+int __wrap_sp_ebpf_session_end(struct sp_ebpf *plane, uint32_t number);
+int __wrap_sp_ebpf_session_extend(struct sp_ebpf *plane, uint32_t number, uint64_t expires_ns);
+int __wrap_sp_ebpf_session_set_idle(struct sp_ebpf *plane, uint32_t number, uint64_t idle_ns);
+int __wrap_sp_ebpf_ident_put(struct sp_ebpf *plane, const struct sp_addr *addr, uint32_t session, uint64_t epoch);
+int __wrap_sp_ebpf_ident_remove(struct sp_ebpf *plane, const struct sp_addr *addr);
+void __wrap_sp_ebpf_wait_programs(struct sp_ebpf *plane);
+
+int __wrap_sp_revisions_add_session(struct sp_revisions *revisions, const struct sp_live *live,
+				    struct sp_standings *ret_standings)
+{
+	(void)revisions;
+	*ret_standings = (struct sp_standings){ .count = 1, .in = { { .revision = 7, .class_id = { 5, 6 } } } };
+	return say_of("rows", live->row.slot);
+}
+
+int __wrap_sp_revisions_stage_session(struct sp_revisions *revisions, const struct sp_live *live)
+{
+	(void)revisions;
+	return say_of("stage", live->row.slot);
+}
+
+int __wrap_sp_ebpf_session_put(struct sp_ebpf *plane, uint32_t number, const struct sp_session *session)
+{
+	(void)plane;
+	assert_int_not_equal(session->epoch, 0);
+	return say_of(session->expires_ns == 1 ? "put-parked" : session->class_id[1][0] == 5 ? "put" : "put-bare",
+		      number);
+}
+
+int __wrap_sp_ebpf_session_end(struct sp_ebpf *plane, uint32_t number)
+{
+	(void)plane;
+	return say_of("cut", number);
+}
+
+int __wrap_sp_ebpf_session_extend(struct sp_ebpf *plane, uint32_t number, uint64_t expires_ns)
+{
+	(void)plane;
+	return say_of(expires_ns == 1 ? "expire" : "until", number);
+}
+
+int __wrap_sp_ebpf_session_set_idle(struct sp_ebpf *plane, uint32_t number, uint64_t idle_ns)
+{
+	(void)plane;
+	(void)idle_ns;
+	return say_of("idle", number);
+}
+
+int __wrap_sp_ebpf_ident_put(struct sp_ebpf *plane, const struct sp_addr *addr, uint32_t session, uint64_t epoch)
+{
+	(void)plane;
+	(void)epoch;
+	return say_of(sp_addr_is_v4(addr) ? "ident4" : "ident6", session);
+}
+
+int __wrap_sp_ebpf_ident_remove(struct sp_ebpf *plane, const struct sp_addr *addr)
+{
+	(void)plane;
+	return say(sp_addr_is_v4(addr) ? "free4" : "free6");
+}
+
+void __wrap_sp_ebpf_wait_programs(struct sp_ebpf *plane)
+{
+	(void)plane;
+	say("wait");
+}
+
+/* ---- whom people tell ---- */
+
+static void note_record(void *arg, enum sp_audit_event event, const struct sp_live *live, const char *why,
+			const char *by, const struct sp_addr *from)
+{
+	char word[64];
+
+	(void)arg;
+	(void)by;
+	(void)from;
+	snprintf(word, sizeof(word), "%s:%u%s%s%s", sp_audit_event_name(event), live->row.slot, why ? "(" : "",
+		 why ? why : "", why ? ")" : "");
+	say(word);
+}
+
+static void note_over(void *arg, const struct sp_live *live)
+{
+	(void)arg;
+	say_of("over", live->row.slot);
+}
+
+static void note_denied(void *arg, uint64_t since_ns)
+{
+	(void)arg;
+	(void)since_ns;
+	say("denied");
+}
+
+static void note_changed(void *arg)
+{
+	(void)arg;
+	say("peer");
+}
+
+static void note_passed(void *arg, const char *step)
+{
+	(void)arg;
+	(void)step;
+}
+
+/* ---- people ---- */
+
+#define KEY(people, slot) ((people)->slots[slot]->row.public_key)
+
+/* The @slot is its number too; the address is its device's. */
+static struct sp_live *live_of(uint32_t slot, uint8_t key, uint64_t epoch)
+{
+	struct sp_session_row row = {
+		.id = slot, .slot = slot, .epoch = epoch, .idp = strdup("corp"), .subject = strdup("s"),
+		.user = strdup("ana"), .groups = strdup("[\"old\"]"), .roles = strdup("[]"),
+		.device = strdup("laptop"), .has_address = { true, true }, .expires_ns = 4000000000000000000,
+	};
+	struct sp_live *live;
+
+	memset(row.public_key, key, 32);
+	assert_int_equal(sp_addr_parse("100.64.0.7", &row.addresses[0]), 0);
+	assert_int_equal(sp_addr_parse("fd00:77::7", &row.addresses[1]), 0);
+	row.addresses[0].b[15] = row.addresses[1].b[15] = key;
+	live = sp_live_new(&row);
+	assert_non_null(live);
+	return live;
+}
+
+static struct sp_machine machine = { .parked_s = 60 };
+static struct sp_machine *machine_now = &machine;
+
+static struct sp_people *people_of(struct sp_live *const *lives, size_t count)
+{
+	struct sp_people *people = calloc(1, sizeof(*people));
+
+	people->slot_end = people->next_slot = 1;
+	people->machine = &machine_now;
+	people->outside = (struct sp_people_outside){ .record = note_record, .over = note_over, .denied = note_denied,
+						      .changed = note_changed, .passed = note_passed };
+	for (size_t i = 0; i < count; i++) {
+		people->slots[lives[i]->row.slot] = lives[i];
+		if (lives[i]->row.slot >= people->slot_end)
+			people->slot_end = lives[i]->row.slot + 1;
+	}
+	calls[0] = '\0';
+	failing = NULL;
+	return people;
+}
+
+static void people_free(struct sp_people *people)
+{
+	sp_people_done(people);
+	free(people);
+}
+
+static int change_with(struct sp_people *people, struct sp_change *change, const char *fails, int r)
+{
+	calls[0] = '\0';
+	failing = fails;
+	failure = r;
+	return sp_people_change(people, change);
+}
+
+/* ---- given: the database first, the kernel last ---- */
+
+static void a_sign_in_is_in_the_database_before_the_kernel_and_ends_where_that_fails(void **state)
+{
+	static const struct {
+		const char *fails;
+		int r;
+		const char *calls;
+		enum sp_change_place place;
+		bool is_kept;
+	} cases[] = {
+		{ NULL, 0, "rows:1 add:1 commit put:1 ident4:1 ident6:1 session-open:1 peer", SP_CHANGE_AT_PEERS, true },
+		{ "rows:1", -EAGAIN, "rows:1", SP_CHANGE_IN_REVISIONS, false },
+		{ "add:1", -ENOSPC, "rows:1 add:1 cancel", SP_CHANGE_IN_DATABASE, false },
+		{ "commit", -ENOSPC, "rows:1 add:1 commit cancel", SP_CHANGE_IN_DATABASE, false },
+		{ "put:1", -E2BIG,
+		  "rows:1 add:1 commit put:1 cut:1 close:1(failed) session-close:1(failed) over:1 peer",
+		  SP_CHANGE_IN_KERNEL, true },
+		{ "ident6:1", -E2BIG,
+		  "rows:1 add:1 commit put:1 ident4:1 ident6:1 cut:1 close:1(failed) session-close:1(failed) over:1 "
+		  "peer",
+		  SP_CHANGE_IN_KERNEL, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sp_people *people = people_of(NULL, 0);
+		struct sp_live *live = live_of(1, 9, 0);
+		struct sp_change change = { .kind = SP_CHANGE_OPEN, .live = live, .former_why = "replaced" };
+
+		live->row.id = 1;
+		assert_int_equal(change_with(people, &change, cases[i].fails, cases[i].r), cases[i].r);
+		assert_string_equal(calls, cases[i].calls);
+		assert_int_equal(change.place, cases[i].place);
+		assert_int_equal(change.is_kept, cases[i].is_kept);
+		assert_ptr_equal(people->slots[1], cases[i].is_kept ? live : NULL);
+		if (cases[i].is_kept)
+			assert_int_equal(live->state, cases[i].r ? SP_LIVE_ENDED : SP_LIVE_OPEN);
+		else
+			sp_live_free(live);
+		people_free(people);
+	}
+}
+
+static void who_was_there_before_ends_once_the_new_session_is_in_the_kernel(void **state)
+{
+	struct sp_live *former[] = { live_of(2, 9, 50), live_of(3, 8, 60) }; /* the other is of another device */
+	struct sp_people *people = people_of(former, 2);
+	struct sp_change change = { .kind = SP_CHANGE_OPEN, .live = live_of(1, 9, 0), .why = "groups-changed",
+				    .former_why = "groups-changed" };
+
+	(void)state;
+	assert_int_equal(change_with(people, &change, NULL, 0), 0);
+	assert_string_equal(calls, "rows:1 add:1 commit put:1 ident4:1 ident6:1 wait cut:2 close:2(groups-changed) "
+				   "session-close:2(groups-changed) denied peer session-open:1(groups-changed) peer");
+	assert_int_equal(former[0]->state, SP_LIVE_ENDED);
+	assert_int_equal(former[1]->state, SP_LIVE_OPEN);
+	people_free(people);
+}
+
+static void what_the_kernel_refuses_takes_nothing_from_who_was_there_before(void **state)
+{
+	struct sp_live *former = live_of(2, 9, 50);
+	struct sp_people *people = people_of(&former, 1);
+	struct sp_change change = { .kind = SP_CHANGE_OPEN, .live = live_of(1, 9, 0), .former_why = "replaced" };
+
+	(void)state;
+	assert_int_equal(change_with(people, &change, "put:1", -E2BIG), -E2BIG);
+	assert_int_equal(former->state, SP_LIVE_OPEN);
+	assert_int_equal(people->slots[1]->state, SP_LIVE_ENDED);
+	people_free(people);
+}
+
+/* ---- limits ---- */
+
+static void limits_are_given_by_the_database_and_taken_by_the_kernel(void **state)
+{
+	static const struct {
+		enum sp_change_kind kind;
+		const char *fails;
+		int r;
+		const char *calls;
+		bool is_moved;
+	} cases[] = {
+		{ SP_CHANGE_EXTEND, NULL, 0, "keep:1 idle:1 until:1 session-extend:1 peer", true },
+		{ SP_CHANGE_EXTEND, "keep:1", -ENOSPC, "keep:1", false },
+		{ SP_CHANGE_EXTEND, "until:1", -EIO, "keep:1 idle:1 until:1", true },
+		{ SP_CHANGE_SHORTEN, NULL, 0, "idle:1 until:1 keep:1 session-extend:1 peer", true },
+		{ SP_CHANGE_SHORTEN, "keep:1", -ENOSPC, "idle:1 until:1 keep:1 session-extend:1 peer", true },
+		{ SP_CHANGE_SHORTEN, "until:1", -EIO, "idle:1 until:1 keep:1 session-extend:1 peer", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sp_live *live = live_of(1, 9, 50);
+		struct sp_people *people = people_of(&live, 1);
+		struct sp_session_row row = live->row;
+		struct sp_change change = { .kind = cases[i].kind, .live = live, .row = &row, .is_recorded = true };
+
+		row.idle_s = 77;
+		assert_int_equal(change_with(people, &change, cases[i].fails, cases[i].r), cases[i].r);
+		assert_string_equal(calls, cases[i].calls);
+		assert_int_equal(live->row.idle_s == 77, cases[i].is_moved);
+		people_free(people);
+	}
+}
+
+static void limits_that_nobody_asked_to_be_told_of_are_not_on_record(void **state)
+{
+	struct sp_live *live = live_of(1, 9, 50);
+	struct sp_people *people = people_of(&live, 1);
+	struct sp_change early = { .kind = SP_CHANGE_SHORTEN, .live = live, .row = &live->row };
+	struct sp_change keep = { .kind = SP_CHANGE_KEEP, .live = live, .row = &live->row };
+	struct sp_change project = { .kind = SP_CHANGE_PROJECT, .live = live };
+
+	(void)state;
+	assert_int_equal(change_with(people, &early, NULL, 0), 0);
+	assert_string_equal(calls, "idle:1 until:1 keep:1 peer");
+	assert_int_equal(change_with(people, &keep, NULL, 0), 0);
+	assert_string_equal(calls, "keep:1");
+	assert_int_equal(change_with(people, &project, NULL, 0), 0);
+	assert_string_equal(calls, "idle:1 until:1");
+	people_free(people);
+}
+
+static void other_groups_reach_the_database_before_the_revision_that_is_staged(void **state)
+{
+	static const struct {
+		const char *fails, *calls, *groups;
+	} cases[] = {
+		{ NULL, "keep:1 stage:1", "[\"new\"]" },
+		{ "keep:1", "keep:1", "[\"old\"]" },
+		{ "stage:1", "keep:1 stage:1", "[\"new\"]" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sp_live *live = live_of(1, 9, 50);
+		struct sp_live *next = sp_live_copy(live, "[\"new\"]");
+		struct sp_people *people = people_of(&live, 1);
+		struct sp_change change = { .kind = SP_CHANGE_GROUPS, .live = live, .next = next };
+
+		assert_int_equal(change_with(people, &change, cases[i].fails, -ENOSPC), cases[i].fails ? -ENOSPC : 0);
+		assert_string_equal(calls, cases[i].calls);
+		assert_string_equal(live->row.groups, cases[i].groups);
+		sp_live_free(next);
+		people_free(people);
+	}
+}
+
+/* ---- taken: the kernel first, of all, then what is slow ---- */
+
+static bool is_anybody(const void *arg, const struct sp_live *live)
+{
+	(void)arg;
+	(void)live;
+	return true;
+}
+
+static void the_kernel_ends_everybody_meant_before_anything_slow(void **state)
+{
+	static const struct {
+		const char *fails;
+		int r;
+	} cases[] = { { NULL, 0 }, { "cut:1", -EIO }, { "cut:4", -EIO }, { "close:1(revoked)", 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sp_live *lives[] = { live_of(1, 1, 50), live_of(2, 2, 51), live_of(3, 3, 52), live_of(4, 4, 53) };
+		struct sp_people *people = people_of(lives, 4);
+		struct sp_change change = { .kind = SP_CHANGE_END, .is_meant = is_anybody, .why = "revoked" };
+		int r = cases[i].r;
+
+		lives[1]->state = SP_LIVE_ENDED;
+		lives[3]->state = SP_LIVE_PARKED; /* its end is on record already */
+		lives[3]->row.closed_ns = 1;
+		assert_int_equal(change_with(people, &change, cases[i].fails, r ? r : -ENOSPC), r);
+		assert_string_equal(calls, "cut:1 cut:3 cut:4 close:1(revoked) session-close:1(revoked) over:1 peer "
+					   "close:3(revoked) session-close:3(revoked) over:3 peer "
+					   "close:4(revoked) over:4 peer");
+		assert_int_equal(change.count, 3);
+		for (int j = 0; j < 4; j++)
+			assert_int_equal(lives[j]->state, SP_LIVE_ENDED);
+		people_free(people);
+	}
+}
+
+static void a_deadline_is_for_good_before_it_is_kept(void **state)
+{
+	static const char *const failures[] = { NULL, "close:1(expired)" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		struct sp_live *live = live_of(1, 9, 50);
+		struct sp_people *people = people_of(&live, 1);
+		struct sp_change change = { .kind = SP_CHANGE_PARK, .live = live, .why = "expired",
+					    .since_ns = 1000000000 };
+
+		assert_int_equal(change_with(people, &change, failures[i], -ENOSPC), 0);
+		assert_string_equal(calls, "expire:1 close:1(expired) session-close:1(expired) peer");
+		assert_int_equal(live->state, SP_LIVE_PARKED);
+		assert_int_equal(live->until_ns, 61000000000);
+		people_free(people);
+	}
+}
+
+static void a_forgotten_session_frees_its_slot_and_the_addresses_that_nobody_took(void **state)
+{
+	struct sp_live *lives[] = { live_of(1, 9, 50), live_of(2, 9, 51) };
+	struct sp_people *people = people_of(lives, 2);
+	struct sp_change older = { .kind = SP_CHANGE_FORGET, .live = lives[0] };
+	struct sp_change newer = { .kind = SP_CHANGE_FORGET, .live = lives[1] };
+
+	(void)state;
+	assert_int_equal(change_with(people, &older, NULL, 0), 0);
+	assert_string_equal(calls, "cut:1 peer"); /* the addresses are the newer one's */
+	assert_null(people->slots[1]);
+	assert_int_equal(change_with(people, &newer, NULL, 0), 0);
+	assert_string_equal(calls, "free4 free6 cut:2 peer");
+	people_free(people);
+}
+
+/* ---- at start ---- */
+
+static void recovery_puts_back_what_the_kernel_does_not_know(void **state)
+{
+	static const struct {
+		enum sp_live_state state;
+		bool is_fresh;
+		const char *calls;
+	} cases[] = {
+		{ SP_LIVE_OPEN, true, "put-bare:1 ident4:1 ident6:1" },
+		{ SP_LIVE_PARKED, true, "put-parked:1 ident4:1 ident6:1" },
+		{ SP_LIVE_ENDED, true, "cut:1 ident4:1 ident6:1" },
+		{ SP_LIVE_OPEN, false, "ident4:1 ident6:1" },
+		{ SP_LIVE_ENDED, false, "cut:1 ident4:1 ident6:1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sp_live *live = live_of(1, 9, 50);
+		struct sp_people *people = people_of(&live, 1);
+		struct sp_change change = { .kind = SP_CHANGE_RESTORE, .live = live,
+					    .is_fresh_plane = cases[i].is_fresh };
+
+		live->state = cases[i].state;
+		assert_int_equal(change_with(people, &change, NULL, 0), 0);
+		assert_string_equal(calls, cases[i].calls);
+		people_free(people);
+	}
+}
+
+/* ---- the engine, which may be away ---- */
+
+static void who_changed_is_noted_until_the_engine_asks(void **state)
+{
+	struct sp_live *live = live_of(1, 9, 50);
+	struct sp_people *people = people_of(&live, 1);
+	struct sp_people_changes changes;
+
+	(void)state;
+	assert_int_equal(sp_session_end(people, live, "revoked", NULL), 0);
+	sp_people_take_changes(people, &changes);
+	assert_int_equal(changes.count, 1);
+	assert_false(changes.is_all);
+	assert_memory_equal(changes.keys[0].bytes, KEY(people, 1), 32);
+	sp_people_take_changes(people, &changes);
+	assert_int_equal(changes.count, 0);
+	for (int i = 0; i <= SP_CHANGES_MAX; i++)
+		sp_people_changed(people, KEY(people, 1));
+	sp_people_take_changes(people, &changes);
+	assert_true(changes.is_all); /* more than are named: all are compared */
+	sp_people_changed(people, NULL);
+	sp_people_take_changes(people, &changes);
+	assert_true(changes.is_all);
+	people_free(people);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_sign_in_is_in_the_database_before_the_kernel_and_ends_where_that_fails),
+		cmocka_unit_test(who_was_there_before_ends_once_the_new_session_is_in_the_kernel),
+		cmocka_unit_test(what_the_kernel_refuses_takes_nothing_from_who_was_there_before),
+		cmocka_unit_test(limits_are_given_by_the_database_and_taken_by_the_kernel),
+		cmocka_unit_test(limits_that_nobody_asked_to_be_told_of_are_not_on_record),
+		cmocka_unit_test(other_groups_reach_the_database_before_the_revision_that_is_staged),
+		cmocka_unit_test(the_kernel_ends_everybody_meant_before_anything_slow),
+		cmocka_unit_test(a_deadline_is_for_good_before_it_is_kept),
+		cmocka_unit_test(a_forgotten_session_frees_its_slot_and_the_addresses_that_nobody_took),
+		cmocka_unit_test(recovery_puts_back_what_the_kernel_does_not_know),
+		cmocka_unit_test(who_changed_is_noted_until_the_engine_asks),
+	};
+
+	return cmocka_run_group_tests_name("change", tests, NULL, NULL);
+}
