@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "io/log.h"
+#include "io/loop.h"
 
 SP_DEFINE_CLEANUP(struct sp_provider *, sp_provider_unref);
 
@@ -24,6 +26,7 @@ void sp_provider_unref(struct sp_provider *provider)
 	if (--provider->ref_count)
 		return;
 	sp_job_cancel(&provider->job);
+	sp_probe_stop(&provider->probe);
 	sp_oidc_free(provider->oidc);
 	sp_idp_free(provider->idp);
 	free(provider->name);
@@ -88,16 +91,42 @@ const char *sp_provider_error(const struct sp_provider *provider)
 }
 
 #define FAILURES_TOLD 3u /* refreshes in a row */
+#define STALE_NS (1800 * SP_SECOND_NS)
+
+/* It takes us again, as nobody's sign-in showed. */
+static void probed(struct sp_probe *probe)
+{
+	struct sp_provider *provider = (void *)((char *)probe - offsetof(struct sp_provider, probe));
+
+	sp_log_note("provider %s takes this gateway as its client again", provider->name);
+	*provider->refused = '\0';
+	provider->portal->is_report_due = true;
+}
+
+/* The sessions whose refreshes failed are over, and nobody else is asked for. */
+static void forget_failures(struct sp_provider *provider)
+{
+	if (!provider->refresh_failures || provider->portal->now.boot_ns < provider->refresh_until_ns)
+		return;
+	if (provider->refresh_failures >= FAILURES_TOLD)
+		provider->portal->is_report_due = true;
+	provider->refresh_failures = 0;
+}
 
 void sp_provider_heard(struct sp_provider *provider, const struct sp_finding *finding, bool is_refresh)
 {
 	const bool was_failing = provider->refresh_failures >= FAILURES_TOLD, was_refused = *provider->refused;
 
-	if (!finding)
+	if (!finding) {
 		*provider->refused = '\0';
-	else if (finding->is_client_refused)
+		sp_probe_stop(&provider->probe);
+	} else if (finding->is_client_refused) {
 		snprintf(provider->refused, sizeof(provider->refused), "%s", finding->detail);
+		sp_probe_want(&provider->probe, is_refresh);
+	}
 	if (is_refresh) {
+		provider->refresh_until_ns = provider->portal->now.boot_ns + STALE_NS +
+					     2 * (uint64_t)provider->idp->refresh_s * SP_SECOND_NS;
 		provider->refresh_failures = finding ? provider->refresh_failures + 1 : 0;
 		snprintf(provider->refresh_trouble, sizeof(provider->refresh_trouble), "%s",
 			 finding ? finding->detail : "");
@@ -167,6 +196,7 @@ static void fetched(struct sp_job *job, const struct sp_http_reply *reply)
 	sp_provider_ref(provider); /* flows that end may let it go */
 	sp_oidc_take(provider->oidc, &portal->now, reply);
 	sp_provider_advance(provider);
+	sp_probe_wake(&provider->probe);
 	portal->provider_changed(portal, provider, SP_PROVIDER_MOVED);
 	sp_provider_unref(provider);
 }
@@ -186,21 +216,43 @@ void sp_provider_advance(struct sp_provider *provider)
 	look(provider);
 }
 
+static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
+{
+	return a_ns < b_ns ? a_ns : b_ns;
+}
+
+static uint64_t next_due_ns(const struct sp_provider *provider)
+{
+	const uint64_t due_ns = earlier(provider->due_ns, provider->probe.due_ns);
+
+	return provider->refresh_failures ? earlier(due_ns, provider->refresh_until_ns) : due_ns;
+}
+
 uint64_t sp_providers_due_ns(const struct sp_portal *portal)
 {
 	uint64_t due_ns = UINT64_MAX;
 
 	for (size_t i = 0; i < portal->provider_count; i++)
-		if (portal->providers[i]->due_ns < due_ns)
-			due_ns = portal->providers[i]->due_ns;
+		due_ns = earlier(due_ns, next_due_ns(portal->providers[i]));
 	return due_ns;
+}
+
+static void run_due(struct sp_provider *provider)
+{
+	const uint64_t now_ns = provider->portal->now.boot_ns;
+	const bool is_probed = provider->probe.due_ns <= now_ns;
+
+	forget_failures(provider);
+	if (is_probed)
+		sp_probe_run(&provider->probe, provider->oidc, &provider->trust);
+	if (is_probed || provider->due_ns <= now_ns)
+		sp_provider_advance(provider); /* the probe may have made a fetch due */
 }
 
 void sp_providers_run(struct sp_portal *portal)
 {
 	for (size_t i = 0; i < portal->provider_count; i++)
-		if (portal->providers[i]->due_ns <= portal->now.boot_ns)
-			sp_provider_advance(portal->providers[i]);
+		run_due(portal->providers[i]);
 }
 
 /* ---- their files ---- */
@@ -215,6 +267,7 @@ static int new_provider(struct sp_portal *portal, const char *name, struct sp_pr
 	provider->ref_count = 1;
 	provider->due_ns = UINT64_MAX;
 	provider->job = (struct sp_job){ .portal = portal, .done = fetched };
+	sp_probe_init(&provider->probe, portal, probed);
 	provider->name = strdup(name);
 	if (!provider->name) {
 		free(provider);

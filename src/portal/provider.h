@@ -10,6 +10,7 @@
 
 #include "identity/provider.h"
 #include "portal/portal.h"
+#include "portal/probe.h"
 
 struct sp_provider {
 	struct sp_portal *portal;
@@ -25,8 +26,10 @@ struct sp_provider {
 	uint64_t due_ns;
 	char shown[16];        /* the state as last reported */
 	char refused[200];     /* it does not take this gateway as its client: how it said so; "": it does */
+	struct sp_probe probe; /* while it refused us: whether it takes us again */
 	unsigned int refresh_failures; /* in a row, of anybody's groups being asked for again */
 	char refresh_trouble[200];     /* why the last of them failed */
+	uint64_t refresh_until_ns;     /* boot time from which that is told no more: nobody's groups were asked for since */
 	bool is_seen;          /* by the reload under way */
 };
 

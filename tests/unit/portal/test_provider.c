@@ -126,6 +126,103 @@ static void a_provider_that_changes_during_a_sign_in_leaves_nothing_behind(void 
 	desk_reply("");
 }
 
+static const char *code_of_corp(void)
+{
+	static char code[32];
+	json_t *report = sp_providers_report(desk);
+	const char *word = json_string_value(json_object_get(json_array_get(report, 0), "code"));
+
+	snprintf(code, sizeof(code), "%s", word ? word : "");
+	json_decref(report);
+	return code;
+}
+
+/* A person tries to sign in, and the provider does not take our client at @url, its code's or its tokens'. */
+static void refuse_client(bool has_code)
+{
+	struct sp_exchange *exchange = desk_call("/api/v1/device/start", NULL, "{\"idp\":\"corp\"," DESK_DEVICE "}");
+
+	if (!has_code) {
+		desk_fetched(LAB_ISSUER "/device", 401, "{\"error\":\"invalid_client\"}");
+		desk_answered(exchange, 502, "provider-failed");
+	} else {
+		desk_fetched(LAB_ISSUER "/device", 200, LAB_CODE);
+		desk_answered(exchange, 200, NULL);
+		desk_pass(5);
+		desk_fetched(LAB_ISSUER "/token", 401, "{\"error\":\"unauthorized_client\"}");
+	}
+	assert_string_equal(code_of_corp(), "client-refused");
+}
+
+static void who_refused_us_is_asked_until_they_take_us_again(void **state)
+{
+	static const struct {
+		int status;
+		const char *body;
+		bool is_taken;
+	} cases[] = {
+		{ 400, "{\"error\":\"authorization_pending\"}", true },
+		{ 400, "{\"error\":\"slow_down\"}", true },
+		{ 400, "{\"error\":\"expired_token\"}", true },
+		{ 400, "{\"error\":\"access_denied\"}", true },
+		{ 400, "{\"error\":\"invalid_grant\"}", true },
+		{ 401, "{\"error\":\"invalid_client\"}", false },
+		{ 400, "{\"error\":\"unauthorized_client\"}", false },
+		{ 429, "{}", false },
+		{ 503, "{}", false },
+		{ 400, "no JSON", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		desk_corp();
+		refuse_client(i & 1);
+		desk_pass(59);
+		assert_false(desk_is_fetched(LAB_ISSUER "/device"));
+		desk_pass(2);
+		desk_fetched(LAB_ISSUER "/device", 200, LAB_CODE);
+		desk_pass(5);
+		desk_fetched(LAB_ISSUER "/token", cases[i].status, cases[i].body);
+		assert_string_equal(code_of_corp(), cases[i].is_taken ? "" : "client-refused");
+		desk_offer("corp", DESK_CORP "groups-claim: other\n"); /* as new */
+		desk_fetched(LAB_ISSUER "/.well-known/openid-configuration", 503, "");
+	}
+}
+
+static void who_goes_on_refusing_is_asked_ever_more_seldom(void **state)
+{
+	unsigned int asked = 0;
+
+	(void)state;
+	desk_corp();
+	refuse_client(false);
+	for (int minute = 0; minute < 600; minute++) {
+		desk_pass(60);
+		while (desk_is_fetched(LAB_ISSUER "/device")) {
+			desk_fetched(LAB_ISSUER "/device", 401, "{\"error\":\"invalid_client\"}");
+			asked++;
+		}
+		assert_string_equal(code_of_corp(), "client-refused");
+	}
+	assert_in_range(asked, 12, 18); /* 1, 2, 4 to 32 minutes, then each hour */
+}
+
+static void refreshes_that_failed_are_told_of_while_there_are_some(void **state)
+{
+	const struct sp_finding finding = { .reason = SP_REFUSAL_UNREACHABLE, .detail = "the refresh: no answer" };
+
+	(void)state;
+	desk_corp();
+	for (int i = 0; i < 3; i++)
+		sp_provider_heard(sp_provider_find(desk, "corp"), &finding, true);
+	assert_string_equal(code_of_corp(), "refresh-failing");
+	desk_pass(1800);
+	assert_string_equal(code_of_corp(), "refresh-failing");
+	desk_pass(600);
+	assert_string_equal(code_of_corp(), ""); /* whose they were is gone, and nobody else is asked for */
+	assert_true(desk->is_report_due);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +234,9 @@ int main(void)
 		T(one_without_a_file_is_gone),
 		T(several_are_listed_by_name_with_their_states),
 		T(a_provider_that_changes_during_a_sign_in_leaves_nothing_behind),
+		T(who_refused_us_is_asked_until_they_take_us_again),
+		T(who_goes_on_refusing_is_asked_ever_more_seldom),
+		T(refreshes_that_failed_are_told_of_while_there_are_some),
 	};
 
 	return cmocka_run_group_tests(tests, lab_start, lab_stop);

@@ -292,6 +292,8 @@ static void a_provider_that_takes_us_no_more_is_told_of(void **state)
 	provider = sp_provider_find(desk, "corp");
 	assert_string_equal(sp_provider_state(provider), "ok"); /* for people: they may try */
 	desk_pass(300);
+	assert_string_equal(desk_fetched_field("refresh_token"), "none-is-the-client-known");
+	desk_fetched(TOKEN_URL, 401, "{\"error\":\"invalid_client\"}");
 	asking();
 	refreshed(NULL, NULL);
 	stored();
