@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How a revision comes into force, step by step, a step a round of the loop, so that others are
- * served in between: a revocation waits for one step at most (loading a program is the longest).
+ * served in between; and what takes long in a step, such as the kernel's verifying of the programs, in a
+ * thread beside the loop, so that a revocation waits for none of it.
  * Until the switch nothing of it is seen by a packet; a failure at any step leaves the running
  * revision, and a kill at any step is found and finished or undone at the next start. */
 #include "daemon/apply.h"
@@ -23,12 +24,15 @@ static void apply_free(struct sp_apply *apply)
 {
 	if (!apply)
 		return;
+	atomic_store(&apply->is_given_up, true);
+	sp_job_end(&apply->job);
 	sp_loop_drop(apply->daemon->loop, &apply->timer);
 	sp_revisions_drop_staged(&apply->daemon->revisions);
 	sp_revision_free(apply->next);
 	sp_policy_free(apply->policy);
 	sp_diagnostics_done(&apply->diagnostics);
 	json_decref(apply->details);
+	free(apply->tests);
 	free((char *)apply->request.path);
 	free((char *)apply->request.text);
 	free(apply);
@@ -119,49 +123,84 @@ static void finish(struct sp_apply *apply, int r)
 	}
 }
 
-/* One step. 1: there are more; 0: through; -errno. */
-static int advance(struct sp_apply *apply)
+/* A step is done. 1: there are more; 0: it was the last. */
+static int passed(struct sp_apply *apply)
 {
 	char step[32];
-	int r = sp_apply_step(apply);
 
-	if (r != 0)
-		return r;
 	apply->done++;
 	snprintf(step, sizeof(step), "apply-%s", step_names[apply->done]);
 	sp_apply_passed(apply->daemon, step);
 	return apply->done < APPLY_DONE - 1;
 }
 
-static void advance_in_round(void *arg)
+/* After a step: the next one in the next round of the loop, or the end. */
+static void go_on(struct sp_apply *apply, int r)
 {
-	__sp_cleanup(apply_freep) struct sp_apply *apply = arg;
-	int r = advance(apply);
-
-	if (r <= 0) {
-		finish(apply, r);
+	if (r == 0)
+		r = passed(apply);
+	if (r > 0) {
+		sp_loop_in(apply->daemon->loop, &apply->timer, 0);
 		return;
 	}
-	sp_loop_in(apply->daemon->loop, &apply->timer, 0);
-	apply = NULL;
+	finish(apply, r);
+	apply_free(apply);
+}
+
+static void work_in_thread(void *arg)
+{
+	sp_apply_step_work(arg);
+}
+
+static void worked_in_thread(void *arg)
+{
+	go_on(arg, sp_apply_step_end(arg));
+}
+
+/* The loop goes on while a step has work to do; without a thread for it, it waits. */
+static void advance_in_round(void *arg)
+{
+	struct sp_apply *apply = arg;
+	int r = sp_apply_step_begin(apply);
+
+	if (r > 0 && sp_job_start(&apply->job, apply->daemon->loop) == 0)
+		return;
+	if (r > 0) {
+		sp_apply_step_work(apply);
+		r = sp_apply_step_end(apply);
+	}
+	go_on(apply, r);
 }
 
 /* ---- starting ---- */
 
-static int apply_new(struct sp_daemon *daemon, const char *path, const char *text, size_t len,
-		     const char *why, struct sp_apply **ret_apply)
+static struct sp_apply *apply_new(struct sp_daemon *daemon, const char *why)
 {
-	__sp_cleanup(apply_freep) struct sp_apply *apply = calloc(1, sizeof(*apply));
+	struct sp_apply *apply = calloc(1, sizeof(*apply));
 	const struct sp_revision *running = daemon->revisions.running;
+
+	if (!apply)
+		return NULL;
+	apply->daemon = daemon;
+	apply->why = why;
+	apply->timer = (struct sp_timer){ .fire = advance_in_round, .arg = apply };
+	apply->job = (struct sp_job){ .work = work_in_thread, .done = worked_in_thread, .arg = apply };
+	apply->started_ns = sp_clock_boottime_ns();
+	apply->applied_ns = running ? running->applied_ns : sp_clock_realtime_ns();
+	snprintf(apply->who, sizeof(apply->who), "%s",
+		 running && running->who ? running->who : "sallyportd");
+	return apply;
+}
+
+/* With a policy that is to be read: a request's, or the one a restart finds. */
+static int apply_new_of(struct sp_daemon *daemon, const char *why, const char *path, const char *text,
+			size_t len, struct sp_apply **ret_apply)
+{
+	__sp_cleanup(apply_freep) struct sp_apply *apply = apply_new(daemon, why);
 	char *own_text;
 
 	if (!apply)
 		return -ENOMEM;
-	apply->daemon = daemon;
-	apply->why = why;
-	apply->timer = (struct sp_timer){ .fire = advance_in_round, .arg = apply };
-	apply->started_ns = sp_clock_boottime_ns();
-	apply->applied_ns = running ? running->applied_ns : sp_clock_realtime_ns();
 	apply->request.path = strdup(path);
 	apply->request.text = own_text = malloc(len + 1);
 	if (!apply->request.path || !own_text)
@@ -169,8 +208,6 @@ static int apply_new(struct sp_daemon *daemon, const char *path, const char *tex
 	memcpy(own_text, text, len);
 	own_text[len] = '\0';
 	apply->request.text_len = len;
-	snprintf(apply->who, sizeof(apply->who), "%s",
-		 running && running->who ? running->who : "sallyportd");
 	*ret_apply = SP_TAKE_PTR(apply);
 	return 0;
 }
@@ -183,7 +220,7 @@ int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
 
 	if (daemon->apply)
 		return -EBUSY;
-	r = apply_new(daemon, request->path, request->text, request->text_len, "apply", &apply);
+	r = apply_new_of(daemon, "apply", request->path, request->text, request->text_len, &apply);
 	if (r < 0)
 		return r;
 	apply->is_request = true;
@@ -198,22 +235,36 @@ int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
 	return 0;
 }
 
-static int new_restage(struct sp_daemon *daemon, const char *why, struct sp_apply **ret_apply)
-{
-	const struct sp_file *file = &daemon->revisions.running->policy->files[0];
-
-	return apply_new(daemon, file->path, file->text, file->text_len, why, ret_apply);
-}
-
 void sp_apply_restage_soon(struct sp_daemon *daemon, const char *why)
 {
 	if (daemon->apply) {
 		daemon->restage_why = why;
 		return;
 	}
-	if (!daemon->revisions.running || new_restage(daemon, why, &daemon->apply) < 0)
+	if (!daemon->revisions.running || !(daemon->apply = apply_new(daemon, why)))
 		return; /* nothing runs that could be made anew */
 	sp_loop_in(daemon->loop, &daemon->apply->timer, 0);
+}
+
+/* What is not staged yet is judged by the older homes. */
+static void restage_paced(void *arg)
+{
+	struct sp_daemon *daemon = arg;
+	const uint64_t now_ns = sp_clock_boottime_ns();
+
+	if (daemon->apply)
+		sp_loop_in(daemon->loop, &daemon->restage_timer, SP_PACE_FIRST_NS);
+	else if (now_ns < daemon->restage_pace.due_ns)
+		sp_loop_at(daemon->loop, &daemon->restage_timer, daemon->restage_pace.due_ns);
+	else
+		sp_apply_restage_soon(daemon, "the network changed");
+}
+
+void sp_apply_restage_paced(struct sp_daemon *daemon)
+{
+	daemon->restage_timer.fire = restage_paced;
+	daemon->restage_timer.arg = daemon;
+	restage_paced(daemon);
 }
 
 static int run_through(struct sp_daemon *daemon, struct sp_apply *made)
@@ -222,9 +273,15 @@ static int run_through(struct sp_daemon *daemon, struct sp_apply *made)
 	int r;
 
 	daemon->apply = apply;
-	do
-		r = advance(apply);
-	while (r > 0);
+	do {
+		r = sp_apply_step_begin(apply);
+		if (r > 0) {
+			sp_apply_step_work(apply);
+			r = sp_apply_step_end(apply);
+		}
+		if (r == 0)
+			r = passed(apply);
+	} while (r > 0);
 	finish(apply, r);
 	return r;
 }
@@ -232,12 +289,11 @@ static int run_through(struct sp_daemon *daemon, struct sp_apply *made)
 int sp_apply_restage_now(struct sp_daemon *daemon, const char *why)
 {
 	struct sp_apply *apply;
-	int r;
 
 	if (daemon->apply || !daemon->revisions.running)
 		return -EBUSY;
-	r = new_restage(daemon, why, &apply);
-	return r < 0 ? r : run_through(daemon, apply);
+	apply = apply_new(daemon, why);
+	return apply ? run_through(daemon, apply) : -ENOMEM;
 }
 
 int sp_apply_resume(struct sp_daemon *daemon)
@@ -255,7 +311,7 @@ int sp_apply_resume(struct sp_daemon *daemon)
 	if (r == -ENOENT && !running)
 		return r;
 	if (r == 0)
-		r = apply_new(daemon, file.path, file.text, file.len, "start", &apply);
+		r = apply_new_of(daemon, "start", file.path, file.text, file.len, &apply);
 	if (r == 0) {
 		snprintf(apply->who, sizeof(apply->who), "%s", row.who);
 		apply->applied_ns = row.time_ns;

@@ -132,24 +132,37 @@ static int check_fit(struct sp_apply *apply)
 	return r < 0 ? fail(apply, r, "failed", 1, "reading the policy: %s", sp_err_text(r)) : 0;
 }
 
-static int step_check(struct sp_apply *apply)
+/* Nothing to read when only the machine changed: the policy that runs was checked when it was applied. */
+static int check_begin(struct sp_apply *apply)
+{
+	return apply->request.text != NULL;
+}
+
+static void check_work(struct sp_apply *apply)
 {
 	const struct sp_apply_request *request = &apply->request;
-	struct sp_daemon *daemon = apply->daemon;
 	int r = sp_policy_load(request->path, request->text, request->text_len, &apply->policy,
 			       &apply->diagnostics);
+
+	if (r == 0)
+		r = sp_policy_number_rules(apply->policy, NULL, NULL);
+	if (r == 0 && apply->is_request)
+		r = sp_reach_lint(apply->policy, apply->daemon->machine, &apply->diagnostics);
+	apply->worked = r;
+}
+
+static int check_end(struct sp_apply *apply)
+{
+	const struct sp_revision *running = apply->daemon->revisions.running;
+	int r = apply->worked;
 
 	if (r == -EINVAL) {
 		apply->details = json_pack("{s:o}", "diagnostics",
 					   sp_diagnose_policy(&apply->diagnostics));
-		return fail(apply, r, "policy-invalid", 3, "%s has %zu error%s", request->path,
+		return fail(apply, r, "policy-invalid", 3, "%s has %zu error%s", apply->request.path,
 			    apply->diagnostics.error_count,
 			    apply->diagnostics.error_count == 1 ? "" : "s");
 	}
-	if (r == 0)
-		r = sp_policy_number_rules(apply->policy, NULL, NULL);
-	if (r == 0 && apply->is_request)
-		r = sp_reach_lint(apply->policy, daemon->machine, &apply->diagnostics);
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "reading the policy: %s", sp_err_text(r));
 	r = refuse_unfit(apply);
@@ -157,36 +170,43 @@ static int step_check(struct sp_apply *apply)
 		r = check_fit(apply);
 	if (r < 0)
 		return r;
-	apply->is_unchanged = daemon->revisions.running &&
-			      !memcmp(daemon->revisions.running->policy->generation,
-				      apply->policy->generation, 32);
-	if (!apply->is_request || request->is_forced)
+	apply->is_unchanged = running && !memcmp(running->policy->generation,
+						 apply->policy->generation, 32);
+	if (!apply->is_request || apply->request.is_forced)
 		return 0;
 	return guard_administrator(apply);
 }
 
-static int step_test(struct sp_apply *apply)
+/* None, or it passed them when it was applied? */
+static int test_begin(struct sp_apply *apply)
 {
-	__sp_free struct sp_test_result *results = NULL;
-	struct sp_ebpf_error error = { 0 };
-	size_t failed = 0, disagreeing = 0;
-	int r;
+	return apply->is_request && apply->policy->test_count;
+}
 
-	if (!apply->is_request || !apply->policy->test_count)
-		return 0; /* none, or it passed them when it was applied */
-	r = sp_judge_run_tests(apply->policy, &apply->policy->fixtures.gateway, SP_JUDGE_BEST,
-			       &results, &apply->test_count, &apply->tests_plane, &error);
+static void test_work(struct sp_apply *apply)
+{
+	apply->worked = sp_judge_run_tests(apply->policy, &apply->policy->fixtures.gateway,
+					   SP_JUDGE_BEST, &apply->tests, &apply->test_count,
+					   &apply->tests_plane, &apply->error);
+}
+
+static int test_end(struct sp_apply *apply)
+{
+	const int r = apply->worked;
+	size_t failed = 0, disagreeing = 0;
+
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "running the policy's tests: %s",
-			    error.text[0] ? error.text : sp_judge_fault(r));
+			    apply->error.text[0] ? apply->error.text : sp_judge_fault(r));
 	for (size_t i = 0; i < apply->test_count; i++) {
-		failed += !results[i].passed;
-		disagreeing += results[i].judgement.disagree;
+		failed += !apply->tests[i].passed;
+		disagreeing += apply->tests[i].judgement.disagree;
 	}
 	if (!failed)
 		return 0;
 	apply->details = json_pack("{s:o}", "tests",
-				   sp_diagnose_tests(apply->policy, results, apply->test_count));
+				   sp_diagnose_tests(apply->policy, apply->tests,
+						     apply->test_count));
 	if (disagreeing)
 		return fail(
 			apply, -EPROTO, "disagreement", 1,
@@ -197,7 +217,7 @@ static int step_test(struct sp_apply *apply)
 		    apply->test_count);
 }
 
-static int step_number(struct sp_apply *apply)
+static int number_rules(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
 	int r = sp_store_begin(daemon->store);
@@ -215,21 +235,41 @@ static int step_number(struct sp_apply *apply)
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "numbering the rules: %s",
 			    sp_store_error(daemon->store));
-	r = sp_revision_new(SP_TAKE_PTR(apply->policy), &daemon->host.gateway, &apply->next);
-	if (r == 0)
-		r = sp_tables_compile(apply->next->policy, &apply->next->gateway,
-				      &apply->next->tables);
+	return 0;
+}
+
+static int number_begin(struct sp_apply *apply)
+{
+	struct sp_daemon *daemon = apply->daemon;
+	int r = apply->policy ? number_rules(apply) : 0;
+
+	if (r < 0)
+		return r;
+	r = apply->policy ?
+		    sp_revision_new(SP_TAKE_PTR(apply->policy), &daemon->host.gateway, &apply->next) :
+		    sp_revision_again(daemon->revisions.running, &daemon->host.gateway, &apply->next);
+	return r < 0 ? fail(apply, r, "failed", 1, "out of memory") : 1;
+}
+
+static void number_work(struct sp_apply *apply)
+{
+	apply->worked = sp_tables_compile(apply->next->policy, &apply->next->gateway,
+					  &apply->next->tables);
+}
+
+static int number_end(struct sp_apply *apply)
+{
+	const int r = apply->worked;
+
 	if (r == -E2BIG)
 		return fail(apply, r, "table-full", 1,
 			    "the policy needs more table rows than there can be");
-	if (r < 0)
-		return fail(apply, r, "failed", 1, "compiling: %s", sp_err_text(r));
-	return 0;
+	return r < 0 ? fail(apply, r, "failed", 1, "compiling: %s", sp_err_text(r)) : 0;
 }
 
 /* The text and the intent, before the kernel runs it: whatever revision a restart finds there, it
  * knows which policy that is. */
-static int step_store(struct sp_apply *apply)
+static int store_begin(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
 	struct sp_revision *next = apply->next;
@@ -263,36 +303,45 @@ static int step_store(struct sp_apply *apply)
 	return next->who ? 0 : fail(apply, -ENOMEM, "failed", 1, "out of memory");
 }
 
-static int stage_tables(struct sp_apply *apply)
+/* The tables, with the sessions in them. From here on whoever signs in is in both revisions. */
+static int stage_begin(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
-	struct sp_ebpf_error error;
-	int r = sp_revisions_stage(&daemon->revisions, apply->next, &daemon->people, &error);
+	int r = sp_revisions_stage(&daemon->revisions, apply->next, &daemon->people, &apply->error);
 
-	if (r < 0 && error.text[0])
-		return fail(apply, r, "failed", 1, "loading the tables: %s", error.text);
+	if (r < 0 && apply->error.text[0])
+		return fail(apply, r, "failed", 1, "loading the tables: %s", apply->error.text);
 	if (r < 0)
 		return fail(apply, r, r == -E2BIG ? "table-full" : "failed", 1,
 			    "giving the sessions their class: %s", sp_judge_fault(r));
 	apply->next = NULL; /* the staged one now */
+	apply->dhcp = daemon->host.dhcp;
 	return 1;
 }
 
-static int step_stage(struct sp_apply *apply)
+/* The kernel verifies the programs, which takes it a tenth of a second each. A sign-in adds rows to the tables
+ * meanwhile; the programs' own descriptors are nobody else's until they are all there. */
+static void stage_work(struct sp_apply *apply)
 {
-	const struct sp_revision *staged = apply->daemon->revisions.staged;
-	struct sp_ebpf_error error = { 0 };
+	struct sp_ebpf_staged *loaded = apply->daemon->revisions.staged->loaded;
 	int r;
 
-	if (!staged)
-		return stage_tables(apply);
-	r = sp_ebpf_stage_program(staged->loaded, &apply->daemon->host.dhcp, &error);
-	if (r < 0)
-		return fail(apply, r, "failed", 1, "loading the programs: %s", error.text);
-	return r;
+	do
+		r = sp_ebpf_stage_program(loaded, &apply->dhcp, &apply->error);
+	while (r > 0 && !atomic_load(&apply->is_given_up));
+	apply->worked = r;
 }
 
-static int step_switch(struct sp_apply *apply)
+static int stage_end(struct sp_apply *apply)
+{
+	if (apply->worked < 0)
+		return fail(apply, apply->worked, "failed", 1, "loading the programs: %s",
+			    apply->error.text);
+	sp_ebpf_staged_complete(apply->daemon->revisions.staged->loaded);
+	return 0;
+}
+
+static int switch_begin(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
 	struct sp_ebpf_error error = { 0 };
@@ -315,7 +364,7 @@ static int step_switch(struct sp_apply *apply)
 }
 
 /* It runs. What follows may fail in part, and is then said, but nothing goes back. */
-static int step_confirm(struct sp_apply *apply)
+static int confirm_begin(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
 	struct sp_ebpf_error error = { 0 };
@@ -344,11 +393,32 @@ static int step_confirm(struct sp_apply *apply)
 	return 0;
 }
 
-static int (*const steps[])(struct sp_apply *apply) = {
-	step_check, step_test, step_number, step_store, step_stage, step_switch, step_confirm,
+/* By what is done: what follows it. */
+static const struct step {
+	int (*begin)(struct sp_apply *apply);
+	void (*work)(struct sp_apply *apply); /* NULL: none, all is done in begin */
+	int (*end)(struct sp_apply *apply);
+} steps[] = {
+	{ check_begin, check_work, check_end },
+	{ test_begin, test_work, test_end },
+	{ number_begin, number_work, number_end },
+	{ .begin = store_begin },
+	{ stage_begin, stage_work, stage_end },
+	{ .begin = switch_begin },
+	{ .begin = confirm_begin },
 };
 
-int sp_apply_step(struct sp_apply *apply)
+int sp_apply_step_begin(struct sp_apply *apply)
 {
-	return steps[apply->done](apply);
+	return steps[apply->done].begin(apply);
+}
+
+void sp_apply_step_work(struct sp_apply *apply)
+{
+	steps[apply->done].work(apply);
+}
+
+int sp_apply_step_end(struct sp_apply *apply)
+{
+	return steps[apply->done].end(apply);
 }

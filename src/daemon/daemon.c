@@ -353,9 +353,18 @@ static int open_control(struct sp_daemon *daemon)
 	return r;
 }
 
+/* An interface that comes waits for nothing. Routes and addresses are what others on the links can move. */
+static void machine_changed(struct sp_daemon *daemon, bool has_other_hooks)
+{
+	if (has_other_hooks)
+		sp_apply_restage_soon(daemon, "the network changed");
+	else
+		sp_apply_restage_paced(daemon);
+}
+
 static int watch(struct sp_daemon *daemon)
 {
-	int r = sp_network_watch(daemon);
+	int r = sp_network_watch(daemon, machine_changed);
 
 	if (r == 0)
 		r = sp_watch_open(daemon);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the parts of sallyportd share. Each part is a file named by its noun; this page says what
- * they hold and what they ask of each other. One thread, one loop: nothing here is locked.
+ * they hold and what they ask of each other. One loop: nothing here is locked. A thread beside it does the long parts
+ * of an apply and touches the apply alone (apply.h).
  *
  * Functions that return int give 0 or -errno and have logged nothing; functions that return void
  * have dealt with their failure and said so in the log. */
@@ -46,6 +47,11 @@ struct sp_daemon_options {
 };
 
 struct sp_apply;
+struct sp_daemon;
+
+/* The machine is not what the running revision was made for. @has_other_hooks: an interface came, went or was
+ * re-made; else addresses and routes alone. */
+typedef void (*sp_machine_changed_fn)(struct sp_daemon *daemon, bool has_other_hooks);
 
 /* A device keeps its index when its name changes: so it is not taken for one nobody listed. */
 struct sp_daemon {
@@ -65,6 +71,7 @@ struct sp_daemon {
 	struct sp_host host;
 	struct sp_homes_watch homes;
 	uint32_t network_changes;  /* SP_NETLINK_…, since it was last looked at */
+	sp_machine_changed_fn machine_changed;
 	struct sp_timer restage_timer;
 	struct sp_pace restage_pace; /* of revisions nobody asked for */
 	char *lock_names; /* what the second lock names, as last drawn */
@@ -124,6 +131,8 @@ int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
  * under way), or before it returns. */
 void sp_apply_restage_soon(struct sp_daemon *daemon, const char *why);
 int sp_apply_restage_now(struct sp_daemon *daemon, const char *why);
+/* As soon as the pace of revisions nobody asked for allows it. */
+void sp_apply_restage_paced(struct sp_daemon *daemon);
 /* At start: the revision the kernel runs, or the last confirmed one. Returns 0; -ENOENT there is
  * none. */
 int sp_apply_resume(struct sp_daemon *daemon);
@@ -151,7 +160,8 @@ int sp_tunnel_remove(struct sp_netlink *netlink, const char *name);
 /* Read links and addresses anew, and join them with the homes known. *@ret_changed: judgement would
  * differ. */
 int sp_network_read(struct sp_daemon *daemon, bool *ret_changed);
-int sp_network_watch(struct sp_daemon *daemon);
+/* From now on @changed is called when judgement would differ. */
+int sp_network_watch(struct sp_daemon *daemon, sp_machine_changed_fn changed);
 /* Take the messages that wait. */
 void sp_network_drain(struct sp_daemon *daemon);
 /* Look at it again, in the next round. */

@@ -208,21 +208,6 @@ static bool same_hooks(const struct sp_host *a, const struct sp_host *b)
 	return true;
 }
 
-/* Routes and addresses are what others on the links can move: the revisions they cause are paced, and
- * what is not staged yet is judged by the older homes. An interface that comes waits for nothing. */
-static void restage_paced(void *arg)
-{
-	struct sp_daemon *daemon = arg;
-	const uint64_t now_ns = sp_clock_boottime_ns();
-
-	if (daemon->apply)
-		sp_loop_in(daemon->loop, &daemon->restage_timer, SETTLE_NS);
-	else if (now_ns < daemon->restage_pace.due_ns)
-		sp_loop_at(daemon->loop, &daemon->restage_timer, daemon->restage_pace.due_ns);
-	else
-		sp_apply_restage_soon(daemon, "the network changed");
-}
-
 static void network_settled(void *arg)
 {
 	struct sp_daemon *daemon = arg;
@@ -256,10 +241,7 @@ static void network_settled(void *arg)
 	if (!is_changed)
 		return;
 	sp_watch_look(daemon); /* what runs is attached to what came back, before it is made anew */
-	if (same_hooks(&before, &daemon->host))
-		restage_paced(daemon);
-	else
-		sp_apply_restage_soon(daemon, "the network changed");
+	daemon->machine_changed(daemon, !same_hooks(&before, &daemon->host));
 }
 
 void sp_network_settle(struct sp_daemon *daemon)
@@ -294,14 +276,14 @@ static void network_changed(void *arg, uint32_t events)
 	take_messages(arg, MESSAGES_A_ROUND);
 }
 
-int sp_network_watch(struct sp_daemon *daemon)
+int sp_network_watch(struct sp_daemon *daemon, sp_machine_changed_fn changed)
 {
 	int r = sp_netlink_monitor_open(&daemon->monitor);
 
 	if (r < 0)
 		return r;
 	daemon->host_timer = (struct sp_timer){ .fire = network_settled, .arg = daemon };
-	daemon->restage_timer = (struct sp_timer){ .fire = restage_paced, .arg = daemon };
+	daemon->machine_changed = changed;
 	sp_homes_watch(daemon);
 	daemon->monitor_source = (struct sp_source){
 		.fd = sp_netlink_monitor_get_fd(daemon->monitor),

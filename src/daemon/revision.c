@@ -25,7 +25,8 @@ void sp_revision_free(struct sp_revision *revision)
 		sp_ebpf_staged_free(revision->loaded);
 	if (revision->tables)
 		sp_tables_free(revision->tables);
-	sp_policy_free(revision->policy);
+	if (!revision->is_policy_borrowed)
+		sp_policy_free(revision->policy);
 	sp_gateway_done(&revision->gateway);
 	free(revision->who);
 	sp_routes_done(&revision->routes);
@@ -47,6 +48,20 @@ int sp_revision_new(struct sp_policy *policy, const struct sp_gateway *gateway,
 	if (r < 0)
 		return r;
 	sp_generation_format(policy->generation, revision->generation);
+	*ret_revision = SP_TAKE_PTR(revision);
+	return 0;
+}
+
+int sp_revision_again(const struct sp_revision *running, const struct sp_gateway *gateway,
+		      struct sp_revision **ret_revision)
+{
+	__sp_cleanup(sp_revision_freep) struct sp_revision *revision = calloc(1, sizeof(*revision));
+
+	if (!revision || sp_gateway_copy(gateway, &revision->gateway) < 0)
+		return -ENOMEM;
+	revision->policy = running->policy;
+	revision->is_policy_borrowed = true;
+	memcpy(revision->generation, running->generation, sizeof(revision->generation));
 	*ret_revision = SP_TAKE_PTR(revision);
 	return 0;
 }
@@ -164,9 +179,15 @@ int sp_revisions_stage(struct sp_revisions *revisions, struct sp_revision *revis
 
 void sp_revisions_switched(struct sp_revisions *revisions)
 {
-	sp_revision_free(revisions->running);
+	struct sp_revision *former = revisions->running;
+
 	revisions->running = SP_TAKE_PTR(revisions->staged);
 	revisions->running->loaded = NULL; /* the plane's now */
+	if (former && former->policy == revisions->running->policy) {
+		former->is_policy_borrowed = true;
+		revisions->running->is_policy_borrowed = false;
+	}
+	sp_revision_free(former);
 }
 
 void sp_revisions_drop_staged(struct sp_revisions *revisions)

@@ -16,6 +16,7 @@
 struct sp_revision {
 	uint64_t number; /* 0: not given yet */
 	struct sp_policy *policy;
+	bool is_policy_borrowed; /* of the revision that runs, until this one does */
 	struct sp_gateway gateway; /* its own copy: tables refer to it */
 	struct sp_tables *tables;
 	struct sp_ebpf_staged *loaded; /* what the plane made of the tables; NULL: nothing yet, or the plane's own,
@@ -29,6 +30,10 @@ struct sp_revision {
 /* Take the policy over. Returns 0; -ENOMEM (the policy is then freed). */
 int sp_revision_new(struct sp_policy *policy, const struct sp_gateway *gateway,
 		    struct sp_revision **ret_revision);
+/* The same policy for another state of the machine: it stays @running's until the new revision runs.
+ * Returns 0; -ENOMEM. */
+int sp_revision_again(const struct sp_revision *running, const struct sp_gateway *gateway,
+		      struct sp_revision **ret_revision);
 void sp_revision_free(struct sp_revision *revision);
 static inline void sp_revision_freep(struct sp_revision **revision)
 {

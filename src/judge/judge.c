@@ -62,6 +62,16 @@ static int judge_open_ebpf(struct sp_judge *judge, struct sp_ebpf_error *error)
 	return r;
 }
 
+static int judge_compile(struct sp_judge *judge, struct sp_ebpf_error *error)
+{
+	int r = sp_tables_compile(judge->policy, judge->gateway, &judge->tables);
+
+	if (r < 0)
+		snprintf(error->text, sizeof(error->text), "compiling the policy: %s",
+			 sp_judge_fault(r));
+	return r;
+}
+
 int sp_judge_new(const struct sp_policy *policy, const struct sp_gateway *gateway,
 		 enum sp_judge_planes planes, struct sp_judge **ret_judge,
 		 struct sp_ebpf_error *error)
@@ -80,12 +90,8 @@ int sp_judge_new(const struct sp_policy *policy, const struct sp_gateway *gatewa
 		return r;
 	sp_reference_set_policy(judge->reference, policy, gateway, JUDGE_REVISION);
 	sp_reference_set_flow_bounds(judge->reference, JUDGE_FLOWS_MAX, SP_SESSION_FLOWS_MAX);
-	r = sp_tables_compile(policy, gateway, &judge->tables);
-	if (r < 0) {
-		snprintf(error->text, sizeof(error->text), "compiling the policy: %s",
-			 sp_judge_fault(r));
+	if (planes != SP_JUDGE_REFERENCE && (r = judge_compile(judge, error)) < 0)
 		return r;
-	}
 	if (planes == SP_JUDGE_REFERENCE) {
 		snprintf(judge->why_not, sizeof(judge->why_not), "only the reference was asked for");
 	} else {
@@ -178,6 +184,8 @@ static int judge_open_in_plane(struct sp_judge *judge, uint32_t number, uint64_t
 	struct sp_session session = { .epoch = epoch };
 	int r;
 
+	if (!judge->tables)
+		return 0;
 	r = sp_tables_add_identity(judge->tables, identity, session.class_id[slot],
 				   session.netset[slot]);
 	if (r < 0)

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # sallyportd is killed (SIGKILL by itself) behind each step of an apply. While it is dead, and after it
-# came back, packets are judged by the whole old policy or the whole new one, and status says which.
+# came back, packets are judged by the whole old policy or the whole new one, and status says which: the old
+# one until the new one is committed, then the new one.
 # (Topology: tests/support/lab.sh.)
 set -u
 source "$(dirname "$0")/../support/lab.sh"
@@ -42,6 +43,7 @@ now=bob
 for step in apply-checked apply-tested apply-numbered apply-stored tables programs pinned switched \
 	apply-staged committed apply-switched retired apply-confirmed; do
 	next=$([ $now = ana ] && echo bob || echo ana)
+	case $step in committed | apply-switched | retired | apply-confirmed) due=$next ;; *) due=$now ;; esac
 	lab_kill "$lab_daemon_pid"
 	lab_start_daemon --kill-at "$step" || { expect "a daemon that dies at $step starts" false; continue; }
 	lab_gate apply "$LAB_DIR/$next.yaml" >/dev/null 2>&1
@@ -54,8 +56,9 @@ for step in apply-checked apply-tested apply-numbered apply-stored tables progra
 	lab_start_daemon || { expect "the daemon starts behind $step" false; continue; }
 	generation=$(status | field "r['generation']")
 	expect "killed at $step ($wire passes): the hooks run one revision" hooks_agree
-	now=$([ "$generation" = "$ana" ] && echo ana || echo bob)
-	expect "killed at $step: $now is running, and only $now passes" same "$(who)" "$now"
+	case $generation in "$ana") now=ana ;; "$bob") now=bob ;; *) now=nobody ;; esac
+	expect "killed at $step: $due is running" same "$now" "$due"
+	expect "killed at $step: only $now passes" same "$(who)" "$now"
 	expect "killed at $step: bob's session is known" same \
 		"$(lab_gate session list --user bob --json | field "r['state']")" live
 done

@@ -77,12 +77,13 @@ int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_
 		  const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
 		  struct sp_ebpf_error *error);
 /* The same for a pinned plane in pieces, so that others are served in between: the tables, then a
- * program a call, which takes the kernel a tenth of a second. _program returns 1 there are more; 0 it
- * is complete; -errno. */
+ * program a call, which takes the kernel a tenth of a second and may be called in a thread while another extends
+ * the tables. _program returns 1 there are more; 0 it is complete, which _complete is called for then; -errno. */
 int sp_ebpf_stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
 			 struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error);
 int sp_ebpf_stage_program(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
 			  struct sp_ebpf_error *error);
+void sp_ebpf_staged_complete(struct sp_ebpf_staged *staged);
 void sp_ebpf_staged_free(struct sp_ebpf_staged *staged);
 /* Push rows a sign-in appended to @tables; nothing points at them yet. Pushing twice does no harm.
  * -ENOSPC: no spare room (stage a new revision). -ESTALE: @staged was adopted; its rows are a

@@ -416,9 +416,12 @@ int sp_ebpf_stage_program(struct sp_ebpf_staged *staged, const struct sp_ebpf_dh
 
 	sp_ebpf_begin(error);
 	r = sp_ebpf_programs_load(staged, dhcp, 1, error);
-	if (r == 0)
-		sp_ebpf_step(staged->plane, SP_EBPF_STEP_PROGRAMS);
 	return r > 0 ? r : sp_ebpf_end(error, r);
+}
+
+void sp_ebpf_staged_complete(struct sp_ebpf_staged *staged)
+{
+	sp_ebpf_step(staged->plane, SP_EBPF_STEP_PROGRAMS);
 }
 
 static int stage_live(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
