@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* edge-out and inside-out: tcx on an outer or inner interface, what leaves, after NAT. Records the flows of
- * the gateway itself and the translated paths of what was judged where it came in, so that their replies
- * are known; stops what a flow denies, and answers whose flow nobody knows. */
+/* edge-out and inside-out: tcx on an outer or inner interface, what leaves, after NAT. Records the
+ * flows of the gateway itself and the translated paths of what was judged where it came in, so that
+ * their replies are known; stops what a flow denies, and answers whose flow nobody knows. */
 #define SP_THIS_HOOK sp_recorder_hook
 
 #include "lib/act.h"

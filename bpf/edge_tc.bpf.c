@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* edge-tc: tcx on an outer interface, what arrives, behind edge-in. It marks what edge-in allowed, and
- * judges itself, as edge-in, what edge-in did not see: its program is detached or replaced, or this
- * interface cannot have one. The second lock drops what carries no mark. */
+/* edge-tc: tcx on an outer interface, what arrives, behind edge-in. It marks what edge-in allowed,
+ * and judges itself, as edge-in, what edge-in did not see: its program is detached or replaced, or
+ * this interface cannot have one. The second lock drops what carries no mark. */
 #define SP_THIS_HOOK SP_HOOK_EDGE_IN
 
 #include "lib/act.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The janitor: a timer in the kernel that sweeps the flow table and ends what is over. Run the program
- * once (BPF_PROG_TEST_RUN) to arm it; from then on it needs nobody: the timer lives as long as its map is
- * pinned, and holds its program. Run again, it goes on with the newer program. */
+/* The janitor: a timer in the kernel that sweeps the flow table and ends what is over. Run the
+ * program once (BPF_PROG_TEST_RUN) to arm it; from then on it needs nobody: the timer lives as long
+ * as its map is pinned, and holds its program. Run again, it goes on with the newer program. */
 #include "lib/flow_end.h"
 
 #define SP_CLOCK_BOOTTIME 7

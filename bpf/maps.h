@@ -141,8 +141,9 @@ struct {
 	__type(value, struct sp_flow_use);
 } sp_flow_use SEC(".maps");
 
-/* How many flows the hosts and networks of the edge and the inside have, by what they hash to under a
- * number nobody outside knows: nothing to evict, and nobody can choose whose share they use up. */
+/* How many flows the hosts and networks of the edge and the inside have, by what they hash to under
+ * a number nobody outside knows: nothing to evict, and nobody can choose whose share they use
+ * up. */
 #define SP_FLOW_SOURCES 65536u
 
 struct {
@@ -235,11 +236,12 @@ SP_SETTING __u32 sp_dhcp_ifindex[8] = {};  /* interfaces that take an address by
 SP_SETTING __u32 sp_dhcp6_ifindex[8] = {}; /* and by DHCPv6 */
 SP_SETTING __u32 sp_recorder_hook = SP_HOOK_EDGE_OUT; /* edge_out: or SP_HOOK_INSIDE_OUT */
 SP_SETTING __u64 sp_seed = 0; /* where keys of sp_tally lie: nobody outside can choose neighbours */
-/* What edge-in writes before a packet for edge-tc: random, of one load of both. It says which mark the packet
- * gets: [0] SP_MARK_JUDGED, [1] SP_MARK_REPLY. */
+/* What edge-in writes before a packet for edge-tc: random, of one load of both. It says which mark
+ * the packet gets: [0] SP_MARK_JUDGED, [1] SP_MARK_REPLY. */
 SP_SETTING __u64 sp_token[2] = { 1, 3 };
 SP_SETTING __u32 sp_test = 0;
-/* Bytes before IP on the tunnel, where there is no Ethernet header; a test run has one on every hook. */
+/* Bytes before IP on the tunnel, where there is no Ethernet header; a test run has one on every
+ * hook. */
 SP_SETTING __u32 sp_tunnel_link_len = 0;
 
 #endif

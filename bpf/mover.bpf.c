@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The mover: puts one flow of an older build's table into this build's and counts it for its session, its
- * source and its part, as opening it would. User space runs it (BPF_PROG_TEST_RUN) for each flow it reads. */
+/* The mover: puts one flow of an older build's table into this build's and counts it for its
+ * session, its source and its part, as opening it would. User space runs it (BPF_PROG_TEST_RUN) for
+ * each flow it reads. */
 #include "lib/flow_end.h"
 
 /* Returns 0 the table has it; else the reason there is no room. */

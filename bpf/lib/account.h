@@ -93,8 +93,8 @@ SP_SUBPROGRAM int sp_account_takes(struct sp_work *work, __u32 kind)
 	return 0;
 }
 
-/* Denials of strangers are told apart by reason alone: their sources are what they like, and a flood of them
- * shall cost as little as it can. */
+/* Denials of strangers are told apart by reason alone: their sources are what they like, and a
+ * flood of them shall cost as little as it can. */
 SP_INLINE int sp_account_is_recorded(struct sp_work *work)
 {
 	__u32 kind = sp_account_kind(work);

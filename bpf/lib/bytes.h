@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Where a packet's bytes come from: the one thing in which the XDP program, the tcx programs and the
- * parser compiled for user space differ. A program that is XDP defines SP_XDP before any include. */
+/* Where a packet's bytes come from: the one thing in which the XDP program, the tcx programs and
+ * the parser compiled for user space differ. A program that is XDP defines SP_XDP before any
+ * include. */
 #ifndef SALLYPORT_BPF_BYTES_H
 #define SALLYPORT_BPF_BYTES_H
 
@@ -16,8 +17,9 @@
 /* A subprogram of its own: the verifier looks at it once a call, and its stack is its own. */
 #define SP_SUBPROGRAM static __noinline __attribute__((unused))
 
-/* One the verifier looks at once, by itself, whatever its callers know: for what has many ways through it
- * or many callers. It takes numbers and pointers to whole structs, which may be NULL for all it knows. */
+/* One the verifier looks at once, by itself, whatever its callers know: for what has many ways
+ * through it or many callers. It takes numbers and pointers to whole structs, which may be NULL for
+ * all it knows. */
 #define SP_GLOBAL __noinline
 
 #ifdef SP_XDP

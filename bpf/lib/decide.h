@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the rules say to a case: work->path from work->case_zone at work->case_hook ([2] and [4]-[8] of
- * docs/judgement.md). For first packets and for judging a flow again. */
+/* What the rules say to a case: work->path from work->case_zone at work->case_hook ([2] and [4]-[8]
+ * of docs/judgement.md). For first packets and for judging a flow again. */
 #ifndef SALLYPORT_BPF_DECIDE_H
 #define SALLYPORT_BPF_DECIDE_H
 
@@ -28,7 +28,8 @@ SP_INLINE __u32 sp_src_class(const struct sp_work *work)
 	return work->src.class_id[SP_ZONE_EDGE];
 }
 
-/* [2]: does a protect entry let this through? Then the answer is its verdict; both ends are resolved. */
+/* [2]: does a protect entry let this through? Then the answer is its verdict; both ends are
+ * resolved. */
 SP_SUBPROGRAM int sp_decide_protect(struct sp_work *work)
 {
 	struct sp_verdict *verdict;
@@ -44,8 +45,8 @@ SP_SUBPROGRAM int sp_decide_protect(struct sp_work *work)
 	return 1;
 }
 
-/* The two places where someone whose session is over can help themselves: where they sign in, and what
- * tells them its address. */
+/* The two places where someone whose session is over can help themselves: where they sign in, and
+ * what tells them its address. */
 SP_INLINE int sp_path_is_for_parked(const struct sp_work *work)
 {
 	const struct sp_path *path = &work->path;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Tracked flows: found, fresh, opened, renewed, counted ([3] of docs/judgement.md).
  *
- * The map is shared by all CPUs and nothing is locked. An element found is copied at once; it may be
- * recycled for another key meanwhile, so the copy counts only if its key_sum, read last, is right.
- * Later stores into the element (last_seen, flags, counts) can at worst touch a recycled one, where
- * they do no harm; everything that lets packets pass is written by key, as a new element. */
+ * The map is shared by all CPUs and nothing is locked. An element found is copied at once; it may
+ * be recycled for another key meanwhile, so the copy counts only if its key_sum, read last, is
+ * right. Later stores into the element (last_seen, flags, counts) can at worst touch a recycled
+ * one, where they do no harm; everything that lets packets pass is written by key, as a new
+ * element. */
 #ifndef SALLYPORT_BPF_FLOW_H
 #define SALLYPORT_BPF_FLOW_H
 
@@ -29,8 +30,8 @@ SP_INLINE int sp_packet_can_open(const struct sp_work *work)
 	       (flags & (SP_TCP_SYN | SP_TCP_ACK)) != (SP_TCP_SYN | SP_TCP_ACK);
 }
 
-/* Which of two ends compares smaller as bytes. Word by word, most significant first. Who asks itself is
- * the asker in both directions. */
+/* Which of two ends compares smaller as bytes. Word by word, most significant first. Who asks
+ * itself is the asker in both directions. */
 SP_INLINE int sp_path_is_low(const struct sp_path *path)
 {
 	for (int i = 0; i < 4; i++) {
@@ -122,8 +123,8 @@ SP_SUBPROGRAM struct sp_flow *sp_flow_find(struct sp_work *work, const struct sp
 	return element;
 }
 
-/* Answers that rest on what may change without a new revision or epoch are never fresh: a session that
- * was over may go on one day. */
+/* Answers that rest on what may change without a new revision or epoch are never fresh: a session
+ * that was over may go on one day. */
 SP_INLINE int sp_flow_may_be_fresh(const struct sp_flow *flow)
 {
 	switch (flow->reason) {
@@ -210,7 +211,8 @@ SP_INLINE int sp_flow_counts_for(const struct sp_flow *flow, const struct sp_flo
 	       sp_flow_is_parked(flow) == sp_flow_is_parked(other);
 }
 
-/* Count the draft for its originator's session. 0: that has its share. @replaces  work->flow gives way. */
+/* Count the draft for its originator's session. 0: that has its share. @replaces work->flow gives
+ * way. */
 SP_INLINE int sp_flow_charge_session(const struct sp_work *work, int replaces)
 {
 	const struct sp_flow *draft = &work->draft;
@@ -282,7 +284,8 @@ SP_SUBPROGRAM int sp_flow_open(struct sp_work *work, __u32 flags)
 	if (r == 0)
 		return 0;
 	sp_flow_discharge(&work->key, &work->draft);
-	/* Another CPU opened it this instant, on an answer as good as ours. Else there is no room. */
+	/* Another CPU opened it this instant, on an answer as good as ours. Else there is no
+	 * room. */
 	return r == -SP_EEXIST ? 0 : SP_REASON_FLOW_FULL;
 }
 
@@ -302,8 +305,8 @@ SP_INLINE void sp_flow_recharge(const struct sp_flow *from, const struct sp_flow
 	sp_flow_discharge_session(from);
 }
 
-/* The flow found as today's answer leaves it: it goes on with its counts, or is denied, or begins anew
- * after it was. Whose allow was counted without a record ends so, too. */
+/* The flow found as today's answer leaves it: it goes on with its counts, or is denied, or begins
+ * anew after it was. Whose allow was counted without a record ends so, too. */
 SP_INLINE void sp_draft_renewed(struct sp_work *work)
 {
 	struct sp_flow *draft = &work->draft;
@@ -335,9 +338,10 @@ SP_INLINE int sp_draft_differs(const struct sp_work *work)
 	       draft->flags != flow->flags;
 }
 
-/* Write today's answer into the flow found. While another CPU does the same, or without memory for it, the
- * element stays stale and its next packet is judged again: what is denied today stays denied. Who makes a
- * denied flow of it writes the record of its end. Returns whether the answer differs from the one found. */
+/* Write today's answer into the flow found. While another CPU does the same, or without memory for
+ * it, the element stays stale and its next packet is judged again: what is denied today stays
+ * denied. Who makes a denied flow of it writes the record of its end. Returns whether the answer
+ * differs from the one found. */
 SP_SUBPROGRAM int sp_flow_renew(struct sp_work *work, struct sp_flow *element)
 {
 	struct sp_flow *draft = &work->draft;

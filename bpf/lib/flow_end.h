@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* How long a flow may be silent, and its end: shared by the programs, which replace and delete flows,
- * and the janitor, which reclaims those nobody asks for any more. */
+/* How long a flow may be silent, and its end: shared by the programs, which replace and delete
+ * flows, and the janitor, which reclaims those nobody asks for any more. */
 #ifndef SALLYPORT_BPF_FLOW_END_H
 #define SALLYPORT_BPF_FLOW_END_H
 
@@ -31,8 +31,8 @@ SP_INLINE __u64 sp_flow_sum(const struct sp_flow_key *key)
 	return sp_key_sum(key, sizeof(*key) / 8);
 }
 
-/* What a person opens while their session is over has a share of its own, so that what was open before
- * leaves them a way to sign in. */
+/* What a person opens while their session is over has a share of its own, so that what was open
+ * before leaves them a way to sign in. */
 SP_INLINE int sp_flow_is_parked(const struct sp_flow *flow)
 {
 	return flow->reason == SP_REASON_EXPIRED && !(flow->flags & SP_FLOW_DENIED);
@@ -94,7 +94,8 @@ SP_INLINE int sp_flow_end_is_recorded(const struct sp_flow_key *key, const struc
 	return sp_tally_take(&one);
 }
 
-/* The record of an ended flow, in its original direction. A denied one was recorded when it was denied. */
+/* The record of an ended flow, in its original direction. A denied one was recorded when it was
+ * denied. */
 SP_INLINE void sp_flow_end_record(const struct sp_flow_key *key, const struct sp_flow *flow,
 				  __u64 now_ns)
 {
@@ -133,8 +134,8 @@ SP_INLINE void sp_flow_end_record(const struct sp_flow_key *key, const struct sp
 	sp_event_submit(event);
 }
 
-/* End the flow of @key, whose element is @element and a copy of it @copy. Only one of those who try at
- * the same time does it. */
+/* End the flow of @key, whose element is @element and a copy of it @copy. Only one of those who try
+ * at the same time does it. */
 SP_SUBPROGRAM int sp_flow_end(struct sp_flow_key *key, struct sp_flow *element, struct sp_flow *copy,
 			      __u64 now_ns)
 {

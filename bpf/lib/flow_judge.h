@@ -112,8 +112,8 @@ SP_SUBPROGRAM int sp_flow_decide(struct sp_work *work, struct sp_flow *element)
 	return 0;
 }
 
-/* Whoever says that a packet did not get through stands where it was going: on the tunnel that is its
- * destination, for a device is no router; elsewhere, in the zone it went to. */
+/* Whoever says that a packet did not get through stands where it was going: on the tunnel that is
+ * its destination, for a device is no router; elsewhere, in the zone it went to. */
 SP_INLINE int sp_error_is_plausible(const struct sp_work *work)
 {
 	const struct sp_addr *quoted = &work->packet.quote.destination;
@@ -155,7 +155,7 @@ SP_INLINE void sp_related(struct sp_work *work)
 	work->is_counted = sp_hook_zone(work->flow.hook) == sp_hook_zone(SP_THIS_HOOK);
 }
 
-/* On the tunnel an address of no pool is nobody's: it joins no flow, whoever opened it. */
+/* On the tunnel an address outside the pools belongs to no session: it joins no flow. */
 SP_INLINE int sp_is_stranger(const struct sp_work *work)
 {
 	return SP_THIS_HOOK == SP_HOOK_VPN_IN && work->src.home != SP_ZONE_TUNNEL;
@@ -172,8 +172,9 @@ SP_SUBPROGRAM int sp_flows_of_error(struct sp_work *work)
 	return 0;
 }
 
-/* No rule allowed the original direction of these, so it is for rules to judge who comes that way. And a
- * reply that leaves for the tunnel has to be one of the flow whose path a forwarded one was before. */
+/* No rule allowed the original direction of these, so it is for rules to judge who comes that way.
+ * And a reply that leaves for the tunnel has to be one of the flow whose path a forwarded one was
+ * before. */
 SP_INLINE int sp_flow_is_not_for_judging(const struct sp_work *work)
 {
 	if (SP_THIS_HOOK == SP_HOOK_VPN_OUT && (work->flow.flags & SP_FLOW_FORWARDED))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Fragments behind the first: they have no ports, so they share the answer of the first one, as long as
- * they do not overlap (RFC 1858, 3128, 5722). An entry is a datagram whose first fragment was allowed. */
+/* Fragments behind the first: they have no ports, so they share the answer of the first one, as
+ * long as they do not overlap (RFC 1858, 3128, 5722). An entry is a datagram whose first fragment
+ * was allowed. */
 #ifndef SALLYPORT_BPF_FRAGMENT_H
 #define SALLYPORT_BPF_FRAGMENT_H
 
@@ -89,7 +90,8 @@ SP_SUBPROGRAM int sp_frag_lock(struct sp_frag *frag)
 	return 0;
 }
 
-/* The same under the entry's lock; who does not get it counts as an overlap: nothing passes unseen. */
+/* The same under the entry's lock; who does not get it counts as an overlap: nothing passes
+ * unseen. */
 SP_SUBPROGRAM int sp_frag_join_locked(struct sp_work *work, struct sp_frag *frag)
 {
 	__u32 from = work->packet.fragment_from, to = work->packet.fragment_to;
@@ -127,7 +129,8 @@ SP_SUBPROGRAM int sp_frag_follow(struct sp_work *work)
 	return 0;
 }
 
-/* A second first fragment overlaps what the living entry has: 1, denied, and the datagram is poisoned. */
+/* A second first fragment overlaps what the living entry has: 1, denied, and the datagram is
+ * poisoned. */
 SP_SUBPROGRAM int sp_frag_overlaps(struct sp_work *work)
 {
 	struct sp_frag *frag = sp_frag_find(work);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What kind of message an ICMP or ICMPv6 type is, and which query a reply answers (RFC 792, RFC 4443). */
+/* What kind of message an ICMP or ICMPv6 type is, and which query a reply answers (RFC 792, RFC
+ * 4443). */
 #ifndef SALLYPORT_BPF_ICMP_H
 #define SALLYPORT_BPF_ICMP_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The order of judgement (docs/judgement.md), step by step. Each step either answers (1) or lets the next
- * one look (0); the answer is in the work. */
+/* The order of judgement (docs/judgement.md), step by step. Each step either answers (1) or lets
+ * the next one look (0); the answer is in the work. */
 #ifndef SALLYPORT_BPF_JUDGE_H
 #define SALLYPORT_BPF_JUDGE_H
 
@@ -117,8 +117,8 @@ SP_INLINE int sp_is_link_talk(const struct sp_work *work)
 	return 0;
 }
 
-/* DHCP towards a client. What is sent to an address the client does not have yet is for the one who reads
- * it off the interface. */
+/* DHCP towards a client. What is sent to an address the client does not have yet is for the one who
+ * reads it off the interface. */
 SP_INLINE int sp_is_dhcp_answer(struct sp_work *work)
 {
 	const struct sp_path *path = &work->packet.path;
@@ -140,8 +140,8 @@ SP_INLINE int sp_is_dhcp_answer(struct sp_work *work)
 	return work->is_for_taps;
 }
 
-/* What no interface works without: neighbour discovery, MLD, DHCP towards a client; nothing of it can go
- * further than here. */
+/* What no interface works without: neighbour discovery, MLD, DHCP towards a client; nothing of it
+ * can go further than here. */
 SP_SUBPROGRAM int sp_judge_always_passed(struct sp_work *work)
 {
 	const struct sp_path *path = &work->packet.path;
@@ -158,8 +158,8 @@ SP_SUBPROGRAM int sp_judge_always_passed(struct sp_work *work)
 	return is_passed;
 }
 
-/* Whose packet it is. On vpn-in the identity says it in one exact look-up; elsewhere, and for a source
- * without identity, the longest prefix. 1: the table lacks the row. */
+/* Whose packet it is. On vpn-in the identity says it in one exact look-up; elsewhere, and for a
+ * source without identity, the longest prefix. 1: the table lacks the row. */
 SP_INLINE int sp_judge_source(struct sp_work *work)
 {
 	sp_case_of_packet(work);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What leaves towards people is judged: the same order as for what arrives, from [0] on, but the source says
- * which zone speaks, and an answer has to have its flow. */
+/* What leaves towards people is judged: the same order as for what arrives, from [0] on, but the
+ * source says which zone speaks, and an answer has to have its flow. */
 #ifndef SALLYPORT_BPF_LEAVING_H
 #define SALLYPORT_BPF_LEAVING_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the parser (parse.h) finds in a packet: the path its flow is known by, and where its parts lie. */
+/* What the parser (parse.h) finds in a packet: the path its flow is known by, and where its parts
+ * lie. */
 #ifndef SALLYPORT_BPF_PACKET_H
 #define SALLYPORT_BPF_PACKET_H
 

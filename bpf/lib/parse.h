@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Bytes -> what is judged (docs/judgement.md, "Parsing"): parse_link.h, parse_ip4.h or parse_ip6.h, then
- * parse_l4.h and parse_quote.h. One path for both families; compiles in user space too.
+/* Bytes -> what is judged (docs/judgement.md, "Parsing"): parse_link.h, parse_ip4.h or parse_ip6.h,
+ * then parse_l4.h and parse_quote.h. One path for both families; compiles in user space too.
  *
  * Every function here returns 0 to go on, or the enum sp_reason the packet is denied for. Tests are
  * made in the page's order. Nothing is trusted that was not compared with the bytes present. */
@@ -14,8 +14,8 @@
 #include "lib/parse_l4.h"
 #include "lib/parse_link.h"
 
-/* Parse the packet of @ctx. Returns 0; else the reason it is denied for. ARP is SP_REASON_ETHERTYPE with
- * is_arp set. */
+/* Parse the packet of @ctx. Returns 0; else the reason it is denied for. ARP is SP_REASON_ETHERTYPE
+ * with is_arp set. */
 SP_INLINE int sp_parse(SP_CTX *ctx, struct sp_parsed *parsed)
 {
 	__u32 present = sp_bytes_len(ctx), type = 0;

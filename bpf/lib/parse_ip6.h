@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* IPv6: header and the chain of extension headers (RFC 8200), of a packet and of the packet an ICMPv6
- * error quotes. */
+/* IPv6: header and the chain of extension headers (RFC 8200), of a packet and of the packet an
+ * ICMPv6 error quotes. */
 #ifndef SALLYPORT_BPF_PARSE_IP6_H
 #define SALLYPORT_BPF_PARSE_IP6_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What stands before IP, and which protocol follows. XDP runs on Ethernet alone and reads its header. The
- * tunnel is bare IP. A tcx program on another interface searches for the network header: on PPP, TUN,
- * WireGuard or GRE there is no Ethernet header, and behind a generic XDP program the kernel may have hidden
- * the one there is. */
+/* What stands before IP, and which protocol follows. XDP runs on Ethernet alone and reads its
+ * header. The tunnel is bare IP. A tcx program on another interface searches for the network
+ * header: on PPP, TUN, WireGuard or GRE there is no Ethernet header, and behind a generic XDP
+ * program the kernel may have hidden the one there is. */
 #ifndef SALLYPORT_BPF_PARSE_LINK_H
 #define SALLYPORT_BPF_PARSE_LINK_H
 
@@ -63,8 +63,9 @@ SP_INLINE int sp_parse_link(SP_CTX *ctx, __u32 present, struct sp_parsed *parsed
 
 #define SP_LINK_MAX 64 /* no link header we know is longer: GRE over IPv6 with a key has 48 bytes */
 
-/* Is the network header at most @offset bytes into what a program reads? The kernel loads by offset from
- * either, and tells neither: of @linear bytes the last but @offset is there to load, or is not. */
+/* Is the network header at most @offset bytes into what a program reads? The kernel loads by offset
+ * from either, and tells neither: of @linear bytes the last but @offset is there to load, or is
+ * not. */
 SP_INLINE int sp_link_is_within(struct __sk_buff *skb, __u32 linear, __u32 offset)
 {
 	__u8 byte;
@@ -103,8 +104,8 @@ SP_GLOBAL int sp_link_search(struct __sk_buff *skb, __u32 linear)
 	return high;
 }
 
-/* How many bytes stand before the network header; first guessed: an Ethernet header. More than SP_LINK_MAX: it is
- * not to be found. */
+/* How many bytes stand before the network header; first guessed: an Ethernet header. More than
+ * SP_LINK_MAX: it is not to be found. */
 SP_INLINE __u32 sp_link_ask(struct __sk_buff *skb)
 {
 	__u32 linear = sp_link_linear(skb);
@@ -120,7 +121,8 @@ SP_INLINE __u32 sp_link_ask(struct __sk_buff *skb)
 	return sp_link_search(skb, linear);
 }
 
-/* The tunnel need not be asked: sallyportd puts its programs on a link of bare IP only (src/daemon/host.c). */
+/* The tunnel need not be asked: sallyportd puts its programs on a link of bare IP only
+ * (src/daemon/host.c). */
 SP_INLINE __u32 sp_link_len(struct __sk_buff *skb)
 {
 	if (SP_THIS_HOOK == SP_HOOK_VPN_IN || SP_THIS_HOOK == SP_HOOK_VPN_OUT)
@@ -134,8 +136,8 @@ SP_INLINE int sp_link_is_leaving(void)
 	       SP_THIS_HOOK == SP_HOOK_INSIDE_OUT;
 }
 
-/* Where the network header is, and the ethertype of what it is: a function of its own, which the verifier looks
- * at once. Returns ethertype << 8 | offset; 0: there is no telling. */
+/* Where the network header is, and the ethertype of what it is: a function of its own, which the
+ * verifier looks at once. Returns ethertype << 8 | offset; 0: there is no telling. */
 SP_GLOBAL int sp_link_find(struct __sk_buff *skb)
 {
 	__u32 type = bpf_ntohs(skb->protocol), tags = skb->vlan_present ? 1 : 0, offset;
@@ -146,7 +148,8 @@ SP_GLOBAL int sp_link_find(struct __sk_buff *skb)
 	offset = sp_link_len(skb);
 	if (offset > SP_LINK_MAX)
 		return 0;
-	/* What a VLAN device sends has the tag before the network header, what arrives behind it. */
+	/* What a VLAN device sends has the tag before the network header, what arrives behind
+	 * it. */
 	if (sp_link_is_leaving() && sp_is_tag(type)) {
 		if (offset < 2 || sp_bytes_load(skb, offset - 2, &type_be, sizeof(type_be)))
 			return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What leaves: edge-out, inside-out, and on vpn-out what the gateway itself sends. A flow that is found
- * decides, as where the packet came in. A packet that has none opens one if the gateway sent it, or if it
- * was judged where it came in and has another path since, by NAT. */
+/* What leaves: edge-out, inside-out, and on vpn-out what the gateway itself sends. A flow that is
+ * found decides, as where the packet came in. A packet that has none opens one if the gateway sent
+ * it, or if it was judged where it came in and has another path since, by NAT. */
 #ifndef SALLYPORT_BPF_RECORD_H
 #define SALLYPORT_BPF_RECORD_H
 
@@ -20,9 +20,9 @@ SP_INLINE int sp_is_syn(const struct sp_work *work)
 	return (work->packet.tcp_flags & (SP_TCP_SYN | SP_TCP_ACK)) == SP_TCP_SYN;
 }
 
-/* SP_FLOW_OWN, SP_FLOW_FORWARDED, or 0: this packet opens nothing. Of the gateway's own TCP only a SYN
- * does: what it sends on a connection that somebody else opened brings no denied one back. What it wraps
- * (ESP, AH) is its own whoever sent what is inside. */
+/* SP_FLOW_OWN, SP_FLOW_FORWARDED, or 0: this packet opens nothing. Of the gateway's own TCP only a
+ * SYN does: what it sends on a connection that somebody else opened brings no denied one back. What
+ * it wraps (ESP, AH) is its own whoever sent what is inside. */
 SP_INLINE __u32 sp_record_kind(const struct sp_work *work, struct sp_leaving from)
 {
 	__u32 proto = work->path.proto;
@@ -55,8 +55,8 @@ SP_INLINE void sp_record_new(struct sp_work *work, struct sp_leaving from)
 		sp_allow(work, SP_REASON_FLOW_FULL, SP_RULE_NONE);
 }
 
-/* A forwarded flow is none for what the gateway itself sends; nor for a reply where it leaves, for that
- * has to be one of the flow whose path this was before. */
+/* A forwarded flow is none for what the gateway itself sends; nor for a reply where it leaves, for
+ * that has to be one of the flow whose path this was before. */
 SP_INLINE int sp_flow_is_not_for_leaving(const struct sp_work *work, struct sp_leaving from)
 {
 	return (work->flow.flags & SP_FLOW_FORWARDED) && (from.is_own || work->is_reply);
@@ -104,7 +104,7 @@ SP_INLINE void sp_record(struct sp_work *work, struct sp_leaving from)
 		sp_frag_begin(work);
 }
 
-/* Parse and record; what cannot be parsed passes under the name of what is wrong with it. */
+/* Parse and record. A packet that cannot be parsed passes, and is counted under its reason. */
 SP_INLINE void sp_record_leaving(SP_CTX *ctx, struct sp_work *work)
 {
 	const struct sp_leaving from = { .is_own = sp_is_own(ctx), .mark = sp_mark(ctx) };

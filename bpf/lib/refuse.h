@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Telling a sender that the gate is closed: a TCP reset, or ICMP "administratively prohibited" (RFC 9293
- * 3.10.7, RFC 1812 5.2.7.1, RFC 4443 3.1), built in place of the packet and sent back out of the interface
- * it came by. It speaks as the destination the sender tried, carries SP_MARK_OWN, which vpn-out and the
- * recorders pass, and is capped per sender. Only for people and inner networks; strangers get silence. */
+/* Telling a sender that the gate is closed: a TCP reset, or ICMP "administratively prohibited" (RFC
+ * 9293 3.10.7, RFC 1812 5.2.7.1, RFC 4443 3.1), built in place of the packet and sent back out of
+ * the interface it came by. It speaks as the destination the sender tried, carries SP_MARK_OWN,
+ * which vpn-out and the recorders pass, and is capped per sender. Only for people and inner
+ * networks; strangers get silence. */
 #ifndef SALLYPORT_BPF_REFUSE_H
 #define SALLYPORT_BPF_REFUSE_H
 
@@ -131,8 +132,8 @@ SP_INLINE void sp_refuse_header6(struct sp_ip6 *ip, const struct sp_path *path, 
 	ip->destination = path->source;
 }
 
-/* The checksum of a TCP or ICMPv6 header at @l4 in front of bytes that sum up to @rest. An IPv4 address
- * as ::ffff:a.b.c.d adds 0xffff, which is nothing to this sum. */
+/* The checksum of a TCP or ICMPv6 header at @l4 in front of bytes that sum up to @rest. An IPv4
+ * address as ::ffff:a.b.c.d adds 0xffff, which is nothing to this sum. */
 SP_INLINE __u16 sp_refuse_l4_sum(const struct sp_path *path, void *l4, __u32 len, __u32 total,
 				 __u32 proto, __u32 rest)
 {
@@ -147,7 +148,8 @@ SP_INLINE __u16 sp_refuse_l4_sum(const struct sp_path *path, void *l4, __u32 len
 	return sp_checksum(bpf_csum_diff(NULL, 0, l4, len, sum));
 }
 
-/* The reset that answers this segment: in its window by what it acknowledges, or by its own number. */
+/* The reset that answers this segment: in its window by what it acknowledges, or by its own
+ * number. */
 SP_INLINE int sp_refuse_tcp(struct __sk_buff *skb, const struct sp_work *work, struct sp_tcp *tcp)
 {
 	const struct sp_parsed *packet = &work->packet;
@@ -207,9 +209,9 @@ SP_SUBPROGRAM int sp_refuse_reset(struct __sk_buff *skb, struct sp_work *work)
 	}
 }
 
-/* The sum over what will be quoted. @quote_len  at most SP_REFUSE_QUOTE_MAX. The compiler may check one
- * copy of a length and hand over another, of which 6.1 then knows nothing: so the bound is a mask, made
- * where the compiler cannot see that it changes nothing. */
+/* The sum over what will be quoted. @quote_len at most SP_REFUSE_QUOTE_MAX. The compiler may check
+ * one copy of a length and hand over another, of which 6.1 then knows nothing: so the bound is a
+ * mask, made where the compiler cannot see that it changes nothing. */
 SP_INLINE int sp_refuse_quote_sum(struct __sk_buff *skb, struct sp_work *work, __u32 quote_len,
 				  __u32 *ret_sum)
 {
@@ -271,8 +273,8 @@ SP_SUBPROGRAM int sp_refuse_prohibited(struct __sk_buff *skb, struct sp_work *wo
 	}
 }
 
-/* Back to the station it came from. On an inner interface only where the Ethernet header is at hand, with
- * up to two tags: a program behind a generic XDP one may not see it. */
+/* Back to the station it came from. On an inner interface only where the Ethernet header is at
+ * hand, with up to two tags: a program behind a generic XDP one may not see it. */
 SP_INLINE int sp_refuse_swap_stations(struct __sk_buff *skb, __u32 link_len)
 {
 	struct sp_ether ether;
@@ -290,8 +292,8 @@ SP_INLINE int sp_refuse_swap_stations(struct __sk_buff *skb, __u32 link_len)
 	return (int)bpf_skb_store_bytes(skb, 0, &ether, sizeof(ether), 0);
 }
 
-/* A session whose time is up goes on once its person signs in again: its connections are told to wait, not
- * reset. One that was revoked is over, and so are they. */
+/* A session whose time is up goes on once its person signs in again: its connections are told to
+ * wait, not reset. One that was revoked is over, and so are they. */
 SP_INLINE int sp_refuse_resets(const struct sp_work *work)
 {
 	return work->packet.path.proto == SP_PROTO_TCP && work->reason != SP_REASON_EXPIRED &&

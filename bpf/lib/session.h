@@ -162,8 +162,9 @@ SP_INLINE __u64 sp_ends_deadline(const struct sp_work *work, __u64 not_after_ns)
 	return not_after_ns;
 }
 
-/* The sender of an allowed packet was there. Written at most once a second, and never into a session
- * that has been silent for too long: what lets its person reach the portal must not wake it. */
+/* The sender of an allowed packet was there. Written at most once a second, and never into a
+ * session that has been silent for too long: what lets its person reach the portal must not wake
+ * it. */
 SP_INLINE void sp_session_touch(const struct sp_work *work)
 {
 	const struct sp_end *sender = &work->end[work->is_reply ? 1 : 0];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Who has how much of the flow table ([8] of docs/judgement.md): parts, by where a flow was opened, and
- * within edge and inside the sources. What a flow counts for follows from its key and what never changes
- * of it, so whoever ends it takes away exactly what was added. */
+/* Who has how much of the flow table ([8] of docs/judgement.md): parts, by where a flow was opened,
+ * and within edge and inside the sources. What a flow counts for follows from its key and what
+ * never changes of it, so the end of a flow subtracts exactly what its opening added. */
 #ifndef SALLYPORT_BPF_SHARE_H
 #define SALLYPORT_BPF_SHARE_H
 
@@ -75,8 +75,8 @@ SP_INLINE void sp_flow_discharge_part(const struct sp_flow *flow)
 
 /* ---- sources ---- */
 
-/* Made once, for as long as the counts under it: drawn by whoever opens the first flow. In test runs it is
- * always the same. */
+/* Made once, for as long as the counts under it: drawn when the first flow is opened. In test runs
+ * it is always the same. */
 SP_INLINE __u64 sp_flow_seed(void)
 {
 	struct sp_flow_use *use = sp_flow_uses();
@@ -158,8 +158,8 @@ SP_INLINE void sp_flow_discharge_source(const struct sp_flow_key *key, const str
 
 /* ---- both ---- */
 
-/* Count @flow for its source and its part. Returns 0; else the reason there is no room, and nothing is
- * counted. */
+/* Count @flow for its source and its part. Returns 0; else the reason there is no room, and nothing
+ * is counted. */
 SP_GLOBAL int sp_flow_charge(const struct sp_flow_key *key, const struct sp_flow *flow,
 			     const struct sp_flow *replaced)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Where maps, records and the clock come from. In the kernel: its helpers. In user space the same names are
- * macros over the functions below, which whoever compiles the judge there provides over memory of their own
- * (tests/support/user_state.c); a map's declaration in maps.h says its shape to both. So the programs and the
- * judge in user space are one text. */
+/* Where maps, records and the clock come from. In the kernel: its helpers. In user space the same
+ * names are macros over the functions below, which a program that compiles the judge in user space
+ * provides over its own memory (tests/support/user_state.c); a map's declaration in maps.h says its
+ * shape to both. So the programs and the judge in user space are one text. */
 #ifndef SALLYPORT_BPF_STATE_H
 #define SALLYPORT_BPF_STATE_H
 
@@ -17,12 +17,12 @@
 
 #else /* user space */
 
-/* As libbpf has them, for the declarations in maps.h. Every hook is a file of its own that declares every map:
- * the linker makes one of them. */
+/* As libbpf has them, for the declarations in maps.h. Every hook is a file of its own that declares
+ * every map: the linker makes one of them. */
 #define __uint(name, value) int (*name)[value]
 #define __type(name, value) __typeof__(value) *name
 #define SEC(name) __attribute__((weak, unused))
-/* The kernel's loader writes them once; here who runs the judge does, before each packet. */
+/* The kernel's loader writes them once; in user space the caller does, before each packet. */
 #define SP_SETTING __attribute__((weak)) volatile
 
 struct sp_state_shape {
@@ -35,7 +35,8 @@ struct sp_state_shape {
 
 /* The number of the map of this name, for the calls below; never fails. */
 int sp_state_number(const struct sp_state_shape *shape);
-/* As the helpers of these names: bpf-helpers(7). What was looked up stays readable until the next packet. */
+/* As the helpers of these names: bpf-helpers(7). What was looked up stays readable until the next
+ * packet. */
 void *sp_state_lookup(int number, const void *key);
 long sp_state_update(int number, const void *key, const void *value, __u64 flags);
 long sp_state_delete(int number, const void *key);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* How many records a second: the first few of each session or source address, as long as all together
- * keep to their rate. The others are counted, not one is forgotten: in the slot of their key, or where
- * the table has no slot for it, by hook, kind and reason. */
+/* How many records a second: the first few of each session or source address, as long as all
+ * together keep to their rate. The others are counted, not one is forgotten: in the slot of their
+ * key, or where the table has no slot for it, by hook, kind and reason. */
 #ifndef SALLYPORT_BPF_TALLY_H
 #define SALLYPORT_BPF_TALLY_H
 
@@ -79,7 +79,7 @@ SP_INLINE int sp_tally_all_take(struct sp_sample *all, __u32 kind, int is_sessio
 	return 1;
 }
 
-/* The same for one that has a key. */
+/* The same for a tally that has a key. */
 SP_INLINE int sp_tally_all_take_one(const struct sp_tally_case *one)
 {
 	return sp_tally_all_take(sp_tally_all(one->key.hook, one->key.kind, one->key.reason),
@@ -145,8 +145,8 @@ SP_INLINE void sp_tally_unlock(struct sp_tally *slot)
 	__sync_lock_test_and_set(&slot->lock, 0);
 }
 
-/* The slot at @index, locked, if it is the key's, or (@to_take) free and now the key's. *@is_busy: another CPU
- * kept it locked, for this very key or to give it to one. */
+/* The slot at @index, locked, if it is the key's, or (@to_take) free and now the key's. *@is_busy:
+ * another CPU kept it locked, for this very key or to give it to one. */
 SP_SUBPROGRAM struct sp_tally *sp_tally_try(const struct sp_tally_case *one, __u32 index, int to_take,
 					    int *is_busy)
 {
@@ -177,8 +177,8 @@ SP_SUBPROGRAM struct sp_tally *sp_tally_try(const struct sp_tally_case *one, __u
 	return slot;
 }
 
-/* The key's slot, locked; NULL: the bucket is full of others, or *@is_busy: another CPU kept a slot that may be
- * its. No key is given a second slot then, which would have records of its own. */
+/* The key's slot, locked; NULL: the bucket is full of others, or *@is_busy: another CPU kept a slot
+ * that may be its. No key is given a second slot then, which would have records of its own. */
 SP_INLINE struct sp_tally *sp_tally_find(const struct sp_tally_case *one, int *is_busy)
 {
 	__u64 sum = sp_key_sum_seeded(&one->key, sizeof(one->key) / 8, sp_seed);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What edge-in, which is XDP and cannot mark, tells edge-tc behind it: 24 bytes of metadata before the
- * packet, of which the last 8 say that it was judged and allowed. They are the same for all packets of a
- * flow: GRO merges only packets of equal metadata. Behind a generic XDP program the kernel (6.18) shows a
- * tcx program a window that begins the length of the Ethernet header too late. */
+/* What edge-in, which is XDP and cannot mark, tells edge-tc behind it: 24 bytes of metadata before
+ * the packet, of which the last 8 say that it was judged and allowed. They are the same for all
+ * packets of a flow: GRO merges only packets of equal metadata. Behind a generic XDP program the
+ * kernel (6.18) shows a tcx program a window that begins the length of the Ethernet header too
+ * late. */
 #ifndef SALLYPORT_BPF_TOKEN_H
 #define SALLYPORT_BPF_TOKEN_H
 
@@ -50,8 +51,8 @@ SP_INLINE __u32 sp_token_mark(__u64 token)
 	return token == sp_token[0] ? SP_MARK_JUDGED : token == sp_token[1] ? SP_MARK_REPLY : 0;
 }
 
-/* Take the token away: it would go on with the packet, and into the namespace of whoever gets it.
- * Returns the mark it stands for, 0 if there is none. */
+/* Take the token away: it would stay in front of the packet, also in the network namespace that the
+ * packet is sent to. Returns the mark it stands for, 0 if there is none. */
 SP_INLINE __u32 sp_token_take(struct __sk_buff *skb)
 {
 	__u8 *meta = (void *)(long)skb->data_meta;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a program knows of the packet at hand, in its per-CPU scratch memory, and the answer it forms.
- * A program defines SP_THIS_HOOK (an enum sp_hook) before any include. */
+/* What a program knows of the packet at hand, in its per-CPU scratch memory, and the answer it
+ * forms. A program defines SP_THIS_HOOK (an enum sp_hook) before any include. */
 #ifndef SALLYPORT_BPF_WORK_H
 #define SALLYPORT_BPF_WORK_H
 

@@ -67,9 +67,9 @@ int sp_chain_verifier_new(struct sp_chain_verifier **ret_verifier); /* -ENOMEM *
 void sp_chain_verifier_free(struct sp_chain_verifier *verifier);
 SP_DEFINE_CLEANUP(struct sp_chain_verifier *, sp_chain_verifier_free);
 
-/* Heads the log had, noted elsewhere (@heads is read while lines are fed, in any order): a line of such
- * a number is that line, and the log reaches as far as they do. Lines that are gone with the oldest
- * files are not missed. */
+/* Heads the log had, noted elsewhere (@heads is read while lines are fed, in any order): a line of
+ * such a number is that line, and the log reaches as far as they do. Lines that are gone with the
+ * oldest files are not missed. */
 void sp_chain_verifier_expect(struct sp_chain_verifier *verifier, const struct sp_chain_head *heads,
                               size_t count);
 
@@ -81,7 +81,7 @@ void sp_chain_verifier_expect(struct sp_chain_verifier *verifier, const struct s
 int sp_chain_verifier_feed(struct sp_chain_verifier *verifier, const char *file,
                            uint64_t line_number, const char *line, size_t len, bool has_newline);
 
-/* @head: where the writer says the log stands; NULL: nobody knows. Returns 0 or -ENOMEM. */
+/* @head: where the writer says the log ends; NULL: not known. Returns 0 or -ENOMEM. */
 int sp_chain_verifier_finish(struct sp_chain_verifier *verifier, const struct sp_chain_head *head);
 
 /* Borrow what was found, in the order of the lines. At most 1000 are kept; @ret_count counts all of

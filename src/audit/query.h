@@ -41,8 +41,8 @@ struct sp_audit_query {
 	struct sp_prefix src, dst;
 	bool has_since, has_until;
 	int64_t since_ns, until_ns; /* since <= time < until */
-	/* Where to resume, by log: [0] audit.jsonl, [1] packets.jsonl (sp_audit_event_is_traffic). With either, a
-	 * log that has none is not asked. */
+	/* Where to resume, by log: [0] audit.jsonl, [1] packets.jsonl (sp_audit_event_is_traffic).
+	 * With either, a log that has none is not asked. */
 	bool has_after[2];
 	uint64_t after_seq[2];
 };
@@ -58,6 +58,8 @@ int sp_audit_query_set(struct sp_audit_query *query, const char *key, const char
 /* The shape of a key's value for messages, NULL for an unknown key. */
 const char *sp_audit_query_shape(const char *key);
 
+/* Does the record meet every condition? A condition on a value the record does not have is not
+ * met. */
 bool sp_audit_query_matches(const struct sp_audit_query *query,
                             const struct sp_audit_record *record);
 

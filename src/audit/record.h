@@ -95,7 +95,8 @@ struct sp_audit_record {
 	struct sp_addr from; /* `from`: the address a person signed in from, outside the tunnel */
 	/* `put_back`, of drift: whether it is again as it was set */
 	enum sp_audit_repair { SP_AUDIT_NO_REPAIR, SP_AUDIT_NOT_PUT_BACK, SP_AUDIT_PUT_BACK } repair;
-	/* `head`, of start and head: {"seq": …, "hash": …}, where packets.jsonl stood; NULL: not told */
+	/* `head`, of start and head: {"seq": …, "hash": …}, where packets.jsonl stood; NULL: not
+	 * told */
 	const struct sp_chain_head *head;
 	const char *by;      /* `by`: who asked: "uid 0 (root)", "portal" */
 	const char *message; /* `message`: a sentence for people */
@@ -108,13 +109,13 @@ struct sp_audit_record {
 		.icmp_code = SP_AUDIT_VALUE_NONE, .tcp_flags = SP_AUDIT_VALUE_NONE,                \
 	}
 
-/* "session-open" <-> SP_AUDIT_SESSION_OPEN. Name: NULL for SP_AUDIT_NONE; parse: SP_AUDIT_NONE if
- * unknown. */
+/* Both translate "session-open" <-> SP_AUDIT_SESSION_OPEN. Name: NULL for SP_AUDIT_NONE; parse:
+ * SP_AUDIT_NONE if unknown. */
 const char *sp_audit_event_name(enum sp_audit_event event);
 enum sp_audit_event sp_audit_event_parse(const char *name);
 
-/* What senders of packets make, as many as they like: kept in a log of its own, so that it cannot push
- * out what people and administrators did. */
+/* What senders of packets make, as many as they like: kept in a log of its own, so that it cannot
+ * push out what people and administrators did. */
 bool sp_audit_event_is_traffic(enum sp_audit_event event);
 
 /* The hook of a name; SP_HOOK_NONE if unknown. */
@@ -155,6 +156,7 @@ struct sp_audit_entry {
  * Returns 0; -EBADMSG not such a line; -EPROTONOSUPPORT a newer "v"; -ENOMEM.
  */
 int sp_audit_entry_parse(const char *line, size_t len, struct sp_audit_entry *ret_entry);
+/* Free what the entry holds; it is empty afterwards, and may be done again. */
 void sp_audit_entry_done(struct sp_audit_entry *entry);
 #define __sp_audit_entry __sp_cleanup(sp_audit_entry_done)
 

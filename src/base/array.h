@@ -6,8 +6,8 @@
  *		return -ENOMEM;			the array is as it was
  *	rule->action = SP_ALLOW;		new elements are zeroed
  *
- * There is no capacity to store: room is always the next power of two. So an array that is pushed to must
- * have been made by pushing alone; one allocated in another way must not be.
+ * There is no capacity to store: room is always the next power of two. So an array that is pushed
+ * to must have been made by pushing alone; one allocated in another way must not be.
  */
 #ifndef SALLYPORT_BASE_ARRAY_H
 #define SALLYPORT_BASE_ARRAY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How much may go from a gateway into a device's tunnel: what one end makes, the others have to take. Every
- * bound on the way follows from the first of them: the control socket, the portal's answer, the client's
- * files. tests/unit/cli/test_bounds.c holds them to each other. */
+/* How much may go from a gateway into a device's tunnel: what one end makes, the others have to
+ * take. Every bound on the way follows from the first of them: the control socket, the portal's
+ * answer, the client's files. tests/unit/cli/test_bounds.c holds them to each other. */
 #ifndef SALLYPORT_BASE_BOUNDS_H
 #define SALLYPORT_BASE_BOUNDS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Ownership that a reader can check without leaving the function: a local that owns something says so
- * where it is declared, and hands it over with one SP_TAKE_…
+/* Ownership that a reader can check without leaving the function: a local that owns something says
+ * so where it is declared, and hands it over with one SP_TAKE_…
  *
  *	__sp_free char *text = NULL;		freed on every way out
  *	__sp_close int fd = -1;			closed on every way out
@@ -43,7 +43,8 @@
 		__sp_taken;                                                                        \
 	})
 
-/* Defines static NAMEp() for __sp_cleanup(NAMEp): calls NAME(pointer) unless the pointer is NULL. */
+/* Defines static NAMEp() for __sp_cleanup(NAMEp): calls NAME(pointer) unless the pointer is
+ * NULL. */
 #define SP_DEFINE_CLEANUP(type, name)                                                              \
 	static inline void name##p(type *sp_owned)                                                 \
 	{                                                                                          \
@@ -52,7 +53,8 @@
 	}                                                                                          \
 	struct sp_swallow_semicolon
 
-/* @owned is the address of the pointer, whatever its type: that is what the attribute hands over. */
+/* @owned is the address of the pointer, whatever its type: that is what the attribute hands
+ * over. */
 static inline void sp_freep(void *owned)
 {
 	void *ptr;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Errors are 0 or -errno everywhere. These two turn the C library's way into ours, and ours into words.
+/* Errors are 0 or -errno everywhere. These two turn the C library's way into ours, and ours into
+ * words.
  */
 #ifndef SALLYPORT_BASE_ERR_H
 #define SALLYPORT_BASE_ERR_H
@@ -7,7 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* -errno after a call that failed; -EIO should errno not have been set, so that it is never taken for success. */
+/* -errno after a call that failed; -EIO should errno not have been set, so that it is never taken
+ * for success. */
 static inline int sp_errno(void)
 {
 	return errno > 0 ? -errno : -EIO;

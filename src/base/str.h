@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A growing text, always NUL-terminated once something was put in. The first failure sticks, so a run of
- * puts needs one look at the end:
+/* A growing text, always NUL-terminated once something was put in. The first failure sticks, so a
+ * run of puts needs one look at the end:
  *
  *	__sp_buf struct sp_buf out = SP_BUF_INIT;
  *	sp_buf_put(&out, "add table ");
@@ -43,8 +43,8 @@ int sp_buf_vprintf(struct sp_buf *buf, const char *format, va_list args)
 /* Borrow the text; "" while empty. Valid until the next put. */
 const char *sp_buf_get(const struct sp_buf *buf);
 
-/* Hand the text over to the caller, who frees it; the buffer is empty again. An empty buffer gives "".
- * Returns 0; the buffer's error or -ENOMEM otherwise, @ret_text untouched.
+/* Hand the text over to the caller, who frees it; the buffer is empty again. An empty buffer gives
+ * "". Returns 0; the buffer's error or -ENOMEM otherwise, @ret_text untouched.
  */
 int sp_buf_take(struct sp_buf *buf, char **ret_text);
 

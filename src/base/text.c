@@ -131,8 +131,8 @@ bool sp_text_is_name(const char *text, size_t max)
 
 #define SHOWN_MAX sizeof("\\u{1fffff}")
 
-/* Write the first character of @len > 0 bytes as it is shown: a text of its own. Returns the bytes it stands
- * for. */
+/* Write the first character of @len > 0 bytes as it is shown: a text of its own. Returns the bytes
+ * it stands for. */
 static size_t show_first(const char *bytes, size_t len, char ret_shown[SHOWN_MAX])
 {
 	uint32_t code = 0;

@@ -418,7 +418,8 @@ static void load_sections(void *arg, const struct sp_node *root)
 		sp_machine_read_portal(&run->check, values[PORTAL], run->machine);
 }
 
-/* Parked people reach the portal and the resolvers; without parking there is nobody to reach them. */
+/* Parked people reach the portal and the resolvers; without parking there is nobody to reach
+ * them. */
 static int set_parked(struct sp_machine *machine)
 {
 	struct sp_gateway *gateway = &machine->gateway;

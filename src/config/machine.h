@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The machine file sallyport.yaml: interfaces, the tunnel, the audit logs, the portal. As strict as the
- * policy, and diagnosed in the same way. No I/O. */
+/* The machine file sallyport.yaml: interfaces, the tunnel, the audit logs, the portal. As strict as
+ * the policy, and diagnosed in the same way. No I/O. */
 #ifndef SALLYPORT_CONFIG_MACHINE_H
 #define SALLYPORT_CONFIG_MACHINE_H
 
 #include "policy/model.h"
 #include "yaml/diagnostics.h"
 
-/* Who carries the tunnel: a process that speaks the userspace API, or the kernel's own WireGuard. */
+/* Who carries the tunnel: a process that speaks the userspace API, or the kernel's own
+ * WireGuard. */
 enum sp_vpn_engine {
 	SP_VPN_USERSPACE,
 	SP_VPN_KERNEL,
@@ -16,7 +17,8 @@ enum sp_vpn_engine {
 
 struct sp_machine {
 	char *plane; /* auto or ebpf */
-	/* pool, interfaces and what parked people reach; self, routes and trust come from the host */
+	/* pool, interfaces and what parked people reach; self, routes and trust come from the
+	 * host */
 	struct sp_gateway gateway;
 	char *tunnel;              /* vpn0 */
 	char **unmanaged;          /* interfaces.unmanaged: names, none of which is in @gateway */
@@ -33,7 +35,7 @@ struct sp_machine {
 	size_t route_except_count;
 	uint32_t mtu;
 	int64_t parked_s;
-	int64_t unused_s; /* after which a session that nobody came by ends; 0: in its time */
+	int64_t unused_s; /* ends a session none of whose packets came in that time; 0: no such end */
 	enum sp_vpn_engine engine;
 	uint64_t audit_rotate_bytes; /* of packets.jsonl */
 	uint32_t audit_keep;
@@ -52,6 +54,7 @@ struct sp_machine {
  * The caller frees @ret_machine with sp_machine_free. */
 int sp_machine_load(const char *path, const char *text, size_t len, struct sp_machine **ret_machine,
 		    struct sp_diagnostics *diagnostics);
+/* NULL is allowed. */
 void sp_machine_free(struct sp_machine *machine);
 
 #endif

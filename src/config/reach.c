@@ -116,7 +116,8 @@ static bool is_named(char *const *names, size_t count, const char *name)
 	return false;
 }
 
-/* Whether vpn.routes lets a network into tunnels; "internet" and "any" only when they stand there. */
+/* Whether vpn.routes lets a network into tunnels; "internet" and "any" only when they stand
+ * there. */
 static bool is_routed(const struct sp_machine *machine, const struct sp_network *network)
 {
 	const bool is_said = machine && machine->route_name_count;
@@ -125,8 +126,8 @@ static bool is_routed(const struct sp_machine *machine, const struct sp_network 
 		       : !network->is_builtin;
 }
 
-/* By network, as a destination of those rules; [network_count] is "any", which is the internet and every
- * network that is a destination of somebody; behind it "self". */
+/* By network, as a destination of those rules; [network_count] is "any", which is the internet and
+ * every network that is a destination of somebody; behind it "self". */
 static void mark_destinations(const struct sp_policy *policy, const uint64_t *bits, bool *marks)
 {
 	for (size_t i = 0; i < policy->rule_count; i++) {
@@ -190,7 +191,8 @@ static int push_self(struct list *list, const struct sp_addr *self, size_t count
 	return r;
 }
 
-/* Everything of both families: a tunnel that carries the internet carries what has no other way, too. */
+/* Everything of both families: a tunnel that carries the internet carries what has no other way,
+ * too. */
 static int push_all(struct list *list)
 {
 	static const struct sp_prefix v4 = { .prefix_len = 96, .addr = { [10] = 0xff, [11] = 0xff } },
@@ -265,8 +267,9 @@ static int reduce(struct list *wanted, const struct list *holes)
 	return sp_ranges_list(&ranges, &wanted->items, &wanted->count);
 }
 
-/* Nothing is left out of a family that is carried as a whole while a name stands for the endpoint: clients
- * find their own way around it then (wg-quick by a mark), and know the address, which we do not. */
+/* Nothing is left out of a family that is carried as a whole while a name stands for the endpoint:
+ * clients find their own way around it then (wg-quick by a mark), and know the address, which we do
+ * not. */
 static bool is_whole(const struct list *list, bool is_v6)
 {
 	return list->count == 1 && list->items[0].prefix_len == (is_v6 ? 0 : 96);
@@ -423,7 +426,8 @@ static bool has_network(const struct sp_policy *policy, const char *name)
 	return !strcmp(name, "any");
 }
 
-/* Names of vpn.routes that mean nothing here: a misspelt one would leave people without their network. */
+/* Names of vpn.routes that mean nothing here: a misspelt one would leave people without their
+ * network. */
 static void lint_names(struct sp_check *check, const struct sp_policy *policy, char *const *names,
 		       size_t count)
 {

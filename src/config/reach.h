@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a person's tunnel carries: the destinations of the allow rules that let them through, the resolvers
- * and the pools; never what rules name as a source alone, what others may reach, or where clients find the
- * gateway itself: a route into the tunnel that covers the tunnel's own way cuts it. As the fewest prefixes.
- * No I/O. */
+/* What a person's tunnel carries: the destinations of the allow rules that let them through, the
+ * resolvers and the pools; never what rules name as a source alone, what others may reach, or where
+ * clients find the gateway itself: a route into the tunnel that covers the tunnel's own way cuts
+ * it. As the fewest prefixes. No I/O. */
 #ifndef SALLYPORT_CONFIG_REACH_H
 #define SALLYPORT_CONFIG_REACH_H
 
@@ -15,7 +15,9 @@ struct sp_reach_rules {
 	size_t words;
 };
 
+/* Free the bits; empty afterwards. */
 void sp_reach_rules_done(struct sp_reach_rules *rules);
+/* Are they the same rules of policies with as many rules? */
 bool sp_reach_rules_equal(const struct sp_reach_rules *a, const struct sp_reach_rules *b);
 /* Of who @identity is. Returns 0; -ENOMEM. */
 int sp_reach_rules_of(const struct sp_policy *policy, const struct sp_identity *identity,
@@ -40,13 +42,15 @@ struct sp_reach {
 	size_t count;
 };
 
-/* Returns 0; -E2BIG more than SP_ROUTES_MAX prefixes (@ret_reach has their count alone); -ENOMEM. */
+/* Returns 0; -E2BIG more than SP_ROUTES_MAX prefixes (@ret_reach has their count alone);
+ * -ENOMEM. */
 int sp_reach_make(const struct sp_reach_scope *scope, const struct sp_reach_rules *rules,
 		  struct sp_reach *ret_reach);
+/* Free the prefixes; empty afterwards. */
 void sp_reach_done(struct sp_reach *reach);
 
-/* Warn, with the place, of roles whose people reach more than a tunnel can carry, and of what they may reach
- * and no tunnel carries: the internet, where @machine's vpn.routes does not name it.
+/* Warn, with the place, of roles whose people reach more than a tunnel can carry, and of what they
+ * may reach and no tunnel carries: the internet, where @machine's vpn.routes does not name it.
  * @machine NULL: not known. Returns 0; -ENOMEM. */
 int sp_reach_lint(const struct sp_policy *policy, const struct sp_machine *machine,
 		  struct sp_diagnostics *diagnostics);

@@ -55,8 +55,10 @@ extern const struct sp_aead_backend *const sp_aead_backends[];
  * self-test.
  * Returns 0; -ENOENT no such name; -EOPNOTSUPP it cannot run here or failed its self-test. */
 int sp_aead_new(const char *name, struct sp_aead **ret_aead);
+/* NULL is allowed. */
 void sp_aead_free(struct sp_aead *aead);
 SP_DEFINE_CLEANUP(struct sp_aead *, sp_aead_free);
+/* The implementation's name, a constant text. */
 const char *sp_aead_name(const struct sp_aead *aead);
 
 /* Run @n operations; each says in its result how it went. Returns 0, or the first result that is
@@ -69,7 +71,8 @@ int sp_aead_open(struct sp_aead *aead, struct sp_aead_op *ops, size_t n);
  * something else. */
 int sp_aead_self_test(const struct sp_aead_backend *backend, void *context);
 
-/* The single small messages of a handshake (libsodium): the same cipher without a context.
+/* Both are for the single small messages of a handshake (libsodium): the same cipher without a
+ * context.
  * @dst has @len + SP_AEAD_TAG_LEN bytes; for open @src has them. Counter nonce, constant 0.
  * Open returns 0; -EBADMSG wrong tag, @dst untouched. */
 void sp_chachapoly_seal(const uint8_t key[SP_AEAD_KEY_LEN], uint64_t counter, const uint8_t *ad,
@@ -77,8 +80,9 @@ void sp_chachapoly_seal(const uint8_t key[SP_AEAD_KEY_LEN], uint64_t counter, co
 int sp_chachapoly_open(const uint8_t key[SP_AEAD_KEY_LEN], uint64_t counter, const uint8_t *ad,
 		       size_t ad_len, const uint8_t *src, size_t len, uint8_t *dst);
 
-/* XChaCha20-Poly1305 with a random 24-byte nonce (draft-irtf-cfrg-xchacha), as cookies use it. */
 #define SP_XCHACHAPOLY_NONCE_LEN 24
+/* Both are XChaCha20-Poly1305 with a random 24-byte nonce (draft-irtf-cfrg-xchacha), as cookies use
+ * it; the lengths and the return are those of sp_chachapoly_seal and _open. */
 void sp_xchachapoly_seal(const uint8_t key[SP_AEAD_KEY_LEN],
 			 const uint8_t nonce[SP_XCHACHAPOLY_NONCE_LEN], const uint8_t *ad,
 			 size_t ad_len, const uint8_t *src, size_t len, uint8_t *dst);

@@ -12,8 +12,9 @@
 
 #define SP_AEAD_IFMA_EIGHT 8
 
-/* Where the state of a computation lives, secrets and all, aligned to 64 bytes. Who calls these
- * wipes it, once a batch: each returns how many bytes of it, from the first, hold something. */
+/* Bytes of the room in which a computation keeps its state, secrets included, aligned to 64 bytes.
+ * The caller wipes the room once a batch: each function returns how many bytes of it, from the
+ * first, it used. */
 #define SP_AEAD_IFMA_ROOM 5120
 /* What they may leave on the stack, below the caller's frame. */
 #define SP_AEAD_IFMA_STACK_EIGHT 4096
@@ -24,7 +25,7 @@
 size_t sp_aead_ifma_eight_seal(void *room, struct sp_aead_op *const *ops, size_t count);
 size_t sp_aead_ifma_eight_open(void *room, struct sp_aead_op *const *ops, size_t count);
 
-/* One message without additional data. */
+/* Both take one message without additional data, and fill its result. */
 size_t sp_aead_ifma_one_seal(void *room, struct sp_aead_op *op);
 size_t sp_aead_ifma_one_open(void *room, struct sp_aead_op *op);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Sixteen ChaCha20 blocks (RFC 8439, 2.3) side by side in AVX-512 registers: vector i holds word i
- * of every block, lane l everything of block l. A round then needs no shuffle, and the blocks may be
- * of different keys; sixteen lanes keep both vector ports busy whatever the messages' lengths.
+ * of every block, lane l everything of block l. A round then needs no shuffle, and the blocks may
+ * be of different keys; sixteen lanes keep both vector ports busy whatever the messages' lengths.
  *
  * Only for files compiled for AVX-512. No loop here is over an index the compiler cannot see: clang
  * leaves an array that it meets in a rolled loop in memory.

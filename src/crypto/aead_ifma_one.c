@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One message at a time: what is left over of a batch, and the lone packet that cannot wait for
- * others. Its key stream is made sixteen blocks at a time, four, eight or twelve where that is enough. */
+ * others. Its key stream is made sixteen blocks at a time, four, eight or twelve where that is
+ * enough. */
 #include <errno.h>
 #include <string.h>
 
@@ -146,7 +147,8 @@ static __attribute__((noinline)) void sixteen_blocks(struct one *one)
 	chacha_transpose(x, one->stream);
 }
 
-/* The key stream's next blocks, @wanted of them or as many as it makes at once; returns how many. */
+/* The key stream's next blocks, @wanted of them or as many as it makes at once; returns how
+ * many. */
 static size_t make_stream(struct one *one, uint32_t block, size_t wanted)
 {
 	if (wanted <= 4) {

@@ -243,7 +243,8 @@ IFMA_INLINE void poly_absorb_few(struct poly *poly, const __m512i rows[8], int b
 	poly->h = carried(&sum);
 }
 
-/* The next 0 to 4 blocks of each message, as @blocks says of its lane; else the same. A lane's k blocks take the powers k to 1; what has none is multiplied by 1. */
+/* The next 0 to 4 blocks of each message, as @blocks says of its lane; else the same. A lane's k
+ * blocks take the powers k to 1; what has none is multiplied by 1. */
 IFMA_INLINE void poly_absorb_some(struct poly *poly, const __m512i rows[8], __m512i blocks)
 {
 	struct product sum = product_from_zero();

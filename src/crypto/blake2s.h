@@ -22,6 +22,7 @@ struct sp_blake2s {
 /* @len 1..32; @key NULL with @key_len 0, or 1..32 bytes. Out of range is a programming error:
  * abort. */
 void sp_blake2s_init(struct sp_blake2s *hash, size_t len, const void *key, size_t key_len);
+/* Append @len bytes. Any number of calls between _init and _final. */
 void sp_blake2s_update(struct sp_blake2s *hash, const void *bytes, size_t len);
 /* Writes the @len bytes asked for and wipes the state. */
 void sp_blake2s_final(struct sp_blake2s *hash, uint8_t *ret_digest);

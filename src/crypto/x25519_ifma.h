@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* X25519 for AVX-512-IFMA, between x25519.c, which asks the processor, and x25519_ifma_*.c, which are
- * compiled for it. Both take the same time whatever the values, do not look for an all-zero result, and
- * wipe what they leave in memory of their own. Source: RFC 7748, section 5. */
+/* X25519 for AVX-512-IFMA, between x25519.c, which asks the processor, and x25519_ifma_*.c, which
+ * are compiled for it. Both take the same time whatever the values, do not look for an all-zero
+ * result, and wipe what they leave in memory of their own. Source: RFC 7748, section 5. */
 #ifndef SALLYPORT_CRYPTO_X25519_IFMA_H
 #define SALLYPORT_CRYPTO_X25519_IFMA_H
 
@@ -11,6 +11,7 @@
 
 #define SP_X25519_IFMA_LANES 4
 
+/* @scalar is clamped here. @point: 32 bytes; bit 255 is not looked at. */
 void sp_x25519_ifma_one(uint8_t ret_product[SP_X25519_LEN], const uint8_t scalar[SP_X25519_LEN],
 			const uint8_t point[SP_X25519_LEN]);
 

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Numbers modulo 2^255 - 19, four at a time, one in each 64-bit lane of AVX-512-IFMA. For the two files
- * that make X25519 of them.
+/* Numbers modulo 2^255 - 19, four at a time, one in each 64-bit lane of AVX-512-IFMA. For the two
+ * files that make X25519 of them.
  *
- * A field element is five limbs of 51 bits, least first: the sum of limb[i] << 51 i. The instruction
- * multiplies 52-bit numbers and adds the low or the high 52 bits of the product, so an operand's limbs
- * must stay below 2^52. Every function here gives limbs of at most
+ * A field element is five limbs of 51 bits, least first: the sum of limb[i] << 51 i. The
+ * instruction multiplies 52-bit numbers and adds the low or the high 52 bits of the product, so an
+ * operand's limbs must stay below 2^52. Every function here gives limbs of at most
  *
  *	LIMB = 2^51 - 1 + 19 * 2^9
  *
- * and takes such: a sum or difference is below 2^53, a product's column below 2^60, and one round of
- * carries, all limbs at once, brings either back (see carry).
+ * and takes such: a sum or difference is below 2^53, a product's column below 2^60, and one round
+ * of carries, all limbs at once, brings either back (see carry).
  *
- * Nothing here branches on or looks up by a value, and no instruction used takes time by its operands.
+ * Nothing here branches on or looks up by a value, and no instruction used takes time by its
+ * operands.
  */
 #ifndef SALLYPORT_CRYPTO_X25519_IFMA_FIELD_H
 #define SALLYPORT_CRYPTO_X25519_IFMA_FIELD_H
@@ -48,8 +49,8 @@ INLINE __m256i times_19(__m256i a)
 	return add64(add64(_mm256_slli_epi64(a, 4), _mm256_slli_epi64(a, 1)), a);
 }
 
-/* Columns below 2^60 to limbs of at most LIMB: what is above a limb's 51 bits, less than 2^9, goes to
- * the next one, and from the last, times 19, to the first. */
+/* Columns below 2^60 to limbs of at most LIMB: what is above a limb's 51 bits, less than 2^9, goes
+ * to the next one, and from the last, times 19, to the first. */
 INLINE struct fe carry(struct fe a)
 {
 	const __m256i mask = all(LIMB_MASK);
@@ -74,8 +75,8 @@ INLINE __m256i twice_p(int limb)
 }
 
 /* Ten columns of a product to a field element. Column k is low[k] + 2 high[k - 1]: the high halves
- * count 2^52, which is twice a limb's 2^51. At most five products of each stand in one, below 2^52 and
- * 2^51 each: less than 2^55.4; with 19 times the column five above, less than 2^59.8. */
+ * count 2^52, which is twice a limb's 2^51. At most five products of each stand in one, below 2^52
+ * and 2^51 each: less than 2^55.4; with 19 times the column five above, less than 2^59.8. */
 INLINE struct fe fold(const __m256i low[2 * LIMBS - 1], const __m256i high[2 * LIMBS - 1])
 {
 	__m256i column[2 * LIMBS];
@@ -216,7 +217,8 @@ static inline void bytes_of(uint8_t ret_bytes[SP_X25519_LEN], uint64_t limb[LIMB
 		}
 		limb[0] += 19 * over;
 	}
-	/* It is p or more if adding 19 carries out of bit 255; then that sum without the bit is it. */
+	/* It is p or more if adding 19 carries out of bit 255; then that sum without the bit is
+	 * it. */
 	over = 19;
 	for (int i = 0; i < LIMBS; i++)
 		over = (limb[i] + over) >> LIMB_BITS;

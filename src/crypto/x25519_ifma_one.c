@@ -5,9 +5,9 @@
  *	(da + cb)^2, (da - cb)^2, aa bb, A24 e + aa	with e = aa - bb
  *	x1 (da - cb)^2, e (A24 e + aa)
  *
- * in the names of RFC 7748, section 5. The swap is which lane the next step takes for which, an operand
- * of a permutation. Source: Hisil, Egrice, Yassi, Fast 4 way vectorized ladder for the complete set of
- * Montgomery curves (2020), for the idea; the arrangement of the lanes is ours. */
+ * in the names of RFC 7748, section 5. The swap is which lane the next step takes for which, an
+ * operand of a permutation. Source: Hisil, Egrice, Yassi, Fast 4 way vectorized ladder for the
+ * complete set of Montgomery curves (2020), for the idea; the arrangement of the lanes is ours. */
 #include "crypto/x25519_ifma.h"
 
 #include "base/cleanup.h"

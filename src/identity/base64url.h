@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* base64url as JOSE writes it (RFC 7515, 2): no padding, no white space, no bits behind the end, so that
- * one value has one text. */
+/* base64url as JOSE writes it (RFC 7515, 2): no padding, no white space, no bits behind the end, so
+ * that one value has one text. */
 #ifndef SALLYPORT_IDENTITY_BASE64URL_H
 #define SALLYPORT_IDENTITY_BASE64URL_H
 

@@ -18,6 +18,7 @@ struct sp_discovery {
 	bool wants_secret_in_body; /* its token endpoint takes no HTTP Basic */
 };
 
+/* Free the texts; empty afterwards. */
 void sp_discovery_done(struct sp_discovery *discovery);
 
 /* Where @issuer's document is, malloc'ed; NULL without memory. */

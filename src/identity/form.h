@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* application/x-www-form-urlencoded, as OAuth requests are written (RFC 6749, B). What goes in may be
- * secret, so nothing but the result is left in memory. */
+/* application/x-www-form-urlencoded, as OAuth requests are written (RFC 6749, B). What goes in may
+ * be secret, so nothing but the result is left in memory. */
 #ifndef SALLYPORT_IDENTITY_FORM_H
 #define SALLYPORT_IDENTITY_FORM_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One HTTP exchange with a provider, as data: what src/identity asks for and io/fetch.h carries out.
- * All texts of a request are owned by it; a reply borrows. */
+/* One HTTP exchange with a provider, as data: what src/identity asks for and io/fetch.h carries
+ * out. All texts of a request are owned by it; a reply borrows. */
 #ifndef SALLYPORT_IDENTITY_HTTP_H
 #define SALLYPORT_IDENTITY_HTTP_H
 

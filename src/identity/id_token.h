@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The checks of an id_token: form, signature, and every claim a sign-in rests on. The same code runs in
- * a sign-in, a refresh and `sallyport idp verify`.
- * Sources: OpenID Connect Core 1.0, 3.1.3.7; RFC 7515, 7518, 7519, 8725. */
+/* The checks of an id_token: form, signature, and every claim a sign-in rests on. The same code
+ * runs in a sign-in, a refresh and `sallyport idp verify`. Sources: OpenID Connect Core 1.0,
+ * 3.1.3.7; RFC 7515, 7518, 7519, 8725. */
 #ifndef SALLYPORT_IDENTITY_ID_TOKEN_H
 #define SALLYPORT_IDENTITY_ID_TOKEN_H
 
@@ -20,10 +20,10 @@ struct sp_jwks; /* a provider's keys */
 #define SP_ID_TOKEN_AGE_MAX_S 600 /* one comes fresh from the provider, or it is an old one shown again */
 #define SP_GROUPS_MAX 512u
 
-/* Read a JWK set. Keys that cannot be used (`use` not sig, RSA under 2048 bits or with an even exponent,
- * points off the curve, unknown kinds) are left out; a set with none left is refused, as is one too
- * large or with too many keys. A `kid` may be there twice: each is tried.
- * Returns 0; -EACCES @finding says why; -ENOMEM. */
+/* Read a JWK set. Keys that cannot be used (`use` not sig, RSA under 2048 bits or with an even
+ * exponent, points off the curve, unknown kinds) are left out; a set with none left is refused, as
+ * is one too large or with too many keys. A `kid` may be there twice: each is tried. Returns 0;
+ * -EACCES @finding says why; -ENOMEM. */
 int sp_jwks_parse(const char *text, size_t len, struct sp_jwks **ret_keys, struct sp_finding *finding);
 void sp_jwks_free(struct sp_jwks *keys);
 size_t sp_jwks_count(const struct sp_jwks *keys);
@@ -55,11 +55,12 @@ struct sp_claims {
 	int64_t auth_time_s; /* 0: not said */
 };
 
+/* Free the texts; empty afterwards. */
 void sp_claims_done(struct sp_claims *claims);
 
-/* @token,@len  as it came, surrounding white space and all (which is refused).
- * Returns 0 with *@ret_claims (caller runs _done); -EACCES with @finding: SP_REFUSAL_UNKNOWN_KEY asks for
- * fresh keys; -ENOMEM. */
+/* @token,@len as it came, surrounding white space and all (which is refused). Returns 0 with
+ * *@ret_claims (caller runs _done); -EACCES with @finding: SP_REFUSAL_UNKNOWN_KEY asks for fresh
+ * keys; -ENOMEM. */
 int sp_id_token_check(const char *token, size_t len, const struct sp_jwks *keys,
 		      const struct sp_id_token_want *want, struct sp_claims *ret_claims,
 		      struct sp_finding *finding);

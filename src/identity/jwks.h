@@ -19,9 +19,9 @@ struct sp_jwk {
 	EVP_PKEY *evp;        /* Ed25519, which cjose does not know */
 };
 
-/* The first key @kid names, or without a kid the first there is, that fits the algorithm.
- * Returns 0, borrowed; -EACCES @finding: SP_REFUSAL_UNKNOWN_KEY, or SP_REFUSAL_BAD_ALGORITHM the key
- * is not for that algorithm. */
+/* The first key @kid names, or without a kid the first there is, that fits the algorithm. Returns
+ * 0, borrowed; -EACCES @finding: SP_REFUSAL_UNKNOWN_KEY, or SP_REFUSAL_BAD_ALGORITHM the key is not
+ * for that algorithm. */
 int sp_jwks_find(const struct sp_jwks *keys, const char *kid, unsigned algorithm,
 		 const struct sp_jwk **ret_key, struct sp_finding *finding);
 
@@ -33,8 +33,10 @@ const struct sp_jwk *sp_jwks_next(const struct sp_jwks *keys, const char *kid, u
 
 #define SP_JWK_WHY_MAX 96
 
-/* Make a key of a JWK (a json_t object). Returns 0; -ENOENT it cannot be used (@why says why); -ENOMEM. */
+/* Make a key of a JWK (a json_t object). Returns 0; -ENOENT it cannot be used (@why says why);
+ * -ENOMEM. */
 int sp_jwk_read(const void *json_object, struct sp_jwk *ret_key, char why[SP_JWK_WHY_MAX]);
+/* Free what it holds; empty afterwards. */
 void sp_jwk_done(struct sp_jwk *key);
 
 #endif

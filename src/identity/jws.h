@@ -29,6 +29,7 @@ struct sp_jws {
 	size_t signature_len;
 };
 
+/* Free what it holds; empty afterwards. */
 void sp_jws_done(struct sp_jws *jws);
 #define __sp_jws __sp_cleanup(sp_jws_done)
 
@@ -39,8 +40,9 @@ int sp_jws_parse(const char *token, size_t len, uint32_t algorithms, struct sp_j
 
 /* "RS256"; NULL for none of ours. */
 const char *sp_jws_algorithm_name(enum sp_jws_algorithm algorithm);
-/* "RS256, ES256" for those bits, in @buf. */
 #define SP_JWS_LIST_MAX 40
+/* "RS256, ES256" for those bits, in @buf of @size (SP_JWS_LIST_MAX is enough for all). Returns
+ * @buf. */
 char *sp_jws_algorithm_list(uint32_t algorithms, char *buf, size_t size);
 /* Returns 0; -ENOENT none of ours (they are case-sensitive). "Ed25519" is EdDSA (RFC 9864). */
 int sp_jws_algorithm_find(const char *name, enum sp_jws_algorithm *ret_algorithm);

@@ -12,12 +12,12 @@
 #define SP_OAUTH_REPLY_MAX 65536u /* bytes */
 #define SP_OAUTH_URL_MAX 2048u
 
-/* The object of a 200. Returns 0, caller drops it; -EACCES: SP_REFUSAL_UNREACHABLE nothing came or the
- * server is down (5xx, 429), SP_REFUSAL_BAD_ANSWER else. */
+/* The object of a 200. Returns 0, caller drops it; -EACCES: SP_REFUSAL_UNREACHABLE nothing came or
+ * the server is down (5xx, 429), SP_REFUSAL_BAD_ANSWER else. */
 int sp_reply_read(const struct sp_http_reply *reply, const char *what, size_t max, json_t **ret_object,
 		  struct sp_finding *finding);
-/* The same of an OAuth endpoint, whose refusals are answers, too: *@ret_error is then their word, borrowed
- * of the object, else NULL. */
+/* The same of an OAuth endpoint, whose refusals are answers, too: *@ret_error is then their word,
+ * borrowed of the object, else NULL. */
 int sp_oauth_reply_read(const struct sp_http_reply *reply, const char *what, json_t **ret_object,
 			const char **ret_error, struct sp_finding *finding);
 /* SP_REFUSAL_PROVIDER_ERROR with the word and the explanation an OAuth refusal brought. -EACCES. */

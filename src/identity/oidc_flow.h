@@ -63,7 +63,8 @@ enum sp_oidc_step sp_oidc_flow_post(struct sp_oidc_flow *flow, const char *url,
 bool sp_oidc_flow_has_provider(struct sp_oidc_flow *flow, const struct sp_oidc_time *now,
 			       uint64_t *ret_due_ns, enum sp_oidc_step *ret_step);
 
-/* oidc_flow_device.c */
+/* oidc_flow_device.c: the turns (sp_oidc_stage_next_fn) and fetches (sp_oidc_stage_take_fn) of each
+ * stage. */
 enum sp_oidc_step sp_oidc_device_next(struct sp_oidc_flow *, const struct sp_oidc_time *,
 				      struct sp_http_request *, uint64_t *);
 int sp_oidc_device_take(struct sp_oidc_flow *, const struct sp_oidc_time *, const struct sp_http_reply *);
@@ -71,7 +72,7 @@ enum sp_oidc_step sp_oidc_poll_next(struct sp_oidc_flow *, const struct sp_oidc_
 				    struct sp_http_request *, uint64_t *);
 int sp_oidc_poll_take(struct sp_oidc_flow *, const struct sp_oidc_time *, const struct sp_http_reply *);
 
-/* oidc_flow_token.c */
+/* oidc_flow_token.c: the same for each stage after the device's. */
 enum sp_oidc_step sp_oidc_refresh_next(struct sp_oidc_flow *, const struct sp_oidc_time *,
 				       struct sp_http_request *, uint64_t *);
 int sp_oidc_refresh_take(struct sp_oidc_flow *, const struct sp_oidc_time *, const struct sp_http_reply *);

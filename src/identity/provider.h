@@ -50,6 +50,7 @@ struct sp_idp {
  * Returns 0; -EINVAL there are errors; -ENOMEM. */
 int sp_idp_load(const char *path, const char *text, size_t len, struct sp_idp **ret_idp,
 		struct sp_diagnostics *diagnostics);
+/* NULL is allowed. */
 void sp_idp_free(struct sp_idp *idp);
 static inline void sp_idp_freep(struct sp_idp **idp)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Why somebody was not signed in: one table that makes the audit's reason codes, the API's answers and
- * the manual. The person is told what they can do, never what would help an attacker; the detail goes
- * to the audit log alone and holds no secret.
- * X(NAME, "reason", HTTP status, "code of the API", "what the person is told") */
+/* Why a sign-in was refused: one table that makes the audit's reason codes, the API's answers and
+ * the manual. The person is told what they can do, never what would help an attacker; the detail
+ * goes to the audit log alone and holds no secret. X(NAME, "reason", HTTP status, "code of the
+ * API", "what the person is told") */
 #ifndef SALLYPORT_IDENTITY_REFUSAL_H
 #define SALLYPORT_IDENTITY_REFUSAL_H
 

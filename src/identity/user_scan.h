@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Where the users of a local provider stand in the text of its file, byte by byte: what the reader's tree
- * does not keep. For user_edit.c. */
+/* Where the users of a local provider stand in the text of its file, byte by byte: what the
+ * reader's tree does not keep. For user_edit.c. */
 #ifndef SALLYPORT_IDENTITY_USER_SCAN_H
 #define SALLYPORT_IDENTITY_USER_SCAN_H
 
@@ -32,6 +32,7 @@ struct sp_user_scan {
 
 /* Returns 0; -ENOTSUP it is not as expected; -ENOMEM. The caller runs _done in every case. */
 int sp_user_scan(const char *text, size_t len, struct sp_user_scan *scan);
+/* Free the entries; empty afterwards. */
 void sp_user_scan_done(struct sp_user_scan *scan);
 
 #endif

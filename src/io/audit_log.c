@@ -331,8 +331,8 @@ void sp_audit_log_close(struct sp_audit_log *log)
 
 /* ---- rotation ---- */
 
-/* The file that rotation is about to overwrite, if there is one: how many records go with it. A file
- * that cannot be read is none of ours to count. */
+/* The file that rotation is about to overwrite, if there is one: how many records go with it. A
+ * file that cannot be read is none of ours to count. */
 static void note_drop(struct sp_audit_log *log)
 {
 	__sp_close int fd = -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The audit log on disk: its single writer, its rotation, and a reader over all its files. There are two
- * such logs (docs/audit.md), each with a chain of its own.
+/* The audit log on disk: its single writer, its rotation, and a reader over all its files. There
+ * are two such logs (docs/audit.md), each with a chain of its own.
  *
  * PATH is the live file, PATH.1 the newest rotated one, PATH.N the oldest. Only the process that
  * holds the daemon's lock writes. Every record is one write(2) behind the last complete line, so a
@@ -39,6 +39,7 @@ struct sp_audit_log_repair {
 	size_t torn_len;  /* how many bytes */
 	bool was_corrupt; /* the last complete line is no record: the whole file is at moved_to */
 };
+/* Free the text; empty afterwards. */
 void sp_audit_log_repair_done(struct sp_audit_log_repair *repair);
 
 /* Open for writing (0640, the folder made if missing) and go on from the last complete line of the
@@ -65,7 +66,8 @@ SP_DEFINE_CLEANUP(struct sp_audit_log *, sp_audit_log_close);
 int sp_audit_log_append(struct sp_audit_log *log, const struct sp_audit_record *record,
                         const char **ret_line, size_t *ret_len);
 
-/* Bring what was appended to the disk. Cheap when nothing was. Returns 0 or -errno. */
+/* Write appended records to the disk (fdatasync). Cheap when there are none. Returns 0 or
+ * -errno. */
 int sp_audit_log_sync(struct sp_audit_log *log);
 
 /* What rotation took away since it was last asked. */
@@ -73,10 +75,11 @@ struct sp_audit_drop {
 	uint64_t records; /* 0: nothing */
 	int64_t newest_ns; /* when the youngest of them was written */
 };
+/* What rotation has deleted since the last call; all zero: nothing. */
 void sp_audit_log_take_drop(struct sp_audit_log *log, struct sp_audit_drop *ret_drop);
 
-/* How far back the log reaches: the time of the oldest record that is still there, when older ones are
- * gone; 0: none is. */
+/* How far back the log reaches: the time of the oldest record that is still there, when older ones
+ * are gone; 0: none is. */
 int64_t sp_audit_log_get_horizon(const struct sp_audit_log *log);
 
 /* How many times it was rotated since it was opened. */
@@ -101,6 +104,7 @@ struct sp_audit_line {
  * Returns 0; -errno.
  */
 int sp_audit_reader_open(const char *path, struct sp_audit_reader **ret_reader);
+/* NULL is allowed. */
 void sp_audit_reader_close(struct sp_audit_reader *reader);
 SP_DEFINE_CLEANUP(struct sp_audit_reader *, sp_audit_reader_close);
 

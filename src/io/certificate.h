@@ -10,7 +10,8 @@ struct sp_certificate_dates {
 	char fingerprint[65];    /* SHA-256 of the first (DER), hex */
 };
 
-/* Returns 0; -EBADMSG no certificate, or one that cannot be read; -ENOENT, -EACCES …: no such file. */
+/* Returns 0; -EBADMSG no certificate, or one that cannot be read; -ENOENT, -EACCES …: no such
+ * file. */
 int sp_certificate_read_dates(const char *path, struct sp_certificate_dates *ret_dates);
 
 #endif

@@ -12,6 +12,7 @@
 
 #define SP_BOOT_ID_MAX 37
 
+/* CLOCK_BOOTTIME, in nanoseconds. */
 uint64_t sp_clock_boottime_ns(void);
 int64_t sp_clock_realtime_ns(void); /* UTC */
 int64_t sp_clock_realtime_s(void);
@@ -19,8 +20,8 @@ int64_t sp_clock_realtime_s(void);
 /* UTC minus boot time now, read so that both belong to the same instant within microseconds. */
 int64_t sp_clock_offset_ns(void);
 
-/* A UTC deadline as boot time. 0 stays 0 (never). A moment before boot is 1: passed, and not
- * never. */
+/* Both give a UTC deadline as boot time. 0 stays 0 (never). A moment before boot is 1: passed, and
+ * not never. */
 uint64_t sp_clock_utc_s_to_boottime_ns(int64_t utc_s, int64_t offset_ns);
 uint64_t sp_clock_utc_to_boottime_ns(int64_t utc_ns, int64_t offset_ns);
 /* A boot time as UTC (an event's time). */
@@ -30,9 +31,9 @@ int64_t sp_clock_boottime_to_utc_ns(uint64_t boottime_ns, int64_t offset_ns);
 int sp_clock_boot_id(char ret_id[SP_BOOT_ID_MAX]);
 
 /* A descriptor that polls readable once the realtime clock was set (discontinuously).
- * sp_clock_step_ack then arms it again. Returns 0 or -errno.
- */
+ * sp_clock_step_ack then arms it again. Returns 0 or -errno. */
 int sp_clock_watch(int *ret_fd);
+/* Take note of the step and arm @fd again. Returns 0 or -errno. */
 int sp_clock_step_ack(int fd);
 
 #endif

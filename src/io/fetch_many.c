@@ -172,7 +172,8 @@ int sp_fetcher_timeout_ms(struct sp_fetcher *fetcher)
 	return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
-/* Hand over one that has ended. The slot is free and libcurl has forgotten it before @done runs, so that
+/* Hand over one that has ended. The slot is free and libcurl has forgotten it before @done runs, so
+ * that
  * @done may begin and cancel others. */
 static void finish(struct sp_fetcher *fetcher, size_t slot, CURLcode code)
 {

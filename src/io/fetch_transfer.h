@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One request on its way, for fetch.c and fetch_many.c: libcurl's handle with every bound set, and the
- * reply as far as it has come. */
+/* One request on its way, for fetch.c and fetch_many.c: libcurl's handle with every bound set, and
+ * the reply as far as it has come. */
 #ifndef SALLYPORT_IO_FETCH_TRANSFER_H
 #define SALLYPORT_IO_FETCH_TRANSFER_H
 
@@ -33,11 +33,12 @@ struct sp_transfer {
 /* Make libcurl ready, once a process. Returns 0; -ENOMEM. */
 int sp_fetch_start(void);
 
-/* @transfer stays where it is until _done. @request's body is borrowed as long.
- * Returns 0; -EINVAL the request or the trust cannot be used, and transfer.failure says why; -ENOMEM.
- * The caller runs _done in every case. */
+/* @transfer stays where it is until _done. @request's body is borrowed as long. Returns 0; -EINVAL
+ * the request or the trust cannot be used, and transfer.failure says why; -ENOMEM. The caller runs
+ * _done in every case. */
 int sp_transfer_init(struct sp_transfer *transfer, const struct sp_http_request *request,
 		     const struct sp_fetch_trust *trust);
+/* Free what it holds, the body wiped; empty afterwards. */
 void sp_transfer_done(struct sp_transfer *transfer);
 
 /* Put into words how it ended, unless _init did. @ret_reply borrows from @transfer. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Looking at the server's certificate: by authorities, or by its fingerprint. With a fingerprint no chain,
- * no name and no date is looked at, only whether it is that certificate. */
+/* Looking at the server's certificate: by authorities, or by its fingerprint. With a fingerprint no
+ * chain, no name and no date is looked at, only whether it is that certificate. */
 #include "io/fetch_transfer.h"
 
 #include <ctype.h>
@@ -50,8 +50,8 @@ static bool is_pinned_one(struct sp_transfer *transfer, X509 *leaf)
 	       CRYPTO_memcmp(transfer->seen, transfer->pin, SP_FETCH_PIN_LEN) == 0;
 }
 
-/* Called by OpenSSL in place of its verification, which it does itself unless there is a pin. libcurl
- * keeps what was found only for some errors. */
+/* Called by OpenSSL in place of its verification, which it does itself unless there is a pin.
+ * libcurl keeps what was found only for some errors. */
 static int verify(X509_STORE_CTX *store, void *arg)
 {
 	struct sp_transfer *transfer = (struct sp_transfer *)arg;
@@ -72,7 +72,8 @@ static CURLcode set_up_ctx(CURL *easy, void *ssl_ctx, void *arg)
 {
 	(void)easy;
 	SSL_CTX_set_cert_verify_callback((SSL_CTX *)ssl_ctx, verify, arg);
-	/* A connection is kept longer than the transfer that made it: nothing may ask @arg again then. */
+	/* A connection is kept longer than the transfer that made it: nothing may ask @arg again
+	 * then. */
 	SSL_CTX_set_options((SSL_CTX *)ssl_ctx, SSL_OP_NO_RENEGOTIATION);
 	return CURLE_OK;
 }

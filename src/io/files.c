@@ -233,7 +233,8 @@ int sp_lock_take(const char *path, int *ret_fd, pid_t *ret_holder)
 	return 0;
 }
 
-/* The name less @suffix, malloc'ed; NULL: it is none of them, or there is no memory (@r says so). */
+/* The name less @suffix, malloc'ed; NULL: it is none of them, or there is no memory (@r says
+ * so). */
 static char *stem(const char *name, const char *suffix, int *r)
 {
 	const size_t len = strlen(name), suffix_len = strlen(suffix);

@@ -31,11 +31,11 @@ int sp_file_read(const char *path, size_t max_len, char **ret_data, size_t *ret_
  * Existing ones are left as they are. Returns 0; -ENOTDIR; -errno.
  */
 int sp_dir_make(const char *path, mode_t mode);
-/* Make @path, and give it this owner and mode whoever made it; a symbolic link is not followed.
- * Returns 0; -ENOTDIR; -errno. */
+/* Make @path, and give it this owner and mode also if it is there already; a symbolic link is not
+ * followed. Returns 0; -ENOTDIR; -errno. */
 int sp_dir_make_owned(const char *path, mode_t mode, uid_t uid, gid_t gid);
-/* The entries of a folder whose names end in @suffix and do not begin with a dot: their names without
- * it, in order, each malloc'ed like the list. Returns 0; -errno of the folder. */
+/* The entries of a folder whose names end in @suffix and do not begin with a dot: their names
+ * without it, in order, each malloc'ed like the list. Returns 0; -errno of the folder. */
 int sp_dir_list(const char *path, const char *suffix, char ***ret_names, size_t *ret_count);
 /* Bring a change of names in the folder that holds @path to the disk. Returns 0 or -errno. */
 int sp_dir_sync_parent(const char *path);

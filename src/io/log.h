@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A process's lines on stderr, for whoever handles an error to write it once (nothing below the
- * processes calls this). One event is one line, of which what does not print is escaped (base/text.h);
- * with a priority where systemd reads along. Never a secret. */
+/* A process's lines on stderr: the function that handles an error writes it, once (nothing below
+ * the processes calls this). One event is one line, of which what does not print is escaped
+ * (base/text.h); with a priority where systemd reads along. Never a secret. */
 #ifndef SALLYPORT_IO_LOG_H
 #define SALLYPORT_IO_LOG_H
 

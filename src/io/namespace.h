@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A name only one process of a network namespace can hold: an abstract UNIX socket, which the kernel
- * keeps by network namespace and lets go with its process. Files would not do: two processes may
- * share the network and not the file system. Source: unix(7), "Abstract". */
+/* A name only one process of a network namespace can hold: an abstract UNIX socket, which the
+ * kernel keeps by network namespace and lets go with its process. Files would not do: two processes
+ * may share the network and not the file system. Source: unix(7), "Abstract". */
 #ifndef SALLYPORT_IO_NAMESPACE_H
 #define SALLYPORT_IO_NAMESPACE_H
 
@@ -14,10 +14,12 @@ struct sp_namespace_holder {
 	uid_t uid; /* SP_NAMESPACE_UID_UNKNOWN */
 };
 
-/* Hold @name (at most 100 bytes) until *@ret_fd is closed. Returns 0; -EADDRINUSE somebody holds it:
+/* Hold @name (at most 100 bytes) until *@ret_fd is closed. Returns 0; -EADDRINUSE somebody holds
+ * it:
  * @ret_holder says who, as far as the kernel tells; -errno. */
 int sp_namespace_claim(const char *name, int *ret_fd, struct sp_namespace_holder *ret_holder);
-/* Let go of those who asked who holds it: now and then, so that the next one can ask. Never waits. */
+/* Close the connections of processes that asked who holds the name. To be called now and then, so
+ * that the next one can ask. Never waits. */
 void sp_namespace_dismiss(int fd);
 
 #endif

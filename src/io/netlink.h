@@ -17,9 +17,11 @@
 
 struct sp_netlink;
 
+/* Returns 0; -ENOMEM; -errno. */
 int sp_netlink_open(struct sp_netlink **ret_netlink);
 /* The same for generic netlink, of which only wg_netlink.c makes use. */
 int sp_netlink_open_generic(struct sp_netlink **ret_netlink);
+/* Wipes the buffer. NULL is allowed. */
 void sp_netlink_close(struct sp_netlink *netlink);
 SP_DEFINE_CLEANUP(struct sp_netlink *, sp_netlink_close);
 
@@ -53,7 +55,8 @@ int sp_netlink_list_links(struct sp_netlink *netlink, struct sp_link **ret_links
 /* Make one of @kind ("wireguard"), down. Returns 0; -EEXIST the name is taken; -EOPNOTSUPP this
  * kernel has no such kind; -EINVAL; -EPERM; -errno. */
 int sp_netlink_add_link(struct sp_netlink *netlink, const char *name, const char *kind);
-/* Set it up or down; set its MTU; remove it. Returns 0; -ENODEV; -EPERM; -errno. */
+/* Each changes one link: sets it up or down, sets its MTU, removes it. Returns 0; -ENODEV; -EPERM;
+ * -errno. */
 int sp_netlink_set_up(struct sp_netlink *netlink, uint32_t ifindex, bool is_up);
 int sp_netlink_set_mtu(struct sp_netlink *netlink, uint32_t ifindex, uint32_t mtu);
 int sp_netlink_remove_link(struct sp_netlink *netlink, uint32_t ifindex);
@@ -74,10 +77,10 @@ struct sp_link_address {
 int sp_netlink_list_addresses(struct sp_netlink *netlink, uint32_t ifindex,
                               struct sp_link_address **ret_addresses, size_t *ret_count);
 
-/* Whether the interface takes an address of the family by DHCP, as far as the kernel knows: it has a
- * lease's lifetime on one, or has none (yet). One whose addresses of the family are all permanent is
- * no client, whatever the other family has. Addresses a host gives itself count for nothing: IPv4
- * 169.254/16, IPv6 link-local and unique local ones (fc00::/7). Pure.
+/* Whether the interface takes an address of the family by DHCP, as far as the kernel knows: it has
+ * a lease's lifetime on one, or has none (yet). One whose addresses of the family are all permanent
+ * is no client, whatever the other family has. Addresses a host gives itself count for nothing:
+ * IPv4 169.254/16, IPv6 link-local and unique local ones (fc00::/7). Pure.
  */
 bool sp_netlink_is_dhcp_client(uint32_t ifindex, bool is_v6,
                                const struct sp_link_address *addresses, size_t count);
@@ -113,7 +116,9 @@ typedef int (*sp_route_fn)(void *arg, const struct sp_kernel_route *route);
  * table takes seconds, and others are to be served in between. */
 struct sp_route_reading;
 
+/* Begin to read every table. Returns 0; -ENOMEM; -errno. */
 int sp_route_reading_open(struct sp_route_reading **ret_reading);
+/* NULL is allowed. */
 void sp_route_reading_close(struct sp_route_reading *reading);
 SP_DEFINE_CLEANUP(struct sp_route_reading *, sp_route_reading_close);
 int sp_route_reading_get_fd(const struct sp_route_reading *reading); /* polls readable */
@@ -160,7 +165,9 @@ typedef void (*sp_route_change_fn)(void *arg, const struct sp_route_change *chan
 
 struct sp_netlink_monitor;
 
+/* Returns 0; -ENOMEM; -errno. */
 int sp_netlink_monitor_open(struct sp_netlink_monitor **ret_monitor);
+/* NULL is allowed. */
 void sp_netlink_monitor_close(struct sp_netlink_monitor *monitor);
 SP_DEFINE_CLEANUP(struct sp_netlink_monitor *, sp_netlink_monitor_close);
 int sp_netlink_monitor_get_fd(const struct sp_netlink_monitor *monitor); /* polls readable */
@@ -170,8 +177,8 @@ int sp_netlink_monitor_get_fd(const struct sp_netlink_monitor *monitor); /* poll
  * -errno.
  */
 int sp_netlink_monitor_drain(struct sp_netlink_monitor *monitor, uint32_t *ret_changed);
-/* The same for at most @messages_max messages (0: all): what is left polls readable again. @each (or
- * NULL) is called for each change of a route. */
+/* The same for at most @messages_max messages (0: all): what is left polls readable again. @each
+ * (or NULL) is called for each change of a route. */
 int sp_netlink_monitor_take(struct sp_netlink_monitor *monitor, size_t messages_max,
                             sp_route_change_fn each, void *arg, uint32_t *ret_changed);
 

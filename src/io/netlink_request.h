@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One netlink request and its answer: what links, addresses, routes and WireGuard are asked through.
+/* One netlink request and its answer: what links, addresses, routes and WireGuard are asked
+ * through.
  */
 #ifndef SALLYPORT_IO_NETLINK_REQUEST_H
 #define SALLYPORT_IO_NETLINK_REQUEST_H
@@ -40,6 +41,7 @@ int sp_netlink_exchange(struct sp_netlink *netlink, struct nlmsghdr *message,
  * ones. */
 void sp_netlink_attrs(const struct nlmsghdr *message, size_t size, const struct nlattr **ret_attrs,
                       uint16_t max);
+/* The same for the attributes inside @nest. */
 void sp_netlink_nested(const struct nlattr *nest, const struct nlattr **ret_attrs, uint16_t max);
 
 /* An attribute of 4 or 16 bytes as an address. Returns false for anything else. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Routes: those of every table, through nexthop objects or not; and the few we set, in the main one. */
+/* Routes: those of every table, through nexthop objects or not; and the few we set, in the main
+ * one. */
 #include <errno.h>
 #include <linux/lwtunnel.h>
 #include <linux/nexthop.h>

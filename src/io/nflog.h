@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Packets that rules of nftables log to a group of this network namespace (NFLOG). One socket hears one
- * group, and a group is heard by one socket. Source: linux/netfilter/nfnetlink_log.h,
+/* Packets that rules of nftables log to a group of this network namespace (NFLOG). One socket hears
+ * one group, and a group is heard by one socket. Source: linux/netfilter/nfnetlink_log.h,
  * net/netfilter/nfnetlink_log.c. */
 #ifndef SALLYPORT_IO_NFLOG_H
 #define SALLYPORT_IO_NFLOG_H
@@ -21,8 +21,8 @@ struct sp_nflog_packet {
 	size_t len;
 };
 
-/* Hear @group, @bytes_max of each packet. Returns 0; -EPERM or -EBUSY: somebody else hears it; -EINVAL: the
- * kernel lacks nfnetlink_log; -errno. */
+/* Listen to @group, @bytes_max of each packet. Returns 0; -EPERM or -EBUSY: another process listens
+ * to it; -EINVAL: the kernel lacks nfnetlink_log; -errno. */
 int sp_nflog_open(uint16_t group, uint32_t bytes_max, struct sp_nflog **ret_nflog);
 void sp_nflog_close(struct sp_nflog *nflog);
 SP_DEFINE_CLEANUP(struct sp_nflog *, sp_nflog_close);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Attributes of netfilter's netlink messages: numbers in network order, text that may lack its end. */
+/* Attributes of netfilter's netlink messages: numbers in network order, text that may lack its
+ * end. */
 #ifndef SALLYPORT_IO_NFNETLINK_H
 #define SALLYPORT_IO_NFNETLINK_H
 

@@ -7,7 +7,8 @@
 
 #include <stdint.h>
 
-/* Ready, with a status line. Returns 0 or -errno. */
+/* Each tells the manager one thing: ready with a status line, another status line, that we reload,
+ * that we stop, that we are alive. Returns 0 or -errno. */
 int sp_notify_ready(const char *status);
 int sp_notify_status(const char *status);
 int sp_notify_reloading(void);
@@ -16,14 +17,16 @@ int sp_notify_watchdog(void);
 /* How often the watchdog wants a sign: half of WATCHDOG_USEC. 0: no watchdog. */
 uint64_t sp_notify_watchdog_interval_ns(void);
 
-/* Descriptors that outlive us: given to systemd's store (FileDescriptorStoreMax=), or to whoever speaks its
- * protocol, and taken back after a restart. Source: sd_pid_notify_with_fds(3), sd_listen_fds_with_names(3).
+/* Descriptors that outlive this process: given to systemd's store (FileDescriptorStoreMax=), or to
+ * a manager that speaks its protocol, and taken back after a restart. Source:
+ * sd_pid_notify_with_fds(3), sd_listen_fds_with_names(3).
  *
  * Take the one kept as @name. Returns it; -ENOENT. */
 int sp_notify_take_kept(const char *name);
-/* Close what nobody took: it is not ours to hold. Once, after the takes. */
+/* Close the descriptors that sp_notify_take_kept did not return. Once, after the last take. */
 void sp_notify_close_kept(void);
-/* Have @fd kept as @name, in the place of what was. Without a keeper nothing happens. Returns 0 or -errno. */
+/* Have the manager keep @fd as @name, in place of the one it keeps under that name. Without a
+ * manager nothing happens. Returns 0 or -errno. */
 int sp_notify_keep(const char *name, int fd);
 
 #endif

@@ -48,6 +48,7 @@ struct sp_paths {
  * fit a socket address; -ENOMEM; -errno.
  */
 int sp_paths_init(struct sp_paths *paths, const char *root);
+/* Free the paths; empty afterwards. */
 void sp_paths_done(struct sp_paths *paths);
 #define __sp_paths __sp_cleanup(sp_paths_done)
 
@@ -68,8 +69,9 @@ int sp_paths_make_dirs(const struct sp_paths *paths, const char **ret_failed);
  * -ENOTTY not a bpffs and not ours to mount; -EPERM; -errno.
  */
 int sp_paths_mount_bpffs(const struct sp_paths *paths, bool *ret_mounted);
-/* Whether what is pinned there would go with this process: the mount is in a mount namespace that our parent is not in, as
- * `ip netns exec` makes one for its command. Where that cannot be told: false. */
+/* Whether what is pinned there would go with this process: the mount is in a mount namespace that
+ * our parent is not in, as `ip netns exec` makes one for its command. Where that cannot be told:
+ * false. */
 bool sp_paths_is_bpffs_private(const struct sp_paths *paths);
 /* Undo it: only for a root, only a bpffs. Returns 0 (also if there is none); -errno. */
 int sp_paths_unmount_bpffs(const struct sp_paths *paths);

@@ -5,7 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The lowest free descriptor is the one that is opened; the mode is the one nobody can use it in. */
+/* The lowest free descriptor is the one that is opened; the mode is the one nobody can use it
+ * in. */
 static void occupy(int fd)
 {
 	if (fcntl(fd, F_GETFD) < 0)

@@ -56,8 +56,8 @@ static bool is_one_of(cap_value_t one, const cap_value_t *kept, int count)
 	return false;
 }
 
-/* What a program run by us could have again. Without CAP_SETPCAP it stays as whoever started us set it;
- * PR_SET_NO_NEW_PRIVS holds in any case. */
+/* What a program run by us could have again. Without CAP_SETPCAP it stays as whoever started us set
+ * it; PR_SET_NO_NEW_PRIVS holds in any case. */
 static int close_ways_back(const cap_value_t *kept, int count)
 {
 	const cap_value_t setpcap = CAP_SETPCAP;
@@ -129,7 +129,8 @@ static int allow_calls(scmp_filter_ctx filter, const int *calls, size_t count)
 	return r;
 }
 
-/* Every process's. Files are mapped to run (a library of the name service), never to be written and run. */
+/* Every process's. Files are mapped to run (a library of the name service), never to be written and
+ * run. */
 static int allow_memory(scmp_filter_ctx filter)
 {
 	static const unsigned int ways[] = { 0, PROT_WRITE, PROT_EXEC };
@@ -142,7 +143,8 @@ static int allow_memory(scmp_filter_ctx filter)
 	return r;
 }
 
-/* clone3 keeps its flags where a filter cannot look: the C library takes clone when told there is none. */
+/* clone3 keeps its flags where a filter cannot look: the C library takes clone when told there is
+ * none. */
 static int allow_threads(scmp_filter_ctx filter)
 {
 	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,

@@ -11,12 +11,14 @@
 /* @name below /proc/sys with slashes: "net/ipv4/ip_forward". Returns 0; -ENOENT; -EINVAL not a
  * number; -errno. */
 int sp_sysctl_get(const char *name, int64_t *ret_value);
+/* Write a number. Returns 0; -ENOENT; -errno. */
 int sp_sysctl_set(const char *name, int64_t value);
 
 /* Both families. Without IPv6 in the kernel that half reads as off and setting it does nothing. */
 struct sp_forwarding {
 	bool ipv4, ipv6;
 };
+/* Returns 0; -EINVAL not a number; -errno. */
 int sp_forwarding_get(struct sp_forwarding *ret_forwarding);
 /* Returns 0; -errno, and then the first failing one's is returned while the other was still tried.
  * Turning IPv6 forwarding on makes the kernel ignore router advertisements (accept_ra 1); an

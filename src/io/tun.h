@@ -26,14 +26,14 @@
 int sp_tun_ensure(struct sp_netlink *netlink, const char *name, uid_t uid, gid_t gid,
                   struct sp_link *ret_link, bool *ret_made);
 
-/* Let it hold 4096 packets instead of the kernel's 500, as far as we may. At 100 000 small packets a second that
- * bridges a stall of 40 ms (1000 lost packets on two busy cores where 4096 lost none: docs/benchmarks.md). An engine
- * that keeps up does not fill it; one that does not tells senders of a loss that much later, which for large
- * frames is the price and was not measured. */
+/* Let it hold 4096 packets instead of the kernel's 500, as far as we may. At 100 000 small packets
+ * a second that bridges a stall of 40 ms (1000 lost packets on two busy cores where 4096 lost none:
+ * docs/benchmarks.md). An engine that keeps up does not fill it; one that does not tells senders of
+ * a loss that much later, which for large frames is the price and was not measured. */
 void sp_tun_lengthen(const char *name);
 
-/* No IPv6 address of its own making, as WireGuard's interfaces have none: nobody in the tunnel would use it, and
- * the kernel would ask for routers with it. Before it is set up. */
+/* No IPv6 address of its own making, as WireGuard's interfaces have none: nobody in the tunnel
+ * would use it, and the kernel would ask for routers with it. Before it is set up. */
 void sp_tun_leave_link_local_out(const char *name);
 
 /* Remove it: only a TUN. Returns 0; -ENODEV; -EMEDIUMTYPE not a TUN; -errno. */

@@ -45,6 +45,7 @@ void sp_uapi_set_init(struct sp_uapi_set *set); /* writes "set=1" */
 void sp_uapi_set_done(struct sp_uapi_set *set);
 #define __sp_uapi_set __sp_cleanup(sp_uapi_set_done)
 
+/* Each appends a line of the device. */
 void sp_uapi_set_private_key(struct sp_uapi_set *set, const struct sp_wg_key *key);
 void sp_uapi_set_listen_port(struct sp_uapi_set *set, uint16_t port);
 void sp_uapi_set_fwmark(struct sp_uapi_set *set, uint32_t fwmark);
@@ -55,6 +56,7 @@ void sp_uapi_set_replace_peers(struct sp_uapi_set *set); /* those not in this re
  */
 void sp_uapi_set_peer(struct sp_uapi_set *set, const struct sp_wg_peer *peer,
                       enum sp_wg_peer_mode mode);
+/* The private key, the port and the peers that @change has. */
 void sp_uapi_set_change(struct sp_uapi_set *set, const struct sp_wg_change *change);
 /* A comment line `# …` (the peers file's; engines are never sent one). */
 void sp_uapi_set_comment(struct sp_uapi_set *set, const char *comment);

@@ -34,6 +34,7 @@ bool sp_uapi_next_line(struct sp_uapi_lines *lines, struct sp_uapi_line *ret_lin
  */
 size_t sp_uapi_count_peers(const char *text, size_t len);
 
+/* Both compare with a whole text. sp_uapi_key_is is false for a line without `=`. */
 bool sp_uapi_key_is(const struct sp_uapi_line *line, const char *key);
 bool sp_uapi_value_is(const struct sp_uapi_line *line, const char *value);
 

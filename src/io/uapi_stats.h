@@ -38,6 +38,7 @@ struct sp_uapi_stats {
 	size_t peer_count;
 };
 
+/* Free what it holds; empty afterwards. */
 void sp_uapi_stats_done(struct sp_uapi_stats *stats);
 #define __sp_uapi_stats __sp_cleanup(sp_uapi_stats_done)
 

@@ -70,8 +70,8 @@ static bool is_peer_key(const struct sp_uapi_line *line)
 	return false;
 }
 
-/* Seconds and nanoseconds come on lines of their own and make one time. A reply that repeats them until
- * the sum no longer fits is no reply. */
+/* Seconds and nanoseconds come on lines of their own and make one time. A reply that repeats them
+ * until the sum no longer fits is no reply. */
 static int add_number(const struct sp_uapi_line *line, uint64_t max, int64_t unit, int64_t *to)
 {
 	uint64_t number = 0;
@@ -179,7 +179,8 @@ int sp_uapi_parse_set(const char *text, size_t len)
 static void put(struct sp_uapi_set *set, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* One line, a comment with a peer's name the longest. Through a local buffer, which is wiped: keys pass here. */
+/* One line, a comment with a peer's name the longest. Through a local buffer, which is wiped: keys
+ * pass here. */
 static void put(struct sp_uapi_set *set, const char *format, ...)
 {
 	char line[512];

@@ -34,7 +34,8 @@ static void ask_for_buffers(int fd)
 			(void)set_flag(fd, SOL_SOCKET, options[i][1], KERNEL_BUFFER_LEN);
 }
 
-/* What both kinds of socket need. An IPv6 one serves IPv4 too, so it is told in both families' words. */
+/* What both kinds of socket need. An IPv6 one serves IPv4 too, so it is told in both families'
+ * words. */
 static int set_options(int fd, bool is_v6)
 {
 	int r = set_flag(fd, IPPROTO_IP, IP_RECVTOS, 1);
@@ -427,7 +428,8 @@ static void prepare(const struct sp_udp_socket *udp, const struct sp_udp_message
 		header->msg_control = NULL;
 }
 
-/* Send @out[0..count). Returns how many went before the first that did not, whose -errno is *@ret_error. */
+/* Send @out[0..count). Returns how many went before the first that did not, whose -errno is
+ * *@ret_error. */
 static size_t send_all(const struct sp_udp_socket *udp, struct outgoing *out, size_t count, int *ret_error)
 {
 	size_t sent = 0;

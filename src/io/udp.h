@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The engine's UDP socket: many datagrams a call both ways (recvmmsg with UDP_GRO, sendmmsg with UDP_SEGMENT),
- * each with the address of ours it came to or leaves from, its ECN bits and its traffic class. One socket
- * serves both families; where the kernel has no IPv6 it serves IPv4 alone. Outer packets carry no
- * don't-fragment. Source: udp(7), ip(7), ipv6(7); the kernel's drivers/net/wireguard/socket.c. */
+/* The engine's UDP socket: many datagrams a call both ways (recvmmsg with UDP_GRO, sendmmsg with
+ * UDP_SEGMENT), each with the address of ours it came to or leaves from, its ECN bits and its
+ * traffic class. One socket serves both families; where the kernel has no IPv6 it serves IPv4
+ * alone. Outer packets carry no don't-fragment. Source: udp(7), ip(7), ipv6(7); the kernel's
+ * drivers/net/wireguard/socket.c. */
 #ifndef SALLYPORT_IO_UDP_H
 #define SALLYPORT_IO_UDP_H
 
@@ -30,15 +31,16 @@ struct sp_udp_socket {
 
 /* A socket that receives nothing until sp_udp_bind gives it a port. Returns 0 or -errno. */
 int sp_udp_open(struct sp_udp_socket *ret_socket);
-/* One inherited from whoever kept it while we were away; takes over @fd on success. Returns 0; -EINVAL it is
- * no UDP socket with a port; -errno. */
+/* Use a socket that the manager kept while this process restarted; takes over @fd on success.
+ * Returns 0; -EINVAL it is no UDP socket with a port; -errno. */
 int sp_udp_adopt(int fd, struct sp_udp_socket *ret_socket);
+/* Close the descriptor; closing twice is allowed. */
 void sp_udp_close(struct sp_udp_socket *udp);
 
-/* Give it @port, 0: any free one. @is_one_of_many: others of this process have the same port. A reader that
- * waits in sp_udp_receive comes back with 0.
- * Returns 0; -EADDRINUSE; -EACCES a port below 1024 without the right; -EPERM @fwmark without
- * CAP_NET_ADMIN; -errno. The socket is what it was then. */
+/* Give it @port, 0: any free one. @is_one_of_many: others of this process have the same port. A
+ * reader that waits in sp_udp_receive comes back with 0. Returns 0; -EADDRINUSE; -EACCES a port
+ * below 1024 without the right; -EPERM @fwmark without CAP_NET_ADMIN; -errno. The socket is what it
+ * was then. */
 int sp_udp_bind(struct sp_udp_socket *udp, uint16_t port, uint32_t fwmark, bool is_one_of_many);
 /* Back to receiving nothing. */
 int sp_udp_unbind(struct sp_udp_socket *udp);
@@ -56,12 +58,14 @@ struct sp_udp_received {
 };
 
 struct sp_udp_receiver;
+/* Buffers for one thread that receives. Returns 0; -ENOMEM. */
 int sp_udp_receiver_new(struct sp_udp_receiver **ret_receiver);
+/* Wipes the buffers. NULL is allowed. */
 void sp_udp_receiver_free(struct sp_udp_receiver *receiver);
 SP_DEFINE_CLEANUP(struct sp_udp_receiver *, sp_udp_receiver_free);
 
-/* Wait for datagrams. Returns how many of @ret_received (SP_UDP_BUFFERS) are filled, in the receiver's own
- * buffers until the next call; 0: the socket was replaced; -errno. */
+/* Wait for datagrams. Returns how many of @ret_received (SP_UDP_BUFFERS) are filled, in the
+ * receiver's own buffers until the next call; 0: the socket was replaced; -errno. */
 int sp_udp_receive(struct sp_udp_socket *udp, struct sp_udp_receiver *receiver,
 		   struct sp_udp_received *ret_received);
 
@@ -75,8 +79,8 @@ struct sp_udp_message {
 	bool is_local_stale; /* our address it was to leave from is no longer ours: sent from another */
 };
 
-/* Send them in order, at most SP_UDP_SEND_MAX. What a device or a path cannot take in one piece goes
- * datagram by datagram. */
+/* Send them in order, at most SP_UDP_SEND_MAX. What a device or a path cannot take in one piece
+ * goes datagram by datagram. */
 void sp_udp_send(struct sp_udp_socket *udp, struct sp_udp_message *messages, size_t count);
 
 #endif

@@ -10,7 +10,7 @@ struct sp_user {
 	gid_t gid;
 };
 
-/* @text: a name, or a number, which is its own group where nobody has it. Returns 0; -ENOENT. */
+/* @text: a name, or a number; a number that no user has is its own group. Returns 0; -ENOENT. */
 int sp_user_find(const char *text, struct sp_user *ret_user);
 
 #endif

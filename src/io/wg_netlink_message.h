@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The messages of the kernel's generic netlink family "wireguard": WG_CMD_GET_DEVICE's answers read,
- * WG_CMD_SET_DEVICE's requests made. No socket here; wg_netlink.c is the one to call.
+/* The messages of the kernel's generic netlink family "wireguard": WG_CMD_GET_DEVICE's answers
+ * read, WG_CMD_SET_DEVICE's requests made. No socket here; wg_netlink.c is the one to call.
  *
  * A device with many peers is told in several messages, and a peer with many addresses in several
  * peers of the same key, one behind the other: both are put together again, and made alike.
@@ -38,7 +38,8 @@ int sp_wg_netlink_read_end(struct sp_wg_netlink_reader *reader, struct sp_wg_dev
 #define SP_WG_NETLINK_MESSAGE_MIN 512u
 #define SP_WG_NETLINK_MESSAGE_MAX 65000u /* an attribute counts its bytes in 16 bits */
 
-/* Called for each message, which is wiped behind it. Returns 0, or -errno, which ends the making. */
+/* Called for each message, which is wiped behind it. Returns 0, or -errno, which ends the
+ * making. */
 typedef int (*sp_wg_netlink_emit_fn)(void *arg, struct nlmsghdr *message);
 
 /* Make the requests that carry out @change, none longer than @message_max; the kernel acknowledges

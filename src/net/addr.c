@@ -43,7 +43,8 @@ int sp_addr_parse(const char *text, struct sp_addr *ret_addr)
 	struct sp_addr addr;
 	uint8_t v4[4];
 
-	/* glibc's inet_pton is as strict as we want: no octal, no short forms, no blanks, no scope. */
+	/* glibc's inet_pton is as strict as we want: no octal, no short forms, no blanks, no
+	 * scope. */
 	if (inet_pton(AF_INET, text, v4) == 1) {
 		*ret_addr = sp_addr_from_v4(v4);
 		return 0;

@@ -13,8 +13,11 @@
 #define SP_ADDR_TEXT_MAX 48   /* with the terminating zero */
 #define SP_PREFIX_TEXT_MAX 52
 
+/* Is it ::ffff:a.b.c.d? */
 bool sp_addr_is_v4(const struct sp_addr *addr);
+/* Below, equal or above 0, as memcmp of the 16 bytes: every IPv4 address lies between IPv6 ones. */
 int sp_addr_compare(const struct sp_addr *a, const struct sp_addr *b);
+/* @bytes: a.b.c.d, in network order. */
 struct sp_addr sp_addr_from_v4(const uint8_t bytes[4]);
 
 /* Read one address. Returns 0; -EINVAL not an address. */
@@ -26,9 +29,12 @@ char *sp_addr_format(const struct sp_addr *addr, char buf[SP_ADDR_TEXT_MAX]);
  * the 16 bytes. Returns 0; -EINVAL not a prefix; -ERANGE length too large; -EBADMSG host bits are
  * set (@ret_prefix then holds the prefix meant). */
 int sp_prefix_parse(const char *text, struct sp_prefix *ret_prefix);
+/* Write `address/length`, the length of the text's own family. Returns @buf. */
 char *sp_prefix_format(const struct sp_prefix *prefix, char buf[SP_PREFIX_TEXT_MAX]);
 /* 0.0.0.0/0 is ::ffff:0:0/96; a shorter prefix that happens to cover it is IPv6's. */
 bool sp_prefix_is_v4(const struct sp_prefix *prefix);
+/* Is @addr in the prefix? Does every address of @inner lie in @outer? Both are of the 16-byte
+ * form. */
 bool sp_prefix_contains(const struct sp_prefix *outer, const struct sp_addr *addr);
 bool sp_prefix_covers(const struct sp_prefix *outer, const struct sp_prefix *inner);
 int sp_prefix_compare(const struct sp_prefix *a, const struct sp_prefix *b); /* by address, then length */

@@ -61,6 +61,8 @@ struct sp_merger {
 	struct sp_merge_run runs[SP_MERGE_FLOWS];
 };
 
+/* @offloads: bits of enum sp_merge_offload. @sink is called with @arg, from _add and _flush
+ * only. Nothing is allocated, so there is no _done. */
 void sp_merger_init(struct sp_merger *merger, unsigned offloads, sp_merge_sink sink, void *arg);
 /* Take one IP packet of @len bytes. It stays where it is until the next flush; its header may be
  * changed. A packet that cannot be merged goes to the sink at once, behind what its flow had

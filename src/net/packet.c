@@ -85,7 +85,8 @@ static bool is_extension(uint8_t proto)
 	       proto == IPPROTO_AH || proto == IPPROTO_DSTOPTS;
 }
 
-/* A span that cannot be: empty, past the largest datagram, or with a hole no fragment could fill. */
+/* A span that cannot be: empty, past the largest datagram, or with a hole no fragment could
+ * fill. */
 static bool is_bad_span(size_t from, size_t payload, bool is_last)
 {
 	return payload == 0 || from + payload > DATAGRAM_MAX || (!is_last && payload % 8 != 0);

@@ -45,9 +45,10 @@ struct sp_packet {
 /* Never fails: what cannot be parsed is SP_PACKET_DENIED with its reason. */
 void sp_packet_parse(const uint8_t *bytes, size_t len, bool is_ethernet, struct sp_packet *ret_packet);
 
-/* Build a packet that a host would send to open this tuple: TCP SYN, UDP with 4 bytes, an SCTP header,
- * ICMP of the tuple's type (an error quotes a UDP packet of its receiver), else a bare IP packet of the
- * protocol. Checksums are right, SCTP's excepted. @buf at least 128 bytes. Returns the length. */
+/* Build a packet that a host would send to open this tuple: TCP SYN, UDP with 4 bytes, an SCTP
+ * header, ICMP of the tuple's type (an error quotes a UDP packet of its receiver), else a bare IP
+ * packet of the protocol. Checksums are right, SCTP's excepted. @buf at least 128 bytes. Returns
+ * the length. */
 size_t sp_packet_build(const struct sp_tuple *tuple, bool with_ethernet, uint8_t *buf);
 
 #endif

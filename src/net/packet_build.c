@@ -30,8 +30,8 @@ static size_t build_quote(const struct sp_tuple *tuple, bool is_v6, uint8_t *buf
 	return len;
 }
 
-/* Layer 4 of the packet that opens @tuple, its checksum still zero. Returns its length and where the
- * checksum goes: 0 nowhere. */
+/* Layer 4 of the packet that opens @tuple, its checksum still zero. Returns its length and where
+ * the checksum goes: 0 nowhere. */
 static size_t build_layer4(const struct sp_tuple *tuple, bool is_v6, uint8_t *buf,
 			   size_t *ret_checksum_at)
 {

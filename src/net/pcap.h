@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Capture files: classic pcap (both byte orders, us and ns) and pcapng enough for tcpdump's and
- * wireshark's output. Bytes in, records out; no I/O, no memory of its own. Link types: Ethernet (1), RAW
- * (101, 12, 14, 228, 229), Linux cooked (SLL 113, SLL2 276), NULL (0) and LOOP (108).
+ * wireshark's output. Bytes in, records out; no I/O, no memory of its own. Link types: Ethernet
+ * (1), RAW (101, 12, 14, 228, 229), Linux cooked (SLL 113, SLL2 276), NULL (0) and LOOP (108).
  * Sources: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng, tcpdump.org/linktypes.html. */
 #ifndef SALLYPORT_NET_PCAP_H
 #define SALLYPORT_NET_PCAP_H
@@ -39,13 +39,12 @@ struct sp_pcap_record {
 	bool is_arp;
 };
 
-/* @bytes are borrowed until the last _next.
- * Returns 0; -EBADMSG not a capture; -EPROTONOSUPPORT a link type not in the list: @ret_pcap->link_type
- * says which. A pcapng file is refused for its first interface only; records of others that are not in
- * the list are is_not_ip. */
+/* @bytes are borrowed until the last _next. Returns 0; -EBADMSG not a capture; -EPROTONOSUPPORT a
+ * link type not in the list: @ret_pcap->link_type says which. A pcapng file is refused for its
+ * first interface only; records of others that are not in the list are is_not_ip. */
 int sp_pcap_open(const uint8_t *bytes, size_t len, struct sp_pcap *ret_pcap);
-/* Returns 1 and a record, 0 at the end, -EBADMSG a broken record (the place is pcap->offset, and stays
- * there). */
+/* Returns 1 and a record, 0 at the end, -EBADMSG a broken record (the place is pcap->offset, and
+ * stays there). */
 int sp_pcap_next(struct sp_pcap *pcap, struct sp_pcap_record *ret_record);
 
 #endif

@@ -63,8 +63,8 @@ static const struct sp_key user_keys[] = {
 	[IDP] = { "idp", SP_KEY_OPTIONAL },
 };
 
-/* Whose people a rule may name: the providers of roles and fixtures, since nobody else's people have
- * a session. */
+/* Whose people a rule may name: the providers of roles and fixtures, since nobody else's people
+ * have a session. */
 static const char *find_idp(struct sp_loader *loader, const struct sp_node *node)
 {
 	const struct sp_symbols *const tables[] = { &loader->providers };

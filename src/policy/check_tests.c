@@ -46,8 +46,8 @@ static void push_destination(struct sp_loader *loader, const struct sp_node *nod
 		*room = *addr;
 }
 
-/* The fixture session of a user, at @idp unless that is NULL. *@ret_other: another of the same name that
- * is meant as well; else NULL. */
+/* The fixture session of a user, at @idp unless that is NULL. *@ret_other: another of the same name
+ * that is meant as well; else NULL. */
 static const struct sp_symbol *find_person(struct sp_loader *loader, const char *user,
 					   const char *idp, const struct sp_symbol **ret_other)
 {

@@ -10,6 +10,8 @@
 
 /* Addresses of people: at most one prefix a family. Errors are reported. */
 void sp_read_pool(struct sp_check *check, const struct sp_node *node, struct sp_gateway *gateway);
+/* Append the pool of a gateway that names none: 100.64.0.0/16 and fd00:64::/64. Returns 0;
+ * -ENOMEM. */
 int sp_default_pool(struct sp_gateway *gateway);
 
 /* A name an interface can have that is not one of @gateway's; NULL: reported. */

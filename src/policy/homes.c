@@ -53,8 +53,8 @@ struct group {
 	uint32_t all;      /* zones of any way */
 };
 
-/* Inner zones first: what might be a neighbour's is not believed from outside. Of default routes the
- * edge's counts: the Internet is somewhere. */
+/* Inner zones first: what might be a neighbour's is not believed from outside. Of default routes
+ * the edge's counts: the Internet is somewhere. */
 static uint8_t choose_zone(uint32_t zones, bool is_default)
 {
 	if (is_default && zones & 1u << SP_ZONE_EDGE)
@@ -114,8 +114,9 @@ static uint32_t single(uint32_t ifindex)
 	return ifindex == SEVERAL ? 0 : ifindex;
 }
 
-/* Which interface alone may send for it. Hosts on a link are on that link; what lies behind a router
- * inside is behind that one, unless a route around it says another; the Internet is everywhere. */
+/* Which interface alone may send for it. Hosts on a link are on that link; what lies behind a
+ * router inside is behind that one, unless a route around it says another; the Internet is
+ * everywhere. */
 static void choose_interface(const struct walk *walk, const struct group *group, struct frame *frame)
 {
 	const struct frame *parent = walk->level ? &walk->stack[walk->level - 1] : NULL;
@@ -169,7 +170,8 @@ static int enter(struct walk *walk, const struct sp_homes_way *ways, size_t coun
 	return 0;
 }
 
-/* Where no default route is, what nobody routes is the edge's all the same: strangers come from there. */
+/* Where no default route is, what nobody routes is the edge's all the same: strangers come from
+ * there. */
 static int enter_root(struct walk *walk, bool is_v4)
 {
 	struct sp_homes_way way = { .to = { .prefix_len = root_len(is_v4) }, .zone = SP_ZONE_EDGE };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Where addresses are at home, from the routes of every table (docs/judgement.md, "routes by zone").
+/* Where addresses are at home, from the routes of every table (docs/judgement.md, "routes by
+ * zone").
  *
  * What is kept is small: prefixes that say what their parent says are left out, halves that say the
- * same are joined. So a full Internet table towards the edge is one entry, and most changes of routes
- * can be seen to change nothing without reading the tables again. No I/O. */
+ * same are joined. So a full Internet table towards the edge is one entry, and most changes of
+ * routes can be seen to change nothing without reading the tables again. No I/O. */
 #ifndef SALLYPORT_POLICY_HOMES_H
 #define SALLYPORT_POLICY_HOMES_H
 
@@ -32,7 +33,8 @@ struct sp_homes {
 	struct sp_homes_entry *entries; /* IPv6 first, then by prefix */
 	size_t count;
 	uint32_t zone_size[SP_ZONE_COUNT];  /* interfaces of each zone */
-	/* Prefixes that tables or hops lead to the edge and to another zone: judged as the latter's. */
+	/* Prefixes that tables or hops lead to the edge and to another zone: judged as the
+	 * latter's. */
 	struct sp_prefix clashes[SP_HOMES_NAMED];
 	size_t clash_count;
 };
@@ -40,7 +42,9 @@ struct sp_homes {
 /* @ways is sorted in place and not kept. Returns 0; -ENOMEM. */
 int sp_homes_build(struct sp_homes_way *ways, size_t count,
 		   const uint32_t zone_size[SP_ZONE_COUNT], struct sp_homes *ret_homes);
+/* Free the entries; empty afterwards. */
 void sp_homes_done(struct sp_homes *homes);
+/* Do both say the same zone and interface of every prefix? */
 bool sp_homes_equal(const struct sp_homes *a, const struct sp_homes *b);
 
 /* The entry an address in @prefix gets if none is longer, or NULL. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One run of sp_policy_load. Names are declared first, then each section is checked by a function
  * in a file of its own. A section goes on after an error, to report several; what it could not read
- * is left empty in the policy, which nobody gets to see once something was reported. */
+ * is left empty in the policy, which is thrown away once an error was reported. */
 #ifndef SALLYPORT_POLICY_LOADER_H
 #define SALLYPORT_POLICY_LOADER_H
 
@@ -37,12 +37,14 @@ void sp_load_protect(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_fixtures(struct sp_loader *loader, const struct sp_node *section); /* NULL: defaults */
 void sp_load_tests(struct sp_loader *loader, const struct sp_node *section);
 
-/* Parts of rules, shared by rules, expose and protect. */
+/* Both read a part that rules, expose and protect have in common, and append to @rule's list; what
+ * cannot be read is reported. */
 void sp_load_from(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule);
 void sp_load_to(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule);
 /* Append the services of one item or a list. Returns 0; -EINVAL some item was reported. */
 int sp_load_service_items(struct sp_loader *loader, const struct sp_node *node,
 			  struct sp_service **services, size_t *count);
+/* `log: none | new | all` into @rule; left as it was where that was reported. */
 void sp_load_log(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule);
 /* Append a rule with its name declared, its place and the default log of its kind.
  * NULL: no memory, or too many rules (reported). */

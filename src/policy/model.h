@@ -35,7 +35,8 @@ struct sp_role {
 };
 
 /* A set of addresses: in some `in`, in no `except`. Never empty. Built-in networks (`internet`,
- * `bogons`) stand here too, with is_builtin. A literal prefix in a rule is a network without a name. */
+ * `bogons`) stand here too, with is_builtin. A literal prefix in a rule is a network without a
+ * name. */
 struct sp_network {
 	char *name; /* NULL: a literal */
 	bool is_builtin;
@@ -68,9 +69,9 @@ enum sp_from_kind { SP_FROM_ANY, SP_FROM_ROLE, SP_FROM_USER, SP_FROM_NETWORK };
 struct sp_from {
 	enum sp_from_kind kind;
 	uint32_t index;   /* of the role or network */
-	/* SP_FROM_USER: the person of this name at this provider; both owned by the policy. A bare name
-	 * in the text means the only provider the policy knows; @idp is NULL, and nobody is meant, where
-	 * it knows none. */
+	/* SP_FROM_USER: the person of this name at this provider; both owned by the policy. A bare
+	 * name in the text means the only provider the policy knows; @idp is NULL, and nobody is
+	 * meant, where it knows none. */
 	const char *user, *idp;
 };
 
@@ -183,17 +184,21 @@ struct sp_policy {
 	size_t test_count;
 };
 
+/* Free the policy and every text it owns. NULL is allowed. */
 void sp_policy_free(struct sp_policy *policy);
 static inline void sp_policy_freep(struct sp_policy **policy)
 {
 	sp_policy_free(*policy);
 }
 
+/* Free what it holds; empty afterwards. */
 void sp_gateway_done(struct sp_gateway *gateway);
 
-/* Give every rule its number: the one @lookup returns for its name, or by file order from 1 when
- * @lookup is NULL. @lookup returns 0, or -errno which is passed on (-ENOSPC: numbers are used up). */
 typedef int (*sp_rule_number_fn)(void *arg, const char *name, uint32_t *ret_number);
+/* Give every rule its number: the one @lookup returns for its name, or by file order from 1 when
+ * @lookup is NULL. Returns 0; -errno of @lookup (-ENOSPC: numbers are used up); -ERANGE or -EEXIST
+ * @lookup gave a number that no rule can have, or two rules one number; -ENOSPC SP_RULE_MAX rules
+ * or more; -ENOMEM. No number is changed then. */
 int sp_policy_number_rules(struct sp_policy *policy, sp_rule_number_fn lookup, void *arg);
 
 /* The rule with this number, or NULL (default and unknown ones). */
@@ -210,10 +215,10 @@ struct sp_identity {
 	bool has_address[2];
 };
 
-/* Roles of a person, who has a provider: those with a match for (@idp, one of the groups). Roles of a
- * machine, which has none (@idp is NULL): those with a match for its key. A person who holds a machine's
- * key gets nothing by it. @peer_key may be NULL.
- * Returns 0 with indices ascending in @ret_roles (malloc'ed), -ENOMEM. */
+/* Roles of a person, who has a provider: those with a match for (@idp, one of the groups). Roles of
+ * a machine, which has none (@idp is NULL): those with a match for its key. A person who holds a
+ * machine's key gets nothing by it. @peer_key may be NULL. Returns 0 with indices ascending in
+ * @ret_roles (malloc'ed), -ENOMEM. */
 int sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
 			  const char *const *groups, size_t group_count,
 			  const uint8_t peer_key[32], uint32_t **ret_roles, size_t *ret_count);

@@ -20,13 +20,16 @@ struct sp_ranges {
 /* Add what lies in some of @in and in none of @except to an empty set. Returns 0; -ENOMEM. */
 int sp_ranges_make(const struct sp_prefix *in, size_t in_count, const struct sp_prefix *except,
 		   size_t except_count, struct sp_ranges *ranges);
+/* Free the items; empty afterwards. */
 void sp_ranges_done(struct sp_ranges *ranges);
 
-/* The set as the fewest prefixes, appended to @items. What touches the IPv4 addresses' own place in IPv6 from
- * both sides is joined across it, so that ::/0 is one. Returns 0; -ENOMEM. */
+/* The set as the fewest prefixes, appended to @items. What touches the IPv4 addresses' own place in
+ * IPv6 from both sides is joined across it, so that ::/0 is one. Returns 0; -ENOMEM. */
 int sp_ranges_list(const struct sp_ranges *ranges, struct sp_prefix **items, size_t *count);
 
+/* Does every address of @inner lie in @outer? */
 bool sp_ranges_contain(const struct sp_ranges *outer, const struct sp_ranges *inner);
+/* Is some address in both? */
 bool sp_ranges_overlap(const struct sp_ranges *a, const struct sp_ranges *b);
 /* The first address of the set that lies in @prefix. Returns false when there is none. */
 bool sp_ranges_first_within(const struct sp_ranges *ranges, const struct sp_prefix *prefix,

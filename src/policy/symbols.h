@@ -22,14 +22,17 @@ int sp_symbols_add(struct sp_check *check, struct sp_symbols *symbols, const str
 		   uint32_t index);
 /* Sort by name, the first definition of a name first. */
 void sp_symbols_sort(struct sp_symbols *symbols);
+/* The first definition of this very name, or NULL. After _sort. */
 struct sp_symbol *sp_symbols_find(const struct sp_symbols *symbols, const char *name);
+/* Free the table; empty afterwards. The names are the document's. */
 void sp_symbols_done(struct sp_symbols *symbols);
 
-/* ` ; did you mean "x"?` for an unknown name, or "": use it as an argument. The tables are searched
- * as far as the budget of @check goes. */
 struct sp_hint {
 	char text[96];
 };
+/* `; did you mean "x"?` for an unknown name, or "": sp_hint(…).text is an argument of a message and
+ * lives until the end of the statement. The tables are searched as far as the budget of @check
+ * goes. */
 struct sp_hint sp_hint(struct sp_check *check, const char *word,
 		       const struct sp_symbols *const *tables, size_t table_count);
 

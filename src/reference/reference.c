@@ -348,7 +348,8 @@ static struct sp_answer judge_unruled_again(struct question *q, const struct sp_
 
 /* ---- [3] ---- */
 
-/* Make sure the flow's answer is today's. False: it is denied, and that is the packet's answer too. */
+/* Make sure the flow's answer is today's. False: it is denied, and that is the packet's answer
+ * too. */
 static bool refresh(struct question *q, struct sp_ref_flow *flow)
 {
 	struct sp_answer today;

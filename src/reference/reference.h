@@ -25,12 +25,12 @@ void sp_reference_set_policy(struct sp_reference *reference, const struct sp_pol
 int sp_reference_open_session(struct sp_reference *reference, uint32_t number, uint64_t epoch,
 			      const struct sp_identity *identity, uint64_t expires_ns,
 			      uint64_t idle_ns);
-/* Move its end; one that has passed parks it. */
+/* Set when session @number ends (CLOCK_BOOTTIME); an end that has passed parks it. */
 void sp_reference_extend_session(struct sp_reference *reference, uint32_t number,
 				 uint64_t expires_ns);
-/* End it: its addresses stay known (reason `expired`). */
+/* End session @number: its addresses stay known (reason `expired`). */
 void sp_reference_end_session(struct sp_reference *reference, uint32_t number);
-/* Forget it: its addresses have no identity. */
+/* Forget session @number: its addresses have no identity. */
 void sp_reference_remove_session(struct sp_reference *reference, uint32_t number);
 
 /* Bounds of the flow table; 0: no bound. Without this call the table has none and a session has

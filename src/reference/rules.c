@@ -206,7 +206,8 @@ static bool services_match(const struct sp_rule *rule, const struct sp_tuple *tu
 
 /* ---- rules ---- */
 
-/* Whether the source is at home where the packet was met, or nobody said where (never the tunnel). */
+/* Whether the source is at home where the packet was met, or nobody said where (never the
+ * tunnel). */
 static bool is_at_home(const struct sp_reference *reference, enum sp_zone zone,
 		       const struct sp_addr *source)
 {

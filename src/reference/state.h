@@ -7,7 +7,8 @@
 #include "net/packet.h"
 #include "reference/reference.h"
 
-/* ---- a hash table of structs that start with a node and hold their key (reference_table.c) ---- */
+/* ---- a hash table of structs that start with a node and hold their key (reference_table.c)
+ * ---- */
 
 struct sp_ref_node {
 	struct sp_ref_node *next;
@@ -20,9 +21,11 @@ struct sp_ref_table {
 	size_t bucket_count, count, key_len;
 };
 
+/* The struct with this key, of the table's key length, or NULL. Borrowed. */
 void *sp_ref_table_find(const struct sp_ref_table *table, const void *key);
 /* The key must not be in the table yet. Returns 0; -ENOMEM. */
 int sp_ref_table_add(struct sp_ref_table *table, struct sp_ref_node *node, const void *key);
+/* Take @node, which is in the table, out of it; it is not freed. */
 void sp_ref_table_remove(struct sp_ref_table *table, struct sp_ref_node *node);
 /* Take out the nodes for which @is_over says so, and hand each to @release. */
 void sp_ref_table_sweep(struct sp_ref_table *table, bool (*is_over)(void *arg, void *item),
@@ -141,25 +144,31 @@ static inline bool sp_ref_is_past(uint64_t now_ns, uint64_t instant_ns)
 
 /* ---- sessions (reference_session.c) ---- */
 
+/* Does session @number have this epoch, and is it neither past its end nor silent for too long? */
 bool sp_ref_session_is_live(const struct sp_reference *reference, uint32_t number, uint64_t epoch,
 			    uint64_t now_ns);
 /* The live session of a tunnel address. Returns SP_REASON_NONE, or why it has none. */
 enum sp_reason sp_ref_find_session(const struct sp_reference *reference, const struct sp_addr *addr,
 				   uint64_t now_ns, struct sp_ref_session **ret_session);
-/* Is it somebody's whose session is theirs still, but past its end or silent for too long? */
+/* Is it the address of a session that was not ended, and is past its end or silent for too long? */
 bool sp_ref_is_parked(const struct sp_reference *reference, const struct sp_addr *addr,
 		      uint64_t now_ns);
+/* Record one end of a flow as it is now. Of an address outside the pools only that is recorded. */
 struct sp_ref_end sp_ref_record_end(const struct sp_reference *reference, const struct sp_addr *addr,
 				    bool is_pool_end, uint64_t now_ns);
 /* Nothing has changed since it was recorded: no pool end, or live with the same epoch. */
 bool sp_ref_end_is_unchanged(const struct sp_reference *reference, const struct sp_ref_end *end,
 			     uint64_t now_ns);
+/* Give every session the roles of @policy that have the names it was opened with. */
 void sp_ref_sessions_remap_roles(struct sp_reference *reference, const struct sp_policy *policy);
+/* Free every session and known address. */
 void sp_ref_sessions_done(struct sp_reference *reference);
 
 /* ---- addresses and rules (reference_rules.c) ---- */
 
+/* Is it an address of the gateway? */
 bool sp_ref_is_self(const struct sp_reference *reference, const struct sp_addr *addr);
+/* Is it in a pool, and not the gateway's own? */
 bool sp_ref_is_pool_end(const struct sp_reference *reference, const struct sp_addr *addr);
 /* enum sp_zone, SP_HOME_SELF or SP_HOME_UNKNOWN */
 int sp_ref_home(const struct sp_reference *reference, const struct sp_addr *addr);
@@ -167,6 +176,7 @@ int sp_ref_home(const struct sp_reference *reference, const struct sp_addr *addr
 uint32_t sp_ref_home_interface(const struct sp_reference *reference, const struct sp_addr *addr);
 /* Where parked people may go: the portal, the resolvers. */
 bool sp_ref_is_parked_target(const struct sp_reference *reference, const struct sp_tuple *tuple);
+/* Is it an address no packet from the edge may have? Never without `drop-bogons`. */
 bool sp_ref_is_bogon(const struct sp_reference *reference, const struct sp_addr *addr);
 
 /* The protect entry that matches [2], or NULL. */
@@ -186,7 +196,10 @@ enum sp_ref_kind {
 	SP_REF_FORWARDED, /* a path that NAT made */
 };
 
+/* May this packet open a flow? No later fragment, no ICMP message but a query, no TCP reset or
+ * SYN-ACK. */
 bool sp_ref_can_open(const struct sp_packet *pkt);
+/* Is it an ICMP or ICMPv6 message that answers a query? */
 bool sp_ref_is_icmp_reply(const struct sp_tuple *tuple);
 /* The flow that is there for a packet's tuple, or NULL. @pkt: NULL for a quoted tuple, which has no
  * flags; @ret_is_reply may be NULL. */
@@ -196,9 +209,11 @@ struct sp_ref_flow *sp_ref_find_flow(const struct sp_reference *reference,
 /* An allowed packet of the flow. */
 void sp_ref_touch_flow(struct sp_ref_flow *flow, const struct sp_packet *pkt, bool is_reply,
 		       uint64_t now_ns);
+/* Take the flow out of the table and every count, and free it. */
 void sp_ref_delete_flow(struct sp_reference *reference, struct sp_ref_flow *flow);
 /* No rule speaks for it. */
 bool sp_ref_is_unruled(const struct sp_ref_flow *flow);
+/* Is the answer recorded with the flow still the current one? */
 bool sp_ref_flow_is_fresh(const struct sp_reference *reference, const struct sp_ref_flow *flow,
 			  uint64_t now_ns);
 /* Record that @answer is the current one about the flow: a deny makes it a denied one. */
@@ -209,6 +224,7 @@ void sp_ref_renew_flow(struct sp_reference *reference, struct sp_ref_flow *flow,
 int sp_ref_open_flow(struct sp_reference *reference, enum sp_hook hook, enum sp_zone zone,
 		     const struct sp_packet *pkt, const struct sp_answer *answer,
 		     enum sp_ref_kind kind, uint64_t now_ns, enum sp_reason *ret_refused);
+/* Free every flow and every source's count. */
 void sp_ref_flows_done(struct sp_reference *reference);
 
 /* ---- fragments (reference_fragment.c) ---- */
@@ -222,6 +238,7 @@ bool sp_ref_judge_fragment(struct sp_reference *reference, enum sp_hook hook,
 int sp_ref_remember_fragment(struct sp_reference *reference, enum sp_hook hook,
 			     const struct sp_packet *pkt, const struct sp_answer *answer,
 			     uint64_t now_ns);
+/* Free every remembered fragment. */
 void sp_ref_frags_done(struct sp_reference *reference);
 
 #endif

@@ -43,6 +43,8 @@ struct sp_tables_index {
 	size_t verdict_room;    /* profiles that fit tables->verdict */
 };
 
+/* Each fills one part of the tables, in this order. Returns 0; -E2BIG a bound of tables.h is
+ * reached; -ENOMEM. */
 int sp_tables_compile_src(struct sp_tables *tables);
 int sp_tables_compile_dst(struct sp_tables *tables);
 int sp_tables_compile_svc(struct sp_tables *tables);

@@ -42,6 +42,7 @@ struct sp_marks {
 
 /* Of sources (rules' `from`, routes, bogons) or of destinations (rules' `to`). 0 or -ENOMEM. */
 int sp_marks_collect(const struct sp_tables_index *index, bool is_src, struct sp_marks *ret_marks);
+/* Free what it holds. Not to be used afterwards. */
 void sp_marks_done(struct sp_marks *marks);
 
 #endif

@@ -24,9 +24,12 @@ struct sp_chains {
 
 /* Append number `count` under @hash. Returns 0; -ENOMEM. */
 int sp_chains_add(struct sp_chains *chains, uint64_t hash);
+/* Remove the numbers from @count on. */
 void sp_chains_truncate(struct sp_chains *chains, uint32_t count);
+/* Free the chains; empty afterwards. */
 void sp_chains_done(struct sp_chains *chains);
-/* The numbers whose hash is @hash: start with _first, go on with _next, until SP_CHAIN_END. */
+/* Both walk over the numbers whose hash is @hash: start with _first, go on with _next, until
+ * SP_CHAIN_END. */
 uint32_t sp_chains_first(const struct sp_chains *chains, uint64_t hash);
 uint32_t sp_chains_next(const struct sp_chains *chains, uint32_t number);
 
@@ -40,8 +43,10 @@ struct sp_rule_sets {
 
 /* An empty table for sets of @words > 0; numbers stay below @max. */
 void sp_rule_sets_init(struct sp_rule_sets *sets, size_t words, uint32_t max);
+/* Free the sets; empty afterwards, and not to be added to. */
 void sp_rule_sets_done(struct sp_rule_sets *sets);
-/* The number of this set, a new one if need be. Returns 0; -E2BIG beyond @max; -ENOMEM. */
+/* The number of this set, which is added if it is not there. Returns 0; -E2BIG beyond @max;
+ * -ENOMEM. */
 int sp_rule_sets_intern(struct sp_rule_sets *sets, const uint64_t *bits, uint32_t *ret_number);
 /* Forget the sets from number @count on. */
 void sp_rule_sets_truncate(struct sp_rule_sets *sets, uint32_t count);

@@ -6,10 +6,10 @@
  *		u32 id, u32 0, u64 length; the rows; zeros up to 8 bytes
  *	SHA-256 of everything before it
  *
- * Rows have the layout of <sallyport/abi/tables.h>, little endian, so a plane may map the file. What is
- * reserved is zero; a reader refuses what it does not know, so a file that says more needs a newer one.
- * There is one way to write given tables (pairs are sorted), and what was read writes the same
- * bytes again. */
+ * Rows have the layout of <sallyport/abi/tables.h>, little endian, so a plane may map the file.
+ * What is reserved is zero; a reader refuses what it does not know, so a file that says more needs
+ * a newer one. There is one way to write given tables (pairs are sorted), and what was read writes
+ * the same bytes again. */
 #include "tables/tables.h"
 
 #include <errno.h>

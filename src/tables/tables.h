@@ -54,6 +54,7 @@ struct sp_tables {
  * sp_tables_free. Returns 0; -E2BIG a bound; -EINVAL a rule has no number; -ENOMEM. */
 int sp_tables_compile(const struct sp_policy *policy, const struct sp_gateway *gateway,
 		      struct sp_tables **ret_tables);
+/* NULL is allowed. */
 void sp_tables_free(struct sp_tables *tables);
 
 /* The class and network set of a session by family, adding rows when its combination is new.
@@ -62,15 +63,17 @@ void sp_tables_free(struct sp_tables *tables);
 int sp_tables_add_identity(struct sp_tables *tables, const struct sp_identity *identity,
 			   uint32_t ret_class[2], uint32_t ret_netset[2]);
 
-/* Lookups on the arrays, as a plane does them: longest prefix, direct index, exact pair. */
+/* Both look up the row of the longest prefix that holds @addr, as a plane does; borrowed. A default
+ * route is always there, so NULL means tables that were not compiled. */
 const struct sp_src *sp_tables_find_src(const struct sp_tables *tables, const struct sp_addr *addr);
 const struct sp_dst *sp_tables_find_dst(const struct sp_tables *tables, const struct sp_addr *addr);
-/* @slot: SP_SVC_TCP + port, SP_SVC_ICMP + type, SP_SVC_PROTO + protocol, … */
+/* The verdict of an exact pair, or of profile 0 where the pair is not there; borrowed.
+ * @slot: SP_SVC_TCP + port, SP_SVC_ICMP + type, SP_SVC_PROTO + protocol, … */
 const struct sp_verdict *sp_tables_decide(const struct sp_tables *tables, uint32_t class_id,
 					  uint32_t netset, uint32_t slot);
 
-/* .sptab (DESIGN section 5): "SPTAB\0\0\1", sections with lengths, SHA-256 at the end; little endian.
- * The writer returns malloc'ed bytes. The reader trusts nothing: -EBADMSG for anything off. */
+/* Both speak .sptab: "SPTAB\0\0\1", sections with lengths, SHA-256 at the end; little endian. The
+ * writer returns malloc'ed bytes. The reader trusts nothing: -EBADMSG for anything off; -ENOMEM. */
 int sp_sptab_write(const struct sp_tables *tables, uint8_t **ret_bytes, size_t *ret_len);
 int sp_sptab_read(const uint8_t *bytes, size_t len, struct sp_tables **ret_tables);
 

@@ -39,19 +39,22 @@ struct sp_api_device {
 	int (*set_fwmark)(void *arg, uint32_t fwmark); /* 0 or -errno: -EPERM */
 	/* The device's own lines of stats=1, `key=value\n` each. Returns 0 or -ENOMEM. */
 	int (*write_stats)(void *arg, struct sp_secret_buf *reply);
-	/* A request removed this peer, which may not have been one; NULL: nobody asks. */
+	/* A request removed the peer of this key, which need not have existed. NULL: not called. */
 	void (*removed)(void *arg, const uint8_t public_key[SP_WG_KEY_LEN]);
 };
 
 /* One connection's conversation. */
 struct sp_api_talk;
 
+/* @device is borrowed and outlives the conversation. Returns 0; -ENOMEM. */
 int sp_api_talk_new(const struct sp_api_device *device, struct sp_api_talk **ret_talk);
+/* Hang up: a set=1 cut short keeps what came in whole. NULL is allowed. Not under the device's
+ * lock. */
 void sp_api_talk_free(struct sp_api_talk *talk);
 SP_DEFINE_CLEANUP(struct sp_api_talk *, sp_api_talk_free);
 
-/* Take what came in. Stops behind a request whose answer has to be told first.
- * Returns how many of @len bytes were used, fewer only while sp_api_talk_has_answer. */
+/* Take @len bytes that came in. Stops behind a request whose answer has to be sent first. Returns
+ * how many of @len bytes were used, fewer only while sp_api_talk_has_answer. */
 size_t sp_api_talk_hear(struct sp_api_talk *talk, const char *bytes, size_t len);
 /* The other side will send no more: a request cut short is answered with an error. */
 void sp_api_talk_hear_end(struct sp_api_talk *talk);
@@ -60,7 +63,7 @@ bool sp_api_talk_has_answer(const struct sp_api_talk *talk);
 /* Append more of the answer to @reply, some @about bytes if there is that much. Returns 0;
  * -ENOMEM, and the conversation cannot go on. */
 int sp_api_talk_tell(struct sp_api_talk *talk, size_t about, struct sp_secret_buf *reply);
-/* It made no sense, or a request was too long: close once the answer is told. */
+/* A request was malformed or too long: close the connection once its answer is sent. */
 bool sp_api_talk_is_over(const struct sp_api_talk *talk);
 
 /* All of it at once, for whole requests: append every answer to @reply. Returns 0; -ENOMEM. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What get=1 and stats=1 tell. Each step copies what it needs under the lock and writes after it. */
+/* What get=1 and stats=1 tell. Each step copies what it needs under the lock and writes after
+ * it. */
 #include <errno.h>
 #include <inttypes.h>
 #include <net/if.h>

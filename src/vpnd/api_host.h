@@ -6,6 +6,7 @@
 #include "vpnd/api.h"
 #include "vpnd/vpnd.h"
 
+/* @vpnd is borrowed: it outlives whoever uses @ret_device. */
 void sp_vpnd_fill_api(struct sp_vpnd *vpnd, struct sp_api_device *ret_device);
 
 #endif

@@ -25,12 +25,14 @@ struct sp_api_set {
 	bool was_made; /* by this request */
 	bool has_keepalive;
 	uint16_t keepalive_s; /* set with the end of the peer's lines: it may send at once */
-	/* Allowed addresses go in together, so that replacing them by themselves loses no packet. */
+	/* Allowed addresses go in together, so that replacing them by themselves loses no
+	 * packet. */
 	bool is_replacing;
 	struct sp_prefix prefixes[SP_API_PREFIXES_MAX];
 	size_t prefix_count;
 };
 
+/* Begin a request with the device's lines. Nothing is owned until the first line. */
 void sp_api_set_begin(struct sp_api_set *set, const struct sp_api_device *device);
 /* Returns 0; -EINVAL; -EPROTO no `key=value`; the device's -errno; -ENOMEM. What came before is
  * then set, and no further line may follow. */
@@ -59,6 +61,7 @@ struct sp_api_walk {
 	struct sp_wg_allowed_cursor allowed;
 };
 
+/* Begin before the device's lines. @is_stats: stats=1, else get=1. The caller runs _end. */
 void sp_api_walk_begin(struct sp_api_walk *walk, const struct sp_api_device *device, bool is_stats);
 /* Append a step's worth. Returns 0; -ENOMEM. */
 int sp_api_walk_step(struct sp_api_walk *walk, struct sp_secret_buf *reply);

@@ -66,8 +66,9 @@ static int clear_stale(const struct sockaddr_un *address)
 	return unlink(address->sun_path) < 0 && errno != ENOENT ? sp_errno() : 0;
 }
 
-/* The name stands only for a socket that is listened on: wg(8) takes one that refuses it for left behind and
- * removes it, and a name that goes ends us. So it is bound under another, which wg(8) does not read. */
+/* The name stands only for a socket that is listened on: wg(8) takes one that refuses it for left
+ * behind and removes it, and a name that goes ends us. So it is bound under another, which wg(8)
+ * does not read. */
 static int listen_at(struct sp_api_server *server, const struct sockaddr_un *address)
 {
 	struct sockaddr_un bound = *address;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The socket /var/run/wireguard/IFACE.sock: up to 16 conversations (api.h) side by side, none of
- * which waits for another; one that neither sends nor reads for 10 seconds is closed.
+ * which waits for another. A client that neither sends nor reads for 10 seconds is disconnected.
  *
  *	sp_api_server_new(path, &device, &server);
  *	wait until sp_api_server_fd(server) is readable, then sp_api_server_step(server); again
@@ -17,8 +17,8 @@
 
 struct sp_api_server;
 
-/* Make the folder (0755) and the socket (0600). A socket nobody listens on is replaced.
- * Returns 0; -EADDRINUSE somebody answers there; -EEXIST what is there is no socket;
+/* Make the folder (0755) and the socket (0600). A socket nobody listens on is replaced. Returns 0;
+ * -EADDRINUSE another process answers there; -EEXIST the path is there and no socket;
  * -ENAMETOOLONG; -errno. */
 int sp_api_server_new(const char *socket_path, const struct sp_api_device *device,
 		      struct sp_api_server **ret_server);
@@ -36,7 +36,7 @@ int sp_api_server_fd(const struct sp_api_server *server);
  * which is how wireguard-go is told to end; -errno of epoll. */
 int sp_api_server_step(struct sp_api_server *server);
 
-/* Another limit than SP_API_IDLE_MS, for those who come from now on. */
+/* Use another idle limit than SP_API_IDLE_MS for clients that connect from now on. */
 void sp_api_server_set_idle(struct sp_api_server *server, unsigned int idle_ms);
 
 #endif

@@ -19,9 +19,9 @@ struct sp_vpnd_control {
 
 /* Run until a signal or sp_vpnd_stop. Returns 0 or -errno. */
 int sp_vpnd_control_run(struct sp_vpnd_control *control);
-/* Look at the link once: its MTU, whether it is up. */
+/* Read the MTU of the link, and whether it is up, once. */
 void sp_vpnd_control_look(struct sp_vpnd_control *control);
-/* Read the peers file, saying what is wrong with it. */
+/* Read the peers file; its faults go to the log. */
 void sp_vpnd_control_load_peers(struct sp_vpnd_control *control);
 
 #endif

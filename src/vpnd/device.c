@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the userspace API sets beside the peers: the port and the mark; and the link going up and down. */
+/* What the userspace API sets beside the peers: the port and the mark; and the link going up and
+ * down. */
 #include "vpnd/vpnd.h"
 
 #define CALLS_AT_ONCE 16

@@ -6,7 +6,9 @@
 
 #include <stdarg.h>
 
-void sp_vpnd_log_init(const char *interface); /* borrowed for good */
+/* @interface stands in front of every line; borrowed for good. */
+void sp_vpnd_log_init(const char *interface);
+/* Write one line. @format without a newline. */
 void sp_vpnd_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

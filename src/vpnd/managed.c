@@ -33,8 +33,8 @@ bool sp_vpnd_is_asked_to_end(void)
 	       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
 }
 
-/* That we wait is how it may be for long, before the first policy: systemd is not to take it for a start that
- * hangs, and neither is a boot. */
+/* That we wait is how it may be for long, before the first policy: systemd is not to take it for a
+ * start that hangs, and neither is a boot. */
 static void say_waiting(const char *why)
 {
 	sp_vpnd_log("%s", why);

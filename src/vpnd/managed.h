@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Managed mode: the interface is sallyportd's, and no packet passes before its programs sit on it. */
+/* Managed mode: the interface is sallyportd's, and no packet passes before its programs sit on
+ * it. */
 #ifndef SALLYPORT_VPND_MANAGED_H
 #define SALLYPORT_VPND_MANAGED_H
 
@@ -9,17 +10,18 @@
 #include "io/tun_queue.h"
 #include "vpnd/api_server.h"
 
-/* Wait until @name exists and nobody else is attached, then attach; who else is, is said if it serves
- * @socket_path. Returns 0; -EPERM it belongs to another
- * user; -EINVAL it is no TUN of ours; -ECANCELED a signal asked to end; -errno. */
+/* Wait until @name exists and no other process is attached, then attach. A process that is attached
+ * and serves @socket_path is named in the log. Returns 0; -EPERM @name belongs to another user;
+ * -EINVAL @name is no TUN of ours; -ECANCELED a signal asked to end; -errno. */
 int sp_vpnd_attach(const char *name, const char *socket_path, struct sp_tun_queue *ret_queue);
 
-/* Wait until both programs are on @name; sallyportd may tell us its peers meanwhile. With the right to ask (CAP_NET_ADMIN) the kernel is asked; without
- * it, or where there is no tcx, the interface being up says so, since sallyportd sets it up only then and its
- * owner cannot. Returns 0; -ECANCELED; -ENODEV it went away. */
+/* Wait until both programs of the eBPF plane are on @name; @server is served meanwhile, so that
+ * sallyportd can set its peers. With CAP_NET_ADMIN the kernel is asked. Without it, or in a kernel
+ * without tcx, an interface that is up stands for the answer: sallyportd sets @name up only then,
+ * and its owner cannot. Returns 0; -ECANCELED; -ENODEV @name was removed. */
 int sp_vpnd_wait_for_programs(const char *name, struct sp_api_server *server);
 
-/* Whether SIGTERM or SIGINT, which are blocked, waits. */
+/* Is SIGTERM or SIGINT, both blocked, pending? */
 bool sp_vpnd_is_asked_to_end(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The peers file is the text of a set=1 request, so that is how it is carried out: a request is made
- * of what differs and answered by api.c. */
+/* The peers file is the text of a set=1 request, so that is how it is carried out: a request is
+ * made of what differs and answered by api.c. */
 #include "vpnd/peers_load.h"
 
 #include <errno.h>

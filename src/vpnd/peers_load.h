@@ -20,17 +20,18 @@
 
 struct sp_vpnd_peers;
 
-/* Watch @path, whose folder exists; nothing is read yet. @device lives as long. Returns 0; -errno of
- * inotify, timerfd, epoll. */
+/* Watch @path, whose folder exists; nothing is read yet. @device lives as long. Returns 0; -errno
+ * of inotify, timerfd, epoll. */
 int sp_vpnd_peers_new(const char *path, const struct sp_api_device *device,
 		      struct sp_vpnd_peers **ret_peers);
+/* The engine's peers stay. NULL is allowed. */
 void sp_vpnd_peers_free(struct sp_vpnd_peers *peers);
 SP_DEFINE_CLEANUP(struct sp_vpnd_peers *, sp_vpnd_peers_free);
 
-/* Read the file and bring the engine in step; peers expired at @now_s are not added.
- * Returns 0; -EBADMSG with @ret_error: the place and cause, the engine and the deadlines as they
- * were; -ENOENT there is none, likewise; -EADDRINUSE and so on: its listen port, nothing else was
- * taken; what sp_peers_file_read returns. */
+/* Read the file and set the engine to it; peers that expired before @now_s (CLOCK_REALTIME) are not
+ * added. Returns 0; -EBADMSG with @ret_error: the place and cause, the engine and the deadlines as
+ * they were; -ENOENT there is none, likewise; -EADDRINUSE and so on: its listen port, nothing else
+ * was taken; what sp_peers_file_read returns. */
 int sp_vpnd_peers_load(struct sp_vpnd_peers *peers, int64_t now_s,
 		       struct sp_peers_error *ret_error);
 /* The same for text in memory, written at @written_ns (CLOCK_REALTIME). */
@@ -42,10 +43,11 @@ size_t sp_vpnd_peers_expire(struct sp_vpnd_peers *peers, int64_t now_s);
 /* The next such second, CLOCK_REALTIME; INT64_MAX: none. */
 int64_t sp_vpnd_peers_next_deadline_s(const struct sp_vpnd_peers *peers);
 
-/* The same without thinking: readable when the file was replaced, a deadline has come or the clock
- * was set; step then does what is due. Returns as sp_vpnd_peers_load if it read the file, else 0;
- * @ret_expired: how many peers' time had come. */
+/* A descriptor to wait for, borrowed: readable when the file was replaced, a deadline has come or
+ * the clock was set. */
 int sp_vpnd_peers_fd(const struct sp_vpnd_peers *peers);
+/* Do what is due: read the file, remove the peers whose time has come (@ret_expired: how many).
+ * Returns as sp_vpnd_peers_load if it read the file, else 0. */
 int sp_vpnd_peers_step(struct sp_vpnd_peers *peers, struct sp_peers_error *ret_error,
 		       size_t *ret_expired);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From the wire to the interface. A batch is what the socket has now, up to eight times 64 KiB: opened in
- * place, and what came of one connection goes to the TUN as one frame. */
+/* From the wire to the interface. A batch is what the socket has now, up to eight times 64 KiB:
+ * opened in place, and what came of one connection goes to the TUN as one frame. */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From options to running threads, and the end. What needs rights comes first: the interface, large socket
- * buffers, the API's socket; then the rights go; then there are threads. */
+/* From options to running threads, and the end. What needs rights comes first: the interface, large
+ * socket buffers, the API's socket; then the rights go; then there are threads. */
 #include "vpnd/run.h"
 
 #include <errno.h>
@@ -375,7 +375,8 @@ static int carry_packets(struct process *process)
 	return sp_vpnd_control_run(control);
 }
 
-/* The threads still run: the engine stays locked for good, so that none of them meets what is wiped. */
+/* The threads still run: the engine stays locked for good, so that none of them meets what is
+ * wiped. */
 static void end(struct process *process)
 {
 	(void)sp_notify_stopping();

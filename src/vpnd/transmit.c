@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From the interface to the wire. A batch is what the TUN has now: its frames are cut into packets, each
- * written once, to where its message will be; sealed there; and handed to UDP as long messages of equal
- * datagrams. There is no timer: a batch ends when the TUN is empty or the room is full. */
+/* From the interface to the wire. A batch is what the TUN has now: its frames are cut into packets,
+ * each written once, to where its message will be; sealed there; and handed to UDP as long messages
+ * of equal datagrams. There is no timer: a batch ends when the TUN is empty or the room is full. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -77,8 +77,8 @@ static bool is_same_endpoint(const struct sp_wg_endpoint *a, const struct sp_wg_
 	       memcmp(&a->local, &b->local, sizeof(a->local)) == 0;
 }
 
-/* Whether the item's message can be one more datagram of the last one: it lies right behind it, goes the
- * same way, and only the last of them may be shorter. */
+/* Whether the item's message can be one more datagram of the last one: it lies right behind it,
+ * goes the same way, and only the last of them may be shorter. */
 static bool can_extend(const struct transmitter *transmitter, const struct sp_wg_outgoing *item)
 {
 	const struct sp_udp_message *last = &transmitter->messages[transmitter->message_count - 1];

@@ -6,8 +6,9 @@
  *	control 	timers, signals, the link's state, the peers file                      (control.c)
  *	api     	the userspace API, so that a long request delays no timer              (api_server.h)
  *
- * Packets are never handed from thread to thread. What threads share is the engine, behind one lock that is
- * held for the cheap steps only (engine.h), and the sockets, whose descriptors keep their numbers. */
+ * Packets are never handed from thread to thread. What threads share is the engine, behind one lock
+ * that is held for the cheap steps only (engine.h), and the sockets, whose descriptors keep their
+ * numbers. */
 #ifndef SALLYPORT_VPND_VPND_H
 #define SALLYPORT_VPND_VPND_H
 
@@ -52,10 +53,10 @@ struct sp_vpnd {
 	uint32_t fwmark;
 };
 
-/* Take the engine. *@ret_now (may be NULL) is the time, read after the wait. */
+/* Lock the engine. *@ret_now (may be NULL) is the time, read after the lock was taken. */
 void sp_vpnd_lock(struct sp_vpnd *vpnd, struct sp_wg_time *ret_now);
-/* Let go of it, with the timer set for its next deadline. Returns what it wants sent: to
- * sp_vpnd_send_datagrams. */
+/* Set the timer for the engine's next deadline and unlock. Returns the datagrams that the engine
+ * queued, for sp_vpnd_send_datagrams. */
 struct sp_wg_datagram *sp_vpnd_unlock(struct sp_vpnd *vpnd);
 /* Send and free a list. */
 void sp_vpnd_send_datagrams(struct sp_vpnd *vpnd, struct sp_udp_socket *udp,
@@ -63,10 +64,11 @@ void sp_vpnd_send_datagrams(struct sp_vpnd *vpnd, struct sp_udp_socket *udp,
 /* Send @messages, at most SP_UDP_SEND_MAX, and forget addresses of ours that are gone. */
 void sp_vpnd_send(struct sp_vpnd *vpnd, struct sp_udp_socket *udp, struct sp_udp_message *messages,
 		  size_t count);
+/* CLOCK_BOOTTIME and CLOCK_REALTIME, in nanoseconds. */
 void sp_vpnd_now(struct sp_wg_time *ret_now);
-/* The timer fired: let happen what is due. */
+/* The timer fired: run sp_wg_tick. */
 void sp_vpnd_tick(struct sp_vpnd *vpnd);
-/* There is nothing left to do: ends the process. */
+/* End the process: the threads have nothing left to do. */
 void sp_vpnd_stop(struct sp_vpnd *vpnd);
 
 /* device.c: the port, the mark, up and down. Each returns 0 or -errno, the old state then stays. */
@@ -77,15 +79,19 @@ uint32_t sp_vpnd_get_fwmark(struct sp_vpnd *vpnd);
 /* Sockets exist while the link is up; going down ends the sessions, as it does in the kernel. */
 int sp_vpnd_set_up(struct sp_vpnd *vpnd, bool is_up);
 void sp_vpnd_forget_local_addresses(struct sp_vpnd *vpnd);
-/* Begin a handshake with every peer whose address is known: after a start from the peers file ours is the side
- * that forgot its keys, and theirs would go on with the old ones for 15 seconds. Before there are other threads. */
+/* Begin a handshake with every peer whose address is known: after a start from the peers file ours
+ * is the side that forgot its keys, and theirs would go on with the old ones for 15 seconds. Before
+ * there are other threads. */
 void sp_vpnd_call_peers(struct sp_vpnd *vpnd);
 
-/* The bodies of the threads: run until the TUN is gone. */
+/* One thread of a queue. */
 struct sp_vpnd_worker {
 	struct sp_vpnd *vpnd;
 	size_t queue;
 };
+
+/* Both are bodies of threads, and return when the queue can no longer be used: -ENOMEM, or the
+ * -errno of the TUN or the socket. */
 int sp_vpnd_transmit(struct sp_vpnd_worker *worker);
 int sp_vpnd_receive(struct sp_vpnd_worker *worker);
 

@@ -30,9 +30,9 @@ struct sp_wg_allowed_list {
 	size_t count;
 };
 
-/* Give @prefix (16-byte form, host bits zero) to @peer, taking it from whoever had it; it goes
- * behind the others of @list, that peer's own. Returns 0; -EINVAL host bits set or length over 128; -ENOMEM, nothing
- * changed. */
+/* Give @prefix (16-byte form, host bits zero) to @peer, taking it from the peer that had it. The
+ * prefix goes behind the others of @list, the list of @peer. Returns 0; -EINVAL host bits set or
+ * length over 128; -ENOMEM, nothing changed. */
 int sp_wg_allowed_ips_insert(struct sp_wg_allowed_ips *ips, const struct sp_prefix *prefix,
 			     struct sp_wg_engine_peer *peer, struct sp_wg_allowed_list *list);
 
@@ -43,7 +43,7 @@ int sp_wg_allowed_ips_remove(struct sp_wg_allowed_ips *ips, const struct sp_pref
 /* Remove everything a peer holds. */
 void sp_wg_allowed_ips_remove_all(struct sp_wg_allowed_ips *ips, struct sp_wg_allowed_list *list);
 
-/* At most @max of it. True: there is more. */
+/* Remove at most @max prefixes. Returns true if more are left. */
 bool sp_wg_allowed_ips_remove_some(struct sp_wg_allowed_ips *ips, struct sp_wg_allowed_list *list,
 				   size_t max);
 
@@ -51,22 +51,25 @@ bool sp_wg_allowed_ips_remove_some(struct sp_wg_allowed_ips *ips, struct sp_wg_a
 struct sp_wg_engine_peer *sp_wg_allowed_ips_find(const struct sp_wg_allowed_ips *ips,
 						 const struct sp_addr *addr);
 
-/* A peer's prefixes, in the order they came: start with @previous NULL. Returns NULL after the last. */
+/* A peer's prefixes, in the order they came: start with @previous NULL. Returns NULL after the
+ * last. */
 const struct sp_wg_allowed_ip *sp_wg_allowed_ips_next(const struct sp_wg_allowed_list *list,
 						      const struct sp_wg_allowed_ip *previous,
 						      struct sp_prefix *ret_prefix);
 
-/* The same walk, which may be left off and taken up again while prefixes come and go: those that
- * stay are met once. Linked into @ips until closed. */
+/* The same walk, which may pause while prefixes are added and removed: a prefix that stays is met
+ * once. Linked into @ips until closed. */
 struct sp_wg_allowed_cursor {
 	const struct sp_wg_allowed_ip *next;
 	struct sp_wg_allowed_cursor *next_cursor;
 };
 
+/* Start before the first prefix of @list, which is one of @ips. */
 void sp_wg_allowed_cursor_open(struct sp_wg_allowed_ips *ips, const struct sp_wg_allowed_list *list,
 			       struct sp_wg_allowed_cursor *cursor);
 /* False: there are no more. */
 bool sp_wg_allowed_cursor_next(struct sp_wg_allowed_cursor *cursor, struct sp_prefix *ret_prefix);
+/* Unlink @cursor from @ips; a cursor that is not linked is left alone. */
 void sp_wg_allowed_cursor_close(struct sp_wg_allowed_ips *ips, struct sp_wg_allowed_cursor *cursor);
 
 #endif

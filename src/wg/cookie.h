@@ -35,8 +35,10 @@ struct sp_wg_cookie_jar {
 	bool has_cookie, has_last_mac1;
 };
 
+/* Derive both keys from our public key. The secret stays as it was. */
 void sp_wg_cookie_checker_init(struct sp_wg_cookie_checker *checker,
 			       const uint8_t our_public[SP_WG_KEY_LEN]);
+/* Derive both keys from the peer's public key, and forget every cookie and mac. */
 void sp_wg_cookie_jar_init(struct sp_wg_cookie_jar *jar, const uint8_t peer_public[SP_WG_KEY_LEN]);
 
 /* Fill the macs at the end of a handshake message of @len bytes (148 or 92). */
@@ -45,6 +47,8 @@ void sp_wg_macs_add(struct sp_wg_cookie_jar *jar, uint8_t *message, size_t len, 
 /* Is the first mac right; is the second, for that source? Constant time. */
 bool sp_wg_mac1_check(const struct sp_wg_cookie_checker *checker, const uint8_t *message,
 		      size_t len);
+/* Is the second mac right for a message from @source and @source_port (host order)? Constant
+ * time. False, too, while the secret is missing or two minutes old. */
 bool sp_wg_mac2_check(const struct sp_wg_cookie_checker *checker, const uint8_t *message,
 		      size_t len, const struct sp_addr *source, uint16_t source_port,
 		      uint64_t now_ns);
@@ -52,6 +56,8 @@ bool sp_wg_mac2_check(const struct sp_wg_cookie_checker *checker, const uint8_t 
 /* True: the secret is missing or two minutes old, sp_wg_cookie_secret_set has to come before the
  * next reply. */
 bool sp_wg_cookie_secret_is_stale(const struct sp_wg_cookie_checker *checker, uint64_t now_ns);
+/* @secret: 32 random bytes. @now_ns: CLOCK_BOOTTIME. Cookies of the secret before it are refused
+ * from here on. */
 void sp_wg_cookie_secret_set(struct sp_wg_cookie_checker *checker,
 			     const uint8_t secret[SP_WG_KEY_LEN], uint64_t now_ns);
 

@@ -49,6 +49,7 @@ struct sp_wg_config {
 
 /* Returns 0; -ENOMEM; -EIO no random bytes, or the cryptographic library does not start. */
 int sp_wg_engine_new(const struct sp_wg_config *config, struct sp_wg_engine **ret_engine);
+/* Wipes keys and packets. NULL is allowed. Cursors and in-flight items end before it. */
 void sp_wg_engine_free(struct sp_wg_engine *engine);
 SP_DEFINE_CLEANUP(struct sp_wg_engine *, sp_wg_engine_free);
 
@@ -60,9 +61,11 @@ void sp_wg_engine_set_private_key(struct sp_wg_engine *engine, const uint8_t *pr
 void sp_wg_engine_set_identity(struct sp_wg_engine *engine, const struct sp_wg_identity *identity);
 /* NULL without a key. */
 const struct sp_wg_identity *sp_wg_engine_get_identity(const struct sp_wg_engine *engine);
+/* @mtu: bytes of an inner packet, 0: 1420. Atomic: sp_wg_message_len may run in another thread. */
 void sp_wg_engine_set_mtu(struct sp_wg_engine *engine, uint32_t mtu);
 /* The caller sees a queue of its own: ask handshakes for cookies until then. */
 void sp_wg_engine_set_under_load(struct sp_wg_engine *engine, uint64_t until_ns);
+/* At the time of the last call that took `now`. */
 bool sp_wg_engine_is_under_load(const struct sp_wg_engine *engine);
 /* Drops that belong to no peer. */
 uint64_t sp_wg_engine_get_drops(const struct sp_wg_engine *engine, enum sp_wg_drop drop);
@@ -71,27 +74,35 @@ uint64_t sp_wg_engine_get_drops(const struct sp_wg_engine *engine, enum sp_wg_dr
  * Returns 0; -EEXIST it is a peer already, or our own key; -ENOMEM. */
 int sp_wg_engine_peer_add(struct sp_wg_engine *engine, const uint8_t public_key[SP_WG_KEY_LEN],
 			  struct sp_wg_engine_peer **ret_peer);
+/* The peer of this key, or NULL. */
 struct sp_wg_engine_peer *sp_wg_engine_peer_find(const struct sp_wg_engine *engine,
 						 const uint8_t public_key[SP_WG_KEY_LEN]);
 /* The peer after @previous, NULL: the first. */
 struct sp_wg_engine_peer *sp_wg_engine_peer_next(const struct sp_wg_engine *engine,
 						 const struct sp_wg_engine_peer *previous);
+/* How many peers there are. */
 size_t sp_wg_engine_peer_count(const struct sp_wg_engine *engine);
+/* Free the peer with its sessions, allowed addresses and staged packets. Open cursors go on
+ * behind it. */
 void sp_wg_engine_peer_remove(struct sp_wg_engine_peer *peer);
 
-/* A walk over the peers that may be left off and taken up again while any of them goes: those that
- * stay are met once, those that come meanwhile perhaps. Linked into the engine until closed. */
+/* A walk over the peers that may pause while peers are added and removed: a peer that stays is met
+ * once, a peer that is added meanwhile perhaps. Linked into the engine until closed. */
 struct sp_wg_peer_cursor {
 	struct sp_wg_engine_peer *next;
 	struct sp_wg_peer_cursor *next_cursor;
 };
 
+/* Start before the first peer. */
 void sp_wg_peer_cursor_open(struct sp_wg_engine *engine, struct sp_wg_peer_cursor *cursor);
+/* The next peer; NULL: there are no more. */
 struct sp_wg_engine_peer *sp_wg_peer_cursor_next(struct sp_wg_peer_cursor *cursor);
+/* Unlink @cursor; a cursor that is not linked is left alone. */
 void sp_wg_peer_cursor_close(struct sp_wg_engine *engine, struct sp_wg_peer_cursor *cursor);
-/* The same over one peer's allowed addresses; a peer that goes ends it. */
+/* The same over one peer's allowed addresses; removing the peer ends the walk. */
 void sp_wg_engine_peer_allowed_open(struct sp_wg_engine_peer *peer,
 				    struct sp_wg_allowed_cursor *cursor);
+/* Unlink what sp_wg_engine_peer_allowed_open linked; the peer may be gone. */
 void sp_wg_engine_allowed_close(struct sp_wg_engine *engine, struct sp_wg_allowed_cursor *cursor);
 
 /* None of these touches a running session; all zero is no pre-shared key. */
@@ -107,7 +118,7 @@ void sp_wg_engine_peer_set_keepalive(struct sp_wg_engine_peer *peer, uint16_t se
 /* As sp_wg_allowed_ips_insert and _remove. */
 int sp_wg_engine_peer_allow(struct sp_wg_engine_peer *peer, const struct sp_prefix *prefix);
 int sp_wg_engine_peer_disallow(struct sp_wg_engine_peer *peer, const struct sp_prefix *prefix);
-/* At most @max of them. True: there are more. */
+/* Remove at most @max of them. Returns true if more are left. */
 bool sp_wg_engine_peer_disallow_some(struct sp_wg_engine_peer *peer, size_t max);
 /* Begin a handshake whatever the state of the present session, unless one began within
  * REKEY_TIMEOUT. */
@@ -116,8 +127,8 @@ void sp_wg_engine_peer_handshake(struct sp_wg_engine_peer *peer, const struct sp
 struct sp_wg_outgoing {
 	const uint8_t *packet; /* an inner IPv4 or IPv6 packet; borrowed until end */
 	size_t len;
-	/* Room for sp_wg_message_len(engine, @len) bytes. @packet lies apart from it or, to be sealed
-	 * in place, at message + SP_WG_DATA_HEADER_LEN. */
+	/* Room for sp_wg_message_len(engine, @len) bytes. @packet lies apart from it or, to be
+	 * sealed in place, at message + SP_WG_DATA_HEADER_LEN. */
 	uint8_t *message;
 	/* filled by begin: */
 	size_t message_len; /* 0 if there is nothing to send now */
@@ -159,18 +170,22 @@ struct sp_wg_incoming {
  * open. */
 size_t sp_wg_receive_begin(struct sp_wg_engine *engine, struct sp_wg_incoming *items, size_t count,
 			   const struct sp_wg_time *now, struct sp_aead_op *ops);
+/* Take what sp_aead_open made of the operations: fill drop, packet, peer and has_roamed of each
+ * item that was to be opened. The plain text of a dropped item is wiped. */
 void sp_wg_receive_end(struct sp_wg_engine *engine, struct sp_wg_incoming *items, size_t count,
 		       const struct sp_wg_time *now);
 
-/* The interface goes down: every session, handshake and timer ends, what was waiting is dropped. Up:
- * persistent keepalives begin again, and what came meanwhile goes out: an interface carries packets a
- * moment before its engine hears that it is up. As the kernel's wg_stop and wg_open. */
+/* Pause when the interface goes down: every session, handshake and timer ends, and staged packets
+ * are dropped. Resume when it goes up: persistent keepalives begin again, and packets that were
+ * staged meanwhile are sent, since an interface carries packets a moment before its engine hears
+ * that it is up. As the kernel's wg_stop and wg_open. */
 void sp_wg_engine_pause(struct sp_wg_engine *engine);
+/* The other half of sp_wg_engine_pause: datagrams may wait in sp_wg_take_datagram afterwards. */
 void sp_wg_engine_resume(struct sp_wg_engine *engine, const struct sp_wg_time *now);
 
-/* Let happen what is due, of SP_WG_TICK_PEERS peers at most, so that a caller's lock is held for a moment
- * only: sp_wg_next_deadline says whether to call it again at once. */
 #define SP_WG_TICK_PEERS 64
+/* Fire the timers that are due, of SP_WG_TICK_PEERS peers at most, so that a caller's lock is held
+ * for a moment only: sp_wg_next_deadline says whether to call it again at once. */
 void sp_wg_tick(struct sp_wg_engine *engine, const struct sp_wg_time *now);
 /* When to call it next; SP_WG_NEVER: nothing is waiting. May be early. */
 uint64_t sp_wg_next_deadline(const struct sp_wg_engine *engine);

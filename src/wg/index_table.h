@@ -25,6 +25,7 @@ struct sp_wg_index_table {
 	size_t bucket_count, count;
 };
 
+/* Free the buckets; the entries are their owners'. The table is empty afterwards. */
 void sp_wg_index_table_done(struct sp_wg_index_table *table);
 
 /* List @entry, which is in no table, under @index. Returns 0; -EEXIST the index is taken;
@@ -33,6 +34,7 @@ int sp_wg_index_insert(struct sp_wg_index_table *table, struct sp_wg_index_entry
 		       uint32_t index);
 /* Nothing happens if it is not listed. */
 void sp_wg_index_remove(struct sp_wg_index_table *table, struct sp_wg_index_entry *entry);
+/* The entry of this receiver index, or NULL. */
 struct sp_wg_index_entry *sp_wg_index_find(const struct sp_wg_index_table *table, uint32_t index);
 
 #endif

@@ -28,8 +28,8 @@ int sp_wg_inner_parse(const uint8_t *bytes, size_t len, struct sp_wg_inner *ret_
  * fragment. */
 bool sp_wg_inner_is_message_to(const uint8_t *bytes, size_t len, uint32_t receiver_index);
 
-/* RFC 6040, 4.1, normal mode: the outer header says what the inner one does. (The kernel still hides CE,
- * as RFC 3168 had it; either is understood.) */
+/* RFC 6040, 4.1, normal mode: the outer header says what the inner one does. (The kernel still
+ * hides CE, as RFC 3168 had it; either is understood.) */
 uint8_t sp_wg_ecn_encapsulate(uint8_t inner_ecn);
 /* RFC 6040, 4.2: put what the outer header learnt on the way into the inner one, fixing an IPv4
  * checksum.

@@ -60,6 +60,7 @@ struct sp_wg_opened_initiation {
 	struct sp_wg_handshake handshake; /* es is mixed in, ss and the timestamp are not */
 };
 
+/* Clamp a copy of @private_key (RFC 7748, 5) and compute its public key. */
 void sp_wg_identity_init(struct sp_wg_identity *identity, const uint8_t private_key[SP_WG_KEY_LEN]);
 /* Fill in @remote's static_static. */
 void sp_wg_remote_precompute(struct sp_wg_remote *remote, const struct sp_wg_identity *identity);
@@ -103,6 +104,7 @@ int sp_wg_response_consume(struct sp_wg_handshake *handshake, const struct sp_wg
 int sp_wg_handshake_finish(struct sp_wg_handshake *handshake,
 			   struct sp_wg_transport_keys *ret_keys);
 
+/* Forget every secret; the state is then the one before any message. */
 void sp_wg_handshake_wipe(struct sp_wg_handshake *handshake);
 
 #endif

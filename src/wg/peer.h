@@ -54,6 +54,7 @@ enum sp_wg_drop {
 		SP_WG_DROP_COUNT
 };
 
+/* The drop's word in SP_WG_DROPS, a constant text. */
 const char *sp_wg_drop_word(enum sp_wg_drop drop);
 
 struct sp_wg_endpoint {

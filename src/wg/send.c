@@ -282,7 +282,8 @@ static bool begin_one(struct sp_wg_engine *engine, struct sp_wg_outgoing *item,
 		item->is_staged = item->drop == SP_WG_DROP_NONE;
 		return false;
 	}
-	/* Our way to the peer leads through itself. Each round would make a packet longer, and then two. */
+	/* Our way to the peer leads through itself. Each round would make a packet longer, and then
+	 * two. */
 	if (sp_wg_inner_is_message_to(item->packet, item->len, peer->current->remote_index)) {
 		item->drop = sp_wg_count_drop(engine, peer, SP_WG_DROP_LOOP);
 		return false;

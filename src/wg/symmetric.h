@@ -22,11 +22,13 @@ struct sp_wg_symmetric {
 /* Start with a protocol name longer than 32 bytes and a prologue of any length. */
 void sp_wg_symmetric_init(struct sp_wg_symmetric *state, const char *protocol, const void *prologue,
 			  size_t prologue_len);
+/* MixHash: the transcript goes on with @len bytes. */
 void sp_wg_mix_hash(struct sp_wg_symmetric *state, const void *bytes, size_t len);
 /* MixKey: a new chaining key and a new key from @input (a DH result). */
 void sp_wg_mix_key(struct sp_wg_symmetric *state, const uint8_t *input, size_t len);
 /* The same, without a key for encryption: what a plain ephemeral does in psk patterns. */
 void sp_wg_mix_chaining_key(struct sp_wg_symmetric *state, const uint8_t *input, size_t len);
+/* MixKeyAndHash of the pre-shared key: a new chaining key, part of the hash, a new key. */
 void sp_wg_mix_psk(struct sp_wg_symmetric *state, const uint8_t psk[SP_WG_KEY_LEN]);
 /* Mix the Diffie-Hellman product into the keys. Returns 0; -EKEYREJECTED a low-order point. */
 int sp_wg_mix_dh(struct sp_wg_symmetric *state, const uint8_t private_key[SP_WG_KEY_LEN],

@@ -36,7 +36,8 @@ static void item_done(struct sp_diagnostic *item)
 	*item = (struct sp_diagnostic){ 0 };
 }
 
-/* The one that a better one replaces when there are SP_DIAGNOSTICS_MAX; NULL: none is worth less. */
+/* The one that a better one replaces when there are SP_DIAGNOSTICS_MAX; NULL: none is worth
+ * less. */
 static struct sp_diagnostic *find_least(struct sp_diagnostics *diagnostics,
 					enum sp_severity severity, const struct sp_place *place)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Diagnostics of a file that is checked: bounded, each message one printable line with its place. */
+/* Diagnostics of a file that is checked: bounded, each message one printable line with its
+ * place. */
 #ifndef SALLYPORT_YAML_DIAGNOSTICS_H
 #define SALLYPORT_YAML_DIAGNOSTICS_H
 
@@ -32,6 +33,7 @@ struct sp_diagnostics {
 	size_t dropped_count; /* beyond the bound of 100 */
 };
 
+/* Free every diagnostic; empty afterwards. */
 void sp_diagnostics_done(struct sp_diagnostics *diagnostics);
 /* `path:line:column: [warning: ]message`, malloc'ed. */
 char *sp_diagnostic_format(const struct sp_diagnostic *diagnostic);
@@ -48,7 +50,7 @@ struct sp_check {
 
 #define SP_SUGGEST_BUDGET 200000u
 
-/* Add an error or a warning at @at (NULL: the start of the file). */
+/* Both add a diagnostic, an error or a warning, at @at (NULL: the start of the file). */
 void sp_report(struct sp_check *check, const struct sp_node *at, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void sp_warn(struct sp_check *check, const struct sp_node *at, const char *format, ...)
@@ -64,11 +66,11 @@ int sp_diagnostics_add(struct sp_diagnostics *diagnostics, enum sp_severity seve
 /* Into the order of the text. */
 void sp_diagnostics_sort(struct sp_diagnostics *diagnostics);
 
-/* Text of a file as a message shows it: in quotes, shortened, control characters escaped. Use it
- * as an argument: sp_show(text).quoted lives until the end of the statement. */
 struct sp_shown {
 	char quoted[112];
 };
+/* Text of a file as a message shows it: in quotes, shortened, control characters escaped. Use it
+ * as an argument: sp_show(text).quoted lives until the end of the statement. */
 struct sp_shown sp_show(const char *text);
 
 #endif

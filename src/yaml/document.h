@@ -25,6 +25,7 @@ struct sp_document {
  * have been reported with 0 too. The caller runs _done in every case. */
 int sp_document_read(struct sp_check *check, const char *text, size_t len,
 		     struct sp_document *document);
+/* Free the tree; empty afterwards. Texts of its nodes go with it. */
 void sp_document_done(struct sp_document *document);
 
 #endif

@@ -42,7 +42,7 @@ int sp_read_number(struct sp_check *check, const struct sp_node *node, const cha
 /* A heap copy of a text; NULL only without memory, which @check remembers. */
 char *sp_copy_text(struct sp_check *check, const char *text);
 
-/* Is there a value, readable or not, for this key of a mapping? */
+/* Does the mapping have this key with a value, readable or not? */
 bool sp_has_key(const struct sp_node *map, const char *name);
 
 /* A list of at least one item. Returns 0; -EINVAL it is none or empty (reported). */

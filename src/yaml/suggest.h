@@ -12,6 +12,8 @@ struct sp_nearest {
 	unsigned distance;
 };
 
+/* @word is borrowed. The longer it is, the more slips are forgiven: none under 3 letters, 3 from
+ * 9 on. */
 void sp_nearest_init(struct sp_nearest *nearest, const char *word);
 /* @candidate is borrowed. */
 void sp_nearest_offer(struct sp_nearest *nearest, const char *candidate);

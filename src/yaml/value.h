@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The single values of the language: addresses, prefixes, times, sizes, names, keys. Only the canonical form
- * is taken; for another the message shows the canonical one that was meant. */
+/* The single values of the language: addresses, prefixes, times, sizes, names, keys. Only the
+ * canonical form is taken; for another the message shows the canonical one that was meant. */
 #ifndef SALLYPORT_YAML_VALUE_H
 #define SALLYPORT_YAML_VALUE_H
 
@@ -25,10 +25,11 @@ int sp_read_duration(struct sp_check *check, const struct sp_node *node, const c
 /* 4096, 100KB, 100MB, 1GB: powers of ten. */
 int sp_read_size(struct sp_check *check, const struct sp_node *node, const char *what,
 		 uint64_t *ret_bytes);
-/* What a provider may call a person, or a group of theirs: longer ones, and those with characters that
- * do not print, no token is taken with. NULL: reported. */
 #define SP_USER_MAX 255u
 #define SP_GROUP_TEXT_MAX 255u
+/* Both read what a provider may call a person, or a group of theirs: a token with a longer name, or
+ * one with characters that do not print, is not taken. Borrowed from the document; NULL:
+ * reported. */
 const char *sp_read_user(struct sp_check *check, const struct sp_node *node, const char *what);
 const char *sp_read_group(struct sp_check *check, const struct sp_node *node, const char *what);
 /* The base64 text of 32 bytes, as `wg` writes keys. */

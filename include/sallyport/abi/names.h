@@ -77,7 +77,7 @@ enum sp_zone {
 #undef X
 	SP_ZONE_COUNT,
 	SP_HOME_SELF = SP_ZONE_COUNT, /* an address of the gateway: never a source on the wire */
-	SP_HOME_UNKNOWN,              /* nobody said where this source lives */
+	SP_HOME_UNKNOWN,              /* no route says where this source lives */
 };
 
 enum sp_verdict_action {

@@ -14,18 +14,19 @@
 #define SP_SESSION_NONE 0xffffffffu
 #define SP_SESSION_FLOWS_MAX 4096u
 #define SP_PARKED_FLOWS_MAX (SP_SESSION_FLOWS_MAX / 4) /* of a parked session, counted apart */
-/* Of the flow table: what a host and its network on the edge and inside may have; each part of it (enum
- * sp_flow_part) has an eighth for itself alone, and half at most. */
+/* Of the flow table: what a host and its network on the edge and inside may have; each part of it
+ * (enum sp_flow_part) has an eighth for itself alone, and half at most. */
 #define SP_FLOW_HOST_32NDS 1u
 #define SP_FLOW_NETWORK_32NDS 6u
 #define SP_FLOW_PART_KEPT 8u
 #define SP_FLOW_PART_MOST 2u
 #define SP_PORT_DNS 53u
 
-/* Marks of what a program allowed on its way in; the nft table `inet sallyport` drops what has neither.
- * SP_MARK_REPLY: only as the answer to, or the ICMP error about, a flow that went through the gateway. So it
- * has to go on through it, and the hook where it leaves has to know its flow. Everything else allowed is
- * SP_MARK_JUDGED. SP_MARK_OWN marks refusals built in place, on their way back out. */
+/* Marks of what a program allowed on its way in; the nft table `inet sallyport` drops what has
+ * neither. SP_MARK_REPLY: only as the answer to, or the ICMP error about, a flow that went through
+ * the gateway. So it has to go on through it, and the hook where it leaves has to know its flow.
+ * Everything else allowed is SP_MARK_JUDGED. SP_MARK_OWN marks refusals built in place, on their
+ * way back out. */
 #define SP_MARK_MASK 0xff000000u
 #define SP_MARK_REPLY 0x51000000u
 #define SP_MARK_JUDGED 0x53000000u
@@ -152,11 +153,12 @@ struct sp_flow_key {
 #define SP_FLOW_UNRULED (SP_FLOW_OWN | SP_FLOW_FORWARDED) /* no rule speaks for it, nor a session's share */
 
 /* The epoch recorded for a tunnel end that had no live session when the flow was recorded (the
- * gateway spoke to it, or a protect entry let it in): equals no session's, so the flow is never fresh. */
+ * gateway spoke to it, or a protect entry let it in): equals no session's, so the flow is never
+ * fresh. */
 #define SP_EPOCH_NOBODY 0xffffffffffffffffull
 
-/* The value repeats what its key hashes to: an element may be recycled under a reader, and one whose
- * key_sum, read last, is not that of the key asked for is no answer. */
+/* The value repeats what its key hashes to: an element may be recycled under a reader, and one
+ * whose key_sum, read last, is not that of the key asked for is no answer. */
 struct sp_flow {
 	__u64 key_sum;
 	__u64 revision;
@@ -243,9 +245,9 @@ struct sp_counter {
 	__u64 bytes;
 };
 
-/* Room for hooks and reasons in pinned maps: one more of either changes no shape. A structure of the pinned
- * state has spare bytes, zero, for another field; beyond them it grows at its end, never otherwise
- * (docs/adr/0013-room-in-pinned-maps.md). */
+/* Room for hooks and reasons in pinned maps: one more of either changes no shape. A structure of
+ * the pinned state has spare bytes, zero, for another field; beyond them it grows at its end, never
+ * otherwise (docs/adr/0013-room-in-pinned-maps.md). */
 #define SP_HOOK_SLOTS 16u
 #define SP_REASON_SLOTS 64u
 
@@ -278,8 +280,8 @@ struct sp_event {
 	__u8 zero[3];
 };
 
-/* event_stats[]: one per-CPU element. attempted = submitted + lost; what is beyond the sampling rates
- * below is counted in `sampled` and is not attempted. */
+/* event_stats[]: one per-CPU element. attempted = submitted + lost; what is beyond the sampling
+ * rates below is counted in `sampled` and is not attempted. */
 struct sp_event_stats {
 	__u64 attempted;
 	__u64 lost;
@@ -297,9 +299,9 @@ enum sp_tally_kind {
 	SP_TALLY_KIND_COUNT
 };
 
-/* X(kind, of one session or source address, of all addresses, of all sessions); the latter two at one hook
- * for one reason on one CPU. An address is soon made up, a session is not: all devices of a person
- * together do not take what others have. */
+/* X(kind, of one session or source address, of all addresses, of all sessions); the latter two at
+ * one hook for one reason on one CPU. An address is soon made up, a session is not: all devices of
+ * a person together do not take what others have. */
 #define SP_TALLY_RATES(X)                                                                          \
 	X(DENY, 10, 100, 1000)                                                                     \
 	X(OPEN, 50, 500, 5000)                                                                     \
@@ -317,10 +319,10 @@ struct sp_tally_key {
 	__u8 zero;
 };
 
-/* tally[]: what one session or source address did within a second, and what of it got no record since
- * the key took the slot. A slot is given to another key when its second is over and user space has told
- * of everything in it, never before. `told…` are user space's to write, the rest the kernel's, under
- * `lock`. */
+/* tally[]: what one session or source address did within a second, and what of it got no record
+ * since the key took the slot. A slot is given to another key when its second is over and user
+ * space has told of everything in it, never before. `told…` are user space's to write, the rest the
+ * kernel's, under `lock`. */
 struct sp_tally {
 	struct sp_tally_key key;
 	__u32 lock;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What goes in and comes out beside the packet when a program is run without wires (explain, replay,
- * policy tests): values of the maps sp_test_input and sp_test_answer. */
+/* What goes in and comes out beside the packet when a program is run without wires (explain,
+ * replay, policy tests): values of the maps sp_test_input and sp_test_answer. */
 #ifndef SALLYPORT_ABI_TESTRUN_H
 #define SALLYPORT_ABI_TESTRUN_H
 
