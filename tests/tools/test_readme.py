@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every `file:function` and every path the README names is in the tree."""
+"""Every `file:function` and every path that the README and docs/architecture.md name is in the tree."""
 import os
 import re
 import unittest
@@ -30,12 +30,25 @@ def missing(text):
     return found
 
 
+PAGES = {'README.md': 12, 'docs/architecture.md': 60}  # how many functions each names, at least
+
+
 class Readme(unittest.TestCase):
+    def pages(self):
+        for page, functions_min in PAGES.items():
+            with open(os.path.join(TOP, page), encoding='utf-8') as file:
+                yield page, file.read(), functions_min
+
     def test_names_what_is_there(self):
-        with open(os.path.join(TOP, 'README.md'), encoding='utf-8') as file:
-            text = file.read()
-        self.assertGreater(len(named_functions(text)), 20)
-        self.assertEqual(missing(text), [])
+        for page, text, functions_min in self.pages():
+            with self.subTest(page):
+                self.assertGreaterEqual(len(named_functions(text)), functions_min)
+                self.assertEqual(missing(text), [])
+
+    def test_lines_of_the_readme_wrap_at_100_columns(self):
+        text = next(text for page, text, _ in self.pages() if page == 'README.md')
+        prose = re.sub(r'^ *```\n.*?^ *```$', '', text, flags=re.M | re.S)
+        self.assertEqual([line for line in prose.splitlines() if len(line) > 100 and line[0] != '|'], [])
 
     def test_notices_what_is_not(self):
         text = '`src/policy/load.c:sp_policy_lode` `src/nowhere.c:sp_x` `src/gone/`'
