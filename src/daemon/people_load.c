@@ -75,14 +75,16 @@ static bool find_state(const struct sp_daemon *daemon, struct sp_live *live)
 	return live->until_ns > sp_clock_realtime_ns();
 }
 
-/* A newer session of its device has taken its place, and we were killed before it ended. */
-static bool is_replaced(const struct sp_people *people, const struct sp_live *live)
+/* A newer session of its device has taken its place, and we were killed before it ended. One that never came into
+ * the kernel, or that failed there, took nobody's place. */
+static bool is_replaced(const struct load *load, const struct sp_live *live)
 {
-	const struct sp_live *other = NULL;
+	struct sp_live *other = NULL;
 
-	while ((other = sp_live_next(people, other)))
-		if (other->row.epoch > live->row.epoch &&
-		    !memcmp(other->row.public_key, live->row.public_key, 32))
+	while ((other = sp_live_next(&load->daemon->people, other)))
+		if (other->row.epoch > live->row.epoch && other->state != SP_LIVE_ENDED &&
+		    !memcmp(other->row.public_key, live->row.public_key, 32) &&
+		    (load->is_fresh_plane || is_in_kernel(load->daemon, other)))
 			return true;
 	return false;
 }
@@ -102,7 +104,7 @@ static int reconcile(struct load *load, struct sp_live *live)
 				    .is_fresh_plane = load->is_fresh_plane };
 
 	if (live->state != SP_LIVE_ENDED) {
-		if (is_replaced(people, live))
+		if (is_replaced(load, live))
 			return end_known(load, live, "replaced");
 		/* ended in the kernel, and killed before the database was told; or never put */
 		if (!load->is_fresh_plane && !is_in_kernel(load->daemon, live))
