@@ -134,10 +134,12 @@ static int stage_groups(struct sp_people *people, struct sp_change *change, stru
 	live->row.refresh = next->row.refresh;
 	live->groups = next->groups;
 	live->group_count = next->group_count;
+	live->matched = next->matched;
 	next->row.groups = former.row.groups;
 	next->row.refresh = former.row.refresh;
 	next->groups = former.groups;
 	next->group_count = former.group_count;
+	next->matched = former.matched;
 	return sp_revisions_stage_session(people->revisions, live);
 }
 

@@ -23,6 +23,7 @@ void sp_live_free(struct sp_live *live)
 		return;
 	free_texts(&live->groups, &live->group_count);
 	free_texts(&live->roles, &live->role_count);
+	free(live->matched.roles);
 	sp_session_row_done(&live->row);
 	free(live);
 }
@@ -48,7 +49,7 @@ static int read_list(const char *text, char ***ret_texts, size_t *ret_count)
 	return r;
 }
 
-char *sp_live_write_list(const char *const *texts, size_t count)
+static char *write_list(const char *const *texts, size_t count)
 {
 	json_t *list = json_array();
 	char *text;
@@ -72,24 +73,47 @@ struct sp_live *sp_live_new(struct sp_session_row *row)
 	return SP_TAKE_PTR(live);
 }
 
-struct sp_live *sp_live_copy(const struct sp_live *live, const char *groups)
+static int copy_texts(const char *const *texts, size_t count, char ***ret_texts, size_t *ret_count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char **copy = SP_ARRAY_PUSH(*ret_texts, *ret_count);
+
+		if (!copy || !(*copy = strdup(texts[i])))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+struct sp_live *sp_live_make(struct sp_session_row *row, const char *const *groups, size_t group_count)
+{
+	__sp_cleanup(sp_live_freep) struct sp_live *live = calloc(1, sizeof(*live));
+
+	if (!live || copy_texts(groups, group_count, &live->groups, &live->group_count) < 0)
+		return NULL;
+	row->groups = write_list(groups, group_count);
+	row->roles = strdup("[]");
+	if (!row->groups || !row->roles)
+		return NULL;
+	live->row = *row;
+	*row = (struct sp_session_row){ 0 };
+	return SP_TAKE_PTR(live);
+}
+
+struct sp_live *sp_live_copy(const struct sp_live *live, const char *const *groups, size_t group_count)
 {
 	__sp_cleanup(sp_session_row_done) struct sp_session_row row = live->row;
 
 	row.idp = row.idp ? strdup(row.idp) : NULL;
 	row.subject = row.subject ? strdup(row.subject) : NULL;
 	row.user = strdup(row.user);
-	row.groups = strdup(groups);
-	row.roles = strdup(row.roles);
 	row.device = strdup(row.device);
 	row.refresh = row.refresh ? strdup(row.refresh) : NULL;
 	row.ending = row.ending ? strdup(row.ending) : NULL;
-	row.why = NULL;
+	row.groups = row.roles = row.why = NULL;
 	if ((live->row.idp && !row.idp) || (live->row.subject && !row.subject) || !row.user ||
-	    !row.groups || !row.roles || !row.device || (live->row.refresh && !row.refresh) ||
-	    (live->row.ending && !row.ending))
+	    !row.device || (live->row.refresh && !row.refresh) || (live->row.ending && !row.ending))
 		return NULL;
-	return sp_live_new(&row);
+	return sp_live_make(&row, groups, group_count);
 }
 
 bool sp_live_shorten(struct sp_live *live, const struct sp_session_span *span)
@@ -111,24 +135,39 @@ bool sp_live_shorten(struct sp_live *live, const struct sp_session_span *span)
 	return row->expires_ns != expires_ns || row->idle_s != idle_s;
 }
 
+/* What matching them gave, so that nothing matches them again by the same policy. */
+static int keep_matched(struct sp_live *live, const struct sp_policy *policy, const uint32_t *roles, size_t count)
+{
+	uint32_t *copy = calloc(count + 1, sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		copy[i] = roles[i];
+	free(live->matched.roles);
+	live->matched.roles = copy;
+	live->matched.count = count;
+	memcpy(live->matched.generation, policy->generation, sizeof(live->matched.generation));
+	return 0;
+}
+
 int sp_live_set_roles(struct sp_live *live, const struct sp_policy *policy, const uint32_t *roles,
 		      size_t count)
 {
-	char **names = NULL, *text;
+	char **names = NULL, *text = NULL;
 	size_t name_count = 0;
+	int r = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		char **name = SP_ARRAY_PUSH(names, name_count);
-
-		if (!name || !(*name = strdup(policy->roles[roles[i]].name))) {
-			free_texts(&names, &name_count);
-			return -ENOMEM;
-		}
-	}
-	text = sp_live_write_list((const char *const *)names, name_count);
-	if (!text) {
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = copy_texts((const char *const[]){ policy->roles[roles[i]].name }, 1, &names, &name_count);
+	if (r == 0 && !(text = write_list((const char *const *)names, name_count)))
+		r = -ENOMEM;
+	if (r == 0)
+		r = keep_matched(live, policy, roles, count);
+	if (r < 0) {
 		free_texts(&names, &name_count);
-		return -ENOMEM;
+		free(text);
+		return r;
 	}
 	free_texts(&live->roles, &live->role_count);
 	live->roles = names;
@@ -138,15 +177,31 @@ int sp_live_set_roles(struct sp_live *live, const struct sp_policy *policy, cons
 	return 0;
 }
 
+static int match_roles(const struct sp_live *live, const struct sp_policy *policy, uint32_t **ret_roles,
+		       size_t *ret_count)
+{
+	uint32_t *roles;
+
+	if (!live->matched.roles ||
+	    memcmp(live->matched.generation, policy->generation, sizeof(policy->generation)) != 0)
+		return sp_policy_match_roles(policy, live->row.idp, (const char *const *)live->groups,
+					     live->group_count, live->row.public_key, ret_roles, ret_count);
+	roles = calloc(live->matched.count + 1, sizeof(*roles));
+	if (!roles)
+		return -ENOMEM;
+	memcpy(roles, live->matched.roles, live->matched.count * sizeof(*roles));
+	*ret_roles = roles;
+	*ret_count = live->matched.count;
+	return 0;
+}
+
 int sp_live_identity(const struct sp_live *live, const struct sp_policy *policy,
 		     struct sp_identity *ret_identity, uint32_t **ret_roles)
 {
 	struct sp_identity identity = { .user = live->row.idp ? live->row.user : NULL,
 					.idp = live->row.idp };
 	uint32_t *roles = NULL;
-	int r = sp_policy_match_roles(policy, live->row.idp, (const char *const *)live->groups,
-				      live->group_count, live->row.public_key, &roles,
-				      &identity.role_count);
+	int r = match_roles(live, policy, &roles, &identity.role_count);
 
 	if (r < 0)
 		return r;

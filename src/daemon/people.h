@@ -45,6 +45,11 @@ struct sp_live {
 	size_t group_count;
 	char **roles; /* by the running policy */
 	size_t role_count;
+	struct { /* the same as indices: they hold for the policy of this generation and for no other */
+		uint32_t *roles; /* NULL: not matched yet */
+		size_t count;
+		uint8_t generation[32];
+	} matched;
 	enum sp_live_state state;
 	int64_t until_ns;       /* parked or ended: UTC until when */
 	int64_t peer_until_ns;  /* ended: UTC until when its peer stays, to be told so; 0: it has none */
@@ -186,18 +191,20 @@ bool sp_session_parks(const char *why);
 void sp_session_await(struct sp_live *live);
 /* They have come, though nothing of theirs may have passed yet. The kernel keeps it over our restart. */
 void sp_session_meet(struct sp_daemon *daemon, struct sp_live *live);
-/* Roles by a policy; the identity borrows from @live and @ret_roles (malloc'ed). */
+/* Roles by a policy, which are matched unless sp_live_set_roles had them of it; the identity borrows from @live and @ret_roles (malloc'ed). */
 int sp_live_identity(const struct sp_live *live, const struct sp_policy *policy,
 		     struct sp_identity *ret_identity, uint32_t **ret_roles);
-struct sp_live *sp_live_new(struct sp_session_row *row); /* takes the row; NULL without memory */
-/* The same with other groups (a JSON list), open, with the same id, slot and epoch still. */
-struct sp_live *sp_live_copy(const struct sp_live *live, const char *groups);
+/* Of a row of the database, which is taken. NULL: its lists are damaged, or there is no memory. */
+struct sp_live *sp_live_new(struct sp_session_row *row);
+/* Of a person who signs in with @groups: @row, which is taken, has neither groups nor roles yet. NULL: no memory. */
+struct sp_live *sp_live_make(struct sp_session_row *row, const char *const *groups, size_t group_count);
+/* The same person with other groups and no roles yet; same id, slot and epoch still. NULL: no memory. */
+struct sp_live *sp_live_copy(const struct sp_live *live, const char *const *groups, size_t group_count);
 /* No longer than this: never longer than it was, and not what an administrator gave. Whether its
  * deadline or its silence changed. */
 bool sp_live_shorten(struct sp_live *live, const struct sp_session_span *span);
-/* A JSON list of texts, as a row keeps it; NULL without memory. */
-char *sp_live_write_list(const char *const *texts, size_t count);
 void sp_live_free(struct sp_live *live);
+/* These roles, indices of @policy, are what the session has. 0; -ENOMEM, and it has those of before. */
 int sp_live_set_roles(struct sp_live *live, const struct sp_policy *policy, const uint32_t *roles,
 		      size_t count);
 

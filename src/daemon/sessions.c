@@ -88,14 +88,12 @@ static int find_device(struct sp_daemon *daemon, const struct sp_sign_in *sign_i
 static int fill_row(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 		    const struct sp_device *device, struct sp_session_row *row)
 {
-	row->groups = sp_live_write_list(sign_in->groups, sign_in->group_count);
-	row->roles = strdup("[]");
 	row->user = strdup(device->idp ? sign_in->user : device->user);
 	row->device = strdup(device->name);
 	row->idp = sign_in->idp ? strdup(sign_in->idp) : NULL;
 	row->subject = sign_in->subject ? strdup(sign_in->subject) : NULL;
 	row->refresh = sign_in->refresh ? strdup(sign_in->refresh) : NULL;
-	if (!row->groups || !row->roles || !row->user || !row->device ||
+	if (!row->user || !row->device ||
 	    (sign_in->idp && !row->idp) || (sign_in->subject && !row->subject) ||
 	    (sign_in->refresh && !row->refresh))
 		return -ENOMEM;
@@ -121,20 +119,27 @@ static void set_lengths(struct sp_session_row *row, const struct sp_sign_in *sig
 	row->warn_s = sp_session_warn_s(span->warn_s, max_s);
 }
 
-/* Roles by the running policy, into the session. -EACCES: none. */
-static int give_roles(struct sp_daemon *daemon, struct sp_live *live,
-		      struct sp_session_span *ret_span)
-{
-	__sp_free uint32_t *roles = NULL;
-	struct sp_identity identity;
-	int r = sp_live_identity(live, daemon->revisions.running->policy, &identity, &roles);
+/* What a person has by the running policy, matched once for all that asks for it. */
+struct grant {
+	uint32_t *roles; /* indices */
+	size_t count;
+	struct sp_session_span span;
+};
 
-	if (r < 0)
-		return r;
-	if (!identity.role_count)
-		return -EACCES;
-	*ret_span = sp_policy_session_span(daemon->revisions.running->policy, roles, identity.role_count);
-	return sp_live_set_roles(live, daemon->revisions.running->policy, roles, identity.role_count);
+static void grant_done(struct grant *grant)
+{
+	free(grant->roles);
+}
+
+static int find_grant(struct sp_daemon *daemon, const char *idp, const char *const *groups, size_t group_count,
+		      const uint8_t *key, struct grant *ret_grant)
+{
+	const struct sp_policy *policy = daemon->revisions.running->policy;
+	int r = sp_policy_match_roles(policy, idp, groups, group_count, key, &ret_grant->roles, &ret_grant->count);
+
+	if (r == 0)
+		ret_grant->span = sp_policy_session_span(policy, ret_grant->roles, ret_grant->count);
+	return r;
 }
 
 static int refuse_login(struct sp_daemon *daemon, const struct sp_sign_in *sign_in, int r,
@@ -182,28 +187,26 @@ static int refuse_slots(struct sp_refusal *refusal)
 }
 
 static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
-		     const struct sp_device *device, bool *ret_is_kept,
+		     const struct grant *grant, const struct sp_device *device, bool *ret_is_kept,
 		     struct sp_live **ret_live, struct sp_refusal *refusal)
 {
 	__sp_cleanup(sp_live_freep) struct sp_live *live = NULL;
 	__sp_cleanup(sp_session_row_done) struct sp_session_row row = { 0 };
 	struct sp_change change = { .kind = SP_CHANGE_OPEN, .by = sign_in->by, .from = sign_in->from,
 				    .former_why = "replaced" };
-	struct sp_session_span span;
 	int r = fill_row(daemon, sign_in, device, &row);
 
 	if (r == -ENOSPC)
 		return refuse_slots(refusal);
-	if (r == 0 && !(live = sp_live_new(&row)))
+	if (r == 0 && !grant->count)
+		return refuse_roleless(refusal, sign_in->user, sign_in->idp);
+	if (r == 0 && !(live = sp_live_make(&row, sign_in->groups, sign_in->group_count)))
 		r = -ENOMEM;
 	if (r == 0)
-		r = give_roles(daemon, live, &span);
-	if (r == -EACCES)
-		return refuse_roleless(refusal, sign_in->user, sign_in->idp);
+		r = sp_live_set_roles(live, daemon->revisions.running->policy, grant->roles, grant->count);
 	if (r < 0)
-		return sp_refuse(refusal, r, "failed", 1, "finding the roles of %s: %s", sign_in->user,
-				 sp_err_text(r));
-	set_lengths(&live->row, sign_in, &span);
+		return sp_refuse(refusal, r, "failed", 1, "making the session: %s", sp_err_text(r));
+	set_lengths(&live->row, sign_in, &grant->span);
 	change.live = live;
 	change.last_seen_ns = sp_clock_utc_to_boottime_ns(live->row.opened_ns, sp_clock_offset_ns());
 	r = sp_people_change(&daemon->people, &change);
@@ -232,7 +235,7 @@ static void take_proven_key(struct sp_daemon *daemon, const struct sp_sign_in *s
 
 /* A new device and its first session are kept in one transaction: both or neither. */
 static int open_on_device(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
-			  struct sp_live **ret_live, struct sp_refusal *refusal)
+			  const struct grant *grant, struct sp_live **ret_live, struct sp_refusal *refusal)
 {
 	struct sp_people *people = &daemon->people;
 	const size_t device_count = people->device_count;
@@ -245,7 +248,7 @@ static int open_on_device(struct sp_daemon *daemon, const struct sp_sign_in *sig
 				 sp_store_error(daemon->store));
 	r = find_device(daemon, sign_in, &device, refusal);
 	if (r == 0)
-		r = open_with(daemon, sign_in, device, &is_kept, ret_live, refusal);
+		r = open_with(daemon, sign_in, grant, device, &is_kept, ret_live, refusal);
 	if (is_kept)
 		return r;
 	sp_store_cancel(daemon->store);
@@ -256,11 +259,11 @@ static int open_on_device(struct sp_daemon *daemon, const struct sp_sign_in *sig
 
 /* Nobody is let in whose tunnel could not be built. */
 static int check_routes(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
-			const uint32_t *roles, size_t role_count, struct sp_refusal *refusal)
+			const struct grant *grant, struct sp_refusal *refusal)
 {
 	const struct sp_identity identity = { .user = sign_in->idp ? sign_in->user : NULL,
 					      .idp = sign_in->idp,
-					      .roles = roles, .role_count = role_count };
+					      .roles = grant->roles, .role_count = grant->count };
 	size_t count = 0;
 	int r = sp_routes_check(daemon, &identity, &count);
 
@@ -276,8 +279,7 @@ static int check_routes(struct sp_daemon *daemon, const struct sp_sign_in *sign_
 int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 		    struct sp_live **ret_live, struct sp_refusal *refusal)
 {
-	__sp_free uint32_t *roles = NULL;
-	size_t role_count = 0;
+	__sp_cleanup(grant_done) struct grant grant = { 0 };
 	int r;
 
 	if (!daemon->revisions.running)
@@ -289,19 +291,18 @@ int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	if (r < 0)
 		return refuse_login(daemon, sign_in, r, refusal);
 	/* no device is enrolled for somebody who has no role */
-	r = sp_policy_match_roles(daemon->revisions.running->policy, sign_in->idp, sign_in->groups,
-				  sign_in->group_count, sign_in->public_key, &roles, &role_count);
+	r = find_grant(daemon, sign_in->idp, sign_in->groups, sign_in->group_count, sign_in->public_key, &grant);
 	if (r < 0)
 		return sp_refuse(refusal, r, "failed", 1, "finding the roles of %s: %s", sign_in->user,
 				 sp_err_text(r));
-	if (!role_count && sign_in->public_key)
+	if (!grant.count && sign_in->public_key)
 		return refuse_login(daemon, sign_in,
 				    refuse_roleless(refusal, sign_in->user, sign_in->idp), refusal);
-	r = check_routes(daemon, sign_in, roles, role_count, refusal);
+	r = check_routes(daemon, sign_in, &grant, refusal);
 	if (r < 0)
 		return refuse_login(daemon, sign_in, r, refusal);
 	take_proven_key(daemon, sign_in);
-	r = open_on_device(daemon, sign_in, ret_live, refusal);
+	r = open_on_device(daemon, sign_in, &grant, ret_live, refusal);
 	if (r == -EAGAIN && !sign_in->is_asked_again)
 		return r;
 	if (r < 0)
@@ -355,11 +356,9 @@ static int end_for(struct sp_daemon *daemon, struct sp_live *live, const char *w
 
 static struct sp_live *copy_with(const struct sp_live *live, const struct sp_news *news)
 {
-	__sp_free char *groups = news->groups ?
-					 sp_live_write_list(news->groups, news->group_count) :
-					 strdup(live->row.groups);
-	__sp_cleanup(sp_live_freep) struct sp_live *next =
-		groups ? sp_live_copy(live, groups) : NULL;
+	__sp_cleanup(sp_live_freep) struct sp_live *next = sp_live_copy(
+		live, news->groups ? news->groups : (const char *const *)live->groups,
+		news->groups ? news->group_count : live->group_count);
 
 	if (next && news->refresh) {
 		free(next->row.refresh);
@@ -374,17 +373,20 @@ int sp_session_update(struct sp_daemon *daemon, struct sp_live *live, const stru
 		      struct sp_live **ret_live, struct sp_refusal *refusal)
 {
 	__sp_cleanup(sp_live_freep) struct sp_live *next = NULL;
-	struct sp_session_span span;
+	__sp_cleanup(grant_done) struct grant grant = { 0 };
 	int r;
 
 	if (!daemon->revisions.running)
 		return sp_refuse(refusal, -ENOENT, "no-policy", 1, "no policy is in force");
 	next = copy_with(live, news);
-	r = next ? give_roles(daemon, next, &span) : -ENOMEM;
-	if (r == -EACCES) {
+	r = next ? find_grant(daemon, next->row.idp, (const char *const *)next->groups, next->group_count,
+			      next->row.public_key, &grant) : -ENOMEM;
+	if (r == 0 && !grant.count) {
 		refuse_roleless(refusal, live->row.user, live->row.idp);
-		return end_for(daemon, live, "no-role", news->by, r);
+		return end_for(daemon, live, "no-role", news->by, -EACCES);
 	}
+	if (r == 0)
+		r = sp_live_set_roles(next, daemon->revisions.running->policy, grant.roles, grant.count);
 	if (r == 0 && !strcmp(next->row.roles, live->row.roles)) {
 		struct sp_change change = { .kind = SP_CHANGE_GROUPS, .live = live, .next = next };
 
@@ -398,7 +400,7 @@ int sp_session_update(struct sp_daemon *daemon, struct sp_live *live, const stru
 		sp_refuse(refusal, r, "failed", 1, "keeping the groups: %s", sp_err_text(r));
 		return end_for(daemon, live, "failed", news->by, r);
 	}
-	sp_live_shorten(next, &span);
+	sp_live_shorten(next, &grant.span);
 	*ret_live = next;
 	r = take_over(daemon, live, SP_TAKE_PTR(next), news, refusal);
 	if (r == -EAGAIN && !news->is_asked_again)

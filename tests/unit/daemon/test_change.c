@@ -17,6 +17,7 @@
 #include "daemon/change.h"
 #include "net/addr.h"
 #include "plane/ebpf/ebpf.h"
+#include "policy/load.h"
 
 static char calls[1024];    /* what was called, in order */
 static const char *failing; /* the call that fails; NULL: none does */
@@ -166,6 +167,25 @@ void __wrap_sp_ebpf_wait_programs(struct sp_ebpf *plane)
 {
 	(void)plane;
 	say("wait");
+}
+
+/* ---- roles ---- */
+
+static unsigned int matches;
+
+int __real_sp_policy_match_roles(const struct sp_policy *policy, const char *idp, const char *const *groups,
+				 size_t group_count, const uint8_t peer_key[32], uint32_t **ret_roles,
+				 size_t *ret_count);
+int __wrap_sp_policy_match_roles(const struct sp_policy *policy, const char *idp, const char *const *groups,
+				 size_t group_count, const uint8_t peer_key[32], uint32_t **ret_roles,
+				 size_t *ret_count);
+
+int __wrap_sp_policy_match_roles(const struct sp_policy *policy, const char *idp, const char *const *groups,
+				 size_t group_count, const uint8_t peer_key[32], uint32_t **ret_roles,
+				 size_t *ret_count)
+{
+	matches++;
+	return __real_sp_policy_match_roles(policy, idp, groups, group_count, peer_key, ret_roles, ret_count);
 }
 
 /* ---- whom people tell ---- */
@@ -404,7 +424,7 @@ static void other_groups_reach_the_database_before_the_revision_that_is_staged(v
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct sp_live *live = live_of(1, 9, 50);
-		struct sp_live *next = sp_live_copy(live, "[\"new\"]");
+		struct sp_live *next = sp_live_copy(live, (const char *const[]){ "new" }, 1);
 		struct sp_people *people = people_of(&live, 1);
 		struct sp_change change = { .kind = SP_CHANGE_GROUPS, .live = live, .next = next };
 
@@ -544,6 +564,61 @@ static void who_changed_is_noted_until_the_engine_asks(void **state)
 	people_free(people);
 }
 
+/* ---- roles ---- */
+
+static struct sp_policy *policy_of(const char *roles)
+{
+	struct sp_diagnostics diagnostics = { 0 };
+	struct sp_policy *policy = NULL;
+	char text[512];
+
+	snprintf(text, sizeof(text), "sallyport: 1\nroles:\n%snetworks: { git: 10.30.2.9 }\n"
+		 "rules:\n  - { name: r, allow: {from: any, to: git} }\n", roles);
+	assert_int_equal(sp_policy_load("policy.yaml", text, strlen(text), &policy, &diagnostics), 0);
+	sp_diagnostics_done(&diagnostics);
+	return policy;
+}
+
+static size_t role_count_of(const struct sp_live *live, const struct sp_policy *policy)
+{
+	struct sp_identity identity;
+	uint32_t *roles = NULL;
+
+	assert_int_equal(sp_live_identity(live, policy, &identity, &roles), 0);
+	free(roles);
+	return identity.role_count;
+}
+
+static void roles_are_matched_once_a_policy(void **state)
+{
+	struct sp_policy *policy = policy_of("  eng: { match: [ {idp: corp, group: new} ] }\n");
+	struct sp_policy *other = policy_of("  a: { match: [ {idp: corp, group: new} ] }\n"
+					    "  b: { match: [ {idp: corp, group: new} ] }\n");
+	struct sp_live *live = live_of(1, 9, 50);
+	struct sp_live *next = sp_live_copy(live, (const char *const[]){ "new" }, 1);
+	struct sp_people *people = people_of(&live, 1);
+	struct sp_change change = { .kind = SP_CHANGE_GROUPS, .live = live, .next = next };
+
+	(void)state;
+	matches = 0;
+	assert_int_equal(sp_live_set_roles(live, policy, NULL, 0), 0);
+	assert_int_equal(role_count_of(live, policy), 0);
+	assert_int_equal(matches, 0);
+	assert_int_equal(sp_live_set_roles(next, policy, (const uint32_t[]){ 0 }, 1), 0);
+	assert_string_equal(next->row.roles, "[\"eng\"]");
+	assert_string_equal(next->row.groups, "[\"new\"]");
+	assert_int_equal(change_with(people, &change, NULL, 0), 0);
+	assert_int_equal(role_count_of(live, policy), 1); /* by the groups it has now */
+	assert_int_equal(role_count_of(next, policy), 0);
+	assert_int_equal(matches, 0);
+	assert_int_equal(role_count_of(live, other), 2); /* of another policy nothing is known */
+	assert_int_equal(matches, 1);
+	sp_live_free(next);
+	people_free(people);
+	sp_policy_free(policy);
+	sp_policy_free(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -557,6 +632,7 @@ int main(void)
 		cmocka_unit_test(a_deadline_is_for_good_before_it_is_kept),
 		cmocka_unit_test(a_forgotten_session_frees_its_slot_and_the_addresses_that_nobody_took),
 		cmocka_unit_test(recovery_puts_back_what_the_kernel_does_not_know),
+		cmocka_unit_test(roles_are_matched_once_a_policy),
 		cmocka_unit_test(who_changed_is_noted_until_the_engine_asks),
 	};
 
