@@ -158,7 +158,7 @@ struct {
 #define SP_REFUSAL_SLOTS 1024u
 #define SP_REFUSALS_PER_S 20u
 
-struct sp_refusal {
+struct sp_refusal_window {
 	__u64 window_ns;
 	__u64 taken;
 };
@@ -167,7 +167,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SP_REFUSAL_SLOTS);
 	__type(key, __u32);
-	__type(value, struct sp_refusal);
+	__type(value, struct sp_refusal_window);
 } sp_refusal SEC(".maps");
 
 /* The timer that reclaims expired flows: armed once by the program in janitor.bpf.c, it goes on as

@@ -92,7 +92,7 @@ SP_INLINE int sp_refuse_is_due(const struct __sk_buff *skb, const struct sp_work
 SP_INLINE int sp_refuse_is_within_rate(const struct sp_work *work)
 {
 	__u32 slot = sp_key_sum(&work->packet.path.source, 2) % SP_REFUSAL_SLOTS;
-	struct sp_refusal *sample = bpf_map_lookup_elem(&sp_refusal, &slot);
+	struct sp_refusal_window *sample = bpf_map_lookup_elem(&sp_refusal, &slot);
 
 	if (!sample)
 		return 0;

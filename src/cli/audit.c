@@ -182,7 +182,7 @@ static bool answers(const struct sp_cli *cli)
 static int follow(struct following *following)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	int r = sp_client_watch(following->cli, "audit.query", json_deep_copy(following->fields), take_first,
+	int r = sp_client_follow(following->cli, "audit.query", json_deep_copy(following->fields), take_first,
 				take_event, following);
 
 	while (r == SP_CLIENT_CLOSED) {
@@ -191,7 +191,7 @@ static int follow(struct following *following)
 			nanosleep(&pause, NULL);
 		sp_cli_say("sallyport: sallyportd is there again\n");
 		following->is_again = true;
-		r = sp_client_watch(following->cli, "audit.query", fields_of_again(following), take_first, take_event,
+		r = sp_client_follow(following->cli, "audit.query", fields_of_again(following), take_first, take_event,
 				    following);
 	}
 	return r;

@@ -11,7 +11,7 @@
 #include "judge/judge.h"
 #include "net/addr.h"
 
-static int finish_invalid(const struct sp_cli *cli, const struct sp_source *source)
+static int finish_invalid(const struct sp_cli *cli, const struct sp_policy_source *source)
 {
 	if (!cli->json) {
 		sp_source_print_diagnostics(cli, &source->diagnostics);
@@ -40,7 +40,7 @@ static void format_target(const struct sp_tuple *tuple, char *buf, size_t size)
 		snprintf(buf, size, "%s/proto/%u", addr, tuple->proto);
 }
 
-static void print_failed_test(const struct sp_source *source, const struct sp_test_result *result)
+static void print_failed_test(const struct sp_policy_source *source, const struct sp_test_result *result)
 {
 	const struct sp_test *test = result->test;
 	const char *got_rule = sp_policy_rule_name(source->policy, result->judgement.answer.rule);
@@ -69,7 +69,7 @@ static void print_failed_test(const struct sp_source *source, const struct sp_te
 	sp_cli_say(" (asked: %s to %s)\n", sp_addr_format(&result->tuple.source, from), target);
 }
 
-static json_t *test_json(const struct sp_source *source, const struct sp_test_result *result)
+static json_t *test_json(const struct sp_policy_source *source, const struct sp_test_result *result)
 {
 	const struct sp_judgement *judgement = &result->judgement;
 	char words[SP_TEST_WORDS_MAX];
@@ -105,7 +105,7 @@ static void print_counts(const struct sp_policy *policy)
 		sp_cli_print("%zu protected, ", protected);
 }
 
-static int print_results(const struct sp_cli *cli, const struct sp_source *source,
+static int print_results(const struct sp_cli *cli, const struct sp_policy_source *source,
 			 const struct sp_test_result *results, size_t count, const char *plane)
 {
 	size_t failed = 0;
@@ -141,7 +141,7 @@ static int print_results(const struct sp_cli *cli, const struct sp_source *sourc
 	return failed ? SP_EXIT_TESTS : SP_EXIT_OK;
 }
 
-static int run_checked(const struct sp_cli *cli, const struct sp_source *source,
+static int run_checked(const struct sp_cli *cli, const struct sp_policy_source *source,
 		       enum sp_judge_planes planes)
 {
 	__sp_free struct sp_test_result *results = NULL;
@@ -163,7 +163,7 @@ static int run_checked(const struct sp_cli *cli, const struct sp_source *source,
 
 int sp_cli_check(struct sp_cli *cli, int argc, char **argv)
 {
-	__sp_cleanup(sp_source_done) struct sp_source source = SP_SOURCE_INIT;
+	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;
 	const char *machine = NULL, *plane = NULL, *path[1];
 	const struct sp_option options[] = {
 		{ "gateway", NULL, &machine, "FILE", "with the machine of this sallyport.yaml: does the policy fit it?" },
@@ -182,7 +182,7 @@ int sp_cli_check(struct sp_cli *cli, int argc, char **argv)
 	r = sp_cli_parse_plane(plane, &planes);
 	if (r < 0)
 		return SP_EXIT_USAGE;
-	r = sp_source_load(path[0], machine, &source);
+	r = sp_policy_source_load(path[0], machine, &source);
 	if (r == SP_EXIT_INVALID)
 		return finish_invalid(cli, &source);
 	if (r != SP_EXIT_OK)

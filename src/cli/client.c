@@ -219,7 +219,7 @@ json_t *sp_client_try(const struct sp_cli *cli, const char *op)
 	return read_reply(stream);
 }
 
-int sp_client_watch(const struct sp_cli *cli, const char *op, json_t *fields,
+int sp_client_follow(const struct sp_cli *cli, const char *op, json_t *fields,
 		    sp_client_event_fn take_first, sp_client_event_fn take, void *arg)
 {
 	const struct timeval forever = { 0 };

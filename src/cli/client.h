@@ -26,8 +26,8 @@ int sp_client_call_with_text(const struct sp_cli *cli, const char *op, json_t *f
 /* A request whose first reply is followed by events until the daemon or the reader goes.
  * @take gets each (borrowed); non-zero from it ends the watch and is returned. */
 typedef int (*sp_client_event_fn)(void *arg, json_t *event);
-#define SP_CLIENT_CLOSED (-1) /* of sp_client_watch: the daemon closed it once it had answered; not said */
-int sp_client_watch(const struct sp_cli *cli, const char *op, json_t *fields,
+#define SP_CLIENT_CLOSED (-1) /* of sp_client_follow: the daemon closed it once it had answered; not said */
+int sp_client_follow(const struct sp_cli *cli, const char *op, json_t *fields,
 		    sp_client_event_fn take_first, sp_client_event_fn take, void *arg);
 
 #endif

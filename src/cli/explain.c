@@ -74,7 +74,7 @@ static int fail_asking(int r, const struct sp_ask_fault *fault)
 	return sp_cli_fail(SP_EXIT_FAILED, "opening the session asked for: %s", sp_judge_fault(r));
 }
 
-static json_t *answer_json(const struct sp_source *source, const struct sp_asked *asked,
+static json_t *answer_json(const struct sp_policy_source *source, const struct sp_asked *asked,
 			   const struct sp_judgement *judgement)
 {
 	const struct sp_answer *answer = &judgement->answer;
@@ -155,7 +155,7 @@ static int print_answer(const struct sp_cli *cli, const struct question *questio
 
 static int ask_file(const struct sp_cli *cli, const struct question *question, const char *path)
 {
-	__sp_cleanup(sp_source_done) struct sp_source source = SP_SOURCE_INIT;
+	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
 	struct sp_ebpf_error error = { 0 };
 	struct sp_judgement judgement;
@@ -166,7 +166,7 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 
 	if (sp_cli_parse_plane(question->plane, &planes) < 0)
 		return SP_EXIT_USAGE;
-	r = sp_source_load(path, question->machine, &source);
+	r = sp_policy_source_load(path, question->machine, &source);
 	if (r == SP_EXIT_INVALID)
 		sp_source_print_diagnostics(cli, &source.diagnostics);
 	if (r != SP_EXIT_OK)

@@ -28,7 +28,7 @@ struct verify {
 /* Their names; NULL: not known, and why was said. */
 static json_t *find_roles(const struct sp_paths *paths, const char *idp, const struct sp_claims *claims)
 {
-	__sp_cleanup(sp_source_done) struct sp_source source = SP_SOURCE_INIT;
+	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;
 	__sp_free uint32_t *roles = NULL;
 	json_t *names;
 	size_t count;
@@ -38,7 +38,7 @@ static json_t *find_roles(const struct sp_paths *paths, const char *idp, const s
 			   sp_err_text(sp_errno()));
 		return NULL;
 	}
-	if (sp_source_load(paths->policy_file, NULL, &source) != SP_EXIT_OK) {
+	if (sp_policy_source_load(paths->policy_file, NULL, &source) != SP_EXIT_OK) {
 		sp_cli_say("sallyport: roles are not known: %s has errors\n", paths->policy_file);
 		return NULL;
 	}

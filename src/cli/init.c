@@ -231,14 +231,14 @@ static int print_result(const struct run *run)
 /* As strictly as the daemon will read them. */
 static int check_files(const struct run *run)
 {
-	__sp_cleanup(sp_source_done) struct sp_source source = SP_SOURCE_INIT;
+	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;
 	char verb[] = "check", option[] = "--gateway";
 	char *words[] = { verb, run->paths.policy_file, option, run->paths.machine_file, NULL };
 	int r;
 
 	if (!run->cli->json)
 		return sp_cli_check(run->cli, 4, words);
-	r = sp_source_load(run->paths.policy_file, run->paths.machine_file, &source);
+	r = sp_policy_source_load(run->paths.policy_file, run->paths.machine_file, &source);
 	if (r == SP_EXIT_INVALID)
 		sp_source_print_diagnostics(run->cli, &source.diagnostics);
 	return r;

@@ -429,7 +429,7 @@ static int print_result(const struct login *login, json_t *answer, const char *c
 /* ---- the way through ---- */
 
 /* A session of this device that lives, of the person who is asked for: it is extended. */
-static int try_extend(struct login *login, struct sp_sign_in *sign_in,
+static int try_extend(struct login *login, struct sp_portal_sign_in *sign_in,
 		      struct sp_portal_answer *ret_answer)
 {
 	__sp_answer struct sp_portal_answer answer = { 0 };
@@ -446,7 +446,7 @@ static int try_extend(struct login *login, struct sp_sign_in *sign_in,
 		return r;
 	if (strcmp(sp_json_text(json_object_get(answer.body, "session"), "state"), "live"))
 		return SP_EXIT_OK;
-	r = sp_sign_in_extend(sign_in, ret_answer, &is_gone);
+	r = sp_portal_sign_in_extend(sign_in, ret_answer, &is_gone);
 	if (is_gone)
 		return SP_EXIT_OK;
 	login->was_extended = r == SP_EXIT_OK;
@@ -468,7 +468,7 @@ static int use_answer(struct login *login, json_t *answer, char **ret_config)
 
 static int run(struct login *login)
 {
-	__sp_sign_in struct sp_sign_in sign_in = {
+	__sp_portal_sign_in struct sp_portal_sign_in sign_in = {
 		.cli = login->cli,
 		.profile = &login->profile,
 		.idp = login->idp,
@@ -482,14 +482,14 @@ static int run(struct login *login)
 	__sp_answer struct sp_portal_answer answer = { 0 };
 	__sp_secret char *config = NULL;
 	bool is_settled = true;
-	int r = sp_sign_in_begin(&sign_in);
+	int r = sp_portal_sign_in_begin(&sign_in);
 
 	if (r == SP_EXIT_OK)
 		r = find_key(login);
 	if (r == SP_EXIT_OK)
 		r = try_extend(login, &sign_in, &answer);
 	if (r == SP_EXIT_OK && !login->was_extended)
-		r = sp_sign_in_run(&sign_in, &answer);
+		r = sp_portal_sign_in_run(&sign_in, &answer);
 	if (r == SP_EXIT_OK) {
 		r = use_answer(login, answer.body, &config);
 		if (r == SP_EXIT_OK)

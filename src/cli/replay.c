@@ -27,7 +27,7 @@
 
 struct replay {
 	const struct sp_cli *cli;
-	const struct sp_source *source;
+	const struct sp_policy_source *source;
 	struct sp_judge *judge;
 	enum sp_hook hook; /* SP_HOOK_NONE: by the addresses */
 	uint64_t first_ns, start_ns, now_ns;
@@ -248,7 +248,7 @@ static int parse_hook(const char *text, enum sp_hook *ret_hook)
 
 int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 {
-	__sp_cleanup(sp_source_done) struct sp_source source = SP_SOURCE_INIT;
+	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
 	const char *capture = NULL, *hook = NULL, *plane = NULL, *machine = NULL, *path[1];
 	const struct sp_option options[] = {
@@ -271,7 +271,7 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_fail(SP_EXIT_USAGE, "replay needs a policy file and --pcap CAPTURE");
 	if (sp_cli_parse_plane(plane, &planes) < 0 || parse_hook(hook, &replay.hook) < 0)
 		return SP_EXIT_USAGE;
-	r = sp_source_load(path[0], machine, &source);
+	r = sp_policy_source_load(path[0], machine, &source);
 	if (r == SP_EXIT_INVALID)
 		sp_source_print_diagnostics(cli, &source.diagnostics);
 	if (r != SP_EXIT_OK)

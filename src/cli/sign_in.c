@@ -21,7 +21,7 @@
 #define PASSWORD_MAX 1024u
 #define POLL_S 20 /* the longest the portal takes */
 
-void sp_sign_in_done(struct sp_sign_in *sign_in)
+void sp_portal_sign_in_done(struct sp_portal_sign_in *sign_in)
 {
 	sp_portal_answer_done(&sign_in->providers);
 	free(sign_in->asked_user);
@@ -32,12 +32,12 @@ void sp_sign_in_done(struct sp_sign_in *sign_in)
 
 /* ---- the provider ---- */
 
-static json_t *provider_list(const struct sp_sign_in *sign_in)
+static json_t *provider_list(const struct sp_portal_sign_in *sign_in)
 {
 	return json_object_get(sign_in->providers.body, "providers");
 }
 
-int sp_sign_in_begin(struct sp_sign_in *sign_in)
+int sp_portal_sign_in_begin(struct sp_portal_sign_in *sign_in)
 {
 	int r = sp_portal_call(sign_in->profile, "providers", NULL, &sign_in->providers);
 
@@ -48,7 +48,7 @@ int sp_sign_in_begin(struct sp_sign_in *sign_in)
 	return r;
 }
 
-static json_t *find_provider(const struct sp_sign_in *sign_in, const char *name)
+static json_t *find_provider(const struct sp_portal_sign_in *sign_in, const char *name)
 {
 	json_t *item;
 	size_t i;
@@ -59,7 +59,7 @@ static json_t *find_provider(const struct sp_sign_in *sign_in, const char *name)
 }
 
 /* The only one that takes passwords. NULL: none, or several. */
-static json_t *password_provider(const struct sp_sign_in *sign_in)
+static json_t *password_provider(const struct sp_portal_sign_in *sign_in)
 {
 	json_t *item, *found = NULL;
 	size_t i, count = 0;
@@ -74,7 +74,7 @@ static json_t *password_provider(const struct sp_sign_in *sign_in)
 	return count == 1 ? found : NULL;
 }
 
-static int fail_provider(const struct sp_sign_in *sign_in, const char *typed)
+static int fail_provider(const struct sp_portal_sign_in *sign_in, const char *typed)
 {
 	__sp_buf struct sp_buf names = SP_BUF_INIT;
 	struct sp_nearest near;
@@ -97,7 +97,7 @@ static int fail_provider(const struct sp_sign_in *sign_in, const char *typed)
 			   sp_buf_get(&names));
 }
 
-static int ask_provider(struct sp_sign_in *sign_in)
+static int ask_provider(struct sp_portal_sign_in *sign_in)
 {
 	__sp_free char *line = NULL;
 	json_t *item;
@@ -116,7 +116,7 @@ static int ask_provider(struct sp_sign_in *sign_in)
 }
 
 /* What was asked for; what was used last; the only one; the one that fits what was given; ask. */
-static int choose_provider(struct sp_sign_in *sign_in)
+static int choose_provider(struct sp_portal_sign_in *sign_in)
 {
 	if (sign_in->idp) {
 		sign_in->provider = find_provider(sign_in, sign_in->idp);
@@ -142,7 +142,7 @@ static int choose_provider(struct sp_sign_in *sign_in)
 	return SP_EXIT_OK;
 }
 
-static bool takes_password(const struct sp_sign_in *sign_in)
+static bool takes_password(const struct sp_portal_sign_in *sign_in)
 {
 	return !strcmp(sp_json_text(sign_in->provider, "method"), "password");
 }
@@ -151,7 +151,7 @@ static bool takes_password(const struct sp_sign_in *sign_in)
 
 /* The proof the challenge asks for, into @device. A gateway known by another address than it calls itself
  * gets none: what one gateway asked could be meant for another. */
-static int answer_challenge(const struct sp_sign_in *sign_in, json_t *challenge, json_t *device)
+static int answer_challenge(const struct sp_portal_sign_in *sign_in, json_t *challenge, json_t *device)
 {
 	__sp_cleanup(sp_wg_key_wipe) struct sp_wg_key private_key = { 0 };
 	struct sp_wg_key device_key, gateway_key, proof;
@@ -183,7 +183,7 @@ static int answer_challenge(const struct sp_sign_in *sign_in, json_t *challenge,
 
 /* Show that the device's key is ours, so that nobody else can hold it. A portal that asks for nothing is
  * one without challenges. */
-static int prove_key(const struct sp_sign_in *sign_in, json_t *device)
+static int prove_key(const struct sp_portal_sign_in *sign_in, json_t *device)
 {
 	__sp_answer struct sp_portal_answer answer = { 0 };
 	int r;
@@ -197,7 +197,7 @@ static int prove_key(const struct sp_sign_in *sign_in, json_t *device)
 }
 
 /* A call that may open a session. */
-static int call(struct sp_sign_in *sign_in, const char *path, json_t *fields,
+static int call(struct sp_portal_sign_in *sign_in, const char *path, json_t *fields,
 		struct sp_portal_answer *ret_answer)
 {
 	__sp_answer struct sp_portal_answer answer = { 0 };
@@ -214,7 +214,7 @@ static int call(struct sp_sign_in *sign_in, const char *path, json_t *fields,
 }
 
 /* A sign-in's first call, with the proof. @fields is given up when it fails. */
-static int call_as_device(struct sp_sign_in *sign_in, const char *path, json_t *fields,
+static int call_as_device(struct sp_portal_sign_in *sign_in, const char *path, json_t *fields,
 			  struct sp_portal_answer *ret_answer)
 {
 	const int r = prove_key(sign_in, json_object_get(fields, "device"));
@@ -238,7 +238,7 @@ static int fail_asking(int r)
 	return sp_cli_fail(SP_EXIT_FAILED, "that cannot be used: %s", sp_err_text(r));
 }
 
-static int get_user(struct sp_sign_in *sign_in)
+static int get_user(struct sp_portal_sign_in *sign_in)
 {
 	__sp_free char *question = NULL;
 	const char *before = sign_in->profile->user;
@@ -255,7 +255,7 @@ static int get_user(struct sp_sign_in *sign_in)
 	return SP_EXIT_OK;
 }
 
-static int get_password(struct sp_sign_in *sign_in, const char *user)
+static int get_password(struct sp_portal_sign_in *sign_in, const char *user)
 {
 	__sp_free char *question = NULL;
 	int r;
@@ -277,7 +277,7 @@ static int get_password(struct sp_sign_in *sign_in, const char *user)
 }
 
 /* @fields is given up when it fails. */
-static int add_password(struct sp_sign_in *sign_in, json_t *fields)
+static int add_password(struct sp_portal_sign_in *sign_in, json_t *fields)
 {
 	if (json_object_set_new(fields, "password", json_string(sign_in->password)) == 0)
 		return SP_EXIT_OK;
@@ -285,7 +285,7 @@ static int add_password(struct sp_sign_in *sign_in, json_t *fields)
 	return sp_cli_fail(SP_EXIT_USAGE, "a password is UTF-8 text");
 }
 
-static int run_password(struct sp_sign_in *sign_in, json_t *fields,
+static int run_password(struct sp_portal_sign_in *sign_in, json_t *fields,
 			struct sp_portal_answer *ret_answer)
 {
 	int r = get_user(sign_in);
@@ -306,7 +306,7 @@ static int run_password(struct sp_sign_in *sign_in, json_t *fields,
 
 /* ---- a code at the provider ---- */
 
-static void draw_code(const struct sp_sign_in *sign_in, json_t *prompt)
+static void draw_code(const struct sp_portal_sign_in *sign_in, json_t *prompt)
 {
 	const char *complete = sp_json_text(prompt, "verification_uri_complete");
 	__sp_free char *drawing = NULL;
@@ -320,7 +320,7 @@ static void draw_code(const struct sp_sign_in *sign_in, json_t *prompt)
 	}
 }
 
-static void show_prompt(const struct sp_sign_in *sign_in, json_t *prompt)
+static void show_prompt(const struct sp_portal_sign_in *sign_in, json_t *prompt)
 {
 	char when[SP_WHEN_MAX];
 	json_t *event;
@@ -347,7 +347,7 @@ static void show_prompt(const struct sp_sign_in *sign_in, json_t *prompt)
 
 /* Until the provider has an answer. Cleanly stopped by ctrl-C: the handle is all there is, and it is
  * forgotten. */
-static int poll_until_done(struct sp_sign_in *sign_in, const char *handle,
+static int poll_until_done(struct sp_portal_sign_in *sign_in, const char *handle,
 			   struct sp_portal_answer *ret_answer)
 {
 	for (;;) {
@@ -370,7 +370,7 @@ static int poll_until_done(struct sp_sign_in *sign_in, const char *handle,
 	}
 }
 
-static int follow_prompt(struct sp_sign_in *sign_in, json_t *prompt,
+static int follow_prompt(struct sp_portal_sign_in *sign_in, json_t *prompt,
 			 struct sp_portal_answer *ret_answer)
 {
 	const char *handle = sp_json_text(prompt, "handle");
@@ -387,7 +387,7 @@ static int follow_prompt(struct sp_sign_in *sign_in, json_t *prompt,
 	return r;
 }
 
-static int run_device(struct sp_sign_in *sign_in, json_t *fields,
+static int run_device(struct sp_portal_sign_in *sign_in, json_t *fields,
 		      struct sp_portal_answer *ret_answer)
 {
 	__sp_answer struct sp_portal_answer prompt = { 0 };
@@ -406,7 +406,7 @@ static int run_device(struct sp_sign_in *sign_in, json_t *fields,
 
 /* ---- both ---- */
 
-int sp_sign_in_run(struct sp_sign_in *sign_in, struct sp_portal_answer *ret_answer)
+int sp_portal_sign_in_run(struct sp_portal_sign_in *sign_in, struct sp_portal_answer *ret_answer)
 {
 	json_t *fields;
 	int r = choose_provider(sign_in);
@@ -422,7 +422,7 @@ int sp_sign_in_run(struct sp_sign_in *sign_in, struct sp_portal_answer *ret_answ
 				       : run_device(sign_in, fields, ret_answer);
 }
 
-int sp_sign_in_extend(struct sp_sign_in *sign_in, struct sp_portal_answer *ret_answer,
+int sp_portal_sign_in_extend(struct sp_portal_sign_in *sign_in, struct sp_portal_answer *ret_answer,
 		      bool *ret_is_gone)
 {
 	__sp_answer struct sp_portal_answer answer = { 0 };

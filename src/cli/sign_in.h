@@ -8,7 +8,7 @@
 #include "cli/portal_call.h"
 #include "cli/profile.h"
 
-struct sp_sign_in {
+struct sp_portal_sign_in {
 	const struct sp_cli *cli;
 	const struct sp_profile *profile; /* borrowed; its idp and user are the defaults */
 	const char *idp, *user; /* asked for; NULL: to be chosen */
@@ -25,18 +25,18 @@ struct sp_sign_in {
 	bool is_open; /* asked and not answered: nobody here knows whether there is a session */
 };
 
-void sp_sign_in_done(struct sp_sign_in *sign_in); /* wipes the password */
-#define __sp_sign_in __sp_cleanup(sp_sign_in_done)
+void sp_portal_sign_in_done(struct sp_portal_sign_in *sign_in); /* wipes the password */
+#define __sp_portal_sign_in __sp_cleanup(sp_portal_sign_in_done)
 
 /* Ask the portal for its providers: the first call, which shows whether it is there and trusted. */
-int sp_sign_in_begin(struct sp_sign_in *sign_in);
+int sp_portal_sign_in_begin(struct sp_portal_sign_in *sign_in);
 
 /* Sign in. *@ret_answer is a sign-in of the API (token, session, tunnel). Returns SP_EXIT_…, said. */
-int sp_sign_in_run(struct sp_sign_in *sign_in, struct sp_portal_answer *ret_answer);
+int sp_portal_sign_in_run(struct sp_portal_sign_in *sign_in, struct sp_portal_answer *ret_answer);
 
 /* Extend the profile's session in place. *@ret_answer has token and session.
  * Returns SP_EXIT_…, said; *@ret_is_gone, without a word: there is no session any more. */
-int sp_sign_in_extend(struct sp_sign_in *sign_in, struct sp_portal_answer *ret_answer,
+int sp_portal_sign_in_extend(struct sp_portal_sign_in *sign_in, struct sp_portal_answer *ret_answer,
 		      bool *ret_is_gone);
 
 #endif

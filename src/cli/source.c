@@ -16,7 +16,7 @@
 
 #define POLICY_BYTES_MAX (64u << 20)
 
-void sp_source_done(struct sp_source *source)
+void sp_policy_source_done(struct sp_policy_source *source)
 {
 	sp_policy_free(source->policy);
 	sp_machine_free(source->machine);
@@ -63,7 +63,7 @@ static int read_text(const char *path, char **ret_text, size_t *ret_len)
 	return SP_EXIT_OK;
 }
 
-static int load_machine(const char *path, struct sp_source *source)
+static int load_machine(const char *path, struct sp_policy_source *source)
 {
 	__sp_free char *text = NULL;
 	size_t len;
@@ -84,7 +84,7 @@ static int load_machine(const char *path, struct sp_source *source)
 }
 
 /* The machine file has no addresses of the gateway's own: those the policy is tested with stand for them. */
-static int borrow_self(struct sp_source *source)
+static int borrow_self(struct sp_policy_source *source)
 {
 	const struct sp_gateway *fixtures = &source->policy->fixtures.gateway;
 	struct sp_gateway *gateway = &source->machine->gateway;
@@ -100,7 +100,7 @@ static int borrow_self(struct sp_source *source)
 }
 
 /* What of the policy and the machine beside it does not fit. */
-static int check_fit(const char *machine_path, struct sp_source *source)
+static int check_fit(const char *machine_path, struct sp_policy_source *source)
 {
 	const char *slash = strrchr(machine_path, '/');
 	__sp_free char *idp_dir = NULL;
@@ -115,7 +115,7 @@ static int check_fit(const char *machine_path, struct sp_source *source)
 	return sp_judge_fit(&fit, &source->diagnostics);
 }
 
-int sp_source_load(const char *path, const char *machine_path, struct sp_source *source)
+int sp_policy_source_load(const char *path, const char *machine_path, struct sp_policy_source *source)
 {
 	int r;
 

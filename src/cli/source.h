@@ -8,7 +8,7 @@
 #include "judge/judge.h"
 #include "policy/load.h"
 
-struct sp_source {
+struct sp_policy_source {
 	struct sp_policy *policy;     /* numbered */
 	struct sp_machine *machine;   /* NULL without --gateway */
 	struct sp_gateway *gateway;   /* of the machine file, else of the fixtures */
@@ -17,8 +17,8 @@ struct sp_source {
 	struct sp_diagnostics diagnostics;
 };
 
-#define SP_SOURCE_INIT { 0 }
-void sp_source_done(struct sp_source *source);
+#define SP_POLICY_SOURCE_INIT { 0 }
+void sp_policy_source_done(struct sp_policy_source *source);
 
 /* A file, or with "-" what comes on stdin. Returns as sp_file_read. And what messages call it. */
 int sp_cli_read_file(const char *path, size_t max_len, char **ret_text, size_t *ret_len);
@@ -26,7 +26,7 @@ const char *sp_cli_file_name(const char *path);
 
 /* Read and check @path, "-" being stdin (and @machine_path when not NULL). Returns SP_EXIT_OK, or an exit code after
  * saying why; with -EINVAL'ed text SP_EXIT_INVALID and the diagnostics left for the caller to print. */
-int sp_source_load(const char *path, const char *machine_path, struct sp_source *source);
+int sp_policy_source_load(const char *path, const char *machine_path, struct sp_policy_source *source);
 
 /* The diagnostics as lines on stderr. */
 void sp_source_print_diagnostics(const struct sp_cli *cli, const struct sp_diagnostics *diagnostics);

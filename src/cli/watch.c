@@ -118,7 +118,7 @@ static int sleep_ms(const struct watch *watch, int64_t now_s)
 
 static int extend(struct watch *watch)
 {
-	__sp_sign_in struct sp_sign_in sign_in = { .cli = watch->cli,
+	__sp_portal_sign_in struct sp_portal_sign_in sign_in = { .cli = watch->cli,
 						   .profile = watch->profile,
 						   .password_fd = -1 };
 	__sp_answer struct sp_portal_answer answer = { 0 };
@@ -126,9 +126,9 @@ static int extend(struct watch *watch)
 	bool is_gone = false;
 	int r;
 
-	r = sp_sign_in_begin(&sign_in);
+	r = sp_portal_sign_in_begin(&sign_in);
 	if (r == SP_EXIT_OK)
-		r = sp_sign_in_extend(&sign_in, &answer, &is_gone);
+		r = sp_portal_sign_in_extend(&sign_in, &answer, &is_gone);
 	if (is_gone)
 		watch->expires_s = 0;
 	if (r == SP_EXIT_OK)

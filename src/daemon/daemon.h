@@ -80,7 +80,7 @@ struct sp_daemon {
 	struct sp_people people;
 	struct sp_engine engine;
 	struct sp_farewell farewell;
-	struct sp_portal portal;
+	struct sp_portal_seen portal;
 	struct sp_recorder recorder;
 	struct sp_revisions revisions;
 	bool is_lock_open;

@@ -130,7 +130,7 @@ static void look_at_certificate(struct sp_daemon *daemon)
 
 static void look_at_portal(struct sp_daemon *daemon)
 {
-	const struct sp_portal *portal = &daemon->portal;
+	const struct sp_portal_seen *portal = &daemon->portal;
 
 	if (portal->reporter && portal->every_s &&
 	    sp_clock_boottime_ns() - portal->heard_ns > 3 * portal->every_s * SP_SECOND_NS)

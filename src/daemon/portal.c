@@ -30,7 +30,7 @@ static int make_folders(struct sp_daemon *daemon, const struct sp_user *user)
 
 void sp_portal_open(struct sp_daemon *daemon)
 {
-	struct sp_portal *portal = &daemon->portal;
+	struct sp_portal_seen *portal = &daemon->portal;
 	const char *name = daemon->machine->portal_user;
 	struct sp_user user;
 
@@ -114,7 +114,7 @@ static void warn_of_providers(struct sp_daemon *daemon, const json_t *providers)
 void sp_portal_report(struct sp_daemon *daemon, const struct sp_client *client, json_t *report,
 		      uint64_t every_s)
 {
-	struct sp_portal *portal = &daemon->portal;
+	struct sp_portal_seen *portal = &daemon->portal;
 
 	if (portal->reporter != client)
 		portal->since_ns = sp_clock_realtime_ns();
@@ -130,7 +130,7 @@ void sp_portal_report(struct sp_daemon *daemon, const struct sp_client *client, 
 
 void sp_portal_gone(struct sp_daemon *daemon, const struct sp_client *client)
 {
-	struct sp_portal *portal = &daemon->portal;
+	struct sp_portal_seen *portal = &daemon->portal;
 
 	if (portal->reporter != client)
 		return;
@@ -142,7 +142,7 @@ void sp_portal_gone(struct sp_daemon *daemon, const struct sp_client *client)
 
 void sp_portal_tick(struct sp_daemon *daemon)
 {
-	const struct sp_portal *portal = &daemon->portal;
+	const struct sp_portal_seen *portal = &daemon->portal;
 
 	if (daemon->machine->has_portal && !portal->reporter &&
 	    sp_clock_boottime_ns() - portal->missed_ns >= PATIENCE_NS)
@@ -153,7 +153,7 @@ void sp_portal_tick(struct sp_daemon *daemon)
 
 json_t *sp_portal_describe(const struct sp_daemon *daemon)
 {
-	const struct sp_portal *portal = &daemon->portal;
+	const struct sp_portal_seen *portal = &daemon->portal;
 
 	if (!portal->report)
 		return json_null();

@@ -12,7 +12,7 @@
 struct sp_client;
 struct sp_daemon;
 
-struct sp_portal {
+struct sp_portal_seen {
 	struct sp_user user; /* uid SP_UID_NONE: this gateway has none, or its user is not there */
 	const struct sp_client *reporter; /* who reported last; NULL: it has gone, or none came */
 	json_t *report;                   /* {url, fingerprint, providers, pressure, memory_locked} */

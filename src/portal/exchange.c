@@ -32,7 +32,7 @@ void sp_exchange_fail_gate(struct sp_exchange *exchange, const json_t *reply)
 	sp_exchange_answer(exchange);
 }
 
-static void gate_replied(struct sp_ask *ask, const json_t *reply)
+static void gate_replied(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct sp_exchange *exchange = (void *)((char *)ask - offsetof(struct sp_exchange, ask));
 
@@ -49,7 +49,7 @@ void sp_exchange_ask(struct sp_exchange *exchange, json_t *request,
 		sp_exchange_fail(exchange, 500, "internal", "out of memory");
 		return;
 	}
-	exchange->ask = (struct sp_ask){ .request = request, .done = gate_replied };
+	exchange->ask = (struct sp_gate_request){ .request = request, .done = gate_replied };
 	exchange->then = then;
 	exchange->portal->outside->ask(exchange->portal->outside_arg, &exchange->ask);
 }

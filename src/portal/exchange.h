@@ -33,7 +33,7 @@ struct sp_exchange {
 	struct sp_person person; /* whose token it is, or who signs in */
 	json_t *devices;         /* that person's, as the gateway lists them */
 	const json_t *device;    /* the token's, among them */
-	struct sp_ask ask;
+	struct sp_gate_request ask;
 	void (*then)(struct sp_exchange *exchange, const json_t *reply);
 	struct sp_password_check *check;
 	void (*passed)(struct sp_exchange *exchange, const struct sp_local_user *user);

@@ -19,7 +19,7 @@
 #define READ_ROOM 65536u
 
 struct queue {
-	struct sp_ask *first, **last;
+	struct sp_gate_request *first, **last;
 	size_t count;
 };
 
@@ -32,7 +32,7 @@ struct sp_gate {
 	struct sp_timer retry, reply_due, later;
 	uint64_t retry_ns;
 	struct queue urgent, waiting, failed;
-	struct sp_ask *current; /* under way; NULL: none, or its asker has gone */
+	struct sp_gate_request *current; /* under way; NULL: none, or its asker has gone */
 	bool is_busy;
 	bool is_named; /* that it cannot be reached was said */
 	json_int_t last_id;
@@ -47,7 +47,7 @@ static void queue_init(struct queue *queue)
 	*queue = (struct queue){ .last = &queue->first };
 }
 
-static void push(struct queue *queue, struct sp_ask *ask)
+static void push(struct queue *queue, struct sp_gate_request *ask)
 {
 	ask->next = NULL;
 	*queue->last = ask;
@@ -55,9 +55,9 @@ static void push(struct queue *queue, struct sp_ask *ask)
 	queue->count++;
 }
 
-static struct sp_ask *pop(struct queue *queue)
+static struct sp_gate_request *pop(struct queue *queue)
 {
-	struct sp_ask *ask = queue->first;
+	struct sp_gate_request *ask = queue->first;
 
 	if (!ask)
 		return NULL;
@@ -69,9 +69,9 @@ static struct sp_ask *pop(struct queue *queue)
 	return ask;
 }
 
-static bool take_out(struct queue *queue, struct sp_ask *ask)
+static bool take_out(struct queue *queue, struct sp_gate_request *ask)
 {
-	for (struct sp_ask **at = &queue->first; *at; at = &(*at)->next) {
+	for (struct sp_gate_request **at = &queue->first; *at; at = &(*at)->next) {
 		if (*at != ask)
 			continue;
 		*at = ask->next;
@@ -85,7 +85,7 @@ static bool take_out(struct queue *queue, struct sp_ask *ask)
 
 static void fail_all(struct sp_gate *gate, struct queue *queue)
 {
-	struct sp_ask *ask;
+	struct sp_gate_request *ask;
 
 	while ((ask = pop(queue)))
 		push(&gate->failed, ask);
@@ -93,7 +93,7 @@ static void fail_all(struct sp_gate *gate, struct queue *queue)
 		sp_loop_in(gate->loop, &gate->later, 0);
 }
 
-static void answer(struct sp_ask *ask, const json_t *reply)
+static void answer(struct sp_gate_request *ask, const json_t *reply)
 {
 	ask->is_under_way = false;
 	json_decref(ask->request);
@@ -104,7 +104,7 @@ static void answer(struct sp_ask *ask, const json_t *reply)
 static void tell_failed(void *arg)
 {
 	struct sp_gate *gate = arg;
-	struct sp_ask *ask;
+	struct sp_gate_request *ask;
 
 	while ((ask = pop(&gate->failed)))
 		answer(ask, NULL);
@@ -114,7 +114,7 @@ static void tell_failed(void *arg)
 
 static void disconnect(struct sp_gate *gate, const char *why)
 {
-	struct sp_ask *current = SP_TAKE_PTR(gate->current);
+	struct sp_gate_request *current = SP_TAKE_PTR(gate->current);
 
 	if (gate->source.fd < 0)
 		return;
@@ -178,7 +178,7 @@ static int put_request(struct sp_gate *gate, json_t *request)
 
 static void send_next(struct sp_gate *gate)
 {
-	struct sp_ask *ask;
+	struct sp_gate_request *ask;
 	int r;
 
 	if (gate->is_busy || gate->source.fd < 0)
@@ -201,7 +201,7 @@ static void send_next(struct sp_gate *gate)
 static void take_line(struct sp_gate *gate, const char *line, size_t len)
 {
 	__sp_json json_t *reply = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
-	struct sp_ask *current = SP_TAKE_PTR(gate->current);
+	struct sp_gate_request *current = SP_TAKE_PTR(gate->current);
 
 	if (!gate->is_busy || !json_is_object(reply) ||
 	    json_integer_value(json_object_get(reply, "id")) != gate->last_id) {
@@ -314,7 +314,7 @@ static void give_up_waiting(void *arg)
 
 /* ---- asking ---- */
 
-void sp_gate_ask(struct sp_gate *gate, struct sp_ask *ask)
+void sp_gate_ask(struct sp_gate *gate, struct sp_gate_request *ask)
 {
 	ask->is_under_way = true;
 	if (gate->source.fd < 0 || gate->urgent.count + gate->waiting.count >= SP_GATE_QUEUE_MAX) {
@@ -326,7 +326,7 @@ void sp_gate_ask(struct sp_gate *gate, struct sp_ask *ask)
 	send_next(gate);
 }
 
-void sp_gate_drop(struct sp_gate *gate, struct sp_ask *ask)
+void sp_gate_drop(struct sp_gate *gate, struct sp_gate_request *ask)
 {
 	if (gate->current == ask)
 		gate->current = NULL; /* its reply goes to nobody */

@@ -19,7 +19,7 @@ int sp_gate_new(struct sp_loop *loop, const char *path, void (*changed)(void *ar
 void sp_gate_free(struct sp_gate *gate); /* nobody is called back */
 
 /* As outside.h says. Without a gate, and when too many wait, the answer is NULL, a moment later. */
-void sp_gate_ask(struct sp_gate *gate, struct sp_ask *ask);
-void sp_gate_drop(struct sp_gate *gate, struct sp_ask *ask);
+void sp_gate_ask(struct sp_gate *gate, struct sp_gate_request *ask);
+void sp_gate_drop(struct sp_gate *gate, struct sp_gate_request *ask);
 
 #endif

@@ -41,8 +41,8 @@ struct sp_grant {
 	uint8_t handle[SP_HANDLE_LEN];
 	struct sp_exchange *starter, *poller;
 	uint64_t flow_due_ns, poll_due_ns, ends_ns, wanted_ns;
-	struct sp_job job;
-	struct sp_ask ask;
+	struct sp_fetch_job job;
+	struct sp_gate_request ask;
 	char *refresh;    /* the provider's token, sealed */
 	struct sp_response result;
 	struct sp_grant *bucket_next, *older, *newer;
@@ -133,7 +133,7 @@ static void remove_from_table(struct sp_grants *grants, struct sp_grant *grant)
 
 static void end_flow(struct sp_grant *grant)
 {
-	sp_job_cancel(&grant->job);
+	sp_fetch_job_cancel(&grant->job);
 	sp_oidc_flow_free(SP_TAKE_PTR(grant->flow));
 }
 
@@ -247,7 +247,7 @@ static void expire(struct sp_grant *grant)
 
 /* ---- a session for it ---- */
 
-static void gate_replied(struct sp_ask *ask, const json_t *reply)
+static void gate_replied(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct sp_grant *grant = (void *)((char *)ask - offsetof(struct sp_grant, ask));
 
@@ -296,7 +296,7 @@ static void ask_for_session(struct sp_grant *grant, const struct sp_claims *clai
 						   grant->refresh, &grant->from);
 	else if (groups)
 		request = sp_signin_request(&grant->person, groups, auth_time_s, grant->refresh, &grant->from);
-	grant->ask = (struct sp_ask){ .request = request, .done = gate_replied };
+	grant->ask = (struct sp_gate_request){ .request = request, .done = gate_replied };
 	if (request)
 		portal->outside->ask(portal->outside_arg, &grant->ask);
 	else
@@ -357,7 +357,7 @@ static void show_prompt(struct sp_grant *grant, const struct sp_oidc_prompt *pro
 
 static void advance(struct sp_grant *grant);
 
-static void fetched(struct sp_job *job, const struct sp_http_reply *reply)
+static void fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
 {
 	struct sp_grant *grant = (void *)((char *)job - offsetof(struct sp_grant, job));
 
@@ -385,7 +385,7 @@ static void advance(struct sp_grant *grant)
 	case SP_OIDC_FETCH:
 		grant->flow_due_ns = UINT64_MAX;
 		grant->job.is_low = grant->state == GRANT_STARTING;
-		sp_job_begin(&grant->job, &request, &provider->trust);
+		sp_fetch_job_begin(&grant->job, &request, &provider->trust);
 		set_due(grant);
 		break;
 	case SP_OIDC_WAIT: set_due(grant); break;
@@ -412,7 +412,7 @@ static struct sp_grant *grant_new(struct sp_exchange *exchange, struct sp_provid
 	grant->from = exchange->from;
 	grant->ends_ns = portal->now.boot_ns + START_NS;
 	grant->flow_due_ns = UINT64_MAX;
-	grant->job = (struct sp_job){ .portal = portal, .done = fetched };
+	grant->job = (struct sp_fetch_job){ .portal = portal, .done = fetched };
 	portal->outside->random(portal->outside_arg, grant->handle, sizeof(grant->handle));
 	grant->person = exchange->person;
 	exchange->person = (struct sp_person){ 0 };

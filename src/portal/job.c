@@ -5,16 +5,16 @@
 
 #include "portal/portal.h"
 
-static enum sp_job_queue queue_of(const struct sp_job *job)
+static enum sp_fetch_job_queue queue_of(const struct sp_fetch_job *job)
 {
 	if (job->state == SP_JOB_FAILED)
 		return SP_JOBS_FAILED;
 	return job->is_low ? SP_JOBS_LOW : SP_JOBS_HIGH;
 }
 
-static void enqueue(struct sp_jobs *jobs, struct sp_job *job)
+static void enqueue(struct sp_fetch_jobs *jobs, struct sp_fetch_job *job)
 {
-	const enum sp_job_queue queue = queue_of(job);
+	const enum sp_fetch_job_queue queue = queue_of(job);
 
 	job->next = NULL;
 	job->previous = jobs->last[queue];
@@ -25,9 +25,9 @@ static void enqueue(struct sp_jobs *jobs, struct sp_job *job)
 	jobs->last[queue] = job;
 }
 
-static void dequeue(struct sp_jobs *jobs, struct sp_job *job)
+static void dequeue(struct sp_fetch_jobs *jobs, struct sp_fetch_job *job)
 {
-	const enum sp_job_queue queue = queue_of(job);
+	const enum sp_fetch_job_queue queue = queue_of(job);
 
 	if (job->previous)
 		job->previous->next = job->next;
@@ -41,16 +41,16 @@ static void dequeue(struct sp_jobs *jobs, struct sp_job *job)
 	job->state = SP_JOB_IDLE;
 }
 
-static bool has_room(const struct sp_jobs *jobs, bool is_low)
+static bool has_room(const struct sp_fetch_jobs *jobs, bool is_low)
 {
 	return jobs->running < SP_JOBS_MAX && (!is_low || jobs->running_low < SP_JOBS_LOW_MAX);
 }
 
 static void start_waiting(struct sp_portal *portal);
 
-static void end(struct sp_job *job)
+static void end(struct sp_fetch_job *job)
 {
-	struct sp_jobs *jobs = &job->portal->jobs;
+	struct sp_fetch_jobs *jobs = &job->portal->jobs;
 
 	job->state = SP_JOB_IDLE;
 	jobs->running--;
@@ -59,7 +59,7 @@ static void end(struct sp_job *job)
 
 static void fetched(void *arg, const struct sp_http_reply *reply)
 {
-	struct sp_job *job = arg;
+	struct sp_fetch_job *job = arg;
 	struct sp_portal *portal = job->portal;
 
 	end(job);
@@ -67,10 +67,10 @@ static void fetched(void *arg, const struct sp_http_reply *reply)
 	start_waiting(portal);
 }
 
-static void start(struct sp_job *job)
+static void start(struct sp_fetch_job *job)
 {
 	struct sp_portal *portal = job->portal;
-	struct sp_jobs *jobs = &portal->jobs;
+	struct sp_fetch_jobs *jobs = &portal->jobs;
 	int r;
 
 	job->state = SP_JOB_RUNS;
@@ -89,11 +89,11 @@ static void start(struct sp_job *job)
 
 static void start_waiting(struct sp_portal *portal)
 {
-	struct sp_jobs *jobs = &portal->jobs;
+	struct sp_fetch_jobs *jobs = &portal->jobs;
 
-	for (enum sp_job_queue queue = SP_JOBS_HIGH; queue <= SP_JOBS_LOW; queue++) {
+	for (enum sp_fetch_job_queue queue = SP_JOBS_HIGH; queue <= SP_JOBS_LOW; queue++) {
 		while (jobs->first[queue] && has_room(jobs, queue == SP_JOBS_LOW)) {
-			struct sp_job *job = jobs->first[queue];
+			struct sp_fetch_job *job = jobs->first[queue];
 
 			dequeue(jobs, job);
 			start(job);
@@ -101,10 +101,10 @@ static void start_waiting(struct sp_portal *portal)
 	}
 }
 
-void sp_job_begin(struct sp_job *job, struct sp_http_request *request,
+void sp_fetch_job_begin(struct sp_fetch_job *job, struct sp_http_request *request,
 		  const struct sp_fetch_trust *trust)
 {
-	struct sp_jobs *jobs = &job->portal->jobs;
+	struct sp_fetch_jobs *jobs = &job->portal->jobs;
 
 	job->request = *request;
 	*request = (struct sp_http_request){ 0 };
@@ -116,7 +116,7 @@ void sp_job_begin(struct sp_job *job, struct sp_http_request *request,
 		enqueue(jobs, job);
 }
 
-void sp_job_cancel(struct sp_job *job)
+void sp_fetch_job_cancel(struct sp_fetch_job *job)
 {
 	struct sp_portal *portal = job->portal;
 
@@ -130,9 +130,9 @@ void sp_job_cancel(struct sp_job *job)
 	}
 }
 
-void sp_jobs_run(struct sp_portal *portal)
+void sp_fetch_jobs_run(struct sp_portal *portal)
 {
-	struct sp_job *job;
+	struct sp_fetch_job *job;
 
 	while ((job = portal->jobs.first[SP_JOBS_FAILED])) {
 		const struct sp_http_reply reply = { .is_unsent = true, .failure = job->failure };

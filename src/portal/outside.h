@@ -16,13 +16,13 @@
 
 /* One question to sallyportd (docs/control-socket.md). The asker's storage, in place until it is done or
  * dropped. */
-struct sp_ask {
+struct sp_gate_request {
 	json_t *request;   /* "op" and its fields; taken over when asked */
 	/* @reply: NULL when the gateway does not answer; else the whole line, borrowed. */
-	void (*done)(struct sp_ask *ask, const json_t *reply);
+	void (*done)(struct sp_gate_request *ask, const json_t *reply);
 	bool can_wait;     /* behind those a person waits for */
 	bool is_under_way; /* the outside's */
-	struct sp_ask *next;
+	struct sp_gate_request *next;
 };
 
 /* One password to compare. From malloc; freed by the outside after done. */
@@ -42,8 +42,8 @@ struct sp_password_check {
 void sp_password_check_free(struct sp_password_check *check);
 
 struct sp_outside {
-	void (*ask)(void *arg, struct sp_ask *ask);
-	void (*drop)(void *arg, struct sp_ask *ask); /* done is not called any more */
+	void (*ask)(void *arg, struct sp_gate_request *ask);
+	void (*drop)(void *arg, struct sp_gate_request *ask); /* done is not called any more */
 	int (*check)(void *arg, struct sp_password_check *check); /* 0; -EBUSY: not taken over */
 	/* As sp_fetcher_begin and _cancel. */
 	int (*fetch)(void *arg, struct sp_http_request *request, const struct sp_fetch_trust *trust,

@@ -92,7 +92,7 @@ uint64_t sp_portal_due_ns(const struct sp_portal *portal)
 
 void sp_portal_run(struct sp_portal *portal)
 {
-	sp_jobs_run(portal);
+	sp_fetch_jobs_run(portal);
 	sp_providers_run(portal);
 	sp_grants_run(portal);
 	sp_refresher_run(portal);

@@ -54,12 +54,12 @@ struct sp_portal {
 	size_t provider_count;
 	void (*provider_changed)(struct sp_portal *portal, struct sp_provider *provider,
 				 enum sp_provider_change change);
-	struct sp_jobs jobs;
+	struct sp_fetch_jobs jobs;
 	struct sp_rates rates;
 	struct sp_throttle *throttle;
 	struct sp_grants *grants;
 	struct sp_refresher *refresher;
-	struct sp_ask report;
+	struct sp_gate_request report;
 	bool is_report_due;      /* something `status` shows has changed */
 	bool is_gate_there;
 	bool is_memory_locked;

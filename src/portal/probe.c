@@ -8,19 +8,19 @@
 #define LONGEST_NS (3600 * SP_SECOND_NS)
 #define NO_TOKEN "none-is-the-client-known"
 
-void sp_probe_init(struct sp_probe *probe, struct sp_portal *portal, void (*done)(struct sp_probe *probe))
+void sp_idp_probe_init(struct sp_idp_probe *probe, struct sp_portal *portal, void (*done)(struct sp_idp_probe *probe))
 {
-	*probe = (struct sp_probe){ .job = { .portal = portal, .is_low = true }, .due_ns = UINT64_MAX, .done = done };
+	*probe = (struct sp_idp_probe){ .job = { .portal = portal, .is_low = true }, .due_ns = UINT64_MAX, .done = done };
 }
 
-static void end_flow(struct sp_probe *probe)
+static void end_flow(struct sp_idp_probe *probe)
 {
-	sp_job_cancel(&probe->job);
+	sp_fetch_job_cancel(&probe->job);
 	sp_oidc_flow_free(probe->flow);
 	probe->flow = NULL;
 }
 
-void sp_probe_want(struct sp_probe *probe, bool is_refresh)
+void sp_idp_probe_want(struct sp_idp_probe *probe, bool is_refresh)
 {
 	if (probe->wait_ns && (is_refresh || !probe->is_refresh))
 		return;
@@ -30,14 +30,14 @@ void sp_probe_want(struct sp_probe *probe, bool is_refresh)
 	probe->due_ns = probe->job.portal->now.boot_ns + FIRST_NS;
 }
 
-void sp_probe_stop(struct sp_probe *probe)
+void sp_idp_probe_stop(struct sp_idp_probe *probe)
 {
 	end_flow(probe);
 	probe->wait_ns = 0;
 	probe->due_ns = UINT64_MAX;
 }
 
-static void try_later(struct sp_probe *probe)
+static void try_later(struct sp_idp_probe *probe)
 {
 	end_flow(probe);
 	probe->wait_ns = probe->wait_ns * 2 < LONGEST_NS ? probe->wait_ns * 2 : LONGEST_NS;
@@ -59,32 +59,32 @@ static bool took_us(const struct sp_finding *finding, const struct sp_http_reply
 	}
 }
 
-static void fetched(struct sp_job *job, const struct sp_http_reply *reply)
+static void fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
 {
-	struct sp_probe *probe = (void *)((char *)job - offsetof(struct sp_probe, job));
+	struct sp_idp_probe *probe = (void *)((char *)job - offsetof(struct sp_idp_probe, job));
 	const bool is_token = probe->is_refresh || sp_oidc_flow_prompt(probe->flow);
 
 	sp_oidc_flow_take(probe->flow, &job->portal->now, reply);
 	probe->due_ns = job->portal->now.boot_ns;
 	if (!is_token || !took_us(sp_oidc_flow_finding(probe->flow), reply))
 		return;
-	sp_probe_stop(probe);
+	sp_idp_probe_stop(probe);
 	probe->done(probe);
 }
 
-static int begin(struct sp_probe *probe, struct sp_oidc *oidc)
+static int begin(struct sp_idp_probe *probe, struct sp_oidc *oidc)
 {
 	return probe->is_refresh ? sp_oidc_flow_refresh(oidc, NO_TOKEN, "", &probe->flow) :
 				   sp_oidc_flow_device(oidc, &probe->flow);
 }
 
-void sp_probe_wake(struct sp_probe *probe)
+void sp_idp_probe_wake(struct sp_idp_probe *probe)
 {
 	if (probe->flow && probe->job.state == SP_JOB_IDLE)
 		probe->due_ns = probe->job.portal->now.boot_ns;
 }
 
-void sp_probe_run(struct sp_probe *probe, struct sp_oidc *oidc, const struct sp_fetch_trust *trust)
+void sp_idp_probe_run(struct sp_idp_probe *probe, struct sp_oidc *oidc, const struct sp_fetch_trust *trust)
 {
 	struct sp_http_request request = { 0 };
 
@@ -99,7 +99,7 @@ void sp_probe_run(struct sp_probe *probe, struct sp_oidc *oidc, const struct sp_
 	case SP_OIDC_FETCH:
 		probe->due_ns = UINT64_MAX;
 		probe->job.done = fetched;
-		sp_job_begin(&probe->job, &request, trust);
+		sp_fetch_job_begin(&probe->job, &request, trust);
 		break;
 	case SP_OIDC_WAIT: break;
 	case SP_OIDC_DONE:

@@ -9,24 +9,24 @@
 #include "identity/oidc.h"
 #include "portal/job.h"
 
-struct sp_probe {
+struct sp_idp_probe {
 	struct sp_oidc_flow *flow; /* NULL: none is under way */
 	bool is_refresh;           /* what was refused: a refresh, not a sign-in */
-	struct sp_job job;
+	struct sp_fetch_job job;
 	uint64_t due_ns;           /* UINT64_MAX: nothing before an answer comes, or it is not wanted */
 	uint64_t wait_ns;          /* after the last one that failed; 0: it is not wanted */
-	void (*done)(struct sp_probe *probe); /* we were taken; it is no longer wanted */
+	void (*done)(struct sp_idp_probe *probe); /* we were taken; it is no longer wanted */
 };
 
 /* @portal and @done as in the job: set once, before the first use. */
-void sp_probe_init(struct sp_probe *probe, struct sp_portal *portal, void (*done)(struct sp_probe *probe));
+void sp_idp_probe_init(struct sp_idp_probe *probe, struct sp_portal *portal, void (*done)(struct sp_idp_probe *probe));
 /* Ask from a minute on, then ever more seldom, at least each hour. One that is wanted already goes on, but a sign-in
  * that was refused counts for more than a refresh. */
-void sp_probe_want(struct sp_probe *probe, bool is_refresh);
-void sp_probe_stop(struct sp_probe *probe);
+void sp_idp_probe_want(struct sp_idp_probe *probe, bool is_refresh);
+void sp_idp_probe_stop(struct sp_idp_probe *probe);
 /* The provider's discovery or keys came, for which it may have waited. */
-void sp_probe_wake(struct sp_probe *probe);
+void sp_idp_probe_wake(struct sp_idp_probe *probe);
 /* When it is due. */
-void sp_probe_run(struct sp_probe *probe, struct sp_oidc *oidc, const struct sp_fetch_trust *trust);
+void sp_idp_probe_run(struct sp_idp_probe *probe, struct sp_oidc *oidc, const struct sp_fetch_trust *trust);
 
 #endif

@@ -25,8 +25,8 @@ void sp_provider_unref(struct sp_provider *provider)
 {
 	if (--provider->ref_count)
 		return;
-	sp_job_cancel(&provider->job);
-	sp_probe_stop(&provider->probe);
+	sp_fetch_job_cancel(&provider->job);
+	sp_idp_probe_stop(&provider->probe);
 	sp_oidc_free(provider->oidc);
 	sp_idp_free(provider->idp);
 	free(provider->name);
@@ -94,7 +94,7 @@ const char *sp_provider_error(const struct sp_provider *provider)
 #define STALE_NS (1800 * SP_SECOND_NS)
 
 /* It takes us again, as nobody's sign-in showed. */
-static void probed(struct sp_probe *probe)
+static void probed(struct sp_idp_probe *probe)
 {
 	struct sp_provider *provider = (void *)((char *)probe - offsetof(struct sp_provider, probe));
 
@@ -119,10 +119,10 @@ void sp_provider_heard(struct sp_provider *provider, const struct sp_finding *fi
 
 	if (!finding) {
 		*provider->refused = '\0';
-		sp_probe_stop(&provider->probe);
+		sp_idp_probe_stop(&provider->probe);
 	} else if (finding->is_client_refused) {
 		snprintf(provider->refused, sizeof(provider->refused), "%s", finding->detail);
-		sp_probe_want(&provider->probe, is_refresh);
+		sp_idp_probe_want(&provider->probe, is_refresh);
 	}
 	if (is_refresh) {
 		provider->refresh_until_ns = provider->portal->now.boot_ns + STALE_NS +
@@ -188,7 +188,7 @@ static void look(struct sp_provider *provider)
 
 /* ---- discovery and keys ---- */
 
-static void fetched(struct sp_job *job, const struct sp_http_reply *reply)
+static void fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
 {
 	struct sp_provider *provider = (void *)((char *)job - offsetof(struct sp_provider, job));
 	struct sp_portal *portal = provider->portal;
@@ -196,7 +196,7 @@ static void fetched(struct sp_job *job, const struct sp_http_reply *reply)
 	sp_provider_ref(provider); /* flows that end may let it go */
 	sp_oidc_take(provider->oidc, &portal->now, reply);
 	sp_provider_advance(provider);
-	sp_probe_wake(&provider->probe);
+	sp_idp_probe_wake(&provider->probe);
 	portal->provider_changed(portal, provider, SP_PROVIDER_MOVED);
 	sp_provider_unref(provider);
 }
@@ -211,7 +211,7 @@ void sp_provider_advance(struct sp_provider *provider)
 	if (provider->job.state == SP_JOB_IDLE &&
 	    sp_oidc_next(provider->oidc, &provider->portal->now, &request, &provider->due_ns) == SP_OIDC_FETCH) {
 		provider->due_ns = UINT64_MAX;
-		sp_job_begin(&provider->job, &request, &provider->trust);
+		sp_fetch_job_begin(&provider->job, &request, &provider->trust);
 	}
 	look(provider);
 }
@@ -244,7 +244,7 @@ static void run_due(struct sp_provider *provider)
 
 	forget_failures(provider);
 	if (is_probed)
-		sp_probe_run(&provider->probe, provider->oidc, &provider->trust);
+		sp_idp_probe_run(&provider->probe, provider->oidc, &provider->trust);
 	if (is_probed || provider->due_ns <= now_ns)
 		sp_provider_advance(provider); /* the probe may have made a fetch due */
 }
@@ -266,8 +266,8 @@ static int new_provider(struct sp_portal *portal, const char *name, struct sp_pr
 	provider->portal = portal;
 	provider->ref_count = 1;
 	provider->due_ns = UINT64_MAX;
-	provider->job = (struct sp_job){ .portal = portal, .done = fetched };
-	sp_probe_init(&provider->probe, portal, probed);
+	provider->job = (struct sp_fetch_job){ .portal = portal, .done = fetched };
+	sp_idp_probe_init(&provider->probe, portal, probed);
 	provider->name = strdup(name);
 	if (!provider->name) {
 		free(provider);

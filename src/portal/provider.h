@@ -22,11 +22,11 @@ struct sp_provider {
 	char *ca_path;
 	uint8_t digest[32];    /* of file and secret */
 	char *file_error;      /* why the file's newest text is not used; NULL: it is */
-	struct sp_job job;     /* discovery and keys */
+	struct sp_fetch_job job;     /* discovery and keys */
 	uint64_t due_ns;
 	char shown[16];        /* the state as last reported */
 	char refused[200];     /* it does not take this gateway as its client: how it said so; "": it does */
-	struct sp_probe probe; /* while it refused us: whether it takes us again */
+	struct sp_idp_probe probe; /* while it refused us: whether it takes us again */
 	unsigned int refresh_failures; /* in a row, of anybody's groups being asked for again */
 	char refresh_trouble[200];     /* why the last of them failed */
 	uint64_t refresh_until_ns;     /* boot time from which that is told no more: nobody's groups were asked for since */

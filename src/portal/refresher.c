@@ -47,8 +47,8 @@ struct entry {
 	struct sp_provider *provider; /* while a flow is under way */
 	struct sp_oidc_flow *flow;
 	uint64_t flow_due_ns;
-	struct sp_job job;
-	struct sp_ask ask;
+	struct sp_fetch_job job;
+	struct sp_gate_request ask;
 	json_t *fresh; /* groups the gateway is being told */
 	struct entry *bucket_next;
 };
@@ -58,7 +58,7 @@ struct sp_refresher {
 	size_t count;
 	unsigned int busy_count;
 	struct sp_heap heap;
-	struct sp_ask load;
+	struct sp_gate_request load;
 	struct sp_portal *portal;
 };
 
@@ -126,7 +126,7 @@ static void unlink_number(struct sp_refresher *refresher, struct entry *entry)
 
 static void end_flow(struct entry *entry)
 {
-	sp_job_cancel(&entry->job);
+	sp_fetch_job_cancel(&entry->job);
 	sp_oidc_flow_free(SP_TAKE_PTR(entry->flow));
 	if (entry->provider)
 		sp_provider_unref(SP_TAKE_PTR(entry->provider));
@@ -231,7 +231,7 @@ static struct entry *entry_new(struct sp_portal *portal, const json_t *session)
 	if (!entry)
 		return NULL;
 	entry->portal = portal;
-	entry->job = (struct sp_job){ .portal = portal, .is_low = true };
+	entry->job = (struct sp_fetch_job){ .portal = portal, .is_low = true };
 	entry->flow_due_ns = UINT64_MAX;
 	link_number(refresher, entry, sp_session_number(session));
 	refresher->count++;
@@ -348,7 +348,7 @@ void sp_refresher_note(struct sp_portal *portal, int64_t was, const json_t *sess
 
 /* ---- one refresh ---- */
 
-static void tell_gate(struct entry *entry, json_t *request, void (*done)(struct sp_ask *ask, const json_t *reply))
+static void tell_gate(struct entry *entry, json_t *request, void (*done)(struct sp_gate_request *ask, const json_t *reply))
 {
 	struct sp_portal *portal = entry->portal;
 
@@ -356,16 +356,16 @@ static void tell_gate(struct entry *entry, json_t *request, void (*done)(struct 
 		rest(entry, RETRY_GATE_NS);
 		return;
 	}
-	entry->ask = (struct sp_ask){ .request = request, .done = done, .can_wait = true };
+	entry->ask = (struct sp_gate_request){ .request = request, .done = done, .can_wait = true };
 	portal->outside->ask(portal->outside_arg, &entry->ask);
 }
 
-static struct entry *entry_of(struct sp_ask *ask)
+static struct entry *entry_of(struct sp_gate_request *ask)
 {
 	return (struct entry *)((char *)ask - offsetof(struct entry, ask));
 }
 
-static void closed(struct sp_ask *ask, const json_t *reply)
+static void closed(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct entry *entry = entry_of(ask);
 
@@ -412,7 +412,7 @@ static bool take_update(struct entry *entry, const json_t *reply)
 	return true;
 }
 
-static void updated(struct sp_ask *ask, const json_t *reply)
+static void updated(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct entry *entry = entry_of(ask);
 	__sp_json json_t *fresh = SP_TAKE_PTR(entry->fresh);
@@ -475,7 +475,7 @@ static void settle(struct entry *entry, json_t *groups)
 
 /* ---- no confirmation ---- */
 
-static void doubted(struct sp_ask *ask, const json_t *reply)
+static void doubted(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct entry *entry = entry_of(ask);
 
@@ -487,7 +487,7 @@ static void doubted(struct sp_ask *ask, const json_t *reply)
 		rest(entry, RETRY_GATE_NS);
 }
 
-static void lost(struct sp_ask *ask, const json_t *reply)
+static void lost(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct entry *entry = entry_of(ask);
 
@@ -500,7 +500,7 @@ static void lost(struct sp_ask *ask, const json_t *reply)
 /* The gateway is to end the session within @within_s, whatever becomes of us; @ending: the word on record;
  * @sealed: what is kept of it then, NULL: as it is. */
 static void end_early(struct entry *entry, const char *ending, int64_t within_s, const char *sealed,
-		      void (*done)(struct sp_ask *ask, const json_t *reply))
+		      void (*done)(struct sp_gate_request *ask, const json_t *reply))
 {
 	json_t *request = update_request(entry);
 
@@ -573,7 +573,7 @@ static void take_refusal(struct entry *entry, struct sp_provider *provider)
 
 static void advance(struct entry *entry);
 
-static void noted(struct sp_ask *ask, const json_t *reply)
+static void noted(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct entry *entry = entry_of(ask);
 
@@ -598,7 +598,7 @@ static void note_token(struct entry *entry)
 	tell_gate(entry, update_request(entry), noted);
 }
 
-static void fetched(struct sp_job *job, const struct sp_http_reply *reply)
+static void fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
 {
 	struct entry *entry = (void *)((char *)job - offsetof(struct entry, job));
 
@@ -624,7 +624,7 @@ static void advance(struct entry *entry)
 		entry->is_asked = true;
 		entry->flow_due_ns = UINT64_MAX;
 		entry->job.done = fetched;
-		sp_job_begin(&entry->job, &request, &provider->trust);
+		sp_fetch_job_begin(&entry->job, &request, &provider->trust);
 		break;
 	case SP_OIDC_WAIT:
 		sp_heap_set(&entry->portal->refresher->heap, &entry->due, entry->flow_due_ns);
@@ -659,7 +659,7 @@ static void ask_provider(struct entry *entry, struct sp_provider *provider)
 	advance(entry);
 }
 
-static void marked(struct sp_ask *ask, const json_t *reply)
+static void marked(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct entry *entry = entry_of(ask);
 	struct sp_provider *provider = sp_provider_find(entry->portal, entry->idp);
@@ -717,7 +717,7 @@ static const json_t *find_session(const json_t *reply, int64_t number)
 }
 
 /* The gateway's word on the session comes first: it may have ended long ago. */
-static void listed(struct sp_ask *ask, const json_t *reply)
+static void listed(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct entry *entry = entry_of(ask);
 	struct sp_provider *provider = sp_provider_find(entry->portal, entry->idp);
@@ -802,7 +802,7 @@ static void load_one(struct sp_portal *portal, const json_t *session)
 		rest_until_next(entry);
 }
 
-static void loaded(struct sp_ask *ask, const json_t *reply)
+static void loaded(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct sp_refresher *refresher = (void *)((char *)ask - offsetof(struct sp_refresher, load));
 	const json_t *session;
@@ -818,7 +818,7 @@ void sp_refresher_load(struct sp_portal *portal)
 
 	if (refresher->load.is_under_way)
 		return;
-	refresher->load = (struct sp_ask){
+	refresher->load = (struct sp_gate_request){
 		.request = json_pack("{s:s}", "op", "session.list"), .done = loaded, .can_wait = true
 	};
 	if (refresher->load.request)

@@ -27,7 +27,7 @@ bool sp_report_is_due(const struct sp_portal *portal)
 	return (portal->is_report_due || is_pressure_due(portal)) && portal->is_gate_there && !portal->report.is_under_way;
 }
 
-static void reported(struct sp_ask *ask, const json_t *reply)
+static void reported(struct sp_gate_request *ask, const json_t *reply)
 {
 	(void)ask;
 	if (reply && !sp_gate_is_ok(reply))
@@ -50,7 +50,7 @@ void sp_report_run(struct sp_portal *portal)
 	portal->is_report_due = false;
 	portal->told_pressure = pressure(portal);
 	portal->pressure_told_ns = portal->now.boot_ns;
-	portal->report = (struct sp_ask){ .request = request, .done = reported, .can_wait = true };
+	portal->report = (struct sp_gate_request){ .request = request, .done = reported, .can_wait = true };
 	portal->outside->ask(portal->outside_arg, &portal->report);
 }
 

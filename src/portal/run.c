@@ -31,7 +31,7 @@
 #include "portal/shown.h"
 
 struct certificate_ask {
-	struct sp_ask ask; /* first: it is what comes back */
+	struct sp_gate_request ask; /* first: it is what comes back */
 	struct process *process;
 	bool is_asked;
 };
@@ -56,12 +56,12 @@ struct process {
 
 /* ---- what the portal has done for it ---- */
 
-static void do_ask(void *arg, struct sp_ask *ask)
+static void do_ask(void *arg, struct sp_gate_request *ask)
 {
 	sp_gate_ask(((struct process *)arg)->gate, ask);
 }
 
-static void do_drop(void *arg, struct sp_ask *ask)
+static void do_drop(void *arg, struct sp_gate_request *ask)
 {
 	sp_gate_drop(((struct process *)arg)->gate, ask);
 }
@@ -131,7 +131,7 @@ static void show(struct process *process, struct sp_tls *tls)
 	sp_log_note("new connections are shown certificate %.16s…", shown->fingerprint);
 }
 
-static void told_certificate(struct sp_ask *ask, const json_t *reply)
+static void told_certificate(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct certificate_ask *certificate = (struct certificate_ask *)ask;
 	const char *cert, *key, *failed = "sallyportd did not give it to us";

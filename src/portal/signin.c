@@ -91,11 +91,11 @@ void sp_signin_respond(struct sp_portal *portal, const struct sp_person *person,
 /* ---- on record ---- */
 
 struct record {
-	struct sp_ask ask; /* first: the callback gets the record by it */
+	struct sp_gate_request ask; /* first: the callback gets the record by it */
 	struct sp_portal *portal;
 };
 
-static void recorded(struct sp_ask *ask, const json_t *reply)
+static void recorded(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct record *record = (struct record *)ask;
 

@@ -25,7 +25,7 @@ struct frame {
 struct walk {
 	struct sp_tables *tables;
 	bool is_src;
-	struct sp_marks marks;
+	struct sp_prefix_marks marks;
 	uint32_t *in, *except;           /* by network: marks of its we are inside of */
 	uint32_t *hits;                  /* by rule: networks of its that hold */
 	uint64_t *set;                   /* rules with hits */
@@ -252,7 +252,7 @@ static int walk_tree(struct walk *walk)
 
 static void walk_done(struct walk *walk)
 {
-	sp_marks_done(&walk->marks);
+	sp_prefix_marks_done(&walk->marks);
 	free(walk->in);
 	free(walk->except);
 	free(walk->hits);
@@ -273,7 +273,7 @@ static int compile_side(struct sp_tables *tables, bool is_src)
 	walk.scratch = sp_bits_new(tables->index->words);
 	if (!walk.in || !walk.except || !walk.hits || !walk.set || !walk.scratch)
 		return -ENOMEM;
-	r = sp_marks_collect(tables->index, is_src, &walk.marks);
+	r = sp_prefix_marks_collect(tables->index, is_src, &walk.marks);
 	return r < 0 ? r : walk_tree(&walk);
 }
 

@@ -11,7 +11,7 @@
 struct collect {
 	const struct sp_tables_index *index;
 	bool is_src;
-	struct sp_marks *marks;
+	struct sp_prefix_marks *marks;
 };
 
 /* ---- marks ---- */
@@ -198,23 +198,23 @@ static int collect_uses(struct collect *collect)
 	return 0;
 }
 
-int sp_marks_collect(const struct sp_tables_index *index, bool is_src, struct sp_marks *ret_marks)
+int sp_prefix_marks_collect(const struct sp_tables_index *index, bool is_src, struct sp_prefix_marks *ret_marks)
 {
-	struct sp_marks marks = { 0 };
+	struct sp_prefix_marks marks = { 0 };
 	struct collect collect = { index, is_src, &marks };
 	int r = collect_uses(&collect);
 
 	if (r == 0)
 		r = collect_marks(&collect);
 	if (r < 0) {
-		sp_marks_done(&marks);
+		sp_prefix_marks_done(&marks);
 		return r;
 	}
 	*ret_marks = marks;
 	return 0;
 }
 
-void sp_marks_done(struct sp_marks *marks)
+void sp_prefix_marks_done(struct sp_prefix_marks *marks)
 {
 	free(marks->items);
 	free(marks->uses.first);

@@ -33,7 +33,7 @@ struct sp_network_uses {
 	uint32_t *rules;
 };
 
-struct sp_marks {
+struct sp_prefix_marks {
 	struct sp_mark
 		*items; /* both families' default routes among them; IPv6 first, each by prefix */
 	size_t count;
@@ -41,8 +41,8 @@ struct sp_marks {
 };
 
 /* Of sources (rules' `from`, routes, bogons) or of destinations (rules' `to`). 0 or -ENOMEM. */
-int sp_marks_collect(const struct sp_tables_index *index, bool is_src, struct sp_marks *ret_marks);
+int sp_prefix_marks_collect(const struct sp_tables_index *index, bool is_src, struct sp_prefix_marks *ret_marks);
 /* Free what it holds. Not to be used afterwards. */
-void sp_marks_done(struct sp_marks *marks);
+void sp_prefix_marks_done(struct sp_prefix_marks *marks);
 
 #endif

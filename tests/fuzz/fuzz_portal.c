@@ -28,7 +28,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct sp_ask *asks;
+static struct sp_gate_request *asks;
 static struct sp_password_check *check;
 static struct {
 	sp_fetched_fn done;
@@ -37,9 +37,9 @@ static struct {
 } fetches[64];
 static size_t fetch_count;
 
-static void do_ask(void *arg, struct sp_ask *ask)
+static void do_ask(void *arg, struct sp_gate_request *ask)
 {
-	struct sp_ask **at = &asks;
+	struct sp_gate_request **at = &asks;
 
 	(void)arg;
 	while (*at)
@@ -49,9 +49,9 @@ static void do_ask(void *arg, struct sp_ask *ask)
 	*at = ask;
 }
 
-static void take_off(struct sp_ask *ask)
+static void take_off(struct sp_gate_request *ask)
 {
-	struct sp_ask **at = &asks;
+	struct sp_gate_request **at = &asks;
 
 	while (*at != ask)
 		at = &(*at)->next;
@@ -61,7 +61,7 @@ static void take_off(struct sp_ask *ask)
 	ask->request = NULL;
 }
 
-static void do_drop(void *arg, struct sp_ask *ask)
+static void do_drop(void *arg, struct sp_gate_request *ask)
 {
 	(void)arg;
 	take_off(ask);
@@ -211,7 +211,7 @@ static void forget_all(struct sp_portal *portal)
 	if (sp_refresher_new(portal, &portal->refresher) < 0 || sp_grants_new(&portal->grants) < 0)
 		abort();
 	while (asks) { /* a record of a refusal is freed by its reply */
-		struct sp_ask *ask = asks;
+		struct sp_gate_request *ask = asks;
 
 		take_off(ask);
 		ask->done(ask, NULL);
@@ -226,7 +226,7 @@ static bool step(const char *part, size_t len)
 	struct sp_http_reply reply = { .status = 200, .content_type = "application/json", .body = part, .body_len = len };
 
 	if (asks) {
-		struct sp_ask *ask = asks;
+		struct sp_gate_request *ask = asks;
 		json_t *line = json_loads(part, JSON_REJECT_DUPLICATES, NULL);
 
 		take_off(ask);

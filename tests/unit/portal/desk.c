@@ -26,7 +26,7 @@ struct fetch {
 struct sp_portal *desk;
 struct sp_addr desk_from;
 
-static struct sp_ask *asks;
+static struct sp_gate_request *asks;
 static struct sp_password_check *check;
 static struct fetch fetches[FETCHES_MAX];
 static size_t fetch_count;
@@ -36,9 +36,9 @@ static unsigned char next_random;
 
 /* ---- outside ---- */
 
-static void do_ask(void *arg, struct sp_ask *ask)
+static void do_ask(void *arg, struct sp_gate_request *ask)
 {
-	struct sp_ask **at = &asks;
+	struct sp_gate_request **at = &asks;
 
 	(void)arg;
 	while (*at)
@@ -48,9 +48,9 @@ static void do_ask(void *arg, struct sp_ask *ask)
 	*at = ask;
 }
 
-static void take_off(struct sp_ask *ask)
+static void take_off(struct sp_gate_request *ask)
 {
-	struct sp_ask **at = &asks;
+	struct sp_gate_request **at = &asks;
 
 	while (*at != ask)
 		at = &(*at)->next;
@@ -58,7 +58,7 @@ static void take_off(struct sp_ask *ask)
 	ask->is_under_way = false;
 }
 
-static void do_drop(void *arg, struct sp_ask *ask)
+static void do_drop(void *arg, struct sp_gate_request *ask)
 {
 	(void)arg;
 	take_off(ask);
@@ -143,7 +143,7 @@ int desk_stop(void **state)
 	sp_password_check_free(SP_TAKE_PTR(check));
 	while (asks) {
 		/* what nobody waits for is freed by its reply alone */
-		struct sp_ask *ask = asks;
+		struct sp_gate_request *ask = asks;
 
 		take_off(ask);
 		json_decref(ask->request);
@@ -271,7 +271,7 @@ const json_t *desk_asked(const char *op)
 
 static void reply(json_t *line)
 {
-	struct sp_ask *ask = asks;
+	struct sp_gate_request *ask = asks;
 
 	assert_non_null(ask);
 	take_off(ask);

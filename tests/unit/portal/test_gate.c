@@ -113,7 +113,7 @@ static void reply_to(json_t *request, const char *members)
 }
 
 struct question {
-	struct sp_ask ask; /* first */
+	struct sp_gate_request ask; /* first */
 	bool is_done, is_answered;
 	int64_t session;
 	unsigned int order;
@@ -121,7 +121,7 @@ struct question {
 
 static unsigned int order;
 
-static void done(struct sp_ask *ask, const json_t *reply)
+static void done(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct question *question = (struct question *)ask;
 
