@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "audit/chain.h"
@@ -406,6 +407,7 @@ int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv)
 	const char *word[1];
 	struct noted noted = { 0 };
 	uint64_t total = 0;
+	struct stat st;
 	size_t count;
 	int r;
 
@@ -419,8 +421,10 @@ int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv)
 				   { .path = paths.packets_log } };
 	const size_t log_count = count ? 1 : SP_ARRAY_LEN(logs);
 
-	if (access(logs[0].path, F_OK) < 0) /* packets.jsonl comes with the first packet */
+	if (stat(logs[0].path, &st) < 0) /* packets.jsonl comes with the first packet */
 		return sp_cli_fail(SP_EXIT_FAILED, "reading %s: %s", logs[0].path, sp_err_text(sp_errno()));
+	if (!S_ISREG(st.st_mode))
+		return sp_cli_fail(SP_EXIT_FAILED, "reading %s: it is no regular file; name a log's", logs[0].path);
 	findings = json_array();
 	for (size_t i = 0; i < log_count; i++) {
 		r = verify_log(cli, &logs[i], &noted, findings);

@@ -90,7 +90,8 @@ int sp_cli_wrap(int indent);
 /* The same of one line without its end, into @out. */
 void sp_cli_wrap_line(struct sp_buf *out, const char *line, int columns, int indent);
 
-/* `sallyport: text` on stderr. Returns @exit_code, so that a verb can `return sp_cli_fail(…)`. */
+/* `sallyport: text` on stderr, and what can be done about it where the text ends in what the system said
+ * (base/remedy.h). Returns @exit_code, so that a verb can `return sp_cli_fail(…)`. */
 int sp_cli_fail(int exit_code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same where what stderr shows is another text: for --json alone. */
 int sp_cli_note_failure(int exit_code, const char *text);

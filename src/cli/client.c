@@ -40,8 +40,9 @@ static int fail_unreachable(const char *path, int r)
 	if (r == -EACCES || r == -EPERM)
 		return sp_cli_fail(SP_EXIT_NOT_PERMITTED,
 				   "not permitted to use %s: run as root or as a member of its group", path);
-	return sp_cli_fail(SP_EXIT_UNREACHABLE, "sallyportd does not answer at %s: %s", path,
-			   sp_err_text(r));
+	return sp_cli_fail(SP_EXIT_UNREACHABLE, "sallyportd does not answer at %s: %s%s", path, sp_err_text(r),
+			   r == -ENOENT || r == -ECONNREFUSED ?
+				   " (start it: systemctl start sallyportd; one with a root of its own: --root)" : "");
 }
 
 static int connect_daemon(const struct sp_cli *cli, int *ret_fd)

@@ -16,6 +16,7 @@
 
 #include "base/array.h"
 #include "base/err.h"
+#include "base/remedy.h"
 #include "base/str.h"
 #include "base/text.h"
 #include "cli/cli.h"
@@ -407,11 +408,15 @@ int sp_cli_note_failure(int exit_code, const char *text)
 int sp_cli_fail(int exit_code, const char *format, ...)
 {
 	__sp_buf struct sp_buf text = SP_BUF_INIT;
+	const char *remedy;
 	va_list args;
 
 	va_start(args, format);
 	format_shown(&text, format, args);
 	va_end(args);
+	remedy = sp_remedy_of(sp_buf_get(&text));
+	if (remedy)
+		sp_buf_printf(&text, " (%s)", remedy);
 	sp_cli_say("sallyport: ");
 	put_shown(stderr, &text);
 	sp_cli_say("\n");

@@ -101,7 +101,7 @@ static int fail_unanswered(const struct sp_profile *profile, const char *failure
 	if (is_quiet)
 		return SP_EXIT_UNREACHABLE;
 	return sp_cli_fail(SP_EXIT_UNREACHABLE,
-			   "the portal at %s does not answer: %s; sessions that are open go on",
+			   "sessions that are open go on, but the portal at %s does not answer: %s",
 			   profile->url, failure);
 }
 

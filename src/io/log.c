@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/remedy.h"
 #include "base/text.h"
 
 static const char *log_name = "sallyport";
@@ -19,9 +20,13 @@ void sp_log_init(const char *name, bool is_verbose)
 static void write_line(int priority, const char *format, va_list args)
 {
 	char line[1024], shown[sizeof(line) * 2];
+	const int len = vsnprintf(line, sizeof(line), format, args);
+	const char *remedy = len < 0 ? NULL : sp_remedy_of(line);
 
-	if (vsnprintf(line, sizeof(line), format, args) < 0)
+	if (len < 0)
 		return;
+	if (remedy && len < (int)sizeof(line))
+		snprintf(line + len, sizeof(line) - (size_t)len, " (%s)", remedy);
 	sp_text_show(line, shown, sizeof(shown)); /* one event, one line, nothing a terminal would act on */
 	if (getenv("JOURNAL_STREAM"))
 		fprintf(stderr, "<%d>%s\n", priority, shown);

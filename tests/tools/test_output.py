@@ -23,6 +23,8 @@ WRITES_A_TERMINAL = re.compile(r'\bwrite\((STDOUT_FILENO|STDERR_FILENO|[12]),')
 BARE_ERROR = re.compile(r'\([^();]*"(?:failed: ?)?%s", *(?:sp_err_text|strerror)\(')
 # A probe has its name beside, a line of a field its field.
 NAMES_IT_ELSEWHERE = re.compile(r'\b(snprintf|sp_probe_add|sp_probe_add_for)\Z')
+# By which one function tells its caller what happened, who has words of their own for it: nobody is shown these.
+WORDS_OF_ONE_MODULE = {'ENOLINK', 'EMEDIUMTYPE', 'EKEYREJECTED', 'EUSERS', 'EIDRM', 'EBADFD', 'EDOM'}
 TEXT_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?\*/', re.S)
 
 
@@ -46,6 +48,20 @@ class Output(unittest.TestCase):
         found = [f'{path}: {match[0]}' for path, text in sources() for match in BARE_ERROR.finditer(text)
                  if not NAMES_IT_ELSEWHERE.search(text[:match.start()])]
         self.assertEqual(found, [])
+
+    def test_each_error_has_a_remedy(self):
+        texts = dict(sources())
+        known = set(re.findall(r'\{ (E[A-Z0-9]+),', texts['src/base/remedy.c'])) | WORDS_OF_ONE_MODULE
+        known |= {'ENOTSUP', 'EWOULDBLOCK'}  # other names of EOPNOTSUPP and EAGAIN
+        found = {name for path, text in texts.items() if path != 'src/base/remedy.c'
+                 for name in re.findall(r'-(E[A-Z0-9]{2,})\b', TEXT_OR_COMMENT.sub('""', text))}
+        self.assertEqual(sorted(found - known), [])
+        self.assertEqual(sorted(WORDS_OF_ONE_MODULE - found), [])
+
+    def test_each_printer_adds_it(self):
+        texts = dict(sources())
+        for path in PRINTERS:
+            self.assertIn('sp_remedy_of(', texts[path], path)
 
     def test_each_printer_escapes(self):
         texts = dict(sources())

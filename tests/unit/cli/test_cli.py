@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The command without a daemon and without root: exit codes, streams, JSON. usage: test_cli.py SALLYPORT"""
+import errno
 import json
 import os
 import re
@@ -292,6 +293,37 @@ class Cli(unittest.TestCase):
     def test_no_daemon_exits_6(self):
         for verb in (['status'], ['session', 'list'], ['apply', self.policy], ['audit'], ['history']):
             self.run_it(*verb, '--root', self.folder.name, code=6)
+
+    def test_each_failure_of_the_system_says_what_to_do(self):
+        folder, away = self.folder.name, os.path.join(self.folder.name, 'away')
+        closed, long = self.write('closed', 'x'), os.path.join(folder, 'a' * 300)
+        below, loop = os.path.join(closed, 'below'), os.path.join(folder, 'loop')
+        os.symlink(loop, loop)
+        os.chmod(closed, 0)
+        providers = os.path.join(folder, 'etc/sallyport/idp.d')
+        os.makedirs(providers)
+        root = ('--root', folder)
+        runs = [(verb, *before, path, *behind) for path in (away, folder, long, below, loop, closed)
+                for verb, before, behind in (
+                    ('check', (), ()), ('apply', (), root), ('replay', (self.policy,), ()), ('audit', ('verify',), ()),
+                    ('explain', (), ('--from', '10.0.0.1', '--to', '10.0.0.2:80')), ('backup', (), root), ('restore', (), root),
+                    ('idp', ('verify', '--idp', 'corp', '--keys'), (self.policy, *root)),
+                    ('login', ('https://127.0.0.1:1', '--state', folder, '--ca'), ()),
+                    ('login', ('https://127.0.0.1:1', '--state',), ()), ('status', ('--root',), ()))]
+        runs += [('user', 'add', 'ana', '--password-fd', '99', *root), ('idp', 'test', 'corp', *root), ('status', *root),
+                 ('doctor', '--root', long), ('up', '--state', away), ('login', 'https://127.0.0.1:1', '--state', folder),
+                 ('login', 'https://nobody.invalid', '--state', folder), ('user', 'list', '--root', away), ('bench', 'peers')]
+        asked = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'] if os.geteuid() == 0 else []
+        if asked:
+            os.chmod(folder, 0o755)
+        words_of_the_system = {os.strerror(number).lower() for number in errno.errorcode}
+        for words in runs:
+            done = subprocess.run([*asked, PROGRAM, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, check=False)
+            self.assertNotEqual(done.returncode, 0, words)
+            self.assertTrue(done.stderr.strip(), words)
+            for line in done.stderr.splitlines():
+                self.assertFalse([text for text in words_of_the_system if line.lower().endswith(text)], (words, line))
 
     def test_bench_names_what_there_is(self):
         for word, said in (('vnp', 'did you mean "vpn"'), ('nothing-like-it', 'vpn, aead, handshake, peers')):
