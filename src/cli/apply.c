@@ -36,7 +36,7 @@ static void print_diagnostics(json_t *diagnostics)
 	json_t *item;
 
 	json_array_foreach(diagnostics, i, item)
-		sp_cli_say("%s:%lld:%lld: %s%s\n", sp_json_text(item, "path"),
+		sp_cli_say("%s:%lld:%lld: %s%s\n", sp_json_text(item, "file"),
 			   sp_json_integer(item, "line"), sp_json_integer(item, "column"),
 			   strcmp(sp_json_text(item, "severity"), "warning") ? "" : "warning: ",
 			   sp_json_text(item, "message"));
@@ -51,7 +51,7 @@ static void print_failed_tests(json_t *tests)
 		if (json_is_true(json_object_get(item, "passed")))
 			continue;
 		sp_cli_say("%s:%lld:%lld: test failed: %s: %s by rule %s (%s), expected %s%s%s (asked: %s to %s)\n",
-			   sp_json_text(item, "path"), sp_json_integer(item, "line"),
+			   sp_json_text(item, "file"), sp_json_integer(item, "line"),
 			   sp_json_integer(item, "column"), sp_json_text(item, "words"),
 			   strcmp(sp_json_text(item, "verdict"), "allow") ? "denied" : "allowed",
 			   *sp_json_text(item, "rule") ? sp_json_text(item, "rule") : "none",

@@ -18,8 +18,8 @@
 #include "cli/client.h"
 #include "cli/render.h"
 #include "io/audit_log.h"
-#include "io/clock.h"
 #include "io/paths.h"
+#include "json/text.h"
 
 static void print_endpoint(json_t *record, const char *address_key, const char *port_key)
 {
@@ -111,175 +111,199 @@ static void print_record(const struct sp_cli *cli, json_t *record)
 /* ---- following, through restarts of sallyportd ---- */
 
 #define INDENT 8 /* of what a line has no room for */
-#define LOG_COUNT 2 /* packets and people: each has numbers of its own */
-#define AGAIN_MAX 10000 /* records, after a gap: as many as one request gets */
-#define OVERLAP_S 120 /* records come up to so late */
+#define PAGE 10000 /* records: as many as one request gets */
 #define PAUSE_NS 300000000L
+#define GO_ON (-2) /* of take_first: there are more, or a log was begun anew */
+
+/* The numbers to go on behind, by log (sp_audit_event_is_traffic): keys of a request, and of each reply. */
+static const char *const place_keys[] = { "after_seq", "after_packets_seq" };
 
 struct following {
 	const struct sp_cli *cli;
-	json_t *fields;
-	json_int_t last_seq[LOG_COUNT]; /* of the last record shown */
-	int64_t last_ns; /* when it was shown, or when it began */
-	bool is_again; /* what was shown already comes once more */
+	json_t *fields; /* of the request, borrowed; from the first reply on with its place in the logs */
 };
 
-static void show_record(struct following *following, json_t *record)
+static bool is_resuming(const json_t *fields)
+{
+	return json_object_get(fields, place_keys[0]) || json_object_get(fields, place_keys[1]);
+}
+
+static void show_event(struct following *following, json_t *record)
 {
 	const enum sp_audit_event event = sp_audit_event_parse(sp_json_text(record, "event"));
-	json_int_t *last = &following->last_seq[sp_audit_event_is_traffic(event)];
-	const json_int_t seq = sp_json_integer(record, "seq");
 
-	if (following->is_again && seq <= *last)
-		return;
-	*last = seq;
 	print_record(following->cli, record);
+	json_object_set(following->fields, place_keys[sp_audit_event_is_traffic(event)], json_object_get(record, "seq"));
+}
+
+/* The place in one log after a reply. A log that is shorter than what was read of it was begun anew: all that is
+ * in it is still to be read. Returns whether that is so. */
+static bool take_place(struct following *following, const json_t *reply, const char *key)
+{
+	json_t *place = json_object_get(reply, key), *asked = json_object_get(following->fields, key);
+	const bool is_anew = asked && json_is_integer(place) && json_integer_value(place) < json_integer_value(asked);
+
+	if (is_anew)
+		json_object_set_new(following->fields, key, json_integer(0));
+	else if (json_is_integer(place)) /* null: this log is not asked */
+		json_object_set(following->fields, key, place);
+	return is_anew;
 }
 
 static int take_first(void *arg, json_t *reply)
 {
 	struct following *following = arg;
+	bool is_whole = !is_resuming(following->fields) || !json_is_true(json_object_get(reply, "more"));
 	json_t *record;
 	size_t i;
+	int r;
 
 	json_array_foreach(json_object_get(reply, "records"), i, record)
-		show_record(following, record);
-	following->is_again = false;
-	following->last_ns = sp_clock_realtime_ns();
-	return sp_cli_flush();
+		print_record(following->cli, record);
+	for (i = 0; i < SP_ARRAY_LEN(place_keys); i++)
+		is_whole &= !take_place(following, reply, place_keys[i]);
+	json_object_del(following->fields, "since"); /* its "10m" would mean another time */
+	json_object_set_new(following->fields, "limit", json_integer(PAGE));
+	r = sp_cli_flush();
+	return r != SP_EXIT_OK || is_whole ? r : GO_ON;
 }
 
 static int take_event(void *arg, json_t *record)
 {
-	struct following *following = arg;
-
 	if (record)
-		show_record(following, record);
-	following->last_ns = sp_clock_realtime_ns();
+		show_event(arg, record);
 	return sp_cli_flush();
-}
-
-/* From a little before the last record on, as many as there can be. */
-static json_t *fields_of_again(const struct following *following)
-{
-	json_t *fields = json_deep_copy(following->fields);
-	char since[SP_TIME_TEXT_MAX];
-
-	sp_time_format(following->last_ns - OVERLAP_S * 1000000000ll, since);
-	json_object_set_new(fields, "since", json_string(since));
-	json_object_set_new(fields, "limit", json_integer(AGAIN_MAX));
-	return fields;
 }
 
 /* One that starts takes connections before it has the time to answer. */
 static bool answers(const struct sp_cli *cli)
 {
-	json_t *reply = sp_client_try(cli, "status");
+	__sp_json json_t *reply = sp_client_try(cli, "status");
 
-	json_decref(reply);
-	return reply;
+	return reply != NULL;
 }
 
-static int follow(struct following *following)
+static void wait_for_daemon(const struct sp_cli *cli)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	int r = sp_client_follow(following->cli, "audit.query", json_deep_copy(following->fields), take_first,
-				take_event, following);
 
-	while (r == SP_CLIENT_CLOSED) {
-		sp_cli_say("sallyport: sallyportd has gone; waiting for it\n");
-		while (!answers(following->cli))
-			nanosleep(&pause, NULL);
-		sp_cli_say("sallyport: sallyportd is there again\n");
-		following->is_again = true;
-		r = sp_client_follow(following->cli, "audit.query", fields_of_again(following), take_first, take_event,
-				    following);
-	}
-	return r;
+	sp_cli_say("sallyport: sallyportd has gone; waiting for it\n");
+	while (!answers(cli))
+		nanosleep(&pause, NULL);
+	sp_cli_say("sallyport: sallyportd is there again\n");
 }
 
-static int follow_all(const struct sp_cli *cli, json_t *fields)
+static int follow(const struct sp_cli *cli, json_t *fields)
 {
-	struct following following = { .cli = cli, .fields = fields, .last_ns = sp_clock_realtime_ns() };
-	const int r = follow(&following);
+	struct following following = { .cli = cli, .fields = fields };
+	int r;
 
-	json_decref(fields);
+	do {
+		r = sp_client_follow(cli, "audit.query", json_deep_copy(fields), take_first, take_event, &following);
+		if (r == SP_CLIENT_CLOSED)
+			wait_for_daemon(cli);
+	} while (r == SP_CLIENT_CLOSED || r == GO_ON);
 	return r;
 }
 
 static int print_once(const struct sp_cli *cli, json_t *fields)
 {
-	json_t *reply, *record;
-	const bool is_resuming = json_object_get(fields, "after_seq") || json_object_get(fields, "after_packets_seq");
+	__sp_json json_t *reply = NULL;
+	json_t *record;
 	size_t i;
-	int r = sp_client_call(cli, "audit.query", fields, &reply);
+	int r = sp_client_call(cli, "audit.query", json_incref(fields), &reply);
 
 	if (r != SP_EXIT_OK)
 		return r;
 	json_array_foreach(json_object_get(reply, "records"), i, record)
 		print_record(cli, record);
-	if (is_resuming && json_is_true(json_object_get(reply, "more")))
+	if (is_resuming(fields) && json_is_true(json_object_get(reply, "more")))
 		sp_cli_say("sallyport: there are more; go on behind the last number of each log (--after, --after-packets)\n");
-	json_decref(reply);
 	return sp_cli_flush();
+}
+
+/* The filters: options, and fields of the request. N and SEQ are numbers, other values texts. */
+static const struct filter {
+	const char *option, *field, *value_name, *help;
+} filters[] = {
+	{ "event", "event", "KIND", "deny, allow, session-open, apply, gap, …" },
+	{ "user", "user", "NAME", "of this person" },
+	{ "session", "session", "N", "of this session" },
+	{ "verdict", "verdict", "VERDICT", "allow or deny" },
+	{ "rule", "rule", "NAME", "decided by this rule" },
+	{ "reason", "reason", "REASON", "for this reason" },
+	{ "hook", "hook", "HOOK", "seen at this hook" },
+	{ "since", "since", "TIME", "RFC 3339, or how long ago: 10m, 2h" },
+	{ "until", "until", "TIME", "RFC 3339, or how long ago" },
+	{ "idp", "idp", "NAME", "of people of this provider" },
+	{ "src", "src", "PREFIX", "from this address, or one of these" },
+	{ "dst", "dst", "PREFIX", "to this address, or one of these" },
+	{ "after", "after_seq", "SEQ", "go on behind this number of audit.jsonl: the oldest first" },
+	{ "after-packets", "after_packets_seq", "SEQ", "the same of packets.jsonl; without it that log is left out" },
+};
+#define FILTERS SP_ARRAY_LEN(filters)
+
+/* Returns SP_EXIT_OK; SP_EXIT_USAGE: it is none, and that was said. */
+static int set_number(json_t *fields, const char *field, const char *option, const char *text)
+{
+	char *end;
+	long long number;
+
+	errno = 0;
+	number = strtoll(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno)
+		return sp_cli_fail(SP_EXIT_USAGE, "--%s %s: a number", option, text);
+	json_object_set_new(fields, field, json_integer(number));
+	return SP_EXIT_OK;
+}
+
+static int set_filter(json_t *fields, const struct filter *filter, const char *text)
+{
+	if (!strcmp(filter->value_name, "N") || !strcmp(filter->value_name, "SEQ"))
+		return set_number(fields, filter->field, filter->option, text);
+	json_object_set_new(fields, filter->field, sp_json_of_text(text));
+	return SP_EXIT_OK;
+}
+
+/* 0 is as many as one request gets, and the default where nothing may be left out. */
+static int set_limit(json_t *fields, const char *limit, bool is_following)
+{
+	const bool is_page = is_following && is_resuming(fields);
+	int r = limit ? set_number(fields, "limit", "limit", limit) : SP_EXIT_OK;
+
+	if (r == SP_EXIT_OK && (limit || is_page) && !json_integer_value(json_object_get(fields, "limit")))
+		json_object_set_new(fields, "limit", json_integer(PAGE));
+	return r;
 }
 
 int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 {
-	enum { FILTERS = 14 };
-	const char *value[FILTERS] = { 0 }, *limit = NULL;
+	const char *values[FILTERS] = { 0 }, *limit = NULL;
 	bool is_following = false;
-	const struct sp_option options[] = {
+	struct sp_option options[2 + FILTERS + 1] = {
 		{ "follow", &is_following, NULL, NULL, "go on with records as they come (also -f)" },
 		{ "limit", NULL, &limit, "N", "the newest N (default 100; 0: as many as there can be, 10000)" },
-		{ "event", NULL, &value[0], "KIND", "deny, allow, session-open, apply, gap, …" },
-		{ "user", NULL, &value[1], "NAME", "of this person" },
-		{ "session", NULL, &value[2], "N", "of this session" },
-		{ "verdict", NULL, &value[3], "VERDICT", "allow or deny" },
-		{ "rule", NULL, &value[4], "NAME", "decided by this rule" },
-		{ "reason", NULL, &value[5], "REASON", "for this reason" },
-		{ "hook", NULL, &value[6], "HOOK", "seen at this hook" },
-		{ "since", NULL, &value[7], "TIME", "RFC 3339, or how long ago: 10m, 2h" },
-		{ "until", NULL, &value[8], "TIME", "RFC 3339, or how long ago" },
-		{ "idp", NULL, &value[9], "NAME", "of people of this provider" },
-		{ "src", NULL, &value[10], "PREFIX", "from this address, or one of these" },
-		{ "dst", NULL, &value[11], "PREFIX", "to this address, or one of these" },
-		{ "after", NULL, &value[12], "SEQ", "go on behind this number of audit.jsonl: the oldest first" },
-		{ "after-packets", NULL, &value[13], "SEQ", "the same of packets.jsonl; without it that log is left out" },
-		{ 0 },
 	};
-	json_t *fields;
+	__sp_json json_t *fields = NULL;
 	size_t count;
 	int r;
 
+	for (size_t i = 0; i < FILTERS; i++)
+		options[2 + i] = (struct sp_option){ filters[i].option, NULL, &values[i], filters[i].value_name,
+						     filters[i].help };
 	r = sp_cli_options(cli, "audit", argc, argv, options, NULL, 0, &count);
 	if (r != 0)
 		return sp_cli_options_exit(r);
 	fields = json_pack("{s:b}", "follow", is_following);
-	for (size_t i = 0; i < FILTERS; i++)
-		if (value[i])
-			json_object_set_new(fields, i == 12 ? "after_seq" : i == 13 ? "after_packets_seq" :
-					    options[i + 2].name, json_string(value[i]));
-	if (value[2]) {
-		char *end;
-		const long long session = strtoll(value[2], &end, 10);
-
-		json_object_set_new(fields, "session", json_integer(*end ? -1 : session));
-	}
-	if (limit) {
-		char *end;
-		const long long number = strtoll(limit, &end, 10);
-
-		if (!*limit || *end || number < 0) {
-			json_decref(fields);
-			return sp_cli_fail(SP_EXIT_USAGE, "--limit %s: a number, 0 for no limit", limit);
-		}
-		json_object_set_new(fields, "limit", json_integer(number ? number : AGAIN_MAX));
-	}
-	if (is_following && !limit && (value[12] || value[13])) /* what follows goes on without a hole */
-		json_object_set_new(fields, "limit", json_integer(AGAIN_MAX));
+	for (size_t i = 0; r == SP_EXIT_OK && i < FILTERS; i++)
+		if (values[i])
+			r = set_filter(fields, &filters[i], values[i]);
+	if (r == SP_EXIT_OK)
+		r = set_limit(fields, limit, is_following);
+	if (r != SP_EXIT_OK)
+		return r;
 	sp_cli_wrap(cli->json ? 0 : INDENT);
-	return is_following ? follow_all(cli, fields) : print_once(cli, fields);
+	return is_following ? follow(cli, fields) : print_once(cli, fields);
 }
 
 /* Where audit.jsonl says packets.jsonl stood. */
@@ -403,7 +427,7 @@ int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv)
 {
 	__sp_paths struct sp_paths paths = { 0 };
 	const struct sp_option options[] = { { 0 } };
-	json_t *findings;
+	__sp_json json_t *findings = NULL;
 	const char *word[1];
 	struct noted noted = { 0 };
 	uint64_t total = 0;
@@ -428,19 +452,16 @@ int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv)
 	findings = json_array();
 	for (size_t i = 0; i < log_count; i++) {
 		r = verify_log(cli, &logs[i], &noted, findings);
-		if (r != SP_EXIT_OK) {
-			free(noted.heads);
-			json_decref(findings);
-			return r;
-		}
+		if (r != SP_EXIT_OK)
+			break;
 		total += logs[i].total;
 		if (!cli->json)
 			print_verified(&logs[i]);
 	}
 	free(noted.heads);
+	if (r != SP_EXIT_OK)
+		return r;
 	if (cli->json)
-		print_verified_json(logs, log_count, total, findings);
-	else
-		json_decref(findings);
+		print_verified_json(logs, log_count, total, SP_TAKE_PTR(findings));
 	return total ? SP_EXIT_FAILED : SP_EXIT_OK;
 }

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "cli/cli.h"
 #include "cli/source.h"
-#include "judge/judge.h"
+#include "judge/describe.h"
 #include "net/addr.h"
 
 static int finish_invalid(const struct sp_cli *cli, const struct sp_policy_source *source)
@@ -18,7 +18,7 @@ static int finish_invalid(const struct sp_cli *cli, const struct sp_policy_sourc
 		return SP_EXIT_INVALID;
 	}
 	sp_cli_print_json(json_pack("{s:i, s:b, s:o, s:i}", "v", 1, "ok", 0, "diagnostics",
-				    sp_source_diagnostics_json(&source->diagnostics), "dropped",
+				    sp_describe_diagnostics(&source->diagnostics), "dropped",
 				    (int)source->diagnostics.dropped_count));
 	return SP_EXIT_INVALID;
 }
@@ -69,25 +69,6 @@ static void print_failed_test(const struct sp_policy_source *source, const struc
 	sp_cli_say(" (asked: %s to %s)\n", sp_addr_format(&result->tuple.source, from), target);
 }
 
-static json_t *test_json(const struct sp_policy_source *source, const struct sp_test_result *result)
-{
-	const struct sp_judgement *judgement = &result->judgement;
-	char words[SP_TEST_WORDS_MAX];
-	json_t *object = json_pack("{s:i, s:s, s:b, s:s}", "line", (int)result->test->place.line, "words",
-				   sp_judge_test_words(source->policy, result, words), "passed",
-				   result->passed, "expect", sp_verdict_name(result->test->expect));
-
-	if (!judgement->plane)
-		return object;
-	json_object_set_new(object, "verdict", json_string(sp_verdict_name(judgement->answer.verdict)));
-	json_object_set_new(object, "reason", json_string(sp_reason_name(judgement->answer.reason)));
-	json_object_set_new(object, "rule",
-			    json_pack("s?", sp_policy_rule_name(source->policy,
-								judgement->answer.rule)));
-	json_object_set_new(object, "disagree", json_boolean(judgement->disagree));
-	return object;
-}
-
 /* "2 rules, 2 exposed, 1 protected, " */
 static void print_counts(const struct sp_policy *policy)
 {
@@ -115,15 +96,12 @@ static int print_results(const struct sp_cli *cli, const struct sp_policy_source
 		failed += !results[i].passed;
 	sp_generation_short(source->policy->generation, generation);
 	if (cli->json) {
-		json_t *tests = json_array();
-
-		for (size_t i = 0; i < count; i++)
-			json_array_append_new(tests, test_json(source, &results[i]));
 		sp_cli_print_json(json_pack(
 			"{s:i, s:b, s:s, s:s, s:i, s:i, s:o, s:o}", "v", 1, "ok", failed == 0,
 			"generation", generation, "plane", plane, "rules",
-			(int)source->policy->rule_count, "failed", (int)failed, "tests", tests,
-			"diagnostics", sp_source_diagnostics_json(&source->diagnostics)));
+			(int)source->policy->rule_count, "failed", (int)failed, "tests",
+			sp_describe_tests(source->policy, results, count),
+			"diagnostics", sp_describe_diagnostics(&source->diagnostics)));
 		return failed ? SP_EXIT_TESTS : SP_EXIT_OK;
 	}
 	sp_source_print_diagnostics(cli, &source->diagnostics);

@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/source.h"
+#include "json/text.h"
 #include "judge/ask.h"
+#include "judge/describe.h"
 #include "net/addr.h"
 
 struct question {
@@ -77,39 +80,18 @@ static int fail_asking(int r, const struct sp_ask_fault *fault)
 static json_t *answer_json(const struct sp_policy_source *source, const struct sp_asked *asked,
 			   const struct sp_judgement *judgement)
 {
-	const struct sp_answer *answer = &judgement->answer;
-	const struct sp_rule *rule = sp_policy_rule(source->policy, answer->rule);
-	char generation[65], address[SP_ADDR_TEXT_MAX];
+	char generation[65];
+	struct sp_explained explained = {
+		.generation = sp_generation_short(source->policy->generation, generation),
+		.user = asked->user,
+		.role = asked->role,
+	};
 	json_t *object;
 
-	object = json_pack("{s:i, s:s, s:s?, s:s, s:s, s:s, s:s, s:s, s:s}", "v", 1, "verdict",
-			   sp_verdict_name(answer->verdict), "rule",
-			   sp_policy_rule_name(source->policy, answer->rule), "reason",
-			   sp_reason_name(answer->reason), "message",
-			   rule && rule->reason ? rule->reason : sp_reason_meaning(answer->reason),
-			   "generation", sp_generation_short(source->policy->generation, generation),
-			   "plane", judgement->plane, "hook", sp_hook_name(asked->hook), "source",
-			   sp_addr_format(&asked->tuple.source, address));
-	if (rule) {
-		json_object_set_new(object, "file",
-				    json_string(source->policy->files[rule->place.file].path));
-		json_object_set_new(object, "line", json_integer(rule->place.line));
-	}
-	json_object_set_new(object, "destination", json_string(sp_addr_format(&asked->tuple.destination, address)));
-	json_object_set_new(object, "proto", json_integer(asked->tuple.proto));
-	json_object_set_new(object, "port", json_integer(asked->tuple.destination_port));
-	if (asked->user)
-		json_object_set_new(object, "user", json_string(asked->user));
-	if (asked->role)
-		json_object_set_new(object, "role", json_string(asked->role));
+	sp_explained_judge(&explained, source->policy, judgement, asked->hook, &asked->tuple);
+	object = sp_describe_explained(&explained);
+	json_object_set_new(object, "v", json_integer(1));
 	return object;
-}
-
-static const char *text_of(json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
 }
 
 static const char *name_judge(const char *plane)
@@ -120,36 +102,35 @@ static const char *name_judge(const char *plane)
 				       "the kernel's own programs; the reference agrees";
 }
 
-/* Print an explain object, ours or the daemon's; takes the reference. Returns the exit code. */
+/* Print an explain object, ours or the daemon's. Returns the exit code. */
 static int print_answer(const struct sp_cli *cli, const struct question *question, json_t *object)
 {
-	const bool is_allow = !strcmp(text_of(object, "verdict"), "allow");
+	const bool is_allow = !strcmp(sp_json_text(object, "verdict"), "allow");
 	const int exit_code = question->exit_code && !is_allow ? SP_EXIT_DENY : SP_EXIT_OK;
-	const char *user = text_of(object, "user"), *role = text_of(object, "role");
+	const char *user = sp_json_text(object, "user"), *role = sp_json_text(object, "role");
 
 	if (cli->json) {
-		sp_cli_print_json(object);
+		sp_cli_print_json(json_incref(object));
 		return exit_code;
 	}
 	sp_cli_print("%s%s%s  ", sp_cli_paint(cli, is_allow ? SP_GREEN : SP_RED), is_allow ? "ALLOW" : "DENY",
 		     sp_cli_paint(cli, SP_PLAIN));
 	if (json_is_string(json_object_get(object, "rule")))
-		sp_cli_print("rule %s", text_of(object, "rule"));
+		sp_cli_print("rule %s", sp_json_text(object, "rule"));
 	else
 		sp_cli_print("no rule was asked");
 	if (json_is_integer(json_object_get(object, "line")))
-		sp_cli_print(" (%s:%d)", text_of(object, "file"),
+		sp_cli_print(" (%s:%d)", sp_json_text(object, "file"),
 			     (int)json_integer_value(json_object_get(object, "line")));
 	sp_cli_print("  reason %s  generation %s\n",
-		     json_is_string(json_object_get(object, "reason")) ? text_of(object, "reason") : "none",
-		     text_of(object, "generation"));
+		     json_is_string(json_object_get(object, "reason")) ? sp_json_text(object, "reason") : "none",
+		     sp_json_text(object, "generation"));
 	sp_cli_print("  who    %s%s%s%s\n", *user ? user : *role ? "role " : "", *user ? "" : role,
-		     *user || *role ? "  " : "", text_of(object, "source"));
-	sp_cli_print("  door   %s%s%s\n", text_of(object, "hook"), *text_of(object, "hook") ? "" : "none: ",
-		     *text_of(object, "hook") ? "" : text_of(object, "interface"));
-	sp_cli_print("  said   %s\n", text_of(object, "message"));
-	sp_cli_print("  by     %s\n", name_judge(text_of(object, "plane")));
-	json_decref(object);
+		     *user || *role ? "  " : "", sp_json_text(object, "source"));
+	sp_cli_print("  door   %s%s%s\n", sp_json_text(object, "hook"), *sp_json_text(object, "hook") ? "" : "none: ",
+		     *sp_json_text(object, "hook") ? "" : sp_json_text(object, "interface"));
+	sp_cli_print("  said   %s\n", sp_json_text(object, "message"));
+	sp_cli_print("  by     %s\n", name_judge(sp_json_text(object, "plane")));
 	return exit_code;
 }
 
@@ -157,6 +138,7 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 {
 	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
+	__sp_json json_t *answer = NULL;
 	struct sp_ebpf_error error = { 0 };
 	struct sp_judgement judgement;
 	struct sp_ask_fault fault = { 0 };
@@ -199,41 +181,57 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 				   sp_reason_name(judgement.answer.reason),
 				   sp_verdict_name(judgement.reference.verdict),
 				   sp_reason_name(judgement.reference.reason));
-	return print_answer(cli, question, answer_json(&source, &asked, &judgement));
+	answer = answer_json(&source, &asked, &judgement);
+	return print_answer(cli, question, answer);
 }
 
 static int ask_daemon(const struct sp_cli *cli, const struct question *question)
 {
-	json_t *request = json_object(), *reply = NULL;
+	const struct {
+		const char *field, *text;
+	} fields[] = {
+		{ "from", question->ask.from }, { "idp", question->ask.idp }, { "to", question->ask.to },
+		{ "service", question->ask.service }, { "on", question->ask.on }, { "plane", question->plane },
+	};
+	__sp_json json_t *request = json_object(), *reply = NULL;
 	int r;
 
-	if (question->ask.from)
-		json_object_set_new(request, "from", json_string(question->ask.from));
-	if (question->ask.idp)
-		json_object_set_new(request, "idp", json_string(question->ask.idp));
-	if (question->ask.to)
-		json_object_set_new(request, "to", json_string(question->ask.to));
-	if (question->ask.service)
-		json_object_set_new(request, "service", json_string(question->ask.service));
-	if (question->ask.on)
-		json_object_set_new(request, "on", json_string(question->ask.on));
-	if (question->at)
-		json_object_set_new(request, "at", json_string(question->at));
+	for (size_t i = 0; i < SP_ARRAY_LEN(fields); i++)
+		if (fields[i].text)
+			json_object_set_new(request, fields[i].field, sp_json_of_text(fields[i].text));
 	if (question->record) {
 		json_t *record = json_loads(question->record, 0, NULL);
 
-		if (!record) {
-			json_decref(request);
+		if (!record)
 			return sp_cli_fail(SP_EXIT_USAGE, "--record takes one audit record, as JSON");
-		}
 		json_object_set_new(request, "record", record);
 	}
-	r = sp_client_call(cli, "explain", request, &reply);
+	r = sp_client_call(cli, "explain", SP_TAKE_PTR(request), &reply);
 	if (r != SP_EXIT_OK)
 		return r;
 	json_object_del(reply, "ok");
 	json_object_del(reply, "id");
 	return print_answer(cli, question, reply);
+}
+
+/* What goes together. Returns SP_EXIT_OK; SP_EXIT_USAGE: the rest was said. */
+static int check_question(const struct question *question, bool has_file)
+{
+	const struct sp_ask *ask = &question->ask;
+
+	if (question->at)
+		return sp_cli_fail(SP_EXIT_USAGE, "--at is not supported yet: no rule depends on the time so far");
+	if (question->record && has_file)
+		return sp_cli_fail(SP_EXIT_USAGE, "--record is asked of the running gateway, which keeps the policies and "
+						  "sessions of that time: leave FILE out");
+	if (question->machine && !has_file)
+		return sp_cli_fail(SP_EXIT_USAGE, "--gateway goes with FILE: without it the running gateway answers, with "
+						  "its own sallyport.yaml");
+	if (question->record && (ask->from || ask->idp || ask->to || ask->service || ask->on))
+		return sp_cli_fail(SP_EXIT_USAGE, "--record says who, what and where: leave the other questions out");
+	if (!question->record && (!ask->from || !ask->to))
+		return sp_cli_fail(SP_EXIT_USAGE, "explain needs --from and --to; see sallyport explain --help");
+	return SP_EXIT_OK;
 }
 
 int sp_cli_explain(struct sp_cli *cli, int argc, char **argv)
@@ -248,8 +246,8 @@ int sp_cli_explain(struct sp_cli *cli, int argc, char **argv)
 		{ "on", NULL, &question.ask.on, "IFACE", "the interface it arrives on" },
 		{ "at", NULL, &question.at, "TIME", "not supported yet" },
 		{ "plane", NULL, &question.plane, "PLANE", "ebpf or reference" },
-		{ "gateway", NULL, &question.machine, "FILE", "pool and interfaces of this sallyport.yaml" },
-		{ "record", NULL, &question.record, "JSON", "ask what an audit record says, as of then" },
+		{ "gateway", NULL, &question.machine, "FILE", "with FILE: pool and interfaces of this sallyport.yaml" },
+		{ "record", NULL, &question.record, "JSON", "instead of --from and --to, without FILE: ask what an audit record says, as of then" },
 		{ "exit-code", &question.exit_code, NULL, NULL, "exit 0 allow, 10 deny" },
 		{ 0 },
 	};
@@ -259,11 +257,8 @@ int sp_cli_explain(struct sp_cli *cli, int argc, char **argv)
 	r = sp_cli_options(cli, "explain", argc, argv, options, path, 1, &path_count);
 	if (r != 0)
 		return sp_cli_options_exit(r);
-	if (question.at)
-		return sp_cli_fail(SP_EXIT_USAGE, "--at is not supported yet: no rule depends on the time so far");
-	if (question.record && !path_count)
-		return ask_daemon(cli, &question);
-	if (!question.ask.from || !question.ask.to)
-		return sp_cli_fail(SP_EXIT_USAGE, "explain needs --from and --to; see sallyport explain --help");
+	r = check_question(&question, path_count);
+	if (r != SP_EXIT_OK)
+		return r;
 	return path_count ? ask_file(cli, &question, path[0]) : ask_daemon(cli, &question);
 }

@@ -161,23 +161,6 @@ void sp_source_print_diagnostics(const struct sp_cli *cli, const struct sp_diagn
 		sp_cli_say("… and %zu more\n", diagnostics->dropped_count);
 }
 
-json_t *sp_source_diagnostics_json(const struct sp_diagnostics *diagnostics)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < diagnostics->count; i++) {
-		const struct sp_diagnostic *item = &diagnostics->items[i];
-
-		json_array_append_new(array,
-				      json_pack("{s:s, s:i, s:i, s:s, s:s}", "file", item->path, "line",
-						(int)item->place.line, "column",
-						(int)item->place.column, "severity",
-						item->severity == SP_ERROR ? "error" : "warning",
-						"message", item->message));
-	}
-	return array;
-}
-
 const char *sp_generation_full(const uint8_t generation[32], char buf[65])
 {
 	for (size_t i = 0; i < 32; i++)

@@ -30,8 +30,6 @@ int sp_policy_source_load(const char *path, const char *machine_path, struct sp_
 
 /* The diagnostics as lines on stderr. */
 void sp_source_print_diagnostics(const struct sp_cli *cli, const struct sp_diagnostics *diagnostics);
-/* As a JSON array. */
-json_t *sp_source_diagnostics_json(const struct sp_diagnostics *diagnostics);
 
 /* 12 hex digits of a generation, or all 64. */
 const char *sp_generation_short(const uint8_t generation[32], char buf[65]);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "daemon/diagnose.h"
+#include "judge/describe.h"
 
 static const char *const step_names[] = {
 	"start",
@@ -70,7 +70,7 @@ static void reply_success(struct sp_apply *apply, json_t *lost)
 		"{s:s, s:I, s:I, s:o, s:I, s:s, s:b, s:{s:I, s:O}, s:I}",
 		"generation", running->generation, "revision", (json_int_t)running->number,
 		"rules", (json_int_t)running->policy->rule_count,
-		"diagnostics", sp_diagnose_policy(&apply->diagnostics),
+		"diagnostics", sp_describe_diagnostics(&apply->diagnostics),
 		"tests", (json_int_t)apply->test_count,
 		"tests_plane", apply->tests_plane ? apply->tests_plane : "reference",
 		"unchanged", apply->is_unchanged,

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "daemon/diagnose.h"
+#include "judge/describe.h"
 #include "judge/fit.h"
 
 static int fail(struct sp_apply *apply, int r, const char *code, int exit_code,
@@ -158,7 +158,7 @@ static int check_end(struct sp_apply *apply)
 
 	if (r == -EINVAL) {
 		apply->details = json_pack("{s:o}", "diagnostics",
-					   sp_diagnose_policy(&apply->diagnostics));
+					   sp_describe_diagnostics(&apply->diagnostics));
 		return fail(apply, r, "policy-invalid", 3, "%s has %zu error%s", apply->request.path,
 			    apply->diagnostics.error_count,
 			    apply->diagnostics.error_count == 1 ? "" : "s");
@@ -205,7 +205,7 @@ static int test_end(struct sp_apply *apply)
 	if (!failed)
 		return 0;
 	apply->details = json_pack("{s:o}", "tests",
-				   sp_diagnose_tests(apply->policy, apply->tests,
+				   sp_describe_tests(apply->policy, apply->tests,
 						     apply->test_count));
 	if (disagreeing)
 		return fail(

@@ -5,7 +5,7 @@
 #define SALLYPORT_DAEMON_EXPLAIN_H
 
 #include "daemon/ops.h"
-#include "judge/judge.h"
+#include "judge/describe.h"
 
 /* What is asked, from either form. */
 struct sp_question {
@@ -14,6 +14,7 @@ struct sp_question {
 	const struct sp_policy *policy;
 	uint64_t revision;
 	char generation[13];
+	enum sp_judge_planes planes;
 	struct sp_judge *judge;
 	enum sp_hook hook;
 	uint32_t ifindex;   /* where it arrives; 0: whichever its source asks for */
@@ -43,8 +44,10 @@ int sp_question_judge(struct sp_question *question, enum sp_hook hook, const str
 		      int tcp_flags, bool is_own, struct sp_judgement *ret_judgement);
 /* False, and the client told, if the judges differ: never hidden. */
 bool sp_question_agree(const struct sp_question *question, const struct sp_judgement *judgement);
-json_t *sp_question_describe(const struct sp_question *question,
-			     const struct sp_judgement *judgement);
+/* The answer; its texts are those of @question and @judgement, and last as long. */
+struct sp_explained sp_question_explained(const struct sp_question *question, const struct sp_judgement *judgement);
+/* The same as JSON; the caller drops the reference. */
+json_t *sp_question_describe(const struct sp_question *question, const struct sp_judgement *judgement);
 
 /* Does the packet come by an interface no hook is on: @on, or the one its source is at home at? */
 bool sp_question_enter(struct sp_question *question, const char *on);

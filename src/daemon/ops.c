@@ -32,7 +32,8 @@ static const struct sp_op *find_op(const char *name)
 					     NULL };
 	static const char *const detach[] = { "yes", "why", NULL };
 	static const char *const history[] = { "limit", NULL };
-	static const char *const explain[] = { "from", "idp", "to", "service", "on", "at", "record", NULL };
+	static const char *const explain[] = { "from", "idp", "to", "service", "on", "at", "plane",
+					       "record", NULL };
 	static const char *const open[] = { "idp", "subject", "user", "groups", "attrs",
 					    "auth_time", "device", "max_s", "idle_s", "refresh",
 					    "from", NULL };

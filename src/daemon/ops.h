@@ -5,7 +5,6 @@
 #define SALLYPORT_DAEMON_OPS_H
 
 #include "daemon/daemon.h"
-#include "daemon/diagnose.h"
 
 /* One op. @fields: the names it takes besides v, id, op; another one is refused. @portal_fields: the
  * same where the portal's user asks; NULL: it may not. */

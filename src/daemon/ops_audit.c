@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "daemon/ops.h"
+#include "json/own.h"
 #include "policy/answer.h"
 #include "yaml/suggest.h"
 
@@ -27,6 +28,7 @@ struct reading {
 	bool is_following;
 	bool is_resuming; /* after a number: the oldest `limit`, so that the next request goes on behind them */
 	bool has_more;    /* there are more than those */
+	uint64_t last_seq[SP_RECORDER_FILES]; /* of the last record found in each log, or the number asked for */
 	json_t *found; /* the newest `limit` that match */
 	size_t limit;
 };
@@ -62,6 +64,7 @@ static void take_entry(struct reading *reading, const struct sp_audit_entry *ent
 		reading->has_more = true;
 		return;
 	}
+	reading->last_seq[sp_audit_event_is_traffic(entry->record.event)] = entry->record.seq;
 	json_array_append(reading->found, entry->json);
 	/* forget the older half at once */
 	if (json_array_size(reading->found) >= 2 * reading->limit)
@@ -69,24 +72,41 @@ static void take_entry(struct reading *reading, const struct sp_audit_entry *ent
 			json_array_remove(reading->found, 0);
 }
 
+/* The number to go on behind in one log: of what was found if there is more, else of its last record, whatever
+ * that is. null: the log was not asked. */
+static json_t *describe_place(const struct reading *reading, enum sp_recorder_log log)
+{
+	const struct sp_recorder_file *file = &reading->daemon->recorder.files[log];
+	struct sp_chain_head head = { .seq = reading->last_seq[log] };
+
+	if (reading->is_resuming && !reading->query.has_after[log])
+		return json_null();
+	if (file->log && !(reading->is_resuming && reading->has_more))
+		sp_audit_log_get_head(file->log, &head);
+	return json_integer((json_int_t)head.seq);
+}
+
 static void finish(struct reading *reading)
 {
 	struct sp_client *client = reading->client;
-	json_t *found = SP_TAKE_PTR(reading->found);
+	__sp_json json_t *found = SP_TAKE_PTR(reading->found);
+	bool is_whole;
 
 	for (; json_array_size(found) > reading->limit; reading->has_more = true)
 		json_array_remove(found, 0);
+	is_whole = !reading->is_resuming || !reading->has_more;
 	sp_client_set_data(client, NULL);
 	reading->client = NULL;
 	/* the follower first, or a record written in between would be missed; its events come
 	 * after the reply because nothing is recorded before this function returns */
-	if (reading->is_following &&
+	if (reading->is_following && is_whole &&
 	    sp_recorder_follow(reading->daemon, client, &reading->query) < 0) {
-		json_decref(found);
 		sp_client_fail(client, "failed", 1, NULL, "out of memory");
 		return;
 	}
-	sp_client_reply(client, json_pack("{s:o, s:b}", "records", found, "more", reading->has_more));
+	sp_client_reply(client, json_pack("{s:O, s:b, s:o, s:o}", "records", found, "more", reading->has_more,
+					  "after_seq", describe_place(reading, SP_RECORDER_PEOPLE),
+					  "after_packets_seq", describe_place(reading, SP_RECORDER_PACKETS)));
 }
 
 /* Have the next record of @source at hand, if there is one. Returns 0 or -errno. */
@@ -254,7 +274,8 @@ void sp_op_audit_query(struct sp_daemon *daemon, struct sp_client *client,
 	}
 	reading->limit = (size_t)limit;
 	reading->is_following = follow;
-	reading->is_resuming = !follow && (reading->query.has_after[0] || reading->query.has_after[1]);
+	reading->is_resuming = reading->query.has_after[0] || reading->query.has_after[1];
+	memcpy(reading->last_seq, reading->query.after_seq, sizeof(reading->last_seq));
 	reading->found = json_array();
 	r = open_sources(reading);
 	if (r < 0) {

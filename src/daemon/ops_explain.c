@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "json/text.h"
 #include "judge/ask.h"
 #include "net/addr.h"
 
@@ -76,7 +75,7 @@ const struct sp_gateway *sp_question_gateway(const struct sp_question *question)
 int sp_question_prepare(struct sp_question *question)
 {
 	struct sp_ebpf_error error = { 0 };
-	int r = sp_judge_new(question->policy, sp_question_gateway(question), SP_JUDGE_BEST,
+	int r = sp_judge_new(question->policy, sp_question_gateway(question), question->planes,
 			     &question->judge, &error);
 
 	if (r < 0)
@@ -95,17 +94,10 @@ void sp_question_whose(struct sp_question *question, const struct sp_live *live)
 
 /* ---- answering ---- */
 
-/* What is told to a person: the rule's own words, else what the reason means for them. */
-static const char *message_of(const struct sp_question *question, const struct sp_answer *answer)
+/* What a person whose session is over is told, but for a rule's own words. */
+static const char *message_of_parked(const struct sp_gateway *gateway, bool is_allowed)
 {
-	const struct sp_gateway *gateway = sp_question_gateway(question);
-	const struct sp_rule *rule = sp_policy_rule(question->policy, answer->rule);
-
-	if (rule && rule->reason)
-		return rule->reason;
-	if (answer->reason != SP_REASON_EXPIRED || !question->is_parked)
-		return sp_reason_meaning(answer->reason);
-	if (answer->verdict == SP_ALLOW)
+	if (is_allowed)
 		return "the session has expired; the portal and DNS stay reachable, to sign in again";
 	if (!gateway->portal_port && !gateway->resolver_count)
 		return "the session has expired; sign in again";
@@ -113,34 +105,29 @@ static const char *message_of(const struct sp_question *question, const struct s
 	       "reachable";
 }
 
-json_t *sp_question_describe(const struct sp_question *question,
-			     const struct sp_judgement *judgement)
+struct sp_explained sp_question_explained(const struct sp_question *question, const struct sp_judgement *judgement)
 {
 	const struct sp_answer *answer = &judgement->answer;
 	const struct sp_rule *rule = sp_policy_rule(question->policy, answer->rule);
-	const struct sp_tuple *tuple = &question->tuple;
-	char source[SP_ADDR_TEXT_MAX], destination[SP_ADDR_TEXT_MAX];
-	json_t *json = json_pack(
-		"{s:s, s:s?, s:s, s:o, s:s, s:I, s:s, s:s, s:s, s:s, s:i, s:i, s:s?}",
-		"verdict", sp_verdict_name(answer->verdict),
-		"rule", sp_policy_rule_name(question->policy, answer->rule),
-		"reason", sp_reason_name(answer->reason),
-		"message", sp_json_of_text(message_of(question, answer)),
-		"generation", question->generation, "revision", (json_int_t)question->revision,
-		"plane", judgement->plane, "hook", sp_hook_name(question->hook),
-		"source", sp_addr_format(&tuple->source, source),
-		"destination", sp_addr_format(&tuple->destination, destination),
-		"proto", tuple->proto, "port", tuple->destination_port, "user", question->user);
+	struct sp_explained explained = {
+		.generation = question->generation,
+		.revision = question->revision,
+		.session = question->session,
+		.user = question->user,
+		.role = question->role,
+	};
 
-	json_object_set_new(json, "session", question->session ?
-			    json_integer((json_int_t)question->session) : json_null());
-	if (question->role)
-		json_object_set_new(json, "role", json_string(question->role));
-	json_object_set_new(json, "file", rule ?
-			    sp_json_of_text(question->policy->files[rule->place.file].path) :
-			    json_null());
-	json_object_set_new(json, "line", rule ? json_integer(rule->place.line) : json_null());
-	return json;
+	sp_explained_judge(&explained, question->policy, judgement, question->hook, &question->tuple);
+	if (answer->reason == SP_REASON_EXPIRED && question->is_parked && !(rule && rule->reason))
+		explained.message = message_of_parked(sp_question_gateway(question), answer->verdict == SP_ALLOW);
+	return explained;
+}
+
+json_t *sp_question_describe(const struct sp_question *question, const struct sp_judgement *judgement)
+{
+	const struct sp_explained explained = sp_question_explained(question, judgement);
+
+	return sp_describe_explained(&explained);
 }
 
 static json_t *describe_answer(const struct sp_policy *policy, const struct sp_answer *answer)
@@ -292,17 +279,29 @@ static void answer_question(struct sp_question *question, const struct sp_ask *a
 		sp_client_reply(question->client, sp_question_describe_way_out(question, &judgement));
 }
 
+/* False: the client was told. */
+static bool read_plane(struct sp_question *question, const char *plane)
+{
+	question->planes = !plane ? SP_JUDGE_BEST : strcmp(plane, "ebpf") ? SP_JUDGE_REFERENCE : SP_JUDGE_EBPF;
+	if (!plane || !strcmp(plane, "ebpf") || !strcmp(plane, "reference"))
+		return true;
+	sp_client_fail(question->client, "bad-request", 2, NULL, "plane is ebpf or reference");
+	return false;
+}
+
 void sp_op_explain(struct sp_daemon *daemon, struct sp_client *client,
 		   const struct sp_request *request)
 {
 	__sp_cleanup(question_done) struct sp_question question = { .daemon = daemon,
 								 .client = client };
 	struct sp_ask ask = { 0 };
-	const char *at = NULL;
+	const char *at = NULL, *plane = NULL;
 	json_t *record = NULL;
 
-	if (!sp_op_unpack(client, request, "{s?s, s?s, s?s, s?s, s?s, s?s, s?o}", "from", &ask.from, "idp", &ask.idp,
-			  "to", &ask.to, "service", &ask.service, "on", &ask.on, "at", &at, "record", &record))
+	if (!sp_op_unpack(client, request, "{s?s, s?s, s?s, s?s, s?s, s?s, s?s, s?o}", "from", &ask.from, "idp", &ask.idp,
+			  "to", &ask.to, "service", &ask.service, "on", &ask.on, "at", &at, "plane", &plane,
+			  "record", &record) ||
+	    !read_plane(&question, plane))
 		return;
 	if (record ? (ask.from || ask.idp || ask.to || ask.service || ask.on || at) : (!ask.from || !ask.to)) {
 		sp_client_fail(client, "bad-request", 2, NULL,

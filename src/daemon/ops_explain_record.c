@@ -252,22 +252,27 @@ static void read_tuple(struct sp_question *question, const struct sp_audit_recor
 /* The record's own words, where judging again cannot give them. */
 static void answer_as_recorded(struct sp_question *question, const struct sp_audit_record *record)
 {
-	char source[SP_ADDR_TEXT_MAX], destination[SP_ADDR_TEXT_MAX], message[160];
 	const char *reason = record->reason ? record->reason : "?";
+	char message[160];
+	const struct sp_explained explained = {
+		.verdict = record->verdict, .rule = record->rule, .reason = reason, .message = message,
+		.plane = "record", .hook = record->hook ? sp_hook_name(record->hook) : NULL,
+		.generation = record->generation, .revision = record->revision,
+		.session = record->session ? strtoull(record->session, NULL, 10) : 0,
+		.source = record->has_src ? &record->src : NULL,
+		.destination = record->has_dst ? &record->dst : NULL,
+		.proto = record->proto, .port = record->dport, .user = record->user,
+	};
+	json_t *reply;
 
 	snprintf(message, sizeof(message),
 		 "%.20s depends on bytes or state that are not kept; this is the record's own "
 		 "verdict",
 		 reason);
-	sp_client_reply(question->client, json_pack(
-		"{s:s?, s:s?, s:n, s:n, s:s, s:s, s:s?, s:I, s:s, s:s?, s:s?, s:s?, s:s?, s:b, s:b}",
-		"verdict", record->verdict, "rule", record->rule, "file", "line",
-		"reason", reason, "message", message, "generation", record->generation,
-		"revision", (json_int_t)record->revision, "plane", "record",
-		"hook", record->hook ? sp_hook_name(record->hook) : NULL,
-		"source", record->has_src ? sp_addr_format(&record->src, source) : NULL,
-		"destination", record->has_dst ? sp_addr_format(&record->dst, destination) : NULL,
-		"user", record->user, "same", 1, "reproduced", 0));
+	reply = sp_describe_explained(&explained);
+	json_object_set_new(reply, "same", json_true());
+	json_object_set_new(reply, "reproduced", json_false());
+	sp_client_reply(question->client, reply);
 }
 
 static bool is_same(const struct sp_question *question, const struct sp_audit_record *record,

@@ -2,7 +2,6 @@
 /* explain where no hook judges: interfaces that sallyport.yaml does not list, or names as unmanaged. */
 #include "daemon/explain.h"
 
-#include "json/text.h"
 #include "net/addr.h"
 
 #define MESSAGE_MAX 256
@@ -78,14 +77,14 @@ static json_t *describe(const struct sp_question *question, const char *interfac
 			    .rule = SP_RULE_NONE },
 		.plane = "nftables",
 	};
-	json_t *json = sp_question_describe(question, &judgement);
+	struct sp_explained explained = sp_question_explained(question, &judgement);
 
-	json_object_set_new(json, "message", sp_json_of_text(message));
-	json_object_set_new(json, "interface", json_string(interface));
-	json_object_set_new(json, "hook", is_closed ? json_string(sp_hook_name(SP_HOOK_LOCK)) : json_null());
+	explained.message = message;
+	explained.interface = interface;
+	explained.hook = is_closed ? sp_hook_name(SP_HOOK_LOCK) : NULL;
 	if (!is_closed)
-		json_object_set_new(json, "reason", json_null());
-	return json;
+		explained.reason = NULL;
+	return sp_describe_explained(&explained);
 }
 
 static json_t *describe_closed(const struct sp_question *question, const struct sp_host_interface *unlisted)
@@ -151,18 +150,18 @@ json_t *sp_question_describe_way_out(const struct sp_question *question, const s
 {
 	const struct sp_addr *to = &question->tuple.destination;
 	const struct sp_host_interface *unlisted = is_self(question, to) ? NULL : find_home(question, to);
+	struct sp_explained explained;
 	char message[MESSAGE_MAX + 300];
-	json_t *json;
 
 	if (judgement->answer.verdict == SP_ALLOW && unlisted && !unlisted->is_unmanaged)
 		return describe_closed(question, unlisted);
-	json = sp_question_describe(question, judgement);
-	if (!question->entry)
-		return json;
-	snprintf(message, sizeof(message),
-		 "%s is listed as unmanaged: nothing judges what comes from it on its way in; vpn-out judges it: %.300s",
-		 question->entry->name, json_string_value(json_object_get(json, "message")));
-	json_object_set_new(json, "message", sp_json_of_text(message));
-	json_object_set_new(json, "interface", json_string(question->entry->name));
-	return json;
+	explained = sp_question_explained(question, judgement);
+	if (question->entry) {
+		snprintf(message, sizeof(message),
+			 "%s is listed as unmanaged: nothing judges what comes from it on its way in; vpn-out judges it: "
+			 "%.300s", question->entry->name, explained.message);
+		explained.message = message;
+		explained.interface = question->entry->name;
+	}
+	return sp_describe_explained(&explained);
 }

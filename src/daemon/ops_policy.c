@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "daemon/ops.h"
 #include "json/text.h"
+#include "judge/describe.h"
 #include "net/addr.h"
 
 static bool has_text(struct sp_client *client, const struct sp_request *request)
@@ -37,17 +38,17 @@ static void reply_check(struct sp_client *client, struct sp_policy *policy,
 	}
 	for (size_t i = 0; i < count; i++)
 		failed += !results[i].passed;
-	tests = sp_diagnose_tests(policy, results, count);
+	tests = sp_describe_tests(policy, results, count);
 	if (failed) {
 		sp_client_fail(client, "tests-failed", 4, json_pack("{s:o, s:o}", "tests", tests,
-			       "diagnostics", sp_diagnose_policy(diagnostics)),
+			       "diagnostics", sp_describe_diagnostics(diagnostics)),
 			       "%zu of %zu tests failed", failed, count);
 		return;
 	}
 	sp_client_reply(client, json_pack("{s:s, s:I, s:o, s:o, s:s}", "generation",
 					  sp_generation_format(policy->generation, generation),
 					  "rules", (json_int_t)policy->rule_count, "diagnostics",
-					  sp_diagnose_policy(diagnostics), "tests", tests,
+					  sp_describe_diagnostics(diagnostics), "tests", tests,
 					  "tests_plane", plane));
 }
 
@@ -67,7 +68,7 @@ void sp_op_check(struct sp_daemon *daemon, struct sp_client *client,
 		reply_check(client, policy, &diagnostics);
 	else if (r == -EINVAL)
 		sp_client_fail(client, "policy-invalid", 3,
-			       json_pack("{s:o}", "diagnostics", sp_diagnose_policy(&diagnostics)),
+			       json_pack("{s:o}", "diagnostics", sp_describe_diagnostics(&diagnostics)),
 			       "%s has %zu error%s", path, diagnostics.error_count,
 			       diagnostics.error_count == 1 ? "" : "s");
 	else

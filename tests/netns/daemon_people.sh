@@ -118,6 +118,40 @@ lab_start_daemon
 expect "and after its return" fails reaches laptop
 started=$(op audit.query event=start | field 'len(r["records"])')
 expect "and goes on with it past the restart" lab_wait 10 eval '[ "$(events start)" = "$started" ]'
+# and over a rotation that it slept through, with sallyportd started again in between
+kill -STOP "$follower"
+lab_kill "$lab_daemon_pid"
+echo 'audit: { people: { rotate: 64KB, keep: 50 } }' >>"$LAB_ROOT/etc/sallyport/sallyport.yaml"
+lab_start_daemon
+churn() { # records of people: 100 machines that come and go
+	/usr/bin/python3 - "$socket" "$bot" <<-'PY'
+	import json, socket, sys
+	s = socket.socket(socket.AF_UNIX)
+	s.connect(sys.argv[1])
+	lines = s.makefile("r")
+	for _ in range(100):
+	    for fields in ({"op": "peer.remove", "device": sys.argv[2]},
+	                   {"op": "peer.add", "name": "bot", "public_key": sys.argv[2]}):
+	        s.sendall(json.dumps({"v": 1, "id": 1, **fields}).encode() + b"\n")
+	        assert json.loads(lines.readline())["ok"]
+	PY
+}
+expect "a machine comes and goes" churn
+expect "the log was rotated" test -e "$LAB_ROOT/var/log/sallyport/audit.jsonl.1"
+kill -CONT "$follower"
+head_seq=$(status | field "r['audit']['seq']")
+expect "who slept through a rotation reads what it missed" lab_wait 10 grep -q "\"seq\":$head_seq,.*\"event\":\"session-open\"" "$LAB_DIR/followed"
+filtered() { # filtered COUNT-OF-WHICH FILTER… : every record printed is of it, and there are some
+	lab_gate audit --json --limit 0 "${@:2}" | lab_in gateway /usr/bin/python3 -c 'if True:
+		import json, sys
+		records = [json.loads(line) for line in sys.stdin]
+		sys.exit(not records or not all(eval(sys.argv[1], {"r": r}) for r in records))' "$1"
+}
+expect "audit --hook, without -f" filtered 'r["hook"] == "vpn-in"' --hook vpn-in
+expect "audit --src" filtered 'r["src"].startswith("100.64.")' --src 100.64.0.0/16
+expect "audit --dst" filtered 'r["dst"] == "10.30.2.9"' --dst 10.30.2.9
+expect "explain by the reference alone" is reference eval 'lab_gate explain --from ana --to 10.30.2.9:80 --plane reference --json | field "r[\"plane\"]"'
+expect "or by the programs" is ebpf eval 'lab_gate explain --from ana --to 10.30.2.9:80 --plane ebpf --json | field "r[\"plane\"]"'
 lab_kill "$follower" INT
 resumed() { # three records at a time, by the numbers alone: all that stood in both logs, once and in order
 	lab_gate audit --json --limit 0 >"$LAB_DIR/at_once"

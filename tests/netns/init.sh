@@ -68,6 +68,18 @@ expect "and is whole" cmp -s "$etc/policy.yaml" "$LAB_DIR/first.yaml"
 export SSH_CONNECTION="192.0.2.12 50222 192.0.2.1 22"
 expect "by force it is, and kept beside" again --force
 expect "as it was" cmp -s "$etc/policy.yaml.before-init" "$LAB_DIR/first.yaml"
+other=$LAB_DIR/other
+chosen() {
+	lab_gate init --yes --root "$other" --edge wan0 --inside none --pool 100.80.0.0/16 --portal-name gate.example.org \
+		--admin-from 198.51.100.0/24 >"$LAB_DIR/chosen.log" 2>&1
+}
+expect "each choice may be an option" chosen
+expect "and stands in the files" grep -qE 'edge:.*wan0' "$other/etc/sallyport/sallyport.yaml"
+for word in 100.80.0.0/16 gate.example.org; do
+	expect "$word too" grep -q "$word" "$other/etc/sallyport/sallyport.yaml"
+done
+expect "the way in of administrators" grep -q 198.51.100.0/24 "$other/etc/sallyport/policy.yaml"
+expect "no inner interface" fails grep -q lan0 "$other/etc/sallyport/sallyport.yaml"
 unset SSH_CONNECTION
 expect "a pool in use is refused" fails again --force --pool 10.30.64.0/20
 
