@@ -74,7 +74,6 @@ static int finish_refused(const struct sp_cli *cli, int exit_code, json_t *reply
 	}
 	if (exit_code == SP_EXIT_INVALID || exit_code == SP_EXIT_TESTS)
 		sp_cli_say("sallyport: not applied; the running policy is as it was\n");
-	json_decref(reply);
 	return exit_code;
 }
 
@@ -84,7 +83,7 @@ static int finish_applied(const struct sp_cli *cli, json_t *reply)
 
 	if (cli->json) {
 		json_object_del(reply, "id");
-		return sp_cli_print_json(reply);
+		return sp_cli_print_json(json_incref(reply));
 	}
 	print_diagnostics(json_object_get(reply, "diagnostics"));
 	sp_cli_print("%sapplied%s  generation %s  revision %lld  %lld rules with what is exposed and protected, ",
@@ -97,7 +96,6 @@ static int finish_applied(const struct sp_cli *cli, json_t *reply)
 		sp_cli_print("no tests");
 	sp_cli_print("  %lld sessions judged anew  %lld ms\n", sp_json_integer(changes, "sessions"),
 		     sp_json_integer(reply, "milliseconds"));
-	json_decref(reply);
 	return SP_EXIT_OK;
 }
 
@@ -122,7 +120,7 @@ static bool goes_on(void)
 /* What became of it, as far as the gateway tells: it goes on without us. */
 static int finish_interrupted(const struct sp_cli *cli, json_t *before)
 {
-	json_t *now = sp_client_try(cli, "status");
+	__sp_json json_t *now = sp_client_try(cli, "status");
 	const long long was = sp_json_integer(before, "revision"), is = sp_json_integer(now, "revision");
 	const bool is_known = before && now;
 
@@ -135,7 +133,6 @@ static int finish_interrupted(const struct sp_cli *cli, json_t *before)
 	else
 		sp_cli_fail(0, "interrupted: the gateway may have the policy and go on with it; sallyport status shows "
 			       "which runs");
-	json_decref(now);
 	return EXIT_INTERRUPTED;
 }
 
@@ -143,7 +140,7 @@ static int finish_interrupted(const struct sp_cli *cli, json_t *before)
 static int send_policy(const struct sp_cli *cli, json_t *fields, const char *text, size_t len, json_t **ret_reply)
 {
 	const struct sigaction action = { .sa_handler = interrupt };
-	json_t *before = sp_client_try(cli, "status");
+	__sp_json json_t *before = sp_client_try(cli, "status");
 	int r;
 
 	*ret_reply = NULL;
@@ -154,7 +151,6 @@ static int send_policy(const struct sp_cli *cli, json_t *fields, const char *tex
 	sp_client_on_interrupt(NULL);
 	if (interrupts && !*ret_reply)
 		r = finish_interrupted(cli, before);
-	json_decref(before);
 	return r;
 }
 
@@ -169,7 +165,8 @@ int sp_cli_apply(struct sp_cli *cli, int argc, char **argv)
 		{ "probe", NULL, &probe, "TARGET", "not supported yet" },
 		{ 0 },
 	};
-	json_t *fields, *connection, *reply;
+	__sp_json json_t *reply = NULL;
+	json_t *fields, *connection;
 	size_t path_count, len;
 	int r;
 

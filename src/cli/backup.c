@@ -19,6 +19,7 @@
 #include "io/clock.h"
 #include "io/files.h"
 #include "io/paths.h"
+#include "json/own.h"
 
 struct backup {
 	struct sp_paths paths;
@@ -201,7 +202,7 @@ static int put_manifest(struct backup *backup)
 	char time[SP_TIME_TEXT_MAX], host[65] = "";
 	__sp_free char *text = NULL;
 	struct stat seen = like;
-	json_t *json;
+	__sp_json json_t *json = NULL;
 	int r;
 
 	sp_time_format_s(like.st_mtime, time);
@@ -209,7 +210,6 @@ static int put_manifest(struct backup *backup)
 	json = json_pack("{s:i, s:s, s:s, s:s, s:O}", "v", 1, "sallyport", SP_VERSION, "host", host, "time", time,
 			 "files", backup->files);
 	text = json_dumps(json, JSON_INDENT(1));
-	json_decref(json);
 	if (!text)
 		return fail(backup->file, "out of memory");
 	seen.st_size = (off_t)strlen(text);

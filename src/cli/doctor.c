@@ -50,8 +50,8 @@ static size_t read_interfaces(const struct sp_paths *paths, struct sp_machine **
  * (the caller's; NULL: nothing). */
 static json_t *ask_daemon(const struct sp_cli *cli, uint32_t *own, struct sp_probe_context *context)
 {
-	json_t *reply = sp_client_try(cli, "status");
-	json_t *hook, *warning, *warnings, *portal;
+	__sp_json json_t *reply = sp_client_try(cli, "status");
+	json_t *hook, *warning, *portal;
 	const char *code, *message;
 	size_t i, count = 0;
 
@@ -70,9 +70,7 @@ static json_t *ask_daemon(const struct sp_cli *cli, uint32_t *own, struct sp_pro
 		    !strcmp(code, "homes-incomplete"))
 			snprintf(context->homes_warning, sizeof(context->homes_warning), "%s",
 				 message);
-	warnings = json_incref(json_object_get(reply, "warnings"));
-	json_decref(reply);
-	return warnings;
+	return json_incref(json_object_get(reply, "warnings"));
 }
 
 static void print_probe(const struct sp_cli *cli, enum sp_probe_result result, const char *name,
@@ -133,7 +131,7 @@ int sp_cli_doctor(struct sp_cli *cli, int argc, char **argv)
 		.paths = &paths,
 		.interfaces = interfaces,
 	};
-	json_t *warnings;
+	__sp_json json_t *warnings = NULL;
 	size_t count;
 	int r, warned;
 
@@ -152,12 +150,9 @@ int sp_cli_doctor(struct sp_cli *cli, int argc, char **argv)
 	warnings = ask_daemon(cli, own, &context);
 	r = sp_probe_run(&context, &probes, &count);
 	sp_machine_free(machine);
-	if (r < 0) {
-		json_decref(warnings);
+	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "looking at this machine: %s", sp_err_text(r));
-	}
 	r = print_probes(cli, probes, count);
 	warned = print_warnings(cli, warnings);
-	json_decref(warnings);
 	return warned == SP_EXIT_OK ? r : warned;
 }

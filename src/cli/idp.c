@@ -105,7 +105,7 @@ int sp_cli_idp_list(struct sp_cli *cli, int argc, char **argv)
 	static const struct sp_option options[] = { { 0 } };
 	__sp_paths struct sp_paths paths = { 0 };
 	char **names = NULL;
-	json_t *list;
+	__sp_json json_t *list = NULL;
 	size_t words, count = 0;
 	int r;
 
@@ -128,6 +128,5 @@ int sp_cli_idp_list(struct sp_cli *cli, int argc, char **argv)
 	else if (sp_cli_print_json(json_pack("{s:i, s:b, s:O}", "v", 1, "ok", r == SP_EXIT_OK, "providers", list)) !=
 		 SP_EXIT_OK)
 		r = SP_EXIT_FAILED;
-	json_decref(list);
 	return r;
 }

@@ -13,6 +13,7 @@
 #include "identity/id_token.h"
 #include "io/clock.h"
 #include "io/files.h"
+#include "json/own.h"
 
 #define FILE_BYTES_MAX (4u << 20) /* more than any token or key set may have: those are refused by name */
 
@@ -78,9 +79,10 @@ static void print_list(const char *title, const json_t *list, const char *none)
 	sp_cli_print("%s\n", json_array_size(list) ? "" : none);
 }
 
+/* @roles: NULL, they are not known. */
 static int print_accepted(const struct sp_cli *cli, const struct sp_claims *claims, json_t *roles)
 {
-	json_t *groups = json_array();
+	__sp_json json_t *groups = json_array();
 	char issued[SP_TIME_TEXT_MAX], expires[SP_TIME_TEXT_MAX];
 
 	for (size_t i = 0; i < claims->group_count; i++)
@@ -88,11 +90,11 @@ static int print_accepted(const struct sp_cli *cli, const struct sp_claims *clai
 	sp_time_format_s(claims->issued_s, issued);
 	sp_time_format_s(claims->expires_s, expires);
 	if (cli->json)
-		return sp_cli_print_json(json_pack("{s:i, s:b, s:s, s:s, s:b, s:o, s:I, s:o, s:s, s:s}", "v", 1,
+		return sp_cli_print_json(json_pack("{s:i, s:b, s:s, s:s, s:b, s:O, s:I, s:O?, s:s, s:s}", "v", 1,
 						   "accepted", 1, "subject", claims->subject, "user",
 						   claims->user, "groups_said", claims->has_groups, "groups",
 						   groups, "groups_left_out",
-						   (json_int_t)claims->odd_group_count, "roles", roles ? roles : json_null(), "issued",
+						   (json_int_t)claims->odd_group_count, "roles", roles, "issued",
 						   issued, "expires", expires));
 	sp_cli_print("%saccepted%s\n  subject  %s\n  user     %s\n", sp_cli_paint(cli, SP_GREEN),
 		     sp_cli_paint(cli, SP_PLAIN), claims->subject, claims->user);
@@ -103,8 +105,6 @@ static int print_accepted(const struct sp_cli *cli, const struct sp_claims *clai
 		       claims->odd_group);
 	print_list("roles", roles, roles ? "none: a sign-in would be refused as no-role" : "not known");
 	sp_cli_print("  issued   %s\n  expires  %s\n", issued, expires);
-	json_decref(groups);
-	json_decref(roles);
 	return SP_EXIT_OK;
 }
 
@@ -181,6 +181,7 @@ static int run_verify(const struct sp_cli *cli, const struct verify *verify)
 	__sp_cleanup(sp_idp_freep) struct sp_idp *idp = NULL;
 	__sp_cleanup(sp_claims_done) struct sp_claims claims = { 0 };
 	struct sp_finding finding = { 0 };
+	__sp_json json_t *roles = NULL;
 	int r = sp_paths_init(&paths, cli->root);
 
 	if (r < 0)
@@ -193,7 +194,8 @@ static int run_verify(const struct sp_cli *cli, const struct verify *verify)
 		return print_refused(cli, &finding);
 	if (r != SP_EXIT_OK)
 		return r;
-	return print_accepted(cli, &claims, find_roles(&paths, idp->name, &claims));
+	roles = find_roles(&paths, idp->name, &claims);
+	return print_accepted(cli, &claims, roles);
 }
 
 /* RFC 3339, or plain seconds as tokens write them. */

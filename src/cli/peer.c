@@ -24,7 +24,8 @@ int sp_cli_peer_add(struct sp_cli *cli, int argc, char **argv)
 		{ "subject", NULL, &subject, "ID", "the provider's id of that person (default: the user)" },
 		{ 0 },
 	};
-	json_t *fields, *reply;
+	__sp_json json_t *reply = NULL;
+	json_t *fields;
 	size_t count;
 	int r;
 
@@ -42,12 +43,11 @@ int sp_cli_peer_add(struct sp_cli *cli, int argc, char **argv)
 		return r;
 	if (cli->json) {
 		json_object_del(reply, "id");
-		return sp_cli_print_json(reply);
+		return sp_cli_print_json(json_incref(reply));
 	}
 	sp_cli_print("device %s is enrolled%s\n", sp_json_text(reply, "name"),
 		     json_is_integer(json_object_get(reply, "session")) ? ", its session is open" :
 									    "; it waits for a sign-in");
-	json_decref(reply);
 	return SP_EXIT_OK;
 }
 
@@ -102,28 +102,26 @@ static int call_for_device(struct sp_cli *cli, const char *verb, const char *op,
 
 int sp_cli_peer_remove(struct sp_cli *cli, int argc, char **argv)
 {
-	json_t *reply;
+	__sp_json json_t *reply = NULL;
 	int r = call_for_device(cli, "peer remove", "peer.remove", argc, argv, &reply);
 
 	if (!reply)
 		return r;
 	if (cli->json)
-		return sp_cli_print_json(reply);
+		return sp_cli_print_json(json_incref(reply));
 	sp_cli_print("device %s is forgotten\n", sp_json_text(reply, "name"));
-	json_decref(reply);
 	return SP_EXIT_OK;
 }
 
 int sp_cli_peer_config(struct sp_cli *cli, int argc, char **argv)
 {
-	json_t *reply;
+	__sp_json json_t *reply = NULL;
 	int r = call_for_device(cli, "peer config", "peer.config", argc, argv, &reply);
 
 	if (!reply)
 		return r;
 	if (cli->json)
-		return sp_cli_print_json(reply);
+		return sp_cli_print_json(json_incref(reply));
 	sp_cli_print_lines(sp_json_text(reply, "config"));
-	json_decref(reply);
 	return SP_EXIT_OK;
 }

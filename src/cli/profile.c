@@ -241,7 +241,7 @@ static char **field_of(const struct sp_profile *profile, const struct field *fie
 static int load(struct sp_profile *profile)
 {
 	__sp_secret char *text = NULL;
-	json_t *object;
+	__sp_json json_t *object = NULL;
 	int r;
 
 	r = sp_profile_read(profile, "session.json", &text);
@@ -250,17 +250,14 @@ static int load(struct sp_profile *profile)
 	if (r < 0)
 		return SP_EXIT_FAILED;
 	object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-	if (!json_is_object(object) || sp_json_integer(object, "v") != 1) {
-		json_decref(object);
+	if (!json_is_object(object) || sp_json_integer(object, "v") != 1)
 		return sp_cli_fail(SP_EXIT_FAILED,
 				   "%s/session.json cannot be used; remove it and sign in again",
 				   profile->folder);
-	}
 	for (size_t i = 0; i < SP_ARRAY_LEN(fields); i++)
 		if (sp_profile_set(field_of(profile, &fields[i]),
 				   json_string_value(json_object_get(object, fields[i].key))) < 0)
 			r = -ENOMEM;
-	json_decref(object);
 	return r < 0 ? fail_memory() : SP_EXIT_OK;
 }
 
@@ -268,7 +265,7 @@ int sp_profile_save(const struct sp_profile *profile)
 {
 	__sp_free char *path = NULL, *line = NULL;
 	__sp_secret char *text = NULL;
-	json_t *object = json_pack("{s:i, s:s}", "v", 1, "url", profile->url);
+	__sp_json json_t *object = json_pack("{s:i, s:s}", "v", 1, "url", profile->url);
 	int r;
 
 	for (size_t i = 0; i < SP_ARRAY_LEN(fields); i++)
@@ -277,7 +274,6 @@ int sp_profile_save(const struct sp_profile *profile)
 					    ? json_string(*field_of(profile, &fields[i]))
 					    : json_null());
 	text = json_dumps(object, JSON_INDENT(2));
-	json_decref(object);
 	if (!text || sp_str_format(&path, "%s/default", profile->base) < 0 ||
 	    sp_str_format(&line, "%s\n", profile->place) < 0)
 		return fail_memory();

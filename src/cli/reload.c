@@ -7,7 +7,7 @@
 int sp_cli_reload(struct sp_cli *cli, int argc, char **argv)
 {
 	const struct sp_option options[] = { { 0 } };
-	json_t *reply;
+	__sp_json json_t *reply = NULL;
 	size_t count;
 	int r;
 
@@ -19,7 +19,7 @@ int sp_cli_reload(struct sp_cli *cli, int argc, char **argv)
 		return r;
 	if (cli->json) {
 		json_object_del(reply, "id");
-		return sp_cli_print_json(reply);
+		return sp_cli_print_json(json_incref(reply));
 	}
 	sp_cli_print("%s is taken", sp_json_text(reply, "file"));
 	if (json_is_true(json_object_get(reply, "judged_anew")))
@@ -27,6 +27,5 @@ int sp_cli_reload(struct sp_cli *cli, int argc, char **argv)
 	sp_cli_print("\n");
 	if (json_is_true(json_object_get(reply, "portal_behind")))
 		sp_cli_say("sallyport-portal takes its part when it starts again\n");
-	json_decref(reply);
 	return SP_EXIT_OK;
 }

@@ -6,7 +6,8 @@
 int sp_render_call(const struct sp_cli *cli, const char *op, json_t *fields, const char *key,
 		   const struct sp_column *columns)
 {
-	json_t *reply, *rows, *row;
+	__sp_json json_t *reply = NULL;
+	json_t *rows, *row;
 	size_t i;
 	int r;
 
@@ -22,6 +23,5 @@ int sp_render_call(const struct sp_cli *cli, const char *op, json_t *fields, con
 	} else {
 		sp_render_table(cli, rows, columns);
 	}
-	json_decref(reply);
 	return SP_EXIT_OK;
 }

@@ -49,7 +49,7 @@ static int print_session(const struct sp_cli *cli, json_t *reply, const char *ve
 
 	if (cli->json) {
 		json_object_del(reply, "id");
-		return sp_cli_print_json(reply);
+		return sp_cli_print_json(json_incref(reply));
 	}
 	sp_cli_print("session %lld of %s %s: roles", sp_json_integer(reply, "session"),
 		     sp_json_text(reply, "user"), verb);
@@ -60,7 +60,6 @@ static int print_session(const struct sp_cli *cli, json_t *reply, const char *ve
 		sp_cli_print(" %s", json_string_value(item));
 	sp_cli_print("; until %s\n", *sp_json_text(reply, "expires") ? sp_json_text(reply, "expires") :
 								       "revoked");
-	json_decref(reply);
 	return SP_EXIT_OK;
 }
 
@@ -79,7 +78,7 @@ int sp_cli_session_open(struct sp_cli *cli, int argc, char **argv)
 		{ "idle", NULL, &idle, "TIME", "longest silence (default: as the roles say)" },
 		{ 0 },
 	};
-	json_t *fields, *reply, *object;
+	__sp_json json_t *fields = NULL, *reply = NULL, *object = NULL;
 	size_t count;
 	int r;
 
@@ -97,15 +96,12 @@ int sp_cli_session_open(struct sp_cli *cli, int argc, char **argv)
 		json_object_set_new(object, "name", json_string(device ? device : "device"));
 	if (json_object_size(object))
 		json_object_set(fields, "device", object);
-	json_decref(object);
 	r = max ? parse_duration("max", max, fields, "max_s") : SP_EXIT_OK;
 	if (r == SP_EXIT_OK && idle)
 		r = parse_duration("idle", idle, fields, "idle_s");
-	if (r != SP_EXIT_OK) {
-		json_decref(fields);
+	if (r != SP_EXIT_OK)
 		return r;
-	}
-	r = sp_client_call(cli, "session.open", fields, &reply);
+	r = sp_client_call(cli, "session.open", SP_TAKE_PTR(fields), &reply);
 	return r == SP_EXIT_OK ? print_session(cli, reply, "is open") : r;
 }
 
@@ -157,7 +153,7 @@ int sp_cli_session_extend(struct sp_cli *cli, int argc, char **argv)
 		{ 0 },
 	};
 	json_int_t session;
-	json_t *fields, *reply;
+	__sp_json json_t *fields = NULL, *reply = NULL;
 	size_t count;
 	int r;
 
@@ -168,11 +164,9 @@ int sp_cli_session_extend(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_fail(SP_EXIT_USAGE, "session extend needs a session's number (session list)");
 	fields = json_pack("{s:I}", "session", session);
 	r = max ? parse_duration("max", max, fields, "max_s") : SP_EXIT_OK;
-	if (r != SP_EXIT_OK) {
-		json_decref(fields);
+	if (r != SP_EXIT_OK)
 		return r;
-	}
-	r = sp_client_call(cli, "session.extend", fields, &reply);
+	r = sp_client_call(cli, "session.extend", SP_TAKE_PTR(fields), &reply);
 	return r == SP_EXIT_OK ? print_session(cli, reply, "is extended") : r;
 }
 
@@ -185,7 +179,8 @@ int sp_cli_session_revoke(struct sp_cli *cli, int argc, char **argv)
 		{ "why", NULL, &why, "TEXT", "kept in the audit log" },
 		{ 0 },
 	};
-	json_t *fields, *reply, *item;
+	__sp_json json_t *fields = NULL, *reply = NULL;
+	json_t *item;
 	json_int_t session;
 	size_t count, i;
 	int r;
@@ -202,26 +197,23 @@ int sp_cli_session_revoke(struct sp_cli *cli, int argc, char **argv)
 		json_object_set_new(fields, "session", json_integer(session));
 	else
 		json_object_set_new(fields, "user", json_string(word[0]));
-	if (idp && !json_object_get(fields, "user")) {
-		json_decref(fields);
+	if (idp && !json_object_get(fields, "user"))
 		return sp_cli_fail(SP_EXIT_USAGE, "--idp says whose user is meant: give a user");
-	}
 	if (idp)
 		json_object_set_new(fields, "idp", json_string(idp));
 	if (why)
 		json_object_set_new(fields, "why", json_string(why));
-	r = sp_client_call(cli, "session.close", fields, &reply);
+	r = sp_client_call(cli, "session.close", SP_TAKE_PTR(fields), &reply);
 	if (r != SP_EXIT_OK)
 		return r;
 	if (cli->json) {
 		json_object_del(reply, "id");
-		return sp_cli_print_json(reply);
+		return sp_cli_print_json(json_incref(reply));
 	}
 	json_array_foreach(json_object_get(reply, "closed"), i, item)
 		sp_cli_print("session %lld of %s has ended\n", sp_json_integer(item, "session"),
 			     sp_json_text(item, "user"));
 	sp_cli_print("in the kernel after %.3f ms: no packet of theirs passes from then on\n",
 		     sp_json_integer(reply, "kernel_ns") / 1e6);
-	json_decref(reply);
 	return SP_EXIT_OK;
 }

@@ -254,7 +254,7 @@ static int print_gateway(struct sp_cli *cli, bool with_rules)
 		{ "line", "line" },
 		{ 0 },
 	};
-	json_t *reply, *rows;
+	__sp_json json_t *reply = NULL, *rows = NULL;
 	int r, exit_code;
 
 	r = sp_client_call(cli, "status", json_pack("{s:b}", "rules", with_rules), &reply);
@@ -264,7 +264,7 @@ static int print_gateway(struct sp_cli *cli, bool with_rules)
 	if (cli->json) {
 		json_object_del(reply, "id");
 		json_object_del(reply, "ok");
-		sp_cli_print_json(reply);
+		sp_cli_print_json(json_incref(reply));
 		return exit_code;
 	}
 	sp_cli_wrap(sizeof(INDENT) - 1);
@@ -272,14 +272,12 @@ static int print_gateway(struct sp_cli *cli, bool with_rules)
 	sp_cli_print("\n");
 	rows = rows_of_hooks(json_object_get(reply, "hooks"));
 	sp_render_table(cli, rows, hook_columns);
-	json_decref(rows);
 	if (with_rules) {
 		sp_cli_print("\n");
 		sp_render_table(cli, json_object_get(reply, "rule_counters"), rule_columns);
 	}
 	print_unjudged(json_object_get(reply, "unmanaged"), json_object_get(reply, "ungoverned"));
 	print_drift(json_object_get(reply, "drift"));
-	json_decref(reply);
 	return exit_code;
 }
 

@@ -271,7 +271,7 @@ int sp_cli_user_list(struct sp_cli *cli, int argc, char **argv)
 	__sp_cleanup(sp_idp_file_done) struct sp_idp_file file = SP_IDP_FILE_INIT;
 	const char *idp = "local";
 	const struct sp_option options[] = { IDP_OPTION(idp), { 0 } };
-	json_t *rows;
+	__sp_json json_t *rows = NULL;
 	size_t count;
 	int r;
 
@@ -285,8 +285,7 @@ int sp_cli_user_list(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_fail(SP_EXIT_FAILED, "there is no %s: sallyport user add NAME makes it", file.path);
 	rows = list_users(file.idp);
 	if (cli->json)
-		return sp_cli_print_json(json_pack("{s:i, s:b, s:o}", "v", 1, "ok", 1, "users", rows));
+		return sp_cli_print_json(json_pack("{s:i, s:b, s:o}", "v", 1, "ok", 1, "users", SP_TAKE_PTR(rows)));
 	sp_render_table(cli, rows, columns);
-	json_decref(rows);
 	return SP_EXIT_OK;
 }

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "io/clock.h"
+#include "json/own.h"
 
 void sp_client_free(struct sp_client *client)
 {
@@ -129,14 +130,14 @@ static int client_put(struct sp_client *client, const char *text, size_t len)
 	return client->is_dead ? -EPIPE : 0;
 }
 
-static void client_send(struct sp_client *client, json_t *reply)
+/* @reply: NULL, there was no memory for it. */
+static void client_send(struct sp_client *client, const json_t *reply)
 {
 	__sp_buf struct sp_buf shown = SP_BUF_SECRET;
-	char *text = json_dumps(reply, JSON_COMPACT);
+	char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
 	int r = text ? sp_text_put_json(&shown, text, strlen(text)) : -ENOMEM;
 
 	sp_free_wiped(text);
-	json_decref(reply);
 	if (r < 0) {
 		sp_client_drop(client);
 		return;
@@ -151,19 +152,20 @@ static void client_send(struct sp_client *client, json_t *reply)
 
 void sp_client_reply(struct sp_client *client, json_t *fields)
 {
-	json_t *reply = json_pack("{s:i, s:O?, s:b}", "v", 1, "id", client->id, "ok", 1);
+	__sp_json json_t *reply = json_pack("{s:i, s:O?, s:b}", "v", 1, "id", client->id, "ok", 1);
+	__sp_json json_t *taken = fields;
 
-	if (reply && fields)
-		json_object_update(reply, fields);
-	json_decref(fields);
+	if (reply && taken)
+		json_object_update(reply, taken);
 	client_send(client, reply);
 }
 
 void sp_client_fail(struct sp_client *client, const char *code, int exit_code, json_t *details,
 		    const char *format, ...)
 {
+	__sp_json json_t *reply = NULL, *taken = details;
 	__sp_free char *message = NULL;
-	json_t *error, *reply;
+	json_t *error;
 	va_list args;
 
 	va_start(args, format);
@@ -175,9 +177,8 @@ void sp_client_fail(struct sp_client *client, const char *code, int exit_code, j
 	if (!error) /* a message that is not UTF-8 */
 		error = json_pack("{s:s, s:s, s:i}", "code", code, "message", code, "exit",
 				  exit_code);
-	if (error && details)
-		json_object_update(error, details);
-	json_decref(details);
+	if (error && taken)
+		json_object_update(error, taken);
 	reply = json_pack("{s:i, s:O?, s:b, s:o}", "v", 1, "id", client->id, "ok", 0, "error",
 			  error);
 	client_send(client, reply);
@@ -276,24 +277,23 @@ static bool client_expect_text(struct sp_client *client, json_t *json, json_int_
 /* The pending text is whole. */
 static void client_take_text(struct sp_client *client)
 {
-	json_t *json = SP_TAKE_PTR(client->pending);
+	__sp_json json_t *json = SP_TAKE_PTR(client->pending);
 	char *text = SP_TAKE_PTR(client->text);
 	size_t len = client->text_size;
 
 	client_end_text(client);
 	text[len] = '\0';
 	client_hand_over(client, json, text, len);
-	json_decref(json);
 	free(text);
 }
 
 static void client_take_line(struct sp_client *client, const char *line, size_t len)
 {
-	json_t *json = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL), *id, *bytes, *text;
+	__sp_json json_t *json = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+	json_t *id, *bytes, *text;
 
 	json_decref(SP_TAKE_PTR(client->id));
 	if (!json_is_object(json)) {
-		json_decref(json);
 		client_refuse(client, "a request is one JSON object in one line");
 		return;
 	}
@@ -314,7 +314,6 @@ static void client_take_line(struct sp_client *client, const char *line, size_t 
 		client_hand_over(client, json, json_string_value(text),
 				 json_is_string(text) ? json_string_length(text) : 0);
 	}
-	json_decref(json);
 }
 
 static void client_leave(struct sp_client *client)

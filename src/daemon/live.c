@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "daemon/people.h"
 #include "io/clock.h"
+#include "json/own.h"
 
 static void free_texts(char ***texts, size_t *count)
 {
@@ -33,7 +34,8 @@ SP_DEFINE_CLEANUP(struct sp_live *, sp_live_free);
 /* A JSON list of texts, as the row keeps it. */
 static int read_list(const char *text, char ***ret_texts, size_t *ret_count)
 {
-	json_t *list = json_loads(text, 0, NULL), *item;
+	__sp_json json_t *list = json_loads(text, 0, NULL);
+	json_t *item;
 	size_t i;
 	int r = json_is_array(list) ? 0 : -EUCLEAN;
 
@@ -45,20 +47,16 @@ static int read_list(const char *text, char ***ret_texts, size_t *ret_count)
 			break;
 		}
 	}
-	json_decref(list);
 	return r;
 }
 
 static char *write_list(const char *const *texts, size_t count)
 {
-	json_t *list = json_array();
-	char *text;
+	__sp_json json_t *list = json_array();
 
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(list, json_string(texts[i]));
-	text = json_dumps(list, JSON_COMPACT);
-	json_decref(list);
-	return text;
+	return json_dumps(list, JSON_COMPACT);
 }
 
 struct sp_live *sp_live_new(struct sp_session_row *row)

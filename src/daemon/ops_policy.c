@@ -150,6 +150,7 @@ void sp_op_history(struct sp_daemon *daemon, struct sp_client *client,
 		   const struct sp_request *request)
 {
 	struct history history = { .daemon = daemon };
+	__sp_json json_t *list = NULL;
 	json_int_t limit = 20;
 	int r;
 
@@ -159,13 +160,11 @@ void sp_op_history(struct sp_daemon *daemon, struct sp_client *client,
 		sp_client_fail(client, "bad-request", 2, NULL, "limit is 1 to 1000");
 		return;
 	}
-	history.list = json_array();
+	history.list = list = json_array();
 	r = sp_store_each_apply(daemon->store, (uint32_t)limit, list_apply, &history);
-	if (r < 0) {
-		json_decref(history.list);
+	if (r < 0)
 		sp_client_fail(client, "failed", 1, NULL, "reading the history: %s",
 			       sp_store_error(daemon->store));
-		return;
-	}
-	sp_client_reply(client, json_pack("{s:o}", "generations", history.list));
+	else
+		sp_client_reply(client, json_pack("{s:O}", "generations", list));
 }

@@ -9,6 +9,7 @@
 #include "daemon/ops.h"
 #include "io/files.h"
 #include "io/log.h"
+#include "json/own.h"
 
 #define PROVIDERS_MAX 64
 #define TEXT_MAX 255
@@ -99,7 +100,8 @@ void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 			 const struct sp_request *request)
 {
 	const char *url;
-	json_t *fingerprint = NULL, *pressure = NULL, *list, *providers, *item;
+	json_t *fingerprint = NULL, *pressure = NULL, *list, *item;
+	__sp_json json_t *providers = NULL;
 	json_int_t every_s = 0;
 	int is_memory_locked = 0;
 	size_t i;
@@ -124,20 +126,16 @@ void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 	json_array_foreach(list, i, item) {
 		json_t *provider = read_provider(client, item);
 
-		if (!provider) {
-			json_decref(providers);
+		if (!provider)
 			return;
-		}
 		json_array_append_new(providers, provider);
 	}
 	pressure = read_pressure(client, pressure);
-	if (!pressure) {
-		json_decref(providers);
+	if (!pressure)
 		return;
-	}
 	sp_portal_report(daemon, client,
 			 json_pack("{s:s, s:s?, s:o, s:o, s:b}", "url", url, "fingerprint",
-				   json_string_value(fingerprint), "providers", providers, "pressure",
+				   json_string_value(fingerprint), "providers", SP_TAKE_PTR(providers), "pressure",
 				   pressure, "memory_locked", is_memory_locked),
 			 (uint64_t)every_s);
 	sp_client_watch(client); /* it may be silent for as long as it likes */
