@@ -96,7 +96,7 @@ static void finish(struct sp_apply *apply, int r)
 		sp_log_note("revision %" PRIu64 " of generation %s runs (%s)",
 			    daemon->revisions.running->number, daemon->revisions.running->generation, apply->why);
 		record_apply(apply);
-		if (sp_people_follow_policy(daemon, lost))
+		if (sp_sessions_follow_policy(&daemon->people, lost))
 			daemon->restage_why = "machines that signed in needed room";
 		sp_farewell_denied(daemon, apply->started_ns);
 	}

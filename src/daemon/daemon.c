@@ -200,7 +200,7 @@ static void open_marks(struct sp_daemon *daemon)
 			     path ? path : "marks", sp_err_text(r));
 }
 
-/* ---- whom people tell ---- */
+/* ---- crashes on purpose ---- */
 
 void sp_daemon_passed(struct sp_daemon *daemon, const char *step)
 {
@@ -212,58 +212,13 @@ void sp_daemon_passed(struct sp_daemon *daemon, const char *step)
 	raise(SIGKILL);
 }
 
-static void record_session(void *arg, enum sp_audit_event event, const struct sp_live *live, const char *why,
-			   const char *by, const struct sp_addr *from)
-{
-	sp_recorder_session(arg, event, live, why, by, from);
-}
-
-static void session_over(void *arg, const struct sp_live *live)
-{
-	sp_farewell_session(arg, live);
-}
-
-static void connections_denied(void *arg, uint64_t since_ns)
-{
-	sp_farewell_denied(arg, since_ns);
-}
-
-static void people_changed(void *arg)
-{
-	sp_engine_wake(arg);
-}
-
-static void change_passed(void *arg, const char *step)
-{
-	sp_daemon_passed(arg, step);
-}
-
-static int load_people(struct sp_daemon *daemon, bool is_new_store)
-{
-	struct sp_people *people = &daemon->people;
-	int r;
-
-	people->store = daemon->store;
-	people->plane = daemon->plane;
-	people->revisions = &daemon->revisions;
-	people->machine = &daemon->machine;
-	people->outside = (struct sp_people_outside){
-		.arg = daemon, .record = record_session, .over = session_over, .denied = connections_denied,
-		.changed = people_changed, .passed = change_passed,
-	};
-	r = sp_people_load(daemon, is_new_store);
-	if (r < 0)
-		sp_log_error("reading devices and sessions: %s; %s", sp_err_text(r), sp_store_error(daemon->store));
-	return r;
-}
-
 /* ---- serving ---- */
 
 static void tick(void *arg)
 {
 	struct sp_daemon *daemon = arg;
 
-	sp_people_tick(daemon);
+	sp_people_tick(&daemon->people);
 	sp_portal_tick(daemon);
 	if (daemon->namespace_fd >= 0)
 		sp_namespace_dismiss(daemon->namespace_fd);
@@ -283,7 +238,7 @@ static void clock_stepped(void *arg, uint32_t events)
 	if (sp_clock_step_ack(daemon->clock_source.fd) < 0)
 		sp_loop_forget(daemon->loop, &daemon->clock_source);
 	sp_log_note("the clock was set: deadlines are projected again");
-	sp_people_reproject(daemon);
+	sp_people_reproject(&daemon->people);
 }
 
 static void signalled(void *arg, uint32_t events)
@@ -411,7 +366,7 @@ static int start(struct sp_daemon *daemon)
 	if (r < 0)
 		return r;
 	sp_recorder_open(daemon);
-	r = load_people(daemon, is_new_store);
+	r = sp_daemon_load_people(daemon, is_new_store);
 	if (r < 0)
 		return r;
 	open_marks(daemon);

@@ -105,6 +105,8 @@ int sp_daemon_run(const struct sp_daemon_options *options);
  * that would be. Returns the exit code. */
 int sp_daemon_unload(const struct sp_daemon_options *options, bool is_confirmed);
 
+/* Who is who, by the database and by the kernel. Returns 0 or -errno, said in the log. */
+int sp_daemon_load_people(struct sp_daemon *daemon, bool is_new_store);
 /* Tests: die here, if --kill-at says so. */
 void sp_daemon_passed(struct sp_daemon *daemon, const char *step);
 

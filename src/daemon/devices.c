@@ -5,9 +5,13 @@
 
 #include "base/array.h"
 #include "base/err.h"
+#include "config/machine.h"
 #include "daemon/address.h"
 #include "daemon/change.h"
-#include "daemon/daemon.h"
+#include "daemon/host.h"
+#include "daemon/revision.h"
+#include "io/clock.h"
+#include "io/log.h"
 #include "io/wg_key.h"
 
 struct sp_device *sp_device_find(const struct sp_people *people, const uint8_t key[32])
@@ -50,11 +54,11 @@ int sp_device_lookup(const struct sp_people *people, const char *text,
 	return 0;
 }
 
-int sp_device_check_key(const struct sp_daemon *daemon, const uint8_t key[32],
+int sp_device_check_key(const struct sp_people *people, const uint8_t key[32],
 			struct sp_refusal *refusal)
 {
 	const struct sp_role *role =
-		daemon->revisions.running ? sp_policy_machine_role(daemon->revisions.running->policy, key) : NULL;
+		people->revisions->running ? sp_policy_machine_role(people->revisions->running->policy, key) : NULL;
 
 	if (!role)
 		return 0;
@@ -79,10 +83,9 @@ static int take_held(void *arg, const struct sp_addr *addr)
 	return 0;
 }
 
-static int list_taken(struct sp_daemon *daemon, const struct sp_device *device,
+static int list_taken(struct sp_people *people, const struct sp_device *device,
 		      struct taken *taken)
 {
-	const struct sp_people *people = &daemon->people;
 	int r = 0;
 
 	for (size_t i = 0; i < people->device_count && r == 0; i++)
@@ -90,20 +93,20 @@ static int list_taken(struct sp_daemon *daemon, const struct sp_device *device,
 			if (people->devices[i]->has_address[family])
 				r = take_held(taken, &people->devices[i]->addresses[family]);
 	/* the host's own addresses in the pool, whoever set them */
-	for (size_t i = 0; i < daemon->host.gateway.self_count && r == 0; i++)
-		r = take_held(taken, &daemon->host.gateway.self[i]);
+	for (size_t i = 0; i < people->host->gateway.self_count && r == 0; i++)
+		r = take_held(taken, &people->host->gateway.self[i]);
 	if (r < 0)
 		return r;
-	return sp_store_each_held(daemon->store, sp_clock_realtime_ns(), device->idp,
+	return sp_store_each_held(people->store, sp_clock_realtime_ns(), device->idp,
 				  device->subject, take_held, taken);
 }
 
-static int give_addresses(struct sp_daemon *daemon, struct sp_device *device,
+static int give_addresses(struct sp_people *people, struct sp_device *device,
 			  struct sp_refusal *refusal)
 {
-	const struct sp_gateway *gateway = &daemon->machine->gateway;
+	const struct sp_gateway *gateway = &(*people->machine)->gateway;
 	struct taken taken = { 0 };
-	int r = list_taken(daemon, device, &taken);
+	int r = list_taken(people, device, &taken);
 
 	for (int family = 0; family < 2 && r == 0; family++) {
 		r = sp_address_pick(gateway->pool, gateway->pool_count, family == 1, taken.items,
@@ -149,14 +152,13 @@ static size_t count_devices(const struct sp_people *people, const struct sp_enro
 	return count;
 }
 
-static int check_enrolment(struct sp_daemon *daemon, const struct sp_enrolment *enrolment,
+static int check_enrolment(struct sp_people *people, const struct sp_enrolment *enrolment,
 			   struct sp_refusal *refusal)
 {
-	if (daemon->engine.has_key &&
-	    !memcmp(enrolment->public_key, daemon->engine.public_key.bytes, 32))
+	if (people->outside.is_own_key(people->outside.arg, enrolment->public_key))
 		return sp_refuse_login(refusal, -EPERM, SP_REFUSAL_DEVICE_TAKEN,
 				       "this public key is the gateway's own");
-	if (enrolment->idp && count_devices(&daemon->people, enrolment) >= SP_DEVICES_MAX)
+	if (enrolment->idp && count_devices(people, enrolment) >= SP_DEVICES_MAX)
 		return sp_refuse_login(refusal, -EMFILE, SP_REFUSAL_TOO_MANY_DEVICES,
 				       "%s (idp %s) has %d devices, as many as a person can have; "
 				       "remove one (sallyport peer remove)",
@@ -166,20 +168,18 @@ static int check_enrolment(struct sp_daemon *daemon, const struct sp_enrolment *
 
 SP_DEFINE_CLEANUP(struct sp_device *, sp_device_done);
 
-int sp_device_enrol(struct sp_daemon *daemon, const struct sp_enrolment *enrolment,
+int sp_device_enrol(struct sp_people *people, const struct sp_enrolment *enrolment,
 		    struct sp_device **ret_device, struct sp_refusal *refusal)
 {
 	__sp_free struct sp_device *device = calloc(1, sizeof(*device));
 	__sp_cleanup(sp_device_donep) struct sp_device *content = device;
 	struct sp_device **kept;
 	struct sp_wg_key psk;
-	int r = check_enrolment(daemon, enrolment, refusal);
+	int r = check_enrolment(people, enrolment, refusal);
 
 	if (r < 0)
 		return r;
-	/* the engine forgets who had this key before: their handshakes are not the new holder's */
-	if (sp_engine_find_peer(&daemon->engine.device, enrolment->public_key))
-		sp_engine_refresh(daemon);
+	people->outside.forget_peer(people->outside.arg, enrolment->public_key);
 	r = -ENOMEM;
 	if (device)
 		r = copy_texts(device, enrolment);
@@ -193,20 +193,20 @@ int sp_device_enrol(struct sp_daemon *daemon, const struct sp_enrolment *enrolme
 	sp_wg_key_wipe(&psk);
 	device->added_ns = sp_clock_realtime_ns();
 	device->proven_ns = enrolment->is_proven ? device->added_ns : 0;
-	r = give_addresses(daemon, device, refusal);
+	r = give_addresses(people, device, refusal);
 	if (r < 0)
 		return r;
-	r = sp_store_add_device(daemon->store, device);
+	r = sp_store_add_device(people->store, device);
 	if (r == -EEXIST)
 		return sp_refuse_login(refusal, r, SP_REFUSAL_DEVICE_NAME,
 				       "%s already has a device named %s with another key",
 				       device->user, device->name);
 	if (r < 0)
 		return sp_refuse(refusal, r, "failed", 1, "keeping the device: %s",
-				 sp_store_error(daemon->store));
-	kept = SP_ARRAY_PUSH(daemon->people.devices, daemon->people.device_count);
+				 sp_store_error(people->store));
+	kept = SP_ARRAY_PUSH(people->devices, people->device_count);
 	if (!kept) {
-		sp_store_remove_device(daemon->store, device, 0);
+		sp_store_remove_device(people->store, device, 0);
 		return sp_refuse(refusal, -ENOMEM, "failed", 1, "out of memory");
 	}
 	content = NULL;
@@ -214,13 +214,13 @@ int sp_device_enrol(struct sp_daemon *daemon, const struct sp_enrolment *enrolme
 	return 0;
 }
 
-void sp_device_prove(struct sp_daemon *daemon, struct sp_device *device, const char *how)
+void sp_device_prove(struct sp_people *people, struct sp_device *device, const char *how)
 {
 	const int64_t now_ns = sp_clock_realtime_ns();
 
-	if (sp_store_prove_device(daemon->store, device->public_key, now_ns) < 0) {
+	if (sp_store_prove_device(people->store, device->public_key, now_ns) < 0) {
 		sp_log_error("keeping that %s's device %s is proven: %s", device->user, device->name,
-			     sp_store_error(daemon->store));
+			     sp_store_error(people->store));
 		return;
 	}
 	device->proven_ns = now_ns;
@@ -246,30 +246,30 @@ static bool is_of_device(const void *device, const struct sp_live *live)
 	return !memcmp(live->row.public_key, ((const struct sp_device *)device)->public_key, 32);
 }
 
-int sp_device_remove(struct sp_daemon *daemon, struct sp_device *device, const char *why,
+int sp_device_remove(struct sp_people *people, struct sp_device *device, const char *why,
 		     const char *by)
 {
 	struct sp_change change = { .kind = SP_CHANGE_END, .is_meant = is_of_device, .arg = device, .why = why,
 				    .by = by };
 	int r;
 
-	(void)sp_people_change(&daemon->people, &change);
-	sp_people_changed(&daemon->people, device->public_key);
-	r = sp_store_begin(daemon->store);
+	(void)sp_people_change(people, &change);
+	sp_people_changed(people, device->public_key);
+	r = sp_store_begin(people->store);
 	if (r == 0)
-		r = sp_store_remove_device(daemon->store, device,
+		r = sp_store_remove_device(people->store, device,
 					   sp_clock_realtime_ns() + SP_LINGER_NS);
 	if (r == 0)
-		r = sp_store_commit(daemon->store);
+		r = sp_store_commit(people->store);
 	if (r < 0) {
-		sp_store_cancel(daemon->store);
+		sp_store_cancel(people->store);
 		return r;
 	}
-	sp_device_forget(&daemon->people, device);
+	sp_device_forget(people, device);
 	return 0;
 }
 
-int sp_device_lose(struct sp_daemon *daemon, struct sp_device *device,
+int sp_device_lose(struct sp_people *people, struct sp_device *device,
 		   enum sp_refusal_reason reason, const char *message, const char *by)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
@@ -281,6 +281,32 @@ int sp_device_lose(struct sp_daemon *daemon, struct sp_device *device,
 	record.message = message;
 	record.by = by;
 	sp_log_note("%s's device %s is removed: %s", device->user, device->name, message);
-	sp_recorder_refusal(daemon, &record);
-	return sp_device_remove(daemon, device, record.reason, by);
+	people->outside.refused(people->outside.arg, &record);
+	return sp_device_remove(people, device, record.reason, by);
+}
+
+void sp_devices_follow_policy(struct sp_people *people, json_t *lost)
+{
+	size_t i = 0;
+
+	while (i < people->device_count) {
+		struct sp_device *device = people->devices[i];
+		const struct sp_live *live;
+		struct sp_refusal refusal;
+
+		if (!device->idp || sp_device_check_key(people, device->public_key, &refusal) == 0) {
+			i++;
+			continue;
+		}
+		live = sp_live_of_device(people, device->public_key);
+		if (live && lost)
+			json_array_append_new(lost, json_pack("{s:I, s:s}", "session",
+							      (json_int_t)live->row.id, "user",
+							      live->row.user));
+		/* the last device takes the place of one that goes */
+		if (sp_device_lose(people, device, refusal.reason, refusal.message, NULL) < 0) {
+			sp_log_error("forgetting a device: %s", sp_store_error(people->store));
+			i++;
+		}
+	}
 }

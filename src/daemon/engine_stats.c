@@ -196,10 +196,10 @@ static void take_handshake(struct sp_daemon *daemon, const struct sp_wg_peer *pe
 	if (!device || peer->last_handshake_ns <= device->added_ns)
 		return;
 	if (!device->proven_ns)
-		sp_device_prove(daemon, device, "a handshake");
+		sp_device_prove(&daemon->people, device, "a handshake");
 	live = sp_live_of_device(&daemon->people, device->public_key);
 	if (live)
-		sp_session_meet(daemon, live);
+		sp_session_meet(&daemon->people, live);
 }
 
 void sp_engine_stats_look(struct sp_daemon *daemon, const struct sp_engine_identity *whose,

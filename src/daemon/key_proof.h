@@ -10,6 +10,8 @@
 
 #include "daemon/people.h"
 
+struct sp_daemon;
+
 #define SP_CHALLENGE_S 2400 /* as long as a sign-in may take, and a little */
 
 /* Is @sign_in's proof right for its key, its challenge and its provider? Returns 0; -EACCES @refusal. */

@@ -321,7 +321,7 @@ void sp_op_explain(struct sp_daemon *daemon, struct sp_client *client,
 		sp_client_fail(client, "no-policy", 1, NULL, "no policy is in force");
 		return;
 	}
-	sp_people_tick(daemon); /* the kernel knows the time; so must the answer */
+	sp_people_tick(&daemon->people); /* the kernel knows the time; so must the answer */
 	question.policy = daemon->revisions.running->policy;
 	question.revision = daemon->revisions.running->number;
 	memcpy(question.generation, daemon->revisions.running->generation, sizeof(question.generation));

@@ -91,7 +91,7 @@ json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device)
 	json_t *dns, *fields, *allowed;
 	char text[SP_ADDR_TEXT_MAX];
 
-	if (sp_routes_of_device(daemon, device, &allowed) < 0)
+	if (sp_routes_of_device(&daemon->people, device, &allowed) < 0)
 		return NULL;
 	dns = json_array();
 	for (size_t i = 0; i < daemon->machine->dns_count; i++)
@@ -163,8 +163,8 @@ void sp_op_peer_add(struct sp_daemon *daemon, struct sp_client *client,
 			       "a person's device needs idp and user (or subject)");
 		return;
 	}
-	if (sp_device_check_key(daemon, key, &refusal) < 0 ||
-	    sp_device_enrol(daemon, &enrolment, &device, &refusal) < 0)
+	if (sp_device_check_key(&daemon->people, key, &refusal) < 0 ||
+	    sp_device_enrol(&daemon->people, &enrolment, &device, &refusal) < 0)
 		sp_op_refuse(client, &refusal);
 	else
 		sp_client_reply(client, sp_json_device(daemon, device));
@@ -205,7 +205,7 @@ void sp_op_peer_remove(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	reply = sp_json_device(daemon, device);
 	json_object_set_new(reply, "session", json_null()); /* about to end */
-	r = sp_device_remove(daemon, device, "removed", sp_client_who(client));
+	r = sp_device_remove(&daemon->people, device, "removed", sp_client_who(client));
 	if (r < 0) {
 		json_decref(reply);
 		sp_client_fail(client, "failed", 1, NULL,

@@ -21,13 +21,13 @@ static bool is_seconds(struct sp_client *client, const char *what, json_int_t va
 int sp_op_open_session(struct sp_daemon *daemon, struct sp_sign_in *sign_in, struct sp_live **ret_live,
 		       struct sp_refusal *refusal)
 {
-	int r = sp_session_open(daemon, sign_in, ret_live, refusal);
+	int r = sp_session_open(&daemon->people, sign_in, ret_live, refusal);
 
 	if (r != -EAGAIN)
 		return r;
 	sign_in->is_asked_again = true;
 	(void)sp_apply_restage_now(daemon, "a sign-in needed room"); /* it is in the log */
-	return sp_session_open(daemon, sign_in, ret_live, refusal);
+	return sp_session_open(&daemon->people, sign_in, ret_live, refusal);
 }
 
 json_t *sp_json_session_with_tunnel(struct sp_daemon *daemon, const struct sp_live *live,

@@ -14,7 +14,7 @@ static struct sp_live *find_open(struct sp_daemon *daemon, struct sp_client *cli
 {
 	struct sp_live *live;
 
-	sp_people_tick(daemon);
+	sp_people_tick(&daemon->people);
 	live = sp_live_find(&daemon->people, (uint64_t)id);
 	if (live && live->state == SP_LIVE_OPEN)
 		return live;
@@ -42,13 +42,13 @@ static struct sp_live *find_persons(struct sp_daemon *daemon, struct sp_client *
 static int update_session(struct sp_daemon *daemon, struct sp_live **live, struct sp_news *news,
 			  struct sp_refusal *refusal)
 {
-	int r = sp_session_update(daemon, *live, news, live, refusal);
+	int r = sp_session_update(&daemon->people, *live, news, live, refusal);
 
 	if (r != -EAGAIN)
 		return r;
 	news->is_asked_again = true;
 	(void)sp_apply_restage_now(daemon, "a change of groups needed room"); /* it is in the log */
-	return sp_session_update(daemon, *live, news, live, refusal);
+	return sp_session_update(&daemon->people, *live, news, live, refusal);
 }
 
 void sp_op_session_extend(struct sp_daemon *daemon, struct sp_client *client,
@@ -85,7 +85,7 @@ void sp_op_session_extend(struct sp_daemon *daemon, struct sp_client *client,
 		sp_op_refuse(client, &refusal);
 		return;
 	}
-	r = sp_session_extend(daemon, live, max_s, sp_client_who(client),
+	r = sp_session_extend(&daemon->people, live, max_s, sp_client_who(client),
 			      from_text ? &from : NULL);
 	if (r < 0)
 		sp_client_fail(client, "failed", 1, NULL, "extending session %lld: %s",
@@ -123,9 +123,9 @@ static bool set_end(struct sp_daemon *daemon, struct sp_client *client, struct s
 	int r = 0;
 
 	if (end->within_s == IN_TIME)
-		r = sp_session_end_in_time(daemon, live);
+		r = sp_session_end_in_time(&daemon->people, live);
 	else if (end->within_s >= 0)
-		r = sp_session_end_early(daemon, live, end->within_s, end->why);
+		r = sp_session_end_early(&daemon->people, live, end->within_s, end->why);
 	if (r < 0)
 		sp_client_fail(client, "failed", 1, NULL, "moving the end of session %llu: %s",
 			       (unsigned long long)live->row.id, sp_err_text(r));
@@ -164,7 +164,7 @@ void sp_op_session_update(struct sp_daemon *daemon, struct sp_client *client,
 		sp_op_refuse(client, &refusal);
 		return;
 	}
-	sp_people_tick(daemon); /* an end that is now is seen at once */
+	sp_people_tick(&daemon->people); /* an end that is now is seen at once */
 	sp_client_reply(client, sp_json_session(daemon, live, client));
 }
 

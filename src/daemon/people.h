@@ -17,11 +17,14 @@
 #include "io/wg_key.h"
 #include "policy/model.h"
 
-struct sp_daemon;
+struct sp_host;
 struct sp_ebpf;
 struct sp_machine;
 struct sp_people;
+struct sp_refusal;
 struct sp_revisions;
+struct sp_sign_in;
+struct sp_warnings;
 
 #define SP_SLOTS 65536u      /* slot 0 is no session: its epoch names the plane (people_load.c) */
 #define SP_LINGER_NS (600 * 1000000000ll)
@@ -68,6 +71,16 @@ struct sp_people_outside {
 	void (*over)(void *arg, const struct sp_live *live);
 	/* Over are the connections denied since @since_ns (boot time). */
 	void (*denied)(void *arg, uint64_t since_ns);
+	/* Is the answer to a challenge right, by which a sign-in shows to have the private key? 0; -EACCES @refusal. */
+	int (*check_proof)(void *arg, const struct sp_sign_in *sign_in, struct sp_refusal *refusal);
+	/* On record: somebody was not let in, or has to give up a device. */
+	void (*refused)(void *arg, struct sp_audit_record *record);
+	/* Is it the gateway's own tunnel key? */
+	bool (*is_own_key)(void *arg, const uint8_t key[32]);
+	/* A key has a new holder: the handshakes of whoever had it before are not theirs. */
+	void (*forget_peer)(void *arg, const uint8_t key[32]);
+	/* Take in who shook hands with the engine since it was last asked. False: it is away. */
+	bool (*take_handshakes)(void *arg);
 	/* `changes` has something new. */
 	void (*changed)(void *arg);
 	/* Tests: a step of a change is made, after which a crash leaves another state behind. */
@@ -89,6 +102,8 @@ struct sp_people {
 	struct sp_ebpf *plane;
 	struct sp_revisions *revisions;
 	struct sp_machine *const *machine; /* sallyport.yaml as it is now */
+	const struct sp_host *host;
+	struct sp_warnings *warnings;
 	struct sp_people_outside outside;
 
 	struct sp_people_changes changes;
@@ -123,20 +138,19 @@ int sp_device_lookup(const struct sp_people *people, const char *text,
 
 /* Read the database and reconcile it with the kernel. @is_fresh_store: the database was made now,
  * so whoever the kernel still knows cannot be named and is ended. */
-int sp_people_load(struct sp_daemon *daemon, bool is_fresh_store);
+int sp_people_load(struct sp_people *people, bool is_fresh_store);
 void sp_people_done(struct sp_people *people);
 /* The engine is to be told of the device with this key; NULL: of every one. */
 void sp_people_changed(struct sp_people *people, const uint8_t key[32]);
 /* What changed since the last call. */
 void sp_people_take_changes(struct sp_people *people, struct sp_people_changes *ret_changes);
 /* Once a second: deadlines, silence, lingering. */
-void sp_people_tick(struct sp_daemon *daemon);
+void sp_people_tick(struct sp_people *people);
 /* The wall clock was set: project every deadline again. */
-void sp_people_reproject(struct sp_daemon *daemon);
-/* After a policy came into force: roles of all; those left without one end (counted, and listed in
- * @lost unless NULL); machines whose key has a role again get their session. True: another revision is wanted,
- * which has room for the rest of them. */
-bool sp_people_follow_policy(struct sp_daemon *daemon, json_t *lost);
+void sp_people_reproject(struct sp_people *people);
+/* After a policy came into force: roles of all; those left without one end, and are listed in @lost unless it is
+ * NULL. */
+void sp_people_follow_policy(struct sp_people *people, json_t *lost);
 
 /* ---- sessions.c ---- */
 
@@ -158,11 +172,14 @@ struct sp_sign_in {
 
 /* Open a session (replacing the device's). Returns 0; -EAGAIN the revision that runs has no room for it: nothing
  * was done, make a new one and ask again; -errno with @refusal filled and recorded. */
-int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
+int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
 		    struct sp_live **ret_live, struct sp_refusal *refusal);
 /* @max_s from now, or SP_BY_ROLES. -ENOENT: by roles, but no policy runs. */
-int sp_session_extend(struct sp_daemon *daemon, struct sp_live *live, int64_t max_s,
+int sp_session_extend(struct sp_people *people, struct sp_live *live, int64_t max_s,
 		      const char *by, const struct sp_addr *from);
+/* After a policy came into force: sp_people_follow_policy, then sp_devices_follow_policy, then machines whose key has a
+ * role again get their session. True: another revision is wanted, which has room for the rest of them. */
+bool sp_sessions_follow_policy(struct sp_people *people, json_t *lost);
 /* What the provider says of a person now. */
 struct sp_news {
 	const char *const *groups; /* NULL: nothing new */
@@ -175,13 +192,13 @@ struct sp_news {
  * roles the session that took its place. On failure @refusal is filled and the session has ended:
  * without a role, or because its new roles could not be put in force (but: -ENOENT, no policy runs,
  * and -EAGAIN, the revision that runs has no room for them, make a new one and ask again, change nothing). */
-int sp_session_update(struct sp_daemon *daemon, struct sp_live *live, const struct sp_news *news,
+int sp_session_update(struct sp_people *people, struct sp_live *live, const struct sp_news *news,
 		      struct sp_live **ret_live, struct sp_refusal *refusal);
 /* No later than @within_s from now, and parked then with @why (one of sp_session_is_ending) on record, also
  * when nobody says more; an end that is earlier already stays. 0; -errno. */
-int sp_session_end_early(struct sp_daemon *daemon, struct sp_live *live, int64_t within_s, const char *why);
+int sp_session_end_early(struct sp_people *people, struct sp_live *live, int64_t within_s, const char *why);
 /* What was said of an early end no longer holds. */
-int sp_session_end_in_time(struct sp_daemon *daemon, struct sp_live *live);
+int sp_session_end_in_time(struct sp_people *people, struct sp_live *live);
 /* Whether @why is a word for an early end: unconfirmed, refresh-lost, other-subject. */
 bool sp_session_is_ending(const char *why);
 /* Whether who was ended by @why is parked and may come back from inside. */
@@ -190,7 +207,7 @@ bool sp_session_parks(const char *why);
  * kernel. Not asked of a machine, nor of a session to which an administrator gave its lengths. */
 void sp_session_await(struct sp_live *live);
 /* They have come, though nothing of theirs may have passed yet. The kernel keeps it over our restart. */
-void sp_session_meet(struct sp_daemon *daemon, struct sp_live *live);
+void sp_session_meet(struct sp_people *people, struct sp_live *live);
 /* Roles by a policy, which are matched unless sp_live_set_roles had them of it; the identity borrows from @live and @ret_roles (malloc'ed). */
 int sp_live_identity(const struct sp_live *live, const struct sp_policy *policy,
 		     struct sp_identity *ret_identity, uint32_t **ret_roles);
@@ -220,21 +237,23 @@ struct sp_enrolment {
 #define SP_DEVICES_MAX 16 /* of a person; until roles have max-devices */
 
 /* Give a device its addresses and pre-shared key and keep it. Returns 0; -errno with @refusal. */
-int sp_device_enrol(struct sp_daemon *daemon, const struct sp_enrolment *enrolment,
+int sp_device_enrol(struct sp_people *people, const struct sp_enrolment *enrolment,
 		    struct sp_device **ret_device, struct sp_refusal *refusal);
 /* Its holder has the private key, by @how. */
-void sp_device_prove(struct sp_daemon *daemon, struct sp_device *device, const char *how);
+void sp_device_prove(struct sp_people *people, struct sp_device *device, const char *how);
 /* Out of memory alone: it was never kept. */
 void sp_device_forget(struct sp_people *people, struct sp_device *device);
 /* End its sessions (their record says @why, @by) and forget it. Returns 0; -errno of the database: the
  * sessions have ended, the device is still known. */
-int sp_device_remove(struct sp_daemon *daemon, struct sp_device *device, const char *why,
+int sp_device_remove(struct sp_people *people, struct sp_device *device, const char *why,
 		     const char *by);
 /* The same, with a login-refused record of its own: somebody else has the better claim to its key. */
-int sp_device_lose(struct sp_daemon *daemon, struct sp_device *device,
+int sp_device_lose(struct sp_people *people, struct sp_device *device,
 		   enum sp_refusal_reason reason, const char *message, const char *by);
+/* A role names a key that a person holds: it is a machine's, whoever was there first. @lost: as above. */
+void sp_devices_follow_policy(struct sp_people *people, json_t *lost);
 /* May a person hold @key? -EPERM with @refusal: a role of the running policy names it as a machine's. */
-int sp_device_check_key(const struct sp_daemon *daemon, const uint8_t key[32],
+int sp_device_check_key(const struct sp_people *people, const uint8_t key[32],
 			struct sp_refusal *refusal);
 
 #endif

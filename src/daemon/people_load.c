@@ -10,11 +10,14 @@
 
 #include "base/array.h"
 #include "base/err.h"
+#include "config/machine.h"
 #include "daemon/change.h"
-#include "daemon/daemon.h"
+#include "io/clock.h"
+#include "io/log.h"
+#include "plane/ebpf/ebpf.h"
 
 struct load {
-	struct sp_daemon *daemon;
+	struct sp_people *people;
 	bool is_fresh_plane;
 	size_t open, ended;
 };
@@ -46,11 +49,11 @@ static void note_slot(struct sp_people *people, uint32_t slot)
 }
 
 /* What the kernel says about the slot of a session. */
-static bool is_in_kernel(struct sp_daemon *daemon, struct sp_live *live)
+static bool is_in_kernel(struct sp_people *people, struct sp_live *live)
 {
 	struct sp_session session;
 
-	if (sp_ebpf_session_get(daemon->plane, live->row.slot, &session) < 0)
+	if (sp_ebpf_session_get(people->plane, live->row.slot, &session) < 0)
 		return false;
 	live->last_seen_ns = session.last_seen_ns;
 	sp_session_await(live);
@@ -58,7 +61,7 @@ static bool is_in_kernel(struct sp_daemon *daemon, struct sp_live *live)
 }
 
 /* The state a row says; one whose time to stay is over is not taken up (false). */
-static bool find_state(const struct sp_daemon *daemon, struct sp_live *live)
+static bool find_state(const struct sp_people *people, struct sp_live *live)
 {
 	const struct sp_session_row *row = &live->row;
 	int64_t stays_ns = SP_LINGER_NS;
@@ -69,7 +72,7 @@ static bool find_state(const struct sp_daemon *daemon, struct sp_live *live)
 	live->state = SP_LIVE_ENDED;
 	if (sp_session_parks(row->why)) {
 		live->state = SP_LIVE_PARKED;
-		stays_ns = daemon->machine->parked_s * SP_NS_PER_S;
+		stays_ns = (*people->machine)->parked_s * SP_NS_PER_S;
 	}
 	live->until_ns = row->closed_ns + stays_ns;
 	return live->until_ns > sp_clock_realtime_ns();
@@ -81,10 +84,10 @@ static bool is_replaced(const struct load *load, const struct sp_live *live)
 {
 	struct sp_live *other = NULL;
 
-	while ((other = sp_live_next(&load->daemon->people, other)))
+	while ((other = sp_live_next(load->people, other)))
 		if (other->row.epoch > live->row.epoch && other->state != SP_LIVE_ENDED &&
 		    !memcmp(other->row.public_key, live->row.public_key, 32) &&
-		    (load->is_fresh_plane || is_in_kernel(load->daemon, other)))
+		    (load->is_fresh_plane || is_in_kernel(load->people, other)))
 			return true;
 	return false;
 }
@@ -92,14 +95,14 @@ static bool is_replaced(const struct load *load, const struct sp_live *live)
 static int end_known(struct load *load, struct sp_live *live, const char *why)
 {
 	load->ended++;
-	(void)sp_session_end(&load->daemon->people, live, why, NULL);
+	(void)sp_session_end(load->people, live, why, NULL);
 	return 0;
 }
 
 /* Make the kernel and the session agree. Taking away wins. */
 static int reconcile(struct load *load, struct sp_live *live)
 {
-	struct sp_people *people = &load->daemon->people;
+	struct sp_people *people = load->people;
 	struct sp_change change = { .kind = SP_CHANGE_RESTORE, .live = live,
 				    .is_fresh_plane = load->is_fresh_plane };
 
@@ -107,7 +110,7 @@ static int reconcile(struct load *load, struct sp_live *live)
 		if (is_replaced(load, live))
 			return end_known(load, live, "replaced");
 		/* ended in the kernel, and killed before the database was told; or never put */
-		if (!load->is_fresh_plane && !is_in_kernel(load->daemon, live))
+		if (!load->is_fresh_plane && !is_in_kernel(load->people, live))
 			return end_known(load, live, "revoked");
 	}
 	load->open += live->state == SP_LIVE_OPEN;
@@ -117,13 +120,13 @@ static int reconcile(struct load *load, struct sp_live *live)
 static int load_session(void *arg, struct sp_session_row *row)
 {
 	struct load *load = arg;
-	struct sp_people *people = &load->daemon->people;
+	struct sp_people *people = load->people;
 	struct sp_live *live = sp_live_new(row);
 
 	if (!live)
 		return -ENOMEM;
 	/* oldest first: a newer session in the slot of an older one is the one that counts */
-	if (!live->row.slot || live->row.slot >= SP_SLOTS || !find_state(load->daemon, live)) {
+	if (!live->row.slot || live->row.slot >= SP_SLOTS || !find_state(load->people, live)) {
 		sp_live_free(live);
 		return 0;
 	}
@@ -134,7 +137,7 @@ static int load_session(void *arg, struct sp_session_row *row)
 }
 
 /* End whoever the kernel knows and we do not. *@ret_epoch: the highest one seen. */
-static size_t end_strangers(struct sp_daemon *daemon, uint64_t *ret_epoch)
+static size_t end_strangers(struct sp_people *people, uint64_t *ret_epoch)
 {
 	size_t ended = 0;
 
@@ -142,57 +145,56 @@ static size_t end_strangers(struct sp_daemon *daemon, uint64_t *ret_epoch)
 	for (uint32_t slot = 1; slot < SP_SLOTS; slot++) {
 		struct sp_session session;
 
-		if (sp_ebpf_session_get(daemon->plane, slot, &session) < 0 || !session.epoch)
+		if (sp_ebpf_session_get(people->plane, slot, &session) < 0 || !session.epoch)
 			continue;
 		if (session.epoch > *ret_epoch)
 			*ret_epoch = session.epoch;
-		if (sp_live_of(&daemon->people, slot, session.epoch))
+		if (sp_live_of(people, slot, session.epoch))
 			continue;
-		sp_ebpf_session_end(daemon->plane, slot);
+		sp_ebpf_session_end(people->plane, slot);
 		ended++;
 	}
 	return ended;
 }
 
 /* Whether the maps are new to this database; gives them a birth if so. */
-static int know_birth(struct sp_daemon *daemon, bool *ret_is_fresh)
+static int know_birth(struct sp_people *people, bool *ret_is_fresh)
 {
 	struct sp_session birth = { 0 };
 	uint64_t known = 0;
-	int r = sp_ebpf_session_get(daemon->plane, 0, &birth);
+	int r = sp_ebpf_session_get(people->plane, 0, &birth);
 
 	if (r == 0)
-		r = sp_store_get_mark(daemon->store, "birth", &known);
+		r = sp_store_get_mark(people->store, "birth", &known);
 	if (r < 0)
 		return r;
 	*ret_is_fresh = !birth.epoch;
 	if (birth.epoch && birth.epoch == known) {
-		daemon->people.birth = known;
+		people->birth = known;
 		return 0;
 	}
-	r = sp_store_next_epoch(daemon->store, &known);
+	r = sp_store_next_epoch(people->store, &known);
 	if (r == 0)
-		r = sp_store_set_mark(daemon->store, "birth", known);
+		r = sp_store_set_mark(people->store, "birth", known);
 	if (r < 0)
 		return r;
 	birth = (struct sp_session){ .epoch = known };
-	daemon->people.birth = known;
-	return sp_ebpf_session_put(daemon->plane, 0, &birth);
+	people->birth = known;
+	return sp_ebpf_session_put(people->plane, 0, &birth);
 }
 
 /* A database put back from a copy must not give out again what was given out since. */
-static int pass_epoch(struct sp_daemon *daemon, uint64_t epoch)
+static int pass_epoch(struct sp_people *people, uint64_t epoch)
 {
 	uint64_t last = 0;
-	int r = sp_store_get_mark(daemon->store, "epoch", &last);
+	int r = sp_store_get_mark(people->store, "epoch", &last);
 
-	return r < 0 || last >= epoch ? r : sp_store_set_mark(daemon->store, "epoch", epoch);
+	return r < 0 || last >= epoch ? r : sp_store_set_mark(people->store, "epoch", epoch);
 }
 
-int sp_people_load(struct sp_daemon *daemon, bool is_fresh_store)
+int sp_people_load(struct sp_people *people, bool is_fresh_store)
 {
-	struct sp_people *people = &daemon->people;
-	struct load load = { .daemon = daemon };
+	struct load load = { .people = people };
 	struct sp_live *live = NULL;
 	uint64_t epoch;
 	size_t strangers;
@@ -200,19 +202,19 @@ int sp_people_load(struct sp_daemon *daemon, bool is_fresh_store)
 
 	people->next_slot = 1;
 	people->slot_end = 1;
-	r = sp_store_each_device(daemon->store, load_device, people);
+	r = sp_store_each_device(people->store, load_device, people);
 	if (r == 0)
-		r = sp_store_each_session(daemon->store,
+		r = sp_store_each_session(people->store,
 					  sp_clock_realtime_ns() - SP_LINGER_NS -
-						  daemon->machine->parked_s * SP_NS_PER_S,
+						  (*people->machine)->parked_s * SP_NS_PER_S,
 					  load_session, &load);
 	if (r < 0)
 		return r;
 	/* strangers first: their slots may be needed by those we know */
-	strangers = end_strangers(daemon, &epoch);
-	r = pass_epoch(daemon, epoch);
+	strangers = end_strangers(people, &epoch);
+	r = pass_epoch(people, epoch);
 	if (r == 0)
-		r = know_birth(daemon, &load.is_fresh_plane);
+		r = know_birth(people, &load.is_fresh_plane);
 	while (r == 0 && (live = sp_live_next(people, live)))
 		r = reconcile(&load, live);
 	if (r < 0)

@@ -7,7 +7,9 @@
 
 #include "base/array.h"
 #include "daemon/address.h"
-#include "daemon/daemon.h"
+#include "daemon/host.h"
+#include "daemon/people.h"
+#include "daemon/revision.h"
 #include "net/addr.h"
 
 static void entry_done(struct sp_routes_entry *entry)
@@ -89,9 +91,9 @@ static bool is_private(const struct sp_addr *addr)
 }
 
 /* *@ret_is_known, by family: no name stands for the tunnel's own end but one of an address we have. */
-static int find_outer(const struct sp_daemon *daemon, struct outer *outer, bool ret_is_known[2])
+static int find_outer(const struct sp_people *people, struct outer *outer, bool ret_is_known[2])
 {
-	const struct sp_machine *machine = daemon->machine;
+	const struct sp_machine *machine = *people->machine;
 	struct sp_addr addr;
 	const bool is_number = machine->endpoint && parse_host(machine->endpoint, &addr);
 	int r = 0;
@@ -99,16 +101,16 @@ static int find_outer(const struct sp_daemon *daemon, struct outer *outer, bool 
 	ret_is_known[0] = ret_is_known[1] = is_number || !machine->endpoint;
 	if (is_number)
 		r = push_outer(outer, &addr);
-	for (size_t i = 0; i < daemon->host.address_count && r == 0; i++) {
-		const struct sp_link_address *address = &daemon->host.addresses[i];
+	for (size_t i = 0; i < people->host->address_count && r == 0; i++) {
+		const struct sp_link_address *address = &people->host->addresses[i];
 
-		if (!is_of_edge(&daemon->host, address))
+		if (!is_of_edge(people->host, address))
 			continue;
 		r = push_outer(outer, &address->addr);
 		ret_is_known[!address->is_v4] |= !is_private(&address->addr);
 	}
 	if (r == 0 && machine->portal_url && parse_host(machine->portal_url + strlen("https://"), &addr) &&
-	    !is_inner(&daemon->host, &addr))
+	    !is_inner(people->host, &addr))
 		r = push_outer(outer, &addr);
 	return r;
 }
@@ -128,18 +130,18 @@ static json_t *write_list(const struct sp_reach *reach)
 	return list;
 }
 
-static int fill_entry(struct sp_daemon *daemon, struct sp_routes_entry *entry)
+static int fill_entry(struct sp_people *people, struct sp_routes_entry *entry)
 {
 	__sp_cleanup(sp_reach_done) struct sp_reach reach = { 0 };
 	__sp_cleanup(outer_done) struct outer outer = { 0 };
 	struct sp_reach_scope scope = {
-		.policy = daemon->revisions.running->policy, .machine = daemon->machine,
+		.policy = people->revisions->running->policy, .machine = *people->machine,
 		.has_family = { entry->has_family[0], entry->has_family[1] },
 	};
-	int r = find_outer(daemon, &outer, scope.is_outer_known);
+	int r = find_outer(people, &outer, scope.is_outer_known);
 
-	scope.self = daemon->revisions.running->gateway.self;
-	scope.self_count = daemon->revisions.running->gateway.self_count;
+	scope.self = people->revisions->running->gateway.self;
+	scope.self_count = people->revisions->running->gateway.self_count;
 	scope.outer = outer.items;
 	scope.outer_count = outer.count;
 	if (r == 0)
@@ -175,21 +177,21 @@ static struct sp_routes_entry *keep_entry(struct sp_routes *routes, struct sp_ro
 	return &routes->entries[routes->count++];
 }
 
-static int get_entry(struct sp_daemon *daemon, const struct sp_identity *identity,
+static int get_entry(struct sp_people *people, const struct sp_identity *identity,
 		     const bool has_family[2], const struct sp_routes_entry **ret_entry)
 {
-	struct sp_routes *routes = &daemon->revisions.running->routes;
+	struct sp_routes *routes = &people->revisions->running->routes;
 	__sp_cleanup(entry_done) struct sp_routes_entry entry = {
 		.has_family = { has_family[0], has_family[1] },
 	};
-	int r = sp_reach_rules_of(daemon->revisions.running->policy, identity, &entry.rules);
+	int r = sp_reach_rules_of(people->revisions->running->policy, identity, &entry.rules);
 
 	if (r < 0)
 		return r;
 	*ret_entry = find_entry(routes, &entry);
 	if (*ret_entry)
 		return 0;
-	r = fill_entry(daemon, &entry);
+	r = fill_entry(people, &entry);
 	if (r == 0)
 		*ret_entry = keep_entry(routes, &entry);
 	return r;
@@ -197,16 +199,16 @@ static int get_entry(struct sp_daemon *daemon, const struct sp_identity *identit
 
 /* ---- whose ---- */
 
-int sp_routes_check(struct sp_daemon *daemon, const struct sp_identity *identity, size_t *ret_count)
+int sp_routes_check(struct sp_people *people, const struct sp_identity *identity, size_t *ret_count)
 {
-	const struct sp_gateway *gateway = &daemon->machine->gateway;
+	const struct sp_gateway *gateway = &(*people->machine)->gateway;
 	const struct sp_routes_entry *entry;
 	bool has_family[2] = { false, false };
 	int r;
 
 	for (size_t i = 0; i < gateway->pool_count; i++)
 		has_family[!sp_prefix_is_v4(&gateway->pool[i])] = true;
-	r = get_entry(daemon, identity, has_family, &entry);
+	r = get_entry(people, identity, has_family, &entry);
 	if (r < 0)
 		return r;
 	*ret_count = entry->count;
@@ -236,11 +238,11 @@ static int list_possible_roles(const struct sp_policy *policy, const struct sp_d
 	return 0;
 }
 
-static int find_identity(const struct sp_daemon *daemon, const struct sp_device *device,
+static int find_identity(const struct sp_people *people, const struct sp_device *device,
 			 struct sp_identity *ret_identity, uint32_t **ret_roles)
 {
-	const struct sp_policy *policy = daemon->revisions.running->policy;
-	const struct sp_live *live = sp_live_of_device(&daemon->people, device->public_key);
+	const struct sp_policy *policy = people->revisions->running->policy;
+	const struct sp_live *live = sp_live_of_device(people, device->public_key);
 	struct sp_identity identity = { .user = device->idp ? device->user : NULL, .idp = device->idp };
 	int r;
 
@@ -256,18 +258,18 @@ static int find_identity(const struct sp_daemon *daemon, const struct sp_device 
 	return 0;
 }
 
-int sp_routes_of_device(struct sp_daemon *daemon, const struct sp_device *device, json_t **ret_list)
+int sp_routes_of_device(struct sp_people *people, const struct sp_device *device, json_t **ret_list)
 {
 	__sp_free uint32_t *roles = NULL;
 	const struct sp_routes_entry *entry;
 	struct sp_identity identity;
 	int r;
 
-	if (!daemon->revisions.running)
+	if (!people->revisions->running)
 		return (*ret_list = json_array()) ? 0 : -ENOMEM;
-	r = find_identity(daemon, device, &identity, &roles);
+	r = find_identity(people, device, &identity, &roles);
 	if (r == 0)
-		r = get_entry(daemon, &identity, device->has_address, &entry);
+		r = get_entry(people, &identity, device->has_address, &entry);
 	if (r < 0)
 		return r;
 	if (!entry->list)

@@ -8,7 +8,7 @@
 
 #include "config/reach.h"
 
-struct sp_daemon;
+struct sp_people;
 struct sp_device;
 
 struct sp_routes_entry {
@@ -29,10 +29,10 @@ void sp_routes_done(struct sp_routes *routes);
 
 /* Of somebody who signs in, before they have a device. Returns 0; -E2BIG more than a tunnel carries
  * (*@ret_count says how many); -ENOMEM. */
-int sp_routes_check(struct sp_daemon *daemon, const struct sp_identity *identity, size_t *ret_count);
+int sp_routes_check(struct sp_people *people, const struct sp_identity *identity, size_t *ret_count);
 
 /* Of a device: by the session it has, else by every role its person could have.
  * *@ret_list: a JSON list of texts, to be given up. Returns as _check. */
-int sp_routes_of_device(struct sp_daemon *daemon, const struct sp_device *device, json_t **ret_list);
+int sp_routes_of_device(struct sp_people *people, const struct sp_device *device, json_t **ret_list);
 
 #endif

@@ -6,10 +6,13 @@
 
 #include "base/err.h"
 #include "daemon/change.h"
-#include "daemon/daemon.h"
+#include "daemon/revision.h"
+#include "io/clock.h"
+#include "io/loop.h"
+#include "plane/ebpf/ebpf.h"
 
 /* A limit that comes nearer is taken from the person, so the kernel knows of it first. */
-static int move_end(struct sp_daemon *daemon, struct sp_live *live, const struct sp_session_row *row,
+static int move_end(struct sp_people *people, struct sp_live *live, const struct sp_session_row *row,
 		    struct sp_change *change)
 {
 	const bool is_nearer = row->expires_ns && (!live->row.expires_ns || row->expires_ns < live->row.expires_ns);
@@ -17,10 +20,10 @@ static int move_end(struct sp_daemon *daemon, struct sp_live *live, const struct
 	change->kind = is_nearer ? SP_CHANGE_SHORTEN : SP_CHANGE_EXTEND;
 	change->live = live;
 	change->row = row;
-	return sp_people_change(&daemon->people, change);
+	return sp_people_change(people, change);
 }
 
-int sp_session_extend(struct sp_daemon *daemon, struct sp_live *live, int64_t max_s,
+int sp_session_extend(struct sp_people *people, struct sp_live *live, int64_t max_s,
 		      const char *by, const struct sp_addr *from)
 {
 	struct sp_session_row row = live->row; /* borrows its texts */
@@ -31,11 +34,11 @@ int sp_session_extend(struct sp_daemon *daemon, struct sp_live *live, int64_t ma
 	struct sp_identity identity;
 	int r;
 
-	if (daemon->revisions.running) {
-		r = sp_live_identity(live, daemon->revisions.running->policy, &identity, &roles);
+	if (people->revisions->running) {
+		r = sp_live_identity(live, people->revisions->running->policy, &identity, &roles);
 		if (r < 0)
 			return r;
-		span = sp_policy_session_span(daemon->revisions.running->policy, roles, identity.role_count);
+		span = sp_policy_session_span(people->revisions->running->policy, roles, identity.role_count);
 	} else if (max_s == SP_BY_ROLES) {
 		return -ENOENT;
 	}
@@ -47,7 +50,7 @@ int sp_session_extend(struct sp_daemon *daemon, struct sp_live *live, int64_t ma
 	row.warn_s = sp_session_warn_s(span.warn_s, max_s);
 	row.ending = NULL;
 	row.full_ns = 0;
-	r = move_end(daemon, live, &row, &change);
+	r = move_end(people, live, &row, &change);
 	if (!live->row.ending)
 		free(former);
 	return r;
@@ -73,7 +76,7 @@ bool sp_session_parks(const char *why)
 	return why && (!strcmp(why, "expired") || !strcmp(why, "idle") || sp_session_is_ending(why));
 }
 
-int sp_session_end_early(struct sp_daemon *daemon, struct sp_live *live, int64_t within_s, const char *why)
+int sp_session_end_early(struct sp_people *people, struct sp_live *live, int64_t within_s, const char *why)
 {
 	const int64_t end_ns = sp_clock_realtime_ns() + within_s * SP_NS_PER_S;
 	struct sp_session_row row = live->row; /* borrows its texts */
@@ -87,12 +90,12 @@ int sp_session_end_early(struct sp_daemon *daemon, struct sp_live *live, int64_t
 		row.full_ns = row.expires_ns;
 	row.expires_ns = end_ns;
 	row.ending = strdup(why);
-	r = row.ending ? move_end(daemon, live, &row, &change) : -ENOMEM;
+	r = row.ending ? move_end(people, live, &row, &change) : -ENOMEM;
 	free(live->row.ending == row.ending ? former : row.ending);
 	return r;
 }
 
-int sp_session_end_in_time(struct sp_daemon *daemon, struct sp_live *live)
+int sp_session_end_in_time(struct sp_people *people, struct sp_live *live)
 {
 	struct sp_session_row row = live->row;
 	char *former = live->row.ending;
@@ -104,7 +107,7 @@ int sp_session_end_in_time(struct sp_daemon *daemon, struct sp_live *live)
 	row.expires_ns = row.full_ns;
 	row.full_ns = 0;
 	row.ending = NULL;
-	r = move_end(daemon, live, &row, &change);
+	r = move_end(people, live, &row, &change);
 	if (!live->row.ending)
 		free(former);
 	return r;
@@ -122,10 +125,10 @@ void sp_session_await(struct sp_live *live)
 		live->awaited_ns = live->last_seen_ns;
 }
 
-void sp_session_meet(struct sp_daemon *daemon, struct sp_live *live)
+void sp_session_meet(struct sp_people *people, struct sp_live *live)
 {
 	if (!live->awaited_ns)
 		return;
-	sp_ebpf_session_set_seen(daemon->plane, live->row.slot, live->awaited_ns + SP_SECOND_NS);
+	sp_ebpf_session_set_seen(people->plane, live->row.slot, live->awaited_ns + SP_SECOND_NS);
 	live->awaited_ns = 0;
 }

@@ -5,10 +5,13 @@
 
 #include "base/err.h"
 #include "daemon/change.h"
-#include "daemon/daemon.h"
-#include "daemon/key_proof.h"
+#include "daemon/revision.h"
+#include "daemon/routes.h"
+#include "io/clock.h"
+#include "io/log.h"
 #include "io/wg_key.h"
 #include "judge/judge.h"
+#include "plane/ebpf/ebpf.h"
 
 SP_DEFINE_CLEANUP(struct sp_live *, sp_live_free);
 
@@ -35,13 +38,13 @@ static bool is_owner(const struct sp_device *device, const struct sp_sign_in *si
 }
 
 /* The device meant when no key was given: the person's only one, or the one of that name. */
-static int find_own_device(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
+static int find_own_device(struct sp_people *people, const struct sp_sign_in *sign_in,
 			   struct sp_device **ret_device, struct sp_refusal *refusal)
 {
 	struct sp_device *found = NULL;
 
-	for (size_t i = 0; i < daemon->people.device_count; i++) {
-		struct sp_device *device = daemon->people.devices[i];
+	for (size_t i = 0; i < people->device_count; i++) {
+		struct sp_device *device = people->devices[i];
 
 		if (!is_owner(device, sign_in) ||
 		    (sign_in->device_name && strcmp(device->name, sign_in->device_name) != 0))
@@ -58,7 +61,7 @@ static int find_own_device(struct sp_daemon *daemon, const struct sp_sign_in *si
 	return 0;
 }
 
-static int find_device(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
+static int find_device(struct sp_people *people, const struct sp_sign_in *sign_in,
 		       struct sp_device **ret_device, struct sp_refusal *refusal)
 {
 	const struct sp_enrolment enrolment = {
@@ -70,10 +73,10 @@ static int find_device(struct sp_daemon *daemon, const struct sp_sign_in *sign_i
 	struct sp_device *device;
 
 	if (!sign_in->public_key)
-		return find_own_device(daemon, sign_in, ret_device, refusal);
-	device = sp_device_find(&daemon->people, sign_in->public_key);
+		return find_own_device(people, sign_in, ret_device, refusal);
+	device = sp_device_find(people, sign_in->public_key);
 	if (!device)
-		return sp_device_enrol(daemon, &enrolment, ret_device, refusal);
+		return sp_device_enrol(people, &enrolment, ret_device, refusal);
 	if (sign_in->idp ? !is_owner(device, sign_in) : device->idp != NULL)
 		return sp_refuse_login(refusal, -EPERM, SP_REFUSAL_DEVICE_TAKEN,
 				       "this public key belongs to %s%s", device->user,
@@ -85,7 +88,7 @@ static int find_device(struct sp_daemon *daemon, const struct sp_sign_in *sign_i
 	return 0;
 }
 
-static int fill_row(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
+static int fill_row(struct sp_people *people, const struct sp_sign_in *sign_in,
 		    const struct sp_device *device, struct sp_session_row *row)
 {
 	row->user = strdup(device->idp ? sign_in->user : device->user);
@@ -101,7 +104,7 @@ static int fill_row(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	memcpy(row->addresses, device->addresses, sizeof(row->addresses));
 	memcpy(row->has_address, device->has_address, sizeof(row->has_address));
 	row->opened_ns = row->since_ns = sp_clock_realtime_ns();
-	return find_slot(&daemon->people, &row->slot);
+	return find_slot(people, &row->slot);
 }
 
 /* As the roles say, unless an administrator said otherwise; a machine's has no end. */
@@ -131,10 +134,10 @@ static void grant_done(struct grant *grant)
 	free(grant->roles);
 }
 
-static int find_grant(struct sp_daemon *daemon, const char *idp, const char *const *groups, size_t group_count,
+static int find_grant(struct sp_people *people, const char *idp, const char *const *groups, size_t group_count,
 		      const uint8_t *key, struct grant *ret_grant)
 {
-	const struct sp_policy *policy = daemon->revisions.running->policy;
+	const struct sp_policy *policy = people->revisions->running->policy;
 	int r = sp_policy_match_roles(policy, idp, groups, group_count, key, &ret_grant->roles, &ret_grant->count);
 
 	if (r == 0)
@@ -142,7 +145,7 @@ static int find_grant(struct sp_daemon *daemon, const char *idp, const char *con
 	return r;
 }
 
-static int refuse_login(struct sp_daemon *daemon, const struct sp_sign_in *sign_in, int r,
+static int refuse_login(struct sp_people *people, const struct sp_sign_in *sign_in, int r,
 			const struct sp_refusal *refusal)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
@@ -156,7 +159,7 @@ static int refuse_login(struct sp_daemon *daemon, const struct sp_sign_in *sign_
 	record.reason = sp_refuse_word(refusal->reason);
 	record.message = refusal->message;
 	record.by = sign_in->by;
-	sp_recorder_refusal(daemon, &record);
+	people->outside.refused(people->outside.arg, &record);
 	return r;
 }
 
@@ -186,7 +189,7 @@ static int refuse_slots(struct sp_refusal *refusal)
 	return sp_refuse(refusal, -ENOSPC, "table-full", 1, "%u sessions are all there can be", SP_SLOTS - 1);
 }
 
-static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
+static int open_with(struct sp_people *people, const struct sp_sign_in *sign_in,
 		     const struct grant *grant, const struct sp_device *device, bool *ret_is_kept,
 		     struct sp_live **ret_live, struct sp_refusal *refusal)
 {
@@ -194,7 +197,7 @@ static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	__sp_cleanup(sp_session_row_done) struct sp_session_row row = { 0 };
 	struct sp_change change = { .kind = SP_CHANGE_OPEN, .by = sign_in->by, .from = sign_in->from,
 				    .former_why = "replaced" };
-	int r = fill_row(daemon, sign_in, device, &row);
+	int r = fill_row(people, sign_in, device, &row);
 
 	if (r == -ENOSPC)
 		return refuse_slots(refusal);
@@ -203,13 +206,13 @@ static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 	if (r == 0 && !(live = sp_live_make(&row, sign_in->groups, sign_in->group_count)))
 		r = -ENOMEM;
 	if (r == 0)
-		r = sp_live_set_roles(live, daemon->revisions.running->policy, grant->roles, grant->count);
+		r = sp_live_set_roles(live, people->revisions->running->policy, grant->roles, grant->count);
 	if (r < 0)
 		return sp_refuse(refusal, r, "failed", 1, "making the session: %s", sp_err_text(r));
 	set_lengths(&live->row, sign_in, &grant->span);
 	change.live = live;
 	change.last_seen_ns = sp_clock_utc_to_boottime_ns(live->row.opened_ns, sp_clock_offset_ns());
-	r = sp_people_change(&daemon->people, &change);
+	r = sp_people_change(people, &change);
 	if (r == 0)
 		sp_session_await(live);
 	*ret_is_kept = change.is_kept;
@@ -219,53 +222,52 @@ static int open_with(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 }
 
 /* Who shows to have the private key takes it from who only named the public one. */
-static void take_proven_key(struct sp_daemon *daemon, const struct sp_sign_in *sign_in)
+static void take_proven_key(struct sp_people *people, const struct sp_sign_in *sign_in)
 {
 	struct sp_device *device =
-		sign_in->proof ? sp_device_find(&daemon->people, sign_in->public_key) : NULL;
+		sign_in->proof ? sp_device_find(people, sign_in->public_key) : NULL;
 	char message[200];
 
 	if (!device || !device->idp || device->proven_ns || is_owner(device, sign_in))
 		return;
 	snprintf(message, sizeof(message), "%s (idp %s) showed to have the private key of it",
 		 sign_in->user, sign_in->idp);
-	if (sp_device_lose(daemon, device, SP_REFUSAL_KEY_PROVEN, message, sign_in->by) < 0)
-		sp_log_error("forgetting a device: %s", sp_store_error(daemon->store));
+	if (sp_device_lose(people, device, SP_REFUSAL_KEY_PROVEN, message, sign_in->by) < 0)
+		sp_log_error("forgetting a device: %s", sp_store_error(people->store));
 }
 
 /* A new device and its first session are kept in one transaction: both or neither. */
-static int open_on_device(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
+static int open_on_device(struct sp_people *people, const struct sp_sign_in *sign_in,
 			  const struct grant *grant, struct sp_live **ret_live, struct sp_refusal *refusal)
 {
-	struct sp_people *people = &daemon->people;
 	const size_t device_count = people->device_count;
 	struct sp_device *device = NULL;
 	bool is_kept = false;
-	int r = sp_store_begin(daemon->store);
+	int r = sp_store_begin(people->store);
 
 	if (r < 0)
 		return sp_refuse(refusal, r, "failed", 1, "the database: %s",
-				 sp_store_error(daemon->store));
-	r = find_device(daemon, sign_in, &device, refusal);
+				 sp_store_error(people->store));
+	r = find_device(people, sign_in, &device, refusal);
 	if (r == 0)
-		r = open_with(daemon, sign_in, grant, device, &is_kept, ret_live, refusal);
+		r = open_with(people, sign_in, grant, device, &is_kept, ret_live, refusal);
 	if (is_kept)
 		return r;
-	sp_store_cancel(daemon->store);
+	sp_store_cancel(people->store);
 	if (people->device_count > device_count)
 		sp_device_forget(people, people->devices[device_count]);
 	return r;
 }
 
 /* Nobody is let in whose tunnel could not be built. */
-static int check_routes(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
+static int check_routes(struct sp_people *people, const struct sp_sign_in *sign_in,
 			const struct grant *grant, struct sp_refusal *refusal)
 {
 	const struct sp_identity identity = { .user = sign_in->idp ? sign_in->user : NULL,
 					      .idp = sign_in->idp,
 					      .roles = grant->roles, .role_count = grant->count };
 	size_t count = 0;
-	int r = sp_routes_check(daemon, &identity, &count);
+	int r = sp_routes_check(people, &identity, &count);
 
 	if (r == -E2BIG)
 		return sp_refuse_login(refusal, r, SP_REFUSAL_TOO_MANY_ROUTES,
@@ -276,42 +278,42 @@ static int check_routes(struct sp_daemon *daemon, const struct sp_sign_in *sign_
 		       0;
 }
 
-int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
+int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
 		    struct sp_live **ret_live, struct sp_refusal *refusal)
 {
 	__sp_cleanup(grant_done) struct grant grant = { 0 };
 	int r;
 
-	if (!daemon->revisions.running)
+	if (!people->revisions->running)
 		return sp_refuse(refusal, -ENOENT, "no-policy", 1,
 				 "no policy is in force: apply one first (sallyport apply FILE)");
-	r = sign_in->proof ? sp_key_proof_check(daemon, sign_in, refusal) : 0;
+	r = sign_in->proof ? people->outside.check_proof(people->outside.arg, sign_in, refusal) : 0;
 	if (r == 0 && sign_in->idp && sign_in->public_key)
-		r = sp_device_check_key(daemon, sign_in->public_key, refusal);
+		r = sp_device_check_key(people, sign_in->public_key, refusal);
 	if (r < 0)
-		return refuse_login(daemon, sign_in, r, refusal);
+		return refuse_login(people, sign_in, r, refusal);
 	/* no device is enrolled for somebody who has no role */
-	r = find_grant(daemon, sign_in->idp, sign_in->groups, sign_in->group_count, sign_in->public_key, &grant);
+	r = find_grant(people, sign_in->idp, sign_in->groups, sign_in->group_count, sign_in->public_key, &grant);
 	if (r < 0)
 		return sp_refuse(refusal, r, "failed", 1, "finding the roles of %s: %s", sign_in->user,
 				 sp_err_text(r));
 	if (!grant.count && sign_in->public_key)
-		return refuse_login(daemon, sign_in,
+		return refuse_login(people, sign_in,
 				    refuse_roleless(refusal, sign_in->user, sign_in->idp), refusal);
-	r = check_routes(daemon, sign_in, &grant, refusal);
+	r = check_routes(people, sign_in, &grant, refusal);
 	if (r < 0)
-		return refuse_login(daemon, sign_in, r, refusal);
-	take_proven_key(daemon, sign_in);
-	r = open_on_device(daemon, sign_in, &grant, ret_live, refusal);
+		return refuse_login(people, sign_in, r, refusal);
+	take_proven_key(people, sign_in);
+	r = open_on_device(people, sign_in, &grant, ret_live, refusal);
 	if (r == -EAGAIN && !sign_in->is_asked_again)
 		return r;
 	if (r < 0)
-		return refuse_login(daemon, sign_in, r, refusal);
+		return refuse_login(people, sign_in, r, refusal);
 	if (sign_in->proof) {
-		struct sp_device *device = sp_device_find(&daemon->people, sign_in->public_key);
+		struct sp_device *device = sp_device_find(people, sign_in->public_key);
 
 		if (device && !device->proven_ns)
-			sp_device_prove(daemon, device, "an answered challenge");
+			sp_device_prove(people, device, "an answered challenge");
 	}
 	return 0;
 }
@@ -320,25 +322,25 @@ int sp_session_open(struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
 
 /* Other roles: a session of its own takes over, so that whoever is in the kernel is the one or the other. Each live
  * flow is judged again with its next packet. @next is people's or freed from here on. */
-static int take_over(struct sp_daemon *daemon, struct sp_live *live, struct sp_live *next,
+static int take_over(struct sp_people *people, struct sp_live *live, struct sp_live *next,
 		     const struct sp_news *news, struct sp_refusal *refusal)
 {
 	struct sp_session former = { .last_seen_ns = sp_clock_boottime_ns() };
 	struct sp_change change = { .kind = SP_CHANGE_OPEN, .live = next, .why = "groups-changed", .by = news->by,
 				    .former_why = "groups-changed" };
-	int r = find_slot(&daemon->people, &next->row.slot);
+	int r = find_slot(people, &next->row.slot);
 
 	if (r < 0) {
 		sp_live_free(next);
 		return refuse_slots(refusal);
 	}
 	next->row.replaces = live->row.id;
-	sp_ebpf_session_get(daemon->plane, live->row.slot, &former);
+	sp_ebpf_session_get(people->plane, live->row.slot, &former);
 	next->awaited_ns = live->awaited_ns;
 	change.last_seen_ns = former.last_seen_ns;
-	r = sp_store_begin(daemon->store);
+	r = sp_store_begin(people->store);
 	if (r == 0)
-		r = sp_people_change(&daemon->people, &change);
+		r = sp_people_change(people, &change);
 	if (r == 0)
 		return 0;
 	if (!change.is_kept)
@@ -347,10 +349,10 @@ static int take_over(struct sp_daemon *daemon, struct sp_live *live, struct sp_l
 }
 
 /* What was taken away at the provider must not go on because we could not say it to the kernel. */
-static int end_for(struct sp_daemon *daemon, struct sp_live *live, const char *why, const char *by,
+static int end_for(struct sp_people *people, struct sp_live *live, const char *why, const char *by,
 		   int r)
 {
-	(void)sp_session_end(&daemon->people, live, why, by);
+	(void)sp_session_end(people, live, why, by);
 	return r;
 }
 
@@ -369,28 +371,28 @@ static struct sp_live *copy_with(const struct sp_live *live, const struct sp_new
 	return SP_TAKE_PTR(next);
 }
 
-int sp_session_update(struct sp_daemon *daemon, struct sp_live *live, const struct sp_news *news,
+int sp_session_update(struct sp_people *people, struct sp_live *live, const struct sp_news *news,
 		      struct sp_live **ret_live, struct sp_refusal *refusal)
 {
 	__sp_cleanup(sp_live_freep) struct sp_live *next = NULL;
 	__sp_cleanup(grant_done) struct grant grant = { 0 };
 	int r;
 
-	if (!daemon->revisions.running)
+	if (!people->revisions->running)
 		return sp_refuse(refusal, -ENOENT, "no-policy", 1, "no policy is in force");
 	next = copy_with(live, news);
-	r = next ? find_grant(daemon, next->row.idp, (const char *const *)next->groups, next->group_count,
+	r = next ? find_grant(people, next->row.idp, (const char *const *)next->groups, next->group_count,
 			      next->row.public_key, &grant) : -ENOMEM;
 	if (r == 0 && !grant.count) {
 		refuse_roleless(refusal, live->row.user, live->row.idp);
-		return end_for(daemon, live, "no-role", news->by, -EACCES);
+		return end_for(people, live, "no-role", news->by, -EACCES);
 	}
 	if (r == 0)
-		r = sp_live_set_roles(next, daemon->revisions.running->policy, grant.roles, grant.count);
+		r = sp_live_set_roles(next, people->revisions->running->policy, grant.roles, grant.count);
 	if (r == 0 && !strcmp(next->row.roles, live->row.roles)) {
 		struct sp_change change = { .kind = SP_CHANGE_GROUPS, .live = live, .next = next };
 
-		r = sp_people_change(&daemon->people, &change);
+		r = sp_people_change(people, &change);
 		if (r == 0) {
 			*ret_live = live;
 			return 0;
@@ -398,12 +400,58 @@ int sp_session_update(struct sp_daemon *daemon, struct sp_live *live, const stru
 	}
 	if (r < 0) {
 		sp_refuse(refusal, r, "failed", 1, "keeping the groups: %s", sp_err_text(r));
-		return end_for(daemon, live, "failed", news->by, r);
+		return end_for(people, live, "failed", news->by, r);
 	}
 	sp_live_shorten(next, &grant.span);
 	*ret_live = next;
-	r = take_over(daemon, live, SP_TAKE_PTR(next), news, refusal);
+	r = take_over(people, live, SP_TAKE_PTR(next), news, refusal);
 	if (r == -EAGAIN && !news->is_asked_again)
 		return r;
-	return r < 0 ? end_for(daemon, live, "failed", news->by, r) : 0;
+	return r < 0 ? end_for(people, live, "failed", news->by, r) : 0;
+}
+
+/* ---- after a policy ---- */
+
+/* A machine signs in by its key alone, so whenever a policy gives that key a role.
+ * Returns 1 it did; 0 it need not; -EAGAIN the revision has no room for it; -errno. */
+static int open_machine(struct sp_people *people, const struct sp_device *device)
+{
+	const struct sp_sign_in sign_in = { .public_key = device->public_key,
+					    .device_name = device->name, .user = device->user };
+	__sp_free uint32_t *roles = NULL;
+	struct sp_refusal refusal;
+	struct sp_live *live;
+	size_t count = 0;
+	int r;
+
+	if (sp_live_of_device(people, device->public_key) ||
+	    sp_policy_match_roles(people->revisions->running->policy, NULL, NULL, 0, device->public_key,
+				  &roles, &count) < 0 || !count)
+		return 0;
+	r = sp_session_open(people, &sign_in, &live, &refusal);
+	if (r < 0)
+		sp_log_error("machine %s: %s", device->name, refusal.message);
+	return r < 0 ? r : 1;
+}
+
+/* Whether another revision has room for the rest: each that is made has it for those of the one before. */
+static bool open_machines(struct sp_people *people)
+{
+	bool has_opened = false, lacks_room = false;
+
+	for (size_t i = 0; i < people->device_count; i++) {
+		const struct sp_device *device = people->devices[i];
+		const int r = device->idp ? 0 : open_machine(people, device);
+
+		has_opened |= r > 0;
+		lacks_room |= r == -EAGAIN;
+	}
+	return has_opened && lacks_room;
+}
+
+bool sp_sessions_follow_policy(struct sp_people *people, json_t *lost)
+{
+	sp_people_follow_policy(people, lost);
+	sp_devices_follow_policy(people, lost);
+	return open_machines(people);
 }

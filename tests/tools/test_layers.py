@@ -70,6 +70,23 @@ class Layers(unittest.TestCase):
             self.assertIn(word, complaint)
         self.assertEqual(complaint.count('\n'), 1, complaint)
 
+    def test_a_part_of_a_process_does_not_see_the_whole(self):
+        """Neither itself nor by a header of its folder."""
+        parts = "\nparts = [\n  ['src/daemon/daemon.h', 'src/daemon/people.c',\n    'src/daemon/gone.c'],\n]\n"
+        files = dict(CLEAN)
+        files.update({'meson.build': LIST + parts.replace(",\n    'src/daemon/gone.c'", ''),
+                      'src/daemon/daemon.h': '#include "daemon/people.h"\n', 'src/daemon/people.h': '#include "base/str.h"\n',
+                      'src/daemon/people.c': '#include "daemon/people.h"\n'})
+        self.assertEqual(run(files), (0, ''))
+        files['src/daemon/people.h'] = '#include "daemon/ops.h"\n'
+        files['src/daemon/ops.h'] = '#include "daemon/daemon.h"\n'
+        code, said = run(files)
+        self.assertEqual(code, 1)
+        self.assertIn('src/daemon/people.c:1: a part knows the whole: it includes src/daemon/people.h, which includes '
+                      'src/daemon/ops.h, which includes src/daemon/daemon.h', said)
+        files['meson.build'] = LIST + parts
+        self.assertIn('src/daemon/gone.c is in the list of parts and not in the tree', run(files)[1])
+
     def test_clean_tree_passes(self):
         self.assertEqual(run(CLEAN), (0, ''))
 
