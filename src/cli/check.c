@@ -113,17 +113,17 @@ static int print_results(const struct sp_cli *cli, const struct sp_policy_source
 	print_counts(source->policy);
 	if (count)
 		sp_cli_print("%zu of %zu tests passed%s  generation %s\n", count - failed, count,
-			     strcmp(plane, "ebpf") ? " (by the reference)" : " (by the real programs)", generation);
+			     sp_judge_is_plane(plane) ? " (by the real programs)" : " (by the reference)", generation);
 	else
 		sp_cli_print("no tests  generation %s\n", generation);
 	return failed ? SP_EXIT_TESTS : SP_EXIT_OK;
 }
 
 static int run_checked(const struct sp_cli *cli, const struct sp_policy_source *source,
-		       enum sp_judge_planes planes)
+		       const struct sp_judge_planes *planes)
 {
 	__sp_free struct sp_test_result *results = NULL;
-	struct sp_ebpf_error error = { 0 };
+	struct sp_plane_error error = { 0 };
 	const char *plane = "reference";
 	size_t count = 0;
 	int r;
@@ -133,7 +133,7 @@ static int run_checked(const struct sp_cli *cli, const struct sp_policy_source *
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "running the tests: %s",
 				   *error.text ? error.text : sp_judge_fault(r));
-	if (count && planes == SP_JUDGE_BEST && strcmp(plane, "ebpf"))
+	if (count && planes->count && !sp_judge_is_plane(plane))
 		sp_cli_say("sallyport: the tests were judged by the reference alone: the real "
 			   "programs need root and a kernel with BPF\n");
 	return print_results(cli, source, results, count, plane);
@@ -148,7 +148,7 @@ int sp_cli_check(struct sp_cli *cli, int argc, char **argv)
 		{ "plane", NULL, &plane, "PLANE", "ebpf or reference (default: ebpf where possible)" },
 		{ 0 },
 	};
-	enum sp_judge_planes planes;
+	struct sp_judge_planes planes;
 	size_t path_count;
 	int r;
 
@@ -165,5 +165,5 @@ int sp_cli_check(struct sp_cli *cli, int argc, char **argv)
 		return finish_invalid(cli, &source);
 	if (r != SP_EXIT_OK)
 		return r;
-	return run_checked(cli, &source, planes);
+	return run_checked(cli, &source, &planes);
 }

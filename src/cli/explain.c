@@ -98,8 +98,8 @@ static const char *name_judge(const char *plane)
 {
 	if (!strcmp(plane, "nftables"))
 		return "the second lock, nftables";
-	return strcmp(plane, "ebpf") ? "the reference evaluator alone" :
-				       "the kernel's own programs; the reference agrees";
+	return sp_judge_is_plane(plane) ? "the kernel's own programs; the reference agrees" :
+					  "the reference evaluator alone";
 }
 
 /* Print an explain object, ours or the daemon's. Returns the exit code. */
@@ -139,11 +139,11 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
 	__sp_json json_t *answer = NULL;
-	struct sp_ebpf_error error = { 0 };
+	struct sp_plane_error error = { 0 };
 	struct sp_judgement judgement;
 	struct sp_ask_fault fault = { 0 };
 	struct sp_asked asked = { 0 };
-	enum sp_judge_planes planes;
+	struct sp_judge_planes planes;
 	int r;
 
 	if (sp_cli_parse_plane(question->plane, &planes) < 0)
@@ -153,7 +153,7 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 		sp_source_print_diagnostics(cli, &source.diagnostics);
 	if (r != SP_EXIT_OK)
 		return r;
-	r = sp_judge_new(source.policy, source.gateway, planes, &judge, &error);
+	r = sp_judge_new(source.policy, source.gateway, &planes, &judge, &error);
 	if (r >= 0)
 		r = sp_judge_open_fixtures(judge);
 	if (r < 0)

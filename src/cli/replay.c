@@ -259,8 +259,8 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 		{ 0 },
 	};
 	struct replay replay = { .cli = cli, .source = &source };
-	struct sp_ebpf_error error = { 0 };
-	enum sp_judge_planes planes;
+	struct sp_plane_error error = { 0 };
+	struct sp_judge_planes planes;
 	size_t path_count;
 	int r;
 
@@ -276,12 +276,12 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 		sp_source_print_diagnostics(cli, &source.diagnostics);
 	if (r != SP_EXIT_OK)
 		return r;
-	r = sp_judge_new(source.policy, source.gateway, planes, &judge, &error);
+	r = sp_judge_new(source.policy, source.gateway, &planes, &judge, &error);
 	if (r >= 0)
 		r = sp_judge_open_fixtures(judge);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "%s", *error.text ? error.text : sp_judge_fault(r));
-	if (planes == SP_JUDGE_BEST && !sp_judge_has_ebpf(judge))
+	if (planes.count && !sp_judge_is_plane(sp_judge_plane(judge)))
 		sp_cli_say("sallyport: judged by the reference alone: %s\n", sp_judge_why_not(judge));
 	replay.judge = judge;
 	sp_cli_wrap(cli->json ? 0 : INDENT);

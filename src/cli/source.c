@@ -13,6 +13,7 @@
 #include "config/reach.h"
 #include "io/files.h"
 #include "judge/fit.h"
+#include "plane/planes.h"
 
 #define POLICY_BYTES_MAX (64u << 20)
 
@@ -175,17 +176,20 @@ const char *sp_generation_short(const uint8_t generation[32], char buf[65])
 	return buf;
 }
 
-int sp_cli_parse_plane(const char *text, enum sp_judge_planes *ret_planes)
+int sp_cli_parse_plane(const char *text, struct sp_judge_planes *ret_planes)
 {
+	*ret_planes = (struct sp_judge_planes){ 0 };
 	if (!text)
-		*ret_planes = SP_JUDGE_BEST;
-	else if (!strcmp(text, "reference"))
-		*ret_planes = SP_JUDGE_REFERENCE;
-	else if (!strcmp(text, "ebpf"))
-		*ret_planes = SP_JUDGE_EBPF;
-	else if (!strcmp(text, "netfilter") || !strcmp(text, "dpdk"))
-		return sp_cli_fail(-EINVAL, "--plane %s is not supported yet", text);
-	else
-		return sp_cli_fail(-EINVAL, "--plane %s: ebpf or reference", text);
+		*ret_planes = (struct sp_judge_planes){ sp_planes, sp_plane_count, false };
+	else if (strcmp(text, SP_JUDGE_REFERENCE) != 0) {
+		size_t i = 0;
+
+		while (i < sp_plane_count && strcmp(sp_planes[i]->name, text) != 0)
+			i++;
+		if (i == sp_plane_count)
+			return sp_cli_fail(-EINVAL, "--plane %s: reference, or a plane that is built in: %s", text,
+					   sp_planes[0]->name);
+		*ret_planes = (struct sp_judge_planes){ &sp_planes[i], 1, true };
+	}
 	return 0;
 }

@@ -35,7 +35,7 @@ void sp_source_print_diagnostics(const struct sp_cli *cli, const struct sp_diagn
 const char *sp_generation_short(const uint8_t generation[32], char buf[65]);
 const char *sp_generation_full(const uint8_t generation[32], char buf[65]);
 
-/* `--plane`; NULL: ebpf where possible. Returns 0; -EINVAL, said. */
-int sp_cli_parse_plane(const char *text, enum sp_judge_planes *ret_planes);
+/* `--plane`; NULL: every plane that can judge here. Returns 0; -EINVAL, said. */
+int sp_cli_parse_plane(const char *text, struct sp_judge_planes *ret_planes);
 
 #endif

@@ -105,7 +105,7 @@ static void finish(struct sp_apply *apply, int r)
 	else if (r < 0)
 		sp_warnings_raise(&daemon->warnings, "stage-failed",
 				  "a new revision (%s) failed, %s: %s", apply->why,
-				  sp_ebpf_running_revision(daemon->plane)
+				  sp_plane_running_revision(daemon->plane)
 					  ? "the former one goes on"
 					  : "none runs: nothing is forwarded",
 				  apply->message);
@@ -298,7 +298,7 @@ int sp_apply_restage_now(struct sp_daemon *daemon, const char *why)
 
 int sp_apply_resume(struct sp_daemon *daemon)
 {
-	const uint64_t running = sp_ebpf_running_revision(daemon->plane);
+	const uint64_t running = sp_plane_running_revision(daemon->plane);
 	__sp_cleanup(sp_store_revision_done) struct sp_store_revision row = { 0 };
 	__sp_cleanup(sp_store_file_done) struct sp_store_file file = { 0 };
 	struct sp_apply *apply;

@@ -10,7 +10,7 @@
 #include "judge/judge.h"
 
 /* X(identifier, "name"): what has just been done; with `apply-` before them the values of --kill-at,
- * as are the plane's own steps (SP_EBPF_STEPS). */
+ * as are the steps the plane names (options.step of plane/plane.h). */
 #define APPLY_STEPS(X)                                                                             \
 	X(CHECKED, "checked")                                                                      \
 	X(TESTED, "tested")                                                                        \
@@ -45,9 +45,9 @@ struct sp_apply {
 	struct sp_test_result *tests;
 	size_t test_count;
 	const char *tests_plane;
-	struct sp_ebpf_dhcp dhcp;  /* the host's, as the programs are loaded with it */
+	struct sp_plane_dhcp dhcp;  /* the host's, as the programs are loaded with it */
 	int worked;                /* what the work of a step returned */
-	struct sp_ebpf_error error; /* of the work */
+	struct sp_plane_error error; /* of the work */
 	atomic_bool is_given_up;   /* the work may end early: nobody wants it any more */
 	bool is_unchanged;
 	int64_t applied_ns; /* UTC: when the generation was applied, however often it is staged */

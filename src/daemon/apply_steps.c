@@ -60,8 +60,8 @@ static int judge_connection(struct sp_apply *apply, struct sp_judgement *ret_jud
 	};
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
 	const struct sp_live *live = sp_live_of_address(&apply->daemon->people, &tuple.source);
-	struct sp_ebpf_error error = { 0 };
-	int r = sp_judge_new(apply->policy, gateway, SP_JUDGE_REFERENCE, &judge, &error);
+	struct sp_plane_error error = { 0 };
+	int r = sp_judge_new(apply->policy, gateway, &(struct sp_judge_planes){ 0 }, &judge, &error);
 
 	if (r == 0 && live && live->state == SP_LIVE_OPEN) {
 		__sp_free uint32_t *roles = NULL;
@@ -86,7 +86,7 @@ static int guard_administrator(struct sp_apply *apply)
 	const char *rule;
 	int r;
 
-	if (!daemon->revisions.running && !sp_ebpf_running_revision(daemon->plane) &&
+	if (!daemon->revisions.running && !sp_plane_running_revision(daemon->plane) &&
 	    !protects_self(apply->policy))
 		return fail(
 			apply, -EPERM, "needs-force", 1,
@@ -185,8 +185,10 @@ static int test_begin(struct sp_apply *apply)
 
 static void test_work(struct sp_apply *apply)
 {
+	const struct sp_judge_planes planes = { &apply->daemon->plane->ops, 1, false };
+
 	apply->worked = sp_judge_run_tests(apply->policy, &apply->policy->fixtures.gateway,
-					   SP_JUDGE_BEST, &apply->tests, &apply->test_count,
+					   &planes, &apply->tests, &apply->test_count,
 					   &apply->tests_plane, &apply->error);
 }
 
@@ -273,7 +275,7 @@ static int store_begin(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
 	struct sp_revision *next = apply->next;
-	const uint64_t running = sp_ebpf_running_revision(daemon->plane);
+	const uint64_t running = sp_plane_running_revision(daemon->plane);
 	const struct sp_file *text = &next->policy->files[0];
 	const struct sp_store_file file = { .path = text->path, .text = text->text,
 					    .len = text->text_len };
@@ -323,11 +325,11 @@ static int stage_begin(struct sp_apply *apply)
  * meanwhile; the programs' own descriptors are nobody else's until they are all there. */
 static void stage_work(struct sp_apply *apply)
 {
-	struct sp_ebpf_staged *loaded = apply->daemon->revisions.staged->loaded;
+	struct sp_plane_staged *loaded = apply->daemon->revisions.staged->loaded;
 	int r;
 
 	do
-		r = sp_ebpf_stage_program(loaded, &apply->dhcp, &apply->error);
+		r = sp_plane_stage_program(loaded, &apply->dhcp, &apply->error);
 	while (r > 0 && !atomic_load(&apply->is_given_up));
 	apply->worked = r;
 }
@@ -337,22 +339,22 @@ static int stage_end(struct sp_apply *apply)
 	if (apply->worked < 0)
 		return fail(apply, apply->worked, "failed", 1, "loading the programs: %s",
 			    apply->error.text);
-	sp_ebpf_staged_complete(apply->daemon->revisions.staged->loaded);
+	sp_plane_staged_complete(apply->daemon->revisions.staged->loaded);
 	return 0;
 }
 
 static int switch_begin(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
-	struct sp_ebpf_error error = { 0 };
+	struct sp_plane_error error = { 0 };
 	int r = sp_network_lock(daemon, true, &error);
 
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "second lock: %s", error.text);
-	r = sp_ebpf_switch(daemon->plane, daemon->revisions.staged->loaded, daemon->host.hooked,
+	r = sp_plane_commit(daemon->plane, daemon->revisions.staged->loaded, daemon->host.hooked,
 			   daemon->host.hooked_count, &error);
 	if (r < 0) {
-		struct sp_ebpf_error ignored;
+		struct sp_plane_error ignored;
 
 		fail(apply, r, "failed", 1, "switching the hooks: %s", error.text);
 		if (!daemon->is_lock_open)
@@ -367,7 +369,7 @@ static int switch_begin(struct sp_apply *apply)
 static int confirm_begin(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
-	struct sp_ebpf_error error = { 0 };
+	struct sp_plane_error error = { 0 };
 	int r = sp_store_confirm_revision(daemon->store, daemon->revisions.running->number);
 
 	if (r < 0)

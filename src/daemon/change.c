@@ -11,7 +11,7 @@
 #include "io/log.h"
 #include "io/loop.h"
 #include "net/addr.h"
-#include "plane/ebpf/ebpf.h"
+#include "plane/plane.h"
 
 typedef int (*change_step)(struct sp_people *people, struct sp_change *change, struct sp_live *live);
 
@@ -76,7 +76,7 @@ static int put_identities(struct sp_people *people, struct sp_change *change, st
 
 		/* an address belongs to the newest session that has it */
 		if (live->row.has_address[family] && sp_live_of_address(people, addr) == live)
-			r = sp_ebpf_ident_put(people->plane, addr, live->row.slot, live->row.epoch);
+			r = sp_plane_ident_put(people->plane, addr, live->row.slot, live->row.epoch);
 	}
 	return r;
 }
@@ -99,7 +99,7 @@ static int put(struct sp_people *people, struct sp_change *change, struct sp_liv
 
 	sp_standings_put(&change->standings, &session);
 	live->last_seen_ns = session.last_seen_ns;
-	r = sp_ebpf_session_put(people->plane, live->row.slot, &session);
+	r = sp_plane_session_put(people->plane, live->row.slot, &session);
 	return r < 0 ? r : put_identities(people, change, live);
 }
 
@@ -109,8 +109,8 @@ static int put_back(struct sp_people *people, struct sp_change *change, struct s
 	const struct sp_session session = kernel_session(live, sp_clock_boottime_ns());
 
 	if (live->state == SP_LIVE_ENDED)
-		return sp_ebpf_session_end(people->plane, live->row.slot);
-	return change->is_fresh_plane ? sp_ebpf_session_put(people->plane, live->row.slot, &session) : 0;
+		return sp_plane_session_end(people->plane, live->row.slot);
+	return change->is_fresh_plane ? sp_plane_session_put(people->plane, live->row.slot, &session) : 0;
 }
 
 static int project(struct sp_people *people, struct sp_change *change, struct sp_live *live)
@@ -119,8 +119,8 @@ static int project(struct sp_people *people, struct sp_change *change, struct sp
 
 	if (change->row && change->row != &live->row)
 		live->row = *change->row;
-	r = sp_ebpf_session_set_idle(people->plane, live->row.slot, (uint64_t)live->row.idle_s * SP_SECOND_NS);
-	return r < 0 ? r : sp_ebpf_session_extend(people->plane, live->row.slot,
+	r = sp_plane_session_set_idle(people->plane, live->row.slot, (uint64_t)live->row.idle_s * SP_SECOND_NS);
+	return r < 0 ? r : sp_plane_session_extend(people->plane, live->row.slot,
 						  sp_clock_utc_to_boottime_ns(live->row.expires_ns,
 									      sp_clock_offset_ns()));
 }
@@ -148,14 +148,14 @@ static int cut(struct sp_people *people, struct sp_change *change, struct sp_liv
 	(void)change;
 	if (live->state == SP_LIVE_OPEN) /* taken before the store: what is allowed after it is a fault */
 		live->row.closed_ns = sp_clock_realtime_ns();
-	return sp_ebpf_session_end(people->plane, live->row.slot);
+	return sp_plane_session_end(people->plane, live->row.slot);
 }
 
 /* The kernel has refused it since that very instant. Now it does so for good. */
 static int expire(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	live->row.closed_ns = change->since_ns;
-	return sp_ebpf_session_extend(people->plane, live->row.slot, 1);
+	return sp_plane_session_extend(people->plane, live->row.slot, 1);
 }
 
 static int let_go(struct sp_people *people, struct sp_change *change, struct sp_live *live)
@@ -165,9 +165,9 @@ static int let_go(struct sp_people *people, struct sp_change *change, struct sp_
 		const struct sp_addr *addr = &live->row.addresses[family];
 
 		if (live->row.has_address[family] && sp_live_of_address(people, addr) == live)
-			sp_ebpf_ident_remove(people->plane, addr);
+			sp_plane_ident_remove(people->plane, addr);
 	}
-	return sp_ebpf_session_end(people->plane, live->row.slot);
+	return sp_plane_session_end(people->plane, live->row.slot);
 }
 
 /* ---- on record ---- */
@@ -267,7 +267,7 @@ static int end_former(struct sp_people *people, struct sp_change *change, struct
 				    .why = change->former_why, .by = change->by };
 
 	if (next_meant(people, &former, NULL))
-		sp_ebpf_wait_programs(people->plane);
+		sp_plane_settle(people->plane);
 	(void)sp_people_change(people, &former);
 	return 0;
 }

@@ -106,26 +106,38 @@ static int open_store(struct sp_daemon *daemon, bool *ret_is_new)
 
 /* ---- the kernel ---- */
 
-static void plane_step(void *arg, enum sp_ebpf_step step)
+static void plane_step(void *arg, const char *step)
 {
-	static const char *const names[] = {
-#define X(id, name, text) [SP_EBPF_STEP_##id] = name,
-		SP_EBPF_STEPS(X)
-#undef X
-	};
+	sp_apply_passed(arg, step);
+}
 
-	sp_apply_passed(arg, names[step]);
+/* The plane sallyport.yaml names, or the first that opens. */
+static int open_one_of(struct sp_daemon *daemon, const struct sp_plane_options *options,
+		       struct sp_plane_error *error)
+{
+	const char *wanted = daemon->machine->plane;
+	int r = -ENOENT;
+
+	snprintf(error->text, sizeof(error->text), "plane %s is not built into this sallyportd",
+		 wanted ? wanted : "auto");
+	for (size_t i = 0; r < 0 && i < daemon->options.plane_count; i++) {
+		const struct sp_plane_ops *ops = daemon->options.planes[i];
+
+		if (!wanted || !strcmp(wanted, "auto") || !strcmp(wanted, ops->name))
+			r = ops->open(options, &daemon->plane, error);
+	}
+	return r;
 }
 
 static int open_plane(struct sp_daemon *daemon)
 {
-	const struct sp_ebpf_options options = {
+	const struct sp_plane_options options = {
 		.pin_dir = daemon->paths.pin_dir,
 		.flows_max = daemon->options.flows_max,
 		.step = plane_step,
 		.step_arg = daemon,
 	};
-	struct sp_ebpf_error error = { 0 };
+	struct sp_plane_error error = { 0 };
 	int r = sp_paths_mount_bpffs(&daemon->paths, NULL);
 
 	if (r < 0) {
@@ -138,9 +150,9 @@ static int open_plane(struct sp_daemon *daemon)
 		sp_warnings_raise(&daemon->warnings, "pins-private",
 				  "%.120s is mounted for this process alone: when it ends, so do all programs, and "
 				  "nothing passes", daemon->paths.bpffs_dir);
-	r = sp_ebpf_open(&options, &daemon->plane, &error);
+	r = open_one_of(daemon, &options, &error);
 	if (r < 0)
-		sp_log_error("the ebpf plane: %s", error.text[0] ? error.text : sp_err_text(r));
+		sp_log_error("the plane: %s", error.text[0] ? error.text : sp_err_text(r));
 	daemon->revisions.plane = daemon->plane;
 	return r;
 }
@@ -148,8 +160,8 @@ static int open_plane(struct sp_daemon *daemon)
 /* What runs goes on; where nothing runs, nothing is forwarded until something does. */
 static int adopt(struct sp_daemon *daemon)
 {
-	const uint64_t running = sp_ebpf_running_revision(daemon->plane);
-	struct sp_ebpf_error error = { 0 };
+	const uint64_t running = sp_plane_running_revision(daemon->plane);
+	struct sp_plane_error error = { 0 };
 	int r;
 
 	daemon->is_lock_open = daemon->is_forwarding_ours = running != 0;
@@ -417,7 +429,7 @@ static void stop(struct sp_daemon *daemon)
 	sp_people_done(&daemon->people);
 	sp_marks_close(&daemon->marks);
 	if (daemon->plane)
-		sp_ebpf_close(daemon->plane);
+		sp_plane_close(daemon->plane);
 	sp_host_done(&daemon->host);
 	sp_homes_close(daemon);
 	if (daemon->monitor)
@@ -506,7 +518,7 @@ int sp_daemon_run(const struct sp_daemon_options *options)
 
 static int unload(struct sp_daemon *daemon)
 {
-	struct sp_ebpf_error error = { 0 };
+	struct sp_plane_error error = { 0 };
 	int r = sp_unload(daemon, &error);
 
 	if (r < 0)

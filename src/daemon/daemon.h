@@ -34,7 +34,7 @@
 #include "io/loop.h"
 #include "io/netlink.h"
 #include "io/paths.h"
-#include "plane/ebpf/ebpf.h"
+#include "plane/plane.h"
 #include "config/machine.h"
 
 struct sp_daemon_options {
@@ -44,6 +44,8 @@ struct sp_daemon_options {
 	bool is_verbose;
 	const char *kill_at;      /* tests: die at this step of an apply or of a change of access; NULL: never */
 	uint32_t flows_max;       /* tests: size of the flow table; 0: the plane's own */
+	const struct sp_plane_ops *const *planes; /* there are, in the order in which `auto` tries them */
+	size_t plane_count;
 };
 
 struct sp_apply;
@@ -75,7 +77,7 @@ struct sp_daemon {
 	struct sp_timer restage_timer;
 	struct sp_pace restage_pace; /* of revisions nobody asked for */
 	char *lock_names; /* what the second lock names, as last drawn */
-	struct sp_ebpf *plane;
+	struct sp_plane *plane;
 	struct sp_control *control;
 	struct sp_people people;
 	struct sp_engine engine;
@@ -172,9 +174,9 @@ void sp_network_settle(struct sp_daemon *daemon);
 const char *sp_network_former_name(const struct sp_daemon *daemon, const struct sp_host_interface *seen);
 /* Draw the second lock, open or closed as is_lock_open says. Before anything was ever applied only the
  * tunnel is behind it: the administrator is still on the inside. */
-int sp_network_lock(struct sp_daemon *daemon, bool with_all, struct sp_ebpf_error *error);
+int sp_network_lock(struct sp_daemon *daemon, bool with_all, struct sp_plane_error *error);
 /* The same after somebody changed it: whatever stands in its table goes. */
-int sp_network_lock_anew(struct sp_daemon *daemon, bool with_all, struct sp_ebpf_error *error);
+int sp_network_lock_anew(struct sp_daemon *daemon, bool with_all, struct sp_plane_error *error);
 
 /* ---- ops.c: what a request means ---- */
 

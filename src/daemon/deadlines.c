@@ -11,7 +11,7 @@
 #include "io/clock.h"
 #include "io/loop.h"
 #include "net/addr.h"
-#include "plane/ebpf/ebpf.h"
+#include "plane/plane.h"
 
 /* Nobody asks for it any more: its addresses say `no-identity` from here on, unless they are a
  * newer session's, and its slot is free. */
@@ -26,7 +26,7 @@ static bool is_silent(struct sp_people *people, struct sp_live *live, uint64_t n
 {
 	struct sp_session session;
 
-	if (!live->row.idle_s || sp_ebpf_session_get(people->plane, live->row.slot, &session) < 0)
+	if (!live->row.idle_s || sp_plane_session_get(people->plane, live->row.slot, &session) < 0)
 		return false;
 	live->last_seen_ns = session.last_seen_ns;
 	return session.last_seen_ns + (uint64_t)live->row.idle_s * SP_SECOND_NS <= now_ns;
@@ -47,7 +47,7 @@ static bool is_unused(struct sp_people *people, struct sp_live *live, int64_t no
 
 	if (!live->awaited_ns || !patience_ns || live->row.since_ns + patience_ns > now_ns)
 		return false;
-	if (!people->outside.take_handshakes(people->outside.arg) || sp_ebpf_session_get(people->plane, live->row.slot, &session) < 0)
+	if (!people->outside.take_handshakes(people->outside.arg) || sp_plane_session_get(people->plane, live->row.slot, &session) < 0)
 		return false;
 	if (session.last_seen_ns != live->awaited_ns)
 		live->awaited_ns = 0;

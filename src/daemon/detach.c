@@ -95,7 +95,7 @@ static void record_unload(const struct sp_daemon *daemon)
 /* ---- taking away ---- */
 
 /* Last: until then programs on it and the second lock stand in the way of what it would let in. */
-static int remove_tunnel(struct sp_netlink *netlink, const char *name, struct sp_ebpf_error *error)
+static int remove_tunnel(struct sp_netlink *netlink, const char *name, struct sp_plane_error *error)
 {
 	int r = sp_tunnel_remove(netlink, name);
 
@@ -105,7 +105,7 @@ static int remove_tunnel(struct sp_netlink *netlink, const char *name, struct sp
 	return r;
 }
 
-int sp_detach(struct sp_daemon *daemon, const char *by, const char *why, struct sp_ebpf_error *error)
+int sp_detach(struct sp_daemon *daemon, const char *by, const char *why, struct sp_plane_error *error)
 {
 	struct sp_audit_record record;
 	int r = put_back_forwarding(&daemon->paths);
@@ -115,7 +115,7 @@ int sp_detach(struct sp_daemon *daemon, const char *by, const char *why, struct 
 		return r;
 	}
 	sp_tunnel_lower(daemon->netlink, daemon->machine->tunnel);
-	r = sp_ebpf_detach(daemon->plane, error);
+	r = sp_plane_detach(daemon->plane, error);
 	if (r < 0)
 		return r;
 	/* from here on there is no way back */
@@ -130,6 +130,26 @@ int sp_detach(struct sp_daemon *daemon, const char *by, const char *why, struct 
 	return 0;
 }
 
+/* Where one of our planes judges who comes by the tunnel. */
+static void find_tunnel(const struct sp_daemon *daemon, char ret_name[IFNAMSIZ])
+{
+	const struct sp_plane_options options = { .pin_dir = daemon->paths.pin_dir };
+
+	for (size_t i = 0; i < daemon->options.plane_count; i++)
+		if (daemon->options.planes[i]->find_interface(&options, SP_HOOK_VPN_IN, ret_name) == 0)
+			return;
+}
+
+static int unload_planes(const struct sp_daemon *daemon, struct sp_plane_error *error)
+{
+	const struct sp_plane_options options = { .pin_dir = daemon->paths.pin_dir };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < daemon->options.plane_count; i++)
+		r = daemon->options.planes[i]->unload(&options, error);
+	return r;
+}
+
 /* As sallyport.yaml says; where it cannot be read, the one our programs sit on; else "". */
 static void name_tunnel(const struct sp_daemon *daemon, char ret_name[IFNAMSIZ])
 {
@@ -137,10 +157,10 @@ static void name_tunnel(const struct sp_daemon *daemon, char ret_name[IFNAMSIZ])
 	if (daemon->machine)
 		snprintf(ret_name, IFNAMSIZ, "%s", daemon->machine->tunnel);
 	else
-		(void)sp_ebpf_find_interface(daemon->paths.pin_dir, SP_HOOK_VPN_IN, ret_name);
+		find_tunnel(daemon, ret_name);
 }
 
-int sp_unload(struct sp_daemon *daemon, struct sp_ebpf_error *error)
+int sp_unload(struct sp_daemon *daemon, struct sp_plane_error *error)
 {
 	char tunnel[IFNAMSIZ];
 	int r = put_back_forwarding(&daemon->paths);
@@ -152,7 +172,7 @@ int sp_unload(struct sp_daemon *daemon, struct sp_ebpf_error *error)
 	name_tunnel(daemon, tunnel);
 	if (tunnel[0])
 		sp_tunnel_lower(daemon->netlink, tunnel);
-	r = sp_ebpf_unload(daemon->paths.pin_dir, error);
+	r = unload_planes(daemon, error);
 	if (r == 0 && tunnel[0])
 		r = remove_tunnel(daemon->netlink, tunnel, error);
 	if (r < 0)

@@ -28,11 +28,11 @@ void sp_detach_plan(const struct sp_paths *paths, struct sp_detach_plan *ret_pla
 /* Do it: forwarding as it was found, every hook and pin, the second lock and the tunnel interface away, on record with
  * @by and @why (may be NULL). Returns 0, and the daemon stops; -errno with @error: it goes on, and its watch puts
  * back what is gone already. */
-int sp_detach(struct sp_daemon *daemon, const char *by, const char *why, struct sp_ebpf_error *error);
+int sp_detach(struct sp_daemon *daemon, const char *by, const char *why, struct sp_plane_error *error);
 
 /* The same while no sallyportd runs, over pins of any version; @daemon has paths, perhaps a machine, and holds root
  * and namespace. And what it would do, in the log. */
-int sp_unload(struct sp_daemon *daemon, struct sp_ebpf_error *error);
+int sp_unload(struct sp_daemon *daemon, struct sp_plane_error *error);
 void sp_unload_say(const struct sp_daemon *daemon);
 
 #endif

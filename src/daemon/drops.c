@@ -19,7 +19,7 @@ static const struct {
 	const char *name, *text;
 } drops[] = {
 #define X(id, name, text) { name, text },
-	SP_EBPF_DROPS(X)
+	SP_PLANE_DROPS(X)
 #undef X
 };
 
@@ -29,10 +29,10 @@ static const struct {
 static void parse(const struct sp_nflog_packet *sample, struct sp_packet *ret_packet)
 {
 	static uint8_t bytes[PACKET_MAX];
-	const size_t len = sample->len < SP_EBPF_LOCK_LOG_BYTES ? sample->len : SP_EBPF_LOCK_LOG_BYTES;
+	const size_t len = sample->len < SP_PLANE_GUARD_LOG_BYTES ? sample->len : SP_PLANE_GUARD_LOG_BYTES;
 
 	memcpy(bytes, sample->bytes, len);
-	sp_packet_parse(bytes, len < SP_EBPF_LOCK_LOG_BYTES ? len : PACKET_MAX, false, ret_packet);
+	sp_packet_parse(bytes, len < SP_PLANE_GUARD_LOG_BYTES ? len : PACKET_MAX, false, ret_packet);
 	memset(bytes, 0, len);
 }
 
@@ -57,7 +57,7 @@ static void fill_event(const struct sp_packet *packet, struct sp_event *event)
 /* A name nobody knows is somebody else's: their rule logs to our group. */
 static int find_drop(const char *name)
 {
-	for (int drop = 0; drop < SP_EBPF_DROP_COUNT; drop++)
+	for (int drop = 0; drop < SP_PLANE_DROP_COUNT; drop++)
 		if (!strcmp(drops[drop].name, name))
 			return drop;
 	return -ENOENT;
@@ -118,7 +118,7 @@ static int hear(struct sp_daemon *daemon)
 
 	if (state->log)
 		return 0;
-	r = sp_nflog_open(SP_EBPF_LOCK_LOG_GROUP, SP_EBPF_LOCK_LOG_BYTES, &state->log);
+	r = sp_nflog_open(SP_PLANE_GUARD_LOG_GROUP, SP_PLANE_GUARD_LOG_BYTES, &state->log);
 	if (r < 0)
 		return r;
 	state->source = (struct sp_source){
@@ -180,11 +180,11 @@ static void account(struct sp_daemon *daemon, int drop, const struct sp_counter 
 
 void sp_drops_record(struct sp_daemon *daemon)
 {
-	struct sp_counter now[SP_EBPF_DROP_COUNT];
+	struct sp_counter now[SP_PLANE_DROP_COUNT];
 
-	if (sp_ebpf_lock_counters(now) < 0)
+	if (sp_plane_guard_counters(daemon->plane, now) < 0)
 		return;
-	for (int drop = 0; drop < SP_EBPF_DROP_COUNT; drop++)
+	for (int drop = 0; drop < SP_PLANE_DROP_COUNT; drop++)
 		account(daemon, drop, &now[drop]);
 }
 
@@ -193,15 +193,15 @@ void sp_drops_begin(struct sp_daemon *daemon)
 	memset(daemon->marks.file->lock, 0, sizeof(daemon->marks.file->lock));
 }
 
-json_t *sp_drops_describe(void)
+json_t *sp_drops_describe(const struct sp_daemon *daemon)
 {
-	struct sp_counter now[SP_EBPF_DROP_COUNT];
+	struct sp_counter now[SP_PLANE_DROP_COUNT];
 	json_t *all;
 
-	if (sp_ebpf_lock_counters(now) < 0)
+	if (sp_plane_guard_counters(daemon->plane, now) < 0)
 		return json_null();
 	all = json_object();
-	for (int drop = 0; drop < SP_EBPF_DROP_COUNT; drop++)
+	for (int drop = 0; drop < SP_PLANE_DROP_COUNT; drop++)
 		json_object_set_new(all, drops[drop].name,
 				    json_pack("{s:I, s:I}", "packets", (json_int_t)now[drop].packets,
 					      "bytes", (json_int_t)now[drop].bytes));

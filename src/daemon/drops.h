@@ -29,6 +29,6 @@ void sp_drops_record(struct sp_daemon *daemon);
 void sp_drops_begin(struct sp_daemon *daemon);
 
 /* For `status`: by name what was dropped since the table was made; null: it is not there. */
-json_t *sp_drops_describe(void);
+json_t *sp_drops_describe(const struct sp_daemon *daemon);
 
 #endif

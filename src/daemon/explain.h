@@ -14,7 +14,7 @@ struct sp_question {
 	const struct sp_policy *policy;
 	uint64_t revision;
 	char generation[13];
-	enum sp_judge_planes planes;
+	struct sp_judge_planes planes;
 	struct sp_judge *judge;
 	enum sp_hook hook;
 	uint32_t ifindex;   /* where it arrives; 0: whichever its source asks for */

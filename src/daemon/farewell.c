@@ -99,11 +99,11 @@ static void fire(void *arg)
 	struct sp_farewell *farewell = &daemon->farewell;
 	struct pass pass = { .daemon = daemon, .ifindex = if_nametoindex(daemon->machine->tunnel) };
 
-	if (pass.ifindex && sp_ebpf_flow_some(daemon->plane, &farewell->walk, visit, &pass) > 0) {
+	if (pass.ifindex && sp_plane_flow_some(daemon->plane, &farewell->walk, visit, &pass) > 0) {
 		sp_loop_in(daemon->loop, &farewell->timer, ROUND_GAP_NS);
 		return;
 	}
-	farewell->walk = (struct sp_ebpf_walk){ 0 };
+	farewell->walk = (struct sp_plane_walk){ 0 };
 	farewell->sent = 0;
 	if (++farewell->asked < SP_ARRAY_LEN(delays_ns)) {
 		sp_loop_in(daemon->loop, &farewell->timer, delays_ns[farewell->asked]);

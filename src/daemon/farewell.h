@@ -9,7 +9,7 @@
 
 #include "io/loop.h"
 #include "net/addr.h"
-#include "plane/ebpf/ebpf.h"
+#include "plane/plane.h"
 
 struct sp_daemon;
 struct sp_live;
@@ -20,7 +20,7 @@ struct sp_live;
 struct sp_farewell {
 	int fd;             /* a packet socket that receives nothing; -1: none, nobody is asked */
 	struct sp_timer timer;
-	struct sp_ebpf_walk walk; /* of the pass under way: some flows a round of the loop */
+	struct sp_plane_walk walk; /* of the pass under way: some flows a round of the loop */
 	unsigned int sent;  /* in that pass */
 	unsigned int asked; /* passes since the last change: more than one, in case a packet is lost */
 	uint64_t since_ns;  /* boot time of the first change told of; 0: none */

@@ -208,7 +208,7 @@ static void look_at_events(struct sp_daemon *daemon)
 	const uint64_t now_ns = sp_clock_boottime_ns();
 	struct sp_event_stats stats = { 0 };
 
-	if (sp_ebpf_event_stats(daemon->plane, &stats) < 0)
+	if (sp_plane_event_stats(daemon->plane, &stats) < 0)
 		return;
 	if (!health->lost_ns) /* those before our start have their record */
 		health->lost = stats.lost;
@@ -247,7 +247,7 @@ static void look_at_flows(struct sp_daemon *daemon)
 	uint64_t taken = 0;
 	uint32_t max;
 
-	if (sp_ebpf_flow_use(daemon->plane, &use, &max) < 0)
+	if (sp_plane_flow_use(daemon->plane, &use, &max) < 0)
 		return;
 	for (int i = 0; i < SP_FLOW_PART_COUNT; i++) {
 		const uint64_t flows = use.flows[i], kept = max / SP_FLOW_PART_KEPT;
@@ -273,7 +273,7 @@ static void look_at_flows(struct sp_daemon *daemon)
 static void look_at_revision(struct sp_daemon *daemon)
 {
 	__sp_cleanup(sp_store_revision_done) struct sp_store_revision row = { 0 };
-	const uint64_t runs = sp_ebpf_running_revision(daemon->plane);
+	const uint64_t runs = sp_plane_running_revision(daemon->plane);
 
 	if (daemon->apply || !daemon->revisions.running)
 		return;

@@ -177,15 +177,15 @@ static int add_links(struct sp_host *host, const struct sp_host_view *view)
 
 /* Note the interface if it is a DHCP client of the family and there is room for one more. */
 static void add_client(const struct sp_host *host, uint32_t ifindex, bool is_v6,
-		       uint32_t clients[SP_EBPF_DHCP_MAX])
+		       uint32_t clients[SP_PLANE_DHCP_MAX])
 {
 	size_t i = 0;
 
 	if (!sp_netlink_is_dhcp_client(ifindex, is_v6, host->addresses, host->address_count))
 		return;
-	while (i < SP_EBPF_DHCP_MAX && clients[i])
+	while (i < SP_PLANE_DHCP_MAX && clients[i])
 		i++;
-	if (i < SP_EBPF_DHCP_MAX)
+	if (i < SP_PLANE_DHCP_MAX)
 		clients[i] = ifindex;
 }
 
@@ -193,7 +193,7 @@ static int add_hooked(struct sp_host *host)
 {
 	for (size_t i = 0; i < host->interface_count; i++) {
 		const struct sp_host_interface *seen = &host->interfaces[i];
-		struct sp_ebpf_interface *hooked;
+		struct sp_plane_interface *hooked;
 
 		if (!seen->is_governed || !seen->is_present || seen->unfit)
 			continue;
@@ -359,7 +359,7 @@ static int write_fingerprint(struct sp_host *host)
 	for (size_t i = 0; i < host->gateway.edge_trust_count; i++)
 		sp_buf_printf(&text, "trust %s\n",
 			      sp_prefix_format(&host->gateway.edge_trust[i], prefix));
-	for (size_t i = 0; i < SP_EBPF_DHCP_MAX; i++)
+	for (size_t i = 0; i < SP_PLANE_DHCP_MAX; i++)
 		sp_buf_printf(&text, "dhcp %u %u\n", host->dhcp.v4[i], host->dhcp.v6[i]);
 	return sp_buf_take(&text, &host->fingerprint);
 }

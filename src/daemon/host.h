@@ -8,7 +8,7 @@
 
 #include "daemon/homes.h"
 #include "io/netlink.h"
-#include "plane/ebpf/ebpf.h"
+#include "plane/plane.h"
 #include "config/machine.h"
 
 struct sp_host_interface {
@@ -29,9 +29,9 @@ struct sp_host {
 	size_t interface_count;
 	struct sp_link_address *addresses;
 	size_t address_count;
-	struct sp_ebpf_interface *hooked; /* governed and present: what programs are attached to */
+	struct sp_plane_interface *hooked; /* governed and present: what programs are attached to */
 	size_t hooked_count;
-	struct sp_ebpf_dhcp dhcp; /* governed interfaces that are clients, but for the tunnel */
+	struct sp_plane_dhcp dhcp; /* governed interfaces that are clients, but for the tunnel */
 	char *fingerprint; /* differs when judgement would */
 };
 

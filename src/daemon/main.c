@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/daemon.h"
+#include "plane/planes.h"
 
 static void usage(FILE *out)
 {
@@ -37,7 +38,7 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	struct sp_daemon_options options = { 0 };
+	struct sp_daemon_options options = { .planes = sp_planes, .plane_count = sp_plane_count };
 	bool is_unload = false, is_confirmed = false;
 	int option;
 

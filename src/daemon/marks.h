@@ -11,7 +11,7 @@
 #include <sallyport/abi/names.h>
 #include <sallyport/abi/tables.h>
 
-#include "plane/ebpf/ebpf.h"
+#include "plane/plane.h"
 
 /* An interface that had a listed name, under whatever name it is now. ifindex 0: none. */
 struct sp_listed_seen {
@@ -25,7 +25,7 @@ struct sp_marks_file {
 	uint64_t lost;  /* events accounted for by `gap` records */
 	struct sp_counter edge[SP_REASON_SLOTS]; /* denials of edge-in in `aggregated` records */
 	struct sp_sample samples[SP_SAMPLE_SLOTS]; /* what else is in such records, but for that of sp_tally */
-	struct sp_counter lock[SP_EBPF_DROP_COUNT]; /* what the second lock dropped, in such records */
+	struct sp_counter lock[SP_PLANE_DROP_COUNT]; /* what the second lock dropped, in such records */
 	struct sp_listed_seen listed[SP_LISTED_SEEN_MAX];
 };
 

@@ -63,10 +63,10 @@ int sp_network_read(struct sp_daemon *daemon, bool *ret_changed)
 	return 0;
 }
 
-static int name_for_lock(struct sp_ebpf_lock *lock, const struct sp_host_interface *seen,
-			 enum sp_ebpf_lock_kind kind)
+static int name_for_lock(struct sp_plane_guard *lock, const struct sp_host_interface *seen,
+			 enum sp_plane_guarded_kind kind)
 {
-	struct sp_ebpf_lock_name *to = SP_ARRAY_PUSH(lock->names, lock->count);
+	struct sp_plane_guarded *to = SP_ARRAY_PUSH(lock->names, lock->count);
 
 	if (!to)
 		return -ENOMEM;
@@ -118,7 +118,7 @@ static void warn_of_renamed(struct sp_daemon *daemon, const struct sp_host_inter
 }
 
 /* What the lock shall name. A device with another name than it was listed by is named as nothing. */
-static int name_all(struct sp_daemon *daemon, struct sp_ebpf_lock *lock)
+static int name_all(struct sp_daemon *daemon, struct sp_plane_guard *lock)
 {
 	const struct sp_host *host = &daemon->host;
 	bool is_renamed = false;
@@ -136,47 +136,47 @@ static int name_all(struct sp_daemon *daemon, struct sp_ebpf_lock *lock)
 		if (seen->is_governed && seen->is_present)
 			r = note_listed(daemon, seen);
 		if (r == 0 && seen->is_governed && (!lock->is_narrow || seen->zone == SP_ZONE_TUNNEL))
-			r = name_for_lock(lock, seen, SP_EBPF_LOCK_LISTED);
+			r = name_for_lock(lock, seen, SP_PLANE_LISTED);
 		else if (r == 0 && !seen->is_governed && !lock->is_narrow)
-			r = name_for_lock(lock, seen, seen->is_unmanaged ? SP_EBPF_LOCK_UNMANAGED :
-										  SP_EBPF_LOCK_UNLISTED);
+			r = name_for_lock(lock, seen, seen->is_unmanaged ? SP_PLANE_UNMANAGED :
+										  SP_PLANE_UNLISTED);
 	}
 	if (!is_renamed)
 		sp_warnings_clear(&daemon->warnings, "interface-renamed");
 	return r;
 }
 
-static int put_as(struct sp_daemon *daemon, bool with_all, bool is_anew, struct sp_ebpf_error *error)
+static int put_as(struct sp_daemon *daemon, bool with_all, bool is_anew, struct sp_plane_error *error)
 {
-	struct sp_ebpf_lock lock = {
+	struct sp_plane_guard lock = {
 		.is_open = daemon->is_lock_open, .is_narrow = !with_all, .is_anew = is_anew,
 	};
 	int r = name_all(daemon, &lock);
 
 	if (r == 0)
-		r = sp_ebpf_lock(&lock, error);
+		r = sp_plane_guard_put(daemon->plane, &lock, error);
 	free(lock.names);
 	if (r >= 0)
 		daemon->drops.is_unsampled = r == 1;
 	return r < 0 ? r : 0;
 }
 
-static int put_lock(struct sp_daemon *daemon, bool with_all, struct sp_ebpf_error *error)
+static int put_lock(struct sp_daemon *daemon, bool with_all, struct sp_plane_error *error)
 {
 	return put_as(daemon, with_all, false, error);
 }
 
-static int put_lock_anew(struct sp_daemon *daemon, bool with_all, struct sp_ebpf_error *error)
+static int put_lock_anew(struct sp_daemon *daemon, bool with_all, struct sp_plane_error *error)
 {
 	return put_as(daemon, with_all, true, error);
 }
 
-int sp_network_lock(struct sp_daemon *daemon, bool with_all, struct sp_ebpf_error *error)
+int sp_network_lock(struct sp_daemon *daemon, bool with_all, struct sp_plane_error *error)
 {
 	return sp_watch_lock_put(daemon, with_all, put_lock, error);
 }
 
-int sp_network_lock_anew(struct sp_daemon *daemon, bool with_all, struct sp_ebpf_error *error)
+int sp_network_lock_anew(struct sp_daemon *daemon, bool with_all, struct sp_plane_error *error)
 {
 	return sp_watch_lock_put(daemon, with_all, put_lock_anew, error);
 }
@@ -211,8 +211,8 @@ static bool same_hooks(const struct sp_host *a, const struct sp_host *b)
 static void network_settled(void *arg)
 {
 	struct sp_daemon *daemon = arg;
-	struct sp_ebpf_error error = { 0 };
-	__sp_free struct sp_ebpf_interface *hooked = NULL;
+	struct sp_plane_error error = { 0 };
+	__sp_free struct sp_plane_interface *hooked = NULL;
 	struct sp_host before = { 0 };
 	bool is_changed = false;
 	int r;

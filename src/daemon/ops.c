@@ -388,7 +388,7 @@ json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,
 		json_object_set_new(json, "refresh", live->row.refresh ?
 				    json_string(live->row.refresh) : json_null());
 	if (live->state == SP_LIVE_ENDED ||
-	    sp_ebpf_session_get(daemon->plane, live->row.slot, &session) < 0)
+	    sp_plane_session_get(daemon->plane, live->row.slot, &session) < 0)
 		return json;
 	json_object_set_new(json, "flows", json_integer((json_int_t)session.flows + session.parked_flows));
 	json_object_set_new(json, "last_seen",

@@ -13,7 +13,7 @@
 /* What it does, or would do: read before it is done. */
 static json_t *describe(struct sp_daemon *daemon)
 {
-	const uint64_t revision = sp_ebpf_running_revision(daemon->plane);
+	const uint64_t revision = sp_plane_running_revision(daemon->plane);
 	json_t *interfaces = json_array();
 	struct sp_detach_plan plan;
 	struct sp_live *live = NULL;
@@ -31,7 +31,7 @@ static json_t *describe(struct sp_daemon *daemon)
 
 static void run(struct sp_daemon *daemon, struct sp_client *client, const char *why)
 {
-	struct sp_ebpf_error error = { 0 };
+	struct sp_plane_error error = { 0 };
 	json_t *json = describe(daemon);
 	int r = sp_detach(daemon, sp_client_who(client), why, &error);
 

@@ -74,8 +74,8 @@ const struct sp_gateway *sp_question_gateway(const struct sp_question *question)
 
 int sp_question_prepare(struct sp_question *question)
 {
-	struct sp_ebpf_error error = { 0 };
-	int r = sp_judge_new(question->policy, sp_question_gateway(question), question->planes,
+	struct sp_plane_error error = { 0 };
+	int r = sp_judge_new(question->policy, sp_question_gateway(question), &question->planes,
 			     &question->judge, &error);
 
 	if (r < 0)
@@ -137,15 +137,25 @@ static json_t *describe_answer(const struct sp_policy *policy, const struct sp_a
 			 sp_reason_name(answer->reason));
 }
 
+/* What each judge answered, by its name. */
+static json_t *describe_answers(const struct sp_policy *policy, const struct sp_judgement *judgement)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < judgement->plane_count; i++)
+		json_object_set_new(all, judgement->planes[i].plane,
+				    describe_answer(policy, &judgement->planes[i].answer));
+	json_object_set_new(all, SP_JUDGE_REFERENCE, describe_answer(policy, &judgement->reference));
+	return all;
+}
+
 bool sp_question_agree(const struct sp_question *question, const struct sp_judgement *judgement)
 {
 	if (!judgement->disagree)
 		return true;
 	sp_client_fail(
 		question->client, "disagreement", 1,
-		json_pack("{s:o, s:o}", "ebpf",
-			  describe_answer(question->policy, &judgement->answer), "reference",
-			  describe_answer(question->policy, &judgement->reference)),
+		describe_answers(question->policy, judgement),
 		"the reference and the kernel's programs answer differently; this is a defect "
 		"of Sallyport, please report it");
 	return false;
@@ -282,10 +292,14 @@ static void answer_question(struct sp_question *question, const struct sp_ask *a
 /* False: the client was told. */
 static bool read_plane(struct sp_question *question, const char *plane)
 {
-	question->planes = !plane ? SP_JUDGE_BEST : strcmp(plane, "ebpf") ? SP_JUDGE_REFERENCE : SP_JUDGE_EBPF;
-	if (!plane || !strcmp(plane, "ebpf") || !strcmp(plane, "reference"))
+	const struct sp_plane_ops *const *running = &question->daemon->plane->ops;
+
+	if (!plane || strcmp(plane, SP_JUDGE_REFERENCE) != 0)
+		question->planes = (struct sp_judge_planes){ running, 1, plane != NULL };
+	if (!plane || !strcmp(plane, (*running)->name) || !strcmp(plane, SP_JUDGE_REFERENCE))
 		return true;
-	sp_client_fail(question->client, "bad-request", 2, NULL, "plane is ebpf or reference");
+	sp_client_fail(question->client, "bad-request", 2, NULL, "plane is %s or " SP_JUDGE_REFERENCE,
+		       (*running)->name);
 	return false;
 }
 

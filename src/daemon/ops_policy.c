@@ -17,11 +17,12 @@ static bool has_text(struct sp_client *client, const struct sp_request *request)
 	return false;
 }
 
-static void reply_check(struct sp_client *client, struct sp_policy *policy,
+static void reply_check(const struct sp_daemon *daemon, struct sp_client *client, struct sp_policy *policy,
 			const struct sp_diagnostics *diagnostics)
 {
 	__sp_free struct sp_test_result *results = NULL;
-	struct sp_ebpf_error error = { 0 };
+	const struct sp_judge_planes planes = { &daemon->plane->ops, 1, false };
+	struct sp_plane_error error = { 0 };
 	const char *plane = "reference";
 	char generation[13];
 	size_t count = 0, failed = 0;
@@ -29,7 +30,7 @@ static void reply_check(struct sp_client *client, struct sp_policy *policy,
 	int r = sp_policy_number_rules(policy, NULL, NULL);
 
 	if (r == 0)
-		r = sp_judge_run_tests(policy, &policy->fixtures.gateway, SP_JUDGE_BEST, &results,
+		r = sp_judge_run_tests(policy, &policy->fixtures.gateway, &planes, &results,
 				       &count, &plane, &error);
 	if (r < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "running the policy's tests: %s",
@@ -60,12 +61,11 @@ void sp_op_check(struct sp_daemon *daemon, struct sp_client *client,
 	const char *path;
 	int r;
 
-	(void)daemon;
 	if (!sp_op_unpack(client, request, "{s:s}", "path", &path) || !has_text(client, request))
 		return;
 	r = sp_policy_load(path, request->text, request->text_len, &policy, &diagnostics);
 	if (r == 0)
-		reply_check(client, policy, &diagnostics);
+		reply_check(daemon, client, policy, &diagnostics);
 	else if (r == -EINVAL)
 		sp_client_fail(client, "policy-invalid", 3,
 			       json_pack("{s:o}", "diagnostics", sp_describe_diagnostics(&diagnostics)),

@@ -14,7 +14,7 @@ void sp_op_reload(struct sp_daemon *daemon, struct sp_client *client, const stru
 		sp_client_reply(client, json_pack("{s:s, s:b, s:b, s:I}", "file", daemon->paths.machine_file,
 						  "portal_behind", outcome.is_portal_behind, "judged_anew",
 						  outcome.is_judged_anew, "revision",
-						  (json_int_t)sp_ebpf_running_revision(daemon->plane)));
+						  (json_int_t)sp_plane_running_revision(daemon->plane)));
 	else
 		sp_client_fail(client, r == -EINVAL ? "machine-invalid" : r == -EOPNOTSUPP ? "needs-start" :
 			       r == -EBUSY ? "busy" : "failed", r == -EINVAL ? 3 : 1, NULL, "%s", outcome.fault);

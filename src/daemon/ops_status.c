@@ -59,16 +59,16 @@ static json_t *list_reasons(const struct sp_counter *counters, enum sp_hook hook
 static json_t *list_hooks(struct sp_daemon *daemon)
 {
 	static struct sp_counter counters[SP_COUNTER_SLOTS];
-	__sp_free struct sp_ebpf_link_info *links = NULL;
+	__sp_free struct sp_plane_hook *links = NULL;
 	json_t *list = json_array();
 	size_t count = 0;
 
 	memset(counters, 0, sizeof(counters));
-	if (sp_ebpf_list_links(daemon->plane, &links, &count) < 0 ||
-	    sp_ebpf_counters(daemon->plane, counters) < 0)
+	if (sp_plane_list_hooks(daemon->plane, &links, &count) < 0 ||
+	    sp_plane_counters(daemon->plane, counters) < 0)
 		return list;
 	for (size_t i = 0; i < count; i++) {
-		const struct sp_ebpf_link_info *link = &links[i];
+		const struct sp_plane_hook *link = &links[i];
 
 		json_array_append_new(list, json_pack(
 			"{s:s, s:s, s:s, s:I, s:I, s:s, s:o, s:o, s:o}",
@@ -90,7 +90,7 @@ static json_t *list_rules(struct sp_daemon *daemon)
 	json_t *list = json_array();
 
 	if (!policy || !counters ||
-	    sp_ebpf_rule_counters(daemon->plane, counters, SP_RULE_MAX) < 0)
+	    sp_plane_rule_counters(daemon->plane, counters, SP_RULE_MAX) < 0)
 		return list;
 	for (size_t i = 0; i <= policy->rule_count; i++) {
 		const struct sp_rule *rule = i ? &policy->rules[i - 1] : NULL;
@@ -294,7 +294,7 @@ static json_t *describe_events(struct sp_daemon *daemon)
 {
 	struct sp_event_stats stats = { 0 };
 
-	sp_ebpf_event_stats(daemon->plane, &stats);
+	sp_plane_event_stats(daemon->plane, &stats);
 	return json_pack("{s:I, s:I, s:I}", "attempted", (json_int_t)stats.attempted, "lost",
 			 (json_int_t)stats.lost, "sampled", (json_int_t)stats.sampled);
 }
@@ -349,8 +349,8 @@ static json_t *describe_flows(struct sp_daemon *daemon)
 	struct sp_flow_use use = { 0 };
 	uint32_t flows = 0, max = 0;
 
-	sp_ebpf_flow_count(daemon->plane, &flows);
-	sp_ebpf_flow_use(daemon->plane, &use, &max);
+	sp_plane_flow_count(daemon->plane, &flows);
+	sp_plane_flow_use(daemon->plane, &use, &max);
 #define X(id, name) json_object_set_new(parts, name, json_integer((json_int_t)use.flows[SP_FLOW_PART_##id]));
 	SP_FLOW_PARTS(X)
 #undef X
@@ -377,15 +377,15 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 		"gateway", daemon->gateway_name, "version", SP_VERSION,
 		"root", daemon->paths.root[0] ? daemon->paths.root : "/",
 		"pid", (json_int_t)getpid(), "started", sp_json_time(daemon->started_ns),
-		"plane", "ebpf", "state", find_state(daemon),
-		"revision", (json_int_t)sp_ebpf_running_revision(daemon->plane),
+		"plane", daemon->plane->ops->name, "state", find_state(daemon),
+		"revision", (json_int_t)sp_plane_running_revision(daemon->plane),
 		"generation", running ? running->generation : NULL,
 		"applied", sp_json_time(running ? running->applied_ns : 0),
 		"rules", (json_int_t)(running ? running->policy->rule_count : 0),
 		"lock", "open", daemon->is_lock_open,
 		"sampled", daemon->drops.log && !daemon->drops.is_unsampled,
 		"sampling_losses", (json_int_t)(daemon->drops.log ? sp_nflog_losses(daemon->drops.log) : 0),
-		"dropped", sp_drops_describe(),
+		"dropped", sp_drops_describe(daemon),
 		"memory_locked", daemon->is_memory_locked,
 		"tunnel_key", daemon->engine.has_key ?
 			sp_json_key(daemon->engine.public_key.bytes) : json_null());

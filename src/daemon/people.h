@@ -18,7 +18,7 @@
 #include "policy/model.h"
 
 struct sp_host;
-struct sp_ebpf;
+struct sp_plane;
 struct sp_machine;
 struct sp_people;
 struct sp_refusal;
@@ -99,7 +99,7 @@ struct sp_people_changes {
 struct sp_people {
 	/* what they stand on, lent by the daemon */
 	struct sp_store *store;
-	struct sp_ebpf *plane;
+	struct sp_plane *plane;
 	struct sp_revisions *revisions;
 	struct sp_machine *const *machine; /* sallyport.yaml as it is now */
 	const struct sp_host *host;

@@ -14,7 +14,7 @@
 #include "daemon/change.h"
 #include "io/clock.h"
 #include "io/log.h"
-#include "plane/ebpf/ebpf.h"
+#include "plane/plane.h"
 
 struct load {
 	struct sp_people *people;
@@ -53,7 +53,7 @@ static bool is_in_kernel(struct sp_people *people, struct sp_live *live)
 {
 	struct sp_session session;
 
-	if (sp_ebpf_session_get(people->plane, live->row.slot, &session) < 0)
+	if (sp_plane_session_get(people->plane, live->row.slot, &session) < 0)
 		return false;
 	live->last_seen_ns = session.last_seen_ns;
 	sp_session_await(live);
@@ -145,13 +145,13 @@ static size_t end_strangers(struct sp_people *people, uint64_t *ret_epoch)
 	for (uint32_t slot = 1; slot < SP_SLOTS; slot++) {
 		struct sp_session session;
 
-		if (sp_ebpf_session_get(people->plane, slot, &session) < 0 || !session.epoch)
+		if (sp_plane_session_get(people->plane, slot, &session) < 0 || !session.epoch)
 			continue;
 		if (session.epoch > *ret_epoch)
 			*ret_epoch = session.epoch;
 		if (sp_live_of(people, slot, session.epoch))
 			continue;
-		sp_ebpf_session_end(people->plane, slot);
+		sp_plane_session_end(people->plane, slot);
 		ended++;
 	}
 	return ended;
@@ -162,7 +162,7 @@ static int know_birth(struct sp_people *people, bool *ret_is_fresh)
 {
 	struct sp_session birth = { 0 };
 	uint64_t known = 0;
-	int r = sp_ebpf_session_get(people->plane, 0, &birth);
+	int r = sp_plane_session_get(people->plane, 0, &birth);
 
 	if (r == 0)
 		r = sp_store_get_mark(people->store, "birth", &known);
@@ -180,7 +180,7 @@ static int know_birth(struct sp_people *people, bool *ret_is_fresh)
 		return r;
 	birth = (struct sp_session){ .epoch = known };
 	people->birth = known;
-	return sp_ebpf_session_put(people->plane, 0, &birth);
+	return sp_plane_session_put(people->plane, 0, &birth);
 }
 
 /* A database put back from a copy must not give out again what was given out since. */

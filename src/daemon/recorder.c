@@ -345,7 +345,7 @@ static void take_events(void *arg)
 {
 	struct sp_daemon *daemon = arg;
 	struct sp_recorder *recorder = &daemon->recorder;
-	int taken = sp_ebpf_take_events(daemon->plane, TAKE_MAX, take_event, daemon);
+	int taken = sp_plane_take_events(daemon->plane, TAKE_MAX, take_event, daemon);
 
 	if (taken == TAKE_MAX)
 		recorder->pause_ns = 0;
@@ -367,7 +367,7 @@ static void record_gap(struct sp_daemon *daemon)
 	struct sp_event_stats stats = { 0 };
 	struct sp_marks_file *marks = daemon->marks.file;
 
-	if (sp_ebpf_event_stats(daemon->plane, &stats) < 0 || stats.lost <= marks->lost)
+	if (sp_plane_event_stats(daemon->plane, &stats) < 0 || stats.lost <= marks->lost)
 		return;
 	record.event = SP_AUDIT_GAP;
 	record.has_counts = true;
@@ -405,7 +405,7 @@ static void record_edge(struct sp_daemon *daemon)
 	static struct sp_counter counters[SP_COUNTER_SLOTS];
 	struct sp_marks_file *marks = daemon->marks.file;
 
-	if (sp_ebpf_counters(daemon->plane, counters) < 0)
+	if (sp_plane_counters(daemon->plane, counters) < 0)
 		return;
 	for (unsigned int reason = 1; reason < SP_REASON_COUNT; reason++) {
 		const struct sp_counter *now =

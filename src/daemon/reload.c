@@ -88,7 +88,7 @@ static bool is_portal_behind(const struct sp_machine *is, const struct sp_machin
 /* The machine around us as daemon->machine now has it: what it lists meets the second lock before it has programs. */
 static int follow(struct sp_daemon *daemon, struct sp_reload *outcome)
 {
-	struct sp_ebpf_error error = { 0 };
+	struct sp_plane_error error = { 0 };
 	bool is_changed;
 	int r;
 

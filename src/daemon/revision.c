@@ -22,7 +22,7 @@ void sp_revision_free(struct sp_revision *revision)
 	if (!revision)
 		return;
 	if (revision->loaded)
-		sp_ebpf_staged_free(revision->loaded);
+		sp_plane_staged_free(revision->loaded);
 	if (revision->tables)
 		sp_tables_free(revision->tables);
 	if (!revision->is_policy_borrowed)
@@ -86,13 +86,13 @@ static int add_rows(struct sp_revision *revision, const struct sp_live *live,
 }
 
 /* And into what is loaded of them. */
-static int add_session(struct sp_revision *revision, struct sp_ebpf_staged *loaded,
+static int add_session(struct sp_revision *revision, struct sp_plane_staged *loaded,
 		       const struct sp_live *live, struct sp_standing *ret_standing)
 {
 	int r = add_rows(revision, live, ret_standing);
 
 	if (r == 0)
-		r = sp_ebpf_staged_extend(loaded, revision->tables);
+		r = sp_plane_staged_extend(loaded, revision->tables);
 	return r == -ENOSPC || r == -ESTALE || r == -E2BIG ? -EAGAIN : r;
 }
 
@@ -101,7 +101,7 @@ int sp_revisions_add_session(struct sp_revisions *revisions, const struct sp_liv
 {
 	struct sp_standings standings = { 0 };
 	struct sp_revision *running = revisions->running, *staged = revisions->staged;
-	int r = running ? add_session(running, sp_ebpf_running(revisions->plane), live,
+	int r = running ? add_session(running, sp_plane_running(revisions->plane), live,
 				      &standings.in[standings.count++]) :
 			  -ENOENT;
 
@@ -116,7 +116,7 @@ int sp_revisions_add_session(struct sp_revisions *revisions, const struct sp_liv
 static int stage_standing(struct sp_revisions *revisions, const struct sp_live *live,
 			  const struct sp_standing *standing)
 {
-	return sp_ebpf_session_stage(revisions->plane, live->row.slot, standing->revision,
+	return sp_plane_session_stage(revisions->plane, live->row.slot, standing->revision,
 				     standing->class_id, standing->netset);
 }
 
@@ -163,14 +163,14 @@ static int stage_people(struct sp_revisions *revisions, struct sp_revision *revi
 }
 
 int sp_revisions_stage(struct sp_revisions *revisions, struct sp_revision *revision,
-		       const struct sp_people *people, struct sp_ebpf_error *error)
+		       const struct sp_people *people, struct sp_plane_error *error)
 {
 	int r;
 
 	error->text[0] = '\0';
 	r = stage_people(revisions, revision, people);
 	if (r == 0)
-		r = sp_ebpf_stage_tables(revisions->plane, revision->tables, revision->number,
+		r = sp_plane_stage_tables(revisions->plane, revision->tables, revision->number,
 					 &revision->loaded, error);
 	if (r == 0)
 		revisions->staged = revision;

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "daemon/routes.h"
-#include "plane/ebpf/ebpf.h"
+#include "plane/plane.h"
 #include "policy/load.h"
 #include "tables/tables.h"
 
@@ -19,7 +19,7 @@ struct sp_revision {
 	bool is_policy_borrowed; /* of the revision that runs, until this one does */
 	struct sp_gateway gateway; /* its own copy: tables refer to it */
 	struct sp_tables *tables;
-	struct sp_ebpf_staged *loaded; /* what the plane made of the tables; NULL: nothing yet, or the plane's own,
+	struct sp_plane_staged *loaded; /* what the plane made of the tables; NULL: nothing yet, or the plane's own,
 					* as it is once the revision runs */
 	char generation[13];
 	int64_t applied_ns; /* UTC: when this generation was applied */
@@ -42,7 +42,7 @@ static inline void sp_revision_freep(struct sp_revision **revision)
 
 /* The revisions the kernel has. */
 struct sp_revisions {
-	struct sp_ebpf *plane;
+	struct sp_plane *plane;
 	struct sp_revision *running; /* NULL: none, or one whose policy cannot be read */
 	struct sp_revision *staged;  /* tables loaded, every open session staged in it; NULL: none */
 };
@@ -78,7 +78,7 @@ void sp_standings_put(const struct sp_standings *standings, struct sp_session *s
 /* Load the tables of @revision, with every open session of @people in it. On 0 it is the staged one and no more
  * the caller's. Returns 0; -E2BIG the tables are full; -errno, @error says of what, or nothing: of the sessions. */
 int sp_revisions_stage(struct sp_revisions *revisions, struct sp_revision *revision,
-		       const struct sp_people *people, struct sp_ebpf_error *error);
+		       const struct sp_people *people, struct sp_plane_error *error);
 /* The staged one runs: it is the running one, whose former is gone. */
 void sp_revisions_switched(struct sp_revisions *revisions);
 /* Give the staged one up, if there is one. */

@@ -9,7 +9,7 @@
 #include "daemon/revision.h"
 #include "io/clock.h"
 #include "io/loop.h"
-#include "plane/ebpf/ebpf.h"
+#include "plane/plane.h"
 
 /* A limit that comes nearer is taken from the person, so the kernel knows of it first. */
 static int move_end(struct sp_people *people, struct sp_live *live, const struct sp_session_row *row,
@@ -129,6 +129,6 @@ void sp_session_meet(struct sp_people *people, struct sp_live *live)
 {
 	if (!live->awaited_ns)
 		return;
-	sp_ebpf_session_set_seen(people->plane, live->row.slot, live->awaited_ns + SP_SECOND_NS);
+	sp_plane_session_set_seen(people->plane, live->row.slot, live->awaited_ns + SP_SECOND_NS);
 	live->awaited_ns = 0;
 }

@@ -11,7 +11,7 @@
 #include "io/log.h"
 #include "io/wg_key.h"
 #include "judge/judge.h"
-#include "plane/ebpf/ebpf.h"
+#include "plane/plane.h"
 
 SP_DEFINE_CLEANUP(struct sp_live *, sp_live_free);
 
@@ -335,7 +335,7 @@ static int take_over(struct sp_people *people, struct sp_live *live, struct sp_l
 		return refuse_slots(refusal);
 	}
 	next->row.replaces = live->row.id;
-	sp_ebpf_session_get(people->plane, live->row.slot, &former);
+	sp_plane_session_get(people->plane, live->row.slot, &former);
 	next->awaited_ns = live->awaited_ns;
 	change.last_seen_ns = former.last_seen_ns;
 	r = sp_store_begin(people->store);

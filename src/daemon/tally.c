@@ -35,7 +35,7 @@ static int tell(struct sp_daemon *daemon, const struct sp_tally *tally)
 {
 	const struct sp_event event = {
 		.time_ns = sp_clock_boottime_ns(),
-		.revision = sp_ebpf_running_revision(daemon->plane),
+		.revision = sp_plane_running_revision(daemon->plane),
 		.epoch = { tally->key.epoch },
 		.packets = tally->packets,
 		.bytes = tally->bytes,
@@ -56,7 +56,7 @@ static int tell_slot(struct sp_daemon *daemon, uint32_t index)
 	struct sp_tally now, more;
 	int r;
 
-	if (!sp_ebpf_tally_read(daemon->plane, index, &now))
+	if (!sp_plane_tally_read(daemon->plane, index, &now))
 		return 0;
 	more = now;
 	more.events -= now.told;
@@ -65,7 +65,7 @@ static int tell_slot(struct sp_daemon *daemon, uint32_t index)
 	r = tell(daemon, &more);
 	if (r < 0)
 		return r;
-	sp_ebpf_tally_tell(daemon->plane, index, &now);
+	sp_plane_tally_tell(daemon->plane, index, &now);
 	return 1;
 }
 
@@ -125,7 +125,7 @@ static bool tell_samples(struct sp_daemon *daemon)
 {
 	static struct sp_sample samples[SP_SAMPLE_SLOTS];
 
-	if (sp_ebpf_samples(daemon->plane, samples) < 0)
+	if (sp_plane_samples(daemon->plane, samples) < 0)
 		return false;
 	for (uint32_t hook = 1; hook < SP_HOOK_COUNT; hook++)
 		for (uint32_t kind = 0; kind < SP_TALLY_KIND_COUNT; kind++)
@@ -145,7 +145,7 @@ void sp_tally_record(struct sp_daemon *daemon)
 	struct sp_recorder *recorder = &daemon->recorder;
 	struct sp_event_stats stats = { 0 };
 
-	if (sp_ebpf_event_stats(daemon->plane, &stats) < 0 ||
+	if (sp_plane_event_stats(daemon->plane, &stats) < 0 ||
 	    (stats.sampled == recorder->sampled && !recorder->is_behind))
 		return;
 	recorder->sampled = stats.sampled;

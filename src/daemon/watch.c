@@ -9,16 +9,16 @@
 
 /* ---- hooks ---- */
 
-static const char *code_of(const struct sp_ebpf_fault *fault)
+static const char *code_of(const struct sp_plane_fault *fault)
 {
 	switch (fault->kind) {
-	case SP_EBPF_HOOK_REPLACED: return "hook-replaced";
-	case SP_EBPF_HOOK_BEHIND: return "hook-behind";
+	case SP_PLANE_HOOK_REPLACED: return "hook-replaced";
+	case SP_PLANE_HOOK_BEHIND: return "hook-behind";
 	default: return "hook-missing";
 	}
 }
 
-static void see_fault(struct sp_daemon *daemon, const struct sp_ebpf_fault *fault)
+static void see_fault(struct sp_daemon *daemon, const struct sp_plane_fault *fault)
 {
 	char what[96], why[64];
 	const char *hook = sp_hook_name(fault->hook);
@@ -27,9 +27,9 @@ static void see_fault(struct sp_daemon *daemon, const struct sp_ebpf_fault *faul
 		.what = what, .repair = fault->repair,
 	};
 
-	if (fault->kind == SP_EBPF_HOOK_MISSING)
+	if (fault->kind == SP_PLANE_HOOK_MISSING)
 		snprintf(what, sizeof(what), "%s was not attached to %s", hook, fault->interface);
-	else if (fault->kind == SP_EBPF_HOOK_REPLACED)
+	else if (fault->kind == SP_PLANE_HOOK_REPLACED)
 		snprintf(what, sizeof(what), "%s of %s ran another program than ours", hook,
 			 fault->interface);
 	else
@@ -42,8 +42,8 @@ static void see_fault(struct sp_daemon *daemon, const struct sp_ebpf_fault *faul
 
 static void look_at_pins(struct sp_daemon *daemon)
 {
-	struct sp_ebpf_error error = { 0 };
-	int r = sp_ebpf_mend_pins(daemon->plane, &error);
+	struct sp_plane_error error = { 0 };
+	int r = sp_plane_mend_pins(daemon->plane, &error);
 
 	if (r)
 		sp_drift_see(daemon, &(struct sp_drift_sight){
@@ -53,14 +53,14 @@ static void look_at_pins(struct sp_daemon *daemon)
 
 static void look_at_hooks(struct sp_daemon *daemon)
 {
-	__sp_free struct sp_ebpf_fault *faults = NULL;
+	__sp_free struct sp_plane_fault *faults = NULL;
 	size_t count = 0;
 	int r;
 
-	if (!sp_ebpf_running_revision(daemon->plane))
+	if (!sp_plane_running_revision(daemon->plane))
 		return; /* nothing runs, nothing is attached */
 	look_at_pins(daemon);
-	r = sp_ebpf_repair(daemon->plane, daemon->host.hooked, daemon->host.hooked_count, &faults,
+	r = sp_plane_repair(daemon->plane, daemon->host.hooked, daemon->host.hooked_count, &faults,
 			   &count);
 	if (r < 0)
 		sp_drift_see(daemon, &(struct sp_drift_sight){

@@ -10,7 +10,7 @@
 #include "io/nft_monitor.h"
 
 struct sp_daemon;
-struct sp_ebpf_error;
+struct sp_plane_error;
 
 struct sp_watch {
 	struct sp_timer timer;
@@ -39,8 +39,8 @@ void sp_watch_soon(struct sp_daemon *daemon);
 /* Put the second lock with @put and keep how it then is: so it should stay. Returns 0; @put's -errno. */
 int sp_watch_lock_put(struct sp_daemon *daemon, bool with_all,
 		      int (*put)(struct sp_daemon *daemon, bool with_all,
-				 struct sp_ebpf_error *error),
-		      struct sp_ebpf_error *error);
+				 struct sp_plane_error *error),
+		      struct sp_plane_error *error);
 void sp_watch_lock(struct sp_daemon *daemon);
 void sp_watch_lock_start(struct sp_daemon *daemon);
 void sp_watch_tunnel(struct sp_daemon *daemon);

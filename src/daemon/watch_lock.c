@@ -21,8 +21,8 @@ static int read_generation(struct sp_watch *watch, uint32_t *ret_generation)
  * generation, which our one transaction moved by one, or the same text after putting it once more. */
 int sp_watch_lock_put(struct sp_daemon *daemon, bool with_all,
 		      int (*put)(struct sp_daemon *daemon, bool with_all,
-				 struct sp_ebpf_error *error),
-		      struct sp_ebpf_error *error)
+				 struct sp_plane_error *error),
+		      struct sp_plane_error *error)
 {
 	struct sp_watch *watch = &daemon->watch;
 	bool is_known = false;
@@ -39,7 +39,7 @@ int sp_watch_lock_put(struct sp_daemon *daemon, bool with_all,
 		r = put(daemon, with_all, error);
 		if (r < 0)
 			return r;
-		if (sp_ebpf_lock_read(&text) < 0)
+		if (sp_plane_guard_read(daemon->plane, &text) < 0)
 			continue;
 		is_known = (read_generation(watch, &after) == 0 && after == before + 1) ||
 			   (i > 0 && watch->lock && !strcmp(text, watch->lock));
@@ -63,7 +63,7 @@ void sp_watch_lock_start(struct sp_daemon *daemon)
 {
 	__sp_free char *text = NULL;
 
-	if (sp_ebpf_lock_read(&text) != -ENOENT)
+	if (sp_plane_guard_read(daemon->plane, &text) != -ENOENT)
 		return;
 	sp_drops_begin(daemon);
 	sp_drift_see(daemon, &(struct sp_drift_sight){
@@ -74,7 +74,7 @@ void sp_watch_lock_start(struct sp_daemon *daemon)
 void sp_watch_lock(struct sp_daemon *daemon)
 {
 	struct sp_watch *watch = &daemon->watch;
-	struct sp_ebpf_error error = { 0 };
+	struct sp_plane_error error = { 0 };
 	struct sp_drift_sight sight = { .code = "lock-changed" };
 	__sp_free char *text = NULL;
 	uint32_t generation = 0;
@@ -88,7 +88,7 @@ void sp_watch_lock(struct sp_daemon *daemon)
 	r = read_generation(watch, &generation);
 	if (r == 0 && generation == watch->generation && !watch->change.is_table_touched)
 		return;
-	r = sp_ebpf_lock_read(&text);
+	r = sp_plane_guard_read(daemon->plane, &text);
 	if (r == 0 && !strcmp(text, watch->lock)) {
 		watch->generation = generation; /* asked before the text: a later change moves it again */
 		watch->change = (struct sp_nft_change){ 0 };

@@ -169,7 +169,7 @@ void sp_watch_tunnel(struct sp_daemon *daemon)
 void sp_watch_interfaces(struct sp_daemon *daemon)
 {
 	for (size_t i = 0; i < daemon->host.hooked_count; i++) {
-		const struct sp_ebpf_interface *listed = &daemon->host.hooked[i];
+		const struct sp_plane_interface *listed = &daemon->host.hooked[i];
 		char what[IFNAMSIZ + sizeof(" has no carrier")];
 		struct sp_link link;
 

@@ -17,14 +17,20 @@
 #define JUDGE_EVENTS_BYTES 65536
 #define LONG_AGO_NS 1 /* 0 is never */
 
+/* A plane that judges with us. */
+struct asked {
+	struct sp_plane *plane;
+	struct sp_plane_staged *staged;
+};
+
 struct sp_judge {
 	const struct sp_policy *policy;
 	const struct sp_gateway *gateway;
 	struct sp_reference *reference;
 	struct sp_tables *tables;
-	struct sp_ebpf *plane;         /* NULL: the reference alone */
-	struct sp_ebpf_staged *staged;
-	char why_not[sizeof(((struct sp_ebpf_error *)NULL)->text)];
+	struct asked asked[SP_JUDGE_PLANES_MAX];
+	size_t asked_count; /* 0: the reference alone */
+	char why_not[sizeof(((struct sp_plane_error *)NULL)->text)];
 	struct sp_addr *taken; /* addresses of the sessions opened */
 	size_t taken_count;
 	uint32_t session_count, sessions_max;
@@ -41,28 +47,32 @@ static uint32_t sessions_of(const struct sp_policy *policy)
 	return room;
 }
 
-/* The programs need tables, a plane and a successful load; without one of them there is no plane. */
-static int judge_open_ebpf(struct sp_judge *judge, struct sp_ebpf_error *error)
+static int open_plane(struct sp_judge *judge, const struct sp_plane_ops *ops, struct sp_plane_error *error)
 {
-	const struct sp_ebpf_options options = {
+	const struct sp_plane_options options = {
 		.sessions_max = judge->sessions_max,
 		.flows_max = JUDGE_FLOWS_MAX,
 		.events_bytes = JUDGE_EVENTS_BYTES,
 	};
-	int r;
+	struct asked *asked = &judge->asked[judge->asked_count];
+	int r = -EOPNOTSUPP;
 
-	r = sp_ebpf_open(&options, &judge->plane, error);
+	if (!ops->judge)
+		snprintf(error->text, sizeof(error->text), "the plane %s judges no packets without wires",
+			 ops->name);
+	else
+		r = ops->open(&options, &asked->plane, error);
 	if (r < 0)
 		return r;
-	r = sp_ebpf_stage(judge->plane, judge->tables, JUDGE_REVISION, NULL, &judge->staged, error);
-	if (r < 0) {
-		sp_ebpf_close(judge->plane);
-		judge->plane = NULL;
-	}
+	r = sp_plane_stage(asked->plane, judge->tables, JUDGE_REVISION, NULL, &asked->staged, error);
+	if (r < 0)
+		sp_plane_close(SP_TAKE_PTR(asked->plane));
+	else
+		judge->asked_count++;
 	return r;
 }
 
-static int judge_compile(struct sp_judge *judge, struct sp_ebpf_error *error)
+static int judge_compile(struct sp_judge *judge, struct sp_plane_error *error)
 {
 	int r = sp_tables_compile(judge->policy, judge->gateway, &judge->tables);
 
@@ -72,9 +82,26 @@ static int judge_compile(struct sp_judge *judge, struct sp_ebpf_error *error)
 	return r;
 }
 
+static int open_planes(struct sp_judge *judge, const struct sp_judge_planes *planes,
+		       struct sp_plane_error *error)
+{
+	int r = planes->count ? judge_compile(judge, error) : 0;
+
+	if (!planes->count)
+		snprintf(judge->why_not, sizeof(judge->why_not), "only the reference was asked for");
+	for (size_t i = 0; r == 0 && i < planes->count && i < SP_JUDGE_PLANES_MAX; i++) {
+		r = open_plane(judge, planes->items[i], error);
+		if (r == 0 || planes->is_needed)
+			continue;
+		memcpy(judge->why_not, error->text, sizeof(judge->why_not));
+		r = 0;
+	}
+	return r;
+}
+
 int sp_judge_new(const struct sp_policy *policy, const struct sp_gateway *gateway,
-		 enum sp_judge_planes planes, struct sp_judge **ret_judge,
-		 struct sp_ebpf_error *error)
+		 const struct sp_judge_planes *planes, struct sp_judge **ret_judge,
+		 struct sp_plane_error *error)
 {
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
 	int r;
@@ -90,17 +117,9 @@ int sp_judge_new(const struct sp_policy *policy, const struct sp_gateway *gatewa
 		return r;
 	sp_reference_set_policy(judge->reference, policy, gateway, JUDGE_REVISION);
 	sp_reference_set_flow_bounds(judge->reference, JUDGE_FLOWS_MAX, SP_SESSION_FLOWS_MAX);
-	if (planes != SP_JUDGE_REFERENCE && (r = judge_compile(judge, error)) < 0)
+	r = open_planes(judge, planes, error);
+	if (r < 0)
 		return r;
-	if (planes == SP_JUDGE_REFERENCE) {
-		snprintf(judge->why_not, sizeof(judge->why_not), "only the reference was asked for");
-	} else {
-		r = judge_open_ebpf(judge, error);
-		if (r < 0 && planes == SP_JUDGE_EBPF)
-			return r;
-		if (r < 0)
-			memcpy(judge->why_not, error->text, sizeof(judge->why_not));
-	}
 	*ret_judge = SP_TAKE_PTR(judge);
 	return 0;
 }
@@ -109,10 +128,10 @@ void sp_judge_free(struct sp_judge *judge)
 {
 	if (!judge)
 		return;
-	if (judge->staged)
-		sp_ebpf_staged_free(judge->staged);
-	if (judge->plane)
-		sp_ebpf_close(judge->plane);
+	for (size_t i = 0; i < judge->asked_count; i++) {
+		sp_plane_staged_free(judge->asked[i].staged);
+		sp_plane_close(judge->asked[i].plane);
+	}
 	if (judge->tables)
 		sp_tables_free(judge->tables);
 	if (judge->reference)
@@ -121,9 +140,14 @@ void sp_judge_free(struct sp_judge *judge)
 	free(judge);
 }
 
-bool sp_judge_has_ebpf(const struct sp_judge *judge)
+const char *sp_judge_plane(const struct sp_judge *judge)
 {
-	return judge->plane != NULL;
+	return judge->asked_count ? judge->asked[0].plane->ops->name : SP_JUDGE_REFERENCE;
+}
+
+bool sp_judge_is_plane(const char *name)
+{
+	return strcmp(name, SP_JUDGE_REFERENCE) != 0;
 }
 
 const char *sp_judge_why_not(const struct sp_judge *judge)
@@ -169,16 +193,33 @@ static int judge_take_addresses(struct sp_judge *judge, const struct sp_identity
 
 /* The tables outgrew the room they were staged with, which is taken from what they were before anybody
  * was there: staged once more they have room for what they hold now, and some to spare. */
-static int judge_stage_again(struct sp_judge *judge)
+static int stage_again(struct sp_judge *judge, struct asked *asked)
 {
-	struct sp_ebpf_error error;
+	struct sp_plane_error error;
 
-	sp_ebpf_staged_free(SP_TAKE_PTR(judge->staged));
-	return sp_ebpf_stage(judge->plane, judge->tables, JUDGE_REVISION, NULL, &judge->staged, &error);
+	sp_plane_staged_free(SP_TAKE_PTR(asked->staged));
+	return sp_plane_stage(asked->plane, judge->tables, JUDGE_REVISION, NULL, &asked->staged, &error);
 }
 
-static int judge_open_in_plane(struct sp_judge *judge, uint32_t number, uint64_t epoch,
-			       const struct sp_identity *identity)
+static int open_in_plane(struct sp_judge *judge, struct asked *asked, uint32_t number,
+			 const struct sp_session *session, const struct sp_identity *identity)
+{
+	int r = sp_plane_staged_extend(asked->staged, judge->tables);
+
+	if (r == -ENOSPC)
+		r = stage_again(judge, asked);
+	if (r < 0)
+		return r;
+	r = sp_plane_session_put(asked->plane, number, session);
+	for (size_t family = 0; r >= 0 && family < 2; family++)
+		if (identity->has_address[family])
+			r = sp_plane_ident_put(asked->plane, &identity->addresses[family], number,
+					       session->epoch);
+	return r;
+}
+
+static int open_in_planes(struct sp_judge *judge, uint32_t number, uint64_t epoch,
+			  const struct sp_identity *identity)
 {
 	const unsigned slot = JUDGE_REVISION & 1;
 	struct sp_session session = { .epoch = epoch };
@@ -188,20 +229,8 @@ static int judge_open_in_plane(struct sp_judge *judge, uint32_t number, uint64_t
 		return 0;
 	r = sp_tables_add_identity(judge->tables, identity, session.class_id[slot],
 				   session.netset[slot]);
-	if (r < 0)
-		return r;
-	if (!judge->plane)
-		return 0;
-	r = sp_ebpf_staged_extend(judge->staged, judge->tables);
-	if (r == -ENOSPC)
-		r = judge_stage_again(judge);
-	if (r < 0)
-		return r;
-	r = sp_ebpf_session_put(judge->plane, number, &session);
-	for (size_t family = 0; r >= 0 && family < 2; family++)
-		if (identity->has_address[family])
-			r = sp_ebpf_ident_put(judge->plane, &identity->addresses[family], number,
-					      epoch);
+	for (size_t i = 0; r >= 0 && i < judge->asked_count; i++)
+		r = open_in_plane(judge, &judge->asked[i], number, &session, identity);
 	return r;
 }
 
@@ -217,7 +246,7 @@ int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *iden
 	r = judge_take_addresses(judge, identity);
 	if (r < 0)
 		return r;
-	r = judge_open_in_plane(judge, number, epoch, identity);
+	r = open_in_planes(judge, number, epoch, identity);
 	if (r < 0)
 		return r;
 	r = sp_reference_open_session(judge->reference, number, epoch, identity, 0, 0);
@@ -230,18 +259,26 @@ int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *iden
 
 int sp_judge_park_session(struct sp_judge *judge, uint32_t number)
 {
+	int r = 0;
+
 	if (number >= judge->session_count)
 		return -ENOENT;
 	sp_reference_extend_session(judge->reference, number, LONG_AGO_NS);
-	return judge->plane ? sp_ebpf_session_extend(judge->plane, number, LONG_AGO_NS) : 0;
+	for (size_t i = 0; r >= 0 && i < judge->asked_count; i++)
+		r = sp_plane_session_extend(judge->asked[i].plane, number, LONG_AGO_NS);
+	return r;
 }
 
 int sp_judge_end_session(struct sp_judge *judge, uint32_t number)
 {
+	int r = 0;
+
 	if (number >= judge->session_count)
 		return -ENOENT;
 	sp_reference_end_session(judge->reference, number);
-	return judge->plane ? sp_ebpf_session_end(judge->plane, number) : 0;
+	for (size_t i = 0; r >= 0 && i < judge->asked_count; i++)
+		r = sp_plane_session_end(judge->asked[i].plane, number);
+	return r;
 }
 
 int sp_judge_open_fixtures(struct sp_judge *judge)
@@ -277,20 +314,24 @@ int sp_judge_open_fixtures(struct sp_judge *judge)
 int sp_judge_frame(struct sp_judge *judge, enum sp_hook hook, const struct sp_frame *frame,
 		   uint64_t now_ns, struct sp_judgement *ret_judgement)
 {
-	struct sp_judgement judgement = { .plane = "reference" };
+	struct sp_judgement judgement = { .plane = sp_judge_plane(judge), .plane_count = judge->asked_count };
 	int r;
 
 	r = sp_reference_judge(judge->reference, hook, frame, now_ns, &judgement.reference);
 	if (r < 0)
 		return r;
 	judgement.answer = judgement.reference;
-	if (judge->plane) {
-		r = sp_ebpf_judge(judge->staged, hook, frame, now_ns, &judgement.answer);
+	for (size_t i = 0; i < judge->asked_count; i++) {
+		struct sp_judge_answer *by = &judgement.planes[i];
+
+		by->plane = judge->asked[i].plane->ops->name;
+		r = sp_plane_judge(judge->asked[i].staged, hook, frame, now_ns, &by->answer);
 		if (r < 0)
 			return r;
-		judgement.plane = "ebpf";
-		judgement.disagree = !sp_answer_equal(&judgement.answer, &judgement.reference);
+		judgement.disagree |= !sp_answer_equal(&by->answer, &judgement.reference);
 	}
+	if (judge->asked_count)
+		judgement.answer = judgement.planes[0].answer;
 	*ret_judgement = judgement;
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Asks the judges the same question: the reference evaluator always, the real programs on a scratch
- * plane where the kernel lets us. Both see the same policy, gateway, sessions and packets, in the same
+/* Asks the judges the same question: the reference evaluator always, and each plane asked for on a scratch
+ * plane of its own where the kernel lets us. All see the same policy, gateway, sessions and packets, in the same
  * order, so flow state agrees too. A disagreement is an error of ours and is reported, never hidden.
  * Used by explain, replay, check and apply. */
 #ifndef SALLYPORT_JUDGE_H
@@ -8,29 +8,35 @@
 
 #include "base/cleanup.h"
 #include "net/packet.h"
-#include "plane/ebpf/ebpf.h"
+#include "plane/plane.h"
 #include "policy/answer.h"
 #include "policy/model.h"
 
 struct sp_judge;
 
-enum sp_judge_planes {
-	SP_JUDGE_REFERENCE, /* the reference alone */
-	SP_JUDGE_BEST,      /* the real programs too, unless the kernel or our rights say no */
-	SP_JUDGE_EBPF,      /* the real programs or an error */
+#define SP_JUDGE_PLANES_MAX 4u
+#define SP_JUDGE_REFERENCE "reference" /* the name of the reference where planes are named */
+
+/* The planes asked besides the reference. */
+struct sp_judge_planes {
+	const struct sp_plane_ops *const *items;
+	size_t count;   /* 0: the reference alone; at most SP_JUDGE_PLANES_MAX */
+	bool is_needed; /* one that cannot judge here is an error; else it is left out */
 };
 
 /* @policy numbered; policy and gateway outlive the judge.
- * Returns 0; -EPERM, -EOPNOTSUPP with SP_JUDGE_EBPF (@error says why); -E2BIG tables; -ENOMEM. */
+ * Returns 0; -EPERM, -EOPNOTSUPP of a plane that is needed (@error says why); -E2BIG tables; -ENOMEM. */
 int sp_judge_new(const struct sp_policy *policy, const struct sp_gateway *gateway,
-		 enum sp_judge_planes planes, struct sp_judge **ret_judge,
-		 struct sp_ebpf_error *error);
+		 const struct sp_judge_planes *planes, struct sp_judge **ret_judge,
+		 struct sp_plane_error *error);
 void sp_judge_free(struct sp_judge *judge);
 SP_DEFINE_CLEANUP(struct sp_judge *, sp_judge_free);
 
-/* Whether the real programs are asked; if not, why. */
-bool sp_judge_has_ebpf(const struct sp_judge *judge);
+/* Whose answers count: the first plane asked, or SP_JUDGE_REFERENCE; then why no plane is asked. */
+const char *sp_judge_plane(const struct sp_judge *judge);
 const char *sp_judge_why_not(const struct sp_judge *judge);
+/* Whether a name that sp_judge_plane, ->plane of a judgement or sp_judge_run_tests gave is a plane's. */
+bool sp_judge_is_plane(const char *name);
 
 /* What it means that a judge returned @r, for people: what is too much, and what to do. */
 const char *sp_judge_fault(int r);
@@ -47,11 +53,18 @@ int sp_judge_end_session(struct sp_judge *judge, uint32_t number);
 /* Open every session of the policy's fixtures, in order. */
 int sp_judge_open_fixtures(struct sp_judge *judge);
 
+struct sp_judge_answer {
+	const char *plane;
+	struct sp_answer answer;
+};
+
 struct sp_judgement {
-	struct sp_answer answer;    /* of the real programs where asked, else of the reference */
+	struct sp_answer answer;    /* of the first plane asked, else of the reference */
 	struct sp_answer reference;
-	const char *plane;          /* "ebpf" or "reference" */
-	bool disagree;
+	struct sp_judge_answer planes[SP_JUDGE_PLANES_MAX]; /* one a plane asked, in their order */
+	size_t plane_count;
+	const char *plane;          /* whose ->answer is: as sp_judge_plane */
+	bool disagree;              /* a plane with the reference */
 };
 
 /* Returns 0 (look at ->disagree); -errno of a judge that could not answer. */
@@ -94,7 +107,7 @@ const char *sp_judge_test_words(const struct sp_policy *policy, const struct sp_
 /* Run them all in fresh judges. @ret_results malloc'ed, one a test.
  * Returns 0 whatever the results; -errno when they could not be run. */
 int sp_judge_run_tests(const struct sp_policy *policy, const struct sp_gateway *gateway,
-		       enum sp_judge_planes planes, struct sp_test_result **ret_results,
-		       size_t *ret_count, const char **ret_plane, struct sp_ebpf_error *error);
+		       const struct sp_judge_planes *planes, struct sp_test_result **ret_results,
+		       size_t *ret_count, const char **ret_plane, struct sp_plane_error *error);
 
 #endif

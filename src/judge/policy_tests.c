@@ -184,8 +184,8 @@ const char *sp_judge_test_words(const struct sp_policy *policy, const struct sp_
 }
 
 int sp_judge_run_tests(const struct sp_policy *policy, const struct sp_gateway *gateway,
-		       enum sp_judge_planes planes, struct sp_test_result **ret_results,
-		       size_t *ret_count, const char **ret_plane, struct sp_ebpf_error *error)
+		       const struct sp_judge_planes *planes, struct sp_test_result **ret_results,
+		       size_t *ret_count, const char **ret_plane, struct sp_plane_error *error)
 {
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
 	__sp_free struct sp_test_result *results = NULL;
@@ -217,6 +217,6 @@ int sp_judge_run_tests(const struct sp_policy *policy, const struct sp_gateway *
 		return r;
 	*ret_results = SP_TAKE_PTR(results);
 	*ret_count = policy->test_count;
-	*ret_plane = sp_judge_has_ebpf(judge) ? "ebpf" : "reference";
+	*ret_plane = sp_judge_plane(judge);
 	return 0;
 }

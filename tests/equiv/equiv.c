@@ -45,7 +45,7 @@ static void make_case(uint64_t seed, struct equiv_case *test)
 	struct rng rng = rng_from_seed(seed);
 	const struct trial_seconds before = trial_seconds;
 	double begin = cpu_seconds();
-	struct sp_ebpf_error why;
+	struct sp_plane_error why;
 
 	memset(test, 0, sizeof(*test));
 	test->seed = seed;
@@ -60,7 +60,7 @@ enum result { AGREED, DIFFERED, REFUSED, BROKEN };
 
 /* Run a case to its end or to the first packet the judges disagree on. */
 static enum result run_case(const struct equiv_case *test, bool with_ebpf, enum plant plant,
-			    struct tally *tally, uint64_t *pairs_left, struct sp_ebpf_error *why)
+			    struct tally *tally, uint64_t *pairs_left, struct sp_plane_error *why)
 {
 	static struct trial_outcome outcome;
 	__sp_cleanup(trial_close) struct trial trial = { 0 };
@@ -93,7 +93,7 @@ struct question {
 static bool still_fails(void *arg, const struct equiv_case *test)
 {
 	const struct question *question = arg;
-	struct sp_ebpf_error why;
+	struct sp_plane_error why;
 	enum result result =
 		run_case(test, question->with_ebpf, question->plant, NULL, NULL, &why);
 
@@ -146,7 +146,7 @@ static int run(const struct options *options)
 {
 	static struct equiv_case test;
 	struct tally tally = { 0 };
-	struct sp_ebpf_error why;
+	struct sp_plane_error why;
 	unsigned failures = 0;
 	bool enough = true;
 
@@ -193,7 +193,7 @@ static uint64_t find_plant(const struct options *options, bool with_ebpf, enum p
 			   struct equiv_case *test)
 {
 	uint64_t pairs_left = PLANT_PAIRS_MAX;
-	struct sp_ebpf_error why;
+	struct sp_plane_error why;
 
 	for (uint64_t seed = options->seed; pairs_left > 0; seed++) {
 		make_case(seed, test);
@@ -264,7 +264,7 @@ static int run_saved(const struct options *options)
 	static struct equiv_case test;
 	static struct trial_outcome outcome;
 	__sp_cleanup(trial_close) struct trial trial = { 0 };
-	struct sp_ebpf_error why = { "" };
+	struct sp_plane_error why = { "" };
 	bool agreed = true;
 	int r = read_case(options->saved, &test);
 
@@ -296,7 +296,7 @@ static int cannot_ask_ebpf(void)
 	struct sp_ebpf_options options = { .sessions_max = 64, .flows_max = 4096,
 					   .events_bytes = 65536 };
 	struct sp_ebpf *plane = NULL;
-	struct sp_ebpf_error why = { "" };
+	struct sp_plane_error why = { "" };
 
 	if (geteuid() != 0) {
 		printf("skipped: the programs need root; --no-ebpf asks the others\n");

@@ -101,7 +101,7 @@ static int write_steps(const struct equiv_case *test, bool with_ebpf, enum plant
 {
 	static struct trial_outcome outcome;
 	__sp_cleanup(trial_close) struct trial trial = { 0 };
-	struct sp_ebpf_error why;
+	struct sp_plane_error why;
 	int r = trial_open(test, with_ebpf, plant, &trial, &why);
 
 	for (uint32_t i = 0; i < test->step_count && r == 0; i++) {

@@ -47,7 +47,7 @@ static void deadline_open(struct deadline *deadline)
 	const struct sp_ebpf_options options = { .sessions_max = 64, .flows_max = 4096,
 						 .events_bytes = 65536 };
 	struct sp_diagnostics diagnostics = { 0 };
-	struct sp_ebpf_error why = { "" };
+	struct sp_plane_error why = { "" };
 	size_t count;
 
 	assert_int_equal(sp_policy_load("policy.yaml", text, sizeof(text) - 1, &deadline->policy,

@@ -25,7 +25,7 @@ double cpu_seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-__attribute__((format(printf, 3, 4))) static int fail(struct sp_ebpf_error *why, int r,
+__attribute__((format(printf, 3, 4))) static int fail(struct sp_plane_error *why, int r,
 						      const char *format, ...)
 {
 	va_list args;
@@ -70,7 +70,7 @@ static char *print_policy(const struct world *world, unsigned revision)
 	return text;
 }
 
-static int load_policy(struct trial *trial, unsigned revision, struct sp_ebpf_error *why)
+static int load_policy(struct trial *trial, unsigned revision, struct sp_plane_error *why)
 {
 	__sp_cleanup(sp_diagnostics_done) struct sp_diagnostics diagnostics = { 0 };
 	__sp_free char *printed = NULL;
@@ -297,7 +297,7 @@ static int move_deadline(struct trial *trial, uint32_t n, uint64_t expires_ns)
 	return trial->plane ? sp_ebpf_session_extend(trial->plane, n, expires_ns) : 0;
 }
 
-static int add_identities(struct trial *trial, struct sp_ebpf_error *why)
+static int add_identities(struct trial *trial, struct sp_plane_error *why)
 {
 	for (unsigned revision = 0; revision < 2; revision++) {
 		for (uint32_t n = 0; n < trial->session_count; n++) {
@@ -318,7 +318,7 @@ static int add_identities(struct trial *trial, struct sp_ebpf_error *why)
 
 /* ---- open and close ---- */
 
-static int stage(struct trial *trial, struct sp_ebpf_error *why)
+static int stage(struct trial *trial, struct sp_plane_error *why)
 {
 	double begin = cpu_seconds();
 	int r = 0;
@@ -334,7 +334,7 @@ static uint32_t flows_max_of(const struct trial *trial)
 	return trial->test->world.flows_max ? trial->test->world.flows_max : 4096;
 }
 
-static int open_plane(struct trial *trial, struct sp_ebpf_error *why)
+static int open_plane(struct trial *trial, struct sp_plane_error *why)
 {
 	const struct sp_ebpf_options options = {
 		.sessions_max = 64,
@@ -349,7 +349,7 @@ static int open_plane(struct trial *trial, struct sp_ebpf_error *why)
 }
 
 /* The tables' judge then looks at what a file of them says. */
-static int read_back(struct trial *trial, struct sp_ebpf_error *why)
+static int read_back(struct trial *trial, struct sp_plane_error *why)
 {
 	int r = 0;
 
@@ -366,7 +366,7 @@ static int read_back(struct trial *trial, struct sp_ebpf_error *why)
 
 /* Half the cases stage before people sign in, so that their rows are pushed one sign-in at a time.
  */
-static int stage_and_extend(struct trial *trial, enum plant plant, struct sp_ebpf_error *why)
+static int stage_and_extend(struct trial *trial, enum plant plant, struct sp_plane_error *why)
 {
 	bool early = plant == PLANT_NONE && trial->test->seed & 1;
 	int r = 0;
@@ -404,7 +404,7 @@ static int make_references(struct trial *trial)
 	return 0;
 }
 
-static int make_user_judge(struct trial *trial, struct sp_ebpf_error *why)
+static int make_user_judge(struct trial *trial, struct sp_plane_error *why)
 {
 	int r = 0;
 
@@ -414,7 +414,7 @@ static int make_user_judge(struct trial *trial, struct sp_ebpf_error *why)
 	return r < 0 ? fail(why, r, "tables for user space: %s", sp_err_text(r)) : 0;
 }
 
-static int load_and_compile(struct trial *trial, enum plant plant, struct sp_ebpf_error *why)
+static int load_and_compile(struct trial *trial, enum plant plant, struct sp_plane_error *why)
 {
 	double begin = cpu_seconds();
 	int r = 0;
@@ -436,7 +436,7 @@ static int load_and_compile(struct trial *trial, enum plant plant, struct sp_ebp
 }
 
 int trial_open(const struct equiv_case *test, bool with_ebpf, enum plant plant, struct trial *trial,
-	       struct sp_ebpf_error *why)
+	       struct sp_plane_error *why)
 {
 	int r;
 
@@ -628,7 +628,7 @@ static void ask_user(struct trial *trial, const struct sp_frame *frame, struct t
 }
 
 int trial_step(struct trial *trial, const struct step *step, struct trial_outcome *ret_outcome,
-	       struct sp_ebpf_error *why)
+	       struct sp_plane_error *why)
 {
 	struct sp_frame frame;
 	int r;

@@ -69,7 +69,7 @@ double cpu_seconds(void);
 /* @with_ebpf  ask the real programs too.
  * Returns 0; -EINVAL the policy text is refused (@why); other -errno (@why). */
 int trial_open(const struct equiv_case *test, bool with_ebpf, enum plant plant, struct trial *trial,
-	       struct sp_ebpf_error *why);
+	       struct sp_plane_error *why);
 void trial_close(struct trial *trial);
 
 /* What became of one step. */
@@ -86,7 +86,7 @@ struct trial_outcome {
 
 /* Returns 0 (look whether they agree); -errno with @why when a judge could not answer. */
 int trial_step(struct trial *trial, const struct step *step, struct trial_outcome *ret_outcome,
-	       struct sp_ebpf_error *why);
+	       struct sp_plane_error *why);
 
 static inline bool outcome_agrees(const struct trial_outcome *outcome)
 {

@@ -205,7 +205,7 @@ int lab_teardown(void **state)
 int lab_clean(void **state)
 {
 	const struct lab *lab = *state;
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_error error = { "" };
 	struct sp_ebpf *plane = lab_open(lab, 0);
 	int r = sp_ebpf_detach(plane, &error);
 
@@ -230,25 +230,25 @@ void lab_change(const struct lab *lab, const char *pin, const char *program, uin
 
 void lab_lock(bool is_open)
 {
-	struct sp_ebpf_lock_name names[] = {
-		{ "wan0", SP_EBPF_LOCK_LISTED },
-		{ "lan0", SP_EBPF_LOCK_LISTED },
-		{ "vpn0", SP_EBPF_LOCK_LISTED },
+	struct sp_plane_guarded names[] = {
+		{ "wan0", SP_PLANE_LISTED },
+		{ "lan0", SP_PLANE_LISTED },
+		{ "vpn0", SP_PLANE_LISTED },
 	};
-	const struct sp_ebpf_lock wanted = { names, SP_ARRAY_LEN(names), is_open, false, false };
-	struct sp_ebpf_error error = { "" };
+	const struct sp_plane_guard wanted = { names, SP_ARRAY_LEN(names), is_open, false, false };
+	struct sp_plane_error error = { "" };
 
 	lab_ok(sp_ebpf_lock(&wanted, &error), &error);
 }
 
-void lab_interfaces(struct sp_ebpf_interface interfaces[LAB_INTERFACES])
+void lab_interfaces(struct sp_plane_interface interfaces[LAB_INTERFACES])
 {
 	interfaces[LAB_WAN] =
-		(struct sp_ebpf_interface){ "wan0", if_nametoindex("wan0"), SP_ZONE_EDGE };
+		(struct sp_plane_interface){ "wan0", if_nametoindex("wan0"), SP_ZONE_EDGE };
 	interfaces[LAB_LAN] =
-		(struct sp_ebpf_interface){ "lan0", if_nametoindex("lan0"), SP_ZONE_INSIDE };
+		(struct sp_plane_interface){ "lan0", if_nametoindex("lan0"), SP_ZONE_INSIDE };
 	interfaces[LAB_VPN] =
-		(struct sp_ebpf_interface){ "vpn0", if_nametoindex("vpn0"), SP_ZONE_TUNNEL };
+		(struct sp_plane_interface){ "vpn0", if_nametoindex("vpn0"), SP_ZONE_TUNNEL };
 }
 
 /* ---- packets ---- */
@@ -356,7 +356,7 @@ bool lab_tunnel_stops(const struct lab *lab, const char *to, uint16_t port, int 
 struct sp_ebpf *lab_open(const struct lab *lab, uint32_t avoid)
 {
 	const struct sp_ebpf_options options = { .pin_dir = lab->pin_dir, .avoid = avoid };
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_error error = { "" };
 	struct sp_ebpf *plane = NULL;
 
 	lab_ok(sp_ebpf_open(&options, &plane, &error), &error);
@@ -365,7 +365,7 @@ struct sp_ebpf *lab_open(const struct lab *lab, uint32_t avoid)
 
 struct sp_ebpf_staged *lab_stage(const struct lab *lab, struct sp_ebpf *plane, uint64_t revision)
 {
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_error error = { "" };
 	struct sp_ebpf_staged *staged = NULL;
 
 	lab_ok(sp_ebpf_stage(plane, lab->tables, revision, NULL, &staged, &error), &error);
@@ -374,9 +374,9 @@ struct sp_ebpf_staged *lab_stage(const struct lab *lab, struct sp_ebpf *plane, u
 
 void lab_apply(const struct lab *lab, struct sp_ebpf *plane, uint64_t revision)
 {
-	struct sp_ebpf_interface interfaces[LAB_INTERFACES];
+	struct sp_plane_interface interfaces[LAB_INTERFACES];
 	struct sp_ebpf_staged *staged = lab_stage(lab, plane, revision);
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_error error = { "" };
 
 	lab_interfaces(interfaces);
 	lab_ok(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES, &error), &error);

@@ -47,7 +47,7 @@ int lab_clean(void **state);
 void lab_change(const struct lab *lab, const char *pin, const char *program, uint64_t revision);
 /* The second lock around wan0, lan0 and vpn0. */
 void lab_lock(bool is_open);
-void lab_interfaces(struct sp_ebpf_interface interfaces[LAB_INTERFACES]);
+void lab_interfaces(struct sp_plane_interface interfaces[LAB_INTERFACES]);
 
 /* Run a shell command here, or in the far namespace; the test fails when it does. */
 void lab_run(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -30,7 +30,7 @@ static void burn(void *arg, enum sp_ebpf_step step)
 /* Which interfaces the revision a child applies is for. */
 enum { ALL, WITHOUT_LAN };
 
-static size_t choose(int which, struct sp_ebpf_interface interfaces[LAB_INTERFACES])
+static size_t choose(int which, struct sp_plane_interface interfaces[LAB_INTERFACES])
 {
 	lab_interfaces(interfaces);
 	if (which == ALL)
@@ -51,7 +51,7 @@ static enum sp_ebpf_step apply_and_die(const struct lab *lab, uint64_t revision,
 	assert_int_equal(pipe(tell), 0);
 	pid = fork();
 	if (pid == 0) {
-		struct sp_ebpf_interface interfaces[LAB_INTERFACES];
+		struct sp_plane_interface interfaces[LAB_INTERFACES];
 		size_t count = choose(which, interfaces);
 		struct fuse fuse = { .steps_left = steps,
 				     .at = (enum sp_ebpf_step *)(void *)&tell[1] };
@@ -87,7 +87,7 @@ static enum sp_ebpf_step apply_and_die(const struct lab *lab, uint64_t revision,
 static void assert_whole(const struct lab *lab, struct sp_ebpf *plane, uint64_t revision,
 			 size_t hooks)
 {
-	__sp_free struct sp_ebpf_link_info *links = NULL;
+	__sp_free struct sp_plane_hook *links = NULL;
 	size_t count = 0;
 	DIR *dir = opendir(lab->pin_dir);
 	struct dirent *entry;

@@ -29,7 +29,7 @@ static struct sp_ebpf *open_scratch(const struct lab *lab, uint64_t revision,
 				    struct sp_ebpf_staged **ret_staged)
 {
 	const struct sp_ebpf_options options = { 0 };
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_error error = { "" };
 	struct sp_ebpf *plane = NULL;
 
 	lab_ok(sp_ebpf_open(&options, &plane, &error), &error);
@@ -272,7 +272,7 @@ static void programs_get_other_tables(void **state)
 static void two_revisions_share_the_flows_of_a_plane(void **state)
 {
 	const struct lab *lab = *state;
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_error error = { "" };
 	struct sp_ebpf_staged *former, *next;
 	struct sp_ebpf *plane = open_scratch(lab, 3, &former);
 	struct sp_tuple out = udp(ana, 5000, server, 9000), back = udp(server, 9000, ana, 5000);

@@ -94,9 +94,9 @@ static void closed_lock_forwards_nothing_and_delivers_to_the_gateway(void **stat
 	sp_ebpf_close(plane);
 }
 
-static struct sp_ebpf_lock_name named(const char *name, enum sp_ebpf_lock_kind kind)
+static struct sp_plane_guarded named(const char *name, enum sp_plane_guarded_kind kind)
 {
-	struct sp_ebpf_lock_name to = { .kind = kind };
+	struct sp_plane_guarded to = { .kind = kind };
 
 	strncpy(to.name, name, sizeof(to.name) - 1);
 	return to;
@@ -106,10 +106,10 @@ static struct sp_ebpf_lock_name named(const char *name, enum sp_ebpf_lock_kind k
 static void narrow_lock_guards_what_is_listed_alone(void **state)
 {
 	const struct lab *lab = *state;
-	struct sp_ebpf_lock_name tunnel = named("vpn0", SP_EBPF_LOCK_LISTED);
-	const struct sp_ebpf_lock narrow = { &tunnel, 1, false, true, false };
+	struct sp_plane_guarded tunnel = named("vpn0", SP_PLANE_LISTED);
+	const struct sp_plane_guard narrow = { &tunnel, 1, false, true, false };
 	__sp_close int port = lab_udp(lab, false, 9000), stranger = lab_udp(lab, true, 0);
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_error error = { "" };
 
 	lab_ok(sp_ebpf_lock(&narrow, &error), &error);
 	assert_true(lab_passes(stranger, "198.51.100.1", 9000, port));
@@ -121,14 +121,14 @@ static void narrow_lock_guards_what_is_listed_alone(void **state)
 static void names_nobody_expected_are_closed(void **state)
 {
 	const struct lab *lab = *state;
-	struct sp_ebpf_lock_name names[] = {
-		named("vpn0", SP_EBPF_LOCK_LISTED),
-		named("lan0", SP_EBPF_LOCK_UNLISTED),
+	struct sp_plane_guarded names[] = {
+		named("vpn0", SP_PLANE_LISTED),
+		named("lan0", SP_PLANE_UNLISTED),
 	};
-	const struct sp_ebpf_lock wide = { names, SP_ARRAY_LEN(names), true, false, false };
-	struct sp_counter counters[SP_EBPF_DROP_COUNT];
+	const struct sp_plane_guard wide = { names, SP_ARRAY_LEN(names), true, false, false };
+	struct sp_counter counters[SP_PLANE_DROP_COUNT];
 	__sp_close int port = lab_udp(lab, false, 9000), stranger = lab_udp(lab, true, 0);
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_error error = { "" };
 
 	lab_ok(sp_ebpf_lock(&wide, &error), &error);
 	assert_true(lab_stops(stranger, "198.51.100.1", 9000, port));
@@ -137,21 +137,21 @@ static void names_nobody_expected_are_closed(void **state)
 	names[0].ifindex = if_nametoindex("lan0");
 	lab_ok(sp_ebpf_lock(&wide, &error), &error);
 	assert_true(lab_stops(stranger, "10.20.0.1", 9000, port));
-	names[1].kind = SP_EBPF_LOCK_UNMANAGED;
+	names[1].kind = SP_PLANE_UNMANAGED;
 	lab_ok(sp_ebpf_lock(&wide, &error), &error);
 	assert_true(lab_stops(stranger, "10.20.0.1", 9000, port));
 	assert_int_equal(sp_ebpf_lock_counters(counters), 0);
-	assert_true(counters[SP_EBPF_DROP_UNJUDGED].packets > 0 &&
-		    counters[SP_EBPF_DROP_UNJUDGED].bytes > 0);
+	assert_true(counters[SP_PLANE_DROP_UNJUDGED].packets > 0 &&
+		    counters[SP_PLANE_DROP_UNJUDGED].bytes > 0);
 	lab_run("nft delete table inet sallyport");
 	assert_int_equal(sp_ebpf_lock_counters(counters), -ENOENT);
 }
 
 static void other_tables_stay_as_they_are(void **state)
 {
-	struct sp_ebpf_error error = { "" };
-	struct sp_ebpf_lock_name odd = named("a\"b", SP_EBPF_LOCK_LISTED);
-	const struct sp_ebpf_lock unnameable = { &odd, 1, true, false, false };
+	struct sp_plane_error error = { "" };
+	struct sp_plane_guarded odd = named("a\"b", SP_PLANE_LISTED);
+	const struct sp_plane_guard unnameable = { &odd, 1, true, false, false };
 	char folder[TEST_FOLDER_SIZE];
 
 	(void)state;

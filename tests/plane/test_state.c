@@ -41,7 +41,7 @@ static void map_of_another_shape_is_named(void **state)
 {
 	const struct lab *lab = *state;
 	const struct sp_ebpf_options options = { .pin_dir = lab->pin_dir, .flows_max = 1000 };
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_error error = { "" };
 	struct sp_ebpf *plane = lab_open(lab, 0), *other = NULL;
 
 	sp_ebpf_close(plane);
@@ -54,7 +54,7 @@ static void map_of_another_shape_is_named(void **state)
 static void folder_that_is_no_bpffs_is_refused(void **state)
 {
 	const struct sp_ebpf_options options = { .pin_dir = "/tmp/sallyport-no-bpffs/v1" };
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_error error = { "" };
 	struct sp_ebpf *plane = NULL;
 
 	(void)state;
@@ -244,8 +244,8 @@ static void full_ring_loses_with_an_exact_count(void **state)
 {
 	const struct lab *lab = *state;
 	const struct sp_ebpf_options options = { .pin_dir = lab->pin_dir, .events_bytes = 4096 };
-	struct sp_ebpf_interface interfaces[LAB_INTERFACES];
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_interface interfaces[LAB_INTERFACES];
+	struct sp_plane_error error = { "" };
 	struct sp_ebpf *plane;
 	struct sp_ebpf_staged *staged;
 	struct sp_event_stats stats;

@@ -13,7 +13,7 @@
 /* Every hook there is runs @revision, and there are @count of them. */
 static void assert_all_run(struct sp_ebpf *plane, uint64_t revision, size_t count)
 {
-	__sp_free struct sp_ebpf_link_info *links = NULL;
+	__sp_free struct sp_plane_hook *links = NULL;
 	size_t found = 0;
 
 	assert_int_equal(sp_ebpf_list_links(plane, &links, &found), 0);
@@ -25,7 +25,7 @@ static void assert_all_run(struct sp_ebpf *plane, uint64_t revision, size_t coun
 	assert_int_equal(sp_ebpf_running_revision(plane), revision);
 }
 
-static const struct sp_ebpf_link_info *find(const struct sp_ebpf_link_info *links, size_t count,
+static const struct sp_plane_hook *find(const struct sp_plane_hook *links, size_t count,
 					    enum sp_hook hook)
 {
 	for (size_t i = 0; i < count; i++)
@@ -37,7 +37,7 @@ static const struct sp_ebpf_link_info *find(const struct sp_ebpf_link_info *link
 
 static void assert_modes(struct sp_ebpf *plane, const char *xdp, const char *tc)
 {
-	__sp_free struct sp_ebpf_link_info *links = NULL;
+	__sp_free struct sp_plane_hook *links = NULL;
 	size_t count = 0;
 
 	assert_int_equal(sp_ebpf_list_links(plane, &links, &count), 0);
@@ -120,7 +120,7 @@ static void kernel_without_tcx_and_driver_without_xdp_still_judge(void **state)
 static void revision_must_grow(void **state)
 {
 	const struct lab *lab = *state;
-	struct sp_ebpf_interface interfaces[LAB_INTERFACES];
+	struct sp_plane_interface interfaces[LAB_INTERFACES];
 	struct sp_ebpf *plane = lab_open(lab, 0);
 	struct sp_ebpf_staged *staged;
 
@@ -145,16 +145,16 @@ static void foreign_program_is_named_and_all_is_undone(void **state)
 		{ "link-inside-in-lan0", "vpn-out", "inside-in on lan0" },
 	};
 	const struct lab *lab = *state;
-	struct sp_ebpf_interface interfaces[LAB_INTERFACES];
+	struct sp_plane_interface interfaces[LAB_INTERFACES];
 	struct sp_ebpf *plane = lab_open(lab, 0);
 	uint64_t revision = 1;
 
 	lab_interfaces(interfaces);
 	lab_apply(lab, plane, revision);
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
-		struct sp_ebpf_error error = { "" };
+		struct sp_plane_error error = { "" };
 		struct sp_ebpf_staged *staged = lab_stage(lab, plane, revision + 1);
-		__sp_free struct sp_ebpf_link_info *links = NULL;
+		__sp_free struct sp_plane_hook *links = NULL;
 		size_t count = 0, ours = 0;
 
 		lab_change(lab, cases[i].pin, cases[i].program, revision);
@@ -178,12 +178,12 @@ static void foreign_program_is_named_and_all_is_undone(void **state)
 static void foreign_xdp_program_refuses_the_first_apply(void **state)
 {
 	const struct lab *lab = *state;
-	struct sp_ebpf_interface interfaces[LAB_INTERFACES];
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_interface interfaces[LAB_INTERFACES];
+	struct sp_plane_error error = { "" };
 	struct sp_ebpf *plane = lab_open(lab, 0);
 	struct sp_ebpf_staged *staged = lab_stage(lab, plane, 1), *other;
 	__sp_close int program = lab_foreign_xdp();
-	__sp_free struct sp_ebpf_link_info *links = NULL;
+	__sp_free struct sp_plane_hook *links = NULL;
 	size_t count = 0;
 	struct stat st;
 	char path[256];
@@ -209,7 +209,7 @@ static void foreign_xdp_program_leaves_the_edge_to_tcx(void **state)
 	const struct lab *lab = *state;
 	struct sp_ebpf *plane = lab_open(lab, 0);
 	__sp_close int program = lab_foreign_xdp();
-	__sp_free struct sp_ebpf_link_info *links = NULL;
+	__sp_free struct sp_plane_hook *links = NULL;
 	size_t count = 0;
 
 	lab_sign_in(lab, plane);
@@ -231,8 +231,8 @@ static void foreign_xdp_program_leaves_the_edge_to_tcx(void **state)
 static void unknown_interface_is_named(void **state)
 {
 	const struct lab *lab = *state;
-	struct sp_ebpf_interface interfaces[LAB_INTERFACES];
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_interface interfaces[LAB_INTERFACES];
+	struct sp_plane_error error = { "" };
 	struct sp_ebpf *plane = lab_open(lab, 0);
 	struct sp_ebpf_staged *staged = lab_stage(lab, plane, 1);
 
@@ -250,8 +250,8 @@ static void unknown_interface_is_named(void **state)
 static void interface_no_longer_listed_is_let_go(void **state)
 {
 	const struct lab *lab = *state;
-	struct sp_ebpf_interface interfaces[LAB_INTERFACES];
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_interface interfaces[LAB_INTERFACES];
+	struct sp_plane_error error = { "" };
 	struct sp_ebpf *plane = lab_open(lab, 0);
 	struct sp_ebpf_staged *staged;
 
@@ -269,10 +269,10 @@ static void interface_no_longer_listed_is_let_go(void **state)
 static void device_made_again_is_attached_again(void **state)
 {
 	struct lab *lab = *state;
-	struct sp_ebpf_interface interfaces[LAB_INTERFACES];
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_interface interfaces[LAB_INTERFACES];
+	struct sp_plane_error error = { "" };
 	struct sp_ebpf *plane = lab_open(lab, 0);
-	__sp_free struct sp_ebpf_link_info *links = NULL;
+	__sp_free struct sp_plane_hook *links = NULL;
 	size_t count = 0;
 
 	lab_sign_in(lab, plane);
@@ -297,8 +297,8 @@ static void device_made_again_is_attached_again(void **state)
 static void interface_name_with_a_dot_can_be_pinned(void **state)
 {
 	const struct lab *lab = *state;
-	struct sp_ebpf_interface interfaces[LAB_INTERFACES];
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_interface interfaces[LAB_INTERFACES];
+	struct sp_plane_error error = { "" };
 	struct sp_ebpf *plane = lab_open(lab, 0);
 	struct sp_ebpf_staged *staged = lab_stage(lab, plane, 1);
 
@@ -319,15 +319,15 @@ static void interface_name_with_a_dot_can_be_pinned(void **state)
 static void devices_that_change_names_keep_their_hooks(void **state)
 {
 	const struct lab *lab = *state;
-	struct sp_ebpf_interface interfaces[LAB_INTERFACES];
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_interface interfaces[LAB_INTERFACES];
+	struct sp_plane_error error = { "" };
 	struct sp_ebpf *plane = lab_open(lab, 0);
 	struct sp_ebpf_staged *staged;
 
 	lab_run("ip link add lan5 type veth peer name lan6");
 	lab_interfaces(interfaces);
 	interfaces[LAB_WAN] =
-		(struct sp_ebpf_interface){ "lan5", if_nametoindex("lan5"), SP_ZONE_INSIDE };
+		(struct sp_plane_interface){ "lan5", if_nametoindex("lan5"), SP_ZONE_INSIDE };
 	staged = lab_stage(lab, plane, 1);
 	lab_ok(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES, &error), &error);
 	lab_run("ip link set lan5 name lan7 && ip link set lan0 down && ip link set lan0 name lan5");
@@ -346,8 +346,8 @@ static void devices_that_change_names_keep_their_hooks(void **state)
 static void detach_leaves_nothing(void **state)
 {
 	const struct lab *lab = *state;
-	struct sp_ebpf_interface interfaces[LAB_INTERFACES];
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_interface interfaces[LAB_INTERFACES];
+	struct sp_plane_error error = { "" };
 	struct sp_ebpf *plane = lab_open(lab, 0);
 	__sp_close int closed_port = lab_udp(lab, false, 9001), stranger = lab_udp(lab, true, 0);
 	struct stat st;

@@ -14,10 +14,10 @@
 
 static void switch_often(const struct lab *lab, uint32_t avoid)
 {
-	struct sp_ebpf_interface interfaces[LAB_INTERFACES];
+	struct sp_plane_interface interfaces[LAB_INTERFACES];
 	struct sp_ebpf *plane = lab_open(lab, avoid);
 	struct sp_ebpf_staged *staged[REVISIONS];
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_error error = { "" };
 	struct traffic traffic;
 
 	lab_interfaces(interfaces);
@@ -78,10 +78,10 @@ static void loader_killed_and_adopted_loses_no_packet(void **state)
 static void failed_switch_loses_no_packet(void **state)
 {
 	const struct lab *lab = *state;
-	struct sp_ebpf_interface interfaces[LAB_INTERFACES];
+	struct sp_plane_interface interfaces[LAB_INTERFACES];
 	struct sp_ebpf *plane = lab_open(lab, 0);
 	struct sp_ebpf_staged *staged;
-	struct sp_ebpf_error error = { "" };
+	struct sp_plane_error error = { "" };
 	struct traffic traffic;
 
 	lab_interfaces(interfaces);

@@ -262,7 +262,7 @@ static void upgrade_and_die(const struct lab *lab, enum sp_ebpf_step at)
 	int status;
 
 	if (pid == 0) {
-		struct sp_ebpf_interface interfaces[LAB_INTERFACES];
+		struct sp_plane_interface interfaces[LAB_INTERFACES];
 		struct fuse fuse = { at };
 		const struct sp_ebpf_options options = { .pin_dir = lab->pin_dir, .step = burn, .step_arg = &fuse };
 		struct sp_ebpf_staged *staged;

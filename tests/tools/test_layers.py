@@ -119,6 +119,18 @@ class Layers(unittest.TestCase):
         self.refused('bpf/edge_in.bpf.c', '#include "policy/model.h"\n', 'upward')
         self.refused('bpf/lib/parse.h', '#include "base/str.h"\n', 'upward')
 
+    def test_a_plane_is_named_by_the_list_of_planes_alone(self):
+        contract = {'src/plane/plane.h': '', 'src/plane/netfilter/ops.h': '', 'src/plane/ebpf/ops.h': '',
+                    'meson.build': LIST.replace("  ['src/daemon', 5]", "  ['src/plane/netfilter', 4],\n"
+                                                "  ['src/plane', 3],\n  ['src/daemon', 5]")}
+        named = '#include "plane/ebpf/ops.h"\n'
+        self.assertEqual(run({**CLEAN, **contract, 'src/plane/planes.c': named,
+                              'src/daemon/apply.h': '#include "plane/plane.h"\n'}), (0, ''))
+        for path in ('src/daemon/apply.h', 'src/plane/netfilter/ops.h', 'src/plane/plane.h'):
+            code, complaint = run({**CLEAN, **contract, path: named})
+            self.assertEqual(code, 1, path)
+            self.assertIn(f'{path}:1: #include "plane/ebpf/ops.h": only src/plane/planes.c names a plane', complaint)
+
     def test_two_dots_are_refused(self):
         self.refused('src/policy/check.c', '#include "../io/file.h"\n', 'write the path from')
 

@@ -21,7 +21,7 @@ static struct sp_ebpf_options with_defaults(const struct sp_ebpf_options *option
 	return full;
 }
 
-static int open_pinned(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+static int open_pinned(struct sp_ebpf *plane, struct sp_plane_error *error)
 {
 	int r;
 
@@ -40,7 +40,7 @@ static int open_pinned(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 }
 
 int sp_ebpf_open(const struct sp_ebpf_options *options, struct sp_ebpf **ret_plane,
-		 struct sp_ebpf_error *error)
+		 struct sp_plane_error *error)
 {
 	__sp_cleanup(sp_ebpf_closep) struct sp_ebpf *plane = NULL;
 	struct sp_ebpf_options full = with_defaults(options);

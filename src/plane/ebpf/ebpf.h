@@ -6,16 +6,9 @@
 #ifndef SALLYPORT_PLANE_EBPF_H
 #define SALLYPORT_PLANE_EBPF_H
 
-#include "policy/answer.h"
-#include "policy/model.h"
-#include "tables/tables.h"
+#include "plane/plane.h"
 
 struct sp_ebpf;
-
-/* An error in words for whoever handles it: which step, on what. */
-struct sp_ebpf_error {
-	char text[512];
-};
 
 /* The points of a stage and a switch at which a crash leaves a different state behind. A test names
  * one to die at it; X(identifier, "name", "what has just been done"). */
@@ -56,33 +49,25 @@ struct sp_ebpf_options {
  * before SP_EBPF_STEP_COMMITTED and completed when after. One process at a time may have a pin_dir
  * open. */
 int sp_ebpf_open(const struct sp_ebpf_options *options, struct sp_ebpf **ret_plane,
-		 struct sp_ebpf_error *error);
+		 struct sp_plane_error *error);
 void sp_ebpf_close(struct sp_ebpf *plane);
 
 /* ---- revisions ---- */
 
 struct sp_ebpf_staged; /* programs loaded with the tables of one revision, not attached */
 
-/* Which interfaces take an address by DHCP, family by family: ifindexes, 0 for the rest. */
-#define SP_EBPF_DHCP_MAX 8
-
-struct sp_ebpf_dhcp {
-	uint32_t v4[SP_EBPF_DHCP_MAX];
-	uint32_t v6[SP_EBPF_DHCP_MAX];
-};
-
 /* Load every program with fresh tables for @revision (spare room for rows of later sign-ins).
  * @dhcp NULL: no interface is a DHCP client. */
 int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
-		  const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
-		  struct sp_ebpf_error *error);
+		  const struct sp_plane_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
+		  struct sp_plane_error *error);
 /* The same for a pinned plane in pieces, so that others are served in between: the tables, then a
  * program a call, which takes the kernel a tenth of a second and may be called in a thread while another extends
  * the tables. _program returns 1 there are more; 0 it is complete, which _complete is called for then; -errno. */
 int sp_ebpf_stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
-			 struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error);
-int sp_ebpf_stage_program(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
-			  struct sp_ebpf_error *error);
+			 struct sp_ebpf_staged **ret_staged, struct sp_plane_error *error);
+int sp_ebpf_stage_program(struct sp_ebpf_staged *staged, const struct sp_plane_dhcp *dhcp,
+			  struct sp_plane_error *error);
 void sp_ebpf_staged_complete(struct sp_ebpf_staged *staged);
 void sp_ebpf_staged_free(struct sp_ebpf_staged *staged);
 /* Push rows a sign-in appended to @tables; nothing points at them yet. Pushing twice does no harm.
@@ -90,13 +75,6 @@ void sp_ebpf_staged_free(struct sp_ebpf_staged *staged);
  * former daemon's and their numbers are not those of @tables (stage a new revision before the
  * first sign-in). */
 int sp_ebpf_staged_extend(struct sp_ebpf_staged *staged, const struct sp_tables *tables);
-
-struct sp_ebpf_interface {
-	const char *name;
-	uint32_t ifindex;
-	enum sp_zone zone;
-	bool is_bare; /* carries bare IP: an edge has edge-tc alone, XDP knows Ethernet only */
-};
 
 /* Make the staged revision the running one: hooks of interfaces without a link are attached and
  * pinned (recorders first, edge-tc before edge-in), others switched by compare-and-swap (-EBUSY:
@@ -110,116 +88,47 @@ struct sp_ebpf_interface {
  * attaches what is missing, such as a device that was re-made.
  * -ENODEV: a listed interface does not exist. */
 int sp_ebpf_switch(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
-		   const struct sp_ebpf_interface *interfaces, size_t interface_count,
-		   struct sp_ebpf_error *error);
+		   const struct sp_plane_interface *interfaces, size_t interface_count,
+		   struct sp_plane_error *error);
 /* The revision the pinned links run, 0 if none. */
 uint64_t sp_ebpf_running_revision(struct sp_ebpf *plane);
 /* Its handle, the plane's own; NULL if none. */
 struct sp_ebpf_staged *sp_ebpf_running(struct sp_ebpf *plane);
 
-struct sp_ebpf_link_info {
-	enum sp_hook hook;
-	char interface[16];
-	uint32_t ifindex;  /* 0: the device is gone (once it is back, switch to what runs) */
-	uint32_t prog_id;  /* 0: none runs */
-	uint64_t revision; /* 0: not a program of ours */
-	char mode[16];     /* native, generic, tcx, clsact */
-	bool is_alone;     /* edge-tc: no edge-in program runs on this interface */
-};
-
 /* An interface that has a pin of @hook. Returns 0; -ENOENT none has; -errno. */
 int sp_ebpf_find_interface(const char *pin_dir, enum sp_hook hook, char ret_name[16]);
 
 /* Every pinned link, for status. Returns 0 with a malloc'ed array. */
-int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_ebpf_link_info **ret_links,
+int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_plane_hook **ret_links,
 		       size_t *ret_count);
-
-enum sp_ebpf_fault_kind {
-	SP_EBPF_HOOK_RIGHT,
-	SP_EBPF_HOOK_MISSING,  /* detached, its pin removed, or its device is another one */
-	SP_EBPF_HOOK_REPLACED, /* our link runs another program */
-	SP_EBPF_HOOK_BEHIND,   /* tcx: another program is asked first */
-};
-
-struct sp_ebpf_fault {
-	enum sp_hook hook;
-	char interface[16];
-	enum sp_ebpf_fault_kind kind;
-	uint32_t prog_id; /* the other program; 0: none */
-	int repair;       /* 0: it is as it should be again; -EBUSY: somebody else's XDP program is
-			   * there; -errno */
-	struct sp_ebpf_error error;
-};
 
 /* Look at every hook the running revision has on @interfaces and put right what is not as the last
  * switch left it, with the programs that run; nothing is staged. About 20 us a hook. *@ret_faults:
  * malloc'ed, what was found. Returns 0; -EINVAL nothing runs; -errno the pins cannot be read. */
-int sp_ebpf_repair(struct sp_ebpf *plane, const struct sp_ebpf_interface *interfaces,
-		   size_t interface_count, struct sp_ebpf_fault **ret_faults, size_t *ret_count);
+int sp_ebpf_repair(struct sp_ebpf *plane, const struct sp_plane_interface *interfaces,
+		   size_t interface_count, struct sp_plane_fault **ret_faults, size_t *ret_count);
 
 /* Are state, programs and the name of the running revision still pinned, so that the next daemon finds
  * them? What is not is pinned again. Returns 0 all was there; 1 it is again; -ENOTSUP the bpffs is gone;
  * -EINVAL nothing runs; -errno. */
-int sp_ebpf_mend_pins(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+int sp_ebpf_mend_pins(struct sp_ebpf *plane, struct sp_plane_error *error);
 
 /* Take away every hook, then everything pinned in @pin_dir, whichever version made it, then the second lock: so
  * what passes is judged or dropped until all is away. No plane may have it open. Returns 0 (also if there was
  * nothing); -errno, and then the lock still stands. */
-int sp_ebpf_unload(const char *pin_dir, struct sp_ebpf_error *error);
+int sp_ebpf_unload(const char *pin_dir, struct sp_plane_error *error);
 /* The same for an open plane; it can only be closed then. */
-int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_plane_error *error);
 
-/* The second lock: table `inet sallyport` of this network namespace. Before conntrack everything without
- * the mark of a hook is dropped, but for what comes from lo and from the interfaces named here as unmanaged
- * or unlisted: one that is new, renamed or moved in is closed until it is named. Nothing is forwarded
- * between a listed interface and an unlisted one. */
-enum sp_ebpf_lock_kind {
-	SP_EBPF_LOCK_LISTED,    /* edge, inside or tunnel, there or not */
-	SP_EBPF_LOCK_UNMANAGED, /* not judged where it enters; reaches listed ones, whose hooks judge */
-	SP_EBPF_LOCK_UNLISTED,  /* not judged; reaches the gateway and other unlisted ones */
-};
-
-struct sp_ebpf_lock_name {
-	char name[16];
-	enum sp_ebpf_lock_kind kind;
-	uint32_t ifindex; /* of a listed one: under a name that is open it stays closed; 0: it is not there */
-};
-
-struct sp_ebpf_lock {
-	struct sp_ebpf_lock_name *names;
-	size_t count;
-	bool is_open;   /* false: nothing is forwarded at all (no revision runs) */
-	bool is_narrow; /* only listed interfaces are behind it: before anything was ever applied */
-	bool is_anew;   /* whatever stands in the table goes first; the counters begin again */
-};
-
-/* One transaction; calling it again replaces the rules, its counters go on. Name an interface here before
+/* The guard: the second lock, table `inet sallyport` of this network namespace, before conntrack.
+ * One transaction; calling it again replaces the rules, its counters go on. Name an interface here before
  * its programs are attached. A name nftables cannot take: -EINVAL if listed or unmanaged; an unlisted one
  * stays closed. -EOPNOTSUPP: this kernel's nftables lacks what it needs. 1: it lacks logging alone; what
  * is dropped is counted, not sampled. */
-int sp_ebpf_lock(const struct sp_ebpf_lock *lock, struct sp_ebpf_error *error);
-
-/* What it drops, each with a counter of that name: X(identifier, "name", "meaning") */
-#define SP_EBPF_DROPS(X)                                                                           \
-	X(UNJUDGED, "unjudged", "no hook judged it")                                               \
-	X(UNLISTED, "unlisted", "it was to go between a listed interface and one in no list")      \
-	X(ASTRAY, "astray", "it answers what the gateway forwarded, and was to be delivered to it") \
-	X(CLOSED, "closed", "it was to be forwarded while no policy runs")
-
-enum sp_ebpf_drop {
-#define X(id, name, text) SP_EBPF_DROP_##id,
-	SP_EBPF_DROPS(X)
-#undef X
-	SP_EBPF_DROP_COUNT
-};
-
-/* It samples each kind of drop, 100 a second: NFLOG to this group, the drop's name as prefix, so many bytes
- * from the IP header on. */
-#define SP_EBPF_LOCK_LOG_GROUP 23057
-#define SP_EBPF_LOCK_LOG_BYTES 128
+int sp_ebpf_lock(const struct sp_plane_guard *lock, struct sp_plane_error *error);
 
 /* What it dropped since it was made. -ENOENT: the table is not there. */
-int sp_ebpf_lock_counters(struct sp_counter ret_counters[SP_EBPF_DROP_COUNT]);
+int sp_ebpf_lock_counters(struct sp_counter ret_counters[SP_PLANE_DROP_COUNT]);
 /* What `nft -s list table inet sallyport` says now, in malloc'ed text: no counters, so the same rules
  * give the same text. Returns 0; -ENOENT there is no such table; -errno. */
 int sp_ebpf_lock_read(char **ret_text);
@@ -252,15 +161,9 @@ int sp_ebpf_ident_remove(struct sp_ebpf *plane, const struct sp_addr *addr);
 int sp_ebpf_counters(struct sp_ebpf *plane, struct sp_counter *ret_counters);
 int sp_ebpf_rule_counters(struct sp_ebpf *plane, struct sp_counter *ret_rules, uint32_t count);
 int sp_ebpf_event_stats(struct sp_ebpf *plane, struct sp_event_stats *ret_stats);
-/* How far a walk over the flow table has come; zeroed: it begins. */
-struct sp_ebpf_walk {
-	uint32_t bucket;
-	bool is_begun;
-};
 /* The next 4096 flows of the table, denied ones included; one may be ended while it is looked at. Returns 1: call
  * again for more; 0: these were the last; -ENOMEM; -errno of the map. */
-typedef void (*sp_ebpf_flow_visit)(void *arg, const struct sp_flow_key *key, const struct sp_flow *flow);
-int sp_ebpf_flow_some(struct sp_ebpf *plane, struct sp_ebpf_walk *walk, sp_ebpf_flow_visit visit, void *arg);
+int sp_ebpf_flow_some(struct sp_ebpf *plane, struct sp_plane_walk *walk, sp_plane_flow_visit visit, void *arg);
 int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count);
 /* How many flows each part of the table has, and how many the table can have. Returns 0; -errno. */
 int sp_ebpf_flow_use(struct sp_ebpf *plane, struct sp_flow_use *ret_use, uint32_t *ret_max);
@@ -276,8 +179,7 @@ void sp_ebpf_tally_tell(struct sp_ebpf *plane, uint32_t index, const struct sp_t
 
 /* Take up to @max events out of the ring; the consumer position moves only after @take returned 0
  * for each. No wake-up comes: call it on a timer. Returns the number taken or -errno from @take. */
-typedef int (*sp_ebpf_event_fn)(void *arg, const struct sp_event *event);
-int sp_ebpf_take_events(struct sp_ebpf *plane, size_t max, sp_ebpf_event_fn take, void *arg);
+int sp_ebpf_take_events(struct sp_ebpf *plane, size_t max, sp_plane_event_fn take, void *arg);
 
 /* ---- judging without wires (explain, replay, policy tests, equiv) ---- */
 

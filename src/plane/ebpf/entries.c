@@ -21,7 +21,7 @@ struct sp_ebpf_entry *sp_ebpf_entries_add(struct sp_ebpf_entries *entries)
 }
 
 int sp_ebpf_entries_read(const struct sp_ebpf *plane, struct sp_ebpf_entries *ret_entries,
-			 struct sp_ebpf_error *error)
+			 struct sp_plane_error *error)
 {
 	__sp_entries struct sp_ebpf_entries entries = { 0 };
 	__sp_free struct sp_ebpf_pin *pins = NULL;

@@ -21,7 +21,7 @@ struct sp_ebpf_entries {
 #define __sp_entries __sp_cleanup(sp_ebpf_entries_done)
 
 int sp_ebpf_entries_read(const struct sp_ebpf *plane, struct sp_ebpf_entries *ret_entries,
-			 struct sp_ebpf_error *error);
+			 struct sp_plane_error *error);
 /* One more, not open; NULL without memory. Entries may move. */
 struct sp_ebpf_entry *sp_ebpf_entries_add(struct sp_ebpf_entries *entries);
 void sp_ebpf_entries_done(struct sp_ebpf_entries *entries);

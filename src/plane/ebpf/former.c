@@ -113,7 +113,7 @@ static int end_pins(const char *pin_dir, bool is_committed)
 	return 0;
 }
 
-int sp_ebpf_former_settle(const struct sp_ebpf *plane, struct sp_ebpf_error *error)
+int sp_ebpf_former_settle(const struct sp_ebpf *plane, struct sp_plane_error *error)
 {
 	char path[SP_EBPF_PIN_PATH_MAX];
 	__sp_close int fd = -1;
@@ -166,7 +166,7 @@ static int copy_identities(struct sp_ebpf *plane)
 	return errno == ENOENT ? 0 : sp_errno();
 }
 
-static int load_mover(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+static int load_mover(struct sp_ebpf *plane, struct sp_plane_error *error)
 {
 	__sp_cleanup(bpf_object__closep) struct bpf_object *object = NULL;
 	const void *bytes;
@@ -187,7 +187,7 @@ static int load_mover(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 	return plane->former.mover_fd < 0 ? sp_errno() : 0;
 }
 
-int sp_ebpf_former_open(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+int sp_ebpf_former_open(struct sp_ebpf *plane, struct sp_plane_error *error)
 {
 	int r = 0;
 
@@ -235,7 +235,7 @@ static int move_flow(void *arg, const void *key, const void *value)
 
 static int move_flows(struct sp_ebpf_former *former)
 {
-	struct sp_ebpf_walk walk = { 0 };
+	struct sp_plane_walk walk = { 0 };
 	int r;
 
 	do
@@ -246,7 +246,7 @@ static int move_flows(struct sp_ebpf_former *former)
 
 /* ---- around a switch ---- */
 
-int sp_ebpf_former_stage(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+int sp_ebpf_former_stage(struct sp_ebpf *plane, struct sp_plane_error *error)
 {
 	char path[SP_EBPF_PIN_PATH_MAX];
 	int r = 0;
@@ -280,7 +280,7 @@ static void take_last_seen(struct sp_ebpf *plane)
 					 session.last_seen_ns, __ATOMIC_RELAXED);
 }
 
-int sp_ebpf_former_leave(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+int sp_ebpf_former_leave(struct sp_ebpf *plane, struct sp_plane_error *error)
 {
 	int r;
 

@@ -229,7 +229,7 @@ static int attach_link(const char *pin_dir, const char *path, uint32_t ifindex, 
 
 int sp_ebpf_hook_attach(const char *pin_dir, const struct sp_ebpf_pin *pin, uint32_t ifindex,
 			int program, uint32_t avoid, struct sp_ebpf_hook *ret_hook,
-			struct sp_ebpf_error *error)
+			struct sp_plane_error *error)
 {
 	__sp_cleanup(sp_ebpf_hook_done) struct sp_ebpf_hook hook = {
 		.pin = *pin,
@@ -276,7 +276,7 @@ static int replace_filter(const char *pin_dir, struct sp_ebpf_hook *hook, int ol
 }
 
 int sp_ebpf_hook_replace(const char *pin_dir, struct sp_ebpf_hook *hook, int old_program,
-			 int program, struct sp_ebpf_error *error)
+			 int program, struct sp_plane_error *error)
 {
 	LIBBPF_OPTS(bpf_link_update_opts, options, .flags = old_program < 0 ? 0 : BPF_F_REPLACE,
 		    .old_prog_fd = old_program < 0 ? 0 : old_program);

@@ -27,12 +27,12 @@ void sp_ebpf_hook_done(struct sp_ebpf_hook *hook);
  * -EBUSY: another program is there; -ENODEV: no such device. */
 int sp_ebpf_hook_attach(const char *pin_dir, const struct sp_ebpf_pin *pin, uint32_t ifindex,
 			int program, uint32_t avoid, struct sp_ebpf_hook *ret_hook,
-			struct sp_ebpf_error *error);
+			struct sp_plane_error *error);
 
 /* Compare-and-swap. -EBUSY: it does not run @old_program; -ENOLINK: its device is gone.
  * @old_program -1: whatever it runs. */
 int sp_ebpf_hook_replace(const char *pin_dir, struct sp_ebpf_hook *hook, int old_program,
-			 int program, struct sp_ebpf_error *error);
+			 int program, struct sp_plane_error *error);
 
 /* Change the name of its pin: new- to link-, or another interface name. */
 int sp_ebpf_hook_rename(const char *pin_dir, struct sp_ebpf_hook *hook,

@@ -5,7 +5,7 @@
 
 #include "plane/ebpf/plane.h"
 
-int sp_ebpf_janitor_arm(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+int sp_ebpf_janitor_arm(struct sp_ebpf *plane, struct sp_plane_error *error)
 {
 	__sp_cleanup(bpf_object__closep) struct bpf_object *object = NULL;
 	LIBBPF_OPTS(bpf_test_run_opts, options);

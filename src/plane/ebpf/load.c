@@ -43,6 +43,7 @@ struct sp_ebpf_staged *sp_ebpf_staged_alloc(struct sp_ebpf *plane, uint64_t revi
 
 	if (!staged)
 		return NULL;
+	staged->base.plane = &plane->base;
 	staged->plane = plane;
 	staged->revision = revision;
 	for (int table = 0; table < SP_EBPF_TABLE_COUNT; table++)
@@ -67,7 +68,7 @@ void sp_ebpf_staged_close(struct sp_ebpf_staged *staged)
 /* ---- tables ---- */
 
 static int create(const char *name, enum bpf_map_type type, uint32_t key_size, uint32_t value_size,
-		  uint32_t max_entries, uint32_t flags, int *ret_fd, struct sp_ebpf_error *error)
+		  uint32_t max_entries, uint32_t flags, int *ret_fd, struct sp_plane_error *error)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags | BPF_F_RDONLY_PROG);
 	int fd = bpf_map_create(type, name, key_size, value_size, max_entries, &options);
@@ -80,7 +81,7 @@ static int create(const char *name, enum bpf_map_type type, uint32_t key_size, u
 }
 
 int sp_ebpf_tables_create(struct sp_ebpf_staged *staged, uint32_t src_max, uint32_t dst_max,
-			  struct sp_ebpf_error *error)
+			  struct sp_plane_error *error)
 {
 	const struct {
 		enum bpf_map_type type;
@@ -192,7 +193,7 @@ static int push_rows(struct sp_ebpf_staged *staged, const struct sp_ebpf_arrays 
 }
 
 int sp_ebpf_tables_fill(struct sp_ebpf_staged *staged, const struct sp_ebpf_arrays *arrays,
-			struct sp_ebpf_error *error)
+			struct sp_plane_error *error)
 {
 	int r;
 
@@ -213,7 +214,7 @@ int sp_ebpf_tables_fill(struct sp_ebpf_staged *staged, const struct sp_ebpf_arra
 }
 
 /* Nobody writes these again, whatever goes wrong in user space. */
-static int freeze(struct sp_ebpf_staged *staged, struct sp_ebpf_error *error)
+static int freeze(struct sp_ebpf_staged *staged, struct sp_plane_error *error)
 {
 	static const enum sp_ebpf_table frozen[] = { SP_EBPF_SRC, SP_EBPF_DST, SP_EBPF_SVC };
 
@@ -249,7 +250,7 @@ struct setting {
 };
 
 static int set_all(struct bpf_object *object, const char *name, const struct setting *settings,
-		   size_t count, struct sp_ebpf_error *error)
+		   size_t count, struct sp_plane_error *error)
 {
 	for (size_t i = 0; i < count; i++) {
 		int r = sp_ebpf_object_set(object, settings[i].name, settings[i].value,
@@ -263,11 +264,11 @@ static int set_all(struct bpf_object *object, const char *name, const struct set
 }
 
 static int set_object(struct bpf_object *object, enum sp_hook hook,
-		      const struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
-		      struct sp_ebpf_error *error)
+		      const struct sp_ebpf_staged *staged, const struct sp_plane_dhcp *dhcp,
+		      struct sp_plane_error *error)
 {
-	static const struct sp_ebpf_dhcp nobody;
-	const struct sp_ebpf_dhcp *clients = dhcp ? dhcp : &nobody;
+	static const struct sp_plane_dhcp nobody;
+	const struct sp_plane_dhcp *clients = dhcp ? dhcp : &nobody;
 	bool is_scratch = !staged->plane->pin_dir;
 	const uint32_t protect_tunnel = staged->protect_tunnel, portal_port = staged->portal_port;
 	const uint32_t test = is_scratch, refuse = !is_scratch, hook_number = hook;
@@ -297,7 +298,7 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 }
 
 static int load_program(struct sp_ebpf_staged *staged, enum sp_hook hook,
-			const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_error *error)
+			const struct sp_plane_dhcp *dhcp, struct sp_plane_error *error)
 {
 	__sp_cleanup(bpf_object__closep) struct bpf_object *object = NULL;
 	struct bpf_program *program;
@@ -330,8 +331,8 @@ static int load_program(struct sp_ebpf_staged *staged, enum sp_hook hook,
 	return 0;
 }
 
-int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
-			  unsigned programs_max, struct sp_ebpf_error *error)
+int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_plane_dhcp *dhcp,
+			  unsigned programs_max, struct sp_plane_error *error)
 {
 	const unsigned end = staged->plane->pin_dir ? SP_HOOK_PROGRAM_COUNT : SP_HOOK_JUDGE_COUNT;
 
@@ -353,7 +354,7 @@ int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_ebpf_dh
 
 /* Nobody who hands packets to an edge, a container behind a veth say, knows what its programs say to each
  * other. A token is never 0, which is what empty metadata says. */
-static int make_tokens(struct sp_ebpf_staged *staged, struct sp_ebpf_error *error)
+static int make_tokens(struct sp_ebpf_staged *staged, struct sp_plane_error *error)
 {
 	if (getrandom(staged->token, sizeof(staged->token), 0) != sizeof(staged->token))
 		return sp_ebpf_fail(error, sp_errno(), "the tokens of edge-in: %s",
@@ -364,7 +365,7 @@ static int make_tokens(struct sp_ebpf_staged *staged, struct sp_ebpf_error *erro
 }
 
 static int stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
-			struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error)
+			struct sp_ebpf_staged **ret_staged, struct sp_plane_error *error)
 {
 	__sp_cleanup(sp_ebpf_staged_closep) struct sp_ebpf_staged *staged = NULL;
 	__sp_cleanup(sp_ebpf_arrays_done) struct sp_ebpf_arrays arrays = { 0 };
@@ -397,7 +398,7 @@ static int stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, u
 }
 
 int sp_ebpf_stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
-			 struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error)
+			 struct sp_ebpf_staged **ret_staged, struct sp_plane_error *error)
 {
 	int r;
 
@@ -409,8 +410,8 @@ int sp_ebpf_stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, 
 	return sp_ebpf_end(error, r);
 }
 
-int sp_ebpf_stage_program(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
-			  struct sp_ebpf_error *error)
+int sp_ebpf_stage_program(struct sp_ebpf_staged *staged, const struct sp_plane_dhcp *dhcp,
+			  struct sp_plane_error *error)
 {
 	int r;
 
@@ -425,8 +426,8 @@ void sp_ebpf_staged_complete(struct sp_ebpf_staged *staged)
 }
 
 static int stage_live(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
-		      const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
-		      struct sp_ebpf_error *error)
+		      const struct sp_plane_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
+		      struct sp_plane_error *error)
 {
 	__sp_cleanup(sp_ebpf_staged_closep) struct sp_ebpf_staged *staged = NULL;
 	int r = stage_tables(plane, tables, revision, &staged, error);
@@ -441,8 +442,8 @@ static int stage_live(struct sp_ebpf *plane, const struct sp_tables *tables, uin
 }
 
 int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
-		  const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
-		  struct sp_ebpf_error *error)
+		  const struct sp_plane_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
+		  struct sp_plane_error *error)
 {
 	int r;
 

@@ -28,7 +28,7 @@ _Static_assert(SP_MARK_MASK == 0xff000000u && SP_MARK_JUDGED == 0x53000000u &&
 
 static const char *const drop_names[] = {
 #define X(id, name, text) name,
-	SP_EBPF_DROPS(X)
+	SP_PLANE_DROPS(X)
 #undef X
 };
 
@@ -43,7 +43,7 @@ static void nft_freep(struct nft_ctx **nft)
 
 /* ---- nftables ---- */
 
-static int fail_as(const char *text, struct sp_ebpf_error *error)
+static int fail_as(const char *text, struct sp_plane_error *error)
 {
 	bool is_lacking = strstr(text, "No such file") || strstr(text, "not supported");
 	int r = is_lacking ? -EOPNOTSUPP : strstr(text, "not permitted") ? -EPERM : -EIO;
@@ -55,7 +55,7 @@ static int fail_as(const char *text, struct sp_ebpf_error *error)
 }
 
 /* @ret_output  what it prints; NULL: nobody asks. */
-static int run(const char *commands, unsigned flags, char **ret_output, struct sp_ebpf_error *error)
+static int run(const char *commands, unsigned flags, char **ret_output, struct sp_plane_error *error)
 {
 	__sp_cleanup(nft_freep) struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
 
@@ -82,8 +82,8 @@ static bool is_plain(const char *name)
 }
 
 /* `"a", "b"`, empty if there is none. */
-static int list_names(const struct sp_ebpf_lock *lock, enum sp_ebpf_lock_kind kind, struct sp_buf *out,
-		      struct sp_ebpf_error *error)
+static int list_names(const struct sp_plane_guard *lock, enum sp_plane_guarded_kind kind, struct sp_buf *out,
+		      struct sp_plane_error *error)
 {
 	for (size_t i = 0; i < lock->count; i++) {
 		const char *name = lock->names[i].name;
@@ -92,17 +92,17 @@ static int list_names(const struct sp_ebpf_lock *lock, enum sp_ebpf_lock_kind ki
 			continue;
 		if (is_plain(name))
 			sp_buf_printf(out, "%s\"%s\"", out->len ? ", " : "", name);
-		else if (kind != SP_EBPF_LOCK_UNLISTED)
+		else if (kind != SP_PLANE_UNLISTED)
 			return sp_ebpf_fail(error, -EINVAL, "interface %s: nftables cannot name it", name);
 	}
 	return out->error ? -ENOMEM : 0;
 }
 
 /* No device of those, by its number: that stays when it is renamed. */
-static int put_devices(const struct sp_ebpf_lock *lock, struct sp_buf *out)
+static int put_devices(const struct sp_plane_guard *lock, struct sp_buf *out)
 {
 	for (size_t i = 0; i < lock->count; i++)
-		if (lock->names[i].kind == SP_EBPF_LOCK_LISTED && lock->names[i].ifindex)
+		if (lock->names[i].kind == SP_PLANE_LISTED && lock->names[i].ifindex)
 			sp_buf_printf(out, "%s%u", out->len ? ", " : "iif != { ", lock->names[i].ifindex);
 	if (out->len)
 		sp_buf_put(out, " } ");
@@ -113,7 +113,7 @@ static int put_devices(const struct sp_ebpf_lock *lock, struct sp_buf *out)
 
 struct rules {
 	struct sp_buf text;
-	struct sp_buf names[3]; /* by enum sp_ebpf_lock_kind */
+	struct sp_buf names[3]; /* by enum sp_plane_guarded_kind */
 	struct sp_buf devices;  /* "iif != { 3, 4 } ", of the listed ones; empty if none is there */
 	bool is_sampled;        /* of what is dropped some is told by NFLOG */
 };
@@ -127,7 +127,7 @@ static void rules_done(struct rules *rules)
 }
 
 /* A rule for interfaces of a kind; none if there are none of it. @format has their names as its %s. */
-static void put_for(struct rules *rules, enum sp_ebpf_lock_kind kind, const char *before, const char *behind)
+static void put_for(struct rules *rules, enum sp_plane_guarded_kind kind, const char *before, const char *behind)
 {
 	if (rules->names[kind].len)
 		sp_buf_printf(&rules->text, "add rule inet sallyport %s { %s } %s\n", before,
@@ -135,7 +135,7 @@ static void put_for(struct rules *rules, enum sp_ebpf_lock_kind kind, const char
 }
 
 /* The same for what they let in unjudged. */
-static void put_for_arriving(struct rules *rules, enum sp_ebpf_lock_kind kind, const char *behind)
+static void put_for_arriving(struct rules *rules, enum sp_plane_guarded_kind kind, const char *behind)
 {
 	if (rules->names[kind].len)
 		sp_buf_printf(&rules->text, "add rule inet sallyport arriving iifname { %s } %s%s accept\n",
@@ -144,11 +144,11 @@ static void put_for_arriving(struct rules *rules, enum sp_ebpf_lock_kind kind, c
 }
 
 /* Drop and count what is @match: a chain, and what a packet of it is like. */
-static void put_drop(struct rules *rules, enum sp_ebpf_drop drop, const char *match)
+static void put_drop(struct rules *rules, enum sp_plane_drop drop, const char *match)
 {
 	if (rules->is_sampled)
 		sp_buf_printf(&rules->text, "add rule inet sallyport %s " SAMPLE "\n", match, drop_names[drop],
-			      SP_EBPF_LOCK_LOG_GROUP, SP_EBPF_LOCK_LOG_BYTES);
+			      SP_PLANE_GUARD_LOG_GROUP, SP_PLANE_GUARD_LOG_BYTES);
 	sp_buf_printf(&rules->text, "add rule inet sallyport %s counter name %s drop\n", match,
 		      drop_names[drop]);
 }
@@ -158,10 +158,10 @@ static int put_drop_of_listed(struct rules *rules, const char *way)
 {
 	__sp_free char *match = NULL;
 	int r = sp_str_format(&match, "passing %s { %s }", way,
-			      sp_buf_get(&rules->names[SP_EBPF_LOCK_LISTED]));
+			      sp_buf_get(&rules->names[SP_PLANE_LISTED]));
 
 	if (r == 0)
-		put_drop(rules, SP_EBPF_DROP_UNLISTED, match);
+		put_drop(rules, SP_PLANE_DROP_UNLISTED, match);
 	return r;
 }
 
@@ -169,27 +169,27 @@ static void put_arriving(struct rules *rules, bool is_narrow)
 {
 	sp_buf_put(&rules->text, "add rule inet sallyport arriving " IS_PASSED " accept\n"
 				 "add rule inet sallyport arriving iifname \"lo\" accept\n");
-	put_for_arriving(rules, SP_EBPF_LOCK_UNMANAGED, SET_JUDGED);
-	put_for_arriving(rules, SP_EBPF_LOCK_UNLISTED, CLEAR_MARK);
+	put_for_arriving(rules, SP_PLANE_UNMANAGED, SET_JUDGED);
+	put_for_arriving(rules, SP_PLANE_UNLISTED, CLEAR_MARK);
 	if (is_narrow)
-		put_for(rules, SP_EBPF_LOCK_LISTED, "arriving iifname !=", "accept");
-	if (!is_narrow || rules->names[SP_EBPF_LOCK_LISTED].len)
-		put_drop(rules, SP_EBPF_DROP_UNJUDGED, "arriving");
+		put_for(rules, SP_PLANE_LISTED, "arriving iifname !=", "accept");
+	if (!is_narrow || rules->names[SP_PLANE_LISTED].len)
+		put_drop(rules, SP_PLANE_DROP_UNJUDGED, "arriving");
 }
 
 static int put_passing(struct rules *rules, bool is_open)
 {
-	const char *listed = sp_buf_get(&rules->names[SP_EBPF_LOCK_LISTED]);
+	const char *listed = sp_buf_get(&rules->names[SP_PLANE_LISTED]);
 
 	if (!is_open)
-		put_drop(rules, SP_EBPF_DROP_CLOSED, "passing");
-	if (!rules->names[SP_EBPF_LOCK_LISTED].len)
+		put_drop(rules, SP_PLANE_DROP_CLOSED, "passing");
+	if (!rules->names[SP_PLANE_LISTED].len)
 		return 0;
 	sp_buf_printf(&rules->text,
 		      "add rule inet sallyport passing iifname { %s } oifname { %s } accept\n", listed,
 		      listed);
-	put_for(rules, SP_EBPF_LOCK_UNMANAGED, "passing iifname", "accept");
-	put_for(rules, SP_EBPF_LOCK_UNMANAGED, "passing oifname", "accept");
+	put_for(rules, SP_PLANE_UNMANAGED, "passing iifname", "accept");
+	put_for(rules, SP_PLANE_UNMANAGED, "passing oifname", "accept");
 	return put_drop_of_listed(rules, "iifname") < 0 ? -ENOMEM : put_drop_of_listed(rules, "oifname");
 }
 
@@ -197,13 +197,13 @@ static int put_passing(struct rules *rules, bool is_open)
  * IPIP, ESP) was not judged. */
 static void put_delivered(struct rules *rules)
 {
-	put_drop(rules, SP_EBPF_DROP_ASTRAY, "delivered iifname != \"lo\" " IS_REPLY);
+	put_drop(rules, SP_PLANE_DROP_ASTRAY, "delivered iifname != \"lo\" " IS_REPLY);
 	sp_buf_put(&rules->text,
 		   "add rule inet sallyport delivered " IS_PASSED " " CLEAR_MARK "\n");
 }
 
 /* Chains are made before they are flushed: so the first time is as every time. */
-static int put_table(struct rules *rules, const struct sp_ebpf_lock *lock)
+static int put_table(struct rules *rules, const struct sp_plane_guard *lock)
 {
 	if (lock->is_anew)
 		sp_buf_put(&rules->text, REMOVE);
@@ -247,7 +247,7 @@ static void read_counter(const char *text, const char *name, struct sp_counter *
 		*ret_counter = (struct sp_counter){ packets, bytes };
 }
 
-int sp_ebpf_lock_counters(struct sp_counter ret_counters[SP_EBPF_DROP_COUNT])
+int sp_ebpf_lock_counters(struct sp_counter ret_counters[SP_PLANE_DROP_COUNT])
 {
 	__sp_free char *text = NULL;
 	int r = run("list counters table inet sallyport\n", 0, &text, NULL);
@@ -256,21 +256,21 @@ int sp_ebpf_lock_counters(struct sp_counter ret_counters[SP_EBPF_DROP_COUNT])
 		return -ENOENT;
 	if (r < 0)
 		return r;
-	memset(ret_counters, 0, SP_EBPF_DROP_COUNT * sizeof(*ret_counters));
-	for (int drop = 0; drop < SP_EBPF_DROP_COUNT; drop++)
+	memset(ret_counters, 0, SP_PLANE_DROP_COUNT * sizeof(*ret_counters));
+	for (int drop = 0; drop < SP_PLANE_DROP_COUNT; drop++)
 		read_counter(text, drop_names[drop], &ret_counters[drop]);
 	return 0;
 }
 
 /* ---- setting it ---- */
 
-static int put(const struct sp_ebpf_lock *lock, bool is_sampled, struct sp_ebpf_error *error)
+static int put(const struct sp_plane_guard *lock, bool is_sampled, struct sp_plane_error *error)
 {
 	__sp_cleanup(rules_done) struct rules rules = { .is_sampled = is_sampled };
 	int r = 0;
 
 	sp_ebpf_begin(error);
-	for (int kind = 0; r == 0 && kind <= SP_EBPF_LOCK_UNLISTED; kind++)
+	for (int kind = 0; r == 0 && kind <= SP_PLANE_UNLISTED; kind++)
 		r = list_names(lock, kind, &rules.names[kind], error);
 	if (r == 0)
 		r = put_devices(lock, &rules.devices);
@@ -282,7 +282,7 @@ static int put(const struct sp_ebpf_lock *lock, bool is_sampled, struct sp_ebpf_
 }
 
 /* Without samples it still drops and counts: it is never refused for them. */
-int sp_ebpf_lock(const struct sp_ebpf_lock *lock, struct sp_ebpf_error *error)
+int sp_ebpf_lock(const struct sp_plane_guard *lock, struct sp_plane_error *error)
 {
 	int r = put(lock, true, error);
 
@@ -292,7 +292,7 @@ int sp_ebpf_lock(const struct sp_ebpf_lock *lock, struct sp_ebpf_error *error)
 	return r == 0 ? 1 : r;
 }
 
-int sp_ebpf_unlock(struct sp_ebpf_error *error)
+int sp_ebpf_unlock(struct sp_plane_error *error)
 {
 	return run(REMOVE, 0, NULL, error);
 }

@@ -19,7 +19,7 @@ const char *const sp_ebpf_table_name[SP_EBPF_TABLE_COUNT] = {
 	[SP_EBPF_VERDICT] = "sp_verdict",
 };
 
-int sp_ebpf_fail(struct sp_ebpf_error *error, int r, const char *format, ...)
+int sp_ebpf_fail(struct sp_plane_error *error, int r, const char *format, ...)
 {
 	va_list args;
 
@@ -60,7 +60,7 @@ static void install_print(void)
 /* ---- objects ---- */
 
 int sp_ebpf_object_open(const void *bytes, size_t len, const char *name,
-			struct bpf_object **ret_object, struct sp_ebpf_error *error)
+			struct bpf_object **ret_object, struct sp_plane_error *error)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name);
@@ -117,7 +117,7 @@ bool sp_ebpf_map_is_private(const struct bpf_map *map)
 }
 
 int sp_ebpf_object_reuse(struct bpf_object *object, const struct sp_ebpf *plane,
-			 const struct sp_ebpf_staged *staged, struct sp_ebpf_error *error)
+			 const struct sp_ebpf_staged *staged, struct sp_plane_error *error)
 {
 	struct bpf_map *map;
 
@@ -146,7 +146,7 @@ int sp_ebpf_object_reuse(struct bpf_object *object, const struct sp_ebpf *plane,
 	return 0;
 }
 
-int sp_ebpf_object_load(struct bpf_object *object, const char *name, struct sp_ebpf_error *error)
+int sp_ebpf_object_load(struct bpf_object *object, const char *name, struct sp_plane_error *error)
 {
 	int r;
 

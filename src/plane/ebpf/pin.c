@@ -57,7 +57,7 @@ static int make_folder(const char *path)
 	return 0;
 }
 
-int sp_ebpf_pin_dir_make(const char *pin_dir, struct sp_ebpf_error *error)
+int sp_ebpf_pin_dir_make(const char *pin_dir, struct sp_plane_error *error)
 {
 	int r;
 
@@ -76,7 +76,7 @@ int sp_ebpf_pin_dir_make(const char *pin_dir, struct sp_ebpf_error *error)
 }
 
 /* A folder of pins holds pins, links to folders and, once, folders of pins. */
-int sp_ebpf_pin_dir_remove(const char *pin_dir, struct sp_ebpf_error *error)
+int sp_ebpf_pin_dir_remove(const char *pin_dir, struct sp_plane_error *error)
 {
 	__sp_cleanup(dir_closep) DIR *dir = opendir(pin_dir);
 	char path[SP_EBPF_PIN_PATH_MAX];
@@ -211,7 +211,7 @@ static void revision_path(const char *pin_dir, uint64_t revision, const char *na
 		 revision, name ? "/" : "", name ? name : "");
 }
 
-int sp_ebpf_revision_pin(const struct sp_ebpf_staged *staged, struct sp_ebpf_error *error)
+int sp_ebpf_revision_pin(const struct sp_ebpf_staged *staged, struct sp_plane_error *error)
 {
 	const char *pin_dir = staged->plane->pin_dir;
 	char path[SP_EBPF_PIN_PATH_MAX];

@@ -19,9 +19,9 @@
 #define SP_EBPF_PIN_NAME_MAX 96
 
 /* Make it and its parents, up to the mount point. -ENOTSUP: not on a bpffs; -ENAMETOOLONG. */
-int sp_ebpf_pin_dir_make(const char *pin_dir, struct sp_ebpf_error *error);
+int sp_ebpf_pin_dir_make(const char *pin_dir, struct sp_plane_error *error);
 /* Remove it and every pin in it, whatever it is called. */
-int sp_ebpf_pin_dir_remove(const char *pin_dir, struct sp_ebpf_error *error);
+int sp_ebpf_pin_dir_remove(const char *pin_dir, struct sp_plane_error *error);
 
 struct sp_ebpf_pin {
 	bool is_new;
@@ -36,7 +36,7 @@ void sp_ebpf_pin_path(const char *pin_dir, const struct sp_ebpf_pin *pin,
 		      char path[SP_EBPF_PIN_PATH_MAX]);
 
 /* Pin the programs of a revision (again: what is there already is replaced). */
-int sp_ebpf_revision_pin(const struct sp_ebpf_staged *staged, struct sp_ebpf_error *error);
+int sp_ebpf_revision_pin(const struct sp_ebpf_staged *staged, struct sp_plane_error *error);
 /* Remove a revision's pins. */
 void sp_ebpf_revision_unpin(const char *pin_dir, uint64_t revision);
 /* Its programs by enum sp_hook, -1 where none is pinned. -ENOENT: there is no such revision. */

@@ -12,7 +12,7 @@
  *	repair.c     hooks that are not as the last switch left them
  *	unload.c     looking at hooks, taking all away
  *	lock.c       the second lock                         judge.c   frames without wires
- *	janitor.c    the timer that reclaims flows
+ *	janitor.c    the timer that reclaims flows            ops.c     what plane/plane.h asks of a plane
  */
 #ifndef SALLYPORT_PLANE_EBPF_PLANE_H
 #define SALLYPORT_PLANE_EBPF_PLANE_H
@@ -41,7 +41,7 @@ struct sp_ebpf_map {
 /* One step of a walk over a hash map: @visit is called for up to 4096 elements and ends it by a negative value.
  * Returns 1: there may be more; 0: the end; -ENOMEM; -errno of the map or of @visit. */
 typedef int (*sp_ebpf_walk_visit)(void *arg, const void *key, const void *value);
-int sp_ebpf_walk(const struct sp_ebpf_map *map, struct sp_ebpf_walk *walk, sp_ebpf_walk_visit visit, void *arg);
+int sp_ebpf_walk(const struct sp_ebpf_map *map, struct sp_plane_walk *walk, sp_ebpf_walk_visit visit, void *arg);
 
 enum sp_ebpf_table {
 	SP_EBPF_SRC,
@@ -71,8 +71,11 @@ struct sp_ebpf_former {
 };
 
 struct sp_ebpf {
+	struct sp_plane base; /* first */
 	char *pin_dir; /* NULL: scratch */
 	struct sp_ebpf_options options; /* with defaults filled in; its pin_dir is ours */
+	void (*passed)(void *arg, const char *step); /* ops.c: who is told of steps by their names */
+	void *passed_arg;
 	struct sp_ebpf_map maps[SP_EBPF_MAPS_MAX];
 	size_t map_count;
 	struct sp_ebpf_sessions sessions;
@@ -90,6 +93,7 @@ struct sp_ebpf {
 };
 
 struct sp_ebpf_staged {
+	struct sp_plane_staged base; /* first */
 	struct sp_ebpf *plane;
 	uint64_t revision;
 	int table[SP_EBPF_TABLE_COUNT];
@@ -124,17 +128,17 @@ static inline void sp_ebpf_step(const struct sp_ebpf *plane, enum sp_ebpf_step s
 #define SP_EBPF_UNLOAD "sallyportd --unload --yes takes away what it left, and then sallyportd starts"
 
 /* Words for @error (may be NULL); gives @r back: `return sp_ebpf_fail(error, r, "…", …)`. */
-int sp_ebpf_fail(struct sp_ebpf_error *error, int r, const char *format, ...)
+int sp_ebpf_fail(struct sp_plane_error *error, int r, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* Around a public function: @error says nothing at first, and something when @r is a failure. */
-static inline void sp_ebpf_begin(struct sp_ebpf_error *error)
+static inline void sp_ebpf_begin(struct sp_plane_error *error)
 {
 	if (error)
 		error->text[0] = '\0';
 }
 
-static inline int sp_ebpf_end(struct sp_ebpf_error *error, int r)
+static inline int sp_ebpf_end(struct sp_plane_error *error, int r)
 {
 	return r < 0 && error && !error->text[0] ? sp_ebpf_fail(error, r, "programs and maps: %s", sp_err_text(r)) : r;
 }
@@ -152,7 +156,7 @@ int sp_ebpf_image_mover(const void **ret_bytes, size_t *ret_len);
 
 /* Open without loading. @name is for error texts. */
 int sp_ebpf_object_open(const void *bytes, size_t len, const char *name,
-			struct bpf_object **ret_object, struct sp_ebpf_error *error);
+			struct bpf_object **ret_object, struct sp_plane_error *error);
 /* Set one load-time setting (maps.h). -ENOENT: the object has none of that name; -EMSGSIZE another
  * size. */
 int sp_ebpf_object_set(struct bpf_object *object, const char *name, const void *value, size_t size);
@@ -161,14 +165,14 @@ int sp_ebpf_table_of(const char *map_name);
 /* Each loaded object has its own (maps.h): neither shared nor pinned. */
 bool sp_ebpf_map_is_private(const struct bpf_map *map);
 /* Load; @name is for error texts, which end with the verifier's last words. */
-int sp_ebpf_object_load(struct bpf_object *object, const char *name, struct sp_ebpf_error *error);
+int sp_ebpf_object_load(struct bpf_object *object, const char *name, struct sp_plane_error *error);
 /* Give it the plane's state maps and, when @staged is not NULL, that revision's tables. */
 int sp_ebpf_object_reuse(struct bpf_object *object, const struct sp_ebpf *plane,
-			 const struct sp_ebpf_staged *staged, struct sp_ebpf_error *error);
+			 const struct sp_ebpf_staged *staged, struct sp_plane_error *error);
 
 /* ---- state.c ---- */
 
-int sp_ebpf_state_open(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+int sp_ebpf_state_open(struct sp_ebpf *plane, struct sp_plane_error *error);
 void sp_ebpf_state_close(struct sp_ebpf *plane);
 /* Pin what is not pinned any more. *@is_changed: set when there was such a map. */
 int sp_ebpf_state_pin(struct sp_ebpf *plane, bool *is_changed);
@@ -179,7 +183,7 @@ const struct sp_ebpf_map *sp_ebpf_map_find(const struct sp_ebpf *plane, const ch
 /* ---- former.c: docs/adr/0013-room-in-pinned-maps.md ---- */
 
 /* Complete a move that was committed, undo one that was not. Returns 0; -errno. */
-int sp_ebpf_former_settle(const struct sp_ebpf *plane, struct sp_ebpf_error *error);
+int sp_ebpf_former_settle(const struct sp_ebpf *plane, struct sp_plane_error *error);
 /* Is the map of this name one of those that are made anew together? */
 bool sp_ebpf_former_has(const char *name);
 /* Can what is pinned as @info move into @map? */
@@ -187,19 +191,19 @@ bool sp_ebpf_former_fits(const struct bpf_map *map, const struct bpf_map_info *i
 /* Take hold of the pinned map @map replaces; @fd becomes the plane's. */
 void sp_ebpf_former_take(struct sp_ebpf *plane, const struct bpf_map_info *info, const char *name, int fd);
 /* Copy sessions and identities; from here on every change reaches both builds' maps. */
-int sp_ebpf_former_open(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+int sp_ebpf_former_open(struct sp_ebpf *plane, struct sp_plane_error *error);
 void sp_ebpf_former_close(struct sp_ebpf *plane);
 /* Around a switch: pin the new maps beside the former and copy the flows; undo that; or, once this build's
  * programs run, copy what came since, put the new pins in place of the former and let those go. Each does
  * nothing when there is no former build. */
-int sp_ebpf_former_stage(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+int sp_ebpf_former_stage(struct sp_ebpf *plane, struct sp_plane_error *error);
 void sp_ebpf_former_unstage(struct sp_ebpf *plane);
-int sp_ebpf_former_leave(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+int sp_ebpf_former_leave(struct sp_ebpf *plane, struct sp_plane_error *error);
 
 /* ---- janitor.c ---- */
 
 /* Arm it, again if it is: the newer program goes on. */
-int sp_ebpf_janitor_arm(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+int sp_ebpf_janitor_arm(struct sp_ebpf *plane, struct sp_plane_error *error);
 
 /* ---- load.c ---- */
 
@@ -207,12 +211,12 @@ struct sp_ebpf_arrays;
 
 struct sp_ebpf_staged *sp_ebpf_staged_alloc(struct sp_ebpf *plane, uint64_t revision);
 int sp_ebpf_tables_create(struct sp_ebpf_staged *staged, uint32_t src_max, uint32_t dst_max,
-			  struct sp_ebpf_error *error);
+			  struct sp_plane_error *error);
 int sp_ebpf_tables_fill(struct sp_ebpf_staged *staged, const struct sp_ebpf_arrays *arrays,
-			struct sp_ebpf_error *error);
+			struct sp_plane_error *error);
 /* Load the programs that are not yet, @programs_max at most. Returns 1 there are more; 0; -errno. */
-int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
-			  unsigned programs_max, struct sp_ebpf_error *error);
+int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_plane_dhcp *dhcp,
+			  unsigned programs_max, struct sp_plane_error *error);
 /* Map @size bytes of an array map. NULL with errno. */
 void *sp_ebpf_mmap(int fd, size_t size, bool is_writable);
 /* The id of a program, 0 if @fd is none. */
@@ -223,23 +227,23 @@ uint32_t sp_ebpf_program_id(int fd);
 int sp_ebpf_scratch_open(const struct sp_ebpf_options *options, struct sp_ebpf **ret_plane);
 bool sp_ebpf_scratch_keep(struct sp_ebpf *plane); /* false: not kept, close it */
 int sp_ebpf_scratch_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
-			  struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error);
+			  struct sp_ebpf_staged **ret_staged, struct sp_plane_error *error);
 
 /* ---- switch.c ---- */
 
 /* Hooks in the order they are attached in. */
 extern const enum sp_hook sp_ebpf_attach_order[];
 extern const unsigned int sp_ebpf_attach_count;
-bool sp_ebpf_has_hook(const struct sp_ebpf_interface *interface, enum sp_hook hook);
+bool sp_ebpf_has_hook(const struct sp_plane_interface *interface, enum sp_hook hook);
 
 /* ---- settle.c, lock.c ---- */
 
 /* Adopt what runs; undo or complete what a killed switch left. */
-int sp_ebpf_settle(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+int sp_ebpf_settle(struct sp_ebpf *plane, struct sp_plane_error *error);
 /* Remove the pins of every revision but the running one. */
-int sp_ebpf_unpin_others(struct sp_ebpf *plane, struct sp_ebpf_error *error);
+int sp_ebpf_unpin_others(struct sp_ebpf *plane, struct sp_plane_error *error);
 /* Remove the second lock. */
-int sp_ebpf_unlock(struct sp_ebpf_error *error);
+int sp_ebpf_unlock(struct sp_plane_error *error);
 
 /* ---- seen.c ---- */
 

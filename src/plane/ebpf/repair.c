@@ -37,24 +37,24 @@ static uint32_t find_before(const struct sp_ebpf_hook *hook)
 	return query.prog_cnt && ids[0] != hook->prog_id ? ids[0] : 0;
 }
 
-static enum sp_ebpf_fault_kind look(const struct sp_ebpf *plane, const struct sp_ebpf_entry *entry,
+static enum sp_plane_fault_kind look(const struct sp_ebpf *plane, const struct sp_ebpf_entry *entry,
 				    uint32_t *ret_other)
 {
 	const struct sp_ebpf_hook *hook = entry ? &entry->hook : NULL;
 
 	*ret_other = 0;
 	if (!hook || hook->prog_id == 0)
-		return SP_EBPF_HOOK_MISSING;
+		return SP_PLANE_HOOK_MISSING;
 	if (hook->prog_id != plane->running->program_id[hook->pin.hook]) {
 		*ret_other = hook->prog_id;
-		return SP_EBPF_HOOK_REPLACED;
+		return SP_PLANE_HOOK_REPLACED;
 	}
 	*ret_other = find_before(hook);
-	return *ret_other ? SP_EBPF_HOOK_BEHIND : SP_EBPF_HOOK_RIGHT;
+	return *ret_other ? SP_PLANE_HOOK_BEHIND : SP_PLANE_HOOK_RIGHT;
 }
 
 static int attach(struct sp_ebpf *plane, enum sp_hook hook,
-		  const struct sp_ebpf_interface *interface, struct sp_ebpf_error *error)
+		  const struct sp_plane_interface *interface, struct sp_plane_error *error)
 {
 	struct sp_ebpf_pin pin = { .hook = hook };
 	struct sp_ebpf_hook attached;
@@ -71,7 +71,7 @@ static int attach(struct sp_ebpf *plane, enum sp_hook hook,
 
 /* The pin of this name may be another device's, which was renamed: the next switch follows it. */
 static bool is_name_taken(const struct sp_ebpf_entries *entries, enum sp_hook hook,
-			  const struct sp_ebpf_interface *interface)
+			  const struct sp_plane_interface *interface)
 {
 	for (size_t i = 0; i < entries->count; i++) {
 		const struct sp_ebpf_hook *seen = &entries->items[i].hook;
@@ -85,12 +85,12 @@ static bool is_name_taken(const struct sp_ebpf_entries *entries, enum sp_hook ho
 }
 
 static int put_back(struct sp_ebpf *plane, struct sp_ebpf_entries *entries,
-		    struct sp_ebpf_entry *entry, const struct sp_ebpf_interface *interface,
-		    struct sp_ebpf_fault *fault)
+		    struct sp_ebpf_entry *entry, const struct sp_plane_interface *interface,
+		    struct sp_plane_fault *fault)
 {
 	int r = 0;
 
-	if (fault->kind == SP_EBPF_HOOK_REPLACED)
+	if (fault->kind == SP_PLANE_HOOK_REPLACED)
 		return sp_ebpf_hook_replace(plane->pin_dir, &entry->hook, -1,
 					    plane->running->program[fault->hook], &fault->error);
 	if (is_name_taken(entries, fault->hook, interface))
@@ -102,14 +102,14 @@ static int put_back(struct sp_ebpf *plane, struct sp_ebpf_entries *entries,
 }
 
 static int mend_hook(struct sp_ebpf *plane, struct sp_ebpf_entries *entries, enum sp_hook hook,
-		     const struct sp_ebpf_interface *interface, struct sp_ebpf_fault **faults,
+		     const struct sp_plane_interface *interface, struct sp_plane_fault **faults,
 		     size_t *count)
 {
 	struct sp_ebpf_entry *entry = find_device(entries, hook, interface->ifindex);
-	struct sp_ebpf_fault fault = { .hook = hook }, *to;
+	struct sp_plane_fault fault = { .hook = hook }, *to;
 
 	fault.kind = look(plane, entry, &fault.prog_id);
-	if (fault.kind == SP_EBPF_HOOK_RIGHT)
+	if (fault.kind == SP_PLANE_HOOK_RIGHT)
 		return 0;
 	snprintf(fault.interface, sizeof(fault.interface), "%s", interface->name);
 	fault.repair = put_back(plane, entries, entry, interface, &fault);
@@ -142,7 +142,7 @@ static bool has_programs(const struct sp_ebpf *plane)
 	return has_all;
 }
 
-int sp_ebpf_mend_pins(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+int sp_ebpf_mend_pins(struct sp_ebpf *plane, struct sp_plane_error *error)
 {
 	bool is_changed = false;
 	int r = 0;
@@ -165,11 +165,11 @@ int sp_ebpf_mend_pins(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 
 /* ---- all hooks ---- */
 
-int sp_ebpf_repair(struct sp_ebpf *plane, const struct sp_ebpf_interface *interfaces,
-		   size_t interface_count, struct sp_ebpf_fault **ret_faults, size_t *ret_count)
+int sp_ebpf_repair(struct sp_ebpf *plane, const struct sp_plane_interface *interfaces,
+		   size_t interface_count, struct sp_plane_fault **ret_faults, size_t *ret_count)
 {
 	__sp_entries struct sp_ebpf_entries entries = { 0 };
-	__sp_free struct sp_ebpf_fault *faults = NULL;
+	__sp_free struct sp_plane_fault *faults = NULL;
 	size_t count = 0;
 	int r = 0;
 

@@ -156,7 +156,7 @@ static int empty_tables(const struct sp_ebpf_staged *staged)
 
 static int load_idle(struct sp_ebpf *plane, const struct sp_ebpf_room *room,
 		     const struct fixed *fixed, struct sp_ebpf_staged **ret_staged,
-		     struct sp_ebpf_error *error)
+		     struct sp_plane_error *error)
 {
 	__sp_cleanup(sp_ebpf_staged_closep) struct sp_ebpf_staged *staged =
 		sp_ebpf_staged_alloc(plane, fixed->revision);
@@ -179,7 +179,7 @@ static int load_idle(struct sp_ebpf *plane, const struct sp_ebpf_room *room,
 }
 
 int sp_ebpf_scratch_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
-			  struct sp_ebpf_staged **ret_staged, struct sp_ebpf_error *error)
+			  struct sp_ebpf_staged **ret_staged, struct sp_plane_error *error)
 {
 	__sp_cleanup(sp_ebpf_arrays_done) struct sp_ebpf_arrays arrays = { 0 };
 	__sp_cleanup(sp_ebpf_staged_closep) struct sp_ebpf_staged *staged = NULL;

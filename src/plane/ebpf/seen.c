@@ -96,7 +96,7 @@ int sp_ebpf_flow_use(struct sp_ebpf *plane, struct sp_flow_use *ret_use, uint32_
 
 #define FLOWS_AT_ONCE 4096u
 
-int sp_ebpf_walk(const struct sp_ebpf_map *map, struct sp_ebpf_walk *walk, sp_ebpf_walk_visit visit, void *arg)
+int sp_ebpf_walk(const struct sp_ebpf_map *map, struct sp_plane_walk *walk, sp_ebpf_walk_visit visit, void *arg)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, options);
 	__sp_free char *keys = calloc(FLOWS_AT_ONCE, map->key_size);
@@ -106,7 +106,7 @@ int sp_ebpf_walk(const struct sp_ebpf_map *map, struct sp_ebpf_walk *walk, sp_eb
 
 	if (!keys || !values)
 		return -ENOMEM;
-	at_end = bpf_map_lookup_batch(map->fd, walk->is_begun ? &walk->bucket : NULL, &walk->bucket, keys, values,
+	at_end = bpf_map_lookup_batch(map->fd, walk->is_begun ? &walk->place : NULL, &walk->place, keys, values,
 				      &got, &options);
 	if (at_end < 0 && at_end != -ENOENT)
 		return at_end;
@@ -118,7 +118,7 @@ int sp_ebpf_walk(const struct sp_ebpf_map *map, struct sp_ebpf_walk *walk, sp_eb
 
 /* A visit of flows of this build, as one of keys and values. */
 struct flow_visit {
-	sp_ebpf_flow_visit visit;
+	sp_plane_flow_visit visit;
 	void *arg;
 };
 
@@ -130,7 +130,7 @@ static int visit_flow(void *arg, const void *key, const void *value)
 	return 0;
 }
 
-int sp_ebpf_flow_some(struct sp_ebpf *plane, struct sp_ebpf_walk *walk, sp_ebpf_flow_visit visit, void *arg)
+int sp_ebpf_flow_some(struct sp_ebpf *plane, struct sp_plane_walk *walk, sp_plane_flow_visit visit, void *arg)
 {
 	struct flow_visit flow_visit = { visit, arg };
 
@@ -146,7 +146,7 @@ static void count_flow(void *arg, const struct sp_flow_key *key, const struct sp
 
 int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count)
 {
-	struct sp_ebpf_walk walk = { 0 };
+	struct sp_plane_walk walk = { 0 };
 	uint32_t count = 0;
 	int r;
 
@@ -228,7 +228,7 @@ static size_t record_at(const struct sp_ebpf_ring *ring, unsigned long position,
 	return ((size_t)len + BPF_RINGBUF_HDR_SZ + 7) & ~(size_t)7;
 }
 
-int sp_ebpf_take_events(struct sp_ebpf *plane, size_t max, sp_ebpf_event_fn take, void *arg)
+int sp_ebpf_take_events(struct sp_ebpf *plane, size_t max, sp_plane_event_fn take, void *arg)
 {
 	unsigned long position;
 	size_t taken = 0;

@@ -16,7 +16,7 @@ static int open_revision_program(const char *pin_dir, uint64_t revision, enum sp
 	return fd;
 }
 
-static int adopt_running(struct sp_ebpf *plane, uint64_t revision, struct sp_ebpf_error *error)
+static int adopt_running(struct sp_ebpf *plane, uint64_t revision, struct sp_plane_error *error)
 {
 	struct sp_ebpf_staged *staged = sp_ebpf_staged_alloc(plane, revision);
 	int r;
@@ -44,7 +44,7 @@ static int adopt_running(struct sp_ebpf *plane, uint64_t revision, struct sp_ebp
 
 /* One hook, seen against the running revision (0: none). */
 static int settle_hook(struct sp_ebpf *plane, struct sp_ebpf_hook *hook,
-		       struct sp_ebpf_error *error)
+		       struct sp_plane_error *error)
 {
 	const struct sp_ebpf_staged *running = plane->running;
 	enum sp_hook place = hook->pin.hook;
@@ -71,7 +71,7 @@ static int settle_hook(struct sp_ebpf *plane, struct sp_ebpf_hook *hook,
 	return 0; /* someone else's: status shows it, the next switch refuses */
 }
 
-int sp_ebpf_unpin_others(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+int sp_ebpf_unpin_others(struct sp_ebpf *plane, struct sp_plane_error *error)
 {
 	__sp_free uint64_t *revisions = NULL;
 	size_t count = 0;
@@ -85,7 +85,7 @@ int sp_ebpf_unpin_others(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 	return 0;
 }
 
-int sp_ebpf_settle(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+int sp_ebpf_settle(struct sp_ebpf *plane, struct sp_plane_error *error)
 {
 	__sp_entries struct sp_ebpf_entries entries = { 0 };
 	uint64_t revision = sp_ebpf_running_read(plane->pin_dir);

@@ -85,7 +85,7 @@ static bool has_shape(const struct bpf_map *map, const struct bpf_map_info *info
 }
 
 static int say_shape(const struct bpf_map *map, const struct bpf_map_info *info, const char *path,
-		     struct sp_ebpf_error *error)
+		     struct sp_plane_error *error)
 {
 	return sp_ebpf_fail(error, -EUCLEAN,
 			    "%s has another shape (type %u, key %u, value %u, %u entries) than "
@@ -99,7 +99,7 @@ static int say_shape(const struct bpf_map *map, const struct bpf_map_info *info,
 /* 0 and *ret_fd when a map of this shape is pinned; -ENOENT when none is; -ESTALE when an older build's is,
  * whose contents can move. @moves  that one is taken hold of: -ENOENT. */
 static int adopt_map(struct sp_ebpf *plane, const struct bpf_map *map, const char *path, bool moves,
-		     int *ret_fd, struct sp_ebpf_error *error)
+		     int *ret_fd, struct sp_plane_error *error)
 {
 	__sp_close int fd = bpf_obj_get(path);
 	struct bpf_map_info info = { 0 };
@@ -123,7 +123,7 @@ static int adopt_map(struct sp_ebpf *plane, const struct bpf_map *map, const cha
 
 /* Adopt what is pinned of one object's maps and mark the rest for creation.
  * Returns how many are to be created, or -errno. */
-static int adopt_maps(struct sp_ebpf *plane, struct bpf_object *object, struct sp_ebpf_error *error)
+static int adopt_maps(struct sp_ebpf *plane, struct bpf_object *object, struct sp_plane_error *error)
 {
 	struct bpf_map *map;
 	int missing = 0;
@@ -157,7 +157,7 @@ static int adopt_maps(struct sp_ebpf *plane, struct bpf_object *object, struct s
 }
 
 /* Take over the maps the load made; pin them. */
-static int keep_maps(struct sp_ebpf *plane, struct bpf_object *object, struct sp_ebpf_error *error)
+static int keep_maps(struct sp_ebpf *plane, struct bpf_object *object, struct sp_plane_error *error)
 {
 	struct bpf_map *map;
 
@@ -188,7 +188,7 @@ static int keep_maps(struct sp_ebpf *plane, struct bpf_object *object, struct sp
 /* Loaded without its programs an object gives just its maps, with the type information some
  * need. */
 static int open_maps_of(struct sp_ebpf *plane, const void *bytes, size_t len, const char *name,
-			struct sp_ebpf_error *error)
+			struct sp_plane_error *error)
 {
 	__sp_cleanup(bpf_object__closep) struct bpf_object *object = NULL;
 	struct bpf_program *program;
@@ -218,7 +218,7 @@ int sp_ebpf_sessions_map(const struct sp_ebpf_map *map, struct sp_ebpf_sessions 
 	return 0;
 }
 
-static int map_memory(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+static int map_memory(struct sp_ebpf *plane, struct sp_plane_error *error)
 {
 	int r;
 
@@ -250,7 +250,7 @@ static int map_memory(struct sp_ebpf *plane, struct sp_ebpf_error *error)
 	return 0;
 }
 
-static int open_maps(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+static int open_maps(struct sp_ebpf *plane, struct sp_plane_error *error)
 {
 	const void *bytes;
 	size_t len;
@@ -275,7 +275,7 @@ static void close_maps(struct sp_ebpf *plane)
 	plane->map_count = 0;
 }
 
-int sp_ebpf_state_open(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+int sp_ebpf_state_open(struct sp_ebpf *plane, struct sp_plane_error *error)
 {
 	int r = plane->pin_dir ? sp_ebpf_former_settle(plane, error) : 0;
 

@@ -17,7 +17,7 @@ const enum sp_hook sp_ebpf_attach_order[] = {
 
 const unsigned int sp_ebpf_attach_count = SP_ARRAY_LEN(sp_ebpf_attach_order);
 
-bool sp_ebpf_has_hook(const struct sp_ebpf_interface *interface, enum sp_hook hook)
+bool sp_ebpf_has_hook(const struct sp_plane_interface *interface, enum sp_hook hook)
 {
 	switch (interface->zone) {
 	case SP_ZONE_EDGE:
@@ -33,7 +33,7 @@ bool sp_ebpf_has_hook(const struct sp_ebpf_interface *interface, enum sp_hook ho
 
 /* The entry that is this hook of this device, whatever name the device had when it was attached. */
 static struct sp_ebpf_entry *find_entry(struct sp_ebpf_entries *entries, enum sp_hook hook,
-					const struct sp_ebpf_interface *interface)
+					const struct sp_plane_interface *interface)
 {
 	for (size_t i = 0; i < entries->count; i++) {
 		struct sp_ebpf_entry *entry = &entries->items[i];
@@ -91,7 +91,7 @@ static int clear_name(struct sp_ebpf *plane, struct sp_ebpf_entries *entries,
 
 static int attach_one(struct sp_ebpf *plane, const struct sp_ebpf_staged *staged,
 		      struct sp_ebpf_entries *entries, enum sp_hook hook,
-		      const struct sp_ebpf_interface *interface, struct sp_ebpf_error *error)
+		      const struct sp_plane_interface *interface, struct sp_plane_error *error)
 {
 	struct sp_ebpf_pin pin = { .is_new = true, .hook = hook };
 	struct sp_ebpf_entry *entry;
@@ -116,7 +116,7 @@ static int attach_one(struct sp_ebpf *plane, const struct sp_ebpf_staged *staged
 }
 
 static int switch_one(struct sp_ebpf *plane, const struct sp_ebpf_staged *staged,
-		      struct sp_ebpf_entry *entry, struct sp_ebpf_error *error)
+		      struct sp_ebpf_entry *entry, struct sp_plane_error *error)
 {
 	enum sp_hook hook = entry->hook.pin.hook;
 	int r;
@@ -136,7 +136,7 @@ static int switch_one(struct sp_ebpf *plane, const struct sp_ebpf_staged *staged
 
 static int run_on(struct sp_ebpf *plane, const struct sp_ebpf_staged *staged,
 		  struct sp_ebpf_entries *entries, enum sp_hook hook,
-		  const struct sp_ebpf_interface *interface, struct sp_ebpf_error *error)
+		  const struct sp_plane_interface *interface, struct sp_plane_error *error)
 {
 	struct sp_ebpf_entry *entry = find_entry(entries, hook, interface);
 	int r;
@@ -166,8 +166,8 @@ static void undo(struct sp_ebpf *plane, const struct sp_ebpf_staged *staged,
 
 /* ---- the sequence ---- */
 
-static int check_interfaces(const struct sp_ebpf_interface *interfaces, size_t count,
-			    struct sp_ebpf_error *error)
+static int check_interfaces(const struct sp_plane_interface *interfaces, size_t count,
+			    struct sp_plane_error *error)
 {
 	for (size_t i = 0; i < count; i++)
 		if (interfaces[i].ifindex == 0 ||
@@ -187,8 +187,8 @@ static bool is_spared(const struct sp_ebpf *plane, enum sp_hook hook, int r)
 
 static int run_everywhere(struct sp_ebpf *plane, const struct sp_ebpf_staged *staged,
 			  struct sp_ebpf_entries *entries,
-			  const struct sp_ebpf_interface *interfaces, size_t interface_count,
-			  struct sp_ebpf_error *error)
+			  const struct sp_plane_interface *interfaces, size_t interface_count,
+			  struct sp_plane_error *error)
 {
 	int r = follow_renames(plane, entries);
 
@@ -228,7 +228,7 @@ static int finish_hook(struct sp_ebpf *plane, struct sp_ebpf_entry *entry)
 /* Past the point of no return: the listed interfaces run the new revision whatever fails here, and
  * the next switch, or the next daemon, tries again. */
 static void finish(struct sp_ebpf *plane, struct sp_ebpf_entries *entries, uint64_t former,
-		   struct sp_ebpf_error *error)
+		   struct sp_plane_error *error)
 {
 	for (size_t i = 0; i < entries->count; i++) {
 		struct sp_ebpf_hook *hook = &entries->items[i].hook;
@@ -255,8 +255,8 @@ static void undo_and_unpin(struct sp_ebpf *plane, const struct sp_ebpf_staged *s
 }
 
 static int switch_all(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
-		      const struct sp_ebpf_interface *interfaces, size_t interface_count,
-		      struct sp_ebpf_error *error)
+		      const struct sp_plane_interface *interfaces, size_t interface_count,
+		      struct sp_plane_error *error)
 {
 	__sp_entries struct sp_ebpf_entries entries = { 0 };
 	struct sp_ebpf_staged *former = plane->running;
@@ -292,8 +292,8 @@ static int switch_all(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
 }
 
 int sp_ebpf_switch(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
-		   const struct sp_ebpf_interface *interfaces, size_t interface_count,
-		   struct sp_ebpf_error *error)
+		   const struct sp_plane_interface *interfaces, size_t interface_count,
+		   struct sp_plane_error *error)
 {
 	const struct sp_ebpf_staged *former = plane->running;
 	int r;

@@ -5,7 +5,7 @@
 
 #include "plane/ebpf/entries.h"
 
-static bool has_edge_in(const struct sp_ebpf_link_info *links, size_t count, uint32_t ifindex)
+static bool has_edge_in(const struct sp_plane_hook *links, size_t count, uint32_t ifindex)
 {
 	for (size_t i = 0; i < count; i++)
 		if (links[i].hook == SP_HOOK_EDGE_IN && links[i].ifindex == ifindex && links[i].prog_id)
@@ -13,11 +13,11 @@ static bool has_edge_in(const struct sp_ebpf_link_info *links, size_t count, uin
 	return false;
 }
 
-int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_ebpf_link_info **ret_links,
+int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_plane_hook **ret_links,
 		       size_t *ret_count)
 {
 	__sp_entries struct sp_ebpf_entries entries = { 0 };
-	struct sp_ebpf_link_info *links;
+	struct sp_plane_hook *links;
 	int r;
 
 	if (!plane->pin_dir)
@@ -65,7 +65,7 @@ int sp_ebpf_find_interface(const char *pin_dir, enum sp_hook hook, char ret_name
 }
 
 /* What cannot be looked at (a hook this version does not know) goes with its pin. */
-static int remove_hooks(const char *pin_dir, struct sp_ebpf_error *error)
+static int remove_hooks(const char *pin_dir, struct sp_plane_error *error)
 {
 	__sp_free struct sp_ebpf_pin *pins = NULL;
 	size_t count = 0;
@@ -100,7 +100,7 @@ static void remove_parent(const char *pin_dir)
 	}
 }
 
-int sp_ebpf_unload(const char *pin_dir, struct sp_ebpf_error *error)
+int sp_ebpf_unload(const char *pin_dir, struct sp_plane_error *error)
 {
 	int r;
 
@@ -119,7 +119,7 @@ int sp_ebpf_unload(const char *pin_dir, struct sp_ebpf_error *error)
 	return sp_ebpf_end(error, sp_ebpf_unlock(error));
 }
 
-int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_ebpf_error *error)
+int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_plane_error *error)
 {
 	struct sp_ebpf_staged *running;
 	int r;

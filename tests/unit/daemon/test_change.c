@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* In which order a change of access reaches the revisions, the database, the kernel, the audit log and the peers,
- * and what is left when one of them fails. The linker puts this file in the place of the store and of the plane
+ * and what is left when one of them fails. This file answers as the plane, and the linker puts it in the place of the store
  * (tests/unit/daemon/meson.build); each call that it answers is a word of the log. */
 #include <errno.h>
 #include <setjmp.h>
@@ -101,13 +101,6 @@ const char *__wrap_sp_store_error(const struct sp_store *store)
 int __wrap_sp_revisions_add_session(struct sp_revisions *revisions, const struct sp_live *live,
 				    struct sp_standings *ret_standings);
 int __wrap_sp_revisions_stage_session(struct sp_revisions *revisions, const struct sp_live *live);
-int __wrap_sp_ebpf_session_put(struct sp_ebpf *plane, uint32_t number, const struct sp_session *session);
-int __wrap_sp_ebpf_session_end(struct sp_ebpf *plane, uint32_t number);
-int __wrap_sp_ebpf_session_extend(struct sp_ebpf *plane, uint32_t number, uint64_t expires_ns);
-int __wrap_sp_ebpf_session_set_idle(struct sp_ebpf *plane, uint32_t number, uint64_t idle_ns);
-int __wrap_sp_ebpf_ident_put(struct sp_ebpf *plane, const struct sp_addr *addr, uint32_t session, uint64_t epoch);
-int __wrap_sp_ebpf_ident_remove(struct sp_ebpf *plane, const struct sp_addr *addr);
-void __wrap_sp_ebpf_wait_programs(struct sp_ebpf *plane);
 
 int __wrap_sp_revisions_add_session(struct sp_revisions *revisions, const struct sp_live *live,
 				    struct sp_standings *ret_standings)
@@ -123,7 +116,7 @@ int __wrap_sp_revisions_stage_session(struct sp_revisions *revisions, const stru
 	return say_of("stage", live->row.slot);
 }
 
-int __wrap_sp_ebpf_session_put(struct sp_ebpf *plane, uint32_t number, const struct sp_session *session)
+static int plane_session_put(struct sp_plane *plane, uint32_t number, const struct sp_session *session)
 {
 	(void)plane;
 	assert_int_not_equal(session->epoch, 0);
@@ -131,43 +124,54 @@ int __wrap_sp_ebpf_session_put(struct sp_ebpf *plane, uint32_t number, const str
 		      number);
 }
 
-int __wrap_sp_ebpf_session_end(struct sp_ebpf *plane, uint32_t number)
+static int plane_session_end(struct sp_plane *plane, uint32_t number)
 {
 	(void)plane;
 	return say_of("cut", number);
 }
 
-int __wrap_sp_ebpf_session_extend(struct sp_ebpf *plane, uint32_t number, uint64_t expires_ns)
+static int plane_session_extend(struct sp_plane *plane, uint32_t number, uint64_t expires_ns)
 {
 	(void)plane;
 	return say_of(expires_ns == 1 ? "expire" : "until", number);
 }
 
-int __wrap_sp_ebpf_session_set_idle(struct sp_ebpf *plane, uint32_t number, uint64_t idle_ns)
+static int plane_session_set_idle(struct sp_plane *plane, uint32_t number, uint64_t idle_ns)
 {
 	(void)plane;
 	(void)idle_ns;
 	return say_of("idle", number);
 }
 
-int __wrap_sp_ebpf_ident_put(struct sp_ebpf *plane, const struct sp_addr *addr, uint32_t session, uint64_t epoch)
+static int plane_ident_put(struct sp_plane *plane, const struct sp_addr *addr, uint32_t session, uint64_t epoch)
 {
 	(void)plane;
 	(void)epoch;
 	return say_of(sp_addr_is_v4(addr) ? "ident4" : "ident6", session);
 }
 
-int __wrap_sp_ebpf_ident_remove(struct sp_ebpf *plane, const struct sp_addr *addr)
+static int plane_ident_remove(struct sp_plane *plane, const struct sp_addr *addr)
 {
 	(void)plane;
 	return say(sp_addr_is_v4(addr) ? "free4" : "free6");
 }
 
-void __wrap_sp_ebpf_wait_programs(struct sp_ebpf *plane)
+static void plane_settle(struct sp_plane *plane)
 {
 	(void)plane;
 	say("wait");
 }
+
+static const struct sp_plane_ops plane_ops = {
+	.session_put = plane_session_put,
+	.session_end = plane_session_end,
+	.session_extend = plane_session_extend,
+	.session_set_idle = plane_session_set_idle,
+	.ident_put = plane_ident_put,
+	.ident_remove = plane_ident_remove,
+	.settle = plane_settle,
+};
+static struct sp_plane fake = { &plane_ops };
 
 /* ---- roles ---- */
 
@@ -260,6 +264,7 @@ static struct sp_people *people_of(struct sp_live *const *lives, size_t count)
 
 	people->slot_end = people->next_slot = 1;
 	people->machine = &machine_now;
+	people->plane = &fake;
 	people->outside = (struct sp_people_outside){ .record = note_record, .over = note_over, .denied = note_denied,
 						      .changed = note_changed, .passed = note_passed };
 	for (size_t i = 0; i < count; i++) {

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The operations of plane/plane.h by the functions of ebpf.h: nothing is decided here. */
+#include "plane/ebpf/ops.h"
+
+#include "plane/ebpf/plane.h"
+
+static struct sp_ebpf *ebpf_of(struct sp_plane *plane)
+{
+	return (struct sp_ebpf *)plane;
+}
+
+static struct sp_ebpf_staged *staged_of(struct sp_plane_staged *staged)
+{
+	return (struct sp_ebpf_staged *)staged;
+}
+
+_Static_assert(offsetof(struct sp_ebpf, base) == 0 && offsetof(struct sp_ebpf_staged, base) == 0,
+	       "what the casts rely on");
+
+/* ---- the plane ---- */
+
+static void step_passed(void *arg, enum sp_ebpf_step step)
+{
+	static const char *const names[] = {
+#define X(id, name, text) [SP_EBPF_STEP_##id] = name,
+		SP_EBPF_STEPS(X)
+#undef X
+	};
+	const struct sp_ebpf *plane = arg;
+
+	plane->passed(plane->passed_arg, names[step]);
+}
+
+static int ebpf_open(const struct sp_plane_options *options, struct sp_plane **ret_plane,
+		     struct sp_plane_error *error)
+{
+	const struct sp_ebpf_options own = {
+		.pin_dir = options->pin_dir,
+		.sessions_max = options->sessions_max,
+		.flows_max = options->flows_max,
+		.events_bytes = options->events_bytes,
+	};
+	struct sp_ebpf *plane;
+	int r = sp_ebpf_open(&own, &plane, error);
+
+	if (r < 0)
+		return r;
+	plane->base.ops = &sp_ebpf_ops;
+	plane->passed = options->step;
+	plane->passed_arg = options->step_arg;
+	plane->options.step = options->step ? step_passed : NULL;
+	plane->options.step_arg = plane;
+	*ret_plane = &plane->base;
+	return 0;
+}
+
+static void ebpf_close(struct sp_plane *plane)
+{
+	sp_ebpf_close(ebpf_of(plane));
+}
+
+static int ebpf_unload(const struct sp_plane_options *options, struct sp_plane_error *error)
+{
+	return sp_ebpf_unload(options->pin_dir, error);
+}
+
+static int ebpf_detach(struct sp_plane *plane, struct sp_plane_error *error)
+{
+	return sp_ebpf_detach(ebpf_of(plane), error);
+}
+
+static int ebpf_find_interface(const struct sp_plane_options *options, enum sp_hook hook, char ret_name[16])
+{
+	return sp_ebpf_find_interface(options->pin_dir, hook, ret_name);
+}
+
+/* ---- revisions ---- */
+
+static int ebpf_stage(struct sp_plane *plane, const struct sp_tables *tables, uint64_t revision,
+		      const struct sp_plane_dhcp *dhcp, struct sp_plane_staged **ret_staged,
+		      struct sp_plane_error *error)
+{
+	struct sp_ebpf_staged *staged;
+	int r = sp_ebpf_stage(ebpf_of(plane), tables, revision, dhcp, &staged, error);
+
+	if (r == 0)
+		*ret_staged = &staged->base;
+	return r;
+}
+
+static int ebpf_stage_tables(struct sp_plane *plane, const struct sp_tables *tables, uint64_t revision,
+			     struct sp_plane_staged **ret_staged, struct sp_plane_error *error)
+{
+	struct sp_ebpf_staged *staged;
+	int r = sp_ebpf_stage_tables(ebpf_of(plane), tables, revision, &staged, error);
+
+	if (r == 0)
+		*ret_staged = &staged->base;
+	return r;
+}
+
+static int ebpf_stage_program(struct sp_plane_staged *staged, const struct sp_plane_dhcp *dhcp,
+			      struct sp_plane_error *error)
+{
+	return sp_ebpf_stage_program(staged_of(staged), dhcp, error);
+}
+
+static void ebpf_staged_complete(struct sp_plane_staged *staged)
+{
+	sp_ebpf_staged_complete(staged_of(staged));
+}
+
+static void ebpf_staged_free(struct sp_plane_staged *staged)
+{
+	sp_ebpf_staged_free(staged_of(staged));
+}
+
+static int ebpf_staged_extend(struct sp_plane_staged *staged, const struct sp_tables *tables)
+{
+	return sp_ebpf_staged_extend(staged_of(staged), tables);
+}
+
+static int ebpf_commit(struct sp_plane *plane, struct sp_plane_staged *staged,
+		       const struct sp_plane_interface *interfaces, size_t interface_count,
+		       struct sp_plane_error *error)
+{
+	return sp_ebpf_switch(ebpf_of(plane), staged_of(staged), interfaces, interface_count, error);
+}
+
+static uint64_t ebpf_running_revision(struct sp_plane *plane)
+{
+	return sp_ebpf_running_revision(ebpf_of(plane));
+}
+
+static struct sp_plane_staged *ebpf_running(struct sp_plane *plane)
+{
+	struct sp_ebpf_staged *running = sp_ebpf_running(ebpf_of(plane));
+
+	return running ? &running->base : NULL;
+}
+
+/* ---- hooks and the guard ---- */
+
+static int ebpf_list_hooks(struct sp_plane *plane, struct sp_plane_hook **ret_hooks, size_t *ret_count)
+{
+	return sp_ebpf_list_links(ebpf_of(plane), ret_hooks, ret_count);
+}
+
+static int ebpf_repair(struct sp_plane *plane, const struct sp_plane_interface *interfaces,
+		       size_t interface_count, struct sp_plane_fault **ret_faults, size_t *ret_count)
+{
+	return sp_ebpf_repair(ebpf_of(plane), interfaces, interface_count, ret_faults, ret_count);
+}
+
+static int ebpf_mend_pins(struct sp_plane *plane, struct sp_plane_error *error)
+{
+	return sp_ebpf_mend_pins(ebpf_of(plane), error);
+}
+
+/* The guard is the network namespace's: no plane needs to be open for it. */
+static int ebpf_guard_put(struct sp_plane *plane, const struct sp_plane_guard *guard,
+			  struct sp_plane_error *error)
+{
+	(void)plane;
+	return sp_ebpf_lock(guard, error);
+}
+
+static int ebpf_guard_counters(struct sp_plane *plane, struct sp_counter ret_counters[SP_PLANE_DROP_COUNT])
+{
+	(void)plane;
+	return sp_ebpf_lock_counters(ret_counters);
+}
+
+static int ebpf_guard_read(struct sp_plane *plane, char **ret_text)
+{
+	(void)plane;
+	return sp_ebpf_lock_read(ret_text);
+}
+
+/* ---- sessions ---- */
+
+static int ebpf_session_put(struct sp_plane *plane, uint32_t number, const struct sp_session *session)
+{
+	return sp_ebpf_session_put(ebpf_of(plane), number, session);
+}
+
+static int ebpf_session_get(struct sp_plane *plane, uint32_t number, struct sp_session *ret_session)
+{
+	return sp_ebpf_session_get(ebpf_of(plane), number, ret_session);
+}
+
+static int ebpf_session_stage(struct sp_plane *plane, uint32_t number, uint64_t revision,
+			      const uint32_t class_id[2], const uint32_t netset[2])
+{
+	return sp_ebpf_session_stage(ebpf_of(plane), number, revision, class_id, netset);
+}
+
+static int ebpf_session_end(struct sp_plane *plane, uint32_t number)
+{
+	return sp_ebpf_session_end(ebpf_of(plane), number);
+}
+
+static int ebpf_session_extend(struct sp_plane *plane, uint32_t number, uint64_t expires_ns)
+{
+	return sp_ebpf_session_extend(ebpf_of(plane), number, expires_ns);
+}
+
+static int ebpf_session_set_idle(struct sp_plane *plane, uint32_t number, uint64_t idle_ns)
+{
+	return sp_ebpf_session_set_idle(ebpf_of(plane), number, idle_ns);
+}
+
+static int ebpf_session_set_seen(struct sp_plane *plane, uint32_t number, uint64_t seen_ns)
+{
+	return sp_ebpf_session_set_seen(ebpf_of(plane), number, seen_ns);
+}
+
+static int ebpf_ident_put(struct sp_plane *plane, const struct sp_addr *addr, uint32_t session, uint64_t epoch)
+{
+	return sp_ebpf_ident_put(ebpf_of(plane), addr, session, epoch);
+}
+
+static int ebpf_ident_remove(struct sp_plane *plane, const struct sp_addr *addr)
+{
+	return sp_ebpf_ident_remove(ebpf_of(plane), addr);
+}
+
+static void ebpf_settle(struct sp_plane *plane)
+{
+	sp_ebpf_wait_programs(ebpf_of(plane));
+}
+
+/* ---- what was seen ---- */
+
+static int ebpf_counters(struct sp_plane *plane, struct sp_counter *ret_counters)
+{
+	return sp_ebpf_counters(ebpf_of(plane), ret_counters);
+}
+
+static int ebpf_rule_counters(struct sp_plane *plane, struct sp_counter *ret_rules, uint32_t count)
+{
+	return sp_ebpf_rule_counters(ebpf_of(plane), ret_rules, count);
+}
+
+static int ebpf_event_stats(struct sp_plane *plane, struct sp_event_stats *ret_stats)
+{
+	return sp_ebpf_event_stats(ebpf_of(plane), ret_stats);
+}
+
+static int ebpf_samples(struct sp_plane *plane, struct sp_sample *ret_samples)
+{
+	return sp_ebpf_samples(ebpf_of(plane), ret_samples);
+}
+
+static bool ebpf_tally_read(struct sp_plane *plane, uint32_t index, struct sp_tally *ret_tally)
+{
+	return sp_ebpf_tally_read(ebpf_of(plane), index, ret_tally);
+}
+
+static void ebpf_tally_tell(struct sp_plane *plane, uint32_t index, const struct sp_tally *tally)
+{
+	sp_ebpf_tally_tell(ebpf_of(plane), index, tally);
+}
+
+static int ebpf_take_events(struct sp_plane *plane, size_t max, sp_plane_event_fn take, void *arg)
+{
+	return sp_ebpf_take_events(ebpf_of(plane), max, take, arg);
+}
+
+static int ebpf_flow_some(struct sp_plane *plane, struct sp_plane_walk *walk, sp_plane_flow_visit visit,
+			  void *arg)
+{
+	return sp_ebpf_flow_some(ebpf_of(plane), walk, visit, arg);
+}
+
+static int ebpf_flow_count(struct sp_plane *plane, uint32_t *ret_count)
+{
+	return sp_ebpf_flow_count(ebpf_of(plane), ret_count);
+}
+
+static int ebpf_flow_use(struct sp_plane *plane, struct sp_flow_use *ret_use, uint32_t *ret_max)
+{
+	return sp_ebpf_flow_use(ebpf_of(plane), ret_use, ret_max);
+}
+
+static int ebpf_judge(struct sp_plane_staged *staged, enum sp_hook hook, const struct sp_frame *frame,
+		      uint64_t now_ns, struct sp_answer *ret_answer)
+{
+	return sp_ebpf_judge(staged_of(staged), hook, frame, now_ns, ret_answer);
+}
+
+const struct sp_plane_ops sp_ebpf_ops = {
+	.name = "ebpf",
+	.open = ebpf_open,
+	.close = ebpf_close,
+	.unload = ebpf_unload,
+	.detach = ebpf_detach,
+	.find_interface = ebpf_find_interface,
+	.stage = ebpf_stage,
+	.stage_tables = ebpf_stage_tables,
+	.stage_program = ebpf_stage_program,
+	.staged_complete = ebpf_staged_complete,
+	.staged_free = ebpf_staged_free,
+	.staged_extend = ebpf_staged_extend,
+	.commit = ebpf_commit,
+	.running_revision = ebpf_running_revision,
+	.running = ebpf_running,
+	.list_hooks = ebpf_list_hooks,
+	.repair = ebpf_repair,
+	.mend_pins = ebpf_mend_pins,
+	.guard_put = ebpf_guard_put,
+	.guard_counters = ebpf_guard_counters,
+	.guard_read = ebpf_guard_read,
+	.session_put = ebpf_session_put,
+	.session_get = ebpf_session_get,
+	.session_stage = ebpf_session_stage,
+	.session_end = ebpf_session_end,
+	.session_extend = ebpf_session_extend,
+	.session_set_idle = ebpf_session_set_idle,
+	.session_set_seen = ebpf_session_set_seen,
+	.ident_put = ebpf_ident_put,
+	.ident_remove = ebpf_ident_remove,
+	.settle = ebpf_settle,
+	.counters = ebpf_counters,
+	.rule_counters = ebpf_rule_counters,
+	.event_stats = ebpf_event_stats,
+	.samples = ebpf_samples,
+	.tally_read = ebpf_tally_read,
+	.tally_tell = ebpf_tally_tell,
+	.take_events = ebpf_take_events,
+	.flow_some = ebpf_flow_some,
+	.flow_count = ebpf_flow_count,
+	.flow_use = ebpf_flow_use,
+	.judge = ebpf_judge,
+};
