@@ -45,7 +45,6 @@ struct sp_apply {
 	struct sp_test_result *tests;
 	size_t test_count;
 	const char *tests_plane;
-	struct sp_plane_dhcp dhcp;  /* the host's, as the programs are loaded with it */
 	int worked;                /* what the work of a step returned */
 	struct sp_plane_error error; /* of the work */
 	atomic_bool is_given_up;   /* the work may end early: nobody wants it any more */

@@ -145,6 +145,8 @@ static void check_work(struct sp_apply *apply)
 			       &apply->diagnostics);
 
 	if (r == 0)
+		r = sp_plane_check(apply->daemon->plane->ops, apply->policy, &apply->diagnostics);
+	if (r == 0)
 		r = sp_policy_number_rules(apply->policy, NULL, NULL);
 	if (r == 0 && apply->is_request)
 		r = sp_reach_lint(apply->policy, apply->daemon->machine, &apply->diagnostics);
@@ -309,7 +311,8 @@ static int store_begin(struct sp_apply *apply)
 static int stage_begin(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
-	int r = sp_revisions_stage(&daemon->revisions, apply->next, &daemon->people, &apply->error);
+	int r = sp_revisions_stage(&daemon->revisions, apply->next, &daemon->people, &daemon->host,
+				   &apply->error);
 
 	if (r < 0 && apply->error.text[0])
 		return fail(apply, r, "failed", 1, "loading the tables: %s", apply->error.text);
@@ -317,7 +320,6 @@ static int stage_begin(struct sp_apply *apply)
 		return fail(apply, r, r == -E2BIG ? "table-full" : "failed", 1,
 			    "giving the sessions their class: %s", sp_judge_fault(r));
 	apply->next = NULL; /* the staged one now */
-	apply->dhcp = daemon->host.dhcp;
 	return 1;
 }
 
@@ -329,7 +331,7 @@ static void stage_work(struct sp_apply *apply)
 	int r;
 
 	do
-		r = sp_plane_stage_program(loaded, &apply->dhcp, &apply->error);
+		r = sp_plane_stage_program(loaded, &apply->error);
 	while (r > 0 && !atomic_load(&apply->is_given_up));
 	apply->worked = r;
 }

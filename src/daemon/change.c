@@ -81,20 +81,20 @@ static int put_identities(struct sp_people *people, struct sp_change *change, st
 	return r;
 }
 
-static struct sp_session kernel_session(const struct sp_live *live, uint64_t last_seen_ns)
+static struct sp_plane_session kernel_session(const struct sp_live *live, uint64_t last_seen_ns)
 {
-	return (struct sp_session){
+	return (struct sp_plane_session){
 		.epoch = live->row.epoch,
 		.idle_ns = (uint64_t)live->row.idle_s * SP_SECOND_NS,
 		.last_seen_ns = last_seen_ns,
-		.expires_ns = live->state == SP_LIVE_PARKED ?
-				      1 : sp_clock_utc_to_boottime_ns(live->row.expires_ns, sp_clock_offset_ns()),
+		.is_parked = live->state == SP_LIVE_PARKED,
+		.expires_ns = sp_clock_utc_to_boottime_ns(live->row.expires_ns, sp_clock_offset_ns()),
 	};
 }
 
 static int put(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
-	struct sp_session session = kernel_session(live, change->last_seen_ns);
+	struct sp_plane_session session = kernel_session(live, change->last_seen_ns);
 	int r;
 
 	sp_standings_put(&change->standings, &session);
@@ -106,7 +106,7 @@ static int put(struct sp_people *people, struct sp_change *change, struct sp_liv
 /* Without a class yet, which the next revision brings; until then it is in no revision that runs. */
 static int put_back(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
-	const struct sp_session session = kernel_session(live, sp_clock_boottime_ns());
+	const struct sp_plane_session session = kernel_session(live, sp_clock_boottime_ns());
 
 	if (live->state == SP_LIVE_ENDED)
 		return sp_plane_session_end(people->plane, live->row.slot);
@@ -155,7 +155,7 @@ static int cut(struct sp_people *people, struct sp_change *change, struct sp_liv
 static int expire(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	live->row.closed_ns = change->since_ns;
-	return sp_plane_session_extend(people->plane, live->row.slot, 1);
+	return sp_plane_session_park(people->plane, live->row.slot);
 }
 
 static int let_go(struct sp_people *people, struct sp_change *change, struct sp_live *live)

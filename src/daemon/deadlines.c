@@ -24,7 +24,7 @@ static void forget(struct sp_people *people, struct sp_live *live)
 
 static bool is_silent(struct sp_people *people, struct sp_live *live, uint64_t now_ns)
 {
-	struct sp_session session;
+	struct sp_plane_session session;
 
 	if (!live->row.idle_s || sp_plane_session_get(people->plane, live->row.slot, &session) < 0)
 		return false;
@@ -43,7 +43,7 @@ static void park(struct sp_people *people, struct sp_live *live, int64_t since_n
 static bool is_unused(struct sp_people *people, struct sp_live *live, int64_t now_ns)
 {
 	const int64_t patience_ns = (*people->machine)->unused_s * SP_NS_PER_S;
-	struct sp_session session;
+	struct sp_plane_session session;
 
 	if (!live->awaited_ns || !patience_ns || live->row.since_ns + patience_ns > now_ns)
 		return false;

@@ -175,20 +175,6 @@ static int add_links(struct sp_host *host, const struct sp_host_view *view)
 	return 0;
 }
 
-/* Note the interface if it is a DHCP client of the family and there is room for one more. */
-static void add_client(const struct sp_host *host, uint32_t ifindex, bool is_v6,
-		       uint32_t clients[SP_PLANE_DHCP_MAX])
-{
-	size_t i = 0;
-
-	if (!sp_netlink_is_dhcp_client(ifindex, is_v6, host->addresses, host->address_count))
-		return;
-	while (i < SP_PLANE_DHCP_MAX && clients[i])
-		i++;
-	if (i < SP_PLANE_DHCP_MAX)
-		clients[i] = ifindex;
-}
-
 static int add_hooked(struct sp_host *host)
 {
 	for (size_t i = 0; i < host->interface_count; i++) {
@@ -206,10 +192,10 @@ static int add_hooked(struct sp_host *host)
 		hooked->ifindex = seen->ifindex;
 		hooked->zone = seen->zone;
 		hooked->is_bare = seen->is_bare;
-		if (seen->zone == SP_ZONE_TUNNEL)
-			continue;
-		add_client(host, seen->ifindex, false, host->dhcp.v4);
-		add_client(host, seen->ifindex, true, host->dhcp.v6);
+		for (int family = 0; family < 2 && seen->zone != SP_ZONE_TUNNEL; family++)
+			hooked->is_dhcp_client[family] =
+				sp_netlink_is_dhcp_client(seen->ifindex, family == 1, host->addresses,
+							  host->address_count);
 	}
 	return 0;
 }
@@ -348,8 +334,9 @@ static int write_fingerprint(struct sp_host *host)
 	char addr[SP_ADDR_TEXT_MAX], prefix[SP_PREFIX_TEXT_MAX];
 
 	for (size_t i = 0; i < host->hooked_count; i++)
-		sp_buf_printf(&text, "hook %s %u %d\n", host->hooked[i].name,
-			      host->hooked[i].ifindex, (int)host->hooked[i].zone);
+		sp_buf_printf(&text, "hook %s %u %d %d %d\n", host->hooked[i].name,
+			      host->hooked[i].ifindex, (int)host->hooked[i].zone,
+			      host->hooked[i].is_dhcp_client[0], host->hooked[i].is_dhcp_client[1]);
 	for (size_t i = 0; i < host->gateway.self_count; i++)
 		sp_buf_printf(&text, "self %s\n", sp_addr_format(&host->gateway.self[i], addr));
 	for (size_t i = 0; i < host->gateway.route_count; i++)
@@ -359,8 +346,6 @@ static int write_fingerprint(struct sp_host *host)
 	for (size_t i = 0; i < host->gateway.edge_trust_count; i++)
 		sp_buf_printf(&text, "trust %s\n",
 			      sp_prefix_format(&host->gateway.edge_trust[i], prefix));
-	for (size_t i = 0; i < SP_PLANE_DHCP_MAX; i++)
-		sp_buf_printf(&text, "dhcp %u %u\n", host->dhcp.v4[i], host->dhcp.v6[i]);
 	return sp_buf_take(&text, &host->fingerprint);
 }
 

@@ -31,7 +31,6 @@ struct sp_host {
 	size_t address_count;
 	struct sp_plane_interface *hooked; /* governed and present: what programs are attached to */
 	size_t hooked_count;
-	struct sp_plane_dhcp dhcp; /* governed interfaces that are clients, but for the tunnel */
 	char *fingerprint; /* differs when judgement would */
 };
 

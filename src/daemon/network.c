@@ -135,9 +135,9 @@ static int name_all(struct sp_daemon *daemon, struct sp_plane_guard *lock)
 		}
 		if (seen->is_governed && seen->is_present)
 			r = note_listed(daemon, seen);
-		if (r == 0 && seen->is_governed && (!lock->is_narrow || seen->zone == SP_ZONE_TUNNEL))
+		if (r == 0 && seen->is_governed && (lock->state != SP_PLANE_GUARD_TUNNEL || seen->zone == SP_ZONE_TUNNEL))
 			r = name_for_lock(lock, seen, SP_PLANE_LISTED);
-		else if (r == 0 && !seen->is_governed && !lock->is_narrow)
+		else if (r == 0 && !seen->is_governed && lock->state != SP_PLANE_GUARD_TUNNEL)
 			r = name_for_lock(lock, seen, seen->is_unmanaged ? SP_PLANE_UNMANAGED :
 										  SP_PLANE_UNLISTED);
 	}
@@ -149,7 +149,9 @@ static int name_all(struct sp_daemon *daemon, struct sp_plane_guard *lock)
 static int put_as(struct sp_daemon *daemon, bool with_all, bool is_anew, struct sp_plane_error *error)
 {
 	struct sp_plane_guard lock = {
-		.is_open = daemon->is_lock_open, .is_narrow = !with_all, .is_anew = is_anew,
+		.state = daemon->is_lock_open ? SP_PLANE_GUARD_OPEN :
+			 with_all ? SP_PLANE_GUARD_CLOSED : SP_PLANE_GUARD_TUNNEL,
+		.is_anew = is_anew,
 	};
 	int r = name_all(daemon, &lock);
 

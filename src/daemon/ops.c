@@ -380,7 +380,7 @@ json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,
 {
 	static const char *const states[] = { "live", "expired", "closed" };
 	json_t *json = sp_json_row(&live->row);
-	struct sp_session session;
+	struct sp_plane_session session;
 
 	json_object_set_new(json, "state", json_string(states[live->state]));
 	json_object_set_new(json, "refusals", describe_denials(daemon, live));
@@ -390,7 +390,7 @@ json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,
 	if (live->state == SP_LIVE_ENDED ||
 	    sp_plane_session_get(daemon->plane, live->row.slot, &session) < 0)
 		return json;
-	json_object_set_new(json, "flows", json_integer((json_int_t)session.flows + session.parked_flows));
+	json_object_set_new(json, "flows", json_integer((json_int_t)session.flows));
 	json_object_set_new(json, "last_seen",
 			    sp_json_time(sp_clock_boottime_to_utc_ns(session.last_seen_ns,
 								     sp_clock_offset_ns())));

@@ -65,6 +65,8 @@ void sp_op_check(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	r = sp_policy_load(path, request->text, request->text_len, &policy, &diagnostics);
 	if (r == 0)
+		r = sp_plane_check(daemon->plane->ops, policy, &diagnostics);
+	if (r == 0)
 		reply_check(daemon, client, policy, &diagnostics);
 	else if (r == -EINVAL)
 		sp_client_fail(client, "policy-invalid", 3,

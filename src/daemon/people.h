@@ -26,7 +26,7 @@ struct sp_revisions;
 struct sp_sign_in;
 struct sp_warnings;
 
-#define SP_SLOTS 65536u      /* slot 0 is no session: its epoch names the plane (people_load.c) */
+#define SP_SLOTS 65536u      /* slot 0 is no session */
 #define SP_LINGER_NS (600 * 1000000000ll)
 
 enum sp_live_state { SP_LIVE_OPEN, SP_LIVE_PARKED, SP_LIVE_ENDED };

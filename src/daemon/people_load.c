@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Coming back: who was signed in, by the database and by the kernel.
  *
- * Session slot 0 belongs to nobody: its epoch is the plane's birth, made when its maps were. If the
- * database knows that birth, the kernel's state is the one it wrote, and a session the kernel has
- * ended stays ended, whatever the database says. If the maps are newer (a reboot), the database's
- * open sessions are put into them. If the database is newer (lost or damaged), nobody in the kernel
- * can be named, so all of them end. */
+ * The plane keeps a birth, a number that is as old as its state. If the database knows that birth, the
+ * plane's state is the one it wrote, and a session the plane has ended stays ended, whatever the
+ * database says. If the state is newer (a reboot), the database's open sessions are put into it. If the
+ * database is newer (lost or damaged), nobody in the plane can be named, so all of them end. */
 #include <string.h>
 
 #include "base/array.h"
@@ -51,7 +50,7 @@ static void note_slot(struct sp_people *people, uint32_t slot)
 /* What the kernel says about the slot of a session. */
 static bool is_in_kernel(struct sp_people *people, struct sp_live *live)
 {
-	struct sp_session session;
+	struct sp_plane_session session;
 
 	if (sp_plane_session_get(people->plane, live->row.slot, &session) < 0)
 		return false;
@@ -143,7 +142,7 @@ static size_t end_strangers(struct sp_people *people, uint64_t *ret_epoch)
 
 	*ret_epoch = 0;
 	for (uint32_t slot = 1; slot < SP_SLOTS; slot++) {
-		struct sp_session session;
+		struct sp_plane_session session;
 
 		if (sp_plane_session_get(people->plane, slot, &session) < 0 || !session.epoch)
 			continue;
@@ -160,16 +159,15 @@ static size_t end_strangers(struct sp_people *people, uint64_t *ret_epoch)
 /* Whether the maps are new to this database; gives them a birth if so. */
 static int know_birth(struct sp_people *people, bool *ret_is_fresh)
 {
-	struct sp_session birth = { 0 };
-	uint64_t known = 0;
-	int r = sp_plane_session_get(people->plane, 0, &birth);
+	uint64_t birth = 0, known = 0;
+	int r = sp_plane_get_birth(people->plane, &birth);
 
 	if (r == 0)
 		r = sp_store_get_mark(people->store, "birth", &known);
 	if (r < 0)
 		return r;
-	*ret_is_fresh = !birth.epoch;
-	if (birth.epoch && birth.epoch == known) {
+	*ret_is_fresh = !birth;
+	if (birth && birth == known) {
 		people->birth = known;
 		return 0;
 	}
@@ -178,9 +176,8 @@ static int know_birth(struct sp_people *people, bool *ret_is_fresh)
 		r = sp_store_set_mark(people->store, "birth", known);
 	if (r < 0)
 		return r;
-	birth = (struct sp_session){ .epoch = known };
 	people->birth = known;
-	return sp_plane_session_put(people->plane, 0, &birth);
+	return sp_plane_set_birth(people->plane, known);
 }
 
 /* A database put back from a copy must not give out again what was given out since. */

@@ -70,9 +70,9 @@ int sp_revision_again(const struct sp_revision *running, const struct sp_gateway
 
 /* Rows into the tables in memory. */
 static int add_rows(struct sp_revision *revision, const struct sp_live *live,
-		    struct sp_standing *ret_standing)
+		    struct sp_plane_standing *ret_standing)
 {
-	struct sp_standing standing = { .revision = revision->number };
+	struct sp_plane_standing standing = { .revision = revision->number };
 	__sp_free uint32_t *roles = NULL;
 	struct sp_identity identity;
 	int r = sp_live_identity(live, revision->policy, &identity, &roles);
@@ -87,7 +87,7 @@ static int add_rows(struct sp_revision *revision, const struct sp_live *live,
 
 /* And into what is loaded of them. */
 static int add_session(struct sp_revision *revision, struct sp_plane_staged *loaded,
-		       const struct sp_live *live, struct sp_standing *ret_standing)
+		       const struct sp_live *live, struct sp_plane_standing *ret_standing)
 {
 	int r = add_rows(revision, live, ret_standing);
 
@@ -112,32 +112,25 @@ int sp_revisions_add_session(struct sp_revisions *revisions, const struct sp_liv
 	return r;
 }
 
-/* The slot of the revision that does not run is written while no program reads it. */
 static int stage_standing(struct sp_revisions *revisions, const struct sp_live *live,
-			  const struct sp_standing *standing)
+			  const struct sp_plane_standing *standing)
 {
-	return sp_plane_session_stage(revisions->plane, live->row.slot, standing->revision,
-				     standing->class_id, standing->netset);
+	return sp_plane_session_stage(revisions->plane, live->row.slot, standing);
 }
 
 int sp_revisions_stage_session(struct sp_revisions *revisions, const struct sp_live *live)
 {
 	struct sp_revision *staged = revisions->staged;
-	struct sp_standing standing;
+	struct sp_plane_standing standing;
 	int r = staged ? add_session(staged, staged->loaded, live, &standing) : 0;
 
 	return r == 0 && staged ? stage_standing(revisions, live, &standing) : r;
 }
 
-void sp_standings_put(const struct sp_standings *standings, struct sp_session *session)
+void sp_standings_put(const struct sp_standings *standings, struct sp_plane_session *session)
 {
-	for (size_t i = 0; i < standings->count; i++) {
-		const struct sp_standing *standing = &standings->in[i];
-		const unsigned int slot = standing->revision & 1;
-
-		memcpy(session->class_id[slot], standing->class_id, sizeof(standing->class_id));
-		memcpy(session->netset[slot], standing->netset, sizeof(standing->netset));
-	}
+	memcpy(session->in, standings->in, sizeof(session->in));
+	session->count = standings->count;
 }
 
 /* ---- staging and switching ---- */
@@ -151,7 +144,7 @@ static int stage_people(struct sp_revisions *revisions, struct sp_revision *revi
 
 	for (struct sp_live *live = sp_live_next(people, NULL); live && r == 0;
 	     live = sp_live_next(people, live)) {
-		struct sp_standing standing;
+		struct sp_plane_standing standing;
 
 		if (live->state != SP_LIVE_OPEN)
 			continue;
@@ -163,7 +156,7 @@ static int stage_people(struct sp_revisions *revisions, struct sp_revision *revi
 }
 
 int sp_revisions_stage(struct sp_revisions *revisions, struct sp_revision *revision,
-		       const struct sp_people *people, struct sp_plane_error *error)
+		       const struct sp_people *people, const struct sp_host *host, struct sp_plane_error *error)
 {
 	int r;
 
@@ -171,7 +164,7 @@ int sp_revisions_stage(struct sp_revisions *revisions, struct sp_revision *revis
 	r = stage_people(revisions, revision, people);
 	if (r == 0)
 		r = sp_plane_stage_tables(revisions->plane, revision->tables, revision->number,
-					 &revision->loaded, error);
+					  host->hooked, host->hooked_count, &revision->loaded, error);
 	if (r == 0)
 		revisions->staged = revision;
 	return r;

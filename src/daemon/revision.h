@@ -47,21 +47,15 @@ struct sp_revisions {
 	struct sp_revision *staged;  /* tables loaded, every open session staged in it; NULL: none */
 };
 
-/* Where a session stands in one revision: what its address family's packets are of. */
-struct sp_standing {
-	uint64_t revision;
-	uint32_t class_id[2], netset[2];
-};
-
-#define SP_REVISIONS_MAX 2
-
+/* Where a session stands in each. */
 struct sp_standings {
-	struct sp_standing in[SP_REVISIONS_MAX];
+	struct sp_plane_standing in[SP_PLANE_REVISIONS_MAX];
 	size_t count;
 };
 
 struct sp_live;
 struct sp_people;
+struct sp_host;
 
 /* Add the rows a session needs to every revision the kernel has, and say where it stands in each. Nothing
  * points at the rows yet. Adding it again gives the same.
@@ -73,12 +67,13 @@ int sp_revisions_add_session(struct sp_revisions *revisions, const struct sp_liv
  * there is one. Returns 0 or -errno. */
 int sp_revisions_stage_session(struct sp_revisions *revisions, const struct sp_live *live);
 /* Into the parts of a session of the kernel that are a revision's. */
-void sp_standings_put(const struct sp_standings *standings, struct sp_session *session);
+void sp_standings_put(const struct sp_standings *standings, struct sp_plane_session *session);
 
-/* Load the tables of @revision, with every open session of @people in it. On 0 it is the staged one and no more
+/* Load the tables of @revision, with every open session of @people in it, for the interfaces of
+ * @host. On 0 it is the staged one and no more
  * the caller's. Returns 0; -E2BIG the tables are full; -errno, @error says of what, or nothing: of the sessions. */
 int sp_revisions_stage(struct sp_revisions *revisions, struct sp_revision *revision,
-		       const struct sp_people *people, struct sp_plane_error *error);
+		       const struct sp_people *people, const struct sp_host *host, struct sp_plane_error *error);
 /* The staged one runs: it is the running one, whose former is gone. */
 void sp_revisions_switched(struct sp_revisions *revisions);
 /* Give the staged one up, if there is one. */

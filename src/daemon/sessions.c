@@ -325,7 +325,7 @@ int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
 static int take_over(struct sp_people *people, struct sp_live *live, struct sp_live *next,
 		     const struct sp_news *news, struct sp_refusal *refusal)
 {
-	struct sp_session former = { .last_seen_ns = sp_clock_boottime_ns() };
+	struct sp_plane_session former = { .last_seen_ns = sp_clock_boottime_ns() };
 	struct sp_change change = { .kind = SP_CHANGE_OPEN, .live = next, .why = "groups-changed", .by = news->by,
 				    .former_why = "groups-changed" };
 	int r = find_slot(people, &next->row.slot);

@@ -16,6 +16,7 @@
 #define JUDGE_SESSIONS_MOST 65536u /* as a gateway has */
 #define JUDGE_EVENTS_BYTES 65536
 #define LONG_AGO_NS 1 /* 0 is never */
+#define IN_PLANE(number) ((number) + 1) /* sessions of a plane are numbered from 1 */
 
 /* A plane that judges with us. */
 struct asked {
@@ -50,7 +51,7 @@ static uint32_t sessions_of(const struct sp_policy *policy)
 static int open_plane(struct sp_judge *judge, const struct sp_plane_ops *ops, struct sp_plane_error *error)
 {
 	const struct sp_plane_options options = {
-		.sessions_max = judge->sessions_max,
+		.sessions_max = IN_PLANE(judge->sessions_max),
 		.flows_max = JUDGE_FLOWS_MAX,
 		.events_bytes = JUDGE_EVENTS_BYTES,
 	};
@@ -64,7 +65,7 @@ static int open_plane(struct sp_judge *judge, const struct sp_plane_ops *ops, st
 		r = ops->open(&options, &asked->plane, error);
 	if (r < 0)
 		return r;
-	r = sp_plane_stage(asked->plane, judge->tables, JUDGE_REVISION, NULL, &asked->staged, error);
+	r = sp_plane_stage(asked->plane, judge->tables, JUDGE_REVISION, &asked->staged, error);
 	if (r < 0)
 		sp_plane_close(SP_TAKE_PTR(asked->plane));
 	else
@@ -198,11 +199,11 @@ static int stage_again(struct sp_judge *judge, struct asked *asked)
 	struct sp_plane_error error;
 
 	sp_plane_staged_free(SP_TAKE_PTR(asked->staged));
-	return sp_plane_stage(asked->plane, judge->tables, JUDGE_REVISION, NULL, &asked->staged, &error);
+	return sp_plane_stage(asked->plane, judge->tables, JUDGE_REVISION, &asked->staged, &error);
 }
 
 static int open_in_plane(struct sp_judge *judge, struct asked *asked, uint32_t number,
-			 const struct sp_session *session, const struct sp_identity *identity)
+			 const struct sp_plane_session *session, const struct sp_identity *identity)
 {
 	int r = sp_plane_staged_extend(asked->staged, judge->tables);
 
@@ -210,25 +211,23 @@ static int open_in_plane(struct sp_judge *judge, struct asked *asked, uint32_t n
 		r = stage_again(judge, asked);
 	if (r < 0)
 		return r;
-	r = sp_plane_session_put(asked->plane, number, session);
+	r = sp_plane_session_put(asked->plane, IN_PLANE(number), session);
 	for (size_t family = 0; r >= 0 && family < 2; family++)
 		if (identity->has_address[family])
-			r = sp_plane_ident_put(asked->plane, &identity->addresses[family], number,
-					       session->epoch);
+			r = sp_plane_ident_put(asked->plane, &identity->addresses[family],
+					       IN_PLANE(number), session->epoch);
 	return r;
 }
 
 static int open_in_planes(struct sp_judge *judge, uint32_t number, uint64_t epoch,
 			  const struct sp_identity *identity)
 {
-	const unsigned slot = JUDGE_REVISION & 1;
-	struct sp_session session = { .epoch = epoch };
+	struct sp_plane_session session = { .epoch = epoch, .in = { { .revision = JUDGE_REVISION } }, .count = 1 };
 	int r;
 
 	if (!judge->tables)
 		return 0;
-	r = sp_tables_add_identity(judge->tables, identity, session.class_id[slot],
-				   session.netset[slot]);
+	r = sp_tables_add_identity(judge->tables, identity, session.in[0].class_id, session.in[0].netset);
 	for (size_t i = 0; r >= 0 && i < judge->asked_count; i++)
 		r = open_in_plane(judge, &judge->asked[i], number, &session, identity);
 	return r;
@@ -265,7 +264,7 @@ int sp_judge_park_session(struct sp_judge *judge, uint32_t number)
 		return -ENOENT;
 	sp_reference_extend_session(judge->reference, number, LONG_AGO_NS);
 	for (size_t i = 0; r >= 0 && i < judge->asked_count; i++)
-		r = sp_plane_session_extend(judge->asked[i].plane, number, LONG_AGO_NS);
+		r = sp_plane_session_park(judge->asked[i].plane, IN_PLANE(number));
 	return r;
 }
 
@@ -277,7 +276,7 @@ int sp_judge_end_session(struct sp_judge *judge, uint32_t number)
 		return -ENOENT;
 	sp_reference_end_session(judge->reference, number);
 	for (size_t i = 0; r >= 0 && i < judge->asked_count; i++)
-		r = sp_plane_session_end(judge->asked[i].plane, number);
+		r = sp_plane_session_end(judge->asked[i].plane, IN_PLANE(number));
 	return r;
 }
 

@@ -10,6 +10,7 @@
 #ifndef SALLYPORT_PLANE_PLANE_H
 #define SALLYPORT_PLANE_PLANE_H
 
+#include "plane/feature.h"
 #include "policy/answer.h"
 #include "policy/model.h"
 #include "tables/tables.h"
@@ -48,14 +49,7 @@ struct sp_plane_interface {
 	uint32_t ifindex;
 	enum sp_zone zone;
 	bool is_bare; /* carries bare IP, without Ethernet headers */
-};
-
-/* Which interfaces take an address by DHCP, family by family: ifindexes, 0 for the rest. */
-#define SP_PLANE_DHCP_MAX 8
-
-struct sp_plane_dhcp {
-	uint32_t v4[SP_PLANE_DHCP_MAX];
-	uint32_t v6[SP_PLANE_DHCP_MAX];
+	bool is_dhcp_client[2]; /* takes an address by DHCP, by DHCPv6 */
 };
 
 /* One place at which packets are judged, for status. */
@@ -103,12 +97,18 @@ struct sp_plane_guarded {
 	uint32_t ifindex; /* of a listed one: under a name that is open it stays closed; 0: it is not there */
 };
 
+enum sp_plane_guard_state {
+	SP_PLANE_GUARD_CLOSED, /* nothing is forwarded at all: no revision runs yet */
+	SP_PLANE_GUARD_TUNNEL, /* nor here; and the interfaces named are all that is behind it, the tunnel:
+				* before anything was ever applied */
+	SP_PLANE_GUARD_OPEN,   /* what hooks judged is forwarded */
+};
+
 struct sp_plane_guard {
 	struct sp_plane_guarded *names;
 	size_t count;
-	bool is_open;   /* false: nothing is forwarded at all (no revision runs) */
-	bool is_narrow; /* only listed interfaces are behind it: before anything was ever applied */
-	bool is_anew;   /* whatever stands in its place goes first; the counters begin again */
+	enum sp_plane_guard_state state;
+	bool is_anew; /* whatever stands in its place goes first; the counters begin again */
 };
 
 /* What it drops, each with a counter of that name: X(identifier, "name", "meaning") */
@@ -130,6 +130,27 @@ enum sp_plane_drop {
 #define SP_PLANE_GUARD_LOG_GROUP 23057
 #define SP_PLANE_GUARD_LOG_BYTES 128
 
+/* ---- sessions ---- */
+
+/* Where a session stands in one revision: what its address family's packets are of. */
+struct sp_plane_standing {
+	uint64_t revision;
+	uint32_t class_id[2], netset[2];
+};
+
+#define SP_PLANE_REVISIONS_MAX 2 /* that a session stands in: the one that runs and the one that is staged */
+
+struct sp_plane_session {
+	uint64_t epoch;      /* 0: ended */
+	uint64_t expires_ns; /* 0: never */
+	bool is_parked;      /* its time is up, whatever expires_ns says */
+	uint64_t idle_ns;    /* 0: no limit */
+	uint64_t last_seen_ns;
+	struct sp_plane_standing in[SP_PLANE_REVISIONS_MAX];
+	size_t count; /* of them */
+	uint32_t flows; /* that are its own; the plane counts them */
+};
+
 /* ---- walks and callbacks ---- */
 
 /* How far a walk over the flow table has come; zeroed: it begins. */
@@ -144,7 +165,8 @@ typedef int (*sp_plane_event_fn)(void *arg, const struct sp_event *event);
 /* ---- the operations ---- */
 
 struct sp_plane_ops {
-	const char *name; /* as sallyport.yaml, status and --plane write it */
+	const char *name;  /* as sallyport.yaml, status and --plane write it */
+	uint32_t features; /* SP_PLANE_…: what of a policy it can enforce; see feature.h */
 
 	/* Make or adopt the state, and settle what an apply that was killed left: undone when it died before its
 	 * commit, completed when after. State of another shape: -EUCLEAN, named in @error. One process at a time
@@ -161,18 +183,16 @@ struct sp_plane_ops {
 	/* An interface on which @hook was attached, without opening. -ENOENT: there is none. */
 	int (*find_interface)(const struct sp_plane_options *options, enum sp_hook hook, char ret_name[16]);
 
-	/* Load @tables as @revision in one go: what a scratch plane is for. @dhcp NULL: no interface is a
-	 * client. */
+	/* Load @tables as @revision in one go: for a scratch plane, which has no interfaces. */
 	int (*stage)(struct sp_plane *plane, const struct sp_tables *tables, uint64_t revision,
-		     const struct sp_plane_dhcp *dhcp, struct sp_plane_staged **ret_staged,
-		     struct sp_plane_error *error);
-	/* The same in pieces, so that others are served in between: the tables, with spare room for rows of later
-	 * sign-ins, then a program a call. _program may be called in a thread while another extends the tables; it
+		     struct sp_plane_staged **ret_staged, struct sp_plane_error *error);
+	/* The same in pieces, so that others are served in between: the tables for @interfaces, with spare room for
+	 * rows of later sign-ins, then a program a call. _program may be called in a thread while another extends the tables; it
 	 * returns 1 there are more; 0 it has them all, and _complete is called then; -errno. */
 	int (*stage_tables)(struct sp_plane *plane, const struct sp_tables *tables, uint64_t revision,
+			    const struct sp_plane_interface *interfaces, size_t interface_count,
 			    struct sp_plane_staged **ret_staged, struct sp_plane_error *error);
-	int (*stage_program)(struct sp_plane_staged *staged, const struct sp_plane_dhcp *dhcp,
-			     struct sp_plane_error *error);
+	int (*stage_program)(struct sp_plane_staged *staged, struct sp_plane_error *error);
 	void (*staged_complete)(struct sp_plane_staged *staged);
 	/* Leaves alone what became the plane's own by a commit. */
 	void (*staged_free)(struct sp_plane_staged *staged);
@@ -211,12 +231,18 @@ struct sp_plane_ops {
 	/* Its rules as malloc'ed text, the same for the same rules. -ENOENT: it is not there. */
 	int (*guard_read)(struct sp_plane *plane, char **ret_text);
 
-	/* Sessions, by number < sessions_max. _put writes a whole one; then come its identities. */
-	int (*session_put)(struct sp_plane *plane, uint32_t number, const struct sp_session *session);
-	int (*session_get)(struct sp_plane *plane, uint32_t number, struct sp_session *ret_session);
-	/* Its class and network set in a revision that is being staged. */
-	int (*session_stage)(struct sp_plane *plane, uint32_t number, uint64_t revision,
-			     const uint32_t class_id[2], const uint32_t netset[2]);
+	/* What set_birth wrote last: it is as old as the state, and gone with it. 0: nothing was written. */
+	int (*get_birth)(struct sp_plane *plane, uint64_t *ret_birth);
+	int (*set_birth)(struct sp_plane *plane, uint64_t birth);
+
+	/* Sessions, by number from 1 to below the limit. _put writes a whole one, but for ->flows; then come its
+	 * identities. _get gives all but ->in. */
+	int (*session_put)(struct sp_plane *plane, uint32_t number, const struct sp_plane_session *session);
+	int (*session_get)(struct sp_plane *plane, uint32_t number, struct sp_plane_session *ret_session);
+	/* Where it stands in a revision that is being staged. */
+	int (*session_stage)(struct sp_plane *plane, uint32_t number, const struct sp_plane_standing *standing);
+	/* Its time is up, for good: it reaches the portal and the resolvers alone. */
+	int (*session_park)(struct sp_plane *plane, uint32_t number);
 	/* One store: the next packet of either direction is denied. */
 	int (*session_end)(struct sp_plane *plane, uint32_t number);
 	int (*session_extend)(struct sp_plane *plane, uint32_t number, uint64_t expires_ns);
@@ -269,23 +295,23 @@ static inline int sp_plane_detach(struct sp_plane *plane, struct sp_plane_error 
 }
 
 static inline int sp_plane_stage(struct sp_plane *plane, const struct sp_tables *tables, uint64_t revision,
-				 const struct sp_plane_dhcp *dhcp, struct sp_plane_staged **ret_staged,
-				 struct sp_plane_error *error)
+				 struct sp_plane_staged **ret_staged, struct sp_plane_error *error)
 {
-	return plane->ops->stage(plane, tables, revision, dhcp, ret_staged, error);
+	return plane->ops->stage(plane, tables, revision, ret_staged, error);
 }
 
 static inline int sp_plane_stage_tables(struct sp_plane *plane, const struct sp_tables *tables,
-					uint64_t revision, struct sp_plane_staged **ret_staged,
+					uint64_t revision, const struct sp_plane_interface *interfaces,
+					size_t interface_count, struct sp_plane_staged **ret_staged,
 					struct sp_plane_error *error)
 {
-	return plane->ops->stage_tables(plane, tables, revision, ret_staged, error);
+	return plane->ops->stage_tables(plane, tables, revision, interfaces, interface_count, ret_staged,
+					error);
 }
 
-static inline int sp_plane_stage_program(struct sp_plane_staged *staged, const struct sp_plane_dhcp *dhcp,
-					 struct sp_plane_error *error)
+static inline int sp_plane_stage_program(struct sp_plane_staged *staged, struct sp_plane_error *error)
 {
-	return staged->plane->ops->stage_program(staged, dhcp, error);
+	return staged->plane->ops->stage_program(staged, error);
 }
 
 static inline void sp_plane_staged_complete(struct sp_plane_staged *staged)
@@ -356,21 +382,37 @@ static inline int sp_plane_guard_read(struct sp_plane *plane, char **ret_text)
 	return plane->ops->guard_read(plane, ret_text);
 }
 
+static inline int sp_plane_get_birth(struct sp_plane *plane, uint64_t *ret_birth)
+{
+	return plane->ops->get_birth(plane, ret_birth);
+}
+
+static inline int sp_plane_set_birth(struct sp_plane *plane, uint64_t birth)
+{
+	return plane->ops->set_birth(plane, birth);
+}
+
 static inline int sp_plane_session_put(struct sp_plane *plane, uint32_t number,
-				       const struct sp_session *session)
+				       const struct sp_plane_session *session)
 {
 	return plane->ops->session_put(plane, number, session);
 }
 
-static inline int sp_plane_session_get(struct sp_plane *plane, uint32_t number, struct sp_session *ret_session)
+static inline int sp_plane_session_get(struct sp_plane *plane, uint32_t number,
+				       struct sp_plane_session *ret_session)
 {
 	return plane->ops->session_get(plane, number, ret_session);
 }
 
-static inline int sp_plane_session_stage(struct sp_plane *plane, uint32_t number, uint64_t revision,
-					 const uint32_t class_id[2], const uint32_t netset[2])
+static inline int sp_plane_session_stage(struct sp_plane *plane, uint32_t number,
+					 const struct sp_plane_standing *standing)
 {
-	return plane->ops->session_stage(plane, number, revision, class_id, netset);
+	return plane->ops->session_stage(plane, number, standing);
+}
+
+static inline int sp_plane_session_park(struct sp_plane *plane, uint32_t number)
+{
+	return plane->ops->session_park(plane, number);
 }
 
 static inline int sp_plane_session_end(struct sp_plane *plane, uint32_t number)

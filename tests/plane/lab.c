@@ -235,7 +235,9 @@ void lab_lock(bool is_open)
 		{ "lan0", SP_PLANE_LISTED },
 		{ "vpn0", SP_PLANE_LISTED },
 	};
-	const struct sp_plane_guard wanted = { names, SP_ARRAY_LEN(names), is_open, false, false };
+	const struct sp_plane_guard wanted = {
+		names, SP_ARRAY_LEN(names), is_open ? SP_PLANE_GUARD_OPEN : SP_PLANE_GUARD_CLOSED, false,
+	};
 	struct sp_plane_error error = { "" };
 
 	lab_ok(sp_ebpf_lock(&wanted, &error), &error);

@@ -107,7 +107,7 @@ static void narrow_lock_guards_what_is_listed_alone(void **state)
 {
 	const struct lab *lab = *state;
 	struct sp_plane_guarded tunnel = named("vpn0", SP_PLANE_LISTED);
-	const struct sp_plane_guard narrow = { &tunnel, 1, false, true, false };
+	const struct sp_plane_guard narrow = { &tunnel, 1, SP_PLANE_GUARD_TUNNEL, false };
 	__sp_close int port = lab_udp(lab, false, 9000), stranger = lab_udp(lab, true, 0);
 	struct sp_plane_error error = { "" };
 
@@ -125,7 +125,7 @@ static void names_nobody_expected_are_closed(void **state)
 		named("vpn0", SP_PLANE_LISTED),
 		named("lan0", SP_PLANE_UNLISTED),
 	};
-	const struct sp_plane_guard wide = { names, SP_ARRAY_LEN(names), true, false, false };
+	const struct sp_plane_guard wide = { names, SP_ARRAY_LEN(names), SP_PLANE_GUARD_OPEN, false };
 	struct sp_counter counters[SP_PLANE_DROP_COUNT];
 	__sp_close int port = lab_udp(lab, false, 9000), stranger = lab_udp(lab, true, 0);
 	struct sp_plane_error error = { "" };
@@ -151,7 +151,7 @@ static void other_tables_stay_as_they_are(void **state)
 {
 	struct sp_plane_error error = { "" };
 	struct sp_plane_guarded odd = named("a\"b", SP_PLANE_LISTED);
-	const struct sp_plane_guard unnameable = { &odd, 1, true, false, false };
+	const struct sp_plane_guard unnameable = { &odd, 1, SP_PLANE_GUARD_OPEN, false };
 	char folder[TEST_FOLDER_SIZE];
 
 	(void)state;

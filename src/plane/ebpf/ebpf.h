@@ -56,17 +56,25 @@ void sp_ebpf_close(struct sp_ebpf *plane);
 
 struct sp_ebpf_staged; /* programs loaded with the tables of one revision, not attached */
 
+/* Which interfaces take an address by DHCP, family by family: ifindexes, 0 for the rest. */
+#define SP_EBPF_DHCP_MAX 8
+
+struct sp_ebpf_dhcp {
+	uint32_t v4[SP_EBPF_DHCP_MAX];
+	uint32_t v6[SP_EBPF_DHCP_MAX];
+};
+
 /* Load every program with fresh tables for @revision (spare room for rows of later sign-ins).
  * @dhcp NULL: no interface is a DHCP client. */
 int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
-		  const struct sp_plane_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
+		  const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
 		  struct sp_plane_error *error);
 /* The same for a pinned plane in pieces, so that others are served in between: the tables, then a
  * program a call, which takes the kernel a tenth of a second and may be called in a thread while another extends
  * the tables. _program returns 1 there are more; 0 it is complete, which _complete is called for then; -errno. */
 int sp_ebpf_stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
 			 struct sp_ebpf_staged **ret_staged, struct sp_plane_error *error);
-int sp_ebpf_stage_program(struct sp_ebpf_staged *staged, const struct sp_plane_dhcp *dhcp,
+int sp_ebpf_stage_program(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
 			  struct sp_plane_error *error);
 void sp_ebpf_staged_complete(struct sp_ebpf_staged *staged);
 void sp_ebpf_staged_free(struct sp_ebpf_staged *staged);

@@ -264,11 +264,11 @@ static int set_all(struct bpf_object *object, const char *name, const struct set
 }
 
 static int set_object(struct bpf_object *object, enum sp_hook hook,
-		      const struct sp_ebpf_staged *staged, const struct sp_plane_dhcp *dhcp,
+		      const struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
 		      struct sp_plane_error *error)
 {
-	static const struct sp_plane_dhcp nobody;
-	const struct sp_plane_dhcp *clients = dhcp ? dhcp : &nobody;
+	static const struct sp_ebpf_dhcp nobody;
+	const struct sp_ebpf_dhcp *clients = dhcp ? dhcp : &nobody;
 	bool is_scratch = !staged->plane->pin_dir;
 	const uint32_t protect_tunnel = staged->protect_tunnel, portal_port = staged->portal_port;
 	const uint32_t test = is_scratch, refuse = !is_scratch, hook_number = hook;
@@ -298,7 +298,7 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 }
 
 static int load_program(struct sp_ebpf_staged *staged, enum sp_hook hook,
-			const struct sp_plane_dhcp *dhcp, struct sp_plane_error *error)
+			const struct sp_ebpf_dhcp *dhcp, struct sp_plane_error *error)
 {
 	__sp_cleanup(bpf_object__closep) struct bpf_object *object = NULL;
 	struct bpf_program *program;
@@ -331,7 +331,7 @@ static int load_program(struct sp_ebpf_staged *staged, enum sp_hook hook,
 	return 0;
 }
 
-int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_plane_dhcp *dhcp,
+int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
 			  unsigned programs_max, struct sp_plane_error *error)
 {
 	const unsigned end = staged->plane->pin_dir ? SP_HOOK_PROGRAM_COUNT : SP_HOOK_JUDGE_COUNT;
@@ -410,7 +410,7 @@ int sp_ebpf_stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, 
 	return sp_ebpf_end(error, r);
 }
 
-int sp_ebpf_stage_program(struct sp_ebpf_staged *staged, const struct sp_plane_dhcp *dhcp,
+int sp_ebpf_stage_program(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
 			  struct sp_plane_error *error)
 {
 	int r;
@@ -426,7 +426,7 @@ void sp_ebpf_staged_complete(struct sp_ebpf_staged *staged)
 }
 
 static int stage_live(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
-		      const struct sp_plane_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
+		      const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
 		      struct sp_plane_error *error)
 {
 	__sp_cleanup(sp_ebpf_staged_closep) struct sp_ebpf_staged *staged = NULL;
@@ -442,7 +442,7 @@ static int stage_live(struct sp_ebpf *plane, const struct sp_tables *tables, uin
 }
 
 int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
-		  const struct sp_plane_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
+		  const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
 		  struct sp_plane_error *error)
 {
 	int r;

@@ -220,9 +220,9 @@ static int put_table(struct rules *rules, const struct sp_plane_guard *lock)
 		   "add chain inet sallyport passing "
 		   "{ type filter hook forward priority " BEFORE_ALL "; policy accept; }\n"
 		   "flush table inet sallyport\n");
-	put_arriving(rules, lock->is_narrow);
+	put_arriving(rules, lock->state == SP_PLANE_GUARD_TUNNEL);
 	put_delivered(rules);
-	return put_passing(rules, lock->is_open) < 0 || rules->text.error ? -ENOMEM : 0;
+	return put_passing(rules, lock->state == SP_PLANE_GUARD_OPEN) < 0 || rules->text.error ? -ENOMEM : 0;
 }
 
 /* ---- looking ---- */

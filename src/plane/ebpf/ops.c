@@ -2,6 +2,8 @@
 /* The operations of plane/plane.h by the functions of ebpf.h: nothing is decided here. */
 #include "plane/ebpf/ops.h"
 
+#include <string.h>
+
 #include "plane/ebpf/plane.h"
 
 static struct sp_ebpf *ebpf_of(struct sp_plane *plane)
@@ -77,32 +79,45 @@ static int ebpf_find_interface(const struct sp_plane_options *options, enum sp_h
 /* ---- revisions ---- */
 
 static int ebpf_stage(struct sp_plane *plane, const struct sp_tables *tables, uint64_t revision,
-		      const struct sp_plane_dhcp *dhcp, struct sp_plane_staged **ret_staged,
-		      struct sp_plane_error *error)
+		      struct sp_plane_staged **ret_staged, struct sp_plane_error *error)
 {
 	struct sp_ebpf_staged *staged;
-	int r = sp_ebpf_stage(ebpf_of(plane), tables, revision, dhcp, &staged, error);
+	int r = sp_ebpf_stage(ebpf_of(plane), tables, revision, NULL, &staged, error);
 
 	if (r == 0)
 		*ret_staged = &staged->base;
 	return r;
 }
 
+/* The programs have room for some clients of each family. */
+static void list_clients(const struct sp_plane_interface *interfaces, size_t count, int family,
+			 uint32_t ret_clients[SP_EBPF_DHCP_MAX])
+{
+	size_t clients = 0;
+
+	for (size_t i = 0; i < count && clients < SP_EBPF_DHCP_MAX; i++)
+		if (interfaces[i].is_dhcp_client[family])
+			ret_clients[clients++] = interfaces[i].ifindex;
+}
+
 static int ebpf_stage_tables(struct sp_plane *plane, const struct sp_tables *tables, uint64_t revision,
+			     const struct sp_plane_interface *interfaces, size_t interface_count,
 			     struct sp_plane_staged **ret_staged, struct sp_plane_error *error)
 {
 	struct sp_ebpf_staged *staged;
 	int r = sp_ebpf_stage_tables(ebpf_of(plane), tables, revision, &staged, error);
 
-	if (r == 0)
-		*ret_staged = &staged->base;
-	return r;
+	if (r < 0)
+		return r;
+	list_clients(interfaces, interface_count, 0, staged->dhcp.v4);
+	list_clients(interfaces, interface_count, 1, staged->dhcp.v6);
+	*ret_staged = &staged->base;
+	return 0;
 }
 
-static int ebpf_stage_program(struct sp_plane_staged *staged, const struct sp_plane_dhcp *dhcp,
-			      struct sp_plane_error *error)
+static int ebpf_stage_program(struct sp_plane_staged *staged, struct sp_plane_error *error)
 {
-	return sp_ebpf_stage_program(staged_of(staged), dhcp, error);
+	return sp_ebpf_stage_program(staged_of(staged), &staged_of(staged)->dhcp, error);
 }
 
 static void ebpf_staged_complete(struct sp_plane_staged *staged)
@@ -179,20 +194,75 @@ static int ebpf_guard_read(struct sp_plane *plane, char **ret_text)
 
 /* ---- sessions ---- */
 
-static int ebpf_session_put(struct sp_plane *plane, uint32_t number, const struct sp_session *session)
+/* Element 0 is nobody's session: its epoch is the birth of the maps. */
+static int ebpf_get_birth(struct sp_plane *plane, uint64_t *ret_birth)
 {
-	return sp_ebpf_session_put(ebpf_of(plane), number, session);
+	struct sp_session nobody;
+	int r = sp_ebpf_session_get(ebpf_of(plane), 0, &nobody);
+
+	if (r == 0)
+		*ret_birth = nobody.epoch;
+	return r;
 }
 
-static int ebpf_session_get(struct sp_plane *plane, uint32_t number, struct sp_session *ret_session)
+static int ebpf_set_birth(struct sp_plane *plane, uint64_t birth)
 {
-	return sp_ebpf_session_get(ebpf_of(plane), number, ret_session);
+	return sp_ebpf_session_put(ebpf_of(plane), 0, &(struct sp_session){ .epoch = birth });
 }
 
-static int ebpf_session_stage(struct sp_plane *plane, uint32_t number, uint64_t revision,
-			      const uint32_t class_id[2], const uint32_t netset[2])
+/* Programs ask for a deadline that is not 0 and is past. */
+#define LONG_AGO_NS 1
+
+/* Programs find what is a revision's by whether its number is odd. */
+static void put_standing(struct sp_session *session, const struct sp_plane_standing *standing)
 {
-	return sp_ebpf_session_stage(ebpf_of(plane), number, revision, class_id, netset);
+	memcpy(session->class_id[standing->revision & 1], standing->class_id, sizeof(standing->class_id));
+	memcpy(session->netset[standing->revision & 1], standing->netset, sizeof(standing->netset));
+}
+
+static int ebpf_session_put(struct sp_plane *plane, uint32_t number, const struct sp_plane_session *session)
+{
+	struct sp_session own = {
+		.epoch = session->epoch,
+		.expires_ns = session->is_parked ? LONG_AGO_NS : session->expires_ns,
+		.idle_ns = session->idle_ns,
+		.last_seen_ns = session->last_seen_ns,
+	};
+
+	if (!number)
+		return -ERANGE;
+	for (size_t i = 0; i < session->count; i++)
+		put_standing(&own, &session->in[i]);
+	return sp_ebpf_session_put(ebpf_of(plane), number, &own);
+}
+
+static int ebpf_session_get(struct sp_plane *plane, uint32_t number, struct sp_plane_session *ret_session)
+{
+	struct sp_session own;
+	int r = sp_ebpf_session_get(ebpf_of(plane), number, &own);
+
+	if (r < 0)
+		return r;
+	*ret_session = (struct sp_plane_session){
+		.epoch = own.epoch,
+		.expires_ns = own.expires_ns,
+		.is_parked = own.expires_ns == LONG_AGO_NS,
+		.idle_ns = own.idle_ns,
+		.last_seen_ns = own.last_seen_ns,
+		.flows = own.flows + own.parked_flows,
+	};
+	return 0;
+}
+
+static int ebpf_session_stage(struct sp_plane *plane, uint32_t number, const struct sp_plane_standing *standing)
+{
+	return sp_ebpf_session_stage(ebpf_of(plane), number, standing->revision, standing->class_id,
+				     standing->netset);
+}
+
+static int ebpf_session_park(struct sp_plane *plane, uint32_t number)
+{
+	return sp_ebpf_session_extend(ebpf_of(plane), number, LONG_AGO_NS);
 }
 
 static int ebpf_session_end(struct sp_plane *plane, uint32_t number)
@@ -291,6 +361,7 @@ static int ebpf_judge(struct sp_plane_staged *staged, enum sp_hook hook, const s
 
 const struct sp_plane_ops sp_ebpf_ops = {
 	.name = "ebpf",
+	.features = SP_PLANE_ALL,
 	.open = ebpf_open,
 	.close = ebpf_close,
 	.unload = ebpf_unload,
@@ -311,9 +382,12 @@ const struct sp_plane_ops sp_ebpf_ops = {
 	.guard_put = ebpf_guard_put,
 	.guard_counters = ebpf_guard_counters,
 	.guard_read = ebpf_guard_read,
+	.get_birth = ebpf_get_birth,
+	.set_birth = ebpf_set_birth,
 	.session_put = ebpf_session_put,
 	.session_get = ebpf_session_get,
 	.session_stage = ebpf_session_stage,
+	.session_park = ebpf_session_park,
 	.session_end = ebpf_session_end,
 	.session_extend = ebpf_session_extend,
 	.session_set_idle = ebpf_session_set_idle,

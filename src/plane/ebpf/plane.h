@@ -108,6 +108,7 @@ struct sp_ebpf_staged {
 	uint32_t profile_count; /* pushed so far */
 	size_t pair_count;
 	struct sp_svc_elem *svc_held; /* what the table svc holds */
+	struct sp_ebpf_dhcp dhcp; /* ops.c: whom its programs are to be loaded for */
 	bool is_adopted; /* its rows are a former daemon's: programs only */
 	struct sp_ebpf_staged *next;
 };
@@ -215,7 +216,7 @@ int sp_ebpf_tables_create(struct sp_ebpf_staged *staged, uint32_t src_max, uint3
 int sp_ebpf_tables_fill(struct sp_ebpf_staged *staged, const struct sp_ebpf_arrays *arrays,
 			struct sp_plane_error *error);
 /* Load the programs that are not yet, @programs_max at most. Returns 1 there are more; 0; -errno. */
-int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_plane_dhcp *dhcp,
+int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
 			  unsigned programs_max, struct sp_plane_error *error);
 /* Map @size bytes of an array map. NULL with errno. */
 void *sp_ebpf_mmap(int fd, size_t size, bool is_writable);

@@ -116,11 +116,11 @@ int __wrap_sp_revisions_stage_session(struct sp_revisions *revisions, const stru
 	return say_of("stage", live->row.slot);
 }
 
-static int plane_session_put(struct sp_plane *plane, uint32_t number, const struct sp_session *session)
+static int plane_session_put(struct sp_plane *plane, uint32_t number, const struct sp_plane_session *session)
 {
 	(void)plane;
 	assert_int_not_equal(session->epoch, 0);
-	return say_of(session->expires_ns == 1 ? "put-parked" : session->class_id[1][0] == 5 ? "put" : "put-bare",
+	return say_of(session->is_parked ? "put-parked" : session->count == 1 && session->in[0].class_id[0] == 5 ? "put" : "put-bare",
 		      number);
 }
 
@@ -133,7 +133,14 @@ static int plane_session_end(struct sp_plane *plane, uint32_t number)
 static int plane_session_extend(struct sp_plane *plane, uint32_t number, uint64_t expires_ns)
 {
 	(void)plane;
-	return say_of(expires_ns == 1 ? "expire" : "until", number);
+	(void)expires_ns;
+	return say_of("until", number);
+}
+
+static int plane_session_park(struct sp_plane *plane, uint32_t number)
+{
+	(void)plane;
+	return say_of("expire", number);
 }
 
 static int plane_session_set_idle(struct sp_plane *plane, uint32_t number, uint64_t idle_ns)
@@ -164,6 +171,7 @@ static void plane_settle(struct sp_plane *plane)
 
 static const struct sp_plane_ops plane_ops = {
 	.session_put = plane_session_put,
+	.session_park = plane_session_park,
 	.session_end = plane_session_end,
 	.session_extend = plane_session_extend,
 	.session_set_idle = plane_session_set_idle,

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a policy may ask of a plane and not every plane can: a plane declares what it has in
+ * struct sp_plane_ops, and a policy that needs more is an error with its place. */
+#ifndef SALLYPORT_PLANE_FEATURES_H
+#define SALLYPORT_PLANE_FEATURES_H
+
+#include <stdint.h>
+
+#include "policy/model.h"
+
+/* X(identifier, "what the plane lacks") */
+#define SP_PLANE_FEATURES(X)                                                                       \
+	X(TO_ROLE, "rules whose `to` is a role")                                                   \
+	X(PROTECT, "`protect` entries")                                                            \
+	X(EXPOSE, "`expose` entries")                                                              \
+	X(LOG_ALL, "rules with `log: all` that allow")                                             \
+	X(IDLE, "sessions that end by silence (`idle` of a role)")
+
+enum sp_plane_feature_bit {
+#define X(id, text) SP_PLANE_BIT_##id,
+	SP_PLANE_FEATURES(X)
+#undef X
+	SP_PLANE_BIT_COUNT
+};
+
+enum sp_plane_feature {
+#define X(id, text) SP_PLANE_##id = 1u << SP_PLANE_BIT_##id,
+	SP_PLANE_FEATURES(X)
+#undef X
+	SP_PLANE_ALL = (1u << SP_PLANE_BIT_COUNT) - 1,
+};
+
+struct sp_plane_ops;
+
+/* Compare @policy with what the plane has. Adds an error to @diagnostics for each rule and role that needs more.
+ * Returns 0; -EINVAL there was one; -ENOMEM. */
+int sp_plane_check(const struct sp_plane_ops *ops, const struct sp_policy *policy,
+		   struct sp_diagnostics *diagnostics);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* An apply that fails at any step leaves what ran. The database is a real one in a folder, the plane is memory
+ * (tests/support/fake_plane.h), and the linker puts this file in the place of the tunnel interface, of the recorder
+ * and of the farewells (tests/unit/daemon/meson.build). */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../support/fake_plane.h"
+#include "../../support/folder.h"
+#include "config/machine.h"
+#include "daemon/daemon.h"
+#include "policy/load.h"
+
+#define POLICY "sallyport: 1\nrules:\n  - { name: web, allow: { from: 10.20.0.0/16, to: 10.30.0.1, services: [tcp/443] } }\n"
+
+struct fixture {
+	char dir[TEST_FOLDER_SIZE];
+	struct sp_machine machine;
+	struct fake_plane *fake;
+	struct sp_daemon *daemon;
+};
+
+static unsigned int applies_on_record;
+
+int __wrap_sp_tunnel_raise(struct sp_daemon *daemon);
+void __wrap_sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record);
+void __wrap_sp_farewell_denied(struct sp_daemon *daemon, uint64_t since_ns);
+
+int __wrap_sp_tunnel_raise(struct sp_daemon *daemon)
+{
+	(void)daemon;
+	return 0;
+}
+
+void __wrap_sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record)
+{
+	(void)daemon;
+	applies_on_record += record->event == SP_AUDIT_APPLY;
+}
+
+void __wrap_sp_farewell_denied(struct sp_daemon *daemon, uint64_t since_ns)
+{
+	(void)daemon;
+	(void)since_ns;
+}
+
+/* A boot finds this policy as the last confirmed one. */
+static void confirm_policy(struct sp_store *store)
+{
+	struct sp_store_file file = { .path = "policy.yaml", .text = POLICY, .len = strlen(POLICY) };
+	struct sp_store_revision row = { .time_ns = 1, .who = "uid 0", .rules = 1 };
+	struct sp_diagnostics diagnostics = { 0 };
+	struct sp_policy *policy = NULL;
+
+	assert_int_equal(sp_policy_load(file.path, file.text, file.len, &policy, &diagnostics), 0);
+	memcpy(row.generation, policy->generation, sizeof(row.generation));
+	assert_int_equal(sp_store_next_revision(store, 0, 0, &row.number), 0);
+	assert_int_equal(sp_store_put_revision(store, &row, &file), 0);
+	assert_int_equal(sp_store_confirm_revision(store, row.number), 0);
+	sp_policy_free(policy);
+	sp_diagnostics_done(&diagnostics);
+}
+
+static int setup(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct sp_daemon *daemon = calloc(1, sizeof(*daemon));
+	char path[96], error[256];
+	char *moved = NULL;
+	bool is_new;
+
+	assert_non_null(test_folder_make(fixture->dir));
+	snprintf(path, sizeof(path), "%s/test.db", fixture->dir);
+	assert_int_equal(sp_store_open(path, &daemon->store, &moved, &is_new, error), 0);
+	fixture->machine.tunnel = "vpn0";
+	fixture->fake = fake_plane_new();
+	fixture->daemon = daemon;
+	daemon->machine = &fixture->machine;
+	daemon->plane = daemon->revisions.plane = &fixture->fake->base;
+	daemon->people.store = daemon->store;
+	daemon->people.plane = daemon->plane;
+	daemon->people.revisions = &daemon->revisions;
+	daemon->people.machine = &daemon->machine;
+	daemon->people.host = &daemon->host;
+	daemon->people.warnings = &daemon->warnings;
+	confirm_policy(daemon->store);
+	applies_on_record = 0;
+	*state = fixture;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sp_daemon *daemon = fixture->daemon;
+	char command[128];
+
+	sp_revisions_done(&daemon->revisions);
+	sp_watch_close(daemon);
+	sp_store_close(daemon->store);
+	free(daemon);
+	fake_plane_free(fixture->fake);
+	snprintf(command, sizeof(command), "rm -rf %s", fixture->dir);
+	assert_int_equal(system(command), 0);
+	free(fixture);
+	return 0;
+}
+
+/* What runs is @number, in the plane and in memory, and nothing is staged. */
+static void assert_runs(const struct fixture *fixture, uint64_t number)
+{
+	const struct sp_revisions *revisions = &fixture->daemon->revisions;
+
+	assert_int_equal(sp_plane_running_revision(&fixture->fake->base), number);
+	assert_int_equal(revisions->running ? revisions->running->number : 0, number);
+	assert_null(revisions->staged);
+	assert_null(fixture->daemon->apply);
+	assert_int_equal(fixture->fake->staged_count, number != 0);
+}
+
+/* The words of the log; the guard is put again until nobody else is seen to change the ruleset meanwhile, and
+ * counts once. */
+static void assert_says(const struct fixture *fixture, const char *expected)
+{
+	char said[sizeof(fixture->fake->log)] = "", *rest = fixture->fake->log, *word, *last = NULL;
+
+	while ((word = strtok_r(rest, " ", &rest))) {
+		if (last && !strcmp(word, last))
+			continue;
+		last = word;
+		strcat(said, *said ? " " : "");
+		strcat(said, word);
+	}
+	assert_string_equal(said, expected);
+}
+
+static void a_boot_stages_guards_commits_and_opens_in_this_order(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(sp_apply_resume(fixture->daemon), 0);
+	assert_runs(fixture, 2);
+	assert_says(fixture, "stage:2 program complete guard-closed commit:2 guard-open");
+	assert_int_equal(applies_on_record, 1);
+}
+
+static void a_first_revision_that_fails_leaves_the_guard_as_it_was_before_any(void **state)
+{
+	static const struct {
+		const char *failing;
+		enum sp_plane_guard_state guard;
+	} cases[] = {
+		{ "stage", SP_PLANE_GUARD_CLOSED }, /* never put: nothing was asked of it */
+		{ "program", SP_PLANE_GUARD_CLOSED },
+		{ "guard-closed", SP_PLANE_GUARD_CLOSED },
+		{ "commit", SP_PLANE_GUARD_TUNNEL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fixture *fixture = *state;
+
+		fixture->fake->failing = cases[i].failing;
+		assert_int_equal(sp_apply_resume(fixture->daemon), -EIO);
+		assert_runs(fixture, 0);
+		assert_false(fixture->daemon->is_lock_open);
+		assert_int_equal(fixture->fake->guard, cases[i].guard);
+		assert_true(sp_warnings_has(&fixture->daemon->warnings, "stage-failed"));
+		assert_int_equal(applies_on_record, 0);
+	}
+}
+
+static void a_later_revision_that_fails_at_any_step_leaves_the_former(void **state)
+{
+	static const char *const failing[] = { "stage", "program", "guard-open", "commit" };
+	struct fixture *fixture = *state;
+
+	assert_int_equal(sp_apply_resume(fixture->daemon), 0);
+	for (size_t i = 0; i < sizeof(failing) / sizeof(failing[0]); i++) {
+		fixture->fake->failing = failing[i];
+		assert_int_equal(sp_apply_restage_now(fixture->daemon, "a test"), -EIO);
+		assert_runs(fixture, 2);
+		assert_true(fixture->daemon->is_lock_open);
+		assert_int_equal(fixture->fake->guard, SP_PLANE_GUARD_OPEN);
+		assert_true(sp_warnings_has(&fixture->daemon->warnings, "stage-failed"));
+	}
+	fixture->fake->failing = NULL;
+	assert_int_equal(sp_apply_restage_now(fixture->daemon, "a test"), 0);
+	/* a number that was given to a revision that failed is not given again */
+	assert_true(sp_plane_running_revision(&fixture->fake->base) > 2 + sizeof(failing) / sizeof(failing[0]));
+	assert_runs(fixture, sp_plane_running_revision(&fixture->fake->base));
+	assert_false(sp_warnings_has(&fixture->daemon->warnings, "stage-failed"));
+	assert_int_equal(applies_on_record, 2);
+}
+
+static void a_guard_that_stays_closed_is_said_and_the_revision_runs(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->fake->failing = "guard-open";
+	assert_int_equal(sp_apply_resume(fixture->daemon), -EIO);
+	assert_int_equal(sp_plane_running_revision(&fixture->fake->base), 2);
+	assert_false(fixture->daemon->is_lock_open);
+	assert_true(sp_warnings_has(&fixture->daemon->warnings, "stage-failed"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(a_boot_stages_guards_commits_and_opens_in_this_order),
+		TEST(a_first_revision_that_fails_leaves_the_guard_as_it_was_before_any),
+		TEST(a_later_revision_that_fails_at_any_step_leaves_the_former),
+		TEST(a_guard_that_stays_closed_is_said_and_the_revision_runs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
