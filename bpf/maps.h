@@ -227,11 +227,11 @@ struct {
 
 SP_SETTING __u64 sp_revision = 0;
 SP_SETTING __u32 sp_svcset_count = 1;
-SP_SETTING __u32 sp_profile_count = 1; /* capacity of sp_verdict in profiles */
-SP_SETTING __u32 sp_protect_tunnel = 0; /* SP_TABLES_PROTECT_TUNNEL */
-SP_SETTING __u32 sp_flow_max = 1 << 18; /* entries of sp_flow */
-SP_SETTING __u32 sp_portal_port = 0;    /* TCP, where people sign in; 0: there is none */
-SP_SETTING __u32 sp_refuse = 1;         /* answer denials of people with RST / ICMP prohibited */
+SP_SETTING __u32 sp_profile_count = 1;     /* capacity of sp_verdict in profiles */
+SP_SETTING __u32 sp_protect_tunnel = 0;    /* SP_TABLES_PROTECT_TUNNEL */
+SP_SETTING __u32 sp_flow_max = 1 << 18;    /* entries of sp_flow */
+SP_SETTING __u32 sp_portal_port = 0;       /* TCP, where people sign in; 0: there is none */
+SP_SETTING __u32 sp_refuse = 1;            /* answer denials of people with RST / ICMP prohibited */
 SP_SETTING __u32 sp_dhcp_ifindex[8] = {};  /* interfaces that take an address by DHCP */
 SP_SETTING __u32 sp_dhcp6_ifindex[8] = {}; /* and by DHCPv6 */
 SP_SETTING __u32 sp_recorder_hook = SP_HOOK_EDGE_OUT; /* edge_out: or SP_HOOK_INSIDE_OUT */

@@ -71,7 +71,9 @@ SP_SUBPROGRAM int sp_account_takes(struct sp_work *work, __u32 kind)
 	const struct sp_parsed *packet = &work->packet;
 	const struct sp_end *sender = &work->end[work->is_reply ? 1 : 0];
 	struct sp_tally_case one = {
-		.key = { .session = sender->session, .hook = SP_THIS_HOOK, .kind = kind,
+		.key = { .session = sender->session,
+			 .hook = SP_THIS_HOOK,
+			 .kind = kind,
 			 .reason = work->reason },
 		.now_ns = work->now_ns,
 		.packets = 1,
@@ -102,8 +104,8 @@ SP_INLINE int sp_account_is_recorded(struct sp_work *work)
 	if (kind == SP_TALLY_KIND_COUNT)
 		return 0;
 	if (SP_THIS_HOOK == SP_HOOK_EDGE_IN && kind == SP_TALLY_DENY)
-		return sp_tally_take_nobodys(SP_HOOK_EDGE_IN, SP_TALLY_DENY, work->reason, work->now_ns,
-					     work->packet.length);
+		return sp_tally_take_nobodys(SP_HOOK_EDGE_IN, SP_TALLY_DENY, work->reason,
+					     work->now_ns, work->packet.length);
 	if (kind == SP_TALLY_DENY && work->packet.is_ip)
 		sp_account_who(work);
 	return sp_account_takes(work, kind);

@@ -128,8 +128,11 @@ SP_SUBPROGRAM struct sp_flow *sp_flow_find(struct sp_work *work, const struct sp
 SP_INLINE int sp_flow_may_be_fresh(const struct sp_flow *flow)
 {
 	switch (flow->reason) {
-	case SP_REASON_EXPIRED: case SP_REASON_REVOKED: case SP_REASON_NO_IDENTITY:
-	case SP_REASON_RACING: case SP_REASON_TABLE_FULL:
+	case SP_REASON_EXPIRED:
+	case SP_REASON_REVOKED:
+	case SP_REASON_NO_IDENTITY:
+	case SP_REASON_RACING:
+	case SP_REASON_TABLE_FULL:
 		return 0;
 	}
 	return 1;

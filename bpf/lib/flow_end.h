@@ -17,8 +17,8 @@ SP_INLINE __u64 sp_flow_idle_ns(const struct sp_flow_key *key, __u32 flags)
 	if (key->side) /* ICMP of its family */
 		return 30 * SP_NS_PER_S;
 	if (key->proto != SP_PROTO_TCP)
-		return flags & (SP_FLOW_ANSWERED | SP_FLOW_DENIED) ? 180 * SP_NS_PER_S :
-								     30 * SP_NS_PER_S;
+		return flags & (SP_FLOW_ANSWERED | SP_FLOW_DENIED) ? 180 * SP_NS_PER_S
+								   : 30 * SP_NS_PER_S;
 	if (flags & SP_FLOW_DENIED) /* for longer than an end that asks every two hours is silent */
 		return flags & SP_FLOW_ANSWERED ? 7800 * SP_NS_PER_S : 60 * SP_NS_PER_S;
 	if (flags & SP_FLOW_CLOSING)
@@ -76,8 +76,10 @@ SP_INLINE int sp_flow_end_is_recorded(const struct sp_flow_key *key, const struc
 				      __u64 now_ns)
 {
 	struct sp_tally_case one = {
-		.key = { .session = flow->session[0], .hook = flow->hook,
-			 .kind = SP_TALLY_END, .reason = flow->reason },
+		.key = { .session = flow->session[0],
+			 .hook = flow->hook,
+			 .kind = SP_TALLY_END,
+			 .reason = flow->reason },
 		.now_ns = now_ns,
 		.packets = flow->packets[0] + flow->packets[1],
 		.bytes = flow->bytes[0] + flow->bytes[1],
@@ -136,8 +138,8 @@ SP_INLINE void sp_flow_end_record(const struct sp_flow_key *key, const struct sp
 
 /* End the flow of @key, whose element is @element and a copy of it @copy. Only one of those who try
  * at the same time does it. */
-SP_SUBPROGRAM int sp_flow_end(struct sp_flow_key *key, struct sp_flow *element, struct sp_flow *copy,
-			      __u64 now_ns)
+SP_SUBPROGRAM int sp_flow_end(struct sp_flow_key *key, struct sp_flow *element,
+			      struct sp_flow *copy, __u64 now_ns)
 {
 	if (element->key_sum != copy->key_sum ||
 	    (__sync_fetch_and_or(&element->flags, SP_FLOW_GONE) & SP_FLOW_GONE))

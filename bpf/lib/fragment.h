@@ -34,7 +34,8 @@ SP_INLINE struct sp_frag *sp_frag_find(struct sp_work *work)
 }
 
 /* The spans that end where [from, to) starts and start where it ends, if any. 0: one overlaps. */
-SP_INLINE int sp_frag_neighbours(struct sp_work *work, const struct sp_frag *frag, __u32 from, __u32 to)
+SP_INLINE int sp_frag_neighbours(struct sp_work *work, const struct sp_frag *frag, __u32 from,
+				 __u32 to)
 {
 	__u32 count = frag->span_count;
 

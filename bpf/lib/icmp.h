@@ -27,11 +27,21 @@ enum sp_icmp_kind {
 SP_INLINE enum sp_icmp_kind sp_icmp4_kind(__u32 type)
 {
 	switch (type) {
-	case 8: case 13: case 15: case 17:
+	case 8:
+	case 13:
+	case 15:
+	case 17:
 		return SP_ICMP_QUERY;
-	case 0: case 14: case 16: case 18:
+	case 0:
+	case 14:
+	case 16:
+	case 18:
 		return SP_ICMP_REPLY;
-	case 3: case 4: case SP_ICMP4_REDIRECT: case 11: case 12:
+	case 3:
+	case 4:
+	case SP_ICMP4_REDIRECT:
+	case 11:
+	case 12:
 		return SP_ICMP_ERROR;
 	}
 	return SP_ICMP_OTHER;
@@ -44,7 +54,11 @@ SP_INLINE enum sp_icmp_kind sp_icmp6_kind(__u32 type)
 		return SP_ICMP_QUERY;
 	case SP_ICMP6_ECHO_REPLY:
 		return SP_ICMP_REPLY;
-	case 1: case 2: case 3: case 4: case SP_ICMP6_REDIRECT:
+	case 1:
+	case 2:
+	case 3:
+	case 4:
+	case SP_ICMP6_REDIRECT:
 		return SP_ICMP_ERROR;
 	}
 	return SP_ICMP_OTHER;

@@ -86,7 +86,8 @@ SP_INLINE int sp_is_neighbour_discovery(const struct sp_work *work)
 {
 	const struct sp_path *path = &work->packet.path;
 
-	if (work->packet.icmp_code || work->packet.hop_limit != 255 || !sp_destination_is_near(work))
+	if (work->packet.icmp_code || work->packet.hop_limit != 255 ||
+	    !sp_destination_is_near(work))
 		return 0;
 	if (path->icmp_type == SP_ICMP6_ROUTER_ADVERTISEMENT)
 		return sp_addr_is_link_local(&path->source);
@@ -108,10 +109,15 @@ SP_INLINE int sp_is_multicast_listening(const struct sp_work *work)
 SP_INLINE int sp_is_link_talk(const struct sp_work *work)
 {
 	switch (work->packet.path.icmp_type) {
-	case SP_ICMP6_ROUTER_SOLICITATION: case SP_ICMP6_ROUTER_ADVERTISEMENT:
-	case SP_ICMP6_NEIGHBOUR_SOLICITATION: case SP_ICMP6_NEIGHBOUR_ADVERTISEMENT:
+	case SP_ICMP6_ROUTER_SOLICITATION:
+	case SP_ICMP6_ROUTER_ADVERTISEMENT:
+	case SP_ICMP6_NEIGHBOUR_SOLICITATION:
+	case SP_ICMP6_NEIGHBOUR_ADVERTISEMENT:
 		return sp_is_neighbour_discovery(work);
-	case 130: case 131: case 132: case 143:
+	case 130:
+	case 131:
+	case 132:
+	case 143:
 		return sp_is_multicast_listening(work);
 	}
 	return 0;
@@ -195,8 +201,9 @@ SP_INLINE int sp_judge_spoofed(struct sp_work *work)
 {
 	__u32 home = work->src.home;
 
-	if (home != SP_HOME_SELF && ((home != SP_ZONE_TUNNEL && home != SP_ZONE_INSIDE) ||
-				     home == sp_hook_zone(SP_THIS_HOOK)) &&
+	if (home != SP_HOME_SELF &&
+	    ((home != SP_ZONE_TUNNEL && home != SP_ZONE_INSIDE) ||
+	     home == sp_hook_zone(SP_THIS_HOOK)) &&
 	    !sp_is_misplaced(work))
 		return 0;
 	sp_deny(work, SP_REASON_SPOOFED);

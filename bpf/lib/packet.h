@@ -18,7 +18,8 @@ enum sp_fragment_place {
 /* From where to where: what a flow is found by and a rule is asked about. */
 struct sp_path {
 	struct sp_addr source, destination;
-	__be16 source_port_be, destination_port_be; /* ICMP queries and replies: identifier; else 0 */
+	/* ICMP queries and replies: identifier; else 0 */
+	__be16 source_port_be, destination_port_be;
 	__u8 proto;
 	__u8 icmp; /* enum sp_icmp_kind */
 	__u8 icmp_type;

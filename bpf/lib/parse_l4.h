@@ -29,8 +29,7 @@ SP_INLINE int sp_parse_tcp(SP_CTX *ctx, __u32 room, struct sp_parsed *parsed)
 	struct sp_tcp header;
 	__u32 len;
 
-	if (room < sizeof(header) ||
-	    sp_bytes_load(ctx, parsed->l4_offset, &header, sizeof(header)))
+	if (room < sizeof(header) || sp_bytes_load(ctx, parsed->l4_offset, &header, sizeof(header)))
 		return sp_l4_short(parsed);
 	parsed->path.source_port_be = header.source_be;
 	parsed->path.destination_port_be = header.destination_be;
@@ -48,8 +47,7 @@ SP_INLINE int sp_parse_udp(SP_CTX *ctx, __u32 room, struct sp_parsed *parsed)
 	struct sp_udp header;
 	__u32 len;
 
-	if (room < sizeof(header) ||
-	    sp_bytes_load(ctx, parsed->l4_offset, &header, sizeof(header)))
+	if (room < sizeof(header) || sp_bytes_load(ctx, parsed->l4_offset, &header, sizeof(header)))
 		return sp_l4_short(parsed);
 	parsed->path.source_port_be = header.source_be;
 	parsed->path.destination_port_be = header.destination_be;
@@ -76,8 +74,7 @@ SP_INLINE int sp_parse_icmp(SP_CTX *ctx, __u32 room, struct sp_parsed *parsed)
 	struct sp_icmp header;
 	int reason;
 
-	if (room < sizeof(header) ||
-	    sp_bytes_load(ctx, parsed->l4_offset, &header, sizeof(header)))
+	if (room < sizeof(header) || sp_bytes_load(ctx, parsed->l4_offset, &header, sizeof(header)))
 		return sp_l4_short(parsed);
 	path->icmp_type = header.type;
 	parsed->icmp_code = header.code;

@@ -17,7 +17,8 @@ SP_INLINE int sp_is_tag(__u32 type)
 #if !defined(__bpf__) || defined(SP_XDP)
 
 /* Ethernet with up to two VLAN tags. */
-SP_INLINE int sp_parse_ethernet(SP_CTX *ctx, __u32 present, struct sp_parsed *parsed, __u32 *ret_type)
+SP_INLINE int sp_parse_ethernet(SP_CTX *ctx, __u32 present, struct sp_parsed *parsed,
+				__u32 *ret_type)
 {
 	__u32 offset = sizeof(struct sp_ether), type;
 	__be16 type_be;
@@ -70,13 +71,14 @@ SP_INLINE int sp_link_is_within(struct __sk_buff *skb, __u32 linear, __u32 offse
 {
 	__u8 byte;
 
-	return offset < linear && !bpf_skb_load_bytes_relative(skb, linear - 1 - offset, &byte, 1,
-							       BPF_HDR_START_NET);
+	return offset < linear &&
+	       !bpf_skb_load_bytes_relative(skb, linear - 1 - offset, &byte, 1, BPF_HDR_START_NET);
 }
 
 SP_INLINE int sp_link_is(struct __sk_buff *skb, __u32 linear, __u32 len)
 {
-	return sp_link_is_within(skb, linear, len) && (!len || !sp_link_is_within(skb, linear, len - 1));
+	return sp_link_is_within(skb, linear, len) &&
+	       (!len || !sp_link_is_within(skb, linear, len - 1));
 }
 
 SP_INLINE __u32 sp_link_linear(const struct __sk_buff *skb)

@@ -77,8 +77,8 @@ SP_SUBPROGRAM int sp_parse_quote(SP_CTX *ctx, struct sp_parsed *parsed)
 	int reason;
 
 	quote->is_v6 = parsed->path.is_v6;
-	reason = quote->is_v6 ? sp_quote_ip6(ctx, offset, chain.end, quote, &chain) :
-				sp_quote_ip4(ctx, offset, chain.end, quote, &chain);
+	reason = quote->is_v6 ? sp_quote_ip6(ctx, offset, chain.end, quote, &chain)
+			      : sp_quote_ip4(ctx, offset, chain.end, quote, &chain);
 	if (reason)
 		return reason;
 	if (!sp_addr_equal(&quote->source, &parsed->path.destination))

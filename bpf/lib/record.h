@@ -11,8 +11,8 @@
 
 /* Where a packet that leaves is from. */
 struct sp_leaving {
-	int is_own;  /* sent by the gateway itself */
-	__u32 mark;  /* else: what the hook it came by put on it */
+	int is_own; /* sent by the gateway itself */
+	__u32 mark; /* else: what the hook it came by put on it */
 };
 
 SP_INLINE int sp_is_syn(const struct sp_work *work)

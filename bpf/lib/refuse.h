@@ -56,9 +56,14 @@ SP_INLINE __u16 sp_checksum(__u64 sum)
 SP_INLINE int sp_refuse_reason(__u32 reason)
 {
 	switch (reason) {
-	case SP_REASON_POLICY: case SP_REASON_DEFAULT: case SP_REASON_NO_IDENTITY:
-	case SP_REASON_EXPIRED: case SP_REASON_REVOKED: case SP_REASON_DEADLINE:
-	case SP_REASON_FLOW_LIMIT: case SP_REASON_FLOW_FULL:
+	case SP_REASON_POLICY:
+	case SP_REASON_DEFAULT:
+	case SP_REASON_NO_IDENTITY:
+	case SP_REASON_EXPIRED:
+	case SP_REASON_REVOKED:
+	case SP_REASON_DEADLINE:
+	case SP_REASON_FLOW_LIMIT:
+	case SP_REASON_FLOW_FULL:
 		return 1;
 	}
 	return 0;
@@ -71,7 +76,8 @@ SP_INLINE int sp_refuse_address(const struct sp_addr *addr, int is_v6)
 
 	if (is_v6)
 		return first >> 24 != 0xff && (addr->q[0] || addr->q[1]);
-	return first >> 28 < 14 && first >> 24; /* no multicast, reserved or broadcast, none of 0/8 */
+	/* no multicast, reserved or broadcast, none of 0/8 */
+	return first >> 28 < 14 && first >> 24;
 }
 
 SP_INLINE int sp_refuse_is_due(const struct __sk_buff *skb, const struct sp_work *work)
@@ -172,8 +178,8 @@ SP_INLINE int sp_refuse_tcp(struct __sk_buff *skb, const struct sp_work *work, s
 		tcp->acknowledgment_be = bpf_htonl(bpf_ntohl(asked.sequence_be) + len);
 		tcp->flags = SP_TCP_RST | SP_TCP_ACK;
 	}
-	tcp->checksum = sp_refuse_l4_sum(&packet->path, tcp, sizeof(*tcp), sizeof(*tcp),
-					 SP_PROTO_TCP, 0);
+	tcp->checksum =
+		sp_refuse_l4_sum(&packet->path, tcp, sizeof(*tcp), sizeof(*tcp), SP_PROTO_TCP, 0);
 	return 0;
 }
 
@@ -241,7 +247,8 @@ SP_INLINE int sp_refuse_prepend(struct __sk_buff *skb, __u32 offset, __u32 quote
 SP_SUBPROGRAM int sp_refuse_prohibited(struct __sk_buff *skb, struct sp_work *work)
 {
 	const struct sp_path *path = &work->packet.path;
-	__u32 offset = work->packet.network_offset, quote_len = work->packet.length, payload, len, sum;
+	__u32 offset = work->packet.network_offset, quote_len = work->packet.length, payload, len,
+	      sum;
 	struct sp_icmp *icmp;
 
 	if (quote_len > SP_REFUSE_QUOTE_MAX)
@@ -257,8 +264,8 @@ SP_SUBPROGRAM int sp_refuse_prohibited(struct __sk_buff *skb, struct sp_work *wo
 		icmp = &reply.icmp;
 		icmp->type = SP_ICMP6_UNREACHABLE;
 		icmp->code = SP_ICMP6_PROHIBITED;
-		icmp->checksum = sp_refuse_l4_sum(path, icmp, sizeof(*icmp), payload,
-						  SP_PROTO_ICMP6, sum);
+		icmp->checksum =
+			sp_refuse_l4_sum(path, icmp, sizeof(*icmp), payload, SP_PROTO_ICMP6, sum);
 		return sp_refuse_prepend(skb, offset, quote_len, &reply, len);
 	} else {
 		struct sp_refuse_ip4 reply = {};
@@ -268,7 +275,8 @@ SP_SUBPROGRAM int sp_refuse_prohibited(struct __sk_buff *skb, struct sp_work *wo
 		icmp = &reply.icmp;
 		icmp->type = SP_ICMP4_UNREACHABLE;
 		icmp->code = SP_ICMP4_PROHIBITED;
-		icmp->checksum = sp_checksum(bpf_csum_diff(NULL, 0, (void *)icmp, sizeof(*icmp), sum));
+		icmp->checksum =
+			sp_checksum(bpf_csum_diff(NULL, 0, (void *)icmp, sizeof(*icmp), sum));
 		return sp_refuse_prepend(skb, offset, quote_len, &reply, len);
 	}
 }
@@ -282,7 +290,8 @@ SP_INLINE int sp_refuse_swap_stations(struct __sk_buff *skb, __u32 link_len)
 
 	if (SP_THIS_HOOK == SP_HOOK_VPN_IN)
 		return 0; /* a TUN has no link header */
-	if (link_len != sizeof(ether) && link_len != sizeof(ether) + 4 && link_len != sizeof(ether) + 8)
+	if (link_len != sizeof(ether) && link_len != sizeof(ether) + 4 &&
+	    link_len != sizeof(ether) + 8)
 		return -1;
 	if (bpf_skb_load_bytes(skb, 0, &ether, sizeof(ether)))
 		return -1;

@@ -56,7 +56,8 @@ SP_INLINE enum sp_end_state sp_session_read(struct sp_end *end, int is_v6, __u64
 }
 
 /* The identity of a tunnel address and the state of its session. */
-SP_GLOBAL int sp_end_resolve(const struct sp_addr *addr, int is_v6, __u64 now_ns, struct sp_end *end)
+SP_GLOBAL int sp_end_resolve(const struct sp_addr *addr, int is_v6, __u64 now_ns,
+			     struct sp_end *end)
 {
 	struct sp_ident *ident;
 	struct sp_addr key;
@@ -177,8 +178,7 @@ SP_INLINE void sp_session_touch(const struct sp_work *work)
 	if (!session || sp_session_epoch(session) != sender->epoch ||
 	    !sp_session_is_awake(session, work->now_ns))
 		return;
-	if (!session->last_seen_ns ||
-	    work->now_ns >= session->last_seen_ns + SP_SESSION_TOUCH_NS)
+	if (!session->last_seen_ns || work->now_ns >= session->last_seen_ns + SP_SESSION_TOUCH_NS)
 		session->last_seen_ns = work->now_ns;
 }
 

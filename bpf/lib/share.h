@@ -35,7 +35,8 @@ SP_INLINE struct sp_flow_use *sp_flow_uses(void)
 }
 
 /* Has @part, which had @before flows, room for one more, when one of @left goes? */
-SP_INLINE int sp_flow_part_has_room(const struct sp_flow_use *use, __u32 part, __u64 before, __u32 left)
+SP_INLINE int sp_flow_part_has_room(const struct sp_flow_use *use, __u32 part, __u64 before,
+				    __u32 left)
 {
 	__u64 room = sp_flow_max, kept = room / SP_FLOW_PART_KEPT, mine = 0, taken = 0;
 
@@ -52,7 +53,8 @@ SP_INLINE int sp_flow_part_has_room(const struct sp_flow_use *use, __u32 part, _
 /* Count @flow for its part. 0: that is full. @replaced: the flow that gives way, or NULL. */
 SP_INLINE int sp_flow_charge_part(const struct sp_flow *flow, const struct sp_flow *replaced)
 {
-	__u32 part = sp_flow_part_of(flow), left = replaced ? sp_flow_part_of(replaced) : SP_FLOW_PART_COUNT;
+	__u32 part = sp_flow_part_of(flow),
+	      left = replaced ? sp_flow_part_of(replaced) : SP_FLOW_PART_COUNT;
 	struct sp_flow_use *use = sp_flow_uses();
 	__u64 before;
 
@@ -106,7 +108,8 @@ SP_INLINE void sp_flow_source_mask(struct sp_addr *addr, int is_edge, int is_net
 }
 
 /* Where the source of a flow counts it, as a host or as a network; SP_FLOW_SOURCE_NONE: nowhere. */
-SP_INLINE __u32 sp_flow_source_slot(const struct sp_flow_key *key, const struct sp_flow *flow, int is_network)
+SP_INLINE __u32 sp_flow_source_slot(const struct sp_flow_key *key, const struct sp_flow *flow,
+				    int is_network)
 {
 	__u32 part = sp_flow_part_of(flow);
 	struct {
@@ -123,7 +126,8 @@ SP_INLINE __u32 sp_flow_source_slot(const struct sp_flow_key *key, const struct 
 
 SP_INLINE __u64 sp_flow_source_room(int is_network)
 {
-	__u64 room = (__u64)sp_flow_max * (is_network ? SP_FLOW_NETWORK_32NDS : SP_FLOW_HOST_32NDS) / 32;
+	__u64 room =
+		(__u64)sp_flow_max * (is_network ? SP_FLOW_NETWORK_32NDS : SP_FLOW_HOST_32NDS) / 32;
 
 	return room ? room : 1;
 }

@@ -19,7 +19,7 @@
 
 /* As libbpf has them, for the declarations in maps.h. Every hook is a file of its own that declares
  * every map: the linker makes one of them. */
-#define __uint(name, value) int (*name)[value]
+#define __uint(name, value) int(*name)[value]
 #define __type(name, value) __typeof__(value) *name
 #define SEC(name) __attribute__((weak, unused))
 /* The kernel's loader writes them once; in user space the caller does, before each packet. */
@@ -46,17 +46,21 @@ __u64 sp_state_boot_ns(void);
 __u32 sp_state_random(void);
 
 /* Asked for once by each place of a call. */
-#define sp_state_of(map)                                                                         \
-	({                                                                                       \
-		static int number_ = -1;                                                         \
-		const struct sp_state_shape shape_ = {                                           \
-			&#map[1], sizeof(*(map)->type) / sizeof(int), sizeof(*(map)->key),       \
-			sizeof(*(map)->value), sizeof(*(map)->max_entries) / sizeof(int),        \
-		};                                                                               \
-		number_ < 0 ? (number_ = sp_state_number(&shape_)) : number_;                    \
+#define sp_state_of(map)                                                                           \
+	({                                                                                         \
+		static int number_ = -1;                                                           \
+		const struct sp_state_shape shape_ = {                                             \
+			&#map[1],                                                                  \
+			sizeof(*(map)->type) / sizeof(int),                                        \
+			sizeof(*(map)->key),                                                       \
+			sizeof(*(map)->value),                                                     \
+			sizeof(*(map)->max_entries) / sizeof(int),                                 \
+		};                                                                                 \
+		number_ < 0 ? (number_ = sp_state_number(&shape_)) : number_;                      \
 	})
 #define bpf_map_lookup_elem(map, key) sp_state_lookup(sp_state_of(map), (key))
-#define bpf_map_update_elem(map, key, value, flags) sp_state_update(sp_state_of(map), (key), (value), (flags))
+#define bpf_map_update_elem(map, key, value, flags)                                                \
+	sp_state_update(sp_state_of(map), (key), (value), (flags))
 #define bpf_map_delete_elem(map, key) sp_state_delete(sp_state_of(map), (key))
 #define bpf_ringbuf_reserve(map, size, flags) sp_state_reserve(size)
 #define bpf_ringbuf_submit(record, flags) sp_state_submit(record)

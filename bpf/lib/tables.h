@@ -84,7 +84,8 @@ SP_INLINE int sp_table_svcset(__u32 slot, __u32 *ret_svcset)
 
 /* What the rules say to a class that wants @work's path in a network set. NULL: a table lacks the
  * row. */
-SP_SUBPROGRAM struct sp_verdict *sp_table_verdict(struct sp_work *work, __u32 class_id, __u32 netset)
+SP_SUBPROGRAM struct sp_verdict *sp_table_verdict(struct sp_work *work, __u32 class_id,
+						  __u32 netset)
 {
 	struct sp_pair_key key = { .class_id = class_id, .netset = netset };
 	__u32 svcset, index, profile = 0;

@@ -20,7 +20,7 @@ struct sp_tally_case {
 	__u64 now_ns;
 	__u64 packets;
 	__u64 bytes;
-	__u32 region; /* enum sp_tally_region */
+	__u32 region;     /* enum sp_tally_region */
 	__u32 is_counted; /* it gets no record in any case */
 };
 
@@ -39,8 +39,10 @@ SP_INLINE __u32 sp_tally_region_of(struct sp_tally_key *key)
 SP_INLINE __u32 sp_tally_rate_of_one(__u32 kind)
 {
 	switch (kind) {
-#define X(id, one, addresses, sessions) case SP_TALLY_##id: return one;
-	SP_TALLY_RATES(X)
+#define X(id, one, addresses, sessions)                                                            \
+	case SP_TALLY_##id:                                                                        \
+		return one;
+		SP_TALLY_RATES(X)
 #undef X
 	}
 	return 0;
@@ -49,8 +51,10 @@ SP_INLINE __u32 sp_tally_rate_of_one(__u32 kind)
 SP_INLINE __u32 sp_tally_rate_of_all(__u32 kind, int is_session)
 {
 	switch (kind) {
-#define X(id, one, addresses, sessions) case SP_TALLY_##id: return is_session ? sessions : addresses;
-	SP_TALLY_RATES(X)
+#define X(id, one, addresses, sessions)                                                            \
+	case SP_TALLY_##id:                                                                        \
+		return is_session ? sessions : addresses;
+		SP_TALLY_RATES(X)
 #undef X
 	}
 	return 0;
@@ -147,12 +151,13 @@ SP_INLINE void sp_tally_unlock(struct sp_tally *slot)
 
 /* The slot at @index, locked, if it is the key's, or (@to_take) free and now the key's. *@is_busy:
  * another CPU kept it locked, for this very key or to give it to one. */
-SP_SUBPROGRAM struct sp_tally *sp_tally_try(const struct sp_tally_case *one, __u32 index, int to_take,
-					    int *is_busy)
+SP_SUBPROGRAM struct sp_tally *sp_tally_try(const struct sp_tally_case *one, __u32 index,
+					    int to_take, int *is_busy)
 {
 	struct sp_tally *slot = bpf_map_lookup_elem(&sp_tally, &index);
 
-	if (!slot || !(sp_tally_is(slot, &one->key) || (to_take && sp_tally_is_free(slot, one->now_ns))))
+	if (!slot ||
+	    !(sp_tally_is(slot, &one->key) || (to_take && sp_tally_is_free(slot, one->now_ns))))
 		return NULL;
 	if (!sp_tally_lock(slot)) {
 		*is_busy = 1;
@@ -227,8 +232,9 @@ SP_GLOBAL int sp_tally_take(const struct sp_tally_case *one)
 	} else {
 		takes = !is_busy && !one->is_counted && sp_tally_all_take_one(one);
 		if (!takes)
-			sp_tally_all_count(sp_tally_all(one->key.hook, one->key.kind, one->key.reason),
-					   one->packets, one->bytes);
+			sp_tally_all_count(
+				sp_tally_all(one->key.hook, one->key.kind, one->key.reason),
+				one->packets, one->bytes);
 	}
 	if (!takes)
 		sp_tally_note_sampled();

@@ -28,7 +28,7 @@ struct sp_end {
 };
 
 enum sp_found {
-	SP_FOUND_NOTHING,  /* the key has no entry */
+	SP_FOUND_NOTHING, /* the key has no entry */
 	SP_FOUND_FLOW,
 	SP_FOUND_OBSOLETE, /* an entry that is no flow for this packet; a new flow replaces it */
 };
@@ -41,9 +41,9 @@ struct sp_work {
 	struct sp_end end[2]; /* of source and destination */
 	struct sp_src src;
 	struct sp_dst dst;
-	__u8 case_hook; /* enum sp_hook it is judged as */
-	__u8 case_zone; /* enum sp_zone of its source */
-	__u8 has_dst;   /* dst is that of path */
+	__u8 case_hook;   /* enum sp_hook it is judged as */
+	__u8 case_zone;   /* enum sp_zone of its source */
+	__u8 has_dst;     /* dst is that of path */
 	__u8 packet_zone; /* enum sp_zone of the packet's own source */
 
 	/* The flow of the packet, or of the packet it quotes. */
@@ -52,13 +52,14 @@ struct sp_work {
 	__u8 is_low;   /* the source of the path looked up is `lo` of the key */
 
 	/* The answer. */
-	__u8 verdict; /* enum sp_verdict_action */
-	__u8 reason;  /* enum sp_reason */
-	__u8 log;     /* enum sp_log */
-	__u8 is_new;  /* decided by rules now, not by a flow */
-	__u8 is_counted; /* this hook is where packets of this flow are counted */
+	__u8 verdict;     /* enum sp_verdict_action */
+	__u8 reason;      /* enum sp_reason */
+	__u8 log;         /* enum sp_log */
+	__u8 is_new;      /* decided by rules now, not by a flow */
+	__u8 is_counted;  /* this hook is where packets of this flow are counted */
 	__u8 is_own_flow; /* the flow that answered was opened by the gateway itself */
-	__u8 is_for_taps; /* allowed for who listens to the interface itself: neither delivered nor forwarded */
+	/* allowed for who listens to the interface itself: neither delivered nor forwarded */
+	__u8 is_for_taps;
 	__u32 rule;
 	__u32 ifindex;
 	__u64 deadline_ns;
@@ -70,7 +71,8 @@ struct sp_work {
 	struct sp_frag_key frag_key;
 	struct sp_frag frag;
 	__u8 quote_bytes[128]; /* of a refusal */
-	volatile __u32 span_before, span_behind; /* indices, forgotten by the verifier between uses */
+	/* indices, forgotten by the verifier between uses */
+	volatile __u32 span_before, span_behind;
 };
 _Static_assert(sizeof(struct sp_work) <= SP_SCRATCH_BYTES, "sp_work outgrew its scratch memory");
 
@@ -107,9 +109,11 @@ SP_INLINE __u64 sp_earlier(__u64 a_ns, __u64 b_ns)
 SP_INLINE __u32 sp_hook_zone(__u32 hook)
 {
 	switch (hook) {
-	case SP_HOOK_VPN_IN: case SP_HOOK_VPN_OUT:
+	case SP_HOOK_VPN_IN:
+	case SP_HOOK_VPN_OUT:
 		return SP_ZONE_TUNNEL;
-	case SP_HOOK_INSIDE_IN: case SP_HOOK_INSIDE_OUT:
+	case SP_HOOK_INSIDE_IN:
+	case SP_HOOK_INSIDE_OUT:
 		return SP_ZONE_INSIDE;
 	}
 	return SP_ZONE_EDGE;

@@ -120,9 +120,8 @@ static bool read_fields(const char *line, size_t len, struct seen *seen)
 
 static void report(struct sp_chain_verifier *verifier, struct sp_chain_finding found)
 {
-	struct sp_chain_finding *last = verifier->finding_count
-	                                        ? &verifier->findings[verifier->finding_count - 1]
-	                                        : NULL;
+	struct sp_chain_finding *last =
+		verifier->finding_count ? &verifier->findings[verifier->finding_count - 1] : NULL;
 	struct sp_chain_finding *finding;
 
 	/* Neighbours that were inserted are one finding. */
@@ -142,13 +141,13 @@ static void report(struct sp_chain_verifier *verifier, struct sp_chain_finding f
 }
 
 static void report_at(struct sp_chain_verifier *verifier, enum sp_chain_finding_kind kind,
-                      const struct seen *at, uint64_t count)
+		      const struct seen *at, uint64_t count)
 {
 	report(verifier, (struct sp_chain_finding){ .kind = kind,
-	                                            .file = at->file,
-	                                            .line = at->line,
-	                                            .seq = at->seq,
-	                                            .count = count });
+						    .file = at->file,
+						    .line = at->line,
+						    .seq = at->seq,
+						    .count = count });
 }
 
 /* ---- the chain ---- */
@@ -270,7 +269,7 @@ static void rewind_to(struct sp_chain_verifier *verifier, uint64_t back)
 }
 
 void sp_chain_verifier_expect(struct sp_chain_verifier *verifier, const struct sp_chain_head *heads,
-                              size_t count)
+			      size_t count)
 {
 	verifier->heads = heads;
 	verifier->head_count = count;
@@ -279,14 +278,15 @@ void sp_chain_verifier_expect(struct sp_chain_verifier *verifier, const struct s
 static void compare_noted(struct sp_chain_verifier *verifier, const struct seen *line)
 {
 	for (size_t i = 0; i < verifier->head_count; i++)
-		if (verifier->heads[i].seq == line->seq && strcmp(verifier->heads[i].hash, line->hash) != 0) {
+		if (verifier->heads[i].seq == line->seq &&
+		    strcmp(verifier->heads[i].hash, line->hash) != 0) {
 			report_at(verifier, SP_CHAIN_REWRITTEN, line, 0);
 			return;
 		}
 }
 
 int sp_chain_verifier_feed(struct sp_chain_verifier *verifier, const char *file,
-                           uint64_t line_number, const char *line, size_t len, bool has_newline)
+			   uint64_t line_number, const char *line, size_t len, bool has_newline)
 {
 	struct seen seen = { .file = file, .line = line_number };
 	int back;
@@ -339,10 +339,10 @@ static void settle_end(struct sp_chain_verifier *verifier, const struct sp_chain
 		blame_before(verifier);
 	} else {
 		report(verifier, (struct sp_chain_finding){ .kind = SP_CHAIN_CHANGED,
-		                                            .file = verifier->anchor.file,
-		                                            .line = verifier->anchor.line,
-		                                            .seq = verifier->anchor.seq,
-		                                            .or_next = true });
+							    .file = verifier->anchor.file,
+							    .line = verifier->anchor.line,
+							    .seq = verifier->anchor.seq,
+							    .or_next = true });
 		last->is_bad = true;
 	}
 }
@@ -355,9 +355,9 @@ static void compare_head(struct sp_chain_verifier *verifier, const struct sp_cha
 	if (!verifier->has_last) {
 		if (head->seq > 0)
 			report(verifier, (struct sp_chain_finding){ .kind = SP_CHAIN_TRUNCATED,
-			                                            .file = "",
-			                                            .seq = 1,
-			                                            .count = head->seq });
+								    .file = "",
+								    .seq = 1,
+								    .count = head->seq });
 		return;
 	}
 	if (head->seq > last->seq) {
@@ -395,8 +395,8 @@ int sp_chain_verifier_finish(struct sp_chain_verifier *verifier, const struct sp
 }
 
 size_t sp_chain_verifier_get_findings(const struct sp_chain_verifier *verifier,
-                                      const struct sp_chain_finding **ret_findings,
-                                      uint64_t *ret_total)
+				      const struct sp_chain_finding **ret_findings,
+				      uint64_t *ret_total)
 {
 	*ret_findings = verifier->findings;
 	*ret_total = verifier->finding_total;
@@ -404,7 +404,7 @@ size_t sp_chain_verifier_get_findings(const struct sp_chain_verifier *verifier,
 }
 
 uint64_t sp_chain_verifier_get_range(const struct sp_chain_verifier *verifier,
-                                     uint64_t *ret_first_seq, uint64_t *ret_last_seq)
+				     uint64_t *ret_first_seq, uint64_t *ret_last_seq)
 {
 	*ret_first_seq = verifier->first_seq;
 	*ret_last_seq = verifier->last.seq;
@@ -420,7 +420,7 @@ int sp_chain_finding_format(const struct sp_chain_finding *finding, char **ret_t
 	switch (finding->kind) {
 	case SP_CHAIN_CHANGED:
 		sp_buf_printf(&text, "record %" PRIu64 "%s was changed", finding->seq,
-		              finding->or_next ? " or the one after it" : "");
+			      finding->or_next ? " or the one after it" : "");
 		break;
 	case SP_CHAIN_REMOVED:
 		sp_buf_printf(
@@ -430,25 +430,27 @@ int sp_chain_finding_format(const struct sp_chain_finding *finding, char **ret_t
 	case SP_CHAIN_INSERTED:
 		if (finding->count > 1)
 			sp_buf_printf(&text,
-			              "this line and the %" PRIu64 " behind it were inserted",
-			              finding->count - 1);
+				      "this line and the %" PRIu64 " behind it were inserted",
+				      finding->count - 1);
 		else
 			sp_buf_put(&text, "this line was inserted");
 		break;
 	case SP_CHAIN_REWRITTEN:
-		sp_buf_printf(&text, "this is not the record %" PRIu64 " that was noted when it was written",
-		              finding->seq);
+		sp_buf_printf(&text,
+			      "this is not the record %" PRIu64
+			      " that was noted when it was written",
+			      finding->seq);
 		break;
 	case SP_CHAIN_TRUNCATED:
 		if (finding->count == 0)
 			sp_buf_put(&text, "the log ends in the middle of this line");
 		else if (*finding->file)
 			sp_buf_printf(&text, "the log ends here, %" PRIu64 " record%s too early",
-			              finding->count, finding->count == 1 ? "" : "s");
+				      finding->count, finding->count == 1 ? "" : "s");
 		else
 			sp_buf_printf(&text,
-			              "the log is empty, it should have %" PRIu64 " record%s",
-			              finding->count, finding->count == 1 ? "" : "s");
+				      "the log is empty, it should have %" PRIu64 " record%s",
+				      finding->count, finding->count == 1 ? "" : "s");
 		break;
 	}
 	return sp_buf_take(&text, ret_text);

@@ -71,7 +71,7 @@ SP_DEFINE_CLEANUP(struct sp_chain_verifier *, sp_chain_verifier_free);
  * such a number is that line, and the log reaches as far as they do. Lines that are gone with the
  * oldest files are not missed. */
 void sp_chain_verifier_expect(struct sp_chain_verifier *verifier, const struct sp_chain_head *heads,
-                              size_t count);
+			      size_t count);
 
 /* Oldest first. @file outlives the verifier. The first line may have any number when older files
  * have been rotated away; number 1 must have the zeros. @has_newline false only makes sense for the
@@ -79,7 +79,7 @@ void sp_chain_verifier_expect(struct sp_chain_verifier *verifier, const struct s
  * Returns 0, whatever was found; -ENOMEM.
  */
 int sp_chain_verifier_feed(struct sp_chain_verifier *verifier, const char *file,
-                           uint64_t line_number, const char *line, size_t len, bool has_newline);
+			   uint64_t line_number, const char *line, size_t len, bool has_newline);
 
 /* @head: where the writer says the log ends; NULL: not known. Returns 0 or -ENOMEM. */
 int sp_chain_verifier_finish(struct sp_chain_verifier *verifier, const struct sp_chain_head *head);
@@ -87,12 +87,12 @@ int sp_chain_verifier_finish(struct sp_chain_verifier *verifier, const struct sp
 /* Borrow what was found, in the order of the lines. At most 1000 are kept; @ret_count counts all of
  * them. */
 size_t sp_chain_verifier_get_findings(const struct sp_chain_verifier *verifier,
-                                      const struct sp_chain_finding **ret_findings,
-                                      uint64_t *ret_total);
+				      const struct sp_chain_finding **ret_findings,
+				      uint64_t *ret_total);
 
 /* Lines fed so far; the first and the last number among them. */
 uint64_t sp_chain_verifier_get_range(const struct sp_chain_verifier *verifier,
-                                     uint64_t *ret_first_seq, uint64_t *ret_last_seq);
+				     uint64_t *ret_first_seq, uint64_t *ret_last_seq);
 
 /* "audit.jsonl:41: record 1041 was changed" and the like. Returns 0 with a malloc'ed text, or
  * -ENOMEM. */

@@ -118,7 +118,7 @@ static int set_after(struct sp_audit_query *query, int log, const char *value)
 }
 
 int sp_audit_query_set(struct sp_audit_query *query, const char *key, const char *value,
-                       int64_t now_ns)
+		       int64_t now_ns)
 {
 	if (strcmp(key, "user") == 0)
 		return set_text(query->user, sizeof(query->user), value);
@@ -175,7 +175,7 @@ static bool is_after(const struct sp_audit_query *query, const struct sp_audit_r
 }
 
 bool sp_audit_query_matches(const struct sp_audit_query *query,
-                            const struct sp_audit_record *record)
+			    const struct sp_audit_record *record)
 {
 	if (query->events && !(query->events & (1u << record->event)))
 		return false;

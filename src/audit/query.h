@@ -19,7 +19,7 @@
 	X("verdict", "allow or deny")                                                              \
 	X("rule", "a rule's name; none: no rule decided")                                          \
 	X("reason", "a reason")                                                                    \
-	X("hook", "one of edge-in edge-tc edge-out vpn-in vpn-out inside-in inside-out lock")          \
+	X("hook", "one of edge-in edge-tc edge-out vpn-in vpn-out inside-in inside-out lock")      \
 	X("event", "a kind of record, or several with commas")                                     \
 	X("src", "an address or prefix")                                                           \
 	X("dst", "an address or prefix")                                                           \
@@ -36,7 +36,7 @@ struct sp_audit_query {
 	char rule[SP_AUDIT_QUERY_TEXT_MAX], reason[SP_AUDIT_QUERY_TEXT_MAX];
 	char verdict[8];
 	enum sp_hook hook; /* SP_HOOK_NONE: any */
-	uint32_t events; /* bit 1 << enum sp_audit_event; 0: all */
+	uint32_t events;   /* bit 1 << enum sp_audit_event; 0: all */
 	bool has_src, has_dst;
 	struct sp_prefix src, dst;
 	bool has_since, has_until;
@@ -53,7 +53,7 @@ struct sp_audit_query {
  * -ENAMETOOLONG.
  */
 int sp_audit_query_set(struct sp_audit_query *query, const char *key, const char *value,
-                       int64_t now_ns);
+		       int64_t now_ns);
 
 /* The shape of a key's value for messages, NULL for an unknown key. */
 const char *sp_audit_query_shape(const char *key);
@@ -61,6 +61,6 @@ const char *sp_audit_query_shape(const char *key);
 /* Does the record meet every condition? A condition on a value the record does not have is not
  * met. */
 bool sp_audit_query_matches(const struct sp_audit_query *query,
-                            const struct sp_audit_record *record);
+			    const struct sp_audit_record *record);
 
 #endif

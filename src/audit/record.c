@@ -114,17 +114,17 @@ int sp_audit_proto_parse(const char *name)
 }
 
 void sp_audit_record_from_event(const struct sp_event *event, int64_t time_ns,
-                                struct sp_audit_record *ret_record)
+				struct sp_audit_record *ret_record)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 	bool is_icmp = event->proto == IPPROTO_ICMP || event->proto == IPPROTO_ICMPV6;
 	bool has_ports = is_icmp || event->proto == IPPROTO_TCP || event->proto == IPPROTO_UDP ||
-	                 event->proto == IPPROTO_SCTP;
+			 event->proto == IPPROTO_SCTP;
 
 	record.time_ns = time_ns;
 	record.revision = event->revision;
-	record.event = event->kind < SP_EVENT_COUNT ? (enum sp_audit_event)event->kind
-	                                            : SP_AUDIT_NONE;
+	record.event =
+		event->kind < SP_EVENT_COUNT ? (enum sp_audit_event)event->kind : SP_AUDIT_NONE;
 	record.hook = event->hook < SP_HOOK_COUNT ? (enum sp_hook)event->hook : SP_HOOK_NONE;
 	record.verdict = name_of(verdict_names, SP_ARRAY_LEN(verdict_names), event->verdict);
 	record.reason = name_of(reason_names, SP_ARRAY_LEN(reason_names), event->reason);
@@ -200,7 +200,7 @@ static void put_small(struct writer *writer, const char *key, int number)
 }
 
 static void put_addr(struct writer *writer, const char *key, bool is_there,
-                     const struct sp_addr *addr)
+		     const struct sp_addr *addr)
 {
 	char text[SP_ADDR_TEXT_MAX];
 
@@ -284,7 +284,7 @@ static void put_contract(struct writer *writer, const struct sp_audit_record *re
 	put_addr(writer, "dst", record->has_dst, &record->dst);
 	put_small(writer, "dport", record->dport);
 	put_text(writer, "proto",
-	         record->proto >= 0 ? sp_audit_proto_name(record->proto, proto) : NULL);
+		 record->proto >= 0 ? sp_audit_proto_name(record->proto, proto) : NULL);
 	put_text(writer, "iface", record->iface);
 	put_text(writer, "hook", name_of(hook_names, SP_ARRAY_LEN(hook_names), record->hook));
 	put_text(writer, "verdict", record->verdict);
@@ -295,7 +295,7 @@ static void put_contract(struct writer *writer, const struct sp_audit_record *re
 }
 
 int sp_audit_record_format(const struct sp_audit_record *record, const char prev[SP_CHAIN_HEX + 1],
-                           char **ret_line, size_t *ret_len)
+			   char **ret_line, size_t *ret_len)
 {
 	__sp_buf struct sp_buf shown = SP_BUF_INIT;
 	struct writer writer = { 0 };

@@ -36,8 +36,8 @@
 	X(REVERT, "revert", "an earlier generation was put back")                                  \
 	X(START, "start", "the daemon started and took up this log")                               \
 	X(GAP, "gap", "records were lost; `packets` is how many")                                  \
-	X(DRIFT, "drift", "what was set was changed by another's hand, or status is degraded")      \
-	X(DETACH, "detach", "the gateway was taken out of the way: nothing is judged any more")     \
+	X(DRIFT, "drift", "what was set was changed by another's hand, or status is degraded")     \
+	X(DETACH, "detach", "the gateway was taken out of the way: nothing is judged any more")    \
 	X(HEAD, "head", "how far packets.jsonl reaches: `verify` holds it to that")
 
 enum sp_audit_event {
@@ -48,9 +48,9 @@ enum sp_audit_event {
 		SP_AUDIT_EVENT_COUNT
 };
 _Static_assert((int)SP_AUDIT_DENY == (int)SP_EVENT_DENY &&
-                       (int)SP_AUDIT_ALLOW == (int)SP_EVENT_ALLOW &&
-                       (int)SP_AUDIT_FLOW_END == (int)SP_EVENT_FLOW_END,
-               "kernel events keep their number");
+		       (int)SP_AUDIT_ALLOW == (int)SP_EVENT_ALLOW &&
+		       (int)SP_AUDIT_FLOW_END == (int)SP_EVENT_FLOW_END,
+	       "kernel events keep their number");
 
 #define SP_AUDIT_PORT_NONE (-1)
 #define SP_AUDIT_PROTO_NONE (-1)
@@ -88,13 +88,18 @@ struct sp_audit_record {
 	int tcp_flags;            /* `tcp_flags`, the flags byte */
 	/* `audit`: {"rule": …, "would": …}: what a rule in mode audit would have said */
 	const char *audit_rule, *audit_would;
-	bool aggregated;     /* `aggregated`: true: one record for many, exactly counted */
-	uint64_t flows;      /* `flows`: how many flows an aggregated record stands for; 0: absent */
-	const char *idp;     /* `idp`: the provider of a sign-in */
+	bool aggregated; /* `aggregated`: true: one record for many, exactly counted */
+	/* `flows`: how many flows an aggregated record stands for; 0: absent */
+	uint64_t flows;
+	const char *idp; /* `idp`: the provider of a sign-in */
 	bool has_from;
 	struct sp_addr from; /* `from`: the address a person signed in from, outside the tunnel */
 	/* `put_back`, of drift: whether it is again as it was set */
-	enum sp_audit_repair { SP_AUDIT_NO_REPAIR, SP_AUDIT_NOT_PUT_BACK, SP_AUDIT_PUT_BACK } repair;
+	enum sp_audit_repair {
+		SP_AUDIT_NO_REPAIR,
+		SP_AUDIT_NOT_PUT_BACK,
+		SP_AUDIT_PUT_BACK
+	} repair;
 	/* `head`, of start and head: {"seq": …, "hash": …}, where packets.jsonl stood; NULL: not
 	 * told */
 	const struct sp_chain_head *head;
@@ -104,9 +109,12 @@ struct sp_audit_record {
 
 #define SP_AUDIT_RECORD_INIT                                                                       \
 	{                                                                                          \
-		.sport = SP_AUDIT_PORT_NONE, .dport = SP_AUDIT_PORT_NONE,                          \
-		.proto = SP_AUDIT_PROTO_NONE, .icmp_type = SP_AUDIT_VALUE_NONE,                    \
-		.icmp_code = SP_AUDIT_VALUE_NONE, .tcp_flags = SP_AUDIT_VALUE_NONE,                \
+		.sport = SP_AUDIT_PORT_NONE,                                                       \
+		.dport = SP_AUDIT_PORT_NONE,                                                       \
+		.proto = SP_AUDIT_PROTO_NONE,                                                      \
+		.icmp_type = SP_AUDIT_VALUE_NONE,                                                  \
+		.icmp_code = SP_AUDIT_VALUE_NONE,                                                  \
+		.tcp_flags = SP_AUDIT_VALUE_NONE,                                                  \
 	}
 
 /* Both translate "session-open" <-> SP_AUDIT_SESSION_OPEN. Name: NULL for SP_AUDIT_NONE; parse:
@@ -131,7 +139,7 @@ int sp_audit_proto_parse(const char *name);
  * stay for the caller. @time_ns: the event's boot time already converted to UTC.
  */
 void sp_audit_record_from_event(const struct sp_event *event, int64_t time_ns,
-                                struct sp_audit_record *ret_record);
+				struct sp_audit_record *ret_record);
 
 /* Write @record as one line, without a newline, @prev being the hash of the line before it.
  * Text that is not UTF-8 has its bytes above 0x7f replaced by '?': a record is never lost to a
@@ -139,7 +147,7 @@ void sp_audit_record_from_event(const struct sp_event *event, int64_t time_ns,
  * Returns 0 with a malloc'ed NUL-terminated line and its length; -EINVAL no event; -ENOMEM.
  */
 int sp_audit_record_format(const struct sp_audit_record *record, const char prev[SP_CHAIN_HEX + 1],
-                           char **ret_line, size_t *ret_len);
+			   char **ret_line, size_t *ret_len);
 
 /* A line read back. `record` borrows from `json` and `roles`; of `head` the entry has a copy. */
 struct sp_audit_entry {

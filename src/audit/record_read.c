@@ -97,8 +97,7 @@ static int read_roles(struct reader *reader, struct sp_audit_entry *entry)
 	entry->roles = calloc(json_array_size(roles) + 1, sizeof(*entry->roles));
 	if (!entry->roles)
 		return -ENOMEM;
-	json_array_foreach(roles, i, role)
-	{
+	json_array_foreach(roles, i, role) {
 		if (!json_is_string(role))
 			reader->failed = true;
 		entry->roles[i] = json_string_value(role);
@@ -111,7 +110,8 @@ static int read_roles(struct reader *reader, struct sp_audit_entry *entry)
 
 static bool is_hash(const char *text)
 {
-	return text && strlen(text) == SP_CHAIN_HEX && strspn(text, "0123456789abcdef") == SP_CHAIN_HEX;
+	return text && strlen(text) == SP_CHAIN_HEX &&
+	       strspn(text, "0123456789abcdef") == SP_CHAIN_HEX;
 }
 
 /* seq, time, event and prev: without them it is no record. */
@@ -142,7 +142,8 @@ static void read_head(struct reader *reader, struct sp_audit_entry *entry)
 	if (!inner.object)
 		return;
 	hash = text_of(&inner, "hash");
-	if (!number_of(&inner, "seq", INT64_MAX, &entry->head.seq) || !is_hash(hash) || inner.failed) {
+	if (!number_of(&inner, "seq", INT64_MAX, &entry->head.seq) || !is_hash(hash) ||
+	    inner.failed) {
 		reader->failed = true;
 		return;
 	}
@@ -190,8 +191,8 @@ static void read_rest(struct reader *reader, struct sp_audit_record *record)
 	record->idp = text_of(reader, "idp");
 	record->has_from = addr_of(reader, "from", &record->from);
 	if (value_of(reader, "put_back"))
-		record->repair = json_is_true(value_of(reader, "put_back")) ? SP_AUDIT_PUT_BACK :
-									      SP_AUDIT_NOT_PUT_BACK;
+		record->repair = json_is_true(value_of(reader, "put_back")) ? SP_AUDIT_PUT_BACK
+									    : SP_AUDIT_NOT_PUT_BACK;
 	record->by = text_of(reader, "by");
 	record->message = text_of(reader, "message");
 	if (audit) {

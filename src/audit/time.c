@@ -33,8 +33,8 @@ static struct civil civil_from_days(int64_t days)
 	int64_t shifted = days + 719468;
 	int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
 	int64_t day_of_era = shifted - era * 146097;
-	int64_t year = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) /
-	               365;
+	int64_t year =
+		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
 	int64_t day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
 	int64_t month = (5 * day_of_year + 2) / 153;
 	struct civil date = {
@@ -65,8 +65,8 @@ static int write_seconds(int64_t time_s, char *buf, size_t size)
 	struct civil date = civil_from_days(split(time_s, S_PER_DAY, &rest));
 
 	return snprintf(buf, size, "%04lld-%02u-%02uT%02d:%02d:%02d", (long long)date.year,
-	                date.month, date.day, (int)(rest / 3600), (int)(rest / 60 % 60),
-	                (int)(rest % 60));
+			date.month, date.day, (int)(rest / 3600), (int)(rest / 60 % 60),
+			(int)(rest % 60));
 }
 
 char *sp_time_format(int64_t time_ns, char buf[SP_TIME_TEXT_MAX])
@@ -185,8 +185,8 @@ int sp_time_parse(const char *text, int64_t *ret_time_ns)
 	if (month == 0 || day == 0 || day > days_in_month(year, month))
 		return -EINVAL;
 	time_s = days_from_civil(&(struct civil){ .year = year, .month = month, .day = day }) *
-	                 S_PER_DAY +
-	         hour * 3600 + minute * 60 + second - offset_s;
+			 S_PER_DAY +
+		 hour * 3600 + minute * 60 + second - offset_s;
 	if (__builtin_mul_overflow(time_s, SP_NS_PER_S, &time_ns) ||
 	    __builtin_add_overflow(time_ns, (int64_t)ns, &time_ns))
 		return -ERANGE;

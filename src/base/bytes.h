@@ -5,7 +5,7 @@
  *	uint16_t type = sp_take_be16(&reader);
  *	const uint8_t *body = sp_take(&reader, sp_take_be16(&reader));
  *	if (reader.failed)
- *		return -EBADMSG;		one look for the whole run: what was short read as 0 and NULL
+ *		return -EBADMSG;	one look for the whole run: what was short read as 0 or NULL
  */
 #ifndef SALLYPORT_BASE_BYTES_H
 #define SALLYPORT_BASE_BYTES_H

@@ -78,27 +78,36 @@ static const struct {
 	{ EPROTONOSUPPORT, "this kernel lacks it: sallyport doctor shows what is missing" },
 	/* the kernel */
 	{ ENOSYS, "this kernel lacks it: sallyport doctor shows what is missing" },
-	{ EOPNOTSUPP, "this kernel or file system lacks it: sallyport doctor shows what is missing" },
-	{ EINVAL, "this kernel or file system does not take it: sallyport doctor shows what is missing" },
+	{ EOPNOTSUPP,
+	  "this kernel or file system lacks it: sallyport doctor shows what is missing" },
+	{ EINVAL,
+	  "this kernel or file system does not take it: sallyport doctor shows what is missing" },
 	{ ENOEXEC, "it is a program for another kind of machine" },
 	{ ENOTTY, "name a terminal, or do without one" },
 };
 
-/* What is said of a connection (io/fetch.h): how a part of the message begins behind which nothing else is said. */
+/* What is said of a connection (io/fetch.h): how a part of the message begins behind which nothing
+ * else is said. */
 static const struct {
 	const char *words, *remedy;
 } sayings[] = {
-	{ "no such host", "see that the name is right, and that a resolver answers: getent hosts NAME" },
+	{ "no such host",
+	  "see that the name is right, and that a resolver answers: getent hosts NAME" },
 	{ "no connection within", "see that it runs, and that nothing on the way drops it" },
 	{ "no answer within", "see that it runs, and its log" },
-	{ "the connection was closed without an answer", "see that it speaks https there, and its log" },
+	{ "the connection was closed without an answer",
+	  "see that it speaks https there, and its log" },
 	{ "the connection broke off", "see that it runs, and its log" },
 	{ "it does not speak HTTP", "see that the port is right" },
-	{ "TLS: ", "see that it speaks https there, and that this machine's libraries are up to date" },
-	{ "certificate: certificate has expired", "have it renewed, or set this machine's clock if that is wrong" },
+	{ "TLS: ",
+	  "see that it speaks https there, and that this machine's libraries are up to date" },
+	{ "certificate: certificate has expired",
+	  "have it renewed, or set this machine's clock if that is wrong" },
 	{ "certificate: certificate is not yet valid", "set this machine's clock" },
-	{ "certificate: it is for another host name", "take the name it is for, or have one made for this name" },
-	{ "certificate: ", "name the authority that signed it (ca: in a provider's file, --ca FILE)" },
+	{ "certificate: it is for another host name",
+	  "take the name it is for, or have one made for this name" },
+	{ "certificate: ",
+	  "name the authority that signed it (ca: in a provider's file, --ca FILE)" },
 };
 
 static bool ends_in(const char *message, size_t len, const char *words)
@@ -124,7 +133,8 @@ const char *sp_remedy_of(const char *message)
 			return remedies[i].remedy;
 	for (const char *part = message; part; part = next_part(part))
 		for (size_t i = 0; i < SP_ARRAY_LEN(sayings); i++)
-			if (!strncmp(part, sayings[i].words, strlen(sayings[i].words)) && !strpbrk(part, ";(\n"))
+			if (!strncmp(part, sayings[i].words, strlen(sayings[i].words)) &&
+			    !strpbrk(part, ";(\n"))
 				return sayings[i].remedy;
 	return NULL;
 }

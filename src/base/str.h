@@ -20,7 +20,7 @@ struct sp_buf {
 	char *data; /* NULL until something was put in */
 	size_t len; /* without the NUL */
 	size_t size;
-	int error; /* 0 or the first -errno; puts after it do nothing */
+	int error;      /* 0 or the first -errno; puts after it do nothing */
 	bool is_secret; /* what it held is wiped, also where it moves as it grows */
 };
 

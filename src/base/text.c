@@ -15,7 +15,7 @@ size_t sp_text_take(const char *bytes, size_t len, uint32_t *ret_code)
 
 	if (len == 0)
 		return 0;
-	taken = byte[0] < 0x80	 ? 1
+	taken = byte[0] < 0x80   ? 1
 		: byte[0] < 0xc2 ? 0
 		: byte[0] < 0xe0 ? 2
 		: byte[0] < 0xf0 ? 3
@@ -57,8 +57,8 @@ static const struct range {
 	{ 0x2060, 0x2065, SP_TEXT_INVISIBLE },
 	{ 0x2066, 0x2069, SP_TEXT_TURNING },
 	{ 0x206a, 0x206f, SP_TEXT_INVISIBLE },
-	{ 0x2800, 0x2800, SP_TEXT_INVISIBLE }, /* Braille pattern without a dot */
-	{ 0x3164, 0x3164, SP_TEXT_INVISIBLE }, /* Hangul filler */
+	{ 0x2800, 0x2800, SP_TEXT_INVISIBLE },  /* Braille pattern without a dot */
+	{ 0x3164, 0x3164, SP_TEXT_INVISIBLE },  /* Hangul filler */
 	{ 0xd800, 0xf8ff, SP_TEXT_UNASSIGNED }, /* surrogates, private use */
 	{ 0xfdd0, 0xfdef, SP_TEXT_UNASSIGNED },
 	{ 0xfe00, 0xfe0f, SP_TEXT_INVISIBLE }, /* variation selectors */
@@ -147,7 +147,7 @@ static size_t show_first(const char *bytes, size_t len, char ret_shown[SHOWN_MAX
 	if (taken == 0)
 		code = (unsigned char)bytes[0];
 	snprintf(ret_shown, SHOWN_MAX,
-		 code < 0x100	  ? "\\x%02x"
+		 code < 0x100     ? "\\x%02x"
 		 : code < 0x10000 ? "\\u%04x"
 				  : "\\u{%x}",
 		 code & 0x1fffff);
@@ -173,7 +173,8 @@ static size_t run_of_json(const char *json, size_t len, uint32_t *ret_code)
 	for (size_t taken; run < len; run += taken) {
 		*ret_code = 0xfffd; /* bytes that are no text, which valid JSON has not */
 		taken = sp_text_take(json + run, len - run, ret_code);
-		if (taken == 0 || (sp_text_classify(*ret_code) != SP_TEXT_PRINTABLE && *ret_code != '\n'))
+		if (taken == 0 ||
+		    (sp_text_classify(*ret_code) != SP_TEXT_PRINTABLE && *ret_code != '\n'))
 			break;
 	}
 	return run;
@@ -193,7 +194,8 @@ int sp_text_put_json(struct sp_buf *out, const char *json, size_t len)
 		if (code < 0x10000)
 			sp_buf_printf(out, "\\u%04x", code);
 		else
-			sp_buf_printf(out, "\\u%04x\\u%04x", 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff));
+			sp_buf_printf(out, "\\u%04x\\u%04x", 0xd7c0 + (code >> 10),
+				      0xdc00 + (code & 0x3ff));
 		taken = sp_text_take(json, len, &code);
 		json += taken ? taken : 1;
 		len -= taken ? taken : 1;

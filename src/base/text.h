@@ -21,9 +21,10 @@
 enum sp_text_class {
 	SP_TEXT_PRINTABLE,
 	SP_TEXT_CONTROL, /* C0, DEL, C1 */
-	SP_TEXT_BREAK, /* NEL and the line and paragraph separators: a line break to some, none to others */
-	SP_TEXT_TURNING, /* bidi controls: a line reads differently from what it says */
-	SP_TEXT_INVISIBLE, /* takes no room, so that two texts look alike */
+	/* NEL and the line and paragraph separators: a line break to some, none to others */
+	SP_TEXT_BREAK,
+	SP_TEXT_TURNING,    /* bidi controls: a line reads differently from what it says */
+	SP_TEXT_INVISIBLE,  /* takes no room, so that two texts look alike */
 	SP_TEXT_UNASSIGNED, /* private use, noncharacters: nobody can say what it looks like */
 };
 

@@ -14,9 +14,9 @@
 
 enum { VERSION, PLANE, INTERFACES, VPN, AUDIT, PORTAL };
 static const struct sp_key machine_keys[] = {
-	[VERSION] = { "sallyport", SP_KEY_OPTIONAL },	  [PLANE] = { "plane", SP_KEY_OPTIONAL },
+	[VERSION] = { "sallyport", SP_KEY_OPTIONAL },     [PLANE] = { "plane", SP_KEY_OPTIONAL },
 	[INTERFACES] = { "interfaces", SP_KEY_REQUIRED }, [VPN] = { "vpn", SP_KEY_OPTIONAL },
-	[AUDIT] = { "audit", SP_KEY_OPTIONAL },		  [PORTAL] = { "portal", SP_KEY_OPTIONAL },
+	[AUDIT] = { "audit", SP_KEY_OPTIONAL },           [PORTAL] = { "portal", SP_KEY_OPTIONAL },
 };
 
 enum { EDGE, INSIDE, TUNNEL, UNMANAGED };
@@ -117,8 +117,7 @@ static void load_unmanaged(struct run *run, const struct sp_node *node)
 
 	if (sp_read_items(&run->check, node, "\"unmanaged\"") < 0)
 		return;
-	sp_for_each_item(item, node)
-	{
+	sp_for_each_item(item, node) {
 		const char *name = sp_read_interface_name(&run->check, item, &machine->gateway);
 		char **room;
 
@@ -220,8 +219,7 @@ static void load_dns(struct run *run, const struct sp_node *node)
 {
 	if (sp_read_items(&run->check, node, "\"dns\"") < 0)
 		return;
-	sp_for_each_item(item, node)
-	{
+	sp_for_each_item(item, node) {
 		struct sp_addr addr, *room;
 
 		if (sp_read_address(&run->check, item, "\"dns\"", &addr) < 0)
@@ -257,8 +255,7 @@ static void load_route_names(struct run *run, const struct sp_node *node)
 
 	if (sp_read_items(&run->check, node, "\"routes\"") < 0)
 		return;
-	sp_for_each_item(item, node)
-	{
+	sp_for_each_item(item, node) {
 		const char *text = sp_read_text(&run->check, item, "a route");
 
 		if (!text)
@@ -281,8 +278,7 @@ static void load_route_holes(struct run *run, const struct sp_node *node)
 
 	if (sp_read_items(&run->check, node, "\"except\"") < 0)
 		return;
-	sp_for_each_item(item, node)
-	{
+	sp_for_each_item(item, node) {
 		const char *text = sp_read_text(&run->check, item, "a route");
 		struct sp_prefix prefix, *room;
 
@@ -430,8 +426,8 @@ static int set_parked(struct sp_machine *machine)
 		return 0;
 	gateway->portal_port = machine->portal_port;
 	for (size_t i = 0; i < machine->dns_count; i++) {
-		struct sp_addr *resolver = SP_ARRAY_PUSH(gateway->resolvers,
-							 gateway->resolver_count);
+		struct sp_addr *resolver =
+			SP_ARRAY_PUSH(gateway->resolvers, gateway->resolver_count);
 
 		if (!resolver)
 			return -ENOMEM;

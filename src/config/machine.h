@@ -20,34 +20,35 @@ struct sp_machine {
 	/* pool, interfaces and what parked people reach; self, routes and trust come from the
 	 * host */
 	struct sp_gateway gateway;
-	char *tunnel;              /* vpn0 */
-	char **unmanaged;          /* interfaces.unmanaged: names, none of which is in @gateway */
+	char *tunnel;     /* vpn0 */
+	char **unmanaged; /* interfaces.unmanaged: names, none of which is in @gateway */
 	size_t unmanaged_count;
 	uint16_t listen_port;
-	char *endpoint;            /* host or host:port as written; NULL: none */
+	char *endpoint; /* host or host:port as written; NULL: none */
 	struct sp_addr *dns;
 	size_t dns_count;
-	char **routes;             /* vpn.routes: network names; none: all that people may reach */
+	char **routes; /* vpn.routes: network names; none: all that people may reach */
 	size_t route_name_count;
-	char **route_holes;        /* vpn.routes.except: network names */
+	char **route_holes; /* vpn.routes.except: network names */
 	size_t route_hole_count;
 	struct sp_prefix *route_except; /* and prefixes */
 	size_t route_except_count;
 	uint32_t mtu;
 	int64_t parked_s;
-	int64_t unused_s; /* ends a session none of whose packets came in that time; 0: no such end */
+	/* ends a session none of whose packets came in that time; 0: no such end */
+	int64_t unused_s;
 	enum sp_vpn_engine engine;
 	uint64_t audit_rotate_bytes; /* of packets.jsonl */
 	uint32_t audit_keep;
 	uint64_t audit_people_rotate_bytes; /* of audit.jsonl */
 	uint32_t audit_people_keep;
-	int64_t audit_min_age_s; /* an alarm when rotation takes younger records; 0: none */
-	bool has_portal;               /* without the section the fields below are zero */
-	struct sp_addr portal_listen;  /* 0.0.0.0: every IPv4 address; ::, the default: every one */
-	uint16_t portal_port;          /* TCP */
-	char *portal_url;              /* an origin: https://host or https://host:port */
+	int64_t audit_min_age_s;      /* an alarm when rotation takes younger records; 0: none */
+	bool has_portal;              /* without the section the fields below are zero */
+	struct sp_addr portal_listen; /* 0.0.0.0: every IPv4 address; ::, the default: every one */
+	uint16_t portal_port;         /* TCP */
+	char *portal_url;             /* an origin: https://host or https://host:port */
 	char *portal_cert, *portal_key; /* relative ones: below etc/sallyport; NULL both: made */
-	char *portal_user;             /* a name or a number, never root */
+	char *portal_user;              /* a name or a number, never root */
 };
 
 /* Check one machine file; parameters and result are those of sp_policy_load.

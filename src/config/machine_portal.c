@@ -31,7 +31,8 @@ static uint16_t parse_port(const char *text)
 {
 	unsigned long number = 0;
 
-	if (*text == '0' || !*text || strspn(text, "0123456789") != strlen(text) || strlen(text) > 5)
+	if (*text == '0' || !*text || strspn(text, "0123456789") != strlen(text) ||
+	    strlen(text) > 5)
 		return 0;
 	for (const char *c = text; *c; c++)
 		number = number * 10 + (unsigned long)(*c - '0');
@@ -90,8 +91,7 @@ static bool is_origin(const char *text)
 	return !*end || (*end == ':' && parse_port(end + 1) != 0);
 }
 
-static void read_url(struct sp_check *check, const struct sp_node *node,
-		     struct sp_machine *machine)
+static void read_url(struct sp_check *check, const struct sp_node *node, struct sp_machine *machine)
 {
 	const char *text = sp_read_text(check, node, "\"url\"");
 
@@ -106,8 +106,7 @@ static void read_url(struct sp_check *check, const struct sp_node *node,
 	machine->portal_url = sp_copy_text(check, text);
 }
 
-static void read_tls(struct sp_check *check, const struct sp_node *node,
-		     struct sp_machine *machine)
+static void read_tls(struct sp_check *check, const struct sp_node *node, struct sp_machine *machine)
 {
 	const struct sp_node *values[SP_ARRAY_LEN(tls_keys)];
 	const char *cert, *key;
@@ -136,8 +135,9 @@ static void read_user(struct sp_check *check, const struct sp_node *node,
 		sp_report(check, node, "\"user\" is the name or the number of a user, not %s",
 			  sp_show(text).quoted);
 	else if (strcmp(text, "root") == 0 || strspn(text, "0") == strlen(text))
-		sp_report(check, node,
-			  "\"user\" is a user of the portal's own, never root: strangers talk to it");
+		sp_report(
+			check, node,
+			"\"user\" is a user of the portal's own, never root: strangers talk to it");
 	machine->portal_user = sp_copy_text(check, text);
 }
 
@@ -146,8 +146,8 @@ void sp_machine_read_portal(struct sp_check *check, const struct sp_node *node,
 {
 	const struct sp_node *values[SP_ARRAY_LEN(portal_keys)];
 
-	if (sp_read_map(check, node, "\"portal\"", portal_keys, SP_ARRAY_LEN(portal_keys),
-			values) < 0)
+	if (sp_read_map(check, node, "\"portal\"", portal_keys, SP_ARRAY_LEN(portal_keys), values) <
+	    0)
 		return;
 	machine->has_portal = true;
 	machine->portal_port = PORT_DEFAULT;

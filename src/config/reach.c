@@ -50,7 +50,7 @@ static bool is_from(const struct sp_policy *policy, const struct sp_from *from,
 		for (size_t family = 0; family < 2; family++)
 			if (identity->has_address[family] &&
 			    sp_network_has(&policy->networks[from->index],
-						  &identity->addresses[family]))
+					   &identity->addresses[family]))
 				return true;
 		return false;
 	}
@@ -181,8 +181,8 @@ static int push_self(struct list *list, const struct sp_addr *self, size_t count
 	for (size_t i = 0; i < count && r == 0; i++) {
 		const uint8_t *b = self[i].b;
 		const bool is_v4 = sp_addr_is_v4(&self[i]);
-		const bool is_link_local = is_v4 ? b[12] == 169 && b[13] == 254 :
-						   b[0] == 0xfe && (b[1] & 0xc0) == 0x80;
+		const bool is_link_local = is_v4 ? b[12] == 169 && b[13] == 254
+						 : b[0] == 0xfe && (b[1] & 0xc0) == 0x80;
 		const bool is_loopback = is_v4 ? b[12] == 127 : b[0] == 0 && b[1] == 0;
 
 		if (!is_link_local && !is_loopback)
@@ -195,7 +195,8 @@ static int push_self(struct list *list, const struct sp_addr *self, size_t count
  * too. */
 static int push_all(struct list *list)
 {
-	static const struct sp_prefix v4 = { .prefix_len = 96, .addr = { [10] = 0xff, [11] = 0xff } },
+	static const struct sp_prefix v4 = { .prefix_len = 96,
+					     .addr = { [10] = 0xff, [11] = 0xff } },
 				      v6 = { .prefix_len = 0 };
 	const int r = push(list, &v4);
 
@@ -346,9 +347,9 @@ static void warn_at(struct sp_check *check, const struct sp_place *place, const 
 	const struct sp_node at = { .line = place->line, .column = place->column };
 
 	sp_warn(check, &at,
-		"role \"%s\" reaches %zu separate prefixes, and a device's tunnel carries at most %u: its "
-		"people cannot sign in; gather them under shorter prefixes, or say with vpn.routes in "
-		"sallyport.yaml which networks go into tunnels",
+		"role \"%s\" reaches %zu separate prefixes, and a device's tunnel carries at most "
+		"%u: its people cannot sign in; gather them under shorter prefixes, or say with "
+		"vpn.routes in sallyport.yaml which networks go into tunnels",
 		name, count, SP_ROUTES_MAX);
 }
 
@@ -359,7 +360,8 @@ static size_t estimate(const struct sp_policy *policy, const bool *marks)
 
 	for (size_t i = 0; i < policy->network_count; i++)
 		if (marks[i])
-			count += policy->networks[i].in_count + 128 * policy->networks[i].except_count;
+			count += policy->networks[i].in_count +
+				 128 * policy->networks[i].except_count;
 	return count;
 }
 
@@ -392,7 +394,8 @@ static bool leads_out(const struct sp_policy *policy, const struct sp_rule *rule
 	bool is_of_people = false, is_out = false;
 
 	for (size_t i = 0; i < rule->from_count; i++)
-		is_of_people |= rule->from[i].kind == SP_FROM_ROLE || rule->from[i].kind == SP_FROM_USER;
+		is_of_people |=
+			rule->from[i].kind == SP_FROM_ROLE || rule->from[i].kind == SP_FROM_USER;
 	for (size_t i = 0; i < rule->to_count; i++)
 		is_out |= rule->to[i].kind == SP_TO_ANY || (rule->to[i].kind == SP_TO_NETWORK &&
 							    rule->to[i].index == policy->internet);
@@ -407,13 +410,15 @@ static void lint_internet(struct sp_check *check, const struct sp_policy *policy
 		return;
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct sp_rule *rule = &policy->rules[i];
-		const struct sp_node at = { .line = rule->place.line, .column = rule->place.column };
+		const struct sp_node at = { .line = rule->place.line,
+					    .column = rule->place.column };
 
 		if (leads_out(policy, rule))
 			sp_warn(check, &at,
-				"rule \"%s\" lets people to the internet, but their tunnels do not carry "
-				"it: their devices go on using their own way out; \"internet\" in "
-				"vpn.routes of sallyport.yaml sends it into the tunnel",
+				"rule \"%s\" lets people to the internet, but their tunnels do not "
+				"carry it: their devices go on using their own way out; "
+				"\"internet\" in vpn.routes of sallyport.yaml sends it into the "
+				"tunnel",
 				rule->name);
 	}
 }
@@ -434,15 +439,16 @@ static void lint_names(struct sp_check *check, const struct sp_policy *policy, c
 	for (size_t i = 0; i < count; i++)
 		if (!has_network(policy, names[i]))
 			sp_warn(check, NULL,
-				"\"routes\" of \"vpn\" in sallyport.yaml names \"%s\", and this policy has no "
-				"network of that name",
+				"\"routes\" of \"vpn\" in sallyport.yaml names \"%s\", and this "
+				"policy has no network of that name",
 				names[i]);
 }
 
 int sp_reach_lint(const struct sp_policy *policy, const struct sp_machine *machine,
 		  struct sp_diagnostics *diagnostics)
 {
-	const struct sp_reach_scope scope = { .policy = policy, .machine = machine,
+	const struct sp_reach_scope scope = { .policy = policy,
+					      .machine = machine,
 					      .has_family = { true, true } };
 	struct sp_check check = { .path = policy->files[0].path, .diagnostics = diagnostics };
 	unsigned counted = 0;

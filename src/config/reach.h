@@ -25,15 +25,17 @@ int sp_reach_rules_of(const struct sp_policy *policy, const struct sp_identity *
 
 struct sp_reach_scope {
 	const struct sp_policy *policy; /* NULL: none is in force */
-	const struct sp_machine *machine; /* NULL: as without vpn.routes, and no pools and resolvers */
+	/* NULL: as without vpn.routes, and no pools and resolvers */
+	const struct sp_machine *machine;
 	/* Where clients find the gateway's tunnel and portal. */
 	const struct sp_addr *outer;
 	size_t outer_count;
 	/* Its addresses, inner ones too: what a rule to `self` leads to. */
 	const struct sp_addr *self;
 	size_t self_count;
-	bool is_outer_known[2]; /* [0] IPv4, [1] IPv6: those are all; no name stands for an address that only
-				 * clients learn */
+	/* [0] IPv4, [1] IPv6: those are all; no name stands for an address that only clients
+	 * learn */
+	bool is_outer_known[2];
 	bool has_family[2]; /* [0] IPv4, [1] IPv6: what the device has an address of */
 };
 

@@ -19,9 +19,7 @@ const struct sp_aead_backend *const sp_aead_backends[] = {
 #ifdef SP_HAVE_IPSEC_MB
 	&sp_aead_ipsec_mb,
 #endif
-	&sp_aead_openssl,
-	&sp_aead_sodium,
-	NULL,
+	&sp_aead_openssl,  &sp_aead_sodium, NULL,
 };
 
 static int start(const struct sp_aead_backend *backend, struct sp_aead **ret_aead)

@@ -27,14 +27,14 @@
 
 struct sp_aead_op {
 	const uint8_t *key; /* SP_AEAD_KEY_LEN bytes, borrowed until the call returns */
-	uint64_t counter; /* the nonce: never twice with one key when sealing */
-	uint32_t constant; /* RFC 8439 2.8: the four bytes before it, little-endian; 0 here */
+	uint64_t counter;   /* the nonce: never twice with one key when sealing */
+	uint32_t constant;  /* RFC 8439 2.8: the four bytes before it, little-endian; 0 here */
 	uint32_t ad_len;
-	const uint8_t *ad; /* NULL when ad_len is 0 */
+	const uint8_t *ad;  /* NULL when ad_len is 0 */
 	const uint8_t *src; /* seal: len bytes; open: len + SP_AEAD_TAG_LEN */
 	uint8_t *dst; /* seal: len + SP_AEAD_TAG_LEN; open: len. @src itself, or apart from it */
 	uint32_t len; /* of the plain text, both ways; at most SP_AEAD_LEN_MAX */
-	int result; /* 0; open: -EBADMSG wrong tag; -EIO the library failed; then @dst is wiped */
+	int result;   /* 0; open: -EBADMSG wrong tag; -EIO the library failed; then @dst is wiped */
 };
 
 struct sp_aead;

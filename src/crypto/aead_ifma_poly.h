@@ -36,8 +36,8 @@ struct product {
 
 struct poly {
 	struct element h;
-	struct factor power[5]; /* r to the 0 (which is 1) up to the 4 */
-	struct element bits; /* bit 128 of four blocks, each times its power */
+	struct factor power[5];    /* r to the 0 (which is 1) up to the 4 */
+	struct element bits;       /* bit 128 of four blocks, each times its power */
 	__m512i pad_low, pad_high; /* "s" of the RFC: added at the end */
 };
 

@@ -119,7 +119,7 @@ IFMA_INLINE struct element group_of(__m512i first_half, __m512i second_half, __m
 
 struct powers {
 	struct factor to_8, to_16; /* in every lane */
-	struct factor last; /* by lane 8 4 7 3 6 2 5 1, as the last eight blocks take them */
+	struct factor last;        /* by lane 8 4 7 3 6 2 5 1, as the last eight blocks take them */
 };
 
 static void powers_of(const uint8_t *key, struct powers *ret_powers)

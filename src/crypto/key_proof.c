@@ -19,9 +19,8 @@ static void add_text(struct sp_blake2s *hash, const char *text)
 	sp_blake2s_update(hash, text, strlen(text));
 }
 
-int sp_key_proof_make(uint8_t ret_proof[SP_KEY_PROOF_LEN],
-		      const uint8_t private_key[SP_X25519_LEN], bool is_device,
-		      const struct sp_key_proof *of)
+int sp_key_proof_make(uint8_t ret_proof[SP_KEY_PROOF_LEN], const uint8_t private_key[SP_X25519_LEN],
+		      bool is_device, const struct sp_key_proof *of)
 {
 	uint8_t shared[3 * SP_X25519_LEN], key[SP_BLAKE2S_LEN], digest[SP_BLAKE2S_LEN];
 	struct sp_blake2s hash;
@@ -45,7 +44,8 @@ int sp_key_proof_make(uint8_t ret_proof[SP_KEY_PROOF_LEN],
 
 bool sp_x25519_is_public(const uint8_t key[SP_X25519_LEN])
 {
-	static const uint8_t scalar[SP_X25519_LEN] = { 9 }; /* any will do: clamped, it is a multiple of 8 */
+	/* any will do: clamped, it is a multiple of 8 */
+	static const uint8_t scalar[SP_X25519_LEN] = { 9 };
 	uint8_t product[SP_X25519_LEN];
 	bool is_over = key[31] == 0x7f && key[0] >= 0xed;
 

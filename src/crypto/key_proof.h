@@ -28,9 +28,8 @@ struct sp_key_proof {
 
 /* @private_key: of one of the two sides. Returns 0; -EKEYREJECTED the other side's key is none
  * (low order), nothing is written. */
-int sp_key_proof_make(uint8_t ret_proof[SP_KEY_PROOF_LEN],
-		      const uint8_t private_key[SP_X25519_LEN], bool is_device,
-		      const struct sp_key_proof *of);
+int sp_key_proof_make(uint8_t ret_proof[SP_KEY_PROOF_LEN], const uint8_t private_key[SP_X25519_LEN],
+		      bool is_device, const struct sp_key_proof *of);
 
 /* Is it a key that some private key has? Not one of low order, and written as multiplication writes
  * it (below 2^255 - 19), so that one key has one form: X25519 ignores the top bit, which every

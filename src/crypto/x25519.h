@@ -19,7 +19,7 @@ struct sp_x25519_op {
 	const uint8_t *private_key;
 	const uint8_t *public_key; /* NULL: the base point, so that the product is the public key */
 	uint8_t *ret_product; /* SP_X25519_LEN bytes; none of the inputs of any of the operations */
-	int result; /* 0, or -EKEYREJECTED as above, nothing written */
+	int result;           /* 0, or -EKEYREJECTED as above, nothing written */
 };
 
 /* Run @n independent operations, four of them in about the time of two where there is IFMA; each

@@ -34,14 +34,14 @@ INLINE struct fe take(const struct fe *a, __m256i from)
 }
 
 /* @order is a constant: an immediate operand. */
-#define take_order(a, order)                                                       \
-	({                                                                         \
-		const struct fe *sp_from = (a);                                    \
-		(struct fe){ { _mm256_permutex_epi64(sp_from->limb[0], order),     \
-			       _mm256_permutex_epi64(sp_from->limb[1], order),     \
-			       _mm256_permutex_epi64(sp_from->limb[2], order),     \
-			       _mm256_permutex_epi64(sp_from->limb[3], order),     \
-			       _mm256_permutex_epi64(sp_from->limb[4], order) } }; \
+#define take_order(a, order)                                                                       \
+	({                                                                                         \
+		const struct fe *sp_from = (a);                                                    \
+		(struct fe){ { _mm256_permutex_epi64(sp_from->limb[0], order),                     \
+			       _mm256_permutex_epi64(sp_from->limb[1], order),                     \
+			       _mm256_permutex_epi64(sp_from->limb[2], order),                     \
+			       _mm256_permutex_epi64(sp_from->limb[3], order),                     \
+			       _mm256_permutex_epi64(sp_from->limb[4], order) } };                 \
 	})
 
 /* @b's lanes where @which says so, else @a's. */
@@ -73,8 +73,8 @@ INLINE struct fe add_or_sub(const struct fe *a, const struct fe *b, __mmask8 whi
 struct ladder {
 	uint64_t words[4]; /* of the scalar, clamped, least first */
 	struct fe factors; /* 1, x1, 1, - */
-	struct fe a24; /* in lane 3 */
-	struct fe at; /* x2, z2, x3, z3; after each step the pairs stand the other way round */
+	struct fe a24;     /* in lane 3 */
+	struct fe at;      /* x2, z2, x3, z3; after each step the pairs stand the other way round */
 };
 
 /* @xs, @zs: the lanes to take x2 x2 x3 x3 and z2 z2 z3 z3 from. */

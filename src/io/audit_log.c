@@ -26,13 +26,13 @@ struct sp_audit_log {
 	int fd;
 	uint64_t size; /* of the live file: the end of its last complete line */
 	struct sp_chain_head head;
-	bool is_dirty;      /* something was appended since the last sync */
-	bool has_stray_end; /* bytes behind `size` that could not be cut off yet */
+	bool is_dirty;             /* something was appended since the last sync */
+	bool has_stray_end;        /* bytes behind `size` that could not be cut off yet */
 	struct sp_audit_drop drop; /* not yet asked for */
 	int64_t horizon_ns;
 	unsigned int rotations;
-	int sync_error;     /* of a sync inside append, told by the next sp_audit_log_sync */
-	char *line;         /* the last one, lent to the caller */
+	int sync_error; /* of a sync inside append, told by the next sp_audit_log_sync */
+	char *line;     /* the last one, lent to the caller */
 };
 
 void sp_audit_log_repair_done(struct sp_audit_log_repair *repair)
@@ -149,7 +149,8 @@ static int read_first(int fd, struct place *ret_place)
 		if (got <= 0)
 			return got < 0 ? sp_errno() : -ENODATA;
 		if (newline)
-			return read_place(fd, 0, (size_t)len + (size_t)(newline - block), ret_place);
+			return read_place(fd, 0, (size_t)len + (size_t)(newline - block),
+					  ret_place);
 		len += (uint64_t)got;
 	}
 	return -EBADMSG;
@@ -168,7 +169,7 @@ static int cut_torn_end(struct sp_audit_log *log, uint64_t end, struct sp_audit_
 	if (pread(log->fd, torn, len, (off_t)end) != (ssize_t)len)
 		return -EIO;
 	r = sp_str_format(&name, "%s.torn-%s", log->path,
-	                  sp_time_format(sp_clock_realtime_ns(), time));
+			  sp_time_format(sp_clock_realtime_ns(), time));
 	if (r == 0)
 		r = sp_file_replace(name, torn, len, 0640, SP_UID_KEEP, SP_GID_KEEP);
 	if (r < 0)
@@ -233,7 +234,7 @@ static int replace_corrupt(struct sp_audit_log *log, struct sp_audit_log_repair 
 }
 
 static int take_up(struct sp_audit_log *log, const struct sp_chain_head *hint,
-                   struct sp_audit_log_repair *repair)
+		   struct sp_audit_log_repair *repair)
 {
 	struct sp_chain_head head = { .seq = 0, .hash = SP_CHAIN_GENESIS };
 	uint64_t end;
@@ -286,7 +287,7 @@ void sp_audit_log_set_bounds(struct sp_audit_log *log, uint64_t rotate_bytes, un
 }
 
 int sp_audit_log_open(const struct sp_audit_log_options *options, const struct sp_chain_head *hint,
-                      struct sp_audit_log **ret_log, struct sp_audit_log_repair *ret_repair)
+		      struct sp_audit_log **ret_log, struct sp_audit_log_repair *ret_repair)
 {
 	__sp_cleanup(sp_audit_log_closep) struct sp_audit_log *log = calloc(1, sizeof(*log));
 	__sp_cleanup(sp_audit_log_repair_done) struct sp_audit_log_repair repair = { 0 };
@@ -463,7 +464,7 @@ static int append_line(struct sp_audit_log *log, char *line, size_t len)
 }
 
 int sp_audit_log_append(struct sp_audit_log *log, const struct sp_audit_record *record,
-                        const char **ret_line, size_t *ret_len)
+			const char **ret_line, size_t *ret_len)
 {
 	struct sp_audit_record filled = *record;
 	__sp_free char *line = NULL;

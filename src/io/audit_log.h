@@ -49,7 +49,7 @@ void sp_audit_log_repair_done(struct sp_audit_log_repair *repair);
  * hole. Tell of a repair in the message of a `start` record. Returns 0; -errno.
  */
 int sp_audit_log_open(const struct sp_audit_log_options *options, const struct sp_chain_head *hint,
-                      struct sp_audit_log **ret_log, struct sp_audit_log_repair *ret_repair);
+		      struct sp_audit_log **ret_log, struct sp_audit_log_repair *ret_repair);
 /* Other bounds, from the next record on; 0: the defaults. */
 void sp_audit_log_set_bounds(struct sp_audit_log *log, uint64_t rotate_bytes, unsigned int keep);
 void sp_audit_log_close(struct sp_audit_log *log); /* syncs */
@@ -64,7 +64,7 @@ SP_DEFINE_CLEANUP(struct sp_audit_log *, sp_audit_log_close);
  * Returns 0; -EINVAL no event; -EMSGSIZE longer than 1 MiB; -ENOSPC, -EIO … of the write.
  */
 int sp_audit_log_append(struct sp_audit_log *log, const struct sp_audit_record *record,
-                        const char **ret_line, size_t *ret_len);
+			const char **ret_line, size_t *ret_len);
 
 /* Write appended records to the disk (fdatasync). Cheap when there are none. Returns 0 or
  * -errno. */
@@ -72,7 +72,7 @@ int sp_audit_log_sync(struct sp_audit_log *log);
 
 /* What rotation took away since it was last asked. */
 struct sp_audit_drop {
-	uint64_t records; /* 0: nothing */
+	uint64_t records;  /* 0: nothing */
 	int64_t newest_ns; /* when the youngest of them was written */
 };
 /* What rotation has deleted since the last call; all zero: nothing. */

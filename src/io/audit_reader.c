@@ -74,10 +74,10 @@ static int add_file(struct log_files *all, const char *name, unsigned int number
 	if (!file)
 		return -ENOMEM;
 	*file = (struct log_file){ .name = SP_TAKE_PTR(copy),
-		                   .number = number,
-		                   .fd = SP_TAKE_FD(fd),
-		                   .dev = st.st_dev,
-		                   .ino = st.st_ino };
+				   .number = number,
+				   .fd = SP_TAKE_FD(fd),
+				   .dev = st.st_dev,
+				   .ino = st.st_ino };
 	return 0;
 }
 
@@ -114,7 +114,7 @@ static int list_once(const char *path, struct log_files *all)
 	int r;
 
 	r = slash ? sp_str_format(&folder, "%.*s", (int)(slash - path) + 1, path)
-	          : sp_str_format(&folder, ".");
+		  : sp_str_format(&folder, ".");
 	if (r < 0)
 		return r;
 	dir = opendir(folder);
@@ -236,7 +236,7 @@ static ssize_t fill(struct sp_audit_reader *reader)
 		return r;
 	for (;;) {
 		ssize_t got = read(reader->all.files[reader->current].fd, reader->buf + reader->end,
-		                   reader->size - reader->end);
+				   reader->size - reader->end);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -253,8 +253,8 @@ static ssize_t fill(struct sp_audit_reader *reader)
 static int look_for_newer(struct sp_audit_reader *reader)
 {
 	struct log_files now = { 0 };
-	const struct log_file *last = reader->all.count ? &reader->all.files[reader->all.count - 1]
-	                                                : NULL;
+	const struct log_file *last =
+		reader->all.count ? &reader->all.files[reader->all.count - 1] : NULL;
 	struct stat st;
 	size_t from = 0;
 	int r;
@@ -284,7 +284,7 @@ static int look_for_newer(struct sp_audit_reader *reader)
 }
 
 static void give(struct sp_audit_reader *reader, size_t len, bool has_newline,
-                 struct sp_audit_line *ret_line)
+		 struct sp_audit_line *ret_line)
 {
 	*ret_line = (struct sp_audit_line){
 		.file = reader->all.files[reader->current].name,
@@ -419,7 +419,7 @@ int sp_audit_reader_follow_fd(struct sp_audit_reader *reader)
 	if (reader->inotify_fd >= 0)
 		return reader->inotify_fd;
 	r = slash ? sp_str_format(&folder, "%.*s", (int)(slash - reader->path) + 1, reader->path)
-	          : sp_str_format(&folder, ".");
+		  : sp_str_format(&folder, ".");
 	if (r < 0)
 		return r;
 	fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);

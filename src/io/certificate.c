@@ -68,7 +68,8 @@ int sp_certificate_read_dates(const char *path, struct sp_certificate_dates *ret
 		return r;
 	bio = BIO_new_mem_buf(text, (int)len);
 	while (bio && r == 0) {
-		__sp_cleanup(X509_freep) X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+		__sp_cleanup(X509_freep) X509 *certificate =
+			PEM_read_bio_X509(bio, NULL, NULL, NULL);
 
 		if (!certificate)
 			break;

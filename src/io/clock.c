@@ -100,8 +100,8 @@ static int arm(int fd)
 	const struct itimerspec far_away = { .it_value.tv_sec = 253402300799 /* year 9999 */ };
 
 	return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far_away, NULL) < 0
-	               ? sp_errno()
-	               : 0;
+		       ? sp_errno()
+		       : 0;
 }
 
 int sp_clock_watch(int *ret_fd)

@@ -26,7 +26,8 @@ static size_t text_size(const char *text)
 static int keep_reply(struct sp_http_reply *reply, char **ret_block)
 {
 	const size_t body_size = reply->body ? reply->body_len + 1 : 0;
-	char *block = malloc(body_size + text_size(reply->failure) + text_size(reply->content_type) + 1);
+	char *block =
+		malloc(body_size + text_size(reply->failure) + text_size(reply->content_type) + 1);
 	char *next = block;
 
 	if (!block)

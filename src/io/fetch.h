@@ -11,10 +11,11 @@
 
 /* Whom to believe that it is the server. Both NULL: the system's authorities. */
 struct sp_fetch_trust {
-	const char *ca_file;         /* PEM; alone is believed */
-	const char *fingerprint;     /* SHA-256 of the server's certificate (DER), 64 hex digits, colons allowed:
-	                                then nothing else about the certificate is looked at but that */
-	int64_t total_ms;            /* 0: 10000 */
+	const char *ca_file; /* PEM; alone is believed */
+	/* SHA-256 of the server's certificate (DER), 64 hex digits, colons allowed: then nothing
+	 * else about the certificate is looked at but that */
+	const char *fingerprint;
+	int64_t total_ms; /* 0: 10000 */
 };
 
 /* Do it and wait. @ret_body holds all that the reply borrows, in one block; the caller frees it
@@ -39,8 +40,10 @@ void sp_fetcher_free(struct sp_fetcher *fetcher); /* those under way are not cal
  * @done too. On an error @request stays the caller's.
  * Returns 0; -EBUSY too many are under way (64); -ENOMEM. */
 int sp_fetcher_begin(struct sp_fetcher *fetcher, struct sp_http_request *request,
-		     const struct sp_fetch_trust *trust, sp_fetched_fn done, void *arg, uint64_t *ret_id);
-void sp_fetcher_cancel(struct sp_fetcher *fetcher, uint64_t id); /* not called back; unknown: nothing */
+		     const struct sp_fetch_trust *trust, sp_fetched_fn done, void *arg,
+		     uint64_t *ret_id);
+/* not called back; unknown: nothing */
+void sp_fetcher_cancel(struct sp_fetcher *fetcher, uint64_t id);
 /* One descriptor to poll for reading, and how long at most to sleep. */
 int sp_fetcher_fd(const struct sp_fetcher *fetcher);
 int sp_fetcher_timeout_ms(struct sp_fetcher *fetcher); /* -1: nothing to wait for */

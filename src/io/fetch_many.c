@@ -57,8 +57,9 @@ static int set_timer(CURLM *multi, long timeout_ms, void *arg)
 	struct sp_fetcher *fetcher = (struct sp_fetcher *)arg;
 
 	(void)multi;
-	fetcher->due_ns = timeout_ms < 0 ? UINT64_MAX :
-					   sp_clock_boottime_ns() + (uint64_t)timeout_ms * SP_NS_PER_MS;
+	fetcher->due_ns = timeout_ms < 0
+				  ? UINT64_MAX
+				  : sp_clock_boottime_ns() + (uint64_t)timeout_ms * SP_NS_PER_MS;
 	return 0;
 }
 
@@ -112,7 +113,8 @@ void sp_fetcher_free(struct sp_fetcher *fetcher)
 }
 
 int sp_fetcher_begin(struct sp_fetcher *fetcher, struct sp_http_request *request,
-		     const struct sp_fetch_trust *trust, sp_fetched_fn done, void *arg, uint64_t *ret_id)
+		     const struct sp_fetch_trust *trust, sp_fetched_fn done, void *arg,
+		     uint64_t *ret_id)
 {
 	struct under_way *one;
 	size_t slot = 0;
@@ -129,7 +131,8 @@ int sp_fetcher_begin(struct sp_fetcher *fetcher, struct sp_http_request *request
 	if (r == -EINVAL) {
 		one->is_unusable = true;
 		fetcher->due_ns = 0;
-	} else if (r == 0 && curl_multi_add_handle(fetcher->multi, one->transfer.easy) != CURLM_OK) {
+	} else if (r == 0 &&
+		   curl_multi_add_handle(fetcher->multi, one->transfer.easy) != CURLM_OK) {
 		r = -ENOMEM;
 	}
 	if (r < 0 && !one->is_unusable) {

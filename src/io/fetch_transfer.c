@@ -183,7 +183,8 @@ static int set_ca(struct sp_transfer *transfer, const char *path)
 	if (curl_easy_setopt(transfer->easy, CURLOPT_CAINFO, NULL) != CURLE_OK ||
 	    curl_easy_setopt(transfer->easy, CURLOPT_CAPATH, NULL) != CURLE_OK)
 		return -EINVAL;
-	return curl_easy_setopt(transfer->easy, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK ? 0 : -ENOMEM;
+	return curl_easy_setopt(transfer->easy, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK ? 0
+											: -ENOMEM;
 }
 
 static int set_trust(struct sp_transfer *transfer, const struct sp_fetch_trust *trust)
@@ -203,8 +204,8 @@ static int set_trust(struct sp_transfer *transfer, const struct sp_fetch_trust *
 static int set_bounds(struct sp_transfer *transfer)
 {
 	CURL *easy = transfer->easy;
-	const long connect_ms = transfer->total_ms < SP_FETCH_CONNECT_MS ? (long)transfer->total_ms :
-									   SP_FETCH_CONNECT_MS;
+	const long connect_ms = transfer->total_ms < SP_FETCH_CONNECT_MS ? (long)transfer->total_ms
+									 : SP_FETCH_CONNECT_MS;
 
 	if (curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https") != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK ||
@@ -285,10 +286,9 @@ static void say_no_connection(struct sp_transfer *transfer)
 static void say_too_late(struct sp_transfer *transfer)
 {
 	curl_off_t connected_us = 0;
-	const bool is_connect =
-		curl_easy_getinfo(transfer->easy, CURLINFO_APPCONNECT_TIME_T, &connected_us) ==
-			CURLE_OK &&
-		connected_us == 0;
+	const bool is_connect = curl_easy_getinfo(transfer->easy, CURLINFO_APPCONNECT_TIME_T,
+						  &connected_us) == CURLE_OK &&
+				connected_us == 0;
 	int64_t bound_ms = transfer->total_ms;
 
 	if (is_connect && bound_ms > SP_FETCH_CONNECT_MS)
@@ -312,7 +312,8 @@ static void say_bad_certificate(struct sp_transfer *transfer)
 		return;
 	}
 	if (transfer->verify_error != X509_V_OK)
-		fail(transfer, "certificate: %s", X509_verify_cert_error_string(transfer->verify_error));
+		fail(transfer, "certificate: %s",
+		     X509_verify_cert_error_string(transfer->verify_error));
 	else if (strstr(transfer->error, "subject name"))
 		fail(transfer, "certificate: it is for another host name");
 	else
@@ -372,7 +373,8 @@ static bool is_unsent(struct sp_transfer *transfer)
 {
 	long sent = 0;
 
-	return curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent) == CURLE_OK && sent == 0;
+	return curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent) == CURLE_OK &&
+	       sent == 0;
 }
 
 void sp_transfer_reply(struct sp_transfer *transfer, CURLcode code, struct sp_http_reply *ret_reply)
@@ -383,9 +385,9 @@ void sp_transfer_reply(struct sp_transfer *transfer, CURLcode code, struct sp_ht
 
 	if (code == CURLE_OK && sp_secret_buf_put(&transfer->body, "", 1) < 0)
 		code = CURLE_OUT_OF_MEMORY;
-	if (code == CURLE_OK && (curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status) !=
-					 CURLE_OK ||
-				 status < 100))
+	if (code == CURLE_OK &&
+	    (curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK ||
+	     status < 100))
 		code = CURLE_UNSUPPORTED_PROTOCOL;
 	if (code != CURLE_OK) {
 		if (!*transfer->failure)

@@ -42,7 +42,8 @@ int sp_transfer_init(struct sp_transfer *transfer, const struct sp_http_request 
 void sp_transfer_done(struct sp_transfer *transfer);
 
 /* Put into words how it ended, unless _init did. @ret_reply borrows from @transfer. */
-void sp_transfer_reply(struct sp_transfer *transfer, CURLcode code, struct sp_http_reply *ret_reply);
+void sp_transfer_reply(struct sp_transfer *transfer, CURLcode code,
+		       struct sp_http_reply *ret_reply);
 
 /* The server's certificate (fetch_verify.c). */
 int sp_fetch_pin_parse(const char *text, uint8_t ret_pin[SP_FETCH_PIN_LEN]); /* 0; -EINVAL */

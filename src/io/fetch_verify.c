@@ -84,7 +84,8 @@ int sp_transfer_verify(struct sp_transfer *transfer)
 
 	if (curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) != CURLE_OK ||
-	    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, transfer->is_pinned ? 0L : 2L) != CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, transfer->is_pinned ? 0L : 2L) !=
+		    CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, set_up_ctx) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, transfer) != CURLE_OK)
 		return -EINVAL;

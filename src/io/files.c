@@ -73,7 +73,7 @@ int sp_dir_sync_parent(const char *path)
 
 /* Fill the new file @fd at @temp and put it in @path's place. */
 static int fill_and_rename(int fd, const char *temp, const char *path, const void *data, size_t len,
-                           mode_t mode, uid_t uid, gid_t gid)
+			   mode_t mode, uid_t uid, gid_t gid)
 {
 	int r;
 
@@ -91,7 +91,7 @@ static int fill_and_rename(int fd, const char *temp, const char *path, const voi
 }
 
 int sp_file_replace(const char *path, const void *data, size_t len, mode_t mode, uid_t uid,
-                    gid_t gid)
+		    gid_t gid)
 {
 	__sp_free char *temp = NULL;
 	__sp_close int fd = -1;
@@ -289,7 +289,7 @@ int sp_file_move_aside(const char *path, int64_t now_s, char **ret_moved_to)
 		int r;
 
 		r = i == 0 ? sp_str_format(&name, "%s.corrupt-%s", path, time)
-		           : sp_str_format(&name, "%s.corrupt-%s-%d", path, time, i);
+			   : sp_str_format(&name, "%s.corrupt-%s-%d", path, time, i);
 		if (r < 0)
 			return r;
 		if (renameat2(AT_FDCWD, path, AT_FDCWD, name, RENAME_NOREPLACE) == 0) {

@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SP_UID_KEEP ((uid_t)-1)
-#define SP_GID_KEEP ((gid_t)-1)
+#define SP_UID_KEEP ((uid_t) - 1)
+#define SP_GID_KEEP ((gid_t) - 1)
 
 /* Write @data to a new file beside @path, set mode and owner, fsync, rename it over @path, fsync
  * the folder. After a crash at any instant @path is whole: old or new. A symbolic link at @path is
@@ -19,7 +19,7 @@
  * Returns 0; -errno of the step that failed, @path untouched and nothing left beside it.
  */
 int sp_file_replace(const char *path, const void *data, size_t len, mode_t mode, uid_t uid,
-                    gid_t gid);
+		    gid_t gid);
 
 /* Read a whole regular file. *@ret_data is malloc'ed and NUL-terminated behind @ret_len bytes; no
  * other copy of it stays in memory, so that a secret is gone once the caller wiped that one.

@@ -27,7 +27,8 @@ static void write_line(int priority, const char *format, va_list args)
 		return;
 	if (remedy && len < (int)sizeof(line))
 		snprintf(line + len, sizeof(line) - (size_t)len, " (%s)", remedy);
-	sp_text_show(line, shown, sizeof(shown)); /* one event, one line, nothing a terminal would act on */
+	/* one event, one line, nothing a terminal would act on */
+	sp_text_show(line, shown, sizeof(shown));
 	if (getenv("JOURNAL_STREAM"))
 		fprintf(stderr, "<%d>%s\n", priority, shown);
 	else

@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-#define SP_NAMESPACE_UID_UNKNOWN ((uid_t)-1)
+#define SP_NAMESPACE_UID_UNKNOWN ((uid_t) - 1)
 
 struct sp_namespace_holder {
 	pid_t pid; /* 0: not known */

@@ -39,7 +39,7 @@ static int open_family(int family, struct sp_netlink **ret_netlink)
 	if (!netlink->socket || mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		return sp_errno();
 	if (setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVTIMEO, &timeout,
-	               sizeof(timeout)) < 0)
+		       sizeof(timeout)) < 0)
 		return sp_errno();
 	mnl_socket_setsockopt(netlink->socket, NETLINK_EXT_ACK, &one, sizeof(one)); /* a nicety */
 	netlink->port = mnl_socket_get_portid(netlink->socket);
@@ -72,7 +72,7 @@ void sp_netlink_close(struct sp_netlink *netlink)
 /* ---- one request ---- */
 
 void *sp_netlink_begin(struct sp_netlink_request *request, uint16_t type, uint16_t flags,
-                       size_t size)
+		       size_t size)
 {
 	memset(request->bytes, 0, sizeof(request->bytes));
 	request->header = mnl_nlmsg_put_header(request->bytes);
@@ -139,7 +139,7 @@ static int read_answer(struct sp_netlink *netlink, struct answer *answer)
 }
 
 int sp_netlink_exchange(struct sp_netlink *netlink, struct nlmsghdr *message,
-                        sp_netlink_message_fn each, void *arg)
+			sp_netlink_message_fn each, void *arg)
 {
 	struct answer answer = { .port = netlink->port, .each = each, .arg = arg };
 
@@ -150,7 +150,7 @@ int sp_netlink_exchange(struct sp_netlink *netlink, struct nlmsghdr *message,
 }
 
 int sp_netlink_run(struct sp_netlink *netlink, struct sp_netlink_request *request,
-                   sp_netlink_message_fn each, void *arg)
+		   sp_netlink_message_fn each, void *arg)
 {
 	return sp_netlink_exchange(netlink, request->header, each, arg);
 }
@@ -162,12 +162,13 @@ static void sort_attr(const struct nlattr *attr, const struct nlattr **attrs, ui
 }
 
 void sp_netlink_attrs(const struct nlmsghdr *message, size_t size, const struct nlattr **ret_attrs,
-                      uint16_t max)
+		      uint16_t max)
 {
 	const struct nlattr *attr;
 
 	memset(ret_attrs, 0, sizeof(*ret_attrs) * ((size_t)max + 1));
-	mnl_attr_for_each(attr, message, (unsigned int)size) sort_attr(attr, ret_attrs, max);
+	mnl_attr_for_each(attr, message, (unsigned int)size)
+		sort_attr(attr, ret_attrs, max);
 }
 
 void sp_netlink_nested(const struct nlattr *nest, const struct nlattr **ret_attrs, uint16_t max)
@@ -175,7 +176,8 @@ void sp_netlink_nested(const struct nlattr *nest, const struct nlattr **ret_attr
 	const struct nlattr *attr;
 
 	memset(ret_attrs, 0, sizeof(*ret_attrs) * ((size_t)max + 1));
-	mnl_attr_for_each_nested(attr, nest) sort_attr(attr, ret_attrs, max);
+	mnl_attr_for_each_nested(attr, nest)
+		sort_attr(attr, ret_attrs, max);
 }
 
 bool sp_netlink_attr_addr(const struct nlattr *attr, int family, struct sp_addr *ret_addr)
@@ -211,8 +213,8 @@ int sp_netlink_monitor_open(struct sp_netlink_monitor **ret_monitor)
 	__sp_cleanup(sp_netlink_monitor_closep) struct sp_netlink_monitor *monitor =
 		calloc(1, sizeof(*monitor));
 	const unsigned int groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
-	                            RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE |
-	                            1u << (RTNLGRP_NEXTHOP - 1);
+				    RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE |
+				    1u << (RTNLGRP_NEXTHOP - 1);
 	int bytes = MONITOR_BYTES;
 
 	if (!monitor)
@@ -225,9 +227,9 @@ int sp_netlink_monitor_open(struct sp_netlink_monitor **ret_monitor)
 		return sp_errno();
 	/* A larger queue makes drops rarer; drops are told anyway. */
 	if (setsockopt(mnl_socket_get_fd(monitor->socket), SOL_SOCKET, SO_RCVBUFFORCE, &bytes,
-	               sizeof(bytes)) < 0)
+		       sizeof(bytes)) < 0)
 		setsockopt(mnl_socket_get_fd(monitor->socket), SOL_SOCKET, SO_RCVBUF, &bytes,
-		           sizeof(bytes));
+			   sizeof(bytes));
 	*ret_monitor = SP_TAKE_PTR(monitor);
 	return 0;
 }
@@ -280,7 +282,7 @@ static uint32_t take_change(const struct nlmsghdr *message, sp_route_change_fn e
 }
 
 int sp_netlink_monitor_take(struct sp_netlink_monitor *monitor, size_t messages_max,
-                            sp_route_change_fn each, void *arg, uint32_t *ret_changed)
+			    sp_route_change_fn each, void *arg, uint32_t *ret_changed)
 {
 	uint32_t changed = 0;
 	size_t taken = 0;
@@ -294,14 +296,15 @@ int sp_netlink_monitor_take(struct sp_netlink_monitor *monitor, size_t messages_
 			continue;
 		if (got < 0 && (errno == ENOBUFS || errno == ENOSPC)) { /* dropped, or cut */
 			changed |= SP_NETLINK_LINKS | SP_NETLINK_ADDRESSES | SP_NETLINK_ROUTES |
-			           SP_NETLINK_NEXTHOPS | SP_NETLINK_LOST;
+				   SP_NETLINK_NEXTHOPS | SP_NETLINK_LOST;
 			continue;
 		}
 		if (got < 0 && errno != EAGAIN)
 			return sp_errno();
 		if (got < 0)
 			break;
-		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left), taken++)
+		for (; mnl_nlmsg_ok(message, left);
+		     message = mnl_nlmsg_next(message, &left), taken++)
 			changed |= take_change(message, each, arg);
 	}
 	*ret_changed = changed;

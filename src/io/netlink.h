@@ -50,7 +50,7 @@ struct sp_link {
 int sp_netlink_get_link(struct sp_netlink *netlink, const char *name, struct sp_link *ret_link);
 /* Every link, in a malloc'ed array. */
 int sp_netlink_list_links(struct sp_netlink *netlink, struct sp_link **ret_links,
-                          size_t *ret_count);
+			  size_t *ret_count);
 
 /* Make one of @kind ("wireguard"), down. Returns 0; -EEXIST the name is taken; -EOPNOTSUPP this
  * kernel has no such kind; -EINVAL; -EPERM; -errno. */
@@ -75,7 +75,7 @@ struct sp_link_address {
 
 /* @ifindex 0: of all links. Malloc'ed array. */
 int sp_netlink_list_addresses(struct sp_netlink *netlink, uint32_t ifindex,
-                              struct sp_link_address **ret_addresses, size_t *ret_count);
+			      struct sp_link_address **ret_addresses, size_t *ret_count);
 
 /* Whether the interface takes an address of the family by DHCP, as far as the kernel knows: it has
  * a lease's lifetime on one, or has none (yet). One whose addresses of the family are all permanent
@@ -83,16 +83,16 @@ int sp_netlink_list_addresses(struct sp_netlink *netlink, uint32_t ifindex,
  * IPv4 169.254/16, IPv6 link-local and unique local ones (fc00::/7). Pure.
  */
 bool sp_netlink_is_dhcp_client(uint32_t ifindex, bool is_v6,
-                               const struct sp_link_address *addresses, size_t count);
+			       const struct sp_link_address *addresses, size_t count);
 
 /* Add an address, or replace its prefix's lifetime: permanent, no duplicate detection. @prefix_len
  * of the address's own family. Returns 0 also if it is there; -EINVAL; -EPERM; -ENODEV; -errno.
  */
 int sp_netlink_put_address(struct sp_netlink *netlink, uint32_t ifindex, const struct sp_addr *addr,
-                           uint32_t prefix_len);
+			   uint32_t prefix_len);
 /* Returns 0; -EADDRNOTAVAIL it was not there; -errno. */
 int sp_netlink_remove_address(struct sp_netlink *netlink, uint32_t ifindex,
-                              const struct sp_addr *addr, uint32_t prefix_len);
+			      const struct sp_addr *addr, uint32_t prefix_len);
 
 /* ---- routes ---- */
 
@@ -125,11 +125,11 @@ int sp_route_reading_get_fd(const struct sp_route_reading *reading); /* polls re
 /* Read a slice: at most @bytes_max, and a message more. Returns 1 there is more; 0 it is complete;
  * -EINTR the kernel says things changed meanwhile, read again; -errno. */
 int sp_route_reading_advance(struct sp_route_reading *reading, size_t bytes_max, sp_route_fn each,
-                             void *arg);
+			     void *arg);
 
 /* The whole of it at once. @ifindex 0: all. Malloc'ed array. */
 int sp_netlink_list_routes(uint32_t ifindex, struct sp_kernel_route **ret_routes,
-                           size_t *ret_count);
+			   size_t *ret_count);
 
 /* Add or replace `@to dev @ifindex` in the main table. @to as in struct sp_kernel_route, host bits
  * clear. */
@@ -141,7 +141,7 @@ int sp_netlink_add_route(struct sp_netlink *netlink, uint32_t ifindex, const str
 int sp_netlink_uses_route(struct sp_netlink *netlink, uint32_t ifindex, const struct sp_prefix *to);
 /* Returns 0; -ESRCH it was not there. */
 int sp_netlink_remove_route(struct sp_netlink *netlink, uint32_t ifindex,
-                            const struct sp_prefix *to);
+			    const struct sp_prefix *to);
 
 /* ---- changes ---- */
 
@@ -180,6 +180,6 @@ int sp_netlink_monitor_drain(struct sp_netlink_monitor *monitor, uint32_t *ret_c
 /* The same for at most @messages_max messages (0: all): what is left polls readable again. @each
  * (or NULL) is called for each change of a route. */
 int sp_netlink_monitor_take(struct sp_netlink_monitor *monitor, size_t messages_max,
-                            sp_route_change_fn each, void *arg, uint32_t *ret_changed);
+			    sp_route_change_fn each, void *arg, uint32_t *ret_changed);
 
 #endif

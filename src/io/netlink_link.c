@@ -170,7 +170,7 @@ int sp_netlink_add_link(struct sp_netlink *netlink, const char *name, const char
 	if (!*name || strlen(name) >= IFNAMSIZ || strpbrk(name, "/% \t\n"))
 		return -EINVAL;
 	sp_netlink_begin(&request, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
-	                 sizeof(struct ifinfomsg));
+			 sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(request.header, IFLA_IFNAME, name);
 	info = mnl_attr_nest_start(request.header, IFLA_LINKINFO);
 	mnl_attr_put_strz(request.header, IFLA_INFO_KIND, kind);
@@ -181,8 +181,8 @@ int sp_netlink_add_link(struct sp_netlink *netlink, const char *name, const char
 int sp_netlink_set_up(struct sp_netlink *netlink, uint32_t ifindex, bool is_up)
 {
 	struct sp_netlink_request request;
-	struct ifinfomsg *info = sp_netlink_begin(&request, RTM_NEWLINK, NLM_F_ACK,
-	                                          sizeof(struct ifinfomsg));
+	struct ifinfomsg *info =
+		sp_netlink_begin(&request, RTM_NEWLINK, NLM_F_ACK, sizeof(struct ifinfomsg));
 
 	info->ifi_index = (int)ifindex;
 	info->ifi_change = IFF_UP;
@@ -193,8 +193,8 @@ int sp_netlink_set_up(struct sp_netlink *netlink, uint32_t ifindex, bool is_up)
 int sp_netlink_set_mtu(struct sp_netlink *netlink, uint32_t ifindex, uint32_t mtu)
 {
 	struct sp_netlink_request request;
-	struct ifinfomsg *info = sp_netlink_begin(&request, RTM_NEWLINK, NLM_F_ACK,
-	                                          sizeof(struct ifinfomsg));
+	struct ifinfomsg *info =
+		sp_netlink_begin(&request, RTM_NEWLINK, NLM_F_ACK, sizeof(struct ifinfomsg));
 
 	info->ifi_index = (int)ifindex;
 	mnl_attr_put_u32(request.header, IFLA_MTU, mtu);
@@ -204,8 +204,8 @@ int sp_netlink_set_mtu(struct sp_netlink *netlink, uint32_t ifindex, uint32_t mt
 int sp_netlink_remove_link(struct sp_netlink *netlink, uint32_t ifindex)
 {
 	struct sp_netlink_request request;
-	struct ifinfomsg *info = sp_netlink_begin(&request, RTM_DELLINK, NLM_F_ACK,
-	                                          sizeof(struct ifinfomsg));
+	struct ifinfomsg *info =
+		sp_netlink_begin(&request, RTM_DELLINK, NLM_F_ACK, sizeof(struct ifinfomsg));
 
 	info->ifi_index = (int)ifindex;
 	return sp_netlink_run(netlink, &request, NULL, NULL);
@@ -220,7 +220,7 @@ struct address_list {
 };
 
 static int read_address(const struct nlmsghdr *message, const struct ifaddrmsg *info,
-                        struct sp_link_address *ret_address)
+			struct sp_link_address *ret_address)
 {
 	const uint32_t waiting = IFA_F_TENTATIVE | IFA_F_DADFAILED;
 	struct sp_link_address address = { .ifindex = info->ifa_index };
@@ -239,8 +239,8 @@ static int read_address(const struct nlmsghdr *message, const struct ifaddrmsg *
 	address.is_permanent = flags & IFA_F_PERMANENT;
 	address.is_usable = !(flags & waiting) || (flags & IFA_F_OPTIMISTIC);
 	address.is_link_local = address.is_v4
-	                                ? address.addr.b[12] == 169 && address.addr.b[13] == 254
-	                                : info->ifa_scope == RT_SCOPE_LINK;
+					? address.addr.b[12] == 169 && address.addr.b[13] == 254
+					: info->ifa_scope == RT_SCOPE_LINK;
 	*ret_address = address;
 	return 0;
 }
@@ -263,7 +263,7 @@ static int take_address(void *arg, const struct nlmsghdr *message)
 }
 
 int sp_netlink_list_addresses(struct sp_netlink *netlink, uint32_t ifindex,
-                              struct sp_link_address **ret_addresses, size_t *ret_count)
+			      struct sp_link_address **ret_addresses, size_t *ret_count)
 {
 	struct address_list list = { 0 };
 	int r = -EINTR;
@@ -292,7 +292,7 @@ static bool is_self_given(const struct sp_link_address *address)
 }
 
 bool sp_netlink_is_dhcp_client(uint32_t ifindex, bool is_v6,
-                               const struct sp_link_address *addresses, size_t count)
+			       const struct sp_link_address *addresses, size_t count)
 {
 	bool has_permanent = false;
 
@@ -313,11 +313,11 @@ bool sp_netlink_is_dhcp_client(uint32_t ifindex, bool is_v6,
 }
 
 static void begin_address(struct sp_netlink_request *request, uint16_t type, uint16_t flags,
-                          uint32_t ifindex, const struct sp_addr *addr, uint32_t prefix_len)
+			  uint32_t ifindex, const struct sp_addr *addr, uint32_t prefix_len)
 {
 	bool is_v4 = sp_addr_is_v4(addr);
 	struct ifaddrmsg *info = sp_netlink_begin(request, type, (uint16_t)(NLM_F_ACK | flags),
-	                                          sizeof(struct ifaddrmsg));
+						  sizeof(struct ifaddrmsg));
 
 	info->ifa_family = is_v4 ? AF_INET : AF_INET6;
 	info->ifa_prefixlen = (uint8_t)prefix_len;
@@ -327,21 +327,21 @@ static void begin_address(struct sp_netlink_request *request, uint16_t type, uin
 }
 
 int sp_netlink_put_address(struct sp_netlink *netlink, uint32_t ifindex, const struct sp_addr *addr,
-                           uint32_t prefix_len)
+			   uint32_t prefix_len)
 {
 	struct sp_netlink_request request;
 
 	if (prefix_len > (sp_addr_is_v4(addr) ? 32u : 128u))
 		return -EINVAL;
 	begin_address(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, ifindex, addr,
-	              prefix_len);
+		      prefix_len);
 	if (!sp_addr_is_v4(addr)) /* ours by decision: nobody is asked, and it serves at once */
 		mnl_attr_put_u32(request.header, IFA_FLAGS, IFA_F_NODAD);
 	return sp_netlink_run(netlink, &request, NULL, NULL);
 }
 
 int sp_netlink_remove_address(struct sp_netlink *netlink, uint32_t ifindex,
-                              const struct sp_addr *addr, uint32_t prefix_len)
+			      const struct sp_addr *addr, uint32_t prefix_len)
 {
 	struct sp_netlink_request request;
 

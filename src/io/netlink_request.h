@@ -22,7 +22,7 @@ struct sp_netlink_request {
 /* Begin @type (RTM_…) with @flags besides NLM_F_REQUEST, and a zeroed fixed part of @size bytes,
  * which is returned. */
 void *sp_netlink_begin(struct sp_netlink_request *request, uint16_t type, uint16_t flags,
-                       size_t size);
+		       size_t size);
 
 /* Called for each message of an answer. Returns 0 or -errno, which ends the reading. */
 typedef int (*sp_netlink_message_fn)(void *arg, const struct nlmsghdr *message);
@@ -31,16 +31,16 @@ typedef int (*sp_netlink_message_fn)(void *arg, const struct nlmsghdr *message);
  * Returns 0; the kernel's -errno; @each's.
  */
 int sp_netlink_run(struct sp_netlink *netlink, struct sp_netlink_request *request,
-                   sp_netlink_message_fn each, void *arg);
+		   sp_netlink_message_fn each, void *arg);
 
 /* The same with a message of any length. */
 int sp_netlink_exchange(struct sp_netlink *netlink, struct nlmsghdr *message,
-                        sp_netlink_message_fn each, void *arg);
+			sp_netlink_message_fn each, void *arg);
 
 /* The attributes behind the fixed part of @size bytes into @ret_attrs[0..max], NULL for absent
  * ones. */
 void sp_netlink_attrs(const struct nlmsghdr *message, size_t size, const struct nlattr **ret_attrs,
-                      uint16_t max);
+		      uint16_t max);
 /* The same for the attributes inside @nest. */
 void sp_netlink_nested(const struct nlattr *nest, const struct nlattr **ret_attrs, uint16_t max);
 

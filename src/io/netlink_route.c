@@ -106,7 +106,7 @@ struct route {
 };
 
 static int give(const struct route *route, uint32_t ifindex, bool has_next_hop,
-                const struct sp_addr *next_hop)
+		const struct sp_addr *next_hop)
 {
 	struct sp_kernel_route hop = route->base;
 
@@ -127,8 +127,7 @@ static int give_unreadable(const struct route *route)
 
 static int give_nexthop(const struct route *route, uint32_t id, int depth)
 {
-	const struct nexthop *nexthop =
-		route->nexthops ? find_nexthop(route->nexthops, id) : NULL;
+	const struct nexthop *nexthop = route->nexthops ? find_nexthop(route->nexthops, id) : NULL;
 	int r = 0;
 
 	if (!nexthop || depth > GROUPS_DEEP)
@@ -142,7 +141,7 @@ static int give_nexthop(const struct route *route, uint32_t id, int depth)
 
 /* RTA_GATEWAY in the route's family, or RTA_VIA: an IPv4 route through an IPv6 neighbour. */
 static bool read_next_hop(const struct nlattr *gateway, const struct nlattr *via, int family,
-                          struct sp_addr *ret_next_hop)
+			  struct sp_addr *ret_next_hop)
 {
 	const struct rtvia *other;
 
@@ -166,7 +165,7 @@ static bool hides_way(const struct nlattr *type)
 }
 
 static int give_hop(const struct route *route, const struct nlattr **attrs, int family,
-                    uint32_t ifindex)
+		    uint32_t ifindex)
 {
 	struct sp_addr next_hop;
 	bool has_next_hop = read_next_hop(attrs[RTA_GATEWAY], attrs[RTA_VIA], family, &next_hop);
@@ -205,7 +204,7 @@ static int give_multipath(const struct route *route, const struct nlattr *multip
 }
 
 static void read_base(const struct rtmsg *info, const struct nlattr **attrs,
-                      struct sp_kernel_route *base)
+		      struct sp_kernel_route *base)
 {
 	struct sp_addr to = { 0 };
 
@@ -244,7 +243,7 @@ static int read_route(struct route *route, const struct nlmsghdr *message)
 	if (attrs[RTA_NH_ID] && !attrs[RTA_OIF])
 		return give_nexthop(route, mnl_attr_get_u32(attrs[RTA_NH_ID]), 0);
 	return give_hop(route, attrs, info->rtm_family,
-	                attrs[RTA_OIF] ? mnl_attr_get_u32(attrs[RTA_OIF]) : 0);
+			attrs[RTA_OIF] ? mnl_attr_get_u32(attrs[RTA_OIF]) : 0);
 }
 
 static int add_hop(void *arg, const struct sp_kernel_route *hop)
@@ -273,7 +272,7 @@ int sp_netlink_read_change(const struct nlmsghdr *message, struct sp_route_chang
 	r = read_route(&route, message);
 	ret_change->to = route.base.to;
 	ret_change->is_gone = message->nlmsg_type == RTM_DELROUTE ||
-	                      (ret_change->hop_count == 0 && !ret_change->is_unreadable);
+			      (ret_change->hop_count == 0 && !ret_change->is_unreadable);
 	return r < 0 ? r : 1;
 }
 
@@ -356,7 +355,7 @@ static int end_part(struct sp_route_reading *reading, const struct nlmsghdr *mes
 }
 
 static int take(struct sp_route_reading *reading, const struct nlmsghdr *message,
-                struct route *route)
+		struct route *route)
 {
 	if (message->nlmsg_seq != reading->seq || reading->part == COMPLETE)
 		return 0;
@@ -370,7 +369,7 @@ static int take(struct sp_route_reading *reading, const struct nlmsghdr *message
 }
 
 int sp_route_reading_advance(struct sp_route_reading *reading, size_t bytes_max, sp_route_fn each,
-                             void *arg)
+			     void *arg)
 {
 	struct route route = { .nexthops = &reading->nexthops, .each = each, .arg = arg };
 
@@ -450,12 +449,12 @@ int sp_netlink_list_routes(uint32_t ifindex, struct sp_kernel_route **ret_routes
 }
 
 static int change_route(struct sp_netlink *netlink, uint16_t type, uint16_t flags, uint32_t ifindex,
-                        const struct sp_prefix *to)
+			const struct sp_prefix *to)
 {
 	struct sp_netlink_request request;
 	struct sp_addr addr;
 	struct rtmsg *info = sp_netlink_begin(&request, type, (uint16_t)(NLM_F_ACK | flags),
-	                                      sizeof(struct rtmsg));
+					      sizeof(struct rtmsg));
 	bool is_v4;
 
 	memcpy(addr.b, to->addr, sizeof(addr.b));
@@ -484,7 +483,7 @@ int sp_netlink_add_route(struct sp_netlink *netlink, uint32_t ifindex, const str
 }
 
 int sp_netlink_remove_route(struct sp_netlink *netlink, uint32_t ifindex,
-                            const struct sp_prefix *to)
+			    const struct sp_prefix *to)
 {
 	return change_route(netlink, RTM_DELROUTE, 0, ifindex, to);
 }

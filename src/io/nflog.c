@@ -53,7 +53,8 @@ int sp_nflog_parse(const void *message, size_t len, struct sp_nflog_packet *ret_
 	const struct nlattr *attr;
 
 	/* libmnl reads on to the next multiple of four */
-	if (len > MESSAGE_BYTES || !mnl_nlmsg_ok(header, (int)len) || MNL_ALIGN(header->nlmsg_len) > len ||
+	if (len > MESSAGE_BYTES || !mnl_nlmsg_ok(header, (int)len) ||
+	    MNL_ALIGN(header->nlmsg_len) > len ||
 	    header->nlmsg_type != (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET) ||
 	    mnl_nlmsg_get_payload_len(header) < sizeof(struct nfgenmsg))
 		return -EBADMSG;

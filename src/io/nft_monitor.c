@@ -87,8 +87,7 @@ static void take_generation(struct sp_nft_monitor *monitor, const struct nlmsghd
 	const struct nlattr *attr;
 	uint32_t pid = 0;
 
-	mnl_attr_for_each(attr, message, sizeof(struct nfgenmsg))
-	{
+	mnl_attr_for_each(attr, message, sizeof(struct nfgenmsg)) {
 		if (mnl_attr_get_type(attr) == NFTA_GEN_PROC_PID)
 			pid = sp_nfnetlink_read_u32(attr);
 		if (mnl_attr_get_type(attr) == NFTA_GEN_PROC_NAME)
@@ -109,8 +108,7 @@ static bool names_table(const struct sp_nft_monitor *monitor, const struct nlmsg
 
 	if (header->nfgen_family != NFPROTO_INET)
 		return false;
-	mnl_attr_for_each(attr, message, sizeof(*header))
-	{
+	mnl_attr_for_each(attr, message, sizeof(*header)) {
 		const size_t len = mnl_attr_get_payload_len(attr);
 
 		if (mnl_attr_get_type(attr) == TABLE_ATTR)
@@ -167,8 +165,7 @@ static int read_generation(struct sp_nft_monitor *monitor, ssize_t got, uint32_t
 			continue; /* of a request given up before */
 		if (message->nlmsg_type == NLMSG_ERROR)
 			return error->error ? error->error : -EBADMSG;
-		mnl_attr_for_each(attr, message, sizeof(struct nfgenmsg))
-		{
+		mnl_attr_for_each(attr, message, sizeof(struct nfgenmsg)) {
 			if (mnl_attr_get_type(attr) != NFTA_GEN_ID)
 				continue;
 			*ret_generation = sp_nfnetlink_read_u32(attr);
@@ -191,8 +188,8 @@ int sp_nft_monitor_get_generation(struct sp_nft_monitor *monitor, uint32_t *ret_
 	if (mnl_socket_sendto(monitor->requests, message, message->nlmsg_len) < 0)
 		return sp_errno();
 	while (r == -EAGAIN) {
-		ssize_t got = mnl_socket_recvfrom(monitor->requests, monitor->message,
-						  MESSAGE_BYTES);
+		ssize_t got =
+			mnl_socket_recvfrom(monitor->requests, monitor->message, MESSAGE_BYTES);
 
 		if (got < 0 && errno == EINTR)
 			continue;

@@ -43,10 +43,11 @@ static const struct systemd *load(void)
 	if (!systemd.is_tried && has_manager()) {
 		systemd.is_tried = true;
 		library = dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
-		if (library && (!find(library, "sd_notify", &systemd.notify) ||
-				!find(library, "sd_pid_notify_with_fds", &systemd.notify_with_fds) ||
-				!find(library, "sd_listen_fds_with_names", &systemd.listen_fds_with_names) ||
-				!find(library, "sd_watchdog_enabled", &systemd.watchdog_enabled)))
+		if (library &&
+		    (!find(library, "sd_notify", &systemd.notify) ||
+		     !find(library, "sd_pid_notify_with_fds", &systemd.notify_with_fds) ||
+		     !find(library, "sd_listen_fds_with_names", &systemd.listen_fds_with_names) ||
+		     !find(library, "sd_watchdog_enabled", &systemd.watchdog_enabled)))
 			systemd.notify = NULL;
 	}
 	return systemd.notify ? &systemd : NULL;

@@ -144,7 +144,7 @@ int sp_paths_mount_bpffs(const struct sp_paths *paths, bool *ret_mounted)
 	if (r < 0)
 		return r;
 	if (mount("bpf", paths->bpffs_dir, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME,
-	          "mode=0700") < 0)
+		  "mode=0700") < 0)
 		return sp_errno();
 	if (ret_mounted)
 		*ret_mounted = true;

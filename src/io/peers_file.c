@@ -61,7 +61,7 @@ static void put_entry(struct sp_uapi_set *set, const struct sp_peers_entry *entr
 	char comment[SP_PEERS_NAME_MAX + 48], name[SP_PEERS_NAME_MAX];
 
 	snprintf(comment, sizeof(comment), "expires=%" PRId64 " name=%s", entry->expires_s,
-	         sp_text_show(entry->name, name, sizeof(name)));
+		 sp_text_show(entry->name, name, sizeof(name)));
 	sp_uapi_set_comment(set, comment);
 	sp_uapi_set_peer(set, &entry->peer, SP_WG_PUT);
 }
@@ -195,7 +195,7 @@ static int read_peer_head(struct reader *reader, struct sp_wg_peer *peer)
 		return refuse(reader, "persistent_keepalive_interval is missing or no number");
 	advance(reader);
 	return expect_line(reader, "replace_allowed_ips", "true",
-	                   "replace_allowed_ips=true is missing");
+			   "replace_allowed_ips=true is missing");
 }
 
 static int read_entry(struct reader *reader, struct sp_peers_entry *entry)
@@ -239,7 +239,7 @@ static int read_all(struct reader *reader, struct sp_peers *peers)
 }
 
 int sp_peers_parse(const char *text, size_t len, struct sp_peers *ret_peers,
-                   struct sp_peers_error *ret_error)
+		   struct sp_peers_error *ret_error)
 {
 	__sp_peers struct sp_peers peers = { 0 };
 	struct reader reader = { .lines = { .next = text, .left = len } };
@@ -248,7 +248,7 @@ int sp_peers_parse(const char *text, size_t len, struct sp_peers *ret_peers,
 	if (r < 0) {
 		if (r == -EBADMSG && ret_error)
 			*ret_error = (struct sp_peers_error){ .line = reader.lines.number,
-				                              .text = reader.error };
+							      .text = reader.error };
 		return r;
 	}
 	*ret_peers = peers;
@@ -257,7 +257,7 @@ int sp_peers_parse(const char *text, size_t len, struct sp_peers *ret_peers,
 }
 
 int sp_peers_file_read(const char *path, struct sp_peers *ret_peers,
-                       struct sp_peers_error *ret_error)
+		       struct sp_peers_error *ret_error)
 {
 	__sp_free char *text = NULL;
 	struct stat st;

@@ -12,7 +12,8 @@
 
 #include "io/uapi.h"
 
-#define SP_PEERS_NAME_MAX 320         /* a user of 255 bytes, a slash, a device of 63; with the NUL */
+/* a user of 255 bytes, a slash, a device of 63; with the NUL */
+#define SP_PEERS_NAME_MAX 320
 #define SP_PEERS_FILE_MAX (32u << 20) /* bytes */
 
 struct sp_peers_entry {
@@ -50,10 +51,10 @@ struct sp_peers_error {
  * -errno.
  */
 int sp_peers_file_read(const char *path, struct sp_peers *ret_peers,
-                       struct sp_peers_error *ret_error);
+		       struct sp_peers_error *ret_error);
 /* The same for text in memory. Pure. */
 int sp_peers_parse(const char *text, size_t len, struct sp_peers *ret_peers,
-                   struct sp_peers_error *ret_error);
+		   struct sp_peers_error *ret_error);
 
 /* Whether the entry is dead at @now_s. */
 static inline int sp_peers_entry_is_expired(const struct sp_peers_entry *entry, int64_t now_s)

@@ -34,11 +34,11 @@ const char *sp_probe_result_name(enum sp_probe_result result)
 /* ---- the list ---- */
 
 static void add(struct sp_probe_list *list, const struct sp_probe_subject *subject,
-                const char *iface, enum sp_probe_result result, const char *format, va_list args)
+		const char *iface, enum sp_probe_result result, const char *format, va_list args)
 	__attribute__((format(printf, 5, 0)));
 
 static void add(struct sp_probe_list *list, const struct sp_probe_subject *subject,
-                const char *iface, enum sp_probe_result result, const char *format, va_list args)
+		const char *iface, enum sp_probe_result result, const char *format, va_list args)
 {
 	struct sp_probe *probe = SP_ARRAY_PUSH(list->probes, list->count);
 
@@ -47,7 +47,7 @@ static void add(struct sp_probe_list *list, const struct sp_probe_subject *subje
 		return;
 	}
 	snprintf(probe->name, sizeof(probe->name), "%s%s%s", subject->name, iface ? " " : "",
-	         iface ? iface : "");
+		 iface ? iface : "");
 	vsnprintf(probe->detail, sizeof(probe->detail), format, args);
 	probe->result = result;
 	probe->disables = subject->disables;
@@ -55,7 +55,7 @@ static void add(struct sp_probe_list *list, const struct sp_probe_subject *subje
 }
 
 void sp_probe_add(struct sp_probe_list *list, const struct sp_probe_subject *subject,
-                  enum sp_probe_result result, const char *format, ...)
+		  enum sp_probe_result result, const char *format, ...)
 {
 	va_list args;
 
@@ -65,7 +65,7 @@ void sp_probe_add(struct sp_probe_list *list, const struct sp_probe_subject *sub
 }
 
 void sp_probe_add_for(struct sp_probe_list *list, const struct sp_probe_subject *subject,
-                      const char *iface, enum sp_probe_result result, const char *format, ...)
+		      const char *iface, enum sp_probe_result result, const char *format, ...)
 {
 	va_list args;
 
@@ -89,7 +89,7 @@ static void probe_bpffs(const struct sp_probe_context *context, struct sp_probe_
 		sp_probe_add(list, &subject, SP_PROBE_OK, "mounted at %s", dir);
 	else if (sp_paths_is_rooted(context->paths))
 		sp_probe_add(list, &subject, SP_PROBE_OK,
-		             "not mounted at %s yet: sallyportd does that when it starts", dir);
+			     "not mounted at %s yet: sallyportd does that when it starts", dir);
 	else
 		sp_probe_add(list, &subject, SP_PROBE_MISSING, "no bpffs at %s", dir);
 }
@@ -106,18 +106,19 @@ static void probe_tun(struct sp_probe_list *list)
 		sp_probe_add(list, &subject, SP_PROBE_OK, "/dev/net/tun opens");
 	else if (errno == EACCES || errno == EPERM)
 		sp_probe_add(list, &subject, SP_PROBE_UNKNOWN, "/dev/net/tun: %s",
-		             sp_err_text(errno));
+			     sp_err_text(errno));
 	else
 		sp_probe_add(list, &subject, SP_PROBE_MISSING, "/dev/net/tun: %s",
-		             sp_err_text(errno));
+			     sp_err_text(errno));
 }
 
 #define MEMLOCK "LimitMEMLOCK=infinity in its unit (else: ulimit -l unlimited), then start it again"
 
-static void add_memory(struct sp_probe_list *list, const struct sp_probe_subject *subject, bool is_locked)
+static void add_memory(struct sp_probe_list *list, const struct sp_probe_subject *subject,
+		       bool is_locked)
 {
 	sp_probe_add(list, subject, is_locked ? SP_PROBE_OK : SP_PROBE_MISSING, "%s",
-	             is_locked ? "locked" : "pageable");
+		     is_locked ? "locked" : "pageable");
 }
 
 static void probe_daemon(const struct sp_probe_context *context, struct sp_probe_list *list)
@@ -150,8 +151,9 @@ static void probe_homes(const struct sp_probe_context *context, struct sp_probe_
 
 	if (context->is_daemon_there)
 		sp_probe_add(list, &subject,
-		             *context->homes_warning ? SP_PROBE_MISSING : SP_PROBE_OK, "%s",
-		             *context->homes_warning ? context->homes_warning : "told by every route");
+			     *context->homes_warning ? SP_PROBE_MISSING : SP_PROBE_OK, "%s",
+			     *context->homes_warning ? context->homes_warning
+						     : "told by every route");
 }
 
 /* Ask nf_tables for its generation: answered without rights, and the module is loaded on the
@@ -181,7 +183,7 @@ static int ask_nftables(void)
 		got = mnl_socket_recvfrom(socket, reply, sizeof(reply));
 	/* An error message makes mnl_cb_run fail with its errno. */
 	r = got < 0 ? -1
-	            : mnl_cb_run(reply, (size_t)got, 1, mnl_socket_get_portid(socket), NULL, NULL);
+		    : mnl_cb_run(reply, (size_t)got, 1, mnl_socket_get_portid(socket), NULL, NULL);
 	r = r < 0 ? sp_errno() : 0;
 	mnl_socket_close(socket);
 	return r;
@@ -201,13 +203,13 @@ static void probe_nftables(struct sp_probe_list *list)
 		sp_probe_add(list, &subject, SP_PROBE_UNKNOWN, "%s", sp_err_text(r));
 	else
 		sp_probe_add(list, &subject, SP_PROBE_MISSING, "nf_tables does not answer: %s",
-		             sp_err_text(r));
+			     sp_err_text(r));
 }
 
 static void probe_ipv6(struct sp_probe_list *list)
 {
 	static const struct sp_probe_subject subject = { "ipv6", "no IPv6 through the gateway",
-		                                         "boot without ipv6.disable=1" };
+							 "boot without ipv6.disable=1" };
 	int64_t disabled;
 	int r = sp_sysctl_get("net/ipv6/conf/all/disable_ipv6", &disabled);
 
@@ -217,7 +219,7 @@ static void probe_ipv6(struct sp_probe_list *list)
 		sp_probe_add(list, &subject, SP_PROBE_UNKNOWN, "%s", sp_err_text(r));
 	else if (disabled)
 		sp_probe_add(list, &subject, SP_PROBE_MISSING,
-		             "switched off by net.ipv6.conf.all.disable_ipv6");
+			     "switched off by net.ipv6.conf.all.disable_ipv6");
 	else
 		sp_probe_add(list, &subject, SP_PROBE_OK, "the kernel speaks it");
 }
@@ -255,7 +257,7 @@ static void probe_jit(struct sp_probe_list *list)
 		sp_probe_add(list, &subject, SP_PROBE_UNKNOWN, "%s", sp_err_text(r));
 	else
 		sp_probe_add(list, &subject, mode ? SP_PROBE_OK : SP_PROBE_MISSING,
-		             "net.core.bpf_jit_enable is %d", (int)mode);
+			     "net.core.bpf_jit_enable is %d", (int)mode);
 }
 
 static void probe_clock(struct sp_probe_list *list)
@@ -270,10 +272,10 @@ static void probe_clock(struct sp_probe_list *list)
 		sp_probe_add(list, &subject, SP_PROBE_UNKNOWN, "%s", sp_err_text(errno));
 	else if (state.status & STA_UNSYNC)
 		sp_probe_add(list, &subject, SP_PROBE_MISSING,
-		             "no time service keeps it: the kernel says unsynchronised");
+			     "no time service keeps it: the kernel says unsynchronised");
 	else
 		sp_probe_add(list, &subject, SP_PROBE_OK, "synchronised, at most %ld ms off",
-		             state.maxerror / 1000);
+			     state.maxerror / 1000);
 }
 
 static void probe_wg(struct sp_probe_list *list)
@@ -298,7 +300,7 @@ static void probe_wg(struct sp_probe_list *list)
 }
 
 int sp_probe_run(const struct sp_probe_context *context, struct sp_probe **ret_probes,
-                 size_t *ret_count)
+		 size_t *ret_count)
 {
 	struct sp_probe_list list = { 0 };
 

@@ -50,6 +50,6 @@ struct sp_probe_context {
 /* Ask everything. Returns 0 with a malloc'ed array, whatever was found; -ENOMEM. Takes well under a
  * second. */
 int sp_probe_run(const struct sp_probe_context *context, struct sp_probe **ret_probes,
-                 size_t *ret_count);
+		 size_t *ret_count);
 
 #endif

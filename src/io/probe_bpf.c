@@ -26,7 +26,7 @@ static const struct bpf_insn pass_program[] = {
 static int load_pass(enum bpf_prog_type type)
 {
 	int fd = bpf_prog_load(type, "sp_probe", "GPL", pass_program, SP_ARRAY_LEN(pass_program),
-	                       NULL);
+			       NULL);
 
 	return fd < 0 ? sp_errno() : fd;
 }
@@ -34,7 +34,8 @@ static int load_pass(enum bpf_prog_type type)
 static void probe_btf(struct sp_probe_list *list)
 {
 	static const struct sp_probe_subject subject = {
-		"btf", "the eBPF plane: the kernel checks the maps and functions of its programs by it",
+		"btf",
+		"the eBPF plane: the kernel checks the maps and functions of its programs by it",
 		"a kernel with CONFIG_DEBUG_INFO_BTF"
 	};
 	__sp_close int fd = open(BTF_FILE, O_RDONLY | O_CLOEXEC);
@@ -42,7 +43,7 @@ static void probe_btf(struct sp_probe_list *list)
 
 	if (fd < 0)
 		sp_probe_add(list, &subject, errno == ENOENT ? SP_PROBE_MISSING : SP_PROBE_UNKNOWN,
-		             BTF_FILE ": %s", sp_err_text(errno));
+			     BTF_FILE ": %s", sp_err_text(errno));
 	else if (read(fd, magic, 2) != 2 || memcmp(magic, BTF_MAGIC_BYTES, 2) != 0)
 		sp_probe_add(list, &subject, SP_PROBE_MISSING, BTF_FILE " is not BTF");
 	else
@@ -51,13 +52,13 @@ static void probe_btf(struct sp_probe_list *list)
 
 /* Give an answer of libbpf's probes: 1 yes, 0 no, -errno could not ask. */
 static void add_answer(struct sp_probe_list *list, const struct sp_probe_subject *subject,
-                       int answer, const char *what)
+		       int answer, const char *what)
 {
 	if (answer < 0)
 		sp_probe_add(list, subject, SP_PROBE_UNKNOWN, "%s: %s", what, sp_err_text(answer));
 	else
 		sp_probe_add(list, subject, answer ? SP_PROBE_OK : SP_PROBE_MISSING, "%s %s", what,
-		             answer ? "loads" : "is refused");
+			     answer ? "loads" : "is refused");
 }
 
 static void probe_programs(struct sp_probe_list *list)
@@ -79,7 +80,7 @@ static void probe_programs(struct sp_probe_list *list)
 
 	for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++)
 		add_answer(list, &rows[i].subject, libbpf_probe_bpf_prog_type(rows[i].type, NULL),
-		           rows[i].what);
+			   rows[i].what);
 }
 
 static void probe_maps(struct sp_probe_list *list)
@@ -100,7 +101,7 @@ static void probe_maps(struct sp_probe_list *list)
 
 	for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++)
 		add_answer(list, &rows[i].subject, libbpf_probe_bpf_map_type(rows[i].type, NULL),
-		           rows[i].what);
+			   rows[i].what);
 }
 
 static void probe_helpers(struct sp_probe_list *list)
@@ -120,8 +121,8 @@ static void probe_helpers(struct sp_probe_list *list)
 
 	for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++)
 		add_answer(list, &rows[i].subject,
-		           libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, rows[i].helper, NULL),
-		           rows[i].what);
+			   libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, rows[i].helper, NULL),
+			   rows[i].what);
 }
 
 /* The kernel answers a question about tcx on the loopback exactly if it has tcx; nothing is
@@ -142,7 +143,7 @@ static void probe_tcx(struct sp_probe_list *list)
 		sp_probe_add(list, &subject, SP_PROBE_UNKNOWN, "%s", sp_err_text(r));
 	else
 		sp_probe_add(list, &subject, SP_PROBE_MISSING,
-		             "the kernel refuses to list them: %s", sp_err_text(r));
+			     "the kernel refuses to list them: %s", sp_err_text(r));
 }
 
 static void probe_test_run(struct sp_probe_list *list)
@@ -158,7 +159,7 @@ static void probe_test_run(struct sp_probe_list *list)
 
 	if (fd < 0) {
 		sp_probe_add(list, &subject, SP_PROBE_UNKNOWN, "no program to run: %s",
-		             sp_err_text(fd));
+			     sp_err_text(fd));
 		return;
 	}
 	r = bpf_prog_test_run_opts(fd, &run) < 0 ? sp_errno() : 0;
@@ -166,7 +167,7 @@ static void probe_test_run(struct sp_probe_list *list)
 		sp_probe_add(list, &subject, SP_PROBE_MISSING, "%s", sp_err_text(r));
 	else
 		sp_probe_add(list, &subject, run.retval == 2 ? SP_PROBE_OK : SP_PROBE_MISSING,
-		             "a program ran and returned %u", run.retval);
+			     "a program ran and returned %u", run.retval);
 }
 
 static const struct sp_probe_subject rights = {
@@ -193,7 +194,7 @@ void sp_probe_bpf(struct sp_probe_list *list)
 	 * then. */
 	if (fd == -EPERM || fd == -EACCES) {
 		sp_probe_add(list, &rights, SP_PROBE_UNKNOWN, "loading a program: %s",
-		             sp_err_text(fd));
+			     sp_err_text(fd));
 		libbpf_set_print(before);
 		return;
 	}

@@ -35,7 +35,7 @@ static const struct sp_probe_subject memory = {
 };
 static const struct sp_probe_subject all_offloads = { "engine-offloads", "", "" };
 static const struct sp_probe_subject silent = { "engine-stats", "drops and roaming are not seen",
-	                                        "sallyportd asks again every 10 seconds" };
+						"sallyportd asks again every 10 seconds" };
 
 static const char *find_fact(const struct sp_uapi_stats *stats, const char *name)
 {
@@ -60,7 +60,7 @@ static bool add_offload(struct sp_probe_list *list, const char *iface, const cha
 }
 
 static void add_offloads(struct sp_probe_list *list, const char *iface,
-                         const struct sp_uapi_stats *stats)
+			 const struct sp_uapi_stats *stats)
 {
 	size_t on = 0, off = 0;
 
@@ -77,12 +77,12 @@ static void add_offloads(struct sp_probe_list *list, const char *iface,
 }
 
 void sp_probe_engine_stats(struct sp_probe_list *list, const char *iface, int r,
-                           const struct sp_uapi_stats *stats)
+			   const struct sp_uapi_stats *stats)
 {
 	if (r == -EOPNOTSUPP) {
 		sp_probe_add_for(list, &kind, iface, SP_PROBE_OK,
-		                 "not sallyport-vpnd, which is fine: it tells no drops, though, and no "
-		                 "roaming between two looks");
+				 "not sallyport-vpnd, which is fine: it tells no drops, though, "
+				 "and no roaming between two looks");
 		return;
 	}
 	if (r < 0) {
@@ -90,9 +90,9 @@ void sp_probe_engine_stats(struct sp_probe_list *list, const char *iface, int r,
 		return;
 	}
 	sp_probe_add_for(list, &kind, iface, SP_PROBE_OK, "%s, ChaCha20-Poly1305 by %s, %s queue%s",
-	                 find_fact(stats, "engine"), find_fact(stats, "aead"),
-	                 find_fact(stats, "queues"),
-	                 strcmp(find_fact(stats, "queues"), "1") == 0 ? "" : "s");
+			 find_fact(stats, "engine"), find_fact(stats, "aead"),
+			 find_fact(stats, "queues"),
+			 strcmp(find_fact(stats, "queues"), "1") == 0 ? "" : "s");
 	if (strcmp(find_fact(stats, "memory"), "locked") == 0)
 		sp_probe_add_for(list, &memory, iface, SP_PROBE_OK, "locked");
 	else

@@ -32,11 +32,11 @@ struct sp_probe_subject {
 
 /* Append one finding. Without memory @list->error is -ENOMEM. */
 void sp_probe_add(struct sp_probe_list *list, const struct sp_probe_subject *subject,
-                  enum sp_probe_result result, const char *format, ...)
+		  enum sp_probe_result result, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 /* The same about one interface: "xdp-native wan0". */
 void sp_probe_add_for(struct sp_probe_list *list, const struct sp_probe_subject *subject,
-                      const char *iface, enum sp_probe_result result, const char *format, ...)
+		      const char *iface, enum sp_probe_result result, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 
 /* Rights, BTF, and the programs and maps the eBPF plane is made of. */
@@ -45,7 +45,7 @@ void sp_probe_bpf(struct sp_probe_list *list);
 void sp_probe_tunnel(const struct sp_probe_context *context, struct sp_probe_list *list);
 /* What the engine on @iface answered to stats=1; @r: or why it did not (sp_uapi_stats). */
 void sp_probe_engine_stats(struct sp_probe_list *list, const char *iface, int r,
-                           const struct sp_uapi_stats *stats);
+			   const struct sp_uapi_stats *stats);
 /* The interfaces of @context: what each has and what a plane needs of it. */
 void sp_probe_net(const struct sp_probe_context *context, struct sp_probe_list *list);
 

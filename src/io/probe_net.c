@@ -49,16 +49,16 @@ static void probe_native_xdp(struct sp_probe_list *list, const struct sp_link *l
 
 	if (r < 0)
 		sp_probe_add_for(list, &subject, link->name, SP_PROBE_UNKNOWN, "%s",
-		                 sp_err_text(r));
+				 sp_err_text(r));
 	else if (query.feature_flags & SP_NETDEV_XDP_ACT_BASIC)
 		sp_probe_add_for(list, &subject, link->name, SP_PROBE_OK, "the driver has it");
 	else
 		sp_probe_add_for(list, &subject, link->name, SP_PROBE_MISSING,
-		                 "the driver names no native XDP");
+				 "the driver names no native XDP");
 }
 
 static void probe_foreign_xdp(const struct sp_probe_context *context, struct sp_probe_list *list,
-                              const struct sp_link *link)
+			      const struct sp_link *link)
 {
 	static const struct sp_probe_subject subject = {
 		"xdp-free",
@@ -73,13 +73,13 @@ static void probe_foreign_xdp(const struct sp_probe_context *context, struct sp_
 		sp_probe_add_for(list, &subject, link->name, SP_PROBE_OK, "ours is attached");
 	else
 		sp_probe_add_for(list, &subject, link->name, SP_PROBE_MISSING,
-		                 "another XDP program is attached: %s",
-		                 program_text(link->xdp_prog_id, text));
+				 "another XDP program is attached: %s",
+				 program_text(link->xdp_prog_id, text));
 }
 
 /* The first program on a tcx hook that is not ours; 0: none. */
 static uint32_t foreign_tcx(const struct sp_probe_context *context, const struct sp_link *link,
-                            enum bpf_attach_type hook)
+			    enum bpf_attach_type hook)
 {
 	uint32_t ids[PROGRAMS_MAX] = { 0 };
 	LIBBPF_OPTS(bpf_prog_query_opts, query, .prog_ids = ids, .count = PROGRAMS_MAX);
@@ -93,7 +93,7 @@ static uint32_t foreign_tcx(const struct sp_probe_context *context, const struct
 }
 
 static void probe_foreign_tcx(const struct sp_probe_context *context, struct sp_probe_list *list,
-                              const struct sp_link *link)
+			      const struct sp_link *link)
 {
 	static const struct sp_probe_subject subject = {
 		"tcx-free", "a program of someone else may pass packets before ours sees them",
@@ -105,8 +105,8 @@ static void probe_foreign_tcx(const struct sp_probe_context *context, struct sp_
 
 	if (in || out)
 		sp_probe_add_for(list, &subject, link->name, SP_PROBE_MISSING,
-		                 "another program on its %s: %s", in ? "ingress" : "egress",
-		                 program_text(in ? in : out, text));
+				 "another program on its %s: %s", in ? "ingress" : "egress",
+				 program_text(in ? in : out, text));
 	else
 		sp_probe_add_for(list, &subject, link->name, SP_PROBE_OK, "no other tcx program");
 }
@@ -124,15 +124,15 @@ static void probe_rp_filter(struct sp_probe_list *list, const struct sp_link *li
 
 	if (r < 0 || mode < 0 || mode > 2)
 		sp_probe_add_for(list, &subject, link->name, SP_PROBE_UNKNOWN, "%s",
-		                 sp_err_text(r < 0 ? r : -EINVAL));
+				 sp_err_text(r < 0 ? r : -EINVAL));
 	else
 		sp_probe_add_for(list, &subject, link->name,
-		                 mode == 1 && has_others ? SP_PROBE_MISSING : SP_PROBE_OK, "%s",
-		                 modes[mode]);
+				 mode == 1 && has_others ? SP_PROBE_MISSING : SP_PROBE_OK, "%s",
+				 modes[mode]);
 }
 
 static void probe_edge(const struct sp_probe_context *context, struct sp_probe_list *list,
-                       const struct sp_link *link)
+		       const struct sp_link *link)
 {
 	size_t edges = 0;
 
@@ -144,7 +144,7 @@ static void probe_edge(const struct sp_probe_context *context, struct sp_probe_l
 }
 
 static void probe_interface(const struct sp_probe_context *context, struct sp_probe_list *list,
-                            struct sp_netlink *netlink, const struct sp_probe_interface *interface)
+			    struct sp_netlink *netlink, const struct sp_probe_interface *interface)
 {
 	static const struct sp_probe_subject subject = {
 		"interface", "every hook on it", "sallyport.yaml: interfaces; or bring it up"
@@ -154,17 +154,17 @@ static void probe_interface(const struct sp_probe_context *context, struct sp_pr
 
 	if (r == -ENODEV && interface->zone == SP_ZONE_TUNNEL) {
 		sp_probe_add_for(list, &subject, interface->name, SP_PROBE_OK,
-		                 "not there yet: sallyportd makes it when it starts");
+				 "not there yet: sallyportd makes it when it starts");
 		return;
 	}
 	if (r < 0) {
 		sp_probe_add_for(list, &subject, interface->name,
-		                 r == -ENODEV ? SP_PROBE_MISSING : SP_PROBE_UNKNOWN, "%s",
-		                 r == -ENODEV ? "there is no such interface" : sp_err_text(r));
+				 r == -ENODEV ? SP_PROBE_MISSING : SP_PROBE_UNKNOWN, "%s",
+				 r == -ENODEV ? "there is no such interface" : sp_err_text(r));
 		return;
 	}
 	sp_probe_add_for(list, &subject, interface->name, SP_PROBE_OK, "%s, MTU %u%s%s",
-	                 link.is_up ? "up" : "down", link.mtu, *link.kind ? ", " : "", link.kind);
+			 link.is_up ? "up" : "down", link.mtu, *link.kind ? ", " : "", link.kind);
 	if (interface->zone == SP_ZONE_EDGE)
 		probe_edge(context, list, &link);
 	probe_foreign_tcx(context, list, &link);

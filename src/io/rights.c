@@ -71,9 +71,12 @@ static int close_ways_back(const cap_value_t *kept, int count)
 	for (cap_value_t one = 0; cap_get_bound(one) >= 0; one++)
 		if (!is_one_of(one, kept, count) && cap_drop_bound(one) < 0)
 			return sp_errno();
-	return prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
-		     SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
-		     SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED) < 0 ? sp_errno() : 0;
+	return prctl(PR_SET_SECUREBITS,
+		     SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+			     SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
+			     SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED) < 0
+		       ? sp_errno()
+		       : 0;
 }
 
 static int keep_only(const cap_value_t *kept, int count)
@@ -113,9 +116,9 @@ int sp_rights_drop(const struct sp_user *user, const cap_value_t *kept, int kept
 
 /* ---- system calls ---- */
 
-#define NEW_NAMESPACES                                                                              \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
-	 CLONE_NEWNET)
+#define NEW_NAMESPACES                                                                             \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
+	 CLONE_NEWPID | CLONE_NEWNET)
 
 static int allow_calls(scmp_filter_ctx filter, const int *calls, size_t count)
 {
@@ -147,8 +150,9 @@ static int allow_memory(scmp_filter_ctx filter)
  * none. */
 static int allow_threads(scmp_filter_ctx filter)
 {
-	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-				 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | NEW_NAMESPACES, CLONE_THREAD));
+	int r = seccomp_rule_add(
+		filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+		SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | NEW_NAMESPACES, CLONE_THREAD));
 
 	return r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
@@ -156,15 +160,35 @@ static int allow_threads(scmp_filter_ctx filter)
 static int allow_basics(scmp_filter_ctx filter)
 {
 	static const int calls[] = {
-		SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close), SCMP_SYS(fcntl),
-		SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(brk),
-		SCMP_SYS(futex), SCMP_SYS(sched_yield), SCMP_SYS(set_robust_list), SCMP_SYS(rseq),
-		SCMP_SYS(set_tid_address), SCMP_SYS(sched_getaffinity), SCMP_SYS(gettid),
-		SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
-		SCMP_SYS(restart_syscall), SCMP_SYS(getrandom),
-		SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
-		SCMP_SYS(sigaltstack), SCMP_SYS(getpid), SCMP_SYS(getuid), SCMP_SYS(geteuid),
-		SCMP_SYS(exit), SCMP_SYS(exit_group),
+		SCMP_SYS(read),
+		SCMP_SYS(write),
+		SCMP_SYS(close),
+		SCMP_SYS(fcntl),
+		SCMP_SYS(munmap),
+		SCMP_SYS(mremap),
+		SCMP_SYS(madvise),
+		SCMP_SYS(brk),
+		SCMP_SYS(futex),
+		SCMP_SYS(sched_yield),
+		SCMP_SYS(set_robust_list),
+		SCMP_SYS(rseq),
+		SCMP_SYS(set_tid_address),
+		SCMP_SYS(sched_getaffinity),
+		SCMP_SYS(gettid),
+		SCMP_SYS(clock_gettime),
+		SCMP_SYS(clock_nanosleep),
+		SCMP_SYS(nanosleep),
+		SCMP_SYS(restart_syscall),
+		SCMP_SYS(getrandom),
+		SCMP_SYS(rt_sigaction),
+		SCMP_SYS(rt_sigprocmask),
+		SCMP_SYS(rt_sigreturn),
+		SCMP_SYS(sigaltstack),
+		SCMP_SYS(getpid),
+		SCMP_SYS(getuid),
+		SCMP_SYS(geteuid),
+		SCMP_SYS(exit),
+		SCMP_SYS(exit_group),
 	};
 	int r = allow_calls(filter, calls, SP_ARRAY_LEN(calls));
 

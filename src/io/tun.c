@@ -86,7 +86,7 @@ static int adopt(const struct sp_link *link, uid_t uid, gid_t gid)
 }
 
 int sp_tun_ensure(struct sp_netlink *netlink, const char *name, uid_t uid, gid_t gid,
-                  struct sp_link *ret_link, bool *ret_made)
+		  struct sp_link *ret_link, bool *ret_made)
 {
 	struct sp_link link;
 	bool made = false;

@@ -24,7 +24,7 @@
  * /dev/net/tun; -errno.
  */
 int sp_tun_ensure(struct sp_netlink *netlink, const char *name, uid_t uid, gid_t gid,
-                  struct sp_link *ret_link, bool *ret_made);
+		  struct sp_link *ret_link, bool *ret_made);
 
 /* Let it hold 4096 packets instead of the kernel's 500, as far as we may. At 100 000 small packets
  * a second that bridges a stall of 40 ms (1000 lost packets on two busy cores where 4096 lost none:

@@ -60,7 +60,8 @@ static bool can_ask(int fd)
 static int set_up(int fd, short flags, struct sp_tun_queue *ret_queue)
 {
 	struct sp_tun_queue queue = { .fd = fd, .has_header = flags & IFF_VNET_HDR };
-	int header_len = sizeof(struct virtio_net_hdr), little_endian = __BYTE_ORDER == __LITTLE_ENDIAN;
+	int header_len = sizeof(struct virtio_net_hdr),
+	    little_endian = __BYTE_ORDER == __LITTLE_ENDIAN;
 
 	if (queue.has_header) {
 		if (ioctl(fd, TUNSETVNETHDRSZ, &header_len) < 0)

@@ -24,7 +24,7 @@ struct sp_tun_queue {
 	int fd;
 	unsigned int offloads; /* of enum sp_merge_offload: for frames both ways */
 	bool has_header;
-	bool can_ask;      /* reads can be asked not to wait (RWF_NOWAIT) */
+	bool can_ask; /* reads can be asked not to wait (RWF_NOWAIT) */
 };
 
 /* As the kernel hands it over. */
@@ -33,7 +33,8 @@ struct sp_tun_frame {
 	uint8_t packet[SP_TUN_FRAME_MAX];
 };
 
-_Static_assert(offsetof(struct sp_tun_frame, packet) == 10, "the packet follows its header at once");
+_Static_assert(offsetof(struct sp_tun_frame, packet) == 10,
+	       "the packet follows its header at once");
 
 /* Open a queue of @name. @name may be "" or hold one %d when MAKE: the kernel's choice is in
  * @ret_name (IFNAMSIZ bytes; may be NULL). @is_one_of_many: a multi-queue device, which takes only

@@ -114,7 +114,7 @@ static int receive_by(int fd, int64_t deadline_ns, struct sp_secret_buf *reply)
 }
 
 int sp_uapi_transact(const char *socket_path, int timeout_ms, const char *request, size_t len,
-                     struct sp_secret_buf *reply)
+		     struct sp_secret_buf *reply)
 {
 	__sp_close int fd = -1;
 	int64_t deadline_ns;

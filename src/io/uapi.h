@@ -55,7 +55,7 @@ void sp_uapi_set_replace_peers(struct sp_uapi_set *set); /* those not in this re
  * the endpoint if it has one, keepalive, replace_allowed_ips and every allowed address.
  */
 void sp_uapi_set_peer(struct sp_uapi_set *set, const struct sp_wg_peer *peer,
-                      enum sp_wg_peer_mode mode);
+		      enum sp_wg_peer_mode mode);
 /* The private key, the port and the peers that @change has. */
 void sp_uapi_set_change(struct sp_uapi_set *set, const struct sp_wg_change *change);
 /* A comment line `# …` (the peers file's; engines are never sent one). */
@@ -70,7 +70,7 @@ int sp_uapi_set_finish(struct sp_uapi_set *set);
 /* Send any request and append the reply to @reply, up to and with its empty line. Returns as
  * sp_uapi_get; -EBADMSG the engine hung up before that. */
 int sp_uapi_transact(const char *socket_path, int timeout_ms, const char *request, size_t len,
-                     struct sp_secret_buf *reply);
+		     struct sp_secret_buf *reply);
 
 /* Ask the engine behind @socket_path. @timeout_ms 1..SP_UAPI_TIMEOUT_MAX_MS for the whole of it.
  * Returns 0; -ENOENT, -ECONNREFUSED no engine; -ETIMEDOUT it does not answer; -EMSGSIZE its reply

@@ -47,7 +47,6 @@ int sp_uapi_read_key(const struct sp_uapi_line *line, struct sp_wg_key *ret_key)
 int sp_uapi_read_prefix(const struct sp_uapi_line *line, struct sp_prefix *ret_prefix);
 int sp_uapi_read_endpoint(const struct sp_uapi_line *line, struct sp_wg_peer *peer);
 int sp_uapi_read_allowed_ip(const struct sp_uapi_line *line,
-                            struct sp_wg_peer *peer); /* or -ENOMEM */
-
+			    struct sp_wg_peer *peer); /* or -ENOMEM */
 
 #endif

@@ -13,7 +13,7 @@
 #define SP_UAPI_WORD_MAX 64
 
 struct sp_uapi_fact {
-	char name[SP_UAPI_WORD_MAX]; /* "aead" */
+	char name[SP_UAPI_WORD_MAX];  /* "aead" */
 	char value[SP_UAPI_WORD_MAX]; /* "ipsec-mb" */
 };
 
@@ -24,7 +24,7 @@ struct sp_uapi_drop {
 
 struct sp_uapi_peer_stats {
 	struct sp_wg_key public_key;
-	uint64_t roams; /* how often it came from a new address or port */
+	uint64_t roams;             /* how often it came from a new address or port */
 	struct sp_uapi_drop *drops; /* those not zero */
 	size_t drop_count;
 };

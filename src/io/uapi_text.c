@@ -96,7 +96,7 @@ static int read_peer_line(const struct sp_uapi_line *line, struct sp_wg_peer *pe
 		return sp_uapi_read_allowed_ip(line, peer);
 	if (sp_uapi_key_is(line, "last_handshake_time_sec"))
 		return add_number(line, INT64_MAX / 4000000000, 1000000000,
-		                  &peer->last_handshake_ns);
+				  &peer->last_handshake_ns);
 	if (sp_uapi_key_is(line, "last_handshake_time_nsec"))
 		return add_number(line, 999999999, 1, &peer->last_handshake_ns);
 	if (sp_uapi_key_is(line, "rx_bytes"))
@@ -254,7 +254,7 @@ static void put_endpoint(struct sp_uapi_set *set, const struct sp_wg_peer *peer)
 }
 
 void sp_uapi_set_peer(struct sp_uapi_set *set, const struct sp_wg_peer *peer,
-                      enum sp_wg_peer_mode mode)
+		      enum sp_wg_peer_mode mode)
 {
 	char prefix[SP_PREFIX_TEXT_MAX];
 

@@ -290,7 +290,8 @@ static void read_control(const struct cmsghdr *control, struct sp_udp_received *
 	}
 }
 
-static void read_message(struct sp_udp_receiver *receiver, size_t i, struct sp_udp_received *received)
+static void read_message(struct sp_udp_receiver *receiver, size_t i,
+			 struct sp_udp_received *received)
 {
 	struct msghdr *header = &receiver->headers[i].msg_hdr;
 
@@ -430,7 +431,8 @@ static void prepare(const struct sp_udp_socket *udp, const struct sp_udp_message
 
 /* Send @out[0..count). Returns how many went before the first that did not, whose -errno is
  * *@ret_error. */
-static size_t send_all(const struct sp_udp_socket *udp, struct outgoing *out, size_t count, int *ret_error)
+static size_t send_all(const struct sp_udp_socket *udp, struct outgoing *out, size_t count,
+		       int *ret_error)
 {
 	size_t sent = 0;
 
@@ -510,7 +512,8 @@ void sp_udp_send(struct sp_udp_socket *udp, struct sp_udp_message *messages, siz
 
 			if (message->segment_len && !atomic_load(&udp->can_segment))
 				break;
-			prepare(udp, message, 0, message->len, message->segment_len != 0, &out, ready);
+			prepare(udp, message, 0, message->len, message->segment_len != 0, &out,
+				ready);
 		}
 		if (ready)
 			next += send_all(udp, &out, ready, &error);

@@ -24,8 +24,8 @@
 /* A socket that can be replaced under the threads that use it: the descriptor's number stays. */
 struct sp_udp_socket {
 	int fd;
-	bool is_v6; /* else AF_INET only */
-	bool can_merge; /* UDP_GRO */
+	bool is_v6;              /* else AF_INET only */
+	bool can_merge;          /* UDP_GRO */
 	atomic_bool can_segment; /* UDP_SEGMENT; goes off for good where a device cannot */
 };
 
@@ -75,8 +75,9 @@ struct sp_udp_message {
 	size_t segment_len; /* 0: one datagram; else cut into datagrams of this length */
 	struct sp_wg_endpoint to;
 	uint8_t traffic_class; /* the whole byte: DSCP and ECN */
-	int result; /* 0; -errno it, or one of its datagrams, was not sent */
-	bool is_local_stale; /* our address it was to leave from is no longer ours: sent from another */
+	int result;            /* 0; -errno it, or one of its datagrams, was not sent */
+	/* our address it was to leave from is no longer ours: sent from another */
+	bool is_local_stale;
 };
 
 /* Send them in order, at most SP_UDP_SEND_MAX. What a device or a path cannot take in one piece

@@ -25,7 +25,7 @@ void sp_wg_device_done(struct sp_wg_device *device)
 }
 
 const struct sp_wg_peer *sp_wg_device_find(const struct sp_wg_device *device,
-                                           const struct sp_wg_key *public_key)
+					   const struct sp_wg_key *public_key)
 {
 	for (size_t i = 0; i < device->peer_count; i++)
 		if (memcmp(&device->peers[i].public_key, public_key, sizeof(*public_key)) == 0)
@@ -59,7 +59,7 @@ int sp_wg_device_check_unique(const struct sp_wg_device *device)
 }
 
 int sp_wg_change_peer(struct sp_wg_change *change, const struct sp_wg_peer *peer,
-                      enum sp_wg_peer_mode mode)
+		      enum sp_wg_peer_mode mode)
 {
 	struct sp_wg_peer_change *added = SP_ARRAY_PUSH(change->peers, change->peer_count);
 

@@ -45,7 +45,7 @@ void sp_wg_device_done(struct sp_wg_device *device); /* frees, and wipes every k
 
 /* The peer with this key, borrowed; NULL: none. Linear. */
 const struct sp_wg_peer *sp_wg_device_find(const struct sp_wg_device *device,
-                                           const struct sp_wg_key *public_key);
+					   const struct sp_wg_key *public_key);
 /* Returns 0; -EBADMSG two peers have one key; -ENOMEM. */
 int sp_wg_device_check_unique(const struct sp_wg_device *device);
 
@@ -73,7 +73,7 @@ struct sp_wg_change {
 
 /* Returns 0; -ENOMEM, the change as it was. */
 int sp_wg_change_peer(struct sp_wg_change *change, const struct sp_wg_peer *peer,
-                      enum sp_wg_peer_mode mode);
+		      enum sp_wg_peer_mode mode);
 void sp_wg_change_done(struct sp_wg_change *change); /* not what it borrows */
 #define __sp_wg_change __sp_cleanup(sp_wg_change_done)
 

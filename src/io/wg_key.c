@@ -10,7 +10,7 @@ _Static_assert(SP_WG_KEY_LEN == crypto_scalarmult_curve25519_BYTES, "Curve25519"
 char *sp_wg_key_to_base64(const struct sp_wg_key *key, char buf[SP_WG_KEY_BASE64])
 {
 	return sodium_bin2base64(buf, SP_WG_KEY_BASE64, key->bytes, sizeof(key->bytes),
-	                         sodium_base64_VARIANT_ORIGINAL);
+				 sodium_base64_VARIANT_ORIGINAL);
 }
 
 char *sp_wg_key_to_hex(const struct sp_wg_key *key, char buf[SP_WG_KEY_HEX])
@@ -28,7 +28,7 @@ int sp_wg_key_from_base64(const char *text, struct sp_wg_key *ret_key)
 		return -EINVAL;
 	/* It refuses bits behind the end and wrong padding, so one key has one text. */
 	r = sodium_base642bin(key.bytes, sizeof(key.bytes), text, SP_WG_KEY_BASE64 - 1, NULL, &len,
-	                      NULL, sodium_base64_VARIANT_ORIGINAL);
+			      NULL, sodium_base64_VARIANT_ORIGINAL);
 	if (r == 0 && len == sizeof(key.bytes))
 		*ret_key = key;
 	else

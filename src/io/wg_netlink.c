@@ -77,7 +77,7 @@ static int take_device(void *arg, const struct nlmsghdr *message)
 }
 
 static int get_once(struct sp_netlink *netlink, uint16_t family, const char *ifname,
-                    struct sp_wg_device *ret_device)
+		    struct sp_wg_device *ret_device)
 {
 	__sp_wg_netlink_reader struct sp_wg_netlink_reader reader = { .family = family };
 	struct sp_netlink_request request;
@@ -127,7 +127,7 @@ int sp_wg_netlink_change(const char *ifname, const struct sp_wg_change *change)
 /* ---- the link ---- */
 
 int sp_wg_link_ensure(struct sp_netlink *netlink, const char *name, struct sp_link *ret_link,
-                      bool *ret_made)
+		      bool *ret_made)
 {
 	struct sp_link link;
 	bool made = false;

@@ -27,6 +27,6 @@ int sp_wg_netlink_change(const char *ifname, const struct sp_wg_change *change);
  * Returns 0 with the link; -EEXIST another kind of device has the name; -EOPNOTSUPP this kernel has
  * no WireGuard; -EINVAL bad name; -EPERM; -errno. */
 int sp_wg_link_ensure(struct sp_netlink *netlink, const char *name, struct sp_link *ret_link,
-                      bool *ret_made);
+		      bool *ret_made);
 
 #endif

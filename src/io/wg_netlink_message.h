@@ -45,6 +45,6 @@ typedef int (*sp_wg_netlink_emit_fn)(void *arg, struct nlmsghdr *message);
 /* Make the requests that carry out @change, none longer than @message_max; the kernel acknowledges
  * each. Returns 0; -EINVAL a bad name or scope; -ENOMEM; @emit's. */
 int sp_wg_netlink_write(const char *ifname, uint16_t family, const struct sp_wg_change *change,
-                        size_t message_max, sp_wg_netlink_emit_fn emit, void *arg);
+			size_t message_max, sp_wg_netlink_emit_fn emit, void *arg);
 
 #endif

@@ -140,7 +140,7 @@ static int read_endpoint(const struct nlattr *attr, struct sp_wg_peer *peer)
 	peer->endpoint_scope[0] = '\0';
 	if (v6.sin6_scope_id)
 		snprintf(peer->endpoint_scope, sizeof(peer->endpoint_scope), "%u",
-		         v6.sin6_scope_id);
+			 v6.sin6_scope_id);
 	peer->has_endpoint = true;
 	return 0;
 }
@@ -223,7 +223,8 @@ static int take_peer(void *to, const struct nlattr *attr)
 {
 	struct sp_wg_netlink_reader *reader = to;
 	struct sp_wg_device *device = &reader->device;
-	struct sp_wg_peer *peer = device->peer_count ? &device->peers[device->peer_count - 1] : NULL;
+	struct sp_wg_peer *peer =
+		device->peer_count ? &device->peers[device->peer_count - 1] : NULL;
 	struct key key = { 0 };
 	int r = for_each_nested(attr, take_key, &key);
 

@@ -57,13 +57,13 @@ static bool put_endpoint(struct writer *writer, const struct sp_wg_peer *peer, u
 {
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(peer->endpoint_port) };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
-		                   .sin6_port = htons(peer->endpoint_port),
-		                   .sin6_scope_id = scope };
+				   .sin6_port = htons(peer->endpoint_port),
+				   .sin6_scope_id = scope };
 
 	if (sp_addr_is_v4(&peer->endpoint)) {
 		memcpy(&v4.sin_addr, &peer->endpoint.b[12], 4);
 		return mnl_attr_put_check(writer->message, writer->max, WGPEER_A_ENDPOINT,
-		                          sizeof(v4), &v4);
+					  sizeof(v4), &v4);
 	}
 	memcpy(&v6.sin6_addr, peer->endpoint.b, 16);
 	return mnl_attr_put_check(writer->message, writer->max, WGPEER_A_ENDPOINT, sizeof(v6), &v6);
@@ -97,7 +97,7 @@ static uint32_t flags_of(enum sp_wg_peer_mode mode)
 
 /* Everything of a peer but its addresses; its attribute stays open. Returns NULL: no room. */
 static struct nlattr *put_peer_head(struct writer *writer, const struct sp_wg_peer_change *change,
-                                    uint32_t scope)
+				    uint32_t scope)
 {
 	const struct sp_wg_peer *peer = change->peer;
 	struct nlmsghdr *message = writer->message;
@@ -107,13 +107,13 @@ static struct nlattr *put_peer_head(struct writer *writer, const struct sp_wg_pe
 	if (!nest)
 		return NULL;
 	if (mnl_attr_put_check(message, max, WGPEER_A_PUBLIC_KEY, SP_WG_KEY_LEN,
-	                       peer->public_key.bytes) &&
+			       peer->public_key.bytes) &&
 	    mnl_attr_put_u32_check(message, max, WGPEER_A_FLAGS, flags_of(change->mode)) &&
 	    (change->mode == SP_WG_REMOVE ||
 	     (mnl_attr_put_check(message, max, WGPEER_A_PRESHARED_KEY, SP_WG_KEY_LEN,
-	                         peer->preshared_key.bytes) &&
+				 peer->preshared_key.bytes) &&
 	      mnl_attr_put_u16_check(message, max, WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL,
-	                             peer->keepalive_s) &&
+				     peer->keepalive_s) &&
 	      (!peer->has_endpoint || put_endpoint(writer, peer, scope)))))
 		return nest;
 	mnl_attr_nest_cancel(message, nest);
@@ -126,7 +126,7 @@ static struct nlattr *put_peer_again(struct writer *writer, const struct sp_wg_p
 	struct nlattr *nest = mnl_attr_nest_start(writer->message, 0);
 
 	mnl_attr_put(writer->message, WGPEER_A_PUBLIC_KEY, SP_WG_KEY_LEN,
-	             change->peer->public_key.bytes);
+		     change->peer->public_key.bytes);
 	if (change->mode == SP_WG_UPDATE)
 		mnl_attr_put_u32(writer->message, WGPEER_A_FLAGS, WGPEER_F_UPDATE_ONLY);
 	return nest;
@@ -145,11 +145,11 @@ static bool put_allowed(struct writer *writer, const struct sp_prefix *prefix)
 	memcpy(addr.b, prefix->addr, sizeof(addr.b));
 	is_v4 = prefix->prefix_len >= 96 && sp_addr_is_v4(&addr);
 	fits = mnl_attr_put_u16_check(message, max, WGALLOWEDIP_A_FAMILY,
-	                              is_v4 ? AF_INET : AF_INET6) &&
+				      is_v4 ? AF_INET : AF_INET6) &&
 	       mnl_attr_put_check(message, max, WGALLOWEDIP_A_IPADDR, is_v4 ? 4 : 16,
-	                          is_v4 ? &addr.b[12] : addr.b) &&
+				  is_v4 ? &addr.b[12] : addr.b) &&
 	       mnl_attr_put_u8_check(message, max, WGALLOWEDIP_A_CIDR_MASK,
-	                             (uint8_t)(prefix->prefix_len - (is_v4 ? 96 : 0)));
+				     (uint8_t)(prefix->prefix_len - (is_v4 ? 96 : 0)));
 	if (fits)
 		mnl_attr_nest_end(message, nest);
 	else
@@ -160,8 +160,8 @@ static bool put_allowed(struct writer *writer, const struct sp_prefix *prefix)
 /* As many addresses as find room, from @at on. Returns the first that did not. */
 static size_t put_allowed_from(struct writer *writer, const struct sp_wg_peer *peer, size_t at)
 {
-	struct nlattr *list = mnl_attr_nest_start_check(writer->message, writer->max,
-	                                                WGPEER_A_ALLOWEDIPS);
+	struct nlattr *list =
+		mnl_attr_nest_start_check(writer->message, writer->max, WGPEER_A_ALLOWEDIPS);
 
 	if (!list)
 		return at;
@@ -177,8 +177,8 @@ static int open_list(struct writer *writer)
 	if (!writer->message)
 		begin(writer);
 	if (!writer->peers)
-		writer->peers = mnl_attr_nest_start_check(writer->message, writer->max,
-		                                          WGDEVICE_A_PEERS);
+		writer->peers =
+			mnl_attr_nest_start_check(writer->message, writer->max, WGDEVICE_A_PEERS);
 	return writer->peers ? 0 : -EINVAL; /* the least length holds it */
 }
 
@@ -232,7 +232,7 @@ static int write_all(struct writer *writer, const struct sp_wg_change *change)
 		begin(writer);
 	if (change->private_key)
 		mnl_attr_put(writer->message, WGDEVICE_A_PRIVATE_KEY, SP_WG_KEY_LEN,
-		             change->private_key->bytes);
+			     change->private_key->bytes);
 	if (change->has_listen_port)
 		mnl_attr_put_u16(writer->message, WGDEVICE_A_LISTEN_PORT, change->listen_port);
 	for (size_t i = 0; i < change->peer_count && r == 0; i++)
@@ -241,7 +241,7 @@ static int write_all(struct writer *writer, const struct sp_wg_change *change)
 }
 
 int sp_wg_netlink_write(const char *ifname, uint16_t family, const struct sp_wg_change *change,
-                        size_t message_max, sp_wg_netlink_emit_fn emit, void *arg)
+			size_t message_max, sp_wg_netlink_emit_fn emit, void *arg)
 {
 	struct writer writer = {
 		.ifname = ifname,

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Brackets nest no deeper than we allow. Texts are told apart as the parser does; where @text is no JSON
- * at all it does not matter what is counted, the parser stops there. */
+/* Brackets nest no deeper than we allow. Texts are told apart as the parser does; where @text is no
+ * JSON at all it does not matter what is counted, the parser stops there. */
 static bool is_shallow(const char *text, size_t len)
 {
 	size_t depth = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* JSON from outside, read without leniency: one object, no key twice, UTF-8, no NUL in a text, bounded
- * depth (jansson recurses as deep as it is told to). */
+/* JSON from outside, read without leniency: one object, no key twice, UTF-8, no NUL in a text,
+ * bounded depth (jansson recurses as deep as it is told to). */
 #ifndef SALLYPORT_JSON_STRICT_H
 #define SALLYPORT_JSON_STRICT_H
 

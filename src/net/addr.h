@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sallyport/abi/tables.h>
 
-#define SP_ADDR_TEXT_MAX 48   /* with the terminating zero */
+#define SP_ADDR_TEXT_MAX 48 /* with the terminating zero */
 #define SP_PREFIX_TEXT_MAX 52
 
 /* Is it ::ffff:a.b.c.d? */
@@ -37,7 +37,8 @@ bool sp_prefix_is_v4(const struct sp_prefix *prefix);
  * form. */
 bool sp_prefix_contains(const struct sp_prefix *outer, const struct sp_addr *addr);
 bool sp_prefix_covers(const struct sp_prefix *outer, const struct sp_prefix *inner);
-int sp_prefix_compare(const struct sp_prefix *a, const struct sp_prefix *b); /* by address, then length */
+/* by address, then length */
+int sp_prefix_compare(const struct sp_prefix *a, const struct sp_prefix *b);
 void sp_prefix_mask(struct sp_prefix *prefix); /* clear host bits */
 
 #endif

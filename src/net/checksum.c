@@ -134,14 +134,14 @@ static uint32_t add_native(uint32_t sum, uint64_t native)
 
 uint32_t sp_checksum_add(uint32_t sum, const void *bytes, size_t len)
 {
-	return add_native(sum, len <= SHORT_MAX ? sum_short(NULL, bytes, len, false) :
-						  sum_long(bytes, len));
+	return add_native(sum, len <= SHORT_MAX ? sum_short(NULL, bytes, len, false)
+						: sum_long(bytes, len));
 }
 
 uint32_t sp_checksum_copy(uint32_t sum, void *dst, const void *src, size_t len)
 {
-	return add_native(sum, len <= SHORT_MAX ? sum_short(dst, src, len, true) :
-						  sum_long_copy(dst, src, len));
+	return add_native(sum, len <= SHORT_MAX ? sum_short(dst, src, len, true)
+						: sum_long_copy(dst, src, len));
 }
 
 uint16_t sp_checksum_finish(uint32_t sum)

@@ -10,7 +10,7 @@
 #define FRAME_MAX 65535u
 
 #define IPV4_HEADER 20u
-#define IPV4_PLAIN 0x45u   /* no options */
+#define IPV4_PLAIN 0x45u /* no options */
 #define IPV4_DF 0x4000u
 #define IPV6_HEADER 40u
 

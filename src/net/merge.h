@@ -17,7 +17,7 @@
 #include <sys/uio.h>
 #include "net/virtio.h"
 
-#define SP_MERGE_FLOWS 16  /* open at once; one more flushes the one opened first */
+#define SP_MERGE_FLOWS 16   /* open at once; one more flushes the one opened first */
 #define SP_MERGE_PACKETS 64 /* in one frame */
 
 /* What the device takes (TUN_F_*). Nothing is merged without CSUM. */
@@ -46,7 +46,7 @@ struct sp_merge_run {
 	uint16_t transport_offset; /* of TCP or UDP */
 	uint16_t id_step;          /* IPv4: 1, or 0 for a flow that does not count */
 	uint8_t proto;
-	uint8_t last_flags;        /* TCP: what only the last packet carries */
+	uint8_t last_flags; /* TCP: what only the last packet carries */
 	bool is_v6;
 	struct virtio_net_hdr header;
 	struct iovec iov[1 + SP_MERGE_PACKETS];
@@ -55,8 +55,8 @@ struct sp_merge_run {
 struct sp_merger {
 	sp_merge_sink sink;
 	void *arg;
-	unsigned offloads; /* of enum sp_merge_offload */
-	unsigned count;    /* of open runs */
+	unsigned offloads;             /* of enum sp_merge_offload */
+	unsigned count;                /* of open runs */
 	uint8_t order[SP_MERGE_FLOWS]; /* indexes of runs: the open ones by age, then the others */
 	struct sp_merge_run runs[SP_MERGE_FLOWS];
 };

@@ -491,7 +491,8 @@ static bool parse_ethernet(struct sp_packet *pkt, const uint8_t *bytes, size_t l
 	return parse_ip(pkt, type == TYPE_IPV6, bytes + header_len, len - header_len);
 }
 
-void sp_packet_parse(const uint8_t *bytes, size_t len, bool is_ethernet, struct sp_packet *ret_packet)
+void sp_packet_parse(const uint8_t *bytes, size_t len, bool is_ethernet,
+		     struct sp_packet *ret_packet)
 {
 	struct sp_packet pkt = { .kind = SP_PACKET_IP };
 

@@ -12,7 +12,8 @@
 
 struct sp_tuple {
 	struct sp_addr source, destination;
-	uint16_t source_port, destination_port; /* host order; ICMP queries and replies: identifier */
+	/* host order; ICMP queries and replies: identifier */
+	uint16_t source_port, destination_port;
 	uint8_t proto;
 	uint8_t icmp_type, icmp_code;
 };
@@ -27,8 +28,8 @@ struct sp_packet {
 	enum sp_packet_kind kind;
 	enum sp_reason reason;
 	bool is_v6;
-	bool has_ports;   /* TCP, UDP, SCTP: tuple ports are real */
-	bool is_icmp;     /* ICMP of its family */
+	bool has_ports; /* TCP, UDP, SCTP: tuple ports are real */
+	bool is_icmp;   /* ICMP of its family */
 	bool is_fragment, is_first_fragment, is_last_fragment;
 	uint32_t fragment_id;
 	uint32_t fragment_from, fragment_to; /* bytes of the datagram's payload */
@@ -43,7 +44,8 @@ struct sp_packet {
 };
 
 /* Never fails: what cannot be parsed is SP_PACKET_DENIED with its reason. */
-void sp_packet_parse(const uint8_t *bytes, size_t len, bool is_ethernet, struct sp_packet *ret_packet);
+void sp_packet_parse(const uint8_t *bytes, size_t len, bool is_ethernet,
+		     struct sp_packet *ret_packet);
 
 /* Build a packet that a host would send to open this tuple: TCP SYN, UDP with 4 bytes, an SCTP
  * header, ICMP of the tuple's type (an error quotes a UDP packet of its receiver), else a bare IP

@@ -19,7 +19,8 @@ static bool is_icmp_error(uint8_t type, bool is_v6)
 /* An ICMP error is about something: quote a UDP packet of its receiver to its sender. */
 static size_t build_quote(const struct sp_tuple *tuple, bool is_v6, uint8_t *buf)
 {
-	struct sp_tuple quoted = { .source = tuple->destination, .destination = tuple->source,
+	struct sp_tuple quoted = { .source = tuple->destination,
+				   .destination = tuple->source,
 				   .proto = IPPROTO_UDP };
 	uint8_t packet[128];
 	size_t len;
@@ -95,7 +96,8 @@ static uint16_t layer4_checksum(const struct sp_tuple *tuple, const uint8_t *byt
 
 	if (tuple->proto == IPPROTO_ICMP) /* no pseudo header */
 		return sp_checksum_finish(sp_checksum_add(0, bytes, len));
-	checksum = sp_checksum_segment(&tuple->source, &tuple->destination, tuple->proto, bytes, len);
+	checksum =
+		sp_checksum_segment(&tuple->source, &tuple->destination, tuple->proto, bytes, len);
 	return checksum == 0 && tuple->proto == IPPROTO_UDP ? 0xffff : checksum;
 }
 

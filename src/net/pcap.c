@@ -146,7 +146,7 @@ static uint64_t to_ns(const struct sp_pcap_interface *interface, uint64_t ticks)
 	__int128 ns = (__int128)ticks * SECOND_NS / interface->ticks_per_second +
 		      (__int128)interface->offset_s * SECOND_NS;
 
-	return ns < 0 ? 0 : ns > (__int128)UINT64_MAX ? UINT64_MAX : (uint64_t)ns;
+	return ns<0 ? 0 : ns>(__int128) UINT64_MAX ? UINT64_MAX : (uint64_t)ns;
 }
 
 /* ---- classic ---- */
@@ -157,7 +157,8 @@ static int open_classic(struct sp_pcap *pcap, bool is_nanosecond)
 
 	if (pcap->len < FILE_HEADER || get16(pcap, pcap->bytes + 4) != 2)
 		return -EBADMSG;
-	interface->link_type = get32(pcap, pcap->bytes + 20) & 0xffff; /* above: length of the FCS */
+	/* above: length of the FCS */
+	interface->link_type = get32(pcap, pcap->bytes + 20) & 0xffff;
 	interface->ticks_per_second = is_nanosecond ? SECOND_NS : 1000000;
 	pcap->interface_count = 1;
 	pcap->link_type = interface->link_type;
@@ -300,7 +301,8 @@ static int read_packet(struct sp_pcap *pcap, const struct block *block,
 		return -EBADMSG;
 	interface = &pcap->interfaces[index];
 	ticks = (uint64_t)get32(pcap, block->body + 4) << 32 | get32(pcap, block->body + 8);
-	return emit(pcap, interface, to_ns(interface, ticks), block->body + 20, captured, ret_record);
+	return emit(pcap, interface, to_ns(interface, ticks), block->body + 20, captured,
+		    ret_record);
 }
 
 /* Only the original length is there: what was captured of it is as much as the interface took. */

@@ -24,18 +24,19 @@ struct sp_pcap {
 	size_t len;
 	size_t offset; /* of the next record or block; after an error, of the broken one */
 	bool is_big_endian, is_ng;
-	uint32_t link_type; /* of the first interface */
-	uint64_t last_ns;   /* time of the last record */
+	uint32_t link_type;     /* of the first interface */
+	uint64_t last_ns;       /* time of the last record */
 	size_t interface_count; /* of this section; classic: 1 */
 	struct sp_pcap_interface interfaces[SP_PCAP_INTERFACES_MAX];
 };
 
 struct sp_pcap_record {
-	uint64_t time_ns; /* Unix time; one without any has that of the record before */
+	uint64_t time_ns;     /* Unix time; one without any has that of the record before */
 	const uint8_t *bytes; /* behind the pseudo header of SLL and NULL: bare IP then */
 	size_t len;           /* captured; 0 when not even the pseudo header was */
 	bool is_ethernet;     /* else bare IP */
-	bool is_not_ip;       /* an SLL or NULL record whose type is not IP, or of a link type not read */
+	/* an SLL or NULL record whose type is not IP, or of a link type not read */
+	bool is_not_ip;
 	bool is_arp;
 };
 

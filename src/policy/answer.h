@@ -17,7 +17,8 @@ struct sp_frame {
 	bool is_own;         /* sent by the gateway itself (egress hooks) */
 	uint32_t ifindex;    /* the interface it comes by; 0: whichever its source asks for */
 	bool is_dhcp_client; /* the interface takes an address of the packet's family by DHCP */
-	uint32_t mark;       /* forwarded, egress hooks: SP_MARK_… of the hook it came by; 0: none */
+	/* forwarded, egress hooks: SP_MARK_… of the hook it came by; 0: none */
+	uint32_t mark;
 };
 
 struct sp_answer {

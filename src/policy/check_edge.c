@@ -112,8 +112,7 @@ static void load_drop(struct sp_loader *loader, const struct sp_node *node)
 
 	if (sp_read_items(&loader->check, node, "\"drop\"") < 0)
 		return;
-	sp_for_each_item(item, node)
-	{
+	sp_for_each_item(item, node) {
 		const char *text = sp_read_text(&loader->check, item, "an item of \"drop\"");
 		struct sp_symbol *network;
 

@@ -41,8 +41,8 @@ static bool is_other_mapping(struct sp_loader *loader, const struct sp_node *ite
 {
 	if (item->count != 1 || strcmp(item->first->text, key) == 0)
 		return false;
-	sp_report(&loader->check, item, "%s written as a mapping is { %s: … }, not { %.40s: … }", what,
-		  key, item->first->text);
+	sp_report(&loader->check, item, "%s written as a mapping is { %s: … }, not { %.40s: … }",
+		  what, key, item->first->text);
 	return true;
 }
 
@@ -72,13 +72,14 @@ static const char *find_idp(struct sp_loader *loader, const struct sp_node *node
 
 	if (!idp || sp_symbols_find(&loader->providers, idp))
 		return idp;
-	sp_report(&loader->check, node, "no role names an identity provider %s%s", sp_show(idp).quoted,
-		  sp_hint(&loader->check, idp, tables, 1).text);
+	sp_report(&loader->check, node, "no role names an identity provider %s%s",
+		  sp_show(idp).quoted, sp_hint(&loader->check, idp, tables, 1).text);
 	return NULL;
 }
 
 /* The provider a bare name means: the only one there is. */
-static const char *settle_idp(struct sp_loader *loader, const struct sp_node *node, const char *user)
+static const char *settle_idp(struct sp_loader *loader, const struct sp_node *node,
+			      const char *user)
 {
 	const struct sp_symbol *items = loader->providers.items;
 	const size_t count = loader->providers.count;
@@ -171,8 +172,7 @@ void sp_load_from(struct sp_loader *loader, const struct sp_node *node, struct s
 
 	if (sp_read_items(check, node, "\"from\"") < 0)
 		return;
-	sp_for_each_item(item, node)
-	{
+	sp_for_each_item(item, node) {
 		struct sp_from *from = SP_ARRAY_PUSH(rule->from, rule->from_count);
 
 		if (!from) {
@@ -252,8 +252,7 @@ void sp_load_to(struct sp_loader *loader, const struct sp_node *node, struct sp_
 
 	if (sp_read_items(check, node, "\"to\"") < 0)
 		return;
-	sp_for_each_item(item, node)
-	{
+	sp_for_each_item(item, node) {
 		struct sp_to *to = SP_ARRAY_PUSH(rule->to, rule->to_count);
 
 		if (!to) {

@@ -36,8 +36,7 @@ static void load_self(struct sp_loader *loader, const struct sp_node *node)
 
 	if (sp_read_items(&loader->check, node, "\"self\"") < 0)
 		return;
-	sp_for_each_item(item, node)
-	{
+	sp_for_each_item(item, node) {
 		struct sp_addr addr, *room;
 
 		if (sp_read_address(&loader->check, item, "an address of self", &addr) < 0)
@@ -76,8 +75,7 @@ static void load_interfaces(struct sp_loader *loader, const struct sp_node *node
 			"\"interfaces\" is a mapping, { wan0: edge, lan0: inside, vpn0: tunnel }");
 		return;
 	}
-	sp_map_for_each(name, value, node)
-	{
+	sp_map_for_each(name, value, node) {
 		int zone = sp_read_word(check, value, "an interface's zone", zones);
 
 		if (zone < 0)
@@ -118,8 +116,7 @@ static void load_addresses(struct sp_loader *loader, const struct sp_node *node,
 
 	if (sp_read_items(check, node, "\"address\"") < 0)
 		return;
-	sp_for_each_item(item, node)
-	{
+	sp_for_each_item(item, node) {
 		struct sp_addr addr;
 		int family;
 
@@ -148,8 +145,7 @@ static void load_groups(struct sp_loader *loader, const struct sp_node *node,
 	if (node->kind == SP_NODE_BROKEN || (node->kind == SP_NODE_LIST && node->count == 0) ||
 	    sp_read_items(check, node, "\"groups\"") < 0)
 		return;
-	sp_for_each_item(item, node)
-	{
+	sp_for_each_item(item, node) {
 		const char *group = sp_read_group(check, item, "a group");
 		char **room = group ? SP_ARRAY_PUSH(session->groups, session->group_count) : NULL;
 

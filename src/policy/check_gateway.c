@@ -22,8 +22,7 @@ void sp_read_pool(struct sp_check *check, const struct sp_node *node, struct sp_
 {
 	if (sp_read_items(check, node, "\"pool\"") < 0)
 		return;
-	sp_for_each_item(item, node)
-	{
+	sp_for_each_item(item, node) {
 		struct sp_prefix prefix, *room;
 		bool is_second = false;
 

@@ -27,8 +27,7 @@ static int read_prefixes(struct sp_loader *loader, const struct sp_node *node, c
 
 	if (result < 0)
 		return result;
-	sp_for_each_item(item, node)
-	{
+	sp_for_each_item(item, node) {
 		struct sp_prefix prefix, *room;
 
 		if (item->kind == SP_NODE_SCALAR &&
@@ -107,8 +106,7 @@ void sp_load_networks(struct sp_loader *loader, const struct sp_node *section)
 
 	if (section->kind != SP_NODE_MAP)
 		return;
-	sp_map_for_each(name, body, section)
-	{
+	sp_map_for_each(name, body, section) {
 		struct sp_network *network =
 			SP_ARRAY_PUSH(loader->policy->networks, loader->policy->network_count);
 

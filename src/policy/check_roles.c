@@ -9,8 +9,8 @@
 
 enum { MATCH, SESSION, REQUIRE, EXPIRES, MAX_DEVICES };
 static const struct sp_key role_keys[] = {
-	[MATCH] = { "match", SP_KEY_REQUIRED },		 [SESSION] = { "session", SP_KEY_OPTIONAL },
-	[REQUIRE] = { "require", SP_KEY_LATER },	 [EXPIRES] = { "expires", SP_KEY_LATER },
+	[MATCH] = { "match", SP_KEY_REQUIRED },          [SESSION] = { "session", SP_KEY_OPTIONAL },
+	[REQUIRE] = { "require", SP_KEY_LATER },         [EXPIRES] = { "expires", SP_KEY_LATER },
 	[MAX_DEVICES] = { "max-devices", SP_KEY_LATER },
 };
 
@@ -52,8 +52,8 @@ static void read_group_match(struct sp_loader *loader, const struct sp_node *nod
 		return;
 	if (strchr(group, '*') || !strcasecmp(group, "any"))
 		sp_warn(check, values[GROUP],
-			"group %s is taken as a group of that very name: there are no patterns, and none that "
-			"is everybody's; name each group in a match of its own",
+			"group %s is taken as a group of that very name: there are no patterns, "
+			"and none that is everybody's; name each group in a match of its own",
 			sp_show(group).quoted);
 	match->group = sp_copy_text(check, group);
 }
@@ -84,7 +84,8 @@ static void read_match(struct sp_loader *loader, const struct sp_node *node, str
 			  "write two matches");
 	if (values[PEER_KEY])
 		sp_read_key(check, values[PEER_KEY], "peer-key", match->peer_key);
-	match->peer_key[31] &= 0x7f; /* its one form, as devices are enrolled: X25519 ignores this bit */
+	/* its one form, as devices are enrolled: X25519 ignores this bit */
+	match->peer_key[31] &= 0x7f;
 }
 
 static void read_span(struct sp_check *check, const struct sp_node *node, const char *what,
@@ -128,8 +129,7 @@ void sp_load_roles(struct sp_loader *loader, const struct sp_node *section)
 
 	if (section->kind != SP_NODE_MAP)
 		return; /* reported when the names were declared */
-	sp_map_for_each(name, body, section)
-	{
+	sp_map_for_each(name, body, section) {
 		const struct sp_node *values[SP_ARRAY_LEN(role_keys)];
 		struct sp_role *role =
 			SP_ARRAY_PUSH(loader->policy->roles, loader->policy->role_count);
@@ -147,6 +147,7 @@ void sp_load_roles(struct sp_loader *loader, const struct sp_node *section)
 			read_session(check, values[SESSION], role);
 		if (!values[MATCH] || sp_read_items(check, values[MATCH], "\"match\"") < 0)
 			continue;
-		sp_for_each_item(item, values[MATCH]) read_match(loader, item, role);
+		sp_for_each_item(item, values[MATCH])
+			read_match(loader, item, role);
 	}
 }

@@ -73,8 +73,7 @@ int sp_load_service_items(struct sp_loader *loader, const struct sp_node *node,
 
 	if (result < 0)
 		return result;
-	sp_for_each_item(item, node)
-	{
+	sp_for_each_item(item, node) {
 		const char *text = sp_read_text(&loader->check, item, "a service");
 		int r;
 
@@ -100,8 +99,7 @@ void sp_load_services(struct sp_loader *loader, const struct sp_node *section)
 
 	if (section->kind != SP_NODE_MAP)
 		return;
-	sp_map_for_each(name, body, section)
-	{
+	sp_map_for_each(name, body, section) {
 		struct sp_named_service *list =
 			SP_ARRAY_PUSH(loader->policy->services, loader->policy->service_count);
 
@@ -121,8 +119,7 @@ void sp_load_services(struct sp_loader *loader, const struct sp_node *section)
 		}
 		if (sp_read_items(check, body, "a service") < 0)
 			continue;
-		sp_for_each_item(item, body)
-		{
+		sp_for_each_item(item, body) {
 			if (item->kind == SP_NODE_SCALAR && !sp_looks_like_service(item->text) &&
 			    sp_symbols_find(&loader->services, item->text))
 				sp_report(check, item,

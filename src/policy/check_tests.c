@@ -114,10 +114,9 @@ static void load_from_map(struct sp_loader *loader, const struct sp_node *node,
 	if (sp_read_map(check, node, "\"from\" of a test", keys, SP_ARRAY_LEN(keys), values) != 0)
 		return;
 	if (node->count != 1 && !(node->count == 2 && values[1] && values[2])) {
-		sp_report(
-			check, node,
-			"a test comes from one: { role: … }, { user: … } or { user: …, idp: … }, an "
-			"address or anonymous");
+		sp_report(check, node,
+			  "a test comes from one: { role: … }, { user: … } or { user: …, idp: … }, "
+			  "an address or anonymous");
 		return;
 	}
 	if (values[0] && (name = sp_read_text(check, values[0], "\"role\""))) {
@@ -133,7 +132,8 @@ static void load_from_map(struct sp_loader *loader, const struct sp_node *node,
 	} else if (values[1]) {
 		load_person(loader, values[1], values[2], test);
 	} else if (values[2]) {
-		sp_report(check, node, "\"idp\" says whose user is meant: write { user: …, idp: … }");
+		sp_report(check, node,
+			  "\"idp\" says whose user is meant: write { user: …, idp: … }");
 	}
 }
 
@@ -331,7 +331,8 @@ static void load_test(struct sp_loader *loader, const struct sp_node *node)
 	if (values[ON])
 		load_interface(loader, values[ON], test);
 	if (values[TO] && sp_read_items(check, values[TO], "\"to\"") == 0) {
-		sp_for_each_item(item, values[TO]) load_destination(loader, item, test);
+		sp_for_each_item(item, values[TO])
+			load_destination(loader, item, test);
 	}
 	if (r == 0)
 		load_test_services(loader, node, values, test);

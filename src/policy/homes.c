@@ -47,10 +47,11 @@ static int compare_way(const void *left, const void *right)
 
 struct group {
 	uint8_t zone;
-	uint32_t ifindex;  /* of the ways to that zone; SEVERAL */
-	bool is_on_link;   /* all of those */
-	uint32_t best;     /* zones, as bits, that are used: of each table those of the lowest metric */
-	uint32_t all;      /* zones of any way */
+	uint32_t ifindex; /* of the ways to that zone; SEVERAL */
+	bool is_on_link;  /* all of those */
+	/* zones, as bits, that are used: of each table those of the lowest metric */
+	uint32_t best;
+	uint32_t all; /* zones of any way */
 };
 
 /* Inner zones first: what might be a neighbour's is not believed from outside. Of default routes
@@ -94,7 +95,8 @@ static void sum_up(const struct sp_homes_way *ways, size_t count, struct group *
 struct frame {
 	struct sp_prefix prefix;
 	uint8_t zone;
-	uint32_t cover; /* the interface every route around it leads to; SEVERAL; 0: only a default one */
+	/* the interface every route around it leads to; SEVERAL; 0: only a default one */
+	uint32_t cover;
 	uint32_t ifindex;
 };
 
@@ -117,7 +119,8 @@ static uint32_t single(uint32_t ifindex)
 /* Which interface alone may send for it. Hosts on a link are on that link; what lies behind a
  * router inside is behind that one, unless a route around it says another; the Internet is
  * everywhere. */
-static void choose_interface(const struct walk *walk, const struct group *group, struct frame *frame)
+static void choose_interface(const struct walk *walk, const struct group *group,
+			     struct frame *frame)
 {
 	const struct frame *parent = walk->level ? &walk->stack[walk->level - 1] : NULL;
 	bool has_parent = parent && parent->zone == group->zone;
@@ -140,7 +143,8 @@ static void choose_interface(const struct walk *walk, const struct group *group,
 static void note_clash(struct sp_homes *homes, const struct sp_prefix *prefix,
 		       const struct group *group)
 {
-	if (is_default(prefix) || group->zone == SP_ZONE_EDGE || !(group->best & 1u << SP_ZONE_EDGE))
+	if (is_default(prefix) || group->zone == SP_ZONE_EDGE ||
+	    !(group->best & 1u << SP_ZONE_EDGE))
 		return;
 	if (homes->clash_count < SP_HOMES_NAMED)
 		homes->clashes[homes->clash_count] = *prefix;
@@ -306,8 +310,8 @@ static size_t sort_ways(struct sp_homes_way *ways, size_t count)
 	return v6_count;
 }
 
-int sp_homes_build(struct sp_homes_way *ways, size_t count,
-		   const uint32_t zone_size[SP_ZONE_COUNT], struct sp_homes *ret_homes)
+int sp_homes_build(struct sp_homes_way *ways, size_t count, const uint32_t zone_size[SP_ZONE_COUNT],
+		   struct sp_homes *ret_homes)
 {
 	struct sp_homes homes = { 0 };
 	struct walk walk = { .homes = &homes };

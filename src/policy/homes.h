@@ -32,7 +32,7 @@ struct sp_homes_entry {
 struct sp_homes {
 	struct sp_homes_entry *entries; /* IPv6 first, then by prefix */
 	size_t count;
-	uint32_t zone_size[SP_ZONE_COUNT];  /* interfaces of each zone */
+	uint32_t zone_size[SP_ZONE_COUNT]; /* interfaces of each zone */
 	/* Prefixes that tables or hops lead to the edge and to another zone: judged as the
 	 * latter's. */
 	struct sp_prefix clashes[SP_HOMES_NAMED];
@@ -40,8 +40,8 @@ struct sp_homes {
 };
 
 /* @ways is sorted in place and not kept. Returns 0; -ENOMEM. */
-int sp_homes_build(struct sp_homes_way *ways, size_t count,
-		   const uint32_t zone_size[SP_ZONE_COUNT], struct sp_homes *ret_homes);
+int sp_homes_build(struct sp_homes_way *ways, size_t count, const uint32_t zone_size[SP_ZONE_COUNT],
+		   struct sp_homes *ret_homes);
 /* Free the entries; empty afterwards. */
 void sp_homes_done(struct sp_homes *homes);
 /* Do both say the same zone and interface of every prefix? */
@@ -52,9 +52,10 @@ const struct sp_homes_entry *sp_homes_find(const struct sp_homes *homes,
 					   const struct sp_prefix *prefix);
 
 enum sp_homes_effect {
-	SP_HOMES_SAME,     /* the homes stay what they are */
-	SP_HOMES_CHANGED,  /* they may differ: read the tables again */
-	SP_HOMES_LOOSENED, /* an inner prefix was withdrawn: until then they are too strict, if anything */
+	SP_HOMES_SAME,    /* the homes stay what they are */
+	SP_HOMES_CHANGED, /* they may differ: read the tables again */
+	/* an inner prefix was withdrawn: until then they are too strict, if anything */
+	SP_HOMES_LOOSENED,
 };
 
 /* What one more route to ways[0].to means (every hop of it; a replaced one is gone). @count > 0. */

@@ -21,7 +21,7 @@ struct lint {
 	struct sp_loader *loader;
 	const struct sp_policy *policy;
 	struct sp_ranges *ranges; /* by network, made when first asked for */
-	uint8_t *families; /* by network */
+	uint8_t *families;        /* by network */
 	size_t work;
 };
 
@@ -69,9 +69,12 @@ static bool from_covers(struct lint *lint, const struct sp_from *outer, const st
 	if (outer->kind != inner->kind)
 		return false;
 	switch (outer->kind) {
-	case SP_FROM_USER: return is_same_user(outer, inner);
-	case SP_FROM_NETWORK: return network_covers(lint, outer->index, inner->index);
-	default: return outer->index == inner->index;
+	case SP_FROM_USER:
+		return is_same_user(outer, inner);
+	case SP_FROM_NETWORK:
+		return network_covers(lint, outer->index, inner->index);
+	default:
+		return outer->index == inner->index;
 	}
 }
 

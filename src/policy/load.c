@@ -34,9 +34,9 @@ enum {
 static const struct sp_key policy_keys[] = {
 	[VERSION] = { "sallyport", SP_KEY_OPTIONAL }, [ROLES] = { "roles", SP_KEY_OPTIONAL },
 	[NETWORKS] = { "networks", SP_KEY_OPTIONAL }, [SERVICES] = { "services", SP_KEY_OPTIONAL },
-	[EDGE] = { "edge", SP_KEY_OPTIONAL },	      [PROTECT] = { "protect", SP_KEY_OPTIONAL },
-	[RULES] = { "rules", SP_KEY_OPTIONAL },	      [FIXTURES] = { "fixtures", SP_KEY_OPTIONAL },
-	[TESTS] = { "tests", SP_KEY_OPTIONAL },	      [INCLUDE] = { "include", SP_KEY_LATER },
+	[EDGE] = { "edge", SP_KEY_OPTIONAL },         [PROTECT] = { "protect", SP_KEY_OPTIONAL },
+	[RULES] = { "rules", SP_KEY_OPTIONAL },       [FIXTURES] = { "fixtures", SP_KEY_OPTIONAL },
+	[TESTS] = { "tests", SP_KEY_OPTIONAL },       [INCLUDE] = { "include", SP_KEY_LATER },
 	[SETTINGS] = { "settings", SP_KEY_LATER },    [LIMITS] = { "limits", SP_KEY_LATER },
 	[SCHEDULES] = { "schedules", SP_KEY_LATER },  [NAT] = { "nat", SP_KEY_LATER },
 };
@@ -67,8 +67,7 @@ void sp_declare_names(struct sp_loader *loader, const struct sp_node *section, c
 			  "\"%ss\" is a mapping, { NAME: … }, with at least one %s", what, what);
 		return;
 	}
-	sp_map_for_each(name, body, section)
-	{
+	sp_map_for_each(name, body, section) {
 		sp_check_name(&loader->check, name, what);
 		sp_symbols_add(&loader->check, symbols, name, index++);
 	}

@@ -15,11 +15,12 @@ struct sp_loader {
 	struct sp_check check;
 	struct sp_policy *policy;
 	struct sp_symbols roles, networks, services, rules;
-	struct sp_symbols users;     /* of fixture sessions, by their index; the same name at two providers is two */
+	/* of fixture sessions, by their index; the same name at two providers is two */
+	struct sp_symbols users;
 	struct sp_symbols providers; /* each mention in a role or a fixture session */
-	size_t service_items; /* services written into rules and tests so far */
-	size_t test_destinations; /* addresses written into tests so far */
-	size_t test_work_left; /* prefixes that may still be looked through for them */
+	size_t service_items;        /* services written into rules and tests so far */
+	size_t test_destinations;    /* addresses written into tests so far */
+	size_t test_work_left;       /* prefixes that may still be looked through for them */
 };
 
 /* Declare the keys of a section as names of one kind, and report bad and double ones.

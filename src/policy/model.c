@@ -118,8 +118,8 @@ static bool role_matches(const struct sp_role *role, const char *idp, const char
 }
 
 int sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
-			  const char *const *groups, size_t group_count,
-			  const uint8_t peer_key[32], uint32_t **ret_roles, size_t *ret_count)
+			  const char *const *groups, size_t group_count, const uint8_t peer_key[32],
+			  uint32_t **ret_roles, size_t *ret_count)
 {
 	uint32_t *roles = calloc(policy->role_count + 1, sizeof(*roles));
 	size_t count = 0;
@@ -149,8 +149,8 @@ static void take_shorter(int64_t *span_s, int64_t other_s)
 		*span_s = other_s;
 }
 
-struct sp_session_span sp_policy_session_span(const struct sp_policy *policy,
-					      const uint32_t *roles, size_t role_count)
+struct sp_session_span sp_policy_session_span(const struct sp_policy *policy, const uint32_t *roles,
+					      size_t role_count)
 {
 	struct sp_session_span span = { 0 };
 

@@ -68,7 +68,7 @@ enum sp_from_kind { SP_FROM_ANY, SP_FROM_ROLE, SP_FROM_USER, SP_FROM_NETWORK };
 
 struct sp_from {
 	enum sp_from_kind kind;
-	uint32_t index;   /* of the role or network */
+	uint32_t index; /* of the role or network */
 	/* SP_FROM_USER: the person of this name at this provider; both owned by the policy. A bare
 	 * name in the text means the only provider the policy knows; @idp is NULL, and nobody is
 	 * meant, where it knows none. */
@@ -95,8 +95,9 @@ struct sp_rule {
 	size_t to_count;
 	struct sp_service *services; /* none: every protocol */
 	size_t service_count;
-	char *reason;    /* for the person, whose `status` shows it; NULL: none */
-	enum sp_log log; /* as written, else the default: all for deny, new for allow, expose, protect */
+	char *reason; /* for the person, whose `status` shows it; NULL: none */
+	/* as written, else the default: all for deny, new for allow, expose, protect */
+	enum sp_log log;
 	uint32_t number; /* 1..SP_RULE_MAX-1, set by sp_policy_number_rules */
 };
 
@@ -140,7 +141,7 @@ struct sp_fixture_session {
 };
 
 struct sp_fixtures {
-	int64_t now_s;       /* Unix time; INT64_MIN: not given */
+	int64_t now_s; /* Unix time; INT64_MIN: not given */
 	struct sp_gateway gateway;
 	struct sp_fixture_session *sessions;
 	size_t session_count;
@@ -151,17 +152,18 @@ enum sp_test_from_kind { SP_TEST_ROLE, SP_TEST_USER, SP_TEST_ADDRESS, SP_TEST_AN
 struct sp_test {
 	struct sp_place place;
 	enum sp_test_from_kind from;
-	uint32_t role;              /* SP_TEST_ROLE */
-	uint32_t session;           /* SP_TEST_USER: index of the fixture session */
-	struct sp_addr address;     /* SP_TEST_ADDRESS */
-	char *interface;            /* `on`; NULL: tunnel for people, else edge */
-	char *to_text;              /* `to` as written, where it is one word; else NULL */
-	struct sp_addr *to;         /* the destinations tried: first address of each prefix of `to` */
+	uint32_t role;          /* SP_TEST_ROLE */
+	uint32_t session;       /* SP_TEST_USER: index of the fixture session */
+	struct sp_addr address; /* SP_TEST_ADDRESS */
+	char *interface;        /* `on`; NULL: tunnel for people, else edge */
+	char *to_text;          /* `to` as written, where it is one word; else NULL */
+	/* the destinations tried: first address of each prefix of `to` */
+	struct sp_addr *to;
 	size_t to_count;
 	struct sp_service *services;
-	size_t service_count;       /* at least one */
+	size_t service_count; /* at least one */
 	enum sp_verdict_action expect;
-	char *rule;                 /* expected rule; NULL: any */
+	char *rule; /* expected rule; NULL: any */
 };
 
 struct sp_policy {
@@ -209,7 +211,7 @@ const char *sp_policy_rule_name(const struct sp_policy *policy, uint32_t number)
 /* Who a session is, as rules see it. */
 struct sp_identity {
 	const char *user, *idp; /* NULL both: a machine */
-	const uint32_t *roles; /* indices, ascending */
+	const uint32_t *roles;  /* indices, ascending */
 	size_t role_count;
 	struct sp_addr addresses[2]; /* [0] IPv4, [1] IPv6 */
 	bool has_address[2];
@@ -220,8 +222,8 @@ struct sp_identity {
  * machine's key gets nothing by it. @peer_key may be NULL. Returns 0 with indices ascending in
  * @ret_roles (malloc'ed), -ENOMEM. */
 int sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
-			  const char *const *groups, size_t group_count,
-			  const uint8_t peer_key[32], uint32_t **ret_roles, size_t *ret_count);
+			  const char *const *groups, size_t group_count, const uint8_t peer_key[32],
+			  uint32_t **ret_roles, size_t *ret_count);
 
 /* Does the network hold this address? No prefix of one family holds an address of the other. */
 bool sp_network_has(const struct sp_network *network, const struct sp_addr *addr);
@@ -244,8 +246,8 @@ struct sp_session_span {
 /* How long a session of somebody with these roles (indices) lasts: the shortest `max` and the
  * shortest `idle` of them, so that a role more never lengthens what another one limits; the longest
  * `warn`. What no role says is the default. */
-struct sp_session_span sp_policy_session_span(const struct sp_policy *policy,
-					      const uint32_t *roles, size_t role_count);
+struct sp_session_span sp_policy_session_span(const struct sp_policy *policy, const uint32_t *roles,
+					      size_t role_count);
 /* The warning a session of @length_s gets: @warn_s, or half its length where that is no warning. */
 int64_t sp_session_warn_s(int64_t warn_s, int64_t length_s);
 

@@ -11,17 +11,21 @@
 #include "yaml/suggest.h"
 
 /* `tcp/443`, read and explained as in a policy's text. */
-static int read_literal(const char *text, struct sp_service *ret_items, size_t *ret_count, char *message)
+static int read_literal(const char *text, struct sp_service *ret_items, size_t *ret_count,
+			char *message)
 {
 	__sp_cleanup(sp_diagnostics_done) struct sp_diagnostics diagnostics = { 0 };
 	struct sp_check check = sp_check_of("", &diagnostics);
-	const struct sp_node node = { .kind = SP_NODE_SCALAR, .text = text, .line = 1, .column = 1 };
+	const struct sp_node node = {
+		.kind = SP_NODE_SCALAR, .text = text, .line = 1, .column = 1
+	};
 	const int r = sp_read_service(&check, &node, ret_items, ret_count);
 
 	if (check.no_memory)
 		return -ENOMEM;
 	if (r < 0)
-		snprintf(message, SP_SERVICE_MESSAGE_MAX, "%s", diagnostics.count ? diagnostics.items[0].message : "");
+		snprintf(message, SP_SERVICE_MESSAGE_MAX, "%s",
+			 diagnostics.count ? diagnostics.items[0].message : "");
 	return r;
 }
 
@@ -32,8 +36,9 @@ static int fail_unknown(const struct sp_policy *policy, const char *text, char *
 	sp_nearest_init(&near, text);
 	for (size_t i = 0; i < policy->service_count; i++)
 		sp_nearest_offer(&near, policy->services[i].name);
-	snprintf(message, SP_SERVICE_MESSAGE_MAX, "unknown service %s%s%.63s%s", sp_show(text).quoted,
-		 near.best ? "; did you mean \"" : "", near.best ? near.best : "", near.best ? "\"?" : "");
+	snprintf(message, SP_SERVICE_MESSAGE_MAX, "unknown service %s%s%.63s%s",
+		 sp_show(text).quoted, near.best ? "; did you mean \"" : "",
+		 near.best ? near.best : "", near.best ? "\"?" : "");
 	return -ENOENT;
 }
 
@@ -48,7 +53,8 @@ int sp_policy_find_service(const struct sp_policy *policy, const char *text,
 
 		if (strcmp(service->name, text))
 			continue;
-		*ret_count = service->count < SP_SERVICE_ITEMS_MAX ? service->count : SP_SERVICE_ITEMS_MAX;
+		*ret_count = service->count < SP_SERVICE_ITEMS_MAX ? service->count
+								   : SP_SERVICE_ITEMS_MAX;
 		memcpy(ret_items, service->items, *ret_count * sizeof(*ret_items));
 		return 0;
 	}

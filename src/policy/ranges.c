@@ -217,7 +217,8 @@ int sp_ranges_list(const struct sp_ranges *ranges, struct sp_prefix **items, siz
 
 	for (size_t i = 0; i < ranges->count && r == 0; i++) {
 		const struct sp_range *from = &ranges->items[i], *to = from;
-		const struct sp_addr before = previous_addr(hole.first), behind = next_addr(hole.last);
+		const struct sp_addr before = previous_addr(hole.first),
+				     behind = next_addr(hole.last);
 
 		if (i + 1 < ranges->count && !sp_addr_compare(&from->last, &before) &&
 		    !sp_addr_compare(&from[1].first, &behind))

@@ -85,7 +85,8 @@ static struct sp_ref_flow_key key_of(const struct sp_tuple *tuple)
 {
 	struct sp_ref_flow_key key = { .proto = tuple->proto };
 	int order = sp_addr_compare(&tuple->source, &tuple->destination);
-	bool source_is_lo = order < 0 || (order == 0 && tuple->source_port <= tuple->destination_port);
+	bool source_is_lo =
+		order < 0 || (order == 0 && tuple->source_port <= tuple->destination_port);
 
 	key.lo = source_is_lo ? tuple->source : tuple->destination;
 	key.hi = source_is_lo ? tuple->destination : tuple->source;
@@ -174,7 +175,8 @@ bool sp_ref_is_unruled(const struct sp_ref_flow *flow)
 /* [4]'s reasons for a deny: what they rest on changes without a revision or an epoch. */
 static bool is_about_sessions(enum sp_reason reason)
 {
-	return reason == SP_REASON_EXPIRED || reason == SP_REASON_REVOKED || reason == SP_REASON_NO_IDENTITY;
+	return reason == SP_REASON_EXPIRED || reason == SP_REASON_REVOKED ||
+	       reason == SP_REASON_NO_IDENTITY;
 }
 
 bool sp_ref_flow_is_fresh(const struct sp_reference *reference, const struct sp_ref_flow *flow,
@@ -448,8 +450,8 @@ static bool has_part_room(const struct sp_reference *reference, const struct sp_
 }
 
 /* Why there is no room for @flow in place of @replaced, or SP_REASON_NONE. */
-static enum sp_reason lacks_room(const struct sp_reference *reference, const struct sp_ref_flow *flow,
-				 const struct sp_ref_flow *replaced)
+static enum sp_reason lacks_room(const struct sp_reference *reference,
+				 const struct sp_ref_flow *flow, const struct sp_ref_flow *replaced)
 {
 	if (!has_session_share(reference, flow, replaced))
 		return SP_REASON_FLOW_LIMIT;

@@ -122,9 +122,9 @@ int sp_ref_remember_fragment(struct sp_reference *reference, enum sp_hook hook,
 					  hook == SP_HOOK_VPN_IN ||
 						  sp_ref_is_pool_end(reference, &pkt->tuple.source),
 					  now_ns);
-	frag->ends[1] = sp_ref_record_end(reference, &pkt->tuple.destination,
-					  sp_ref_is_pool_end(reference, &pkt->tuple.destination),
-					  now_ns);
+	frag->ends[1] =
+		sp_ref_record_end(reference, &pkt->tuple.destination,
+				  sp_ref_is_pool_end(reference, &pkt->tuple.destination), now_ns);
 	frag->reason = answer->reason;
 	frag->rule = answer->rule;
 	frag->is_poisoned = false;

@@ -172,8 +172,7 @@ static bool judge_always_passed(struct question *q)
 {
 	if (q->pkt.is_fragment || (q->hook != SP_HOOK_EDGE_IN && q->hook != SP_HOOK_INSIDE_IN))
 		return false;
-	return is_needed_by_interface(q) &&
-	       answer(q, SP_ALLOW, SP_REASON_PROTECT, SP_RULE_NONE);
+	return is_needed_by_interface(q) && answer(q, SP_ALLOW, SP_REASON_PROTECT, SP_RULE_NONE);
 }
 
 /* ---- [1] ---- */
@@ -265,7 +264,8 @@ struct tuple_question {
 };
 
 /* The sender's half of [4]. Returns SP_REASON_NONE, with a session if it has to have one. */
-static enum sp_reason find_sender(const struct tuple_question *t, struct sp_ref_session **ret_sender)
+static enum sp_reason find_sender(const struct tuple_question *t,
+				  struct sp_ref_session **ret_sender)
 {
 	if (t->hook != SP_HOOK_VPN_IN &&
 	    !(t->hook == SP_HOOK_VPN_OUT && sp_ref_is_pool_end(t->reference, &t->tuple->source)))
@@ -355,8 +355,8 @@ static bool refresh(struct question *q, struct sp_ref_flow *flow)
 	struct sp_answer today;
 
 	if (!sp_ref_flow_is_fresh(q->reference, flow, q->now_ns)) {
-		today = sp_ref_is_unruled(flow) ? judge_unruled_again(q, flow) :
-						  judge_again(q, flow);
+		today = sp_ref_is_unruled(flow) ? judge_unruled_again(q, flow)
+						: judge_again(q, flow);
 		sp_ref_renew_flow(q->reference, flow, &today, q->now_ns);
 	}
 	if (!flow->is_denied)
@@ -469,9 +469,8 @@ static void mark_sender_seen(struct question *q)
 	    sp_ref_find_session(q->reference, &q->pkt.tuple.source, q->now_ns, &session) !=
 		    SP_REASON_NONE)
 		return;
-	if (!session->last_seen_ns ||
-	    (q->now_ns > session->last_seen_ns &&
-	     q->now_ns - session->last_seen_ns >= SESSION_SEEN_NS))
+	if (!session->last_seen_ns || (q->now_ns > session->last_seen_ns &&
+				       q->now_ns - session->last_seen_ns >= SESSION_SEEN_NS))
 		session->last_seen_ns = q->now_ns;
 }
 

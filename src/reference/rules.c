@@ -167,8 +167,7 @@ static bool to_matches(const struct sp_reference *reference, const struct sp_to 
 }
 
 static bool destination_matches(const struct sp_reference *reference, const struct sp_rule *rule,
-				const struct sp_tuple *tuple,
-				const struct sp_ref_session *receiver)
+				const struct sp_tuple *tuple, const struct sp_ref_session *receiver)
 {
 	for (size_t i = 0; i < rule->to_count; i++)
 		if (to_matches(reference, &rule->to[i], tuple, receiver))
@@ -227,8 +226,7 @@ const struct sp_rule *sp_ref_match_protect(const struct sp_reference *reference,
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct sp_rule *rule = &policy->rules[i];
 
-		if (rule->kind == SP_RULE_PROTECT &&
-		    source_matches(reference, rule, tuple, NULL) &&
+		if (rule->kind == SP_RULE_PROTECT && source_matches(reference, rule, tuple, NULL) &&
 		    destination_matches(reference, rule, tuple, NULL) &&
 		    services_match(rule, tuple))
 			return rule;
@@ -238,8 +236,7 @@ const struct sp_rule *sp_ref_match_protect(const struct sp_reference *reference,
 
 static bool rule_matches(const struct sp_reference *reference, const struct sp_rule *rule,
 			 enum sp_zone zone, const struct sp_tuple *tuple,
-			 const struct sp_ref_session *sender,
-			 const struct sp_ref_session *receiver)
+			 const struct sp_ref_session *sender, const struct sp_ref_session *receiver)
 {
 	if (rule->kind == SP_RULE_EXPOSE) { /* from anyone on the edge */
 		if (zone != SP_ZONE_EDGE)
@@ -274,8 +271,8 @@ struct sp_answer sp_ref_match_rules(const struct sp_reference *reference, enum s
 	}
 	if (first_allow)
 		return (struct sp_answer){ SP_ALLOW,
-					   first_allow->kind == SP_RULE_EXPOSE ? SP_REASON_EXPOSE :
-										 SP_REASON_POLICY,
+					   first_allow->kind == SP_RULE_EXPOSE ? SP_REASON_EXPOSE
+									       : SP_REASON_POLICY,
 					   first_allow->number };
 	return (struct sp_answer){ SP_DENY, SP_REASON_DEFAULT, SP_RULE_DEFAULT };
 }

@@ -209,8 +209,8 @@ bool sp_ref_is_parked(const struct sp_reference *reference, const struct sp_addr
 	       !sp_ref_session_is_live(reference, ident->session, ident->epoch, now_ns);
 }
 
-struct sp_ref_end sp_ref_record_end(const struct sp_reference *reference, const struct sp_addr *addr,
-				    bool is_pool_end, uint64_t now_ns)
+struct sp_ref_end sp_ref_record_end(const struct sp_reference *reference,
+				    const struct sp_addr *addr, bool is_pool_end, uint64_t now_ns)
 {
 	struct sp_ref_end end = { .is_pool_end = is_pool_end };
 	const struct sp_ref_ident *ident;
@@ -219,8 +219,8 @@ struct sp_ref_end sp_ref_record_end(const struct sp_reference *reference, const 
 		return end;
 	end.was_parked = sp_ref_is_parked(reference, addr, now_ns);
 	ident = sp_ref_table_find(&reference->idents, addr);
-	end.was_live = ident && sp_ref_session_is_live(reference, ident->session, ident->epoch,
-						       now_ns);
+	end.was_live =
+		ident && sp_ref_session_is_live(reference, ident->session, ident->epoch, now_ns);
 	if (end.was_live || end.was_parked) {
 		end.session = ident->session;
 		end.epoch = ident->epoch;

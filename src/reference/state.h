@@ -31,7 +31,8 @@ void sp_ref_table_remove(struct sp_ref_table *table, struct sp_ref_node *node);
 void sp_ref_table_sweep(struct sp_ref_table *table, bool (*is_over)(void *arg, void *item),
 			void (*release)(void *arg, void *item), void *arg);
 /* Hand every node to @release (NULL: free) and free the table. */
-void sp_ref_table_done(struct sp_ref_table *table, void (*release)(void *arg, void *item), void *arg);
+void sp_ref_table_done(struct sp_ref_table *table, void (*release)(void *arg, void *item),
+		       void *arg);
 
 /* ---- state ---- */
 
@@ -40,12 +41,12 @@ struct sp_ref_session {
 	uint32_t number;
 	uint64_t epoch; /* 0: ended */
 	uint64_t expires_ns, idle_ns, last_seen_ns;
-	uint32_t flow_count; /* originated with this epoch, but for */
+	uint32_t flow_count;        /* originated with this epoch, but for */
 	uint32_t parked_flow_count; /* those of reason `expired` */
 	char *user, *idp;
 	char **role_names; /* as given, for the next policy */
 	size_t role_name_count;
-	uint32_t *roles;   /* those of the current policy */
+	uint32_t *roles; /* those of the current policy */
 	size_t role_count;
 };
 
@@ -154,8 +155,8 @@ enum sp_reason sp_ref_find_session(const struct sp_reference *reference, const s
 bool sp_ref_is_parked(const struct sp_reference *reference, const struct sp_addr *addr,
 		      uint64_t now_ns);
 /* Record one end of a flow as it is now. Of an address outside the pools only that is recorded. */
-struct sp_ref_end sp_ref_record_end(const struct sp_reference *reference, const struct sp_addr *addr,
-				    bool is_pool_end, uint64_t now_ns);
+struct sp_ref_end sp_ref_record_end(const struct sp_reference *reference,
+				    const struct sp_addr *addr, bool is_pool_end, uint64_t now_ns);
 /* Nothing has changed since it was recorded: no pool end, or live with the same epoch. */
 bool sp_ref_end_is_unchanged(const struct sp_reference *reference, const struct sp_ref_end *end,
 			     uint64_t now_ns);

@@ -108,7 +108,8 @@ void sp_ref_table_sweep(struct sp_ref_table *table, bool (*is_over)(void *arg, v
 	}
 }
 
-void sp_ref_table_done(struct sp_ref_table *table, void (*release)(void *arg, void *item), void *arg)
+void sp_ref_table_done(struct sp_ref_table *table, void (*release)(void *arg, void *item),
+		       void *arg)
 {
 	for (size_t i = 0; i < table->bucket_count; i++) {
 		struct sp_ref_node *node = table->buckets[i], *next;

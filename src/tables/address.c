@@ -26,12 +26,12 @@ struct walk {
 	struct sp_tables *tables;
 	bool is_src;
 	struct sp_prefix_marks marks;
-	uint32_t *in, *except;           /* by network: marks of its we are inside of */
-	uint32_t *hits;                  /* by rule: networks of its that hold */
-	uint64_t *set;                   /* rules with hits */
+	uint32_t *in, *except; /* by network: marks of its we are inside of */
+	uint32_t *hits;        /* by rule: networks of its that hold */
+	uint64_t *set;         /* rules with hits */
 	uint64_t *scratch;
 	uint32_t depth[SP_AT_KIND_COUNT]; /* other marks we are inside of */
-	struct frame stack[130];         /* lengths 0..128 at most */
+	struct frame stack[130];          /* lengths 0..128 at most */
 	size_t level;
 };
 
@@ -216,8 +216,8 @@ static int enter(struct walk *walk, const struct sp_mark *marks, size_t count)
 	r = walk->is_src ? set_src(walk, frame) : set_dst(walk, frame);
 	if (r < 0)
 		return r;
-	return walk->is_src ? push_src(walk->tables, frame, parent) :
-			      push_dst(walk->tables, frame, parent);
+	return walk->is_src ? push_src(walk->tables, frame, parent)
+			    : push_dst(walk->tables, frame, parent);
 }
 
 static bool same_prefix(const struct sp_mark *a, const struct sp_mark *b)

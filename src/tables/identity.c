@@ -136,8 +136,7 @@ static int add_rows(struct sp_tables *tables, const struct sp_identity *identity
 	view.has_network = has_network;
 	for (unsigned family = 0; family < 2 && r == 0; family++)
 		if (identity->has_address[family])
-			r = intern_family(index, &view, family, &class_id[family],
-					  &netset[family]);
+			r = intern_family(index, &view, family, &class_id[family], &netset[family]);
 	return r < 0 ? r : add_pairs(tables, tables->class_count, tables->netset_count);
 }
 

@@ -18,12 +18,12 @@
 
 /* Sets of rules by what they are, made once; each has `words` words. */
 struct sp_rule_masks {
-	uint64_t *decide;   /* allow and deny: sources anywhere */
+	uint64_t *decide; /* allow and deny: sources anywhere */
 	uint64_t *deny;
-	uint64_t *allow;    /* and expose: they rank alike */
+	uint64_t *allow; /* and expose: they rank alike */
 	uint64_t *expose;
 	uint64_t *protect;
-	uint64_t *log_new;  /* new or all */
+	uint64_t *log_new; /* new or all */
 	uint64_t *log_all;
 	uint64_t *from_any;
 	uint64_t *to_any;

@@ -85,8 +85,7 @@ static int mark_gateway(struct collect *collect)
 	if (r == 0)
 		r = add_hosts(collect, gateway->self, gateway->self_count, SP_AT_SELF);
 	if (r == 0 && !collect->is_src)
-		r = add_hosts(collect, gateway->resolvers, gateway->resolver_count,
-			      SP_AT_RESOLVER);
+		r = add_hosts(collect, gateway->resolvers, gateway->resolver_count, SP_AT_RESOLVER);
 	return r;
 }
 
@@ -198,7 +197,8 @@ static int collect_uses(struct collect *collect)
 	return 0;
 }
 
-int sp_prefix_marks_collect(const struct sp_tables_index *index, bool is_src, struct sp_prefix_marks *ret_marks)
+int sp_prefix_marks_collect(const struct sp_tables_index *index, bool is_src,
+			    struct sp_prefix_marks *ret_marks)
 {
 	struct sp_prefix_marks marks = { 0 };
 	struct collect collect = { index, is_src, &marks };

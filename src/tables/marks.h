@@ -41,7 +41,8 @@ struct sp_prefix_marks {
 };
 
 /* Of sources (rules' `from`, routes, bogons) or of destinations (rules' `to`). 0 or -ENOMEM. */
-int sp_prefix_marks_collect(const struct sp_tables_index *index, bool is_src, struct sp_prefix_marks *ret_marks);
+int sp_prefix_marks_collect(const struct sp_tables_index *index, bool is_src,
+			    struct sp_prefix_marks *ret_marks);
 /* Free what it holds. Not to be used afterwards. */
 void sp_prefix_marks_done(struct sp_prefix_marks *marks);
 

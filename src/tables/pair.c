@@ -43,7 +43,9 @@ static struct sp_verdict verdict_of(const struct sp_policy *policy, const struct
 	return (struct sp_verdict){
 		.action = (uint8_t)action,
 		.reason = reason[rule->kind],
-		.log = found->log_all ? SP_LOG_ALL : found->log_new ? SP_LOG_NEW : SP_LOG_NONE,
+		.log = found->log_all   ? SP_LOG_ALL
+		       : found->log_new ? SP_LOG_NEW
+					: SP_LOG_NONE,
 		.rule = rule->number,
 		.audit_rule = SP_RULE_NONE,
 	};
@@ -116,9 +118,9 @@ static int add_profile(struct sp_tables *tables, const uint64_t *rules, uint32_t
 		*ret_profile = profile;
 		return 0;
 	}
-	r = (uint64_t)(profile + 1) * tables->svcset_count > SP_TABLES_VERDICT_MAX ?
-		    -E2BIG :
-		    make_verdict_room(tables, profile + 1);
+	r = (uint64_t)(profile + 1) * tables->svcset_count > SP_TABLES_VERDICT_MAX
+		    ? -E2BIG
+		    : make_verdict_room(tables, profile + 1);
 	word = calloc(index->words, sizeof(*word));
 	if (r == 0 && !word)
 		r = -ENOMEM;
@@ -159,8 +161,7 @@ uint32_t sp_tables_find_pair(const struct sp_tables *tables, uint32_t class_id, 
 	return n;
 }
 
-static int push_pair(struct sp_tables *tables, uint32_t class_id, uint32_t netset,
-		     uint32_t profile)
+static int push_pair(struct sp_tables *tables, uint32_t class_id, uint32_t netset, uint32_t profile)
 {
 	struct sp_pair_row *row;
 	int r;
@@ -202,7 +203,7 @@ int sp_tables_add_pair(struct sp_tables *tables, uint32_t class_id, uint32_t net
 struct reach {
 	size_t words;
 	uint64_t *bits;
-	uint64_t *any; /* of all allows and denies from any: most classes have them all */
+	uint64_t *any;      /* of all allows and denies from any: most classes have them all */
 	uint64_t *from_any; /* those rules */
 };
 

@@ -356,7 +356,8 @@ static int take_dst(struct sp_reader *file, struct sp_tables *tables)
 		row->value.flags = sp_take_le32(&rows);
 		if (row->value.netset >= tables->netset_count)
 			return -EBADMSG;
-		if ((row->value.flags & ~SP_DST_RESOLVER) > SP_DST_SELF) /* one of the two at most */
+		if ((row->value.flags & ~SP_DST_RESOLVER) >
+		    SP_DST_SELF) /* one of the two at most */
 			return -EBADMSG;
 	}
 	return has_v4_root ? 0 : -EBADMSG;

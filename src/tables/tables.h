@@ -32,14 +32,15 @@ struct sp_tables {
 	uint32_t netset_count;  /* set 0 likewise */
 	uint32_t svcset_count;  /* >= 1; fixed */
 	uint32_t profile_count; /* profile 0 denies by default */
-	struct sp_src_row *src; /* by prefix; always holds both families' default route, so no lookup misses */
+	/* by prefix; always holds both families' default route, so no lookup misses */
+	struct sp_src_row *src;
 	size_t src_count;
 	struct sp_dst_row *dst; /* likewise */
 	size_t dst_count;
 	uint16_t svc[SP_SVC_SLOTS];
 	struct sp_pair_row *pair;
 	size_t pair_count;
-	struct sp_verdict *verdict; /* profile_count * svcset_count */
+	struct sp_verdict *verdict;    /* profile_count * svcset_count */
 	struct sp_tables_index *index; /* what adding identities needs; NULL after reading .sptab */
 };
 

@@ -262,9 +262,12 @@ int sp_api_walk_step(struct sp_api_walk *walk, struct sp_secret_buf *reply)
 	switch (walk->place) {
 	case SP_API_WALK_DEVICE:
 		return walk->is_stats ? step_device_stats(walk, reply) : step_device(walk, reply);
-	case SP_API_WALK_PEERS: return step_peers(walk, reply);
-	case SP_API_WALK_ALLOWED: return step_allowed(walk, reply);
-	default: return 0;
+	case SP_API_WALK_PEERS:
+		return step_peers(walk, reply);
+	case SP_API_WALK_ALLOWED:
+		return step_allowed(walk, reply);
+	default:
+		return 0;
 	}
 }
 

@@ -69,7 +69,8 @@ static void removed(void *arg, const uint8_t public_key[SP_WG_KEY_LEN])
 
 /* ---- the device's own lines of stats=1 ---- */
 
-__attribute__((format(printf, 2, 3))) static int put_line(struct sp_secret_buf *reply, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static int put_line(struct sp_secret_buf *reply,
+							  const char *format, ...)
 {
 	char line[128];
 	va_list args;
@@ -97,21 +98,23 @@ static int put_offloads(const struct sp_vpnd *vpnd, struct sp_secret_buf *reply)
 	int r = 0;
 
 	for (size_t i = 0; i < SP_ARRAY_LEN(offloads) && r == 0; i++)
-		r = put_line(reply, "offload=%s:%s\n", offloads[i].name, offloads[i].is_on ? "on" : "off");
+		r = put_line(reply, "offload=%s:%s\n", offloads[i].name,
+			     offloads[i].is_on ? "on" : "off");
 	return r;
 }
 
 static int write_stats(void *arg, struct sp_secret_buf *reply)
 {
 	struct sp_vpnd *vpnd = arg;
-	int r = put_line(reply, "engine=sallyport-vpnd %s\naead=%s\nqueues=%zu\nmemory=%s\n", SP_VERSION,
-			 vpnd->aead_name, vpnd->queue_count, vpnd->is_memory_locked ? "locked" : "pageable");
+	int r = put_line(reply, "engine=sallyport-vpnd %s\naead=%s\nqueues=%zu\nmemory=%s\n",
+			 SP_VERSION, vpnd->aead_name, vpnd->queue_count,
+			 vpnd->is_memory_locked ? "locked" : "pageable");
 
 	if (r == 0)
 		r = put_offloads(vpnd, reply);
 	if (r == 0)
-		r = put_line(reply, "bad_frames=%llu\nrefused_frames=%llu\n", atomic_load(&vpnd->bad_frames),
-			     atomic_load(&vpnd->refused_frames));
+		r = put_line(reply, "bad_frames=%llu\nrefused_frames=%llu\n",
+			     atomic_load(&vpnd->bad_frames), atomic_load(&vpnd->refused_frames));
 	return r;
 }
 

@@ -12,8 +12,8 @@
 #define SP_API_PREFIXES_MAX 64
 
 enum sp_api_peer_state {
-	SP_API_PEER_NONE,    /* the device's lines */
-	SP_API_PEER_WANTED,  /* named; made, unless it exists, once a line needs it */
+	SP_API_PEER_NONE,   /* the device's lines */
+	SP_API_PEER_WANTED, /* named; made, unless it exists, once a line needs it */
 	SP_API_PEER_PRESENT,
 	SP_API_PEER_IGNORED, /* removed, our own key, or unknown and only to be updated */
 };

@@ -19,7 +19,8 @@
 #include "vpnd/api.h"
 
 #define NS_PER_MS 1000000ull
-#define TURN_MAX (256u << 10) /* bytes one client may send or be told before the next has its turn */
+/* bytes one client may send or be told before the next has its turn */
+#define TURN_MAX (256u << 10)
 #define CHUNK (64u << 10)
 #define PAUSE_MS 1000 /* when there is no descriptor left for a client */
 

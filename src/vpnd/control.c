@@ -25,7 +25,8 @@ static void set_up(struct sp_vpnd_control *control, bool is_up)
 		return;
 	r = sp_vpnd_set_up(vpnd, is_up);
 	if (r < 0)
-		sp_vpnd_log("cannot listen on UDP port %u: %s; set another with `wg set %s listen-port`",
+		sp_vpnd_log("cannot listen on UDP port %u: %s; set another with `wg set %s "
+			    "listen-port`",
 			    vpnd->listen_port, sp_err_text(r), vpnd->name);
 	else if (is_up)
 		sp_vpnd_keep_descriptors(vpnd);
@@ -74,7 +75,8 @@ static void say_peers_error(int r, const struct sp_peers_error *error)
 	if (r == -ENOENT)
 		sp_vpnd_log("no peers file yet: sallyportd writes it");
 	else if (r == -EBADMSG && error->text)
-		sp_vpnd_log("peers file, line %zu: %s; the peers stay as they are", error->line, error->text);
+		sp_vpnd_log("peers file, line %zu: %s; the peers stay as they are", error->line,
+			    error->text);
 	else
 		sp_vpnd_log("peers file: %s; the peers stay as they are", sp_err_text(r));
 }
@@ -97,7 +99,8 @@ static void step_peers(struct sp_vpnd_control *control)
 	if (r < 0)
 		say_peers_error(r, &error);
 	if (expired)
-		sp_vpnd_log("removed %zu peer%s whose time had come", expired, expired == 1 ? "" : "s");
+		sp_vpnd_log("removed %zu peer%s whose time had come", expired,
+			    expired == 1 ? "" : "s");
 }
 
 /* SIGHUP: what is read at the start is read again. Returns whether it is one that ends us. */
@@ -128,16 +131,19 @@ int sp_vpnd_control_run(struct sp_vpnd_control *control)
 		[SIGNAL] = { control->signal_fd, POLLIN, 0 },
 		[STOP] = { control->vpnd->stop_fd, POLLIN, 0 },
 		[CHANGES] = { sp_netlink_monitor_get_fd(control->monitor), POLLIN, 0 },
-		[PEERS] = { control->vpnd->peers ? sp_vpnd_peers_fd(control->vpnd->peers) : -1, POLLIN, 0 },
+		[PEERS] = { control->vpnd->peers ? sp_vpnd_peers_fd(control->vpnd->peers) : -1,
+			    POLLIN, 0 },
 		[GOES_UP] = { -1, POLLOUT, 0 },
 	};
 	int r;
 
 	for (;;) {
-		const bool waits = control->is_elsewhere && !sp_tun_queue_is_up(&control->vpnd->tuns[0]);
+		const bool waits =
+			control->is_elsewhere && !sp_tun_queue_is_up(&control->vpnd->tuns[0]);
 
 		sources[GOES_UP].fd = waits ? control->vpnd->tuns[0].fd : -1;
-		r = poll(sources, SP_ARRAY_LEN(sources), control->is_elsewhere ? LOOK_ELSEWHERE_MS : -1);
+		r = poll(sources, SP_ARRAY_LEN(sources),
+			 control->is_elsewhere ? LOOK_ELSEWHERE_MS : -1);
 		if (r < 0 && errno != EINTR)
 			return sp_errno();
 		if (r < 0)

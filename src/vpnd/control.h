@@ -11,10 +11,11 @@
 
 struct sp_vpnd_control {
 	struct sp_vpnd *vpnd;
-	int signal_fd;                /* SIGTERM, SIGINT */
-	struct sp_netlink *netlink;   /* borrowed, like the rest */
+	int signal_fd;              /* SIGTERM, SIGINT */
+	struct sp_netlink *netlink; /* borrowed, like the rest */
 	struct sp_netlink_monitor *monitor;
-	bool is_elsewhere; /* the link was moved to another network namespace: nobody tells us of it */
+	/* the link was moved to another network namespace: nobody tells us of it */
+	bool is_elsewhere;
 };
 
 /* Run until a signal or sp_vpnd_stop. Returns 0 or -errno. */

@@ -10,10 +10,13 @@ static void usage(FILE *out)
 {
 	fputs("usage: sallyport-vpnd [OPTIONS] INTERFACE\n"
 	      "\n"
-	      "A WireGuard tunnel in user space; `wg` and wg-quick(8) configure it. See sallyport-vpnd(8).\n"
+	      "A WireGuard tunnel in user space; `wg` and wg-quick(8) configure it. See "
+	      "sallyport-vpnd(8).\n"
 	      "  -f, --foreground   do not go into the background\n"
-	      "  --queues N         threads each way, 1..16; default: half of the processors, at most 4\n"
-	      "  --managed          INTERFACE and its peers are sallyportd's: attach to it, make none\n"
+	      "  --queues N         threads each way, 1..16; default: half of the processors, at "
+	      "most 4\n"
+	      "  --managed          INTERFACE and its peers are sallyportd's: attach to it, make "
+	      "none\n"
 	      "  --root DIR         with --managed: everything under DIR (or $SALLYPORT_ROOT)\n"
 	      "  --user NAME|UID    become this user after start, without any rights\n"
 	      "  --fwmark           keep the right to set fwmark all the same\n"
@@ -46,28 +49,46 @@ int main(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "fh", long_options, NULL)) != -1) {
 		switch (option) {
-		case 'f': options.is_foreground = true; break;
-		case 'm': options.is_managed = true; break;
-		case 'r': options.root = optarg; break;
-		case 'u': options.user = optarg; break;
-		case 'k': options.keeps_fwmark = true; break;
+		case 'f':
+			options.is_foreground = true;
+			break;
+		case 'm':
+			options.is_managed = true;
+			break;
+		case 'r':
+			options.root = optarg;
+			break;
+		case 'u':
+			options.user = optarg;
+			break;
+		case 'k':
+			options.keeps_fwmark = true;
+			break;
 		case 'q':
 			options.queue_count = (unsigned int)strtoul(optarg, &end, 10);
-			if (*end || options.queue_count < 1 || options.queue_count > SP_VPND_QUEUES_MAX) {
+			if (*end || options.queue_count < 1 ||
+			    options.queue_count > SP_VPND_QUEUES_MAX) {
 				fprintf(stderr, "sallyport-vpnd: --queues takes 1 to %d\n",
 					SP_VPND_QUEUES_MAX);
 				return 2;
 			}
 			break;
-		case 'V': puts("sallyport-vpnd " SP_VERSION); return EXIT_SUCCESS;
-		case 'h': usage(stdout); return EXIT_SUCCESS;
-		default: return bad_usage();
+		case 'V':
+			puts("sallyport-vpnd " SP_VERSION);
+			return EXIT_SUCCESS;
+		case 'h':
+			usage(stdout);
+			return EXIT_SUCCESS;
+		default:
+			return bad_usage();
 		}
 	}
 	if (optind + 1 != argc)
 		return bad_usage();
 	if (options.is_managed && options.queue_count > 1) {
-		fputs("sallyport-vpnd: --queues is for an interface of its own: sallyportd's has one\n", stderr);
+		fputs("sallyport-vpnd: --queues is for an interface of its own: sallyportd's has "
+		      "one\n",
+		      stderr);
 		return 2;
 	}
 	options.name = argv[optind];

@@ -75,10 +75,13 @@ static void say_attached(const char *socket_path)
 	const pid_t pid = find_engine(socket_path);
 
 	if (pid)
-		snprintf(text, sizeof(text), "waiting for the interface: another engine, pid %d, is attached; this one "
-			 "takes its place when it ends", (int)pid);
+		snprintf(text, sizeof(text),
+			 "waiting for the interface: another engine, pid %d, is attached; this one "
+			 "takes its place when it ends",
+			 (int)pid);
 	else
-		snprintf(text, sizeof(text), "waiting for the interface: another program is attached");
+		snprintf(text, sizeof(text),
+			 "waiting for the interface: another program is attached");
 	say_waiting(text);
 }
 
@@ -133,11 +136,13 @@ int sp_vpnd_wait_for_programs(const char *name, struct sp_api_server *server)
 		if (r < 0 || has_programs(&link, &is_asked))
 			break;
 		if (!is_said)
-			say_waiting("no packet passes until sallyportd's programs are on the interface");
+			say_waiting("no packet passes until sallyportd's programs are on the "
+				    "interface");
 		is_said = true;
 		r = pause_a_moment(server);
 	}
 	if (r == 0 && !is_asked)
-		sp_vpnd_log("took its being up for its programs being there: the kernel did not let us ask");
+		sp_vpnd_log("took its being up for its programs being there: the kernel did not "
+			    "let us ask");
 	return r;
 }

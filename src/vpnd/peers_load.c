@@ -36,7 +36,8 @@ struct removed {
 };
 
 struct sp_vpnd_peers {
-	struct sp_api_device device; /* without `removed`: what we remove is not for us to remember */
+	/* without `removed`: what we remove is not for us to remember */
+	struct sp_api_device device;
 	char *path;
 	const char *name; /* its last part */
 	int epoll_fd, watch_fd, timer_fd;
@@ -258,7 +259,8 @@ static void set_timer(struct sp_vpnd_peers *peers)
 	const int64_t next_s = sp_vpnd_peers_next_deadline_s(peers);
 	struct itimerspec when = { 0 };
 
-	when.it_value.tv_sec = next_s; /* far away does as well as never, and is told of clock steps */
+	/* far away does as well as never, and is told of clock steps */
+	when.it_value.tv_sec = next_s;
 	if (timerfd_settime(peers->timer_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when,
 			    NULL) < 0) {
 		when.it_value.tv_sec = INT32_MAX;
@@ -302,8 +304,7 @@ int sp_vpnd_peers_take(struct sp_vpnd_peers *peers, const char *text, size_t len
 	return r;
 }
 
-int sp_vpnd_peers_load(struct sp_vpnd_peers *peers, int64_t now_s,
-		       struct sp_peers_error *ret_error)
+int sp_vpnd_peers_load(struct sp_vpnd_peers *peers, int64_t now_s, struct sp_peers_error *ret_error)
 {
 	__sp_peers struct sp_peers file = { 0 };
 	struct stat st;
@@ -315,8 +316,8 @@ int sp_vpnd_peers_load(struct sp_vpnd_peers *peers, int64_t now_s,
 		return sp_errno();
 	r = sp_peers_file_read(peers->path, &file, ret_error);
 	if (r == 0)
-		r = take(peers, &file, (int64_t)st.st_mtim.tv_sec * SP_NS_PER_S + st.st_mtim.tv_nsec,
-			 now_s);
+		r = take(peers, &file,
+			 (int64_t)st.st_mtim.tv_sec * SP_NS_PER_S + st.st_mtim.tv_nsec, now_s);
 	set_timer(peers);
 	return r;
 }
@@ -337,7 +338,9 @@ static int watch_folder(struct sp_vpnd_peers *peers)
 	if (slash)
 		*slash = '\0';
 	r = inotify_add_watch(peers->watch_fd,
-			      !slash ? "." : slash == peers->path ? "/" : peers->path,
+			      !slash                 ? "."
+			      : slash == peers->path ? "/"
+						     : peers->path,
 			      IN_MOVED_TO | IN_CLOSE_WRITE);
 	r = r < 0 ? sp_errno() : 0;
 	if (slash)
@@ -425,7 +428,8 @@ int sp_vpnd_peers_step(struct sp_vpnd_peers *peers, struct sp_peers_error *ret_e
 	uint64_t fired;
 	int r = 0;
 
-	(void)!read(peers->timer_fd, &fired, sizeof(fired)); /* also -ECANCELED: the clock was set */
+	/* also -ECANCELED: the clock was set */
+	(void)!read(peers->timer_fd, &fired, sizeof(fired));
 	if (was_replaced(peers))
 		r = sp_vpnd_peers_load(peers, now_s, ret_error);
 	*ret_expired = sp_vpnd_peers_expire(peers, now_s);

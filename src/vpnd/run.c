@@ -97,9 +97,12 @@ static size_t choose_queue_count(const struct sp_vpnd_options *options)
 
 	if (options->queue_count)
 		return options->queue_count;
-	if (options->is_managed) /* sallyportd makes vpn0 for one, so that any engine can stand in */
+	/* sallyportd makes vpn0 for one queue, so that any engine can stand in. */
+	if (options->is_managed)
 		return 1;
-	return processors < 1 ? 1 : processors > DEFAULT_QUEUES_MAX ? DEFAULT_QUEUES_MAX : (size_t)processors;
+	return processors < 1                    ? 1
+	       : processors > DEFAULT_QUEUES_MAX ? DEFAULT_QUEUES_MAX
+						 : (size_t)processors;
 }
 
 static int open_tun(struct process *process, size_t queue)
@@ -112,7 +115,8 @@ static int open_tun(struct process *process, size_t queue)
 	sp_closep(&fd);
 	if (process->options->is_managed)
 		return sp_vpnd_attach(vpnd->name, process->socket_path, &vpnd->tuns[queue]);
-	return sp_tun_queue_open(vpnd->name, SP_TUN_MAKE, vpnd->queue_count > 1, &vpnd->tuns[queue], vpnd->name);
+	return sp_tun_queue_open(vpnd->name, SP_TUN_MAKE, vpnd->queue_count > 1, &vpnd->tuns[queue],
+				 vpnd->name);
 }
 
 static int open_udp(struct sp_vpnd *vpnd, size_t queue)
@@ -128,7 +132,8 @@ static int open_udp(struct sp_vpnd *vpnd, size_t queue)
 static int say_tun_error(const struct sp_vpnd *vpnd, int r)
 {
 	if (r == -EPERM && if_nametoindex(vpnd->name))
-		sp_vpnd_log("cannot open the interface: it belongs to another user, and we lack CAP_NET_ADMIN");
+		sp_vpnd_log("cannot open the interface: it belongs to another user, and we lack "
+			    "CAP_NET_ADMIN");
 	else if (r == -EPERM)
 		sp_vpnd_log("cannot make the interface: that takes CAP_NET_ADMIN; run it as root");
 	else if (r == -EBUSY)
@@ -136,7 +141,8 @@ static int say_tun_error(const struct sp_vpnd *vpnd, int r)
 	else if (r == -ENOENT)
 		sp_vpnd_log("cannot open the interface: there is no /dev/net/tun");
 	else if (r == -EINVAL)
-		sp_vpnd_log("cannot open the interface: \"%s\" is no name for one, or one of another kind has it",
+		sp_vpnd_log("cannot open the interface: \"%s\" is no name for one, or one of "
+			    "another kind has it",
 			    vpnd->name);
 	else if (r != -ECANCELED)
 		sp_vpnd_log("cannot open the interface: %s", sp_err_text(r));
@@ -169,7 +175,8 @@ static int open_link(struct process *process)
 	if (r == 0)
 		r = sp_netlink_monitor_open(&control->monitor);
 	if (r == 0 && !process->options->is_managed) {
-		(void)sp_netlink_set_mtu(control->netlink, if_nametoindex(process->vpnd.name), DEFAULT_MTU);
+		(void)sp_netlink_set_mtu(control->netlink, if_nametoindex(process->vpnd.name),
+					 DEFAULT_MTU);
 		sp_tun_leave_link_local_out(process->vpnd.name);
 	}
 	if (r < 0)
@@ -346,7 +353,8 @@ static int open_all(struct process *process)
 	if (r == 0)
 		r = open_api(process);
 	if (r == 0 && is_managed)
-		r = sp_vpnd_peers_new(process->paths.peers_file, &process->api, &process->vpnd.peers);
+		r = sp_vpnd_peers_new(process->paths.peers_file, &process->api,
+				      &process->vpnd.peers);
 	return r;
 }
 
@@ -399,8 +407,8 @@ int sp_vpnd_run(const struct sp_vpnd_options *options)
 	snprintf(process.vpnd.name, sizeof(process.vpnd.name), "%s", options->name);
 	sp_vpnd_log_init(process.vpnd.name);
 	if (strlen(options->name) >= IFNAMSIZ) {
-		sp_vpnd_log("\"%s\" has %zu bytes, and the name of an interface at most %d", options->name,
-			    strlen(options->name), IFNAMSIZ - 1);
+		sp_vpnd_log("\"%s\" has %zu bytes, and the name of an interface at most %d",
+			    options->name, strlen(options->name), IFNAMSIZ - 1);
 		r = -EINVAL;
 	}
 	process.vpnd.is_memory_locked = sp_rights_protect_memory();

@@ -6,11 +6,11 @@
 #include <stdbool.h>
 
 struct sp_vpnd_options {
-	const char *name;  /* of the interface */
-	const char *root;  /* managed: --root; NULL: $SALLYPORT_ROOT or / */
-	const char *user;  /* to become after start; NULL: stay */
+	const char *name;         /* of the interface */
+	const char *root;         /* managed: --root; NULL: $SALLYPORT_ROOT or / */
+	const char *user;         /* to become after start; NULL: stay */
 	unsigned int queue_count; /* 0: as suits this machine */
-	bool is_managed;   /* the interface and the peers are sallyportd's */
+	bool is_managed;          /* the interface and the peers are sallyportd's */
 	bool is_foreground;
 	bool keeps_fwmark; /* keep the right to set the mark */
 };

@@ -11,9 +11,9 @@
 #include "vpnd/vpnd.h"
 #include "wg/messages.h"
 
-#define ITEMS_MAX 128 /* packets a batch */
+#define ITEMS_MAX 128     /* packets a batch */
 #define ROOM (256u << 10) /* for their messages */
-#define SLACK 4096 /* behind it: implementations read ahead */
+#define SLACK 4096        /* behind it: implementations read ahead */
 
 struct transmitter {
 	struct sp_vpnd *vpnd;
@@ -87,8 +87,8 @@ static bool can_extend(const struct transmitter *transmitter, const struct sp_wg
 	return transmitter->datagram_count < SP_UDP_SEGMENTS_MAX &&
 	       last->len == transmitter->datagram_count * step && /* none shorter so far */
 	       item->message_len <= step && last->len + item->message_len <= SP_UDP_MESSAGE_MAX &&
-	       item->message == last->bytes + last->len &&
-	       item->outer_ecn == last->traffic_class && is_same_endpoint(&item->to, &last->to);
+	       item->message == last->bytes + last->len && item->outer_ecn == last->traffic_class &&
+	       is_same_endpoint(&item->to, &last->to);
 }
 
 static void add_message(struct transmitter *transmitter, const struct sp_wg_outgoing *item)
@@ -154,7 +154,8 @@ static void add_packet(struct transmitter *transmitter, struct sp_segmenter *seg
 	message = transmitter->room + transmitter->room_used;
 	packet = message + sizeof(struct sp_wg_data_header);
 	sp_segmenter_write(segmenter, packet);
-	sp_mss_clamp(packet, len, atomic_load_explicit(&transmitter->vpnd->mtu, memory_order_relaxed));
+	sp_mss_clamp(packet, len,
+		     atomic_load_explicit(&transmitter->vpnd->mtu, memory_order_relaxed));
 	transmitter->items[transmitter->item_count++] = (struct sp_wg_outgoing){
 		.packet = packet,
 		.len = len,
@@ -168,7 +169,8 @@ static void add_frame(struct transmitter *transmitter, size_t len)
 	struct sp_segmenter segmenter;
 	size_t packet_len;
 
-	if (sp_segmenter_init(&segmenter, &transmitter->frame.header, transmitter->frame.packet, len) < 0) {
+	if (sp_segmenter_init(&segmenter, &transmitter->frame.header, transmitter->frame.packet,
+			      len) < 0) {
 		atomic_fetch_add(&transmitter->vpnd->bad_frames, 1);
 		return;
 	}

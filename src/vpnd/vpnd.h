@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sallyport-vpnd: one tunnel interface, one engine (wg/engine.h), and the threads around it.
  *
- *	transmit	one a queue: frames of the TUN -> packets -> sealed messages -> UDP   (transmit.c)
- *	receive 	one a queue: UDP -> opened messages -> packets -> frames of the TUN   (receive.c)
- *	control 	timers, signals, the link's state, the peers file                      (control.c)
- *	api     	the userspace API, so that a long request delays no timer              (api_server.h)
+ *	transmit.c	one a queue: frames of the TUN -> packets -> sealed messages -> UDP
+ *	receive.c	one a queue: UDP -> opened messages -> packets -> frames of the TUN
+ *	control.c	timers, signals, the link's state, the peers file
+ *	api_server.c	the userspace API, so that a long request delays no timer
  *
  * Packets are never handed from thread to thread. What threads share is the engine, behind one lock
  * that is held for the cheap steps only (engine.h), and the sockets, whose descriptors keep their
@@ -33,7 +33,7 @@ struct sp_vpnd {
 	pthread_mutex_t lock; /* of the engine and armed_ns */
 	uint64_t armed_ns;    /* when timer_fd fires */
 	int timer_fd;
-	int stop_fd;          /* eventfd: a thread found that there is nothing left to do */
+	int stop_fd; /* eventfd: a thread found that there is nothing left to do */
 
 	size_t queue_count;
 	struct sp_tun_queue tuns[SP_VPND_QUEUES_MAX];
@@ -43,7 +43,7 @@ struct sp_vpnd {
 	atomic_ullong refused_frames; /* to the TUN: it was down, or full */
 
 	bool is_memory_locked;
-	const char *aead_name; /* what the threads seal with */
+	const char *aead_name;       /* what the threads seal with */
 	struct sp_vpnd_peers *peers; /* NULL: not managed */
 
 	/* device.c, where the link is up or down */

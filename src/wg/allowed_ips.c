@@ -9,7 +9,8 @@
 #include "net/addr.h"
 
 struct sp_wg_allowed_ip {
-	uint64_t high, low; /* the address in host order: the prefix's bit 0 is the top bit of high */
+	/* the address in host order: the prefix's bit 0 is the top bit of high */
+	uint64_t high, low;
 	struct sp_wg_allowed_ip *children[2];
 	struct sp_wg_allowed_ip *parent;
 	struct sp_wg_engine_peer *peer; /* NULL: only a fork */

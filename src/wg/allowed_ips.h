@@ -20,7 +20,7 @@ struct sp_wg_allowed_ip;
 
 struct sp_wg_allowed_ips {
 	struct sp_wg_allowed_ip *roots[2]; /* IPv4, IPv6 */
-	size_t count; /* prefixes with a peer */
+	size_t count;                      /* prefixes with a peer */
 	struct sp_wg_allowed_cursor *cursors;
 };
 

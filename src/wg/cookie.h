@@ -18,7 +18,7 @@
 
 /* The side that receives handshakes: one for an engine. */
 struct sp_wg_cookie_checker {
-	uint8_t mac1_key[SP_WG_KEY_LEN]; /* HASH("mac1----" || our public key) */
+	uint8_t mac1_key[SP_WG_KEY_LEN];   /* HASH("mac1----" || our public key) */
 	uint8_t cookie_key[SP_WG_KEY_LEN]; /* HASH("cookie--" || our public key) */
 	uint8_t secret[SP_WG_KEY_LEN];
 	uint64_t secret_made_ns;

@@ -33,7 +33,7 @@
 struct sp_wg_engine;
 
 struct sp_wg_time {
-	uint64_t now_ns; /* CLOCK_BOOTTIME, never 0; never goes back: the greatest counts */
+	uint64_t now_ns;  /* CLOCK_BOOTTIME, never 0; never goes back: the greatest counts */
 	uint64_t real_ns; /* CLOCK_REALTIME since 1970: for timestamps and "latest handshake" */
 };
 
@@ -42,9 +42,9 @@ struct sp_wg_config {
 	 * is not sent. */
 	int (*random)(void *arg, uint8_t *ret_bytes, size_t len);
 	void *random_arg;
-	uint32_t mtu; /* of the inner interface; 0: 1420 */
+	uint32_t mtu;                   /* of the inner interface; 0: 1420 */
 	uint32_t handshakes_per_second; /* above this we are under load; 0: 2000 */
-	size_t staged_bytes_max; /* waiting for handshakes, all peers together; 0: 16 MiB */
+	size_t staged_bytes_max;        /* waiting for handshakes, all peers together; 0: 16 MiB */
 };
 
 /* Returns 0; -ENOMEM; -EIO no random bytes, or the cryptographic library does not start. */
@@ -134,7 +134,7 @@ struct sp_wg_outgoing {
 	size_t message_len; /* 0 if there is nothing to send now */
 	struct sp_wg_endpoint to;
 	enum sp_wg_drop drop;
-	bool is_staged; /* kept until a handshake is done; comes out of sp_wg_take_datagram */
+	bool is_staged;    /* kept until a handshake is done; comes out of sp_wg_take_datagram */
 	uint8_t outer_ecn; /* for the outer header's two bits: RFC 6040, 4.1 normal mode */
 	struct sp_wg_keypair *keypair; /* the engine's own, until end */
 	struct sp_aead_op *op;
@@ -154,14 +154,14 @@ struct sp_wg_incoming {
 	uint8_t *message; /* a UDP payload; opened in place */
 	size_t len;
 	struct sp_wg_endpoint from; /* its source, and where it came in */
-	uint8_t outer_ecn; /* the two bits of the outer header */
+	uint8_t outer_ecn;          /* the two bits of the outer header */
 	/* filled by begin and end: */
 	enum sp_wg_drop drop;
-	uint8_t *packet; /* the inner packet, a view into @message; NULL: none to deliver */
+	uint8_t *packet;   /* the inner packet, a view into @message; NULL: none to deliver */
 	size_t packet_len; /* without padding */
 	struct sp_wg_engine_peer *peer; /* who sent it, if proven; valid until the next call */
-	bool has_roamed; /* its peer's endpoint changed to @from */
-	struct sp_wg_keypair *keypair; /* the engine's own, until end */
+	bool has_roamed;                /* its peer's endpoint changed to @from */
+	struct sp_wg_keypair *keypair;  /* the engine's own, until end */
 	struct sp_aead_op *op;
 	uint64_t counter;
 };

@@ -70,7 +70,8 @@ static int make_initiation(struct sp_wg_engine_peer *peer, struct sp_wg_initiati
 	if (r == 0) {
 		next_timestamp(peer, stamp);
 		r = sp_wg_initiation_create(&peer->handshake, &engine->identity,
-					    sp_wg_peer_remote(peer), ephemeral, index, stamp, ret_message);
+					    sp_wg_peer_remote(peer), ephemeral, index, stamp,
+					    ret_message);
 	}
 	sp_wipe(ephemeral, sizeof(ephemeral));
 	if (r < 0)

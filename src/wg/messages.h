@@ -66,9 +66,8 @@ _Static_assert(sizeof(struct sp_wg_cookie_reply) == 64, "on the wire");
 _Static_assert(sizeof(struct sp_wg_data_header) == 16, "on the wire");
 
 #define SP_WG_DATA_OVERHEAD 32 /* header and tag */
-#define SP_WG_PADDING \
+#define SP_WG_PADDING                                                                              \
 	16 /* inner packets are padded with zeros to a multiple of this, never past the MTU */
-
 
 #define SP_WG_REKEY_AFTER_MESSAGES (1ull << 60)
 #define SP_WG_REJECT_AFTER_MESSAGES (UINT64_MAX - (1ull << 13)) /* 2^64 - 2^13 - 1 */
@@ -83,6 +82,6 @@ _Static_assert(sizeof(struct sp_wg_data_header) == 16, "on the wire");
 #define SP_WG_COOKIE_SECRET_MAX_AGE_NS (120 * SP_NS_PER_S)
 #define SP_WG_COOKIE_SECRET_LATENCY_NS (5 * SP_NS_PER_S)
 #define SP_WG_INITIATIONS_PER_SECOND 50 /* accepted from one peer */
-#define SP_WG_STAGED_MAX 128 /* inner packets kept for a peer until it has a key */
+#define SP_WG_STAGED_MAX 128            /* inner packets kept for a peer until it has a key */
 
 #endif

@@ -155,7 +155,7 @@ int sp_wg_response_create(struct sp_wg_handshake *handshake, const struct sp_wg_
 	struct sp_x25519_op ops[] = {
 		{ made.ephemeral_private, NULL, message.unencrypted_ephemeral, 0 },
 		{ made.ephemeral_private, made.remote_ephemeral, dh.first, 0 }, /* ee */
-		{ made.ephemeral_private, remote->public_key, dh.second, 0 }, /* se */
+		{ made.ephemeral_private, remote->public_key, dh.second, 0 },   /* se */
 	};
 	int r;
 

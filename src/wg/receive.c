@@ -9,10 +9,14 @@
 static bool is_handshake(const struct sp_wg_incoming *item)
 {
 	switch (sp_get_le32(item->message)) {
-	case SP_WG_INITIATION: return item->len == sizeof(struct sp_wg_initiation);
-	case SP_WG_RESPONSE: return item->len == sizeof(struct sp_wg_response);
-	case SP_WG_COOKIE_REPLY: return item->len == sizeof(struct sp_wg_cookie_reply);
-	default: return false;
+	case SP_WG_INITIATION:
+		return item->len == sizeof(struct sp_wg_initiation);
+	case SP_WG_RESPONSE:
+		return item->len == sizeof(struct sp_wg_response);
+	case SP_WG_COOKIE_REPLY:
+		return item->len == sizeof(struct sp_wg_cookie_reply);
+	default:
+		return false;
 	}
 }
 

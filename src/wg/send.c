@@ -79,7 +79,8 @@ int sp_wg_emit(struct sp_wg_engine_peer *peer, const void *bytes, size_t len, bo
  * meanwhile) only the part past its last full multiple counts, as in the kernel. */
 static size_t padded_len(const struct sp_wg_engine *engine, size_t len)
 {
-	size_t mtu = __atomic_load_n(&engine->config.mtu, __ATOMIC_RELAXED), last = len > mtu ? len % mtu : len, padded;
+	size_t mtu = __atomic_load_n(&engine->config.mtu, __ATOMIC_RELAXED),
+	       last = len > mtu ? len % mtu : len, padded;
 
 	padded = (last + SP_WG_PADDING - 1) / SP_WG_PADDING * SP_WG_PADDING;
 	if (padded > mtu)

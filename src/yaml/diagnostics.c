@@ -111,8 +111,8 @@ int sp_diagnostics_add(struct sp_diagnostics *diagnostics, enum sp_severity seve
 	return 0;
 }
 
-static void report_at(struct sp_check *check, enum sp_severity severity,
-		      const struct sp_node *at, const char *format, va_list args)
+static void report_at(struct sp_check *check, enum sp_severity severity, const struct sp_node *at,
+		      const char *format, va_list args)
 {
 	struct sp_place place = { .line = at ? at->line : 1, .column = at ? at->column : 1 };
 

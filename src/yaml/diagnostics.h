@@ -45,7 +45,7 @@ struct sp_check {
 	const char *path;
 	struct sp_diagnostics *diagnostics;
 	size_t suggest_budget; /* comparisons of names left: misspellings cost bounded time */
-	bool no_memory; /* sticky: the load ends with -ENOMEM */
+	bool no_memory;        /* sticky: the load ends with -ENOMEM */
 };
 
 #define SP_SUGGEST_BUDGET 200000u

@@ -92,7 +92,7 @@ static void locate(struct cursor *cursor, const yaml_mark_t *mark, struct sp_nod
 struct open_node {
 	struct sp_node *node;
 	struct sp_node **tail; /* where the next child is linked */
-	bool wants_value; /* mapping: the last child was a key */
+	bool wants_value;      /* mapping: the last child was a key */
 };
 
 struct reader {
@@ -332,8 +332,10 @@ static int refuse_rest(struct reader *reader, const yaml_mark_t *end)
 static int take_event(struct reader *reader, const yaml_event_t *event)
 {
 	switch (event->type) {
-	case YAML_SCALAR_EVENT: return read_scalar(reader, event);
-	case YAML_ALIAS_EVENT: return read_alias(reader, event);
+	case YAML_SCALAR_EVENT:
+		return read_scalar(reader, event);
+	case YAML_ALIAS_EVENT:
+		return read_alias(reader, event);
 	case YAML_SEQUENCE_START_EVENT:
 		return open_container(reader, SP_NODE_LIST, &event->start_mark,
 				      event->data.sequence_start.anchor,
@@ -343,10 +345,15 @@ static int take_event(struct reader *reader, const yaml_event_t *event)
 				      event->data.mapping_start.anchor,
 				      event->data.mapping_start.tag);
 	case YAML_SEQUENCE_END_EVENT:
-	case YAML_MAPPING_END_EVENT: return close_container(reader);
-	case YAML_DOCUMENT_END_EVENT: return refuse_rest(reader, &event->end_mark);
-	case YAML_STREAM_END_EVENT: reader->is_done = true; return 0;
-	default: return 0;
+	case YAML_MAPPING_END_EVENT:
+		return close_container(reader);
+	case YAML_DOCUMENT_END_EVENT:
+		return refuse_rest(reader, &event->end_mark);
+	case YAML_STREAM_END_EVENT:
+		reader->is_done = true;
+		return 0;
+	default:
+		return 0;
 	}
 }
 

@@ -61,8 +61,7 @@ int sp_read_map(struct sp_check *check, const struct sp_node *node, const char *
 			  is_empty(node) ? "nothing" : kind_name(node));
 		return -EINVAL;
 	}
-	sp_map_for_each(key, value, node)
-	{
+	sp_map_for_each(key, value, node) {
 		size_t i = 0;
 
 		while (i < key_count && strcmp(keys[i].name, key->text) != 0)
@@ -134,7 +133,7 @@ int sp_read_word(struct sp_check *check, const struct sp_node *node, const char 
 	}
 	for (int i = 0; words[i]; i++) {
 		strncat(list,
-			i == 0	       ? ""
+			i == 0         ? ""
 			: words[i + 1] ? ", "
 				       : " or ",
 			sizeof(list) - strlen(list) - 1);
@@ -181,8 +180,7 @@ char *sp_copy_text(struct sp_check *check, const char *text)
 
 bool sp_has_key(const struct sp_node *map, const char *name)
 {
-	sp_map_for_each(key, value, map)
-	{
+	sp_map_for_each(key, value, map) {
 		if (strcmp(key->text, name) == 0)
 			return true;
 	}
@@ -241,8 +239,8 @@ int sp_read_list(struct sp_check *check, const struct sp_node *node, const char 
 
 static bool is_reserved(const char *name)
 {
-	static const char *const reserved[] = { "any",	      "anonymous", "self", "internet",
-						"bogons",     "vpn",	   "none",
+	static const char *const reserved[] = { "any",        "anonymous", "self", "internet",
+						"bogons",     "vpn",       "none",
 #define X(id, text, meaning) text,
 						SP_REASONS(X)
 #undef X

@@ -50,8 +50,8 @@ int sp_read_list(struct sp_check *check, const struct sp_node *node, const char 
 /* One item, or a list of at least one; warns of texts that stand in it twice.
  * Returns 0; -EINVAL the list is empty (reported). */
 int sp_read_items(struct sp_check *check, const struct sp_node *node, const char *what);
-#define sp_for_each_item(item, node)                                                             \
-	for (const struct sp_node *item = (node)->kind == SP_NODE_LIST ? (node)->first : (node); \
+#define sp_for_each_item(item, node)                                                               \
+	for (const struct sp_node *item = (node)->kind == SP_NODE_LIST ? (node)->first : (node);   \
 	     item; item = (node)->kind == SP_NODE_LIST ? item->next : NULL)
 
 /* A name as the language has them: letters, digits, - _ . , at most 63, not a built-in one, not

@@ -12,12 +12,18 @@
 static const char *refuse_character(uint32_t code)
 {
 	switch (sp_text_classify(code)) {
-	case SP_TEXT_PRINTABLE: return NULL;
-	case SP_TEXT_CONTROL: return "control characters are not allowed";
-	case SP_TEXT_BREAK: return "YAML takes it for a line break, editors do not";
-	case SP_TEXT_TURNING: return "it can make a line read differently from what it says";
-	case SP_TEXT_INVISIBLE: return "nobody sees it, so two names could look the same";
-	case SP_TEXT_UNASSIGNED: break;
+	case SP_TEXT_PRINTABLE:
+		return NULL;
+	case SP_TEXT_CONTROL:
+		return "control characters are not allowed";
+	case SP_TEXT_BREAK:
+		return "YAML takes it for a line break, editors do not";
+	case SP_TEXT_TURNING:
+		return "it can make a line read differently from what it says";
+	case SP_TEXT_INVISIBLE:
+		return "nobody sees it, so two names could look the same";
+	case SP_TEXT_UNASSIGNED:
+		break;
 	}
 	return "it is not a printable character";
 }
@@ -135,9 +141,9 @@ int sp_source_check(struct sp_check *check, const char *text, size_t len)
 		}
 		step = sp_text_take(text + i, len - i, &code);
 		if (step > 0)
-			why = is_false_blank(&scan, text, i, code) ?
-				      "it looks like a blank and is none to YAML: write a space" :
-				      refuse_character(code);
+			why = is_false_blank(&scan, text, i, code)
+				      ? "it looks like a blank and is none to YAML: write a space"
+				      : refuse_character(code);
 		if (step > 0 &&
 		    (!why ||
 		     (i == 0 && code == 0xfeff))) { /* a byte order mark is well at the start */

@@ -45,7 +45,7 @@
 	X(BLOCKLIST, "blocklist", "source in an edge drop list")                                   \
 	X(SPOOFED, "spoofed", "a pool, inside or own address on the wrong interface")              \
 	X(NO_IDENTITY, "no-identity", "tunnel address without a session")                          \
-	X(EXPIRED, "expired", "this tunnel address's session is past its time, or was silent")      \
+	X(EXPIRED, "expired", "this tunnel address's session is past its time, or was silent")     \
 	X(DEADLINE, "deadline", "the verdict's last instant has passed")                           \
 	X(NO_FLOW, "no-flow", "belongs to no tracked flow and cannot start one")                   \
 	X(FLOW_LIMIT, "flow-limit", "the session or the source has its share of flows")            \
@@ -61,13 +61,12 @@
 	X(ALLOW, "allow", "a flow was allowed, or a packet of a rule with log: all")               \
 	X(FLOW_END, "flow-end", "a tracked flow ended")
 
-
 enum sp_hook {
 	SP_HOOK_NONE = 0,
 #define X(id, name, text) SP_HOOK_##id,
 	SP_HOOKS(X)
 #undef X
-	SP_HOOK_COUNT
+		SP_HOOK_COUNT
 };
 
 /* SP_ZONE_COUNT zones index class arrays; homes add two values that are no zone. */
@@ -75,7 +74,7 @@ enum sp_zone {
 #define X(id, name, text) SP_ZONE_##id,
 	SP_ZONES(X)
 #undef X
-	SP_ZONE_COUNT,
+		SP_ZONE_COUNT,
 	SP_HOME_SELF = SP_ZONE_COUNT, /* an address of the gateway: never a source on the wire */
 	SP_HOME_UNKNOWN,              /* no route says where this source lives */
 };
@@ -84,7 +83,7 @@ enum sp_verdict_action {
 #define X(id, name, text) SP_##id,
 	SP_VERDICTS(X)
 #undef X
-	SP_VERDICT_COUNT
+		SP_VERDICT_COUNT
 };
 
 enum sp_reason {
@@ -92,7 +91,7 @@ enum sp_reason {
 #define X(id, name, text) SP_REASON_##id,
 	SP_REASONS(X)
 #undef X
-	SP_REASON_COUNT
+		SP_REASON_COUNT
 };
 
 enum sp_event_kind {
@@ -100,8 +99,7 @@ enum sp_event_kind {
 #define X(id, name, text) SP_EVENT_##id,
 	SP_EVENTS(X)
 #undef X
-	SP_EVENT_COUNT
+		SP_EVENT_COUNT
 };
-
 
 #endif

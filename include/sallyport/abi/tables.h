@@ -8,9 +8,9 @@
 
 #include <linux/types.h>
 
-#define SP_RULE_DEFAULT 0u          /* the rule named `default` */
-#define SP_RULE_NONE 0xffffffffu    /* no rule decided */
-#define SP_RULE_MAX 16384u          /* rule numbers are below this; counters are sized by it */
+#define SP_RULE_DEFAULT 0u       /* the rule named `default` */
+#define SP_RULE_NONE 0xffffffffu /* no rule decided */
+#define SP_RULE_MAX 16384u       /* rule numbers are below this; counters are sized by it */
 #define SP_SESSION_NONE 0xffffffffu
 #define SP_SESSION_FLOWS_MAX 4096u
 #define SP_PARKED_FLOWS_MAX (SP_SESSION_FLOWS_MAX / 4) /* of a parked session, counted apart */
@@ -31,7 +31,8 @@
 #define SP_MARK_REPLY 0x51000000u
 #define SP_MARK_JUDGED 0x53000000u
 #define SP_MARK_OWN 0x54000000u
-#define SP_MARK_PASSED_MASK 0xfd000000u /* under it, both marks of what was allowed are SP_MARK_REPLY */
+/* under it, both marks of what was allowed are SP_MARK_REPLY */
+#define SP_MARK_PASSED_MASK 0xfd000000u
 #define SP_MARK_IS_PASSED(mark) (((mark) & SP_MARK_PASSED_MASK) == SP_MARK_REPLY)
 
 struct sp_addr {
@@ -52,16 +53,17 @@ struct sp_prefix {
 
 /* src[source]: what a source is when no session speaks for it. */
 struct sp_src {
-	__u32 class_id[3]; /* by enum sp_zone of the interface it arrived on; tunnel: protect entries only */
-	__u8 home;         /* enum sp_zone, SP_HOME_SELF or SP_HOME_UNKNOWN */
-	__u8 drop_reason;  /* SP_REASON_NONE, _BOGON or _BLOCKLIST: edge-in only */
-	__u8 flags;        /* SP_SRC_… */
+	/* by enum sp_zone of the interface it arrived on; tunnel: protect entries only */
+	__u32 class_id[3];
+	__u8 home;        /* enum sp_zone, SP_HOME_SELF or SP_HOME_UNKNOWN */
+	__u8 drop_reason; /* SP_REASON_NONE, _BOGON or _BLOCKLIST: edge-in only */
+	__u8 flags;       /* SP_SRC_… */
 	__u8 zero;
-	__u32 ifindex;     /* the one interface it may come by; 0: any of its home */
+	__u32 ifindex; /* the one interface it may come by; 0: any of its home */
 };
 
-#define SP_DST_POOL 0x01 /* a tunnel address: the receiver's session has the network set */
-#define SP_DST_SELF 0x02 /* an address of the gateway */
+#define SP_DST_POOL 0x01     /* a tunnel address: the receiver's session has the network set */
+#define SP_DST_SELF 0x02     /* an address of the gateway */
 #define SP_DST_RESOLVER 0x04 /* parked people may ask it for names */
 
 /* dst[destination] */
@@ -93,8 +95,8 @@ struct sp_pair_key {
 
 enum sp_log {
 	SP_LOG_NONE,
-	SP_LOG_NEW, /* a record for each new flow (an allow) */
-	SP_LOG_ALL, /* a record for each packet */
+	SP_LOG_NEW,     /* a record for each new flow (an allow) */
+	SP_LOG_ALL,     /* a record for each packet */
 	SP_LOG_COUNTED, /* of a flow only: its allow was counted without a record, so is its end */
 };
 
@@ -121,10 +123,10 @@ struct sp_ident {
 
 /* session[number], in an array user space maps: ending a session is one store of epoch = 0. */
 struct sp_session {
-	__u64 epoch;        /* 0: ended. Never reused. */
-	__u64 expires_ns;   /* first instant it is dead; 0: never */
-	__u64 idle_ns;      /* longest silence; 0: any */
-	__u64 last_seen_ns; /* written by vpn-in, at most once a second */
+	__u64 epoch;          /* 0: ended. Never reused. */
+	__u64 expires_ns;     /* first instant it is dead; 0: never */
+	__u64 idle_ns;        /* longest silence; 0: any */
+	__u64 last_seen_ns;   /* written by vpn-in, at most once a second */
 	__u32 class_id[2][2]; /* [revision & 1][0: IPv4, 1: IPv6] */
 	__u32 netset[2][2];
 	__u32 flows;        /* tracked flows it originated, but for */
@@ -146,11 +148,14 @@ struct sp_flow_key {
 #define SP_FLOW_ANSWERED 0x02u  /* a packet of the reply direction was allowed */
 #define SP_FLOW_CLOSING 0x04u   /* FIN or RST seen */
 #define SP_FLOW_OWN 0x08u       /* sent by the gateway itself: never judged by rules */
-#define SP_FLOW_GONE 0x10u      /* claimed: whoever set it deletes the entry and settles its counts */
-#define SP_FLOW_RENEWING 0x20u  /* claimed: whoever set it writes the renewed value */
-#define SP_FLOW_DENIED 0x40u    /* ended: reason and rule say why, to whatever packet finds it */
-#define SP_FLOW_FORWARDED 0x80u /* a translated path of what another flow lets through: that one is judged */
-#define SP_FLOW_UNRULED (SP_FLOW_OWN | SP_FLOW_FORWARDED) /* no rule speaks for it, nor a session's share */
+/* claimed: whoever set it deletes the entry and settles its counts */
+#define SP_FLOW_GONE 0x10u
+#define SP_FLOW_RENEWING 0x20u /* claimed: whoever set it writes the renewed value */
+#define SP_FLOW_DENIED 0x40u   /* ended: reason and rule say why, to whatever packet finds it */
+/* a translated path of what another flow lets through: that one is judged */
+#define SP_FLOW_FORWARDED 0x80u
+/* no rule speaks for it, nor a session's share */
+#define SP_FLOW_UNRULED (SP_FLOW_OWN | SP_FLOW_FORWARDED)
 
 /* The epoch recorded for a tunnel end that had no live session when the flow was recorded (the
  * gateway spoke to it, or a protect entry let it in): equals no session's, so the flow is never
@@ -166,7 +171,8 @@ struct sp_flow {
 	__u64 deadline_ns;
 	__u64 created_ns;
 	__u64 last_seen_ns;
-	__u64 packets[2]; /* original direction, reply direction; counted on hooks of the zone that */
+	/* original direction, reply direction; counted on hooks of the zone that */
+	__u64 packets[2];
 	__u64 bytes[2];   /* opened it (vpn-in and vpn-out, …), so once on its way through */
 	__u32 session[2]; /* SP_SESSION_NONE: has none */
 	__u32 rule;
@@ -198,7 +204,7 @@ enum sp_flow_part {
 #define X(id, name) SP_FLOW_PART_##id,
 	SP_FLOW_PARTS(X)
 #undef X
-	SP_FLOW_PART_COUNT
+		SP_FLOW_PART_COUNT
 };
 
 #define SP_FLOW_PART_SLOTS 15u
@@ -213,7 +219,7 @@ struct sp_flow_use {
 
 struct sp_frag_key {
 	struct sp_addr saddr, daddr;
-	__u32 id; /* IPv4: 16 bits */
+	__u32 id;   /* IPv4: 16 bits */
 	__u8 proto; /* IPv6: 0, its fragments need not agree on it */
 	__u8 hook;
 	__u8 zero[2];
@@ -232,7 +238,7 @@ struct sp_frag {
 	__u8 poisoned;
 	__u8 span_count;
 	__u8 log;
-	__u32 lock; /* taken by compare-and-swap around the spans */
+	__u32 lock;        /* taken by compare-and-swap around the spans */
 	__u32 is_own_flow; /* its first fragment was of a flow the gateway itself opened */
 	struct {
 		__u32 from, to;
@@ -310,12 +316,13 @@ enum sp_tally_kind {
 
 /* Whose records they are. Every byte counts. */
 struct sp_tally_key {
-	struct sp_addr source; /* zero when a session speaks for it; of strangers with IPv6 their /64 */
-	__u64 epoch;           /* of that session, 0: none */
-	__u32 session;         /* SP_SESSION_NONE: none */
-	__u8 hook;             /* enum sp_hook */
-	__u8 kind;             /* enum sp_tally_kind */
-	__u8 reason;           /* enum sp_reason */
+	/* zero when a session speaks for it; of strangers with IPv6 their /64 */
+	struct sp_addr source;
+	__u64 epoch;   /* of that session, 0: none */
+	__u32 session; /* SP_SESSION_NONE: none */
+	__u8 hook;     /* enum sp_hook */
+	__u8 kind;     /* enum sp_tally_kind */
+	__u8 reason;   /* enum sp_reason */
 	__u8 zero;
 };
 
@@ -350,7 +357,8 @@ enum sp_tally_region {
 /* sample[]: by hook, kind and reason; per CPU. */
 struct sp_sample {
 	__u64 window_ns;
-	__u32 taken[2]; /* records in the second that began at window_ns: of addresses, of sessions */
+	/* records in the second that began at window_ns: of addresses, of sessions */
+	__u32 taken[2];
 	__u64 events; /* without a record, in no slot of tally[] */
 	__u64 packets;
 	__u64 bytes;

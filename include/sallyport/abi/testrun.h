@@ -12,7 +12,7 @@ struct sp_test_input {
 	__u32 is_own; /* egress hooks: sent by the gateway itself */
 	__u32 is_dhcp_client;
 	__u32 ifindex; /* the interface it comes by; 0: whichever its source asks for */
-	__u32 mark; /* egress hooks: what the hook it came by put on it */
+	__u32 mark;    /* egress hooks: what the hook it came by put on it */
 };
 
 /* What the last packet got; written only when sp_test is set. */
