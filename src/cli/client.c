@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "io/paths.h"
+#include "json/own.h"
 
 #define REPLY_TIMEOUT_S 120 /* an apply compiles, loads and tests */
 
@@ -84,7 +85,6 @@ static int send_request(int fd, const char *op, json_t *fields, const char *text
 	if (text)
 		json_object_set_new(fields, "text_bytes", json_integer(text_len));
 	line = json_dumps(fields, JSON_COMPACT);
-	json_decref(fields);
 	if (!line)
 		return -ENOMEM;
 	r = send_all(fd, line, strlen(line));
@@ -148,17 +148,16 @@ static int fail_no_reply(void)
 static int exchange(const struct sp_cli *cli, const char *op, json_t *fields, const char *text,
 		    size_t text_len, FILE **ret_stream, json_t **ret_reply)
 {
+	__sp_json json_t *taken = fields;
 	__sp_fclose FILE *stream = NULL;
 	__sp_close int fd = -1;
 	int r;
 
 	r = connect_daemon(cli, &fd);
-	if (r != SP_EXIT_OK) {
-		json_decref(fields);
+	if (r != SP_EXIT_OK)
 		return r;
-	}
 	/* A daemon that refuses mid-way (too long, not permitted) has said why before it closed. */
-	send_request(fd, op, fields, text, text_len);
+	send_request(fd, op, taken, text, text_len);
 	stream = fdopen(fd, "r");
 	if (!stream)
 		return sp_cli_fail(SP_EXIT_FAILED, "out of memory");
@@ -190,28 +189,28 @@ int sp_client_call_with_text(const struct sp_cli *cli, const char *op, json_t *f
 int sp_client_call(const struct sp_cli *cli, const char *op, json_t *fields, json_t **ret_reply)
 {
 	__sp_fclose FILE *stream = NULL;
-	json_t *reply = NULL;
+	__sp_json json_t *reply = NULL;
 	int r;
 
 	r = exchange(cli, op, fields, NULL, 0, &stream, &reply);
 	if (r == SP_EXIT_OK) {
-		*ret_reply = reply;
+		*ret_reply = SP_TAKE_PTR(reply);
 		return r;
 	}
 	if (reply)
 		sp_cli_fail_as(r, error_text(reply, "code"), error_text(reply, "message"));
-	json_decref(reply);
 	return r;
 }
 
 json_t *sp_client_try(const struct sp_cli *cli, const char *op)
 {
+	__sp_json json_t *fields = json_object();
 	__sp_paths struct sp_paths paths = { 0 };
 	__sp_fclose FILE *stream = NULL;
 	__sp_close int fd = -1;
 
 	if (sp_paths_init(&paths, cli->root) < 0 || open_socket(paths.control_socket, &fd) < 0 ||
-	    send_request(fd, op, json_object(), NULL, 0) < 0)
+	    send_request(fd, op, fields, NULL, 0) < 0)
 		return NULL;
 	stream = fdopen(fd, "r");
 	if (!stream)
@@ -225,7 +224,7 @@ int sp_client_follow(const struct sp_cli *cli, const char *op, json_t *fields,
 {
 	const struct timeval forever = { 0 };
 	__sp_fclose FILE *stream = NULL;
-	json_t *reply = NULL;
+	__sp_json json_t *reply = NULL;
 	int r;
 
 	r = exchange(cli, op, fields, NULL, 0, &stream, &reply);
@@ -233,16 +232,14 @@ int sp_client_follow(const struct sp_cli *cli, const char *op, json_t *fields,
 		r = take_first(arg, reply);
 	else if (reply)
 		sp_cli_fail_as(r, error_text(reply, "code"), error_text(reply, "message"));
-	json_decref(reply);
 	if (stream)
 		setsockopt(fileno(stream), SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
 	while (r == SP_EXIT_OK) {
-		json_t *line = read_reply(stream);
+		__sp_json json_t *line = read_reply(stream);
 
 		if (!line)
 			return SP_CLIENT_CLOSED;
 		r = take(arg, json_object_get(line, "event"));
-		json_decref(line);
 	}
 	return r;
 }

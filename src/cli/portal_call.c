@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "cli/render.h"
 #include "io/fetch.h"
+#include "json/own.h"
 
 #define CALL_MS 30000 /* the portal's longest poll, and what a slow line takes */
 
@@ -35,16 +36,16 @@ static bool is_with_token(const struct sp_profile *profile, const char *path)
 static int fill_request(const struct sp_profile *profile, const char *path, json_t *fields,
 			struct sp_http_request *ret_request)
 {
+	__sp_json json_t *taken = fields; /* it may hold a password: gone before the portal is waited for */
 	struct sp_http_request request = { .body_type = "application/json",
 					   .body_max = SP_PORTAL_ANSWER_MAX };
 	bool failed = sp_str_format(&request.url, "%s/api/v1/%s", profile->url, path) < 0;
 
-	if (fields)
-		request.body = json_dumps(fields, JSON_COMPACT);
+	if (taken)
+		request.body = json_dumps(taken, JSON_COMPACT);
 	if (is_with_token(profile, path))
 		request.bearer = strdup(profile->token);
-	failed |= (fields && !request.body) || (is_with_token(profile, path) && !request.bearer);
-	json_decref(fields);
+	failed |= (taken && !request.body) || (is_with_token(profile, path) && !request.bearer);
 	if (failed) {
 		sp_http_request_done(&request);
 		return sp_cli_fail(SP_EXIT_FAILED, "out of memory");
@@ -108,19 +109,17 @@ static int fail_unanswered(const struct sp_profile *profile, const char *failure
 static int read_answer(const struct sp_profile *profile, const struct sp_http_reply *reply,
 		       struct sp_portal_answer *ret_answer)
 {
-	json_t *body = json_loadb(reply->body, reply->body_len, JSON_REJECT_DUPLICATES, NULL);
+	__sp_json json_t *body = json_loadb(reply->body, reply->body_len, JSON_REJECT_DUPLICATES, NULL);
 	json_t *error = json_object_get(body, "error");
 	const bool is_refusal = reply->status >= 400;
 
 	if (!json_is_object(body) || sp_json_integer(body, "v") != 1 ||
-	    is_refusal != (error != NULL) || (is_refusal && !*sp_json_text(error, "code"))) {
-		json_decref(body);
+	    is_refusal != (error != NULL) || (is_refusal && !*sp_json_text(error, "code")))
 		return sp_cli_fail(SP_EXIT_FAILED,
 				   "%s answers (HTTP %d), but not as a Sallyport portal does; "
 				   "check the address",
 				   profile->url, reply->status);
-	}
-	*ret_answer = (struct sp_portal_answer){ .status = reply->status, .body = body };
+	*ret_answer = (struct sp_portal_answer){ .status = reply->status, .body = SP_TAKE_PTR(body) };
 	return SP_EXIT_OK;
 }
 

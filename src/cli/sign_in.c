@@ -213,15 +213,14 @@ static int call(struct sp_portal_sign_in *sign_in, const char *path, json_t *fie
 	return SP_EXIT_OK;
 }
 
-/* A sign-in's first call, with the proof. @fields is given up when it fails. */
+/* A sign-in's first call, with the proof. */
 static int call_as_device(struct sp_portal_sign_in *sign_in, const char *path, json_t *fields,
 			  struct sp_portal_answer *ret_answer)
 {
 	const int r = prove_key(sign_in, json_object_get(fields, "device"));
 
 	if (r == SP_EXIT_OK)
-		return call(sign_in, path, fields, ret_answer);
-	json_decref(fields);
+		return call(sign_in, path, json_incref(fields), ret_answer);
 	return r;
 }
 
@@ -276,12 +275,10 @@ static int get_password(struct sp_portal_sign_in *sign_in, const char *user)
 	return r < 0 ? fail_asking(r) : SP_EXIT_OK;
 }
 
-/* @fields is given up when it fails. */
 static int add_password(struct sp_portal_sign_in *sign_in, json_t *fields)
 {
 	if (json_object_set_new(fields, "password", json_string(sign_in->password)) == 0)
 		return SP_EXIT_OK;
-	json_decref(fields);
 	return sp_cli_fail(SP_EXIT_USAGE, "a password is UTF-8 text");
 }
 
@@ -292,14 +289,10 @@ static int run_password(struct sp_portal_sign_in *sign_in, json_t *fields,
 
 	if (r == SP_EXIT_OK)
 		r = get_password(sign_in, sign_in->user);
-	if (r != SP_EXIT_OK) {
-		json_decref(fields);
+	if (r != SP_EXIT_OK)
 		return r;
-	}
-	if (json_object_set_new(fields, "user", json_string(sign_in->user)) < 0) {
-		json_decref(fields);
+	if (json_object_set_new(fields, "user", json_string(sign_in->user)) < 0)
 		return sp_cli_fail(SP_EXIT_USAGE, "a user's name is UTF-8 text");
-	}
 	r = add_password(sign_in, fields);
 	return r == SP_EXIT_OK ? call_as_device(sign_in, "login", fields, ret_answer) : r;
 }
@@ -393,13 +386,11 @@ static int run_device(struct sp_portal_sign_in *sign_in, json_t *fields,
 	__sp_answer struct sp_portal_answer prompt = { 0 };
 	int r;
 
-	if (sign_in->user || sign_in->password_fd >= 0) {
-		json_decref(fields);
+	if (sign_in->user || sign_in->password_fd >= 0)
 		return sp_cli_fail(SP_EXIT_USAGE,
 				   "provider %s takes no password here: leave --user and "
 				   "--password-fd out, and enter the code it shows",
 				   sp_json_text(sign_in->provider, "name"));
-	}
 	r = call_as_device(sign_in, "device/start", fields, &prompt);
 	return r == SP_EXIT_OK ? follow_prompt(sign_in, prompt.body, ret_answer) : r;
 }
@@ -408,7 +399,7 @@ static int run_device(struct sp_portal_sign_in *sign_in, json_t *fields,
 
 int sp_portal_sign_in_run(struct sp_portal_sign_in *sign_in, struct sp_portal_answer *ret_answer)
 {
-	json_t *fields;
+	__sp_json json_t *fields = NULL;
 	int r = choose_provider(sign_in);
 
 	if (r != SP_EXIT_OK)
@@ -426,7 +417,7 @@ int sp_portal_sign_in_extend(struct sp_portal_sign_in *sign_in, struct sp_portal
 		      bool *ret_is_gone)
 {
 	__sp_answer struct sp_portal_answer answer = { 0 };
-	json_t *fields = json_object();
+	__sp_json json_t *fields = json_object();
 	int r = SP_EXIT_OK;
 
 	*ret_is_gone = false;
@@ -435,11 +426,9 @@ int sp_portal_sign_in_extend(struct sp_portal_sign_in *sign_in, struct sp_portal
 		r = get_password(sign_in, sign_in->profile->user);
 		if (r == SP_EXIT_OK)
 			r = add_password(sign_in, fields);
-		else
-			json_decref(fields);
 	}
 	if (r == SP_EXIT_OK)
-		r = sp_portal_ask(sign_in->profile, "session/extend", fields, &answer);
+		r = sp_portal_ask(sign_in->profile, "session/extend", SP_TAKE_PTR(fields), &answer);
 	if (r != SP_EXIT_OK)
 		return r;
 	*ret_is_gone =

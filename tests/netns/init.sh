@@ -70,8 +70,8 @@ expect "by force it is, and kept beside" again --force
 expect "as it was" cmp -s "$etc/policy.yaml.before-init" "$LAB_DIR/first.yaml"
 other=$LAB_DIR/other
 chosen() {
-	lab_gate init --yes --root "$other" --edge wan0 --inside none --pool 100.80.0.0/16 --portal-name gate.example.org \
-		--admin-from 198.51.100.0/24 >"$LAB_DIR/chosen.log" 2>&1
+	lab_in gateway sallyport init --yes --root "$other" --edge wan0 --inside none --pool 100.80.0.0/16 \
+		--portal-name gate.example.org --admin-from 198.51.100.0/24 >"$LAB_DIR/chosen.log" 2>&1
 }
 expect "each choice may be an option" chosen
 expect "and stands in the files" grep -qE 'edge:.*wan0' "$other/etc/sallyport/sallyport.yaml"
