@@ -191,8 +191,43 @@ both_are_told denied
 lab_policy >"$LAB_DIR/open.yaml"
 expect "another allows it" lab_gate apply "$LAB_DIR/open.yaml"
 reads revoked
+flood() { # flood ADDRESS : ana sends datagrams there, whatever becomes of her
+	lab_run laptop "flood-$1" /usr/bin/python3 -c '
+import socket, sys, time
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+end = time.monotonic() + 120
+while time.monotonic() < end:
+    try:
+        s.sendto(bytes(1000), (sys.argv[1], 5001))
+    except OSError:
+        pass # what the gateway says against it
+    time.sleep(0.0003)
+' "$1"
+	floods+=("$lab_pid")
+}
+came() { lab_in office nft list counter inet flood came | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
+still() { local before; before=$(came); sleep 0.5; [ "$(came)" -eq "$before" ]; }
+floods=()
+lab_in office nft -f - <<-'NFT'
+	table inet flood {
+		counter came { }
+		chain arriving {
+			type filter hook input priority 0;
+			udp dport 5001 counter name came
+		}
+	}
+NFT
+for server in "${servers[@]}"; do flood "$server"; done
+expect "she floods the servers" lab_wait 5 eval '[ "$(came)" -gt 500 ]'
+denied=$(counter vpn-in deny revoked)
 expect "she is revoked" lab_gate session revoke ana
+expect "none of her flood arrives any more" lab_wait 5 still
+arrived=$(came)
 both_are_told revoked
+expect "all of it was denied, while her peer was still there to be told" lab_wait 5 eval \
+	'[ "$(counter vpn-in deny revoked)" -gt $((denied + 100)) ]'
+expect "and nothing arrived" same "$(came)" "$arrived"
+for flood in "${floods[@]}"; do lab_kill "$flood"; done
 for server in "${servers[@]}"; do
 	expect "and of her connection to $server on which nobody says anything" \
 		lab_wait 5 grep -qx "idle ConnectionResetError" "$LAB_DIR/read-revoked-$server"
