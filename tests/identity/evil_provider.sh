@@ -86,6 +86,11 @@ expect "nobody went where a token or an answer pointed" same "$(requests good st
 expect "an unknown key: the keys were fetched once more, no oftener" [ "$(requests kid-unknown jwks)" -le 2 ]
 expect "the portal never needed much: $(portal_rss_kb) KB" [ "$(portal_rss_kb)" -lt 65536 ]
 expect "the useless ones were named in status, with why" [ "$useless_count" -ge 24 ]
+longest=$(printf '山%.0s' {1..85}) # 255 bytes
+expect "who has the longest name there can be is on record by it" record_says "$longest" session-open
+expect "explain knows them" lab_gate explain --from "$longest" --to git:80
+expect "and an administrator ends their session by it" lab_gate session revoke "$longest" --idp good-longest-name
+expect "which is on record" record_says "$longest" session-close
 good_ones=$(live_at good)
 expect "the good one is well" same "$(state_of_provider good)" ok
 

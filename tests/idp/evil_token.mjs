@@ -125,7 +125,7 @@ export function makeToken({ issuer, client, user, accessToken, wrong }) {
 		wrong.claims,
 		nowS,
 	);
-	if (wrong.groups_count) claims.groups = Array.from({ length: wrong.groups_count }, (_, n) => `group-${n}`);
+	if (wrong.groups_count) claims.groups = [...(wrong.claims?.groups ?? []), ...Array.from({ length: wrong.groups_count }, (_, n) => `group-${n}`)];
 	if (wrong.padding) claims.padding = 'x'.repeat(wrong.padding);
 
 	const signed = [partBytes(header, wrong.header_bytes ?? {}), partBytes(claims, wrong.claims_bytes ?? {})]
