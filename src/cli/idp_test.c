@@ -19,7 +19,7 @@
 #define SECRET_BYTES_MAX 4096u
 
 SP_DEFINE_CLEANUP(struct sp_oidc *, sp_oidc_free);
-SP_DEFINE_CLEANUP(struct sp_oidc_flow *, sp_oidc_flow_free);
+SP_DEFINE_CLEANUP(struct sp_idp_flow *, sp_idp_flow_free);
 
 struct tour {
 	const struct sp_cli *cli;
@@ -51,9 +51,9 @@ static void report(struct tour *tour, const char *step, const char *url, const s
 		print_step(tour->cli, step, url, trouble);
 }
 
-static struct sp_oidc_time time_now(void)
+static struct sp_idp_time time_now(void)
 {
-	return (struct sp_oidc_time){ sp_clock_realtime_s(), sp_clock_boottime_ns() };
+	return (struct sp_idp_time){ sp_clock_realtime_s(), sp_clock_boottime_ns() };
 }
 
 /* Carry out @request, which is used up. What cannot even be begun is a failure to answer. */
@@ -72,13 +72,13 @@ static void fetch(const struct tour *tour, struct sp_http_request *request, stru
 /* Discovery or keys. Returns whether the next step has what it needs. */
 static bool fetch_document(struct tour *tour, struct sp_oidc *oidc, const char *step)
 {
-	struct sp_oidc_time now = time_now();
+	struct sp_idp_time now = time_now();
 	struct sp_http_request request;
 	struct sp_http_reply reply = { 0 };
 	__sp_free char *body = NULL, *url = NULL;
 	uint64_t due_ns;
 
-	if (sp_oidc_next(oidc, &now, &request, &due_ns) != SP_OIDC_FETCH)
+	if (sp_oidc_next(oidc, &now, &request, &due_ns) != SP_IDP_FETCH)
 		return false;
 	url = strdup(request.url);
 	fetch(tour, &request, &reply, &body);
@@ -90,8 +90,8 @@ static bool fetch_document(struct tour *tour, struct sp_oidc *oidc, const char *
 
 static void ask_for_code(struct tour *tour, struct sp_oidc *oidc)
 {
-	__sp_cleanup(sp_oidc_flow_freep) struct sp_oidc_flow *flow = NULL;
-	struct sp_oidc_time now = time_now();
+	__sp_cleanup(sp_idp_flow_freep) struct sp_idp_flow *flow = NULL;
+	struct sp_idp_time now = time_now();
 	struct sp_http_request request;
 	struct sp_http_reply reply = { 0 };
 	__sp_free char *body = NULL, *url = NULL;
@@ -99,14 +99,14 @@ static void ask_for_code(struct tour *tour, struct sp_oidc *oidc)
 
 	if (sp_oidc_flow_device(oidc, &flow) < 0)
 		return;
-	if (sp_oidc_flow_next(flow, &now, &request, &due_ns) == SP_OIDC_FETCH) {
+	if (sp_idp_flow_next(flow, &now, &request, &due_ns) == SP_IDP_FETCH) {
 		url = strdup(request.url);
 		fetch(tour, &request, &reply, &body);
-		sp_oidc_flow_take(flow, &now, &reply);
+		sp_idp_flow_take(flow, &now, &reply);
 		if (body)
 			sp_wipe(body, reply.body ? reply.body_len : 0);
 	}
-	report(tour, "device", url, sp_oidc_flow_prompt(flow) ? NULL : sp_oidc_flow_finding(flow));
+	report(tour, "device", url, sp_idp_flow_prompt(flow) ? NULL : sp_idp_flow_finding(flow));
 }
 
 /* What a provider's file calls by a relative name is beside it. */

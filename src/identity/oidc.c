@@ -77,8 +77,8 @@ static void drop_ancient_keys(struct sp_oidc *oidc, uint64_t now_ns)
 	keys->is_there = false;
 }
 
-static enum sp_oidc_step begin(struct sp_oidc *oidc, enum sp_oidc_document which, uint64_t now_ns,
-			       struct sp_http_request *ret_request, uint64_t *ret_due_ns)
+static enum sp_idp_step begin(struct sp_oidc *oidc, enum sp_oidc_document which, uint64_t now_ns,
+			      struct sp_http_request *ret_request, uint64_t *ret_due_ns)
 {
 	struct sp_oidc_fetching *document = &oidc->documents[which];
 	char *url = which == SP_OIDC_DISCOVERY ? sp_discovery_url(oidc->idp->issuer) :
@@ -86,18 +86,18 @@ static enum sp_oidc_step begin(struct sp_oidc *oidc, enum sp_oidc_document which
 
 	if (!url) { /* no memory now; perhaps later */
 		*ret_due_ns = now_ns + RETRY_MIN_S * SP_OIDC_S;
-		return SP_OIDC_WAIT;
+		return SP_IDP_WAIT;
 	}
 	*ret_request = (struct sp_http_request){
 		.url = url,
 		.body_max = which == SP_OIDC_DISCOVERY ? SP_DISCOVERY_MAX : SP_JWKS_MAX,
 	};
 	document->is_under_way = true;
-	return SP_OIDC_FETCH;
+	return SP_IDP_FETCH;
 }
 
-enum sp_oidc_step sp_oidc_next(struct sp_oidc *oidc, const struct sp_oidc_time *now,
-			       struct sp_http_request *ret_request, uint64_t *ret_due_ns)
+enum sp_idp_step sp_oidc_next(struct sp_oidc *oidc, const struct sp_idp_time *now,
+			      struct sp_http_request *ret_request, uint64_t *ret_due_ns)
 {
 	uint64_t due_ns = UINT64_MAX;
 
@@ -105,7 +105,7 @@ enum sp_oidc_step sp_oidc_next(struct sp_oidc *oidc, const struct sp_oidc_time *
 	for (size_t i = 0; i < SP_OIDC_DOCUMENT_COUNT; i++)
 		if (oidc->documents[i].is_under_way) {
 			*ret_due_ns = UINT64_MAX;
-			return SP_OIDC_WAIT;
+			return SP_IDP_WAIT;
 		}
 	for (size_t i = 0; i < SP_OIDC_DOCUMENT_COUNT; i++) {
 		if (i == SP_OIDC_KEYS && !oidc->documents[SP_OIDC_DISCOVERY].is_there)
@@ -116,7 +116,7 @@ enum sp_oidc_step sp_oidc_next(struct sp_oidc *oidc, const struct sp_oidc_time *
 			due_ns = oidc->documents[i].due_ns;
 	}
 	*ret_due_ns = due_ns;
-	return SP_OIDC_WAIT;
+	return SP_IDP_WAIT;
 }
 
 /* ---- what came ---- */
@@ -149,7 +149,8 @@ static int take_keys(struct sp_oidc *oidc, const struct sp_http_reply *reply, st
 	return 0;
 }
 
-void sp_oidc_take(struct sp_oidc *oidc, const struct sp_oidc_time *now, const struct sp_http_reply *reply)
+void sp_oidc_take(struct sp_oidc *oidc, const struct sp_idp_time *now,
+		  const struct sp_http_reply *reply)
 {
 	const enum sp_oidc_document which = oidc->documents[SP_OIDC_DISCOVERY].is_under_way ?
 						    SP_OIDC_DISCOVERY :
@@ -181,7 +182,7 @@ void sp_oidc_take(struct sp_oidc *oidc, const struct sp_oidc_time *now, const st
 
 /* ---- what flows need ---- */
 
-int sp_oidc_want(struct sp_oidc *oidc, const struct sp_oidc_time *now, struct sp_finding *finding)
+int sp_oidc_want(struct sp_oidc *oidc, const struct sp_idp_time *now, struct sp_finding *finding)
 {
 	drop_ancient_keys(oidc, now->boot_ns);
 	for (size_t i = 0; i < SP_OIDC_DOCUMENT_COUNT; i++) {
@@ -201,7 +202,7 @@ int sp_oidc_want(struct sp_oidc *oidc, const struct sp_oidc_time *now, struct sp
 	return 0;
 }
 
-uint64_t sp_oidc_want_keys(struct sp_oidc *oidc, const struct sp_oidc_time *now)
+uint64_t sp_oidc_want_keys(struct sp_oidc *oidc, const struct sp_idp_time *now)
 {
 	struct sp_oidc_fetching *keys = &oidc->documents[SP_OIDC_KEYS];
 	const uint64_t free_ns = oidc->refetched_ns + REFETCH_S * SP_OIDC_S;

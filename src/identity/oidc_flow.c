@@ -6,11 +6,11 @@
 
 #include "base/array.h"
 
-static enum sp_oidc_step done_next(struct sp_oidc_flow *flow, const struct sp_oidc_time *now,
-				   struct sp_http_request *ret_request, uint64_t *ret_due_ns)
+static enum sp_idp_step done_next(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
+				  struct sp_http_request *ret_request, uint64_t *ret_due_ns)
 {
 	(void)now, (void)ret_request, (void)ret_due_ns;
-	return flow->stage == SP_OIDC_STAGE_DONE ? SP_OIDC_DONE : SP_OIDC_REFUSED;
+	return flow->stage == SP_OIDC_STAGE_DONE ? SP_IDP_DONE : SP_IDP_REFUSED;
 }
 
 static const struct {
@@ -27,69 +27,14 @@ static const struct {
 	[SP_OIDC_STAGE_REFUSED] = { done_next, NULL },
 };
 
-static struct sp_oidc_flow *flow_new(struct sp_oidc *oidc, enum sp_oidc_stage stage)
-{
-	struct sp_oidc_flow *flow = calloc(1, sizeof(*flow));
-
-	if (flow) {
-		flow->oidc = oidc;
-		flow->stage = stage;
-	}
-	return flow;
-}
-
-int sp_oidc_flow_device(struct sp_oidc *oidc, struct sp_oidc_flow **ret_flow)
-{
-	struct sp_oidc_flow *flow = flow_new(oidc, SP_OIDC_STAGE_DEVICE);
-
-	if (!flow)
-		return -ENOMEM;
-	*ret_flow = flow;
-	return 0;
-}
-
-int sp_oidc_flow_refresh(struct sp_oidc *oidc, const char *refresh_token, const char *subject,
-			 struct sp_oidc_flow **ret_flow)
-{
-	struct sp_oidc_flow *flow = flow_new(oidc, SP_OIDC_STAGE_REFRESH);
-
-	if (!flow)
-		return -ENOMEM;
-	flow->used_refresh_token = strdup(refresh_token);
-	flow->subject = strdup(subject);
-	if (!flow->used_refresh_token || !flow->subject) {
-		sp_oidc_flow_free(flow);
-		return -ENOMEM;
-	}
-	*ret_flow = flow;
-	return 0;
-}
-
-void sp_oidc_flow_free(struct sp_oidc_flow *flow)
-{
-	if (!flow)
-		return;
-	sp_secret_free(flow->device_code);
-	sp_secret_free(flow->prompt.user_code);
-	sp_secret_free(flow->prompt.verification_uri_complete); /* holds the code */
-	free(flow->prompt.verification_uri);
-	sp_secret_free(flow->used_refresh_token);
-	free(flow->subject);
-	sp_secret_free(flow->access_token);
-	sp_secret_free(flow->id_token);
-	sp_secret_free(flow->refresh_token);
-	sp_claims_done(&flow->claims);
-	free(flow);
-}
-
 /* ---- for the stages ---- */
 
-enum sp_oidc_step sp_oidc_flow_refuse(struct sp_oidc_flow *flow, int r)
+enum sp_idp_step sp_oidc_flow_refuse(struct sp_oidc_flow *flow, int r)
 {
 	if (r == -ENOMEM)
 		sp_find(&flow->finding, SP_REFUSAL_GATEWAY, "out of memory");
 	flow->stage = SP_OIDC_STAGE_REFUSED;
-	return SP_OIDC_WAIT;
+	return SP_IDP_WAIT;
 }
 
 static int authenticate(const struct sp_oidc *oidc, struct sp_http_request *request)
@@ -99,9 +44,9 @@ static int authenticate(const struct sp_oidc *oidc, struct sp_http_request *requ
 	return request->basic_user && request->basic_password ? 0 : -ENOMEM;
 }
 
-enum sp_oidc_step sp_oidc_flow_post(struct sp_oidc_flow *flow, const char *url,
-				    const struct sp_form_field *fields, size_t count,
-				    struct sp_http_request *ret_request)
+enum sp_idp_step sp_oidc_flow_post(struct sp_oidc_flow *flow, const char *url,
+				   const struct sp_form_field *fields, size_t count,
+				   struct sp_http_request *ret_request)
 {
 	const struct sp_oidc *oidc = flow->oidc;
 	const bool is_secret_in_body = oidc->client_secret && oidc->discovery.wants_secret_in_body;
@@ -122,43 +67,72 @@ enum sp_oidc_step sp_oidc_flow_post(struct sp_oidc_flow *flow, const char *url,
 		return sp_oidc_flow_refuse(flow, -ENOMEM);
 	}
 	*ret_request = request;
-	return SP_OIDC_FETCH;
+	return SP_IDP_FETCH;
 }
 
-bool sp_oidc_flow_has_provider(struct sp_oidc_flow *flow, const struct sp_oidc_time *now,
-			       uint64_t *ret_due_ns, enum sp_oidc_step *ret_step)
+bool sp_oidc_flow_has_provider(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
+			       uint64_t *ret_due_ns, enum sp_idp_step *ret_step)
 {
 	int r = sp_oidc_want(flow->oidc, now, &flow->finding);
 
 	if (r == 0)
 		return true;
 	*ret_due_ns = UINT64_MAX;
-	*ret_step = r == -EAGAIN ? SP_OIDC_WAIT : sp_oidc_flow_refuse(flow, r);
+	*ret_step = r == -EAGAIN ? SP_IDP_WAIT : sp_oidc_flow_refuse(flow, r);
 	return false;
 }
 
 /* ---- from the outside ---- */
 
-enum sp_oidc_step sp_oidc_flow_next(struct sp_oidc_flow *flow, const struct sp_oidc_time *now,
-				    struct sp_http_request *ret_request, uint64_t *ret_due_ns)
+static struct sp_oidc_flow *oidc_flow_of(struct sp_idp_flow *flow)
 {
+	return (struct sp_oidc_flow *)flow;
+}
+
+static const struct sp_oidc_flow *const_oidc_flow_of(const struct sp_idp_flow *flow)
+{
+	return (const struct sp_oidc_flow *)flow;
+}
+
+static void flow_free(struct sp_idp_flow *base)
+{
+	struct sp_oidc_flow *flow = oidc_flow_of(base);
+
+	sp_secret_free(flow->device_code);
+	sp_secret_free(flow->prompt.user_code);
+	sp_secret_free(flow->prompt.verification_uri_complete); /* holds the code */
+	free(flow->prompt.verification_uri);
+	sp_secret_free(flow->used_refresh_token);
+	free(flow->subject);
+	sp_secret_free(flow->access_token);
+	sp_secret_free(flow->id_token);
+	sp_secret_free(flow->refresh_token);
+	sp_claims_done(&flow->claims);
+	free(flow);
+}
+
+static enum sp_idp_step flow_next(struct sp_idp_flow *base, const struct sp_idp_time *now,
+				  struct sp_http_request *ret_request, uint64_t *ret_due_ns)
+{
+	struct sp_oidc_flow *flow = oidc_flow_of(base);
 	enum sp_oidc_stage stage;
-	enum sp_oidc_step step;
+	enum sp_idp_step step;
 
 	*ret_due_ns = UINT64_MAX;
 	if (flow->is_asking)
-		return SP_OIDC_WAIT;
+		return SP_IDP_WAIT;
 	do {
 		stage = flow->stage;
 		step = stages[stage].next(flow, now, ret_request, ret_due_ns);
 	} while (flow->stage != stage);
-	flow->is_asking = step == SP_OIDC_FETCH;
+	flow->is_asking = step == SP_IDP_FETCH;
 	return step;
 }
 
-void sp_oidc_flow_take(struct sp_oidc_flow *flow, const struct sp_oidc_time *now,
-		       const struct sp_http_reply *reply)
+static void flow_take(struct sp_idp_flow *base, const struct sp_idp_time *now,
+		      const struct sp_http_reply *reply)
 {
+	struct sp_oidc_flow *flow = oidc_flow_of(base);
 	int r;
 
 	if (!flow->is_asking)
@@ -169,27 +143,79 @@ void sp_oidc_flow_take(struct sp_oidc_flow *flow, const struct sp_oidc_time *now
 		sp_oidc_flow_refuse(flow, r);
 }
 
-const struct sp_oidc_prompt *sp_oidc_flow_prompt(const struct sp_oidc_flow *flow)
+static const struct sp_idp_prompt *flow_prompt(const struct sp_idp_flow *base)
 {
+	const struct sp_oidc_flow *flow = const_oidc_flow_of(base);
+
 	return flow->expires_ns ? &flow->prompt : NULL;
 }
 
-const struct sp_claims *sp_oidc_flow_claims(const struct sp_oidc_flow *flow)
+static const struct sp_claims *flow_claims(const struct sp_idp_flow *base)
 {
-	return &flow->claims;
+	return &const_oidc_flow_of(base)->claims;
 }
 
-const char *sp_oidc_flow_refresh_token(const struct sp_oidc_flow *flow)
+static const char *flow_refresh_token(const struct sp_idp_flow *base)
 {
-	return flow->refresh_token;
+	return const_oidc_flow_of(base)->refresh_token;
 }
 
-bool sp_oidc_flow_is_token_settled(const struct sp_oidc_flow *flow)
+static bool flow_is_token_settled(const struct sp_idp_flow *base)
 {
-	return flow->is_token_settled;
+	return const_oidc_flow_of(base)->is_token_settled;
 }
 
-const struct sp_finding *sp_oidc_flow_finding(const struct sp_oidc_flow *flow)
+static const struct sp_finding *flow_finding(const struct sp_idp_flow *base)
 {
-	return &flow->finding;
+	return &const_oidc_flow_of(base)->finding;
+}
+
+static const struct sp_idp_flow_ops ops = {
+	.free = flow_free,
+	.next = flow_next,
+	.take = flow_take,
+	.prompt = flow_prompt,
+	.claims = flow_claims,
+	.refresh_token = flow_refresh_token,
+	.is_token_settled = flow_is_token_settled,
+	.finding = flow_finding,
+};
+
+static struct sp_oidc_flow *flow_new(struct sp_oidc *oidc, enum sp_oidc_stage stage)
+{
+	struct sp_oidc_flow *flow = calloc(1, sizeof(*flow));
+
+	if (flow) {
+		flow->base.ops = &ops;
+		flow->oidc = oidc;
+		flow->stage = stage;
+	}
+	return flow;
+}
+
+int sp_oidc_flow_device(struct sp_oidc *oidc, struct sp_idp_flow **ret_flow)
+{
+	struct sp_oidc_flow *flow = flow_new(oidc, SP_OIDC_STAGE_DEVICE);
+
+	if (!flow)
+		return -ENOMEM;
+	*ret_flow = &flow->base;
+	return 0;
+}
+
+int sp_oidc_flow_refresh(struct sp_oidc *oidc, const char *refresh_token, const char *subject,
+			 struct sp_idp_flow **ret_flow)
+{
+	struct sp_oidc_flow *flow = flow_new(oidc, SP_OIDC_STAGE_REFRESH);
+
+	if (!flow)
+		return -ENOMEM;
+	flow->used_refresh_token = strdup(refresh_token);
+	flow->subject = strdup(subject);
+	if (!flow->used_refresh_token || !flow->subject) {
+		flow_free(&flow->base);
+		return -ENOMEM;
+	}
+	*ret_flow = &flow->base;
+	return 0;
 }

@@ -31,11 +31,11 @@ static char *join_scopes(const struct sp_idp *idp)
 	return sp_buf_take(&scopes, &text) < 0 ? NULL : text;
 }
 
-enum sp_oidc_step sp_oidc_device_next(struct sp_oidc_flow *flow, const struct sp_oidc_time *now,
-				      struct sp_http_request *ret_request, uint64_t *ret_due_ns)
+enum sp_idp_step sp_oidc_device_next(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
+				     struct sp_http_request *ret_request, uint64_t *ret_due_ns)
 {
 	__sp_free char *scopes = NULL;
-	enum sp_oidc_step step;
+	enum sp_idp_step step;
 
 	if (!sp_oidc_flow_has_provider(flow, now, ret_due_ns, &step))
 		return step;
@@ -83,7 +83,8 @@ static int read_seconds(const json_t *object, const char *key, uint64_t fallback
 }
 
 /* The address to open; Google called it verification_url before there was an RFC, and still does. */
-static int take_address(const json_t *object, struct sp_oidc_prompt *prompt, struct sp_finding *finding)
+static int take_address(const json_t *object, struct sp_idp_prompt *prompt,
+			struct sp_finding *finding)
 {
 	const bool is_googles = !sp_strict_json_value(object, "verification_uri") &&
 				sp_strict_json_value(object, "verification_url");
@@ -102,7 +103,7 @@ static int take_address(const json_t *object, struct sp_oidc_prompt *prompt, str
 static int take_code(struct sp_oidc_flow *flow, const json_t *object, uint64_t *ret_life_s)
 {
 	struct sp_finding *finding = &flow->finding;
-	struct sp_oidc_prompt *prompt = &flow->prompt;
+	struct sp_idp_prompt *prompt = &flow->prompt;
 	int r = sp_reply_take_text(object, "device_code", CODE_MAX, what_code, &flow->device_code, finding);
 
 	if (r == 0)
@@ -118,7 +119,7 @@ static int take_code(struct sp_oidc_flow *flow, const json_t *object, uint64_t *
 	return r;
 }
 
-int sp_oidc_device_take(struct sp_oidc_flow *flow, const struct sp_oidc_time *now,
+int sp_oidc_device_take(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
 			const struct sp_http_reply *reply)
 {
 	__sp_json json_t *object = NULL;
@@ -142,8 +143,8 @@ int sp_oidc_device_take(struct sp_oidc_flow *flow, const struct sp_oidc_time *no
 
 /* ---- whether it was entered ---- */
 
-enum sp_oidc_step sp_oidc_poll_next(struct sp_oidc_flow *flow, const struct sp_oidc_time *now,
-				    struct sp_http_request *ret_request, uint64_t *ret_due_ns)
+enum sp_idp_step sp_oidc_poll_next(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
+				   struct sp_http_request *ret_request, uint64_t *ret_due_ns)
 {
 	const struct sp_form_field fields[] = {
 		{ "grant_type", "urn:ietf:params:oauth:grant-type:device_code" },
@@ -155,17 +156,17 @@ enum sp_oidc_step sp_oidc_poll_next(struct sp_oidc_flow *flow, const struct sp_o
 							 "the code was not entered in time"));
 	if (now->boot_ns < flow->poll_ns) {
 		*ret_due_ns = flow->poll_ns < flow->expires_ns ? flow->poll_ns : flow->expires_ns;
-		return SP_OIDC_WAIT;
+		return SP_IDP_WAIT;
 	}
 	return sp_oidc_flow_post(flow, flow->oidc->discovery.token_endpoint, fields, 2, ret_request);
 }
 
-static void poll_again(struct sp_oidc_flow *flow, const struct sp_oidc_time *now, uint64_t wait_s)
+static void poll_again(struct sp_oidc_flow *flow, const struct sp_idp_time *now, uint64_t wait_s)
 {
 	flow->poll_ns = now->boot_ns + wait_s * SP_OIDC_S;
 }
 
-static int take_poll_error(struct sp_oidc_flow *flow, const struct sp_oidc_time *now,
+static int take_poll_error(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
 			   const json_t *object, const char *error)
 {
 	if (strcmp(error, "slow_down") == 0 && flow->interval_s < INTERVAL_MAX_S)
@@ -181,7 +182,7 @@ static int take_poll_error(struct sp_oidc_flow *flow, const struct sp_oidc_time 
 	return sp_oauth_refused(object, error, what_poll, &flow->finding);
 }
 
-int sp_oidc_poll_take(struct sp_oidc_flow *flow, const struct sp_oidc_time *now,
+int sp_oidc_poll_take(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
 		      const struct sp_http_reply *reply)
 {
 	__sp_json json_t *object = NULL;

@@ -57,21 +57,21 @@ int sp_oidc_flow_take_tokens(struct sp_oidc_flow *flow, const json_t *object)
 
 /* ---- asking with a refresh token ---- */
 
-enum sp_oidc_step sp_oidc_refresh_next(struct sp_oidc_flow *flow, const struct sp_oidc_time *now,
-				       struct sp_http_request *ret_request, uint64_t *ret_due_ns)
+enum sp_idp_step sp_oidc_refresh_next(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
+				      struct sp_http_request *ret_request, uint64_t *ret_due_ns)
 {
 	const struct sp_form_field fields[] = {
 		{ "grant_type", "refresh_token" },
 		{ "refresh_token", flow->used_refresh_token },
 	};
-	enum sp_oidc_step step;
+	enum sp_idp_step step;
 
 	if (!sp_oidc_flow_has_provider(flow, now, ret_due_ns, &step))
 		return step;
 	return sp_oidc_flow_post(flow, flow->oidc->discovery.token_endpoint, fields, 2, ret_request);
 }
 
-int sp_oidc_refresh_take(struct sp_oidc_flow *flow, const struct sp_oidc_time *now,
+int sp_oidc_refresh_take(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
 			 const struct sp_http_reply *reply)
 {
 	__sp_json json_t *object = NULL;
@@ -94,7 +94,7 @@ int sp_oidc_refresh_take(struct sp_oidc_flow *flow, const struct sp_oidc_time *n
 
 /* Fresh keys may make an unknown one known. A person at the door is told at once when they were fetched for
  * that reason less than a minute ago; a refresh, which a wrong answer would cost a live session, waits. */
-static bool may_wait_for_keys(struct sp_oidc_flow *flow, const struct sp_oidc_time *now)
+static bool may_wait_for_keys(struct sp_oidc_flow *flow, const struct sp_idp_time *now)
 {
 	uint64_t wait_ns;
 
@@ -110,8 +110,8 @@ static bool may_wait_for_keys(struct sp_oidc_flow *flow, const struct sp_oidc_ti
 	return true;
 }
 
-enum sp_oidc_step sp_oidc_keys_next(struct sp_oidc_flow *flow, const struct sp_oidc_time *now,
-				    struct sp_http_request *ret_request, uint64_t *ret_due_ns)
+enum sp_idp_step sp_oidc_keys_next(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
+				   struct sp_http_request *ret_request, uint64_t *ret_due_ns)
 {
 	const struct sp_oidc_fetching *keys = &flow->oidc->documents[SP_OIDC_KEYS];
 
@@ -119,7 +119,7 @@ enum sp_oidc_step sp_oidc_keys_next(struct sp_oidc_flow *flow, const struct sp_o
 	if (keys->answers != flow->key_answers) {
 		flow->stage = SP_OIDC_STAGE_TOKEN;
 		if (keys->trouble.reason == SP_REFUSAL_NONE)
-			return SP_OIDC_WAIT;
+			return SP_IDP_WAIT;
 		flow->finding = keys->trouble;
 		return sp_oidc_flow_refuse(flow, -EACCES);
 	}
@@ -129,28 +129,28 @@ enum sp_oidc_step sp_oidc_keys_next(struct sp_oidc_flow *flow, const struct sp_o
 		flow->key_due_ns = wait_ns ? now->boot_ns + wait_ns : 0;
 	}
 	*ret_due_ns = flow->key_due_ns ? flow->key_due_ns : UINT64_MAX;
-	return SP_OIDC_WAIT;
+	return SP_IDP_WAIT;
 }
 
 /* Enough is known, or userinfo is asked for the rest. */
-static enum sp_oidc_step settle(struct sp_oidc_flow *flow, bool may_ask)
+static enum sp_idp_step settle(struct sp_oidc_flow *flow, bool may_ask)
 {
 	const char *user_claim = flow->oidc->idp->user_claim;
 	int r;
 
 	if (may_ask && (!flow->claims.user || !flow->claims.has_groups)) {
 		flow->stage = SP_OIDC_STAGE_USERINFO;
-		return SP_OIDC_WAIT;
+		return SP_IDP_WAIT;
 	}
 	r = sp_claims_settle_user(user_claim, &flow->claims, &flow->finding);
 	if (r < 0)
 		return sp_oidc_flow_refuse(flow, r);
 	flow->stage = SP_OIDC_STAGE_DONE;
-	return SP_OIDC_WAIT;
+	return SP_IDP_WAIT;
 }
 
-enum sp_oidc_step sp_oidc_token_next(struct sp_oidc_flow *flow, const struct sp_oidc_time *now,
-				     struct sp_http_request *ret_request, uint64_t *ret_due_ns)
+enum sp_idp_step sp_oidc_token_next(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
+				    struct sp_http_request *ret_request, uint64_t *ret_due_ns)
 {
 	const struct sp_oidc *oidc = flow->oidc;
 	const bool has_userinfo = oidc->discovery.userinfo_endpoint != NULL;
@@ -166,7 +166,7 @@ enum sp_oidc_step sp_oidc_token_next(struct sp_oidc_flow *flow, const struct sp_
 		.now_s = now->now_s,
 		.max_age_s = SP_ID_TOKEN_AGE_MAX_S,
 	};
-	enum sp_oidc_step step;
+	enum sp_idp_step step;
 	int r;
 
 	/* Only keys a day old, dropped meanwhile, would be missing here. */
@@ -176,7 +176,7 @@ enum sp_oidc_step sp_oidc_token_next(struct sp_oidc_flow *flow, const struct sp_
 	r = sp_id_token_check(flow->id_token, strlen(flow->id_token), oidc->keys, &want, &flow->claims,
 			      &flow->finding);
 	if (r == -EACCES && may_wait_for_keys(flow, now))
-		return SP_OIDC_WAIT;
+		return SP_IDP_WAIT;
 	if (r < 0)
 		return sp_oidc_flow_refuse(flow, r);
 	return settle(flow, has_userinfo);
@@ -184,8 +184,8 @@ enum sp_oidc_step sp_oidc_token_next(struct sp_oidc_flow *flow, const struct sp_
 
 /* ---- userinfo ---- */
 
-enum sp_oidc_step sp_oidc_userinfo_next(struct sp_oidc_flow *flow, const struct sp_oidc_time *now,
-					struct sp_http_request *ret_request, uint64_t *ret_due_ns)
+enum sp_idp_step sp_oidc_userinfo_next(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
+				       struct sp_http_request *ret_request, uint64_t *ret_due_ns)
 {
 	struct sp_http_request request = { .body_max = SP_OAUTH_REPLY_MAX };
 
@@ -200,10 +200,10 @@ enum sp_oidc_step sp_oidc_userinfo_next(struct sp_oidc_flow *flow, const struct 
 		return sp_oidc_flow_refuse(flow, -ENOMEM);
 	}
 	*ret_request = request;
-	return SP_OIDC_FETCH;
+	return SP_IDP_FETCH;
 }
 
-int sp_oidc_userinfo_take(struct sp_oidc_flow *flow, const struct sp_oidc_time *now,
+int sp_oidc_userinfo_take(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
 			  const struct sp_http_reply *reply)
 {
 	const struct sp_idp *idp = flow->oidc->idp;

@@ -36,9 +36,9 @@ struct sp_oidc {
 /* Both documents are wanted now. A failed fetch is waited for by its back-off, but not longer than
  * 10 s by somebody who stands at the door. Returns 0 they are there; -EAGAIN a fetch is due or
  * under way; -EACCES @finding: the last one failed just now. */
-int sp_oidc_want(struct sp_oidc *oidc, const struct sp_oidc_time *now, struct sp_finding *finding);
+int sp_oidc_want(struct sp_oidc *oidc, const struct sp_idp_time *now, struct sp_finding *finding);
 /* A token names a key we do not know: the keys are wanted anew, at most once a minute for that
  * reason. Returns 0 a fetch is due or under way; else the nanoseconds until it may be. */
-uint64_t sp_oidc_want_keys(struct sp_oidc *oidc, const struct sp_oidc_time *now);
+uint64_t sp_oidc_want_keys(struct sp_oidc *oidc, const struct sp_idp_time *now);
 
 #endif

@@ -34,17 +34,19 @@ void sp_handle_device_start(struct sp_exchange *exchange)
 	if (!provider)
 		sp_exchange_fail(exchange, 404, "no-such-provider",
 				 "there is no provider of this name; see the list of providers");
-	else if (!provider->oidc)
+	else if (sp_provider_takes_passwords(provider))
 		sp_exchange_fail(exchange, 400, "bad-request",
 				 "\"idp\": this provider takes passwords; sign in by login");
 	else if (sp_person_read_device(&exchange->person, device) < 0)
 		sp_exchange_fail(exchange, 500, "internal", "out of memory; try again in a moment");
 	else
-		sp_grant_start(exchange, provider, 0);
+		sp_grant_start(exchange, provider, SP_GRANT_DEVICE, 0);
 }
 
 void sp_handle_device_poll(struct sp_exchange *exchange)
 {
-	sp_grant_poll(exchange, body_text(exchange->body, "handle"),
-		      exchange->portal->is_crowded ? 0 : json_integer_value(json_object_get(exchange->body, "wait_s")));
+	sp_grant_poll(exchange, SP_GRANT_DEVICE, body_text(exchange->body, "handle"),
+		      exchange->portal->is_crowded
+			      ? 0
+			      : json_integer_value(json_object_get(exchange->body, "wait_s")));
 }

@@ -33,9 +33,10 @@ struct sp_grant {
 	struct sp_due due; /* first: the heap's item is the grant */
 	struct sp_portal *portal;
 	struct sp_provider *provider;
-	struct sp_oidc_flow *flow; /* NULL from OPENING on */
+	struct sp_idp_flow *flow; /* NULL from OPENING on */
 	struct sp_person person;
 	struct sp_addr from;
+	enum sp_grant_purpose purpose;
 	int64_t session; /* to extend; 0: a sign-in */
 	enum grant_state state;
 	uint8_t handle[SP_HANDLE_LEN];
@@ -134,7 +135,7 @@ static void remove_from_table(struct sp_grants *grants, struct sp_grant *grant)
 static void end_flow(struct sp_grant *grant)
 {
 	sp_fetch_job_cancel(&grant->job);
-	sp_oidc_flow_free(SP_TAKE_PTR(grant->flow));
+	sp_idp_flow_free(SP_TAKE_PTR(grant->flow));
 }
 
 /* Nobody waits for it any more. */
@@ -271,7 +272,7 @@ static void gate_replied(struct sp_gate_request *ask, const json_t *reply)
 
 static int seal_refresh(struct sp_grant *grant)
 {
-	const char *token = sp_oidc_flow_refresh_token(grant->flow);
+	const char *token = sp_idp_flow_refresh_token(grant->flow);
 
 	return token ? sp_refresh_seal(grant->portal, token, &grant->from, &grant->refresh) : 0;
 }
@@ -306,7 +307,7 @@ static void ask_for_session(struct sp_grant *grant, const struct sp_claims *clai
 /* The provider said yes: to whom, and is that who it must be? */
 static void take_claims(struct sp_grant *grant)
 {
-	const struct sp_claims *claims = sp_oidc_flow_claims(grant->flow);
+	const struct sp_claims *claims = sp_idp_flow_claims(grant->flow);
 	const char *idp = grant->provider->name;
 	struct sp_finding finding = { 0 };
 
@@ -328,9 +329,9 @@ static void take_claims(struct sp_grant *grant)
 
 /* ---- its flow ---- */
 
-static void show_prompt(struct sp_grant *grant, const struct sp_oidc_prompt *prompt)
+static void show_prompt(struct sp_grant *grant, const struct sp_idp_prompt *prompt)
 {
-	const struct sp_oidc_time *now = &grant->portal->now;
+	const struct sp_idp_time *now = &grant->portal->now;
 	struct sp_exchange *exchange = grant->starter;
 	uint64_t life_ns = prompt->expires_s > now->now_s ?
 				   (uint64_t)(prompt->expires_s - now->now_s) * (uint64_t)SP_NS_PER_S :
@@ -361,7 +362,7 @@ static void fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
 {
 	struct sp_grant *grant = (void *)((char *)job - offsetof(struct sp_grant, job));
 
-	sp_oidc_flow_take(grant->flow, &grant->portal->now, reply);
+	sp_idp_flow_take(grant->flow, &grant->portal->now, reply);
 	advance(grant);
 }
 
@@ -371,26 +372,29 @@ static void advance(struct sp_grant *grant)
 	struct sp_provider *provider = sp_provider_ref(grant->provider);
 	struct sp_portal *portal = grant->portal;
 	struct sp_http_request request = { 0 };
-	const struct sp_oidc_prompt *prompt;
-	enum sp_oidc_step step;
+	const struct sp_idp_prompt *prompt;
+	enum sp_idp_step step;
 
 	grant->flow_due_ns = UINT64_MAX;
-	step = sp_oidc_flow_next(grant->flow, &portal->now, &request, &grant->flow_due_ns);
-	prompt = sp_oidc_flow_prompt(grant->flow);
-	if (grant->state == GRANT_STARTING && prompt && step != SP_OIDC_REFUSED)
+	step = sp_idp_flow_next(grant->flow, &portal->now, &request, &grant->flow_due_ns);
+	prompt = sp_idp_flow_prompt(grant->flow);
+	if (grant->state == GRANT_STARTING && prompt && step != SP_IDP_REFUSED)
 		show_prompt(grant, prompt);
-	if (step == SP_OIDC_DONE || (step == SP_OIDC_REFUSED && sp_oidc_flow_finding(grant->flow)->is_client_refused))
-		sp_provider_heard(provider, step == SP_OIDC_DONE ? NULL : sp_oidc_flow_finding(grant->flow), false);
+	if (step == SP_IDP_DONE ||
+	    (step == SP_IDP_REFUSED && sp_idp_flow_finding(grant->flow)->is_client_refused))
+		sp_provider_heard(provider,
+				  step == SP_IDP_DONE ? NULL : sp_idp_flow_finding(grant->flow),
+				  false);
 	switch (step) {
-	case SP_OIDC_FETCH:
+	case SP_IDP_FETCH:
 		grant->flow_due_ns = UINT64_MAX;
 		grant->job.is_low = grant->state == GRANT_STARTING;
 		sp_fetch_job_begin(&grant->job, &request, &provider->trust);
 		set_due(grant);
 		break;
-	case SP_OIDC_WAIT: set_due(grant); break;
-	case SP_OIDC_DONE: take_claims(grant); break;
-	case SP_OIDC_REFUSED: end_refused(grant, sp_oidc_flow_finding(grant->flow)); break;
+	case SP_IDP_WAIT: set_due(grant); break;
+	case SP_IDP_DONE: take_claims(grant); break;
+	case SP_IDP_REFUSED: end_refused(grant, sp_idp_flow_finding(grant->flow)); break;
 	}
 	sp_provider_advance(provider); /* the flow may have asked for fresh keys */
 	sp_provider_unref(provider);
@@ -398,15 +402,39 @@ static void advance(struct sp_grant *grant)
 
 /* ---- requests ---- */
 
-static struct sp_grant *grant_new(struct sp_exchange *exchange, struct sp_provider *provider)
+static int begin_flow(const struct sp_provider *provider, enum sp_grant_purpose purpose,
+		      struct sp_idp_flow **ret_flow)
+{
+	switch (purpose) {
+	case SP_GRANT_DEVICE: return sp_provider_begin_device(provider, ret_flow);
+	case SP_GRANT_BROWSER: return -EOPNOTSUPP; /* no protocol here has a flow for it */
+	}
+	return -EOPNOTSUPP;
+}
+
+/* How a result looks that waits for whoever polls. */
+static enum sp_web_kind kind_of(enum sp_grant_purpose purpose)
+{
+	switch (purpose) {
+	case SP_GRANT_DEVICE: return SP_WEB_API;
+	case SP_GRANT_BROWSER: return SP_WEB_PAGE;
+	}
+	return SP_WEB_PAGE;
+}
+
+static int grant_new(struct sp_exchange *exchange, struct sp_provider *provider,
+		     enum sp_grant_purpose purpose, struct sp_grant **ret_grant)
 {
 	struct sp_portal *portal = exchange->portal;
 	struct sp_grant *grant = calloc(1, sizeof(*grant));
+	int r = grant ? begin_flow(provider, purpose, &grant->flow) : -ENOMEM;
 
-	if (!grant || sp_oidc_flow_device(provider->oidc, &grant->flow) < 0) {
+	if (r < 0) {
 		free(grant);
-		return NULL;
+		return r;
 	}
+	grant->purpose = purpose;
+	grant->result.kind = kind_of(purpose);
 	grant->portal = portal;
 	grant->provider = sp_provider_ref(provider);
 	grant->from = exchange->from;
@@ -417,7 +445,8 @@ static struct sp_grant *grant_new(struct sp_exchange *exchange, struct sp_provid
 	grant->person = exchange->person;
 	exchange->person = (struct sp_person){ 0 };
 	insert(portal->grants, grant);
-	return grant;
+	*ret_grant = grant;
+	return 0;
 }
 
 static void refuse_slow_down(struct sp_exchange *exchange, struct sp_provider *provider)
@@ -431,19 +460,26 @@ static void refuse_slow_down(struct sp_exchange *exchange, struct sp_provider *p
 	sp_exchange_answer(exchange);
 }
 
-void sp_grant_start(struct sp_exchange *exchange, struct sp_provider *provider, int64_t session)
+void sp_grant_start(struct sp_exchange *exchange, struct sp_provider *provider,
+		    enum sp_grant_purpose purpose, int64_t session)
 {
 	struct sp_portal *portal = exchange->portal;
 	struct sp_grants *grants = portal->grants;
-	struct sp_grant *grant;
+	struct sp_grant *grant = NULL;
+	int r;
 
 	if (sp_rate_of(&portal->rates, &exchange->from)->unfinished >= SP_UNFINISHED_PER_ADDRESS ||
 	    (grants->count >= SP_GRANTS_MAX && !make_room(grants))) {
 		refuse_slow_down(exchange, provider);
 		return;
 	}
-	grant = grant_new(exchange, provider);
-	if (!grant) {
+	r = grant_new(exchange, provider, purpose, &grant);
+	if (r == -EOPNOTSUPP) {
+		sp_exchange_fail(exchange, 400, "bad-request",
+				 "this provider is not signed in at this way");
+		return;
+	}
+	if (r < 0) {
 		sp_exchange_fail(exchange, 500, "internal", "out of memory; try again in a moment");
 		return;
 	}
@@ -479,11 +515,12 @@ static void wait_for(struct sp_grant *grant, struct sp_exchange *exchange, int64
 		set_due(grant);
 }
 
-void sp_grant_poll(struct sp_exchange *exchange, const char *handle, int64_t wait_s)
+void sp_grant_poll(struct sp_exchange *exchange, enum sp_grant_purpose purpose, const char *handle,
+		   int64_t wait_s)
 {
 	struct sp_grant *grant = find(exchange->portal->grants, handle);
 
-	if (!grant || grant->state == GRANT_STARTING) {
+	if (!grant || grant->purpose != purpose || grant->state == GRANT_STARTING) {
 		sp_respond_error(&exchange->response, 410, "expired", 0,
 				 "this sign-in is not known any more: start again");
 		sp_exchange_answer(exchange);

@@ -18,15 +18,25 @@
 
 struct sp_grant;
 
+/* What a sign-in is for. */
+enum sp_grant_purpose {
+	SP_GRANT_DEVICE, /* a program's device: it polls by the API, and a session is opened for the device */
+	SP_GRANT_BROWSER, /* a person in a browser, without a device so far: answers are pages */
+};
+
 int sp_grants_new(struct sp_grants **ret_grants);
 void sp_grants_free(struct sp_grants *grants);
 size_t sp_grants_count(const struct sp_grants *grants);
 
-/* Begin a sign-in of @exchange's person (device set), or, with @session > 0, the extension of that
- * session by that person and nobody else. @exchange is answered with the prompt, or why there is none. */
-void sp_grant_start(struct sp_exchange *exchange, struct sp_provider *provider, int64_t session);
-/* Answer @exchange when the grant of that handle ends, or pending when @wait_s are over. */
-void sp_grant_poll(struct sp_exchange *exchange, const char *handle, int64_t wait_s);
+/* Begin a sign-in of @exchange's person (for a device: device set), or, with @session > 0, the extension of that
+ * session by that person and nobody else. @exchange is answered with the prompt, or why there is none: not
+ * every provider can do it for every purpose. */
+void sp_grant_start(struct sp_exchange *exchange, struct sp_provider *provider,
+		    enum sp_grant_purpose purpose, int64_t session);
+/* Answer @exchange when the grant of that handle ends, or pending when @wait_s are over. One for another
+ * purpose is as unknown as none. */
+void sp_grant_poll(struct sp_exchange *exchange, enum sp_grant_purpose purpose, const char *handle,
+		   int64_t wait_s);
 /* @exchange waits no more. */
 void sp_grant_leave(struct sp_grant *grant, struct sp_exchange *exchange);
 

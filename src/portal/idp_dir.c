@@ -107,7 +107,7 @@ static void read_all(struct sp_idp_dir *dir)
 	dir->last_error = r;
 	if (r < 0 && r != -ENOENT)
 		return; /* what runs goes on */
-	dir->portal->now = (struct sp_oidc_time){ sp_clock_realtime_s(), sp_clock_boottime_ns() };
+	dir->portal->now = (struct sp_idp_time){ sp_clock_realtime_s(), sp_clock_boottime_ns() };
 	sp_providers_begin(dir->portal);
 	for (int i = 0; i < count; i++) {
 		if (i < FILES_MAX)

@@ -44,7 +44,9 @@ static const struct sp_local_user *find_user(const struct sp_exchange *exchange)
 {
 	const struct sp_provider *provider = sp_provider_find(exchange->portal, exchange->person.idp);
 
-	return provider && !provider->oidc ? sp_idp_user(provider->idp, exchange->person.user) : NULL;
+	return provider && sp_provider_takes_passwords(provider)
+		       ? sp_idp_user(provider->idp, exchange->person.user)
+		       : NULL;
 }
 
 static void checked(void *arg, bool is_right)
@@ -199,7 +201,7 @@ static struct sp_provider *choose(struct sp_exchange *exchange, const char *idp)
 				       "say which provider: not exactly one takes passwords");
 		return NULL;
 	}
-	if (!provider->oidc)
+	if (sp_provider_takes_passwords(provider))
 		return provider;
 	sp_exchange_fail(exchange, 400, "bad-request",
 			 "\"idp\": this provider takes no passwords here; sign in by device/start");

@@ -25,7 +25,7 @@ static void provider_changed(struct sp_portal *portal, struct sp_provider *provi
 	}
 }
 
-int sp_portal_new(const struct sp_portal_config *config, const struct sp_oidc_time *now,
+int sp_portal_new(const struct sp_portal_config *config, const struct sp_idp_time *now,
 		  struct sp_portal **ret_portal)
 {
 	__sp_cleanup(sp_portal_freep) struct sp_portal *portal = calloc(1, sizeof(*portal));

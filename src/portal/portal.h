@@ -49,7 +49,7 @@ struct sp_portal {
 	const struct sp_prefix *pool;
 	size_t pool_count;
 	struct sp_sealer sealer;
-	struct sp_oidc_time now; /* set before anything is called */
+	struct sp_idp_time now; /* set before anything is called */
 	struct sp_provider **providers; /* by name */
 	size_t provider_count;
 	void (*provider_changed)(struct sp_portal *portal, struct sp_provider *provider,
@@ -73,7 +73,7 @@ struct sp_portal {
 };
 
 /* Returns 0; -ENOMEM. */
-int sp_portal_new(const struct sp_portal_config *config, const struct sp_oidc_time *now,
+int sp_portal_new(const struct sp_portal_config *config, const struct sp_idp_time *now,
 		  struct sp_portal **ret_portal);
 void sp_portal_free(struct sp_portal *portal);
 

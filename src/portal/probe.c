@@ -6,17 +6,23 @@
 
 #define FIRST_NS (60 * SP_SECOND_NS)
 #define LONGEST_NS (3600 * SP_SECOND_NS)
-#define NO_TOKEN "none-is-the-client-known"
 
-void sp_idp_probe_init(struct sp_idp_probe *probe, struct sp_portal *portal, void (*done)(struct sp_idp_probe *probe))
+void sp_idp_probe_init(struct sp_idp_probe *probe, struct sp_portal *portal,
+		   int (*begin)(struct sp_idp_probe *probe, struct sp_idp_flow **ret_flow),
+		   void (*done)(struct sp_idp_probe *probe))
 {
-	*probe = (struct sp_idp_probe){ .job = { .portal = portal, .is_low = true }, .due_ns = UINT64_MAX, .done = done };
+	*probe = (struct sp_idp_probe){
+		.job = { .portal = portal, .is_low = true },
+		.due_ns = UINT64_MAX,
+		.begin = begin,
+		.done = done,
+	};
 }
 
 static void end_flow(struct sp_idp_probe *probe)
 {
 	sp_fetch_job_cancel(&probe->job);
-	sp_oidc_flow_free(probe->flow);
+	sp_idp_flow_free(probe->flow);
 	probe->flow = NULL;
 }
 
@@ -62,20 +68,14 @@ static bool took_us(const struct sp_finding *finding, const struct sp_http_reply
 static void fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
 {
 	struct sp_idp_probe *probe = (void *)((char *)job - offsetof(struct sp_idp_probe, job));
-	const bool is_token = probe->is_refresh || sp_oidc_flow_prompt(probe->flow);
+	const bool is_token = probe->is_refresh || sp_idp_flow_prompt(probe->flow);
 
-	sp_oidc_flow_take(probe->flow, &job->portal->now, reply);
+	sp_idp_flow_take(probe->flow, &job->portal->now, reply);
 	probe->due_ns = job->portal->now.boot_ns;
-	if (!is_token || !took_us(sp_oidc_flow_finding(probe->flow), reply))
+	if (!is_token || !took_us(sp_idp_flow_finding(probe->flow), reply))
 		return;
 	sp_idp_probe_stop(probe);
 	probe->done(probe);
-}
-
-static int begin(struct sp_idp_probe *probe, struct sp_oidc *oidc)
-{
-	return probe->is_refresh ? sp_oidc_flow_refresh(oidc, NO_TOKEN, "", &probe->flow) :
-				   sp_oidc_flow_device(oidc, &probe->flow);
 }
 
 void sp_idp_probe_wake(struct sp_idp_probe *probe)
@@ -84,25 +84,25 @@ void sp_idp_probe_wake(struct sp_idp_probe *probe)
 		probe->due_ns = probe->job.portal->now.boot_ns;
 }
 
-void sp_idp_probe_run(struct sp_idp_probe *probe, struct sp_oidc *oidc, const struct sp_fetch_trust *trust)
+void sp_idp_probe_run(struct sp_idp_probe *probe, const struct sp_fetch_trust *trust)
 {
 	struct sp_http_request request = { 0 };
 
 	if (!probe->wait_ns || probe->due_ns > probe->job.portal->now.boot_ns)
 		return;
 	probe->due_ns = UINT64_MAX;
-	if (!probe->flow && begin(probe, oidc) < 0) {
+	if (!probe->flow && probe->begin(probe, &probe->flow) < 0) {
 		try_later(probe);
 		return;
 	}
-	switch (sp_oidc_flow_next(probe->flow, &probe->job.portal->now, &request, &probe->due_ns)) {
-	case SP_OIDC_FETCH:
+	switch (sp_idp_flow_next(probe->flow, &probe->job.portal->now, &request, &probe->due_ns)) {
+	case SP_IDP_FETCH:
 		probe->due_ns = UINT64_MAX;
 		probe->job.done = fetched;
 		sp_fetch_job_begin(&probe->job, &request, trust);
 		break;
-	case SP_OIDC_WAIT: break;
-	case SP_OIDC_DONE:
-	case SP_OIDC_REFUSED: try_later(probe); break;
+	case SP_IDP_WAIT: break;
+	case SP_IDP_DONE:
+	case SP_IDP_REFUSED: try_later(probe); break;
 	}
 }

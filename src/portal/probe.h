@@ -6,27 +6,31 @@
 #ifndef SALLYPORT_PORTAL_PROBE_H
 #define SALLYPORT_PORTAL_PROBE_H
 
-#include "identity/oidc.h"
+#include "identity/idp_flow.h"
 #include "portal/job.h"
 
 struct sp_idp_probe {
-	struct sp_oidc_flow *flow; /* NULL: none is under way */
+	struct sp_idp_flow *flow;  /* NULL: none is under way */
 	bool is_refresh;           /* what was refused: a refresh, not a sign-in */
 	struct sp_fetch_job job;
 	uint64_t due_ns;           /* UINT64_MAX: nothing before an answer comes, or it is not wanted */
 	uint64_t wait_ns;          /* after the last one that failed; 0: it is not wanted */
+	/* Begin the flow that was refused: a sign-in, or a refresh with a token that is none. Returns 0; -errno. */
+	int (*begin)(struct sp_idp_probe *probe, struct sp_idp_flow **ret_flow);
 	void (*done)(struct sp_idp_probe *probe); /* we were taken; it is no longer wanted */
 };
 
-/* @portal and @done as in the job: set once, before the first use. */
-void sp_idp_probe_init(struct sp_idp_probe *probe, struct sp_portal *portal, void (*done)(struct sp_idp_probe *probe));
+/* Nothing is wanted so far. @begin and @done: as the members of that name. */
+void sp_idp_probe_init(struct sp_idp_probe *probe, struct sp_portal *portal,
+		   int (*begin)(struct sp_idp_probe *probe, struct sp_idp_flow **ret_flow),
+		   void (*done)(struct sp_idp_probe *probe));
 /* Ask from a minute on, then ever more seldom, at least each hour. One that is wanted already goes on, but a sign-in
  * that was refused counts for more than a refresh. */
 void sp_idp_probe_want(struct sp_idp_probe *probe, bool is_refresh);
 void sp_idp_probe_stop(struct sp_idp_probe *probe);
 /* The provider's discovery or keys came, for which it may have waited. */
 void sp_idp_probe_wake(struct sp_idp_probe *probe);
-/* When it is due. */
-void sp_idp_probe_run(struct sp_idp_probe *probe, struct sp_oidc *oidc, const struct sp_fetch_trust *trust);
+/* Go on, when it is due. @trust: borrowed as long as the provider is there. */
+void sp_idp_probe_run(struct sp_idp_probe *probe, const struct sp_fetch_trust *trust);
 
 #endif

@@ -57,7 +57,7 @@ struct sp_provider *sp_provider_find_local(const struct sp_portal *portal)
 	for (size_t i = 0; i < portal->provider_count; i++) {
 		struct sp_provider *provider = portal->providers[i];
 
-		if (!provider->idp || provider->idp->type != SP_IDP_LOCAL)
+		if (!provider->idp || !sp_provider_takes_passwords(provider))
 			continue;
 		if (found)
 			return NULL;
@@ -66,24 +66,87 @@ struct sp_provider *sp_provider_find_local(const struct sp_portal *portal)
 	return found;
 }
 
+/* ---- what depends on the kind ---- */
+
+bool sp_provider_takes_passwords(const struct sp_provider *provider)
+{
+	switch (provider->kind) {
+	case SP_IDP_LOCAL: return true;
+	case SP_IDP_OIDC: return false;
+	}
+	return false;
+}
+
+int sp_provider_begin_device(const struct sp_provider *provider, struct sp_idp_flow **ret_flow)
+{
+	switch (provider->kind) {
+	case SP_IDP_LOCAL: return -EOPNOTSUPP;
+	case SP_IDP_OIDC: return sp_oidc_flow_device(provider->oidc, ret_flow);
+	}
+	return -EOPNOTSUPP;
+}
+
+int sp_provider_begin_refresh(const struct sp_provider *provider, const char *token,
+			      const char *subject, struct sp_idp_flow **ret_flow)
+{
+	switch (provider->kind) {
+	case SP_IDP_LOCAL: return -EOPNOTSUPP;
+	case SP_IDP_OIDC: return sp_oidc_flow_refresh(provider->oidc, token, subject, ret_flow);
+	}
+	return -EOPNOTSUPP;
+}
+
+const char *sp_provider_type(const struct sp_provider *provider)
+{
+	if (!provider->idp)
+		return "unknown";
+	switch (provider->kind) {
+	case SP_IDP_LOCAL: return "local";
+	case SP_IDP_OIDC: return "oidc";
+	}
+	return "unknown";
+}
+
+const char *sp_provider_method(const struct sp_provider *provider)
+{
+	return sp_provider_takes_passwords(provider) ? "password" : "device";
+}
+
+/* Why the last it was asked for discovery or keys was in vain; NULL: it was not. */
+static const struct sp_finding *trouble_of(const struct sp_provider *provider)
+{
+	switch (provider->kind) {
+	case SP_IDP_LOCAL: return NULL;
+	case SP_IDP_OIDC: return sp_oidc_trouble(provider->oidc);
+	}
+	return NULL;
+}
+
+static bool is_ready(const struct sp_provider *provider)
+{
+	switch (provider->kind) {
+	case SP_IDP_LOCAL: return true;
+	case SP_IDP_OIDC: return sp_oidc_is_ready(provider->oidc);
+	}
+	return false;
+}
+
 /* ---- how they are ---- */
 
 const char *sp_provider_state(const struct sp_provider *provider)
 {
-	const struct sp_finding *trouble = provider->oidc ? sp_oidc_trouble(provider->oidc) : NULL;
+	const struct sp_finding *trouble = trouble_of(provider);
 
 	if (!provider->idp)
 		return "failed";
-	if (!provider->oidc)
-		return "ok";
 	if (trouble)
 		return trouble->reason == SP_REFUSAL_UNREACHABLE ? "unreachable" : "failed";
-	return sp_oidc_is_ready(provider->oidc) ? "ok" : "starting";
+	return is_ready(provider) ? "ok" : "starting";
 }
 
 const char *sp_provider_error(const struct sp_provider *provider)
 {
-	const struct sp_finding *trouble = provider->oidc ? sp_oidc_trouble(provider->oidc) : NULL;
+	const struct sp_finding *trouble = trouble_of(provider);
 
 	if (provider->file_error)
 		return provider->file_error;
@@ -92,6 +155,16 @@ const char *sp_provider_error(const struct sp_provider *provider)
 
 #define FAILURES_TOLD 3u /* refreshes in a row */
 #define STALE_NS (1800 * SP_SECOND_NS)
+#define NO_TOKEN "none-is-the-client-known"
+
+static int begin_probe(struct sp_idp_probe *probe, struct sp_idp_flow **ret_flow)
+{
+	struct sp_provider *provider = (void *)((char *)probe - offsetof(struct sp_provider, probe));
+
+	return probe->is_refresh ?
+		       sp_provider_begin_refresh(provider, NO_TOKEN, "", ret_flow) :
+		       sp_provider_begin_device(provider, ret_flow);
+}
 
 /* It takes us again, as nobody's sign-in showed. */
 static void probed(struct sp_idp_probe *probe)
@@ -160,13 +233,14 @@ json_t *sp_providers_report(const struct sp_portal *portal)
 
 	for (size_t i = 0; list && i < portal->provider_count; i++) {
 		const struct sp_provider *provider = portal->providers[i];
-		const char *type = !provider->idp ? "unknown" : provider->idp->type == SP_IDP_LOCAL ? "local" : "oidc";
 		const char *error = sp_provider_error(provider);
 		char name[256], why[256]; /* sallyportd takes what prints, up to 255 bytes */
-		json_t *report = json_pack("{s:s, s:s, s:s, s:s?}", "name",
-					   sp_text_show(provider->name, name, sizeof(name)), "type", type, "state",
-					   provider->file_error ? "failed" : sp_provider_state(provider), "error",
-					   error ? sp_text_show(error, why, sizeof(why)) : NULL);
+		json_t *report =
+			json_pack("{s:s, s:s, s:s, s:s?}", "name",
+				  sp_text_show(provider->name, name, sizeof(name)), "type",
+				  sp_provider_type(provider), "state",
+				  provider->file_error ? "failed" : sp_provider_state(provider),
+				  "error", error ? sp_text_show(error, why, sizeof(why)) : NULL);
 
 		if (report && !provider->file_error)
 			add_trouble(provider, report);
@@ -201,17 +275,24 @@ static void fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
 	sp_provider_unref(provider);
 }
 
-void sp_provider_advance(struct sp_provider *provider)
+static void advance_oidc(struct sp_provider *provider)
 {
 	struct sp_http_request request = { 0 };
 
-	provider->due_ns = UINT64_MAX;
-	if (!provider->oidc)
+	if (provider->job.state != SP_JOB_IDLE ||
+	    sp_oidc_next(provider->oidc, &provider->portal->now, &request, &provider->due_ns) !=
+		    SP_IDP_FETCH)
 		return;
-	if (provider->job.state == SP_JOB_IDLE &&
-	    sp_oidc_next(provider->oidc, &provider->portal->now, &request, &provider->due_ns) == SP_OIDC_FETCH) {
-		provider->due_ns = UINT64_MAX;
-		sp_fetch_job_begin(&provider->job, &request, &provider->trust);
+	provider->due_ns = UINT64_MAX;
+	sp_fetch_job_begin(&provider->job, &request, &provider->trust);
+}
+
+void sp_provider_advance(struct sp_provider *provider)
+{
+	provider->due_ns = UINT64_MAX;
+	switch (provider->kind) {
+	case SP_IDP_LOCAL: return;
+	case SP_IDP_OIDC: advance_oidc(provider); break;
 	}
 	look(provider);
 }
@@ -244,7 +325,7 @@ static void run_due(struct sp_provider *provider)
 
 	forget_failures(provider);
 	if (is_probed)
-		sp_idp_probe_run(&provider->probe, provider->oidc, &provider->trust);
+		sp_idp_probe_run(&provider->probe, &provider->trust);
 	if (is_probed || provider->due_ns <= now_ns)
 		sp_provider_advance(provider); /* the probe may have made a fetch due */
 }
@@ -267,7 +348,7 @@ static int new_provider(struct sp_portal *portal, const char *name, struct sp_pr
 	provider->ref_count = 1;
 	provider->due_ns = UINT64_MAX;
 	provider->job = (struct sp_fetch_job){ .portal = portal, .done = fetched };
-	sp_idp_probe_init(&provider->probe, portal, probed);
+	sp_idp_probe_init(&provider->probe, portal, begin_probe, probed);
 	provider->name = strdup(name);
 	if (!provider->name) {
 		free(provider);
@@ -396,8 +477,11 @@ static int run_file(struct sp_portal *portal, const struct sp_provider_file *fil
 	r = new_provider(portal, file->name, &provider);
 	if (r < 0)
 		return r;
-	if ((*idp)->type == SP_IDP_OIDC)
-		r = sp_oidc_new(*idp, secret, &provider->oidc);
+	provider->kind = (*idp)->type;
+	switch (provider->kind) {
+	case SP_IDP_LOCAL: break;
+	case SP_IDP_OIDC: r = sp_oidc_new(*idp, secret, &provider->oidc); break;
+	}
 	if (r == 0 && (*idp)->ca)
 		r = resolve(file, (*idp)->ca, &provider->ca_path);
 	if (r < 0)

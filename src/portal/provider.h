@@ -16,8 +16,9 @@ struct sp_provider {
 	struct sp_portal *portal;
 	unsigned int ref_count;
 	char *name;
-	struct sp_idp *idp;    /* NULL: its file was never right */
-	struct sp_oidc *oidc;  /* NULL: a local one */
+	struct sp_idp *idp; /* NULL: its file was never right, and it does not run */
+	enum sp_idp_type kind; /* of one that runs */
+	struct sp_oidc *oidc; /* of SP_IDP_OIDC: what is known of it */
 	struct sp_fetch_trust trust;
 	char *ca_path;
 	uint8_t digest[32];    /* of file and secret */
@@ -59,6 +60,18 @@ struct sp_provider *sp_provider_find_local(const struct sp_portal *portal);
 struct sp_provider *sp_provider_ref(struct sp_provider *provider);
 void sp_provider_unref(struct sp_provider *provider);
 
+/* Whether who signs in there gives a password here; else the provider asks them. */
+bool sp_provider_takes_passwords(const struct sp_provider *provider);
+/* Begin a flow of a program that signs a device in; or ask again with @token who @subject is. *@ret_flow: the
+ * caller's, gone before the provider. Returns 0; -EOPNOTSUPP this kind has no such flow; -ENOMEM. */
+int sp_provider_begin_device(const struct sp_provider *provider, struct sp_idp_flow **ret_flow);
+int sp_provider_begin_refresh(const struct sp_provider *provider, const char *token,
+			      const char *subject, struct sp_idp_flow **ret_flow);
+
+/* Its kind in a word, literals: "local", "oidc"; "unknown" where it does not run. */
+const char *sp_provider_type(const struct sp_provider *provider);
+/* How a program signs in there, of one that runs: "password", "device". */
+const char *sp_provider_method(const struct sp_provider *provider);
 /* ok, starting, unreachable, failed. */
 const char *sp_provider_state(const struct sp_provider *provider);
 /* Why it is not ok, for the administrator; NULL. */

@@ -13,10 +13,11 @@ void sp_handle_providers(struct sp_exchange *exchange)
 
 		if (!provider->idp)
 			continue;
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", provider->name, "type",
-						      provider->oidc ? "oidc" : "local", "method",
-						      provider->oidc ? "device" : "password", "state",
-						      sp_provider_state(provider)));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:s, s:s}", "name", provider->name,
+						"type", sp_provider_type(provider), "method",
+						sp_provider_method(provider), "state",
+						sp_provider_state(provider)));
 	}
 	sp_respond(&exchange->response, 200,
 		   json_pack("{s:s, s:o}", "gateway", portal->gateway, "providers", list));

@@ -45,7 +45,7 @@ struct entry {
 	bool is_stale;     /* the provider's file changed meanwhile: look once more */
 	unsigned int failures;
 	struct sp_provider *provider; /* while a flow is under way */
-	struct sp_oidc_flow *flow;
+	struct sp_idp_flow *flow;
 	uint64_t flow_due_ns;
 	struct sp_fetch_job job;
 	struct sp_gate_request ask;
@@ -127,7 +127,7 @@ static void unlink_number(struct sp_refresher *refresher, struct entry *entry)
 static void end_flow(struct entry *entry)
 {
 	sp_fetch_job_cancel(&entry->job);
-	sp_oidc_flow_free(SP_TAKE_PTR(entry->flow));
+	sp_idp_flow_free(SP_TAKE_PTR(entry->flow));
 	if (entry->provider)
 		sp_provider_unref(SP_TAKE_PTR(entry->provider));
 	entry->flow_due_ns = UINT64_MAX;
@@ -195,12 +195,22 @@ static void rest(struct entry *entry, uint64_t delay_ns)
 		    delay_ns == UINT64_MAX ? UINT64_MAX : entry->portal->now.boot_ns + delay_ns);
 }
 
+/* Whether a file here says who people are; else the provider is asked. */
+static bool is_file(const struct sp_provider *provider)
+{
+	switch (provider->kind) {
+	case SP_IDP_LOCAL: return true;
+	case SP_IDP_OIDC: return false;
+	}
+	return false;
+}
+
 static void rest_until_next(struct entry *entry)
 {
 	const struct sp_provider *provider = sp_provider_find(entry->portal, entry->idp);
 
 	entry->failures = 0;
-	if (provider && !provider->oidc)
+	if (provider && is_file(provider))
 		rest(entry, UINT64_MAX); /* until its file changes */
 	else
 		rest(entry, jittered(entry->portal, NS(provider ? provider->idp->refresh_s : RETRY_MAX_S)));
@@ -548,7 +558,7 @@ static void doubt(struct entry *entry, bool is_persons)
 
 static void take_refusal(struct entry *entry, struct sp_provider *provider)
 {
-	const struct sp_finding finding = *sp_oidc_flow_finding(entry->flow);
+	const struct sp_finding finding = *sp_idp_flow_finding(entry->flow);
 	const bool is_silence = finding.reason == SP_REFUSAL_UNREACHABLE;
 
 	sp_log_note("session %lld of %s: provider %s: %s: %s", (long long)entry->number, entry->user,
@@ -588,13 +598,13 @@ static void note_token(struct entry *entry)
 {
 	sp_crash_at(entry->portal->kill_at, "refresh-answered");
 	entry->is_noted = true;
-	if (sp_oidc_flow_finding(entry->flow)->reason == SP_REFUSAL_GRANT_REVOKED) {
+	if (sp_idp_flow_finding(entry->flow)->reason == SP_REFUSAL_GRANT_REVOKED) {
 		advance(entry);
 		return;
 	}
 	entry->is_in_doubt = false;
 	entry->asked_s = 0;
-	(void)keep(entry, sp_oidc_flow_refresh_token(entry->flow));
+	(void)keep(entry, sp_idp_flow_refresh_token(entry->flow));
 	tell_gate(entry, update_request(entry), noted);
 }
 
@@ -604,8 +614,8 @@ static void fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
 
 	if (reply->is_unsent)
 		entry->is_asked = entry->was_asked;
-	sp_oidc_flow_take(entry->flow, &entry->portal->now, reply);
-	if (!entry->is_noted && sp_oidc_flow_is_token_settled(entry->flow))
+	sp_idp_flow_take(entry->flow, &entry->portal->now, reply);
+	if (!entry->is_noted && sp_idp_flow_is_token_settled(entry->flow))
 		note_token(entry);
 	else
 		advance(entry);
@@ -618,22 +628,22 @@ static void advance(struct entry *entry)
 	struct sp_http_request request = { 0 };
 
 	entry->flow_due_ns = UINT64_MAX;
-	switch (sp_oidc_flow_next(entry->flow, &entry->portal->now, &request, &entry->flow_due_ns)) {
-	case SP_OIDC_FETCH:
+	switch (sp_idp_flow_next(entry->flow, &entry->portal->now, &request, &entry->flow_due_ns)) {
+	case SP_IDP_FETCH:
 		entry->was_asked = entry->is_asked;
 		entry->is_asked = true;
 		entry->flow_due_ns = UINT64_MAX;
 		entry->job.done = fetched;
 		sp_fetch_job_begin(&entry->job, &request, &provider->trust);
 		break;
-	case SP_OIDC_WAIT:
+	case SP_IDP_WAIT:
 		sp_heap_set(&entry->portal->refresher->heap, &entry->due, entry->flow_due_ns);
 		break;
-	case SP_OIDC_DONE:
+	case SP_IDP_DONE:
 		sp_provider_heard(provider, NULL, true);
-		settle(entry, sp_groups_of_claims(sp_oidc_flow_claims(entry->flow)));
+		settle(entry, sp_groups_of_claims(sp_idp_flow_claims(entry->flow)));
 		break;
-	case SP_OIDC_REFUSED: take_refusal(entry, provider); break;
+	case SP_IDP_REFUSED: take_refusal(entry, provider); break;
 	}
 	sp_provider_advance(provider);
 	sp_provider_unref(provider);
@@ -645,7 +655,7 @@ static void ask_provider(struct entry *entry, struct sp_provider *provider)
 	int r = sp_kept_open(&entry->portal->sealer, entry->sealed, &kept);
 
 	if (r == 0 && kept.token)
-		r = sp_oidc_flow_refresh(provider->oidc, kept.token, entry->subject, &entry->flow);
+		r = sp_provider_begin_refresh(provider, kept.token, entry->subject, &entry->flow);
 	sp_kept_done(&kept);
 	if (r == -EBADMSG || (r == 0 && !entry->flow)) {
 		drop(entry); /* sealed by another key, or nothing to ask with */
@@ -668,7 +678,7 @@ static void marked(struct sp_gate_request *ask, const json_t *reply)
 		return;
 	if (!sp_gate_is_ok(reply)) {
 		rest(entry, RETRY_GATE_NS);
-	} else if (!provider || !provider->oidc) {
+	} else if (!provider || is_file(provider)) {
 		rest_until_next(entry);
 	} else {
 		sp_crash_at(entry->portal->kill_at, "refresh-marked");
@@ -732,10 +742,10 @@ static void listed(struct sp_gate_request *ask, const json_t *reply)
 		entry->is_ending = json_is_string(json_object_get(session, "ending"));
 		if (!provider)
 			rest_until_next(entry);
-		else if (provider->oidc)
-			mark(entry, provider);
-		else
+		else if (is_file(provider))
 			look_up_user(entry, provider);
+		else
+			mark(entry, provider);
 	}
 }
 
@@ -792,7 +802,7 @@ static void load_one(struct sp_portal *portal, const json_t *session)
 	}
 	set_groups(entry, json_object_get(session, "groups"));
 	provider = sp_provider_find(portal, entry->idp);
-	if (entry->is_unsaved || (provider && !provider->oidc))
+	if (entry->is_unsaved || (provider && is_file(provider)))
 		rest(entry, 0);
 	else if (!entry->due.place && entry->asked_s)
 		/* Under way when the portal died: soon, since providers that dislike a token's second use often
@@ -843,7 +853,7 @@ static void look_at_file(struct entry *entry, const void *arg)
 {
 	const struct sp_provider *provider = arg;
 
-	if (provider->oidc || strcmp(entry->idp, provider->name) != 0)
+	if (!is_file(provider) || strcmp(entry->idp, provider->name) != 0)
 		return;
 	if (entry->is_busy)
 		entry->is_stale = true;

@@ -99,7 +99,8 @@ static const struct sp_outside outside = {
 
 static void set_now(struct process *process)
 {
-	process->portal->now = (struct sp_oidc_time){ sp_clock_realtime_s(), sp_clock_boottime_ns() };
+	process->portal->now =
+		(struct sp_idp_time){ sp_clock_realtime_s(), sp_clock_boottime_ns() };
 }
 
 static void gate_changed(void *arg, bool is_there)
@@ -241,7 +242,7 @@ static int make_portal(struct process *process)
 		.outside = &outside,
 		.outside_arg = process,
 	};
-	const struct sp_oidc_time now = { sp_clock_realtime_s(), sp_clock_boottime_ns() };
+	const struct sp_idp_time now = { sp_clock_realtime_s(), sp_clock_boottime_ns() };
 	int r;
 
 	memcpy(config.seal_key, process->prepared.seal_key, sizeof(config.seal_key));

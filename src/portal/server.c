@@ -407,7 +407,7 @@ static enum MHD_Result begin(struct call *call, struct sp_portal *portal, struct
 	}
 	request->body = call->body;
 	request->body_len = call->body_len;
-	portal->now = (struct sp_oidc_time){ sp_clock_realtime_s(), sp_clock_boottime_ns() };
+	portal->now = (struct sp_idp_time){ sp_clock_realtime_s(), sp_clock_boottime_ns() };
 	sp_exchange_begin(&call->exchange, portal, request);
 	if (call->body)
 		sp_wipe(call->body, call->body_len);

@@ -126,9 +126,23 @@ static void extend_local(struct sp_exchange *exchange, const struct sp_local_use
 	sp_exchange_ask(exchange, request, extended);
 }
 
-static void extend_live(struct sp_exchange *exchange, const json_t *reply)
+/* The person shows once more who they are. */
+static void show_again(struct sp_exchange *exchange, struct sp_provider *provider)
 {
 	const char *password = json_string_value(json_object_get(exchange->body, "password"));
+
+	if (!sp_provider_takes_passwords(provider) && password)
+		sp_exchange_fail(exchange, 400, "bad-request", "\"password\" is for local users");
+	else if (!sp_provider_takes_passwords(provider))
+		sp_grant_start(exchange, provider, SP_GRANT_DEVICE, exchange->session);
+	else if (!password)
+		sp_exchange_fail(exchange, 400, "bad-request", "\"password\" is missing");
+	else
+		sp_password_check(exchange, password, extend_local);
+}
+
+static void extend_live(struct sp_exchange *exchange, const json_t *reply)
+{
 	struct sp_provider *provider = sp_provider_find(exchange->portal, exchange->person.idp);
 	const json_t *session = newest(exchange, reply);
 
@@ -140,14 +154,8 @@ static void extend_live(struct sp_exchange *exchange, const json_t *reply)
 	else if (!provider)
 		sp_exchange_fail(exchange, 404, "no-such-provider",
 				 "the provider this session came by is not there any more: sign in again");
-	else if (provider->oidc && password)
-		sp_exchange_fail(exchange, 400, "bad-request", "\"password\" is for local users");
-	else if (provider->oidc)
-		sp_grant_start(exchange, provider, exchange->session);
-	else if (!password)
-		sp_exchange_fail(exchange, 400, "bad-request", "\"password\" is missing");
 	else
-		sp_password_check(exchange, password, extend_local);
+		show_again(exchange, provider);
 }
 
 void sp_handle_session_extend(struct sp_exchange *exchange)

@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 	"/go\",\"expires_in\":600,\"interval\":5}"
 #define TOKENS "{\"access_token\":\"at\",\"token_type\":\"Bearer\",\"id_token\":\"$\"}"
 
-static struct sp_oidc_time now;
+static struct sp_idp_time now;
 
 static void pass(unsigned seconds)
 {
@@ -72,26 +72,26 @@ static void check_request(struct sp_http_request *request)
 }
 
 /* One answer to what @flow, or the provider when that is NULL, asks for; if it asks for something. */
-static bool answer(struct sp_oidc *oidc, struct sp_oidc_flow *flow, const struct sp_http_reply *reply)
+static bool answer(struct sp_oidc *oidc, struct sp_idp_flow *flow, const struct sp_http_reply *reply)
 {
 	struct sp_http_request request;
 	uint64_t due_ns = 0;
-	enum sp_oidc_step step = flow ? sp_oidc_flow_next(flow, &now, &request, &due_ns) :
+	enum sp_idp_step step = flow ? sp_idp_flow_next(flow, &now, &request, &due_ns) :
 					sp_oidc_next(oidc, &now, &request, &due_ns);
 
-	if (step != SP_OIDC_FETCH) {
-		identity_check(step != SP_OIDC_WAIT || due_ns > now.boot_ns);
+	if (step != SP_IDP_FETCH) {
+		identity_check(step != SP_IDP_WAIT || due_ns > now.boot_ns);
 		return false;
 	}
 	check_request(&request);
 	if (flow)
-		sp_oidc_flow_take(flow, &now, reply);
+		sp_idp_flow_take(flow, &now, reply);
 	else
 		sp_oidc_take(oidc, &now, reply);
 	return true;
 }
 
-static bool answer_text(struct sp_oidc *oidc, struct sp_oidc_flow *flow, int status, const char *type,
+static bool answer_text(struct sp_oidc *oidc, struct sp_idp_flow *flow, int status, const char *type,
 			const char *text, size_t len)
 {
 	struct sp_http_reply reply = { .status = status, .content_type = type };
@@ -106,36 +106,36 @@ static bool answer_text(struct sp_oidc *oidc, struct sp_oidc_flow *flow, int sta
 	return asked;
 }
 
-static bool answer_well(struct sp_oidc *oidc, struct sp_oidc_flow *flow, const char *text)
+static bool answer_well(struct sp_oidc *oidc, struct sp_idp_flow *flow, const char *text)
 {
 	return answer_text(oidc, flow, 200, "application/json", text, strlen(text));
 }
 
-static enum sp_oidc_step step_of(struct sp_oidc_flow *flow)
+static enum sp_idp_step step_of(struct sp_idp_flow *flow)
 {
 	struct sp_http_request request;
 	uint64_t due_ns;
-	enum sp_oidc_step step = sp_oidc_flow_next(flow, &now, &request, &due_ns);
+	enum sp_idp_step step = sp_idp_flow_next(flow, &now, &request, &due_ns);
 
-	if (step == SP_OIDC_FETCH)
+	if (step == SP_IDP_FETCH)
 		sp_http_request_done(&request);
 	return step;
 }
 
-static void check_end(struct sp_oidc_flow *flow)
+static void check_end(struct sp_idp_flow *flow)
 {
-	const enum sp_oidc_step step = step_of(flow);
+	const enum sp_idp_step step = step_of(flow);
 
-	identity_check(step_of(flow) == step || step == SP_OIDC_FETCH);
-	if (step == SP_OIDC_DONE)
-		identity_check(sp_oidc_flow_claims(flow)->subject && sp_oidc_flow_claims(flow)->user);
-	if (step == SP_OIDC_REFUSED)
-		identity_check(sp_oidc_flow_finding(flow)->reason != SP_REFUSAL_NONE);
+	identity_check(step_of(flow) == step || step == SP_IDP_FETCH);
+	if (step == SP_IDP_DONE)
+		identity_check(sp_idp_flow_claims(flow)->subject && sp_idp_flow_claims(flow)->user);
+	if (step == SP_IDP_REFUSED)
+		identity_check(sp_idp_flow_finding(flow)->reason != SP_REFUSAL_NONE);
 }
 
 /* One line and its body. Returns what is behind it; NULL: nothing more that can be read. */
 static const char *run_line(const char *at, const char *end, struct sp_oidc *oidc,
-			    struct sp_oidc_flow *sign_in, struct sp_oidc_flow *refresh)
+			    struct sp_idp_flow *sign_in, struct sp_idp_flow *refresh)
 {
 	const char *newline = memchr(at, '\n', (size_t)(end - at));
 	char line[64] = { 0 }, target;
@@ -157,7 +157,7 @@ static const char *run_line(const char *at, const char *end, struct sp_oidc *oid
 /* Somebody else, at the same provider, with good answers. */
 static void check_other_sign_in(struct sp_oidc *oidc)
 {
-	struct sp_oidc_flow *flow = NULL;
+	struct sp_idp_flow *flow = NULL;
 
 	identity_check(sp_oidc_flow_device(oidc, &flow) == 0);
 	pass(90000); /* every document is old by now */
@@ -165,12 +165,12 @@ static void check_other_sign_in(struct sp_oidc *oidc)
 	identity_check(answer_well(oidc, NULL, IDENTITY_KEYS));
 	identity_check(sp_oidc_is_ready(oidc) && !sp_oidc_trouble(oidc));
 	identity_check(answer_well(oidc, flow, CODE));
-	identity_check(sp_oidc_flow_prompt(flow) != NULL);
+	identity_check(sp_idp_flow_prompt(flow) != NULL);
 	pass(5);
 	identity_check(answer_well(oidc, flow, TOKENS));
-	identity_check(step_of(flow) == SP_OIDC_DONE);
-	identity_check(strcmp(sp_oidc_flow_claims(flow)->user, "ana") == 0);
-	sp_oidc_flow_free(flow);
+	identity_check(step_of(flow) == SP_IDP_DONE);
+	identity_check(strcmp(sp_idp_flow_claims(flow)->user, "ana") == 0);
+	sp_idp_flow_free(flow);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -181,9 +181,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	const char *at = (const char *)data, *end = at + size;
 	struct sp_oidc *oidc = NULL;
-	struct sp_oidc_flow *sign_in = NULL, *refresh = NULL;
+	struct sp_idp_flow *sign_in = NULL, *refresh = NULL;
 
-	now = (struct sp_oidc_time){ 1700000000, 1000 * (uint64_t)SP_NS_PER_S };
+	now = (struct sp_idp_time){ 1700000000, 1000 * (uint64_t)SP_NS_PER_S };
 	identity_check(sp_oidc_new(&idp, NULL, &oidc) == 0);
 	if (size > 0 && *at == '+') { /* a provider that is well, so that the flows get further */
 		at++;
@@ -197,8 +197,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_end(sign_in);
 	check_end(refresh);
 	check_other_sign_in(oidc);
-	sp_oidc_flow_free(sign_in);
-	sp_oidc_flow_free(refresh);
+	sp_idp_flow_free(sign_in);
+	sp_idp_flow_free(refresh);
 	sp_oidc_free(oidc);
 	return 0;
 }

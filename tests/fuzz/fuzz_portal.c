@@ -181,7 +181,7 @@ static struct sp_portal *make_portal(void)
 {
 	const struct sp_portal_config config = { .gateway = "g", .url = "https://g.test", .fingerprint = "f",
 						 .routes = all_routes(), .outside = &outside };
-	const struct sp_oidc_time now = { 1700000000, 1000000000000ull };
+	const struct sp_idp_time now = { 1700000000, 1000000000000ull };
 	struct sp_portal *portal;
 
 	if (sodium_init() < 0 || sp_portal_new(&config, &now, &portal) < 0)

@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 
-struct sp_oidc_time lab_now;
+struct sp_idp_time lab_now;
 char *lab_keys;
 
 static char *scopes[] = { "openid", "profile", "groups", "offline_access" };
@@ -67,12 +67,12 @@ void lab_provider(struct sp_oidc *oidc, const char *url, const struct sp_http_re
 	struct sp_http_request request;
 	uint64_t due_ns;
 
-	assert_int_equal(sp_oidc_next(oidc, &lab_now, &request, &due_ns), SP_OIDC_FETCH);
+	assert_int_equal(sp_oidc_next(oidc, &lab_now, &request, &due_ns), SP_IDP_FETCH);
 	assert_string_equal(request.url, url);
 	assert_null(request.body);
 	sp_http_request_done(&request);
 	/* One at a time. */
-	assert_int_equal(sp_oidc_next(oidc, &lab_now, &request, &due_ns), SP_OIDC_WAIT);
+	assert_int_equal(sp_oidc_next(oidc, &lab_now, &request, &due_ns), SP_IDP_WAIT);
 	sp_oidc_take(oidc, &lab_now, reply);
 }
 
@@ -81,7 +81,7 @@ uint64_t lab_provider_waits(struct sp_oidc *oidc)
 	struct sp_http_request request;
 	uint64_t due_ns;
 
-	assert_int_equal(sp_oidc_next(oidc, &lab_now, &request, &due_ns), SP_OIDC_WAIT);
+	assert_int_equal(sp_oidc_next(oidc, &lab_now, &request, &due_ns), SP_IDP_WAIT);
 	return (due_ns - lab_now.boot_ns) / (uint64_t)SP_NS_PER_S;
 }
 
@@ -90,7 +90,7 @@ struct sp_oidc *lab_ready(const char *discovery, const char *secret)
 	const struct sp_http_reply document = lab_json(200, discovery), keys = lab_json(200, lab_keys);
 	struct sp_oidc *oidc;
 
-	lab_now = (struct sp_oidc_time){ 1700000000, 1000 * (uint64_t)SP_NS_PER_S };
+	lab_now = (struct sp_idp_time){ 1700000000, 1000 * (uint64_t)SP_NS_PER_S };
 	assert_int_equal(sp_oidc_new(&lab_idp, secret, &oidc), 0);
 	lab_provider(oidc, LAB_ISSUER "/.well-known/openid-configuration", &document);
 	lab_provider(oidc, LAB_ISSUER "/jwks", &keys);
@@ -99,65 +99,65 @@ struct sp_oidc *lab_ready(const char *discovery, const char *secret)
 	return oidc;
 }
 
-void lab_asks(struct sp_oidc_flow *flow, const char *url, struct sp_http_request *ret_request)
+void lab_asks(struct sp_idp_flow *flow, const char *url, struct sp_http_request *ret_request)
 {
 	struct sp_http_request again;
 	uint64_t due_ns;
-	enum sp_oidc_step step = sp_oidc_flow_next(flow, &lab_now, ret_request, &due_ns);
+	enum sp_idp_step step = sp_idp_flow_next(flow, &lab_now, ret_request, &due_ns);
 
-	if (step != SP_OIDC_FETCH)
-		fail_msg("step %d instead of asking %s: %s", step, url, sp_oidc_flow_finding(flow)->detail);
+	if (step != SP_IDP_FETCH)
+		fail_msg("step %d instead of asking %s: %s", step, url, sp_idp_flow_finding(flow)->detail);
 	assert_string_equal(ret_request->url, url);
 	assert_int_equal(ret_request->body_max, 65536);
-	assert_int_equal(sp_oidc_flow_next(flow, &lab_now, &again, &due_ns), SP_OIDC_WAIT);
+	assert_int_equal(sp_idp_flow_next(flow, &lab_now, &again, &due_ns), SP_IDP_WAIT);
 	assert_true(due_ns == UINT64_MAX);
 }
 
-void lab_answer(struct sp_oidc_flow *flow, const char *url, int status, const char *body)
+void lab_answer(struct sp_idp_flow *flow, const char *url, int status, const char *body)
 {
 	const struct sp_http_reply reply = lab_json(status, body);
 	struct sp_http_request request;
 
 	lab_asks(flow, url, &request);
 	sp_http_request_done(&request);
-	sp_oidc_flow_take(flow, &lab_now, &reply);
+	sp_idp_flow_take(flow, &lab_now, &reply);
 }
 
-uint64_t lab_waits(struct sp_oidc_flow *flow)
+uint64_t lab_waits(struct sp_idp_flow *flow)
 {
 	struct sp_http_request request;
 	uint64_t due_ns;
-	enum sp_oidc_step step = sp_oidc_flow_next(flow, &lab_now, &request, &due_ns);
+	enum sp_idp_step step = sp_idp_flow_next(flow, &lab_now, &request, &due_ns);
 
-	if (step != SP_OIDC_WAIT)
-		fail_msg("step %d instead of waiting: %s", step, sp_oidc_flow_finding(flow)->detail);
+	if (step != SP_IDP_WAIT)
+		fail_msg("step %d instead of waiting: %s", step, sp_idp_flow_finding(flow)->detail);
 	return due_ns == UINT64_MAX ? UINT64_MAX : (due_ns - lab_now.boot_ns) / (uint64_t)SP_NS_PER_S;
 }
 
-void lab_refused(struct sp_oidc_flow *flow, enum sp_refusal_reason reason)
+void lab_refused(struct sp_idp_flow *flow, enum sp_refusal_reason reason)
 {
-	const struct sp_finding *finding = sp_oidc_flow_finding(flow);
+	const struct sp_finding *finding = sp_idp_flow_finding(flow);
 	struct sp_http_request request;
 	uint64_t due_ns;
 
-	assert_int_equal(sp_oidc_flow_next(flow, &lab_now, &request, &due_ns), SP_OIDC_REFUSED);
+	assert_int_equal(sp_idp_flow_next(flow, &lab_now, &request, &due_ns), SP_IDP_REFUSED);
 	if (finding->reason != reason)
 		fail_msg("refused for %s (%s), expected %s", sp_refusal_word(finding->reason), finding->detail,
 			 sp_refusal_word(reason));
 	assert_int_not_equal(finding->detail[0], '\0');
 	/* It stays so, whatever still comes. */
-	sp_oidc_flow_take(flow, &lab_now, &(struct sp_http_reply){ 0 });
-	assert_int_equal(sp_oidc_flow_next(flow, &lab_now, &request, &due_ns), SP_OIDC_REFUSED);
+	sp_idp_flow_take(flow, &lab_now, &(struct sp_http_reply){ 0 });
+	assert_int_equal(sp_idp_flow_next(flow, &lab_now, &request, &due_ns), SP_IDP_REFUSED);
 }
 
-void lab_done(struct sp_oidc_flow *flow)
+void lab_done(struct sp_idp_flow *flow)
 {
 	struct sp_http_request request;
 	uint64_t due_ns;
-	enum sp_oidc_step step = sp_oidc_flow_next(flow, &lab_now, &request, &due_ns);
+	enum sp_idp_step step = sp_idp_flow_next(flow, &lab_now, &request, &due_ns);
 
-	if (step != SP_OIDC_DONE)
-		fail_msg("step %d instead of done: %s", step, sp_oidc_flow_finding(flow)->detail);
+	if (step != SP_IDP_DONE)
+		fail_msg("step %d instead of done: %s", step, sp_idp_flow_finding(flow)->detail);
 }
 
 char *lab_tokens(const char *claims, const char *kid, enum minter_key key, const char *more)

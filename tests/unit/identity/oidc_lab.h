@@ -17,7 +17,7 @@
 	"{\"device_code\":\"dc\",\"user_code\":\"ABCD-EFGH\",\"verification_uri\":\"" LAB_ISSUER       \
 	"/go\",\"expires_in\":600,\"interval\":5}"
 
-extern struct sp_oidc_time lab_now;
+extern struct sp_idp_time lab_now;
 extern struct sp_idp lab_idp;
 extern char *lab_keys; /* rsa, ec and ed; see minter.h */
 
@@ -39,14 +39,14 @@ uint64_t lab_provider_waits(struct sp_oidc *oidc);
 struct sp_oidc *lab_ready(const char *discovery, const char *secret);
 
 /* The flow's next fetch is for @url; caller looks at the request and runs _done. */
-void lab_asks(struct sp_oidc_flow *flow, const char *url, struct sp_http_request *ret_request);
+void lab_asks(struct sp_idp_flow *flow, const char *url, struct sp_http_request *ret_request);
 /* The same, and it gets this answer at once. */
-void lab_answer(struct sp_oidc_flow *flow, const char *url, int status, const char *body);
+void lab_answer(struct sp_idp_flow *flow, const char *url, int status, const char *body);
 /* The flow waits. Gives for how many seconds; UINT64_MAX: for something to happen. */
-uint64_t lab_waits(struct sp_oidc_flow *flow);
+uint64_t lab_waits(struct sp_idp_flow *flow);
 /* The flow is refused for @reason. */
-void lab_refused(struct sp_oidc_flow *flow, enum sp_refusal_reason reason);
-void lab_done(struct sp_oidc_flow *flow);
+void lab_refused(struct sp_idp_flow *flow, enum sp_refusal_reason reason);
+void lab_done(struct sp_idp_flow *flow);
 
 /* A token answer. @claims: JSON members set in what a good id_token has, null: left out; NULL: as it is.
  * @kid, @key  who signs it. @more: more members of the answer, JSON, or NULL. Malloc'ed. */

@@ -13,27 +13,27 @@
 #include "oidc_lab.h"
 
 SP_DEFINE_CLEANUP(struct sp_oidc *, sp_oidc_free);
-SP_DEFINE_CLEANUP(struct sp_oidc_flow *, sp_oidc_flow_free);
+SP_DEFINE_CLEANUP(struct sp_idp_flow *, sp_idp_flow_free);
 #define __sp_oidc __sp_cleanup(sp_oidc_freep)
-#define __sp_flow __sp_cleanup(sp_oidc_flow_freep)
+#define __sp_flow __sp_cleanup(sp_idp_flow_freep)
 
 #define DEVICE LAB_ISSUER "/device"
 #define TOKEN LAB_ISSUER "/token"
 #define USERINFO LAB_ISSUER "/me"
 #define KEYS LAB_ISSUER "/jwks"
 
-static struct sp_oidc_flow *begin(struct sp_oidc *oidc)
+static struct sp_idp_flow *begin(struct sp_oidc *oidc)
 {
-	struct sp_oidc_flow *flow;
+	struct sp_idp_flow *flow;
 
 	assert_int_equal(sp_oidc_flow_device(oidc, &flow), 0);
 	return flow;
 }
 
 /* A flow that has its code and may ask for the token. */
-static struct sp_oidc_flow *begin_polling(struct sp_oidc *oidc)
+static struct sp_idp_flow *begin_polling(struct sp_oidc *oidc)
 {
-	struct sp_oidc_flow *flow = begin(oidc);
+	struct sp_idp_flow *flow = begin(oidc);
 
 	lab_answer(flow, DEVICE, 200, LAB_CODE);
 	assert_int_equal(lab_waits(flow), 5);
@@ -44,24 +44,24 @@ static struct sp_oidc_flow *begin_polling(struct sp_oidc *oidc)
 static void a_person_signs_in(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-	__sp_flow struct sp_oidc_flow *flow = begin(oidc);
+	__sp_flow struct sp_idp_flow *flow = begin(oidc);
 	const struct sp_http_reply code = lab_json(200, LAB_CODE);
 	__sp_free char *tokens = NULL;
 	struct sp_http_request request;
 	const struct sp_claims *claims;
 
 	(void)state;
-	assert_null(sp_oidc_flow_prompt(flow));
+	assert_null(sp_idp_flow_prompt(flow));
 	lab_asks(flow, DEVICE, &request);
 	assert_string_equal(request.body, "client_id=gate&scope=openid+profile+groups+offline_access");
 	assert_string_equal(request.body_type, "application/x-www-form-urlencoded");
 	assert_null(request.basic_user);
 	sp_http_request_done(&request);
-	sp_oidc_flow_take(flow, &lab_now, &code);
-	assert_string_equal(sp_oidc_flow_prompt(flow)->user_code, "ABCD-EFGH");
-	assert_string_equal(sp_oidc_flow_prompt(flow)->verification_uri, LAB_ISSUER "/go");
-	assert_null(sp_oidc_flow_prompt(flow)->verification_uri_complete);
-	assert_int_equal(sp_oidc_flow_prompt(flow)->expires_s, lab_now.now_s + 600);
+	sp_idp_flow_take(flow, &lab_now, &code);
+	assert_string_equal(sp_idp_flow_prompt(flow)->user_code, "ABCD-EFGH");
+	assert_string_equal(sp_idp_flow_prompt(flow)->verification_uri, LAB_ISSUER "/go");
+	assert_null(sp_idp_flow_prompt(flow)->verification_uri_complete);
+	assert_int_equal(sp_idp_flow_prompt(flow)->expires_s, lab_now.now_s + 600);
 
 	assert_int_equal(lab_waits(flow), 5);
 	lab_pass(4);
@@ -75,15 +75,15 @@ static void a_person_signs_in(void **state)
 					  "device_code&device_code=dc");
 	sp_http_request_done(&request);
 	tokens = lab_tokens(NULL, "rsa", MINTER_RSA, "{\"refresh_token\":\"rt\"}");
-	sp_oidc_flow_take(flow, &lab_now, &(struct sp_http_reply){ .status = 200, .content_type = "application/json",
+	sp_idp_flow_take(flow, &lab_now, &(struct sp_http_reply){ .status = 200, .content_type = "application/json",
 								    .body = tokens, .body_len = strlen(tokens) });
 	lab_done(flow);
-	claims = sp_oidc_flow_claims(flow);
+	claims = sp_idp_flow_claims(flow);
 	assert_string_equal(claims->subject, "ana-1");
 	assert_string_equal(claims->user, "ana");
 	assert_int_equal(claims->group_count, 1);
 	assert_string_equal(claims->groups[0], "eng");
-	assert_string_equal(sp_oidc_flow_refresh_token(flow), "rt");
+	assert_string_equal(sp_idp_flow_refresh_token(flow), "rt");
 }
 
 static void a_client_with_a_secret_shows_it(void **state)
@@ -101,7 +101,7 @@ static void a_client_with_a_secret_shows_it(void **state)
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		__sp_oidc struct sp_oidc *oidc = lab_ready(cases[i].discovery, "p:w +");
-		__sp_flow struct sp_oidc_flow *flow = begin(oidc);
+		__sp_flow struct sp_idp_flow *flow = begin(oidc);
 		struct sp_http_request request;
 
 		lab_asks(flow, DEVICE, &request);
@@ -119,7 +119,7 @@ static void a_client_with_a_secret_shows_it(void **state)
 static void slow_down_is_heeded_and_stays(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-	__sp_flow struct sp_oidc_flow *flow = begin_polling(oidc);
+	__sp_flow struct sp_idp_flow *flow = begin_polling(oidc);
 
 	(void)state;
 	lab_answer(flow, TOKEN, 400, "{\"error\":\"slow_down\"}");
@@ -154,7 +154,7 @@ static void intervals_are_the_providers_within_reason(void **state)
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-		__sp_flow struct sp_oidc_flow *flow = begin(oidc);
+		__sp_flow struct sp_idp_flow *flow = begin(oidc);
 		char body[512];
 
 		snprintf(body, sizeof(body),
@@ -200,7 +200,7 @@ static void device_answers_are_as_providers_write_them(void **state)
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-		__sp_flow struct sp_oidc_flow *flow = begin(oidc);
+		__sp_flow struct sp_idp_flow *flow = begin(oidc);
 		const char *complete;
 
 		lab_answer(flow, DEVICE, 200, cases[i].body);
@@ -209,8 +209,8 @@ static void device_answers_are_as_providers_write_them(void **state)
 			continue;
 		}
 		assert_int_equal(lab_waits(flow), 5);
-		assert_string_equal(sp_oidc_flow_prompt(flow)->verification_uri, "https://x/");
-		complete = sp_oidc_flow_prompt(flow)->verification_uri_complete;
+		assert_string_equal(sp_idp_flow_prompt(flow)->verification_uri, "https://x/");
+		complete = sp_idp_flow_prompt(flow)->verification_uri_complete;
 		assert_string_equal(complete ? complete : "", cases[i].complete);
 	}
 }
@@ -218,7 +218,7 @@ static void device_answers_are_as_providers_write_them(void **state)
 static void a_code_not_entered_in_time_is_over(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-	__sp_flow struct sp_oidc_flow *flow = begin(oidc), *capped = begin(oidc);
+	__sp_flow struct sp_idp_flow *flow = begin(oidc), *capped = begin(oidc);
 
 	(void)state;
 	lab_answer(flow, DEVICE, 200, "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\","
@@ -229,7 +229,7 @@ static void a_code_not_entered_in_time_is_over(void **state)
 	/* One that lives for ever is forgotten after an hour all the same. */
 	lab_answer(capped, DEVICE, 200, "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\","
 					"\"expires_in\":9223372036854775807}");
-	assert_int_equal(sp_oidc_flow_prompt(capped)->expires_s, lab_now.now_s + 3600);
+	assert_int_equal(sp_idp_flow_prompt(capped)->expires_s, lab_now.now_s + 3600);
 	lab_pass(3600);
 	lab_refused(capped, SP_REFUSAL_CODE_EXPIRED);
 }
@@ -257,7 +257,7 @@ static void the_providers_no_is_final(void **state)
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-		__sp_flow struct sp_oidc_flow *flow = begin_polling(oidc);
+		__sp_flow struct sp_idp_flow *flow = begin_polling(oidc);
 
 		lab_answer(flow, TOKEN, cases[i].status, cases[i].body);
 		lab_refused(flow, cases[i].reason);
@@ -268,7 +268,7 @@ static void silence_is_borne_for_a_while(void **state)
 {
 	static const uint64_t waits_s[] = { 10, 20, 40 };
 	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-	__sp_flow struct sp_oidc_flow *flow = begin_polling(oidc);
+	__sp_flow struct sp_idp_flow *flow = begin_polling(oidc);
 	const struct sp_http_reply none = lab_silence("timed out"), busy = { .status = 503, .body = "" };
 	struct sp_http_request request;
 
@@ -277,7 +277,7 @@ static void silence_is_borne_for_a_while(void **state)
 		for (size_t i = 0; i < SP_ARRAY_LEN(waits_s); i++) {
 			lab_asks(flow, TOKEN, &request);
 			sp_http_request_done(&request);
-			sp_oidc_flow_take(flow, &lab_now, i == 1 ? &busy : &none);
+			sp_idp_flow_take(flow, &lab_now, i == 1 ? &busy : &none);
 			assert_int_equal(lab_waits(flow), waits_s[i]);
 			lab_pass((unsigned)waits_s[i]);
 		}
@@ -288,7 +288,7 @@ static void silence_is_borne_for_a_while(void **state)
 	}
 	lab_asks(flow, TOKEN, &request);
 	sp_http_request_done(&request);
-	sp_oidc_flow_take(flow, &lab_now, &none);
+	sp_idp_flow_take(flow, &lab_now, &none);
 	lab_refused(flow, SP_REFUSAL_UNREACHABLE);
 }
 
@@ -318,7 +318,7 @@ static void garbage_ends_one_flow_and_no_other(void **state)
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(garbage); i++) {
 		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-		__sp_flow struct sp_oidc_flow *first = begin(oidc), *second = begin_polling(oidc),
+		__sp_flow struct sp_idp_flow *first = begin(oidc), *second = begin_polling(oidc),
 					      *good = begin_polling(oidc);
 		__sp_free char *tokens = NULL;
 		struct sp_http_request request;
@@ -326,11 +326,11 @@ static void garbage_ends_one_flow_and_no_other(void **state)
 		print_message("%s\n", garbage[i].name);
 		lab_asks(first, DEVICE, &request);
 		sp_http_request_done(&request);
-		sp_oidc_flow_take(first, &lab_now, &garbage[i].reply);
+		sp_idp_flow_take(first, &lab_now, &garbage[i].reply);
 		lab_refused(first, garbage[i].reason);
 		lab_asks(second, TOKEN, &request);
 		sp_http_request_done(&request);
-		sp_oidc_flow_take(second, &lab_now, &garbage[i].reply);
+		sp_idp_flow_take(second, &lab_now, &garbage[i].reply);
 		if (garbage[i].reason == SP_REFUSAL_BAD_ANSWER)
 			lab_refused(second, SP_REFUSAL_BAD_ANSWER);
 		else
@@ -360,11 +360,11 @@ static void prompts_lead_nowhere_strange(void **state)
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(bodies); i++) {
 		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-		__sp_flow struct sp_oidc_flow *flow = begin(oidc);
+		__sp_flow struct sp_idp_flow *flow = begin(oidc);
 
 		lab_answer(flow, DEVICE, 200, bodies[i]);
 		lab_refused(flow, SP_REFUSAL_BAD_ANSWER);
-		assert_null(sp_oidc_flow_prompt(flow));
+		assert_null(sp_idp_flow_prompt(flow));
 	}
 }
 
@@ -395,7 +395,7 @@ static void token_answers_are_whole_or_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-		__sp_flow struct sp_oidc_flow *flow = begin_polling(oidc);
+		__sp_flow struct sp_idp_flow *flow = begin_polling(oidc);
 		__sp_free char *tokens = lab_tokens(cases[i].claims, "rsa", MINTER_RSA, cases[i].more);
 
 		print_message("%s\n", cases[i].name);
@@ -431,7 +431,7 @@ static void userinfo_says_the_rest(void **state)
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-		__sp_flow struct sp_oidc_flow *flow = begin_polling(oidc);
+		__sp_flow struct sp_idp_flow *flow = begin_polling(oidc);
 		__sp_free char *tokens = lab_tokens(cases[i].claims, "rsa", MINTER_RSA, NULL);
 		const struct sp_http_reply reply = lab_json(200, cases[i].userinfo);
 		struct sp_http_request request;
@@ -441,16 +441,16 @@ static void userinfo_says_the_rest(void **state)
 		assert_null(request.body);
 		assert_string_equal(request.bearer, "at");
 		sp_http_request_done(&request);
-		sp_oidc_flow_take(flow, &lab_now, &reply);
+		sp_idp_flow_take(flow, &lab_now, &reply);
 		if (cases[i].reason) {
 			lab_refused(flow, cases[i].reason);
 			continue;
 		}
 		lab_done(flow);
-		assert_string_equal(sp_oidc_flow_claims(flow)->user, cases[i].user);
-		assert_int_equal(sp_oidc_flow_claims(flow)->has_groups, cases[i].group != NULL);
+		assert_string_equal(sp_idp_flow_claims(flow)->user, cases[i].user);
+		assert_int_equal(sp_idp_flow_claims(flow)->has_groups, cases[i].group != NULL);
 		if (cases[i].group)
-			assert_string_equal(sp_oidc_flow_claims(flow)->groups[0], cases[i].group);
+			assert_string_equal(sp_idp_flow_claims(flow)->groups[0], cases[i].group);
 	}
 }
 
@@ -458,7 +458,7 @@ static void userinfo_says_the_rest(void **state)
 static void a_new_key_is_fetched_once(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-	__sp_flow struct sp_oidc_flow *one = begin_polling(oidc), *two = begin_polling(oidc),
+	__sp_flow struct sp_idp_flow *one = begin_polling(oidc), *two = begin_polling(oidc),
 				      *old = begin_polling(oidc), *junk = begin_polling(oidc);
 	__sp_free char *fresh = minter_set(json_pack("[o]", minter_jwk(MINTER_RSA_OTHER, "new", NULL, NULL)));
 	__sp_free char *good = lab_tokens(NULL, "new", MINTER_RSA_OTHER, NULL);
@@ -505,7 +505,7 @@ static void old_keys_stay_when_new_ones_are_nonsense(void **state)
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-		__sp_flow struct sp_oidc_flow *flow = begin_polling(oidc), *next = begin_polling(oidc);
+		__sp_flow struct sp_idp_flow *flow = begin_polling(oidc), *next = begin_polling(oidc);
 		__sp_free char *unknown = lab_tokens(NULL, "new", MINTER_RSA_OTHER, NULL);
 		__sp_free char *known = lab_tokens(NULL, "rsa", MINTER_RSA, NULL);
 		const struct sp_http_reply reply = lab_json(cases[i].status, cases[i].body);
@@ -523,7 +523,7 @@ static void old_keys_stay_when_new_ones_are_nonsense(void **state)
 static void a_flow_waits_for_the_provider_or_is_told(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc = NULL;
-	__sp_flow struct sp_oidc_flow *one = NULL, *two = NULL, *later = NULL;
+	__sp_flow struct sp_idp_flow *one = NULL, *two = NULL, *later = NULL;
 	const struct sp_http_reply none = lab_silence("timed out"), good = lab_json(200, LAB_DISCOVERY),
 				   keys = lab_json(200, lab_keys);
 
@@ -554,11 +554,11 @@ static void a_provider_without_device_authorization_says_so(void **state)
 	__sp_oidc struct sp_oidc *oidc = lab_ready("{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"" KEYS
 						   "\",\"token_endpoint\":\"" TOKEN "\"}",
 						   NULL);
-	__sp_flow struct sp_oidc_flow *flow = begin(oidc);
+	__sp_flow struct sp_idp_flow *flow = begin(oidc);
 
 	(void)state;
 	lab_refused(flow, SP_REFUSAL_BAD_ANSWER);
-	assert_non_null(strstr(sp_oidc_flow_finding(flow)->detail, "device_authorization_endpoint"));
+	assert_non_null(strstr(sp_idp_flow_finding(flow)->detail, "device_authorization_endpoint"));
 }
 
 int main(void)

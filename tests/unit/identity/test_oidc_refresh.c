@@ -13,17 +13,17 @@
 #include "oidc_lab.h"
 
 SP_DEFINE_CLEANUP(struct sp_oidc *, sp_oidc_free);
-SP_DEFINE_CLEANUP(struct sp_oidc_flow *, sp_oidc_flow_free);
+SP_DEFINE_CLEANUP(struct sp_idp_flow *, sp_idp_flow_free);
 #define __sp_oidc __sp_cleanup(sp_oidc_freep)
-#define __sp_flow __sp_cleanup(sp_oidc_flow_freep)
+#define __sp_flow __sp_cleanup(sp_idp_flow_freep)
 
 #define TOKEN LAB_ISSUER "/token"
 #define USERINFO LAB_ISSUER "/me"
 #define KEYS LAB_ISSUER "/jwks"
 
-static struct sp_oidc_flow *begin(struct sp_oidc *oidc)
+static struct sp_idp_flow *begin(struct sp_oidc *oidc)
 {
-	struct sp_oidc_flow *flow;
+	struct sp_idp_flow *flow;
 
 	assert_int_equal(sp_oidc_flow_refresh(oidc, "r&t", "ana-1", &flow), 0);
 	return flow;
@@ -32,7 +32,7 @@ static struct sp_oidc_flow *begin(struct sp_oidc *oidc)
 static void a_changed_group_is_told(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-	__sp_flow struct sp_oidc_flow *flow = begin(oidc);
+	__sp_flow struct sp_idp_flow *flow = begin(oidc);
 	__sp_free char *tokens = lab_tokens("{\"groups\":[\"dba\"]}", "ed", MINTER_ED, "{\"refresh_token\":\"rt2\"}");
 	const struct sp_http_reply reply = lab_json(200, tokens);
 	struct sp_http_request request;
@@ -41,23 +41,23 @@ static void a_changed_group_is_told(void **state)
 	lab_asks(flow, TOKEN, &request);
 	assert_string_equal(request.body, "client_id=gate&grant_type=refresh_token&refresh_token=r%26t");
 	sp_http_request_done(&request);
-	sp_oidc_flow_take(flow, &lab_now, &reply);
+	sp_idp_flow_take(flow, &lab_now, &reply);
 	lab_done(flow);
-	assert_string_equal(sp_oidc_flow_claims(flow)->groups[0], "dba");
-	assert_string_equal(sp_oidc_flow_refresh_token(flow), "rt2");
-	assert_null(sp_oidc_flow_prompt(flow));
+	assert_string_equal(sp_idp_flow_claims(flow)->groups[0], "dba");
+	assert_string_equal(sp_idp_flow_refresh_token(flow), "rt2");
+	assert_null(sp_idp_flow_prompt(flow));
 }
 
 static void without_rotation_the_old_token_stays(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-	__sp_flow struct sp_oidc_flow *flow = begin(oidc);
+	__sp_flow struct sp_idp_flow *flow = begin(oidc);
 	__sp_free char *tokens = lab_tokens(NULL, "rsa", MINTER_RSA, NULL);
 
 	(void)state;
 	lab_answer(flow, TOKEN, 200, tokens);
 	lab_done(flow);
-	assert_null(sp_oidc_flow_refresh_token(flow));
+	assert_null(sp_idp_flow_refresh_token(flow));
 }
 
 static void no_more_is_not_no_answer(void **state)
@@ -90,22 +90,22 @@ static void no_more_is_not_no_answer(void **state)
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-		__sp_flow struct sp_oidc_flow *flow = begin(oidc);
+		__sp_flow struct sp_idp_flow *flow = begin(oidc);
 		struct sp_http_request request;
 
 		print_message("%s\n", cases[i].name);
 		lab_asks(flow, TOKEN, &request);
 		sp_http_request_done(&request);
-		sp_oidc_flow_take(flow, &lab_now, &cases[i].reply);
+		sp_idp_flow_take(flow, &lab_now, &cases[i].reply);
 		lab_refused(flow, cases[i].reason);
-		assert_null(sp_oidc_flow_refresh_token(flow));
+		assert_null(sp_idp_flow_refresh_token(flow));
 	}
 }
 
 static void somebody_elses_token_is_refused(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-	__sp_flow struct sp_oidc_flow *flow = begin(oidc);
+	__sp_flow struct sp_idp_flow *flow = begin(oidc);
 	__sp_free char *tokens = lab_tokens("{\"sub\":\"bob-1\"}", "rsa", MINTER_RSA, "{\"refresh_token\":\"rt2\"}");
 
 	(void)state;
@@ -130,7 +130,7 @@ static void without_an_id_token_userinfo_is_asked(void **state)
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-		__sp_flow struct sp_oidc_flow *flow = begin(oidc);
+		__sp_flow struct sp_idp_flow *flow = begin(oidc);
 		__sp_free char *tokens =
 			lab_tokens(NULL, "rsa", MINTER_RSA, "{\"id_token\":null,\"refresh_token\":\"rt2\"}");
 
@@ -141,12 +141,12 @@ static void without_an_id_token_userinfo_is_asked(void **state)
 			lab_refused(flow, cases[i].reason);
 		else
 			lab_done(flow);
-		assert_string_equal(sp_oidc_flow_refresh_token(flow), "rt2");
+		assert_string_equal(sp_idp_flow_refresh_token(flow), "rt2");
 		if (cases[i].reason)
 			continue;
-		assert_string_equal(sp_oidc_flow_claims(flow)->subject, "ana-1");
-		assert_string_equal(sp_oidc_flow_claims(flow)->user, "ana");
-		assert_string_equal(sp_oidc_flow_claims(flow)->groups[0], "dba");
+		assert_string_equal(sp_idp_flow_claims(flow)->subject, "ana-1");
+		assert_string_equal(sp_idp_flow_claims(flow)->user, "ana");
+		assert_string_equal(sp_idp_flow_claims(flow)->groups[0], "dba");
 	}
 }
 
@@ -154,7 +154,7 @@ static void without_id_token_and_userinfo_there_is_no_word(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc =
 		lab_ready("{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"" KEYS "\",\"token_endpoint\":\"" TOKEN "\"}", NULL);
-	__sp_flow struct sp_oidc_flow *flow = begin(oidc);
+	__sp_flow struct sp_idp_flow *flow = begin(oidc);
 	__sp_free char *tokens = lab_tokens(NULL, "rsa", MINTER_RSA, "{\"id_token\":null}");
 
 	(void)state;
@@ -166,7 +166,7 @@ static void without_id_token_and_userinfo_there_is_no_word(void **state)
 static void a_refresh_waits_for_new_keys(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-	__sp_flow struct sp_oidc_flow *first = begin(oidc), *second = begin(oidc), *third = begin(oidc);
+	__sp_flow struct sp_idp_flow *first = begin(oidc), *second = begin(oidc), *third = begin(oidc);
 	__sp_free char *fresh = minter_set(json_pack("[o]", minter_jwk(MINTER_RSA_OTHER, "new", NULL, NULL)));
 	__sp_free char *tokens = lab_tokens(NULL, "new", MINTER_RSA_OTHER, NULL);
 	const struct sp_http_reply old = lab_json(200, lab_keys), keys = lab_json(200, fresh),
@@ -199,7 +199,7 @@ static void a_refresh_waits_for_new_keys(void **state)
 static void a_refresh_without_the_provider_is_unreachable(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc = NULL;
-	__sp_flow struct sp_oidc_flow *flow = NULL;
+	__sp_flow struct sp_idp_flow *flow = NULL;
 	const struct sp_http_reply none = lab_silence("timed out");
 
 	(void)state;

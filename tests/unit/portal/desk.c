@@ -131,7 +131,7 @@ int desk_start(void **state)
 	const uint8_t from[4] = { 192, 0, 2, 9 };
 
 	(void)state;
-	lab_now = (struct sp_oidc_time){ 1700000000, 1000 * (uint64_t)SP_NS_PER_S };
+	lab_now = (struct sp_idp_time){ 1700000000, 1000 * (uint64_t)SP_NS_PER_S };
 	desk_from = sp_addr_from_v4(from);
 	return sp_portal_new(&config, &lab_now, &desk);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "audit/time.h"
+#include "base/array.h"
 #include "base/cleanup.h"
 
 #define START "{\"idp\":\"corp\"," DESK_DEVICE "}"
@@ -222,6 +223,41 @@ static void handles_that_are_none(void **state)
 	}
 }
 
+/* The same handle, at an address of another kind. */
+static void a_sign_in_for_a_device_is_unknown_to_a_browser(void **state)
+{
+	struct sp_exchange exchange = { .portal = desk, .response.kind = SP_WEB_PAGE };
+
+	(void)state;
+	desk_corp();
+	begin();
+	sp_grant_poll(&exchange, SP_GRANT_BROWSER, handle, 0);
+	assert_int_equal(exchange.response.status, 410);
+	sp_exchange_done(&exchange);
+	answered_pending(poll(0)); /* it is still there */
+}
+
+static void a_provider_without_a_flow_for_the_purpose_says_so(void **state)
+{
+	static const struct {
+		const char *idp;
+		enum sp_grant_purpose purpose;
+	} cases[] = { { "corp", SP_GRANT_BROWSER }, { "local", SP_GRANT_BROWSER }, { "local", SP_GRANT_DEVICE } };
+
+	(void)state;
+	desk_corp();
+	desk_local();
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		struct sp_exchange exchange = { .portal = desk, .from = desk_from };
+
+		sp_grant_start(&exchange, sp_provider_find(desk, cases[i].idp), cases[i].purpose, 0);
+		assert_true(exchange.is_answered);
+		assert_int_equal(exchange.response.status, 400);
+		assert_int_equal(sp_grants_count(desk->grants), 0);
+		sp_exchange_done(&exchange);
+	}
+}
+
 static void a_start_without_its_client_is_forgotten(void **state)
 {
 	struct sp_exchange *exchange;
@@ -368,6 +404,8 @@ int main(void)
 		T(each_refusal_is_answered_recorded_and_the_handle_gone),
 		T(a_code_nobody_enters_expires),
 		T(handles_that_are_none),
+		T(a_sign_in_for_a_device_is_unknown_to_a_browser),
+		T(a_provider_without_a_flow_for_the_purpose_says_so),
 		T(a_start_without_its_client_is_forgotten),
 		T(a_provider_that_gives_no_code_is_unreachable),
 		T(an_abandoned_sign_in_costs_the_provider_nothing),
