@@ -10,7 +10,8 @@
 #include "portal/origin.h"
 #include "portal/state.h"
 
-static int refuse(struct sp_response *response, int status, const char *code, const char *message)
+static int refuse_request(struct sp_response *response, int status, const char *code,
+			  const char *message)
 {
 	sp_respond_error(response, status, code, 0, "%s", message);
 	return -EINVAL;
@@ -18,7 +19,7 @@ static int refuse(struct sp_response *response, int status, const char *code, co
 
 static int run_out(struct sp_response *response)
 {
-	(void)refuse(response, 500, "internal", "out of memory; try again in a moment");
+	(void)refuse_request(response, 500, "internal", "out of memory; try again in a moment");
 	return -ENOMEM;
 }
 
@@ -29,9 +30,10 @@ static bool is_post(const struct sp_portal_request *request)
 
 /* ---- a page ---- */
 
-/* Sent by a page of ours? A browser says so itself, and no page elsewhere can have it say otherwise. Old
- * browsers know one of the two headers. */
-static bool is_from_here(const struct sp_admission *admission, const struct sp_portal_request *request)
+/* Sent by a page of ours? A browser says so itself, and no page elsewhere can have it say
+ * otherwise. Old browsers know one of the two headers. */
+static bool is_from_here(const struct sp_admission *admission,
+			 const struct sp_portal_request *request)
 {
 	if (request->fetch_site && strcmp(request->fetch_site, "same-origin") != 0)
 		return false;
@@ -57,8 +59,9 @@ static int admit_page(const struct sp_admission *admission, const struct sp_web_
 	int r;
 
 	if (is_post(request) && !is_from_here(admission, request))
-		return refuse(response, 403, "other-origin",
-			      "this was not sent by a page of the portal; open the portal and do it there");
+		return refuse_request(response, 403, "other-origin",
+				      "this was not sent by a page of the portal; open the portal "
+				      "and do it there");
 	r = sp_request_read_params(request, route->fields, &admitted->body, response);
 	if (r == 0 && route->takes_token)
 		r = take_cookie(request, admitted, response);
@@ -71,10 +74,13 @@ static int refuse_state(struct sp_response *response, int r)
 {
 	switch (r) {
 	case -ENOMEM: return run_out(response);
-	case -ESTALE: return refuse(response, 410, "expired", "this took too long: sign in again");
+	case -ESTALE:
+		return refuse_request(response, 410, "expired",
+				      "this took too long: sign in again");
 	default:
-		return refuse(response, 400, "bad-state",
-			      "this sign-in was not begun here, in this browser: sign in again");
+		return refuse_request(
+			response, 400, "bad-state",
+			"this sign-in was not begun here, in this browser: sign in again");
 	}
 }
 
@@ -89,7 +95,8 @@ static int open_state(const struct sp_admission *admission, const struct sp_port
 	if (r == 0 && !is_post(request))
 		r = sp_cookie_read(request->cookie, SP_COOKIE_LOGIN, &cookie);
 	if (r == 0)
-		r = sp_state_open(admission->sealer, state, cookie, admission->now_s, &admitted->about);
+		r = sp_state_open(admission->sealer, state, cookie, admission->now_s,
+				  &admitted->about);
 	sp_free_wiped(cookie);
 	return r;
 }
@@ -132,7 +139,9 @@ int sp_admit(const struct sp_admission *admission, const struct sp_web_route *ro
 	switch (route->kind) {
 	case SP_WEB_API: r = admit_api(route, request, &admitted, ret_response); break;
 	case SP_WEB_PAGE: r = admit_page(admission, route, request, &admitted, ret_response); break;
-	case SP_WEB_CALLBACK: r = admit_callback(admission, route, request, &admitted, ret_response); break;
+	case SP_WEB_CALLBACK:
+		r = admit_callback(admission, route, request, &admitted, ret_response);
+		break;
 	case SP_WEB_ASSET: r = 0; break;
 	}
 	if (r == 0)

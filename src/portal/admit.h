@@ -1,41 +1,42 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a request must bring before its handler is called, by the kind of its route:
+/* What a request must bring before its handler is called. The kind of the route decides:
  *
- *	API       a body of JSON with these fields; where the route takes a token, one in Authorization.
- *	          Cookies are not read, so nothing a browser adds by itself means anything.
- *	PAGE      GET: these fields in the query. POST: a form with these fields, sent by a page of the
- *	          portal (Origin, Sec-Fetch-Site). Where the route takes a token, one in SP_COOKIE_PERSON.
- *	CALLBACK  these fields in the query or the form, from anywhere, and "state", which we made: by GET for
- *	          the browser that brings it (SP_COOKIE_LOGIN), by POST for whoever, as no cookie comes along.
+ *	API       a JSON body with the route's fields; if the route takes a token: Authorization.
+ *	          Cookies are not read: a browser adds them to requests that any website makes.
+ *	PAGE      GET: the fields in the query. POST: the fields in a form that a page of the portal
+ *	          sent (Origin, Sec-Fetch-Site). If the route takes a token: SP_COOKIE_PERSON.
+ *	CALLBACK  the fields in the query or the form, from any site, among them "state", which the
+ *	          portal sealed. By GET the state must belong to the browser (SP_COOKIE_LOGIN). By
+ *	          POST no cookie comes along, so the handler sends the browser on to a GET.
  *	ASSET     nothing.
  *
- * Of a page and a callback fields nobody asked for are dropped: links and providers add some. */
+ * Pages and callbacks ignore fields that the route does not have: links and providers add some. */
 #ifndef SALLYPORT_PORTAL_ADMIT_H
 #define SALLYPORT_PORTAL_ADMIT_H
 
 #include "portal/request.h"
 #include "portal/seal.h"
 
-/* What is known of the portal where requests are judged. */
+/* What sp_admit needs to know of the portal. */
 struct sp_admission {
 	const struct sp_sealer *sealer;
 	const char *url; /* of the portal: an origin in small letters, as sallyport.yaml has it */
-	int64_t now_s;   /* Unix */
+	int64_t now_s; /* Unix */
 };
 
-/* What a request brought. */
+/* What an admitted request brought. */
 struct sp_admitted {
-	json_t *body;  /* its fields: an object of them; NULL: of an asset */
-	char *token;   /* of a route that takes one, as it came; NULL: it brought none */
+	json_t *body; /* its fields: an object of them; NULL: of an asset */
+	char *token; /* of a route that takes one, as it came; NULL: it brought none */
 	json_t *about; /* of a callback: what its state was made about (state.h) */
 };
 
-/* Judge @request for @route. Returns 0, *@ret_admitted for sp_admitted_done; -EINVAL with the answer, whose
- * kind is the route's; -ENOMEM with it too. */
+/* Check @request against @route. @ret_response: its kind is set.
+ * Returns 0, *@ret_admitted for sp_admitted_done; -EINVAL or -ENOMEM with the response filled. */
 int sp_admit(const struct sp_admission *admission, const struct sp_web_route *route,
 	     const struct sp_portal_request *request, struct sp_admitted *ret_admitted,
 	     struct sp_response *ret_response);
-/* Free it, and wipe the token. */
+/* Free what it holds and wipe the token; empty afterwards. */
 void sp_admitted_done(struct sp_admitted *admitted);
 
 #endif

@@ -14,8 +14,8 @@ const struct sp_asset *sp_asset_find(const char *path)
 	return NULL;
 }
 
-/* Is @etag in the list? Weakly: an entry may have W/ before it (RFC 9110, 13.1.2). What is no list names
- * nothing. */
+/* Is @etag in the list? Weakly: an entry may have W/ before it (RFC 9110, 13.1.2). What is no
+ * list names nothing. */
 static bool names_etag(const char *list, const char *etag)
 {
 	const char *at = list + strspn(list, " \t");
@@ -28,7 +28,8 @@ static bool names_etag(const char *list, const char *etag)
 
 		if (!end)
 			return false;
-		if ((size_t)(end + 1 - entry) == strlen(etag) && memcmp(entry, etag, strlen(etag)) == 0)
+		if ((size_t)(end + 1 - entry) == strlen(etag) &&
+		    memcmp(entry, etag, strlen(etag)) == 0)
 			return true;
 		at = end + 1;
 		at += strspn(at, " \t");

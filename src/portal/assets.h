@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The files of web/, compiled in (web/embed.py). Each has its bytes' hash in its path, so a browser may keep it
- * for ever, and whoever changes it changes its path. */
+/* The files of web/, compiled in by web/embed.py. The path of an asset contains a hash of its
+ * bytes, so a browser may keep the asset for ever: other bytes have another path. */
 #ifndef SALLYPORT_PORTAL_ASSETS_H
 #define SALLYPORT_PORTAL_ASSETS_H
 
@@ -17,10 +17,10 @@ struct sp_asset {
 	size_t len;
 };
 
-/* What is at @path. Lasts as long as the process; NULL: nothing. */
+/* The asset at @path, which lasts as long as the process; NULL: there is none. */
 const struct sp_asset *sp_asset_find(const char *path);
-/* Fill @response, of kind SP_WEB_ASSET: the bytes, or 304 when @if_none_match (the header's value; NULL)
- * names them. */
+/* Fill @response, of kind SP_WEB_ASSET: 304 if @if_none_match (the value of that header; NULL:
+ * none) has the ETag of @asset, else 200 with the bytes. */
 void sp_asset_respond(const struct sp_asset *asset, const char *if_none_match,
 		      struct sp_response *response);
 

@@ -3,7 +3,8 @@
 
 #include <errno.h>
 
-#define KNOWN_IN_ROW 3u /* then a stranger, so that people known here cannot shut strangers out either */
+#define KNOWN_IN_ROW \
+	3u /* then a stranger, so that people known here cannot shut strangers out either */
 
 static int line_init(struct sp_checks_line *line)
 {
@@ -63,7 +64,8 @@ int sp_checks_put(struct sp_checks *checks, struct sp_password_check *check)
 
 static struct sp_checks_line *choose(struct sp_checks *checks)
 {
-	const bool is_strangers_turn = checks->known_in_row >= KNOWN_IN_ROW && checks->strangers.first;
+	const bool is_strangers_turn =
+		checks->known_in_row >= KNOWN_IN_ROW && checks->strangers.first;
 
 	return checks->known.first && !is_strangers_turn ? &checks->known : &checks->strangers;
 }
@@ -73,7 +75,8 @@ struct sp_password_check *sp_checks_take(struct sp_checks *checks)
 	struct sp_checks_line *line = choose(checks);
 	struct sp_password_check *check = line->first;
 
-	if (!check || (checks->in_hand_kib && checks->in_hand_kib + check->cost_kib > SP_CHECKS_MEMORY_KIB))
+	if (!check ||
+	    (checks->in_hand_kib && checks->in_hand_kib + check->cost_kib > SP_CHECKS_MEMORY_KIB))
 		return NULL;
 	checks->known_in_row = line == &checks->known ? checks->known_in_row + 1 : 0;
 	line->first = check->next;

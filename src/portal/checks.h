@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Passwords that wait to be compared: a line for people known to sign in from where they are, which goes
- * first, and one for everybody else. Each has room of its own, so strangers never fill the other. Within a
- * line the more of it is taken, the less of it one address or site may have: what comes from many at once is
- * turned away before somebody who asks for the first time. */
+/* Passwords that wait to be compared: a line for people known to sign in from where they are,
+ * which goes first, and one for everybody else. Each has room of its own, so strangers never
+ * fill the other. Within a line the more of it is taken, the less of it one address or site may
+ * have: what comes from many at once is turned away before somebody who asks for the first time. */
 #ifndef SALLYPORT_PORTAL_CHECKS_H
 #define SALLYPORT_PORTAL_CHECKS_H
 
@@ -30,7 +30,8 @@ int sp_checks_init(struct sp_checks *checks);
 void sp_checks_done(struct sp_checks *checks);
 /* Returns 0, @check taken over; -EBUSY: its line is full, or its address has its share of it. */
 int sp_checks_put(struct sp_checks *checks, struct sp_password_check *check);
-/* The next to compare, which is then in hand; NULL: none waits, or its memory has to become free first. */
+/* The next to compare, which is then in hand; NULL: none waits, or its memory has to become free
+ * first. */
 struct sp_password_check *sp_checks_take(struct sp_checks *checks);
 /* @check, from take, was compared. */
 void sp_checks_finish(struct sp_checks *checks, const struct sp_password_check *check);

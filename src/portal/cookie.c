@@ -8,7 +8,8 @@
 #define HOST_PREFIX "__Host-"
 #define BASE64URL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-/* What stands between two `;` is this cookie: its value, *@ret_len bytes; NULL: it is another one. */
+/* What stands between two `;` is this cookie: its value, *@ret_len bytes; NULL: it is another
+ * one. */
 static const char *value_of(const char *pair, size_t len, const char *name, size_t *ret_len)
 {
 	const size_t name_len = strlen(name);
@@ -53,7 +54,8 @@ int sp_cookie_read(const char *header, const char *name, char **ret_value)
 	return 0;
 }
 
-int sp_cookie_set(struct sp_response *response, const char *name, const char *value, int64_t max_age_s)
+int sp_cookie_set(struct sp_response *response, const char *name, const char *value,
+		  int64_t max_age_s)
 {
 	const size_t len = strlen(value);
 
@@ -61,6 +63,6 @@ int sp_cookie_set(struct sp_response *response, const char *name, const char *va
 	    strspn(value, BASE64URL) != len || max_age_s < 0)
 		return -EINVAL;
 	return sp_response_add_header(response, "Set-Cookie",
-				      "%s=%s; Path=/; Max-Age=%lld; Secure; HttpOnly; SameSite=Lax", name,
-				      value, (long long)max_age_s);
+				      "%s=%s; Path=/; Max-Age=%lld; Secure; HttpOnly; SameSite=Lax",
+				      name, value, (long long)max_age_s);
 }

@@ -16,8 +16,9 @@ static void challenged(struct sp_exchange *exchange, const json_t *reply)
 		return;
 	}
 	sp_respond(&exchange->response, 200,
-		   json_pack("{s:O, s:O, s:O}", "challenge", json_object_get(reply, "challenge"), "key",
-			     json_object_get(reply, "key"), "url", json_object_get(reply, "url")));
+		   json_pack("{s:O, s:O, s:O}", "challenge", json_object_get(reply, "challenge"),
+			     "key", json_object_get(reply, "key"), "url",
+			     json_object_get(reply, "url")));
 	sp_exchange_answer(exchange);
 }
 
@@ -29,7 +30,8 @@ void sp_handle_challenge(struct sp_exchange *exchange)
 void sp_handle_device_start(struct sp_exchange *exchange)
 {
 	const json_t *device = json_object_get(exchange->body, "device");
-	struct sp_provider *provider = sp_provider_find(exchange->portal, body_text(exchange->body, "idp"));
+	struct sp_provider *provider =
+		sp_provider_find(exchange->portal, body_text(exchange->body, "idp"));
 
 	if (!provider)
 		sp_exchange_fail(exchange, 404, "no-such-provider",

@@ -31,7 +31,7 @@ void sp_handle_devices(struct sp_exchange *exchange)
 	sp_exchange_answer(exchange);
 }
 
-static void removed(struct sp_exchange *exchange, const json_t *reply)
+static void device_removed(struct sp_exchange *exchange, const json_t *reply)
 {
 	json_t *name = json_object_get(reply, "name");
 
@@ -50,14 +50,17 @@ void sp_handle_devices_remove(struct sp_exchange *exchange)
 	size_t i;
 
 	/* only what is theirs reaches the gateway */
-	json_array_foreach(exchange->devices, i, device) {
+	json_array_foreach(exchange->devices, i, device)
+	{
 		const char *theirs = json_string_value(json_object_get(device, "public_key"));
 
 		if (!theirs || strcmp(theirs, key) != 0)
 			continue;
-		sp_exchange_ask(exchange, json_pack("{s:s, s:s, s:s, s:s}", "op", "peer.remove", "device", key, "idp",
-						    exchange->person.idp, "subject", exchange->person.subject),
-				removed);
+		sp_exchange_ask(exchange,
+				json_pack("{s:s, s:s, s:s, s:s}", "op", "peer.remove", "device",
+					  key, "idp", exchange->person.idp, "subject",
+					  exchange->person.subject),
+				device_removed);
 		return;
 	}
 	sp_exchange_fail(exchange, 404, "no-such-device",

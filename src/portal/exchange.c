@@ -32,7 +32,7 @@ void sp_exchange_fail_gate(struct sp_exchange *exchange, const json_t *reply)
 	sp_exchange_answer(exchange);
 }
 
-static void gate_replied(struct sp_gate_request *ask, const json_t *reply)
+static void exchange_gate_replied(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct sp_exchange *exchange = (void *)((char *)ask - offsetof(struct sp_exchange, ask));
 
@@ -49,7 +49,8 @@ void sp_exchange_ask(struct sp_exchange *exchange, json_t *request,
 		sp_exchange_fail(exchange, 500, "internal", "out of memory");
 		return;
 	}
-	exchange->ask = (struct sp_gate_request){ .request = request, .done = gate_replied };
+	exchange->ask =
+		(struct sp_gate_request){ .request = request, .done = exchange_gate_replied };
 	exchange->then = then;
 	exchange->portal->outside->ask(exchange->portal->outside_arg, &exchange->ask);
 }
@@ -80,8 +81,10 @@ static void take_devices(struct sp_exchange *exchange, const json_t *reply)
 		sp_exchange_fail_gate(exchange, reply);
 		return;
 	}
-	json_array_foreach(json_object_get(reply, "peers"), i, device) {
-		if (!is_same(device, "idp", person->idp) || !is_same(device, "subject", person->subject))
+	json_array_foreach(json_object_get(reply, "peers"), i, device)
+	{
+		if (!is_same(device, "idp", person->idp) ||
+		    !is_same(device, "subject", person->subject))
 			continue;
 		json_array_append(exchange->devices, (json_t *)device);
 		if (is_same(device, "public_key", person->device_key))
@@ -96,11 +99,13 @@ static void take_devices(struct sp_exchange *exchange, const json_t *reply)
 
 static void open_token(struct sp_exchange *exchange)
 {
-	if (sp_token_read(&exchange->portal->sealer, exchange->admitted.token, &exchange->person) < 0) {
+	if (sp_token_read(&exchange->portal->sealer, exchange->admitted.token, &exchange->person) <
+	    0) {
 		fail_token(exchange);
 		return;
 	}
-	sp_exchange_ask(exchange, json_pack("{s:s, s:s}", "op", "peer.list", "user", exchange->person.user),
+	sp_exchange_ask(exchange,
+			json_pack("{s:s, s:s}", "op", "peer.list", "user", exchange->person.user),
 			take_devices);
 }
 
@@ -152,10 +157,12 @@ static void enter_route(struct sp_exchange *exchange, const struct sp_portal_req
 static void begin_exchange(struct sp_exchange *exchange, const struct sp_portal_request *request)
 {
 	struct sp_portal *portal = exchange->portal;
-	const uint64_t wait_ns = sp_rate_take(sp_rate_of(&portal->rates, &request->from), portal->now.boot_ns);
+	const uint64_t wait_ns =
+		sp_rate_take(sp_rate_of(&portal->rates, &request->from), portal->now.boot_ns);
 
 	if (wait_ns) {
-		sp_respond_refusal(&exchange->response, SP_REFUSAL_SLOW_DOWN, (int64_t)(wait_ns / SP_NS_PER_S) + 1);
+		sp_respond_refusal(&exchange->response, SP_REFUSAL_SLOW_DOWN,
+				   (int64_t)(wait_ns / SP_NS_PER_S) + 1);
 		sp_exchange_answer(exchange);
 		return;
 	}

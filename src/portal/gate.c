@@ -47,7 +47,7 @@ static void queue_init(struct queue *queue)
 	*queue = (struct queue){ .last = &queue->first };
 }
 
-static void push(struct queue *queue, struct sp_gate_request *ask)
+static void queue_push(struct queue *queue, struct sp_gate_request *ask)
 {
 	ask->next = NULL;
 	*queue->last = ask;
@@ -69,7 +69,7 @@ static struct sp_gate_request *pop(struct queue *queue)
 	return ask;
 }
 
-static bool take_out(struct queue *queue, struct sp_gate_request *ask)
+static bool queue_take_out(struct queue *queue, struct sp_gate_request *ask)
 {
 	for (struct sp_gate_request **at = &queue->first; *at; at = &(*at)->next) {
 		if (*at != ask)
@@ -88,7 +88,7 @@ static void fail_all(struct sp_gate *gate, struct queue *queue)
 	struct sp_gate_request *ask;
 
 	while ((ask = pop(queue)))
-		push(&gate->failed, ask);
+		queue_push(&gate->failed, ask);
 	if (gate->failed.first)
 		sp_loop_in(gate->loop, &gate->later, 0);
 }
@@ -112,7 +112,7 @@ static void tell_failed(void *arg)
 
 /* ---- the connection ---- */
 
-static void disconnect(struct sp_gate *gate, const char *why)
+static void gate_disconnect(struct sp_gate *gate, const char *why)
 {
 	struct sp_gate_request *current = SP_TAKE_PTR(gate->current);
 
@@ -129,7 +129,7 @@ static void disconnect(struct sp_gate *gate, const char *why)
 	sp_secret_buf_done(&gate->in);
 	sp_loop_drop(gate->loop, &gate->reply_due);
 	if (current)
-		push(&gate->failed, current);
+		queue_push(&gate->failed, current);
 	fail_all(gate, &gate->urgent);
 	fail_all(gate, &gate->waiting);
 	gate->retry_ns = RETRY_FIRST_NS;
@@ -140,8 +140,9 @@ static void disconnect(struct sp_gate *gate, const char *why)
 static int write_out(struct sp_gate *gate)
 {
 	while (gate->out_sent < gate->out.len) {
-		const ssize_t sent = send(gate->source.fd, gate->out.data + gate->out_sent,
-					  gate->out.len - gate->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		const ssize_t sent =
+			send(gate->source.fd, gate->out.data + gate->out_sent,
+			     gate->out.len - gate->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent < 0 && errno == EINTR)
 			continue;
@@ -176,7 +177,7 @@ static int put_request(struct sp_gate *gate, json_t *request)
 	return r;
 }
 
-static void send_next(struct sp_gate *gate)
+static void gate_send_next(struct sp_gate *gate)
 {
 	struct sp_gate_request *ask;
 	int r;
@@ -195,7 +196,7 @@ static void send_next(struct sp_gate *gate)
 	if (r == 0)
 		r = write_out(gate);
 	if (r < 0)
-		disconnect(gate, sp_err_text(r));
+		gate_disconnect(gate, sp_err_text(r));
 }
 
 static void take_line(struct sp_gate *gate, const char *line, size_t len)
@@ -208,14 +209,15 @@ static void take_line(struct sp_gate *gate, const char *line, size_t len)
 		json_t *message = json_object_get(json_object_get(reply, "error"), "message");
 
 		gate->current = current;
-		disconnect(gate, json_is_string(message) ? json_string_value(message) : "it answers what was not asked");
+		gate_disconnect(gate, json_is_string(message) ? json_string_value(message)
+							      : "it answers what was not asked");
 		return;
 	}
 	gate->is_busy = false;
 	sp_loop_drop(gate->loop, &gate->reply_due);
 	if (current)
 		answer(current, reply);
-	send_next(gate);
+	gate_send_next(gate);
 }
 
 static int read_in(struct sp_gate *gate)
@@ -238,13 +240,15 @@ static void take_lines(struct sp_gate *gate)
 	char *newline;
 
 	while (gate->source.fd >= 0 && gate->in.len > gate->in_seen &&
-	       (newline = memchr(gate->in.data + gate->in_seen, '\n', gate->in.len - gate->in_seen))) {
+	       (newline = memchr(gate->in.data + gate->in_seen, '\n',
+				 gate->in.len - gate->in_seen))) {
 		struct sp_secret_buf rest = { 0 }, whole = gate->in;
 		const size_t used = (size_t)(newline - whole.data) + 1;
 
 		/* what follows is put aside first: the answer may lead to anything */
-		if (used < whole.len && sp_secret_buf_put(&rest, whole.data + used, whole.len - used) < 0) {
-			disconnect(gate, "out of memory");
+		if (used < whole.len &&
+		    sp_secret_buf_put(&rest, whole.data + used, whole.len - used) < 0) {
+			gate_disconnect(gate, "out of memory");
 			return;
 		}
 		gate->in = rest;
@@ -255,7 +259,7 @@ static void take_lines(struct sp_gate *gate)
 	gate->in_seen = gate->in.len;
 }
 
-static void ready(void *arg, uint32_t events)
+static void gate_ready(void *arg, uint32_t events)
 {
 	struct sp_gate *gate = arg;
 	int r = 0;
@@ -266,7 +270,8 @@ static void ready(void *arg, uint32_t events)
 		r = read_in(gate);
 	take_lines(gate);
 	if (r < 0)
-		disconnect(gate, r == -ECONNRESET ? "it closed the connection" : sp_err_text(r));
+		gate_disconnect(gate,
+				r == -ECONNRESET ? "it closed the connection" : sp_err_text(r));
 }
 
 static int open_socket(const char *path)
@@ -276,7 +281,8 @@ static int open_socket(const char *path)
 
 	if (fd < 0)
 		return sp_errno();
-	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1); /* io/paths.h saw to its length */
+	strncpy(address.sun_path, path,
+		sizeof(address.sun_path) - 1); /* io/paths.h saw to its length */
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return sp_errno();
 	return SP_TAKE_FD(fd);
@@ -296,9 +302,11 @@ static void try_to_connect(void *arg)
 	}
 	if (fd < 0) {
 		if (!gate->is_named)
-			sp_log_note("waiting for sallyportd at %s: %s", gate->path, sp_err_text(fd));
+			sp_log_note("waiting for sallyportd at %s: %s", gate->path,
+				    sp_err_text(fd));
 		gate->is_named = true;
-		gate->retry_ns = gate->retry_ns * 2 < RETRY_MAX_NS ? gate->retry_ns * 2 : RETRY_MAX_NS;
+		gate->retry_ns =
+			gate->retry_ns * 2 < RETRY_MAX_NS ? gate->retry_ns * 2 : RETRY_MAX_NS;
 		sp_loop_in(gate->loop, &gate->retry, gate->retry_ns);
 		return;
 	}
@@ -309,7 +317,7 @@ static void try_to_connect(void *arg)
 
 static void give_up_waiting(void *arg)
 {
-	disconnect(arg, "no reply within 10 s");
+	gate_disconnect(arg, "no reply within 10 s");
 }
 
 /* ---- asking ---- */
@@ -318,20 +326,20 @@ void sp_gate_ask(struct sp_gate *gate, struct sp_gate_request *ask)
 {
 	ask->is_under_way = true;
 	if (gate->source.fd < 0 || gate->urgent.count + gate->waiting.count >= SP_GATE_QUEUE_MAX) {
-		push(&gate->failed, ask);
+		queue_push(&gate->failed, ask);
 		sp_loop_in(gate->loop, &gate->later, 0);
 		return;
 	}
-	push(ask->can_wait ? &gate->waiting : &gate->urgent, ask);
-	send_next(gate);
+	queue_push(ask->can_wait ? &gate->waiting : &gate->urgent, ask);
+	gate_send_next(gate);
 }
 
 void sp_gate_drop(struct sp_gate *gate, struct sp_gate_request *ask)
 {
 	if (gate->current == ask)
 		gate->current = NULL; /* its reply goes to nobody */
-	else if (!take_out(&gate->urgent, ask) && !take_out(&gate->waiting, ask))
-		take_out(&gate->failed, ask);
+	else if (!queue_take_out(&gate->urgent, ask) && !queue_take_out(&gate->waiting, ask))
+		queue_take_out(&gate->failed, ask);
 	ask->is_under_way = false;
 	json_decref(ask->request);
 	ask->request = NULL;
@@ -348,7 +356,7 @@ int sp_gate_new(struct sp_loop *loop, const char *path, void (*changed)(void *ar
 	gate->path = path;
 	gate->changed = changed;
 	gate->arg = arg;
-	gate->source = (struct sp_source){ .fd = -1, .ready = ready, .arg = gate };
+	gate->source = (struct sp_source){ .fd = -1, .ready = gate_ready, .arg = gate };
 	gate->retry = (struct sp_timer){ .fire = try_to_connect, .arg = gate };
 	gate->reply_due = (struct sp_timer){ .fire = give_up_waiting, .arg = gate };
 	gate->later = (struct sp_timer){ .fire = tell_failed, .arg = gate };

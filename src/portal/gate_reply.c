@@ -26,7 +26,8 @@ enum sp_refusal_reason sp_gate_refusal(const json_t *reply)
 {
 	if (strcmp(sp_gate_code(reply), "login-refused") != 0)
 		return SP_REFUSAL_NONE;
-	for (enum sp_refusal_reason reason = SP_REFUSAL_NONE + 1; reason < SP_REFUSAL_COUNT; reason++)
+	for (enum sp_refusal_reason reason = SP_REFUSAL_NONE + 1; reason < SP_REFUSAL_COUNT;
+	     reason++)
 		if (strcmp(error_text(reply, "reason"), sp_refusal_word(reason)) == 0)
 			return reason;
 	return SP_REFUSAL_NO_ROLE;
@@ -45,19 +46,23 @@ void sp_respond_gate_error(struct sp_response *response, const json_t *reply)
 		sp_respond_error(response, 503, "busy", 10,
 				 "the gateway has no room just now; try again in a moment");
 	else if (!strcmp(code, "bad-request"))
-		sp_respond_error(response, 400, "bad-request", 0,
-				 "the gateway does not take this device; check its key and its name");
+		sp_respond_error(
+			response, 400, "bad-request", 0,
+			"the gateway does not take this device; check its key and its name");
 	else if (!strcmp(code, "pool-empty"))
 		sp_respond_error(response, 503, "pool-empty", 0,
-				 "the gateway has no address left for another device; tell your administrator");
+				 "the gateway has no address left for another device; tell your "
+				 "administrator");
 	else if (!strcmp(code, "no-policy"))
 		sp_respond_error(response, 503, "gateway-unreachable", 30,
 				 "the gateway runs no policy yet; ask your administrator");
 	else if (!strcmp(code, "no-such-session"))
-		sp_respond_error(response, 409, "no-session", 0, "the session has ended: sign in again");
+		sp_respond_error(response, 409, "no-session", 0,
+				 "the session has ended: sign in again");
 	else if (!strcmp(code, "no-such-device"))
-		sp_respond_error(response, 404, "no-such-device", 0,
-				 "no device of yours has this key; look at the list of your devices");
+		sp_respond_error(
+			response, 404, "no-such-device", 0,
+			"no device of yours has this key; look at the list of your devices");
 	else
 		sp_respond_error(response, 500, "internal", 0,
 				 "something went wrong at the gateway; tell your administrator");
@@ -75,8 +80,9 @@ static void copy(json_t *to, const json_t *from, const char *const *keys, size_t
 
 json_t *sp_session_for_person(const json_t *session)
 {
-	static const char *const keys[] = { "session", "state", "user", "idp", "roles", "addresses",
-					    "device", "opened", "expires", "idle_s", "warn_s", "ending", "refusals" };
+	static const char *const keys[] = { "session",	 "state",  "user",    "idp",	 "roles",
+					    "addresses", "device", "opened",  "expires", "idle_s",
+					    "warn_s",	 "ending", "refusals" };
 	json_t *shown = json_object();
 
 	if (shown)

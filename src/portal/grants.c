@@ -16,17 +16,17 @@
 #include "portal/signin.h"
 
 #define BUCKETS 16384u /* a power of two */
-#define START_NS (20ull * SP_NS_PER_S)  /* for the provider to give a code */
+#define START_NS (20ull * SP_NS_PER_S) /* for the provider to give a code */
 #define WANTED_NS (15ull * SP_NS_PER_S) /* behind a poll: the client is still there */
-#define KEPT_NS (60ull * SP_NS_PER_S)   /* an end that nobody has fetched */
+#define KEPT_NS (60ull * SP_NS_PER_S) /* an end that nobody has fetched */
 #define LIFE_MAX_NS (1800ull * SP_NS_PER_S)
 #define HANDLE_VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
 enum grant_state {
 	GRANT_STARTING, /* no prompt yet */
-	GRANT_PENDING,  /* the person is at the provider */
-	GRANT_OPENING,  /* the provider said yes; the gateway is asked */
-	GRANT_ENDED,    /* the result is there */
+	GRANT_PENDING, /* the person is at the provider */
+	GRANT_OPENING, /* the provider said yes; the gateway is asked */
+	GRANT_ENDED, /* the result is there */
 };
 
 struct sp_grant {
@@ -44,7 +44,7 @@ struct sp_grant {
 	uint64_t flow_due_ns, poll_due_ns, ends_ns, wanted_ns;
 	struct sp_fetch_job job;
 	struct sp_gate_request ask;
-	char *refresh;    /* the provider's token, sealed */
+	char *refresh; /* the provider's token, sealed */
 	struct sp_response result;
 	struct sp_grant *bucket_next, *older, *newer;
 };
@@ -80,12 +80,13 @@ static struct sp_grant **bucket_of(struct sp_grants *grants, const uint8_t *hand
 	return &grants->buckets[sp_get_le32(handle) % BUCKETS];
 }
 
-static struct sp_grant *find(struct sp_grants *grants, const char *text)
+static struct sp_grant *grant_find(struct sp_grants *grants, const char *text)
 {
 	uint8_t handle[SP_HANDLE_LEN];
 	size_t len;
 
-	if (sodium_base642bin(handle, sizeof(handle), text, strlen(text), NULL, &len, NULL, HANDLE_VARIANT) != 0 ||
+	if (sodium_base642bin(handle, sizeof(handle), text, strlen(text), NULL, &len, NULL,
+			      HANDLE_VARIANT) != 0 ||
 	    len != sizeof(handle))
 		return NULL;
 	for (struct sp_grant *grant = *bucket_of(grants, handle); grant; grant = grant->bucket_next)
@@ -94,45 +95,45 @@ static struct sp_grant *find(struct sp_grants *grants, const char *text)
 	return NULL;
 }
 
-static void unlink_age(struct sp_grants *grants, struct sp_grant *grant)
+static void grant_unlink_age(struct sp_grants *grants, struct sp_grant *grant)
 {
 	*(grant->older ? &grant->older->newer : &grants->oldest) = grant->newer;
 	*(grant->newer ? &grant->newer->older : &grants->newest) = grant->older;
 	grant->older = grant->newer = NULL;
 }
 
-static void link_age(struct sp_grants *grants, struct sp_grant *grant)
+static void grant_link_age(struct sp_grants *grants, struct sp_grant *grant)
 {
 	grant->older = grants->newest;
 	*(grants->newest ? &grants->newest->newer : &grants->oldest) = grant;
 	grants->newest = grant;
 }
 
-static void insert(struct sp_grants *grants, struct sp_grant *grant)
+static void grant_insert(struct sp_grants *grants, struct sp_grant *grant)
 {
 	struct sp_grant **bucket = bucket_of(grants, grant->handle);
 
 	grant->bucket_next = *bucket;
 	*bucket = grant;
-	link_age(grants, grant);
+	grant_link_age(grants, grant);
 	grants->count++;
 	sp_rate_of(&grant->portal->rates, &grant->from)->unfinished++;
 }
 
-static void remove_from_table(struct sp_grants *grants, struct sp_grant *grant)
+static void grant_remove(struct sp_grants *grants, struct sp_grant *grant)
 {
 	struct sp_grant **at = bucket_of(grants, grant->handle);
 
 	while (*at != grant)
 		at = &(*at)->bucket_next;
 	*at = grant->bucket_next;
-	unlink_age(grants, grant);
+	grant_unlink_age(grants, grant);
 	sp_heap_set(&grants->heap, &grant->due, UINT64_MAX);
 	grants->count--;
 	sp_rate_of(&grant->portal->rates, &grant->from)->unfinished--;
 }
 
-static void end_flow(struct sp_grant *grant)
+static void grant_end_flow(struct sp_grant *grant)
 {
 	sp_fetch_job_cancel(&grant->job);
 	sp_idp_flow_free(SP_TAKE_PTR(grant->flow));
@@ -143,8 +144,8 @@ static void grant_free(struct sp_grant *grant)
 {
 	struct sp_portal *portal = grant->portal;
 
-	remove_from_table(portal->grants, grant);
-	end_flow(grant);
+	grant_remove(portal->grants, grant);
+	grant_end_flow(grant);
 	if (grant->ask.is_under_way)
 		portal->outside->drop(portal->outside_arg, &grant->ask);
 	sp_provider_unref(grant->provider);
@@ -165,19 +166,19 @@ void sp_grants_free(struct sp_grants *grants)
 	free(grants);
 }
 
-static bool is_wanted(const struct sp_grant *grant)
+static bool grant_is_wanted(const struct sp_grant *grant)
 {
 	return grant->starter || grant->poller || grant->wanted_ns > grant->portal->now.boot_ns;
 }
 
 /* When something is to be done about it next. */
-static void set_due(struct sp_grant *grant)
+static void grant_set_due(struct sp_grant *grant)
 {
 	uint64_t due_ns = grant->ends_ns;
 
 	if (grant->poller && grant->poll_due_ns < due_ns)
 		due_ns = grant->poll_due_ns;
-	if (grant->flow && is_wanted(grant) && grant->flow_due_ns < due_ns)
+	if (grant->flow && grant_is_wanted(grant) && grant->flow_due_ns < due_ns)
 		due_ns = grant->flow_due_ns;
 	sp_heap_set(&grant->portal->grants->heap, &grant->due, due_ns);
 }
@@ -197,15 +198,15 @@ static bool make_room(struct sp_grants *grants)
 /* ---- its end ---- */
 
 /* The result is handed over at once, or kept for the next poll. */
-static void end(struct sp_grant *grant)
+static void grant_end(struct sp_grant *grant)
 {
 	struct sp_exchange *waiting = grant->starter ? grant->starter : grant->poller;
 
-	end_flow(grant);
+	grant_end_flow(grant);
 	grant->state = GRANT_ENDED;
 	if (!waiting) {
 		grant->ends_ns = grant->portal->now.boot_ns + KEPT_NS;
-		set_due(grant);
+		grant_set_due(grant);
 		return;
 	}
 	waiting->response = grant->result;
@@ -215,23 +216,24 @@ static void end(struct sp_grant *grant)
 	sp_exchange_answer(waiting);
 }
 
-static void end_refused(struct sp_grant *grant, const struct sp_finding *finding)
+static void grant_end_refused(struct sp_grant *grant, const struct sp_finding *finding)
 {
 	sp_signin_record(grant->portal, finding, grant->provider->name, grant->person.user,
 			 grant->person.device_name, &grant->from);
 	sp_respond_refusal(&grant->result, finding->reason,
 			   finding->reason == SP_REFUSAL_UNREACHABLE ? 60 : 0);
-	end(grant);
+	grant_end(grant);
 }
 
-static void end_internal(struct sp_grant *grant)
+static void grant_end_internal(struct sp_grant *grant)
 {
-	sp_respond_error(&grant->result, 500, "internal", 0, "out of memory; try again in a moment");
-	end(grant);
+	sp_respond_error(&grant->result, 500, "internal", 0,
+			 "out of memory; try again in a moment");
+	grant_end(grant);
 }
 
-/* What ends a grant that found no end of its own. */
-static void expire(struct sp_grant *grant)
+/* The grant timed out. */
+static void grant_expire(struct sp_grant *grant)
 {
 	struct sp_finding finding = { 0 };
 
@@ -243,12 +245,12 @@ static void expire(struct sp_grant *grant)
 		sp_find(&finding, SP_REFUSAL_UNREACHABLE, "no device code within 20 s");
 	else
 		sp_find(&finding, SP_REFUSAL_CODE_EXPIRED, "nobody approved it in time");
-	end_refused(grant, &finding);
+	grant_end_refused(grant, &finding);
 }
 
 /* ---- a session for it ---- */
 
-static void gate_replied(struct sp_gate_request *ask, const json_t *reply)
+static void grant_gate_replied(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct sp_grant *grant = (void *)((char *)ask - offsetof(struct sp_grant, ask));
 
@@ -256,18 +258,18 @@ static void gate_replied(struct sp_gate_request *ask, const json_t *reply)
 		struct sp_finding finding = { 0 };
 
 		sp_find(&finding, SP_REFUSAL_GATEWAY, "no answer on the control socket");
-		end_refused(grant, &finding);
+		grant_end_refused(grant, &finding);
 		return;
 	}
 	if (sp_gate_is_ok(reply)) {
-		sp_throttle_welcome(grant->portal->throttle, grant->person.idp, grant->person.user, &grant->from,
-				    grant->portal->now.boot_ns);
+		sp_throttle_welcome(grant->portal->throttle, grant->person.idp, grant->person.user,
+				    &grant->from, grant->portal->now.boot_ns);
 		sp_signin_respond(grant->portal, &grant->person, reply, "done", &grant->result);
 		sp_refresher_note(grant->portal, grant->session, reply, grant->refresh);
 	} else {
 		sp_respond_gate_error(&grant->result, reply);
 	}
-	end(grant);
+	grant_end(grant);
 }
 
 static int seal_refresh(struct sp_grant *grant)
@@ -285,27 +287,29 @@ static void ask_for_session(struct sp_grant *grant, const struct sp_claims *clai
 	json_t *request = NULL;
 
 	if (claims->odd_group_count)
-		sp_log_note("%s: %zu of %s's groups are left out, since no role can name them; the first: \"%s\"",
+		sp_log_note("%s: %zu of %s's groups are left out, since no role can name them; the "
+			    "first: \"%s\"",
 			    grant->provider->name, claims->odd_group_count, claims->user,
 			    claims->odd_group);
 	grant->state = GRANT_OPENING;
 	grant->ends_ns = UINT64_MAX; /* the gateway answers, or is found not to */
-	end_flow(grant);
-	set_due(grant);
+	grant_end_flow(grant);
+	grant_set_due(grant);
 	if (groups && grant->session > 0)
-		request = sp_signin_extend_request(&grant->person, grant->session, groups, auth_time_s,
-						   grant->refresh, &grant->from);
+		request = sp_signin_extend_request(&grant->person, grant->session, groups,
+						   auth_time_s, grant->refresh, &grant->from);
 	else if (groups)
-		request = sp_signin_request(&grant->person, groups, auth_time_s, grant->refresh, &grant->from);
-	grant->ask = (struct sp_gate_request){ .request = request, .done = gate_replied };
+		request = sp_signin_request(&grant->person, groups, auth_time_s, grant->refresh,
+					    &grant->from);
+	grant->ask = (struct sp_gate_request){ .request = request, .done = grant_gate_replied };
 	if (request)
 		portal->outside->ask(portal->outside_arg, &grant->ask);
 	else
-		end_internal(grant);
+		grant_end_internal(grant);
 }
 
 /* The provider said yes: to whom, and is that who it must be? */
-static void take_claims(struct sp_grant *grant)
+static void grant_take_claims(struct sp_grant *grant)
 {
 	const struct sp_claims *claims = sp_idp_flow_claims(grant->flow);
 	const char *idp = grant->provider->name;
@@ -313,15 +317,16 @@ static void take_claims(struct sp_grant *grant)
 
 	if (sp_provider_find(grant->portal, idp) == NULL) {
 		sp_find(&finding, SP_REFUSAL_PROVIDER_ERROR, "its file was removed meanwhile");
-		end_refused(grant, &finding);
+		grant_end_refused(grant, &finding);
 	} else if (grant->session > 0 && strcmp(claims->subject, grant->person.subject) != 0) {
-		sp_find(&finding, SP_REFUSAL_OTHER_SUBJECT, "%.64s approved the extension of a session of %.64s",
-			claims->subject, grant->person.subject);
-		end_refused(grant, &finding);
+		sp_find(&finding, SP_REFUSAL_OTHER_SUBJECT,
+			"%.64s approved the extension of a session of %.64s", claims->subject,
+			grant->person.subject);
+		grant_end_refused(grant, &finding);
 	} else if ((grant->session == 0 &&
 		    sp_person_set(&grant->person, idp, claims->subject, claims->user) < 0) ||
 		   seal_refresh(grant) == -ENOMEM) {
-		end_internal(grant);
+		grant_end_internal(grant);
 	} else {
 		ask_for_session(grant, claims);
 	}
@@ -333,9 +338,10 @@ static void show_prompt(struct sp_grant *grant, const struct sp_idp_prompt *prom
 {
 	const struct sp_idp_time *now = &grant->portal->now;
 	struct sp_exchange *exchange = grant->starter;
-	uint64_t life_ns = prompt->expires_s > now->now_s ?
-				   (uint64_t)(prompt->expires_s - now->now_s) * (uint64_t)SP_NS_PER_S :
-				   0;
+	uint64_t life_ns =
+		prompt->expires_s > now->now_s
+			? (uint64_t)(prompt->expires_s - now->now_s) * (uint64_t)SP_NS_PER_S
+			: 0;
 	char handle[SP_HANDLE_TEXT], expires[SP_TIME_TEXT_MAX];
 	json_t *answer;
 
@@ -346,28 +352,30 @@ static void show_prompt(struct sp_grant *grant, const struct sp_idp_prompt *prom
 	if (!exchange)
 		return;
 	exchange->grant = NULL;
-	sodium_bin2base64(handle, sizeof(handle), grant->handle, sizeof(grant->handle), HANDLE_VARIANT);
+	sodium_bin2base64(handle, sizeof(handle), grant->handle, sizeof(grant->handle),
+			  HANDLE_VARIANT);
 	sp_time_format_s(prompt->expires_s, expires);
 	strcpy(strchr(expires, 'Z'), ".000Z");
-	answer = json_pack("{s:s, s:s, s:s, s:s?, s:s}", "handle", handle, "user_code", prompt->user_code,
-			   "verification_uri", prompt->verification_uri, "verification_uri_complete",
-			   prompt->verification_uri_complete, "expires", expires);
+	answer = json_pack("{s:s, s:s, s:s, s:s?, s:s}", "handle", handle, "user_code",
+			   prompt->user_code, "verification_uri", prompt->verification_uri,
+			   "verification_uri_complete", prompt->verification_uri_complete,
+			   "expires", expires);
 	sp_respond(&exchange->response, grant->session > 0 ? 202 : 200, answer);
 	sp_exchange_answer(exchange);
 }
 
-static void advance(struct sp_grant *grant);
+static void grant_advance(struct sp_grant *grant);
 
-static void fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
+static void grant_fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
 {
 	struct sp_grant *grant = (void *)((char *)job - offsetof(struct sp_grant, job));
 
 	sp_idp_flow_take(grant->flow, &grant->portal->now, reply);
-	advance(grant);
+	grant_advance(grant);
 }
 
 /* As far as it goes. The grant may be gone afterwards. */
-static void advance(struct sp_grant *grant)
+static void grant_advance(struct sp_grant *grant)
 {
 	struct sp_provider *provider = sp_provider_ref(grant->provider);
 	struct sp_portal *portal = grant->portal;
@@ -390,11 +398,11 @@ static void advance(struct sp_grant *grant)
 		grant->flow_due_ns = UINT64_MAX;
 		grant->job.is_low = grant->state == GRANT_STARTING;
 		sp_fetch_job_begin(&grant->job, &request, &provider->trust);
-		set_due(grant);
+		grant_set_due(grant);
 		break;
-	case SP_IDP_WAIT: set_due(grant); break;
-	case SP_IDP_DONE: take_claims(grant); break;
-	case SP_IDP_REFUSED: end_refused(grant, sp_idp_flow_finding(grant->flow)); break;
+	case SP_IDP_WAIT: grant_set_due(grant); break;
+	case SP_IDP_DONE: grant_take_claims(grant); break;
+	case SP_IDP_REFUSED: grant_end_refused(grant, sp_idp_flow_finding(grant->flow)); break;
 	}
 	sp_provider_advance(provider); /* the flow may have asked for fresh keys */
 	sp_provider_unref(provider);
@@ -402,8 +410,8 @@ static void advance(struct sp_grant *grant)
 
 /* ---- requests ---- */
 
-static int begin_flow(const struct sp_provider *provider, enum sp_grant_purpose purpose,
-		      struct sp_idp_flow **ret_flow)
+static int purpose_begin_flow(const struct sp_provider *provider, enum sp_grant_purpose purpose,
+			      struct sp_idp_flow **ret_flow)
 {
 	switch (purpose) {
 	case SP_GRANT_DEVICE: return sp_provider_begin_device(provider, ret_flow);
@@ -413,7 +421,7 @@ static int begin_flow(const struct sp_provider *provider, enum sp_grant_purpose 
 }
 
 /* How a result looks that waits for whoever polls. */
-static enum sp_web_kind kind_of(enum sp_grant_purpose purpose)
+static enum sp_web_kind purpose_kind(enum sp_grant_purpose purpose)
 {
 	switch (purpose) {
 	case SP_GRANT_DEVICE: return SP_WEB_API;
@@ -427,24 +435,24 @@ static int grant_new(struct sp_exchange *exchange, struct sp_provider *provider,
 {
 	struct sp_portal *portal = exchange->portal;
 	struct sp_grant *grant = calloc(1, sizeof(*grant));
-	int r = grant ? begin_flow(provider, purpose, &grant->flow) : -ENOMEM;
+	int r = grant ? purpose_begin_flow(provider, purpose, &grant->flow) : -ENOMEM;
 
 	if (r < 0) {
 		free(grant);
 		return r;
 	}
 	grant->purpose = purpose;
-	grant->result.kind = kind_of(purpose);
+	grant->result.kind = purpose_kind(purpose);
 	grant->portal = portal;
 	grant->provider = sp_provider_ref(provider);
 	grant->from = exchange->from;
 	grant->ends_ns = portal->now.boot_ns + START_NS;
 	grant->flow_due_ns = UINT64_MAX;
-	grant->job = (struct sp_fetch_job){ .portal = portal, .done = fetched };
+	grant->job = (struct sp_fetch_job){ .portal = portal, .done = grant_fetched };
 	portal->outside->random(portal->outside_arg, grant->handle, sizeof(grant->handle));
 	grant->person = exchange->person;
 	exchange->person = (struct sp_person){ 0 };
-	insert(portal->grants, grant);
+	grant_insert(portal->grants, grant);
 	*ret_grant = grant;
 	return 0;
 }
@@ -454,8 +462,8 @@ static void refuse_slow_down(struct sp_exchange *exchange, struct sp_provider *p
 	struct sp_finding finding = { 0 };
 
 	sp_find(&finding, SP_REFUSAL_SLOW_DOWN, "too many unfinished sign-ins");
-	sp_signin_record(exchange->portal, &finding, provider->name, NULL, exchange->person.device_name,
-			 &exchange->from);
+	sp_signin_record(exchange->portal, &finding, provider->name, NULL,
+			 exchange->person.device_name, &exchange->from);
 	sp_respond_refusal(&exchange->response, SP_REFUSAL_SLOW_DOWN, 30);
 	sp_exchange_answer(exchange);
 }
@@ -486,7 +494,7 @@ void sp_grant_start(struct sp_exchange *exchange, struct sp_provider *provider,
 	grant->session = session;
 	grant->starter = exchange;
 	exchange->grant = grant;
-	advance(grant);
+	grant_advance(grant);
 }
 
 static void answer_pending(struct sp_grant *grant)
@@ -498,27 +506,28 @@ static void answer_pending(struct sp_grant *grant)
 	sp_exchange_answer(exchange);
 }
 
-static void wait_for(struct sp_grant *grant, struct sp_exchange *exchange, int64_t wait_s)
+static void grant_wait(struct sp_grant *grant, struct sp_exchange *exchange, int64_t wait_s)
 {
 	const uint64_t now_ns = grant->portal->now.boot_ns;
-	const bool was_asleep = !is_wanted(grant) && grant->flow && grant->flow_due_ns <= now_ns;
+	const bool was_asleep =
+		!grant_is_wanted(grant) && grant->flow && grant->flow_due_ns <= now_ns;
 
 	grant->poll_due_ns = now_ns + (uint64_t)wait_s * (uint64_t)SP_NS_PER_S;
 	grant->wanted_ns = grant->poll_due_ns + WANTED_NS;
 	grant->poller = exchange;
 	exchange->grant = grant;
-	unlink_age(grant->portal->grants, grant);
-	link_age(grant->portal->grants, grant);
+	grant_unlink_age(grant->portal->grants, grant);
+	grant_link_age(grant->portal->grants, grant);
 	if (was_asleep)
-		advance(grant); /* which may be its end, and the answer */
+		grant_advance(grant); /* which may be its end, and the answer */
 	else
-		set_due(grant);
+		grant_set_due(grant);
 }
 
 void sp_grant_poll(struct sp_exchange *exchange, enum sp_grant_purpose purpose, const char *handle,
 		   int64_t wait_s)
 {
-	struct sp_grant *grant = find(exchange->portal->grants, handle);
+	struct sp_grant *grant = grant_find(exchange->portal->grants, handle);
 
 	if (!grant || grant->purpose != purpose || grant->state == GRANT_STARTING) {
 		sp_respond_error(&exchange->response, 410, "expired", 0,
@@ -535,7 +544,7 @@ void sp_grant_poll(struct sp_exchange *exchange, enum sp_grant_purpose purpose, 
 		sp_exchange_answer(exchange);
 		return;
 	}
-	wait_for(grant, exchange, wait_s);
+	grant_wait(grant, exchange, wait_s);
 	if (wait_s == 0 && exchange->grant == grant)
 		answer_pending(grant);
 }
@@ -556,9 +565,9 @@ void sp_grants_wake(struct sp_portal *portal, struct sp_provider *provider)
 
 	for (struct sp_grant *grant = portal->grants->oldest; grant; grant = next) {
 		next = grant->newer;
-		if (grant->provider == provider && grant->flow && grant->flow_due_ns == UINT64_MAX &&
-		    grant->job.state == SP_JOB_IDLE)
-			advance(grant);
+		if (grant->provider == provider && grant->flow &&
+		    grant->flow_due_ns == UINT64_MAX && grant->job.state == SP_JOB_IDLE)
+			grant_advance(grant);
 	}
 }
 
@@ -569,26 +578,27 @@ uint64_t sp_grants_due_ns(const struct sp_grants *grants)
 	return first ? first->at_ns : UINT64_MAX;
 }
 
-static void run(struct sp_grant *grant)
+static void grant_run(struct sp_grant *grant)
 {
 	const uint64_t now_ns = grant->portal->now.boot_ns;
 
 	if (grant->ends_ns <= now_ns) {
-		expire(grant);
+		grant_expire(grant);
 		return;
 	}
 	if (grant->poller && grant->poll_due_ns <= now_ns)
 		answer_pending(grant);
-	if (grant->flow && is_wanted(grant) && grant->flow_due_ns <= now_ns)
-		advance(grant);
+	if (grant->flow && grant_is_wanted(grant) && grant->flow_due_ns <= now_ns)
+		grant_advance(grant);
 	else
-		set_due(grant);
+		grant_set_due(grant);
 }
 
 void sp_grants_run(struct sp_portal *portal)
 {
 	struct sp_due *first;
 
-	while ((first = sp_heap_first(&portal->grants->heap)) && first->at_ns <= portal->now.boot_ns)
-		run((struct sp_grant *)first);
+	while ((first = sp_heap_first(&portal->grants->heap)) &&
+	       first->at_ns <= portal->now.boot_ns)
+		grant_run((struct sp_grant *)first);
 }

@@ -38,7 +38,8 @@ static void sink(struct sp_heap *heap, struct sp_due *due, size_t place)
 
 		if (child > heap->count)
 			break;
-		if (child < heap->count && heap->items[child]->at_ns < heap->items[child - 1]->at_ns)
+		if (child < heap->count &&
+		    heap->items[child]->at_ns < heap->items[child - 1]->at_ns)
 			child++;
 		if (heap->items[child - 1]->at_ns >= due->at_ns)
 			break;
@@ -48,7 +49,7 @@ static void sink(struct sp_heap *heap, struct sp_due *due, size_t place)
 	put(heap, place, due);
 }
 
-static void settle(struct sp_heap *heap, struct sp_due *due, size_t place)
+static void heap_settle(struct sp_heap *heap, struct sp_due *due, size_t place)
 {
 	if (place > 1 && heap->items[place / 2 - 1]->at_ns > due->at_ns)
 		rise(heap, due, place);
@@ -62,13 +63,13 @@ void sp_heap_set(struct sp_heap *heap, struct sp_due *due, uint64_t at_ns)
 
 	due->at_ns = at_ns;
 	if (at_ns != UINT64_MAX) {
-		settle(heap, due, place ? place : ++heap->count);
+		heap_settle(heap, due, place ? place : ++heap->count);
 	} else if (place) {
 		struct sp_due *last = heap->items[--heap->count];
 
 		due->place = 0;
 		if (last != due)
-			settle(heap, last, place);
+			heap_settle(heap, last, place);
 	}
 }
 

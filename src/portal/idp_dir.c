@@ -19,7 +19,7 @@
 #define FILE_MAX (10u << 20)
 #define SECRET_MAX 4096u
 #define FILES_MAX 64
-#define SETTLE_NS (50 * SP_MS_NS)  /* an editor writes more than once */
+#define SETTLE_NS (50 * SP_MS_NS) /* an editor writes more than once */
 #define LOOK_NS (5 * SP_SECOND_NS) /* for a folder that is not there */
 
 struct sp_idp_dir {
@@ -49,15 +49,18 @@ static void say_trouble(struct sp_portal *portal, const char *name, const char *
 	for (size_t i = 0; i < portal->provider_count; i++) {
 		const char *error = portal->providers[i]->file_error;
 
-		if (strcmp(portal->providers[i]->name, name) == 0 && error && (!was || strcmp(error, was) != 0))
-			sp_log_error("%s%s", error, portal->providers[i]->idp ? " (what ran before goes on)" : "");
+		if (strcmp(portal->providers[i]->name, name) == 0 && error &&
+		    (!was || strcmp(error, was) != 0))
+			sp_log_error("%s%s", error,
+				     portal->providers[i]->idp ? " (what ran before goes on)" : "");
 	}
 }
 
 static char *trouble_of(const struct sp_portal *portal, const char *name)
 {
 	for (size_t i = 0; i < portal->provider_count; i++)
-		if (strcmp(portal->providers[i]->name, name) == 0 && portal->providers[i]->file_error)
+		if (strcmp(portal->providers[i]->name, name) == 0 &&
+		    portal->providers[i]->file_error)
 			return strdup(portal->providers[i]->file_error);
 	return NULL;
 }
@@ -69,15 +72,17 @@ static void offer(struct sp_idp_dir *dir, const char *file_name)
 	int r = sp_str_format(&path, "%s/%s", dir->path, file_name);
 
 	if (r == 0)
-		r = sp_str_format(&name, "%.*s", (int)(strlen(file_name) - strlen(".yaml")), file_name);
+		r = sp_str_format(&name, "%.*s", (int)(strlen(file_name) - strlen(".yaml")),
+				  file_name);
 	if (r < 0)
 		return;
 	was = trouble_of(dir->portal, name);
 	r = sp_file_read(path, FILE_MAX, &text, &file.len);
 	if (r == -ENOENT)
 		return; /* gone since it was listed */
-	if (r < 0 && sp_str_format(&error, "%s: %s%s", path, sp_err_text(r),
-				   r == -EACCES ? "; the portal's user must be able to read it" : "") < 0)
+	if (r < 0 &&
+	    sp_str_format(&error, "%s: %s%s", path, sp_err_text(r),
+			  r == -EACCES ? "; the portal's user must be able to read it" : "") < 0)
 		return;
 	file.name = name;
 	file.path = path;
@@ -103,7 +108,8 @@ static void read_all(struct sp_idp_dir *dir)
 	int r = count < 0 ? sp_errno() : 0;
 
 	if (r < 0 && r != dir->last_error)
-		sp_log_error("%s: %s: nobody can sign in until there is a provider in it", dir->path, sp_err_text(r));
+		sp_log_error("%s: %s: nobody can sign in until there is a provider in it",
+			     dir->path, sp_err_text(r));
 	dir->last_error = r;
 	if (r < 0 && r != -ENOENT)
 		return; /* what runs goes on */
@@ -121,14 +127,15 @@ static void read_all(struct sp_idp_dir *dir)
 	sp_providers_end(dir->portal);
 }
 
-static void look(void *arg)
+static void dir_look(void *arg)
 {
 	struct sp_idp_dir *dir = arg;
 
 	if (dir->watch < 0)
 		dir->watch = inotify_add_watch(dir->source.fd, dir->path,
-					       IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-						       IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
+					       IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
+						       IN_DELETE | IN_ATTRIB | IN_DELETE_SELF |
+						       IN_MOVE_SELF | IN_ONLYDIR);
 	read_all(dir);
 	if (dir->watch < 0)
 		sp_loop_in(dir->loop, &dir->due, LOOK_NS);
@@ -155,7 +162,7 @@ static void changed(void *arg, uint32_t events)
 
 void sp_idp_dir_reload(struct sp_idp_dir *dir)
 {
-	look(dir);
+	dir_look(dir);
 }
 
 int sp_idp_dir_new(struct sp_loop *loop, struct sp_portal *portal, const char *path,
@@ -167,15 +174,17 @@ int sp_idp_dir_new(struct sp_loop *loop, struct sp_portal *portal, const char *p
 	if (!dir)
 		return -ENOMEM;
 	*dir = (struct sp_idp_dir){ .loop = loop, .portal = portal, .path = path, .watch = -1 };
-	dir->source = (struct sp_source){ .fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), .ready = changed, .arg = dir };
-	dir->due = (struct sp_timer){ .fire = look, .arg = dir };
+	dir->source = (struct sp_source){ .fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK),
+					  .ready = changed,
+					  .arg = dir };
+	dir->due = (struct sp_timer){ .fire = dir_look, .arg = dir };
 	r = dir->source.fd < 0 ? sp_errno() : sp_loop_watch(loop, &dir->source, EPOLLIN);
 	if (r < 0) {
 		sp_closep(&dir->source.fd);
 		free(dir);
 		return r;
 	}
-	look(dir);
+	dir_look(dir);
 	*ret_dir = dir;
 	return 0;
 }

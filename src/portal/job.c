@@ -48,7 +48,7 @@ static bool has_room(const struct sp_fetch_jobs *jobs, bool is_low)
 
 static void start_waiting(struct sp_portal *portal);
 
-static void end(struct sp_fetch_job *job)
+static void job_end(struct sp_fetch_job *job)
 {
 	struct sp_fetch_jobs *jobs = &job->portal->jobs;
 
@@ -57,17 +57,17 @@ static void end(struct sp_fetch_job *job)
 	jobs->running_low -= job->is_low;
 }
 
-static void fetched(void *arg, const struct sp_http_reply *reply)
+static void job_fetched(void *arg, const struct sp_http_reply *reply)
 {
 	struct sp_fetch_job *job = arg;
 	struct sp_portal *portal = job->portal;
 
-	end(job);
+	job_end(job);
 	job->done(job, reply);
 	start_waiting(portal);
 }
 
-static void start(struct sp_fetch_job *job)
+static void job_start(struct sp_fetch_job *job)
 {
 	struct sp_portal *portal = job->portal;
 	struct sp_fetch_jobs *jobs = &portal->jobs;
@@ -76,13 +76,14 @@ static void start(struct sp_fetch_job *job)
 	job->state = SP_JOB_RUNS;
 	jobs->running++;
 	jobs->running_low += job->is_low;
-	r = portal->outside->fetch(portal->outside_arg, &job->request, job->trust, fetched, job, &job->id);
+	r = portal->outside->fetch(portal->outside_arg, &job->request, job->trust, job_fetched, job,
+				   &job->id);
 	sp_http_request_done(&job->request);
 	if (r == 0)
 		return;
-	end(job);
-	job->failure = r == -EINVAL ? "the address is not https, or the `ca` file cannot be read" :
-				      "out of memory";
+	job_end(job);
+	job->failure = r == -EINVAL ? "the address is not https, or the `ca` file cannot be read"
+				    : "out of memory";
 	job->state = SP_JOB_FAILED;
 	enqueue(jobs, job);
 }
@@ -96,13 +97,13 @@ static void start_waiting(struct sp_portal *portal)
 			struct sp_fetch_job *job = jobs->first[queue];
 
 			dequeue(jobs, job);
-			start(job);
+			job_start(job);
 		}
 	}
 }
 
 void sp_fetch_job_begin(struct sp_fetch_job *job, struct sp_http_request *request,
-		  const struct sp_fetch_trust *trust)
+			const struct sp_fetch_trust *trust)
 {
 	struct sp_fetch_jobs *jobs = &job->portal->jobs;
 
@@ -111,7 +112,7 @@ void sp_fetch_job_begin(struct sp_fetch_job *job, struct sp_http_request *reques
 	job->trust = trust;
 	job->state = SP_JOB_WAITS;
 	if (has_room(jobs, job->is_low) && !jobs->first[queue_of(job)])
-		start(job);
+		job_start(job);
 	else
 		enqueue(jobs, job);
 }
@@ -125,7 +126,7 @@ void sp_fetch_job_cancel(struct sp_fetch_job *job)
 		sp_http_request_done(&job->request);
 	} else if (job->state == SP_JOB_RUNS) {
 		portal->outside->cancel(portal->outside_arg, job->id);
-		end(job);
+		job_end(job);
 		start_waiting(portal);
 	}
 }

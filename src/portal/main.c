@@ -11,7 +11,8 @@ static void usage(FILE *out)
 	      "\n"
 	      "Serves signing in over HTTPS, in the foreground; see sallyport-portal(8).\n"
 	      "  --root DIR        everything under DIR instead of / (or $SALLYPORT_ROOT)\n"
-	      "  --user NAME|UID   become this user, without any rights; default: portal.user of sallyport.yaml\n"
+	      "  --user NAME|UID   become this user, without any rights; default: portal.user of "
+	      "sallyport.yaml\n"
 	      "  -v, --verbose     say more on stderr\n"
 	      "  --version\n",
 	      out);

@@ -45,6 +45,6 @@ bool sp_origin_is_of(const char *origin, const char *url)
 {
 	struct origin theirs, ours;
 
-	return split_origin(origin, &theirs) && split_origin(url, &ours) && theirs.port == ours.port &&
-	       strcmp(theirs.host, ours.host) == 0;
+	return split_origin(origin, &theirs) && split_origin(url, &ours) &&
+	       theirs.port == ours.port && strcmp(theirs.host, ours.host) == 0;
 }

@@ -22,7 +22,8 @@ static int digit_of(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Decode @text into @bytes, which has room for its length. Returns the length; -EINVAL with *@ret_why. */
+/* Decode @text into @bytes, which has room for its length. Returns the length; -EINVAL with
+ * *@ret_why. */
 static ssize_t decode_span(struct span text, char *bytes, const char **ret_why)
 {
 	size_t len = 0;
@@ -55,8 +56,8 @@ static ssize_t decode_span(struct span text, char *bytes, const char **ret_why)
 	return (ssize_t)len;
 }
 
-static int add_param(json_t *params, const char *name, size_t name_len, const char *value, size_t value_len,
-		     const char **ret_why)
+static int add_param(json_t *params, const char *name, size_t name_len, const char *value,
+		     size_t value_len, const char **ret_why)
 {
 	char key[SP_PARAM_NAME_MAX + 1] = { 0 };
 	json_t *text;
@@ -82,16 +83,20 @@ static int read_pair(json_t *params, struct span pair, char *room, const char **
 	const char *equals = memchr(pair.bytes, '=', pair.len);
 	const size_t name_len = equals ? (size_t)(equals - pair.bytes) : pair.len;
 	const struct span name = { pair.bytes, name_len };
-	const struct span value = { equals ? equals + 1 : "", equals ? pair.len - name_len - 1 : 0 };
+	const struct span value = { equals ? equals + 1 : "",
+				    equals ? pair.len - name_len - 1 : 0 };
 	const ssize_t name_bytes = decode_span(name, room, ret_why);
-	const ssize_t value_bytes = name_bytes < 0 ? name_bytes : decode_span(value, room + name_len, ret_why);
+	const ssize_t value_bytes =
+		name_bytes < 0 ? name_bytes : decode_span(value, room + name_len, ret_why);
 
 	if (value_bytes < 0)
 		return (int)value_bytes;
-	return add_param(params, room, (size_t)name_bytes, room + name_len, (size_t)value_bytes, ret_why);
+	return add_param(params, room, (size_t)name_bytes, room + name_len, (size_t)value_bytes,
+			 ret_why);
 }
 
-static int read_pairs(json_t *params, const char *text, size_t len, char *room, const char **ret_why)
+static int read_pairs(json_t *params, const char *text, size_t len, char *room,
+		      const char **ret_why)
 {
 	const char *at = text, *const end = text + len;
 	int r = 0;

@@ -45,7 +45,8 @@ static void *work(void *arg)
 	struct sp_password_check *check;
 
 	while ((check = wait_for_one(passwords))) {
-		check->is_right = sp_password_is_right(check->hash, check->password, strlen(check->password));
+		check->is_right =
+			sp_password_is_right(check->hash, check->password, strlen(check->password));
 		pthread_mutex_lock(&passwords->lock);
 		sp_checks_finish(&passwords->checks, check);
 		check->next = passwords->finished;
@@ -108,7 +109,8 @@ static int start_threads(struct sp_passwords *passwords)
 	int r = 0;
 
 	while (r == 0 && passwords->thread_count < wanted) {
-		r = -pthread_create(&passwords->threads[passwords->thread_count], NULL, work, passwords);
+		r = -pthread_create(&passwords->threads[passwords->thread_count], NULL, work,
+				    passwords);
 		passwords->thread_count += r == 0;
 	}
 	return passwords->thread_count ? 0 : r;

@@ -48,7 +48,8 @@ int sp_person_read_device(struct sp_person *person, const json_t *device)
 {
 	const char *challenge = json_string_value(json_object_get(device, "challenge"));
 	const char *proof = json_string_value(json_object_get(device, "proof"));
-	int r = sp_person_set_device(person, json_string_value(json_object_get(device, "public_key")),
+	int r = sp_person_set_device(person,
+				     json_string_value(json_object_get(device, "public_key")),
 				     json_string_value(json_object_get(device, "name")));
 
 	if (r == 0 && challenge)

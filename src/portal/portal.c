@@ -49,7 +49,8 @@ int sp_portal_new(const struct sp_portal_config *config, const struct sp_idp_tim
 	portal->now = *now;
 	portal->provider_changed = provider_changed;
 	portal->outside->random(portal->outside_arg, hash_key, sizeof(hash_key));
-	portal->outside->random(portal->outside_arg, portal->rates.hash_key, sizeof(portal->rates.hash_key));
+	portal->outside->random(portal->outside_arg, portal->rates.hash_key,
+				sizeof(portal->rates.hash_key));
 	r = sp_throttle_new(hash_key, &portal->throttle);
 	if (r == 0)
 		r = sp_grants_new(&portal->grants);

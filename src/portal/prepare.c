@@ -85,8 +85,8 @@ static int choose_user(struct sp_prepared *prepared, const char *user)
 static int make_folder(const struct sp_prepared *prepared, const char *path)
 {
 	const struct sp_user *user = &prepared->user;
-	int r = prepared->becomes_user ? sp_dir_make_owned(path, 0700, user->uid, user->gid) :
-					 sp_dir_make(path, 0700);
+	int r = prepared->becomes_user ? sp_dir_make_owned(path, 0700, user->uid, user->gid)
+				       : sp_dir_make(path, 0700);
 
 	if (r < 0)
 		sp_log_error("cannot make %s: %s", path, sp_err_text(r));
@@ -132,16 +132,18 @@ static int take_seal_key(struct sp_prepared *prepared)
 		if (r == 0)
 			return 0;
 	}
-	sp_log_error("%s: %s", path,
-		     r < 0 && r != -EFBIG ? sp_err_text(r) :
-					    "is not a key of 32 bytes; removing it signs everybody's programs out");
+	sp_log_error(
+		"%s: %s", path,
+		r < 0 && r != -EFBIG
+			? sp_err_text(r)
+			: "is not a key of 32 bytes; removing it signs everybody's programs out");
 	return r < 0 ? r : -EINVAL;
 }
 
-static int resolve(const struct sp_prepared *prepared, const char *path, char **ret_path)
+static int resolve_path(const struct sp_prepared *prepared, const char *path, char **ret_path)
 {
-	return *path == '/' ? sp_str_format(ret_path, "%s", path) :
-			      sp_str_format(ret_path, "%s/%s", prepared->paths.etc_dir, path);
+	return *path == '/' ? sp_str_format(ret_path, "%s", path)
+			    : sp_str_format(ret_path, "%s/%s", prepared->paths.etc_dir, path);
 }
 
 int sp_prepare_tls(const struct sp_prepared *prepared, struct sp_tls *ret_tls)
@@ -150,13 +152,16 @@ int sp_prepare_tls(const struct sp_prepared *prepared, struct sp_tls *ret_tls)
 	const bool is_given = machine->portal_cert && machine->portal_key;
 	__sp_free char *cert = NULL, *key = NULL;
 	const char *failed = "out of memory";
-	int r = resolve(prepared, is_given ? machine->portal_cert : prepared->paths.tls_cert, &cert);
+	int r = resolve_path(prepared, is_given ? machine->portal_cert : prepared->paths.tls_cert,
+			     &cert);
 
 	if (r == 0)
-		r = resolve(prepared, is_given ? machine->portal_key : prepared->paths.tls_key, &key);
+		r = resolve_path(prepared, is_given ? machine->portal_key : prepared->paths.tls_key,
+				 &key);
 	if (r == 0 && !is_given) {
 		failed = prepared->paths.tls_dir;
-		r = sp_tls_make(cert, key, machine->portal_url, &machine->portal_listen, owner(prepared));
+		r = sp_tls_make(cert, key, machine->portal_url, &machine->portal_listen,
+				owner(prepared));
 		if (r == 1)
 			sp_log_note("made a certificate for %s: %s", machine->portal_url, cert);
 	}
@@ -171,7 +176,8 @@ int sp_prepare_tls(const struct sp_prepared *prepared, struct sp_tls *ret_tls)
 static int listen_at(const struct sp_addr *at, uint16_t port, int *ret_fd)
 {
 	const bool is_v4 = sp_addr_is_v4(at);
-	__sp_close int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	__sp_close int fd =
+		socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	const int on = 1, off = 0;
@@ -197,8 +203,9 @@ static int open_listener(struct sp_prepared *prepared)
 	int r = listen_at(&machine->portal_listen, machine->portal_port, &prepared->listen_fd);
 
 	if (r < 0)
-		sp_log_error("cannot listen at %s port %u: %s", sp_addr_format(&machine->portal_listen, text),
-			     machine->portal_port, sp_err_text(r));
+		sp_log_error("cannot listen at %s port %u: %s",
+			     sp_addr_format(&machine->portal_listen, text), machine->portal_port,
+			     sp_err_text(r));
 	return r;
 }
 

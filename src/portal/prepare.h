@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a start needs while there may still be rights: the machine file, folders, keys, the certificate, the
- * listening socket. Each says what is wrong, once. */
+/* What a start needs while there may still be rights: the machine file, folders, keys, the
+ * certificate, the listening socket. Each says what is wrong, once. */
 #ifndef SALLYPORT_PORTAL_PREPARE_H
 #define SALLYPORT_PORTAL_PREPARE_H
 
@@ -20,10 +20,13 @@ struct sp_prepared {
 	int listen_fd;
 };
 
-/* @user: of the command line; NULL: none. Returns 0, else the exit code. */
+/* @root, @user: of the command line; NULL: none. @prepared: zeroed; for _done in any case.
+ * Returns 0, else the exit code. */
 int sp_prepare(const char *root, const char *user, struct sp_prepared *prepared);
+/* Close and free what it holds, wipe keys. */
 void sp_prepared_done(struct sp_prepared *prepared);
-/* Read the certificate (again). Returns 0; -EACCES we may not; -errno, and has said why. */
+/* Read the certificate (again). Returns 0, *@ret_tls for sp_tls_done; -EACCES we may not;
+ * -errno, and has said why. */
 int sp_prepare_tls(const struct sp_prepared *prepared, struct sp_tls *ret_tls);
 
 #endif

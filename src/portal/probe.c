@@ -8,8 +8,8 @@
 #define LONGEST_NS (3600 * SP_SECOND_NS)
 
 void sp_idp_probe_init(struct sp_idp_probe *probe, struct sp_portal *portal,
-		   int (*begin)(struct sp_idp_probe *probe, struct sp_idp_flow **ret_flow),
-		   void (*done)(struct sp_idp_probe *probe))
+		       int (*begin)(struct sp_idp_probe *probe, struct sp_idp_flow **ret_flow),
+		       void (*done)(struct sp_idp_probe *probe))
 {
 	*probe = (struct sp_idp_probe){
 		.job = { .portal = portal, .is_low = true },
@@ -19,7 +19,7 @@ void sp_idp_probe_init(struct sp_idp_probe *probe, struct sp_portal *portal,
 	};
 }
 
-static void end_flow(struct sp_idp_probe *probe)
+static void probe_end_flow(struct sp_idp_probe *probe)
 {
 	sp_fetch_job_cancel(&probe->job);
 	sp_idp_flow_free(probe->flow);
@@ -30,7 +30,7 @@ void sp_idp_probe_want(struct sp_idp_probe *probe, bool is_refresh)
 {
 	if (probe->wait_ns && (is_refresh || !probe->is_refresh))
 		return;
-	end_flow(probe);
+	probe_end_flow(probe);
 	probe->is_refresh = is_refresh;
 	probe->wait_ns = FIRST_NS;
 	probe->due_ns = probe->job.portal->now.boot_ns + FIRST_NS;
@@ -38,19 +38,20 @@ void sp_idp_probe_want(struct sp_idp_probe *probe, bool is_refresh)
 
 void sp_idp_probe_stop(struct sp_idp_probe *probe)
 {
-	end_flow(probe);
+	probe_end_flow(probe);
 	probe->wait_ns = 0;
 	probe->due_ns = UINT64_MAX;
 }
 
-static void try_later(struct sp_idp_probe *probe)
+static void probe_try_later(struct sp_idp_probe *probe)
 {
-	end_flow(probe);
+	probe_end_flow(probe);
 	probe->wait_ns = probe->wait_ns * 2 < LONGEST_NS ? probe->wait_ns * 2 : LONGEST_NS;
 	probe->due_ns = probe->job.portal->now.boot_ns + probe->wait_ns;
 }
 
-/* The token endpoint looks at the client first: whatever else it says against the request, it took the client. */
+/* The token endpoint looks at the client first: whatever else it says against the request, it
+ * took the client. */
 static bool took_us(const struct sp_finding *finding, const struct sp_http_reply *reply)
 {
 	if (reply->status == 0 || reply->status >= 500 || reply->status == 429)
@@ -65,7 +66,7 @@ static bool took_us(const struct sp_finding *finding, const struct sp_http_reply
 	}
 }
 
-static void fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
+static void probe_fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
 {
 	struct sp_idp_probe *probe = (void *)((char *)job - offsetof(struct sp_idp_probe, job));
 	const bool is_token = probe->is_refresh || sp_idp_flow_prompt(probe->flow);
@@ -92,17 +93,17 @@ void sp_idp_probe_run(struct sp_idp_probe *probe, const struct sp_fetch_trust *t
 		return;
 	probe->due_ns = UINT64_MAX;
 	if (!probe->flow && probe->begin(probe, &probe->flow) < 0) {
-		try_later(probe);
+		probe_try_later(probe);
 		return;
 	}
 	switch (sp_idp_flow_next(probe->flow, &probe->job.portal->now, &request, &probe->due_ns)) {
 	case SP_IDP_FETCH:
 		probe->due_ns = UINT64_MAX;
-		probe->job.done = fetched;
+		probe->job.done = probe_fetched;
 		sp_fetch_job_begin(&probe->job, &request, trust);
 		break;
 	case SP_IDP_WAIT: break;
 	case SP_IDP_DONE:
-	case SP_IDP_REFUSED: try_later(probe); break;
+	case SP_IDP_REFUSED: probe_try_later(probe); break;
 	}
 }

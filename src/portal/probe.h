@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whether a provider that refused this gateway as its client takes it again. Nobody may sign in for days, so it is
- * asked. After a sign-in that was refused: a device authorization is begun that nobody finishes, and the token
- * endpoint asked once whether its code was entered. After a refresh that was refused: the token endpoint is asked with
- * a refresh token that is none. An answer that speaks of the code or the token tells that the client was taken. */
+/* Whether a provider that refused this gateway as its client takes it again. Nobody may sign in
+ * for days, so it is asked. After a sign-in that was refused: a device authorization is begun
+ * that nobody finishes, and the token endpoint asked once whether its code was entered. After a
+ * refresh that was refused: the token endpoint is asked with a refresh token that is none. An
+ * answer that speaks of the code or the token tells that the client was taken. */
 #ifndef SALLYPORT_PORTAL_PROBE_H
 #define SALLYPORT_PORTAL_PROBE_H
 
@@ -10,23 +11,25 @@
 #include "portal/job.h"
 
 struct sp_idp_probe {
-	struct sp_idp_flow *flow;  /* NULL: none is under way */
-	bool is_refresh;           /* what was refused: a refresh, not a sign-in */
+	struct sp_idp_flow *flow; /* NULL: none is under way */
+	bool is_refresh; /* what was refused: a refresh, not a sign-in */
 	struct sp_fetch_job job;
-	uint64_t due_ns;           /* UINT64_MAX: nothing before an answer comes, or it is not wanted */
-	uint64_t wait_ns;          /* after the last one that failed; 0: it is not wanted */
-	/* Begin the flow that was refused: a sign-in, or a refresh with a token that is none. Returns 0; -errno. */
+	uint64_t due_ns; /* UINT64_MAX: nothing before an answer comes, or it is not wanted */
+	uint64_t wait_ns; /* after the last one that failed; 0: it is not wanted */
+	/* Begin the flow that was refused: a sign-in, or a refresh with a token that is none.
+	 * Returns 0; -errno. */
 	int (*begin)(struct sp_idp_probe *probe, struct sp_idp_flow **ret_flow);
 	void (*done)(struct sp_idp_probe *probe); /* we were taken; it is no longer wanted */
 };
 
 /* Nothing is wanted so far. @begin and @done: as the members of that name. */
 void sp_idp_probe_init(struct sp_idp_probe *probe, struct sp_portal *portal,
-		   int (*begin)(struct sp_idp_probe *probe, struct sp_idp_flow **ret_flow),
-		   void (*done)(struct sp_idp_probe *probe));
-/* Ask from a minute on, then ever more seldom, at least each hour. One that is wanted already goes on, but a sign-in
- * that was refused counts for more than a refresh. */
+		       int (*begin)(struct sp_idp_probe *probe, struct sp_idp_flow **ret_flow),
+		       void (*done)(struct sp_idp_probe *probe));
+/* Ask from a minute on, then ever more seldom, at least each hour. One that is wanted already
+ * goes on, but a sign-in that was refused counts for more than a refresh. */
 void sp_idp_probe_want(struct sp_idp_probe *probe, bool is_refresh);
+/* It is not wanted any more. */
 void sp_idp_probe_stop(struct sp_idp_probe *probe);
 /* The provider's discovery or keys came, for which it may have waited. */
 void sp_idp_probe_wake(struct sp_idp_probe *probe);

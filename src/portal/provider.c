@@ -159,17 +159,18 @@ const char *sp_provider_error(const struct sp_provider *provider)
 
 static int begin_probe(struct sp_idp_probe *probe, struct sp_idp_flow **ret_flow)
 {
-	struct sp_provider *provider = (void *)((char *)probe - offsetof(struct sp_provider, probe));
+	struct sp_provider *provider =
+		(void *)((char *)probe - offsetof(struct sp_provider, probe));
 
-	return probe->is_refresh ?
-		       sp_provider_begin_refresh(provider, NO_TOKEN, "", ret_flow) :
-		       sp_provider_begin_device(provider, ret_flow);
+	return probe->is_refresh ? sp_provider_begin_refresh(provider, NO_TOKEN, "", ret_flow)
+				 : sp_provider_begin_device(provider, ret_flow);
 }
 
 /* It takes us again, as nobody's sign-in showed. */
-static void probed(struct sp_idp_probe *probe)
+static void provider_probed(struct sp_idp_probe *probe)
 {
-	struct sp_provider *provider = (void *)((char *)probe - offsetof(struct sp_provider, probe));
+	struct sp_provider *provider =
+		(void *)((char *)probe - offsetof(struct sp_provider, probe));
 
 	sp_log_note("provider %s takes this gateway as its client again", provider->name);
 	*provider->refused = '\0';
@@ -179,16 +180,19 @@ static void probed(struct sp_idp_probe *probe)
 /* The sessions whose refreshes failed are over, and nobody else is asked for. */
 static void forget_failures(struct sp_provider *provider)
 {
-	if (!provider->refresh_failures || provider->portal->now.boot_ns < provider->refresh_until_ns)
+	if (!provider->refresh_failures ||
+	    provider->portal->now.boot_ns < provider->refresh_until_ns)
 		return;
 	if (provider->refresh_failures >= FAILURES_TOLD)
 		provider->portal->is_report_due = true;
 	provider->refresh_failures = 0;
 }
 
-void sp_provider_heard(struct sp_provider *provider, const struct sp_finding *finding, bool is_refresh)
+void sp_provider_heard(struct sp_provider *provider, const struct sp_finding *finding,
+		       bool is_refresh)
 {
-	const bool was_failing = provider->refresh_failures >= FAILURES_TOLD, was_refused = *provider->refused;
+	const bool was_failing = provider->refresh_failures >= FAILURES_TOLD,
+		   was_refused = *provider->refused;
 
 	if (!finding) {
 		*provider->refused = '\0';
@@ -204,7 +208,8 @@ void sp_provider_heard(struct sp_provider *provider, const struct sp_finding *fi
 		snprintf(provider->refresh_trouble, sizeof(provider->refresh_trouble), "%s",
 			 finding ? finding->detail : "");
 	}
-	if (was_failing != (provider->refresh_failures >= FAILURES_TOLD) || was_refused != (*provider->refused != '\0'))
+	if (was_failing != (provider->refresh_failures >= FAILURES_TOLD) ||
+	    was_refused != (*provider->refused != '\0'))
 		provider->portal->is_report_due = true;
 }
 
@@ -214,11 +219,13 @@ static void add_trouble(const struct sp_provider *provider, json_t *report)
 	char error[256];
 
 	if (*provider->refused) {
-		snprintf(error, sizeof(error), "it does not take this gateway as its client: %.150s", provider->refused);
+		snprintf(error, sizeof(error),
+			 "it does not take this gateway as its client: %.150s", provider->refused);
 		json_object_set_new(report, "state", json_string("failed"));
 		json_object_set_new(report, "code", json_string("client-refused"));
 	} else if (provider->refresh_failures >= FAILURES_TOLD) {
-		snprintf(error, sizeof(error), "groups were asked for %u times in a row in vain: %.150s",
+		snprintf(error, sizeof(error),
+			 "groups were asked for %u times in a row in vain: %.150s",
 			 provider->refresh_failures, provider->refresh_trouble);
 		json_object_set_new(report, "code", json_string("refresh-failing"));
 	} else {
@@ -250,7 +257,7 @@ json_t *sp_providers_report(const struct sp_portal *portal)
 }
 
 /* Tell `status` when one has changed. */
-static void look(struct sp_provider *provider)
+static void provider_look(struct sp_provider *provider)
 {
 	const char *state = sp_provider_state(provider);
 
@@ -262,7 +269,7 @@ static void look(struct sp_provider *provider)
 
 /* ---- discovery and keys ---- */
 
-static void fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
+static void provider_fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
 {
 	struct sp_provider *provider = (void *)((char *)job - offsetof(struct sp_provider, job));
 	struct sp_portal *portal = provider->portal;
@@ -294,7 +301,7 @@ void sp_provider_advance(struct sp_provider *provider)
 	case SP_IDP_LOCAL: return;
 	case SP_IDP_OIDC: advance_oidc(provider); break;
 	}
-	look(provider);
+	provider_look(provider);
 }
 
 static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
@@ -338,7 +345,8 @@ void sp_providers_run(struct sp_portal *portal)
 
 /* ---- their files ---- */
 
-static int new_provider(struct sp_portal *portal, const char *name, struct sp_provider **ret_provider)
+static int new_provider(struct sp_portal *portal, const char *name,
+			struct sp_provider **ret_provider)
 {
 	struct sp_provider *provider = calloc(1, sizeof(*provider));
 
@@ -347,8 +355,8 @@ static int new_provider(struct sp_portal *portal, const char *name, struct sp_pr
 	provider->portal = portal;
 	provider->ref_count = 1;
 	provider->due_ns = UINT64_MAX;
-	provider->job = (struct sp_fetch_job){ .portal = portal, .done = fetched };
-	sp_idp_probe_init(&provider->probe, portal, begin_probe, probed);
+	provider->job = (struct sp_fetch_job){ .portal = portal, .done = provider_fetched };
+	sp_idp_probe_init(&provider->probe, portal, begin_probe, provider_probed);
 	provider->name = strdup(name);
 	if (!provider->name) {
 		free(provider);
@@ -359,7 +367,7 @@ static int new_provider(struct sp_portal *portal, const char *name, struct sp_pr
 }
 
 /* Under which name others are found, so the list stays by name. */
-static int list(struct sp_portal *portal, struct sp_provider *provider)
+static int provider_list(struct sp_portal *portal, struct sp_provider *provider)
 {
 	struct sp_provider **slot = slot_of(portal, provider->name);
 	size_t at;
@@ -379,7 +387,8 @@ static int list(struct sp_portal *portal, struct sp_provider *provider)
 	return 0;
 }
 
-static int refuse_file(struct sp_portal *portal, const struct sp_provider_file *file, const char *why)
+static int refuse_file(struct sp_portal *portal, const struct sp_provider_file *file,
+		       const char *why)
 {
 	struct sp_provider **slot = slot_of(portal, file->name);
 	__sp_cleanup(sp_provider_unrefp) struct sp_provider *provider = NULL;
@@ -391,7 +400,7 @@ static int refuse_file(struct sp_portal *portal, const struct sp_provider_file *
 	if (!slot) {
 		r = new_provider(portal, file->name, &provider);
 		if (r == 0)
-			r = list(portal, provider);
+			r = provider_list(portal, provider);
 		if (r < 0) {
 			free(error);
 			return r;
@@ -421,10 +430,10 @@ static int refuse_text(struct sp_portal *portal, const struct sp_provider_file *
 	return refuse_file(portal, file, "it is wrong");
 }
 
-static int resolve(const struct sp_provider_file *file, const char *path, char **ret_path)
+static int resolve_path(const struct sp_provider_file *file, const char *path, char **ret_path)
 {
-	return *path == '/' ? sp_str_format(ret_path, "%s", path) :
-			      sp_str_format(ret_path, "%s/%s", file->dir, path);
+	return *path == '/' ? sp_str_format(ret_path, "%s", path)
+			    : sp_str_format(ret_path, "%s/%s", file->dir, path);
 }
 
 static int read_secret(struct sp_portal *portal, const struct sp_provider_file *file,
@@ -435,17 +444,19 @@ static int read_secret(struct sp_portal *portal, const struct sp_provider_file *
 
 	if (!idp->client_secret_file)
 		return 0;
-	r = resolve(file, idp->client_secret_file, &path);
+	r = resolve_path(file, idp->client_secret_file, &path);
 	if (r == 0)
 		r = file->read_secret(path, ret_secret);
 	if (r == 0 || r == -ENOMEM)
 		return r;
-	if (sp_str_format(&why, "%s: client-secret-file %s: %s", file->path, path, sp_err_text(r)) < 0)
+	if (sp_str_format(&why, "%s: client-secret-file %s: %s", file->path, path, sp_err_text(r)) <
+	    0)
 		return -ENOMEM;
 	return refuse_file(portal, file, why);
 }
 
-static void digest(const struct sp_provider_file *file, const char *secret, uint8_t ret_digest[32])
+static void digest_file(const struct sp_provider_file *file, const char *secret,
+			uint8_t ret_digest[32])
 {
 	crypto_generichash_state state;
 
@@ -458,15 +469,15 @@ static void digest(const struct sp_provider_file *file, const char *secret, uint
 }
 
 /* @idp is taken over when it is used. Returns 0; -ENOMEM. */
-static int run_file(struct sp_portal *portal, const struct sp_provider_file *file, struct sp_idp **idp,
-		    const char *secret)
+static int run_file(struct sp_portal *portal, const struct sp_provider_file *file,
+		    struct sp_idp **idp, const char *secret)
 {
 	struct sp_provider **slot = slot_of(portal, file->name), *listed;
 	__sp_cleanup(sp_provider_unrefp) struct sp_provider *provider = NULL;
 	uint8_t fresh[32];
 	int r;
 
-	digest(file, secret, fresh);
+	digest_file(file, secret, fresh);
 	if (slot && (*slot)->idp && memcmp(fresh, (*slot)->digest, sizeof(fresh)) == 0) {
 		if ((*slot)->file_error)
 			portal->is_report_due = true;
@@ -483,14 +494,14 @@ static int run_file(struct sp_portal *portal, const struct sp_provider_file *fil
 	case SP_IDP_OIDC: r = sp_oidc_new(*idp, secret, &provider->oidc); break;
 	}
 	if (r == 0 && (*idp)->ca)
-		r = resolve(file, (*idp)->ca, &provider->ca_path);
+		r = resolve_path(file, (*idp)->ca, &provider->ca_path);
 	if (r < 0)
 		return r;
 	provider->trust.ca_file = provider->ca_path;
 	provider->idp = SP_TAKE_PTR(*idp);
 	memcpy(provider->digest, fresh, sizeof(fresh));
 	provider->is_seen = true;
-	r = list(portal, provider);
+	r = provider_list(portal, provider);
 	if (r < 0)
 		return r;
 	listed = SP_TAKE_PTR(provider);

@@ -18,11 +18,11 @@
 #define NS(seconds) ((uint64_t)(seconds) * (uint64_t)SP_NS_PER_S)
 #define RETRY_GATE_NS NS(5)
 #define RETRY_FIRST_S 30
-#define AFTER_START_S 5      /* what was under way when the portal died is not left for long */
-#define UNCONFIRMED_MAX 3    /* answers about a person in a row that do not confirm who they are */
-#define UNCONFIRMED_S 300    /* and how long the session lasts from the first of them at most */
+#define AFTER_START_S 5 /* what was under way when the portal died is not left for long */
+#define UNCONFIRMED_MAX 3 /* answers about a person in a row that do not confirm who they are */
+#define UNCONFIRMED_S 300 /* and how long the session lasts from the first of them at most */
 #define PROVIDER_TROUBLE_S 900 /* the same where the provider cannot say it of anybody */
-#define LOST_S 900           /* to sign in again, when the refresh token is lost */
+#define LOST_S 900 /* to sign in again, when the refresh token is lost */
 #define RETRY_MAX_S 300
 
 /* One session. */
@@ -31,18 +31,19 @@ struct entry {
 	struct sp_portal *portal;
 	int64_t number;
 	char *idp, *subject, *user;
-	json_t *groups;    /* as the gateway has them */
-	char *sealed;      /* the token, newer than the gateway's while is_unsaved */
+	json_t *groups; /* as the gateway has them */
+	char *sealed; /* the token, newer than the gateway's while is_unsaved */
 	bool is_unsaved;
 	int64_t asked_s, unconfirmed; /* of what is kept (kept.h) */
-	bool is_in_doubt;  /* the provider was asked before with this token, and its answer never came */
-	bool is_marked;    /* by the refresh under way */
-	bool is_asked;     /* and the provider may have been reached, */
-	bool was_asked;    /* also by what was asked before the request under way */
-	bool is_noted;     /* and what became of the token is known */
-	bool is_ending;    /* the gateway was told of an early end */
-	bool is_busy;      /* counted in busy_count */
-	bool is_stale;     /* the provider's file changed meanwhile: look once more */
+	/* the provider was asked before with this token, and its answer never came */
+	bool is_in_doubt;
+	bool is_marked; /* by the refresh under way */
+	bool is_asked; /* and the provider may have been reached, */
+	bool was_asked; /* also by what was asked before the request under way */
+	bool is_noted; /* and what became of the token is known */
+	bool is_ending; /* the gateway was told of an early end */
+	bool is_busy; /* counted in busy_count */
+	bool is_stale; /* the provider's file changed meanwhile: look once more */
 	unsigned int failures;
 	struct sp_provider *provider; /* while a flow is under way */
 	struct sp_idp_flow *flow;
@@ -67,7 +68,9 @@ struct sp_refresher {
 int sp_refresh_seal(struct sp_portal *portal, const char *token, const struct sp_addr *from,
 		    char **ret_sealed)
 {
-	const struct sp_kept kept = { .is_local = token == NULL, .token = (char *)token, .from = *from };
+	const struct sp_kept kept = { .is_local = token == NULL,
+				      .token = (char *)token,
+				      .from = *from };
 
 	return sp_kept_seal(&portal->sealer, &kept, ret_sealed);
 }
@@ -97,7 +100,7 @@ static struct entry **bucket_of(struct sp_refresher *refresher, int64_t number)
 	return &refresher->buckets[(uint64_t)number % BUCKETS];
 }
 
-static struct entry *find(struct sp_refresher *refresher, int64_t number)
+static struct entry *entry_find(struct sp_refresher *refresher, int64_t number)
 {
 	struct entry *entry = *bucket_of(refresher, number);
 
@@ -124,7 +127,7 @@ static void unlink_number(struct sp_refresher *refresher, struct entry *entry)
 	*at = entry->bucket_next;
 }
 
-static void end_flow(struct entry *entry)
+static void entry_end_flow(struct entry *entry)
 {
 	sp_fetch_job_cancel(&entry->job);
 	sp_idp_flow_free(SP_TAKE_PTR(entry->flow));
@@ -133,12 +136,12 @@ static void end_flow(struct entry *entry)
 	entry->flow_due_ns = UINT64_MAX;
 }
 
-static void drop(struct entry *entry)
+static void entry_drop(struct entry *entry)
 {
 	struct sp_portal *portal = entry->portal;
 	struct sp_refresher *refresher = portal->refresher;
 
-	end_flow(entry);
+	entry_end_flow(entry);
 	if (entry->ask.is_under_way)
 		portal->outside->drop(portal->outside_arg, &entry->ask);
 	refresher->busy_count -= entry->is_busy;
@@ -160,7 +163,7 @@ void sp_refresher_free(struct sp_refresher *refresher)
 		return;
 	for (size_t i = 0; i < BUCKETS; i++)
 		while (refresher->buckets[i])
-			drop(refresher->buckets[i]);
+			entry_drop(refresher->buckets[i]);
 	if (refresher->load.is_under_way)
 		refresher->portal->outside->drop(refresher->portal->outside_arg, &refresher->load);
 	sp_heap_done(&refresher->heap);
@@ -178,11 +181,11 @@ static uint64_t jittered(struct sp_portal *portal, uint64_t delay_ns)
 	return delay_ns / 2 + (delay_ns / 2 >> 16) * (random >> 16);
 }
 
-static void rest(struct entry *entry, uint64_t delay_ns)
+static void entry_rest(struct entry *entry, uint64_t delay_ns)
 {
 	struct sp_refresher *refresher = entry->portal->refresher;
 
-	end_flow(entry);
+	entry_end_flow(entry);
 	if (entry->is_marked && !entry->is_asked)
 		entry->asked_s = 0; /* marked, and then the provider was not reached */
 	entry->is_marked = false;
@@ -205,23 +208,25 @@ static bool is_file(const struct sp_provider *provider)
 	return false;
 }
 
-static void rest_until_next(struct entry *entry)
+static void entry_rest_until_next(struct entry *entry)
 {
 	const struct sp_provider *provider = sp_provider_find(entry->portal, entry->idp);
 
 	entry->failures = 0;
 	if (provider && is_file(provider))
-		rest(entry, UINT64_MAX); /* until its file changes */
+		entry_rest(entry, UINT64_MAX); /* until its file changes */
 	else
-		rest(entry, jittered(entry->portal, NS(provider ? provider->idp->refresh_s : RETRY_MAX_S)));
+		entry_rest(entry, jittered(entry->portal,
+					   NS(provider ? provider->idp->refresh_s : RETRY_MAX_S)));
 }
 
-static void rest_after_failure(struct entry *entry)
+static void entry_rest_after_failure(struct entry *entry)
 {
 	const unsigned int doubled = entry->failures < 4 ? entry->failures++ : 4;
 	const uint64_t delay_s = (uint64_t)RETRY_FIRST_S << doubled;
 
-	rest(entry, jittered(entry->portal, NS(delay_s < RETRY_MAX_S ? delay_s : RETRY_MAX_S)));
+	entry_rest(entry,
+		   jittered(entry->portal, NS(delay_s < RETRY_MAX_S ? delay_s : RETRY_MAX_S)));
 }
 
 /* ---- entries ---- */
@@ -236,7 +241,8 @@ static const char *text_of(const json_t *object, const char *key)
 static struct entry *entry_new(struct sp_portal *portal, const json_t *session)
 {
 	struct sp_refresher *refresher = portal->refresher;
-	struct entry *entry = refresher->count < SP_REFRESHED_MAX ? calloc(1, sizeof(*entry)) : NULL;
+	struct entry *entry =
+		refresher->count < SP_REFRESHED_MAX ? calloc(1, sizeof(*entry)) : NULL;
 
 	if (!entry)
 		return NULL;
@@ -249,13 +255,13 @@ static struct entry *entry_new(struct sp_portal *portal, const json_t *session)
 	entry->subject = strdup(text_of(session, "subject"));
 	entry->user = strdup(text_of(session, "user"));
 	if (!entry->idp || !entry->subject || !entry->user) {
-		drop(entry);
+		entry_drop(entry);
 		return NULL;
 	}
 	return entry;
 }
 
-static int set_sealed(struct entry *entry, const char *sealed)
+static int entry_set_sealed(struct entry *entry, const char *sealed)
 {
 	struct sp_kept kept = { 0 };
 	char *copy = strdup(sealed);
@@ -273,7 +279,8 @@ static int set_sealed(struct entry *entry, const char *sealed)
 }
 
 /* What is kept, as it is now. @token: the one to use from now on; NULL: as it was. */
-static int seal_again(struct entry *entry, const char *token, bool has_token, char **ret_sealed)
+static int entry_seal_again(struct entry *entry, const char *token, bool has_token,
+			    char **ret_sealed)
 {
 	struct sp_kept kept = { 0 };
 	int r = sp_kept_open(&entry->portal->sealer, entry->sealed, &kept);
@@ -293,15 +300,16 @@ static int seal_again(struct entry *entry, const char *token, bool has_token, ch
 	return r;
 }
 
-static int keep(struct entry *entry, const char *token)
+static int entry_keep(struct entry *entry, const char *token)
 {
 	char *sealed = NULL;
-	int r = seal_again(entry, token, true, &sealed);
+	int r = entry_seal_again(entry, token, true, &sealed);
 
 	if (r < 0) {
-		sp_log_error("session %lld: what is kept of it at provider %s cannot be written: %s",
-			     (long long)entry->number, entry->idp,
-			     r == -E2BIG ? "the refresh token is too long" : sp_err_text(r));
+		sp_log_error(
+			"session %lld: what is kept of it at provider %s cannot be written: %s",
+			(long long)entry->number, entry->idp,
+			r == -E2BIG ? "the refresh token is too long" : sp_err_text(r));
 		return r;
 	}
 	free(entry->sealed);
@@ -310,33 +318,33 @@ static int keep(struct entry *entry, const char *token)
 	return 0;
 }
 
-static void set_groups(struct entry *entry, json_t *groups)
+static void entry_set_groups(struct entry *entry, json_t *groups)
 {
 	json_decref(entry->groups);
 	entry->groups = json_incref(groups);
 }
 
 /* The refresh under way is about a token that is not the session's any more. */
-static void stop(struct entry *entry)
+static void entry_stop(struct entry *entry)
 {
 	if (entry->ask.is_under_way)
 		entry->portal->outside->drop(entry->portal->outside_arg, &entry->ask);
 	json_decref(SP_TAKE_PTR(entry->fresh));
 	entry->is_unsaved = false;
-	rest_until_next(entry);
+	entry_rest_until_next(entry);
 }
 
 void sp_refresher_note(struct sp_portal *portal, int64_t was, const json_t *session,
 		       const char *sealed)
 {
 	struct sp_refresher *refresher = portal->refresher;
-	struct entry *entry = was ? find(refresher, was) : NULL, *other;
+	struct entry *entry = was ? entry_find(refresher, was) : NULL, *other;
 
 	if (!entry && !sealed)
 		return;
-	other = find(refresher, sp_session_number(session));
+	other = entry_find(refresher, sp_session_number(session));
 	if (other && other != entry)
-		drop(other);
+		entry_drop(other);
 	if (!entry) {
 		entry = entry_new(portal, session);
 		if (!entry)
@@ -345,25 +353,26 @@ void sp_refresher_note(struct sp_portal *portal, int64_t was, const json_t *sess
 		unlink_number(refresher, entry);
 		link_number(refresher, entry, sp_session_number(session));
 	}
-	if (sealed && set_sealed(entry, sealed) < 0) {
-		drop(entry);
+	if (sealed && entry_set_sealed(entry, sealed) < 0) {
+		entry_drop(entry);
 		return;
 	}
-	set_groups(entry, json_object_get(session, "groups"));
+	entry_set_groups(entry, json_object_get(session, "groups"));
 	if (sealed && entry->is_busy)
-		stop(entry);
+		entry_stop(entry);
 	if (!entry->is_busy)
-		rest_until_next(entry);
+		entry_rest_until_next(entry);
 }
 
 /* ---- one refresh ---- */
 
-static void tell_gate(struct entry *entry, json_t *request, void (*done)(struct sp_gate_request *ask, const json_t *reply))
+static void tell_gate(struct entry *entry, json_t *request,
+		      void (*done)(struct sp_gate_request *ask, const json_t *reply))
 {
 	struct sp_portal *portal = entry->portal;
 
 	if (!request) {
-		rest(entry, RETRY_GATE_NS);
+		entry_rest(entry, RETRY_GATE_NS);
 		return;
 	}
 	entry->ask = (struct sp_gate_request){ .request = request, .done = done, .can_wait = true };
@@ -380,24 +389,26 @@ static void closed(struct sp_gate_request *ask, const json_t *reply)
 	struct entry *entry = entry_of(ask);
 
 	if (sp_gate_is_ok(reply) || strcmp(sp_gate_code(reply), "no-such-session") == 0)
-		drop(entry);
+		entry_drop(entry);
 	else
-		rest(entry, RETRY_GATE_NS);
+		entry_rest(entry, RETRY_GATE_NS);
 }
 
-static void close_session(struct entry *entry)
+static void entry_close_session(struct entry *entry)
 {
-	end_flow(entry);
-	tell_gate(entry, json_pack("{s:s, s:I, s:s, s:s, s:s}", "op", "session.close", "session",
-				   (json_int_t)entry->number, "idp", entry->idp, "subject", entry->subject,
-				   "why", "provider-revoked"),
+	entry_end_flow(entry);
+	tell_gate(entry,
+		  json_pack("{s:s, s:I, s:s, s:s, s:s}", "op", "session.close", "session",
+			    (json_int_t)entry->number, "idp", entry->idp, "subject", entry->subject,
+			    "why", "provider-revoked"),
 		  closed);
 }
 
 static json_t *update_request(const struct entry *entry)
 {
-	json_t *request = json_pack("{s:s, s:I, s:s, s:s}", "op", "session.update", "session",
-				    (json_int_t)entry->number, "idp", entry->idp, "subject", entry->subject);
+	json_t *request =
+		json_pack("{s:s, s:I, s:s, s:s}", "op", "session.update", "session",
+			  (json_int_t)entry->number, "idp", entry->idp, "subject", entry->subject);
 
 	if (request && entry->is_unsaved)
 		json_object_set_new(request, "refresh", json_string(entry->sealed));
@@ -405,13 +416,14 @@ static json_t *update_request(const struct entry *entry)
 }
 
 /* What a reply to a session.update means to the entry. False: it was dropped with its session. */
-static bool take_update(struct entry *entry, const json_t *reply)
+static bool entry_take_update(struct entry *entry, const json_t *reply)
 {
 	struct sp_refresher *refresher = entry->portal->refresher;
-	const bool is_gone = sp_gate_refusal(reply) || strcmp(sp_gate_code(reply), "no-such-session") == 0;
+	const bool is_gone =
+		sp_gate_refusal(reply) || strcmp(sp_gate_code(reply), "no-such-session") == 0;
 
 	if (is_gone || (sp_gate_is_ok(reply) && !sp_session_is_live(reply))) {
-		drop(entry);
+		entry_drop(entry);
 		return false;
 	}
 	if (sp_gate_is_ok(reply)) {
@@ -422,18 +434,18 @@ static bool take_update(struct entry *entry, const json_t *reply)
 	return true;
 }
 
-static void updated(struct sp_gate_request *ask, const json_t *reply)
+static void entry_updated(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct entry *entry = entry_of(ask);
 	__sp_json json_t *fresh = SP_TAKE_PTR(entry->fresh);
 
-	if (take_update(entry, reply)) {
+	if (entry_take_update(entry, reply)) {
 		if (sp_gate_is_ok(reply) && fresh)
-			set_groups(entry, fresh);
+			entry_set_groups(entry, fresh);
 		if (sp_gate_is_ok(reply))
-			rest_until_next(entry);
+			entry_rest_until_next(entry);
 		else
-			rest(entry, RETRY_GATE_NS);
+			entry_rest(entry, RETRY_GATE_NS);
 	}
 }
 
@@ -454,22 +466,22 @@ static bool are_same_groups(const json_t *a, const json_t *b)
 }
 
 /* Tell the gateway what has changed, if anything has. @groups: taken over. */
-static void settle(struct entry *entry, json_t *groups)
+static void entry_settle(struct entry *entry, json_t *groups)
 {
 	json_t *request = NULL;
 
-	end_flow(entry);
+	entry_end_flow(entry);
 	if (!groups) {
-		rest(entry, RETRY_GATE_NS);
+		entry_rest(entry, RETRY_GATE_NS);
 		return;
 	}
 	if (entry->unconfirmed) {
 		entry->unconfirmed = 0;
-		(void)keep(entry, NULL);
+		(void)entry_keep(entry, NULL);
 	}
 	if (!entry->is_unsaved && !entry->is_ending && are_same_groups(groups, entry->groups)) {
 		json_decref(groups);
-		rest_until_next(entry);
+		entry_rest_until_next(entry);
 		return;
 	}
 	request = update_request(entry);
@@ -480,41 +492,43 @@ static void settle(struct entry *entry, json_t *groups)
 		entry->fresh = json_incref(groups);
 	}
 	json_decref(groups);
-	tell_gate(entry, request, updated);
+	tell_gate(entry, request, entry_updated);
 }
 
 /* ---- no confirmation ---- */
 
-static void doubted(struct sp_gate_request *ask, const json_t *reply)
+static void entry_doubted(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct entry *entry = entry_of(ask);
 
-	if (!take_update(entry, reply))
+	if (!entry_take_update(entry, reply))
 		return;
 	if (sp_gate_is_ok(reply))
-		rest_after_failure(entry);
+		entry_rest_after_failure(entry);
 	else
-		rest(entry, RETRY_GATE_NS);
+		entry_rest(entry, RETRY_GATE_NS);
 }
 
-static void lost(struct sp_gate_request *ask, const json_t *reply)
+static void entry_lost(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct entry *entry = entry_of(ask);
 
 	if (sp_gate_is_ok(reply))
-		drop(entry); /* nothing is left to ask with: the gateway ends it */
-	else if (take_update(entry, reply))
-		rest(entry, RETRY_GATE_NS);
+		entry_drop(entry); /* nothing is left to ask with: the gateway ends it */
+	else if (entry_take_update(entry, reply))
+		entry_rest(entry, RETRY_GATE_NS);
 }
 
-/* The gateway is to end the session within @within_s, whatever becomes of us; @ending: the word on record;
+/* The gateway is to end the session within @within_s, whatever becomes of us; @ending: the word
+ * on record;
  * @sealed: what is kept of it then, NULL: as it is. */
-static void end_early(struct entry *entry, const char *ending, int64_t within_s, const char *sealed,
-		      void (*done)(struct sp_gate_request *ask, const json_t *reply))
+static void entry_end_early(struct entry *entry, const char *ending, int64_t within_s,
+			    const char *sealed,
+			    void (*done)(struct sp_gate_request *ask, const json_t *reply))
 {
 	json_t *request = update_request(entry);
 
-	end_flow(entry);
+	entry_end_flow(entry);
 	if (request) {
 		if (sealed)
 			json_object_set_new(request, "refresh", json_string(sealed));
@@ -525,90 +539,94 @@ static void end_early(struct entry *entry, const char *ending, int64_t within_s,
 	tell_gate(entry, request, done);
 }
 
-/* The provider takes the token no more, and an answer with a newer one may have been lost on its way to us:
- * perhaps nobody revoked anything. The person has a while to sign in again. */
-static void lose(struct entry *entry)
+/* The provider takes the token no more, and an answer with a newer one may have been lost on its
+ * way to us: perhaps nobody revoked anything. The person has a while to sign in again. */
+static void entry_lose(struct entry *entry)
 {
 	char *sealed = NULL;
 
-	sp_log_error("session %lld of %s: provider %s takes the refresh token no more, and an answer with a new one "
+	sp_log_error("session %lld of %s: provider %s takes the refresh token no more, and an "
+		     "answer with a new one "
 		     "may have been lost: the session ends in %d s unless %s signs in again",
 		     (long long)entry->number, entry->user, entry->idp, LOST_S, entry->user);
-	if (seal_again(entry, NULL, false, &sealed) < 0) {
-		rest(entry, RETRY_GATE_NS);
+	if (entry_seal_again(entry, NULL, false, &sealed) < 0) {
+		entry_rest(entry, RETRY_GATE_NS);
 		return;
 	}
-	end_early(entry, "refresh-lost", LOST_S, sealed, lost);
+	entry_end_early(entry, "refresh-lost", LOST_S, sealed, entry_lost);
 	free(sealed);
 }
 
-/* It answered, and what it said does not confirm who the person is. @is_persons: it can say it of others. */
-static void doubt(struct entry *entry, bool is_persons)
+/* It answered, and what it said does not confirm who the person is. @is_persons: it can say it
+ * of others. */
+static void entry_doubt(struct entry *entry, bool is_persons)
 {
 	int64_t within_s = is_persons ? UNCONFIRMED_S : PROVIDER_TROUBLE_S;
 
 	if (is_persons) {
 		entry->unconfirmed++;
-		(void)keep(entry, NULL);
+		(void)entry_keep(entry, NULL);
 	}
 	if (entry->unconfirmed >= UNCONFIRMED_MAX)
 		within_s = 0;
-	end_early(entry, "unconfirmed", within_s, NULL, doubted);
+	entry_end_early(entry, "unconfirmed", within_s, NULL, entry_doubted);
 }
 
-static void take_refusal(struct entry *entry, struct sp_provider *provider)
+static void entry_take_refusal(struct entry *entry, struct sp_provider *provider)
 {
 	const struct sp_finding finding = *sp_idp_flow_finding(entry->flow);
 	const bool is_silence = finding.reason == SP_REFUSAL_UNREACHABLE;
 
-	sp_log_note("session %lld of %s: provider %s: %s: %s", (long long)entry->number, entry->user,
-		    entry->idp, sp_refusal_word(finding.reason), finding.detail);
+	sp_log_note("session %lld of %s: provider %s: %s: %s", (long long)entry->number,
+		    entry->user, entry->idp, sp_refusal_word(finding.reason), finding.detail);
 	if (finding.reason == SP_REFUSAL_GRANT_REVOKED) {
 		if (entry->is_in_doubt) {
-			lose(entry);
+			entry_lose(entry);
 		} else {
 			entry->asked_s = 0; /* answered, should the gateway not hear of it now */
-			close_session(entry);
+			entry_close_session(entry);
 		}
 		return;
 	}
 	sp_provider_heard(provider, &finding, true);
 	if (finding.reason == SP_REFUSAL_OTHER_SUBJECT)
-		end_early(entry, "other-subject", 0, NULL, doubted);
+		entry_end_early(entry, "other-subject", 0, NULL, entry_doubted);
 	else if (finding.reason == SP_REFUSAL_GATEWAY || (is_silence && !entry->is_noted))
-		rest_after_failure(entry); /* the session has its own deadline */
+		entry_rest_after_failure(entry); /* the session has its own deadline */
 	else
-		doubt(entry, entry->is_noted && !is_silence && finding.reason != SP_REFUSAL_PROVIDER_ERROR);
+		entry_doubt(entry, entry->is_noted && !is_silence &&
+					   finding.reason != SP_REFUSAL_PROVIDER_ERROR);
 }
 
-static void advance(struct entry *entry);
+static void entry_advance(struct entry *entry);
 
-static void noted(struct sp_gate_request *ask, const json_t *reply)
+static void entry_noted(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct entry *entry = entry_of(ask);
 
-	if (!take_update(entry, reply))
+	if (!entry_take_update(entry, reply))
 		return;
 	sp_crash_at(entry->portal->kill_at, "refresh-stored");
-	advance(entry); /* what could not be stored is kept, and stored with what comes */
+	entry_advance(entry); /* what could not be stored is kept, and stored with what comes */
 }
 
-/* The provider said which token is good from now on. That is stored before anything else can go wrong. */
-static void note_token(struct entry *entry)
+/* The provider said which token is good from now on. That is stored before anything else can go
+ * wrong. */
+static void entry_note_token(struct entry *entry)
 {
 	sp_crash_at(entry->portal->kill_at, "refresh-answered");
 	entry->is_noted = true;
 	if (sp_idp_flow_finding(entry->flow)->reason == SP_REFUSAL_GRANT_REVOKED) {
-		advance(entry);
+		entry_advance(entry);
 		return;
 	}
 	entry->is_in_doubt = false;
 	entry->asked_s = 0;
-	(void)keep(entry, sp_idp_flow_refresh_token(entry->flow));
-	tell_gate(entry, update_request(entry), noted);
+	(void)entry_keep(entry, sp_idp_flow_refresh_token(entry->flow));
+	tell_gate(entry, update_request(entry), entry_noted);
 }
 
-static void fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
+static void entry_fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
 {
 	struct entry *entry = (void *)((char *)job - offsetof(struct entry, job));
 
@@ -616,13 +634,13 @@ static void fetched(struct sp_fetch_job *job, const struct sp_http_reply *reply)
 		entry->is_asked = entry->was_asked;
 	sp_idp_flow_take(entry->flow, &entry->portal->now, reply);
 	if (!entry->is_noted && sp_idp_flow_is_token_settled(entry->flow))
-		note_token(entry);
+		entry_note_token(entry);
 	else
-		advance(entry);
+		entry_advance(entry);
 }
 
 /* As far as it goes. The entry may be gone afterwards. */
-static void advance(struct entry *entry)
+static void entry_advance(struct entry *entry)
 {
 	struct sp_provider *provider = sp_provider_ref(entry->provider);
 	struct sp_http_request request = { 0 };
@@ -633,7 +651,7 @@ static void advance(struct entry *entry)
 		entry->was_asked = entry->is_asked;
 		entry->is_asked = true;
 		entry->flow_due_ns = UINT64_MAX;
-		entry->job.done = fetched;
+		entry->job.done = entry_fetched;
 		sp_fetch_job_begin(&entry->job, &request, &provider->trust);
 		break;
 	case SP_IDP_WAIT:
@@ -641,15 +659,15 @@ static void advance(struct entry *entry)
 		break;
 	case SP_IDP_DONE:
 		sp_provider_heard(provider, NULL, true);
-		settle(entry, sp_groups_of_claims(sp_idp_flow_claims(entry->flow)));
+		entry_settle(entry, sp_groups_of_claims(sp_idp_flow_claims(entry->flow)));
 		break;
-	case SP_IDP_REFUSED: take_refusal(entry, provider); break;
+	case SP_IDP_REFUSED: entry_take_refusal(entry, provider); break;
 	}
 	sp_provider_advance(provider);
 	sp_provider_unref(provider);
 }
 
-static void ask_provider(struct entry *entry, struct sp_provider *provider)
+static void entry_ask_provider(struct entry *entry, struct sp_provider *provider)
 {
 	struct sp_kept kept = { 0 };
 	int r = sp_kept_open(&entry->portal->sealer, entry->sealed, &kept);
@@ -658,61 +676,61 @@ static void ask_provider(struct entry *entry, struct sp_provider *provider)
 		r = sp_provider_begin_refresh(provider, kept.token, entry->subject, &entry->flow);
 	sp_kept_done(&kept);
 	if (r == -EBADMSG || (r == 0 && !entry->flow)) {
-		drop(entry); /* sealed by another key, or nothing to ask with */
+		entry_drop(entry); /* sealed by another key, or nothing to ask with */
 		return;
 	}
 	if (r < 0) {
-		rest_after_failure(entry);
+		entry_rest_after_failure(entry);
 		return;
 	}
 	entry->provider = sp_provider_ref(provider);
-	advance(entry);
+	entry_advance(entry);
 }
 
-static void marked(struct sp_gate_request *ask, const json_t *reply)
+static void entry_marked(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct entry *entry = entry_of(ask);
 	struct sp_provider *provider = sp_provider_find(entry->portal, entry->idp);
 
-	if (!take_update(entry, reply))
+	if (!entry_take_update(entry, reply))
 		return;
 	if (!sp_gate_is_ok(reply)) {
-		rest(entry, RETRY_GATE_NS);
+		entry_rest(entry, RETRY_GATE_NS);
 	} else if (!provider || is_file(provider)) {
-		rest_until_next(entry);
+		entry_rest_until_next(entry);
 	} else {
 		sp_crash_at(entry->portal->kill_at, "refresh-marked");
-		ask_provider(entry, provider);
+		entry_ask_provider(entry, provider);
 	}
 }
 
-/* First a mark is stored that the provider is asked with this token. Should we die before its answer is stored,
- * the provider may know the token no more, and nobody revoked anything. */
-static void mark(struct entry *entry, struct sp_provider *provider)
+/* First a mark is stored that the provider is asked with this token. Should we die before its
+ * answer is stored, the provider may know the token no more, and nobody revoked anything. */
+static void entry_mark(struct entry *entry, struct sp_provider *provider)
 {
 	entry->is_in_doubt = entry->asked_s != 0;
 	if (!entry->asked_s) {
 		entry->asked_s = entry->portal->now.now_s;
 		entry->is_marked = true;
-		if (keep(entry, NULL) == -EBADMSG) {
-			drop(entry); /* sealed by another key */
+		if (entry_keep(entry, NULL) == -EBADMSG) {
+			entry_drop(entry); /* sealed by another key */
 			return;
 		}
 	}
 	if (entry->is_unsaved)
-		tell_gate(entry, update_request(entry), marked);
+		tell_gate(entry, update_request(entry), entry_marked);
 	else
-		ask_provider(entry, provider);
+		entry_ask_provider(entry, provider);
 }
 
-static void look_up_user(struct entry *entry, const struct sp_provider *provider)
+static void entry_look_up_user(struct entry *entry, const struct sp_provider *provider)
 {
 	const struct sp_local_user *user = sp_idp_user(provider->idp, entry->subject);
 
 	if (user && user->password)
-		settle(entry, sp_groups_of_user(user));
+		entry_settle(entry, sp_groups_of_user(user));
 	else
-		close_session(entry);
+		entry_close_session(entry);
 }
 
 static const json_t *find_session(const json_t *reply, int64_t number)
@@ -720,36 +738,35 @@ static const json_t *find_session(const json_t *reply, int64_t number)
 	const json_t *session;
 	size_t i;
 
-	json_array_foreach(json_object_get(reply, "sessions"), i, session)
-		if (sp_session_number(session) == number)
-			return session;
+	json_array_foreach(json_object_get(reply, "sessions"), i,
+			   session) if (sp_session_number(session) == number) return session;
 	return NULL;
 }
 
 /* The gateway's word on the session comes first: it may have ended long ago. */
-static void listed(struct sp_gate_request *ask, const json_t *reply)
+static void entry_listed(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct entry *entry = entry_of(ask);
 	struct sp_provider *provider = sp_provider_find(entry->portal, entry->idp);
 	const json_t *session = find_session(reply, entry->number);
 
 	if (!sp_gate_is_ok(reply)) {
-		rest(entry, RETRY_GATE_NS);
+		entry_rest(entry, RETRY_GATE_NS);
 	} else if (!session || !sp_session_is_live(session)) {
-		drop(entry);
+		entry_drop(entry);
 	} else {
-		set_groups(entry, json_object_get(session, "groups"));
+		entry_set_groups(entry, json_object_get(session, "groups"));
 		entry->is_ending = json_is_string(json_object_get(session, "ending"));
 		if (!provider)
-			rest_until_next(entry);
+			entry_rest_until_next(entry);
 		else if (is_file(provider))
-			look_up_user(entry, provider);
+			entry_look_up_user(entry, provider);
 		else
-			mark(entry, provider);
+			entry_mark(entry, provider);
 	}
 }
 
-static void begin(struct entry *entry)
+static void entry_begin(struct entry *entry)
 {
 	struct sp_refresher *refresher = entry->portal->refresher;
 
@@ -757,15 +774,17 @@ static void begin(struct entry *entry)
 	entry->is_marked = entry->is_asked = entry->is_noted = entry->is_in_doubt = false;
 	refresher->busy_count++;
 	sp_heap_set(&refresher->heap, &entry->due, UINT64_MAX);
-	tell_gate(entry, json_pack("{s:s, s:I}", "op", "session.list", "session", (json_int_t)entry->number),
-		  listed);
+	tell_gate(
+		entry,
+		json_pack("{s:s, s:I}", "op", "session.list", "session", (json_int_t)entry->number),
+		entry_listed);
 }
 
 /* ---- all of them ---- */
 
-/* Whoever has a live session is known where they signed in, as before a restart. Whether anything is kept to
- * ask with. */
-static bool welcome(struct sp_portal *portal, const json_t *session, const char *sealed)
+/* Whoever has a live session is known where they signed in, as before a restart. Whether
+ * anything is kept to ask with. */
+static bool welcome_person(struct sp_portal *portal, const json_t *session, const char *sealed)
 {
 	static const struct sp_addr nowhere;
 	struct sp_kept kept = { 0 };
@@ -774,20 +793,20 @@ static bool welcome(struct sp_portal *portal, const json_t *session, const char 
 	if (sp_kept_open(&portal->sealer, sealed, &kept) < 0)
 		return false;
 	if (memcmp(&kept.from, &nowhere, sizeof(nowhere)) != 0)
-		sp_throttle_welcome(portal->throttle, text_of(session, "idp"), text_of(session, "user"), &kept.from,
-				    portal->now.boot_ns);
+		sp_throttle_welcome(portal->throttle, text_of(session, "idp"),
+				    text_of(session, "user"), &kept.from, portal->now.boot_ns);
 	is_there = kept.is_local || kept.token;
 	sp_kept_done(&kept);
 	return is_there;
 }
 
-static void load_one(struct sp_portal *portal, const json_t *session)
+static void entry_load(struct sp_portal *portal, const json_t *session)
 {
-	struct entry *entry = find(portal->refresher, sp_session_number(session));
+	struct entry *entry = entry_find(portal->refresher, sp_session_number(session));
 	const char *sealed = json_string_value(json_object_get(session, "refresh"));
 	const struct sp_provider *provider;
 
-	if (!sealed || !sp_session_is_live(session) || !welcome(portal, session, sealed))
+	if (!sealed || !sp_session_is_live(session) || !welcome_person(portal, session, sealed))
 		return;
 	if (!entry) {
 		entry = entry_new(portal, session);
@@ -796,30 +815,31 @@ static void load_one(struct sp_portal *portal, const json_t *session)
 	}
 	if (entry->is_busy)
 		return;
-	if (!entry->is_unsaved && set_sealed(entry, sealed) < 0) {
-		drop(entry);
+	if (!entry->is_unsaved && entry_set_sealed(entry, sealed) < 0) {
+		entry_drop(entry);
 		return;
 	}
-	set_groups(entry, json_object_get(session, "groups"));
+	entry_set_groups(entry, json_object_get(session, "groups"));
 	provider = sp_provider_find(portal, entry->idp);
 	if (entry->is_unsaved || (provider && is_file(provider)))
-		rest(entry, 0);
+		entry_rest(entry, 0);
 	else if (!entry->due.place && entry->asked_s)
-		/* Under way when the portal died: soon, since providers that dislike a token's second use often
-		 * bear it for some seconds. */
-		rest(entry, jittered(entry->portal, NS(AFTER_START_S)));
+		/* Under way when the portal died: soon, since providers that dislike a token's
+		 * second use often bear it for some seconds. */
+		entry_rest(entry, jittered(entry->portal, NS(AFTER_START_S)));
 	else if (!entry->due.place)
-		rest_until_next(entry);
+		entry_rest_until_next(entry);
 }
 
-static void loaded(struct sp_gate_request *ask, const json_t *reply)
+static void sessions_loaded(struct sp_gate_request *ask, const json_t *reply)
 {
-	struct sp_refresher *refresher = (void *)((char *)ask - offsetof(struct sp_refresher, load));
+	struct sp_refresher *refresher =
+		(void *)((char *)ask - offsetof(struct sp_refresher, load));
 	const json_t *session;
 	size_t i;
 
 	json_array_foreach(json_object_get(reply, "sessions"), i, session)
-		load_one(refresher->portal, session);
+		entry_load(refresher->portal, session);
 }
 
 void sp_refresher_load(struct sp_portal *portal)
@@ -828,14 +848,16 @@ void sp_refresher_load(struct sp_portal *portal)
 
 	if (refresher->load.is_under_way)
 		return;
-	refresher->load = (struct sp_gate_request){
-		.request = json_pack("{s:s}", "op", "session.list"), .done = loaded, .can_wait = true
-	};
+	refresher->load =
+		(struct sp_gate_request){ .request = json_pack("{s:s}", "op", "session.list"),
+					  .done = sessions_loaded,
+					  .can_wait = true };
 	if (refresher->load.request)
 		portal->outside->ask(portal->outside_arg, &refresher->load);
 }
 
-static void for_each(struct sp_portal *portal, void (*visit)(struct entry *entry, const void *arg), const void *arg)
+static void for_each_entry(struct sp_portal *portal,
+			   void (*visit)(struct entry *entry, const void *arg), const void *arg)
 {
 	struct sp_refresher *refresher = portal->refresher;
 
@@ -849,7 +871,7 @@ static void for_each(struct sp_portal *portal, void (*visit)(struct entry *entry
 	}
 }
 
-static void look_at_file(struct entry *entry, const void *arg)
+static void entry_look_at_file(struct entry *entry, const void *arg)
 {
 	const struct sp_provider *provider = arg;
 
@@ -858,24 +880,24 @@ static void look_at_file(struct entry *entry, const void *arg)
 	if (entry->is_busy)
 		entry->is_stale = true;
 	else
-		rest(entry, 0);
+		entry_rest(entry, 0);
 }
 
 void sp_refresher_reload(struct sp_portal *portal, const struct sp_provider *provider)
 {
-	for_each(portal, look_at_file, provider);
+	for_each_entry(portal, entry_look_at_file, provider);
 }
 
-static void go_on(struct entry *entry, const void *arg)
+static void entry_go_on(struct entry *entry, const void *arg)
 {
-	if (entry->provider == arg && entry->flow_due_ns == UINT64_MAX && entry->job.state == SP_JOB_IDLE &&
-	    !entry->ask.is_under_way)
-		advance(entry);
+	if (entry->provider == arg && entry->flow_due_ns == UINT64_MAX &&
+	    entry->job.state == SP_JOB_IDLE && !entry->ask.is_under_way)
+		entry_advance(entry);
 }
 
 void sp_refresher_wake(struct sp_portal *portal, const struct sp_provider *provider)
 {
-	for_each(portal, go_on, provider);
+	for_each_entry(portal, entry_go_on, provider);
 }
 
 uint64_t sp_refresher_due_ns(const struct sp_portal *portal)
@@ -894,10 +916,10 @@ void sp_refresher_run(struct sp_portal *portal)
 		struct entry *entry = (struct entry *)first;
 
 		if (entry->flow)
-			advance(entry);
+			entry_advance(entry);
 		else if (refresher->busy_count < SP_REFRESHES_MAX && portal->is_gate_there)
-			begin(entry);
+			entry_begin(entry);
 		else
-			rest(entry, NS(1));
+			entry_rest(entry, NS(1));
 	}
 }

@@ -24,7 +24,8 @@ static bool is_pressure_due(const struct sp_portal *portal)
 
 bool sp_report_is_due(const struct sp_portal *portal)
 {
-	return (portal->is_report_due || is_pressure_due(portal)) && portal->is_gate_there && !portal->report.is_under_way;
+	return (portal->is_report_due || is_pressure_due(portal)) && portal->is_gate_there &&
+	       !portal->report.is_under_way;
 }
 
 static void reported(struct sp_gate_request *ask, const json_t *reply)
@@ -40,17 +41,20 @@ void sp_report_run(struct sp_portal *portal)
 
 	if (!sp_report_is_due(portal))
 		return;
-	request = json_pack("{s:s, s:I, s:b, s:s, s:s, s:{s:I, s:I, s:I}, s:o}", "op", "portal.report", "every",
-			    (json_int_t)SP_REPORT_EVERY_S, "memory_locked", portal->is_memory_locked, "url", portal->url, "fingerprint", portal->fingerprint,
-			    "pressure", "passwords_refused", (json_int_t)portal->shed_checks,
-			    "connections_refused", (json_int_t)portal->turned_away, "connections_dropped",
+	request = json_pack("{s:s, s:I, s:b, s:s, s:s, s:{s:I, s:I, s:I}, s:o}", "op",
+			    "portal.report", "every", (json_int_t)SP_REPORT_EVERY_S,
+			    "memory_locked", portal->is_memory_locked, "url", portal->url,
+			    "fingerprint", portal->fingerprint, "pressure", "passwords_refused",
+			    (json_int_t)portal->shed_checks, "connections_refused",
+			    (json_int_t)portal->turned_away, "connections_dropped",
 			    (json_int_t)portal->gave_way, "providers", sp_providers_report(portal));
 	if (!request)
 		return;
 	portal->is_report_due = false;
 	portal->told_pressure = pressure(portal);
 	portal->pressure_told_ns = portal->now.boot_ns;
-	portal->report = (struct sp_gate_request){ .request = request, .done = reported, .can_wait = true };
+	portal->report =
+		(struct sp_gate_request){ .request = request, .done = reported, .can_wait = true };
 	portal->outside->ask(portal->outside_arg, &portal->report);
 }
 

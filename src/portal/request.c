@@ -16,7 +16,8 @@
 
 /* ---- form ---- */
 
-static int refuse(struct sp_response *response, int status, const char *code, const char *message)
+static int refuse_form(struct sp_response *response, int status, const char *code,
+		       const char *message)
 {
 	sp_respond_error(response, status, code, 0, "%s", message);
 	response->closes = true;
@@ -29,8 +30,8 @@ static bool is_length(const char *text)
 	return *text && strspn(text, "0123456789") == strlen(text);
 }
 
-/* A path, and perhaps a query, in visible ASCII: no address of another host, nothing that one reader ends
- * where another goes on. */
+/* A path, and perhaps a query, in visible ASCII: no address of another host, nothing that one
+ * reader ends where another goes on. */
 static bool is_target(const char *target)
 {
 	if (*target != '/')
@@ -44,34 +45,40 @@ static bool is_target(const char *target)
 int sp_request_check_form(const struct sp_portal_request *request, struct sp_response *ret_response)
 {
 	if (request->header_bytes > SP_HEADERS_MAX)
-		return refuse(ret_response, 431, "too-large", "the headers have more than 8192 bytes");
+		return refuse_form(ret_response, 431, "too-large",
+				   "the headers have more than 8192 bytes");
 	if (strcmp(request->version, "HTTP/1.1") != 0 && strcmp(request->version, "HTTP/1.0") != 0)
-		return refuse(ret_response, 400, "bad-request", "HTTP/1.1 is spoken here");
+		return refuse_form(ret_response, 400, "bad-request", "HTTP/1.1 is spoken here");
 	if (request->host_count != 1)
-		return refuse(ret_response, 400, "bad-request", "a request has one Host header");
+		return refuse_form(ret_response, 400, "bad-request",
+				   "a request has one Host header");
 	if (request->target && !is_target(request->target))
-		return refuse(ret_response, 400, "bad-request",
-			      "an address here is a path of visible ASCII, from its first / on");
+		return refuse_form(
+			ret_response, 400, "bad-request",
+			"an address here is a path of visible ASCII, from its first / on");
 	if (request->repeated) {
-		sp_respond_error(ret_response, 400, "bad-request", 0, "the header %s stands once", request->repeated);
+		sp_respond_error(ret_response, 400, "bad-request", 0, "the header %s stands once",
+				 request->repeated);
 		ret_response->closes = true;
 		return -EINVAL;
 	}
 	if (request->coding_count && request->length_count)
-		return refuse(ret_response, 400, "bad-request",
-			      "Content-Length and Transfer-Encoding exclude each other");
+		return refuse_form(ret_response, 400, "bad-request",
+				   "Content-Length and Transfer-Encoding exclude each other");
 	if (request->coding_count > 1 || request->length_count > 1)
-		return refuse(ret_response, 400, "bad-request",
-			      "Content-Length and Transfer-Encoding stand once");
+		return refuse_form(ret_response, 400, "bad-request",
+				   "Content-Length and Transfer-Encoding stand once");
 	if (request->coding_count && strcmp(request->version, "HTTP/1.1") != 0)
-		return refuse(ret_response, 400, "bad-request", "Transfer-Encoding takes HTTP/1.1");
+		return refuse_form(ret_response, 400, "bad-request",
+				   "Transfer-Encoding takes HTTP/1.1");
 	if (!request->content_length)
 		return 0;
 	if (!is_length(request->content_length))
-		return refuse(ret_response, 400, "bad-request", "Content-Length is a number");
+		return refuse_form(ret_response, 400, "bad-request", "Content-Length is a number");
 	/* longer than six digits is more than any number that fits, whatever it is */
 	if (strlen(request->content_length) > 6 || atoi(request->content_length) > (int)SP_BODY_MAX)
-		return refuse(ret_response, 413, "too-large", "a body has at most 16384 bytes");
+		return refuse_form(ret_response, 413, "too-large",
+				   "a body has at most 16384 bytes");
 	return 0;
 }
 
@@ -83,7 +90,8 @@ struct reading {
 	bool is_open; /* what is no field is left out */
 };
 
-static int __attribute__((format(printf, 2, 3))) wrong(struct reading *reading, const char *format, ...)
+static int __attribute__((format(printf, 2, 3))) refuse_field(struct reading *reading,
+							      const char *format, ...)
 {
 	char text[256];
 	va_list args;
@@ -91,7 +99,8 @@ static int __attribute__((format(printf, 2, 3))) wrong(struct reading *reading, 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	sp_respond_error(reading->response, 400, "bad-request", 0, "\"%s\" %s", reading->path, text);
+	sp_respond_error(reading->response, 400, "bad-request", 0, "\"%s\" %s", reading->path,
+			 text);
 	return -EINVAL;
 }
 
@@ -102,7 +111,8 @@ static int read_key(struct reading *reading, const char *text, json_t *value)
 	char canonical[SP_WG_KEY_BASE64];
 
 	if (sp_wg_public_from_base64(text, &key) < 0 || !sp_x25519_is_public(key.bytes))
-		return wrong(reading, "is a WireGuard public key: 44 characters of base64, as wg pubkey writes them");
+		return refuse_field(reading, "is a WireGuard public key: 44 characters of base64, "
+					     "as wg pubkey writes them");
 	return json_string_set(value, sp_wg_key_to_base64(&key, canonical)) < 0 ? -ENOMEM : 0;
 }
 
@@ -122,19 +132,18 @@ static int read_text(struct reading *reading, const struct sp_field *field, json
 	const size_t max = text_max(field->kind);
 
 	if (!text)
-		return wrong(reading, "is a text");
+		return refuse_field(reading, "is a text");
 	switch (field->kind) {
-	case SP_FIELD_KEY:
-		return read_key(reading, text, value);
+	case SP_FIELD_KEY: return read_key(reading, text, value);
 	case SP_FIELD_DEVICE_NAME:
 		if (!sp_text_is_name(text, 63))
-			return wrong(reading, "has 1 to 63 bytes that print and no slash");
+			return refuse_field(reading, "has 1 to 63 bytes that print and no slash");
 		return 0;
 	default:
 		if (!*text || strlen(text) > max)
-			return wrong(reading, "has 1 to %zu bytes", max);
+			return refuse_field(reading, "has 1 to %zu bytes", max);
 		if (field->kind == SP_FIELD_NAME && !sp_text_is_printable(text, strlen(text)))
-			return wrong(reading, "has a character in it that does not print");
+			return refuse_field(reading, "has a character in it that does not print");
 		return 0;
 	}
 }
@@ -147,15 +156,15 @@ static int read_value(struct reading *reading, const struct sp_field *field, jso
 	case SP_FIELD_NUMBER:
 		if (!json_is_integer(value) || json_integer_value(value) < 0 ||
 		    json_integer_value(value) > field->max)
-			return wrong(reading, "is a whole number from 0 to %lld", (long long)field->max);
+			return refuse_field(reading, "is a whole number from 0 to %lld",
+					    (long long)field->max);
 		return 0;
 	case SP_FIELD_TRUE:
-		return json_is_true(value) ? 0 : wrong(reading, "is true, or left out");
+		return json_is_true(value) ? 0 : refuse_field(reading, "is true, or left out");
 	case SP_FIELD_OBJECT:
-		return json_is_object(value) ? read_object(reading, field->fields, value) :
-					       wrong(reading, "is an object");
-	default:
-		return read_text(reading, field, value);
+		return json_is_object(value) ? read_object(reading, field->fields, value)
+					     : refuse_field(reading, "is an object");
+	default: return read_text(reading, field, value);
 	}
 }
 
@@ -168,7 +177,8 @@ static int read_object(struct reading *reading, const struct sp_field *fields, j
 	void *next;
 	int r = 0;
 
-	json_object_foreach_safe(object, next, key, value) {
+	json_object_foreach_safe(object, next, key, value)
+	{
 		for (field = fields; field->name && strcmp(field->name, key) != 0; field++)
 			;
 		if (!field->name && reading->is_open) {
@@ -177,7 +187,8 @@ static int read_object(struct reading *reading, const struct sp_field *fields, j
 		}
 		snprintf(reading->path + above, sizeof(reading->path) - above, "%s%.60s",
 			 above ? "." : "", key);
-		r = field->name ? read_value(reading, field, value) : wrong(reading, "is no field of this request");
+		r = field->name ? read_value(reading, field, value)
+				: refuse_field(reading, "is no field of this request");
 		if (r < 0)
 			return r;
 		reading->path[above] = '\0';
@@ -187,7 +198,7 @@ static int read_object(struct reading *reading, const struct sp_field *fields, j
 			continue;
 		snprintf(reading->path + above, sizeof(reading->path) - above, "%s%s",
 			 above ? "." : "", field->name);
-		return wrong(reading, "is missing");
+		return refuse_field(reading, "is missing");
 	}
 	return 0;
 }
@@ -215,15 +226,17 @@ int sp_request_read_body(const struct sp_portal_request *request, const struct s
 				 "a body is sent as Content-Type: application/json");
 		return -EINVAL;
 	}
-	body = request->body_len ? json_loadb(request->body, request->body_len, JSON_REJECT_DUPLICATES, &error) :
-				   json_object();
+	body = request->body_len ? json_loadb(request->body, request->body_len,
+					      JSON_REJECT_DUPLICATES, &error)
+				 : json_object();
 	if (!body && request->body_len) {
-		sp_respond_error(ret_response, 400, "bad-request", 0, "the body is not JSON: line %d: %s",
-				 error.line, error.text);
+		sp_respond_error(ret_response, 400, "bad-request", 0,
+				 "the body is not JSON: line %d: %s", error.line, error.text);
 		return -EINVAL;
 	}
 	if (!json_is_object(body)) {
-		sp_respond_error(ret_response, 400, "bad-request", 0, "the body is not a JSON object");
+		sp_respond_error(ret_response, 400, "bad-request", 0,
+				 "the body is not a JSON object");
 		return -EINVAL;
 	}
 	r = read_object(&reading, fields, body);
@@ -242,8 +255,9 @@ static int read_pairs(const struct sp_portal_request *request, json_t **ret_para
 	int r;
 
 	if (is_form && !is_type(request->content_type, "application/x-www-form-urlencoded")) {
-		sp_respond_error(response, 415, "media-type", 0,
-				 "a form is sent as Content-Type: application/x-www-form-urlencoded");
+		sp_respond_error(
+			response, 415, "media-type", 0,
+			"a form is sent as Content-Type: application/x-www-form-urlencoded");
 		return -EINVAL;
 	}
 	r = sp_params_read(text, len, ret_params, &why);
@@ -251,7 +265,8 @@ static int read_pairs(const struct sp_portal_request *request, json_t **ret_para
 		sp_respond_error(response, 400, "bad-request", 0, "the %s %s",
 				 is_form ? "form" : "address behind the ?", why);
 	else if (r < 0)
-		sp_respond_error(response, 500, "internal", 0, "out of memory; try again in a moment");
+		sp_respond_error(response, 500, "internal", 0,
+				 "out of memory; try again in a moment");
 	return r;
 }
 

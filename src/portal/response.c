@@ -32,7 +32,8 @@ void sp_response_done(struct sp_response *response)
 static bool is_header_value(const char *value)
 {
 	for (const char *at = value; *at; at++)
-		if (*at < ' ' || *at > '~' || (*at == ' ' && (at == value || at[1] == ' ' || !at[1])))
+		if (*at < ' ' || *at > '~' ||
+		    (*at == ' ' && (at == value || at[1] == ' ' || !at[1])))
 			return false;
 	return true;
 }
@@ -61,7 +62,8 @@ int sp_response_add_header(struct sp_response *response, const char *name, const
 	return 0;
 }
 
-/* Names and messages in it may be anybody's, and a program may print it as it comes. NULL: no memory. */
+/* Names and messages in it may be anybody's, and a program may print it as it comes. NULL: no
+ * memory. */
 static char *dump(const json_t *answer)
 {
 	char *text = json_dumps(answer, JSON_COMPACT), *body = NULL;

@@ -3,7 +3,8 @@
 #ifndef SALLYPORT_PORTAL_RIGHTS_H
 #define SALLYPORT_PORTAL_RIGHTS_H
 
-/* From here on only the system calls that serving takes; before the first thread. Returns 0 or -errno. */
+/* From here on only the system calls that serving takes; before the first thread. Returns 0 or
+ * -errno. */
 int sp_portal_restrict(void);
 
 #endif

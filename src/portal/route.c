@@ -35,7 +35,8 @@ static bool is_at(const struct sp_web_route *route, const char *path)
 	return strcmp(route->path, path) == 0;
 }
 
-const struct sp_web_route *sp_web_route_find(const struct sp_web_routes *routes, const char *path, const char *method)
+const struct sp_web_route *sp_web_route_find(const struct sp_web_routes *routes, const char *path,
+					     const char *method)
 {
 	for (size_t i = 0; i < routes->count; i++)
 		if (is_at(&routes->items[i], path) && takes_method(&routes->items[i], method))
@@ -78,7 +79,8 @@ enum sp_web_kind sp_web_route_kind_of(const struct sp_web_routes *routes, const 
 	for (size_t i = 0; i < routes->count; i++)
 		if (is_at(&routes->items[i], path))
 			return routes->items[i].kind;
-	if (strncmp(path, api, strlen(api)) == 0 && (path[strlen(api)] == '/' || path[strlen(api)] == '\0'))
+	if (strncmp(path, api, strlen(api)) == 0 &&
+	    (path[strlen(api)] == '/' || path[strlen(api)] == '\0'))
 		return SP_WEB_API;
 	return SP_WEB_PAGE;
 }

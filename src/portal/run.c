@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One loop: connections, the gateway, the providers, time. What needs rights comes first (prepare.c), then
- * they go, then strangers are heard. */
+/* One loop: connections, the gateway, the providers, time. What needs rights comes first
+ * (prepare.c), then they go, then strangers are heard. */
 #include "portal/run.h"
 
 #include <errno.h>
@@ -74,7 +74,8 @@ static int do_check(void *arg, struct sp_password_check *check)
 static int do_fetch(void *arg, struct sp_http_request *request, const struct sp_fetch_trust *trust,
 		    sp_fetched_fn done, void *done_arg, uint64_t *ret_id)
 {
-	return sp_fetcher_begin(((struct process *)arg)->fetcher, request, trust, done, done_arg, ret_id);
+	return sp_fetcher_begin(((struct process *)arg)->fetcher, request, trust, done, done_arg,
+				ret_id);
 }
 
 static void do_cancel(void *arg, uint64_t id)
@@ -97,7 +98,7 @@ static const struct sp_outside outside = {
 	.random = do_random,
 };
 
-static void set_now(struct process *process)
+static void process_set_now(struct process *process)
 {
 	process->portal->now =
 		(struct sp_idp_time){ sp_clock_realtime_s(), sp_clock_boottime_ns() };
@@ -107,7 +108,7 @@ static void gate_changed(void *arg, bool is_there)
 {
 	struct process *process = arg;
 
-	set_now(process);
+	process_set_now(process);
 	sp_portal_set_gate(process->portal, is_there);
 	(void)sp_notify_status(is_there ? "serving" : "waiting for sallyportd");
 }
@@ -115,14 +116,16 @@ static void gate_changed(void *arg, bool is_there)
 /* ---- signals ---- */
 
 /* New connections are shown it; those there are, sign-ins and sessions go on. @tls: taken over. */
-static void show(struct process *process, struct sp_tls *tls)
+static void show_certificate(struct process *process, struct sp_tls *tls)
 {
 	struct sp_tls *shown = &process->prepared.tls; /* the portal reports its fingerprint */
-	int r = strcmp(tls->fingerprint, shown->fingerprint) ? sp_shown_set(tls->cert, tls->key) : -EALREADY;
+	int r = strcmp(tls->fingerprint, shown->fingerprint) ? sp_shown_set(tls->cert, tls->key)
+							     : -EALREADY;
 
 	if (r < 0) {
 		if (r != -EALREADY)
-			sp_log_error("the new certificate cannot be used: %s; the former one stays", sp_err_text(r));
+			sp_log_error("the new certificate cannot be used: %s; the former one stays",
+				     sp_err_text(r));
 		sp_tls_done(tls);
 		return;
 	}
@@ -141,9 +144,10 @@ static void told_certificate(struct sp_gate_request *ask, const json_t *reply)
 	certificate->is_asked = false;
 	if (json_unpack((json_t *)reply, "{s:s, s:s}", "cert", &cert, "key", &key) == 0 &&
 	    sp_tls_parse(cert, key, &tls, &failed) == 0)
-		show(certificate->process, &tls);
+		show_certificate(certificate->process, &tls);
 	else
-		sp_log_error("the certificate: we may not read it, and %s; the former one stays", failed);
+		sp_log_error("the certificate: we may not read it, and %s; the former one stays",
+			     failed);
 }
 
 /* As certbot leaves it, root alone may read the key: sallyportd does. */
@@ -154,14 +158,15 @@ static void ask_certificate(struct process *process)
 	if (certificate->is_asked)
 		return;
 	*certificate = (struct certificate_ask){
-		.ask = { .request = json_pack("{s:s}", "op", "portal.certificate"), .done = told_certificate },
+		.ask = { .request = json_pack("{s:s}", "op", "portal.certificate"),
+			 .done = told_certificate },
 		.process = process,
 		.is_asked = true,
 	};
 	sp_gate_ask(process->gate, &certificate->ask);
 }
 
-static void reload(struct process *process)
+static void process_reload(struct process *process)
 {
 	struct sp_tls tls = { 0 };
 	int r;
@@ -170,7 +175,7 @@ static void reload(struct process *process)
 	sp_idp_dir_reload(process->idp_dir);
 	r = sp_prepare_tls(&process->prepared, &tls);
 	if (r == 0)
-		show(process, &tls);
+		show_certificate(process, &tls);
 	else if (r == -EACCES)
 		ask_certificate(process);
 	(void)sp_notify_ready("serving");
@@ -184,7 +189,7 @@ static void take_signal(void *arg, uint32_t events)
 	(void)events;
 	while (read(process->signal_source.fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
-			reload(process);
+			process_reload(process);
 		else
 			process->is_stopping = true;
 	}
@@ -196,7 +201,8 @@ static int block_signals(struct process *process)
 	sigaddset(&process->signals, SIGTERM);
 	sigaddset(&process->signals, SIGINT);
 	sigaddset(&process->signals, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &process->signals, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+	if (sigprocmask(SIG_BLOCK, &process->signals, NULL) < 0 ||
+	    signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return sp_errno();
 	process->signal_source = (struct sp_source){
 		.fd = signalfd(-1, &process->signals, SFD_CLOEXEC | SFD_NONBLOCK),
@@ -220,12 +226,12 @@ static int give_up_rights(const struct process *process)
 	return r;
 }
 
-static void fetched(void *arg, uint32_t events)
+static void fetcher_ready(void *arg, uint32_t events)
 {
 	struct process *process = arg;
 
 	(void)events;
-	set_now(process);
+	process_set_now(process);
 	sp_fetcher_run(process->fetcher);
 }
 
@@ -253,7 +259,7 @@ static int make_portal(struct process *process)
 	return r;
 }
 
-static int start(struct process *process)
+static int process_start(struct process *process)
 {
 	struct sp_prepared *prepared = &process->prepared;
 	int r = sp_loop_new(&process->loop);
@@ -263,9 +269,9 @@ static int start(struct process *process)
 	if (r == 0)
 		r = sp_fetcher_new(&process->fetcher);
 	if (r == 0) {
-		process->fetcher_source = (struct sp_source){
-			.fd = sp_fetcher_fd(process->fetcher), .ready = fetched, .arg = process
-		};
+		process->fetcher_source = (struct sp_source){ .fd = sp_fetcher_fd(process->fetcher),
+							      .ready = fetcher_ready,
+							      .arg = process };
 		r = sp_loop_watch(process->loop, &process->fetcher_source, EPOLLIN);
 	}
 	if (r == 0)
@@ -273,12 +279,14 @@ static int start(struct process *process)
 	if (r == 0)
 		r = make_portal(process);
 	if (r == 0)
-		r = sp_gate_new(process->loop, prepared->paths.control_socket, gate_changed, process, &process->gate);
+		r = sp_gate_new(process->loop, prepared->paths.control_socket, gate_changed,
+				process, &process->gate);
 	if (r == 0)
-		r = sp_idp_dir_new(process->loop, process->portal, prepared->paths.idp_dir, &process->idp_dir);
+		r = sp_idp_dir_new(process->loop, process->portal, prepared->paths.idp_dir,
+				   &process->idp_dir);
 	if (r == 0)
-		r = sp_server_new(process->loop, process->portal, SP_TAKE_FD(prepared->listen_fd), prepared->tls.cert,
-				  prepared->tls.key, &process->server);
+		r = sp_server_new(process->loop, process->portal, SP_TAKE_FD(prepared->listen_fd),
+				  prepared->tls.cert, prepared->tls.key, &process->server);
 	if (r < 0)
 		sp_log_error("cannot start: %s", sp_err_text(r));
 	return r;
@@ -313,12 +321,13 @@ static int serve(struct process *process)
 	process->report_timer = (struct sp_timer){ .fire = report_again, .arg = process };
 	sp_loop_in(process->loop, &process->report_timer, SP_REPORT_EVERY_S * SP_SECOND_NS);
 
-	sp_log_note("serving %s (certificate %.16s…)", process->portal->url, process->portal->fingerprint);
+	sp_log_note("serving %s (certificate %.16s…)", process->portal->url,
+		    process->portal->fingerprint);
 	(void)sp_notify_ready("serving");
 	while (r == 0 && !process->is_stopping) {
 		uint64_t wait_ns;
 
-		set_now(process);
+		process_set_now(process);
 		sp_portal_run(process->portal);
 		sp_fetcher_run(process->fetcher);
 		wait_ns = sp_server_run(process->server);
@@ -329,7 +338,7 @@ static int serve(struct process *process)
 	return r;
 }
 
-static void stop(struct process *process)
+static void process_stop(struct process *process)
 {
 	(void)sp_notify_stopping();
 	sp_server_free(process->server);
@@ -352,8 +361,10 @@ int sp_portal_main(const struct sp_portal_options *options)
 	sp_log_init("sallyport-portal", options->is_verbose);
 	process.is_memory_locked = sp_rights_protect_memory();
 	if (!process.is_memory_locked)
-		sp_log_note("memory that holds keys may be swapped out: the limit on locked memory forbids more");
-	json_set_alloc_funcs(malloc, sp_free_wiped); /* passwords and tokens are among what JSON texts held */
+		sp_log_note("memory that holds keys may be swapped out: the limit on locked memory "
+			    "forbids more");
+	json_set_alloc_funcs(
+		malloc, sp_free_wiped); /* passwords and tokens are among what JSON texts held */
 	if (sodium_init() < 0) {
 		sp_log_error("libsodium cannot be used here");
 		return EXIT_FAILURE;
@@ -361,9 +372,9 @@ int sp_portal_main(const struct sp_portal_options *options)
 	if (gethostname(process.gateway, sizeof(process.gateway) - 1) < 0)
 		strcpy(process.gateway, "gateway");
 	code = sp_prepare(options->root, options->user, &process.prepared);
-	if (code == 0 && (block_signals(&process) < 0 || give_up_rights(&process) < 0 || start(&process) < 0 ||
-			  serve(&process) < 0))
+	if (code == 0 && (block_signals(&process) < 0 || give_up_rights(&process) < 0 ||
+			  process_start(&process) < 0 || serve(&process) < 0))
 		code = EXIT_FAILURE;
-	stop(&process);
+	process_stop(&process);
 	return code;
 }

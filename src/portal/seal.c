@@ -12,8 +12,8 @@
 #define NONCE_LEN crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define OVERHEAD (NONCE_LEN + TAG_LEN)
 
-static int seal_bytes(const struct sp_sealer *sealer, const char *purpose, const char *text, size_t len,
-		      char **ret_sealed)
+static int seal_bytes(const struct sp_sealer *sealer, const char *purpose, const char *text,
+		      size_t len, char **ret_sealed)
 {
 	const size_t total = len + OVERHEAD, room = sodium_base64_ENCODED_LEN(total, VARIANT);
 	__sp_free uint8_t *bytes = NULL;
@@ -26,16 +26,16 @@ static int seal_bytes(const struct sp_sealer *sealer, const char *purpose, const
 	if (!bytes || !sealed)
 		return -ENOMEM;
 	sealer->random(sealer->arg, bytes, NONCE_LEN);
-	crypto_aead_xchacha20poly1305_ietf_encrypt(bytes + NONCE_LEN, NULL,
-						   (const uint8_t *)text, len,
-						   (const uint8_t *)purpose, strlen(purpose), NULL,
-						   bytes, sealer->key);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(bytes + NONCE_LEN, NULL, (const uint8_t *)text,
+						   len, (const uint8_t *)purpose, strlen(purpose),
+						   NULL, bytes, sealer->key);
 	sodium_bin2base64(sealed, room, bytes, total, VARIANT);
 	*ret_sealed = SP_TAKE_PTR(sealed);
 	return 0;
 }
 
-int sp_seal(const struct sp_sealer *sealer, const char *purpose, const json_t *value, char **ret_sealed)
+int sp_seal(const struct sp_sealer *sealer, const char *purpose, const json_t *value,
+	    char **ret_sealed)
 {
 	char *text = json_dumps(value, JSON_COMPACT);
 	size_t len;
@@ -50,7 +50,8 @@ int sp_seal(const struct sp_sealer *sealer, const char *purpose, const json_t *v
 	return r;
 }
 
-int sp_unseal(const struct sp_sealer *sealer, const char *purpose, const char *sealed, json_t **ret_value)
+int sp_unseal(const struct sp_sealer *sealer, const char *purpose, const char *sealed,
+	      json_t **ret_value)
 {
 	const size_t sealed_len = strnlen(sealed, SP_SEALED_MAX + 1);
 	__sp_free uint8_t *bytes = NULL;
@@ -62,15 +63,16 @@ int sp_unseal(const struct sp_sealer *sealer, const char *purpose, const char *s
 	bytes = malloc(sealed_len + 1);
 	if (!bytes)
 		return -ENOMEM;
-	if (sodium_base642bin(bytes, sealed_len + 1, sealed, sealed_len, NULL, &len, NULL, VARIANT) != 0 ||
+	if (sodium_base642bin(bytes, sealed_len + 1, sealed, sealed_len, NULL, &len, NULL,
+			      VARIANT) != 0 ||
 	    len < OVERHEAD)
 		return -EBADMSG;
-	if (crypto_aead_xchacha20poly1305_ietf_decrypt(bytes + NONCE_LEN, NULL, NULL,
-						       bytes + NONCE_LEN, len - NONCE_LEN,
-						       (const uint8_t *)purpose, strlen(purpose), bytes,
-						       sealer->key) != 0)
+	if (crypto_aead_xchacha20poly1305_ietf_decrypt(
+		    bytes + NONCE_LEN, NULL, NULL, bytes + NONCE_LEN, len - NONCE_LEN,
+		    (const uint8_t *)purpose, strlen(purpose), bytes, sealer->key) != 0)
 		return -EBADMSG;
-	value = json_loadb((const char *)bytes + NONCE_LEN, len - OVERHEAD, JSON_REJECT_DUPLICATES, NULL);
+	value = json_loadb((const char *)bytes + NONCE_LEN, len - OVERHEAD, JSON_REJECT_DUPLICATES,
+			   NULL);
 	sp_wipe(bytes, len);
 	if (!value)
 		return -EBADMSG;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Texts that only this portal can read again: tokens its clients keep, refresh tokens sallyportd keeps.
- * XChaCha20-Poly1305; what one was sealed for is associated data, so that none stands for another.
- * As text: base64url without padding. Source: libsodium, crypto_aead_xchacha20poly1305_ietf. */
+/* Texts that only this portal can read again: tokens its clients keep, refresh tokens sallyportd
+ * keeps. XChaCha20-Poly1305; what one was sealed for is associated data, so that none stands for
+ * another. As text: base64url without padding. Source: libsodium,
+ * crypto_aead_xchacha20poly1305_ietf. */
 #ifndef SALLYPORT_PORTAL_SEAL_H
 #define SALLYPORT_PORTAL_SEAL_H
 
@@ -12,7 +13,7 @@
 #define SP_SEAL_KEY_LEN 32u
 #define SP_SEALED_MAX 8192u /* as text */
 
-/* What seals: the key, and where nonces come from. */
+/* What sealing needs: the key, and a source of nonces. */
 struct sp_sealer {
 	uint8_t key[SP_SEAL_KEY_LEN];
 	void (*random)(void *arg, void *bytes, size_t len);
@@ -20,10 +21,13 @@ struct sp_sealer {
 };
 
 /* Seal @value as JSON. @purpose: a literal; the text opens for no other.
- * Returns 0, *@ret_sealed malloc'ed; -E2BIG the text would be longer than SP_SEALED_MAX; -ENOMEM. */
-int sp_seal(const struct sp_sealer *sealer, const char *purpose, const json_t *value, char **ret_sealed);
+ * Returns 0, *@ret_sealed malloc'ed; -E2BIG the text would be longer than SP_SEALED_MAX;
+ * -ENOMEM. */
+int sp_seal(const struct sp_sealer *sealer, const char *purpose, const json_t *value,
+	    char **ret_sealed);
 /* Returns 0, *@ret_value the caller's reference; -EBADMSG not sealed by this key for this purpose;
  * -ENOMEM. */
-int sp_unseal(const struct sp_sealer *sealer, const char *purpose, const char *sealed, json_t **ret_value);
+int sp_unseal(const struct sp_sealer *sealer, const char *purpose, const char *sealed,
+	      json_t **ret_value);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* HTTPS by libmicrohttpd, in the caller's loop: connections within bounds and deadlines of our own, requests
- * into exchanges, responses out. libmicrohttpd's timeout is one of inactivity, so a byte a second would
- * hold a connection for ever: here each has a time by which it must have brought a whole request. */
+/* HTTPS by libmicrohttpd, in the caller's loop: connections within bounds and deadlines of our
+ * own, requests into exchanges, responses out. libmicrohttpd's timeout is one of inactivity, so
+ * a byte a second would hold a connection for ever: here each has a time by which it must have
+ * brought a whole request. */
 #ifndef SALLYPORT_PORTAL_SERVER_H
 #define SALLYPORT_PORTAL_SERVER_H
 

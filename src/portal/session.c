@@ -28,46 +28,49 @@ static bool is_text(const json_t *object, const char *key, const char *text)
 /* A removed device's sessions stay listed, and its key may be somebody else's by now. */
 static bool is_theirs(const json_t *session, const struct sp_person *person)
 {
-	return is_text(session, "idp", person->idp) && is_text(session, "subject", person->subject) &&
+	return is_text(session, "idp", person->idp) &&
+	       is_text(session, "subject", person->subject) &&
 	       is_text(json_object_get(session, "device"), "public_key", person->device_key);
 }
 
 /* The newest of the exchange's device in a session.list; NULL: none is known. */
-static const json_t *newest(const struct sp_exchange *exchange, const json_t *reply)
+static const json_t *find_newest(const struct sp_exchange *exchange, const json_t *reply)
 {
 	const json_t *session, *found = NULL;
 	size_t i;
 
-	json_array_foreach(json_object_get(reply, "sessions"), i, session)
-		if (is_theirs(session, &exchange->person) &&
-		    (!found || sp_session_number(session) > sp_session_number(found)))
-			found = session;
+	json_array_foreach(
+		json_object_get(reply, "sessions"), i,
+		session) if (is_theirs(session, &exchange->person) &&
+			     (!found || sp_session_number(session) > sp_session_number(found)))
+		found = session;
 	return found;
 }
 
 static json_t *list_request(const struct sp_exchange *exchange, bool all)
 {
-	return json_pack("{s:s, s:s, s:b}", "op", "session.list", "device", exchange->person.device_key, "all",
-			 all);
+	return json_pack("{s:s, s:s, s:b}", "op", "session.list", "device",
+			 exchange->person.device_key, "all", all);
 }
 
-static void show(struct sp_exchange *exchange, const json_t *reply)
+static void show_session(struct sp_exchange *exchange, const json_t *reply)
 {
-	const json_t *session = newest(exchange, reply);
+	const json_t *session = find_newest(exchange, reply);
 
 	if (!sp_gate_is_ok(reply)) {
 		sp_exchange_fail_gate(exchange, reply);
 	} else if (!session) {
 		fail_no_session(exchange);
 	} else {
-		sp_respond(&exchange->response, 200, json_pack("{s:o}", "session", sp_session_for_person(session)));
+		sp_respond(&exchange->response, 200,
+			   json_pack("{s:o}", "session", sp_session_for_person(session)));
 		sp_exchange_answer(exchange);
 	}
 }
 
 void sp_handle_session_get(struct sp_exchange *exchange)
 {
-	sp_exchange_ask(exchange, list_request(exchange, true), show);
+	sp_exchange_ask(exchange, list_request(exchange, true), show_session);
 }
 
 /* ---- the tunnel, as it is now ---- */
@@ -79,7 +82,8 @@ static bool has_ended(const json_t *session)
 
 static void show_tunnel(struct sp_exchange *exchange, const json_t *reply)
 {
-	const json_t *session = newest(exchange, reply), *tunnel = json_object_get(reply, "tunnel");
+	const json_t *session = find_newest(exchange, reply),
+		     *tunnel = json_object_get(reply, "tunnel");
 
 	if (!sp_gate_is_ok(reply)) {
 		sp_exchange_fail_gate(exchange, reply);
@@ -87,8 +91,8 @@ static void show_tunnel(struct sp_exchange *exchange, const json_t *reply)
 		fail_no_session(exchange);
 	} else {
 		sp_respond(&exchange->response, 200,
-			   json_pack("{s:o, s:o*}", "session", sp_session_for_person(session), "tunnel",
-				     tunnel ? sp_tunnel_for_person(tunnel) : NULL));
+			   json_pack("{s:o, s:o*}", "session", sp_session_for_person(session),
+				     "tunnel", tunnel ? sp_tunnel_for_person(tunnel) : NULL));
 		sp_exchange_answer(exchange);
 	}
 }
@@ -104,7 +108,7 @@ void sp_handle_session_tunnel(struct sp_exchange *exchange)
 
 /* ---- extending ---- */
 
-static void extended(struct sp_exchange *exchange, const json_t *reply)
+static void session_extended(struct sp_exchange *exchange, const json_t *reply)
 {
 	if (!sp_gate_is_ok(reply)) {
 		sp_exchange_fail_gate(exchange, reply);
@@ -122,8 +126,9 @@ static void extend_local(struct sp_exchange *exchange, const struct sp_local_use
 
 	if (groups)
 		request = sp_signin_extend_request(&exchange->person, exchange->session, groups,
-						   exchange->portal->now.now_s, NULL, &exchange->from);
-	sp_exchange_ask(exchange, request, extended);
+						   exchange->portal->now.now_s, NULL,
+						   &exchange->from);
+	sp_exchange_ask(exchange, request, session_extended);
 }
 
 /* The person shows once more who they are. */
@@ -144,7 +149,7 @@ static void show_again(struct sp_exchange *exchange, struct sp_provider *provide
 static void extend_live(struct sp_exchange *exchange, const json_t *reply)
 {
 	struct sp_provider *provider = sp_provider_find(exchange->portal, exchange->person.idp);
-	const json_t *session = newest(exchange, reply);
+	const json_t *session = find_newest(exchange, reply);
 
 	exchange->session = sp_session_number(session);
 	if (!sp_gate_is_ok(reply))
@@ -152,8 +157,9 @@ static void extend_live(struct sp_exchange *exchange, const json_t *reply)
 	else if (!session || !sp_session_is_live(session))
 		fail_no_session(exchange);
 	else if (!provider)
-		sp_exchange_fail(exchange, 404, "no-such-provider",
-				 "the provider this session came by is not there any more: sign in again");
+		sp_exchange_fail(
+			exchange, 404, "no-such-provider",
+			"the provider this session came by is not there any more: sign in again");
 	else
 		show_again(exchange, provider);
 }
@@ -162,7 +168,8 @@ void sp_handle_session_extend(struct sp_exchange *exchange)
 {
 	const char *name = json_string_value(json_object_get(exchange->device, "name"));
 
-	if (sp_person_set_device(&exchange->person, exchange->person.device_key, name ? name : "") < 0)
+	if (sp_person_set_device(&exchange->person, exchange->person.device_key, name ? name : "") <
+	    0)
 		sp_exchange_fail(exchange, 500, "internal", "out of memory; try again in a moment");
 	else
 		sp_exchange_ask(exchange, list_request(exchange, false), extend_live);
@@ -170,7 +177,7 @@ void sp_handle_session_extend(struct sp_exchange *exchange)
 
 /* ---- closing ---- */
 
-static void closed(struct sp_exchange *exchange, const json_t *reply)
+static void session_closed(struct sp_exchange *exchange, const json_t *reply)
 {
 	__sp_json json_t *numbers = json_array();
 	const json_t *session;
@@ -198,18 +205,19 @@ void sp_handle_session_close(struct sp_exchange *exchange)
 	json_t *request;
 
 	if (wanted && all) {
-		sp_exchange_fail(exchange, 400, "bad-request", "\"session\" and \"all\" exclude each other");
+		sp_exchange_fail(exchange, 400, "bad-request",
+				 "\"session\" and \"all\" exclude each other");
 		return;
 	}
 	if (!all && number <= 0) {
 		fail_no_session(exchange);
 		return;
 	}
-	request = json_pack("{s:s, s:s, s:s, s:s}", "op", "session.close", "idp", person->idp, "subject",
-			    person->subject, "why", "signed out");
+	request = json_pack("{s:s, s:s, s:s, s:s}", "op", "session.close", "idp", person->idp,
+			    "subject", person->subject, "why", "signed out");
 	if (request && all)
 		json_object_set_new(request, "user", json_string(person->user));
 	else if (request)
 		json_object_set_new(request, "session", json_integer(number));
-	sp_exchange_ask(exchange, request, closed);
+	sp_exchange_ask(exchange, request, session_closed);
 }

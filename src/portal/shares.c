@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define ADDRESS_BYTES 8u /* a /64 */
-#define SITE_BYTES 6u    /* a /48 */
+#define SITE_BYTES 6u /* a /48 */
 #define ADDRESSES_OF_A_SITE 4u
 
 struct sp_share {
@@ -37,7 +37,7 @@ static struct sp_addr prefix_of(const struct sp_addr *from, size_t len)
 }
 
 /* Its place, or the first free one; the capacity when there is neither. */
-static size_t find(const struct sp_shares *shares, const struct sp_addr *from, size_t len)
+static size_t share_find(const struct sp_shares *shares, const struct sp_addr *from, size_t len)
 {
 	const struct sp_addr prefix = prefix_of(from, len);
 	size_t free_place = shares->capacity;
@@ -47,7 +47,8 @@ static size_t find(const struct sp_shares *shares, const struct sp_addr *from, s
 
 		if (!share->count && free_place == shares->capacity)
 			free_place = i;
-		if (share->count && share->len == len && memcmp(&share->prefix, &prefix, sizeof(prefix)) == 0)
+		if (share->count && share->len == len &&
+		    memcmp(&share->prefix, &prefix, sizeof(prefix)) == 0)
 			return i;
 	}
 	return free_place;
@@ -55,7 +56,7 @@ static size_t find(const struct sp_shares *shares, const struct sp_addr *from, s
 
 static size_t take(struct sp_shares *shares, const struct sp_addr *from, size_t len)
 {
-	const size_t place = find(shares, from, len);
+	const size_t place = share_find(shares, from, len);
 	struct sp_share *share = &shares->items[place];
 
 	if (!share->count)
@@ -67,7 +68,8 @@ static size_t take(struct sp_shares *shares, const struct sp_addr *from, size_t 
 struct sp_holding sp_shares_take(struct sp_shares *shares, const struct sp_addr *from)
 {
 	const bool is_v4 = sp_addr_is_v4(from);
-	struct sp_holding holding = { .address = take(shares, from, is_v4 ? sizeof(from->b) : ADDRESS_BYTES) };
+	struct sp_holding holding = { .address = take(shares, from,
+						      is_v4 ? sizeof(from->b) : ADDRESS_BYTES) };
 
 	holding.site = is_v4 ? holding.address : take(shares, from, SITE_BYTES);
 	return holding;
@@ -94,7 +96,7 @@ size_t sp_shares_weight(const struct sp_shares *shares, const struct sp_holding 
 
 static size_t count_of(const struct sp_shares *shares, const struct sp_addr *from, size_t len)
 {
-	const size_t place = find(shares, from, len);
+	const size_t place = share_find(shares, from, len);
 
 	return place < shares->capacity ? shares->items[place].count : 0;
 }

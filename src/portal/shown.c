@@ -40,10 +40,12 @@ int sp_shown_set(const char *cert, const char *key)
 
 	if (!shown)
 		return -ENOMEM;
-	if (gnutls_pcert_list_import_x509_raw(shown->certs, &count, &cert_text, GNUTLS_X509_FMT_PEM, 0) == 0)
+	if (gnutls_pcert_list_import_x509_raw(shown->certs, &count, &cert_text, GNUTLS_X509_FMT_PEM,
+					      0) == 0)
 		shown->count = count;
 	if (!shown->count || gnutls_privkey_init(&shown->key) != 0 ||
-	    gnutls_privkey_import_x509_raw(shown->key, &key_text, GNUTLS_X509_FMT_PEM, NULL, 0) != 0) {
+	    gnutls_privkey_import_x509_raw(shown->key, &key_text, GNUTLS_X509_FMT_PEM, NULL, 0) !=
+		    0) {
 		shown_free(shown);
 		return -EINVAL;
 	}
@@ -63,8 +65,8 @@ void sp_shown_forget(void)
 }
 
 int sp_shown_get(gnutls_session_t session, const gnutls_datum_t *authorities, int authority_count,
-		 const gnutls_pk_algorithm_t *algorithms, int algorithm_count, gnutls_pcert_st **ret_certs,
-		 unsigned int *ret_count, gnutls_privkey_t *ret_key)
+		 const gnutls_pk_algorithm_t *algorithms, int algorithm_count,
+		 gnutls_pcert_st **ret_certs, unsigned int *ret_count, gnutls_privkey_t *ret_key)
 {
 	(void)session;
 	(void)authorities;

@@ -17,8 +17,9 @@ static json_t *request_for(const char *op, const struct sp_person *person, const
 			   int64_t auth_time_s, const char *refresh, const struct sp_addr *from)
 {
 	char text[SP_ADDR_TEXT_MAX];
-	json_t *request = json_pack("{s:s, s:s, s:s, s:O, s:s}", "op", op, "idp", person->idp, "subject",
-				    person->subject, "groups", groups, "from", sp_addr_format(from, text));
+	json_t *request =
+		json_pack("{s:s, s:s, s:s, s:O, s:s}", "op", op, "idp", person->idp, "subject",
+			  person->subject, "groups", groups, "from", sp_addr_format(from, text));
 
 	if (request && refresh)
 		json_object_set_new(request, "refresh", json_string(refresh));
@@ -34,11 +35,11 @@ json_t *sp_signin_request(const struct sp_person *person, const json_t *groups, 
 
 	if (request) {
 		json_object_set_new(request, "user", json_string(person->user));
-		json_object_set_new(request, "device", json_pack("{s:s, s:s, s:s*, s:s*}", "public_key",
-								 person->device_key, "name",
-								 person->device_name, "challenge",
-								 person->challenge, "proof",
-								 person->proof));
+		json_object_set_new(request, "device",
+				    json_pack("{s:s, s:s, s:s*, s:s*}", "public_key",
+					      person->device_key, "name", person->device_name,
+					      "challenge", person->challenge, "proof",
+					      person->proof));
 	}
 	return request;
 }
@@ -56,8 +57,9 @@ json_t *sp_signin_extend_request(const struct sp_person *person, int64_t session
 
 json_t *sp_tunnel_for_person(const json_t *tunnel)
 {
-	static const char *const keys[] = { "addresses", "dns", "mtu", "gateway_key", "preshared_key",
-					    "endpoint", "allowed_ips", "config" };
+	static const char *const keys[] = { "addresses",   "dns",	    "mtu",
+					    "gateway_key", "preshared_key", "endpoint",
+					    "allowed_ips", "config" };
 	json_t *shown = json_object();
 
 	for (size_t i = 0; shown && i < SP_ARRAY_LEN(keys); i++) {
@@ -76,9 +78,11 @@ void sp_signin_respond(struct sp_portal *portal, const struct sp_person *person,
 	json_t *answer = NULL;
 
 	if (sp_token_make(&portal->sealer, person, &token) == 0)
-		answer = json_pack("{s:s, s:o}", "token", token, "session", sp_session_for_person(reply));
+		answer = json_pack("{s:s, s:o}", "token", token, "session",
+				   sp_session_for_person(reply));
 	if (!answer) {
-		sp_respond_error(ret_response, 500, "internal", 0, "out of memory; try again in a moment");
+		sp_respond_error(ret_response, 500, "internal", 0,
+				 "out of memory; try again in a moment");
 		return;
 	}
 	if (tunnel)
@@ -111,7 +115,8 @@ static void set_text(json_t *object, const char *key, const char *text)
 	char shown[256];
 
 	if (text && *text)
-		json_object_set_new(object, key, json_string(sp_text_show(text, shown, sizeof(shown))));
+		json_object_set_new(object, key,
+				    json_string(sp_text_show(text, shown, sizeof(shown))));
 }
 
 void sp_signin_record(struct sp_portal *portal, const struct sp_finding *finding, const char *idp,
@@ -120,7 +125,8 @@ void sp_signin_record(struct sp_portal *portal, const struct sp_finding *finding
 	char text[SP_ADDR_TEXT_MAX];
 	struct record *record;
 
-	record = portal->waiting_refusals < WAITING_REFUSALS_MAX ? calloc(1, sizeof(*record)) : NULL;
+	record =
+		portal->waiting_refusals < WAITING_REFUSALS_MAX ? calloc(1, sizeof(*record)) : NULL;
 	if (!record) {
 		portal->lost_refusals++;
 		return;
@@ -151,7 +157,8 @@ void sp_signin_say_lost(struct sp_portal *portal)
 
 	if (!portal->lost_refusals || now_ns - portal->lost_said_ns < (uint64_t)SP_NS_PER_S)
 		return;
-	sp_log_error("%llu refused sign-ins are not on record: sallyportd %s", (unsigned long long)portal->lost_refusals,
+	sp_log_error("%llu refused sign-ins are not on record: sallyportd %s",
+		     (unsigned long long)portal->lost_refusals,
 		     portal->is_gate_there ? "takes no more" : "is not there");
 	portal->lost_refusals = 0;
 	portal->lost_said_ns = now_ns;

@@ -19,8 +19,8 @@ static void hash_cookie(const char *cookie, char ret_hash[2 * HASH_LEN + 1])
 	sodium_bin2hex(ret_hash, 2 * HASH_LEN + 1, hash, sizeof(hash));
 }
 
-int sp_state_make(const struct sp_sealer *sealer, const json_t *about, const char *cookie, int64_t ends_s,
-		  char **ret_state)
+int sp_state_make(const struct sp_sealer *sealer, const json_t *about, const char *cookie,
+		  int64_t ends_s, char **ret_state)
 {
 	char hash[2 * HASH_LEN + 1];
 	__sp_json json_t *value = NULL;
@@ -37,7 +37,8 @@ static int check_state(const json_t *value, const char *cookie, int64_t now_s)
 	const char *hash = json_string_value(json_object_get(value, "c"));
 	char theirs[2 * HASH_LEN + 1];
 
-	if (!hash || strlen(hash) != sizeof(theirs) - 1 || !json_is_object(json_object_get(value, "a")))
+	if (!hash || strlen(hash) != sizeof(theirs) - 1 ||
+	    !json_is_object(json_object_get(value, "a")))
 		return -EBADMSG;
 	if (json_integer_value(json_object_get(value, "e")) <= now_s)
 		return -ESTALE;
@@ -47,8 +48,8 @@ static int check_state(const json_t *value, const char *cookie, int64_t now_s)
 	return sodium_memcmp(hash, theirs, sizeof(theirs)) == 0 ? 0 : -EPERM;
 }
 
-int sp_state_open(const struct sp_sealer *sealer, const char *state, const char *cookie, int64_t now_s,
-		  json_t **ret_about)
+int sp_state_open(const struct sp_sealer *sealer, const char *state, const char *cookie,
+		  int64_t now_s, json_t **ret_about)
 {
 	__sp_json json_t *value = NULL;
 	int r = sp_unseal(sealer, PURPOSE, state, &value);

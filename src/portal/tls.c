@@ -137,7 +137,8 @@ static bool is_address(const char *host)
 	return sp_addr_parse(host, &addr) == 0;
 }
 
-static int name_hosts(const char *url, const struct sp_addr *listen, char **ret_host, char **ret_names)
+static int name_hosts(const char *url, const struct sp_addr *listen, char **ret_host,
+		      char **ret_names)
 {
 	static const struct sp_addr every;
 	const uint8_t every_v4[4] = { 0 };
@@ -151,7 +152,8 @@ static int name_hosts(const char *url, const struct sp_addr *listen, char **ret_
 		return -ENOMEM;
 	sp_buf_printf(&names, "%s:%s", is_address(host) ? "IP" : "DNS", host);
 	sp_addr_format(listen, text);
-	if (sp_addr_compare(listen, &every) != 0 && sp_addr_compare(listen, &v4) != 0 && strcmp(text, host) != 0)
+	if (sp_addr_compare(listen, &every) != 0 && sp_addr_compare(listen, &v4) != 0 &&
+	    strcmp(text, host) != 0)
 		sp_buf_printf(&names, ",IP:%s", text);
 	r = sp_buf_take(&names, ret_names);
 	if (r == 0)
@@ -179,14 +181,19 @@ static X509 *sign(EVP_PKEY *key, const char *host, const char *names)
 	serial[0] &= 0x7f;
 	if (!X509_set_version(cert, X509_VERSION_3) ||
 	    !ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), sp_get_be64(serial)) ||
-	    !X509_gmtime_adj(X509_getm_notBefore(cert), -3600) || /* clients whose clocks are behind */
-	    !X509_time_adj_ex(X509_getm_notAfter(cert), VALID_DAYS, 0, NULL) || !X509_set_pubkey(cert, key) ||
-	    !X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)(strlen(host) > 64 ? "sallyport" : host),
-					-1, -1, 0) ||
-	    !X509_set_issuer_name(cert, name) || !add_extension(cert, NID_subject_alt_name, names) ||
+	    !X509_gmtime_adj(X509_getm_notBefore(cert),
+			     -3600) || /* clients whose clocks are behind */
+	    !X509_time_adj_ex(X509_getm_notAfter(cert), VALID_DAYS, 0, NULL) ||
+	    !X509_set_pubkey(cert, key) ||
+	    !X509_NAME_add_entry_by_txt(
+		    name, "CN", MBSTRING_UTF8,
+		    (const unsigned char *)(strlen(host) > 64 ? "sallyport" : host), -1, -1, 0) ||
+	    !X509_set_issuer_name(cert, name) ||
+	    !add_extension(cert, NID_subject_alt_name, names) ||
 	    !add_extension(cert, NID_basic_constraints, "critical,CA:FALSE") ||
 	    !add_extension(cert, NID_key_usage, "critical,digitalSignature") ||
-	    !add_extension(cert, NID_ext_key_usage, "serverAuth") || !X509_sign(cert, key, EVP_sha256()))
+	    !add_extension(cert, NID_ext_key_usage, "serverAuth") ||
+	    !X509_sign(cert, key, EVP_sha256()))
 		return NULL;
 	return SP_TAKE_PTR(cert);
 }

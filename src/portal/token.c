@@ -11,16 +11,16 @@
 
 int sp_token_make(const struct sp_sealer *sealer, const struct sp_person *person, char **ret_token)
 {
-	__sp_json json_t *value = json_pack("{s:s, s:s, s:s, s:s}", "i", person->idp, "s", person->subject,
-				  "u", person->user, "d", person->device_key);
+	__sp_json json_t *value =
+		json_pack("{s:s, s:s, s:s, s:s}", "i", person->idp, "s", person->subject, "u",
+			  person->user, "d", person->device_key);
 
 	if (!value)
 		return -ENOMEM;
 	return sp_seal(sealer, PURPOSE, value, ret_token);
 }
 
-int sp_token_read(const struct sp_sealer *sealer, const char *token,
-		  struct sp_person *ret_person)
+int sp_token_read(const struct sp_sealer *sealer, const char *token, struct sp_person *ret_person)
 {
 	const char *idp, *subject, *user, *device;
 	struct sp_person person = { 0 };

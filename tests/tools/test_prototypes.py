@@ -8,7 +8,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'tools/prototypes'
 FOLDERS = [f'src/{name}' for name in ('audit', 'base', 'config', 'crypto', 'identity', 'io', 'net', 'policy', 'reference',
-                                      'tables', 'vpnd', 'wg', 'yaml')]
+                                      'portal', 'tables', 'vpnd', 'wg', 'yaml')]
 
 HEADER = '''/* A header. */
 #define SP_A 1
