@@ -119,6 +119,7 @@ int sp_detach(struct sp_daemon *daemon, const char *by, const char *why, struct 
 	if (r < 0)
 		return r;
 	/* from here on there is no way back */
+	error->text[0] = '\0';
 	if (remove_tunnel(daemon->netlink, daemon->machine->tunnel, error) < 0)
 		sp_log_error("%s", error->text);
 	sp_found_forget(&daemon->paths);

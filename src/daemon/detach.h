@@ -26,8 +26,8 @@ const char *sp_detach_word(enum sp_detach_forwarding forwarding);
 void sp_detach_plan(const struct sp_paths *paths, struct sp_detach_plan *ret_plan);
 
 /* Do it: forwarding as it was found, every hook and pin, the second lock and the tunnel interface away, on record with
- * @by and @why (may be NULL). Returns 0, and the daemon stops; -errno with @error: it goes on, and its watch puts
- * back what is gone already. */
+ * @by and @why (may be NULL). Returns 0, and the daemon stops: @error then says what of the tunnel is left, and is ""
+ * when nothing is; -errno with @error: it goes on, and its watch puts back what is gone already. */
 int sp_detach(struct sp_daemon *daemon, const char *by, const char *why, struct sp_plane_error *error);
 
 /* The same while no sallyportd runs, over pins of any version; @daemon has paths, perhaps a machine, and holds root

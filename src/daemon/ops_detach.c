@@ -42,6 +42,8 @@ static void run(struct sp_daemon *daemon, struct sp_client *client, const char *
 		return;
 	}
 	json_object_set_new(json, "detached", json_true());
+	if (error.text[0])
+		json_object_set_new(json, "tunnel_left", json_string(error.text));
 	sp_client_reply(client, json);
 }
 

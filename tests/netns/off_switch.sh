@@ -93,5 +93,22 @@ expect "it is on record" grep -q '"event":"detach".*unload' "$LAB_ROOT/var/log/s
 expect "a second time is no error" unload --yes
 start_waiting_engine
 expect "the daemon starts, and ana is through" eval 'lab_start_daemon && lab_wait 20 reaches'
+
+# ---- the tunnel interface cannot be removed, and nobody carries packets on it; then it is one that was found there ----
+lab_kill "$lab_daemon_pid"
+cc -shared -fPIC -D_GNU_SOURCE -o "$LAB_DIR/no_dellink.so" "$lab_top/tests/support/no_dellink.c" || exit 1
+LD_PRELOAD=$LAB_DIR/no_dellink.so lab_start_daemon || exit 1
+lab_kill "$lab_engine_pid"
+lab_gate detach --yes 2>"$LAB_DIR/said"
+expect "detach exits 1 when the tunnel interface stays" same $? 1
+expect "and says so, with the remedy" grep -q 'vpn0 could not be removed.*ip link delete vpn0' "$LAB_DIR/said"
+expect "the rest is gone" eval 'same "$(hooks) $(pins)" "0 0" && ! has_lock'
+expect "the daemon stops all the same" lab_wait 10 stopped
+start_waiting_engine
+expect "another takes the interface over, and ana is through" eval 'lab_start_daemon && lab_wait 20 reaches'
+lab_kill "$lab_engine_pid"
+find "$pin_dir" -type f -delete && lab_in gateway nft delete table inet sallyport
+expect "pins and lock gone behind its back, the engine dead: detach --yes" lab_gate detach --yes 2>"$LAB_DIR/said"
+expect "nothing of it is left" lab_wait 10 gone
 expect "the record's chain is whole" lab_gate audit verify
 expect_done
