@@ -1,137 +1,184 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The packages on a Debian that has nothing else: installed, a gateway run from what is in them, upgraded while a person
-# is signed in, removed, purged. Run by tests/package/packages.sh in a root of its own, as root.
+# The packages on a Debian that has nothing else, under its own systemd: installed, a gateway run by its units, upgraded
+# while a person is signed in, removed, purged. Run by tests/package/packages.sh in a root of its own, where systemd is
+# the first process, as root.
 #
-#   installed.sh FOLDER     of the .deb files
+#   installed.sh --fetch FOLDER     before systemd is started and while there is a network: what apt will install
+#   installed.sh FOLDER             of the .deb files
 #
-#   laptop 192.0.2.11 ──── wan0 192.0.2.1  gw  lan0 10.30.0.1 ──── office 10.30.2.9
-#                                                                    (10.30.9.4 is denied to everybody)
-#
-# There is no systemd in such a root: the services are the ExecStart lines of the installed units, started and stopped
-# here as systemd would.
+#   laptop 192.0.2.11 ──── wan0 192.0.2.1  (here)  lan0 10.30.0.1 ──── office 10.30.2.9
+#                                                                       (10.30.9.4 is denied to everybody)
 set -u
+export DEBIAN_FRONTEND=noninteractive
+apt_quiet() { apt-get -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends "$@" >>"$LAB_DIR/apt.log" 2>&1; }
+fetch() {
+	local uri
+	uri=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
+		awk '$1 == "bookworm" && $2 == "main" && !n {n = 1; print $3}')
+	echo "deb $uri bookworm-backports main" >/etc/apt/sources.list.d/backports.list
+	apt_quiet update && apt_quiet install python3 curl iproute2 nftables procps kmod && apt_quiet install --download-only "$1"/sallyport-client_*.deb &&
+		apt_quiet install --download-only -t bookworm-backports "$1"/sallyport_*.deb && apt_quiet install --download-only wireguard-tools
+}
+LAB_DIR=$(mktemp -d)
+[ "$1" != --fetch ] || { fetch "$2" || { tail "$LAB_DIR/apt.log"; exit 75; }; exit 0; }
+
 debs=$1
 source "$(dirname "$0")/../support/expect.sh"
-LAB_DIR=$(mktemp -d)
-export DEBIAN_FRONTEND=noninteractive
-apt_quiet() { apt-get -qq -y -o Dpkg::Use-Pty=0 "$@" >>"$LAB_DIR/apt.log" 2>&1; }
+readonly UNITS=(sallyportd.service sallyport-vpnd@vpn0.service sallyport-portal.service)
 at() { local host=$1; shift; nsenter --net="/run/netns/$host" -- "$@"; }
 wait_for() { # wait_for COMMAND… : until it succeeds; 60 s at the most
-	local deadline=$((SECONDS + 60))
+	local deadline=$((SECONDS + ${WAIT:-60}))
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $deadline ] || return 1
 		sleep 0.1
 	done
 }
-
-# ---- services ----
-
-declare -A service_pid
-start_unit() { # start_unit UNIT [INSTANCE] : its ExecStart, in the gateway's namespace
-	local line
-	line=$(sed -n 's/^ExecStart=//p' "/lib/systemd/system/$1")
-	nsenter --net=/run/netns/gw -- ${line//%i/${2:-}} >>"$LAB_DIR/$1.log" 2>&1 </dev/null &
-	service_pid[$1]=$!
-}
-stop_unit() {
-	kill "${service_pid[$1]}" 2>/dev/null
-	wait "${service_pid[$1]}" 2>/dev/null
-}
-start_gateway() {
-	mkdir -p /run/wireguard # RuntimeDirectory=
-	start_unit sallyportd.service
-	start_unit sallyport-vpnd@.service vpn0
-	start_unit sallyport-portal.service
-}
-serves() {
-	local code
-	at gw sallyport status --json >/dev/null
-	code=$?
-	[ $code -eq 0 ] || [ $code -eq 8 ]
-}
-has_portal() { at gw sallyport status --json | grep -q '"fingerprint"'; }
+state() { systemctl is-active "$@" | sort -u | tr '\n' ' '; }
+run() { same "$(state "${UNITS[@]}")" 'active '; }
+restarts() { systemctl show -P NRestarts "${UNITS[@]}" | grep . | tr '\n' ' '; }
+pid_of() { systemctl show -P MainPID "$1"; }
+said() { journalctl -q --no-pager -o cat -u "$1" | grep -q -- "$2"; }
 
 # ---- surroundings ----
 
-wire() { # wire HOST IFACE ADDRESS PEER IFACE ADDRESS
-	ip link add "$2" netns "$1" type veth peer name "$5" netns "$4"
-	ip -n "$1" address add "$3" dev "$2"
-	ip -n "$1" link set "$2" up
-	ip -n "$4" address add "$6" dev "$5"
-	ip -n "$4" link set "$5" up
+wire() { # wire IFACE ADDRESS HOST ADDRESS
+	ip link add "$1" type veth peer name eth0 netns "$3"
+	ip address add "$2" dev "$1"
+	ip link set "$1" up
+	ip -n "$3" address add "$4" dev eth0
+	ip -n "$3" link set eth0 up
+	ip -n "$3" link set lo up
+	ip -n "$3" route add default via "${2%/*}"
 }
 web() { # web ADDRESS LOG : notes who was there
 	nsenter --net=/run/netns/office -- python3 -m http.server --bind "$1" --directory "$LAB_DIR/www" 80 >>"$LAB_DIR/$2" 2>&1 &
-	web_pids+=($!)
+	helpers+=($!)
 }
-web_pids=()
-get() { at "$1" curl -sf --noproxy '*' --max-time 3 "http://$2/" >/dev/null; }
+helpers=()
+get() { at laptop curl -sf --noproxy '*' --max-time 3 "http://$1/" >/dev/null; }
 surroundings() {
-	local host
-	for host in gw laptop office; do
-		ip netns add $host
-		ip -n $host link set lo up
-	done
-	wire gw wan0 192.0.2.1/24 laptop eth0 192.0.2.11/24
-	wire gw lan0 10.30.0.1/16 office eth0 10.30.2.9/16
+	ip link set lo up
+	ip netns add laptop
+	ip netns add office
+	wire wan0 192.0.2.1/24 laptop 192.0.2.11/24
+	wire lan0 10.30.0.1/16 office 10.30.2.9/16
 	ip -n office address add 10.30.9.4/16 dev eth0
-	ip -n office route add default via 10.30.0.1
-	ip -n laptop route add default via 192.0.2.1
-	ip -n gw route add default via 192.0.2.254
+	ip route add default via 192.0.2.254
 	mkdir "$LAB_DIR/www"
 	web 10.30.2.9 office.log
 	web 10.30.9.4 payroll.log
-	mount -t bpf bpf /sys/fs/bpf 2>/dev/null || true # as systemd does
 }
 end() {
 	local pid
 	at laptop sallyport down --iface wg0 >/dev/null 2>&1
-	for pid in "${service_pid[@]}" "${web_pids[@]}" ${probe_pid:-}; do kill "$pid" 2>/dev/null; done
+	for pid in "${helpers[@]}"; do kill "$pid" 2>/dev/null; done
 }
 trap end EXIT
 
 # ---- a laptop's package, and a gateway's in its place ----
 
-uri=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
-	awk '$1 == "bookworm" && $2 == "main" && !n {n = 1; print $3}')
-echo "deb $uri bookworm-backports main" >/etc/apt/sources.list.d/backports.list
-apt_quiet update && apt_quiet install --no-install-recommends python3 curl iproute2 nftables || exit 75
-
-expect "a laptop's package installs" apt_quiet install --no-install-recommends "$debs"/sallyport-client_*.deb
+expect "a laptop's package installs" apt_quiet install "$debs"/sallyport-client_*.deb
 expect "it signs in" grep -q '^  login ' <(sallyport --help)
 expect "and is no gateway" fails sallyport apply /dev/null
 expect "and loads no BPF" fails grep -q libbpf <(ldd /usr/bin/sallyport)
-expect "the gateway's package installs in its place" apt_quiet install --no-install-recommends -t bookworm-backports "$debs"/sallyport_*.deb
+expect "the gateway's package installs in its place" apt_quiet install -t bookworm-backports "$debs"/sallyport_*.deb
 expect "which the laptop's then has left" fails dpkg -s sallyport-client
 expect "the users are made" id sallyport-portal sallyport-vpnd
 expect "the portal reads idp.d by its group" same "$(stat -c '%a %G' /etc/sallyport/idp.d)" "2750 sallyport-portal"
 expect "no engine without a cipher came with it" same "$(find / -xdev -path /proc -prune -o -name '*vpnd-null*' -print | grep -v "^$debs" | head -1)" ""
 expect "the version is one" same "$(sallyport --version)" "sallyport $(dpkg-query -W -f '${Version}' sallyport | sed 's/+.*//')"
+expect "nothing runs yet" same "$(state "${UNITS[@]}")" 'inactive '
+expect "nor will after a boot" same "$(systemctl is-enabled "${UNITS[@]}" | sort -u)" disabled
+oddities() { systemd-analyze verify --man=no "${UNITS[@]}" 2>&1 | grep -v FileDescriptorStorePreserve; } # since 254
+expect "systemd finds nothing odd in the units" same "$(oddities)" ""
 
 # ---- a gateway from what was installed ----
 
 surroundings
-expect "init writes a configuration" at gw sallyport init --yes --admin-from 10.30.0.0/16
-start_gateway
-expect "the daemon serves" wait_for serves
-add_ana() { at gw sallyport user add ana --groups staff --password-fd 3 3<<<"ana's secret"; }
+expect "init writes a configuration" sallyport init --yes --admin-from 10.30.0.0/16
+expect "the units are enabled and started at once" systemctl enable --now sallyportd sallyport-vpnd@vpn0 sallyport-portal
+add_ana() { sallyport user add ana --groups staff --password-fd 3 3<<<"ana's secret"; }
 expect "a first person is added" add_ana
 sed -i '/^rules:/a\  - { name: payroll-closed, deny: {from: any, to: 10.30.9.4} }' /etc/sallyport/policy.yaml
 sed -i '/^tests:/,$d' /etc/sallyport/policy.yaml
-expect "the policy is applied" at gw sallyport apply /etc/sallyport/policy.yaml
+expect "the policy is applied" sallyport apply /etc/sallyport/policy.yaml
+has_portal() { sallyport status --json | grep -q '"fingerprint"'; }
 expect "the portal serves" wait_for has_portal
-fingerprint=$(at gw sallyport status --json | sed -n 's/.*"fingerprint": *"\([^"]*\)".*/\1/p')
+shown() { sallyport status --json | sed -n 's/.*"fingerprint": *"\([^"]*\)".*/\1/p'; } # the certificate's fingerprint
+fingerprint=$(shown)
 sign_in() {
 	at laptop sallyport login https://192.0.2.1 --fingerprint "$fingerprint" --device laptop --idp local --user ana \
 		--password-fd 3 3<<<"ana's secret"
 }
 up() { WG_QUICK_USERSPACE_IMPLEMENTATION=sallyport-vpnd at laptop sallyport up --iface wg0; }
-apt_quiet install --no-install-recommends wireguard-tools
 expect "ana signs in" wait_for sign_in
 expect "her tunnel comes up" up
-expect "she reaches the office" wait_for get laptop 10.30.2.9
-expect "not what is denied" fails get laptop 10.30.9.4
+expect "she reaches the office" wait_for get 10.30.2.9
+expect "not what is denied" fails get 10.30.9.4
+expect "all is well" wait_for sallyport status
+expect "and nothing had to be started twice" same "$(restarts)" "0 0 0 "
+
+# ---- systemctl, while she is there ----
+
+machine=/etc/sallyport/sallyport.yaml
+cp $machine "$LAB_DIR/machine.yaml"
+ip link add lan1 type veth peer name lan1-far && ip link set lan1 up && ip link set lan1-far up
+sed -i 's/inside: *\[ *lan0/&, lan1/' $machine
+lists_lan1() { sallyport status --json | grep -q '"lan1"'; }
+expect "reload takes an interface that was added to sallyport.yaml" wait_for systemctl reload sallyportd
+expect "programs sit on it" wait_for lists_lan1
+sed -i 's/listen: 51820/listen: none/' $machine
+expect "a fault makes the reload fail" fails systemctl reload sallyportd
+expect "and the journal says where" said sallyportd 'sallyport.yaml:[0-9]*:[0-9]*'
+expect "the daemon goes on" run
+cp "$LAB_DIR/machine.yaml" $machine
+expect "without the interface it is taken back" wait_for systemctl reload sallyportd
+ip link delete lan1
+expect "the engine reloads" systemctl reload sallyport-vpnd@vpn0
+expect "she is still through" get 10.30.2.9
+certify() { # certify DAYS : a certificate as certbot leaves it, root's alone
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days "$1" -subj /CN=192.0.2.1 -addext subjectAltName=IP:192.0.2.1 \
+		-keyout "$live/privkey.pem" -out "$live/fullchain.pem" 2>/dev/null
+}
+live=/etc/letsencrypt/live/gate
+(umask 077 && mkdir -p $live && certify 90)
+sed -i "s#^portal:#&\n  tls: { cert: $live/fullchain.pem, key: $live/privkey.pem }#" $machine
+file_is_shown() { same "$(shown)" "$(openssl x509 -in $live/fullchain.pem -outform DER | sha256sum | cut -d' ' -f1)"; }
+expect "the portal takes a certificate of root's" eval 'systemctl reload sallyportd && systemctl restart sallyport-portal && wait_for file_is_shown'
+(umask 077 && certify 91)
+expect "after a renewal, the hook that operations.md shows" bash -c "$(sed -n '/^#!\/bin\/sh/,/^```/p' "$(dirname "$0")/../../docs/operations.md" | grep -v '^```')"
+expect "has the portal show the new one" wait_for file_is_shown
+
+session() { sallyport session list --json | grep -oE '"(id|session)": *"?[0-9a-f]+' | sort | tr '\n' ' '; }
+signed_in=$(session)
+still_through() { wait_for get 10.30.2.9 && same "$(session)" "$signed_in" && run; }
+in_order() { local unit; for unit in "$@"; do systemctl restart "$unit" || return; done; }
+expect "restarted, daemon first: she is through, by the same session" eval 'in_order "${UNITS[@]}" && still_through'
+expect "the engine first" eval 'in_order "${UNITS[1]}" "${UNITS[2]}" "${UNITS[0]}" && still_through'
+expect "all at once" eval 'systemctl restart "${UNITS[@]}" && still_through'
+has_table() { nft list table inet sallyport >/dev/null 2>&1; }
+expect "stopped, all three" systemctl stop "${UNITS[@]}"
+expect "the kernel judges on" eval 'has_table && ip link show vpn0 >/dev/null'
+expect "and started again" eval 'systemctl start "${UNITS[@]}" && still_through'
+kill_one() { kill -KILL "$(pid_of "$1")" && wait_for eval "[ \$(systemctl show -P NRestarts $1) -gt ${2:-0} ]" && wait_for run; }
+for unit in "${UNITS[@]}"; do
+	expect "killed, $unit is started again" kill_one "$unit"
+done
+expect "and she is through" still_through
+
+# ---- the off switch, and back ----
+
+expect "detach" sallyport detach --yes
+gone() { ! has_table && ! ip link show vpn0 2>/dev/null && [ -z "$(find /sys/fs/bpf -name '*sallyport*')" ]; }
+expect "nothing of it is in the kernel" gone
+expect "systemd leaves sallyportd stopped, as no failure" wait_for eval '[ "$(systemctl is-active sallyportd)" = inactive ]'
+expect "systemctl start puts it back" systemctl start sallyportd
+expect "with her session" still_through
+systemctl stop "${UNITS[@]}"
+sallyportd --unload --yes >/dev/null && rm -rf /run/sallyport /run/wireguard/vpn0.sock
+expect "as after a boot, what is enabled starts" systemctl start multi-user.target
+expect "and she is through" still_through
 
 # ---- upgraded while she is there ----
 
@@ -142,31 +189,33 @@ dpkg-deb -R "$debs"/sallyport_*.deb "$newer" && sed -i 's/^Version: .*/&+later/'
 denials() { grep -c payroll-closed /var/log/sallyport/packets.jsonl; }
 before=$(denials)
 tried() { [ "$(denials)" -gt "$before" ]; }
-while :; do get laptop 10.30.9.4; done &
+while :; do get 10.30.9.4; done &
 probe_pid=$!
-upgrade() { at gw dpkg -i "$LAB_DIR/sallyport-later.deb" >>"$LAB_DIR/apt.log" 2>&1; }
-has_table() { at gw nft list table inet sallyport >/dev/null 2>&1; }
-expect "the upgrade installs" upgrade
+helpers+=($probe_pid)
+pids() { systemctl show -P MainPID "${UNITS[@]}" | grep . | tr '\n' ' '; }
+old_pids=$(pids)
+expect "the upgrade installs" apt_quiet install "$LAB_DIR/sallyport-later.deb"
+other_pids() { local pid; for pid in $old_pids; do [[ " $(pids)" != *" $pid "* ]] || return 1; done; }
+expect "all three are started anew" eval 'other_pids && run'
 expect "nothing was let go" has_table
-for unit in sallyportd.service sallyport-portal.service sallyport-vpnd@.service; do stop_unit $unit; done
-start_gateway
-expect "the new daemon serves" wait_for serves
-expect "she reaches the office still, without a new sign-in" wait_for get laptop 10.30.2.9
-expect "it is the same session" grep -q ana <(at gw sallyport session list)
+expect "she reaches the office still, by the same session" still_through
 expect "while she tried" wait_for tried
 kill $probe_pid; wait $probe_pid 2>/dev/null
 expect "no packet passed that may not, all the while" same "$(grep -c GET "$LAB_DIR/payroll.log")" 0
+systemctl stop sallyport-portal
+expect "an upgrade with the portal stopped" apt_quiet install --reinstall "$LAB_DIR/sallyport-later.deb"
+expect "leaves it stopped" same "$(state sallyport-portal)" "inactive "
+systemctl start sallyport-portal
 
 # ---- and taken away ----
 
-expect "the package is removed" at gw apt-get -qq -y -o Dpkg::Use-Pty=0 remove sallyport
-expect "its programs are out of the kernel" same "$(find /sys/fs/bpf -name '*sallyport*')" ""
-expect "and its table" fails has_table
-expect "and its tunnel interface" fails at gw ip link show vpn0
+expect "the package is removed" apt_quiet remove sallyport
+expect "nothing of it is in the kernel" gone
+expect "no service runs" same "$(systemctl list-units --state=active,activating,failed --no-legend 'sallyport*')" ""
 expect "the configuration stays" test -s /etc/sallyport/policy.yaml
-for unit in "${!service_pid[@]}"; do stop_unit "$unit"; done
 expect "it is purged" apt_quiet purge sallyport
-left() { find /etc /usr /lib /var /run -xdev -name '*sallyport*' | grep -vE '^/usr/(share/doc/)?sallyport-client|/apt/|wireguard'; }
+left() { find /etc /usr /lib /var /run -xdev -name '*sallyport*' | grep -v "^$debs"; }
 expect "nothing of it is left" same "$(left | tr '\n' ' ')" ""
 expect "nor its users" fails id sallyport-portal
+[ $expect_failed -eq 0 ] || journalctl -q --no-pager -o short-monotonic -u 'sallyport*' >"$LAB_DIR/journal.log"
 expect_done

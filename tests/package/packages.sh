@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The Debian packages: made, looked at by lintian, and lived with on a bare Debian (installed.sh).
+# The Debian packages: made, looked at by lintian, and lived with on a bare Debian under its own systemd (installed.sh).
 #
 #   packages.sh [FOLDER]     of packages that tools/deb made; without: it makes them, in minutes
 #
@@ -9,7 +9,7 @@ set -u
 cd "$(dirname "$(readlink -f "$0")")/../.." || exit
 source tests/support/expect.sh
 folder=${1:-build/deb}
-LAB_DIR=$(mktemp -d /dev/shm/sallyport-packages-XXXXXX) # /dev is what a bare root shares with this machine
+LAB_DIR=$(mktemp -d /var/tmp/sallyport-packages-XXXXXX) # a boot empties /tmp
 trap 'rm -rf "$LAB_DIR"' EXIT
 
 command -v dh >/dev/null && command -v lintian >/dev/null ||
@@ -23,8 +23,9 @@ expect "the engine without a cipher is of the benchmarks" holds sallyport-bench 
 expect "and of nothing else" fails holds sallyport vpnd-null
 needs() { dpkg-deb -f "$LAB_DIR/$1"_*.deb Depends | grep -q "$2"; }
 expect "a laptop needs no BPF" fails needs sallyport-client 'libbpf\|libnftables\|libsqlite'
-tools/bare bash tests/package/installed.sh "$LAB_DIR" 2>&1 | tee "$LAB_DIR/installed.log"
+tools/bare --boot --copy "$LAB_DIR" --before "bash tests/package/installed.sh --fetch '$LAB_DIR'" \
+	bash tests/package/installed.sh "$LAB_DIR" 2>&1 | tee "$LAB_DIR/installed.log"
 code=${PIPESTATUS[0]}
-[ $code -ne 75 ] || { echo "skip: there is no bare Debian here, or no mirror"; exit 77; }
+[ $code -ne 75 ] || { echo "skip: $(sed -n 's/^bare: skipped: //p' "$LAB_DIR/installed.log" | tail -n 1)"; exit 77; }
 expect "they are lived with" same $code 0
 expect_done
