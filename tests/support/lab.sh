@@ -258,6 +258,7 @@ lab_get() { # lab_get HOST URL : the page, or failure within 2 s
 
 lab_down() {
 	local pid host
+	trap '' INT TERM HUP # impatience leaves nothing behind
 	for pid in "${LAB_PIDS[@]}"; do kill -KILL "$pid" 2>/dev/null; done
 	for pid in "${LAB_PIDS[@]}"; do wait "$pid" 2>/dev/null; done
 	if mountpoint -q "$LAB_ROOT/sys/fs/bpf" 2>/dev/null; then umount "$LAB_ROOT/sys/fs/bpf"; fi
@@ -265,4 +266,5 @@ lab_down() {
 		[ ! -e "/run/netns/$LAB-$host" ] || ip netns delete "$LAB-$host"
 	done
 	rm -rf "$LAB_DIR"
+	trap - INT TERM HUP
 }

@@ -3,8 +3,10 @@
 """./check on a made-up tree: it may not look greener than its parts are."""
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -96,16 +98,31 @@ class Check(unittest.TestCase):
         self.check('--only', 'netns', expect=0)
 
     def test_stopped_run_ends_what_it_started(self):
-        self.script('tests/netns/a.sh', 'trap "touch down" EXIT; sleep 600 & echo $! >sleeper; touch started; wait')
-        run = subprocess.Popen([os.path.join(self.root, 'check'), '--only', 'netns'], stdout=subprocess.DEVNULL,
+        for name, words in (('tests/netns/a.sh', ('--only', 'netns')), ('tools/build', ()), ('tools/build', ('--only', 'netns'))):
+            for how in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                with self.subTest(where=name, words=words, how=how):
+                    self.stop_in(name, words, how)
+
+    def stop_in(self, script, words, how):
+        for left in ('started', 'down'):
+            if os.path.exists(os.path.join(self.root, left)):
+                os.remove(os.path.join(self.root, left))
+        self.script('tools/build', 'exit 0')
+        self.script(script, 'trap "touch down" EXIT; sleep 600 & echo $! >sleeper; touch started; wait')
+        run = subprocess.Popen([os.path.join(self.root, 'check'), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                env={**os.environ, 'PATH': self.root + '/bin:' + os.environ['PATH']})
         while not os.path.exists(os.path.join(self.root, 'started')):
             self.assertIsNone(run.poll())
-        run.terminate()
+        run.send_signal(how)
         self.assertEqual(run.wait(), 130)
         self.assertTrue(os.path.exists(os.path.join(self.root, 'down')))
         with open(os.path.join(self.root, 'sleeper'), encoding='utf-8') as file:
-            self.assertFalse(is_running(file.read().strip()))
+            sleeper = file.read().strip()
+        for _ in range(600):  # it was told to end
+            if not is_running(sleeper):
+                return
+            time.sleep(0.1)
+        self.fail('what the scenario started runs on')
 
     def test_lanes_run_side_by_side(self):
         self.script('tests/netns/a.sh', 'touch a; until [ -e b ]; do sleep 0.05; done')
