@@ -5,14 +5,10 @@
 set -u
 source "$(dirname "$0")/../support/lab.sh"
 source "$lab_top/tests/support/expect.sh"
+source "$lab_top/tests/support/page.sh"
 trap lab_down EXIT
 
-# What the page shows, in its order.
-examples() {
-	awk '/^```/ { inside = !inside; next } inside' "$lab_top/docs/operations.md" |
-		grep -E '^(sallyport|sallyportd|nsenter) ' | sed -E 's/ {2,}.*//'
-}
-mapfile -t pages < <(examples)
+mapfile -t pages < <(page_commands "$lab_top/docs/operations.md" sallyport sallyportd nsenter)
 known=(
 	'sallyport detach'
 	'sallyport detach --yes'

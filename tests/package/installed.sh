@@ -10,31 +10,21 @@
 #   laptop 192.0.2.11 ──── wan0 192.0.2.1  (here)  lan0 10.30.0.1 ──── office 10.30.2.9
 #                                                                       (10.30.9.4 is denied to everybody)
 set -u
-export DEBIAN_FRONTEND=noninteractive
-apt_quiet() { apt-get -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends "$@" >>"$LAB_DIR/apt.log" 2>&1; }
+source "$(dirname "$0")/../support/expect.sh"
+source "$(dirname "$0")/lab.sh"
 fetch() {
 	local uri
 	uri=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
 		awk '$1 == "bookworm" && $2 == "main" && !n {n = 1; print $3}')
 	echo "deb $uri bookworm-backports main" >/etc/apt/sources.list.d/backports.list
-	apt_quiet update && apt_quiet install python3 curl iproute2 nftables procps kmod && apt_quiet install --download-only "$1"/sallyport-client_*.deb &&
+	apt_quiet update && apt_quiet install openresolv python3 curl iproute2 nftables procps kmod && apt_quiet install --download-only "$1"/sallyport-client_*.deb &&
 		apt_quiet install --download-only -t bookworm-backports "$1"/sallyport_*.deb && apt_quiet install --download-only wireguard-tools
 }
 LAB_DIR=$(mktemp -d)
 [ "$1" != --fetch ] || { fetch "$2" || { tail "$LAB_DIR/apt.log"; exit 75; }; exit 0; }
 
 debs=$1
-source "$(dirname "$0")/../support/expect.sh"
 readonly UNITS=(sallyportd.service sallyport-vpnd@vpn0.service sallyport-portal.service)
-at() { local host=$1; shift; nsenter --net="/run/netns/$host" -- "$@"; }
-wait_for() { # wait_for COMMAND… : until it succeeds; 60 s at the most
-	local deadline=$((SECONDS + ${WAIT:-60}))
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $deadline ] || return 1
-		sleep 0.1
-	done
-}
-state() { systemctl is-active "$@" | sort -u | tr '\n' ' '; }
 run() { same "$(state "${UNITS[@]}")" 'active '; }
 restarts() { systemctl show -P NRestarts "${UNITS[@]}" | grep . | tr '\n' ' '; }
 pid_of() { systemctl show -P MainPID "$1"; }
@@ -42,21 +32,6 @@ said() { journalctl -q --no-pager -o cat -u "$1" | grep -q -- "$2"; }
 
 # ---- surroundings ----
 
-wire() { # wire IFACE ADDRESS HOST ADDRESS
-	ip link add "$1" type veth peer name eth0 netns "$3"
-	ip address add "$2" dev "$1"
-	ip link set "$1" up
-	ip -n "$3" address add "$4" dev eth0
-	ip -n "$3" link set eth0 up
-	ip -n "$3" link set lo up
-	ip -n "$3" route add default via "${2%/*}"
-}
-web() { # web ADDRESS LOG : notes who was there
-	nsenter --net=/run/netns/office -- python3 -m http.server --bind "$1" --directory "$LAB_DIR/www" 80 >>"$LAB_DIR/$2" 2>&1 &
-	helpers+=($!)
-}
-helpers=()
-get() { at laptop curl -sf --noproxy '*' --max-time 3 "http://$1/" >/dev/null; }
 surroundings() {
 	ip link set lo up
 	ip netns add laptop
@@ -66,8 +41,8 @@ surroundings() {
 	ip -n office address add 10.30.9.4/16 dev eth0
 	ip route add default via 192.0.2.254
 	mkdir "$LAB_DIR/www"
-	web 10.30.2.9 office.log
-	web 10.30.9.4 payroll.log
+	web office 10.30.2.9 office.log
+	web office 10.30.9.4 payroll.log
 }
 end() {
 	local pid
@@ -114,8 +89,8 @@ sign_in() {
 up() { WG_QUICK_USERSPACE_IMPLEMENTATION=sallyport-vpnd at laptop sallyport up --iface wg0; }
 expect "ana signs in" wait_for sign_in
 expect "her tunnel comes up" up
-expect "she reaches the office" wait_for get 10.30.2.9
-expect "not what is denied" fails get 10.30.9.4
+expect "she reaches the office" wait_for get laptop 10.30.2.9
+expect "not what is denied" fails get laptop 10.30.9.4
 expect "all is well" wait_for sallyport status
 expect "and nothing had to be started twice" same "$(restarts)" "0 0 0 "
 
@@ -136,7 +111,7 @@ cp "$LAB_DIR/machine.yaml" $machine
 expect "without the interface it is taken back" wait_for systemctl reload sallyportd
 ip link delete lan1
 expect "the engine reloads" systemctl reload sallyport-vpnd@vpn0
-expect "she is still through" get 10.30.2.9
+expect "she is still through" get laptop 10.30.2.9
 certify() { # certify DAYS : a certificate as certbot leaves it, root's alone
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days "$1" -subj /CN=192.0.2.1 -addext subjectAltName=IP:192.0.2.1 \
 		-keyout "$live/privkey.pem" -out "$live/fullchain.pem" 2>/dev/null
@@ -152,7 +127,7 @@ expect "has the portal show the new one" wait_for file_is_shown
 
 session() { sallyport session list --json | grep -oE '"(id|session)": *"?[0-9a-f]+' | sort | tr '\n' ' '; }
 signed_in=$(session)
-still_through() { wait_for get 10.30.2.9 && same "$(session)" "$signed_in" && run; }
+still_through() { wait_for get laptop 10.30.2.9 && same "$(session)" "$signed_in" && run; }
 in_order() { local unit; for unit in "$@"; do systemctl restart "$unit" || return; done; }
 expect "restarted, daemon first: she is through, by the same session" eval 'in_order "${UNITS[@]}" && still_through'
 expect "the engine first" eval 'in_order "${UNITS[1]}" "${UNITS[2]}" "${UNITS[0]}" && still_through'
@@ -189,7 +164,7 @@ dpkg-deb -R "$debs"/sallyport_*.deb "$newer" && sed -i 's/^Version: .*/&+later/'
 denials() { grep -c payroll-closed /var/log/sallyport/packets.jsonl; }
 before=$(denials)
 tried() { [ "$(denials)" -gt "$before" ]; }
-while :; do get 10.30.9.4; done &
+while :; do get laptop 10.30.9.4; done &
 probe_pid=$!
 helpers+=($probe_pid)
 pids() { systemctl show -P MainPID "${UNITS[@]}" | grep . | tr '\n' ' '; }

@@ -24,7 +24,8 @@ expect "and of nothing else" fails holds sallyport vpnd-null
 needs() { dpkg-deb -f "$LAB_DIR/$1"_*.deb Depends | grep -q "$2"; }
 expect "a laptop needs no BPF" fails needs sallyport-client 'libbpf\|libnftables\|libsqlite'
 tools/bare --boot --copy "$LAB_DIR" --before "bash tests/package/installed.sh --fetch '$LAB_DIR'" \
-	bash tests/package/installed.sh "$LAB_DIR" 2>&1 | tee "$LAB_DIR/installed.log"
+	bash -c 'code=0; for part in installed readme; do bash "tests/package/$part.sh" "$1" || code=$?; done; exit $code' \
+	bash "$LAB_DIR" 2>&1 | tee "$LAB_DIR/installed.log"
 code=${PIPESTATUS[0]}
 [ $code -ne 75 ] || { echo "skip: $(sed -n 's/^bare: skipped: //p' "$LAB_DIR/installed.log" | tail -n 1)"; exit 77; }
 expect "they are lived with" same $code 0
