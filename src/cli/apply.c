@@ -14,6 +14,7 @@
 #include "cli/source.h"
 
 #define POLICY_BYTES_MAX (10u << 20)
+#define INDENT 12 /* of what goes on in another line */
 #define EXIT_INTERRUPTED 130 /* as shells have it: 128 and SIGINT */
 
 /* The SSH connection this command came by, from $SSH_CONNECTION: "client port server port". */
@@ -77,25 +78,38 @@ static int finish_refused(const struct sp_cli *cli, int exit_code, json_t *reply
 	return exit_code;
 }
 
+/* What it does to what ran before, and to whom. */
+static void print_changes(json_t *changes)
+{
+	json_t *rules = json_object_get(changes, "rules"), *lost = json_object_get(changes, "lost_roles"), *item;
+	size_t i;
+
+	sp_cli_print("  rules     %lld added, %lld removed, %lld changed, %lld unchanged, with what is exposed and protected\n",
+		     sp_json_integer(rules, "added"), sp_json_integer(rules, "removed"),
+		     sp_json_integer(rules, "changed"), sp_json_integer(rules, "unchanged"));
+	sp_cli_print("  sessions  %lld judged anew, %zu ended\n", sp_json_integer(changes, "sessions"),
+		     json_array_size(lost));
+	json_array_foreach(lost, i, item)
+		sp_cli_print("            session %lld of %s has ended\n", sp_json_integer(item, "session"),
+			     sp_json_text(item, "user"));
+}
+
 static int finish_applied(const struct sp_cli *cli, json_t *reply)
 {
-	json_t *changes = json_object_get(reply, "changes");
-
 	if (cli->json) {
 		json_object_del(reply, "id");
 		return sp_cli_print_json(json_incref(reply));
 	}
 	print_diagnostics(json_object_get(reply, "diagnostics"));
-	sp_cli_print("%sapplied%s  generation %s  revision %lld  %lld rules with what is exposed and protected, ",
-		     sp_cli_paint(cli, SP_GREEN), sp_cli_paint(cli, SP_PLAIN),
-		     sp_json_text(reply, "generation"), sp_json_integer(reply, "revision"),
-		     sp_json_integer(reply, "rules"));
+	sp_cli_wrap(INDENT);
+	sp_cli_print("%sapplied%s  generation %s  revision %lld  in %lld ms\n", sp_cli_paint(cli, SP_GREEN),
+		     sp_cli_paint(cli, SP_PLAIN), sp_json_text(reply, "generation"),
+		     sp_json_integer(reply, "revision"), sp_json_integer(reply, "milliseconds"));
+	print_changes(json_object_get(reply, "changes"));
 	if (sp_json_integer(reply, "tests"))
-		sp_cli_print("%lld tests passed", sp_json_integer(reply, "tests"));
+		sp_cli_print("  tests     %lld passed\n", sp_json_integer(reply, "tests"));
 	else
-		sp_cli_print("no tests");
-	sp_cli_print("  %lld sessions judged anew  %lld ms\n", sp_json_integer(changes, "sessions"),
-		     sp_json_integer(reply, "milliseconds"));
+		sp_cli_print("  tests     none\n");
 	return SP_EXIT_OK;
 }
 

@@ -18,11 +18,11 @@
 static const struct bench {
 	const char *name, *summary;
 } benches[] = {
-	{ "vpn", "tunnel engines side by side: throughput, packets, round trip, memory" },
-	{ "aead", "the cipher's implementations, by message length" },
+	{ "vpn", "tunnel engines side by side" },
+	{ "aead", "the cipher's implementations, by length" },
 	{ "handshake", "handshakes a second on one core" },
 	{ "peers", "memory and time of very many peers" },
-	{ "identity", "signing in: until the first packet, after the last, by the hundred, under junk" },
+	{ "identity", "signing in, by the hundred and under junk" },
 };
 
 static void print_help(FILE *out)
@@ -30,8 +30,9 @@ static void print_help(FILE *out)
 	sp_cli_write(out, "usage: sallyport bench NAME [OPTIONS]\nmeasure this machine\n\n");
 	for (size_t i = 0; i < SP_ARRAY_LEN(benches); i++)
 		sp_cli_write(out, "  %-12s %s\n", benches[i].name, benches[i].summary);
-	sp_cli_write(out, "\nOptions are the benchmark's own, all of which know --json:\n"
-			  "sallyport bench NAME --help. See docs/benchmarks.md for how to read the figures.\n");
+	sp_cli_write(out, "\nOptions are the benchmark's own; all know --json:\n"
+			  "sallyport bench NAME --help\n"
+			  "docs/benchmarks.md tells how to read the figures.\n");
 }
 
 static int fail_unknown(const char *name)

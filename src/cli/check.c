@@ -108,6 +108,7 @@ static int print_results(const struct sp_cli *cli, const struct sp_policy_source
 	for (size_t i = 0; i < count; i++)
 		if (!results[i].passed)
 			print_failed_test(source, &results[i]);
+	sp_cli_wrap(4);
 	sp_cli_print("%s%s%s  ", sp_cli_paint(cli, failed ? SP_RED : SP_GREEN), failed ? "not ok" : "ok",
 		     sp_cli_paint(cli, SP_PLAIN));
 	print_counts(source->policy);

@@ -18,6 +18,7 @@
 #define MACHINE_BYTES_MAX (1u << 20)
 #define INTERFACES_MAX 64
 #define LINKS_MAX 256
+#define INDENT 32 /* of what goes on in another line: behind result and name */
 
 /* The interfaces of sallyport.yaml; none when there is no readable file yet. */
 static size_t read_interfaces(const struct sp_paths *paths, struct sp_machine **ret_machine,
@@ -138,6 +139,7 @@ int sp_cli_doctor(struct sp_cli *cli, int argc, char **argv)
 	r = sp_cli_options(cli, "doctor", argc, argv, options, NULL, 0, &count);
 	if (r != 0)
 		return sp_cli_options_exit(r);
+	sp_cli_wrap(cli->json ? 0 : INDENT);
 	r = sp_paths_init(&paths, cli->root);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "--root: %s", sp_err_text(r));

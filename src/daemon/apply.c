@@ -61,20 +61,23 @@ static void record_apply(struct sp_apply *apply)
 static void reply_success(struct sp_apply *apply, json_t *lost)
 {
 	const struct sp_revision *running = apply->daemon->revisions.running;
+	const struct sp_policy_change *change = &apply->change;
 	size_t sessions = 0;
 
 	for (struct sp_live *live = sp_live_next(&apply->daemon->people, NULL); live;
 	     live = sp_live_next(&apply->daemon->people, live))
 		sessions += live->state == SP_LIVE_OPEN;
 	sp_client_reply(apply->client, json_pack(
-		"{s:s, s:I, s:I, s:o, s:I, s:s, s:b, s:{s:I, s:O}, s:I}",
+		"{s:s, s:I, s:I, s:o, s:I, s:s, s:b, s:{s:{s:I, s:I, s:I, s:I}, s:I, s:O}, s:I}",
 		"generation", running->generation, "revision", (json_int_t)running->number,
 		"rules", (json_int_t)running->policy->rule_count,
 		"diagnostics", sp_describe_diagnostics(&apply->diagnostics),
 		"tests", (json_int_t)apply->test_count,
 		"tests_plane", apply->tests_plane ? apply->tests_plane : "reference",
 		"unchanged", apply->is_unchanged,
-		"changes", "sessions", (json_int_t)sessions, "lost_roles", lost,
+		"changes", "rules", "added", (json_int_t)change->added, "removed", (json_int_t)change->removed,
+		"changed", (json_int_t)change->changed, "unchanged", (json_int_t)change->unchanged,
+		"sessions", (json_int_t)sessions, "lost_roles", lost,
 		"milliseconds",
 		(json_int_t)((sp_clock_boottime_ns() - apply->started_ns) / SP_MS_NS)));
 }

@@ -8,6 +8,7 @@
 #include "daemon/daemon.h"
 #include "io/job.h"
 #include "judge/judge.h"
+#include "policy/compare.h"
 
 /* X(identifier, "name"): what has just been done; with `apply-` before them the values of --kill-at,
  * as are the steps the plane names (options.step of plane/plane.h). */
@@ -49,6 +50,7 @@ struct sp_apply {
 	struct sp_plane_error error; /* of the work */
 	atomic_bool is_given_up;   /* the work may end early: nobody wants it any more */
 	bool is_unchanged;
+	struct sp_policy_change change; /* of the rules, against the policy that ran */
 	int64_t applied_ns; /* UTC: when the generation was applied, however often it is staged */
 	uint64_t started_ns;
 	/* how it failed */

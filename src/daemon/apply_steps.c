@@ -174,9 +174,12 @@ static int check_end(struct sp_apply *apply)
 		return r;
 	apply->is_unchanged = running && !memcmp(running->policy->generation,
 						 apply->policy->generation, 32);
-	if (!apply->is_request || apply->request.is_forced)
+	if (!apply->is_request)
 		return 0;
-	return guard_administrator(apply);
+	r = sp_policy_compare(running ? running->policy : NULL, apply->policy, &apply->change);
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "comparing it with what runs: %s", sp_err_text(r));
+	return apply->request.is_forced ? 0 : guard_administrator(apply);
 }
 
 /* None, or it passed them when it was applied? */

@@ -148,7 +148,7 @@ class Cli(unittest.TestCase):
                 self.assertEqual(self.run_it('help', *verb).stdout, self.run_it(*verb, '--help').stdout)
 
     def test_help_stands_in_columns_and_within_the_screen(self):
-        for words in ((), ('audit',), ('user', 'groups'), ('session',), ('status',)):
+        for words in ((), ('audit',), ('user', 'groups'), ('session',), ('status',), ('bench',)):
             rows = [line for line in self.run_it(*words, '--help').stdout.splitlines() if line.startswith('  ')]
             starts = {re.match(r'  \S.*?\S {2,}', line).end() for line in rows}
             self.assertEqual(len(starts), 1, f'{words}: {rows}')
@@ -200,6 +200,13 @@ class Cli(unittest.TestCase):
                 lines = self.run_it('user', 'list', '--root', self.folder.name).stdout.splitlines()
             self.assertLessEqual(max(map(width, lines)), columns)
             self.assertTrue(all(word in ' '.join(lines) for word in names + groups))
+
+    def test_sentences_are_broken_at_blanks(self):
+        with unittest.mock.patch.dict(os.environ, COLUMNS='60'):
+            for words in (('doctor',), ('check', self.policy)):
+                lines = subprocess.run([PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                       check=False).stdout.splitlines()
+                self.assertFalse([line for line in lines if width(line) > 60 and ' ' in line.strip()], words)
 
     def test_output_that_cannot_be_written_is_an_error(self):
         for words in (('--help',), ('--version',), ('check', self.policy), ('check', self.policy, '--json'), ('doctor',)):
