@@ -6,6 +6,8 @@
 
 #include "daemon/daemon.h"
 
+struct sp_snapshot;
+
 /* One op. @fields: the names it takes besides v, id, op; another one is refused. @portal_fields: the
  * same where the portal's user asks; NULL: it may not. */
 struct sp_op {
@@ -63,6 +65,8 @@ json_t *sp_json_device(struct sp_daemon *daemon, const struct sp_device *device)
  * where it says nothing. @peer may be NULL. */
 json_t *sp_json_peer(struct sp_daemon *daemon, const struct sp_wg_peer *peer);
 json_t *sp_json_drop(const char *word, uint64_t packets);
+/* What a snapshot has, as the keys of `status` (docs/control-socket.md). */
+json_t *sp_json_snapshot(const struct sp_snapshot *snapshot);
 /* What a client needs to build its tunnel, also as the text of a wg-quick file. NULL: it would carry more
  * than a tunnel can. */
 json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device);

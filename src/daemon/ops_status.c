@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* status: what runs where, what it saw, and what needs a person. */
+/* status: what runs where, what it saw, and what needs a person. Counts and states are said from a snapshot (look.h),
+ * and from nothing else. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "daemon/look.h"
 #include "daemon/ops.h"
 #include "json/text.h"
 #include "net/addr.h"
 #include "policy/answer.h"
-
-#define KEYS_WORK_NS (180 * SP_NS_PER_S) /* REJECT_AFTER_TIME of WireGuard */
 
 static const char *hook_judges(enum sp_hook hook)
 {
@@ -56,51 +56,37 @@ static json_t *list_reasons(const struct sp_counter *counters, enum sp_hook hook
 	return list;
 }
 
-static json_t *list_hooks(struct sp_daemon *daemon)
+static json_t *list_hooks(const struct sp_snapshot *snapshot)
 {
-	static struct sp_counter counters[SP_COUNTER_SLOTS];
-	__sp_free struct sp_plane_hook *links = NULL;
 	json_t *list = json_array();
-	size_t count = 0;
 
-	memset(counters, 0, sizeof(counters));
-	if (sp_plane_list_hooks(daemon->plane, &links, &count) < 0 ||
-	    sp_plane_counters(daemon->plane, counters) < 0)
-		return list;
-	for (size_t i = 0; i < count; i++) {
-		const struct sp_plane_hook *link = &links[i];
+	for (size_t i = 0; i < snapshot->hook_count; i++) {
+		const struct sp_plane_hook *hook = &snapshot->hooks[i];
 
 		json_array_append_new(list, json_pack(
 			"{s:s, s:s, s:s, s:I, s:I, s:s, s:o, s:o, s:o}",
-			"hook", sp_hook_name(link->hook), "interface", link->interface,
-			"mode", link->mode, "prog_id", (json_int_t)link->prog_id,
-			"revision", (json_int_t)link->revision, "judges", hook_judges(link->hook),
-			"allow", sum(counters, link->hook, SP_ALLOW),
-			"deny", sum(counters, link->hook, SP_DENY),
-			"reasons", list_reasons(counters, link->hook)));
+			"hook", sp_hook_name(hook->hook), "interface", hook->interface,
+			"mode", hook->mode, "prog_id", (json_int_t)hook->prog_id,
+			"revision", (json_int_t)hook->revision, "judges", hook_judges(hook->hook),
+			"allow", sum(snapshot->counters, hook->hook, SP_ALLOW),
+			"deny", sum(snapshot->counters, hook->hook, SP_DENY),
+			"reasons", list_reasons(snapshot->counters, hook->hook)));
 	}
 	return list;
 }
 
 /* What each rule of the running policy decided since the maps were made, `default` first. */
-static json_t *list_rules(struct sp_daemon *daemon)
+static json_t *list_rules(const struct sp_snapshot *snapshot)
 {
-	const struct sp_policy *policy = daemon->revisions.running ? daemon->revisions.running->policy : NULL;
-	__sp_free struct sp_counter *counters = calloc(SP_RULE_MAX, sizeof(*counters));
 	json_t *list = json_array();
 
-	if (!policy || !counters ||
-	    sp_plane_rule_counters(daemon->plane, counters, SP_RULE_MAX) < 0)
-		return list;
-	for (size_t i = 0; i <= policy->rule_count; i++) {
-		const struct sp_rule *rule = i ? &policy->rules[i - 1] : NULL;
-		const struct sp_counter *counter = &counters[rule ? rule->number : SP_RULE_DEFAULT];
+	for (size_t i = 0; i < snapshot->rules_count; i++) {
+		const struct sp_snapshot_rule *rule = &snapshot->rules[i];
 
 		json_array_append_new(list, json_pack(
-			"{s:s, s:I, s:I, s:i}", "rule", rule ? rule->name : "default",
-			"packets", (json_int_t)counter->packets,
-			"bytes", (json_int_t)counter->bytes,
-			"line", rule ? (int)rule->place.line : 0));
+			"{s:s, s:I, s:I, s:I}", "rule", rule->name,
+			"packets", (json_int_t)rule->decided.packets,
+			"bytes", (json_int_t)rule->decided.bytes, "line", (json_int_t)rule->line));
 	}
 	return list;
 }
@@ -141,17 +127,11 @@ static void list_interfaces(struct sp_daemon *daemon, json_t *governed, json_t *
 	}
 }
 
-static json_t *describe_sessions(struct sp_daemon *daemon)
+static json_t *describe_sessions(const struct sp_snapshot *snapshot)
 {
-	struct sp_live *live = NULL;
-	json_int_t open = 0, parked = 0;
-
-	while ((live = sp_live_next(&daemon->people, live))) {
-		open += live->state == SP_LIVE_OPEN;
-		parked += live->state == SP_LIVE_PARKED;
-	}
-	return json_pack("{s:I, s:I, s:I}", "live", open, "parked", parked, "max",
-			 (json_int_t)SP_SLOTS - 1);
+	return json_pack("{s:I, s:I, s:I}", "live", (json_int_t)snapshot->sessions_open,
+			 "parked", (json_int_t)snapshot->sessions_parked,
+			 "max", (json_int_t)snapshot->sessions_max);
 }
 
 static json_t *list_engine_peers(struct sp_daemon *daemon)
@@ -179,42 +159,12 @@ static json_t *list_engine_peers(struct sp_daemon *daemon)
 	return list;
 }
 
-/* Peers whose keys still work. */
-static json_int_t count_handshakes(const struct sp_engine *engine)
+static json_t *list_engine_drops(const struct sp_snapshot *snapshot)
 {
-	const int64_t since_ns = sp_clock_realtime_ns() - KEYS_WORK_NS;
-	json_int_t count = 0;
+	json_t *list = json_array();
 
-	for (size_t i = 0; i < engine->device.peer_count; i++)
-		count += engine->device.peers[i].last_handshake_ns > since_ns;
-	return count;
-}
-
-static void add_drops(json_t *sums, const struct sp_uapi_drop *drops, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		const json_t *sum = json_object_get(sums, drops[i].word);
-
-		json_object_set_new(sums, drops[i].word,
-				    json_integer(json_integer_value(sum) +
-						 (json_int_t)drops[i].count));
-	}
-}
-
-/* By reason, over all peers and what was nobody's. */
-static json_t *list_engine_drops(const struct sp_uapi_stats *stats)
-{
-	json_t *sums = json_object(), *list = json_array(), *sum;
-	const char *word;
-
-	add_drops(sums, stats->drops, stats->drop_count);
-	for (size_t i = 0; i < stats->peer_count; i++)
-		add_drops(sums, stats->peers[i].drops, stats->peers[i].drop_count);
-	json_object_foreach(sums, word, sum)
-		if (json_integer_value(sum))
-			json_array_append_new(list, sp_json_drop(word, (uint64_t)
-								 json_integer_value(sum)));
-	json_decref(sums);
+	for (size_t i = 0; i < snapshot->drop_count; i++)
+		json_array_append_new(list, sp_json_drop(snapshot->drops[i].word, snapshot->drops[i].count));
 	return list;
 }
 
@@ -251,7 +201,7 @@ static json_t *list_offloads(const struct sp_uapi_stats *stats)
 }
 
 /* What our own engine tells of itself; nulls of another one. */
-static json_t *describe_own_engine(const struct sp_engine *engine)
+static json_t *describe_own_engine(const struct sp_engine *engine, const struct sp_snapshot *snapshot)
 {
 	const struct sp_uapi_stats *stats = &engine->stats.answer;
 	const char *memory = find_fact(stats, "memory");
@@ -267,58 +217,47 @@ static json_t *describe_own_engine(const struct sp_engine *engine)
 			 "offloads", list_offloads(stats), "bad_frames",
 			 read_number_fact(stats, "bad_frames"), "refused_frames",
 			 read_number_fact(stats, "refused_frames"), "drops",
-			 list_engine_drops(stats));
+			 list_engine_drops(snapshot));
 }
 
-static json_t *describe_engine(struct sp_daemon *daemon)
+static json_t *describe_engine(struct sp_daemon *daemon, const struct sp_snapshot *snapshot)
 {
 	const struct sp_engine *engine = &daemon->engine;
 	json_t *json;
 
-	sp_engine_refresh(daemon);
 	json = json_pack("{s:s, s:b, s:s?, s:s?, s:I, s:b}", "kind", engine->way->name,
 			 "reachable", engine->is_reachable, "socket",
 			 engine->way == &sp_engine_userspace ? engine->socket_path : NULL, "error",
 			 engine->error ? sp_err_text(engine->error) : NULL, "listen_port",
 			 (json_int_t)engine->device.listen_port, "in_step",
 			 sp_engine_is_in_step(daemon));
-	json_object_update_new(json, describe_own_engine(engine));
-	json_object_update_new(json, json_pack("{s:I, s:I, s:o}", "peer_count",
-					       (json_int_t)engine->device.peer_count, "handshakes",
-					       count_handshakes(engine), "peers",
-					       list_engine_peers(daemon)));
+	json_object_update_new(json, describe_own_engine(engine, snapshot));
+	json_object_update_new(json, json_pack("{s:I, s:I, s:o}",
+					       "peer_count", (json_int_t)snapshot->peer_count,
+					       "handshakes", (json_int_t)snapshot->handshake_count,
+					       "peers", list_engine_peers(daemon)));
 	return json;
 }
 
-static json_t *describe_events(struct sp_daemon *daemon)
+static json_t *describe_events(const struct sp_snapshot *snapshot)
 {
-	struct sp_event_stats stats = { 0 };
+	const struct sp_event_stats *events = &snapshot->events;
 
-	sp_plane_event_stats(daemon->plane, &stats);
-	return json_pack("{s:I, s:I, s:I}", "attempted", (json_int_t)stats.attempted, "lost",
-			 (json_int_t)stats.lost, "sampled", (json_int_t)stats.sampled);
+	return json_pack("{s:I, s:I, s:I}", "attempted", (json_int_t)events->attempted, "lost",
+			 (json_int_t)events->lost, "sampled", (json_int_t)events->sampled);
 }
 
-static json_t *describe_log(const struct sp_recorder_file *file)
+static json_t *describe_log(const struct sp_snapshot_log *log)
 {
-	struct sp_chain_head head = { 0 };
-	int64_t horizon_ns = 0;
-
-	if (file->log) {
-		sp_audit_log_get_head(file->log, &head);
-		horizon_ns = sp_audit_log_get_horizon(file->log);
-	}
-	return json_pack("{s:s?, s:I, s:o, s:s?}", "file", file->path, "seq", (json_int_t)head.seq,
-			 "reaches_back_to", sp_json_time(horizon_ns), "error", file->error[0] ?
-			 file->error : file->log ? NULL : "not open");
+	return json_pack("{s:s?, s:I, s:o, s:s?}", "file", log->path, "seq", (json_int_t)log->seq,
+			 "reaches_back_to", sp_json_time(log->horizon_ns), "error", log->error);
 }
 
-static json_t *describe_audit(struct sp_daemon *daemon)
+static json_t *describe_audit(const struct sp_snapshot *snapshot)
 {
-	const struct sp_recorder_file *files = daemon->recorder.files;
-	json_t *json = describe_log(&files[SP_RECORDER_PEOPLE]);
+	json_t *json = describe_log(&snapshot->logs[SP_RECORDER_PEOPLE]);
 
-	json_object_set_new(json, "packets", describe_log(&files[SP_RECORDER_PACKETS]));
+	json_object_set_new(json, "packets", describe_log(&snapshot->logs[SP_RECORDER_PACKETS]));
 	return json;
 }
 
@@ -343,59 +282,75 @@ static const char *find_state(struct sp_daemon *daemon)
 	return daemon->revisions.running ? "enforcing" : "waiting";
 }
 
-static json_t *describe_flows(struct sp_daemon *daemon)
+static json_t *describe_flows(const struct sp_snapshot *snapshot)
 {
 	json_t *parts = json_object();
-	struct sp_flow_use use = { 0 };
-	uint32_t flows = 0, max = 0;
 
-	sp_plane_flow_count(daemon->plane, &flows);
-	sp_plane_flow_use(daemon->plane, &use, &max);
-#define X(id, name) json_object_set_new(parts, name, json_integer((json_int_t)use.flows[SP_FLOW_PART_##id]));
+#define X(id, name) \
+	json_object_set_new(parts, name, json_integer((json_int_t)snapshot->flow_use.flows[SP_FLOW_PART_##id]));
 	SP_FLOW_PARTS(X)
 #undef X
-	return json_pack("{s:I, s:I, s:o}", "tracked", (json_int_t)flows, "max", (json_int_t)max, "parts", parts);
+	return json_pack("{s:I, s:I, s:o}", "tracked", (json_int_t)snapshot->flows, "max",
+			 (json_int_t)snapshot->flows_max, "parts", parts);
 }
 
-void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
-		  const struct sp_request *request)
+json_t *sp_json_snapshot(const struct sp_snapshot *snapshot)
 {
-	const struct sp_revision *running = daemon->revisions.running;
-	json_t *interfaces, *unmanaged, *unlisted, *engine, *status;
-	int with_rules = 0;
+	json_t *json = json_pack(
+		"{s:I, s:s?, s:o, s:I, s:o, s:o, s:o, s:o, s:o}",
+		"revision", (json_int_t)snapshot->revision, "generation", snapshot->generation,
+		"applied", sp_json_time(snapshot->applied_ns), "rules", (json_int_t)snapshot->rule_count,
+		"hooks", list_hooks(snapshot), "sessions", describe_sessions(snapshot),
+		"flows", describe_flows(snapshot), "events", describe_events(snapshot),
+		"audit", describe_audit(snapshot));
 
-	if (!sp_op_unpack(client, request, "{s?b}", "rules", &with_rules))
-		return;
-	interfaces = json_array();
-	unmanaged = json_array();
-	unlisted = json_array();
-	sp_watch_look(daemon); /* what is told is what is so now */
-	engine = describe_engine(daemon); /* first: it may raise a warning */
+	if (snapshot->has_rules)
+		json_object_set_new(json, "rule_counters", list_rules(snapshot));
+	return json;
+}
+
+/* The daemon itself, and the machine around it. */
+static json_t *describe_daemon(struct sp_daemon *daemon)
+{
+	json_t *interfaces = json_array(), *unmanaged = json_array(), *unlisted = json_array();
+
 	list_interfaces(daemon, interfaces, unmanaged, unlisted);
-	status = json_pack(
-		"{s:s, s:s, s:s, s:I, s:o, s:s, s:s, s:I, s:s?, s:o, s:I, s:{s:b, s:b, s:I, s:o}, s:b, s:o}",
+	return json_pack(
+		"{s:s, s:s, s:s, s:I, s:o, s:s, s:s, s:{s:b, s:b, s:I, s:o}, s:b, s:o, s:o, s:o, s:o}",
 		"gateway", daemon->gateway_name, "version", SP_VERSION,
 		"root", daemon->paths.root[0] ? daemon->paths.root : "/",
 		"pid", (json_int_t)getpid(), "started", sp_json_time(daemon->started_ns),
 		"plane", daemon->plane->ops->name, "state", find_state(daemon),
-		"revision", (json_int_t)sp_plane_running_revision(daemon->plane),
-		"generation", running ? running->generation : NULL,
-		"applied", sp_json_time(running ? running->applied_ns : 0),
-		"rules", (json_int_t)(running ? running->policy->rule_count : 0),
 		"lock", "open", daemon->is_lock_open,
 		"sampled", daemon->drops.log && !daemon->drops.is_unsampled,
 		"sampling_losses", (json_int_t)(daemon->drops.log ? sp_nflog_losses(daemon->drops.log) : 0),
 		"dropped", sp_drops_describe(daemon),
 		"memory_locked", daemon->is_memory_locked,
 		"tunnel_key", daemon->engine.has_key ?
-			sp_json_key(daemon->engine.public_key.bytes) : json_null());
+			sp_json_key(daemon->engine.public_key.bytes) : json_null(),
+		"interfaces", interfaces, "unmanaged", unmanaged, "ungoverned", unlisted);
+}
+
+void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
+		  const struct sp_request *request)
+{
+	__sp_cleanup(sp_snapshot_freep) struct sp_snapshot *snapshot = NULL;
+	int with_rules = 0;
+	json_t *status;
+
+	if (!sp_op_unpack(client, request, "{s?b}", "rules", &with_rules))
+		return;
+	sp_watch_look(daemon); /* what is told is what is so now */
+	sp_engine_refresh(daemon); /* it may raise a warning */
+	if (sp_look(daemon, with_rules, &snapshot) < 0) {
+		sp_client_fail(client, "failed", 1, NULL, "out of memory");
+		return;
+	}
+	status = describe_daemon(daemon);
+	json_object_update_new(status, sp_json_snapshot(snapshot));
 	json_object_update_new(status, json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-		"interfaces", interfaces, "unmanaged", unmanaged, "ungoverned", unlisted, "hooks", list_hooks(daemon),
-		"sessions", describe_sessions(daemon), "flows", describe_flows(daemon),
-		"engine", engine, "portal", sp_portal_describe(daemon), "events", describe_events(daemon), "audit",
-		describe_audit(daemon), "warnings", list_warnings(daemon), "drift", sp_drift_list(daemon)));
-	if (with_rules)
-		json_object_set_new(status, "rule_counters", list_rules(daemon));
+		"{s:o, s:o, s:o, s:o}", "engine", describe_engine(daemon, snapshot),
+		"portal", sp_portal_describe(daemon), "warnings", list_warnings(daemon),
+		"drift", sp_drift_list(daemon)));
 	sp_client_reply(client, status);
 }
