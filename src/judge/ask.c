@@ -288,10 +288,7 @@ int sp_ask_stand_in(struct sp_judge *judge, const struct sp_gateway *gateway, ui
 	int r = -EEXIST;
 
 	for (uint32_t index = 0; index < STAND_INS_MAX && r == -EEXIST; index++) {
-		identity = (struct sp_identity){ .roles = &role, .role_count = 1 };
-		for (size_t family = 0; family < 2; family++)
-			identity.has_address[family] =
-				sp_judge_spare_address(gateway, family == 1, index, &identity.addresses[family]) == 0;
+		sp_judge_stand_in(gateway, &role, index, &identity);
 		r = sp_judge_open_session(judge, &identity, &number);
 	}
 	identity.roles = NULL;

@@ -221,28 +221,21 @@ static bool is_of_people(const struct sp_role *role)
 	return false;
 }
 
-/* Somebody of this role and no other. */
-static int sign_in(struct run *run, uint32_t role)
-{
-	struct sp_identity identity = { .user = "", .idp = "", .roles = &role, .role_count = 1 };
-
-	for (size_t family = 0; family < 2; family++)
-		identity.has_address[family] = sp_judge_spare_address(&run->gateway, family == 1, 1,
-								      &identity.addresses[family]) == 0;
-	return sp_reference_open_session(run->reference, 0, ++run->epoch, &identity, UINT64_MAX, 0);
-}
-
 static int ask_resolver(struct run *run, uint32_t role, const struct sp_addr *resolver, bool *ret_is_reached)
 {
+	const bool is_v6 = !sp_addr_is_v4(resolver);
 	struct sp_tuple tuple = { .destination = *resolver, .destination_port = DNS_PORT,
 				  .proto = IPPROTO_UDP };
 	struct sp_answer answer = { 0 };
+	struct sp_identity identity;
 	int r;
 
+	sp_judge_stand_in(&run->gateway, &role, 0, &identity);
 	*ret_is_reached = false;
-	if (sp_judge_spare_address(&run->gateway, !sp_addr_is_v4(resolver), 1, &tuple.source) < 0)
+	if (!identity.has_address[is_v6])
 		return 0; /* the pool has no address of that family */
-	r = sign_in(run, role);
+	tuple.source = identity.addresses[is_v6];
+	r = sp_reference_open_session(run->reference, 0, ++run->epoch, &identity, UINT64_MAX, 0);
 	if (r == 0)
 		r = ask(run, SP_HOOK_VPN_IN, &tuple, &answer);
 	*ret_is_reached = r == 0 && answer.verdict == SP_ALLOW;

@@ -89,6 +89,9 @@ struct sp_addr sp_judge_stranger(const struct sp_policy *policy, const struct sp
 /* An unused pool address of the family, counted down from the pool's end by @index: -ENOENT: no pool. */
 int sp_judge_spare_address(const struct sp_gateway *gateway, bool is_v6, uint32_t index,
 			   struct sp_addr *ret_addr);
+/* A person of the role *@role (borrowed) and nothing else, at the spare addresses of @index. */
+void sp_judge_stand_in(const struct sp_gateway *gateway, const uint32_t *role, uint32_t index,
+		       struct sp_identity *ret_identity);
 
 /* ---- the policy's tests ---- */
 

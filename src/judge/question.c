@@ -115,3 +115,12 @@ int sp_judge_spare_address(const struct sp_gateway *gateway, bool is_v6, uint32_
 	}
 	return -ENOENT;
 }
+
+void sp_judge_stand_in(const struct sp_gateway *gateway, const uint32_t *role, uint32_t index,
+		       struct sp_identity *ret_identity)
+{
+	*ret_identity = (struct sp_identity){ .roles = role, .role_count = 1 };
+	for (size_t family = 0; family < 2; family++)
+		ret_identity->has_address[family] =
+			sp_judge_spare_address(gateway, family == 1, index, &ret_identity->addresses[family]) == 0;
+}
