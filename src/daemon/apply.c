@@ -33,8 +33,7 @@ static void apply_free(struct sp_apply *apply)
 	sp_diagnostics_done(&apply->diagnostics);
 	json_decref(apply->details);
 	free(apply->tests);
-	free((char *)apply->request.path);
-	free((char *)apply->request.text);
+	sp_store_files_done(&apply->files);
 	free(apply);
 }
 
@@ -104,7 +103,7 @@ static void finish(struct sp_apply *apply, int r)
 		sp_farewell_denied(daemon, apply->started_ns);
 	}
 	if (r < 0 && apply->is_request)
-		sp_log_note("apply of %s: %s", apply->request.path, apply->message);
+		sp_log_note("apply of %s: %s", apply->files.list[0].path, apply->message);
 	else if (r < 0)
 		sp_warnings_raise(&daemon->warnings, "stage-failed",
 				  "a new revision (%s) failed, %s: %s", apply->why,
@@ -195,46 +194,25 @@ static struct sp_apply *apply_new(struct sp_daemon *daemon, const char *why)
 	return apply;
 }
 
-/* With a policy that is to be read: a request's, or the one a restart finds. */
-static int apply_new_of(struct sp_daemon *daemon, const char *why, const char *path, const char *text,
-			size_t len, struct sp_apply **ret_apply)
-{
-	__sp_cleanup(apply_freep) struct sp_apply *apply = apply_new(daemon, why);
-	char *own_text;
-
-	if (!apply)
-		return -ENOMEM;
-	apply->request.path = strdup(path);
-	apply->request.text = own_text = malloc(len + 1);
-	if (!apply->request.path || !own_text)
-		return -ENOMEM;
-	memcpy(own_text, text, len);
-	own_text[len] = '\0';
-	apply->request.text_len = len;
-	*ret_apply = SP_TAKE_PTR(apply);
-	return 0;
-}
-
 int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
 		   const struct sp_apply_request *request)
 {
-	struct sp_apply *apply;
-	int r;
+	__sp_cleanup(apply_freep) struct sp_apply *apply = NULL;
 
 	if (daemon->apply)
 		return -EBUSY;
-	r = apply_new_of(daemon, "apply", request->path, request->text, request->text_len, &apply);
-	if (r < 0)
-		return r;
+	apply = apply_new(daemon, "apply");
+	if (!apply || sp_store_files_add(&apply->files, request->path, request->text,
+					 request->text_len) < 0)
+		return -ENOMEM;
 	apply->is_request = true;
 	apply->client = client;
 	apply->applied_ns = sp_clock_realtime_ns();
-	apply->request.is_forced = request->is_forced;
-	apply->request.has_connection = request->has_connection;
-	apply->request.connection = request->connection;
+	apply->request = *request;
+	apply->request.path = apply->request.text = NULL;
 	snprintf(apply->who, sizeof(apply->who), "%s", sp_client_who(client));
-	daemon->apply = apply;
 	sp_loop_in(daemon->loop, &apply->timer, 0);
+	daemon->apply = SP_TAKE_PTR(apply);
 	return 0;
 }
 
@@ -303,19 +281,21 @@ int sp_apply_resume(struct sp_daemon *daemon)
 {
 	const uint64_t running = sp_plane_running_revision(daemon->plane);
 	__sp_cleanup(sp_store_revision_done) struct sp_store_revision row = { 0 };
-	__sp_cleanup(sp_store_file_done) struct sp_store_file file = { 0 };
+	__sp_cleanup(sp_store_files_done) struct sp_store_files files = { 0 };
 	struct sp_apply *apply;
 	int r = running ? sp_store_get_revision(daemon->store, running, &row) : -ENOENT;
 
 	if (r == -ENOENT)
 		r = sp_store_last_confirmed(daemon->store, &row);
 	if (r == 0)
-		r = sp_store_get_file(daemon->store, row.generation, &file);
+		r = sp_store_get_files(daemon->store, row.generation, &files);
 	if (r == -ENOENT && !running)
 		return r;
-	if (r == 0)
-		r = apply_new_of(daemon, "start", file.path, file.text, file.len, &apply);
+	if (r == 0 && !(apply = apply_new(daemon, "start")))
+		r = -ENOMEM;
 	if (r == 0) {
+		apply->files = files;
+		files = (struct sp_store_files){ 0 };
 		snprintf(apply->who, sizeof(apply->who), "%s", row.who);
 		apply->applied_ns = row.time_ns;
 		r = run_through(daemon, apply);

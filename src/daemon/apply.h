@@ -38,8 +38,9 @@ struct sp_apply {
 	struct sp_client *client;  /* NULL: nobody waits (any more) */
 	char who[64];
 	const char *why;
-	struct sp_apply_request request; /* path and text are our own copies; no text: the policy that runs, as it was
-					  * checked, because only the machine changed */
+	struct sp_apply_request request; /* its path and text are not kept */
+	struct sp_store_files files; /* what is to be read; none: the policy that runs, as it was checked, because only
+				      * the machine changed */
 	struct sp_diagnostics diagnostics;
 	struct sp_policy *policy;  /* until the revision has it */
 	struct sp_revision *next;  /* until it is staged */

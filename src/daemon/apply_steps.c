@@ -135,14 +135,13 @@ static int check_fit(struct sp_apply *apply)
 /* Nothing to read when only the machine changed: the policy that runs was checked when it was applied. */
 static int check_begin(struct sp_apply *apply)
 {
-	return apply->request.text != NULL;
+	return apply->files.count != 0;
 }
 
 static void check_work(struct sp_apply *apply)
 {
-	const struct sp_apply_request *request = &apply->request;
-	int r = sp_policy_load(request->path, request->text, request->text_len, &apply->policy,
-			       &apply->diagnostics);
+	int r = sp_policy_load_files(apply->files.list, apply->files.count, &apply->policy,
+				     &apply->diagnostics);
 
 	if (r == 0)
 		r = sp_plane_check(apply->daemon->plane->ops, apply->policy, &apply->diagnostics);
@@ -161,7 +160,8 @@ static int check_end(struct sp_apply *apply)
 	if (r == -EINVAL) {
 		apply->details = json_pack("{s:o}", "diagnostics",
 					   sp_describe_diagnostics(&apply->diagnostics));
-		return fail(apply, r, "policy-invalid", 3, "%s has %zu error%s", apply->request.path,
+		return fail(apply, r, "policy-invalid", 3, "%s has %zu error%s",
+			    apply->files.list[0].path,
 			    apply->diagnostics.error_count,
 			    apply->diagnostics.error_count == 1 ? "" : "s");
 	}
@@ -281,22 +281,21 @@ static int store_begin(struct sp_apply *apply)
 	struct sp_daemon *daemon = apply->daemon;
 	struct sp_revision *next = apply->next;
 	const uint64_t running = sp_plane_running_revision(daemon->plane);
-	const struct sp_file *text = &next->policy->files[0];
-	const struct sp_store_file file = { .path = text->path, .text = text->text,
-					    .len = text->text_len };
+	const struct sp_policy *policy = next->policy;
 	struct sp_store_revision row = {
 		.time_ns = apply->applied_ns,
 		.who = apply->who,
-		.rules = (uint32_t)next->policy->rule_count,
+		.rules = (uint32_t)policy->rule_count,
 	};
 	int r = sp_store_begin(daemon->store);
 
-	memcpy(row.generation, next->policy->generation, sizeof(row.generation));
+	memcpy(row.generation, policy->generation, sizeof(row.generation));
 	if (r == 0)
 		r = sp_store_next_revision(daemon->store, running, running, &next->number);
 	row.number = next->number;
 	if (r == 0)
-		r = sp_store_put_revision(daemon->store, &row, apply->is_request ? &file : NULL);
+		r = sp_store_put_revision(daemon->store, &row, policy->files,
+					  apply->is_request ? policy->file_count : 0);
 	if (r == 0)
 		r = sp_store_commit(daemon->store);
 	if (r < 0) {

@@ -150,7 +150,7 @@ static int open_then(struct sp_question *question, const struct sp_addr *addr,
 static int find_policy(struct sp_question *question, const char *generation)
 {
 	struct sp_daemon *daemon = question->daemon;
-	__sp_cleanup(sp_store_file_done) struct sp_store_file file = { 0 };
+	__sp_cleanup(sp_store_files_done) struct sp_store_files files = { 0 };
 	struct sp_diagnostics diagnostics = { 0 };
 	uint8_t id[32];
 	int r;
@@ -164,9 +164,9 @@ static int find_policy(struct sp_question *question, const char *generation)
 	}
 	r = sp_store_find_generation(daemon->store, generation, id);
 	if (r == 0)
-		r = sp_store_get_file(daemon->store, id, &file);
+		r = sp_store_get_files(daemon->store, id, &files);
 	if (r == 0)
-		r = sp_policy_load(file.path, file.text, file.len, &question->owned, &diagnostics);
+		r = sp_policy_load_files(files.list, files.count, &question->owned, &diagnostics);
 	sp_diagnostics_done(&diagnostics);
 	if (r == 0) /* every name has its number already */
 		r = sp_policy_number_rules(question->owned, sp_store_rule_number, daemon->store);

@@ -53,6 +53,14 @@ static const char *const SCHEMAS[] = {
 	[4] =
 		"ALTER TABLE device ADD COLUMN proven_ns INTEGER NOT NULL DEFAULT 0;"
 		"PRAGMA user_version = 4;",
+	/* a policy may be of several files: place 0 is the one that was named */
+	[5] =
+		"CREATE TABLE file(generation BLOB NOT NULL REFERENCES generation, place INTEGER NOT NULL,"
+		" path TEXT NOT NULL, text BLOB NOT NULL, PRIMARY KEY(generation, place));"
+		"INSERT INTO file SELECT id, 0, path, text FROM generation;"
+		"ALTER TABLE generation DROP COLUMN path;"
+		"ALTER TABLE generation DROP COLUMN text;"
+		"PRAGMA user_version = 5;",
 };
 #define SCHEMA_VERSION ((int64_t)(sizeof(SCHEMAS) / sizeof(SCHEMAS[0])) - 1)
 

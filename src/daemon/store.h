@@ -12,6 +12,7 @@
 #include <sallyport/abi/tables.h>
 
 #include "base/cleanup.h"
+#include "policy/model.h"
 
 struct sp_store;
 
@@ -56,10 +57,10 @@ int sp_store_rule_name(struct sp_store *store, uint32_t number, char **ret_name)
 
 /* ---- generations and revisions ---- */
 
-struct sp_store_file {
-	char *path;
-	char *text;
-	size_t len;
+/* The files of a policy, in the order its generation is made of; the first is the one that was named. */
+struct sp_store_files {
+	struct sp_file *list;
+	size_t count;
 };
 
 struct sp_store_revision {
@@ -73,20 +74,24 @@ struct sp_store_revision {
 	bool is_confirmed; /* what a boot may load */
 };
 
-void sp_store_file_done(struct sp_store_file *file);
+void sp_store_files_done(struct sp_store_files *files);
+/* -ENOMEM. */
+int sp_store_files_add(struct sp_store_files *files, const char *path, const char *text, size_t len);
 void sp_store_revision_done(struct sp_store_revision *revision);
 
-/* Keep the text (once per generation) and the intent to run it as @number. */
+/* Keep the files (once per generation) and the intent to run them as @number. No files: they are kept, and nobody
+ * applied them anew. */
 int sp_store_put_revision(struct sp_store *store, const struct sp_store_revision *revision,
-			  const struct sp_store_file *file);
+			  const struct sp_file *files, size_t file_count);
 /* It runs, and a boot may load it. */
 int sp_store_confirm_revision(struct sp_store *store, uint64_t number);
 /* -ENOENT. */
 int sp_store_get_revision(struct sp_store *store, uint64_t number,
 			  struct sp_store_revision *ret_revision);
 int sp_store_last_confirmed(struct sp_store *store, struct sp_store_revision *ret_revision);
-int sp_store_get_file(struct sp_store *store, const uint8_t generation[32],
-		      struct sp_store_file *ret_file);
+/* The caller runs _done. -ENOENT: no such generation. */
+int sp_store_get_files(struct sp_store *store, const uint8_t generation[32],
+		       struct sp_store_files *ret_files);
 /* A generation by the 12 hex digits shown. -ENOENT. */
 int sp_store_find_generation(struct sp_store *store, const char *hex, uint8_t ret_generation[32]);
 

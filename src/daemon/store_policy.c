@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/err.h"
 #include "daemon/store_sql.h"
 
@@ -43,11 +44,30 @@ int sp_store_rule_name(struct sp_store *store, uint32_t number, char **ret_name)
 	return r ? sp_sql_text(find, 0, ret_name) : -ENOENT;
 }
 
-void sp_store_file_done(struct sp_store_file *file)
+void sp_store_files_done(struct sp_store_files *files)
 {
-	free(file->path);
-	free(file->text);
-	*file = (struct sp_store_file){ 0 };
+	for (size_t i = 0; i < files->count; i++) {
+		free(files->list[i].path);
+		free(files->list[i].text);
+	}
+	free(files->list);
+	*files = (struct sp_store_files){ 0 };
+}
+
+int sp_store_files_add(struct sp_store_files *files, const char *path, const char *text, size_t len)
+{
+	struct sp_file *file = SP_ARRAY_PUSH(files->list, files->count);
+
+	if (!file)
+		return -ENOMEM;
+	file->path = strdup(path);
+	file->text = calloc(1, len + 1);
+	if (!file->path || !file->text)
+		return -ENOMEM;
+	if (len)
+		memcpy(file->text, text, len);
+	file->text_len = len;
+	return 0;
 }
 
 void sp_store_revision_done(struct sp_store_revision *revision)
@@ -57,19 +77,28 @@ void sp_store_revision_done(struct sp_store_revision *revision)
 	*revision = (struct sp_store_revision){ 0 };
 }
 
-int sp_store_put_revision(struct sp_store *store, const struct sp_store_revision *revision,
-			  const struct sp_store_file *file)
+static int put_files(struct sp_store *store, const uint8_t generation[32],
+		     const struct sp_file *files, size_t file_count)
 {
-	int r = 0;
+	int r = sp_sql_run(store, "INSERT OR IGNORE INTO generation VALUES(?)", "k", generation);
 
-	if (file)
-		r = sp_sql_run(store, "INSERT OR IGNORE INTO generation VALUES(?, ?, ?)", "ktb",
-			       revision->generation, file->path, file->text, file->len);
+	for (size_t i = 0; i < file_count && r == 0; i++)
+		r = sp_sql_run(store, "INSERT OR IGNORE INTO file VALUES(?, ?, ?, ?)", "kitb",
+			       generation, (int64_t)i, files[i].path, files[i].text,
+			       files[i].text_len);
+	return r;
+}
+
+int sp_store_put_revision(struct sp_store *store, const struct sp_store_revision *revision,
+			  const struct sp_file *files, size_t file_count)
+{
+	int r = file_count ? put_files(store, revision->generation, files, file_count) : 0;
+
 	if (r < 0)
 		return r;
 	return sp_sql_run(store, "INSERT INTO revision VALUES(?, ?, ?, ?, ?, 0, 0, ?)", "ikitii",
 			  (int64_t)revision->number, revision->generation, revision->time_ns,
-			  revision->who, (int64_t)revision->rules, (int64_t)(file != NULL));
+			  revision->who, (int64_t)revision->rules, (int64_t)(file_count != 0));
 }
 
 int sp_store_confirm_revision(struct sp_store *store, uint64_t number)
@@ -78,8 +107,9 @@ int sp_store_confirm_revision(struct sp_store *store, uint64_t number)
 			  "i", (int64_t)number);
 }
 
-#define REVISION_COLUMNS                                                                           \
-	"revision.number, revision.generation, time_ns, who, path, rules, switched, confirmed "
+#define REVISION_ROWS                                                                           \
+	"revision.number, revision.generation, time_ns, who, path, rules, switched, confirmed "       \
+	"FROM revision JOIN file ON file.generation = revision.generation AND place = 0 "
 
 static int read_revision(sqlite3_stmt *row, struct sp_store_revision *ret_revision)
 {
@@ -118,8 +148,7 @@ int sp_store_get_revision(struct sp_store *store, uint64_t number,
 {
 	__sp_sql sqlite3_stmt *find = NULL;
 	int r = sp_sql_start(store, &find,
-			     "SELECT " REVISION_COLUMNS "FROM revision JOIN generation"
-			     " ON generation = id WHERE number = ?", "i", (int64_t)number);
+			     "SELECT " REVISION_ROWS "WHERE number = ?", "i", (int64_t)number);
 
 	return r < 0 ? r : one_revision(store, find, ret_revision);
 }
@@ -128,36 +157,38 @@ int sp_store_last_confirmed(struct sp_store *store, struct sp_store_revision *re
 {
 	__sp_sql sqlite3_stmt *find = NULL;
 	int r = sp_sql_start(store, &find,
-			     "SELECT " REVISION_COLUMNS "FROM revision JOIN generation"
-			     " ON generation = id WHERE confirmed ORDER BY number DESC LIMIT 1",
+			     "SELECT " REVISION_ROWS "WHERE confirmed ORDER BY number DESC LIMIT 1",
 			     "");
 
 	return r < 0 ? r : one_revision(store, find, ret_revision);
 }
 
-int sp_store_get_file(struct sp_store *store, const uint8_t generation[32],
-		      struct sp_store_file *ret_file)
+static int read_file(sqlite3_stmt *row, struct sp_store_files *files)
 {
-	__sp_cleanup(sp_store_file_done) struct sp_store_file file = { 0 };
-	__sp_sql sqlite3_stmt *find = NULL;
-	int r = sp_sql_start(store, &find, "SELECT path, text FROM generation WHERE id = ?", "k",
+	const char *path = (const char *)sqlite3_column_text(row, 0);
+
+	return path ? sp_store_files_add(files, path, sqlite3_column_blob(row, 1),
+					 (size_t)sqlite3_column_bytes(row, 1)) :
+		      -EUCLEAN;
+}
+
+int sp_store_get_files(struct sp_store *store, const uint8_t generation[32],
+		       struct sp_store_files *ret_files)
+{
+	__sp_cleanup(sp_store_files_done) struct sp_store_files files = { 0 };
+	__sp_sql sqlite3_stmt *each = NULL;
+	int r = sp_sql_start(store, &each,
+			     "SELECT path, text FROM file WHERE generation = ? ORDER BY place", "k",
 			     generation);
 
-	if (r < 0 || (r = sp_sql_step(store, find)) < 0)
-		return r;
-	if (r == 0)
-		return -ENOENT;
-	r = sp_sql_text(find, 0, &file.path);
+	while (r >= 0 && (r = sp_sql_step(store, each)) > 0)
+		r = read_file(each, &files);
 	if (r < 0)
 		return r;
-	file.len = (size_t)sqlite3_column_bytes(find, 1);
-	file.text = calloc(1, file.len + 1);
-	if (!file.text)
-		return -ENOMEM;
-	if (file.len)
-		memcpy(file.text, sqlite3_column_blob(find, 1), file.len);
-	*ret_file = file;
-	file = (struct sp_store_file){ 0 };
+	if (!files.count)
+		return -ENOENT;
+	*ret_files = files;
+	files = (struct sp_store_files){ 0 };
 	return 0;
 }
 
@@ -178,8 +209,7 @@ int sp_store_each_apply(struct sp_store *store, uint32_t limit, sp_store_revisio
 {
 	__sp_sql sqlite3_stmt *each = NULL;
 	int r = sp_sql_start(store, &each,
-			     "SELECT " REVISION_COLUMNS "FROM revision JOIN generation"
-			     " ON generation = id WHERE is_apply AND switched"
+			     "SELECT " REVISION_ROWS "WHERE is_apply AND switched"
 			     " ORDER BY number DESC LIMIT ?", "i", (int64_t)limit);
 
 	while (r >= 0 && (r = sp_sql_step(store, each)) > 0) {

@@ -223,8 +223,16 @@ static const struct sp_yaml_kind policy_kind = {
 int sp_policy_load(const char *path, const char *text, size_t len, struct sp_policy **ret_policy,
 		   struct sp_diagnostics *diagnostics)
 {
+	const struct sp_file file = { .path = (char *)path, .text = (char *)text, .text_len = len };
+
+	return sp_policy_load_files(&file, 1, ret_policy, diagnostics);
+}
+
+int sp_policy_load_files(const struct sp_file *files, size_t file_count, struct sp_policy **ret_policy,
+			 struct sp_diagnostics *diagnostics)
+{
 	__sp_cleanup(loader_done) struct sp_loader loader = {
-		.check = sp_check_of(path, diagnostics),
+		.check = sp_check_of(files[0].path, diagnostics),
 		.test_work_left = SP_TEST_WORK_MAX,
 	};
 	int r;
@@ -232,9 +240,9 @@ int sp_policy_load(const char *path, const char *text, size_t len, struct sp_pol
 	loader.policy = calloc(1, sizeof(*loader.policy));
 	if (!loader.policy)
 		return -ENOMEM;
-	r = sp_yaml_load(&policy_kind, &loader.check, text, len, &loader);
-	if (r == 0)
-		r = add_file(loader.policy, path, text, len);
+	r = sp_yaml_load(&policy_kind, &loader.check, files[0].text, files[0].text_len, &loader);
+	for (size_t i = 0; i < file_count && r == 0; i++)
+		r = add_file(loader.policy, files[i].path, files[i].text, files[i].text_len);
 	if (r == 0)
 		r = hash_files(loader.policy);
 	if (r < 0)

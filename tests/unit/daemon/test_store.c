@@ -147,11 +147,30 @@ static void put_revision(struct sp_store *store, uint64_t number, uint8_t genera
 {
 	struct sp_store_revision row = { .number = number, .time_ns = 5, .who = "root (uid 0)",
 					 .rules = 3 };
-	struct sp_store_file file = { .path = "policy.yaml", .text = (char *)text,
-				      .len = strlen(text) };
+	const struct sp_file files[] = {
+		{ .path = "policy.yaml", .text = (char *)text, .text_len = strlen(text) },
+		{ .path = "roles.yaml", .text = "", .text_len = 0 },
+		{ .path = "nets/lab.yaml", .text = "a\0b", .text_len = 3 },
+	};
 
 	memset(row.generation, generation, 32);
-	assert_int_equal(sp_store_put_revision(store, &row, is_apply ? &file : NULL), 0);
+	assert_int_equal(sp_store_put_revision(store, &row, files, is_apply ? 3 : 0), 0);
+}
+
+static void check_files(struct sp_store *store, const uint8_t generation[32], const char *text)
+{
+	struct sp_store_files files;
+
+	assert_int_equal(sp_store_get_files(store, generation, &files), 0);
+	assert_int_equal(files.count, 3);
+	assert_string_equal(files.list[0].path, "policy.yaml");
+	assert_string_equal(files.list[0].text, text);
+	assert_string_equal(files.list[1].path, "roles.yaml");
+	assert_int_equal(files.list[1].text_len, 0);
+	assert_string_equal(files.list[2].path, "nets/lab.yaml");
+	assert_int_equal(files.list[2].text_len, 3);
+	assert_memory_equal(files.list[2].text, "a\0b", 4);
+	sp_store_files_done(&files);
 }
 
 static int count_apply(void *arg, const struct sp_store_revision *revision)
@@ -166,7 +185,7 @@ static void only_a_confirmed_revision_is_what_a_boot_loads(void **state)
 {
 	struct fixture *fixture = *state;
 	struct sp_store_revision row;
-	struct sp_store_file file;
+	struct sp_store_files files;
 	uint64_t numbers[8] = { 0 };
 	uint8_t generation[32];
 
@@ -179,9 +198,10 @@ static void only_a_confirmed_revision_is_what_a_boot_loads(void **state)
 	reopen(fixture);
 	assert_int_equal(sp_store_last_confirmed(fixture->store, &row), 0);
 	assert_int_equal(row.number, 2);
-	assert_int_equal(sp_store_get_file(fixture->store, row.generation, &file), 0);
-	assert_string_equal(file.text, "first");
-	sp_store_file_done(&file);
+	assert_string_equal(row.path, "policy.yaml");
+	check_files(fixture->store, row.generation, "first");
+	memset(generation, 0xcc, sizeof(generation));
+	assert_int_equal(sp_store_get_files(fixture->store, generation, &files), -ENOENT);
 	sp_store_revision_done(&row);
 	assert_int_equal(sp_store_get_revision(fixture->store, 3, &row), 0);
 	assert_false(row.is_switched || row.is_confirmed);
@@ -421,6 +441,23 @@ static void a_database_of_a_newer_version_is_refused_and_left_alone(void **state
 }
 
 /* Lengths were an administrator's then: no role may shorten them afterwards. */
+/* A policy was one text; it is one file of its generation now. */
+static void check_brought_up_policy(struct sp_store *store)
+{
+	struct sp_store_revision row;
+	struct sp_store_files files;
+
+	assert_int_equal(sp_store_last_confirmed(store, &row), 0);
+	assert_int_equal(row.number, 7);
+	assert_string_equal(row.path, "policy.yaml");
+	assert_int_equal(sp_store_get_files(store, row.generation, &files), 0);
+	assert_int_equal(files.count, 1);
+	assert_string_equal(files.list[0].path, "policy.yaml");
+	assert_string_equal(files.list[0].text, "sally");
+	sp_store_files_done(&files);
+	sp_store_revision_done(&row);
+}
+
 static void a_database_of_the_first_schema_is_brought_up(void **state)
 {
 	struct fixture *fixture = *state;
@@ -432,7 +469,13 @@ static void a_database_of_the_first_schema_is_brought_up(void **state)
 	assert_int_equal(sp_store_add_device(fixture->store, &device), 0);
 	sp_store_close(fixture->store);
 	fixture->store = NULL;
-	run_sql(fixture, "ALTER TABLE device DROP COLUMN proven_ns;"
+	run_sql(fixture, "DROP TABLE file;"
+			 "ALTER TABLE generation ADD COLUMN path TEXT NOT NULL DEFAULT '';"
+			 "ALTER TABLE generation ADD COLUMN text BLOB NOT NULL DEFAULT '';"
+			 "INSERT INTO generation VALUES(zeroblob(32), 'policy.yaml', x'73616c6c79');"
+			 "INSERT INTO generation VALUES(randomblob(32), 'empty.yaml', x'');"
+			 "INSERT INTO revision VALUES(7, zeroblob(32), 5, 'root', 3, 1, 1, 1);"
+			 "ALTER TABLE device DROP COLUMN proven_ns;"
 			 "ALTER TABLE session DROP COLUMN since_ns;"
 			 "ALTER TABLE session DROP COLUMN warn_s;"
 			 "ALTER TABLE session DROP COLUMN own;"
@@ -462,6 +505,7 @@ static void a_database_of_the_first_schema_is_brought_up(void **state)
 	assert_int_equal(sp_store_each_device(fixture->store, keep_device, &kept), 0);
 	assert_int_equal(kept.proven_ns, 7);
 	sp_device_done(&kept);
+	check_brought_up_policy(fixture->store);
 }
 
 static void a_database_of_a_later_version_is_refused_and_left_alone(void **state)

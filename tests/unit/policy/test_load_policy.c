@@ -441,6 +441,32 @@ static void generation_names_content_and_file_but_not_the_folder(void **state)
 	sp_policy_free(first);
 }
 
+static void generation_is_made_of_every_file(void **state)
+{
+	static const char first[] = "sallyport: 1\n";
+	const struct sp_file files[] = {
+		{ .path = "p.yaml", .text = (char *)first, .text_len = strlen(first) },
+		{ .path = "nets.yaml", .text = "a", .text_len = 1 },
+		{ .path = "nets.yaml", .text = "b", .text_len = 1 },
+	};
+	struct sp_policy *policies[3] = { NULL };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		const struct sp_file two[] = { files[0], files[i] };
+		struct sp_diagnostics diagnostics = { 0 };
+
+		assert_int_equal(sp_policy_load_files(two, i ? 2 : 1, &policies[i], &diagnostics), 0);
+		assert_int_equal(policies[i]->file_count, i ? 2 : 1);
+		sp_diagnostics_done(&diagnostics);
+	}
+	assert_string_equal(policies[1]->files[1].text, "a");
+	assert_memory_not_equal(policies[0]->generation, policies[1]->generation, 32);
+	assert_memory_not_equal(policies[1]->generation, policies[2]->generation, 32);
+	for (size_t i = 0; i < 3; i++)
+		sp_policy_free(policies[i]);
+}
+
 static void refused_policy_leaves_the_result_alone(void **state)
 {
 	struct sp_diagnostics diagnostics = { 0 };
@@ -481,6 +507,7 @@ int main(void)
 		cmocka_unit_test(times_are_utc_unless_they_say_otherwise),
 		cmocka_unit_test(sessions_and_tests_are_resolved),
 		cmocka_unit_test(generation_names_content_and_file_but_not_the_folder),
+		cmocka_unit_test(generation_is_made_of_every_file),
 		cmocka_unit_test(refused_policy_leaves_the_result_alone),
 		cmocka_unit_test(text_need_not_end_with_nul),
 	};
