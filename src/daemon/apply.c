@@ -123,6 +123,7 @@ static void finish(struct sp_apply *apply, int r)
 		daemon->restage_why = NULL;
 		sp_apply_restage_soon(daemon, why);
 	}
+	sp_again_soon(daemon);
 }
 
 /* A step is done. 1: there are more; 0: it was the last. */

@@ -271,7 +271,11 @@ static int number_end(struct sp_apply *apply)
 	if (r == -E2BIG)
 		return fail(apply, r, "table-full", 1,
 			    "the policy needs more table rows than there can be");
-	return r < 0 ? fail(apply, r, "failed", 1, "compiling: %s", sp_err_text(r)) : 0;
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "compiling: %s", sp_err_text(r));
+	if (apply->next->is_policy_borrowed)
+		sp_revision_expect(apply->next, apply->daemon->revisions.running);
+	return 0;
 }
 
 /* The text and the intent, before the kernel runs it: whatever revision a restart finds there, it

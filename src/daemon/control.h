@@ -29,6 +29,7 @@ struct sp_request {
 	const char *text;   /* what `text` or `text_bytes` brought, else NULL */
 	size_t text_len;
 	uint64_t read_ns;   /* CLOCK_BOOTTIME when its last byte was read */
+	bool is_asked_again; /* after another revision was made for it (again.h) */
 };
 
 struct sp_control_handler {

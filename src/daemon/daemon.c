@@ -418,6 +418,7 @@ static void stop(struct sp_daemon *daemon)
 {
 	sp_control_close(daemon->control);
 	sp_apply_drop(daemon);
+	sp_again_done(daemon);
 	sp_recorder_close(daemon);
 	sp_engine_close(daemon);
 	sp_farewell_close(daemon);

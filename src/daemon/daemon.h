@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/again.h"
 #include "daemon/control.h"
 #include "daemon/drift.h"
 #include "daemon/drops.h"
@@ -88,6 +89,7 @@ struct sp_daemon {
 	bool is_lock_open;
 	bool is_forwarding_ours; /* we switched it on, or another sallyportd before us */
 	struct sp_apply *apply;      /* under way, or NULL */
+	struct sp_again_list again;
 	const char *restage_why;     /* a new revision is wanted once it is through; NULL: not */
 	struct sp_warnings warnings;
 	struct sp_watch watch;

@@ -71,10 +71,11 @@ json_t *sp_json_snapshot(const struct sp_snapshot *snapshot);
  * than a tunnel can. */
 json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device);
 
-/* sp_session_open; when what it lacks is room in the running revision, a new one is made and it is asked again.
- * Returns 0; -errno with @refusal filled and recorded. */
-int sp_op_open_session(struct sp_daemon *daemon, struct sp_sign_in *sign_in, struct sp_live **ret_live,
-		       struct sp_refusal *refusal);
+/* sp_session_open. Returns 0; 1 the request is asked again once a new revision has room for it, so it is not answered
+ * now; -errno with @refusal. */
+int sp_op_open_session(struct sp_daemon *daemon, struct sp_client *client,
+		       const struct sp_request *request, struct sp_sign_in *sign_in,
+		       struct sp_live **ret_live, struct sp_refusal *refusal);
 
 void sp_op_status(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_check(struct sp_daemon *, struct sp_client *, const struct sp_request *);

@@ -111,19 +111,20 @@ json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device)
 
 /* ---- the ops ---- */
 
-static void add_machine(struct sp_daemon *daemon, struct sp_client *client, const uint8_t key[32],
-			const char *name)
+static void add_machine(struct sp_daemon *daemon, struct sp_client *client,
+			const struct sp_request *request, const uint8_t key[32], const char *name)
 {
 	struct sp_sign_in sign_in = { .public_key = key, .device_name = name, .user = name,
 				      .by = sp_client_who(client) };
 	struct sp_refusal refusal;
 	struct sp_live *live;
+	int r = sp_op_open_session(daemon, client, request, &sign_in, &live, &refusal);
 
-	if (sp_op_open_session(daemon, &sign_in, &live, &refusal) < 0)
+	if (r < 0)
 		sp_client_fail(client, refusal.code, refusal.exit_code, NULL, "%s%s",
 			       refusal.message, !strcmp(refusal.code, "login-refused") ?
 			       "; a person's device needs a user" : "");
-	else
+	else if (r == 0)
 		sp_client_reply(client,
 				sp_json_device(daemon, sp_device_find(&daemon->people, key)));
 }
@@ -151,7 +152,7 @@ void sp_op_peer_add(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	}
 	if (!enrolment.user && !enrolment.subject && !enrolment.idp) {
-		add_machine(daemon, client, key, enrolment.name);
+		add_machine(daemon, client, request, key, enrolment.name);
 		return;
 	}
 	if (!enrolment.subject)

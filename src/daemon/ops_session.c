@@ -18,16 +18,18 @@ static bool is_seconds(struct sp_client *client, const char *what, json_int_t va
 	return is_good;
 }
 
-int sp_op_open_session(struct sp_daemon *daemon, struct sp_sign_in *sign_in, struct sp_live **ret_live,
-		       struct sp_refusal *refusal)
+int sp_op_open_session(struct sp_daemon *daemon, struct sp_client *client,
+		       const struct sp_request *request, struct sp_sign_in *sign_in,
+		       struct sp_live **ret_live, struct sp_refusal *refusal)
 {
-	int r = sp_session_open(&daemon->people, sign_in, ret_live, refusal);
+	int r;
 
-	if (r != -EAGAIN)
+	sign_in->is_asked_again = request->is_asked_again;
+	r = sp_session_open(&daemon->people, sign_in, ret_live, refusal);
+	if (r != -EAGAIN || request->is_asked_again)
 		return r;
-	sign_in->is_asked_again = true;
-	(void)sp_apply_restage_now(daemon, "a sign-in needed room"); /* it is in the log */
-	return sp_session_open(&daemon->people, sign_in, ret_live, refusal);
+	sp_again_put(daemon, client, request, "a sign-in needed room");
+	return 1;
 }
 
 json_t *sp_json_session_with_tunnel(struct sp_daemon *daemon, const struct sp_live *live,
@@ -52,6 +54,7 @@ void sp_op_session_open(struct sp_daemon *daemon, struct sp_client *client,
 	struct sp_refusal refusal;
 	struct sp_live *live;
 	struct sp_addr from;
+	int r;
 	uint8_t key[32];
 
 	if (!sp_op_unpack(client, request,
@@ -86,11 +89,11 @@ void sp_op_session_open(struct sp_daemon *daemon, struct sp_client *client,
 	sign_in.from = from_text ? &from : NULL;
 	sign_in.max_s = max_s;
 	sign_in.idle_s = idle_s;
-	if (sp_op_open_session(daemon, &sign_in, &live, &refusal) < 0) {
+	r = sp_op_open_session(daemon, client, request, &sign_in, &live, &refusal);
+	if (r < 0)
 		sp_op_refuse(client, &refusal);
-		return;
-	}
-	sp_client_reply(client, sp_json_session_with_tunnel(daemon, live, client));
+	else if (r == 0)
+		sp_client_reply(client, sp_json_session_with_tunnel(daemon, live, client));
 }
 
 struct listing {

@@ -38,17 +38,24 @@ static struct sp_live *find_persons(struct sp_daemon *daemon, struct sp_client *
 	return NULL;
 }
 
-/* Once more, if what it needs is a new revision, which has room again. */
-static int update_session(struct sp_daemon *daemon, struct sp_live **live, struct sp_news *news,
-			  struct sp_refusal *refusal)
+/* What the provider says now takes effect; with nothing to say, nothing does. Returns whether to go on: else the
+ * client was told, or is when a new revision has room for it. */
+static bool update_session(struct sp_daemon *daemon, struct sp_client *client,
+			   const struct sp_request *request, struct sp_news *news,
+			   struct sp_live **live)
 {
-	int r = sp_session_update(&daemon->people, *live, news, live, refusal);
+	struct sp_refusal refusal;
+	int r;
 
-	if (r != -EAGAIN)
-		return r;
-	news->is_asked_again = true;
-	(void)sp_apply_restage_now(daemon, "a change of groups needed room"); /* it is in the log */
-	return sp_session_update(&daemon->people, *live, news, live, refusal);
+	if (!news->groups && !news->refresh)
+		return true;
+	news->is_asked_again = request->is_asked_again;
+	r = sp_session_update(&daemon->people, *live, news, live, &refusal);
+	if (r == -EAGAIN && !request->is_asked_again)
+		sp_again_put(daemon, client, request, "a change of groups needed room");
+	else if (r < 0)
+		sp_op_refuse(client, &refusal);
+	return r == 0;
 }
 
 void sp_op_session_extend(struct sp_daemon *daemon, struct sp_client *client,
@@ -59,7 +66,6 @@ void sp_op_session_extend(struct sp_daemon *daemon, struct sp_client *client,
 	struct sp_news news = { .by = sp_client_who(client) };
 	struct sp_op_owner owner = { 0 };
 	json_t *group_list = NULL;
-	struct sp_refusal refusal;
 	struct sp_live *live;
 	struct sp_addr from;
 	int r;
@@ -80,11 +86,8 @@ void sp_op_session_extend(struct sp_daemon *daemon, struct sp_client *client,
 	if (!(live = find_persons(daemon, client, id, &owner)))
 		return;
 	news.groups = group_list ? groups : NULL;
-	if ((news.groups || news.refresh) &&
-	    update_session(daemon, &live, &news, &refusal) < 0) {
-		sp_op_refuse(client, &refusal);
+	if (!update_session(daemon, client, request, &news, &live))
 		return;
-	}
 	r = sp_session_extend(&daemon->people, live, max_s, sp_client_who(client),
 			      from_text ? &from : NULL);
 	if (r < 0)
@@ -139,7 +142,6 @@ void sp_op_session_update(struct sp_daemon *daemon, struct sp_client *client,
 	struct sp_news news = { .by = sp_client_who(client) };
 	struct sp_op_owner owner = { 0 };
 	json_t *group_list = NULL;
-	struct sp_refusal refusal;
 	struct early_end end = { .within_s = NOT_SAID };
 	struct sp_live *live;
 	json_int_t id;
@@ -159,11 +161,8 @@ void sp_op_session_update(struct sp_daemon *daemon, struct sp_client *client,
 	}
 	if (!set_end(daemon, client, live, &end))
 		return;
-	if ((news.groups || news.refresh) &&
-	    update_session(daemon, &live, &news, &refusal) < 0) {
-		sp_op_refuse(client, &refusal);
+	if (!update_session(daemon, client, request, &news, &live))
 		return;
-	}
 	sp_people_tick(&daemon->people); /* an end that is now is seen at once */
 	sp_client_reply(client, sp_json_session(daemon, live, client));
 }

@@ -66,6 +66,12 @@ int sp_revision_again(const struct sp_revision *running, const struct sp_gateway
 	return 0;
 }
 
+void sp_revision_expect(struct sp_revision *revision, const struct sp_revision *former)
+{
+	revision->tables->expected_pairs = former->tables->pair_count;
+	revision->tables->expected_profiles = former->tables->profile_count;
+}
+
 /* ---- sessions in revisions ---- */
 
 /* Rows into the tables in memory. */

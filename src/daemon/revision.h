@@ -34,6 +34,9 @@ int sp_revision_new(struct sp_policy *policy, const struct sp_gateway *gateway,
  * Returns 0; -ENOMEM. */
 int sp_revision_again(const struct sp_revision *running, const struct sp_gateway *gateway,
 		      struct sp_revision **ret_revision);
+/* Its tables get room for the rows that those of @former, of the same policy, have by now: also for those that found
+ * no room there. */
+void sp_revision_expect(struct sp_revision *revision, const struct sp_revision *former);
 void sp_revision_free(struct sp_revision *revision);
 static inline void sp_revision_freep(struct sp_revision **revision)
 {

@@ -15,14 +15,21 @@ static uint32_t at_most(uint64_t value, uint32_t bound)
 	return value < bound ? value : bound;
 }
 
+static uint64_t at_least(uint64_t value, uint64_t bound)
+{
+	return value > bound ? value : bound;
+}
+
 struct sp_ebpf_room sp_ebpf_room_exact(const struct sp_tables *tables)
 {
 	uint32_t profiles_bound = SP_TABLES_VERDICT_MAX / tables->svcset_count;
+	uint32_t profiles = at_least(tables->profile_count, tables->expected_profiles);
+	uint64_t pairs = at_least(tables->pair_count, tables->expected_pairs);
 
 	return (struct sp_ebpf_room){
 		.svcset_stride = tables->svcset_count,
-		.profiles = at_most(2ull * tables->profile_count + SPARE_PROFILES, profiles_bound),
-		.pairs = at_most(2ull * tables->pair_count + SPARE_PAIRS, SP_TABLES_PAIR_MAX),
+		.profiles = at_most(2ull * profiles + SPARE_PROFILES, profiles_bound),
+		.pairs = at_most(2ull * pairs + SPARE_PAIRS, SP_TABLES_PAIR_MAX),
 	};
 }
 
