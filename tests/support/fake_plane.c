@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct fake_plane *fake_of(struct sp_plane *plane)
 {
@@ -108,6 +109,11 @@ static int fake_stage_tables(struct sp_plane *plane, const struct sp_tables *tab
 
 static int fake_stage_program(struct sp_plane_staged *staged, struct sp_plane_error *error)
 {
+	const int gate = fake_of(staged->plane)->program_gate;
+	char byte;
+
+	if (gate && read(gate, &byte, 1) != 1)
+		return explain(error, -EPIPE, "waiting to load a program");
 	return explain(error, say(fake_of(staged->plane), "program"), "loading a program");
 }
 

@@ -10,13 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "../../support/fake_plane.h"
 #include "../../support/folder.h"
 #include "config/machine.h"
-#include "daemon/daemon.h"
+#include "daemon/apply.h"
 #include "policy/load.h"
 
 #define POLICY "sallyport: 1\nrules:\n  - { name: web, allow: { from: 10.20.0.0/16, to: 10.30.0.1, services: [tcp/443] } }\n"
@@ -55,15 +56,15 @@ void __wrap_sp_farewell_denied(struct sp_daemon *daemon, uint64_t since_ns)
 /* A boot finds this policy as the last confirmed one. */
 static void confirm_policy(struct sp_store *store)
 {
-	struct sp_store_file file = { .path = "policy.yaml", .text = POLICY, .len = strlen(POLICY) };
+	const struct sp_file file = { .path = "policy.yaml", .text = POLICY, .text_len = strlen(POLICY) };
 	struct sp_store_revision row = { .time_ns = 1, .who = "uid 0", .rules = 1 };
 	struct sp_diagnostics diagnostics = { 0 };
 	struct sp_policy *policy = NULL;
 
-	assert_int_equal(sp_policy_load(file.path, file.text, file.len, &policy, &diagnostics), 0);
+	assert_int_equal(sp_policy_load_files(&file, 1, &policy, &diagnostics), 0);
 	memcpy(row.generation, policy->generation, sizeof(row.generation));
 	assert_int_equal(sp_store_next_revision(store, 0, 0, &row.number), 0);
-	assert_int_equal(sp_store_put_revision(store, &row, &file), 0);
+	assert_int_equal(sp_store_put_revision(store, &row, &file, 1), 0);
 	assert_int_equal(sp_store_confirm_revision(store, row.number), 0);
 	sp_policy_free(policy);
 	sp_diagnostics_done(&diagnostics);
@@ -211,6 +212,59 @@ static void a_guard_that_stays_closed_is_said_and_the_revision_runs(void **state
 	assert_true(sp_warnings_has(&fixture->daemon->warnings, "stage-failed"));
 }
 
+/* ---- while a program loads ---- */
+
+#define SLOT 5u
+
+struct slow_load {
+	struct fixture *fixture;
+	struct sp_timer timer;
+	int gate[2];
+	uint64_t ran; /* the revision that ran when the session was ended */
+};
+
+/* The load goes on only when this has been done, in the loop, while it is under way. */
+static void revoke_during_load(void *arg)
+{
+	struct slow_load *slow = arg;
+	struct sp_daemon *daemon = slow->fixture->daemon;
+
+	assert_non_null(daemon->apply);
+	if (daemon->apply->done != APPLY_STORED || !daemon->apply->job.is_under_way) {
+		sp_loop_in(daemon->loop, &slow->timer, SP_MS_NS);
+		return;
+	}
+	assert_int_equal(sp_plane_session_end(daemon->plane, SLOT), 0);
+	slow->ran = sp_plane_running_revision(daemon->plane);
+	assert_int_equal(write(slow->gate[1], "x", 1), 1);
+}
+
+static void a_session_is_ended_while_a_program_loads(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sp_daemon *daemon = fixture->daemon;
+	struct slow_load slow = { .fixture = fixture };
+
+	assert_int_equal(sp_apply_resume(daemon), 0);
+	assert_int_equal(sp_loop_new(&daemon->loop), 0);
+	assert_int_equal(pipe(slow.gate), 0);
+	fixture->fake->program_gate = slow.gate[0];
+	fixture->fake->sessions[SLOT].epoch = 77;
+	slow.timer = (struct sp_timer){ .fire = revoke_during_load, .arg = &slow };
+	sp_apply_restage_soon(daemon, "a test");
+	sp_loop_in(daemon->loop, &slow.timer, 0);
+	while (daemon->apply)
+		assert_int_equal(sp_loop_round(daemon->loop, SP_SECOND_NS), 0);
+	assert_int_equal(slow.ran, 2);
+	assert_int_equal(fixture->fake->sessions[SLOT].epoch, 0);
+	assert_runs(fixture, sp_plane_running_revision(daemon->plane));
+	assert_int_not_equal(sp_plane_running_revision(daemon->plane), 2);
+	sp_loop_drop(daemon->loop, &slow.timer);
+	sp_loop_free(daemon->loop);
+	close(slow.gate[0]);
+	close(slow.gate[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +273,7 @@ int main(void)
 		TEST(a_first_revision_that_fails_leaves_the_guard_as_it_was_before_any),
 		TEST(a_later_revision_that_fails_at_any_step_leaves_the_former),
 		TEST(a_guard_that_stays_closed_is_said_and_the_revision_runs),
+		TEST(a_session_is_ended_while_a_program_loads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
