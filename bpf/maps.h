@@ -178,7 +178,7 @@ struct sp_janitor {
 	__u64 sweeps;
 	__u64 flows;   /* seen in the last sweep */
 	__u64 removed; /* since it was armed */
-	__u64 took_ns; /* the last sweep */
+	__u64 took_ns; /* the last sweep, all its slices together */
 };
 #define SP_JANITOR_PERIOD_NS 5000000000ull
 

@@ -260,6 +260,8 @@ static struct bpf_object *load_object(struct lab *lab, enum sp_hook hook)
 	struct bpf_object *object = open_object(hook);
 
 	set_numbers(lab, object, hook);
+	if (hook == SP_HOOK_NONE && lab->options.slice)
+		set_number(object, "sp_slice", lab->options.slice);
 	share_maps(lab, object);
 	must(bpf_object__load(object), "load the object of hook %d", hook);
 	return object;

@@ -139,6 +139,32 @@ static void a_full_sweep_is_measured(void **state)
 	print_message("2000 flows swept in %llu us\n", (unsigned long long)janitor.took_ns / 1000);
 }
 
+/* Every second flow is over, so that the walk of the next slice begins elsewhere in the table. */
+static void a_sweep_in_slices_sees_every_flow(void **state)
+{
+	const struct lab_options options = { .slice = 300 };
+	struct lab_answer answer;
+	struct janitor janitor;
+
+	(void)state;
+	lab_close(&lab);
+	lab_open(&lab, &options);
+	for (unsigned n = 0; n < 2000; n++) {
+		char text[64];
+
+		lab.now_ns = boottime_ns() - (n % 2) * 61 * SECOND;
+		snprintf(text, sizeof(text), "100.64.0.7:%u > 10.30.0.5:22 tcp", 1000 + n);
+		lab_judge(&lab, SP_HOOK_VPN_IN, text, &answer);
+	}
+	assert_int_equal(lab_flow_count(&lab), 2000);
+	arm();
+	wait_for_sweeps(lab_map(&lab, "sp_janitor"));
+	janitor = read_janitor(lab_map(&lab, "sp_janitor"));
+	assert_int_equal(janitor.flows, 1000);
+	assert_int_equal(janitor.removed, 1000);
+	assert_int_equal(lab_flow_count(&lab), 1000);
+}
+
 /* ---- nobody left ---- */
 
 static const char *const pinned[] = { "sp_flow", "sp_janitor", "sp_session", "sp_flow_use", "sp_flow_source", "sp_events",
@@ -215,6 +241,7 @@ int main(void)
 		TEST(flows_of_an_ended_session_go_after_a_minute),
 		TEST(arming_it_twice_is_arming_it_once),
 		TEST(a_full_sweep_is_measured),
+		TEST(a_sweep_in_slices_sees_every_flow),
 		cmocka_unit_test(it_goes_on_when_everybody_is_dead),
 	};
 
