@@ -69,8 +69,7 @@ static void load_plane(struct run *run, const struct sp_node *node)
 
 	if (word >= built)
 		sp_report(&run->check, node,
-			  "plane \"%s\" is not built in; \"auto\" and \"ebpf\" are",
-			  words[word]);
+			  "plane \"%s\" is not built in; \"auto\" and \"ebpf\" are", words[word]);
 	else if (word >= 0)
 		run->machine->plane = sp_copy_text(&run->check, words[word]);
 }

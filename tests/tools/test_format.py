@@ -26,7 +26,9 @@ class Format(unittest.TestCase):
             shutil.copy(ROOT / '.clang-format', folder)
             file = pathlib.Path(folder) / 'a.c'
             file.write_text('int sp_a(void) {\n    return 1;\n}\n')
-            self.assertEqual(self.check(folder), (1, f'{file}: 5 lines differ from clang-format\'s\n'))
+            code, said = self.check(folder)
+            self.assertEqual(code, 1)
+            self.assertRegex(said, f'^{file}: differs from clang-format in [0-9]+ places\n$')
             subprocess.run([TOOL, folder], check=True)
             self.assertEqual(file.read_text(), 'int sp_a(void)\n{\n\treturn 1;\n}\n')
             self.assertEqual(self.check(folder), (0, ''))
