@@ -30,18 +30,14 @@ bool sp_password_is_right(const char *hash, const char *password, size_t len);
  * 2.5 MiB, and forgets at the end of the process.
  *
  * What a stranger can do to a person:
- * - From another address than an account has signed in from: nothing. Such a known pair answers for
- * its own
- *   wrong tries alone, whatever comes from elsewhere.
+ * - From another address than an account has signed in from: nothing. Such a known pair answers
+ *   for its own wrong tries alone, whatever comes from elsewhere.
  * - To the person at an address new to the account: one address that guesses slows them not at all
- * (it gets
- *   a try a minute, and an account forgets two); several at once make them wait at most a minute at a time,
- *   competing for the account's two tries a minute.
+ *   (it gets a try a minute, and an account forgets two). Several at once make them wait at most a
+ *   minute at a time, competing for the account's two tries a minute.
  * - At the very address the person uses: as long as it is new to the account, the same; once it is
- * known,
- *   only by guessing at that very account, which makes both wait at most a minute at a time.
- * One account guessed at from any number of addresses new to it: 20 tries and about two a
- * minute. */
+ *   known, only by guessing at that very account, which makes both wait at most a minute at a time.
+ * One account guessed at from any number of addresses new to it: 20 tries and about two a minute. */
 struct sp_throttle;
 /* @hash_key: 16 random bytes, copied: which names share a bucket cannot be guessed. Returns 0;
  * -ENOMEM. */
