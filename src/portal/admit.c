@@ -73,7 +73,8 @@ static int admit_page(const struct sp_admission *admission, const struct sp_web_
 static int refuse_state(struct sp_response *response, int r)
 {
 	switch (r) {
-	case -ENOMEM: return run_out(response);
+	case -ENOMEM:
+		return run_out(response);
 	case -ESTALE:
 		return refuse_request(response, 410, "expired",
 				      "this took too long: sign in again");
@@ -137,12 +138,18 @@ int sp_admit(const struct sp_admission *admission, const struct sp_web_route *ro
 	int r = -EINVAL;
 
 	switch (route->kind) {
-	case SP_WEB_API: r = admit_api(route, request, &admitted, ret_response); break;
-	case SP_WEB_PAGE: r = admit_page(admission, route, request, &admitted, ret_response); break;
+	case SP_WEB_API:
+		r = admit_api(route, request, &admitted, ret_response);
+		break;
+	case SP_WEB_PAGE:
+		r = admit_page(admission, route, request, &admitted, ret_response);
+		break;
 	case SP_WEB_CALLBACK:
 		r = admit_callback(admission, route, request, &admitted, ret_response);
 		break;
-	case SP_WEB_ASSET: r = 0; break;
+	case SP_WEB_ASSET:
+		r = 0;
+		break;
 	}
 	if (r == 0)
 		*ret_admitted = admitted;

@@ -21,13 +21,13 @@
 struct sp_admission {
 	const struct sp_sealer *sealer;
 	const char *url; /* of the portal: an origin in small letters, as sallyport.yaml has it */
-	int64_t now_s; /* Unix */
+	int64_t now_s;   /* Unix */
 };
 
 /* What an admitted request brought. */
 struct sp_admitted {
-	json_t *body; /* its fields: an object of them; NULL: of an asset */
-	char *token; /* of a route that takes one, as it came; NULL: it brought none */
+	json_t *body;  /* its fields: an object of them; NULL: of an asset */
+	char *token;   /* of a route that takes one, as it came; NULL: it brought none */
 	json_t *about; /* of a callback: what its state was made about (state.h) */
 };
 

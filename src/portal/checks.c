@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#define KNOWN_IN_ROW \
+#define KNOWN_IN_ROW                                                                               \
 	3u /* then a stranger, so that people known here cannot shut strangers out either */
 
 static int line_init(struct sp_checks_line *line)

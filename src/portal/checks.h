@@ -9,7 +9,7 @@
 #include "portal/outside.h"
 #include "portal/shares.h"
 
-#define SP_CHECKS_LINE_MAX 64u /* some seconds' worth */
+#define SP_CHECKS_LINE_MAX 64u       /* some seconds' worth */
 #define SP_CHECKS_MEMORY_KIB 262144u /* of all that are compared at once; one alone may always */
 
 struct sp_checks_line {

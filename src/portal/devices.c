@@ -50,8 +50,7 @@ void sp_handle_devices_remove(struct sp_exchange *exchange)
 	size_t i;
 
 	/* only what is theirs reaches the gateway */
-	json_array_foreach(exchange->devices, i, device)
-	{
+	json_array_foreach(exchange->devices, i, device) {
 		const char *theirs = json_string_value(json_object_get(device, "public_key"));
 
 		if (!theirs || strcmp(theirs, key) != 0)

@@ -81,8 +81,7 @@ static void take_devices(struct sp_exchange *exchange, const json_t *reply)
 		sp_exchange_fail_gate(exchange, reply);
 		return;
 	}
-	json_array_foreach(json_object_get(reply, "peers"), i, device)
-	{
+	json_array_foreach(json_object_get(reply, "peers"), i, device) {
 		if (!is_same(device, "idp", person->idp) ||
 		    !is_same(device, "subject", person->subject))
 			continue;

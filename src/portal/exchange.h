@@ -30,16 +30,16 @@ struct sp_exchange {
 	const struct sp_web_route *route;
 	bool has_returned; /* from _begin */
 	struct sp_admitted admitted;
-	json_t *body; /* the admitted one, borrowed */
+	json_t *body;            /* the admitted one, borrowed */
 	struct sp_person person; /* whose token it is, or who signs in */
-	json_t *devices; /* that person's, as the gateway lists them */
-	const json_t *device; /* the token's, among them */
+	json_t *devices;         /* that person's, as the gateway lists them */
+	const json_t *device;    /* the token's, among them */
 	struct sp_gate_request ask;
 	void (*then)(struct sp_exchange *exchange, const json_t *reply);
 	struct sp_password_check *check;
 	void (*passed)(struct sp_exchange *exchange, const struct sp_local_user *user);
 	struct sp_grant *grant; /* whose prompt or end it waits for */
-	int64_t session; /* being extended */
+	int64_t session;        /* being extended */
 };
 
 /* Check the first line and the headers of @request, before its body has come. Sets the kind of

@@ -80,9 +80,9 @@ static void copy(json_t *to, const json_t *from, const char *const *keys, size_t
 
 json_t *sp_session_for_person(const json_t *session)
 {
-	static const char *const keys[] = { "session",	 "state",  "user",    "idp",	 "roles",
+	static const char *const keys[] = { "session",   "state",  "user",    "idp",     "roles",
 					    "addresses", "device", "opened",  "expires", "idle_s",
-					    "warn_s",	 "ending", "refusals" };
+					    "warn_s",    "ending", "refusals" };
 	json_t *shown = json_object();
 
 	if (shown)

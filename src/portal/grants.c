@@ -15,18 +15,18 @@
 #include "portal/refresher.h"
 #include "portal/signin.h"
 
-#define BUCKETS 16384u /* a power of two */
-#define START_NS (20ull * SP_NS_PER_S) /* for the provider to give a code */
+#define BUCKETS 16384u                  /* a power of two */
+#define START_NS (20ull * SP_NS_PER_S)  /* for the provider to give a code */
 #define WANTED_NS (15ull * SP_NS_PER_S) /* behind a poll: the client is still there */
-#define KEPT_NS (60ull * SP_NS_PER_S) /* an end that nobody has fetched */
+#define KEPT_NS (60ull * SP_NS_PER_S)   /* an end that nobody has fetched */
 #define LIFE_MAX_NS (1800ull * SP_NS_PER_S)
 #define HANDLE_VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
 enum grant_state {
 	GRANT_STARTING, /* no prompt yet */
-	GRANT_PENDING, /* the person is at the provider */
-	GRANT_OPENING, /* the provider said yes; the gateway is asked */
-	GRANT_ENDED, /* the result is there */
+	GRANT_PENDING,  /* the person is at the provider */
+	GRANT_OPENING,  /* the provider said yes; the gateway is asked */
+	GRANT_ENDED,    /* the result is there */
 };
 
 struct sp_grant {
@@ -400,9 +400,15 @@ static void grant_advance(struct sp_grant *grant)
 		sp_fetch_job_begin(&grant->job, &request, &provider->trust);
 		grant_set_due(grant);
 		break;
-	case SP_IDP_WAIT: grant_set_due(grant); break;
-	case SP_IDP_DONE: grant_take_claims(grant); break;
-	case SP_IDP_REFUSED: grant_end_refused(grant, sp_idp_flow_finding(grant->flow)); break;
+	case SP_IDP_WAIT:
+		grant_set_due(grant);
+		break;
+	case SP_IDP_DONE:
+		grant_take_claims(grant);
+		break;
+	case SP_IDP_REFUSED:
+		grant_end_refused(grant, sp_idp_flow_finding(grant->flow));
+		break;
 	}
 	sp_provider_advance(provider); /* the flow may have asked for fresh keys */
 	sp_provider_unref(provider);
@@ -414,8 +420,10 @@ static int purpose_begin_flow(const struct sp_provider *provider, enum sp_grant_
 			      struct sp_idp_flow **ret_flow)
 {
 	switch (purpose) {
-	case SP_GRANT_DEVICE: return sp_provider_begin_device(provider, ret_flow);
-	case SP_GRANT_BROWSER: return -EOPNOTSUPP; /* no protocol here has a flow for it */
+	case SP_GRANT_DEVICE:
+		return sp_provider_begin_device(provider, ret_flow);
+	case SP_GRANT_BROWSER:
+		return -EOPNOTSUPP; /* no protocol here has a flow for it */
 	}
 	return -EOPNOTSUPP;
 }
@@ -424,8 +432,10 @@ static int purpose_begin_flow(const struct sp_provider *provider, enum sp_grant_
 static enum sp_web_kind purpose_kind(enum sp_grant_purpose purpose)
 {
 	switch (purpose) {
-	case SP_GRANT_DEVICE: return SP_WEB_API;
-	case SP_GRANT_BROWSER: return SP_WEB_PAGE;
+	case SP_GRANT_DEVICE:
+		return SP_WEB_API;
+	case SP_GRANT_BROWSER:
+		return SP_WEB_PAGE;
 	}
 	return SP_WEB_PAGE;
 }

@@ -5,13 +5,13 @@
 
 /* Of pages: everything from here and nothing from elsewhere, no script in the text of a page, no
  * frame around it. */
-#define PAGE_CSP                                                                                \
-	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src " \
-	"'self'; "                                                                              \
-	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "                         \
+#define PAGE_CSP                                                                                   \
+	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src "    \
+	"'self'; "                                                                                 \
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "                            \
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 /* Of what is no page, should a browser show it as one. */
-#define NO_PAGE_CSP \
+#define NO_PAGE_CSP                                                                                \
 	"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 #define NOT_KEPT "no-store"
@@ -27,13 +27,16 @@ struct kind {
 static struct kind kind_of(enum sp_web_kind kind)
 {
 	switch (kind) {
-	case SP_WEB_API: return (struct kind){ NO_PAGE_CSP, "no-referrer", NULL, NOT_KEPT };
+	case SP_WEB_API:
+		return (struct kind){ NO_PAGE_CSP, "no-referrer", NULL, NOT_KEPT };
 	/* not no-referrer: a form of such a page would be sent with "Origin: null" */
-	case SP_WEB_PAGE: return (struct kind){ PAGE_CSP, "same-origin", "same-origin", NOT_KEPT };
+	case SP_WEB_PAGE:
+		return (struct kind){ PAGE_CSP, "same-origin", "same-origin", NOT_KEPT };
 	/* its address holds a code and a state */
 	case SP_WEB_CALLBACK:
 		return (struct kind){ PAGE_CSP, "no-referrer", "same-origin", NOT_KEPT };
-	case SP_WEB_ASSET: return (struct kind){ NO_PAGE_CSP, "no-referrer", NULL, KEPT_FOR_EVER };
+	case SP_WEB_ASSET:
+		return (struct kind){ NO_PAGE_CSP, "no-referrer", NULL, KEPT_FOR_EVER };
 	}
 	return (struct kind){ NO_PAGE_CSP, "no-referrer", NULL, NOT_KEPT };
 }

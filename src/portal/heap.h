@@ -10,7 +10,7 @@
 /* Embedded in what is due; zeroed before its first use. */
 struct sp_due {
 	uint64_t at_ns; /* UINT64_MAX: never */
-	size_t place; /* 1…; 0: not in the heap */
+	size_t place;   /* 1…; 0: not in the heap */
 };
 
 struct sp_heap {

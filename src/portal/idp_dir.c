@@ -19,7 +19,7 @@
 #define FILE_MAX (10u << 20)
 #define SECRET_MAX 4096u
 #define FILES_MAX 64
-#define SETTLE_NS (50 * SP_MS_NS) /* an editor writes more than once */
+#define SETTLE_NS (50 * SP_MS_NS)  /* an editor writes more than once */
 #define LOOK_NS (5 * SP_SECOND_NS) /* for a folder that is not there */
 
 struct sp_idp_dir {

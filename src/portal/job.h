@@ -19,7 +19,7 @@ struct sp_fetch_job {
 	struct sp_portal *portal;
 	void (*done)(struct sp_fetch_job *job, const struct sp_http_reply *reply);
 	enum { SP_JOB_IDLE, SP_JOB_WAITS, SP_JOB_RUNS, SP_JOB_FAILED } state;
-	bool is_low; /* a new sign-in, or a refresh */
+	bool is_low;         /* a new sign-in, or a refresh */
 	const char *failure; /* why it could not even begin; static */
 	struct sp_http_request request;
 	const struct sp_fetch_trust *trust;

@@ -12,8 +12,8 @@
 #include "portal/seal.h"
 
 struct sp_kept {
-	bool is_local; /* the user's file is asked, not a provider */
-	char *token; /* the refresh token; NULL: none (any more) */
+	bool is_local;       /* the user's file is asked, not a provider */
+	char *token;         /* the refresh token; NULL: none (any more) */
 	struct sp_addr from; /* where the person signed in; zero: not known */
 	/* the mark: asked at this time with the token, and no answer came yet; 0 */
 	int64_t asked_s;

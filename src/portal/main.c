@@ -34,13 +34,27 @@ int main(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "vh", long_options, NULL)) != -1) {
 		switch (option) {
-		case 'r': options.root = optarg; break;
-		case 'u': options.user = optarg; break;
-		case 'k': options.kill_at = optarg; break;
-		case 'v': options.is_verbose = true; break;
-		case 'V': puts("sallyport-portal " SP_VERSION); return EXIT_SUCCESS;
-		case 'h': usage(stdout); return EXIT_SUCCESS;
-		default: usage(stderr); return 2;
+		case 'r':
+			options.root = optarg;
+			break;
+		case 'u':
+			options.user = optarg;
+			break;
+		case 'k':
+			options.kill_at = optarg;
+			break;
+		case 'v':
+			options.is_verbose = true;
+			break;
+		case 'V':
+			puts("sallyport-portal " SP_VERSION);
+			return EXIT_SUCCESS;
+		case 'h':
+			usage(stdout);
+			return EXIT_SUCCESS;
+		default:
+			usage(stderr);
+			return 2;
 		}
 	}
 	if (optind < argc) {

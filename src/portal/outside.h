@@ -20,20 +20,20 @@ struct sp_gate_request {
 	json_t *request; /* "op" and its fields; taken over when asked */
 	/* @reply: NULL when the gateway does not answer; else the whole line, borrowed. */
 	void (*done)(struct sp_gate_request *ask, const json_t *reply);
-	bool can_wait; /* behind those a person waits for */
+	bool can_wait;     /* behind those a person waits for */
 	bool is_under_way; /* the outside's */
 	struct sp_gate_request *next;
 };
 
 /* One password to compare. From malloc; freed by the outside after done. */
 struct sp_password_check {
-	char *hash; /* NULL: nobody's */
-	char *password; /* wiped at the end */
+	char *hash;      /* NULL: nobody's */
+	char *password;  /* wiped at the end */
 	size_t cost_kib; /* memory the comparison takes; at least 1 */
 	struct sp_addr from;
 	bool is_known; /* the person is known to sign in from there */
 	bool is_right;
-	struct sp_holding holding; /* the line's it waits in */
+	struct sp_holding holding;              /* the line's it waits in */
 	void (*done)(void *arg, bool is_right); /* NULL: nobody wants to know any more */
 	void *arg;
 	struct sp_password_check *next;
@@ -43,8 +43,8 @@ struct sp_password_check {
 void sp_password_check_free(struct sp_password_check *check);
 
 struct sp_outside {
-	void (*ask)(void *arg, struct sp_gate_request *ask); /* done is called later, once */
-	void (*drop)(void *arg, struct sp_gate_request *ask); /* done is not called any more */
+	void (*ask)(void *arg, struct sp_gate_request *ask);      /* done is called later, once */
+	void (*drop)(void *arg, struct sp_gate_request *ask);     /* done is not called any more */
 	int (*check)(void *arg, struct sp_password_check *check); /* 0; -EBUSY: not taken over */
 	/* As sp_fetcher_begin and _cancel. */
 	int (*fetch)(void *arg, struct sp_http_request *request, const struct sp_fetch_trust *trust,

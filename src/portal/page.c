@@ -13,12 +13,23 @@ static void put_escaped(struct sp_buf *page, const char *text)
 
 	for (const char *at = sp_text_show(text, shown, sizeof(shown)); *at; at++) {
 		switch (*at) {
-		case '&': sp_buf_put(page, "&amp;"); break;
-		case '<': sp_buf_put(page, "&lt;"); break;
-		case '>': sp_buf_put(page, "&gt;"); break;
-		case '"': sp_buf_put(page, "&quot;"); break;
-		case '\'': sp_buf_put(page, "&#39;"); break;
-		default: sp_buf_put_char(page, *at);
+		case '&':
+			sp_buf_put(page, "&amp;");
+			break;
+		case '<':
+			sp_buf_put(page, "&lt;");
+			break;
+		case '>':
+			sp_buf_put(page, "&gt;");
+			break;
+		case '"':
+			sp_buf_put(page, "&quot;");
+			break;
+		case '\'':
+			sp_buf_put(page, "&#39;");
+			break;
+		default:
+			sp_buf_put_char(page, *at);
 		}
 	}
 }

@@ -9,7 +9,7 @@
 
 #include "json/own.h"
 
-#define SP_PARAMS_MAX 32u /* in one query or form */
+#define SP_PARAMS_MAX 32u     /* in one query or form */
 #define SP_PARAM_NAME_MAX 64u /* bytes, decoded */
 
 /* Read @len bytes, `a=1&b=two+words%21`; they need no NUL behind them. A name without `=` has

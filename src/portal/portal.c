@@ -21,7 +21,9 @@ static void provider_changed(struct sp_portal *portal, struct sp_provider *provi
 		sp_grants_wake(portal, provider);
 		sp_refresher_wake(portal, provider);
 		break;
-	case SP_PROVIDER_RELOADED: sp_refresher_reload(portal, provider); break;
+	case SP_PROVIDER_RELOADED:
+		sp_refresher_reload(portal, provider);
+		break;
 	}
 }
 

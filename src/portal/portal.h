@@ -31,9 +31,9 @@ enum sp_provider_change {
 
 /* Texts are borrowed and outlive the portal. */
 struct sp_portal_config {
-	const char *gateway; /* its name, as GET /providers gives it */
-	const char *url; /* an origin, as sallyport.yaml has it */
-	const char *fingerprint; /* SHA-256 of the certificate, 64 hex digits */
+	const char *gateway;          /* its name, as GET /providers gives it */
+	const char *url;              /* an origin, as sallyport.yaml has it */
+	const char *fingerprint;      /* SHA-256 of the certificate, 64 hex digits */
 	const struct sp_prefix *pool; /* addresses of devices in the tunnel */
 	size_t pool_count;
 	const char *kill_at; /* tests: die at this step of a refresh; NULL: never */
@@ -51,7 +51,7 @@ struct sp_portal {
 	const struct sp_prefix *pool;
 	size_t pool_count;
 	struct sp_sealer sealer;
-	struct sp_idp_time now; /* set before anything is called */
+	struct sp_idp_time now;         /* set before anything is called */
 	struct sp_provider **providers; /* by name */
 	size_t provider_count;
 	void (*provider_changed)(struct sp_portal *portal, struct sp_provider *provider,
@@ -70,7 +70,7 @@ struct sp_portal {
 	 * for others */
 	uint64_t shed_checks, turned_away, gave_way;
 	uint64_t told_pressure, pressure_told_ns; /* their sum as reported, and when */
-	unsigned int waiting_refusals; /* login.refused under way */
+	unsigned int waiting_refusals;            /* login.refused under way */
 	uint64_t lost_refusals; /* that could not be put on record, since that was last said */
 	uint64_t lost_said_ns;
 };

@@ -60,9 +60,12 @@ static bool took_us(const struct sp_finding *finding, const struct sp_http_reply
 	case SP_REFUSAL_NONE: /* not entered yet */
 	case SP_REFUSAL_GRANT_REVOKED:
 	case SP_REFUSAL_DENIED:
-	case SP_REFUSAL_CODE_EXPIRED: return true;
-	case SP_REFUSAL_PROVIDER_ERROR: return !finding->is_client_refused;
-	default: return false;
+	case SP_REFUSAL_CODE_EXPIRED:
+		return true;
+	case SP_REFUSAL_PROVIDER_ERROR:
+		return !finding->is_client_refused;
+	default:
+		return false;
 	}
 }
 
@@ -102,8 +105,11 @@ void sp_idp_probe_run(struct sp_idp_probe *probe, const struct sp_fetch_trust *t
 		probe->job.done = probe_fetched;
 		sp_fetch_job_begin(&probe->job, &request, trust);
 		break;
-	case SP_IDP_WAIT: break;
+	case SP_IDP_WAIT:
+		break;
 	case SP_IDP_DONE:
-	case SP_IDP_REFUSED: probe_try_later(probe); break;
+	case SP_IDP_REFUSED:
+		probe_try_later(probe);
+		break;
 	}
 }

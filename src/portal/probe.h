@@ -12,9 +12,9 @@
 
 struct sp_idp_probe {
 	struct sp_idp_flow *flow; /* NULL: none is under way */
-	bool is_refresh; /* what was refused: a refresh, not a sign-in */
+	bool is_refresh;          /* what was refused: a refresh, not a sign-in */
 	struct sp_fetch_job job;
-	uint64_t due_ns; /* UINT64_MAX: nothing before an answer comes, or it is not wanted */
+	uint64_t due_ns;  /* UINT64_MAX: nothing before an answer comes, or it is not wanted */
 	uint64_t wait_ns; /* after the last one that failed; 0: it is not wanted */
 	/* Begin the flow that was refused: a sign-in, or a refresh with a token that is none.
 	 * Returns 0; -errno. */

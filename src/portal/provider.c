@@ -71,8 +71,10 @@ struct sp_provider *sp_provider_find_local(const struct sp_portal *portal)
 bool sp_provider_takes_passwords(const struct sp_provider *provider)
 {
 	switch (provider->kind) {
-	case SP_IDP_LOCAL: return true;
-	case SP_IDP_OIDC: return false;
+	case SP_IDP_LOCAL:
+		return true;
+	case SP_IDP_OIDC:
+		return false;
 	}
 	return false;
 }
@@ -80,8 +82,10 @@ bool sp_provider_takes_passwords(const struct sp_provider *provider)
 int sp_provider_begin_device(const struct sp_provider *provider, struct sp_idp_flow **ret_flow)
 {
 	switch (provider->kind) {
-	case SP_IDP_LOCAL: return -EOPNOTSUPP;
-	case SP_IDP_OIDC: return sp_oidc_flow_device(provider->oidc, ret_flow);
+	case SP_IDP_LOCAL:
+		return -EOPNOTSUPP;
+	case SP_IDP_OIDC:
+		return sp_oidc_flow_device(provider->oidc, ret_flow);
 	}
 	return -EOPNOTSUPP;
 }
@@ -90,8 +94,10 @@ int sp_provider_begin_refresh(const struct sp_provider *provider, const char *to
 			      const char *subject, struct sp_idp_flow **ret_flow)
 {
 	switch (provider->kind) {
-	case SP_IDP_LOCAL: return -EOPNOTSUPP;
-	case SP_IDP_OIDC: return sp_oidc_flow_refresh(provider->oidc, token, subject, ret_flow);
+	case SP_IDP_LOCAL:
+		return -EOPNOTSUPP;
+	case SP_IDP_OIDC:
+		return sp_oidc_flow_refresh(provider->oidc, token, subject, ret_flow);
 	}
 	return -EOPNOTSUPP;
 }
@@ -101,8 +107,10 @@ const char *sp_provider_type(const struct sp_provider *provider)
 	if (!provider->idp)
 		return "unknown";
 	switch (provider->kind) {
-	case SP_IDP_LOCAL: return "local";
-	case SP_IDP_OIDC: return "oidc";
+	case SP_IDP_LOCAL:
+		return "local";
+	case SP_IDP_OIDC:
+		return "oidc";
 	}
 	return "unknown";
 }
@@ -116,8 +124,10 @@ const char *sp_provider_method(const struct sp_provider *provider)
 static const struct sp_finding *trouble_of(const struct sp_provider *provider)
 {
 	switch (provider->kind) {
-	case SP_IDP_LOCAL: return NULL;
-	case SP_IDP_OIDC: return sp_oidc_trouble(provider->oidc);
+	case SP_IDP_LOCAL:
+		return NULL;
+	case SP_IDP_OIDC:
+		return sp_oidc_trouble(provider->oidc);
 	}
 	return NULL;
 }
@@ -125,8 +135,10 @@ static const struct sp_finding *trouble_of(const struct sp_provider *provider)
 static bool is_ready(const struct sp_provider *provider)
 {
 	switch (provider->kind) {
-	case SP_IDP_LOCAL: return true;
-	case SP_IDP_OIDC: return sp_oidc_is_ready(provider->oidc);
+	case SP_IDP_LOCAL:
+		return true;
+	case SP_IDP_OIDC:
+		return sp_oidc_is_ready(provider->oidc);
 	}
 	return false;
 }
@@ -298,8 +310,11 @@ void sp_provider_advance(struct sp_provider *provider)
 {
 	provider->due_ns = UINT64_MAX;
 	switch (provider->kind) {
-	case SP_IDP_LOCAL: return;
-	case SP_IDP_OIDC: advance_oidc(provider); break;
+	case SP_IDP_LOCAL:
+		return;
+	case SP_IDP_OIDC:
+		advance_oidc(provider);
+		break;
 	}
 	provider_look(provider);
 }
@@ -490,8 +505,11 @@ static int run_file(struct sp_portal *portal, const struct sp_provider_file *fil
 		return r;
 	provider->kind = (*idp)->type;
 	switch (provider->kind) {
-	case SP_IDP_LOCAL: break;
-	case SP_IDP_OIDC: r = sp_oidc_new(*idp, secret, &provider->oidc); break;
+	case SP_IDP_LOCAL:
+		break;
+	case SP_IDP_OIDC:
+		r = sp_oidc_new(*idp, secret, &provider->oidc);
+		break;
 	}
 	if (r == 0 && (*idp)->ca)
 		r = resolve_path(file, (*idp)->ca, &provider->ca_path);

@@ -16,21 +16,21 @@ struct sp_provider {
 	struct sp_portal *portal;
 	unsigned int ref_count;
 	char *name;
-	struct sp_idp *idp; /* NULL: its file was never right, and it does not run */
+	struct sp_idp *idp;    /* NULL: its file was never right, and it does not run */
 	enum sp_idp_type kind; /* of one that runs */
-	struct sp_oidc *oidc; /* of SP_IDP_OIDC: what is known of it */
+	struct sp_oidc *oidc;  /* of SP_IDP_OIDC: what is known of it */
 	struct sp_fetch_trust trust;
 	char *ca_path;
-	uint8_t digest[32]; /* of file and secret */
-	char *file_error; /* why the file's newest text is not used; NULL: it is */
+	uint8_t digest[32];      /* of file and secret */
+	char *file_error;        /* why the file's newest text is not used; NULL: it is */
 	struct sp_fetch_job job; /* discovery and keys */
 	uint64_t due_ns;
 	char shown[16]; /* the state as last reported */
 	/* how it said that it does not take this gateway as its client; "": it does */
 	char refused[200];
-	struct sp_idp_probe probe; /* while it refused us: whether it takes us again */
+	struct sp_idp_probe probe;     /* while it refused us: whether it takes us again */
 	unsigned int refresh_failures; /* in a row, of anybody's groups being asked for again */
-	char refresh_trouble[200]; /* why the last of them failed */
+	char refresh_trouble[200];     /* why the last of them failed */
 	/* boot time from which that is told no more: nobody's groups were asked for since */
 	uint64_t refresh_until_ns;
 	bool is_seen; /* by the reload under way */
@@ -43,7 +43,7 @@ struct sp_provider_file {
 	const char *text;
 	size_t len;
 	const char *error; /* it could not be read: why; text is NULL then */
-	const char *dir; /* relative names in it start here */
+	const char *dir;   /* relative names in it start here */
 	/* Read a client secret's file. Returns 0, *@ret_secret malloc'ed; -errno. */
 	int (*read_secret)(const char *path, char **ret_secret);
 };

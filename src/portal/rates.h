@@ -14,7 +14,7 @@
 #define SP_UNFINISHED_PER_ADDRESS 1024u
 
 struct sp_rate {
-	uint64_t full_ns; /* when the bucket is full again */
+	uint64_t full_ns;    /* when the bucket is full again */
 	uint32_t unfinished; /* sign-ins */
 };
 

@@ -18,11 +18,11 @@
 #define NS(seconds) ((uint64_t)(seconds) * (uint64_t)SP_NS_PER_S)
 #define RETRY_GATE_NS NS(5)
 #define RETRY_FIRST_S 30
-#define AFTER_START_S 5 /* what was under way when the portal died is not left for long */
+#define AFTER_START_S 5   /* what was under way when the portal died is not left for long */
 #define UNCONFIRMED_MAX 3 /* answers about a person in a row that do not confirm who they are */
 #define UNCONFIRMED_S 300 /* and how long the session lasts from the first of them at most */
 #define PROVIDER_TROUBLE_S 900 /* the same where the provider cannot say it of anybody */
-#define LOST_S 900 /* to sign in again, when the refresh token is lost */
+#define LOST_S 900             /* to sign in again, when the refresh token is lost */
 #define RETRY_MAX_S 300
 
 /* One session. */
@@ -32,18 +32,18 @@ struct entry {
 	int64_t number;
 	char *idp, *subject, *user;
 	json_t *groups; /* as the gateway has them */
-	char *sealed; /* the token, newer than the gateway's while is_unsaved */
+	char *sealed;   /* the token, newer than the gateway's while is_unsaved */
 	bool is_unsaved;
 	int64_t asked_s, unconfirmed; /* of what is kept (kept.h) */
 	/* the provider was asked before with this token, and its answer never came */
 	bool is_in_doubt;
 	bool is_marked; /* by the refresh under way */
-	bool is_asked; /* and the provider may have been reached, */
+	bool is_asked;  /* and the provider may have been reached, */
 	bool was_asked; /* also by what was asked before the request under way */
-	bool is_noted; /* and what became of the token is known */
+	bool is_noted;  /* and what became of the token is known */
 	bool is_ending; /* the gateway was told of an early end */
-	bool is_busy; /* counted in busy_count */
-	bool is_stale; /* the provider's file changed meanwhile: look once more */
+	bool is_busy;   /* counted in busy_count */
+	bool is_stale;  /* the provider's file changed meanwhile: look once more */
 	unsigned int failures;
 	struct sp_provider *provider; /* while a flow is under way */
 	struct sp_idp_flow *flow;
@@ -202,8 +202,10 @@ static void entry_rest(struct entry *entry, uint64_t delay_ns)
 static bool is_file(const struct sp_provider *provider)
 {
 	switch (provider->kind) {
-	case SP_IDP_LOCAL: return true;
-	case SP_IDP_OIDC: return false;
+	case SP_IDP_LOCAL:
+		return true;
+	case SP_IDP_OIDC:
+		return false;
 	}
 	return false;
 }
@@ -661,7 +663,9 @@ static void entry_advance(struct entry *entry)
 		sp_provider_heard(provider, NULL, true);
 		entry_settle(entry, sp_groups_of_claims(sp_idp_flow_claims(entry->flow)));
 		break;
-	case SP_IDP_REFUSED: entry_take_refusal(entry, provider); break;
+	case SP_IDP_REFUSED:
+		entry_take_refusal(entry, provider);
+		break;
 	}
 	sp_provider_advance(provider);
 	sp_provider_unref(provider);
@@ -738,8 +742,9 @@ static const json_t *find_session(const json_t *reply, int64_t number)
 	const json_t *session;
 	size_t i;
 
-	json_array_foreach(json_object_get(reply, "sessions"), i,
-			   session) if (sp_session_number(session) == number) return session;
+	json_array_foreach(json_object_get(reply, "sessions"), i, session)
+		if (sp_session_number(session) == number)
+			return session;
 	return NULL;
 }
 

@@ -119,10 +119,14 @@ static int read_key(struct reading *reading, const char *text, json_t *value)
 static size_t text_max(enum sp_field_kind kind)
 {
 	switch (kind) {
-	case SP_FIELD_HANDLE: return 64;
-	case SP_FIELD_SECRET: return 1024;
-	case SP_FIELD_SEALED: return SP_SEALED_MAX;
-	default: return 255;
+	case SP_FIELD_HANDLE:
+		return 64;
+	case SP_FIELD_SECRET:
+		return 1024;
+	case SP_FIELD_SEALED:
+		return SP_SEALED_MAX;
+	default:
+		return 255;
 	}
 }
 
@@ -134,7 +138,8 @@ static int read_text(struct reading *reading, const struct sp_field *field, json
 	if (!text)
 		return refuse_field(reading, "is a text");
 	switch (field->kind) {
-	case SP_FIELD_KEY: return read_key(reading, text, value);
+	case SP_FIELD_KEY:
+		return read_key(reading, text, value);
 	case SP_FIELD_DEVICE_NAME:
 		if (!sp_text_is_name(text, 63))
 			return refuse_field(reading, "has 1 to 63 bytes that print and no slash");
@@ -164,7 +169,8 @@ static int read_value(struct reading *reading, const struct sp_field *field, jso
 	case SP_FIELD_OBJECT:
 		return json_is_object(value) ? read_object(reading, field->fields, value)
 					     : refuse_field(reading, "is an object");
-	default: return read_text(reading, field, value);
+	default:
+		return read_text(reading, field, value);
 	}
 }
 
@@ -177,8 +183,7 @@ static int read_object(struct reading *reading, const struct sp_field *fields, j
 	void *next;
 	int r = 0;
 
-	json_object_foreach_safe(object, next, key, value)
-	{
+	json_object_foreach_safe(object, next, key, value) {
 		for (field = fields; field->name && strcmp(field->name, key) != 0; field++)
 			;
 		if (!field->name && reading->is_open) {

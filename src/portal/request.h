@@ -19,7 +19,7 @@ struct sp_portal_request {
 	const char *method;
 	const char *target; /* as it came: path and query */
 	const char *path;
-	const char *query; /* what stands behind the first `?` */
+	const char *query;   /* what stands behind the first `?` */
 	const char *version; /* "HTTP/1.1" */
 	const char *content_type;
 	const char *content_length;
@@ -44,14 +44,14 @@ int sp_request_check_form(const struct sp_portal_request *request,
 
 /* Fields of a body. */
 enum sp_field_kind {
-	SP_FIELD_NAME, /* text, 1..255 bytes that print */
-	SP_FIELD_SECRET, /* text, 1..1024 bytes */
-	SP_FIELD_HANDLE, /* text, 1..64 bytes */
-	SP_FIELD_SEALED, /* text, 1..8192 bytes (seal.h) */
+	SP_FIELD_NAME,        /* text, 1..255 bytes that print */
+	SP_FIELD_SECRET,      /* text, 1..1024 bytes */
+	SP_FIELD_HANDLE,      /* text, 1..64 bytes */
+	SP_FIELD_SEALED,      /* text, 1..8192 bytes (seal.h) */
 	SP_FIELD_DEVICE_NAME, /* 1..63 bytes that print, no `/` */
-	SP_FIELD_KEY, /* WireGuard's 44 characters */
-	SP_FIELD_NUMBER, /* 0..max */
-	SP_FIELD_TRUE, /* true alone */
+	SP_FIELD_KEY,         /* WireGuard's 44 characters */
+	SP_FIELD_NUMBER,      /* 0..max */
+	SP_FIELD_TRUE,        /* true alone */
 	SP_FIELD_OBJECT,
 };
 

@@ -126,10 +126,14 @@ void sp_respond_error(struct sp_response *response, int status, const char *code
 	va_end(args);
 	response->retry_after_s = retry_after_s;
 	switch (response->kind) {
-	case SP_WEB_API: respond_json_error(response, status, code, message); break;
+	case SP_WEB_API:
+		respond_json_error(response, status, code, message);
+		break;
 	case SP_WEB_PAGE:
 	case SP_WEB_CALLBACK:
-	case SP_WEB_ASSET: respond_page(response, status, message); break;
+	case SP_WEB_ASSET:
+		respond_page(response, status, message);
+		break;
 	}
 }
 

@@ -19,16 +19,16 @@ struct sp_header {
 };
 
 struct sp_response {
-	int status; /* 0: none yet */
+	int status;            /* 0: none yet */
 	enum sp_web_kind kind; /* of what was asked for: set before anything is answered */
-	const char *type; /* of the body, a literal */
-	char *body; /* wiped at the end: it may hold tokens and keys */
+	const char *type;      /* of the body, a literal */
+	char *body;            /* wiped at the end: it may hold tokens and keys */
 	size_t len;
 	const void *lasting_body; /* instead of body: borrowed, there as long as the process */
 	struct sp_header *headers;
 	int64_t retry_after_s; /* 0: not said */
-	const char *allow; /* of a 405, a literal; NULL else */
-	bool closes; /* the connection ends behind it */
+	const char *allow;     /* of a 405, a literal; NULL else */
+	bool closes;           /* the connection ends behind it */
 };
 
 /* Free what it holds and wipe the body; empty afterwards. */

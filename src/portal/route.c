@@ -10,8 +10,10 @@ static bool takes_head(enum sp_web_kind kind)
 	switch (kind) {
 	case SP_WEB_API:
 	case SP_WEB_PAGE:
-	case SP_WEB_ASSET: return true;
-	case SP_WEB_CALLBACK: return false; /* who only looks at a link uses up no sign-in */
+	case SP_WEB_ASSET:
+		return true;
+	case SP_WEB_CALLBACK:
+		return false; /* who only looks at a link uses up no sign-in */
 	}
 	return false;
 }
@@ -22,7 +24,8 @@ static bool takes_method(const struct sp_web_route *route, const char *method)
 	case SP_WEB_GET:
 		return strcmp(method, "GET") == 0 ||
 		       (takes_head(route->kind) && strcmp(method, "HEAD") == 0);
-	case SP_WEB_POST: return strcmp(method, "POST") == 0;
+	case SP_WEB_POST:
+		return strcmp(method, "POST") == 0;
 	}
 	return false;
 }

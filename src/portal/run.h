@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 struct sp_portal_options {
-	const char *root; /* --root; NULL: $SALLYPORT_ROOT or / */
-	const char *user; /* to become; NULL: portal.user of the machine file when we are root */
+	const char *root;    /* --root; NULL: $SALLYPORT_ROOT or / */
+	const char *user;    /* to become; NULL: portal.user of the machine file when we are root */
 	const char *kill_at; /* tests of crashes; NULL */
 	bool is_verbose;
 };

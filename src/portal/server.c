@@ -20,17 +20,17 @@
 #include "portal/shares.h"
 #include "portal/shown.h"
 
-#define REQUEST_NS \
-	(10 * SP_SECOND_NS) /* first byte (or connect, or the last answer) to last byte */
-#define HURRY_NS (2 * SP_SECOND_NS) /* the same when connections are scarce */
+#define REQUEST_NS                                                                                 \
+	(10 * SP_SECOND_NS)           /* first byte (or connect, or the last answer) to last byte */
+#define HURRY_NS (2 * SP_SECOND_NS)   /* the same when connections are scarce */
 #define ANSWER_NS (10 * SP_SECOND_NS) /* for the client to take it */
-#define THINK_NS (60 * SP_SECOND_NS) /* longer than any exchange waits */
+#define THINK_NS (60 * SP_SECOND_NS)  /* longer than any exchange waits */
 #define SWEEP_NS (250 * SP_MS_NS)
 #define SCARCE (SP_CONNECTIONS_MAX * 3 / 4)
-#define KNOWN_ROOM 64u /* beyond all, for people known where they are */
+#define KNOWN_ROOM 64u  /* beyond all, for people known where they are */
 #define LEAVING_MAX 64u /* that were dropped and are not yet gone */
 #define SOCKETS_MAX (SP_CONNECTIONS_MAX + KNOWN_ROOM + LEAVING_MAX)
-#define POOL_BYTES 16384u /* headers and reading, of each connection */
+#define POOL_BYTES 16384u       /* headers and reading, of each connection */
 #define OVERLONG_MAX (1u << 20) /* of a body without a length: read to its end for an answer */
 
 struct connection {
@@ -39,8 +39,8 @@ struct connection {
 	struct sp_addr from;
 	struct sp_holding holding;
 	uint64_t due_ns;
-	bool is_known; /* somebody signed in from there, or it is a device in the tunnel */
-	bool is_busy; /* has brought a whole request */
+	bool is_known;   /* somebody signed in from there, or it is a device in the tunnel */
+	bool is_busy;    /* has brought a whole request */
 	bool is_leaving; /* was dropped */
 	struct connection *next, *previous; /* newest first */
 };
@@ -50,7 +50,7 @@ struct call {
 	struct sp_exchange exchange; /* first: its callback gets the call by it */
 	struct connection *connection;
 	struct MHD_Connection *mhd;
-	char *target; /* as it came: libmicrohttpd takes the query apart in place */
+	char *target;    /* as it came: libmicrohttpd takes the query apart in place */
 	bool is_checked; /* its headers */
 	bool is_begun;
 	bool is_suspended;

@@ -39,11 +39,10 @@ static const json_t *find_newest(const struct sp_exchange *exchange, const json_
 	const json_t *session, *found = NULL;
 	size_t i;
 
-	json_array_foreach(
-		json_object_get(reply, "sessions"), i,
-		session) if (is_theirs(session, &exchange->person) &&
-			     (!found || sp_session_number(session) > sp_session_number(found)))
-		found = session;
+	json_array_foreach(json_object_get(reply, "sessions"), i, session)
+		if (is_theirs(session, &exchange->person) &&
+		    (!found || sp_session_number(session) > sp_session_number(found)))
+			found = session;
 	return found;
 }
 

@@ -6,12 +6,12 @@
 #include <string.h>
 
 #define ADDRESS_BYTES 8u /* a /64 */
-#define SITE_BYTES 6u /* a /48 */
+#define SITE_BYTES 6u    /* a /48 */
 #define ADDRESSES_OF_A_SITE 4u
 
 struct sp_share {
 	struct sp_addr prefix;
-	size_t len; /* in bytes */
+	size_t len;   /* in bytes */
 	size_t count; /* 0: the place is free */
 };
 

@@ -57,7 +57,7 @@ json_t *sp_signin_extend_request(const struct sp_person *person, int64_t session
 
 json_t *sp_tunnel_for_person(const json_t *tunnel)
 {
-	static const char *const keys[] = { "addresses",   "dns",	    "mtu",
+	static const char *const keys[] = { "addresses",   "dns",           "mtu",
 					    "gateway_key", "preshared_key", "endpoint",
 					    "allowed_ips", "config" };
 	json_t *shown = json_object();

@@ -9,7 +9,7 @@
 #include "net/addr.h"
 
 struct sp_tls {
-	char *cert, *key; /* PEM; the key is wiped at the end */
+	char *cert, *key;     /* PEM; the key is wiped at the end */
 	char fingerprint[65]; /* SHA-256 of the certificate (DER), hex */
 };
 

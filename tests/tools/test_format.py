@@ -9,7 +9,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'tools/format'
 FOLDERS = ['bpf', 'include', *(f'src/{name}' for name in (
-    'audit', 'base', 'config', 'crypto', 'io', 'json', 'net', 'policy', 'reference', 'tables', 'vpnd', 'wg', 'yaml'))]
+    'audit', 'base', 'config', 'crypto', 'io', 'json', 'net', 'policy', 'portal', 'reference', 'tables', 'vpnd', 'wg', 'yaml'))]
 
 
 @unittest.skipUnless(shutil.which('clang-format-19'), 'no clang-format-19')
