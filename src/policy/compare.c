@@ -12,25 +12,29 @@ static bool same_text(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
-static bool same_prefixes(const struct sp_prefix *a, size_t a_count, const struct sp_prefix *b, size_t b_count)
+static bool same_prefixes(const struct sp_prefix *a, size_t a_count, const struct sp_prefix *b,
+			  size_t b_count)
 {
 	if (a_count != b_count)
 		return false;
 	for (size_t i = 0; i < a_count; i++)
-		if (a[i].prefix_len != b[i].prefix_len || memcmp(a[i].addr, b[i].addr, sizeof(a[i].addr)) != 0)
+		if (a[i].prefix_len != b[i].prefix_len ||
+		    memcmp(a[i].addr, b[i].addr, sizeof(a[i].addr)) != 0)
 			return false;
 	return true;
 }
 
 static bool same_network(const struct sp_network *a, const struct sp_network *b)
 {
-	return same_text(a->name, b->name) && same_prefixes(a->in, a->in_count, b->in, b->in_count) &&
+	return same_text(a->name, b->name) &&
+	       same_prefixes(a->in, a->in_count, b->in, b->in_count) &&
 	       same_prefixes(a->except, a->except_count, b->except, b->except_count);
 }
 
 static bool same_match(const struct sp_role_match *a, const struct sp_role_match *b)
 {
-	return a->is_peer_key == b->is_peer_key && same_text(a->idp, b->idp) && same_text(a->group, b->group) &&
+	return a->is_peer_key == b->is_peer_key && same_text(a->idp, b->idp) &&
+	       same_text(a->group, b->group) &&
 	       (!a->is_peer_key || !memcmp(a->peer_key, b->peer_key, sizeof(a->peer_key)));
 }
 
@@ -57,12 +61,14 @@ static bool same_from(const struct pair *pair)
 
 		if (a->kind != b->kind)
 			return false;
-		if (a->kind == SP_FROM_ROLE && !same_role(&pair->before->roles[a->index], &pair->after->roles[b->index]))
+		if (a->kind == SP_FROM_ROLE &&
+		    !same_role(&pair->before->roles[a->index], &pair->after->roles[b->index]))
 			return false;
-		if (a->kind == SP_FROM_NETWORK &&
-		    !same_network(&pair->before->networks[a->index], &pair->after->networks[b->index]))
+		if (a->kind == SP_FROM_NETWORK && !same_network(&pair->before->networks[a->index],
+								&pair->after->networks[b->index]))
 			return false;
-		if (a->kind == SP_FROM_USER && (!same_text(a->user, b->user) || !same_text(a->idp, b->idp)))
+		if (a->kind == SP_FROM_USER &&
+		    (!same_text(a->user, b->user) || !same_text(a->idp, b->idp)))
 			return false;
 	}
 	return true;
@@ -75,10 +81,11 @@ static bool same_to(const struct pair *pair)
 
 		if (a->kind != b->kind)
 			return false;
-		if (a->kind == SP_TO_ROLE && !same_role(&pair->before->roles[a->index], &pair->after->roles[b->index]))
+		if (a->kind == SP_TO_ROLE &&
+		    !same_role(&pair->before->roles[a->index], &pair->after->roles[b->index]))
 			return false;
-		if (a->kind == SP_TO_NETWORK &&
-		    !same_network(&pair->before->networks[a->index], &pair->after->networks[b->index]))
+		if (a->kind == SP_TO_NETWORK && !same_network(&pair->before->networks[a->index],
+							      &pair->after->networks[b->index]))
 			return false;
 	}
 	return true;
@@ -87,8 +94,10 @@ static bool same_to(const struct pair *pair)
 static bool same_services(const struct sp_rule *a, const struct sp_rule *b)
 {
 	for (size_t i = 0; i < a->service_count; i++)
-		if (a->services[i].kind != b->services[i].kind || a->services[i].proto != b->services[i].proto ||
-		    a->services[i].from != b->services[i].from || a->services[i].to != b->services[i].to)
+		if (a->services[i].kind != b->services[i].kind ||
+		    a->services[i].proto != b->services[i].proto ||
+		    a->services[i].from != b->services[i].from ||
+		    a->services[i].to != b->services[i].to)
 			return false;
 	return true;
 }
@@ -97,9 +106,10 @@ static bool same_rule(const struct pair *pair)
 {
 	const struct sp_rule *a = pair->was, *b = pair->is;
 
-	return a->kind == b->kind && a->log == b->log && a->from_count == b->from_count && a->to_count == b->to_count &&
-	       a->service_count == b->service_count && same_text(a->reason, b->reason) && same_services(a, b) &&
-	       same_from(pair) && same_to(pair);
+	return a->kind == b->kind && a->log == b->log && a->from_count == b->from_count &&
+	       a->to_count == b->to_count && a->service_count == b->service_count &&
+	       same_text(a->reason, b->reason) && same_services(a, b) && same_from(pair) &&
+	       same_to(pair);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -121,7 +131,8 @@ static const struct sp_rule **by_name(const struct sp_policy *policy)
 	return rules;
 }
 
-int sp_policy_compare(const struct sp_policy *before, const struct sp_policy *after, struct sp_policy_change *ret_change)
+int sp_policy_compare(const struct sp_policy *before, const struct sp_policy *after,
+		      struct sp_policy_change *ret_change)
 {
 	static const struct sp_policy none;
 	struct sp_policy_change change = { 0 };

@@ -13,6 +13,7 @@ struct sp_policy_change {
 };
 
 /* @before NULL: there was none. Returns 0; -ENOMEM. */
-int sp_policy_compare(const struct sp_policy *before, const struct sp_policy *after, struct sp_policy_change *ret_change);
+int sp_policy_compare(const struct sp_policy *before, const struct sp_policy *after,
+		      struct sp_policy_change *ret_change);
 
 #endif

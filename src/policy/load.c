@@ -228,8 +228,8 @@ int sp_policy_load(const char *path, const char *text, size_t len, struct sp_pol
 	return sp_policy_load_files(&file, 1, ret_policy, diagnostics);
 }
 
-int sp_policy_load_files(const struct sp_file *files, size_t file_count, struct sp_policy **ret_policy,
-			 struct sp_diagnostics *diagnostics)
+int sp_policy_load_files(const struct sp_file *files, size_t file_count,
+			 struct sp_policy **ret_policy, struct sp_diagnostics *diagnostics)
 {
 	__sp_cleanup(loader_done) struct sp_loader loader = {
 		.check = sp_check_of(files[0].path, diagnostics),
