@@ -70,7 +70,8 @@ int sp_cli_detach(struct sp_cli *cli, int argc, char **argv)
 		{ "why", NULL, &why, "TEXT", "kept in the audit log" },
 		{ 0 },
 	};
-	json_t *fields, *reply;
+	__sp_json json_t *reply = NULL;
+	json_t *fields;
 	size_t count;
 	int r, done;
 
@@ -86,7 +87,7 @@ int sp_cli_detach(struct sp_cli *cli, int argc, char **argv)
 	done = sp_json_text(reply, "tunnel_left")[0] ? SP_EXIT_FAILED : yes ? SP_EXIT_OK : SP_EXIT_USAGE;
 	if (cli->json) {
 		json_object_del(reply, "id");
-		r = sp_cli_print_json(reply);
+		r = sp_cli_print_json(json_incref(reply));
 		return r == SP_EXIT_OK ? done : r;
 	}
 	sp_cli_say(yes ? "detached: this machine judges no packet any more\n" :
@@ -94,6 +95,5 @@ int sp_cli_detach(struct sp_cli *cli, int argc, char **argv)
 	say_what(reply);
 	if (!yes)
 		sp_cli_say("nothing is changed yet: sallyport detach --yes does it\n");
-	json_decref(reply);
 	return done;
 }

@@ -15,6 +15,7 @@
 #include "io/clock.h"
 #include "io/fetch.h"
 #include "io/files.h"
+#include "json/own.h"
 
 #define SECRET_BYTES_MAX 4096u
 
@@ -172,10 +173,10 @@ static int print_end(const struct sp_cli *cli, const struct sp_idp *idp, const s
 		     struct tour *tour)
 {
 	const struct sp_vendor *vendor;
-	json_t *there, *here = advise(idp, oidc, &vendor, &there);
+	__sp_json json_t *there = NULL, *here = advise(idp, oidc, &vendor, &there);
 
 	if (cli->json)
-		return sp_cli_print_json(json_pack("{s:i, s:b, s:s, s:s, s:s?, s:o, s:o, s:o}", "v", 1, "ok",
+		return sp_cli_print_json(json_pack("{s:i, s:b, s:s, s:s, s:s?, s:o, s:O, s:O}", "v", 1, "ok",
 						   !tour->failed, "name", idp->name, "issuer", idp->issuer, "vendor",
 						   vendor ? vendor->name : NULL, "steps", tour->steps, "here", here,
 						   "there", there));
@@ -183,8 +184,6 @@ static int print_end(const struct sp_cli *cli, const struct sp_idp *idp, const s
 	if (vendor)
 		sp_cli_print("%-10s %s: docs/providers.md, \"%s\"\n", "provider", vendor->name, vendor->section);
 	print_advice(cli, "there", there);
-	json_decref(here);
-	json_decref(there);
 	return SP_EXIT_OK;
 }
 

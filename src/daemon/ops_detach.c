@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "daemon/detach.h"
 #include "daemon/ops.h"
+#include "json/own.h"
 
 #define WHY_MAX 200
 
@@ -32,11 +33,10 @@ static json_t *describe(struct sp_daemon *daemon)
 static void run(struct sp_daemon *daemon, struct sp_client *client, const char *why)
 {
 	struct sp_plane_error error = { 0 };
-	json_t *json = describe(daemon);
+	__sp_json json_t *json = describe(daemon);
 	int r = sp_detach(daemon, sp_client_who(client), why, &error);
 
 	if (r < 0) {
-		json_decref(json);
 		sp_client_fail(client, "failed", 1, NULL, "not detached: %s; what was taken away already is put "
 			       "back", error.text[0] ? error.text : sp_err_text(r));
 		return;
@@ -44,7 +44,7 @@ static void run(struct sp_daemon *daemon, struct sp_client *client, const char *
 	json_object_set_new(json, "detached", json_true());
 	if (error.text[0])
 		json_object_set_new(json, "tunnel_left", json_string(error.text));
-	sp_client_reply(client, json);
+	sp_client_reply(client, SP_TAKE_PTR(json));
 }
 
 void sp_op_detach(struct sp_daemon *daemon, struct sp_client *client, const struct sp_request *request)

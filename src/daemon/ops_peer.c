@@ -196,7 +196,7 @@ void sp_op_peer_remove(struct sp_daemon *daemon, struct sp_client *client,
 	const char *text;
 	struct sp_op_owner owner = { 0 };
 	struct sp_device *device;
-	json_t *reply;
+	__sp_json json_t *reply = NULL;
 	int r;
 
 	if (!sp_op_unpack(client, request, "{s:s, s?s, s?s}", "device", &text, "idp", &owner.idp,
@@ -208,13 +208,12 @@ void sp_op_peer_remove(struct sp_daemon *daemon, struct sp_client *client,
 	json_object_set_new(reply, "session", json_null()); /* about to end */
 	r = sp_device_remove(&daemon->people, device, "removed", sp_client_who(client));
 	if (r < 0) {
-		json_decref(reply);
 		sp_client_fail(client, "failed", 1, NULL,
 			       "its session has ended, but the database did not forget it: %s",
 			       sp_store_error(daemon->store));
 		return;
 	}
-	sp_client_reply(client, reply);
+	sp_client_reply(client, SP_TAKE_PTR(reply));
 }
 
 void sp_op_peer_config(struct sp_daemon *daemon, struct sp_client *client,

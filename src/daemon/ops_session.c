@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "daemon/ops.h"
+#include "json/own.h"
 #include "yaml/value.h"
 
 static bool is_seconds(struct sp_client *client, const char *what, json_int_t value)
@@ -140,6 +141,7 @@ void sp_op_session_list(struct sp_daemon *daemon, struct sp_client *client,
 			const struct sp_request *request)
 {
 	struct listing listing = { .daemon = daemon, .client = client };
+	__sp_json json_t *list = NULL;
 	const char *key_text = NULL;
 	struct sp_live *live = NULL;
 	int all = 0, with_tunnel = 0, r = 0;
@@ -150,7 +152,7 @@ void sp_op_session_list(struct sp_daemon *daemon, struct sp_client *client,
 	    (key_text && !sp_op_key(client, key_text, listing.key)))
 		return;
 	listing.has_key = key_text != NULL;
-	listing.list = json_array();
+	listing.list = list = json_array();
 	if (all)
 		r = sp_store_each_session(daemon->store,
 					  sp_clock_realtime_ns() - 30 * 86400 * SP_NS_PER_S,
@@ -160,11 +162,10 @@ void sp_op_session_list(struct sp_daemon *daemon, struct sp_client *client,
 			json_array_append_new(listing.list,
 					      sp_json_session(daemon, live, client));
 	if (r < 0) {
-		json_decref(listing.list);
 		sp_client_fail(client, "failed", 1, NULL, "reading the sessions: %s",
 			       sp_store_error(daemon->store));
 		return;
 	}
-	sp_client_reply(client, json_pack("{s:o, s:o*}", "sessions", listing.list, "tunnel",
+	sp_client_reply(client, json_pack("{s:O, s:o*}", "sessions", list, "tunnel",
 					  with_tunnel && listing.has_key ? tunnel_of(&listing) : NULL));
 }

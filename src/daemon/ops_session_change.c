@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "daemon/change.h"
 #include "daemon/ops.h"
+#include "json/own.h"
 #include "yaml/suggest.h"
 
 /* One whose end has passed, or that was silent for too long, is no longer open: it is parked now, so
@@ -241,6 +242,7 @@ void sp_op_session_close(struct sp_daemon *daemon, struct sp_client *client,
 	const char *device = NULL, *why = NULL;
 	struct closing closing = { 0 };
 	struct closed closed = { .daemon = daemon, .client = client };
+	__sp_json json_t *list = NULL;
 	struct sp_change change = { .kind = SP_CHANGE_END, .is_meant = is_meant, .arg = &closing, .why = "revoked",
 				    .by = sp_client_who(client), .ended = list_ended, .ended_arg = &closed };
 	int r;
@@ -267,23 +269,21 @@ void sp_op_session_close(struct sp_daemon *daemon, struct sp_client *client,
 	}
 	if (!is_theirs(daemon, client, &closing))
 		return;
-	closed.list = json_array();
+	closed.list = list = json_array();
 	daemon->recorder.words = why;
 	r = sp_people_change(&daemon->people, &change);
 	daemon->recorder.words = NULL;
 	if (!change.count) {
-		json_decref(closed.list);
 		if (closing.id)
 			sp_client_fail(client, "no-such-session", 1, NULL,
 				       "no session %lld is open", (long long)closing.id);
 		else
 			fail_nobody(daemon, client, closing.user, device);
 	} else if (r < 0) {
-		json_decref(closed.list);
 		sp_client_fail(client, "failed", 1, NULL, "the kernel did not take it: %s",
 			       sp_err_text(r));
 	} else {
-		sp_client_reply(client, json_pack("{s:o, s:I}", "closed", closed.list, "kernel_ns",
+		sp_client_reply(client, json_pack("{s:O, s:I}", "closed", list, "kernel_ns",
 						  (json_int_t)(change.cut_ns - request->read_ns)));
 	}
 }

@@ -10,6 +10,7 @@
 #include "daemon/host.h"
 #include "daemon/people.h"
 #include "daemon/revision.h"
+#include "json/own.h"
 #include "net/addr.h"
 
 static void entry_done(struct sp_routes_entry *entry)
@@ -120,14 +121,12 @@ static int find_outer(const struct sp_people *people, struct outer *outer, bool 
 static json_t *write_list(const struct sp_reach *reach)
 {
 	char text[SP_PREFIX_TEXT_MAX];
-	json_t *list = json_array();
+	__sp_json json_t *list = json_array();
 
 	for (size_t i = 0; list && i < reach->count; i++)
-		if (json_array_append_new(list, json_string(sp_prefix_format(&reach->items[i], text))) < 0) {
-			json_decref(list);
+		if (json_array_append_new(list, json_string(sp_prefix_format(&reach->items[i], text))) < 0)
 			return NULL;
-		}
-	return list;
+	return SP_TAKE_PTR(list);
 }
 
 static int fill_entry(struct sp_people *people, struct sp_routes_entry *entry)
