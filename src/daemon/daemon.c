@@ -370,7 +370,7 @@ static int start(struct sp_daemon *daemon)
 	if (r == 0)
 		r = open_store(daemon, &is_new_store);
 	if (r == 0)
-		r = sp_engine_find_user(daemon);
+		r = sp_engine_find_user(&daemon->engine, daemon->options.engine_user);
 	if (r == 0)
 		r = open_network(daemon);
 	if (r == 0)
@@ -384,7 +384,7 @@ static int start(struct sp_daemon *daemon)
 	open_marks(daemon);
 	sp_portal_open(daemon);
 	sp_farewell_open(daemon);
-	r = sp_engine_open(daemon);
+	r = sp_daemon_open_engine(daemon);
 	if (r < 0) {
 		sp_log_error("the tunnel engine: %s", sp_err_text(r));
 		return r;
@@ -420,7 +420,7 @@ static void stop(struct sp_daemon *daemon)
 	sp_apply_drop(daemon);
 	sp_again_done(daemon);
 	sp_recorder_close(daemon);
-	sp_engine_close(daemon);
+	sp_engine_close(&daemon->engine);
 	sp_farewell_close(daemon);
 	sp_revisions_done(&daemon->revisions);
 	sp_portal_close(daemon);

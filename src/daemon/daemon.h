@@ -111,6 +111,11 @@ int sp_daemon_unload(const struct sp_daemon_options *options, bool is_confirmed)
 
 /* Who is who, by the database and by the kernel. Returns 0 or -errno, said in the log. */
 int sp_daemon_load_people(struct sp_daemon *daemon, bool is_new_store);
+/* Lend the engine what it stands on, and open it: 0 or -errno. */
+int sp_daemon_open_engine(struct sp_daemon *daemon);
+/* An engine answered (engine.h): record what is news in it. */
+void sp_engine_news_look(struct sp_daemon *daemon, const struct sp_engine_identity *whose,
+			 const struct sp_wg_device *before, const struct sp_wg_device *now);
 /* Tests: die here, if --kill-at says so. */
 void sp_daemon_passed(struct sp_daemon *daemon, const char *step);
 

@@ -7,8 +7,13 @@
 #include "base/array.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "daemon/daemon.h"
+#include "config/machine.h"
+#include "daemon/people.h"
+#include "daemon/warnings.h"
+#include "io/clock.h"
 #include "io/files.h"
+#include "io/log.h"
+#include "io/paths.h"
 #include "io/peers_file.h"
 #include "net/addr.h"
 
@@ -33,19 +38,19 @@ static void copy_endpoint(const struct sp_wg_peer *from, struct sp_wg_peer *to)
 }
 
 /* The file is ours to write; it is read to notice that somebody or something broke it. */
-static int read_peers(struct sp_daemon *daemon, struct sp_peers *peers)
+static int read_peers(struct sp_engine *engine, struct sp_peers *peers)
 {
 	struct sp_peers_error error = { 0 };
 	__sp_free char *moved = NULL;
-	int r = sp_peers_file_read(daemon->paths.peers_file, peers, &error);
+	int r = sp_peers_file_read(engine->paths->peers_file, peers, &error);
 
 	if (r == 0 || r == -ENOENT)
 		return r;
 	if (r == -EACCES) /* readable by others: taken as it is, written anew with the right mode */
 		return -ENOENT;
-	if (sp_file_move_aside(daemon->paths.peers_file, sp_clock_realtime_s(), &moved) < 0)
+	if (sp_file_move_aside(engine->paths->peers_file, sp_clock_realtime_s(), &moved) < 0)
 		moved = NULL;
-	sp_warnings_raise(&daemon->warnings, "peers-file-moved",
+	sp_warnings_raise(engine->warnings, "peers-file-moved",
 			  "the peers file was damaged (line %zu: %s): moved to %s and written anew "
 			  "from the database", error.line, error.text ? error.text : sp_err_text(r),
 			  moved ? moved : "nowhere");
@@ -75,10 +80,9 @@ static int keep_endpoints(struct sp_engine *engine, const struct sp_peers *peers
 
 static void look(void *arg);
 
-int sp_engine_find_user(struct sp_daemon *daemon)
+int sp_engine_find_user(struct sp_engine *engine, const char *asked)
 {
-	const char *asked = daemon->options.engine_user;
-	struct sp_user *user = &daemon->engine.user;
+	struct sp_user *user = &engine->user;
 	int r = sp_user_find(asked ? asked : DEFAULT_USER, user);
 
 	if (r < 0 && !asked) {
@@ -90,54 +94,52 @@ int sp_engine_find_user(struct sp_daemon *daemon)
 	return r;
 }
 
-int sp_engine_open(struct sp_daemon *daemon)
+int sp_engine_open(struct sp_engine *engine)
 {
-	struct sp_engine *engine = &daemon->engine;
 	__sp_peers struct sp_peers peers = { 0 };
 	__sp_free char *key_path = NULL;
-	int r = sp_paths_engine_socket(&daemon->paths, daemon->machine->tunnel,
+	int r = sp_paths_engine_socket(engine->paths, (*engine->machine)->tunnel,
 				       &engine->socket_path);
 
 	if (r == 0)
-		r = sp_str_format(&key_path, "%s/tunnel.key", daemon->paths.state_dir);
+		r = sp_str_format(&key_path, "%s/tunnel.key", engine->paths->state_dir);
 	if (r < 0)
 		return r;
-	engine->timer = (struct sp_timer){ .fire = look, .arg = daemon };
+	engine->timer = (struct sp_timer){ .fire = look, .arg = engine };
 	engine->is_all_due = engine->is_file_behind = true;
-	r = read_peers(daemon, &peers);
+	r = read_peers(engine, &peers);
 	if (r == 0 && keep_endpoints(engine, &peers) < 0)
 		return -ENOMEM;
-	return sp_engine_find_key(daemon, key_path, r == 0 ? &peers : NULL);
+	return sp_engine_find_key(engine, key_path, r == 0 ? &peers : NULL);
 }
 
-static const char *engine_at(const struct sp_daemon *daemon)
+static const char *engine_at(const struct sp_engine *engine)
 {
-	return daemon->engine.way == &sp_engine_kernel ? daemon->machine->tunnel :
-							 daemon->engine.socket_path;
+	return engine->way == &sp_engine_kernel ? (*engine->machine)->tunnel :
+							 engine->socket_path;
 }
 
-void sp_engine_close(struct sp_daemon *daemon)
+void sp_engine_close(struct sp_engine *engine)
 {
-	sp_wg_device_done(&daemon->engine.device);
-	sp_wg_device_done(&daemon->engine.filed);
-	sp_engine_stats_done(&daemon->engine.stats);
-	sp_wipe(&daemon->engine.private_key, sizeof(daemon->engine.private_key));
-	free(daemon->engine.socket_path);
-	daemon->engine.socket_path = NULL;
+	sp_wg_device_done(&engine->device);
+	sp_wg_device_done(&engine->filed);
+	sp_engine_stats_done(&engine->stats);
+	sp_wipe(&engine->private_key, sizeof(engine->private_key));
+	free(engine->socket_path);
+	engine->socket_path = NULL;
 }
 
-void sp_engine_wake(struct sp_daemon *daemon)
+void sp_engine_wake(struct sp_engine *engine)
 {
-	if (daemon->engine.timer.fire) /* else it is opened later, and compares everything then */
-		sp_loop_in(daemon->loop, &daemon->engine.timer, 0);
+	if (engine->timer.fire) /* else it is opened later, and compares everything then */
+		sp_loop_in(engine->loop, &engine->timer, 0);
 }
 
-bool sp_engine_is_in_step(const struct sp_daemon *daemon)
+bool sp_engine_is_in_step(const struct sp_engine *engine)
 {
-	const struct sp_engine *engine = &daemon->engine;
 
-	return engine->is_reachable && !engine->is_all_due && !daemon->people.changes.is_all &&
-	       !daemon->people.changes.count;
+	return engine->is_reachable && !engine->is_all_due && !engine->people->changes.is_all &&
+	       !engine->people->changes.count;
 }
 
 /* Public keys, so an early end of the comparison tells nothing. */
@@ -151,9 +153,9 @@ const struct sp_wg_peer *sp_engine_find_peer(const struct sp_wg_device *device,
 					    sizeof(*device->peers), compare_peer) : NULL;
 }
 
-static int ask(const struct sp_daemon *daemon, struct sp_wg_device *ret_device)
+static int ask(const struct sp_engine *engine, struct sp_wg_device *ret_device)
 {
-	int r = daemon->engine.way->get(engine_at(daemon), ret_device);
+	int r = engine->way->get(engine_at(engine), ret_device);
 
 	if (r == 0 && ret_device->peer_count)
 		qsort(ret_device->peers, ret_device->peer_count, sizeof(*ret_device->peers),
@@ -161,9 +163,9 @@ static int ask(const struct sp_daemon *daemon, struct sp_wg_device *ret_device)
 	return r;
 }
 
-const struct sp_wg_peer *sp_engine_peer(const struct sp_daemon *daemon, const uint8_t key[32])
+const struct sp_wg_peer *sp_engine_peer(const struct sp_engine *engine, const uint8_t key[32])
 {
-	return !daemon->engine.is_reachable ? NULL : sp_engine_find_peer(&daemon->engine.device, key);
+	return !engine->is_reachable ? NULL : sp_engine_find_peer(&engine->device, key);
 }
 
 /* ---- who should be in it ---- */
@@ -187,7 +189,7 @@ static int fill_peer(const struct sp_device *device, struct sp_wg_peer *peer)
 }
 
 /* The moment the engine drops the peer by itself, should nobody tell it. */
-static int64_t peer_expires_s(const struct sp_daemon *daemon, const struct sp_live *live)
+static int64_t peer_expires_s(const struct sp_engine *engine, const struct sp_live *live)
 {
 	if (live->state == SP_LIVE_PARKED)
 		return live->until_ns / SP_NS_PER_S;
@@ -195,7 +197,7 @@ static int64_t peer_expires_s(const struct sp_daemon *daemon, const struct sp_li
 		return live->peer_until_ns / SP_NS_PER_S + 1;
 	if (!live->row.expires_ns)
 		return 0;
-	return live->row.expires_ns / SP_NS_PER_S + daemon->machine->parked_s;
+	return live->row.expires_ns / SP_NS_PER_S + (*engine->machine)->parked_s;
 }
 
 /* Sessions by key, the open one of a device before a parked one. */
@@ -216,30 +218,30 @@ static int compare_device(const void *a, const void *b)
 	return memcmp(left->public_key, right->public_key, 32);
 }
 
-static bool has_peer(const struct sp_daemon *daemon, const struct sp_live *live)
+static bool has_peer(const struct sp_engine *engine, const struct sp_live *live)
 {
 	return live->state == SP_LIVE_OPEN ||
-	       (live->state == SP_LIVE_PARKED && daemon->machine->parked_s) ||
+	       (live->state == SP_LIVE_PARKED && (*engine->machine)->parked_s) ||
 	       (live->state == SP_LIVE_ENDED && live->peer_until_ns);
 }
 
-static int add_wanted(struct sp_daemon *daemon, const struct sp_device *device,
+static int add_wanted(struct sp_engine *engine, const struct sp_device *device,
 		      const struct sp_live *live, struct sp_peers *peers)
 {
 	struct sp_peers_entry *entry = SP_ARRAY_PUSH(peers->entries, peers->count);
 
 	if (!entry || fill_peer(device, &entry->peer) < 0)
 		return -ENOMEM;
-	entry->expires_s = peer_expires_s(daemon, live);
+	entry->expires_s = peer_expires_s(engine, live);
 	snprintf(entry->name, sizeof(entry->name), "%.255s/%.63s", device->user, device->name);
 	return 0;
 }
 
 /* Devices and sessions sorted by key are walked side by side: there may be thousands. The result is
  * sorted by key too. */
-static int list_wanted(struct sp_daemon *daemon, struct sp_peers *peers)
+static int list_wanted(struct sp_engine *engine, struct sp_peers *peers)
 {
-	const struct sp_people *people = &daemon->people;
+	const struct sp_people *people = engine->people;
 	__sp_free struct sp_live **lives = NULL;
 	__sp_free struct sp_device **devices = calloc(people->device_count + 1, sizeof(*devices));
 	struct sp_live *live = NULL;
@@ -247,11 +249,11 @@ static int list_wanted(struct sp_daemon *daemon, struct sp_peers *peers)
 	int r = devices ? 0 : -ENOMEM;
 
 	while (r == 0 && (live = sp_live_next(people, live))) {
-		struct sp_live **item = has_peer(daemon, live) ? SP_ARRAY_PUSH(lives, count) : NULL;
+		struct sp_live **item = has_peer(engine, live) ? SP_ARRAY_PUSH(lives, count) : NULL;
 
 		if (item)
 			*item = live;
-		else if (has_peer(daemon, live))
+		else if (has_peer(engine, live))
 			r = -ENOMEM;
 	}
 	if (r < 0)
@@ -266,11 +268,11 @@ static int list_wanted(struct sp_daemon *daemon, struct sp_peers *peers)
 		       memcmp(lives[at]->row.public_key, devices[i]->public_key, 32) < 0)
 			at++;
 		if (at < count && !memcmp(lives[at]->row.public_key, devices[i]->public_key, 32))
-			r = add_wanted(daemon, devices[i], lives[at], peers);
+			r = add_wanted(engine, devices[i], lives[at], peers);
 	}
 	peers->has_private_key = true;
-	peers->private_key = daemon->engine.private_key;
-	peers->listen_port = daemon->machine->listen_port;
+	peers->private_key = engine->private_key;
+	peers->listen_port = (*engine->machine)->listen_port;
 	return r;
 }
 
@@ -311,12 +313,12 @@ static bool is_same_peer(const struct sp_wg_peer *is, const struct sp_wg_peer *w
 
 /* ---- telling it ---- */
 
-static void name_foreign(struct sp_daemon *daemon, const struct sp_wg_peer *peer)
+static void name_foreign(struct sp_engine *engine, const struct sp_wg_peer *peer)
 {
 	char key[SP_WG_KEY_BASE64];
 
 	/* one we removed is no stranger: devices and sessions that ended a moment ago */
-	if (sp_device_find(&daemon->people, peer->public_key.bytes))
+	if (sp_device_find(engine->people, peer->public_key.bytes))
 		return;
 	sp_log_note("removing peer %s from the engine: no device of this gateway has this key",
 		    sp_wg_key_to_base64(&peer->public_key, key));
@@ -334,7 +336,7 @@ static void fill_endpoint(const struct sp_engine *engine, struct sp_wg_peer *pee
 }
 
 /* Of an endpoint the engine itself knows better: it is told those of peers it does not have. Removals first: an address of a peer that goes may be one of a peer that comes. */
-static int find_difference(struct sp_daemon *daemon, const struct sp_wg_device *is,
+static int find_difference(struct sp_engine *engine, const struct sp_wg_device *is,
 			   struct sp_peers *wanted, struct sp_wg_change *change)
 {
 	int r = 0;
@@ -346,7 +348,7 @@ static int find_difference(struct sp_daemon *daemon, const struct sp_wg_device *
 	for (size_t i = 0; i < is->peer_count && r == 0; i++) {
 		if (is_wanted(wanted, &is->peers[i].public_key))
 			continue;
-		name_foreign(daemon, &is->peers[i]);
+		name_foreign(engine, &is->peers[i]);
 		r = sp_wg_change_peer(change, &is->peers[i], SP_WG_REMOVE);
 	}
 	for (size_t i = 0; i < wanted->count && r == 0; i++) {
@@ -354,7 +356,7 @@ static int find_difference(struct sp_daemon *daemon, const struct sp_wg_device *
 		const struct sp_wg_peer *there = sp_engine_find_peer(is, peer->public_key.bytes);
 
 		if (!there)
-			fill_endpoint(&daemon->engine, peer);
+			fill_endpoint(engine, peer);
 		if (!there || !is_same_peer(there, peer))
 			r = sp_wg_change_peer(change, peer, SP_WG_PUT);
 	}
@@ -363,7 +365,7 @@ static int find_difference(struct sp_daemon *daemon, const struct sp_wg_device *
 
 /* The peers file knows where everybody is, so that an engine that starts again can call them rather
  * than wait for them. */
-static void note_endpoints(struct sp_daemon *daemon, const struct sp_wg_device *before,
+static void note_endpoints(struct sp_engine *engine, const struct sp_wg_device *before,
 			   const struct sp_wg_device *now)
 {
 	for (size_t i = 0; i < now->peer_count; i++) {
@@ -375,57 +377,55 @@ static void note_endpoints(struct sp_daemon *daemon, const struct sp_wg_device *
 		if (was && was->has_endpoint && was->endpoint_port == peer->endpoint_port &&
 		    !sp_addr_compare(&was->endpoint, &peer->endpoint))
 			continue;
-		daemon->engine.is_file_behind = true;
+		engine->is_file_behind = true;
 		return;
 	}
 }
 
 /* One that answers wrongly or late is left alone for a while; one that is not there is looked for.
  */
-static void set_reachable(struct sp_daemon *daemon, int r)
+static void set_reachable(struct sp_engine *engine, int r)
 {
-	struct sp_engine *engine = &daemon->engine;
 
 	engine->error = r;
 	if (r == 0) {
 		if (!engine->is_reachable)
-			sp_log_note("%s %s", engine->way->answers, engine_at(daemon));
+			sp_log_note("%s %s", engine->way->answers, engine_at(engine));
 		engine->is_reachable = true;
-		sp_warnings_clear(&daemon->warnings, "engine-unreachable");
+		sp_warnings_clear(engine->warnings, "engine-unreachable");
 		return;
 	}
 	if (r == -ENOENT || r == -ECONNREFUSED)
 		sp_engine_stats_gone(&engine->stats);
 	engine->is_reachable = false;
 	engine->seen = (struct sp_engine_identity){ 0 };
-	sp_warnings_raise(&daemon->warnings, "engine-unreachable", "%s %s: %s%s",
-			  engine->way->silent, engine_at(daemon), sp_err_text(r),
+	sp_warnings_raise(engine->warnings, "engine-unreachable", "%s %s: %s%s",
+			  engine->way->silent, engine_at(engine), sp_err_text(r),
 			  engine->way->remedy);
 }
 
 /* Ask what it has, tell it what differs. */
-static int compare(struct sp_daemon *daemon, struct sp_peers *wanted,
+static int compare(struct sp_engine *engine, struct sp_peers *wanted,
 		   const struct sp_engine_identity *whose)
 {
-	struct sp_engine *engine = &daemon->engine;
 	__sp_wg_device struct sp_wg_device is = { 0 };
 	__sp_wg_change struct sp_wg_change change = { 0 };
 	struct sp_wg_device before;
-	int r = ask(daemon, &is);
+	int r = ask(engine, &is);
 
 	if (r == 0)
-		r = find_difference(daemon, &is, wanted, &change);
+		r = find_difference(engine, &is, wanted, &change);
 	if (r == 0 && (change.private_key || change.has_listen_port || change.peer_count)) {
-		r = engine->way->change(engine_at(daemon), &change);
+		r = engine->way->change(engine_at(engine), &change);
 		sp_wg_device_done(&is);
 		is = (struct sp_wg_device){ 0 };
 		if (r == 0)
-			r = ask(daemon, &is);
+			r = ask(engine, &is);
 	}
 	if (r < 0)
 		return r;
-	note_endpoints(daemon, &engine->device, &is);
-	sp_engine_stats_look(daemon, whose, &engine->device, &is);
+	note_endpoints(engine, &engine->device, &is);
+	engine->answered(engine->answered_arg, whose, &engine->device, &is);
 	before = engine->device;
 	engine->device = is;
 	is = before;
@@ -434,49 +434,46 @@ static int compare(struct sp_daemon *daemon, struct sp_peers *wanted,
 	return 0;
 }
 
-static bool is_another(const struct sp_daemon *daemon)
+static bool is_another(const struct sp_engine *engine)
 {
-	const struct sp_engine *engine = &daemon->engine;
 	struct sp_engine_identity now;
 
-	if (engine->way->identify(engine_at(daemon), &now) < 0)
+	if (engine->way->identify(engine_at(engine), &now) < 0)
 		return engine->is_reachable; /* it went: find out */
 	return memcmp(&now, &engine->seen, sizeof(now)) != 0;
 }
 
 /* Everything: what it should have against what it has. */
-static int tell_all(struct sp_daemon *daemon, struct sp_peers *wanted)
+static int tell_all(struct sp_engine *engine, struct sp_peers *wanted)
 {
-	struct sp_engine *engine = &daemon->engine;
 	struct sp_engine_identity now;
-	int r = engine->way->identify(engine_at(daemon), &now);
+	int r = engine->way->identify(engine_at(engine), &now);
 
 	if (r == 0)
-		r = compare(daemon, wanted, &now);
+		r = compare(engine, wanted, &now);
 	engine->is_all_due = false; /* one that is not there is told all when it comes */
-	set_reachable(daemon, r);
+	set_reachable(engine, r);
 	if (r == 0)
 		engine->seen = now;
 	return r;
 }
 
 /* The session for which the engine has a peer with this key; NULL: it is to have none. */
-static const struct sp_live *find_with_peer(const struct sp_daemon *daemon, const uint8_t key[32])
+static const struct sp_live *find_with_peer(const struct sp_engine *engine, const uint8_t key[32])
 {
-	const struct sp_live *live = sp_live_of_device(&daemon->people, key);
+	const struct sp_live *live = sp_live_of_device(engine->people, key);
 
 	if (live)
-		return has_peer(daemon, live) ? live : NULL;
-	while ((live = sp_live_next(&daemon->people, live)))
-		if (has_peer(daemon, live) && !memcmp(live->row.public_key, key, 32))
+		return has_peer(engine, live) ? live : NULL;
+	while ((live = sp_live_next(engine->people, live)))
+		if (has_peer(engine, live) && !memcmp(live->row.public_key, key, 32))
 			return live;
 	return NULL;
 }
 
 /* Only the devices whose sessions changed. */
-static int tell_changed(struct sp_daemon *daemon, const struct sp_people_changes *changes)
+static int tell_changed(struct sp_engine *engine, const struct sp_people_changes *changes)
 {
-	struct sp_engine *engine = &daemon->engine;
 	__sp_wg_change struct sp_wg_change change = { 0 };
 	__sp_wg_device struct sp_wg_device room = { 0 }; /* whose peers are wiped */
 	int r = 0;
@@ -487,9 +484,9 @@ static int tell_changed(struct sp_daemon *daemon, const struct sp_people_changes
 		return -ENOMEM;
 	for (size_t i = 0; i < changes->count && r == 0; i++) {
 		const uint8_t *key = changes->keys[i].bytes;
-		const struct sp_device *device = sp_device_find(&daemon->people, key);
+		const struct sp_device *device = sp_device_find(engine->people, key);
 		struct sp_wg_peer *peer = &room.peers[room.peer_count++];
-		const bool is_put = device && find_with_peer(daemon, key);
+		const bool is_put = device && find_with_peer(engine, key);
 
 		peer->public_key = changes->keys[i];
 		r = is_put ? fill_peer(device, peer) : 0;
@@ -498,83 +495,79 @@ static int tell_changed(struct sp_daemon *daemon, const struct sp_people_changes
 	}
 	engine->is_answer_behind = true;
 	if (r == 0)
-		r = engine->way->change(engine_at(daemon), &change);
+		r = engine->way->change(engine_at(engine), &change);
 	if (r < 0)
 		engine->is_all_due = true;
-	set_reachable(daemon, r);
+	set_reachable(engine, r);
 	return r;
 }
 
 /* A long file is not written for each of many sign-ins: the more it cost, the longer it rests. */
-static void write_file(struct sp_daemon *daemon, struct sp_peers *wanted)
+static void write_file(struct sp_engine *engine, struct sp_peers *wanted)
 {
-	struct sp_engine *engine = &daemon->engine;
 	const uint64_t begin_ns = sp_clock_boottime_ns();
 	uint64_t end_ns;
 	int r;
 
 	for (size_t i = 0; i < wanted->count; i++)
 		fill_endpoint(engine, &wanted->entries[i].peer);
-	r = sp_peers_file_write(daemon->paths.peers_file, wanted, engine->user.uid, engine->user.gid);
+	r = sp_peers_file_write(engine->paths->peers_file, wanted, engine->user.uid, engine->user.gid);
 	end_ns = sp_clock_boottime_ns();
 
 	if (r < 0)
-		sp_log_error("writing %s: %s", daemon->paths.peers_file, sp_err_text(r));
+		sp_log_error("writing %s: %s", engine->paths->peers_file, sp_err_text(r));
 	engine->is_file_behind = r < 0;
 	engine->file_due_ns = end_ns + 20 * (end_ns - begin_ns);
 }
 
-static int keep_in_step(struct sp_daemon *daemon)
+static int keep_in_step(struct sp_engine *engine)
 {
-	struct sp_engine *engine = &daemon->engine;
 	const uint64_t now_ns = sp_clock_boottime_ns();
 	struct sp_people_changes changes;
 	bool is_file_due, is_all_due;
 	__sp_peers struct sp_peers wanted = { 0 };
 	int r = 0;
 
-	sp_people_take_changes(&daemon->people, &changes);
+	sp_people_take_changes(engine->people, &changes);
 	engine->is_file_behind |= changes.is_all || changes.count;
 	engine->is_all_due |= changes.is_all || (changes.count && !engine->is_reachable);
 	is_file_due = engine->is_file_behind && now_ns >= engine->file_due_ns;
-	is_all_due = engine->is_all_due || is_another(daemon) || now_ns - engine->asked_ns > COMPARE_NS;
+	is_all_due = engine->is_all_due || is_another(engine) || now_ns - engine->asked_ns > COMPARE_NS;
 	if (changes.count && !is_all_due)
-		r = tell_changed(daemon, &changes);
+		r = tell_changed(engine, &changes);
 	if (r == 0 && (is_all_due || is_file_due))
-		r = list_wanted(daemon, &wanted);
+		r = list_wanted(engine, &wanted);
 	if (r < 0)
 		return r;
 	if (is_all_due)
-		r = tell_all(daemon, &wanted);
+		r = tell_all(engine, &wanted);
 	if (is_file_due)
-		write_file(daemon, &wanted);
+		write_file(engine, &wanted);
 	return r;
 }
 
 static void look(void *arg)
 {
-	struct sp_daemon *daemon = arg;
-	struct sp_engine *engine = &daemon->engine;
+	struct sp_engine *engine = arg;
 	uint64_t wait_ns = LOOK_NS;
 	int r;
 
 	if (!engine->has_key)
 		return;
-	r = keep_in_step(daemon);
+	r = keep_in_step(engine);
 	if (r == -ETIMEDOUT || r == -EBADMSG)
 		wait_ns = HANG_NS;
 	if (!engine->timer.due_ns)
-		sp_loop_in(daemon->loop, &engine->timer, wait_ns);
+		sp_loop_in(engine->loop, &engine->timer, wait_ns);
 }
 
-void sp_engine_refresh(struct sp_daemon *daemon)
+void sp_engine_refresh(struct sp_engine *engine)
 {
-	struct sp_engine *engine = &daemon->engine;
 
 	if (!engine->has_key || !engine->is_reachable ||
-	    (!engine->is_answer_behind && !daemon->people.changes.count &&
+	    (!engine->is_answer_behind && !engine->people->changes.count &&
 	     sp_clock_boottime_ns() - engine->asked_ns < SP_SECOND_NS / 2))
 		return;
 	engine->is_all_due = true;
-	keep_in_step(daemon);
+	keep_in_step(engine);
 }

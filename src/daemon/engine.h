@@ -11,10 +11,24 @@
 #include "io/peers_file.h"
 #include "io/user.h"
 
-struct sp_daemon;
 struct sp_live;
+struct sp_machine;
+struct sp_paths;
+struct sp_people;
+struct sp_warnings;
 
 struct sp_engine {
+	/* what it stands on, lent by the daemon */
+	struct sp_loop *loop;
+	struct sp_people *people;
+	struct sp_machine *const *machine; /* sallyport.yaml as it is now */
+	const struct sp_paths *paths;
+	struct sp_warnings *warnings;
+	/* The engine @whose answered: its peers by key, in the answer before and in this one. */
+	void (*answered)(void *arg, const struct sp_engine_identity *whose, const struct sp_wg_device *before,
+			 const struct sp_wg_device *now);
+	void *answered_arg;
+
 	const struct sp_engine_way *way; /* chosen when the tunnel interface was made or adopted */
 	char *socket_path;               /* of a userspace one */
 	struct sp_user user;             /* whose it is: SP_UID_KEEP ours */
@@ -36,22 +50,22 @@ struct sp_engine {
 
 /* Whose the tunnel interface and the peers file are to be. 0; -ENOENT (said in the log) the one that was
  * asked for is not there. */
-int sp_engine_find_user(struct sp_daemon *daemon);
+int sp_engine_find_user(struct sp_engine *engine, const char *asked);
 /* The gateway's key (made once, kept 0600) and the peers file as found. */
-int sp_engine_open(struct sp_daemon *daemon);
-void sp_engine_close(struct sp_daemon *daemon);
+int sp_engine_open(struct sp_engine *engine);
+void sp_engine_close(struct sp_engine *engine);
 /* The key at @path; one that is damaged is taken from @peers (may be NULL). 0 also without one: a
  * warning says so, and everything but the tunnel works. */
-int sp_engine_find_key(struct sp_daemon *daemon, const char *path, const struct sp_peers *peers);
+int sp_engine_find_key(struct sp_engine *engine, const char *path, const struct sp_peers *peers);
 /* People noted whose sessions changed: the engine is told in the next round, the peers file follows. */
-void sp_engine_wake(struct sp_daemon *daemon);
-bool sp_engine_is_in_step(const struct sp_daemon *daemon);
+void sp_engine_wake(struct sp_engine *engine);
+bool sp_engine_is_in_step(const struct sp_engine *engine);
 /* What it last said about a peer; NULL: it does not have it. */
-const struct sp_wg_peer *sp_engine_peer(const struct sp_daemon *daemon, const uint8_t key[32]);
+const struct sp_wg_peer *sp_engine_peer(const struct sp_engine *engine, const uint8_t key[32]);
 /* A peer in an answer whose peers are sorted by key. */
 const struct sp_wg_peer *sp_engine_find_peer(const struct sp_wg_device *device,
 					     const uint8_t key[32]);
 /* Ask it now, for status and lists. */
-void sp_engine_refresh(struct sp_daemon *daemon);
+void sp_engine_refresh(struct sp_engine *engine);
 
 #endif

@@ -6,8 +6,12 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "daemon/daemon.h"
+#include "daemon/people.h"
+#include "daemon/warnings.h"
+#include "io/clock.h"
 #include "io/files.h"
+#include "io/log.h"
+#include "io/paths.h"
 
 static int read_key(const char *path, struct sp_wg_key *ret_key)
 {
@@ -41,9 +45,8 @@ static int write_key(const char *path, const struct sp_wg_key *key)
 
 /* Every client knows this key: a new one is made only where there never was one. A damaged file is
  * moved aside, and the peers file, which repeats the key, is asked. */
-int sp_engine_find_key(struct sp_daemon *daemon, const char *path, const struct sp_peers *peers)
+int sp_engine_find_key(struct sp_engine *engine, const char *path, const struct sp_peers *peers)
 {
-	struct sp_engine *engine = &daemon->engine;
 	__sp_free char *moved = NULL;
 	int r = read_key(path, &engine->private_key);
 
@@ -53,9 +56,9 @@ int sp_engine_find_key(struct sp_daemon *daemon, const char *path, const struct 
 	}
 	if ((r == -EUCLEAN || r == -ENOENT) && peers && peers->has_private_key) {
 		engine->private_key = peers->private_key;
-		sp_log_note("took the tunnel key from %s", daemon->paths.peers_file);
+		sp_log_note("took the tunnel key from %s", engine->paths->peers_file);
 		r = write_key(path, &engine->private_key);
-	} else if (r == -ENOENT && daemon->people.device_count == 0) {
+	} else if (r == -ENOENT && engine->people->device_count == 0) {
 		r = sp_wg_keypair_make(&engine->private_key, &engine->public_key);
 		if (r == 0)
 			r = write_key(path, &engine->private_key);
@@ -63,7 +66,7 @@ int sp_engine_find_key(struct sp_daemon *daemon, const char *path, const struct 
 			sp_log_note("made the tunnel key %s", path);
 	}
 	if (r < 0) {
-		sp_warnings_raise(&daemon->warnings, "key-unreadable",
+		sp_warnings_raise(engine->warnings, "key-unreadable",
 				  "the tunnel key %s cannot be read: %s; put it back, or move "
 				  "every device to a new one (remove the devices first)", path,
 				  r == -EUCLEAN ? "it held no key" : sp_err_text(r));

@@ -13,8 +13,6 @@
 #include "daemon/engine_way.h"
 #include "io/uapi_stats.h"
 
-struct sp_daemon;
-
 struct sp_engine_stats {
 	struct sp_uapi_stats answer; /* the last one, its peers by key */
 	bool is_known;               /* there is one, of the engine that is there */
@@ -45,9 +43,9 @@ int sp_engine_stats_take(struct sp_engine_stats *stats, const struct sp_engine_i
 const struct sp_uapi_peer_stats *sp_engine_stats_peer(const struct sp_engine_stats *stats,
 						      const uint8_t key[32]);
 
-/* Ask the engine @whose, and record the news; @before, @now: its peers by key, then and now. An
- * engine that does not answer this costs a moment and nothing else. */
-void sp_engine_stats_look(struct sp_daemon *daemon, const struct sp_engine_identity *whose,
-			  const struct sp_wg_device *before, const struct sp_wg_device *now);
+/* Ask the engine @whose by @way at @socket_path, and take its answer. Returns as _take; -EOPNOTSUPP it does not know
+ * the question; -errno it does not answer. */
+int sp_engine_stats_ask(struct sp_engine_stats *stats, const struct sp_engine_way *way, const char *socket_path,
+			const struct sp_engine_identity *whose, struct sp_engine_news **ret_news, size_t *ret_count);
 
 #endif

@@ -441,7 +441,7 @@ json_t *sp_json_peer(struct sp_daemon *daemon, const struct sp_wg_peer *peer)
 json_t *sp_json_device(struct sp_daemon *daemon, const struct sp_device *device)
 {
 	const struct sp_live *live = sp_live_of_device(&daemon->people, device->public_key);
-	const struct sp_wg_peer *peer = sp_engine_peer(daemon, device->public_key);
+	const struct sp_wg_peer *peer = sp_engine_peer(&daemon->engine, device->public_key);
 	json_t *json = json_pack("{s:o, s:s, s:s, s:s?, s:s?, s:o, s:o, s:b, s:b, s:o, s:b}",
 				 "public_key", sp_json_key(device->public_key),
 				 "name", device->name, "user", device->user, "idp", device->idp,

@@ -179,7 +179,7 @@ void sp_op_peer_list(struct sp_daemon *daemon, struct sp_client *client,
 
 	if (!sp_op_unpack(client, request, "{s?s, s?s}", "user", &user, "idp", &idp))
 		return;
-	sp_engine_refresh(daemon);
+	sp_engine_refresh(&daemon->engine);
 	list = json_array();
 	for (size_t i = 0; i < daemon->people.device_count; i++)
 		if ((!user || !strcmp(user, daemon->people.devices[i]->user)) &&

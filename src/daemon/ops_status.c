@@ -230,7 +230,7 @@ static json_t *describe_engine(struct sp_daemon *daemon, const struct sp_snapsho
 			 engine->way == &sp_engine_userspace ? engine->socket_path : NULL, "error",
 			 engine->error ? sp_err_text(engine->error) : NULL, "listen_port",
 			 (json_int_t)engine->device.listen_port, "in_step",
-			 sp_engine_is_in_step(daemon));
+			 sp_engine_is_in_step(&daemon->engine));
 	json_object_update_new(json, describe_own_engine(engine, snapshot));
 	json_object_update_new(json, json_pack("{s:I, s:I, s:o}",
 					       "peer_count", (json_int_t)snapshot->peer_count,
@@ -341,7 +341,7 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 	if (!sp_op_unpack(client, request, "{s?b}", "rules", &with_rules))
 		return;
 	sp_watch_look(daemon); /* what is told is what is so now */
-	sp_engine_refresh(daemon); /* it may raise a warning */
+	sp_engine_refresh(&daemon->engine); /* it may raise a warning */
 	if (sp_look(daemon, with_rules, &snapshot) < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "out of memory");
 		return;

@@ -44,20 +44,20 @@ static void forget_peer(void *arg, const uint8_t key[32])
 	struct sp_daemon *daemon = arg;
 
 	if (sp_engine_find_peer(&daemon->engine.device, key))
-		sp_engine_refresh(daemon);
+		sp_engine_refresh(&daemon->engine);
 }
 
 static bool take_handshakes(void *arg)
 {
 	struct sp_daemon *daemon = arg;
 
-	sp_engine_refresh(daemon);
+	sp_engine_refresh(&daemon->engine);
 	return daemon->engine.is_reachable;
 }
 
 static void changed(void *arg)
 {
-	sp_engine_wake(arg);
+	sp_engine_wake(&((struct sp_daemon *)arg)->engine);
 }
 
 static void passed(void *arg, const char *step)

@@ -126,7 +126,7 @@ static void look_at(const struct sp_engine_identity *whose, const char *text, co
 	reply = text;
 	fill_peers(was, "192.0.2.12", ana_was);
 	fill_peers(is, "192.0.2.12", ana_is);
-	sp_engine_stats_look(&gate, whose, &before, &now);
+	sp_engine_news_look(&gate, whose, &before, &now);
 }
 
 static void look(const struct sp_engine_identity *whose, const char *text)
