@@ -13,7 +13,8 @@
 #include "net/addr.h"
 #include "plane/plane.h"
 
-typedef int (*change_step)(struct sp_people *people, struct sp_change *change, struct sp_live *live);
+typedef int (*change_step)(struct sp_people *people, struct sp_change *change,
+			   struct sp_live *live);
 
 /* ---- into the database ---- */
 
@@ -92,7 +93,7 @@ static struct sp_plane_session kernel_session(const struct sp_live *live, uint64
 	};
 }
 
-static int put(struct sp_people *people, struct sp_change *change, struct sp_live *live)
+static int put_session(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	struct sp_plane_session session = kernel_session(live, change->last_seen_ns);
 	int r;
@@ -103,7 +104,7 @@ static int put(struct sp_people *people, struct sp_change *change, struct sp_liv
 	return r < 0 ? r : put_identities(people, change, live);
 }
 
-/* Without a class yet, which the next revision brings; until then it is in no revision that runs. */
+/* Without a class yet, which the next revision brings: until then no revision that runs has it. */
 static int put_back(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	const struct sp_plane_session session = kernel_session(live, sp_clock_boottime_ns());
@@ -113,13 +114,14 @@ static int put_back(struct sp_people *people, struct sp_change *change, struct s
 	return change->is_fresh_plane ? sp_plane_session_put(people->plane, live->row.slot, &session) : 0;
 }
 
-static int project(struct sp_people *people, struct sp_change *change, struct sp_live *live)
+static int project_limits(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	int r;
 
 	if (change->row && change->row != &live->row)
 		live->row = *change->row;
-	r = sp_plane_session_set_idle(people->plane, live->row.slot, (uint64_t)live->row.idle_s * SP_SECOND_NS);
+	r = sp_plane_session_set_idle(people->plane, live->row.slot,
+				      (uint64_t)live->row.idle_s * SP_SECOND_NS);
 	return r < 0 ? r : sp_plane_session_extend(people->plane, live->row.slot,
 						  sp_clock_utc_to_boottime_ns(live->row.expires_ns,
 									      sp_clock_offset_ns()));
@@ -143,16 +145,16 @@ static int stage_groups(struct sp_people *people, struct sp_change *change, stru
 	return sp_revisions_stage_session(people->revisions, live);
 }
 
-static int cut(struct sp_people *people, struct sp_change *change, struct sp_live *live)
+static int cut_session(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	(void)change;
-	if (live->state == SP_LIVE_OPEN) /* taken before the store: what is allowed after it is a fault */
+	if (live->state == SP_LIVE_OPEN) /* taken first: what is allowed after it is a fault */
 		live->row.closed_ns = sp_clock_realtime_ns();
 	return sp_plane_session_end(people->plane, live->row.slot);
 }
 
 /* The kernel has refused it since that very instant. Now it does so for good. */
-static int expire(struct sp_people *people, struct sp_change *change, struct sp_live *live)
+static int expire_session(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	live->row.closed_ns = change->since_ns;
 	return sp_plane_session_park(people->plane, live->row.slot);
@@ -172,8 +174,8 @@ static int let_go(struct sp_people *people, struct sp_change *change, struct sp_
 
 /* ---- on record ---- */
 
-static int record(struct sp_people *people, const struct sp_change *change, const struct sp_live *live,
-		  enum sp_audit_event event)
+static int record_event(struct sp_people *people, const struct sp_change *change,
+			const struct sp_live *live, enum sp_audit_event event)
 {
 	people->outside.record(people->outside.arg, event, live, change->why, change->by, change->from);
 	return 0;
@@ -181,18 +183,20 @@ static int record(struct sp_people *people, const struct sp_change *change, cons
 
 static int record_open(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
-	return record(people, change, live, SP_AUDIT_SESSION_OPEN);
+	return record_event(people, change, live, SP_AUDIT_SESSION_OPEN);
 }
 
 static int record_extend(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
-	return change->is_recorded ? record(people, change, live, SP_AUDIT_SESSION_EXTEND) : 0;
+	return change->is_recorded ? record_event(people, change, live, SP_AUDIT_SESSION_EXTEND) : 0;
 }
 
 /* One that was parked is closed on record already. */
 static int record_close(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
-	return live->state == SP_LIVE_OPEN ? record(people, change, live, SP_AUDIT_SESSION_CLOSE) : 0;
+	return live->state == SP_LIVE_OPEN
+		       ? record_event(people, change, live, SP_AUDIT_SESSION_CLOSE)
+		       : 0;
 }
 
 /* ---- to the peers, and in memory ---- */
@@ -204,7 +208,7 @@ static int tell_peers(struct sp_people *people, struct sp_change *change, struct
 	return 0;
 }
 
-static int park(struct sp_people *people, struct sp_change *change, struct sp_live *live)
+static int park_in_memory(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	(void)change;
 	live->state = SP_LIVE_PARKED;
@@ -213,7 +217,7 @@ static int park(struct sp_people *people, struct sp_change *change, struct sp_li
 }
 
 /* Its connections are over, or go on with the session that took its place. */
-static int end(struct sp_people *people, struct sp_change *change, struct sp_live *live)
+static int end_in_memory(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	const int64_t now_ns = sp_clock_realtime_ns();
 
@@ -231,7 +235,7 @@ static int end(struct sp_people *people, struct sp_change *change, struct sp_liv
 	return 0;
 }
 
-static int forget(struct sp_people *people, struct sp_change *change, struct sp_live *live)
+static int free_slot(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	(void)change;
 	people->slots[live->row.slot] = NULL;
@@ -259,8 +263,8 @@ static bool is_former(const void *arg, const struct sp_live *live)
 	return live != newer && !memcmp(live->row.public_key, newer->row.public_key, 32);
 }
 
-/* Each address was switched to the new session in one store. What the programs that run had found to be of the
- * former one is judged by it; so it ends once they are through. */
+/* Each address was switched to the new session in one store. What the programs that run had found
+ * to be of the former one is judged by it; so it ends once they are through. */
 static int end_former(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	struct sp_change former = { .kind = SP_CHANGE_END, .is_meant = is_former, .arg = live,
@@ -279,7 +283,8 @@ struct change_order {
 	struct {
 		enum sp_change_place place;
 		change_step make;
-		const char *name; /* of --kill-at; NULL: a crash behind it leaves what one behind the step before does */
+		/* Of --kill-at; NULL: a crash behind it leaves what one behind the step before does. */
+		const char *name;
 	} steps[7];
 };
 
@@ -294,13 +299,13 @@ static const struct change_order orders[SP_CHANGE_COUNT] = {
 	[SP_CHANGE_OPEN] = { false, {
 		{ REVISIONS, add_rows, NULL },
 		{ DATABASE, keep_new, "session-kept" },
-		{ KERNEL, put, "session-put" },
+		{ KERNEL, put_session, "session-put" },
 		{ MEMORY, end_former, NULL },
 		{ RECORD, record_open, NULL },
 		{ PEERS, tell_peers, NULL } } },
 	[SP_CHANGE_EXTEND] = { false, {
 		{ DATABASE, keep_row, NULL },
-		{ KERNEL, project, NULL },
+		{ KERNEL, project_limits, NULL },
 		{ RECORD, record_extend, NULL },
 		{ PEERS, tell_peers, NULL } } },
 	[SP_CHANGE_GROUPS] = { false, {
@@ -312,31 +317,32 @@ static const struct change_order orders[SP_CHANGE_COUNT] = {
 		{ KERNEL, put_back, NULL },
 		{ KERNEL, put_identities, NULL } } },
 	[SP_CHANGE_SHORTEN] = { true, {
-		{ KERNEL, project, NULL },
+		{ KERNEL, project_limits, NULL },
 		{ DATABASE, keep_row, NULL },
 		{ RECORD, record_extend, NULL },
 		{ PEERS, tell_peers, NULL } } },
 	[SP_CHANGE_PARK] = { true, {
-		{ KERNEL, expire, NULL },
+		{ KERNEL, expire_session, NULL },
 		{ DATABASE, keep_end, NULL },
 		{ RECORD, record_close, NULL },
-		{ MEMORY, park, NULL },
+		{ MEMORY, park_in_memory, NULL },
 		{ PEERS, tell_peers, NULL } } },
 	[SP_CHANGE_END] = { true, {
-		{ KERNEL, cut, "session-cut" },
+		{ KERNEL, cut_session, "session-cut" },
 		{ DATABASE, keep_end, "session-closed" },
 		{ RECORD, record_close, NULL },
-		{ MEMORY, end, NULL },
+		{ MEMORY, end_in_memory, NULL },
 		{ PEERS, tell_peers, NULL } } },
 	[SP_CHANGE_FORGET] = { true, {
 		{ KERNEL, let_go, NULL },
 		{ PEERS, tell_peers, NULL },
-		{ MEMORY, forget, NULL } } },
+		{ MEMORY, free_slot, NULL } } },
 	[SP_CHANGE_PROJECT] = { true, {
-		{ KERNEL, project, NULL } } },
+		{ KERNEL, project_limits, NULL } } },
 };
 
-static int make_step(struct sp_people *people, struct sp_change *change, struct sp_live *live, size_t i)
+static int make_step(struct sp_people *people, struct sp_change *change, struct sp_live *live,
+		     size_t i)
 {
 	const struct change_order *order = &orders[change->kind];
 	int r = order->steps[i].make(people, change, live);
@@ -347,7 +353,7 @@ static int make_step(struct sp_people *people, struct sp_change *change, struct 
 	return r;
 }
 
-static int give(struct sp_people *people, struct sp_change *change)
+static int give_access(struct sp_people *people, struct sp_change *change)
 {
 	const struct change_order *order = &orders[change->kind];
 	int r = 0;
@@ -361,7 +367,7 @@ static int give(struct sp_people *people, struct sp_change *change)
 }
 
 /* The kernel is told of every session meant before anything else is done about one of them. */
-static int take(struct sp_people *people, struct sp_change *change)
+static int take_access(struct sp_people *people, struct sp_change *change)
 {
 	const struct change_order *order = &orders[change->kind];
 	struct sp_live *live = NULL, *next;
@@ -385,7 +391,8 @@ static int take(struct sp_people *people, struct sp_change *change)
 
 int sp_people_change(struct sp_people *people, struct sp_change *change)
 {
-	return orders[change->kind].takes ? take(people, change) : give(people, change);
+	return orders[change->kind].takes ? take_access(people, change) :
+					     give_access(people, change);
 }
 
 int sp_session_end(struct sp_people *people, struct sp_live *live, const char *why, const char *by)

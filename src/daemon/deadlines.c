@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What time does to sessions: deadlines, silence, sessions by which nobody came, and what lingers of those that ended;
- * and how much room is left for new ones. */
+/* What time does to sessions: deadlines, silence, sessions by which nobody came, and what lingers
+ * of those that ended; and how much room is left for new ones. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -34,12 +34,15 @@ static bool is_silent(struct sp_people *people, struct sp_live *live, uint64_t n
 
 static void park(struct sp_people *people, struct sp_live *live, int64_t since_ns, const char *why)
 {
-	struct sp_change change = { .kind = SP_CHANGE_PARK, .live = live, .since_ns = since_ns, .why = why };
+	struct sp_change change = {
+		.kind = SP_CHANGE_PARK, .live = live, .since_ns = since_ns, .why = why
+	};
 
 	(void)sp_people_change(people, &change);
 }
 
-/* Nobody came by it in the time vpn.unused gives them. With an engine that is away nobody can, and none is ended. */
+/* Nobody came by it in the time vpn.unused gives them. With an engine that is away nobody can, and
+ * none is ended. */
 static bool is_unused(struct sp_people *people, struct sp_live *live, int64_t now_ns)
 {
 	const int64_t patience_ns = (*people->machine)->unused_s * SP_NS_PER_S;
@@ -47,7 +50,8 @@ static bool is_unused(struct sp_people *people, struct sp_live *live, int64_t no
 
 	if (!live->awaited_ns || !patience_ns || live->row.since_ns + patience_ns > now_ns)
 		return false;
-	if (!people->outside.take_handshakes(people->outside.arg) || sp_plane_session_get(people->plane, live->row.slot, &session) < 0)
+	if (!people->outside.take_handshakes(people->outside.arg) ||
+	    sp_plane_session_get(people->plane, live->row.slot, &session) < 0)
 		return false;
 	if (session.last_seen_ns != live->awaited_ns)
 		live->awaited_ns = 0;

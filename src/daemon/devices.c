@@ -58,7 +58,9 @@ int sp_device_check_key(const struct sp_people *people, const uint8_t key[32],
 			struct sp_refusal *refusal)
 {
 	const struct sp_role *role =
-		people->revisions->running ? sp_policy_machine_role(people->revisions->running->policy, key) : NULL;
+		people->revisions->running
+			? sp_policy_machine_role(people->revisions->running->policy, key)
+			: NULL;
 
 	if (!role)
 		return 0;
@@ -249,8 +251,9 @@ static bool is_of_device(const void *device, const struct sp_live *live)
 int sp_device_remove(struct sp_people *people, struct sp_device *device, const char *why,
 		     const char *by)
 {
-	struct sp_change change = { .kind = SP_CHANGE_END, .is_meant = is_of_device, .arg = device, .why = why,
-				    .by = by };
+	struct sp_change change = {
+		.kind = SP_CHANGE_END, .is_meant = is_of_device, .arg = device, .why = why, .by = by
+	};
 	int r;
 
 	(void)sp_people_change(people, &change);

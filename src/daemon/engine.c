@@ -57,14 +57,16 @@ static int read_peers(struct sp_engine *engine, struct sp_peers *peers)
 	return r;
 }
 
-/* Where everybody was when the file was written: all there is to know until the engine has heard them. */
+/* Where everybody was when the file was written: all there is to know until the engine has heard
+ * them. */
 static int keep_endpoints(struct sp_engine *engine, const struct sp_peers *peers)
 {
 	struct sp_wg_device *filed = &engine->filed;
 
 	for (size_t i = 0; i < peers->count; i++) {
 		const struct sp_wg_peer *from = &peers->entries[i].peer;
-		struct sp_wg_peer *to = from->has_endpoint ? SP_ARRAY_PUSH(filed->peers, filed->peer_count) : NULL;
+		struct sp_wg_peer *to =
+			from->has_endpoint ? SP_ARRAY_PUSH(filed->peers, filed->peer_count) : NULL;
 
 		if (!to && from->has_endpoint)
 			return -ENOMEM;
@@ -335,7 +337,8 @@ static void fill_endpoint(const struct sp_engine *engine, struct sp_wg_peer *pee
 		copy_endpoint(heard, peer);
 }
 
-/* Of an endpoint the engine itself knows better: it is told those of peers it does not have. Removals first: an address of a peer that goes may be one of a peer that comes. */
+/* Of an endpoint the engine itself knows better: it is told those of peers it does not have.
+ * Removals first: an address of a peer that goes may be one of a peer that comes. */
 static int find_difference(struct sp_engine *engine, const struct sp_wg_device *is,
 			   struct sp_peers *wanted, struct sp_wg_change *change)
 {

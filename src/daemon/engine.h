@@ -25,8 +25,8 @@ struct sp_engine {
 	const struct sp_paths *paths;
 	struct sp_warnings *warnings;
 	/* The engine @whose answered: its peers by key, in the answer before and in this one. */
-	void (*answered)(void *arg, const struct sp_engine_identity *whose, const struct sp_wg_device *before,
-			 const struct sp_wg_device *now);
+	void (*answered)(void *arg, const struct sp_engine_identity *whose,
+			 const struct sp_wg_device *before, const struct sp_wg_device *now);
 	void *answered_arg;
 
 	const struct sp_engine_way *way; /* chosen when the tunnel interface was made or adopted */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What an engine's answer brings: packets with somebody else's source and peers that moved go on record; a handshake
- * proves a device. */
+/* What an engine's answer brings: packets with somebody else's source and peers that moved go on
+ * record; a handshake proves a device. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,9 +50,10 @@ static uint64_t count_roams(const struct sp_engine_news *news, size_t count,
 	return found ? found->roams : 0;
 }
 
-/* A handshake is done by who has both the private key and the pre-shared one, which went to the device's
- * holder alone: so it is they who have the key. One from before they enrolled it is another's. Nobody who has
- * one is awaited: that of the session before goes on in the next. An engine that starts again has forgotten it. */
+/* A handshake is done by who has both the private key and the pre-shared one, which went to the
+ * device's holder alone: so it is they who have the key. One from before they enrolled it is
+ * another's. Nobody who has one is awaited: that of the session before goes on in the next. An
+ * engine that starts again has forgotten it. */
 static void take_handshake(struct sp_daemon *daemon, const struct sp_wg_peer *peer)
 {
 	struct sp_device *device = sp_device_find(&daemon->people, peer->public_key.bytes);
@@ -73,8 +74,8 @@ void sp_engine_news_look(struct sp_daemon *daemon, const struct sp_engine_identi
 	__sp_free struct sp_engine_news *news = NULL;
 	size_t count = 0;
 
-	if (sp_engine_stats_ask(&daemon->engine.stats, daemon->engine.way, daemon->engine.socket_path, whose, &news,
-				&count) < 0)
+	if (sp_engine_stats_ask(&daemon->engine.stats, daemon->engine.way,
+				daemon->engine.socket_path, whose, &news, &count) < 0)
 		count = 0; /* addresses are compared all the same */
 	for (size_t i = 0; i < count; i++)
 		if (news[i].spoofed)
@@ -88,8 +89,8 @@ void sp_engine_news_look(struct sp_daemon *daemon, const struct sp_engine_identi
 	}
 }
 
-static void answered(void *arg, const struct sp_engine_identity *whose, const struct sp_wg_device *before,
-		     const struct sp_wg_device *now)
+static void answered(void *arg, const struct sp_engine_identity *whose,
+		     const struct sp_wg_device *before, const struct sp_wg_device *now)
 {
 	sp_engine_news_look(arg, whose, before, now);
 }

@@ -82,7 +82,8 @@ static int copy_texts(const char *const *texts, size_t count, char ***ret_texts,
 	return 0;
 }
 
-struct sp_live *sp_live_make(struct sp_session_row *row, const char *const *groups, size_t group_count)
+struct sp_live *sp_live_make(struct sp_session_row *row, const char *const *groups,
+			     size_t group_count)
 {
 	__sp_cleanup(sp_live_freep) struct sp_live *live = calloc(1, sizeof(*live));
 
@@ -97,7 +98,8 @@ struct sp_live *sp_live_make(struct sp_session_row *row, const char *const *grou
 	return SP_TAKE_PTR(live);
 }
 
-struct sp_live *sp_live_copy(const struct sp_live *live, const char *const *groups, size_t group_count)
+struct sp_live *sp_live_copy(const struct sp_live *live, const char *const *groups,
+			     size_t group_count)
 {
 	__sp_cleanup(sp_session_row_done) struct sp_session_row row = live->row;
 
@@ -134,7 +136,8 @@ bool sp_live_shorten(struct sp_live *live, const struct sp_session_span *span)
 }
 
 /* What matching them gave, so that nothing matches them again by the same policy. */
-static int keep_matched(struct sp_live *live, const struct sp_policy *policy, const uint32_t *roles, size_t count)
+static int keep_matched(struct sp_live *live, const struct sp_policy *policy, const uint32_t *roles,
+			size_t count)
 {
 	uint32_t *copy = calloc(count + 1, sizeof(*copy));
 
@@ -175,8 +178,8 @@ int sp_live_set_roles(struct sp_live *live, const struct sp_policy *policy, cons
 	return 0;
 }
 
-static int match_roles(const struct sp_live *live, const struct sp_policy *policy, uint32_t **ret_roles,
-		       size_t *ret_count)
+static int match_roles(const struct sp_live *live, const struct sp_policy *policy,
+		       uint32_t **ret_roles, size_t *ret_count)
 {
 	uint32_t *roles;
 

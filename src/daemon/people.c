@@ -118,7 +118,9 @@ static void follow(struct sp_people *people, struct sp_live *live, json_t *lost)
 {
 	const struct sp_policy *policy = people->revisions->running->policy;
 	__sp_free uint32_t *roles = NULL;
-	struct sp_change change = { .live = live, .row = &live->row, .is_recorded = true, .why = "policy" };
+	struct sp_change change = {
+		.live = live, .row = &live->row, .is_recorded = true, .why = "policy"
+	};
 	struct sp_session_span span;
 	struct sp_identity identity;
 	bool is_shorter;

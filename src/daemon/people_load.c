@@ -77,8 +77,8 @@ static bool find_state(const struct sp_people *people, struct sp_live *live)
 	return live->until_ns > sp_clock_realtime_ns();
 }
 
-/* A newer session of its device has taken its place, and we were killed before it ended. One that never came into
- * the kernel, or that failed there, took nobody's place. */
+/* A newer session of its device has taken its place, and we were killed before it ended. One that
+ * never came into the kernel, or that failed there, took nobody's place. */
 static bool is_replaced(const struct load *load, const struct sp_live *live)
 {
 	struct sp_live *other = NULL;

@@ -6,8 +6,8 @@
 #include "daemon/daemon.h"
 #include "daemon/key_proof.h"
 
-static void record(void *arg, enum sp_audit_event event, const struct sp_live *live, const char *why, const char *by,
-		   const struct sp_addr *from)
+static void record(void *arg, enum sp_audit_event event, const struct sp_live *live,
+		   const char *why, const char *by, const struct sp_addr *from)
 {
 	sp_recorder_session(arg, event, live, why, by, from);
 }
@@ -83,6 +83,7 @@ int sp_daemon_load_people(struct sp_daemon *daemon, bool is_new_store)
 	};
 	r = sp_people_load(people, is_new_store);
 	if (r < 0)
-		sp_log_error("reading devices and sessions: %s; %s", sp_err_text(r), sp_store_error(daemon->store));
+		sp_log_error("reading devices and sessions: %s; %s", sp_err_text(r),
+			     sp_store_error(daemon->store));
 	return r;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Opening sessions, and following what the provider says of a person: who may, with what roles and lengths. */
+/* Opening sessions, and following what the provider says of a person: who may, with what roles and
+ * lengths. */
 #include <stdio.h>
 #include <string.h>
 
@@ -134,11 +135,12 @@ static void grant_done(struct grant *grant)
 	free(grant->roles);
 }
 
-static int find_grant(struct sp_people *people, const char *idp, const char *const *groups, size_t group_count,
-		      const uint8_t *key, struct grant *ret_grant)
+static int find_grant(struct sp_people *people, const char *idp, const char *const *groups,
+		      size_t group_count, const uint8_t *key, struct grant *ret_grant)
 {
 	const struct sp_policy *policy = people->revisions->running->policy;
-	int r = sp_policy_match_roles(policy, idp, groups, group_count, key, &ret_grant->roles, &ret_grant->count);
+	int r = sp_policy_match_roles(policy, idp, groups, group_count, key, &ret_grant->roles,
+				      &ret_grant->count);
 
 	if (r == 0)
 		ret_grant->span = sp_policy_session_span(policy, ret_grant->roles, ret_grant->count);
@@ -186,7 +188,8 @@ static int refuse_change(struct sp_refusal *refusal, const struct sp_change *cha
 
 static int refuse_slots(struct sp_refusal *refusal)
 {
-	return sp_refuse(refusal, -ENOSPC, "table-full", 1, "%u sessions are all there can be", SP_SLOTS - 1);
+	return sp_refuse(refusal, -ENOSPC, "table-full", 1, "%u sessions are all there can be",
+			 SP_SLOTS - 1);
 }
 
 static int open_with(struct sp_people *people, const struct sp_sign_in *sign_in,
@@ -293,7 +296,8 @@ int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
 	if (r < 0)
 		return refuse_login(people, sign_in, r, refusal);
 	/* no device is enrolled for somebody who has no role */
-	r = find_grant(people, sign_in->idp, sign_in->groups, sign_in->group_count, sign_in->public_key, &grant);
+	r = find_grant(people, sign_in->idp, sign_in->groups, sign_in->group_count,
+		       sign_in->public_key, &grant);
 	if (r < 0)
 		return sp_refuse(refusal, r, "failed", 1, "finding the roles of %s: %s", sign_in->user,
 				 sp_err_text(r));
@@ -320,8 +324,9 @@ int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
 
 /* ---- who they are now ---- */
 
-/* Other roles: a session of its own takes over, so that whoever is in the kernel is the one or the other. Each live
- * flow is judged again with its next packet. @next is people's or freed from here on. */
+/* Other roles: a session of its own takes over, so that whoever is in the kernel is the one or the
+ * other. Each live flow is judged again with its next packet. @next is people's or freed from here
+ * on. */
 static int take_over(struct sp_people *people, struct sp_live *live, struct sp_live *next,
 		     const struct sp_news *news, struct sp_refusal *refusal)
 {
@@ -434,7 +439,8 @@ static int open_machine(struct sp_people *people, const struct sp_device *device
 	return r < 0 ? r : 1;
 }
 
-/* Whether another revision has room for the rest: each that is made has it for those of the one before. */
+/* Whether another revision has room for the rest: each that is made has it for those of the one
+ * before. */
 static bool open_machines(struct sp_people *people)
 {
 	bool has_opened = false, lacks_room = false;

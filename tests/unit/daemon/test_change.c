@@ -46,7 +46,8 @@ int __wrap_sp_store_add_session(struct sp_store *store, struct sp_session_row *r
 int __wrap_sp_store_commit(struct sp_store *store);
 void __wrap_sp_store_cancel(struct sp_store *store);
 int __wrap_sp_store_change_session(struct sp_store *store, const struct sp_session_row *row);
-int __wrap_sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_ns, const char *why);
+int __wrap_sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_ns,
+				  const char *why);
 const char *__wrap_sp_store_error(const struct sp_store *store);
 
 int __wrap_sp_store_next_epoch(struct sp_store *store, uint64_t *ret_epoch)
@@ -80,7 +81,8 @@ int __wrap_sp_store_change_session(struct sp_store *store, const struct sp_sessi
 	return say_of("keep", row->slot);
 }
 
-int __wrap_sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_ns, const char *why)
+int __wrap_sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_ns,
+				  const char *why)
 {
 	char word[64];
 
@@ -106,7 +108,8 @@ int __wrap_sp_revisions_add_session(struct sp_revisions *revisions, const struct
 				    struct sp_standings *ret_standings)
 {
 	(void)revisions;
-	*ret_standings = (struct sp_standings){ .count = 1, .in = { { .revision = 7, .class_id = { 5, 6 } } } };
+	*ret_standings = (struct sp_standings){ .count = 1,
+						.in = { { .revision = 7, .class_id = { 5, 6 } } } };
 	return say_of("rows", live->row.slot);
 }
 
@@ -150,7 +153,8 @@ static int plane_session_set_idle(struct sp_plane *plane, uint32_t number, uint6
 	return say_of("idle", number);
 }
 
-static int plane_ident_put(struct sp_plane *plane, const struct sp_addr *addr, uint32_t session, uint64_t epoch)
+static int plane_ident_put(struct sp_plane *plane, const struct sp_addr *addr, uint32_t session,
+			   uint64_t epoch)
 {
 	(void)plane;
 	(void)epoch;
@@ -185,33 +189,37 @@ static struct sp_plane fake = { &plane_ops };
 
 static unsigned int matches;
 
-int __real_sp_policy_match_roles(const struct sp_policy *policy, const char *idp, const char *const *groups,
-				 size_t group_count, const uint8_t peer_key[32], uint32_t **ret_roles,
+int __real_sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
+				 const char *const *groups, size_t group_count,
+				 const uint8_t peer_key[32], uint32_t **ret_roles,
 				 size_t *ret_count);
-int __wrap_sp_policy_match_roles(const struct sp_policy *policy, const char *idp, const char *const *groups,
-				 size_t group_count, const uint8_t peer_key[32], uint32_t **ret_roles,
+int __wrap_sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
+				 const char *const *groups, size_t group_count,
+				 const uint8_t peer_key[32], uint32_t **ret_roles,
 				 size_t *ret_count);
 
-int __wrap_sp_policy_match_roles(const struct sp_policy *policy, const char *idp, const char *const *groups,
-				 size_t group_count, const uint8_t peer_key[32], uint32_t **ret_roles,
+int __wrap_sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
+				 const char *const *groups, size_t group_count,
+				 const uint8_t peer_key[32], uint32_t **ret_roles,
 				 size_t *ret_count)
 {
 	matches++;
-	return __real_sp_policy_match_roles(policy, idp, groups, group_count, peer_key, ret_roles, ret_count);
+	return __real_sp_policy_match_roles(policy, idp, groups, group_count, peer_key, ret_roles,
+					    ret_count);
 }
 
 /* ---- whom people tell ---- */
 
-static void note_record(void *arg, enum sp_audit_event event, const struct sp_live *live, const char *why,
-			const char *by, const struct sp_addr *from)
+static void note_record(void *arg, enum sp_audit_event event, const struct sp_live *live,
+			const char *why, const char *by, const struct sp_addr *from)
 {
 	char word[64];
 
 	(void)arg;
 	(void)by;
 	(void)from;
-	snprintf(word, sizeof(word), "%s:%u%s%s%s", sp_audit_event_name(event), live->row.slot, why ? "(" : "",
-		 why ? why : "", why ? ")" : "");
+	snprintf(word, sizeof(word), "%s:%u%s%s%s", sp_audit_event_name(event), live->row.slot,
+		 why ? "(" : "", why ? why : "", why ? ")" : "");
 	say(word);
 }
 
@@ -273,8 +281,11 @@ static struct sp_people *people_of(struct sp_live *const *lives, size_t count)
 	people->slot_end = people->next_slot = 1;
 	people->machine = &machine_now;
 	people->plane = &fake;
-	people->outside = (struct sp_people_outside){ .record = note_record, .over = note_over, .denied = note_denied,
-						      .changed = note_changed, .passed = note_passed };
+	people->outside = (struct sp_people_outside){ .record = note_record,
+						      .over = note_over,
+						      .denied = note_denied,
+						      .changed = note_changed,
+						      .passed = note_passed };
 	for (size_t i = 0; i < count; i++) {
 		people->slots[lives[i]->row.slot] = lives[i];
 		if (lives[i]->row.slot >= people->slot_end)
@@ -310,15 +321,18 @@ static void a_sign_in_is_in_the_database_before_the_kernel_and_ends_where_that_f
 		enum sp_change_place place;
 		bool is_kept;
 	} cases[] = {
-		{ NULL, 0, "rows:1 add:1 commit put:1 ident4:1 ident6:1 session-open:1 peer", SP_CHANGE_AT_PEERS, true },
+		{ NULL, 0, "rows:1 add:1 commit put:1 ident4:1 ident6:1 session-open:1 peer",
+		  SP_CHANGE_AT_PEERS, true },
 		{ "rows:1", -EAGAIN, "rows:1", SP_CHANGE_IN_REVISIONS, false },
 		{ "add:1", -ENOSPC, "rows:1 add:1 cancel", SP_CHANGE_IN_DATABASE, false },
 		{ "commit", -ENOSPC, "rows:1 add:1 commit cancel", SP_CHANGE_IN_DATABASE, false },
 		{ "put:1", -E2BIG,
-		  "rows:1 add:1 commit put:1 cut:1 close:1(failed) session-close:1(failed) over:1 peer",
+		  "rows:1 add:1 commit put:1 cut:1 close:1(failed) session-close:1(failed) over:1 "
+		  "peer",
 		  SP_CHANGE_IN_KERNEL, true },
 		{ "ident6:1", -E2BIG,
-		  "rows:1 add:1 commit put:1 ident4:1 ident6:1 cut:1 close:1(failed) session-close:1(failed) over:1 "
+		  "rows:1 add:1 commit put:1 ident4:1 ident6:1 cut:1 close:1(failed) "
+		  "session-close:1(failed) over:1 "
 		  "peer",
 		  SP_CHANGE_IN_KERNEL, true },
 	};
@@ -345,15 +359,20 @@ static void a_sign_in_is_in_the_database_before_the_kernel_and_ends_where_that_f
 
 static void who_was_there_before_ends_once_the_new_session_is_in_the_kernel(void **state)
 {
-	struct sp_live *former[] = { live_of(2, 9, 50), live_of(3, 8, 60) }; /* the other is of another device */
+	struct sp_live *former[] = { live_of(2, 9, 50),
+				     live_of(3, 8, 60) }; /* the other is of another device */
 	struct sp_people *people = people_of(former, 2);
-	struct sp_change change = { .kind = SP_CHANGE_OPEN, .live = live_of(1, 9, 0), .why = "groups-changed",
+	struct sp_change change = { .kind = SP_CHANGE_OPEN,
+				    .live = live_of(1, 9, 0),
+				    .why = "groups-changed",
 				    .former_why = "groups-changed" };
 
 	(void)state;
 	assert_int_equal(change_with(people, &change, NULL, 0), 0);
-	assert_string_equal(calls, "rows:1 add:1 commit put:1 ident4:1 ident6:1 wait cut:2 close:2(groups-changed) "
-				   "session-close:2(groups-changed) denied peer session-open:1(groups-changed) peer");
+	assert_string_equal(
+		calls,
+		"rows:1 add:1 commit put:1 ident4:1 ident6:1 wait cut:2 close:2(groups-changed) "
+		"session-close:2(groups-changed) denied peer session-open:1(groups-changed) peer");
 	assert_int_equal(former[0]->state, SP_LIVE_ENDED);
 	assert_int_equal(former[1]->state, SP_LIVE_OPEN);
 	people_free(people);
@@ -363,7 +382,9 @@ static void what_the_kernel_refuses_takes_nothing_from_who_was_there_before(void
 {
 	struct sp_live *former = live_of(2, 9, 50);
 	struct sp_people *people = people_of(&former, 1);
-	struct sp_change change = { .kind = SP_CHANGE_OPEN, .live = live_of(1, 9, 0), .former_why = "replaced" };
+	struct sp_change change = { .kind = SP_CHANGE_OPEN,
+				    .live = live_of(1, 9, 0),
+				    .former_why = "replaced" };
 
 	(void)state;
 	assert_int_equal(change_with(people, &change, "put:1", -E2BIG), -E2BIG);
@@ -396,7 +417,9 @@ static void limits_are_given_by_the_database_and_taken_by_the_kernel(void **stat
 		struct sp_live *live = live_of(1, 9, 50);
 		struct sp_people *people = people_of(&live, 1);
 		struct sp_session_row row = live->row;
-		struct sp_change change = { .kind = cases[i].kind, .live = live, .row = &row, .is_recorded = true };
+		struct sp_change change = {
+			.kind = cases[i].kind, .live = live, .row = &row, .is_recorded = true
+		};
 
 		row.idle_s = 77;
 		assert_int_equal(change_with(people, &change, cases[i].fails, cases[i].r), cases[i].r);
@@ -441,7 +464,8 @@ static void other_groups_reach_the_database_before_the_revision_that_is_staged(v
 		struct sp_people *people = people_of(&live, 1);
 		struct sp_change change = { .kind = SP_CHANGE_GROUPS, .live = live, .next = next };
 
-		assert_int_equal(change_with(people, &change, cases[i].fails, -ENOSPC), cases[i].fails ? -ENOSPC : 0);
+		assert_int_equal(change_with(people, &change, cases[i].fails, -ENOSPC),
+				 cases[i].fails ? -ENOSPC : 0);
 		assert_string_equal(calls, cases[i].calls);
 		assert_string_equal(live->row.groups, cases[i].groups);
 		sp_live_free(next);
@@ -467,7 +491,8 @@ static void the_kernel_ends_everybody_meant_before_anything_slow(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct sp_live *lives[] = { live_of(1, 1, 50), live_of(2, 2, 51), live_of(3, 3, 52), live_of(4, 4, 53) };
+		struct sp_live *lives[] = { live_of(1, 1, 50), live_of(2, 2, 51), live_of(3, 3, 52),
+					    live_of(4, 4, 53) };
 		struct sp_people *people = people_of(lives, 4);
 		struct sp_change change = { .kind = SP_CHANGE_END, .is_meant = is_anybody, .why = "revoked" };
 		int r = cases[i].r;
@@ -476,9 +501,11 @@ static void the_kernel_ends_everybody_meant_before_anything_slow(void **state)
 		lives[3]->state = SP_LIVE_PARKED; /* its end is on record already */
 		lives[3]->row.closed_ns = 1;
 		assert_int_equal(change_with(people, &change, cases[i].fails, r ? r : -ENOSPC), r);
-		assert_string_equal(calls, "cut:1 cut:3 cut:4 close:1(revoked) session-close:1(revoked) over:1 peer "
-					   "close:3(revoked) session-close:3(revoked) over:3 peer "
-					   "close:4(revoked) over:4 peer");
+		assert_string_equal(
+			calls,
+			"cut:1 cut:3 cut:4 close:1(revoked) session-close:1(revoked) over:1 peer "
+			"close:3(revoked) session-close:3(revoked) over:3 peer "
+			"close:4(revoked) over:4 peer");
 		assert_int_equal(change.count, 3);
 		for (int j = 0; j < 4; j++)
 			assert_int_equal(lives[j]->state, SP_LIVE_ENDED);

@@ -65,7 +65,8 @@ static void copy_peer(const struct sp_wg_peer *from, struct sp_wg_peer *to)
 
 static int get(const char *at, struct sp_wg_device *ret_device)
 {
-	struct sp_wg_device device = { .has_private_key = held.has_private_key, .private_key = held.private_key,
+	struct sp_wg_device device = { .has_private_key = held.has_private_key,
+				       .private_key = held.private_key,
 				       .listen_port = held.listen_port };
 
 	(void)at;
@@ -117,8 +118,13 @@ static int change(const char *at, const struct sp_wg_change *asked)
 	return 0;
 }
 
-static const struct sp_engine_way fake = { .name = "userspace", .answers = "answers at", .silent = "silent",
-					   .remedy = "", .identify = identify, .get = get, .change = change };
+static const struct sp_engine_way fake = { .name = "userspace",
+					   .answers = "answers at",
+					   .silent = "silent",
+					   .remedy = "",
+					   .identify = identify,
+					   .get = get,
+					   .change = change };
 
 /* ---- a gateway with three devices ---- */
 
@@ -132,8 +138,8 @@ struct gate {
 	struct sp_engine engine;
 };
 
-static void note_answer(void *arg, const struct sp_engine_identity *whose, const struct sp_wg_device *before,
-			const struct sp_wg_device *now)
+static void note_answer(void *arg, const struct sp_engine_identity *whose,
+			const struct sp_wg_device *before, const struct sp_wg_device *now)
 {
 	(void)arg;
 	(void)whose;
@@ -173,7 +179,8 @@ static int set_up(void **state)
 	char path[128];
 
 	assert_non_null(test_folder_make(gate->dir));
-	for (const char *below = "/var\0/var/lib\0/var/lib/sallyport\0"; *below; below += strlen(below) + 1) {
+	for (const char *below = "/var\0/var/lib\0/var/lib/sallyport\0"; *below;
+	     below += strlen(below) + 1) {
 		snprintf(path, sizeof(path), "%s%s", gate->dir, below);
 		assert_int_equal(mkdir(path, 0700), 0);
 	}
