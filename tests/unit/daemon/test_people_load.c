@@ -289,6 +289,46 @@ static void a_newer_one_that_never_came_into_the_plane_took_nobody_s_place(void 
 	assert_int_equal(live_of(fixture, 4)->state, SP_LIVE_ENDED);
 }
 
+static void in_a_plane_that_begins_anew_the_newer_one_comes_back_alone(void **state)
+{
+	struct fixture *fixture = *state;
+
+	keep(fixture, 3, 100, 9, 0, NULL);
+	keep(fixture, 4, 101, 9, 0, NULL);
+	come_back(fixture);
+	assert_string_equal(live_of(fixture, 3)->row.why, "replaced");
+	assert_int_equal(fixture->fake->sessions[3].epoch, 0);
+	assert_int_equal(fixture->fake->sessions[4].epoch, 101);
+}
+
+static void a_sign_in_that_the_plane_refused_takes_nobody_s_place_at_the_next_start(void **state)
+{
+	struct fixture *fixture = *state;
+
+	share_birth(fixture);
+	keep(fixture, 3, 100, 9, 0, NULL);
+	keep(fixture, 4, 101, 9, sp_clock_realtime_ns(), "failed");
+	let_in(fixture, 3, 100);
+	come_back(fixture);
+	assert_int_equal(live_of(fixture, 3)->state, SP_LIVE_OPEN);
+	assert_int_equal(fixture->fake->sessions[3].epoch, 100);
+}
+
+static void who_ended_keeps_the_address_for_a_while_and_not_for_good(void **state)
+{
+	struct fixture *fixture = *state;
+
+	share_birth(fixture);
+	keep(fixture, 3, 100, 9, sp_clock_realtime_ns(), "revoked");
+	keep(fixture, 4, 101, 8, sp_clock_realtime_ns() - HOUR_NS, "revoked");
+	let_in(fixture, 4, 101);
+	come_back(fixture);
+	assert_int_equal(live_of(fixture, 3)->state, SP_LIVE_ENDED); /* so that a late packet has a name */
+	assert_int_equal(fake_plane_find(fixture->fake, &live_of(fixture, 3)->row.addresses[0])->session, 3);
+	assert_null(live_of(fixture, 4));
+	assert_int_equal(fixture->fake->sessions[4].epoch, 0);
+}
+
 static void a_plane_that_takes_no_birth_is_an_error(void **state)
 {
 	struct fixture *fixture = *state;
@@ -309,6 +349,9 @@ int main(void)
 		TEST(a_database_that_does_not_know_the_plane_ends_everybody_in_it),
 		TEST(of_two_sessions_of_a_device_the_newer_goes_on),
 		TEST(a_newer_one_that_never_came_into_the_plane_took_nobody_s_place),
+		TEST(in_a_plane_that_begins_anew_the_newer_one_comes_back_alone),
+		TEST(a_sign_in_that_the_plane_refused_takes_nobody_s_place_at_the_next_start),
+		TEST(who_ended_keeps_the_address_for_a_while_and_not_for_good),
 		TEST(a_plane_that_takes_no_birth_is_an_error),
 	};
 
