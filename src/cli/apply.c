@@ -14,7 +14,7 @@
 #include "cli/source.h"
 
 #define POLICY_BYTES_MAX (10u << 20)
-#define INDENT 12 /* of what goes on in another line */
+#define INDENT 12            /* of what goes on in another line */
 #define EXIT_INTERRUPTED 130 /* as shells have it: 128 and SIGINT */
 
 /* The SSH connection this command came by, from $SSH_CONNECTION: "client port server port". */
@@ -51,7 +51,8 @@ static void print_failed_tests(json_t *tests)
 	json_array_foreach(tests, i, item) {
 		if (json_is_true(json_object_get(item, "passed")))
 			continue;
-		sp_cli_say("%s:%lld:%lld: test failed: %s: %s by rule %s (%s), expected %s%s%s (asked: %s to %s)\n",
+		sp_cli_say("%s:%lld:%lld: test failed: %s: %s by rule %s (%s), expected %s%s%s "
+			   "(asked: %s to %s)\n",
 			   sp_json_text(item, "file"), sp_json_integer(item, "line"),
 			   sp_json_integer(item, "column"), sp_json_text(item, "words"),
 			   strcmp(sp_json_text(item, "verdict"), "allow") ? "denied" : "allowed",
@@ -81,17 +82,19 @@ static int finish_refused(const struct sp_cli *cli, int exit_code, json_t *reply
 /* What it does to what ran before, and to whom. */
 static void print_changes(json_t *changes)
 {
-	json_t *rules = json_object_get(changes, "rules"), *lost = json_object_get(changes, "lost_roles"), *item;
+	json_t *rules = json_object_get(changes, "rules"),
+	       *lost = json_object_get(changes, "lost_roles"), *item;
 	size_t i;
 
-	sp_cli_print("  rules     %lld added, %lld removed, %lld changed, %lld unchanged, with what is exposed and protected\n",
+	sp_cli_print("  rules     %lld added, %lld removed, %lld changed, %lld unchanged, with "
+		     "what is exposed and protected\n",
 		     sp_json_integer(rules, "added"), sp_json_integer(rules, "removed"),
 		     sp_json_integer(rules, "changed"), sp_json_integer(rules, "unchanged"));
-	sp_cli_print("  sessions  %lld judged anew, %zu ended\n", sp_json_integer(changes, "sessions"),
-		     json_array_size(lost));
+	sp_cli_print("  sessions  %lld judged anew, %zu ended\n",
+		     sp_json_integer(changes, "sessions"), json_array_size(lost));
 	json_array_foreach(lost, i, item)
-		sp_cli_print("            session %lld of %s has ended\n", sp_json_integer(item, "session"),
-			     sp_json_text(item, "user"));
+		sp_cli_print("            session %lld of %s has ended\n",
+			     sp_json_integer(item, "session"), sp_json_text(item, "user"));
 }
 
 static int finish_applied(const struct sp_cli *cli, json_t *reply)
@@ -102,9 +105,10 @@ static int finish_applied(const struct sp_cli *cli, json_t *reply)
 	}
 	print_diagnostics(json_object_get(reply, "diagnostics"));
 	sp_cli_wrap(INDENT);
-	sp_cli_print("%sapplied%s  generation %s  revision %lld  in %lld ms\n", sp_cli_paint(cli, SP_GREEN),
-		     sp_cli_paint(cli, SP_PLAIN), sp_json_text(reply, "generation"),
-		     sp_json_integer(reply, "revision"), sp_json_integer(reply, "milliseconds"));
+	sp_cli_print("%sapplied%s  generation %s  revision %lld  in %lld ms\n",
+		     sp_cli_paint(cli, SP_GREEN), sp_cli_paint(cli, SP_PLAIN),
+		     sp_json_text(reply, "generation"), sp_json_integer(reply, "revision"),
+		     sp_json_integer(reply, "milliseconds"));
 	print_changes(json_object_get(reply, "changes"));
 	if (sp_json_integer(reply, "tests"))
 		sp_cli_print("  tests     %lld passed\n", sp_json_integer(reply, "tests"));
@@ -126,8 +130,8 @@ static bool goes_on(void)
 {
 	if (interrupts != 1)
 		return false;
-	sp_cli_say("sallyport: the gateway has the policy already, and this does not stop it: waiting for what becomes of "
-		   "it (once more leaves)\n");
+	sp_cli_say("sallyport: the gateway has the policy already, and this does not stop it: "
+		   "waiting for what becomes of it (once more leaves)\n");
 	return true;
 }
 
@@ -135,23 +139,30 @@ static bool goes_on(void)
 static int finish_interrupted(const struct sp_cli *cli, json_t *before)
 {
 	__sp_json json_t *now = sp_client_try(cli, "status");
-	const long long was = sp_json_integer(before, "revision"), is = sp_json_integer(now, "revision");
+	const long long was = sp_json_integer(before, "revision"),
+			is = sp_json_integer(now, "revision");
 	const bool is_known = before && now;
 
 	if (is_known && is != was)
-		sp_cli_fail(0, "interrupted, but the gateway has the policy: revision %lld is in force (generation %s); "
-			       "sallyport history shows what ran before", is, sp_json_text(now, "generation"));
+		sp_cli_fail(0,
+			    "interrupted, but the gateway has the policy: revision %lld is in "
+			    "force (generation %s); sallyport history shows what ran before",
+			    is, sp_json_text(now, "generation"));
 	else if (is_known)
-		sp_cli_fail(0, "interrupted: revision %lld is still in force, but the gateway may have the new policy and "
-			       "go on with it; sallyport status shows which runs", is);
+		sp_cli_fail(
+			0,
+			"interrupted: revision %lld is still in force, but the gateway may have "
+			"the new policy and go on with it; sallyport status shows which runs",
+			is);
 	else
-		sp_cli_fail(0, "interrupted: the gateway may have the policy and go on with it; sallyport status shows "
-			       "which runs");
+		sp_cli_fail(0, "interrupted: the gateway may have the policy and go on with it; "
+			       "sallyport status shows which runs");
 	return EXIT_INTERRUPTED;
 }
 
 /* Send it, and wait for what becomes of it. */
-static int send_policy(const struct sp_cli *cli, json_t *fields, const char *text, size_t len, json_t **ret_reply)
+static int send_policy(const struct sp_cli *cli, json_t *fields, const char *text, size_t len,
+		       json_t **ret_reply)
 {
 	const struct sigaction action = { .sa_handler = interrupt };
 	__sp_json json_t *before = sp_client_try(cli, "status");
@@ -194,11 +205,11 @@ int sp_cli_apply(struct sp_cli *cli, int argc, char **argv)
 				   confirm ? "confirm" : "probe");
 	r = sp_cli_read_file(path[0], POLICY_BYTES_MAX, &text, &len);
 	if (r < 0)
-		return sp_cli_fail(r == -EFBIG ? SP_EXIT_INVALID : SP_EXIT_FAILED, "cannot read %s: %s",
-				   path[0],
-				   r == -EFBIG  ? "it is larger than 10 MB" :
-				   r == -EINVAL ? "it is no regular file" :
-						  sp_err_text(r));
+		return sp_cli_fail(r == -EFBIG ? SP_EXIT_INVALID : SP_EXIT_FAILED,
+				   "cannot read %s: %s", path[0],
+				   r == -EFBIG    ? "it is larger than 10 MB"
+				   : r == -EINVAL ? "it is no regular file"
+						  : sp_err_text(r));
 	fields = json_pack("{s:s, s:b}", "path", sp_cli_file_name(path[0]), "force", force);
 	connection = ssh_connection();
 	if (connection)
@@ -210,9 +221,14 @@ int sp_cli_apply(struct sp_cli *cli, int argc, char **argv)
 int sp_cli_history(struct sp_cli *cli, int argc, char **argv)
 {
 	static const struct sp_column columns[] = {
-		{ "generation", "generation" }, { "revision", "revision" }, { "applied", "applied" },
-		{ "who", "who" },               { "rules", "rules" },       { "running", "running" },
-		{ "path", "path" },             { 0 },
+		{ "generation", "generation" },
+		{ "revision", "revision" },
+		{ "applied", "applied" },
+		{ "who", "who" },
+		{ "rules", "rules" },
+		{ "running", "running" },
+		{ "path", "path" },
+		{ 0 },
 	};
 	const struct sp_option options[] = { { 0 } };
 	size_t count;

@@ -84,7 +84,9 @@ static void print_why(json_t *record)
 		sp_cli_print("  %s", reason);
 	if (json_is_true(json_object_get(record, "aggregated")) || !strcmp(event, "gap"))
 		sp_cli_print("  %lld %s", sp_json_integer(record, "packets"),
-			     !strcmp(event, "roam") ? "moves" : !strcmp(event, "drift") ? "times" : "packets");
+			     !strcmp(event, "roam")    ? "moves"
+			     : !strcmp(event, "drift") ? "times"
+						       : "packets");
 	if (*sp_json_text(record, "message"))
 		sp_cli_print("  %s", sp_json_text(record, "message"));
 	if (*sp_json_text(record, "by"))
@@ -101,8 +103,11 @@ static void print_record(const struct sp_cli *cli, json_t *record)
 		return;
 	}
 	print_time(sp_json_text(record, "time"));
-	sp_cli_print("  %s%-14s%s ", sp_cli_paint(cli, is_deny ? SP_RED : is_allow ? SP_GREEN : SP_BOLD), event,
-		     sp_cli_paint(cli, SP_PLAIN));
+	sp_cli_print("  %s%-14s%s ",
+		     sp_cli_paint(cli, is_deny    ? SP_RED
+				       : is_allow ? SP_GREEN
+						  : SP_BOLD),
+		     event, sp_cli_paint(cli, SP_PLAIN));
 	print_who(record);
 	print_why(record);
 	sp_cli_print("\n");
@@ -110,17 +115,19 @@ static void print_record(const struct sp_cli *cli, json_t *record)
 
 /* ---- following, through restarts of sallyportd ---- */
 
-#define INDENT 8 /* of what a line has no room for */
+#define INDENT 8   /* of what a line has no room for */
 #define PAGE 10000 /* records: as many as one request gets */
 #define PAUSE_NS 300000000L
 #define GO_ON (-2) /* of take_first: there are more, or a log was begun anew */
 
-/* The numbers to go on behind, by log (sp_audit_event_is_traffic): keys of a request, and of each reply. */
+/* The numbers to go on behind, by log (sp_audit_event_is_traffic): keys of a request, and of each
+ * reply. */
 static const char *const place_keys[] = { "after_seq", "after_packets_seq" };
 
 struct following {
 	const struct sp_cli *cli;
-	json_t *fields; /* of the request, borrowed; from the first reply on with its place in the logs */
+	/* of the request, borrowed; from the first reply on with its place in the logs */
+	json_t *fields;
 };
 
 static bool is_resuming(const json_t *fields)
@@ -133,15 +140,18 @@ static void show_event(struct following *following, json_t *record)
 	const enum sp_audit_event event = sp_audit_event_parse(sp_json_text(record, "event"));
 
 	print_record(following->cli, record);
-	json_object_set(following->fields, place_keys[sp_audit_event_is_traffic(event)], json_object_get(record, "seq"));
+	json_object_set(following->fields, place_keys[sp_audit_event_is_traffic(event)],
+			json_object_get(record, "seq"));
 }
 
-/* The place in one log after a reply. A log that is shorter than what was read of it was begun anew: all that is
- * in it is still to be read. Returns whether that is so. */
+/* The place in one log after a reply. A log that is shorter than what was read of it was begun
+ * anew: all that is in it is still to be read. Returns whether that is so. */
 static bool take_place(struct following *following, const json_t *reply, const char *key)
 {
-	json_t *place = json_object_get(reply, key), *asked = json_object_get(following->fields, key);
-	const bool is_anew = asked && json_is_integer(place) && json_integer_value(place) < json_integer_value(asked);
+	json_t *place = json_object_get(reply, key),
+	       *asked = json_object_get(following->fields, key);
+	const bool is_anew = asked && json_is_integer(place) &&
+			     json_integer_value(place) < json_integer_value(asked);
 
 	if (is_anew)
 		json_object_set_new(following->fields, key, json_integer(0));
@@ -153,7 +163,8 @@ static bool take_place(struct following *following, const json_t *reply, const c
 static int take_first(void *arg, json_t *reply)
 {
 	struct following *following = arg;
-	bool is_whole = !is_resuming(following->fields) || !json_is_true(json_object_get(reply, "more"));
+	bool is_whole =
+		!is_resuming(following->fields) || !json_is_true(json_object_get(reply, "more"));
 	json_t *record;
 	size_t i;
 	int r;
@@ -199,7 +210,8 @@ static int follow(const struct sp_cli *cli, json_t *fields)
 	int r;
 
 	do {
-		r = sp_client_follow(cli, "audit.query", json_deep_copy(fields), take_first, take_event, &following);
+		r = sp_client_follow(cli, "audit.query", json_deep_copy(fields), take_first,
+				     take_event, &following);
 		if (r == SP_CLIENT_CLOSED)
 			wait_for_daemon(cli);
 	} while (r == SP_CLIENT_CLOSED || r == GO_ON);
@@ -218,7 +230,8 @@ static int print_once(const struct sp_cli *cli, json_t *fields)
 	json_array_foreach(json_object_get(reply, "records"), i, record)
 		print_record(cli, record);
 	if (is_resuming(fields) && json_is_true(json_object_get(reply, "more")))
-		sp_cli_say("sallyport: there are more; go on behind the last number of each log (--after, --after-packets)\n");
+		sp_cli_say("sallyport: there are more; go on behind the last number of each log "
+			   "(--after, --after-packets)\n");
 	return sp_cli_flush();
 }
 
@@ -238,8 +251,10 @@ static const struct filter {
 	{ "idp", "idp", "NAME", "of people of this provider" },
 	{ "src", "src", "PREFIX", "from this address, or one of these" },
 	{ "dst", "dst", "PREFIX", "to this address, or one of these" },
-	{ "after", "after_seq", "SEQ", "go on behind this number of audit.jsonl: the oldest first" },
-	{ "after-packets", "after_packets_seq", "SEQ", "the same of packets.jsonl; without it that log is left out" },
+	{ "after", "after_seq", "SEQ",
+	  "go on behind this number of audit.jsonl: the oldest first" },
+	{ "after-packets", "after_packets_seq", "SEQ",
+	  "the same of packets.jsonl; without it that log is left out" },
 };
 #define FILTERS SP_ARRAY_LEN(filters)
 
@@ -271,7 +286,8 @@ static int set_limit(json_t *fields, const char *limit, bool is_following)
 	const bool is_page = is_following && is_resuming(fields);
 	int r = limit ? set_number(fields, "limit", "limit", limit) : SP_EXIT_OK;
 
-	if (r == SP_EXIT_OK && (limit || is_page) && !json_integer_value(json_object_get(fields, "limit")))
+	if (r == SP_EXIT_OK && (limit || is_page) &&
+	    !json_integer_value(json_object_get(fields, "limit")))
 		json_object_set_new(fields, "limit", json_integer(PAGE));
 	return r;
 }
@@ -281,16 +297,18 @@ int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 	const char *values[FILTERS] = { 0 }, *limit = NULL;
 	bool is_following = false;
 	struct sp_option options[2 + FILTERS + 1] = {
-		{ "follow", &is_following, NULL, NULL, "go on with records as they come (also -f)" },
-		{ "limit", NULL, &limit, "N", "the newest N (default 100; 0: as many as there can be, 10000)" },
+		{ "follow", &is_following, NULL, NULL,
+		  "go on with records as they come (also -f)" },
+		{ "limit", NULL, &limit, "N",
+		  "the newest N (default 100; 0: as many as there can be, 10000)" },
 	};
 	__sp_json json_t *fields = NULL;
 	size_t count;
 	int r;
 
 	for (size_t i = 0; i < FILTERS; i++)
-		options[2 + i] = (struct sp_option){ filters[i].option, NULL, &values[i], filters[i].value_name,
-						     filters[i].help };
+		options[2 + i] = (struct sp_option){ filters[i].option, NULL, &values[i],
+						     filters[i].value_name, filters[i].help };
 	r = sp_cli_options(cli, "audit", argc, argv, options, NULL, 0, &count);
 	if (r != 0)
 		return sp_cli_options_exit(r);
@@ -355,12 +373,13 @@ static int feed_log(const char *path, struct sp_chain_verifier *verifier, struct
 /* One log, as far as it was looked at. */
 struct verified {
 	const char *path;
-	bool has_notes; /* of where the other log stood */
+	bool has_notes;                       /* of where the other log stood */
 	uint64_t records, first, last, total; /* total: findings */
 };
 
 /* @noted: by audit.jsonl, which adds to it. */
-static int verify_log(const struct sp_cli *cli, struct verified *log, struct noted *noted, json_t *findings)
+static int verify_log(const struct sp_cli *cli, struct verified *log, struct noted *noted,
+		      json_t *findings)
 {
 	__sp_cleanup(sp_chain_verifier_freep) struct sp_chain_verifier *verifier = NULL;
 	__sp_cleanup(sp_audit_reader_closep) struct sp_audit_reader *reader = NULL;
@@ -385,9 +404,10 @@ static int verify_log(const struct sp_cli *cli, struct verified *log, struct not
 
 		if (sp_chain_finding_format(&found[i], &text) < 0)
 			continue;
-		json_array_append_new(findings, json_pack("{s:s, s:I, s:I, s:s}", "file", found[i].file,
-							  "line", (json_int_t)found[i].line, "seq",
-							  (json_int_t)found[i].seq, "message", text));
+		json_array_append_new(findings,
+				      json_pack("{s:s, s:I, s:I, s:s}", "file", found[i].file,
+						"line", (json_int_t)found[i].line, "seq",
+						(json_int_t)found[i].seq, "message", text));
 		if (!cli->json)
 			sp_cli_say("%s\n", text);
 	}
@@ -400,7 +420,7 @@ static void print_verified(const struct verified *log)
 		sp_cli_fail(SP_EXIT_FAILED, "%s is not as it was written", log->path);
 	else if (log->records)
 		sp_cli_print("%s: records %llu to %llu are whole and unchanged\n", log->path,
-		       (unsigned long long)log->first, (unsigned long long)log->last);
+			     (unsigned long long)log->first, (unsigned long long)log->last);
 	else
 		sp_cli_print("%s: no records\n", log->path);
 }
@@ -412,15 +432,17 @@ static void print_verified_json(const struct verified *logs, size_t count, uint6
 	json_t *files = json_array();
 
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(files, json_pack("{s:s, s:I, s:I, s:I, s:I}", "file", logs[i].path,
-						       "records", (json_int_t)logs[i].records, "first",
-						       (json_int_t)logs[i].first, "last",
-						       (json_int_t)logs[i].last, "total",
-						       (json_int_t)logs[i].total));
-	sp_cli_print_json(json_pack("{s:i, s:b, s:I, s:I, s:I, s:o, s:I, s:o}", "v", 1, "ok", !total,
-				    "records", (json_int_t)logs[0].records, "first",
-				    (json_int_t)logs[0].first, "last", (json_int_t)logs[0].last, "files",
-				    files, "total", (json_int_t)total, "findings", findings));
+		json_array_append_new(files,
+				      json_pack("{s:s, s:I, s:I, s:I, s:I}", "file", logs[i].path,
+						"records", (json_int_t)logs[i].records, "first",
+						(json_int_t)logs[i].first, "last",
+						(json_int_t)logs[i].last, "total",
+						(json_int_t)logs[i].total));
+	sp_cli_print_json(json_pack("{s:i, s:b, s:I, s:I, s:I, s:o, s:I, s:o}", "v", 1, "ok",
+				    !total, "records", (json_int_t)logs[0].records, "first",
+				    (json_int_t)logs[0].first, "last", (json_int_t)logs[0].last,
+				    "files", files, "total", (json_int_t)total, "findings",
+				    findings));
 }
 
 int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv)
@@ -446,9 +468,11 @@ int sp_cli_audit_verify(struct sp_cli *cli, int argc, char **argv)
 	const size_t log_count = count ? 1 : SP_ARRAY_LEN(logs);
 
 	if (stat(logs[0].path, &st) < 0) /* packets.jsonl comes with the first packet */
-		return sp_cli_fail(SP_EXIT_FAILED, "reading %s: %s", logs[0].path, sp_err_text(sp_errno()));
+		return sp_cli_fail(SP_EXIT_FAILED, "reading %s: %s", logs[0].path,
+				   sp_err_text(sp_errno()));
 	if (!S_ISREG(st.st_mode))
-		return sp_cli_fail(SP_EXIT_FAILED, "reading %s: it is no regular file; name a log's", logs[0].path);
+		return sp_cli_fail(SP_EXIT_FAILED,
+				   "reading %s: it is no regular file; name a log's", logs[0].path);
 	findings = json_array();
 	for (size_t i = 0; i < log_count; i++) {
 		r = verify_log(cli, &logs[i], &noted, findings);

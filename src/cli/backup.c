@@ -48,13 +48,15 @@ static int copy_database(const char *from, const char *to, char **ret_error)
 {
 	sqlite3 *db = NULL;
 	char *statement = sqlite3_mprintf("VACUUM INTO %Q", to);
-	int code = statement ? sqlite3_open_v2(from, &db, SQLITE_OPEN_READWRITE, NULL) : SQLITE_NOMEM;
+	int code =
+		statement ? sqlite3_open_v2(from, &db, SQLITE_OPEN_READWRITE, NULL) : SQLITE_NOMEM;
 
 	if (code == SQLITE_OK)
 		code = sqlite3_busy_timeout(db, 10000);
 	if (code == SQLITE_OK)
 		code = sqlite3_exec(db, statement, NULL, NULL, NULL);
-	if (code != SQLITE_OK && sp_str_format(ret_error, "%s", db ? sqlite3_errmsg(db) : "out of memory") < 0)
+	if (code != SQLITE_OK &&
+	    sp_str_format(ret_error, "%s", db ? sqlite3_errmsg(db) : "out of memory") < 0)
 		*ret_error = NULL;
 	sqlite3_free(statement);
 	sqlite3_close(db);
@@ -108,7 +110,8 @@ static int put_header(struct backup *backup, const char *name, const struct stat
 	archive_entry_set_pathname(entry, name);
 	archive_entry_copy_stat(entry, seen);
 	describe_owner(entry, seen);
-	return archive_write_header(backup->archive, entry) < ARCHIVE_WARN ? fail_writing(backup) : SP_EXIT_OK;
+	return archive_write_header(backup->archive, entry) < ARCHIVE_WARN ? fail_writing(backup)
+									   : SP_EXIT_OK;
 }
 
 static int put_file(struct backup *backup, const char *path, const char *name)
@@ -129,7 +132,8 @@ static int put_file(struct backup *backup, const char *path, const char *name)
 	if (r == -EIO)
 		return fail_writing(backup);
 	if (r < 0)
-		return fail(path, r == -EAGAIN ? "it became shorter while it was read; try again" : sp_err_text(r));
+		return fail(path, r == -EAGAIN ? "it became shorter while it was read; try again"
+					       : sp_err_text(r));
 	json_array_append_new(backup->files, json_pack("{s:s, s:I, s:s}", "path", name, "size",
 						       (json_int_t)seen.st_size, "sha256", hash));
 	backup->bytes += seen.st_size;
@@ -144,9 +148,11 @@ static bool is_left_out(const struct backup *backup, const FTSENT *at)
 	const char *name = at->fts_name;
 	const size_t len = at->fts_namelen;
 
-	return (at->fts_statp->st_dev == backup->seen.st_dev && at->fts_statp->st_ino == backup->seen.st_ino) ||
-	       !strcmp(name, "lock") || !strncmp(name, "sallyport.db", 12) || strstr(name, ".corrupt-") ||
-	       strstr(name, ".torn-") || (len > 4 && !strcmp(name + len - 4, ".tmp"));
+	return (at->fts_statp->st_dev == backup->seen.st_dev &&
+		at->fts_statp->st_ino == backup->seen.st_ino) ||
+	       !strcmp(name, "lock") || !strncmp(name, "sallyport.db", 12) ||
+	       strstr(name, ".corrupt-") || strstr(name, ".torn-") ||
+	       (len > 4 && !strcmp(name + len - 4, ".tmp"));
 }
 
 static int put_one(struct backup *backup, const FTSENT *at)
@@ -207,8 +213,8 @@ static int put_manifest(struct backup *backup)
 
 	sp_time_format_s(like.st_mtime, time);
 	(void)gethostname(host, sizeof(host) - 1);
-	json = json_pack("{s:i, s:s, s:s, s:s, s:O}", "v", 1, "sallyport", SP_VERSION, "host", host, "time", time,
-			 "files", backup->files);
+	json = json_pack("{s:i, s:s, s:s, s:s, s:O}", "v", 1, "sallyport", SP_VERSION, "host", host,
+			 "time", time, "files", backup->files);
 	text = json_dumps(json, JSON_INDENT(1));
 	if (!text)
 		return fail(backup->file, "out of memory");
@@ -255,12 +261,14 @@ static int save(const struct sp_cli *cli, const char *file, bool with_audit, str
 	if (sp_str_format(&backup->copy, "%s.database", file) < 0)
 		return fail(file, "out of memory");
 	if (access(backup->copy, F_OK) == 0)
-		return fail(backup->copy, "the copy of the database goes there for a moment: remove it");
+		return fail(backup->copy,
+			    "the copy of the database goes there for a moment: remove it");
 	fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return fail(file, errno == EEXIST ? "it is there already, and is not overwritten" :
-						    sp_err_text(sp_errno()));
-	r = fstat(fd, &backup->seen) < 0 ? fail(file, sp_err_text(sp_errno())) : write_all(backup, fd, with_audit);
+		return fail(file, errno == EEXIST ? "it is there already, and is not overwritten"
+						  : sp_err_text(sp_errno()));
+	r = fstat(fd, &backup->seen) < 0 ? fail(file, sp_err_text(sp_errno()))
+					 : write_all(backup, fd, with_audit);
 	(void)unlink(backup->copy);
 	if (r != SP_EXIT_OK)
 		(void)unlink(file);
@@ -288,11 +296,12 @@ int sp_cli_backup(struct sp_cli *cli, int argc, char **argv)
 	else
 		r = save(cli, file[0], with_audit, &backup);
 	if (r == SP_EXIT_OK && backup.bytes && cli->json)
-		r = sp_cli_print_json(json_pack("{s:i, s:s, s:I, s:I}", "v", 1, "file", file[0], "files",
-						(json_int_t)json_array_size(backup.files), "bytes",
-						(json_int_t)backup.bytes));
+		r = sp_cli_print_json(json_pack("{s:i, s:s, s:I, s:I}", "v", 1, "file", file[0],
+						"files", (json_int_t)json_array_size(backup.files),
+						"bytes", (json_int_t)backup.bytes));
 	else if (r == SP_EXIT_OK && backup.bytes)
-		sp_cli_print("%s: %zu files, %lld bytes. It holds the gateway's keys: keep it as you keep those.\n",
+		sp_cli_print("%s: %zu files, %lld bytes. It holds the gateway's keys: keep it as "
+			     "you keep those.\n",
 			     file[0], json_array_size(backup.files), backup.bytes);
 	umask(mask);
 	archive_write_free(backup.archive);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a backup of a gateway is: a tar archive (pax) of what stands below three folders, ended by a member that names
- * every file with its size and SHA-256. One cut short has no such end, and is refused. */
+/* What a backup of a gateway is: a tar archive (pax) of what stands below three folders, ended by a
+ * member that names every file with its size and SHA-256. One cut short has no such end, and is
+ * refused. */
 #ifndef SALLYPORT_CLI_BACKUP_H
 #define SALLYPORT_CLI_BACKUP_H
 
@@ -23,7 +24,7 @@ enum sp_backup_folder {
 #define X(id, name) SP_BACKUP_##id,
 	SP_BACKUP_FOLDERS(X)
 #undef X
-	SP_BACKUP_FOLDER_COUNT
+		SP_BACKUP_FOLDER_COUNT
 };
 
 SP_DEFINE_CLEANUP(struct archive *, archive_free);

@@ -53,8 +53,8 @@ static int fail_unknown(const char *name)
 			   sp_buf_get(&names));
 }
 
-/* The folder of the runners: $SALLYPORT_BENCH_DIR; beside this program where it was built; else where
- * they are installed. */
+/* The folder of the runners: $SALLYPORT_BENCH_DIR; beside this program where it was built; else
+ * where they are installed. */
 static int find_folder(char **ret_folder)
 {
 	static const char in_build[] = "/src/cli/sallyport";
@@ -102,10 +102,14 @@ int sp_cli_bench(struct sp_cli *cli, int argc, char **argv)
 	if (r == 0)
 		r = sp_str_format(&runner, "%s/sp-bench-%s", folder, argv[1]);
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "finding sp-bench-%s: %s", argv[1], sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "finding sp-bench-%s: %s", argv[1],
+				   sp_err_text(r));
 	execv(runner, argv + 1);
 	r = sp_errno();
-	return sp_cli_fail(SP_EXIT_FAILED, "%s: %s%s; $SALLYPORT_BENCH_DIR names another folder of benchmarks",
-			   runner, sp_err_text(r),
-			   r == -ENOENT ? ": install the package sallyport-bench, or configure with -Dbench=true" : "");
+	return sp_cli_fail(
+		SP_EXIT_FAILED, "%s: %s%s; $SALLYPORT_BENCH_DIR names another folder of benchmarks",
+		runner, sp_err_text(r),
+		r == -ENOENT
+			? ": install the package sallyport-bench, or configure with -Dbench=true"
+			: "");
 }

@@ -40,17 +40,19 @@ static void format_target(const struct sp_tuple *tuple, char *buf, size_t size)
 		snprintf(buf, size, "%s/proto/%u", addr, tuple->proto);
 }
 
-static void print_failed_test(const struct sp_policy_source *source, const struct sp_test_result *result)
+static void print_failed_test(const struct sp_policy_source *source,
+			      const struct sp_test_result *result)
 {
 	const struct sp_test *test = result->test;
 	const char *got_rule = sp_policy_rule_name(source->policy, result->judgement.answer.rule);
 	char target[96], from[SP_ADDR_TEXT_MAX], words[SP_TEST_WORDS_MAX];
 
-	sp_cli_say("%s:%u:%u: test failed: %s", source->policy->files[test->place.file].path, test->place.line,
-		   test->place.column, sp_judge_test_words(source->policy, result, words));
+	sp_cli_say("%s:%u:%u: test failed: %s", source->policy->files[test->place.file].path,
+		   test->place.line, test->place.column,
+		   sp_judge_test_words(source->policy, result, words));
 	if (!result->judgement.plane) {
 		sp_cli_say(": no packet fits it: its destinations, services and sources share no "
-				   "address family\n");
+			   "address family\n");
 		return;
 	}
 	sp_cli_say(": %s", result->judgement.answer.verdict == SP_ALLOW ? "allowed" : "denied");
@@ -96,12 +98,12 @@ static int print_results(const struct sp_cli *cli, const struct sp_policy_source
 		failed += !results[i].passed;
 	sp_generation_short(source->policy->generation, generation);
 	if (cli->json) {
-		sp_cli_print_json(json_pack(
-			"{s:i, s:b, s:s, s:s, s:i, s:i, s:o, s:o}", "v", 1, "ok", failed == 0,
-			"generation", generation, "plane", plane, "rules",
-			(int)source->policy->rule_count, "failed", (int)failed, "tests",
-			sp_describe_tests(source->policy, results, count),
-			"diagnostics", sp_describe_diagnostics(&source->diagnostics)));
+		sp_cli_print_json(
+			json_pack("{s:i, s:b, s:s, s:s, s:i, s:i, s:o, s:o}", "v", 1, "ok",
+				  failed == 0, "generation", generation, "plane", plane, "rules",
+				  (int)source->policy->rule_count, "failed", (int)failed, "tests",
+				  sp_describe_tests(source->policy, results, count), "diagnostics",
+				  sp_describe_diagnostics(&source->diagnostics)));
 		return failed ? SP_EXIT_TESTS : SP_EXIT_OK;
 	}
 	sp_source_print_diagnostics(cli, &source->diagnostics);
@@ -109,12 +111,14 @@ static int print_results(const struct sp_cli *cli, const struct sp_policy_source
 		if (!results[i].passed)
 			print_failed_test(source, &results[i]);
 	sp_cli_wrap(4);
-	sp_cli_print("%s%s%s  ", sp_cli_paint(cli, failed ? SP_RED : SP_GREEN), failed ? "not ok" : "ok",
-		     sp_cli_paint(cli, SP_PLAIN));
+	sp_cli_print("%s%s%s  ", sp_cli_paint(cli, failed ? SP_RED : SP_GREEN),
+		     failed ? "not ok" : "ok", sp_cli_paint(cli, SP_PLAIN));
 	print_counts(source->policy);
 	if (count)
 		sp_cli_print("%zu of %zu tests passed%s  generation %s\n", count - failed, count,
-			     sp_judge_is_plane(plane) ? " (by the real programs)" : " (by the reference)", generation);
+			     sp_judge_is_plane(plane) ? " (by the real programs)"
+						      : " (by the reference)",
+			     generation);
 	else
 		sp_cli_print("no tests  generation %s\n", generation);
 	return failed ? SP_EXIT_TESTS : SP_EXIT_OK;
@@ -145,8 +149,10 @@ int sp_cli_check(struct sp_cli *cli, int argc, char **argv)
 	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;
 	const char *machine = NULL, *plane = NULL, *path[1];
 	const struct sp_option options[] = {
-		{ "gateway", NULL, &machine, "FILE", "with the machine of this sallyport.yaml: does the policy fit it?" },
-		{ "plane", NULL, &plane, "PLANE", "ebpf or reference (default: ebpf where possible)" },
+		{ "gateway", NULL, &machine, "FILE",
+		  "with the machine of this sallyport.yaml: does the policy fit it?" },
+		{ "plane", NULL, &plane, "PLANE",
+		  "ebpf or reference (default: ebpf where possible)" },
 		{ 0 },
 	};
 	struct sp_judge_planes planes;

@@ -43,7 +43,8 @@ static void write_entry(FILE *out, const char *word, int width, const char *mean
 		sp_buf_printf(&wrapped, "%8s%s", "", meaning);
 		sp_cli_wrap_line(&line, sp_buf_get(&wrapped), columns, 8);
 	} else {
-		sp_buf_printf(&wrapped, "  %s%*s  %s", word, width - sp_cli_width(word), "", meaning);
+		sp_buf_printf(&wrapped, "  %s%*s  %s", word, width - sp_cli_width(word), "",
+			      meaning);
 		sp_cli_wrap_line(&line, sp_buf_get(&wrapped), columns, 4 + width);
 	}
 	sp_cli_write_lines(out, sp_buf_get(&line));
@@ -55,7 +56,8 @@ static bool is_of_group(const struct sp_verb *verb, const char *group)
 {
 	const size_t len = group ? strlen(group) : 0;
 
-	return !group || (strncmp(verb->name, group, len) == 0 && (verb->name[len] == ' ' || !verb->name[len]));
+	return !group || (strncmp(verb->name, group, len) == 0 &&
+			  (verb->name[len] == ' ' || !verb->name[len]));
 }
 
 /* The verbs of @group; NULL: all. */
@@ -70,8 +72,8 @@ static void write_verbs(FILE *out, const char *group)
 
 			if (!is_of_group(verb, group))
 				continue;
-			snprintf(words, sizeof(words), "%s%s%s", verb->name, *verb->arguments ? " " : "",
-				 verb->arguments);
+			snprintf(words, sizeof(words), "%s%s%s", verb->name,
+				 *verb->arguments ? " " : "", verb->arguments);
 			if (pass)
 				write_entry(out, words, width, verb->summary);
 			else if (sp_cli_width(words) > width)
@@ -87,7 +89,8 @@ static void write_usage(FILE *out)
 	sp_cli_write(out, "\n");
 	write_verbs(out, NULL);
 	sp_cli_write(out, "\n");
-	snprintf(more, sizeof(more), "sallyport VERB --help says more of one; sallyport --version%s.",
+	snprintf(more, sizeof(more),
+		 "sallyport VERB --help says more of one; sallyport --version%s.",
 		 sp_verbs_elsewhere);
 	write_wrapped(out, more);
 }
@@ -96,7 +99,8 @@ static void write_group_usage(FILE *out, const char *group)
 {
 	char usage[96];
 
-	snprintf(usage, sizeof(usage), "usage: sallyport %s VERB [ARGUMENTS] [--json] [--root DIR]", group);
+	snprintf(usage, sizeof(usage), "usage: sallyport %s VERB [ARGUMENTS] [--json] [--root DIR]",
+		 group);
 	write_wrapped(out, usage);
 	sp_cli_write(out, "\n");
 	write_verbs(out, group);
@@ -113,8 +117,8 @@ static void print_purpose(const struct sp_verb *verb)
 {
 	char usage[128];
 
-	snprintf(usage, sizeof(usage), "usage: sallyport %s%s%s [OPTIONS]", verb->name, *verb->arguments ? " " : "",
-		 verb->arguments);
+	snprintf(usage, sizeof(usage), "usage: sallyport %s%s%s [OPTIONS]", verb->name,
+		 *verb->arguments ? " " : "", verb->arguments);
 	write_wrapped(stdout, usage);
 	write_wrapped(stdout, verb->summary);
 	sp_cli_print("\n");
@@ -216,18 +220,19 @@ static int fail_unknown_verb(const char *first, const char *second)
 	if (takes_two) {
 		near_second = nearest_second(first, second);
 		if (near_second)
-			return sp_cli_fail(SP_EXIT_USAGE, "unknown verb \"%s %s\"; did you mean \"%s %s\"?",
-					   first, second, first, near_second);
-		return sp_cli_fail(SP_EXIT_USAGE, "unknown verb \"%s %s\"; see sallyport %s --help", first,
-				   second, first);
+			return sp_cli_fail(SP_EXIT_USAGE,
+					   "unknown verb \"%s %s\"; did you mean \"%s %s\"?", first,
+					   second, first, near_second);
+		return sp_cli_fail(SP_EXIT_USAGE, "unknown verb \"%s %s\"; see sallyport %s --help",
+				   first, second, first);
 	}
 	if (!nearest_first(first, near_first, sizeof(near_first)))
-		return sp_cli_fail(SP_EXIT_USAGE, "unknown verb \"%s\"; see sallyport --help%s", first,
-				   sp_verbs_elsewhere);
+		return sp_cli_fail(SP_EXIT_USAGE, "unknown verb \"%s\"; see sallyport --help%s",
+				   first, sp_verbs_elsewhere);
 	near_second = is_group(near_first) && second ? nearest_second(near_first, second) : NULL;
-	return sp_cli_fail(SP_EXIT_USAGE, "unknown verb \"%s%s%s\"; did you mean \"%s%s%s\"?", first,
-			   near_second ? " " : "", near_second ? second : "", near_first, near_second ? " " : "",
-			   near_second ? near_second : "");
+	return sp_cli_fail(SP_EXIT_USAGE, "unknown verb \"%s%s%s\"; did you mean \"%s%s%s\"?",
+			   first, near_second ? " " : "", near_second ? second : "", near_first,
+			   near_second ? " " : "", near_second ? near_second : "");
 }
 
 /* What stands on the line before, between and right behind the verb's words. */
@@ -273,7 +278,8 @@ static int read_line(struct sp_cli *cli, int argc, char **argv, struct line *lin
 			continue;
 		if (argv[at][0] == '-' || count == 2 || (count == 1 && !is_group(line->word[0])))
 			break;
-		if (count == 1 && find_verb(line->word[0], NULL) && !find_verb(line->word[0], argv[at]))
+		if (count == 1 && find_verb(line->word[0], NULL) &&
+		    !find_verb(line->word[0], argv[at]))
 			break; /* `audit` is a verb by itself, and this is its argument */
 		line->word[count++] = argv[at++];
 		if (count == 1 && !strcmp(argv[at - 1], "help")) {
@@ -314,15 +320,17 @@ static int run_verb(struct sp_cli *cli, int argc, char **argv)
 		return SP_EXIT_OK;
 	}
 	if (!line.word[0] && line.next < argc)
-		return sp_cli_fail(SP_EXIT_USAGE, "unknown option %s; see sallyport --help", argv[line.next]);
+		return sp_cli_fail(SP_EXIT_USAGE, "unknown option %s; see sallyport --help",
+				   argv[line.next]);
 	if (!line.word[0])
 		return show_usage(&line);
 	verb = find_verb(line.word[0], line.word[1]);
 	if (!verb && is_group(line.word[0]) && !line.word[1])
 		return show_usage(&line);
 	if (!verb)
-		return fail_unknown_verb(line.word[0], line.word[1] ? line.word[1] :
-						       line.next < argc ? argv[line.next] : NULL);
+		return fail_unknown_verb(line.word[0], line.word[1]       ? line.word[1]
+						       : line.next < argc ? argv[line.next]
+									  : NULL);
 	if (line.wants_help) {
 		char *help[] = { argv[line.next - 1], (char *)"--help", NULL };
 
@@ -341,9 +349,11 @@ int sp_cli_run(int argc, char **argv)
 	int r;
 
 	sp_process_begin();
-	(void)sp_rights_protect_memory(); /* keys, passwords and tokens are in it, whatever the verb */
+	/* keys, passwords and tokens are in it, whatever the verb */
+	(void)sp_rights_protect_memory();
 	for (int i = 1; i < argc; i++)
-		is_json |= !strcmp(argv[i], "--json"); /* also where what stands before it is wrong */
+		/* also where what stands before it is wrong */
+		is_json |= !strcmp(argv[i], "--json");
 	if (argc > 1 && !strcmp(argv[1], SP_COMPLETE_VERB))
 		r = sp_complete(&cli, argv + 2, (size_t)argc - 2);
 	else
@@ -407,7 +417,8 @@ int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 		switch (option) {
 		case 1: /* a word that is no option */
 			if (positional_count == positional_max) {
-				sp_cli_fail(0, "\"%s\" is one word too many; see sallyport %s --help",
+				sp_cli_fail(0,
+					    "\"%s\" is one word too many; see sallyport %s --help",
 					    optarg, verb);
 				return -EINVAL;
 			}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The command line: verbs, options, output. Data goes to stdout, talk to stderr; `--json` writes one
- * object or JSON lines; nothing is asked without a terminal. Exit codes are DESIGN section 6's. */
+/* The command line: verbs, options, output. Data goes to stdout, talk to stderr; `--json` writes
+ * one object or JSON lines; nothing is asked without a terminal. Exit codes are DESIGN section
+ * 6's. */
 #ifndef SALLYPORT_CLI_H
 #define SALLYPORT_CLI_H
 
@@ -29,7 +30,8 @@ struct sp_cli {
 	const char *root; /* --root or $SALLYPORT_ROOT; NULL: / */
 	bool json;
 	bool color;
-	const struct sp_completion *completion; /* a shell asks what the line may go on with; NULL: run the verb */
+	/* a shell asks what the line may go on with; NULL: run the verb */
+	const struct sp_completion *completion;
 };
 
 /* One `--name`: a flag when @flag is set, else it takes a value named @value_name. */
@@ -45,7 +47,8 @@ struct sp_verb {
 	const char *name;      /* one or two words: "check", "session open" */
 	const char *arguments; /* "FILE" */
 	const char *summary;
-	int (*run)(struct sp_cli *cli, int argc, char **argv); /* argv[0] is the last word of the name */
+	/* argv[0] is the last word of the name */
+	int (*run)(struct sp_cli *cli, int argc, char **argv);
 };
 
 /* verbs.c: the whole program; verbs_client.c: what is of use on a person's machine. */
@@ -58,19 +61,19 @@ extern const char sp_verbs_elsewhere[];
 
 int sp_cli_run(int argc, char **argv);
 
-/* Read options (ended by a zeroed element) wherever they stand; --json, --root, --help are always there. Every
- * verb calls it before it does anything: a completion ends here.
- * @positional  filled with at most @positional_max words; *@ret_positional_count of them.
- * Returns 0 to go on; 1 --help or a completion was printed; -EINVAL usage was wrong and has been said. */
+/* Read options (ended by a zeroed element) wherever they stand; --json, --root, --help are always
+ * there. Every verb calls it before it does anything: a completion ends here.
+ * @positional filled with at most @positional_max words; *@ret_positional_count of them. Returns 0
+ * to go on; 1 --help or a completion was printed; -EINVAL usage was wrong and has been said. */
 int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 		   const struct sp_option *options, const char **positional, size_t positional_max,
 		   size_t *ret_positional_count);
 /* Exit code for what sp_cli_options returned when it was not 0. */
 int sp_cli_options_exit(int r);
 
-/* printf on stdout (data), on stderr (talk), or where @out goes (usage). Nothing else in this folder prints. A
- * text put in by %s is shown fit for a terminal (base/text.h), a line break in it too; the format itself and
- * paint are as they are. */
+/* printf on stdout (data), on stderr (talk), or where @out goes (usage). Nothing else in this
+ * folder prints. A text put in by %s is shown fit for a terminal (base/text.h), a line break in it
+ * too; the format itself and paint are as they are. */
 void sp_cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void sp_cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void sp_cli_write(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -84,30 +87,31 @@ void sp_cli_draw(const char *drawing);
 int sp_cli_width(const char *text);
 /* How many there are: $COLUMNS, else the terminal's; INT_MAX where stdout is none. */
 int sp_cli_columns(void);
-/* From now on what is printed on stdout is broken at blanks, where a line is wider than the screen; what goes on
- * is indented so far. 0: no more. Returns what held before. */
+/* From now on what is printed on stdout is broken at blanks, where a line is wider than the screen;
+ * what goes on is indented so far. 0: no more. Returns what held before. */
 int sp_cli_wrap(int indent);
 /* The same of one line without its end, into @out. */
 void sp_cli_wrap_line(struct sp_buf *out, const char *line, int columns, int indent);
 
-/* `sallyport: text` on stderr, and what can be done about it where the text ends in what the system said
- * (base/remedy.h). Returns @exit_code, so that a verb can `return sp_cli_fail(…)`. */
+/* `sallyport: text` on stderr, and what can be done about it where the text ends in what the system
+ * said (base/remedy.h). Returns @exit_code, so that a verb can `return sp_cli_fail(…)`. */
 int sp_cli_fail(int exit_code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same where what stderr shows is another text: for --json alone. */
 int sp_cli_note_failure(int exit_code, const char *text);
 /* As sp_cli_fail, with a word for what failed, as sallyportd has them, for --json. */
 int sp_cli_fail_as(int exit_code, const char *code, const char *message);
 
-/* The end of every run. With @is_json, what was said of a failure and stands in no JSON yet becomes an object on
- * stdout (sallyport(1), "JSON"). Output that could not be written is a failure too. Returns the exit code. */
+/* The end of every run. With @is_json, what was said of a failure and stands in no JSON yet becomes
+ * an object on stdout (sallyport(1), "JSON"). Output that could not be written is a failure too.
+ * Returns the exit code. */
 int sp_cli_finish(bool is_json, int exit_code);
 
-/* What was printed so far goes out now. Returns SP_EXIT_OK; SP_EXIT_FAILED: some of it could not, which
- * sp_cli_finish says. */
+/* What was printed so far goes out now. Returns SP_EXIT_OK; SP_EXIT_FAILED: some of it could not,
+ * which sp_cli_finish says. */
 int sp_cli_flush(void);
 
-/* One JSON object and a newline on stdout, or on stderr; takes the reference. What does not print in its texts
- * is written as \u…. Returns SP_EXIT_OK or SP_EXIT_FAILED. */
+/* One JSON object and a newline on stdout, or on stderr; takes the reference. What does not print
+ * in its texts is written as \u…. Returns SP_EXIT_OK or SP_EXIT_FAILED. */
 int sp_cli_print_json(json_t *object);
 int sp_cli_say_json(json_t *object);
 
@@ -126,7 +130,8 @@ int sp_cli_restore(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_reload(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_history(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_status(struct sp_cli *cli, int argc, char **argv);
-int sp_cli_status_here(struct sp_cli *cli, int argc, char **argv); /* the same on a person's machine */
+/* the same on a person's machine */
+int sp_cli_status_here(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_doctor(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_session_open(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_session_list(struct sp_cli *cli, int argc, char **argv);

@@ -39,11 +39,14 @@ static int open_socket(const char *path, int *ret_fd)
 static int fail_unreachable(const char *path, int r)
 {
 	if (r == -EACCES || r == -EPERM)
-		return sp_cli_fail(SP_EXIT_NOT_PERMITTED,
-				   "not permitted to use %s: run as root or as a member of its group", path);
-	return sp_cli_fail(SP_EXIT_UNREACHABLE, "sallyportd does not answer at %s: %s%s", path, sp_err_text(r),
-			   r == -ENOENT || r == -ECONNREFUSED ?
-				   " (start it: systemctl start sallyportd; one with a root of its own: --root)" : "");
+		return sp_cli_fail(
+			SP_EXIT_NOT_PERMITTED,
+			"not permitted to use %s: run as root or as a member of its group", path);
+	return sp_cli_fail(
+		SP_EXIT_UNREACHABLE, "sallyportd does not answer at %s: %s%s", path, sp_err_text(r),
+		r == -ENOENT || r == -ECONNREFUSED ? " (start it: systemctl start sallyportd; one "
+						     "with a root of its own: --root)"
+						   : "");
 }
 
 static int connect_daemon(const struct sp_cli *cli, int *ret_fd)
@@ -142,7 +145,8 @@ static int fail_no_reply(void)
 	if (errno == EAGAIN)
 		return sp_cli_fail(SP_EXIT_UNREACHABLE, "sallyportd did not answer within %d s",
 				   REPLY_TIMEOUT_S);
-	return sp_cli_fail(SP_EXIT_UNREACHABLE, "sallyportd closed the connection without an answer");
+	return sp_cli_fail(SP_EXIT_UNREACHABLE,
+			   "sallyportd closed the connection without an answer");
 }
 
 static int exchange(const struct sp_cli *cli, const char *op, json_t *fields, const char *text,
@@ -220,7 +224,7 @@ json_t *sp_client_try(const struct sp_cli *cli, const char *op)
 }
 
 int sp_client_follow(const struct sp_cli *cli, const char *op, json_t *fields,
-		    sp_client_event_fn take_first, sp_client_event_fn take, void *arg)
+		     sp_client_event_fn take_first, sp_client_event_fn take, void *arg)
 {
 	const struct timeval forever = { 0 };
 	__sp_fclose FILE *stream = NULL;

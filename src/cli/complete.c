@@ -29,9 +29,11 @@ static void offer_first_words(const char *typed)
 		const struct sp_verb *verb = &sp_verbs[i], *before = i ? verb - 1 : NULL;
 		const size_t len = first_word_len(verb);
 
-		if (before && first_word_len(before) == len && !strncmp(before->name, verb->name, len))
+		if (before && first_word_len(before) == len &&
+		    !strncmp(before->name, verb->name, len))
 			continue;
-		offer(typed, "", verb->name, len, verb->name[len] ? verb->name + len + 1 : verb->summary);
+		offer(typed, "", verb->name, len,
+		      verb->name[len] ? verb->name + len + 1 : verb->summary);
 	}
 }
 
@@ -42,7 +44,8 @@ static void offer_second_words(const char *first, const char *typed)
 		const size_t len = first_word_len(verb);
 
 		if (verb->name[len] && strlen(first) == len && !strncmp(verb->name, first, len))
-			offer(typed, "", verb->name + len + 1, strlen(verb->name + len + 1), verb->summary);
+			offer(typed, "", verb->name + len + 1, strlen(verb->name + len + 1),
+			      verb->summary);
 	}
 }
 
@@ -59,7 +62,8 @@ static void offer_value(const char *value_name)
 
 void sp_complete_option(const struct sp_completion *completion, const struct sp_option *options)
 {
-	static const char json_help[] = "machine-readable output", root_help[] = "where the gateway's files stand";
+	static const char json_help[] = "machine-readable output",
+			  root_help[] = "where the gateway's files stand";
 	const char *typed = completion->typed;
 
 	if (!strcmp(completion->previous, "--root"))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a shell offers after TAB, from the tables --help is printed from. The scripts in dist/completion ask
+/* What a shell offers after TAB, from the tables --help is printed from. The scripts in
+ * dist/completion ask
  *
  *	sallyport __complete WORD…	the words of the line after "sallyport", the last as far as it is typed
  *
@@ -17,7 +18,8 @@ struct sp_completion {
 	const char *typed;     /* the beginning of the word in question */
 };
 
-/* @words  the line's, from the verb on; the last is @typed. Returns SP_EXIT_OK, also with nothing to offer. */
+/* @words the line's, from the verb on; the last is @typed. Returns SP_EXIT_OK, also with nothing to
+ * offer. */
 int sp_complete(struct sp_cli *cli, char **words, size_t count);
 
 /* For sp_cli_options: what the verb with these @options may go on with. */

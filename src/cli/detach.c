@@ -45,8 +45,9 @@ static void say_tunnel(json_t *reply)
 	if (left[0])
 		sp_cli_say("  tunnel      %s\n", left);
 	else
-		sp_cli_say("  tunnel      %s goes, and the engine on it ends; signed in now: %lld\n",
-			   sp_json_text(reply, "tunnel"), sp_json_integer(reply, "sessions"));
+		sp_cli_say(
+			"  tunnel      %s goes, and the engine on it ends; signed in now: %lld\n",
+			sp_json_text(reply, "tunnel"), sp_json_integer(reply, "sessions"));
 }
 
 static void say_what(json_t *reply)
@@ -54,9 +55,12 @@ static void say_what(json_t *reply)
 	json_t *forwarding = json_object_get(reply, "forwarding");
 
 	say_hooks(reply);
-	sp_cli_say("  lock        table inet sallyport goes: this machine's other rules alone decide what passes\n");
-	sp_cli_say("  IPv4        forwarding %s\n", forwarding_text(sp_json_text(forwarding, "ipv4")));
-	sp_cli_say("  IPv6        forwarding %s\n", forwarding_text(sp_json_text(forwarding, "ipv6")));
+	sp_cli_say("  lock        table inet sallyport goes: this machine's other rules alone "
+		   "decide what passes\n");
+	sp_cli_say("  IPv4        forwarding %s\n",
+		   forwarding_text(sp_json_text(forwarding, "ipv4")));
+	sp_cli_say("  IPv6        forwarding %s\n",
+		   forwarding_text(sp_json_text(forwarding, "ipv6")));
 	say_tunnel(reply);
 	sp_cli_say("  sallyportd  stops; started again, it puts all of this back, sessions too\n");
 }
@@ -84,14 +88,16 @@ int sp_cli_detach(struct sp_cli *cli, int argc, char **argv)
 	r = sp_client_call(cli, "detach", fields, &reply);
 	if (r != SP_EXIT_OK)
 		return r;
-	done = sp_json_text(reply, "tunnel_left")[0] ? SP_EXIT_FAILED : yes ? SP_EXIT_OK : SP_EXIT_USAGE;
+	done = sp_json_text(reply, "tunnel_left")[0] ? SP_EXIT_FAILED
+	       : yes                                 ? SP_EXIT_OK
+						     : SP_EXIT_USAGE;
 	if (cli->json) {
 		json_object_del(reply, "id");
 		r = sp_cli_print_json(json_incref(reply));
 		return r == SP_EXIT_OK ? done : r;
 	}
-	sp_cli_say(yes ? "detached: this machine judges no packet any more\n" :
-			 "detach would take this gateway out of the way of packets:\n");
+	sp_cli_say(yes ? "detached: this machine judges no packet any more\n"
+		       : "detach would take this gateway out of the way of packets:\n");
 	say_what(reply);
 	if (!yes)
 		sp_cli_say("nothing is changed yet: sallyport detach --yes does it\n");

@@ -36,9 +36,9 @@ static size_t read_interfaces(const struct sp_paths *paths, struct sp_machine **
 		const struct sp_gateway *gateway = &(*ret_machine)->gateway;
 
 		for (; count < gateway->interface_count && count < INTERFACES_MAX; count++)
-			ret_interfaces[count] = (struct sp_probe_interface){
-				gateway->interfaces[count].name, gateway->interfaces[count].zone
-			};
+			ret_interfaces[count] =
+				(struct sp_probe_interface){ gateway->interfaces[count].name,
+							     gateway->interfaces[count].zone };
 	} else {
 		sp_cli_say("sallyport: %s has errors: interfaces are not looked at\n",
 			   paths->machine_file);
@@ -47,8 +47,8 @@ static size_t read_interfaces(const struct sp_paths *paths, struct sp_machine **
 	return count;
 }
 
-/* What a running daemon says: which programs are its own, whether its memory is locked, what it warns of
- * (the caller's; NULL: nothing). */
+/* What a running daemon says: which programs are its own, whether its memory is locked, what it
+ * warns of (the caller's; NULL: nothing). */
 static json_t *ask_daemon(const struct sp_cli *cli, uint32_t *own, struct sp_probe_context *context)
 {
 	__sp_json json_t *reply = sp_client_try(cli, "status");
@@ -80,16 +80,19 @@ static void print_probe(const struct sp_cli *cli, enum sp_probe_result result, c
 	const bool is_ok = result == SP_PROBE_OK;
 
 	if (cli->json) {
-		sp_cli_print_json(json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "v", 1, "name", name, "result",
-					    sp_probe_result_name(result), "detail", detail, "disables",
-					    disables, "remedy", remedy));
+		sp_cli_print_json(json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "v", 1, "name", name,
+					    "result", sp_probe_result_name(result), "detail",
+					    detail, "disables", disables, "remedy", remedy));
 		return;
 	}
 	sp_cli_print("%s%-8s%s %-22s %s\n",
-	       sp_cli_paint(cli, is_ok ? SP_GREEN : result == SP_PROBE_MISSING ? SP_RED : SP_YELLOW),
-	       sp_probe_result_name(result), sp_cli_paint(cli, SP_PLAIN), name, detail);
+		     sp_cli_paint(cli, is_ok                        ? SP_GREEN
+				       : result == SP_PROBE_MISSING ? SP_RED
+								    : SP_YELLOW),
+		     sp_probe_result_name(result), sp_cli_paint(cli, SP_PLAIN), name, detail);
 	if (!is_ok)
-		sp_cli_print("         %-22s without it: %s%s%s\n", "", disables, *remedy ? "; " : "", remedy);
+		sp_cli_print("         %-22s without it: %s%s%s\n", "", disables,
+			     *remedy ? "; " : "", remedy);
 }
 
 static int print_probes(const struct sp_cli *cli, const struct sp_probe *probes, size_t count)
@@ -113,7 +116,8 @@ static int print_warnings(const struct sp_cli *cli, json_t *warnings)
 	size_t i;
 
 	json_array_foreach(warnings, i, warning)
-		if (strcmp(sp_json_text(warning, "code"), "homes-incomplete") != 0) /* a probe says so */
+		if (strcmp(sp_json_text(warning, "code"), "homes-incomplete") !=
+		    0) /* a probe says so */
 			print_probe(cli, SP_PROBE_MISSING, sp_json_text(warning, "code"),
 				    sp_json_text(warning, "message"), "the gateway is degraded",
 				    sp_json_text(warning, "remedy"));

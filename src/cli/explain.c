@@ -41,7 +41,8 @@ static int find_person(const struct sp_fixtures *fixtures, const char *user, con
 	return found ? 0 : -ENOENT;
 }
 
-static int find_fixture(void *arg, const char *user, const char *idp, bool is_v6, struct sp_asked *ret_asked)
+static int find_fixture(void *arg, const char *user, const char *idp, bool is_v6,
+			struct sp_asked *ret_asked)
 {
 	const struct sp_policy *policy = arg;
 	const struct sp_fixture_session *session;
@@ -73,7 +74,8 @@ static const struct sp_ask_people fixture_people = {
 static int fail_asking(int r, const struct sp_ask_fault *fault)
 {
 	if (r == -EINVAL && fault->kind)
-		return sp_cli_fail(fault->kind == SP_ASK_FAMILY ? SP_EXIT_FAILED : SP_EXIT_USAGE, "%s", fault->message);
+		return sp_cli_fail(fault->kind == SP_ASK_FAMILY ? SP_EXIT_FAILED : SP_EXIT_USAGE,
+				   "%s", fault->message);
 	return sp_cli_fail(SP_EXIT_FAILED, "opening the session asked for: %s", sp_judge_fault(r));
 }
 
@@ -98,8 +100,8 @@ static const char *name_judge(const char *plane)
 {
 	if (!strcmp(plane, "nftables"))
 		return "the second lock, nftables";
-	return sp_judge_is_plane(plane) ? "the kernel's own programs; the reference agrees" :
-					  "the reference evaluator alone";
+	return sp_judge_is_plane(plane) ? "the kernel's own programs; the reference agrees"
+					: "the reference evaluator alone";
 }
 
 /* Print an explain object, ours or the daemon's. Returns the exit code. */
@@ -113,8 +115,8 @@ static int print_answer(const struct sp_cli *cli, const struct question *questio
 		sp_cli_print_json(json_incref(object));
 		return exit_code;
 	}
-	sp_cli_print("%s%s%s  ", sp_cli_paint(cli, is_allow ? SP_GREEN : SP_RED), is_allow ? "ALLOW" : "DENY",
-		     sp_cli_paint(cli, SP_PLAIN));
+	sp_cli_print("%s%s%s  ", sp_cli_paint(cli, is_allow ? SP_GREEN : SP_RED),
+		     is_allow ? "ALLOW" : "DENY", sp_cli_paint(cli, SP_PLAIN));
 	if (json_is_string(json_object_get(object, "rule")))
 		sp_cli_print("rule %s", sp_json_text(object, "rule"));
 	else
@@ -123,11 +125,17 @@ static int print_answer(const struct sp_cli *cli, const struct question *questio
 		sp_cli_print(" (%s:%d)", sp_json_text(object, "file"),
 			     (int)json_integer_value(json_object_get(object, "line")));
 	sp_cli_print("  reason %s  generation %s\n",
-		     json_is_string(json_object_get(object, "reason")) ? sp_json_text(object, "reason") : "none",
+		     json_is_string(json_object_get(object, "reason"))
+			     ? sp_json_text(object, "reason")
+			     : "none",
 		     sp_json_text(object, "generation"));
-	sp_cli_print("  who    %s%s%s%s\n", *user ? user : *role ? "role " : "", *user ? "" : role,
-		     *user || *role ? "  " : "", sp_json_text(object, "source"));
-	sp_cli_print("  door   %s%s%s\n", sp_json_text(object, "hook"), *sp_json_text(object, "hook") ? "" : "none: ",
+	sp_cli_print("  who    %s%s%s%s\n",
+		     *user   ? user
+		     : *role ? "role "
+			     : "",
+		     *user ? "" : role, *user || *role ? "  " : "", sp_json_text(object, "source"));
+	sp_cli_print("  door   %s%s%s\n", sp_json_text(object, "hook"),
+		     *sp_json_text(object, "hook") ? "" : "none: ",
 		     *sp_json_text(object, "hook") ? "" : sp_json_text(object, "interface"));
 	sp_cli_print("  said   %s\n", sp_json_text(object, "message"));
 	sp_cli_print("  by     %s\n", name_judge(sp_json_text(object, "plane")));
@@ -157,7 +165,8 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 	if (r >= 0)
 		r = sp_judge_open_fixtures(judge);
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s", *error.text ? error.text : sp_judge_fault(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "%s",
+				   *error.text ? error.text : sp_judge_fault(r));
 	const struct sp_asking asking = {
 		.policy = source.policy,
 		.gateway = source.gateway,
@@ -175,12 +184,13 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "judging: %s", sp_judge_fault(r));
 	if (judgement.disagree)
-		return sp_cli_fail(SP_EXIT_FAILED,
-				   "the programs say %s (%s), the reference %s (%s): a defect of Sallyport",
-				   sp_verdict_name(judgement.answer.verdict),
-				   sp_reason_name(judgement.answer.reason),
-				   sp_verdict_name(judgement.reference.verdict),
-				   sp_reason_name(judgement.reference.reason));
+		return sp_cli_fail(
+			SP_EXIT_FAILED,
+			"the programs say %s (%s), the reference %s (%s): a defect of Sallyport",
+			sp_verdict_name(judgement.answer.verdict),
+			sp_reason_name(judgement.answer.reason),
+			sp_verdict_name(judgement.reference.verdict),
+			sp_reason_name(judgement.reference.reason));
 	answer = answer_json(&source, &asked, &judgement);
 	return print_answer(cli, question, answer);
 }
@@ -190,20 +200,23 @@ static int ask_daemon(const struct sp_cli *cli, const struct question *question)
 	const struct {
 		const char *field, *text;
 	} fields[] = {
-		{ "from", question->ask.from }, { "idp", question->ask.idp }, { "to", question->ask.to },
-		{ "service", question->ask.service }, { "on", question->ask.on }, { "plane", question->plane },
+		{ "from", question->ask.from }, { "idp", question->ask.idp },
+		{ "to", question->ask.to },     { "service", question->ask.service },
+		{ "on", question->ask.on },     { "plane", question->plane },
 	};
 	__sp_json json_t *request = json_object(), *reply = NULL;
 	int r;
 
 	for (size_t i = 0; i < SP_ARRAY_LEN(fields); i++)
 		if (fields[i].text)
-			json_object_set_new(request, fields[i].field, sp_json_of_text(fields[i].text));
+			json_object_set_new(request, fields[i].field,
+					    sp_json_of_text(fields[i].text));
 	if (question->record) {
 		json_t *record = json_loads(question->record, 0, NULL);
 
 		if (!record)
-			return sp_cli_fail(SP_EXIT_USAGE, "--record takes one audit record, as JSON");
+			return sp_cli_fail(SP_EXIT_USAGE,
+					   "--record takes one audit record, as JSON");
 		json_object_set_new(request, "record", record);
 	}
 	r = sp_client_call(cli, "explain", SP_TAKE_PTR(request), &reply);
@@ -220,17 +233,23 @@ static int check_question(const struct question *question, bool has_file)
 	const struct sp_ask *ask = &question->ask;
 
 	if (question->at)
-		return sp_cli_fail(SP_EXIT_USAGE, "--at is not supported yet: no rule depends on the time so far");
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "--at is not supported yet: no rule depends on the time so far");
 	if (question->record && has_file)
-		return sp_cli_fail(SP_EXIT_USAGE, "--record is asked of the running gateway, which keeps the policies and "
-						  "sessions of that time: leave FILE out");
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "--record is asked of the running gateway, which keeps the "
+				   "policies and sessions of that time: leave FILE out");
 	if (question->machine && !has_file)
-		return sp_cli_fail(SP_EXIT_USAGE, "--gateway goes with FILE: without it the running gateway answers, with "
-						  "its own sallyport.yaml");
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "--gateway goes with FILE: without it the running gateway "
+				   "answers, with its own sallyport.yaml");
 	if (question->record && (ask->from || ask->idp || ask->to || ask->service || ask->on))
-		return sp_cli_fail(SP_EXIT_USAGE, "--record says who, what and where: leave the other questions out");
+		return sp_cli_fail(
+			SP_EXIT_USAGE,
+			"--record says who, what and where: leave the other questions out");
 	if (!question->record && (!ask->from || !ask->to))
-		return sp_cli_fail(SP_EXIT_USAGE, "explain needs --from and --to; see sallyport explain --help");
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "explain needs --from and --to; see sallyport explain --help");
 	return SP_EXIT_OK;
 }
 
@@ -239,15 +258,22 @@ int sp_cli_explain(struct sp_cli *cli, int argc, char **argv)
 	struct question question = { 0 };
 	const char *path[1];
 	const struct sp_option options[] = {
-		{ "from", NULL, &question.ask.from, "WHO", "user, role:NAME, address or anonymous" },
+		{ "from", NULL, &question.ask.from, "WHO",
+		  "user, role:NAME, address or anonymous" },
 		{ "idp", NULL, &question.ask.idp, "NAME", "the user of this provider" },
-		{ "to", NULL, &question.ask.to, "TARGET", "ADDR:PORT[/tcp|udp|sctp], ADDR/icmp, ADDR/proto/N; ADDR or PORT may be names: git:ssh" },
-		{ "service", NULL, &question.ask.service, "SERVICE", "instead of a port in TARGET: a service of the policy, or as tcp/443" },
+		{ "to", NULL, &question.ask.to, "TARGET",
+		  "ADDR:PORT[/tcp|udp|sctp], ADDR/icmp, ADDR/proto/N; ADDR or PORT may be names: "
+		  "git:ssh" },
+		{ "service", NULL, &question.ask.service, "SERVICE",
+		  "instead of a port in TARGET: a service of the policy, or as tcp/443" },
 		{ "on", NULL, &question.ask.on, "IFACE", "the interface it arrives on" },
 		{ "at", NULL, &question.at, "TIME", "not supported yet" },
 		{ "plane", NULL, &question.plane, "PLANE", "ebpf or reference" },
-		{ "gateway", NULL, &question.machine, "FILE", "with FILE: pool and interfaces of this sallyport.yaml" },
-		{ "record", NULL, &question.record, "JSON", "instead of --from and --to, without FILE: ask what an audit record says, as of then" },
+		{ "gateway", NULL, &question.machine, "FILE",
+		  "with FILE: pool and interfaces of this sallyport.yaml" },
+		{ "record", NULL, &question.record, "JSON",
+		  "instead of --from and --to, without FILE: ask what an audit record says, as of "
+		  "then" },
 		{ "exit-code", &question.exit_code, NULL, NULL, "exit 0 allow, 10 deny" },
 		{ 0 },
 	};

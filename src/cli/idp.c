@@ -23,11 +23,12 @@ static int read_idp(const struct sp_paths *paths, const char *name, struct sp_id
 	int r = sp_str_format(&path, "%s/%s.yaml", paths->idp_dir, name);
 
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "naming the file of provider %s: %s", name, sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "naming the file of provider %s: %s", name,
+				   sp_err_text(r));
 	r = sp_file_read(path, SP_IDP_BYTES_MAX, &text, &len);
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_INVALID, "no provider %s: cannot read %s: %s", name, path,
-				   r == -EINVAL ? "it is no regular file" : sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_INVALID, "no provider %s: cannot read %s: %s", name,
+				   path, r == -EINVAL ? "it is no regular file" : sp_err_text(r));
 	r = sp_idp_load(path, text, len, ret_idp, diagnostics);
 	sp_wipe(text, len); /* a file of local users holds hashes */
 	if (r == -EINVAL)
@@ -44,8 +45,9 @@ int sp_cli_idp_load(const struct sp_cli *cli, const struct sp_paths *paths, cons
 	int r;
 
 	if (!*name || *name == '.' || strchr(name, '/'))
-		return sp_cli_fail(SP_EXIT_USAGE, "\"%s\" is no provider's name: it is the name of a file "
-						  "of idp.d, without .yaml",
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "\"%s\" is no provider's name: it is the name of a file of "
+				   "idp.d, without .yaml",
 				   name);
 	r = read_idp(paths, name, ret_idp, &diagnostics);
 	sp_source_print_diagnostics(cli, &diagnostics);
@@ -62,8 +64,8 @@ int sp_cli_idp_load_oidc(const struct sp_cli *cli, const struct sp_paths *paths,
 	if (r != SP_EXIT_OK)
 		return r;
 	if (idp->type != SP_IDP_OIDC)
-		return sp_cli_fail(SP_EXIT_USAGE, "%s is no OIDC provider: its people sign in by password",
-				   name);
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "%s is no OIDC provider: its people sign in by password", name);
 	*ret_idp = SP_TAKE_PTR(idp);
 	return SP_EXIT_OK;
 }
@@ -73,13 +75,14 @@ int sp_cli_idp_load_oidc(const struct sp_cli *cli, const struct sp_paths *paths,
 static json_t *describe_provider(const struct sp_idp *idp)
 {
 	if (idp->type == SP_IDP_LOCAL)
-		return json_pack("{s:s, s:s, s:n, s:n, s:I}", "name", idp->name, "type", "local", "issuer", "client_id",
-				 "users", (json_int_t)idp->user_count);
-	return json_pack("{s:s, s:s, s:s?, s:s?, s:n}", "name", idp->name, "type", "oidc", "issuer", idp->issuer,
-			 "client_id", idp->client_id, "users");
+		return json_pack("{s:s, s:s, s:n, s:n, s:I}", "name", idp->name, "type", "local",
+				 "issuer", "client_id", "users", (json_int_t)idp->user_count);
+	return json_pack("{s:s, s:s, s:s?, s:s?, s:n}", "name", idp->name, "type", "oidc", "issuer",
+			 idp->issuer, "client_id", idp->client_id, "users");
 }
 
-/* Those of @names that can be used. Returns SP_EXIT_OK, or how the worst of the others failed, each said. */
+/* Those of @names that can be used. Returns SP_EXIT_OK, or how the worst of the others failed, each
+ * said. */
 static int list_all(const struct sp_cli *cli, const struct sp_paths *paths, char **names,
 		    size_t count, json_t *list)
 {
@@ -100,7 +103,11 @@ static int list_all(const struct sp_cli *cli, const struct sp_paths *paths, char
 int sp_cli_idp_list(struct sp_cli *cli, int argc, char **argv)
 {
 	static const struct sp_column columns[] = {
-		{ "provider", "name" }, { "type", "type" }, { "users", "users" }, { "issuer", "issuer" }, { 0 },
+		{ "provider", "name" },
+		{ "type", "type" },
+		{ "users", "users" },
+		{ "issuer", "issuer" },
+		{ 0 },
 	};
 	static const struct sp_option options[] = { { 0 } };
 	__sp_paths struct sp_paths paths = { 0 };
@@ -117,7 +124,8 @@ int sp_cli_idp_list(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_fail(SP_EXIT_FAILED, "--root: %s", sp_err_text(r));
 	r = sp_dir_list(paths.idp_dir, ".yaml", &names, &count);
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "cannot read %s: %s", paths.idp_dir, sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "cannot read %s: %s", paths.idp_dir,
+				   sp_err_text(r));
 	list = json_array();
 	r = list_all(cli, &paths, names, count, list);
 	for (size_t i = 0; i < count; i++)
@@ -125,8 +133,8 @@ int sp_cli_idp_list(struct sp_cli *cli, int argc, char **argv)
 	free(names);
 	if (!cli->json)
 		sp_render_table(cli, list, columns);
-	else if (sp_cli_print_json(json_pack("{s:i, s:b, s:O}", "v", 1, "ok", r == SP_EXIT_OK, "providers", list)) !=
-		 SP_EXIT_OK)
+	else if (sp_cli_print_json(json_pack("{s:i, s:b, s:O}", "v", 1, "ok", r == SP_EXIT_OK,
+					     "providers", list)) != SP_EXIT_OK)
 		r = SP_EXIT_FAILED;
 	return r;
 }

@@ -39,7 +39,8 @@ static int find(const struct sp_cli *cli, const char *name, struct sp_idp_file *
 	int r;
 
 	if (!*name || *name == '.' || strchr(name, '/'))
-		return sp_cli_fail(SP_EXIT_USAGE, "--idp %s: a provider is named as its file, without .yaml",
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "--idp %s: a provider is named as its file, without .yaml",
 				   name);
 	file->name = name;
 	r = sp_paths_init(&file->paths, cli->root);
@@ -60,11 +61,13 @@ static int load(const struct sp_cli *cli, struct sp_idp_file *file)
 				   r == -EINVAL ? "it is no regular file" : sp_err_text(r));
 	r = sp_idp_load(file->path, file->text, file->text_len, &file->idp, &diagnostics);
 	if (r == -EINVAL)
-		return fail_invalid(cli, file->path, &diagnostics, "is not valid: put it right first");
+		return fail_invalid(cli, file->path, &diagnostics,
+				    "is not valid: put it right first");
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "checking %s: %s", file->path, sp_err_text(r));
 	if (file->idp->type != SP_IDP_LOCAL)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s is no local provider: its users are the provider's",
+		return sp_cli_fail(SP_EXIT_FAILED,
+				   "%s is no local provider: its users are the provider's",
 				   file->path);
 	return SP_EXIT_OK;
 }
@@ -97,7 +100,8 @@ static int take_lock(struct sp_idp_file *file)
 	if (r == 0)
 		r = sp_str_format(&path, "%s/.lock", file->paths.idp_dir);
 	if (r < 0)
-		return sp_cli_fail(exit_of(r), "cannot make %s: %s", file->paths.idp_dir, sp_err_text(r));
+		return sp_cli_fail(exit_of(r), "cannot make %s: %s", file->paths.idp_dir,
+				   sp_err_text(r));
 	for (int i = 0; i < LOCK_TRIES; i++) {
 		r = sp_lock_take(path, &file->lock_fd, &holder);
 		if (r != -EWOULDBLOCK)
@@ -105,9 +109,11 @@ static int take_lock(struct sp_idp_file *file)
 		nanosleep(&pause, NULL);
 	}
 	if (r == -EWOULDBLOCK)
-		return sp_cli_fail(SP_EXIT_FAILED, "process %d is changing users; try again when it is done",
+		return sp_cli_fail(SP_EXIT_FAILED,
+				   "process %d is changing users; try again when it is done",
 				   (int)holder);
-	return r < 0 ? sp_cli_fail(exit_of(r), "cannot lock %s: %s", path, sp_err_text(r)) : SP_EXIT_OK;
+	return r < 0 ? sp_cli_fail(exit_of(r), "cannot lock %s: %s", path, sp_err_text(r))
+		     : SP_EXIT_OK;
 }
 
 int sp_idp_file_lock(const struct sp_cli *cli, const char *name, struct sp_idp_file *file)
@@ -120,20 +126,23 @@ int sp_idp_file_lock(const struct sp_cli *cli, const char *name, struct sp_idp_f
 	if (r != SP_EXIT_OK)
 		return r;
 	if (lstat(file->path, &st) == 0 && S_ISLNK(st.st_mode))
-		return sp_cli_fail(SP_EXIT_FAILED,
-				   "%s is a symbolic link, which would be replaced: change the file it names",
-				   file->path);
+		return sp_cli_fail(
+			SP_EXIT_FAILED,
+			"%s is a symbolic link, which would be replaced: change the file it names",
+			file->path);
 	return load(cli, file);
 }
 
-/* Owner and group stay; a new file has those of its folder, so that who reads there reads it too. */
+/* Owner and group stay; a new file has those of its folder, so that who reads there reads it
+ * too. */
 static int replace(struct sp_idp_file *file, const char *text, size_t len)
 {
 	struct stat st;
 
 	if (stat(file->text ? file->path : file->paths.idp_dir, &st) < 0)
 		return sp_errno();
-	return sp_file_replace(file->path, text, len, FILE_MODE, st.st_uid == geteuid() ? SP_UID_KEEP : st.st_uid,
+	return sp_file_replace(file->path, text, len, FILE_MODE,
+			       st.st_uid == geteuid() ? SP_UID_KEEP : st.st_uid,
 			       st.st_gid == getegid() ? SP_GID_KEEP : st.st_gid);
 }
 
@@ -143,28 +152,33 @@ int sp_idp_file_change(const struct sp_cli *cli, struct sp_idp_file *file,
 	__sp_cleanup(sp_diagnostics_done) struct sp_diagnostics diagnostics = { 0 };
 	__sp_free char *text = NULL;
 	size_t len;
-	int r = sp_user_edit(file->path, file->text ? file->text : "", file->text_len, change, &text, &len,
-			     &diagnostics);
+	int r = sp_user_edit(file->path, file->text ? file->text : "", file->text_len, change,
+			     &text, &len, &diagnostics);
 
 	switch (r) {
 	case 0:
 		break;
 	case -EEXIST:
-		return sp_cli_fail(SP_EXIT_FAILED, "user %s is there already: sallyport user passwd %s changes "
-						   "the password", change->name, change->name);
+		return sp_cli_fail(
+			SP_EXIT_FAILED,
+			"user %s is there already: sallyport user passwd %s changes the password",
+			change->name, change->name);
 	case -ENOENT:
-		return sp_cli_fail(SP_EXIT_FAILED, "there is no user %s in %s", change->name, file->path);
+		return sp_cli_fail(SP_EXIT_FAILED, "there is no user %s in %s", change->name,
+				   file->path);
 	case -EINVAL:
 		return fail_invalid(cli, file->path, &diagnostics,
 				    "is unchanged: with this change it would not be valid");
 	case -ENOTSUP:
-		return sp_cli_fail(SP_EXIT_FAILED,
-				   "%s is unchanged: its form cannot be changed without harm; edit it by hand",
-				   file->path);
+		return sp_cli_fail(
+			SP_EXIT_FAILED,
+			"%s is unchanged: its form cannot be changed without harm; edit it by hand",
+			file->path);
 	default:
-		return sp_cli_fail(SP_EXIT_FAILED, "%s is unchanged: %s", file->path, sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "%s is unchanged: %s", file->path,
+				   sp_err_text(r));
 	}
 	r = replace(file, text, len);
-	return r < 0 ? sp_cli_fail(exit_of(r), "%s is unchanged: %s", file->path, sp_err_text(r)) :
-		       SP_EXIT_OK;
+	return r < 0 ? sp_cli_fail(exit_of(r), "%s is unchanged: %s", file->path, sp_err_text(r))
+		     : SP_EXIT_OK;
 }

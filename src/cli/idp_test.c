@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sallyport idp test: reach a provider as the portal does, step by step, and say where it ends. Its last
- * step asks for a code, which nobody enters: that is the only proof that client and secret are right. */
+/* sallyport idp test: reach a provider as the portal does, step by step, and say where it ends. Its
+ * last step asks for a code, which nobody enters: that is the only proof that client and secret are
+ * right. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -39,15 +40,16 @@ static void print_step(const struct sp_cli *cli, const char *step, const char *u
 	sp_cli_print("%s\n", trouble ? trouble->detail : "");
 }
 
-static void report(struct tour *tour, const char *step, const char *url, const struct sp_finding *trouble)
+static void report(struct tour *tour, const char *step, const char *url,
+		   const struct sp_finding *trouble)
 {
 	tour->failed |= trouble != NULL;
 	if (tour->steps)
 		json_array_append_new(tour->steps,
-				      json_pack("{s:s, s:b, s:s?, s:s?, s:s?}", "step", step, "ok", !trouble,
-						"url", url, "reason",
-						trouble ? sp_refusal_word(trouble->reason) : NULL, "detail",
-						trouble ? trouble->detail : NULL));
+				      json_pack("{s:s, s:b, s:s?, s:s?, s:s?}", "step", step, "ok",
+						!trouble, "url", url, "reason",
+						trouble ? sp_refusal_word(trouble->reason) : NULL,
+						"detail", trouble ? trouble->detail : NULL));
 	else
 		print_step(tour->cli, step, url, trouble);
 }
@@ -58,8 +60,8 @@ static struct sp_idp_time time_now(void)
 }
 
 /* Carry out @request, which is used up. What cannot even be begun is a failure to answer. */
-static void fetch(const struct tour *tour, struct sp_http_request *request, struct sp_http_reply *ret_reply,
-		  char **ret_body)
+static void fetch(const struct tour *tour, struct sp_http_request *request,
+		  struct sp_http_reply *ret_reply, char **ret_body)
 {
 	int r = sp_fetch(request, tour->trust, ret_reply, ret_body);
 
@@ -113,8 +115,8 @@ static void ask_for_code(struct tour *tour, struct sp_oidc *oidc)
 /* What a provider's file calls by a relative name is beside it. */
 static int resolve(const struct sp_paths *paths, const char *name, char **ret_path)
 {
-	return name[0] == '/' ? sp_str_format(ret_path, "%s", name) :
-				sp_str_format(ret_path, "%s/%s", paths->idp_dir, name);
+	return name[0] == '/' ? sp_str_format(ret_path, "%s", name)
+			      : sp_str_format(ret_path, "%s/%s", paths->idp_dir, name);
 }
 
 /* *@ret_secret NULL: a public client. */
@@ -153,9 +155,10 @@ static void print_advice(const struct sp_cli *cli, const char *title, const json
 			     sp_cli_paint(cli, SP_PLAIN), json_string_value(item));
 }
 
-/* Returns what is wrong in the file here. @ret_there: what to set there. @ret_vendor NULL: none of those known. */
-static json_t *advise(const struct sp_idp *idp, const struct sp_oidc *oidc, const struct sp_vendor **ret_vendor,
-		      json_t **ret_there)
+/* Returns what is wrong in the file here. @ret_there: what to set there. @ret_vendor NULL: none of
+ * those known. */
+static json_t *advise(const struct sp_idp *idp, const struct sp_oidc *oidc,
+		      const struct sp_vendor **ret_vendor, json_t **ret_there)
 {
 	const struct sp_discovery *discovery = sp_oidc_get_discovery(oidc);
 	const struct sp_vendor *vendor = sp_vendor_recognise(idp->issuer, discovery);
@@ -176,19 +179,21 @@ static int print_end(const struct sp_cli *cli, const struct sp_idp *idp, const s
 	__sp_json json_t *there = NULL, *here = advise(idp, oidc, &vendor, &there);
 
 	if (cli->json)
-		return sp_cli_print_json(json_pack("{s:i, s:b, s:s, s:s, s:s?, s:o, s:O, s:O}", "v", 1, "ok",
-						   !tour->failed, "name", idp->name, "issuer", idp->issuer, "vendor",
-						   vendor ? vendor->name : NULL, "steps", tour->steps, "here", here,
-						   "there", there));
+		return sp_cli_print_json(json_pack("{s:i, s:b, s:s, s:s, s:s?, s:o, s:O, s:O}", "v",
+						   1, "ok", !tour->failed, "name", idp->name,
+						   "issuer", idp->issuer, "vendor",
+						   vendor ? vendor->name : NULL, "steps",
+						   tour->steps, "here", here, "there", there));
 	print_advice(cli, "here", here);
 	if (vendor)
-		sp_cli_print("%-10s %s: docs/providers.md, \"%s\"\n", "provider", vendor->name, vendor->section);
+		sp_cli_print("%-10s %s: docs/providers.md, \"%s\"\n", "provider", vendor->name,
+			     vendor->section);
 	print_advice(cli, "there", there);
 	return SP_EXIT_OK;
 }
 
-static int run_tour(const struct sp_cli *cli, const struct sp_paths *paths, const struct sp_idp *idp,
-		    const char *secret)
+static int run_tour(const struct sp_cli *cli, const struct sp_paths *paths,
+		    const struct sp_idp *idp, const char *secret)
 {
 	__sp_cleanup(sp_oidc_freep) struct sp_oidc *oidc = NULL;
 	__sp_free char *ca = NULL;
@@ -199,7 +204,8 @@ static int run_tour(const struct sp_cli *cli, const struct sp_paths *paths, cons
 	if (r == 0)
 		r = sp_oidc_new(idp, secret, &oidc);
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "provider %s cannot be used: %s", idp->name, sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "provider %s cannot be used: %s", idp->name,
+				   sp_err_text(r));
 	trust.ca_file = ca;
 	tour.steps = cli->json ? json_array() : NULL;
 	if (fetch_document(&tour, oidc, "discovery") && fetch_document(&tour, oidc, "keys"))

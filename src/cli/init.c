@@ -62,7 +62,8 @@ static void put_nets(struct sp_buf *out, const struct sp_init_nets *nets)
 static int ask(struct run *run, const char *what, const char *found, const char **wish)
 {
 	__sp_free char *question = NULL, *answer = NULL;
-	int r = sp_str_format(&question, "%s%s%s%s: ", what, *found ? " [" : "", found, *found ? "]" : "");
+	int r = sp_str_format(&question, "%s%s%s%s: ", what, *found ? " [" : "", found,
+			      *found ? "]" : "");
 
 	if (r == 0)
 		r = sp_terminal_ask(question, ANSWER_MAX, &answer);
@@ -80,10 +81,12 @@ static int ask(struct run *run, const char *what, const char *found, const char 
 /* What the machine says by itself is offered; where it says nothing there is no default. */
 static int ask_wishes(struct run *run)
 {
-	__sp_buf struct sp_buf edge = SP_BUF_INIT, inside = SP_BUF_INIT, admins = SP_BUF_INIT, pool = SP_BUF_INIT;
+	__sp_buf struct sp_buf edge = SP_BUF_INIT, inside = SP_BUF_INIT, admins = SP_BUF_INIT,
+			       pool = SP_BUF_INIT;
 	struct sp_init_wishes *wishes = &run->wishes;
 	char problem[SP_INIT_PROBLEM_MAX];
-	const bool is_complete = sp_init_plan_make(&run->seen.facts, wishes, &run->plan, problem) == 0;
+	const bool is_complete =
+		sp_init_plan_make(&run->seen.facts, wishes, &run->plan, problem) == 0;
 	int r = SP_EXIT_OK;
 
 	if (!is_complete)
@@ -95,11 +98,14 @@ static int ask_wishes(struct run *run)
 	if (!wishes->edge)
 		r = ask(run, "interface to the internet", sp_buf_get(&edge), &wishes->edge);
 	if (r == SP_EXIT_OK && !wishes->inside)
-		r = ask(run, "interfaces to the inner networks, by commas", sp_buf_get(&inside), &wishes->inside);
+		r = ask(run, "interfaces to the inner networks, by commas", sp_buf_get(&inside),
+			&wishes->inside);
 	if (r == SP_EXIT_OK && !wishes->portal_name)
-		r = ask(run, "name or address people reach this machine by", run->plan.host, &wishes->portal_name);
+		r = ask(run, "name or address people reach this machine by", run->plan.host,
+			&wishes->portal_name);
 	if (r == SP_EXIT_OK && !wishes->admin_from)
-		r = ask(run, "networks you administer it from", sp_buf_get(&admins), &wishes->admin_from);
+		r = ask(run, "networks you administer it from", sp_buf_get(&admins),
+			&wishes->admin_from);
 	if (r == SP_EXIT_OK && !wishes->pool)
 		r = ask(run, "addresses for people's devices", sp_buf_get(&pool), &wishes->pool);
 	return r;
@@ -114,17 +120,20 @@ static int refuse_existing(const struct run *run)
 	for (size_t i = 0; i < SP_ARRAY_LEN(files) && !run->forces; i++)
 		if (access(files[i], F_OK) == 0)
 			return sp_cli_fail(SP_EXIT_FAILED,
-					   "%s is there already, and nothing was written: --force writes a new one "
-					   "and keeps this one beside it", files[i]);
+					   "%s is there already, and nothing was written: --force "
+					   "writes a new one and keeps this one beside it",
+					   files[i]);
 	return SP_EXIT_OK;
 }
 
-/* What stands at @path gets a second name, a free one. Returns 0, also if nothing stands there; -errno. */
+/* What stands at @path gets a second name, a free one. Returns 0, also if nothing stands there;
+ * -errno. */
 static int keep_old(const char *path)
 {
 	for (unsigned i = 1; i <= KEPT_MAX; i++) {
 		__sp_free char *kept = NULL;
-		int r = sp_str_format(&kept, i == 1 ? "%s.before-init" : "%s.before-init.%u", path, i);
+		int r = sp_str_format(&kept, i == 1 ? "%s.before-init" : "%s.before-init.%u", path,
+				      i);
 
 		if (r < 0)
 			return r;
@@ -145,12 +154,14 @@ static int write_file(const char *path, const char *text)
 	if (r == 0)
 		r = sp_file_replace(path, text, strlen(text), FILE_MODE, SP_UID_KEEP, SP_GID_KEEP);
 	if (r < 0)
-		return sp_cli_fail(r == -EACCES || r == -EPERM ? SP_EXIT_NOT_PERMITTED : SP_EXIT_FAILED,
+		return sp_cli_fail(r == -EACCES || r == -EPERM ? SP_EXIT_NOT_PERMITTED
+							       : SP_EXIT_FAILED,
 				   "cannot write %s: %s", path, sp_err_text(r));
 	return SP_EXIT_OK;
 }
 
-/* Its files are for the portal to read, and for no other user: a new one takes the folder's group. */
+/* Its files are for the portal to read, and for no other user: a new one takes the folder's
+ * group. */
 static void make_idp_dir(const struct run *run)
 {
 	struct sp_user portal;
@@ -169,7 +180,8 @@ static int write_files(const struct run *run)
 	if (r == 0)
 		r = sp_dir_make(run->paths.etc_dir, 0755);
 	if (r < 0)
-		return sp_cli_fail(r == -EACCES || r == -EPERM ? SP_EXIT_NOT_PERMITTED : SP_EXIT_FAILED,
+		return sp_cli_fail(r == -EACCES || r == -EPERM ? SP_EXIT_NOT_PERMITTED
+							       : SP_EXIT_FAILED,
 				   "cannot make %s: %s", run->paths.etc_dir, sp_err_text(r));
 	make_idp_dir(run);
 	r = write_file(run->paths.machine_file, machine);
@@ -178,7 +190,8 @@ static int write_files(const struct run *run)
 
 /* ---- what is said ---- */
 
-static void say_list(const char *title, void (*put)(struct sp_buf *, const void *), const void *list)
+static void say_list(const char *title, void (*put)(struct sp_buf *, const void *),
+		     const void *list)
 {
 	__sp_buf struct sp_buf text = SP_BUF_INIT;
 
@@ -206,10 +219,12 @@ static void say_plan(const struct run *run)
 	if (plan->left_out.count)
 		say_list("left out", put_names_of, &plan->left_out);
 	say_list("pool", put_nets_of, &plan->pool);
-	sp_cli_say("  %-8s %s, UDP %u and TCP %u\n", "portal", plan->host, plan->tunnel_port, plan->portal_port);
+	sp_cli_say("  %-8s %s, UDP %u and TCP %u\n", "portal", plan->host, plan->tunnel_port,
+		   plan->portal_port);
 	say_list("ssh from", put_nets_of, &plan->admins);
 	if (plan->is_admin_guessed)
-		sp_cli_say("           (nobody said from where this machine is administered: --admin-from)\n");
+		sp_cli_say("           (nobody said from where this machine is administered: "
+			   "--admin-from)\n");
 }
 
 static int print_result(const struct run *run)
@@ -217,8 +232,9 @@ static int print_result(const struct run *run)
 	const struct sp_paths *paths = &run->paths;
 
 	if (run->cli->json)
-		return sp_cli_print_json(json_pack("{s:i, s:s, s:s, s:s}", "v", 1, "machine", paths->machine_file,
-						   "policy", paths->policy_file, "host", run->plan.host));
+		return sp_cli_print_json(json_pack("{s:i, s:s, s:s, s:s}", "v", 1, "machine",
+						   paths->machine_file, "policy",
+						   paths->policy_file, "host", run->plan.host));
 	sp_cli_print("wrote %s and %s\n"
 		     "next, a first person, the services and the policy:\n"
 		     "  sallyport user add NAME --groups staff\n"
@@ -250,13 +266,14 @@ static int make_plan(struct run *run)
 	int r = sp_init_look("/etc/resolv.conf", getenv("SSH_CONNECTION"), &run->seen);
 
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "cannot look at this machine: %s", sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "cannot look at this machine: %s",
+				   sp_err_text(r));
 	r = run->asks ? ask_wishes(run) : SP_EXIT_OK;
 	if (r != SP_EXIT_OK)
 		return r;
-	return sp_init_plan_make(&run->seen.facts, &run->wishes, &run->plan, problem) < 0 ?
-		       sp_cli_fail(SP_EXIT_FAILED, "%s; nothing was written", problem) :
-		       SP_EXIT_OK;
+	return sp_init_plan_make(&run->seen.facts, &run->wishes, &run->plan, problem) < 0
+		       ? sp_cli_fail(SP_EXIT_FAILED, "%s; nothing was written", problem)
+		       : SP_EXIT_OK;
 }
 
 static int init(struct run *run)
@@ -283,13 +300,19 @@ int sp_cli_init(struct sp_cli *cli, int argc, char **argv)
 	struct sp_init_wishes *wishes = &run.wishes;
 	bool yes = false;
 	const struct sp_option options[] = {
-		{ "edge", NULL, &wishes->edge, "IF[,IF]", "interfaces to the internet (default: of the default route)" },
-		{ "inside", NULL, &wishes->inside, "IF[,IF]", "interfaces to the inner networks; none: there is no such" },
-		{ "pool", NULL, &wishes->pool, "NET[,NET]", "addresses for people's devices (default: free ones)" },
-		{ "portal-name", NULL, &wishes->portal_name, "HOST", "what people reach this machine by (default: its address)" },
-		{ "admin-from", NULL, &wishes->admin_from, "NET[,NET]", "where ssh stays open to (default: where you come from)" },
+		{ "edge", NULL, &wishes->edge, "IF[,IF]",
+		  "interfaces to the internet (default: of the default route)" },
+		{ "inside", NULL, &wishes->inside, "IF[,IF]",
+		  "interfaces to the inner networks; none: there is no such" },
+		{ "pool", NULL, &wishes->pool, "NET[,NET]",
+		  "addresses for people's devices (default: free ones)" },
+		{ "portal-name", NULL, &wishes->portal_name, "HOST",
+		  "what people reach this machine by (default: its address)" },
+		{ "admin-from", NULL, &wishes->admin_from, "NET[,NET]",
+		  "where ssh stays open to (default: where you come from)" },
 		{ "yes", &yes, NULL, NULL, "ask nothing" },
-		{ "force", &run.forces, NULL, NULL, "write over the files that are there; they are kept beside" },
+		{ "force", &run.forces, NULL, NULL,
+		  "write over the files that are there; they are kept beside" },
 		{ 0 },
 	};
 	size_t count;

@@ -85,7 +85,8 @@ static int look_at_addresses(struct sp_netlink *netlink, const struct sp_link *l
 	int r = sp_netlink_list_addresses(netlink, 0, &addresses, &address_count);
 
 	for (size_t i = 0; r == 0 && i < address_count; i++) {
-		const struct sp_init_way way = { .to = addresses[i].prefix, .is_address = true,
+		const struct sp_init_way way = { .to = addresses[i].prefix,
+						 .is_address = true,
 						 .own = addresses[i].addr };
 		const char *iface = name_of(links, count, addresses[i].ifindex);
 
@@ -140,7 +141,8 @@ static void look_at_resolvers(const char *path, struct sp_init_seen *seen)
 		char word[SP_ADDR_TEXT_MAX];
 		struct sp_addr addr;
 
-		if (sscanf(line, " nameserver %47s", word) == 1 && sp_addr_parse(word, &addr) == 0 &&
+		if (sscanf(line, " nameserver %47s", word) == 1 &&
+		    sp_addr_parse(word, &addr) == 0 &&
 		    seen->facts.resolver_count < SP_ARRAY_LEN(seen->resolvers))
 			seen->resolvers[seen->facts.resolver_count++] = addr;
 	}
@@ -154,8 +156,8 @@ static void look_at_admin(const char *ssh_connection, struct sp_init_facts *fact
 	unsigned port;
 
 	facts->ssh_port = SSH_PORT;
-	if (!ssh_connection || sscanf(ssh_connection, "%47s %*s %*s %u", client, &port) != 2 || port < 1 ||
-	    port > UINT16_MAX || sp_addr_parse(client, &facts->admin) < 0)
+	if (!ssh_connection || sscanf(ssh_connection, "%47s %*s %*s %u", client, &port) != 2 ||
+	    port < 1 || port > UINT16_MAX || sp_addr_parse(client, &facts->admin) < 0)
 		return;
 	facts->has_admin = true;
 	facts->ssh_port = (uint16_t)port;
@@ -166,7 +168,8 @@ static bool is_free(int type, uint16_t port)
 	const struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
 	__sp_close int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 
-	return fd < 0 || bind(fd, (const struct sockaddr *)&any, sizeof(any)) == 0 || errno != EADDRINUSE;
+	return fd < 0 || bind(fd, (const struct sockaddr *)&any, sizeof(any)) == 0 ||
+	       errno != EADDRINUSE;
 }
 
 static uint16_t find_port(int type, uint16_t wanted, uint16_t instead)
@@ -195,7 +198,8 @@ int sp_init_look(const char *resolv_conf, const char *ssh_connection, struct sp_
 		r = look_at_addresses(netlink, links, count, &seen);
 	if (r == 0)
 		r = look_at_routes(links, count, &seen);
-	if (r == 0 && getrandom(seen.facts.seed, sizeof(seen.facts.seed), 0) != sizeof(seen.facts.seed))
+	if (r == 0 &&
+	    getrandom(seen.facts.seed, sizeof(seen.facts.seed), 0) != sizeof(seen.facts.seed))
 		r = -EIO;
 	if (r < 0)
 		return r;

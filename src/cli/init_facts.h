@@ -19,6 +19,7 @@ void sp_init_seen_done(struct sp_init_seen *seen);
 
 /* @resolv_conf  where the resolvers stand.   @ssh_connection  $SSH_CONNECTION; NULL: none.
  * Returns 0; -ENOMEM; -errno. */
-int sp_init_look(const char *resolv_conf, const char *ssh_connection, struct sp_init_seen *ret_seen);
+int sp_init_look(const char *resolv_conf, const char *ssh_connection,
+		 struct sp_init_seen *ret_seen);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "base/array.h"
 
-#define V4_BITS 96u   /* before an IPv4 address in 16 bytes */
+#define V4_BITS 96u /* before an IPv4 address in 16 bytes */
 #define ETHERNET 1u
 #define POOL_BITS 20u /* 4094 devices */
 
@@ -51,7 +51,8 @@ static bool is_nearly_all(const struct sp_prefix *prefix)
 	return prefix->prefix_len < (is_v4 ? V4_BITS + 8 : 4);
 }
 
-const struct sp_prefix *sp_init_find_overlap(const struct sp_init_facts *facts, const struct sp_prefix *pool)
+const struct sp_prefix *sp_init_find_overlap(const struct sp_init_facts *facts,
+					     const struct sp_prefix *pool)
 {
 	for (size_t i = 0; i < facts->way_count; i++)
 		if (!is_nearly_all(&facts->ways[i].to) && overlaps(&facts->ways[i].to, pool))
@@ -61,7 +62,8 @@ const struct sp_prefix *sp_init_find_overlap(const struct sp_init_facts *facts, 
 
 static struct sp_prefix v4_prefix(uint32_t host_order, unsigned len)
 {
-	const uint8_t bytes[4] = { host_order >> 24, host_order >> 16, host_order >> 8, host_order };
+	const uint8_t bytes[4] = { host_order >> 24, host_order >> 16, host_order >> 8,
+				   host_order };
 	const struct sp_addr addr = sp_addr_from_v4(bytes);
 	struct sp_prefix prefix = { .prefix_len = V4_BITS + len };
 
@@ -69,8 +71,9 @@ static struct sp_prefix v4_prefix(uint32_t host_order, unsigned len)
 	return prefix;
 }
 
-/* Private ranges, and those of their prefixes that few people have at home: not the first of 10/8, nor what
- * Docker takes of 172.16/12. 100.64/10 is carriers' and Tailscale's: it is taken last, and not beside either. */
+/* Private ranges, and those of their prefixes that few people have at home: not the first of 10/8,
+ * nor what Docker takes of 172.16/12. 100.64/10 is carriers' and Tailscale's: it is taken last, and
+ * not beside either. */
 static const struct pool_range {
 	uint32_t first;
 	unsigned bits;
@@ -82,8 +85,8 @@ static const struct pool_range {
 	{ 0x64400000, 10, 0, true },
 };
 
-static bool pick_in_range(const struct sp_init_facts *facts, const struct pool_range *range, uint32_t start,
-			  struct sp_prefix *ret_pool)
+static bool pick_in_range(const struct sp_init_facts *facts, const struct pool_range *range,
+			  uint32_t start, struct sp_prefix *ret_pool)
 {
 	const struct sp_prefix whole = v4_prefix(range->first, range->bits);
 	const uint32_t count = (1u << (POOL_BITS - range->bits)) - range->skipped;
@@ -176,13 +179,15 @@ static bool next_word(const char **text, char *word, size_t size)
 /* Docker calls a network's bridge br- and 12 hexadecimal digits. */
 static bool is_docker_bridge(const char *name)
 {
-	return !strncmp(name, "br-", 3) && strlen(name) == 15 && strspn(name + 3, "0123456789abcdef") == 12;
+	return !strncmp(name, "br-", 3) && strlen(name) == 15 &&
+	       strspn(name + 3, "0123456789abcdef") == 12;
 }
 
 bool sp_init_is_others(const char *name, uint16_t type)
 {
-	static const char *const prefixes[] = { "docker", "virbr", "vnet", "veth", "cni", "flannel", "cali", "lxc",
-						"lxdbr", "podman", "tailscale", "zt" };
+	static const char *const prefixes[] = { "docker", "virbr",   "vnet",      "veth",
+						"cni",    "flannel", "cali",      "lxc",
+						"lxdbr",  "podman",  "tailscale", "zt" };
 
 	if (type != ETHERNET || is_docker_bridge(name))
 		return true;
@@ -206,7 +211,8 @@ static void list_links(const struct sp_init_facts *facts, char *buf, size_t size
 
 	buf[0] = '\0';
 	for (size_t i = 0; i < facts->link_count && used < size; i++)
-		used += (size_t)snprintf(buf + used, size - used, "%s%s", i ? ", " : "", facts->links[i].name);
+		used += (size_t)snprintf(buf + used, size - used, "%s%s", i ? ", " : "",
+					 facts->links[i].name);
 }
 
 static int read_names(const struct sp_init_facts *facts, const char *option, const char *text,
@@ -217,7 +223,8 @@ static int read_names(const struct sp_init_facts *facts, const char *option, con
 	while (next_word(&text, word, sizeof(word))) {
 		if (!find_link(facts, word)) {
 			list_links(facts, there, sizeof(there));
-			return fail(problem, "--%s %s: there is no such interface that is up; there are: %s",
+			return fail(problem,
+				    "--%s %s: there is no such interface that is up; there are: %s",
 				    option, word, *there ? there : "none");
 		}
 		add_name(names, word);
@@ -225,15 +232,16 @@ static int read_names(const struct sp_init_facts *facts, const char *option, con
 	return names->count ? 0 : fail(problem, "--%s: no interface is named", option);
 }
 
-static void add_ways_out(const struct sp_init_facts *facts, bool is_others, struct sp_init_names *names)
+static void add_ways_out(const struct sp_init_facts *facts, bool is_others,
+			 struct sp_init_names *names)
 {
 	for (size_t i = 0; i < facts->link_count; i++)
 		if (facts->links[i].leads_out && facts->links[i].is_others == is_others)
 			add_name(names, facts->links[i].name);
 }
 
-static int choose_edge(const struct sp_init_facts *facts, const char *wish, struct sp_init_plan *plan,
-		       char *problem)
+static int choose_edge(const struct sp_init_facts *facts, const char *wish,
+		       struct sp_init_plan *plan, char *problem)
 {
 	char there[200];
 
@@ -243,9 +251,11 @@ static int choose_edge(const struct sp_init_facts *facts, const char *wish, stru
 	if (plan->edge.count == 0) /* a dial-up line (PPP) */
 		add_ways_out(facts, true, &plan->edge);
 	list_links(facts, there, sizeof(there));
-	return plan->edge.count ? 0 :
-				  fail(problem, "no default route says which interface leads to the internet: name it "
-						"with --edge; there are: %s", *there ? there : "none that is up");
+	return plan->edge.count ? 0
+				: fail(problem,
+				       "no default route says which interface leads to the "
+				       "internet: name it with --edge; there are: %s",
+				       *there ? there : "none that is up");
 }
 
 static bool is_link_local(const struct sp_prefix *prefix)
@@ -266,8 +276,8 @@ static bool has_address(const struct sp_init_facts *facts, const char *name)
 	return false;
 }
 
-static int choose_inside(const struct sp_init_facts *facts, const char *wish, struct sp_init_plan *plan,
-			 char *problem)
+static int choose_inside(const struct sp_init_facts *facts, const char *wish,
+			 struct sp_init_plan *plan, char *problem)
 {
 	if (wish && !strcmp(wish, "none"))
 		return 0;
@@ -283,9 +293,11 @@ static int choose_inside(const struct sp_init_facts *facts, const char *wish, st
 	if (plan->inside.count)
 		return 0;
 	return fail(problem,
-		    "there is no inner interface beside %s: a gateway stands between two networks. Set the second "
-		    "one up and give it an address, or name it with --inside; with one interface alone say --inside "
-		    "none: people then reach what lies on %s's own network", plan->edge.name[0], plan->edge.name[0]);
+		    "there is no inner interface beside %s: a gateway stands between two networks. "
+		    "Set the second one up and give it an address, or name it with --inside; with "
+		    "one interface alone say --inside none: people then reach what lies on %s's "
+		    "own network",
+		    plan->edge.name[0], plan->edge.name[0]);
 }
 
 static int choose_interfaces(const struct sp_init_facts *facts, const struct sp_init_wishes *wishes,
@@ -330,11 +342,13 @@ static bool is_in(const struct sp_init_nets *nets, const struct sp_addr *addr)
 static void choose_dns(const struct sp_init_facts *facts, struct sp_init_plan *plan)
 {
 	for (size_t i = 0; i < facts->resolver_count; i++)
-		if (plan->dns_count < SP_ARRAY_LEN(plan->dns) && is_in(&plan->inside_nets, &facts->resolvers[i]))
+		if (plan->dns_count < SP_ARRAY_LEN(plan->dns) &&
+		    is_in(&plan->inside_nets, &facts->resolvers[i]))
 			plan->dns[plan->dns_count++] = facts->resolvers[i];
 }
 
-static int read_prefixes(const char *option, const char *text, struct sp_init_nets *nets, char *problem)
+static int read_prefixes(const char *option, const char *text, struct sp_init_nets *nets,
+			 char *problem)
 {
 	char word[SP_PREFIX_TEXT_MAX], meant[SP_PREFIX_TEXT_MAX];
 	struct sp_prefix prefix;
@@ -343,18 +357,20 @@ static int read_prefixes(const char *option, const char *text, struct sp_init_ne
 		int r = sp_prefix_parse(word, &prefix);
 
 		if (r == -EBADMSG)
-			return fail(problem, "--%s %s has host bits set: is %s meant?", option, word,
-				    sp_prefix_format(&prefix, meant));
+			return fail(problem, "--%s %s has host bits set: is %s meant?", option,
+				    word, sp_prefix_format(&prefix, meant));
 		if (r < 0)
-			return fail(problem, "--%s %s: that is no network, such as 10.30.0.0/16 or fd00:30::/64", option,
-				    word);
+			return fail(
+				problem,
+				"--%s %s: that is no network, such as 10.30.0.0/16 or fd00:30::/64",
+				option, word);
 		add_net(nets, &prefix);
 	}
 	return nets->count ? 0 : fail(problem, "--%s: no network is named", option);
 }
 
-static int choose_admins(const struct sp_init_facts *facts, const char *wish, struct sp_init_plan *plan,
-			 char *problem)
+static int choose_admins(const struct sp_init_facts *facts, const char *wish,
+			 struct sp_init_plan *plan, char *problem)
 {
 	plan->ssh_port = facts->ssh_port;
 	if (wish)
@@ -368,13 +384,14 @@ static int choose_admins(const struct sp_init_facts *facts, const char *wish, st
 	}
 	plan->is_admin_guessed = true;
 	plan->admins = plan->inside.count ? plan->inside_nets : plan->upstream;
-	return plan->admins.count ? 0 :
-				    fail(problem, "nothing says from where you administer this machine: name it with "
-						  "--admin-from, such as --admin-from 192.0.2.0/28");
+	return plan->admins.count
+		       ? 0
+		       : fail(problem, "nothing says from where you administer this machine: name "
+				       "it with --admin-from, such as --admin-from 192.0.2.0/28");
 }
 
-static int choose_pool(const struct sp_init_facts *facts, const char *wish, struct sp_init_plan *plan,
-		       char *problem)
+static int choose_pool(const struct sp_init_facts *facts, const char *wish,
+		       struct sp_init_plan *plan, char *problem)
 {
 	char pool_text[SP_PREFIX_TEXT_MAX], used_text[SP_PREFIX_TEXT_MAX];
 	struct sp_prefix picked;
@@ -390,8 +407,9 @@ static int choose_pool(const struct sp_init_facts *facts, const char *wish, stru
 		const struct sp_prefix *used = sp_init_find_overlap(facts, &plan->pool.net[i]);
 
 		if (used)
-			return fail(problem, "the pool %s collides with %s, which this machine has or routes to: take "
-					     "one nobody uses, with --pool",
+			return fail(problem,
+				    "the pool %s collides with %s, which this machine has or "
+				    "routes to: take one nobody uses, with --pool",
 				    sp_prefix_format(&plan->pool.net[i], pool_text),
 				    sp_prefix_format(used, used_text));
 	}
@@ -408,7 +426,8 @@ static const struct sp_addr *find_outer_address(const struct sp_init_facts *fact
 	for (size_t i = 0; i < facts->way_count; i++) {
 		const struct sp_init_way *way = &facts->ways[i];
 
-		if (!way->is_address || !has_name(&plan->edge, way->iface) || is_link_local(&way->to))
+		if (!way->is_address || !has_name(&plan->edge, way->iface) ||
+		    is_link_local(&way->to))
 			continue;
 		if (!found || (sp_addr_is_v4(&way->own) && !sp_addr_is_v4(found)))
 			found = &way->own;
@@ -416,23 +435,28 @@ static const struct sp_addr *find_outer_address(const struct sp_init_facts *fact
 	return found;
 }
 
-static int choose_host(const struct sp_init_facts *facts, const char *wish, struct sp_init_plan *plan,
-		       char *problem)
+static int choose_host(const struct sp_init_facts *facts, const char *wish,
+		       struct sp_init_plan *plan, char *problem)
 {
 	char text[SP_ADDR_TEXT_MAX];
 	const struct sp_addr *outer = find_outer_address(facts, plan);
 	struct sp_addr addr;
 
 	if (!wish && !outer)
-		return fail(problem, "%s has no address people could connect to: name this machine with --portal-name",
+		return fail(problem,
+			    "%s has no address people could connect to: name this machine with "
+			    "--portal-name",
 			    plan->edge.name[0]);
 	if (!wish)
 		wish = sp_addr_format(outer, text);
-	if (!*wish || strlen(wish) > 253 || strspn(wish, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-							"0123456789.-:") != strlen(wish))
-		return fail(problem, "--portal-name is a host's name or address, such as gate.example.org");
+	if (!*wish || strlen(wish) > 253 ||
+	    strspn(wish, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:") !=
+		    strlen(wish))
+		return fail(problem,
+			    "--portal-name is a host's name or address, such as gate.example.org");
 	if (strchr(wish, ':') && sp_addr_parse(wish, &addr) < 0)
-		return fail(problem, "--portal-name %s: that is no address, and a name has no colon", wish);
+		return fail(problem,
+			    "--portal-name %s: that is no address, and a name has no colon", wish);
 	snprintf(plan->host, sizeof(plan->host), strchr(wish, ':') ? "[%s]" : "%s", wish);
 	return 0;
 }
@@ -440,7 +464,8 @@ static int choose_host(const struct sp_init_facts *facts, const char *wish, stru
 int sp_init_plan_make(const struct sp_init_facts *facts, const struct sp_init_wishes *wishes,
 		      struct sp_init_plan *ret_plan, char problem[SP_INIT_PROBLEM_MAX])
 {
-	struct sp_init_plan plan = { .tunnel_port = facts->tunnel_port, .portal_port = facts->portal_port };
+	struct sp_init_plan plan = { .tunnel_port = facts->tunnel_port,
+				     .portal_port = facts->portal_port };
 	int r = choose_interfaces(facts, wishes, &plan, problem);
 
 	if (r < 0)

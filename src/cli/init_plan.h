@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A first configuration, made from what a machine is and what its administrator wants. Pure: what was seen goes
- * in, a plan and its two files come out.
+/* A first configuration, made from what a machine is and what its administrator wants. Pure: what
+ * was seen goes in, a plan and its two files come out.
  *
- * The plan keeps what works today: the way in the administrator came by, and what the inner networks reach
- * through this machine. New are the tunnel, the portal, and a first role. */
+ * The plan keeps what works today: the way in the administrator came by, and what the inner
+ * networks reach through this machine. New are the tunnel, the portal, and a first role. */
 #ifndef SALLYPORT_CLI_INIT_PLAN_H
 #define SALLYPORT_CLI_INIT_PLAN_H
 
@@ -20,8 +20,8 @@
 #define SP_INIT_SEED_BYTES 16
 #define SP_INIT_PROBLEM_MAX 512
 
-/* Is an interface of this name and kind (ARPHRD_…) a container's or another program's tunnel? Their owners expect
- * them as they are. A bridge of one's own is none, whatever it is called. */
+/* Is an interface of this name and kind (ARPHRD_…) a container's or another program's tunnel? Their
+ * owners expect them as they are. A bridge of one's own is none, whatever it is called. */
 bool sp_init_is_others(const char *name, uint16_t type);
 
 /* An interface that is up and might be listed. */
@@ -69,9 +69,10 @@ struct sp_init_nets {
 };
 
 struct sp_init_plan {
-	struct sp_init_names edge, inside, left_out; /* no names inside: one interface is all there is */
-	struct sp_init_nets inside_nets;             /* at home behind the inner interfaces */
-	struct sp_init_nets upstream;                /* between here and the internet */
+	/* no names inside: one interface is all there is */
+	struct sp_init_names edge, inside, left_out;
+	struct sp_init_nets inside_nets; /* at home behind the inner interfaces */
+	struct sp_init_nets upstream;    /* between here and the internet */
 	struct sp_init_nets admins, pool;
 	bool has_v6;
 	bool is_admin_guessed; /* nobody said where the administrator is: from inside */
@@ -85,9 +86,10 @@ struct sp_init_plan {
 int sp_init_plan_make(const struct sp_init_facts *facts, const struct sp_init_wishes *wishes,
 		      struct sp_init_plan *ret_plan, char problem[SP_INIT_PROBLEM_MAX]);
 
-/* The prefix in use that overlaps @pool, NULL: none. Half of all addresses and more is a default route by another
- * name, and collides with nothing. */
-const struct sp_prefix *sp_init_find_overlap(const struct sp_init_facts *facts, const struct sp_prefix *pool);
+/* The prefix in use that overlaps @pool, NULL: none. Half of all addresses and more is a default
+ * route by another name, and collides with nothing. */
+const struct sp_prefix *sp_init_find_overlap(const struct sp_init_facts *facts,
+					     const struct sp_prefix *pool);
 
 /* The files, malloc'ed. Returns 0; -ENOMEM. */
 int sp_init_write_machine(const struct sp_init_plan *plan, char **ret_text);

@@ -44,7 +44,7 @@ struct login {
 	char public_key[SP_WG_KEY_BASE64];
 	bool is_key_new;
 	bool was_extended;
-	char *only_url; /* where none was given */
+	char *only_url;    /* where none was given */
 	char *config_path; /* of @config, from / */
 };
 
@@ -148,8 +148,8 @@ static int parse_fd(const char *text, int *ret_fd)
 	const long fd = strtol(text, &end, 10);
 
 	if (end == text || *end || fd < 0 || fd > INT_MAX || fcntl((int)fd, F_GETFD) < 0)
-		return sp_cli_fail(SP_EXIT_USAGE, "--password-fd takes the number of an open descriptor: "
-						  "a password is never an argument");
+		return sp_cli_fail(SP_EXIT_USAGE, "--password-fd takes the number of an open "
+						  "descriptor: a password is never an argument");
 	*ret_fd = (int)fd;
 	return SP_EXIT_OK;
 }
@@ -192,7 +192,8 @@ static int make_key(struct login *login)
 	return SP_EXIT_OK;
 }
 
-/* Kept before it is shown to anybody: should the answer be lost, the next sign-in is of the same device. */
+/* Kept before it is shown to anybody: should the answer be lost, the next sign-in is of the same
+ * device. */
 static int find_fresh_key(struct login *login)
 {
 	__sp_secret char *text = NULL, *line = NULL;
@@ -211,7 +212,8 @@ static int find_fresh_key(struct login *login)
 	return sp_profile_write(&login->profile, FRESH_KEY, line) < 0 ? SP_EXIT_FAILED : SP_EXIT_OK;
 }
 
-/* The device's key: the one given, the one kept, or a new one, which takes its place once a portal took it. */
+/* The device's key: the one given, the one kept, or a new one, which takes its place once a portal
+ * took it. */
 static int find_key(struct login *login)
 {
 	__sp_secret char *text = NULL;
@@ -261,8 +263,10 @@ static int write_config(struct login *login, const char *text)
 		sp_file_replace(login->config, text, strlen(text), 0600, SP_UID_KEEP, SP_GID_KEEP);
 
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "cannot write %s: %s", login->config, sp_err_text(r));
-	login->config_path = realpath(login->config, NULL); /* wg-quick takes a bare name for another file */
+		return sp_cli_fail(SP_EXIT_FAILED, "cannot write %s: %s", login->config,
+				   sp_err_text(r));
+	/* wg-quick takes a bare name for another file */
+	login->config_path = realpath(login->config, NULL);
 	return SP_EXIT_OK;
 }
 
@@ -289,13 +293,14 @@ static int keep(struct login *login, json_t *answer)
 	return r;
 }
 
-/* A sign-in that ends here in a fault leaves nothing at the gateway: the session ends, and a device that was
- * made for it is forgotten. Whether the gateway has said so. */
+/* A sign-in that ends here in a fault leaves nothing at the gateway: the session ends, and a device
+ * that was made for it is forgotten. Whether the gateway has said so. */
 static bool give_back(const struct login *login, json_t *answer)
 {
 	__sp_answer struct sp_portal_answer ignored = { 0 };
 	json_t *device = json_object_get(json_object_get(answer, "session"), "device");
-	const char *token = sp_json_text(answer, "token"), *key = sp_json_text(device, "public_key");
+	const char *token = sp_json_text(answer, "token"),
+		   *key = sp_json_text(device, "public_key");
 	const bool is_new = login->is_key_new;
 	struct sp_profile asked = login->profile;
 	int r;
@@ -305,13 +310,15 @@ static bool give_back(const struct login *login, json_t *answer)
 	asked.token = (char *)token;
 	r = sp_portal_ask_quietly_with(
 		&asked, is_new ? "devices/remove" : "session/close",
-		is_new ? json_pack("{s:s}", "public_key", *key ? key : login->public_key) : json_object(),
+		is_new ? json_pack("{s:s}", "public_key", *key ? key : login->public_key)
+		       : json_object(),
 		&ignored);
 	if (r == SP_EXIT_OK && ignored.status < 400)
 		sp_cli_say("  the sign-in is undone: the gateway keeps %s of it\n",
 			   is_new ? "neither session nor device" : "no session");
 	else
-		sp_cli_say("  the session it opened could not be ended: it ends by itself, or sign in again\n");
+		sp_cli_say("  the session it opened could not be ended: it ends by itself, or sign "
+			   "in again\n");
 	return r == SP_EXIT_OK && ignored.status < 500;
 }
 
@@ -361,7 +368,8 @@ static int print_as_json(const struct login *login, json_t *answer)
 static bool is_wg_quick_name(const char *path)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	const size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=+-.");
+	const size_t len =
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=+-.");
 
 	return len > 5 && len <= 15 + 5 && !name[len] && !strcmp(name + len - 5, ".conf");
 }
@@ -374,11 +382,12 @@ static void print_config_file(const struct login *login)
 	sp_cli_print("  %-10s %s holds the whole configuration%s\n", "file", login->config,
 		     login->pubkey ? "; put the private key into it" : "");
 	if (is_wg_quick_name(path))
-		sp_cli_print("             next: import it in a WireGuard app, or: sudo wg-quick up %s\n",
+		sp_cli_print("             next: import it in a WireGuard app, or: sudo wg-quick "
+			     "up %s\n",
 			     quoted ? quoted : path);
 	else
-		sp_cli_print("             next: import it in a WireGuard app; wg-quick takes it under a name of at "
-			     "most 15 letters and \".conf\", as wg0.conf\n");
+		sp_cli_print("             next: import it in a WireGuard app; wg-quick takes it "
+			     "under a name of at most 15 letters and \".conf\", as wg0.conf\n");
 }
 
 /* For the camera of a phone; it holds the private key, so only where it was asked for. */
@@ -390,9 +399,11 @@ static void draw_config(const char *config)
 	if (r == 0)
 		sp_cli_draw(drawing);
 	else
-		sp_cli_fail(0, "no code is drawn: %s", r == -ERANGE ?
-			    "the configuration is too long for one; import the file, or ask your administrator for "
-			    "fewer networks (vpn.routes)" : sp_err_text(r));
+		sp_cli_fail(0, "no code is drawn: %s",
+			    r == -ERANGE
+				    ? "the configuration is too long for one; import the file, or "
+				      "ask your administrator for fewer networks (vpn.routes)"
+				    : sp_err_text(r));
 }
 
 static void print_next(const struct login *login)
@@ -412,7 +423,8 @@ static int print_result(const struct login *login, json_t *answer, const char *c
 		return print_as_json(login, answer);
 	sp_cli_print("%s %.255s (%.63s) at %s until %s\n",
 		     login->was_extended ? "extended: signed in as" : "signed in as",
-		     sp_json_text(session, "user"), sp_json_text(session, "idp"), login->profile.place,
+		     sp_json_text(session, "user"), sp_json_text(session, "idp"),
+		     login->profile.place,
 		     sp_when_format(sp_when_parse(sp_json_text(session, "expires")),
 				    sp_clock_realtime_s(), when));
 	sp_session_print(session);
@@ -497,7 +509,8 @@ static int run(struct login *login)
 		is_settled = login->was_extended || give_back(login, answer.body);
 	}
 	if (login->is_key_new && is_settled && !sign_in.is_open)
-		sp_profile_remove(&login->profile, FRESH_KEY); /* nobody has it: the next one is another */
+		/* nobody has it: the next one is another */
+		sp_profile_remove(&login->profile, FRESH_KEY);
 	return r;
 }
 
@@ -542,7 +555,9 @@ int sp_cli_login(struct sp_cli *cli, int argc, char **argv)
 		  "believe the portal with this certificate" },
 		{ "watch", &login.watch, NULL, NULL,
 		  "stay, warn before the session ends, extend it" },
-		{ "qr", &login.qr, NULL, NULL, "draw the code though there is no terminal; with --config: the configuration, for a phone" },
+		{ "qr", &login.qr, NULL, NULL,
+		  "draw the code though there is no terminal; with --config: the configuration, "
+		  "for a phone" },
 		{ "state", NULL, &login.state, "DIR",
 		  "where to keep it (default: ~/.config/sallyport)" },
 		{ 0 },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Everything the command line prints goes through here. The formats are ours; the texts put into them may be
- * anybody's, so each is shown fit for a terminal, whoever calls. */
+/* Everything the command line prints goes through here. The formats are ours; the texts put into
+ * them may be anybody's, so each is shown fit for a terminal, whoever calls. */
 #include <errno.h>
 #include <limits.h>
 #include <locale.h>
@@ -153,7 +153,9 @@ int sp_cli_columns(void)
 	if (said && *said) {
 		columns = strtol(said, &end, 10);
 		if (!*end && columns > 0)
-			return columns < COLUMNS_LEAST ? COLUMNS_LEAST : columns > INT_MAX ? INT_MAX : (int)columns;
+			return columns < COLUMNS_LEAST ? COLUMNS_LEAST
+			       : columns > INT_MAX     ? INT_MAX
+						       : (int)columns;
 	}
 	if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
 		return size.ws_col < COLUMNS_LEAST ? COLUMNS_LEAST : size.ws_col;
@@ -171,12 +173,13 @@ static void put_text(struct sp_buf *out, const struct directive *directive, cons
 		sp_buf_put(out, text);
 		return;
 	}
-	if (sp_text_put(&shown, text, directive->precision < 0 ? strlen(text) :
-						 strnlen(text, (size_t)directive->precision)) < 0)
+	if (sp_text_put(&shown, text,
+			directive->precision < 0 ? strlen(text)
+						 : strnlen(text, (size_t)directive->precision)) < 0)
 		out->error = shown.error;
 	room = directive->width - sp_cli_width(sp_buf_get(&shown));
-	sp_buf_printf(out, "%*s%s%*s", directive->is_left || room < 0 ? 0 : room, "", sp_buf_get(&shown),
-		      directive->is_left && room > 0 ? room : 0, "");
+	sp_buf_printf(out, "%*s%s%*s", directive->is_left || room < 0 ? 0 : room, "",
+		      sp_buf_get(&shown), directive->is_left && room > 0 ? room : 0, "");
 }
 
 static void put_number(struct sp_buf *out, const struct directive *directive, va_list *args)
@@ -241,7 +244,8 @@ static int put_raw(FILE *out, const char *text)
 int sp_cli_flush(void)
 {
 	errno = 0;
-	return note_write(stdout, fflush(stdout)) == EOF || write_error ? SP_EXIT_FAILED : SP_EXIT_OK;
+	return note_write(stdout, fflush(stdout)) == EOF || write_error ? SP_EXIT_FAILED
+									: SP_EXIT_OK;
 }
 
 static void put_shown(FILE *out, const struct sp_buf *line)
@@ -388,7 +392,7 @@ void sp_cli_draw(const char *drawing)
 
 /* What has been said of failures and stands in no JSON yet. */
 static struct {
-	struct sp_buf text; /* a line each */
+	struct sp_buf text;  /* a line each */
 	char code[CODE_MAX]; /* sallyportd's, of the last; "": it gave none */
 } unsaid;
 
@@ -433,15 +437,20 @@ int sp_cli_fail_as(int exit_code, const char *code, const char *message)
 static const char *code_of(int exit_code)
 {
 	static const char *const codes[] = {
-		[SP_EXIT_USAGE] = "bad-request",   [SP_EXIT_INVALID] = "invalid",
-		[SP_EXIT_TESTS] = "tests-failed",  [SP_EXIT_UNREACHABLE] = "unreachable",
-		[SP_EXIT_NOT_PERMITTED] = "not-permitted", [SP_EXIT_DEGRADED] = "degraded",
+		[SP_EXIT_USAGE] = "bad-request",
+		[SP_EXIT_INVALID] = "invalid",
+		[SP_EXIT_TESTS] = "tests-failed",
+		[SP_EXIT_UNREACHABLE] = "unreachable",
+		[SP_EXIT_NOT_PERMITTED] = "not-permitted",
+		[SP_EXIT_DEGRADED] = "degraded",
 		[SP_EXIT_DENY] = "refused",
 	};
 
 	if (*unsaid.code)
 		return unsaid.code;
-	return exit_code > 0 && exit_code < (int)SP_ARRAY_LEN(codes) && codes[exit_code] ? codes[exit_code] : "failed";
+	return exit_code > 0 && exit_code < (int)SP_ARRAY_LEN(codes) && codes[exit_code]
+		       ? codes[exit_code]
+		       : "failed";
 }
 
 int sp_cli_finish(bool is_json, int exit_code)
@@ -450,11 +459,13 @@ int sp_cli_finish(bool is_json, int exit_code)
 
 	sp_cli_wrap(0);
 	if (is_json && exit_code != SP_EXIT_OK && *text)
-		sp_cli_print_json(json_pack("{s:i, s:b, s:{s:s, s:i, s:s}}", "v", 1, "ok", 0, "error", "code",
-					    code_of(exit_code), "exit", exit_code, "message", text));
+		sp_cli_print_json(json_pack("{s:i, s:b, s:{s:s, s:i, s:s}}", "v", 1, "ok", 0,
+					    "error", "code", code_of(exit_code), "exit", exit_code,
+					    "message", text));
 	forget_unsaid();
 	if (sp_cli_flush() != SP_EXIT_OK) {
-		sp_cli_fail(0, "not all of it could be written to the output: %s", sp_err_text(write_error));
+		sp_cli_fail(0, "not all of it could be written to the output: %s",
+			    sp_err_text(write_error));
 		forget_unsaid();
 		return exit_code == SP_EXIT_OK ? SP_EXIT_FAILED : exit_code;
 	}
@@ -467,8 +478,8 @@ static int write_json(FILE *out, json_t *object)
 	__sp_buf struct sp_buf shown = SP_BUF_INIT;
 
 	json_decref(object);
-	if (!text || sp_text_put_json(&shown, text, strlen(text)) < 0 || put_raw(out, sp_buf_get(&shown)) == EOF ||
-	    put_raw(out, "\n") == EOF)
+	if (!text || sp_text_put_json(&shown, text, strlen(text)) < 0 ||
+	    put_raw(out, sp_buf_get(&shown)) == EOF || put_raw(out, "\n") == EOF)
 		return SP_EXIT_FAILED;
 	return out == stdout ? sp_cli_flush() : SP_EXIT_OK;
 }

@@ -19,9 +19,11 @@ int sp_cli_peer_add(struct sp_cli *cli, int argc, char **argv)
 	const struct sp_option options[] = {
 		{ "pubkey", NULL, &key, "KEY", "the device's WireGuard public key" },
 		{ "name", NULL, &name, "NAME", "the device's name" },
-		{ "user", NULL, &user, "NAME", "whose device it is; none: a machine of a peer-key role" },
+		{ "user", NULL, &user, "NAME",
+		  "whose device it is; none: a machine of a peer-key role" },
 		{ "idp", NULL, &idp, "NAME", "that person's identity provider" },
-		{ "subject", NULL, &subject, "ID", "the provider's id of that person (default: the user)" },
+		{ "subject", NULL, &subject, "ID",
+		  "the provider's id of that person (default: the user)" },
 		{ 0 },
 	};
 	__sp_json json_t *reply = NULL;
@@ -46,19 +48,25 @@ int sp_cli_peer_add(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_print_json(json_incref(reply));
 	}
 	sp_cli_print("device %s is enrolled%s\n", sp_json_text(reply, "name"),
-		     json_is_integer(json_object_get(reply, "session")) ? ", its session is open" :
-									    "; it waits for a sign-in");
+		     json_is_integer(json_object_get(reply, "session"))
+			     ? ", its session is open"
+			     : "; it waits for a sign-in");
 	return SP_EXIT_OK;
 }
 
 int sp_cli_peer_list(struct sp_cli *cli, int argc, char **argv)
 {
 	static const struct sp_column columns[] = {
-		{ "device", "name" },           { "user", "user" },
-		{ "idp", "idp" },               { "proven", "proven" },
-		{ "addresses", "addresses" },   { "session", "session" },
-		{ "in engine", "in_engine" },   { "endpoint", "endpoint" },
-		{ "handshake", "last_handshake" }, { "public key", "public_key" },
+		{ "device", "name" },
+		{ "user", "user" },
+		{ "idp", "idp" },
+		{ "proven", "proven" },
+		{ "addresses", "addresses" },
+		{ "session", "session" },
+		{ "in engine", "in_engine" },
+		{ "endpoint", "endpoint" },
+		{ "handshake", "last_handshake" },
+		{ "public key", "public_key" },
 		{ 0 },
 	};
 	const char *user = NULL, *idp = NULL;
@@ -80,8 +88,8 @@ int sp_cli_peer_list(struct sp_cli *cli, int argc, char **argv)
 	return sp_render_call(cli, "peer.list", fields, "peers", columns);
 }
 
-static int call_for_device(struct sp_cli *cli, const char *verb, const char *op, int argc, char **argv,
-			   json_t **ret_reply)
+static int call_for_device(struct sp_cli *cli, const char *verb, const char *op, int argc,
+			   char **argv, json_t **ret_reply)
 {
 	const struct sp_option options[] = { { 0 } };
 	const char *word[1];
@@ -93,7 +101,8 @@ static int call_for_device(struct sp_cli *cli, const char *verb, const char *op,
 	if (r != 0)
 		return sp_cli_options_exit(r);
 	if (count != 1)
-		return sp_cli_fail(SP_EXIT_USAGE, "%s needs a device: its key, NAME or USER/NAME", verb);
+		return sp_cli_fail(SP_EXIT_USAGE, "%s needs a device: its key, NAME or USER/NAME",
+				   verb);
 	r = sp_client_call(cli, op, json_pack("{s:s}", "device", word[0]), ret_reply);
 	if (r == SP_EXIT_OK)
 		json_object_del(*ret_reply, "id");

@@ -36,7 +36,8 @@ static bool is_with_token(const struct sp_profile *profile, const char *path)
 static int fill_request(const struct sp_profile *profile, const char *path, json_t *fields,
 			struct sp_http_request *ret_request)
 {
-	__sp_json json_t *taken = fields; /* it may hold a password: gone before the portal is waited for */
+	/* it may hold a password: gone before the portal is waited for */
+	__sp_json json_t *taken = fields;
 	struct sp_http_request request = { .body_type = "application/json",
 					   .body_max = SP_PORTAL_ANSWER_MAX };
 	bool failed = sp_str_format(&request.url, "%s/api/v1/%s", profile->url, path) < 0;
@@ -55,7 +56,8 @@ static int fill_request(const struct sp_profile *profile, const char *path, json
 }
 
 /* What the server offers, when it is not believed: asked once more, with nothing of ours, for a
- * certificate nobody has, so that the answer is how its own is called. "" when it cannot be told. */
+ * certificate nobody has, so that the answer is how its own is called. "" when it cannot be
+ * told. */
 static void find_offered(const struct sp_profile *profile, char ret_fingerprint[65])
 {
 	static const char nobodys[] =
@@ -109,7 +111,8 @@ static int fail_unanswered(const struct sp_profile *profile, const char *failure
 static int read_answer(const struct sp_profile *profile, const struct sp_http_reply *reply,
 		       struct sp_portal_answer *ret_answer)
 {
-	__sp_json json_t *body = json_loadb(reply->body, reply->body_len, JSON_REJECT_DUPLICATES, NULL);
+	__sp_json json_t *body =
+		json_loadb(reply->body, reply->body_len, JSON_REJECT_DUPLICATES, NULL);
 	json_t *error = json_object_get(body, "error");
 	const bool is_refusal = reply->status >= 400;
 
@@ -119,7 +122,8 @@ static int read_answer(const struct sp_profile *profile, const struct sp_http_re
 				   "%s answers (HTTP %d), but not as a Sallyport portal does; "
 				   "check the address",
 				   profile->url, reply->status);
-	*ret_answer = (struct sp_portal_answer){ .status = reply->status, .body = SP_TAKE_PTR(body) };
+	*ret_answer =
+		(struct sp_portal_answer){ .status = reply->status, .body = SP_TAKE_PTR(body) };
 	return SP_EXIT_OK;
 }
 
@@ -172,8 +176,8 @@ int sp_portal_ask_quietly_with(const struct sp_profile *profile, const char *pat
 
 /* ---- refusals ---- */
 
-/* Code of the API -> exit code, and how to go on: the options of `sallyport login` after the address.
- * NULL: the portal's message says what can be done. */
+/* Code of the API -> exit code, and how to go on: the options of `sallyport login` after the
+ * address. NULL: the portal's message says what can be done. */
 static const struct refusal {
 	const char *code;
 	int exit_code;
@@ -183,7 +187,8 @@ static const struct refusal {
 	{ "token-invalid", SP_EXIT_NOT_PERMITTED, "" },
 	{ "access-denied", SP_EXIT_NOT_PERMITTED, NULL },
 	{ "no-role", SP_EXIT_NOT_PERMITTED, NULL },
-	{ "device-taken", SP_EXIT_NOT_PERMITTED, " with --device NAME (another name) or --new-key (another key)" },
+	{ "device-taken", SP_EXIT_NOT_PERMITTED,
+	  " with --device NAME (another name) or --new-key (another key)" },
 	{ "no-session", SP_EXIT_NOT_PERMITTED, "" },
 	{ "expired", SP_EXIT_NOT_PERMITTED, "" },
 	{ "slow-down", SP_EXIT_NOT_PERMITTED, NULL },
@@ -217,7 +222,8 @@ int sp_portal_refused(const struct sp_profile *profile, const struct sp_portal_a
 			 sp_json_integer(error, "retry_after_s"));
 	if (refusal && refusal->again)
 		next = refusal->again;
-	sp_cli_fail(0, "%.1000s (%.60s)%s", sp_json_text(error, "message"), sp_portal_code(answer), wait);
+	sp_cli_fail(0, "%.1000s (%.60s)%s", sp_json_text(error, "message"), sp_portal_code(answer),
+		    wait);
 	if (next)
 		sp_cli_say("  next: sallyport login %s%s\n", profile->url, next);
 	return refusal ? refusal->exit_code : SP_EXIT_FAILED;

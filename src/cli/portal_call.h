@@ -7,20 +7,21 @@
 #include "cli/profile.h"
 
 struct sp_portal_answer {
-	int status; /* HTTP */
+	int status;   /* HTTP */
 	json_t *body; /* an object of v 1 */
 };
 
 void sp_portal_answer_done(struct sp_portal_answer *answer);
 #define __sp_answer __sp_cleanup(sp_portal_answer_done)
 
-/* JSON holds passwords and tokens here: have jansson wipe what it frees. Before any JSON is made. */
+/* JSON holds passwords and tokens here: have jansson wipe what it frees. Before any JSON is
+ * made. */
 void sp_portal_wipe_json(void);
 
 /* `GET /api/v1/PATH`, or, with @fields, a POST of them (their reference is taken). Calls about the
  * session carry the profile's token. Whatever the portal answered is an answer, refusals too.
- * Returns SP_EXIT_OK; SP_EXIT_UNREACHABLE no answer; SP_EXIT_FAILED its certificate is not trusted, or
- * that was no answer of a portal; all said. */
+ * Returns SP_EXIT_OK; SP_EXIT_UNREACHABLE no answer; SP_EXIT_FAILED its certificate is not trusted,
+ * or that was no answer of a portal; all said. */
 int sp_portal_ask(const struct sp_profile *profile, const char *path, json_t *fields,
 		  struct sp_portal_answer *ret_answer);
 

@@ -181,7 +181,8 @@ int sp_profile_read(const struct sp_profile *profile, const char *name, char **r
 		got = read(fd, text.data + text.len, READ_BYTES);
 		text.len += got > 0 ? (size_t)got : 0;
 	} while (got > 0 && text.len <= SP_TUNNEL_FILE_MAX);
-	if (got < 0 || text.len > SP_TUNNEL_FILE_MAX || (text.len && memchr(text.data, 0, text.len))) {
+	if (got < 0 || text.len > SP_TUNNEL_FILE_MAX ||
+	    (text.len && memchr(text.data, 0, text.len))) {
 		sp_cli_fail(0, "%s cannot be used; remove it and sign in again", path);
 		return -EINVAL;
 	}
@@ -224,13 +225,10 @@ struct field {
 	const char *key;
 	size_t offset;
 };
-#define FIELD(name)                                      \
-	{                                                \
-#name, offsetof(struct sp_profile, name) \
-	}
+#define FIELD(name) { #name, offsetof(struct sp_profile, name) }
 static const struct field fields[] = {
-	FIELD(ca_file), FIELD(fingerprint), FIELD(idp),	  FIELD(user),
-	FIELD(device),	FIELD(public_key),  FIELD(token), FIELD(expires),
+	FIELD(ca_file), FIELD(fingerprint), FIELD(idp),   FIELD(user),
+	FIELD(device),  FIELD(public_key),  FIELD(token), FIELD(expires),
 };
 
 static char **field_of(const struct sp_profile *profile, const struct field *field)
@@ -345,7 +343,8 @@ bool sp_profile_exists(void)
 	return has_places(of_invoker) || has_places(base);
 }
 
-/* The default, or the only one. With several and no default, which of them is the caller's to say. */
+/* The default, or the only one. With several and no default, which of them is the caller's to
+ * say. */
 static int choose_place(const struct sp_profile *profile, const struct places *places,
 			const char **ret_place)
 {
@@ -399,10 +398,12 @@ int sp_profile_find_only(const char *state_dir, char **ret_url)
 	if (!base || list_places(base, &places) < 0)
 		return fail_memory();
 	if (!places.count)
-		return sp_cli_fail(SP_EXIT_USAGE,
-				   "login needs the portal's address: sallyport login https://HOST");
+		return sp_cli_fail(
+			SP_EXIT_USAGE,
+			"login needs the portal's address: sallyport login https://HOST");
 	if (places.count == 1)
-		return sp_str_format(ret_url, "https://%s", places.names[0]) < 0 ? fail_memory() : SP_EXIT_OK;
+		return sp_str_format(ret_url, "https://%s", places.names[0]) < 0 ? fail_memory()
+										 : SP_EXIT_OK;
 	sp_cli_fail(0, "%zu portals are known here; say which:", places.count);
 	for (size_t i = 0; i < places.count; i++)
 		sp_cli_say("  sallyport login https://%s\n", places.names[i]);

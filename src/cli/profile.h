@@ -16,11 +16,11 @@
 #include "cli/cli.h"
 
 struct sp_profile {
-	char *base; /* …/sallyport */
+	char *base;  /* …/sallyport */
 	char *place; /* HOST, or HOST:PORT when it is not 443: the folder's name */
 	char *folder;
-	uid_t owner; /* whose files they have to be */
-	char *url; /* https://PLACE */
+	uid_t owner;                 /* whose files they have to be */
+	char *url;                   /* https://PLACE */
 	char *ca_file, *fingerprint; /* at most one; both NULL: the system's authorities */
 	/* Once signed in, else NULL: */
 	char *idp, *user, *device, *public_key, *token;
@@ -41,16 +41,18 @@ static inline void sp_secret_freep(char **secret)
 /* Make @text the value of @field, freeing the old one. Returns 0; -ENOMEM. */
 int sp_profile_set(char **field, const char *text);
 
-/* The profile of @url, with what is kept of it; a portal nothing is kept of gives one with a URL alone.
+/* The profile of @url, with what is kept of it; a portal nothing is kept of gives one with a URL
+ * alone.
  * @state_dir  --state: the folder that holds the portals'; NULL: as above.
  * Returns SP_EXIT_OK; else the exit code, and it has been said. */
 int sp_profile_begin(const char *state_dir, const char *url, struct sp_profile *ret_profile);
 
-/* The only portal that was signed in at, as an address, malloc'ed. Returns SP_EXIT_OK; else there is none, or
- * there are several, and that has been said. */
+/* The only portal that was signed in at, as an address, malloc'ed. Returns SP_EXIT_OK; else there
+ * is none, or there are several, and that has been said. */
 int sp_profile_find_only(const char *state_dir, char **ret_url);
 
-/* The profile of a portal that was signed in at: of @url, or, NULL, the one used last, or the only one.
+/* The profile of a portal that was signed in at: of @url, or, NULL, the one used last, or the only
+ * one.
  * @of_invoker: run by sudo, look with the user who called it first. Returns as sp_profile_begin. */
 int sp_profile_open(const char *state_dir, const char *url, bool of_invoker,
 		    struct sp_profile *ret_profile);
@@ -61,9 +63,9 @@ bool sp_profile_exists(void);
 /* Keep session.json, and make this portal the default. Returns SP_EXIT_…, said. */
 int sp_profile_save(const struct sp_profile *profile);
 
-/* Files of the folder by name. Reading gives -ENOENT for one that is not there, and says nothing then.
- * One that another user could have written, or a symbolic link, is refused.
- * Returns 0; -ENOENT; another -errno, said. */
+/* Files of the folder by name. Reading gives -ENOENT for one that is not there, and says nothing
+ * then. One that another user could have written, or a symbolic link, is refused. Returns 0;
+ * -ENOENT; another -errno, said. */
 int sp_profile_read(const struct sp_profile *profile, const char *name, char **ret_secret);
 int sp_profile_write(const struct sp_profile *profile, const char *name, const char *text);
 /* And the folder when it was the last. */

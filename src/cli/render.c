@@ -77,9 +77,12 @@ static bool fill_table(struct table *table, json_t *rows, const struct sp_column
 	size_t i;
 
 	table->columns = columns;
-	for (; columns[table->column_count].title && table->column_count < COLUMNS_MAX; table->column_count++)
-		table->width[table->column_count] = sp_cli_width(columns[table->column_count].title);
-	table->cells = calloc(json_array_size(rows) * table->column_count + 1, sizeof(*table->cells));
+	for (; columns[table->column_count].title && table->column_count < COLUMNS_MAX;
+	     table->column_count++)
+		table->width[table->column_count] =
+			sp_cli_width(columns[table->column_count].title);
+	table->cells =
+		calloc(json_array_size(rows) * table->column_count + 1, sizeof(*table->cells));
 	if (!table->cells)
 		return false;
 	table->row_count = json_array_size(rows);
@@ -111,8 +114,9 @@ static void print_in_columns(const struct sp_cli *cli, const struct table *table
 
 	for (size_t c = 0; c < table->column_count; c++)
 		sp_cli_print("%s%-*s%s%s", sp_cli_paint(cli, SP_DIM),
-			     c + 1 < table->column_count ? table->width[c] : 0, table->columns[c].title,
-			     sp_cli_paint(cli, SP_PLAIN), c + 1 < table->column_count ? "  " : "");
+			     c + 1 < table->column_count ? table->width[c] : 0,
+			     table->columns[c].title, sp_cli_paint(cli, SP_PLAIN),
+			     c + 1 < table->column_count ? "  " : "");
 	sp_cli_print("\n");
 	for (size_t i = 0; i < table->row_count; i++) {
 		for (size_t c = 0; c < table->column_count; c++)
@@ -138,8 +142,8 @@ static void print_in_lines(const struct sp_cli *cli, const struct table *table)
 		if (i)
 			sp_cli_print("\n");
 		for (size_t c = 0; c < table->column_count; c++)
-			sp_cli_print("%s%-*s%s  %s\n", sp_cli_paint(cli, SP_DIM), title, table->columns[c].title,
-				     sp_cli_paint(cli, SP_PLAIN),
+			sp_cli_print("%s%-*s%s  %s\n", sp_cli_paint(cli, SP_DIM), title,
+				     table->columns[c].title, sp_cli_paint(cli, SP_PLAIN),
 				     sp_buf_get(&table->cells[i * table->column_count + c]));
 	}
 	sp_cli_wrap(before);

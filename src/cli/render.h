@@ -14,10 +14,12 @@ struct sp_column {
 	const char *key; /* "a.b" goes into an object; lists are joined by commas */
 };
 
-/* Rows of objects as aligned columns, with a head; a line a field where the screen has not so many columns. */
+/* Rows of objects as aligned columns, with a head; a line a field where the screen has not so many
+ * columns. */
 void sp_render_table(const struct sp_cli *cli, json_t *rows, const struct sp_column *columns);
 
-/* Call, then print: with --json one line per element of @key, else the table. Returns the exit code. */
+/* Call, then print: with --json one line per element of @key, else the table. Returns the exit
+ * code. */
 int sp_render_call(const struct sp_cli *cli, const char *op, json_t *fields, const char *key,
 		   const struct sp_column *columns);
 

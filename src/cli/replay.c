@@ -78,9 +78,11 @@ static void advance_clock(struct replay *replay, uint64_t record_ns)
 }
 
 /* "[2001:db8::1]:443" */
-static void format_end(const struct sp_addr *addr, const struct sp_tuple *tuple, uint16_t port, char *buf, size_t size)
+static void format_end(const struct sp_addr *addr, const struct sp_tuple *tuple, uint16_t port,
+		       char *buf, size_t size)
 {
-	const bool has_port = tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP || tuple->proto == IPPROTO_SCTP;
+	const bool has_port = tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP ||
+			      tuple->proto == IPPROTO_SCTP;
 	const bool is_v6 = !sp_addr_is_v4(addr);
 	char text[SP_ADDR_TEXT_MAX];
 
@@ -106,12 +108,13 @@ static const char *owner_of(const struct replay *replay, const struct sp_addr *a
 
 /* Who goes where, in the packet: ends and protocol; what is no IP has none. */
 struct ends {
-	char from[SP_ADDR_TEXT_MAX + 10], to[SP_ADDR_TEXT_MAX + 10], proto[8], time[SP_TIME_TEXT_MAX];
+	char from[SP_ADDR_TEXT_MAX + 10], to[SP_ADDR_TEXT_MAX + 10], proto[8],
+		time[SP_TIME_TEXT_MAX];
 	const char *user;
 };
 
-static void describe_ends(const struct replay *replay, const struct sp_frame *frame, uint64_t record_ns,
-			  struct ends *ends)
+static void describe_ends(const struct replay *replay, const struct sp_frame *frame,
+			  uint64_t record_ns, struct ends *ends)
 {
 	struct sp_packet packet;
 	char number[8];
@@ -121,9 +124,12 @@ static void describe_ends(const struct replay *replay, const struct sp_frame *fr
 	sp_packet_parse(frame->bytes, frame->len, frame->is_ethernet, &packet);
 	if (packet.kind != SP_PACKET_IP)
 		return;
-	format_end(&packet.tuple.source, &packet.tuple, packet.tuple.source_port, ends->from, sizeof(ends->from));
-	format_end(&packet.tuple.destination, &packet.tuple, packet.tuple.destination_port, ends->to, sizeof(ends->to));
-	snprintf(ends->proto, sizeof(ends->proto), "%s", sp_audit_proto_name(packet.tuple.proto, number));
+	format_end(&packet.tuple.source, &packet.tuple, packet.tuple.source_port, ends->from,
+		   sizeof(ends->from));
+	format_end(&packet.tuple.destination, &packet.tuple, packet.tuple.destination_port,
+		   ends->to, sizeof(ends->to));
+	snprintf(ends->proto, sizeof(ends->proto), "%s",
+		 sp_audit_proto_name(packet.tuple.proto, number));
 	ends->user = owner_of(replay, &packet.tuple.source);
 }
 
@@ -135,18 +141,19 @@ static int print_line(const struct replay *replay, enum sp_hook hook, const stru
 
 	if (replay->cli->json)
 		return sp_cli_print_json(json_pack(
-			"{s:i, s:I, s:s, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:s, s:s, s:s}", "v", 1, "n",
-			(json_int_t)replay->count, "time", ends->time, "user", ends->user, "source",
-			*ends->from ? ends->from : NULL, "destination", *ends->to ? ends->to : NULL, "proto",
-			*ends->proto ? ends->proto : NULL, "verdict", sp_verdict_name(answer->verdict), "rule", rule,
-			"reason", sp_reason_name(answer->reason), "plane", judgement->plane, "hook",
+			"{s:i, s:I, s:s, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:s, s:s, s:s}", "v", 1,
+			"n", (json_int_t)replay->count, "time", ends->time, "user", ends->user,
+			"source", *ends->from ? ends->from : NULL, "destination",
+			*ends->to ? ends->to : NULL, "proto", *ends->proto ? ends->proto : NULL,
+			"verdict", sp_verdict_name(answer->verdict), "rule", rule, "reason",
+			sp_reason_name(answer->reason), "plane", judgement->plane, "hook",
 			sp_hook_name(hook)));
 	sp_cli_print("%6" PRIu64 "  %.26sZ  %s%-5s%s  ", replay->count, ends->time,
 		     sp_cli_paint(replay->cli, answer->verdict == SP_ALLOW ? SP_GREEN : SP_RED),
 		     sp_verdict_name(answer->verdict), sp_cli_paint(replay->cli, SP_PLAIN));
 	if (*ends->from)
-		sp_cli_print("%s%s%s -> %s %s  ", ends->user ? ends->user : "", ends->user ? " " : "", ends->from,
-			     ends->to, ends->proto);
+		sp_cli_print("%s%s%s -> %s %s  ", ends->user ? ends->user : "",
+			     ends->user ? " " : "", ends->from, ends->to, ends->proto);
 	sp_cli_print("%s", sp_hook_name(hook));
 	if (rule)
 		sp_cli_print("  rule %s", rule);
@@ -169,7 +176,8 @@ static int judge_record(struct replay *replay, const struct sp_pcap_record *reco
 	struct ends ends;
 	int r;
 
-	if (record->is_not_ip) { /* SLL and NULL name the protocol elsewhere: say it as Ethernet does */
+	/* SLL and NULL name the protocol elsewhere: say it as Ethernet does */
+	if (record->is_not_ip) {
 		ethernet = calloc(1, 14 + record->len);
 		if (!ethernet)
 			return -ENOMEM;
@@ -187,7 +195,8 @@ static int judge_record(struct replay *replay, const struct sp_pcap_record *reco
 	replay->allowed += judgement.answer.verdict == SP_ALLOW;
 	if (judgement.disagree) {
 		replay->disagreed++;
-		sp_cli_fail(0, "packet %" PRIu64 ": the reference says %s (%s): a defect of Sallyport",
+		sp_cli_fail(0,
+			    "packet %" PRIu64 ": the reference says %s (%s): a defect of Sallyport",
 			    replay->count, sp_verdict_name(judgement.reference.verdict),
 			    sp_reason_name(judgement.reference.reason));
 	}
@@ -209,9 +218,10 @@ static int judge_capture(struct replay *replay, const char *path)
 		return sp_cli_fail(SP_EXIT_FAILED, "cannot read %s: %s", path, sp_err_text(r));
 	r = sp_pcap_open((const uint8_t *)bytes, len, &pcap);
 	if (r == -EPROTONOSUPPORT)
-		return sp_cli_fail(SP_EXIT_FAILED,
-				   "%s: link type %u is not read (Ethernet, RAW, Linux SLL and NULL are)",
-				   path, pcap.link_type);
+		return sp_cli_fail(
+			SP_EXIT_FAILED,
+			"%s: link type %u is not read (Ethernet, RAW, Linux SLL and NULL are)",
+			path, pcap.link_type);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "%s is no pcap or pcapng capture", path);
 	while ((r = sp_pcap_next(&pcap, &record)) > 0) {
@@ -221,15 +231,18 @@ static int judge_capture(struct replay *replay, const char *path)
 					   sp_judge_fault(r));
 	}
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s is broken at byte %zu, behind packet %" PRIu64, path,
+		return sp_cli_fail(SP_EXIT_FAILED,
+				   "%s is broken at byte %zu, behind packet %" PRIu64, path,
 				   pcap.offset, replay->count);
 	if (!replay->cli->json)
 		sp_cli_say("%" PRIu64 " packets: %" PRIu64 " allowed, %" PRIu64 " denied\n",
 			   replay->count, replay->allowed, replay->count - replay->allowed);
 	if (!replay->cli->json && replay->strangers)
-		sp_cli_say("%" PRIu64 " of them came from tunnel addresses without a session: who is signed in stands in "
-			   "the policy's fixtures.sessions (user, idp, groups, address)\n",
-			   replay->strangers);
+		sp_cli_say(
+			"%" PRIu64
+			" of them came from tunnel addresses without a session: who is signed in "
+			"stands in the policy's fixtures.sessions (user, idp, groups, address)\n",
+			replay->strangers);
 	return replay->disagreed ? SP_EXIT_FAILED : SP_EXIT_OK;
 }
 
@@ -253,8 +266,10 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 	const char *capture = NULL, *hook = NULL, *plane = NULL, *machine = NULL, *path[1];
 	const struct sp_option options[] = {
 		{ "pcap", NULL, &capture, "CAPTURE", "pcap or pcapng file" },
-		{ "hook", NULL, &hook, "HOOK", "auto (default), vpn-in, vpn-out, edge-in, inside-in" },
-		{ "plane", NULL, &plane, "PLANE", "ebpf or reference (default: ebpf where possible)" },
+		{ "hook", NULL, &hook, "HOOK",
+		  "auto (default), vpn-in, vpn-out, edge-in, inside-in" },
+		{ "plane", NULL, &plane, "PLANE",
+		  "ebpf or reference (default: ebpf where possible)" },
 		{ "gateway", NULL, &machine, "FILE", "pool and interfaces of this sallyport.yaml" },
 		{ 0 },
 	};
@@ -280,9 +295,11 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 	if (r >= 0)
 		r = sp_judge_open_fixtures(judge);
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s", *error.text ? error.text : sp_judge_fault(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "%s",
+				   *error.text ? error.text : sp_judge_fault(r));
 	if (planes.count && !sp_judge_is_plane(sp_judge_plane(judge)))
-		sp_cli_say("sallyport: judged by the reference alone: %s\n", sp_judge_why_not(judge));
+		sp_cli_say("sallyport: judged by the reference alone: %s\n",
+			   sp_judge_why_not(judge));
 	replay.judge = judge;
 	sp_cli_wrap(cli->json ? 0 : INDENT);
 	return judge_capture(&replay, capture);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sallyport restore: everything is unpacked beside what is there and looked at; then folders change places. */
+/* sallyport restore: everything is unpacked beside what is there and looked at; then folders change
+ * places. */
 #include "cli/backup.h"
 
 #include <errno.h>
@@ -63,25 +64,31 @@ static int name_places(struct restore *restore)
 		    sp_str_format(&place->former, "%s.before-%s", place->is, time) < 0)
 			return fail(restore->file, "out of memory");
 		if (access(place->staged, F_OK) == 0)
-			return fail(place->staged, "a restore that was interrupted left it: remove it");
+			return fail(place->staged,
+				    "a restore that was interrupted left it: remove it");
 	}
 	return SP_EXIT_OK;
 }
 
-/* The member's path on the disk: only what a backup holds, and nothing that climbs out of it. NULL: it is neither. */
+/* The member's path on the disk: only what a backup holds, and nothing that climbs out of it. NULL:
+ * it is neither. */
 static char *find_target(struct restore *restore, const char *name, struct place **ret_place)
 {
 	char *path = NULL;
 
-	if (strstr(name, "/../") || strstr(name, "//") || (strlen(name) > 2 && !strcmp(name + strlen(name) - 3, "/..")))
+	if (strstr(name, "/../") || strstr(name, "//") ||
+	    (strlen(name) > 2 && !strcmp(name + strlen(name) - 3, "/..")))
 		return NULL;
 	for (int i = 0; i < SP_BACKUP_FOLDER_COUNT; i++) {
 		const size_t len = strlen(folder_names[i]);
 
-		if (strncmp(name, folder_names[i], len) != 0 || (name[len] != '/' && name[len] != '\0'))
+		if (strncmp(name, folder_names[i], len) != 0 ||
+		    (name[len] != '/' && name[len] != '\0'))
 			continue;
 		*ret_place = &restore->places[i];
-		return sp_str_format(&path, "%s%s", restore->places[i].staged, name + len) < 0 ? NULL : path;
+		return sp_str_format(&path, "%s%s", restore->places[i].staged, name + len) < 0
+			       ? NULL
+			       : path;
 	}
 	return NULL;
 }
@@ -98,13 +105,15 @@ static int fail_reading(const struct restore *restore)
 static int take_manifest(struct restore *restore, struct archive_entry *entry)
 {
 	const int64_t size = archive_entry_size(entry);
-	__sp_free char *text = size > 0 && size <= (int64_t)MANIFEST_MAX ? malloc((size_t)size) : NULL;
+	__sp_free char *text =
+		size > 0 && size <= (int64_t)MANIFEST_MAX ? malloc((size_t)size) : NULL;
 
 	if (!text || archive_read_data(restore->archive, text, (size_t)size) != size)
 		return fail_reading(restore);
 	json_decref(restore->manifest);
 	restore->manifest = json_loadb(text, (size_t)size, 0, NULL);
-	return restore->manifest ? SP_EXIT_OK : fail(restore->file, "its list of files cannot be read");
+	return restore->manifest ? SP_EXIT_OK
+				 : fail(restore->file, "its list of files cannot be read");
 }
 
 static int copy_content(struct restore *restore, int64_t *ret_size, char ret_hash[65])
@@ -117,7 +126,8 @@ static int copy_content(struct restore *restore, int64_t *ret_size, char ret_has
 	int code;
 
 	crypto_hash_sha256_init(&hash);
-	while ((code = archive_read_data_block(restore->archive, &chunk, &len, &offset)) == ARCHIVE_OK) {
+	while ((code = archive_read_data_block(restore->archive, &chunk, &len, &offset)) ==
+	       ARCHIVE_OK) {
 		if (offset != size)
 			return fail(restore->file, "it has a file with holes, which no backup has");
 		crypto_hash_sha256_update(&hash, chunk, len);
@@ -159,15 +169,17 @@ static int unpack_one(struct restore *restore, struct archive_entry *entry)
 	if (r == SP_EXIT_OK && archive_write_finish_entry(restore->disk) < ARCHIVE_WARN)
 		r = fail(path, archive_error_string(restore->disk));
 	if (r == SP_EXIT_OK && is_file)
-		json_object_set_new(restore->seen, member, json_pack("{s:I, s:s}", "size", (json_int_t)size,
-								     "sha256", hash));
+		json_object_set_new(
+			restore->seen, member,
+			json_pack("{s:I, s:s}", "size", (json_int_t)size, "sha256", hash));
 	return r;
 }
 
 static int unpack(struct restore *restore)
 {
 	/* whoever is not root keeps what it makes */
-	const int flags = ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
+	const int flags = ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME |
+			  ARCHIVE_EXTRACT_SECURE_NODOTDOT |
 			  (geteuid() == 0 ? ARCHIVE_EXTRACT_OWNER : 0);
 	struct archive_entry *entry;
 	int code, r = SP_EXIT_OK;
@@ -175,9 +187,11 @@ static int unpack(struct restore *restore)
 	archive_read_support_format_tar(restore->archive);
 	archive_write_disk_set_options(restore->disk, flags);
 	archive_write_disk_set_standard_lookup(restore->disk);
-	if (archive_read_open_filename(restore->archive, restore->file, SP_BACKUP_CHUNK) != ARCHIVE_OK)
+	if (archive_read_open_filename(restore->archive, restore->file, SP_BACKUP_CHUNK) !=
+	    ARCHIVE_OK)
 		return fail_reading(restore);
-	while (r == SP_EXIT_OK && (code = archive_read_next_header(restore->archive, &entry)) == ARCHIVE_OK)
+	while (r == SP_EXIT_OK &&
+	       (code = archive_read_next_header(restore->archive, &entry)) == ARCHIVE_OK)
 		r = unpack_one(restore, entry);
 	if (r == SP_EXIT_OK && code != ARCHIVE_EOF)
 		r = fail_reading(restore);
@@ -202,8 +216,8 @@ static int check_manifest(const struct restore *restore)
 
 		if (sp_json_integer(seen, "size") != sp_json_integer(item, "size") ||
 		    strcmp(sp_json_text(seen, "sha256"), sp_json_text(item, "sha256")) != 0)
-			return sp_cli_fail(SP_EXIT_FAILED, "%s: %s is not as it was saved", restore->file,
-					   sp_json_text(item, "path"));
+			return sp_cli_fail(SP_EXIT_FAILED, "%s: %s is not as it was saved",
+					   restore->file, sp_json_text(item, "path"));
 	}
 	if (!json_array_size(list) || json_array_size(list) != json_object_size(restore->seen))
 		return fail(restore->file, "it holds files its list does not name");
@@ -222,8 +236,10 @@ static int check_database(const struct restore *restore)
 	if (access(path, F_OK) < 0)
 		return SP_EXIT_OK;
 	is_sound = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-		   sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &check, NULL) == SQLITE_OK &&
-		   sqlite3_step(check) == SQLITE_ROW && !strcmp((const char *)sqlite3_column_text(check, 0), "ok");
+		   sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &check, NULL) ==
+			   SQLITE_OK &&
+		   sqlite3_step(check) == SQLITE_ROW &&
+		   !strcmp((const char *)sqlite3_column_text(check, 0), "ok");
 	sqlite3_finalize(check);
 	sqlite3_close(db);
 	return is_sound ? SP_EXIT_OK : fail(restore->file, "the database in it is damaged");
@@ -249,8 +265,10 @@ static int check_machine(const struct restore *restore)
 	}
 	sp_diagnostics_done(&diagnostics);
 	sp_machine_free(machine);
-	return r < 0 ? sp_cli_fail(SP_EXIT_INVALID, "%s: this version does not take the sallyport.yaml in it",
-				   restore->file) : SP_EXIT_OK;
+	return r < 0 ? sp_cli_fail(SP_EXIT_INVALID,
+				   "%s: this version does not take the sallyport.yaml in it",
+				   restore->file)
+		     : SP_EXIT_OK;
 }
 
 /* ---- changing places ---- */
@@ -264,7 +282,8 @@ static void go_back(struct restore *restore)
 			sp_cli_fail(0, "%s: %s", place->is, sp_err_text(sp_errno()));
 		place->is_there = false;
 		if (place->is_moved && rename(place->former, place->is) < 0)
-			sp_cli_fail(0, "%s: %s; it is now %s", place->is, sp_err_text(sp_errno()), place->former);
+			sp_cli_fail(0, "%s: %s; it is now %s", place->is, sp_err_text(sp_errno()),
+				    place->former);
 	}
 }
 
@@ -287,7 +306,8 @@ static int change_places(struct restore *restore)
 		if (r == 0)
 			continue;
 		go_back(restore);
-		return sp_cli_fail(SP_EXIT_FAILED, "%s: %s; all is as it was", restore->places[i].is, sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "%s: %s; all is as it was",
+				   restore->places[i].is, sp_err_text(r));
 	}
 	return SP_EXIT_OK;
 }
@@ -328,30 +348,35 @@ static int take_root(const struct restore *restore, int *ret_lock)
 	int r;
 
 	if (stat(restore->paths.pin_dir, &seen) == 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "the kernel judges packets by what is here now: first sallyport detach "
-				   "--yes, or sallyportd --unload --yes where none runs");
+		return sp_cli_fail(SP_EXIT_FAILED,
+				   "the kernel judges packets by what is here now: first sallyport "
+				   "detach --yes, or sallyportd --unload --yes where none runs");
 	if (stat(restore->paths.state_dir, &seen) < 0)
 		return SP_EXIT_OK;
 	r = sp_lock_take(restore->paths.lock_file, ret_lock, &holder);
 	if (r == -EWOULDBLOCK)
-		return sp_cli_fail(SP_EXIT_FAILED, "sallyportd (pid %d) runs: stop it first", (int)holder);
+		return sp_cli_fail(SP_EXIT_FAILED, "sallyportd (pid %d) runs: stop it first",
+				   (int)holder);
 	return r < 0 ? fail(restore->paths.lock_file, sp_err_text(r)) : SP_EXIT_OK;
 }
 
 static bool has_state(const struct restore *restore)
 {
-	return access(restore->paths.machine_file, F_OK) == 0 || access(restore->paths.db_file, F_OK) == 0;
+	return access(restore->paths.machine_file, F_OK) == 0 ||
+	       access(restore->paths.db_file, F_OK) == 0;
 }
 
 static void print_done(const struct restore *restore)
 {
-	sp_cli_print("restored from %s: saved %s on %s\n", restore->file, sp_json_text(restore->manifest, "time"),
+	sp_cli_print("restored from %s: saved %s on %s\n", restore->file,
+		     sp_json_text(restore->manifest, "time"),
 		     sp_json_text(restore->manifest, "host"));
 	for (int i = 0; i < SP_BACKUP_FOLDER_COUNT; i++)
 		if (restore->places[i].is_moved)
-			sp_cli_print("  %s as it was is now %s\n", restore->places[i].is, restore->places[i].former);
-	sp_cli_say("sessions that were open then are open again: revoke again what was revoked since (sallyport session "
-		   "revoke)\nnext: start sallyportd\n");
+			sp_cli_print("  %s as it was is now %s\n", restore->places[i].is,
+				     restore->places[i].former);
+	sp_cli_say("sessions that were open then are open again: revoke again what was revoked "
+		   "since (sallyport session revoke)\nnext: start sallyportd\n");
 }
 
 static int put_back(const struct sp_cli *cli, bool yes, struct restore *restore)
@@ -365,8 +390,9 @@ static int put_back(const struct sp_cli *cli, bool yes, struct restore *restore)
 	if (r == SP_EXIT_OK)
 		r = stage(restore);
 	if (r == SP_EXIT_OK && has_state(restore) && !yes) {
-		r = sp_cli_fail(SP_EXIT_USAGE, "there is a gateway here already: with --yes its folders are put aside "
-				"(.before-TIME) and the backup of %s takes their place",
+		r = sp_cli_fail(SP_EXIT_USAGE,
+				"there is a gateway here already: with --yes its folders are put "
+				"aside (.before-TIME) and the backup of %s takes their place",
 				sp_json_text(restore->manifest, "time"));
 	} else if (r == SP_EXIT_OK) {
 		r = change_places(restore);
@@ -380,7 +406,9 @@ static int put_back(const struct sp_cli *cli, bool yes, struct restore *restore)
 int sp_cli_restore(struct sp_cli *cli, int argc, char **argv)
 {
 	struct restore restore = {
-		.archive = archive_read_new(), .disk = archive_write_disk_new(), .seen = json_object(),
+		.archive = archive_read_new(),
+		.disk = archive_write_disk_new(),
+		.seen = json_object(),
 	};
 	const char *file[1];
 	bool yes = false;
@@ -400,9 +428,10 @@ int sp_cli_restore(struct sp_cli *cli, int argc, char **argv)
 		restore.file = file[0];
 		r = put_back(cli, yes, &restore);
 		if (r == SP_EXIT_OK && cli->json)
-			r = sp_cli_print_json(json_pack("{s:i, s:s, s:O, s:O}", "v", 1, "file", file[0], "time",
-							json_object_get(restore.manifest, "time"), "host",
-							json_object_get(restore.manifest, "host")));
+			r = sp_cli_print_json(
+				json_pack("{s:i, s:s, s:O, s:O}", "v", 1, "file", file[0], "time",
+					  json_object_get(restore.manifest, "time"), "host",
+					  json_object_get(restore.manifest, "host")));
 		else if (r == SP_EXIT_OK)
 			print_done(&restore);
 	}

@@ -17,14 +17,15 @@ static int parse_duration(const char *option, const char *text, json_t *fields, 
 
 	errno = 0;
 	seconds = strtoll(text, &end, 10);
-	unit = !*end || !strcmp(end, "s") ? 1 :
-	       !strcmp(end, "m")          ? 60 :
-	       !strcmp(end, "h")          ? 3600 :
-	       !strcmp(end, "d")          ? 86400 :
-					    0;
+	unit = !*end || !strcmp(end, "s") ? 1
+	       : !strcmp(end, "m")        ? 60
+	       : !strcmp(end, "h")        ? 3600
+	       : !strcmp(end, "d")        ? 86400
+					  : 0;
 	if (end == text || errno || !unit || seconds < 0 || seconds > 366LL * 86400 / unit)
-		return sp_cli_fail(SP_EXIT_USAGE, "--%s %s: write 90s, 30m, 10h or 7d (at most a year)",
-				   option, text);
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "--%s %s: write 90s, 30m, 10h or 7d (at most a year)", option,
+				   text);
 	json_object_set_new(fields, key, json_integer(seconds * unit));
 	return SP_EXIT_OK;
 }
@@ -58,8 +59,8 @@ static int print_session(const struct sp_cli *cli, json_t *reply, const char *ve
 	sp_cli_print("; addresses");
 	json_array_foreach(json_object_get(reply, "addresses"), i, item)
 		sp_cli_print(" %s", json_string_value(item));
-	sp_cli_print("; until %s\n", *sp_json_text(reply, "expires") ? sp_json_text(reply, "expires") :
-								       "revoked");
+	sp_cli_print("; until %s\n",
+		     *sp_json_text(reply, "expires") ? sp_json_text(reply, "expires") : "revoked");
 	return SP_EXIT_OK;
 }
 
@@ -69,12 +70,14 @@ int sp_cli_session_open(struct sp_cli *cli, int argc, char **argv)
 		   *device = NULL, *max = NULL, *idle = NULL;
 	const struct sp_option options[] = {
 		{ "user", NULL, &user, "NAME", "who signs in" },
-		{ "subject", NULL, &subject, "ID", "the provider's id of that person (default: the user)" },
+		{ "subject", NULL, &subject, "ID",
+		  "the provider's id of that person (default: the user)" },
 		{ "idp", NULL, &idp, "NAME", "the identity provider's name in the policy" },
 		{ "groups", NULL, &groups, "A,B", "groups the provider says the person is in" },
 		{ "pubkey", NULL, &key, "KEY", "the device's WireGuard public key" },
 		{ "device", NULL, &device, "NAME", "the device's name (default: device)" },
-		{ "max", NULL, &max, "TIME", "longest life, such as 10h (default: as the roles say)" },
+		{ "max", NULL, &max, "TIME",
+		  "longest life, such as 10h (default: as the roles say)" },
 		{ "idle", NULL, &idle, "TIME", "longest silence (default: as the roles say)" },
 		{ 0 },
 	};
@@ -87,8 +90,9 @@ int sp_cli_session_open(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_options_exit(r);
 	if (!user || !idp)
 		return sp_cli_fail(SP_EXIT_USAGE, "session open needs --user and --idp");
-	fields = json_pack("{s:s, s:s, s:s, s:o}", "user", user, "subject", subject ? subject : user,
-			   "idp", idp, "groups", split_groups(groups ? groups : ""));
+	fields =
+		json_pack("{s:s, s:s, s:s, s:o}", "user", user, "subject", subject ? subject : user,
+			  "idp", idp, "groups", split_groups(groups ? groups : ""));
 	object = json_object();
 	if (key)
 		json_object_set_new(object, "public_key", json_string(key));
@@ -108,10 +112,17 @@ int sp_cli_session_open(struct sp_cli *cli, int argc, char **argv)
 int sp_cli_session_list(struct sp_cli *cli, int argc, char **argv)
 {
 	static const struct sp_column columns[] = {
-		{ "session", "session" },     { "state", "state" },     { "user", "user" },
-		{ "idp", "idp" },             { "roles", "roles" },     { "addresses", "addresses" },
-		{ "device", "device.name" },  { "expires", "expires" }, { "last seen", "last_seen" },
-		{ "flows", "flows" },         { 0 },
+		{ "session", "session" },
+		{ "state", "state" },
+		{ "user", "user" },
+		{ "idp", "idp" },
+		{ "roles", "roles" },
+		{ "addresses", "addresses" },
+		{ "device", "device.name" },
+		{ "expires", "expires" },
+		{ "last seen", "last_seen" },
+		{ "flows", "flows" },
+		{ 0 },
 	};
 	const char *user = NULL, *idp = NULL;
 	bool all = false;
@@ -161,7 +172,8 @@ int sp_cli_session_extend(struct sp_cli *cli, int argc, char **argv)
 	if (r != 0)
 		return sp_cli_options_exit(r);
 	if (count != 1 || parse_session(word[0], &session) < 0)
-		return sp_cli_fail(SP_EXIT_USAGE, "session extend needs a session's number (session list)");
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "session extend needs a session's number (session list)");
 	fields = json_pack("{s:I}", "session", session);
 	r = max ? parse_duration("max", max, fields, "max_s") : SP_EXIT_OK;
 	if (r != SP_EXIT_OK)
@@ -189,7 +201,8 @@ int sp_cli_session_revoke(struct sp_cli *cli, int argc, char **argv)
 	if (r != 0)
 		return sp_cli_options_exit(r);
 	if ((count == 1) == (device != NULL))
-		return sp_cli_fail(SP_EXIT_USAGE, "session revoke needs a session's number, a user or --device");
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "session revoke needs a session's number, a user or --device");
 	fields = json_object();
 	if (device)
 		json_object_set_new(fields, "device", json_string(device));

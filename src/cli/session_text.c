@@ -13,7 +13,8 @@ static void print_list(const char *title, json_t *list)
 
 	sp_cli_print("  %-10s", title);
 	json_array_foreach(list, i, item)
-		sp_cli_print("%s %.255s", i ? "," : "", json_is_string(item) ? json_string_value(item) : "?");
+		sp_cli_print("%s %.255s", i ? "," : "",
+			     json_is_string(item) ? json_string_value(item) : "?");
 	sp_cli_print("\n");
 }
 
@@ -25,7 +26,8 @@ static void print_refusal(const char *title, json_t *refusal)
 	const int64_t time_s = sp_when_parse(sp_json_text(refusal, "time"));
 	char span[SP_WHEN_MAX];
 
-	sp_cli_print("  %-10s to %.63s %.15s", title, sp_json_text(refusal, "destination"), sp_json_text(refusal, "proto"));
+	sp_cli_print("  %-10s to %.63s %.15s", title, sp_json_text(refusal, "destination"),
+		     sp_json_text(refusal, "proto"));
 	if (sp_json_integer(refusal, "port"))
 		sp_cli_print("/%lld", sp_json_integer(refusal, "port"));
 	if (time_s != INT64_MAX)
@@ -41,7 +43,8 @@ void sp_session_print(json_t *session)
 	char span[SP_WHEN_MAX];
 
 	print_list("roles", json_object_get(session, "roles"));
-	sp_cli_print("  %-10s %.255s\n", "device", sp_json_text(json_object_get(session, "device"), "name"));
+	sp_cli_print("  %-10s %.255s\n", "device",
+		     sp_json_text(json_object_get(session, "device"), "name"));
 	print_list("addresses", json_object_get(session, "addresses"));
 	if (sp_json_integer(session, "idle_s") > 0)
 		sp_cli_print("  %-10s ends after %s without a packet\n", "silence",

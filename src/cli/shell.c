@@ -12,7 +12,8 @@ static bool is_plain(const char *word)
 	if (!*word)
 		return false;
 	for (const char *c = word; *c; c++)
-		if (!isalnum((unsigned char)*c) && !strchr("%+,-./:=@_", *c) && !((unsigned char)*c & 0x80))
+		if (!isalnum((unsigned char)*c) && !strchr("%+,-./:=@_", *c) &&
+		    !((unsigned char)*c & 0x80))
 			return false;
 	return true;
 }

@@ -53,8 +53,9 @@ static json_t *find_provider(const struct sp_portal_sign_in *sign_in, const char
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(provider_list(sign_in), i,
-			   item) if (name && !strcmp(sp_json_text(item, "name"), name)) return item;
+	json_array_foreach(provider_list(sign_in), i, item)
+		if (name && !strcmp(sp_json_text(item, "name"), name))
+			return item;
 	return NULL;
 }
 
@@ -64,8 +65,7 @@ static json_t *password_provider(const struct sp_portal_sign_in *sign_in)
 	json_t *item, *found = NULL;
 	size_t i, count = 0;
 
-	json_array_foreach(provider_list(sign_in), i, item)
-	{
+	json_array_foreach(provider_list(sign_in), i, item) {
 		if (strcmp(sp_json_text(item, "method"), "password"))
 			continue;
 		found = item;
@@ -82,14 +82,14 @@ static int fail_provider(const struct sp_portal_sign_in *sign_in, const char *ty
 	size_t i;
 
 	sp_nearest_init(&near, typed ? typed : "");
-	json_array_foreach(provider_list(sign_in), i, item)
-	{
+	json_array_foreach(provider_list(sign_in), i, item) {
 		sp_nearest_offer(&near, sp_json_text(item, "name"));
 		sp_buf_printf(&names, "%s%.63s", i ? ", " : "", sp_json_text(item, "name"));
 	}
 	if (typed && near.best)
-		return sp_cli_fail(SP_EXIT_USAGE, "no provider \"%s\" here; did you mean \"%.63s\"?",
-				   typed, near.best);
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "no provider \"%s\" here; did you mean \"%.63s\"?", typed,
+				   near.best);
 	if (typed)
 		return sp_cli_fail(SP_EXIT_USAGE, "no provider \"%s\" here; there are: %s", typed,
 				   sp_buf_get(&names));
@@ -149,15 +149,18 @@ static bool takes_password(const struct sp_portal_sign_in *sign_in)
 
 /* ---- the key ---- */
 
-/* The proof the challenge asks for, into @device. A gateway known by another address than it calls itself
- * gets none: what one gateway asked could be meant for another. */
-static int answer_challenge(const struct sp_portal_sign_in *sign_in, json_t *challenge, json_t *device)
+/* The proof the challenge asks for, into @device. A gateway known by another address than it calls
+ * itself gets none: what one gateway asked could be meant for another. */
+static int answer_challenge(const struct sp_portal_sign_in *sign_in, json_t *challenge,
+			    json_t *device)
 {
 	__sp_cleanup(sp_wg_key_wipe) struct sp_wg_key private_key = { 0 };
 	struct sp_wg_key device_key, gateway_key, proof;
 	const char *text = sp_json_text(challenge, "challenge");
 	const struct sp_key_proof of = {
-		.device_key = device_key.bytes, .gateway_key = gateway_key.bytes, .challenge = text,
+		.device_key = device_key.bytes,
+		.gateway_key = gateway_key.bytes,
+		.challenge = text,
 		.audience = sign_in->profile->url,
 		.purpose = sp_json_text(sign_in->provider, "name"),
 	};
@@ -165,24 +168,24 @@ static int answer_challenge(const struct sp_portal_sign_in *sign_in, json_t *cha
 
 	if (strcmp(sp_json_text(challenge, "url"), sign_in->profile->url))
 		return sp_cli_fail(SP_EXIT_OK,
-				   "this gateway calls itself %s: signed in as %s the device's key is not "
-				   "proven",
-				   sp_json_text(challenge, "url"),
-				   sign_in->profile->url);
+				   "this gateway calls itself %s: signed in as %s the device's key "
+				   "is not proven",
+				   sp_json_text(challenge, "url"), sign_in->profile->url);
 	if (strlen(text) > SP_WG_KEY_BASE64 ||
 	    sp_wg_key_from_base64(sign_in->private_key, &private_key) < 0 ||
 	    sp_wg_key_from_base64(sign_in->public_key, &device_key) < 0 ||
 	    sp_wg_key_from_base64(sp_json_text(challenge, "key"), &gateway_key) < 0 ||
 	    sp_key_proof_make(proof.bytes, private_key.bytes, true, &of) < 0)
-		return sp_cli_fail(SP_EXIT_FAILED,
-				   "the portal's challenge cannot be answered; tell your administrator");
+		return sp_cli_fail(
+			SP_EXIT_FAILED,
+			"the portal's challenge cannot be answered; tell your administrator");
 	json_object_set_new(device, "challenge", json_string(text));
 	json_object_set_new(device, "proof", json_string(sp_wg_key_to_base64(&proof, proof_text)));
 	return SP_EXIT_OK;
 }
 
-/* Show that the device's key is ours, so that nobody else can hold it. A portal that asks for nothing is
- * one without challenges. */
+/* Show that the device's key is ours, so that nobody else can hold it. A portal that asks for
+ * nothing is one without challenges. */
 static int prove_key(const struct sp_portal_sign_in *sign_in, json_t *device)
 {
 	__sp_answer struct sp_portal_answer answer = { 0 };
@@ -329,17 +332,15 @@ static void show_prompt(const struct sp_portal_sign_in *sign_in, json_t *prompt)
 		return;
 	}
 	sp_cli_say("To sign in, open\n    %.1023s\nand enter the code\n    %.63s\nuntil %s.\n",
-		   sp_json_text(prompt, "verification_uri"),
-		   sp_json_text(prompt, "user_code"),
+		   sp_json_text(prompt, "verification_uri"), sp_json_text(prompt, "user_code"),
 		   sp_when_format(sp_when_parse(sp_json_text(prompt, "expires")),
 				  sp_clock_realtime_s(), when));
 	draw_code(sign_in, prompt);
-	sp_cli_say("waiting for the provider%s\n",
-		   sp_terminal_is_there() ? "; ctrl-C stops" : "");
+	sp_cli_say("waiting for the provider%s\n", sp_terminal_is_there() ? "; ctrl-C stops" : "");
 }
 
-/* Until the provider has an answer. Cleanly stopped by ctrl-C: the handle is all there is, and it is
- * forgotten. */
+/* Until the provider has an answer. Cleanly stopped by ctrl-C: the handle is all there is, and it
+ * is forgotten. */
 static int poll_until_done(struct sp_portal_sign_in *sign_in, const char *handle,
 			   struct sp_portal_answer *ret_answer)
 {
@@ -414,7 +415,7 @@ int sp_portal_sign_in_run(struct sp_portal_sign_in *sign_in, struct sp_portal_an
 }
 
 int sp_portal_sign_in_extend(struct sp_portal_sign_in *sign_in, struct sp_portal_answer *ret_answer,
-		      bool *ret_is_gone)
+			     bool *ret_is_gone)
 {
 	__sp_answer struct sp_portal_answer answer = { 0 };
 	__sp_json json_t *fields = json_object();

@@ -11,10 +11,10 @@
 struct sp_portal_sign_in {
 	const struct sp_cli *cli;
 	const struct sp_profile *profile; /* borrowed; its idp and user are the defaults */
-	const char *idp, *user; /* asked for; NULL: to be chosen */
-	int password_fd; /* -1: ask at the terminal */
-	bool with_qr; /* draw the code where there is no terminal too */
-	const char *public_key; /* the device; not needed to extend */
+	const char *idp, *user;           /* asked for; NULL: to be chosen */
+	int password_fd;                  /* -1: ask at the terminal */
+	bool with_qr;                     /* draw the code where there is no terminal too */
+	const char *public_key;           /* the device; not needed to extend */
 	const char *device_name;
 	const char *private_key; /* of the device, base64; NULL: not here, so it cannot be proven */
 	/* found on the way: */
@@ -31,12 +31,13 @@ void sp_portal_sign_in_done(struct sp_portal_sign_in *sign_in); /* wipes the pas
 /* Ask the portal for its providers: the first call, which shows whether it is there and trusted. */
 int sp_portal_sign_in_begin(struct sp_portal_sign_in *sign_in);
 
-/* Sign in. *@ret_answer is a sign-in of the API (token, session, tunnel). Returns SP_EXIT_…, said. */
+/* Sign in. *@ret_answer is a sign-in of the API (token, session, tunnel). Returns SP_EXIT_…,
+ * said. */
 int sp_portal_sign_in_run(struct sp_portal_sign_in *sign_in, struct sp_portal_answer *ret_answer);
 
 /* Extend the profile's session in place. *@ret_answer has token and session.
  * Returns SP_EXIT_…, said; *@ret_is_gone, without a word: there is no session any more. */
 int sp_portal_sign_in_extend(struct sp_portal_sign_in *sign_in, struct sp_portal_answer *ret_answer,
-		      bool *ret_is_gone);
+			     bool *ret_is_gone);
 
 #endif

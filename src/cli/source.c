@@ -49,7 +49,8 @@ const char *sp_cli_file_name(const char *path)
 int sp_cli_read_file(const char *path, size_t max_len, char **ret_text, size_t *ret_len)
 {
 	*ret_len = 0;
-	return strcmp(path, "-") ? sp_file_read(path, max_len, ret_text, ret_len) : read_stdin(ret_text, ret_len);
+	return strcmp(path, "-") ? sp_file_read(path, max_len, ret_text, ret_len)
+				 : read_stdin(ret_text, ret_len);
 }
 
 static int read_text(const char *path, char **ret_text, size_t *ret_len)
@@ -84,7 +85,8 @@ static int load_machine(const char *path, struct sp_policy_source *source)
 	return SP_EXIT_OK;
 }
 
-/* The machine file has no addresses of the gateway's own: those the policy is tested with stand for them. */
+/* The machine file has no addresses of the gateway's own: those the policy is tested with stand for
+ * them. */
 static int borrow_self(struct sp_policy_source *source)
 {
 	const struct sp_gateway *fixtures = &source->policy->fixtures.gateway;
@@ -106,17 +108,20 @@ static int check_fit(const char *machine_path, struct sp_policy_source *source)
 	const char *slash = strrchr(machine_path, '/');
 	__sp_free char *idp_dir = NULL;
 	struct sp_fit fit = { source->policy, source->machine, source->gateway, NULL };
-	int r = slash ? sp_str_format(&idp_dir, "%.*s/idp.d", (int)(slash - machine_path), machine_path) :
-			sp_str_format(&idp_dir, "idp.d");
+	int r = slash ? sp_str_format(&idp_dir, "%.*s/idp.d", (int)(slash - machine_path),
+				      machine_path)
+		      : sp_str_format(&idp_dir, "idp.d");
 
 	if (r < 0)
 		return r;
 	if (access(idp_dir, F_OK) == 0)
-		fit.idp_dir = idp_dir; /* a machine file that lies alone says nothing of providers */
+		/* a machine file that lies alone says nothing of providers */
+		fit.idp_dir = idp_dir;
 	return sp_judge_fit(&fit, &source->diagnostics);
 }
 
-int sp_policy_source_load(const char *path, const char *machine_path, struct sp_policy_source *source)
+int sp_policy_source_load(const char *path, const char *machine_path,
+			  struct sp_policy_source *source)
 {
 	int r;
 
@@ -187,8 +192,9 @@ int sp_cli_parse_plane(const char *text, struct sp_judge_planes *ret_planes)
 		while (i < sp_plane_count && strcmp(sp_planes[i]->name, text) != 0)
 			i++;
 		if (i == sp_plane_count)
-			return sp_cli_fail(-EINVAL, "--plane %s: reference, or a plane that is built in: %s", text,
-					   sp_planes[0]->name);
+			return sp_cli_fail(-EINVAL,
+					   "--plane %s: reference, or a plane that is built in: %s",
+					   text, sp_planes[0]->name);
 		*ret_planes = (struct sp_judge_planes){ &sp_planes[i], 1, true };
 	}
 	return 0;

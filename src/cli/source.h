@@ -9,10 +9,10 @@
 #include "policy/load.h"
 
 struct sp_policy_source {
-	struct sp_policy *policy;     /* numbered */
-	struct sp_machine *machine;   /* NULL without --gateway */
-	struct sp_gateway *gateway;   /* of the machine file, else of the fixtures */
-	char *text;                   /* as read: what apply sends */
+	struct sp_policy *policy;   /* numbered */
+	struct sp_machine *machine; /* NULL without --gateway */
+	struct sp_gateway *gateway; /* of the machine file, else of the fixtures */
+	char *text;                 /* as read: what apply sends */
 	size_t text_len;
 	struct sp_diagnostics diagnostics;
 };
@@ -24,12 +24,15 @@ void sp_policy_source_done(struct sp_policy_source *source);
 int sp_cli_read_file(const char *path, size_t max_len, char **ret_text, size_t *ret_len);
 const char *sp_cli_file_name(const char *path);
 
-/* Read and check @path, "-" being stdin (and @machine_path when not NULL). Returns SP_EXIT_OK, or an exit code after
- * saying why; with -EINVAL'ed text SP_EXIT_INVALID and the diagnostics left for the caller to print. */
-int sp_policy_source_load(const char *path, const char *machine_path, struct sp_policy_source *source);
+/* Read and check @path, "-" being stdin (and @machine_path when not NULL). Returns SP_EXIT_OK, or
+ * an exit code after saying why; with -EINVAL'ed text SP_EXIT_INVALID and the diagnostics left for
+ * the caller to print. */
+int sp_policy_source_load(const char *path, const char *machine_path,
+			  struct sp_policy_source *source);
 
 /* The diagnostics as lines on stderr. */
-void sp_source_print_diagnostics(const struct sp_cli *cli, const struct sp_diagnostics *diagnostics);
+void sp_source_print_diagnostics(const struct sp_cli *cli,
+				 const struct sp_diagnostics *diagnostics);
 
 /* 12 hex digits of a generation, or all 64. */
 const char *sp_generation_short(const uint8_t generation[32], char buf[65]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sallyport status: on a gateway what runs, and what each hook judges; on a person's machine how the
- * session and the tunnel are (status_here.c). */
+/* sallyport status: on a gateway what runs, and what each hook judges; on a person's machine how
+ * the session and the tunnel are (status_here.c). */
 #include <string.h>
 #include <unistd.h>
 
@@ -20,8 +20,9 @@ static void print_drops(json_t *engine)
 	size_t i;
 
 	json_array_foreach(json_object_get(engine, "drops"), i, drop)
-		sp_cli_print("%s%lld %s", i ? ", " : INDENT "dropped: ",
-			     sp_json_integer(drop, "packets"), sp_json_text(drop, "reason"));
+		sp_cli_print("%s%lld %s",
+			     i ? ", " : INDENT "dropped: ", sp_json_integer(drop, "packets"),
+			     sp_json_text(drop, "reason"));
 	if (i)
 		sp_cli_print("\n");
 }
@@ -35,7 +36,8 @@ static void print_own_engine(json_t *engine)
 	sp_cli_print(INDENT "%s, aead %s, %lld queue%s, memory %s", sp_json_text(engine, "name"),
 		     sp_json_text(engine, "aead"), sp_json_integer(engine, "queues"),
 		     sp_json_integer(engine, "queues") == 1 ? "" : "s",
-		     json_is_true(json_object_get(engine, "memory_locked")) ? "locked" : "pageable");
+		     json_is_true(json_object_get(engine, "memory_locked")) ? "locked"
+									    : "pageable");
 	json_object_foreach(json_object_get(engine, "offloads"), name, is_on) {
 		if (json_is_true(is_on))
 			continue;
@@ -44,7 +46,8 @@ static void print_own_engine(json_t *engine)
 	}
 	sp_cli_print("\n");
 	if (sp_json_integer(engine, "bad_frames") || sp_json_integer(engine, "refused_frames"))
-		sp_cli_print(INDENT "frames: %lld from the interface made no sense, %lld to it were not taken\n",
+		sp_cli_print(INDENT "frames: %lld from the interface made no sense, %lld to it "
+				    "were not taken\n",
 			     sp_json_integer(engine, "bad_frames"),
 			     sp_json_integer(engine, "refused_frames"));
 	print_drops(engine);
@@ -59,8 +62,8 @@ static void print_engine(json_t *engine)
 		     is_reachable ? "answers" : "does not answer: ", sp_json_text(engine, "error"));
 	if (is_reachable && !json_is_true(json_object_get(engine, "in_step")))
 		sp_cli_print(", has not taken every change yet");
-	sp_cli_print("; %lld peer%s, %lld of them with a handshake within the last 3 minutes\n", peers,
-		     peers == 1 ? "" : "s", sp_json_integer(engine, "handshakes"));
+	sp_cli_print("; %lld peer%s, %lld of them with a handshake within the last 3 minutes\n",
+		     peers, peers == 1 ? "" : "s", sp_json_integer(engine, "handshakes"));
 	if (is_reachable && *sp_json_text(engine, "name"))
 		print_own_engine(engine);
 }
@@ -98,7 +101,9 @@ static void print_lock(json_t *lock)
 		before = ", ";
 	}
 	sp_cli_print("%s%s\n", json_is_object(dropped) ? "" : "its table is not there",
-		     json_is_true(json_object_get(lock, "sampled")) ? "" : "; without samples on record");
+		     json_is_true(json_object_get(lock, "sampled"))
+			     ? ""
+			     : "; without samples on record");
 }
 
 /* What is not as it should be, and what to do about it. */
@@ -108,8 +113,9 @@ static void print_warnings(const struct sp_cli *cli, json_t *warnings)
 	size_t i;
 
 	json_array_foreach(warnings, i, item) {
-		sp_cli_print("  %swarning%s     %s: %s\n", sp_cli_paint(cli, SP_YELLOW), sp_cli_paint(cli, SP_PLAIN),
-			     sp_json_text(item, "code"), sp_json_text(item, "message"));
+		sp_cli_print("  %swarning%s     %s: %s\n", sp_cli_paint(cli, SP_YELLOW),
+			     sp_cli_paint(cli, SP_PLAIN), sp_json_text(item, "code"),
+			     sp_json_text(item, "message"));
 		if (*sp_json_text(item, "remedy"))
 			sp_cli_print(INDENT "remedy: %s\n", sp_json_text(item, "remedy"));
 	}
@@ -126,10 +132,12 @@ static void print_answer(const struct sp_cli *cli, json_t *reply)
 		     sp_cli_paint(cli, strcmp(state, "enforcing") ? SP_YELLOW : SP_GREEN), state,
 		     sp_cli_paint(cli, SP_PLAIN));
 	if (!*sp_json_text(reply, "generation"))
-		sp_cli_print("%s", is_open ? "it forwards by a policy that cannot be read here" :
-					     "it forwards nothing, there is no policy yet; next: sallyport apply FILE");
+		sp_cli_print("%s", is_open ? "it forwards by a policy that cannot be read here"
+					   : "it forwards nothing, there is no policy yet; next: "
+					     "sallyport apply FILE");
 	else
-		sp_cli_print("%s", is_open ? "it forwards what the policy allows" : "it forwards nothing");
+		sp_cli_print("%s", is_open ? "it forwards what the policy allows"
+					   : "it forwards nothing");
 	if (troubles)
 		sp_cli_print("; %zu thing%s need%s somebody:\n", troubles, troubles == 1 ? "" : "s",
 			     troubles == 1 ? "s" : "");
@@ -149,14 +157,16 @@ static void print_head(const struct sp_cli *cli, json_t *reply)
 		sp_cli_print("  policy      generation %s, revision %lld, %lld rules\n",
 			     sp_json_text(reply, "generation"), sp_json_integer(reply, "revision"),
 			     sp_json_integer(reply, "rules"));
-	sp_cli_print("  sessions    %lld live, %lld parked (their time is up, they can sign in again)\n",
-		     sp_json_integer(sessions, "live"), sp_json_integer(sessions, "parked"));
+	sp_cli_print(
+		"  sessions    %lld live, %lld parked (their time is up, they can sign in again)\n",
+		sp_json_integer(sessions, "live"), sp_json_integer(sessions, "parked"));
 	sp_cli_print("  flows       %lld of %lld\n", sp_json_integer(flows, "tracked"),
 		     sp_json_integer(flows, "max"));
 	print_engine(json_object_get(reply, "engine"));
 	print_portal(json_object_get(reply, "portal"));
 	print_lock(json_object_get(reply, "lock"));
-	sp_cli_print("  events      %lld for the audit log, %lld lost, %lld left out by the sampling at the edge\n",
+	sp_cli_print("  events      %lld for the audit log, %lld lost, %lld left out by the "
+		     "sampling at the edge\n",
 		     sp_json_integer(events, "attempted") - sp_json_integer(events, "lost"),
 		     sp_json_integer(events, "lost"), sp_json_integer(events, "sampled"));
 }
@@ -170,9 +180,10 @@ static void print_drift(json_t *drift)
 	json_array_foreach(drift, i, item) {
 		if (i == 0)
 			sp_cli_print("\n");
-		sp_cli_print("drift    %s  %s%s%s: %s", sp_json_text(item, "time"), sp_json_text(item, "code"),
-			     *sp_json_text(item, "interface") ? " " : "", sp_json_text(item, "interface"),
-			     sp_json_text(item, "message"));
+		sp_cli_print("drift    %s  %s%s%s: %s", sp_json_text(item, "time"),
+			     sp_json_text(item, "code"),
+			     *sp_json_text(item, "interface") ? " " : "",
+			     sp_json_text(item, "interface"), sp_json_text(item, "message"));
 		if (sp_json_integer(item, "times") > 1)
 			sp_cli_print(" (%lld times)", sp_json_integer(item, "times"));
 		sp_cli_print("\n");
@@ -189,14 +200,18 @@ static void print_unjudged(json_t *unmanaged, json_t *unlisted)
 		sp_cli_print("\nunmanaged:");
 		json_array_foreach(unmanaged, i, item)
 			sp_cli_print(" %s%s", sp_json_text(item, "name"),
-				     json_is_true(json_object_get(item, "present")) ? "" : " (not there)");
-		sp_cli_print("\n  not judged where it comes in; people are reached as vpn-out judges, others freely\n");
+				     json_is_true(json_object_get(item, "present"))
+					     ? ""
+					     : " (not there)");
+		sp_cli_print("\n  not judged where it comes in; people are reached as vpn-out "
+			     "judges, others freely\n");
 	}
 	if (json_array_size(unlisted)) {
 		sp_cli_print("\nunlisted:");
 		json_array_foreach(unlisted, i, item)
 			sp_cli_print(" %s", json_string_value(item));
-		sp_cli_print("\n  closed towards listed interfaces; what they send to the gateway itself is not judged\n");
+		sp_cli_print("\n  closed towards listed interfaces; what they send to the gateway "
+			     "itself is not judged\n");
 	}
 }
 
@@ -219,7 +234,8 @@ static json_t *rows_of_hooks(json_t *hooks)
 			json_object_set_new(own, "interface", json_array());
 			json_array_append_new(rows, own);
 		}
-		json_array_append(json_object_get(own, "interface"), json_object_get(item, "interface"));
+		json_array_append(json_object_get(own, "interface"),
+				  json_object_get(item, "interface"));
 	}
 	return rows;
 }
@@ -260,7 +276,8 @@ static int print_gateway(struct sp_cli *cli, bool with_rules)
 	r = sp_client_call(cli, "status", json_pack("{s:b}", "rules", with_rules), &reply);
 	if (r != SP_EXIT_OK)
 		return r;
-	exit_code = !strcmp(sp_json_text(reply, "state"), "degraded") ? SP_EXIT_DEGRADED : SP_EXIT_OK;
+	exit_code =
+		!strcmp(sp_json_text(reply, "state"), "degraded") ? SP_EXIT_DEGRADED : SP_EXIT_OK;
 	if (cli->json) {
 		json_object_del(reply, "id");
 		json_object_del(reply, "ok");
@@ -288,9 +305,12 @@ int sp_cli_status(struct sp_cli *cli, int argc, char **argv)
 	bool with_rules = false;
 	const struct sp_option options[] = {
 		{ "rules", &with_rules, NULL, NULL, "gateway: what each rule decided, too" },
-		{ "watch", &here.watch, NULL, NULL, "signed in: stay, warn before the session ends, extend it" },
-		{ "iface", NULL, &here.iface, "NAME", "signed in: the tunnel (default: sallyport)" },
-		{ "state", NULL, &here.state_dir, "DIR", "signed in: where it is kept (default: ~/.config/sallyport)" },
+		{ "watch", &here.watch, NULL, NULL,
+		  "signed in: stay, warn before the session ends, extend it" },
+		{ "iface", NULL, &here.iface, "NAME",
+		  "signed in: the tunnel (default: sallyport)" },
+		{ "state", NULL, &here.state_dir, "DIR",
+		  "signed in: where it is kept (default: ~/.config/sallyport)" },
 		{ 0 },
 	};
 	size_t count;

@@ -21,21 +21,23 @@
 
 struct view {
 	json_t *session; /* NULL: the portal did not tell */
-	/* live, expired, closed; "unknown" without an answer, "gone": the device is not known any more */
+	/* live, expired, closed; "unknown" without an answer, "gone": the device is not known any
+	 * more */
 	const char *state;
 	int exit_code;
 	bool is_up;
 	bool knows_handshake;
 	int64_t handshake_ns; /* UTC; 0: never */
-	bool is_behind; /* the portal says that the session reaches something else than the tunnel carries */
+	/* the portal says that the session reaches something else than the tunnel carries */
+	bool is_behind;
 };
 
 /* Only root may ask an engine. */
 static void look_at_tunnel(const struct sp_status_here *here, struct view *view)
 {
 	view->is_up = if_nametoindex(here->iface) != 0;
-	view->knows_handshake =
-		view->is_up && sp_handshake_get(here->cli->root, here->iface, &view->handshake_ns) == 0;
+	view->knows_handshake = view->is_up && sp_handshake_get(here->cli->root, here->iface,
+								&view->handshake_ns) == 0;
 }
 
 static void look_at_session(const struct sp_profile *profile, struct sp_portal_answer *answer,
@@ -57,7 +59,8 @@ static void look_at_session(const struct sp_profile *profile, struct sp_portal_a
 }
 
 /* What a policy changed since is in the tunnel with the next `up`. */
-static void compare_reach(const struct sp_status_here *here, const struct sp_profile *profile, struct view *view)
+static void compare_reach(const struct sp_status_here *here, const struct sp_profile *profile,
+			  struct view *view)
 {
 	__sp_answer struct sp_portal_answer answer = { 0 };
 	__sp_free char *carried = NULL, *reached = NULL;
@@ -65,7 +68,8 @@ static void compare_reach(const struct sp_status_here *here, const struct sp_pro
 
 	if (!view->is_up || strcmp(view->state, "live") ||
 	    sp_tunnel_reach_read(here->cli->root, here->iface, &carried) < 0 ||
-	    sp_portal_ask_quietly(profile, "session/tunnel", &answer) != SP_EXIT_OK || answer.status >= 400)
+	    sp_portal_ask_quietly(profile, "session/tunnel", &answer) != SP_EXIT_OK ||
+	    answer.status >= 400)
 		return;
 	config = sp_json_text(json_object_get(answer.body, "tunnel"), "config");
 	reached = sp_tunnel_file_get(config, "AllowedIPs");
@@ -81,12 +85,12 @@ static int print_as_json(const struct sp_status_here *here, const struct sp_prof
 	json_t *object;
 
 	object = json_pack(
-		"{s:i, s:s, s:s?, s:s?, s:s?, s:s, s:s?, s:o, s:O?, s:{s:s, s:b, s:b, s:s?}}", "v", 1,
-		"portal", profile->url, "user", profile->user, "idp", profile->idp, "device",
+		"{s:i, s:s, s:s?, s:s?, s:s?, s:s, s:s?, s:o, s:O?, s:{s:s, s:b, s:b, s:s?}}", "v",
+		1, "portal", profile->url, "user", profile->user, "idp", profile->idp, "device",
 		profile->device, "state", view->state, "expires", profile->expires, "left_s",
 		is_ending ? json_integer(expires_s > now_s ? expires_s - now_s : 0) : json_null(),
-		"session", view->session, "tunnel", "interface", here->iface, "up", view->is_up, "behind", view->is_behind,
-		"last_handshake",
+		"session", view->session, "tunnel", "interface", here->iface, "up", view->is_up,
+		"behind", view->is_behind, "last_handshake",
 		view->handshake_ns ? sp_time_format(view->handshake_ns, handshake) : NULL);
 	sp_cli_print_json(object);
 	return view->exit_code;
@@ -103,16 +107,18 @@ static void print_tunnel(const struct sp_status_here *here, const struct view *v
 	else if (!view->knows_handshake)
 		sp_cli_print("up; root can see the last handshake\n");
 	else if (!view->handshake_ns)
-		sp_cli_print("up; no handshake yet: the gateway's UDP port is not reached, or nothing was "
-			     "sent\n");
+		sp_cli_print("up; no handshake yet: the gateway's UDP port is not reached, or "
+			     "nothing was sent\n");
 	else
-		sp_cli_print("up; last handshake %s ago\n", sp_when_span(ago_s > 0 ? ago_s : 0, span));
+		sp_cli_print("up; last handshake %s ago\n",
+			     sp_when_span(ago_s > 0 ? ago_s : 0, span));
 }
 
 static void print_behind(const struct view *view)
 {
 	if (view->is_behind)
-		sp_cli_print("  %-10s what you may reach has changed since the tunnel came up; next: sudo sallyport up\n",
+		sp_cli_print("  %-10s what you may reach has changed since the tunnel came up; "
+			     "next: sudo sallyport up\n",
 			     "networks");
 }
 
@@ -124,17 +130,18 @@ static void print_session(const struct sp_cli *cli, const struct sp_profile *pro
 	const char *ending = json_string_value(json_object_get(view->session, "ending"));
 	char when[SP_WHEN_MAX];
 
-	sp_cli_print("%s  %.255s (%.63s)  %s%.63s%s", profile->place, profile->user ? profile->user : "nobody",
-		     profile->idp ? profile->idp : "-", sp_cli_paint(cli, is_live ? SP_GREEN : SP_YELLOW),
-		     view->state, sp_cli_paint(cli, SP_PLAIN));
+	sp_cli_print("%s  %.255s (%.63s)  %s%.63s%s", profile->place,
+		     profile->user ? profile->user : "nobody", profile->idp ? profile->idp : "-",
+		     sp_cli_paint(cli, is_live ? SP_GREEN : SP_YELLOW), view->state,
+		     sp_cli_paint(cli, SP_PLAIN));
 	if (is_live || !strcmp(view->state, "unknown"))
 		sp_cli_print("%s until %s\n", is_live ? "" : ": as far as it was known here",
 			     sp_when_format(expires_s, now_s, when));
 	else
 		sp_cli_print("; next: sallyport login %s\n", profile->url);
 	if (is_live && ending)
-		sp_cli_print("  %-10s before its time (%.63s): the provider no longer confirms who you are; next: "
-			     "sallyport login %s\n",
+		sp_cli_print("  %-10s before its time (%.63s): the provider no longer confirms who "
+			     "you are; next: sallyport login %s\n",
 			     "ends", ending, profile->url);
 	if (view->session)
 		sp_session_print(view->session);
@@ -179,9 +186,11 @@ int sp_cli_status_here(struct sp_cli *cli, int argc, char **argv)
 {
 	struct sp_status_here here = { .cli = cli, .iface = "sallyport" };
 	const struct sp_option options[] = {
-		{ "watch", &here.watch, NULL, NULL, "stay, warn before the session ends, extend it" },
+		{ "watch", &here.watch, NULL, NULL,
+		  "stay, warn before the session ends, extend it" },
 		{ "iface", NULL, &here.iface, "NAME", "the tunnel (default: sallyport)" },
-		{ "state", NULL, &here.state_dir, "DIR", "where it is kept (default: ~/.config/sallyport)" },
+		{ "state", NULL, &here.state_dir, "DIR",
+		  "where it is kept (default: ~/.config/sallyport)" },
 		{ 0 },
 	};
 	size_t count;

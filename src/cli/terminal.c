@@ -28,8 +28,8 @@ struct held_signals {
 	sigset_t mask; /* what was let through before, and is while something is waited for */
 };
 
-/* While the terminal does not echo: a signal ends the waiting, not the program. They are blocked but
- * while waiting, so that none comes between a look and the wait after it. */
+/* While the terminal does not echo: a signal ends the waiting, not the program. They are blocked
+ * but while waiting, so that none comes between a look and the wait after it. */
 static void hold_signals(struct held_signals *held)
 {
 	const struct sigaction action = { .sa_handler = note_interrupt };

@@ -12,17 +12,19 @@ bool sp_terminal_is_there(void);
 /* Ask for a line. *@ret_line is malloc'ed, without the newline. Returns 0; -ENOTTY no terminal;
  * -ECANCELED the person ended it (ctrl-C, ctrl-D); -EMSGSIZE longer than @max_len; -ENOMEM. */
 int sp_terminal_ask(const char *question, size_t max_len, char **ret_line);
-/* The same for a secret: not shown while it is typed. The terminal is left as it was, whatever happens. */
+/* The same for a secret: not shown while it is typed. The terminal is left as it was, whatever
+ * happens. */
 int sp_terminal_ask_secret(const char *question, size_t max_len, char **ret_secret);
 
 /* The first line of a descriptor, for scripts. Returns as above; -errno. */
 int sp_terminal_read_line(int fd, size_t max_len, char **ret_secret);
 
-/* Wait for Enter. Returns 1 pressed; 0 the time is over; -ECANCELED ctrl-C, or it has gone; -errno. */
+/* Wait for Enter. Returns 1 pressed; 0 the time is over; -ECANCELED ctrl-C, or it has gone;
+ * -errno. */
 int sp_terminal_wait_enter(int timeout_ms);
 
-/* From here on ctrl-C says that nothing was changed and ends the program (130), until it is called with
- * false, which gives back what was before. */
+/* From here on ctrl-C says that nothing was changed and ends the program (130), until it is called
+ * with false, which gives back what was before. */
 void sp_terminal_cancel_cleanly(bool on);
 
 /* Colour and drawing on standard error, NO_COLOR heeded. */

@@ -13,9 +13,9 @@
 
 struct line {
 	const char *start; /* without leading blanks */
-	size_t len; /* up to the newline, without trailing blanks */
-	const char *next; /* NULL: it was the last */
-	size_t key_len; /* 0: no `Key =` */
+	size_t len;        /* up to the newline, without trailing blanks */
+	const char *next;  /* NULL: it was the last */
+	size_t key_len;    /* 0: no `Key =` */
 	const char *value;
 	size_t value_len;
 };
@@ -84,7 +84,7 @@ static bool is_plain(const char *value, size_t len)
 static const char *find_fault(const struct line *line, bool *is_interface, bool *is_peer)
 {
 	static const char *const of_interface[] = { "PrivateKey", "Address", "DNS", "MTU", NULL };
-	static const char *const of_peer[] = { "PublicKey", "PresharedKey",	   "AllowedIPs",
+	static const char *const of_peer[] = { "PublicKey", "PresharedKey",        "AllowedIPs",
 					       "Endpoint",  "PersistentKeepalive", NULL };
 	size_t value_len = line->value_len;
 
@@ -219,7 +219,8 @@ static int put_v4_items(struct sp_secret_buf *out, const struct line *line)
 		if (!memchr(at, ':', stop - at)) {
 			r = is_first ? sp_secret_buf_put(out, line->start, line->key_len) : 0;
 			if (r >= 0)
-				r = sp_secret_buf_put(out, is_first ? " = " : ", ", is_first ? 3 : 2);
+				r = sp_secret_buf_put(out, is_first ? " = " : ", ",
+						      is_first ? 3 : 2);
 			if (r >= 0)
 				r = sp_secret_buf_put(out, at, stop - at);
 			is_first = false;
@@ -238,8 +239,8 @@ int sp_tunnel_file_without_v6(const char *text, char **ret_text)
 	for (const char *at = text; at && *at && r >= 0;) {
 		const struct line line = read_line(at);
 
-		r = is_one_of(&line, lists) ? put_v4_items(&out, &line) :
-					      put_line(&out, line.start, line.len);
+		r = is_one_of(&line, lists) ? put_v4_items(&out, &line)
+					    : put_line(&out, line.start, line.len);
 		at = line.next;
 	}
 	return r < 0 ? r : take_text(&out, ret_text);

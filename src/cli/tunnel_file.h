@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The wg-quick file of a device, as text. wg-quick runs as root and carries out whatever its file says
- * (PostUp and its like are shell commands), and ours comes from a portal and lies in a person's folder:
- * so nothing is handed on but addresses, keys and the like, in characters that mean nothing to a shell.
- * Source: wg-quick(8). No I/O. */
+/* The wg-quick file of a device, as text. wg-quick runs as root and carries out whatever its file
+ * says (PostUp and its like are shell commands), and ours comes from a portal and lies in a
+ * person's folder: so nothing is handed on but addresses, keys and the like, in characters that
+ * mean nothing to a shell. Source: wg-quick(8). No I/O. */
 #ifndef SALLYPORT_CLI_TUNNEL_FILE_H
 #define SALLYPORT_CLI_TUNNEL_FILE_H
 
@@ -19,16 +19,17 @@ struct sp_tunnel_fault {
 /* Whether the text holds nothing but what we hand on. Returns 0; -EINVAL with @ret_fault. */
 int sp_tunnel_file_check(const char *text, struct sp_tunnel_fault *ret_fault);
 
-/* Put @first_line before it (a comment; NULL: none) and @private_key (base64; NULL: leave what stands
- * there) into its PrivateKey. *@ret_text is malloc'ed and holds a secret. Returns 0; -ENOMEM. */
+/* Put @first_line before it (a comment; NULL: none) and @private_key (base64; NULL: leave what
+ * stands there) into its PrivateKey. *@ret_text is malloc'ed and holds a secret. Returns 0;
+ * -ENOMEM. */
 int sp_tunnel_file_fill(const char *text, const char *first_line, const char *private_key,
 			char **ret_text);
 
 /* The value of the first line with this key, malloc'ed; NULL: there is none, or no memory. */
 char *sp_tunnel_file_get(const char *text, const char *key);
 
-/* What a machine without IPv6 can use of it, in place of the items of Address, AllowedIPs and DNS that are IPv6.
- * Returns 0; -ENOMEM. */
+/* What a machine without IPv6 can use of it, in place of the items of Address, AllowedIPs and DNS
+ * that are IPv6. Returns 0; -ENOMEM. */
 int sp_tunnel_file_without_v6(const char *text, char **ret_text);
 
 /* With a line that tells wg-quick to make no routes. Returns 0; -ENOMEM. */
@@ -37,9 +38,10 @@ bool sp_tunnel_file_has_routes_of_its_own(const char *text); /* that line is in 
 
 /* The text without the lines of certain keys. */
 enum sp_tunnel_lines {
-	SP_TUNNEL_DNS, /* DNS: where nothing can set resolvers */
+	SP_TUNNEL_DNS,   /* DNS: where nothing can set resolvers */
 	SP_TUNNEL_QUICK, /* what wg(8) does not take: Address, DNS, MTU, Table */
-	SP_TUNNEL_CRYPTO, /* what `wg syncconf` can change in a running tunnel, but for its networks */
+	/* what `wg syncconf` can change in a running tunnel, but for its networks */
+	SP_TUNNEL_CRYPTO,
 	SP_TUNNEL_LIVE, /* and those */
 };
 int sp_tunnel_file_without(const char *text, enum sp_tunnel_lines lines, char **ret_text);

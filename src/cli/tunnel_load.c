@@ -88,9 +88,12 @@ static int leave_v6_out(char **conf)
 		return SP_EXIT_OK;
 	if (endpoint && *endpoint == '[')
 		return sp_cli_fail(SP_EXIT_FAILED,
-				   "the gateway's tunnel is at %s, an IPv6 address, and this machine has no IPv6\n"
-				   "  next: switch IPv6 on (sysctl net.ipv6.conf.all.disable_ipv6=0), or ask your "
-				   "administrator for an IPv4 endpoint", endpoint);
+				   "the gateway's tunnel is at %s, an IPv6 address, and this "
+				   "machine has no IPv6\n"
+				   "  next: switch IPv6 on (sysctl "
+				   "net.ipv6.conf.all.disable_ipv6=0), or ask your "
+				   "administrator for an IPv4 endpoint",
+				   endpoint);
 	if (sp_tunnel_file_without_v6(*conf, &without) < 0)
 		return fail_memory();
 	if (!strcmp(without, *conf)) {
@@ -101,11 +104,13 @@ static int leave_v6_out(char **conf)
 	*conf = without;
 	addresses = sp_tunnel_file_get(without, "Address");
 	if (!addresses)
-		return sp_cli_fail(SP_EXIT_FAILED,
-				   "the tunnel is IPv6 alone, and this machine has no IPv6\n"
-				   "  next: switch it on (sysctl net.ipv6.conf.all.disable_ipv6=0)");
-	return sp_cli_fail(0, "this machine has no IPv6: the tunnel carries IPv4 alone\n  next: for what is IPv6 alone, "
-			      "switch it on (sysctl net.ipv6.conf.all.disable_ipv6=0), and say `sallyport up` again"),
+		return sp_cli_fail(
+			SP_EXIT_FAILED,
+			"the tunnel is IPv6 alone, and this machine has no IPv6\n"
+			"  next: switch it on (sysctl net.ipv6.conf.all.disable_ipv6=0)");
+	return sp_cli_fail(0, "this machine has no IPv6: the tunnel carries IPv4 alone\n  next: "
+			      "for what is IPv6 alone, switch it on (sysctl "
+			      "net.ipv6.conf.all.disable_ipv6=0), and say `sallyport up` again"),
 	       SP_EXIT_OK;
 }
 
@@ -129,13 +134,14 @@ static int fail_ended(const struct sp_tunnel_load *load, const struct sp_profile
 {
 	return sp_cli_fail(SP_EXIT_NOT_PERMITTED,
 			   "the session at %s has ended: nothing passes %s any more%s\n"
-			   "  next: sallyport login %s", profile->place, load->iface,
-			   load->before ? "" : ", so it is left down", profile->url);
+			   "  next: sallyport login %s",
+			   profile->place, load->iface, load->before ? "" : ", so it is left down",
+			   profile->url);
 }
 
 /* The kept configuration with the networks and keys of the portal's answer. */
-static int take_tunnel(struct sp_tunnel_load *load, const struct sp_profile *profile, json_t *answer,
-		       char **kept)
+static int take_tunnel(struct sp_tunnel_load *load, const struct sp_profile *profile,
+		       json_t *answer, char **kept)
 {
 	const char *config = sp_json_text(json_object_get(answer, "tunnel"), "config");
 	__sp_secret char *key = sp_tunnel_file_get(*kept, "PrivateKey"), *fresh = NULL;
@@ -144,8 +150,10 @@ static int take_tunnel(struct sp_tunnel_load *load, const struct sp_profile *pro
 	if (!*config || !key || strlen(config) > SP_TUNNEL_FILE_MAX)
 		return SP_EXIT_OK;
 	if (sp_tunnel_file_check(config, &fault) < 0)
-		return sp_cli_fail(0, "what the portal says of the tunnel is not used, line %zu: %s", fault.line,
-				   fault.text), SP_EXIT_OK;
+		return sp_cli_fail(0,
+				   "what the portal says of the tunnel is not used, line %zu: %s",
+				   fault.line, fault.text),
+		       SP_EXIT_OK;
 	if (sp_tunnel_file_fill(config, NULL, key, &fresh) < 0)
 		return fail_memory();
 	if (profile->owner == geteuid() && strcmp(fresh, *kept) != 0)
@@ -165,14 +173,19 @@ static int renew(struct sp_tunnel_load *load, struct sp_profile *profile, char *
 	if (!profile->token)
 		return SP_EXIT_OK;
 	if (sp_portal_ask_quietly(profile, "session/tunnel", &answer) != SP_EXIT_OK)
-		return sp_cli_fail(0, "the portal at %s does not answer: the tunnel is as it was at the last "
-				      "sign-in", profile->url), SP_EXIT_OK;
+		return sp_cli_fail(0,
+				   "the portal at %s does not answer: the tunnel is as it was at "
+				   "the last sign-in",
+				   profile->url),
+		       SP_EXIT_OK;
 	if (sp_portal_is(&answer, "no-session") || sp_portal_is(&answer, "token-invalid"))
 		return fail_ended(load, profile);
 	if (answer.status >= 400)
-		return SP_EXIT_OK; /* a portal that does not know the question, or has no gateway just now */
+		/* a portal that does not know the question, or has no gateway just now */
+		return SP_EXIT_OK;
 	session = json_object_get(answer.body, "session");
-	if (sp_profile_set(&profile->expires, json_string_value(json_object_get(session, "expires"))) < 0)
+	if (sp_profile_set(&profile->expires,
+			   json_string_value(json_object_get(session, "expires"))) < 0)
 		return fail_memory();
 	return take_tunnel(load, profile, answer.body, kept);
 }

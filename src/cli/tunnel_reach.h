@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* RUN/IFACE.reaches: the AllowedIPs, as the portal gave them, that a tunnel was brought up with. Everybody may
- * read it, as they may the routes, so that `status` knows without rights whether they are still right. */
+/* RUN/IFACE.reaches: the AllowedIPs, as the portal gave them, that a tunnel was brought up with.
+ * Everybody may read it, as they may the routes, so that `status` knows without rights whether they
+ * are still right. */
 #ifndef SALLYPORT_CLI_TUNNEL_REACH_H
 #define SALLYPORT_CLI_TUNNEL_REACH_H
 

@@ -57,10 +57,12 @@ static int push_address(struct sp_tunnel_routes *routes, const struct sockaddr *
 	struct sp_addr v4;
 
 	if (address->sa_family == AF_INET) {
-		v4 = sp_addr_from_v4((const uint8_t *)&((const struct sockaddr_in *)address)->sin_addr);
+		v4 = sp_addr_from_v4(
+			(const uint8_t *)&((const struct sockaddr_in *)address)->sin_addr);
 		memcpy(host.addr, v4.b, sizeof(host.addr));
 	} else if (address->sa_family == AF_INET6) {
-		memcpy(host.addr, &((const struct sockaddr_in6 *)address)->sin6_addr, sizeof(host.addr));
+		memcpy(host.addr, &((const struct sockaddr_in6 *)address)->sin6_addr,
+		       sizeof(host.addr));
 	} else {
 		return 0;
 	}
@@ -102,8 +104,8 @@ static bool is_v4(const struct sp_prefix *prefix)
 }
 
 /* The families do not mix. */
-static int reduce(const struct sp_tunnel_routes *all, const struct sp_tunnel_routes *holes, bool of_v4,
-		  struct sp_tunnel_routes *ret_routes)
+static int reduce(const struct sp_tunnel_routes *all, const struct sp_tunnel_routes *holes,
+		  bool of_v4, struct sp_tunnel_routes *ret_routes)
 {
 	__sp_cleanup(sp_tunnel_routes_done) struct sp_tunnel_routes family = { 0 };
 	__sp_cleanup(sp_ranges_done) struct sp_ranges ranges = { 0 };
@@ -198,7 +200,9 @@ int sp_tunnel_routes_change(const char *iface, const struct sp_tunnel_routes *be
 	if (r == 0)
 		r = sort_copy(after, &to);
 	for (size_t i = 0; i < to.count && r == 0; i++) {
-		r = holds(&from, &to.items[i]) ? 0 : sp_netlink_add_route(netlink, ifindex, &to.items[i]);
+		r = holds(&from, &to.items[i])
+			    ? 0
+			    : sp_netlink_add_route(netlink, ifindex, &to.items[i]);
 		if (r != -EEXIST)
 			continue;
 		if (!(*ret_taken)++)
@@ -206,8 +210,9 @@ int sp_tunnel_routes_change(const char *iface, const struct sp_tunnel_routes *be
 		r = 0;
 	}
 	for (size_t i = 0; i < from.count && r == 0; i++) {
-		r = holds(&to, &from.items[i]) ? 0 :
-						 sp_netlink_remove_route(netlink, ifindex, &from.items[i]);
+		r = holds(&to, &from.items[i])
+			    ? 0
+			    : sp_netlink_remove_route(netlink, ifindex, &from.items[i]);
 		if (r == -ESRCH)
 			r = 0;
 	}

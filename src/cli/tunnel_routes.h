@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The routes of a tunnel, made here and not by wg-quick, which needs two programs a route (30 000 take minutes)
- * and can change none in a running tunnel. A network that is this machine's own already stays its own. */
+/* The routes of a tunnel, made here and not by wg-quick, which needs two programs a route (30 000
+ * take minutes) and can change none in a running tunnel. A network that is this machine's own
+ * already stays its own. */
 #ifndef SALLYPORT_CLI_TUNNEL_ROUTES_H
 #define SALLYPORT_CLI_TUNNEL_ROUTES_H
 
@@ -16,11 +17,12 @@ struct sp_tunnel_routes {
 
 void sp_tunnel_routes_done(struct sp_tunnel_routes *routes);
 
-/* What the AllowedIPs of a file lead to, less the addresses its Endpoint has now: what covers them would send
- * the tunnel into itself. Returns 0; -EINVAL an item is no prefix; -ENOMEM. */
+/* What the AllowedIPs of a file lead to, less the addresses its Endpoint has now: what covers them
+ * would send the tunnel into itself. Returns 0; -EINVAL an item is no prefix; -ENOMEM. */
 int sp_tunnel_routes_read(const char *text, struct sp_tunnel_routes *ret_routes);
 
-/* Whether AllowedIPs hold a whole family: then wg-quick has to make the routes, by rules and a mark. */
+/* Whether AllowedIPs hold a whole family: then wg-quick has to make the routes, by rules and a
+ * mark. */
 bool sp_tunnel_routes_has_whole(const char *text);
 
 /* From @before (NULL: none) to @after: first what is new, then what is gone.

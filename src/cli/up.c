@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sallyport up, down: this device's tunnel, by wg-quick. The configuration is read from the person's
- * folder, renewed at the portal if it answers, held to what tunnel_file.h lets through, and handed over in a
- * folder only root can use. Root writes nothing in the person's. */
+/* sallyport up, down: this device's tunnel, by wg-quick. The configuration is read from the
+ * person's folder, renewed at the portal if it answers, held to what tunnel_file.h lets through,
+ * and handed over in a folder only root can use. Root writes nothing in the person's. */
 #include <errno.h>
 #include <net/if.h>
 #include <signal.h>
@@ -34,8 +34,8 @@
 struct tunnel {
 	struct sp_cli *cli;
 	const char *iface;
-	char *file; /* RUN/client/IFACE.conf: what it was brought up with */
-	char *plain; /* RUN/client/IFACE.wg: the same for wg(8), for a moment */
+	char *file;   /* RUN/client/IFACE.conf: what it was brought up with */
+	char *plain;  /* RUN/client/IFACE.wg: the same for wg(8), for a moment */
 	char *before; /* what stands in @file; NULL: nothing */
 };
 
@@ -141,8 +141,8 @@ static int set_routes(const struct tunnel *tunnel, const char *before, const cha
 	if (r == 0)
 		r = sp_tunnel_routes_change(tunnel->iface, &from, &to, &taken, &first);
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "the routes of %s cannot be set: %s", tunnel->iface,
-				   sp_err_text(r));
+		return sp_cli_fail(SP_EXIT_FAILED, "the routes of %s cannot be set: %s",
+				   tunnel->iface, sp_err_text(r));
 	if (taken)
 		sp_cli_fail(0, "%s%s this machine's own already, and not sent into the tunnel",
 			    sp_prefix_format(&first, text), taken > 1 ? " and others are" : " is");
@@ -260,7 +260,8 @@ static void print_routes(const char *routes)
 	sp_cli_print("  %-10s %.*s and %zu more\n", "reaches", (int)(end - routes), routes, more);
 }
 
-/* Whether the gateway answers is seen within a round trip; a tunnel that carried something lately does. */
+/* Whether the gateway answers is seen within a round trip; a tunnel that carried something lately
+ * does. */
 static const char *find_handshake(const struct tunnel *tunnel, const char *did)
 {
 	const bool is_fresh = strcmp(did, "already-up") != 0;
@@ -278,9 +279,9 @@ static void print_handshake(const char *handshake, const char *conf)
 	if (!strcmp(handshake, "yes"))
 		sp_cli_print("  %-10s done: the gateway answers\n", "handshake");
 	else if (!strcmp(handshake, "none-yet"))
-		sp_cli_print("  %-10s none yet: nothing comes back from %s; next: see that UDP leaves this network "
-			     "for there, then: sudo sallyport status\n", "handshake",
-			     endpoint ? endpoint : "the gateway");
+		sp_cli_print("  %-10s none yet: nothing comes back from %s; next: see that UDP "
+			     "leaves this network for there, then: sudo sallyport status\n",
+			     "handshake", endpoint ? endpoint : "the gateway");
 }
 
 static int print_up(const struct tunnel *tunnel, const struct sp_profile *profile, const char *conf,
@@ -294,11 +295,11 @@ static int print_up(const struct tunnel *tunnel, const struct sp_profile *profil
 
 	if (tunnel->cli->json)
 		return sp_cli_print_json(json_pack("{s:i, s:s, s:s, s:s, s:s?, s:s}", "v", 1,
-						   "event", did, "interface", tunnel->iface, "portal",
-						   profile->url, "routes", routes, "handshake",
-						   handshake));
+						   "event", did, "interface", tunnel->iface,
+						   "portal", profile->url, "routes", routes,
+						   "handshake", handshake));
 	sp_cli_print("%s is %s\n  %-10s %s\n", tunnel->iface,
-		     !strcmp(did, "up")	    ? "up"
+		     !strcmp(did, "up")           ? "up"
 		     : !strcmp(did, "already-up") ? "up already, and nothing has changed"
 						  : "up with what has changed",
 		     "addresses", addresses ? addresses : "-");
@@ -340,7 +341,8 @@ int sp_cli_up(struct sp_cli *cli, int argc, char **argv)
 	if (r == SP_EXIT_OK)
 		r = make_it_so(&tunnel, conf, &did);
 	if (r == SP_EXIT_OK && load.reaches)
-		(void)sp_tunnel_reach_keep(cli->root, tunnel.iface, load.reaches); /* status says less without */
+		/* status says less without */
+		(void)sp_tunnel_reach_keep(cli->root, tunnel.iface, load.reaches);
 	free(load.reaches);
 	return r == SP_EXIT_OK ? print_up(&tunnel, &profile, conf, did) : r;
 }

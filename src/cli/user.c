@@ -31,17 +31,21 @@ static int read_from(const char *fd_text, char **ret_password)
 	const long fd = strtol(fd_text, &end, 10);
 	int r;
 
-	if (end == fd_text || *end || fd < 0 || fd > INT_MAX) /* perhaps a password: it is not repeated */
-		return sp_cli_fail(SP_EXIT_USAGE, "--password-fd takes the number of a descriptor to read "
-						  "from: a password is never an argument");
+	if (end == fd_text || *end || fd < 0 ||
+	    fd > INT_MAX) /* perhaps a password: it is not repeated */
+		return sp_cli_fail(SP_EXIT_USAGE, "--password-fd takes the number of a descriptor "
+						  "to read from: a password is never an argument");
 	r = sp_terminal_read_line((int)fd, SP_PASSWORD_MAX, ret_password);
 	if (r == -ECANCELED)
 		return sp_cli_fail(SP_EXIT_USAGE, "--password-fd %s: nothing came", fd_text);
 	if (r == -EMSGSIZE)
-		return sp_cli_fail(SP_EXIT_USAGE, "a password has at most %u bytes", SP_PASSWORD_MAX);
+		return sp_cli_fail(SP_EXIT_USAGE, "a password has at most %u bytes",
+				   SP_PASSWORD_MAX);
 	if (r == -EINVAL)
-		return sp_cli_fail(SP_EXIT_USAGE, "--password-fd %s: a password has no NUL byte", fd_text);
-	return r < 0 ? sp_cli_fail(SP_EXIT_USAGE, "--password-fd %s: %s", fd_text, sp_err_text(r)) : SP_EXIT_OK;
+		return sp_cli_fail(SP_EXIT_USAGE, "--password-fd %s: a password has no NUL byte",
+				   fd_text);
+	return r < 0 ? sp_cli_fail(SP_EXIT_USAGE, "--password-fd %s: %s", fd_text, sp_err_text(r))
+		     : SP_EXIT_OK;
 }
 
 static int ask_twice(const char *user, char **ret_password)
@@ -55,12 +59,14 @@ static int ask_twice(const char *user, char **ret_password)
 	if (r == 0)
 		r = sp_terminal_ask_secret("once more: ", SP_PASSWORD_MAX, &second);
 	if (r == -ENOTTY)
-		return sp_cli_fail(SP_EXIT_USAGE,
-				   "no terminal to ask for the password: give it with --password-fd N");
+		return sp_cli_fail(
+			SP_EXIT_USAGE,
+			"no terminal to ask for the password: give it with --password-fd N");
 	if (r == -ECANCELED)
 		return sp_cli_fail(SP_EXIT_FAILED, "nothing was changed");
 	if (r == -EMSGSIZE)
-		return sp_cli_fail(SP_EXIT_USAGE, "a password has at most %u bytes", SP_PASSWORD_MAX);
+		return sp_cli_fail(SP_EXIT_USAGE, "a password has at most %u bytes",
+				   SP_PASSWORD_MAX);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "cannot read the password: %s", sp_err_text(r));
 	if (strcmp(first, second) != 0)
@@ -77,10 +83,11 @@ static int make_hash(const char *user, const char *fd_text, char ret_hash[SP_PAS
 	if (r != SP_EXIT_OK)
 		return r;
 	if (strlen(password) < SP_PASSWORD_MIN)
-		return sp_cli_fail(SP_EXIT_USAGE, "a password has at least %u bytes", SP_PASSWORD_MIN);
-	return sp_password_hash(password, strlen(password), ret_hash) < 0 ?
-		       sp_cli_fail(SP_EXIT_FAILED, "not enough memory to hash the password") :
-		       SP_EXIT_OK;
+		return sp_cli_fail(SP_EXIT_USAGE, "a password has at least %u bytes",
+				   SP_PASSWORD_MIN);
+	return sp_password_hash(password, strlen(password), ret_hash) < 0
+		       ? sp_cli_fail(SP_EXIT_FAILED, "not enough memory to hash the password")
+		       : SP_EXIT_OK;
 }
 
 /* ---- one change ---- */
@@ -89,14 +96,14 @@ static int report(const struct sp_cli *cli, const struct sp_idp_file *file, cons
 		  const char *done)
 {
 	if (cli->json)
-		return sp_cli_print_json(json_pack("{s:i, s:s, s:s, s:s}", "v", 1, "idp", file->name, "user",
-						   user, "done", done));
+		return sp_cli_print_json(json_pack("{s:i, s:s, s:s, s:s}", "v", 1, "idp",
+						   file->name, "user", user, "done", done));
 	sp_cli_print("user %s: %s, in %s\n", user, done, file->path);
 	return SP_EXIT_OK;
 }
 
-static int change_file(const struct sp_cli *cli, const char *idp, const struct sp_user_change *change,
-		       const char *done)
+static int change_file(const struct sp_cli *cli, const char *idp,
+		       const struct sp_user_change *change, const char *done)
 {
 	__sp_cleanup(sp_idp_file_done) struct sp_idp_file file = SP_IDP_FILE_INIT;
 	int r = sp_idp_file_lock(cli, idp, &file);
@@ -119,9 +126,10 @@ static int look_first(const struct sp_cli *cli, const char *idp, const char *use
 	if (is_there == is_wanted)
 		return SP_EXIT_OK;
 	return is_there ? sp_cli_fail(SP_EXIT_FAILED,
-				      "user %s is there already: sallyport user passwd %s changes the password",
-				      user, user) :
-			  sp_cli_fail(SP_EXIT_FAILED, "there is no user %s in %s", user, file.path);
+				      "user %s is there already: sallyport user passwd %s changes "
+				      "the password",
+				      user, user)
+			: sp_cli_fail(SP_EXIT_FAILED, "there is no user %s in %s", user, file.path);
 }
 
 /* Groups in one text, by commas; it is cut up. */
@@ -134,7 +142,8 @@ static int split_groups(char *text, const char **groups, size_t *ret_count)
 		if (!*group)
 			return sp_cli_fail(SP_EXIT_USAGE, "--groups A,B: a group is empty");
 		if (count == SP_GROUPS_MAX)
-			return sp_cli_fail(SP_EXIT_USAGE, "a user has at most %u groups", SP_GROUPS_MAX);
+			return sp_cli_fail(SP_EXIT_USAGE, "a user has at most %u groups",
+					   SP_GROUPS_MAX);
 		groups[count++] = group;
 	}
 	*ret_count = count;
@@ -143,16 +152,19 @@ static int split_groups(char *text, const char **groups, size_t *ret_count)
 
 /* ---- the verbs ---- */
 
-#define IDP_OPTION(variable) { "idp", NULL, &(variable), "NAME", "the local provider (default: local)" }
+#define IDP_OPTION(variable)                                                                       \
+	{ "idp", NULL, &(variable), "NAME", "the local provider (default: local)" }
 #define FD_OPTION(variable)                                                                        \
-	{ "password-fd", NULL, &(variable), "N", "read the password from this descriptor, not the terminal" }
+	{ "password-fd", NULL, &(variable), "N",                                                   \
+	  "read the password from this descriptor, not the terminal" }
 
 int sp_cli_user_add(struct sp_cli *cli, int argc, char **argv)
 {
 	const char *idp = "local", *fd_text = NULL, *groups_text = NULL, *word[1];
 	const struct sp_option options[] = {
 		IDP_OPTION(idp),
-		{ "groups", NULL, &groups_text, "A,B", "the groups the policy's roles are matched from" },
+		{ "groups", NULL, &groups_text, "A,B",
+		  "the groups the policy's roles are matched from" },
 		FD_OPTION(fd_text),
 		{ 0 },
 	};
@@ -219,11 +231,13 @@ int sp_cli_user_groups(struct sp_cli *cli, int argc, char **argv)
 	size_t count;
 	int r;
 
-	r = sp_cli_options(cli, "user groups", argc, argv, options, word, SP_ARRAY_LEN(word), &count);
+	r = sp_cli_options(cli, "user groups", argc, argv, options, word, SP_ARRAY_LEN(word),
+			   &count);
 	if (r != 0)
 		return sp_cli_options_exit(r);
 	if (count < 1)
-		return sp_cli_fail(SP_EXIT_USAGE, "user groups needs a NAME and the groups (none: in no group)");
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "user groups needs a NAME and the groups (none: in no group)");
 	change.name = word[0];
 	change.groups = word + 1;
 	change.group_count = count - 1;
@@ -257,8 +271,9 @@ static json_t *list_users(const struct sp_idp *idp)
 
 		for (size_t k = 0; k < user->group_count; k++)
 			json_array_append_new(groups, json_string(user->groups[k]));
-		json_array_append_new(rows, json_pack("{s:s, s:s, s:o, s:s}", "idp", idp->name, "user", user->name, "groups", groups, "password",
-						      user->password ? "set" : "none"));
+		json_array_append_new(rows, json_pack("{s:s, s:s, s:o, s:s}", "idp", idp->name,
+						      "user", user->name, "groups", groups,
+						      "password", user->password ? "set" : "none"));
 	}
 	return rows;
 }
@@ -282,10 +297,12 @@ int sp_cli_user_list(struct sp_cli *cli, int argc, char **argv)
 	if (r != SP_EXIT_OK)
 		return r;
 	if (!file.idp)
-		return sp_cli_fail(SP_EXIT_FAILED, "there is no %s: sallyport user add NAME makes it", file.path);
+		return sp_cli_fail(SP_EXIT_FAILED,
+				   "there is no %s: sallyport user add NAME makes it", file.path);
 	rows = list_users(file.idp);
 	if (cli->json)
-		return sp_cli_print_json(json_pack("{s:i, s:b, s:o}", "v", 1, "ok", 1, "users", SP_TAKE_PTR(rows)));
+		return sp_cli_print_json(
+			json_pack("{s:i, s:b, s:o}", "v", 1, "ok", 1, "users", SP_TAKE_PTR(rows)));
 	sp_render_table(cli, rows, columns);
 	return SP_EXIT_OK;
 }

@@ -7,8 +7,10 @@
 
 #define SP_VERBS_OF_PERSON                                                                         \
 	{ "login", "[URL]", "sign in at a portal, with this device", sp_cli_login },               \
-	{ "logout", "[URL]", "end this device's session", sp_cli_logout },                         \
-	{ "up", "[URL]", "bring this device's tunnel up", sp_cli_up },                             \
-	{ "down", "", "take this device's tunnel down", sp_cli_down }
+		{ "logout", "[URL]", "end this device's session", sp_cli_logout },                 \
+		{ "up", "[URL]", "bring this device's tunnel up", sp_cli_up },                     \
+	{                                                                                          \
+		"down", "", "take this device's tunnel down", sp_cli_down                          \
+	}
 
 #endif

@@ -17,7 +17,7 @@
 #include "io/clock.h"
 
 #define LOOK_EVERY_S 30 /* how soon a revocation is told; also how long a sleeping laptop is late */
-#define WARN_S 600 /* until the portal has said it */
+#define WARN_S 600      /* until the portal has said it */
 
 enum stage { WATCH_LIVE, WATCH_WARNED, WATCH_ENDED };
 
@@ -119,8 +119,8 @@ static int sleep_ms(const struct watch *watch, int64_t now_s)
 static int extend(struct watch *watch)
 {
 	__sp_portal_sign_in struct sp_portal_sign_in sign_in = { .cli = watch->cli,
-						   .profile = watch->profile,
-						   .password_fd = -1 };
+								 .profile = watch->profile,
+								 .password_fd = -1 };
 	__sp_answer struct sp_portal_answer answer = { 0 };
 	char when[SP_WHEN_MAX], text[200];
 	bool is_gone = false;

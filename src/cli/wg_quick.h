@@ -6,11 +6,12 @@
 
 #include <stdbool.h>
 
-/* Run a program with its output kept back. Returns SP_EXIT_OK; else SP_EXIT_FAILED, and what it said has
- * been said, with what can be done about it. */
+/* Run a program with its output kept back. Returns SP_EXIT_OK; else SP_EXIT_FAILED, and what it
+ * said has been said, with what can be done about it. */
 int sp_wg_quick(const char *const argv[]);
 
-/* Whether wg-quick would find resolvconf(8), without which it sets no resolvers: it gives up then. */
+/* Whether wg-quick would find resolvconf(8), without which it sets no resolvers: it gives up
+ * then. */
 bool sp_wg_quick_has_resolvconf(void);
 
 #endif

@@ -26,7 +26,8 @@ static void ask_kept(void *arg)
 	if (daemon->apply) /* its end comes back here */
 		return;
 	for (struct sp_again *again; (again = daemon->again.first) && !daemon->apply;) {
-		const struct sp_request request = { .json = again->json, .read_ns = again->read_ns,
+		const struct sp_request request = { .json = again->json,
+						    .read_ns = again->read_ns,
 						    .is_asked_again = true };
 
 		daemon->again.first = again->next;
@@ -44,8 +45,8 @@ void sp_again_soon(struct sp_daemon *daemon)
 	sp_loop_in(daemon->loop, &daemon->again.timer, 0);
 }
 
-void sp_again_put(struct sp_daemon *daemon, struct sp_client *client, const struct sp_request *request,
-		  const char *why)
+void sp_again_put(struct sp_daemon *daemon, struct sp_client *client,
+		  const struct sp_request *request, const char *why)
 {
 	struct sp_again *again = calloc(1, sizeof(*again));
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How a revision comes into force, step by step, a step a round of the loop, so that others are
- * served in between; and what takes long in a step, such as the kernel's verifying of the programs, in a
- * thread beside the loop, so that a revocation waits for none of it.
- * Until the switch nothing of it is seen by a packet; a failure at any step leaves the running
- * revision, and a kill at any step is found and finished or undone at the next start. */
+ * served in between; and what takes long in a step, such as the kernel's verifying of the programs,
+ * in a thread beside the loop, so that a revocation waits for none of it. Until the switch nothing
+ * of it is seen by a packet; a failure at any step leaves the running revision, and a kill at any
+ * step is found and finished or undone at the next start. */
 #include "daemon/apply.h"
 
 #include <inttypes.h>
@@ -13,10 +13,9 @@
 #include "base/err.h"
 #include "judge/describe.h"
 
-static const char *const step_names[] = {
-	"start",
+static const char *const step_names[] = { "start",
 #define X(id, name) name,
-	APPLY_STEPS(X)
+					  APPLY_STEPS(X)
 #undef X
 };
 
@@ -66,19 +65,21 @@ static void reply_success(struct sp_apply *apply, json_t *lost)
 	for (struct sp_live *live = sp_live_next(&apply->daemon->people, NULL); live;
 	     live = sp_live_next(&apply->daemon->people, live))
 		sessions += live->state == SP_LIVE_OPEN;
-	sp_client_reply(apply->client, json_pack(
-		"{s:s, s:I, s:I, s:o, s:I, s:s, s:b, s:{s:{s:I, s:I, s:I, s:I}, s:I, s:O}, s:I}",
-		"generation", running->generation, "revision", (json_int_t)running->number,
-		"rules", (json_int_t)running->policy->rule_count,
-		"diagnostics", sp_describe_diagnostics(&apply->diagnostics),
-		"tests", (json_int_t)apply->test_count,
-		"tests_plane", apply->tests_plane ? apply->tests_plane : "reference",
-		"unchanged", apply->is_unchanged,
-		"changes", "rules", "added", (json_int_t)change->added, "removed", (json_int_t)change->removed,
-		"changed", (json_int_t)change->changed, "unchanged", (json_int_t)change->unchanged,
-		"sessions", (json_int_t)sessions, "lost_roles", lost,
-		"milliseconds",
-		(json_int_t)((sp_clock_boottime_ns() - apply->started_ns) / SP_MS_NS)));
+	sp_client_reply(
+		apply->client,
+		json_pack(
+			"{s:s, s:I, s:I, s:o, s:I, s:s, s:b, s:{s:{s:I, s:I, s:I, s:I}, s:I, s:O}, "
+			"s:I}",
+			"generation", running->generation, "revision", (json_int_t)running->number,
+			"rules", (json_int_t)running->policy->rule_count, "diagnostics",
+			sp_describe_diagnostics(&apply->diagnostics), "tests",
+			(json_int_t)apply->test_count, "tests_plane",
+			apply->tests_plane ? apply->tests_plane : "reference", "unchanged",
+			apply->is_unchanged, "changes", "rules", "added", (json_int_t)change->added,
+			"removed", (json_int_t)change->removed, "changed",
+			(json_int_t)change->changed, "unchanged", (json_int_t)change->unchanged,
+			"sessions", (json_int_t)sessions, "lost_roles", lost, "milliseconds",
+			(json_int_t)((sp_clock_boottime_ns() - apply->started_ns) / SP_MS_NS)));
 }
 
 static void finish(struct sp_apply *apply, int r)
@@ -96,7 +97,8 @@ static void finish(struct sp_apply *apply, int r)
 	}
 	if (is_running) {
 		sp_log_note("revision %" PRIu64 " of generation %s runs (%s)",
-			    daemon->revisions.running->number, daemon->revisions.running->generation, apply->why);
+			    daemon->revisions.running->number,
+			    daemon->revisions.running->generation, apply->why);
 		record_apply(apply);
 		if (sp_sessions_follow_policy(&daemon->people, lost))
 			daemon->restage_why = "machines that signed in needed room";
@@ -187,7 +189,8 @@ static struct sp_apply *apply_new(struct sp_daemon *daemon, const char *why)
 	apply->daemon = daemon;
 	apply->why = why;
 	apply->timer = (struct sp_timer){ .fire = advance_in_round, .arg = apply };
-	apply->job = (struct sp_job){ .work = work_in_thread, .done = worked_in_thread, .arg = apply };
+	apply->job =
+		(struct sp_job){ .work = work_in_thread, .done = worked_in_thread, .arg = apply };
 	apply->started_ns = sp_clock_boottime_ns();
 	apply->applied_ns = running ? running->applied_ns : sp_clock_realtime_ns();
 	snprintf(apply->who, sizeof(apply->who), "%s",
@@ -203,8 +206,8 @@ int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
 	if (daemon->apply)
 		return -EBUSY;
 	apply = apply_new(daemon, "apply");
-	if (!apply || sp_store_files_add(&apply->files, request->path, request->text,
-					 request->text_len) < 0)
+	if (!apply ||
+	    sp_store_files_add(&apply->files, request->path, request->text, request->text_len) < 0)
 		return -ENOMEM;
 	apply->is_request = true;
 	apply->client = client;

@@ -10,11 +10,11 @@
 #include "judge/describe.h"
 #include "judge/fit.h"
 
-static int fail(struct sp_apply *apply, int r, const char *code, int exit_code,
-		const char *format, ...) __attribute__((format(printf, 5, 6)));
+static int fail(struct sp_apply *apply, int r, const char *code, int exit_code, const char *format,
+		...) __attribute__((format(printf, 5, 6)));
 
-static int fail(struct sp_apply *apply, int r, const char *code, int exit_code,
-		const char *format, ...)
+static int fail(struct sp_apply *apply, int r, const char *code, int exit_code, const char *format,
+		...)
 {
 	va_list args;
 
@@ -53,7 +53,8 @@ static int judge_connection(struct sp_apply *apply, struct sp_judgement *ret_jud
 	const struct sp_connection *connection = &apply->request.connection;
 	const struct sp_gateway *gateway = &apply->daemon->host.gateway;
 	const struct sp_tuple tuple = {
-		.source = connection->source, .destination = connection->destination,
+		.source = connection->source,
+		.destination = connection->destination,
 		.source_port = connection->source_port,
 		.destination_port = connection->destination_port,
 		.proto = 6,
@@ -61,7 +62,8 @@ static int judge_connection(struct sp_apply *apply, struct sp_judgement *ret_jud
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
 	const struct sp_live *live = sp_live_of_address(&apply->daemon->people, &tuple.source);
 	struct sp_plane_error error = { 0 };
-	int r = sp_judge_new(apply->policy, gateway, &(struct sp_judge_planes){ 0 }, &judge, &error);
+	int r = sp_judge_new(apply->policy, gateway, &(struct sp_judge_planes){ 0 }, &judge,
+			     &error);
 
 	if (r == 0 && live && live->state == SP_LIVE_OPEN) {
 		__sp_free uint32_t *roles = NULL;
@@ -98,7 +100,8 @@ static int guard_administrator(struct sp_apply *apply)
 		return 0; /* it came by no governed way */
 	r = judge_connection(apply, &judgement);
 	if (r < 0)
-		return fail(apply, r, "failed", 1, "judging your connection: %s", sp_judge_fault(r));
+		return fail(apply, r, "failed", 1, "judging your connection: %s",
+			    sp_judge_fault(r));
 	if (judgement.answer.verdict == SP_ALLOW)
 		return 0;
 	rule = sp_policy_rule_name(apply->policy, judgement.answer.rule);
@@ -110,7 +113,8 @@ static int guard_administrator(struct sp_apply *apply)
 		rule ? rule : "none");
 }
 
-/* Before anything is attached: an administrator who asks is told; a restage goes on with the others. */
+/* Before anything is attached: an administrator who asks is told; a restage goes on with the
+ * others. */
 static int refuse_unfit(struct sp_apply *apply)
 {
 	const struct sp_host_interface *unfit = sp_host_find_unfit(&apply->daemon->host);
@@ -132,7 +136,8 @@ static int check_fit(struct sp_apply *apply)
 	return r < 0 ? fail(apply, r, "failed", 1, "reading the policy: %s", sp_err_text(r)) : 0;
 }
 
-/* Nothing to read when only the machine changed: the policy that runs was checked when it was applied. */
+/* Nothing to read when only the machine changed: the policy that runs was checked when it was
+ * applied. */
 static int check_begin(struct sp_apply *apply)
 {
 	return apply->files.count != 0;
@@ -161,8 +166,7 @@ static int check_end(struct sp_apply *apply)
 		apply->details = json_pack("{s:o}", "diagnostics",
 					   sp_describe_diagnostics(&apply->diagnostics));
 		return fail(apply, r, "policy-invalid", 3, "%s has %zu error%s",
-			    apply->files.list[0].path,
-			    apply->diagnostics.error_count,
+			    apply->files.list[0].path, apply->diagnostics.error_count,
 			    apply->diagnostics.error_count == 1 ? "" : "s");
 	}
 	if (r < 0)
@@ -172,13 +176,14 @@ static int check_end(struct sp_apply *apply)
 		r = check_fit(apply);
 	if (r < 0)
 		return r;
-	apply->is_unchanged = running && !memcmp(running->policy->generation,
-						 apply->policy->generation, 32);
+	apply->is_unchanged =
+		running && !memcmp(running->policy->generation, apply->policy->generation, 32);
 	if (!apply->is_request)
 		return 0;
 	r = sp_policy_compare(running ? running->policy : NULL, apply->policy, &apply->change);
 	if (r < 0)
-		return fail(apply, r, "failed", 1, "comparing it with what runs: %s", sp_err_text(r));
+		return fail(apply, r, "failed", 1, "comparing it with what runs: %s",
+			    sp_err_text(r));
 	return apply->request.is_forced ? 0 : guard_administrator(apply);
 }
 
@@ -192,9 +197,9 @@ static void test_work(struct sp_apply *apply)
 {
 	const struct sp_judge_planes planes = { &apply->daemon->plane->ops, 1, false };
 
-	apply->worked = sp_judge_run_tests(apply->policy, &apply->policy->fixtures.gateway,
-					   &planes, &apply->tests, &apply->test_count,
-					   &apply->tests_plane, &apply->error);
+	apply->worked = sp_judge_run_tests(apply->policy, &apply->policy->fixtures.gateway, &planes,
+					   &apply->tests, &apply->test_count, &apply->tests_plane,
+					   &apply->error);
 }
 
 static int test_end(struct sp_apply *apply)
@@ -211,9 +216,9 @@ static int test_end(struct sp_apply *apply)
 	}
 	if (!failed)
 		return 0;
-	apply->details = json_pack("{s:o}", "tests",
-				   sp_describe_tests(apply->policy, apply->tests,
-						     apply->test_count));
+	apply->details =
+		json_pack("{s:o}", "tests",
+			  sp_describe_tests(apply->policy, apply->tests, apply->test_count));
 	if (disagreeing)
 		return fail(
 			apply, -EPROTO, "disagreement", 1,
@@ -252,16 +257,17 @@ static int number_begin(struct sp_apply *apply)
 
 	if (r < 0)
 		return r;
-	r = apply->policy ?
-		    sp_revision_new(SP_TAKE_PTR(apply->policy), &daemon->host.gateway, &apply->next) :
-		    sp_revision_again(daemon->revisions.running, &daemon->host.gateway, &apply->next);
+	r = apply->policy ? sp_revision_new(SP_TAKE_PTR(apply->policy), &daemon->host.gateway,
+					    &apply->next)
+			  : sp_revision_again(daemon->revisions.running, &daemon->host.gateway,
+					      &apply->next);
 	return r < 0 ? fail(apply, r, "failed", 1, "out of memory") : 1;
 }
 
 static void number_work(struct sp_apply *apply)
 {
-	apply->worked = sp_tables_compile(apply->next->policy, &apply->next->gateway,
-					  &apply->next->tables);
+	apply->worked =
+		sp_tables_compile(apply->next->policy, &apply->next->gateway, &apply->next->tables);
 }
 
 static int number_end(struct sp_apply *apply)
@@ -329,8 +335,9 @@ static int stage_begin(struct sp_apply *apply)
 	return 1;
 }
 
-/* The kernel verifies the programs, which takes it a tenth of a second each. A sign-in adds rows to the tables
- * meanwhile; the programs' own descriptors are nobody else's until they are all there. */
+/* The kernel verifies the programs, which takes it a tenth of a second each. A sign-in adds rows to
+ * the tables meanwhile; the programs' own descriptors are nobody else's until they are all
+ * there. */
 static void stage_work(struct sp_apply *apply)
 {
 	struct sp_plane_staged *loaded = apply->daemon->revisions.staged->loaded;
@@ -360,7 +367,7 @@ static int switch_begin(struct sp_apply *apply)
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "second lock: %s", error.text);
 	r = sp_plane_commit(daemon->plane, daemon->revisions.staged->loaded, daemon->host.hooked,
-			   daemon->host.hooked_count, &error);
+			    daemon->host.hooked_count, &error);
 	if (r < 0) {
 		struct sp_plane_error ignored;
 

@@ -54,7 +54,8 @@ static int keep_end(struct sp_people *people, struct sp_change *change, struct s
 {
 	free(live->row.why);
 	live->row.why = strdup(change->why);
-	if (sp_store_close_session(people->store, live->row.id, live->row.closed_ns, change->why) < 0)
+	if (sp_store_close_session(people->store, live->row.id, live->row.closed_ns, change->why) <
+	    0)
 		sp_log_error("session %llu has ended but the database did not take it: %s",
 			     (unsigned long long)live->row.id, sp_store_error(people->store));
 	return 0;
@@ -77,7 +78,8 @@ static int put_identities(struct sp_people *people, struct sp_change *change, st
 
 		/* an address belongs to the newest session that has it */
 		if (live->row.has_address[family] && sp_live_of_address(people, addr) == live)
-			r = sp_plane_ident_put(people->plane, addr, live->row.slot, live->row.epoch);
+			r = sp_plane_ident_put(people->plane, addr, live->row.slot,
+					       live->row.epoch);
 	}
 	return r;
 }
@@ -89,7 +91,8 @@ static struct sp_plane_session kernel_session(const struct sp_live *live, uint64
 		.idle_ns = (uint64_t)live->row.idle_s * SP_SECOND_NS,
 		.last_seen_ns = last_seen_ns,
 		.is_parked = live->state == SP_LIVE_PARKED,
-		.expires_ns = sp_clock_utc_to_boottime_ns(live->row.expires_ns, sp_clock_offset_ns()),
+		.expires_ns =
+			sp_clock_utc_to_boottime_ns(live->row.expires_ns, sp_clock_offset_ns()),
 	};
 }
 
@@ -111,7 +114,9 @@ static int put_back(struct sp_people *people, struct sp_change *change, struct s
 
 	if (live->state == SP_LIVE_ENDED)
 		return sp_plane_session_end(people->plane, live->row.slot);
-	return change->is_fresh_plane ? sp_plane_session_put(people->plane, live->row.slot, &session) : 0;
+	return change->is_fresh_plane
+		       ? sp_plane_session_put(people->plane, live->row.slot, &session)
+		       : 0;
 }
 
 static int project_limits(struct sp_people *people, struct sp_change *change, struct sp_live *live)
@@ -122,9 +127,10 @@ static int project_limits(struct sp_people *people, struct sp_change *change, st
 		live->row = *change->row;
 	r = sp_plane_session_set_idle(people->plane, live->row.slot,
 				      (uint64_t)live->row.idle_s * SP_SECOND_NS);
-	return r < 0 ? r : sp_plane_session_extend(people->plane, live->row.slot,
-						  sp_clock_utc_to_boottime_ns(live->row.expires_ns,
-									      sp_clock_offset_ns()));
+	return r < 0 ? r
+		     : sp_plane_session_extend(people->plane, live->row.slot,
+					       sp_clock_utc_to_boottime_ns(live->row.expires_ns,
+									   sp_clock_offset_ns()));
 }
 
 /* A revision that is being staged has read the groups as they were. */
@@ -177,7 +183,8 @@ static int let_go(struct sp_people *people, struct sp_change *change, struct sp_
 static int record_event(struct sp_people *people, const struct sp_change *change,
 			const struct sp_live *live, enum sp_audit_event event)
 {
-	people->outside.record(people->outside.arg, event, live, change->why, change->by, change->from);
+	people->outside.record(people->outside.arg, event, live, change->why, change->by,
+			       change->from);
 	return 0;
 }
 
@@ -188,7 +195,8 @@ static int record_open(struct sp_people *people, struct sp_change *change, struc
 
 static int record_extend(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
-	return change->is_recorded ? record_event(people, change, live, SP_AUDIT_SESSION_EXTEND) : 0;
+	return change->is_recorded ? record_event(people, change, live, SP_AUDIT_SESSION_EXTEND)
+				   : 0;
 }
 
 /* One that was parked is closed on record already. */
@@ -267,8 +275,11 @@ static bool is_former(const void *arg, const struct sp_live *live)
  * to be of the former one is judged by it; so it ends once they are through. */
 static int end_former(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
-	struct sp_change former = { .kind = SP_CHANGE_END, .is_meant = is_former, .arg = live,
-				    .why = change->former_why, .by = change->by };
+	struct sp_change former = { .kind = SP_CHANGE_END,
+				    .is_meant = is_former,
+				    .arg = live,
+				    .why = change->former_why,
+				    .by = change->by };
 
 	if (next_meant(people, &former, NULL))
 		sp_plane_settle(people->plane);
@@ -283,7 +294,8 @@ struct change_order {
 	struct {
 		enum sp_change_place place;
 		change_step make;
-		/* Of --kill-at; NULL: a crash behind it leaves what one behind the step before does. */
+		/* Of --kill-at; NULL: a crash behind it leaves what one behind the step before
+		 * does. */
 		const char *name;
 	} steps[7];
 };
@@ -296,49 +308,46 @@ struct change_order {
 #define PEERS SP_CHANGE_AT_PEERS
 
 static const struct change_order orders[SP_CHANGE_COUNT] = {
-	[SP_CHANGE_OPEN] = { false, {
-		{ REVISIONS, add_rows, NULL },
-		{ DATABASE, keep_new, "session-kept" },
-		{ KERNEL, put_session, "session-put" },
-		{ MEMORY, end_former, NULL },
-		{ RECORD, record_open, NULL },
-		{ PEERS, tell_peers, NULL } } },
-	[SP_CHANGE_EXTEND] = { false, {
-		{ DATABASE, keep_row, NULL },
-		{ KERNEL, project_limits, NULL },
-		{ RECORD, record_extend, NULL },
-		{ PEERS, tell_peers, NULL } } },
-	[SP_CHANGE_GROUPS] = { false, {
-		{ DATABASE, keep_groups, NULL },
-		{ KERNEL, stage_groups, NULL } } },
-	[SP_CHANGE_KEEP] = { false, {
-		{ DATABASE, keep_row, NULL } } },
-	[SP_CHANGE_RESTORE] = { false, {
-		{ KERNEL, put_back, NULL },
-		{ KERNEL, put_identities, NULL } } },
-	[SP_CHANGE_SHORTEN] = { true, {
-		{ KERNEL, project_limits, NULL },
-		{ DATABASE, keep_row, NULL },
-		{ RECORD, record_extend, NULL },
-		{ PEERS, tell_peers, NULL } } },
-	[SP_CHANGE_PARK] = { true, {
-		{ KERNEL, expire_session, NULL },
-		{ DATABASE, keep_end, NULL },
-		{ RECORD, record_close, NULL },
-		{ MEMORY, park_in_memory, NULL },
-		{ PEERS, tell_peers, NULL } } },
-	[SP_CHANGE_END] = { true, {
-		{ KERNEL, cut_session, "session-cut" },
-		{ DATABASE, keep_end, "session-closed" },
-		{ RECORD, record_close, NULL },
-		{ MEMORY, end_in_memory, NULL },
-		{ PEERS, tell_peers, NULL } } },
-	[SP_CHANGE_FORGET] = { true, {
-		{ KERNEL, let_go, NULL },
-		{ PEERS, tell_peers, NULL },
-		{ MEMORY, free_slot, NULL } } },
-	[SP_CHANGE_PROJECT] = { true, {
-		{ KERNEL, project_limits, NULL } } },
+	[SP_CHANGE_OPEN] = { false,
+			     { { REVISIONS, add_rows, NULL },
+			       { DATABASE, keep_new, "session-kept" },
+			       { KERNEL, put_session, "session-put" },
+			       { MEMORY, end_former, NULL },
+			       { RECORD, record_open, NULL },
+			       { PEERS, tell_peers, NULL } } },
+	[SP_CHANGE_EXTEND] = { false,
+			       { { DATABASE, keep_row, NULL },
+				 { KERNEL, project_limits, NULL },
+				 { RECORD, record_extend, NULL },
+				 { PEERS, tell_peers, NULL } } },
+	[SP_CHANGE_GROUPS] = { false,
+			       { { DATABASE, keep_groups, NULL },
+				 { KERNEL, stage_groups, NULL } } },
+	[SP_CHANGE_KEEP] = { false, { { DATABASE, keep_row, NULL } } },
+	[SP_CHANGE_RESTORE] = { false,
+				{ { KERNEL, put_back, NULL }, { KERNEL, put_identities, NULL } } },
+	[SP_CHANGE_SHORTEN] = { true,
+				{ { KERNEL, project_limits, NULL },
+				  { DATABASE, keep_row, NULL },
+				  { RECORD, record_extend, NULL },
+				  { PEERS, tell_peers, NULL } } },
+	[SP_CHANGE_PARK] = { true,
+			     { { KERNEL, expire_session, NULL },
+			       { DATABASE, keep_end, NULL },
+			       { RECORD, record_close, NULL },
+			       { MEMORY, park_in_memory, NULL },
+			       { PEERS, tell_peers, NULL } } },
+	[SP_CHANGE_END] = { true,
+			    { { KERNEL, cut_session, "session-cut" },
+			      { DATABASE, keep_end, "session-closed" },
+			      { RECORD, record_close, NULL },
+			      { MEMORY, end_in_memory, NULL },
+			      { PEERS, tell_peers, NULL } } },
+	[SP_CHANGE_FORGET] = { true,
+			       { { KERNEL, let_go, NULL },
+				 { PEERS, tell_peers, NULL },
+				 { MEMORY, free_slot, NULL } } },
+	[SP_CHANGE_PROJECT] = { true, { { KERNEL, project_limits, NULL } } },
 };
 
 static int make_step(struct sp_people *people, struct sp_change *change, struct sp_live *live,
@@ -391,8 +400,8 @@ static int take_access(struct sp_people *people, struct sp_change *change)
 
 int sp_people_change(struct sp_people *people, struct sp_change *change)
 {
-	return orders[change->kind].takes ? take_access(people, change) :
-					     give_access(people, change);
+	return orders[change->kind].takes ? take_access(people, change)
+					  : give_access(people, change);
 }
 
 int sp_session_end(struct sp_people *people, struct sp_live *live, const char *why, const char *by)

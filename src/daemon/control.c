@@ -56,7 +56,8 @@ static void turn_away(int fd, const char *code, int exit_code, const char *messa
 	char line[256];
 	int len = snprintf(line, sizeof(line),
 			   "{\"v\":1,\"id\":null,\"ok\":false,\"error\":{\"code\":\"%s\","
-			   "\"message\":\"%s\",\"exit\":%d}}\n", code, message, exit_code);
+			   "\"message\":\"%s\",\"exit\":%d}}\n",
+			   code, message, exit_code);
 
 	if (send(fd, line, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		return; /* it will see the end of the connection */
@@ -125,7 +126,8 @@ static int listen_at(const char *path, const struct sp_control_access *access, i
 	umask(old_mask);
 	if (r < 0)
 		return r;
-	if (chown(path, access->portal_uid, access->gid) < 0 || chmod(path, 0660) < 0 || listen(fd, 128) < 0)
+	if (chown(path, access->portal_uid, access->gid) < 0 || chmod(path, 0660) < 0 ||
+	    listen(fd, 128) < 0)
 		return sp_errno();
 	*ret_fd = SP_TAKE_FD(fd);
 	return 0;

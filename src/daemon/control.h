@@ -15,9 +15,9 @@
 #define SP_CONTROL_TEXT_MAX (16u << 20)  /* a policy behind its request */
 #define SP_CONTROL_TEXTS_MAX (64u << 20) /* of all clients together */
 #define SP_CONTROL_CLIENTS_MAX 64u
-#define SP_CONTROL_PORTAL_MAX 32u        /* of them the portal's: administrators get in */
-#define SP_UID_NONE ((uid_t)-1)          /* as a portal's user: there is no portal */
-#define SP_CONTROL_QUEUE_MAX (1u << 20)  /* unread replies */
+#define SP_CONTROL_PORTAL_MAX 32u       /* of them the portal's: administrators get in */
+#define SP_UID_NONE ((uid_t) - 1)       /* as a portal's user: there is no portal */
+#define SP_CONTROL_QUEUE_MAX (1u << 20) /* unread replies */
 #define SP_CONTROL_IDLE_NS (10 * SP_SECOND_NS)
 
 struct sp_control;
@@ -28,7 +28,7 @@ struct sp_request {
 	const json_t *json; /* an object with an integer id and a text op */
 	const char *text;   /* what `text` or `text_bytes` brought, else NULL */
 	size_t text_len;
-	uint64_t read_ns;   /* CLOCK_BOOTTIME when its last byte was read */
+	uint64_t read_ns;    /* CLOCK_BOOTTIME when its last byte was read */
 	bool is_asked_again; /* after another revision was made for it (again.h) */
 };
 

@@ -238,7 +238,9 @@ static void client_hand_over(struct sp_client *client, const json_t *json, const
 {
 	struct sp_control *control = client->control;
 	struct sp_request request = {
-		.json = json, .text = text, .text_len = text_len,
+		.json = json,
+		.text = text,
+		.text_len = text_len,
 		.read_ns = sp_clock_boottime_ns(),
 	};
 

@@ -14,18 +14,18 @@ struct sp_client {
 	struct sp_timer again; /* more lines wait in the buffer: one a round */
 	uid_t uid;
 	char who[64];
-	char *line;       /* SP_CONTROL_LINE_MAX bytes */
+	char *line; /* SP_CONTROL_LINE_MAX bytes */
 	size_t line_len;
-	json_t *pending;  /* a request whose text is still coming */
+	json_t *pending; /* a request whose text is still coming */
 	char *text;
 	size_t text_len, text_size;
 	struct sp_buf out;
 	size_t out_sent;
-	json_t *id;       /* of the request under way or watched */
-	bool is_busy;     /* a request is under way: no more is read */
+	json_t *id;   /* of the request under way or watched */
+	bool is_busy; /* a request is under way: no more is read */
 	bool is_watching;
-	bool is_leaving;  /* gone once its replies are written */
-	bool is_at_end;   /* it will send no more, but may still read */
+	bool is_leaving; /* gone once its replies are written */
+	bool is_at_end;  /* it will send no more, but may still read */
 	bool is_dead;
 	bool is_portal;
 	void *data;

@@ -23,9 +23,9 @@
 #include "io/process.h"
 #include "io/rights.h"
 
-#define RETRY_TICKS 30                          /* a revision that failed */
+#define RETRY_TICKS 30 /* a revision that failed */
 #define FORGET_TICKS 3600
-#define KEEP_NS (30ll * 86400 * SP_NS_PER_S)    /* closed sessions, for names in old records */
+#define KEEP_NS (30ll * 86400 * SP_NS_PER_S) /* closed sessions, for names in old records */
 #define EXIT_FAILED 1
 #define EXIT_USAGE 2
 #define EXIT_INVALID 3
@@ -58,8 +58,8 @@ static int take_root(struct sp_daemon *daemon)
 	return r;
 }
 
-/* One gateway a network namespace, whatever their roots: they would undo each other's hooks, lock and
- * routes. A name held by somebody without our rights is a nuisance, no gateway. */
+/* One gateway a network namespace, whatever their roots: they would undo each other's hooks, lock
+ * and routes. A name held by somebody without our rights is a nuisance, no gateway. */
 static int take_namespace(struct sp_daemon *daemon)
 {
 	struct sp_namespace_holder holder = { 0 };
@@ -70,12 +70,14 @@ static int take_namespace(struct sp_daemon *daemon)
 		sp_warnings_raise(&daemon->warnings, "namespace-name-taken",
 				  "process %d of uid %u holds the name by which gateways of this "
 				  "network namespace know each other: a second one would not be "
-				  "refused", (int)holder.pid, holder.uid);
+				  "refused",
+				  (int)holder.pid, holder.uid);
 		return 0;
 	}
 	if (r == -EADDRINUSE && holder.pid)
 		sp_log_error("another gateway (sallyportd, pid %d) runs in this network namespace: "
-			     "there is one each, whatever their --root", (int)holder.pid);
+			     "there is one each, whatever their --root",
+			     (int)holder.pid);
 	else if (r == -EADDRINUSE)
 		sp_log_error("another gateway runs in this network namespace: there is one each, "
 			     "whatever their --root");
@@ -91,8 +93,8 @@ static int open_store(struct sp_daemon *daemon, bool *ret_is_new)
 	int r = sp_store_open(daemon->paths.db_file, &daemon->store, &moved, ret_is_new, error);
 
 	if (r < 0) {
-		sp_log_error("database %s: %s", daemon->paths.db_file, error[0] ? error :
-			     sp_err_text(r));
+		sp_log_error("database %s: %s", daemon->paths.db_file,
+			     error[0] ? error : sp_err_text(r));
 		return r;
 	}
 	if (moved)
@@ -142,14 +144,15 @@ static int open_plane(struct sp_daemon *daemon)
 
 	if (r < 0) {
 		sp_log_error("no bpffs at %s: %s", daemon->paths.bpffs_dir,
-			     r == -ENOTTY ? "mount one: mount -t bpf bpf /sys/fs/bpf" :
-					    sp_err_text(r));
+			     r == -ENOTTY ? "mount one: mount -t bpf bpf /sys/fs/bpf"
+					  : sp_err_text(r));
 		return r;
 	}
 	if (sp_paths_is_bpffs_private(&daemon->paths))
 		sp_warnings_raise(&daemon->warnings, "pins-private",
-				  "%.120s is mounted for this process alone: when it ends, so do all programs, and "
-				  "nothing passes", daemon->paths.bpffs_dir);
+				  "%.120s is mounted for this process alone: when it ends, so do "
+				  "all programs, and nothing passes",
+				  daemon->paths.bpffs_dir);
 	r = open_one_of(daemon, &options, &error);
 	if (r < 0)
 		sp_log_error("the plane: %s", error.text[0] ? error.text : sp_err_text(r));
@@ -304,7 +307,9 @@ static int watch_clock(struct sp_daemon *daemon)
 static int open_control(struct sp_daemon *daemon)
 {
 	const struct sp_control_handler handler = {
-		.request = sp_ops_request, .gone = sp_ops_gone, .arg = daemon,
+		.request = sp_ops_request,
+		.gone = sp_ops_gone,
+		.arg = daemon,
 	};
 	const struct group *group = getgrnam("sallyport");
 	const struct sp_control_access access = {
@@ -320,7 +325,8 @@ static int open_control(struct sp_daemon *daemon)
 	return r;
 }
 
-/* An interface that comes waits for nothing. Routes and addresses are what others on the links can move. */
+/* An interface that comes waits for nothing. Routes and addresses are what others on the links can
+ * move. */
 static void machine_changed(struct sp_daemon *daemon, bool has_other_hooks)
 {
 	if (has_other_hooks)
@@ -357,8 +363,8 @@ static int give_up_rights(void)
 	return r;
 }
 
-/* In this order: own the root, know who is who, own the kernel's state, then policy, then people; with what
- * that takes done, give up the right to it.
+/* In this order: own the root, know who is who, own the kernel's state, then policy, then people;
+ * with what that takes done, give up the right to it.
  */
 static int start(struct sp_daemon *daemon)
 {
@@ -523,7 +529,8 @@ static int unload(struct sp_daemon *daemon)
 	int r = sp_unload(daemon, &error);
 
 	if (r < 0)
-		sp_log_error("not all is unloaded: %s", error.text[0] ? error.text : sp_err_text(r));
+		sp_log_error("not all is unloaded: %s",
+			     error.text[0] ? error.text : sp_err_text(r));
 	else
 		sp_log_note("unloaded: no packet is judged any more");
 	return r < 0 ? EXIT_FAILED : 0;
@@ -542,7 +549,8 @@ int sp_daemon_unload(const struct sp_daemon_options *options, bool is_confirmed)
 		code = EXIT_FAILED;
 	}
 	if (code == 0) {
-		(void)read_machine(daemon); /* a bad one is no reason to stay: its tunnel is left as it is */
+		/* a bad one is no reason to stay: its tunnel is left as it is */
+		(void)read_machine(daemon);
 		if (!is_confirmed)
 			sp_unload_say(daemon);
 		code = is_confirmed ? unload(daemon) : EXIT_USAGE;

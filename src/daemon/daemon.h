@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the parts of sallyportd share. Each part is a file named by its noun; this page says what
- * they hold and what they ask of each other. One loop: nothing here is locked. A thread beside it does the long parts
- * of an apply and touches the apply alone (apply.h).
+ * they hold and what they ask of each other. One loop: nothing here is locked. A thread beside it
+ * does the long parts of an apply and touches the apply alone (apply.h).
  *
  * Functions that return int give 0 or -errno and have logged nothing; functions that return void
  * have dealt with their failure and said so in the log. */
@@ -43,17 +43,19 @@ struct sp_daemon_options {
 	const char *gateway_name; /* NULL: the host's */
 	const char *engine_user;  /* NULL: sallyport-vpnd, if there is one */
 	bool is_verbose;
-	const char *kill_at;      /* tests: die at this step of an apply or of a change of access; NULL: never */
-	uint32_t flows_max;       /* tests: size of the flow table; 0: the plane's own */
-	const struct sp_plane_ops *const *planes; /* there are, in the order in which `auto` tries them */
+	/* tests: die at this step of an apply or of a change of access; NULL: never */
+	const char *kill_at;
+	uint32_t flows_max; /* tests: size of the flow table; 0: the plane's own */
+	/* there are, in the order in which `auto` tries them */
+	const struct sp_plane_ops *const *planes;
 	size_t plane_count;
 };
 
 struct sp_apply;
 struct sp_daemon;
 
-/* The machine is not what the running revision was made for. @has_other_hooks: an interface came, went or was
- * re-made; else addresses and routes alone. */
+/* The machine is not what the running revision was made for. @has_other_hooks: an interface came,
+ * went or was re-made; else addresses and routes alone. */
 typedef void (*sp_machine_changed_fn)(struct sp_daemon *daemon, bool has_other_hooks);
 
 /* A device keeps its index when its name changes: so it is not taken for one nobody listed. */
@@ -73,11 +75,11 @@ struct sp_daemon {
 	struct sp_timer host_timer, tick_timer;
 	struct sp_host host;
 	struct sp_homes_watch homes;
-	uint32_t network_changes;  /* SP_NETLINK_…, since it was last looked at */
+	uint32_t network_changes; /* SP_NETLINK_…, since it was last looked at */
 	sp_machine_changed_fn machine_changed;
 	struct sp_timer restage_timer;
 	struct sp_pace restage_pace; /* of revisions nobody asked for */
-	char *lock_names; /* what the second lock names, as last drawn */
+	char *lock_names;            /* what the second lock names, as last drawn */
 	struct sp_plane *plane;
 	struct sp_control *control;
 	struct sp_people people;
@@ -88,9 +90,9 @@ struct sp_daemon {
 	struct sp_revisions revisions;
 	bool is_lock_open;
 	bool is_forwarding_ours; /* we switched it on, or another sallyportd before us */
-	struct sp_apply *apply;      /* under way, or NULL */
+	struct sp_apply *apply;  /* under way, or NULL */
 	struct sp_again_list again;
-	const char *restage_why;     /* a new revision is wanted once it is through; NULL: not */
+	const char *restage_why; /* a new revision is wanted once it is through; NULL: not */
 	struct sp_warnings warnings;
 	struct sp_watch watch;
 	struct sp_drops drops;
@@ -105,8 +107,8 @@ struct sp_daemon {
 
 /* Take the root, adopt what runs, serve until a signal. Returns the process's exit code. */
 int sp_daemon_run(const struct sp_daemon_options *options);
-/* Take away what a sallyportd left in the kernel, none of which may be running; unless @is_confirmed, say what
- * that would be. Returns the exit code. */
+/* Take away what a sallyportd left in the kernel, none of which may be running; unless
+ * @is_confirmed, say what that would be. Returns the exit code. */
 int sp_daemon_unload(const struct sp_daemon_options *options, bool is_confirmed);
 
 /* Who is who, by the database and by the kernel. Returns 0 or -errno, said in the log. */
@@ -163,7 +165,8 @@ int sp_tunnel_ensure(struct sp_daemon *daemon);
 int sp_tunnel_raise(struct sp_daemon *daemon);
 /* Set it down, if it is there: what was in it has no way. */
 void sp_tunnel_lower(struct sp_netlink *netlink, const char *name);
-/* Its addresses and routes go with it; an engine that serves it ends. Returns 0, also where there is none; -errno. */
+/* Its addresses and routes go with it; an engine that serves it ends. Returns 0, also where there
+ * is none; -errno. */
 int sp_tunnel_remove(struct sp_netlink *netlink, const char *name);
 
 /* ---- network.c: the machine around us ---- */
@@ -178,9 +181,10 @@ void sp_network_drain(struct sp_daemon *daemon);
 /* Look at it again, in the next round. */
 void sp_network_settle(struct sp_daemon *daemon);
 /* The listed name this unlisted device had; NULL: none that is still listed. */
-const char *sp_network_former_name(const struct sp_daemon *daemon, const struct sp_host_interface *seen);
-/* Draw the second lock, open or closed as is_lock_open says. Before anything was ever applied only the
- * tunnel is behind it: the administrator is still on the inside. */
+const char *sp_network_former_name(const struct sp_daemon *daemon,
+				   const struct sp_host_interface *seen);
+/* Draw the second lock, open or closed as is_lock_open says. Before anything was ever applied only
+ * the tunnel is behind it: the administrator is still on the inside. */
 int sp_network_lock(struct sp_daemon *daemon, bool with_all, struct sp_plane_error *error);
 /* The same after somebody changed it: whatever stands in its table goes. */
 int sp_network_lock_anew(struct sp_daemon *daemon, bool with_all, struct sp_plane_error *error);

@@ -119,15 +119,16 @@ static void look_at_room(struct sp_people *people, uint64_t boot_ns)
 		if (size == 0 || size == UINT64_MAX || used[family] < size - size / 10)
 			continue;
 		sp_warnings_raise(people->warnings, "pool-nearly-empty",
-				  "%" PRIu64 " of about %" PRIu64 " IPv%d addresses of vpn.pool are taken "
-				  "or were a moment ago: soon no new device is let in",
+				  "%" PRIu64 " of about %" PRIu64
+				  " IPv%d addresses of vpn.pool are taken or were a moment ago: "
+				  "soon no new device is let in",
 				  used[family], size, family ? 6 : 4);
 		return;
 	}
 	if (sessions >= SP_SLOTS - SP_SLOTS / 10)
 		sp_warnings_raise(people->warnings, "pool-nearly-empty",
-				  "%u of %u sessions are taken: soon nobody new is let in", sessions,
-				  SP_SLOTS - 1);
+				  "%u of %u sessions are taken: soon nobody new is let in",
+				  sessions, SP_SLOTS - 1);
 	else
 		sp_warnings_clear(people->warnings, "pool-nearly-empty");
 }

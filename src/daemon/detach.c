@@ -15,8 +15,10 @@
 const char *sp_detach_word(enum sp_detach_forwarding forwarding)
 {
 	static const char *const words[] = {
-		[SP_DETACH_WAS_OFF] = "off", [SP_DETACH_STAYS_ON] = "on",
-		[SP_DETACH_UNKNOWN] = "unknown", [SP_DETACH_IS_OFF] = "is-off",
+		[SP_DETACH_WAS_OFF] = "off",
+		[SP_DETACH_STAYS_ON] = "on",
+		[SP_DETACH_UNKNOWN] = "unknown",
+		[SP_DETACH_IS_OFF] = "is-off",
 	};
 
 	return words[forwarding];
@@ -71,7 +73,8 @@ static void record_unload(const struct sp_daemon *daemon)
 	__sp_cleanup(sp_audit_log_closep) struct sp_audit_log *log = NULL;
 	const struct sp_machine *machine = daemon->machine;
 	struct sp_audit_log_options options = {
-		.path = daemon->paths.audit_log, .gateway = daemon->gateway_name,
+		.path = daemon->paths.audit_log,
+		.gateway = daemon->gateway_name,
 		.rotate_bytes = machine ? machine->audit_people_rotate_bytes : 0,
 		.keep = machine ? machine->audit_people_keep : 0,
 	};
@@ -100,18 +103,22 @@ static int remove_tunnel(struct sp_netlink *netlink, const char *name, struct sp
 	int r = sp_tunnel_remove(netlink, name);
 
 	if (r < 0)
-		snprintf(error->text, sizeof(error->text), "the tunnel interface %s could not be removed (%s); "
-			 "remove it: ip link delete %s", name, sp_err_text(r), name);
+		snprintf(error->text, sizeof(error->text),
+			 "the tunnel interface %s could not be removed (%s); remove it: ip link "
+			 "delete %s",
+			 name, sp_err_text(r), name);
 	return r;
 }
 
-int sp_detach(struct sp_daemon *daemon, const char *by, const char *why, struct sp_plane_error *error)
+int sp_detach(struct sp_daemon *daemon, const char *by, const char *why,
+	      struct sp_plane_error *error)
 {
 	struct sp_audit_record record;
 	int r = put_back_forwarding(&daemon->paths);
 
 	if (r < 0) {
-		snprintf(error->text, sizeof(error->text), "putting forwarding back as it was: %s", sp_err_text(r));
+		snprintf(error->text, sizeof(error->text), "putting forwarding back as it was: %s",
+			 sp_err_text(r));
 		return r;
 	}
 	sp_tunnel_lower(daemon->netlink, daemon->machine->tunnel);
@@ -127,7 +134,8 @@ int sp_detach(struct sp_daemon *daemon, const char *by, const char *why, struct 
 	sp_recorder_append(daemon, &record);
 	sp_log_note("detached, as %s asked: no packet is judged any more; stopping", by);
 	daemon->is_detached = daemon->is_stopping = true;
-	sp_loop_end(daemon->loop); /* a change of the network that waits would put lock and tunnel back */
+	/* a change of the network that waits would put lock and tunnel back */
+	sp_loop_end(daemon->loop);
 	return 0;
 }
 
@@ -137,7 +145,8 @@ static void find_tunnel(const struct sp_daemon *daemon, char ret_name[IFNAMSIZ])
 	const struct sp_plane_options options = { .pin_dir = daemon->paths.pin_dir };
 
 	for (size_t i = 0; i < daemon->options.plane_count; i++)
-		if (daemon->options.planes[i]->find_interface(&options, SP_HOOK_VPN_IN, ret_name) == 0)
+		if (daemon->options.planes[i]->find_interface(&options, SP_HOOK_VPN_IN, ret_name) ==
+		    0)
 			return;
 }
 
@@ -190,7 +199,8 @@ static void say_forwarding(const char *family, enum sp_detach_forwarding forward
 	static const char *const texts[] = {
 		[SP_DETACH_WAS_OFF] = "is switched off, as it was before sallyportd",
 		[SP_DETACH_STAYS_ON] = "goes on, unjudged: it was on before sallyportd",
-		[SP_DETACH_UNKNOWN] = "goes on, unjudged: how it was before sallyportd is not known",
+		[SP_DETACH_UNKNOWN] =
+			"goes on, unjudged: how it was before sallyportd is not known",
 		[SP_DETACH_IS_OFF] = "is off",
 	};
 
@@ -207,13 +217,18 @@ void sp_unload_say(const struct sp_daemon *daemon)
 	sp_log_note("--unload takes away what a sallyportd left in the kernel:");
 	sp_log_note("  every program and map pinned in %s%s", daemon->paths.pin_dir,
 		    access(daemon->paths.pin_dir, F_OK) < 0 ? " (there is none)" : "");
-	sp_log_note("  the second lock, table inet sallyport: other rules alone decide what passes");
+	sp_log_note(
+		"  the second lock, table inet sallyport: other rules alone decide what passes");
 	say_forwarding("IPv4", plan.ipv4);
 	say_forwarding("IPv6", plan.ipv6);
 	if (tunnel[0])
-		sp_log_note("  the tunnel interface %s, with its addresses and routes; an engine on it ends", tunnel);
+		sp_log_note("  the tunnel interface %s, with its addresses and routes; an engine "
+			    "on it ends",
+			    tunnel);
 	else
-		sp_log_note("  no tunnel interface: sallyport.yaml cannot be read, and no program names one");
-	sp_log_note("sessions, devices and policies stay; sallyportd puts everything back when it starts");
+		sp_log_note("  no tunnel interface: sallyport.yaml cannot be read, and no program "
+			    "names one");
+	sp_log_note("sessions, devices and policies stay; sallyportd puts everything back when it "
+		    "starts");
 	sp_log_note("nothing is changed yet: sallyportd --unload --yes does it");
 }

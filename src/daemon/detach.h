@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Taking the gateway out of the way of packets on purpose: the way back from everything an apply does. */
+/* Taking the gateway out of the way of packets on purpose: the way back from everything an apply
+ * does. */
 #ifndef SALLYPORT_DAEMON_DETACH_H
 #define SALLYPORT_DAEMON_DETACH_H
 
@@ -25,13 +26,16 @@ const char *sp_detach_word(enum sp_detach_forwarding forwarding);
 
 void sp_detach_plan(const struct sp_paths *paths, struct sp_detach_plan *ret_plan);
 
-/* Do it: forwarding as it was found, every hook and pin, the second lock and the tunnel interface away, on record with
- * @by and @why (may be NULL). Returns 0, and the daemon stops: @error then says what of the tunnel is left, and is ""
- * when nothing is; -errno with @error: it goes on, and its watch puts back what is gone already. */
-int sp_detach(struct sp_daemon *daemon, const char *by, const char *why, struct sp_plane_error *error);
+/* Do it: forwarding as it was found, every hook and pin, the second lock and the tunnel interface
+ * away, on record with
+ * @by and @why (may be NULL). Returns 0, and the daemon stops: @error then says what of the tunnel
+ * is left, and is "" when nothing is; -errno with @error: it goes on, and its watch puts back what
+ * is gone already. */
+int sp_detach(struct sp_daemon *daemon, const char *by, const char *why,
+	      struct sp_plane_error *error);
 
-/* The same while no sallyportd runs, over pins of any version; @daemon has paths, perhaps a machine, and holds root
- * and namespace. And what it would do, in the log. */
+/* The same while no sallyportd runs, over pins of any version; @daemon has paths, perhaps a
+ * machine, and holds root and namespace. And what it would do, in the log. */
 int sp_unload(struct sp_daemon *daemon, struct sp_plane_error *error);
 void sp_unload_say(const struct sp_daemon *daemon);
 

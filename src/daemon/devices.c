@@ -64,9 +64,9 @@ int sp_device_check_key(const struct sp_people *people, const uint8_t key[32],
 
 	if (!role)
 		return 0;
-	return sp_refuse_login(refusal, -EPERM, SP_REFUSAL_MACHINE_KEY,
-			       "role %s names this public key as a machine's: no person can hold it",
-			       role->name);
+	return sp_refuse_login(
+		refusal, -EPERM, SP_REFUSAL_MACHINE_KEY,
+		"role %s names this public key as a machine's: no person can hold it", role->name);
 }
 
 struct taken {
@@ -85,8 +85,7 @@ static int take_held(void *arg, const struct sp_addr *addr)
 	return 0;
 }
 
-static int list_taken(struct sp_people *people, const struct sp_device *device,
-		      struct taken *taken)
+static int list_taken(struct sp_people *people, const struct sp_device *device, struct taken *taken)
 {
 	int r = 0;
 
@@ -138,7 +137,9 @@ static int copy_texts(struct sp_device *device, const struct sp_enrolment *enrol
 	if (enrolment->subject)
 		device->subject = strdup(enrolment->subject);
 	return !device->name || !device->user || (enrolment->idp && !device->idp) ||
-	       (enrolment->subject && !device->subject) ? -ENOMEM : 0;
+			       (enrolment->subject && !device->subject)
+		       ? -ENOMEM
+		       : 0;
 }
 
 static size_t count_devices(const struct sp_people *people, const struct sp_enrolment *enrolment)
@@ -221,8 +222,8 @@ void sp_device_prove(struct sp_people *people, struct sp_device *device, const c
 	const int64_t now_ns = sp_clock_realtime_ns();
 
 	if (sp_store_prove_device(people->store, device->public_key, now_ns) < 0) {
-		sp_log_error("keeping that %s's device %s is proven: %s", device->user, device->name,
-			     sp_store_error(people->store));
+		sp_log_error("keeping that %s's device %s is proven: %s", device->user,
+			     device->name, sp_store_error(people->store));
 		return;
 	}
 	device->proven_ns = now_ns;
@@ -297,7 +298,8 @@ void sp_devices_follow_policy(struct sp_people *people, json_t *lost)
 		const struct sp_live *live;
 		struct sp_refusal refusal;
 
-		if (!device->idp || sp_device_check_key(people, device->public_key, &refusal) == 0) {
+		if (!device->idp ||
+		    sp_device_check_key(people, device->public_key, &refusal) == 0) {
 			i++;
 			continue;
 		}

@@ -12,7 +12,7 @@
 
 #define RECORD_NS (60 * SP_SECOND_NS) /* one record a thing */
 #define MINUTE_NS (60 * SP_SECOND_NS)
-#define OFTEN 5                       /* put back so often within a minute: somebody fights us */
+#define OFTEN 5 /* put back so often within a minute: somebody fights us */
 #define SHOWN_NS (3600 * SP_SECOND_NS)
 
 /* ---- the list ---- */
@@ -39,8 +39,8 @@ static size_t find_oldest(const struct sp_drifts *drifts)
 	for (size_t i = 1; i < drifts->count; i++) {
 		const struct sp_drift *item = &drifts->items[i], *former = &drifts->items[oldest];
 
-		if (item->is_put_back == former->is_put_back ? item->seen_ns < former->seen_ns :
-							       item->is_put_back)
+		if (item->is_put_back == former->is_put_back ? item->seen_ns < former->seen_ns
+							     : item->is_put_back)
 			oldest = i;
 	}
 	return oldest;
@@ -91,8 +91,7 @@ static bool is_record_due(const struct sp_drift *drift)
 {
 	const uint64_t last_ns = drift->is_put_back ? drift->recorded_ns : drift->opened_ns;
 
-	return drift->unrecorded &&
-	       (!last_ns || sp_clock_boottime_ns() - last_ns >= RECORD_NS);
+	return drift->unrecorded && (!last_ns || sp_clock_boottime_ns() - last_ns >= RECORD_NS);
 }
 
 static void describe(struct sp_drift *drift, const struct sp_drift_sight *sight)
@@ -231,14 +230,15 @@ json_t *sp_drift_list(const struct sp_daemon *daemon)
 
 		if (drift->is_put_back && now_ns - drift->seen_ns > SHOWN_NS)
 			continue;
-		json_array_append_new(list, json_pack(
-			"{s:s, s:s?, s:s?, s:o, s:o, s:b, s:I, s:o}", "code", drift->code, "interface",
-			drift->iface[0] ? drift->iface : NULL, "hook",
-			drift->hook ? sp_hook_name(drift->hook) : NULL, "message",
-			sp_json_of_text(drift->message), "by",
-			drift->by[0] ? sp_json_of_text(drift->by) : json_null(), "put_back",
-			drift->is_put_back, "times", (json_int_t)drift->times, "time",
-			sp_json_time(drift->time_ns)));
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:s?, s:s?, s:o, s:o, s:b, s:I, s:o}", "code", drift->code,
+				  "interface", drift->iface[0] ? drift->iface : NULL, "hook",
+				  drift->hook ? sp_hook_name(drift->hook) : NULL, "message",
+				  sp_json_of_text(drift->message), "by",
+				  drift->by[0] ? sp_json_of_text(drift->by) : json_null(),
+				  "put_back", drift->is_put_back, "times", (json_int_t)drift->times,
+				  "time", sp_json_time(drift->time_ns)));
 	}
 	return list;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What was set and is not so any more: each such thing once, with how often it was seen, who did it as
- * far as the kernel tells, and whether it was put back. What could not be put back is a warning of the
- * same code until it is right again.
+/* What was set and is not so any more: each such thing once, with how often it was seen, who did it
+ * as far as the kernel tells, and whether it was put back. What could not be put back is a warning
+ * of the same code until it is right again.
  *
- * Somebody may undo us again and again. Each repair has at most one a second (watch.c), a thing has at
- * most one record a minute, which then counts, and one that is undone often is a warning of its own. */
+ * Somebody may undo us again and again. Each repair has at most one a second (watch.c), a thing has
+ * at most one record a minute, which then counts, and one that is undone often is a warning of its
+ * own. */
 #ifndef SALLYPORT_DAEMON_DRIFT_H
 #define SALLYPORT_DAEMON_DRIFT_H
 
@@ -48,15 +49,15 @@ struct sp_drift {
 	char message[256];
 	char by[64];
 	bool is_put_back;
-	uint64_t times;         /* seen since the daemon's start */
-	uint64_t unrecorded;    /* of them */
-	int64_t time_ns;        /* UTC: seen last */
+	uint64_t times;                /* seen since the daemon's start */
+	uint64_t unrecorded;           /* of them */
+	int64_t time_ns;               /* UTC: seen last */
 	uint64_t seen_ns, recorded_ns; /* CLOCK_BOOTTIME */
-	uint64_t opened_ns;     /* a record said that it was not put back */
-	bool is_opening_recorded; /* so the one that closes it is written too */
-	uint64_t minute_ns;     /* since when `in_minute` counts */
-	unsigned int in_minute; /* put back so often */
-	uint64_t look;          /* the number of the look that saw it last */
+	uint64_t opened_ns;            /* a record said that it was not put back */
+	bool is_opening_recorded;      /* so the one that closes it is written too */
+	uint64_t minute_ns;            /* since when `in_minute` counts */
+	unsigned int in_minute;        /* put back so often */
+	uint64_t look;                 /* the number of the look that saw it last */
 };
 
 struct sp_drifts {

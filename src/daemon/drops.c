@@ -29,10 +29,12 @@ static const struct {
 static void parse(const struct sp_nflog_packet *sample, struct sp_packet *ret_packet)
 {
 	static uint8_t bytes[PACKET_MAX];
-	const size_t len = sample->len < SP_PLANE_GUARD_LOG_BYTES ? sample->len : SP_PLANE_GUARD_LOG_BYTES;
+	const size_t len =
+		sample->len < SP_PLANE_GUARD_LOG_BYTES ? sample->len : SP_PLANE_GUARD_LOG_BYTES;
 
 	memcpy(bytes, sample->bytes, len);
-	sp_packet_parse(bytes, len < SP_PLANE_GUARD_LOG_BYTES ? len : PACKET_MAX, false, ret_packet);
+	sp_packet_parse(bytes, len < SP_PLANE_GUARD_LOG_BYTES ? len : PACKET_MAX, false,
+			ret_packet);
 	memset(bytes, 0, len);
 }
 
@@ -72,8 +74,11 @@ static const char *name_interface(uint32_t ifindex, char name[IF_NAMESIZE])
 static void take_sample(void *arg, const struct sp_nflog_packet *sample)
 {
 	struct sp_event event = {
-		.kind = SP_EVENT_DENY, .hook = SP_HOOK_LOCK, .verdict = SP_DENY,
-		.reason = SP_REASON_UNJUDGED, .packets = 1,
+		.kind = SP_EVENT_DENY,
+		.hook = SP_HOOK_LOCK,
+		.verdict = SP_DENY,
+		.reason = SP_REASON_UNJUDGED,
+		.packets = 1,
 	};
 	const int drop = find_drop(sample->prefix);
 	struct sp_daemon *daemon = arg;
@@ -87,11 +92,13 @@ static void take_sample(void *arg, const struct sp_nflog_packet *sample)
 	fill_event(&packet, &event);
 	sp_audit_record_from_event(&event, sp_clock_realtime_ns(), &record);
 	record.revision = daemon->revisions.running ? daemon->revisions.running->number : 0;
-	record.generation = daemon->revisions.running ? daemon->revisions.running->generation : NULL;
+	record.generation =
+		daemon->revisions.running ? daemon->revisions.running->generation : NULL;
 	record.iface = name_interface(sample->from, from);
 	snprintf(message, sizeof(message), "%s: %s%s%s", drops[drop].name, drops[drop].text,
 		 sample->to ? "; towards " : "",
-		 sample->to ? name_interface(sample->to, to) ? to : "an interface that is gone" : "");
+		 sample->to ? name_interface(sample->to, to) ? to : "an interface that is gone"
+			    : "");
 	record.message = message;
 	(void)sp_recorder_try(daemon, &record); /* its failure is a warning, and the count has it */
 }
@@ -122,7 +129,9 @@ static int hear(struct sp_daemon *daemon)
 	if (r < 0)
 		return r;
 	state->source = (struct sp_source){
-		.fd = sp_nflog_get_fd(state->log), .ready = take_samples, .arg = daemon,
+		.fd = sp_nflog_get_fd(state->log),
+		.ready = take_samples,
+		.arg = daemon,
 	};
 	r = sp_loop_watch(daemon->loop, &state->source, EPOLLIN);
 	if (r < 0)
@@ -138,8 +147,10 @@ void sp_drops_open(struct sp_daemon *daemon)
 		sp_warnings_clear(&daemon->warnings, "lock-unsampled");
 	else
 		sp_warnings_raise(&daemon->warnings, "lock-unsampled",
-				  "what the second lock drops is counted, but no packet of it is on record: %s%s",
-				  r == 0 ? "the kernel's nftables cannot log" : "NFLOG cannot be heard: ",
+				  "what the second lock drops is counted, but no packet of it is "
+				  "on record: %s%s",
+				  r == 0 ? "the kernel's nftables cannot log"
+					 : "NFLOG cannot be heard: ",
 				  r == 0 ? "" : sp_err_text(r));
 }
 
@@ -203,7 +214,8 @@ json_t *sp_drops_describe(const struct sp_daemon *daemon)
 	all = json_object();
 	for (int drop = 0; drop < SP_PLANE_DROP_COUNT; drop++)
 		json_object_set_new(all, drops[drop].name,
-				    json_pack("{s:I, s:I}", "packets", (json_int_t)now[drop].packets,
-					      "bytes", (json_int_t)now[drop].bytes));
+				    json_pack("{s:I, s:I}", "packets",
+					      (json_int_t)now[drop].packets, "bytes",
+					      (json_int_t)now[drop].bytes));
 	return all;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the second lock drops, on record: a `deny` record with hook `lock` for each packet it samples, and once
- * a second the exact counts of all of them, those with a record too. */
+/* What the second lock drops, on record: a `deny` record with hook `lock` for each packet it
+ * samples, and once a second the exact counts of all of them, those with a record too. */
 #ifndef SALLYPORT_DAEMON_DROPS_H
 #define SALLYPORT_DAEMON_DROPS_H
 
@@ -16,7 +16,7 @@ struct sp_daemon;
 struct sp_drops {
 	struct sp_nflog *log; /* NULL: not heard; tried again each second */
 	struct sp_source source;
-	bool is_unsampled;    /* the kernel's nftables cannot log */
+	bool is_unsampled; /* the kernel's nftables cannot log */
 };
 
 /* Hear samples from now on. What stands in the way is a warning. */

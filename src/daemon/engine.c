@@ -17,9 +17,9 @@
 #include "io/peers_file.h"
 #include "net/addr.h"
 
-#define LOOK_NS (250 * SP_MS_NS)        /* is there a new socket? */
-#define COMPARE_NS (9500 * SP_MS_NS)    /* a full comparison: with the look before it, each 10 s */
-#define HANG_NS (5 * SP_SECOND_NS)      /* patience after one that does not answer */
+#define LOOK_NS (250 * SP_MS_NS)     /* is there a new socket? */
+#define COMPARE_NS (9500 * SP_MS_NS) /* a full comparison: with the look before it, each 10 s */
+#define HANG_NS (5 * SP_SECOND_NS)   /* patience after one that does not answer */
 #define DEFAULT_USER "sallyport-vpnd"
 
 static int compare_peer(const void *a, const void *b)
@@ -52,7 +52,8 @@ static int read_peers(struct sp_engine *engine, struct sp_peers *peers)
 		moved = NULL;
 	sp_warnings_raise(engine->warnings, "peers-file-moved",
 			  "the peers file was damaged (line %zu: %s): moved to %s and written anew "
-			  "from the database", error.line, error.text ? error.text : sp_err_text(r),
+			  "from the database",
+			  error.line, error.text ? error.text : sp_err_text(r),
 			  moved ? moved : "nowhere");
 	return r;
 }
@@ -117,8 +118,7 @@ int sp_engine_open(struct sp_engine *engine)
 
 static const char *engine_at(const struct sp_engine *engine)
 {
-	return engine->way == &sp_engine_kernel ? (*engine->machine)->tunnel :
-							 engine->socket_path;
+	return engine->way == &sp_engine_kernel ? (*engine->machine)->tunnel : engine->socket_path;
 }
 
 void sp_engine_close(struct sp_engine *engine)
@@ -139,7 +139,6 @@ void sp_engine_wake(struct sp_engine *engine)
 
 bool sp_engine_is_in_step(const struct sp_engine *engine)
 {
-
 	return engine->is_reachable && !engine->is_all_due && !engine->people->changes.is_all &&
 	       !engine->people->changes.count;
 }
@@ -152,7 +151,8 @@ const struct sp_wg_peer *sp_engine_find_peer(const struct sp_wg_device *device,
 
 	memcpy(wanted.public_key.bytes, key, 32);
 	return device->peer_count ? bsearch(&wanted, device->peers, device->peer_count,
-					    sizeof(*device->peers), compare_peer) : NULL;
+					    sizeof(*device->peers), compare_peer)
+				  : NULL;
 }
 
 static int ask(const struct sp_engine *engine, struct sp_wg_device *ret_device)
@@ -329,7 +329,8 @@ static void name_foreign(struct sp_engine *engine, const struct sp_wg_peer *peer
 /* Where the engine heard a peer last; one that has not heard it yet, where the file had it. */
 static void fill_endpoint(const struct sp_engine *engine, struct sp_wg_peer *peer)
 {
-	const struct sp_wg_peer *heard = sp_engine_find_peer(&engine->device, peer->public_key.bytes);
+	const struct sp_wg_peer *heard =
+		sp_engine_find_peer(&engine->device, peer->public_key.bytes);
 
 	if (!heard || !heard->has_endpoint)
 		heard = sp_engine_find_peer(&engine->filed, peer->public_key.bytes);
@@ -389,7 +390,6 @@ static void note_endpoints(struct sp_engine *engine, const struct sp_wg_device *
  */
 static void set_reachable(struct sp_engine *engine, int r)
 {
-
 	engine->error = r;
 	if (r == 0) {
 		if (!engine->is_reachable)
@@ -514,7 +514,8 @@ static void write_file(struct sp_engine *engine, struct sp_peers *wanted)
 
 	for (size_t i = 0; i < wanted->count; i++)
 		fill_endpoint(engine, &wanted->entries[i].peer);
-	r = sp_peers_file_write(engine->paths->peers_file, wanted, engine->user.uid, engine->user.gid);
+	r = sp_peers_file_write(engine->paths->peers_file, wanted, engine->user.uid,
+				engine->user.gid);
 	end_ns = sp_clock_boottime_ns();
 
 	if (r < 0)
@@ -535,7 +536,8 @@ static int keep_in_step(struct sp_engine *engine)
 	engine->is_file_behind |= changes.is_all || changes.count;
 	engine->is_all_due |= changes.is_all || (changes.count && !engine->is_reachable);
 	is_file_due = engine->is_file_behind && now_ns >= engine->file_due_ns;
-	is_all_due = engine->is_all_due || is_another(engine) || now_ns - engine->asked_ns > COMPARE_NS;
+	is_all_due =
+		engine->is_all_due || is_another(engine) || now_ns - engine->asked_ns > COMPARE_NS;
 	if (changes.count && !is_all_due)
 		r = tell_changed(engine, &changes);
 	if (r == 0 && (is_all_due || is_file_due))
@@ -566,7 +568,6 @@ static void look(void *arg)
 
 void sp_engine_refresh(struct sp_engine *engine)
 {
-
 	if (!engine->has_key || !engine->is_reachable ||
 	    (!engine->is_answer_behind && !engine->people->changes.count &&
 	     sp_clock_boottime_ns() - engine->asked_ns < SP_SECOND_NS / 2))

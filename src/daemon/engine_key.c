@@ -68,8 +68,8 @@ int sp_engine_find_key(struct sp_engine *engine, const char *path, const struct 
 	if (r < 0) {
 		sp_warnings_raise(engine->warnings, "key-unreadable",
 				  "the tunnel key %s cannot be read: %s; put it back, or move "
-				  "every device to a new one (remove the devices first)", path,
-				  r == -EUCLEAN ? "it held no key" : sp_err_text(r));
+				  "every device to a new one (remove the devices first)",
+				  path, r == -EUCLEAN ? "it held no key" : sp_err_text(r));
 		return 0; /* everything but the tunnel works */
 	}
 	engine->has_key = true;

@@ -69,7 +69,7 @@ static void take_handshake(struct sp_daemon *daemon, const struct sp_wg_peer *pe
 }
 
 void sp_engine_news_look(struct sp_daemon *daemon, const struct sp_engine_identity *whose,
-			  const struct sp_wg_device *before, const struct sp_wg_device *now)
+			 const struct sp_wg_device *before, const struct sp_wg_device *now)
 {
 	__sp_free struct sp_engine_news *news = NULL;
 	size_t count = 0;

@@ -120,8 +120,9 @@ int sp_engine_stats_take(struct sp_engine_stats *stats, const struct sp_engine_i
 
 /* ---- asking ---- */
 
-int sp_engine_stats_ask(struct sp_engine_stats *stats, const struct sp_engine_way *way, const char *socket_path,
-			const struct sp_engine_identity *whose, struct sp_engine_news **ret_news, size_t *ret_count)
+int sp_engine_stats_ask(struct sp_engine_stats *stats, const struct sp_engine_way *way,
+			const char *socket_path, const struct sp_engine_identity *whose,
+			struct sp_engine_news **ret_news, size_t *ret_count)
 {
 	__sp_uapi_stats struct sp_uapi_stats answer = { 0 };
 	int r;

@@ -43,9 +43,10 @@ int sp_engine_stats_take(struct sp_engine_stats *stats, const struct sp_engine_i
 const struct sp_uapi_peer_stats *sp_engine_stats_peer(const struct sp_engine_stats *stats,
 						      const uint8_t key[32]);
 
-/* Ask the engine @whose by @way at @socket_path, and take its answer. Returns as _take; -EOPNOTSUPP it does not know
- * the question; -errno it does not answer. */
-int sp_engine_stats_ask(struct sp_engine_stats *stats, const struct sp_engine_way *way, const char *socket_path,
-			const struct sp_engine_identity *whose, struct sp_engine_news **ret_news, size_t *ret_count);
+/* Ask the engine @whose by @way at @socket_path, and take its answer. Returns as _take; -EOPNOTSUPP
+ * it does not know the question; -errno it does not answer. */
+int sp_engine_stats_ask(struct sp_engine_stats *stats, const struct sp_engine_way *way,
+			const char *socket_path, const struct sp_engine_identity *whose,
+			struct sp_engine_news **ret_news, size_t *ret_count);
 
 #endif

@@ -18,10 +18,9 @@ static int identify_socket(const char *path, struct sp_engine_identity *ret_iden
 
 	if (stat(path, &seen) < 0)
 		return -ENOENT;
-	*ret_identity = (struct sp_engine_identity){
-		{ seen.st_dev, seen.st_ino,
-		  (uint64_t)seen.st_ctim.tv_sec * 1000000000u + (uint64_t)seen.st_ctim.tv_nsec }
-	};
+	*ret_identity = (struct sp_engine_identity){ { seen.st_dev, seen.st_ino,
+						       (uint64_t)seen.st_ctim.tv_sec * 1000000000u +
+							       (uint64_t)seen.st_ctim.tv_nsec } };
 	return 0;
 }
 

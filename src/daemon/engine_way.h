@@ -15,7 +15,7 @@ struct sp_engine_identity {
 };
 
 struct sp_engine_way {
-	const char *name;                     /* "userspace", "kernel": status and doctor */
+	const char *name;                      /* "userspace", "kernel": status and doctor */
 	const char *answers, *silent, *remedy; /* what is said of it, before and behind @at */
 	/* @at: the socket's path, or the interface's name. Each returns 0 or -errno; -ENOENT,
 	 * -ECONNREFUSED, -ENODEV there is no engine. */

@@ -40,7 +40,8 @@ static void ask(struct pass *pass, const struct sp_tuple *tuple)
 	const size_t len = sp_packet_build(tuple, false, packet);
 
 	if (pass->daemon->farewell.sent++ < ASKED_MAX)
-		sendto(pass->daemon->farewell.fd, packet, len, MSG_DONTWAIT, (const struct sockaddr *)&to,
+		sendto(pass->daemon->farewell.fd, packet, len, MSG_DONTWAIT,
+		       (const struct sockaddr *)&to,
 		       sizeof(to)); /* one that is lost: there is another pass */
 }
 
@@ -76,8 +77,10 @@ static void visit(void *arg, const struct sp_flow_key *key, const struct sp_flow
 	if (key->proto != IPPROTO_TCP || (flow->flags & SP_FLOW_GONE))
 		return;
 	for (int i = 0; i < 2; i++) {
-		const struct sp_tuple tuple = { .source = *ends[1 - i], .destination = *ends[i],
-						.source_port = ports[1 - i], .destination_port = ports[i],
+		const struct sp_tuple tuple = { .source = *ends[1 - i],
+						.destination = *ends[i],
+						.source_port = ports[1 - i],
+						.destination_port = ports[i],
 						.proto = IPPROTO_TCP };
 
 		if (is_in_pool(pass->daemon, ends[i]) &&
@@ -133,8 +136,9 @@ void sp_farewell_open(struct sp_daemon *daemon)
 	farewell->timer = (struct sp_timer){ .fire = fire, .arg = daemon };
 	r = open_socket(&farewell->fd);
 	if (r < 0)
-		sp_log_note("no packet socket (%s; it takes CAP_NET_RAW): whose session ends is told so only when "
-			    "they send something", sp_err_text(r));
+		sp_log_note("no packet socket (%s; it takes CAP_NET_RAW): whose session ends is "
+			    "told so only when they send something",
+			    sp_err_text(r));
 }
 
 void sp_farewell_close(struct sp_daemon *daemon)
@@ -154,7 +158,8 @@ void sp_farewell_denied(struct sp_daemon *daemon, uint64_t since_ns)
 		farewell->since_ns = since_ns;
 	farewell->asked = 0;
 	/* changes that follow each other closely put nothing off */
-	if (!farewell->timer.due_ns || farewell->timer.due_ns > sp_clock_boottime_ns() + delays_ns[0])
+	if (!farewell->timer.due_ns ||
+	    farewell->timer.due_ns > sp_clock_boottime_ns() + delays_ns[0])
 		sp_loop_in(daemon->loop, &farewell->timer, delays_ns[0]);
 }
 
@@ -163,8 +168,10 @@ void sp_farewell_session(struct sp_daemon *daemon, const struct sp_live *live)
 	struct sp_farewell *farewell = &daemon->farewell;
 
 	for (int family = 0; family < 2; family++) {
-		struct sp_addr *addr = live->row.has_address[family] ?
-			SP_ARRAY_PUSH(farewell->addresses, farewell->address_count) : NULL;
+		struct sp_addr *addr =
+			live->row.has_address[family]
+				? SP_ARRAY_PUSH(farewell->addresses, farewell->address_count)
+				: NULL;
 
 		if (addr)
 			*addr = live->row.addresses[family];

@@ -14,10 +14,10 @@
 
 #define DAY_S 86400
 #define SOON_S (14 * DAY_S)
-#define SLOW_NS (3 * SP_SECOND_NS)        /* between looks at what costs more */
+#define SLOW_NS (3 * SP_SECOND_NS) /* between looks at what costs more */
 #define LATELY_NS (60 * SP_SECOND_NS)
 #define ROOM_MIN (16ull << 20)
-#define EPOCH_S 1767225600ll               /* 2026-01-01: older than this program is no clock */
+#define EPOCH_S 1767225600ll /* 2026-01-01: older than this program is no clock */
 
 /* ---- the certificate ---- */
 
@@ -83,8 +83,9 @@ static void judge_dates(struct sp_daemon *daemon, const char *path)
 				  path, until);
 	else if (now_s < health->certificate_from_s)
 		sp_warnings_raise(&daemon->warnings, "certificate-invalid",
-				  "the portal's certificate %.100s is valid from %s on only: nobody "
-				  "can sign in", path, from);
+				  "the portal's certificate %.100s is valid from %s on only: "
+				  "nobody can sign in",
+				  path, from);
 	else
 		sp_warnings_clear(&daemon->warnings, "certificate-invalid");
 	if (now_s < health->certificate_until_s && ends_soon(health, now_s))
@@ -97,7 +98,8 @@ static void judge_dates(struct sp_daemon *daemon, const char *path)
 /* Renewed, and the portal goes on with the former one: nobody sees that until it ends. */
 static void look_at_shown(struct sp_daemon *daemon, const char *path)
 {
-	const char *shown = json_string_value(json_object_get(daemon->portal.report, "fingerprint"));
+	const char *shown =
+		json_string_value(json_object_get(daemon->portal.report, "fingerprint"));
 
 	if (shown && strcmp(shown, daemon->health.certificate_fingerprint) != 0)
 		sp_warnings_raise(&daemon->warnings, "certificate-behind",
@@ -121,9 +123,9 @@ static void look_at_certificate(struct sp_daemon *daemon)
 	} else if (daemon->machine->portal_cert || health->certificate_error != -ENOENT)
 		sp_warnings_raise(&daemon->warnings, "certificate-invalid",
 				  "the portal's certificate %.100s cannot be read: %s", path,
-				  health->certificate_error == -EBADMSG ?
-					  "it is no certificate" :
-					  sp_err_text(health->certificate_error));
+				  health->certificate_error == -EBADMSG
+					  ? "it is no certificate"
+					  : sp_err_text(health->certificate_error));
 }
 
 /* ---- the portal ---- */
@@ -134,9 +136,9 @@ static void look_at_portal(struct sp_daemon *daemon)
 
 	if (portal->reporter && portal->every_s &&
 	    sp_clock_boottime_ns() - portal->heard_ns > 3 * portal->every_s * SP_SECOND_NS)
-		sp_warnings_raise(&daemon->warnings, "portal-silent",
-				  "the portal is connected but says nothing any more: nobody can sign "
-				  "in");
+		sp_warnings_raise(
+			&daemon->warnings, "portal-silent",
+			"the portal is connected but says nothing any more: nobody can sign in");
 	else
 		sp_warnings_clear(&daemon->warnings, "portal-silent");
 }
@@ -156,9 +158,12 @@ static void look_at_room(struct sp_daemon *daemon)
 		if (!(seen.f_flag & ST_RDONLY) &&
 		    (unsigned long long)seen.f_bavail * seen.f_frsize >= ROOM_MIN)
 			continue;
-		sp_warnings_raise(&daemon->warnings, "no-room", "%.150s %s: sessions and records "
-				  "cannot be kept", folder, seen.f_flag & ST_RDONLY ?
-				  "can only be read" : "has less than 16 MB left");
+		sp_warnings_raise(&daemon->warnings, "no-room",
+				  "%.150s %s: sessions and records "
+				  "cannot be kept",
+				  folder,
+				  seen.f_flag & ST_RDONLY ? "can only be read"
+							  : "has less than 16 MB left");
 		return;
 	}
 	sp_warnings_clear(&daemon->warnings, "no-room");
@@ -181,8 +186,10 @@ static void look_at_database(struct sp_daemon *daemon)
 	if (r < 0)
 		sp_warnings_raise(&daemon->warnings, "database-failed",
 				  "the database %.120s %s: sign-ins and devices are not kept",
-				  daemon->paths.db_file, r == -ENOENT ? "was removed" : r == -ESTALE ?
-				  "was replaced by another file" : "cannot be written");
+				  daemon->paths.db_file,
+				  r == -ENOENT   ? "was removed"
+				  : r == -ESTALE ? "was replaced by another file"
+						 : "cannot be written");
 	else
 		sp_warnings_clear(&daemon->warnings, "database-failed");
 }
@@ -219,8 +226,9 @@ static void look_at_events(struct sp_daemon *daemon)
 	}
 	if (health->lost_lately && now_ns - health->lost_ns < LATELY_NS) {
 		sp_warnings_raise(&daemon->warnings, "events-lost",
-				  "events of packets are lost, %llu lately: the kernel makes more of "
-				  "them than can be recorded", (unsigned long long)health->lost_lately);
+				  "events of packets are lost, %llu lately: the kernel makes more "
+				  "of them than can be recorded",
+				  (unsigned long long)health->lost_lately);
 		return;
 	}
 	health->lost_lately = 0;
@@ -256,14 +264,17 @@ static void look_at_flows(struct sp_daemon *daemon)
 		if (!is_nearly_full(flows, max / SP_FLOW_PART_MOST))
 			continue;
 		sp_warnings_raise(&daemon->warnings, "flow-table-nearly-full",
-				  "the part \"%s\" of the flow table has nine tenths of the %u flows it can "
-				  "have: beyond, new ones are denied (flow-full)", names[i], max / SP_FLOW_PART_MOST);
+				  "the part \"%s\" of the flow table has nine tenths of the %u "
+				  "flows it can have: beyond, new ones are denied (flow-full)",
+				  names[i], max / SP_FLOW_PART_MOST);
 		return;
 	}
 	if (is_nearly_full(taken, max))
-		sp_warnings_raise(&daemon->warnings, "flow-table-nearly-full",
-				  "nine tenths of the flow table's %u places are taken or kept: beyond, every "
-				  "part has an eighth only, and new flows are denied (flow-full)", max);
+		sp_warnings_raise(
+			&daemon->warnings, "flow-table-nearly-full",
+			"nine tenths of the flow table's %u places are taken or kept: beyond, "
+			"every part has an eighth only, and new flows are denied (flow-full)",
+			max);
 	else
 		sp_warnings_clear(&daemon->warnings, "flow-table-nearly-full");
 }
@@ -285,8 +296,9 @@ static void look_at_revision(struct sp_daemon *daemon)
 	else
 		sp_warnings_clear(&daemon->warnings, "revision-unconfirmed");
 	if (!daemon->is_lock_open)
-		sp_warnings_raise(&daemon->warnings, "lock-closed",
-				  "a policy runs, but the second lock is closed: nothing is forwarded");
+		sp_warnings_raise(
+			&daemon->warnings, "lock-closed",
+			"a policy runs, but the second lock is closed: nothing is forwarded");
 	else
 		sp_warnings_clear(&daemon->warnings, "lock-closed");
 }
@@ -294,12 +306,13 @@ static void look_at_revision(struct sp_daemon *daemon)
 static void look_at_clock(struct sp_daemon *daemon)
 {
 	const int64_t now_s = sp_clock_realtime_s();
-	const int64_t applied_s = daemon->revisions.running ? daemon->revisions.running->applied_ns / SP_NS_PER_S : 0;
+	const int64_t applied_s =
+		daemon->revisions.running ? daemon->revisions.running->applied_ns / SP_NS_PER_S : 0;
 
 	if (now_s < EPOCH_S || now_s + 60 < applied_s)
 		sp_warnings_raise(&daemon->warnings, "clock-wrong",
-				  "the clock is behind the last apply, or before 2026: deadlines and "
-				  "tokens are judged by a wrong time");
+				  "the clock is behind the last apply, or before 2026: deadlines "
+				  "and tokens are judged by a wrong time");
 	else
 		sp_warnings_clear(&daemon->warnings, "clock-wrong");
 }

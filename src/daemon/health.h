@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a sign-in and a record need besides the kernel: the portal's certificate, a portal that answers,
- * a database and an audit log that can be written, events that are not lost, a clock that is not wrong.
- * Nothing here can be put back by us: each is a warning as long as it is so. */
+/* What a sign-in and a record need besides the kernel: the portal's certificate, a portal that
+ * answers, a database and an audit log that can be written, events that are not lost, a clock that
+ * is not wrong. Nothing here can be put back by us: each is a warning as long as it is so. */
 #ifndef SALLYPORT_DAEMON_HEALTH_H
 #define SALLYPORT_DAEMON_HEALTH_H
 
@@ -12,14 +12,15 @@
 struct sp_daemon;
 
 struct sp_health {
-	struct timespec certificate_changed; /* of the file whose dates these are; 0: not read yet */
+	/* of the file whose dates these are; 0: not read yet */
+	struct timespec certificate_changed;
 	int certificate_error;
 	int64_t certificate_from_s, certificate_until_s;
 	char certificate_fingerprint[65];
-	ino_t database;       /* the file that was opened; 0: not known */
-	uint64_t slow_ns;     /* CLOCK_BOOTTIME of the last look that wrote */
-	uint64_t lost;        /* events, all in all */
-	uint64_t lost_ns;     /* since when none was lost */
+	ino_t database;   /* the file that was opened; 0: not known */
+	uint64_t slow_ns; /* CLOCK_BOOTTIME of the last look that wrote */
+	uint64_t lost;    /* events, all in all */
+	uint64_t lost_ns; /* since when none was lost */
 	uint64_t lost_lately;
 };
 

@@ -9,7 +9,7 @@
 #include "daemon/daemon.h"
 
 #define NOTE_NS (3600 * SP_SECOND_NS) /* between two records about where packets.jsonl stands */
-#define TELL_NS (60 * SP_SECOND_NS) /* between two records about what one log lost */
+#define TELL_NS (60 * SP_SECOND_NS)   /* between two records about what one log lost */
 
 static const char *name_of(const struct sp_recorder_file *file)
 {
@@ -24,8 +24,8 @@ static void tell(struct sp_daemon *daemon, struct sp_recorder_file *file, int64_
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 	char message[128];
 
-	snprintf(message, sizeof(message), "rotation took these away from %s, younger than audit.min-age",
-		 name_of(file));
+	snprintf(message, sizeof(message),
+		 "rotation took these away from %s, younger than audit.min-age", name_of(file));
 	record.event = SP_AUDIT_GAP;
 	record.reason = "rotation";
 	record.has_counts = true;
@@ -66,19 +66,22 @@ static void alarm_or_not(struct sp_daemon *daemon, int64_t now_ns, int64_t min_a
 			file->short_since_ns = now_ns;
 		if (file->short_since_ns < since_ns)
 			since_ns = file->short_since_ns;
-		snprintf(names + used, sizeof(names) - used, "%s%s", used ? " and " : "", name_of(file));
+		snprintf(names + used, sizeof(names) - used, "%s%s", used ? " and " : "",
+			 name_of(file));
 	}
 	if (names[0])
-		sp_warnings_raise(&daemon->warnings, "audit-short",
-				  "since %s %s reach back less than audit.min-age (%" PRId64 " s): rotation "
-				  "took away younger records; raise audit.rotate or audit.keep",
-				  sp_time_format_s(since_ns / SP_NS_PER_S, time), names,
-				  min_age_ns / (int64_t)SP_NS_PER_S);
+		sp_warnings_raise(
+			&daemon->warnings, "audit-short",
+			"since %s %s reach back less than audit.min-age (%" PRId64
+			" s): rotation took away younger records; raise audit.rotate or audit.keep",
+			sp_time_format_s(since_ns / SP_NS_PER_S, time), names,
+			min_age_ns / (int64_t)SP_NS_PER_S);
 	else if (sp_warnings_has(&daemon->warnings, "audit-short"))
 		sp_warnings_clear(&daemon->warnings, "audit-short");
 }
 
-void sp_history_note(struct sp_daemon *daemon, struct sp_audit_record *record, struct sp_chain_head *ret_head)
+void sp_history_note(struct sp_daemon *daemon, struct sp_audit_record *record,
+		     struct sp_chain_head *ret_head)
 {
 	struct sp_recorder_file *file = &daemon->recorder.files[SP_RECORDER_PACKETS];
 

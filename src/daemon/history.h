@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How far back the audit logs reach, and an alarm when rotation took away what is younger than asked for
- * (audit.min-age). And how far packets.jsonl reaches, noted in audit.jsonl: so `audit verify` misses it. */
+/* How far back the audit logs reach, and an alarm when rotation took away what is younger than
+ * asked for (audit.min-age). And how far packets.jsonl reaches, noted in audit.jsonl: so `audit
+ * verify` misses it. */
 #ifndef SALLYPORT_DAEMON_HISTORY_H
 #define SALLYPORT_DAEMON_HISTORY_H
 
@@ -13,6 +14,7 @@ struct sp_daemon;
 /* Once a second. @is_last: the daemon ends, what is to be told is told now. */
 void sp_history_check(struct sp_daemon *daemon, bool is_last);
 /* Where packets.jsonl stands, for @record to note; what it has is on the disk then. */
-void sp_history_note(struct sp_daemon *daemon, struct sp_audit_record *record, struct sp_chain_head *ret_head);
+void sp_history_note(struct sp_daemon *daemon, struct sp_audit_record *record,
+		     struct sp_chain_head *ret_head);
 
 #endif

@@ -12,12 +12,12 @@
 #include "net/addr.h"
 #include "tables/index.h"
 
-#define SLICE_BYTES (256 << 10)           /* some 3000 routes: a few milliseconds */
-#define HOLD_NS (3 * SP_SECOND_NS)        /* a withdrawn inner prefix is believed so long, then */
+#define SLICE_BYTES (256 << 10)             /* some 3000 routes: a few milliseconds */
+#define HOLD_NS (3 * SP_SECOND_NS)          /* a withdrawn inner prefix is believed so long, then */
 #define HOLD_LONGEST_NS (60 * SP_SECOND_NS) /* twice as long, while there is no quiet of */
 #define HOLD_QUIET_NS (600 * SP_SECOND_NS)
-#define TRUTH_NS (300 * SP_SECOND_NS)     /* messages were ignored: look whether rightly */
-#define INTERRUPTED_MAX 3                 /* then what was read is taken, and read again later */
+#define TRUTH_NS (300 * SP_SECOND_NS) /* messages were ignored: look whether rightly */
+#define INTERRUPTED_MAX 3             /* then what was read is taken, and read again later */
 
 static void plan(struct sp_daemon *daemon);
 
@@ -30,7 +30,8 @@ static void ground_done(struct sp_homes_ground *ground)
 	*ground = (struct sp_homes_ground){ 0 };
 }
 
-static const struct sp_homes_place *find_place(const struct sp_homes_ground *ground, uint32_t ifindex)
+static const struct sp_homes_place *find_place(const struct sp_homes_ground *ground,
+					       uint32_t ifindex)
 {
 	for (size_t i = 0; i < ground->place_count; i++)
 		if (ground->places[i].ifindex == ifindex)
@@ -137,7 +138,8 @@ static bool has_hop(const struct sp_prefix *hops, size_t count, const struct sp_
  * Pool addresses are at home on the tunnel, whatever routes say. */
 static bool says_nothing(const struct sp_gateway *file, const struct sp_prefix *to, bool is_v4)
 {
-	if (!is_v4 && (to->addr[0] == 0xff || (to->addr[0] == 0xfe && (to->addr[1] & 0xc0) == 0x80)))
+	if (!is_v4 &&
+	    (to->addr[0] == 0xff || (to->addr[0] == 0xfe && (to->addr[1] & 0xc0) == 0x80)))
 		return true;
 	for (size_t i = 0; i < file->pool_count; i++)
 		if (sp_prefix_covers(&file->pool[i], to))
@@ -266,21 +268,22 @@ static void say_what_is_hidden(struct sp_daemon *daemon)
 	if (watch->unreadable_count)
 		sp_prefix_format(&watch->unreadable, hidden);
 	if (homes->clash_count && watch->unreadable_count)
-		sp_warnings_raise(&daemon->warnings, "homes-incomplete",
-				  "the spoof check: %zu prefixes are routed inwards and to the edge (%s: "
-				  "judged as inner ones), and where %zu routes lead cannot be read (%s)",
-				  homes->clash_count, clash, watch->unreadable_count, hidden);
+		sp_warnings_raise(
+			&daemon->warnings, "homes-incomplete",
+			"the spoof check: %zu prefixes are routed inwards and to the edge (%s: "
+			"judged as inner ones), and where %zu routes lead cannot be read (%s)",
+			homes->clash_count, clash, watch->unreadable_count, hidden);
 	else if (homes->clash_count)
 		sp_warnings_raise(&daemon->warnings, "homes-incomplete",
-				  "the spoof check: %zu prefixes are routed inwards and to the edge (%s): "
-				  "from the edge their addresses are spoofed",
+				  "the spoof check: %zu prefixes are routed inwards and to the "
+				  "edge (%s): from the edge their addresses are spoofed",
 				  homes->clash_count, clash);
 	else
-		sp_warnings_raise(&daemon->warnings, "homes-incomplete",
-				  "the spoof check: where %zu routes lead cannot be read (%s: an "
-				  "encapsulation or nexthop object): its addresses may be used from the "
-				  "edge",
-				  watch->unreadable_count, hidden);
+		sp_warnings_raise(
+			&daemon->warnings, "homes-incomplete",
+			"the spoof check: where %zu routes lead cannot be read (%s: an "
+			"encapsulation or nexthop object): its addresses may be used from the edge",
+			watch->unreadable_count, hidden);
 }
 
 static bool same_hops(const struct sp_homes_watch *watch)
@@ -346,7 +349,8 @@ static uint64_t hold_ns(const struct sp_homes_watch *watch)
 {
 	const uint64_t now_ns = sp_clock_boottime_ns();
 
-	return watch->hold_ns && now_ns < watch->let_go_ns + HOLD_QUIET_NS ? watch->hold_ns : HOLD_NS;
+	return watch->hold_ns && now_ns < watch->let_go_ns + HOLD_QUIET_NS ? watch->hold_ns
+									   : HOLD_NS;
 }
 
 /* A prefix was believed long enough: the next one longer. */
@@ -450,8 +454,8 @@ static void weigh_missed(struct sp_homes_watch *watch)
 	for (size_t i = 0; i < watch->missed_count; i++) {
 		const struct sp_homes_missed *missed = &watch->missed[i];
 		enum sp_homes_effect effect =
-			missed->is_gone ? sp_homes_weigh_gone(&watch->homes, &missed->to) :
-					  sp_homes_weigh_added(&watch->homes, &missed->way, 1);
+			missed->is_gone ? sp_homes_weigh_gone(&watch->homes, &missed->to)
+					: sp_homes_weigh_added(&watch->homes, &missed->way, 1);
 
 		follow_effect(watch, effect, &missed->to, missed->is_gone);
 	}
@@ -680,8 +684,8 @@ void sp_homes_follow(struct sp_daemon *daemon, uint32_t changed)
 	if (changed & (SP_NETLINK_LOST | SP_NETLINK_NEXTHOPS))
 		become_stale(watch, false);
 	if (changed & (SP_NETLINK_LINKS | SP_NETLINK_ADDRESSES)) {
-		const struct sp_homes_ground *known = watch->reading ? &watch->new_ground :
-								       &watch->ground;
+		const struct sp_homes_ground *known =
+			watch->reading ? &watch->new_ground : &watch->ground;
 
 		if (read_ground(daemon, &ground) < 0) {
 			become_stale(watch, false);

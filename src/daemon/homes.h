@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Where addresses are at home on this machine, kept as its routes change.
  *
- * The truth is a reading of every table and nexthop object. It is made in slices, so that others are
- * served meanwhile, and paced. A message about a route is weighed against what is known: most change
- * nothing (policy/homes.h) and cost nothing more. A withdrawn inner prefix is believed a moment
- * longer (3 s, more when prefixes keep going): one that flaps causes no reading at all, and until then judgement is too strict, if
- * anything. A prefix newly routed inwards is looked at within 200 ms, or when the pace allows it. */
+ * The truth is a reading of every table and nexthop object. It is made in slices, so that others
+ * are served meanwhile, and paced. A message about a route is weighed against what is known: most
+ * change nothing (policy/homes.h) and cost nothing more. A withdrawn inner prefix is believed a
+ * moment longer (3 s, more when prefixes keep going): one that flaps causes no reading at all, and
+ * until then judgement is too strict, if anything. A prefix newly routed inwards is looked at
+ * within 200 ms, or when the pace allows it. */
 #ifndef SALLYPORT_DAEMON_HOMES_H
 #define SALLYPORT_DAEMON_HOMES_H
 

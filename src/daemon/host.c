@@ -81,7 +81,8 @@ static int add_governed(struct sp_host *host, const struct sp_machine *machine)
 static int add_unmanaged(struct sp_host *host, const struct sp_machine *machine)
 {
 	for (size_t i = 0; i < machine->unmanaged_count; i++) {
-		struct sp_host_interface *seen = SP_ARRAY_PUSH(host->interfaces, host->interface_count);
+		struct sp_host_interface *seen =
+			SP_ARRAY_PUSH(host->interfaces, host->interface_count);
 
 		if (!seen)
 			return -ENOMEM;
@@ -91,12 +92,13 @@ static int add_unmanaged(struct sp_host *host, const struct sp_machine *machine)
 	return 0;
 }
 
-/* Link types whose packets are bare IP, for a program that asks the packet (bpf/lib/parse_link.h). */
+/* Link types whose packets are bare IP, for a program that asks the packet
+ * (bpf/lib/parse_link.h). */
 static bool is_bare(uint16_t type)
 {
 	static const uint16_t bare[] = {
-		ARPHRD_NONE, ARPHRD_RAWIP, ARPHRD_PPP, ARPHRD_TUNNEL, ARPHRD_TUNNEL6,
-		ARPHRD_SIT, ARPHRD_IPGRE, ARPHRD_IP6GRE,
+		ARPHRD_NONE,    ARPHRD_RAWIP, ARPHRD_PPP,   ARPHRD_TUNNEL,
+		ARPHRD_TUNNEL6, ARPHRD_SIT,   ARPHRD_IPGRE, ARPHRD_IP6GRE,
 	};
 
 	for (size_t i = 0; i < SP_ARRAY_LEN(bare); i++)
@@ -136,17 +138,18 @@ static const char *find_unfit(const struct sp_host *host, const struct sp_host_v
 	if (link->is_loopback)
 		return "it is the loopback interface, which is never judged: take it off the list";
 	if (zone == SP_ZONE_TUNNEL && !is_bare(link->type))
-		return "the tunnel is a link of bare IP (TUN, WireGuard), and this one is not: remove it "
-		       "(ip link delete) and start sallyportd again, which makes the right one";
+		return "the tunnel is a link of bare IP (TUN, WireGuard), and this one is not: "
+		       "remove it (ip link delete) and start sallyportd again, which makes the "
+		       "right one";
 	if (link->type != ARPHRD_ETHER && !is_bare(link->type))
-		return "its link type is neither Ethernet nor bare IP (PPP, TUN, WireGuard, GRE, IPIP, SIT): "
-		       "list an interface that is";
+		return "its link type is neither Ethernet nor bare IP (PPP, TUN, WireGuard, GRE, "
+		       "IPIP, SIT): list an interface that is";
 	if (link->master)
-		return "it is a port of a bridge, bond, team or VRF, and packets arrive on that: list that "
-		       "interface instead";
+		return "it is a port of a bridge, bond, team or VRF, and packets arrive on that: "
+		       "list that interface instead";
 	if (lies_on_listed(host, view, link))
-		return "it lies on another listed interface, and its packets would be judged twice: list one "
-		       "of the two";
+		return "it lies on another listed interface, and its packets would be judged "
+		       "twice: list one of the two";
 	return NULL;
 }
 
@@ -193,9 +196,8 @@ static int add_hooked(struct sp_host *host)
 		hooked->zone = seen->zone;
 		hooked->is_bare = seen->is_bare;
 		for (int family = 0; family < 2 && seen->zone != SP_ZONE_TUNNEL; family++)
-			hooked->is_dhcp_client[family] =
-				sp_netlink_is_dhcp_client(seen->ifindex, family == 1, host->addresses,
-							  host->address_count);
+			hooked->is_dhcp_client[family] = sp_netlink_is_dhcp_client(
+				seen->ifindex, family == 1, host->addresses, host->address_count);
 	}
 	return 0;
 }
@@ -274,8 +276,8 @@ static int copy_parked(struct sp_gateway *gateway, const struct sp_machine *mach
 {
 	gateway->portal_port = machine->gateway.portal_port;
 	for (size_t i = 0; i < machine->gateway.resolver_count; i++) {
-		struct sp_addr *resolver = SP_ARRAY_PUSH(gateway->resolvers,
-							 gateway->resolver_count);
+		struct sp_addr *resolver =
+			SP_ARRAY_PUSH(gateway->resolvers, gateway->resolver_count);
 
 		if (!resolver)
 			return -ENOMEM;
@@ -427,8 +429,8 @@ int sp_gateway_copy(const struct sp_gateway *gateway, struct sp_gateway *ret_cop
 	COPY(resolvers, resolver_count);
 #undef COPY
 	for (size_t i = 0; r == 0 && i < gateway->interface_count; i++) {
-		struct sp_interface *interface = SP_ARRAY_PUSH(copy.interfaces,
-							       copy.interface_count);
+		struct sp_interface *interface =
+			SP_ARRAY_PUSH(copy.interfaces, copy.interface_count);
 
 		if (!interface || !(interface->name = strdup(gateway->interfaces[i].name)))
 			r = -ENOMEM;

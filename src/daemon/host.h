@@ -13,17 +13,19 @@
 
 struct sp_host_interface {
 	char name[IFNAMSIZ];
-	bool is_governed;  /* edge, inside or tunnel of sallyport.yaml */
-	bool is_unmanaged; /* in interfaces.unmanaged of sallyport.yaml; without both it is unlisted */
+	bool is_governed; /* edge, inside or tunnel of sallyport.yaml */
+	/* in interfaces.unmanaged of sallyport.yaml; without both it is unlisted */
+	bool is_unmanaged;
 	enum sp_zone zone;
 	bool is_present, is_up;
-	bool is_bare;      /* its packets are bare IP */
-	const char *unfit; /* governed: why no program of ours fits it, and what to do; NULL: they do */
+	bool is_bare; /* its packets are bare IP */
+	/* governed: why no program of ours fits it, and what to do; NULL: they do */
+	const char *unfit;
 	uint32_t ifindex;
 };
 
 struct sp_host {
-	struct sp_gateway gateway;            /* its arrays are this struct's */
+	struct sp_gateway gateway; /* its arrays are this struct's */
 	/* governed ones first, then unmanaged ones, in the file's order; never lo */
 	struct sp_host_interface *interfaces;
 	size_t interface_count;

@@ -17,7 +17,8 @@
 /* A secret of our own for one use, made of the tunnel's private key. */
 static void derive(const struct sp_daemon *daemon, const char *use, uint8_t ret_secret[32])
 {
-	sp_hmac_blake2s(ret_secret, daemon->engine.private_key.bytes, 32, use, strlen(use), NULL, 0);
+	sp_hmac_blake2s(ret_secret, daemon->engine.private_key.bytes, 32, use, strlen(use), NULL,
+			0);
 }
 
 static void make_tag(const struct sp_daemon *daemon, const uint8_t stamped[STAMPED_LEN],
@@ -30,7 +31,8 @@ static void make_tag(const struct sp_daemon *daemon, const uint8_t stamped[STAMP
 	sp_wipe(secret, sizeof(secret));
 }
 
-static void proving_key(const struct sp_daemon *daemon, uint8_t ret_private[32], uint8_t ret_public[32])
+static void proving_key(const struct sp_daemon *daemon, uint8_t ret_private[32],
+			uint8_t ret_public[32])
 {
 	derive(daemon, "Sallyport proving key v1", ret_private);
 	sp_x25519_public(ret_public, ret_private);
@@ -55,8 +57,10 @@ static bool is_right(const struct sp_daemon *daemon, const struct sp_sign_in *si
 {
 	uint8_t private_key[32], public_key[32];
 	const struct sp_key_proof of = {
-		.device_key = sign_in->public_key, .gateway_key = public_key,
-		.challenge = sign_in->challenge, .audience = daemon->machine->portal_url,
+		.device_key = sign_in->public_key,
+		.gateway_key = public_key,
+		.challenge = sign_in->challenge,
+		.audience = daemon->machine->portal_url,
 		.purpose = sign_in->idp,
 	};
 	struct sp_wg_key given, expected;
@@ -74,15 +78,17 @@ int sp_key_proof_check(const struct sp_daemon *daemon, const struct sp_sign_in *
 {
 	if (!daemon->engine.has_key || !daemon->machine->portal_url)
 		return sp_refuse_login(refusal, -EACCES, SP_REFUSAL_KEY_PROOF,
-				       "this gateway gave no challenge: it has no portal, or its key "
-				       "cannot be read");
+				       "this gateway gave no challenge: it has no portal, or its "
+				       "key cannot be read");
 	if (!is_fresh(daemon, sign_in->challenge))
-		return sp_refuse_login(refusal, -EACCES, SP_REFUSAL_KEY_PROOF,
-				       "the challenge is not one of this gateway's, or older than %d s",
-				       SP_CHALLENGE_S);
+		return sp_refuse_login(
+			refusal, -EACCES, SP_REFUSAL_KEY_PROOF,
+			"the challenge is not one of this gateway's, or older than %d s",
+			SP_CHALLENGE_S);
 	if (!is_right(daemon, sign_in))
-		return sp_refuse_login(refusal, -EACCES, SP_REFUSAL_KEY_PROOF,
-				       "the proof is not one of who has this public key's private half");
+		return sp_refuse_login(
+			refusal, -EACCES, SP_REFUSAL_KEY_PROOF,
+			"the proof is not one of who has this public key's private half");
 	return 0;
 }
 
@@ -97,16 +103,16 @@ void sp_op_device_challenge(struct sp_daemon *daemon, struct sp_client *client,
 	if (!daemon->engine.has_key || !daemon->machine->portal_url ||
 	    sp_wg_preshared_make(&challenge) < 0) {
 		sp_client_fail(client, "failed", 1, NULL,
-			       "no device key can be proven here: the gateway has no portal, or its "
-			       "tunnel key cannot be read");
+			       "no device key can be proven here: the gateway has no portal, or "
+			       "its tunnel key cannot be read");
 		return;
 	}
 	sp_put_be64(challenge.bytes, (uint64_t)sp_clock_realtime_s());
 	make_tag(daemon, challenge.bytes, challenge.bytes + STAMPED_LEN);
 	proving_key(daemon, private_key, public_key);
 	sp_wipe(private_key, sizeof(private_key));
-	sp_client_reply(client, json_pack("{s:s, s:o, s:s}", "challenge",
-					  sp_wg_key_to_base64(&challenge, text), "key",
-					  sp_json_key(public_key), "url",
-					  daemon->machine->portal_url));
+	sp_client_reply(client,
+			json_pack("{s:s, s:o, s:s}", "challenge",
+				  sp_wg_key_to_base64(&challenge, text), "key",
+				  sp_json_key(public_key), "url", daemon->machine->portal_url));
 }

@@ -130,8 +130,8 @@ bool sp_live_shorten(struct sp_live *live, const struct sp_session_span *span)
 		row->full_ns = limit_ns;
 	if (!row->has_own_idle && span->idle_s && (!row->idle_s || row->idle_s > span->idle_s))
 		row->idle_s = span->idle_s;
-	row->warn_s = sp_session_warn_s(span->warn_s,
-					(row->expires_ns - row->since_ns) / SP_NS_PER_S);
+	row->warn_s =
+		sp_session_warn_s(span->warn_s, (row->expires_ns - row->since_ns) / SP_NS_PER_S);
 	return row->expires_ns != expires_ns || row->idle_s != idle_s;
 }
 
@@ -160,7 +160,8 @@ int sp_live_set_roles(struct sp_live *live, const struct sp_policy *policy, cons
 	int r = 0;
 
 	for (size_t i = 0; i < count && r == 0; i++)
-		r = copy_texts((const char *const[]){ policy->roles[roles[i]].name }, 1, &names, &name_count);
+		r = copy_texts((const char *const[]){ policy->roles[roles[i]].name }, 1, &names,
+			       &name_count);
 	if (r == 0 && !(text = write_list((const char *const *)names, name_count)))
 		r = -ENOMEM;
 	if (r == 0)
@@ -185,8 +186,9 @@ static int match_roles(const struct sp_live *live, const struct sp_policy *polic
 
 	if (!live->matched.roles ||
 	    memcmp(live->matched.generation, policy->generation, sizeof(policy->generation)) != 0)
-		return sp_policy_match_roles(policy, live->row.idp, (const char *const *)live->groups,
-					     live->group_count, live->row.public_key, ret_roles, ret_count);
+		return sp_policy_match_roles(policy, live->row.idp,
+					     (const char *const *)live->groups, live->group_count,
+					     live->row.public_key, ret_roles, ret_count);
 	roles = calloc(live->matched.count + 1, sizeof(*roles));
 	if (!roles)
 		return -ENOMEM;

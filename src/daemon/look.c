@@ -27,7 +27,8 @@ static void look_at_flows(struct sp_plane *plane, struct sp_snapshot *snapshot)
 	sp_plane_event_stats(plane, &snapshot->events);
 }
 
-static int look_at_rules(struct sp_plane *plane, const struct sp_policy *policy, struct sp_snapshot *snapshot)
+static int look_at_rules(struct sp_plane *plane, const struct sp_policy *policy,
+			 struct sp_snapshot *snapshot)
 {
 	__sp_free struct sp_counter *counters = calloc(SP_RULE_MAX, sizeof(*counters));
 
@@ -40,8 +41,8 @@ static int look_at_rules(struct sp_plane *plane, const struct sp_policy *policy,
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct sp_rule *rule = &policy->rules[i];
 
-		snapshot->rules[i + 1] =
-			(struct sp_snapshot_rule){ rule->name, rule->place.line, counters[rule->number] };
+		snapshot->rules[i + 1] = (struct sp_snapshot_rule){ rule->name, rule->place.line,
+								    counters[rule->number] };
 	}
 	snapshot->rules_count = policy->rule_count + 1;
 	return 0;
@@ -75,7 +76,8 @@ static int add_drops(struct sp_snapshot *snapshot, const struct sp_uapi_drop *dr
 	for (size_t i = 0; i < count; i++) {
 		size_t at = 0;
 
-		while (at < snapshot->drop_count && strcmp(snapshot->drops[at].word, drops[i].word) != 0)
+		while (at < snapshot->drop_count &&
+		       strcmp(snapshot->drops[at].word, drops[i].word) != 0)
 			at++;
 		if (!drops[i].count)
 			continue;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A look at what runs: the counts and states of one moment, as values. Whoever says them (`status` as JSON) looks
- * at nothing else for them, and asks the kernel and the engine no more. */
+/* A look at what runs: the counts and states of one moment, as values. Whoever says them (`status`
+ * as JSON) looks at nothing else for them, and asks the kernel and the engine no more. */
 #ifndef SALLYPORT_DAEMON_LOOK_H
 #define SALLYPORT_DAEMON_LOOK_H
 
@@ -20,9 +20,9 @@ struct sp_snapshot_rule {
 };
 
 struct sp_snapshot_log {
-	const char *path;  /* NULL: it was never opened */
-	const char *error; /* NULL: it can be written */
-	uint64_t seq;      /* of its last record; 0: none */
+	const char *path;   /* NULL: it was never opened */
+	const char *error;  /* NULL: it can be written */
+	uint64_t seq;       /* of its last record; 0: none */
 	int64_t horizon_ns; /* UTC: how far it reaches back; 0: it has no records */
 };
 
@@ -47,14 +47,14 @@ struct sp_snapshot {
 	size_t sessions_open, sessions_parked, sessions_max;
 	/* The tunnel engine, as it answered last. */
 	size_t peer_count;
-	size_t handshake_count; /* of them, those whose keys still work */
+	size_t handshake_count;     /* of them, those whose keys still work */
 	struct sp_uapi_drop *drops; /* by reason, over all peers and what was nobody's; none is 0 */
 	size_t drop_count;
 	struct sp_snapshot_log logs[SP_RECORDER_FILES];
 };
 
-/* Look at all of it; @with_rules: at the rules too. A plane that does not answer leaves zeros and no hooks.
- * Returns 0 with a snapshot the caller frees; -ENOMEM. */
+/* Look at all of it; @with_rules: at the rules too. A plane that does not answer leaves zeros and
+ * no hooks. Returns 0 with a snapshot the caller frees; -ENOMEM. */
 int sp_look(struct sp_daemon *daemon, bool with_rules, struct sp_snapshot **ret_snapshot);
 void sp_snapshot_free(struct sp_snapshot *snapshot);
 SP_DEFINE_CLEANUP(struct sp_snapshot *, sp_snapshot_free);

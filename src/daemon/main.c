@@ -14,10 +14,12 @@ static void usage(FILE *out)
 	      "Serves one gateway in the foreground; see sallyportd(8).\n"
 	      "  --root DIR           everything under DIR instead of / (or $SALLYPORT_ROOT)\n"
 	      "  --gateway-name NAME  in audit records; default: the host name\n"
-	      "  --engine-user NAME   the user (or UID) sallyport-vpnd runs as; default: sallyport-vpnd if\n"
+	      "  --engine-user NAME   the user (or UID) sallyport-vpnd runs as; default: "
+	      "sallyport-vpnd if\n"
 	      "                       there is such a user, else ours\n"
 	      "  -v, --verbose        say more on stderr\n"
-	      "  --unload             serve nothing: take away what a sallyportd that runs no more left in\n"
+	      "  --unload             serve nothing: take away what a sallyportd that runs no more "
+	      "left in\n"
 	      "                       the kernel; without --yes say what that would be\n"
 	      "  --version\n",
 	      out);
@@ -29,7 +31,7 @@ int main(int argc, char **argv)
 		{ "root", required_argument, NULL, 'r' },
 		{ "gateway-name", required_argument, NULL, 'g' },
 		{ "engine-user", required_argument, NULL, 'e' },
-		{ "kill-at", required_argument, NULL, 'k' }, /* for tests of crashes */
+		{ "kill-at", required_argument, NULL, 'k' },   /* for tests of crashes */
 		{ "flows-max", required_argument, NULL, 'f' }, /* for tests of a full table */
 		{ "unload", no_argument, NULL, 'u' },
 		{ "yes", no_argument, NULL, 'y' },
@@ -44,17 +46,39 @@ int main(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "vh", long_options, NULL)) != -1) {
 		switch (option) {
-		case 'r': options.root = optarg; break;
-		case 'g': options.gateway_name = optarg; break;
-		case 'e': options.engine_user = optarg; break;
-		case 'k': options.kill_at = optarg; break;
-		case 'f': options.flows_max = (uint32_t)strtoul(optarg, NULL, 10); break;
-		case 'u': is_unload = true; break;
-		case 'y': is_confirmed = true; break;
-		case 'v': options.is_verbose = true; break;
-		case 'V': puts("sallyportd " SP_VERSION); return EXIT_SUCCESS;
-		case 'h': usage(stdout); return EXIT_SUCCESS;
-		default: usage(stderr); return 2;
+		case 'r':
+			options.root = optarg;
+			break;
+		case 'g':
+			options.gateway_name = optarg;
+			break;
+		case 'e':
+			options.engine_user = optarg;
+			break;
+		case 'k':
+			options.kill_at = optarg;
+			break;
+		case 'f':
+			options.flows_max = (uint32_t)strtoul(optarg, NULL, 10);
+			break;
+		case 'u':
+			is_unload = true;
+			break;
+		case 'y':
+			is_confirmed = true;
+			break;
+		case 'v':
+			options.is_verbose = true;
+			break;
+		case 'V':
+			puts("sallyportd " SP_VERSION);
+			return EXIT_SUCCESS;
+		case 'h':
+			usage(stdout);
+			return EXIT_SUCCESS;
+		default:
+			usage(stderr);
+			return 2;
 		}
 	}
 	if (optind < argc || (is_confirmed && !is_unload)) {

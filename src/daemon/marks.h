@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How far the audit log has accounted for the kernel's counters, and which interfaces had a listed name: what
- * survives a killed daemon but not the counters themselves. A small file mapped shared: a store to it is kept by
- * the page cache. */
+/* How far the audit log has accounted for the kernel's counters, and which interfaces had a listed
+ * name: what survives a killed daemon but not the counters themselves. A small file mapped shared:
+ * a store to it is kept by the page cache. */
 #ifndef SALLYPORT_DAEMON_MARKS_H
 #define SALLYPORT_DAEMON_MARKS_H
 
@@ -21,11 +21,14 @@ struct sp_listed_seen {
 #define SP_LISTED_SEEN_MAX 128u
 
 struct sp_marks_file {
-	uint64_t birth; /* of the plane these belong to; another one, or a file of another size: all zero */
-	uint64_t lost;  /* events accounted for by `gap` records */
+	/* of the plane these belong to; another one, or a file of another size: all zero */
+	uint64_t birth;
+	uint64_t lost;                           /* events accounted for by `gap` records */
 	struct sp_counter edge[SP_REASON_SLOTS]; /* denials of edge-in in `aggregated` records */
-	struct sp_sample samples[SP_SAMPLE_SLOTS]; /* what else is in such records, but for that of sp_tally */
-	struct sp_counter lock[SP_PLANE_DROP_COUNT]; /* what the second lock dropped, in such records */
+	/* what else is in such records, but for that of sp_tally */
+	struct sp_sample samples[SP_SAMPLE_SLOTS];
+	/* what the second lock dropped, in such records */
+	struct sp_counter lock[SP_PLANE_DROP_COUNT];
 	struct sp_listed_seen listed[SP_LISTED_SEEN_MAX];
 };
 

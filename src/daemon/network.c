@@ -42,7 +42,8 @@ static void name_unfit(struct sp_daemon *daemon)
 	const struct sp_host_interface *unfit = sp_host_find_unfit(&daemon->host);
 
 	if (unfit)
-		sp_warnings_raise(&daemon->warnings, "interface-unfit", "%s: %s", unfit->name, unfit->unfit);
+		sp_warnings_raise(&daemon->warnings, "interface-unfit", "%s: %s", unfit->name,
+				  unfit->unfit);
 	else
 		sp_warnings_clear(&daemon->warnings, "interface-unfit");
 }
@@ -98,7 +99,8 @@ static int note_listed(struct sp_daemon *daemon, const struct sp_host_interface 
 	return 0;
 }
 
-const char *sp_network_former_name(const struct sp_daemon *daemon, const struct sp_host_interface *seen)
+const char *sp_network_former_name(const struct sp_daemon *daemon,
+				   const struct sp_host_interface *seen)
 {
 	for (size_t i = 0; i < SP_LISTED_SEEN_MAX; i++) {
 		const struct sp_listed_seen *known = &daemon->marks.file->listed[i];
@@ -110,14 +112,17 @@ const char *sp_network_former_name(const struct sp_daemon *daemon, const struct 
 	return NULL;
 }
 
-static void warn_of_renamed(struct sp_daemon *daemon, const struct sp_host_interface *seen, const char *former)
+static void warn_of_renamed(struct sp_daemon *daemon, const struct sp_host_interface *seen,
+			    const char *former)
 {
 	sp_warnings_raise(&daemon->warnings, "interface-renamed",
-			  "%s was the listed interface %s: it stays closed until it has that name again, or "
-			  "sallyport.yaml names it and sallyportd is started again", seen->name, former);
+			  "%s was the listed interface %s: it stays closed until it has that name "
+			  "again, or sallyport.yaml names it and sallyportd is started again",
+			  seen->name, former);
 }
 
-/* What the lock shall name. A device with another name than it was listed by is named as nothing. */
+/* What the lock shall name. A device with another name than it was listed by is named as
+ * nothing. */
 static int name_all(struct sp_daemon *daemon, struct sp_plane_guard *lock)
 {
 	const struct sp_host *host = &daemon->host;
@@ -126,7 +131,8 @@ static int name_all(struct sp_daemon *daemon, struct sp_plane_guard *lock)
 
 	for (size_t i = 0; i < host->interface_count && r == 0; i++) {
 		const struct sp_host_interface *seen = &host->interfaces[i];
-		const char *former = seen->is_governed ? NULL : sp_network_former_name(daemon, seen);
+		const char *former =
+			seen->is_governed ? NULL : sp_network_former_name(daemon, seen);
 
 		if (former) {
 			warn_of_renamed(daemon, seen, former);
@@ -135,22 +141,26 @@ static int name_all(struct sp_daemon *daemon, struct sp_plane_guard *lock)
 		}
 		if (seen->is_governed && seen->is_present)
 			r = note_listed(daemon, seen);
-		if (r == 0 && seen->is_governed && (lock->state != SP_PLANE_GUARD_TUNNEL || seen->zone == SP_ZONE_TUNNEL))
+		if (r == 0 && seen->is_governed &&
+		    (lock->state != SP_PLANE_GUARD_TUNNEL || seen->zone == SP_ZONE_TUNNEL))
 			r = name_for_lock(lock, seen, SP_PLANE_LISTED);
 		else if (r == 0 && !seen->is_governed && lock->state != SP_PLANE_GUARD_TUNNEL)
-			r = name_for_lock(lock, seen, seen->is_unmanaged ? SP_PLANE_UNMANAGED :
-										  SP_PLANE_UNLISTED);
+			r = name_for_lock(lock, seen,
+					  seen->is_unmanaged ? SP_PLANE_UNMANAGED
+							     : SP_PLANE_UNLISTED);
 	}
 	if (!is_renamed)
 		sp_warnings_clear(&daemon->warnings, "interface-renamed");
 	return r;
 }
 
-static int put_as(struct sp_daemon *daemon, bool with_all, bool is_anew, struct sp_plane_error *error)
+static int put_as(struct sp_daemon *daemon, bool with_all, bool is_anew,
+		  struct sp_plane_error *error)
 {
 	struct sp_plane_guard lock = {
-		.state = daemon->is_lock_open ? SP_PLANE_GUARD_OPEN :
-			 with_all ? SP_PLANE_GUARD_CLOSED : SP_PLANE_GUARD_TUNNEL,
+		.state = daemon->is_lock_open ? SP_PLANE_GUARD_OPEN
+			 : with_all           ? SP_PLANE_GUARD_CLOSED
+					      : SP_PLANE_GUARD_TUNNEL,
 		.is_anew = is_anew,
 	};
 	int r = name_all(daemon, &lock);
@@ -235,7 +245,8 @@ static void network_settled(void *arg)
 		sp_loop_in(daemon->loop, &daemon->host_timer, SP_SECOND_NS);
 		return;
 	}
-	/* what nobody judges is named, what is listed has to meet the lock before it has programs */
+	/* what nobody judges is named, what is listed has to meet the lock before it has
+	 * programs */
 	if (names_differ(daemon) || is_changed)
 		r = sp_network_lock(daemon, daemon->is_lock_open, &error);
 	if (r < 0)

@@ -28,37 +28,38 @@ static const struct sp_op *find_op(const char *name)
 {
 	static const char *const status[] = { "rules", NULL };
 	static const char *const policy[] = { "path", "text", "text_bytes", NULL };
-	static const char *const apply[] = { "path", "text", "text_bytes", "force", "connection",
-					     NULL };
+	static const char *const apply[] = { "path",  "text",       "text_bytes",
+					     "force", "connection", NULL };
 	static const char *const detach[] = { "yes", "why", NULL };
 	static const char *const history[] = { "limit", NULL };
-	static const char *const explain[] = { "from", "idp", "to", "service", "on", "at", "plane",
-					       "record", NULL };
-	static const char *const open[] = { "idp", "subject", "user", "groups", "attrs",
-					    "auth_time", "device", "max_s", "idle_s", "refresh",
-					    "from", NULL };
-	static const char *const list[] = { "all", "user", "idp", "session", "device", "tunnel",
-					    NULL };
-	static const char *const extend[] = { "session", "max_s", "idp", "subject", "groups",
+	static const char *const explain[] = { "from", "idp",   "to",     "service", "on",
+					       "at",   "plane", "record", NULL };
+	static const char *const open[] = { "idp",    "subject",   "user",   "groups",
+					    "attrs",  "auth_time", "device", "max_s",
+					    "idle_s", "refresh",   "from",   NULL };
+	static const char *const list[] = { "all",    "user",   "idp", "session",
+					    "device", "tunnel", NULL };
+	static const char *const extend[] = { "session",   "max_s",   "idp",  "subject", "groups",
 					      "auth_time", "refresh", "from", NULL };
-	static const char *const update[] = { "session", "groups", "refresh", "idp", "subject",
-					      "ends_s", "ending", NULL };
-	static const char *const close[] = { "session", "user", "device", "why", "idp", "subject",
-					     NULL };
+	static const char *const update[] = { "session", "groups", "refresh", "idp",
+					      "subject", "ends_s", "ending",  NULL };
+	static const char *const close[] = { "session", "user",    "device", "why",
+					     "idp",     "subject", NULL };
 	static const char *const add[] = { "public_key", "name", "user", "idp", "subject", NULL };
 	static const char *const none[] = { NULL };
 	static const char *const user[] = { "user", "idp", NULL };
 	static const char *const device[] = { "device", NULL };
 	static const char *const remove[] = { "device", "idp", "subject", NULL };
-	static const char *const refused[] = { "idp", "reason", "user", "detail", "from", "device",
-					       NULL };
-	static const char *const report[] = { "url", "fingerprint", "providers", "every", "pressure",
-					      "memory_locked", NULL };
+	static const char *const refused[] = { "idp",  "reason", "user", "detail",
+					       "from", "device", NULL };
+	static const char *const report[] = { "url",      "fingerprint",   "providers", "every",
+					      "pressure", "memory_locked", NULL };
 	/* how long a session lasts is not among the things the portal says */
-	static const char *const portal_open[] = { "idp", "subject", "user", "groups", "attrs",
-						   "auth_time", "device", "refresh", "from", NULL };
-	static const char *const portal_extend[] = { "session", "idp", "subject", "groups",
-						     "auth_time", "refresh", "from", NULL };
+	static const char *const portal_open[] = { "idp",   "subject",   "user",   "groups",
+						   "attrs", "auth_time", "device", "refresh",
+						   "from",  NULL };
+	static const char *const portal_extend[] = { "session",   "idp",     "subject", "groups",
+						     "auth_time", "refresh", "from",    NULL };
 	static const struct sp_op ops[] = {
 		{ "status", status, NULL, sp_op_status },
 		{ "check", policy, NULL, sp_op_check },
@@ -165,8 +166,7 @@ bool sp_op_unpack(struct sp_client *client, const struct sp_request *request, co
 	return r == 0;
 }
 
-struct sp_device *sp_op_device(struct sp_daemon *daemon, struct sp_client *client,
-			       const char *text)
+struct sp_device *sp_op_device(struct sp_daemon *daemon, struct sp_client *client, const char *text)
 {
 	struct sp_device *device = NULL;
 	int r = sp_device_lookup(&daemon->people, text, &device);
@@ -278,8 +278,8 @@ bool sp_op_owns(struct sp_client *client, const struct sp_op_owner *owner, const
 			       "idp and subject say whose it is: give both");
 		return false;
 	}
-	if (!is_named || (idp && subject && !strcmp(owner->idp, idp) &&
-			  !strcmp(owner->subject, subject)))
+	if (!is_named ||
+	    (idp && subject && !strcmp(owner->idp, idp) && !strcmp(owner->subject, subject)))
 		return true;
 	sp_client_fail(client, "not-permitted", 7, NULL, "it is not %.100s's (idp %.63s)",
 		       owner->subject, owner->idp);
@@ -363,15 +363,19 @@ static json_t *describe_denials(const struct sp_daemon *daemon, const struct sp_
 
 	for (size_t i = 0; i < SP_DENIALS_KEPT && live->denials[i].time_ns; i++) {
 		const struct sp_denial *denial = &live->denials[i];
-		const struct sp_rule *rule = running ? sp_policy_rule(running->policy, denial->rule) : NULL;
+		const struct sp_rule *rule =
+			running ? sp_policy_rule(running->policy, denial->rule) : NULL;
 		char address[SP_ADDR_TEXT_MAX], number[8];
 
-		json_array_append_new(list, json_pack(
-			"{s:o, s:s, s:s, s:o, s:o}", "time", sp_json_time(denial->time_ns), "destination",
-			sp_addr_format(&denial->destination, address), "proto",
-			sp_audit_proto_name(denial->proto, number), "port",
-			denial->port ? json_integer(denial->port) : json_null(), "message",
-			rule && rule->reason ? sp_json_of_text(rule->reason) : json_null()));
+		json_array_append_new(
+			list, json_pack("{s:o, s:s, s:s, s:o, s:o}", "time",
+					sp_json_time(denial->time_ns), "destination",
+					sp_addr_format(&denial->destination, address), "proto",
+					sp_audit_proto_name(denial->proto, number), "port",
+					denial->port ? json_integer(denial->port) : json_null(),
+					"message",
+					rule && rule->reason ? sp_json_of_text(rule->reason)
+							     : json_null()));
 	}
 	return list;
 }
@@ -386,8 +390,9 @@ json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,
 	json_object_set_new(json, "state", json_string(states[live->state]));
 	json_object_set_new(json, "refusals", describe_denials(daemon, live));
 	if (sp_client_is_portal(client))
-		json_object_set_new(json, "refresh", live->row.refresh ?
-				    json_string(live->row.refresh) : json_null());
+		json_object_set_new(json, "refresh",
+				    live->row.refresh ? json_string(live->row.refresh)
+						      : json_null());
 	if (live->state == SP_LIVE_ENDED ||
 	    sp_plane_session_get(daemon->plane, live->row.slot, &session) < 0)
 		return json;
@@ -414,8 +419,8 @@ static json_t *describe_counts(const struct sp_engine_stats *stats, const struct
 	counts = sp_engine_stats_peer(stats, peer->public_key.bytes);
 	drops = json_array();
 	for (size_t i = 0; counts && i < counts->drop_count; i++)
-		json_array_append_new(drops, sp_json_drop(counts->drops[i].word,
-							  counts->drops[i].count));
+		json_array_append_new(drops,
+				      sp_json_drop(counts->drops[i].word, counts->drops[i].count));
 	return json_pack("{s:o, s:I}", "drops", drops, "roams",
 			 (json_int_t)(counts ? counts->roams : 0));
 }
@@ -442,16 +447,15 @@ json_t *sp_json_device(struct sp_daemon *daemon, const struct sp_device *device)
 {
 	const struct sp_live *live = sp_live_of_device(&daemon->people, device->public_key);
 	const struct sp_wg_peer *peer = sp_engine_peer(&daemon->engine, device->public_key);
-	json_t *json = json_pack("{s:o, s:s, s:s, s:s?, s:s?, s:o, s:o, s:b, s:b, s:o, s:b}",
-				 "public_key", sp_json_key(device->public_key),
-				 "name", device->name, "user", device->user, "idp", device->idp,
-				 "subject", device->subject, "addresses",
-				 sp_json_addresses(device->addresses, device->has_address),
-				 "added", sp_json_time(device->added_ns), "machine", !device->idp,
-				 "proven", device->proven_ns != 0,
-				 "session", live ? json_integer((json_int_t)live->row.id) :
-						   json_null(),
-				 "in_engine", peer != NULL);
+	json_t *json =
+		json_pack("{s:o, s:s, s:s, s:s?, s:s?, s:o, s:o, s:b, s:b, s:o, s:b}", "public_key",
+			  sp_json_key(device->public_key), "name", device->name, "user",
+			  device->user, "idp", device->idp, "subject", device->subject, "addresses",
+			  sp_json_addresses(device->addresses, device->has_address), "added",
+			  sp_json_time(device->added_ns), "machine", !device->idp, "proven",
+			  device->proven_ns != 0, "session",
+			  live ? json_integer((json_int_t)live->row.id) : json_null(), "in_engine",
+			  peer != NULL);
 
 	json_object_update_new(json, sp_json_peer(daemon, peer));
 	return json;

@@ -8,8 +8,8 @@
 
 struct sp_snapshot;
 
-/* One op. @fields: the names it takes besides v, id, op; another one is refused. @portal_fields: the
- * same where the portal's user asks; NULL: it may not. */
+/* One op. @fields: the names it takes besides v, id, op; another one is refused. @portal_fields:
+ * the same where the portal's user asks; NULL: it may not. */
 struct sp_op {
 	const char *name;
 	const char *const *fields, *const *portal_fields;
@@ -48,7 +48,8 @@ bool sp_op_owns(struct sp_client *client, const struct sp_op_owner *owner, const
 bool sp_op_name(struct sp_client *client, const char *what, const char *text, size_t max);
 
 json_t *sp_json_time(int64_t utc_ns); /* null for 0 */
-/* Is it clear whom the name means? @idp NULL: then one person has it. False: the client was told. */
+/* Is it clear whom the name means? @idp NULL: then one person has it. False: the client was
+ * told. */
 bool sp_op_whose_name(struct sp_daemon *daemon, struct sp_client *client, const char *user,
 		      const char *idp);
 json_t *sp_json_key(const uint8_t key[32]);
@@ -67,12 +68,12 @@ json_t *sp_json_peer(struct sp_daemon *daemon, const struct sp_wg_peer *peer);
 json_t *sp_json_drop(const char *word, uint64_t packets);
 /* What a snapshot has, as the keys of `status` (docs/control-socket.md). */
 json_t *sp_json_snapshot(const struct sp_snapshot *snapshot);
-/* What a client needs to build its tunnel, also as the text of a wg-quick file. NULL: it would carry more
- * than a tunnel can. */
+/* What a client needs to build its tunnel, also as the text of a wg-quick file. NULL: it would
+ * carry more than a tunnel can. */
 json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device);
 
-/* sp_session_open. Returns 0; 1 the request is asked again once a new revision has room for it, so it is not answered
- * now; -errno with @refusal. */
+/* sp_session_open. Returns 0; 1 the request is asked again once a new revision has room for it, so
+ * it is not answered now; -errno with @refusal. */
 int sp_op_open_session(struct sp_daemon *daemon, struct sp_client *client,
 		       const struct sp_request *request, struct sp_sign_in *sign_in,
 		       struct sp_live **ret_live, struct sp_refusal *refusal);

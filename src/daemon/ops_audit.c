@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* audit.query: the logs are read together, by time, some lines a round, so that long ones hold nobody up. */
+/* audit.query: the logs are read together, by time, some lines a round, so that long ones hold
+ * nobody up. */
 #include <stdio.h>
 #include <string.h>
 
@@ -26,9 +27,11 @@ struct reading {
 	struct source sources[SP_RECORDER_FILES];
 	struct sp_audit_query query;
 	bool is_following;
-	bool is_resuming; /* after a number: the oldest `limit`, so that the next request goes on behind them */
-	bool has_more;    /* there are more than those */
-	uint64_t last_seq[SP_RECORDER_FILES]; /* of the last record found in each log, or the number asked for */
+	/* after a number: the oldest `limit`, so that the next request goes on behind them */
+	bool is_resuming;
+	bool has_more; /* there are more than those */
+	/* of the last record found in each log, or the number asked for */
+	uint64_t last_seq[SP_RECORDER_FILES];
 	json_t *found; /* the newest `limit` that match */
 	size_t limit;
 };
@@ -60,7 +63,8 @@ static void take_entry(struct reading *reading, const struct sp_audit_entry *ent
 {
 	if (!sp_audit_query_matches(&reading->query, &entry->record))
 		return;
-	if (json_array_size(reading->found) >= reading->limit && (reading->is_resuming || !reading->limit)) {
+	if (json_array_size(reading->found) >= reading->limit &&
+	    (reading->is_resuming || !reading->limit)) {
 		reading->has_more = true;
 		return;
 	}
@@ -72,8 +76,8 @@ static void take_entry(struct reading *reading, const struct sp_audit_entry *ent
 			json_array_remove(reading->found, 0);
 }
 
-/* The number to go on behind in one log: of what was found if there is more, else of its last record, whatever
- * that is. null: the log was not asked. */
+/* The number to go on behind in one log: of what was found if there is more, else of its last
+ * record, whatever that is. null: the log was not asked. */
 static json_t *describe_place(const struct reading *reading, enum sp_recorder_log log)
 {
 	const struct sp_recorder_file *file = &reading->daemon->recorder.files[log];
@@ -104,9 +108,11 @@ static void finish(struct reading *reading)
 		sp_client_fail(client, "failed", 1, NULL, "out of memory");
 		return;
 	}
-	sp_client_reply(client, json_pack("{s:O, s:b, s:o, s:o}", "records", found, "more", reading->has_more,
-					  "after_seq", describe_place(reading, SP_RECORDER_PEOPLE),
-					  "after_packets_seq", describe_place(reading, SP_RECORDER_PACKETS)));
+	sp_client_reply(client,
+			json_pack("{s:O, s:b, s:o, s:o}", "records", found, "more",
+				  reading->has_more, "after_seq",
+				  describe_place(reading, SP_RECORDER_PEOPLE), "after_packets_seq",
+				  describe_place(reading, SP_RECORDER_PACKETS)));
 }
 
 /* Have the next record of @source at hand, if there is one. Returns 0 or -errno. */
@@ -118,8 +124,8 @@ static int look_ahead(struct source *source)
 	while (!source->has_entry && source->reader && r == 1) {
 		r = sp_audit_reader_next(source->reader, &line);
 		if (r == 1)
-			source->has_entry = sp_audit_entry_parse(line.text, line.len,
-								 &source->entry) == 0;
+			source->has_entry =
+				sp_audit_entry_parse(line.text, line.len, &source->entry) == 0;
 	}
 	return r < 0 ? r : 0;
 }
@@ -153,7 +159,8 @@ static void read_some(void *arg)
 	__sp_cleanup(reading_freep) struct reading *reading = arg;
 	int r = 1;
 
-	for (int i = 0; i < LINES_A_ROUND && r == 1 && !(reading->is_resuming && reading->has_more); i++)
+	for (int i = 0; i < LINES_A_ROUND && r == 1 && !(reading->is_resuming && reading->has_more);
+	     i++)
 		r = take_next(reading);
 	if (r == 1 && !(reading->is_resuming && reading->has_more)) {
 		sp_loop_in(reading->daemon->loop, &reading->timer, 0);
@@ -192,10 +199,12 @@ static const char *nearest_word(const char *key, const char *typed)
 
 static void fail_filter(struct sp_client *client, const char *key, const char *text)
 {
-	const char *shape = sp_audit_query_shape(key), *near = text ? nearest_word(key, text) : NULL;
+	const char *shape = sp_audit_query_shape(key),
+		   *near = text ? nearest_word(key, text) : NULL;
 
-	sp_client_fail(client, "bad-request", 2, NULL, "%.40s is %s%s%s%s", key, shape ? shape : "no field",
-		       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+	sp_client_fail(client, "bad-request", 2, NULL, "%.40s is %s%s%s%s", key,
+		       shape ? shape : "no field", near ? "; did you mean \"" : "",
+		       near ? near : "", near ? "\"?" : "");
 }
 
 /* The filters of a request; false: the client was told. */
@@ -244,7 +253,8 @@ static bool asks_for_traffic(const struct sp_audit_query *query)
 static int open_sources(struct reading *reading)
 {
 	const struct sp_paths *paths = &reading->daemon->paths;
-	int r = sp_audit_reader_open(paths->audit_log, &reading->sources[SP_RECORDER_PEOPLE].reader);
+	int r = sp_audit_reader_open(paths->audit_log,
+				     &reading->sources[SP_RECORDER_PEOPLE].reader);
 
 	if (r == 0 && asks_for_traffic(&reading->query))
 		r = sp_audit_reader_open(paths->packets_log,

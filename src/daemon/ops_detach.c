@@ -26,8 +26,9 @@ static json_t *describe(struct sp_daemon *daemon)
 		sessions += live->state == SP_LIVE_OPEN;
 	sp_detach_plan(&daemon->paths, &plan);
 	return json_pack("{s:o, s:I, s:I, s:s, s:{s:s, s:s}}", "interfaces", interfaces, "revision",
-			 (json_int_t)revision, "sessions", sessions, "tunnel", daemon->machine->tunnel,
-			 "forwarding", "ipv4", sp_detach_word(plan.ipv4), "ipv6", sp_detach_word(plan.ipv6));
+			 (json_int_t)revision, "sessions", sessions, "tunnel",
+			 daemon->machine->tunnel, "forwarding", "ipv4", sp_detach_word(plan.ipv4),
+			 "ipv6", sp_detach_word(plan.ipv6));
 }
 
 static void run(struct sp_daemon *daemon, struct sp_client *client, const char *why)
@@ -37,8 +38,9 @@ static void run(struct sp_daemon *daemon, struct sp_client *client, const char *
 	int r = sp_detach(daemon, sp_client_who(client), why, &error);
 
 	if (r < 0) {
-		sp_client_fail(client, "failed", 1, NULL, "not detached: %s; what was taken away already is put "
-			       "back", error.text[0] ? error.text : sp_err_text(r));
+		sp_client_fail(client, "failed", 1, NULL,
+			       "not detached: %s; what was taken away already is put back",
+			       error.text[0] ? error.text : sp_err_text(r));
 		return;
 	}
 	json_object_set_new(json, "detached", json_true());
@@ -47,7 +49,8 @@ static void run(struct sp_daemon *daemon, struct sp_client *client, const char *
 	sp_client_reply(client, SP_TAKE_PTR(json));
 }
 
-void sp_op_detach(struct sp_daemon *daemon, struct sp_client *client, const struct sp_request *request)
+void sp_op_detach(struct sp_daemon *daemon, struct sp_client *client,
+		  const struct sp_request *request)
 {
 	const char *why = NULL;
 	int yes = 0;
@@ -55,7 +58,8 @@ void sp_op_detach(struct sp_daemon *daemon, struct sp_client *client, const stru
 	if (!sp_op_unpack(client, request, "{s?b, s?s}", "yes", &yes, "why", &why))
 		return;
 	if (why && (strlen(why) > WHY_MAX || !sp_text_is_printable(why, strlen(why)))) {
-		sp_client_fail(client, "bad-request", 2, NULL, "why is at most %d bytes that print", WHY_MAX);
+		sp_client_fail(client, "bad-request", 2, NULL, "why is at most %d bytes that print",
+			       WHY_MAX);
 		return;
 	}
 	if (yes && daemon->apply) {

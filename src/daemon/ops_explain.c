@@ -30,7 +30,7 @@ static size_t flags_offset(const struct sp_tuple *tuple, bool is_ethernet)
 }
 
 int sp_question_judge(struct sp_question *question, enum sp_hook hook, const struct sp_tuple *tuple,
-			int tcp_flags, bool is_own, struct sp_judgement *ret_judgement)
+		      int tcp_flags, bool is_own, struct sp_judgement *ret_judgement)
 {
 	uint8_t bytes[128];
 	struct sp_frame frame = {
@@ -69,7 +69,8 @@ const struct sp_gateway *sp_question_gateway(const struct sp_question *question)
 {
 	const struct sp_daemon *daemon = question->daemon;
 
-	return daemon->revisions.running ? &daemon->revisions.running->gateway : &daemon->host.gateway;
+	return daemon->revisions.running ? &daemon->revisions.running->gateway
+					 : &daemon->host.gateway;
 }
 
 int sp_question_prepare(struct sp_question *question)
@@ -98,14 +99,16 @@ void sp_question_whose(struct sp_question *question, const struct sp_live *live)
 static const char *message_of_parked(const struct sp_gateway *gateway, bool is_allowed)
 {
 	if (is_allowed)
-		return "the session has expired; the portal and DNS stay reachable, to sign in again";
+		return "the session has expired; the portal and DNS stay reachable, to sign in "
+		       "again";
 	if (!gateway->portal_port && !gateway->resolver_count)
 		return "the session has expired; sign in again";
 	return "the session has expired; sign in again: until then only the portal and DNS are "
 	       "reachable";
 }
 
-struct sp_explained sp_question_explained(const struct sp_question *question, const struct sp_judgement *judgement)
+struct sp_explained sp_question_explained(const struct sp_question *question,
+					  const struct sp_judgement *judgement)
 {
 	const struct sp_answer *answer = &judgement->answer;
 	const struct sp_rule *rule = sp_policy_rule(question->policy, answer->rule);
@@ -117,13 +120,16 @@ struct sp_explained sp_question_explained(const struct sp_question *question, co
 		.role = question->role,
 	};
 
-	sp_explained_judge(&explained, question->policy, judgement, question->hook, &question->tuple);
+	sp_explained_judge(&explained, question->policy, judgement, question->hook,
+			   &question->tuple);
 	if (answer->reason == SP_REASON_EXPIRED && question->is_parked && !(rule && rule->reason))
-		explained.message = message_of_parked(sp_question_gateway(question), answer->verdict == SP_ALLOW);
+		explained.message = message_of_parked(sp_question_gateway(question),
+						      answer->verdict == SP_ALLOW);
 	return explained;
 }
 
-json_t *sp_question_describe(const struct sp_question *question, const struct sp_judgement *judgement)
+json_t *sp_question_describe(const struct sp_question *question,
+			     const struct sp_judgement *judgement)
 {
 	const struct sp_explained explained = sp_question_explained(question, judgement);
 
@@ -138,14 +144,16 @@ static json_t *describe_answer(const struct sp_policy *policy, const struct sp_a
 }
 
 /* What each judge answered, by its name. */
-static json_t *describe_answers(const struct sp_policy *policy, const struct sp_judgement *judgement)
+static json_t *describe_answers(const struct sp_policy *policy,
+				const struct sp_judgement *judgement)
 {
 	json_t *all = json_object();
 
 	for (size_t i = 0; i < judgement->plane_count; i++)
 		json_object_set_new(all, judgement->planes[i].plane,
 				    describe_answer(policy, &judgement->planes[i].answer));
-	json_object_set_new(all, SP_JUDGE_REFERENCE, describe_answer(policy, &judgement->reference));
+	json_object_set_new(all, SP_JUDGE_REFERENCE,
+			    describe_answer(policy, &judgement->reference));
 	return all;
 }
 
@@ -154,8 +162,7 @@ bool sp_question_agree(const struct sp_question *question, const struct sp_judge
 	if (!judgement->disagree)
 		return true;
 	sp_client_fail(
-		question->client, "disagreement", 1,
-		describe_answers(question->policy, judgement),
+		question->client, "disagreement", 1, describe_answers(question->policy, judgement),
 		"the reference and the kernel's programs answer differently; this is a defect "
 		"of Sallyport, please report it");
 	return false;
@@ -176,7 +183,8 @@ static struct sp_live *find_user(struct sp_daemon *daemon, const char *user, con
 	return found;
 }
 
-static int find_person(void *arg, const char *user, const char *idp, bool is_v6, struct sp_asked *ret_asked)
+static int find_person(void *arg, const char *user, const char *idp, bool is_v6,
+		       struct sp_asked *ret_asked)
 {
 	const struct sp_question *question = arg;
 	const struct sp_live *live = find_user(question->daemon, user, idp, is_v6);
@@ -211,10 +219,11 @@ static bool is_asked(const struct sp_question *question, int r, const struct sp_
 	if (r == 0)
 		return true;
 	if (r == -EINVAL && fault->kind)
-		sp_client_fail(question->client, is_malformed ? "bad-request" : "no-such-user", is_malformed ? 2 : 1, NULL,
-			       "%s", fault->message);
+		sp_client_fail(question->client, is_malformed ? "bad-request" : "no-such-user",
+			       is_malformed ? 2 : 1, NULL, "%s", fault->message);
 	else
-		sp_client_fail(question->client, "failed", 1, NULL, "opening the sessions: %s", sp_judge_fault(r));
+		sp_client_fail(question->client, "failed", 1, NULL, "opening the sessions: %s",
+			       sp_judge_fault(r));
 	return false;
 }
 
@@ -222,7 +231,8 @@ static bool is_asked(const struct sp_question *question, int r, const struct sp_
 static int open_ends(struct sp_question *question, bool is_stand_in)
 {
 	const struct sp_people *known = &question->daemon->people;
-	const struct sp_live *sender = is_stand_in ? NULL : sp_live_of_address(known, &question->tuple.source);
+	const struct sp_live *sender =
+		is_stand_in ? NULL : sp_live_of_address(known, &question->tuple.source);
 	const struct sp_live *receiver = sp_live_of_address(known, &question->tuple.destination);
 	int r = 0;
 
@@ -284,9 +294,11 @@ static void answer_question(struct sp_question *question, const struct sp_ask *a
 	}
 	r = sp_question_judge(question, question->hook, &question->tuple, -1, false, &judgement);
 	if (r < 0)
-		sp_client_fail(question->client, "failed", 1, NULL, "judging: %s", sp_judge_fault(r));
+		sp_client_fail(question->client, "failed", 1, NULL, "judging: %s",
+			       sp_judge_fault(r));
 	else if (sp_question_agree(question, &judgement))
-		sp_client_reply(question->client, sp_question_describe_way_out(question, &judgement));
+		sp_client_reply(question->client,
+				sp_question_describe_way_out(question, &judgement));
 }
 
 /* False: the client was told. */
@@ -298,8 +310,8 @@ static bool read_plane(struct sp_question *question, const char *plane)
 		question->planes = (struct sp_judge_planes){ running, 1, plane != NULL };
 	if (!plane || !strcmp(plane, (*running)->name) || !strcmp(plane, SP_JUDGE_REFERENCE))
 		return true;
-	sp_client_fail(question->client, "bad-request", 2, NULL, "plane is %s or " SP_JUDGE_REFERENCE,
-		       (*running)->name);
+	sp_client_fail(question->client, "bad-request", 2, NULL,
+		       "plane is %s or " SP_JUDGE_REFERENCE, (*running)->name);
 	return false;
 }
 
@@ -307,17 +319,18 @@ void sp_op_explain(struct sp_daemon *daemon, struct sp_client *client,
 		   const struct sp_request *request)
 {
 	__sp_cleanup(question_done) struct sp_question question = { .daemon = daemon,
-								 .client = client };
+								    .client = client };
 	struct sp_ask ask = { 0 };
 	const char *at = NULL, *plane = NULL;
 	json_t *record = NULL;
 
-	if (!sp_op_unpack(client, request, "{s?s, s?s, s?s, s?s, s?s, s?s, s?s, s?o}", "from", &ask.from, "idp", &ask.idp,
-			  "to", &ask.to, "service", &ask.service, "on", &ask.on, "at", &at, "plane", &plane,
-			  "record", &record) ||
+	if (!sp_op_unpack(client, request, "{s?s, s?s, s?s, s?s, s?s, s?s, s?s, s?o}", "from",
+			  &ask.from, "idp", &ask.idp, "to", &ask.to, "service", &ask.service, "on",
+			  &ask.on, "at", &at, "plane", &plane, "record", &record) ||
 	    !read_plane(&question, plane))
 		return;
-	if (record ? (ask.from || ask.idp || ask.to || ask.service || ask.on || at) : (!ask.from || !ask.to)) {
+	if (record ? (ask.from || ask.idp || ask.to || ask.service || ask.on || at)
+		   : (!ask.from || !ask.to)) {
 		sp_client_fail(client, "bad-request", 2, NULL,
 			       "explain takes from and to (and service, on, idp), or a record");
 		return;
@@ -338,6 +351,7 @@ void sp_op_explain(struct sp_daemon *daemon, struct sp_client *client,
 	sp_people_tick(&daemon->people); /* the kernel knows the time; so must the answer */
 	question.policy = daemon->revisions.running->policy;
 	question.revision = daemon->revisions.running->number;
-	memcpy(question.generation, daemon->revisions.running->generation, sizeof(question.generation));
+	memcpy(question.generation, daemon->revisions.running->generation,
+	       sizeof(question.generation));
 	answer_question(&question, &ask);
 }

@@ -15,9 +15,9 @@
 static bool is_lost(enum sp_reason reason, const struct sp_audit_record *record)
 {
 	static const enum sp_reason lost[] = {
-		SP_REASON_MALFORMED, SP_REASON_TRUNCATED, SP_REASON_ETHERTYPE, SP_REASON_FRAGMENT,
-		SP_REASON_DEADLINE, SP_REASON_FLOW_LIMIT, SP_REASON_FLOW_FULL, SP_REASON_LIMIT,
-		SP_REASON_TABLE_FULL, SP_REASON_RACING, SP_REASON_RELATED,
+		SP_REASON_MALFORMED,  SP_REASON_TRUNCATED,  SP_REASON_ETHERTYPE, SP_REASON_FRAGMENT,
+		SP_REASON_DEADLINE,   SP_REASON_FLOW_LIMIT, SP_REASON_FLOW_FULL, SP_REASON_LIMIT,
+		SP_REASON_TABLE_FULL, SP_REASON_RACING,     SP_REASON_RELATED,
 	};
 	static const int errors4[] = { 3, 4, 5, 11, 12 }, errors6[] = { 1, 2, 3, 4 };
 
@@ -35,9 +35,9 @@ static bool is_lost(enum sp_reason reason, const struct sp_audit_record *record)
 	       record->hook >= SP_HOOK_JUDGE_COUNT;
 }
 
-/* The session that had @addr at @time_ns. The one its record names goes before any other: the kernel
- * judged by it, and a clock read a moment earlier or later says nothing against that. A flow that ends was
- * judged when it began, so its session may be closed by @time_ns. */
+/* The session that had @addr at @time_ns. The one its record names goes before any other: the
+ * kernel judged by it, and a clock read a moment earlier or later says nothing against that. A flow
+ * that ends was judged when it began, so its session may be closed by @time_ns. */
 struct then {
 	const struct sp_addr *addr;
 	int family;
@@ -49,15 +49,15 @@ struct then {
 	enum sp_live_state state;
 };
 
-/* Did the session wait for its person to come back when it was over? One that was replaced did: else the
- * one that replaced it would be the newer one of that time. */
+/* Did the session wait for its person to come back when it was over? One that was replaced did:
+ * else the one that replaced it would be the newer one of that time. */
 static bool was_parked(const struct sp_session_row *row)
 {
 	return !row->why || sp_session_parks(row->why) || !strcmp(row->why, "replaced");
 }
 
-/* How the kernel found the session it names. One that has not been closed to this day was not the one revoked:
- * the other end was. */
+/* How the kernel found the session it names. One that has not been closed to this day was not the
+ * one revoked: the other end was. */
 static enum sp_live_state state_by_reason(const struct then *then, const struct sp_session_row *row)
 {
 	if (then->reason == SP_REASON_REVOKED && row->closed_ns)
@@ -94,8 +94,8 @@ static bool held_then(const struct then *then, const struct sp_session_row *row)
 }
 
 /* Sessions come oldest first. The last one that held the address had it, but for sessions that took
- * another's place with other groups, whose person had signed in before: of those the first that was not
- * closed yet. */
+ * another's place with other groups, whose person had signed in before: of those the first that was
+ * not closed yet. */
 static bool is_settled(const struct then *then)
 {
 	if (!then->found)
@@ -126,7 +126,8 @@ static int open_then(struct sp_question *question, const struct sp_addr *addr,
 		     enum sp_live_state *ret_state)
 {
 	struct sp_daemon *daemon = question->daemon;
-	struct then then = { .addr = addr, .family = sp_addr_is_v4(addr) ? 0 : 1,
+	struct then then = { .addr = addr,
+			     .family = sp_addr_is_v4(addr) ? 0 : 1,
 			     .time_ns = record->time_ns,
 			     .parked_ns = daemon->machine->parked_s * SP_NS_PER_S,
 			     .is_flow_end = record->event == SP_AUDIT_FLOW_END,
@@ -158,7 +159,8 @@ static int find_policy(struct sp_question *question, const char *generation)
 	if (!generation)
 		return -ENOENT;
 	snprintf(question->generation, sizeof(question->generation), "%.12s", generation);
-	if (daemon->revisions.running && !strcmp(daemon->revisions.running->generation, generation)) {
+	if (daemon->revisions.running &&
+	    !strcmp(daemon->revisions.running->generation, generation)) {
 		question->policy = daemon->revisions.running->policy;
 		return 0;
 	}
@@ -210,25 +212,30 @@ static int judge_opening(struct sp_question *question)
 	tuple.destination_port = reply->source_port;
 	if (reply->proto == IPPROTO_ICMP || reply->proto == IPPROTO_ICMPV6) {
 		tuple.source_port = tuple.destination_port = reply->source_port;
-		tuple.icmp_type = reply->proto == IPPROTO_ICMPV6 ? 128 :
-				  reply->icmp_type == 0 ? 8 : (uint8_t)(reply->icmp_type - 1);
+		tuple.icmp_type = reply->proto == IPPROTO_ICMPV6 ? 128
+				  : reply->icmp_type == 0        ? 8
+								 : (uint8_t)(reply->icmp_type - 1);
 	}
 	is_own = is_self(gateway, &tuple.source);
 	hook = is_own ? way_out(question->hook) : sp_judge_first_hook(gateway, &tuple.source);
 	return sp_question_judge(question, hook, &tuple, -1, is_own, &judgement);
 }
 
-/* A reset, and the answer to a SYN, belong to a connection or are denied for want of one. Where the record says
- * something else, that was said of the connection: it is asked as a packet in the midst of it. */
+/* A reset, and the answer to a SYN, belong to a connection or are denied for want of one. Where the
+ * record says something else, that was said of the connection: it is asked as a packet in the midst
+ * of it. */
 static int flags_asked(const struct sp_audit_record *record, enum sp_reason reason)
 {
 	const int flags = record->tcp_flags;
-	const bool needs_flow = flags >= 0 && ((flags & TH_RST) || (flags & (TH_SYN | TH_ACK)) == (TH_SYN | TH_ACK));
+	const bool needs_flow = flags >= 0 && ((flags & TH_RST) ||
+					       (flags & (TH_SYN | TH_ACK)) == (TH_SYN | TH_ACK));
 
-	return record->proto == IPPROTO_TCP && needs_flow && reason != SP_REASON_NO_FLOW ? TH_ACK : flags;
+	return record->proto == IPPROTO_TCP && needs_flow && reason != SP_REASON_NO_FLOW ? TH_ACK
+											 : flags;
 }
 
-static void read_tuple(struct sp_question *question, const struct sp_audit_record *record, enum sp_reason reason)
+static void read_tuple(struct sp_question *question, const struct sp_audit_record *record,
+		       enum sp_reason reason)
 {
 	struct sp_tuple *tuple = &question->tuple;
 
@@ -255,13 +262,20 @@ static void answer_as_recorded(struct sp_question *question, const struct sp_aud
 	const char *reason = record->reason ? record->reason : "?";
 	char message[160];
 	const struct sp_explained explained = {
-		.verdict = record->verdict, .rule = record->rule, .reason = reason, .message = message,
-		.plane = "record", .hook = record->hook ? sp_hook_name(record->hook) : NULL,
-		.generation = record->generation, .revision = record->revision,
+		.verdict = record->verdict,
+		.rule = record->rule,
+		.reason = reason,
+		.message = message,
+		.plane = "record",
+		.hook = record->hook ? sp_hook_name(record->hook) : NULL,
+		.generation = record->generation,
+		.revision = record->revision,
 		.session = record->session ? strtoull(record->session, NULL, 10) : 0,
 		.source = record->has_src ? &record->src : NULL,
 		.destination = record->has_dst ? &record->dst : NULL,
-		.proto = record->proto, .port = record->dport, .user = record->user,
+		.proto = record->proto,
+		.port = record->dport,
+		.user = record->user,
 	};
 	json_t *reply;
 
@@ -300,8 +314,8 @@ static void judge_record(struct sp_question *question, const struct sp_audit_rec
 	if (sp_question_prepare(question) < 0)
 		return;
 	r = open_then(question, &record->src, record, reason, &sender);
-	if (r == 0 && sender == SP_LIVE_ENDED && reason == SP_REASON_EXPIRED &&
-	    record->verdict && !strcmp(record->verdict, sp_verdict_name(SP_ALLOW))) {
+	if (r == 0 && sender == SP_LIVE_ENDED && reason == SP_REASON_EXPIRED && record->verdict &&
+	    !strcmp(record->verdict, sp_verdict_name(SP_ALLOW))) {
 		answer_as_recorded(question, record); /* parked by silence, and revoked since */
 		return;
 	}
@@ -314,7 +328,8 @@ static void judge_record(struct sp_question *question, const struct sp_audit_rec
 		r = sp_question_judge(question, question->hook, &question->tuple,
 				      question->tcp_flags, question->is_own, &judgement);
 	if (r < 0) {
-		sp_client_fail(question->client, "failed", 1, NULL, "judging: %s", sp_judge_fault(r));
+		sp_client_fail(question->client, "failed", 1, NULL, "judging: %s",
+			       sp_judge_fault(r));
 		return;
 	}
 	if (!sp_question_agree(question, &judgement))
@@ -334,8 +349,9 @@ void sp_question_answer_record(struct sp_question *question, json_t *json)
 	int r = text ? sp_audit_entry_parse(text, strlen(text), &entry) : -ENOMEM;
 
 	free(text);
-	if (r < 0 || (record->event != SP_AUDIT_DENY && record->event != SP_AUDIT_ALLOW &&
-		      record->event != SP_AUDIT_FLOW_END) ||
+	if (r < 0 ||
+	    (record->event != SP_AUDIT_DENY && record->event != SP_AUDIT_ALLOW &&
+	     record->event != SP_AUDIT_FLOW_END) ||
 	    !record->reason || sp_reason_parse(record->reason, &reason) < 0) {
 		sp_client_fail(question->client, "bad-request", 2, NULL,
 			       "record is one whole record of the audit log about a packet: deny, "

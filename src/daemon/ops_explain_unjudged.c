@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* explain where no hook judges: interfaces that sallyport.yaml does not list, or names as unmanaged. */
+/* explain where no hook judges: interfaces that sallyport.yaml does not list, or names as
+ * unmanaged. */
 #include "daemon/explain.h"
 
 #include "net/addr.h"
@@ -17,9 +18,10 @@ static uint32_t find_route_len(const struct sp_gateway *gateway, const struct sp
 	return len;
 }
 
-/* The unlisted or unmanaged interface on whose own network @addr is, unless a route through a listed one
- * is as exact. NULL: none that is known; routes through such interfaces are not. */
-static const struct sp_host_interface *find_home(const struct sp_question *question, const struct sp_addr *addr)
+/* The unlisted or unmanaged interface on whose own network @addr is, unless a route through a
+ * listed one is as exact. NULL: none that is known; routes through such interfaces are not. */
+static const struct sp_host_interface *find_home(const struct sp_question *question,
+						 const struct sp_addr *addr)
 {
 	const struct sp_gateway *gateway = sp_question_gateway(question);
 	const struct sp_host *host = &question->daemon->host;
@@ -54,14 +56,15 @@ static bool is_self(const struct sp_question *question, const struct sp_addr *ad
 
 bool sp_question_enter(struct sp_question *question, const char *on)
 {
-	const struct sp_host_interface *entry =
-		on ? sp_host_find(&question->daemon->host, on) : find_home(question, &question->tuple.source);
+	const struct sp_host_interface *entry = on ? sp_host_find(&question->daemon->host, on)
+						   : find_home(question, &question->tuple.source);
 
 	if (!entry || entry->is_governed)
 		return false;
 	question->entry = entry;
-	if (entry->is_unmanaged && sp_judge_first_hook(sp_question_gateway(question),
-						       &question->tuple.destination) == SP_HOOK_VPN_IN)
+	if (entry->is_unmanaged &&
+	    sp_judge_first_hook(sp_question_gateway(question), &question->tuple.destination) ==
+		    SP_HOOK_VPN_IN)
 		question->hook = SP_HOOK_VPN_OUT;
 	return true;
 }
@@ -73,7 +76,8 @@ static json_t *describe(const struct sp_question *question, const char *interfac
 			const char *message)
 {
 	const struct sp_judgement judgement = {
-		.answer = { .verdict = is_closed ? SP_DENY : SP_ALLOW, .reason = SP_REASON_UNJUDGED,
+		.answer = { .verdict = is_closed ? SP_DENY : SP_ALLOW,
+			    .reason = SP_REASON_UNJUDGED,
 			    .rule = SP_RULE_NONE },
 		.plane = "nftables",
 	};
@@ -87,13 +91,16 @@ static json_t *describe(const struct sp_question *question, const char *interfac
 	return sp_describe_explained(&explained);
 }
 
-static json_t *describe_closed(const struct sp_question *question, const struct sp_host_interface *unlisted)
+static json_t *describe_closed(const struct sp_question *question,
+			       const struct sp_host_interface *unlisted)
 {
 	char message[MESSAGE_MAX];
 
 	snprintf(message, sizeof(message),
-		 "%s is in no list of sallyport.yaml: the second lock lets nothing pass between it and the "
-		 "listed interfaces; if it need not be judged, name it in interfaces.unmanaged", unlisted->name);
+		 "%s is in no list of sallyport.yaml: the second lock lets nothing pass between it "
+		 "and the listed interfaces; if it need not be judged, name it in "
+		 "interfaces.unmanaged",
+		 unlisted->name);
 	return describe(question, unlisted->name, true, message);
 }
 
@@ -102,8 +109,9 @@ static json_t *describe_renamed(const struct sp_question *question, const char *
 	char message[MESSAGE_MAX];
 
 	snprintf(message, sizeof(message),
-		 "%s was the listed interface %s: nothing passes until it has that name again, or sallyport.yaml "
-		 "names it and sallyportd is started again", question->entry->name, former);
+		 "%s was the listed interface %s: nothing passes until it has that name again, or "
+		 "sallyport.yaml names it and sallyportd is started again",
+		 question->entry->name, former);
 	return describe(question, question->entry->name, true, message);
 }
 
@@ -112,9 +120,12 @@ static json_t *describe_passed(const struct sp_question *question, const char *w
 {
 	char message[MESSAGE_MAX];
 
-	snprintf(message, sizeof(message), "%s is %s: Sallyport does not judge what comes from it to %s",
-		 question->entry->name, question->entry->is_unmanaged ? "listed as unmanaged" :
-		 "in no list of sallyport.yaml", where);
+	snprintf(message, sizeof(message),
+		 "%s is %s: Sallyport does not judge what comes from it to %s",
+		 question->entry->name,
+		 question->entry->is_unmanaged ? "listed as unmanaged"
+					       : "in no list of sallyport.yaml",
+		 where);
 	return describe(question, question->entry->name, false, message);
 }
 
@@ -123,10 +134,13 @@ static json_t *describe_recorded(const struct sp_question *question)
 	char message[MESSAGE_MAX];
 
 	snprintf(message, sizeof(message),
-		 "%s is listed as unmanaged: nothing judges what comes from it; %s records the flow, so that its "
-		 "answers come back", question->entry->name,
+		 "%s is listed as unmanaged: nothing judges what comes from it; %s records the "
+		 "flow, so that its answers come back",
+		 question->entry->name,
 		 sp_judge_first_hook(sp_question_gateway(question), &question->tuple.destination) ==
-			 SP_HOOK_EDGE_IN ? sp_hook_name(SP_HOOK_EDGE_OUT) : sp_hook_name(SP_HOOK_INSIDE_OUT));
+				 SP_HOOK_EDGE_IN
+			 ? sp_hook_name(SP_HOOK_EDGE_OUT)
+			 : sp_hook_name(SP_HOOK_INSIDE_OUT));
 	return describe(question, question->entry->name, false, message);
 }
 
@@ -146,10 +160,12 @@ json_t *sp_question_describe_unjudged(const struct sp_question *question)
 	return question->hook == SP_HOOK_VPN_OUT ? NULL : describe_recorded(question);
 }
 
-json_t *sp_question_describe_way_out(const struct sp_question *question, const struct sp_judgement *judgement)
+json_t *sp_question_describe_way_out(const struct sp_question *question,
+				     const struct sp_judgement *judgement)
 {
 	const struct sp_addr *to = &question->tuple.destination;
-	const struct sp_host_interface *unlisted = is_self(question, to) ? NULL : find_home(question, to);
+	const struct sp_host_interface *unlisted =
+		is_self(question, to) ? NULL : find_home(question, to);
 	struct sp_explained explained;
 	char message[MESSAGE_MAX + 300];
 
@@ -158,8 +174,9 @@ json_t *sp_question_describe_way_out(const struct sp_question *question, const s
 	explained = sp_question_explained(question, judgement);
 	if (question->entry) {
 		snprintf(message, sizeof(message),
-			 "%s is listed as unmanaged: nothing judges what comes from it on its way in; vpn-out judges it: "
-			 "%.300s", question->entry->name, explained.message);
+			 "%s is listed as unmanaged: nothing judges what comes from it on its way "
+			 "in; vpn-out judges it: %.300s",
+			 question->entry->name, explained.message);
 		explained.message = message;
 		explained.interface = question->entry->name;
 	}

@@ -36,8 +36,8 @@ static json_t *find_endpoint(struct sp_daemon *daemon)
 	}
 	if (!host)
 		return json_null();
-	if (machine->endpoint && (strchr(host, ':') != strrchr(host, ':') ? strstr(host, "]:") :
-								strchr(host, ':')))
+	if (machine->endpoint &&
+	    (strchr(host, ':') != strrchr(host, ':') ? strstr(host, "]:") : strchr(host, ':')))
 		return json_string(host); /* it names a port */
 	if (strchr(host, ':') && host[0] != '[')
 		is_v6 = true;
@@ -95,16 +95,15 @@ json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device)
 		return NULL;
 	dns = json_array();
 	for (size_t i = 0; i < daemon->machine->dns_count; i++)
-		json_array_append_new(dns, json_string(sp_addr_format(&daemon->machine->dns[i],
-								      text)));
-	fields = json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:s}",
-			   "addresses", sp_json_addresses(device->addresses, device->has_address),
-			   "dns", dns, "mtu", (json_int_t)daemon->machine->mtu, "gateway_key",
-			   daemon->engine.has_key ? sp_json_key(daemon->engine.public_key.bytes) :
-						    json_null(),
+		json_array_append_new(dns,
+				      json_string(sp_addr_format(&daemon->machine->dns[i], text)));
+	fields = json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:s}", "addresses",
+			   sp_json_addresses(device->addresses, device->has_address), "dns", dns,
+			   "mtu", (json_int_t)daemon->machine->mtu, "gateway_key",
+			   daemon->engine.has_key ? sp_json_key(daemon->engine.public_key.bytes)
+						  : json_null(),
 			   "preshared_key", sp_json_key(device->preshared_key), "endpoint",
-			   find_endpoint(daemon), "allowed_ips", allowed, "device",
-			   device->name);
+			   find_endpoint(daemon), "allowed_ips", allowed, "device", device->name);
 	json_object_set_new(fields, "config", write_config(daemon, fields));
 	return fields;
 }
@@ -114,16 +113,18 @@ json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device)
 static void add_machine(struct sp_daemon *daemon, struct sp_client *client,
 			const struct sp_request *request, const uint8_t key[32], const char *name)
 {
-	struct sp_sign_in sign_in = { .public_key = key, .device_name = name, .user = name,
-				      .by = sp_client_who(client) };
+	struct sp_sign_in sign_in = {
+		.public_key = key, .device_name = name, .user = name, .by = sp_client_who(client)
+	};
 	struct sp_refusal refusal;
 	struct sp_live *live;
 	int r = sp_op_open_session(daemon, client, request, &sign_in, &live, &refusal);
 
 	if (r < 0)
-		sp_client_fail(client, refusal.code, refusal.exit_code, NULL, "%s%s",
-			       refusal.message, !strcmp(refusal.code, "login-refused") ?
-			       "; a person's device needs a user" : "");
+		sp_client_fail(
+			client, refusal.code, refusal.exit_code, NULL, "%s%s", refusal.message,
+			!strcmp(refusal.code, "login-refused") ? "; a person's device needs a user"
+							       : "");
 	else if (r == 0)
 		sp_client_reply(client,
 				sp_json_device(daemon, sp_device_find(&daemon->people, key)));
@@ -141,7 +142,8 @@ void sp_op_peer_add(struct sp_daemon *daemon, struct sp_client *client,
 	if (!sp_op_unpack(client, request, "{s:s, s:s, s?s, s?s, s?s}", "public_key", &key_text,
 			  "name", &enrolment.name, "user", &enrolment.user, "idp", &enrolment.idp,
 			  "subject", &enrolment.subject) ||
-	    !sp_op_key(client, key_text, key) || !sp_op_name(client, "name", enrolment.name, SP_OP_DEVICE_MAX) ||
+	    !sp_op_key(client, key_text, key) ||
+	    !sp_op_name(client, "name", enrolment.name, SP_OP_DEVICE_MAX) ||
 	    (enrolment.user && !sp_op_name(client, "user", enrolment.user, SP_USER_MAX)))
 		return;
 	enrolment.public_key = key;
@@ -185,8 +187,8 @@ void sp_op_peer_list(struct sp_daemon *daemon, struct sp_client *client,
 		if ((!user || !strcmp(user, daemon->people.devices[i]->user)) &&
 		    (!idp || (daemon->people.devices[i]->idp &&
 			      !strcmp(idp, daemon->people.devices[i]->idp))))
-			json_array_append_new(list, sp_json_device(daemon,
-								   daemon->people.devices[i]));
+			json_array_append_new(list,
+					      sp_json_device(daemon, daemon->people.devices[i]));
 	sp_client_reply(client, json_pack("{s:o}", "peers", list));
 }
 
@@ -235,8 +237,9 @@ void sp_op_peer_config(struct sp_daemon *daemon, struct sp_client *client,
 	if (tunnel)
 		sp_client_reply(client, tunnel);
 	else
-		sp_client_fail(client, "failed", 1, NULL,
-			       "the roles of %s reach more than the %u prefixes a tunnel carries: gather "
-			       "them under shorter ones, or set vpn.routes in sallyport.yaml",
-			       device->user, SP_ROUTES_MAX);
+		sp_client_fail(
+			client, "failed", 1, NULL,
+			"the roles of %s reach more than the %u prefixes a tunnel carries: gather "
+			"them under shorter ones, or set vpn.routes in sallyport.yaml",
+			device->user, SP_ROUTES_MAX);
 }

@@ -17,8 +17,8 @@ static bool has_text(struct sp_client *client, const struct sp_request *request)
 	return false;
 }
 
-static void reply_check(const struct sp_daemon *daemon, struct sp_client *client, struct sp_policy *policy,
-			const struct sp_diagnostics *diagnostics)
+static void reply_check(const struct sp_daemon *daemon, struct sp_client *client,
+			struct sp_policy *policy, const struct sp_diagnostics *diagnostics)
 {
 	__sp_free struct sp_test_result *results = NULL;
 	const struct sp_judge_planes planes = { &daemon->plane->ops, 1, false };
@@ -30,8 +30,8 @@ static void reply_check(const struct sp_daemon *daemon, struct sp_client *client
 	int r = sp_policy_number_rules(policy, NULL, NULL);
 
 	if (r == 0)
-		r = sp_judge_run_tests(policy, &policy->fixtures.gateway, &planes, &results,
-				       &count, &plane, &error);
+		r = sp_judge_run_tests(policy, &policy->fixtures.gateway, &planes, &results, &count,
+				       &plane, &error);
 	if (r < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "running the policy's tests: %s",
 			       error.text[0] ? error.text : sp_judge_fault(r));
@@ -41,8 +41,9 @@ static void reply_check(const struct sp_daemon *daemon, struct sp_client *client
 		failed += !results[i].passed;
 	tests = sp_describe_tests(policy, results, count);
 	if (failed) {
-		sp_client_fail(client, "tests-failed", 4, json_pack("{s:o, s:o}", "tests", tests,
-			       "diagnostics", sp_describe_diagnostics(diagnostics)),
+		sp_client_fail(client, "tests-failed", 4,
+			       json_pack("{s:o, s:o}", "tests", tests, "diagnostics",
+					 sp_describe_diagnostics(diagnostics)),
 			       "%zu of %zu tests failed", failed, count);
 		return;
 	}
@@ -69,17 +70,17 @@ void sp_op_check(struct sp_daemon *daemon, struct sp_client *client,
 	if (r == 0)
 		reply_check(daemon, client, policy, &diagnostics);
 	else if (r == -EINVAL)
-		sp_client_fail(client, "policy-invalid", 3,
-			       json_pack("{s:o}", "diagnostics", sp_describe_diagnostics(&diagnostics)),
-			       "%s has %zu error%s", path, diagnostics.error_count,
-			       diagnostics.error_count == 1 ? "" : "s");
+		sp_client_fail(
+			client, "policy-invalid", 3,
+			json_pack("{s:o}", "diagnostics", sp_describe_diagnostics(&diagnostics)),
+			"%s has %zu error%s", path, diagnostics.error_count,
+			diagnostics.error_count == 1 ? "" : "s");
 	else
 		sp_client_fail(client, "failed", 1, NULL, "reading the policy: %s", sp_err_text(r));
 	sp_diagnostics_done(&diagnostics);
 }
 
-static bool read_connection(struct sp_client *client, json_t *json,
-			    struct sp_apply_request *apply)
+static bool read_connection(struct sp_client *client, json_t *json, struct sp_apply_request *apply)
 {
 	const char *source, *destination;
 	int source_port, destination_port;
@@ -119,7 +120,8 @@ void sp_op_apply(struct sp_daemon *daemon, struct sp_client *client,
 	if (r == -EBUSY)
 		sp_client_fail(client, "busy", 1, NULL, "another apply is under way; try again");
 	else if (r < 0)
-		sp_client_fail(client, "failed", 1, NULL, "the apply cannot begin: %s; the running policy is unchanged",
+		sp_client_fail(client, "failed", 1, NULL,
+			       "the apply cannot begin: %s; the running policy is unchanged",
 			       sp_err_text(r));
 }
 
@@ -138,13 +140,14 @@ static int list_apply(void *arg, const struct sp_store_revision *revision)
 	char generation[13];
 
 	history->has_running |= is_running;
-	json_array_append_new(history->list, json_pack(
-		"{s:s, s:o, s:s, s:o, s:I, s:I, s:b, s:b}",
-		"generation", sp_generation_format(revision->generation, generation),
-		"applied", sp_json_time(revision->time_ns), "who", revision->who,
-		"path", sp_json_of_text(revision->path), "revision", (json_int_t)revision->number,
-		"rules", (json_int_t)revision->rules, "confirmed", revision->is_confirmed,
-		"running", is_running));
+	json_array_append_new(history->list,
+			      json_pack("{s:s, s:o, s:s, s:o, s:I, s:I, s:b, s:b}", "generation",
+					sp_generation_format(revision->generation, generation),
+					"applied", sp_json_time(revision->time_ns), "who",
+					revision->who, "path", sp_json_of_text(revision->path),
+					"revision", (json_int_t)revision->number, "rules",
+					(json_int_t)revision->rules, "confirmed",
+					revision->is_confirmed, "running", is_running));
 	return 0;
 }
 

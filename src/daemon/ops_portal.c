@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* login.refused, portal.report: what the portal tells of itself and of those it turned away. portal.certificate:
- * what it may not read itself. */
+/* login.refused, portal.report: what the portal tells of itself and of those it turned away.
+ * portal.certificate: what it may not read itself. */
 #include <string.h>
 
 #include "base/err.h"
@@ -16,7 +16,8 @@
 #define EVERY_MAX_S 3600
 #define PEM_MAX (128u << 10)
 
-/* Short, and nothing that a terminal would act on: whoever has the portal speaks to root's screen by it. */
+/* Short, and nothing that a terminal would act on: whoever has the portal speaks to root's screen
+ * by it. */
 static bool is_fit(const char *text)
 {
 	return !text || (strlen(text) <= TEXT_MAX && sp_text_is_printable(text, strlen(text)));
@@ -25,8 +26,8 @@ static bool is_fit(const char *text)
 /* A text that may be absent or null. */
 static bool is_perhaps_text(const json_t *value)
 {
-	return !value || json_is_null(value) || (json_is_string(value) &&
-						 is_fit(json_string_value(value)));
+	return !value || json_is_null(value) ||
+	       (json_is_string(value) && is_fit(json_string_value(value)));
 }
 
 void sp_op_login_refused(struct sp_daemon *daemon, struct sp_client *client,
@@ -46,9 +47,10 @@ void sp_op_login_refused(struct sp_daemon *daemon, struct sp_client *client,
 	}
 	if (!is_fit(record.idp) || !is_fit(record.user) || !is_fit(record.message) ||
 	    !is_fit(record.peer)) {
-		sp_client_fail(client, "bad-request", 2, NULL,
-			       "idp, user, detail and device are printable and at most %d bytes long",
-			       TEXT_MAX);
+		sp_client_fail(
+			client, "bad-request", 2, NULL,
+			"idp, user, detail and device are printable and at most %d bytes long",
+			TEXT_MAX);
 		return;
 	}
 	if (from && !sp_op_addr(client, "from", from, &record.src))
@@ -78,7 +80,8 @@ static json_t *read_provider(struct sp_client *client, json_t *item)
 				 json_string_value(code));
 	sp_client_fail(client, "bad-request", 2, NULL,
 		       "a provider has name, type, state (ok, starting, unreachable or failed) and "
-		       "perhaps error and code, each printable and of at most %d bytes", TEXT_MAX);
+		       "perhaps error and code, each printable and of at most %d bytes",
+		       TEXT_MAX);
 	return NULL;
 }
 
@@ -87,12 +90,14 @@ static json_t *read_pressure(struct sp_client *client, json_t *object)
 {
 	json_int_t passwords = 0, refused = 0, dropped = 0;
 
-	if (!object || json_unpack(object, "{s:I, s:I, s:I !}", "passwords_refused", &passwords,
-				   "connections_refused", &refused, "connections_dropped", &dropped) == 0)
-		return json_pack("{s:I, s:I, s:I}", "passwords_refused", passwords, "connections_refused",
-				 refused, "connections_dropped", dropped);
+	if (!object ||
+	    json_unpack(object, "{s:I, s:I, s:I !}", "passwords_refused", &passwords,
+			"connections_refused", &refused, "connections_dropped", &dropped) == 0)
+		return json_pack("{s:I, s:I, s:I}", "passwords_refused", passwords,
+				 "connections_refused", refused, "connections_dropped", dropped);
 	sp_client_fail(client, "bad-request", 2, NULL,
-		       "pressure has passwords_refused, connections_refused and connections_dropped, numbers");
+		       "pressure has passwords_refused, connections_refused and "
+		       "connections_dropped, numbers");
 	return NULL;
 }
 
@@ -106,9 +111,9 @@ void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 	int is_memory_locked = 0;
 	size_t i;
 
-	if (!sp_op_unpack(client, request, "{s:s, s?o, s:o, s?I, s?o, s?b}", "url", &url, "fingerprint",
-			  &fingerprint, "providers", &list, "every", &every_s, "pressure", &pressure,
-			  "memory_locked", &is_memory_locked))
+	if (!sp_op_unpack(client, request, "{s:s, s?o, s:o, s?I, s?o, s?b}", "url", &url,
+			  "fingerprint", &fingerprint, "providers", &list, "every", &every_s,
+			  "pressure", &pressure, "memory_locked", &is_memory_locked))
 		return;
 	if (every_s < 0 || every_s > EVERY_MAX_S) {
 		sp_client_fail(client, "bad-request", 2, NULL, "every is 0 to %d seconds",
@@ -118,8 +123,9 @@ void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 	if (!json_is_array(list) || json_array_size(list) > PROVIDERS_MAX || !is_fit(url) ||
 	    !is_perhaps_text(fingerprint)) {
 		sp_client_fail(client, "bad-request", 2, NULL,
-			       "providers is a list of at most %d, url and fingerprint are printable and "
-			       "at most %d bytes long", PROVIDERS_MAX, TEXT_MAX);
+			       "providers is a list of at most %d, url and fingerprint are "
+			       "printable and at most %d bytes long",
+			       PROVIDERS_MAX, TEXT_MAX);
 		return;
 	}
 	providers = json_array();
@@ -135,8 +141,9 @@ void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	sp_portal_report(daemon, client,
 			 json_pack("{s:s, s:s?, s:o, s:o, s:b}", "url", url, "fingerprint",
-				   json_string_value(fingerprint), "providers", SP_TAKE_PTR(providers), "pressure",
-				   pressure, "memory_locked", is_memory_locked),
+				   json_string_value(fingerprint), "providers",
+				   SP_TAKE_PTR(providers), "pressure", pressure, "memory_locked",
+				   is_memory_locked),
 			 (uint64_t)every_s);
 	sp_client_watch(client); /* it may be silent for as long as it likes */
 	sp_client_reply(client, NULL);
@@ -154,16 +161,19 @@ static char *read_pem(const char *path)
 }
 
 /* It has this certificate's key in its memory anyway, or will. */
-void sp_op_portal_certificate(struct sp_daemon *daemon, struct sp_client *client, const struct sp_request *request)
+void sp_op_portal_certificate(struct sp_daemon *daemon, struct sp_client *client,
+			      const struct sp_request *request)
 {
-	const char *key_file = daemon->machine->portal_key ? daemon->machine->portal_key : daemon->paths.tls_key;
+	const char *key_file =
+		daemon->machine->portal_key ? daemon->machine->portal_key : daemon->paths.tls_key;
 	__sp_free char *cert_path = NULL, *key_path = NULL, *cert = NULL;
 	char *key = NULL;
 	int r = sp_health_find_certificate(daemon, &cert_path);
 
 	(void)request;
 	if (r == 0)
-		r = sp_str_format(&key_path, "%s%s%s", *key_file == '/' ? "" : daemon->paths.etc_dir,
+		r = sp_str_format(&key_path, "%s%s%s",
+				  *key_file == '/' ? "" : daemon->paths.etc_dir,
 				  *key_file == '/' ? "" : "/", key_file);
 	if (r == 0 && daemon->machine->has_portal) {
 		cert = read_pem(cert_path);
@@ -172,6 +182,7 @@ void sp_op_portal_certificate(struct sp_daemon *daemon, struct sp_client *client
 	if (cert && key)
 		sp_client_reply(client, json_pack("{s:s, s:s}", "cert", cert, "key", key));
 	else
-		sp_client_fail(client, "failed", 1, NULL, "the portal's certificate or key cannot be read: see the log");
+		sp_client_fail(client, "failed", 1, NULL,
+			       "the portal's certificate or key cannot be read: see the log");
 	sp_free_wiped(key);
 }

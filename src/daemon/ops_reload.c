@@ -3,7 +3,8 @@
 #include "daemon/ops.h"
 #include "daemon/reload.h"
 
-void sp_op_reload(struct sp_daemon *daemon, struct sp_client *client, const struct sp_request *request)
+void sp_op_reload(struct sp_daemon *daemon, struct sp_client *client,
+		  const struct sp_request *request)
 {
 	struct sp_reload outcome;
 	int r;
@@ -11,11 +12,17 @@ void sp_op_reload(struct sp_daemon *daemon, struct sp_client *client, const stru
 	(void)request;
 	r = sp_reload(daemon, sp_client_who(client), &outcome);
 	if (r == 0)
-		sp_client_reply(client, json_pack("{s:s, s:b, s:b, s:I}", "file", daemon->paths.machine_file,
-						  "portal_behind", outcome.is_portal_behind, "judged_anew",
-						  outcome.is_judged_anew, "revision",
-						  (json_int_t)sp_plane_running_revision(daemon->plane)));
+		sp_client_reply(client,
+				json_pack("{s:s, s:b, s:b, s:I}", "file",
+					  daemon->paths.machine_file, "portal_behind",
+					  outcome.is_portal_behind, "judged_anew",
+					  outcome.is_judged_anew, "revision",
+					  (json_int_t)sp_plane_running_revision(daemon->plane)));
 	else
-		sp_client_fail(client, r == -EINVAL ? "machine-invalid" : r == -EOPNOTSUPP ? "needs-start" :
-			       r == -EBUSY ? "busy" : "failed", r == -EINVAL ? 3 : 1, NULL, "%s", outcome.fault);
+		sp_client_fail(client,
+			       r == -EINVAL       ? "machine-invalid"
+			       : r == -EOPNOTSUPP ? "needs-start"
+			       : r == -EBUSY      ? "busy"
+						  : "failed",
+			       r == -EINVAL ? 3 : 1, NULL, "%s", outcome.fault);
 }

@@ -10,8 +10,7 @@
 
 static bool is_seconds(struct sp_client *client, const char *what, json_int_t value)
 {
-	const bool is_good = value == SP_BY_ROLES ||
-			     (value >= 0 && value <= SP_SESSION_MOST_S);
+	const bool is_good = value == SP_BY_ROLES || (value >= 0 && value <= SP_SESSION_MOST_S);
 
 	if (!is_good)
 		sp_client_fail(client, "bad-request", 2, NULL, "%s is at most %d seconds", what,
@@ -58,17 +57,19 @@ void sp_op_session_open(struct sp_daemon *daemon, struct sp_client *client,
 	int r;
 	uint8_t key[32];
 
-	if (!sp_op_unpack(client, request,
-			  "{s:s, s:s, s:s, s?o, s?o, s?I, s?{s?s, s?s, s?s, s?s !}, s?I, s?I, s?s, s?s}",
-			  "idp", &sign_in.idp, "subject", &sign_in.subject, "user", &sign_in.user,
-			  "groups", &group_list, "attrs", &attrs, "auth_time", &auth_time, "device",
-			  "public_key", &key_text, "name", &sign_in.device_name, "challenge",
-			  &sign_in.challenge, "proof", &sign_in.proof, "max_s", &max_s,
-			  "idle_s", &idle_s, "refresh", &sign_in.refresh, "from", &from_text) ||
+	if (!sp_op_unpack(
+		    client, request,
+		    "{s:s, s:s, s:s, s?o, s?o, s?I, s?{s?s, s?s, s?s, s?s !}, s?I, s?I, s?s, s?s}",
+		    "idp", &sign_in.idp, "subject", &sign_in.subject, "user", &sign_in.user,
+		    "groups", &group_list, "attrs", &attrs, "auth_time", &auth_time, "device",
+		    "public_key", &key_text, "name", &sign_in.device_name, "challenge",
+		    &sign_in.challenge, "proof", &sign_in.proof, "max_s", &max_s, "idle_s", &idle_s,
+		    "refresh", &sign_in.refresh, "from", &from_text) ||
 	    !sp_op_text(client, "idp", sign_in.idp) ||
 	    !sp_op_text(client, "subject", sign_in.subject) ||
 	    !sp_op_name(client, "user", sign_in.user, SP_USER_MAX) ||
-	    (sign_in.device_name && !sp_op_name(client, "device.name", sign_in.device_name, SP_OP_DEVICE_MAX)) ||
+	    (sign_in.device_name &&
+	     !sp_op_name(client, "device.name", sign_in.device_name, SP_OP_DEVICE_MAX)) ||
 	    (key_text && !sp_op_key(client, key_text, key)) ||
 	    !is_seconds(client, "max_s", max_s) || !is_seconds(client, "idle_s", idle_s) ||
 	    !sp_op_refresh(client, sign_in.refresh) ||
@@ -121,9 +122,9 @@ static int list_closed(void *arg, struct sp_session_row *row)
 	const struct sp_live *live = sp_live_of(&listing->daemon->people, row->slot, row->epoch);
 
 	if (is_listed(listing, row))
-		json_array_append_new(listing->list, live ? sp_json_session(listing->daemon, live,
-									    listing->client) :
-							    sp_json_row(row));
+		json_array_append_new(listing->list,
+				      live ? sp_json_session(listing->daemon, live, listing->client)
+					   : sp_json_row(row));
 	return 0;
 }
 
@@ -134,7 +135,9 @@ static json_t *tunnel_of(const struct listing *listing)
 	const struct sp_live *live = sp_live_of_device(people, listing->key);
 	const struct sp_device *device = sp_device_find(people, listing->key);
 
-	return live && device && is_listed(listing, &live->row) ? sp_json_tunnel(listing->daemon, device) : NULL;
+	return live && device && is_listed(listing, &live->row)
+		       ? sp_json_tunnel(listing->daemon, device)
+		       : NULL;
 }
 
 void sp_op_session_list(struct sp_daemon *daemon, struct sp_client *client,
@@ -147,8 +150,8 @@ void sp_op_session_list(struct sp_daemon *daemon, struct sp_client *client,
 	int all = 0, with_tunnel = 0, r = 0;
 
 	if (!sp_op_unpack(client, request, "{s?b, s?s, s?s, s?I, s?s, s?b}", "all", &all, "user",
-			  &listing.user, "idp", &listing.idp, "session", &listing.session, "device", &key_text,
-			  "tunnel", &with_tunnel) ||
+			  &listing.user, "idp", &listing.idp, "session", &listing.session, "device",
+			  &key_text, "tunnel", &with_tunnel) ||
 	    (key_text && !sp_op_key(client, key_text, listing.key)))
 		return;
 	listing.has_key = key_text != NULL;
@@ -159,13 +162,13 @@ void sp_op_session_list(struct sp_daemon *daemon, struct sp_client *client,
 					  list_closed, &listing);
 	while (!all && (live = sp_live_next(&daemon->people, live)))
 		if (live->state != SP_LIVE_ENDED && is_listed(&listing, &live->row))
-			json_array_append_new(listing.list,
-					      sp_json_session(daemon, live, client));
+			json_array_append_new(listing.list, sp_json_session(daemon, live, client));
 	if (r < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "reading the sessions: %s",
 			       sp_store_error(daemon->store));
 		return;
 	}
-	sp_client_reply(client, json_pack("{s:O, s:o*}", "sessions", list, "tunnel",
-					  with_tunnel && listing.has_key ? tunnel_of(&listing) : NULL));
+	sp_client_reply(client,
+			json_pack("{s:O, s:o*}", "sessions", list, "tunnel",
+				  with_tunnel && listing.has_key ? tunnel_of(&listing) : NULL));
 }

@@ -9,8 +9,8 @@
 #include "json/own.h"
 #include "yaml/suggest.h"
 
-/* One whose end has passed, or that was silent for too long, is no longer open: it is parked now, so
- * that nothing brings back to life what the kernel refuses already. */
+/* One whose end has passed, or that was silent for too long, is no longer open: it is parked now,
+ * so that nothing brings back to life what the kernel refuses already. */
 static struct sp_live *find_open(struct sp_daemon *daemon, struct sp_client *client, json_int_t id)
 {
 	struct sp_live *live;
@@ -39,8 +39,8 @@ static struct sp_live *find_persons(struct sp_daemon *daemon, struct sp_client *
 	return NULL;
 }
 
-/* What the provider says now takes effect; with nothing to say, nothing does. Returns whether to go on: else the
- * client was told, or is when a new revision has room for it. */
+/* What the provider says now takes effect; with nothing to say, nothing does. Returns whether to go
+ * on: else the client was told, or is when a new revision has room for it. */
 static bool update_session(struct sp_daemon *daemon, struct sp_client *client,
 			   const struct sp_request *request, struct sp_news *news,
 			   struct sp_live **live)
@@ -114,8 +114,8 @@ static bool is_early_end(struct sp_client *client, const struct early_end *end)
 	    (is_early ? end->why && sp_session_is_ending(end->why) : !end->why))
 		return true;
 	sp_client_fail(client, "bad-request", 2, NULL,
-		       "ends_s is 0 to %d seconds with ending (unconfirmed, refresh-lost or other-subject), or "
-		       "-1 without",
+		       "ends_s is 0 to %d seconds with ending (unconfirmed, refresh-lost or "
+		       "other-subject), or -1 without",
 		       SP_SESSION_MOST_S);
 	return false;
 }
@@ -148,8 +148,8 @@ void sp_op_session_update(struct sp_daemon *daemon, struct sp_client *client,
 	json_int_t id;
 
 	if (!sp_op_unpack(client, request, "{s:I, s?o, s?s, s?s, s?s, s?I, s?s}", "session", &id,
-			  "groups", &group_list, "refresh", &news.refresh, "idp", &owner.idp, "subject",
-			  &owner.subject, "ends_s", &end.within_s, "ending", &end.why) ||
+			  "groups", &group_list, "refresh", &news.refresh, "idp", &owner.idp,
+			  "subject", &owner.subject, "ends_s", &end.within_s, "ending", &end.why) ||
 	    !sp_op_refresh(client, news.refresh) || !is_early_end(client, &end) ||
 	    !sp_op_groups(client, group_list, groups, &news.group_count) ||
 	    !(live = find_persons(daemon, client, id, &owner)))
@@ -170,7 +170,7 @@ void sp_op_session_update(struct sp_daemon *daemon, struct sp_client *client,
 
 /* Whom a session.close means. */
 struct closing {
-	json_int_t id; /* 0: not by number */
+	json_int_t id;          /* 0: not by number */
 	const char *user, *idp; /* @idp: of which provider; NULL: only one has the name */
 	const struct sp_device *device;
 	struct sp_op_owner owner;
@@ -184,8 +184,7 @@ static bool is_meant(const void *arg, const struct sp_live *live)
 		return live->row.id == (uint64_t)closing->id;
 	if (closing->user)
 		return !strcmp(live->row.user, closing->user) &&
-		       (!closing->idp ||
-			(live->row.idp && !strcmp(live->row.idp, closing->idp))) &&
+		       (!closing->idp || (live->row.idp && !strcmp(live->row.idp, closing->idp))) &&
 		       (!closing->owner.idp ||
 			(live->row.idp && !strcmp(live->row.idp, closing->owner.idp) &&
 			 !strcmp(live->row.subject, closing->owner.subject)));
@@ -222,7 +221,8 @@ static bool is_theirs(struct sp_daemon *daemon, struct sp_client *client,
 }
 
 /* Nobody's session was meant: whose may it have been? */
-static void fail_nobody(struct sp_daemon *daemon, struct sp_client *client, const char *user, const char *device)
+static void fail_nobody(struct sp_daemon *daemon, struct sp_client *client, const char *user,
+			const char *device)
 {
 	struct sp_live *live = NULL;
 	struct sp_nearest near;
@@ -231,9 +231,11 @@ static void fail_nobody(struct sp_daemon *daemon, struct sp_client *client, cons
 	while ((live = sp_live_next(&daemon->people, live)))
 		if (live->state == SP_LIVE_OPEN)
 			sp_nearest_offer(&near, user ? live->row.user : live->row.device);
-	sp_client_fail(client, user ? "no-such-user" : "no-such-session", 1, NULL, "%s has no open session%s%s%s",
-		       user ? user : device, near.best && near.distance ? "; did you mean \"" : "",
-		       near.best && near.distance ? near.best : "", near.best && near.distance ? "\"?" : "");
+	sp_client_fail(client, user ? "no-such-user" : "no-such-session", 1, NULL,
+		       "%s has no open session%s%s%s", user ? user : device,
+		       near.best && near.distance ? "; did you mean \"" : "",
+		       near.best && near.distance ? near.best : "",
+		       near.best && near.distance ? "\"?" : "");
 }
 
 void sp_op_session_close(struct sp_daemon *daemon, struct sp_client *client,
@@ -243,8 +245,13 @@ void sp_op_session_close(struct sp_daemon *daemon, struct sp_client *client,
 	struct closing closing = { 0 };
 	struct closed closed = { .daemon = daemon, .client = client };
 	__sp_json json_t *list = NULL;
-	struct sp_change change = { .kind = SP_CHANGE_END, .is_meant = is_meant, .arg = &closing, .why = "revoked",
-				    .by = sp_client_who(client), .ended = list_ended, .ended_arg = &closed };
+	struct sp_change change = { .kind = SP_CHANGE_END,
+				    .is_meant = is_meant,
+				    .arg = &closing,
+				    .why = "revoked",
+				    .by = sp_client_who(client),
+				    .ended = list_ended,
+				    .ended_arg = &closed };
 	int r;
 
 	if (!sp_op_unpack(client, request, "{s?I, s?s, s?s, s?s, s?s, s?s}", "session", &closing.id,

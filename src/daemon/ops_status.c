@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* status: what runs where, what it saw, and what needs a person. Counts and states are said from a snapshot (look.h),
- * and from nothing else. */
+/* status: what runs where, what it saw, and what needs a person. Counts and states are said from a
+ * snapshot (look.h), and from nothing else. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +15,9 @@
 
 static const char *hook_judges(enum sp_hook hook)
 {
-	static const char *const texts[] = {
-		[SP_HOOK_NONE] = "",
+	static const char *const texts[] = { [SP_HOOK_NONE] = "",
 #define X(id, name, text) [SP_HOOK_##id] = text,
-		SP_HOOKS(X)
+					     SP_HOOKS(X)
 #undef X
 	};
 
@@ -47,11 +46,12 @@ static json_t *list_reasons(const struct sp_counter *counters, enum sp_hook hook
 				&counters[SP_COUNTER_INDEX(hook, verdict, reason)];
 
 			if (counter->packets)
-				json_array_append_new(list, json_pack(
-					"{s:s, s:s, s:I, s:I}", "verdict", sp_verdict_name(verdict),
-					"reason", sp_reason_name(reason), "packets",
-					(json_int_t)counter->packets, "bytes",
-					(json_int_t)counter->bytes));
+				json_array_append_new(
+					list, json_pack("{s:s, s:s, s:I, s:I}", "verdict",
+							sp_verdict_name(verdict), "reason",
+							sp_reason_name(reason), "packets",
+							(json_int_t)counter->packets, "bytes",
+							(json_int_t)counter->bytes));
 		}
 	return list;
 }
@@ -63,14 +63,15 @@ static json_t *list_hooks(const struct sp_snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->hook_count; i++) {
 		const struct sp_plane_hook *hook = &snapshot->hooks[i];
 
-		json_array_append_new(list, json_pack(
-			"{s:s, s:s, s:s, s:I, s:I, s:s, s:o, s:o, s:o}",
-			"hook", sp_hook_name(hook->hook), "interface", hook->interface,
-			"mode", hook->mode, "prog_id", (json_int_t)hook->prog_id,
-			"revision", (json_int_t)hook->revision, "judges", hook_judges(hook->hook),
-			"allow", sum(snapshot->counters, hook->hook, SP_ALLOW),
-			"deny", sum(snapshot->counters, hook->hook, SP_DENY),
-			"reasons", list_reasons(snapshot->counters, hook->hook)));
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:o, s:o, s:o}", "hook",
+				  sp_hook_name(hook->hook), "interface", hook->interface, "mode",
+				  hook->mode, "prog_id", (json_int_t)hook->prog_id, "revision",
+				  (json_int_t)hook->revision, "judges", hook_judges(hook->hook),
+				  "allow", sum(snapshot->counters, hook->hook, SP_ALLOW), "deny",
+				  sum(snapshot->counters, hook->hook, SP_DENY), "reasons",
+				  list_reasons(snapshot->counters, hook->hook)));
 	}
 	return list;
 }
@@ -83,10 +84,10 @@ static json_t *list_rules(const struct sp_snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->rules_count; i++) {
 		const struct sp_snapshot_rule *rule = &snapshot->rules[i];
 
-		json_array_append_new(list, json_pack(
-			"{s:s, s:I, s:I, s:I}", "rule", rule->name,
-			"packets", (json_int_t)rule->decided.packets,
-			"bytes", (json_int_t)rule->decided.bytes, "line", (json_int_t)rule->line));
+		json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I}", "rule", rule->name,
+						      "packets", (json_int_t)rule->decided.packets,
+						      "bytes", (json_int_t)rule->decided.bytes,
+						      "line", (json_int_t)rule->line));
 	}
 	return list;
 }
@@ -100,38 +101,42 @@ static json_t *list_addresses(const struct sp_host *host, uint32_t ifindex)
 		char addr[SP_ADDR_TEXT_MAX];
 
 		if (address->ifindex == ifindex && ifindex)
-			json_array_append_new(list, json_sprintf(
-				"%s/%u", sp_addr_format(&address->addr, addr),
-				address->prefix.prefix_len - (address->is_v4 ? 96 : 0)));
+			json_array_append_new(
+				list, json_sprintf("%s/%u", sp_addr_format(&address->addr, addr),
+						   address->prefix.prefix_len -
+							   (address->is_v4 ? 96 : 0)));
 	}
 	return list;
 }
 
 /* @unlisted has those in no list. */
-static void list_interfaces(struct sp_daemon *daemon, json_t *governed, json_t *unmanaged, json_t *unlisted)
+static void list_interfaces(struct sp_daemon *daemon, json_t *governed, json_t *unmanaged,
+			    json_t *unlisted)
 {
 	for (size_t i = 0; i < daemon->host.interface_count; i++) {
 		const struct sp_host_interface *seen = &daemon->host.interfaces[i];
 
 		if (seen->is_unmanaged)
-			json_array_append_new(unmanaged, json_pack("{s:s, s:b}", "name", seen->name, "present",
-								   seen->is_present));
+			json_array_append_new(unmanaged, json_pack("{s:s, s:b}", "name", seen->name,
+								   "present", seen->is_present));
 		else if (!seen->is_governed)
 			json_array_append_new(unlisted, json_string(seen->name));
 		else
-			json_array_append_new(governed, json_pack(
-				"{s:s, s:s, s:I, s:b, s:b, s:o}", "name", seen->name, "zone",
-				sp_zone_name(seen->zone), "ifindex", (json_int_t)seen->ifindex,
-				"present", seen->is_present, "up", seen->is_up, "addresses",
-				list_addresses(&daemon->host, seen->ifindex)));
+			json_array_append_new(
+				governed,
+				json_pack("{s:s, s:s, s:I, s:b, s:b, s:o}", "name", seen->name,
+					  "zone", sp_zone_name(seen->zone), "ifindex",
+					  (json_int_t)seen->ifindex, "present", seen->is_present,
+					  "up", seen->is_up, "addresses",
+					  list_addresses(&daemon->host, seen->ifindex)));
 	}
 }
 
 static json_t *describe_sessions(const struct sp_snapshot *snapshot)
 {
-	return json_pack("{s:I, s:I, s:I}", "live", (json_int_t)snapshot->sessions_open,
-			 "parked", (json_int_t)snapshot->sessions_parked,
-			 "max", (json_int_t)snapshot->sessions_max);
+	return json_pack("{s:I, s:I, s:I}", "live", (json_int_t)snapshot->sessions_open, "parked",
+			 (json_int_t)snapshot->sessions_parked, "max",
+			 (json_int_t)snapshot->sessions_max);
 }
 
 static json_t *list_engine_peers(struct sp_daemon *daemon)
@@ -141,8 +146,8 @@ static json_t *list_engine_peers(struct sp_daemon *daemon)
 
 	for (size_t i = 0; i < device->peer_count; i++) {
 		const struct sp_wg_peer *peer = &device->peers[i];
-		const struct sp_device *known = sp_device_find(&daemon->people,
-							       peer->public_key.bytes);
+		const struct sp_device *known =
+			sp_device_find(&daemon->people, peer->public_key.bytes);
 		json_t *allowed = json_array(), *item;
 		char text[SP_PREFIX_TEXT_MAX];
 
@@ -164,7 +169,8 @@ static json_t *list_engine_drops(const struct sp_snapshot *snapshot)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < snapshot->drop_count; i++)
-		json_array_append_new(list, sp_json_drop(snapshot->drops[i].word, snapshot->drops[i].count));
+		json_array_append_new(
+			list, sp_json_drop(snapshot->drops[i].word, snapshot->drops[i].count));
 	return list;
 }
 
@@ -201,7 +207,8 @@ static json_t *list_offloads(const struct sp_uapi_stats *stats)
 }
 
 /* What our own engine tells of itself; nulls of another one. */
-static json_t *describe_own_engine(const struct sp_engine *engine, const struct sp_snapshot *snapshot)
+static json_t *describe_own_engine(const struct sp_engine *engine,
+				   const struct sp_snapshot *snapshot)
 {
 	const struct sp_uapi_stats *stats = &engine->stats.answer;
 	const char *memory = find_fact(stats, "memory");
@@ -213,10 +220,9 @@ static json_t *describe_own_engine(const struct sp_engine *engine, const struct 
 	return json_pack("{s:s?, s:s?, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
 			 find_fact(stats, "engine"), "aead", find_fact(stats, "aead"), "queues",
 			 read_number_fact(stats, "queues"), "memory_locked",
-			 memory ? json_boolean(!strcmp(memory, "locked")) : json_null(),
-			 "offloads", list_offloads(stats), "bad_frames",
-			 read_number_fact(stats, "bad_frames"), "refused_frames",
-			 read_number_fact(stats, "refused_frames"), "drops",
+			 memory ? json_boolean(!strcmp(memory, "locked")) : json_null(), "offloads",
+			 list_offloads(stats), "bad_frames", read_number_fact(stats, "bad_frames"),
+			 "refused_frames", read_number_fact(stats, "refused_frames"), "drops",
 			 list_engine_drops(snapshot));
 }
 
@@ -225,17 +231,17 @@ static json_t *describe_engine(struct sp_daemon *daemon, const struct sp_snapsho
 	const struct sp_engine *engine = &daemon->engine;
 	json_t *json;
 
-	json = json_pack("{s:s, s:b, s:s?, s:s?, s:I, s:b}", "kind", engine->way->name,
-			 "reachable", engine->is_reachable, "socket",
+	json = json_pack("{s:s, s:b, s:s?, s:s?, s:I, s:b}", "kind", engine->way->name, "reachable",
+			 engine->is_reachable, "socket",
 			 engine->way == &sp_engine_userspace ? engine->socket_path : NULL, "error",
 			 engine->error ? sp_err_text(engine->error) : NULL, "listen_port",
 			 (json_int_t)engine->device.listen_port, "in_step",
 			 sp_engine_is_in_step(&daemon->engine));
 	json_object_update_new(json, describe_own_engine(engine, snapshot));
-	json_object_update_new(json, json_pack("{s:I, s:I, s:o}",
-					       "peer_count", (json_int_t)snapshot->peer_count,
-					       "handshakes", (json_int_t)snapshot->handshake_count,
-					       "peers", list_engine_peers(daemon)));
+	json_object_update_new(json, json_pack("{s:I, s:I, s:o}", "peer_count",
+					       (json_int_t)snapshot->peer_count, "handshakes",
+					       (json_int_t)snapshot->handshake_count, "peers",
+					       list_engine_peers(daemon)));
 	return json;
 }
 
@@ -266,12 +272,11 @@ static json_t *list_warnings(struct sp_daemon *daemon)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < daemon->warnings.count; i++)
-		json_array_append_new(list,
-				      json_pack("{s:s, s:o, s:s?}", "code",
-						daemon->warnings.items[i].code, "message",
-						sp_json_of_text(daemon->warnings.items[i].message),
-						"remedy",
-						sp_warnings_remedy(daemon->warnings.items[i].code)));
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:o, s:s?}", "code", daemon->warnings.items[i].code,
+				  "message", sp_json_of_text(daemon->warnings.items[i].message),
+				  "remedy", sp_warnings_remedy(daemon->warnings.items[i].code)));
 	return list;
 }
 
@@ -286,8 +291,10 @@ static json_t *describe_flows(const struct sp_snapshot *snapshot)
 {
 	json_t *parts = json_object();
 
-#define X(id, name) \
-	json_object_set_new(parts, name, json_integer((json_int_t)snapshot->flow_use.flows[SP_FLOW_PART_##id]));
+#define X(id, name)                                                                                \
+	json_object_set_new(                                                                       \
+		parts, name,                                                                       \
+		json_integer((json_int_t)snapshot->flow_use.flows[SP_FLOW_PART_##id]));
 	SP_FLOW_PARTS(X)
 #undef X
 	return json_pack("{s:I, s:I, s:o}", "tracked", (json_int_t)snapshot->flows, "max",
@@ -296,13 +303,13 @@ static json_t *describe_flows(const struct sp_snapshot *snapshot)
 
 json_t *sp_json_snapshot(const struct sp_snapshot *snapshot)
 {
-	json_t *json = json_pack(
-		"{s:I, s:s?, s:o, s:I, s:o, s:o, s:o, s:o, s:o}",
-		"revision", (json_int_t)snapshot->revision, "generation", snapshot->generation,
-		"applied", sp_json_time(snapshot->applied_ns), "rules", (json_int_t)snapshot->rule_count,
-		"hooks", list_hooks(snapshot), "sessions", describe_sessions(snapshot),
-		"flows", describe_flows(snapshot), "events", describe_events(snapshot),
-		"audit", describe_audit(snapshot));
+	json_t *json = json_pack("{s:I, s:s?, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "revision",
+				 (json_int_t)snapshot->revision, "generation", snapshot->generation,
+				 "applied", sp_json_time(snapshot->applied_ns), "rules",
+				 (json_int_t)snapshot->rule_count, "hooks", list_hooks(snapshot),
+				 "sessions", describe_sessions(snapshot), "flows",
+				 describe_flows(snapshot), "events", describe_events(snapshot),
+				 "audit", describe_audit(snapshot));
 
 	if (snapshot->has_rules)
 		json_object_set_new(json, "rule_counters", list_rules(snapshot));
@@ -316,18 +323,16 @@ static json_t *describe_daemon(struct sp_daemon *daemon)
 
 	list_interfaces(daemon, interfaces, unmanaged, unlisted);
 	return json_pack(
-		"{s:s, s:s, s:s, s:I, s:o, s:s, s:s, s:{s:b, s:b, s:I, s:o}, s:b, s:o, s:o, s:o, s:o}",
-		"gateway", daemon->gateway_name, "version", SP_VERSION,
-		"root", daemon->paths.root[0] ? daemon->paths.root : "/",
-		"pid", (json_int_t)getpid(), "started", sp_json_time(daemon->started_ns),
-		"plane", daemon->plane->ops->name, "state", find_state(daemon),
-		"lock", "open", daemon->is_lock_open,
-		"sampled", daemon->drops.log && !daemon->drops.is_unsampled,
-		"sampling_losses", (json_int_t)(daemon->drops.log ? sp_nflog_losses(daemon->drops.log) : 0),
-		"dropped", sp_drops_describe(daemon),
-		"memory_locked", daemon->is_memory_locked,
-		"tunnel_key", daemon->engine.has_key ?
-			sp_json_key(daemon->engine.public_key.bytes) : json_null(),
+		"{s:s, s:s, s:s, s:I, s:o, s:s, s:s, s:{s:b, s:b, s:I, s:o}, s:b, s:o, s:o, s:o, "
+		"s:o}",
+		"gateway", daemon->gateway_name, "version", SP_VERSION, "root",
+		daemon->paths.root[0] ? daemon->paths.root : "/", "pid", (json_int_t)getpid(),
+		"started", sp_json_time(daemon->started_ns), "plane", daemon->plane->ops->name,
+		"state", find_state(daemon), "lock", "open", daemon->is_lock_open, "sampled",
+		daemon->drops.log && !daemon->drops.is_unsampled, "sampling_losses",
+		(json_int_t)(daemon->drops.log ? sp_nflog_losses(daemon->drops.log) : 0), "dropped",
+		sp_drops_describe(daemon), "memory_locked", daemon->is_memory_locked, "tunnel_key",
+		daemon->engine.has_key ? sp_json_key(daemon->engine.public_key.bytes) : json_null(),
 		"interfaces", interfaces, "unmanaged", unmanaged, "ungoverned", unlisted);
 }
 
@@ -340,7 +345,7 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 
 	if (!sp_op_unpack(client, request, "{s?b}", "rules", &with_rules))
 		return;
-	sp_watch_look(daemon); /* what is told is what is so now */
+	sp_watch_look(daemon);              /* what is told is what is so now */
 	sp_engine_refresh(&daemon->engine); /* it may raise a warning */
 	if (sp_look(daemon, with_rules, &snapshot) < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "out of memory");
@@ -348,9 +353,10 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 	}
 	status = describe_daemon(daemon);
 	json_object_update_new(status, sp_json_snapshot(snapshot));
-	json_object_update_new(status, json_pack(
-		"{s:o, s:o, s:o, s:o}", "engine", describe_engine(daemon, snapshot),
-		"portal", sp_portal_describe(daemon), "warnings", list_warnings(daemon),
-		"drift", sp_drift_list(daemon)));
+	json_object_update_new(status,
+			       json_pack("{s:o, s:o, s:o, s:o}", "engine",
+					 describe_engine(daemon, snapshot), "portal",
+					 sp_portal_describe(daemon), "warnings",
+					 list_warnings(daemon), "drift", sp_drift_list(daemon)));
 	sp_client_reply(client, status);
 }

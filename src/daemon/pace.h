@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How often work is done that others can cause: the first time soon, then with pauses that double, up
- * to a hundred times what the work costs. After a quiet time it is soon again. No clock of its own. */
+/* How often work is done that others can cause: the first time soon, then with pauses that double,
+ * up to a hundred times what the work costs. After a quiet time it is soon again. No clock of its
+ * own. */
 #ifndef SALLYPORT_DAEMON_PACE_H
 #define SALLYPORT_DAEMON_PACE_H
 
 #include <stdint.h>
 
-#define SP_PACE_FIRST_NS 200000000ull   /* changes come in bursts */
+#define SP_PACE_FIRST_NS 200000000ull /* changes come in bursts */
 #define SP_PACE_LONGEST_NS 60000000000ull
 #define SP_PACE_QUIET_NS 10000000000ull
 #define SP_PACE_SHARE 100

@@ -60,8 +60,7 @@ struct sp_live *sp_live_of_device(const struct sp_people *people, const uint8_t 
 	return found;
 }
 
-bool sp_people_share_name(const struct sp_people *people, const char *user,
-			  const char *ret_idps[2])
+bool sp_people_share_name(const struct sp_people *people, const char *user, const char *ret_idps[2])
 {
 	struct sp_live *live = NULL;
 	const char *first = NULL;
@@ -139,14 +138,14 @@ static void follow(struct sp_people *people, struct sp_live *live, json_t *lost)
 	if (!identity.role_count)
 		(void)sp_session_end(people, live, "no-role", NULL);
 	if (sp_people_change(people, &change) < 0)
-		sp_log_error("keeping the roles of session %llu: %s", (unsigned long long)live->row.id,
-			     sp_store_error(people->store));
+		sp_log_error("keeping the roles of session %llu: %s",
+			     (unsigned long long)live->row.id, sp_store_error(people->store));
 	if (identity.role_count)
 		return;
 	if (lost)
-		json_array_append_new(lost, json_pack("{s:I, s:s}", "session",
-						      (json_int_t)live->row.id, "user",
-						      live->row.user));
+		json_array_append_new(lost,
+				      json_pack("{s:I, s:s}", "session", (json_int_t)live->row.id,
+						"user", live->row.user));
 }
 
 void sp_people_follow_policy(struct sp_people *people, json_t *lost)

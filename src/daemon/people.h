@@ -3,9 +3,9 @@
  * kernel's session array and identities. What a rule sees of a person starts here.
  *
  * A session is open; then parked (its deadline passed: the kernel says `expired`, its peer stays
- * for vpn.parked) or ended (epoch 0 in the kernel; its peer goes within seconds: farewell.h). An ended
- * one lingers until its addresses may be another person's, so that a late packet still has a name; then it is
- * forgotten and its slot is free. */
+ * for vpn.parked) or ended (epoch 0 in the kernel; its peer goes within seconds: farewell.h). An
+ * ended one lingers until its addresses may be another person's, so that a late packet still has a
+ * name; then it is forgotten and its slot is free. */
 #ifndef SALLYPORT_DAEMON_PEOPLE_H
 #define SALLYPORT_DAEMON_PEOPLE_H
 
@@ -26,7 +26,7 @@ struct sp_revisions;
 struct sp_sign_in;
 struct sp_warnings;
 
-#define SP_SLOTS 65536u      /* slot 0 is no session */
+#define SP_SLOTS 65536u /* slot 0 is no session */
 #define SP_LINGER_NS (600 * 1000000000ll)
 
 enum sp_live_state { SP_LIVE_OPEN, SP_LIVE_PARKED, SP_LIVE_ENDED };
@@ -48,16 +48,20 @@ struct sp_live {
 	size_t group_count;
 	char **roles; /* by the running policy */
 	size_t role_count;
-	struct { /* the same as indices: they hold for the policy of this generation and for no other */
+	/* the same as indices: they hold for the policy of this generation and for no other */
+	struct {
 		uint32_t *roles; /* NULL: not matched yet */
 		size_t count;
 		uint8_t generation[32];
 	} matched;
 	enum sp_live_state state;
-	int64_t until_ns;       /* parked or ended: UTC until when */
-	int64_t peer_until_ns;  /* ended: UTC until when its peer stays, to be told so; 0: it has none */
-	uint64_t last_seen_ns;  /* boot time, as last read from the kernel */
-	uint64_t awaited_ns;    /* what last_seen_ns was when it was opened, while nobody is known to have come by it; else 0 */
+	int64_t until_ns; /* parked or ended: UTC until when */
+	/* ended: UTC until when its peer stays, to be told so; 0: it has none */
+	int64_t peer_until_ns;
+	uint64_t last_seen_ns; /* boot time, as last read from the kernel */
+	/* what last_seen_ns was when it was opened, while nobody is known to have come by it; else
+	 * 0 */
+	uint64_t awaited_ns;
 	struct sp_denial denials[SP_DENIALS_KEPT]; /* the newest first */
 };
 
@@ -65,13 +69,14 @@ struct sp_live {
 struct sp_people_outside {
 	void *arg;
 	/* On record: @event of the session. @why, @by, @from: NULL, there is nothing to say. */
-	void (*record)(void *arg, enum sp_audit_event event, const struct sp_live *live, const char *why,
-		       const char *by, const struct sp_addr *from);
+	void (*record)(void *arg, enum sp_audit_event event, const struct sp_live *live,
+		       const char *why, const char *by, const struct sp_addr *from);
 	/* All connections of the session are over. */
 	void (*over)(void *arg, const struct sp_live *live);
 	/* Over are the connections denied since @since_ns (boot time). */
 	void (*denied)(void *arg, uint64_t since_ns);
-	/* Is the answer to a challenge right, by which a sign-in shows to have the private key? 0; -EACCES @refusal. */
+	/* Is the answer to a challenge right, by which a sign-in shows to have the private key? 0;
+	 * -EACCES @refusal. */
 	int (*check_proof)(void *arg, const struct sp_sign_in *sign_in, struct sp_refusal *refusal);
 	/* On record: somebody was not let in, or has to give up a device. */
 	void (*refused)(void *arg, struct sp_audit_record *record);
@@ -110,9 +115,9 @@ struct sp_people {
 	struct sp_device **devices;
 	size_t device_count;
 	struct sp_live *slots[SP_SLOTS];
-	uint32_t slot_end;  /* slots at and beyond were never used since start */
+	uint32_t slot_end; /* slots at and beyond were never used since start */
 	uint32_t next_slot;
-	uint64_t birth;     /* of the plane */
+	uint64_t birth;       /* of the plane */
 	uint64_t room_due_ns; /* boot time: when it is next seen how much is left */
 };
 
@@ -148,8 +153,8 @@ void sp_people_take_changes(struct sp_people *people, struct sp_people_changes *
 void sp_people_tick(struct sp_people *people);
 /* The wall clock was set: project every deadline again. */
 void sp_people_reproject(struct sp_people *people);
-/* After a policy came into force: roles of all; those left without one end, and are listed in @lost unless it is
- * NULL. */
+/* After a policy came into force: roles of all; those left without one end, and are listed in @lost
+ * unless it is NULL. */
 void sp_people_follow_policy(struct sp_people *people, json_t *lost);
 
 /* ---- sessions.c ---- */
@@ -159,69 +164,81 @@ struct sp_sign_in {
 	const char *subject, *user;
 	const char *const *groups;
 	size_t group_count;
-	const uint8_t *public_key; /* NULL: a device the person has */
-	const char *device_name;   /* NULL: the only one */
+	const uint8_t *public_key;     /* NULL: a device the person has */
+	const char *device_name;       /* NULL: the only one */
 	const char *challenge, *proof; /* that they have the private key; NULL both: not shown */
-	int64_t max_s, idle_s;     /* 0: never, any; SP_BY_ROLES */
-	const char *refresh;       /* of the portal, sealed; NULL: none */
-	const struct sp_addr *from; /* where the person is, for the record; NULL: not known */
-	const char *by;            /* who asked */
-	bool is_asked_again;       /* after -EAGAIN, which is a refusal now */
+	int64_t max_s, idle_s;         /* 0: never, any; SP_BY_ROLES */
+	const char *refresh;           /* of the portal, sealed; NULL: none */
+	const struct sp_addr *from;    /* where the person is, for the record; NULL: not known */
+	const char *by;                /* who asked */
+	bool is_asked_again;           /* after -EAGAIN, which is a refusal now */
 };
 #define SP_BY_ROLES (-1)
 
-/* Open a session (replacing the device's). Returns 0; -EAGAIN the revision that runs has no room for it: nothing
- * was done, make a new one and ask again; -errno with @refusal filled and recorded. */
+/* Open a session (replacing the device's). Returns 0; -EAGAIN the revision that runs has no room
+ * for it: nothing was done, make a new one and ask again; -errno with @refusal filled and
+ * recorded. */
 int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
 		    struct sp_live **ret_live, struct sp_refusal *refusal);
 /* @max_s from now, or SP_BY_ROLES. -ENOENT: by roles, but no policy runs. */
-int sp_session_extend(struct sp_people *people, struct sp_live *live, int64_t max_s,
-		      const char *by, const struct sp_addr *from);
-/* After a policy came into force: sp_people_follow_policy, then sp_devices_follow_policy, then machines whose key has a
- * role again get their session. True: another revision is wanted, which has room for the rest of them. */
+int sp_session_extend(struct sp_people *people, struct sp_live *live, int64_t max_s, const char *by,
+		      const struct sp_addr *from);
+/* After a policy came into force: sp_people_follow_policy, then sp_devices_follow_policy, then
+ * machines whose key has a role again get their session. True: another revision is wanted, which
+ * has room for the rest of them. */
 bool sp_sessions_follow_policy(struct sp_people *people, json_t *lost);
 /* What the provider says of a person now. */
 struct sp_news {
 	const char *const *groups; /* NULL: nothing new */
 	size_t group_count;
-	const char *refresh;       /* NULL: as it was */
+	const char *refresh; /* NULL: as it was */
 	const char *by;
-	bool is_asked_again;       /* after -EAGAIN, which ends the session now */
+	bool is_asked_again; /* after -EAGAIN, which ends the session now */
 };
 /* Let it take effect, for live flows too, before this returns. *@ret_live: @live, or with other
  * roles the session that took its place. On failure @refusal is filled and the session has ended:
  * without a role, or because its new roles could not be put in force (but: -ENOENT, no policy runs,
- * and -EAGAIN, the revision that runs has no room for them, make a new one and ask again, change nothing). */
+ * and -EAGAIN, the revision that runs has no room for them, make a new one and ask again, change
+ * nothing). */
 int sp_session_update(struct sp_people *people, struct sp_live *live, const struct sp_news *news,
 		      struct sp_live **ret_live, struct sp_refusal *refusal);
-/* No later than @within_s from now, and parked then with @why (one of sp_session_is_ending) on record, also
- * when nobody says more; an end that is earlier already stays. 0; -errno. */
-int sp_session_end_early(struct sp_people *people, struct sp_live *live, int64_t within_s, const char *why);
+/* No later than @within_s from now, and parked then with @why (one of sp_session_is_ending) on
+ * record, also when nobody says more; an end that is earlier already stays. 0; -errno. */
+int sp_session_end_early(struct sp_people *people, struct sp_live *live, int64_t within_s,
+			 const char *why);
 /* What was said of an early end no longer holds. */
 int sp_session_end_in_time(struct sp_people *people, struct sp_live *live);
 /* Whether @why is a word for an early end: unconfirmed, refresh-lost, other-subject. */
 bool sp_session_is_ending(const char *why);
 /* Whether who was ended by @why is parked and may come back from inside. */
 bool sp_session_parks(const char *why);
-/* Whether its person is still to come by it for the first time: @live was opened a moment ago, or read back from the
- * kernel. Not asked of a machine, nor of a session to which an administrator gave its lengths. */
+/* Whether its person is still to come by it for the first time: @live was opened a moment ago, or
+ * read back from the kernel. Not asked of a machine, nor of a session to which an administrator
+ * gave its lengths. */
 void sp_session_await(struct sp_live *live);
-/* They have come, though nothing of theirs may have passed yet. The kernel keeps it over our restart. */
+/* They have come, though nothing of theirs may have passed yet. The kernel keeps it over our
+ * restart. */
 void sp_session_meet(struct sp_people *people, struct sp_live *live);
-/* Roles by a policy, which are matched unless sp_live_set_roles had them of it; the identity borrows from @live and @ret_roles (malloc'ed). */
+/* Roles by a policy, which are matched unless sp_live_set_roles had them of it; the identity
+ * borrows from @live and @ret_roles (malloc'ed). */
 int sp_live_identity(const struct sp_live *live, const struct sp_policy *policy,
 		     struct sp_identity *ret_identity, uint32_t **ret_roles);
 /* Of a row of the database, which is taken. NULL: its lists are damaged, or there is no memory. */
 struct sp_live *sp_live_new(struct sp_session_row *row);
-/* Of a person who signs in with @groups: @row, which is taken, has neither groups nor roles yet. NULL: no memory. */
-struct sp_live *sp_live_make(struct sp_session_row *row, const char *const *groups, size_t group_count);
-/* The same person with other groups and no roles yet; same id, slot and epoch still. NULL: no memory. */
-struct sp_live *sp_live_copy(const struct sp_live *live, const char *const *groups, size_t group_count);
+/* Of a person who signs in with @groups: @row, which is taken, has neither groups nor roles yet.
+ * NULL: no memory. */
+struct sp_live *sp_live_make(struct sp_session_row *row, const char *const *groups,
+			     size_t group_count);
+/* The same person with other groups and no roles yet; same id, slot and epoch still. NULL: no
+ * memory. */
+struct sp_live *sp_live_copy(const struct sp_live *live, const char *const *groups,
+			     size_t group_count);
 /* No longer than this: never longer than it was, and not what an administrator gave. Whether its
  * deadline or its silence changed. */
 bool sp_live_shorten(struct sp_live *live, const struct sp_session_span *span);
 void sp_live_free(struct sp_live *live);
-/* These roles, indices of @policy, are what the session has. 0; -ENOMEM, and it has those of before. */
+/* These roles, indices of @policy, are what the session has. 0; -ENOMEM, and it has those of
+ * before. */
 int sp_live_set_roles(struct sp_live *live, const struct sp_policy *policy, const uint32_t *roles,
 		      size_t count);
 
@@ -243,16 +260,19 @@ int sp_device_enrol(struct sp_people *people, const struct sp_enrolment *enrolme
 void sp_device_prove(struct sp_people *people, struct sp_device *device, const char *how);
 /* Out of memory alone: it was never kept. */
 void sp_device_forget(struct sp_people *people, struct sp_device *device);
-/* End its sessions (their record says @why, @by) and forget it. Returns 0; -errno of the database: the
- * sessions have ended, the device is still known. */
+/* End its sessions (their record says @why, @by) and forget it. Returns 0; -errno of the database:
+ * the sessions have ended, the device is still known. */
 int sp_device_remove(struct sp_people *people, struct sp_device *device, const char *why,
 		     const char *by);
-/* The same, with a login-refused record of its own: somebody else has the better claim to its key. */
+/* The same, with a login-refused record of its own: somebody else has the better claim to its
+ * key. */
 int sp_device_lose(struct sp_people *people, struct sp_device *device,
 		   enum sp_refusal_reason reason, const char *message, const char *by);
-/* A role names a key that a person holds: it is a machine's, whoever was there first. @lost: as above. */
+/* A role names a key that a person holds: it is a machine's, whoever was there first. @lost: as
+ * above. */
 void sp_devices_follow_policy(struct sp_people *people, json_t *lost);
-/* May a person hold @key? -EPERM with @refusal: a role of the running policy names it as a machine's. */
+/* May a person hold @key? -EPERM with @refusal: a role of the running policy names it as a
+ * machine's. */
 int sp_device_check_key(const struct sp_people *people, const uint8_t key[32],
 			struct sp_refusal *refusal);
 

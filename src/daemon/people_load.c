@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Coming back: who was signed in, by the database and by the kernel.
  *
- * The plane keeps a birth, a number that is as old as its state. If the database knows that birth, the
- * plane's state is the one it wrote, and a session the plane has ended stays ended, whatever the
- * database says. If the state is newer (a reboot), the database's open sessions are put into it. If the
- * database is newer (lost or damaged), nobody in the plane can be named, so all of them end. */
+ * The plane keeps a birth, a number that is as old as its state. If the database knows that birth,
+ * the plane's state is the one it wrote, and a session the plane has ended stays ended, whatever
+ * the database says. If the state is newer (a reboot), the database's open sessions are put into
+ * it. If the database is newer (lost or damaged), nobody in the plane can be named, so all of them
+ * end. */
 #include <string.h>
 
 #include "base/array.h"
@@ -102,7 +103,8 @@ static int end_known(struct load *load, struct sp_live *live, const char *why)
 static int reconcile(struct load *load, struct sp_live *live)
 {
 	struct sp_people *people = load->people;
-	struct sp_change change = { .kind = SP_CHANGE_RESTORE, .live = live,
+	struct sp_change change = { .kind = SP_CHANGE_RESTORE,
+				    .live = live,
 				    .is_fresh_plane = load->is_fresh_plane };
 
 	if (live->state != SP_LIVE_ENDED) {

@@ -77,9 +77,17 @@ int sp_daemon_load_people(struct sp_daemon *daemon, bool is_new_store)
 	people->host = &daemon->host;
 	people->warnings = &daemon->warnings;
 	people->outside = (struct sp_people_outside){
-		.arg = daemon, .record = record, .over = over, .denied = denied, .check_proof = check_proof,
-		.refused = refused, .is_own_key = is_own_key, .forget_peer = forget_peer,
-		.take_handshakes = take_handshakes, .changed = changed, .passed = passed,
+		.arg = daemon,
+		.record = record,
+		.over = over,
+		.denied = denied,
+		.check_proof = check_proof,
+		.refused = refused,
+		.is_own_key = is_own_key,
+		.forget_peer = forget_peer,
+		.take_handshakes = take_handshakes,
+		.changed = changed,
+		.passed = passed,
 	};
 	r = sp_people_load(people, is_new_store);
 	if (r < 0)

@@ -41,16 +41,18 @@ void sp_portal_open(struct sp_daemon *daemon)
 	if (sp_user_find(name, &user) < 0)
 		sp_warnings_raise(&daemon->warnings, "portal-user",
 				  "there is no user \"%s\" (portal.user), so no portal can open "
-				  "sessions: make the user and restart sallyportd", name);
+				  "sessions: make the user and restart sallyportd",
+				  name);
 	else if (user.uid == 0 || user.uid == geteuid())
 		sp_warnings_raise(&daemon->warnings, "portal-user",
 				  "portal.user \"%s\" is uid %u, which is an administrator here: "
-				  "give the portal a user of its own and restart sallyportd", name,
-				  user.uid);
+				  "give the portal a user of its own and restart sallyportd",
+				  name, user.uid);
 	else if (make_folders(daemon, &user) < 0)
 		sp_warnings_raise(&daemon->warnings, "portal-user",
 				  "the portal's folders below %s cannot be made for its user: see "
-				  "the log", daemon->paths.state_dir);
+				  "the log",
+				  daemon->paths.state_dir);
 	else
 		portal->user = user;
 }

@@ -15,19 +15,20 @@ struct sp_daemon;
 struct sp_portal_seen {
 	struct sp_user user; /* uid SP_UID_NONE: this gateway has none, or its user is not there */
 	const struct sp_client *reporter; /* who reported last; NULL: it has gone, or none came */
-	json_t *report;                   /* {url, fingerprint, providers, pressure, memory_locked} */
-	int64_t since_ns;                 /* UTC: of the reporter's first report */
-	uint64_t heard_ns;                /* boot time of the last report */
-	uint64_t every_s;                 /* so often it reports; 0: only when something changed */
-	uint64_t missed_ns;               /* boot time since when there is no reporter */
+	/* {url, fingerprint, providers, pressure, memory_locked} */
+	json_t *report;
+	int64_t since_ns;   /* UTC: of the reporter's first report */
+	uint64_t heard_ns;  /* boot time of the last report */
+	uint64_t every_s;   /* so often it reports; 0: only when something changed */
+	uint64_t missed_ns; /* boot time since when there is no reporter */
 };
 
 /* Find its user, and see to the folders it keeps its key and certificate in. A user that is not
  * there is a warning: the gateway enforces without a portal. */
 void sp_portal_open(struct sp_daemon *daemon);
 void sp_portal_close(struct sp_daemon *daemon);
-/* What the portal says of itself (taken over), for as long as @client stays. @every_s: it will say so
- * again; 0: only when something changes. */
+/* What the portal says of itself (taken over), for as long as @client stays. @every_s: it will say
+ * so again; 0: only when something changes. */
 void sp_portal_report(struct sp_daemon *daemon, const struct sp_client *client, json_t *report,
 		      uint64_t every_s);
 void sp_portal_gone(struct sp_daemon *daemon, const struct sp_client *client);

@@ -14,16 +14,16 @@
 #include "daemon/tally.h"
 #include "net/addr.h"
 
-/* Records of refused sign-ins, which strangers make: so many at once, then one in so long. A day of nothing
- * else is some 80 MB, less than one file of the log. */
+/* Records of refused sign-ins, which strangers make: so many at once, then one in so long. A day of
+ * nothing else is some 80 MB, less than one file of the log. */
 #define REFUSALS_MAX 1000
 #define REFUSAL_NS SP_SECOND_NS
 #define REFUSALS_OF_ONE_MAX 500
 #define REFUSAL_OF_ONE_NS (10 * SP_SECOND_NS)
-#define TAKE_MAX 512              /* events a round: the loop has other clients */
+#define TAKE_MAX 512 /* events a round: the loop has other clients */
 #define BUSY_NS (1 * SP_MS_NS)
 #define IDLE_NS (32 * SP_MS_NS)
-#define RETRY_NS SP_SECOND_NS     /* after a record that could not be written */
+#define RETRY_NS SP_SECOND_NS /* after a record that could not be written */
 
 /* ---- writing ---- */
 
@@ -46,7 +46,8 @@ static void note_failure(struct sp_daemon *daemon, struct sp_recorder_file *file
 	snprintf(file->error, sizeof(file->error), "%s", sp_err_text(r));
 	sp_warnings_raise(&daemon->warnings, "audit-failed",
 			  "the audit log cannot be written (%s): %s; records wait in the kernel as "
-			  "long as there is room", file->path, sp_err_text(r));
+			  "long as there is room",
+			  file->path, sp_err_text(r));
 }
 
 static void note_success(struct sp_daemon *daemon, struct sp_recorder_file *file)
@@ -63,8 +64,9 @@ static void note_success(struct sp_daemon *daemon, struct sp_recorder_file *file
 int sp_recorder_try(struct sp_daemon *daemon, const struct sp_audit_record *record)
 {
 	struct sp_recorder_file *file =
-		&daemon->recorder.files[sp_audit_event_is_traffic(record->event) ? SP_RECORDER_PACKETS :
-										   SP_RECORDER_PEOPLE];
+		&daemon->recorder
+			 .files[sp_audit_event_is_traffic(record->event) ? SP_RECORDER_PACKETS
+									 : SP_RECORDER_PEOPLE];
 	const char *line = NULL;
 	size_t len = 0;
 	int r = file->log ? sp_audit_log_append(file->log, record, &line, &len) : -EBADF;
@@ -91,8 +93,7 @@ void sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record
 			     record->user ? " of " : "", record->user ? record->user : "");
 }
 
-static void name_session(struct sp_audit_record *record, const struct sp_live *live,
-			 char id[24])
+static void name_session(struct sp_audit_record *record, const struct sp_live *live, char id[24])
 {
 	snprintf(id, 24, "%" PRIu64, live->row.id);
 	record->session = id;
@@ -133,8 +134,8 @@ void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
 	sp_recorder_append(daemon, &record);
 }
 
-/* The address a refusal came from has its share of the records, as all together have; those without one
- * share one. */
+/* The address a refusal came from has its share of the records, as all together have; those without
+ * one share one. */
 static bool may_record_refusal(struct sp_recorder *recorder, const struct sp_audit_record *record)
 {
 	const uint64_t now_ns = sp_clock_boottime_ns();
@@ -230,8 +231,8 @@ static const struct sp_live *find_session(struct sp_daemon *daemon, const struct
 	if (live)
 		return live;
 	if (event->epoch[end]) {
-		if (naming->owned || sp_store_session_of_epoch(daemon->store, event->epoch[end],
-							       &row) < 0)
+		if (naming->owned ||
+		    sp_store_session_of_epoch(daemon->store, event->epoch[end], &row) < 0)
 			return NULL;
 		naming->owned = sp_live_new(&row);
 		return naming->owned;
@@ -279,24 +280,31 @@ static bool is_same_denial(const struct sp_denial *a, const struct sp_denial *b)
 	       !memcmp(&a->destination, &b->destination, sizeof(a->destination));
 }
 
-/* For whom it was refused: the rule's reason reaches them by their own session (ops.c). One that happens again
- * takes no second place. */
-static void keep_denial(struct sp_live *live, const struct sp_event *event, const struct sp_audit_record *record)
+/* For whom it was refused: the rule's reason reaches them by their own session (ops.c). One that
+ * happens again takes no second place. */
+static void keep_denial(struct sp_live *live, const struct sp_event *event,
+			const struct sp_audit_record *record)
 {
 	const struct sp_denial denial = {
-		.time_ns = record->time_ns, .destination = event->daddr, .proto = record->proto,
-		.port = record->dport > 0 ? (uint16_t)record->dport : 0, .rule = event->rule,
+		.time_ns = record->time_ns,
+		.destination = event->daddr,
+		.proto = record->proto,
+		.port = record->dport > 0 ? (uint16_t)record->dport : 0,
+		.rule = event->rule,
 	};
 	size_t at = 0;
 
-	while (at < SP_DENIALS_KEPT - 1 && live->denials[at].time_ns && !is_same_denial(&live->denials[at], &denial))
+	while (at < SP_DENIALS_KEPT - 1 && live->denials[at].time_ns &&
+	       !is_same_denial(&live->denials[at], &denial))
 		at++;
 	memmove(&live->denials[1], &live->denials[0], at * sizeof(denial));
 	live->denials[0] = denial;
 }
 
-/* A denial of a session that is over says how it ended: the kernel knows no more than whether it may go on. */
-static void say_how_it_ended(const struct sp_live *live, struct sp_audit_record *record, char message[64])
+/* A denial of a session that is over says how it ended: the kernel knows no more than whether it
+ * may go on. */
+static void say_how_it_ended(const struct sp_live *live, struct sp_audit_record *record,
+			     char message[64])
 {
 	if (live->state == SP_LIVE_OPEN || !live->row.why || !record->reason ||
 	    (strcmp(record->reason, sp_reason_name(SP_REASON_EXPIRED)) != 0 &&
@@ -306,7 +314,8 @@ static void say_how_it_ended(const struct sp_live *live, struct sp_audit_record 
 	record->message = message;
 }
 
-int sp_recorder_take(struct sp_daemon *daemon, const struct sp_event *event, const struct sp_tally *of)
+int sp_recorder_take(struct sp_daemon *daemon, const struct sp_event *event,
+		     const struct sp_tally *of)
 {
 	__sp_cleanup(naming_done) struct naming naming = { 0 };
 	struct sp_audit_record record;
@@ -314,10 +323,8 @@ int sp_recorder_take(struct sp_daemon *daemon, const struct sp_event *event, con
 	struct sp_live *sender;
 	char message[64];
 
-	sp_audit_record_from_event(event,
-				   sp_clock_boottime_to_utc_ns(event->time_ns,
-							       sp_clock_offset_ns()),
-				   &record);
+	sp_audit_record_from_event(
+		event, sp_clock_boottime_to_utc_ns(event->time_ns, sp_clock_offset_ns()), &record);
 	live = find_session(daemon, event, 0, &naming);
 	sender = live ? sp_live_find(&daemon->people, live->row.id) : NULL;
 	if (sender && !of && record.event == SP_AUDIT_DENY && event->rule != SP_RULE_NONE)
@@ -505,15 +512,17 @@ static void record_start(struct sp_daemon *daemon, const char *message)
 	sp_recorder_append(daemon, &record);
 }
 
-static char *describe_repair(const struct sp_recorder_file *file, const struct sp_audit_log_repair *repair)
+static char *describe_repair(const struct sp_recorder_file *file,
+			     const struct sp_audit_log_repair *repair)
 {
 	char *message = NULL;
 
 	if (repair->was_corrupt)
-		sp_str_format(&message, "the last line of %s was no record: the file is now %s", file->path,
-			      repair->moved_to ? repair->moved_to : "gone");
+		sp_str_format(&message, "the last line of %s was no record: the file is now %s",
+			      file->path, repair->moved_to ? repair->moved_to : "gone");
 	else if (repair->was_torn)
-		sp_str_format(&message, "the last line of %s had no end: its %zu bytes are now in %s",
+		sp_str_format(&message,
+			      "the last line of %s had no end: its %zu bytes are now in %s",
 			      file->path, repair->torn_len,
 			      repair->moved_to ? repair->moved_to : "no file");
 	if (message)
@@ -526,7 +535,8 @@ static void choose_bounds(const struct sp_machine *machine, enum sp_recorder_log
 {
 	const bool is_packets = which == SP_RECORDER_PACKETS;
 
-	options->rotate_bytes = is_packets ? machine->audit_rotate_bytes : machine->audit_people_rotate_bytes;
+	options->rotate_bytes =
+		is_packets ? machine->audit_rotate_bytes : machine->audit_people_rotate_bytes;
 	options->keep = is_packets ? machine->audit_keep : machine->audit_people_keep;
 }
 
@@ -537,7 +547,8 @@ void sp_recorder_set_bounds(struct sp_daemon *daemon)
 
 		choose_bounds(daemon->machine, which, &options);
 		if (daemon->recorder.files[which].log)
-			sp_audit_log_set_bounds(daemon->recorder.files[which].log, options.rotate_bytes, options.keep);
+			sp_audit_log_set_bounds(daemon->recorder.files[which].log,
+						options.rotate_bytes, options.keep);
 	}
 }
 
@@ -546,7 +557,8 @@ static int open_log(struct sp_daemon *daemon, enum sp_recorder_log which, char *
 {
 	struct sp_recorder_file *file = &daemon->recorder.files[which];
 	struct sp_audit_log_options options = {
-		.path = which == SP_RECORDER_PACKETS ? daemon->paths.packets_log : daemon->paths.audit_log,
+		.path = which == SP_RECORDER_PACKETS ? daemon->paths.packets_log
+						     : daemon->paths.audit_log,
 		.gateway = daemon->gateway_name,
 	};
 	struct sp_audit_log_repair repair = { 0 };
@@ -579,7 +591,8 @@ void sp_recorder_open(struct sp_daemon *daemon)
 		crypto_shorthash_keygen(recorder->refusal_key);
 	}
 	for (int which = 0; which < SP_RECORDER_FILES; which++)
-		is_new[which] = !recorder->files[which].log && open_log(daemon, which, &messages[which]) == 0;
+		is_new[which] = !recorder->files[which].log &&
+				open_log(daemon, which, &messages[which]) == 0;
 	for (int which = 0; which < SP_RECORDER_FILES; which++) {
 		if (is_new[which] && (messages[which] || which == SP_RECORDER_PEOPLE))
 			record_start(daemon, messages[which]);

@@ -22,32 +22,35 @@ enum sp_recorder_log { SP_RECORDER_PEOPLE, SP_RECORDER_PACKETS, SP_RECORDER_FILE
 struct sp_recorder_file {
 	struct sp_audit_log *log; /* NULL: it cannot be written; status says so */
 	const char *path;
-	char error[128];          /* of the last append that failed */
-	uint64_t lost;            /* rotated away too young, not yet recorded */
-	uint64_t told_ns;         /* CLOCK_BOOTTIME, when such a record was last written; 0: never */
-	uint64_t noted_seq, noted_ns; /* of packets: where and when (CLOCK_BOOTTIME) audit.jsonl noted it to stand, */
+	char error[128]; /* of the last append that failed */
+	uint64_t lost;   /* rotated away too young, not yet recorded */
+	/* CLOCK_BOOTTIME, when such a record was last written; 0: never */
+	uint64_t told_ns;
+	/* of packets: where and when (CLOCK_BOOTTIME) audit.jsonl noted it to stand, */
+	uint64_t noted_seq, noted_ns;
 	unsigned int noted_rotations; /* and how often it had been rotated */
-	int64_t short_since_ns;   /* since when it reaches back too little; 0: it does not */
+	int64_t short_since_ns;       /* since when it reaches back too little; 0: it does not */
 };
 
 #define SP_REFUSAL_ADDRESSES 256
 
 struct sp_recorder {
-	const char *words; /* why, as whoever asked for what is being done said it; NULL: they did not */
+	/* why, as whoever asked for what is being done said it; NULL: they did not */
+	const char *words;
 	struct sp_recorder_file files[SP_RECORDER_FILES];
-	struct sp_timer take_timer;   /* the ring wakes nobody: it is looked at */
+	struct sp_timer take_timer; /* the ring wakes nobody: it is looked at */
 	struct sp_timer second_timer;
-	uint64_t pause_ns;            /* until the next look */
+	uint64_t pause_ns; /* until the next look */
 	struct sp_follower *followers;
-	uint64_t known_revision;      /* the last one an event named, and its generation */
+	uint64_t known_revision; /* the last one an event named, and its generation */
 	char known_generation[13];
-	struct sp_bucket refusals;    /* records of refused sign-ins, of all and by what their */
+	struct sp_bucket refusals; /* records of refused sign-ins, of all and by what their */
 	struct sp_bucket refusals_of[SP_REFUSAL_ADDRESSES]; /* address hashes to */
 	unsigned char refusal_key[16];
-	uint64_t more_refusals;       /* beyond: counted, not yet recorded */
-	uint64_t sampled;             /* events without a record, as last looked at */
+	uint64_t more_refusals;                /* beyond: counted, not yet recorded */
+	uint64_t sampled;                      /* events without a record, as last looked at */
 	uint32_t tally[SP_TALLY_REGION_COUNT]; /* where to go on telling of them */
-	bool is_behind;               /* some are still to be told of */
+	bool is_behind;                        /* some are still to be told of */
 };
 
 struct sp_follower {
@@ -72,15 +75,16 @@ void sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record
 void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
 			 const struct sp_live *live, const char *why, const char *by,
 			 const struct sp_addr *from);
-/* So many denials at @hook for @reason: one record, `aggregated`. @message: NULL, or what there is to say.
- * Returns 0; -errno: it is not written, try again. */
+/* So many denials at @hook for @reason: one record, `aggregated`. @message: NULL, or what there is
+ * to say. Returns 0; -errno: it is not written, try again. */
 int sp_recorder_denials(struct sp_daemon *daemon, enum sp_hook hook, enum sp_reason reason,
 			const struct sp_counter *counter, const char *message);
 /* An event of the kernel. @of: NULL, or whose events it stands for that got no record of their own.
  * Returns 0; -errno: it is not written, try again. */
-int sp_recorder_take(struct sp_daemon *daemon, const struct sp_event *event, const struct sp_tally *of);
-/* A sign-in that was refused. Beyond 500 of one address (IPv6: /64) and one every ten seconds, or 1000 of all
- * and one a second, they become one record a second with their number. */
+int sp_recorder_take(struct sp_daemon *daemon, const struct sp_event *event,
+		     const struct sp_tally *of);
+/* A sign-in that was refused. Beyond 500 of one address (IPv6: /64) and one every ten seconds, or
+ * 1000 of all and one a second, they become one record a second with their number. */
 void sp_recorder_refusal(struct sp_daemon *daemon, struct sp_audit_record *record);
 /* A session's peer now sends from @endpoint, after @moves of them. */
 void sp_recorder_roam(struct sp_daemon *daemon, const struct sp_live *live,

@@ -34,10 +34,9 @@ int sp_refuse_login(struct sp_refusal *refusal, int r, enum sp_refusal_reason re
 }
 
 /* The table's own words; the functions of src/identity would bring a JOSE library along. */
-static const char *const words[] = {
-	[SP_REFUSAL_NONE] = "",
+static const char *const words[] = { [SP_REFUSAL_NONE] = "",
 #define X(name, reason, status, code, text) [SP_REFUSAL_##name] = reason,
-	SP_REFUSALS(X)
+				     SP_REFUSALS(X)
 #undef X
 };
 

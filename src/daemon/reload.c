@@ -23,7 +23,8 @@ static void say_faults(const struct sp_diagnostics *diagnostics, char *ret_fault
 	}
 }
 
-int sp_reload_read(const struct sp_paths *paths, struct sp_machine **ret_machine, char *ret_fault, size_t size)
+int sp_reload_read(const struct sp_paths *paths, struct sp_machine **ret_machine, char *ret_fault,
+		   size_t size)
 {
 	struct sp_diagnostics diagnostics = { 0 };
 	__sp_free char *text = NULL;
@@ -33,7 +34,8 @@ int sp_reload_read(const struct sp_paths *paths, struct sp_machine **ret_machine
 	if (r < 0) {
 		sp_log_error("cannot read %s: %s", paths->machine_file, sp_err_text(r));
 		if (ret_fault)
-			snprintf(ret_fault, size, "cannot read %s: %s", paths->machine_file, sp_err_text(r));
+			snprintf(ret_fault, size, "cannot read %s: %s", paths->machine_file,
+				 sp_err_text(r));
 		return r == -EINVAL ? -EISDIR : r;
 	}
 	r = sp_machine_load(paths->machine_file, text, len, ret_machine, &diagnostics);
@@ -80,12 +82,14 @@ static bool is_portal_behind(const struct sp_machine *is, const struct sp_machin
 	return is->portal_port != wanted->portal_port ||
 	       sp_addr_compare(&is->portal_listen, &wanted->portal_listen) != 0 ||
 	       !same_text(is->portal_url, wanted->portal_url) ||
-	       !same_text(is->portal_cert, wanted->portal_cert) || !same_text(is->portal_key, wanted->portal_key);
+	       !same_text(is->portal_cert, wanted->portal_cert) ||
+	       !same_text(is->portal_key, wanted->portal_key);
 }
 
 /* ---- taking ---- */
 
-/* The machine around us as daemon->machine now has it: what it lists meets the second lock before it has programs. */
+/* The machine around us as daemon->machine now has it: what it lists meets the second lock before
+ * it has programs. */
 static int follow(struct sp_daemon *daemon, struct sp_reload *outcome)
 {
 	struct sp_plane_error error = { 0 };
@@ -106,8 +110,9 @@ static int follow(struct sp_daemon *daemon, struct sp_reload *outcome)
 	r = sp_apply_restage_now(daemon, "sallyport.yaml was read again");
 	outcome->is_judged_anew = r == 0;
 	if (r < 0)
-		snprintf(outcome->fault, sizeof(outcome->fault), "the policy that runs cannot be put in force with "
-			 "it (%s): see the log", sp_err_text(r));
+		snprintf(outcome->fault, sizeof(outcome->fault),
+			 "the policy that runs cannot be put in force with it (%s): see the log",
+			 sp_err_text(r));
 	return r;
 }
 
@@ -141,7 +146,8 @@ static int try(struct sp_daemon *daemon, struct sp_reload *outcome)
 	int r;
 
 	if (daemon->apply) {
-		snprintf(outcome->fault, sizeof(outcome->fault), "an apply is under way; try again");
+		snprintf(outcome->fault, sizeof(outcome->fault),
+			 "an apply is under way; try again");
 		return -EBUSY;
 	}
 	r = sp_reload_read(&daemon->paths, &machine, outcome->fault, sizeof(outcome->fault));
@@ -150,8 +156,10 @@ static int try(struct sp_daemon *daemon, struct sp_reload *outcome)
 	fixed = find_fixed(daemon->machine, machine);
 	if (fixed) {
 		sp_machine_free(machine);
-		snprintf(outcome->fault, sizeof(outcome->fault), "%s differs, and that is taken at a start alone: start "
-			 "sallyportd again (nothing that runs ends)", fixed);
+		snprintf(outcome->fault, sizeof(outcome->fault),
+			 "%s differs, and that is taken at a start alone: start sallyportd again "
+			 "(nothing that runs ends)",
+			 fixed);
 		return -EOPNOTSUPP;
 	}
 	outcome->is_portal_behind = is_portal_behind(daemon->machine, machine);
@@ -165,12 +173,15 @@ int sp_reload(struct sp_daemon *daemon, const char *by, struct sp_reload *ret_ou
 	*ret_outcome = (struct sp_reload){ 0 };
 	r = try(daemon, ret_outcome);
 	if (r < 0) {
-		sp_warnings_raise(&daemon->warnings, "machine-file", "sallyport.yaml was read again (%.40s) and not "
-				  "taken: %.170s", by, ret_outcome->fault);
+		sp_warnings_raise(&daemon->warnings, "machine-file",
+				  "sallyport.yaml was read again (%.40s) and not taken: %.170s", by,
+				  ret_outcome->fault);
 		return r;
 	}
 	sp_warnings_clear(&daemon->warnings, "machine-file");
 	sp_log_note("%s was read again (%s)%s", daemon->paths.machine_file, by,
-		    ret_outcome->is_portal_behind ? "; sallyport-portal takes its part when it starts again" : "");
+		    ret_outcome->is_portal_behind
+			    ? "; sallyport-portal takes its part when it starts again"
+			    : "");
 	return 0;
 }

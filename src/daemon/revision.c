@@ -108,8 +108,8 @@ int sp_revisions_add_session(struct sp_revisions *revisions, const struct sp_liv
 	struct sp_standings standings = { 0 };
 	struct sp_revision *running = revisions->running, *staged = revisions->staged;
 	int r = running ? add_session(running, sp_plane_running(revisions->plane), live,
-				      &standings.in[standings.count++]) :
-			  -ENOENT;
+				      &standings.in[standings.count++])
+			: -ENOENT;
 
 	if (r == 0 && staged)
 		r = add_session(staged, staged->loaded, live, &standings.in[standings.count++]);
@@ -162,7 +162,8 @@ static int stage_people(struct sp_revisions *revisions, struct sp_revision *revi
 }
 
 int sp_revisions_stage(struct sp_revisions *revisions, struct sp_revision *revision,
-		       const struct sp_people *people, const struct sp_host *host, struct sp_plane_error *error)
+		       const struct sp_people *people, const struct sp_host *host,
+		       struct sp_plane_error *error)
 {
 	int r;
 
@@ -170,7 +171,8 @@ int sp_revisions_stage(struct sp_revisions *revisions, struct sp_revision *revis
 	r = stage_people(revisions, revision, people);
 	if (r == 0)
 		r = sp_plane_stage_tables(revisions->plane, revision->tables, revision->number,
-					  host->hooked, host->hooked_count, &revision->loaded, error);
+					  host->hooked, host->hooked_count, &revision->loaded,
+					  error);
 	if (r == 0)
 		revisions->staged = revision;
 	return r;

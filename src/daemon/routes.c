@@ -87,11 +87,13 @@ static bool is_private(const struct sp_addr *addr)
 
 	if (!sp_addr_is_v4(addr))
 		return (b[0] & 0xfe) == 0xfc;
-	return b[12] == 10 || (b[12] == 172 && (b[13] & 0xf0) == 16) || (b[12] == 192 && b[13] == 168) ||
-	       (b[12] == 100 && (b[13] & 0xc0) == 64) || (b[12] == 169 && b[13] == 254);
+	return b[12] == 10 || (b[12] == 172 && (b[13] & 0xf0) == 16) ||
+	       (b[12] == 192 && b[13] == 168) || (b[12] == 100 && (b[13] & 0xc0) == 64) ||
+	       (b[12] == 169 && b[13] == 254);
 }
 
-/* *@ret_is_known, by family: no name stands for the tunnel's own end but one of an address we have. */
+/* *@ret_is_known, by family: no name stands for the tunnel's own end but one of an address we
+ * have. */
 static int find_outer(const struct sp_people *people, struct outer *outer, bool ret_is_known[2])
 {
 	const struct sp_machine *machine = *people->machine;
@@ -110,7 +112,8 @@ static int find_outer(const struct sp_people *people, struct outer *outer, bool 
 		r = push_outer(outer, &address->addr);
 		ret_is_known[!address->is_v4] |= !is_private(&address->addr);
 	}
-	if (r == 0 && machine->portal_url && parse_host(machine->portal_url + strlen("https://"), &addr) &&
+	if (r == 0 && machine->portal_url &&
+	    parse_host(machine->portal_url + strlen("https://"), &addr) &&
 	    !is_inner(people->host, &addr))
 		r = push_outer(outer, &addr);
 	return r;
@@ -124,7 +127,8 @@ static json_t *write_list(const struct sp_reach *reach)
 	__sp_json json_t *list = json_array();
 
 	for (size_t i = 0; list && i < reach->count; i++)
-		if (json_array_append_new(list, json_string(sp_prefix_format(&reach->items[i], text))) < 0)
+		if (json_array_append_new(
+			    list, json_string(sp_prefix_format(&reach->items[i], text))) < 0)
 			return NULL;
 	return SP_TAKE_PTR(list);
 }
@@ -134,7 +138,8 @@ static int fill_entry(struct sp_people *people, struct sp_routes_entry *entry)
 	__sp_cleanup(sp_reach_done) struct sp_reach reach = { 0 };
 	__sp_cleanup(outer_done) struct outer outer = { 0 };
 	struct sp_reach_scope scope = {
-		.policy = people->revisions->running->policy, .machine = *people->machine,
+		.policy = people->revisions->running->policy,
+		.machine = *people->machine,
 		.has_family = { entry->has_family[0], entry->has_family[1] },
 	};
 	int r = find_outer(people, &outer, scope.is_outer_known);
@@ -154,10 +159,12 @@ static int fill_entry(struct sp_people *people, struct sp_routes_entry *entry)
 	return entry->list ? 0 : -ENOMEM;
 }
 
-static struct sp_routes_entry *find_entry(struct sp_routes *routes, const struct sp_routes_entry *wanted)
+static struct sp_routes_entry *find_entry(struct sp_routes *routes,
+					  const struct sp_routes_entry *wanted)
 {
 	for (size_t i = 0; i < routes->count; i++)
-		if (!memcmp(routes->entries[i].has_family, wanted->has_family, sizeof(wanted->has_family)) &&
+		if (!memcmp(routes->entries[i].has_family, wanted->has_family,
+			    sizeof(wanted->has_family)) &&
 		    sp_reach_rules_equal(&routes->entries[i].rules, &wanted->rules))
 			return &routes->entries[i];
 	return NULL;
@@ -242,7 +249,8 @@ static int find_identity(const struct sp_people *people, const struct sp_device 
 {
 	const struct sp_policy *policy = people->revisions->running->policy;
 	const struct sp_live *live = sp_live_of_device(people, device->public_key);
-	struct sp_identity identity = { .user = device->idp ? device->user : NULL, .idp = device->idp };
+	struct sp_identity identity = { .user = device->idp ? device->user : NULL,
+					.idp = device->idp };
 	int r;
 
 	if (live)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What goes into people's tunnels (policy/reach.h), by the running revision: made once for all whom the same
- * rules let through, and kept as long as the revision runs. */
+/* What goes into people's tunnels (policy/reach.h), by the running revision: made once for all whom
+ * the same rules let through, and kept as long as the revision runs. */
 #ifndef SALLYPORT_DAEMON_ROUTES_H
 #define SALLYPORT_DAEMON_ROUTES_H
 
@@ -29,10 +29,12 @@ void sp_routes_done(struct sp_routes *routes);
 
 /* Of somebody who signs in, before they have a device. Returns 0; -E2BIG more than a tunnel carries
  * (*@ret_count says how many); -ENOMEM. */
-int sp_routes_check(struct sp_people *people, const struct sp_identity *identity, size_t *ret_count);
+int sp_routes_check(struct sp_people *people, const struct sp_identity *identity,
+		    size_t *ret_count);
 
 /* Of a device: by the session it has, else by every role its person could have.
  * *@ret_list: a JSON list of texts, to be given up. Returns as _check. */
-int sp_routes_of_device(struct sp_people *people, const struct sp_device *device, json_t **ret_list);
+int sp_routes_of_device(struct sp_people *people, const struct sp_device *device,
+			json_t **ret_list);
 
 #endif

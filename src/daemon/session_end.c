@@ -12,10 +12,11 @@
 #include "plane/plane.h"
 
 /* A limit that comes nearer is taken from the person, so the kernel knows of it first. */
-static int move_end(struct sp_people *people, struct sp_live *live, const struct sp_session_row *row,
-		    struct sp_change *change)
+static int move_end(struct sp_people *people, struct sp_live *live,
+		    const struct sp_session_row *row, struct sp_change *change)
 {
-	const bool is_nearer = row->expires_ns && (!live->row.expires_ns || row->expires_ns < live->row.expires_ns);
+	const bool is_nearer = row->expires_ns &&
+			       (!live->row.expires_ns || row->expires_ns < live->row.expires_ns);
 
 	change->kind = is_nearer ? SP_CHANGE_SHORTEN : SP_CHANGE_EXTEND;
 	change->live = live;
@@ -23,8 +24,8 @@ static int move_end(struct sp_people *people, struct sp_live *live, const struct
 	return sp_people_change(people, change);
 }
 
-int sp_session_extend(struct sp_people *people, struct sp_live *live, int64_t max_s,
-		      const char *by, const struct sp_addr *from)
+int sp_session_extend(struct sp_people *people, struct sp_live *live, int64_t max_s, const char *by,
+		      const struct sp_addr *from)
 {
 	struct sp_session_row row = live->row; /* borrows its texts */
 	char *former = live->row.ending;
@@ -38,7 +39,8 @@ int sp_session_extend(struct sp_people *people, struct sp_live *live, int64_t ma
 		r = sp_live_identity(live, people->revisions->running->policy, &identity, &roles);
 		if (r < 0)
 			return r;
-		span = sp_policy_session_span(people->revisions->running->policy, roles, identity.role_count);
+		span = sp_policy_session_span(people->revisions->running->policy, roles,
+					      identity.role_count);
 	} else if (max_s == SP_BY_ROLES) {
 		return -ENOENT;
 	}
@@ -58,9 +60,9 @@ int sp_session_extend(struct sp_people *people, struct sp_live *live, int64_t ma
 
 /* What the portal may end a session early for. */
 static const char *const endings[] = {
-	"unconfirmed",   /* the provider answers, and what it says does not confirm the groups */
-	"refresh-lost",  /* it takes the refresh token no more, and an answer with a new one may have been lost */
-	"other-subject", /* it answered for somebody else */
+	"unconfirmed", /* the provider answers, and what it says does not confirm the groups */
+	/* it takes the refresh token no more, and an answer with a new one may have been lost */
+	"refresh-lost", "other-subject", /* it answered for somebody else */
 };
 
 bool sp_session_is_ending(const char *why)
@@ -73,10 +75,12 @@ bool sp_session_is_ending(const char *why)
 
 bool sp_session_parks(const char *why)
 {
-	return why && (!strcmp(why, "expired") || !strcmp(why, "idle") || sp_session_is_ending(why));
+	return why &&
+	       (!strcmp(why, "expired") || !strcmp(why, "idle") || sp_session_is_ending(why));
 }
 
-int sp_session_end_early(struct sp_people *people, struct sp_live *live, int64_t within_s, const char *why)
+int sp_session_end_early(struct sp_people *people, struct sp_live *live, int64_t within_s,
+			 const char *why)
 {
 	const int64_t end_ns = sp_clock_realtime_ns() + within_s * SP_NS_PER_S;
 	struct sp_session_row row = live->row; /* borrows its texts */
@@ -113,14 +117,16 @@ int sp_session_end_in_time(struct sp_people *people, struct sp_live *live)
 	return r;
 }
 
-/* The kernel notes who passes from a second after the last time on. A clock that was set since makes the two differ:
- * such a session ends in its time. */
+/* The kernel notes who passes from a second after the last time on. A clock that was set since
+ * makes the two differ: such a session ends in its time. */
 void sp_session_await(struct sp_live *live)
 {
 	const struct sp_session_row *row = &live->row;
-	const uint64_t opened_ns = sp_clock_utc_to_boottime_ns(row->opened_ns, sp_clock_offset_ns());
+	const uint64_t opened_ns =
+		sp_clock_utc_to_boottime_ns(row->opened_ns, sp_clock_offset_ns());
 
-	if (row->idp && !row->has_own_max && !row->has_own_idle && live->last_seen_ns < opened_ns + SP_SECOND_NS &&
+	if (row->idp && !row->has_own_max && !row->has_own_idle &&
+	    live->last_seen_ns < opened_ns + SP_SECOND_NS &&
 	    opened_ns < live->last_seen_ns + SP_SECOND_NS)
 		live->awaited_ns = live->last_seen_ns;
 }

@@ -68,7 +68,9 @@ static int find_device(struct sp_people *people, const struct sp_sign_in *sign_i
 	const struct sp_enrolment enrolment = {
 		.public_key = sign_in->public_key,
 		.name = sign_in->device_name ? sign_in->device_name : "device",
-		.user = sign_in->user, .idp = sign_in->idp, .subject = sign_in->subject,
+		.user = sign_in->user,
+		.idp = sign_in->idp,
+		.subject = sign_in->subject,
 		.is_proven = sign_in->proof != NULL,
 	};
 	struct sp_device *device;
@@ -97,9 +99,8 @@ static int fill_row(struct sp_people *people, const struct sp_sign_in *sign_in,
 	row->idp = sign_in->idp ? strdup(sign_in->idp) : NULL;
 	row->subject = sign_in->subject ? strdup(sign_in->subject) : NULL;
 	row->refresh = sign_in->refresh ? strdup(sign_in->refresh) : NULL;
-	if (!row->user || !row->device ||
-	    (sign_in->idp && !row->idp) || (sign_in->subject && !row->subject) ||
-	    (sign_in->refresh && !row->refresh))
+	if (!row->user || !row->device || (sign_in->idp && !row->idp) ||
+	    (sign_in->subject && !row->subject) || (sign_in->refresh && !row->refresh))
 		return -ENOMEM;
 	memcpy(row->public_key, device->public_key, 32);
 	memcpy(row->addresses, device->addresses, sizeof(row->addresses));
@@ -143,7 +144,8 @@ static int find_grant(struct sp_people *people, const char *idp, const char *con
 				      &ret_grant->count);
 
 	if (r == 0)
-		ret_grant->span = sp_policy_session_span(policy, ret_grant->roles, ret_grant->count);
+		ret_grant->span =
+			sp_policy_session_span(policy, ret_grant->roles, ret_grant->count);
 	return r;
 }
 
@@ -181,9 +183,10 @@ static int refuse_kernel(struct sp_refusal *refusal, int r)
 
 static int refuse_change(struct sp_refusal *refusal, const struct sp_change *change, int r)
 {
-	return change->place == SP_CHANGE_IN_DATABASE ?
-		       sp_refuse(refusal, r, "failed", 1, "keeping the session: %s", sp_err_text(r)) :
-		       refuse_kernel(refusal, r);
+	return change->place == SP_CHANGE_IN_DATABASE
+		       ? sp_refuse(refusal, r, "failed", 1, "keeping the session: %s",
+				   sp_err_text(r))
+		       : refuse_kernel(refusal, r);
 }
 
 static int refuse_slots(struct sp_refusal *refusal)
@@ -198,7 +201,9 @@ static int open_with(struct sp_people *people, const struct sp_sign_in *sign_in,
 {
 	__sp_cleanup(sp_live_freep) struct sp_live *live = NULL;
 	__sp_cleanup(sp_session_row_done) struct sp_session_row row = { 0 };
-	struct sp_change change = { .kind = SP_CHANGE_OPEN, .by = sign_in->by, .from = sign_in->from,
+	struct sp_change change = { .kind = SP_CHANGE_OPEN,
+				    .by = sign_in->by,
+				    .from = sign_in->from,
 				    .former_why = "replaced" };
 	int r = fill_row(people, sign_in, device, &row);
 
@@ -209,12 +214,14 @@ static int open_with(struct sp_people *people, const struct sp_sign_in *sign_in,
 	if (r == 0 && !(live = sp_live_make(&row, sign_in->groups, sign_in->group_count)))
 		r = -ENOMEM;
 	if (r == 0)
-		r = sp_live_set_roles(live, people->revisions->running->policy, grant->roles, grant->count);
+		r = sp_live_set_roles(live, people->revisions->running->policy, grant->roles,
+				      grant->count);
 	if (r < 0)
 		return sp_refuse(refusal, r, "failed", 1, "making the session: %s", sp_err_text(r));
 	set_lengths(&live->row, sign_in, &grant->span);
 	change.live = live;
-	change.last_seen_ns = sp_clock_utc_to_boottime_ns(live->row.opened_ns, sp_clock_offset_ns());
+	change.last_seen_ns =
+		sp_clock_utc_to_boottime_ns(live->row.opened_ns, sp_clock_offset_ns());
 	r = sp_people_change(people, &change);
 	if (r == 0)
 		sp_session_await(live);
@@ -241,7 +248,8 @@ static void take_proven_key(struct sp_people *people, const struct sp_sign_in *s
 
 /* A new device and its first session are kept in one transaction: both or neither. */
 static int open_on_device(struct sp_people *people, const struct sp_sign_in *sign_in,
-			  const struct grant *grant, struct sp_live **ret_live, struct sp_refusal *refusal)
+			  const struct grant *grant, struct sp_live **ret_live,
+			  struct sp_refusal *refusal)
 {
 	const size_t device_count = people->device_count;
 	struct sp_device *device = NULL;
@@ -268,17 +276,20 @@ static int check_routes(struct sp_people *people, const struct sp_sign_in *sign_
 {
 	const struct sp_identity identity = { .user = sign_in->idp ? sign_in->user : NULL,
 					      .idp = sign_in->idp,
-					      .roles = grant->roles, .role_count = grant->count };
+					      .roles = grant->roles,
+					      .role_count = grant->count };
 	size_t count = 0;
 	int r = sp_routes_check(people, &identity, &count);
 
 	if (r == -E2BIG)
-		return sp_refuse_login(refusal, r, SP_REFUSAL_TOO_MANY_ROUTES,
-				       "the roles of %s reach %zu prefixes, and a tunnel carries at most %u: "
-				       "gather them under shorter ones, or set vpn.routes in sallyport.yaml",
-				       sign_in->user, count, SP_ROUTES_MAX);
-	return r < 0 ? sp_refuse(refusal, r, "failed", 1, "listing what they reach: %s", sp_err_text(r)) :
-		       0;
+		return sp_refuse_login(
+			refusal, r, SP_REFUSAL_TOO_MANY_ROUTES,
+			"the roles of %s reach %zu prefixes, and a tunnel carries at most %u: "
+			"gather them under shorter ones, or set vpn.routes in sallyport.yaml",
+			sign_in->user, count, SP_ROUTES_MAX);
+	return r < 0 ? sp_refuse(refusal, r, "failed", 1, "listing what they reach: %s",
+				 sp_err_text(r))
+		     : 0;
 }
 
 int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
@@ -299,8 +310,8 @@ int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
 	r = find_grant(people, sign_in->idp, sign_in->groups, sign_in->group_count,
 		       sign_in->public_key, &grant);
 	if (r < 0)
-		return sp_refuse(refusal, r, "failed", 1, "finding the roles of %s: %s", sign_in->user,
-				 sp_err_text(r));
+		return sp_refuse(refusal, r, "failed", 1, "finding the roles of %s: %s",
+				 sign_in->user, sp_err_text(r));
 	if (!grant.count && sign_in->public_key)
 		return refuse_login(people, sign_in,
 				    refuse_roleless(refusal, sign_in->user, sign_in->idp), refusal);
@@ -331,7 +342,10 @@ static int take_over(struct sp_people *people, struct sp_live *live, struct sp_l
 		     const struct sp_news *news, struct sp_refusal *refusal)
 {
 	struct sp_plane_session former = { .last_seen_ns = sp_clock_boottime_ns() };
-	struct sp_change change = { .kind = SP_CHANGE_OPEN, .live = next, .why = "groups-changed", .by = news->by,
+	struct sp_change change = { .kind = SP_CHANGE_OPEN,
+				    .live = next,
+				    .why = "groups-changed",
+				    .by = news->by,
 				    .former_why = "groups-changed" };
 	int r = find_slot(people, &next->row.slot);
 
@@ -363,9 +377,9 @@ static int end_for(struct sp_people *people, struct sp_live *live, const char *w
 
 static struct sp_live *copy_with(const struct sp_live *live, const struct sp_news *news)
 {
-	__sp_cleanup(sp_live_freep) struct sp_live *next = sp_live_copy(
-		live, news->groups ? news->groups : (const char *const *)live->groups,
-		news->groups ? news->group_count : live->group_count);
+	__sp_cleanup(sp_live_freep) struct sp_live *next =
+		sp_live_copy(live, news->groups ? news->groups : (const char *const *)live->groups,
+			     news->groups ? news->group_count : live->group_count);
 
 	if (next && news->refresh) {
 		free(next->row.refresh);
@@ -386,14 +400,16 @@ int sp_session_update(struct sp_people *people, struct sp_live *live, const stru
 	if (!people->revisions->running)
 		return sp_refuse(refusal, -ENOENT, "no-policy", 1, "no policy is in force");
 	next = copy_with(live, news);
-	r = next ? find_grant(people, next->row.idp, (const char *const *)next->groups, next->group_count,
-			      next->row.public_key, &grant) : -ENOMEM;
+	r = next ? find_grant(people, next->row.idp, (const char *const *)next->groups,
+			      next->group_count, next->row.public_key, &grant)
+		 : -ENOMEM;
 	if (r == 0 && !grant.count) {
 		refuse_roleless(refusal, live->row.user, live->row.idp);
 		return end_for(people, live, "no-role", news->by, -EACCES);
 	}
 	if (r == 0)
-		r = sp_live_set_roles(next, people->revisions->running->policy, grant.roles, grant.count);
+		r = sp_live_set_roles(next, people->revisions->running->policy, grant.roles,
+				      grant.count);
 	if (r == 0 && !strcmp(next->row.roles, live->row.roles)) {
 		struct sp_change change = { .kind = SP_CHANGE_GROUPS, .live = live, .next = next };
 
@@ -422,7 +438,8 @@ int sp_session_update(struct sp_people *people, struct sp_live *live, const stru
 static int open_machine(struct sp_people *people, const struct sp_device *device)
 {
 	const struct sp_sign_in sign_in = { .public_key = device->public_key,
-					    .device_name = device->name, .user = device->user };
+					    .device_name = device->name,
+					    .user = device->user };
 	__sp_free uint32_t *roles = NULL;
 	struct sp_refusal refusal;
 	struct sp_live *live;
@@ -430,8 +447,9 @@ static int open_machine(struct sp_people *people, const struct sp_device *device
 	int r;
 
 	if (sp_live_of_device(people, device->public_key) ||
-	    sp_policy_match_roles(people->revisions->running->policy, NULL, NULL, 0, device->public_key,
-				  &roles, &count) < 0 || !count)
+	    sp_policy_match_roles(people->revisions->running->policy, NULL, NULL, 0,
+				  device->public_key, &roles, &count) < 0 ||
+	    !count)
 		return 0;
 	r = sp_session_open(people, &sign_in, &live, &refusal);
 	if (r < 0)

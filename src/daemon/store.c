@@ -16,51 +16,44 @@
 /* By the version each makes out of the one before it; a new database goes through all of them. What
  * stands here is never changed: a database of that version may lie somewhere. */
 static const char *const SCHEMAS[] = {
-	[1] =
-		"CREATE TABLE mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-		"CREATE TABLE rule(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-		"CREATE TABLE generation(id BLOB PRIMARY KEY, path TEXT NOT NULL, text BLOB NOT NULL);"
-		"CREATE TABLE revision(number INTEGER PRIMARY KEY, generation BLOB NOT NULL REFERENCES generation,"
-		" time_ns INTEGER NOT NULL, who TEXT NOT NULL, rules INTEGER NOT NULL,"
-		" switched INTEGER NOT NULL, confirmed INTEGER NOT NULL, is_apply INTEGER NOT NULL);"
-		"CREATE TABLE device(public_key BLOB PRIMARY KEY, preshared_key BLOB NOT NULL, name TEXT NOT NULL,"
-		" user TEXT NOT NULL, idp TEXT, subject TEXT, addr4 BLOB UNIQUE, addr6 BLOB UNIQUE,"
-		" added_ns INTEGER NOT NULL, UNIQUE(idp, subject, name));"
-		"CREATE TABLE held(addr BLOB PRIMARY KEY, until_ns INTEGER NOT NULL, idp TEXT, subject TEXT)"
-		" WITHOUT ROWID;"
-		"CREATE TABLE session(id INTEGER PRIMARY KEY AUTOINCREMENT, slot INTEGER NOT NULL,"
-		" epoch INTEGER NOT NULL UNIQUE, idp TEXT, subject TEXT, user TEXT NOT NULL, groups TEXT NOT NULL,"
-		" roles TEXT NOT NULL, public_key BLOB NOT NULL, device TEXT NOT NULL, addr4 BLOB, addr6 BLOB,"
-		" opened_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL, idle_s INTEGER NOT NULL,"
-		" closed_ns INTEGER NOT NULL DEFAULT 0, why TEXT);"
-		"CREATE INDEX session_closed ON session(closed_ns);"
-		"PRAGMA user_version = 1;",
+	[1] = "CREATE TABLE mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT "
+	      "ROWID;CREATE TABLE rule(number INTEGER PRIMARY KEY, name TEXT NOT NULL "
+	      "UNIQUE);CREATE TABLE generation(id BLOB PRIMARY KEY, path TEXT NOT NULL, text BLOB "
+	      "NOT NULL);CREATE TABLE revision(number INTEGER PRIMARY KEY, generation BLOB NOT "
+	      "NULL REFERENCES generation, time_ns INTEGER NOT NULL, who TEXT NOT NULL, rules "
+	      "INTEGER NOT NULL, switched INTEGER NOT NULL, confirmed INTEGER NOT NULL, is_apply "
+	      "INTEGER NOT NULL);CREATE TABLE device(public_key BLOB PRIMARY KEY, preshared_key "
+	      "BLOB NOT NULL, name TEXT NOT NULL, user TEXT NOT NULL, idp TEXT, subject TEXT, "
+	      "addr4 BLOB UNIQUE, addr6 BLOB UNIQUE, added_ns INTEGER NOT NULL, UNIQUE(idp, "
+	      "subject, name));CREATE TABLE held(addr BLOB PRIMARY KEY, until_ns INTEGER NOT NULL, "
+	      "idp TEXT, subject TEXT) WITHOUT ROWID;CREATE TABLE session(id INTEGER PRIMARY KEY "
+	      "AUTOINCREMENT, slot INTEGER NOT NULL, epoch INTEGER NOT NULL UNIQUE, idp TEXT, "
+	      "subject TEXT, user TEXT NOT NULL, groups TEXT NOT NULL, roles TEXT NOT NULL, "
+	      "public_key BLOB NOT NULL, device TEXT NOT NULL, addr4 BLOB, addr6 BLOB, opened_ns "
+	      "INTEGER NOT NULL, expires_ns INTEGER NOT NULL, idle_s INTEGER NOT NULL, closed_ns "
+	      "INTEGER NOT NULL DEFAULT 0, why TEXT);CREATE INDEX session_closed ON "
+	      "session(closed_ns);PRAGMA user_version = 1;",
 	/* lengths by role: those given before were an administrator's (own: 3) */
-	[2] =
-		"ALTER TABLE session ADD COLUMN since_ns INTEGER NOT NULL DEFAULT 0;"
-		"ALTER TABLE session ADD COLUMN warn_s INTEGER NOT NULL DEFAULT 600;"
-		"ALTER TABLE session ADD COLUMN own INTEGER NOT NULL DEFAULT 3;"
-		"ALTER TABLE session ADD COLUMN replaces INTEGER NOT NULL DEFAULT 0;"
-		"ALTER TABLE session ADD COLUMN refresh TEXT;"
-		"UPDATE session SET since_ns = opened_ns;"
-		"PRAGMA user_version = 2;",
+	[2] = "ALTER TABLE session ADD COLUMN since_ns INTEGER NOT NULL DEFAULT 0;"
+	      "ALTER TABLE session ADD COLUMN warn_s INTEGER NOT NULL DEFAULT 600;"
+	      "ALTER TABLE session ADD COLUMN own INTEGER NOT NULL DEFAULT 3;"
+	      "ALTER TABLE session ADD COLUMN replaces INTEGER NOT NULL DEFAULT 0;"
+	      "ALTER TABLE session ADD COLUMN refresh TEXT;"
+	      "UPDATE session SET since_ns = opened_ns;"
+	      "PRAGMA user_version = 2;",
 	/* an end that came to be before its time: which word, and when it would have been */
-	[3] =
-		"ALTER TABLE session ADD COLUMN ending TEXT;"
-		"ALTER TABLE session ADD COLUMN full_ns INTEGER NOT NULL DEFAULT 0;"
-		"PRAGMA user_version = 3;",
+	[3] = "ALTER TABLE session ADD COLUMN ending TEXT;"
+	      "ALTER TABLE session ADD COLUMN full_ns INTEGER NOT NULL DEFAULT 0;"
+	      "PRAGMA user_version = 3;",
 	/* when its holder showed to have the private key; nobody of before did */
-	[4] =
-		"ALTER TABLE device ADD COLUMN proven_ns INTEGER NOT NULL DEFAULT 0;"
-		"PRAGMA user_version = 4;",
+	[4] = "ALTER TABLE device ADD COLUMN proven_ns INTEGER NOT NULL DEFAULT 0;"
+	      "PRAGMA user_version = 4;",
 	/* a policy may be of several files: place 0 is the one that was named */
-	[5] =
-		"CREATE TABLE file(generation BLOB NOT NULL REFERENCES generation, place INTEGER NOT NULL,"
-		" path TEXT NOT NULL, text BLOB NOT NULL, PRIMARY KEY(generation, place));"
-		"INSERT INTO file SELECT id, 0, path, text FROM generation;"
-		"ALTER TABLE generation DROP COLUMN path;"
-		"ALTER TABLE generation DROP COLUMN text;"
-		"PRAGMA user_version = 5;",
+	[5] = "CREATE TABLE file(generation BLOB NOT NULL REFERENCES generation, place INTEGER NOT "
+	      "NULL, path TEXT NOT NULL, text BLOB NOT NULL, PRIMARY KEY(generation, "
+	      "place));INSERT INTO file SELECT id, 0, path, text FROM generation;ALTER TABLE "
+	      "generation DROP COLUMN path;ALTER TABLE generation DROP COLUMN text;PRAGMA "
+	      "user_version = 5;",
 };
 #define SCHEMA_VERSION ((int64_t)(sizeof(SCHEMAS) / sizeof(SCHEMAS[0])) - 1)
 
@@ -260,8 +253,7 @@ static int bring_up(struct sp_store *store, const char *path, int64_t version)
 }
 
 /* Opens, and makes the tables in a database that has none or those of an earlier version. */
-static int open_at(const char *path, struct sp_store **ret_store, bool *ret_is_new,
-		   char error[256])
+static int open_at(const char *path, struct sp_store **ret_store, bool *ret_is_new, char error[256])
 {
 	__sp_cleanup(sp_store_closep) struct sp_store *store = calloc(1, sizeof(*store));
 	int64_t version = 0;
@@ -279,10 +271,13 @@ static int open_at(const char *path, struct sp_store **ret_store, bool *ret_is_n
 	sqlite3_busy_timeout(store->db, 2000);
 	r = examine(store, &version);
 	if (r >= 0 && (version < 0 || version > SCHEMA_VERSION)) {
-		snprintf(error, 256, "a newer sallyportd made it what it is (schema %lld; " SP_VERSION " knows %lld "
-			 "at most): run that one, or put back a backup from before the upgrade (sallyport restore) "
-			 "or %.60s.schema-%lld", (long long)version, (long long)SCHEMA_VERSION,
-			 strrchr(path, '/') ? strrchr(path, '/') + 1 : path, (long long)SCHEMA_VERSION);
+		snprintf(error, 256,
+			 "a newer sallyportd made it what it is (schema %lld; " SP_VERSION
+			 " knows %lld at most): run that one, or put back a backup from before the "
+			 "upgrade (sallyport restore) or %.60s.schema-%lld",
+			 (long long)version, (long long)SCHEMA_VERSION,
+			 strrchr(path, '/') ? strrchr(path, '/') + 1 : path,
+			 (long long)SCHEMA_VERSION);
 		return -EPROTONOSUPPORT;
 	}
 	if (r >= 0)
@@ -322,8 +317,8 @@ static int move_aside(const char *path, char **ret_moved)
 	return r;
 }
 
-int sp_store_open(const char *path, struct sp_store **ret_store, char **ret_moved,
-		  bool *ret_is_new, char error[256])
+int sp_store_open(const char *path, struct sp_store **ret_store, char **ret_moved, bool *ret_is_new,
+		  char error[256])
 {
 	__sp_free char *moved = NULL;
 	mode_t old_mask = umask(0077);

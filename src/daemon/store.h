@@ -20,8 +20,8 @@ struct sp_store;
  * given in @ret_moved (malloc'ed, else NULL), and an empty one is made: the caller must say so and
  * let no session live on that it cannot name. @ret_is_new: it was made now. Returns 0; -errno the
  * file cannot be opened, moved or made. */
-int sp_store_open(const char *path, struct sp_store **ret_store, char **ret_moved,
-		  bool *ret_is_new, char error[256]);
+int sp_store_open(const char *path, struct sp_store **ret_store, char **ret_moved, bool *ret_is_new,
+		  char error[256]);
 void sp_store_close(struct sp_store *store);
 static inline void sp_store_closep(struct sp_store **store)
 {
@@ -57,7 +57,8 @@ int sp_store_rule_name(struct sp_store *store, uint32_t number, char **ret_name)
 
 /* ---- generations and revisions ---- */
 
-/* The files of a policy, in the order its generation is made of; the first is the one that was named. */
+/* The files of a policy, in the order its generation is made of; the first is the one that was
+ * named. */
 struct sp_store_files {
 	struct sp_file *list;
 	size_t count;
@@ -76,11 +77,12 @@ struct sp_store_revision {
 
 void sp_store_files_done(struct sp_store_files *files);
 /* -ENOMEM. */
-int sp_store_files_add(struct sp_store_files *files, const char *path, const char *text, size_t len);
+int sp_store_files_add(struct sp_store_files *files, const char *path, const char *text,
+		       size_t len);
 void sp_store_revision_done(struct sp_store_revision *revision);
 
-/* Keep the files (once per generation) and the intent to run them as @number. No files: they are kept, and nobody
- * applied them anew. */
+/* Keep the files (once per generation) and the intent to run them as @number. No files: they are
+ * kept, and nobody applied them anew. */
 int sp_store_put_revision(struct sp_store *store, const struct sp_store_revision *revision,
 			  const struct sp_file *files, size_t file_count);
 /* It runs, and a boot may load it. */
@@ -106,8 +108,8 @@ struct sp_device {
 	uint8_t public_key[32];
 	uint8_t preshared_key[32];
 	char *name;
-	char *user;    /* machines: the device's name */
-	char *idp;     /* machines: NULL, and so is the subject */
+	char *user; /* machines: the device's name */
+	char *idp;  /* machines: NULL, and so is the subject */
 	char *subject;
 	struct sp_addr addresses[2]; /* [0] IPv4, [1] IPv6 */
 	bool has_address[2];
@@ -130,36 +132,36 @@ int sp_store_each_device(struct sp_store *store, sp_store_device_fn take, void *
 
 typedef int (*sp_store_held_fn)(void *arg, const struct sp_addr *addr);
 /* Addresses held back at @now_ns for others than (@idp, @subject). */
-int sp_store_each_held(struct sp_store *store, int64_t now_ns, const char *idp,
-		       const char *subject, sp_store_held_fn take, void *arg);
+int sp_store_each_held(struct sp_store *store, int64_t now_ns, const char *idp, const char *subject,
+		       sp_store_held_fn take, void *arg);
 
 /* ---- sessions ---- */
 
 struct sp_session_row {
-	uint64_t id;    /* what people see; never used twice */
-	uint32_t slot;  /* its number in the kernel's array */
+	uint64_t id;   /* what people see; never used twice */
+	uint32_t slot; /* its number in the kernel's array */
 	uint64_t epoch;
-	char *idp;      /* NULL: a machine */
+	char *idp; /* NULL: a machine */
 	char *subject;
 	char *user;
-	char *groups;   /* JSON list */
-	char *roles;    /* JSON list of names, as of the last policy */
+	char *groups; /* JSON list */
+	char *roles;  /* JSON list of names, as of the last policy */
 	uint8_t public_key[32];
 	char *device;
 	struct sp_addr addresses[2];
 	bool has_address[2];
 	int64_t opened_ns;
-	int64_t expires_ns; /* 0: never */
-	int64_t idle_s;     /* 0: any */
-	int64_t closed_ns;  /* 0: open */
-	char *why;          /* of the closing; NULL: open */
-	int64_t since_ns;   /* opened, or extended since: what its length counts from */
-	int64_t warn_s;     /* before expires_ns */
+	int64_t expires_ns;             /* 0: never */
+	int64_t idle_s;                 /* 0: any */
+	int64_t closed_ns;              /* 0: open */
+	char *why;                      /* of the closing; NULL: open */
+	int64_t since_ns;               /* opened, or extended since: what its length counts from */
+	int64_t warn_s;                 /* before expires_ns */
 	bool has_own_max, has_own_idle; /* given by an administrator, not by the roles */
-	uint64_t replaces;  /* the session it took the place of when roles changed; 0: none */
-	char *refresh;      /* the portal's, sealed by it; NULL: none, or the session has ended */
-	char *ending;       /* why it ends before its time (people.h); NULL: in its time */
-	int64_t full_ns;    /* then: what expires_ns was; 0: never */
+	uint64_t replaces; /* the session it took the place of when roles changed; 0: none */
+	char *refresh;     /* the portal's, sealed by it; NULL: none, or the session has ended */
+	char *ending;      /* why it ends before its time (people.h); NULL: in its time */
+	int64_t full_ns;   /* then: what expires_ns was; 0: never */
 };
 
 void sp_session_row_done(struct sp_session_row *row);
@@ -169,8 +171,7 @@ int sp_store_add_session(struct sp_store *store, struct sp_session_row *row);
 /* What may change while it is open: groups, roles, lengths, refresh, an early end. */
 int sp_store_change_session(struct sp_store *store, const struct sp_session_row *row);
 /* Forgets its refresh, too. */
-int sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_ns,
-			   const char *why);
+int sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_ns, const char *why);
 
 typedef int (*sp_store_session_fn)(void *arg,
 				   struct sp_session_row *row); /* may take its strings */

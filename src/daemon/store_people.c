@@ -23,13 +23,12 @@ static const struct sp_addr *address_or_null(const struct sp_addr addresses[2],
 
 int sp_store_add_device(struct sp_store *store, const struct sp_device *device)
 {
-	return sp_sql_run(
-		store, "INSERT INTO device VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		"kkttttaaii",
-		device->public_key, device->preshared_key, device->name, device->user, device->idp,
-		device->subject, address_or_null(device->addresses, device->has_address, 0),
-		address_or_null(device->addresses, device->has_address, 1), device->added_ns,
-		device->proven_ns);
+	return sp_sql_run(store, "INSERT INTO device VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			  "kkttttaaii", device->public_key, device->preshared_key, device->name,
+			  device->user, device->idp, device->subject,
+			  address_or_null(device->addresses, device->has_address, 0),
+			  address_or_null(device->addresses, device->has_address, 1),
+			  device->added_ns, device->proven_ns);
 }
 
 int sp_store_prove_device(struct sp_store *store, const uint8_t key[32], int64_t proven_ns)
@@ -38,8 +37,7 @@ int sp_store_prove_device(struct sp_store *store, const uint8_t key[32], int64_t
 			  proven_ns, key);
 }
 
-int sp_store_remove_device(struct sp_store *store, const struct sp_device *device,
-			   int64_t until_ns)
+int sp_store_remove_device(struct sp_store *store, const struct sp_device *device, int64_t until_ns)
 {
 	int r = 0;
 
@@ -93,8 +91,8 @@ int sp_store_each_device(struct sp_store *store, sp_store_device_fn take, void *
 	return r;
 }
 
-int sp_store_each_held(struct sp_store *store, int64_t now_ns, const char *idp,
-		       const char *subject, sp_store_held_fn take, void *arg)
+int sp_store_each_held(struct sp_store *store, int64_t now_ns, const char *idp, const char *subject,
+		       sp_store_held_fn take, void *arg)
 {
 	__sp_sql sqlite3_stmt *each = NULL;
 	int r = sp_sql_start(store, &each,
@@ -161,17 +159,17 @@ int sp_store_change_session(struct sp_store *store, const struct sp_session_row 
 			  row->full_ns, (int64_t)row->id);
 }
 
-int sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_ns,
-			   const char *why)
+int sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_ns, const char *why)
 {
-	return sp_sql_run(store, "UPDATE session SET closed_ns = ?, why = ?, refresh = NULL WHERE id = ?",
+	return sp_sql_run(store,
+			  "UPDATE session SET closed_ns = ?, why = ?, refresh = NULL WHERE id = ?",
 			  "iti", closed_ns, why, (int64_t)id);
 }
 
 static int read_session(sqlite3_stmt *row, struct sp_session_row *session)
 {
-	char **const texts[] = { &session->idp, &session->subject, &session->user,
-				 &session->groups, &session->roles };
+	char **const texts[] = { &session->idp, &session->subject, &session->user, &session->groups,
+				 &session->roles };
 	int r = 0;
 
 	session->id = (uint64_t)sqlite3_column_int64(row, 0);

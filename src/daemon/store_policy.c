@@ -107,8 +107,8 @@ int sp_store_confirm_revision(struct sp_store *store, uint64_t number)
 			  "i", (int64_t)number);
 }
 
-#define REVISION_ROWS                                                                           \
-	"revision.number, revision.generation, time_ns, who, path, rules, switched, confirmed "       \
+#define REVISION_ROWS                                                                              \
+	"revision.number, revision.generation, time_ns, who, path, rules, switched, confirmed "    \
 	"FROM revision JOIN file ON file.generation = revision.generation AND place = 0 "
 
 static int read_revision(sqlite3_stmt *row, struct sp_store_revision *ret_revision)
@@ -147,8 +147,8 @@ int sp_store_get_revision(struct sp_store *store, uint64_t number,
 			  struct sp_store_revision *ret_revision)
 {
 	__sp_sql sqlite3_stmt *find = NULL;
-	int r = sp_sql_start(store, &find,
-			     "SELECT " REVISION_ROWS "WHERE number = ?", "i", (int64_t)number);
+	int r = sp_sql_start(store, &find, "SELECT " REVISION_ROWS "WHERE number = ?", "i",
+			     (int64_t)number);
 
 	return r < 0 ? r : one_revision(store, find, ret_revision);
 }
@@ -168,8 +168,8 @@ static int read_file(sqlite3_stmt *row, struct sp_store_files *files)
 	const char *path = (const char *)sqlite3_column_text(row, 0);
 
 	return path ? sp_store_files_add(files, path, sqlite3_column_blob(row, 1),
-					 (size_t)sqlite3_column_bytes(row, 1)) :
-		      -EUCLEAN;
+					 (size_t)sqlite3_column_bytes(row, 1))
+		    : -EUCLEAN;
 }
 
 int sp_store_get_files(struct sp_store *store, const uint8_t generation[32],
@@ -210,7 +210,8 @@ int sp_store_each_apply(struct sp_store *store, uint32_t limit, sp_store_revisio
 	__sp_sql sqlite3_stmt *each = NULL;
 	int r = sp_sql_start(store, &each,
 			     "SELECT " REVISION_ROWS "WHERE is_apply AND switched"
-			     " ORDER BY number DESC LIMIT ?", "i", (int64_t)limit);
+			     " ORDER BY number DESC LIMIT ?",
+			     "i", (int64_t)limit);
 
 	while (r >= 0 && (r = sp_sql_step(store, each)) > 0) {
 		__sp_cleanup(sp_store_revision_done) struct sp_store_revision revision = { 0 };

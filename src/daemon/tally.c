@@ -14,7 +14,8 @@ static const struct {
 } kinds[] = {
 	[SP_TALLY_DENY] = { SP_EVENT_DENY, "so many more were denied" },
 	[SP_TALLY_OPEN] = { SP_EVENT_ALLOW, "so many more flows were opened" },
-	[SP_TALLY_PACKET] = { SP_EVENT_ALLOW, "so many more packets of flows whose rule has log: all" },
+	[SP_TALLY_PACKET] = { SP_EVENT_ALLOW,
+			      "so many more packets of flows whose rule has log: all" },
 	[SP_TALLY_END] = { SP_EVENT_FLOW_END, "so many more flows ended" },
 };
 
@@ -76,8 +77,8 @@ static bool tell_region(struct sp_daemon *daemon, enum sp_tally_region region)
 	int told = 0;
 
 	for (uint32_t i = 0; i < REGION_SLOTS; i++) {
-		const int r = told < TOLD_MAX ? tell_slot(daemon, region * REGION_SLOTS + *next) :
-						-EAGAIN;
+		const int r = told < TOLD_MAX ? tell_slot(daemon, region * REGION_SLOTS + *next)
+					      : -EAGAIN;
 
 		if (r < 0)
 			return false;

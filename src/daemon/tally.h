@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What got no record of its own, because its session, its source or all together had their share of a
- * second (bpf/lib/tally.h): told once a second, exactly, in `aggregated` records. */
+/* What got no record of its own, because its session, its source or all together had their share of
+ * a second (bpf/lib/tally.h): told once a second, exactly, in `aggregated` records. */
 #ifndef SALLYPORT_DAEMON_TALLY_H
 #define SALLYPORT_DAEMON_TALLY_H
 

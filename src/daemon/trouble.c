@@ -15,7 +15,7 @@ static bool is_recorded_elsewhere(const char *code)
 #define X(code, text) code,
 		SP_DRIFTS(X)
 #undef X
-		"audit-failed",
+			"audit-failed",
 	};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)

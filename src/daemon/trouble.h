@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What `status` warns of is on record too: once when it has lasted for a moment, once when it is over,
- * so that the audit log says from when to when this gateway was degraded and by what. */
+/* What `status` warns of is on record too: once when it has lasted for a moment, once when it is
+ * over, so that the audit log says from when to when this gateway was degraded and by what. */
 #ifndef SALLYPORT_DAEMON_TROUBLE_H
 #define SALLYPORT_DAEMON_TROUBLE_H
 
@@ -17,7 +17,7 @@ struct sp_trouble {
 	uint64_t since_ns;    /* CLOCK_BOOTTIME */
 	uint64_t recorded_ns; /* when it was last recorded that it began; 0: never */
 	bool is_there;
-	bool is_recorded;     /* that it began; so its end will be */
+	bool is_recorded; /* that it began; so its end will be */
 };
 
 struct sp_troubles {

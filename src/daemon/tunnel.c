@@ -13,7 +13,8 @@
 #include "io/wg_netlink.h"
 #include "net/addr.h"
 
-/* Once: an interface that is there says what "auto" stands for, so that a restart changes nothing. */
+/* Once: an interface that is there says what "auto" stands for, so that a restart changes
+ * nothing. */
 static const struct sp_engine_way *choose_engine(struct sp_daemon *daemon)
 {
 	const char *name = daemon->machine->tunnel;
@@ -36,12 +37,12 @@ static const char *find_remedy(struct sp_daemon *daemon, int r)
 
 	(void)sp_netlink_get_link(daemon->netlink, daemon->machine->tunnel, &link);
 	if (is_kernel && strcmp(link.kind, "tun") == 0)
-		return "; it is the TUN of a userspace engine, and vpn.engine says kernel: stop that "
-		       "engine, remove the interface (ip link delete) and start sallyportd again, "
-		       "or say userspace";
+		return "; it is the TUN of a userspace engine, and vpn.engine says kernel: stop "
+		       "that engine, remove the interface (ip link delete) and start sallyportd "
+		       "again, or say userspace";
 	if (!is_kernel && strcmp(link.kind, "wireguard") == 0)
-		return "; it is a WireGuard link of the kernel, and vpn.engine says userspace: remove "
-		       "it (ip link delete) and start sallyportd again, or say kernel";
+		return "; it is a WireGuard link of the kernel, and vpn.engine says userspace: "
+		       "remove it (ip link delete) and start sallyportd again, or say kernel";
 	if (r == -EEXIST)
 		return "; another kind of interface has that name";
 	if (is_kernel && r == -EOPNOTSUPP)
@@ -52,23 +53,26 @@ static const char *find_remedy(struct sp_daemon *daemon, int r)
 	return r == -ENOENT ? "; is there a /dev/net/tun?" : "";
 }
 
-/* Its owner cannot change while an engine holds it, which is no reason not to start: that engine goes on. */
+/* Its owner cannot change while an engine holds it, which is no reason not to start: that engine
+ * goes on. */
 static int leave_owner(struct sp_daemon *daemon, const char *name, struct sp_link *ret_link)
 {
 	int r = sp_netlink_get_link(daemon->netlink, name, ret_link);
 
 	if (r == 0)
 		sp_warnings_raise(&daemon->warnings, "tunnel-owner",
-				  "%s belongs to uid %u, and the engine shall be uid %u: an engine holds it, so it "
-				  "is handed over once that one ends", name,
-				  ret_link->tun_has_owner ? ret_link->tun_owner : 0, daemon->engine.user.uid);
+				  "%s belongs to uid %u, and the engine shall be uid %u: an engine "
+				  "holds it, so it is handed over once that one ends",
+				  name, ret_link->tun_has_owner ? ret_link->tun_owner : 0,
+				  daemon->engine.user.uid);
 	return r;
 }
 
-static int ensure_tun(struct sp_daemon *daemon, const char *name, struct sp_link *ret_link, bool *ret_made)
+static int ensure_tun(struct sp_daemon *daemon, const char *name, struct sp_link *ret_link,
+		      bool *ret_made)
 {
-	int r = sp_tun_ensure(daemon->netlink, name, daemon->engine.user.uid, daemon->engine.user.gid, ret_link,
-			      ret_made);
+	int r = sp_tun_ensure(daemon->netlink, name, daemon->engine.user.uid,
+			      daemon->engine.user.gid, ret_link, ret_made);
 
 	if (r == -EBUSY)
 		return leave_owner(daemon, name, ret_link);
@@ -110,7 +114,8 @@ static int forward(struct sp_daemon *daemon)
 	int r = daemon->is_forwarding_ours ? 0 : sp_found_note(&daemon->paths);
 
 	if (r < 0)
-		sp_log_error("keeping how forwarding stood before: %s; sallyport detach will leave it on",
+		sp_log_error("keeping how forwarding stood before: %s; sallyport detach will leave "
+			     "it on",
 			     sp_err_text(r));
 	daemon->is_forwarding_ours = true;
 	return sp_forwarding_set(true, true);
@@ -147,8 +152,8 @@ void sp_tunnel_lower(struct sp_netlink *netlink, const char *name)
 		(void)sp_netlink_set_up(netlink, link.ifindex, false);
 }
 
-/* What sallyportd makes or adopts as a tunnel is of one of these kinds; a name in sallyport.yaml that is another
- * interface's is a mistake, and no reason to take that one away. */
+/* What sallyportd makes or adopts as a tunnel is of one of these kinds; a name in sallyport.yaml
+ * that is another interface's is a mistake, and no reason to take that one away. */
 int sp_tunnel_remove(struct sp_netlink *netlink, const char *name)
 {
 	struct sp_link link;

@@ -12,9 +12,12 @@
 static const char *code_of(const struct sp_plane_fault *fault)
 {
 	switch (fault->kind) {
-	case SP_PLANE_HOOK_REPLACED: return "hook-replaced";
-	case SP_PLANE_HOOK_BEHIND: return "hook-behind";
-	default: return "hook-missing";
+	case SP_PLANE_HOOK_REPLACED:
+		return "hook-replaced";
+	case SP_PLANE_HOOK_BEHIND:
+		return "hook-behind";
+	default:
+		return "hook-missing";
 	}
 }
 
@@ -23,8 +26,11 @@ static void see_fault(struct sp_daemon *daemon, const struct sp_plane_fault *fau
 	char what[96], why[64];
 	const char *hook = sp_hook_name(fault->hook);
 	struct sp_drift_sight sight = {
-		.code = code_of(fault), .iface = fault->interface, .hook = fault->hook,
-		.what = what, .repair = fault->repair,
+		.code = code_of(fault),
+		.iface = fault->interface,
+		.hook = fault->hook,
+		.what = what,
+		.repair = fault->repair,
 	};
 
 	if (fault->kind == SP_PLANE_HOOK_MISSING)
@@ -46,9 +52,12 @@ static void look_at_pins(struct sp_daemon *daemon)
 	int r = sp_plane_mend_pins(daemon->plane, &error);
 
 	if (r)
-		sp_drift_see(daemon, &(struct sp_drift_sight){
-			.code = "pins-missing", .what = "what the next sallyportd needs was not pinned",
-			.repair = r < 0 ? r : 0, .why = error.text });
+		sp_drift_see(daemon,
+			     &(struct sp_drift_sight){
+				     .code = "pins-missing",
+				     .what = "what the next sallyportd needs was not pinned",
+				     .repair = r < 0 ? r : 0,
+				     .why = error.text });
 }
 
 static void look_at_hooks(struct sp_daemon *daemon)
@@ -61,11 +70,12 @@ static void look_at_hooks(struct sp_daemon *daemon)
 		return; /* nothing runs, nothing is attached */
 	look_at_pins(daemon);
 	r = sp_plane_repair(daemon->plane, daemon->host.hooked, daemon->host.hooked_count, &faults,
-			   &count);
+			    &count);
 	if (r < 0)
 		sp_drift_see(daemon, &(struct sp_drift_sight){
-			.code = "hook-missing", .what = "the pins of the hooks cannot be read",
-			.repair = r });
+					     .code = "hook-missing",
+					     .what = "the pins of the hooks cannot be read",
+					     .repair = r });
 	for (size_t i = 0; i < count; i++)
 		see_fault(daemon, &faults[i]);
 }
@@ -137,7 +147,9 @@ int sp_watch_open(struct sp_daemon *daemon)
 	if (!watch->monitor)
 		return 0;
 	watch->source = (struct sp_source){
-		.fd = sp_nft_monitor_get_fd(watch->monitor), .ready = ruleset_changed, .arg = daemon,
+		.fd = sp_nft_monitor_get_fd(watch->monitor),
+		.ready = ruleset_changed,
+		.arg = daemon,
 	};
 	return sp_loop_watch(daemon->loop, &watch->source, EPOLLIN);
 }

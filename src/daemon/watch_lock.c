@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The second lock: is table inet sallyport as it was put? The text the kernel gives for it is kept and
- * compared, but only when the ruleset's generation has moved: nothing else moves it. */
+/* The second lock: is table inet sallyport as it was put? The text the kernel gives for it is kept
+ * and compared, but only when the ruleset's generation has moved: nothing else moves it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,12 +13,13 @@
 /* -errno: not known. */
 static int read_generation(struct sp_watch *watch, uint32_t *ret_generation)
 {
-	return watch->monitor ? sp_nft_monitor_get_generation(watch->monitor, ret_generation) :
-				-ENODEV;
+	return watch->monitor ? sp_nft_monitor_get_generation(watch->monitor, ret_generation)
+			      : -ENODEV;
 }
 
-/* The text after a put is what we put only if nobody else changed the ruleset in between: so says its
- * generation, which our one transaction moved by one, or the same text after putting it once more. */
+/* The text after a put is what we put only if nobody else changed the ruleset in between: so says
+ * its generation, which our one transaction moved by one, or the same text after putting it once
+ * more. */
 int sp_watch_lock_put(struct sp_daemon *daemon, bool with_all,
 		      int (*put)(struct sp_daemon *daemon, bool with_all,
 				 struct sp_plane_error *error),
@@ -66,9 +67,10 @@ void sp_watch_lock_start(struct sp_daemon *daemon)
 	if (sp_plane_guard_read(daemon->plane, &text) != -ENOENT)
 		return;
 	sp_drops_begin(daemon);
-	sp_drift_see(daemon, &(struct sp_drift_sight){
-		.code = "lock-changed",
-		.what = "table inet sallyport was removed while no sallyportd ran" });
+	sp_drift_see(daemon,
+		     &(struct sp_drift_sight){
+			     .code = "lock-changed",
+			     .what = "table inet sallyport was removed while no sallyportd ran" });
 }
 
 void sp_watch_lock(struct sp_daemon *daemon)
@@ -90,12 +92,13 @@ void sp_watch_lock(struct sp_daemon *daemon)
 		return;
 	r = sp_plane_guard_read(daemon->plane, &text);
 	if (r == 0 && !strcmp(text, watch->lock)) {
-		watch->generation = generation; /* asked before the text: a later change moves it again */
+		/* asked before the text: a later change moves it again */
+		watch->generation = generation;
 		watch->change = (struct sp_nft_change){ 0 };
 		return;
 	}
-	sight.what = r == -ENOENT ? "table inet sallyport was removed" :
-				    "table inet sallyport was changed";
+	sight.what = r == -ENOENT ? "table inet sallyport was removed"
+				  : "table inet sallyport was changed";
 	sight.by = format_author(&watch->change, author);
 	sp_drops_record(daemon);
 	sight.repair = sp_network_lock_anew(daemon, watch->with_all, &error);

@@ -14,13 +14,15 @@
 static void see(struct sp_daemon *daemon, const char *code, const char *iface, const char *what,
 		int repair)
 {
-	sp_drift_see(daemon, &(struct sp_drift_sight){
-		.code = code, .iface = iface, .what = what, .repair = repair });
+	sp_drift_see(daemon,
+		     &(struct sp_drift_sight){
+			     .code = code, .iface = iface, .what = what, .repair = repair });
 }
 
 /* ---- switches ---- */
 
-/* Put one of /proc/sys back to what we set it to. What cannot be read is not there: no such family. */
+/* Put one of /proc/sys back to what we set it to. What cannot be read is not there: no such
+ * family. */
 static void keep_sysctl(struct sp_daemon *daemon, const char *code, const char *iface,
 			const char *name, int64_t wanted)
 {
@@ -106,8 +108,12 @@ static void look_at_route(struct sp_daemon *daemon, const struct sp_link *link,
 	if (r == 0 && sp_netlink_uses_route(daemon->netlink, link->ifindex, pool) == 0)
 		r = -EEXIST;
 	sp_drift_see(daemon, &(struct sp_drift_sight){
-		.code = "tunnel-changed", .iface = link->name, .what = what, .repair = r,
-		.why = r == -EEXIST ? "another route or rule goes before ours" : NULL });
+				     .code = "tunnel-changed",
+				     .iface = link->name,
+				     .what = what,
+				     .repair = r,
+				     .why = r == -EEXIST ? "another route or rule goes before ours"
+							 : NULL });
 }
 
 static void look_at_link(struct sp_daemon *daemon, const struct sp_link *link)
@@ -177,9 +183,12 @@ void sp_watch_interfaces(struct sp_daemon *daemon)
 		    sp_netlink_get_link(daemon->netlink, listed->name, &link) < 0 ||
 		    (link.is_up && link.has_carrier))
 			continue;
-		snprintf(what, sizeof(what), "%s %s", listed->name, link.is_up ? "has no carrier" : "is set down");
-		sp_drift_see(daemon, &(struct sp_drift_sight){
-			.code = "interface-down", .iface = listed->name, .what = what,
-			.repair = -ENETDOWN, .why = "nothing passes there" });
+		snprintf(what, sizeof(what), "%s %s", listed->name,
+			 link.is_up ? "has no carrier" : "is set down");
+		sp_drift_see(daemon, &(struct sp_drift_sight){ .code = "interface-down",
+							       .iface = listed->name,
+							       .what = what,
+							       .repair = -ENETDOWN,
+							       .why = "nothing passes there" });
 	}
 }

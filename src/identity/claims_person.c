@@ -42,10 +42,11 @@ int sp_claims_read_subject(const json_t *object, const char *want_subject, struc
 			       "sub is missing or no text of 1 to %u characters", SP_SUBJECT_MAX);
 	for (size_t i = 0; i < len; i++)
 		if (sub[i] < ' ' || sub[i] > '~')
-			return sp_find(finding, SP_REFUSAL_BAD_SUBJECT, "sub is not printable ASCII");
+			return sp_find(finding, SP_REFUSAL_BAD_SUBJECT,
+				       "sub is not printable ASCII");
 	if (want_subject && strcmp(sub, want_subject) != 0)
-		return sp_find(finding, SP_REFUSAL_OTHER_SUBJECT, "sub is \"%.80s\", not \"%.80s\"", sub,
-			       want_subject);
+		return sp_find(finding, SP_REFUSAL_OTHER_SUBJECT, "sub is \"%.80s\", not \"%.80s\"",
+			       sub, want_subject);
 	return replace(&claims->subject, sub);
 }
 
@@ -63,8 +64,8 @@ static int take_user(const char *name, const char *text, struct sp_claims *claim
 	return replace(&claims->user, text);
 }
 
-/* An address the provider itself calls unverified is whatever somebody typed: it names nobody. Some write
- * the truth as a text (Amazon Cognito, Apple). */
+/* An address the provider itself calls unverified is whatever somebody typed: it names nobody. Some
+ * write the truth as a text (Amazon Cognito, Apple). */
 static bool is_unverified(const json_t *object, const char *name)
 {
 	const json_t *verified = sp_strict_json_value(object, "email_verified");
@@ -104,26 +105,30 @@ int sp_claims_settle_user(const char *user_claim, struct sp_claims *claims,
 		return 0;
 	if (user_claim && strcmp(user_claim, "email") == 0 && claims->is_email_unverified)
 		return sp_find(finding, SP_REFUSAL_BAD_USER,
-			       "email is there, but not verified, says the provider (email_verified): it names "
-			       "nobody; verify the address there");
+			       "email is there, but not verified, says the provider "
+			       "(email_verified): it names nobody; verify the address there");
 	if (user_claim && strcmp(user_claim, "sub") != 0)
-		return sp_find(finding, SP_REFUSAL_BAD_USER, "no claim \"%.80s\" names them", user_claim);
+		return sp_find(finding, SP_REFUSAL_BAD_USER, "no claim \"%.80s\" names them",
+			       user_claim);
 	return take_user("sub", claims->subject, claims, finding);
 }
 
 /* ---- the groups ---- */
 
-/* The provider says that the list is somewhere else: distributed claims (OpenID Connect Core 1.0, 5.6.2),
- * as Microsoft does with people in very many groups, where it has a flag for `groups`, too. */
+/* The provider says that the list is somewhere else: distributed claims (OpenID Connect Core 1.0,
+ * 5.6.2), as Microsoft does with people in very many groups, where it has a flag for `groups`,
+ * too. */
 static bool are_groups_elsewhere(const json_t *object, const char *groups_claim)
 {
 	const json_t *names = json_object_get(object, "_claim_names");
 
 	return sp_strict_json_value(names, groups_claim) ||
-	       (strcmp(groups_claim, "groups") == 0 && json_is_true(json_object_get(object, "hasgroups")));
+	       (strcmp(groups_claim, "groups") == 0 &&
+		json_is_true(json_object_get(object, "hasgroups")));
 }
 
-/* The member of that name; else, as Keycloak's realm_access.roles, the one a path with dots leads to. */
+/* The member of that name; else, as Keycloak's realm_access.roles, the one a path with dots leads
+ * to. */
 static const json_t *find_groups(const json_t *object, const char *groups_claim)
 {
 	const json_t *found = sp_strict_json_value(object, groups_claim);
@@ -145,10 +150,13 @@ static const json_t *find_groups(const json_t *object, const char *groups_claim)
 
 static void note_odd(const json_t *item, struct sp_claims *claims)
 {
-	__sp_free char *other = json_is_string(item) ? NULL : json_dumps(item, JSON_ENCODE_ANY | JSON_COMPACT);
+	__sp_free char *other =
+		json_is_string(item) ? NULL : json_dumps(item, JSON_ENCODE_ANY | JSON_COMPACT);
 
 	if (claims->odd_group_count++ == 0)
-		sp_text_show(json_is_string(item) ? json_string_value(item) : other ? other : "?",
+		sp_text_show(json_is_string(item) ? json_string_value(item)
+			     : other              ? other
+						  : "?",
 			     claims->odd_group, sizeof(claims->odd_group));
 }
 
@@ -169,8 +177,10 @@ static int take_group(const json_t *item, struct sp_claims *claims)
 	return *room ? 0 : -ENOMEM;
 }
 
-/* A claim that somebody chose, and that is one text: AD FS sends one group so, and Google's hd is none but so. */
-static int take_one(const json_t *object, const char *groups_claim, const json_t *text, struct sp_claims *claims)
+/* A claim that somebody chose, and that is one text: AD FS sends one group so, and Google's hd is
+ * none but so. */
+static int take_one(const json_t *object, const char *groups_claim, const json_t *text,
+		    struct sp_claims *claims)
 {
 	int r = is_unverified(object, groups_claim) ? 0 : take_group(text, claims);
 
@@ -205,10 +215,11 @@ int sp_claims_read_groups(const json_t *object, const char *groups_claim, struct
 	size_t i, count;
 
 	if (are_groups_elsewhere(object, groups_claim))
-		return sp_find(finding, SP_REFUSAL_GROUPS_ELSEWHERE,
-			       "\"%.60s\" is not in the token, it points to another place, for the person is in "
-			       "too many groups; let the provider send fewer (sallyport idp test)",
-			       groups_claim);
+		return sp_find(
+			finding, SP_REFUSAL_GROUPS_ELSEWHERE,
+			"\"%.60s\" is not in the token, it points to another place, for the person "
+			"is in too many groups; let the provider send fewer (sallyport idp test)",
+			groups_claim);
 	if (!list)
 		return 0;
 	if (json_is_string(list) && strcmp(groups_claim, "groups") != 0)
@@ -216,13 +227,15 @@ int sp_claims_read_groups(const json_t *object, const char *groups_claim, struct
 	is_zitadel = json_is_object(list) && strncmp(groups_claim, ZITADEL, strlen(ZITADEL)) == 0;
 	if (!is_zitadel && !json_is_array(list))
 		return sp_find(finding, SP_REFUSAL_BAD_GROUPS,
-			       "\"%.80s\" is %s, no list of texts; let the provider send a list", groups_claim,
-			       json_is_string(list) ? "a text" : json_is_object(list) ? "an object" :
-							"a number or a truth value");
+			       "\"%.80s\" is %s, no list of texts; let the provider send a list",
+			       groups_claim,
+			       json_is_string(list)   ? "a text"
+			       : json_is_object(list) ? "an object"
+						      : "a number or a truth value");
 	count = is_zitadel ? json_object_size(list) : json_array_size(list);
 	if (count > SP_GROUPS_MAX)
-		return sp_find(finding, SP_REFUSAL_BAD_GROUPS, "%zu groups, at most %u are taken", count,
-			       SP_GROUPS_MAX);
+		return sp_find(finding, SP_REFUSAL_BAD_GROUPS, "%zu groups, at most %u are taken",
+			       count, SP_GROUPS_MAX);
 	if (is_zitadel)
 		return take_keys(list, claims);
 	json_array_foreach(list, i, item) {
@@ -233,7 +246,8 @@ int sp_claims_read_groups(const json_t *object, const char *groups_claim, struct
 		has_text |= json_is_string(item);
 	}
 	if (json_array_size(list) > 0 && !has_text)
-		return sp_find(finding, SP_REFUSAL_BAD_GROUPS, "\"%.80s\" has no text in it, but %s", groups_claim,
+		return sp_find(finding, SP_REFUSAL_BAD_GROUPS,
+			       "\"%.80s\" has no text in it, but %s", groups_claim,
 			       claims->odd_group);
 	claims->has_groups = true;
 	return 0;

@@ -15,8 +15,8 @@ static int check_issuer(const json_t *object, const char *issuer, struct sp_find
 	if (!iss)
 		return sp_find(finding, SP_REFUSAL_WRONG_ISSUER, "iss is missing or no text");
 	if (strcmp(iss, issuer) != 0)
-		return sp_find(finding, SP_REFUSAL_WRONG_ISSUER, "iss is \"%.80s\", not \"%.80s\"", iss,
-			       issuer);
+		return sp_find(finding, SP_REFUSAL_WRONG_ISSUER, "iss is \"%.80s\", not \"%.80s\"",
+			       iss, issuer);
 	return 0;
 }
 
@@ -41,23 +41,26 @@ static bool is_among(const json_t *audiences, const char *client_id, bool *ret_o
 
 static int check_audience(const json_t *object, const char *client_id, struct sp_finding *finding)
 {
-	const json_t *aud = json_object_get(object, "aud"), *azp = sp_strict_json_value(object, "azp");
+	const json_t *aud = json_object_get(object, "aud"),
+		     *azp = sp_strict_json_value(object, "azp");
 	bool others = false;
-	bool is_ours = json_is_string(aud) ? strcmp(json_string_value(aud), client_id) == 0 :
-					     is_among(aud, client_id, &others);
+	bool is_ours = json_is_string(aud) ? strcmp(json_string_value(aud), client_id) == 0
+					   : is_among(aud, client_id, &others);
 
 	if (!is_ours)
-		return sp_find(finding, SP_REFUSAL_WRONG_AUDIENCE, "aud %.80s does not name \"%.80s\"",
-			       json_is_string(aud) ? json_string_value(aud) :
-			       json_is_array(aud)  ? "(a list)" :
-						     "(missing, or no text)",
+		return sp_find(finding, SP_REFUSAL_WRONG_AUDIENCE,
+			       "aud %.80s does not name \"%.80s\"",
+			       json_is_string(aud)  ? json_string_value(aud)
+			       : json_is_array(aud) ? "(a list)"
+						    : "(missing, or no text)",
 			       client_id);
 	if (!azp && others)
 		return sp_find(finding, SP_REFUSAL_WRONG_PARTY,
 			       "aud names several, and azp does not say who may use it");
 	if (azp && (!json_is_string(azp) || strcmp(json_string_value(azp), client_id) != 0))
 		return sp_find(finding, SP_REFUSAL_WRONG_PARTY, "azp \"%.80s\" is not \"%.80s\"",
-			       json_is_string(azp) ? json_string_value(azp) : "(no text)", client_id);
+			       json_is_string(azp) ? json_string_value(azp) : "(no text)",
+			       client_id);
 	return 0;
 }
 
@@ -73,12 +76,14 @@ static int read_time(const json_t *object, const char *name, bool is_required, i
 		return sp_find(finding, SP_REFUSAL_BAD_TIME, "%s is missing", name);
 	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
 	    json_integer_value(value) > TIME_MAX)
-		return sp_find(finding, SP_REFUSAL_BAD_TIME, "%s is no whole number of seconds", name);
+		return sp_find(finding, SP_REFUSAL_BAD_TIME, "%s is no whole number of seconds",
+			       name);
 	*ret_s = json_integer_value(value);
 	return 0;
 }
 
-/* Nobody asks for it, and some write it as they like (ADFS: as a date): it is passed on where it can be read. */
+/* Nobody asks for it, and some write it as they like (ADFS: as a date): it is passed on where it
+ * can be read. */
 static int64_t read_auth_time(const json_t *object)
 {
 	struct sp_finding finding;
@@ -112,19 +117,21 @@ static int check_times(const json_t *object, const struct sp_id_token_want *want
 		return sp_find(finding, SP_REFUSAL_NOT_YET_VALID, "nbf is %lld s ahead",
 			       (long long)(nbf_s - now_s));
 	if (want->max_age_s && now_s > claims->issued_s + want->max_age_s + SP_CLOCK_SKEW_S)
-		return sp_find(finding, SP_REFUSAL_TOO_OLD, "it was made %lld s ago, at most %lld are taken",
+		return sp_find(finding, SP_REFUSAL_TOO_OLD,
+			       "it was made %lld s ago, at most %lld are taken",
 			       (long long)(now_s - claims->issued_s), (long long)want->max_age_s);
 	return 0;
 }
 
-/* The left half of the access token's hash (OpenID Connect Core 1.0, 3.1.3.6), by the hash the signature
- * used: Ed25519's is SHA-512. */
-static int check_hash(const json_t *object, const char *access_token, enum sp_jws_algorithm algorithm,
-		      struct sp_finding *finding)
+/* The left half of the access token's hash (OpenID Connect Core 1.0, 3.1.3.6), by the hash the
+ * signature used: Ed25519's is SHA-512. */
+static int check_hash(const json_t *object, const char *access_token,
+		      enum sp_jws_algorithm algorithm, struct sp_finding *finding)
 {
 	const json_t *at_hash = sp_strict_json_value(object, "at_hash");
 	const EVP_MD *hash = algorithm == SP_JWS_EDDSA ? EVP_sha512() : EVP_sha256();
-	char text[sodium_base64_ENCODED_LEN(EVP_MAX_MD_SIZE / 2, sodium_base64_VARIANT_URLSAFE_NO_PADDING)];
+	char text[sodium_base64_ENCODED_LEN(EVP_MAX_MD_SIZE / 2,
+					    sodium_base64_VARIANT_URLSAFE_NO_PADDING)];
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned int len;
 

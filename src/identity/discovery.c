@@ -33,7 +33,8 @@ char *sp_discovery_url(const char *issuer)
 /* The methods its token endpoint takes; unsaid is HTTP Basic. */
 static bool wants_secret_in_body(const json_t *object)
 {
-	const json_t *methods = json_object_get(object, "token_endpoint_auth_methods_supported"), *item;
+	const json_t *methods = json_object_get(object, "token_endpoint_auth_methods_supported"),
+		     *item;
 	bool basic = false, post = false;
 	size_t i;
 
@@ -92,9 +93,10 @@ int sp_discovery_read(const struct sp_http_reply *reply, const char *issuer,
 		return r;
 	said = sp_strict_json_text(object, "issuer");
 	if (!said || strcmp(said, issuer) != 0)
-		return sp_find(finding, SP_REFUSAL_BAD_ANSWER,
-			       "discovery: the document is of issuer \"%.60s\", configured is \"%.60s\"",
-			       said ? said : "(unsaid)", issuer);
+		return sp_find(
+			finding, SP_REFUSAL_BAD_ANSWER,
+			"discovery: the document is of issuer \"%.60s\", configured is \"%.60s\"",
+			said ? said : "(unsaid)", issuer);
 	r = read_endpoints(object, &discovery, finding);
 	if (r < 0)
 		return r;

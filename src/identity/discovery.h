@@ -14,7 +14,8 @@ struct sp_discovery {
 	char *token_endpoint;
 	char *device_endpoint;   /* NULL: no device authorization there */
 	char *userinfo_endpoint; /* NULL: none */
-	char *scopes;            /* " openid profile ": what it lists, each between blanks; NULL: unsaid */
+	/* " openid profile ": what it lists, each between blanks; NULL: unsaid */
+	char *scopes;
 	bool wants_secret_in_body; /* its token endpoint takes no HTTP Basic */
 };
 

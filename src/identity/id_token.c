@@ -7,7 +7,8 @@
 #include "identity/jwks.h"
 #include "identity/jws.h"
 
-/* The claims are looked at only now: until its signature is good, a payload is bytes of a stranger. */
+/* The claims are looked at only now: until its signature is good, a payload is bytes of a
+ * stranger. */
 static int read_payload(const struct sp_jws *jws, const struct sp_id_token_want *want,
 			struct sp_claims *claims, struct sp_finding *finding)
 {
@@ -30,8 +31,8 @@ static int read_payload(const struct sp_jws *jws, const struct sp_id_token_want 
 	return r;
 }
 
-/* By each key that may have signed it, from @key on: some sets have a kid twice, or none. A key that is not
- * named may be a new one. */
+/* By each key that may have signed it, from @key on: some sets have a kid twice, or none. A key
+ * that is not named may be a new one. */
 static int verify(const struct sp_jws *jws, const struct sp_jwks *keys, const struct sp_jwk *key,
 		  struct sp_finding *finding)
 {
@@ -46,11 +47,13 @@ static int verify(const struct sp_jws *jws, const struct sp_jwks *keys, const st
 	if (r != -EBADMSG)
 		return r;
 	if (!jws->kid && tried > 1)
-		return sp_find(finding, SP_REFUSAL_UNKNOWN_KEY,
-			       "the token names no key, and none of the provider's %zu for %s signed it", tried,
-			       sp_jws_algorithm_name(jws->algorithm));
-	return sp_find(finding, SP_REFUSAL_BAD_SIGNATURE, "the signature is not the provider's%s%.80s",
-		       jws->kid ? " key " : "", jws->kid ? jws->kid : "");
+		return sp_find(
+			finding, SP_REFUSAL_UNKNOWN_KEY,
+			"the token names no key, and none of the provider's %zu for %s signed it",
+			tried, sp_jws_algorithm_name(jws->algorithm));
+	return sp_find(finding, SP_REFUSAL_BAD_SIGNATURE,
+		       "the signature is not the provider's%s%.80s", jws->kid ? " key " : "",
+		       jws->kid ? jws->kid : "");
 }
 
 int sp_id_token_check(const char *token, size_t len, const struct sp_jwks *keys,

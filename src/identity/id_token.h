@@ -14,32 +14,35 @@
 struct sp_jwks; /* a provider's keys */
 
 #define SP_ID_TOKEN_MAX 16384u
-#define SP_JWKS_MAX 131072u  /* bytes */
+#define SP_JWKS_MAX 131072u /* bytes */
 #define SP_JWKS_KEYS_MAX 32u
 #define SP_CLOCK_SKEW_S 60
-#define SP_ID_TOKEN_AGE_MAX_S 600 /* one comes fresh from the provider, or it is an old one shown again */
+/* one comes fresh from the provider, or it is an old one shown again */
+#define SP_ID_TOKEN_AGE_MAX_S 600
 #define SP_GROUPS_MAX 512u
 
 /* Read a JWK set. Keys that cannot be used (`use` not sig, RSA under 2048 bits or with an even
  * exponent, points off the curve, unknown kinds) are left out; a set with none left is refused, as
  * is one too large or with too many keys. A `kid` may be there twice: each is tried. Returns 0;
  * -EACCES @finding says why; -ENOMEM. */
-int sp_jwks_parse(const char *text, size_t len, struct sp_jwks **ret_keys, struct sp_finding *finding);
+int sp_jwks_parse(const char *text, size_t len, struct sp_jwks **ret_keys,
+		  struct sp_finding *finding);
 void sp_jwks_free(struct sp_jwks *keys);
 size_t sp_jwks_count(const struct sp_jwks *keys);
 
 struct sp_id_token_want {
-	const char *issuer;       /* byte for byte */
+	const char *issuer; /* byte for byte */
 	const char *client_id;
 	const char *nonce;        /* NULL: none was sent, none is asked for */
 	const char *access_token; /* NULL: at_hash is not compared */
 	const char *subject;      /* NULL: anybody (sign-in); else who it must be (refresh) */
 	const char *groups_claim;
-	const char *user_claim;   /* NULL: preferred_username, email, sub */
-	bool user_may_be_elsewhere; /* userinfo will be asked: without a claim that names them, user stays NULL */
-	uint32_t algorithms;      /* bits of enum sp_jws_algorithm */
-	int64_t now_s;            /* Unix */
-	int64_t max_age_s;        /* of iat; 0: any */
+	const char *user_claim; /* NULL: preferred_username, email, sub */
+	/* userinfo will be asked: without a claim that names them, user stays NULL */
+	bool user_may_be_elsewhere;
+	uint32_t algorithms; /* bits of enum sp_jws_algorithm */
+	int64_t now_s;       /* Unix */
+	int64_t max_age_s;   /* of iat; 0: any */
 };
 
 struct sp_claims {
@@ -47,10 +50,11 @@ struct sp_claims {
 	char *user;    /* 1..63 bytes, printable, no `/`, no space at its ends */
 	char **groups; /* as they came: nothing trimmed, nothing folded */
 	size_t group_count;
-	bool is_email_unverified; /* an address was there that the provider does not vouch for: not taken */
+	/* an address was there that the provider does not vouch for: not taken */
+	bool is_email_unverified;
 	size_t odd_group_count; /* left out: no text that a role could name */
 	char odd_group[64];     /* the first of them, as sp_text_show shows it */
-	bool has_groups;     /* the claim was there (an empty list is there) */
+	bool has_groups;        /* the claim was there (an empty list is there) */
 	int64_t issued_s, expires_s;
 	int64_t auth_time_s; /* 0: not said */
 };

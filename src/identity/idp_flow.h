@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One sign-in at a provider, or one asking again, whatever the provider speaks. Without any I/O: it says what
- * to fetch next and takes what came; the caller carries it out (io/fetch.h).
- * Which flows there are is each protocol's to say (oidc.h); a local user has none: a password is compared. */
+/* One sign-in at a provider, or one asking again, whatever the provider speaks. Without any I/O: it
+ * says what to fetch next and takes what came; the caller carries it out (io/fetch.h). Which flows
+ * there are is each protocol's to say (oidc.h); a local user has none: a password is compared. */
 #ifndef SALLYPORT_IDENTITY_IDP_FLOW_H
 #define SALLYPORT_IDENTITY_IDP_FLOW_H
 
@@ -21,8 +21,9 @@ struct sp_idp_time {
 };
 
 enum sp_idp_step {
-	SP_IDP_FETCH,   /* carry out *ret_request and _take the reply */
-	SP_IDP_WAIT,    /* nothing before *ret_due_ns (UINT64_MAX: until the provider or a reply moves it) */
+	SP_IDP_FETCH, /* carry out *ret_request and _take the reply */
+	/* nothing before *ret_due_ns (UINT64_MAX: until the provider or a reply moves it) */
+	SP_IDP_WAIT,
 	SP_IDP_DONE,
 	SP_IDP_REFUSED, /* _finding says why */
 };
@@ -35,7 +36,8 @@ struct sp_idp_prompt {
 	int64_t expires_s;               /* Unix */
 };
 
-/* What a protocol does for a flow of its own: each as the function of that name below, all of them there. */
+/* What a protocol does for a flow of its own: each as the function of that name below, all of them
+ * there. */
 struct sp_idp_flow_ops {
 	void (*free)(struct sp_idp_flow *flow);
 	enum sp_idp_step (*next)(struct sp_idp_flow *flow, const struct sp_idp_time *now,
@@ -57,11 +59,11 @@ struct sp_idp_flow {
 /* End it, at any step. Wipes codes and tokens. NULL: nothing. */
 void sp_idp_flow_free(struct sp_idp_flow *flow);
 
-/* What to do now. *@ret_request: the caller's on FETCH, for sp_http_request_done; *@ret_due_ns: CLOCK_BOOTTIME. At
- * most one fetch is under way per flow. A flow that lacks what the provider publishes WAITs without a due time until
- * that came, or is REFUSED with why it did not. A refresh whose provider does not answer is REFUSED with
- * SP_REFUSAL_UNREACHABLE, one whose grant is gone with SP_REFUSAL_GRANT_REVOKED: the caller treats them very
- * differently. */
+/* What to do now. *@ret_request: the caller's on FETCH, for sp_http_request_done; *@ret_due_ns:
+ * CLOCK_BOOTTIME. At most one fetch is under way per flow. A flow that lacks what the provider
+ * publishes WAITs without a due time until that came, or is REFUSED with why it did not. A refresh
+ * whose provider does not answer is REFUSED with SP_REFUSAL_UNREACHABLE, one whose grant is gone
+ * with SP_REFUSAL_GRANT_REVOKED: the caller treats them very differently. */
 enum sp_idp_step sp_idp_flow_next(struct sp_idp_flow *flow, const struct sp_idp_time *now,
 				  struct sp_http_request *ret_request, uint64_t *ret_due_ns);
 /* What its fetch brought, borrowed during the call. Without a fetch under way nothing happens. */
@@ -72,11 +74,13 @@ void sp_idp_flow_take(struct sp_idp_flow *flow, const struct sp_idp_time *now,
 const struct sp_idp_prompt *sp_idp_flow_prompt(const struct sp_idp_flow *flow);
 /* When DONE. Borrowed. */
 const struct sp_claims *sp_idp_flow_claims(const struct sp_idp_flow *flow);
-/* Borrowed. NULL: the provider gave none (a refresh: the one that was used stays good). A refresh that was
- * REFUSED after the provider had already given a new one has it, too: the old one is worth nothing by then. */
+/* Borrowed. NULL: the provider gave none (a refresh: the one that was used stays good). A refresh
+ * that was REFUSED after the provider had already given a new one has it, too: the old one is worth
+ * nothing by then. */
 const char *sp_idp_flow_refresh_token(const struct sp_idp_flow *flow);
-/* Of a refresh: whether the provider gave an answer that tells which refresh token is good from now on:
- * tokens, or a refusal. False after silence and after what could not be read: it may have given a new one. */
+/* Of a refresh: whether the provider gave an answer that tells which refresh token is good from now
+ * on: tokens, or a refusal. False after silence and after what could not be read: it may have given
+ * a new one. */
 bool sp_idp_flow_is_token_settled(const struct sp_idp_flow *flow);
 /* When REFUSED. Borrowed. */
 const struct sp_finding *sp_idp_flow_finding(const struct sp_idp_flow *flow);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A JWK becomes a key. We look at every member ourselves and hand cjose bare numbers: its own reader
- * takes short keys, keys for encryption and private ones. */
+/* A JWK becomes a key. We look at every member ourselves and hand cjose bare numbers: its own
+ * reader takes short keys, keys for encryption and private ones. */
 #include <errno.h>
 #include <openssl/err.h>
 #include <sodium.h>
@@ -27,8 +27,10 @@ void sp_jwk_done(struct sp_jwk *key)
 	*key = (struct sp_jwk){ 0 };
 }
 
-/* Give up on a key: none of ours may be left in OpenSSL's queue for the next one who looks there. */
-static int __attribute__((format(printf, 2, 3))) unusable(char why[SP_JWK_WHY_MAX], const char *format, ...)
+/* Give up on a key: none of ours may be left in OpenSSL's queue for the next one who looks
+ * there. */
+static int __attribute__((format(printf, 2, 3))) unusable(char why[SP_JWK_WHY_MAX],
+							  const char *format, ...)
 {
 	va_list args;
 
@@ -62,7 +64,8 @@ static int read_rsa(const json_t *object, struct sp_jwk *key, char why[SP_JWK_WH
 		r = read_bytes(object, "e", &e, &e_len);
 	if (r < 0)
 		return r == -EBADMSG ? unusable(why, "n or e is missing or broken") : r;
-	while (zeros < n_len && n[zeros] == 0) /* some write a sign byte; it is none of the number */
+	while (zeros < n_len &&
+	       n[zeros] == 0) /* some write a sign byte; it is none of the number */
 		zeros++;
 	if (n_len - zeros < RSA_BYTES_MIN || (n_len - zeros == RSA_BYTES_MIN && n[zeros] < 0x80))
 		return unusable(why, "an RSA key of less than 2048 bits");
@@ -94,7 +97,8 @@ static int read_ec(const json_t *object, struct sp_jwk *key, char why[SP_JWK_WHY
 	int r;
 
 	if (!curve || strcmp(curve, "P-256") != 0)
-		return unusable(why, "the curve \"%.16s\"; of EC P-256 is taken", curve ? curve : "");
+		return unusable(why, "the curve \"%.16s\"; of EC P-256 is taken",
+				curve ? curve : "");
 	r = read_bytes(object, "x", &x, &x_len);
 	if (r == 0)
 		r = read_bytes(object, "y", &y, &y_len);
@@ -122,7 +126,8 @@ static int read_okp(const json_t *object, struct sp_jwk *key, char why[SP_JWK_WH
 	int r;
 
 	if (!curve || strcmp(curve, "Ed25519") != 0)
-		return unusable(why, "the curve \"%.16s\"; of OKP Ed25519 is taken", curve ? curve : "");
+		return unusable(why, "the curve \"%.16s\"; of OKP Ed25519 is taken",
+				curve ? curve : "");
 	r = read_bytes(object, "x", &x, &x_len);
 	if (r < 0)
 		return r == -EBADMSG ? unusable(why, "x is missing or broken") : r;
@@ -140,7 +145,8 @@ static int read_okp(const json_t *object, struct sp_jwk *key, char why[SP_JWK_WH
 /* `use` and `key_ops` say what the key is for. */
 static int check_use(const json_t *object, char why[SP_JWK_WHY_MAX])
 {
-	const json_t *use = sp_strict_json_value(object, "use"), *ops = sp_strict_json_value(object, "key_ops"), *op;
+	const json_t *use = sp_strict_json_value(object, "use"),
+		     *ops = sp_strict_json_value(object, "key_ops"), *op;
 	bool may_verify = false;
 	size_t i;
 

@@ -9,7 +9,7 @@
 struct sp_jwks {
 	struct sp_jwk keys[SP_JWKS_KEYS_MAX];
 	size_t count;
-	struct { /* those that cannot be used */
+	struct {              /* those that cannot be used */
 		char kid[64]; /* as much of it as fits */
 		char why[SP_JWK_WHY_MAX];
 	} unusable[SP_JWKS_KEYS_MAX];
@@ -65,7 +65,8 @@ static int read_keys(const json_t *array, struct sp_jwks *keys, struct sp_findin
 
 SP_DEFINE_CLEANUP(struct sp_jwks *, sp_jwks_free);
 
-int sp_jwks_parse(const char *text, size_t len, struct sp_jwks **ret_keys, struct sp_finding *finding)
+int sp_jwks_parse(const char *text, size_t len, struct sp_jwks **ret_keys,
+		  struct sp_finding *finding)
 {
 	__sp_cleanup(sp_jwks_freep) struct sp_jwks *keys = NULL;
 	__sp_json json_t *root = NULL;
@@ -74,8 +75,8 @@ int sp_jwks_parse(const char *text, size_t len, struct sp_jwks **ret_keys, struc
 	int r;
 
 	if (len > SP_JWKS_MAX)
-		return sp_find(finding, SP_REFUSAL_BAD_KEYS, "%zu bytes of keys, at most %u are taken",
-			       len, SP_JWKS_MAX);
+		return sp_find(finding, SP_REFUSAL_BAD_KEYS,
+			       "%zu bytes of keys, at most %u are taken", len, SP_JWKS_MAX);
 	if (sp_strict_json_load(text, len, &root, why) < 0)
 		return sp_find(finding, SP_REFUSAL_BAD_KEYS, "the key set is %s", why);
 	array = json_object_get(root, "keys");
@@ -126,10 +127,11 @@ static int fail_unknown(const struct sp_jwks *keys, const char *kid, struct sp_f
 
 	for (size_t i = 0; i < keys->unusable_count; i++)
 		if (strcmp(keys->unusable[i].kid, kid) == 0)
-			return sp_find(finding, SP_REFUSAL_UNKNOWN_KEY, "key \"%.60s\" cannot be used: %s", kid,
+			return sp_find(finding, SP_REFUSAL_UNKNOWN_KEY,
+				       "key \"%.60s\" cannot be used: %s", kid,
 				       keys->unusable[i].why);
-	return sp_find(finding, SP_REFUSAL_UNKNOWN_KEY, "no key has kid \"%.60s\"; there are %s", kid,
-		       list_kids(keys, kids, sizeof(kids)));
+	return sp_find(finding, SP_REFUSAL_UNKNOWN_KEY, "no key has kid \"%.60s\"; there are %s",
+		       kid, list_kids(keys, kids, sizeof(kids)));
 }
 
 int sp_jwks_find(const struct sp_jwks *keys, const char *kid, unsigned algorithm,
@@ -143,9 +145,11 @@ int sp_jwks_find(const struct sp_jwks *keys, const char *kid, unsigned algorithm
 		return 0;
 	}
 	if (!kid)
-		return sp_find(finding, SP_REFUSAL_UNKNOWN_KEY, "the token names no key, and none is for %s", name);
+		return sp_find(finding, SP_REFUSAL_UNKNOWN_KEY,
+			       "the token names no key, and none is for %s", name);
 	for (size_t i = 0; i < keys->count; i++)
 		if (is_named(&keys->keys[i], kid))
-			return sp_find(finding, SP_REFUSAL_BAD_ALGORITHM, "key \"%.80s\" is not for %s", kid, name);
+			return sp_find(finding, SP_REFUSAL_BAD_ALGORITHM,
+				       "key \"%.80s\" is not for %s", kid, name);
 	return fail_unknown(keys, kid, finding);
 }

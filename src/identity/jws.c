@@ -27,7 +27,8 @@ char *sp_jws_algorithm_list(uint32_t algorithms, char *buf, size_t size)
 	buf[0] = '\0';
 	for (unsigned i = 0; i < SP_JWS_COUNT && len < size; i++)
 		if (algorithms & (1u << i))
-			len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? ", " : "", algorithm_names[i]);
+			len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? ", " : "",
+						algorithm_names[i]);
 	return buf;
 }
 
@@ -60,18 +61,20 @@ static int check_algorithm(struct sp_jws *jws, uint32_t algorithms, struct sp_fi
 		return sp_find(finding, SP_REFUSAL_BAD_ALGORITHM, "the header names no algorithm");
 	if (sp_jws_algorithm_find(alg, &jws->algorithm) < 0 ||
 	    !(algorithms & (1u << jws->algorithm)))
-		return sp_find(finding, SP_REFUSAL_BAD_ALGORITHM, "it is signed by alg \"%.40s\"; taken are %s", alg,
+		return sp_find(finding, SP_REFUSAL_BAD_ALGORITHM,
+			       "it is signed by alg \"%.40s\"; taken are %s", alg,
 			       sp_jws_algorithm_list(algorithms, taken, sizeof(taken)));
 	return 0;
 }
 
-/* Unsaid, JWT, or its media type in full (RFC 7515, 4.1.9). Access tokens (at+jwt) and logout tokens have
- * types of their own. */
+/* Unsaid, JWT, or its media type in full (RFC 7515, 4.1.9). Access tokens (at+jwt) and logout
+ * tokens have types of their own. */
 static bool is_id_tokens(const json_t *typ)
 {
 	const char *text = json_string_value(typ);
 
-	return text && (!*text || strcasecmp(text, "JWT") == 0 || strcasecmp(text, "application/jwt") == 0);
+	return text &&
+	       (!*text || strcasecmp(text, "JWT") == 0 || strcasecmp(text, "application/jwt") == 0);
 }
 
 static int check_header(struct sp_jws *jws, uint32_t algorithms, struct sp_finding *finding)
@@ -82,13 +85,14 @@ static int check_header(struct sp_jws *jws, uint32_t algorithms, struct sp_findi
 
 	if (r < 0)
 		return r;
-	/* crit lists extensions that must be understood, and we understand none; b64 (RFC 7797) would
-	 * change what the payload is. */
+	/* crit lists extensions that must be understood, and we understand none; b64 (RFC 7797)
+	 * would change what the payload is. */
 	if (sp_strict_json_value(jws->header, "crit") || sp_strict_json_value(jws->header, "b64"))
 		return sp_find(finding, SP_REFUSAL_CRITICAL_HEADER,
 			       "the header asks for an extension (crit or b64)");
 	if (typ && !is_id_tokens(typ))
-		return sp_find(finding, SP_REFUSAL_WRONG_TYPE, "typ \"%.40s\" is no id_token's, which is JWT",
+		return sp_find(finding, SP_REFUSAL_WRONG_TYPE,
+			       "typ \"%.40s\" is no id_token's, which is JWT",
 			       json_is_string(typ) ? json_string_value(typ) : "(no text)");
 	if (kid && (!json_is_string(kid) || json_string_length(kid) > SP_JWS_KID_MAX))
 		return sp_find(finding, SP_REFUSAL_MALFORMED, "kid is no text of at most %u bytes",
@@ -103,7 +107,8 @@ static int decode_part(const char *part, size_t len, const char *what, uint8_t *
 	int r = sp_base64url_decode(part, len, ret_bytes, ret_len);
 
 	if (r == -EBADMSG)
-		return sp_find(finding, SP_REFUSAL_MALFORMED, "the %s is not canonical base64url", what);
+		return sp_find(finding, SP_REFUSAL_MALFORMED, "the %s is not canonical base64url",
+			       what);
 	return r;
 }
 
@@ -142,8 +147,8 @@ int sp_jws_parse(const char *token, size_t len, uint32_t algorithms, struct sp_j
 	int r;
 
 	if (len > SP_ID_TOKEN_MAX)
-		return sp_find(finding, SP_REFUSAL_TOO_LARGE, "%zu bytes, at most %u are taken", len,
-			       SP_ID_TOKEN_MAX);
+		return sp_find(finding, SP_REFUSAL_TOO_LARGE, "%zu bytes, at most %u are taken",
+			       len, SP_ID_TOKEN_MAX);
 	for (size_t i = 0; i < len; i++)
 		if (token[i] == '.') {
 			if (dot_count < SP_ARRAY_LEN(dots))

@@ -22,7 +22,7 @@ struct sp_jws {
 	size_t signed_len; /* of @token: header and payload, which is what was signed */
 	json_t *header;
 	enum sp_jws_algorithm algorithm;
-	const char *kid; /* in @header; NULL: none */
+	const char *kid;  /* in @header; NULL: none */
 	uint8_t *payload; /* a NUL behind it */
 	size_t payload_len;
 	uint8_t *signature;

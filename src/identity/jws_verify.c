@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The signature itself: by cjose, and by OpenSSL for Ed25519, which cjose does not know. The caller has
- * matched algorithm and key; cjose would not. */
+/* The signature itself: by cjose, and by OpenSSL for Ed25519, which cjose does not know. The caller
+ * has matched algorithm and key; cjose would not. */
 #include <cjose/jws.h>
 #include <errno.h>
 #include <openssl/err.h>
@@ -35,8 +35,8 @@ int sp_jws_verify(const struct sp_jws *jws, const struct sp_jwk *key)
 {
 	int r;
 
-	/* One signature has one form: cjose takes an RSA one without its leading zeros, and splits an
-	 * ECDSA one of any length in halves. */
+	/* One signature has one form: cjose takes an RSA one without its leading zeros, and splits
+	 * an ECDSA one of any length in halves. */
 	if (jws->signature_len != key->signature_len)
 		return -EBADMSG;
 	r = key->evp ? verify_by_openssl(jws, key->evp) : verify_by_cjose(jws, key->jose);

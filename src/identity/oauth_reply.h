@@ -14,8 +14,8 @@
 
 /* The object of a 200. Returns 0, caller drops it; -EACCES: SP_REFUSAL_UNREACHABLE nothing came or
  * the server is down (5xx, 429), SP_REFUSAL_BAD_ANSWER else. */
-int sp_reply_read(const struct sp_http_reply *reply, const char *what, size_t max, json_t **ret_object,
-		  struct sp_finding *finding);
+int sp_reply_read(const struct sp_http_reply *reply, const char *what, size_t max,
+		  json_t **ret_object, struct sp_finding *finding);
 /* The same of an OAuth endpoint, whose refusals are answers, too: *@ret_error is then their word,
  * borrowed of the object, else NULL. */
 int sp_oauth_reply_read(const struct sp_http_reply *reply, const char *what, json_t **ret_object,
@@ -26,8 +26,8 @@ int sp_oauth_refused(const json_t *object, const char *error, const char *what,
 
 /* Member @key: 1 to @max printable ASCII characters. Replaces *@place.
  * Returns 0; -EACCES missing or not so; -ENOMEM. */
-int sp_reply_take_text(const json_t *object, const char *key, size_t max, const char *what, char **place,
-		       struct sp_finding *finding);
+int sp_reply_take_text(const json_t *object, const char *key, size_t max, const char *what,
+		       char **place, struct sp_finding *finding);
 /* The same where it may be missing or empty: *@place is then NULL. */
 int sp_reply_take_optional(const json_t *object, const char *key, size_t max, const char *what,
 			   char **place, struct sp_finding *finding);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The provider: its discovery document and its keys, fetched, kept and aged for all flows together. */
+/* The provider: its discovery document and its keys, fetched, kept and aged for all flows
+ * together. */
 #include <errno.h>
 
 #include "base/cleanup.h"
@@ -53,7 +54,8 @@ const struct sp_discovery *sp_oidc_get_discovery(const struct sp_oidc *oidc)
 
 bool sp_oidc_is_ready(const struct sp_oidc *oidc)
 {
-	return oidc->documents[SP_OIDC_DISCOVERY].is_there && oidc->documents[SP_OIDC_KEYS].is_there;
+	return oidc->documents[SP_OIDC_DISCOVERY].is_there &&
+	       oidc->documents[SP_OIDC_KEYS].is_there;
 }
 
 const struct sp_finding *sp_oidc_trouble(const struct sp_oidc *oidc)
@@ -81,8 +83,8 @@ static enum sp_idp_step begin(struct sp_oidc *oidc, enum sp_oidc_document which,
 			      struct sp_http_request *ret_request, uint64_t *ret_due_ns)
 {
 	struct sp_oidc_fetching *document = &oidc->documents[which];
-	char *url = which == SP_OIDC_DISCOVERY ? sp_discovery_url(oidc->idp->issuer) :
-						 strdup(oidc->discovery.jwks_uri);
+	char *url = which == SP_OIDC_DISCOVERY ? sp_discovery_url(oidc->idp->issuer)
+					       : strdup(oidc->discovery.jwks_uri);
 
 	if (!url) { /* no memory now; perhaps later */
 		*ret_due_ns = now_ns + RETRY_MIN_S * SP_OIDC_S;
@@ -111,7 +113,8 @@ enum sp_idp_step sp_oidc_next(struct sp_oidc *oidc, const struct sp_idp_time *no
 		if (i == SP_OIDC_KEYS && !oidc->documents[SP_OIDC_DISCOVERY].is_there)
 			break; /* it says where they are */
 		if (oidc->documents[i].due_ns <= now->boot_ns)
-			return begin(oidc, (enum sp_oidc_document)i, now->boot_ns, ret_request, ret_due_ns);
+			return begin(oidc, (enum sp_oidc_document)i, now->boot_ns, ret_request,
+				     ret_due_ns);
 		if (oidc->documents[i].due_ns < due_ns)
 			due_ns = oidc->documents[i].due_ns;
 	}
@@ -134,7 +137,8 @@ static int take_discovery(struct sp_oidc *oidc, const struct sp_http_reply *repl
 	return 0;
 }
 
-static int take_keys(struct sp_oidc *oidc, const struct sp_http_reply *reply, struct sp_finding *finding)
+static int take_keys(struct sp_oidc *oidc, const struct sp_http_reply *reply,
+		     struct sp_finding *finding)
 {
 	__sp_json json_t *object = NULL;
 	struct sp_jwks *fresh;
@@ -152,15 +156,14 @@ static int take_keys(struct sp_oidc *oidc, const struct sp_http_reply *reply, st
 void sp_oidc_take(struct sp_oidc *oidc, const struct sp_idp_time *now,
 		  const struct sp_http_reply *reply)
 {
-	const enum sp_oidc_document which = oidc->documents[SP_OIDC_DISCOVERY].is_under_way ?
-						    SP_OIDC_DISCOVERY :
-						    SP_OIDC_KEYS;
+	const enum sp_oidc_document which =
+		oidc->documents[SP_OIDC_DISCOVERY].is_under_way ? SP_OIDC_DISCOVERY : SP_OIDC_KEYS;
 	struct sp_oidc_fetching *document = &oidc->documents[which];
 	struct sp_finding finding = { 0 };
 	int r;
 
-	r = which == SP_OIDC_DISCOVERY ? take_discovery(oidc, reply, &finding) :
-					 take_keys(oidc, reply, &finding);
+	r = which == SP_OIDC_DISCOVERY ? take_discovery(oidc, reply, &finding)
+				       : take_keys(oidc, reply, &finding);
 	if (r == -ENOMEM)
 		sp_find(&finding, SP_REFUSAL_GATEWAY, "out of memory");
 	document->is_under_way = false;
@@ -174,9 +177,9 @@ void sp_oidc_take(struct sp_oidc *oidc, const struct sp_idp_time *now,
 		document->due_ns = now->boot_ns + ages_s[which] * SP_OIDC_S;
 		return;
 	}
-	document->backoff_s = document->backoff_s == 0              ? RETRY_MIN_S :
-			      document->backoff_s * 2 > RETRY_MAX_S ? RETRY_MAX_S :
-								      document->backoff_s * 2;
+	document->backoff_s = document->backoff_s == 0                ? RETRY_MIN_S
+			      : document->backoff_s * 2 > RETRY_MAX_S ? RETRY_MAX_S
+								      : document->backoff_s * 2;
 	document->due_ns = now->boot_ns + document->backoff_s * SP_OIDC_S;
 }
 

@@ -13,7 +13,7 @@
 #include "identity/refusal.h"
 
 struct sp_discovery;
-struct sp_oidc;      /* a provider as far as it is known */
+struct sp_oidc; /* a provider as far as it is known */
 
 /* @idp is borrowed and outlives it. @client_secret: NULL for a public client; copied, wiped at the
  * end. */
@@ -26,8 +26,9 @@ void sp_oidc_free(struct sp_oidc *oidc); /* its flows are gone before it */
  * min). What is there stays until something better comes, keys for a day at most. Ask again after
  * every call of a flow, which may have made a fetch due. */
 enum sp_idp_step sp_oidc_next(struct sp_oidc *oidc, const struct sp_idp_time *now,
-			       struct sp_http_request *ret_request, uint64_t *ret_due_ns);
-void sp_oidc_take(struct sp_oidc *oidc, const struct sp_idp_time *now, const struct sp_http_reply *reply);
+			      struct sp_http_request *ret_request, uint64_t *ret_due_ns);
+void sp_oidc_take(struct sp_oidc *oidc, const struct sp_idp_time *now,
+		  const struct sp_http_reply *reply);
 /* NULL while all is well; else why its last fetch could not be used, for `status` and `idp
  * test`. */
 const struct sp_finding *sp_oidc_trouble(const struct sp_oidc *oidc);

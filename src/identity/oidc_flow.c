@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A flow's life: it is at one stage at a time, and each stage says what to fetch and takes what came. */
+/* A flow's life: it is at one stage at a time, and each stage says what to fetch and takes what
+ * came. */
 #include "identity/oidc_flow.h"
 
 #include <errno.h>

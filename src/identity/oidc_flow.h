@@ -9,11 +9,11 @@
 #include "identity/oidc_provider.h"
 
 enum sp_oidc_stage {
-	SP_OIDC_STAGE_DEVICE, /* ask for a code */
-	SP_OIDC_STAGE_POLL, /* ask whether it was entered */
-	SP_OIDC_STAGE_REFRESH, /* ask with a refresh token */
-	SP_OIDC_STAGE_TOKEN, /* check the id_token that came */
-	SP_OIDC_STAGE_KEYS, /* it names a key we do not know: wait for fresh ones */
+	SP_OIDC_STAGE_DEVICE,   /* ask for a code */
+	SP_OIDC_STAGE_POLL,     /* ask whether it was entered */
+	SP_OIDC_STAGE_REFRESH,  /* ask with a refresh token */
+	SP_OIDC_STAGE_TOKEN,    /* check the id_token that came */
+	SP_OIDC_STAGE_KEYS,     /* it names a key we do not know: wait for fresh ones */
 	SP_OIDC_STAGE_USERINFO, /* ask for what it did not say */
 	SP_OIDC_STAGE_DONE,
 	SP_OIDC_STAGE_REFUSED,
@@ -31,10 +31,10 @@ struct sp_oidc_flow {
 	struct sp_idp_prompt prompt;
 	uint64_t interval_s;
 	uint64_t poll_ns, expires_ns; /* expires_ns 0: no code was given yet */
-	unsigned silences; /* polls in a row that nobody answered */
+	unsigned silences;            /* polls in a row that nobody answered */
 	/* refresh */
 	char *used_refresh_token;
-	char *subject; /* who it must be; NULL: a sign-in */
+	char *subject;         /* who it must be; NULL: a sign-in */
 	bool is_token_settled; /* the token endpoint said what became of the refresh token */
 	/* what came */
 	char *access_token, *id_token, *refresh_token;
@@ -42,7 +42,7 @@ struct sp_oidc_flow {
 	/* waiting for keys */
 	unsigned key_waits;
 	uint64_t key_answers; /* of the provider's keys when waiting began */
-	uint64_t key_due_ns; /* when they may be asked for; 0: they have been */
+	uint64_t key_due_ns;  /* when they may be asked for; 0: they have been */
 };
 
 /* A stage's turn: what to do now. To go on at another stage it sets that and gives SP_IDP_WAIT. */

@@ -9,7 +9,8 @@
 #define INTERVAL_DEFAULT_S 5u
 #define INTERVAL_MAX_S 300u
 #define SLOW_DOWN_S 5u
-#define CODE_LIFE_MAX_S 3600u /* whatever the provider says: an unfinished sign-in is kept in memory */
+/* whatever the provider says: an unfinished sign-in is kept in memory */
+#define CODE_LIFE_MAX_S 3600u
 #define SILENCES_MAX 4u
 #define CODE_MAX 2048u
 #define USER_CODE_MAX 64u
@@ -50,7 +51,8 @@ enum sp_idp_step sp_oidc_device_next(struct sp_oidc_flow *flow, const struct sp_
 				 (struct sp_form_field[]){ { "scope", scopes } }, 1, ret_request);
 }
 
-/* A whole number; some write it as a text (ADFS, Microsoft's first endpoints). Returns -EINVAL: it is none. */
+/* A whole number; some write it as a text (ADFS, Microsoft's first endpoints). Returns -EINVAL: it
+ * is none. */
 static int read_number(const json_t *value, uint64_t *ret_number)
 {
 	const char *text = json_string_value(value);
@@ -72,9 +74,10 @@ static int read_seconds(const json_t *object, const char *key, uint64_t fallback
 	const json_t *value = sp_strict_json_value(object, key);
 
 	*ret_seconds = fallback;
-	if ((value || !fallback) && (read_number(value, ret_seconds) < 0 || (!fallback && *ret_seconds == 0)))
-		return sp_find(finding, SP_REFUSAL_BAD_ANSWER, "%s: %s is no number of seconds", what_code,
-			       key);
+	if ((value || !fallback) &&
+	    (read_number(value, ret_seconds) < 0 || (!fallback && *ret_seconds == 0)))
+		return sp_find(finding, SP_REFUSAL_BAD_ANSWER, "%s: %s is no number of seconds",
+			       what_code, key);
 	if (*ret_seconds > max)
 		*ret_seconds = max;
 	if (*ret_seconds == 0)
@@ -82,21 +85,23 @@ static int read_seconds(const json_t *object, const char *key, uint64_t fallback
 	return 0;
 }
 
-/* The address to open; Google called it verification_url before there was an RFC, and still does. */
+/* The address to open; Google called it verification_url before there was an RFC, and still
+ * does. */
 static int take_address(const json_t *object, struct sp_idp_prompt *prompt,
 			struct sp_finding *finding)
 {
 	const bool is_googles = !sp_strict_json_value(object, "verification_uri") &&
 				sp_strict_json_value(object, "verification_url");
 	struct sp_finding unused;
-	int r = sp_reply_take_url(object, is_googles ? "verification_url" : "verification_uri", true, what_code,
-				  &prompt->verification_uri, finding);
+	int r = sp_reply_take_url(object, is_googles ? "verification_url" : "verification_uri",
+				  true, what_code, &prompt->verification_uri, finding);
 
 	if (r < 0)
 		return r;
 	/* a convenience: one that cannot be used is as none */
-	r = sp_reply_take_url(object, is_googles ? "verification_url_complete" : "verification_uri_complete",
-			      false, what_code, &prompt->verification_uri_complete, &unused);
+	r = sp_reply_take_url(
+		object, is_googles ? "verification_url_complete" : "verification_uri_complete",
+		false, what_code, &prompt->verification_uri_complete, &unused);
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -104,7 +109,8 @@ static int take_code(struct sp_oidc_flow *flow, const json_t *object, uint64_t *
 {
 	struct sp_finding *finding = &flow->finding;
 	struct sp_idp_prompt *prompt = &flow->prompt;
-	int r = sp_reply_take_text(object, "device_code", CODE_MAX, what_code, &flow->device_code, finding);
+	int r = sp_reply_take_text(object, "device_code", CODE_MAX, what_code, &flow->device_code,
+				   finding);
 
 	if (r == 0)
 		r = take_address(object, prompt, finding);
@@ -158,7 +164,8 @@ enum sp_idp_step sp_oidc_poll_next(struct sp_oidc_flow *flow, const struct sp_id
 		*ret_due_ns = flow->poll_ns < flow->expires_ns ? flow->poll_ns : flow->expires_ns;
 		return SP_IDP_WAIT;
 	}
-	return sp_oidc_flow_post(flow, flow->oidc->discovery.token_endpoint, fields, 2, ret_request);
+	return sp_oidc_flow_post(flow, flow->oidc->discovery.token_endpoint, fields, 2,
+				 ret_request);
 }
 
 static void poll_again(struct sp_oidc_flow *flow, const struct sp_idp_time *now, uint64_t wait_s)
@@ -175,10 +182,12 @@ static int take_poll_error(struct sp_oidc_flow *flow, const struct sp_idp_time *
 		poll_again(flow, now, flow->interval_s);
 		return 0;
 	}
-	if (strcmp(error, "access_denied") == 0 || strcmp(error, "authorization_declined") == 0) /* Microsoft */
+	if (strcmp(error, "access_denied") == 0 ||
+	    strcmp(error, "authorization_declined") == 0) /* Microsoft */
 		return sp_find(&flow->finding, SP_REFUSAL_DENIED, "declined at the provider");
 	if (strcmp(error, "expired_token") == 0 || strcmp(error, "code_expired") == 0)
-		return sp_find(&flow->finding, SP_REFUSAL_CODE_EXPIRED, "the provider says that it expired");
+		return sp_find(&flow->finding, SP_REFUSAL_CODE_EXPIRED,
+			       "the provider says that it expired");
 	return sp_oauth_refused(object, error, what_poll, &flow->finding);
 }
 
@@ -189,7 +198,8 @@ int sp_oidc_poll_take(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
 	const char *error;
 	int r = sp_oauth_reply_read(reply, what_poll, &object, &error, &flow->finding);
 
-	/* Silence now need not be silence later, but is asked into ever more slowly (RFC 8628, 3.5). */
+	/* Silence now need not be silence later, but is asked into ever more slowly (RFC 8628,
+	 * 3.5). */
 	if (r == -EACCES && flow->finding.reason == SP_REFUSAL_UNREACHABLE &&
 	    ++flow->silences < SILENCES_MAX) {
 		poll_again(flow, now, flow->interval_s << flow->silences);
@@ -198,5 +208,6 @@ int sp_oidc_poll_take(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
 	if (r < 0)
 		return r;
 	flow->silences = 0;
-	return error ? take_poll_error(flow, now, object, error) : sp_oidc_flow_take_tokens(flow, object);
+	return error ? take_poll_error(flow, now, object, error)
+		     : sp_oidc_flow_take_tokens(flow, object);
 }

@@ -23,7 +23,8 @@ static int take_id_token(struct sp_oidc_flow *flow, const json_t *object)
 		return 0; /* a refresh may do without */
 	if (!json_is_string(id_token))
 		return sp_find(&flow->finding, SP_REFUSAL_BAD_ANSWER,
-			       "%s: id_token is missing or no text; is openid among the scopes?", what_token);
+			       "%s: id_token is missing or no text; is openid among the scopes?",
+			       what_token);
 	flow->id_token = strdup(json_string_value(id_token));
 	return flow->id_token ? 0 : -ENOMEM;
 }
@@ -43,14 +44,16 @@ int sp_oidc_flow_take_tokens(struct sp_oidc_flow *flow, const json_t *object)
 	if (r < 0)
 		return r;
 	if (!type || strcasecmp(type, "Bearer") != 0)
-		return sp_find(&flow->finding, SP_REFUSAL_BAD_ANSWER, "%s: token_type is \"%.40s\", not Bearer",
-			       what_token, type ? type : "");
+		return sp_find(&flow->finding, SP_REFUSAL_BAD_ANSWER,
+			       "%s: token_type is \"%.40s\", not Bearer", what_token,
+			       type ? type : "");
 	r = take_id_token(flow, object);
 	if (r < 0)
 		return r;
 	if (!flow->id_token && !flow->oidc->discovery.userinfo_endpoint)
 		return sp_find(&flow->finding, SP_REFUSAL_BAD_ANSWER,
-			       "%s: no id_token, and the provider has no userinfo to ask instead", what_token);
+			       "%s: no id_token, and the provider has no userinfo to ask instead",
+			       what_token);
 	flow->stage = flow->id_token ? SP_OIDC_STAGE_TOKEN : SP_OIDC_STAGE_USERINFO;
 	return 0;
 }
@@ -68,7 +71,8 @@ enum sp_idp_step sp_oidc_refresh_next(struct sp_oidc_flow *flow, const struct sp
 
 	if (!sp_oidc_flow_has_provider(flow, now, ret_due_ns, &step))
 		return step;
-	return sp_oidc_flow_post(flow, flow->oidc->discovery.token_endpoint, fields, 2, ret_request);
+	return sp_oidc_flow_post(flow, flow->oidc->discovery.token_endpoint, fields, 2,
+				 ret_request);
 }
 
 int sp_oidc_refresh_take(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
@@ -84,7 +88,8 @@ int sp_oidc_refresh_take(struct sp_oidc_flow *flow, const struct sp_idp_time *no
 	flow->is_token_settled = error != NULL;
 	if (error && strcmp(error, "invalid_grant") == 0)
 		return sp_find(&flow->finding, SP_REFUSAL_GRANT_REVOKED,
-			       "%s: invalid_grant: the provider takes the refresh token no more", what_refresh);
+			       "%s: invalid_grant: the provider takes the refresh token no more",
+			       what_refresh);
 	if (error)
 		return sp_oauth_refused(object, error, what_refresh, &flow->finding);
 	return sp_oidc_flow_take_tokens(flow, object);
@@ -92,8 +97,9 @@ int sp_oidc_refresh_take(struct sp_oidc_flow *flow, const struct sp_idp_time *no
 
 /* ---- checking the id_token ---- */
 
-/* Fresh keys may make an unknown one known. A person at the door is told at once when they were fetched for
- * that reason less than a minute ago; a refresh, which a wrong answer would cost a live session, waits. */
+/* Fresh keys may make an unknown one known. A person at the door is told at once when they were
+ * fetched for that reason less than a minute ago; a refresh, which a wrong answer would cost a live
+ * session, waits. */
 static bool may_wait_for_keys(struct sp_oidc_flow *flow, const struct sp_idp_time *now)
 {
 	uint64_t wait_ns;
@@ -173,8 +179,8 @@ enum sp_idp_step sp_oidc_token_next(struct sp_oidc_flow *flow, const struct sp_i
 	if (!sp_oidc_flow_has_provider(flow, now, ret_due_ns, &step))
 		return step;
 	(void)ret_request;
-	r = sp_id_token_check(flow->id_token, strlen(flow->id_token), oidc->keys, &want, &flow->claims,
-			      &flow->finding);
+	r = sp_id_token_check(flow->id_token, strlen(flow->id_token), oidc->keys, &want,
+			      &flow->claims, &flow->finding);
 	if (r == -EACCES && may_wait_for_keys(flow, now))
 		return SP_IDP_WAIT;
 	if (r < 0)
@@ -190,9 +196,11 @@ enum sp_idp_step sp_oidc_userinfo_next(struct sp_oidc_flow *flow, const struct s
 	struct sp_http_request request = { .body_max = SP_OAUTH_REPLY_MAX };
 
 	(void)now, (void)ret_due_ns;
-	if (!flow->oidc->discovery.userinfo_endpoint) /* a newer discovery document came meanwhile */
-		return sp_oidc_flow_refuse(flow, sp_find(&flow->finding, SP_REFUSAL_BAD_ANSWER,
-							 "discovery: the provider has no userinfo any more"));
+	if (!flow->oidc->discovery
+		     .userinfo_endpoint) /* a newer discovery document came meanwhile */
+		return sp_oidc_flow_refuse(
+			flow, sp_find(&flow->finding, SP_REFUSAL_BAD_ANSWER,
+				      "discovery: the provider has no userinfo any more"));
 	request.url = strdup(flow->oidc->discovery.userinfo_endpoint);
 	request.bearer = strdup(flow->access_token);
 	if (!request.url || !request.bearer) {

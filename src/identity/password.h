@@ -37,7 +37,8 @@ bool sp_password_is_right(const char *hash, const char *password, size_t len);
  *   minute at a time, competing for the account's two tries a minute.
  * - At the very address the person uses: as long as it is new to the account, the same; once it is
  *   known, only by guessing at that very account, which makes both wait at most a minute at a time.
- * One account guessed at from any number of addresses new to it: 20 tries and about two a minute. */
+ * One account guessed at from any number of addresses new to it: 20 tries and about two a
+ * minute. */
 struct sp_throttle;
 /* @hash_key: 16 random bytes, copied: which names share a bucket cannot be guessed. Returns 0;
  * -ENOMEM. */

@@ -81,8 +81,7 @@ static void load_groups(struct run *run, const struct sp_node *node, struct sp_l
 {
 	if (sp_read_items(&run->check, node, "\"groups\"") < 0)
 		return;
-	sp_for_each_item(item, node)
-	{
+	sp_for_each_item(item, node) {
 		const char *group = sp_read_group(&run->check, item, "a group");
 
 		if (!group)
@@ -123,7 +122,8 @@ static void load_user(struct run *run, const struct sp_node *name, const struct 
 		return;
 	}
 	user->place = (struct sp_place){ .line = name->line, .column = name->column };
-	if (sp_read_map(&run->check, body, "a user", user_keys, SP_ARRAY_LEN(user_keys), values) < 0)
+	if (sp_read_map(&run->check, body, "a user", user_keys, SP_ARRAY_LEN(user_keys), values) <
+	    0)
 		return;
 	if (values[PASSWORD])
 		load_password(run, values[PASSWORD], user);
@@ -133,7 +133,8 @@ static void load_user(struct run *run, const struct sp_node *name, const struct 
 
 static int compare_users(const void *a, const void *b)
 {
-	return strcmp(((const struct sp_local_user *)a)->name, ((const struct sp_local_user *)b)->name);
+	return strcmp(((const struct sp_local_user *)a)->name,
+		      ((const struct sp_local_user *)b)->name);
 }
 
 static void load_users(struct run *run, const struct sp_node *node)
@@ -227,7 +228,8 @@ static void load_issuer(struct run *run, const struct sp_node *node)
 		sp_report(&run->check, node, "\"issuer\" begins with https://, unlike %s",
 			  sp_show(text).quoted);
 	else if (strpbrk(text, "?#"))
-		sp_report(&run->check, node, "\"issuer\" %s: an issuer has no query and no fragment",
+		sp_report(&run->check, node,
+			  "\"issuer\" %s: an issuer has no query and no fragment",
 			  sp_show(text).quoted);
 	else if (strpbrk(text, " @\\\"<>^`{|}") || !is_authority(text + 8, strcspn(text + 8, "/")))
 		sp_report(&run->check, node,
@@ -252,15 +254,15 @@ static void load_scopes(struct run *run, const struct sp_node *node)
 	if (sp_read_items(&run->check, node, "\"scopes\"") < 0)
 		return;
 	push_text(run, &idp->scopes, &idp->scope_count, "openid");
-	sp_for_each_item(item, node)
-	{
+	sp_for_each_item(item, node) {
 		const char *scope = read_ascii(run, item, "a scope");
 
 		if (!scope || has_scope(idp, scope))
 			continue;
 		if (strpbrk(scope, " \"\\"))
 			sp_report(&run->check, item,
-				  "scope %s: one item a scope, without spaces, quotes and backslashes",
+				  "scope %s: one item a scope, without spaces, quotes and "
+				  "backslashes",
 				  sp_show(scope).quoted);
 		else if (idp->scope_count == SCOPES_MAX)
 			sp_report(&run->check, item, "there are at most %u scopes", SCOPES_MAX);
@@ -281,8 +283,7 @@ static void load_algorithms(struct run *run, const struct sp_node *node)
 	if (sp_read_items(&run->check, node, "\"algorithms\"") < 0)
 		return;
 	run->idp->algorithms = 0;
-	sp_for_each_item(item, node)
-	{
+	sp_for_each_item(item, node) {
 		const int word = sp_read_word(&run->check, item, "an algorithm", words);
 
 		if (word >= 0)
@@ -326,19 +327,21 @@ static void load_oidc(struct run *run, const struct sp_node *root)
 		set_text(run, read_ascii(run, values[CLIENT_ID], "\"client-id\""), &idp->client_id);
 	if (values[CLIENT_SECRET_FILE])
 		set_text(run,
-			 sp_read_text(&run->check, values[CLIENT_SECRET_FILE], "\"client-secret-file\""),
+			 sp_read_text(&run->check, values[CLIENT_SECRET_FILE],
+				      "\"client-secret-file\""),
 			 &idp->client_secret_file);
 	if (values[CLIENT_SECRET])
 		sp_report(&run->check, values[CLIENT_SECRET],
-			  "a secret does not stand here: put it into a file of its own and name that with "
-			  "\"client-secret-file\"");
+			  "a secret does not stand here: put it into a file of its own and name "
+			  "that with \"client-secret-file\"");
 	if (values[SCOPES])
 		load_scopes(run, values[SCOPES]);
 	if (values[GROUPS_CLAIM])
 		set_text(run, read_ascii(run, values[GROUPS_CLAIM], "\"groups-claim\""),
 			 &idp->groups_claim);
 	if (values[USER_CLAIM])
-		set_text(run, read_ascii(run, values[USER_CLAIM], "\"user-claim\""), &idp->user_claim);
+		set_text(run, read_ascii(run, values[USER_CLAIM], "\"user-claim\""),
+			 &idp->user_claim);
 	if (values[CA])
 		set_text(run, sp_read_text(&run->check, values[CA], "\"ca\""), &idp->ca);
 	if (values[ALGORITHMS])
@@ -373,7 +376,9 @@ static const struct sp_node *find_type(const struct sp_node *root)
 /* The type decides which keys there are. */
 static void load_typed(struct run *run, const struct sp_node *root)
 {
-	static const char *const words[] = { [SP_IDP_LOCAL] = "local", [SP_IDP_OIDC] = "oidc", NULL };
+	static const char *const words[] = {
+		[SP_IDP_LOCAL] = "local", [SP_IDP_OIDC] = "oidc", NULL
+	};
 	const struct sp_node *type;
 	int word;
 
@@ -386,8 +391,8 @@ static void load_typed(struct run *run, const struct sp_node *root)
 	type = find_type(root);
 	if (!type) {
 		sp_report(&run->check, root,
-			  "\"type\" is missing: \"local\" for users of this gateway, \"oidc\" for an "
-			  "OpenID provider");
+			  "\"type\" is missing: \"local\" for users of this gateway, \"oidc\" for "
+			  "an OpenID provider");
 		return;
 	}
 	if (type->kind == SP_NODE_SCALAR && strcmp(type->text, "saml") == 0) {

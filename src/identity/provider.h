@@ -16,7 +16,7 @@ enum sp_jws_algorithm {
 #define X(name, text) SP_JWS_##name,
 	SP_JWS_ALGORITHMS(X)
 #undef X
-	SP_JWS_COUNT
+		SP_JWS_COUNT
 };
 
 struct sp_local_user {
@@ -34,16 +34,17 @@ struct sp_idp {
 	struct sp_local_user *users; /* by name */
 	size_t user_count;
 	/* oidc */
-	char *issuer;             /* byte for byte what tokens and discovery must say */
+	char *issuer; /* byte for byte what tokens and discovery must say */
 	char *client_id;
 	char *client_secret_file; /* NULL: a public client; relative: to idp.d */
-	char **scopes;            /* openid first; default openid, profile, groups, offline_access */
+	/* openid first; default openid, profile, groups, offline_access */
+	char **scopes;
 	size_t scope_count;
-	char *groups_claim;       /* default "groups" */
-	char *user_claim;         /* NULL: preferred_username, else email, else sub */
-	char *ca;                 /* PEM file; NULL: the system's; relative: to idp.d */
-	uint32_t algorithms;      /* bit of enum sp_jws_algorithm; default all four */
-	int64_t refresh_s;        /* how often groups are asked for again, 1..86400; default 300 */
+	char *groups_claim;  /* default "groups" */
+	char *user_claim;    /* NULL: preferred_username, else email, else sub */
+	char *ca;            /* PEM file; NULL: the system's; relative: to idp.d */
+	uint32_t algorithms; /* bit of enum sp_jws_algorithm; default all four */
+	int64_t refresh_s;   /* how often groups are asked for again, 1..86400; default 300 */
 };
 
 /* @path for diagnostics; its last part without .yaml is the name.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What slows guessing down: five tables of buckets, each a hash table of fixed size whose sets of eight
- * give up the coolest bucket when they are full. A flood of fresh names and addresses so recycles its own
- * buckets, not the hot ones; and none of it gets into the tables of known pairs and places, where only those
- * lead who were let in. */
+/* What slows guessing down: five tables of buckets, each a hash table of fixed size whose sets of
+ * eight give up the coolest bucket when they are full. A flood of fresh names and addresses so
+ * recycles its own buckets, not the hot ones; and none of it gets into the tables of known pairs
+ * and places, where only those lead who were let in. */
 #include "identity/password.h"
 
 #include <errno.h>
@@ -23,8 +23,9 @@
 
 enum table { PAIRS, ADDRESSES, ACCOUNTS, KNOWN, PLACES, TABLE_COUNT };
 
-/* How many wrong tries are free, and how long until one is forgotten. Forgetting is twice as fast as the
- * longest delay allows tries from one address, so that one address alone never slows an account. */
+/* How many wrong tries are free, and how long until one is forgotten. Forgetting is twice as fast
+ * as the longest delay allows tries from one address, so that one address alone never slows an
+ * account. */
 struct measure {
 	unsigned free;
 	uint64_t forget_ns;
@@ -39,7 +40,8 @@ struct bucket {
 	uint64_t tag;        /* 0: nobody's */
 	uint64_t tried_ns;   /* the last wrong try; of a known pair or place the last right one */
 	uint64_t drained_ns; /* up to when @level was drained */
-	uint64_t level;      /* wrong tries not forgotten yet; of a known pair or place: whose it is */
+	/* wrong tries not forgotten yet; of a known pair or place: whose it is */
+	uint64_t level;
 };
 
 struct sp_throttle {
@@ -124,7 +126,8 @@ static struct bucket *set_of(struct sp_throttle *throttle, enum table table, uin
 	return &throttle->tables[table][(tag >> 1) % SETS * WAYS];
 }
 
-static struct bucket *find(struct sp_throttle *throttle, enum table table, const struct names *names)
+static struct bucket *find(struct sp_throttle *throttle, enum table table,
+			   const struct names *names)
 {
 	const uint64_t tag = names->tags[table];
 	struct bucket *set = set_of(throttle, table, tag);
@@ -135,7 +138,8 @@ static struct bucket *find(struct sp_throttle *throttle, enum table table, const
 	return NULL;
 }
 
-/* Its bucket, or the one in its set that is missed least: the coolest, of equals the one tried longest ago. */
+/* Its bucket, or the one in its set that is missed least: the coolest, of equals the one tried
+ * longest ago. */
 static struct bucket *find_or_take(struct sp_throttle *throttle, enum table table,
 				   const struct names *names, uint64_t now_ns)
 {
@@ -212,10 +216,10 @@ bool sp_throttle_knows_place(struct sp_throttle *throttle, const struct sp_addr 
 	return find(throttle, PLACES, &names) != NULL;
 }
 
-/* Its bucket, or the one in its set used longest ago: of the same account if that has some already, so that
- * nobody makes the places of others forgotten by signing in from very many. */
-static struct bucket *find_or_take_known(struct sp_throttle *throttle, enum table table, const struct names *names,
-					 uint64_t now_ns)
+/* Its bucket, or the one in its set used longest ago: of the same account if that has some already,
+ * so that nobody makes the places of others forgotten by signing in from very many. */
+static struct bucket *find_or_take_known(struct sp_throttle *throttle, enum table table,
+					 const struct names *names, uint64_t now_ns)
 {
 	const uint64_t owner = names->tags[ACCOUNTS];
 	struct bucket *bucket = find(throttle, table, names), *least, *own = NULL, *set;
@@ -250,8 +254,8 @@ void sp_throttle_welcome(struct sp_throttle *throttle, const char *idp, const ch
 
 /* ---- tries ---- */
 
-static uint64_t longest_wait_ns(struct sp_throttle *throttle, const struct names *names, bool is_known,
-				uint64_t now_ns)
+static uint64_t longest_wait_ns(struct sp_throttle *throttle, const struct names *names,
+				bool is_known, uint64_t now_ns)
 {
 	uint64_t longest_ns = wait_ns(throttle, PAIRS, names, now_ns);
 

@@ -32,7 +32,8 @@ static void put_indent(struct sp_buf *out, size_t columns)
 /* A text as YAML: plain where it is a simple word, else in double quotes. */
 static void put_scalar(struct sp_buf *out, const char *text)
 {
-	static const char word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+	static const char word[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
 
 	if (*text && *text != '-' && *text != '.' && strspn(text, word) == strlen(text)) {
 		sp_buf_put(out, text);
@@ -92,8 +93,8 @@ static size_t line_start(const char *text, size_t at)
 	return at;
 }
 
-/* Behind the line break of the line that @at is in, or right there when @at begins a line (a block text ends
- * so); the end of the text where there is none. */
+/* Behind the line break of the line that @at is in, or right there when @at begins a line (a block
+ * text ends so); the end of the text where there is none. */
 static size_t line_end(const char *text, size_t len, size_t at)
 {
 	const char *newline;
@@ -157,7 +158,7 @@ static void insert_key(const struct sp_user_entry *entry, const char *key, struc
 	char *value = NULL;
 
 	if (sp_buf_take(with, &value) < 0)
-		return; /* the buffer keeps its error */
+		return;          /* the buffer keeps its error */
 	if (!entry->first_key) { /* {} */
 		splice->span = entry->value;
 		sp_buf_printf(with, "{ %s: %s }", key, value);
@@ -227,9 +228,11 @@ static bool is_as_asked(const struct sp_local_user *before, const struct sp_loca
 
 	if (change->edit == SP_USER_REMOVE)
 		return !after;
-	return after && is_same_text(after->password, change->password ? change->password : old->password) &&
-	       (change->groups ? has_groups(after, change->groups, change->group_count) :
-				 has_groups(after, (const char *const *)old->groups, old->group_count));
+	return after &&
+	       is_same_text(after->password, change->password ? change->password : old->password) &&
+	       (change->groups
+			? has_groups(after, change->groups, change->group_count)
+			: has_groups(after, (const char *const *)old->groups, old->group_count));
 }
 
 static bool is_right(const struct sp_idp *before, const struct sp_idp *after,
@@ -311,8 +314,9 @@ static int change_text(const char *text, size_t len, const struct sp_idp *idp,
 	return sp_buf_put_bytes(out, text + splice.span.end, len - splice.span.end);
 }
 
-int sp_user_edit(const char *path, const char *text, size_t len, const struct sp_user_change *change,
-		 char **ret_text, size_t *ret_len, struct sp_diagnostics *diagnostics)
+int sp_user_edit(const char *path, const char *text, size_t len,
+		 const struct sp_user_change *change, char **ret_text, size_t *ret_len,
+		 struct sp_diagnostics *diagnostics)
 {
 	__sp_cleanup(sp_diagnostics_done) struct sp_diagnostics unused = { 0 };
 	__sp_cleanup(sp_idp_freep) struct sp_idp *before = NULL, *after = NULL;

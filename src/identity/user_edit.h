@@ -26,7 +26,8 @@ struct sp_user_change {
  * Returns 0 with malloc'ed *@ret_text of *@ret_len bytes; -EEXIST, -ENOENT there is such a user, or
  * none; -EINVAL the result would not be valid (@diagnostics, of the result, say why); -ENOTSUP the
  * file's form cannot be changed without harm; -ENOMEM. */
-int sp_user_edit(const char *path, const char *text, size_t len, const struct sp_user_change *change,
-		 char **ret_text, size_t *ret_len, struct sp_diagnostics *diagnostics);
+int sp_user_edit(const char *path, const char *text, size_t len,
+		 const struct sp_user_change *change, char **ret_text, size_t *ret_len,
+		 struct sp_diagnostics *diagnostics);
 
 #endif

@@ -12,7 +12,7 @@ struct scanner {
 	const char *text;
 	size_t len;
 	yaml_parser_t parser;
-	yaml_event_t event; /* the current one */
+	yaml_event_t event;  /* the current one */
 	size_t chars, bytes; /* the same place, as libyaml counts and as we do */
 	int error;
 };
@@ -33,7 +33,8 @@ static size_t byte_of(struct scanner *scanner, const yaml_mark_t *mark)
 		scanner->chars = scanner->bytes = 0;
 	while (scanner->chars < mark->index && scanner->bytes < scanner->len) {
 		scanner->bytes++;
-		while (scanner->bytes < scanner->len && (scanner->text[scanner->bytes] & 0xc0) == 0x80)
+		while (scanner->bytes < scanner->len &&
+		       (scanner->text[scanner->bytes] & 0xc0) == 0x80)
 			scanner->bytes++;
 		scanner->chars++;
 	}
@@ -57,8 +58,8 @@ static bool is_flow(const struct scanner *scanner)
 	return scanner->event.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
 }
 
-/* Step over one value. Its end is that of the last thing in it that has one: the end of a block is where the
- * next thing begins. */
+/* Step over one value. Its end is that of the last thing in it that has one: the end of a block is
+ * where the next thing begins. */
 static struct sp_span skip(struct scanner *scanner)
 {
 	struct sp_span span = span_of(scanner);
@@ -67,8 +68,10 @@ static struct sp_span skip(struct scanner *scanner)
 	do {
 		const yaml_event_type_t type = scanner->event.type;
 		const struct sp_span here = span_of(scanner);
-		const bool is_start = type == YAML_MAPPING_START_EVENT || type == YAML_SEQUENCE_START_EVENT;
-		const bool is_end = type == YAML_MAPPING_END_EVENT || type == YAML_SEQUENCE_END_EVENT;
+		const bool is_start =
+			type == YAML_MAPPING_START_EVENT || type == YAML_SEQUENCE_START_EVENT;
+		const bool is_end =
+			type == YAML_MAPPING_END_EVENT || type == YAML_SEQUENCE_END_EVENT;
 
 		if (scanner->error || type == YAML_NO_EVENT || type == YAML_STREAM_END_EVENT) {
 			scanner->error = scanner->error ? scanner->error : -ENOTSUP;
@@ -103,7 +106,8 @@ static void scan_user(struct scanner *scanner, struct sp_user_entry *entry)
 	step(scanner);
 	while (is_type(scanner, YAML_SCALAR_EVENT)) {
 		const struct sp_span key = span_of(scanner);
-		const bool is_password = is_word(scanner, "password"), is_groups = is_word(scanner, "groups");
+		const bool is_password = is_word(scanner, "password"),
+			   is_groups = is_word(scanner, "groups");
 		const size_t column = scanner->event.start_mark.column;
 		struct sp_span value;
 

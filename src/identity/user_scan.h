@@ -15,12 +15,12 @@ struct sp_span {
 struct sp_user_entry {
 	char *name;
 	struct sp_span key, value;
-	size_t column;      /* of the key, from 0 */
-	bool is_flow;       /* { password: … }, against one key a line */
-	size_t first_key;   /* where the value's first key begins; 0: it has none */
+	size_t column;    /* of the key, from 0 */
+	bool is_flow;     /* { password: … }, against one key a line */
+	size_t first_key; /* where the value's first key begins; 0: it has none */
 	size_t first_column;
-	struct sp_span password;             /* its value */
-	struct sp_span groups_key, groups;   /* the key, and its value */
+	struct sp_span password;           /* its value */
+	struct sp_span groups_key, groups; /* the key, and its value */
 };
 
 struct sp_user_scan {

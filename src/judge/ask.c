@@ -21,8 +21,8 @@
 #define QUESTION_PORT 40000 /* the source port, or the identifier of an ICMP echo */
 #define STAND_INS_MAX 64    /* addresses tried for a person who is not there */
 
-static int __attribute__((format(printf, 3, 4))) fail(struct sp_ask_fault *fault, enum sp_ask_fault_kind kind,
-						      const char *format, ...)
+static int __attribute__((format(printf, 3, 4)))
+fail(struct sp_ask_fault *fault, enum sp_ask_fault_kind kind, const char *format, ...)
 {
 	va_list args;
 
@@ -131,10 +131,12 @@ static const struct sp_network *network_find(const struct sp_policy *policy, con
 }
 
 /* Its first address of the family, or of the other. Returns 0; -ENOENT it has none; -ENOMEM. */
-static int network_first_address(const struct sp_network *network, bool is_v6, struct sp_addr *ret_addr)
+static int network_first_address(const struct sp_network *network, bool is_v6,
+				 struct sp_addr *ret_addr)
 {
 	__sp_cleanup(sp_ranges_done) struct sp_ranges ranges = { 0 };
-	int r = sp_ranges_make(network->in, network->in_count, network->except, network->except_count, &ranges);
+	int r = sp_ranges_make(network->in, network->in_count, network->except,
+			       network->except_count, &ranges);
 
 	if (r < 0 || !ranges.count)
 		return r < 0 ? r : -ENOENT;
@@ -148,8 +150,8 @@ static int network_first_address(const struct sp_network *network, bool is_v6, s
 }
 
 /* The address, or the first one of the network of that name. */
-static int address_find(const struct sp_policy *policy, const char *text, bool prefers_v6, struct sp_addr *ret_addr,
-			struct sp_ask_fault *fault)
+static int address_find(const struct sp_policy *policy, const char *text, bool prefers_v6,
+			struct sp_addr *ret_addr, struct sp_ask_fault *fault)
 {
 	const struct sp_network *network;
 	struct sp_nearest near;
@@ -160,13 +162,17 @@ static int address_find(const struct sp_policy *policy, const char *text, bool p
 		return 0;
 	network = network_find(policy, text, &near);
 	if (!network)
-		return fail(fault, SP_ASK_MALFORMED, "\"%.255s\" is no address, and no network of the policy%s", text,
+		return fail(fault, SP_ASK_MALFORMED,
+			    "\"%.255s\" is no address, and no network of the policy%s", text,
 			    hint(&near, buf));
 	r = network_first_address(network, prefers_v6, ret_addr);
-	return r == -ENOENT ? fail(fault, SP_ASK_MALFORMED, "the network %.63s has no address", text) : r;
+	return r == -ENOENT
+		       ? fail(fault, SP_ASK_MALFORMED, "the network %.63s has no address", text)
+		       : r;
 }
 
-bool sp_ask_service(const struct sp_service *service, bool is_v6, uint16_t port, struct sp_tuple *tuple)
+bool sp_ask_service(const struct sp_service *service, bool is_v6, uint16_t port,
+		    struct sp_tuple *tuple)
 {
 	tuple->source_port = port;
 	switch (service->kind) {
@@ -178,7 +184,9 @@ bool sp_ask_service(const struct sp_service *service, bool is_v6, uint16_t port,
 	case SP_SERVICE_ICMP6:
 		tuple->proto = is_v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
 		/* all types: ask with an echo request */
-		tuple->icmp_type = service->from == service->to ? service->from : is_v6 ? ICMP6_ECHO : ICMP_ECHO;
+		tuple->icmp_type = service->from == service->to ? service->from
+				   : is_v6                      ? ICMP6_ECHO
+								: ICMP_ECHO;
 		tuple->destination_port = port;
 		return is_v6 == (service->kind == SP_SERVICE_ICMP6);
 	default:
@@ -187,7 +195,8 @@ bool sp_ask_service(const struct sp_service *service, bool is_v6, uint16_t port,
 	}
 }
 
-/* A service by its name in the policy, or as rules write one: the first of its items that the family has. */
+/* A service by its name in the policy, or as rules write one: the first of its items that the
+ * family has. */
 static int service_fill(const struct sp_policy *policy, const char *text, struct sp_tuple *tuple,
 			struct sp_ask_fault *fault)
 {
@@ -204,12 +213,13 @@ static int service_fill(const struct sp_policy *policy, const char *text, struct
 	for (size_t i = 0; i < count; i++)
 		if (sp_ask_service(&items[i], is_v6, QUESTION_PORT, tuple))
 			return 0;
-	return fail(fault, SP_ASK_MALFORMED, "the service %.63s is nothing IPv%d has", text, is_v6 ? 6 : 4);
+	return fail(fault, SP_ASK_MALFORMED, "the service %.63s is nothing IPv%d has", text,
+		    is_v6 ? 6 : 4);
 }
 
 /* `http`, `domain/udp`: what the policy's services do not name, as /etc/services has it. */
-static int port_fill(const struct sp_policy *policy, const char *name, const char *protocol, struct sp_tuple *tuple,
-		     struct sp_ask_fault *fault)
+static int port_fill(const struct sp_policy *policy, const char *name, const char *protocol,
+		     struct sp_tuple *tuple, struct sp_ask_fault *fault)
 {
 	const struct servent *known = NULL;
 	bool is_policys = false;
@@ -219,17 +229,20 @@ static int port_fill(const struct sp_policy *policy, const char *name, const cha
 	if (!is_policys)
 		known = getservbyname(name, protocol ? protocol : "tcp");
 	if (is_policys && protocol)
-		return fail(fault, SP_ASK_MALFORMED, "the service %.63s of the policy says its protocol: leave /%.20s out",
+		return fail(fault, SP_ASK_MALFORMED,
+			    "the service %.63s of the policy says its protocol: leave /%.20s out",
 			    name, protocol);
 	if (!known)
 		return service_fill(policy, name, tuple, fault);
 	tuple->destination_port = ntohs((uint16_t)known->s_port);
-	return protocol_parse(protocol ? protocol : "tcp", !sp_addr_is_v4(&tuple->destination), tuple);
+	return protocol_parse(protocol ? protocol : "tcp", !sp_addr_is_v4(&tuple->destination),
+			      tuple);
 }
 
 static bool has_ports(const struct sp_tuple *tuple)
 {
-	return tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP || tuple->proto == IPPROTO_SCTP;
+	return tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP ||
+	       tuple->proto == IPPROTO_SCTP;
 }
 
 static int protocol_fill(const char *port_text, const char *protocol, struct sp_tuple *tuple)
@@ -248,8 +261,8 @@ static int protocol_fill(const char *port_text, const char *protocol, struct sp_
 }
 
 /* `ADDR:PORT/tcp`, `git:ssh`, `git/icmp`; or `git` with a service beside it. */
-static int target_read(const struct sp_policy *policy, const struct sp_ask *ask, struct sp_tuple *tuple,
-		       struct sp_ask_fault *fault)
+static int target_read(const struct sp_policy *policy, const struct sp_ask *ask,
+		       struct sp_tuple *tuple, struct sp_ask_fault *fault)
 {
 	__sp_free char *copy = strdup(ask->to);
 	char *address, *port, *protocol;
@@ -261,20 +274,27 @@ static int target_read(const struct sp_policy *policy, const struct sp_ask *ask,
 	if (!copy)
 		return -ENOMEM;
 	if (target_split(copy, &address, &port, &protocol) < 0)
-		return fail(fault, SP_ASK_MALFORMED, "%.255s has a bracket that does not end", ask->to);
+		return fail(fault, SP_ASK_MALFORMED, "%.255s has a bracket that does not end",
+			    ask->to);
 	r = address_find(policy, address, prefers_v6, &tuple->destination, fault);
 	if (r < 0)
 		return r;
 	if (ask->service && (port || protocol))
-		return fail(fault, SP_ASK_MALFORMED, "%.255s names a port or protocol, and so does the service %.63s: "
-			    "write one of them", ask->to, ask->service);
+		return fail(fault, SP_ASK_MALFORMED,
+			    "%.255s names a port or protocol, and so does the service %.63s: write "
+			    "one of them",
+			    ask->to, ask->service);
 	if (ask->service)
 		return service_fill(policy, ask->service, tuple, fault);
 	is_named = port && !(*port >= '0' && *port <= '9');
-	r = is_named ? port_fill(policy, port, protocol, tuple, fault) : protocol_fill(port, protocol, tuple);
+	r = is_named ? port_fill(policy, port, protocol, tuple, fault)
+		     : protocol_fill(port, protocol, tuple);
 	if (r == -EINVAL && !*fault->message)
-		return fail(fault, SP_ASK_MALFORMED, "%.255s: write ADDR:PORT, ADDR:PORT/udp, [V6]:PORT, ADDR/icmp or "
-			    "ADDR/proto/N; ADDR may be a network of the policy, PORT a service of it", ask->to);
+		return fail(
+			fault, SP_ASK_MALFORMED,
+			"%.255s: write ADDR:PORT, ADDR:PORT/udp, [V6]:PORT, ADDR/icmp or "
+			"ADDR/proto/N; ADDR may be a network of the policy, PORT a service of it",
+			ask->to);
 	return r;
 }
 
@@ -297,8 +317,8 @@ int sp_ask_stand_in(struct sp_judge *judge, const struct sp_gateway *gateway, ui
 	return r;
 }
 
-static int role_open(const struct sp_asking *asking, const char *name, bool is_v6, struct sp_asked *asked,
-		     struct sp_ask_fault *fault)
+static int role_open(const struct sp_asking *asking, const char *name, bool is_v6,
+		     struct sp_asked *asked, struct sp_ask_fault *fault)
 {
 	const struct sp_policy *policy = asking->policy;
 	struct sp_identity identity;
@@ -311,20 +331,22 @@ static int role_open(const struct sp_asking *asking, const char *name, bool is_v
 	for (role = 0; role < policy->role_count && strcmp(policy->roles[role].name, name); role++)
 		sp_nearest_offer(&near, policy->roles[role].name);
 	if (role == policy->role_count)
-		return fail(fault, SP_ASK_UNKNOWN, "the policy has no role \"%.255s\"%s", name, hint(&near, buf));
+		return fail(fault, SP_ASK_UNKNOWN, "the policy has no role \"%.255s\"%s", name,
+			    hint(&near, buf));
 	r = sp_ask_stand_in(asking->judge, asking->gateway, role, &identity);
 	if (r < 0)
 		return r;
 	if (!identity.has_address[is_v6])
-		return fail(fault, SP_ASK_FAMILY, "the pool has no IPv%d prefix for a person of role %.63s",
+		return fail(fault, SP_ASK_FAMILY,
+			    "the pool has no IPv%d prefix for a person of role %.63s",
 			    is_v6 ? 6 : 4, name);
 	asked->role = policy->roles[role].name;
 	asked->tuple.source = identity.addresses[is_v6];
 	return 0;
 }
 
-static int person_find(const struct sp_asking *asking, const struct sp_ask *ask, bool is_v6, struct sp_asked *asked,
-		       struct sp_ask_fault *fault)
+static int person_find(const struct sp_asking *asking, const struct sp_ask *ask, bool is_v6,
+		       struct sp_asked *asked, struct sp_ask_fault *fault)
 {
 	const char *user = sp_ask_user(ask->from);
 	struct sp_nearest near;
@@ -332,20 +354,23 @@ static int person_find(const struct sp_asking *asking, const struct sp_ask *ask,
 	const int r = asking->people->find(asking->people_arg, user, ask->idp, is_v6, asked);
 
 	if (r == -EEXIST)
-		return fail(fault, SP_ASK_AMBIGUOUS, "people of several providers have the name %.255s; say whose "
-			    "(--idp)", user);
+		return fail(fault, SP_ASK_AMBIGUOUS,
+			    "people of several providers have the name %.255s; say whose (--idp)",
+			    user);
 	if (r == -EAFNOSUPPORT)
-		return fail(fault, SP_ASK_FAMILY, "%.255s has no IPv%d address", user, is_v6 ? 6 : 4);
+		return fail(fault, SP_ASK_FAMILY, "%.255s has no IPv%d address", user,
+			    is_v6 ? 6 : 4);
 	if (r != -ENOENT)
 		return r;
 	sp_nearest_init(&near, user);
 	asking->people->offer(asking->people_arg, &near);
-	return fail(fault, SP_ASK_UNKNOWN, "%.255s is no address, no role:NAME, not anonymous and %s%s", user,
+	return fail(fault, SP_ASK_UNKNOWN,
+		    "%.255s is no address, no role:NAME, not anonymous and %s%s", user,
 		    asking->people->nobody, hint(&near, buf));
 }
 
-static int source_find(const struct sp_asking *asking, const struct sp_ask *ask, struct sp_asked *asked,
-		       struct sp_ask_fault *fault)
+static int source_find(const struct sp_asking *asking, const struct sp_ask *ask,
+		       struct sp_asked *asked, struct sp_ask_fault *fault)
 {
 	struct sp_tuple *tuple = &asked->tuple;
 	const bool is_v6 = !sp_addr_is_v4(&tuple->destination);
@@ -359,7 +384,8 @@ static int source_find(const struct sp_asking *asking, const struct sp_ask *ask,
 	if (sp_addr_parse(ask->from, &tuple->source) < 0)
 		return person_find(asking, ask, is_v6, asked, fault);
 	if (sp_addr_is_v4(&tuple->source) == is_v6)
-		return fail(fault, SP_ASK_FAMILY, "%.60s and the destination are of different families", ask->from);
+		return fail(fault, SP_ASK_FAMILY,
+			    "%.60s and the destination are of different families", ask->from);
 	return 0;
 }
 
@@ -368,8 +394,8 @@ const char *sp_ask_user(const char *from)
 	return strncmp(from, "user:", 5) ? from : from + 5;
 }
 
-int sp_ask_packet(const struct sp_asking *asking, const struct sp_ask *ask, struct sp_asked *ret_asked,
-		  struct sp_ask_fault *fault)
+int sp_ask_packet(const struct sp_asking *asking, const struct sp_ask *ask,
+		  struct sp_asked *ret_asked, struct sp_ask_fault *fault)
 {
 	struct sp_asked asked = { 0 };
 	int r;
@@ -410,11 +436,12 @@ int sp_ask_hook(const struct sp_asking *asking, const struct sp_ask *ask, struct
 	sp_nearest_init(&near, ask->on);
 	for (size_t i = 0; i < gateway->interface_count; i++)
 		sp_nearest_offer(&near, gateway->interfaces[i].name);
-	return fail(fault, SP_ASK_MALFORMED, "%.40s is no interface of %s%s", ask->on, asking->interfaces,
-		    hint(&near, buf));
+	return fail(fault, SP_ASK_MALFORMED, "%.40s is no interface of %s%s", ask->on,
+		    asking->interfaces, hint(&near, buf));
 }
 
-enum sp_hook sp_ask_first_hook(const struct sp_gateway *gateway, enum sp_ask_who who, const struct sp_addr *source)
+enum sp_hook sp_ask_first_hook(const struct sp_gateway *gateway, enum sp_ask_who who,
+			       const struct sp_addr *source)
 {
 	switch (who) {
 	case SP_ASK_PERSON:

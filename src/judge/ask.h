@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A question about a packet, as a person asks it: who, to what, arriving where. Here it becomes the packet and the
- * hook that answer it, the same for explain with a file, for the daemon's explain and for the tests of a policy. */
+/* A question about a packet, as a person asks it: who, to what, arriving where. Here it becomes the
+ * packet and the hook that answer it, the same for explain with a file, for the daemon's explain
+ * and for the tests of a policy. */
 #ifndef SALLYPORT_JUDGE_ASK_H
 #define SALLYPORT_JUDGE_ASK_H
 
@@ -9,12 +10,14 @@
 
 /* The words of a question. All are borrowed. */
 struct sp_ask {
-	const char *from;    /* a user's name, `user:NAME`, `role:NAME`, an address, `anonymous` */
-	const char *idp;     /* whose user; NULL: the only one of that name */
-	const char *to;      /* `ADDR:PORT[/tcp]`, `ADDR/icmp`, `ADDR/proto/N`; ADDR may be a network's name of the
-			      * policy, PORT a service's name of it, else a well-known one's */
-	const char *service; /* with only an address or network in @to: a service's name, or `tcp/443`; or NULL */
-	const char *on;      /* the interface it arrives on; NULL: where its source is at home */
+	const char *from; /* a user's name, `user:NAME`, `role:NAME`, an address, `anonymous` */
+	const char *idp;  /* whose user; NULL: the only one of that name */
+	/* `ADDR:PORT[/tcp]`, `ADDR/icmp`, `ADDR/proto/N`; ADDR may be a network's name of the
+	 * policy, PORT a service's name of it, else a well-known one's */
+	const char *to;
+	/* with only an address or network in @to: a service's name, or `tcp/443`; or NULL */
+	const char *service;
+	const char *on; /* the interface it arrives on; NULL: where its source is at home */
 };
 
 /* The packet. */
@@ -27,9 +30,11 @@ struct sp_asked {
 
 /* The people who can be asked about by name. */
 struct sp_ask_people {
-	/* Set ret_asked->tuple.source to the address of a family, and ->user. Returns 0; -ENOENT nobody has the name;
-	 * -EEXIST people of several providers have it; -EAFNOSUPPORT no address of the family; or another -errno. */
-	int (*find)(void *arg, const char *user, const char *idp, bool is_v6, struct sp_asked *ret_asked);
+	/* Set ret_asked->tuple.source to the address of a family, and ->user. Returns 0; -ENOENT
+	 * nobody has the name; -EEXIST people of several providers have it; -EAFNOSUPPORT no
+	 * address of the family; or another -errno. */
+	int (*find)(void *arg, const char *user, const char *idp, bool is_v6,
+		    struct sp_asked *ret_asked);
 	/* Offer every name there is. */
 	void (*offer)(void *arg, struct sp_nearest *near);
 	const char *nobody; /* "nobody who was signed in lately" */
@@ -59,10 +64,10 @@ struct sp_ask_fault {
 	char message[640];
 };
 
-/* Make the packet; a role's stand-in is opened in the judge.
- * Returns 0, ->hook not set yet; -EINVAL with @fault; -errno of opening a session, without (sp_judge_fault). */
-int sp_ask_packet(const struct sp_asking *asking, const struct sp_ask *ask, struct sp_asked *ret_asked,
-		  struct sp_ask_fault *fault);
+/* Make the packet; a role's stand-in is opened in the judge. Returns 0, ->hook not set yet; -EINVAL
+ * with @fault; -errno of opening a session, without (sp_judge_fault). */
+int sp_ask_packet(const struct sp_asking *asking, const struct sp_ask *ask,
+		  struct sp_asked *ret_asked, struct sp_ask_fault *fault);
 /* Find the hook it meets first. Returns 0; -EINVAL with @fault: no such interface. */
 int sp_ask_hook(const struct sp_asking *asking, const struct sp_ask *ask, struct sp_asked *asked,
 		struct sp_ask_fault *fault);
@@ -71,15 +76,19 @@ int sp_ask_hook(const struct sp_asking *asking, const struct sp_ask *ask, struct
 
 /* `user:ana`, `ana` -> `ana`. */
 const char *sp_ask_user(const char *from);
-/* Open a session of a person of one role and nothing else, at addresses of the pool that no other has.
+/* Open a session of a person of one role and nothing else, at addresses of the pool that no other
+ * has.
  * @ret_identity: its addresses alone. Returns as sp_judge_open_session. */
 int sp_ask_stand_in(struct sp_judge *judge, const struct sp_gateway *gateway, uint32_t role,
 		    struct sp_identity *ret_identity);
 /* Protocol, ports and ICMP type of a service's first packet, from @port (or with that identifier).
  * False: the family has no such service. */
-bool sp_ask_service(const struct sp_service *service, bool is_v6, uint16_t port, struct sp_tuple *tuple);
-/* Anonymous packets come from the edge, a person's from the tunnel, others from where their source is at home. */
+bool sp_ask_service(const struct sp_service *service, bool is_v6, uint16_t port,
+		    struct sp_tuple *tuple);
+/* Anonymous packets come from the edge, a person's from the tunnel, others from where their source
+ * is at home. */
 enum sp_ask_who { SP_ASK_ADDRESS, SP_ASK_PERSON, SP_ASK_ANONYMOUS };
-enum sp_hook sp_ask_first_hook(const struct sp_gateway *gateway, enum sp_ask_who who, const struct sp_addr *source);
+enum sp_hook sp_ask_first_hook(const struct sp_gateway *gateway, enum sp_ask_who who,
+			       const struct sp_addr *source);
 
 #endif

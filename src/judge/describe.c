@@ -23,12 +23,13 @@ json_t *sp_describe_diagnostics(const struct sp_diagnostics *diagnostics)
 	for (size_t i = 0; i < diagnostics->count; i++) {
 		const struct sp_diagnostic *item = &diagnostics->items[i];
 
-		json_array_append_new(list, json_pack(
-			"{s:s, s:o, s:I, s:I, s:o}",
-			"severity", item->severity == SP_ERROR ? "error" : "warning",
-			"file", sp_json_of_text(item->path),
-			"line", (json_int_t)item->place.line, "column", (json_int_t)item->place.column,
-			"message", sp_json_of_text(item->message)));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:o, s:I, s:I, s:o}", "severity",
+						item->severity == SP_ERROR ? "error" : "warning",
+						"file", sp_json_of_text(item->path), "line",
+						(json_int_t)item->place.line, "column",
+						(json_int_t)item->place.column, "message",
+						sp_json_of_text(item->message)));
 	}
 	return list;
 }
@@ -40,18 +41,19 @@ static json_t *describe_result(const struct sp_policy *policy, const struct sp_t
 	const struct sp_answer *answer = &judgement->answer;
 	const bool is_asked = judgement->plane != NULL; /* else no packet fits the test */
 
-	return json_pack("{s:s?, s:s?, s:s?, s:o, s:o, s:o, s:o, s:s?, s:b}",
-			 "verdict", is_asked ? sp_verdict_name(answer->verdict) : NULL,
-			 "rule", is_asked ? sp_policy_rule_name(policy, answer->rule) : NULL,
-			 "reason", is_asked ? sp_reason_name(answer->reason) : NULL,
-			 "source", describe_address(is_asked ? &result->tuple.source : NULL),
-			 "destination", describe_address(is_asked ? &result->tuple.destination : NULL),
-			 "proto", describe_number(is_asked ? result->tuple.proto : -1, -1),
-			 "port", describe_number(is_asked ? result->tuple.destination_port : -1, -1),
+	return json_pack("{s:s?, s:s?, s:s?, s:o, s:o, s:o, s:o, s:s?, s:b}", "verdict",
+			 is_asked ? sp_verdict_name(answer->verdict) : NULL, "rule",
+			 is_asked ? sp_policy_rule_name(policy, answer->rule) : NULL, "reason",
+			 is_asked ? sp_reason_name(answer->reason) : NULL, "source",
+			 describe_address(is_asked ? &result->tuple.source : NULL), "destination",
+			 describe_address(is_asked ? &result->tuple.destination : NULL), "proto",
+			 describe_number(is_asked ? result->tuple.proto : -1, -1), "port",
+			 describe_number(is_asked ? result->tuple.destination_port : -1, -1),
 			 "plane", judgement->plane, "disagree", judgement->disagree);
 }
 
-json_t *sp_describe_tests(const struct sp_policy *policy, const struct sp_test_result *results, size_t count)
+json_t *sp_describe_tests(const struct sp_policy *policy, const struct sp_test_result *results,
+			  size_t count)
 {
 	json_t *list = json_array();
 
@@ -60,12 +62,12 @@ json_t *sp_describe_tests(const struct sp_policy *policy, const struct sp_test_r
 		const struct sp_test *test = result->test;
 		char words[SP_TEST_WORDS_MAX];
 		json_t *json = json_pack(
-			"{s:o, s:I, s:I, s:o, s:b, s:s, s:s?}",
-			"file", sp_json_of_text(policy->files[test->place.file].path),
-			"line", (json_int_t)test->place.line, "column", (json_int_t)test->place.column,
+			"{s:o, s:I, s:I, s:o, s:b, s:s, s:s?}", "file",
+			sp_json_of_text(policy->files[test->place.file].path), "line",
+			(json_int_t)test->place.line, "column", (json_int_t)test->place.column,
 			"words", sp_json_of_text(sp_judge_test_words(policy, result, words)),
-			"passed", result->passed,
-			"expect", sp_verdict_name(test->expect), "expect_rule", test->rule);
+			"passed", result->passed, "expect", sp_verdict_name(test->expect),
+			"expect_rule", test->rule);
 
 		json_object_update_new(json, describe_result(policy, result));
 		json_array_append_new(list, json);
@@ -74,7 +76,8 @@ json_t *sp_describe_tests(const struct sp_policy *policy, const struct sp_test_r
 }
 
 void sp_explained_judge(struct sp_explained *explained, const struct sp_policy *policy,
-			const struct sp_judgement *judgement, enum sp_hook hook, const struct sp_tuple *tuple)
+			const struct sp_judgement *judgement, enum sp_hook hook,
+			const struct sp_tuple *tuple)
 {
 	const struct sp_answer *answer = &judgement->answer;
 	const struct sp_rule *rule = sp_policy_rule(policy, answer->rule);
@@ -82,7 +85,8 @@ void sp_explained_judge(struct sp_explained *explained, const struct sp_policy *
 	explained->verdict = sp_verdict_name(answer->verdict);
 	explained->rule = sp_policy_rule_name(policy, answer->rule);
 	explained->reason = sp_reason_name(answer->reason);
-	explained->message = rule && rule->reason ? rule->reason : sp_reason_meaning(answer->reason);
+	explained->message =
+		rule && rule->reason ? rule->reason : sp_reason_meaning(answer->reason);
 	explained->plane = judgement->plane;
 	explained->hook = sp_hook_name(hook);
 	explained->file = rule ? policy->files[rule->place.file].path : NULL;
@@ -96,16 +100,18 @@ void sp_explained_judge(struct sp_explained *explained, const struct sp_policy *
 json_t *sp_describe_explained(const struct sp_explained *explained)
 {
 	json_t *json = json_pack(
-		"{s:s?, s:s?, s:s?, s:o, s:s?, s:o, s:s?, s:s?, s:o, s:o, s:o, s:o, s:s?, s:o, s:o, s:o}",
+		"{s:s?, s:s?, s:s?, s:o, s:s?, s:o, s:s?, s:s?, s:o, s:o, s:o, s:o, s:s?, s:o, "
+		"s:o, s:o}",
 		"verdict", explained->verdict, "rule", explained->rule, "reason", explained->reason,
 		"message", sp_json_of_text(explained->message), "generation", explained->generation,
-		"revision", describe_number((json_int_t)explained->revision, 0),
-		"plane", explained->plane, "hook", explained->hook,
-		"source", describe_address(explained->source),
-		"destination", describe_address(explained->destination),
-		"proto", describe_number(explained->proto, -1), "port", describe_number(explained->port, -1),
-		"user", explained->user, "session", describe_number((json_int_t)explained->session, 0),
-		"file", sp_json_of_text(explained->file), "line", describe_number(explained->line, 0));
+		"revision", describe_number((json_int_t)explained->revision, 0), "plane",
+		explained->plane, "hook", explained->hook, "source",
+		describe_address(explained->source), "destination",
+		describe_address(explained->destination), "proto",
+		describe_number(explained->proto, -1), "port", describe_number(explained->port, -1),
+		"user", explained->user, "session",
+		describe_number((json_int_t)explained->session, 0), "file",
+		sp_json_of_text(explained->file), "line", describe_number(explained->line, 0));
 
 	if (explained->role)
 		json_object_set_new(json, "role", json_string(explained->role));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What was found and answered, as JSON. check, apply, explain and the control socket say the same thing in the same
- * shape because they all say it here (docs/control-socket.md). */
+/* What was found and answered, as JSON. check, apply, explain and the control socket say the same
+ * thing in the same shape because they all say it here (docs/control-socket.md). */
 #ifndef SALLYPORT_JUDGE_DESCRIBE_H
 #define SALLYPORT_JUDGE_DESCRIBE_H
 
@@ -11,11 +11,13 @@
 /* A list: each with severity, file, line, column, message. The caller drops the reference. */
 json_t *sp_describe_diagnostics(const struct sp_diagnostics *diagnostics);
 
-/* A list: each test with its place, its words, what it expects and what was answered. What a test has not, because
- * no packet fits it, is null. The caller drops the reference. */
-json_t *sp_describe_tests(const struct sp_policy *policy, const struct sp_test_result *results, size_t count);
+/* A list: each test with its place, its words, what it expects and what was answered. What a test
+ * has not, because no packet fits it, is null. The caller drops the reference. */
+json_t *sp_describe_tests(const struct sp_policy *policy, const struct sp_test_result *results,
+			  size_t count);
 
-/* An answer of explain. All texts are borrowed; a NULL text or address, a number of -1 (@proto, @port) or 0 is null. */
+/* An answer of explain. All texts are borrowed; a NULL text or address, a number of -1 (@proto,
+ * @port) or 0 is null. */
 struct sp_explained {
 	const char *verdict, *rule, *reason, *message, *plane, *hook;
 	const char *file; /* where the rule stands */
@@ -29,10 +31,11 @@ struct sp_explained {
 	const char *interface; /* the same: one that is unlisted or unmanaged */
 };
 
-/* What @judgement says of @tuple at @hook, by @policy, in the rule's own words or those of its reason. The fields of
- * the asker (generation, revision, session, user, role) stay as they are. */
+/* What @judgement says of @tuple at @hook, by @policy, in the rule's own words or those of its
+ * reason. The fields of the asker (generation, revision, session, user, role) stay as they are. */
 void sp_explained_judge(struct sp_explained *explained, const struct sp_policy *policy,
-			const struct sp_judgement *judgement, enum sp_hook hook, const struct sp_tuple *tuple);
+			const struct sp_judgement *judgement, enum sp_hook hook,
+			const struct sp_tuple *tuple);
 
 /* The caller drops the reference. */
 json_t *sp_describe_explained(const struct sp_explained *explained);

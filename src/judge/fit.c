@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The reference evaluator is asked what a device's first packets meet: what it answers is what will be. */
+/* The reference evaluator is asked what a device's first packets meet: what it answers is what will
+ * be. */
 #include "judge/fit.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@
 
 #define NOW_NS 1000000000ull
 #define SOURCE_PORT 40000
-#define ROLES_MAX 1000   /* asked about the resolvers */
+#define ROLES_MAX 1000 /* asked about the resolvers */
 #define ROLES_NAMED_MAX 4
 #define DNS_PORT 53
 
@@ -46,12 +47,14 @@ int sp_fit_warn(const struct sp_fit *fit, struct sp_diagnostics *diagnostics, st
 	int r;
 
 	va_start(args, format);
-	r = sp_diagnostics_add(diagnostics, SP_WARNING, fit->policy->files[0].path, place, format, args);
+	r = sp_diagnostics_add(diagnostics, SP_WARNING, fit->policy->files[0].path, place, format,
+			       args);
 	va_end(args);
 	return r;
 }
 
-static int ask(struct run *run, enum sp_hook hook, struct sp_tuple *tuple, struct sp_answer *ret_answer)
+static int ask(struct run *run, enum sp_hook hook, struct sp_tuple *tuple,
+	       struct sp_answer *ret_answer)
 {
 	const bool is_ethernet = hook != SP_HOOK_VPN_IN;
 	uint8_t bytes[128];
@@ -73,7 +76,8 @@ static bool has_zone(const struct sp_gateway *gateway, enum sp_zone zone)
 }
 
 /* Does a stranger get in by one of the gateway's addresses? @ret_answer: of the last one asked. */
-static int ask_door(struct run *run, const struct door *door, bool *ret_is_open, struct sp_answer *ret_answer)
+static int ask_door(struct run *run, const struct door *door, bool *ret_is_open,
+		    struct sp_answer *ret_answer)
 {
 	const enum sp_hook hook =
 		has_zone(&run->gateway, SP_ZONE_EDGE) ? SP_HOOK_EDGE_IN : SP_HOOK_INSIDE_IN;
@@ -83,7 +87,8 @@ static int ask_door(struct run *run, const struct door *door, bool *ret_is_open,
 	for (size_t i = 0; i < run->gateway.self_count && !is_open && r == 0; i++) {
 		const struct sp_addr *self = &run->gateway.self[i];
 		struct sp_tuple tuple = {
-			.source = sp_judge_stranger(run->fit->policy, &run->gateway, !sp_addr_is_v4(self)),
+			.source = sp_judge_stranger(run->fit->policy, &run->gateway,
+						    !sp_addr_is_v4(self)),
 			.destination = *self,
 			.destination_port = door->port,
 			.proto = door->proto,
@@ -117,7 +122,8 @@ static bool names_self(const struct run *run, const struct sp_rule *rule)
 
 		if (to->kind == SP_TO_SELF || to->kind == SP_TO_ANY)
 			return true;
-		for (size_t j = 0; to->kind == SP_TO_NETWORK && j < run->fit->gateway->self_count; j++)
+		for (size_t j = 0; to->kind == SP_TO_NETWORK && j < run->fit->gateway->self_count;
+		     j++)
 			if (is_in_network(&run->fit->policy->networks[to->index],
 					  &run->fit->gateway->self[j]))
 				return true;
@@ -139,7 +145,8 @@ static bool has_service(const struct sp_rule *rule, const struct door *door)
 	return rule->service_count == 0;
 }
 
-/* Some people get in, if not everybody: that is a decision, and no slip. A deny from any is none to them. */
+/* Some people get in, if not everybody: that is a decision, and no slip. A deny from any is none to
+ * them. */
 static bool is_open_to_some(const struct run *run, const struct door *door, bool is_denied)
 {
 	const struct sp_policy *policy = run->fit->policy;
@@ -179,13 +186,14 @@ static int check_door(struct run *run, const struct door *door)
 		return 0;
 	if (deny && deny->kind == SP_RULE_DENY)
 		return sp_fit_warn(run->fit, run->diagnostics, deny->place,
-				   "the %s is closed: deny \"%s\" covers %s/%u of the gateway itself, so %s; narrow "
-				   "its \"to\" or \"services\"",
+				   "the %s is closed: deny \"%s\" covers %s/%u of the gateway "
+				   "itself, so %s; narrow its \"to\" or \"services\"",
 				   door->what, deny->name, proto, door->port, door->harm);
 	return sp_fit_warn(run->fit, run->diagnostics, place_of_doors(policy),
-			   "the %s is closed: nothing lets %s/%u in to the gateway itself, so %s; add to \"expose\" "
-			   "of \"edge\": {name: %s, to: self, service: %s/%u}",
-			   door->what, proto, door->port, door->harm, door->name, proto, door->port);
+			   "the %s is closed: nothing lets %s/%u in to the gateway itself, so %s; "
+			   "add to \"expose\" of \"edge\": {name: %s, to: self, service: %s/%u}",
+			   door->what, proto, door->port, door->harm, door->name, proto,
+			   door->port);
 }
 
 static bool is_loopback(const struct sp_addr *addr)
@@ -221,10 +229,12 @@ static bool is_of_people(const struct sp_role *role)
 	return false;
 }
 
-static int ask_resolver(struct run *run, uint32_t role, const struct sp_addr *resolver, bool *ret_is_reached)
+static int ask_resolver(struct run *run, uint32_t role, const struct sp_addr *resolver,
+			bool *ret_is_reached)
 {
 	const bool is_v6 = !sp_addr_is_v4(resolver);
-	struct sp_tuple tuple = { .destination = *resolver, .destination_port = DNS_PORT,
+	struct sp_tuple tuple = { .destination = *resolver,
+				  .destination_port = DNS_PORT,
 				  .proto = IPPROTO_UDP };
 	struct sp_answer answer = { 0 };
 	struct sp_identity identity;
@@ -275,12 +285,13 @@ static int check_resolver(struct run *run, const struct sp_addr *resolver)
 	if (count > ROLES_NAMED_MAX)
 		sp_buf_printf(&names, ", …");
 	sp_addr_format(resolver, address);
-	return sp_fit_warn(run->fit, run->diagnostics, first,
-			   "%s of %s cannot ask %s, which \"dns\" of \"vpn\" hands to every device: no name "
-			   "resolves there while the tunnel is up; add a rule: {name: names, allow: {from: [%s], "
-			   "to: \"%s\", services: [udp/53, tcp/53]}}",
-			   count == 1 ? "people" : "people of several roles, each", sp_buf_get(&names), address,
-			   sp_buf_get(&names), address);
+	return sp_fit_warn(
+		run->fit, run->diagnostics, first,
+		"%s of %s cannot ask %s, which \"dns\" of \"vpn\" hands to every device: no name "
+		"resolves there while the tunnel is up; add a rule: {name: names, allow: {from: "
+		"[%s], to: \"%s\", services: [udp/53, tcp/53]}}",
+		count == 1 ? "people" : "people of several roles, each", sp_buf_get(&names),
+		address, sp_buf_get(&names), address);
 }
 
 static int check_resolvers(struct run *run)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whether a policy and the machine it is for fit each other: warnings about what is valid on either side and
- * still leaves people outside. Used by check and apply. */
+/* Whether a policy and the machine it is for fit each other: warnings about what is valid on either
+ * side and still leaves people outside. Used by check and apply. */
 #ifndef SALLYPORT_JUDGE_FIT_H
 #define SALLYPORT_JUDGE_FIT_H
 
@@ -9,8 +9,10 @@
 struct sp_fit {
 	const struct sp_policy *policy; /* numbered */
 	const struct sp_machine *machine;
-	const struct sp_gateway *gateway; /* the machine's; one without addresses of its own is given one */
-	const char *idp_dir; /* where the providers' files are; one that is not there has none. NULL: not known */
+	/* the machine's; one without addresses of its own is given one */
+	const struct sp_gateway *gateway;
+	/* where the providers' files are; one that is not there has none. NULL: not known */
+	const char *idp_dir;
 };
 
 /* Add warnings, at their places in the policy, about

@@ -38,7 +38,8 @@ static void providers_done(struct providers *providers)
 
 static int read_provider(const char *dir, const char *name, struct sp_idp **ret_idp)
 {
-	__sp_cleanup(sp_diagnostics_done) struct sp_diagnostics unsaid = { 0 }; /* idp list and the portal say them */
+	/* idp list and the portal say them */
+	__sp_cleanup(sp_diagnostics_done) struct sp_diagnostics unsaid = { 0 };
 	__sp_free char *path = NULL, *text = NULL;
 	size_t len;
 	int r = sp_str_format(&path, "%s/%s.yaml", dir, name);
@@ -58,7 +59,8 @@ static int read_providers(const char *dir, struct providers *providers)
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	for (size_t i = 0; i < providers->name_count && providers->count < PROVIDERS_MAX && r == 0; i++) {
+	for (size_t i = 0; i < providers->name_count && providers->count < PROVIDERS_MAX && r == 0;
+	     i++) {
 		struct provider *provider = &providers->items[providers->count++];
 
 		provider->name = providers->names[i];
@@ -75,8 +77,8 @@ static const struct provider *find_provider(const struct providers *providers, c
 	return NULL;
 }
 
-static int warn_unknown(const struct sp_fit *fit, const struct providers *providers, const char *idp,
-			struct sp_place place, struct sp_diagnostics *diagnostics)
+static int warn_unknown(const struct sp_fit *fit, const struct providers *providers,
+			const char *idp, struct sp_place place, struct sp_diagnostics *diagnostics)
 {
 	struct sp_nearest near;
 
@@ -85,14 +87,14 @@ static int warn_unknown(const struct sp_fit *fit, const struct providers *provid
 		sp_nearest_offer(&near, providers->items[i].name);
 	if (near.best)
 		return sp_fit_warn(fit, diagnostics, place,
-				   "identity provider %s has no file in %s, so nobody signs in by it; did you mean "
-				   "\"%s\"?",
+				   "identity provider %s has no file in %s, so nobody signs in by "
+				   "it; did you mean \"%s\"?",
 				   sp_show(idp).quoted, fit->idp_dir, near.best);
 	return sp_fit_warn(fit, diagnostics, place,
-			   "identity provider %s has no file in %s, so nobody signs in by it; %s", sp_show(idp).quoted,
-			   fit->idp_dir,
-			   strcmp(idp, "local") ? "describe it there: sallyport-idp(5)" :
-						  "\"sallyport user add NAME\" makes it");
+			   "identity provider %s has no file in %s, so nobody signs in by it; %s",
+			   sp_show(idp).quoted, fit->idp_dir,
+			   strcmp(idp, "local") ? "describe it there: sallyport-idp(5)"
+						: "\"sallyport user add NAME\" makes it");
 }
 
 /* Is somebody of a local provider in @group? @near is offered what they are in. */
@@ -107,8 +109,9 @@ static bool is_in_use(const struct sp_idp *idp, const char *group, struct sp_nea
 	return false;
 }
 
-static int check_match(const struct sp_fit *fit, const struct providers *providers, const struct sp_role *role,
-		       const struct sp_role_match *match, struct sp_diagnostics *diagnostics)
+static int check_match(const struct sp_fit *fit, const struct providers *providers,
+		       const struct sp_role *role, const struct sp_role_match *match,
+		       struct sp_diagnostics *diagnostics)
 {
 	const struct provider *provider = find_provider(providers, match->idp);
 	struct sp_nearest near;
@@ -120,11 +123,12 @@ static int check_match(const struct sp_fit *fit, const struct providers *provide
 	sp_nearest_init(&near, match->group);
 	if (is_in_use(provider->idp, match->group, &near))
 		return 0;
-	return sp_fit_warn(fit, diagnostics, role->place,
-			   "no user of \"%s\" is in group %s, so nobody gets role \"%s\" by it; %s%s%s", match->idp,
-			   sp_show(match->group).quoted, role->name, near.best ? "did you mean " :
-			   "\"sallyport user groups NAME GROUP…\" says who is", near.best ? sp_show(near.best).quoted : "",
-			   near.best ? "?" : "");
+	return sp_fit_warn(
+		fit, diagnostics, role->place,
+		"no user of \"%s\" is in group %s, so nobody gets role \"%s\" by it; %s%s%s",
+		match->idp, sp_show(match->group).quoted, role->name,
+		near.best ? "did you mean " : "\"sallyport user groups NAME GROUP…\" says who is",
+		near.best ? sp_show(near.best).quoted : "", near.best ? "?" : "");
 }
 
 static int check_roles(const struct sp_fit *fit, const struct providers *providers,
@@ -137,7 +141,8 @@ static int check_roles(const struct sp_fit *fit, const struct providers *provide
 
 		for (size_t j = 0; j < role->match_count && r == 0; j++)
 			if (!role->matches[j].is_peer_key)
-				r = check_match(fit, providers, role, &role->matches[j], diagnostics);
+				r = check_match(fit, providers, role, &role->matches[j],
+						diagnostics);
 	}
 	return r;
 }

@@ -15,7 +15,7 @@
 #define JUDGE_SESSIONS_LEAST 4096u /* a power of two */
 #define JUDGE_SESSIONS_MOST 65536u /* as a gateway has */
 #define JUDGE_EVENTS_BYTES 65536
-#define LONG_AGO_NS 1 /* 0 is never */
+#define LONG_AGO_NS 1                   /* 0 is never */
 #define IN_PLANE(number) ((number) + 1) /* sessions of a plane are numbered from 1 */
 
 /* A plane that judges with us. */
@@ -48,7 +48,8 @@ static uint32_t sessions_of(const struct sp_policy *policy)
 	return room;
 }
 
-static int open_plane(struct sp_judge *judge, const struct sp_plane_ops *ops, struct sp_plane_error *error)
+static int open_plane(struct sp_judge *judge, const struct sp_plane_ops *ops,
+		      struct sp_plane_error *error)
 {
 	const struct sp_plane_options options = {
 		.sessions_max = IN_PLANE(judge->sessions_max),
@@ -59,8 +60,8 @@ static int open_plane(struct sp_judge *judge, const struct sp_plane_ops *ops, st
 	int r = -EOPNOTSUPP;
 
 	if (!ops->judge)
-		snprintf(error->text, sizeof(error->text), "the plane %s judges no packets without wires",
-			 ops->name);
+		snprintf(error->text, sizeof(error->text),
+			 "the plane %s judges no packets without wires", ops->name);
 	else
 		r = ops->open(&options, &asked->plane, error);
 	if (r < 0)
@@ -89,7 +90,8 @@ static int open_planes(struct sp_judge *judge, const struct sp_judge_planes *pla
 	int r = planes->count ? judge_compile(judge, error) : 0;
 
 	if (!planes->count)
-		snprintf(judge->why_not, sizeof(judge->why_not), "only the reference was asked for");
+		snprintf(judge->why_not, sizeof(judge->why_not),
+			 "only the reference was asked for");
 	for (size_t i = 0; r == 0 && i < planes->count && i < SP_JUDGE_PLANES_MAX; i++) {
 		r = open_plane(judge, planes->items[i], error);
 		if (r == 0 || planes->is_needed)
@@ -160,10 +162,12 @@ const char *sp_judge_fault(int r)
 {
 	switch (r) {
 	case -E2BIG:
-		return "the policy needs more table rows than there can be: write fewer combinations of roles, "
-		       "networks and services, or gather networks under one name";
+		return "the policy needs more table rows than there can be: write fewer "
+		       "combinations of roles, networks and services, or gather networks under one "
+		       "name";
 	case -EUSERS:
-		return "it has more sessions than can be judged at once (65536): leave some of the fixtures out";
+		return "it has more sessions than can be judged at once (65536): leave some of the "
+		       "fixtures out";
 	case -ENOSPC:
 	case -ENOMEM:
 		return "there is not enough memory for its tables";
@@ -192,8 +196,8 @@ static int judge_take_addresses(struct sp_judge *judge, const struct sp_identity
 	return 0;
 }
 
-/* The tables outgrew the room they were staged with, which is taken from what they were before anybody
- * was there: staged once more they have room for what they hold now, and some to spare. */
+/* The tables outgrew the room they were staged with, which is taken from what they were before
+ * anybody was there: staged once more they have room for what they hold now, and some to spare. */
 static int stage_again(struct sp_judge *judge, struct asked *asked)
 {
 	struct sp_plane_error error;
@@ -222,12 +226,15 @@ static int open_in_plane(struct sp_judge *judge, struct asked *asked, uint32_t n
 static int open_in_planes(struct sp_judge *judge, uint32_t number, uint64_t epoch,
 			  const struct sp_identity *identity)
 {
-	struct sp_plane_session session = { .epoch = epoch, .in = { { .revision = JUDGE_REVISION } }, .count = 1 };
+	struct sp_plane_session session = { .epoch = epoch,
+					    .in = { { .revision = JUDGE_REVISION } },
+					    .count = 1 };
 	int r;
 
 	if (!judge->tables)
 		return 0;
-	r = sp_tables_add_identity(judge->tables, identity, session.in[0].class_id, session.in[0].netset);
+	r = sp_tables_add_identity(judge->tables, identity, session.in[0].class_id,
+				   session.in[0].netset);
 	for (size_t i = 0; r >= 0 && i < judge->asked_count; i++)
 		r = open_in_plane(judge, &judge->asked[i], number, &session, identity);
 	return r;
@@ -313,7 +320,8 @@ int sp_judge_open_fixtures(struct sp_judge *judge)
 int sp_judge_frame(struct sp_judge *judge, enum sp_hook hook, const struct sp_frame *frame,
 		   uint64_t now_ns, struct sp_judgement *ret_judgement)
 {
-	struct sp_judgement judgement = { .plane = sp_judge_plane(judge), .plane_count = judge->asked_count };
+	struct sp_judgement judgement = { .plane = sp_judge_plane(judge),
+					  .plane_count = judge->asked_count };
 	int r;
 
 	r = sp_reference_judge(judge->reference, hook, frame, now_ns, &judgement.reference);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Asks the judges the same question: the reference evaluator always, and each plane asked for on a scratch
- * plane of its own where the kernel lets us. All see the same policy, gateway, sessions and packets, in the same
- * order, so flow state agrees too. A disagreement is an error of ours and is reported, never hidden.
- * Used by explain, replay, check and apply. */
+/* Asks the judges the same question: the reference evaluator always, and each plane asked for on a
+ * scratch plane of its own where the kernel lets us. All see the same policy, gateway, sessions and
+ * packets, in the same order, so flow state agrees too. A disagreement is an error of ours and is
+ * reported, never hidden. Used by explain, replay, check and apply. */
 #ifndef SALLYPORT_JUDGE_H
 #define SALLYPORT_JUDGE_H
 
@@ -24,8 +24,8 @@ struct sp_judge_planes {
 	bool is_needed; /* one that cannot judge here is an error; else it is left out */
 };
 
-/* @policy numbered; policy and gateway outlive the judge.
- * Returns 0; -EPERM, -EOPNOTSUPP of a plane that is needed (@error says why); -E2BIG tables; -ENOMEM. */
+/* @policy numbered; policy and gateway outlive the judge. Returns 0; -EPERM, -EOPNOTSUPP of a plane
+ * that is needed (@error says why); -E2BIG tables; -ENOMEM. */
 int sp_judge_new(const struct sp_policy *policy, const struct sp_gateway *gateway,
 		 const struct sp_judge_planes *planes, struct sp_judge **ret_judge,
 		 struct sp_plane_error *error);
@@ -35,14 +35,15 @@ SP_DEFINE_CLEANUP(struct sp_judge *, sp_judge_free);
 /* Whose answers count: the first plane asked, or SP_JUDGE_REFERENCE; then why no plane is asked. */
 const char *sp_judge_plane(const struct sp_judge *judge);
 const char *sp_judge_why_not(const struct sp_judge *judge);
-/* Whether a name that sp_judge_plane, ->plane of a judgement or sp_judge_run_tests gave is a plane's. */
+/* Whether a name that sp_judge_plane, ->plane of a judgement or sp_judge_run_tests gave is a
+ * plane's. */
 bool sp_judge_is_plane(const char *name);
 
 /* What it means that a judge returned @r, for people: what is too much, and what to do. */
 const char *sp_judge_fault(int r);
 
-/* Open a session in every judge. Its number is the count of those opened before (from 0).
- * Returns 0; -E2BIG tables are full; -EUSERS no more sessions than the policy has people and roles, and
+/* Open a session in every judge. Its number is the count of those opened before (from 0). Returns
+ * 0; -E2BIG tables are full; -EUSERS no more sessions than the policy has people and roles, and
  * 4096 at least; -EEXIST one of its addresses is taken; -ENOSPC, -ENOMEM. */
 int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *identity,
 			  uint32_t *ret_number);
@@ -59,12 +60,12 @@ struct sp_judge_answer {
 };
 
 struct sp_judgement {
-	struct sp_answer answer;    /* of the first plane asked, else of the reference */
+	struct sp_answer answer; /* of the first plane asked, else of the reference */
 	struct sp_answer reference;
 	struct sp_judge_answer planes[SP_JUDGE_PLANES_MAX]; /* one a plane asked, in their order */
 	size_t plane_count;
-	const char *plane;          /* whose ->answer is: as sp_judge_plane */
-	bool disagree;              /* a plane with the reference */
+	const char *plane; /* whose ->answer is: as sp_judge_plane */
+	bool disagree;     /* a plane with the reference */
 };
 
 /* Returns 0 (look at ->disagree); -errno of a judge that could not answer. */
@@ -86,7 +87,8 @@ int sp_judge_hook_of_interface(const struct sp_gateway *gateway, const char *nam
 /* A source nobody named: global unicast, in no network of the policy, not in the pool. */
 struct sp_addr sp_judge_stranger(const struct sp_policy *policy, const struct sp_gateway *gateway,
 				 bool is_v6);
-/* An unused pool address of the family, counted down from the pool's end by @index: -ENOENT: no pool. */
+/* An unused pool address of the family, counted down from the pool's end by @index: -ENOENT: no
+ * pool. */
 int sp_judge_spare_address(const struct sp_gateway *gateway, bool is_v6, uint32_t index,
 			   struct sp_addr *ret_addr);
 /* A person of the role *@role (borrowed) and nothing else, at the spare addresses of @index. */
@@ -98,7 +100,7 @@ void sp_judge_stand_in(const struct sp_gateway *gateway, const uint32_t *role, u
 struct sp_test_result {
 	const struct sp_test *test;
 	bool passed;
-	struct sp_tuple tuple;    /* of the case shown: the first that failed, else the last */
+	struct sp_tuple tuple; /* of the case shown: the first that failed, else the last */
 	struct sp_judgement judgement;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The `tests:` of a policy. Every combination of a test's destinations and services is one packet of a
- * new flow; a test passes when each gets the expected verdict (and rule). */
+/* The `tests:` of a policy. Every combination of a test's destinations and services is one packet
+ * of a new flow; a test passes when each gets the expected verdict (and rule). */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,8 @@ struct bench {
 	struct sp_judge *judge;
 	uint64_t now_ns;
 	struct sp_identity *stand_ins; /* of roles, by their index */
-	uint16_t next_port; /* a new source port (or ICMP identifier) a packet: no case meets another's flow */
+	/* a new source port (or ICMP identifier) a packet: no case meets another's flow */
+	uint16_t next_port;
 };
 
 static int open_roles(struct bench *bench)
@@ -35,7 +36,8 @@ static int open_roles(struct bench *bench)
 				   bench->policy->tests[j].role == test->role;
 		if (is_open)
 			continue;
-		r = sp_ask_stand_in(bench->judge, bench->gateway, test->role, &bench->stand_ins[test->role]);
+		r = sp_ask_stand_in(bench->judge, bench->gateway, test->role,
+				    &bench->stand_ins[test->role]);
 		if (r < 0)
 			return r;
 	}
@@ -73,7 +75,8 @@ static int find_source(const struct bench *bench, const struct sp_test *test, bo
 	}
 }
 
-static enum sp_hook find_hook(const struct bench *bench, const struct sp_test *test, const struct sp_addr *source)
+static enum sp_hook find_hook(const struct bench *bench, const struct sp_test *test,
+			      const struct sp_addr *source)
 {
 	enum sp_hook hook;
 
@@ -81,9 +84,9 @@ static enum sp_hook find_hook(const struct bench *bench, const struct sp_test *t
 	    sp_judge_hook_of_interface(bench->gateway, test->interface, &hook) == 0)
 		return hook;
 	return sp_ask_first_hook(bench->gateway,
-				 test->from == SP_TEST_ADDRESS	 ? SP_ASK_ADDRESS :
-				 test->from == SP_TEST_ANONYMOUS ? SP_ASK_ANONYMOUS :
-								   SP_ASK_PERSON,
+				 test->from == SP_TEST_ADDRESS     ? SP_ASK_ADDRESS
+				 : test->from == SP_TEST_ANONYMOUS ? SP_ASK_ANONYMOUS
+								   : SP_ASK_PERSON,
 				 source);
 }
 
@@ -114,8 +117,8 @@ static int run_test(struct bench *bench, const struct sp_test *test, struct sp_t
 				continue;
 			case_count++;
 			result->tuple = tuple;
-			r = sp_judge_tuple(bench->judge, find_hook(bench, test, &tuple.source), &tuple,
-					   bench->now_ns, &result->judgement);
+			r = sp_judge_tuple(bench->judge, find_hook(bench, test, &tuple.source),
+					   &tuple, bench->now_ns, &result->judgement);
 			if (r < 0)
 				return r;
 			if (!is_expected(bench, test, &result->judgement)) {
@@ -136,19 +139,24 @@ static void name_service(const struct sp_tuple *tuple, char *buf, size_t size)
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
 	case IPPROTO_SCTP:
-		snprintf(buf, size, "%s/%u", tuple->proto == IPPROTO_TCP ? "tcp" : tuple->proto == IPPROTO_UDP ? "udp" : "sctp",
+		snprintf(buf, size, "%s/%u",
+			 tuple->proto == IPPROTO_TCP   ? "tcp"
+			 : tuple->proto == IPPROTO_UDP ? "udp"
+						       : "sctp",
 			 tuple->destination_port);
 		break;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
-		snprintf(buf, size, "%s/%u", tuple->proto == IPPROTO_ICMP ? "icmp" : "icmp6", tuple->icmp_type);
+		snprintf(buf, size, "%s/%u", tuple->proto == IPPROTO_ICMP ? "icmp" : "icmp6",
+			 tuple->icmp_type);
 		break;
 	default:
 		snprintf(buf, size, "proto/%u", tuple->proto);
 	}
 }
 
-static void name_source(const struct sp_policy *policy, const struct sp_test *test, char *buf, size_t size)
+static void name_source(const struct sp_policy *policy, const struct sp_test *test, char *buf,
+			size_t size)
 {
 	char address[SP_ADDR_TEXT_MAX];
 
@@ -178,7 +186,8 @@ const char *sp_judge_test_words(const struct sp_policy *policy, const struct sp_
 		name_service(&result->tuple, service, sizeof(service));
 	snprintf(buf, SP_TEST_WORDS_MAX, "%s%s%s to %.255s%s%s", who, test->interface ? " on " : "",
 		 test->interface ? test->interface : "",
-		 test->to_text ? test->to_text : sp_addr_format(&result->tuple.destination, address),
+		 test->to_text ? test->to_text
+			       : sp_addr_format(&result->tuple.destination, address),
 		 *service ? " " : "", service);
 	return buf;
 }
@@ -189,7 +198,8 @@ int sp_judge_run_tests(const struct sp_policy *policy, const struct sp_gateway *
 {
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
 	__sp_free struct sp_test_result *results = NULL;
-	__sp_free struct sp_identity *stand_ins = calloc(policy->role_count + 1, sizeof(*stand_ins));
+	__sp_free struct sp_identity *stand_ins =
+		calloc(policy->role_count + 1, sizeof(*stand_ins));
 	struct bench bench = {
 		.policy = policy,
 		.gateway = gateway,

@@ -122,5 +122,6 @@ void sp_judge_stand_in(const struct sp_gateway *gateway, const uint32_t *role, u
 	*ret_identity = (struct sp_identity){ .roles = role, .role_count = 1 };
 	for (size_t family = 0; family < 2; family++)
 		ret_identity->has_address[family] =
-			sp_judge_spare_address(gateway, family == 1, index, &ret_identity->addresses[family]) == 0;
+			sp_judge_spare_address(gateway, family == 1, index,
+					       &ret_identity->addresses[family]) == 0;
 }

@@ -21,7 +21,8 @@ static int add_error(const struct run *run, struct sp_place place, const char *f
 	int r;
 
 	va_start(args, format);
-	r = sp_diagnostics_add(run->diagnostics, SP_ERROR, run->policy->files[0].path, place, format, args);
+	r = sp_diagnostics_add(run->diagnostics, SP_ERROR, run->policy->files[0].path, place,
+			       format, args);
 	va_end(args);
 	return r < 0 ? r : -EINVAL;
 }
@@ -69,13 +70,15 @@ int sp_plane_check(const struct sp_plane_ops *ops, const struct sp_policy *polic
 
 	for (size_t i = 0; i < policy->rule_count && r != -ENOMEM; i++) {
 		const struct sp_rule *rule = &policy->rules[i];
-		const int found = demand(&run, needs_of_rule(rule), rule->place, "rule", rule->name);
+		const int found =
+			demand(&run, needs_of_rule(rule), rule->place, "rule", rule->name);
 
 		r = found < 0 ? found : r;
 	}
 	for (size_t i = 0; i < policy->role_count && r != -ENOMEM; i++) {
 		const struct sp_role *role = &policy->roles[i];
-		const int found = demand(&run, role->idle_s ? SP_PLANE_IDLE : 0, role->place, "role", role->name);
+		const int found = demand(&run, role->idle_s ? SP_PLANE_IDLE : 0, role->place,
+					 "role", role->name);
 
 		r = found < 0 ? found : r;
 	}

@@ -20,20 +20,20 @@ enum sp_plane_feature_bit {
 #define X(id, text) SP_PLANE_BIT_##id,
 	SP_PLANE_FEATURES(X)
 #undef X
-	SP_PLANE_BIT_COUNT
+		SP_PLANE_BIT_COUNT
 };
 
 enum sp_plane_feature {
 #define X(id, text) SP_PLANE_##id = 1u << SP_PLANE_BIT_##id,
 	SP_PLANE_FEATURES(X)
 #undef X
-	SP_PLANE_ALL = (1u << SP_PLANE_BIT_COUNT) - 1,
+		SP_PLANE_ALL = (1u << SP_PLANE_BIT_COUNT) - 1,
 };
 
 struct sp_plane_ops;
 
-/* Compare @policy with what the plane has. Adds an error to @diagnostics for each rule and role that needs more.
- * Returns 0; -EINVAL there was one; -ENOMEM. */
+/* Compare @policy with what the plane has. Adds an error to @diagnostics for each rule and role
+ * that needs more. Returns 0; -EINVAL there was one; -ENOMEM. */
 int sp_plane_check(const struct sp_plane_ops *ops, const struct sp_policy *policy,
 		   struct sp_diagnostics *diagnostics);
 

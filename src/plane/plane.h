@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a plane is: the part that enforces revisions, holds sessions and counts what passed. sallyportd and the
- * judge know planes by this page alone; each plane is a folder beside it (src/plane/ebpf) that fills one
- * struct sp_plane_ops. planes.h lists those that were built. docs/planes.md says how to add one.
+/* What a plane is: the part that enforces revisions, holds sessions and counts what passed.
+ * sallyportd and the judge know planes by this page alone; each plane is a folder beside it
+ * (src/plane/ebpf) that fills one struct sp_plane_ops. planes.h lists those that were built.
+ * docs/planes.md says how to add one.
  *
- * Applying is a transaction: stage (tables, then programs) changes nothing that a packet sees, commit makes the
- * staged revision the running one or leaves the former. What runs goes on without the process that started it;
- * open adopts it. All times are CLOCK_BOOTTIME ns. Functions that return int give 0 or -errno, and words in
+ * Applying is a transaction: stage (tables, then programs) changes nothing that a packet sees,
+ * commit makes the staged revision the running one or leaves the former. What runs goes on without
+ * the process that started it; open adopts it. All times are CLOCK_BOOTTIME ns. Functions that
+ * return int give 0 or -errno, and words in
  * @error where they take one. */
 #ifndef SALLYPORT_PLANE_PLANE_H
 #define SALLYPORT_PLANE_PLANE_H
@@ -20,8 +22,8 @@ struct sp_plane_error {
 	char text[512];
 };
 
-/* A plane that is open, and a revision that is staged or runs: what they hold is their plane's own. Each plane
- * puts them first in structs of its own. */
+/* A plane that is open, and a revision that is staged or runs: what they hold is their plane's own.
+ * Each plane puts them first in structs of its own. */
 struct sp_plane {
 	const struct sp_plane_ops *ops;
 };
@@ -31,13 +33,14 @@ struct sp_plane_staged {
 };
 
 struct sp_plane_options {
-	const char *pin_dir;   /* where what runs is found again, …/sys/fs/bpf/sallyport/v1; NULL: a scratch
-				* plane, which judges frames and enforces nothing */
+	/* where what runs is found again, …/sys/fs/bpf/sallyport/v1; NULL: a scratch plane, which
+	 * judges frames and enforces nothing */
+	const char *pin_dir;
 	uint32_t sessions_max; /* 0: the plane's own default, as below */
 	uint32_t flows_max;
 	uint32_t events_bytes;
-	/* Called at each point of a stage and a commit at which a crash leaves another state behind; @step is its
-	 * name. NULL: none. */
+	/* Called at each point of a stage and a commit at which a crash leaves another state
+	 * behind; @step is its name. NULL: none. */
 	void (*step)(void *arg, const char *step);
 	void *step_arg;
 };
@@ -48,7 +51,7 @@ struct sp_plane_interface {
 	const char *name;
 	uint32_t ifindex;
 	enum sp_zone zone;
-	bool is_bare; /* carries bare IP, without Ethernet headers */
+	bool is_bare;           /* carries bare IP, without Ethernet headers */
 	bool is_dhcp_client[2]; /* takes an address by DHCP, by DHCPv6 */
 };
 
@@ -59,8 +62,9 @@ struct sp_plane_hook {
 	uint32_t ifindex;  /* 0: the device is gone (once it is back, commit what runs) */
 	uint32_t prog_id;  /* 0: nothing runs there */
 	uint64_t revision; /* 0: what runs there is not of ours */
-	char mode[16];     /* how it is attached, in the plane's words: native, generic, tcx, clsact */
-	bool is_alone;     /* edge-tc: no edge-in runs on this interface */
+	/* how it is attached, in the plane's words: native, generic, tcx, clsact */
+	char mode[16];
+	bool is_alone; /* edge-tc: no edge-in runs on this interface */
 };
 
 enum sp_plane_fault_kind {
@@ -75,15 +79,15 @@ struct sp_plane_fault {
 	char interface[16];
 	enum sp_plane_fault_kind kind;
 	uint32_t prog_id; /* the other program; 0: none */
-	int repair;       /* 0: it is as it should be again; -EBUSY: somebody else's program is there;
-			   * -errno */
+	/* 0: it is as it should be again; -EBUSY: somebody else's program is there; -errno */
+	int repair;
 	struct sp_plane_error error;
 };
 
-/* ---- the guard: what no hook judged goes nowhere ----
- * Packets without the mark of a hook are dropped, but for what comes from lo and from the interfaces named here
- * as unmanaged or unlisted: one that is new, renamed or moved in is closed until it is named. Nothing is
- * forwarded between a listed interface and an unlisted one. */
+/* ---- the guard: what no hook judged goes nowhere ---- Packets without the mark of a hook are
+ * dropped, but for what comes from lo and from the interfaces named here as unmanaged or unlisted:
+ * one that is new, renamed or moved in is closed until it is named. Nothing is forwarded between a
+ * listed interface and an unlisted one. */
 
 enum sp_plane_guarded_kind {
 	SP_PLANE_LISTED,    /* edge, inside or tunnel, there or not */
@@ -94,14 +98,16 @@ enum sp_plane_guarded_kind {
 struct sp_plane_guarded {
 	char name[16];
 	enum sp_plane_guarded_kind kind;
-	uint32_t ifindex; /* of a listed one: under a name that is open it stays closed; 0: it is not there */
+	/* of a listed one: under a name that is open it stays closed; 0: it is not there */
+	uint32_t ifindex;
 };
 
 enum sp_plane_guard_state {
 	SP_PLANE_GUARD_CLOSED, /* nothing is forwarded at all: no revision runs yet */
-	SP_PLANE_GUARD_TUNNEL, /* nor here; and the interfaces named are all that is behind it, the tunnel:
-				* before anything was ever applied */
-	SP_PLANE_GUARD_OPEN,   /* what hooks judged is forwarded */
+	/* nor here; and the interfaces named are all that is behind it, the tunnel: before anything
+	 * was ever applied */
+	SP_PLANE_GUARD_TUNNEL,
+	SP_PLANE_GUARD_OPEN, /* what hooks judged is forwarded */
 };
 
 struct sp_plane_guard {
@@ -115,18 +121,19 @@ struct sp_plane_guard {
 #define SP_PLANE_DROPS(X)                                                                          \
 	X(UNJUDGED, "unjudged", "no hook judged it")                                               \
 	X(UNLISTED, "unlisted", "it was to go between a listed interface and one in no list")      \
-	X(ASTRAY, "astray", "it answers what the gateway forwarded, and was to be delivered to it") \
+	X(ASTRAY, "astray",                                                                        \
+	  "it answers what the gateway forwarded, and was to be delivered to it")                  \
 	X(CLOSED, "closed", "it was to be forwarded while no policy runs")
 
 enum sp_plane_drop {
 #define X(id, name, text) SP_PLANE_DROP_##id,
 	SP_PLANE_DROPS(X)
 #undef X
-	SP_PLANE_DROP_COUNT
+		SP_PLANE_DROP_COUNT
 };
 
-/* It samples each kind of drop, 100 a second: NFLOG to this group, the drop's name as prefix, so many bytes
- * from the IP header on. */
+/* It samples each kind of drop, 100 a second: NFLOG to this group, the drop's name as prefix, so
+ * many bytes from the IP header on. */
 #define SP_PLANE_GUARD_LOG_GROUP 23057
 #define SP_PLANE_GUARD_LOG_BYTES 128
 
@@ -138,7 +145,8 @@ struct sp_plane_standing {
 	uint32_t class_id[2], netset[2];
 };
 
-#define SP_PLANE_REVISIONS_MAX 2 /* that a session stands in: the one that runs and the one that is staged */
+/* that a session stands in: the one that runs and the one that is staged */
+#define SP_PLANE_REVISIONS_MAX 2
 
 struct sp_plane_session {
 	uint64_t epoch;      /* 0: ended */
@@ -147,7 +155,7 @@ struct sp_plane_session {
 	uint64_t idle_ns;    /* 0: no limit */
 	uint64_t last_seen_ns;
 	struct sp_plane_standing in[SP_PLANE_REVISIONS_MAX];
-	size_t count; /* of them */
+	size_t count;   /* of them */
 	uint32_t flows; /* that are its own; the plane counts them */
 };
 
@@ -159,7 +167,8 @@ struct sp_plane_walk {
 	bool is_begun;
 };
 
-typedef void (*sp_plane_flow_visit)(void *arg, const struct sp_flow_key *key, const struct sp_flow *flow);
+typedef void (*sp_plane_flow_visit)(void *arg, const struct sp_flow_key *key,
+				    const struct sp_flow *flow);
 typedef int (*sp_plane_event_fn)(void *arg, const struct sp_event *event);
 
 /* ---- the operations ---- */
@@ -168,42 +177,48 @@ struct sp_plane_ops {
 	const char *name;  /* as sallyport.yaml, status and --plane write it */
 	uint32_t features; /* SP_PLANE_…: what of a policy it can enforce; see feature.h */
 
-	/* Make or adopt the state, and settle what an apply that was killed left: undone when it died before its
-	 * commit, completed when after. State of another shape: -EUCLEAN, named in @error. One process at a time
-	 * may have a pin_dir open. Closing changes nothing of what runs. */
+	/* Make or adopt the state, and settle what an apply that was killed left: undone when it
+	 * died before its commit, completed when after. State of another shape: -EUCLEAN, named in
+	 * @error. One process at a time may have a pin_dir open. Closing changes nothing of what
+	 * runs. */
 	int (*open)(const struct sp_plane_options *options, struct sp_plane **ret_plane,
 		    struct sp_plane_error *error);
 	void (*close)(struct sp_plane *plane);
-	/* Take away every hook, then all state, whichever version made it, then the guard: what passes is judged
-	 * or dropped until all is away. Nobody may have it open. 0 also if there was nothing; -errno, and then
-	 * the guard still stands. */
+	/* Take away every hook, then all state, whichever version made it, then the guard: what
+	 * passes is judged or dropped until all is away. Nobody may have it open. 0 also if there
+	 * was nothing; -errno, and then the guard still stands. */
 	int (*unload)(const struct sp_plane_options *options, struct sp_plane_error *error);
 	/* The same for an open plane, which can only be closed then. */
 	int (*detach)(struct sp_plane *plane, struct sp_plane_error *error);
 	/* An interface on which @hook was attached, without opening. -ENOENT: there is none. */
-	int (*find_interface)(const struct sp_plane_options *options, enum sp_hook hook, char ret_name[16]);
+	int (*find_interface)(const struct sp_plane_options *options, enum sp_hook hook,
+			      char ret_name[16]);
 
 	/* Load @tables as @revision in one go: for a scratch plane, which has no interfaces. */
 	int (*stage)(struct sp_plane *plane, const struct sp_tables *tables, uint64_t revision,
 		     struct sp_plane_staged **ret_staged, struct sp_plane_error *error);
-	/* The same in pieces, so that others are served in between: the tables for @interfaces, with spare room for
-	 * rows of later sign-ins, then a program a call. _program may be called in a thread while another extends the tables; it
-	 * returns 1 there are more; 0 it has them all, and _complete is called then; -errno. */
-	int (*stage_tables)(struct sp_plane *plane, const struct sp_tables *tables, uint64_t revision,
-			    const struct sp_plane_interface *interfaces, size_t interface_count,
-			    struct sp_plane_staged **ret_staged, struct sp_plane_error *error);
+	/* The same in pieces, so that others are served in between: the tables for @interfaces,
+	 * with spare room for rows of later sign-ins, then a program a call. _program may be called
+	 * in a thread while another extends the tables; it returns 1 there are more; 0 it has them
+	 * all, and _complete is called then; -errno. */
+	int (*stage_tables)(struct sp_plane *plane, const struct sp_tables *tables,
+			    uint64_t revision, const struct sp_plane_interface *interfaces,
+			    size_t interface_count, struct sp_plane_staged **ret_staged,
+			    struct sp_plane_error *error);
 	int (*stage_program)(struct sp_plane_staged *staged, struct sp_plane_error *error);
 	void (*staged_complete)(struct sp_plane_staged *staged);
 	/* Leaves alone what became the plane's own by a commit. */
 	void (*staged_free)(struct sp_plane_staged *staged);
-	/* Push rows a sign-in appended to @tables; nothing points at them yet. Pushing twice does no harm.
-	 * -ENOSPC: no spare room. -ESTALE: @staged was adopted, and its rows are a former process's. After
-	 * either: stage a new revision. */
+	/* Push rows a sign-in appended to @tables; nothing points at them yet. Pushing twice does
+	 * no harm. -ENOSPC: no spare room. -ESTALE: @staged was adopted, and its rows are a former
+	 * process's. After either: stage a new revision. */
 	int (*staged_extend)(struct sp_plane_staged *staged, const struct sp_tables *tables);
-	/* Make @staged the running revision on every listed interface, and let go of interfaces not listed, last.
-	 * Then it is the plane's own. On error what was changed is put back, and @staged stays the caller's. On 0
-	 * @error may still say what could not be removed afterwards. With the running one itself it attaches what
-	 * is missing. -ENODEV: a listed interface does not exist; -EBUSY: somebody else's program is there. */
+	/* Make @staged the running revision on every listed interface, and let go of interfaces not
+	 * listed, last. Then it is the plane's own. On error what was changed is put back, and
+	 * @staged stays the caller's. On 0
+	 * @error may still say what could not be removed afterwards. With the running one itself it
+	 * attaches what is missing. -ENODEV: a listed interface does not exist; -EBUSY: somebody
+	 * else's program is there. */
 	int (*commit)(struct sp_plane *plane, struct sp_plane_staged *staged,
 		      const struct sp_plane_interface *interfaces, size_t interface_count,
 		      struct sp_plane_error *error);
@@ -212,35 +227,43 @@ struct sp_plane_ops {
 	struct sp_plane_staged *(*running)(struct sp_plane *plane);
 
 	/* Every hook, malloc'ed. */
-	int (*list_hooks)(struct sp_plane *plane, struct sp_plane_hook **ret_hooks, size_t *ret_count);
-	/* Look at every hook the running revision has on @interfaces and put right what is not as the last commit
-	 * left it. *@ret_faults: malloc'ed, what was found. -EINVAL: nothing runs. */
+	int (*list_hooks)(struct sp_plane *plane, struct sp_plane_hook **ret_hooks,
+			  size_t *ret_count);
+	/* Look at every hook the running revision has on @interfaces and put right what is not as
+	 * the last commit left it. *@ret_faults: malloc'ed, what was found. -EINVAL: nothing
+	 * runs. */
 	int (*repair)(struct sp_plane *plane, const struct sp_plane_interface *interfaces,
-		      size_t interface_count, struct sp_plane_fault **ret_faults, size_t *ret_count);
-	/* Is what the next process adopts still where it looks? 0 all was there; 1 it is again; -EINVAL nothing
-	 * runs; -ENOTSUP there is no place for it any more. */
+		      size_t interface_count, struct sp_plane_fault **ret_faults,
+		      size_t *ret_count);
+	/* Is what the next process adopts still where it looks? 0 all was there; 1 it is again;
+	 * -EINVAL nothing runs; -ENOTSUP there is no place for it any more. */
 	int (*mend_pins)(struct sp_plane *plane, struct sp_plane_error *error);
 
-	/* Put the guard, in one transaction; again: its rules are replaced, its counters go on. An interface is
-	 * named here before it is committed. -EINVAL: a name it cannot take; -EOPNOTSUPP: this kernel lacks what
-	 * it needs. 1: it lacks sampling alone. */
+	/* Put the guard, in one transaction; again: its rules are replaced, its counters go on. An
+	 * interface is named here before it is committed. -EINVAL: a name it cannot take;
+	 * -EOPNOTSUPP: this kernel lacks what it needs. 1: it lacks sampling alone. */
 	int (*guard_put)(struct sp_plane *plane, const struct sp_plane_guard *guard,
 			 struct sp_plane_error *error);
 	/* What it dropped since it was put first. -ENOENT: it is not there. */
-	int (*guard_counters)(struct sp_plane *plane, struct sp_counter ret_counters[SP_PLANE_DROP_COUNT]);
+	int (*guard_counters)(struct sp_plane *plane,
+			      struct sp_counter ret_counters[SP_PLANE_DROP_COUNT]);
 	/* Its rules as malloc'ed text, the same for the same rules. -ENOENT: it is not there. */
 	int (*guard_read)(struct sp_plane *plane, char **ret_text);
 
-	/* What set_birth wrote last: it is as old as the state, and gone with it. 0: nothing was written. */
+	/* What set_birth wrote last: it is as old as the state, and gone with it. 0: nothing was
+	 * written. */
 	int (*get_birth)(struct sp_plane *plane, uint64_t *ret_birth);
 	int (*set_birth)(struct sp_plane *plane, uint64_t birth);
 
-	/* Sessions, by number from 1 to below the limit. _put writes a whole one, but for ->flows; then come its
-	 * identities. _get gives all but ->in. */
-	int (*session_put)(struct sp_plane *plane, uint32_t number, const struct sp_plane_session *session);
-	int (*session_get)(struct sp_plane *plane, uint32_t number, struct sp_plane_session *ret_session);
+	/* Sessions, by number from 1 to below the limit. _put writes a whole one, but for ->flows;
+	 * then come its identities. _get gives all but ->in. */
+	int (*session_put)(struct sp_plane *plane, uint32_t number,
+			   const struct sp_plane_session *session);
+	int (*session_get)(struct sp_plane *plane, uint32_t number,
+			   struct sp_plane_session *ret_session);
 	/* Where it stands in a revision that is being staged. */
-	int (*session_stage)(struct sp_plane *plane, uint32_t number, const struct sp_plane_standing *standing);
+	int (*session_stage)(struct sp_plane *plane, uint32_t number,
+			     const struct sp_plane_standing *standing);
 	/* Its time is up, for good: it reaches the portal and the resolvers alone. */
 	int (*session_park)(struct sp_plane *plane, uint32_t number);
 	/* One store: the next packet of either direction is denied. */
@@ -248,10 +271,11 @@ struct sp_plane_ops {
 	int (*session_extend)(struct sp_plane *plane, uint32_t number, uint64_t expires_ns);
 	int (*session_set_idle)(struct sp_plane *plane, uint32_t number, uint64_t idle_ns);
 	int (*session_set_seen)(struct sp_plane *plane, uint32_t number, uint64_t seen_ns);
-	int (*ident_put)(struct sp_plane *plane, const struct sp_addr *addr, uint32_t session, uint64_t epoch);
+	int (*ident_put)(struct sp_plane *plane, const struct sp_addr *addr, uint32_t session,
+			 uint64_t epoch);
 	int (*ident_remove)(struct sp_plane *plane, const struct sp_addr *addr);
-	/* Until every packet that was being judged when this was called has been: what was read before is not
-	 * used any more. */
+	/* Until every packet that was being judged when this was called has been: what was read
+	 * before is not used any more. */
 	void (*settle)(struct sp_plane *plane);
 
 	/* @ret_counters has SP_COUNTER_SLOTS elements; @ret_rules @count, from rule 0; @ret_samples
@@ -260,26 +284,29 @@ struct sp_plane_ops {
 	int (*rule_counters)(struct sp_plane *plane, struct sp_counter *ret_rules, uint32_t count);
 	int (*event_stats)(struct sp_plane *plane, struct sp_event_stats *ret_stats);
 	int (*samples)(struct sp_plane *plane, struct sp_sample *ret_samples);
-	/* What got none and is told by whose it was: a copy of slot @index < SP_TALLY_SLOTS. false: nothing there
-	 * to tell, or it is being written: ask again. _tell: all that is in the copy was told. */
+	/* What got none and is told by whose it was: a copy of slot @index < SP_TALLY_SLOTS. false:
+	 * nothing there to tell, or it is being written: ask again. _tell: all that is in the copy
+	 * was told. */
 	bool (*tally_read)(struct sp_plane *plane, uint32_t index, struct sp_tally *ret_tally);
 	void (*tally_tell)(struct sp_plane *plane, uint32_t index, const struct sp_tally *tally);
-	/* Take up to @max events; one is given up only after @take returned 0 for it. Returns the number taken or
-	 * -errno from @take. Call it on a timer. */
+	/* Take up to @max events; one is given up only after @take returned 0 for it. Returns the
+	 * number taken or -errno from @take. Call it on a timer. */
 	int (*take_events)(struct sp_plane *plane, size_t max, sp_plane_event_fn take, void *arg);
 
-	/* The next few thousand flows, denied ones included; one may end while it is looked at. 1: call again for
-	 * more; 0: these were the last. */
-	int (*flow_some)(struct sp_plane *plane, struct sp_plane_walk *walk, sp_plane_flow_visit visit, void *arg);
+	/* The next few thousand flows, denied ones included; one may end while it is looked at. 1:
+	 * call again for more; 0: these were the last. */
+	int (*flow_some)(struct sp_plane *plane, struct sp_plane_walk *walk,
+			 sp_plane_flow_visit visit, void *arg);
 	int (*flow_count)(struct sp_plane *plane, uint32_t *ret_count);
 	/* How many flows each part of the table has, and how many the table can have. */
 	int (*flow_use)(struct sp_plane *plane, struct sp_flow_use *ret_use, uint32_t *ret_max);
 
-	/* Judge one frame on a scratch plane, without wires. @now_ns > 0. -EINVAL: not of a scratch plane;
-	 * -EMSGSIZE: a frame larger than it can judge; -EPROTO: what it did contradicts its answer; -EOPNOTSUPP:
-	 * this kernel cannot. NULL: it judges none, and the reference answers alone. */
-	int (*judge)(struct sp_plane_staged *staged, enum sp_hook hook, const struct sp_frame *frame,
-		     uint64_t now_ns, struct sp_answer *ret_answer);
+	/* Judge one frame on a scratch plane, without wires. @now_ns > 0. -EINVAL: not of a scratch
+	 * plane; -EMSGSIZE: a frame larger than it can judge; -EPROTO: what it did contradicts its
+	 * answer; -EOPNOTSUPP: this kernel cannot. NULL: it judges none, and the reference answers
+	 * alone. */
+	int (*judge)(struct sp_plane_staged *staged, enum sp_hook hook,
+		     const struct sp_frame *frame, uint64_t now_ns, struct sp_answer *ret_answer);
 };
 
 /* ---- calling them ---- */
@@ -294,22 +321,25 @@ static inline int sp_plane_detach(struct sp_plane *plane, struct sp_plane_error 
 	return plane->ops->detach(plane, error);
 }
 
-static inline int sp_plane_stage(struct sp_plane *plane, const struct sp_tables *tables, uint64_t revision,
-				 struct sp_plane_staged **ret_staged, struct sp_plane_error *error)
+static inline int sp_plane_stage(struct sp_plane *plane, const struct sp_tables *tables,
+				 uint64_t revision, struct sp_plane_staged **ret_staged,
+				 struct sp_plane_error *error)
 {
 	return plane->ops->stage(plane, tables, revision, ret_staged, error);
 }
 
 static inline int sp_plane_stage_tables(struct sp_plane *plane, const struct sp_tables *tables,
-					uint64_t revision, const struct sp_plane_interface *interfaces,
+					uint64_t revision,
+					const struct sp_plane_interface *interfaces,
 					size_t interface_count, struct sp_plane_staged **ret_staged,
 					struct sp_plane_error *error)
 {
-	return plane->ops->stage_tables(plane, tables, revision, interfaces, interface_count, ret_staged,
-					error);
+	return plane->ops->stage_tables(plane, tables, revision, interfaces, interface_count,
+					ret_staged, error);
 }
 
-static inline int sp_plane_stage_program(struct sp_plane_staged *staged, struct sp_plane_error *error)
+static inline int sp_plane_stage_program(struct sp_plane_staged *staged,
+					 struct sp_plane_error *error)
 {
 	return staged->plane->ops->stage_program(staged, error);
 }
@@ -325,14 +355,15 @@ static inline void sp_plane_staged_free(struct sp_plane_staged *staged)
 		staged->plane->ops->staged_free(staged);
 }
 
-static inline int sp_plane_staged_extend(struct sp_plane_staged *staged, const struct sp_tables *tables)
+static inline int sp_plane_staged_extend(struct sp_plane_staged *staged,
+					 const struct sp_tables *tables)
 {
 	return staged->plane->ops->staged_extend(staged, tables);
 }
 
 static inline int sp_plane_commit(struct sp_plane *plane, struct sp_plane_staged *staged,
-				  const struct sp_plane_interface *interfaces, size_t interface_count,
-				  struct sp_plane_error *error)
+				  const struct sp_plane_interface *interfaces,
+				  size_t interface_count, struct sp_plane_error *error)
 {
 	return plane->ops->commit(plane, staged, interfaces, interface_count, error);
 }
@@ -353,7 +384,8 @@ static inline int sp_plane_list_hooks(struct sp_plane *plane, struct sp_plane_ho
 	return plane->ops->list_hooks(plane, ret_hooks, ret_count);
 }
 
-static inline int sp_plane_repair(struct sp_plane *plane, const struct sp_plane_interface *interfaces,
+static inline int sp_plane_repair(struct sp_plane *plane,
+				  const struct sp_plane_interface *interfaces,
 				  size_t interface_count, struct sp_plane_fault **ret_faults,
 				  size_t *ret_count)
 {
@@ -420,23 +452,26 @@ static inline int sp_plane_session_end(struct sp_plane *plane, uint32_t number)
 	return plane->ops->session_end(plane, number);
 }
 
-static inline int sp_plane_session_extend(struct sp_plane *plane, uint32_t number, uint64_t expires_ns)
+static inline int sp_plane_session_extend(struct sp_plane *plane, uint32_t number,
+					  uint64_t expires_ns)
 {
 	return plane->ops->session_extend(plane, number, expires_ns);
 }
 
-static inline int sp_plane_session_set_idle(struct sp_plane *plane, uint32_t number, uint64_t idle_ns)
+static inline int sp_plane_session_set_idle(struct sp_plane *plane, uint32_t number,
+					    uint64_t idle_ns)
 {
 	return plane->ops->session_set_idle(plane, number, idle_ns);
 }
 
-static inline int sp_plane_session_set_seen(struct sp_plane *plane, uint32_t number, uint64_t seen_ns)
+static inline int sp_plane_session_set_seen(struct sp_plane *plane, uint32_t number,
+					    uint64_t seen_ns)
 {
 	return plane->ops->session_set_seen(plane, number, seen_ns);
 }
 
-static inline int sp_plane_ident_put(struct sp_plane *plane, const struct sp_addr *addr, uint32_t session,
-				     uint64_t epoch)
+static inline int sp_plane_ident_put(struct sp_plane *plane, const struct sp_addr *addr,
+				     uint32_t session, uint64_t epoch)
 {
 	return plane->ops->ident_put(plane, addr, session, epoch);
 }
@@ -456,7 +491,8 @@ static inline int sp_plane_counters(struct sp_plane *plane, struct sp_counter *r
 	return plane->ops->counters(plane, ret_counters);
 }
 
-static inline int sp_plane_rule_counters(struct sp_plane *plane, struct sp_counter *ret_rules, uint32_t count)
+static inline int sp_plane_rule_counters(struct sp_plane *plane, struct sp_counter *ret_rules,
+					 uint32_t count)
 {
 	return plane->ops->rule_counters(plane, ret_rules, count);
 }
@@ -471,17 +507,20 @@ static inline int sp_plane_samples(struct sp_plane *plane, struct sp_sample *ret
 	return plane->ops->samples(plane, ret_samples);
 }
 
-static inline bool sp_plane_tally_read(struct sp_plane *plane, uint32_t index, struct sp_tally *ret_tally)
+static inline bool sp_plane_tally_read(struct sp_plane *plane, uint32_t index,
+				       struct sp_tally *ret_tally)
 {
 	return plane->ops->tally_read(plane, index, ret_tally);
 }
 
-static inline void sp_plane_tally_tell(struct sp_plane *plane, uint32_t index, const struct sp_tally *tally)
+static inline void sp_plane_tally_tell(struct sp_plane *plane, uint32_t index,
+				       const struct sp_tally *tally)
 {
 	plane->ops->tally_tell(plane, index, tally);
 }
 
-static inline int sp_plane_take_events(struct sp_plane *plane, size_t max, sp_plane_event_fn take, void *arg)
+static inline int sp_plane_take_events(struct sp_plane *plane, size_t max, sp_plane_event_fn take,
+				       void *arg)
 {
 	return plane->ops->take_events(plane, max, take, arg);
 }
@@ -497,13 +536,15 @@ static inline int sp_plane_flow_count(struct sp_plane *plane, uint32_t *ret_coun
 	return plane->ops->flow_count(plane, ret_count);
 }
 
-static inline int sp_plane_flow_use(struct sp_plane *plane, struct sp_flow_use *ret_use, uint32_t *ret_max)
+static inline int sp_plane_flow_use(struct sp_plane *plane, struct sp_flow_use *ret_use,
+				    uint32_t *ret_max)
 {
 	return plane->ops->flow_use(plane, ret_use, ret_max);
 }
 
 static inline int sp_plane_judge(struct sp_plane_staged *staged, enum sp_hook hook,
-				 const struct sp_frame *frame, uint64_t now_ns, struct sp_answer *ret_answer)
+				 const struct sp_frame *frame, uint64_t now_ns,
+				 struct sp_answer *ret_answer)
 {
 	return staged->plane->ops->judge(staged, hook, frame, now_ns, ret_answer);
 }

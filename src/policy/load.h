@@ -16,7 +16,8 @@
  * Returns 0; -EINVAL there are errors; -ENOMEM. */
 int sp_policy_load(const char *path, const char *text, size_t len, struct sp_policy **ret_policy,
 		   struct sp_diagnostics *diagnostics);
-/* The same for a policy that was read before, in the order of its `files`: the first is the one that was named. */
+/* The same for a policy that was read before, in the order of its `files`: the first is the one
+ * that was named. */
 int sp_policy_load_files(const struct sp_file *files, size_t file_count,
 			 struct sp_policy **ret_policy, struct sp_diagnostics *diagnostics);
 

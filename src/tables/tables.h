@@ -40,7 +40,8 @@ struct sp_tables {
 	uint16_t svc[SP_SVC_SLOTS];
 	struct sp_pair_row *pair;
 	size_t pair_count;
-	size_t expected_pairs; /* what a plane makes room for at least, beside what is here: as many as these */
+	/* what a plane makes room for at least, beside what is here: as many as these */
+	size_t expected_pairs;
 	uint32_t
 		expected_profiles; /* tables have by now that stand before this one; 0: not known */
 	struct sp_verdict *verdict;    /* profile_count * svcset_count */

@@ -27,7 +27,7 @@ enum sp_ebpf_step {
 #define X(id, name, text) SP_EBPF_STEP_##id,
 	SP_EBPF_STEPS(X)
 #undef X
-	SP_EBPF_STEP_COUNT
+		SP_EBPF_STEP_COUNT
 };
 
 #define SP_EBPF_AVOID_TCX 0x1u        /* attach as on a kernel before 6.6: clsact filters */
@@ -70,8 +70,9 @@ int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_
 		  const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
 		  struct sp_plane_error *error);
 /* The same for a pinned plane in pieces, so that others are served in between: the tables, then a
- * program a call, which takes the kernel a tenth of a second and may be called in a thread while another extends
- * the tables. _program returns 1 there are more; 0 it is complete, which _complete is called for then; -errno. */
+ * program a call, which takes the kernel a tenth of a second and may be called in a thread while
+ * another extends the tables. _program returns 1 there are more; 0 it is complete, which _complete
+ * is called for then; -errno. */
 int sp_ebpf_stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
 			 struct sp_ebpf_staged **ret_staged, struct sp_plane_error *error);
 int sp_ebpf_stage_program(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
@@ -86,14 +87,14 @@ int sp_ebpf_staged_extend(struct sp_ebpf_staged *staged, const struct sp_tables 
 
 /* Make the staged revision the running one: hooks of interfaces without a link are attached and
  * pinned (recorders first, edge-tc before edge-in), others switched by compare-and-swap (-EBUSY:
- * someone else changed one, named). An edge whose driver, MTU or kernel takes no XDP program runs with
- * edge-tc alone; so does one with somebody else's XDP program, but for the first revision (-EBUSY).
- * Links of interfaces not listed are removed last. Then the staged handle becomes the running one's
- * (sp_ebpf_running) and the plane's: it is not freed by the caller, and the former one is gone. On
- * error what was switched is switched back, what was attached is removed, and @staged stays the
- * caller's. On 0 @error may still say what could not be removed afterwards. A handle that became the
- * plane's may be given to sp_ebpf_staged_free, which leaves it alone. Passing sp_ebpf_running() again
- * attaches what is missing, such as a device that was re-made.
+ * someone else changed one, named). An edge whose driver, MTU or kernel takes no XDP program runs
+ * with edge-tc alone; so does one with somebody else's XDP program, but for the first revision
+ * (-EBUSY). Links of interfaces not listed are removed last. Then the staged handle becomes the
+ * running one's (sp_ebpf_running) and the plane's: it is not freed by the caller, and the former
+ * one is gone. On error what was switched is switched back, what was attached is removed, and
+ * @staged stays the caller's. On 0 @error may still say what could not be removed afterwards. A
+ * handle that became the plane's may be given to sp_ebpf_staged_free, which leaves it alone.
+ * Passing sp_ebpf_running() again attaches what is missing, such as a device that was re-made.
  * -ENODEV: a listed interface does not exist. */
 int sp_ebpf_switch(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
 		   const struct sp_plane_interface *interfaces, size_t interface_count,
@@ -107,8 +108,7 @@ struct sp_ebpf_staged *sp_ebpf_running(struct sp_ebpf *plane);
 int sp_ebpf_find_interface(const char *pin_dir, enum sp_hook hook, char ret_name[16]);
 
 /* Every pinned link, for status. Returns 0 with a malloc'ed array. */
-int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_plane_hook **ret_links,
-		       size_t *ret_count);
+int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_plane_hook **ret_links, size_t *ret_count);
 
 /* Look at every hook the running revision has on @interfaces and put right what is not as the last
  * switch left it, with the programs that run; nothing is staged. About 20 us a hook. *@ret_faults:
@@ -116,29 +116,29 @@ int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_plane_hook **ret_links,
 int sp_ebpf_repair(struct sp_ebpf *plane, const struct sp_plane_interface *interfaces,
 		   size_t interface_count, struct sp_plane_fault **ret_faults, size_t *ret_count);
 
-/* Are state, programs and the name of the running revision still pinned, so that the next daemon finds
- * them? What is not is pinned again. Returns 0 all was there; 1 it is again; -ENOTSUP the bpffs is gone;
- * -EINVAL nothing runs; -errno. */
+/* Are state, programs and the name of the running revision still pinned, so that the next daemon
+ * finds them? What is not is pinned again. Returns 0 all was there; 1 it is again; -ENOTSUP the
+ * bpffs is gone; -EINVAL nothing runs; -errno. */
 int sp_ebpf_mend_pins(struct sp_ebpf *plane, struct sp_plane_error *error);
 
-/* Take away every hook, then everything pinned in @pin_dir, whichever version made it, then the second lock: so
- * what passes is judged or dropped until all is away. No plane may have it open. Returns 0 (also if there was
- * nothing); -errno, and then the lock still stands. */
+/* Take away every hook, then everything pinned in @pin_dir, whichever version made it, then the
+ * second lock: so what passes is judged or dropped until all is away. No plane may have it open.
+ * Returns 0 (also if there was nothing); -errno, and then the lock still stands. */
 int sp_ebpf_unload(const char *pin_dir, struct sp_plane_error *error);
 /* The same for an open plane; it can only be closed then. */
 int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_plane_error *error);
 
 /* The guard: the second lock, table `inet sallyport` of this network namespace, before conntrack.
- * One transaction; calling it again replaces the rules, its counters go on. Name an interface here before
- * its programs are attached. A name nftables cannot take: -EINVAL if listed or unmanaged; an unlisted one
- * stays closed. -EOPNOTSUPP: this kernel's nftables lacks what it needs. 1: it lacks logging alone; what
- * is dropped is counted, not sampled. */
+ * One transaction; calling it again replaces the rules, its counters go on. Name an interface here
+ * before its programs are attached. A name nftables cannot take: -EINVAL if listed or unmanaged; an
+ * unlisted one stays closed. -EOPNOTSUPP: this kernel's nftables lacks what it needs. 1: it lacks
+ * logging alone; what is dropped is counted, not sampled. */
 int sp_ebpf_lock(const struct sp_plane_guard *lock, struct sp_plane_error *error);
 
 /* What it dropped since it was made. -ENOENT: the table is not there. */
 int sp_ebpf_lock_counters(struct sp_counter ret_counters[SP_PLANE_DROP_COUNT]);
-/* What `nft -s list table inet sallyport` says now, in malloc'ed text: no counters, so the same rules
- * give the same text. Returns 0; -ENOENT there is no such table; -errno. */
+/* What `nft -s list table inet sallyport` says now, in malloc'ed text: no counters, so the same
+ * rules give the same text. Returns 0; -ENOENT there is no such table; -errno. */
 int sp_ebpf_lock_read(char **ret_text);
 
 /* ---- sessions ---- */
@@ -153,7 +153,8 @@ int sp_ebpf_session_stage(struct sp_ebpf *plane, uint32_t number, uint64_t revis
 int sp_ebpf_session_end(struct sp_ebpf *plane, uint32_t number);
 int sp_ebpf_session_extend(struct sp_ebpf *plane, uint32_t number, uint64_t expires_ns);
 int sp_ebpf_session_set_idle(struct sp_ebpf *plane, uint32_t number, uint64_t idle_ns);
-/* The programs write it too, a second after the last time at the soonest: whichever store is the later stays. */
+/* The programs write it too, a second after the last time at the soonest: whichever store is the
+ * later stays. */
 int sp_ebpf_session_set_seen(struct sp_ebpf *plane, uint32_t number, uint64_t last_seen_ns);
 /* Until every program that ran when this was called has ended: what they had read of the maps is
  * not used any more. 0.1 ms on an idle machine, tens of ms on a busy one. */
@@ -169,15 +170,16 @@ int sp_ebpf_ident_remove(struct sp_ebpf *plane, const struct sp_addr *addr);
 int sp_ebpf_counters(struct sp_ebpf *plane, struct sp_counter *ret_counters);
 int sp_ebpf_rule_counters(struct sp_ebpf *plane, struct sp_counter *ret_rules, uint32_t count);
 int sp_ebpf_event_stats(struct sp_ebpf *plane, struct sp_event_stats *ret_stats);
-/* The next 4096 flows of the table, denied ones included; one may be ended while it is looked at. Returns 1: call
- * again for more; 0: these were the last; -ENOMEM; -errno of the map. */
-int sp_ebpf_flow_some(struct sp_ebpf *plane, struct sp_plane_walk *walk, sp_plane_flow_visit visit, void *arg);
+/* The next 4096 flows of the table, denied ones included; one may be ended while it is looked at.
+ * Returns 1: call again for more; 0: these were the last; -ENOMEM; -errno of the map. */
+int sp_ebpf_flow_some(struct sp_ebpf *plane, struct sp_plane_walk *walk, sp_plane_flow_visit visit,
+		      void *arg);
 int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count);
 /* How many flows each part of the table has, and how many the table can have. Returns 0; -errno. */
 int sp_ebpf_flow_use(struct sp_ebpf *plane, struct sp_flow_use *ret_use, uint32_t *ret_max);
 
-/* What got no record of its own and has no slot of its key: @ret_samples has SP_SAMPLE_SLOTS elements;
- * their windows mean nothing. */
+/* What got no record of its own and has no slot of its key: @ret_samples has SP_SAMPLE_SLOTS
+ * elements; their windows mean nothing. */
 int sp_ebpf_samples(struct sp_ebpf *plane, struct sp_sample *ret_samples);
 /* What got none and is told by whose it was: a copy of slot @index < SP_TALLY_SLOTS. false: nothing
  * there to tell, or the kernel is at it: ask again. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* State maps of an older build, whose values are shorter than ours. They cannot be adopted, and its
- * programs use them until ours are switched in. So the maps below are made anew, all together: sessions
- * and identities are copied at once and kept alike, flows are copied right before the switch and, for
- * those opened meanwhile, right after it. The programs that run say which maps are the true ones: a new map
- * lies beside the former as next_NAME until then. next_sp_flow is the first to come and the last to go, so
- * it tells a killed move. */
+ * programs use them until ours are switched in. So the maps below are made anew, all together:
+ * sessions and identities are copied at once and kept alike, flows are copied right before the
+ * switch and, for those opened meanwhile, right after it. The programs that run say which maps are
+ * the true ones: a new map lies beside the former as next_NAME until then. next_sp_flow is the
+ * first to come and the last to go, so it tells a killed move. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,10 +16,12 @@
 
 static const struct {
 	const char *name;
-	bool is_copied; /* else it begins empty: its counts follow the flows, datagrams in pieces are lost */
+	/* else it begins empty: its counts follow the flows, datagrams in pieces are lost */
+	bool is_copied;
 } moved[] = {
-	{ "sp_flow", true },	     { "sp_session", true }, { "sp_ident", true }, { "sp_flow_use", false },
-	{ "sp_flow_source", false }, { "sp_frag", false },   { "sp_janitor", false },
+	{ "sp_flow", true },      { "sp_session", true },      { "sp_ident", true },
+	{ "sp_flow_use", false }, { "sp_flow_source", false }, { "sp_frag", false },
+	{ "sp_janitor", false },
 };
 
 static int find_moved(const char *name)
@@ -46,7 +48,8 @@ bool sp_ebpf_former_fits(const struct bpf_map *map, const struct bpf_map_info *i
 	       info->max_entries == bpf_map__max_entries(map);
 }
 
-void sp_ebpf_former_take(struct sp_ebpf *plane, const struct bpf_map_info *info, const char *name, int fd)
+void sp_ebpf_former_take(struct sp_ebpf *plane, const struct bpf_map_info *info, const char *name,
+			 int fd)
 {
 	struct sp_ebpf_map *const places[] = { &plane->former.flow, &plane->former.session,
 					       &plane->former.ident };
@@ -56,14 +59,18 @@ void sp_ebpf_former_take(struct sp_ebpf *plane, const struct bpf_map_info *info,
 		close(fd);
 		return;
 	}
-	*places[i] = (struct sp_ebpf_map){ .fd = fd, .type = info->type, .key_size = info->key_size,
-					   .value_size = info->value_size, .max_entries = info->max_entries };
+	*places[i] = (struct sp_ebpf_map){ .fd = fd,
+					   .type = info->type,
+					   .key_size = info->key_size,
+					   .value_size = info->value_size,
+					   .max_entries = info->max_entries };
 	snprintf(places[i]->name, sizeof(places[i]->name), "%s", name);
 }
 
 /* ---- pins ---- */
 
-static void pin_path(const char *pin_dir, const char *prefix, size_t i, char path[SP_EBPF_PIN_PATH_MAX])
+static void pin_path(const char *pin_dir, const char *prefix, size_t i,
+		     char path[SP_EBPF_PIN_PATH_MAX])
 {
 	snprintf(path, SP_EBPF_PIN_PATH_MAX, "%s/%s%s", pin_dir, prefix, moved[i].name);
 }
@@ -176,7 +183,8 @@ static int load_mover(struct sp_ebpf *plane, struct sp_plane_error *error)
 	if (r == 0)
 		r = sp_ebpf_object_open(bytes, len, "mover", &object, error);
 	if (r == 0)
-		r = sp_ebpf_object_set(object, "sp_flow_max", &plane->options.flows_max, sizeof(uint32_t));
+		r = sp_ebpf_object_set(object, "sp_flow_max", &plane->options.flows_max,
+				       sizeof(uint32_t));
 	if (r == 0)
 		r = sp_ebpf_object_reuse(object, plane, NULL, error);
 	if (r == 0)
@@ -192,14 +200,18 @@ int sp_ebpf_former_open(struct sp_ebpf *plane, struct sp_plane_error *error)
 	int r = 0;
 
 	plane->former.mover_fd = -1;
-	if (!plane->former.session.name[0] || !plane->former.ident.name[0] || !plane->former.flow.name[0])
-		return sp_ebpf_fail(error, -EUCLEAN, "%s has some maps of another version, but not all; "
-				    SP_EBPF_UNLOAD, plane->pin_dir);
+	if (!plane->former.session.name[0] || !plane->former.ident.name[0] ||
+	    !plane->former.flow.name[0])
+		return sp_ebpf_fail(
+			error, -EUCLEAN,
+			"%s has some maps of another version, but not all; " SP_EBPF_UNLOAD,
+			plane->pin_dir);
 	r = copy_sessions(plane);
 	if (r == 0)
 		r = copy_identities(plane);
 	if (r < 0)
-		return sp_ebpf_fail(error, r, "copying the sessions of another version: %s", sp_err_text(r));
+		return sp_ebpf_fail(error, r, "copying the sessions of another version: %s",
+				    sp_err_text(r));
 	return load_mover(plane, error);
 }
 
@@ -211,7 +223,8 @@ void sp_ebpf_former_close(struct sp_ebpf *plane)
 	if (!former->is_there)
 		return;
 	if (former->sessions.memory)
-		munmap(former->sessions.memory, (size_t)former->sessions.size * plane->sessions_max);
+		munmap(former->sessions.memory,
+		       (size_t)former->sessions.size * plane->sessions_max);
 	for (size_t i = 0; i < SP_ARRAY_LEN(maps); i++)
 		if (maps[i]->name[0])
 			close(maps[i]->fd);
@@ -226,7 +239,8 @@ static int move_flow(void *arg, const void *key, const void *value)
 {
 	const struct sp_ebpf_former *former = arg;
 	struct sp_moved_flow moved_flow = { 0 };
-	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &moved_flow, .ctx_size_in = sizeof(moved_flow));
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &moved_flow,
+		    .ctx_size_in = sizeof(moved_flow));
 
 	memcpy(&moved_flow.key, key, sizeof(moved_flow.key));
 	memcpy(&moved_flow.flow, value, former->flow.value_size);
@@ -260,7 +274,9 @@ int sp_ebpf_former_stage(struct sp_ebpf *plane, struct sp_plane_error *error)
 	}
 	if (r == 0)
 		r = move_flows(&plane->former);
-	return r < 0 ? sp_ebpf_fail(error, r, "moving the flows of another version: %s", sp_err_text(r)) : 0;
+	return r < 0 ? sp_ebpf_fail(error, r, "moving the flows of another version: %s",
+				    sp_err_text(r))
+		     : 0;
 }
 
 void sp_ebpf_former_unstage(struct sp_ebpf *plane)
@@ -292,6 +308,8 @@ int sp_ebpf_former_leave(struct sp_ebpf *plane, struct sp_plane_error *error)
 	if (r == 0)
 		r = end_pins(plane->pin_dir, true);
 	sp_ebpf_former_close(plane);
-	return r < 0 ? sp_ebpf_fail(error, r, "the revision runs, but moving what an older version left: %s",
-				    sp_err_text(r)) : 0;
+	return r < 0 ? sp_ebpf_fail(error, r,
+				    "the revision runs, but moving what an older version left: %s",
+				    sp_err_text(r))
+		     : 0;
 }

@@ -13,7 +13,7 @@ enum sp_ebpf_hook_kind { SP_EBPF_XDP, SP_EBPF_TCX, SP_EBPF_CLSACT };
 struct sp_ebpf_hook {
 	struct sp_ebpf_pin pin;
 	enum sp_ebpf_hook_kind kind;
-	int fd; /* of the link; of the pinned program for clsact */
+	int fd;           /* of the link; of the pinned program for clsact */
 	uint32_t ifindex; /* 0: the device is gone */
 	uint32_t prog_id; /* what runs; 0: nothing */
 };

@@ -83,7 +83,8 @@ int sp_ebpf_judge(struct sp_ebpf_staged *staged, enum sp_hook hook, const struct
 	if (!input || hook <= SP_HOOK_NONE || hook >= SP_HOOK_JUDGE_COUNT)
 		return -EINVAL;
 	/* No kernel hands over as bare IP what is none. */
-	if (!frame->is_ethernet && (frame->len == 0 || (frame->bytes[0] >> 4 != 4 && frame->bytes[0] >> 4 != 6)))
+	if (!frame->is_ethernet &&
+	    (frame->len == 0 || (frame->bytes[0] >> 4 != 4 && frame->bytes[0] >> 4 != 6)))
 		return sp_ebpf_judge_parse(hook, frame, ret_answer);
 	input->now_ns = now_ns;
 	input->is_own = frame->is_own;

@@ -12,7 +12,9 @@ int sp_ebpf_judge_parse(enum sp_hook hook, const struct sp_frame *frame,
 			struct sp_answer *ret_answer)
 {
 	const struct sp_bytes bytes = {
-		.bytes = frame->bytes, .len = frame->len, .is_ethernet = frame->is_ethernet,
+		.bytes = frame->bytes,
+		.len = frame->len,
+		.is_ethernet = frame->is_ethernet,
 	};
 	bool is_recorder = hook == SP_HOOK_EDGE_OUT || hook == SP_HOOK_INSIDE_OUT;
 	struct sp_parsed parsed;

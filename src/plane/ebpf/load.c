@@ -352,8 +352,8 @@ int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_ebpf_dh
 
 /* ---- staging ---- */
 
-/* Nobody who hands packets to an edge, a container behind a veth say, knows what its programs say to each
- * other. A token is never 0, which is what empty metadata says. */
+/* Nobody who hands packets to an edge, a container behind a veth say, knows what its programs say
+ * to each other. A token is never 0, which is what empty metadata says. */
 static int make_tokens(struct sp_ebpf_staged *staged, struct sp_plane_error *error)
 {
 	if (getrandom(staged->token, sizeof(staged->token), 0) != sizeof(staged->token))

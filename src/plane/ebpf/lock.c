@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The second lock: what no program judged goes nowhere. One table of our own, one transaction.
  *
- * The mark is asked for before conntrack, where nobody can have restored it from a connection, and the
- * interfaces named are those that need none: whatever has a name nobody expected is closed. Between
- * interfaces names decide, for behind conntrack a mark may be anybody's. A device that is listed stays closed
- * under a name that is open. */
+ * The mark is asked for before conntrack, where nobody can have restored it from a connection, and
+ * the interfaces named are those that need none: whatever has a name nobody expected is closed.
+ * Between interfaces names decide, for behind conntrack a mark may be anybody's. A device that is
+ * listed stays closed under a name that is open. */
 #include <ctype.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
@@ -23,7 +23,8 @@
 _Static_assert(SP_MARK_MASK == 0xff000000u && SP_MARK_JUDGED == 0x53000000u &&
 		       SP_MARK_PASSED_MASK == 0xfd000000u && SP_MARK_REPLY == 0x51000000u,
 	       "as the rules say");
-/* A rule of its own before the one that drops: what is beyond the limit is dropped without a sample. */
+/* A rule of its own before the one that drops: what is beyond the limit is dropped without a
+ * sample. */
 #define SAMPLE "limit rate 100/second burst 100 packets log prefix \"%s\" group %d snaplen %d"
 
 static const char *const drop_names[] = {
@@ -50,12 +51,14 @@ static int fail_as(const char *text, struct sp_plane_error *error)
 
 	return sp_ebpf_fail(error, r, "nftables refuses the table inet sallyport: %.*s%s",
 			    (int)strcspn(text, "\n"), text,
-			    is_lacking ? " (the kernel needs nf_tables with the family inet, counters, "
-					 "meta and bitwise expressions)" : "");
+			    is_lacking ? " (the kernel needs nf_tables with the family inet, "
+					 "counters, meta and bitwise expressions)"
+				       : "");
 }
 
 /* @ret_output  what it prints; NULL: nobody asks. */
-static int run(const char *commands, unsigned flags, char **ret_output, struct sp_plane_error *error)
+static int run(const char *commands, unsigned flags, char **ret_output,
+	       struct sp_plane_error *error)
 {
 	__sp_cleanup(nft_freep) struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
 
@@ -82,8 +85,8 @@ static bool is_plain(const char *name)
 }
 
 /* `"a", "b"`, empty if there is none. */
-static int list_names(const struct sp_plane_guard *lock, enum sp_plane_guarded_kind kind, struct sp_buf *out,
-		      struct sp_plane_error *error)
+static int list_names(const struct sp_plane_guard *lock, enum sp_plane_guarded_kind kind,
+		      struct sp_buf *out, struct sp_plane_error *error)
 {
 	for (size_t i = 0; i < lock->count; i++) {
 		const char *name = lock->names[i].name;
@@ -93,7 +96,8 @@ static int list_names(const struct sp_plane_guard *lock, enum sp_plane_guarded_k
 		if (is_plain(name))
 			sp_buf_printf(out, "%s\"%s\"", out->len ? ", " : "", name);
 		else if (kind != SP_PLANE_UNLISTED)
-			return sp_ebpf_fail(error, -EINVAL, "interface %s: nftables cannot name it", name);
+			return sp_ebpf_fail(error, -EINVAL, "interface %s: nftables cannot name it",
+					    name);
 	}
 	return out->error ? -ENOMEM : 0;
 }
@@ -103,7 +107,8 @@ static int put_devices(const struct sp_plane_guard *lock, struct sp_buf *out)
 {
 	for (size_t i = 0; i < lock->count; i++)
 		if (lock->names[i].kind == SP_PLANE_LISTED && lock->names[i].ifindex)
-			sp_buf_printf(out, "%s%u", out->len ? ", " : "iif != { ", lock->names[i].ifindex);
+			sp_buf_printf(out, "%s%u", out->len ? ", " : "iif != { ",
+				      lock->names[i].ifindex);
 	if (out->len)
 		sp_buf_put(out, " } ");
 	return out->error ? -ENOMEM : 0;
@@ -126,8 +131,10 @@ static void rules_done(struct rules *rules)
 		sp_buf_done(&rules->names[i]);
 }
 
-/* A rule for interfaces of a kind; none if there are none of it. @format has their names as its %s. */
-static void put_for(struct rules *rules, enum sp_plane_guarded_kind kind, const char *before, const char *behind)
+/* A rule for interfaces of a kind; none if there are none of it. @format has their names as its
+ * %s. */
+static void put_for(struct rules *rules, enum sp_plane_guarded_kind kind, const char *before,
+		    const char *behind)
 {
 	if (rules->names[kind].len)
 		sp_buf_printf(&rules->text, "add rule inet sallyport %s { %s } %s\n", before,
@@ -135,20 +142,22 @@ static void put_for(struct rules *rules, enum sp_plane_guarded_kind kind, const 
 }
 
 /* The same for what they let in unjudged. */
-static void put_for_arriving(struct rules *rules, enum sp_plane_guarded_kind kind, const char *behind)
+static void put_for_arriving(struct rules *rules, enum sp_plane_guarded_kind kind,
+			     const char *behind)
 {
 	if (rules->names[kind].len)
-		sp_buf_printf(&rules->text, "add rule inet sallyport arriving iifname { %s } %s%s accept\n",
-			      sp_buf_get(&rules->names[kind]), rules->devices.len ? sp_buf_get(&rules->devices) : "",
-			      behind);
+		sp_buf_printf(&rules->text,
+			      "add rule inet sallyport arriving iifname { %s } %s%s accept\n",
+			      sp_buf_get(&rules->names[kind]),
+			      rules->devices.len ? sp_buf_get(&rules->devices) : "", behind);
 }
 
 /* Drop and count what is @match: a chain, and what a packet of it is like. */
 static void put_drop(struct rules *rules, enum sp_plane_drop drop, const char *match)
 {
 	if (rules->is_sampled)
-		sp_buf_printf(&rules->text, "add rule inet sallyport %s " SAMPLE "\n", match, drop_names[drop],
-			      SP_PLANE_GUARD_LOG_GROUP, SP_PLANE_GUARD_LOG_BYTES);
+		sp_buf_printf(&rules->text, "add rule inet sallyport %s " SAMPLE "\n", match,
+			      drop_names[drop], SP_PLANE_GUARD_LOG_GROUP, SP_PLANE_GUARD_LOG_BYTES);
 	sp_buf_printf(&rules->text, "add rule inet sallyport %s counter name %s drop\n", match,
 		      drop_names[drop]);
 }
@@ -186,15 +195,16 @@ static int put_passing(struct rules *rules, bool is_open)
 	if (!rules->names[SP_PLANE_LISTED].len)
 		return 0;
 	sp_buf_printf(&rules->text,
-		      "add rule inet sallyport passing iifname { %s } oifname { %s } accept\n", listed,
-		      listed);
+		      "add rule inet sallyport passing iifname { %s } oifname { %s } accept\n",
+		      listed, listed);
 	put_for(rules, SP_PLANE_UNMANAGED, "passing iifname", "accept");
 	put_for(rules, SP_PLANE_UNMANAGED, "passing oifname", "accept");
-	return put_drop_of_listed(rules, "iifname") < 0 ? -ENOMEM : put_drop_of_listed(rules, "oifname");
+	return put_drop_of_listed(rules, "iifname") < 0 ? -ENOMEM
+							: put_drop_of_listed(rules, "oifname");
 }
 
-/* A reply that is not forwarded is none. The mark ends where a packet is delivered: what is in it (GRE,
- * IPIP, ESP) was not judged. */
+/* A reply that is not forwarded is none. The mark ends where a packet is delivered: what is in it
+ * (GRE, IPIP, ESP) was not judged. */
 static void put_delivered(struct rules *rules)
 {
 	put_drop(rules, SP_PLANE_DROP_ASTRAY, "delivered iifname != \"lo\" " IS_REPLY);
@@ -222,7 +232,9 @@ static int put_table(struct rules *rules, const struct sp_plane_guard *lock)
 		   "flush table inet sallyport\n");
 	put_arriving(rules, lock->state == SP_PLANE_GUARD_TUNNEL);
 	put_delivered(rules);
-	return put_passing(rules, lock->state == SP_PLANE_GUARD_OPEN) < 0 || rules->text.error ? -ENOMEM : 0;
+	return put_passing(rules, lock->state == SP_PLANE_GUARD_OPEN) < 0 || rules->text.error
+		       ? -ENOMEM
+		       : 0;
 }
 
 /* ---- looking ---- */

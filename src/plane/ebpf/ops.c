@@ -71,7 +71,8 @@ static int ebpf_detach(struct sp_plane *plane, struct sp_plane_error *error)
 	return sp_ebpf_detach(ebpf_of(plane), error);
 }
 
-static int ebpf_find_interface(const struct sp_plane_options *options, enum sp_hook hook, char ret_name[16])
+static int ebpf_find_interface(const struct sp_plane_options *options, enum sp_hook hook,
+			       char ret_name[16])
 {
 	return sp_ebpf_find_interface(options->pin_dir, hook, ret_name);
 }
@@ -100,9 +101,10 @@ static void list_clients(const struct sp_plane_interface *interfaces, size_t cou
 			ret_clients[clients++] = interfaces[i].ifindex;
 }
 
-static int ebpf_stage_tables(struct sp_plane *plane, const struct sp_tables *tables, uint64_t revision,
-			     const struct sp_plane_interface *interfaces, size_t interface_count,
-			     struct sp_plane_staged **ret_staged, struct sp_plane_error *error)
+static int ebpf_stage_tables(struct sp_plane *plane, const struct sp_tables *tables,
+			     uint64_t revision, const struct sp_plane_interface *interfaces,
+			     size_t interface_count, struct sp_plane_staged **ret_staged,
+			     struct sp_plane_error *error)
 {
 	struct sp_ebpf_staged *staged;
 	int r = sp_ebpf_stage_tables(ebpf_of(plane), tables, revision, &staged, error);
@@ -139,7 +141,8 @@ static int ebpf_commit(struct sp_plane *plane, struct sp_plane_staged *staged,
 		       const struct sp_plane_interface *interfaces, size_t interface_count,
 		       struct sp_plane_error *error)
 {
-	return sp_ebpf_switch(ebpf_of(plane), staged_of(staged), interfaces, interface_count, error);
+	return sp_ebpf_switch(ebpf_of(plane), staged_of(staged), interfaces, interface_count,
+			      error);
 }
 
 static uint64_t ebpf_running_revision(struct sp_plane *plane)
@@ -156,13 +159,15 @@ static struct sp_plane_staged *ebpf_running(struct sp_plane *plane)
 
 /* ---- hooks and the guard ---- */
 
-static int ebpf_list_hooks(struct sp_plane *plane, struct sp_plane_hook **ret_hooks, size_t *ret_count)
+static int ebpf_list_hooks(struct sp_plane *plane, struct sp_plane_hook **ret_hooks,
+			   size_t *ret_count)
 {
 	return sp_ebpf_list_links(ebpf_of(plane), ret_hooks, ret_count);
 }
 
 static int ebpf_repair(struct sp_plane *plane, const struct sp_plane_interface *interfaces,
-		       size_t interface_count, struct sp_plane_fault **ret_faults, size_t *ret_count)
+		       size_t interface_count, struct sp_plane_fault **ret_faults,
+		       size_t *ret_count)
 {
 	return sp_ebpf_repair(ebpf_of(plane), interfaces, interface_count, ret_faults, ret_count);
 }
@@ -180,7 +185,8 @@ static int ebpf_guard_put(struct sp_plane *plane, const struct sp_plane_guard *g
 	return sp_ebpf_lock(guard, error);
 }
 
-static int ebpf_guard_counters(struct sp_plane *plane, struct sp_counter ret_counters[SP_PLANE_DROP_COUNT])
+static int ebpf_guard_counters(struct sp_plane *plane,
+			       struct sp_counter ret_counters[SP_PLANE_DROP_COUNT])
 {
 	(void)plane;
 	return sp_ebpf_lock_counters(ret_counters);
@@ -216,11 +222,13 @@ static int ebpf_set_birth(struct sp_plane *plane, uint64_t birth)
 /* Programs find what is a revision's by whether its number is odd. */
 static void put_standing(struct sp_session *session, const struct sp_plane_standing *standing)
 {
-	memcpy(session->class_id[standing->revision & 1], standing->class_id, sizeof(standing->class_id));
+	memcpy(session->class_id[standing->revision & 1], standing->class_id,
+	       sizeof(standing->class_id));
 	memcpy(session->netset[standing->revision & 1], standing->netset, sizeof(standing->netset));
 }
 
-static int ebpf_session_put(struct sp_plane *plane, uint32_t number, const struct sp_plane_session *session)
+static int ebpf_session_put(struct sp_plane *plane, uint32_t number,
+			    const struct sp_plane_session *session)
 {
 	struct sp_session own = {
 		.epoch = session->epoch,
@@ -236,7 +244,8 @@ static int ebpf_session_put(struct sp_plane *plane, uint32_t number, const struc
 	return sp_ebpf_session_put(ebpf_of(plane), number, &own);
 }
 
-static int ebpf_session_get(struct sp_plane *plane, uint32_t number, struct sp_plane_session *ret_session)
+static int ebpf_session_get(struct sp_plane *plane, uint32_t number,
+			    struct sp_plane_session *ret_session)
 {
 	struct sp_session own;
 	int r = sp_ebpf_session_get(ebpf_of(plane), number, &own);
@@ -254,7 +263,8 @@ static int ebpf_session_get(struct sp_plane *plane, uint32_t number, struct sp_p
 	return 0;
 }
 
-static int ebpf_session_stage(struct sp_plane *plane, uint32_t number, const struct sp_plane_standing *standing)
+static int ebpf_session_stage(struct sp_plane *plane, uint32_t number,
+			      const struct sp_plane_standing *standing)
 {
 	return sp_ebpf_session_stage(ebpf_of(plane), number, standing->revision, standing->class_id,
 				     standing->netset);
@@ -285,7 +295,8 @@ static int ebpf_session_set_seen(struct sp_plane *plane, uint32_t number, uint64
 	return sp_ebpf_session_set_seen(ebpf_of(plane), number, seen_ns);
 }
 
-static int ebpf_ident_put(struct sp_plane *plane, const struct sp_addr *addr, uint32_t session, uint64_t epoch)
+static int ebpf_ident_put(struct sp_plane *plane, const struct sp_addr *addr, uint32_t session,
+			  uint64_t epoch)
 {
 	return sp_ebpf_ident_put(ebpf_of(plane), addr, session, epoch);
 }
@@ -337,8 +348,8 @@ static int ebpf_take_events(struct sp_plane *plane, size_t max, sp_plane_event_f
 	return sp_ebpf_take_events(ebpf_of(plane), max, take, arg);
 }
 
-static int ebpf_flow_some(struct sp_plane *plane, struct sp_plane_walk *walk, sp_plane_flow_visit visit,
-			  void *arg)
+static int ebpf_flow_some(struct sp_plane *plane, struct sp_plane_walk *walk,
+			  sp_plane_flow_visit visit, void *arg)
 {
 	return sp_ebpf_flow_some(ebpf_of(plane), walk, visit, arg);
 }
@@ -353,8 +364,8 @@ static int ebpf_flow_use(struct sp_plane *plane, struct sp_flow_use *ret_use, ui
 	return sp_ebpf_flow_use(ebpf_of(plane), ret_use, ret_max);
 }
 
-static int ebpf_judge(struct sp_plane_staged *staged, enum sp_hook hook, const struct sp_frame *frame,
-		      uint64_t now_ns, struct sp_answer *ret_answer)
+static int ebpf_judge(struct sp_plane_staged *staged, enum sp_hook hook,
+		      const struct sp_frame *frame, uint64_t now_ns, struct sp_answer *ret_answer)
 {
 	return sp_ebpf_judge(staged_of(staged), hook, frame, now_ns, ret_answer);
 }

@@ -89,7 +89,8 @@ int sp_ebpf_pin_dir_remove(const char *pin_dir, struct sp_plane_error *error)
 		snprintf(path, sizeof(path), "%s/%s", pin_dir, entry->d_name);
 		if (unlink(path) == 0 || errno == ENOENT)
 			continue;
-		r = errno == EISDIR || errno == EPERM ? sp_ebpf_pin_dir_remove(path, error) : sp_errno();
+		r = errno == EISDIR || errno == EPERM ? sp_ebpf_pin_dir_remove(path, error)
+						      : sp_errno();
 	}
 	if (r == 0 && rmdir(pin_dir) < 0 && errno != ENOENT)
 		r = sp_errno();
@@ -241,7 +242,8 @@ void sp_ebpf_revision_unpin(const char *pin_dir, uint64_t revision)
 	rmdir(path);
 }
 
-int sp_ebpf_revision_open(const char *pin_dir, uint64_t revision, int ret_programs[SP_HOOK_PROGRAM_COUNT])
+int sp_ebpf_revision_open(const char *pin_dir, uint64_t revision,
+			  int ret_programs[SP_HOOK_PROGRAM_COUNT])
 {
 	char path[SP_EBPF_PIN_PATH_MAX];
 	struct stat st;

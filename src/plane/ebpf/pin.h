@@ -40,7 +40,8 @@ int sp_ebpf_revision_pin(const struct sp_ebpf_staged *staged, struct sp_plane_er
 /* Remove a revision's pins. */
 void sp_ebpf_revision_unpin(const char *pin_dir, uint64_t revision);
 /* Its programs by enum sp_hook, -1 where none is pinned. -ENOENT: there is no such revision. */
-int sp_ebpf_revision_open(const char *pin_dir, uint64_t revision, int ret_programs[SP_HOOK_PROGRAM_COUNT]);
+int sp_ebpf_revision_open(const char *pin_dir, uint64_t revision,
+			  int ret_programs[SP_HOOK_PROGRAM_COUNT]);
 /* Revisions with pins, in no order; malloc'ed. */
 int sp_ebpf_revision_list(const char *pin_dir, uint64_t **ret_revisions, size_t *ret_count);
 

@@ -38,10 +38,12 @@ struct sp_ebpf_map {
 	uint32_t key_size, value_size, max_entries;
 };
 
-/* One step of a walk over a hash map: @visit is called for up to 4096 elements and ends it by a negative value.
- * Returns 1: there may be more; 0: the end; -ENOMEM; -errno of the map or of @visit. */
+/* One step of a walk over a hash map: @visit is called for up to 4096 elements and ends it by a
+ * negative value. Returns 1: there may be more; 0: the end; -ENOMEM; -errno of the map or of
+ * @visit. */
 typedef int (*sp_ebpf_walk_visit)(void *arg, const void *key, const void *value);
-int sp_ebpf_walk(const struct sp_ebpf_map *map, struct sp_plane_walk *walk, sp_ebpf_walk_visit visit, void *arg);
+int sp_ebpf_walk(const struct sp_ebpf_map *map, struct sp_plane_walk *walk,
+		 sp_ebpf_walk_visit visit, void *arg);
 
 enum sp_ebpf_table {
 	SP_EBPF_SRC,
@@ -58,7 +60,7 @@ extern const char *const sp_ebpf_table_name[SP_EBPF_TABLE_COUNT];
 
 /* Sessions as the kernel has them, mapped. An older build's are shorter: a prefix of ours. */
 struct sp_ebpf_sessions {
-	char *memory; /* NULL: there are none */
+	char *memory;  /* NULL: there are none */
 	uint32_t size; /* of one */
 };
 
@@ -71,10 +73,11 @@ struct sp_ebpf_former {
 };
 
 struct sp_ebpf {
-	struct sp_plane base; /* first */
-	char *pin_dir; /* NULL: scratch */
+	struct sp_plane base;           /* first */
+	char *pin_dir;                  /* NULL: scratch */
 	struct sp_ebpf_options options; /* with defaults filled in; its pin_dir is ours */
-	void (*passed)(void *arg, const char *step); /* ops.c: who is told of steps by their names */
+	/* ops.c: who is told of steps by their names */
+	void (*passed)(void *arg, const char *step);
 	void *passed_arg;
 	struct sp_ebpf_map maps[SP_EBPF_MAPS_MAX];
 	size_t map_count;
@@ -83,7 +86,7 @@ struct sp_ebpf {
 	uint32_t sessions_max;
 	struct sp_tally *tallies; /* the kernel's array, mapped */
 	int ident_fd, flow_fd, counter_fd, rule_counter_fd, event_stats_fd, events_fd, sample_fd;
-	struct sp_ebpf_ring *ring;      /* NULL until events are taken */
+	struct sp_ebpf_ring *ring;        /* NULL until events are taken */
 	struct sp_test_input *test_input; /* scratch: the kernel's element, mapped */
 	struct sp_test_answer *test_answer;
 	struct sp_ebpf_staged *running; /* NULL: none */
@@ -99,8 +102,8 @@ struct sp_ebpf_staged {
 	int table[SP_EBPF_TABLE_COUNT];
 	int program[SP_HOOK_PROGRAM_COUNT]; /* by enum sp_hook; edge-tc: not of a scratch plane */
 	uint32_t program_id[SP_HOOK_PROGRAM_COUNT];
-	uint64_t token[2];         /* what edge-in tells edge-tc: of this load */
-	uint32_t svcset_stride;    /* sp_svcset_count of the programs: >= that of the tables */
+	uint64_t token[2];      /* what edge-in tells edge-tc: of this load */
+	uint32_t svcset_stride; /* sp_svcset_count of the programs: >= that of the tables */
 	uint32_t profile_capacity;
 	uint32_t pair_capacity;
 	bool protect_tunnel;
@@ -108,8 +111,8 @@ struct sp_ebpf_staged {
 	uint32_t profile_count; /* pushed so far */
 	size_t pair_count;
 	struct sp_svc_elem *svc_held; /* what the table svc holds */
-	struct sp_ebpf_dhcp dhcp; /* ops.c: whom its programs are to be loaded for */
-	bool is_adopted; /* its rows are a former daemon's: programs only */
+	struct sp_ebpf_dhcp dhcp;     /* ops.c: whom its programs are to be loaded for */
+	bool is_adopted;              /* its rows are a former daemon's: programs only */
 	struct sp_ebpf_staged *next;
 };
 
@@ -126,7 +129,8 @@ static inline void sp_ebpf_step(const struct sp_ebpf *plane, enum sp_ebpf_step s
 }
 
 /* What to do about pins of another version. */
-#define SP_EBPF_UNLOAD "sallyportd --unload --yes takes away what it left, and then sallyportd starts"
+#define SP_EBPF_UNLOAD                                                                             \
+	"sallyportd --unload --yes takes away what it left, and then sallyportd starts"
 
 /* Words for @error (may be NULL); gives @r back: `return sp_ebpf_fail(error, r, "…", …)`. */
 int sp_ebpf_fail(struct sp_plane_error *error, int r, const char *format, ...)
@@ -141,7 +145,9 @@ static inline void sp_ebpf_begin(struct sp_plane_error *error)
 
 static inline int sp_ebpf_end(struct sp_plane_error *error, int r)
 {
-	return r < 0 && error && !error->text[0] ? sp_ebpf_fail(error, r, "programs and maps: %s", sp_err_text(r)) : r;
+	return r < 0 && error && !error->text[0]
+		       ? sp_ebpf_fail(error, r, "programs and maps: %s", sp_err_text(r))
+		       : r;
 }
 
 /* ---- image.c: the objects, as bytes ---- */
@@ -190,13 +196,14 @@ bool sp_ebpf_former_has(const char *name);
 /* Can what is pinned as @info move into @map? */
 bool sp_ebpf_former_fits(const struct bpf_map *map, const struct bpf_map_info *info);
 /* Take hold of the pinned map @map replaces; @fd becomes the plane's. */
-void sp_ebpf_former_take(struct sp_ebpf *plane, const struct bpf_map_info *info, const char *name, int fd);
+void sp_ebpf_former_take(struct sp_ebpf *plane, const struct bpf_map_info *info, const char *name,
+			 int fd);
 /* Copy sessions and identities; from here on every change reaches both builds' maps. */
 int sp_ebpf_former_open(struct sp_ebpf *plane, struct sp_plane_error *error);
 void sp_ebpf_former_close(struct sp_ebpf *plane);
-/* Around a switch: pin the new maps beside the former and copy the flows; undo that; or, once this build's
- * programs run, copy what came since, put the new pins in place of the former and let those go. Each does
- * nothing when there is no former build. */
+/* Around a switch: pin the new maps beside the former and copy the flows; undo that; or, once this
+ * build's programs run, copy what came since, put the new pins in place of the former and let those
+ * go. Each does nothing when there is no former build. */
 int sp_ebpf_former_stage(struct sp_ebpf *plane, struct sp_plane_error *error);
 void sp_ebpf_former_unstage(struct sp_ebpf *plane);
 int sp_ebpf_former_leave(struct sp_ebpf *plane, struct sp_plane_error *error);
@@ -215,7 +222,8 @@ int sp_ebpf_tables_create(struct sp_ebpf_staged *staged, uint32_t src_max, uint3
 			  struct sp_plane_error *error);
 int sp_ebpf_tables_fill(struct sp_ebpf_staged *staged, const struct sp_ebpf_arrays *arrays,
 			struct sp_plane_error *error);
-/* Load the programs that are not yet, @programs_max at most. Returns 1 there are more; 0; -errno. */
+/* Load the programs that are not yet, @programs_max at most. Returns 1 there are more; 0;
+ * -errno. */
 int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
 			  unsigned programs_max, struct sp_plane_error *error);
 /* Map @size bytes of an array map. NULL with errno. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Between two switches: are the hooks still as the last switch left them? Each is looked at, and put
- * back, by itself: one that cannot be put back is no reason to leave the others away. */
+/* Between two switches: are the hooks still as the last switch left them? Each is looked at, and
+ * put back, by itself: one that cannot be put back is no reason to leave the others away. */
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +38,7 @@ static uint32_t find_before(const struct sp_ebpf_hook *hook)
 }
 
 static enum sp_plane_fault_kind look(const struct sp_ebpf *plane, const struct sp_ebpf_entry *entry,
-				    uint32_t *ret_other)
+				     uint32_t *ret_other)
 {
 	const struct sp_ebpf_hook *hook = entry ? &entry->hook : NULL;
 

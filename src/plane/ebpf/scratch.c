@@ -50,7 +50,8 @@ static int clear_array(const struct sp_ebpf_map *map)
 static int clear_map(struct sp_ebpf *plane, const struct sp_ebpf_map *map)
 {
 	if (strcmp(map->name, "sp_session") == 0) {
-		memset(plane->sessions.memory, 0, (size_t)plane->sessions_max * plane->sessions.size);
+		memset(plane->sessions.memory, 0,
+		       (size_t)plane->sessions_max * plane->sessions.size);
 		return 0;
 	}
 	if (strcmp(map->name, "sp_tally") == 0) {
@@ -59,11 +60,15 @@ static int clear_map(struct sp_ebpf *plane, const struct sp_ebpf_map *map)
 	}
 	switch (map->type) {
 	case BPF_MAP_TYPE_HASH:
-	case BPF_MAP_TYPE_LRU_HASH: return clear_hash(map->fd, map->key_size);
+	case BPF_MAP_TYPE_LRU_HASH:
+		return clear_hash(map->fd, map->key_size);
 	case BPF_MAP_TYPE_ARRAY:
-	case BPF_MAP_TYPE_PERCPU_ARRAY: return clear_array(map);
-	case BPF_MAP_TYPE_RINGBUF: return sp_ebpf_ring_drain(plane);
-	default: return -EOPNOTSUPP;
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+		return clear_array(map);
+	case BPF_MAP_TYPE_RINGBUF:
+		return sp_ebpf_ring_drain(plane);
+	default:
+		return -EOPNOTSUPP;
 	}
 }
 

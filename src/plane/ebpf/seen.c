@@ -57,12 +57,12 @@ int sp_ebpf_event_stats(struct sp_ebpf *plane, struct sp_event_stats *ret_stats)
 
 int sp_ebpf_samples(struct sp_ebpf *plane, struct sp_sample *ret_samples)
 {
-	return sum_percpu(plane->sample_fd, SP_SAMPLE_SLOTS, sizeof(*ret_samples) / sizeof(uint64_t),
-			  (uint64_t *)ret_samples);
+	return sum_percpu(plane->sample_fd, SP_SAMPLE_SLOTS,
+			  sizeof(*ret_samples) / sizeof(uint64_t), (uint64_t *)ret_samples);
 }
 
-/* The kernel writes `events` last under its lock, and once there is something to tell it gives the slot
- * to nobody else. */
+/* The kernel writes `events` last under its lock, and once there is something to tell it gives the
+ * slot to nobody else. */
 bool sp_ebpf_tally_read(const struct sp_ebpf *plane, uint32_t index, struct sp_tally *ret_tally)
 {
 	const struct sp_tally *slot = &plane->tallies[index];
@@ -96,7 +96,8 @@ int sp_ebpf_flow_use(struct sp_ebpf *plane, struct sp_flow_use *ret_use, uint32_
 
 #define FLOWS_AT_ONCE 4096u
 
-int sp_ebpf_walk(const struct sp_ebpf_map *map, struct sp_plane_walk *walk, sp_ebpf_walk_visit visit, void *arg)
+int sp_ebpf_walk(const struct sp_ebpf_map *map, struct sp_plane_walk *walk,
+		 sp_ebpf_walk_visit visit, void *arg)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, options);
 	__sp_free char *keys = calloc(FLOWS_AT_ONCE, map->key_size);
@@ -106,13 +107,14 @@ int sp_ebpf_walk(const struct sp_ebpf_map *map, struct sp_plane_walk *walk, sp_e
 
 	if (!keys || !values)
 		return -ENOMEM;
-	at_end = bpf_map_lookup_batch(map->fd, walk->is_begun ? &walk->place : NULL, &walk->place, keys, values,
-				      &got, &options);
+	at_end = bpf_map_lookup_batch(map->fd, walk->is_begun ? &walk->place : NULL, &walk->place,
+				      keys, values, &got, &options);
 	if (at_end < 0 && at_end != -ENOENT)
 		return at_end;
 	walk->is_begun = true;
 	for (__u32 i = 0; r == 0 && i < got; i++)
-		r = visit(arg, keys + (size_t)i * map->key_size, values + (size_t)i * map->value_size);
+		r = visit(arg, keys + (size_t)i * map->key_size,
+			  values + (size_t)i * map->value_size);
 	return r < 0 ? r : at_end == 0;
 }
 
@@ -130,7 +132,8 @@ static int visit_flow(void *arg, const void *key, const void *value)
 	return 0;
 }
 
-int sp_ebpf_flow_some(struct sp_ebpf *plane, struct sp_plane_walk *walk, sp_plane_flow_visit visit, void *arg)
+int sp_ebpf_flow_some(struct sp_ebpf *plane, struct sp_plane_walk *walk, sp_plane_flow_visit visit,
+		      void *arg)
 {
 	struct flow_visit flow_visit = { visit, arg };
 
@@ -167,7 +170,7 @@ int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count)
 
 struct sp_ebpf_ring {
 	size_t page;
-	size_t size; /* of the data; a power of two */
+	size_t size;             /* of the data; a power of two */
 	unsigned long *consumer; /* its page, ours to write */
 	unsigned long *producer; /* its page, then the data twice in a row */
 	const char *data;

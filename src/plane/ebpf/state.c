@@ -87,17 +87,17 @@ static bool has_shape(const struct bpf_map *map, const struct bpf_map_info *info
 static int say_shape(const struct bpf_map *map, const struct bpf_map_info *info, const char *path,
 		     struct sp_plane_error *error)
 {
-	return sp_ebpf_fail(error, -EUCLEAN,
-			    "%s has another shape (type %u, key %u, value %u, %u entries) than "
-			    "this version's (%u, %u, %u, %u): another version made it; "
-			    SP_EBPF_UNLOAD,
-			    path, info->type, info->key_size, info->value_size, info->max_entries,
-			    bpf_map__type(map), bpf_map__key_size(map), bpf_map__value_size(map),
-			    bpf_map__max_entries(map));
+	return sp_ebpf_fail(
+		error, -EUCLEAN,
+		"%s has another shape (type %u, key %u, value %u, %u entries) than "
+		"this version's (%u, %u, %u, %u): another version made it; " SP_EBPF_UNLOAD,
+		path, info->type, info->key_size, info->value_size, info->max_entries,
+		bpf_map__type(map), bpf_map__key_size(map), bpf_map__value_size(map),
+		bpf_map__max_entries(map));
 }
 
-/* 0 and *ret_fd when a map of this shape is pinned; -ENOENT when none is; -ESTALE when an older build's is,
- * whose contents can move. @moves  that one is taken hold of: -ENOENT. */
+/* 0 and *ret_fd when a map of this shape is pinned; -ENOENT when none is; -ESTALE when an older
+ * build's is, whose contents can move. @moves that one is taken hold of: -ENOENT. */
 static int adopt_map(struct sp_ebpf *plane, const struct bpf_map *map, const char *path, bool moves,
 		     int *ret_fd, struct sp_plane_error *error)
 {
@@ -116,14 +116,16 @@ static int adopt_map(struct sp_ebpf *plane, const struct bpf_map *map, const cha
 		return -ENOENT;
 	}
 	if (!has_shape(map, &info))
-		return sp_ebpf_former_fits(map, &info) ? -ESTALE : say_shape(map, &info, path, error);
+		return sp_ebpf_former_fits(map, &info) ? -ESTALE
+						       : say_shape(map, &info, path, error);
 	*ret_fd = SP_TAKE_FD(fd);
 	return 0;
 }
 
 /* Adopt what is pinned of one object's maps and mark the rest for creation.
  * Returns how many are to be created, or -errno. */
-static int adopt_maps(struct sp_ebpf *plane, struct bpf_object *object, struct sp_plane_error *error)
+static int adopt_maps(struct sp_ebpf *plane, struct bpf_object *object,
+		      struct sp_plane_error *error)
 {
 	struct bpf_map *map;
 	int missing = 0;
@@ -140,7 +142,8 @@ static int adopt_maps(struct sp_ebpf *plane, struct bpf_object *object, struct s
 		size_map(plane, map);
 		if (plane->pin_dir && !is_test_map(bpf_map__name(map))) {
 			snprintf(path, sizeof(path), "%s/%s", plane->pin_dir, bpf_map__name(map));
-			r = adopt_map(plane, map, path, is_moving(plane, bpf_map__name(map)), &fd, error);
+			r = adopt_map(plane, map, path, is_moving(plane, bpf_map__name(map)), &fd,
+				      error);
 			if (r == 0)
 				r = remember_map(plane, map, SP_TAKE_FD(fd));
 			else if (r == -ENOENT)
@@ -197,7 +200,8 @@ static int open_maps_of(struct sp_ebpf *plane, const void *bytes, size_t len, co
 	r = sp_ebpf_object_open(bytes, len, name, &object, error);
 	if (r < 0)
 		return r;
-	bpf_object__for_each_program(program, object) bpf_program__set_autoload(program, false);
+	bpf_object__for_each_program(program, object)
+		bpf_program__set_autoload(program, false);
 	r = adopt_maps(plane, object, error);
 	if (r <= 0)
 		return r;
@@ -311,7 +315,7 @@ void sp_ebpf_state_close(struct sp_ebpf *plane)
 static int fd_to_pin(const struct sp_ebpf *plane, const struct sp_ebpf_map *map)
 {
 	const struct sp_ebpf_map *const formers[] = { &plane->former.session, &plane->former.ident,
-						       &plane->former.flow };
+						      &plane->former.flow };
 
 	for (size_t i = 0; plane->former.is_there && i < SP_ARRAY_LEN(formers); i++)
 		if (strcmp(formers[i]->name, map->name) == 0)
@@ -351,13 +355,15 @@ static void store_pair(__u32 to[2], const uint32_t from[2])
 	store((__u64 *)(void *)to, both, __ATOMIC_RELAXED);
 }
 
-/* The element @number of this build's array (@i 0) and of a former's (@i 1), which is shorter; NULL: there is
- * none. What changes in one changes in both: programs of either may run. */
+/* The element @number of this build's array (@i 0) and of a former's (@i 1), which is shorter;
+ * NULL: there is none. What changes in one changes in both: programs of either may run. */
 static struct sp_session *session_at(const struct sp_ebpf *plane, int i, uint32_t number)
 {
-	const struct sp_ebpf_sessions *sessions = i == 0 ? &plane->sessions : &plane->former.sessions;
+	const struct sp_ebpf_sessions *sessions =
+		i == 0 ? &plane->sessions : &plane->former.sessions;
 
-	return sessions->memory ? (void *)(sessions->memory + (size_t)number * sessions->size) : NULL;
+	return sessions->memory ? (void *)(sessions->memory + (size_t)number * sessions->size)
+				: NULL;
 }
 
 #define FOR_EACH_COPY(to, i, plane, number)                                                        \
@@ -386,7 +392,7 @@ int sp_ebpf_session_put(struct sp_ebpf *plane, uint32_t number, const struct sp_
 	if (number >= plane->sessions_max)
 		return -ERANGE;
 	FOR_EACH_COPY(to, i, plane, number)
-		write_session(to, session);
+	write_session(to, session);
 	return 0;
 }
 
@@ -409,7 +415,8 @@ int sp_ebpf_session_stage(struct sp_ebpf *plane, uint32_t number, uint64_t revis
 {
 	if (number >= plane->sessions_max)
 		return -ERANGE;
-	FOR_EACH_COPY(to, i, plane, number) {
+	FOR_EACH_COPY(to, i, plane, number)
+	{
 		store_pair(to->class_id[revision & 1], class_id);
 		store_pair(to->netset[revision & 1], netset);
 	}
@@ -421,7 +428,7 @@ int sp_ebpf_session_end(struct sp_ebpf *plane, uint32_t number)
 	if (number >= plane->sessions_max)
 		return -ERANGE;
 	FOR_EACH_COPY(to, i, plane, number)
-		store(&to->epoch, 0, __ATOMIC_SEQ_CST);
+	store(&to->epoch, 0, __ATOMIC_SEQ_CST);
 	return 0;
 }
 
@@ -430,7 +437,7 @@ int sp_ebpf_session_extend(struct sp_ebpf *plane, uint32_t number, uint64_t expi
 	if (number >= plane->sessions_max)
 		return -ERANGE;
 	FOR_EACH_COPY(to, i, plane, number)
-		store(&to->expires_ns, expires_ns, __ATOMIC_RELEASE);
+	store(&to->expires_ns, expires_ns, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -439,7 +446,7 @@ int sp_ebpf_session_set_idle(struct sp_ebpf *plane, uint32_t number, uint64_t id
 	if (number >= plane->sessions_max)
 		return -ERANGE;
 	FOR_EACH_COPY(to, i, plane, number)
-		store(&to->idle_ns, idle_ns, __ATOMIC_RELEASE);
+	store(&to->idle_ns, idle_ns, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -448,7 +455,7 @@ int sp_ebpf_session_set_seen(struct sp_ebpf *plane, uint32_t number, uint64_t la
 	if (number >= plane->sessions_max)
 		return -ERANGE;
 	FOR_EACH_COPY(to, i, plane, number)
-		store(&to->last_seen_ns, last_seen_ns, __ATOMIC_RELEASE);
+	store(&to->last_seen_ns, last_seen_ns, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -466,14 +473,16 @@ int sp_ebpf_ident_put(struct sp_ebpf *plane, const struct sp_addr *addr, uint32_
 {
 	const struct sp_ident ident = { .addr = *addr, .epoch = epoch, .session = session };
 
-	if (plane->former.is_there && bpf_map_update_elem(plane->former.ident.fd, addr, &ident, BPF_ANY) < 0)
+	if (plane->former.is_there &&
+	    bpf_map_update_elem(plane->former.ident.fd, addr, &ident, BPF_ANY) < 0)
 		return sp_errno();
 	return bpf_map_update_elem(plane->ident_fd, addr, &ident, BPF_ANY) < 0 ? sp_errno() : 0;
 }
 
 int sp_ebpf_ident_remove(struct sp_ebpf *plane, const struct sp_addr *addr)
 {
-	if (plane->former.is_there && bpf_map_delete_elem(plane->former.ident.fd, addr) < 0 && errno != ENOENT)
+	if (plane->former.is_there && bpf_map_delete_elem(plane->former.ident.fd, addr) < 0 &&
+	    errno != ENOENT)
 		return sp_errno();
 	if (bpf_map_delete_elem(plane->ident_fd, addr) < 0 && errno != ENOENT)
 		return sp_errno();

@@ -11,8 +11,8 @@
 
 /* Recorders first, so that no reply to what they record is refused; the outer door last. */
 const enum sp_hook sp_ebpf_attach_order[] = {
-	SP_HOOK_EDGE_OUT, SP_HOOK_INSIDE_OUT, SP_HOOK_VPN_OUT,
-	SP_HOOK_VPN_IN,	  SP_HOOK_INSIDE_IN,  SP_HOOK_EDGE_TC,  SP_HOOK_EDGE_IN,
+	SP_HOOK_EDGE_OUT,  SP_HOOK_INSIDE_OUT, SP_HOOK_VPN_OUT, SP_HOOK_VPN_IN,
+	SP_HOOK_INSIDE_IN, SP_HOOK_EDGE_TC,    SP_HOOK_EDGE_IN,
 };
 
 const unsigned int sp_ebpf_attach_count = SP_ARRAY_LEN(sp_ebpf_attach_order);
@@ -23,9 +23,12 @@ bool sp_ebpf_has_hook(const struct sp_plane_interface *interface, enum sp_hook h
 	case SP_ZONE_EDGE:
 		return (hook == SP_HOOK_EDGE_IN && !interface->is_bare) ||
 		       hook == SP_HOOK_EDGE_TC || hook == SP_HOOK_EDGE_OUT;
-	case SP_ZONE_TUNNEL: return hook == SP_HOOK_VPN_IN || hook == SP_HOOK_VPN_OUT;
-	case SP_ZONE_INSIDE: return hook == SP_HOOK_INSIDE_IN || hook == SP_HOOK_INSIDE_OUT;
-	default: return false;
+	case SP_ZONE_TUNNEL:
+		return hook == SP_HOOK_VPN_IN || hook == SP_HOOK_VPN_OUT;
+	case SP_ZONE_INSIDE:
+		return hook == SP_HOOK_INSIDE_IN || hook == SP_HOOK_INSIDE_OUT;
+	default:
+		return false;
 	}
 }
 
@@ -178,11 +181,13 @@ static int check_interfaces(const struct sp_plane_interface *interfaces, size_t 
 	return 0;
 }
 
-/* An edge that takes no XDP program has edge-tc, which judges as well. Somebody else's program there is
- * said before anything of ours ever ran; later it must not keep a policy from coming into force. */
+/* An edge that takes no XDP program has edge-tc, which judges as well. Somebody else's program
+ * there is said before anything of ours ever ran; later it must not keep a policy from coming into
+ * force. */
 static bool is_spared(const struct sp_ebpf *plane, enum sp_hook hook, int r)
 {
-	return hook == SP_HOOK_EDGE_IN && r != -ENODEV && r != -ENOMEM && (r != -EBUSY || plane->running);
+	return hook == SP_HOOK_EDGE_IN && r != -ENODEV && r != -ENOMEM &&
+	       (r != -EBUSY || plane->running);
 }
 
 static int run_everywhere(struct sp_ebpf *plane, const struct sp_ebpf_staged *staged,
@@ -198,7 +203,8 @@ static int run_everywhere(struct sp_ebpf *plane, const struct sp_ebpf_staged *st
 		for (size_t i = 0; i < interface_count; i++) {
 			if (!sp_ebpf_has_hook(&interfaces[i], sp_ebpf_attach_order[o]))
 				continue;
-			r = run_on(plane, staged, entries, sp_ebpf_attach_order[o], &interfaces[i], error);
+			r = run_on(plane, staged, entries, sp_ebpf_attach_order[o], &interfaces[i],
+				   error);
 			if (r < 0 && !is_spared(plane, sp_ebpf_attach_order[o], r))
 				return r;
 		}

@@ -8,13 +8,13 @@
 static bool has_edge_in(const struct sp_plane_hook *links, size_t count, uint32_t ifindex)
 {
 	for (size_t i = 0; i < count; i++)
-		if (links[i].hook == SP_HOOK_EDGE_IN && links[i].ifindex == ifindex && links[i].prog_id)
+		if (links[i].hook == SP_HOOK_EDGE_IN && links[i].ifindex == ifindex &&
+		    links[i].prog_id)
 			return true;
 	return false;
 }
 
-int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_plane_hook **ret_links,
-		       size_t *ret_count)
+int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_plane_hook **ret_links, size_t *ret_count)
 {
 	__sp_entries struct sp_ebpf_entries entries = { 0 };
 	struct sp_plane_hook *links;
@@ -80,8 +80,8 @@ static int remove_hooks(const char *pin_dir, struct sp_plane_error *error)
 		if (r == 0)
 			continue;
 		sp_ebpf_hook_done(&hook);
-		return sp_ebpf_fail(error, r, "detaching %s from %s: %s", sp_hook_name(pins[i].hook),
-				    pins[i].interface, sp_err_text(r));
+		return sp_ebpf_fail(error, r, "detaching %s from %s: %s",
+				    sp_hook_name(pins[i].hook), pins[i].interface, sp_err_text(r));
 	}
 	return r;
 }
