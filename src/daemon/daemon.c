@@ -349,7 +349,7 @@ static int watch(struct sp_daemon *daemon)
 	}
 	daemon->tick_timer = (struct sp_timer){ .fire = tick, .arg = daemon };
 	sp_loop_in(daemon->loop, &daemon->tick_timer, 0);
-	sp_recorder_start(daemon);
+	sp_events_start(daemon);
 	sp_people_changed(&daemon->people, NULL);
 	return open_control(daemon);
 }

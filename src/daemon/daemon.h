@@ -17,6 +17,7 @@
 #include "daemon/drift.h"
 #include "daemon/drops.h"
 #include "daemon/engine.h"
+#include "daemon/events.h"
 #include "daemon/farewell.h"
 #include "daemon/health.h"
 #include "daemon/homes.h"
@@ -87,6 +88,7 @@ struct sp_daemon {
 	struct sp_farewell farewell;
 	struct sp_portal_seen portal;
 	struct sp_recorder recorder;
+	struct sp_events events;
 	struct sp_revisions revisions;
 	bool is_lock_open;
 	bool is_forwarding_ours; /* we switched it on, or another sallyportd before us */

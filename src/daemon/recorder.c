@@ -11,7 +11,6 @@
 #include "base/str.h"
 #include "daemon/daemon.h"
 #include "daemon/history.h"
-#include "daemon/tally.h"
 #include "net/addr.h"
 
 /* Records of refused sign-ins, which strangers make: so many at once, then one in so long. A day of
@@ -20,10 +19,6 @@
 #define REFUSAL_NS SP_SECOND_NS
 #define REFUSALS_OF_ONE_MAX 500
 #define REFUSAL_OF_ONE_NS (10 * SP_SECOND_NS)
-#define TAKE_MAX 512 /* events a round: the loop has other clients */
-#define BUSY_NS (1 * SP_MS_NS)
-#define IDLE_NS (32 * SP_MS_NS)
-#define RETRY_NS SP_SECOND_NS /* after a record that could not be written */
 
 /* ---- writing ---- */
 
@@ -93,7 +88,8 @@ void sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record
 			     record->user ? " of " : "", record->user ? record->user : "");
 }
 
-static void name_session(struct sp_audit_record *record, const struct sp_live *live, char id[24])
+void sp_recorder_name_session(struct sp_audit_record *record, const struct sp_live *live,
+			      char id[24])
 {
 	snprintf(id, 24, "%" PRIu64, live->row.id);
 	record->session = id;
@@ -112,7 +108,7 @@ void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 	char id[24], message[64];
 
-	name_session(&record, live, id);
+	sp_recorder_name_session(&record, live, id);
 	record.event = event;
 	record.reason = why;
 	record.by = by;
@@ -170,7 +166,7 @@ void sp_recorder_roam(struct sp_daemon *daemon, const struct sp_live *live,
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 	char id[24];
 
-	name_session(&record, live, id);
+	sp_recorder_name_session(&record, live, id);
 	record.event = SP_AUDIT_ROAM;
 	record.has_src = true;
 	record.src = *endpoint;
@@ -190,7 +186,7 @@ void sp_recorder_spoofed(struct sp_daemon *daemon, const struct sp_device *devic
 	record.user = device->user;
 	record.peer = device->name;
 	if (live)
-		name_session(&record, live, id);
+		sp_recorder_name_session(&record, live, id);
 	record.event = SP_AUDIT_DENY;
 	record.iface = daemon->machine->tunnel;
 	record.verdict = sp_verdict_name(SP_DENY);
@@ -200,189 +196,6 @@ void sp_recorder_spoofed(struct sp_daemon *daemon, const struct sp_device *devic
 	record.packets = packets;
 	record.message = "the engine dropped them: their source is none of this device's addresses";
 	sp_recorder_append(daemon, &record);
-}
-
-/* ---- events ---- */
-
-/* What an event's names point into while its record is written. */
-struct naming {
-	struct sp_live *owned; /* a session read back from the database */
-	char *rule;
-	char session[24];
-};
-
-static void naming_done(struct naming *naming)
-{
-	sp_live_free(naming->owned);
-	free(naming->rule);
-}
-
-/* The session of one end, also one that ended long ago. */
-static const struct sp_live *find_session(struct sp_daemon *daemon, const struct sp_event *event,
-					  int end, struct naming *naming)
-{
-	__sp_cleanup(sp_session_row_done) struct sp_session_row row = { 0 };
-	const struct sp_addr *addr = end ? &event->daddr : &event->saddr;
-	const struct sp_live *live;
-
-	if (event->session[end] == SP_SESSION_NONE)
-		return NULL;
-	live = sp_live_of(&daemon->people, event->session[end], event->epoch[end]);
-	if (live)
-		return live;
-	if (event->epoch[end]) {
-		if (naming->owned ||
-		    sp_store_session_of_epoch(daemon->store, event->epoch[end], &row) < 0)
-			return NULL;
-		naming->owned = sp_live_new(&row);
-		return naming->owned;
-	}
-	/* the epoch is not told once it was taken away: who had the address last */
-	live = event->is_ip ? sp_live_of_address(&daemon->people, addr) : NULL;
-	return live && live->row.slot == event->session[end] ? live : NULL;
-}
-
-static const char *find_generation(struct sp_daemon *daemon, uint64_t revision)
-{
-	struct sp_recorder *recorder = &daemon->recorder;
-	__sp_cleanup(sp_store_revision_done) struct sp_store_revision found = { 0 };
-
-	if (daemon->revisions.running && daemon->revisions.running->number == revision)
-		return daemon->revisions.running->generation;
-	if (recorder->known_revision != revision) {
-		if (sp_store_get_revision(daemon->store, revision, &found) < 0)
-			return NULL;
-		recorder->known_revision = revision;
-		sp_generation_format(found.generation, recorder->known_generation);
-	}
-	return recorder->known_generation;
-}
-
-static const char *find_rule(struct sp_daemon *daemon, uint32_t number, struct naming *naming)
-{
-	const char *name = NULL;
-
-	if (number == SP_RULE_NONE)
-		return NULL;
-	if (daemon->revisions.running)
-		name = sp_policy_rule_name(daemon->revisions.running->policy, number);
-	if (!name && number == SP_RULE_DEFAULT)
-		name = "default";
-	/* a number belongs to its name for good, so the database knows those of former policies */
-	if (!name && sp_store_rule_name(daemon->store, number, &naming->rule) == 0)
-		name = naming->rule;
-	return name;
-}
-
-static bool is_same_denial(const struct sp_denial *a, const struct sp_denial *b)
-{
-	return a->proto == b->proto && a->port == b->port && a->rule == b->rule &&
-	       !memcmp(&a->destination, &b->destination, sizeof(a->destination));
-}
-
-/* For whom it was refused: the rule's reason reaches them by their own session (ops.c). One that
- * happens again takes no second place. */
-static void keep_denial(struct sp_live *live, const struct sp_event *event,
-			const struct sp_audit_record *record)
-{
-	const struct sp_denial denial = {
-		.time_ns = record->time_ns,
-		.destination = event->daddr,
-		.proto = record->proto,
-		.port = record->dport > 0 ? (uint16_t)record->dport : 0,
-		.rule = event->rule,
-	};
-	size_t at = 0;
-
-	while (at < SP_DENIALS_KEPT - 1 && live->denials[at].time_ns &&
-	       !is_same_denial(&live->denials[at], &denial))
-		at++;
-	memmove(&live->denials[1], &live->denials[0], at * sizeof(denial));
-	live->denials[0] = denial;
-}
-
-/* A denial of a session that is over says how it ended: the kernel knows no more than whether it
- * may go on. */
-static void say_how_it_ended(const struct sp_live *live, struct sp_audit_record *record,
-			     char message[64])
-{
-	if (live->state == SP_LIVE_OPEN || !live->row.why || !record->reason ||
-	    (strcmp(record->reason, sp_reason_name(SP_REASON_EXPIRED)) != 0 &&
-	     strcmp(record->reason, sp_reason_name(SP_REASON_REVOKED)) != 0))
-		return;
-	snprintf(message, 64, "the session is over: %.40s", live->row.why);
-	record->message = message;
-}
-
-int sp_recorder_take(struct sp_daemon *daemon, const struct sp_event *event,
-		     const struct sp_tally *of)
-{
-	__sp_cleanup(naming_done) struct naming naming = { 0 };
-	struct sp_audit_record record;
-	const struct sp_live *live;
-	struct sp_live *sender;
-	char message[64];
-
-	sp_audit_record_from_event(
-		event, sp_clock_boottime_to_utc_ns(event->time_ns, sp_clock_offset_ns()), &record);
-	live = find_session(daemon, event, 0, &naming);
-	sender = live ? sp_live_find(&daemon->people, live->row.id) : NULL;
-	if (sender && !of && record.event == SP_AUDIT_DENY && event->rule != SP_RULE_NONE)
-		keep_denial(sender, event, &record);
-	if (!live) /* towards a person: theirs */
-		live = find_session(daemon, event, 1, &naming);
-	if (live)
-		name_session(&record, live, naming.session);
-	record.rule = find_rule(daemon, event->rule, &naming);
-	record.generation = find_generation(daemon, event->revision);
-	record.iface = sp_host_name_of(&daemon->host, event->ifindex);
-	if (of)
-		sp_tally_describe(of, &record);
-	if (live && !record.message)
-		say_how_it_ended(live, &record, message);
-	return sp_recorder_try(daemon, &record);
-}
-
-static int take_event(void *arg, const struct sp_event *event)
-{
-	return sp_recorder_take(arg, event, NULL);
-}
-
-static void take_events(void *arg)
-{
-	struct sp_daemon *daemon = arg;
-	struct sp_recorder *recorder = &daemon->recorder;
-	int taken = sp_plane_take_events(daemon->plane, TAKE_MAX, take_event, daemon);
-
-	if (taken == TAKE_MAX)
-		recorder->pause_ns = 0;
-	else if (taken > 0)
-		recorder->pause_ns = BUSY_NS;
-	else if (taken < 0)
-		recorder->pause_ns = RETRY_NS;
-	else if (recorder->pause_ns < IDLE_NS)
-		recorder->pause_ns = recorder->pause_ns ? recorder->pause_ns * 2 : BUSY_NS;
-	sp_loop_in(daemon->loop, &recorder->take_timer, recorder->pause_ns);
-}
-
-/* ---- once a second ---- */
-
-/* Own up to what the ring had no room for: exactly, and only once it is written. */
-static void record_gap(struct sp_daemon *daemon)
-{
-	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
-	struct sp_event_stats stats = { 0 };
-	struct sp_marks_file *marks = daemon->marks.file;
-
-	if (sp_plane_event_stats(daemon->plane, &stats) < 0 || stats.lost <= marks->lost)
-		return;
-	record.event = SP_AUDIT_GAP;
-	record.has_counts = true;
-	record.packets = stats.lost - marks->lost;
-	record.message = "the kernel saw these, but its event ring was full";
-	record.time_ns = sp_clock_realtime_ns();
-	if (sp_recorder_try(daemon, &record) == 0)
-		marks->lost = stats.lost;
 }
 
 int sp_recorder_denials(struct sp_daemon *daemon, enum sp_hook hook, enum sp_reason reason,
@@ -407,27 +220,6 @@ int sp_recorder_denials(struct sp_daemon *daemon, enum sp_hook hook, enum sp_rea
 	return sp_recorder_try(daemon, &record);
 }
 
-static void record_edge(struct sp_daemon *daemon)
-{
-	static struct sp_counter counters[SP_COUNTER_SLOTS];
-	struct sp_marks_file *marks = daemon->marks.file;
-
-	if (sp_plane_counters(daemon->plane, counters) < 0)
-		return;
-	for (unsigned int reason = 1; reason < SP_REASON_COUNT; reason++) {
-		const struct sp_counter *now =
-			&counters[SP_COUNTER_INDEX(SP_HOOK_EDGE_IN, SP_DENY, reason)];
-		const struct sp_counter more = { now->packets - marks->edge[reason].packets,
-						 now->bytes - marks->edge[reason].bytes };
-
-		if (now->packets <= marks->edge[reason].packets)
-			continue;
-		if (sp_recorder_denials(daemon, SP_HOOK_EDGE_IN, reason, &more, NULL) < 0)
-			return;
-		marks->edge[reason] = *now;
-	}
-}
-
 /* Those beyond the shares: exactly, and only once it is written. */
 static void record_refusals(struct sp_daemon *daemon)
 {
@@ -446,23 +238,15 @@ static void record_refusals(struct sp_daemon *daemon)
 		recorder->more_refusals = 0;
 }
 
-static void each_second(void *arg)
+void sp_recorder_second(struct sp_daemon *daemon)
 {
-	struct sp_daemon *daemon = arg;
 	struct sp_recorder *recorder = &daemon->recorder;
 
-	sp_recorder_open(daemon);
-	record_gap(daemon);
-	record_edge(daemon);
-	sp_drops_open(daemon);
-	sp_drops_record(daemon);
-	sp_tally_record(daemon);
 	record_refusals(daemon);
 	sp_history_check(daemon, false);
 	for (int i = 0; i < SP_RECORDER_FILES; i++)
 		if (recorder->files[i].log)
 			sp_audit_log_sync(recorder->files[i].log);
-	sp_loop_in(daemon->loop, &recorder->second_timer, SP_SECOND_NS);
 }
 
 /* ---- followers ---- */
@@ -585,10 +369,9 @@ void sp_recorder_open(struct sp_daemon *daemon)
 	char *messages[SP_RECORDER_FILES] = { NULL };
 	bool is_new[SP_RECORDER_FILES];
 
-	if (!recorder->second_timer.fire) {
-		recorder->take_timer = (struct sp_timer){ .fire = take_events, .arg = daemon };
-		recorder->second_timer = (struct sp_timer){ .fire = each_second, .arg = daemon };
+	if (!recorder->has_key) {
 		crypto_shorthash_keygen(recorder->refusal_key);
+		recorder->has_key = true;
 	}
 	for (int which = 0; which < SP_RECORDER_FILES; which++)
 		is_new[which] = !recorder->files[which].log &&
@@ -598,12 +381,6 @@ void sp_recorder_open(struct sp_daemon *daemon)
 			record_start(daemon, messages[which]);
 		free(messages[which]);
 	}
-}
-
-void sp_recorder_start(struct sp_daemon *daemon)
-{
-	sp_loop_in(daemon->loop, &daemon->recorder.take_timer, 0);
-	sp_loop_in(daemon->loop, &daemon->recorder.second_timer, 0);
 }
 
 void sp_recorder_close(struct sp_daemon *daemon)

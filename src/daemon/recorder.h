@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From what the kernel saw to lines of the audit log: events with their names, `gap` records for
- * those the ring had no room for, once a second the exact counts of what the edge denied. And the
- * same lines to those who follow. */
+/* The audit log's one writer: what people, administrators and this process did, and what events.c
+ * makes of the plane's events. Each record goes to the log first and then to those who follow. */
 #ifndef SALLYPORT_DAEMON_RECORDER_H
 #define SALLYPORT_DAEMON_RECORDER_H
 
@@ -38,19 +37,12 @@ struct sp_recorder {
 	/* why, as whoever asked for what is being done said it; NULL: they did not */
 	const char *words;
 	struct sp_recorder_file files[SP_RECORDER_FILES];
-	struct sp_timer take_timer; /* the ring wakes nobody: it is looked at */
-	struct sp_timer second_timer;
-	uint64_t pause_ns; /* until the next look */
 	struct sp_follower *followers;
-	uint64_t known_revision; /* the last one an event named, and its generation */
-	char known_generation[13];
 	struct sp_bucket refusals; /* records of refused sign-ins, of all and by what their */
 	struct sp_bucket refusals_of[SP_REFUSAL_ADDRESSES]; /* address hashes to */
 	unsigned char refusal_key[16];
-	uint64_t more_refusals;                /* beyond: counted, not yet recorded */
-	uint64_t sampled;                      /* events without a record, as last looked at */
-	uint32_t tally[SP_TALLY_REGION_COUNT]; /* where to go on telling of them */
-	bool is_behind;                        /* some are still to be told of */
+	bool has_key;
+	uint64_t more_refusals; /* beyond: counted, not yet recorded */
 };
 
 struct sp_follower {
@@ -61,8 +53,9 @@ struct sp_follower {
 
 /* A log that cannot be opened is a warning, and tried again each second. */
 void sp_recorder_open(struct sp_daemon *daemon);
-/* Begin to take events: the plane and the people are there. */
-void sp_recorder_start(struct sp_daemon *daemon);
+/* What is due once a second beside the events: the refused sign-ins that got no record of their own,
+ * how far the log reaches back, and the log's way to the disk. */
+void sp_recorder_second(struct sp_daemon *daemon);
 /* audit.* of sallyport.yaml, as it is now. */
 void sp_recorder_set_bounds(struct sp_daemon *daemon);
 void sp_recorder_close(struct sp_daemon *daemon);
@@ -71,6 +64,9 @@ void sp_recorder_close(struct sp_daemon *daemon);
 int sp_recorder_try(struct sp_daemon *daemon, const struct sp_audit_record *record);
 /* Append a record of ours; gateway, revision and generation are filled in. */
 void sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record);
+/* Fill in whose record it is. @id is lent to the record. */
+void sp_recorder_name_session(struct sp_audit_record *record, const struct sp_live *live,
+			      char id[24]);
 /* One about a session. @by may be NULL: nobody asked. @from: where the person came from; NULL. */
 void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
 			 const struct sp_live *live, const char *why, const char *by,
@@ -79,10 +75,6 @@ void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
  * to say. Returns 0; -errno: it is not written, try again. */
 int sp_recorder_denials(struct sp_daemon *daemon, enum sp_hook hook, enum sp_reason reason,
 			const struct sp_counter *counter, const char *message);
-/* An event of the kernel. @of: NULL, or whose events it stands for that got no record of their own.
- * Returns 0; -errno: it is not written, try again. */
-int sp_recorder_take(struct sp_daemon *daemon, const struct sp_event *event,
-		     const struct sp_tally *of);
 /* A sign-in that was refused. Beyond 500 of one address (IPv6: /64) and one every ten seconds, or
  * 1000 of all and one a second, they become one record a second with their number. */
 void sp_recorder_refusal(struct sp_daemon *daemon, struct sp_audit_record *record);

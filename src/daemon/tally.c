@@ -48,7 +48,7 @@ static int tell(struct sp_daemon *daemon, const struct sp_tally *tally)
 		.reason = tally->key.reason,
 	};
 
-	return sp_recorder_take(daemon, &event, tally);
+	return sp_events_record(daemon, &event, tally);
 }
 
 /* Returns how many records; -errno. */
@@ -73,7 +73,7 @@ static int tell_slot(struct sp_daemon *daemon, uint32_t index)
 /* Returns whether all of a region were told. People are not kept waiting by made-up addresses. */
 static bool tell_region(struct sp_daemon *daemon, enum sp_tally_region region)
 {
-	uint32_t *next = &daemon->recorder.tally[region];
+	uint32_t *next = &daemon->events.tally[region];
 	int told = 0;
 
 	for (uint32_t i = 0; i < REGION_SLOTS; i++) {
@@ -143,13 +143,13 @@ static bool tell_samples(struct sp_daemon *daemon)
 
 void sp_tally_record(struct sp_daemon *daemon)
 {
-	struct sp_recorder *recorder = &daemon->recorder;
+	struct sp_events *events = &daemon->events;
 	struct sp_event_stats stats = { 0 };
 
 	if (sp_plane_event_stats(daemon->plane, &stats) < 0 ||
-	    (stats.sampled == recorder->sampled && !recorder->is_behind))
+	    (stats.sampled == events->sampled && !events->is_behind))
 		return;
-	recorder->sampled = stats.sampled;
+	events->sampled = stats.sampled;
 	/* a slot the kernel was at is read again although nothing more comes */
-	recorder->is_behind = !tell_samples(daemon) || !tell_slots(daemon);
+	events->is_behind = !tell_samples(daemon) || !tell_slots(daemon);
 }
