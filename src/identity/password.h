@@ -24,7 +24,9 @@ size_t sp_password_cost_kib(const char *hash);
  * of milliseconds and the memory of its cost: not for an event loop. */
 bool sp_password_is_right(const char *hash, const char *password, size_t len);
 
-/* ---- guessing ---- A bucket of wrong tries for each (account, address) pair, each address (IPv6:
+/* ---- guessing ---- */
+
+/* A bucket of wrong tries for each (account, address) pair, each address (IPv6:
  * its /64) and each account. The first tries are free (5, 20, 20); each further one doubles a delay
  * from a second to a minute; a try is forgotten after a while (5 min, 30 s, 30 s). Memory is fixed,
  * 2.5 MiB, and forgets at the end of the process.

@@ -84,7 +84,9 @@ struct sp_plane_fault {
 	struct sp_plane_error error;
 };
 
-/* ---- the guard: what no hook judged goes nowhere ---- Packets without the mark of a hook are
+/* ---- the guard: what no hook judged goes nowhere ---- */
+
+/* Packets without the mark of a hook are
  * dropped, but for what comes from lo and from the interfaces named here as unmanaged or unlisted:
  * one that is new, renamed or moved in is closed until it is named. Nothing is forwarded between a
  * listed interface and an unlisted one. */
