@@ -119,7 +119,7 @@ int sp_params_read(const char *text, size_t len, json_t **ret_params, const char
 	int r = -ENOMEM;
 
 	if (params && room)
-		r = read_pairs(params, text, len, room, ret_why);
+		r = len ? read_pairs(params, text, len, room, ret_why) : 0;
 	if (room)
 		sp_wipe(room, len + 1); /* passwords and codes come this way */
 	free(room);

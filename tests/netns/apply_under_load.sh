@@ -46,8 +46,8 @@ carried=$(numbers carried-ana | wc -l)
 missing=$(comm -23 <(numbers carried-ana | sort) <(numbers arrived-ana | sort) | wc -l)
 echo "$applies applies; ana: $carried carried, $missing of them missing; bob: $(numbers carried-bob | wc -l) carried"
 expect "several applies under load" [ "$applies" -ge 2 ]
-expect "ana's stream ran" [ "$carried" -gt 5000 ]
+expect "ana's stream ran" [ "$carried" -gt 1000 ]
 expect "no allowed packet was dropped" same "$missing" 0
-expect "bob's stream ran" [ "$(numbers carried-bob | wc -l)" -gt 5000 ]
+expect "bob's stream ran" [ "$(numbers carried-bob | wc -l)" -gt 1000 ]
 expect "no denied packet passed" same "$(numbers arrived-bob | wc -l)" 0
 expect_done

@@ -201,7 +201,7 @@ while time.monotonic() < end:
         s.sendto(bytes(1000), (sys.argv[1], 5001))
     except OSError:
         pass # what the gateway says against it
-    time.sleep(0.0003)
+    time.sleep(0.003) # what her machine answers must find its way beside it, on a busy machine too
 ' "$1"
 	floods+=("$lab_pid")
 }

@@ -151,6 +151,7 @@ static void refuse_client(bool has_code)
 		desk_pass(5);
 		desk_fetched(LAB_ISSUER "/token", 401, "{\"error\":\"unauthorized_client\"}");
 	}
+	desk_reply_to_all("login.refused");
 	assert_string_equal(code_of_corp(), "client-refused");
 }
 
