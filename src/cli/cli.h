@@ -59,6 +59,8 @@ const struct sp_verb *sp_cli_find_verb(char **words, size_t count, size_t *ret_w
 /* Where the other verbs are: "" or "; …" to end a sentence with. */
 extern const char sp_verbs_elsewhere[];
 
+/* Run the program: find the verb in @argv (argv[0] is the program's name), run it, flush what it
+ * printed. Reads $SALLYPORT_ROOT and $NO_COLOR. Returns the exit code for main, an enum sp_exit. */
 int sp_cli_run(int argc, char **argv);
 
 /* Read options (ended by a zeroed element) wherever they stand; --json, --root, --help are always
@@ -68,35 +70,40 @@ int sp_cli_run(int argc, char **argv);
 int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 		   const struct sp_option *options, const char **positional, size_t positional_max,
 		   size_t *ret_positional_count);
-/* Exit code for what sp_cli_options returned when it was not 0. */
+/* The exit code for an @r that sp_cli_options returned and that is not 0. */
 int sp_cli_options_exit(int r);
 
-/* printf on stdout (data), on stderr (talk), or where @out goes (usage). Nothing else in this
- * folder prints. A text put in by %s is shown fit for a terminal (base/text.h), a line break in it
- * too; the format itself and paint are as they are. */
+/* These print as printf does: _print on stdout (data), _say on stderr (talk), _write on @out
+ * (usage). Nothing else in this folder prints. What %s puts in is escaped for a terminal
+ * (base/text.h), line breaks too; the format itself and what sp_cli_paint returned are printed as
+ * they are. */
 void sp_cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void sp_cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void sp_cli_write(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A file's content on stdout, or where @out goes: its line breaks stay. */
+/* Both print the content of a file, on stdout or on @out: escaped as above, but its line breaks
+ * stay. */
 void sp_cli_print_lines(const char *text);
 void sp_cli_write_lines(FILE *out, const char *text);
 /* On stderr, as it is: only what this program has drawn itself. */
 void sp_cli_draw(const char *drawing);
 
-/* How many columns a text takes on a screen: wide characters two, combining ones none. */
+/* How many columns a text takes on a screen: a wide character takes two, a combining one none. */
 int sp_cli_width(const char *text);
-/* How many there are: $COLUMNS, else the terminal's; INT_MAX where stdout is none. */
+/* How many columns the screen has: $COLUMNS, else the terminal's; INT_MAX if stdout is no
+ * terminal. */
 int sp_cli_columns(void);
-/* From now on what is printed on stdout is broken at blanks, where a line is wider than the screen;
- * what goes on is indented so far. 0: no more. Returns what held before. */
+/* From now on sp_cli_print breaks lines that are wider than the screen at a blank, and indents the
+ * rest of such a line by @indent columns. 0: break no lines. Returns the @indent of before. */
 int sp_cli_wrap(int indent);
-/* The same of one line without its end, into @out. */
+/* Break one line, which has no newline, so for a screen of @columns. The result is appended to
+ * @out. */
 void sp_cli_wrap_line(struct sp_buf *out, const char *line, int columns, int indent);
 
 /* `sallyport: text` on stderr, and what can be done about it where the text ends in what the system
  * said (base/remedy.h). Returns @exit_code, so that a verb can `return sp_cli_fail(…)`. */
 int sp_cli_fail(int exit_code, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same where what stderr shows is another text: for --json alone. */
+/* Keep @text for the error object of --json; the caller has shown another text on stderr. Returns
+ * @exit_code. */
 int sp_cli_note_failure(int exit_code, const char *text);
 /* As sp_cli_fail, with a word for what failed, as sallyportd has them, for --json. */
 int sp_cli_fail_as(int exit_code, const char *code, const char *message);
@@ -106,19 +113,23 @@ int sp_cli_fail_as(int exit_code, const char *code, const char *message);
  * Returns the exit code. */
 int sp_cli_finish(bool is_json, int exit_code);
 
-/* What was printed so far goes out now. Returns SP_EXIT_OK; SP_EXIT_FAILED: some of it could not,
- * which sp_cli_finish says. */
+/* Flush what was printed so far. Returns SP_EXIT_OK; SP_EXIT_FAILED some of it could not be
+ * written, which sp_cli_finish reports. */
 int sp_cli_flush(void);
 
-/* One JSON object and a newline on stdout, or on stderr; takes the reference. What does not print
- * in its texts is written as \u…. Returns SP_EXIT_OK or SP_EXIT_FAILED. */
+/* Both write one JSON object and a newline, _print on stdout and _say on stderr. Both take the
+ * reference. Characters in its texts that cannot be shown are written as \u….
+ * Both return SP_EXIT_OK; SP_EXIT_FAILED no memory, or it could not be written. */
 int sp_cli_print_json(json_t *object);
 int sp_cli_say_json(json_t *object);
 
 enum sp_paint { SP_PLAIN, SP_BOLD, SP_DIM, SP_RED, SP_GREEN, SP_YELLOW };
+/* What to print before a text to paint it so; SP_PLAIN ends the paint. "" when cli->color is false.
+ * A constant: print it with %s, which leaves this very pointer unescaped. */
 const char *sp_cli_paint(const struct sp_cli *cli, enum sp_paint paint);
 
-/* The verbs, one file each. */
+/* The verbs. Each is the run of a struct sp_verb: argv[0] is the last word of its name, and it
+ * returns the exit code, an enum sp_exit. */
 int sp_cli_init(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_check(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_explain(struct sp_cli *cli, int argc, char **argv);
@@ -130,7 +141,7 @@ int sp_cli_restore(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_reload(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_history(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_status(struct sp_cli *cli, int argc, char **argv);
-/* the same on a person's machine */
+/* `status` on a person's machine; the same parameters and results */
 int sp_cli_status_here(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_doctor(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_session_open(struct sp_cli *cli, int argc, char **argv);

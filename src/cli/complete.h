@@ -2,9 +2,11 @@
 /* What a shell offers after TAB, from the tables --help is printed from. The scripts in
  * dist/completion ask
  *
- *	sallyport __complete WORD…	the words of the line after "sallyport", the last as far as it is typed
+ *	sallyport __complete WORD…
  *
- * and get a line each: WORD TAB DESCRIPTION; or ":files", where a file's name belongs. */
+ * with the words of the line after "sallyport", the last one as far as it is typed,
+ *
+ * and get a line for each offer: WORD TAB DESCRIPTION; or ":files", where a file's name belongs. */
 #ifndef SALLYPORT_CLI_COMPLETE_H
 #define SALLYPORT_CLI_COMPLETE_H
 
@@ -18,8 +20,8 @@ struct sp_completion {
 	const char *typed;     /* the beginning of the word in question */
 };
 
-/* @words the line's, from the verb on; the last is @typed. Returns SP_EXIT_OK, also with nothing to
- * offer. */
+/* Print what can stand in place of the last of @words. @words are the words of the line from the
+ * verb on; the last is as far as it is typed. Returns SP_EXIT_OK, also with nothing to offer. */
 int sp_complete(struct sp_cli *cli, char **words, size_t count);
 
 /* For sp_cli_options: what the verb with these @options may go on with. */

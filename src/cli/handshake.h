@@ -6,11 +6,13 @@
 
 #include <stdint.h>
 
-/* @root: as --root. *@ret_ns: UTC, 0: never. Returns 0; -errno: the engine does not say. */
+/* Ask the engine of @iface, or the kernel's WireGuard, for the latest handshake of all peers. @root
+ * as in sp_paths_init. *@ret_ns  ns since 1970 (UTC); 0: there was none. Returns 0; -errno: neither
+ * answers. */
 int sp_handshake_get(const char *root, const char *iface, int64_t *ret_ns);
 
-/* Until there is one that is no older than @since_ns, at most @wait_ms. Returns 1; 0 there was
- * none; -errno. */
+/* Wait, at most @wait_ms, until there is a handshake no older than @since_ns (ns since 1970).
+ * Returns 1 there is; 0 there was none in that time; -errno as sp_handshake_get. */
 int sp_handshake_await(const char *root, const char *iface, int64_t since_ns, int64_t wait_ms);
 
 #endif

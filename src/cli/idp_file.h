@@ -23,10 +23,12 @@ struct sp_idp_file {
 /* Find and read it. @name is borrowed. Returns SP_EXIT_OK, also when there is no file; else the
  * exit code, said. The caller runs _done in every case. */
 int sp_idp_file_open(const struct sp_cli *cli, const char *name, struct sp_idp_file *file);
+/* Free what @file holds and release its lock; do not use it afterwards. One that is only
+ * SP_IDP_FILE_INIT is allowed. */
 void sp_idp_file_done(struct sp_idp_file *file);
 
-/* The same for a change: nobody else changes files of idp.d until _done. Waits a little for its
- * turn. */
+/* sp_idp_file_open for a change: no other sallyport changes files of idp.d until sp_idp_file_done.
+ * Waits up to 5 s for another that does. Returns as sp_idp_file_open. */
 int sp_idp_file_lock(const struct sp_cli *cli, const char *name, struct sp_idp_file *file);
 /* Change one user and put the new file in the old one's place. Returns the exit code. */
 int sp_idp_file_change(const struct sp_cli *cli, struct sp_idp_file *file,

@@ -15,10 +15,13 @@ struct sp_init_seen {
 };
 
 #define __sp_init_seen __sp_cleanup(sp_init_seen_done)
+/* Free what it holds; empty afterwards. */
 void sp_init_seen_done(struct sp_init_seen *seen);
 
-/* @resolv_conf  where the resolvers stand.   @ssh_connection  $SSH_CONNECTION; NULL: none.
- * Returns 0; -ENOMEM; -errno. */
+/* Ask the kernel for interfaces, addresses, routes and free ports.
+ * @resolv_conf  path of the file that names the resolvers.   @ssh_connection  $SSH_CONNECTION;
+ * NULL: none.   @ret_seen  the caller's: sp_init_seen_done; untouched on error.
+ * Returns 0; -ENOMEM; -EIO no random number; another -errno of netlink. */
 int sp_init_look(const char *resolv_conf, const char *ssh_connection,
 		 struct sp_init_seen *ret_seen);
 

@@ -53,7 +53,7 @@ struct sp_init_facts {
 	uint8_t seed[SP_INIT_SEED_BYTES];  /* random */
 };
 
-/* What was said; NULL: to be found. Lists are by commas. */
+/* What the administrator said; NULL: find it. Lists are separated by commas. */
 struct sp_init_wishes {
 	const char *edge, *inside, *pool, *portal_name, *admin_from;
 };
@@ -82,7 +82,8 @@ struct sp_init_plan {
 	uint16_t ssh_port, tunnel_port, portal_port;
 };
 
-/* Returns 0; -EINVAL *@problem says what is missing and how to give it. */
+/* Make a plan of what was seen and what the administrator wants. Returns 0; -EINVAL @problem says
+ * what is missing and how to give it. */
 int sp_init_plan_make(const struct sp_init_facts *facts, const struct sp_init_wishes *wishes,
 		      struct sp_init_plan *ret_plan, char problem[SP_INIT_PROBLEM_MAX]);
 
@@ -91,7 +92,8 @@ int sp_init_plan_make(const struct sp_init_facts *facts, const struct sp_init_wi
 const struct sp_prefix *sp_init_find_overlap(const struct sp_init_facts *facts,
 					     const struct sp_prefix *pool);
 
-/* The files, malloc'ed. Returns 0; -ENOMEM. */
+/* Both write one file of @plan as text, _machine sallyport.yaml and _policy policy.yaml. *@ret_text
+ * is malloc'ed. Both return 0; -ENOMEM. */
 int sp_init_write_machine(const struct sp_init_plan *plan, char **ret_text);
 int sp_init_write_policy(const struct sp_init_plan *plan, char **ret_text);
 

@@ -11,6 +11,7 @@ struct sp_portal_answer {
 	json_t *body; /* an object of v 1 */
 };
 
+/* Drop the body; empty afterwards. A zeroed answer is allowed. */
 void sp_portal_answer_done(struct sp_portal_answer *answer);
 #define __sp_answer __sp_cleanup(sp_portal_answer_done)
 
@@ -25,20 +26,24 @@ void sp_portal_wipe_json(void);
 int sp_portal_ask(const struct sp_profile *profile, const char *path, json_t *fields,
 		  struct sp_portal_answer *ret_answer);
 
-/* The same without a word when there is no answer. */
+/* Both ask as sp_portal_ask does, but SP_EXIT_UNREACHABLE is not said. The first is a GET; the
+ * second takes @fields as sp_portal_ask does. */
 int sp_portal_ask_quietly(const struct sp_profile *profile, const char *path,
 			  struct sp_portal_answer *ret_answer);
 int sp_portal_ask_quietly_with(const struct sp_profile *profile, const char *path, json_t *fields,
 			       struct sp_portal_answer *ret_answer);
 
-/* "" when it is no refusal. */
+/* The code of a refusal, such as "slow-down"; "" when the answer is no refusal. Belongs to
+ * @answer. */
 const char *sp_portal_code(const struct sp_portal_answer *answer);
+/* Whether the answer is a refusal with this code. */
 bool sp_portal_is(const struct sp_portal_answer *answer, const char *code);
 
-/* Say why it was refused; the exit code of it. */
+/* Say why the portal refused, and what to do next. @answer is a refusal. Returns the exit code. */
 int sp_portal_refused(const struct sp_profile *profile, const struct sp_portal_answer *answer);
 
-/* Both in one: SP_EXIT_OK only with an answer that is no refusal. */
+/* sp_portal_ask, and sp_portal_refused when the answer is a refusal. Returns SP_EXIT_OK with an
+ * answer that is no refusal; else the exit code, said, and @ret_answer is untouched. */
 int sp_portal_call(const struct sp_profile *profile, const char *path, json_t *fields,
 		   struct sp_portal_answer *ret_answer);
 

@@ -63,12 +63,15 @@ bool sp_profile_exists(void);
 /* Keep session.json, and make this portal the default. Returns SP_EXIT_…, said. */
 int sp_profile_save(const struct sp_profile *profile);
 
-/* Files of the folder by name. Reading gives -ENOENT for one that is not there, and says nothing
- * then. One that another user could have written, or a symbolic link, is refused. Returns 0;
- * -ENOENT; another -errno, said. */
+/* Read the file @name of the profile's folder. *@ret_secret is malloc'ed and NUL-terminated; the
+ * caller wipes it (__sp_secret). A symbolic link and a file that another user could use are
+ * refused. Returns 0; -ENOENT there is no such file, not said; -ENOMEM, not said; -EPERM it is
+ * refused, said; -EINVAL it is too long or has a NUL in it, said; another -errno, said. */
 int sp_profile_read(const struct sp_profile *profile, const char *name, char **ret_secret);
+/* Write @text to the file @name (0600) of the profile's folder, which is made (0700) if it is not
+ * there. The former file is replaced in one step. Returns 0; -ENOMEM or another -errno, said. */
 int sp_profile_write(const struct sp_profile *profile, const char *name, const char *text);
-/* And the folder when it was the last. */
+/* Remove the file @name, and the folder when it was the last file in it. Errors are ignored. */
 void sp_profile_remove(const struct sp_profile *profile, const char *name);
 
 #endif

@@ -8,11 +8,12 @@
 #include "cli/cli.h"
 #include "cli/profile.h"
 
-/* "  roles      engineer" and the like, on stdout: roles, device, silence. */
+/* Print roles, device, addresses, longest silence and refusals on stdout, a line each, such as
+ * "  roles      engineer". @session is borrowed. */
 void sp_session_print(json_t *session);
 
-/* Take over what a sign-in or an extension said into the profile. @answer  with token and session.
- * Returns SP_EXIT_…, said: an answer that lacks them. */
+/* Take token and session of a sign-in or an extension into the profile, in memory. @answer is
+ * borrowed. Returns SP_EXIT_OK; SP_EXIT_FAILED, said: @answer lacks them, or no memory. */
 int sp_session_take(struct sp_profile *profile, json_t *answer);
 
 #endif

@@ -3,7 +3,8 @@
 #ifndef SALLYPORT_CLI_SHELL_H
 #define SALLYPORT_CLI_SHELL_H
 
-/* As it is, or in quotes where a shell would see more in it. Malloc'ed; NULL without memory. */
+/* A malloc'ed copy of @word, in single quotes if it is empty or a character of it could mean
+ * something to a shell. NULL: no memory. */
 char *sp_shell_quote(const char *word);
 
 #endif

@@ -18,10 +18,15 @@ struct sp_policy_source {
 };
 
 #define SP_POLICY_SOURCE_INIT { 0 }
+/* Free what @source holds; do not use it afterwards. ->gateway belongs to the machine or the
+ * policy. One that is only SP_POLICY_SOURCE_INIT is allowed. */
 void sp_policy_source_done(struct sp_policy_source *source);
 
-/* A file, or with "-" what comes on stdin. Returns as sp_file_read. And what messages call it. */
+/* Read the file @path, or stdin to its end when @path is "-". *@ret_text is malloc'ed. @max_len
+ * bounds a file; 64 MiB bound stdin. Returns as sp_file_read; from stdin 0, -EFBIG, -EIO or
+ * -ENOMEM. */
 int sp_cli_read_file(const char *path, size_t max_len, char **ret_text, size_t *ret_len);
+/* What messages call @path: "stdin" for "-", else @path itself. Borrowed. */
 const char *sp_cli_file_name(const char *path);
 
 /* Read and check @path, "-" being stdin (and @machine_path when not NULL). Returns SP_EXIT_OK, or

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Whether standard input and standard error are both a terminal. */
 bool sp_terminal_is_there(void);
 
 /* Ask for a line. *@ret_line is malloc'ed, without the newline. Returns 0; -ENOTTY no terminal;
@@ -23,11 +24,12 @@ int sp_terminal_read_line(int fd, size_t max_len, char **ret_secret);
  * -errno. */
 int sp_terminal_wait_enter(int timeout_ms);
 
-/* From here on ctrl-C says that nothing was changed and ends the program (130), until it is called
- * with false, which gives back what was before. */
+/* With true: from here on ctrl-C (exit code 130) and SIGTERM (143) end the program with a line that
+ * says that nothing was changed. With false: handle both signals as before. */
 void sp_terminal_cancel_cleanly(bool on);
 
-/* Colour and drawing on standard error, NO_COLOR heeded. */
+/* Whether standard error may have colour and drawing: it is a terminal, and $NO_COLOR is not
+ * set. */
 bool sp_terminal_has_color(void);
 
 #endif

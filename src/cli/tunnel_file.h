@@ -28,22 +28,27 @@ int sp_tunnel_file_fill(const char *text, const char *first_line, const char *pr
 /* The value of the first line with this key, malloc'ed; NULL: there is none, or no memory. */
 char *sp_tunnel_file_get(const char *text, const char *key);
 
-/* What a machine without IPv6 can use of it, in place of the items of Address, AllowedIPs and DNS
- * that are IPv6. Returns 0; -ENOMEM. */
+/* Write @text without the IPv6 items of Address, AllowedIPs and DNS, for a machine without IPv6. A
+ * line that has no item left goes. *@ret_text is malloc'ed and may hold a secret. Returns 0;
+ * -ENOMEM. */
 int sp_tunnel_file_without_v6(const char *text, char **ret_text);
 
-/* With a line that tells wg-quick to make no routes. Returns 0; -ENOMEM. */
+/* Add a line (`Table = off`) that tells wg-quick to make no routes. *@ret_text is malloc'ed and may
+ * hold a secret. Returns 0; -ENOMEM. */
 int sp_tunnel_file_without_routes(const char *text, char **ret_text);
-bool sp_tunnel_file_has_routes_of_its_own(const char *text); /* that line is in it */
+/* Whether that line is in @text. */
+bool sp_tunnel_file_has_routes_of_its_own(const char *text);
 
-/* The text without the lines of certain keys. */
+/* Which lines sp_tunnel_file_without leaves out. */
 enum sp_tunnel_lines {
 	SP_TUNNEL_DNS,   /* DNS: where nothing can set resolvers */
 	SP_TUNNEL_QUICK, /* what wg(8) does not take: Address, DNS, MTU, Table */
 	/* what `wg syncconf` can change in a running tunnel, but for its networks */
 	SP_TUNNEL_CRYPTO,
-	SP_TUNNEL_LIVE, /* and those */
+	SP_TUNNEL_LIVE, /* SP_TUNNEL_CRYPTO and the networks (AllowedIPs) */
 };
+/* Write @text without the lines of @lines and without comments. *@ret_text is malloc'ed and may
+ * hold a secret: the caller wipes it. Returns 0; -ENOMEM. */
 int sp_tunnel_file_without(const char *text, enum sp_tunnel_lines lines, char **ret_text);
 
 #endif

@@ -5,9 +5,9 @@
 #ifndef SALLYPORT_CLI_TUNNEL_REACH_H
 #define SALLYPORT_CLI_TUNNEL_REACH_H
 
-/* Returns 0; -errno. */
+/* Write @reaches to the file, mode 0644. Needs root. Returns 0; -errno. */
 int sp_tunnel_reach_keep(const char *root, const char *iface, const char *reaches);
-/* *@ret_reaches is malloc'ed. Returns 0; -ENOENT nothing is kept; -errno. */
+/* Read the file. *@ret_reaches is malloc'ed. Returns 0; -ENOENT nothing is kept; another -errno. */
 int sp_tunnel_reach_read(const char *root, const char *iface, char **ret_reaches);
 
 #endif

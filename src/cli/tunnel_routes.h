@@ -15,6 +15,7 @@ struct sp_tunnel_routes {
 	size_t count;
 };
 
+/* Free what it holds; empty afterwards. */
 void sp_tunnel_routes_done(struct sp_tunnel_routes *routes);
 
 /* What the AllowedIPs of a file lead to, less the addresses its Endpoint has now: what covers them
@@ -25,9 +26,11 @@ int sp_tunnel_routes_read(const char *text, struct sp_tunnel_routes *ret_routes)
  * mark. */
 bool sp_tunnel_routes_has_whole(const char *text);
 
-/* From @before (NULL: none) to @after: first what is new, then what is gone.
- * *@ret_taken: so many are this machine's own already, the first of them in @ret_first.
- * Returns 0; -ENODEV; -errno. */
+/* Change the routes by @iface from @before (NULL: none) to @after. New routes are added first, then
+ * those that are gone are removed.
+ * *@ret_taken  how many of the new ones this machine has already by another way; those are left as
+ * they are. @ret_first is the first of them, untouched when there is none.
+ * Returns 0; -ENODEV there is no such interface; -ENOMEM; another -errno of netlink. */
 int sp_tunnel_routes_change(const char *iface, const struct sp_tunnel_routes *before,
 			    const struct sp_tunnel_routes *after, size_t *ret_taken,
 			    struct sp_prefix *ret_first);

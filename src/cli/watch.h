@@ -7,8 +7,10 @@
 #include "cli/cli.h"
 #include "cli/profile.h"
 
-/* Until the session has ended (SP_EXIT_DEGRADED), or ctrl-C (SP_EXIT_OK). A portal that does not
- * answer is said once; the deadline it told before goes on to count. */
+/* Watch the session until it has ended or the person presses ctrl-C. When the portal does not
+ * answer, that is said once, and the last deadline it gave still holds. Returns SP_EXIT_DEGRADED
+ * the session has ended; SP_EXIT_OK ctrl-C; else the exit code of a refusal or of an answer that is
+ * not the portal's, said. */
 int sp_watch(const struct sp_cli *cli, struct sp_profile *profile);
 
 #endif

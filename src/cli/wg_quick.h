@@ -6,12 +6,12 @@
 
 #include <stdbool.h>
 
-/* Run a program with its output kept back. Returns SP_EXIT_OK; else SP_EXIT_FAILED, and what it
- * said has been said, with what can be done about it. */
+/* Run the program argv[0], found by $PATH, and show its output only if it fails. Returns
+ * SP_EXIT_OK; SP_EXIT_FAILED: its output is on stderr, with what can be done about it. */
 int sp_wg_quick(const char *const argv[]);
 
-/* Whether wg-quick would find resolvconf(8), without which it sets no resolvers: it gives up
- * then. */
+/* Whether wg-quick finds resolvconf(8). Without resolvconf, wg-quick fails on a file that has
+ * DNS. */
 bool sp_wg_quick_has_resolvconf(void);
 
 #endif

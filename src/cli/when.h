@@ -11,10 +11,10 @@
 
 /* RFC 3339 -> seconds since 1970, rounded down. NULL, "" or no time: INT64_MAX, never. */
 int64_t sp_when_parse(const char *text);
-/* "23:40 (in 7 h 59 min)", with the date when it is not today, in local time; "no end" for never;
- * "23:40 (5 min ago)". Returns @buf. */
+/* Write a time in local time: "23:40 (in 7 h 59 min)", "23:40 (5 min ago)", with the date before it
+ * when it is not today; "no end" for never (INT64_MAX). Returns @buf. */
 const char *sp_when_format(int64_t when_s, int64_t now_s, char buf[SP_WHEN_MAX]);
-/* "7 h 59 min", "12 min", "40 s". Returns @buf. */
+/* Write a span of seconds: "3 d 7 h", "7 h 59 min", "12 min", "40 s". Returns @buf. */
 const char *sp_when_span(int64_t span_s, char buf[SP_WHEN_MAX]);
 
 #endif

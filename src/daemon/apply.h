@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Between apply.c, which runs the steps, and apply_steps.c, which is them. */
+/* Shared by apply.c (the sequence of an apply) and apply_steps.c (the steps). */
 #ifndef SALLYPORT_DAEMON_APPLY_H
 #define SALLYPORT_DAEMON_APPLY_H
 
@@ -62,11 +62,12 @@ struct sp_apply {
 	char message[640];
 };
 
-/* The step that follows apply->done, in three parts. _begin and _end are short and touch what they
- * like; _work takes as long as it takes and touches the apply alone, what it refers to only to
- * read, so it may run in a thread while the loop serves others. _end is called if and only if
- * _begin returned 1, after _work. _begin returns 0 the step is done; 1 there is work; -errno. _end
- * returns 0 or -errno. On -errno code, message and exit_code are set. */
+/* The three parts of the step that follows apply->done; each runs one part. _begin and _end are
+ * short, run in the loop and may touch everything. _work may take long and may run in a thread
+ * while the loop serves others: it writes to @apply alone and only reads what @apply refers to.
+ * _end is called if and only if _begin returned 1, after _work.
+ * _begin returns 0 the step is done; 1 there is work; -errno. _end returns 0 or -errno. On -errno
+ * code, message and exit_code of @apply are set. */
 int sp_apply_step_begin(struct sp_apply *apply);
 void sp_apply_step_work(struct sp_apply *apply);
 int sp_apply_step_end(struct sp_apply *apply);

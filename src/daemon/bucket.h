@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* So many at once, and then so many in a time: credit that comes back as time goes by. No clock. */
+/* A token bucket: a burst of so many, then one each so long. The caller gives the time; the bucket
+ * reads no clock. */
 #ifndef SALLYPORT_DAEMON_BUCKET_H
 #define SALLYPORT_DAEMON_BUCKET_H
 

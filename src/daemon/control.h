@@ -47,11 +47,14 @@ struct sp_control_access {
 	uid_t portal_uid; /* SP_UID_NONE: none. Is the portal whatever its groups are */
 };
 
-/* Listen at @path (a stale socket there is replaced: the caller holds the root's lock), mode 0660,
- * owned by the portal's user, who could not reach it otherwise, else by us. Returns 0 or -errno. */
+/* Listen at @path (a stale socket there is replaced: the caller holds the root's lock), mode 0660.
+ * Its owner is the portal's user if there is one (that user is in no group of ours), else root.
+ * Returns 0 or -errno. */
 int sp_control_open(struct sp_loop *loop, const char *path, const struct sp_control_access *access,
 		    const struct sp_control_handler *handler, struct sp_control **ret_control);
+/* Hang up on every client, stop listening, remove the socket and free @control. NULL is allowed. */
 void sp_control_close(struct sp_control *control);
+/* How many clients are connected. */
 size_t sp_control_client_count(const struct sp_control *control);
 
 /* Reply `ok` with @fields (taken over; NULL: none) to the request under way. */
@@ -68,7 +71,10 @@ int sp_client_event(struct sp_client *client, const char *json_text, size_t len)
 bool sp_client_is_portal(const struct sp_client *client);
 /* "root (uid 0)", "portal"; borrowed. */
 const char *sp_client_who(const struct sp_client *client);
+/* Keep @data beside the client. The client does not own @data; the handler frees it, in `gone` at
+ * the latest. */
 void sp_client_set_data(struct sp_client *client, void *data);
+/* What sp_client_set_data kept last; NULL: nothing. */
 void *sp_client_get_data(const struct sp_client *client);
 
 #endif

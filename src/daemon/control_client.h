@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Between control.c, which admits clients, and control_client.c, which serves one. */
+/* Shared by control.c (which admits clients) and control_client.c (which serves one). */
 #ifndef SALLYPORT_DAEMON_CONTROL_CLIENT_H
 #define SALLYPORT_DAEMON_CONTROL_CLIENT_H
 
@@ -47,6 +47,8 @@ struct sp_control {
 int sp_client_new(struct sp_control *control, int fd, uid_t uid);
 /* Hang up. It is freed later, by sp_client_free, when nobody can still hold it. */
 void sp_client_drop(struct sp_client *client);
+/* Free the client and what it holds. Its descriptor is closed by sp_client_drop, which comes first.
+ */
 void sp_client_free(struct sp_client *client);
 
 #endif

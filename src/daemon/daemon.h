@@ -145,6 +145,8 @@ int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
 /* A new revision of the running policy as the machine is now: soon (the next rounds, after an apply
  * under way), or before it returns. */
 void sp_apply_restage_soon(struct sp_daemon *daemon, const char *why);
+/* The same, before this returns. Returns 0; -EBUSY an apply is under way, or no policy runs;
+ * -ENOMEM; -errno of the step that failed, said in the log. */
 int sp_apply_restage_now(struct sp_daemon *daemon, const char *why);
 /* As soon as the pace of revisions nobody asked for allows it. */
 void sp_apply_restage_paced(struct sp_daemon *daemon);
@@ -157,6 +159,8 @@ void sp_apply_retry(struct sp_daemon *daemon);
 void sp_apply_forget_client(struct sp_daemon *daemon, const struct sp_client *client);
 /* sp_daemon_passed, if an administrator's apply runs. */
 void sp_apply_passed(struct sp_daemon *daemon, const char *step);
+/* At the end of the process: give up the apply under way, if there is one. Waits for the work in
+ * its thread. */
 void sp_apply_drop(struct sp_daemon *daemon);
 
 /* ---- tunnel.c: the interface people come by ---- */
@@ -193,7 +197,9 @@ int sp_network_lock_anew(struct sp_daemon *daemon, bool with_all, struct sp_plan
 
 /* ---- ops.c: what a request means ---- */
 
+/* Answer a request by the table of ops. @arg is the daemon. As sp_control_handler.request. */
 void sp_ops_request(void *daemon, struct sp_client *client, const struct sp_request *request);
+/* Drop what any part keeps for @client. @arg is the daemon. As sp_control_handler.gone. */
 void sp_ops_gone(void *daemon, struct sp_client *client);
 
 #endif

@@ -24,6 +24,8 @@ struct sp_detach_plan {
 /* "off", "on", "unknown", "is-off" */
 const char *sp_detach_word(enum sp_detach_forwarding forwarding);
 
+/* What a detach would do with forwarding now. Reads the kernel and what sallyportd found at its
+ * first start. A family that cannot be read counts as on. */
 void sp_detach_plan(const struct sp_paths *paths, struct sp_detach_plan *ret_plan);
 
 /* Do it: forwarding as it was found, every hook and pin, the second lock and the tunnel interface
@@ -37,6 +39,7 @@ int sp_detach(struct sp_daemon *daemon, const char *by, const char *why,
 /* The same while no sallyportd runs, over pins of any version; @daemon has paths, perhaps a
  * machine, and holds root and namespace. And what it would do, in the log. */
 int sp_unload(struct sp_daemon *daemon, struct sp_plane_error *error);
+/* Say in the log what sp_unload would take away. Changes nothing. */
 void sp_unload_say(const struct sp_daemon *daemon);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What was set and is not so any more: each such thing once, with how often it was seen, who did it
- * as far as the kernel tells, and whether it was put back. What could not be put back is a warning
- * of the same code until it is right again.
+/* Drift: something that sallyportd set, and that is no longer as it was set. There is one entry a
+ * thing. The entry counts how often the drift was seen, names who did it as far as the kernel
+ * tells, and says whether sallyportd put it back. What cannot be put back is a warning of the same
+ * code until it is right again.
  *
- * Somebody may undo us again and again. Each repair has at most one a second (watch.c), a thing has
- * at most one record a minute, which then counts, and one that is undone often is a warning of its
- * own. */
+ * Another program may undo our work again and again. So each thing is repaired at most once a
+ * second (watch.c) and recorded at most once a minute, with a count. A thing that is undone often
+ * is a warning of its own. */
 #ifndef SALLYPORT_DAEMON_DRIFT_H
 #define SALLYPORT_DAEMON_DRIFT_H
 
@@ -68,6 +69,8 @@ struct sp_drifts {
 
 /* Around everything one look sees. */
 void sp_drift_begin(struct sp_daemon *daemon);
+/* Note one thing that is not as it should be. Counts it, raises or keeps its warning, and records
+ * it, at most so often. Between _begin and _end, or alone. */
 void sp_drift_see(struct sp_daemon *daemon, const struct sp_drift_sight *sight);
 /* What was open and was not seen by this look is right again; warnings follow. */
 void sp_drift_end(struct sp_daemon *daemon);

@@ -21,6 +21,7 @@ struct sp_drops {
 
 /* Hear samples from now on. What stands in the way is a warning. */
 void sp_drops_open(struct sp_daemon *daemon);
+/* Hear samples no more. Safe when none were heard. */
 void sp_drops_close(struct sp_daemon *daemon);
 
 /* Once a second: record what was dropped since the last time. */

@@ -386,8 +386,8 @@ static void note_endpoints(struct sp_engine *engine, const struct sp_wg_device *
 	}
 }
 
-/* One that answers wrongly or late is left alone for a while; one that is not there is looked for.
- */
+/* An engine that answers wrongly or late is not asked again for a while. A missing engine is looked
+ * for every moment. */
 static void set_reachable(struct sp_engine *engine, int r)
 {
 	engine->error = r;

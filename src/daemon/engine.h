@@ -56,6 +56,7 @@ struct sp_engine {
 int sp_engine_find_user(struct sp_engine *engine, const char *asked);
 /* The gateway's key (made once, kept 0600) and the peers file as found. */
 int sp_engine_open(struct sp_engine *engine);
+/* Free what the engine's part holds, and wipe the private key. The engine and its peers stay. */
 void sp_engine_close(struct sp_engine *engine);
 /* The key at @path; one that is damaged is taken from @peers (may be NULL). 0 also without one: a
  * warning says so, and everything but the tunnel works. */
@@ -63,6 +64,7 @@ int sp_engine_find_key(struct sp_engine *engine, const char *path, const struct 
 /* People noted whose sessions changed: the engine is told in the next round, the peers file
  * follows. */
 void sp_engine_wake(struct sp_engine *engine);
+/* Whether the engine answers and was told of every change. */
 bool sp_engine_is_in_step(const struct sp_engine *engine);
 /* What it last said about a peer; NULL: it does not have it. */
 const struct sp_wg_peer *sp_engine_peer(const struct sp_engine *engine, const uint8_t key[32]);

@@ -29,6 +29,7 @@ struct sp_engine_news {
 	uint64_t roams;   /* how often it came from a new address or port */
 };
 
+/* Free what it holds; empty afterwards. */
 void sp_engine_stats_done(struct sp_engine_stats *stats);
 /* There is no engine. */
 void sp_engine_stats_gone(struct sp_engine_stats *stats);

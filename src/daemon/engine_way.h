@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The two ways to the tunnel engine: a process behind a socket, or the kernel behind a link of kind
- * "wireguard". What it should have, and what differs, is decided above them (engine.c), once. */
+/* The two ways to a tunnel engine: a process behind a socket, or the kernel behind a link of kind
+ * "wireguard". engine.c decides, for both alike, what peers the engine should have and what
+ * differs. */
 #ifndef SALLYPORT_DAEMON_ENGINE_WAY_H
 #define SALLYPORT_DAEMON_ENGINE_WAY_H
 

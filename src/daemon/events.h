@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From what the plane saw to records of the audit log: each event with the names of its session,
- * rule and interface; a `gap` record for events the ring had no room for; once a second the exact
- * counts of what the edge denied. */
+/* Events of the plane become records of the audit log. Each event gets the names of its session,
+ * rule and interface. Events that the ring had no room for become a `gap` record. The exact counts
+ * of what the edge denied become records once a second. */
 #ifndef SALLYPORT_DAEMON_EVENTS_H
 #define SALLYPORT_DAEMON_EVENTS_H
 

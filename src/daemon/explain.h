@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Between the two forms of explain: a question (ops_explain.c, and where no hook judges
- * ops_explain_unjudged.c) and a record (ops_explain_record.c). */
+/* Shared by the forms of explain: ops_explain.c answers a question, ops_explain_unjudged.c a
+ * question about a place where no hook judges, ops_explain_record.c a record of the audit log. */
 #ifndef SALLYPORT_DAEMON_EXPLAIN_H
 #define SALLYPORT_DAEMON_EXPLAIN_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Telling a person's own machine that a connection of theirs is over. Who only reads from a
- * connection sends nothing that could be refused, and would wait until some timeout: so they are
- * asked. A SYN of the connection, in the name of its other end, makes their machine acknowledge
- * where the connection is (RFC 9293 3.10.7.4, RFC 5961 4), and the programs answer what they deny
- * with a reset that fits. Nothing of theirs passes by it: what is still allowed is judged as ever,
- * and passes as the acknowledgment it is. */
+/* Telling a person's machine that one of its connections is over. A machine that only reads sends
+ * nothing that could be refused, and would wait for a timeout. So sallyportd sends it a SYN of the
+ * connection in the name of the other end. The machine acknowledges where the connection stands
+ * (RFC 9293 3.10.7.4, RFC 5961 4), and the programs deny that packet with a reset that fits. The
+ * SYN opens nothing: if the connection is still allowed, the acknowledgment is judged and passes
+ * like any other packet of it. */
 #ifndef SALLYPORT_DAEMON_FAREWELL_H
 #define SALLYPORT_DAEMON_FAREWELL_H
 
@@ -32,6 +32,7 @@ struct sp_farewell {
 
 /* Takes CAP_NET_RAW, which is given up afterwards. */
 void sp_farewell_open(struct sp_daemon *daemon);
+/* Close the socket, and forget whose connections are over. Safe without _open. */
 void sp_farewell_close(struct sp_daemon *daemon);
 /* The session has ended and none took its place: all its connections are over. */
 void sp_farewell_session(struct sp_daemon *daemon, const struct sp_live *live);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How forwarding stood before sallyportd first switched it on here, so that taking the gateway down
- * puts it back. Kept below run/, and good for this boot and this network namespace only. */
+/* The state of IP forwarding before sallyportd first switched it on in this boot and this network
+ * namespace. A detach puts that state back. It is kept in a file below run/. */
 #ifndef SALLYPORT_DAEMON_FOUND_H
 #define SALLYPORT_DAEMON_FOUND_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a sign-in and a record need besides the kernel: the portal's certificate, a portal that
  * answers, a database and an audit log that can be written, events that are not lost, a clock that
- * is not wrong. Nothing here can be put back by us: each is a warning as long as it is so. */
+ * is right. sallyportd can put none of these right. Each is a warning as long as it is wrong. */
 #ifndef SALLYPORT_DAEMON_HEALTH_H
 #define SALLYPORT_DAEMON_HEALTH_H
 

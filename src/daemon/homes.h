@@ -90,6 +90,7 @@ void sp_homes_watch(struct sp_daemon *daemon);
 void sp_homes_note(void *daemon, const struct sp_route_change *change);
 /* Links, addresses or nexthops changed, or messages were lost: read again if that matters. */
 void sp_homes_follow(struct sp_daemon *daemon, uint32_t changed);
+/* Stop following, give up a reading under way, and free what the watch holds. */
 void sp_homes_close(struct sp_daemon *daemon);
 
 #endif

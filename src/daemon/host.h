@@ -50,14 +50,18 @@ struct sp_host_view {
 /* Pure: @view's addresses are taken over. Returns 0; -ENOMEM. */
 int sp_host_join(const struct sp_machine *machine, struct sp_host_view *view,
 		 struct sp_host *ret_host);
+/* Ask the kernel for links and addresses and join them with @machine and @homes. Returns 0 and
+ * fills *@ret_host, which the caller frees by _done; -ENOMEM; -errno of netlink. */
 int sp_host_read(struct sp_netlink *netlink, const struct sp_machine *machine,
 		 const struct sp_homes_watch *homes, struct sp_host *ret_host);
+/* Free what it holds; empty afterwards. */
 void sp_host_done(struct sp_host *host);
 
 /* The first listed interface no program of ours fits; NULL: there is none. */
 const struct sp_host_interface *sp_host_find_unfit(const struct sp_host *host);
 /* NULL: no such interface. */
 const struct sp_host_interface *sp_host_find(const struct sp_host *host, const char *name);
+/* The name of the interface with this index, borrowed. NULL: @ifindex is 0 or unknown. */
 const char *sp_host_name_of(const struct sp_host *host, uint32_t ifindex);
 
 /* A copy that shares nothing. */

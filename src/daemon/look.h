@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A look at what runs: the counts and states of one moment, as values. Whoever says them (`status`
- * as JSON) looks at nothing else for them, and asks the kernel and the engine no more. */
+/* A snapshot: counts and states of one moment, as values. `status` says a snapshot as JSON and asks
+ * neither the kernel nor the engine for anything that is in it. */
 #ifndef SALLYPORT_DAEMON_LOOK_H
 #define SALLYPORT_DAEMON_LOOK_H
 

@@ -40,6 +40,7 @@ struct sp_marks {
 /* Map @path (made if missing) for the plane born as @birth. Returns 0; -errno, and the marks then
  * live in memory only. */
 int sp_marks_open(struct sp_marks *marks, const char *path, uint64_t birth);
+/* Unmap the file. What was written stays in it. */
 void sp_marks_close(struct sp_marks *marks);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Between the files of the ops: reading a request's fields, and the objects several replies share.
- */
+/* Shared by the files of the ops: the fields of a request are read here, and the objects that
+ * several replies have in common are made here. */
 #ifndef SALLYPORT_DAEMON_OPS_H
 #define SALLYPORT_DAEMON_OPS_H
 
@@ -20,31 +20,37 @@ struct sp_op {
 /* Fields by jansson's unpack format; false: the client was told what is wrong. */
 bool sp_op_unpack(struct sp_client *client, const struct sp_request *request, const char *format,
 		  ...);
-/* The session or device a request names; NULL: the client was told. */
+/* The device a request names, as sp_device_lookup takes it. NULL: the client was told. */
 struct sp_device *sp_op_device(struct sp_daemon *daemon, struct sp_client *client,
 			       const char *text);
+/* A device's public key in base64. A point that no private key has is refused. False: the client
+ * was told. */
 bool sp_op_key(struct sp_client *client, const char *text, uint8_t ret_key[32]);
+/* An IPv4 or IPv6 address as text; @what names the field. False: the client was told. */
 bool sp_op_addr(struct sp_client *client, const char *what, const char *text,
 		struct sp_addr *ret_addr);
 /* An id of people or providers: 1 to 255 bytes. */
 bool sp_op_text(struct sp_client *client, const char *what, const char *text);
-/* A list of texts (NULL: none), borrowed. */
 #define SP_OP_GROUPS_MAX 512
+/* A list of texts (NULL: none); @groups borrows them. False: the client was told. */
 bool sp_op_groups(struct sp_client *client, const json_t *list,
 		  const char *groups[SP_OP_GROUPS_MAX], size_t *ret_count);
 /* The portal's own sealed text. NULL is good. */
 bool sp_op_refresh(struct sp_client *client, const char *text);
 /* Tell why; a login-refused has its reason beside. */
 void sp_op_refuse(struct sp_client *client, const struct sp_refusal *refusal);
-/* The portal acts for persons, so it names whose session or device it means. Whoever else asks need
- * not (NULL), and is held to it if they do. False: the client was told. */
+/* Whose session or device a request is about. The portal acts for persons and must give both.
+ * Administrators may leave both NULL; if they give them, sp_op_owns checks them too. */
 struct sp_op_owner {
 	const char *idp, *subject;
 };
+/* Whether @owner is (@idp, @subject), or is nobody and the client is an administrator. False: the
+ * client was told. */
 bool sp_op_owns(struct sp_client *client, const struct sp_op_owner *owner, const char *idp,
 		const char *subject);
-/* A name people see: 1 to @max bytes, printable, no slash. */
 #define SP_OP_DEVICE_MAX 63
+/* A name people see: 1 to @max bytes, printable, no slash; @what names the field. False: the client
+ * was told. */
 bool sp_op_name(struct sp_client *client, const char *what, const char *text, size_t max);
 
 json_t *sp_json_time(int64_t utc_ns); /* null for 0 */
@@ -52,7 +58,9 @@ json_t *sp_json_time(int64_t utc_ns); /* null for 0 */
  * told. */
 bool sp_op_whose_name(struct sp_daemon *daemon, struct sp_client *client, const char *user,
 		      const char *idp);
+/* A key in base64. The caller owns the value. */
 json_t *sp_json_key(const uint8_t key[32]);
+/* A list of those of the two addresses that are there. The caller owns the value. */
 json_t *sp_json_addresses(const struct sp_addr addresses[2], const bool has_address[2]);
 /* @client: who will read it: the refresh is for the portal alone. */
 json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,
@@ -60,11 +68,16 @@ json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,
 /* The same with its tunnel, if it can have one. */
 json_t *sp_json_session_with_tunnel(struct sp_daemon *daemon, const struct sp_live *live,
 				    const struct sp_client *client);
+/* A session as the database has it: its state is "closed" or "live", and the tunnel's part is null.
+ * The caller owns the value. */
 json_t *sp_json_row(const struct sp_session_row *row);
+/* A device, its session if it has one, and what the engine says of it. The caller owns the value.
+ */
 json_t *sp_json_device(struct sp_daemon *daemon, const struct sp_device *device);
 /* What the engine says of a peer: endpoint, last_handshake, rx_bytes, tx_bytes, drops, roams; nulls
  * where it says nothing. @peer may be NULL. */
 json_t *sp_json_peer(struct sp_daemon *daemon, const struct sp_wg_peer *peer);
+/* {reason: @word, packets}. The caller owns the value. */
 json_t *sp_json_drop(const char *word, uint64_t packets);
 /* What a snapshot has, as the keys of `status` (docs/control-socket.md). */
 json_t *sp_json_snapshot(const struct sp_snapshot *snapshot);
@@ -78,6 +91,8 @@ int sp_op_open_session(struct sp_daemon *daemon, struct sp_client *client,
 		       const struct sp_request *request, struct sp_sign_in *sign_in,
 		       struct sp_live **ret_live, struct sp_refusal *refusal);
 
+/* Each answers one op of docs/control-socket.md, now or later, by sp_client_reply or
+ * sp_client_fail. */
 void sp_op_status(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_check(struct sp_daemon *, struct sp_client *, const struct sp_request *);
 void sp_op_apply(struct sp_daemon *, struct sp_client *, const struct sp_request *);

@@ -59,8 +59,7 @@ struct sp_live {
 	/* ended: UTC until when its peer stays, to be told so; 0: it has none */
 	int64_t peer_until_ns;
 	uint64_t last_seen_ns; /* boot time, as last read from the kernel */
-	/* what last_seen_ns was when it was opened, while nobody is known to have come by it; else
-	 * 0 */
+	/* last_seen_ns as it was at the opening, as long as the session is unused; else 0 */
 	uint64_t awaited_ns;
 	struct sp_denial denials[SP_DENIALS_KEPT]; /* the newest first */
 };
@@ -124,6 +123,7 @@ struct sp_people {
 /* Walk every session known: for (live = …next(people, NULL); live; live = …next(people, live)).
  */
 struct sp_live *sp_live_next(const struct sp_people *people, const struct sp_live *live);
+/* By the id that people see. NULL: no session known has it. */
 struct sp_live *sp_live_find(const struct sp_people *people, uint64_t id);
 /* By kernel number and epoch; NULL when it is not (any more) known. */
 struct sp_live *sp_live_of(const struct sp_people *people, uint32_t slot, uint64_t epoch);
@@ -133,9 +133,10 @@ struct sp_live *sp_live_of_address(const struct sp_people *people, const struct 
  * machine's is ""): *@ret_idps are borrowed. False: nobody's, or one person's. */
 bool sp_people_share_name(const struct sp_people *people, const char *user,
 			  const char *ret_idps[2]);
-/* The session a device has: open, else parked, else NULL. */
+/* The session of the device with this key: the open one, else the parked one, else NULL. */
 struct sp_live *sp_live_of_device(const struct sp_people *people, const uint8_t key[32]);
 
+/* By its public key. NULL: no device has it. */
 struct sp_device *sp_device_find(const struct sp_people *people, const uint8_t key[32]);
 /* `KEY`, `user/name`, or a name that only one has. -ENOENT; -EEXIST several. */
 int sp_device_lookup(const struct sp_people *people, const char *text,
@@ -144,6 +145,7 @@ int sp_device_lookup(const struct sp_people *people, const char *text,
 /* Read the database and reconcile it with the kernel. @is_fresh_store: the database was made now,
  * so whoever the kernel still knows cannot be named and is ended. */
 int sp_people_load(struct sp_people *people, bool is_fresh_store);
+/* Free every session and device in memory. The database and the kernel keep theirs. */
 void sp_people_done(struct sp_people *people);
 /* The engine is to be told of the device with this key; NULL: of every one. */
 void sp_people_changed(struct sp_people *people, const uint8_t key[32]);
@@ -206,18 +208,18 @@ int sp_session_update(struct sp_people *people, struct sp_live *live, const stru
  * record, also when nobody says more; an end that is earlier already stays. 0; -errno. */
 int sp_session_end_early(struct sp_people *people, struct sp_live *live, int64_t within_s,
 			 const char *why);
-/* What was said of an early end no longer holds. */
+/* Take an early end back: the session ends when it would have. Returns 0; -errno. */
 int sp_session_end_in_time(struct sp_people *people, struct sp_live *live);
 /* Whether @why is a word for an early end: unconfirmed, refresh-lost, other-subject. */
 bool sp_session_is_ending(const char *why);
 /* Whether who was ended by @why is parked and may come back from inside. */
 bool sp_session_parks(const char *why);
-/* Whether its person is still to come by it for the first time: @live was opened a moment ago, or
- * read back from the kernel. Not asked of a machine, nor of a session to which an administrator
- * gave its lengths. */
+/* Note whether the session is unused so far: nothing of its person has passed. Called when @live
+ * was opened or read back from the kernel. Machines, and sessions whose lengths an administrator
+ * set, are never noted: they do not end as `unused`. */
 void sp_session_await(struct sp_live *live);
-/* They have come, though nothing of theirs may have passed yet. The kernel keeps it over our
- * restart. */
+/* The session is used: its device made a handshake. The kernel's last_seen moves by one second, so
+ * that a restart of this process does not take the session for unused. */
 void sp_session_meet(struct sp_people *people, struct sp_live *live);
 /* Roles by a policy, which are matched unless sp_live_set_roles had them of it; the identity
  * borrows from @live and @ret_roles (malloc'ed). */
@@ -233,9 +235,10 @@ struct sp_live *sp_live_make(struct sp_session_row *row, const char *const *grou
  * memory. */
 struct sp_live *sp_live_copy(const struct sp_live *live, const char *const *groups,
 			     size_t group_count);
-/* No longer than this: never longer than it was, and not what an administrator gave. Whether its
- * deadline or its silence changed. */
+/* Shorten the session to @span. Never lengthens it, and leaves limits that an administrator set.
+ * Returns true if its deadline or its idle limit changed. */
 bool sp_live_shorten(struct sp_live *live, const struct sp_session_span *span);
+/* NULL is allowed. */
 void sp_live_free(struct sp_live *live);
 /* These roles, indices of @policy, are what the session has. 0; -ENOMEM, and it has those of
  * before. */
@@ -256,9 +259,10 @@ struct sp_enrolment {
 /* Give a device its addresses and pre-shared key and keep it. Returns 0; -errno with @refusal. */
 int sp_device_enrol(struct sp_people *people, const struct sp_enrolment *enrolment,
 		    struct sp_device **ret_device, struct sp_refusal *refusal);
-/* Its holder has the private key, by @how. */
+/* Keep in the database that the device's holder has the private key, and log it. @how names what
+ * showed it. */
 void sp_device_prove(struct sp_people *people, struct sp_device *device, const char *how);
-/* Out of memory alone: it was never kept. */
+/* Drop @device from memory alone, after it could not be kept in the database. */
 void sp_device_forget(struct sp_people *people, struct sp_device *device);
 /* End its sessions (their record says @why, @by) and forget it. Returns 0; -errno of the database:
  * the sessions have ended, the device is still known. */

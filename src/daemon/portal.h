@@ -26,11 +26,14 @@ struct sp_portal_seen {
 /* Find its user, and see to the folders it keeps its key and certificate in. A user that is not
  * there is a warning: the gateway enforces without a portal. */
 void sp_portal_open(struct sp_daemon *daemon);
+/* Free the portal's last report. The portal itself is not told. */
 void sp_portal_close(struct sp_daemon *daemon);
 /* What the portal says of itself (taken over), for as long as @client stays. @every_s: it will say
  * so again; 0: only when something changes. */
 void sp_portal_report(struct sp_daemon *daemon, const struct sp_client *client, json_t *report,
 		      uint64_t every_s);
+/* @client has gone. If it was the reporter, the portal counts as missing from now on, and the
+ * warnings of its report are cleared. */
 void sp_portal_gone(struct sp_daemon *daemon, const struct sp_client *client);
 /* Once a second: is one missing? */
 void sp_portal_tick(struct sp_daemon *daemon);

@@ -53,8 +53,8 @@ struct sp_follower {
 
 /* A log that cannot be opened is a warning, and tried again each second. */
 void sp_recorder_open(struct sp_daemon *daemon);
-/* What is due once a second beside the events: the refused sign-ins that got no record of their own,
- * how far the log reaches back, and the log's way to the disk. */
+/* What is due once a second beside the events: the refused sign-ins that got no record of their
+ * own, how far the log reaches back, and the log's way to the disk. */
 void sp_recorder_second(struct sp_daemon *daemon);
 /* audit.* of sallyport.yaml, as it is now. */
 void sp_recorder_set_bounds(struct sp_daemon *daemon);
@@ -89,6 +89,7 @@ void sp_recorder_spoofed(struct sp_daemon *daemon, const struct sp_device *devic
 /* Send @client every later record that matches. Returns 0; -ENOMEM. */
 int sp_recorder_follow(struct sp_daemon *daemon, struct sp_client *client,
 		       const struct sp_audit_query *query);
+/* @client follows no more. Safe when it did not. */
 void sp_recorder_unfollow(struct sp_daemon *daemon, const struct sp_client *client);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sallyport.yaml, at the start and again while serving. Read again it is taken whole or not at
- * all. */
+/* Reading sallyport.yaml at the start, and again on SIGHUP. A file that is read again takes effect
+ * whole or not at all. */
 #ifndef SALLYPORT_DAEMON_RELOAD_H
 #define SALLYPORT_DAEMON_RELOAD_H
 

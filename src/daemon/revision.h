@@ -38,6 +38,7 @@ int sp_revision_again(const struct sp_revision *running, const struct sp_gateway
 /* Its tables get room for the rows that those of @former, of the same policy, have by now: also for
  * those that found no room there. */
 void sp_revision_expect(struct sp_revision *revision, const struct sp_revision *former);
+/* Free it with its tables, and its policy unless that is borrowed. NULL is allowed. */
 void sp_revision_free(struct sp_revision *revision);
 static inline void sp_revision_freep(struct sp_revision **revision)
 {
@@ -84,6 +85,7 @@ int sp_revisions_stage(struct sp_revisions *revisions, struct sp_revision *revis
 void sp_revisions_switched(struct sp_revisions *revisions);
 /* Give the staged one up, if there is one. */
 void sp_revisions_drop_staged(struct sp_revisions *revisions);
+/* Give up the staged revision and free the running one. The kernel keeps what runs. */
 void sp_revisions_done(struct sp_revisions *revisions);
 
 /* The 12 hex digits shown. Returns @buf. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What sallyportd gives up once the root is its own, the network is made and the first revision
- * stands. */
+/* The rights that sallyportd gives up after it has locked its root, made its network and loaded the
+ * first revision. */
 #ifndef SALLYPORT_DAEMON_RIGHTS_H
 #define SALLYPORT_DAEMON_RIGHTS_H
 

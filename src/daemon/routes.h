@@ -25,6 +25,7 @@ struct sp_routes {
 	size_t count;
 };
 
+/* Free what is kept; empty afterwards. */
 void sp_routes_done(struct sp_routes *routes);
 
 /* Of somebody who signs in, before they have a device. Returns 0; -E2BIG more than a tunnel carries

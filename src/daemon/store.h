@@ -22,6 +22,7 @@ struct sp_store;
  * file cannot be opened, moved or made. */
 int sp_store_open(const char *path, struct sp_store **ret_store, char **ret_moved, bool *ret_is_new,
 		  char error[256]);
+/* NULL is allowed. An unfinished transaction is undone. */
 void sp_store_close(struct sp_store *store);
 static inline void sp_store_closep(struct sp_store **store)
 {
@@ -45,6 +46,7 @@ int sp_store_next_revision(struct sp_store *store, uint64_t running, uint64_t ab
 			   uint64_t *ret_revision);
 /* A named number, 0 when it was never set. */
 int sp_store_get_mark(struct sp_store *store, const char *name, uint64_t *ret_value);
+/* Set a named number. Returns 0; -errno of the database. */
 int sp_store_set_mark(struct sp_store *store, const char *name, uint64_t value);
 
 /* ---- rule numbers ---- */
@@ -75,10 +77,12 @@ struct sp_store_revision {
 	bool is_confirmed; /* what a boot may load */
 };
 
+/* Free what it holds; empty afterwards. */
 void sp_store_files_done(struct sp_store_files *files);
 /* -ENOMEM. */
 int sp_store_files_add(struct sp_store_files *files, const char *path, const char *text,
 		       size_t len);
+/* Free what it holds; empty afterwards. */
 void sp_store_revision_done(struct sp_store_revision *revision);
 
 /* Keep the files (once per generation) and the intent to run them as @number. No files: they are
@@ -90,6 +94,7 @@ int sp_store_confirm_revision(struct sp_store *store, uint64_t number);
 /* -ENOENT. */
 int sp_store_get_revision(struct sp_store *store, uint64_t number,
 			  struct sp_store_revision *ret_revision);
+/* The confirmed revision with the highest number. The caller runs _done. -ENOENT: there is none. */
 int sp_store_last_confirmed(struct sp_store *store, struct sp_store_revision *ret_revision);
 /* The caller runs _done. -ENOENT: no such generation. */
 int sp_store_get_files(struct sp_store *store, const uint8_t generation[32],
@@ -117,6 +122,7 @@ struct sp_device {
 	int64_t proven_ns; /* when its holder showed to have the private key; 0: not yet */
 };
 
+/* Free its strings and wipe its pre-shared key. */
 void sp_device_done(struct sp_device *device);
 
 /* -EEXIST: the key, or the name of one of this person's devices, is taken. */
@@ -164,6 +170,7 @@ struct sp_session_row {
 	int64_t full_ns;   /* then: what expires_ns was; 0: never */
 };
 
+/* Free its strings; they are NULL afterwards. */
 void sp_session_row_done(struct sp_session_row *row);
 
 /* Gives the row its id. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Between the files of the store: one statement at a time, errors as -errno with words kept. */
+/* Shared by the files of the store: one SQL statement at a time. A failure becomes -errno, and its
+ * words are kept for sp_store_error. */
 #ifndef SALLYPORT_DAEMON_STORE_SQL_H
 #define SALLYPORT_DAEMON_STORE_SQL_H
 
@@ -30,7 +31,10 @@ int sp_sql_step(struct sp_store *store, sqlite3_stmt *statement);
 /* Start, step to the end, forget. */
 int sp_sql_run(struct sp_store *store, const char *sql, const char *kinds, ...);
 
-/* Columns: a copy of the text (NULL stays NULL), -ENOMEM; bytes of an exact length, -EUCLEAN. */
+/* Each reads a column of the row. _text: a malloc'ed copy, NULL for null; -ENOMEM. _bytes: @len
+ * bytes;
+ * -EUCLEAN the column has another length. _addr: *@ret_has is false for null; -EUCLEAN. All else
+ * 0. */
 int sp_sql_text(sqlite3_stmt *statement, int column, char **ret_text);
 int sp_sql_bytes(sqlite3_stmt *statement, int column, void *ret_bytes, size_t len);
 int sp_sql_addr(sqlite3_stmt *statement, int column, struct sp_addr *ret_addr, bool *ret_has);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What got no record of its own, because its session, its source or all together had their share of
- * a second (bpf/lib/tally.h): told once a second, exactly, in `aggregated` records. */
+/* Events that got no record of their own, because their session, their source or all sources
+ * together had used up their share of a second (bpf/lib/tally.h). Their exact numbers go on record
+ * once a second, in `aggregated` records. */
 #ifndef SALLYPORT_DAEMON_TALLY_H
 #define SALLYPORT_DAEMON_TALLY_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What `status` warns of is on record too: once when it has lasted for a moment, once when it is
- * over, so that the audit log says from when to when this gateway was degraded and by what. */
+/* Warnings of `status` on record: one record when a warning has lasted for a moment, one when it is
+ * over. So the audit log says from when to when this gateway was degraded, and by what. */
 #ifndef SALLYPORT_DAEMON_TROUBLE_H
 #define SALLYPORT_DAEMON_TROUBLE_H
 

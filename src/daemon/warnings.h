@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What needs a person, by code (docs/control-socket.md): one sentence each, raised and cleared as
- * things change, logged when raised, shown by status. */
+/* The warnings: what needs a person, one sentence for each code (docs/control-socket.md). A part of
+ * sallyportd raises and clears them. A raised one is logged and shown by status. */
 #ifndef SALLYPORT_DAEMON_WARNINGS_H
 #define SALLYPORT_DAEMON_WARNINGS_H
 

@@ -28,7 +28,10 @@ struct sp_watch {
 
 /* At start, before the second lock is put: was it there? */
 void sp_watch_start(struct sp_daemon *daemon);
+/* Look once a second from now on, and at once when the kernel reports a change of nftables. Returns
+ * 0; -errno: the reports cannot be waited for. */
 int sp_watch_open(struct sp_daemon *daemon);
+/* Hear no more of nftables, and forget how the second lock should be. */
 void sp_watch_close(struct sp_daemon *daemon);
 /* Now: before status is told, and when the kernel says that something changed. */
 void sp_watch_look(struct sp_daemon *daemon);
@@ -44,6 +47,11 @@ int sp_watch_lock_put(struct sp_daemon *daemon, bool with_all,
 		      int (*put)(struct sp_daemon *daemon, bool with_all,
 				 struct sp_plane_error *error),
 		      struct sp_plane_error *error);
+/* Each is one part of a look: what is not as it should be is put back if that is possible, and
+ * noted as drift. _lock compares the second lock with what was put. _lock_start, once, before the
+ * lock is put: notes that it was removed while no sallyportd ran. _tunnel looks at forwarding, the
+ * tunnel interface and its addresses. _interfaces notes listed interfaces that are down or without
+ * carrier. */
 void sp_watch_lock(struct sp_daemon *daemon);
 void sp_watch_lock_start(struct sp_daemon *daemon);
 void sp_watch_tunnel(struct sp_daemon *daemon);

@@ -74,7 +74,8 @@ int sp_ask_hook(const struct sp_asking *asking, const struct sp_ask *ask, struct
 
 /* ---- its parts, for the tests of a policy ---- */
 
-/* `user:ana`, `ana` -> `ana`. */
+/* The user's name in a question's `from`: `user:ana` and `ana` both give `ana`. Points into
+ * @from. */
 const char *sp_ask_user(const char *from);
 /* Open a session of a person of one role and nothing else, at addresses of the pool that no other
  * has.
@@ -85,9 +86,10 @@ int sp_ask_stand_in(struct sp_judge *judge, const struct sp_gateway *gateway, ui
  * False: the family has no such service. */
 bool sp_ask_service(const struct sp_service *service, bool is_v6, uint16_t port,
 		    struct sp_tuple *tuple);
-/* Anonymous packets come from the edge, a person's from the tunnel, others from where their source
- * is at home. */
 enum sp_ask_who { SP_ASK_ADDRESS, SP_ASK_PERSON, SP_ASK_ANONYMOUS };
+/* The hook that a packet meets first: a person's comes from the tunnel (vpn-in), an anonymous one
+ * from the edge (edge-in), another from where @source is at home (sp_judge_first_hook). Only
+ * SP_ASK_ADDRESS needs @source. */
 enum sp_hook sp_ask_first_hook(const struct sp_gateway *gateway, enum sp_ask_who who,
 			       const struct sp_addr *source);
 

@@ -24,22 +24,29 @@ struct sp_judge_planes {
 	bool is_needed; /* one that cannot judge here is an error; else it is left out */
 };
 
-/* @policy numbered; policy and gateway outlive the judge. Returns 0; -EPERM, -EOPNOTSUPP of a plane
- * that is needed (@error says why); -E2BIG tables; -ENOMEM. */
+/* Make a judge without sessions. The rules of @policy are numbered; @policy and @gateway outlive
+ * the judge. @error is not NULL. *@ret_judge is the caller's: sp_judge_free.
+ * Returns 0; -EPERM, -EOPNOTSUPP or another -errno of a plane that is needed (@error says why);
+ * -E2BIG the policy needs more table rows than there can be; -ENOMEM. */
 int sp_judge_new(const struct sp_policy *policy, const struct sp_gateway *gateway,
 		 const struct sp_judge_planes *planes, struct sp_judge **ret_judge,
 		 struct sp_plane_error *error);
+/* Free the judge with its scratch planes and sessions. NULL is allowed. */
 void sp_judge_free(struct sp_judge *judge);
 SP_DEFINE_CLEANUP(struct sp_judge *, sp_judge_free);
 
-/* Whose answers count: the first plane asked, or SP_JUDGE_REFERENCE; then why no plane is asked. */
+/* Whose answers count: the name of the first plane asked; SP_JUDGE_REFERENCE when none is asked.
+ * Borrowed. */
 const char *sp_judge_plane(const struct sp_judge *judge);
+/* Why a plane is not asked, for people: that only the reference was asked for, or why the last
+ * plane that was left out cannot judge here. "" when every plane is asked. Belongs to @judge. */
 const char *sp_judge_why_not(const struct sp_judge *judge);
 /* Whether a name that sp_judge_plane, ->plane of a judgement or sp_judge_run_tests gave is a
  * plane's. */
 bool sp_judge_is_plane(const char *name);
 
-/* What it means that a judge returned @r, for people: what is too much, and what to do. */
+/* The words for an -errno @r that a function of this header returned: what is too much, and what to
+ * do. A constant text. */
 const char *sp_judge_fault(int r);
 
 /* Open a session in every judge. Its number is the count of those opened before (from 0). Returns
@@ -47,11 +54,14 @@ const char *sp_judge_fault(int r);
  * 4096 at least; -EEXIST one of its addresses is taken; -ENOSPC, -ENOMEM. */
 int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *identity,
 			  uint32_t *ret_number);
-/* Its time is up: its packets are `expired`, but for those to the portal and the resolvers. */
+/* Let the time of session @number be up: its packets are `expired`, but for those to the portal and
+ * the resolvers. Returns 0; -ENOENT no such session was opened; -errno of a plane. */
 int sp_judge_park_session(struct sp_judge *judge, uint32_t number);
-/* End one: its packets are `expired`. */
+/* End session @number: its packets are `expired`. Returns 0; -ENOENT no such session was opened;
+ * -errno of a plane. */
 int sp_judge_end_session(struct sp_judge *judge, uint32_t number);
-/* Open every session of the policy's fixtures, in order. */
+/* Open every session of the policy's fixtures, in order. A person without a role gets a session
+ * that has ended. Returns 0; -errno as sp_judge_open_session. */
 int sp_judge_open_fixtures(struct sp_judge *judge);
 
 struct sp_judge_answer {
@@ -68,10 +78,12 @@ struct sp_judgement {
 	bool disagree;     /* a plane with the reference */
 };
 
-/* Returns 0 (look at ->disagree); -errno of a judge that could not answer. */
+/* Ask every judge about one frame on @hook. @now_ns  the time of the frame, above 0.
+ * Returns 0 (look at ->disagree); -errno of a judge that could not answer. */
 int sp_judge_frame(struct sp_judge *judge, enum sp_hook hook, const struct sp_frame *frame,
 		   uint64_t now_ns, struct sp_judgement *ret_judgement);
-/* The packet a host would send to open @tuple, judged on @hook. */
+/* Build the packet that a host sends to open @tuple, and judge it on @hook. Returns as
+ * sp_judge_frame. */
 int sp_judge_tuple(struct sp_judge *judge, enum sp_hook hook, const struct sp_tuple *tuple,
 		   uint64_t now_ns, struct sp_judgement *ret_judgement);
 
@@ -80,8 +92,11 @@ int sp_judge_tuple(struct sp_judge *judge, enum sp_hook hook, const struct sp_tu
 /* The hook where a packet from @source first meets us: pool -> vpn-in, else by the longest route,
  * else inside-in. */
 enum sp_hook sp_judge_first_hook(const struct sp_gateway *gateway, const struct sp_addr *source);
+/* The hook that packets from this zone meet first: edge-in, vpn-in, and inside-in for every other
+ * zone. */
 enum sp_hook sp_judge_hook_of_zone(enum sp_zone zone);
-/* -ENOENT: no such interface. */
+/* Find the hook that packets from the interface @name meet first. Returns 0; -ENOENT @gateway has
+ * no such interface. */
 int sp_judge_hook_of_interface(const struct sp_gateway *gateway, const char *name,
 			       enum sp_hook *ret_hook);
 /* A source nobody named: global unicast, in no network of the policy, not in the pool. */

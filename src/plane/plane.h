@@ -7,8 +7,7 @@
  * Applying is a transaction: stage (tables, then programs) changes nothing that a packet sees,
  * commit makes the staged revision the running one or leaves the former. What runs goes on without
  * the process that started it; open adopts it. All times are CLOCK_BOOTTIME ns. Functions that
- * return int give 0 or -errno, and words in
- * @error where they take one. */
+ * return int give 0 or -errno, and words in @error where they take one. */
 #ifndef SALLYPORT_PLANE_PLANE_H
 #define SALLYPORT_PLANE_PLANE_H
 
@@ -86,10 +85,9 @@ struct sp_plane_fault {
 
 /* ---- the guard: what no hook judged goes nowhere ---- */
 
-/* Packets without the mark of a hook are
- * dropped, but for what comes from lo and from the interfaces named here as unmanaged or unlisted:
- * one that is new, renamed or moved in is closed until it is named. Nothing is forwarded between a
- * listed interface and an unlisted one. */
+/* The guard drops packets without the mark of a hook, but for what comes from lo and from the
+ * interfaces named here as unmanaged or unlisted. An interface that is new, renamed or moved in is
+ * closed until it is named. Nothing is forwarded between a listed interface and an unlisted one. */
 
 enum sp_plane_guarded_kind {
 	SP_PLANE_LISTED,    /* edge, inside or tunnel, there or not */
@@ -134,8 +132,8 @@ enum sp_plane_drop {
 		SP_PLANE_DROP_COUNT
 };
 
-/* It samples each kind of drop, 100 a second: NFLOG to this group, the drop's name as prefix, so
- * many bytes from the IP header on. */
+/* The guard samples each kind of drop, 100 a second, by NFLOG to this group. The prefix is the
+ * drop's name. A sample has this many bytes, from the IP header on. */
 #define SP_PLANE_GUARD_LOG_GROUP 23057
 #define SP_PLANE_GUARD_LOG_BYTES 128
 
@@ -209,7 +207,7 @@ struct sp_plane_ops {
 			    struct sp_plane_error *error);
 	int (*stage_program)(struct sp_plane_staged *staged, struct sp_plane_error *error);
 	void (*staged_complete)(struct sp_plane_staged *staged);
-	/* Leaves alone what became the plane's own by a commit. */
+	/* Leaves the handle alone that became the plane's own by a commit. */
 	void (*staged_free)(struct sp_plane_staged *staged);
 	/* Push rows a sign-in appended to @tables; nothing points at them yet. Pushing twice does
 	 * no harm. -ENOSPC: no spare room. -ESTALE: @staged was adopted, and its rows are a former

@@ -7,8 +7,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'tools/prototypes'
-FOLDERS = [f'src/{name}' for name in ('audit', 'base', 'config', 'crypto', 'identity', 'io', 'net', 'policy', 'reference',
-                                      'portal', 'tables', 'vpnd', 'wg', 'yaml')]
+FOLDERS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'src').iterdir() if list(path.glob('*.h')))
 
 HEADER = '''/* A header. */
 #define SP_A 1

@@ -11,7 +11,7 @@
 struct sp_ebpf;
 
 /* The points of a stage and a switch at which a crash leaves a different state behind. A test names
- * one to die at it; X(identifier, "name", "what has just been done"). */
+ * the point at which it kills the process. X(identifier, "name", "what has just been done") */
 #define SP_EBPF_STEPS(X)                                                                           \
 	X(TABLES, "tables", "the tables of the new revision are made and filled")                  \
 	X(PROGRAMS, "programs", "its programs are loaded")                                         \
@@ -44,19 +44,24 @@ struct sp_ebpf_options {
 	void *step_arg;
 };
 
-/* Make or adopt the state maps. A pinned map of another shape: -EUCLEAN, named in @error; a pin_dir
- * that is on no bpffs: -ENOTSUP. What an apply that was killed left behind is undone when it died
- * before SP_EBPF_STEP_COMMITTED and completed when after. One process at a time may have a pin_dir
- * open. */
+/* Make or adopt the state maps. If an apply was killed before SP_EBPF_STEP_COMMITTED, what it left
+ * is undone; if it was killed later, the rest of it is done now. Only one process at a time may
+ * have a pin_dir open. *@ret_plane is the caller's: sp_ebpf_close. @error NULL is allowed.
+ * Returns 0; -EUCLEAN a pinned map has another shape (@error names it); -ENOTSUP the pin_dir is on
+ * no bpffs; -ENOMEM; another -errno of the kernel. */
 int sp_ebpf_open(const struct sp_ebpf_options *options, struct sp_ebpf **ret_plane,
 		 struct sp_plane_error *error);
+/* Free the handle. What is pinned and attached stays as it is. Free the staged handles of @plane
+ * first: afterwards they point at nothing. A scratch plane is emptied and may be kept for the next
+ * sp_ebpf_open with the same sizes. NULL is allowed. */
 void sp_ebpf_close(struct sp_ebpf *plane);
 
 /* ---- revisions ---- */
 
 struct sp_ebpf_staged; /* programs loaded with the tables of one revision, not attached */
 
-/* Which interfaces take an address by DHCP, family by family: ifindexes, 0 for the rest. */
+/* Which interfaces take an address by DHCP (v4) or DHCPv6 (v6): their ifindexes; 0 in unused
+ * elements. */
 #define SP_EBPF_DHCP_MAX 8
 
 struct sp_ebpf_dhcp {
@@ -64,68 +69,88 @@ struct sp_ebpf_dhcp {
 	uint32_t v6[SP_EBPF_DHCP_MAX];
 };
 
-/* Load every program with fresh tables for @revision (spare room for rows of later sign-ins).
- * @dhcp NULL: no interface is a DHCP client. */
+/* Load every program with fresh tables for @revision, which is not 0. The tables have spare room
+ * for the rows of later sign-ins. @dhcp NULL: no interface is a DHCP client; a scratch
+ * plane ignores it. Nothing of @tables is kept. *@ret_staged is the caller's: sp_ebpf_staged_free.
+ * Returns as sp_ebpf_stage_tables and sp_ebpf_stage_program, but 0 when all is loaded. */
 int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
 		  const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
 		  struct sp_plane_error *error);
-/* The same for a pinned plane in pieces, so that others are served in between: the tables, then a
- * program a call, which takes the kernel a tenth of a second and may be called in a thread while
- * another extends the tables. _program returns 1 there are more; 0 it is complete, which _complete
- * is called for then; -errno. */
+/* Stage a revision of a pinned plane in pieces, so that the caller can serve others in between.
+ * This piece makes and fills the tables. Then call sp_ebpf_stage_program until it returns 0, then
+ * sp_ebpf_staged_complete. @ret_staged is the caller's: sp_ebpf_staged_free.
+ * Returns 0; -EINVAL @revision is 0, or the tables contradict themselves; -ENOSPC the tables have
+ * no room; -ENOMEM; -errno of the kernel, which refuses a table. */
 int sp_ebpf_stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
 			 struct sp_ebpf_staged **ret_staged, struct sp_plane_error *error);
+/* Load one program that @staged does not have yet. The kernel takes about 0.1 s for it. A thread
+ * may call this while another thread extends the tables. @dhcp NULL: no interface is a DHCP client.
+ * Returns 1 there are more programs to load; 0 @staged has all its programs; -ENOENT this build has
+ * no such program, or the plane lacks one of its maps; -EIO no random number; -errno of the kernel,
+ * which refuses the program. */
 int sp_ebpf_stage_program(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
 			  struct sp_plane_error *error);
+/* Pass the step SP_EBPF_STEP_PROGRAMS. Call it once, after sp_ebpf_stage_program returned 0. */
 void sp_ebpf_staged_complete(struct sp_ebpf_staged *staged);
+/* Free the tables and programs of @staged; a scratch plane keeps some of its programs for the next
+ * sp_ebpf_stage. Leaves the handle alone that sp_ebpf_switch made the plane's own. NULL is allowed.
+ */
 void sp_ebpf_staged_free(struct sp_ebpf_staged *staged);
-/* Push rows a sign-in appended to @tables; nothing points at them yet. Pushing twice does no harm.
- * -ENOSPC: no spare room (stage a new revision). -ESTALE: @staged was adopted; its rows are a
- * former daemon's and their numbers are not those of @tables (stage a new revision before the
- * first sign-in). */
+/* Push the rows that a sign-in appended to @tables; no session uses them yet. A second push does no
+ * harm. Returns 0; -ENOSPC no spare room: stage a new revision; -ESTALE @staged was adopted, so its
+ * rows are a former daemon's, with other numbers than in @tables: stage a new revision before the
+ * first sign-in; -EINVAL the tables contradict themselves; -ENOMEM; -errno of a map. */
 int sp_ebpf_staged_extend(struct sp_ebpf_staged *staged, const struct sp_tables *tables);
 
-/* Make the staged revision the running one: hooks of interfaces without a link are attached and
- * pinned (recorders first, edge-tc before edge-in), others switched by compare-and-swap (-EBUSY:
- * someone else changed one, named). An edge whose driver, MTU or kernel takes no XDP program runs
- * with edge-tc alone; so does one with somebody else's XDP program, but for the first revision
- * (-EBUSY). Links of interfaces not listed are removed last. Then the staged handle becomes the
- * running one's (sp_ebpf_running) and the plane's: it is not freed by the caller, and the former
- * one is gone. On error what was switched is switched back, what was attached is removed, and
- * @staged stays the caller's. On 0 @error may still say what could not be removed afterwards. A
- * handle that became the plane's may be given to sp_ebpf_staged_free, which leaves it alone.
- * Passing sp_ebpf_running() again attaches what is missing, such as a device that was re-made.
- * -ENODEV: a listed interface does not exist. */
+/* Make the staged revision the running one.
+ * A hook of an interface without a link is attached and pinned; recorders come first, and edge-tc
+ * before edge-in. Every other hook is switched by compare-and-swap. An edge whose driver, MTU or
+ * kernel takes no XDP program runs with edge-tc alone. So does an edge with somebody else's XDP
+ * program, unless this is the first revision. Links of interfaces not listed are removed last.
+ * On 0 @staged is the running handle (sp_ebpf_running) and belongs to the plane, and the former
+ * handle is gone. The caller may still give @staged to sp_ebpf_staged_free, which leaves it alone.
+ * @error may say what could not be removed afterwards. On an error what was switched is switched
+ * back, what was attached is removed, and @staged stays the caller's.
+ * With sp_ebpf_running() as @staged, this attaches what is missing, such as the hooks of a device
+ * that was made again.
+ * Returns 0; -ENODEV a listed interface does not exist; -EBUSY someone else changed a hook, or has
+ * a program there (@error names it); -EINVAL a scratch plane, or a revision that is not after the
+ * running one; -ENOMEM; another -errno. */
 int sp_ebpf_switch(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
 		   const struct sp_plane_interface *interfaces, size_t interface_count,
 		   struct sp_plane_error *error);
-/* The revision the pinned links run, 0 if none. */
+/* The revision that the pinned links run; 0: none. */
 uint64_t sp_ebpf_running_revision(struct sp_ebpf *plane);
-/* Its handle, the plane's own; NULL if none. */
+/* The handle of the running revision. It stays the plane's own. NULL: none runs. */
 struct sp_ebpf_staged *sp_ebpf_running(struct sp_ebpf *plane);
 
-/* An interface that has a pin of @hook. Returns 0; -ENOENT none has; -errno. */
+/* Find an interface that has a pin of @hook, whichever comes first. No plane need be open.
+ * Returns 0; -ENOENT no interface has, or there is no @pin_dir; another -errno: @pin_dir cannot be
+ * read. */
 int sp_ebpf_find_interface(const char *pin_dir, enum sp_hook hook, char ret_name[16]);
 
-/* Every pinned link, for status. Returns 0 with a malloc'ed array. */
+/* List every pinned link, for status. *@ret_links is malloc'ed, also when there is none.
+ * Returns 0; -EINVAL a scratch plane; -ENOMEM; -errno the pins cannot be read. */
 int sp_ebpf_list_links(struct sp_ebpf *plane, struct sp_plane_hook **ret_links, size_t *ret_count);
 
-/* Look at every hook the running revision has on @interfaces and put right what is not as the last
- * switch left it, with the programs that run; nothing is staged. About 20 us a hook. *@ret_faults:
- * malloc'ed, what was found. Returns 0; -EINVAL nothing runs; -errno the pins cannot be read. */
+/* Look at every hook that the running revision has on @interfaces. Repair, with the programs that
+ * run, each hook that is not as the last switch left it; nothing is staged. Takes about 20 us a
+ * hook. *@ret_faults is malloc'ed and holds what was found; NULL when *@ret_count is 0.
+ * Returns 0; -EINVAL nothing runs, or a scratch plane; -ENOMEM; -errno the pins cannot be read. */
 int sp_ebpf_repair(struct sp_ebpf *plane, const struct sp_plane_interface *interfaces,
 		   size_t interface_count, struct sp_plane_fault **ret_faults, size_t *ret_count);
 
-/* Are state, programs and the name of the running revision still pinned, so that the next daemon
- * finds them? What is not is pinned again. Returns 0 all was there; 1 it is again; -ENOTSUP the
- * bpffs is gone; -EINVAL nothing runs; -errno. */
+/* Pin again what is no longer pinned of the state, the programs and the name of the running
+ * revision, so that the next daemon finds them. Returns 0 all was still pinned; 1 all is pinned
+ * again; -ENOTSUP the bpffs is gone; -EINVAL nothing runs; -errno. */
 int sp_ebpf_mend_pins(struct sp_ebpf *plane, struct sp_plane_error *error);
 
-/* Take away every hook, then everything pinned in @pin_dir, whichever version made it, then the
- * second lock: so what passes is judged or dropped until all is away. No plane may have it open.
- * Returns 0 (also if there was nothing); -errno, and then the lock still stands. */
+/* Remove every hook, then everything pinned in @pin_dir, whichever version made it, then the second
+ * lock. In this order a packet is judged or dropped until all is removed. No plane may have
+ * @pin_dir open. Returns 0, also if there was nothing; -errno, and then the lock still stands. */
 int sp_ebpf_unload(const char *pin_dir, struct sp_plane_error *error);
-/* The same for an open plane; it can only be closed then. */
+/* sp_ebpf_unload for an open plane, which can only be closed afterwards. Returns as sp_ebpf_unload;
+ * -EINVAL a scratch plane. */
 int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_plane_error *error);
 
 /* The guard: the second lock, table `inet sallyport` of this network namespace, before conntrack.
@@ -135,60 +160,90 @@ int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_plane_error *error);
  * logging alone; what is dropped is counted, not sampled. */
 int sp_ebpf_lock(const struct sp_plane_guard *lock, struct sp_plane_error *error);
 
-/* What it dropped since it was made. -ENOENT: the table is not there. */
+/* Read what the second lock dropped since its table was made. Returns 0; -ENOENT there is no such
+ * table; -errno. */
 int sp_ebpf_lock_counters(struct sp_counter ret_counters[SP_PLANE_DROP_COUNT]);
-/* What `nft -s list table inet sallyport` says now, in malloc'ed text: no counters, so the same
- * rules give the same text. Returns 0; -ENOENT there is no such table; -errno. */
+/* Read what `nft -s list table inet sallyport` prints, as malloc'ed text. It has no counters, so
+ * the same rules give the same text. Returns 0; -ENOENT there is no such table; -errno. */
 int sp_ebpf_lock_read(char **ret_text);
 
 /* ---- sessions ---- */
 
-/* Write a whole session (number < sessions_max), then its addresses' identities. */
+/* Write session @number whole: times, both slots of class and network set, counts of flows. The
+ * epoch is stored last. Call sp_ebpf_ident_put for its addresses afterwards.
+ * Returns 0; -ERANGE @number is not below sessions_max. */
 int sp_ebpf_session_put(struct sp_ebpf *plane, uint32_t number, const struct sp_session *session);
+/* Copy session @number as the kernel has it. The programs may write to it meanwhile: its
+ * last_seen_ns and its counts of flows are those of this moment.
+ * Returns 0; -ERANGE @number is not below sessions_max. */
 int sp_ebpf_session_get(struct sp_ebpf *plane, uint32_t number, struct sp_session *ret_session);
-/* The spare slot's class and network set, for a revision being staged. */
+/* Write class and network set of session @number for @revision, which is being staged: they go to
+ * the spare slot, (@revision & 1). [0] IPv4, [1] IPv6.
+ * Returns 0; -ERANGE @number is not below sessions_max. */
 int sp_ebpf_session_stage(struct sp_ebpf *plane, uint32_t number, uint64_t revision,
 			  const uint32_t class_id[2], const uint32_t netset[2]);
-/* One 8-byte store: the next packet of either direction is denied. */
+/* End session @number by one 8-byte store: the next packet of either direction is denied.
+ * Returns 0; -ERANGE @number is not below sessions_max. */
 int sp_ebpf_session_end(struct sp_ebpf *plane, uint32_t number);
+/* Set the first instant at which session @number has expired; 0: never. An earlier instant than
+ * before is allowed. Returns 0; -ERANGE @number is not below sessions_max. */
 int sp_ebpf_session_extend(struct sp_ebpf *plane, uint32_t number, uint64_t expires_ns);
+/* Set the longest silence that session @number may have; 0: no limit.
+ * Returns 0; -ERANGE @number is not below sessions_max. */
 int sp_ebpf_session_set_idle(struct sp_ebpf *plane, uint32_t number, uint64_t idle_ns);
-/* The programs write it too, a second after the last time at the soonest: whichever store is the
- * later stays. */
+/* Set when session @number was heard last. The programs write this field too, at most once a
+ * second. The later store of the two stays. Returns 0; -ERANGE @number is not below
+ * sessions_max. */
 int sp_ebpf_session_set_seen(struct sp_ebpf *plane, uint32_t number, uint64_t last_seen_ns);
-/* Until every program that ran when this was called has ended: what they had read of the maps is
- * not used any more. 0.1 ms on an idle machine, tens of ms on a busy one. */
+/* Wait until every program that ran when this was called has ended. Afterwards no program uses what
+ * it read of the maps before the call. Takes 0.1 ms on an idle machine, tens of ms on a busy one.
+ */
 void sp_ebpf_wait_programs(struct sp_ebpf *plane);
+/* Let packets from @addr be those of session number @session, as long as the session has @epoch. A
+ * former identity of @addr is replaced. @session is not checked.
+ * Returns 0; -E2BIG the map has no room (2 * sessions_max addresses); -errno of the map. */
 int sp_ebpf_ident_put(struct sp_ebpf *plane, const struct sp_addr *addr, uint32_t session,
 		      uint64_t epoch);
+/* Remove the identity of @addr. Returns 0, also when @addr has none; -errno of the map. */
 int sp_ebpf_ident_remove(struct sp_ebpf *plane, const struct sp_addr *addr);
 
 /* ---- what was seen ---- */
 
-/* Sums over CPUs. @ret_counters has SP_COUNTER_SLOTS elements; @ret_rules count elements from rule
- * 0. */
+/* Sum the counters over all CPUs. @ret_counters has SP_COUNTER_SLOTS elements.
+ * Returns 0; -ENOMEM; -errno of the map. */
 int sp_ebpf_counters(struct sp_ebpf *plane, struct sp_counter *ret_counters);
+/* Sum the counters of the rules 0 to @count - 1 over all CPUs. @ret_rules has @count elements.
+ * Returns 0; -ERANGE @count is 0 or above SP_RULE_MAX; -ENOMEM; -errno of the map. */
 int sp_ebpf_rule_counters(struct sp_ebpf *plane, struct sp_counter *ret_rules, uint32_t count);
+/* Sum over all CPUs how many events the programs attempted to record, lost and sampled.
+ * Returns 0; -ENOMEM; -errno of the map. */
 int sp_ebpf_event_stats(struct sp_ebpf *plane, struct sp_event_stats *ret_stats);
-/* The next 4096 flows of the table, denied ones included; one may be ended while it is looked at.
+/* Call @visit for the next 4096 flows of the table at most, denied ones included. @walk is zeroed
+ * before the first call. A flow may end while @visit looks at its copy.
  * Returns 1: call again for more; 0: these were the last; -ENOMEM; -errno of the map. */
 int sp_ebpf_flow_some(struct sp_ebpf *plane, struct sp_plane_walk *walk, sp_plane_flow_visit visit,
 		      void *arg);
+/* Count the flows by a walk over the whole table. Returns 0; -ENOMEM; -errno of the map; on an
+ * error *@ret_count stays as it was. */
 int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count);
 /* How many flows each part of the table has, and how many the table can have. Returns 0; -errno. */
 int sp_ebpf_flow_use(struct sp_ebpf *plane, struct sp_flow_use *ret_use, uint32_t *ret_max);
 
-/* What got no record of its own and has no slot of its key: @ret_samples has SP_SAMPLE_SLOTS
- * elements; their windows mean nothing. */
+/* Sum over all CPUs what got no record of its own and has no slot of its key. @ret_samples has
+ * SP_SAMPLE_SLOTS elements; their windows mean nothing.
+ * Returns 0; -ENOMEM; -errno of the map. */
 int sp_ebpf_samples(struct sp_ebpf *plane, struct sp_sample *ret_samples);
-/* What got none and is told by whose it was: a copy of slot @index < SP_TALLY_SLOTS. false: nothing
- * there to tell, or the kernel is at it: ask again. */
+/* Copy the tally in slot @index, which is below SP_TALLY_SLOTS: what got no record of its own,
+ * counted by whose it was. False: the slot has nothing that was not told yet, or a program writes
+ * to it at this moment (ask again later); then *@ret_tally means nothing. */
 bool sp_ebpf_tally_read(const struct sp_ebpf *plane, uint32_t index, struct sp_tally *ret_tally);
-/* All that is in the copy @tally of slot @index was told. */
+/* Note that all that @tally holds was told. @tally is the copy that sp_ebpf_tally_read gave of slot
+ * @index. */
 void sp_ebpf_tally_tell(struct sp_ebpf *plane, uint32_t index, const struct sp_tally *tally);
 
 /* Take up to @max events out of the ring; the consumer position moves only after @take returned 0
- * for each. No wake-up comes: call it on a timer. Returns the number taken or -errno from @take. */
+ * for each. No wake-up comes: call it on a timer. Returns the number taken; -errno from @take;
+ * -ENOMEM or -errno: the ring cannot be mapped. */
 int sp_ebpf_take_events(struct sp_ebpf *plane, size_t max, sp_plane_event_fn take, void *arg);
 
 /* ---- judging without wires (explain, replay, policy tests, equiv) ---- */

@@ -20,10 +20,16 @@ struct sp_ebpf_entries {
 
 #define __sp_entries __sp_cleanup(sp_ebpf_entries_done)
 
+/* Look at every hook pinned in the pin_dir of @plane, which is no scratch plane. @ret_entries is
+ * the caller's: sp_ebpf_entries_done. Untouched on error.
+ * Returns 0; -ENOMEM; -EUCLEAN a pin is neither a link nor a program; -errno: the folder or a pin
+ * cannot be read. */
 int sp_ebpf_entries_read(const struct sp_ebpf *plane, struct sp_ebpf_entries *ret_entries,
 			 struct sp_plane_error *error);
-/* One more, not open; NULL without memory. Entries may move. */
+/* Append an entry whose hook is not open (fd -1). The array may move: pointers to former entries
+ * are no longer valid. Returns the entry, which stays in @entries; NULL: no memory. */
 struct sp_ebpf_entry *sp_ebpf_entries_add(struct sp_ebpf_entries *entries);
+/* Close every hook and free the array; empty afterwards. Nothing is detached or unpinned. */
 void sp_ebpf_entries_done(struct sp_ebpf_entries *entries);
 
 #endif

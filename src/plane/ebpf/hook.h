@@ -18,33 +18,42 @@ struct sp_ebpf_hook {
 	uint32_t prog_id; /* what runs; 0: nothing */
 };
 
-/* Look at what is pinned. */
+/* Open the pin and read what runs there. @ret_hook is the caller's: sp_ebpf_hook_done. Untouched on
+ * error. Returns 0; -ENOENT there is no such pin; -EUCLEAN the pin is neither a link nor a program;
+ * another -errno. */
 int sp_ebpf_hook_open(const char *pin_dir, const struct sp_ebpf_pin *pin,
 		      struct sp_ebpf_hook *ret_hook);
+/* Close the descriptor; fd is -1 afterwards. The hook stays attached and pinned. */
 void sp_ebpf_hook_done(struct sp_ebpf_hook *hook);
 
-/* Attach @program and pin it under the name @pin. @avoid: SP_EBPF_AVOID_…
- * -EBUSY: another program is there; -ENODEV: no such device. */
+/* Attach @program (a descriptor, which stays the caller's) to the device @ifindex and pin it under
+ * the name @pin. @avoid: SP_EBPF_AVOID_… @ret_hook is the caller's: sp_ebpf_hook_done.
+ * Returns 0; -EBUSY another program is there; -ENODEV no such device; another -errno. */
 int sp_ebpf_hook_attach(const char *pin_dir, const struct sp_ebpf_pin *pin, uint32_t ifindex,
 			int program, uint32_t avoid, struct sp_ebpf_hook *ret_hook,
 			struct sp_plane_error *error);
 
-/* Compare-and-swap. -EBUSY: it does not run @old_program; -ENOLINK: its device is gone.
- * @old_program -1: whatever it runs. */
+/* Let @hook run @program if it runs @old_program now. Both are descriptors and stay the caller's.
+ * @old_program -1: replace whatever it runs.
+ * Returns 0; -EBUSY it does not run @old_program; -ENOLINK its device is gone (@error says nothing
+ * then); another -errno. */
 int sp_ebpf_hook_replace(const char *pin_dir, struct sp_ebpf_hook *hook, int old_program,
 			 int program, struct sp_plane_error *error);
 
-/* Change the name of its pin: new- to link-, or another interface name. */
+/* Change the name of the pin of @hook to @pin: from new- to link-, or to another interface name.
+ * Returns 0; -errno of rename(2). */
 int sp_ebpf_hook_rename(const char *pin_dir, struct sp_ebpf_hook *hook,
 			const struct sp_ebpf_pin *pin);
 
-/* Detach and unpin. */
+/* Detach the hook, remove its pin and close it. A device that is gone is no error. Returns 0;
+ * -errno, and then @hook is still open. */
 int sp_ebpf_hook_remove(const char *pin_dir, struct sp_ebpf_hook *hook);
 
 /* Where a tcx link of this hook goes. */
 enum bpf_attach_type sp_ebpf_hook_attach_type(enum sp_hook hook);
 
-/* native, generic, tcx, clsact */
+/* How the hook is attached, for status: "native", "generic" (both XDP), "tcx" or "clsact"; "" when
+ * an XDP hook's device is gone or cannot be asked. */
 const char *sp_ebpf_hook_mode(const struct sp_ebpf_hook *hook);
 
 #endif

@@ -18,9 +18,11 @@
 #define SP_EBPF_PIN_PATH_MAX 512
 #define SP_EBPF_PIN_NAME_MAX 96
 
-/* Make it and its parents, up to the mount point. -ENOTSUP: not on a bpffs; -ENAMETOOLONG. */
+/* Make the folder and its parents, up to the mount point of the bpffs. Returns 0, also when it is
+ * there; -ENOTSUP it is on no bpffs; -ENAMETOOLONG; another -errno of mkdir(2). */
 int sp_ebpf_pin_dir_make(const char *pin_dir, struct sp_plane_error *error);
-/* Remove it and every pin in it, whatever it is called. */
+/* Remove the folder and every pin in it, whatever the name of the pin. Returns 0; -ENOENT
+ * there is no such folder; another -errno. On an error a part may be left. */
 int sp_ebpf_pin_dir_remove(const char *pin_dir, struct sp_plane_error *error);
 
 struct sp_ebpf_pin {
@@ -29,31 +31,40 @@ struct sp_ebpf_pin {
 	char interface[IFNAMSIZ];
 };
 
+/* Write the name of a pin, `link-HOOK-INTERFACE` or `new-HOOK-INTERFACE`, to @name. A dot and a
+ * percent sign of the interface are written as %2e and %25. */
 void sp_ebpf_pin_name(const struct sp_ebpf_pin *pin, char name[SP_EBPF_PIN_NAME_MAX]);
-/* -EINVAL: not the name of a hook's pin. */
+/* Read such a name. Returns 0; -EINVAL it is not the name of a hook's pin. */
 int sp_ebpf_pin_parse(const char *name, struct sp_ebpf_pin *ret_pin);
+/* Write @pin_dir/NAME, with the name of @pin, to @path. A @pin_dir that sp_ebpf_pin_dir_make took
+ * is short enough. */
 void sp_ebpf_pin_path(const char *pin_dir, const struct sp_ebpf_pin *pin,
 		      char path[SP_EBPF_PIN_PATH_MAX]);
 
-/* Pin the programs of a revision (again: what is there already is replaced). */
+/* Pin the programs of a revision. A pin that is there already is replaced. Returns 0; -errno. */
 int sp_ebpf_revision_pin(const struct sp_ebpf_staged *staged, struct sp_plane_error *error);
-/* Remove a revision's pins. */
+/* Remove the pins of a revision and their folder. Errors are ignored. */
 void sp_ebpf_revision_unpin(const char *pin_dir, uint64_t revision);
-/* Its programs by enum sp_hook, -1 where none is pinned. -ENOENT: there is no such revision. */
+/* Open the pinned programs of a revision. @ret_programs has a descriptor by enum sp_hook, the
+ * caller's to close; -1 where none is pinned. Returns 0; -ENOENT there is no such revision; another
+ * -errno of stat(2). */
 int sp_ebpf_revision_open(const char *pin_dir, uint64_t revision,
 			  int ret_programs[SP_HOOK_PROGRAM_COUNT]);
-/* Revisions with pins, in no order; malloc'ed. */
+/* List the revisions that have pins, in no order. *@ret_revisions is malloc'ed. Returns 0; -ENOENT
+ * there is no such folder; -ENOMEM; another -errno. */
 int sp_ebpf_revision_list(const char *pin_dir, uint64_t **ret_revisions, size_t *ret_count);
 
-/* The revision a program belongs to, among those pinned; 0: none of them. */
+/* Which of the pinned revisions has the program with the id @prog_id at @hook; 0: none, or the pins
+ * cannot be read. */
 uint64_t sp_ebpf_revision_of(const char *pin_dir, enum sp_hook hook, uint32_t prog_id);
 
-/* What `running` names; 0: nothing. */
+/* The revision that the link `running` names; 0: there is no such link. */
 uint64_t sp_ebpf_running_read(const char *pin_dir);
-/* Change it in one step; 0 removes it. */
+/* Let `running` name @revision, in one step; 0 removes the link. Returns 0; -errno. */
 int sp_ebpf_running_write(const char *pin_dir, uint64_t revision);
 
-/* The pins of hooks, in no order; malloc'ed. */
+/* List the pins of hooks, in no order. *@ret_pins is malloc'ed. Returns 0; -ENOENT there is no such
+ * folder; -ENOMEM; another -errno. */
 int sp_ebpf_pin_list(const char *pin_dir, struct sp_ebpf_pin **ret_pins, size_t *ret_count);
 
 #endif

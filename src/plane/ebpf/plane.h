@@ -12,7 +12,8 @@
  *	repair.c     hooks that are not as the last switch left them
  *	unload.c     looking at hooks, taking all away
  *	lock.c       the second lock                         judge.c   frames without wires
- *	janitor.c    the timer that reclaims flows            ops.c     what plane/plane.h asks of a plane
+ *	janitor.c    the timer that reclaims flows
+ *	ops.c        what plane/plane.h asks of a plane
  */
 #ifndef SALLYPORT_PLANE_EBPF_PLANE_H
 #define SALLYPORT_PLANE_EBPF_PLANE_H
@@ -38,10 +39,11 @@ struct sp_ebpf_map {
 	uint32_t key_size, value_size, max_entries;
 };
 
-/* One step of a walk over a hash map: @visit is called for up to 4096 elements and ends it by a
- * negative value. Returns 1: there may be more; 0: the end; -ENOMEM; -errno of the map or of
- * @visit. */
+/* Gets one element of a hash map, as a copy that is borrowed. Returns 0 to go on; -errno to end. */
 typedef int (*sp_ebpf_walk_visit)(void *arg, const void *key, const void *value);
+/* One step of a walk over a hash map: call @visit for up to 4096 elements. @walk is zeroed before
+ * the first step. If @visit fails, the rest of the step is not visited.
+ * Returns 1: there may be more; 0: the end; -ENOMEM; -errno of the map or of @visit. */
 int sp_ebpf_walk(const struct sp_ebpf_map *map, struct sp_plane_walk *walk,
 		 sp_ebpf_walk_visit visit, void *arg);
 
@@ -119,7 +121,9 @@ struct sp_ebpf_staged {
 SP_DEFINE_CLEANUP(struct sp_ebpf *, sp_ebpf_close);
 SP_DEFINE_CLEANUP(struct sp_ebpf_staged *, sp_ebpf_staged_free);
 SP_DEFINE_CLEANUP(struct bpf_object *, bpf_object__close);
-void sp_ebpf_staged_close(struct sp_ebpf_staged *staged); /* for real, scratch or not */
+/* Close the tables and programs of @staged and free it, also when it is of a scratch plane. NULL is
+ * allowed. */
+void sp_ebpf_staged_close(struct sp_ebpf_staged *staged);
 SP_DEFINE_CLEANUP(struct sp_ebpf_staged *, sp_ebpf_staged_close);
 
 static inline void sp_ebpf_step(const struct sp_ebpf *plane, enum sp_ebpf_step step)
@@ -136,7 +140,9 @@ static inline void sp_ebpf_step(const struct sp_ebpf *plane, enum sp_ebpf_step s
 int sp_ebpf_fail(struct sp_plane_error *error, int r, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Around a public function: @error says nothing at first, and something when @r is a failure. */
+/* Every public function that has an @error begins with _begin, which empties the text, and ends
+ * with _end, which puts words there if @r is a failure and no words are there yet. NULL is
+ * allowed. */
 static inline void sp_ebpf_begin(struct sp_plane_error *error)
 {
 	if (error)
@@ -161,80 +167,120 @@ int sp_ebpf_image_mover(const void **ret_bytes, size_t *ret_len);
 
 /* ---- object.c ---- */
 
-/* Open without loading. @name is for error texts. */
+/* Open an object without loading it. @bytes outlive the call only. @name is for error texts.
+ * *@ret_object is the caller's: bpf_object__close. Returns 0; -errno of libbpf. */
 int sp_ebpf_object_open(const void *bytes, size_t len, const char *name,
 			struct bpf_object **ret_object, struct sp_plane_error *error);
-/* Set one load-time setting (maps.h). -ENOENT: the object has none of that name; -EMSGSIZE another
- * size. */
+/* Set one load-time setting (maps.h) of an object that is not loaded. Returns 0; -ENOENT the object
+ * has no setting of that name; -EMSGSIZE the setting has another size. */
 int sp_ebpf_object_set(struct bpf_object *object, const char *name, const void *value, size_t size);
-/* -1: not one of the tables. */
+/* The enum sp_ebpf_table of the map called @map_name; -1: it is not one of the tables. */
 int sp_ebpf_table_of(const char *map_name);
-/* Each loaded object has its own (maps.h): neither shared nor pinned. */
+/* Whether every loaded object has a map of its own under this name (maps.h), neither shared nor
+ * pinned. */
 bool sp_ebpf_map_is_private(const struct bpf_map *map);
-/* Load; @name is for error texts, which end with the verifier's last words. */
+/* Load the object. @name is for error texts, which end with the verifier's last words. Returns 0;
+ * -errno of the kernel. */
 int sp_ebpf_object_load(struct bpf_object *object, const char *name, struct sp_plane_error *error);
-/* Give it the plane's state maps and, when @staged is not NULL, that revision's tables. */
+/* Let the object use the state maps of @plane and, when @staged is not NULL, the tables of that
+ * revision; without @staged no tables are made. Returns 0; -ENOENT the plane lacks a map that the
+ * object needs; another -errno of libbpf. */
 int sp_ebpf_object_reuse(struct bpf_object *object, const struct sp_ebpf *plane,
 			 const struct sp_ebpf_staged *staged, struct sp_plane_error *error);
 
 /* ---- state.c ---- */
 
+/* Make or adopt the state maps of @plane, pin those that are new, and map sessions and tallies. If
+ * an older build's maps are pinned, it opens these too (plane->former). On an error the caller runs
+ * sp_ebpf_state_close.
+ * Returns 0; -EUCLEAN a pin is no map, or a map of another shape that cannot move; -E2BIG more maps
+ * than SP_EBPF_MAPS_MAX; -ENOMEM; another -errno of the kernel. */
 int sp_ebpf_state_open(struct sp_ebpf *plane, struct sp_plane_error *error);
+/* Unmap and close the state maps and those of a former build. Pins stay. Allowed after a
+ * sp_ebpf_state_open that failed half-way. */
 void sp_ebpf_state_close(struct sp_ebpf *plane);
-/* Pin what is not pinned any more. *@is_changed: set when there was such a map. */
+/* Pin each state map that is no longer pinned. *@is_changed is set to true when there was one, else
+ * left as it is. Returns 0; -errno of the pin. */
 int sp_ebpf_state_pin(struct sp_ebpf *plane, bool *is_changed);
-/* Map an array of sessions, as long as its map says. Returns 0; -errno. */
+/* Map the memory of an array of sessions. The caller unmaps it. Returns 0; -errno of mmap(2). */
 int sp_ebpf_sessions_map(const struct sp_ebpf_map *map, struct sp_ebpf_sessions *ret_sessions);
+/* The state map called @name, such as "sp_flow"; it belongs to @plane. NULL: it has none. */
 const struct sp_ebpf_map *sp_ebpf_map_find(const struct sp_ebpf *plane, const char *name);
 
 /* ---- former.c: docs/adr/0013-room-in-pinned-maps.md ---- */
 
-/* Complete a move that was committed, undo one that was not. Returns 0; -errno. */
+/* After a crash: complete a move that was committed, undo a move that was not. Returns 0, also when
+ * there was no move; -errno of a pin. */
 int sp_ebpf_former_settle(const struct sp_ebpf *plane, struct sp_plane_error *error);
-/* Is the map of this name one of those that are made anew together? */
+/* Whether the map of this name is one of those that are made anew together. */
 bool sp_ebpf_former_has(const char *name);
-/* Can what is pinned as @info move into @map? */
+/* Whether the contents of the pinned map that @info describes can move into @map. */
 bool sp_ebpf_former_fits(const struct bpf_map *map, const struct bpf_map_info *info);
-/* Take hold of the pinned map @map replaces; @fd becomes the plane's. */
+/* Keep the pinned map @name, which a new map replaces. @info describes it. @fd becomes the plane's.
+ * sp_ebpf_former_has(@name) is true. */
 void sp_ebpf_former_take(struct sp_ebpf *plane, const struct bpf_map_info *info, const char *name,
 			 int fd);
-/* Copy sessions and identities; from here on every change reaches both builds' maps. */
+/* Copy sessions and identities; from here on every change reaches the maps of both builds.
+ * Returns 0; -EUCLEAN only some of a former build's maps are there; -errno. */
 int sp_ebpf_former_open(struct sp_ebpf *plane, struct sp_plane_error *error);
+/* Unmap and close the former build's maps. Does nothing when there is no former build. */
 void sp_ebpf_former_close(struct sp_ebpf *plane);
-/* Around a switch: pin the new maps beside the former and copy the flows; undo that; or, once this
- * build's programs run, copy what came since, put the new pins in place of the former and let those
- * go. Each does nothing when there is no former build. */
+/* Around a switch. Each does nothing when there is no former build.
+ * _stage pins the new maps beside the former ones and copies the flows. _unstage removes those pins
+ * again. _leave, once this build's programs run, copies the flows that came since, puts the new
+ * pins in place of the former ones and closes the former maps.
+ * _stage and _leave return 0; -ENOMEM; another -errno of a map or a pin. */
 int sp_ebpf_former_stage(struct sp_ebpf *plane, struct sp_plane_error *error);
 void sp_ebpf_former_unstage(struct sp_ebpf *plane);
 int sp_ebpf_former_leave(struct sp_ebpf *plane, struct sp_plane_error *error);
 
 /* ---- janitor.c ---- */
 
-/* Arm it, again if it is: the newer program goes on. */
+/* Arm the timer that reclaims expired flows. If it is armed already, this build's program goes
+ * on in place of the former. Returns 0; -EIO no random number, or the program fails; another -errno
+ * of the kernel. */
 int sp_ebpf_janitor_arm(struct sp_ebpf *plane, struct sp_plane_error *error);
 
 /* ---- load.c ---- */
 
 struct sp_ebpf_arrays;
 
+/* A handle for @revision of @plane, without tables and programs (all descriptors -1). The caller's:
+ * sp_ebpf_staged_close. NULL: no memory. */
 struct sp_ebpf_staged *sp_ebpf_staged_alloc(struct sp_ebpf *plane, uint64_t revision);
+/* Make the empty tables of @staged. Its svcset_stride, profile_capacity and pair_capacity are set.
+ * @src_max, @dst_max  entries the tables src and dst have room for, at least 1.
+ * Returns 0; -ENOMEM; another -errno of the kernel. On an error the tables made so far stay with
+ * @staged. */
 int sp_ebpf_tables_create(struct sp_ebpf_staged *staged, uint32_t src_max, uint32_t dst_max,
 			  struct sp_plane_error *error);
+/* Write all of @arrays to the tables of @staged, of which src, dst and pair are empty. Nothing of
+ * @arrays is kept. Returns 0; -ENOSPC more rows than a table has room for; -ENOMEM; another -errno
+ * of a map. */
 int sp_ebpf_tables_fill(struct sp_ebpf_staged *staged, const struct sp_ebpf_arrays *arrays,
 			struct sp_plane_error *error);
-/* Load the programs that are not yet, @programs_max at most. Returns 1 there are more; 0;
- * -errno. */
+/* Load the programs that @staged does not have yet, @programs_max at most. @dhcp NULL: no interface
+ * is a DHCP client. Returns 1 there are more; 0 @staged has all; -errno. */
 int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
 			  unsigned programs_max, struct sp_plane_error *error);
-/* Map @size bytes of an array map. NULL with errno. */
+/* Map @size bytes of an array map, shared with the kernel. NULL: it failed, and errno says why. */
 void *sp_ebpf_mmap(int fd, size_t size, bool is_writable);
 /* The id of a program, 0 if @fd is none. */
 uint32_t sp_ebpf_program_id(int fd);
 
 /* ---- scratch.c ---- */
 
+/* Take a closed scratch plane of the sizes in @options, which are filled in, out of those that
+ * wait. *@ret_plane is the caller's: sp_ebpf_close. Returns 0; -ENOENT none waits: make one. */
 int sp_ebpf_scratch_open(const struct sp_ebpf_options *options, struct sp_ebpf **ret_plane);
-bool sp_ebpf_scratch_keep(struct sp_ebpf *plane); /* false: not kept, close it */
+/* Empty the state maps of @plane and keep it for sp_ebpf_scratch_open. True: @plane is no longer
+ * the caller's. False: it is not kept (a map could not be emptied, or four planes wait already):
+ * the caller frees it. */
+bool sp_ebpf_scratch_keep(struct sp_ebpf *plane);
+/* sp_ebpf_stage for a scratch plane: uses loaded programs again where their sizes and settings fit,
+ * with other tables. *@ret_staged is the caller's: sp_ebpf_staged_free.
+ * Returns 0; -EINVAL the tables contradict themselves; -ENOSPC no room; -ENOMEM; another -errno of
+ * the kernel. */
 int sp_ebpf_scratch_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
 			  struct sp_ebpf_staged **ret_staged, struct sp_plane_error *error);
 
@@ -243,21 +289,26 @@ int sp_ebpf_scratch_stage(struct sp_ebpf *plane, const struct sp_tables *tables,
 /* Hooks in the order they are attached in. */
 extern const enum sp_hook sp_ebpf_attach_order[];
 extern const unsigned int sp_ebpf_attach_count;
+/* Whether an interface of this zone gets @hook. A bare edge (is_bare) gets no edge-in. */
 bool sp_ebpf_has_hook(const struct sp_plane_interface *interface, enum sp_hook hook);
 
 /* ---- settle.c, lock.c ---- */
 
-/* Adopt what runs; undo or complete what a killed switch left. */
+/* Adopt the revision that runs; undo or complete what a killed switch left. Returns 0; -EUCLEAN the
+ * running revision's programs are not all pinned; another -errno. */
 int sp_ebpf_settle(struct sp_ebpf *plane, struct sp_plane_error *error);
-/* Remove the pins of every revision but the running one. */
+/* Remove the pins of every revision but the running one. Returns 0; -errno the folder of pins
+ * cannot be read. */
 int sp_ebpf_unpin_others(struct sp_ebpf *plane, struct sp_plane_error *error);
 /* Remove the second lock. */
 int sp_ebpf_unlock(struct sp_plane_error *error);
 
 /* ---- seen.c ---- */
 
+/* Unmap the ring of events and free it. Events that were not taken stay in the kernel's ring. NULL
+ * is allowed. */
 void sp_ebpf_ring_close(struct sp_ebpf_ring *ring);
-/* Forget what nobody took. */
+/* Drop every event that was not taken. Returns 0; -ENOMEM or -errno: the ring cannot be mapped. */
 int sp_ebpf_ring_drain(struct sp_ebpf *plane);
 
 #endif

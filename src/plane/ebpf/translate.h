@@ -17,11 +17,12 @@ struct sp_ebpf_room {
 	uint32_t pairs;
 };
 
-/* Exactly sized, with headroom for the rows of later sign-ins: as much again, and some. Never
- * beyond the bounds of tables/tables.h. */
+/* The room that @tables need or expect, and as much again plus some spare for the rows of later
+ * sign-ins. Never beyond the bounds of tables/tables.h. */
 struct sp_ebpf_room sp_ebpf_room_exact(const struct sp_tables *tables);
 
-/* Of one of few sizes, so that loaded programs can be used again with other tables of the size. */
+/* The same room rounded up to one of a few sizes, so that loaded programs can be used again with
+ * other tables of that size. */
 struct sp_ebpf_room sp_ebpf_room_rounded(const struct sp_tables *tables);
 
 /* Keys and values apart, as map batches want them. */
@@ -47,6 +48,7 @@ struct sp_ebpf_arrays {
  * -ENOMEM. */
 int sp_ebpf_translate(const struct sp_tables *tables, const struct sp_ebpf_room *room,
 		      size_t pair_first, uint32_t profile_first, struct sp_ebpf_arrays *ret_arrays);
+/* Free what @arrays holds; empty afterwards. ->svc is borrowed and stays. */
 void sp_ebpf_arrays_done(struct sp_ebpf_arrays *arrays);
 
 #endif
