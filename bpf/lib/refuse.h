@@ -95,9 +95,19 @@ SP_INLINE int sp_refuse_is_due(const struct __sk_buff *skb, const struct sp_work
 	       sp_refuse_address(&path->destination, path->is_v6);
 }
 
+/* A session whose time is up goes on once its person signs in again: its connections are told to
+ * wait, not reset. One that was revoked is over, and so are they. */
+SP_INLINE int sp_refuse_resets(const struct sp_work *work)
+{
+	return work->packet.path.proto == SP_PROTO_TCP && work->reason != SP_REASON_EXPIRED &&
+	       work->reason != SP_REASON_NO_IDENTITY;
+}
+
 SP_INLINE int sp_refuse_is_within_rate(const struct sp_work *work)
 {
-	__u32 slot = sp_key_sum(&work->packet.path.source, 2) % SP_REFUSAL_SLOTS;
+	/* Resets have a share of their own: a flood of datagrams leaves room to end connections. */
+	__u32 slot = (sp_key_sum(&work->packet.path.source, 2) + (__u32)sp_refuse_resets(work)) %
+		     SP_REFUSAL_SLOTS;
 	struct sp_refusal_window *sample = bpf_map_lookup_elem(&sp_refusal, &slot);
 
 	if (!sample)
@@ -299,14 +309,6 @@ SP_INLINE int sp_refuse_swap_stations(struct __sk_buff *skb, __u32 link_len)
 	__builtin_memcpy(ether.source, ether.destination, sizeof(sender));
 	__builtin_memcpy(ether.destination, sender, sizeof(sender));
 	return (int)bpf_skb_store_bytes(skb, 0, &ether, sizeof(ether), 0);
-}
-
-/* A session whose time is up goes on once its person signs in again: its connections are told to
- * wait, not reset. One that was revoked is over, and so are they. */
-SP_INLINE int sp_refuse_resets(const struct sp_work *work)
-{
-	return work->packet.path.proto == SP_PROTO_TCP && work->reason != SP_REASON_EXPIRED &&
-	       work->reason != SP_REASON_NO_IDENTITY;
 }
 
 /* The denied packet's end: turned into its refusal, or dropped. */

@@ -238,6 +238,8 @@ static void a_sender_is_told_twenty_times_a_second(void **state)
 	}
 	assert_int_equal(told, 20);
 	judge_refused("100.64.0.8:1000 > 10.30.9.4:22 tcp", &answer);
+	/* resets and messages have a share each: a flood of datagrams does not keep a connection from ending */
+	judge_refused("100.64.0.7:1000 > 10.30.9.4:99 udp", &answer);
 	lab.now_ns += SECOND;
 	judge_refused(denied, &answer);
 }

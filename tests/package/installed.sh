@@ -120,7 +120,7 @@ live=/etc/letsencrypt/live/gate
 (umask 077 && mkdir -p $live && certify 90)
 sed -i "s#^portal:#&\n  tls: { cert: $live/fullchain.pem, key: $live/privkey.pem }#" $machine
 file_is_shown() { same "$(shown)" "$(openssl x509 -in $live/fullchain.pem -outform DER | sha256sum | cut -d' ' -f1)"; }
-expect "the portal takes a certificate of root's" eval 'systemctl reload sallyportd && systemctl restart sallyport-portal && wait_for file_is_shown'
+expect "the portal takes a certificate of root's" eval 'wait_for systemctl reload sallyportd && systemctl restart sallyport-portal && wait_for file_is_shown'
 (umask 077 && certify 91)
 expect "after a renewal, the hook that operations.md shows" bash -c "$(sed -n '/^#!\/bin\/sh/,/^```/p' "$(dirname "$0")/../../docs/operations.md" | grep -v '^```')"
 expect "has the portal show the new one" wait_for file_is_shown
