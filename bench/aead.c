@@ -16,7 +16,7 @@
 #include <time.h>
 
 #include "base/array.h"
-#include "crypto/aead.h"
+#include "crypto/aead/aead.h"
 
 #define OWN "ifma"
 #define BACKENDS_MAX 8

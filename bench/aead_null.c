@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* In the place of src/crypto/aead.c: a cipher that copies. Data is neither encrypted nor authenticated;
- * what is left is what everything around the cipher costs, the ceiling of any better one. Handshakes are
- * what they are.
+/* In the place of src/crypto/aead/aead.c: a cipher that copies. Data is neither encrypted nor
+ * authenticated; what is left is what everything around the cipher costs, the ceiling of any better
+ * one. Handshakes are what they are.
  *
  * It is linked into sallyport-vpnd-null alone, which benchmarks run; the engine itself holds no such
  * thing to be selected. Even there it does not start unless $SALLYPORT_BENCH_NULL_CIPHER is 1.
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crypto/aead.h"
+#include "crypto/aead/aead.h"
 
 #define VARIABLE "SALLYPORT_BENCH_NULL_CIPHER"
 

@@ -16,9 +16,9 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
-#include "crypto/aead.h"
+#include "crypto/aead/aead.h"
 #include "crypto/blake2s.h"
-#include "crypto/x25519.h"
+#include "crypto/x25519/x25519.h"
 #include "result.h"
 #include "wg/engine.h"
 

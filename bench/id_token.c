@@ -16,8 +16,8 @@
 
 #include "base/array.h"
 #include "base/err.h"
-#include "identity/id_token.h"
 #include "identity/provider.h"
+#include "identity/tokens/id_token.h"
 #include "minter.h"
 #include "result.h"
 

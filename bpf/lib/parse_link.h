@@ -124,7 +124,7 @@ SP_INLINE __u32 sp_link_ask(struct __sk_buff *skb)
 }
 
 /* The tunnel need not be asked: sallyportd puts its programs on a link of bare IP only
- * (src/daemon/host.c). */
+ * (src/daemon/host/host.c). */
 SP_INLINE __u32 sp_link_len(struct __sk_buff *skb)
 {
 	if (SP_THIS_HOOK == SP_HOOK_VPN_IN || SP_THIS_HOOK == SP_HOOK_VPN_OUT)

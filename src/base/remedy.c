@@ -86,8 +86,8 @@ static const struct {
 	{ ENOTTY, "name a terminal, or do without one" },
 };
 
-/* What is said of a connection (io/fetch.h): how a part of the message begins behind which nothing
- * else is said. */
+/* What is said of a connection (io/fetch/fetch.h): how a part of the message begins behind which
+ * nothing else is said. */
 static const struct {
 	const char *words, *remedy;
 } sayings[] = {

@@ -13,8 +13,8 @@
 #include "base/array.h"
 #include "base/str.h"
 #include "cli/complete.h"
-#include "io/process.h"
-#include "io/rights.h"
+#include "io/process/process.h"
+#include "io/process/rights.h"
 #include "yaml/suggest.h"
 
 #define OPTIONS_MAX 24

@@ -8,7 +8,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "config/machine_portal.h"
-#include "policy/gateway.h"
+#include "policy/checks/gateway.h"
 #include "yaml/load.h"
 #include "yaml/value.h"
 

@@ -9,7 +9,7 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "net/addr.h"
-#include "policy/ranges.h"
+#include "policy/addresses/ranges.h"
 #include "yaml/diagnostics.h"
 #include "yaml/document.h"
 #include "yaml/schema.h"

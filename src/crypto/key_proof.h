@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "crypto/x25519.h"
+#include "crypto/x25519/x25519.h"
 
 #define SP_KEY_PROOF_LEN 32
 

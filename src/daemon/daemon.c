@@ -14,14 +14,14 @@
 
 #include "base/err.h"
 #include "base/str.h"
-#include "daemon/detach.h"
-#include "daemon/reload.h"
+#include "daemon/apply/detach.h"
+#include "daemon/apply/reload.h"
 #include "daemon/rights.h"
-#include "io/files.h"
-#include "io/namespace.h"
-#include "io/notify.h"
-#include "io/process.h"
-#include "io/rights.h"
+#include "io/files/files.h"
+#include "io/process/namespace.h"
+#include "io/process/notify.h"
+#include "io/process/process.h"
+#include "io/process/rights.h"
 
 #define RETRY_TICKS 30 /* a revision that failed */
 #define FORGET_TICKS 3600

@@ -4,7 +4,7 @@
 
 #include "base/err.h"
 #include "daemon/daemon.h"
-#include "daemon/key_proof.h"
+#include "daemon/engine/key_proof.h"
 
 static void record(void *arg, enum sp_audit_event event, const struct sp_live *live,
 		   const char *why, const char *by, const struct sp_addr *from)

@@ -6,7 +6,7 @@
 #include <sys/ioctl.h>
 
 #include "base/array.h"
-#include "io/rights.h"
+#include "io/process/rights.h"
 
 /* It stays root: the database, the keys and the log are root's. But root without capabilities is a
  * user like any other. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One sign-in at a provider, or one asking again, whatever the provider speaks. Without any I/O: it
- * says what to fetch next and takes what came; the caller carries it out (io/fetch.h). Which flows
- * there are is each protocol's to say (oidc.h); a local user has none: a password is compared. */
+ * says what to fetch next and takes what came; the caller carries it out (io/fetch/fetch.h). Which
+ * flows there are is each protocol's to say (oidc.h); a local user has none: a password is
+ * compared. */
 #ifndef SALLYPORT_IDENTITY_IDP_FLOW_H
 #define SALLYPORT_IDENTITY_IDP_FLOW_H
 

@@ -7,8 +7,8 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "identity/id_token.h"
-#include "identity/password.h"
+#include "identity/accounts/password.h"
+#include "identity/tokens/id_token.h"
 #include "yaml/load.h"
 #include "yaml/value.h"
 

@@ -12,8 +12,8 @@
 
 #include "base/cleanup.h"
 #include "net/addr.h"
-#include "policy/ranges.h"
-#include "policy/named_service.h"
+#include "policy/addresses/ranges.h"
+#include "policy/services/named_service.h"
 #include "yaml/suggest.h"
 
 #define ICMP_ECHO 8

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "identity/provider.h"
-#include "io/files.h"
+#include "io/files/files.h"
 #include "judge/fit.h"
 #include "yaml/diagnostics.h"
 #include "yaml/suggest.h"

@@ -9,8 +9,8 @@
 #include "base/array.h"
 #include "base/bytes.h"
 #include "base/cleanup.h"
-#include "policy/loader.h"
-#include "policy/special.h"
+#include "policy/addresses/special.h"
+#include "policy/checks/loader.h"
 #include "yaml/load.h"
 
 SP_DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Policy text -> checked policy or diagnostics. No I/O: the caller hands over the files' bytes
- * (src/io/files.h reads them). The language is DESIGN section 4; what is not built yet is
+ * (src/io/files/files.h reads them). The language is DESIGN section 4; what is not built yet is
  * refused by name with its place. Bounds: 10 MB in under a second, 64 MB of memory, depth 64. */
 #ifndef SALLYPORT_POLICY_LOAD_H
 #define SALLYPORT_POLICY_LOAD_H

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/units.h"
-#include "portal/assets.h"
-#include "portal/gate_reply.h"
-#include "portal/grants.h"
-#include "portal/token.h"
+#include "portal/admit/token.h"
+#include "portal/gate/gate_reply.h"
+#include "portal/signin/grants.h"
+#include "portal/web/assets.h"
 
 /* ---- answering ---- */
 

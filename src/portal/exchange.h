@@ -8,12 +8,12 @@
 #include <jansson.h>
 
 #include "identity/provider.h"
-#include "portal/admit.h"
+#include "portal/admit/admit.h"
+#include "portal/base/person.h"
 #include "portal/outside.h"
-#include "portal/person.h"
 #include "portal/portal.h"
-#include "portal/request.h"
-#include "portal/response.h"
+#include "portal/web/request.h"
+#include "portal/web/response.h"
 
 struct sp_grant;
 

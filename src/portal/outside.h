@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "identity/http.h"
-#include "io/fetch.h"
-#include "portal/shares.h"
+#include "identity/http/http.h"
+#include "io/fetch/fetch.h"
+#include "portal/base/shares.h"
 
 /* One question to sallyportd (docs/control-socket.md). The asker's storage, in place until it is
  * done or dropped. */

@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "portal/grants.h"
-#include "portal/provider.h"
-#include "portal/refresher.h"
-#include "portal/report.h"
-#include "portal/signin.h"
+#include "portal/providers/provider.h"
+#include "portal/providers/refresher.h"
+#include "portal/providers/report.h"
+#include "portal/signin/grants.h"
+#include "portal/signin/signin.h"
 
 SP_DEFINE_CLEANUP(struct sp_portal *, sp_portal_free);
 

@@ -9,13 +9,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "identity/oidc.h"
-#include "identity/password.h"
+#include "identity/accounts/password.h"
+#include "identity/oidc/oidc.h"
 #include "net/addr.h"
+#include "portal/base/rates.h"
+#include "portal/base/seal.h"
 #include "portal/job.h"
 #include "portal/outside.h"
-#include "portal/rates.h"
-#include "portal/seal.h"
 
 struct sp_grants;
 struct sp_web_routes;

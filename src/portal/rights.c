@@ -7,7 +7,7 @@
 
 #include "base/array.h"
 #include "base/err.h"
-#include "io/rights.h"
+#include "io/process/rights.h"
 
 #define FILES_MAX 2048 /* connections, providers, and what there is besides */
 

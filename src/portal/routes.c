@@ -2,8 +2,8 @@
 #include "portal/routes.h"
 
 #include "base/array.h"
-#include "portal/assets.h"
 #include "portal/exchange.h"
+#include "portal/web/assets.h"
 
 static const struct sp_field no_fields[] = { { 0 } };
 static const struct sp_field device_fields[] = {

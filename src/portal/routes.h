@@ -4,7 +4,7 @@
 #ifndef SALLYPORT_PORTAL_ROUTES_H
 #define SALLYPORT_PORTAL_ROUTES_H
 
-#include "portal/route.h"
+#include "portal/web/route.h"
 
 extern const struct sp_web_routes sp_web_routes;
 

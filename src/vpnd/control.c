@@ -9,7 +9,7 @@
 
 #include "base/array.h"
 #include "base/err.h"
-#include "io/clock.h"
+#include "io/loop/clock.h"
 #include "vpnd/kept.h"
 #include "vpnd/log.h"
 

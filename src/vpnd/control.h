@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-#include "io/netlink.h"
-#include "vpnd/peers_load.h"
+#include "io/netlink/netlink.h"
+#include "vpnd/api/peers_load.h"
 #include "vpnd/vpnd.h"
 
 struct sp_vpnd_control {

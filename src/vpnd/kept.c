@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "io/notify.h"
+#include "io/process/notify.h"
 
 #define NAME_MAX_LEN 32
 

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "io/netlink.h"
-#include "io/notify.h"
+#include "io/netlink/netlink.h"
+#include "io/process/notify.h"
 #include "vpnd/log.h"
 
 /* linux/bpf.h of Debian 12 is older than tcx */

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "io/tun_queue.h"
-#include "vpnd/api_server.h"
+#include "io/packets/tun_queue.h"
+#include "vpnd/api/api_server.h"
 
 /* Wait until @name exists and no other process is attached, then attach. A process that is attached
  * and serves @socket_path is named in the log. Returns 0; -EPERM @name belongs to another user;

@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 
 #include "base/array.h"
-#include "io/rights.h"
+#include "io/process/rights.h"
 
 int sp_vpnd_drop_rights(const struct sp_user *user, bool keeps_net_admin)
 {

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "io/user.h"
+#include "io/process/user.h"
 
 /* Become @user (NULL: stay who we are) with no capability but CAP_NET_ADMIN if @keeps_net_admin
  * and, when staying, CAP_NET_BIND_SERVICE. Call before there are threads. Returns 0 or -errno. */

@@ -18,8 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "io/tun_queue.h"
-#include "io/udp.h"
+#include "io/packets/tun_queue.h"
+#include "io/packets/udp.h"
 #include "wg/engine.h"
 
 #define SP_VPND_QUEUES_MAX 16

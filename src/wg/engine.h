@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
-#include "crypto/aead.h"
+#include "crypto/aead/aead.h"
 #include "wg/peer.h"
 
 struct sp_wg_engine;

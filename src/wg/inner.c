@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 #include "net/addr.h"
-#include "wg/messages.h"
+#include "wg/noise/messages.h"
 
 #define V4_HEADER_LEN 20
 #define V6_HEADER_LEN 40

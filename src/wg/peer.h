@@ -12,11 +12,11 @@
 #include <stdint.h>
 #include <sallyport/abi/tables.h>
 
-#include "wg/allowed_ips.h"
-#include "wg/cookie.h"
-#include "wg/index_table.h"
-#include "wg/noise.h"
-#include "wg/replay.h"
+#include "wg/noise/cookie.h"
+#include "wg/noise/noise.h"
+#include "wg/tables/allowed_ips.h"
+#include "wg/tables/index_table.h"
+#include "wg/tables/replay.h"
 
 #define SP_WG_NEVER UINT64_MAX
 

@@ -4,7 +4,7 @@
 #define SALLYPORT_WG_STATE_H
 
 #include "wg/engine.h"
-#include "wg/ratelimit.h"
+#include "wg/tables/ratelimit.h"
 
 #define SP_WG_OUTBOX_MAX 4096
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/uapi.h"
-#include "io/uapi_stats.h"
-#include "vpnd/api.h"
+#include "io/uapi/uapi.h"
+#include "io/uapi/uapi_stats.h"
+#include "vpnd/api/api.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "base/text.h"
-#include "identity/claims.h"
+#include "identity/tokens/claims.h"
 #include "identity_key.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "identity/id_token.h"
-#include "identity/password.h"
-#include "identity/user_edit.h"
+#include "identity/accounts/password.h"
+#include "identity/accounts/user_edit.h"
+#include "identity/tokens/id_token.h"
 #include "yaml/value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -2,8 +2,8 @@
 /* Any bytes as a set of keys: no crash, no leak, and a set that is taken has keys of a bearable kind. */
 #include <errno.h>
 
-#include "identity/jwks.h"
-#include "identity/jws.h"
+#include "identity/tokens/jwks.h"
+#include "identity/tokens/jws.h"
 #include "identity_key.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -10,7 +10,7 @@
 #include <strings.h>
 
 #include "base/units.h"
-#include "identity/oidc.h"
+#include "identity/oidc/oidc.h"
 #include "identity_key.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

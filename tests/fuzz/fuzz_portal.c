@@ -10,17 +10,17 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "portal/cookie.h"
+#include "portal/admit/cookie.h"
+#include "portal/admit/state.h"
+#include "portal/admit/token.h"
 #include "portal/exchange.h"
-#include "portal/grants.h"
-#include "portal/headers.h"
 #include "portal/portal.h"
-#include "portal/provider.h"
-#include "portal/refresher.h"
-#include "portal/report.h"
+#include "portal/providers/provider.h"
+#include "portal/providers/refresher.h"
+#include "portal/providers/report.h"
 #include "portal/routes.h"
-#include "portal/state.h"
-#include "portal/token.h"
+#include "portal/server/headers.h"
+#include "portal/signin/grants.h"
 
 #define PARTS_MAX 24
 #define STEPS_MAX 64

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/peers_file.h"
-#include "io/uapi.h"
+#include "io/uapi/peers_file.h"
+#include "io/uapi/uapi.h"
 #include "net/addr.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -13,7 +13,7 @@
 
 #include "base/bytes.h"
 #include "wg/engine.h"
-#include "wg/noise.h"
+#include "wg/noise/noise.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/wg_netlink_message.h"
+#include "io/wireguard/wg_netlink_message.h"
 #include "net/addr.h"
 
 #define FAMILY 0x1e

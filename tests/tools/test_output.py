@@ -10,8 +10,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 
 # Where stdout and stderr are written, and what escapes there (base/text.h).
 PRINTERS = {
-    'src/cli/output.c': ['sp_text_put', 'sp_text_put_json'],
-    'src/io/log.c': ['sp_text_show'],
+    'src/cli/screen/output.c': ['sp_text_put', 'sp_text_put_json'],
+    'src/io/log/log.c': ['sp_text_show'],
     'src/vpnd/log.c': ['sp_text_show'],
 }
 # Fixed texts: how a program is called, its version.
@@ -80,7 +80,7 @@ class Output(unittest.TestCase):
         for path, text in sources():
             for match in WRITES_A_TERMINAL.finditer(text):
                 self.assertEqual((path, text[match.start():].split(')')[0]),
-                                 ('src/cli/terminal.c', 'write(STDERR_FILENO, text, sizeof(text'))
+                                 ('src/cli/screen/terminal.c', 'write(STDERR_FILENO, text, sizeof(text'))
 
 
 if __name__ == '__main__':

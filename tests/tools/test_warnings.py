@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every warning sallyportd can raise has a remedy in src/daemon/warnings.h and stands in docs/control-socket.md."""
+"""Every warning sallyportd can raise has a remedy in src/daemon/base/warnings.h and stands in docs/control-socket.md."""
 import glob
 import os
 import re
@@ -26,8 +26,8 @@ def listed(text, name):
 
 class Warnings(unittest.TestCase):
     def setUp(self):
-        self.remedies = listed(read('src/daemon/warnings.h'), 'SP_WARNINGS')
-        codes = set(listed(read('src/daemon/drift.h'), 'SP_DRIFTS'))
+        self.remedies = listed(read('src/daemon/base/warnings.h'), 'SP_WARNINGS')
+        codes = set(listed(read('src/daemon/health/drift.h'), 'SP_DRIFTS'))
         for path in glob.glob(os.path.join(TOP, 'src/daemon/*.c')):
             codes |= set(raised(read(path)))
         self.codes = sorted(codes)

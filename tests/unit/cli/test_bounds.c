@@ -11,9 +11,9 @@
 #include <jansson.h>
 
 #include "base/bounds.h"
-#include "cli/tunnel_file.h"
+#include "cli/tunnel/tunnel_file.h"
 #include "net/addr.h"
-#include "portal/gate.h"
+#include "portal/gate/gate.h"
 
 /* The longest prefix there is, as text. */
 static void longest(char text[SP_PREFIX_TEXT_MAX])

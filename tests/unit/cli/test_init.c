@@ -14,7 +14,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "cli/init_plan.h"
+#include "cli/init/init_plan.h"
 #include "config/machine.h"
 #include "policy/load.h"
 

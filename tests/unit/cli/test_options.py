@@ -62,8 +62,8 @@ def capture():
 
 
 def fields_of_ops():
-    """Op -> the fields an administrator may give it, as src/daemon/ops.c has them."""
-    with open(os.path.join(TOP, 'src/daemon/ops.c'), encoding='utf-8') as file:
+    """Op -> the fields an administrator may give it, as src/daemon/ops/ops.c has them."""
+    with open(os.path.join(TOP, 'src/daemon/ops/ops.c'), encoding='utf-8') as file:
         text = file.read()
     lists = {name: re.findall(r'"([a-z_*]+)"', words)
              for name, words in re.findall(r'const char \*const (\w+)\[\] = \{([^}]*)\}', text)}

@@ -14,8 +14,8 @@
 
 #include "base/array.h"
 #include "base/bytes.h"
-#include "crypto/aead.h"
-#include "crypto/aead_ifma.h"
+#include "crypto/aead/aead.h"
+#include "crypto/aead/aead_ifma.h"
 
 #define TEXT_MAX 2048
 

@@ -16,7 +16,7 @@
 
 #include "base/array.h"
 #include "base/bytes.h"
-#include "crypto/aead.h"
+#include "crypto/aead/aead.h"
 
 #define LEN_MAX 65535
 #define MESSAGES 64 /* in a batch */

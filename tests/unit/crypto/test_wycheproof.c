@@ -13,8 +13,8 @@
 #include <sodium.h>
 
 #include "base/bytes.h"
-#include "crypto/aead.h"
-#include "crypto/x25519.h"
+#include "crypto/aead/aead.h"
+#include "crypto/x25519/x25519.h"
 
 #define TEXT_MAX 600
 #define FIELDS_MAX 6

@@ -11,7 +11,7 @@
 #include <sodium.h>
 
 #include "base/array.h"
-#include "crypto/x25519.h"
+#include "crypto/x25519/x25519.h"
 
 static void from_hex(uint8_t key[SP_X25519_LEN], const char *text)
 {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/address.h"
+#include "daemon/host/address.h"
 #include "net/addr.h"
 
 static struct sp_prefix prefix(const char *text)

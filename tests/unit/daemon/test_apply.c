@@ -17,7 +17,7 @@
 #include "../../support/fake_plane.h"
 #include "../../support/folder.h"
 #include "config/machine.h"
-#include "daemon/apply.h"
+#include "daemon/apply/apply.h"
 #include "policy/load.h"
 
 #define POLICY "sallyport: 1\nrules:\n  - { name: web, allow: { from: 10.20.0.0/16, to: 10.30.0.1, services: [tcp/443] } }\n"

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/bucket.h"
+#include "daemon/record/bucket.h"
 
 #define PERIOD 1000u
 #define BURST 5u

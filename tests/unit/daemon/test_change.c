@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "config/machine.h"
-#include "daemon/change.h"
+#include "daemon/access/change.h"
 #include "net/addr.h"
 #include "plane/ebpf/ebpf.h"
 #include "policy/load.h"

@@ -17,8 +17,8 @@
 #include <cmocka.h>
 
 #include "../../support/folder.h"
-#include "daemon/control.h"
-#include "io/clock.h"
+#include "daemon/control/control.h"
+#include "io/loop/clock.h"
 
 struct fixture {
 	char dir[TEST_FOLDER_SIZE], path[96];

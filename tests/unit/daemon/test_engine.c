@@ -16,12 +16,12 @@
 #include "../../support/folder.h"
 #include "base/array.h"
 #include "config/machine.h"
-#include "daemon/engine.h"
-#include "daemon/people.h"
-#include "daemon/warnings.h"
-#include "io/clock.h"
-#include "io/files.h"
-#include "io/paths.h"
+#include "daemon/base/warnings.h"
+#include "daemon/engine/engine.h"
+#include "daemon/people/people.h"
+#include "io/files/files.h"
+#include "io/files/paths.h"
+#include "io/loop/clock.h"
 
 /* ---- the engine ---- */
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/host.h"
+#include "daemon/host/host.h"
 #include "net/addr.h"
 
 static const char MACHINE[] =

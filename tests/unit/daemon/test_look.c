@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "daemon/daemon.h"
-#include "daemon/look.h"
-#include "daemon/ops.h"
-#include "io/clock.h"
+#include "daemon/ops/look.h"
+#include "daemon/ops/ops.h"
+#include "io/loop/clock.h"
 #include "policy/load.h"
 
 static const char POLICY[] =

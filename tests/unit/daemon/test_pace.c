@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "base/array.h"
-#include "daemon/pace.h"
-#include "io/loop.h"
+#include "daemon/base/pace.h"
+#include "io/loop/loop.h"
 
 #define MINUTE_NS (60 * SP_SECOND_NS)
 

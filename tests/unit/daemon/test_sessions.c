@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "daemon/people.h"
-#include "daemon/warnings.h"
-#include "io/wg_key.h"
+#include "daemon/base/warnings.h"
+#include "daemon/people/people.h"
+#include "io/wireguard/wg_key.h"
 #include "net/addr.h"
 #include "policy/load.h"
 

@@ -16,7 +16,7 @@
 #include <sqlite3.h>
 
 #include "../../support/folder.h"
-#include "daemon/store.h"
+#include "daemon/store/store.h"
 #include "net/addr.h"
 
 struct fixture {

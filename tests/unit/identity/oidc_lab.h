@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "identity/oidc.h"
+#include "identity/oidc/oidc.h"
 #include "minter.h"
 
 #define LAB_ISSUER "https://op.example.test"

@@ -12,9 +12,9 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "identity/claims.h"
-#include "identity/id_token.h"
 #include "identity/provider.h"
+#include "identity/tokens/claims.h"
+#include "identity/tokens/id_token.h"
 #include "minter.h"
 
 #define NOW 1700000000

@@ -13,10 +13,10 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "identity/base64url.h"
-#include "identity/id_token.h"
-#include "identity/jwks.h"
-#include "identity/jws.h"
+#include "identity/tokens/base64url.h"
+#include "identity/tokens/id_token.h"
+#include "identity/tokens/jwks.h"
+#include "identity/tokens/jws.h"
 #include "minter.h"
 
 SP_DEFINE_CLEANUP(struct sp_jwks *, sp_jwks_free);

@@ -9,7 +9,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "identity/form.h"
+#include "identity/http/form.h"
 #include "oidc_lab.h"
 
 SP_DEFINE_CLEANUP(struct sp_oidc *, sp_oidc_free);

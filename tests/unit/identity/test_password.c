@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/array.h"
-#include "identity/password.h"
+#include "identity/accounts/password.h"
 
 #define SALT "7g5pQJ+PFchmspX8Yaxwjg"
 #define HASH "DDa7ci0w2UHv9kFUlwfd+2FUkS19XTdDZyICUF+APa4"

@@ -9,7 +9,7 @@
 
 #include "base/array.h"
 #include "base/units.h"
-#include "identity/password.h"
+#include "identity/accounts/password.h"
 
 #define S ((uint64_t)SP_NS_PER_S)
 

@@ -9,7 +9,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "identity/user_edit.h"
+#include "identity/accounts/user_edit.h"
 
 #define TAIL "$v=19$m=19456,t=2,p=1$7g5pQJ+PFchmspX8Yaxwjg$DDa7ci0w2UHv9kFUlwfd+2FUkS19XTdDZyICUF+APa4"
 #define OLD "$argon2id$v=19$m=4096,t=3,p=2$c29tZXNhbHQ$BUGq2DcKhbh3SEp6mBawuFIiDHLmRbIV9wjZ+1OPGQQ"

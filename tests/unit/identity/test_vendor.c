@@ -11,7 +11,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "identity/vendor.h"
+#include "identity/oidc/vendor.h"
 
 static void providers_are_told_by_their_addresses(void **state)
 {

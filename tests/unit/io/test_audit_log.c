@@ -17,8 +17,8 @@
 
 #include "audit/time.h"
 #include "base/array.h"
-#include "io/audit_log.h"
-#include "io/files.h"
+#include "io/files/files.h"
+#include "io/log/audit_log.h"
 #include "scratch.h"
 
 struct opened {

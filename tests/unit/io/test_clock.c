@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "io/clock.h"
-#include "io/notify.h"
+#include "io/loop/clock.h"
+#include "io/process/notify.h"
 
 static void deadline_in_utc_becomes_the_same_instant_in_boot_time(void **state)
 {

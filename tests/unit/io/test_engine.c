@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "io/files.h"
-#include "io/tun.h"
-#include "io/uapi.h"
+#include "io/files/files.h"
+#include "io/packets/tun.h"
+#include "io/uapi/uapi.h"
 #include "net/addr.h"
 #include "scratch.h"
 

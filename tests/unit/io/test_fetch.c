@@ -11,8 +11,8 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/units.h"
-#include "io/clock.h"
-#include "io/fetch.h"
+#include "io/fetch/fetch.h"
+#include "io/loop/clock.h"
 #include "scratch.h"
 #include "tls_server.h"
 

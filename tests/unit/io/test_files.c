@@ -12,9 +12,9 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "io/files.h"
-#include "io/paths.h"
-#include "io/process.h"
+#include "io/files/files.h"
+#include "io/files/paths.h"
+#include "io/process/process.h"
 #include "scratch.h"
 
 static void assert_content(const char *path, const char *expected)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "io/job.h"
+#include "io/loop/job.h"
 
 struct place {
 	struct sp_loop *loop;

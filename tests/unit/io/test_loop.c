@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "io/loop.h"
+#include "io/loop/loop.h"
 
 /* Whoever is called first ends the loop. */
 struct round {

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "io/namespace.h"
+#include "io/process/namespace.h"
 
 static void a_name_is_refused_to_others_until_it_is_let_go(void **state)
 {

@@ -10,9 +10,9 @@
 #include <cmocka.h>
 
 #include "base/array.h"
-#include "io/netlink.h"
-#include "io/paths.h"
-#include "io/sysctl.h"
+#include "io/files/paths.h"
+#include "io/files/sysctl.h"
+#include "io/netlink/netlink.h"
 #include "net/addr.h"
 #include "scratch.h"
 

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "io/nflog.h"
+#include "io/netlink/nflog.h"
 
 static const uint8_t ip_bytes[] = { 0x45, 0, 0, 20, 1, 2, 3, 4, 64, 17, 0, 0, 192, 0, 2, 66, 192, 0, 2, 1 };
 

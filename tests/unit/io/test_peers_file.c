@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "base/array.h"
-#include "io/files.h"
-#include "io/peers_file.h"
+#include "io/files/files.h"
+#include "io/uapi/peers_file.h"
 #include "net/addr.h"
 #include "scratch.h"
 

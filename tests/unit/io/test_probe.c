@@ -11,10 +11,10 @@
 #include <cmocka.h>
 
 #include "base/array.h"
-#include "io/netlink.h"
-#include "io/probe.h"
-#include "io/probe_list.h"
-#include "io/wg_netlink.h"
+#include "io/netlink/netlink.h"
+#include "io/probe/probe.h"
+#include "io/probe/probe_list.h"
+#include "io/wireguard/wg_netlink.h"
 #include "scratch.h"
 
 static const struct sp_probe_interface interfaces[] = {

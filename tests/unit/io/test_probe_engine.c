@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "io/probe_list.h"
+#include "io/probe/probe_list.h"
 
 #define HEAD "engine=sallyport-vpnd 0.1.0\naead=ipsec-mb\nqueues=2\n"
 #define ON                                                                                         \

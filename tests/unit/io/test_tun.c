@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "io/files.h"
-#include "io/tun.h"
+#include "io/files/files.h"
+#include "io/packets/tun.h"
 #include "scratch.h"
 
 #define ENGINE_UID 64123

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/array.h"
-#include "io/uapi.h"
+#include "io/uapi/uapi.h"
 #include "net/addr.h"
 #include "scratch.h"
 

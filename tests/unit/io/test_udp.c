@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "io/udp.h"
+#include "io/packets/udp.h"
 #include "net/addr.h"
 
 static const uint8_t loopback4[4] = { 127, 0, 0, 1 };

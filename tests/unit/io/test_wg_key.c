@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/array.h"
-#include "io/wg_key.h"
+#include "io/wireguard/wg_key.h"
 
 /* A key of bytes one can read, and its public key as `wg pubkey` and OpenSSL compute it. */
 #define PRIVATE_HEX "612066697865642070726976617465206b65792c203332206279746573206f6b"

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/array.h"
-#include "io/wg_netlink_message.h"
+#include "io/wireguard/wg_netlink_message.h"
 #include "net/addr.h"
 
 #define FAMILY 0x1e

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/files.h"
+#include "io/files/files.h"
 #include "judge/fit.h"
 
 #define MACHINE                                                                                    \

@@ -12,7 +12,7 @@
 
 #include "base/array.h"
 #include "net/addr.h"
-#include "policy/homes.h"
+#include "policy/addresses/homes.h"
 
 enum { WAN0 = 1, WAN1, LAN0, LAN1, VPN0 };
 

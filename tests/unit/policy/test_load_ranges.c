@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Sets of addresses as ranges, against the plain question asked of every address of a few. */
 #include "loading.h"
-#include "policy/ranges.h"
+#include "policy/addresses/ranges.h"
 
 static struct sp_prefix prefix_of(const char *text)
 {

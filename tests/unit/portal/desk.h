@@ -5,10 +5,10 @@
 
 #include "../identity/oidc_lab.h"
 #include "portal/exchange.h"
-#include "portal/grants.h"
 #include "portal/portal.h"
-#include "portal/provider.h"
-#include "portal/refresher.h"
+#include "portal/providers/provider.h"
+#include "portal/providers/refresher.h"
+#include "portal/signin/grants.h"
 
 #define DESK_KEY "Ji8okP1Vjw0tyoUfRqG3AVIhmfAuZnLoE/nLd3LhAhA="
 #define DESK_OTHER_KEY "aPxGwq8zERHQ3Q1cOZFdJ+cvJX5Ka4mLN38AyYKYF10="

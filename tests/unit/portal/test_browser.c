@@ -11,13 +11,13 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "portal/assets.h"
-#include "portal/cookie.h"
-#include "portal/headers.h"
-#include "portal/origin.h"
-#include "portal/page.h"
-#include "portal/params.h"
-#include "portal/state.h"
+#include "portal/admit/cookie.h"
+#include "portal/admit/origin.h"
+#include "portal/admit/state.h"
+#include "portal/server/headers.h"
+#include "portal/web/assets.h"
+#include "portal/web/page.h"
+#include "portal/web/params.h"
 
 /* ---- cookies ---- */
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "portal/checks.h"
+#include "portal/signin/checks.h"
 
 static struct sp_checks checks;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The control socket's client, against a scripted sallyportd in the same loop. */
-#include "portal/gate.h"
+#include "portal/gate/gate.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -11,7 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "portal/kept.h"
+#include "portal/providers/kept.h"
 
 #define TOKEN_URL LAB_ISSUER "/token"
 #define CORP "{" DESK_SESSION("corp", "ana-1") "}"

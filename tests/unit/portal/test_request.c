@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "portal/assets.h"
+#include "portal/web/assets.h"
 
 static void form_is_checked_before_a_body_is_read(void **state)
 {

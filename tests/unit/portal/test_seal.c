@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Sealed texts: only the same key and purpose open them, and only unchanged. */
-#include "portal/seal.h"
+#include "portal/base/seal.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "portal/token.h"
+#include "portal/admit/token.h"
 
 #define DEVICE(name, key, idp, subject, session)                                                   \
 	"{\"name\":\"" name "\",\"public_key\":\"" key "\",\"user\":\"ana\",\"idp\":\"" idp            \

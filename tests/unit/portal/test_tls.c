@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The certificate that is made, and one that is given. */
-#include "portal/tls.h"
+#include "portal/server/tls.h"
 
 #include <errno.h>
 #include <setjmp.h>

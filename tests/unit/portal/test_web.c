@@ -11,9 +11,9 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "portal/cookie.h"
-#include "portal/state.h"
-#include "portal/token.h"
+#include "portal/admit/cookie.h"
+#include "portal/admit/state.h"
+#include "portal/admit/token.h"
 
 #define FORM "application/x-www-form-urlencoded"
 #define COOKIE "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA"

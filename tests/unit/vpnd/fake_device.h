@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vpnd/api.h"
+#include "vpnd/api/api.h"
 
 struct fake_device {
 	struct sp_api_device api;

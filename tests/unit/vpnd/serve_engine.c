@@ -9,8 +9,8 @@
 #include <sys/random.h>
 
 #include "base/err.h"
-#include "io/clock.h"
-#include "vpnd/api_server.h"
+#include "io/loop/clock.h"
+#include "vpnd/api/api_server.h"
 
 struct process {
 	struct sp_api_device api;

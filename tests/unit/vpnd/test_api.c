@@ -11,10 +11,10 @@
 #include "base/array.h"
 #include "base/str.h"
 #include "fake_device.h"
-#include "io/uapi.h"
-#include "io/uapi_stats.h"
+#include "io/uapi/uapi.h"
+#include "io/uapi/uapi_stats.h"
 #include "net/addr.h"
-#include "wg/messages.h"
+#include "wg/noise/messages.h"
 
 /* The private key of this public one, both as wireguard.com/xplatform shows them. */
 #define PRIVATE "e84b5a6d2717c1003a13b431570353dbaca9146cf150c5f8575680feba52027a"

@@ -19,9 +19,9 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "fake_device.h"
-#include "io/uapi.h"
-#include "io/uapi_stats.h"
-#include "vpnd/api_server.h"
+#include "io/uapi/uapi.h"
+#include "io/uapi/uapi_stats.h"
+#include "vpnd/api/api_server.h"
 
 #define KEY_A "b85996fecc9c7f1fc6d2572a76eda11d59bcd20be8e543b15ce4bd85a8e75a33"
 

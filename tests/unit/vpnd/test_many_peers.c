@@ -10,7 +10,7 @@
 #include "../wg/lab.h"
 #include "base/str.h"
 #include "fake_device.h"
-#include "io/uapi.h"
+#include "io/uapi/uapi.h"
 
 #define MANY 10000
 

@@ -15,9 +15,9 @@
 #include "base/str.h"
 #include "base/units.h"
 #include "fake_device.h"
-#include "io/clock.h"
-#include "io/files.h"
-#include "vpnd/peers_load.h"
+#include "io/files/files.h"
+#include "io/loop/clock.h"
+#include "vpnd/api/peers_load.h"
 
 #define PRIVATE "e84b5a6d2717c1003a13b431570353dbaca9146cf150c5f8575680feba52027a"
 #define KEY_A "b85996fecc9c7f1fc6d2572a76eda11d59bcd20be8e543b15ce4bd85a8e75a33"

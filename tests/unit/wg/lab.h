@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "crypto/aead.h"
+#include "crypto/aead/aead.h"
 #include "wg/engine.h"
-#include "wg/messages.h"
+#include "wg/noise/messages.h"
 
 #define WIRE_MAX 8192
 

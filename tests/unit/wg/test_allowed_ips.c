@@ -12,7 +12,7 @@
 
 #include "base/array.h"
 #include "net/addr.h"
-#include "wg/allowed_ips.h"
+#include "wg/tables/allowed_ips.h"
 
 struct sp_wg_engine_peer {
 	struct sp_wg_allowed_list list;

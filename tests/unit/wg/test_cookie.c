@@ -10,7 +10,7 @@
 #include <sodium.h>
 
 #include "net/addr.h"
-#include "wg/cookie.h"
+#include "wg/noise/cookie.h"
 
 #define START_NS (1000 * SP_NS_PER_S)
 

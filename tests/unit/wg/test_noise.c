@@ -16,10 +16,10 @@
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
-#include "crypto/aead.h"
-#include "crypto/x25519.h"
-#include "wg/cookie.h"
-#include "wg/noise.h"
+#include "crypto/aead/aead.h"
+#include "crypto/x25519/x25519.h"
+#include "wg/noise/cookie.h"
+#include "wg/noise/noise.h"
 
 struct bytes {
 	uint8_t b[256];

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "net/addr.h"
-#include "wg/messages.h"
-#include "wg/ratelimit.h"
+#include "wg/noise/messages.h"
+#include "wg/tables/ratelimit.h"
 
 static struct sp_addr addr_of(const char *text)
 {

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/array.h"
-#include "wg/replay.h"
+#include "wg/tables/replay.h"
 
 #define W SP_WG_REPLAY_WINDOW
 #define LIMIT (UINT64_MAX - (1ull << 13))

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/files/source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "config/reach.h"
+#include "io/files/files.h"
+#include "judge/fit.h"
+#include "plane/planes.h"
+
+#define POLICY_BYTES_MAX (64u << 20)
+
+void sp_policy_source_done(struct sp_policy_source *source)
+{
+	sp_policy_free(source->policy);
+	sp_machine_free(source->machine);
+	free(source->text);
+	sp_diagnostics_done(&source->diagnostics);
+}
+
+/* All of stdin. Returns 0; -EFBIG; -errno. */
+static int read_stdin(char **ret_text, size_t *ret_len)
+{
+	__sp_buf struct sp_buf text = SP_BUF_INIT;
+	char bytes[65536];
+	size_t len;
+
+	while ((len = fread(bytes, 1, sizeof(bytes), stdin)) > 0) {
+		sp_buf_put_bytes(&text, bytes, len);
+		*ret_len += len;
+		if (*ret_len > POLICY_BYTES_MAX)
+			return -EFBIG;
+	}
+	return ferror(stdin) ? -EIO : sp_buf_take(&text, ret_text);
+}
+
+const char *sp_cli_file_name(const char *path)
+{
+	return strcmp(path, "-") ? path : "stdin";
+}
+
+int sp_cli_read_file(const char *path, size_t max_len, char **ret_text, size_t *ret_len)
+{
+	*ret_len = 0;
+	return strcmp(path, "-") ? sp_file_read(path, max_len, ret_text, ret_len)
+				 : read_stdin(ret_text, ret_len);
+}
+
+static int read_text(const char *path, char **ret_text, size_t *ret_len)
+{
+	int r = sp_cli_read_file(path, POLICY_BYTES_MAX, ret_text, ret_len);
+
+	if (r == -EFBIG)
+		return sp_cli_fail(SP_EXIT_INVALID, "%s is larger than 64 MB", path);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "cannot read %s: %s", path,
+				   r == -EINVAL ? "it is no regular file" : sp_err_text(r));
+	return SP_EXIT_OK;
+}
+
+static int load_machine(const char *path, struct sp_policy_source *source)
+{
+	__sp_free char *text = NULL;
+	size_t len;
+	int r;
+
+	r = read_text(path, &text, &len);
+	if (r != SP_EXIT_OK)
+		return r;
+	sp_diagnostics_done(&source->diagnostics);
+	source->diagnostics = (struct sp_diagnostics){ 0 };
+	r = sp_machine_load(path, text, len, &source->machine, &source->diagnostics);
+	if (r == -EINVAL)
+		return SP_EXIT_INVALID;
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "checking %s: %s", path, sp_err_text(r));
+	source->gateway = &source->machine->gateway;
+	return SP_EXIT_OK;
+}
+
+/* The machine file has no addresses of the gateway's own: those the policy is tested with stand for
+ * them. */
+static int borrow_self(struct sp_policy_source *source)
+{
+	const struct sp_gateway *fixtures = &source->policy->fixtures.gateway;
+	struct sp_gateway *gateway = &source->machine->gateway;
+
+	if (!fixtures->self_count || gateway->self_count)
+		return 0;
+	gateway->self = calloc(fixtures->self_count, sizeof(*gateway->self));
+	if (!gateway->self)
+		return -ENOMEM;
+	memcpy(gateway->self, fixtures->self, fixtures->self_count * sizeof(*gateway->self));
+	gateway->self_count = fixtures->self_count;
+	return 0;
+}
+
+/* What of the policy and the machine beside it does not fit. */
+static int check_fit(const char *machine_path, struct sp_policy_source *source)
+{
+	const char *slash = strrchr(machine_path, '/');
+	__sp_free char *idp_dir = NULL;
+	struct sp_fit fit = { source->policy, source->machine, source->gateway, NULL };
+	int r = slash ? sp_str_format(&idp_dir, "%.*s/idp.d", (int)(slash - machine_path),
+				      machine_path)
+		      : sp_str_format(&idp_dir, "idp.d");
+
+	if (r < 0)
+		return r;
+	if (access(idp_dir, F_OK) == 0)
+		/* a machine file that lies alone says nothing of providers */
+		fit.idp_dir = idp_dir;
+	return sp_judge_fit(&fit, &source->diagnostics);
+}
+
+int sp_policy_source_load(const char *path, const char *machine_path,
+			  struct sp_policy_source *source)
+{
+	int r;
+
+	if (machine_path) {
+		r = load_machine(machine_path, source);
+		if (r != SP_EXIT_OK)
+			return r;
+		sp_diagnostics_done(&source->diagnostics);
+		source->diagnostics = (struct sp_diagnostics){ 0 };
+	}
+	r = read_text(path, &source->text, &source->text_len);
+	if (r != SP_EXIT_OK)
+		return r;
+	r = sp_policy_load(sp_cli_file_name(path), source->text, source->text_len, &source->policy,
+			   &source->diagnostics);
+	if (r == -EINVAL)
+		return SP_EXIT_INVALID;
+	if (r >= 0)
+		r = sp_policy_number_rules(source->policy, NULL, NULL);
+	if (r >= 0 && machine_path)
+		r = borrow_self(source);
+	if (r >= 0 && machine_path)
+		r = check_fit(machine_path, source);
+	if (r >= 0)
+		r = sp_reach_lint(source->policy, source->machine, &source->diagnostics);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "checking %s: %s", path, sp_err_text(r));
+	if (!source->gateway)
+		source->gateway = &source->policy->fixtures.gateway;
+	return SP_EXIT_OK;
+}
+
+void sp_source_print_diagnostics(const struct sp_cli *cli, const struct sp_diagnostics *diagnostics)
+{
+	(void)cli;
+	for (size_t i = 0; i < diagnostics->count; i++) {
+		__sp_free char *line = sp_diagnostic_format(&diagnostics->items[i]);
+
+		if (line)
+			sp_cli_say("%s\n", line);
+	}
+	if (diagnostics->dropped_count)
+		sp_cli_say("… and %zu more\n", diagnostics->dropped_count);
+}
+
+const char *sp_generation_full(const uint8_t generation[32], char buf[65])
+{
+	for (size_t i = 0; i < 32; i++)
+		snprintf(buf + 2 * i, 3, "%02x", generation[i]);
+	return buf;
+}
+
+const char *sp_generation_short(const uint8_t generation[32], char buf[65])
+{
+	sp_generation_full(generation, buf);
+	buf[12] = '\0';
+	return buf;
+}
+
+int sp_cli_parse_plane(const char *text, struct sp_judge_planes *ret_planes)
+{
+	*ret_planes = (struct sp_judge_planes){ 0 };
+	if (!text)
+		*ret_planes = (struct sp_judge_planes){ sp_planes, sp_plane_count, false };
+	else if (strcmp(text, SP_JUDGE_REFERENCE) != 0) {
+		size_t i = 0;
+
+		while (i < sp_plane_count && strcmp(sp_planes[i]->name, text) != 0)
+			i++;
+		if (i == sp_plane_count)
+			return sp_cli_fail(-EINVAL,
+					   "--plane %s: reference, or a plane that is built in: %s",
+					   text, sp_planes[0]->name);
+		*ret_planes = (struct sp_judge_planes){ &sp_planes[i], 1, true };
+	}
+	return 0;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sallyport explain: one question, answered by the programs that judge packets. With FILE from that
+ * policy and its fixtures, without from the running gateway. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "cli/cli.h"
+#include "cli/files/source.h"
+#include "cli/gateway/client.h"
+#include "json/text.h"
+#include "judge/ask.h"
+#include "judge/describe.h"
+#include "net/addr.h"
+
+struct question {
+	struct sp_ask ask;
+	const char *at, *plane, *machine, *record;
+	bool exit_code;
+};
+
+/* The fixture session meant. -ENOENT: none; -EEXIST: people of two providers have the name. */
+static int find_person(const struct sp_fixtures *fixtures, const char *user, const char *idp,
+		       const struct sp_fixture_session **ret_session)
+{
+	const struct sp_fixture_session *found = NULL;
+
+	for (size_t i = 0; i < fixtures->session_count; i++) {
+		const struct sp_fixture_session *session = &fixtures->sessions[i];
+
+		if (strcmp(session->user, user) || (idp && strcmp(session->idp, idp)))
+			continue;
+		if (found)
+			return -EEXIST;
+		found = session;
+	}
+	*ret_session = found;
+	return found ? 0 : -ENOENT;
+}
+
+static int find_fixture(void *arg, const char *user, const char *idp, bool is_v6,
+			struct sp_asked *ret_asked)
+{
+	const struct sp_policy *policy = arg;
+	const struct sp_fixture_session *session;
+	const int r = find_person(&policy->fixtures, user, idp, &session);
+
+	if (r < 0)
+		return r;
+	if (!session->has_address[is_v6])
+		return -EAFNOSUPPORT;
+	ret_asked->tuple.source = session->addresses[is_v6];
+	ret_asked->user = session->user;
+	return 0;
+}
+
+static void offer_fixtures(void *arg, struct sp_nearest *near)
+{
+	const struct sp_policy *policy = arg;
+
+	for (size_t i = 0; i < policy->fixtures.session_count; i++)
+		sp_nearest_offer(near, policy->fixtures.sessions[i].user);
+}
+
+static const struct sp_ask_people fixture_people = {
+	.find = find_fixture,
+	.offer = offer_fixtures,
+	.nobody = "no user of the policy's fixtures.sessions",
+};
+
+static int fail_asking(int r, const struct sp_ask_fault *fault)
+{
+	if (r == -EINVAL && fault->kind)
+		return sp_cli_fail(fault->kind == SP_ASK_FAMILY ? SP_EXIT_FAILED : SP_EXIT_USAGE,
+				   "%s", fault->message);
+	return sp_cli_fail(SP_EXIT_FAILED, "opening the session asked for: %s", sp_judge_fault(r));
+}
+
+static json_t *answer_json(const struct sp_policy_source *source, const struct sp_asked *asked,
+			   const struct sp_judgement *judgement)
+{
+	char generation[65];
+	struct sp_explained explained = {
+		.generation = sp_generation_short(source->policy->generation, generation),
+		.user = asked->user,
+		.role = asked->role,
+	};
+	json_t *object;
+
+	sp_explained_judge(&explained, source->policy, judgement, asked->hook, &asked->tuple);
+	object = sp_describe_explained(&explained);
+	json_object_set_new(object, "v", json_integer(1));
+	return object;
+}
+
+static const char *name_judge(const char *plane)
+{
+	if (!strcmp(plane, "nftables"))
+		return "the second lock, nftables";
+	return sp_judge_is_plane(plane) ? "the kernel's own programs; the reference agrees"
+					: "the reference evaluator alone";
+}
+
+/* Print an explain object, ours or the daemon's. Returns the exit code. */
+static int print_answer(const struct sp_cli *cli, const struct question *question, json_t *object)
+{
+	const bool is_allow = !strcmp(sp_json_text(object, "verdict"), "allow");
+	const int exit_code = question->exit_code && !is_allow ? SP_EXIT_DENY : SP_EXIT_OK;
+	const char *user = sp_json_text(object, "user"), *role = sp_json_text(object, "role");
+
+	if (cli->json) {
+		sp_cli_print_json(json_incref(object));
+		return exit_code;
+	}
+	sp_cli_print("%s%s%s  ", sp_cli_paint(cli, is_allow ? SP_GREEN : SP_RED),
+		     is_allow ? "ALLOW" : "DENY", sp_cli_paint(cli, SP_PLAIN));
+	if (json_is_string(json_object_get(object, "rule")))
+		sp_cli_print("rule %s", sp_json_text(object, "rule"));
+	else
+		sp_cli_print("no rule was asked");
+	if (json_is_integer(json_object_get(object, "line")))
+		sp_cli_print(" (%s:%d)", sp_json_text(object, "file"),
+			     (int)json_integer_value(json_object_get(object, "line")));
+	sp_cli_print("  reason %s  generation %s\n",
+		     json_is_string(json_object_get(object, "reason"))
+			     ? sp_json_text(object, "reason")
+			     : "none",
+		     sp_json_text(object, "generation"));
+	sp_cli_print("  who    %s%s%s%s\n",
+		     *user   ? user
+		     : *role ? "role "
+			     : "",
+		     *user ? "" : role, *user || *role ? "  " : "", sp_json_text(object, "source"));
+	sp_cli_print("  door   %s%s%s\n", sp_json_text(object, "hook"),
+		     *sp_json_text(object, "hook") ? "" : "none: ",
+		     *sp_json_text(object, "hook") ? "" : sp_json_text(object, "interface"));
+	sp_cli_print("  said   %s\n", sp_json_text(object, "message"));
+	sp_cli_print("  by     %s\n", name_judge(sp_json_text(object, "plane")));
+	return exit_code;
+}
+
+static int ask_file(const struct sp_cli *cli, const struct question *question, const char *path)
+{
+	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;
+	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
+	__sp_json json_t *answer = NULL;
+	struct sp_plane_error error = { 0 };
+	struct sp_judgement judgement;
+	struct sp_ask_fault fault = { 0 };
+	struct sp_asked asked = { 0 };
+	struct sp_judge_planes planes;
+	int r;
+
+	if (sp_cli_parse_plane(question->plane, &planes) < 0)
+		return SP_EXIT_USAGE;
+	r = sp_policy_source_load(path, question->machine, &source);
+	if (r == SP_EXIT_INVALID)
+		sp_source_print_diagnostics(cli, &source.diagnostics);
+	if (r != SP_EXIT_OK)
+		return r;
+	r = sp_judge_new(source.policy, source.gateway, &planes, &judge, &error);
+	if (r >= 0)
+		r = sp_judge_open_fixtures(judge);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "%s",
+				   *error.text ? error.text : sp_judge_fault(r));
+	const struct sp_asking asking = {
+		.policy = source.policy,
+		.gateway = source.gateway,
+		.judge = judge,
+		.interfaces = "the fixtures or the --gateway file",
+		.people = &fixture_people,
+		.people_arg = source.policy,
+	};
+	r = sp_ask_packet(&asking, &question->ask, &asked, &fault);
+	if (r == 0)
+		r = sp_ask_hook(&asking, &question->ask, &asked, &fault);
+	if (r < 0)
+		return fail_asking(r, &fault);
+	r = sp_judge_tuple(judge, asked.hook, &asked.tuple, 1000000000, &judgement);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "judging: %s", sp_judge_fault(r));
+	if (judgement.disagree)
+		return sp_cli_fail(
+			SP_EXIT_FAILED,
+			"the programs say %s (%s), the reference %s (%s): a defect of Sallyport",
+			sp_verdict_name(judgement.answer.verdict),
+			sp_reason_name(judgement.answer.reason),
+			sp_verdict_name(judgement.reference.verdict),
+			sp_reason_name(judgement.reference.reason));
+	answer = answer_json(&source, &asked, &judgement);
+	return print_answer(cli, question, answer);
+}
+
+static int ask_daemon(const struct sp_cli *cli, const struct question *question)
+{
+	const struct {
+		const char *field, *text;
+	} fields[] = {
+		{ "from", question->ask.from }, { "idp", question->ask.idp },
+		{ "to", question->ask.to },     { "service", question->ask.service },
+		{ "on", question->ask.on },     { "plane", question->plane },
+	};
+	__sp_json json_t *request = json_object(), *reply = NULL;
+	int r;
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(fields); i++)
+		if (fields[i].text)
+			json_object_set_new(request, fields[i].field,
+					    sp_json_of_text(fields[i].text));
+	if (question->record) {
+		json_t *record = json_loads(question->record, 0, NULL);
+
+		if (!record)
+			return sp_cli_fail(SP_EXIT_USAGE,
+					   "--record takes one audit record, as JSON");
+		json_object_set_new(request, "record", record);
+	}
+	r = sp_client_call(cli, "explain", SP_TAKE_PTR(request), &reply);
+	if (r != SP_EXIT_OK)
+		return r;
+	json_object_del(reply, "ok");
+	json_object_del(reply, "id");
+	return print_answer(cli, question, reply);
+}
+
+/* What goes together. Returns SP_EXIT_OK; SP_EXIT_USAGE: the rest was said. */
+static int check_question(const struct question *question, bool has_file)
+{
+	const struct sp_ask *ask = &question->ask;
+
+	if (question->at)
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "--at is not supported yet: no rule depends on the time so far");
+	if (question->record && has_file)
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "--record is asked of the running gateway, which keeps the "
+				   "policies and sessions of that time: leave FILE out");
+	if (question->machine && !has_file)
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "--gateway goes with FILE: without it the running gateway "
+				   "answers, with its own sallyport.yaml");
+	if (question->record && (ask->from || ask->idp || ask->to || ask->service || ask->on))
+		return sp_cli_fail(
+			SP_EXIT_USAGE,
+			"--record says who, what and where: leave the other questions out");
+	if (!question->record && (!ask->from || !ask->to))
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "explain needs --from and --to; see sallyport explain --help");
+	return SP_EXIT_OK;
+}
+
+int sp_cli_explain(struct sp_cli *cli, int argc, char **argv)
+{
+	struct question question = { 0 };
+	const char *path[1];
+	const struct sp_option options[] = {
+		{ "from", NULL, &question.ask.from, "WHO",
+		  "user, role:NAME, address or anonymous" },
+		{ "idp", NULL, &question.ask.idp, "NAME", "the user of this provider" },
+		{ "to", NULL, &question.ask.to, "TARGET",
+		  "ADDR:PORT[/tcp|udp|sctp], ADDR/icmp, ADDR/proto/N; ADDR or PORT may be names: "
+		  "git:ssh" },
+		{ "service", NULL, &question.ask.service, "SERVICE",
+		  "instead of a port in TARGET: a service of the policy, or as tcp/443" },
+		{ "on", NULL, &question.ask.on, "IFACE", "the interface it arrives on" },
+		{ "at", NULL, &question.at, "TIME", "not supported yet" },
+		{ "plane", NULL, &question.plane, "PLANE", "ebpf or reference" },
+		{ "gateway", NULL, &question.machine, "FILE",
+		  "with FILE: pool and interfaces of this sallyport.yaml" },
+		{ "record", NULL, &question.record, "JSON",
+		  "instead of --from and --to, without FILE: ask what an audit record says, as of "
+		  "then" },
+		{ "exit-code", &question.exit_code, NULL, NULL, "exit 0 allow, 10 deny" },
+		{ 0 },
+	};
+	size_t path_count;
+	int r;
+
+	r = sp_cli_options(cli, "explain", argc, argv, options, path, 1, &path_count);
+	if (r != 0)
+		return sp_cli_options_exit(r);
+	r = check_question(&question, path_count);
+	if (r != SP_EXIT_OK)
+		return r;
+	return path_count ? ask_file(cli, &question, path[0]) : ask_daemon(cli, &question);
+}

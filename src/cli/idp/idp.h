@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A provider of idp.d, for the verbs about providers. */
+#ifndef SALLYPORT_CLI_IDP_H
+#define SALLYPORT_CLI_IDP_H
+
+#include "cli/cli.h"
+#include "identity/provider.h"
+#include "io/files/paths.h"
+
+/* Read and check idp.d/NAME.yaml. Returns SP_EXIT_OK; SP_EXIT_INVALID or SP_EXIT_FAILED, said. */
+int sp_cli_idp_load(const struct sp_cli *cli, const struct sp_paths *paths, const char *name,
+		    struct sp_idp **ret_idp);
+/* The same, and it must be an OIDC provider: else SP_EXIT_USAGE, said. */
+int sp_cli_idp_load_oidc(const struct sp_cli *cli, const struct sp_paths *paths, const char *name,
+			 struct sp_idp **ret_idp);
+
+#endif

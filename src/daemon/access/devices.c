@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Devices: a key that belongs to one person (or is a machine), with the addresses it keeps. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/err.h"
+#include "config/machine.h"
+#include "daemon/access/change.h"
+#include "daemon/host/address.h"
+#include "daemon/host/host.h"
+#include "daemon/revisions/revision.h"
+#include "io/log/log.h"
+#include "io/loop/clock.h"
+#include "io/wireguard/wg_key.h"
+
+struct sp_device *sp_device_find(const struct sp_people *people, const uint8_t key[32])
+{
+	for (size_t i = 0; i < people->device_count; i++)
+		if (!memcmp(people->devices[i]->public_key, key, 32))
+			return people->devices[i];
+	return NULL;
+}
+
+int sp_device_lookup(const struct sp_people *people, const char *text,
+		     struct sp_device **ret_device)
+{
+	struct sp_device *found = NULL;
+	const char *slash = strchr(text, '/');
+	struct sp_wg_key key;
+
+	if (sp_wg_public_from_base64(text, &key) == 0) {
+		found = sp_device_find(people, key.bytes);
+		if (found)
+			*ret_device = found;
+		return found ? 0 : -ENOENT;
+	}
+	for (size_t i = 0; i < people->device_count; i++) {
+		struct sp_device *device = people->devices[i];
+		const size_t user_len = strlen(device->user);
+		const bool is_full = slash && (size_t)(slash - text) == user_len &&
+				     !memcmp(text, device->user, user_len) &&
+				     !strcmp(slash + 1, device->name);
+
+		if (!is_full && strcmp(text, device->name) != 0)
+			continue;
+		if (found)
+			return -EEXIST;
+		found = device;
+	}
+	if (!found)
+		return -ENOENT;
+	*ret_device = found;
+	return 0;
+}
+
+int sp_device_check_key(const struct sp_people *people, const uint8_t key[32],
+			struct sp_refusal *refusal)
+{
+	const struct sp_role *role =
+		people->revisions->running
+			? sp_policy_machine_role(people->revisions->running->policy, key)
+			: NULL;
+
+	if (!role)
+		return 0;
+	return sp_refuse_login(
+		refusal, -EPERM, SP_REFUSAL_MACHINE_KEY,
+		"role %s names this public key as a machine's: no person can hold it", role->name);
+}
+
+struct taken {
+	struct sp_addr *items;
+	size_t count;
+};
+
+static int take_held(void *arg, const struct sp_addr *addr)
+{
+	struct taken *taken = arg;
+	struct sp_addr *item = SP_ARRAY_PUSH(taken->items, taken->count);
+
+	if (!item)
+		return -ENOMEM;
+	*item = *addr;
+	return 0;
+}
+
+static int list_taken(struct sp_people *people, const struct sp_device *device, struct taken *taken)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < people->device_count && r == 0; i++)
+		for (int family = 0; family < 2 && r == 0; family++)
+			if (people->devices[i]->has_address[family])
+				r = take_held(taken, &people->devices[i]->addresses[family]);
+	/* the host's own addresses in the pool, whoever set them */
+	for (size_t i = 0; i < people->host->gateway.self_count && r == 0; i++)
+		r = take_held(taken, &people->host->gateway.self[i]);
+	if (r < 0)
+		return r;
+	return sp_store_each_held(people->store, sp_clock_realtime_ns(), device->idp,
+				  device->subject, take_held, taken);
+}
+
+static int give_addresses(struct sp_people *people, struct sp_device *device,
+			  struct sp_refusal *refusal)
+{
+	const struct sp_gateway *gateway = &(*people->machine)->gateway;
+	struct taken taken = { 0 };
+	int r = list_taken(people, device, &taken);
+
+	for (int family = 0; family < 2 && r == 0; family++) {
+		r = sp_address_pick(gateway->pool, gateway->pool_count, family == 1, taken.items,
+				    taken.count, &device->addresses[family]);
+		device->has_address[family] = r == 0;
+		if (r == -ENOENT) /* no pool of this family */
+			r = 0;
+		else if (r == -ENOSPC)
+			sp_refuse(
+				refusal, r, "pool-empty", 1,
+				"no %s address is left in vpn.pool; remove devices (sallyport peer "
+				"remove) or enlarge it",
+				family ? "IPv6" : "IPv4");
+	}
+	free(taken.items);
+	if (r < 0 && r != -ENOSPC)
+		sp_refuse(refusal, r, "failed", 1, "finding an address: %s", sp_err_text(r));
+	return r;
+}
+
+static int copy_texts(struct sp_device *device, const struct sp_enrolment *enrolment)
+{
+	device->name = strdup(enrolment->name);
+	device->user = strdup(enrolment->user ? enrolment->user : enrolment->name);
+	if (enrolment->idp)
+		device->idp = strdup(enrolment->idp);
+	if (enrolment->subject)
+		device->subject = strdup(enrolment->subject);
+	return !device->name || !device->user || (enrolment->idp && !device->idp) ||
+			       (enrolment->subject && !device->subject)
+		       ? -ENOMEM
+		       : 0;
+}
+
+static size_t count_devices(const struct sp_people *people, const struct sp_enrolment *enrolment)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < people->device_count; i++) {
+		const struct sp_device *device = people->devices[i];
+
+		count += device->idp && !strcmp(device->idp, enrolment->idp) &&
+			 !strcmp(device->subject, enrolment->subject);
+	}
+	return count;
+}
+
+static int check_enrolment(struct sp_people *people, const struct sp_enrolment *enrolment,
+			   struct sp_refusal *refusal)
+{
+	if (people->outside.is_own_key(people->outside.arg, enrolment->public_key))
+		return sp_refuse_login(refusal, -EPERM, SP_REFUSAL_DEVICE_TAKEN,
+				       "this public key is the gateway's own");
+	if (enrolment->idp && count_devices(people, enrolment) >= SP_DEVICES_MAX)
+		return sp_refuse_login(refusal, -EMFILE, SP_REFUSAL_TOO_MANY_DEVICES,
+				       "%s (idp %s) has %d devices, as many as a person can have; "
+				       "remove one (sallyport peer remove)",
+				       enrolment->user, enrolment->idp, SP_DEVICES_MAX);
+	return 0;
+}
+
+SP_DEFINE_CLEANUP(struct sp_device *, sp_device_done);
+
+int sp_device_enrol(struct sp_people *people, const struct sp_enrolment *enrolment,
+		    struct sp_device **ret_device, struct sp_refusal *refusal)
+{
+	__sp_free struct sp_device *device = calloc(1, sizeof(*device));
+	__sp_cleanup(sp_device_donep) struct sp_device *content = device;
+	struct sp_device **kept;
+	struct sp_wg_key psk;
+	int r = check_enrolment(people, enrolment, refusal);
+
+	if (r < 0)
+		return r;
+	people->outside.forget_peer(people->outside.arg, enrolment->public_key);
+	r = -ENOMEM;
+	if (device)
+		r = copy_texts(device, enrolment);
+	if (r == 0)
+		r = sp_wg_preshared_make(&psk);
+	if (r < 0)
+		return sp_refuse(refusal, r, "failed", 1, "enrolling %s: %s", enrolment->name,
+				 sp_err_text(r));
+	memcpy(device->public_key, enrolment->public_key, 32);
+	memcpy(device->preshared_key, psk.bytes, 32);
+	sp_wg_key_wipe(&psk);
+	device->added_ns = sp_clock_realtime_ns();
+	device->proven_ns = enrolment->is_proven ? device->added_ns : 0;
+	r = give_addresses(people, device, refusal);
+	if (r < 0)
+		return r;
+	r = sp_store_add_device(people->store, device);
+	if (r == -EEXIST)
+		return sp_refuse_login(refusal, r, SP_REFUSAL_DEVICE_NAME,
+				       "%s already has a device named %s with another key",
+				       device->user, device->name);
+	if (r < 0)
+		return sp_refuse(refusal, r, "failed", 1, "keeping the device: %s",
+				 sp_store_error(people->store));
+	kept = SP_ARRAY_PUSH(people->devices, people->device_count);
+	if (!kept) {
+		sp_store_remove_device(people->store, device, 0);
+		return sp_refuse(refusal, -ENOMEM, "failed", 1, "out of memory");
+	}
+	content = NULL;
+	*kept = *ret_device = SP_TAKE_PTR(device);
+	return 0;
+}
+
+void sp_device_prove(struct sp_people *people, struct sp_device *device, const char *how)
+{
+	const int64_t now_ns = sp_clock_realtime_ns();
+
+	if (sp_store_prove_device(people->store, device->public_key, now_ns) < 0) {
+		sp_log_error("keeping that %s's device %s is proven: %s", device->user,
+			     device->name, sp_store_error(people->store));
+		return;
+	}
+	device->proven_ns = now_ns;
+	sp_log_note("%s's device %s is proven by %s", device->user, device->name, how);
+}
+
+void sp_device_forget(struct sp_people *people, struct sp_device *device)
+{
+	for (size_t i = 0; i < people->device_count; i++) {
+		if (people->devices[i] != device)
+			continue;
+		people->devices[i] = people->devices[people->device_count - 1];
+		/* keep the array one that pushing made: its room follows from the count */
+		people->device_count--;
+		break;
+	}
+	sp_device_done(device);
+	free(device);
+}
+
+static bool is_of_device(const void *device, const struct sp_live *live)
+{
+	return !memcmp(live->row.public_key, ((const struct sp_device *)device)->public_key, 32);
+}
+
+int sp_device_remove(struct sp_people *people, struct sp_device *device, const char *why,
+		     const char *by)
+{
+	struct sp_change change = {
+		.kind = SP_CHANGE_END, .is_meant = is_of_device, .arg = device, .why = why, .by = by
+	};
+	int r;
+
+	(void)sp_people_change(people, &change);
+	sp_people_changed(people, device->public_key);
+	r = sp_store_begin(people->store);
+	if (r == 0)
+		r = sp_store_remove_device(people->store, device,
+					   sp_clock_realtime_ns() + SP_LINGER_NS);
+	if (r == 0)
+		r = sp_store_commit(people->store);
+	if (r < 0) {
+		sp_store_cancel(people->store);
+		return r;
+	}
+	sp_device_forget(people, device);
+	return 0;
+}
+
+int sp_device_lose(struct sp_people *people, struct sp_device *device,
+		   enum sp_refusal_reason reason, const char *message, const char *by)
+{
+	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+
+	record.user = device->user;
+	record.idp = device->idp;
+	record.peer = device->name;
+	record.reason = sp_refuse_word(reason);
+	record.message = message;
+	record.by = by;
+	sp_log_note("%s's device %s is removed: %s", device->user, device->name, message);
+	people->outside.refused(people->outside.arg, &record);
+	return sp_device_remove(people, device, record.reason, by);
+}
+
+void sp_devices_follow_policy(struct sp_people *people, json_t *lost)
+{
+	size_t i = 0;
+
+	while (i < people->device_count) {
+		struct sp_device *device = people->devices[i];
+		const struct sp_live *live;
+		struct sp_refusal refusal;
+
+		if (!device->idp ||
+		    sp_device_check_key(people, device->public_key, &refusal) == 0) {
+			i++;
+			continue;
+		}
+		live = sp_live_of_device(people, device->public_key);
+		if (live && lost)
+			json_array_append_new(lost, json_pack("{s:I, s:s}", "session",
+							      (json_int_t)live->row.id, "user",
+							      live->row.user));
+		/* the last device takes the place of one that goes */
+		if (sp_device_lose(people, device, refusal.reason, refusal.message, NULL) < 0) {
+			sp_log_error("forgetting a device: %s", sp_store_error(people->store));
+			i++;
+		}
+	}
+}

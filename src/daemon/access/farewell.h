@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Telling a person's machine that one of its connections is over. A machine that only reads sends
+ * nothing that could be refused, and would wait for a timeout. So sallyportd sends it a SYN of the
+ * connection in the name of the other end. The machine acknowledges where the connection stands
+ * (RFC 9293 3.10.7.4, RFC 5961 4), and the programs deny that packet with a reset that fits. The
+ * SYN opens nothing: if the connection is still allowed, the acknowledgment is judged and passes
+ * like any other packet of it. */
+#ifndef SALLYPORT_DAEMON_FAREWELL_H
+#define SALLYPORT_DAEMON_FAREWELL_H
+
+#include "io/loop/loop.h"
+#include "net/addr.h"
+#include "plane/plane.h"
+
+struct sp_daemon;
+struct sp_live;
+
+/* How long the peer of a session that was ended stays, so that its machine can be told. */
+#define SP_FAREWELL_NS (4 * 1000000000ll)
+
+struct sp_farewell {
+	int fd; /* a packet socket that receives nothing; -1: none, nobody is asked */
+	struct sp_timer timer;
+	struct sp_plane_walk walk; /* of the pass under way: some flows a round of the loop */
+	unsigned int sent;         /* in that pass */
+	/* passes since the last change: more than one, in case a packet is lost */
+	unsigned int asked;
+	uint64_t since_ns;         /* boot time of the first change told of; 0: none */
+	struct sp_addr *addresses; /* whose connections are all over */
+	size_t address_count;
+};
+
+/* Takes CAP_NET_RAW, which is given up afterwards. */
+void sp_farewell_open(struct sp_daemon *daemon);
+/* Close the socket, and forget whose connections are over. Safe without _open. */
+void sp_farewell_close(struct sp_daemon *daemon);
+/* The session has ended and none took its place: all its connections are over. */
+void sp_farewell_session(struct sp_daemon *daemon, const struct sp_live *live);
+/* Roles or rules changed at @since_ns (boot time) or after: over are the connections that are
+ * denied since. */
+void sp_farewell_denied(struct sp_daemon *daemon, uint64_t since_ns);
+
+#endif

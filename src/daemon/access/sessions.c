@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Opening sessions, and following what the provider says of a person: who may, with what roles and
+ * lengths. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "daemon/access/change.h"
+#include "daemon/revisions/revision.h"
+#include "daemon/revisions/routes.h"
+#include "io/log/log.h"
+#include "io/loop/clock.h"
+#include "io/wireguard/wg_key.h"
+#include "judge/judge.h"
+#include "plane/plane.h"
+
+SP_DEFINE_CLEANUP(struct sp_live *, sp_live_free);
+
+/* ---- opening ---- */
+
+static int find_slot(struct sp_people *people, uint32_t *ret_slot)
+{
+	for (uint32_t tried = 1; tried < SP_SLOTS; tried++) {
+		uint32_t slot = people->next_slot;
+
+		people->next_slot = slot + 1 < SP_SLOTS ? slot + 1 : 1;
+		if (slot && !people->slots[slot]) {
+			*ret_slot = slot;
+			return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
+static bool is_owner(const struct sp_device *device, const struct sp_sign_in *sign_in)
+{
+	return device->idp && sign_in->idp && !strcmp(device->idp, sign_in->idp) &&
+	       !strcmp(device->subject, sign_in->subject);
+}
+
+/* The device meant when no key was given: the person's only one, or the one of that name. */
+static int find_own_device(struct sp_people *people, const struct sp_sign_in *sign_in,
+			   struct sp_device **ret_device, struct sp_refusal *refusal)
+{
+	struct sp_device *found = NULL;
+
+	for (size_t i = 0; i < people->device_count; i++) {
+		struct sp_device *device = people->devices[i];
+
+		if (!is_owner(device, sign_in) ||
+		    (sign_in->device_name && strcmp(device->name, sign_in->device_name) != 0))
+			continue;
+		if (found)
+			return sp_refuse(refusal, -EEXIST, "ambiguous", 1,
+					 "%s has several devices; name one", sign_in->user);
+		found = device;
+	}
+	if (!found)
+		return sp_refuse(refusal, -ENOENT, "no-such-device", 1,
+				 "%s has no such device yet; give its public key", sign_in->user);
+	*ret_device = found;
+	return 0;
+}
+
+static int find_device(struct sp_people *people, const struct sp_sign_in *sign_in,
+		       struct sp_device **ret_device, struct sp_refusal *refusal)
+{
+	const struct sp_enrolment enrolment = {
+		.public_key = sign_in->public_key,
+		.name = sign_in->device_name ? sign_in->device_name : "device",
+		.user = sign_in->user,
+		.idp = sign_in->idp,
+		.subject = sign_in->subject,
+		.is_proven = sign_in->proof != NULL,
+	};
+	struct sp_device *device;
+
+	if (!sign_in->public_key)
+		return find_own_device(people, sign_in, ret_device, refusal);
+	device = sp_device_find(people, sign_in->public_key);
+	if (!device)
+		return sp_device_enrol(people, &enrolment, ret_device, refusal);
+	if (sign_in->idp ? !is_owner(device, sign_in) : device->idp != NULL)
+		return sp_refuse_login(refusal, -EPERM, SP_REFUSAL_DEVICE_TAKEN,
+				       "this public key belongs to %s%s", device->user,
+				       device->proven_ns || !device->idp
+					       ? "; a key belongs to one person"
+					       : ", who did not show to have its private key: who "
+						 "does, as sallyport login does, gets it");
+	*ret_device = device;
+	return 0;
+}
+
+static int fill_row(struct sp_people *people, const struct sp_sign_in *sign_in,
+		    const struct sp_device *device, struct sp_session_row *row)
+{
+	row->user = strdup(device->idp ? sign_in->user : device->user);
+	row->device = strdup(device->name);
+	row->idp = sign_in->idp ? strdup(sign_in->idp) : NULL;
+	row->subject = sign_in->subject ? strdup(sign_in->subject) : NULL;
+	row->refresh = sign_in->refresh ? strdup(sign_in->refresh) : NULL;
+	if (!row->user || !row->device || (sign_in->idp && !row->idp) ||
+	    (sign_in->subject && !row->subject) || (sign_in->refresh && !row->refresh))
+		return -ENOMEM;
+	memcpy(row->public_key, device->public_key, 32);
+	memcpy(row->addresses, device->addresses, sizeof(row->addresses));
+	memcpy(row->has_address, device->has_address, sizeof(row->has_address));
+	row->opened_ns = row->since_ns = sp_clock_realtime_ns();
+	return find_slot(people, &row->slot);
+}
+
+/* As the roles say, unless an administrator said otherwise; a machine's has no end. */
+static void set_lengths(struct sp_session_row *row, const struct sp_sign_in *sign_in,
+			const struct sp_session_span *span)
+{
+	int64_t max_s = sign_in->max_s;
+
+	row->has_own_max = sign_in->max_s != SP_BY_ROLES;
+	row->has_own_idle = sign_in->idle_s != SP_BY_ROLES;
+	if (!row->has_own_max)
+		max_s = span->max_s;
+	row->idle_s = row->has_own_idle ? sign_in->idle_s : span->idle_s;
+	row->expires_ns = max_s ? row->since_ns + max_s * SP_NS_PER_S : 0;
+	row->warn_s = sp_session_warn_s(span->warn_s, max_s);
+}
+
+/* What a person has by the running policy, matched once for all that asks for it. */
+struct grant {
+	uint32_t *roles; /* indices */
+	size_t count;
+	struct sp_session_span span;
+};
+
+static void grant_done(struct grant *grant)
+{
+	free(grant->roles);
+}
+
+static int find_grant(struct sp_people *people, const char *idp, const char *const *groups,
+		      size_t group_count, const uint8_t *key, struct grant *ret_grant)
+{
+	const struct sp_policy *policy = people->revisions->running->policy;
+	int r = sp_policy_match_roles(policy, idp, groups, group_count, key, &ret_grant->roles,
+				      &ret_grant->count);
+
+	if (r == 0)
+		ret_grant->span =
+			sp_policy_session_span(policy, ret_grant->roles, ret_grant->count);
+	return r;
+}
+
+static int refuse_login(struct sp_people *people, const struct sp_sign_in *sign_in, int r,
+			const struct sp_refusal *refusal)
+{
+	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+
+	record.user = sign_in->user;
+	record.idp = sign_in->idp;
+	record.peer = sign_in->device_name;
+	record.has_src = sign_in->from != NULL;
+	if (sign_in->from)
+		record.src = *sign_in->from;
+	record.reason = sp_refuse_word(refusal->reason);
+	record.message = refusal->message;
+	record.by = sign_in->by;
+	people->outside.refused(people->outside.arg, &record);
+	return r;
+}
+
+static int refuse_roleless(struct sp_refusal *refusal, const char *user, const char *idp)
+{
+	return sp_refuse_login(refusal, -EACCES, SP_REFUSAL_NO_ROLE,
+			       "no role of the policy matches %s (idp %s)", user,
+			       idp ? idp : "none, a peer key");
+}
+
+static int refuse_kernel(struct sp_refusal *refusal, int r)
+{
+	return sp_refuse(refusal, r, r == -EAGAIN ? "table-full" : "failed", 1,
+			 "the kernel's tables did not take the session: %s",
+			 sp_judge_fault(r == -EAGAIN ? -E2BIG : r));
+}
+
+static int refuse_change(struct sp_refusal *refusal, const struct sp_change *change, int r)
+{
+	return change->place == SP_CHANGE_IN_DATABASE
+		       ? sp_refuse(refusal, r, "failed", 1, "keeping the session: %s",
+				   sp_err_text(r))
+		       : refuse_kernel(refusal, r);
+}
+
+static int refuse_slots(struct sp_refusal *refusal)
+{
+	return sp_refuse(refusal, -ENOSPC, "table-full", 1, "%u sessions are all there can be",
+			 SP_SLOTS - 1);
+}
+
+static int open_with(struct sp_people *people, const struct sp_sign_in *sign_in,
+		     const struct grant *grant, const struct sp_device *device, bool *ret_is_kept,
+		     struct sp_live **ret_live, struct sp_refusal *refusal)
+{
+	__sp_cleanup(sp_live_freep) struct sp_live *live = NULL;
+	__sp_cleanup(sp_session_row_done) struct sp_session_row row = { 0 };
+	struct sp_change change = { .kind = SP_CHANGE_OPEN,
+				    .by = sign_in->by,
+				    .from = sign_in->from,
+				    .former_why = "replaced" };
+	int r = fill_row(people, sign_in, device, &row);
+
+	if (r == -ENOSPC)
+		return refuse_slots(refusal);
+	if (r == 0 && !grant->count)
+		return refuse_roleless(refusal, sign_in->user, sign_in->idp);
+	if (r == 0 && !(live = sp_live_make(&row, sign_in->groups, sign_in->group_count)))
+		r = -ENOMEM;
+	if (r == 0)
+		r = sp_live_set_roles(live, people->revisions->running->policy, grant->roles,
+				      grant->count);
+	if (r < 0)
+		return sp_refuse(refusal, r, "failed", 1, "making the session: %s", sp_err_text(r));
+	set_lengths(&live->row, sign_in, &grant->span);
+	change.live = live;
+	change.last_seen_ns =
+		sp_clock_utc_to_boottime_ns(live->row.opened_ns, sp_clock_offset_ns());
+	r = sp_people_change(people, &change);
+	if (r == 0)
+		sp_session_await(live);
+	*ret_is_kept = change.is_kept;
+	if (change.is_kept)
+		*ret_live = SP_TAKE_PTR(live);
+	return r < 0 ? refuse_change(refusal, &change, r) : 0;
+}
+
+/* Who shows to have the private key takes it from who only named the public one. */
+static void take_proven_key(struct sp_people *people, const struct sp_sign_in *sign_in)
+{
+	struct sp_device *device =
+		sign_in->proof ? sp_device_find(people, sign_in->public_key) : NULL;
+	char message[200];
+
+	if (!device || !device->idp || device->proven_ns || is_owner(device, sign_in))
+		return;
+	snprintf(message, sizeof(message), "%s (idp %s) showed to have the private key of it",
+		 sign_in->user, sign_in->idp);
+	if (sp_device_lose(people, device, SP_REFUSAL_KEY_PROVEN, message, sign_in->by) < 0)
+		sp_log_error("forgetting a device: %s", sp_store_error(people->store));
+}
+
+/* A new device and its first session are kept in one transaction: both or neither. */
+static int open_on_device(struct sp_people *people, const struct sp_sign_in *sign_in,
+			  const struct grant *grant, struct sp_live **ret_live,
+			  struct sp_refusal *refusal)
+{
+	const size_t device_count = people->device_count;
+	struct sp_device *device = NULL;
+	bool is_kept = false;
+	int r = sp_store_begin(people->store);
+
+	if (r < 0)
+		return sp_refuse(refusal, r, "failed", 1, "the database: %s",
+				 sp_store_error(people->store));
+	r = find_device(people, sign_in, &device, refusal);
+	if (r == 0)
+		r = open_with(people, sign_in, grant, device, &is_kept, ret_live, refusal);
+	if (is_kept)
+		return r;
+	sp_store_cancel(people->store);
+	if (people->device_count > device_count)
+		sp_device_forget(people, people->devices[device_count]);
+	return r;
+}
+
+/* Nobody is let in whose tunnel could not be built. */
+static int check_routes(struct sp_people *people, const struct sp_sign_in *sign_in,
+			const struct grant *grant, struct sp_refusal *refusal)
+{
+	const struct sp_identity identity = { .user = sign_in->idp ? sign_in->user : NULL,
+					      .idp = sign_in->idp,
+					      .roles = grant->roles,
+					      .role_count = grant->count };
+	size_t count = 0;
+	int r = sp_routes_check(people, &identity, &count);
+
+	if (r == -E2BIG)
+		return sp_refuse_login(
+			refusal, r, SP_REFUSAL_TOO_MANY_ROUTES,
+			"the roles of %s reach %zu prefixes, and a tunnel carries at most %u: "
+			"gather them under shorter ones, or set vpn.routes in sallyport.yaml",
+			sign_in->user, count, SP_ROUTES_MAX);
+	return r < 0 ? sp_refuse(refusal, r, "failed", 1, "listing what they reach: %s",
+				 sp_err_text(r))
+		     : 0;
+}
+
+int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
+		    struct sp_live **ret_live, struct sp_refusal *refusal)
+{
+	__sp_cleanup(grant_done) struct grant grant = { 0 };
+	int r;
+
+	if (!people->revisions->running)
+		return sp_refuse(refusal, -ENOENT, "no-policy", 1,
+				 "no policy is in force: apply one first (sallyport apply FILE)");
+	r = sign_in->proof ? people->outside.check_proof(people->outside.arg, sign_in, refusal) : 0;
+	if (r == 0 && sign_in->idp && sign_in->public_key)
+		r = sp_device_check_key(people, sign_in->public_key, refusal);
+	if (r < 0)
+		return refuse_login(people, sign_in, r, refusal);
+	/* no device is enrolled for somebody who has no role */
+	r = find_grant(people, sign_in->idp, sign_in->groups, sign_in->group_count,
+		       sign_in->public_key, &grant);
+	if (r < 0)
+		return sp_refuse(refusal, r, "failed", 1, "finding the roles of %s: %s",
+				 sign_in->user, sp_err_text(r));
+	if (!grant.count && sign_in->public_key)
+		return refuse_login(people, sign_in,
+				    refuse_roleless(refusal, sign_in->user, sign_in->idp), refusal);
+	r = check_routes(people, sign_in, &grant, refusal);
+	if (r < 0)
+		return refuse_login(people, sign_in, r, refusal);
+	take_proven_key(people, sign_in);
+	r = open_on_device(people, sign_in, &grant, ret_live, refusal);
+	if (r == -EAGAIN && !sign_in->is_asked_again)
+		return r;
+	if (r < 0)
+		return refuse_login(people, sign_in, r, refusal);
+	if (sign_in->proof) {
+		struct sp_device *device = sp_device_find(people, sign_in->public_key);
+
+		if (device && !device->proven_ns)
+			sp_device_prove(people, device, "an answered challenge");
+	}
+	return 0;
+}
+
+/* ---- who they are now ---- */
+
+/* Other roles: a session of its own takes over, so that whoever is in the kernel is the one or the
+ * other. Each live flow is judged again with its next packet. @next is people's or freed from here
+ * on. */
+static int take_over(struct sp_people *people, struct sp_live *live, struct sp_live *next,
+		     const struct sp_news *news, struct sp_refusal *refusal)
+{
+	struct sp_plane_session former = { .last_seen_ns = sp_clock_boottime_ns() };
+	struct sp_change change = { .kind = SP_CHANGE_OPEN,
+				    .live = next,
+				    .why = "groups-changed",
+				    .by = news->by,
+				    .former_why = "groups-changed" };
+	int r = find_slot(people, &next->row.slot);
+
+	if (r < 0) {
+		sp_live_free(next);
+		return refuse_slots(refusal);
+	}
+	next->row.replaces = live->row.id;
+	sp_plane_session_get(people->plane, live->row.slot, &former);
+	next->awaited_ns = live->awaited_ns;
+	change.last_seen_ns = former.last_seen_ns;
+	r = sp_store_begin(people->store);
+	if (r == 0)
+		r = sp_people_change(people, &change);
+	if (r == 0)
+		return 0;
+	if (!change.is_kept)
+		sp_live_free(next);
+	return refuse_change(refusal, &change, r);
+}
+
+/* What was taken away at the provider must not go on because we could not say it to the kernel. */
+static int end_for(struct sp_people *people, struct sp_live *live, const char *why, const char *by,
+		   int r)
+{
+	(void)sp_session_end(people, live, why, by);
+	return r;
+}
+
+static struct sp_live *copy_with(const struct sp_live *live, const struct sp_news *news)
+{
+	__sp_cleanup(sp_live_freep) struct sp_live *next =
+		sp_live_copy(live, news->groups ? news->groups : (const char *const *)live->groups,
+			     news->groups ? news->group_count : live->group_count);
+
+	if (next && news->refresh) {
+		free(next->row.refresh);
+		next->row.refresh = strdup(news->refresh);
+		if (!next->row.refresh)
+			return NULL;
+	}
+	return SP_TAKE_PTR(next);
+}
+
+int sp_session_update(struct sp_people *people, struct sp_live *live, const struct sp_news *news,
+		      struct sp_live **ret_live, struct sp_refusal *refusal)
+{
+	__sp_cleanup(sp_live_freep) struct sp_live *next = NULL;
+	__sp_cleanup(grant_done) struct grant grant = { 0 };
+	int r;
+
+	if (!people->revisions->running)
+		return sp_refuse(refusal, -ENOENT, "no-policy", 1, "no policy is in force");
+	next = copy_with(live, news);
+	r = next ? find_grant(people, next->row.idp, (const char *const *)next->groups,
+			      next->group_count, next->row.public_key, &grant)
+		 : -ENOMEM;
+	if (r == 0 && !grant.count) {
+		refuse_roleless(refusal, live->row.user, live->row.idp);
+		return end_for(people, live, "no-role", news->by, -EACCES);
+	}
+	if (r == 0)
+		r = sp_live_set_roles(next, people->revisions->running->policy, grant.roles,
+				      grant.count);
+	if (r == 0 && !strcmp(next->row.roles, live->row.roles)) {
+		struct sp_change change = { .kind = SP_CHANGE_GROUPS, .live = live, .next = next };
+
+		r = sp_people_change(people, &change);
+		if (r == 0) {
+			*ret_live = live;
+			return 0;
+		}
+	}
+	if (r < 0) {
+		sp_refuse(refusal, r, "failed", 1, "keeping the groups: %s", sp_err_text(r));
+		return end_for(people, live, "failed", news->by, r);
+	}
+	sp_live_shorten(next, &grant.span);
+	*ret_live = next;
+	r = take_over(people, live, SP_TAKE_PTR(next), news, refusal);
+	if (r == -EAGAIN && !news->is_asked_again)
+		return r;
+	return r < 0 ? end_for(people, live, "failed", news->by, r) : 0;
+}
+
+/* ---- after a policy ---- */
+
+/* A machine signs in by its key alone, so whenever a policy gives that key a role.
+ * Returns 1 it did; 0 it need not; -EAGAIN the revision has no room for it; -errno. */
+static int open_machine(struct sp_people *people, const struct sp_device *device)
+{
+	const struct sp_sign_in sign_in = { .public_key = device->public_key,
+					    .device_name = device->name,
+					    .user = device->user };
+	__sp_free uint32_t *roles = NULL;
+	struct sp_refusal refusal;
+	struct sp_live *live;
+	size_t count = 0;
+	int r;
+
+	if (sp_live_of_device(people, device->public_key) ||
+	    sp_policy_match_roles(people->revisions->running->policy, NULL, NULL, 0,
+				  device->public_key, &roles, &count) < 0 ||
+	    !count)
+		return 0;
+	r = sp_session_open(people, &sign_in, &live, &refusal);
+	if (r < 0)
+		sp_log_error("machine %s: %s", device->name, refusal.message);
+	return r < 0 ? r : 1;
+}
+
+/* Whether another revision has room for the rest: each that is made has it for those of the one
+ * before. */
+static bool open_machines(struct sp_people *people)
+{
+	bool has_opened = false, lacks_room = false;
+
+	for (size_t i = 0; i < people->device_count; i++) {
+		const struct sp_device *device = people->devices[i];
+		const int r = device->idp ? 0 : open_machine(people, device);
+
+		has_opened |= r > 0;
+		lacks_room |= r == -EAGAIN;
+	}
+	return has_opened && lacks_room;
+}
+
+bool sp_sessions_follow_policy(struct sp_people *people, json_t *lost)
+{
+	sp_people_follow_policy(people, lost);
+	sp_devices_follow_policy(people, lost);
+	return open_machines(people);
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* How a revision comes into force, step by step, a step a round of the loop, so that others are
+ * served in between; and what takes long in a step, such as the kernel's verifying of the programs,
+ * in a thread beside the loop, so that a revocation waits for none of it. Until the switch nothing
+ * of it is seen by a packet; a failure at any step leaves the running revision, and a kill at any
+ * step is found and finished or undone at the next start. */
+#include "daemon/apply/apply.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "judge/describe.h"
+
+static const char *const step_names[] = { "start",
+#define X(id, name) name,
+					  APPLY_STEPS(X)
+#undef X
+};
+
+static void apply_free(struct sp_apply *apply)
+{
+	if (!apply)
+		return;
+	atomic_store(&apply->is_given_up, true);
+	sp_job_end(&apply->job);
+	sp_loop_drop(apply->daemon->loop, &apply->timer);
+	sp_revisions_drop_staged(&apply->daemon->revisions);
+	sp_revision_free(apply->next);
+	sp_policy_free(apply->policy);
+	sp_diagnostics_done(&apply->diagnostics);
+	json_decref(apply->details);
+	free(apply->tests);
+	sp_store_files_done(&apply->files);
+	free(apply);
+}
+
+SP_DEFINE_CLEANUP(struct sp_apply *, apply_free);
+
+void sp_apply_passed(struct sp_daemon *daemon, const char *step)
+{
+	if (daemon->apply && daemon->apply->is_request)
+		sp_daemon_passed(daemon, step);
+}
+
+/* ---- the end ---- */
+
+static void record_apply(struct sp_apply *apply)
+{
+	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+
+	record.event = SP_AUDIT_APPLY;
+	record.reason = apply->why;
+	record.by = apply->is_request ? apply->who : NULL;
+	sp_recorder_append(apply->daemon, &record);
+}
+
+static void reply_success(struct sp_apply *apply, json_t *lost)
+{
+	const struct sp_revision *running = apply->daemon->revisions.running;
+	const struct sp_policy_change *change = &apply->change;
+	size_t sessions = 0;
+
+	for (struct sp_live *live = sp_live_next(&apply->daemon->people, NULL); live;
+	     live = sp_live_next(&apply->daemon->people, live))
+		sessions += live->state == SP_LIVE_OPEN;
+	sp_client_reply(
+		apply->client,
+		json_pack(
+			"{s:s, s:I, s:I, s:o, s:I, s:s, s:b, s:{s:{s:I, s:I, s:I, s:I}, s:I, s:O}, "
+			"s:I}",
+			"generation", running->generation, "revision", (json_int_t)running->number,
+			"rules", (json_int_t)running->policy->rule_count, "diagnostics",
+			sp_describe_diagnostics(&apply->diagnostics), "tests",
+			(json_int_t)apply->test_count, "tests_plane",
+			apply->tests_plane ? apply->tests_plane : "reference", "unchanged",
+			apply->is_unchanged, "changes", "rules", "added", (json_int_t)change->added,
+			"removed", (json_int_t)change->removed, "changed",
+			(json_int_t)change->changed, "unchanged", (json_int_t)change->unchanged,
+			"sessions", (json_int_t)sessions, "lost_roles", lost, "milliseconds",
+			(json_int_t)((sp_clock_boottime_ns() - apply->started_ns) / SP_MS_NS)));
+}
+
+static void finish(struct sp_apply *apply, int r)
+{
+	struct sp_daemon *daemon = apply->daemon;
+	const bool is_running = apply->done >= APPLY_SWITCHED;
+	struct sp_client *client = apply->client;
+	json_t *lost = json_array();
+
+	daemon->apply = NULL;
+	if (!apply->is_request) {
+		const uint64_t now_ns = sp_clock_boottime_ns();
+
+		sp_pace_spend(&daemon->restage_pace, now_ns, now_ns - apply->started_ns);
+	}
+	if (is_running) {
+		sp_log_note("revision %" PRIu64 " of generation %s runs (%s)",
+			    daemon->revisions.running->number,
+			    daemon->revisions.running->generation, apply->why);
+		record_apply(apply);
+		if (sp_sessions_follow_policy(&daemon->people, lost))
+			daemon->restage_why = "machines that signed in needed room";
+		sp_farewell_denied(daemon, apply->started_ns);
+	}
+	if (r < 0 && apply->is_request)
+		sp_log_note("apply of %s: %s", apply->files.list[0].path, apply->message);
+	else if (r < 0)
+		sp_warnings_raise(&daemon->warnings, "stage-failed",
+				  "a new revision (%s) failed, %s: %s", apply->why,
+				  sp_plane_running_revision(daemon->plane)
+					  ? "the former one goes on"
+					  : "none runs: nothing is forwarded",
+				  apply->message);
+	if (client && r < 0)
+		sp_client_fail(client, apply->code, apply->exit_code, SP_TAKE_PTR(apply->details),
+			       "%s", apply->message);
+	else if (client)
+		reply_success(apply, lost);
+	json_decref(lost);
+	if (daemon->restage_why && !daemon->is_stopping) {
+		const char *why = daemon->restage_why;
+
+		daemon->restage_why = NULL;
+		sp_apply_restage_soon(daemon, why);
+	}
+	sp_again_soon(daemon);
+}
+
+/* A step is done. 1: there are more; 0: it was the last. */
+static int passed(struct sp_apply *apply)
+{
+	char step[32];
+
+	apply->done++;
+	snprintf(step, sizeof(step), "apply-%s", step_names[apply->done]);
+	sp_apply_passed(apply->daemon, step);
+	return apply->done < APPLY_DONE - 1;
+}
+
+/* After a step: the next one in the next round of the loop, or the end. */
+static void go_on(struct sp_apply *apply, int r)
+{
+	if (r == 0)
+		r = passed(apply);
+	if (r > 0) {
+		sp_loop_in(apply->daemon->loop, &apply->timer, 0);
+		return;
+	}
+	finish(apply, r);
+	apply_free(apply);
+}
+
+static void work_in_thread(void *arg)
+{
+	sp_apply_step_work(arg);
+}
+
+static void worked_in_thread(void *arg)
+{
+	go_on(arg, sp_apply_step_end(arg));
+}
+
+/* The loop goes on while a step has work to do; without a thread for it, it waits. */
+static void advance_in_round(void *arg)
+{
+	struct sp_apply *apply = arg;
+	int r = sp_apply_step_begin(apply);
+
+	if (r > 0 && sp_job_start(&apply->job, apply->daemon->loop) == 0)
+		return;
+	if (r > 0) {
+		sp_apply_step_work(apply);
+		r = sp_apply_step_end(apply);
+	}
+	go_on(apply, r);
+}
+
+/* ---- starting ---- */
+
+static struct sp_apply *apply_new(struct sp_daemon *daemon, const char *why)
+{
+	struct sp_apply *apply = calloc(1, sizeof(*apply));
+	const struct sp_revision *running = daemon->revisions.running;
+
+	if (!apply)
+		return NULL;
+	apply->daemon = daemon;
+	apply->why = why;
+	apply->timer = (struct sp_timer){ .fire = advance_in_round, .arg = apply };
+	apply->job =
+		(struct sp_job){ .work = work_in_thread, .done = worked_in_thread, .arg = apply };
+	apply->started_ns = sp_clock_boottime_ns();
+	apply->applied_ns = running ? running->applied_ns : sp_clock_realtime_ns();
+	snprintf(apply->who, sizeof(apply->who), "%s",
+		 running && running->who ? running->who : "sallyportd");
+	return apply;
+}
+
+int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
+		   const struct sp_apply_request *request)
+{
+	__sp_cleanup(apply_freep) struct sp_apply *apply = NULL;
+
+	if (daemon->apply)
+		return -EBUSY;
+	apply = apply_new(daemon, "apply");
+	if (!apply ||
+	    sp_store_files_add(&apply->files, request->path, request->text, request->text_len) < 0)
+		return -ENOMEM;
+	apply->is_request = true;
+	apply->client = client;
+	apply->applied_ns = sp_clock_realtime_ns();
+	apply->request = *request;
+	apply->request.path = apply->request.text = NULL;
+	snprintf(apply->who, sizeof(apply->who), "%s", sp_client_who(client));
+	sp_loop_in(daemon->loop, &apply->timer, 0);
+	daemon->apply = SP_TAKE_PTR(apply);
+	return 0;
+}
+
+void sp_apply_restage_soon(struct sp_daemon *daemon, const char *why)
+{
+	if (daemon->apply) {
+		daemon->restage_why = why;
+		return;
+	}
+	if (!daemon->revisions.running || !(daemon->apply = apply_new(daemon, why)))
+		return; /* nothing runs that could be made anew */
+	sp_loop_in(daemon->loop, &daemon->apply->timer, 0);
+}
+
+/* What is not staged yet is judged by the older homes. */
+static void restage_paced(void *arg)
+{
+	struct sp_daemon *daemon = arg;
+	const uint64_t now_ns = sp_clock_boottime_ns();
+
+	if (daemon->apply)
+		sp_loop_in(daemon->loop, &daemon->restage_timer, SP_PACE_FIRST_NS);
+	else if (now_ns < daemon->restage_pace.due_ns)
+		sp_loop_at(daemon->loop, &daemon->restage_timer, daemon->restage_pace.due_ns);
+	else
+		sp_apply_restage_soon(daemon, "the network changed");
+}
+
+void sp_apply_restage_paced(struct sp_daemon *daemon)
+{
+	daemon->restage_timer.fire = restage_paced;
+	daemon->restage_timer.arg = daemon;
+	restage_paced(daemon);
+}
+
+static int run_through(struct sp_daemon *daemon, struct sp_apply *made)
+{
+	__sp_cleanup(apply_freep) struct sp_apply *apply = made;
+	int r;
+
+	daemon->apply = apply;
+	do {
+		r = sp_apply_step_begin(apply);
+		if (r > 0) {
+			sp_apply_step_work(apply);
+			r = sp_apply_step_end(apply);
+		}
+		if (r == 0)
+			r = passed(apply);
+	} while (r > 0);
+	finish(apply, r);
+	return r;
+}
+
+int sp_apply_restage_now(struct sp_daemon *daemon, const char *why)
+{
+	struct sp_apply *apply;
+
+	if (daemon->apply || !daemon->revisions.running)
+		return -EBUSY;
+	apply = apply_new(daemon, why);
+	return apply ? run_through(daemon, apply) : -ENOMEM;
+}
+
+int sp_apply_resume(struct sp_daemon *daemon)
+{
+	const uint64_t running = sp_plane_running_revision(daemon->plane);
+	__sp_cleanup(sp_store_revision_done) struct sp_store_revision row = { 0 };
+	__sp_cleanup(sp_store_files_done) struct sp_store_files files = { 0 };
+	struct sp_apply *apply;
+	int r = running ? sp_store_get_revision(daemon->store, running, &row) : -ENOENT;
+
+	if (r == -ENOENT)
+		r = sp_store_last_confirmed(daemon->store, &row);
+	if (r == 0)
+		r = sp_store_get_files(daemon->store, row.generation, &files);
+	if (r == -ENOENT && !running)
+		return r;
+	if (r == 0 && !(apply = apply_new(daemon, "start")))
+		r = -ENOMEM;
+	if (r == 0) {
+		apply->files = files;
+		files = (struct sp_store_files){ 0 };
+		snprintf(apply->who, sizeof(apply->who), "%s", row.who);
+		apply->applied_ns = row.time_ns;
+		r = run_through(daemon, apply);
+	}
+	if (r < 0 && running)
+		sp_warnings_raise(&daemon->warnings, "policy-unreadable",
+				  "the kernel goes on with revision %" PRIu64
+				  ", but its policy cannot be "
+				  "read (%s): nobody can sign in until one is applied",
+				  running, sp_err_text(r));
+	return r;
+}
+
+void sp_apply_retry(struct sp_daemon *daemon)
+{
+	if (daemon->apply || !sp_warnings_has(&daemon->warnings, "stage-failed"))
+		return;
+	if (daemon->revisions.running)
+		sp_apply_restage_soon(daemon, "trying again");
+	else
+		sp_apply_resume(daemon);
+}
+
+void sp_apply_forget_client(struct sp_daemon *daemon, const struct sp_client *client)
+{
+	if (daemon->apply && daemon->apply->client == client)
+		daemon->apply->client = NULL;
+}
+
+void sp_apply_drop(struct sp_daemon *daemon)
+{
+	apply_free(SP_TAKE_PTR(daemon->apply));
+}

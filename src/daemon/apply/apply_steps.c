@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The steps of an apply, in their order. */
+#include "daemon/apply/apply.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "judge/describe.h"
+#include "judge/fit.h"
+
+static int fail(struct sp_apply *apply, int r, const char *code, int exit_code, const char *format,
+		...) __attribute__((format(printf, 5, 6)));
+
+static int fail(struct sp_apply *apply, int r, const char *code, int exit_code, const char *format,
+		...)
+{
+	va_list args;
+
+	apply->code = code;
+	apply->exit_code = exit_code;
+	va_start(args, format);
+	vsnprintf(apply->message, sizeof(apply->message), format, args);
+	va_end(args);
+	return r;
+}
+
+/* May the first policy, or one that touches how the administrator came in, be applied? */
+static bool protects_self(const struct sp_policy *policy)
+{
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct sp_rule *rule = &policy->rules[i];
+
+		for (size_t j = 0; j < rule->to_count; j++)
+			if (rule->kind == SP_RULE_PROTECT && rule->to[j].kind == SP_TO_SELF)
+				return true;
+	}
+	return false;
+}
+
+static bool is_self(const struct sp_gateway *gateway, const struct sp_addr *addr)
+{
+	for (size_t i = 0; i < gateway->self_count; i++)
+		if (!memcmp(&gateway->self[i], addr, sizeof(*addr)))
+			return true;
+	return false;
+}
+
+/* What the new policy says to a new connection like the one the command came by. */
+static int judge_connection(struct sp_apply *apply, struct sp_judgement *ret_judgement)
+{
+	const struct sp_connection *connection = &apply->request.connection;
+	const struct sp_gateway *gateway = &apply->daemon->host.gateway;
+	const struct sp_tuple tuple = {
+		.source = connection->source,
+		.destination = connection->destination,
+		.source_port = connection->source_port,
+		.destination_port = connection->destination_port,
+		.proto = 6,
+	};
+	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
+	const struct sp_live *live = sp_live_of_address(&apply->daemon->people, &tuple.source);
+	struct sp_plane_error error = { 0 };
+	int r = sp_judge_new(apply->policy, gateway, &(struct sp_judge_planes){ 0 }, &judge,
+			     &error);
+
+	if (r == 0 && live && live->state == SP_LIVE_OPEN) {
+		__sp_free uint32_t *roles = NULL;
+		struct sp_identity identity;
+		uint32_t number;
+
+		r = sp_live_identity(live, apply->policy, &identity, &roles);
+		if (r == 0)
+			r = sp_judge_open_session(judge, &identity, &number);
+	}
+	if (r < 0)
+		return r;
+	return sp_judge_tuple(judge, sp_judge_first_hook(gateway, &tuple.source), &tuple,
+			      sp_clock_boottime_ns(), ret_judgement);
+}
+
+static int guard_administrator(struct sp_apply *apply)
+{
+	struct sp_daemon *daemon = apply->daemon;
+	const struct sp_connection *connection = &apply->request.connection;
+	struct sp_judgement judgement;
+	const char *rule;
+	int r;
+
+	if (!daemon->revisions.running && !sp_plane_running_revision(daemon->plane) &&
+	    !protects_self(apply->policy))
+		return fail(
+			apply, -EPERM, "needs-force", 1,
+			"this would be the first policy, and it has no `protect` entry to `self`: "
+			"nothing would keep a way in for you; add one, or say --force");
+	if (!apply->request.has_connection ||
+	    !is_self(&daemon->host.gateway, &connection->destination) ||
+	    is_self(&daemon->host.gateway, &connection->source))
+		return 0; /* it came by no governed way */
+	r = judge_connection(apply, &judgement);
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "judging your connection: %s",
+			    sp_judge_fault(r));
+	if (judgement.answer.verdict == SP_ALLOW)
+		return 0;
+	rule = sp_policy_rule_name(apply->policy, judgement.answer.rule);
+	return fail(
+		apply, -EPERM, "needs-force", 1,
+		"it would cut the connection you came by (port %u; %s, rule %s); add a `protect` "
+		"entry for it, or say --force",
+		connection->destination_port, sp_reason_name(judgement.answer.reason),
+		rule ? rule : "none");
+}
+
+/* Before anything is attached: an administrator who asks is told; a restage goes on with the
+ * others. */
+static int refuse_unfit(struct sp_apply *apply)
+{
+	const struct sp_host_interface *unfit = sp_host_find_unfit(&apply->daemon->host);
+
+	if (!unfit || !apply->is_request)
+		return 0;
+	return fail(apply, -EOPNOTSUPP, "interface-unfit", 1, "%s cannot be %s: %s", unfit->name,
+		    sp_zone_name(unfit->zone), unfit->unfit);
+}
+
+/* Warnings for whoever asked: what leaves people outside though it is valid. */
+static int check_fit(struct sp_apply *apply)
+{
+	const struct sp_daemon *daemon = apply->daemon;
+	const struct sp_fit fit = { apply->policy, daemon->machine, &daemon->host.gateway,
+				    daemon->paths.idp_dir };
+	const int r = sp_judge_fit(&fit, &apply->diagnostics);
+
+	return r < 0 ? fail(apply, r, "failed", 1, "reading the policy: %s", sp_err_text(r)) : 0;
+}
+
+/* Nothing to read when only the machine changed: the policy that runs was checked when it was
+ * applied. */
+static int check_begin(struct sp_apply *apply)
+{
+	return apply->files.count != 0;
+}
+
+static void check_work(struct sp_apply *apply)
+{
+	int r = sp_policy_load_files(apply->files.list, apply->files.count, &apply->policy,
+				     &apply->diagnostics);
+
+	if (r == 0)
+		r = sp_plane_check(apply->daemon->plane->ops, apply->policy, &apply->diagnostics);
+	if (r == 0)
+		r = sp_policy_number_rules(apply->policy, NULL, NULL);
+	if (r == 0 && apply->is_request)
+		r = sp_reach_lint(apply->policy, apply->daemon->machine, &apply->diagnostics);
+	apply->worked = r;
+}
+
+static int check_end(struct sp_apply *apply)
+{
+	const struct sp_revision *running = apply->daemon->revisions.running;
+	int r = apply->worked;
+
+	if (r == -EINVAL) {
+		apply->details = json_pack("{s:o}", "diagnostics",
+					   sp_describe_diagnostics(&apply->diagnostics));
+		return fail(apply, r, "policy-invalid", 3, "%s has %zu error%s",
+			    apply->files.list[0].path, apply->diagnostics.error_count,
+			    apply->diagnostics.error_count == 1 ? "" : "s");
+	}
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "reading the policy: %s", sp_err_text(r));
+	r = refuse_unfit(apply);
+	if (r == 0 && apply->is_request)
+		r = check_fit(apply);
+	if (r < 0)
+		return r;
+	apply->is_unchanged =
+		running && !memcmp(running->policy->generation, apply->policy->generation, 32);
+	if (!apply->is_request)
+		return 0;
+	r = sp_policy_compare(running ? running->policy : NULL, apply->policy, &apply->change);
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "comparing it with what runs: %s",
+			    sp_err_text(r));
+	return apply->request.is_forced ? 0 : guard_administrator(apply);
+}
+
+/* None, or it passed them when it was applied? */
+static int test_begin(struct sp_apply *apply)
+{
+	return apply->is_request && apply->policy->test_count;
+}
+
+static void test_work(struct sp_apply *apply)
+{
+	const struct sp_judge_planes planes = { &apply->daemon->plane->ops, 1, false };
+
+	apply->worked = sp_judge_run_tests(apply->policy, &apply->policy->fixtures.gateway, &planes,
+					   &apply->tests, &apply->test_count, &apply->tests_plane,
+					   &apply->error);
+}
+
+static int test_end(struct sp_apply *apply)
+{
+	const int r = apply->worked;
+	size_t failed = 0, disagreeing = 0;
+
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "running the policy's tests: %s",
+			    apply->error.text[0] ? apply->error.text : sp_judge_fault(r));
+	for (size_t i = 0; i < apply->test_count; i++) {
+		failed += !apply->tests[i].passed;
+		disagreeing += apply->tests[i].judgement.disagree;
+	}
+	if (!failed)
+		return 0;
+	apply->details =
+		json_pack("{s:o}", "tests",
+			  sp_describe_tests(apply->policy, apply->tests, apply->test_count));
+	if (disagreeing)
+		return fail(
+			apply, -EPROTO, "disagreement", 1,
+			"%zu tests: the reference and the kernel's programs answer differently; "
+			"this is a defect of Sallyport, please report it",
+			disagreeing);
+	return fail(apply, -EINVAL, "tests-failed", 4, "%zu of %zu tests failed", failed,
+		    apply->test_count);
+}
+
+static int number_rules(struct sp_apply *apply)
+{
+	struct sp_daemon *daemon = apply->daemon;
+	int r = sp_store_begin(daemon->store);
+
+	if (r == 0)
+		r = sp_policy_number_rules(apply->policy, sp_store_rule_number, daemon->store);
+	if (r == 0)
+		r = sp_store_commit(daemon->store);
+	if (r < 0)
+		sp_store_cancel(daemon->store);
+	if (r == -ENOSPC)
+		return fail(apply, r, "table-full", 1,
+			    "all %u rule numbers are used: a number belongs to its name for good",
+			    SP_RULE_MAX - 1);
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "numbering the rules: %s",
+			    sp_store_error(daemon->store));
+	return 0;
+}
+
+static int number_begin(struct sp_apply *apply)
+{
+	struct sp_daemon *daemon = apply->daemon;
+	int r = apply->policy ? number_rules(apply) : 0;
+
+	if (r < 0)
+		return r;
+	r = apply->policy ? sp_revision_new(SP_TAKE_PTR(apply->policy), &daemon->host.gateway,
+					    &apply->next)
+			  : sp_revision_again(daemon->revisions.running, &daemon->host.gateway,
+					      &apply->next);
+	return r < 0 ? fail(apply, r, "failed", 1, "out of memory") : 1;
+}
+
+static void number_work(struct sp_apply *apply)
+{
+	apply->worked =
+		sp_tables_compile(apply->next->policy, &apply->next->gateway, &apply->next->tables);
+}
+
+static int number_end(struct sp_apply *apply)
+{
+	const int r = apply->worked;
+
+	if (r == -E2BIG)
+		return fail(apply, r, "table-full", 1,
+			    "the policy needs more table rows than there can be");
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "compiling: %s", sp_err_text(r));
+	if (apply->next->is_policy_borrowed)
+		sp_revision_expect(apply->next, apply->daemon->revisions.running);
+	return 0;
+}
+
+/* The text and the intent, before the kernel runs it: whatever revision a restart finds there, it
+ * knows which policy that is. */
+static int store_begin(struct sp_apply *apply)
+{
+	struct sp_daemon *daemon = apply->daemon;
+	struct sp_revision *next = apply->next;
+	const uint64_t running = sp_plane_running_revision(daemon->plane);
+	const struct sp_policy *policy = next->policy;
+	struct sp_store_revision row = {
+		.time_ns = apply->applied_ns,
+		.who = apply->who,
+		.rules = (uint32_t)policy->rule_count,
+	};
+	int r = sp_store_begin(daemon->store);
+
+	memcpy(row.generation, policy->generation, sizeof(row.generation));
+	if (r == 0)
+		r = sp_store_next_revision(daemon->store, running, running, &next->number);
+	row.number = next->number;
+	if (r == 0)
+		r = sp_store_put_revision(daemon->store, &row, policy->files,
+					  apply->is_request ? policy->file_count : 0);
+	if (r == 0)
+		r = sp_store_commit(daemon->store);
+	if (r < 0) {
+		fail(apply, r, "failed", 1, "keeping the generation: %s",
+		     sp_store_error(daemon->store));
+		sp_store_cancel(daemon->store);
+		return r;
+	}
+	next->applied_ns = row.time_ns;
+	next->who = strdup(apply->who);
+	return next->who ? 0 : fail(apply, -ENOMEM, "failed", 1, "out of memory");
+}
+
+/* The tables, with the sessions in them. From here on whoever signs in is in both revisions. */
+static int stage_begin(struct sp_apply *apply)
+{
+	struct sp_daemon *daemon = apply->daemon;
+	int r = sp_revisions_stage(&daemon->revisions, apply->next, &daemon->people, &daemon->host,
+				   &apply->error);
+
+	if (r < 0 && apply->error.text[0])
+		return fail(apply, r, "failed", 1, "loading the tables: %s", apply->error.text);
+	if (r < 0)
+		return fail(apply, r, r == -E2BIG ? "table-full" : "failed", 1,
+			    "giving the sessions their class: %s", sp_judge_fault(r));
+	apply->next = NULL; /* the staged one now */
+	return 1;
+}
+
+/* The kernel verifies the programs, which takes it a tenth of a second each. A sign-in adds rows to
+ * the tables meanwhile; the programs' own descriptors are nobody else's until they are all
+ * there. */
+static void stage_work(struct sp_apply *apply)
+{
+	struct sp_plane_staged *loaded = apply->daemon->revisions.staged->loaded;
+	int r;
+
+	do
+		r = sp_plane_stage_program(loaded, &apply->error);
+	while (r > 0 && !atomic_load(&apply->is_given_up));
+	apply->worked = r;
+}
+
+static int stage_end(struct sp_apply *apply)
+{
+	if (apply->worked < 0)
+		return fail(apply, apply->worked, "failed", 1, "loading the programs: %s",
+			    apply->error.text);
+	sp_plane_staged_complete(apply->daemon->revisions.staged->loaded);
+	return 0;
+}
+
+static int switch_begin(struct sp_apply *apply)
+{
+	struct sp_daemon *daemon = apply->daemon;
+	struct sp_plane_error error = { 0 };
+	int r = sp_network_lock(daemon, true, &error);
+
+	if (r < 0)
+		return fail(apply, r, "failed", 1, "second lock: %s", error.text);
+	r = sp_plane_commit(daemon->plane, daemon->revisions.staged->loaded, daemon->host.hooked,
+			    daemon->host.hooked_count, &error);
+	if (r < 0) {
+		struct sp_plane_error ignored;
+
+		fail(apply, r, "failed", 1, "switching the hooks: %s", error.text);
+		if (!daemon->is_lock_open)
+			sp_network_lock(daemon, false, &ignored);
+		return r;
+	}
+	sp_revisions_switched(&daemon->revisions);
+	return 0;
+}
+
+/* It runs. What follows may fail in part, and is then said, but nothing goes back. */
+static int confirm_begin(struct sp_apply *apply)
+{
+	struct sp_daemon *daemon = apply->daemon;
+	struct sp_plane_error error = { 0 };
+	int r = sp_store_confirm_revision(daemon->store, daemon->revisions.running->number);
+
+	if (r < 0)
+		sp_log_error("revision %" PRIu64 " runs, but the database did not take that: %s",
+			     daemon->revisions.running->number, sp_store_error(daemon->store));
+	if (!daemon->is_lock_open) {
+		daemon->is_lock_open = true;
+		r = sp_network_lock(daemon, true, &error);
+		if (r < 0) {
+			daemon->is_lock_open = false;
+			return fail(apply, r, "failed", 1,
+				    "the policy runs, but the second lock stays closed: %s",
+				    error.text);
+		}
+	}
+	r = sp_tunnel_raise(daemon);
+	if (r < 0)
+		return fail(apply, r, "failed", 1,
+			    "the policy runs, but %s could not be set up: %s",
+			    daemon->machine->tunnel, sp_err_text(r));
+	sp_warnings_clear(&daemon->warnings, "stage-failed");
+	sp_warnings_clear(&daemon->warnings, "policy-unreadable");
+	return 0;
+}
+
+/* By what is done: what follows it. */
+static const struct step {
+	int (*begin)(struct sp_apply *apply);
+	void (*work)(struct sp_apply *apply); /* NULL: none, all is done in begin */
+	int (*end)(struct sp_apply *apply);
+} steps[] = {
+	{ check_begin, check_work, check_end },
+	{ test_begin, test_work, test_end },
+	{ number_begin, number_work, number_end },
+	{ .begin = store_begin },
+	{ stage_begin, stage_work, stage_end },
+	{ .begin = switch_begin },
+	{ .begin = confirm_begin },
+};
+
+int sp_apply_step_begin(struct sp_apply *apply)
+{
+	return steps[apply->done].begin(apply);
+}
+
+void sp_apply_step_work(struct sp_apply *apply)
+{
+	steps[apply->done].work(apply);
+}
+
+int sp_apply_step_end(struct sp_apply *apply)
+{
+	return steps[apply->done].end(apply);
+}

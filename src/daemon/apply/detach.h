@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Taking the gateway out of the way of packets on purpose: the way back from everything an apply
+ * does. */
+#ifndef SALLYPORT_DAEMON_DETACH_H
+#define SALLYPORT_DAEMON_DETACH_H
+
+#include "daemon/daemon.h"
+#include "io/files/sysctl.h"
+
+/* The process's exit code when it stopped because of that: its unit does not start it again. */
+#define SP_DAEMON_DETACHED 4
+
+/* What becomes of the forwarding of one family. */
+enum sp_detach_forwarding {
+	SP_DETACH_WAS_OFF,  /* before us: it is switched off */
+	SP_DETACH_STAYS_ON, /* it was on before us: it goes on, unjudged */
+	SP_DETACH_UNKNOWN,  /* how it was is not known: it goes on, unjudged */
+	SP_DETACH_IS_OFF,   /* it is off now */
+};
+
+struct sp_detach_plan {
+	enum sp_detach_forwarding ipv4, ipv6;
+};
+/* "off", "on", "unknown", "is-off" */
+const char *sp_detach_word(enum sp_detach_forwarding forwarding);
+
+/* What a detach would do with forwarding now. Reads the kernel and what sallyportd found at its
+ * first start. A family that cannot be read counts as on. */
+void sp_detach_plan(const struct sp_paths *paths, struct sp_detach_plan *ret_plan);
+
+/* Do it: forwarding as it was found, every hook and pin, the second lock and the tunnel interface
+ * away, on record with
+ * @by and @why (may be NULL). Returns 0, and the daemon stops: @error then says what of the tunnel
+ * is left, and is "" when nothing is; -errno with @error: it goes on, and its watch puts back what
+ * is gone already. */
+int sp_detach(struct sp_daemon *daemon, const char *by, const char *why,
+	      struct sp_plane_error *error);
+
+/* The same while no sallyportd runs, over pins of any version; @daemon has paths, perhaps a
+ * machine, and holds root and namespace. And what it would do, in the log. */
+int sp_unload(struct sp_daemon *daemon, struct sp_plane_error *error);
+/* Say in the log what sp_unload would take away. Changes nothing. */
+void sp_unload_say(const struct sp_daemon *daemon);
+
+#endif

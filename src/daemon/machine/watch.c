@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/machine/watch.h"
+
+#include <stdio.h>
+#include <sys/epoll.h>
+
+#include "base/err.h"
+#include "daemon/daemon.h"
+
+/* ---- hooks ---- */
+
+static const char *code_of(const struct sp_plane_fault *fault)
+{
+	switch (fault->kind) {
+	case SP_PLANE_HOOK_REPLACED:
+		return "hook-replaced";
+	case SP_PLANE_HOOK_BEHIND:
+		return "hook-behind";
+	default:
+		return "hook-missing";
+	}
+}
+
+static void see_fault(struct sp_daemon *daemon, const struct sp_plane_fault *fault)
+{
+	char what[96], why[64];
+	const char *hook = sp_hook_name(fault->hook);
+	struct sp_drift_sight sight = {
+		.code = code_of(fault),
+		.iface = fault->interface,
+		.hook = fault->hook,
+		.what = what,
+		.repair = fault->repair,
+	};
+
+	if (fault->kind == SP_PLANE_HOOK_MISSING)
+		snprintf(what, sizeof(what), "%s was not attached to %s", hook, fault->interface);
+	else if (fault->kind == SP_PLANE_HOOK_REPLACED)
+		snprintf(what, sizeof(what), "%s of %s ran another program than ours", hook,
+			 fault->interface);
+	else
+		snprintf(what, sizeof(what), "another program was asked before %s of %s", hook,
+			 fault->interface);
+	snprintf(why, sizeof(why), "somebody's XDP program %u is there", fault->prog_id);
+	sight.why = fault->repair == -EBUSY && fault->prog_id ? why : fault->error.text;
+	sp_drift_see(daemon, &sight);
+}
+
+static void look_at_pins(struct sp_daemon *daemon)
+{
+	struct sp_plane_error error = { 0 };
+	int r = sp_plane_mend_pins(daemon->plane, &error);
+
+	if (r)
+		sp_drift_see(daemon,
+			     &(struct sp_drift_sight){
+				     .code = "pins-missing",
+				     .what = "what the next sallyportd needs was not pinned",
+				     .repair = r < 0 ? r : 0,
+				     .why = error.text });
+}
+
+static void look_at_hooks(struct sp_daemon *daemon)
+{
+	__sp_free struct sp_plane_fault *faults = NULL;
+	size_t count = 0;
+	int r;
+
+	if (!sp_plane_running_revision(daemon->plane))
+		return; /* nothing runs, nothing is attached */
+	look_at_pins(daemon);
+	r = sp_plane_repair(daemon->plane, daemon->host.hooked, daemon->host.hooked_count, &faults,
+			    &count);
+	if (r < 0)
+		sp_drift_see(daemon, &(struct sp_drift_sight){
+					     .code = "hook-missing",
+					     .what = "the pins of the hooks cannot be read",
+					     .repair = r });
+	for (size_t i = 0; i < count; i++)
+		see_fault(daemon, &faults[i]);
+}
+
+/* ---- a look ---- */
+
+void sp_watch_look(struct sp_daemon *daemon)
+{
+	if (daemon->watch.is_looking || daemon->is_stopping || !daemon->plane)
+		return; /* after a detach: what it took away stays away */
+	daemon->watch.is_looking = true;
+	sp_drift_begin(daemon);
+	sp_watch_lock(daemon);
+	look_at_hooks(daemon);
+	sp_watch_interfaces(daemon);
+	sp_watch_tunnel(daemon);
+	sp_drift_end(daemon);
+	sp_health_look(daemon);
+	sp_trouble_look(daemon);
+	daemon->watch.is_looking = false;
+}
+
+void sp_watch_start(struct sp_daemon *daemon)
+{
+	sp_drift_begin(daemon);
+	sp_watch_lock_start(daemon);
+	sp_drift_end(daemon);
+}
+
+static void look_each_second(void *arg)
+{
+	struct sp_daemon *daemon = arg;
+
+	sp_watch_look(daemon);
+	sp_loop_in(daemon->loop, &daemon->watch.timer, SP_SECOND_NS);
+}
+
+void sp_watch_soon(struct sp_daemon *daemon)
+{
+	const uint64_t now_ns = sp_clock_boottime_ns();
+
+	if (now_ns - daemon->watch.looked_ns < SP_SECOND_NS)
+		return; /* the next one by the clock is near enough */
+	daemon->watch.looked_ns = now_ns;
+	sp_loop_in(daemon->loop, &daemon->watch.timer, 0);
+}
+
+static void ruleset_changed(void *arg, uint32_t events)
+{
+	struct sp_daemon *daemon = arg;
+	int r = sp_nft_monitor_drain(daemon->watch.monitor, &daemon->watch.change);
+
+	(void)events;
+	if (r < 0) {
+		sp_log_error("watching the ruleset: %s; it is looked at once a second",
+			     sp_err_text(r));
+		sp_loop_forget(daemon->loop, &daemon->watch.source);
+	}
+	if (daemon->watch.change.is_table_touched)
+		sp_watch_soon(daemon);
+}
+
+int sp_watch_open(struct sp_daemon *daemon)
+{
+	struct sp_watch *watch = &daemon->watch;
+
+	watch->timer = (struct sp_timer){ .fire = look_each_second, .arg = daemon };
+	sp_loop_in(daemon->loop, &watch->timer, 0);
+	if (!watch->monitor)
+		return 0;
+	watch->source = (struct sp_source){
+		.fd = sp_nft_monitor_get_fd(watch->monitor),
+		.ready = ruleset_changed,
+		.arg = daemon,
+	};
+	return sp_loop_watch(daemon->loop, &watch->source, EPOLLIN);
+}
+
+void sp_watch_close(struct sp_daemon *daemon)
+{
+	sp_nft_monitor_close(SP_TAKE_PTR(daemon->watch.monitor));
+	free(SP_TAKE_PTR(daemon->watch.lock));
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Forwarding, the tunnel interface and the listed ones: are they as they were set, and up? */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "daemon/daemon.h"
+#include "daemon/host/address.h"
+#include "io/files/sysctl.h"
+#include "net/addr.h"
+
+#define WHAT_MAX 96
+
+static void see(struct sp_daemon *daemon, const char *code, const char *iface, const char *what,
+		int repair)
+{
+	sp_drift_see(daemon,
+		     &(struct sp_drift_sight){
+			     .code = code, .iface = iface, .what = what, .repair = repair });
+}
+
+/* ---- switches ---- */
+
+/* Put one of /proc/sys back to what we set it to. What cannot be read is not there: no such
+ * family. */
+static void keep_sysctl(struct sp_daemon *daemon, const char *code, const char *iface,
+			const char *name, int64_t wanted)
+{
+	char what[WHAT_MAX];
+	int64_t value;
+
+	if (sp_sysctl_get(name, &value) < 0 || value == wanted)
+		return;
+	snprintf(what, sizeof(what), "%s was not %lld", name, (long long)wanted);
+	see(daemon, code, iface, what, sp_sysctl_set(name, wanted));
+}
+
+static void look_at_forwarding(struct sp_daemon *daemon)
+{
+	char name[96];
+
+	keep_sysctl(daemon, "forwarding-off", NULL, "net/ipv4/ip_forward", 1);
+	keep_sysctl(daemon, "forwarding-off", NULL, "net/ipv6/conf/all/forwarding", 1);
+	for (size_t i = 0; i < daemon->host.hooked_count; i++) {
+		const char *iface = daemon->host.hooked[i].name;
+
+		snprintf(name, sizeof(name), "net/ipv4/conf/%s/forwarding", iface);
+		keep_sysctl(daemon, "forwarding-off", iface, name, 1);
+		/* Of IPv6 this one stops nothing, but makes the gateway take the word of any router
+		 * there; an edge may be meant to. */
+		if (daemon->host.hooked[i].zone == SP_ZONE_EDGE)
+			continue;
+		snprintf(name, sizeof(name), "net/ipv6/conf/%s/forwarding", iface);
+		keep_sysctl(daemon, "forwarding-off", iface, name, 1);
+	}
+}
+
+/* ---- the tunnel ---- */
+
+static bool has_address(const struct sp_link_address *addresses, size_t count,
+			const struct sp_addr *addr)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!sp_addr_compare(&addresses[i].addr, addr))
+			return true;
+	return false;
+}
+
+static void keep_address(struct sp_daemon *daemon, const struct sp_link *link,
+			 const struct sp_addr *own)
+{
+	char what[WHAT_MAX], addr[SP_ADDR_TEXT_MAX];
+
+	snprintf(what, sizeof(what), "%s had lost its address %s", link->name,
+		 sp_addr_format(own, addr));
+	see(daemon, "tunnel-changed", link->name, what,
+	    sp_netlink_put_address(daemon->netlink, link->ifindex, own,
+				   sp_addr_is_v4(own) ? 32 : 128));
+}
+
+static void look_at_addresses(struct sp_daemon *daemon, const struct sp_link *link)
+{
+	const struct sp_gateway *gateway = &daemon->machine->gateway;
+	__sp_free struct sp_link_address *addresses = NULL;
+	size_t count = 0;
+
+	if (sp_netlink_list_addresses(daemon->netlink, link->ifindex, &addresses, &count) < 0)
+		return; /* looked at again in a second */
+	for (size_t i = 0; i < gateway->pool_count; i++) {
+		const struct sp_addr own = sp_address_of_gateway(&gateway->pool[i]);
+
+		if (!has_address(addresses, count, &own))
+			keep_address(daemon, link, &own);
+	}
+}
+
+static void look_at_route(struct sp_daemon *daemon, const struct sp_link *link,
+			  const struct sp_prefix *pool)
+{
+	char what[WHAT_MAX], text[SP_PREFIX_TEXT_MAX];
+	int r;
+
+	if (sp_netlink_uses_route(daemon->netlink, link->ifindex, pool) != 0)
+		return;
+	snprintf(what, sizeof(what), "%s did not go to %s", sp_prefix_format(pool, text),
+		 link->name);
+	r = sp_netlink_put_route(daemon->netlink, link->ifindex, pool);
+	if (r == 0 && sp_netlink_uses_route(daemon->netlink, link->ifindex, pool) == 0)
+		r = -EEXIST;
+	sp_drift_see(daemon, &(struct sp_drift_sight){
+				     .code = "tunnel-changed",
+				     .iface = link->name,
+				     .what = what,
+				     .repair = r,
+				     .why = r == -EEXIST ? "another route or rule goes before ours"
+							 : NULL });
+}
+
+static void look_at_link(struct sp_daemon *daemon, const struct sp_link *link)
+{
+	char name[96];
+
+	if (link->mtu != daemon->machine->mtu) {
+		char what[WHAT_MAX];
+
+		snprintf(what, sizeof(what), "%s had another MTU than %u", link->name,
+			 daemon->machine->mtu);
+		see(daemon, "tunnel-changed", link->name, what,
+		    sp_netlink_set_mtu(daemon->netlink, link->ifindex, daemon->machine->mtu));
+	}
+	snprintf(name, sizeof(name), "net/ipv6/conf/%s/disable_ipv6", link->name);
+	keep_sysctl(daemon, "tunnel-changed", link->name, name, 0);
+	snprintf(name, sizeof(name), "net/ipv6/conf/%s/addr_gen_mode", link->name);
+	keep_sysctl(daemon, "tunnel-changed", link->name, name, 1);
+	if (!link->is_up)
+		see(daemon, "tunnel-changed", link->name, "it was set down",
+		    sp_netlink_set_up(daemon->netlink, link->ifindex, true));
+}
+
+void sp_watch_tunnel(struct sp_daemon *daemon)
+{
+	const struct sp_host_interface *known =
+		sp_host_find(&daemon->host, daemon->machine->tunnel);
+	const struct sp_gateway *gateway = &daemon->machine->gateway;
+	struct sp_link link;
+
+	/* It is set up at the end of an apply, and not before. */
+	if (!daemon->revisions.running || !daemon->is_lock_open || daemon->apply)
+		return;
+	look_at_forwarding(daemon);
+	if (sp_warnings_has(&daemon->warnings, "tunnel-owner"))
+		(void)sp_tunnel_ensure(daemon);
+	if (sp_netlink_get_link(daemon->netlink, daemon->machine->tunnel, &link) < 0) {
+		see(daemon, "tunnel-changed", daemon->machine->tunnel, "it was removed",
+		    sp_tunnel_ensure(daemon)); /* set up by the revision that follows */
+		return;
+	}
+	if (strcmp(link.kind, daemon->engine.way == &sp_engine_kernel ? "wireguard" : "tun") != 0) {
+		see(daemon, "tunnel-changed", link.name, "another kind of interface has its name",
+		    sp_tunnel_ensure(daemon));
+		return;
+	}
+	/* One made anew is set up once programs sit on it: after it was read (network.c). */
+	if (!known || known->ifindex != link.ifindex)
+		return;
+	look_at_link(daemon, &link);
+	look_at_addresses(daemon, &link);
+	for (size_t i = 0; i < gateway->pool_count; i++)
+		look_at_route(daemon, &link, &gateway->pool[i]);
+}
+
+/* ---- listed interfaces ---- */
+
+/* Ours to name, not to set up: whoever set it down may have had a reason. */
+void sp_watch_interfaces(struct sp_daemon *daemon)
+{
+	for (size_t i = 0; i < daemon->host.hooked_count; i++) {
+		const struct sp_plane_interface *listed = &daemon->host.hooked[i];
+		char what[IFNAMSIZ + sizeof(" has no carrier")];
+		struct sp_link link;
+
+		if (listed->zone == SP_ZONE_TUNNEL ||
+		    sp_netlink_get_link(daemon->netlink, listed->name, &link) < 0 ||
+		    (link.is_up && link.has_carrier))
+			continue;
+		snprintf(what, sizeof(what), "%s %s", listed->name,
+			 link.is_up ? "has no carrier" : "is set down");
+		sp_drift_see(daemon, &(struct sp_drift_sight){ .code = "interface-down",
+							       .iface = listed->name,
+							       .what = what,
+							       .repair = -ENETDOWN,
+							       .why = "nothing passes there" });
+	}
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* audit.query: the logs are read together, by time, some lines a round, so that long ones hold
+ * nobody up. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "daemon/ops/ops.h"
+#include "json/own.h"
+#include "policy/answer.h"
+#include "yaml/suggest.h"
+
+#define LINES_A_ROUND 500
+#define LIMIT_MAX 10000
+
+/* One of the logs, and its next record. */
+struct source {
+	struct sp_audit_reader *reader;
+	struct sp_audit_entry entry;
+	bool has_entry;
+};
+
+struct reading {
+	struct sp_daemon *daemon;
+	struct sp_client *client; /* NULL: gone */
+	struct sp_timer timer;
+	struct source sources[SP_RECORDER_FILES];
+	struct sp_audit_query query;
+	bool is_following;
+	/* after a number: the oldest `limit`, so that the next request goes on behind them */
+	bool is_resuming;
+	bool has_more; /* there are more than those */
+	/* of the last record found in each log, or the number asked for */
+	uint64_t last_seq[SP_RECORDER_FILES];
+	json_t *found; /* the newest `limit` that match */
+	size_t limit;
+};
+
+static void reading_free(struct reading *reading)
+{
+	if (!reading)
+		return;
+	sp_loop_drop(reading->daemon->loop, &reading->timer);
+	if (reading->client)
+		sp_client_set_data(reading->client, NULL);
+	for (int i = 0; i < SP_RECORDER_FILES; i++) {
+		sp_audit_reader_close(reading->sources[i].reader);
+		sp_audit_entry_done(&reading->sources[i].entry);
+	}
+	json_decref(reading->found);
+	free(reading);
+}
+
+SP_DEFINE_CLEANUP(struct reading *, reading_free);
+
+void sp_op_audit_gone(struct sp_daemon *daemon, struct sp_client *client)
+{
+	(void)daemon;
+	reading_free(sp_client_get_data(client));
+}
+
+static void take_entry(struct reading *reading, const struct sp_audit_entry *entry)
+{
+	if (!sp_audit_query_matches(&reading->query, &entry->record))
+		return;
+	if (json_array_size(reading->found) >= reading->limit &&
+	    (reading->is_resuming || !reading->limit)) {
+		reading->has_more = true;
+		return;
+	}
+	reading->last_seq[sp_audit_event_is_traffic(entry->record.event)] = entry->record.seq;
+	json_array_append(reading->found, entry->json);
+	/* forget the older half at once */
+	if (json_array_size(reading->found) >= 2 * reading->limit)
+		for (size_t i = 0; i < reading->limit; i++, reading->has_more = true)
+			json_array_remove(reading->found, 0);
+}
+
+/* The number to go on behind in one log: of what was found if there is more, else of its last
+ * record, whatever that is. null: the log was not asked. */
+static json_t *describe_place(const struct reading *reading, enum sp_recorder_log log)
+{
+	const struct sp_recorder_file *file = &reading->daemon->recorder.files[log];
+	struct sp_chain_head head = { .seq = reading->last_seq[log] };
+
+	if (reading->is_resuming && !reading->query.has_after[log])
+		return json_null();
+	if (file->log && !(reading->is_resuming && reading->has_more))
+		sp_audit_log_get_head(file->log, &head);
+	return json_integer((json_int_t)head.seq);
+}
+
+static void finish(struct reading *reading)
+{
+	struct sp_client *client = reading->client;
+	__sp_json json_t *found = SP_TAKE_PTR(reading->found);
+	bool is_whole;
+
+	for (; json_array_size(found) > reading->limit; reading->has_more = true)
+		json_array_remove(found, 0);
+	is_whole = !reading->is_resuming || !reading->has_more;
+	sp_client_set_data(client, NULL);
+	reading->client = NULL;
+	/* the follower first, or a record written in between would be missed; its events come
+	 * after the reply because nothing is recorded before this function returns */
+	if (reading->is_following && is_whole &&
+	    sp_recorder_follow(reading->daemon, client, &reading->query) < 0) {
+		sp_client_fail(client, "failed", 1, NULL, "out of memory");
+		return;
+	}
+	sp_client_reply(client,
+			json_pack("{s:O, s:b, s:o, s:o}", "records", found, "more",
+				  reading->has_more, "after_seq",
+				  describe_place(reading, SP_RECORDER_PEOPLE), "after_packets_seq",
+				  describe_place(reading, SP_RECORDER_PACKETS)));
+}
+
+/* Have the next record of @source at hand, if there is one. Returns 0 or -errno. */
+static int look_ahead(struct source *source)
+{
+	struct sp_audit_line line;
+	int r = 1;
+
+	while (!source->has_entry && source->reader && r == 1) {
+		r = sp_audit_reader_next(source->reader, &line);
+		if (r == 1)
+			source->has_entry =
+				sp_audit_entry_parse(line.text, line.len, &source->entry) == 0;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Take the earliest of the next records. Returns 1; 0 there is none; -errno. */
+static int take_next(struct reading *reading)
+{
+	struct source *first = NULL;
+
+	for (int i = 0; i < SP_RECORDER_FILES; i++) {
+		struct source *source = &reading->sources[i];
+		const int r = look_ahead(source);
+
+		if (r < 0)
+			return r;
+		if (source->has_entry &&
+		    (!first || source->entry.record.time_ns < first->entry.record.time_ns))
+			first = source;
+	}
+	if (!first)
+		return 0;
+	take_entry(reading, &first->entry);
+	sp_audit_entry_done(&first->entry);
+	first->entry = (struct sp_audit_entry){ 0 };
+	first->has_entry = false;
+	return 1;
+}
+
+static void read_some(void *arg)
+{
+	__sp_cleanup(reading_freep) struct reading *reading = arg;
+	int r = 1;
+
+	for (int i = 0; i < LINES_A_ROUND && r == 1 && !(reading->is_resuming && reading->has_more);
+	     i++)
+		r = take_next(reading);
+	if (r == 1 && !(reading->is_resuming && reading->has_more)) {
+		sp_loop_in(reading->daemon->loop, &reading->timer, 0);
+		reading = NULL;
+		return;
+	}
+	if (r < 0) {
+		struct sp_client *client = reading->client;
+
+		sp_client_set_data(client, NULL);
+		reading->client = NULL;
+		sp_client_fail(client, "failed", 1, NULL, "reading the audit log: %s",
+			       sp_err_text(r));
+		return;
+	}
+	finish(reading);
+}
+
+/* The nearest word of a closed list to what was typed; NULL: none, or @key has no such list. */
+static const char *nearest_word(const char *key, const char *typed)
+{
+	struct sp_nearest near;
+
+	sp_nearest_init(&near, typed);
+	if (!strcmp(key, "event"))
+		for (unsigned int i = 1; i < SP_AUDIT_EVENT_COUNT; i++)
+			sp_nearest_offer(&near, sp_audit_event_name((enum sp_audit_event)i));
+	if (!strcmp(key, "hook"))
+		for (unsigned int i = 1; i < SP_HOOK_COUNT; i++)
+			sp_nearest_offer(&near, sp_hook_name(i));
+	if (!strcmp(key, "verdict"))
+		for (unsigned int i = 0; i <= SP_ALLOW; i++)
+			sp_nearest_offer(&near, sp_verdict_name(i));
+	return near.best;
+}
+
+static void fail_filter(struct sp_client *client, const char *key, const char *text)
+{
+	const char *shape = sp_audit_query_shape(key),
+		   *near = text ? nearest_word(key, text) : NULL;
+
+	sp_client_fail(client, "bad-request", 2, NULL, "%.40s is %s%s%s%s", key,
+		       shape ? shape : "no field", near ? "; did you mean \"" : "",
+		       near ? near : "", near ? "\"?" : "");
+}
+
+/* The filters of a request; false: the client was told. */
+static bool read_query(struct sp_client *client, const struct sp_request *request,
+		       struct sp_audit_query *query)
+{
+	const int64_t now_ns = sp_clock_realtime_ns();
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)request->json, key, value) {
+		char number[24];
+		const char *text = json_string_value(value);
+		int r;
+
+		if (!strcmp(key, "v") || !strcmp(key, "id") || !strcmp(key, "op") ||
+		    !strcmp(key, "follow") || !strcmp(key, "limit"))
+			continue;
+		if (json_is_integer(value)) {
+			snprintf(number, sizeof(number), "%lld",
+				 (long long)json_integer_value(value));
+			text = number;
+		}
+		r = text ? sp_audit_query_set(query, key, text, now_ns) : -EINVAL;
+		if (r == 0)
+			continue;
+		if (r == -ENOENT)
+			sp_client_fail(client, "bad-request", 2, NULL,
+				       "audit.query takes no field %.40s", key);
+		else
+			fail_filter(client, key, text);
+		return false;
+	}
+	return true;
+}
+
+/* The log of packets is long: it is left out where nothing in it can match. */
+static bool asks_for_traffic(const struct sp_audit_query *query)
+{
+	for (unsigned int event = 1; query->events && event < SP_AUDIT_EVENT_COUNT; event++)
+		if ((query->events & (1u << event)) && sp_audit_event_is_traffic(event))
+			return true;
+	return !query->events;
+}
+
+static int open_sources(struct reading *reading)
+{
+	const struct sp_paths *paths = &reading->daemon->paths;
+	int r = sp_audit_reader_open(paths->audit_log,
+				     &reading->sources[SP_RECORDER_PEOPLE].reader);
+
+	if (r == 0 && asks_for_traffic(&reading->query))
+		r = sp_audit_reader_open(paths->packets_log,
+					 &reading->sources[SP_RECORDER_PACKETS].reader);
+	return r;
+}
+
+void sp_op_audit_query(struct sp_daemon *daemon, struct sp_client *client,
+		       const struct sp_request *request)
+{
+	__sp_cleanup(reading_freep) struct reading *reading = calloc(1, sizeof(*reading));
+	json_int_t limit = 100;
+	int follow = 0, r;
+
+	if (!reading) {
+		sp_client_fail(client, "failed", 1, NULL, "out of memory");
+		return;
+	}
+	reading->daemon = daemon;
+	reading->timer = (struct sp_timer){ .fire = read_some, .arg = reading };
+	if (!sp_op_unpack(client, request, "{s?b, s?I}", "follow", &follow, "limit", &limit) ||
+	    !read_query(client, request, &reading->query))
+		return;
+	if (limit < 0 || limit > LIMIT_MAX) {
+		sp_client_fail(client, "bad-request", 2, NULL, "limit is 0 to %d", LIMIT_MAX);
+		return;
+	}
+	reading->limit = (size_t)limit;
+	reading->is_following = follow;
+	reading->is_resuming = reading->query.has_after[0] || reading->query.has_after[1];
+	memcpy(reading->last_seq, reading->query.after_seq, sizeof(reading->last_seq));
+	reading->found = json_array();
+	r = open_sources(reading);
+	if (r < 0) {
+		sp_client_fail(client, "failed", 1, NULL, "opening the audit log: %s",
+			       sp_err_text(r));
+		return;
+	}
+	reading->client = client;
+	sp_client_set_data(client, reading);
+	sp_loop_in(daemon->loop, &reading->timer, 0);
+	reading = NULL;
+}

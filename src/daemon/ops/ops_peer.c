@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* peer.add, .list, .remove, .config. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "base/text.h"
+#include "daemon/host/address.h"
+#include "daemon/ops/ops.h"
+#include "json/text.h"
+#include "net/addr.h"
+#include "yaml/value.h"
+
+/* ---- what a client's tunnel needs ---- */
+
+/* vpn.endpoint, else the first edge address. */
+static json_t *find_endpoint(struct sp_daemon *daemon)
+{
+	const struct sp_machine *machine = daemon->machine;
+	const char *host = machine->endpoint;
+	char addr[SP_ADDR_TEXT_MAX];
+	bool is_v6 = false;
+
+	for (size_t i = 0; !host && i < daemon->host.address_count; i++) {
+		const struct sp_link_address *address = &daemon->host.addresses[i];
+		const char *name = sp_host_name_of(&daemon->host, address->ifindex);
+		const struct sp_host_interface *on =
+			name ? sp_host_find(&daemon->host, name) : NULL;
+
+		if (!on || !on->is_governed || on->zone != SP_ZONE_EDGE || address->is_link_local)
+			continue;
+		host = sp_addr_format(&address->addr, addr);
+		is_v6 = !address->is_v4;
+	}
+	if (!host)
+		return json_null();
+	if (machine->endpoint &&
+	    (strchr(host, ':') != strrchr(host, ':') ? strstr(host, "]:") : strchr(host, ':')))
+		return json_string(host); /* it names a port */
+	if (strchr(host, ':') && host[0] != '[')
+		is_v6 = true;
+	return json_sprintf(is_v6 ? "[%s]:%u" : "%s:%u", host, machine->listen_port);
+}
+
+static void write_list(struct sp_buf *text, const char *key, const json_t *list,
+		       const char *suffix4, const char *suffix6)
+{
+	json_t *item;
+	size_t i;
+
+	if (!json_array_size(list))
+		return;
+	sp_buf_printf(text, "%s = ", key);
+	json_array_foreach((json_t *)list, i, item) {
+		const char *value = json_string_value(item);
+
+		sp_buf_printf(text, "%s%s%s", i ? ", " : "", value,
+			      strchr(value, ':') ? suffix6 : suffix4);
+	}
+	sp_buf_put_char(text, '\n');
+}
+
+static json_t *write_config(struct sp_daemon *daemon, const json_t *fields)
+{
+	__sp_buf struct sp_buf text = SP_BUF_SECRET;
+	const char *endpoint = json_string_value(json_object_get(fields, "endpoint"));
+	const char *device = json_string_value(json_object_get(fields, "device"));
+
+	sp_buf_put(&text, "# ");
+	sp_text_put(&text, device, strlen(device));
+	sp_buf_put(&text, " at ");
+	sp_text_put(&text, daemon->gateway_name, strlen(daemon->gateway_name));
+	sp_buf_put(&text, "\n[Interface]\nPrivateKey = # yours: it never leaves your device\n");
+	write_list(&text, "Address", json_object_get(fields, "addresses"), "/32", "/128");
+	write_list(&text, "DNS", json_object_get(fields, "dns"), "", "");
+	sp_buf_printf(&text, "MTU = %u\n\n[Peer]\n", daemon->machine->mtu);
+	sp_buf_printf(&text, "PublicKey = %s\nPresharedKey = %s\n",
+		      json_string_value(json_object_get(fields, "gateway_key")),
+		      json_string_value(json_object_get(fields, "preshared_key")));
+	write_list(&text, "AllowedIPs", json_object_get(fields, "allowed_ips"), "", "");
+	sp_buf_printf(&text, "%sEndpoint = %s\n", endpoint ? "" : "# ",
+		      endpoint ? endpoint : "unknown: set vpn.endpoint in sallyport.yaml");
+	sp_buf_put(&text, "PersistentKeepalive = 25\n");
+	return sp_json_of_text(sp_buf_get(&text));
+}
+
+json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device)
+{
+	json_t *dns, *fields, *allowed;
+	char text[SP_ADDR_TEXT_MAX];
+
+	if (sp_routes_of_device(&daemon->people, device, &allowed) < 0)
+		return NULL;
+	dns = json_array();
+	for (size_t i = 0; i < daemon->machine->dns_count; i++)
+		json_array_append_new(dns,
+				      json_string(sp_addr_format(&daemon->machine->dns[i], text)));
+	fields = json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:s}", "addresses",
+			   sp_json_addresses(device->addresses, device->has_address), "dns", dns,
+			   "mtu", (json_int_t)daemon->machine->mtu, "gateway_key",
+			   daemon->engine.has_key ? sp_json_key(daemon->engine.public_key.bytes)
+						  : json_null(),
+			   "preshared_key", sp_json_key(device->preshared_key), "endpoint",
+			   find_endpoint(daemon), "allowed_ips", allowed, "device", device->name);
+	json_object_set_new(fields, "config", write_config(daemon, fields));
+	return fields;
+}
+
+/* ---- the ops ---- */
+
+static void add_machine(struct sp_daemon *daemon, struct sp_client *client,
+			const struct sp_request *request, const uint8_t key[32], const char *name)
+{
+	struct sp_sign_in sign_in = {
+		.public_key = key, .device_name = name, .user = name, .by = sp_client_who(client)
+	};
+	struct sp_refusal refusal;
+	struct sp_live *live;
+	int r = sp_op_open_session(daemon, client, request, &sign_in, &live, &refusal);
+
+	if (r < 0)
+		sp_client_fail(
+			client, refusal.code, refusal.exit_code, NULL, "%s%s", refusal.message,
+			!strcmp(refusal.code, "login-refused") ? "; a person's device needs a user"
+							       : "");
+	else if (r == 0)
+		sp_client_reply(client,
+				sp_json_device(daemon, sp_device_find(&daemon->people, key)));
+}
+
+void sp_op_peer_add(struct sp_daemon *daemon, struct sp_client *client,
+		    const struct sp_request *request)
+{
+	struct sp_enrolment enrolment = { 0 };
+	const char *key_text;
+	struct sp_refusal refusal;
+	struct sp_device *device;
+	uint8_t key[32];
+
+	if (!sp_op_unpack(client, request, "{s:s, s:s, s?s, s?s, s?s}", "public_key", &key_text,
+			  "name", &enrolment.name, "user", &enrolment.user, "idp", &enrolment.idp,
+			  "subject", &enrolment.subject) ||
+	    !sp_op_key(client, key_text, key) ||
+	    !sp_op_name(client, "name", enrolment.name, SP_OP_DEVICE_MAX) ||
+	    (enrolment.user && !sp_op_name(client, "user", enrolment.user, SP_USER_MAX)))
+		return;
+	enrolment.public_key = key;
+	device = sp_device_find(&daemon->people, key);
+	if (device) {
+		sp_client_fail(client, "login-refused", 7, NULL,
+			       "this key is %s's device %s already", device->user, device->name);
+		return;
+	}
+	if (!enrolment.user && !enrolment.subject && !enrolment.idp) {
+		add_machine(daemon, client, request, key, enrolment.name);
+		return;
+	}
+	if (!enrolment.subject)
+		enrolment.subject = enrolment.user;
+	if (!enrolment.user)
+		enrolment.user = enrolment.subject;
+	if (!enrolment.idp || !enrolment.user) {
+		sp_client_fail(client, "bad-request", 2, NULL,
+			       "a person's device needs idp and user (or subject)");
+		return;
+	}
+	if (sp_device_check_key(&daemon->people, key, &refusal) < 0 ||
+	    sp_device_enrol(&daemon->people, &enrolment, &device, &refusal) < 0)
+		sp_op_refuse(client, &refusal);
+	else
+		sp_client_reply(client, sp_json_device(daemon, device));
+}
+
+void sp_op_peer_list(struct sp_daemon *daemon, struct sp_client *client,
+		     const struct sp_request *request)
+{
+	const char *user = NULL, *idp = NULL;
+	json_t *list;
+
+	if (!sp_op_unpack(client, request, "{s?s, s?s}", "user", &user, "idp", &idp))
+		return;
+	sp_engine_refresh(&daemon->engine);
+	list = json_array();
+	for (size_t i = 0; i < daemon->people.device_count; i++)
+		if ((!user || !strcmp(user, daemon->people.devices[i]->user)) &&
+		    (!idp || (daemon->people.devices[i]->idp &&
+			      !strcmp(idp, daemon->people.devices[i]->idp))))
+			json_array_append_new(list,
+					      sp_json_device(daemon, daemon->people.devices[i]));
+	sp_client_reply(client, json_pack("{s:o}", "peers", list));
+}
+
+void sp_op_peer_remove(struct sp_daemon *daemon, struct sp_client *client,
+		       const struct sp_request *request)
+{
+	const char *text;
+	struct sp_op_owner owner = { 0 };
+	struct sp_device *device;
+	__sp_json json_t *reply = NULL;
+	int r;
+
+	if (!sp_op_unpack(client, request, "{s:s, s?s, s?s}", "device", &text, "idp", &owner.idp,
+			  "subject", &owner.subject) ||
+	    !(device = sp_op_device(daemon, client, text)) ||
+	    !sp_op_owns(client, &owner, device->idp, device->subject))
+		return;
+	reply = sp_json_device(daemon, device);
+	json_object_set_new(reply, "session", json_null()); /* about to end */
+	r = sp_device_remove(&daemon->people, device, "removed", sp_client_who(client));
+	if (r < 0) {
+		sp_client_fail(client, "failed", 1, NULL,
+			       "its session has ended, but the database did not forget it: %s",
+			       sp_store_error(daemon->store));
+		return;
+	}
+	sp_client_reply(client, SP_TAKE_PTR(reply));
+}
+
+void sp_op_peer_config(struct sp_daemon *daemon, struct sp_client *client,
+		       const struct sp_request *request)
+{
+	const char *text;
+	struct sp_device *device;
+	json_t *tunnel;
+
+	if (!sp_op_unpack(client, request, "{s:s}", "device", &text) ||
+	    !(device = sp_op_device(daemon, client, text)))
+		return;
+	if (!daemon->engine.has_key) {
+		sp_client_fail(client, "failed", 1, NULL,
+			       "the gateway's tunnel key cannot be read: see sallyport status");
+		return;
+	}
+	tunnel = sp_json_tunnel(daemon, device);
+	if (tunnel)
+		sp_client_reply(client, tunnel);
+	else
+		sp_client_fail(
+			client, "failed", 1, NULL,
+			"the roles of %s reach more than the %u prefixes a tunnel carries: gather "
+			"them under shorter ones, or set vpn.routes in sallyport.yaml",
+			device->user, SP_ROUTES_MAX);
+}

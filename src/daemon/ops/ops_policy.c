@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* check, apply, history. */
+#include <string.h>
+
+#include "base/err.h"
+#include "daemon/ops/ops.h"
+#include "json/text.h"
+#include "judge/describe.h"
+#include "net/addr.h"
+
+static bool has_text(struct sp_client *client, const struct sp_request *request)
+{
+	if (request->text)
+		return true;
+	sp_client_fail(client, "bad-request", 2, NULL,
+		       "the policy's bytes are missing: text, or text_bytes and the bytes");
+	return false;
+}
+
+static void reply_check(const struct sp_daemon *daemon, struct sp_client *client,
+			struct sp_policy *policy, const struct sp_diagnostics *diagnostics)
+{
+	__sp_free struct sp_test_result *results = NULL;
+	const struct sp_judge_planes planes = { &daemon->plane->ops, 1, false };
+	struct sp_plane_error error = { 0 };
+	const char *plane = "reference";
+	char generation[13];
+	size_t count = 0, failed = 0;
+	json_t *tests;
+	int r = sp_policy_number_rules(policy, NULL, NULL);
+
+	if (r == 0)
+		r = sp_judge_run_tests(policy, &policy->fixtures.gateway, &planes, &results, &count,
+				       &plane, &error);
+	if (r < 0) {
+		sp_client_fail(client, "failed", 1, NULL, "running the policy's tests: %s",
+			       error.text[0] ? error.text : sp_judge_fault(r));
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		failed += !results[i].passed;
+	tests = sp_describe_tests(policy, results, count);
+	if (failed) {
+		sp_client_fail(client, "tests-failed", 4,
+			       json_pack("{s:o, s:o}", "tests", tests, "diagnostics",
+					 sp_describe_diagnostics(diagnostics)),
+			       "%zu of %zu tests failed", failed, count);
+		return;
+	}
+	sp_client_reply(client, json_pack("{s:s, s:I, s:o, s:o, s:s}", "generation",
+					  sp_generation_format(policy->generation, generation),
+					  "rules", (json_int_t)policy->rule_count, "diagnostics",
+					  sp_describe_diagnostics(diagnostics), "tests", tests,
+					  "tests_plane", plane));
+}
+
+void sp_op_check(struct sp_daemon *daemon, struct sp_client *client,
+		 const struct sp_request *request)
+{
+	__sp_cleanup(sp_policy_freep) struct sp_policy *policy = NULL;
+	struct sp_diagnostics diagnostics = { 0 };
+	const char *path;
+	int r;
+
+	if (!sp_op_unpack(client, request, "{s:s}", "path", &path) || !has_text(client, request))
+		return;
+	r = sp_policy_load(path, request->text, request->text_len, &policy, &diagnostics);
+	if (r == 0)
+		r = sp_plane_check(daemon->plane->ops, policy, &diagnostics);
+	if (r == 0)
+		reply_check(daemon, client, policy, &diagnostics);
+	else if (r == -EINVAL)
+		sp_client_fail(
+			client, "policy-invalid", 3,
+			json_pack("{s:o}", "diagnostics", sp_describe_diagnostics(&diagnostics)),
+			"%s has %zu error%s", path, diagnostics.error_count,
+			diagnostics.error_count == 1 ? "" : "s");
+	else
+		sp_client_fail(client, "failed", 1, NULL, "reading the policy: %s", sp_err_text(r));
+	sp_diagnostics_done(&diagnostics);
+}
+
+static bool read_connection(struct sp_client *client, json_t *json, struct sp_apply_request *apply)
+{
+	const char *source, *destination;
+	int source_port, destination_port;
+	struct sp_connection *connection = &apply->connection;
+
+	if (!json || json_is_null(json))
+		return true;
+	if (json_unpack(json, "{s:s, s:i, s:s, s:i !}", "source", &source, "source_port",
+			&source_port, "destination", &destination, "destination_port",
+			&destination_port) < 0 ||
+	    sp_addr_parse(source, &connection->source) < 0 ||
+	    sp_addr_parse(destination, &connection->destination) < 0 || source_port < 1 ||
+	    source_port > 65535 || destination_port < 1 || destination_port > 65535) {
+		sp_client_fail(client, "bad-request", 2, NULL,
+			       "connection has source, source_port, destination, destination_port");
+		return false;
+	}
+	connection->source_port = (uint16_t)source_port;
+	connection->destination_port = (uint16_t)destination_port;
+	apply->has_connection = true;
+	return true;
+}
+
+void sp_op_apply(struct sp_daemon *daemon, struct sp_client *client,
+		 const struct sp_request *request)
+{
+	struct sp_apply_request apply = { .text = request->text, .text_len = request->text_len };
+	json_t *connection = NULL;
+	int force = 0, r;
+
+	if (!sp_op_unpack(client, request, "{s:s, s?b, s?o}", "path", &apply.path, "force", &force,
+			  "connection", &connection) ||
+	    !has_text(client, request) || !read_connection(client, connection, &apply))
+		return;
+	apply.is_forced = force;
+	r = sp_apply_start(daemon, client, &apply); /* answers when it is through */
+	if (r == -EBUSY)
+		sp_client_fail(client, "busy", 1, NULL, "another apply is under way; try again");
+	else if (r < 0)
+		sp_client_fail(client, "failed", 1, NULL,
+			       "the apply cannot begin: %s; the running policy is unchanged",
+			       sp_err_text(r));
+}
+
+struct history {
+	struct sp_daemon *daemon;
+	json_t *list;
+	bool has_running;
+};
+
+static int list_apply(void *arg, const struct sp_store_revision *revision)
+{
+	struct history *history = arg;
+	const struct sp_revision *running = history->daemon->revisions.running;
+	const bool is_running = running && !history->has_running &&
+				!memcmp(running->policy->generation, revision->generation, 32);
+	char generation[13];
+
+	history->has_running |= is_running;
+	json_array_append_new(history->list,
+			      json_pack("{s:s, s:o, s:s, s:o, s:I, s:I, s:b, s:b}", "generation",
+					sp_generation_format(revision->generation, generation),
+					"applied", sp_json_time(revision->time_ns), "who",
+					revision->who, "path", sp_json_of_text(revision->path),
+					"revision", (json_int_t)revision->number, "rules",
+					(json_int_t)revision->rules, "confirmed",
+					revision->is_confirmed, "running", is_running));
+	return 0;
+}
+
+void sp_op_history(struct sp_daemon *daemon, struct sp_client *client,
+		   const struct sp_request *request)
+{
+	struct history history = { .daemon = daemon };
+	__sp_json json_t *list = NULL;
+	json_int_t limit = 20;
+	int r;
+
+	if (!sp_op_unpack(client, request, "{s?I}", "limit", &limit))
+		return;
+	if (limit < 1 || limit > 1000) {
+		sp_client_fail(client, "bad-request", 2, NULL, "limit is 1 to 1000");
+		return;
+	}
+	history.list = list = json_array();
+	r = sp_store_each_apply(daemon->store, (uint32_t)limit, list_apply, &history);
+	if (r < 0)
+		sp_client_fail(client, "failed", 1, NULL, "reading the history: %s",
+			       sp_store_error(daemon->store));
+	else
+		sp_client_reply(client, json_pack("{s:O}", "generations", list));
+}

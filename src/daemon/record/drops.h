@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the second lock drops, on record: a `deny` record with hook `lock` for each packet it
+ * samples, and once a second the exact counts of all of them, those with a record too. */
+#ifndef SALLYPORT_DAEMON_DROPS_H
+#define SALLYPORT_DAEMON_DROPS_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "io/loop/loop.h"
+#include "io/netlink/nflog.h"
+
+struct sp_daemon;
+
+struct sp_drops {
+	struct sp_nflog *log; /* NULL: not heard; tried again each second */
+	struct sp_source source;
+	bool is_unsampled; /* the kernel's nftables cannot log */
+};
+
+/* Hear samples from now on. What stands in the way is a warning. */
+void sp_drops_open(struct sp_daemon *daemon);
+/* Hear samples no more. Safe when none were heard. */
+void sp_drops_close(struct sp_daemon *daemon);
+
+/* Once a second: record what was dropped since the last time. */
+void sp_drops_record(struct sp_daemon *daemon);
+/* The lock's counters begin at zero again. */
+void sp_drops_begin(struct sp_daemon *daemon);
+
+/* For `status`: by name what was dropped since the table was made; null: it is not there. */
+json_t *sp_drops_describe(const struct sp_daemon *daemon);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/record/events.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "daemon/daemon.h"
+#include "daemon/record/tally.h"
+#include "net/addr.h"
+
+#define TAKE_MAX 512 /* events a round: the loop has other clients */
+#define BUSY_NS (1 * SP_MS_NS)
+#define IDLE_NS (32 * SP_MS_NS)
+#define RETRY_NS SP_SECOND_NS /* after a record that could not be written */
+
+/* ---- one event ---- */
+
+/* What an event's names point into while its record is written. */
+struct naming {
+	struct sp_live *owned; /* a session read back from the database */
+	char *rule;
+	char session[24];
+};
+
+static void naming_done(struct naming *naming)
+{
+	sp_live_free(naming->owned);
+	free(naming->rule);
+}
+
+/* The session of one end, also one that ended long ago. */
+static const struct sp_live *find_session(struct sp_daemon *daemon, const struct sp_event *event,
+					  int end, struct naming *naming)
+{
+	__sp_cleanup(sp_session_row_done) struct sp_session_row row = { 0 };
+	const struct sp_addr *addr = end ? &event->daddr : &event->saddr;
+	const struct sp_live *live;
+
+	if (event->session[end] == SP_SESSION_NONE)
+		return NULL;
+	live = sp_live_of(&daemon->people, event->session[end], event->epoch[end]);
+	if (live)
+		return live;
+	if (event->epoch[end]) {
+		if (naming->owned ||
+		    sp_store_session_of_epoch(daemon->store, event->epoch[end], &row) < 0)
+			return NULL;
+		naming->owned = sp_live_new(&row);
+		return naming->owned;
+	}
+	/* the epoch is not told once it was taken away: who had the address last */
+	live = event->is_ip ? sp_live_of_address(&daemon->people, addr) : NULL;
+	return live && live->row.slot == event->session[end] ? live : NULL;
+}
+
+static const char *find_generation(struct sp_daemon *daemon, uint64_t revision)
+{
+	struct sp_events *events = &daemon->events;
+	__sp_cleanup(sp_store_revision_done) struct sp_store_revision found = { 0 };
+
+	if (daemon->revisions.running && daemon->revisions.running->number == revision)
+		return daemon->revisions.running->generation;
+	if (events->known_revision != revision) {
+		if (sp_store_get_revision(daemon->store, revision, &found) < 0)
+			return NULL;
+		events->known_revision = revision;
+		sp_generation_format(found.generation, events->known_generation);
+	}
+	return events->known_generation;
+}
+
+static const char *find_rule(struct sp_daemon *daemon, uint32_t number, struct naming *naming)
+{
+	const char *name = NULL;
+
+	if (number == SP_RULE_NONE)
+		return NULL;
+	if (daemon->revisions.running)
+		name = sp_policy_rule_name(daemon->revisions.running->policy, number);
+	if (!name && number == SP_RULE_DEFAULT)
+		name = "default";
+	/* a number belongs to its name for good, so the database knows those of former policies */
+	if (!name && sp_store_rule_name(daemon->store, number, &naming->rule) == 0)
+		name = naming->rule;
+	return name;
+}
+
+static bool is_same_denial(const struct sp_denial *a, const struct sp_denial *b)
+{
+	return a->proto == b->proto && a->port == b->port && a->rule == b->rule &&
+	       !memcmp(&a->destination, &b->destination, sizeof(a->destination));
+}
+
+/* For whom it was refused: the rule's reason reaches them by their own session (ops.c). One that
+ * happens again takes no second place. */
+static void keep_denial(struct sp_live *live, const struct sp_event *event,
+			const struct sp_audit_record *record)
+{
+	const struct sp_denial denial = {
+		.time_ns = record->time_ns,
+		.destination = event->daddr,
+		.proto = record->proto,
+		.port = record->dport > 0 ? (uint16_t)record->dport : 0,
+		.rule = event->rule,
+	};
+	size_t at = 0;
+
+	while (at < SP_DENIALS_KEPT - 1 && live->denials[at].time_ns &&
+	       !is_same_denial(&live->denials[at], &denial))
+		at++;
+	memmove(&live->denials[1], &live->denials[0], at * sizeof(denial));
+	live->denials[0] = denial;
+}
+
+/* A denial of a session that is over says how it ended: the kernel knows no more than whether it
+ * may go on. */
+static void say_how_it_ended(const struct sp_live *live, struct sp_audit_record *record,
+			     char message[64])
+{
+	if (live->state == SP_LIVE_OPEN || !live->row.why || !record->reason ||
+	    (strcmp(record->reason, sp_reason_name(SP_REASON_EXPIRED)) != 0 &&
+	     strcmp(record->reason, sp_reason_name(SP_REASON_REVOKED)) != 0))
+		return;
+	snprintf(message, 64, "the session is over: %.40s", live->row.why);
+	record->message = message;
+}
+
+int sp_events_record(struct sp_daemon *daemon, const struct sp_event *event,
+		     const struct sp_tally *of)
+{
+	__sp_cleanup(naming_done) struct naming naming = { 0 };
+	struct sp_audit_record record;
+	const struct sp_live *live;
+	struct sp_live *sender;
+	char message[64];
+
+	sp_audit_record_from_event(
+		event, sp_clock_boottime_to_utc_ns(event->time_ns, sp_clock_offset_ns()), &record);
+	live = find_session(daemon, event, 0, &naming);
+	sender = live ? sp_live_find(&daemon->people, live->row.id) : NULL;
+	if (sender && !of && record.event == SP_AUDIT_DENY && event->rule != SP_RULE_NONE)
+		keep_denial(sender, event, &record);
+	if (!live) /* towards a person: theirs */
+		live = find_session(daemon, event, 1, &naming);
+	if (live)
+		sp_recorder_name_session(&record, live, naming.session);
+	record.rule = find_rule(daemon, event->rule, &naming);
+	record.generation = find_generation(daemon, event->revision);
+	record.iface = sp_host_name_of(&daemon->host, event->ifindex);
+	if (of)
+		sp_tally_describe(of, &record);
+	if (live && !record.message)
+		say_how_it_ended(live, &record, message);
+	return sp_recorder_try(daemon, &record);
+}
+
+static int take_event(void *arg, const struct sp_event *event)
+{
+	return sp_events_record(arg, event, NULL);
+}
+
+static void take_events(void *arg)
+{
+	struct sp_daemon *daemon = arg;
+	struct sp_events *events = &daemon->events;
+	int taken = sp_plane_take_events(daemon->plane, TAKE_MAX, take_event, daemon);
+
+	if (taken == TAKE_MAX)
+		events->pause_ns = 0;
+	else if (taken > 0)
+		events->pause_ns = BUSY_NS;
+	else if (taken < 0)
+		events->pause_ns = RETRY_NS;
+	else if (events->pause_ns < IDLE_NS)
+		events->pause_ns = events->pause_ns ? events->pause_ns * 2 : BUSY_NS;
+	sp_loop_in(daemon->loop, &events->take_timer, events->pause_ns);
+}
+
+/* ---- once a second ---- */
+
+/* Own up to what the ring had no room for: exactly, and only once it is written. */
+static void record_gap(struct sp_daemon *daemon)
+{
+	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+	struct sp_event_stats stats = { 0 };
+	struct sp_marks_file *marks = daemon->marks.file;
+
+	if (sp_plane_event_stats(daemon->plane, &stats) < 0 || stats.lost <= marks->lost)
+		return;
+	record.event = SP_AUDIT_GAP;
+	record.has_counts = true;
+	record.packets = stats.lost - marks->lost;
+	record.message = "the kernel saw these, but its event ring was full";
+	record.time_ns = sp_clock_realtime_ns();
+	if (sp_recorder_try(daemon, &record) == 0)
+		marks->lost = stats.lost;
+}
+
+static void record_edge(struct sp_daemon *daemon)
+{
+	static struct sp_counter counters[SP_COUNTER_SLOTS];
+	struct sp_marks_file *marks = daemon->marks.file;
+
+	if (sp_plane_counters(daemon->plane, counters) < 0)
+		return;
+	for (unsigned int reason = 1; reason < SP_REASON_COUNT; reason++) {
+		const struct sp_counter *now =
+			&counters[SP_COUNTER_INDEX(SP_HOOK_EDGE_IN, SP_DENY, reason)];
+		const struct sp_counter more = { now->packets - marks->edge[reason].packets,
+						 now->bytes - marks->edge[reason].bytes };
+
+		if (now->packets <= marks->edge[reason].packets)
+			continue;
+		if (sp_recorder_denials(daemon, SP_HOOK_EDGE_IN, reason, &more, NULL) < 0)
+			return;
+		marks->edge[reason] = *now;
+	}
+}
+
+static void each_second(void *arg)
+{
+	struct sp_daemon *daemon = arg;
+
+	sp_recorder_open(daemon);
+	record_gap(daemon);
+	record_edge(daemon);
+	sp_drops_open(daemon);
+	sp_drops_record(daemon);
+	sp_tally_record(daemon);
+	sp_recorder_second(daemon);
+	sp_loop_in(daemon->loop, &daemon->events.second_timer, SP_SECOND_NS);
+}
+
+void sp_events_start(struct sp_daemon *daemon)
+{
+	struct sp_events *events = &daemon->events;
+
+	events->take_timer = (struct sp_timer){ .fire = take_events, .arg = daemon };
+	events->second_timer = (struct sp_timer){ .fire = each_second, .arg = daemon };
+	sp_loop_in(daemon->loop, &events->take_timer, 0);
+	sp_loop_in(daemon->loop, &events->second_timer, 0);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A revision is a policy made ready to run: checked, numbered, compiled for the machine as it was
+ * then. The kernel has up to two: the one that runs, and one that is staged and runs next. A
+ * session that comes to be has to be known to both, which is what sp_revisions_add_session is for;
+ * sessions.c and apply.c stand on this. */
+#ifndef SALLYPORT_DAEMON_REVISION_H
+#define SALLYPORT_DAEMON_REVISION_H
+
+#include <stdbool.h>
+
+#include "daemon/revisions/routes.h"
+#include "plane/plane.h"
+#include "policy/load.h"
+#include "tables/tables.h"
+
+struct sp_revision {
+	uint64_t number; /* 0: not given yet */
+	struct sp_policy *policy;
+	bool is_policy_borrowed;   /* of the revision that runs, until this one does */
+	struct sp_gateway gateway; /* its own copy: tables refer to it */
+	struct sp_tables *tables;
+	/* what the plane made of the tables; NULL: nothing yet, or the plane's own, as it is once
+	 * the revision runs */
+	struct sp_plane_staged *loaded;
+	char generation[13];
+	int64_t applied_ns; /* UTC: when this generation was applied */
+	char *who;
+	struct sp_routes routes; /* what people's tunnels carry */
+};
+
+/* Take the policy over. Returns 0; -ENOMEM (the policy is then freed). */
+int sp_revision_new(struct sp_policy *policy, const struct sp_gateway *gateway,
+		    struct sp_revision **ret_revision);
+/* The same policy for another state of the machine: it stays @running's until the new revision
+ * runs. Returns 0; -ENOMEM. */
+int sp_revision_again(const struct sp_revision *running, const struct sp_gateway *gateway,
+		      struct sp_revision **ret_revision);
+/* Its tables get room for the rows that those of @former, of the same policy, have by now: also for
+ * those that found no room there. */
+void sp_revision_expect(struct sp_revision *revision, const struct sp_revision *former);
+/* Free it with its tables, and its policy unless that is borrowed. NULL is allowed. */
+void sp_revision_free(struct sp_revision *revision);
+static inline void sp_revision_freep(struct sp_revision **revision)
+{
+	sp_revision_free(*revision);
+}
+
+/* The revisions the kernel has. */
+struct sp_revisions {
+	struct sp_plane *plane;
+	struct sp_revision *running; /* NULL: none, or one whose policy cannot be read */
+	/* tables loaded, every open session staged in it; NULL: none */
+	struct sp_revision *staged;
+};
+
+/* Where a session stands in each. */
+struct sp_standings {
+	struct sp_plane_standing in[SP_PLANE_REVISIONS_MAX];
+	size_t count;
+};
+
+struct sp_live;
+struct sp_people;
+struct sp_host;
+
+/* Add the rows a session needs to every revision the kernel has, and say where it stands in each.
+ * Nothing points at the rows yet. Adding it again gives the same. Returns 0; -ENOENT no revision
+ * runs; -EAGAIN one has no room for the rows, a new revision has: make one and ask once more;
+ * -ENOMEM; -errno of the plane. */
+int sp_revisions_add_session(struct sp_revisions *revisions, const struct sp_live *live,
+			     struct sp_standings *ret_standings);
+/* The session's groups changed and its classes in the running revision did not: the staged one
+ * learns of it, if there is one. Returns 0 or -errno. */
+int sp_revisions_stage_session(struct sp_revisions *revisions, const struct sp_live *live);
+/* Into the parts of a session of the kernel that are a revision's. */
+void sp_standings_put(const struct sp_standings *standings, struct sp_plane_session *session);
+
+/* Load the tables of @revision, with every open session of @people in it, for the interfaces of
+ * @host. On 0 it is the staged one and no more the caller's. Returns 0; -E2BIG the tables are full;
+ * -errno, @error says of what, or nothing: of the sessions. */
+int sp_revisions_stage(struct sp_revisions *revisions, struct sp_revision *revision,
+		       const struct sp_people *people, const struct sp_host *host,
+		       struct sp_plane_error *error);
+/* The staged one runs: it is the running one, whose former is gone. */
+void sp_revisions_switched(struct sp_revisions *revisions);
+/* Give the staged one up, if there is one. */
+void sp_revisions_drop_staged(struct sp_revisions *revisions);
+/* Give up the staged revision and free the running one. The kernel keeps what runs. */
+void sp_revisions_done(struct sp_revisions *revisions);
+
+/* The 12 hex digits shown. Returns @buf. */
+char *sp_generation_format(const uint8_t generation[32], char buf[13]);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Device authorization: a code for the person, and asking until they have entered it.
+ * Source: RFC 8628. */
+#include <errno.h>
+
+#include "base/str.h"
+#include "identity/oidc/oidc_flow.h"
+
+#define INTERVAL_DEFAULT_S 5u
+#define INTERVAL_MAX_S 300u
+#define SLOW_DOWN_S 5u
+/* whatever the provider says: an unfinished sign-in is kept in memory */
+#define CODE_LIFE_MAX_S 3600u
+#define SILENCES_MAX 4u
+#define CODE_MAX 2048u
+#define USER_CODE_MAX 64u
+
+static const char what_code[] = "the device authorization", what_poll[] = "the token request";
+
+/* ---- the code ---- */
+
+/* "openid profile groups", malloc'ed; openid is what makes it a sign-in. */
+static char *join_scopes(const struct sp_idp *idp)
+{
+	__sp_buf struct sp_buf scopes = SP_BUF_INIT;
+	char *text = NULL;
+
+	sp_buf_put(&scopes, "openid");
+	for (size_t i = 0; i < idp->scope_count; i++)
+		if (strcmp(idp->scopes[i], "openid") != 0)
+			sp_buf_printf(&scopes, " %s", idp->scopes[i]);
+	return sp_buf_take(&scopes, &text) < 0 ? NULL : text;
+}
+
+enum sp_idp_step sp_oidc_device_next(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
+				     struct sp_http_request *ret_request, uint64_t *ret_due_ns)
+{
+	__sp_free char *scopes = NULL;
+	enum sp_idp_step step;
+
+	if (!sp_oidc_flow_has_provider(flow, now, ret_due_ns, &step))
+		return step;
+	if (!flow->oidc->discovery.device_endpoint)
+		return sp_oidc_flow_refuse(flow, sp_find(&flow->finding, SP_REFUSAL_BAD_ANSWER,
+							 "discovery: the provider has no "
+							 "device_authorization_endpoint"));
+	scopes = join_scopes(flow->oidc->idp);
+	if (!scopes)
+		return sp_oidc_flow_refuse(flow, -ENOMEM);
+	return sp_oidc_flow_post(flow, flow->oidc->discovery.device_endpoint,
+				 (struct sp_form_field[]){ { "scope", scopes } }, 1, ret_request);
+}
+
+/* A whole number; some write it as a text (ADFS, Microsoft's first endpoints). Returns -EINVAL: it
+ * is none. */
+static int read_number(const json_t *value, uint64_t *ret_number)
+{
+	const char *text = json_string_value(value);
+
+	if (json_is_integer(value) && json_integer_value(value) >= 0) {
+		*ret_number = (uint64_t)json_integer_value(value);
+		return 0;
+	}
+	if (!text || strspn(text, "0123456789") != strlen(text) || !*text || strlen(text) > 18)
+		return -EINVAL;
+	*ret_number = strtoull(text, NULL, 10);
+	return 0;
+}
+
+/* A number of seconds. @fallback 0: it must be there. */
+static int read_seconds(const json_t *object, const char *key, uint64_t fallback, uint64_t max,
+			uint64_t *ret_seconds, struct sp_finding *finding)
+{
+	const json_t *value = sp_strict_json_value(object, key);
+
+	*ret_seconds = fallback;
+	if ((value || !fallback) &&
+	    (read_number(value, ret_seconds) < 0 || (!fallback && *ret_seconds == 0)))
+		return sp_find(finding, SP_REFUSAL_BAD_ANSWER, "%s: %s is no number of seconds",
+			       what_code, key);
+	if (*ret_seconds > max)
+		*ret_seconds = max;
+	if (*ret_seconds == 0)
+		*ret_seconds = 1; /* "as often as you like" is not what we like */
+	return 0;
+}
+
+/* The address to open; Google called it verification_url before there was an RFC, and still
+ * does. */
+static int take_address(const json_t *object, struct sp_idp_prompt *prompt,
+			struct sp_finding *finding)
+{
+	const bool is_googles = !sp_strict_json_value(object, "verification_uri") &&
+				sp_strict_json_value(object, "verification_url");
+	struct sp_finding unused;
+	int r = sp_reply_take_url(object, is_googles ? "verification_url" : "verification_uri",
+				  true, what_code, &prompt->verification_uri, finding);
+
+	if (r < 0)
+		return r;
+	/* a convenience: one that cannot be used is as none */
+	r = sp_reply_take_url(
+		object, is_googles ? "verification_url_complete" : "verification_uri_complete",
+		false, what_code, &prompt->verification_uri_complete, &unused);
+	return r == -ENOMEM ? r : 0;
+}
+
+static int take_code(struct sp_oidc_flow *flow, const json_t *object, uint64_t *ret_life_s)
+{
+	struct sp_finding *finding = &flow->finding;
+	struct sp_idp_prompt *prompt = &flow->prompt;
+	int r = sp_reply_take_text(object, "device_code", CODE_MAX, what_code, &flow->device_code,
+				   finding);
+
+	if (r == 0)
+		r = take_address(object, prompt, finding);
+	if (r == 0)
+		r = sp_reply_take_text(object, "user_code", USER_CODE_MAX, what_code,
+				       &prompt->user_code, finding);
+	if (r == 0)
+		r = read_seconds(object, "expires_in", 0, CODE_LIFE_MAX_S, ret_life_s, finding);
+	if (r == 0)
+		r = read_seconds(object, "interval", INTERVAL_DEFAULT_S, INTERVAL_MAX_S,
+				 &flow->interval_s, finding);
+	return r;
+}
+
+int sp_oidc_device_take(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
+			const struct sp_http_reply *reply)
+{
+	__sp_json json_t *object = NULL;
+	const char *error;
+	uint64_t life_s;
+	int r = sp_oauth_reply_read(reply, what_code, &object, &error, &flow->finding);
+
+	if (r < 0)
+		return r;
+	if (error)
+		return sp_oauth_refused(object, error, what_code, &flow->finding);
+	r = take_code(flow, object, &life_s);
+	if (r < 0)
+		return r;
+	flow->prompt.expires_s = now->now_s + (int64_t)life_s;
+	flow->expires_ns = now->boot_ns + life_s * SP_OIDC_S;
+	flow->poll_ns = now->boot_ns + flow->interval_s * SP_OIDC_S;
+	flow->stage = SP_OIDC_STAGE_POLL;
+	return 0;
+}
+
+/* ---- whether it was entered ---- */
+
+enum sp_idp_step sp_oidc_poll_next(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
+				   struct sp_http_request *ret_request, uint64_t *ret_due_ns)
+{
+	const struct sp_form_field fields[] = {
+		{ "grant_type", "urn:ietf:params:oauth:grant-type:device_code" },
+		{ "device_code", flow->device_code },
+	};
+
+	if (now->boot_ns >= flow->expires_ns)
+		return sp_oidc_flow_refuse(flow, sp_find(&flow->finding, SP_REFUSAL_CODE_EXPIRED,
+							 "the code was not entered in time"));
+	if (now->boot_ns < flow->poll_ns) {
+		*ret_due_ns = flow->poll_ns < flow->expires_ns ? flow->poll_ns : flow->expires_ns;
+		return SP_IDP_WAIT;
+	}
+	return sp_oidc_flow_post(flow, flow->oidc->discovery.token_endpoint, fields, 2,
+				 ret_request);
+}
+
+static void poll_again(struct sp_oidc_flow *flow, const struct sp_idp_time *now, uint64_t wait_s)
+{
+	flow->poll_ns = now->boot_ns + wait_s * SP_OIDC_S;
+}
+
+static int take_poll_error(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
+			   const json_t *object, const char *error)
+{
+	if (strcmp(error, "slow_down") == 0 && flow->interval_s < INTERVAL_MAX_S)
+		flow->interval_s += SLOW_DOWN_S; /* from now on, not only once */
+	if (strcmp(error, "slow_down") == 0 || strcmp(error, "authorization_pending") == 0) {
+		poll_again(flow, now, flow->interval_s);
+		return 0;
+	}
+	if (strcmp(error, "access_denied") == 0 ||
+	    strcmp(error, "authorization_declined") == 0) /* Microsoft */
+		return sp_find(&flow->finding, SP_REFUSAL_DENIED, "declined at the provider");
+	if (strcmp(error, "expired_token") == 0 || strcmp(error, "code_expired") == 0)
+		return sp_find(&flow->finding, SP_REFUSAL_CODE_EXPIRED,
+			       "the provider says that it expired");
+	return sp_oauth_refused(object, error, what_poll, &flow->finding);
+}
+
+int sp_oidc_poll_take(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
+		      const struct sp_http_reply *reply)
+{
+	__sp_json json_t *object = NULL;
+	const char *error;
+	int r = sp_oauth_reply_read(reply, what_poll, &object, &error, &flow->finding);
+
+	/* Silence now need not be silence later, but is asked into ever more slowly (RFC 8628,
+	 * 3.5). */
+	if (r == -EACCES && flow->finding.reason == SP_REFUSAL_UNREACHABLE &&
+	    ++flow->silences < SILENCES_MAX) {
+		poll_again(flow, now, flow->interval_s << flow->silences);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	flow->silences = 0;
+	return error ? take_poll_error(flow, now, object, error)
+		     : sp_oidc_flow_take_tokens(flow, object);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "io/process/process.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The lowest free descriptor is the one that is opened; the mode is the one nobody can use it
+ * in. */
+static void occupy(int fd)
+{
+	if (fcntl(fd, F_GETFD) < 0)
+		(void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+void sp_process_begin(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		occupy(fd);
+	if (geteuid() == 0)
+		umask(022);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "policy/checks/loader.h"
+#include "yaml/value.h"
+
+enum { NAME, ALLOW, DENY, REASON, LOG, LIMIT, WHEN, EXPIRES, ALLOW_EXPIRING, MODE, TICKET };
+static const struct sp_key rule_keys[] = {
+	[NAME] = { "name", SP_KEY_REQUIRED },
+	[ALLOW] = { "allow", SP_KEY_OPTIONAL },
+	[DENY] = { "deny", SP_KEY_OPTIONAL },
+	[REASON] = { "reason", SP_KEY_OPTIONAL },
+	[LOG] = { "log", SP_KEY_OPTIONAL },
+	[LIMIT] = { "limit", SP_KEY_LATER },
+	[WHEN] = { "when", SP_KEY_LATER },
+	[EXPIRES] = { "expires", SP_KEY_LATER },
+	[ALLOW_EXPIRING] = { "allow-expiring-deny", SP_KEY_LATER },
+	[MODE] = { "mode", SP_KEY_LATER },
+	[TICKET] = { "ticket", SP_KEY_LATER },
+};
+
+enum { FROM, TO, SERVICES };
+static const struct sp_key body_keys[] = {
+	[FROM] = { "from", SP_KEY_REQUIRED },
+	[TO] = { "to", SP_KEY_REQUIRED },
+	[SERVICES] = { "services", SP_KEY_OPTIONAL },
+};
+
+#define REASON_MAX 256u
+
+struct sp_rule *sp_add_rule(struct sp_loader *loader, const struct sp_node *node,
+			    const struct sp_node *name, enum sp_rule_kind kind)
+{
+	struct sp_check *check = &loader->check;
+	struct sp_policy *policy = loader->policy;
+	struct sp_rule *rule;
+
+	if (policy->rule_count == SP_RULE_MAX - 1) {
+		sp_report(check, node,
+			  "more than %u rules, expose and protect entries; this is the first "
+			  "too many",
+			  SP_RULE_MAX - 1);
+		return NULL;
+	}
+	rule = SP_ARRAY_PUSH(policy->rules, policy->rule_count);
+	if (!rule) {
+		check->no_memory = true;
+		return NULL;
+	}
+	rule->kind = kind;
+	rule->place = (struct sp_place){ .line = node->line, .column = node->column };
+	rule->log = kind == SP_RULE_DENY ? SP_LOG_ALL : SP_LOG_NEW;
+	if (name && sp_check_name(check, name, "rule") == 0) {
+		rule->name = sp_copy_text(check, name->text);
+		sp_symbols_add(check, &loader->rules, name, (uint32_t)policy->rule_count - 1);
+	}
+	return rule;
+}
+
+void sp_load_log(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule)
+{
+	static const char *const words[] = { "none", "new", "all", NULL };
+	int word = sp_read_word(&loader->check, node, "\"log\"", words);
+
+	if (word >= 0)
+		rule->log = (enum sp_log)word; /* the words are in the order of the enum */
+}
+
+static void load_reason(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule)
+{
+	const char *text = sp_read_text(&loader->check, node, "\"reason\"");
+
+	if (!text)
+		return;
+	if (strlen(text) > REASON_MAX) {
+		sp_report(&loader->check, node,
+			  "\"reason\" has %zu bytes; at most %u are told to a person", strlen(text),
+			  REASON_MAX);
+		return;
+	}
+	for (const char *c = text; *c; c++) {
+		if ((unsigned char)*c < 0x20) {
+			sp_report(&loader->check, node, "\"reason\" is one line of text");
+			return;
+		}
+	}
+	rule->reason = sp_copy_text(&loader->check, text);
+}
+
+static void load_body(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule)
+{
+	const struct sp_node *values[SP_ARRAY_LEN(body_keys)];
+	const char *what = rule->kind == SP_RULE_ALLOW ? "\"allow\"" : "\"deny\"";
+
+	if (sp_read_map(&loader->check, node, what, body_keys, SP_ARRAY_LEN(body_keys), values) < 0)
+		return;
+	if (values[FROM])
+		sp_load_from(loader, values[FROM], rule);
+	if (values[TO])
+		sp_load_to(loader, values[TO], rule);
+	if (values[SERVICES])
+		sp_load_service_items(loader, values[SERVICES], &rule->services,
+				      &rule->service_count);
+}
+
+static void load_rule(struct sp_loader *loader, const struct sp_node *node)
+{
+	const struct sp_node *values[SP_ARRAY_LEN(rule_keys)];
+	struct sp_check *check = &loader->check;
+	struct sp_rule *rule;
+	bool is_deny;
+	int r = sp_read_map(check, node, "a rule", rule_keys, SP_ARRAY_LEN(rule_keys), values);
+
+	if (r < 0)
+		return;
+	is_deny = sp_has_key(node, "deny");
+	if (is_deny && sp_has_key(node, "allow")) {
+		sp_report(check, node,
+			  "a rule has \"allow\" or \"deny\", not both: write two rules");
+		return;
+	}
+	if (r == 0 && !is_deny && !sp_has_key(node, "allow"))
+		sp_report(check, node,
+			  "a rule needs \"allow\" or \"deny\": { name: …, allow: { from: …, to: … "
+			  "} }");
+	rule = sp_add_rule(loader, node, values[NAME], is_deny ? SP_RULE_DENY : SP_RULE_ALLOW);
+	if (!rule)
+		return;
+	if (values[ALLOW] || values[DENY])
+		load_body(loader, values[is_deny ? DENY : ALLOW], rule);
+	if (values[REASON])
+		load_reason(loader, values[REASON], rule);
+	if (values[LOG])
+		sp_load_log(loader, values[LOG], rule);
+}
+
+void sp_load_rules(struct sp_loader *loader, const struct sp_node *section)
+{
+	if (sp_read_list(&loader->check, section, "\"rules\"") < 0)
+		return;
+	for (const struct sp_node *node = section->first; node; node = node->next)
+		load_rule(loader, node);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One run of sp_policy_load. Names are declared first, then each section is checked by a function
+ * in a file of its own. A section goes on after an error, to report several; what it could not read
+ * is left empty in the policy, which is thrown away once an error was reported. */
+#ifndef SALLYPORT_POLICY_LOADER_H
+#define SALLYPORT_POLICY_LOADER_H
+
+#include "policy/checks/symbols.h"
+#include "policy/model.h"
+#include "yaml/schema.h"
+
+#define SP_TEST_WORK_MAX 1000000u
+
+struct sp_loader {
+	struct sp_check check;
+	struct sp_policy *policy;
+	struct sp_symbols roles, networks, services, rules;
+	/* of fixture sessions, by their index; the same name at two providers is two */
+	struct sp_symbols users;
+	struct sp_symbols providers; /* each mention in a role or a fixture session */
+	size_t service_items;        /* services written into rules and tests so far */
+	size_t test_destinations;    /* addresses written into tests so far */
+	size_t test_work_left;       /* prefixes that may still be looked through for them */
+};
+
+/* Declare the keys of a section as names of one kind, and report bad and double ones.
+ * @what  "role", for the messages. */
+void sp_declare_names(struct sp_loader *loader, const struct sp_node *section, const char *what,
+		      struct sp_symbols *symbols);
+
+/* Each takes the value of its key. */
+void sp_load_roles(struct sp_loader *loader, const struct sp_node *section);
+void sp_load_networks(struct sp_loader *loader, const struct sp_node *section);
+void sp_load_services(struct sp_loader *loader, const struct sp_node *section);
+void sp_load_rules(struct sp_loader *loader, const struct sp_node *section);
+void sp_load_edge(struct sp_loader *loader, const struct sp_node *section);
+void sp_load_protect(struct sp_loader *loader, const struct sp_node *section);
+void sp_load_fixtures(struct sp_loader *loader, const struct sp_node *section); /* NULL: defaults */
+void sp_load_tests(struct sp_loader *loader, const struct sp_node *section);
+
+/* Both read a part that rules, expose and protect have in common, and append to @rule's list; what
+ * cannot be read is reported. */
+void sp_load_from(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule);
+void sp_load_to(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule);
+/* Append the services of one item or a list. Returns 0; -EINVAL some item was reported. */
+int sp_load_service_items(struct sp_loader *loader, const struct sp_node *node,
+			  struct sp_service **services, size_t *count);
+/* `log: none | new | all` into @rule; left as it was where that was reported. */
+void sp_load_log(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule);
+/* Append a rule with its name declared, its place and the default log of its kind.
+ * NULL: no memory, or too many rules (reported). */
+struct sp_rule *sp_add_rule(struct sp_loader *loader, const struct sp_node *node,
+			    const struct sp_node *name, enum sp_rule_kind kind);
+
+/* Warnings about a policy without errors (lint.c). */
+void sp_lint(struct sp_loader *loader);
+
+#endif

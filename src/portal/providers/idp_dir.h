@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The folder idp.d: read at start and whenever something in it changes. */
+#ifndef SALLYPORT_PORTAL_IDP_DIR_H
+#define SALLYPORT_PORTAL_IDP_DIR_H
+
+#include "io/loop/loop.h"
+#include "portal/portal.h"
+
+struct sp_idp_dir;
+
+/* Read it into @portal and watch it (one that is not there yet is looked for every few seconds).
+ * @path: borrowed for good. Returns 0; -errno. */
+int sp_idp_dir_new(struct sp_loop *loop, struct sp_portal *portal, const char *path,
+		   struct sp_idp_dir **ret_dir);
+/* Watch no more. NULL: nothing. */
+void sp_idp_dir_free(struct sp_idp_dir *dir);
+/* Read it once more, secrets that are elsewhere included. */
+void sp_idp_dir_reload(struct sp_idp_dir *dir);
+
+#endif
