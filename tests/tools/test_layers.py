@@ -70,22 +70,45 @@ class Layers(unittest.TestCase):
             self.assertIn(word, complaint)
         self.assertEqual(complaint.count('\n'), 1, complaint)
 
-    def test_a_part_of_a_process_does_not_see_the_whole(self):
-        """Neither itself nor by a header of its folder."""
-        parts = "\nparts = [\n  ['src/daemon/daemon.h', 'src/daemon/people.c',\n    'src/daemon/gone.c'],\n]\n"
-        files = dict(CLEAN)
-        files.update({'meson.build': LIST + parts.replace(",\n    'src/daemon/gone.c'", ''),
-                      'src/daemon/daemon.h': '#include "daemon/people.h"\n', 'src/daemon/people.h': '#include "base/str.h"\n',
-                      'src/daemon/people.c': '#include "daemon/people.h"\n'})
+    def test_a_room_sees_the_rooms_below_it(self):
+        """Not those above it, nor what stands beside the rooms, neither itself nor by another header."""
+        rooms = "\nrooms = [\n  ['src/daemon', 'store', 'limits.h', 'people',\n    'ops'],\n]\n"
+        files = {**CLEAN, 'meson.build': LIST + rooms,
+                 'src/daemon/daemon.h': '#include "daemon/ops/ops.h"\n', 'src/daemon/limits.h': '#include "base/str.h"\n',
+                 'src/daemon/store/store.h': '#include "policy/model.h"\n',
+                 'src/daemon/people/people.h': '#include "daemon/limits.h"\n#include "daemon/store/store.h"\n',
+                 'src/daemon/people/people.c': '#include "daemon/people/people.h"\n',
+                 'src/daemon/ops/ops.h': '#include "daemon/people/people.h"\n'}
         self.assertEqual(run(files), (0, ''))
-        files['src/daemon/people.h'] = '#include "daemon/ops.h"\n'
-        files['src/daemon/ops.h'] = '#include "daemon/daemon.h"\n'
+        for path, target in (('store/store.h', 'people/people.h'), ('store/store.h', 'limits.h'),
+                             ('people/people.c', 'ops/ops.h'), ('ops/ops.h', 'daemon.h'), ('ops/ops.h', 'apply.h')):
+            code, said = run({**files, f'src/daemon/{path}': f'#include "daemon/{target}"\n'})
+            self.assertEqual(code, 1, path)
+            self.assertIn(f'src/daemon/{path}:1: it includes src/daemon/{target}: above its room\n', said)
+        files['src/daemon/people/people.h'] = '#include "daemon/limits.h"\n'
+        files['src/daemon/limits.h'] = '#include "daemon/daemon.h"\n'
         code, said = run(files)
         self.assertEqual(code, 1)
-        self.assertIn('src/daemon/people.c:1: a part knows the whole: it includes src/daemon/people.h, which includes '
-                      'src/daemon/ops.h, which includes src/daemon/daemon.h', said)
-        files['meson.build'] = LIST + parts
-        self.assertIn('src/daemon/gone.c is in the list of parts and not in the tree', run(files)[1])
+        self.assertIn('src/daemon/people/people.c:1: it includes src/daemon/people/people.h, which includes '
+                      'src/daemon/limits.h, which includes src/daemon/daemon.h: above its room\n', said)
+
+    def test_a_room_out_of_the_list_is_refused(self):
+        rooms = "\nrooms = [\n  ['src/daemon', 'store'],\n]\n"
+        self.assertEqual(run({**CLEAN, 'meson.build': LIST + rooms, 'src/daemon/store/store.h': ''}), (0, ''))
+        code, said = run({**CLEAN, 'meson.build': LIST + rooms, 'src/daemon/people/people.h': ''})
+        self.assertEqual(code, 1)
+        self.assertIn('src/daemon/people/people.h:1: its folder is no room of src/daemon', said)
+        self.assertIn('src/daemon/store is in the list of rooms and not in the tree', said)
+
+    def test_a_guest_sees_what_is_above_its_room(self):
+        lists = "\nrooms = [\n  ['src/daemon', 'store', 'people'],\n]\nguests = [\n  ['src/daemon/%s'],\n]\n"
+        files = {**CLEAN, 'src/daemon/daemon.h': '', 'src/daemon/people/people.h': '',
+                 'src/daemon/store/store.c': '#include "daemon/daemon.h"\n'}
+        for guest in ('store', 'store/store.c'):
+            self.assertEqual(run({**files, 'meson.build': LIST + lists % guest}), (0, ''))
+        self.assertIn('store.c:1: it includes src/daemon/daemon.h', run({**files, 'meson.build': LIST + lists % 'people'})[1])
+        self.assertIn('src/daemon/gone.c is in the list of guests and sees nothing above its room',
+                      run({**files, 'meson.build': LIST + lists % 'gone.c'})[1])
 
     def test_clean_tree_passes(self):
         self.assertEqual(run(CLEAN), (0, ''))

@@ -7,7 +7,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'tools/prototypes'
-FOLDERS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'src').iterdir() if list(path.glob('*.h')))
+FOLDERS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'src').iterdir() if list(path.rglob('*.h')))
 
 HEADER = '''/* A header. */
 #define SP_A 1
@@ -39,7 +39,7 @@ class Prototypes(unittest.TestCase):
 
     def test_every_exported_function_is_explained(self):
         for folder in FOLDERS:
-            self.assertTrue(list((ROOT / folder).glob('*.h')), folder)
+            self.assertTrue(list((ROOT / folder).rglob('*.h')), folder)
         run = self.run_tool(*FOLDERS)
         self.assertEqual((run.stdout, run.returncode), ('', 0))
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every warning sallyportd can raise has a remedy in src/daemon/base/warnings.h and stands in docs/control-socket.md."""
+"""Every warning sallyportd can raise has a remedy in src/daemon/base/warnings.h and stands in
+docs/control-socket.md."""
 import glob
 import os
 import re
@@ -28,7 +29,7 @@ class Warnings(unittest.TestCase):
     def setUp(self):
         self.remedies = listed(read('src/daemon/base/warnings.h'), 'SP_WARNINGS')
         codes = set(listed(read('src/daemon/health/drift.h'), 'SP_DRIFTS'))
-        for path in glob.glob(os.path.join(TOP, 'src/daemon/*.c')):
+        for path in glob.glob(os.path.join(TOP, 'src/daemon/**/*.c'), recursive=True):
             codes |= set(raised(read(path)))
         self.codes = sorted(codes)
 
