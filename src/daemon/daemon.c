@@ -203,6 +203,16 @@ static int open_network(struct sp_daemon *daemon)
 	return r;
 }
 
+static int load_people(struct sp_daemon *daemon, bool is_new_store)
+{
+	int r = sp_people_load(&daemon->people, is_new_store);
+
+	if (r < 0)
+		sp_log_error("reading devices and sessions: %s; %s", sp_err_text(r),
+			     sp_store_error(daemon->store));
+	return r;
+}
+
 static void open_marks(struct sp_daemon *daemon)
 {
 	__sp_free char *path = NULL;
@@ -234,7 +244,7 @@ static void tick(void *arg)
 	struct sp_daemon *daemon = arg;
 
 	sp_people_tick(&daemon->people);
-	sp_portal_tick(daemon);
+	sp_portal_tick(&daemon->portal);
 	if (daemon->namespace_fd >= 0)
 		sp_namespace_dismiss(daemon->namespace_fd);
 	if (++daemon->ticks % RETRY_TICKS == 0)
@@ -349,7 +359,7 @@ static int watch(struct sp_daemon *daemon)
 	}
 	daemon->tick_timer = (struct sp_timer){ .fire = tick, .arg = daemon };
 	sp_loop_in(daemon->loop, &daemon->tick_timer, 0);
-	sp_events_start(daemon);
+	sp_events_start(&daemon->events);
 	sp_people_changed(&daemon->people, NULL);
 	return open_control(daemon);
 }
@@ -383,14 +393,15 @@ static int start(struct sp_daemon *daemon)
 		r = open_plane(daemon);
 	if (r < 0)
 		return r;
-	sp_recorder_open(daemon);
-	r = sp_daemon_load_people(daemon, is_new_store);
+	sp_daemon_lend(daemon);
+	sp_recorder_open(&daemon->recorder);
+	r = load_people(daemon, is_new_store);
 	if (r < 0)
 		return r;
 	open_marks(daemon);
-	sp_portal_open(daemon);
-	sp_farewell_open(daemon);
-	r = sp_daemon_open_engine(daemon);
+	sp_portal_open(&daemon->portal);
+	sp_farewell_open(&daemon->farewell);
+	r = sp_engine_open(&daemon->engine);
 	if (r < 0) {
 		sp_log_error("the tunnel engine: %s", sp_err_text(r));
 		return r;
@@ -425,13 +436,13 @@ static void stop(struct sp_daemon *daemon)
 	sp_control_close(daemon->control);
 	sp_apply_drop(daemon);
 	sp_again_done(daemon);
-	sp_recorder_close(daemon);
+	sp_recorder_close(&daemon->recorder);
 	sp_engine_close(&daemon->engine);
-	sp_farewell_close(daemon);
+	sp_farewell_close(&daemon->farewell);
 	sp_revisions_done(&daemon->revisions);
-	sp_portal_close(daemon);
+	sp_portal_close(&daemon->portal);
 	sp_watch_close(daemon);
-	sp_drops_close(daemon);
+	sp_drops_close(&daemon->drops);
 	free(daemon->lock_names);
 	sp_people_done(&daemon->people);
 	sp_marks_close(&daemon->marks);

@@ -12,32 +12,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/apply/again.h"
-#include "daemon/control/control.h"
-#include "daemon/health/drift.h"
-#include "daemon/record/drops.h"
-#include "daemon/engine/engine.h"
-#include "daemon/record/events.h"
+#include "config/machine.h"
 #include "daemon/access/farewell.h"
+#include "daemon/apply/again.h"
+#include "daemon/base/warnings.h"
+#include "daemon/control/control.h"
+#include "daemon/engine/engine.h"
+#include "daemon/health/drift.h"
 #include "daemon/health/health.h"
+#include "daemon/health/portal.h"
+#include "daemon/health/trouble.h"
 #include "daemon/host/homes.h"
 #include "daemon/host/host.h"
-#include "daemon/record/marks.h"
+#include "daemon/machine/watch.h"
 #include "daemon/people/people.h"
-#include "daemon/health/portal.h"
+#include "daemon/record/drops.h"
+#include "daemon/record/events.h"
+#include "daemon/record/marks.h"
 #include "daemon/record/recorder.h"
 #include "daemon/revisions/revision.h"
 #include "daemon/store/store.h"
-#include "daemon/health/trouble.h"
-#include "daemon/base/warnings.h"
-#include "daemon/machine/watch.h"
+#include "io/files/paths.h"
 #include "io/log/audit_log.h"
 #include "io/loop/clock.h"
 #include "io/loop/loop.h"
 #include "io/netlink/netlink.h"
-#include "io/files/paths.h"
 #include "plane/plane.h"
-#include "config/machine.h"
 
 struct sp_daemon_options {
 	const char *root;         /* NULL: $SALLYPORT_ROOT or / */
@@ -113,13 +113,8 @@ int sp_daemon_run(const struct sp_daemon_options *options);
  * @is_confirmed, say what that would be. Returns the exit code. */
 int sp_daemon_unload(const struct sp_daemon_options *options, bool is_confirmed);
 
-/* Who is who, by the database and by the kernel. Returns 0 or -errno, said in the log. */
-int sp_daemon_load_people(struct sp_daemon *daemon, bool is_new_store);
-/* Lend the engine what it stands on, and open it: 0 or -errno. */
-int sp_daemon_open_engine(struct sp_daemon *daemon);
-/* An engine answered (engine.h): record what is news in it. */
-void sp_engine_news_look(struct sp_daemon *daemon, const struct sp_engine_identity *whose,
-			 const struct sp_wg_device *before, const struct sp_wg_device *now);
+/* Lend each part what it stands on. The loop, the database and the plane are open. */
+void sp_daemon_lend(struct sp_daemon *daemon);
 /* Tests: die here, if --kill-at says so. */
 void sp_daemon_passed(struct sp_daemon *daemon, const char *step);
 

@@ -13,7 +13,10 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "daemon/daemon.h"
+#include "config/machine.h"
+#include "daemon/people/people.h"
+#include "io/log/log.h"
+#include "io/loop/clock.h"
 #include "net/packet.h"
 
 #define ASKED_MAX 4096u /* of a pass: who has more connections is told when they send */
@@ -24,7 +27,7 @@ static const uint64_t delays_ns[] = { 100 * SP_MS_NS, 900 * SP_MS_NS, 2 * SP_SEC
 
 /* A part of a pass over the flow table. */
 struct pass {
-	struct sp_daemon *daemon;
+	struct sp_farewell *farewell;
 	unsigned int ifindex;
 };
 
@@ -39,15 +42,14 @@ static void ask(struct pass *pass, const struct sp_tuple *tuple)
 	uint8_t packet[128];
 	const size_t len = sp_packet_build(tuple, false, packet);
 
-	if (pass->daemon->farewell.sent++ < ASKED_MAX)
-		sendto(pass->daemon->farewell.fd, packet, len, MSG_DONTWAIT,
-		       (const struct sockaddr *)&to,
+	if (pass->farewell->sent++ < ASKED_MAX)
+		sendto(pass->farewell->fd, packet, len, MSG_DONTWAIT, (const struct sockaddr *)&to,
 		       sizeof(to)); /* one that is lost: there is another pass */
 }
 
-static bool is_in_pool(const struct sp_daemon *daemon, const struct sp_addr *addr)
+static bool is_in_pool(const struct sp_farewell *farewell, const struct sp_addr *addr)
 {
-	const struct sp_gateway *gateway = &daemon->machine->gateway;
+	const struct sp_gateway *gateway = &(*farewell->machine)->gateway;
 
 	for (size_t i = 0; i < gateway->pool_count; i++)
 		if (sp_prefix_contains(&gateway->pool[i], addr))
@@ -56,10 +58,8 @@ static bool is_in_pool(const struct sp_daemon *daemon, const struct sp_addr *add
 }
 
 /* Whose every connection is over? */
-static bool is_leaving(const struct sp_daemon *daemon, const struct sp_addr *addr)
+static bool is_leaving(const struct sp_farewell *farewell, const struct sp_addr *addr)
 {
-	const struct sp_farewell *farewell = &daemon->farewell;
-
 	for (size_t i = 0; i < farewell->address_count; i++)
 		if (!sp_addr_compare(&farewell->addresses[i], addr))
 			return true;
@@ -71,8 +71,8 @@ static void visit(void *arg, const struct sp_flow_key *key, const struct sp_flow
 	struct pass *pass = arg;
 	const struct sp_addr *ends[2] = { &key->lo, &key->hi };
 	const uint16_t ports[2] = { ntohs(key->lo_port_be), ntohs(key->hi_port_be) };
-	const bool is_denied = (flow->flags & SP_FLOW_DENIED) &&
-			       flow->last_seen_ns >= pass->daemon->farewell.since_ns;
+	const bool is_denied =
+		(flow->flags & SP_FLOW_DENIED) && flow->last_seen_ns >= pass->farewell->since_ns;
 
 	if (key->proto != IPPROTO_TCP || (flow->flags & SP_FLOW_GONE))
 		return;
@@ -83,8 +83,8 @@ static void visit(void *arg, const struct sp_flow_key *key, const struct sp_flow
 						.destination_port = ports[i],
 						.proto = IPPROTO_TCP };
 
-		if (is_in_pool(pass->daemon, ends[i]) &&
-		    (is_denied || is_leaving(pass->daemon, ends[i])))
+		if (is_in_pool(pass->farewell, ends[i]) &&
+		    (is_denied || is_leaving(pass->farewell, ends[i])))
 			ask(pass, &tuple);
 	}
 }
@@ -98,18 +98,19 @@ static void forget_addresses(struct sp_farewell *farewell)
 
 static void fire(void *arg)
 {
-	struct sp_daemon *daemon = arg;
-	struct sp_farewell *farewell = &daemon->farewell;
-	struct pass pass = { .daemon = daemon, .ifindex = if_nametoindex(daemon->machine->tunnel) };
+	struct sp_farewell *farewell = arg;
+	struct pass pass = { .farewell = farewell,
+			     .ifindex = if_nametoindex((*farewell->machine)->tunnel) };
 
-	if (pass.ifindex && sp_plane_flow_some(daemon->plane, &farewell->walk, visit, &pass) > 0) {
-		sp_loop_in(daemon->loop, &farewell->timer, ROUND_GAP_NS);
+	if (pass.ifindex &&
+	    sp_plane_flow_some(farewell->plane, &farewell->walk, visit, &pass) > 0) {
+		sp_loop_in(farewell->loop, &farewell->timer, ROUND_GAP_NS);
 		return;
 	}
 	farewell->walk = (struct sp_plane_walk){ 0 };
 	farewell->sent = 0;
 	if (++farewell->asked < SP_ARRAY_LEN(delays_ns)) {
-		sp_loop_in(daemon->loop, &farewell->timer, delays_ns[farewell->asked]);
+		sp_loop_in(farewell->loop, &farewell->timer, delays_ns[farewell->asked]);
 		return;
 	}
 	farewell->since_ns = 0;
@@ -127,13 +128,12 @@ static int open_socket(int *ret_fd)
 	return 0;
 }
 
-void sp_farewell_open(struct sp_daemon *daemon)
+void sp_farewell_open(struct sp_farewell *farewell)
 {
-	struct sp_farewell *farewell = &daemon->farewell;
 	int r;
 
 	farewell->fd = -1;
-	farewell->timer = (struct sp_timer){ .fire = fire, .arg = daemon };
+	farewell->timer = (struct sp_timer){ .fire = fire, .arg = farewell };
 	r = open_socket(&farewell->fd);
 	if (r < 0)
 		sp_log_note("no packet socket (%s; it takes CAP_NET_RAW): whose session ends is "
@@ -141,17 +141,15 @@ void sp_farewell_open(struct sp_daemon *daemon)
 			    sp_err_text(r));
 }
 
-void sp_farewell_close(struct sp_daemon *daemon)
+void sp_farewell_close(struct sp_farewell *farewell)
 {
-	if (daemon->farewell.timer.fire && daemon->farewell.fd >= 0)
-		close(daemon->farewell.fd);
-	forget_addresses(&daemon->farewell);
+	if (farewell->timer.fire && farewell->fd >= 0)
+		close(farewell->fd);
+	forget_addresses(farewell);
 }
 
-void sp_farewell_denied(struct sp_daemon *daemon, uint64_t since_ns)
+void sp_farewell_denied(struct sp_farewell *farewell, uint64_t since_ns)
 {
-	struct sp_farewell *farewell = &daemon->farewell;
-
 	if (farewell->fd < 0 || !farewell->timer.fire) /* at the start it is opened later */
 		return;
 	if (!farewell->since_ns || since_ns < farewell->since_ns)
@@ -160,13 +158,11 @@ void sp_farewell_denied(struct sp_daemon *daemon, uint64_t since_ns)
 	/* changes that follow each other closely put nothing off */
 	if (!farewell->timer.due_ns ||
 	    farewell->timer.due_ns > sp_clock_boottime_ns() + delays_ns[0])
-		sp_loop_in(daemon->loop, &farewell->timer, delays_ns[0]);
+		sp_loop_in(farewell->loop, &farewell->timer, delays_ns[0]);
 }
 
-void sp_farewell_session(struct sp_daemon *daemon, const struct sp_live *live)
+void sp_farewell_session(struct sp_farewell *farewell, const struct sp_live *live)
 {
-	struct sp_farewell *farewell = &daemon->farewell;
-
 	for (int family = 0; family < 2; family++) {
 		struct sp_addr *addr =
 			live->row.has_address[family]
@@ -176,5 +172,5 @@ void sp_farewell_session(struct sp_daemon *daemon, const struct sp_live *live)
 		if (addr)
 			*addr = live->row.addresses[family];
 	}
-	sp_farewell_denied(daemon, sp_clock_boottime_ns());
+	sp_farewell_denied(farewell, sp_clock_boottime_ns());
 }

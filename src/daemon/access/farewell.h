@@ -12,13 +12,18 @@
 #include "net/addr.h"
 #include "plane/plane.h"
 
-struct sp_daemon;
 struct sp_live;
+struct sp_machine;
 
 /* How long the peer of a session that was ended stays, so that its machine can be told. */
 #define SP_FAREWELL_NS (4 * 1000000000ll)
 
 struct sp_farewell {
+	/* what it stands on, lent by the daemon */
+	struct sp_loop *loop;
+	struct sp_plane *plane;
+	struct sp_machine *const *machine; /* sallyport.yaml as it is now */
+
 	int fd; /* a packet socket that receives nothing; -1: none, nobody is asked */
 	struct sp_timer timer;
 	struct sp_plane_walk walk; /* of the pass under way: some flows a round of the loop */
@@ -31,13 +36,13 @@ struct sp_farewell {
 };
 
 /* Takes CAP_NET_RAW, which is given up afterwards. */
-void sp_farewell_open(struct sp_daemon *daemon);
+void sp_farewell_open(struct sp_farewell *farewell);
 /* Close the socket, and forget whose connections are over. Safe without _open. */
-void sp_farewell_close(struct sp_daemon *daemon);
+void sp_farewell_close(struct sp_farewell *farewell);
 /* The session has ended and none took its place: all its connections are over. */
-void sp_farewell_session(struct sp_daemon *daemon, const struct sp_live *live);
+void sp_farewell_session(struct sp_farewell *farewell, const struct sp_live *live);
 /* Roles or rules changed at @since_ns (boot time) or after: over are the connections that are
  * denied since. */
-void sp_farewell_denied(struct sp_daemon *daemon, uint64_t since_ns);
+void sp_farewell_denied(struct sp_farewell *farewell, uint64_t since_ns);
 
 #endif

@@ -53,7 +53,7 @@ static void record_apply(struct sp_apply *apply)
 	record.event = SP_AUDIT_APPLY;
 	record.reason = apply->why;
 	record.by = apply->is_request ? apply->who : NULL;
-	sp_recorder_append(apply->daemon, &record);
+	sp_recorder_append(&apply->daemon->recorder, &record);
 }
 
 static void reply_success(struct sp_apply *apply, json_t *lost)
@@ -102,7 +102,7 @@ static void finish(struct sp_apply *apply, int r)
 		record_apply(apply);
 		if (sp_sessions_follow_policy(&daemon->people, lost))
 			daemon->restage_why = "machines that signed in needed room";
-		sp_farewell_denied(daemon, apply->started_ns);
+		sp_farewell_denied(&daemon->farewell, apply->started_ns);
 	}
 	if (r < 0 && apply->is_request)
 		sp_log_note("apply of %s: %s", apply->files.list[0].path, apply->message);

@@ -131,7 +131,7 @@ int sp_detach(struct sp_daemon *daemon, const char *by, const char *why,
 		sp_log_error("%s", error->text);
 	sp_found_forget(&daemon->paths);
 	fill_record(&record, by, why);
-	sp_recorder_append(daemon, &record);
+	sp_recorder_append(&daemon->recorder, &record);
 	sp_log_note("detached, as %s asked: no packet is judged any more; stopping", by);
 	daemon->is_detached = daemon->is_stopping = true;
 	/* a change of the network that waits would put lock and tunnel back */

@@ -134,7 +134,7 @@ static int take(struct sp_daemon *daemon, struct sp_machine *machine, struct sp_
 		return r;
 	}
 	sp_machine_free(former);
-	sp_recorder_set_bounds(daemon);
+	sp_recorder_set_bounds(&daemon->recorder);
 	sp_people_changed(&daemon->people, NULL); /* its port, and how long a parked peer stays */
 	return 0;
 }

@@ -16,6 +16,7 @@ struct sp_live;
 struct sp_machine;
 struct sp_paths;
 struct sp_people;
+struct sp_recorder;
 struct sp_warnings;
 
 struct sp_engine {
@@ -25,6 +26,7 @@ struct sp_engine {
 	struct sp_machine *const *machine; /* sallyport.yaml as it is now */
 	const struct sp_paths *paths;
 	struct sp_warnings *warnings;
+	struct sp_recorder *recorder; /* of engine_news.c alone */
 	/* The engine @whose answered: its peers by key, in the answer before and in this one. */
 	void (*answered)(void *arg, const struct sp_engine_identity *whose,
 			 const struct sp_wg_device *before, const struct sp_wg_device *now);
@@ -71,6 +73,10 @@ const struct sp_wg_peer *sp_engine_peer(const struct sp_engine *engine, const ui
 /* A peer in an answer whose peers are sorted by key. */
 const struct sp_wg_peer *sp_engine_find_peer(const struct sp_wg_device *device,
 					     const uint8_t key[32]);
+/* It answered: record what is news in it, and note who made a handshake. @before, @now: as for
+ * `answered`. */
+void sp_engine_news_look(struct sp_engine *engine, const struct sp_engine_identity *whose,
+			 const struct sp_wg_device *before, const struct sp_wg_device *now);
 /* Ask it now, for status and lists. */
 void sp_engine_refresh(struct sp_engine *engine);
 

@@ -5,22 +5,25 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "daemon/daemon.h"
+#include "daemon/access/change.h"
+#include "daemon/engine/engine.h"
+#include "daemon/people/people.h"
+#include "daemon/record/recorder.h"
 #include "net/addr.h"
 
-static void record_spoofed(struct sp_daemon *daemon, const struct sp_engine_news *news)
+static void record_spoofed(struct sp_engine *engine, const struct sp_engine_news *news)
 {
 	const uint8_t *key = news->public_key.bytes;
-	const struct sp_device *device = sp_device_find(&daemon->people, key);
+	const struct sp_device *device = sp_device_find(engine->people, key);
 
 	if (device) /* else it is a stranger's, on its way out */
-		sp_recorder_spoofed(daemon, device, sp_live_of_device(&daemon->people, key),
-				    news->spoofed);
+		sp_recorder_spoofed(engine->recorder, device,
+				    sp_live_of_device(engine->people, key), news->spoofed);
 }
 
 /* A peer that moved is worth a record: the same person elsewhere, or somebody else. One move that
  * left the address as it was is a NAT that chose another port; more may have led away and back. */
-static void record_roaming(struct sp_daemon *daemon, const struct sp_wg_peer *was,
+static void record_roaming(struct sp_engine *engine, const struct sp_wg_peer *was,
 			   const struct sp_wg_peer *is, uint64_t roams)
 {
 	const bool is_elsewhere = was && was->has_endpoint && is->has_endpoint &&
@@ -29,9 +32,10 @@ static void record_roaming(struct sp_daemon *daemon, const struct sp_wg_peer *wa
 
 	if (!is->has_endpoint || (!is_elsewhere && roams < 2))
 		return;
-	live = sp_live_of_device(&daemon->people, is->public_key.bytes);
+	live = sp_live_of_device(engine->people, is->public_key.bytes);
 	if (live)
-		sp_recorder_roam(daemon, live, &is->endpoint, is->endpoint_port, roams ? roams : 1);
+		sp_recorder_roam(engine->recorder, live, &is->endpoint, is->endpoint_port,
+				 roams ? roams : 1);
 }
 
 static int compare_news(const void *a, const void *b)
@@ -54,57 +58,37 @@ static uint64_t count_roams(const struct sp_engine_news *news, size_t count,
  * device's holder alone: so it is they who have the key. One from before they enrolled it is
  * another's. Nobody who has one is awaited: that of the session before goes on in the next. An
  * engine that starts again has forgotten it. */
-static void take_handshake(struct sp_daemon *daemon, const struct sp_wg_peer *peer)
+static void take_handshake(struct sp_engine *engine, const struct sp_wg_peer *peer)
 {
-	struct sp_device *device = sp_device_find(&daemon->people, peer->public_key.bytes);
+	struct sp_device *device = sp_device_find(engine->people, peer->public_key.bytes);
 	struct sp_live *live;
 
 	if (!device || peer->last_handshake_ns <= device->added_ns)
 		return;
 	if (!device->proven_ns)
-		sp_device_prove(&daemon->people, device, "a handshake");
-	live = sp_live_of_device(&daemon->people, device->public_key);
+		sp_device_prove(engine->people, device, "a handshake");
+	live = sp_live_of_device(engine->people, device->public_key);
 	if (live)
-		sp_session_meet(&daemon->people, live);
+		sp_session_meet(engine->people, live);
 }
 
-void sp_engine_news_look(struct sp_daemon *daemon, const struct sp_engine_identity *whose,
+void sp_engine_news_look(struct sp_engine *engine, const struct sp_engine_identity *whose,
 			 const struct sp_wg_device *before, const struct sp_wg_device *now)
 {
 	__sp_free struct sp_engine_news *news = NULL;
 	size_t count = 0;
 
-	if (sp_engine_stats_ask(&daemon->engine.stats, daemon->engine.way,
-				daemon->engine.socket_path, whose, &news, &count) < 0)
+	if (sp_engine_stats_ask(&engine->stats, engine->way, engine->socket_path, whose, &news,
+				&count) < 0)
 		count = 0; /* addresses are compared all the same */
 	for (size_t i = 0; i < count; i++)
 		if (news[i].spoofed)
-			record_spoofed(daemon, &news[i]);
+			record_spoofed(engine, &news[i]);
 	for (size_t i = 0; i < now->peer_count; i++) {
 		const struct sp_wg_peer *is = &now->peers[i];
 
-		take_handshake(daemon, is);
-		record_roaming(daemon, sp_engine_find_peer(before, is->public_key.bytes), is,
+		take_handshake(engine, is);
+		record_roaming(engine, sp_engine_find_peer(before, is->public_key.bytes), is,
 			       count_roams(news, count, &is->public_key));
 	}
-}
-
-static void answered(void *arg, const struct sp_engine_identity *whose,
-		     const struct sp_wg_device *before, const struct sp_wg_device *now)
-{
-	sp_engine_news_look(arg, whose, before, now);
-}
-
-int sp_daemon_open_engine(struct sp_daemon *daemon)
-{
-	struct sp_engine *engine = &daemon->engine;
-
-	engine->loop = daemon->loop;
-	engine->people = &daemon->people;
-	engine->machine = &daemon->machine;
-	engine->paths = &daemon->paths;
-	engine->warnings = &daemon->warnings;
-	engine->answered = answered;
-	engine->answered_arg = daemon;
-	return sp_engine_open(engine);
 }

@@ -10,13 +10,17 @@
 
 #include "daemon/people/people.h"
 
-struct sp_daemon;
+struct sp_engine;
 
 #define SP_CHALLENGE_S 2400 /* as long as a sign-in may take, and a little */
 
 /* Is @sign_in's proof right for its key, its challenge and its provider? Returns 0; -EACCES
  * @refusal. */
-int sp_key_proof_check(const struct sp_daemon *daemon, const struct sp_sign_in *sign_in,
+int sp_key_proof_check(const struct sp_engine *engine, const struct sp_sign_in *sign_in,
 		       struct sp_refusal *refusal);
+/* Make a challenge, and the public key under which it is to be answered. Returns 0; -ENOENT the
+ * gateway has no portal or no tunnel key; -errno of the random bytes. */
+int sp_key_proof_challenge(const struct sp_engine *engine, struct sp_wg_key *ret_challenge,
+			   uint8_t ret_public[32]);
 
 #endif

@@ -6,9 +6,13 @@
 
 #include "base/err.h"
 #include "base/text.h"
-#include "daemon/daemon.h"
-#include "daemon/ops/ops.h"
+#include "daemon/base/json.h"
+#include "daemon/base/warnings.h"
+#include "daemon/record/recorder.h"
+#include "io/log/log.h"
+#include "io/loop/clock.h"
 #include "json/text.h"
+#include "policy/answer.h"
 
 #define RECORD_NS (60 * SP_SECOND_NS) /* one record a thing */
 #define MINUTE_NS (60 * SP_SECOND_NS)
@@ -64,7 +68,7 @@ static struct sp_drift *find_or_add(struct sp_drifts *drifts, const struct sp_dr
 
 /* ---- on record ---- */
 
-static void record(struct sp_daemon *daemon, struct sp_drift *drift)
+static void record(struct sp_drifts *drifts, struct sp_drift *drift)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 
@@ -78,7 +82,7 @@ static void record(struct sp_daemon *daemon, struct sp_drift *drift)
 	record.has_counts = true;
 	record.aggregated = drift->unrecorded > 1;
 	record.packets = drift->unrecorded;
-	sp_recorder_append(daemon, &record);
+	sp_recorder_append(drifts->recorder, &record);
 	drift->unrecorded = 0;
 	drift->recorded_ns = sp_clock_boottime_ns();
 	drift->is_opening_recorded = !drift->is_put_back;
@@ -118,17 +122,17 @@ static void count_repair(struct sp_drift *drift)
 
 /* ---- a look ---- */
 
-void sp_drift_begin(struct sp_daemon *daemon)
+void sp_drift_begin(struct sp_drifts *drifts)
 {
-	daemon->drifts.look++;
+	drifts->look++;
 }
 
-void sp_drift_see(struct sp_daemon *daemon, const struct sp_drift_sight *sight)
+void sp_drift_see(struct sp_drifts *drifts, const struct sp_drift_sight *sight)
 {
-	struct sp_drift *drift = find_or_add(&daemon->drifts, sight);
+	struct sp_drift *drift = find_or_add(drifts, sight);
 	const bool was_open = !drift->is_put_back;
 
-	drift->look = daemon->drifts.look;
+	drift->look = drifts->look;
 	drift->seen_ns = sp_clock_boottime_ns();
 	drift->time_ns = sp_clock_realtime_ns();
 	drift->is_put_back = sight->repair == 0;
@@ -145,26 +149,26 @@ void sp_drift_see(struct sp_daemon *daemon, const struct sp_drift_sight *sight)
 		count_repair(drift);
 	if ((was_open && drift->is_opening_recorded) || is_record_due(drift)) {
 		sp_log_note("%s: %s", drift->code, drift->message);
-		record(daemon, drift);
+		record(drifts, drift);
 	}
 }
 
-static void close_open(struct sp_daemon *daemon, struct sp_drift *drift)
+static void close_open(struct sp_drifts *drifts, struct sp_drift *drift)
 {
 	drift->is_put_back = true;
 	snprintf(drift->message, sizeof(drift->message), "%s: no longer so", drift->what);
 	if (drift->is_opening_recorded)
-		record(daemon, drift);
+		record(drifts, drift);
 }
 
 /* All that is open of one code, as one warning. */
-static void warn(struct sp_daemon *daemon, const char *code)
+static void warn(struct sp_drifts *drifts, const char *code)
 {
 	char text[256] = "";
 	size_t len = 0;
 
-	for (size_t i = 0; i < daemon->drifts.count; i++) {
-		const struct sp_drift *drift = &daemon->drifts.items[i];
+	for (size_t i = 0; i < drifts->count; i++) {
+		const struct sp_drift *drift = &drifts->items[i];
 
 		if (drift->is_put_back || strcmp(drift->code, code) != 0 || len >= sizeof(text))
 			continue;
@@ -172,32 +176,32 @@ static void warn(struct sp_daemon *daemon, const char *code)
 					drift->message);
 	}
 	if (len)
-		sp_warnings_raise(&daemon->warnings, code, "%s", text);
+		sp_warnings_raise(drifts->warnings, code, "%s", text);
 	else
-		sp_warnings_clear(&daemon->warnings, code);
+		sp_warnings_clear(drifts->warnings, code);
 }
 
-static void warn_of_fights(struct sp_daemon *daemon)
+static void warn_of_fights(struct sp_drifts *drifts)
 {
 	const uint64_t now_ns = sp_clock_boottime_ns();
 	const struct sp_drift *worst = NULL;
 
-	for (size_t i = 0; i < daemon->drifts.count; i++) {
-		const struct sp_drift *drift = &daemon->drifts.items[i];
+	for (size_t i = 0; i < drifts->count; i++) {
+		const struct sp_drift *drift = &drifts->items[i];
 
 		if (drift->in_minute >= OFTEN && now_ns - drift->seen_ns < MINUTE_NS &&
 		    (!worst || drift->in_minute > worst->in_minute))
 			worst = drift;
 	}
 	if (worst)
-		sp_warnings_raise(&daemon->warnings, "drift-again",
+		sp_warnings_raise(drifts->warnings, "drift-again",
 				  "somebody undoes again and again what is put back: %s (%s)",
 				  worst->what, worst->code);
 	else
-		sp_warnings_clear(&daemon->warnings, "drift-again");
+		sp_warnings_clear(drifts->warnings, "drift-again");
 }
 
-void sp_drift_end(struct sp_daemon *daemon)
+void sp_drift_end(struct sp_drifts *drifts)
 {
 	static const char *const codes[] = {
 #define X(code, text) code,
@@ -205,28 +209,28 @@ void sp_drift_end(struct sp_daemon *daemon)
 #undef X
 	};
 
-	for (size_t i = 0; i < daemon->drifts.count; i++) {
-		struct sp_drift *drift = &daemon->drifts.items[i];
+	for (size_t i = 0; i < drifts->count; i++) {
+		struct sp_drift *drift = &drifts->items[i];
 
-		if (!drift->is_put_back && drift->look != daemon->drifts.look)
-			close_open(daemon, drift);
+		if (!drift->is_put_back && drift->look != drifts->look)
+			close_open(drifts, drift);
 		else if (is_record_due(drift))
-			record(daemon, drift);
+			record(drifts, drift);
 	}
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		warn(daemon, codes[i]);
-	warn_of_fights(daemon);
+		warn(drifts, codes[i]);
+	warn_of_fights(drifts);
 }
 
 /* ---- for status ---- */
 
-json_t *sp_drift_list(const struct sp_daemon *daemon)
+json_t *sp_drift_list(const struct sp_drifts *drifts)
 {
 	const uint64_t now_ns = sp_clock_boottime_ns();
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < daemon->drifts.count; i++) {
-		const struct sp_drift *drift = &daemon->drifts.items[i];
+	for (size_t i = 0; i < drifts->count; i++) {
+		const struct sp_drift *drift = &drifts->items[i];
 
 		if (drift->is_put_back && now_ns - drift->seen_ns > SHOWN_NS)
 			continue;

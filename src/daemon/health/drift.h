@@ -16,7 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct sp_daemon;
+struct sp_recorder;
+struct sp_warnings;
 
 /* X("code", "what it is"). Codes of warnings and reasons of `drift` records alike. */
 #define SP_DRIFTS(X)                                                                               \
@@ -62,19 +63,23 @@ struct sp_drift {
 };
 
 struct sp_drifts {
+	/* lent by the daemon */
+	struct sp_warnings *warnings;
+	struct sp_recorder *recorder;
+
 	struct sp_drift items[SP_DRIFT_ITEMS_MAX]; /* the oldest gives way */
 	size_t count;
 	uint64_t look;
 };
 
 /* Around everything one look sees. */
-void sp_drift_begin(struct sp_daemon *daemon);
+void sp_drift_begin(struct sp_drifts *drifts);
 /* Note one thing that is not as it should be. Counts it, raises or keeps its warning, and records
  * it, at most so often. Between _begin and _end, or alone. */
-void sp_drift_see(struct sp_daemon *daemon, const struct sp_drift_sight *sight);
+void sp_drift_see(struct sp_drifts *drifts, const struct sp_drift_sight *sight);
 /* What was open and was not seen by this look is right again; warnings follow. */
-void sp_drift_end(struct sp_daemon *daemon);
+void sp_drift_end(struct sp_drifts *drifts);
 /* For status: the drift of the last hour, newest last. */
-json_t *sp_drift_list(const struct sp_daemon *daemon);
+json_t *sp_drift_list(const struct sp_drifts *drifts);
 
 #endif

@@ -9,8 +9,16 @@
 
 #include "base/err.h"
 #include "base/str.h"
-#include "daemon/daemon.h"
+#include "config/machine.h"
+#include "daemon/base/warnings.h"
+#include "daemon/health/portal.h"
+#include "daemon/record/recorder.h"
+#include "daemon/revisions/revision.h"
+#include "daemon/store/store.h"
 #include "io/fetch/certificate.h"
+#include "io/files/paths.h"
+#include "io/loop/clock.h"
+#include "plane/plane.h"
 
 #define DAY_S 86400
 #define SOON_S (14 * DAY_S)
@@ -21,15 +29,15 @@
 
 /* ---- the certificate ---- */
 
-int sp_health_find_certificate(const struct sp_daemon *daemon, char **ret_path)
+int sp_health_find_certificate(const struct sp_health *health, char **ret_path)
 {
-	const char *cert = daemon->machine->portal_cert;
+	const char *cert = (*health->machine)->portal_cert;
 
 	if (!cert)
-		return sp_str_format(ret_path, "%s", daemon->paths.tls_cert);
+		return sp_str_format(ret_path, "%s", health->paths->tls_cert);
 	if (*cert == '/')
 		return sp_str_format(ret_path, "%s", cert);
-	return sp_str_format(ret_path, "%s/%s", daemon->paths.etc_dir, cert);
+	return sp_str_format(ret_path, "%s/%s", health->paths->etc_dir, cert);
 }
 
 /* Read again when the file is another one. */
@@ -69,59 +77,57 @@ static bool ends_soon(const struct sp_health *health, int64_t now_s)
 	return health->certificate_until_s - now_s < (quarter_s < SOON_S ? quarter_s : SOON_S);
 }
 
-static void judge_dates(struct sp_daemon *daemon, const char *path)
+static void judge_dates(struct sp_health *health, const char *path)
 {
-	const struct sp_health *health = &daemon->health;
 	const int64_t now_s = sp_clock_realtime_s();
 	char from[24], until[24];
 
 	format_day(health->certificate_from_s, from);
 	format_day(health->certificate_until_s, until);
 	if (now_s >= health->certificate_until_s)
-		sp_warnings_raise(&daemon->warnings, "certificate-invalid",
+		sp_warnings_raise(health->warnings, "certificate-invalid",
 				  "the portal's certificate %.100s ended at %s: nobody can sign in",
 				  path, until);
 	else if (now_s < health->certificate_from_s)
-		sp_warnings_raise(&daemon->warnings, "certificate-invalid",
+		sp_warnings_raise(health->warnings, "certificate-invalid",
 				  "the portal's certificate %.100s is valid from %s on only: "
 				  "nobody can sign in",
 				  path, from);
 	else
-		sp_warnings_clear(&daemon->warnings, "certificate-invalid");
+		sp_warnings_clear(health->warnings, "certificate-invalid");
 	if (now_s < health->certificate_until_s && ends_soon(health, now_s))
-		sp_warnings_raise(&daemon->warnings, "certificate-ends",
+		sp_warnings_raise(health->warnings, "certificate-ends",
 				  "the portal's certificate %.100s ends at %s", path, until);
 	else
-		sp_warnings_clear(&daemon->warnings, "certificate-ends");
+		sp_warnings_clear(health->warnings, "certificate-ends");
 }
 
 /* Renewed, and the portal goes on with the former one: nobody sees that until it ends. */
-static void look_at_shown(struct sp_daemon *daemon, const char *path)
+static void look_at_shown(struct sp_health *health, const char *path)
 {
 	const char *shown =
-		json_string_value(json_object_get(daemon->portal.report, "fingerprint"));
+		json_string_value(json_object_get(health->portal->report, "fingerprint"));
 
-	if (shown && strcmp(shown, daemon->health.certificate_fingerprint) != 0)
-		sp_warnings_raise(&daemon->warnings, "certificate-behind",
+	if (shown && strcmp(shown, health->certificate_fingerprint) != 0)
+		sp_warnings_raise(health->warnings, "certificate-behind",
 				  "%.150s holds another certificate than people are shown", path);
 	else
-		sp_warnings_clear(&daemon->warnings, "certificate-behind");
+		sp_warnings_clear(health->warnings, "certificate-behind");
 }
 
 /* The self-made one is made by the portal: before its first start there is none. */
-static void look_at_certificate(struct sp_daemon *daemon)
+static void look_at_certificate(struct sp_health *health)
 {
-	struct sp_health *health = &daemon->health;
 	__sp_free char *path = NULL;
 
-	if (!daemon->machine->has_portal || sp_health_find_certificate(daemon, &path) < 0)
+	if (!(*health->machine)->has_portal || sp_health_find_certificate(health, &path) < 0)
 		return;
 	read_certificate(health, path);
 	if (health->certificate_error == 0) {
-		judge_dates(daemon, path);
-		look_at_shown(daemon, path);
-	} else if (daemon->machine->portal_cert || health->certificate_error != -ENOENT)
-		sp_warnings_raise(&daemon->warnings, "certificate-invalid",
+		judge_dates(health, path);
+		look_at_shown(health, path);
+	} else if ((*health->machine)->portal_cert || health->certificate_error != -ENOENT)
+		sp_warnings_raise(health->warnings, "certificate-invalid",
 				  "the portal's certificate %.100s cannot be read: %s", path,
 				  health->certificate_error == -EBADMSG
 					  ? "it is no certificate"
@@ -130,24 +136,24 @@ static void look_at_certificate(struct sp_daemon *daemon)
 
 /* ---- the portal ---- */
 
-static void look_at_portal(struct sp_daemon *daemon)
+static void look_at_portal(struct sp_health *health)
 {
-	const struct sp_portal_seen *portal = &daemon->portal;
+	const struct sp_portal_seen *portal = health->portal;
 
 	if (portal->reporter && portal->every_s &&
 	    sp_clock_boottime_ns() - portal->heard_ns > 3 * portal->every_s * SP_SECOND_NS)
 		sp_warnings_raise(
-			&daemon->warnings, "portal-silent",
+			health->warnings, "portal-silent",
 			"the portal is connected but says nothing any more: nobody can sign in");
 	else
-		sp_warnings_clear(&daemon->warnings, "portal-silent");
+		sp_warnings_clear(health->warnings, "portal-silent");
 }
 
 /* ---- what is kept ---- */
 
-static void look_at_room(struct sp_daemon *daemon)
+static void look_at_room(struct sp_health *health)
 {
-	const char *const folders[] = { daemon->paths.state_dir, daemon->paths.audit_dir };
+	const char *const folders[] = { health->paths->state_dir, health->paths->audit_dir };
 
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
 		const char *folder = folders[i];
@@ -158,7 +164,7 @@ static void look_at_room(struct sp_daemon *daemon)
 		if (!(seen.f_flag & ST_RDONLY) &&
 		    (unsigned long long)seen.f_bavail * seen.f_frsize >= ROOM_MIN)
 			continue;
-		sp_warnings_raise(&daemon->warnings, "no-room",
+		sp_warnings_raise(health->warnings, "no-room",
 				  "%.150s %s: sessions and records "
 				  "cannot be kept",
 				  folder,
@@ -166,56 +172,54 @@ static void look_at_room(struct sp_daemon *daemon)
 							  : "has less than 16 MB left");
 		return;
 	}
-	sp_warnings_clear(&daemon->warnings, "no-room");
+	sp_warnings_clear(health->warnings, "no-room");
 }
 
-static void look_at_database(struct sp_daemon *daemon)
+static void look_at_database(struct sp_health *health)
 {
-	struct sp_health *health = &daemon->health;
 	struct stat seen = { 0 };
-	int r = stat(daemon->paths.db_file, &seen) < 0 ? sp_errno() : 0;
+	int r = stat(health->paths->db_file, &seen) < 0 ? sp_errno() : 0;
 
 	if (r == 0 && !health->database)
 		health->database = seen.st_ino;
 	if (r == 0 && seen.st_ino != health->database)
 		r = -ESTALE;
-	if (r == 0 && !daemon->apply) {
-		r = sp_store_begin(daemon->store);
-		sp_store_cancel(daemon->store);
+	if (r == 0 && !*health->apply) {
+		r = sp_store_begin(health->store);
+		sp_store_cancel(health->store);
 	}
 	if (r < 0)
-		sp_warnings_raise(&daemon->warnings, "database-failed",
+		sp_warnings_raise(health->warnings, "database-failed",
 				  "the database %.120s %s: sign-ins and devices are not kept",
-				  daemon->paths.db_file,
+				  health->paths->db_file,
 				  r == -ENOENT   ? "was removed"
 				  : r == -ESTALE ? "was replaced by another file"
 						 : "cannot be written");
 	else
-		sp_warnings_clear(&daemon->warnings, "database-failed");
+		sp_warnings_clear(health->warnings, "database-failed");
 }
 
-static void look_at_audit(struct sp_daemon *daemon)
+static void look_at_audit(struct sp_health *health)
 {
 	for (int i = 0; i < SP_RECORDER_FILES; i++) {
-		const struct sp_recorder_file *file = &daemon->recorder.files[i];
+		const struct sp_recorder_file *file = &health->recorder->files[i];
 
 		if (!file->log || access(file->path, F_OK) == 0)
 			continue;
-		sp_warnings_raise(&daemon->warnings, "audit-gone",
+		sp_warnings_raise(health->warnings, "audit-gone",
 				  "the audit log %.150s was removed: what is recorded now is lost",
 				  file->path);
 		return;
 	}
-	sp_warnings_clear(&daemon->warnings, "audit-gone");
+	sp_warnings_clear(health->warnings, "audit-gone");
 }
 
-static void look_at_events(struct sp_daemon *daemon)
+static void look_at_events(struct sp_health *health)
 {
-	struct sp_health *health = &daemon->health;
 	const uint64_t now_ns = sp_clock_boottime_ns();
 	struct sp_event_stats stats = { 0 };
 
-	if (sp_plane_event_stats(daemon->plane, &stats) < 0)
+	if (sp_plane_event_stats(health->plane, &stats) < 0)
 		return;
 	if (!health->lost_ns) /* those before our start have their record */
 		health->lost = stats.lost;
@@ -225,14 +229,14 @@ static void look_at_events(struct sp_daemon *daemon)
 		health->lost_ns = now_ns;
 	}
 	if (health->lost_lately && now_ns - health->lost_ns < LATELY_NS) {
-		sp_warnings_raise(&daemon->warnings, "events-lost",
+		sp_warnings_raise(health->warnings, "events-lost",
 				  "events of packets are lost, %llu lately: the kernel makes more "
 				  "of them than can be recorded",
 				  (unsigned long long)health->lost_lately);
 		return;
 	}
 	health->lost_lately = 0;
-	sp_warnings_clear(&daemon->warnings, "events-lost");
+	sp_warnings_clear(health->warnings, "events-lost");
 }
 
 /* ---- the flow table ---- */
@@ -244,7 +248,7 @@ static bool is_nearly_full(uint64_t used, uint64_t max)
 }
 
 /* A part is full at its half, or when all that no part has for itself is taken. */
-static void look_at_flows(struct sp_daemon *daemon)
+static void look_at_flows(struct sp_health *health)
 {
 	static const char *const names[] = {
 #define X(id, name) name,
@@ -255,7 +259,7 @@ static void look_at_flows(struct sp_daemon *daemon)
 	uint64_t taken = 0;
 	uint32_t max;
 
-	if (sp_plane_flow_use(daemon->plane, &use, &max) < 0)
+	if (sp_plane_flow_use(health->plane, &use, &max) < 0)
 		return;
 	for (int i = 0; i < SP_FLOW_PART_COUNT; i++) {
 		const uint64_t flows = use.flows[i], kept = max / SP_FLOW_PART_KEPT;
@@ -263,7 +267,7 @@ static void look_at_flows(struct sp_daemon *daemon)
 		taken += flows > kept ? flows : kept;
 		if (!is_nearly_full(flows, max / SP_FLOW_PART_MOST))
 			continue;
-		sp_warnings_raise(&daemon->warnings, "flow-table-nearly-full",
+		sp_warnings_raise(health->warnings, "flow-table-nearly-full",
 				  "the part \"%s\" of the flow table has nine tenths of the %u "
 				  "flows it can have: beyond, new ones are denied (flow-full)",
 				  names[i], max / SP_FLOW_PART_MOST);
@@ -271,66 +275,67 @@ static void look_at_flows(struct sp_daemon *daemon)
 	}
 	if (is_nearly_full(taken, max))
 		sp_warnings_raise(
-			&daemon->warnings, "flow-table-nearly-full",
+			health->warnings, "flow-table-nearly-full",
 			"nine tenths of the flow table's %u places are taken or kept: beyond, "
 			"every part has an eighth only, and new flows are denied (flow-full)",
 			max);
 	else
-		sp_warnings_clear(&daemon->warnings, "flow-table-nearly-full");
+		sp_warnings_clear(health->warnings, "flow-table-nearly-full");
 }
 
 /* ---- what runs, and when ---- */
 
-static void look_at_revision(struct sp_daemon *daemon)
+static void look_at_revision(struct sp_health *health)
 {
 	__sp_cleanup(sp_store_revision_done) struct sp_store_revision row = { 0 };
-	const uint64_t runs = sp_plane_running_revision(daemon->plane);
+	const uint64_t runs = sp_plane_running_revision(health->plane);
 
-	if (daemon->apply || !daemon->revisions.running)
+	if (*health->apply || !health->revisions->running)
 		return;
-	if (sp_store_last_confirmed(daemon->store, &row) < 0 || row.number != runs)
-		sp_warnings_raise(&daemon->warnings, "revision-unconfirmed",
+	if (sp_store_last_confirmed(health->store, &row) < 0 || row.number != runs)
+		sp_warnings_raise(health->warnings, "revision-unconfirmed",
 				  "the kernel runs revision %llu, and the database has %llu as the "
 				  "last one that was confirmed: a restart would load that",
 				  (unsigned long long)runs, (unsigned long long)row.number);
 	else
-		sp_warnings_clear(&daemon->warnings, "revision-unconfirmed");
-	if (!daemon->is_lock_open)
+		sp_warnings_clear(health->warnings, "revision-unconfirmed");
+	if (!*health->is_lock_open)
 		sp_warnings_raise(
-			&daemon->warnings, "lock-closed",
+			health->warnings, "lock-closed",
 			"a policy runs, but the second lock is closed: nothing is forwarded");
 	else
-		sp_warnings_clear(&daemon->warnings, "lock-closed");
+		sp_warnings_clear(health->warnings, "lock-closed");
 }
 
-static void look_at_clock(struct sp_daemon *daemon)
+static void look_at_clock(struct sp_health *health)
 {
 	const int64_t now_s = sp_clock_realtime_s();
-	const int64_t applied_s =
-		daemon->revisions.running ? daemon->revisions.running->applied_ns / SP_NS_PER_S : 0;
+	const int64_t applied_s = health->revisions->running
+					  ? health->revisions->running->applied_ns / SP_NS_PER_S
+					  : 0;
 
 	if (now_s < EPOCH_S || now_s + 60 < applied_s)
-		sp_warnings_raise(&daemon->warnings, "clock-wrong",
+		sp_warnings_raise(health->warnings, "clock-wrong",
 				  "the clock is behind the last apply, or before 2026: deadlines "
 				  "and tokens are judged by a wrong time");
 	else
-		sp_warnings_clear(&daemon->warnings, "clock-wrong");
+		sp_warnings_clear(health->warnings, "clock-wrong");
 }
 
-void sp_health_look(struct sp_daemon *daemon)
+void sp_health_look(struct sp_health *health)
 {
 	const uint64_t now_ns = sp_clock_boottime_ns();
 
-	look_at_certificate(daemon);
-	look_at_portal(daemon);
-	look_at_events(daemon);
-	look_at_flows(daemon);
-	look_at_clock(daemon);
-	if (daemon->health.slow_ns && now_ns - daemon->health.slow_ns < SLOW_NS)
+	look_at_certificate(health);
+	look_at_portal(health);
+	look_at_events(health);
+	look_at_flows(health);
+	look_at_clock(health);
+	if (health->slow_ns && now_ns - health->slow_ns < SLOW_NS)
 		return;
-	daemon->health.slow_ns = now_ns;
-	look_at_room(daemon);
-	look_at_database(daemon);
-	look_at_audit(daemon);
-	look_at_revision(daemon);
+	health->slow_ns = now_ns;
+	look_at_room(health);
+	look_at_database(health);
+	look_at_audit(health);
+	look_at_revision(health);
 }

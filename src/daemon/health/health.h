@@ -5,13 +5,34 @@
 #ifndef SALLYPORT_DAEMON_HEALTH_H
 #define SALLYPORT_DAEMON_HEALTH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
 
-struct sp_daemon;
+struct sp_apply;
+struct sp_machine;
+struct sp_paths;
+struct sp_plane;
+struct sp_portal_seen;
+struct sp_recorder;
+struct sp_revisions;
+struct sp_store;
+struct sp_warnings;
 
 struct sp_health {
+	/* what it stands on, lent by the daemon */
+	const struct sp_paths *paths;
+	struct sp_machine *const *machine; /* sallyport.yaml as it is now */
+	struct sp_warnings *warnings;
+	struct sp_store *store;
+	struct sp_plane *plane;
+	const struct sp_revisions *revisions;
+	const struct sp_recorder *recorder;
+	const struct sp_portal_seen *portal;
+	struct sp_apply *const *apply; /* the one under way, or NULL */
+	const bool *is_lock_open;
+
 	/* of the file whose dates these are; 0: not read yet */
 	struct timespec certificate_changed;
 	int certificate_error;
@@ -25,8 +46,8 @@ struct sp_health {
 };
 
 /* Where the portal's certificate is, malloc'ed. Returns 0; -ENOMEM. */
-int sp_health_find_certificate(const struct sp_daemon *daemon, char **ret_path);
+int sp_health_find_certificate(const struct sp_health *health, char **ret_path);
 /* Part of each look (watch.h). */
-void sp_health_look(struct sp_daemon *daemon);
+void sp_health_look(struct sp_health *health);
 
 #endif

@@ -6,15 +6,21 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "daemon/daemon.h"
-#include "daemon/ops/ops.h"
+#include "config/machine.h"
+#include "daemon/base/json.h"
+#include "daemon/base/warnings.h"
+#include "daemon/control/control.h"
 #include "io/files/files.h"
+#include "io/files/paths.h"
+#include "io/log/log.h"
+#include "io/loop/clock.h"
+#include "io/loop/loop.h"
 
 #define PATIENCE_NS (5 * SP_SECOND_NS) /* with a portal that starts, or starts again */
 
-static int make_folders(struct sp_daemon *daemon, const struct sp_user *user)
+static int make_folders(struct sp_portal_seen *portal, const struct sp_user *user)
 {
-	const char *const paths[] = { daemon->paths.tls_dir, daemon->paths.portal_dir };
+	const char *const paths[] = { portal->paths->tls_dir, portal->paths->portal_dir };
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		int r = sp_dir_make_owned(paths[i], 0700, user->uid, user->gid);
@@ -28,39 +34,38 @@ static int make_folders(struct sp_daemon *daemon, const struct sp_user *user)
 	return 0;
 }
 
-void sp_portal_open(struct sp_daemon *daemon)
+void sp_portal_open(struct sp_portal_seen *portal)
 {
-	struct sp_portal_seen *portal = &daemon->portal;
-	const char *name = daemon->machine->portal_user;
+	const char *name = (*portal->machine)->portal_user;
 	struct sp_user user;
 
 	portal->user.uid = SP_UID_NONE;
 	portal->missed_ns = sp_clock_boottime_ns();
-	if (!daemon->machine->has_portal)
+	if (!(*portal->machine)->has_portal)
 		return;
 	if (sp_user_find(name, &user) < 0)
-		sp_warnings_raise(&daemon->warnings, "portal-user",
+		sp_warnings_raise(portal->warnings, "portal-user",
 				  "there is no user \"%s\" (portal.user), so no portal can open "
 				  "sessions: make the user and restart sallyportd",
 				  name);
 	else if (user.uid == 0 || user.uid == geteuid())
-		sp_warnings_raise(&daemon->warnings, "portal-user",
+		sp_warnings_raise(portal->warnings, "portal-user",
 				  "portal.user \"%s\" is uid %u, which is an administrator here: "
 				  "give the portal a user of its own and restart sallyportd",
 				  name, user.uid);
-	else if (make_folders(daemon, &user) < 0)
-		sp_warnings_raise(&daemon->warnings, "portal-user",
+	else if (make_folders(portal, &user) < 0)
+		sp_warnings_raise(portal->warnings, "portal-user",
 				  "the portal's folders below %s cannot be made for its user: see "
 				  "the log",
-				  daemon->paths.state_dir);
+				  portal->paths->state_dir);
 	else
 		portal->user = user;
 }
 
-void sp_portal_close(struct sp_daemon *daemon)
+void sp_portal_close(struct sp_portal_seen *portal)
 {
-	json_decref(SP_TAKE_PTR(daemon->portal.report));
-	daemon->portal.reporter = NULL;
+	json_decref(SP_TAKE_PTR(portal->report));
+	portal->reporter = NULL;
 }
 
 static bool has_code(json_t *provider, const char *code)
@@ -71,7 +76,7 @@ static bool has_code(json_t *provider, const char *code)
 }
 
 /* Who signed in there stays so, but nobody's groups are known to be what they were. */
-static void warn_of_refreshes(struct sp_daemon *daemon, const json_t *providers)
+static void warn_of_refreshes(struct sp_portal_seen *portal, const json_t *providers)
 {
 	json_t *provider;
 	size_t i;
@@ -80,16 +85,16 @@ static void warn_of_refreshes(struct sp_daemon *daemon, const json_t *providers)
 		if (has_code(provider, "refresh-failing")) {
 			const char *error = json_string_value(json_object_get(provider, "error"));
 
-			sp_warnings_raise(&daemon->warnings, "refresh-failing", "provider %s: %s",
+			sp_warnings_raise(portal->warnings, "refresh-failing", "provider %s: %s",
 					  json_string_value(json_object_get(provider, "name")),
 					  error ? error : "groups are asked for in vain");
 			return;
 		}
-	sp_warnings_clear(&daemon->warnings, "refresh-failing");
+	sp_warnings_clear(portal->warnings, "refresh-failing");
 }
 
 /* "corp: unreachable (…); partner: failed (…)" */
-static void warn_of_providers(struct sp_daemon *daemon, const json_t *providers)
+static void warn_of_providers(struct sp_portal_seen *portal, const json_t *providers)
 {
 	char text[200] = "";
 	json_t *provider;
@@ -107,17 +112,15 @@ static void warn_of_providers(struct sp_daemon *daemon, const json_t *providers)
 					error ? ": " : "", error ? error : "");
 	}
 	if (len)
-		sp_warnings_raise(&daemon->warnings, "provider-failed",
+		sp_warnings_raise(portal->warnings, "provider-failed",
 				  "nobody can sign in by it: provider %s", text);
 	else
-		sp_warnings_clear(&daemon->warnings, "provider-failed");
+		sp_warnings_clear(portal->warnings, "provider-failed");
 }
 
-void sp_portal_report(struct sp_daemon *daemon, const struct sp_client *client, json_t *report,
+void sp_portal_report(struct sp_portal_seen *portal, const struct sp_client *client, json_t *report,
 		      uint64_t every_s)
 {
-	struct sp_portal_seen *portal = &daemon->portal;
-
 	if (portal->reporter != client)
 		portal->since_ns = sp_clock_realtime_ns();
 	portal->reporter = client;
@@ -125,38 +128,32 @@ void sp_portal_report(struct sp_daemon *daemon, const struct sp_client *client, 
 	portal->every_s = every_s;
 	json_decref(portal->report);
 	portal->report = report;
-	sp_warnings_clear(&daemon->warnings, "portal-missing");
-	warn_of_providers(daemon, json_object_get(report, "providers"));
-	warn_of_refreshes(daemon, json_object_get(report, "providers"));
+	sp_warnings_clear(portal->warnings, "portal-missing");
+	warn_of_providers(portal, json_object_get(report, "providers"));
+	warn_of_refreshes(portal, json_object_get(report, "providers"));
 }
 
-void sp_portal_gone(struct sp_daemon *daemon, const struct sp_client *client)
+void sp_portal_gone(struct sp_portal_seen *portal, const struct sp_client *client)
 {
-	struct sp_portal_seen *portal = &daemon->portal;
-
 	if (portal->reporter != client)
 		return;
-	sp_portal_close(daemon);
+	sp_portal_close(portal);
 	portal->missed_ns = sp_clock_boottime_ns();
-	sp_warnings_clear(&daemon->warnings, "provider-failed");
-	sp_warnings_clear(&daemon->warnings, "refresh-failing");
+	sp_warnings_clear(portal->warnings, "provider-failed");
+	sp_warnings_clear(portal->warnings, "refresh-failing");
 }
 
-void sp_portal_tick(struct sp_daemon *daemon)
+void sp_portal_tick(struct sp_portal_seen *portal)
 {
-	const struct sp_portal_seen *portal = &daemon->portal;
-
-	if (daemon->machine->has_portal && !portal->reporter &&
+	if ((*portal->machine)->has_portal && !portal->reporter &&
 	    sp_clock_boottime_ns() - portal->missed_ns >= PATIENCE_NS)
-		sp_warnings_raise(&daemon->warnings, "portal-missing",
+		sp_warnings_raise(portal->warnings, "portal-missing",
 				  "no portal is connected: sessions go on, but nobody can sign in "
 				  "(is sallyport-portal running?)");
 }
 
-json_t *sp_portal_describe(const struct sp_daemon *daemon)
+json_t *sp_portal_describe(const struct sp_portal_seen *portal)
 {
-	const struct sp_portal_seen *portal = &daemon->portal;
-
 	if (!portal->report)
 		return json_null();
 	return json_pack("{s:b, s:O, s:O, s:o, s:O, s:O, s:O}", "running", 1, "url",

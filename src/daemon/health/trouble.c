@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-#include "daemon/daemon.h"
+#include "daemon/health/drift.h"
+#include "daemon/record/recorder.h"
+#include "io/loop/clock.h"
 
 #define LASTING_NS (5 * SP_SECOND_NS) /* what is gone sooner was a start or a restart */
 #define AGAIN_NS (60 * SP_SECOND_NS)  /* what comes and goes has a record a minute */
@@ -38,7 +40,8 @@ static struct sp_trouble *find_or_add(struct sp_troubles *troubles, const char *
 	return trouble;
 }
 
-static void record(struct sp_daemon *daemon, const char *code, const char *message, bool is_over)
+static void record(struct sp_troubles *troubles, const char *code, const char *message,
+		   bool is_over)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 
@@ -46,13 +49,13 @@ static void record(struct sp_daemon *daemon, const char *code, const char *messa
 	record.reason = code;
 	record.repair = is_over ? SP_AUDIT_PUT_BACK : SP_AUDIT_NOT_PUT_BACK;
 	record.message = message;
-	sp_recorder_append(daemon, &record);
+	sp_recorder_append(troubles->recorder, &record);
 }
 
-static void see(struct sp_daemon *daemon, const struct sp_warning *warning)
+static void see(struct sp_troubles *troubles, const struct sp_warning *warning)
 {
 	const uint64_t now_ns = sp_clock_boottime_ns();
-	struct sp_trouble *trouble = find_or_add(&daemon->troubles, warning->code);
+	struct sp_trouble *trouble = find_or_add(troubles, warning->code);
 
 	if (!trouble)
 		return;
@@ -64,21 +67,21 @@ static void see(struct sp_daemon *daemon, const struct sp_warning *warning)
 		return;
 	trouble->is_recorded = true;
 	trouble->recorded_ns = now_ns;
-	record(daemon, warning->code, warning->message, false);
+	record(troubles, warning->code, warning->message, false);
 }
 
-void sp_trouble_look(struct sp_daemon *daemon)
+void sp_trouble_look(struct sp_troubles *troubles)
 {
-	for (size_t i = 0; i < daemon->warnings.count; i++)
-		if (!is_recorded_elsewhere(daemon->warnings.items[i].code))
-			see(daemon, &daemon->warnings.items[i]);
-	for (size_t i = 0; i < daemon->troubles.count; i++) {
-		struct sp_trouble *trouble = &daemon->troubles.items[i];
+	for (size_t i = 0; i < troubles->warnings->count; i++)
+		if (!is_recorded_elsewhere(troubles->warnings->items[i].code))
+			see(troubles, &troubles->warnings->items[i]);
+	for (size_t i = 0; i < troubles->count; i++) {
+		struct sp_trouble *trouble = &troubles->items[i];
 
-		if (sp_warnings_has(&daemon->warnings, trouble->code))
+		if (sp_warnings_has(troubles->warnings, trouble->code))
 			continue;
 		if (trouble->is_recorded)
-			record(daemon, trouble->code, "no longer so", true);
+			record(troubles, trouble->code, "no longer so", true);
 		trouble->is_there = trouble->is_recorded = false;
 	}
 }

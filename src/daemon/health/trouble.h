@@ -10,7 +10,7 @@
 
 #include "daemon/base/warnings.h"
 
-struct sp_daemon;
+struct sp_recorder;
 
 struct sp_trouble {
 	const char *code;     /* a warning's */
@@ -21,11 +21,15 @@ struct sp_trouble {
 };
 
 struct sp_troubles {
+	/* lent by the daemon */
+	const struct sp_warnings *warnings;
+	struct sp_recorder *recorder;
+
 	struct sp_trouble items[SP_WARNINGS_MAX];
 	size_t count;
 };
 
 /* Part of each look (watch.h), the last one. */
-void sp_trouble_look(struct sp_daemon *daemon);
+void sp_trouble_look(struct sp_troubles *troubles);
 
 #endif

@@ -43,7 +43,7 @@ static void see_fault(struct sp_daemon *daemon, const struct sp_plane_fault *fau
 			 fault->interface);
 	snprintf(why, sizeof(why), "somebody's XDP program %u is there", fault->prog_id);
 	sight.why = fault->repair == -EBUSY && fault->prog_id ? why : fault->error.text;
-	sp_drift_see(daemon, &sight);
+	sp_drift_see(&daemon->drifts, &sight);
 }
 
 static void look_at_pins(struct sp_daemon *daemon)
@@ -52,7 +52,7 @@ static void look_at_pins(struct sp_daemon *daemon)
 	int r = sp_plane_mend_pins(daemon->plane, &error);
 
 	if (r)
-		sp_drift_see(daemon,
+		sp_drift_see(&daemon->drifts,
 			     &(struct sp_drift_sight){
 				     .code = "pins-missing",
 				     .what = "what the next sallyportd needs was not pinned",
@@ -72,10 +72,11 @@ static void look_at_hooks(struct sp_daemon *daemon)
 	r = sp_plane_repair(daemon->plane, daemon->host.hooked, daemon->host.hooked_count, &faults,
 			    &count);
 	if (r < 0)
-		sp_drift_see(daemon, &(struct sp_drift_sight){
-					     .code = "hook-missing",
-					     .what = "the pins of the hooks cannot be read",
-					     .repair = r });
+		sp_drift_see(
+			&daemon->drifts,
+			&(struct sp_drift_sight){ .code = "hook-missing",
+						  .what = "the pins of the hooks cannot be read",
+						  .repair = r });
 	for (size_t i = 0; i < count; i++)
 		see_fault(daemon, &faults[i]);
 }
@@ -87,22 +88,22 @@ void sp_watch_look(struct sp_daemon *daemon)
 	if (daemon->watch.is_looking || daemon->is_stopping || !daemon->plane)
 		return; /* after a detach: what it took away stays away */
 	daemon->watch.is_looking = true;
-	sp_drift_begin(daemon);
+	sp_drift_begin(&daemon->drifts);
 	sp_watch_lock(daemon);
 	look_at_hooks(daemon);
 	sp_watch_interfaces(daemon);
 	sp_watch_tunnel(daemon);
-	sp_drift_end(daemon);
-	sp_health_look(daemon);
-	sp_trouble_look(daemon);
+	sp_drift_end(&daemon->drifts);
+	sp_health_look(&daemon->health);
+	sp_trouble_look(&daemon->troubles);
 	daemon->watch.is_looking = false;
 }
 
 void sp_watch_start(struct sp_daemon *daemon)
 {
-	sp_drift_begin(daemon);
+	sp_drift_begin(&daemon->drifts);
 	sp_watch_lock_start(daemon);
-	sp_drift_end(daemon);
+	sp_drift_end(&daemon->drifts);
 }
 
 static void look_each_second(void *arg)

@@ -66,8 +66,8 @@ void sp_watch_lock_start(struct sp_daemon *daemon)
 
 	if (sp_plane_guard_read(daemon->plane, &text) != -ENOENT)
 		return;
-	sp_drops_begin(daemon);
-	sp_drift_see(daemon,
+	sp_drops_begin(&daemon->drops);
+	sp_drift_see(&daemon->drifts,
 		     &(struct sp_drift_sight){
 			     .code = "lock-changed",
 			     .what = "table inet sallyport was removed while no sallyportd ran" });
@@ -100,11 +100,11 @@ void sp_watch_lock(struct sp_daemon *daemon)
 	sight.what = r == -ENOENT ? "table inet sallyport was removed"
 				  : "table inet sallyport was changed";
 	sight.by = format_author(&watch->change, author);
-	sp_drops_record(daemon);
+	sp_drops_record(&daemon->drops);
 	sight.repair = sp_network_lock_anew(daemon, watch->with_all, &error);
 	if (sight.repair == 0)
-		sp_drops_begin(daemon);
+		sp_drops_begin(&daemon->drops);
 	sight.why = error.text[0] ? error.text : NULL;
-	sp_drift_see(daemon, &sight);
+	sp_drift_see(&daemon->drifts, &sight);
 	watch->change = (struct sp_nft_change){ 0 };
 }

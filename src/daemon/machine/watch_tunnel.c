@@ -14,7 +14,7 @@
 static void see(struct sp_daemon *daemon, const char *code, const char *iface, const char *what,
 		int repair)
 {
-	sp_drift_see(daemon,
+	sp_drift_see(&daemon->drifts,
 		     &(struct sp_drift_sight){
 			     .code = code, .iface = iface, .what = what, .repair = repair });
 }
@@ -107,13 +107,14 @@ static void look_at_route(struct sp_daemon *daemon, const struct sp_link *link,
 	r = sp_netlink_put_route(daemon->netlink, link->ifindex, pool);
 	if (r == 0 && sp_netlink_uses_route(daemon->netlink, link->ifindex, pool) == 0)
 		r = -EEXIST;
-	sp_drift_see(daemon, &(struct sp_drift_sight){
-				     .code = "tunnel-changed",
-				     .iface = link->name,
-				     .what = what,
-				     .repair = r,
-				     .why = r == -EEXIST ? "another route or rule goes before ours"
-							 : NULL });
+	sp_drift_see(
+		&daemon->drifts,
+		&(struct sp_drift_sight){
+			.code = "tunnel-changed",
+			.iface = link->name,
+			.what = what,
+			.repair = r,
+			.why = r == -EEXIST ? "another route or rule goes before ours" : NULL });
 }
 
 static void look_at_link(struct sp_daemon *daemon, const struct sp_link *link)
@@ -185,10 +186,11 @@ void sp_watch_interfaces(struct sp_daemon *daemon)
 			continue;
 		snprintf(what, sizeof(what), "%s %s", listed->name,
 			 link.is_up ? "has no carrier" : "is set down");
-		sp_drift_see(daemon, &(struct sp_drift_sight){ .code = "interface-down",
-							       .iface = listed->name,
-							       .what = what,
-							       .repair = -ENETDOWN,
-							       .why = "nothing passes there" });
+		sp_drift_see(&daemon->drifts,
+			     &(struct sp_drift_sight){ .code = "interface-down",
+						       .iface = listed->name,
+						       .what = what,
+						       .repair = -ENETDOWN,
+						       .why = "nothing passes there" });
 	}
 }

@@ -134,7 +134,7 @@ void sp_ops_gone(void *arg, struct sp_client *client)
 
 	sp_apply_forget_client(daemon, client);
 	sp_again_forget(daemon, client);
-	sp_recorder_unfollow(daemon, client);
-	sp_portal_gone(daemon, client);
+	sp_recorder_unfollow(&daemon->recorder, client);
+	sp_portal_gone(&daemon->portal, client);
 	sp_op_audit_gone(daemon, client);
 }

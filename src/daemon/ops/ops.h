@@ -4,6 +4,7 @@
 #ifndef SALLYPORT_DAEMON_OPS_H
 #define SALLYPORT_DAEMON_OPS_H
 
+#include "daemon/base/json.h"
 #include "daemon/daemon.h"
 
 struct sp_snapshot;
@@ -53,15 +54,10 @@ bool sp_op_owns(struct sp_client *client, const struct sp_op_owner *owner, const
  * was told. */
 bool sp_op_name(struct sp_client *client, const char *what, const char *text, size_t max);
 
-json_t *sp_json_time(int64_t utc_ns); /* null for 0 */
 /* Is it clear whom the name means? @idp NULL: then one person has it. False: the client was
  * told. */
 bool sp_op_whose_name(struct sp_daemon *daemon, struct sp_client *client, const char *user,
 		      const char *idp);
-/* A key in base64. The caller owns the value. */
-json_t *sp_json_key(const uint8_t key[32]);
-/* A list of those of the two addresses that are there. The caller owns the value. */
-json_t *sp_json_addresses(const struct sp_addr addresses[2], const bool has_address[2]);
 /* @client: who will read it: the refresh is for the portal alone. */
 json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,
 			const struct sp_client *client);

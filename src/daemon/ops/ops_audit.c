@@ -104,7 +104,7 @@ static void finish(struct reading *reading)
 	/* the follower first, or a record written in between would be missed; its events come
 	 * after the reply because nothing is recorded before this function returns */
 	if (reading->is_following && is_whole &&
-	    sp_recorder_follow(reading->daemon, client, &reading->query) < 0) {
+	    sp_recorder_follow(&reading->daemon->recorder, client, &reading->query) < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "out of memory");
 		return;
 	}

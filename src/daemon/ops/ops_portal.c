@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "daemon/engine/key_proof.h"
 #include "daemon/ops/ops.h"
 #include "io/files/files.h"
 #include "io/log/log.h"
@@ -57,7 +58,7 @@ void sp_op_login_refused(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	record.has_src = from != NULL;
 	record.by = sp_client_who(client);
-	sp_recorder_refusal(daemon, &record);
+	sp_recorder_refusal(&daemon->recorder, &record);
 	sp_client_reply(client, NULL);
 }
 
@@ -139,7 +140,7 @@ void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 	pressure = read_pressure(client, pressure);
 	if (!pressure)
 		return;
-	sp_portal_report(daemon, client,
+	sp_portal_report(&daemon->portal, client,
 			 json_pack("{s:s, s:s?, s:o, s:o, s:b}", "url", url, "fingerprint",
 				   json_string_value(fingerprint), "providers",
 				   SP_TAKE_PTR(providers), "pressure", pressure, "memory_locked",
@@ -168,7 +169,7 @@ void sp_op_portal_certificate(struct sp_daemon *daemon, struct sp_client *client
 		daemon->machine->portal_key ? daemon->machine->portal_key : daemon->paths.tls_key;
 	__sp_free char *cert_path = NULL, *key_path = NULL, *cert = NULL;
 	char *key = NULL;
-	int r = sp_health_find_certificate(daemon, &cert_path);
+	int r = sp_health_find_certificate(&daemon->health, &cert_path);
 
 	(void)request;
 	if (r == 0)
@@ -185,4 +186,24 @@ void sp_op_portal_certificate(struct sp_daemon *daemon, struct sp_client *client
 		sp_client_fail(client, "failed", 1, NULL,
 			       "the portal's certificate or key cannot be read: see the log");
 	sp_free_wiped(key);
+}
+
+void sp_op_device_challenge(struct sp_daemon *daemon, struct sp_client *client,
+			    const struct sp_request *request)
+{
+	struct sp_wg_key challenge;
+	char text[SP_WG_KEY_BASE64];
+	uint8_t public_key[32];
+
+	(void)request;
+	if (sp_key_proof_challenge(&daemon->engine, &challenge, public_key) < 0) {
+		sp_client_fail(client, "failed", 1, NULL,
+			       "no device key can be proven here: the gateway has no portal, or "
+			       "its tunnel key cannot be read");
+		return;
+	}
+	sp_client_reply(client,
+			json_pack("{s:s, s:o, s:s}", "challenge",
+				  sp_wg_key_to_base64(&challenge, text), "key",
+				  sp_json_key(public_key), "url", daemon->machine->portal_url));
 }

@@ -331,7 +331,8 @@ static json_t *describe_daemon(struct sp_daemon *daemon)
 		"state", find_state(daemon), "lock", "open", daemon->is_lock_open, "sampled",
 		daemon->drops.log && !daemon->drops.is_unsampled, "sampling_losses",
 		(json_int_t)(daemon->drops.log ? sp_nflog_losses(daemon->drops.log) : 0), "dropped",
-		sp_drops_describe(daemon), "memory_locked", daemon->is_memory_locked, "tunnel_key",
+		sp_drops_describe(&daemon->drops), "memory_locked", daemon->is_memory_locked,
+		"tunnel_key",
 		daemon->engine.has_key ? sp_json_key(daemon->engine.public_key.bytes) : json_null(),
 		"interfaces", interfaces, "unmanaged", unmanaged, "ungoverned", unlisted);
 }
@@ -353,10 +354,10 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 	}
 	status = describe_daemon(daemon);
 	json_object_update_new(status, sp_json_snapshot(snapshot));
-	json_object_update_new(status,
-			       json_pack("{s:o, s:o, s:o, s:o}", "engine",
-					 describe_engine(daemon, snapshot), "portal",
-					 sp_portal_describe(daemon), "warnings",
-					 list_warnings(daemon), "drift", sp_drift_list(daemon)));
+	json_object_update_new(status, json_pack("{s:o, s:o, s:o, s:o}", "engine",
+						 describe_engine(daemon, snapshot), "portal",
+						 sp_portal_describe(&daemon->portal), "warnings",
+						 list_warnings(daemon), "drift",
+						 sp_drift_list(&daemon->drifts)));
 	sp_client_reply(client, status);
 }

@@ -9,15 +9,21 @@
 
 #include "base/array.h"
 #include "base/err.h"
-#include "daemon/daemon.h"
+#include "daemon/base/warnings.h"
+#include "daemon/record/marks.h"
+#include "daemon/record/recorder.h"
+#include "daemon/revisions/revision.h"
+#include "io/log/log.h"
+#include "io/loop/clock.h"
 #include "net/packet.h"
+#include "plane/plane.h"
 
 #define TAKE_MAX 64 /* samples a round: the loop has other clients */
 #define PACKET_MAX (40 + 65535)
 
 static const struct {
 	const char *name, *text;
-} drops[] = {
+} kinds[] = {
 #define X(id, name, text) { name, text },
 	SP_PLANE_DROPS(X)
 #undef X
@@ -60,7 +66,7 @@ static void fill_event(const struct sp_packet *packet, struct sp_event *event)
 static int find_drop(const char *name)
 {
 	for (int drop = 0; drop < SP_PLANE_DROP_COUNT; drop++)
-		if (!strcmp(drops[drop].name, name))
+		if (!strcmp(kinds[drop].name, name))
 			return drop;
 	return -ENOENT;
 }
@@ -81,7 +87,7 @@ static void take_sample(void *arg, const struct sp_nflog_packet *sample)
 		.packets = 1,
 	};
 	const int drop = find_drop(sample->prefix);
-	struct sp_daemon *daemon = arg;
+	struct sp_drops *drops = arg;
 	char from[IF_NAMESIZE], to[IF_NAMESIZE], message[160];
 	struct sp_audit_record record;
 	struct sp_packet packet;
@@ -91,62 +97,61 @@ static void take_sample(void *arg, const struct sp_nflog_packet *sample)
 	parse(sample, &packet);
 	fill_event(&packet, &event);
 	sp_audit_record_from_event(&event, sp_clock_realtime_ns(), &record);
-	record.revision = daemon->revisions.running ? daemon->revisions.running->number : 0;
+	record.revision = drops->revisions->running ? drops->revisions->running->number : 0;
 	record.generation =
-		daemon->revisions.running ? daemon->revisions.running->generation : NULL;
+		drops->revisions->running ? drops->revisions->running->generation : NULL;
 	record.iface = name_interface(sample->from, from);
-	snprintf(message, sizeof(message), "%s: %s%s%s", drops[drop].name, drops[drop].text,
+	snprintf(message, sizeof(message), "%s: %s%s%s", kinds[drop].name, kinds[drop].text,
 		 sample->to ? "; towards " : "",
 		 sample->to ? name_interface(sample->to, to) ? to : "an interface that is gone"
 			    : "");
 	record.message = message;
-	(void)sp_recorder_try(daemon, &record); /* its failure is a warning, and the count has it */
+	(void)sp_recorder_try(drops->recorder,
+			      &record); /* its failure is a warning, and the count has it */
 }
 
 static void take_samples(void *arg, uint32_t events)
 {
-	struct sp_daemon *daemon = arg;
-	struct sp_drops *state = &daemon->drops;
-	int r = sp_nflog_take(state->log, TAKE_MAX, take_sample, daemon);
+	struct sp_drops *drops = arg;
+	int r = sp_nflog_take(drops->log, TAKE_MAX, take_sample, drops);
 
 	(void)events;
 	if (r == 0)
 		return;
 	sp_log_error("hearing what the second lock drops: %s", sp_err_text(r));
-	sp_drops_close(daemon); /* opened again within a second */
+	sp_drops_close(drops); /* opened again within a second */
 }
 
 /* ---- opening ---- */
 
-static int hear(struct sp_daemon *daemon)
+static int hear(struct sp_drops *drops)
 {
-	struct sp_drops *state = &daemon->drops;
 	int r;
 
-	if (state->log)
+	if (drops->log)
 		return 0;
-	r = sp_nflog_open(SP_PLANE_GUARD_LOG_GROUP, SP_PLANE_GUARD_LOG_BYTES, &state->log);
+	r = sp_nflog_open(SP_PLANE_GUARD_LOG_GROUP, SP_PLANE_GUARD_LOG_BYTES, &drops->log);
 	if (r < 0)
 		return r;
-	state->source = (struct sp_source){
-		.fd = sp_nflog_get_fd(state->log),
+	drops->source = (struct sp_source){
+		.fd = sp_nflog_get_fd(drops->log),
 		.ready = take_samples,
-		.arg = daemon,
+		.arg = drops,
 	};
-	r = sp_loop_watch(daemon->loop, &state->source, EPOLLIN);
+	r = sp_loop_watch(drops->loop, &drops->source, EPOLLIN);
 	if (r < 0)
-		sp_nflog_close(SP_TAKE_PTR(state->log));
+		sp_nflog_close(SP_TAKE_PTR(drops->log));
 	return r;
 }
 
-void sp_drops_open(struct sp_daemon *daemon)
+void sp_drops_open(struct sp_drops *drops)
 {
-	int r = hear(daemon);
+	int r = hear(drops);
 
-	if (r == 0 && !daemon->drops.is_unsampled)
-		sp_warnings_clear(&daemon->warnings, "lock-unsampled");
+	if (r == 0 && !drops->is_unsampled)
+		sp_warnings_clear(drops->warnings, "lock-unsampled");
 	else
-		sp_warnings_raise(&daemon->warnings, "lock-unsampled",
+		sp_warnings_raise(drops->warnings, "lock-unsampled",
 				  "what the second lock drops is counted, but no packet of it is "
 				  "on record: %s%s",
 				  r == 0 ? "the kernel's nftables cannot log"
@@ -154,66 +159,65 @@ void sp_drops_open(struct sp_daemon *daemon)
 				  r == 0 ? "" : sp_err_text(r));
 }
 
-void sp_drops_close(struct sp_daemon *daemon)
+void sp_drops_close(struct sp_drops *drops)
 {
-	struct sp_drops *state = &daemon->drops;
-
-	if (!state->log)
+	if (!drops->log)
 		return;
-	sp_loop_forget(daemon->loop, &state->source);
-	sp_nflog_close(SP_TAKE_PTR(state->log));
+	sp_loop_forget(drops->loop, &drops->source);
+	sp_nflog_close(SP_TAKE_PTR(drops->log));
 }
 
 /* ---- counts ---- */
 
 /* Returns 0 once it is written; -errno. */
-static int record_count(struct sp_daemon *daemon, int drop, const struct sp_counter *more)
+static int record_count(struct sp_drops *drops, int drop, const struct sp_counter *more)
 {
 	char message[128];
 
-	snprintf(message, sizeof(message), "%s: %s", drops[drop].name, drops[drop].text);
-	return sp_recorder_denials(daemon, SP_HOOK_LOCK, SP_REASON_UNJUDGED, more, message);
+	snprintf(message, sizeof(message), "%s: %s", kinds[drop].name, kinds[drop].text);
+	return sp_recorder_denials(drops->recorder, SP_HOOK_LOCK, SP_REASON_UNJUDGED, more,
+				   message);
 }
 
 /* A counter that went back began again at zero. */
-static void account(struct sp_daemon *daemon, int drop, const struct sp_counter *now)
+static void account(struct sp_drops *drops, int drop, const struct sp_counter *now)
 {
-	struct sp_counter *told = &daemon->marks.file->lock[drop];
+	struct sp_counter *told = &drops->marks->file->lock[drop];
 	struct sp_counter more = *now;
 
 	if (now->packets >= told->packets) {
 		more.packets -= told->packets;
 		more.bytes -= told->bytes;
 	}
-	if (!more.packets || record_count(daemon, drop, &more) == 0)
+	if (!more.packets || record_count(drops, drop, &more) == 0)
 		*told = *now;
 }
 
-void sp_drops_record(struct sp_daemon *daemon)
+void sp_drops_record(struct sp_drops *drops)
 {
 	struct sp_counter now[SP_PLANE_DROP_COUNT];
 
-	if (sp_plane_guard_counters(daemon->plane, now) < 0)
+	if (sp_plane_guard_counters(drops->plane, now) < 0)
 		return;
 	for (int drop = 0; drop < SP_PLANE_DROP_COUNT; drop++)
-		account(daemon, drop, &now[drop]);
+		account(drops, drop, &now[drop]);
 }
 
-void sp_drops_begin(struct sp_daemon *daemon)
+void sp_drops_begin(struct sp_drops *drops)
 {
-	memset(daemon->marks.file->lock, 0, sizeof(daemon->marks.file->lock));
+	memset(drops->marks->file->lock, 0, sizeof(drops->marks->file->lock));
 }
 
-json_t *sp_drops_describe(const struct sp_daemon *daemon)
+json_t *sp_drops_describe(const struct sp_drops *drops)
 {
 	struct sp_counter now[SP_PLANE_DROP_COUNT];
 	json_t *all;
 
-	if (sp_plane_guard_counters(daemon->plane, now) < 0)
+	if (sp_plane_guard_counters(drops->plane, now) < 0)
 		return json_null();
 	all = json_object();
 	for (int drop = 0; drop < SP_PLANE_DROP_COUNT; drop++)
-		json_object_set_new(all, drops[drop].name,
+		json_object_set_new(all, kinds[drop].name,
 				    json_pack("{s:I, s:I}", "packets",
 					      (json_int_t)now[drop].packets, "bytes",
 					      (json_int_t)now[drop].bytes));

@@ -11,25 +11,37 @@
 #include "io/loop/loop.h"
 #include "io/netlink/nflog.h"
 
-struct sp_daemon;
+struct sp_marks;
+struct sp_plane;
+struct sp_recorder;
+struct sp_revisions;
+struct sp_warnings;
 
 struct sp_drops {
+	/* what it stands on, lent by the daemon */
+	struct sp_loop *loop;
+	struct sp_plane *plane;
+	const struct sp_revisions *revisions;
+	struct sp_recorder *recorder;
+	struct sp_marks *marks;
+	struct sp_warnings *warnings;
+
 	struct sp_nflog *log; /* NULL: not heard; tried again each second */
 	struct sp_source source;
 	bool is_unsampled; /* the kernel's nftables cannot log */
 };
 
 /* Hear samples from now on. What stands in the way is a warning. */
-void sp_drops_open(struct sp_daemon *daemon);
+void sp_drops_open(struct sp_drops *drops);
 /* Hear samples no more. Safe when none were heard. */
-void sp_drops_close(struct sp_daemon *daemon);
+void sp_drops_close(struct sp_drops *drops);
 
 /* Once a second: record what was dropped since the last time. */
-void sp_drops_record(struct sp_daemon *daemon);
+void sp_drops_record(struct sp_drops *drops);
 /* The lock's counters begin at zero again. */
-void sp_drops_begin(struct sp_daemon *daemon);
+void sp_drops_begin(struct sp_drops *drops);
 
 /* For `status`: by name what was dropped since the table was made; null: it is not there. */
-json_t *sp_drops_describe(const struct sp_daemon *daemon);
+json_t *sp_drops_describe(const struct sp_drops *drops);
 
 #endif

@@ -5,9 +5,17 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "daemon/daemon.h"
+#include "daemon/host/host.h"
+#include "daemon/people/people.h"
+#include "daemon/record/drops.h"
+#include "daemon/record/marks.h"
+#include "daemon/record/recorder.h"
 #include "daemon/record/tally.h"
+#include "daemon/revisions/revision.h"
+#include "daemon/store/store.h"
+#include "io/loop/clock.h"
 #include "net/addr.h"
+#include "plane/plane.h"
 
 #define TAKE_MAX 512 /* events a round: the loop has other clients */
 #define BUSY_NS (1 * SP_MS_NS)
@@ -30,7 +38,7 @@ static void naming_done(struct naming *naming)
 }
 
 /* The session of one end, also one that ended long ago. */
-static const struct sp_live *find_session(struct sp_daemon *daemon, const struct sp_event *event,
+static const struct sp_live *find_session(struct sp_events *events, const struct sp_event *event,
 					  int end, struct naming *naming)
 {
 	__sp_cleanup(sp_session_row_done) struct sp_session_row row = { 0 };
@@ -39,30 +47,29 @@ static const struct sp_live *find_session(struct sp_daemon *daemon, const struct
 
 	if (event->session[end] == SP_SESSION_NONE)
 		return NULL;
-	live = sp_live_of(&daemon->people, event->session[end], event->epoch[end]);
+	live = sp_live_of(events->people, event->session[end], event->epoch[end]);
 	if (live)
 		return live;
 	if (event->epoch[end]) {
 		if (naming->owned ||
-		    sp_store_session_of_epoch(daemon->store, event->epoch[end], &row) < 0)
+		    sp_store_session_of_epoch(events->store, event->epoch[end], &row) < 0)
 			return NULL;
 		naming->owned = sp_live_new(&row);
 		return naming->owned;
 	}
 	/* the epoch is not told once it was taken away: who had the address last */
-	live = event->is_ip ? sp_live_of_address(&daemon->people, addr) : NULL;
+	live = event->is_ip ? sp_live_of_address(events->people, addr) : NULL;
 	return live && live->row.slot == event->session[end] ? live : NULL;
 }
 
-static const char *find_generation(struct sp_daemon *daemon, uint64_t revision)
+static const char *find_generation(struct sp_events *events, uint64_t revision)
 {
-	struct sp_events *events = &daemon->events;
 	__sp_cleanup(sp_store_revision_done) struct sp_store_revision found = { 0 };
 
-	if (daemon->revisions.running && daemon->revisions.running->number == revision)
-		return daemon->revisions.running->generation;
+	if (events->revisions->running && events->revisions->running->number == revision)
+		return events->revisions->running->generation;
 	if (events->known_revision != revision) {
-		if (sp_store_get_revision(daemon->store, revision, &found) < 0)
+		if (sp_store_get_revision(events->store, revision, &found) < 0)
 			return NULL;
 		events->known_revision = revision;
 		sp_generation_format(found.generation, events->known_generation);
@@ -70,18 +77,18 @@ static const char *find_generation(struct sp_daemon *daemon, uint64_t revision)
 	return events->known_generation;
 }
 
-static const char *find_rule(struct sp_daemon *daemon, uint32_t number, struct naming *naming)
+static const char *find_rule(struct sp_events *events, uint32_t number, struct naming *naming)
 {
 	const char *name = NULL;
 
 	if (number == SP_RULE_NONE)
 		return NULL;
-	if (daemon->revisions.running)
-		name = sp_policy_rule_name(daemon->revisions.running->policy, number);
+	if (events->revisions->running)
+		name = sp_policy_rule_name(events->revisions->running->policy, number);
 	if (!name && number == SP_RULE_DEFAULT)
 		name = "default";
 	/* a number belongs to its name for good, so the database knows those of former policies */
-	if (!name && sp_store_rule_name(daemon->store, number, &naming->rule) == 0)
+	if (!name && sp_store_rule_name(events->store, number, &naming->rule) == 0)
 		name = naming->rule;
 	return name;
 }
@@ -126,7 +133,7 @@ static void say_how_it_ended(const struct sp_live *live, struct sp_audit_record 
 	record->message = message;
 }
 
-int sp_events_record(struct sp_daemon *daemon, const struct sp_event *event,
+int sp_events_record(struct sp_events *events, const struct sp_event *event,
 		     const struct sp_tally *of)
 {
 	__sp_cleanup(naming_done) struct naming naming = { 0 };
@@ -137,22 +144,22 @@ int sp_events_record(struct sp_daemon *daemon, const struct sp_event *event,
 
 	sp_audit_record_from_event(
 		event, sp_clock_boottime_to_utc_ns(event->time_ns, sp_clock_offset_ns()), &record);
-	live = find_session(daemon, event, 0, &naming);
-	sender = live ? sp_live_find(&daemon->people, live->row.id) : NULL;
+	live = find_session(events, event, 0, &naming);
+	sender = live ? sp_live_find(events->people, live->row.id) : NULL;
 	if (sender && !of && record.event == SP_AUDIT_DENY && event->rule != SP_RULE_NONE)
 		keep_denial(sender, event, &record);
 	if (!live) /* towards a person: theirs */
-		live = find_session(daemon, event, 1, &naming);
+		live = find_session(events, event, 1, &naming);
 	if (live)
 		sp_recorder_name_session(&record, live, naming.session);
-	record.rule = find_rule(daemon, event->rule, &naming);
-	record.generation = find_generation(daemon, event->revision);
-	record.iface = sp_host_name_of(&daemon->host, event->ifindex);
+	record.rule = find_rule(events, event->rule, &naming);
+	record.generation = find_generation(events, event->revision);
+	record.iface = sp_host_name_of(events->host, event->ifindex);
 	if (of)
 		sp_tally_describe(of, &record);
 	if (live && !record.message)
 		say_how_it_ended(live, &record, message);
-	return sp_recorder_try(daemon, &record);
+	return sp_recorder_try(events->recorder, &record);
 }
 
 static int take_event(void *arg, const struct sp_event *event)
@@ -162,9 +169,8 @@ static int take_event(void *arg, const struct sp_event *event)
 
 static void take_events(void *arg)
 {
-	struct sp_daemon *daemon = arg;
-	struct sp_events *events = &daemon->events;
-	int taken = sp_plane_take_events(daemon->plane, TAKE_MAX, take_event, daemon);
+	struct sp_events *events = arg;
+	int taken = sp_plane_take_events(events->plane, TAKE_MAX, take_event, events);
 
 	if (taken == TAKE_MAX)
 		events->pause_ns = 0;
@@ -174,35 +180,35 @@ static void take_events(void *arg)
 		events->pause_ns = RETRY_NS;
 	else if (events->pause_ns < IDLE_NS)
 		events->pause_ns = events->pause_ns ? events->pause_ns * 2 : BUSY_NS;
-	sp_loop_in(daemon->loop, &events->take_timer, events->pause_ns);
+	sp_loop_in(events->loop, &events->take_timer, events->pause_ns);
 }
 
 /* ---- once a second ---- */
 
 /* Own up to what the ring had no room for: exactly, and only once it is written. */
-static void record_gap(struct sp_daemon *daemon)
+static void record_gap(struct sp_events *events)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 	struct sp_event_stats stats = { 0 };
-	struct sp_marks_file *marks = daemon->marks.file;
+	struct sp_marks_file *marks = events->marks->file;
 
-	if (sp_plane_event_stats(daemon->plane, &stats) < 0 || stats.lost <= marks->lost)
+	if (sp_plane_event_stats(events->plane, &stats) < 0 || stats.lost <= marks->lost)
 		return;
 	record.event = SP_AUDIT_GAP;
 	record.has_counts = true;
 	record.packets = stats.lost - marks->lost;
 	record.message = "the kernel saw these, but its event ring was full";
 	record.time_ns = sp_clock_realtime_ns();
-	if (sp_recorder_try(daemon, &record) == 0)
+	if (sp_recorder_try(events->recorder, &record) == 0)
 		marks->lost = stats.lost;
 }
 
-static void record_edge(struct sp_daemon *daemon)
+static void record_edge(struct sp_events *events)
 {
 	static struct sp_counter counters[SP_COUNTER_SLOTS];
-	struct sp_marks_file *marks = daemon->marks.file;
+	struct sp_marks_file *marks = events->marks->file;
 
-	if (sp_plane_counters(daemon->plane, counters) < 0)
+	if (sp_plane_counters(events->plane, counters) < 0)
 		return;
 	for (unsigned int reason = 1; reason < SP_REASON_COUNT; reason++) {
 		const struct sp_counter *now =
@@ -212,7 +218,7 @@ static void record_edge(struct sp_daemon *daemon)
 
 		if (now->packets <= marks->edge[reason].packets)
 			continue;
-		if (sp_recorder_denials(daemon, SP_HOOK_EDGE_IN, reason, &more, NULL) < 0)
+		if (sp_recorder_denials(events->recorder, SP_HOOK_EDGE_IN, reason, &more, NULL) < 0)
 			return;
 		marks->edge[reason] = *now;
 	}
@@ -220,24 +226,22 @@ static void record_edge(struct sp_daemon *daemon)
 
 static void each_second(void *arg)
 {
-	struct sp_daemon *daemon = arg;
+	struct sp_events *events = arg;
 
-	sp_recorder_open(daemon);
-	record_gap(daemon);
-	record_edge(daemon);
-	sp_drops_open(daemon);
-	sp_drops_record(daemon);
-	sp_tally_record(daemon);
-	sp_recorder_second(daemon);
-	sp_loop_in(daemon->loop, &daemon->events.second_timer, SP_SECOND_NS);
+	sp_recorder_open(events->recorder);
+	record_gap(events);
+	record_edge(events);
+	sp_drops_open(events->drops);
+	sp_drops_record(events->drops);
+	sp_tally_record(events);
+	sp_recorder_second(events->recorder);
+	sp_loop_in(events->loop, &events->second_timer, SP_SECOND_NS);
 }
 
-void sp_events_start(struct sp_daemon *daemon)
+void sp_events_start(struct sp_events *events)
 {
-	struct sp_events *events = &daemon->events;
-
-	events->take_timer = (struct sp_timer){ .fire = take_events, .arg = daemon };
-	events->second_timer = (struct sp_timer){ .fire = each_second, .arg = daemon };
-	sp_loop_in(daemon->loop, &events->take_timer, 0);
-	sp_loop_in(daemon->loop, &events->second_timer, 0);
+	events->take_timer = (struct sp_timer){ .fire = take_events, .arg = events };
+	events->second_timer = (struct sp_timer){ .fire = each_second, .arg = events };
+	sp_loop_in(events->loop, &events->take_timer, 0);
+	sp_loop_in(events->loop, &events->second_timer, 0);
 }

@@ -11,9 +11,27 @@
 #include "io/loop/loop.h"
 #include "sallyport/abi/tables.h"
 
-struct sp_daemon;
+struct sp_drops;
+struct sp_host;
+struct sp_marks;
+struct sp_people;
+struct sp_plane;
+struct sp_recorder;
+struct sp_revisions;
+struct sp_store;
 
 struct sp_events {
+	/* what it stands on, lent by the daemon */
+	struct sp_loop *loop;
+	struct sp_store *store;
+	struct sp_plane *plane;
+	struct sp_people *people;
+	const struct sp_revisions *revisions;
+	const struct sp_host *host;
+	struct sp_recorder *recorder;
+	struct sp_drops *drops;
+	struct sp_marks *marks;
+
 	struct sp_timer take_timer; /* the ring wakes nobody: it is looked at */
 	struct sp_timer second_timer;
 	uint64_t pause_ns;       /* until the next look */
@@ -25,10 +43,10 @@ struct sp_events {
 };
 
 /* Begin to take events. The plane, the people and the recorder are there. */
-void sp_events_start(struct sp_daemon *daemon);
+void sp_events_start(struct sp_events *events);
 /* Record an event. @of: NULL, or the tally whose events it stands for, which got no record of their
  * own. Returns 0; -errno: it is not written, try again. */
-int sp_events_record(struct sp_daemon *daemon, const struct sp_event *event,
+int sp_events_record(struct sp_events *events, const struct sp_event *event,
 		     const struct sp_tally *of);
 
 #endif

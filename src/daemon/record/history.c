@@ -6,7 +6,11 @@
 #include <string.h>
 
 #include "audit/time.h"
-#include "daemon/daemon.h"
+#include "config/machine.h"
+#include "daemon/base/warnings.h"
+#include "daemon/record/recorder.h"
+#include "io/log/audit_log.h"
+#include "io/loop/clock.h"
 
 #define NOTE_NS (3600 * SP_SECOND_NS) /* between two records about where packets.jsonl stands */
 #define TELL_NS (60 * SP_SECOND_NS)   /* between two records about what one log lost */
@@ -19,7 +23,7 @@ static const char *name_of(const struct sp_recorder_file *file)
 }
 
 /* On record, in the log of what people and administrators did, which outlives the others. */
-static void tell(struct sp_daemon *daemon, struct sp_recorder_file *file, int64_t now_ns)
+static void tell(struct sp_recorder *recorder, struct sp_recorder_file *file, int64_t now_ns)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 	char message[128];
@@ -32,7 +36,7 @@ static void tell(struct sp_daemon *daemon, struct sp_recorder_file *file, int64_
 	record.packets = file->lost;
 	record.message = message;
 	record.time_ns = now_ns;
-	if (sp_recorder_try(daemon, &record) < 0)
+	if (sp_recorder_try(recorder, &record) < 0)
 		return;
 	file->lost = 0;
 	file->told_ns = sp_clock_boottime_ns();
@@ -48,13 +52,13 @@ static void count_lost(struct sp_recorder_file *file, int64_t since_ns)
 }
 
 /* Since when, in a sentence that stays the same while it lasts. */
-static void alarm_or_not(struct sp_daemon *daemon, int64_t now_ns, int64_t min_age_ns)
+static void alarm_or_not(struct sp_recorder *recorder, int64_t now_ns, int64_t min_age_ns)
 {
 	char names[64] = "", time[SP_TIME_TEXT_MAX];
 	int64_t since_ns = INT64_MAX;
 
 	for (int i = 0; i < SP_RECORDER_FILES; i++) {
-		struct sp_recorder_file *file = &daemon->recorder.files[i];
+		struct sp_recorder_file *file = &recorder->files[i];
 		const int64_t horizon_ns = file->log ? sp_audit_log_get_horizon(file->log) : 0;
 		const size_t used = strlen(names);
 
@@ -71,19 +75,19 @@ static void alarm_or_not(struct sp_daemon *daemon, int64_t now_ns, int64_t min_a
 	}
 	if (names[0])
 		sp_warnings_raise(
-			&daemon->warnings, "audit-short",
+			recorder->warnings, "audit-short",
 			"since %s %s reach back less than audit.min-age (%" PRId64
 			" s): rotation took away younger records; raise audit.rotate or audit.keep",
 			sp_time_format_s(since_ns / SP_NS_PER_S, time), names,
 			min_age_ns / (int64_t)SP_NS_PER_S);
-	else if (sp_warnings_has(&daemon->warnings, "audit-short"))
-		sp_warnings_clear(&daemon->warnings, "audit-short");
+	else if (sp_warnings_has(recorder->warnings, "audit-short"))
+		sp_warnings_clear(recorder->warnings, "audit-short");
 }
 
-void sp_history_note(struct sp_daemon *daemon, struct sp_audit_record *record,
+void sp_history_note(struct sp_recorder *recorder, struct sp_audit_record *record,
 		     struct sp_chain_head *ret_head)
 {
-	struct sp_recorder_file *file = &daemon->recorder.files[SP_RECORDER_PACKETS];
+	struct sp_recorder_file *file = &recorder->files[SP_RECORDER_PACKETS];
 
 	if (!file->log || sp_audit_log_sync(file->log) < 0)
 		return;
@@ -95,13 +99,13 @@ void sp_history_note(struct sp_daemon *daemon, struct sp_audit_record *record,
 }
 
 /* A head that nobody notes could be taken back with the file. */
-static void note_head(struct sp_daemon *daemon, bool is_last)
+static void note_head(struct sp_recorder *recorder, bool is_last)
 {
-	struct sp_recorder_file *file = &daemon->recorder.files[SP_RECORDER_PACKETS];
+	struct sp_recorder_file *file = &recorder->files[SP_RECORDER_PACKETS];
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 	struct sp_chain_head head;
 
-	if (!file->log || !daemon->recorder.files[SP_RECORDER_PEOPLE].log)
+	if (!file->log || !recorder->files[SP_RECORDER_PEOPLE].log)
 		return;
 	sp_audit_log_get_head(file->log, &head);
 	if (head.seq == file->noted_seq ||
@@ -109,26 +113,26 @@ static void note_head(struct sp_daemon *daemon, bool is_last)
 	     sp_clock_boottime_ns() - file->noted_ns < NOTE_NS))
 		return;
 	record.event = SP_AUDIT_HEAD;
-	sp_history_note(daemon, &record, &head);
-	sp_recorder_append(daemon, &record);
+	sp_history_note(recorder, &record, &head);
+	sp_recorder_append(recorder, &record);
 }
 
-void sp_history_check(struct sp_daemon *daemon, bool is_last)
+void sp_history_check(struct sp_recorder *recorder, bool is_last)
 {
 	const int64_t now_ns = sp_clock_realtime_ns();
-	const int64_t min_age_ns = daemon->machine->audit_min_age_s * (int64_t)SP_NS_PER_S;
+	const int64_t min_age_ns = (*recorder->machine)->audit_min_age_s * (int64_t)SP_NS_PER_S;
 	const uint64_t boottime_ns = sp_clock_boottime_ns();
 
 	for (int i = 0; i < SP_RECORDER_FILES; i++) {
-		struct sp_recorder_file *file = &daemon->recorder.files[i];
+		struct sp_recorder_file *file = &recorder->files[i];
 
 		if (!file->log)
 			continue;
 		count_lost(file, now_ns - min_age_ns);
 		if (file->lost &&
 		    (is_last || !file->told_ns || boottime_ns - file->told_ns >= TELL_NS))
-			tell(daemon, file, now_ns);
+			tell(recorder, file, now_ns);
 	}
-	alarm_or_not(daemon, now_ns, min_age_ns);
-	note_head(daemon, is_last);
+	alarm_or_not(recorder, now_ns, min_age_ns);
+	note_head(recorder, is_last);
 }

@@ -9,12 +9,12 @@
 
 struct sp_audit_record;
 struct sp_chain_head;
-struct sp_daemon;
+struct sp_recorder;
 
 /* Once a second. @is_last: the daemon ends, what is to be told is told now. */
-void sp_history_check(struct sp_daemon *daemon, bool is_last);
+void sp_history_check(struct sp_recorder *recorder, bool is_last);
 /* Where packets.jsonl stands, for @record to note; what it has is on the disk then. */
-void sp_history_note(struct sp_daemon *daemon, struct sp_audit_record *record,
+void sp_history_note(struct sp_recorder *recorder, struct sp_audit_record *record,
 		     struct sp_chain_head *ret_head);
 
 #endif

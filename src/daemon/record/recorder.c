@@ -9,8 +9,16 @@
 
 #include "base/err.h"
 #include "base/str.h"
-#include "daemon/daemon.h"
+#include "config/machine.h"
+#include "daemon/base/warnings.h"
+#include "daemon/control/control.h"
+#include "daemon/people/people.h"
 #include "daemon/record/history.h"
+#include "daemon/revisions/revision.h"
+#include "io/files/paths.h"
+#include "io/log/audit_log.h"
+#include "io/log/log.h"
+#include "io/loop/clock.h"
 #include "net/addr.h"
 
 /* Records of refused sign-ins, which strangers make: so many at once, then one in so long. A day of
@@ -22,10 +30,10 @@
 
 /* ---- writing ---- */
 
-static void send_followers(struct sp_daemon *daemon, const struct sp_audit_record *record,
+static void send_followers(struct sp_recorder *recorder, const struct sp_audit_record *record,
 			   const char *line, size_t len)
 {
-	struct sp_follower *follower = daemon->recorder.followers, *next;
+	struct sp_follower *follower = recorder->followers, *next;
 
 	for (; follower; follower = next) {
 		next = follower->next; /* a dropped client unfollows itself */
@@ -36,54 +44,53 @@ static void send_followers(struct sp_daemon *daemon, const struct sp_audit_recor
 	}
 }
 
-static void note_failure(struct sp_daemon *daemon, struct sp_recorder_file *file, int r)
+static void note_failure(struct sp_recorder *recorder, struct sp_recorder_file *file, int r)
 {
 	snprintf(file->error, sizeof(file->error), "%s", sp_err_text(r));
-	sp_warnings_raise(&daemon->warnings, "audit-failed",
+	sp_warnings_raise(recorder->warnings, "audit-failed",
 			  "the audit log cannot be written (%s): %s; records wait in the kernel as "
 			  "long as there is room",
 			  file->path, sp_err_text(r));
 }
 
-static void note_success(struct sp_daemon *daemon, struct sp_recorder_file *file)
+static void note_success(struct sp_recorder *recorder, struct sp_recorder_file *file)
 {
 	if (!file->error[0])
 		return;
 	file->error[0] = '\0';
 	for (int i = 0; i < SP_RECORDER_FILES; i++)
-		if (daemon->recorder.files[i].error[0])
+		if (recorder->files[i].error[0])
 			return;
-	sp_warnings_clear(&daemon->warnings, "audit-failed");
+	sp_warnings_clear(recorder->warnings, "audit-failed");
 }
 
-int sp_recorder_try(struct sp_daemon *daemon, const struct sp_audit_record *record)
+int sp_recorder_try(struct sp_recorder *recorder, const struct sp_audit_record *record)
 {
 	struct sp_recorder_file *file =
-		&daemon->recorder
-			 .files[sp_audit_event_is_traffic(record->event) ? SP_RECORDER_PACKETS
-									 : SP_RECORDER_PEOPLE];
+		&recorder->files[sp_audit_event_is_traffic(record->event) ? SP_RECORDER_PACKETS
+									  : SP_RECORDER_PEOPLE];
 	const char *line = NULL;
 	size_t len = 0;
 	int r = file->log ? sp_audit_log_append(file->log, record, &line, &len) : -EBADF;
 
 	if (r < 0) {
-		note_failure(daemon, file, r);
+		note_failure(recorder, file, r);
 		return r;
 	}
-	note_success(daemon, file);
-	send_followers(daemon, record, line, len);
+	note_success(recorder, file);
+	send_followers(recorder, record, line, len);
 	return 0;
 }
 
-void sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record)
+void sp_recorder_append(struct sp_recorder *recorder, struct sp_audit_record *record)
 {
-	if (!record->revision && daemon->revisions.running) {
-		record->revision = daemon->revisions.running->number;
-		record->generation = daemon->revisions.running->generation;
+	if (!record->revision && recorder->revisions->running) {
+		record->revision = recorder->revisions->running->number;
+		record->generation = recorder->revisions->running->generation;
 	}
 	if (!record->time_ns)
 		record->time_ns = sp_clock_realtime_ns();
-	if (sp_recorder_try(daemon, record) < 0)
+	if (sp_recorder_try(recorder, record) < 0)
 		sp_log_error("not recorded: %s%s%s", sp_audit_event_name(record->event),
 			     record->user ? " of " : "", record->user ? record->user : "");
 }
@@ -101,7 +108,7 @@ void sp_recorder_name_session(struct sp_audit_record *record, const struct sp_li
 	record->has_roles = true;
 }
 
-void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
+void sp_recorder_session(struct sp_recorder *recorder, enum sp_audit_event event,
 			 const struct sp_live *live, const char *why, const char *by,
 			 const struct sp_addr *from)
 {
@@ -117,7 +124,7 @@ void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
 	record.has_from = from != NULL;
 	if (from)
 		record.from = *from;
-	record.message = daemon->recorder.words;
+	record.message = recorder->words;
 	if (event == SP_AUDIT_SESSION_OPEN && live->row.replaces) {
 		snprintf(message, sizeof(message), "takes the place of session %" PRIu64,
 			 live->row.replaces);
@@ -127,7 +134,7 @@ void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
 	record.src = live->row.addresses[live->row.has_address[0] ? 0 : 1];
 	if (event == SP_AUDIT_SESSION_CLOSE)
 		record.time_ns = live->row.closed_ns;
-	sp_recorder_append(daemon, &record);
+	sp_recorder_append(recorder, &record);
 }
 
 /* The address a refusal came from has its share of the records, as all together have; those without
@@ -148,19 +155,17 @@ static bool may_record_refusal(struct sp_recorder *recorder, const struct sp_aud
 	       sp_bucket_take(&recorder->refusals, now_ns, REFUSAL_NS, REFUSALS_MAX);
 }
 
-void sp_recorder_refusal(struct sp_daemon *daemon, struct sp_audit_record *record)
+void sp_recorder_refusal(struct sp_recorder *recorder, struct sp_audit_record *record)
 {
-	struct sp_recorder *recorder = &daemon->recorder;
-
 	record->event = SP_AUDIT_LOGIN_REFUSED;
 	if (!may_record_refusal(recorder, record)) {
 		recorder->more_refusals++;
 		return;
 	}
-	sp_recorder_append(daemon, record);
+	sp_recorder_append(recorder, record);
 }
 
-void sp_recorder_roam(struct sp_daemon *daemon, const struct sp_live *live,
+void sp_recorder_roam(struct sp_recorder *recorder, const struct sp_live *live,
 		      const struct sp_addr *endpoint, uint16_t port, uint64_t moves)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
@@ -174,10 +179,10 @@ void sp_recorder_roam(struct sp_daemon *daemon, const struct sp_live *live,
 	record.aggregated = moves > 1;
 	record.has_counts = true;
 	record.packets = moves;
-	sp_recorder_append(daemon, &record);
+	sp_recorder_append(recorder, &record);
 }
 
-void sp_recorder_spoofed(struct sp_daemon *daemon, const struct sp_device *device,
+void sp_recorder_spoofed(struct sp_recorder *recorder, const struct sp_device *device,
 			 const struct sp_live *live, uint64_t packets)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
@@ -188,17 +193,17 @@ void sp_recorder_spoofed(struct sp_daemon *daemon, const struct sp_device *devic
 	if (live)
 		sp_recorder_name_session(&record, live, id);
 	record.event = SP_AUDIT_DENY;
-	record.iface = daemon->machine->tunnel;
+	record.iface = (*recorder->machine)->tunnel;
 	record.verdict = sp_verdict_name(SP_DENY);
 	record.reason = sp_reason_name(SP_REASON_SPOOFED);
 	record.aggregated = true;
 	record.has_counts = true;
 	record.packets = packets;
 	record.message = "the engine dropped them: their source is none of this device's addresses";
-	sp_recorder_append(daemon, &record);
+	sp_recorder_append(recorder, &record);
 }
 
-int sp_recorder_denials(struct sp_daemon *daemon, enum sp_hook hook, enum sp_reason reason,
+int sp_recorder_denials(struct sp_recorder *recorder, enum sp_hook hook, enum sp_reason reason,
 			const struct sp_counter *counter, const char *message)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
@@ -213,17 +218,16 @@ int sp_recorder_denials(struct sp_daemon *daemon, enum sp_hook hook, enum sp_rea
 	record.bytes = counter->bytes;
 	record.message = message;
 	record.time_ns = sp_clock_realtime_ns();
-	if (daemon->revisions.running) {
-		record.revision = daemon->revisions.running->number;
-		record.generation = daemon->revisions.running->generation;
+	if (recorder->revisions->running) {
+		record.revision = recorder->revisions->running->number;
+		record.generation = recorder->revisions->running->generation;
 	}
-	return sp_recorder_try(daemon, &record);
+	return sp_recorder_try(recorder, &record);
 }
 
 /* Those beyond the shares: exactly, and only once it is written. */
-static void record_refusals(struct sp_daemon *daemon)
+static void record_refusals(struct sp_recorder *recorder)
 {
-	struct sp_recorder *recorder = &daemon->recorder;
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 
 	if (!recorder->more_refusals)
@@ -234,16 +238,14 @@ static void record_refusals(struct sp_daemon *daemon)
 	record.packets = recorder->more_refusals;
 	record.message = "so many more sign-ins were refused";
 	record.time_ns = sp_clock_realtime_ns();
-	if (sp_recorder_try(daemon, &record) == 0)
+	if (sp_recorder_try(recorder, &record) == 0)
 		recorder->more_refusals = 0;
 }
 
-void sp_recorder_second(struct sp_daemon *daemon)
+void sp_recorder_second(struct sp_recorder *recorder)
 {
-	struct sp_recorder *recorder = &daemon->recorder;
-
-	record_refusals(daemon);
-	sp_history_check(daemon, false);
+	record_refusals(recorder);
+	sp_history_check(recorder, false);
 	for (int i = 0; i < SP_RECORDER_FILES; i++)
 		if (recorder->files[i].log)
 			sp_audit_log_sync(recorder->files[i].log);
@@ -251,7 +253,7 @@ void sp_recorder_second(struct sp_daemon *daemon)
 
 /* ---- followers ---- */
 
-int sp_recorder_follow(struct sp_daemon *daemon, struct sp_client *client,
+int sp_recorder_follow(struct sp_recorder *recorder, struct sp_client *client,
 		       const struct sp_audit_query *query)
 {
 	struct sp_follower *follower = calloc(1, sizeof(*follower));
@@ -260,15 +262,15 @@ int sp_recorder_follow(struct sp_daemon *daemon, struct sp_client *client,
 		return -ENOMEM;
 	follower->client = client;
 	follower->query = *query;
-	follower->next = daemon->recorder.followers;
-	daemon->recorder.followers = follower;
+	follower->next = recorder->followers;
+	recorder->followers = follower;
 	sp_client_watch(client);
 	return 0;
 }
 
-void sp_recorder_unfollow(struct sp_daemon *daemon, const struct sp_client *client)
+void sp_recorder_unfollow(struct sp_recorder *recorder, const struct sp_client *client)
 {
-	struct sp_follower **at = &daemon->recorder.followers;
+	struct sp_follower **at = &recorder->followers;
 
 	while (*at) {
 		struct sp_follower *follower = *at;
@@ -285,15 +287,15 @@ void sp_recorder_unfollow(struct sp_daemon *daemon, const struct sp_client *clie
 /* ---- opening and closing ---- */
 
 /* @message: what had to be put right in the files; NULL: nothing. */
-static void record_start(struct sp_daemon *daemon, const char *message)
+static void record_start(struct sp_recorder *recorder, const char *message)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 	struct sp_chain_head head;
 
 	record.event = SP_AUDIT_START;
 	record.message = message;
-	sp_history_note(daemon, &record, &head);
-	sp_recorder_append(daemon, &record);
+	sp_history_note(recorder, &record, &head);
+	sp_recorder_append(recorder, &record);
 }
 
 static char *describe_repair(const struct sp_recorder_file *file,
@@ -324,38 +326,38 @@ static void choose_bounds(const struct sp_machine *machine, enum sp_recorder_log
 	options->keep = is_packets ? machine->audit_keep : machine->audit_people_keep;
 }
 
-void sp_recorder_set_bounds(struct sp_daemon *daemon)
+void sp_recorder_set_bounds(struct sp_recorder *recorder)
 {
 	for (int which = 0; which < SP_RECORDER_FILES; which++) {
 		struct sp_audit_log_options options;
 
-		choose_bounds(daemon->machine, which, &options);
-		if (daemon->recorder.files[which].log)
-			sp_audit_log_set_bounds(daemon->recorder.files[which].log,
-						options.rotate_bytes, options.keep);
+		choose_bounds(*recorder->machine, which, &options);
+		if (recorder->files[which].log)
+			sp_audit_log_set_bounds(recorder->files[which].log, options.rotate_bytes,
+						options.keep);
 	}
 }
 
 /* Take up one of the logs. @ret_message: what had to be put right, to be freed. */
-static int open_log(struct sp_daemon *daemon, enum sp_recorder_log which, char **ret_message)
+static int open_log(struct sp_recorder *recorder, enum sp_recorder_log which, char **ret_message)
 {
-	struct sp_recorder_file *file = &daemon->recorder.files[which];
+	struct sp_recorder_file *file = &recorder->files[which];
 	struct sp_audit_log_options options = {
-		.path = which == SP_RECORDER_PACKETS ? daemon->paths.packets_log
-						     : daemon->paths.audit_log,
-		.gateway = daemon->gateway_name,
+		.path = which == SP_RECORDER_PACKETS ? recorder->paths->packets_log
+						     : recorder->paths->audit_log,
+		.gateway = recorder->gateway_name,
 	};
 	struct sp_audit_log_repair repair = { 0 };
 	char boot[SP_BOOT_ID_MAX];
 	int r;
 
-	choose_bounds(daemon->machine, which, &options);
+	choose_bounds(*recorder->machine, which, &options);
 	file->path = options.path;
 	if (sp_clock_boot_id(boot) == 0)
 		options.boot = boot;
 	r = sp_audit_log_open(&options, NULL, &file->log, &repair);
 	if (r < 0) {
-		note_failure(daemon, file, r);
+		note_failure(recorder, file, r);
 		return r;
 	}
 	*ret_message = describe_repair(file, &repair);
@@ -363,9 +365,8 @@ static int open_log(struct sp_daemon *daemon, enum sp_recorder_log which, char *
 	return 0;
 }
 
-void sp_recorder_open(struct sp_daemon *daemon)
+void sp_recorder_open(struct sp_recorder *recorder)
 {
-	struct sp_recorder *recorder = &daemon->recorder;
 	char *messages[SP_RECORDER_FILES] = { NULL };
 	bool is_new[SP_RECORDER_FILES];
 
@@ -375,18 +376,16 @@ void sp_recorder_open(struct sp_daemon *daemon)
 	}
 	for (int which = 0; which < SP_RECORDER_FILES; which++)
 		is_new[which] = !recorder->files[which].log &&
-				open_log(daemon, which, &messages[which]) == 0;
+				open_log(recorder, which, &messages[which]) == 0;
 	for (int which = 0; which < SP_RECORDER_FILES; which++) {
 		if (is_new[which] && (messages[which] || which == SP_RECORDER_PEOPLE))
-			record_start(daemon, messages[which]);
+			record_start(recorder, messages[which]);
 		free(messages[which]);
 	}
 }
 
-void sp_recorder_close(struct sp_daemon *daemon)
+void sp_recorder_close(struct sp_recorder *recorder)
 {
-	struct sp_recorder *recorder = &daemon->recorder;
-
 	while (recorder->followers) {
 		struct sp_follower *follower = recorder->followers;
 
@@ -394,8 +393,8 @@ void sp_recorder_close(struct sp_daemon *daemon)
 		free(follower);
 	}
 	if (recorder->files[SP_RECORDER_PEOPLE].log) {
-		record_refusals(daemon);
-		sp_history_check(daemon, true);
+		record_refusals(recorder);
+		sp_history_check(recorder, true);
 	}
 	for (int i = 0; i < SP_RECORDER_FILES; i++) {
 		sp_audit_log_close(recorder->files[i].log);

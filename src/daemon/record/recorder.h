@@ -11,9 +11,12 @@
 
 struct sp_audit_log;
 struct sp_client;
-struct sp_daemon;
 struct sp_device;
 struct sp_live;
+struct sp_machine;
+struct sp_paths;
+struct sp_revisions;
+struct sp_warnings;
 
 /* What people and administrators did, and what senders of packets made (docs/audit.md). */
 enum sp_recorder_log { SP_RECORDER_PEOPLE, SP_RECORDER_PACKETS, SP_RECORDER_FILES };
@@ -34,6 +37,13 @@ struct sp_recorder_file {
 #define SP_REFUSAL_ADDRESSES 256
 
 struct sp_recorder {
+	/* what it stands on, lent by the daemon */
+	const struct sp_paths *paths;
+	const char *gateway_name;
+	struct sp_machine *const *machine; /* sallyport.yaml as it is now */
+	const struct sp_revisions *revisions;
+	struct sp_warnings *warnings;
+
 	/* why, as whoever asked for what is being done said it; NULL: they did not */
 	const char *words;
 	struct sp_recorder_file files[SP_RECORDER_FILES];
@@ -52,44 +62,44 @@ struct sp_follower {
 };
 
 /* A log that cannot be opened is a warning, and tried again each second. */
-void sp_recorder_open(struct sp_daemon *daemon);
+void sp_recorder_open(struct sp_recorder *recorder);
 /* What is due once a second beside the events: the refused sign-ins that got no record of their
  * own, how far the log reaches back, and the log's way to the disk. */
-void sp_recorder_second(struct sp_daemon *daemon);
+void sp_recorder_second(struct sp_recorder *recorder);
 /* audit.* of sallyport.yaml, as it is now. */
-void sp_recorder_set_bounds(struct sp_daemon *daemon);
-void sp_recorder_close(struct sp_daemon *daemon);
+void sp_recorder_set_bounds(struct sp_recorder *recorder);
+void sp_recorder_close(struct sp_recorder *recorder);
 
 /* Append, or -errno: nothing is written, try again. */
-int sp_recorder_try(struct sp_daemon *daemon, const struct sp_audit_record *record);
+int sp_recorder_try(struct sp_recorder *recorder, const struct sp_audit_record *record);
 /* Append a record of ours; gateway, revision and generation are filled in. */
-void sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record);
+void sp_recorder_append(struct sp_recorder *recorder, struct sp_audit_record *record);
 /* Fill in whose record it is. @id is lent to the record. */
 void sp_recorder_name_session(struct sp_audit_record *record, const struct sp_live *live,
 			      char id[24]);
 /* One about a session. @by may be NULL: nobody asked. @from: where the person came from; NULL. */
-void sp_recorder_session(struct sp_daemon *daemon, enum sp_audit_event event,
+void sp_recorder_session(struct sp_recorder *recorder, enum sp_audit_event event,
 			 const struct sp_live *live, const char *why, const char *by,
 			 const struct sp_addr *from);
 /* So many denials at @hook for @reason: one record, `aggregated`. @message: NULL, or what there is
  * to say. Returns 0; -errno: it is not written, try again. */
-int sp_recorder_denials(struct sp_daemon *daemon, enum sp_hook hook, enum sp_reason reason,
+int sp_recorder_denials(struct sp_recorder *recorder, enum sp_hook hook, enum sp_reason reason,
 			const struct sp_counter *counter, const char *message);
 /* A sign-in that was refused. Beyond 500 of one address (IPv6: /64) and one every ten seconds, or
  * 1000 of all and one a second, they become one record a second with their number. */
-void sp_recorder_refusal(struct sp_daemon *daemon, struct sp_audit_record *record);
+void sp_recorder_refusal(struct sp_recorder *recorder, struct sp_audit_record *record);
 /* A session's peer now sends from @endpoint, after @moves of them. */
-void sp_recorder_roam(struct sp_daemon *daemon, const struct sp_live *live,
+void sp_recorder_roam(struct sp_recorder *recorder, const struct sp_live *live,
 		      const struct sp_addr *endpoint, uint16_t port, uint64_t moves);
 /* The engine dropped @packets out of a device's tunnel whose source is none of its addresses.
  * @live: its session; NULL: it has none. */
-void sp_recorder_spoofed(struct sp_daemon *daemon, const struct sp_device *device,
+void sp_recorder_spoofed(struct sp_recorder *recorder, const struct sp_device *device,
 			 const struct sp_live *live, uint64_t packets);
 
 /* Send @client every later record that matches. Returns 0; -ENOMEM. */
-int sp_recorder_follow(struct sp_daemon *daemon, struct sp_client *client,
+int sp_recorder_follow(struct sp_recorder *recorder, struct sp_client *client,
 		       const struct sp_audit_query *query);
 /* @client follows no more. Safe when it did not. */
-void sp_recorder_unfollow(struct sp_daemon *daemon, const struct sp_client *client);
+void sp_recorder_unfollow(struct sp_recorder *recorder, const struct sp_client *client);
 
 #endif

@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-#include "daemon/daemon.h"
+#include "daemon/record/events.h"
+#include "daemon/record/marks.h"
+#include "io/loop/clock.h"
+#include "plane/plane.h"
 
 #define REGION_SLOTS (SP_TALLY_BUCKETS * SP_TALLY_WAYS)
 #define TOLD_MAX 100 /* records a second of one region: the log is to be bounded too */
@@ -32,11 +35,11 @@ void sp_tally_describe(const struct sp_tally *tally, struct sp_audit_record *rec
 }
 
 /* Tell of what is in @tally: of its key, which may be nobody in particular. */
-static int tell(struct sp_daemon *daemon, const struct sp_tally *tally)
+static int tell(struct sp_events *events, const struct sp_tally *tally)
 {
 	const struct sp_event event = {
 		.time_ns = sp_clock_boottime_ns(),
-		.revision = sp_plane_running_revision(daemon->plane),
+		.revision = sp_plane_running_revision(events->plane),
 		.epoch = { tally->key.epoch },
 		.packets = tally->packets,
 		.bytes = tally->bytes,
@@ -48,36 +51,36 @@ static int tell(struct sp_daemon *daemon, const struct sp_tally *tally)
 		.reason = tally->key.reason,
 	};
 
-	return sp_events_record(daemon, &event, tally);
+	return sp_events_record(events, &event, tally);
 }
 
 /* Returns how many records; -errno. */
-static int tell_slot(struct sp_daemon *daemon, uint32_t index)
+static int tell_slot(struct sp_events *events, uint32_t index)
 {
 	struct sp_tally now, more;
 	int r;
 
-	if (!sp_plane_tally_read(daemon->plane, index, &now))
+	if (!sp_plane_tally_read(events->plane, index, &now))
 		return 0;
 	more = now;
 	more.events -= now.told;
 	more.packets -= now.told_packets;
 	more.bytes -= now.told_bytes;
-	r = tell(daemon, &more);
+	r = tell(events, &more);
 	if (r < 0)
 		return r;
-	sp_plane_tally_tell(daemon->plane, index, &now);
+	sp_plane_tally_tell(events->plane, index, &now);
 	return 1;
 }
 
 /* Returns whether all of a region were told. People are not kept waiting by made-up addresses. */
-static bool tell_region(struct sp_daemon *daemon, enum sp_tally_region region)
+static bool tell_region(struct sp_events *events, enum sp_tally_region region)
 {
-	uint32_t *next = &daemon->events.tally[region];
+	uint32_t *next = &events->tally[region];
 	int told = 0;
 
 	for (uint32_t i = 0; i < REGION_SLOTS; i++) {
-		const int r = told < TOLD_MAX ? tell_slot(daemon, region * REGION_SLOTS + *next)
+		const int r = told < TOLD_MAX ? tell_slot(events, region * REGION_SLOTS + *next)
 					      : -EAGAIN;
 
 		if (r < 0)
@@ -88,20 +91,20 @@ static bool tell_region(struct sp_daemon *daemon, enum sp_tally_region region)
 	return true;
 }
 
-static bool tell_slots(struct sp_daemon *daemon)
+static bool tell_slots(struct sp_events *events)
 {
 	bool is_all = true;
 
 	for (int region = 0; region < SP_TALLY_REGION_COUNT; region++)
-		is_all = tell_region(daemon, region) && is_all;
+		is_all = tell_region(events, region) && is_all;
 	return is_all;
 }
 
 /* Of one hook, kind and reason, what has no slot. */
-static int tell_sample(struct sp_daemon *daemon, uint32_t hook, uint32_t kind, uint32_t reason,
+static int tell_sample(struct sp_events *events, uint32_t hook, uint32_t kind, uint32_t reason,
 		       const struct sp_sample *now)
 {
-	struct sp_sample *told = &daemon->marks.file->samples[SP_SAMPLE_INDEX(hook, kind, reason)];
+	struct sp_sample *told = &events->marks->file->samples[SP_SAMPLE_INDEX(hook, kind, reason)];
 	const struct sp_tally more = {
 		.key = { .session = SP_SESSION_NONE,
 			 .hook = (uint8_t)hook,
@@ -115,18 +118,18 @@ static int tell_sample(struct sp_daemon *daemon, uint32_t hook, uint32_t kind, u
 
 	if (!more.events)
 		return 0;
-	r = tell(daemon, &more);
+	r = tell(events, &more);
 	if (r == 0)
 		*told = *now;
 	return r;
 }
 
 /* But for the denials of edge-in: record_edge() tells of all of them. */
-static bool tell_samples(struct sp_daemon *daemon)
+static bool tell_samples(struct sp_events *events)
 {
 	static struct sp_sample samples[SP_SAMPLE_SLOTS];
 
-	if (sp_plane_samples(daemon->plane, samples) < 0)
+	if (sp_plane_samples(events->plane, samples) < 0)
 		return false;
 	for (uint32_t hook = 1; hook < SP_HOOK_COUNT; hook++)
 		for (uint32_t kind = 0; kind < SP_TALLY_KIND_COUNT; kind++)
@@ -135,21 +138,20 @@ static bool tell_samples(struct sp_daemon *daemon)
 
 				if (hook == SP_HOOK_EDGE_IN && kind == SP_TALLY_DENY)
 					continue;
-				if (tell_sample(daemon, hook, kind, reason, &samples[index]) < 0)
+				if (tell_sample(events, hook, kind, reason, &samples[index]) < 0)
 					return false;
 			}
 	return true;
 }
 
-void sp_tally_record(struct sp_daemon *daemon)
+void sp_tally_record(struct sp_events *events)
 {
-	struct sp_events *events = &daemon->events;
 	struct sp_event_stats stats = { 0 };
 
-	if (sp_plane_event_stats(daemon->plane, &stats) < 0 ||
+	if (sp_plane_event_stats(events->plane, &stats) < 0 ||
 	    (stats.sampled == events->sampled && !events->is_behind))
 		return;
 	events->sampled = stats.sampled;
 	/* a slot the kernel was at is read again although nothing more comes */
-	events->is_behind = !tell_samples(daemon) || !tell_slots(daemon);
+	events->is_behind = !tell_samples(events) || !tell_slots(events);
 }

@@ -7,10 +7,10 @@
 
 #include "audit/record.h"
 
-struct sp_daemon;
+struct sp_events;
 
 /* One round. What cannot be written, or is beyond the round's share, is told in a later one. */
-void sp_tally_record(struct sp_daemon *daemon);
+void sp_tally_record(struct sp_events *events);
 
 /* Whose it was and that it stands for many. */
 void sp_tally_describe(const struct sp_tally *tally, struct sp_audit_record *record);

@@ -32,8 +32,8 @@ struct fixture {
 static unsigned int applies_on_record;
 
 int __wrap_sp_tunnel_raise(struct sp_daemon *daemon);
-void __wrap_sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record);
-void __wrap_sp_farewell_denied(struct sp_daemon *daemon, uint64_t since_ns);
+void __wrap_sp_recorder_append(struct sp_recorder *recorder, struct sp_audit_record *record);
+void __wrap_sp_farewell_denied(struct sp_farewell *farewell, uint64_t since_ns);
 
 int __wrap_sp_tunnel_raise(struct sp_daemon *daemon)
 {
@@ -41,15 +41,15 @@ int __wrap_sp_tunnel_raise(struct sp_daemon *daemon)
 	return 0;
 }
 
-void __wrap_sp_recorder_append(struct sp_daemon *daemon, struct sp_audit_record *record)
+void __wrap_sp_recorder_append(struct sp_recorder *recorder, struct sp_audit_record *record)
 {
-	(void)daemon;
+	(void)recorder;
 	applies_on_record += record->event == SP_AUDIT_APPLY;
 }
 
-void __wrap_sp_farewell_denied(struct sp_daemon *daemon, uint64_t since_ns)
+void __wrap_sp_farewell_denied(struct sp_farewell *farewell, uint64_t since_ns)
 {
-	(void)daemon;
+	(void)farewell;
 	(void)since_ns;
 }
 

@@ -19,16 +19,17 @@ static struct sp_daemon *new_daemon(void)
 
 	assert_non_null(daemon);
 	daemon->paths.audit_log = (char *)"none"; /* records have nowhere to go */
+	sp_daemon_lend(daemon);
 	return daemon;
 }
 
 static void look(struct sp_daemon *daemon, const char *what, int repair)
 {
-	sp_drift_begin(daemon);
+	sp_drift_begin(&daemon->drifts);
 	if (what)
-		sp_drift_see(daemon, &(struct sp_drift_sight){ .code = "tunnel-changed", .what = what,
+		sp_drift_see(&daemon->drifts, &(struct sp_drift_sight){ .code = "tunnel-changed", .what = what,
 							       .repair = repair });
-	sp_drift_end(daemon);
+	sp_drift_end(&daemon->drifts);
 }
 
 static void what_is_put_back_is_listed_and_no_warning(void **state)
@@ -81,15 +82,15 @@ static void the_list_has_a_bound_and_keeps_what_is_open(void **state)
 	char what[32];
 
 	(void)state;
-	sp_drift_begin(daemon);
-	sp_drift_see(daemon, &(struct sp_drift_sight){ .code = "lock-changed", .what = "the table",
+	sp_drift_begin(&daemon->drifts);
+	sp_drift_see(&daemon->drifts, &(struct sp_drift_sight){ .code = "lock-changed", .what = "the table",
 						       .repair = -EIO });
 	for (int i = 0; i < 2 * SP_DRIFT_ITEMS_MAX; i++) {
 		snprintf(what, sizeof(what), "thing %d", i);
-		sp_drift_see(daemon, &(struct sp_drift_sight){ .code = "tunnel-changed",
+		sp_drift_see(&daemon->drifts, &(struct sp_drift_sight){ .code = "tunnel-changed",
 							       .what = what });
 	}
-	sp_drift_end(daemon);
+	sp_drift_end(&daemon->drifts);
 	assert_int_equal(daemon->drifts.count, SP_DRIFT_ITEMS_MAX);
 	assert_true(sp_warnings_has(&daemon->warnings, "lock-changed"));
 	free(daemon);
@@ -100,8 +101,8 @@ static void a_process_name_is_shown_escaped(void **state)
 	struct sp_daemon *daemon = new_daemon();
 
 	(void)state;
-	sp_drift_begin(daemon);
-	sp_drift_see(daemon, &(struct sp_drift_sight){ .code = "lock-changed", .what = "the table",
+	sp_drift_begin(&daemon->drifts);
+	sp_drift_see(&daemon->drifts, &(struct sp_drift_sight){ .code = "lock-changed", .what = "the table",
 						       .by = "process 7 (\x1b[2J)" });
 	assert_string_equal(daemon->drifts.items[0].by, "process 7 (\\x1b[2J)");
 	free(daemon);

@@ -79,6 +79,7 @@ static int set_up(void **state)
 	assert_int_equal(sp_audit_reader_open(log_path, &reader), 0);
 	machine.tunnel = (char *)"vpn0";
 	gate.machine = &machine;
+	sp_daemon_lend(&gate);
 	gate.engine.way = &fake;
 	add_device(9, "ana", "laptop");
 	add_device(4, "bob", "phone");
@@ -126,7 +127,7 @@ static void look_at(const struct sp_engine_identity *whose, const char *text, co
 	reply = text;
 	fill_peers(was, "192.0.2.12", ana_was);
 	fill_peers(is, "192.0.2.12", ana_is);
-	sp_engine_news_look(&gate, whose, &before, &now);
+	sp_engine_news_look(&gate.engine, whose, &before, &now);
 }
 
 static void look(const struct sp_engine_identity *whose, const char *text)

@@ -17,6 +17,7 @@ static struct sp_daemon *new_daemon(void)
 
 	assert_non_null(daemon);
 	daemon->paths.audit_log = daemon->paths.packets_log = (char *)"none"; /* records have nowhere to go */
+	sp_daemon_lend(daemon);
 	return daemon;
 }
 
@@ -33,13 +34,13 @@ static void what_lasts_is_recorded_once_and_its_end_too(void **state)
 
 	(void)state;
 	sp_warnings_raise(&daemon->warnings, "portal-missing", "no portal");
-	sp_trouble_look(daemon);
+	sp_trouble_look(&daemon->troubles);
 	assert_false(daemon->troubles.items[0].is_recorded);
 	age(daemon, 6);
-	sp_trouble_look(daemon);
+	sp_trouble_look(&daemon->troubles);
 	assert_true(daemon->troubles.items[0].is_recorded);
 	sp_warnings_clear(&daemon->warnings, "portal-missing");
-	sp_trouble_look(daemon);
+	sp_trouble_look(&daemon->troubles);
 	assert_false(daemon->troubles.items[0].is_recorded);
 	free(daemon);
 }
@@ -51,9 +52,9 @@ static void what_is_gone_at_once_is_not_recorded(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++) {
 		sp_warnings_raise(&daemon->warnings, "portal-missing", "no portal");
-		sp_trouble_look(daemon);
+		sp_trouble_look(&daemon->troubles);
 		sp_warnings_clear(&daemon->warnings, "portal-missing");
-		sp_trouble_look(daemon);
+		sp_trouble_look(&daemon->troubles);
 		age(daemon, 6);
 	}
 	assert_int_equal(daemon->troubles.items[0].recorded_ns, 0);
@@ -66,7 +67,7 @@ static void drift_is_not_recorded_twice(void **state)
 
 	(void)state;
 	sp_warnings_raise(&daemon->warnings, "lock-changed", "it was changed");
-	sp_trouble_look(daemon);
+	sp_trouble_look(&daemon->troubles);
 	assert_int_equal(daemon->troubles.count, 0);
 	free(daemon);
 }

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Lends each part of the daemon what it stands on, and carries what parts tell to those above
+ * them. So daemon.c and this file alone know all of it. */
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "daemon/engine/key_proof.h"
+
+static void record(void *arg, enum sp_audit_event event, const struct sp_live *live,
+		   const char *why, const char *by, const struct sp_addr *from)
+{
+	struct sp_daemon *daemon = arg;
+
+	sp_recorder_session(&daemon->recorder, event, live, why, by, from);
+}
+
+static void over(void *arg, const struct sp_live *live)
+{
+	sp_farewell_session(&((struct sp_daemon *)arg)->farewell, live);
+}
+
+static void denied(void *arg, uint64_t since_ns)
+{
+	sp_farewell_denied(&((struct sp_daemon *)arg)->farewell, since_ns);
+}
+
+static int check_proof(void *arg, const struct sp_sign_in *sign_in, struct sp_refusal *refusal)
+{
+	return sp_key_proof_check(&((struct sp_daemon *)arg)->engine, sign_in, refusal);
+}
+
+static void refused(void *arg, struct sp_audit_record *refusal)
+{
+	sp_recorder_refusal(&((struct sp_daemon *)arg)->recorder, refusal);
+}
+
+static bool is_own_key(void *arg, const uint8_t key[32])
+{
+	const struct sp_engine *engine = &((struct sp_daemon *)arg)->engine;
+
+	return engine->has_key && !memcmp(key, engine->public_key.bytes, 32);
+}
+
+static void forget_peer(void *arg, const uint8_t key[32])
+{
+	struct sp_daemon *daemon = arg;
+
+	if (sp_engine_find_peer(&daemon->engine.device, key))
+		sp_engine_refresh(&daemon->engine);
+}
+
+static bool take_handshakes(void *arg)
+{
+	struct sp_daemon *daemon = arg;
+
+	sp_engine_refresh(&daemon->engine);
+	return daemon->engine.is_reachable;
+}
+
+static void changed(void *arg)
+{
+	sp_engine_wake(&((struct sp_daemon *)arg)->engine);
+}
+
+static void passed(void *arg, const char *step)
+{
+	sp_daemon_passed(arg, step);
+}
+
+static void lend_people(struct sp_daemon *daemon)
+{
+	struct sp_people *people = &daemon->people;
+
+	people->store = daemon->store;
+	people->plane = daemon->plane;
+	people->revisions = &daemon->revisions;
+	people->machine = &daemon->machine;
+	people->host = &daemon->host;
+	people->warnings = &daemon->warnings;
+	people->outside = (struct sp_people_outside){
+		.arg = daemon,
+		.record = record,
+		.over = over,
+		.denied = denied,
+		.check_proof = check_proof,
+		.refused = refused,
+		.is_own_key = is_own_key,
+		.forget_peer = forget_peer,
+		.take_handshakes = take_handshakes,
+		.changed = changed,
+		.passed = passed,
+	};
+	daemon->farewell.loop = daemon->loop;
+	daemon->farewell.plane = daemon->plane;
+	daemon->farewell.machine = &daemon->machine;
+}
+
+static void answered(void *arg, const struct sp_engine_identity *whose,
+		     const struct sp_wg_device *before, const struct sp_wg_device *now)
+{
+	sp_engine_news_look(arg, whose, before, now);
+}
+
+static void lend_engine(struct sp_daemon *daemon)
+{
+	struct sp_engine *engine = &daemon->engine;
+
+	engine->loop = daemon->loop;
+	engine->people = &daemon->people;
+	engine->machine = &daemon->machine;
+	engine->paths = &daemon->paths;
+	engine->warnings = &daemon->warnings;
+	engine->recorder = &daemon->recorder;
+	engine->answered = answered;
+	engine->answered_arg = engine;
+}
+
+static void lend_record(struct sp_daemon *daemon)
+{
+	struct sp_recorder *recorder = &daemon->recorder;
+	struct sp_events *events = &daemon->events;
+	struct sp_drops *drops = &daemon->drops;
+
+	recorder->paths = &daemon->paths;
+	recorder->gateway_name = daemon->gateway_name;
+	recorder->machine = &daemon->machine;
+	recorder->revisions = &daemon->revisions;
+	recorder->warnings = &daemon->warnings;
+	events->loop = drops->loop = daemon->loop;
+	events->plane = drops->plane = daemon->plane;
+	events->revisions = drops->revisions = &daemon->revisions;
+	events->recorder = drops->recorder = recorder;
+	events->marks = drops->marks = &daemon->marks;
+	events->store = daemon->store;
+	events->people = &daemon->people;
+	events->host = &daemon->host;
+	events->drops = drops;
+	drops->warnings = &daemon->warnings;
+}
+
+static void lend_health(struct sp_daemon *daemon)
+{
+	struct sp_health *health = &daemon->health;
+
+	health->paths = daemon->portal.paths = &daemon->paths;
+	health->machine = daemon->portal.machine = &daemon->machine;
+	health->warnings = daemon->portal.warnings = &daemon->warnings;
+	health->store = daemon->store;
+	health->plane = daemon->plane;
+	health->revisions = &daemon->revisions;
+	health->recorder = &daemon->recorder;
+	health->portal = &daemon->portal;
+	health->apply = &daemon->apply;
+	health->is_lock_open = &daemon->is_lock_open;
+	daemon->troubles.warnings = daemon->drifts.warnings = &daemon->warnings;
+	daemon->troubles.recorder = daemon->drifts.recorder = &daemon->recorder;
+}
+
+void sp_daemon_lend(struct sp_daemon *daemon)
+{
+	lend_people(daemon);
+	lend_engine(daemon);
+	lend_record(daemon);
+	lend_health(daemon);
+}
