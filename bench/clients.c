@@ -105,13 +105,15 @@ static int start_client(struct client *client, const char *seed, size_t number,
 {
 	const struct sp_wg_config config = { .random = draw };
 	struct sp_prefix prefix = { .prefix_len = 128 };
+	struct sp_wg_identity identity;
 	uint8_t key[SP_WG_KEY_LEN];
 	int r = sp_wg_engine_new(&config, &client->engine);
 
 	if (r < 0)
 		return r;
 	private_key(seed, number, key);
-	sp_wg_engine_set_private_key(client->engine, key);
+	sp_wg_identity_init(&identity, key);
+	sp_wg_engine_set_identity(client->engine, &identity);
 	r = sp_wg_engine_peer_add(client->engine, server_key, &client->server);
 	if (r < 0)
 		return r;

@@ -52,14 +52,17 @@ static int draw(void *arg, uint8_t *ret_bytes, size_t len)
 static int start_engine(struct sp_wg_engine **ret_engine)
 {
 	const struct sp_wg_config config = { .random = draw, .handshakes_per_second = 1000000000 };
+	struct sp_wg_identity identity;
 	uint8_t key[SP_WG_KEY_LEN];
 	int r = sp_wg_engine_new(&config, ret_engine);
 
 	if (r == 0)
 		r = draw(NULL, key, sizeof(key));
-	if (r == 0)
-		sp_wg_engine_set_private_key(*ret_engine, key);
-	return r;
+	if (r < 0)
+		return r;
+	sp_wg_identity_init(&identity, key);
+	sp_wg_engine_set_identity(*ret_engine, &identity);
+	return 0;
 }
 
 /* 10.x.y.z:51820 */

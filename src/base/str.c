@@ -73,7 +73,8 @@ int sp_buf_put_char(struct sp_buf *buf, char c)
 	return sp_buf_put_bytes(buf, &c, 1);
 }
 
-int sp_buf_vprintf(struct sp_buf *buf, const char *format, va_list args)
+static __attribute__((format(printf, 2, 0))) int put_formatted(struct sp_buf *buf,
+							       const char *format, va_list args)
 {
 	va_list again;
 	int len, r;
@@ -97,7 +98,7 @@ int sp_buf_printf(struct sp_buf *buf, const char *format, ...)
 	int r;
 
 	va_start(args, format);
-	r = sp_buf_vprintf(buf, format, args);
+	r = put_formatted(buf, format, args);
 	va_end(args);
 	return r;
 }
@@ -125,7 +126,7 @@ int sp_str_format(char **ret_text, const char *format, ...)
 	int r;
 
 	va_start(args, format);
-	r = sp_buf_vprintf(&buf, format, args);
+	r = put_formatted(&buf, format, args);
 	va_end(args);
 	if (r < 0)
 		return r;

@@ -37,8 +37,6 @@ int sp_buf_put_bytes(struct sp_buf *buf, const void *bytes, size_t len);
 int sp_buf_put_char(struct sp_buf *buf, char c);
 int sp_buf_printf(struct sp_buf *buf, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-int sp_buf_vprintf(struct sp_buf *buf, const char *format, va_list args)
-	__attribute__((format(printf, 2, 0)));
 
 /* Borrow the text; "" while empty. Valid until the next put. */
 const char *sp_buf_get(const struct sp_buf *buf);

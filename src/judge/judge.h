@@ -92,9 +92,6 @@ int sp_judge_tuple(struct sp_judge *judge, enum sp_hook hook, const struct sp_tu
 /* The hook where a packet from @source first meets us: pool -> vpn-in, else by the longest route,
  * else inside-in. */
 enum sp_hook sp_judge_first_hook(const struct sp_gateway *gateway, const struct sp_addr *source);
-/* The hook that packets from this zone meet first: edge-in, vpn-in, and inside-in for every other
- * zone. */
-enum sp_hook sp_judge_hook_of_zone(enum sp_zone zone);
 /* Find the hook that packets from the interface @name meet first. Returns 0; -ENOENT @gateway has
  * no such interface. */
 int sp_judge_hook_of_interface(const struct sp_gateway *gateway, const char *name,
@@ -102,10 +99,6 @@ int sp_judge_hook_of_interface(const struct sp_gateway *gateway, const char *nam
 /* A source nobody named: global unicast, in no network of the policy, not in the pool. */
 struct sp_addr sp_judge_stranger(const struct sp_policy *policy, const struct sp_gateway *gateway,
 				 bool is_v6);
-/* An unused pool address of the family, counted down from the pool's end by @index: -ENOENT: no
- * pool. */
-int sp_judge_spare_address(const struct sp_gateway *gateway, bool is_v6, uint32_t index,
-			   struct sp_addr *ret_addr);
 /* A person of the role *@role (borrowed) and nothing else, at the spare addresses of @index. */
 void sp_judge_stand_in(const struct sp_gateway *gateway, const uint32_t *role, uint32_t index,
 		       struct sp_identity *ret_identity);

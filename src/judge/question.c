@@ -7,7 +7,9 @@
 #include "judge/judge.h"
 #include "net/addr.h"
 
-enum sp_hook sp_judge_hook_of_zone(enum sp_zone zone)
+/* The hook that packets from this zone meet first: edge-in, vpn-in, and inside-in for every other
+ * zone. */
+static enum sp_hook hook_of_zone(enum sp_zone zone)
 {
 	switch (zone) {
 	case SP_ZONE_EDGE:
@@ -40,7 +42,7 @@ enum sp_hook sp_judge_first_hook(const struct sp_gateway *gateway, const struct 
 		    (!best || route->prefix.prefix_len > best->prefix.prefix_len))
 			best = route;
 	}
-	return sp_judge_hook_of_zone(best ? best->zone : SP_ZONE_INSIDE);
+	return hook_of_zone(best ? best->zone : SP_ZONE_INSIDE);
 }
 
 int sp_judge_hook_of_interface(const struct sp_gateway *gateway, const char *name,
@@ -49,7 +51,7 @@ int sp_judge_hook_of_interface(const struct sp_gateway *gateway, const char *nam
 	for (size_t i = 0; i < gateway->interface_count; i++) {
 		if (strcmp(gateway->interfaces[i].name, name))
 			continue;
-		*ret_hook = sp_judge_hook_of_zone(gateway->interfaces[i].zone);
+		*ret_hook = hook_of_zone(gateway->interfaces[i].zone);
 		return 0;
 	}
 	return -ENOENT;
@@ -88,8 +90,10 @@ struct sp_addr sp_judge_stranger(const struct sp_policy *policy, const struct sp
 	return addr;
 }
 
-int sp_judge_spare_address(const struct sp_gateway *gateway, bool is_v6, uint32_t index,
-			   struct sp_addr *ret_addr)
+/* An unused pool address of the family, counted down from the pool's end by @index: -ENOENT: no
+ * pool. */
+static int find_spare_address(const struct sp_gateway *gateway, bool is_v6, uint32_t index,
+			      struct sp_addr *ret_addr)
 {
 	for (size_t i = 0; i < gateway->pool_count; i++) {
 		const struct sp_prefix *pool = &gateway->pool[i];
@@ -122,6 +126,6 @@ void sp_judge_stand_in(const struct sp_gateway *gateway, const uint32_t *role, u
 	*ret_identity = (struct sp_identity){ .roles = role, .role_count = 1 };
 	for (size_t family = 0; family < 2; family++)
 		ret_identity->has_address[family] =
-			sp_judge_spare_address(gateway, family == 1, index,
-					       &ret_identity->addresses[family]) == 0;
+			find_spare_address(gateway, family == 1, index,
+					   &ret_identity->addresses[family]) == 0;
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "plane/planes.h"
 
-#include <string.h>
-
 #include "base/array.h"
 #include "plane/ebpf/ops.h"
 
@@ -12,11 +10,3 @@ const struct sp_plane_ops *const sp_planes[] = {
 
 const size_t sp_plane_count = SP_ARRAY_LEN(sp_planes);
 _Static_assert(SP_ARRAY_LEN(sp_planes) <= SP_PLANES_MAX, "one answer a plane has room");
-
-const struct sp_plane_ops *sp_plane_find(const char *name)
-{
-	for (size_t i = 0; i < sp_plane_count; i++)
-		if (!strcmp(sp_planes[i]->name, name))
-			return sp_planes[i];
-	return NULL;
-}

@@ -11,8 +11,4 @@
 extern const struct sp_plane_ops *const sp_planes[];
 extern const size_t sp_plane_count; /* of them, at most SP_PLANES_MAX */
 
-/* Find a plane by the name that sallyport.yaml and --plane give. NULL: this build has no plane of
- * that name. */
-const struct sp_plane_ops *sp_plane_find(const char *name);
-
 #endif

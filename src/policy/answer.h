@@ -38,13 +38,11 @@ const char *sp_hook_name(unsigned hook);
 const char *sp_zone_name(unsigned zone);
 const char *sp_verdict_name(unsigned verdict);
 const char *sp_reason_name(unsigned reason);
-const char *sp_event_name(unsigned kind);
 /* What a reason means, in words: the X-macro's text. */
 const char *sp_reason_meaning(unsigned reason);
 
 /* Each reads such a name. Returns 0; -EINVAL it is none of the list's. */
 int sp_hook_parse(const char *text, enum sp_hook *ret_hook);
 int sp_reason_parse(const char *text, enum sp_reason *ret_reason);
-int sp_verdict_parse(const char *text, enum sp_verdict_action *ret_verdict);
 
 #endif

@@ -55,8 +55,10 @@ static void report_doubles(struct sp_loader *loader, const struct sp_symbols *sy
 	}
 }
 
-void sp_declare_names(struct sp_loader *loader, const struct sp_node *section, const char *what,
-		      struct sp_symbols *symbols)
+/* Declare the keys of a section as names of one kind, and report bad and double ones.
+ * @what  "role", for the messages. */
+static void declare_names(struct sp_loader *loader, const struct sp_node *section, const char *what,
+			  struct sp_symbols *symbols)
 {
 	uint32_t index = 0;
 
@@ -127,11 +129,11 @@ static void load_sections(void *arg, const struct sp_node *root)
 		return;
 	sp_read_version(check, root, values[VERSION]);
 	if (values[ROLES])
-		sp_declare_names(loader, values[ROLES], "role", &loader->roles);
+		declare_names(loader, values[ROLES], "role", &loader->roles);
 	if (values[NETWORKS])
-		sp_declare_names(loader, values[NETWORKS], "network", &loader->networks);
+		declare_names(loader, values[NETWORKS], "network", &loader->networks);
 	if (values[SERVICES])
-		sp_declare_names(loader, values[SERVICES], "service", &loader->services);
+		declare_names(loader, values[SERVICES], "service", &loader->services);
 	check_roles_are_not_networks(loader);
 
 	if (values[ROLES])

@@ -19,9 +19,6 @@ static const char *const verdicts[] = { SP_VERDICTS(X) };
 #define X(id, name, text) [SP_REASON_##id] = name,
 static const char *const reasons[] = { SP_REASONS(X) };
 #undef X
-#define X(id, name, text) [SP_EVENT_##id] = name,
-static const char *const events[] = { SP_EVENTS(X) };
-#undef X
 #define X(id, name, text) [SP_REASON_##id] = text,
 static const char *const reason_meanings[] = { SP_REASONS(X) };
 #undef X
@@ -65,11 +62,6 @@ const char *sp_reason_meaning(unsigned reason)
 	return name_of(reason_meanings, SP_ARRAY_LEN(reason_meanings), reason);
 }
 
-const char *sp_event_name(unsigned kind)
-{
-	return name_of(events, SP_ARRAY_LEN(events), kind);
-}
-
 int sp_hook_parse(const char *text, enum sp_hook *ret_hook)
 {
 	int place = place_of(hooks, SP_ARRAY_LEN(hooks), text);
@@ -87,15 +79,5 @@ int sp_reason_parse(const char *text, enum sp_reason *ret_reason)
 	if (place < 0)
 		return place;
 	*ret_reason = (enum sp_reason)place;
-	return 0;
-}
-
-int sp_verdict_parse(const char *text, enum sp_verdict_action *ret_verdict)
-{
-	int place = place_of(verdicts, SP_ARRAY_LEN(verdicts), text);
-
-	if (place < 0)
-		return place;
-	*ret_verdict = (enum sp_verdict_action)place;
 	return 0;
 }

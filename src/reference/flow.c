@@ -331,7 +331,8 @@ static void release_flow(void *arg, void *item)
 	free(flow);
 }
 
-void sp_ref_delete_flow(struct sp_reference *reference, struct sp_ref_flow *flow)
+/* Take the flow out of the table and every count, and free it. */
+static void delete_flow(struct sp_reference *reference, struct sp_ref_flow *flow)
 {
 	sp_ref_table_remove(&reference->flows, &flow->node);
 	release_flow(reference, flow);
@@ -502,7 +503,7 @@ int sp_ref_open_flow(struct sp_reference *reference, enum sp_hook hook, enum sp_
 		return 0;
 	}
 	if (replaced)
-		sp_ref_delete_flow(reference, replaced);
+		delete_flow(reference, replaced);
 	r = take_sources(reference, flow);
 	if (r == 0)
 		r = sp_ref_table_add(&reference->flows, &flow->node, &flow->key);

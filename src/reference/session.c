@@ -168,7 +168,8 @@ void sp_reference_remove_session(struct sp_reference *reference, uint32_t number
 	release_session(NULL, session);
 }
 
-bool sp_ref_session_is_live(const struct sp_reference *reference, uint32_t number, uint64_t epoch,
+/* Does session @number have this epoch, and is it neither past its end nor silent for too long? */
+static bool is_session_live(const struct sp_reference *reference, uint32_t number, uint64_t epoch,
 			    uint64_t now_ns)
 {
 	const struct sp_ref_session *session = sp_ref_table_find(&reference->sessions, &number);
@@ -190,7 +191,7 @@ enum sp_reason sp_ref_find_session(const struct sp_reference *reference, const s
 		return SP_REASON_NO_IDENTITY;
 	if (sp_ref_is_parked(reference, addr, now_ns))
 		return SP_REASON_EXPIRED;
-	if (!sp_ref_session_is_live(reference, ident->session, ident->epoch, now_ns))
+	if (!is_session_live(reference, ident->session, ident->epoch, now_ns))
 		return SP_REASON_REVOKED;
 	*ret_session = sp_ref_table_find(&reference->sessions, &ident->session);
 	return SP_REASON_NONE;
@@ -206,7 +207,7 @@ bool sp_ref_is_parked(const struct sp_reference *reference, const struct sp_addr
 		return false;
 	session = sp_ref_table_find(&reference->sessions, &ident->session);
 	return session && session->epoch && session->epoch == ident->epoch &&
-	       !sp_ref_session_is_live(reference, ident->session, ident->epoch, now_ns);
+	       !is_session_live(reference, ident->session, ident->epoch, now_ns);
 }
 
 struct sp_ref_end sp_ref_record_end(const struct sp_reference *reference,
@@ -219,8 +220,7 @@ struct sp_ref_end sp_ref_record_end(const struct sp_reference *reference,
 		return end;
 	end.was_parked = sp_ref_is_parked(reference, addr, now_ns);
 	ident = sp_ref_table_find(&reference->idents, addr);
-	end.was_live =
-		ident && sp_ref_session_is_live(reference, ident->session, ident->epoch, now_ns);
+	end.was_live = ident && is_session_live(reference, ident->session, ident->epoch, now_ns);
 	if (end.was_live || end.was_parked) {
 		end.session = ident->session;
 		end.epoch = ident->epoch;
@@ -233,7 +233,7 @@ bool sp_ref_end_is_unchanged(const struct sp_reference *reference, const struct 
 {
 	if (!end->is_pool_end)
 		return true;
-	return end->was_live && sp_ref_session_is_live(reference, end->session, end->epoch, now_ns);
+	return end->was_live && is_session_live(reference, end->session, end->epoch, now_ns);
 }
 
 /* Role indices belong to one policy; names go on. A role the new policy lacks is gone. */

@@ -145,9 +145,6 @@ static inline bool sp_ref_is_past(uint64_t now_ns, uint64_t instant_ns)
 
 /* ---- sessions (reference_session.c) ---- */
 
-/* Does session @number have this epoch, and is it neither past its end nor silent for too long? */
-bool sp_ref_session_is_live(const struct sp_reference *reference, uint32_t number, uint64_t epoch,
-			    uint64_t now_ns);
 /* The live session of a tunnel address. Returns SP_REASON_NONE, or why it has none. */
 enum sp_reason sp_ref_find_session(const struct sp_reference *reference, const struct sp_addr *addr,
 				   uint64_t now_ns, struct sp_ref_session **ret_session);
@@ -210,8 +207,6 @@ struct sp_ref_flow *sp_ref_find_flow(const struct sp_reference *reference,
 /* An allowed packet of the flow. */
 void sp_ref_touch_flow(struct sp_ref_flow *flow, const struct sp_packet *pkt, bool is_reply,
 		       uint64_t now_ns);
-/* Take the flow out of the table and every count, and free it. */
-void sp_ref_delete_flow(struct sp_reference *reference, struct sp_ref_flow *flow);
 /* No rule speaks for it. */
 bool sp_ref_is_unruled(const struct sp_ref_flow *flow);
 /* Is the answer recorded with the flow still the current one? */

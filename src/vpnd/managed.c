@@ -25,7 +25,8 @@
 
 #define LOOK_AGAIN_MS 100
 
-bool sp_vpnd_is_asked_to_end(void)
+/* Is SIGTERM or SIGINT, both blocked, pending? */
+static bool is_asked_to_end(void)
 {
 	sigset_t pending;
 
@@ -33,15 +34,15 @@ bool sp_vpnd_is_asked_to_end(void)
 	       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
 }
 
-/* That we wait is how it may be for long, before the first policy: systemd is not to take it for a
- * start that hangs, and neither is a boot. */
+/* Tell systemd that we wait. Before the first policy the wait may be long, and systemd must not
+ * take it for a start that hangs, nor delay the boot. */
 static void say_waiting(const char *why)
 {
 	sp_vpnd_log("%s", why);
 	(void)sp_notify_ready(why);
 }
 
-/* @server is served meanwhile, if there is one yet. Returns 0; -ECANCELED; -errno of the server. */
+/* Serve @server while waiting; it may be NULL. Returns 0; -ECANCELED; -errno of the server. */
 static int pause_a_moment(struct sp_api_server *server)
 {
 	struct pollfd source = { server ? sp_api_server_fd(server) : -1, POLLIN, 0 };
@@ -49,10 +50,11 @@ static int pause_a_moment(struct sp_api_server *server)
 
 	if (poll(&source, 1, LOOK_AGAIN_MS) > 0)
 		r = sp_api_server_step(server);
-	return sp_vpnd_is_asked_to_end() ? -ECANCELED : r;
+	return is_asked_to_end() ? -ECANCELED : r;
 }
 
-/* The engine that serves @path; 0: none does, or the kernel does not tell. */
+/* The process id of the engine that serves @path; 0: none serves it, or the kernel does not
+ * tell. */
 static pid_t find_engine(const char *path)
 {
 	__sp_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -109,7 +111,7 @@ static int count_programs(unsigned int ifindex, int hook)
 {
 	union bpf_attr query = { .query = { .target_fd = ifindex, .attach_type = (__u32)hook } };
 
-	/* libbpf for this one call would be a library of its size in every engine */
+	/* called by hand: libbpf for this one call would add its whole size to every engine */
 	if (syscall(SYS_bpf, BPF_PROG_QUERY, &query, sizeof(query)) < 0)
 		return sp_errno();
 	return (int)query.query.prog_cnt;

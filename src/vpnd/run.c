@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From options to running threads, and the end. What needs rights comes first: the interface, large
- * socket buffers, the API's socket; then the rights go; then there are threads. */
+/* From options to running threads, and the end. What needs rights is done first: the interface,
+ * large socket buffers, the API's socket. Then the rights are dropped, and only then are threads
+ * made. */
 #include "vpnd/run.h"
 
 #include <errno.h>
@@ -55,7 +56,7 @@ static int fill_random(void *arg, uint8_t *ret_bytes, size_t len)
 	return getrandom(ret_bytes, len, 0) == (ssize_t)len ? 0 : -EIO;
 }
 
-/* Each thread makes its own; this one is to know that there is one, and which. */
+/* Each thread opens its own log; this one checks that there is one, and names it. */
 static int name_aead(struct sp_vpnd *vpnd)
 {
 	__sp_cleanup(sp_aead_freep) struct sp_aead *aead = NULL;
@@ -97,7 +98,7 @@ static size_t choose_queue_count(const struct sp_vpnd_options *options)
 
 	if (options->queue_count)
 		return options->queue_count;
-	/* sallyportd makes vpn0 for one queue, so that any engine can stand in. */
+	/* sallyportd makes vpn0 with one queue, so that any engine can use it. */
 	if (options->is_managed)
 		return 1;
 	return processors < 1                    ? 1
@@ -186,7 +187,7 @@ static int open_link(struct process *process)
 
 /* ---- the userspace API ---- */
 
-/* The name of an own interface is known once it is made: the kernel may have chosen it. */
+/* Read the interface's name once it is made: the kernel may have chosen it. */
 static int find_socket(struct process *process)
 {
 	int r = sp_paths_engine_socket(&process->paths, process->vpnd.name, &process->socket_path);
@@ -202,7 +203,7 @@ static int open_api(struct process *process)
 	int r;
 
 	sp_vpnd_fill_api(&process->vpnd, &process->api);
-	r = sp_api_server_new(path, &process->api, &process->server);
+	r = sp_api_server_new(path, &process->api, SP_API_IDLE_MS, &process->server);
 	if (r == -EADDRINUSE)
 		sp_vpnd_log("%s answers already: another engine serves this interface", path);
 	else if (r < 0)
@@ -281,7 +282,8 @@ static int start_threads(struct process *process)
 
 /* ---- the process ---- */
 
-/* Like any daemon; @ret_parent: this is the one that goes back to the caller's shell. */
+/* Become a daemon. @ret_parent: whether this process is the one that returns to the caller's
+ * shell. */
 static int go_into_background(bool *ret_parent)
 {
 	__sp_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -332,7 +334,8 @@ static int block_signals(struct process *process)
 	return process->control.signal_fd < 0 ? sp_errno() : 0;
 }
 
-/* Everything that may fail for a reason of the caller's, while the caller still listens. */
+/* Do everything that can fail through the caller's fault while the caller still reads our
+ * messages. */
 static int open_all(struct process *process)
 {
 	const bool is_managed = process->options->is_managed;
@@ -383,7 +386,7 @@ static int carry_packets(struct process *process)
 	return sp_vpnd_control_run(control);
 }
 
-/* The threads still run: the engine stays locked for good, so that none of them meets what is
+/* The threads still run. The engine stays locked for good, so that no thread reads what is being
  * wiped. */
 static void end(struct process *process)
 {
@@ -418,7 +421,7 @@ int sp_vpnd_run(const struct sp_vpnd_options *options)
 		r = go_into_background(&is_parent);
 	if (is_parent)
 		_exit(EXIT_SUCCESS);
-	if (!options->is_foreground) /* a child has what its parent locked, unlocked */
+	if (!options->is_foreground) /* memory that the parent locked is not locked in a child */
 		process.vpnd.is_memory_locked = sp_rights_protect_memory();
 	if (r == 0)
 		r = carry_packets(&process);

@@ -95,11 +95,6 @@ void sp_wg_engine_set_mtu(struct sp_wg_engine *engine, uint32_t mtu)
 	__atomic_store_n(&engine->config.mtu, mtu ? mtu : DEFAULT_MTU, __ATOMIC_RELAXED);
 }
 
-void sp_wg_engine_set_under_load(struct sp_wg_engine *engine, uint64_t until_ns)
-{
-	engine->under_load_until_ns = until_ns;
-}
-
 bool sp_wg_engine_is_under_load(const struct sp_wg_engine *engine)
 {
 	return engine->now_ns < engine->under_load_until_ns;
@@ -117,16 +112,6 @@ static void restart_peer(struct sp_wg_engine_peer *peer)
 	sp_wg_sessions_clear(peer);
 	peer->handshake_sent_ns = 0;
 	peer->is_remote_ready = false;
-}
-
-void sp_wg_engine_set_private_key(struct sp_wg_engine *engine, const uint8_t *private_key)
-{
-	struct sp_wg_identity identity;
-
-	if (private_key)
-		sp_wg_identity_init(&identity, private_key);
-	sp_wg_engine_set_identity(engine, private_key ? &identity : NULL);
-	sp_wipe(&identity, sizeof(identity));
 }
 
 void sp_wg_engine_set_identity(struct sp_wg_engine *engine, const struct sp_wg_identity *identity)

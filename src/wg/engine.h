@@ -55,16 +55,11 @@ SP_DEFINE_CLEANUP(struct sp_wg_engine *, sp_wg_engine_free);
 
 /* NULL: no key, nothing is answered. Ends the sessions of every peer when the key changes; a peer
  * with the new public key is removed. */
-void sp_wg_engine_set_private_key(struct sp_wg_engine *engine, const uint8_t *private_key);
-/* The same with the public key computed already (sp_wg_identity_init), so that a caller's lock need
- * not be held for that. NULL: no key. */
 void sp_wg_engine_set_identity(struct sp_wg_engine *engine, const struct sp_wg_identity *identity);
 /* NULL without a key. */
 const struct sp_wg_identity *sp_wg_engine_get_identity(const struct sp_wg_engine *engine);
 /* @mtu: bytes of an inner packet, 0: 1420. Atomic: sp_wg_message_len may run in another thread. */
 void sp_wg_engine_set_mtu(struct sp_wg_engine *engine, uint32_t mtu);
-/* The caller sees a queue of its own: ask handshakes for cookies until then. */
-void sp_wg_engine_set_under_load(struct sp_wg_engine *engine, uint64_t until_ns);
 /* At the time of the last call that took `now`. */
 bool sp_wg_engine_is_under_load(const struct sp_wg_engine *engine);
 /* Drops that belong to no peer. */

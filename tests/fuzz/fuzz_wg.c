@@ -51,6 +51,7 @@ static int predictable(void *arg, uint8_t *ret_bytes, size_t len)
 static void start(struct side *side, uint8_t seed)
 {
 	struct sp_wg_config config = { .random = predictable, .random_arg = &side->random };
+	struct sp_wg_identity identity;
 	uint8_t private_key[32];
 
 	memset(side, 0, sizeof(*side));
@@ -59,7 +60,8 @@ static void start(struct side *side, uint8_t seed)
 	side->here.port = seed;
 	side->here.addr = (struct sp_addr){ .b = { [10] = 0xff, 0xff, 10, 0, 0, seed } };
 	check(sp_wg_engine_new(&config, &side->engine) == 0);
-	sp_wg_engine_set_private_key(side->engine, private_key);
+	sp_wg_identity_init(&identity, private_key);
+	sp_wg_engine_set_identity(side->engine, &identity);
 }
 
 static struct sp_wg_engine_peer *introduce(struct side *side, const struct side *other)

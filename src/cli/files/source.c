@@ -85,8 +85,8 @@ static int load_machine(const char *path, struct sp_policy_source *source)
 	return SP_EXIT_OK;
 }
 
-/* The machine file has no addresses of the gateway's own: those the policy is tested with stand for
- * them. */
+/* The machine file does not have the gateway's own addresses: those of the policy's fixtures stand
+ * for them. */
 static int borrow_self(struct sp_policy_source *source)
 {
 	const struct sp_gateway *fixtures = &source->policy->fixtures.gateway;
@@ -102,7 +102,7 @@ static int borrow_self(struct sp_policy_source *source)
 	return 0;
 }
 
-/* What of the policy and the machine beside it does not fit. */
+/* Report what does not fit between the policy and the machine file beside it. */
 static int check_fit(const char *machine_path, struct sp_policy_source *source)
 {
 	const char *slash = strrchr(machine_path, '/');
@@ -115,7 +115,7 @@ static int check_fit(const char *machine_path, struct sp_policy_source *source)
 	if (r < 0)
 		return r;
 	if (access(idp_dir, F_OK) == 0)
-		/* a machine file that lies alone says nothing of providers */
+		/* without idp.d beside it, a machine file tells nothing of providers */
 		fit.idp_dir = idp_dir;
 	return sp_judge_fit(&fit, &source->diagnostics);
 }
@@ -167,7 +167,7 @@ void sp_source_print_diagnostics(const struct sp_cli *cli, const struct sp_diagn
 		sp_cli_say("… and %zu more\n", diagnostics->dropped_count);
 }
 
-const char *sp_generation_full(const uint8_t generation[32], char buf[65])
+static const char *write_generation(const uint8_t generation[32], char buf[65])
 {
 	for (size_t i = 0; i < 32; i++)
 		snprintf(buf + 2 * i, 3, "%02x", generation[i]);
@@ -176,7 +176,7 @@ const char *sp_generation_full(const uint8_t generation[32], char buf[65])
 
 const char *sp_generation_short(const uint8_t generation[32], char buf[65])
 {
-	sp_generation_full(generation, buf);
+	write_generation(generation, buf);
 	buf[12] = '\0';
 	return buf;
 }

@@ -39,9 +39,8 @@ int sp_policy_source_load(const char *path, const char *machine_path,
 void sp_source_print_diagnostics(const struct sp_cli *cli,
 				 const struct sp_diagnostics *diagnostics);
 
-/* 12 hex digits of a generation, or all 64. */
+/* The first 12 hex digits of a generation. */
 const char *sp_generation_short(const uint8_t generation[32], char buf[65]);
-const char *sp_generation_full(const uint8_t generation[32], char buf[65]);
 
 /* `--plane`; NULL: every plane that can judge here. Returns 0; -EINVAL, said. */
 int sp_cli_parse_plane(const char *text, struct sp_judge_planes *ret_planes);

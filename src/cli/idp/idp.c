@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sallyport idp list, and reading a provider's file for its sisters. */
+/* sallyport idp list, and reading a provider's file for the other idp verbs. */
 #include "cli/idp/idp.h"
 
 #include <errno.h>
@@ -38,7 +38,8 @@ static int read_idp(const struct sp_paths *paths, const char *name, struct sp_id
 	return SP_EXIT_OK;
 }
 
-int sp_cli_idp_load(const struct sp_cli *cli, const struct sp_paths *paths, const char *name,
+/* Read and check idp.d/NAME.yaml. Returns SP_EXIT_OK; SP_EXIT_INVALID or SP_EXIT_FAILED, said. */
+static int load_idp(const struct sp_cli *cli, const struct sp_paths *paths, const char *name,
 		    struct sp_idp **ret_idp)
 {
 	struct sp_diagnostics diagnostics = { 0 };
@@ -59,7 +60,7 @@ int sp_cli_idp_load_oidc(const struct sp_cli *cli, const struct sp_paths *paths,
 			 struct sp_idp **ret_idp)
 {
 	__sp_cleanup(sp_idp_freep) struct sp_idp *idp = NULL;
-	int r = sp_cli_idp_load(cli, paths, name, &idp);
+	int r = load_idp(cli, paths, name, &idp);
 
 	if (r != SP_EXIT_OK)
 		return r;
@@ -81,8 +82,8 @@ static json_t *describe_provider(const struct sp_idp *idp)
 			 idp->issuer, "client_id", idp->client_id, "users");
 }
 
-/* Those of @names that can be used. Returns SP_EXIT_OK, or how the worst of the others failed, each
- * said. */
+/* List those of @names that are valid. Returns SP_EXIT_OK, or the exit code of the worst of the
+ * others; each is printed. */
 static int list_all(const struct sp_cli *cli, const struct sp_paths *paths, char **names,
 		    size_t count, json_t *list)
 {
@@ -90,7 +91,7 @@ static int list_all(const struct sp_cli *cli, const struct sp_paths *paths, char
 
 	for (size_t i = 0; i < count; i++) {
 		__sp_cleanup(sp_idp_freep) struct sp_idp *idp = NULL;
-		int r = sp_cli_idp_load(cli, paths, names[i], &idp);
+		int r = load_idp(cli, paths, names[i], &idp);
 
 		if (r == SP_EXIT_OK)
 			json_array_append_new(list, describe_provider(idp));

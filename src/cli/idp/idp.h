@@ -7,10 +7,8 @@
 #include "identity/provider.h"
 #include "io/files/paths.h"
 
-/* Read and check idp.d/NAME.yaml. Returns SP_EXIT_OK; SP_EXIT_INVALID or SP_EXIT_FAILED, said. */
-int sp_cli_idp_load(const struct sp_cli *cli, const struct sp_paths *paths, const char *name,
-		    struct sp_idp **ret_idp);
-/* The same, and it must be an OIDC provider: else SP_EXIT_USAGE, said. */
+/* Read and check idp.d/NAME.yaml, which must be of an OIDC provider. Returns SP_EXIT_OK;
+ * SP_EXIT_INVALID, SP_EXIT_FAILED, or SP_EXIT_USAGE for another kind; the cause is printed. */
 int sp_cli_idp_load_oidc(const struct sp_cli *cli, const struct sp_paths *paths, const char *name,
 			 struct sp_idp **ret_idp);
 

@@ -12,7 +12,7 @@
 #include "io/fetch/fetch.h"
 #include "json/own.h"
 
-#define CALL_MS 30000 /* the portal's longest poll, and what a slow line takes */
+#define CALL_MS 30000 /* the portal's longest poll, plus the time of a slow line */
 
 void sp_portal_wipe_json(void)
 {
@@ -27,7 +27,7 @@ void sp_portal_answer_done(struct sp_portal_answer *answer)
 
 /* ---- asking ---- */
 
-/* Calls about one's own session; a sign-in shows who one is in its own way. */
+/* Calls about the caller's own session. A sign-in proves the person in another way. */
 static bool is_with_token(const struct sp_profile *profile, const char *path)
 {
 	return profile->token && (!strncmp(path, "session", 7) || !strncmp(path, "devices", 7));
@@ -36,7 +36,7 @@ static bool is_with_token(const struct sp_profile *profile, const char *path)
 static int fill_request(const struct sp_profile *profile, const char *path, json_t *fields,
 			struct sp_http_request *ret_request)
 {
-	/* it may hold a password: gone before the portal is waited for */
+	/* it may hold a password: wiped before the portal is waited for */
 	__sp_json json_t *taken = fields;
 	struct sp_http_request request = { .body_type = "application/json",
 					   .body_max = SP_PORTAL_ANSWER_MAX };
@@ -55,9 +55,9 @@ static int fill_request(const struct sp_profile *profile, const char *path, json
 	return SP_EXIT_OK;
 }
 
-/* What the server offers, when it is not believed: asked once more, with nothing of ours, for a
- * certificate nobody has, so that the answer is how its own is called. "" when it cannot be
- * told. */
+/* The name in the certificate of a server that is not trusted. Connect once more without sending
+ * anything, trusting a certificate that nobody has: the error then tells the server's name. "" if
+ * it cannot be told. */
 static void find_offered(const struct sp_profile *profile, char ret_fingerprint[65])
 {
 	static const char nobodys[] =
@@ -176,8 +176,8 @@ int sp_portal_ask_quietly_with(const struct sp_profile *profile, const char *pat
 
 /* ---- refusals ---- */
 
-/* Code of the API -> exit code, and how to go on: the options of `sallyport login` after the
- * address. NULL: the portal's message says what can be done. */
+/* A code of the API, its exit code, and how to go on: the options of `sallyport login` after the
+ * address. NULL: the portal's message says what to do. */
 static const struct refusal {
 	const char *code;
 	int exit_code;
@@ -197,14 +197,16 @@ static const struct refusal {
 	{ "busy", SP_EXIT_UNREACHABLE, NULL },
 };
 
-const char *sp_portal_code(const struct sp_portal_answer *answer)
+/* The code of a refusal, such as "slow-down"; "" when the answer is no refusal. Belongs to
+ * @answer. */
+static const char *code_of(const struct sp_portal_answer *answer)
 {
 	return sp_json_text(json_object_get(answer->body, "error"), "code");
 }
 
 bool sp_portal_is(const struct sp_portal_answer *answer, const char *code)
 {
-	return !strcmp(sp_portal_code(answer), code);
+	return !strcmp(code_of(answer), code);
 }
 
 int sp_portal_refused(const struct sp_profile *profile, const struct sp_portal_answer *answer)
@@ -222,8 +224,7 @@ int sp_portal_refused(const struct sp_profile *profile, const struct sp_portal_a
 			 sp_json_integer(error, "retry_after_s"));
 	if (refusal && refusal->again)
 		next = refusal->again;
-	sp_cli_fail(0, "%.1000s (%.60s)%s", sp_json_text(error, "message"), sp_portal_code(answer),
-		    wait);
+	sp_cli_fail(0, "%.1000s (%.60s)%s", sp_json_text(error, "message"), code_of(answer), wait);
 	if (next)
 		sp_cli_say("  next: sallyport login %s%s\n", profile->url, next);
 	return refusal ? refusal->exit_code : SP_EXIT_FAILED;

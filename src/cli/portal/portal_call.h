@@ -33,9 +33,6 @@ int sp_portal_ask_quietly(const struct sp_profile *profile, const char *path,
 int sp_portal_ask_quietly_with(const struct sp_profile *profile, const char *path, json_t *fields,
 			       struct sp_portal_answer *ret_answer);
 
-/* The code of a refusal, such as "slow-down"; "" when the answer is no refusal. Belongs to
- * @answer. */
-const char *sp_portal_code(const struct sp_portal_answer *answer);
 /* Whether the answer is a refusal with this code. */
 bool sp_portal_is(const struct sp_portal_answer *answer, const char *code);
 

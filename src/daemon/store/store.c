@@ -57,7 +57,8 @@ static const char *const SCHEMAS[] = {
 };
 #define SCHEMA_VERSION ((int64_t)(sizeof(SCHEMAS) / sizeof(SCHEMAS[0])) - 1)
 
-int sp_sql_fail(struct sp_store *store, int code)
+/* Turn SQLite's last failure into -errno and keep its words. */
+static int fail_sql(struct sp_store *store, int code)
 {
 	snprintf(store->error, sizeof(store->error), "%s", sqlite3_errmsg(store->db));
 	switch (code & 0xff) {
@@ -122,7 +123,7 @@ static int start_list(struct sp_store *store, sqlite3_stmt **ret_statement, cons
 	if (r == SQLITE_OK)
 		r = bind_all(statement, kinds, args);
 	if (r != SQLITE_OK)
-		return sp_sql_fail(store, r);
+		return fail_sql(store, r);
 	*ret_statement = SP_TAKE_PTR(statement);
 	return 0;
 }
@@ -145,7 +146,7 @@ int sp_sql_step(struct sp_store *store, sqlite3_stmt *statement)
 
 	if (r == SQLITE_ROW)
 		return 1;
-	return r == SQLITE_DONE ? 0 : sp_sql_fail(store, r);
+	return r == SQLITE_DONE ? 0 : fail_sql(store, r);
 }
 
 int sp_sql_run(struct sp_store *store, const char *sql, const char *kinds, ...)
@@ -249,7 +250,7 @@ static int bring_up(struct sp_store *store, const char *path, int64_t version)
 		code = sqlite3_exec(store->db, SCHEMAS[++version], NULL, NULL, NULL);
 	if (code == SQLITE_OK)
 		code = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
-	return code == SQLITE_OK ? 0 : sp_sql_fail(store, code);
+	return code == SQLITE_OK ? 0 : fail_sql(store, code);
 }
 
 /* Opens, and makes the tables in a database that has none or those of an earlier version. */
@@ -263,7 +264,7 @@ static int open_at(const char *path, struct sp_store **ret_store, bool *ret_is_n
 		return -ENOMEM;
 	r = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
 	if (r != SQLITE_OK) {
-		r = sp_sql_fail(store, r);
+		r = fail_sql(store, r);
 		snprintf(error, 256, "%s", store->error);
 		return r;
 	}

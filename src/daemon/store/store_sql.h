@@ -19,9 +19,6 @@ static inline void sp_sql_endp(sqlite3_stmt **statement)
 }
 #define __sp_sql __sp_cleanup(sp_sql_endp)
 
-/* Turn SQLite's last failure into -errno and keep its words. */
-int sp_sql_fail(struct sp_store *store, int code);
-
 /* Prepare @sql and bind: `i` int64_t; `t` const char * (NULL: null); `k` 32 bytes; `a` struct
  * sp_addr * (NULL: null); `b` const void *, size_t. */
 int sp_sql_start(struct sp_store *store, sqlite3_stmt **ret_statement, const char *sql,

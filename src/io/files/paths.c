@@ -163,17 +163,3 @@ bool sp_paths_is_bpffs_private(const struct sp_paths *paths)
 		return errno == ENOENT;
 	return seen.st_dev != ours.st_dev;
 }
-
-int sp_paths_unmount_bpffs(const struct sp_paths *paths)
-{
-	int r;
-
-	if (!sp_paths_is_rooted(paths))
-		return -EPERM;
-	r = is_bpffs(paths->bpffs_dir);
-	if (r == -ENOENT || r == 0)
-		return 0;
-	if (r < 0)
-		return r;
-	return umount2(paths->bpffs_dir, UMOUNT_NOFOLLOW) < 0 ? sp_errno() : 0;
-}

@@ -73,7 +73,5 @@ int sp_paths_mount_bpffs(const struct sp_paths *paths, bool *ret_mounted);
  * our parent is not in, as `ip netns exec` makes one for its command. Where that cannot be told:
  * false. */
 bool sp_paths_is_bpffs_private(const struct sp_paths *paths);
-/* Undo it: only for a root, only a bpffs. Returns 0 (also if there is none); -errno. */
-int sp_paths_unmount_bpffs(const struct sp_paths *paths);
 
 #endif

@@ -117,15 +117,4 @@ int sp_audit_reader_next(struct sp_audit_reader *reader, struct sp_audit_line *r
 /* The torn rest behind the last newline, if any: 1 with it, 0 none. */
 int sp_audit_reader_rest(struct sp_audit_reader *reader, struct sp_audit_line *ret_line);
 
-/* Skip to the end: only lines appended from now on are read, and of this file they are numbered
- * from here. Returns 0 or -errno.
- */
-int sp_audit_reader_skip(struct sp_audit_reader *reader);
-
-/* A descriptor that polls readable when the log may have grown or rotated; sp_audit_reader_next
- * drains it.
- * Returns the descriptor, the reader's; -errno.
- */
-int sp_audit_reader_follow_fd(struct sp_audit_reader *reader);
-
 #endif

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,7 +37,6 @@ struct sp_audit_reader {
 	uint64_t line_number; /* of the last line given out, in the current file */
 	char *buf;
 	size_t start, end, size;
-	int inotify_fd;
 };
 
 /* ---- which files there are ---- */
@@ -181,7 +179,6 @@ int sp_audit_reader_open(const char *path, struct sp_audit_reader **ret_reader)
 
 	if (!reader)
 		return -ENOMEM;
-	reader->inotify_fd = -1;
 	reader->path = strdup(path);
 	if (!reader->path)
 		return -ENOMEM;
@@ -197,8 +194,6 @@ void sp_audit_reader_close(struct sp_audit_reader *reader)
 	if (!reader)
 		return;
 	done_files(&reader->all);
-	if (reader->inotify_fd >= 0)
-		close(reader->inotify_fd);
 	free(reader->path);
 	free(reader->buf);
 	free(reader);
@@ -308,14 +303,6 @@ static bool take_line(struct sp_audit_reader *reader, struct sp_audit_line *ret_
 	return true;
 }
 
-static void drain_inotify(struct sp_audit_reader *reader)
-{
-	char events[4096];
-
-	while (reader->inotify_fd >= 0 && read(reader->inotify_fd, events, sizeof(events)) > 0)
-		;
-}
-
 /* At the end of the current file: go on to the next. Returns 1 read on; 0 there is nothing more;
  * -errno. */
 static int go_on(struct sp_audit_reader *reader, struct sp_audit_line *ret_line, bool *ret_gave)
@@ -344,8 +331,6 @@ static int go_on(struct sp_audit_reader *reader, struct sp_audit_line *ret_line,
 
 int sp_audit_reader_next(struct sp_audit_reader *reader, struct sp_audit_line *ret_line)
 {
-	bool has_drained = false;
-
 	for (;;) {
 		bool gave = false;
 		ssize_t got;
@@ -358,11 +343,6 @@ int sp_audit_reader_next(struct sp_audit_reader *reader, struct sp_audit_line *r
 			return (int)got;
 		if (got > 0)
 			continue;
-		if (!has_drained) { /* before the last look, so that no sign of more is lost */
-			drain_inotify(reader);
-			has_drained = true;
-			continue;
-		}
 		r = go_on(reader, ret_line, &gave);
 		if (r <= 0 || gave)
 			return r;
@@ -380,51 +360,4 @@ int sp_audit_reader_rest(struct sp_audit_reader *reader, struct sp_audit_line *r
 		.len = reader->end - reader->start,
 	};
 	return 1;
-}
-
-int sp_audit_reader_skip(struct sp_audit_reader *reader)
-{
-	struct log_file *last;
-	off_t end;
-
-	if (reader->all.count == 0)
-		return 0;
-	reader->current = reader->all.count - 1;
-	last = &reader->all.files[reader->current];
-	end = lseek(last->fd, 0, SEEK_END);
-	if (end < 0)
-		return sp_errno();
-	reader->start = reader->end = 0;
-	reader->line_number = 0;
-	/* A line may be half written just now: begin at its start. */
-	while (end > 0) {
-		char byte;
-
-		if (pread(last->fd, &byte, 1, end - 1) != 1)
-			return -EIO;
-		if (byte == '\n')
-			break;
-		end--;
-	}
-	return lseek(last->fd, end, SEEK_SET) < 0 ? sp_errno() : 0;
-}
-
-int sp_audit_reader_follow_fd(struct sp_audit_reader *reader)
-{
-	const char *slash = strrchr(reader->path, '/');
-	__sp_free char *folder = NULL;
-	__sp_close int fd = -1;
-	int r;
-
-	if (reader->inotify_fd >= 0)
-		return reader->inotify_fd;
-	r = slash ? sp_str_format(&folder, "%.*s", (int)(slash - reader->path) + 1, reader->path)
-		  : sp_str_format(&folder, ".");
-	if (r < 0)
-		return r;
-	fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (fd < 0 || inotify_add_watch(fd, folder, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
-		return sp_errno();
-	reader->inotify_fd = SP_TAKE_FD(fd);
-	return reader->inotify_fd;
 }

@@ -64,15 +64,6 @@ uint64_t sp_clock_utc_to_boottime_ns(int64_t utc_ns, int64_t offset_ns)
 	return boottime_ns > 0 ? (uint64_t)boottime_ns : 1;
 }
 
-uint64_t sp_clock_utc_s_to_boottime_ns(int64_t utc_s, int64_t offset_ns)
-{
-	int64_t utc_ns;
-
-	if (__builtin_mul_overflow(utc_s, SP_NS_PER_S, &utc_ns))
-		return utc_s > 0 ? INT64_MAX : 1; /* centuries away, or long gone */
-	return sp_clock_utc_to_boottime_ns(utc_ns, offset_ns);
-}
-
 int64_t sp_clock_boottime_to_utc_ns(uint64_t boottime_ns, int64_t offset_ns)
 {
 	return (int64_t)(boottime_ns + (uint64_t)offset_ns);

@@ -20,9 +20,8 @@ int64_t sp_clock_realtime_s(void);
 /* UTC minus boot time now, read so that both belong to the same instant within microseconds. */
 int64_t sp_clock_offset_ns(void);
 
-/* Both give a UTC deadline as boot time. 0 stays 0 (never). A moment before boot is 1: passed, and
- * not never. */
-uint64_t sp_clock_utc_s_to_boottime_ns(int64_t utc_s, int64_t offset_ns);
+/* A UTC deadline as boot time. 0 stays 0 (never). A moment before boot is 1: passed, and not
+ * never. */
 uint64_t sp_clock_utc_to_boottime_ns(int64_t utc_ns, int64_t offset_ns);
 /* A boot time as UTC (an event's time). */
 int64_t sp_clock_boottime_to_utc_ns(uint64_t boottime_ns, int64_t offset_ns);

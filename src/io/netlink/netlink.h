@@ -90,9 +90,6 @@ bool sp_netlink_is_dhcp_client(uint32_t ifindex, bool is_v6,
  */
 int sp_netlink_put_address(struct sp_netlink *netlink, uint32_t ifindex, const struct sp_addr *addr,
 			   uint32_t prefix_len);
-/* Returns 0; -EADDRNOTAVAIL it was not there; -errno. */
-int sp_netlink_remove_address(struct sp_netlink *netlink, uint32_t ifindex,
-			      const struct sp_addr *addr, uint32_t prefix_len);
 
 /* ---- routes ---- */
 

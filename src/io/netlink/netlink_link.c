@@ -339,14 +339,3 @@ int sp_netlink_put_address(struct sp_netlink *netlink, uint32_t ifindex, const s
 		mnl_attr_put_u32(request.header, IFA_FLAGS, IFA_F_NODAD);
 	return sp_netlink_run(netlink, &request, NULL, NULL);
 }
-
-int sp_netlink_remove_address(struct sp_netlink *netlink, uint32_t ifindex,
-			      const struct sp_addr *addr, uint32_t prefix_len)
-{
-	struct sp_netlink_request request;
-
-	if (prefix_len > (sp_addr_is_v4(addr) ? 32u : 128u))
-		return -EINVAL;
-	begin_address(&request, RTM_DELADDR, 0, ifindex, addr, prefix_len);
-	return sp_netlink_run(netlink, &request, NULL, NULL);
-}

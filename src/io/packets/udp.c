@@ -119,12 +119,6 @@ int sp_udp_adopt(int fd, struct sp_udp_socket *ret_socket)
 	return 0;
 }
 
-void sp_udp_close(struct sp_udp_socket *udp)
-{
-	sp_closep(&udp->fd);
-	udp->fd = -1;
-}
-
 static int bind_port(int fd, bool is_v6, uint16_t port)
 {
 	struct sockaddr_in6 any6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };

@@ -34,8 +34,6 @@ int sp_udp_open(struct sp_udp_socket *ret_socket);
 /* Use a socket that the manager kept while this process restarted; takes over @fd on success.
  * Returns 0; -EINVAL it is no UDP socket with a port; -errno. */
 int sp_udp_adopt(int fd, struct sp_udp_socket *ret_socket);
-/* Close the descriptor; closing twice is allowed. */
-void sp_udp_close(struct sp_udp_socket *udp);
 
 /* Give it @port, 0: any free one. @is_one_of_many: others of this process have the same port. A
  * reader that waits in sp_udp_receive comes back with 0. Returns 0; -EADDRINUSE; -EACCES a port

@@ -14,7 +14,9 @@
 #include "base/array.h"
 #include "base/err.h"
 
-void sp_rights_forbid_dumps(void)
+/* No core dumps, and no other process of the same user may look in. Before any secret is read, and
+ * again after a change of user, which undoes it. */
+static void forbid_dumps(void)
 {
 	const struct rlimit none = { 0, 0 };
 
@@ -26,7 +28,7 @@ bool sp_rights_protect_memory(void)
 {
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 
-	sp_rights_forbid_dumps();
+	forbid_dumps();
 	if (setrlimit(RLIMIT_MEMLOCK, &unlimited) < 0)
 		return false;
 	return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
@@ -101,7 +103,7 @@ static int change_user(const struct sp_user *user)
 	    setresgid(user->gid, user->gid, user->gid) < 0 ||
 	    setresuid(user->uid, user->uid, user->uid) < 0)
 		return sp_errno();
-	sp_rights_forbid_dumps();
+	forbid_dumps();
 	return prctl(PR_SET_KEEPCAPS, 0) < 0 ? sp_errno() : 0;
 }
 

@@ -9,13 +9,10 @@
 
 #include "io/process/user.h"
 
-/* No core dumps, and no other process of the same user may look in. Before any secret is read, and
- * again after a change of user, which undoes it. */
-void sp_rights_forbid_dumps(void);
-
-/* The same, and all memory, now and later, stays out of swap where the limit on locked memory can
- * be lifted (it is left alone where not: a lock of the future under a limit makes allocations
- * fail). Returns whether memory is locked. */
+/* Forbid core dumps and ptrace by the same user, before any secret is read. Keep all memory, now and
+ * later, out of swap where the limit on locked memory can be lifted. Memory is left unlocked where
+ * not: a lock of the future under a limit makes allocations fail. Returns whether memory is
+ * locked. */
 bool sp_rights_protect_memory(void);
 
 /* Those of @wanted that we have, into @ret_have (room for @count). Returns how many. */

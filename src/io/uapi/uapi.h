@@ -48,7 +48,6 @@ void sp_uapi_set_done(struct sp_uapi_set *set);
 /* Each appends a line of the device. */
 void sp_uapi_set_private_key(struct sp_uapi_set *set, const struct sp_wg_key *key);
 void sp_uapi_set_listen_port(struct sp_uapi_set *set, uint16_t port);
-void sp_uapi_set_fwmark(struct sp_uapi_set *set, uint32_t fwmark);
 void sp_uapi_set_replace_peers(struct sp_uapi_set *set); /* those not in this request go */
 
 /* After the device's keys. Writes public_key and, unless REMOVE: preshared_key (zeros clear it),

@@ -229,11 +229,6 @@ void sp_uapi_set_listen_port(struct sp_uapi_set *set, uint16_t port)
 	put(set, "listen_port=%u\n", port);
 }
 
-void sp_uapi_set_fwmark(struct sp_uapi_set *set, uint32_t fwmark)
-{
-	put(set, "fwmark=%" PRIu32 "\n", fwmark);
-}
-
 void sp_uapi_set_replace_peers(struct sp_uapi_set *set)
 {
 	put(set, "replace_peers=true\n");

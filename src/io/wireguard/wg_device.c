@@ -24,15 +24,6 @@ void sp_wg_device_done(struct sp_wg_device *device)
 	*device = (struct sp_wg_device){ 0 };
 }
 
-const struct sp_wg_peer *sp_wg_device_find(const struct sp_wg_device *device,
-					   const struct sp_wg_key *public_key)
-{
-	for (size_t i = 0; i < device->peer_count; i++)
-		if (memcmp(&device->peers[i].public_key, public_key, sizeof(*public_key)) == 0)
-			return &device->peers[i];
-	return NULL;
-}
-
 static int compare_peers(const void *a, const void *b)
 {
 	const struct sp_wg_peer *const *left = a, *const *right = b;

@@ -43,9 +43,6 @@ void sp_wg_peer_done(struct sp_wg_peer *peer);       /* frees, and wipes its key
 void sp_wg_device_done(struct sp_wg_device *device); /* frees, and wipes every key */
 #define __sp_wg_device __sp_cleanup(sp_wg_device_done)
 
-/* The peer with this key, borrowed; NULL: none. Linear. */
-const struct sp_wg_peer *sp_wg_device_find(const struct sp_wg_device *device,
-					   const struct sp_wg_key *public_key);
 /* Returns 0; -EBADMSG two peers have one key; -ENOMEM. */
 int sp_wg_device_check_unique(const struct sp_wg_device *device);
 

@@ -29,7 +29,8 @@ static bool is_on_bpffs(const char *path)
 	return statfs(path, &fs) == 0 && (uint32_t)fs.f_type == BPF_FS_MAGIC_NUMBER;
 }
 
-/* Only folders inside the bpffs are made: one made beside it would hide a missing mount. */
+/* Make folders inside the bpffs only: a folder made beside the mount would hide that it is
+ * missing. */
 static int make_folder(const char *path)
 {
 	char parent[SP_EBPF_PIN_PATH_MAX];
@@ -61,7 +62,7 @@ int sp_ebpf_pin_dir_make(const char *pin_dir, struct sp_plane_error *error)
 {
 	int r;
 
-	/* What is appended: a revision's folder and a hook's name. */
+	/* The longest text appended to pin_dir: a revision's folder and a hook's name. */
 	if (strlen(pin_dir) > SP_EBPF_PIN_PATH_MAX - 2 * SP_EBPF_PIN_NAME_MAX)
 		return sp_ebpf_fail(error, -ENAMETOOLONG, "%.64s…: too long for a folder of pins",
 				    pin_dir);
@@ -143,7 +144,8 @@ void sp_ebpf_pin_name(const struct sp_ebpf_pin *pin, char name[SP_EBPF_PIN_NAME_
 		 sp_hook_name(pin->hook), escaped);
 }
 
-int sp_ebpf_pin_parse(const char *name, struct sp_ebpf_pin *ret_pin)
+/* Read a name that sp_ebpf_pin_name wrote. Returns 0; -EINVAL it is not the name of a hook's pin. */
+static int parse_pin_name(const char *name, struct sp_ebpf_pin *ret_pin)
 {
 	struct sp_ebpf_pin pin = { 0 };
 	const char *rest;
@@ -191,7 +193,7 @@ int sp_ebpf_pin_list(const char *pin_dir, struct sp_ebpf_pin **ret_pins, size_t 
 	while ((entry = readdir(dir))) {
 		struct sp_ebpf_pin pin, *to;
 
-		if (sp_ebpf_pin_parse(entry->d_name, &pin) < 0)
+		if (parse_pin_name(entry->d_name, &pin) < 0)
 			continue;
 		to = SP_ARRAY_PUSH(pins, count);
 		if (!to)
@@ -296,7 +298,7 @@ int sp_ebpf_revision_list(const char *pin_dir, uint64_t **ret_revisions, size_t 
 	return 0;
 }
 
-/* The revision a program belongs to, among those pinned; 0: none of them. */
+/* The revision a program belongs to, among the pinned revisions. 0: it belongs to none of them. */
 uint64_t sp_ebpf_revision_of(const char *pin_dir, enum sp_hook hook, uint32_t prog_id)
 {
 	__sp_free uint64_t *revisions = NULL;

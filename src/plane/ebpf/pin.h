@@ -34,8 +34,6 @@ struct sp_ebpf_pin {
 /* Write the name of a pin, `link-HOOK-INTERFACE` or `new-HOOK-INTERFACE`, to @name. A dot and a
  * percent sign of the interface are written as %2e and %25. */
 void sp_ebpf_pin_name(const struct sp_ebpf_pin *pin, char name[SP_EBPF_PIN_NAME_MAX]);
-/* Read such a name. Returns 0; -EINVAL it is not the name of a hook's pin. */
-int sp_ebpf_pin_parse(const char *name, struct sp_ebpf_pin *ret_pin);
 /* Write @pin_dir/NAME, with the name of @pin, to @path. A @pin_dir that sp_ebpf_pin_dir_make took
  * is short enough. */
 void sp_ebpf_pin_path(const char *pin_dir, const struct sp_ebpf_pin *pin,

@@ -297,9 +297,6 @@ bool sp_ebpf_has_hook(const struct sp_plane_interface *interface, enum sp_hook h
 /* Adopt the revision that runs; undo or complete what a killed switch left. Returns 0; -EUCLEAN the
  * running revision's programs are not all pinned; another -errno. */
 int sp_ebpf_settle(struct sp_ebpf *plane, struct sp_plane_error *error);
-/* Remove the pins of every revision but the running one. Returns 0; -errno the folder of pins
- * cannot be read. */
-int sp_ebpf_unpin_others(struct sp_ebpf *plane, struct sp_plane_error *error);
 /* Remove the second lock. */
 int sp_ebpf_unlock(struct sp_plane_error *error);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a plane finds when it opens: a revision that runs, and perhaps a switch that was killed. */
+/* What a plane does when it opens: adopt the running revision, and complete or undo a switch that
+ * was killed. */
 #include <inttypes.h>
 
 #include "plane/ebpf/entries.h"
@@ -42,7 +43,7 @@ static int adopt_running(struct sp_ebpf *plane, uint64_t revision, struct sp_pla
 	return 0;
 }
 
-/* One hook, seen against the running revision (0: none). */
+/* Settle one hook against the running revision (0: there is none). */
 static int settle_hook(struct sp_ebpf *plane, struct sp_ebpf_hook *hook,
 		       struct sp_plane_error *error)
 {
@@ -55,10 +56,12 @@ static int settle_hook(struct sp_ebpf *plane, struct sp_ebpf_hook *hook,
 		pin.is_new = false; /* completed */
 		return sp_ebpf_hook_rename(plane->pin_dir, hook, &pin);
 	}
-	if (!running || hook->pin.is_new) /* an attach that was never committed */
+	/* This hook was attached by a switch that never committed. */
+	if (!running || hook->pin.is_new)
 		return sp_ebpf_hook_remove(plane->pin_dir, hook);
 	if (hook->prog_id == 0)
-		return 0; /* the device is gone; status shows it, the next switch clears it */
+		/* The device is gone. Status shows it, and the next switch removes the hook. */
+		return 0;
 	revision = sp_ebpf_revision_of(plane->pin_dir, place, hook->prog_id);
 	if (revision > running->revision) { /* switched, never committed */
 		__sp_close int program = open_revision_program(plane->pin_dir, revision, place);
@@ -66,12 +69,16 @@ static int settle_hook(struct sp_ebpf *plane, struct sp_ebpf_hook *hook,
 		return sp_ebpf_hook_replace(plane->pin_dir, hook, program, running->program[place],
 					    error);
 	}
-	if (revision) /* of the revision before: its interface is no longer listed */
+	/* The hook is of the revision before, and its interface is no longer listed. */
+	if (revision)
 		return sp_ebpf_hook_remove(plane->pin_dir, hook);
-	return 0; /* someone else's: status shows it, the next switch refuses */
+	/* The program belongs to somebody else. Status shows it, and the next switch refuses. */
+	return 0;
 }
 
-int sp_ebpf_unpin_others(struct sp_ebpf *plane, struct sp_plane_error *error)
+/* Remove the pins of every revision but the running one. Returns 0; -errno the folder of pins
+ * cannot be read. */
+static int unpin_others(struct sp_ebpf *plane, struct sp_plane_error *error)
 {
 	__sp_free uint64_t *revisions = NULL;
 	size_t count = 0;
@@ -110,5 +117,5 @@ int sp_ebpf_settle(struct sp_ebpf *plane, struct sp_plane_error *error)
 						      sp_hook_name(hook->pin.hook),
 						      hook->pin.interface, sp_err_text(r));
 	}
-	return sp_ebpf_unpin_others(plane, error);
+	return unpin_others(plane, error);
 }

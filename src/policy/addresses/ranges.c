@@ -257,17 +257,6 @@ bool sp_ranges_contain(const struct sp_ranges *outer, const struct sp_ranges *in
 	return true;
 }
 
-bool sp_ranges_overlap(const struct sp_ranges *a, const struct sp_ranges *b)
-{
-	for (size_t i = 0; i < a->count; i++) {
-		size_t k = find(b, &a->items[i].first);
-
-		if (k < b->count && sp_addr_compare(&b->items[k].first, &a->items[i].last) <= 0)
-			return true;
-	}
-	return false;
-}
-
 bool sp_ranges_first_within(const struct sp_ranges *ranges, const struct sp_prefix *prefix,
 			    struct sp_addr *ret_addr)
 {

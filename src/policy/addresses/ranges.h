@@ -29,8 +29,6 @@ int sp_ranges_list(const struct sp_ranges *ranges, struct sp_prefix **items, siz
 
 /* Does every address of @inner lie in @outer? */
 bool sp_ranges_contain(const struct sp_ranges *outer, const struct sp_ranges *inner);
-/* Is some address in both? */
-bool sp_ranges_overlap(const struct sp_ranges *a, const struct sp_ranges *b);
 /* The first address of the set that lies in @prefix. Returns false when there is none. */
 bool sp_ranges_first_within(const struct sp_ranges *ranges, const struct sp_prefix *prefix,
 			    struct sp_addr *ret_addr);

@@ -23,11 +23,6 @@ struct sp_loader {
 	size_t test_work_left;       /* prefixes that may still be looked through for them */
 };
 
-/* Declare the keys of a section as names of one kind, and report bad and double ones.
- * @what  "role", for the messages. */
-void sp_declare_names(struct sp_loader *loader, const struct sp_node *section, const char *what,
-		      struct sp_symbols *symbols);
-
 /* Each takes the value of its key. */
 void sp_load_roles(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_networks(struct sp_loader *loader, const struct sp_node *section);

@@ -120,7 +120,7 @@ const char *sp_provider_method(const struct sp_provider *provider)
 	return sp_provider_takes_passwords(provider) ? "password" : "device";
 }
 
-/* Why the last it was asked for discovery or keys was in vain; NULL: it was not. */
+/* Why the last fetch of discovery or keys failed; NULL: it did not. */
 static const struct sp_finding *trouble_of(const struct sp_provider *provider)
 {
 	switch (provider->kind) {
@@ -156,7 +156,8 @@ const char *sp_provider_state(const struct sp_provider *provider)
 	return is_ready(provider) ? "ok" : "starting";
 }
 
-const char *sp_provider_error(const struct sp_provider *provider)
+/* Why the provider is not "ok", for the administrator. NULL: it is. Borrowed. */
+static const char *error_of(const struct sp_provider *provider)
 {
 	const struct sp_finding *trouble = trouble_of(provider);
 
@@ -178,7 +179,7 @@ static int begin_probe(struct sp_idp_probe *probe, struct sp_idp_flow **ret_flow
 				 : sp_provider_begin_device(provider, ret_flow);
 }
 
-/* It takes us again, as nobody's sign-in showed. */
+/* A probe, without anybody's sign-in, showed that the provider accepts this client again. */
 static void provider_probed(struct sp_idp_probe *probe)
 {
 	struct sp_provider *provider =
@@ -189,7 +190,8 @@ static void provider_probed(struct sp_idp_probe *probe)
 	provider->portal->is_report_due = true;
 }
 
-/* The sessions whose refreshes failed are over, and nobody else is asked for. */
+/* Forget failed refreshes once the sessions they were about are over, if no other session is
+ * refreshed. */
 static void forget_failures(struct sp_provider *provider)
 {
 	if (!provider->refresh_failures ||
@@ -225,7 +227,7 @@ void sp_provider_heard(struct sp_provider *provider, const struct sp_finding *fi
 		provider->portal->is_report_due = true;
 }
 
-/* What signing in there showed beyond discovery and keys. */
+/* Add the errors that sign-ins showed, beyond those of discovery and keys. */
 static void add_trouble(const struct sp_provider *provider, json_t *report)
 {
 	char error[256];
@@ -252,8 +254,8 @@ json_t *sp_providers_report(const struct sp_portal *portal)
 
 	for (size_t i = 0; list && i < portal->provider_count; i++) {
 		const struct sp_provider *provider = portal->providers[i];
-		const char *error = sp_provider_error(provider);
-		char name[256], why[256]; /* sallyportd takes what prints, up to 255 bytes */
+		const char *error = error_of(provider);
+		char name[256], why[256]; /* sallyportd takes printable texts of up to 255 bytes */
 		json_t *report =
 			json_pack("{s:s, s:s, s:s, s:s?}", "name",
 				  sp_text_show(provider->name, name, sizeof(name)), "type",
@@ -268,7 +270,7 @@ json_t *sp_providers_report(const struct sp_portal *portal)
 	return list;
 }
 
-/* Tell `status` when one has changed. */
+/* Report to `status` when a provider's state has changed. */
 static void provider_look(struct sp_provider *provider)
 {
 	const char *state = sp_provider_state(provider);
@@ -286,7 +288,7 @@ static void provider_fetched(struct sp_fetch_job *job, const struct sp_http_repl
 	struct sp_provider *provider = (void *)((char *)job - offsetof(struct sp_provider, job));
 	struct sp_portal *portal = provider->portal;
 
-	sp_provider_ref(provider); /* flows that end may let it go */
+	sp_provider_ref(provider); /* a flow that ends here may drop the last reference */
 	sp_oidc_take(provider->oidc, &portal->now, reply);
 	sp_provider_advance(provider);
 	sp_idp_probe_wake(&provider->probe);
@@ -381,7 +383,7 @@ static int new_provider(struct sp_portal *portal, const char *name,
 	return 0;
 }
 
-/* Under which name others are found, so the list stays by name. */
+/* The name that the list of providers is sorted by. */
 static int provider_list(struct sp_portal *portal, struct sp_provider *provider)
 {
 	struct sp_provider **slot = slot_of(portal, provider->name);
@@ -483,7 +485,7 @@ static void digest_file(const struct sp_provider_file *file, const char *secret,
 	crypto_generichash_final(&state, ret_digest, 32);
 }
 
-/* @idp is taken over when it is used. Returns 0; -ENOMEM. */
+/* Take over @idp if it is used. Returns 0; -ENOMEM. */
 static int run_file(struct sp_portal *portal, const struct sp_provider_file *file,
 		    struct sp_idp **idp, const char *secret)
 {

@@ -84,8 +84,6 @@ const char *sp_provider_type(const struct sp_provider *provider);
 const char *sp_provider_method(const struct sp_provider *provider);
 /* "ok", "starting", "unreachable", "failed"; literals. */
 const char *sp_provider_state(const struct sp_provider *provider);
-/* Why it is not ok, for the administrator; NULL. Borrowed until something happens to it. */
-const char *sp_provider_error(const struct sp_provider *provider);
 /* What a flow at it came to. @finding NULL: it took us. @is_refresh: groups were asked for
  * again. */
 void sp_provider_heard(struct sp_provider *provider, const struct sp_finding *finding,

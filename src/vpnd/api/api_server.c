@@ -19,10 +19,10 @@
 #include "vpnd/api/api.h"
 
 #define NS_PER_MS 1000000ull
-/* bytes one client may send or be told before the next has its turn */
+/* how many bytes one client sends or gets before it is another client's turn */
 #define TURN_MAX (256u << 10)
 #define CHUNK (64u << 10)
-#define PAUSE_MS 1000 /* when there is no descriptor left for a client */
+#define PAUSE_MS 1000 /* when the process has no descriptor left for a client */
 
 struct client {
 	int fd; /* -1: free */
@@ -37,7 +37,8 @@ struct client {
 struct sp_api_server {
 	const struct sp_api_device *device;
 	int epoll_fd, listen_fd, timer_fd, watch_fd;
-	bool is_listening; /* in epoll: not while there is no room */
+	/* whether it is in epoll; it is not while there is no room for clients */
+	bool is_listening;
 	uint64_t listen_again_ns, idle_ns;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	dev_t dev; /* of the socket's name */
@@ -48,7 +49,8 @@ struct sp_api_server {
 
 /* ---- the socket's name ---- */
 
-/* 0: a socket that nobody listens on, or nothing, is there; -EADDRINUSE; -EEXIST; -errno. */
+/* Returns 0: at the path is a socket that nobody listens on, or nothing; -EADDRINUSE; -EEXIST;
+ * -errno. */
 static int clear_stale(const struct sockaddr_un *address)
 {
 	__sp_close int fd = -1;
@@ -67,9 +69,9 @@ static int clear_stale(const struct sockaddr_un *address)
 	return unlink(address->sun_path) < 0 && errno != ENOENT ? sp_errno() : 0;
 }
 
-/* The name stands only for a socket that is listened on: wg(8) takes one that refuses it for left
- * behind and removes it, and a name that goes ends us. So it is bound under another, which wg(8)
- * does not read. */
+/* The name must always stand for a socket that is listened on: wg(8) takes a socket that refuses a
+ * connection for left behind and removes it, and we end when the name is removed. So bind under
+ * another name, which wg(8) does not read, and rename. */
 static int listen_at(struct sp_api_server *server, const struct sockaddr_un *address)
 {
 	struct sockaddr_un bound = *address;
@@ -81,7 +83,7 @@ static int listen_at(struct sp_api_server *server, const struct sockaddr_un *add
 	if (r < 0)
 		return r;
 	server->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* the name gets the descriptor's mode, so that there is no moment with another */
+	/* set the mode on the descriptor: the name never has another one */
 	if (server->listen_fd < 0 || fchmod(server->listen_fd, 0600) < 0 ||
 	    bind(server->listen_fd, (const struct sockaddr *)&bound, sizeof(bound)) < 0)
 		return sp_errno();
@@ -91,7 +93,7 @@ static int listen_at(struct sp_api_server *server, const struct sockaddr_un *add
 	unlink(bound.sun_path);
 	if (r < 0)
 		return r;
-	strcpy(server->path, address->sun_path); /* from here on it is ours to remove */
+	strcpy(server->path, address->sun_path); /* from here on the socket is ours to remove */
 	server->dev = st.st_dev;
 	server->ino = st.st_ino;
 	return 0;
@@ -156,7 +158,7 @@ static int open_waits(struct sp_api_server *server)
 }
 
 int sp_api_server_new(const char *socket_path, const struct sp_api_device *device,
-		      struct sp_api_server **ret_server)
+		      unsigned int idle_ms, struct sp_api_server **ret_server)
 {
 	__sp_cleanup(sp_api_server_freep) struct sp_api_server *server = NULL;
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -169,7 +171,7 @@ int sp_api_server_new(const char *socket_path, const struct sp_api_device *devic
 	if (!server)
 		return -ENOMEM;
 	server->device = device;
-	server->idle_ns = SP_API_IDLE_MS * NS_PER_MS;
+	server->idle_ns = idle_ms * NS_PER_MS;
 	server->epoll_fd = server->listen_fd = server->timer_fd = server->watch_fd = -1;
 	for (size_t i = 0; i < SP_API_CLIENTS_MAX; i++)
 		server->clients[i].fd = -1;
@@ -190,7 +192,7 @@ static void hang_up(struct client *client)
 {
 	sp_api_talk_free(client->talk);
 	sp_secret_buf_done(&client->out);
-	close(client->fd); /* which takes it off epoll */
+	close(client->fd); /* closing also removes it from epoll */
 	*client = (struct client){ .fd = -1 };
 }
 
@@ -216,11 +218,6 @@ void sp_api_server_free(struct sp_api_server *server)
 	free(server);
 }
 
-void sp_api_server_set_idle(struct sp_api_server *server, unsigned int idle_ms)
-{
-	server->idle_ns = idle_ms * NS_PER_MS;
-}
-
 int sp_api_server_fd(const struct sp_api_server *server)
 {
 	return server->epoll_fd;
@@ -233,7 +230,8 @@ static void note_progress(struct client *client)
 	client->idle_until_ns = sp_clock_boottime_ns() + client->idle_ns;
 }
 
-/* Send what there is. Returns 1 if all went out; 0 it does not take more now; -errno it is gone. */
+/* Send what is pending. Returns 1: all was sent; 0: the client takes no more now; -errno: it is
+ * gone. */
 static int send_out(struct client *client)
 {
 	while (client->told < client->out.len) {
@@ -252,7 +250,8 @@ static int send_out(struct client *client)
 	return 1;
 }
 
-/* Tell answers until it takes no more, or its turn is over. Returns as send_out. */
+/* Produce answers and send them until the client takes no more, or its turn is over. Returns as
+ * send_out. */
 static int tell(struct client *client, size_t *turn)
 {
 	int r = send_out(client);
@@ -266,8 +265,8 @@ static int tell(struct client *client, size_t *turn)
 	return r;
 }
 
-/* Hear one piece. The bytes behind a whole request stay in the socket until it is answered. Returns
- * 1 if there was something; 0 not now; -errno. */
+/* Read one piece. Bytes after a whole request stay in the socket until the request is answered.
+ * Returns 1: something was read; 0: nothing now; -errno. */
 static int hear(struct sp_api_server *server, struct client *client, size_t *turn)
 {
 	ssize_t got = recv(client->fd, server->in, sizeof(server->in), MSG_PEEK);
@@ -288,7 +287,7 @@ static int hear(struct sp_api_server *server, struct client *client, size_t *tur
 	return got < 0 ? sp_errno() : 1;
 }
 
-/* Returns 0; -errno it is to be hung up on. */
+/* Returns 0; -errno: disconnect the client. */
 static int serve(struct sp_api_server *server, struct client *client)
 {
 	size_t turn = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The peers file is the text of a set=1 request, so that is how it is carried out: a request is
- * made of what differs and answered by api.c. */
+/* The peers file has the text of a set=1 request. A request is made of the differences and carried
+ * out by api.c. */
 #include "vpnd/api/peers_load.h"
 
 #include <errno.h>
@@ -22,34 +22,34 @@
 
 #define REMOVED_MAX 65536
 
-/* One peer of the file as it was read last. */
+/* One peer of the file as last read. */
 struct known {
 	struct sp_wg_key public_key;
 	int64_t expires_s; /* 0: never */
-	bool is_over;      /* its deadline removed it: named again, it is a new one */
+	bool is_over;      /* its deadline removed it; named again, it counts as new */
 };
 
-/* What the socket removed, so that a file written before that does not bring it back. */
+/* Peers that the socket removed, so that a file written before does not bring them back. */
 struct removed {
 	struct sp_wg_key public_key;
 	int64_t when_ns; /* CLOCK_REALTIME */
 };
 
 struct sp_vpnd_peers {
-	/* without `removed`: what we remove is not for us to remember */
+	/* without `removed`: what this module removes is not to be remembered */
 	struct sp_api_device device;
 	char *path;
 	const char *name; /* its last part */
 	int epoll_fd, watch_fd, timer_fd;
 	struct known *known; /* by key */
 	size_t known_count;
-	struct known **due; /* those with a deadline, the first first */
+	struct known **due; /* peers with a deadline, the earliest first */
 	size_t due_count, due_next;
 
 	pthread_mutex_t lock; /* of the following */
 	struct removed *removed;
 	size_t removed_count;
-	int64_t forgot_ns; /* there were too many: everything counts as removed then */
+	int64_t forgot_ns; /* there were too many to remember: every peer counts as removed then */
 };
 
 /* ---- what the socket removed ---- */
@@ -76,7 +76,7 @@ static int compare_removed(const void *a, const void *b)
 	return memcmp(a, b, SP_WG_KEY_LEN);
 }
 
-/* Keep those removed after the file was written, by key; later files are written later. */
+/* Keep the peers removed after the file was written, by key. Every later file is written later. */
 static void forget_removed(struct sp_vpnd_peers *peers, int64_t written_ns)
 {
 	struct removed *kept = NULL, *added;
@@ -131,7 +131,7 @@ static int compare_due(const void *a, const void *b)
 	return (left->expires_s > right->expires_s) - (left->expires_s < right->expires_s);
 }
 
-/* What will be known once the file is in. */
+/* The state after the file is taken. */
 struct next {
 	struct known *known, **due;
 	size_t known_count, due_count;
@@ -173,7 +173,8 @@ static void write_removals(struct sp_vpnd_peers *peers, const struct next *next,
 	}
 }
 
-/* A peer's endpoint in the engine is where it was last heard: the file's is for the first time. */
+/* The endpoint of a peer in the engine is where it was last heard. The file's endpoint is used only
+ * for a new peer. */
 static void write_entry(struct sp_vpnd_peers *peers, const struct sp_peers_entry *entry,
 			int64_t written_ns, int64_t now_s, struct sp_uapi_set *set)
 {
@@ -202,7 +203,7 @@ static int carry_out(struct sp_vpnd_peers *peers, struct sp_uapi_set *set)
 	return r < 0 ? r : sp_uapi_parse_set(reply.data, reply.len);
 }
 
-/* The port first: it alone can be refused. */
+/* Set the port first: it is the only step that can be refused. */
 static int take_port(struct sp_vpnd_peers *peers, const struct sp_peers *file)
 {
 	const struct sp_api_device *device = &peers->device;
@@ -292,26 +293,14 @@ size_t sp_vpnd_peers_expire(struct sp_vpnd_peers *peers, int64_t now_s)
 
 /* ---- the file ---- */
 
-int sp_vpnd_peers_take(struct sp_vpnd_peers *peers, const char *text, size_t len,
-		       int64_t written_ns, int64_t now_s, struct sp_peers_error *ret_error)
-{
-	__sp_peers struct sp_peers file = { 0 };
-	int r = sp_peers_parse(text, len, &file, ret_error);
-
-	if (r == 0)
-		r = take(peers, &file, written_ns, now_s);
-	set_timer(peers);
-	return r;
-}
-
 int sp_vpnd_peers_load(struct sp_vpnd_peers *peers, int64_t now_s, struct sp_peers_error *ret_error)
 {
 	__sp_peers struct sp_peers file = { 0 };
 	struct stat st;
 	int r;
 
-	/* Its time before its contents: should it be replaced in between, what was removed is
-	 * compared with too early a time and stays removed. */
+	/* Read the file's time before its contents. If the file is replaced in between, a removed
+	 * peer is compared with too early a time and stays removed. */
 	if (stat(peers->path, &st) < 0)
 		return sp_errno();
 	r = sp_peers_file_read(peers->path, &file, ret_error);
@@ -399,7 +388,7 @@ int sp_vpnd_peers_fd(const struct sp_vpnd_peers *peers)
 	return peers->epoll_fd;
 }
 
-/* Whether the file was among what changed in its folder. */
+/* Is the file among the changes in its folder? */
 static bool was_replaced(struct sp_vpnd_peers *peers)
 {
 	union {

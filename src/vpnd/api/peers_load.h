@@ -34,9 +34,6 @@ SP_DEFINE_CLEANUP(struct sp_vpnd_peers *, sp_vpnd_peers_free);
  * was taken; what sp_peers_file_read returns. */
 int sp_vpnd_peers_load(struct sp_vpnd_peers *peers, int64_t now_s,
 		       struct sp_peers_error *ret_error);
-/* The same for text in memory, written at @written_ns (CLOCK_REALTIME). */
-int sp_vpnd_peers_take(struct sp_vpnd_peers *peers, const char *text, size_t len,
-		       int64_t written_ns, int64_t now_s, struct sp_peers_error *ret_error);
 
 /* Remove every peer whose time has come. Returns how many that were. */
 size_t sp_vpnd_peers_expire(struct sp_vpnd_peers *peers, int64_t now_s);

@@ -251,24 +251,6 @@ bool sp_wg_allowed_ips_remove_some(struct sp_wg_allowed_ips *ips, struct sp_wg_a
 	return list->first;
 }
 
-static void put_prefix(const struct sp_wg_allowed_ip *node, struct sp_prefix *ret_prefix)
-{
-	ret_prefix->prefix_len = node->len;
-	sp_put_be64(ret_prefix->addr, node->high);
-	sp_put_be64(ret_prefix->addr + 8, node->low);
-}
-
-const struct sp_wg_allowed_ip *sp_wg_allowed_ips_next(const struct sp_wg_allowed_list *list,
-						      const struct sp_wg_allowed_ip *previous,
-						      struct sp_prefix *ret_prefix)
-{
-	const struct sp_wg_allowed_ip *node = previous ? previous->list_next : list->first;
-
-	if (node)
-		put_prefix(node, ret_prefix);
-	return node;
-}
-
 void sp_wg_allowed_cursor_open(struct sp_wg_allowed_ips *ips, const struct sp_wg_allowed_list *list,
 			       struct sp_wg_allowed_cursor *cursor)
 {
@@ -283,7 +265,9 @@ bool sp_wg_allowed_cursor_next(struct sp_wg_allowed_cursor *cursor, struct sp_pr
 
 	if (!node)
 		return false;
-	put_prefix(node, ret_prefix);
+	ret_prefix->prefix_len = node->len;
+	sp_put_be64(ret_prefix->addr, node->high);
+	sp_put_be64(ret_prefix->addr + 8, node->low);
 	cursor->next = node->list_next;
 	return true;
 }

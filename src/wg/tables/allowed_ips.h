@@ -51,14 +51,8 @@ bool sp_wg_allowed_ips_remove_some(struct sp_wg_allowed_ips *ips, struct sp_wg_a
 struct sp_wg_engine_peer *sp_wg_allowed_ips_find(const struct sp_wg_allowed_ips *ips,
 						 const struct sp_addr *addr);
 
-/* A peer's prefixes, in the order they came: start with @previous NULL. Returns NULL after the
- * last. */
-const struct sp_wg_allowed_ip *sp_wg_allowed_ips_next(const struct sp_wg_allowed_list *list,
-						      const struct sp_wg_allowed_ip *previous,
-						      struct sp_prefix *ret_prefix);
-
-/* The same walk, which may pause while prefixes are added and removed: a prefix that stays is met
- * once. Linked into @ips until closed. */
+/* A walk over a peer's prefixes, in the order they came, which may pause while prefixes are added
+ * and removed: a prefix that stays is met once. Linked into @ips until closed. */
 struct sp_wg_allowed_cursor {
 	const struct sp_wg_allowed_ip *next;
 	struct sp_wg_allowed_cursor *next_cursor;

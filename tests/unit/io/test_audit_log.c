@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -420,14 +419,10 @@ static void reader_follows_growth_and_rotation_without_a_miss(void **state)
 	assert_int_equal(sp_audit_reader_open(path, &reader), 0);
 	assert_int_equal(sp_audit_reader_next(reader, &line), 0);
 	while (written < 400) {
-		struct pollfd ready = { .fd = sp_audit_reader_follow_fd(reader), .events = POLLIN };
 		unsigned int burst = (random = random * 1103515245 + 12345) >> 16 & 31;
 
-		assert_true(ready.fd >= 0);
-		assert_int_equal(poll(&ready, 1, 0), 0);
 		for (unsigned int i = 0; i <= burst; i++, written++)
 			append(log.log, "ana");
-		assert_int_equal(poll(&ready, 1, 1000), 1);
 		while (sp_audit_reader_next(reader, &line) == 1) {
 			assert_int_equal(seq_of(&line), expected);
 			expected++;
@@ -472,24 +467,6 @@ static void reader_waits_for_a_log_that_is_not_there_yet(void **state)
 	append(log.log, "ana");
 	assert_int_equal(sp_audit_reader_next(reader, &line), 1);
 	assert_int_equal(seq_of(&line), 1);
-	close_log(&log);
-}
-
-static void skipping_begins_with_the_next_record(void **state)
-{
-	const char *path = scratch_path(state, "skip/audit.jsonl");
-	struct opened log = open_log(path, 1500, 9, NULL);
-	__sp_cleanup(sp_audit_reader_closep) struct sp_audit_reader *reader = NULL;
-	struct sp_audit_line line;
-
-	for (int i = 0; i < 7; i++)
-		append(log.log, "ana");
-	assert_int_equal(sp_audit_reader_open(path, &reader), 0);
-	assert_int_equal(sp_audit_reader_skip(reader), 0);
-	assert_int_equal(sp_audit_reader_next(reader, &line), 0);
-	append(log.log, "bob");
-	assert_int_equal(sp_audit_reader_next(reader, &line), 1);
-	assert_int_equal(seq_of(&line), 8);
 	close_log(&log);
 }
 
@@ -545,7 +522,6 @@ int main(void)
 		cmocka_unit_test(reader_follows_growth_and_rotation_without_a_miss),
 		cmocka_unit_test(half_a_line_is_held_back_until_it_is_whole),
 		cmocka_unit_test(reader_waits_for_a_log_that_is_not_there_yet),
-		cmocka_unit_test(skipping_begins_with_the_next_record),
 		cmocka_unit_test(line_without_bound_is_refused),
 		cmocka_unit_test(files_of_other_names_are_not_the_log_s),
 	};

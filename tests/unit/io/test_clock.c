@@ -19,7 +19,7 @@ static void deadline_in_utc_becomes_the_same_instant_in_boot_time(void **state)
 {
 	int64_t offset_ns = sp_clock_offset_ns();
 	int64_t utc_s = sp_clock_realtime_s() + 3600;
-	uint64_t deadline_ns = sp_clock_utc_s_to_boottime_ns(utc_s, offset_ns);
+	uint64_t deadline_ns = sp_clock_utc_to_boottime_ns(utc_s * SP_NS_PER_S, offset_ns);
 	int64_t away_ns = (int64_t)(deadline_ns - sp_clock_boottime_ns());
 
 	(void)state;
@@ -33,13 +33,12 @@ static void never_stays_never_and_the_past_is_passed(void **state)
 	const int64_t offset_ns = 1000 * SP_NS_PER_S; /* booted at 1000 s of UTC */
 
 	(void)state;
-	assert_int_equal(sp_clock_utc_s_to_boottime_ns(0, offset_ns), 0);
-	assert_int_equal(sp_clock_utc_s_to_boottime_ns(1, offset_ns), 1);
-	assert_int_equal(sp_clock_utc_s_to_boottime_ns(1000, offset_ns), 1);
-	assert_int_equal(sp_clock_utc_s_to_boottime_ns(-5, offset_ns), 1);
-	assert_int_equal(sp_clock_utc_s_to_boottime_ns(INT64_MIN, offset_ns), 1);
-	assert_int_equal(sp_clock_utc_s_to_boottime_ns(1001, offset_ns), SP_NS_PER_S);
-	assert_true(sp_clock_utc_s_to_boottime_ns(INT64_MAX, offset_ns) == INT64_MAX);
+	assert_int_equal(sp_clock_utc_to_boottime_ns(0, offset_ns), 0);
+	assert_int_equal(sp_clock_utc_to_boottime_ns(SP_NS_PER_S, offset_ns), 1);
+	assert_int_equal(sp_clock_utc_to_boottime_ns(1000 * SP_NS_PER_S, offset_ns), 1);
+	assert_int_equal(sp_clock_utc_to_boottime_ns(-5 * SP_NS_PER_S, offset_ns), 1);
+	assert_int_equal(sp_clock_utc_to_boottime_ns(INT64_MIN, offset_ns), 1);
+	assert_int_equal(sp_clock_utc_to_boottime_ns(1001 * SP_NS_PER_S, offset_ns), SP_NS_PER_S);
 	assert_true(sp_clock_utc_to_boottime_ns(INT64_MAX, -1) == INT64_MAX);
 	assert_int_equal(sp_clock_utc_to_boottime_ns(INT64_MIN, 1), 1);
 }

@@ -105,7 +105,7 @@ int main(int argc, char **argv)
 		get_fwmark,         set_fwmark,      write_stats, NULL,
 	};
 	if (r == 0)
-		r = sp_api_server_new(argv[1], &process.api, &server);
+		r = sp_api_server_new(argv[1], &process.api, SP_API_IDLE_MS, &server);
 	if (r == 0) {
 		printf("ready\n");
 		fflush(stdout);

@@ -35,7 +35,7 @@ static int setup(void **state)
 		return -1;
 	fake_start(&fake, NULL);
 	path = scratch_path(state, "run/wireguard/wg0.sock");
-	return sp_api_server_new(path, &fake.api, &server);
+	return sp_api_server_new(path, &fake.api, SP_API_IDLE_MS, &server);
 }
 
 static int teardown(void **state)
@@ -126,7 +126,7 @@ static void the_name_comes_with_listening(void **state)
 
 	awaited_name = name;
 	was_named_before = true;
-	assert_int_equal(sp_api_server_new(name, &fake.api, &second), 0);
+	assert_int_equal(sp_api_server_new(name, &fake.api, SP_API_IDLE_MS, &second), 0);
 	awaited_name = NULL;
 	assert_false(was_named_before);
 	close(dial_at(name));
@@ -181,11 +181,13 @@ static void a_line_without_end_ends_it(void **state)
 
 static void silence_ends_after_its_limit(void **state)
 {
-	struct pollfd ready = { .fd = sp_api_server_fd(server), .events = POLLIN };
+	struct pollfd ready = { .events = POLLIN };
 	int silent, talking, fds[2];
 
 	(void)state;
-	sp_api_server_set_idle(server, 1500);
+	sp_api_server_free(server);
+	assert_int_equal(sp_api_server_new(path, &fake.api, 1500, &server), 0);
+	ready.fd = sp_api_server_fd(server);
 	fds[0] = silent = dial();
 	fds[1] = talking = dial();
 	say(silent, "set=1\nfwmark=7\n");
@@ -284,16 +286,16 @@ static void an_address_in_use_is_left_alone(void **state)
 	char far[300];
 	FILE *made = fopen(file, "w");
 
-	assert_int_equal(sp_api_server_new(path, &fake.api, &second), -EADDRINUSE);
+	assert_int_equal(sp_api_server_new(path, &fake.api, SP_API_IDLE_MS, &second), -EADDRINUSE);
 	assert_int_equal(settle(), 0);
 	requests_follow_each_other(state);
 	assert_non_null(made);
 	fclose(made);
-	assert_int_equal(sp_api_server_new(file, &fake.api, &second), -EEXIST);
+	assert_int_equal(sp_api_server_new(file, &fake.api, SP_API_IDLE_MS, &second), -EEXIST);
 	assert_int_equal(access(file, F_OK), 0);
 	memset(far, 'a', sizeof(far) - 1);
 	far[sizeof(far) - 1] = '\0';
-	assert_int_equal(sp_api_server_new(far, &fake.api, &second), -ENAMETOOLONG);
+	assert_int_equal(sp_api_server_new(far, &fake.api, SP_API_IDLE_MS, &second), -ENAMETOOLONG);
 	assert_null(second);
 }
 
@@ -308,7 +310,7 @@ static void a_socket_left_behind_is_replaced(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(fd, 1), 0);
 	close(fd);
-	assert_int_equal(sp_api_server_new(stale, &fake.api, &second), 0);
+	assert_int_equal(sp_api_server_new(stale, &fake.api, SP_API_IDLE_MS, &second), 0);
 	fd = dial_at(stale);
 	assert_true(fd >= 0);
 	close(fd);
@@ -323,13 +325,13 @@ static void a_socket_taken_away_ends_it(void **state)
 	const char *beside = scratch_path(state, "third/wg2.sock");
 	FILE *made;
 
-	assert_int_equal(sp_api_server_new(name, &fake.api, &first), 0);
+	assert_int_equal(sp_api_server_new(name, &fake.api, SP_API_IDLE_MS, &first), 0);
 	made = fopen(beside, "w"); /* what happens beside it is nothing to it */
 	fclose(made);
 	unlink(beside);
 	assert_int_equal(sp_api_server_step(first), 0);
 	unlink(name);
-	assert_int_equal(sp_api_server_new(name, &fake.api, &second), 0);
+	assert_int_equal(sp_api_server_new(name, &fake.api, SP_API_IDLE_MS, &second), 0);
 	assert_int_equal(sp_api_server_step(first), -EIDRM);
 	sp_api_server_free(first); /* the name is another's now */
 	assert_int_equal(access(name, F_OK), 0);
@@ -364,13 +366,13 @@ static void our_own_client_talks_to_it(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, serve, (void *)&should_end), 0);
 	assert_int_equal(sp_wg_key_from_hex(KEY_A, &peer.public_key), 0);
 	sp_uapi_set_init(&set);
-	sp_uapi_set_fwmark(&set, 77);
 	sp_uapi_set_peer(&set, &peer, SP_WG_PUT);
 	assert_int_equal(sp_uapi_set_finish(&set), 0);
 	assert_int_equal(sp_uapi_send(path, 1000, &set), 0);
 	assert_int_equal(sp_uapi_get(path, 1000, &device), 0);
-	assert_int_equal(device.fwmark, 77);
-	assert_non_null(sp_wg_device_find(&device, &peer.public_key));
+	assert_int_equal(device.peer_count, 1);
+	assert_int_equal(device.peers[0].keepalive_s, 5);
+	assert_memory_equal(&device.peers[0].public_key, &peer.public_key, SP_WG_KEY_LEN);
 	assert_int_equal(sp_uapi_stats(path, 1000, &stats), 0);
 	assert_int_equal(stats.fact_count, 2);
 	should_end = true;

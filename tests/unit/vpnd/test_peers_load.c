@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -50,9 +52,21 @@ static int teardown(void **state)
 	return scratch_remove(state);
 }
 
+static void replace_file(const char *text, mode_t mode)
+{
+	assert_int_equal(sp_file_replace(path, text, strlen(text), mode, SP_UID_KEEP, SP_GID_KEEP),
+			 0);
+}
+
+/* The file as it was written at @written_ns (CLOCK_REALTIME). */
 static int take_at(const char *text, int64_t written_ns, int64_t now_s)
 {
-	return sp_vpnd_peers_take(peers, text, strlen(text), written_ns, now_s, NULL);
+	const struct timespec written = { .tv_sec = written_ns / SP_NS_PER_S,
+					  .tv_nsec = written_ns % SP_NS_PER_S };
+
+	replace_file(text, 0600);
+	assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[]){ written, written }, 0), 0);
+	return sp_vpnd_peers_load(peers, now_s, NULL);
 }
 
 static void take(const char *text)
@@ -245,9 +259,8 @@ static void a_damaged_file_is_refused_whole(void **state)
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		struct sp_peers_error error = { 0 };
 
-		assert_int_equal(sp_vpnd_peers_take(peers, cases[i].text, strlen(cases[i].text),
-						    sp_clock_realtime_ns(), NOW, &error),
-				 -EBADMSG);
+		replace_file(cases[i].text, 0600);
+		assert_int_equal(sp_vpnd_peers_load(peers, NOW, &error), -EBADMSG);
 		assert_int_equal(error.line, cases[i].line);
 		assert_non_null(error.text);
 		assert_int_equal(sp_wg_engine_peer_count(fake.api.engine), 1);
@@ -266,12 +279,6 @@ static void a_port_in_use_refuses_all_of_it(void **state)
 	fake.listen_port = 51820; /* it has that one already */
 	assert_int_equal(take_at(HEAD ENTRY(KEY_A, "0", "10.1.0.1/32") "\n", 1, NOW), 0);
 	assert_true(has(KEY_A));
-}
-
-static void replace_file(const char *text, mode_t mode)
-{
-	assert_int_equal(sp_file_replace(path, text, strlen(text), mode, SP_UID_KEEP, SP_GID_KEEP),
-			 0);
 }
 
 /* Wait for its descriptor, then step. */
@@ -320,6 +327,8 @@ static void a_deadline_comes_by_itself(void **state)
 				       (long long)sp_clock_realtime_s() + 3), 0);
 	assert_int_equal(take_at(text, sp_clock_realtime_ns(), sp_clock_realtime_s()), 0);
 	assert_true(has(KEY_A));
+	assert_int_equal(step(60000, &expired), 0); /* the file was replaced */
+	assert_int_equal(expired, 0);
 	assert_int_equal(step(60000, &expired), 0);
 	assert_int_equal(expired, 1);
 	assert_false(has(KEY_A));

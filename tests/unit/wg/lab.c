@@ -27,6 +27,14 @@ static int predictable(void *arg, uint8_t *ret_bytes, size_t len)
 	return 0;
 }
 
+void engine_set_key(struct engine *engine, const uint8_t private_key[32])
+{
+	struct sp_wg_identity identity;
+
+	sp_wg_identity_init(&identity, private_key);
+	sp_wg_engine_set_identity(engine->core, &identity);
+}
+
 static void start_engine(struct lab *lab, struct engine *engine, const char *addr,
 			 const char *inner, uint64_t seed)
 {
@@ -41,7 +49,7 @@ static void start_engine(struct lab *lab, struct engine *engine, const char *add
 	assert_int_equal(sp_addr_parse(addr, &engine->here.addr), 0);
 	assert_int_equal(sp_wg_engine_new(&config, &engine->core), 0);
 	predictable(engine, private_key, sizeof(private_key));
-	sp_wg_engine_set_private_key(engine->core, private_key);
+	engine_set_key(engine, private_key);
 }
 
 static void introduce(struct engine *engine, struct engine *other)

@@ -55,6 +55,7 @@ struct sp_wg_time lab_time(const struct lab *lab, const struct engine *engine);
 /* Build an IPv4 UDP packet of @len bytes. */
 void inner_packet(uint8_t *ret_packet, size_t len, const char *source, const char *destination);
 
+void engine_set_key(struct engine *engine, const uint8_t private_key[32]);
 /* Send a packet of @len bytes to the other's inner address. */
 enum sp_wg_drop engine_send(struct engine *engine, size_t len);
 enum sp_wg_drop engine_send_packet(struct engine *engine, const uint8_t *packet, size_t len);

@@ -122,6 +122,7 @@ static void a_prefix_moves_to_whoever_is_given_it(void **state)
 	struct sp_wg_engine_peer peers[2] = { { .name = 'a' }, { .name = 'b' } };
 	struct sp_wg_allowed_ips ips = { 0 };
 	struct sp_prefix prefix = prefix_of("10.1.0.0/16"), found;
+	struct sp_wg_allowed_cursor cursor;
 
 	(void)state;
 	give(&ips, &peers[0], "10.1.0.0/16");
@@ -129,7 +130,9 @@ static void a_prefix_moves_to_whoever_is_given_it(void **state)
 	assert_int_equal(owner(&ips, "10.1.2.3"), 'b');
 	assert_int_equal(peers[0].list.count, 0);
 	assert_int_equal(sp_wg_allowed_ips_remove(&ips, &prefix, &peers[0].list), -ENOENT);
-	assert_non_null(sp_wg_allowed_ips_next(&peers[1].list, NULL, &found));
+	sp_wg_allowed_cursor_open(&ips, &peers[1].list, &cursor);
+	assert_true(sp_wg_allowed_cursor_next(&cursor, &found));
+	sp_wg_allowed_cursor_close(&ips, &cursor);
 	assert_int_equal(sp_prefix_compare(&found, &prefix), 0);
 	assert_int_equal(sp_wg_allowed_ips_remove(&ips, &prefix, &peers[1].list), 0);
 	assert_int_equal(owner(&ips, "10.1.2.3"), '-');

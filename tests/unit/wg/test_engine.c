@@ -17,6 +17,7 @@
 #include "lab.h"
 #include "net/addr.h"
 #include "wg/inner.h"
+#include "wg/state.h"
 
 #define SECOND SP_NS_PER_S
 
@@ -247,10 +248,10 @@ static void strangers_and_wrong_keys_get_no_answer(void **state)
 	item->bytes[20] ^= 1;
 	assert_int_equal(wire_give(&lab->b, item), SP_WG_DROP_MAC1);
 	memset(private_key, 0x42, sizeof(private_key));
-	sp_wg_engine_set_private_key(lab->b.core, private_key);
+	engine_set_key(&lab->b, private_key);
 	item->bytes[20] ^= 1;
 	assert_int_equal(wire_give(&lab->b, item), SP_WG_DROP_MAC1);
-	sp_wg_engine_set_private_key(lab->b.core, NULL);
+	sp_wg_engine_set_identity(lab->b.core, NULL);
 	assert_int_equal(wire_give(&lab->b, item), SP_WG_DROP_MAC1);
 	assert_int_equal(wire_lose(&lab->b), 0);
 	assert_int_equal(sp_wg_engine_get_drops(lab->b.core, SP_WG_DROP_MAC1), 3);
@@ -315,7 +316,7 @@ static void under_load_a_cookie_comes_first(void **state)
 	struct lab *lab = *state;
 	struct wire_item *item;
 
-	sp_wg_engine_set_under_load(lab->b.core, lab->now_ns + 60 * SECOND);
+	lab->b.core->under_load_until_ns = lab->now_ns + 60 * SECOND;
 	engine_send(&lab->a, 100);
 	item = wire_expect(&lab->a, SP_WG_INITIATION);
 	assert_int_equal(wire_give(&lab->b, item), SP_WG_DROP_COOKIE);
@@ -371,7 +372,7 @@ static void a_flood_brings_load_and_load_goes_away(void **state)
 	test_free(item);
 	wire_pass(&lab->b, &lab->a, SP_WG_COOKIE_REPLY);
 	lab_wait(lab, 6 * SECOND);
-	sp_wg_engine_set_under_load(lab->b.core, lab->now_ns + SECOND);
+	lab->b.core->under_load_until_ns = lab->now_ns + SECOND;
 	lab_tick(lab);
 	wire_pass(&lab->a, &lab->b, SP_WG_INITIATION);
 	wire_pass(&lab->b, &lab->a, SP_WG_RESPONSE);

@@ -404,7 +404,7 @@ static void a_new_private_key_ends_every_session(void **state)
 
 	lab_connect(lab);
 	memset(private_key, 0x33, sizeof(private_key));
-	sp_wg_engine_set_private_key(lab->a.core, private_key);
+	engine_set_key(&lab->a, private_key);
 	assert_null(lab->a.other->current);
 	engine_send(&lab->a, 100);
 	lab_settle(lab);
@@ -422,7 +422,7 @@ static void nobody_is_a_peer_of_itself(void **state)
 	memset(private_key, 0x44, sizeof(private_key));
 	sp_wg_identity_init(&identity, private_key);
 	assert_int_equal(sp_wg_engine_peer_add(lab->a.core, identity.public_key, &peer), 0);
-	sp_wg_engine_set_private_key(lab->a.core, private_key);
+	sp_wg_engine_set_identity(lab->a.core, &identity);
 	assert_null(sp_wg_engine_peer_find(lab->a.core, identity.public_key));
 	assert_int_equal(sp_wg_engine_peer_count(lab->a.core), 1);
 	assert_int_equal(sp_wg_engine_peer_add(lab->a.core, identity.public_key, &peer), -EEXIST);
