@@ -7,11 +7,9 @@ sequence or a character nobody sees, neither output nor error has it as it is; t
 """
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import unittest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -19,6 +17,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(TOP, 'tests', 'support'))
 import fake_portal  # noqa: E402
 import hostile  # noqa: E402
+from fake_daemon import FakeDaemon  # noqa: E402
 
 SALLYPORT = os.path.abspath(sys.argv.pop(1))
 EVIL = ''.join(text for text in hostile.TEXTS if text != '\0')
@@ -165,28 +164,16 @@ DAEMON = [  # an op, its reply, how it is asked for
 ]
 
 
-class FakeDaemon:
+class LyingDaemon(FakeDaemon):
     """Answers each request with `reply`, or fails it with `error`."""
 
     def __init__(self, root):
-        os.makedirs(os.path.join(root, 'run', 'sallyport'))
         self.reply, self.error, self.ops = {}, None, []
-        self.server = socket.socket(socket.AF_UNIX)
-        self.server.bind(os.path.join(root, 'run', 'sallyport', 'control.sock'))
-        self.server.listen(8)
-        threading.Thread(target=self.serve, daemon=True).start()
+        super().__init__(root)
 
-    def serve(self):
-        while True:
-            client, _ = self.server.accept()
-            with client, client.makefile('rb') as lines:
-                for line in lines:
-                    request = json.loads(line)
-                    self.ops.append(request['op'])
-                    answer = {'v': 1, 'id': request.get('id'), 'ok': not self.error}
-                    answer.update({'error': self.error} if self.error else self.reply)
-                    client.sendall(json.dumps(answer, ensure_ascii=False).encode() + b'\n')
-                    break
+    def answer(self, request):
+        self.ops.append(request['op'])
+        return {'ok': False, 'error': self.error} if self.error else self.reply
 
 
 class Daemon(Clean):
@@ -194,7 +181,7 @@ class Daemon(Clean):
 
     def setUp(self):
         super().setUp()
-        self.daemon = FakeDaemon(self.folder)
+        self.daemon = LyingDaemon(self.folder)
 
     def test_each_field_of_each_reply(self):
         for op, reply, words in DAEMON:

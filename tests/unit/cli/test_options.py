@@ -13,12 +13,15 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import unittest
 
 PROGRAMS = os.path.abspath(sys.argv.pop(1))
 SALLYPORT = os.path.join(PROGRAMS, 'sallyport')
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(TOP, 'tests', 'support'))
+from fake_daemon import FakeDaemon  # noqa: E402
+
 KEY = 'sallyportGatewayKeyForTestsAAAAAAAAAAAAAAAA='
 POLICY = '''sallyport: 1
 roles:
@@ -73,32 +76,20 @@ def fields_of_ops():
     return ops
 
 
-class FakeDaemon:
-    """Answers as REPLIES says and hangs up; keeps the requests, and refuses fields that sallyportd does not know."""
+class Daemon(FakeDaemon):
+    """Answers as REPLIES says; keeps the requests, and refuses fields that sallyportd does not know."""
 
     def __init__(self, root):
-        os.makedirs(os.path.join(root, 'run', 'sallyport'), exist_ok=True)
         self.known, self.requests, self.strange = fields_of_ops(), [], []
-        self.server = socket.socket(socket.AF_UNIX)
-        self.server.bind(os.path.join(root, 'run', 'sallyport', 'control.sock'))
-        self.server.listen(8)
-        threading.Thread(target=self.serve, daemon=True).start()
+        super().__init__(root)
 
-    def serve(self):
-        while True:
-            client, _ = self.server.accept()
-            with client, client.makefile('rb') as lines:
-                line = lines.readline()
-                if not line:
-                    continue
-                request = json.loads(line)
-                lines.read(request.get('text_bytes', 0))
-                op = request.pop('op')
-                del request['v'], request['id']
-                self.strange += [(op, field) for field in request if field not in self.known.get(op, [])]
-                if op != 'status' or request or not self.requests:
-                    self.requests.append((op, request))
-                client.sendall(json.dumps({'v': 1, 'id': 1, 'ok': True, **REPLIES.get(op, {})}).encode() + b'\n')
+    def answer(self, request):
+        op = request['op']
+        fields = {name: value for name, value in request.items() if name not in ('op', 'v', 'id')}
+        self.strange += [(op, name) for name in fields if name not in self.known.get(op, [])]
+        if op != 'status' or fields or not self.requests:
+            self.requests.append((op, fields))
+        return REPLIES.get(op, {})
 
 
 class Asks:
@@ -288,7 +279,7 @@ class Options(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
-        self.daemon = FakeDaemon(self.folder)
+        self.daemon = Daemon(self.folder)
         for name, content in (('policy.yaml', POLICY.encode()), ('gateway.yaml', GATEWAY.encode()), ('one.pcap', capture())):
             with open(os.path.join(self.folder, name), 'wb') as file:
                 file.write(content)
