@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* edge-in: XDP on an outer Ethernet interface, what arrives. What it allows carries a token, which
- * edge-tc turns into the mark. */
+/* edge-in: XDP on an outer Ethernet interface, for packets that arrive. An allowed packet carries a
+ * token, which edge-tc turns into the mark. */
 #define SP_XDP
 #define SP_THIS_HOOK SP_HOOK_EDGE_IN
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* edge-out and inside-out: tcx on an outer or inner interface, what leaves, after NAT. Records the
- * flows of the gateway itself and the translated paths of what was judged where it came in, so that
- * their replies are known; stops what a flow denies, and answers whose flow nobody knows. */
+/* edge-out and inside-out: tcx on an outer or inner interface, for packets that leave, after NAT.
+ * Records flows of the gateway itself, and the translated paths of packets that were judged where
+ * they came in, so that their replies are recognized. Drops packets of a denied flow, and replies
+ * whose flow is not known. */
 #define SP_THIS_HOOK sp_recorder_hook
 
 #include "lib/act.h"

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* edge-tc: tcx on an outer interface, what arrives, behind edge-in. It marks what edge-in allowed,
- * and judges itself, as edge-in, what edge-in did not see: its program is detached or replaced, or
- * this interface cannot have one. The second lock drops what carries no mark. */
+/* edge-tc: tcx on an outer interface, for packets that arrive, behind edge-in. It marks the packets
+ * that edge-in allowed. It judges, as edge-in does, the packets that edge-in did not see: edge-in
+ * is detached or replaced, or this interface takes no XDP program. The second lock drops packets
+ * without a mark. */
 #define SP_THIS_HOOK SP_HOOK_EDGE_IN
 
 #include "lib/act.h"
 
-#define SP_PACKET_LOOPBACK 5 /* our own multicast, back for listeners on this machine */
+#define SP_PACKET_LOOPBACK 5 /* our own multicast, looped back to listeners on this machine */
 
-/* Besides what it counts as edge-in: how much is judged here. */
+/* Counts the packets judged here, besides counting them as edge-in's. */
 SP_INLINE void sp_count_here(const struct sp_work *work)
 {
 	__u32 index = SP_COUNTER_INDEX(SP_HOOK_EDGE_TC, work->verdict, work->reason);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* inside-in: tcx on an inner interface, what arrives. As vpn-in, but the source network speaks for
- * a sender, not a session. */
+/* inside-in: tcx on an inner interface, for packets that arrive. Works as vpn-in does, but the
+ * network of the source decides the sender's class, not a session. */
 #define SP_THIS_HOOK SP_HOOK_INSIDE_IN
 
 #include "lib/act.h"

@@ -13,14 +13,15 @@
 #define SP_CLOCK_BOOTTIME 7
 #define SP_EBUSY 16
 
-/* A flow whose session ended waits this long for its person to sign in again. */
+/* A flow whose session ended is kept this long, so that its person can sign in again. */
 #define SP_JANITOR_PARTED_NS (60 * SP_NS_PER_S)
 
 #define SP_JANITOR_GAP_NS 1000000ull /* between two slices */
 
 SP_SETTING __u32 sp_slice = 16384;
 
-/* What a sweep has found up to here. There is one timer and one program: nobody else reads this. */
+/* What the sweep under way has found so far. There is one timer and one program, so nothing else
+ * reads or writes this. */
 struct {
 	__u64 kept, removed, took_ns;
 } sp_swept;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The mover: puts one flow of an older build's table into this build's and counts it for its
- * session, its source and its part, as opening it would. User space runs it (BPF_PROG_TEST_RUN) for
- * each flow it reads. */
+/* The mover: puts one flow of an older build's table into this build's table. It counts the flow
+ * for its session, its source and its part, as opening the flow would. User space runs it
+ * (BPF_PROG_TEST_RUN) for each flow it reads. */
 #include "lib/flow_end.h"
 
-/* Returns 0 the table has it; else the reason there is no room. */
+/* Returns 0: the table has the flow; else the reason there is no room for it. */
 SEC("syscall")
 int sp_mover_take(struct sp_moved_flow *moved)
 {
@@ -25,7 +25,7 @@ int sp_mover_take(struct sp_moved_flow *moved)
 		__sync_fetch_and_add(share, 1);
 	if (bpf_map_update_elem(&sp_flow, &key, &flow, BPF_NOEXIST) == 0)
 		return 0;
-	sp_flow_discharge(&key, &flow); /* a program opened it this instant */
+	sp_flow_discharge(&key, &flow); /* a program has just opened the same flow */
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* vpn-in: tcx on the tunnel, decrypted packets of people. What it allows carries a mark; the second
- * lock drops what does not. */
+/* vpn-in: tcx on the tunnel, for decrypted packets of people. An allowed packet carries a mark; the
+ * second lock drops packets without one. */
 #define SP_THIS_HOOK SP_HOOK_VPN_IN
 
 #include "lib/act.h"

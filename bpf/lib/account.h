@@ -22,12 +22,13 @@ SP_INLINE void sp_account_counters(const struct sp_work *work)
 	index = work->rule;
 	if (index == SP_RULE_NONE)
 		return;
-	/* On its way out a packet of a flow was counted where it came in. */
+	/* A packet that leaves and belongs to a flow was counted where it came in. */
 	if (sp_hook_is_ingress(SP_THIS_HOOK) || work->is_new || work->verdict == SP_DENY)
 		sp_count(bpf_map_lookup_elem(&sp_rule_counter, &index), work->packet.length);
 }
 
-/* Who it was on the tunnel, where no step had to ask: a denial shall say whose it was. */
+/* Look up the person on the tunnel where no step had to: the record of a denial names the
+ * person. */
 SP_INLINE void sp_account_who(struct sp_work *work)
 {
 	const struct sp_path *path = &work->packet.path;
@@ -40,7 +41,7 @@ SP_INLINE void sp_account_who(struct sp_work *work)
 		sp_end_resolve(&path->destination, path->is_v6, work->now_ns, receiver);
 }
 
-/* Does it want a record? Returns an enum sp_tally_kind, or SP_TALLY_KIND_COUNT: no. */
+/* Does this answer want a record? Returns an enum sp_tally_kind; SP_TALLY_KIND_COUNT: no. */
 SP_INLINE __u32 sp_account_kind(const struct sp_work *work)
 {
 	if (work->verdict == SP_DENY)
@@ -65,7 +66,7 @@ SP_INLINE void sp_account_flow_counted(struct sp_work *work)
 		element->log = SP_LOG_COUNTED;
 }
 
-/* Does it get a record of its own? Else it was counted. */
+/* Does the record find room of its own? Else it was counted. */
 SP_SUBPROGRAM int sp_account_takes(struct sp_work *work, __u32 kind)
 {
 	const struct sp_parsed *packet = &work->packet;
@@ -95,8 +96,8 @@ SP_SUBPROGRAM int sp_account_takes(struct sp_work *work, __u32 kind)
 	return 0;
 }
 
-/* Denials of strangers are told apart by reason alone: their sources are what they like, and a
- * flood of them shall cost as little as it can. */
+/* Denials of strangers are told apart by reason alone: strangers choose their source addresses, and
+ * a flood of them has to cost as little as possible. */
 SP_INLINE int sp_account_is_recorded(struct sp_work *work)
 {
 	__u32 kind = sp_account_kind(work);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a program does with a packet once it is judged and accounted for: the end of each. */
+/* The last step of each program: what it does with the packet after judging and counting it. */
 #ifndef SALLYPORT_BPF_ACT_H
 #define SALLYPORT_BPF_ACT_H
 
@@ -8,7 +8,8 @@
 
 #ifdef SP_XDP
 
-/* edge-in cannot mark: what it allows carries a token, or cannot pass. */
+/* edge-in cannot mark: an allowed packet carries a token, or is dropped if there is no room for
+ * one. */
 SP_INLINE int sp_act_with_token(struct xdp_md *ctx, const struct sp_work *work)
 {
 	if (work->verdict != SP_ALLOW)
@@ -20,7 +21,7 @@ SP_INLINE int sp_act_with_token(struct xdp_md *ctx, const struct sp_work *work)
 
 #include "lib/refuse.h"
 
-/* What arrives: marked, or dropped in silence. */
+/* Packets that arrive: mark an allowed one, drop a denied one in silence. */
 SP_INLINE int sp_act_with_mark(struct __sk_buff *skb, const struct sp_work *work)
 {
 	if (work->verdict != SP_ALLOW)
@@ -29,7 +30,8 @@ SP_INLINE int sp_act_with_mark(struct __sk_buff *skb, const struct sp_work *work
 	return SP_TC_PASS;
 }
 
-/* What arrives from people and inner networks: marked, or refused where that is due. */
+/* Packets that arrive from people and inner networks: mark an allowed one; drop a denied one, with
+ * a refusal where one is due. */
 SP_INLINE int sp_act_with_answer(struct __sk_buff *skb, struct sp_work *work)
 {
 	if (work->verdict != SP_ALLOW)
@@ -38,7 +40,7 @@ SP_INLINE int sp_act_with_answer(struct __sk_buff *skb, struct sp_work *work)
 	return SP_TC_PASS;
 }
 
-/* What leaves keeps the mark it has. */
+/* A packet that leaves keeps its mark. */
 SP_INLINE int sp_act_leaving(const struct sp_work *work)
 {
 	return work->verdict == SP_ALLOW ? SP_TC_PASS : TC_ACT_SHOT;

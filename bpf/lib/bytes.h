@@ -17,9 +17,9 @@
 /* A subprogram of its own: the verifier looks at it once a call, and its stack is its own. */
 #define SP_SUBPROGRAM static __noinline __attribute__((unused))
 
-/* One the verifier looks at once, by itself, whatever its callers know: for what has many ways
- * through it or many callers. It takes numbers and pointers to whole structs, which may be NULL for
- * all it knows. */
+/* A function that the verifier checks once, by itself, without what its callers know: for code with
+ * many paths or many callers. It takes numbers and pointers to whole structs; the verifier assumes
+ * that each pointer may be NULL. */
 #define SP_GLOBAL __noinline
 
 #ifdef SP_XDP

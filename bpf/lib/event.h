@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Records for user space. No reader is woken: it looks on a timer. A record that finds no room is
- * counted as lost; attempted = submitted + lost, exactly. */
+/* Records for user space. Writing a record wakes no reader, because the reader polls on a timer. A
+ * record that finds no room is counted as lost; attempted = submitted + lost, exactly. */
 #ifndef SALLYPORT_BPF_EVENT_H
 #define SALLYPORT_BPF_EVENT_H
 

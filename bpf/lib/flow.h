@@ -14,7 +14,7 @@
 
 #define SP_EEXIST 17
 
-/* ICMP errors, redirects and the like neither make a flow nor belong to one of their own. */
+/* ICMP errors, redirects and the like open no flow and belong to no flow of their own. */
 SP_INLINE int sp_path_makes_flow(const struct sp_path *path)
 {
 	return path->icmp != SP_ICMP_ERROR && path->icmp != SP_ICMP_OTHER;
@@ -30,8 +30,8 @@ SP_INLINE int sp_packet_can_open(const struct sp_work *work)
 	       (flags & (SP_TCP_SYN | SP_TCP_ACK)) != (SP_TCP_SYN | SP_TCP_ACK);
 }
 
-/* Which of two ends compares smaller as bytes. Word by word, most significant first. Who asks
- * itself is the asker in both directions. */
+/* Which of two ends compares smaller as bytes, word by word, most significant first. A query to the
+ * sender's own address has the same asker in both directions. */
 SP_INLINE int sp_path_is_low(const struct sp_path *path)
 {
 	for (int i = 0; i < 4; i++) {
@@ -60,7 +60,7 @@ SP_SUBPROGRAM int sp_flow_key_of(struct sp_work *work, const struct sp_path *pat
 	if (path->icmp) {
 		int is_asker = path->icmp == SP_ICMP_QUERY;
 
-		/* To oneself there is one asker, whatever the direction. */
+		/* If both ends are one address, both directions have one asker. */
 		key->side = !is_asker == !is_low || sp_addr_equal(&key->lo, &key->hi) ? 1 : 2;
 	}
 	key->zero[0] = 0;
@@ -90,7 +90,8 @@ SP_INLINE int sp_flow_matches(struct sp_work *work, const struct sp_path *path)
 	return 1;
 }
 
-/* A segment that opens anew: not of the flow it would answer, nor of one that is closing. */
+/* A segment that opens a connection anew: it belongs neither to the flow it would answer nor to one
+ * that is closing. */
 SP_INLINE int sp_flow_is_over_for(const struct sp_work *work)
 {
 	return (work->packet.tcp_flags & (SP_TCP_SYN | SP_TCP_ACK)) == SP_TCP_SYN &&
@@ -123,8 +124,8 @@ SP_SUBPROGRAM struct sp_flow *sp_flow_find(struct sp_work *work, const struct sp
 	return element;
 }
 
-/* Answers that rest on what may change without a new revision or epoch are never fresh: a session
- * that was over may go on one day. */
+/* An answer that rests on something that may change without a new revision or epoch is never fresh:
+ * a session that was over may be extended. */
 SP_INLINE int sp_flow_may_be_fresh(const struct sp_flow *flow)
 {
 	switch (flow->reason) {
@@ -178,7 +179,7 @@ SP_INLINE void sp_flow_mark(struct sp_work *work, struct sp_flow *element)
 
 /* ---- writing ---- */
 
-/* A denied flow keeps whose it was, unless somebody else's session speaks for the end now. */
+/* A denied flow keeps its session, unless another session holds the end now. */
 SP_INLINE void sp_draft_end(struct sp_work *work, int i)
 {
 	struct sp_flow *draft = &work->draft;
@@ -187,7 +188,7 @@ SP_INLINE void sp_draft_end(struct sp_work *work, int i)
 		sp_end_record(&work->end[i], &draft->session[i], &draft->epoch[i]);
 }
 
-/* What today's answer says about the case, into work->draft. */
+/* Write today's answer to the case into work->draft. */
 SP_INLINE void sp_draft_answer(struct sp_work *work)
 {
 	struct sp_flow *draft = &work->draft;
@@ -200,7 +201,7 @@ SP_INLINE void sp_draft_answer(struct sp_work *work)
 	sp_draft_end(work, 0);
 	sp_draft_end(work, 1);
 	if (work->verdict == SP_ALLOW && work->reason == SP_REASON_EXPIRED) {
-		/* it counts for the session that is over */
+		/* The flow counts for a session that is over */
 		draft->session[0] = work->end[0].session;
 		draft->epoch[0] = work->end[0].epoch;
 	}
@@ -256,7 +257,7 @@ SP_INLINE void sp_draft_new(struct sp_work *work, __u32 flags)
 	draft->icmp_type = work->path.icmp_type;
 }
 
-/* The entry under work->key gives way; work->flow is a copy of it. */
+/* Make room for another flow under work->key: work->flow, a copy of the entry, gives way. */
 SP_INLINE void sp_flow_remove(struct sp_work *work)
 {
 	struct sp_flow *element = bpf_map_lookup_elem(&sp_flow, &work->key);
@@ -287,12 +288,11 @@ SP_SUBPROGRAM int sp_flow_open(struct sp_work *work, __u32 flags)
 	if (r == 0)
 		return 0;
 	sp_flow_discharge(&work->key, &work->draft);
-	/* Another CPU opened it this instant, on an answer as good as ours. Else there is no
-	 * room. */
+	/* Another CPU has just opened it, on an answer as good as ours. Else there is no room. */
 	return r == -SP_EEXIST ? 0 : SP_REASON_FLOW_FULL;
 }
 
-/* The same flow counts for another session from here on: its person signed in again. */
+/* From here on the flow counts for another session, because its person signed in again. */
 SP_INLINE void sp_flow_recharge(const struct sp_flow *from, const struct sp_flow *to)
 {
 	__u32 number = to->session[0];
@@ -308,8 +308,9 @@ SP_INLINE void sp_flow_recharge(const struct sp_flow *from, const struct sp_flow
 	sp_flow_discharge_session(from);
 }
 
-/* The flow found as today's answer leaves it: it goes on with its counts, or is denied, or begins
- * anew after it was. Whose allow was counted without a record ends so, too. */
+/* Renew the flow found with today's answer. It goes on with its counts, or becomes denied, or
+ * begins anew if it was denied. If the allow of a flow was counted without a record of its own, so
+ * is its end. */
 SP_INLINE void sp_draft_renewed(struct sp_work *work)
 {
 	struct sp_flow *draft = &work->draft;
@@ -330,7 +331,7 @@ SP_INLINE void sp_draft_renewed(struct sp_work *work)
 	}
 }
 
-/* Does the draft say something else than the flow found? */
+/* Does the draft differ from the flow found? */
 SP_INLINE int sp_draft_differs(const struct sp_work *work)
 {
 	const struct sp_flow *flow = &work->flow, *draft = &work->draft;

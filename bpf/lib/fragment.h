@@ -107,7 +107,7 @@ SP_SUBPROGRAM int sp_frag_join_locked(struct sp_work *work, struct sp_frag *frag
 	return joined;
 }
 
-/* A later fragment: the answer of its first one. */
+/* A later fragment gets the answer of the first fragment of its datagram. */
 SP_SUBPROGRAM int sp_frag_follow(struct sp_work *work)
 {
 	struct sp_frag *frag = sp_frag_find(work);
@@ -130,7 +130,7 @@ SP_SUBPROGRAM int sp_frag_follow(struct sp_work *work)
 	return 0;
 }
 
-/* A second first fragment overlaps what the living entry has: 1, denied, and the datagram is
+/* A second first fragment overlaps what the entry has: it is denied (1), and the datagram is
  * poisoned. */
 SP_SUBPROGRAM int sp_frag_overlaps(struct sp_work *work)
 {

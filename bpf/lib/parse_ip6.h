@@ -9,14 +9,14 @@
 
 #define SP_IP6_EXTENSIONS_MAX 8u
 
-/* A walk along the extension headers: where it is, and what it met. */
+/* A walk along the extension headers: its position, and what it has met so far. */
 struct sp_chain {
 	__u32 offset; /* of the header `next` names */
 	__u32 end;    /* of the packet, or of the bytes an error quotes */
 	__u32 fragment_id;
 	__u32 fragment_from, fragment_to; /* the span counts from behind the fragment header */
 	__u8 next;
-	__u8 is_quote; /* may end anywhere: `is_cut` says that it did */
+	__u8 is_quote; /* the packet may end anywhere; `is_cut` tells that it did */
 	__u8 is_cut;
 	__u8 has_fragment_header;
 	__u8 fragment; /* enum sp_fragment_place */
@@ -29,7 +29,7 @@ SP_INLINE int sp_chain_is_extension(__u32 next)
 	       next == SP_PROTO_FRAGMENT || next == SP_PROTO_AUTH || next == SP_PROTO_DEST_OPTIONS;
 }
 
-/* A header that does not fit what is there. */
+/* A header that does not fit into the bytes present. */
 SP_INLINE int sp_chain_cut(struct sp_chain *chain)
 {
 	if (chain->is_quote) {
@@ -100,7 +100,7 @@ SP_GLOBAL int sp_chain_walk(SP_CTX *ctx, struct sp_chain *chain)
 	return SP_REASON_MALFORMED;
 }
 
-/* ::/96 and ::ffff:0:0/96: addresses that would be taken for IPv4 ones. */
+/* ::/96 and ::ffff:0:0/96: addresses that could be taken for IPv4 addresses. */
 SP_INLINE int sp_addr_embeds_ip4(const struct sp_addr *addr)
 {
 	return !addr->q[0] && (!addr->w_be[2] || addr->w_be[2] == bpf_htonl(0xffff));

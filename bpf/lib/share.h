@@ -34,7 +34,8 @@ SP_INLINE struct sp_flow_use *sp_flow_uses(void)
 	return bpf_map_lookup_elem(&sp_flow_use, &(__u32){ 0 });
 }
 
-/* Has @part, which had @before flows, room for one more, when one of @left goes? */
+/* Has @part, which had @before flows, room for one more, if one flow of the part @left gives
+ * way? */
 SP_INLINE int sp_flow_part_has_room(const struct sp_flow_use *use, __u32 part, __u64 before,
 				    __u32 left)
 {
@@ -77,8 +78,8 @@ SP_INLINE void sp_flow_discharge_part(const struct sp_flow *flow)
 
 /* ---- sources ---- */
 
-/* Made once, for as long as the counts under it: drawn when the first flow is opened. In test runs
- * it is always the same. */
+/* The key of the hash, made once for as long as the counts live: drawn when the first flow is
+ * opened. In test runs it is always the same. */
 SP_INLINE __u64 sp_flow_seed(void)
 {
 	struct sp_flow_use *use = sp_flow_uses();
@@ -93,7 +94,7 @@ SP_INLINE __u64 sp_flow_seed(void)
 	return *(volatile __u64 *)&use->seed;
 }
 
-/* The address of a host, or of the network it is in, as its share goes by. */
+/* The address of a host, or of its network, under which flows are counted. */
 SP_INLINE void sp_flow_source_mask(struct sp_addr *addr, int is_edge, int is_network)
 {
 	if (!addr->q[0] && addr->w_be[2] == bpf_htonl(0xffff)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a key hashes to; every byte of it counts. */
+/* The hash of a key. Every byte of the key changes it. */
 #ifndef SALLYPORT_BPF_SUM_H
 #define SALLYPORT_BPF_SUM_H
 

@@ -14,7 +14,7 @@
 _Static_assert(SP_SAMPLE_INDEX(SP_HOOK_COUNT, 0, 0) <= SP_SAMPLE_SLOTS && SP_REASON_COUNT <= 64,
 	       "sp_sample has room for every hook and reason");
 
-/* Something that may get a record. */
+/* Something that may get a record of its own. */
 struct sp_tally_case {
 	struct sp_tally_key key;
 	__u64 now_ns;
@@ -67,7 +67,7 @@ SP_INLINE struct sp_sample *sp_tally_all(__u32 hook, __u32 kind, __u32 reason)
 	return bpf_map_lookup_elem(&sp_sample, &index);
 }
 
-/* Is there room for a record of this kind in the second of all? */
+/* Is there room for a record of this kind in this second's limit for all senders together? */
 SP_INLINE int sp_tally_all_take(struct sp_sample *all, __u32 kind, int is_session, __u64 now_ns)
 {
 	if (!all)
@@ -83,7 +83,7 @@ SP_INLINE int sp_tally_all_take(struct sp_sample *all, __u32 kind, int is_sessio
 	return 1;
 }
 
-/* The same for a tally that has a key. */
+/* The same question for the limit of one key. */
 SP_INLINE int sp_tally_all_take_one(const struct sp_tally_case *one)
 {
 	return sp_tally_all_take(sp_tally_all(one->key.hook, one->key.kind, one->key.reason),
@@ -107,7 +107,7 @@ SP_INLINE void sp_tally_note_sampled(void)
 		stats->sampled++;
 }
 
-/* What is nobody's in particular. 1: it gets a record. 0: it was counted. */
+/* A record that belongs to no key. 1: it gets a record. 0: it was counted. */
 SP_INLINE int sp_tally_take_nobodys(__u32 hook, __u32 kind, __u32 reason, __u64 now_ns, __u64 bytes)
 {
 	struct sp_sample *all = sp_tally_all(hook, kind, reason);
@@ -128,7 +128,7 @@ SP_INLINE int sp_tally_is(const struct sp_tally *slot, const struct sp_tally_key
 	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
 }
 
-/* Its second is over and everything in it was told. */
+/* Is the slot free? Its second is over and all its counts were read. */
 SP_INLINE int sp_tally_is_free(const struct sp_tally *slot, __u64 now_ns)
 {
 	return now_ns >= slot->window_ns + SP_TALLY_SECOND_NS &&
@@ -177,7 +177,7 @@ SP_SUBPROGRAM struct sp_tally *sp_tally_try(const struct sp_tally_case *one, __u
 	slot->told_packets = 0;
 	slot->told_bytes = 0;
 	slot->told = 0;
-	/* Last: a CPU that finds it free no more finds its key. */
+	/* Written last: a CPU that does not find the slot free finds its key. */
 	__sync_lock_test_and_set(&slot->window_ns, one->now_ns);
 	return slot;
 }
@@ -199,7 +199,8 @@ SP_INLINE struct sp_tally *sp_tally_find(const struct sp_tally_case *one, int *i
 	return NULL;
 }
 
-/* Is there room for a record in the second of its key and in that of all? Else it is counted. */
+/* Is there room for a record in this second, for the key and for all together? Else the record is
+ * counted. */
 SP_INLINE int sp_tally_slot_takes(struct sp_tally *slot, const struct sp_tally_case *one)
 {
 	if (one->now_ns >= slot->window_ns + SP_TALLY_SECOND_NS) {

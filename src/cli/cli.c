@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Finding the verb, reading options, saying what is wrong with them. */
+/* Find the verb, read options, and say what is wrong with them. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 #define OPTIONS_MAX 24
 #define VERBS_MAX 64
-#define COLUMNS_OF_MEANING 30 /* with fewer left it goes below */
+#define COLUMNS_OF_MEANING 30 /* with fewer columns left, the meaning goes below */
 
 /* ---- help ---- */
 
@@ -32,7 +32,7 @@ static void write_wrapped(FILE *out, const char *text)
 	sp_cli_write(out, "\n");
 }
 
-/* One word and what it means: beside it, or below where the screen is narrow. */
+/* Print one word and its meaning: beside it, or below it on a narrow screen. */
 static void write_entry(FILE *out, const char *word, int width, const char *meaning)
 {
 	__sp_buf struct sp_buf line = SP_BUF_INIT, wrapped = SP_BUF_INIT;
@@ -194,7 +194,7 @@ static const char *nearest_second(const char *group, const char *typed)
 	return near.best;
 }
 
-/* The nearest first word, without what follows it. Returns false: none is near. */
+/* Find the nearest first word of a verb. Returns false: none is near. */
 static bool nearest_first(const char *typed, char *ret_word, size_t size)
 {
 	struct sp_nearest near;
@@ -235,14 +235,15 @@ static int fail_unknown_verb(const char *first, const char *second)
 			   near_second ? " " : "", near_second ? near_second : "");
 }
 
-/* What stands on the line before, between and right behind the verb's words. */
+/* The words of the command line before, between and right behind the verb's words. */
 struct line {
 	const char *word[2]; /* of the verb; NULL: none */
 	bool wants_help;
-	int next; /* what is the verb's to read */
+	int next; /* the first word that the verb reads */
 };
 
-/* Take one option that every verb has. Returns the words it took; 0: it is none; -EINVAL, said. */
+/* Take one option that every verb has. Returns how many words it took; 0: it is another option;
+ * -EINVAL, said. */
 static int take_common(struct sp_cli *cli, int left, char **argv, struct line *line)
 {
 	if (!strcmp(argv[0], "--json")) {
@@ -280,7 +281,8 @@ static int read_line(struct sp_cli *cli, int argc, char **argv, struct line *lin
 			break;
 		if (count == 1 && find_verb(line->word[0], NULL) &&
 		    !find_verb(line->word[0], argv[at]))
-			break; /* `audit` is a verb by itself, and this is its argument */
+			/* `audit` is a verb without a second word, and this word is its argument */
+			break;
 		line->word[count++] = argv[at++];
 		if (count == 1 && !strcmp(argv[at - 1], "help")) {
 			line->wants_help = true;
@@ -349,10 +351,10 @@ int sp_cli_run(int argc, char **argv)
 	int r;
 
 	sp_process_begin();
-	/* keys, passwords and tokens are in it, whatever the verb */
+	/* the arguments of any verb may hold keys, passwords or tokens */
 	(void)sp_rights_protect_memory();
 	for (int i = 1; i < argc; i++)
-		/* also where what stands before it is wrong */
+		/* looked for first, so that errors before it are JSON too */
 		is_json |= !strcmp(argv[i], "--json");
 	if (argc > 1 && !strcmp(argv[1], SP_COMPLETE_VERB))
 		r = sp_complete(&cli, argv + 2, (size_t)argc - 2);
@@ -415,7 +417,7 @@ int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 	optind = 0;
 	while ((option = getopt_long(argc, argv, "-:fh", table, NULL)) != -1) {
 		switch (option) {
-		case 1: /* a word that is no option */
+		case 1: /* a word that is not an option */
 			if (positional_count == positional_max) {
 				sp_cli_fail(0,
 					    "\"%s\" is one word too many; see sallyport %s --help",

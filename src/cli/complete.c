@@ -22,7 +22,7 @@ static size_t first_word_len(const struct sp_verb *verb)
 	return strcspn(verb->name, " ");
 }
 
-/* "session" once for all of its verbs. */
+/* Offer "session" once for all of its verbs. */
 static void offer_first_words(const char *typed)
 {
 	for (size_t i = 0; i < sp_verb_count; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What sallyport can do on a gateway, which is everything. */
+/* The verbs on a gateway: all of them. */
 #include "base/array.h"
 #include "cli/verbs.h"
 

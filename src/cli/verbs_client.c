@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What sallyport can do on a person's machine: the program of the package sallyport-client. */
+/* The verbs on a person's machine: the program of the package sallyport-client. */
 #include "base/array.h"
 #include "cli/verbs.h"
 

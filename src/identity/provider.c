@@ -93,7 +93,7 @@ static void load_groups(struct run *run, const struct sp_node *node, struct sp_l
 	}
 }
 
-/* What stands there may be somebody's password in the clear: it is not repeated. */
+/* The value may be a password in the clear, so the message does not repeat it. */
 static void load_password(struct run *run, const struct sp_node *node, struct sp_local_user *user)
 {
 	const char *hash = sp_read_text(&run->check, node, "\"password\"");
@@ -172,7 +172,7 @@ static void load_local(struct run *run, const struct sp_node *root)
 
 /* ---- oidc ---- */
 
-/* A text of printable ASCII, as OAuth's grammars have them. */
+/* A text of printable ASCII, as OAuth's grammars define them. */
 static const char *read_ascii(struct run *run, const struct sp_node *node, const char *what)
 {
 	const char *text = sp_read_text(&run->check, node, what);
@@ -193,7 +193,7 @@ static const char *read_ascii(struct run *run, const struct sp_node *node, const
 	return text;
 }
 
-/* What follows https:// up to the path is a host and perhaps a port. */
+/* Between https:// and the path stand a host and perhaps a port, nothing else. */
 static bool is_authority(const char *text, size_t len)
 {
 	static const char host_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -373,7 +373,7 @@ static const struct sp_node *find_type(const struct sp_node *root)
 	return NULL;
 }
 
-/* The type decides which keys there are. */
+/* The type decides which keys are allowed. */
 static void load_typed(struct run *run, const struct sp_node *root)
 {
 	static const char *const words[] = {
@@ -413,7 +413,7 @@ static void load_root(void *arg, const struct sp_node *root)
 	set_oidc_defaults(arg);
 }
 
-/* The provider is named as its file. */
+/* The file's name is the provider's name. */
 static void load_name(struct run *run, const char *path)
 {
 	const char *slash = strrchr(path, '/');

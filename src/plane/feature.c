@@ -27,7 +27,7 @@ static int add_error(const struct run *run, struct sp_place place, const char *f
 	return r < 0 ? r : -EINVAL;
 }
 
-/* An error for each of @needed that the plane has not. */
+/* Report an error for each feature of @needed that the plane does not have. */
 static int demand(const struct run *run, uint32_t needed, struct sp_place place, const char *what,
 		  const char *name)
 {

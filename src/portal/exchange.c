@@ -70,7 +70,8 @@ static bool is_same(const json_t *object, const char *key, const char *text)
 	return value && strcmp(value, text) == 0;
 }
 
-/* The person's devices: those of their subject at their provider, whatever names others have. */
+/* List the person's devices: those of the person's subject at this provider, whatever name other
+ * people have. */
 static void take_devices(struct sp_exchange *exchange, const json_t *reply)
 {
 	const struct sp_person *person = &exchange->person;

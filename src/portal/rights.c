@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "io/process/rights.h"
 
-#define FILES_MAX 2048 /* connections, providers, and what there is besides */
+#define FILES_MAX 2048 /* connections, providers and everything else */
 
 int sp_portal_restrict(void)
 {
@@ -68,7 +68,7 @@ int sp_portal_restrict(void)
 		SCMP_SYS(inotify_rm_watch),
 		SCMP_SYS(uname),
 		SCMP_SYS(sysinfo),
-		/* what libraries ask of the process; secrets that are locked for themselves */
+		/* calls that libraries make; locking the memory of secrets */
 		SCMP_SYS(mlock),
 		SCMP_SYS(munlock),
 		SCMP_SYS(prctl),

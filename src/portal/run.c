@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One loop: connections, the gateway, the providers, time. What needs rights comes first
- * (prepare.c), then they go, then strangers are heard. */
+/* One loop for connections, the gateway, providers and timers. What needs rights is done first
+ * (prepare.c), then the rights are dropped, then clients are served. */
 #include "portal/run.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@
 #include "portal/server/shown.h"
 
 struct certificate_ask {
-	struct sp_gate_request ask; /* first: it is what comes back */
+	struct sp_gate_request ask; /* first member: the reply's callback casts it back */
 	struct process *process;
 	bool is_asked;
 };
@@ -115,10 +115,12 @@ static void gate_changed(void *arg, bool is_there)
 
 /* ---- signals ---- */
 
-/* New connections are shown it; those there are, sign-ins and sessions go on. @tls: taken over. */
+/* Show the certificate to new connections; existing connections, sign-ins and sessions go on. @tls
+ * is taken over. */
 static void show_certificate(struct process *process, struct sp_tls *tls)
 {
-	struct sp_tls *shown = &process->prepared.tls; /* the portal reports its fingerprint */
+	/* the portal reports the fingerprint of this one */
+	struct sp_tls *shown = &process->prepared.tls;
 	int r = strcmp(tls->fingerprint, shown->fingerprint) ? sp_shown_set(tls->cert, tls->key)
 							     : -EALREADY;
 
@@ -150,7 +152,7 @@ static void told_certificate(struct sp_gate_request *ask, const json_t *reply)
 			     failed);
 }
 
-/* As certbot leaves it, root alone may read the key: sallyportd does. */
+/* If root alone may read the key, as certbot leaves it, sallyportd reads it for the portal. */
 static void ask_certificate(struct process *process)
 {
 	struct certificate_ask *certificate = &process->certificate;
@@ -363,8 +365,7 @@ int sp_portal_main(const struct sp_portal_options *options)
 	if (!process.is_memory_locked)
 		sp_log_note("memory that holds keys may be swapped out: the limit on locked memory "
 			    "forbids more");
-	json_set_alloc_funcs(
-		malloc, sp_free_wiped); /* passwords and tokens are among what JSON texts held */
+	json_set_alloc_funcs(malloc, sp_free_wiped); /* JSON texts held passwords and tokens */
 	if (sodium_init() < 0) {
 		sp_log_error("libsodium cannot be used here");
 		return EXIT_FAILURE;

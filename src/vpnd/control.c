@@ -13,7 +13,7 @@
 #include "vpnd/kept.h"
 #include "vpnd/log.h"
 
-/* An interface in another network namespace tells us when it goes up, and nothing else. */
+/* An interface in another network namespace tells us only when it goes up. */
 #define LOOK_ELSEWHERE_MS 1000
 
 static void set_up(struct sp_vpnd_control *control, bool is_up)
@@ -103,7 +103,7 @@ static void step_peers(struct sp_vpnd_control *control)
 			    expired == 1 ? "" : "s");
 }
 
-/* SIGHUP: what is read at the start is read again. Returns whether it is one that ends us. */
+/* On SIGHUP, read the settings again. Returns whether the signal is one that ends the process. */
 static bool take_signal(struct sp_vpnd_control *control)
 {
 	struct signalfd_siginfo info;
@@ -115,7 +115,7 @@ static bool take_signal(struct sp_vpnd_control *control)
 	return info.ssi_signo != SIGHUP;
 }
 
-/* Whether there is a descriptor to read something from, and throw it away. */
+/* Is there something to read? Read it and throw it away. */
 static bool drain(const struct pollfd *source)
 {
 	uint64_t count;

@@ -28,6 +28,6 @@ void sp_vpnd_log(const char *format, ...)
 	len = (int)strlen(line);
 	if (remedy)
 		snprintf(line + len, sizeof(line) - (size_t)len, " (%s)", remedy);
-	/* one write: threads do not mix */
+	/* one write a line, so that lines of two threads do not mix */
 	fprintf(stderr, "sallyport-vpnd: %s\n", sp_text_show(line, shown, sizeof(shown)));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sallyport backup: one file from which the gateway can be made again, here or elsewhere. */
+/* sallyport backup: one file from which the gateway can be made again, here or on another
+ * machine. */
 #include "cli/files/backup.h"
 
 #include <errno.h>
@@ -24,7 +25,7 @@
 struct backup {
 	struct sp_paths paths;
 	const char *file;
-	struct stat seen; /* of it: it may lie in a folder that is saved */
+	struct stat seen; /* the backup file itself, which may lie in a folder that is saved */
 	struct archive *archive;
 	char *copy; /* of the database */
 	json_t *files;
@@ -43,7 +44,7 @@ static int fail_writing(const struct backup *backup)
 
 /* ---- the database ---- */
 
-/* A copy as it stood between two transactions; sallyportd goes on writing. */
+/* Copy the database as it is between two transactions; sallyportd goes on writing. */
 static int copy_database(const char *from, const char *to, char **ret_error)
 {
 	sqlite3 *db = NULL;
@@ -76,7 +77,7 @@ static void describe_owner(struct archive_entry *entry, const struct stat *seen)
 		archive_entry_set_gname(entry, group->gr_name);
 }
 
-/* As much as it had when it was looked at: a log grows meanwhile. */
+/* Read as many bytes as the file had when it was looked at, because a log grows meanwhile. */
 static int put_content(struct backup *backup, int fd, int64_t size, char ret_hash[65])
 {
 	unsigned char digest[crypto_hash_sha256_BYTES];
@@ -142,7 +143,8 @@ static int put_file(struct backup *backup, const char *path, const char *name)
 
 /* ---- folders ---- */
 
-/* What is of this run alone, put aside as damaged, or saved in another way. */
+/* Leave out what belongs to this run alone, was put aside as damaged, or is saved in another
+ * way. */
 static bool is_left_out(const struct backup *backup, const FTSENT *at)
 {
 	const char *name = at->fts_name;
@@ -176,7 +178,7 @@ static int put_one(struct backup *backup, const FTSENT *at)
 	}
 }
 
-/* A link is saved as what it points to: elsewhere it would point nowhere. */
+/* Save a link as the file it points to: on another machine it would point nowhere. */
 static int put_folder(struct backup *backup, const char *folder)
 {
 	char *const roots[] = { (char *)folder, NULL };

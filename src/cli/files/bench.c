@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sallyport bench NAME: hand over to the runner of that name. The runners are programs of their own
- * (bench/ in the source), so that what measures is not inside what is measured. */
+/* sallyport bench NAME: run the benchmark of that name. Benchmarks are programs of their own
+ * (bench/ in the source), so that what measures is not part of what is measured. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -53,7 +53,7 @@ static int fail_unknown(const char *name)
 			   sp_buf_get(&names));
 }
 
-/* The folder of the runners: $SALLYPORT_BENCH_DIR; beside this program where it was built; else
+/* The folder of the benchmarks: $SALLYPORT_BENCH_DIR; beside this program where it was built; else
  * where they are installed. */
 static int find_folder(char **ret_folder)
 {

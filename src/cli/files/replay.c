@@ -19,7 +19,7 @@
 #include "net/addr.h"
 #include "net/pcap.h"
 
-#define INDENT 8 /* of what a line has no room for */
+#define INDENT 8 /* columns of text beside the packets of a line */
 #define CAPTURE_BYTES_MAX (1u << 30)
 #define RECORD_BYTES_MAX 262144
 #define ETHERTYPE_ARP 0x0806
@@ -32,7 +32,7 @@ struct replay {
 	enum sp_hook hook; /* SP_HOOK_NONE: by the addresses */
 	uint64_t first_ns, start_ns, now_ns;
 	uint64_t count, allowed, disagreed;
-	uint64_t strangers; /* packets of people nobody knows */
+	uint64_t strangers; /* packets of people who are in no fixture */
 };
 
 static bool is_in_pool(const struct sp_gateway *gateway, const struct sp_addr *addr)
@@ -43,7 +43,8 @@ static bool is_in_pool(const struct sp_gateway *gateway, const struct sp_addr *a
 	return false;
 }
 
-/* `auto`: source in the pool = vpn-in, destination in it = vpn-out, else inside-in. */
+/* The hook that `auto` chooses: vpn-in if the source is in the pool, vpn-out if the destination is,
+ * else inside-in. */
 static enum sp_hook choose_hook(const struct replay *replay, const struct sp_frame *frame)
 {
 	struct sp_packet packet;
@@ -93,7 +94,7 @@ static void format_end(const struct sp_addr *addr, const struct sp_tuple *tuple,
 		snprintf(buf, size, "%s", text);
 }
 
-/* Whose session the address is of, in the fixtures. */
+/* Find the session of this address in the fixtures. */
 static const char *owner_of(const struct replay *replay, const struct sp_addr *addr)
 {
 	const struct sp_fixtures *fixtures = &replay->source->policy->fixtures;
@@ -106,7 +107,7 @@ static const char *owner_of(const struct replay *replay, const struct sp_addr *a
 	return NULL;
 }
 
-/* Who goes where, in the packet: ends and protocol; what is no IP has none. */
+/* Describe the ends and the protocol of a packet. A packet that is not IP has none. */
 struct ends {
 	char from[SP_ADDR_TEXT_MAX + 10], to[SP_ADDR_TEXT_MAX + 10], proto[8],
 		time[SP_TIME_TEXT_MAX];
@@ -176,7 +177,7 @@ static int judge_record(struct replay *replay, const struct sp_pcap_record *reco
 	struct ends ends;
 	int r;
 
-	/* SLL and NULL name the protocol elsewhere: say it as Ethernet does */
+	/* SLL and NULL name the protocol at another place: write an Ethernet header instead */
 	if (record->is_not_ip) {
 		ethernet = calloc(1, 14 + record->len);
 		if (!ethernet)

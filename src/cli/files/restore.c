@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sallyport restore: everything is unpacked beside what is there and looked at; then folders change
- * places. */
+/* sallyport restore: unpack everything beside the present folders and check it; then exchange the
+ * folders. */
 #include "cli/files/backup.h"
 
 #include <errno.h>
@@ -31,7 +31,8 @@ static const char *const folder_names[] = {
 };
 
 struct place {
-	char *is, *staged, *former; /* the folder, the new one beside it, where the old one goes */
+	/* the folder, the new one beside it, where the old one is moved to */
+	char *is, *staged, *former;
 	bool is_staged, is_moved, is_there;
 };
 
@@ -70,8 +71,8 @@ static int name_places(struct restore *restore)
 	return SP_EXIT_OK;
 }
 
-/* The member's path on the disk: only what a backup holds, and nothing that climbs out of it. NULL:
- * it is neither. */
+/* The member's path on the disk. Only paths that a backup contains are taken, none that leads out
+ * of its folders. NULL: another path. */
 static char *find_target(struct restore *restore, const char *name, struct place **ret_place)
 {
 	char *path = NULL;
@@ -156,7 +157,7 @@ static int unpack_one(struct restore *restore, struct archive_entry *entry)
 	if (name && !strcmp(name, SP_BACKUP_MANIFEST))
 		return take_manifest(restore, entry);
 	path = name ? find_target(restore, name, &place) : NULL;
-	/* a link would lead out of the folders: libarchive calls a hard one a file */
+	/* a link could lead out of the folders; libarchive calls a hard link a file */
 	if (!path || archive_entry_hardlink(entry) || archive_entry_symlink(entry) ||
 	    (!is_file && archive_entry_filetype(entry) != AE_IFDIR) ||
 	    sp_str_format(&member, "%s", name) < 0)
@@ -177,7 +178,7 @@ static int unpack_one(struct restore *restore, struct archive_entry *entry)
 
 static int unpack(struct restore *restore)
 {
-	/* whoever is not root keeps what it makes */
+	/* a user other than root owns what is unpacked */
 	const int flags = ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME |
 			  ARCHIVE_EXTRACT_SECURE_NODOTDOT |
 			  (geteuid() == 0 ? ARCHIVE_EXTRACT_OWNER : 0);
@@ -340,7 +341,7 @@ static void remove_tree(const char *path)
 		fts_close(tree);
 }
 
-/* Nobody may serve it, and the kernel may not judge by it: what runs would not be what is kept. */
+/* No sallyportd may run and no programs may judge: what runs would differ from what is restored. */
 static int take_root(const struct restore *restore, int *ret_lock)
 {
 	struct stat seen;

@@ -14,8 +14,8 @@
 #include "cli/screen/render.h"
 
 #define POLICY_BYTES_MAX (10u << 20)
-#define INDENT 12            /* of what goes on in another line */
-#define EXIT_INTERRUPTED 130 /* as shells have it: 128 and SIGINT */
+#define INDENT 12            /* indentation of a continued line */
+#define EXIT_INTERRUPTED 130 /* as shells count it: 128 and SIGINT */
 
 /* The SSH connection this command came by, from $SSH_CONNECTION: "client port server port". */
 static json_t *ssh_connection(void)
@@ -79,7 +79,7 @@ static int finish_refused(const struct sp_cli *cli, int exit_code, json_t *reply
 	return exit_code;
 }
 
-/* What it does to what ran before, and to whom. */
+/* Print what the policy changes, and for whom. */
 static void print_changes(json_t *changes)
 {
 	json_t *rules = json_object_get(changes, "rules"),
@@ -135,7 +135,8 @@ static bool goes_on(void)
 	return true;
 }
 
-/* What became of it, as far as the gateway tells: it goes on without us. */
+/* Say what became of the apply, as far as the gateway tells: sallyportd goes on after we stop
+ * waiting. */
 static int finish_interrupted(const struct sp_cli *cli, json_t *before)
 {
 	__sp_json json_t *now = sp_client_try(cli, "status");
@@ -160,7 +161,7 @@ static int finish_interrupted(const struct sp_cli *cli, json_t *before)
 	return EXIT_INTERRUPTED;
 }
 
-/* Send it, and wait for what becomes of it. */
+/* Send the policy, and wait for the reply. */
 static int send_policy(const struct sp_cli *cli, json_t *fields, const char *text, size_t len,
 		       json_t **ret_reply)
 {

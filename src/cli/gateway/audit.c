@@ -29,7 +29,7 @@ static void print_endpoint(json_t *record, const char *address_key, const char *
 	if (!*address)
 		return;
 	if (!json_is_integer(port) || !strncmp(sp_json_text(record, "proto"), "icmp", 4))
-		sp_cli_print("%s", address); /* an ICMP query's ports are its identifier */
+		sp_cli_print("%s", address); /* the ports of an ICMP query are its identifier */
 	else if (strchr(address, ':'))
 		sp_cli_print("[%s]:%lld", address, (long long)json_integer_value(port));
 	else
@@ -45,7 +45,8 @@ static void print_time(const char *time)
 	sp_cli_print("%.*s%s", len, time, len < (int)strlen(time) ? "Z" : "");
 }
 
-/* Who: "ana (corp) 100.64.0.3:41012 -> 10.30.2.9:80 tcp", "on laptop from 192.0.2.11" */
+/* Print who it is about: "ana (corp) 100.64.0.3:41012 -> 10.30.2.9:80 tcp", "on laptop from
+ * 192.0.2.11". */
 static void print_who(json_t *record)
 {
 	const bool is_session = !strncmp(sp_json_text(record, "event"), "session-", 8) ||
@@ -115,10 +116,10 @@ static void print_record(const struct sp_cli *cli, json_t *record)
 
 /* ---- following, through restarts of sallyportd ---- */
 
-#define INDENT 8   /* of what a line has no room for */
-#define PAGE 10000 /* records: as many as one request gets */
+#define INDENT 8   /* columns of text beside a record's */
+#define PAGE 10000 /* how many records one request gets at most */
 #define PAUSE_NS 300000000L
-#define GO_ON (-2) /* of take_first: there are more, or a log was begun anew */
+#define GO_ON (-2) /* take_first's answer: there are more records, or a log was begun anew */
 
 /* The numbers to go on behind, by log (sp_audit_event_is_traffic): keys of a request, and of each
  * reply. */
@@ -126,7 +127,8 @@ static const char *const place_keys[] = { "after_seq", "after_packets_seq" };
 
 struct following {
 	const struct sp_cli *cli;
-	/* of the request, borrowed; from the first reply on with its place in the logs */
+	/* fields of the request, borrowed; from the first reply on they include the place in the
+	 * logs */
 	json_t *fields;
 };
 
@@ -144,8 +146,8 @@ static void show_event(struct following *following, json_t *record)
 			json_object_get(record, "seq"));
 }
 
-/* The place in one log after a reply. A log that is shorter than what was read of it was begun
- * anew: all that is in it is still to be read. Returns whether that is so. */
+/* Keep the place in one log after a reply. A log that is shorter than what was read of it was begun
+ * anew, and all of it is still to be read. Returns whether that is so. */
 static bool take_place(struct following *following, const json_t *reply, const char *key)
 {
 	json_t *place = json_object_get(reply, key),
@@ -155,7 +157,7 @@ static bool take_place(struct following *following, const json_t *reply, const c
 
 	if (is_anew)
 		json_object_set_new(following->fields, key, json_integer(0));
-	else if (json_is_integer(place)) /* null: this log is not asked */
+	else if (json_is_integer(place)) /* null: the request does not ask this log */
 		json_object_set(following->fields, key, place);
 	return is_anew;
 }
@@ -173,7 +175,7 @@ static int take_first(void *arg, json_t *reply)
 		print_record(following->cli, record);
 	for (i = 0; i < SP_ARRAY_LEN(place_keys); i++)
 		is_whole &= !take_place(following, reply, place_keys[i]);
-	json_object_del(following->fields, "since"); /* its "10m" would mean another time */
+	json_object_del(following->fields, "since"); /* later, "10m" would mean another time */
 	json_object_set_new(following->fields, "limit", json_integer(PAGE));
 	r = sp_cli_flush();
 	return r != SP_EXIT_OK || is_whole ? r : GO_ON;
@@ -186,7 +188,7 @@ static int take_event(void *arg, json_t *record)
 	return sp_cli_flush();
 }
 
-/* One that starts takes connections before it has the time to answer. */
+/* A sallyportd that starts takes connections before it can answer them. */
 static bool answers(const struct sp_cli *cli)
 {
 	__sp_json json_t *reply = sp_client_try(cli, "status");
@@ -258,7 +260,7 @@ static const struct filter {
 };
 #define FILTERS SP_ARRAY_LEN(filters)
 
-/* Returns SP_EXIT_OK; SP_EXIT_USAGE: it is none, and that was said. */
+/* Returns SP_EXIT_OK; SP_EXIT_USAGE: @text is not a number, which was printed. */
 static int set_number(json_t *fields, const char *field, const char *option, const char *text)
 {
 	char *end;
@@ -280,7 +282,8 @@ static int set_filter(json_t *fields, const struct filter *filter, const char *t
 	return SP_EXIT_OK;
 }
 
-/* 0 is as many as one request gets, and the default where nothing may be left out. */
+/* 0 means as many as one request gets, which is also the default where no record may be left
+ * out. */
 static int set_limit(json_t *fields, const char *limit, bool is_following)
 {
 	const bool is_page = is_following && is_resuming(fields);
@@ -348,7 +351,7 @@ static int note_head(const struct sp_audit_line *line, struct noted *noted)
 	return r;
 }
 
-/* @noted: NULL, or what to add its notes to. */
+/* @noted: NULL, or the list of notes to add to. */
 static int feed_log(const char *path, struct sp_chain_verifier *verifier, struct noted *noted,
 		    struct sp_audit_reader **ret_reader)
 {
@@ -370,14 +373,14 @@ static int feed_log(const char *path, struct sp_chain_verifier *verifier, struct
 	return SP_EXIT_OK;
 }
 
-/* One log, as far as it was looked at. */
+/* What was found in one log. */
 struct verified {
 	const char *path;
 	bool has_notes;                       /* of where the other log stood */
 	uint64_t records, first, last, total; /* total: findings */
 };
 
-/* @noted: by audit.jsonl, which adds to it. */
+/* @noted: what audit.jsonl notes of packets.jsonl; the check of audit.jsonl adds to it. */
 static int verify_log(const struct sp_cli *cli, struct verified *log, struct noted *noted,
 		      json_t *findings)
 {
@@ -425,7 +428,7 @@ static void print_verified(const struct verified *log)
 		sp_cli_print("%s: no records\n", log->path);
 }
 
-/* `records`, `first` and `last` are those of the first log. Takes @findings. */
+/* `records`, `first` and `last` are those of the first log. Takes over @findings. */
 static void print_verified_json(const struct verified *logs, size_t count, uint64_t total,
 				json_t *findings)
 {

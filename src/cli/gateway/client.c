@@ -105,7 +105,7 @@ void sp_client_on_interrupt(sp_client_interrupt_fn take)
 	on_interrupt = take;
 }
 
-/* One line as JSON. NULL with errno 0: the daemon closed the connection. */
+/* Read one line as JSON. NULL with errno 0: the daemon closed the connection. */
 static json_t *read_reply(FILE *stream)
 {
 	__sp_free char *line = NULL;
@@ -141,7 +141,7 @@ static int reply_exit(json_t *reply)
 static int fail_no_reply(void)
 {
 	if (errno == EINTR)
-		return SP_EXIT_UNREACHABLE; /* whoever catches signals says it */
+		return SP_EXIT_UNREACHABLE; /* a caller that catches signals prints it itself */
 	if (errno == EAGAIN)
 		return sp_cli_fail(SP_EXIT_UNREACHABLE, "sallyportd did not answer within %d s",
 				   REPLY_TIMEOUT_S);
@@ -160,7 +160,8 @@ static int exchange(const struct sp_cli *cli, const char *op, json_t *fields, co
 	r = connect_daemon(cli, &fd);
 	if (r != SP_EXIT_OK)
 		return r;
-	/* A daemon that refuses mid-way (too long, not permitted) has said why before it closed. */
+	/* A daemon that refuses a request midway (too long, not permitted) has sent the reason
+	 * before it closed. */
 	send_request(fd, op, taken, text, text_len);
 	stream = fdopen(fd, "r");
 	if (!stream)

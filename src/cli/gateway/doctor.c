@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sallyport doctor: what this kernel and machine lack, and what that disables. Works without a
- * daemon; with one it knows the interfaces and which programs are our own. */
+ * daemon. With a running daemon it knows the interfaces, and which programs are ours. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,9 +18,9 @@
 #define MACHINE_BYTES_MAX (1u << 20)
 #define INTERFACES_MAX 64
 #define LINKS_MAX 256
-#define INDENT 32 /* of what goes on in another line: behind result and name */
+#define INDENT 32 /* indentation of a continued line: behind result and name */
 
-/* The interfaces of sallyport.yaml; none when there is no readable file yet. */
+/* Read the interfaces of sallyport.yaml; none if there is no readable file yet. */
 static size_t read_interfaces(const struct sp_paths *paths, struct sp_machine **ret_machine,
 			      struct sp_probe_interface *ret_interfaces)
 {
@@ -47,8 +47,8 @@ static size_t read_interfaces(const struct sp_paths *paths, struct sp_machine **
 	return count;
 }
 
-/* What a running daemon says: which programs are its own, whether its memory is locked, what it
- * warns of (the caller's; NULL: nothing). */
+/* Ask a running daemon which programs are its own, whether its memory is locked, and what it warns
+ * of. The caller drops the warnings; NULL: there are none. */
 static json_t *ask_daemon(const struct sp_cli *cli, uint32_t *own, struct sp_probe_context *context)
 {
 	__sp_json json_t *reply = sp_client_try(cli, "status");
@@ -109,7 +109,7 @@ static int print_probes(const struct sp_cli *cli, const struct sp_probe *probes,
 	return missing ? SP_EXIT_DEGRADED : SP_EXIT_OK;
 }
 
-/* What `status` warns of is wrong with this machine too. */
+/* Print what `status` warns of: it is a fault of this machine too. */
 static int print_warnings(const struct sp_cli *cli, json_t *warnings)
 {
 	json_t *warning;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sallyport explain: one question, answered by the programs that judge packets. With FILE from that
- * policy and its fixtures, without from the running gateway. */
+/* sallyport explain: one question, answered by the programs that judge packets. With FILE it is
+ * asked of that policy and its fixtures, else of the running gateway. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -227,7 +227,7 @@ static int ask_daemon(const struct sp_cli *cli, const struct question *question)
 	return print_answer(cli, question, reply);
 }
 
-/* What goes together. Returns SP_EXIT_OK; SP_EXIT_USAGE: the rest was said. */
+/* Check which options go together. Returns SP_EXIT_OK; SP_EXIT_USAGE, said. */
 static int check_question(const struct question *question, bool has_file)
 {
 	const struct sp_ask *ask = &question->ask;

@@ -42,7 +42,7 @@ static json_t *split_groups(const char *text)
 	return groups;
 }
 
-/* "3 ana@corp engineer 100.64.0.2,fd00:64::2" and, with JSON, the object as it came. */
+/* Print the session, or the reply as it came. */
 static int print_session(const struct sp_cli *cli, json_t *reply, const char *verb)
 {
 	json_t *item;

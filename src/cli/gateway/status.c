@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sallyport status: on a gateway what runs, and what each hook judges; on a person's machine how
- * the session and the tunnel are (status_here.c). */
+/* sallyport status: on a gateway, what runs and what each hook judges; on a person's machine, the
+ * session and the tunnel (status_here.c). */
 #include <string.h>
 #include <unistd.h>
 
@@ -27,7 +27,7 @@ static void print_drops(json_t *engine)
 		sp_cli_print("\n");
 }
 
-/* What our own engine tells of itself. */
+/* Print what our own engine tells about itself. */
 static void print_own_engine(json_t *engine)
 {
 	const char *before = "; off: ", *name;
@@ -68,7 +68,7 @@ static void print_engine(json_t *engine)
 		print_own_engine(engine);
 }
 
-/* Where people sign in, and the providers that cannot take them. */
+/* Print the portal's address, and the providers where nobody can sign in. */
 static void print_portal(json_t *portal)
 {
 	json_t *provider;
@@ -106,7 +106,7 @@ static void print_lock(json_t *lock)
 			     : "; without samples on record");
 }
 
-/* What is not as it should be, and what to do about it. */
+/* Print what is wrong, and what to do about it. */
 static void print_warnings(const struct sp_cli *cli, json_t *warnings)
 {
 	json_t *item;
@@ -121,7 +121,7 @@ static void print_warnings(const struct sp_cli *cli, json_t *warnings)
 	}
 }
 
-/* The answer to "does it work?", in a line. */
+/* Answer "does it work?" in one line. */
 static void print_answer(const struct sp_cli *cli, json_t *reply)
 {
 	const char *state = sp_json_text(reply, "state");
@@ -171,7 +171,7 @@ static void print_head(const struct sp_cli *cli, json_t *reply)
 		     sp_json_integer(events, "lost"), sp_json_integer(events, "sampled"));
 }
 
-/* What somebody changed within the last hour. */
+/* Print what was changed from outside within the last hour. */
 static void print_drift(json_t *drift)
 {
 	json_t *item;
@@ -190,7 +190,7 @@ static void print_drift(json_t *drift)
 	}
 }
 
-/* Interfaces no program is on, and what holds for them. */
+/* Print the interfaces without programs, and what holds for them. */
 static void print_unjudged(json_t *unmanaged, json_t *unlisted)
 {
 	json_t *item;
@@ -215,7 +215,7 @@ static void print_unjudged(json_t *unmanaged, json_t *unlisted)
 	}
 }
 
-/* Counters are of a hook, whatever interfaces it sits on: so is a row. */
+/* Counters belong to a hook, whatever interfaces it is on: a row does too. */
 static json_t *rows_of_hooks(json_t *hooks)
 {
 	json_t *rows = json_array(), *item, *row;
@@ -240,8 +240,8 @@ static json_t *rows_of_hooks(json_t *hooks)
 	return rows;
 }
 
-/* A gateway has a control socket, or is named by its root. Where there is neither, but somebody has
- * signed in from here, it is a person's machine. */
+/* A gateway has a control socket, or --root names it. Without either, if somebody has signed in
+ * from here, it is a person's machine. */
 static bool is_persons_machine(const struct sp_cli *cli)
 {
 	__sp_paths struct sp_paths paths = { 0 };

@@ -32,7 +32,7 @@ static int read_from(const char *fd_text, char **ret_password)
 	int r;
 
 	if (end == fd_text || *end || fd < 0 ||
-	    fd > INT_MAX) /* perhaps a password: it is not repeated */
+	    fd > INT_MAX) /* perhaps a password, so it is not repeated */
 		return sp_cli_fail(SP_EXIT_USAGE, "--password-fd takes the number of a descriptor "
 						  "to read from: a password is never an argument");
 	r = sp_terminal_read_line((int)fd, SP_PASSWORD_MAX, ret_password);
@@ -113,7 +113,7 @@ static int change_file(const struct sp_cli *cli, const char *idp,
 	return r == SP_EXIT_OK ? report(cli, &file, change->name, done) : r;
 }
 
-/* Before a person types a password twice: would it be of use? */
+/* Check that the user can be changed before the person types a password twice. */
 static int look_first(const struct sp_cli *cli, const char *idp, const char *user, bool is_wanted)
 {
 	__sp_cleanup(sp_idp_file_done) struct sp_idp_file file = SP_IDP_FILE_INIT;
@@ -132,7 +132,7 @@ static int look_first(const struct sp_cli *cli, const char *idp, const char *use
 			: sp_cli_fail(SP_EXIT_FAILED, "there is no user %s in %s", user, file.path);
 }
 
-/* Groups in one text, by commas; it is cut up. */
+/* Split the groups of one text at its commas. The text is changed. */
 static int split_groups(char *text, const char **groups, size_t *ret_count)
 {
 	size_t count = 0;

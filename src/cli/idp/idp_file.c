@@ -133,8 +133,8 @@ int sp_idp_file_lock(const struct sp_cli *cli, const char *name, struct sp_idp_f
 	return load(cli, file);
 }
 
-/* Owner and group stay; a new file has those of its folder, so that who reads there reads it
- * too. */
+/* Keep owner and group; a new file gets those of its folder, so that the folder's reader can read
+ * it. */
 static int replace(struct sp_idp_file *file, const char *text, size_t len)
 {
 	struct stat st;

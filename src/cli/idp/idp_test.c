@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sallyport idp test: reach a provider as the portal does, step by step, and say where it ends. Its
- * last step asks for a code, which nobody enters: that is the only proof that client and secret are
+/* sallyport idp test: reach a provider as the portal does, step by step, and say where that ends.
+ * The last step asks for a device code, which nobody enters: only that proves client id and secret
  * right. */
 #include <errno.h>
 #include <signal.h>
@@ -59,7 +59,7 @@ static struct sp_idp_time time_now(void)
 	return (struct sp_idp_time){ sp_clock_realtime_s(), sp_clock_boottime_ns() };
 }
 
-/* Carry out @request, which is used up. What cannot even be begun is a failure to answer. */
+/* Carry out @request, which is used up. A request that cannot be begun counts as unanswered. */
 static void fetch(const struct tour *tour, struct sp_http_request *request,
 		  struct sp_http_reply *ret_reply, char **ret_body)
 {
@@ -72,7 +72,7 @@ static void fetch(const struct tour *tour, struct sp_http_request *request,
 	sp_http_request_done(request);
 }
 
-/* Discovery or keys. Returns whether the next step has what it needs. */
+/* Fetch discovery or keys. Returns whether the next step has what it needs. */
 static bool fetch_document(struct tour *tour, struct sp_oidc *oidc, const char *step)
 {
 	struct sp_idp_time now = time_now();
@@ -112,7 +112,7 @@ static void ask_for_code(struct tour *tour, struct sp_oidc *oidc)
 	report(tour, "device", url, sp_idp_flow_prompt(flow) ? NULL : sp_idp_flow_finding(flow));
 }
 
-/* What a provider's file calls by a relative name is beside it. */
+/* A relative name in a provider's file is beside that file. */
 static int resolve(const struct sp_paths *paths, const char *name, char **ret_path)
 {
 	return name[0] == '/' ? sp_str_format(ret_path, "%s", name)
@@ -155,8 +155,8 @@ static void print_advice(const struct sp_cli *cli, const char *title, const json
 			     sp_cli_paint(cli, SP_PLAIN), json_string_value(item));
 }
 
-/* Returns what is wrong in the file here. @ret_there: what to set there. @ret_vendor NULL: none of
- * those known. */
+/* Returns what is wrong in the file here. @ret_there: what to set at the provider. @ret_vendor
+ * NULL: it is none of the known vendors. */
 static json_t *advise(const struct sp_idp *idp, const struct sp_oidc *oidc,
 		      const struct sp_vendor **ret_vendor, json_t **ret_there)
 {
@@ -236,7 +236,7 @@ int sp_cli_idp_test(struct sp_cli *cli, int argc, char **argv)
 	r = sp_cli_idp_load_oidc(cli, &paths, name[0], &idp);
 	if (r != SP_EXIT_OK)
 		return r;
-	signal(SIGPIPE, SIG_IGN); /* a server that hangs up is an answer, not our end */
+	signal(SIGPIPE, SIG_IGN); /* SIGPIPE must not end us: a server that hangs up is an answer */
 	r = read_secret(&paths, idp, &secret, &secret_len);
 	if (r == SP_EXIT_OK)
 		r = run_tour(cli, &paths, idp, secret);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sallyport idp verify: the very checks of a sign-in on a token somebody saved, without asking
- * anybody. */
+/* sallyport idp verify: the checks of a sign-in on a saved token, without asking any provider. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +15,7 @@
 #include "io/loop/clock.h"
 #include "json/own.h"
 
-/* more than any token or key set may have: those are refused by name */
+/* more than any token or key set may have, so that larger ones are refused by name */
 #define FILE_BYTES_MAX (4u << 20)
 
 SP_DEFINE_CLEANUP(struct sp_jwks *, sp_jwks_free);
@@ -83,7 +82,7 @@ static void print_list(const char *title, const json_t *list, const char *none)
 	sp_cli_print("%s\n", json_array_size(list) ? "" : none);
 }
 
-/* @roles: NULL, they are not known. */
+/* @roles: NULL: they are not known. */
 static int print_accepted(const struct sp_cli *cli, const struct sp_claims *claims, json_t *roles)
 {
 	__sp_json json_t *groups = json_array();
@@ -116,8 +115,8 @@ static int print_accepted(const struct sp_cli *cli, const struct sp_claims *clai
 
 /* ---- the checks ---- */
 
-/* A token or key set. Returns SP_EXIT_OK; SP_EXIT_FAILED, said; SP_EXIT_DENY it is so large that
- * @finding says all about it. */
+/* Read a token or key set. Returns SP_EXIT_OK; SP_EXIT_FAILED, said; SP_EXIT_DENY it is so large
+ * that @finding tells it all. */
 static int read_input(const char *path, enum sp_refusal_reason too_large, char **ret_text,
 		      size_t *ret_len, struct sp_finding *finding)
 {
@@ -207,7 +206,7 @@ static int run_verify(const struct sp_cli *cli, const struct verify *verify)
 	return print_accepted(cli, &claims, roles);
 }
 
-/* RFC 3339, or plain seconds as tokens write them. */
+/* Read a time: RFC 3339, or seconds as tokens have them. */
 static int parse_at(const char *text, int64_t *ret_s)
 {
 	int64_t ns;

@@ -78,7 +78,7 @@ static int ask(struct run *run, const char *what, const char *found, const char 
 	return SP_EXIT_OK;
 }
 
-/* What the machine says by itself is offered; where it says nothing there is no default. */
+/* Offer what the machine tells; there is no default for what it does not tell. */
 static int ask_wishes(struct run *run)
 {
 	__sp_buf struct sp_buf edge = SP_BUF_INIT, inside = SP_BUF_INIT, admins = SP_BUF_INIT,
@@ -126,8 +126,7 @@ static int refuse_existing(const struct run *run)
 	return SP_EXIT_OK;
 }
 
-/* What stands at @path gets a second name, a free one. Returns 0, also if nothing stands there;
- * -errno. */
+/* Rename the file at @path to a free second name. Returns 0, also if there is no file; -errno. */
 static int keep_old(const char *path)
 {
 	for (unsigned i = 1; i <= KEPT_MAX; i++) {
@@ -160,8 +159,7 @@ static int write_file(const char *path, const char *text)
 	return SP_EXIT_OK;
 }
 
-/* Its files are for the portal to read, and for no other user: a new one takes the folder's
- * group. */
+/* The portal alone reads these files: a new file gets the group of its folder. */
 static void make_idp_dir(const struct run *run)
 {
 	struct sp_user portal;
@@ -244,7 +242,7 @@ static int print_result(const struct run *run)
 	return SP_EXIT_OK;
 }
 
-/* As strictly as the daemon will read them. */
+/* Check the files as strictly as the daemon will. */
 static int check_files(const struct run *run)
 {
 	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;

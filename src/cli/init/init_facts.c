@@ -58,7 +58,7 @@ static const char *name_of(const struct sp_link *links, size_t count, uint32_t i
 	return NULL;
 }
 
-/* Our own tunnel's are not in the way of a new configuration of it. */
+/* Skip our own tunnel's addresses: they are not in the way of a new configuration. */
 static int add_way(struct sp_init_seen *seen, const char *iface, const struct sp_init_way *way)
 {
 	if (!strcmp(iface, SP_INIT_TUNNEL))

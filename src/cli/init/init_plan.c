@@ -71,9 +71,9 @@ static struct sp_prefix v4_prefix(uint32_t host_order, unsigned len)
 	return prefix;
 }
 
-/* Private ranges, and those of their prefixes that few people have at home: not the first of 10/8,
- * nor what Docker takes of 172.16/12. 100.64/10 is carriers' and Tailscale's: it is taken last, and
- * not beside either. */
+/* Private ranges, in the order they are tried. Ranges that many people have at home are left out:
+ * the first of 10/8, and those that Docker takes of 172.16/12. 100.64/10 belongs to carriers and
+ * Tailscale: it comes last, and not if either is in use here. */
 static const struct pool_range {
 	uint32_t first;
 	unsigned bits;
@@ -140,7 +140,7 @@ static void add_name(struct sp_init_names *names, const char *name)
 		snprintf(names->name[names->count++], IFNAMSIZ, "%s", name);
 }
 
-/* What lies in another one of the list is in it already. */
+/* Leave out a prefix that lies in another one of the list. */
 static void add_net(struct sp_init_nets *nets, const struct sp_prefix *net)
 {
 	size_t kept = 0;
@@ -338,7 +338,7 @@ static bool is_in(const struct sp_init_nets *nets, const struct sp_addr *addr)
 	return false;
 }
 
-/* A resolver people can be let reach: one behind an inner interface. */
+/* Find a resolver that people can be allowed to reach: one behind an inner interface. */
 static void choose_dns(const struct sp_init_facts *facts, struct sp_init_plan *plan)
 {
 	for (size_t i = 0; i < facts->resolver_count; i++)

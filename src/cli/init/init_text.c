@@ -159,7 +159,7 @@ static void put_rules(struct sp_buf *out, const struct sp_init_plan *plan)
 		plan->portal_port);
 }
 
-/* What the tests are judged with when no gateway runs. */
+/* The fixtures with which the policy's tests run while no gateway does. */
 static void put_tests(struct sp_buf *out, const struct sp_init_plan *plan)
 {
 	if (plan->inside_nets.count == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sallyport login: a person, a device, a session; and what to do next. */
+/* sallyport login: sign a person in on this device, keep the session, and say what to do next. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -48,7 +48,7 @@ struct login {
 	char *config_path; /* of @config, from / */
 };
 
-/* A key nobody has signed in with yet: asked with once more, it is the same device. */
+/* A new key that nobody has signed in with yet. If it is asked for again, it is the same device. */
 #define FRESH_KEY "key.new"
 
 static void login_done(struct login *login)
@@ -77,7 +77,7 @@ static int check_fingerprint(const char *text)
 							 "on the gateway shows them");
 }
 
-/* What was given is believed from now on in place of what was believed before. */
+/* Trust the certificate that was given from now on, in place of the one trusted before. */
 static int set_trust(struct login *login)
 {
 	__sp_free char *path = NULL;
@@ -117,7 +117,8 @@ static int set_device(struct login *login)
 				     DEVICE_MAX);
 }
 
-/* Not over a file that somebody else wrote: before the sign-in, so that none is spent in vain. */
+/* Never replace a file that somebody else wrote. Checked before the sign-in, so that no sign-in is
+ * wasted. */
 static int check_config_file(const struct login *login)
 {
 	char head[sizeof(OURS)] = "";
@@ -192,7 +193,7 @@ static int make_key(struct login *login)
 	return SP_EXIT_OK;
 }
 
-/* Kept before it is shown to anybody: should the answer be lost, the next sign-in is of the same
+/* Keep the key before any portal sees it: if the answer is lost, the next sign-in is for the same
  * device. */
 static int find_fresh_key(struct login *login)
 {
@@ -212,8 +213,8 @@ static int find_fresh_key(struct login *login)
 	return sp_profile_write(&login->profile, FRESH_KEY, line) < 0 ? SP_EXIT_FAILED : SP_EXIT_OK;
 }
 
-/* The device's key: the one given, the one kept, or a new one, which takes its place once a portal
- * took it. */
+/* Choose the device's key: the given one, the kept one, or a new one, which replaces the kept one
+ * once a portal accepted it. */
 static int find_key(struct login *login)
 {
 	__sp_secret char *text = NULL;
@@ -236,7 +237,7 @@ static int find_key(struct login *login)
 
 /* ---- files ---- */
 
-/* The configuration as a whole file; its faults are the portal's. */
+/* Make the whole configuration file. A fault in it is the portal's. */
 static int make_config(const struct login *login, json_t *tunnel, const char *first_line,
 		       char **ret_text)
 {
@@ -270,7 +271,7 @@ static int write_config(struct login *login, const char *text)
 	return SP_EXIT_OK;
 }
 
-/* What was signed in is kept: the key first, since without it the rest is worth nothing. */
+/* Keep the result of the sign-in: the key first, because without it the rest is useless. */
 static int keep(struct login *login, json_t *answer)
 {
 	__sp_secret char *text = NULL, *key = NULL;
@@ -293,8 +294,8 @@ static int keep(struct login *login, json_t *answer)
 	return r;
 }
 
-/* A sign-in that ends here in a fault leaves nothing at the gateway: the session ends, and a device
- * that was made for it is forgotten. Whether the gateway has said so. */
+/* When a sign-in fails at this end, leave nothing at the gateway: close the session and remove a
+ * device that was made for it. Returns whether the gateway confirmed it. */
 static bool give_back(const struct login *login, json_t *answer)
 {
 	__sp_answer struct sp_portal_answer ignored = { 0 };
@@ -322,7 +323,7 @@ static bool give_back(const struct login *login, json_t *answer)
 	return r == SP_EXIT_OK && ignored.status < 500;
 }
 
-/* --config: from the answer, or, after an extension without one, from what is kept. */
+/* The text for --config: from the answer, or, if an extension brought none, from what is kept. */
 static int hand_out_config(const struct login *login, json_t *answer, char **ret_text)
 {
 	__sp_free char *first_line = NULL;
@@ -352,7 +353,7 @@ static int print_as_json(const struct login *login, json_t *answer)
 			  login->profile.url, "session", json_object_get(answer, "session"));
 	json_t *tunnel = json_deep_copy(json_object_get(answer, "tunnel"));
 
-	/* the pre-shared key is in the files, and on the screen only where there is no file */
+	/* the pre-shared key is in the files; it is printed only if there is no file */
 	if (tunnel && (!login->pubkey || login->config)) {
 		json_object_del(tunnel, "preshared_key");
 		json_object_del(tunnel, "config");
@@ -390,7 +391,7 @@ static void print_config_file(const struct login *login)
 			     "under a name of at most 15 letters and \".conf\", as wg0.conf\n");
 }
 
-/* For the camera of a phone; it holds the private key, so only where it was asked for. */
+/* Draw the QR code for a phone's camera. It holds the private key, so only --qr draws it. */
 static void draw_config(const char *config)
 {
 	__sp_secret char *drawing = NULL;
@@ -440,7 +441,7 @@ static int print_result(const struct login *login, json_t *answer, const char *c
 
 /* ---- the way through ---- */
 
-/* A session of this device that lives, of the person who is asked for: it is extended. */
+/* Is there a live session of this device for the person asked for? Then it is extended. */
 static int try_extend(struct login *login, struct sp_portal_sign_in *sign_in,
 		      struct sp_portal_answer *ret_answer)
 {
@@ -509,7 +510,7 @@ static int run(struct login *login)
 		is_settled = login->was_extended || give_back(login, answer.body);
 	}
 	if (login->is_key_new && is_settled && !sign_in.is_open)
-		/* nobody has it: the next one is another */
+		/* nobody holds the key: the next sign-in makes another */
 		sp_profile_remove(&login->profile, FRESH_KEY);
 	return r;
 }

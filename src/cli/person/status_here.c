@@ -28,7 +28,7 @@ struct view {
 	bool is_up;
 	bool knows_handshake;
 	int64_t handshake_ns; /* UTC; 0: never */
-	/* the portal says that the session reaches something else than the tunnel carries */
+	/* the portal says that the session reaches other networks than the tunnel carries */
 	bool is_behind;
 };
 
@@ -58,7 +58,7 @@ static void look_at_session(const struct sp_profile *profile, struct sp_portal_a
 		view->exit_code = SP_EXIT_DEGRADED;
 }
 
-/* What a policy changed since is in the tunnel with the next `up`. */
+/* What a policy has changed since comes into the tunnel with the next `up`. */
 static void compare_reach(const struct sp_status_here *here, const struct sp_profile *profile,
 			  struct view *view)
 {
@@ -158,7 +158,7 @@ int sp_status_here(struct sp_status_here *here)
 
 	sp_portal_wipe_json();
 	signal(SIGPIPE, SIG_IGN);
-	/* root may look at what is another's, but a watch extends, and so writes */
+	/* root may read another person's folder, but a watch extends the session and so writes */
 	r = sp_profile_open(here->state_dir, here->url, !here->watch, &profile);
 	if (r != SP_EXIT_OK)
 		return r;

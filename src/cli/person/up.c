@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sallyport up, down: this device's tunnel, by wg-quick. The configuration is read from the
- * person's folder, renewed at the portal if it answers, held to what tunnel_file.h lets through,
- * and handed over in a folder only root can use. Root writes nothing in the person's. */
+ * person's folder, renewed at the portal if it answers, checked against what tunnel_file.h allows,
+ * and handed over in a folder that root alone can use. Root writes nothing into the person's
+ * folder. */
 #include <errno.h>
 #include <net/if.h>
 #include <signal.h>
@@ -34,9 +35,9 @@
 struct tunnel {
 	struct sp_cli *cli;
 	const char *iface;
-	char *file;   /* RUN/client/IFACE.conf: what it was brought up with */
+	char *file;   /* RUN/client/IFACE.conf: the configuration the tunnel was brought up with */
 	char *plain;  /* RUN/client/IFACE.wg: the same for wg(8), for a moment */
-	char *before; /* what stands in @file; NULL: nothing */
+	char *before; /* the text of @file; NULL: there is none */
 };
 
 static void tunnel_done(struct tunnel *tunnel)
@@ -200,7 +201,7 @@ enum change { CHANGE_NONE, CHANGE_LIVE, CHANGE_ALL };
 static int find_change(const char *before, const char *after, enum change *ret_change)
 {
 	__sp_secret char *old_rest = NULL, *new_rest = NULL;
-	/* whose routes wg-quick made, they change with it alone */
+	/* wg-quick made the routes, so they change with the whole tunnel only */
 	const enum sp_tunnel_lines live =
 		sp_tunnel_file_has_routes_of_its_own(after) ? SP_TUNNEL_LIVE : SP_TUNNEL_CRYPTO;
 
@@ -260,8 +261,8 @@ static void print_routes(const char *routes)
 	sp_cli_print("  %-10s %.*s and %zu more\n", "reaches", (int)(end - routes), routes, more);
 }
 
-/* Whether the gateway answers is seen within a round trip; a tunnel that carried something lately
- * does. */
+/* Does the gateway answer? Wait a round trip; a tunnel that carried something lately does
+ * answer. */
 static const char *find_handshake(const struct tunnel *tunnel, const char *did)
 {
 	const bool is_fresh = strcmp(did, "already-up") != 0;
@@ -372,7 +373,7 @@ int sp_cli_down(struct sp_cli *cli, int argc, char **argv)
 	if (was_up)
 		r = take_down(&tunnel);
 	else
-		unlink(tunnel.file); /* its engine died, or the machine slept it away */
+		unlink(tunnel.file); /* the engine died, or the machine slept */
 	if (r != SP_EXIT_OK)
 		return r;
 	if (cli->json)

@@ -53,7 +53,7 @@ static int fail_memory(void)
 
 /* ---- where ---- */
 
-/* `https://HOST[:PORT]` or `HOST[:PORT]`, in lower case and without what is understood. */
+/* Read `https://HOST[:PORT]` or `HOST[:PORT]` into lower case, without the default port. */
 static int parse_url(const char *url, char **ret_place)
 {
 	__sp_free char *place = NULL;
@@ -106,7 +106,7 @@ static char *default_base(void)
 	return base;
 }
 
-/* Of the user who called sudo. NULL: nobody did. */
+/* The user who called sudo. NULL: sudo was not used. */
 static char *invoker_base(uid_t *ret_uid)
 {
 	const char *text = getenv("SUDO_UID");
@@ -343,8 +343,7 @@ bool sp_profile_exists(void)
 	return has_places(of_invoker) || has_places(base);
 }
 
-/* The default, or the only one. With several and no default, which of them is the caller's to
- * say. */
+/* The default portal, or the only one. With several and no default, the caller has to name one. */
 static int choose_place(const struct sp_profile *profile, const struct places *places,
 			const char **ret_place)
 {
@@ -374,7 +373,7 @@ static int choose_place(const struct sp_profile *profile, const struct places *p
 	return sp_cli_fail(SP_EXIT_USAGE, "which portal? name one of:%s", sp_buf_get(&list));
 }
 
-/* Returns SP_EXIT_OK with or without a place: `profile->place` NULL when nothing is kept here. */
+/* Returns SP_EXIT_OK also if nothing is kept here: `profile->place` is NULL then. */
 static int find_below(struct sp_profile *profile, const char *wanted)
 {
 	__sp_cleanup(places_done) struct places places = { 0 };

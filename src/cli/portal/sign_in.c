@@ -59,7 +59,7 @@ static json_t *find_provider(const struct sp_portal_sign_in *sign_in, const char
 	return NULL;
 }
 
-/* The only one that takes passwords. NULL: none, or several. */
+/* The only provider that takes passwords. NULL: none, or several. */
 static json_t *password_provider(const struct sp_portal_sign_in *sign_in)
 {
 	json_t *item, *found = NULL;
@@ -115,7 +115,8 @@ static int ask_provider(struct sp_portal_sign_in *sign_in)
 	return sign_in->provider ? SP_EXIT_OK : fail_provider(sign_in, line);
 }
 
-/* What was asked for; what was used last; the only one; the one that fits what was given; ask. */
+/* Choose the provider: the one asked for; the one used last; the only one; the one that fits the
+ * options; else ask. */
 static int choose_provider(struct sp_portal_sign_in *sign_in)
 {
 	if (sign_in->idp) {
@@ -149,8 +150,8 @@ static bool takes_password(const struct sp_portal_sign_in *sign_in)
 
 /* ---- the key ---- */
 
-/* The proof the challenge asks for, into @device. A gateway known by another address than it calls
- * itself gets none: what one gateway asked could be meant for another. */
+/* Write the proof that the challenge asks for into @device. A gateway that calls itself by another
+ * address than the one we know gets no proof: its challenge could be another gateway's. */
 static int answer_challenge(const struct sp_portal_sign_in *sign_in, json_t *challenge,
 			    json_t *device)
 {
@@ -184,8 +185,8 @@ static int answer_challenge(const struct sp_portal_sign_in *sign_in, json_t *cha
 	return SP_EXIT_OK;
 }
 
-/* Show that the device's key is ours, so that nobody else can hold it. A portal that asks for
- * nothing is one without challenges. */
+/* Prove that we hold the device's private key, so that nobody else can enrol it. A portal without a
+ * challenge knows no proofs. */
 static int prove_key(const struct sp_portal_sign_in *sign_in, json_t *device)
 {
 	__sp_answer struct sp_portal_answer answer = { 0 };
@@ -199,7 +200,7 @@ static int prove_key(const struct sp_portal_sign_in *sign_in, json_t *device)
 	return answer_challenge(sign_in, answer.body, device);
 }
 
-/* A call that may open a session. */
+/* Call an address that may open a session. */
 static int call(struct sp_portal_sign_in *sign_in, const char *path, json_t *fields,
 		struct sp_portal_answer *ret_answer)
 {
@@ -339,7 +340,7 @@ static void show_prompt(const struct sp_portal_sign_in *sign_in, json_t *prompt)
 	sp_cli_say("waiting for the provider%s\n", sp_terminal_is_there() ? "; ctrl-C stops" : "");
 }
 
-/* Until the provider has an answer. Cleanly stopped by ctrl-C: the handle is all there is, and it
+/* Wait until the provider has an answer. Ctrl-C stops cleanly: the handle is all there is, and it
  * is forgotten. */
 static int poll_until_done(struct sp_portal_sign_in *sign_in, const char *handle,
 			   struct sp_portal_answer *ret_answer)
@@ -358,7 +359,7 @@ static int poll_until_done(struct sp_portal_sign_in *sign_in, const char *handle
 			answer.body = NULL;
 			return SP_EXIT_OK;
 		}
-		/* a portal that answers "pending" at once is not asked without pause */
+		/* wait between polls of a portal that answers "pending" at once */
 		if (sp_clock_boottime_ns() - asked_ns < SP_NS_PER_S)
 			sleep(1);
 	}

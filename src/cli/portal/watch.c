@@ -17,7 +17,7 @@
 #include "io/loop/clock.h"
 
 #define LOOK_EVERY_S 30 /* how soon a revocation is told; also how long a sleeping laptop is late */
-#define WARN_S 600      /* until the portal has said it */
+#define WARN_S 600      /* the default until the portal tells */
 
 enum stage { WATCH_LIVE, WATCH_WARNED, WATCH_ENDED };
 
@@ -57,7 +57,7 @@ static void take_session(struct watch *watch, json_t *session)
 	sp_profile_set(&watch->profile->expires, expires);
 }
 
-/* Ask how the session is. That the portal does not answer is said once. */
+/* Ask the portal how the session is. If the portal does not answer, say so once. */
 static int look(struct watch *watch)
 {
 	__sp_answer struct sp_portal_answer answer = { 0 };
@@ -67,7 +67,7 @@ static int look(struct watch *watch)
 
 	const bool was_unreachable = watch->is_unreachable;
 
-	/* the portal's own trouble, such as a gateway that restarts, is as good as no answer */
+	/* an error of the portal's own, such as a gateway that restarts, counts as no answer */
 	watch->is_unreachable = r != SP_EXIT_OK || answer.status >= 500;
 	if (r != SP_EXIT_OK)
 		return r == SP_EXIT_UNREACHABLE ? SP_EXIT_OK : r;
@@ -84,7 +84,7 @@ static int look(struct watch *watch)
 	return SP_EXIT_OK;
 }
 
-/* Say what has become true since. */
+/* Print what has changed since the last look. */
 static void step(struct watch *watch, int64_t now_s)
 {
 	const char *offer = sp_terminal_is_there() ? "; Enter extends it" : "";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Everything the command line prints goes through here. The formats are ours; the texts put into
- * them may be anybody's, so each is shown fit for a terminal, whoever calls. */
+/* All output of the command line goes through here. Formats are ours, but the texts put into them
+ * may come from anybody: each text is escaped for a terminal. */
 #include <errno.h>
 #include <limits.h>
 #include <locale.h>
@@ -35,7 +35,7 @@ const char *sp_cli_paint(const struct sp_cli *cli, enum sp_paint paint)
 	return cli->color ? paints[paint] : "";
 }
 
-/* Told by where it stands, not by what it says: nobody outside can hand in this very pointer. */
+/* Recognized by its address, not its contents, so that no text from outside can be taken for it. */
 static bool is_paint(const char *text)
 {
 	for (size_t i = 0; i < SP_ARRAY_LEN(paints); i++)
@@ -44,7 +44,7 @@ static bool is_paint(const char *text)
 	return false;
 }
 
-/* One %… of a format, its stars filled in. */
+/* One %… of a format, with its stars replaced by numbers. */
 struct directive {
 	char text[DIRECTIVE_MAX];
 	int width, precision; /* precision -1: none */
@@ -65,7 +65,7 @@ static int take_number(const char **format, va_list *args)
 	return number;
 }
 
-/* Read it from behind its %, and step over it. */
+/* Read a conversion from behind its %, and step over it. */
 static void take_directive(const char **format, va_list *args, struct directive *ret)
 {
 	char flags[6] = "", precision[13] = "";
@@ -95,7 +95,8 @@ static void take_directive(const char **format, va_list *args, struct directive 
 		 ret->conversion);
 }
 
-/* Asked of the C library in a locale that knows the scripts, whatever the user's is. */
+/* The C library tells the width of a character, in a locale that knows all scripts, whatever the
+ * user's locale is. */
 static int width_of_character(uint32_t code)
 {
 	static locale_t utf8;
@@ -114,7 +115,7 @@ static int width_of_character(uint32_t code)
 	return width < 0 ? 1 : width;
 }
 
-/* The bytes of a paint at @text; 0: there is none. */
+/* The length of a colour sequence of ours at @text; 0: there is none. */
 static size_t paint_len(const char *text)
 {
 	for (size_t i = 0; *text == '\033' && i < SP_ARRAY_LEN(paints); i++)
@@ -123,7 +124,7 @@ static size_t paint_len(const char *text)
 	return 0;
 }
 
-/* The next character, or paint: its bytes, and the columns it takes. */
+/* The next character or colour sequence: its bytes, and its columns. */
 static size_t take_shown(const char *text, int *ret_width)
 {
 	const size_t paint = paint_len(text);
@@ -291,7 +292,7 @@ void sp_cli_wrap_line(struct sp_buf *out, const char *line, int columns, int ind
 	sp_buf_put(out, start);
 }
 
-/* What stdout was given since the last end of a line, while lines are wrapped. */
+/* What was written to stdout since the last line end, while lines are wrapped. */
 static struct {
 	int indent; /* 0: they are not */
 	struct sp_buf rest;
@@ -390,10 +391,10 @@ void sp_cli_draw(const char *drawing)
 
 /* ---- what failed ---- */
 
-/* What has been said of failures and stands in no JSON yet. */
+/* The failures said so far that no JSON has told yet. */
 static struct {
 	struct sp_buf text;  /* a line each */
-	char code[CODE_MAX]; /* sallyportd's, of the last; "": it gave none */
+	char code[CODE_MAX]; /* the code that sallyportd gave with the last failure; "": none */
 } unsaid;
 
 static void forget_unsaid(void)

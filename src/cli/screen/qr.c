@@ -11,7 +11,7 @@
 
 SP_DEFINE_CLEANUP(QRcode *, QRcode_free);
 
-/* Outside the code it is light. */
+/* Everything outside the code is light. */
 static bool is_light(const QRcode *code, int row, int column)
 {
 	if (row < 0 || column < 0 || row >= code->width || column >= code->width)

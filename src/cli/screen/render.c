@@ -70,7 +70,7 @@ static void table_done(struct table *table)
 	free(table->cells);
 }
 
-/* Returns false: there is no memory. */
+/* Returns false: no memory. */
 static bool fill_table(struct table *table, json_t *rows, const struct sp_column *columns)
 {
 	json_t *row;
@@ -97,7 +97,7 @@ static bool fill_table(struct table *table, json_t *rows, const struct sp_column
 	return true;
 }
 
-/* Of all columns but the last, with what stands between. */
+/* The width of all columns but the last, with the spaces between them. */
 static long long width_before_last(const struct table *table)
 {
 	long long width = 0;
@@ -107,7 +107,7 @@ static long long width_before_last(const struct table *table)
 	return width;
 }
 
-/* The last column is broken at blanks where it does not fit. */
+/* Break the last column at blanks where it does not fit. */
 static void print_in_columns(const struct sp_cli *cli, const struct table *table)
 {
 	const int before = sp_cli_wrap((int)width_before_last(table));
@@ -128,7 +128,7 @@ static void print_in_columns(const struct sp_cli *cli, const struct table *table
 	sp_cli_wrap(before);
 }
 
-/* Where the screen is too narrow: a line a field, a blank one between rows. */
+/* On a narrow screen: one line a field, a blank line between rows. */
 static void print_in_lines(const struct sp_cli *cli, const struct table *table)
 {
 	const int before = sp_cli_wrap(0);

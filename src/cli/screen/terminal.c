@@ -25,11 +25,11 @@ static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
 struct held_signals {
 	struct sigaction before[SP_ARRAY_LEN(ending)];
-	sigset_t mask; /* what was let through before, and is while something is waited for */
+	sigset_t mask; /* signals let through before, and while waiting */
 };
 
-/* While the terminal does not echo: a signal ends the waiting, not the program. They are blocked
- * but while waiting, so that none comes between a look and the wait after it. */
+/* The terminal does not echo for now. A signal has to end the waiting and not the program, so
+ * signals are blocked except while waiting: none can come between a look and the wait after it. */
 static void hold_signals(struct held_signals *held)
 {
 	const struct sigaction action = { .sa_handler = note_interrupt };
@@ -55,7 +55,8 @@ static void release_signals(const struct held_signals *held)
 		raise(number);
 }
 
-/* Returns 1 there is something to read; 0 the time is over; -ECANCELED a signal of ours came. */
+/* Returns 1: there is something to read; 0: the time is over; -ECANCELED: one of our signals
+ * came. */
 static int wait_readable(int fd, int timeout_ms, const sigset_t *mask)
 {
 	const struct timespec timeout = { .tv_sec = timeout_ms / 1000,
@@ -79,7 +80,7 @@ bool sp_terminal_has_color(void)
 	return isatty(STDERR_FILENO) && !getenv("NO_COLOR");
 }
 
-/* @mask  what to let through while waiting; NULL: as it is. */
+/* @mask: the signals let through while waiting; NULL: no change. */
 static int read_line(int fd, size_t max_len, const sigset_t *mask, char **ret_secret)
 {
 	__sp_cleanup(sp_secret_buf_done) struct sp_secret_buf line = { 0 };
@@ -88,7 +89,7 @@ static int read_line(int fd, size_t max_len, const sigset_t *mask, char **ret_se
 
 	if (r < 0)
 		return r;
-	do { /* byte by byte: what follows the line is not ours */
+	do { /* byte by byte: what follows the line is not ours to read */
 		r = wait_readable(fd, -1, mask);
 		if (r < 0)
 			return r;

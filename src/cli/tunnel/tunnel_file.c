@@ -14,7 +14,7 @@
 struct line {
 	const char *start; /* without leading blanks */
 	size_t len;        /* up to the newline, without trailing blanks */
-	const char *next;  /* NULL: it was the last */
+	const char *next;  /* NULL: that was the last line */
 	size_t key_len;    /* 0: no `Key =` */
 	const char *value;
 	size_t value_len;
@@ -66,7 +66,8 @@ static bool is_header(const struct line *line, const char *name)
 	return line->len == strlen(name) && !strncasecmp(line->start, name, line->len);
 }
 
-/* Keys, addresses, names, ports, lists of them; no word that a program takes for an option. */
+/* Characters of keys, addresses, names, ports and lists of them. A word must not look like an
+ * option to a program. */
 static bool is_plain(const char *value, size_t len)
 {
 	bool is_word_start = true;
@@ -204,7 +205,7 @@ int sp_tunnel_file_without(const char *text, enum sp_tunnel_lines lines, char **
 	return r < 0 ? r : take_text(&out, ret_text);
 }
 
-/* The items of a line without those of IPv6; nothing when none is left. */
+/* The items of a line without the IPv6 ones; "" if none is left. */
 static int put_v4_items(struct sp_secret_buf *out, const struct line *line)
 {
 	const char *end = line->value + line->value_len, *at = line->value;

@@ -46,7 +46,7 @@ static int check_conf(const struct sp_profile *profile, const char *conf)
 	return SP_EXIT_OK;
 }
 
-/* wg-quick gives the whole tunnel up when it has resolvers to set and no resolvconf to do it. */
+/* If there are resolvers to set and no resolvconf to do it, wg-quick gives up the whole tunnel. */
 static int leave_dns_out(char **conf)
 {
 	__sp_free char *dns = sp_tunnel_file_get(*conf, "DNS");
@@ -114,7 +114,7 @@ static int leave_v6_out(char **conf)
 	       SP_EXIT_OK;
 }
 
-/* The routes are ours to make, unless they take rules and a mark. */
+/* Make the routes ourselves, unless they need rules and a mark. */
 static int leave_routes_out(char **conf)
 {
 	char *without;
@@ -164,7 +164,7 @@ static int take_tunnel(struct sp_tunnel_load *load, const struct sp_profile *pro
 	return SP_EXIT_OK;
 }
 
-/* Ask the portal. One that does not answer leaves what is kept. */
+/* Ask the portal for the tunnel. If it does not answer, what is kept stays. */
 static int renew(struct sp_tunnel_load *load, struct sp_profile *profile, char **kept)
 {
 	__sp_answer struct sp_portal_answer answer = { 0 };
@@ -181,7 +181,7 @@ static int renew(struct sp_tunnel_load *load, struct sp_profile *profile, char *
 	if (sp_portal_is(&answer, "no-session") || sp_portal_is(&answer, "token-invalid"))
 		return fail_ended(load, profile);
 	if (answer.status >= 400)
-		/* a portal that does not know the question, or has no gateway just now */
+		/* a portal that does not know the question, or has no gateway now */
 		return SP_EXIT_OK;
 	session = json_object_get(answer.body, "session");
 	if (sp_profile_set(&profile->expires,
@@ -190,7 +190,7 @@ static int renew(struct sp_tunnel_load *load, struct sp_profile *profile, char *
 	return take_tunnel(load, profile, answer.body, kept);
 }
 
-/* The same tunnel, and nobody knows better: it stays as the portal last had it. */
+/* The tunnel is the same and the portal tells nothing newer: keep what the portal said last. */
 static bool is_same_tunnel(const char *a, const char *b)
 {
 	__sp_secret char *key_a = sp_tunnel_file_get(a, "PresharedKey");

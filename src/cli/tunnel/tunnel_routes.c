@@ -69,7 +69,8 @@ static int push_address(struct sp_tunnel_routes *routes, const struct sockaddr *
 	return push(routes, &host);
 }
 
-/* HOST:PORT or [V6]:PORT. A name that cannot be resolved has no addresses: wg-quick will say so. */
+/* Read HOST:PORT or [V6]:PORT. A name that cannot be resolved gives no addresses: wg-quick will
+ * report it. */
 static int find_endpoint(const char *text, struct sp_tunnel_routes *ret_addresses)
 {
 	__sp_free char *endpoint = sp_tunnel_file_get(text, "Endpoint");

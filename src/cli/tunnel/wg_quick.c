@@ -20,7 +20,7 @@
 #define ENGINE "sallyport-vpnd"
 #define NOT_FOUND 127
 
-/* Our engine: installed with this program, or wherever PATH says. */
+/* Our engine: the one installed with this program, else the one in PATH. */
 static void find_engine(char ret_path[PATH_MAX])
 {
 	char self[PATH_MAX], *slash;
@@ -51,7 +51,7 @@ static void run_child(const char *const argv[], int output)
 	_exit(NOT_FOUND);
 }
 
-/* What wg-quick says when it fails -> what the person can do. */
+/* An error text of wg-quick, and what the person can do about it. */
 static const struct {
 	const char *words, *advice;
 } advices[] = {
@@ -75,7 +75,7 @@ static const char *find_advice(const char *text)
 	return NULL;
 }
 
-/* The lines that tell something: not the commands it carried out ("[#] …"). */
+/* Keep the lines of wg-quick's output that tell something: not the commands it ran ("[#] …"). */
 static void show_output(int output, const char *program, int code)
 {
 	char text[OUTPUT_MAX + 1], *rest = text, *line;

@@ -14,7 +14,7 @@
 
 _Static_assert(SP_PASSWORD_HASH_MAX == crypto_pwhash_STRBYTES, "libsodium's texts fit");
 
-/* Nobody's: a hash of our own cost of random bytes that were thrown away. */
+/* A hash that belongs to nobody: random bytes, thrown away, hashed at our own cost. */
 static const char nobody[] = "$argon2id$v=19$m=19456,t=2,p=1$7g5pQJ+PFchmspX8Yaxwjg$"
 			     "DDa7ci0w2UHv9kFUlwfd+2FUkS19XTdDZyICUF+APa4";
 
@@ -27,8 +27,8 @@ int sp_password_hash(const char *password, size_t len, char ret_hash[SP_PASSWORD
 	return 0;
 }
 
-/* `NAME=` and a decimal number without leading zeros at *@text, which moves behind it; 0: none
- * there. */
+/* Read `NAME=` and a decimal number without leading zeros at *@text, and move *@text behind it.
+ * Returns 0 if they are not there. */
 static uint64_t take_number(const char **text, const char *name)
 {
 	const size_t len = strlen(name);

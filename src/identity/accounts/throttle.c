@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What slows guessing down: five tables of buckets, each a hash table of fixed size whose sets of
- * eight give up the coolest bucket when they are full. A flood of fresh names and addresses so
- * recycles its own buckets, not the hot ones; and none of it gets into the tables of known pairs
- * and places, where only those lead who were let in. */
+/* Slows down guessing of passwords. Five hash tables of fixed size hold buckets; when a set of
+ * eight buckets is full, the coolest bucket is replaced. So a flood of new names and addresses
+ * replaces its own buckets and not the hot ones. It cannot enter the tables of known pairs and
+ * places: only a right password enters those. */
 #include "identity/accounts/password.h"
 
 #include <errno.h>
@@ -19,13 +19,13 @@
 #define SETS 2048u /* a table: 2048 * 8 buckets of 32 bytes, 512 KiB */
 #define DELAY_FIRST_NS ((uint64_t)SP_NS_PER_S)
 #define DELAY_MOST_NS (60u * (uint64_t)SP_NS_PER_S)
-#define BEYOND_FREE_MAX 8u /* 1 s doubled so often is past the most */
+#define BEYOND_FREE_MAX 8u /* 1 s doubled this often exceeds the longest delay */
 
 enum table { PAIRS, ADDRESSES, ACCOUNTS, KNOWN, PLACES, TABLE_COUNT };
 
-/* How many wrong tries are free, and how long until one is forgotten. Forgetting is twice as fast
- * as the longest delay allows tries from one address, so that one address alone never slows an
- * account. */
+/* How many wrong tries are free, and how long until one wrong try is forgotten. Wrong tries are
+ * forgotten twice as fast as one address may try at the longest delay, so one address alone never
+ * slows an account. */
 struct measure {
 	unsigned free;
 	uint64_t forget_ns;
@@ -40,7 +40,8 @@ struct bucket {
 	uint64_t tag;        /* 0: nobody's */
 	uint64_t tried_ns;   /* the last wrong try; of a known pair or place the last right one */
 	uint64_t drained_ns; /* up to when @level was drained */
-	/* wrong tries not forgotten yet; of a known pair or place: whose it is */
+	/* Wrong tries that are not forgotten yet; of a known pair or place: the tag of its
+	 * account */
 	uint64_t level;
 };
 
@@ -51,7 +52,7 @@ struct sp_throttle {
 
 _Static_assert(crypto_shorthash_KEYBYTES == 16, "the key of sp_throttle_new");
 
-/* The tags of one try. */
+/* The tags of one try, one for each table. */
 struct names {
 	uint64_t tags[TABLE_COUNT];
 };
@@ -94,7 +95,7 @@ static struct names name_all(const struct sp_throttle *throttle, const char *idp
 	} text = { hash(throttle, idp, strlen(idp)), hash(throttle, user, strlen(user)), *from };
 	struct names names;
 
-	if (!sp_addr_is_v4(from)) /* who has a /64 has all of it */
+	if (!sp_addr_is_v4(from)) /* the owner of one IPv6 address has its whole /64 */
 		memset((uint8_t *)&text.from + 8, 0, 8);
 	names.tags[PAIRS] = hash(throttle, &text, sizeof(text)) | 1;
 	names.tags[ACCOUNTS] = hash(throttle, &text, sizeof(text) - sizeof(text.from)) | 1;
@@ -138,8 +139,8 @@ static struct bucket *find(struct sp_throttle *throttle, enum table table,
 	return NULL;
 }
 
-/* Its bucket, or the one in its set that is missed least: the coolest, of equals the one tried
- * longest ago. */
+/* The bucket of this tag, or the bucket of its set to replace: the coolest, and of equally cool
+ * ones the one tried longest ago. */
 static struct bucket *find_or_take(struct sp_throttle *throttle, enum table table,
 				   const struct names *names, uint64_t now_ns)
 {
@@ -161,7 +162,7 @@ static struct bucket *find_or_take(struct sp_throttle *throttle, enum table tabl
 	return least;
 }
 
-/* How long until the next try, as far as this table goes. */
+/* How long this table makes the next try wait. */
 static uint64_t wait_ns(struct sp_throttle *throttle, enum table table, const struct names *names,
 			uint64_t now_ns)
 {
@@ -216,8 +217,9 @@ bool sp_throttle_knows_place(struct sp_throttle *throttle, const struct sp_addr 
 	return find(throttle, PLACES, &names) != NULL;
 }
 
-/* Its bucket, or the one in its set used longest ago: of the same account if that has some already,
- * so that nobody makes the places of others forgotten by signing in from very many. */
+/* The bucket of this tag, or the bucket of its set to replace: the one used longest ago, of the
+ * same account if the account has some. So one account that signs in from many places replaces its
+ * own places only. */
 static struct bucket *find_or_take_known(struct sp_throttle *throttle, enum table table,
 					 const struct names *names, uint64_t now_ns)
 {

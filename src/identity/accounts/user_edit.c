@@ -10,7 +10,7 @@
 
 #define NEW_INDENT 2u
 
-/* The text with one span replaced. */
+/* A copy of the text in which one span is replaced. */
 struct splice {
 	struct sp_span span;
 	struct sp_buf with;
@@ -29,7 +29,7 @@ static void put_indent(struct sp_buf *out, size_t columns)
 		sp_buf_put_char(out, ' ');
 }
 
-/* A text as YAML: plain where it is a simple word, else in double quotes. */
+/* Write a text as YAML: plain if it is a simple word, else in double quotes. */
 static void put_scalar(struct sp_buf *out, const char *text)
 {
 	static const char word[] =
@@ -58,7 +58,7 @@ static void put_groups(struct sp_buf *out, const struct sp_user_change *change)
 	sp_buf_put_char(out, ']');
 }
 
-/* { password: "…", groups: […] }: each as far as there is one. */
+/* Write { password: "…", groups: […] }, leaving out what the user does not have. */
 static void put_user(struct sp_buf *out, const char *password, const struct sp_user_change *change)
 {
 	const bool has_groups = change->groups && change->group_count > 0;
@@ -93,8 +93,8 @@ static size_t line_start(const char *text, size_t at)
 	return at;
 }
 
-/* Behind the line break of the line that @at is in, or right there when @at begins a line (a block
- * text ends so); the end of the text where there is none. */
+/* The position behind the line break that ends the line of @at. If @at begins a line (a block text
+ * ends so), @at itself; if no line break follows, the end of the text. */
 static size_t line_end(const char *text, size_t len, size_t at)
 {
 	const char *newline;
@@ -151,14 +151,14 @@ static void remove_user(const char *text, size_t len, const struct sp_user_scan 
 	}
 }
 
-/* Give a user a key that it does not have. */
+/* Add a key that the user does not have yet. */
 static void insert_key(const struct sp_user_entry *entry, const char *key, struct splice *splice)
 {
 	struct sp_buf *with = &splice->with;
 	char *value = NULL;
 
 	if (sp_buf_take(with, &value) < 0)
-		return;          /* the buffer keeps its error */
+		return;          /* the buffer remembers the error */
 	if (!entry->first_key) { /* {} */
 		splice->span = entry->value;
 		sp_buf_printf(with, "{ %s: %s }", key, value);

@@ -12,12 +12,14 @@ struct scanner {
 	const char *text;
 	size_t len;
 	yaml_parser_t parser;
-	yaml_event_t event;  /* the current one */
-	size_t chars, bytes; /* the same place, as libyaml counts and as we do */
+	yaml_event_t event; /* the current one */
+	/* The same position, counted in characters by libyaml and in bytes by us */
+	size_t chars, bytes;
 	int error;
 };
 
-/* The next event. An error or the end of what there is gives YAML_NO_EVENT from then on. */
+/* Go to the next event. After an error, or behind the last event, every further one is
+ * YAML_NO_EVENT. */
 static void step(struct scanner *scanner)
 {
 	yaml_event_delete(&scanner->event);
@@ -58,8 +60,8 @@ static bool is_flow(const struct scanner *scanner)
 	return scanner->event.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
 }
 
-/* Step over one value. Its end is that of the last thing in it that has one: the end of a block is
- * where the next thing begins. */
+/* Step over one value. It ends where the last scalar or closing bracket in it ends: a block itself
+ * only ends where the next item begins. */
 static struct sp_span skip(struct scanner *scanner)
 {
 	struct sp_span span = span_of(scanner);
@@ -161,7 +163,7 @@ static void scan_users(struct scanner *scanner, struct sp_user_scan *scan)
 
 static void scan_root(struct scanner *scanner, struct sp_user_scan *scan)
 {
-	for (int i = 0; i < 3; i++) /* nothing, stream start, document start */
+	for (int i = 0; i < 3; i++) /* no event, stream start, document start */
 		step(scanner);
 	if (!is_type(scanner, YAML_MAPPING_START_EVENT)) {
 		scanner->error = scanner->error ? scanner->error : -ENOTSUP;

@@ -11,7 +11,7 @@ static bool is_plain(char c)
 	       c == '-' || c == '.' || c == '_' || c == '*';
 }
 
-/* Write @value at @at, or only count when that is NULL. Gives how many characters. */
+/* Write @value at @at, or only count if @at is NULL. Returns the number of characters. */
 static size_t escape(const char *value, char *at)
 {
 	static const char digits[] = "0123456789ABCDEF";

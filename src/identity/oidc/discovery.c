@@ -30,7 +30,8 @@ char *sp_discovery_url(const char *issuer)
 	return url;
 }
 
-/* The methods its token endpoint takes; unsaid is HTTP Basic. */
+/* The methods that its token endpoint takes. If the document names none, HTTP Basic (OpenID Connect
+ * Discovery 1.0, 3). */
 static bool wants_secret_in_body(const json_t *object)
 {
 	const json_t *methods = json_object_get(object, "token_endpoint_auth_methods_supported"),
@@ -47,7 +48,7 @@ static bool wants_secret_in_body(const json_t *object)
 	return post && !basic;
 }
 
-/* For `idp test` alone: what cannot be read is as unsaid. */
+/* Read the scopes for `idp test` alone: a list that cannot be read counts as missing. */
 static int read_scopes(const json_t *object, char **ret_scopes)
 {
 	const json_t *list = sp_strict_json_value(object, "scopes_supported"), *item;

@@ -33,8 +33,8 @@ static int check_answered(const struct sp_http_reply *reply, const char *what,
 	return 0;
 }
 
-/* application/json, with or without parameters, and what is registered as JSON under a name of its
- * own: application/jwk-set+json. */
+/* Is the type application/json, with or without parameters, or a registered JSON type such as
+ * application/jwk-set+json? */
 static bool is_json(const char *type)
 {
 	const size_t len = type ? strcspn(type, "; \t") : 0;
@@ -88,7 +88,8 @@ int sp_oauth_reply_read(const struct sp_http_reply *reply, const char *what, jso
 	r = read_object(reply, what, SP_OAUTH_REPLY_MAX, &object, finding);
 	if (r < 0)
 		return r;
-	error = sp_strict_json_text(object, "error"); /* some say it with a 200 */
+	/* Some providers send an error with status 200 */
+	error = sp_strict_json_text(object, "error");
 	if (!error)
 		error = sp_strict_json_text(object, "error_code"); /* Google, of its quotas */
 	if (error && !*error)
@@ -157,7 +158,7 @@ int sp_reply_take_optional(const json_t *object, const char *key, size_t max, co
 	return 0;
 }
 
-/* curl reads it again before anything is sent; here it must only be plainly https. */
+/* curl parses the address again before sending. Here it only has to begin as https plainly. */
 static bool is_https_url(const char *text)
 {
 	const char *host = text + strlen("https://");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The provider: its discovery document and its keys, fetched, kept and aged for all flows
- * together. */
+/* A provider: its discovery document and its keys. They are fetched, kept and aged here for all
+ * sign-in flows together. */
 #include <errno.h>
 
 #include "base/cleanup.h"
@@ -9,7 +9,8 @@
 
 #define DISCOVERY_AGE_S 3600u
 #define KEYS_AGE_S 600u
-#define KEYS_AGE_MAX_S 86400u /* a provider silent for so long: its keys are believed no more */
+/* After this long without an answer from the provider, its keys are not trusted any more */
+#define KEYS_AGE_MAX_S 86400u
 #define RETRY_MIN_S 10u
 #define RETRY_MAX_S 300u
 #define REFETCH_S 60u
@@ -111,7 +112,7 @@ enum sp_idp_step sp_oidc_next(struct sp_oidc *oidc, const struct sp_idp_time *no
 		}
 	for (size_t i = 0; i < SP_OIDC_DOCUMENT_COUNT; i++) {
 		if (i == SP_OIDC_KEYS && !oidc->documents[SP_OIDC_DISCOVERY].is_there)
-			break; /* it says where they are */
+			break; /* the discovery document says where the keys are */
 		if (oidc->documents[i].due_ns <= now->boot_ns)
 			return begin(oidc, (enum sp_oidc_document)i, now->boot_ns, ret_request,
 				     ret_due_ns);

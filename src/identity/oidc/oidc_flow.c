@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A flow's life: it is at one stage at a time, and each stage says what to fetch and takes what
- * came. */
+/* The life of a flow: it is at one stage at a time. Each stage says what to fetch and takes the
+ * answer. */
 #include "identity/oidc/oidc_flow.h"
 
 #include <errno.h>

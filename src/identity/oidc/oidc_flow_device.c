@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Device authorization: a code for the person, and asking until they have entered it.
+/* Device authorization: get a code for the person, then poll until the person has entered it.
  * Source: RFC 8628. */
 #include <errno.h>
 
@@ -51,8 +51,8 @@ enum sp_idp_step sp_oidc_device_next(struct sp_oidc_flow *flow, const struct sp_
 				 (struct sp_form_field[]){ { "scope", scopes } }, 1, ret_request);
 }
 
-/* A whole number; some write it as a text (ADFS, Microsoft's first endpoints). Returns -EINVAL: it
- * is none. */
+/* Read a whole number. Some providers write it as a text (ADFS, Microsoft's first endpoints).
+ * Returns -EINVAL for anything else. */
 static int read_number(const json_t *value, uint64_t *ret_number)
 {
 	const char *text = json_string_value(value);
@@ -67,7 +67,7 @@ static int read_number(const json_t *value, uint64_t *ret_number)
 	return 0;
 }
 
-/* A number of seconds. @fallback 0: it must be there. */
+/* Read a number of seconds. @fallback 0: the number is required. */
 static int read_seconds(const json_t *object, const char *key, uint64_t fallback, uint64_t max,
 			uint64_t *ret_seconds, struct sp_finding *finding)
 {
@@ -81,12 +81,13 @@ static int read_seconds(const json_t *object, const char *key, uint64_t fallback
 	if (*ret_seconds > max)
 		*ret_seconds = max;
 	if (*ret_seconds == 0)
-		*ret_seconds = 1; /* "as often as you like" is not what we like */
+		/* An interval of 0 would mean "as often as you like"; poll once a second
+		 * then. */
+		*ret_seconds = 1;
 	return 0;
 }
 
-/* The address to open; Google called it verification_url before there was an RFC, and still
- * does. */
+/* Read the address to open. Google called it verification_url before the RFC, and still does. */
 static int take_address(const json_t *object, struct sp_idp_prompt *prompt,
 			struct sp_finding *finding)
 {
@@ -98,7 +99,7 @@ static int take_address(const json_t *object, struct sp_idp_prompt *prompt,
 
 	if (r < 0)
 		return r;
-	/* a convenience: one that cannot be used is as none */
+	/* Only a convenience: an unusable one counts as absent */
 	r = sp_reply_take_url(
 		object, is_googles ? "verification_url_complete" : "verification_uri_complete",
 		false, what_code, &prompt->verification_uri_complete, &unused);

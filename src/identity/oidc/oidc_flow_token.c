@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tokens: refreshing them, checking the id_token, and asking userinfo for what it did not say.
+/* Tokens: refresh them, check the id_token, ask userinfo for claims that the id_token lacks.
  * Sources: RFC 6749, 5.1 and 6; OpenID Connect Core 1.0, 5.3 and 12.2. */
 #include <errno.h>
 #include <strings.h>
@@ -14,7 +14,7 @@ static const char what_token[] = "the token request", what_refresh[] = "the refr
 
 /* ---- a token answer ---- */
 
-/* Here it only has to be a text; what else is wrong with it is for the token's checks to name. */
+/* Here the id_token only has to be a text. sp_id_token_check finds any other fault. */
 static int take_id_token(struct sp_oidc_flow *flow, const json_t *object)
 {
 	const json_t *id_token = sp_strict_json_value(object, "id_token");
@@ -34,7 +34,8 @@ int sp_oidc_flow_take_tokens(struct sp_oidc_flow *flow, const json_t *object)
 	const char *type = sp_strict_json_text(object, "token_type");
 	int r;
 
-	/* The refresh token first: once the provider gave a new one, the old one is gone. */
+	/* Take the refresh token first: once the provider sent a new one, the old one is used
+	 * up. */
 	r = sp_reply_take_optional(object, "refresh_token", TOKEN_TEXT_MAX, what_token,
 				   &flow->refresh_token, &flow->finding);
 	flow->is_token_settled = r == 0;
@@ -84,7 +85,7 @@ int sp_oidc_refresh_take(struct sp_oidc_flow *flow, const struct sp_idp_time *no
 
 	(void)now;
 	if (r < 0)
-		return r; /* what the token endpoint did, if anything, is not known */
+		return r; /* unknown: the token endpoint may or may not have used up the token */
 	flow->is_token_settled = error != NULL;
 	if (error && strcmp(error, "invalid_grant") == 0)
 		return sp_find(&flow->finding, SP_REFUSAL_GRANT_REVOKED,
@@ -97,9 +98,9 @@ int sp_oidc_refresh_take(struct sp_oidc_flow *flow, const struct sp_idp_time *no
 
 /* ---- checking the id_token ---- */
 
-/* Fresh keys may make an unknown one known. A person at the door is told at once when they were
- * fetched for that reason less than a minute ago; a refresh, which a wrong answer would cost a live
- * session, waits. */
+/* May the check wait for newly fetched keys, which may include the unknown key? If keys were
+ * fetched for that reason less than a minute ago, a sign-in is refused at once. A refresh waits,
+ * because a wrong refusal would end a live session. */
 static bool may_wait_for_keys(struct sp_oidc_flow *flow, const struct sp_idp_time *now)
 {
 	uint64_t wait_ns;
@@ -175,7 +176,7 @@ enum sp_idp_step sp_oidc_token_next(struct sp_oidc_flow *flow, const struct sp_i
 	enum sp_idp_step step;
 	int r;
 
-	/* Only keys a day old, dropped meanwhile, would be missing here. */
+	/* Keys are missing here only if they were a day old and dropped meanwhile. */
 	if (!sp_oidc_flow_has_provider(flow, now, ret_due_ns, &step))
 		return step;
 	(void)ret_request;

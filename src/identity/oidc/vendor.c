@@ -112,7 +112,7 @@ static bool ends(const char *text, const char *end)
 	return len >= end_len && strcmp(text + len - end_len, end) == 0;
 }
 
-/* Is @url the issuer's, with @path behind it? */
+/* Is @url the issuer's address followed by @path? */
 static bool is_below(const char *url, const char *issuer, const char *path)
 {
 	size_t len = strlen(issuer);
@@ -151,7 +151,7 @@ static bool is_by_issuer(enum vendor vendor, const char *issuer)
 	return false;
 }
 
-/* Those that people run under names of their own. */
+/* Vendors that customers run under host names of their own. */
 static bool is_by_endpoints(enum vendor vendor, const char *issuer,
 			    const struct sp_discovery *discovery)
 {

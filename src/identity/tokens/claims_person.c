@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who a token or userinfo speaks of: subject, name, groups. */
+/* The claims about the person in an id_token or userinfo: subject, name, groups. */
 #include <errno.h>
 #include <stdio.h>
 #include <strings.h>
@@ -64,8 +64,8 @@ static int take_user(const char *name, const char *text, struct sp_claims *claim
 	return replace(&claims->user, text);
 }
 
-/* An address the provider itself calls unverified is whatever somebody typed: it names nobody. Some
- * write the truth as a text (Amazon Cognito, Apple). */
+/* An address that the provider calls unverified is only what a person typed, so it names nobody.
+ * Some providers write `true` as a text (Amazon Cognito, Apple). */
 static bool is_unverified(const json_t *object, const char *name)
 {
 	const json_t *verified = sp_strict_json_value(object, "email_verified");
@@ -115,9 +115,9 @@ int sp_claims_settle_user(const char *user_claim, struct sp_claims *claims,
 
 /* ---- the groups ---- */
 
-/* The provider says that the list is somewhere else: distributed claims (OpenID Connect Core 1.0,
- * 5.6.2), as Microsoft does with people in very many groups, where it has a flag for `groups`,
- * too. */
+/* Does the provider say that the list of groups is elsewhere? Distributed claims (OpenID Connect
+ * Core 1.0, 5.6.2), as Microsoft sends them for people in very many groups; Microsoft also has a
+ * flag for this, `hasgroups`. */
 static bool are_groups_elsewhere(const json_t *object, const char *groups_claim)
 {
 	const json_t *names = json_object_get(object, "_claim_names");
@@ -127,8 +127,8 @@ static bool are_groups_elsewhere(const json_t *object, const char *groups_claim)
 		json_is_true(json_object_get(object, "hasgroups")));
 }
 
-/* The member of that name; else, as Keycloak's realm_access.roles, the one a path with dots leads
- * to. */
+/* The member of that name; else the member at the path that the dots separate, such as Keycloak's
+ * realm_access.roles. */
 static const json_t *find_groups(const json_t *object, const char *groups_claim)
 {
 	const json_t *found = sp_strict_json_value(object, groups_claim);
@@ -160,7 +160,8 @@ static void note_odd(const json_t *item, struct sp_claims *claims)
 			     claims->odd_group, sizeof(claims->odd_group));
 }
 
-/* What no role can name (the policy takes the same labels) is left out: that changes no right. */
+/* Leave out a group that no role can name: the policy accepts the same labels only, so this changes
+ * no right. */
 static int take_group(const json_t *item, struct sp_claims *claims)
 {
 	const char *text = json_string_value(item);
@@ -177,8 +178,8 @@ static int take_group(const json_t *item, struct sp_claims *claims)
 	return *room ? 0 : -ENOMEM;
 }
 
-/* A claim that somebody chose, and that is one text: AD FS sends one group so, and Google's hd is
- * none but so. */
+/* A claim that the administrator chose may be one text instead of a list: AD FS sends a single
+ * group so, and Google's hd is always one text. */
 static int take_one(const json_t *object, const char *groups_claim, const json_t *text,
 		    struct sp_claims *claims)
 {

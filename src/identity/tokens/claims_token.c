@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whose word a token is, for whom, and for when. */
+/* The claims about the token itself: issuer, audience, times. */
 #include <errno.h>
 #include <openssl/evp.h>
 #include <sodium.h>
 
 #include "identity/tokens/claims.h"
 
-#define TIME_MAX 253402300799ll /* 9999-12-31T23:59:59Z: sums of it with what we add stay whole */
+#define TIME_MAX 253402300799ll /* 9999-12-31T23:59:59Z: sums with our margins do not overflow */
 
 static int check_issuer(const json_t *object, const char *issuer, struct sp_finding *finding)
 {
@@ -20,7 +20,7 @@ static int check_issuer(const json_t *object, const char *issuer, struct sp_find
 	return 0;
 }
 
-/* @ret_others  whether it names somebody else, too. */
+/* @ret_others: whether it names other audiences, too. */
 static bool is_among(const json_t *audiences, const char *client_id, bool *ret_others)
 {
 	const json_t *item;
@@ -29,7 +29,7 @@ static bool is_among(const json_t *audiences, const char *client_id, bool *ret_o
 
 	json_array_foreach(audiences, i, item) {
 		if (!json_is_string(item))
-			return false; /* a list that is not of texts names nobody */
+			return false; /* a list with anything but texts names nobody */
 		if (strcmp(json_string_value(item), client_id) == 0)
 			found = true;
 		else
@@ -64,7 +64,7 @@ static int check_audience(const json_t *object, const char *client_id, struct sp
 	return 0;
 }
 
-/* A whole number of seconds. @is_required  else a missing one gives @ret_s as it was. */
+/* Read a whole number of seconds. If it is missing and not @is_required, @ret_s stays as it was. */
 static int read_time(const json_t *object, const char *name, bool is_required, int64_t *ret_s,
 		     struct sp_finding *finding)
 {
@@ -82,8 +82,8 @@ static int read_time(const json_t *object, const char *name, bool is_required, i
 	return 0;
 }
 
-/* Nobody asks for it, and some write it as they like (ADFS: as a date): it is passed on where it
- * can be read. */
+/* auth_time was not requested, and some providers write it in their own way (ADFS: as a date). It
+ * is passed on if it can be read. */
 static int64_t read_auth_time(const json_t *object)
 {
 	struct sp_finding finding;

@@ -7,8 +7,8 @@
 #include "identity/tokens/jwks.h"
 #include "identity/tokens/jws.h"
 
-/* The claims are looked at only now: until its signature is good, a payload is bytes of a
- * stranger. */
+/* Look at the claims only after the signature proved good: until then the payload is a stranger's
+ * bytes. */
 static int read_payload(const struct sp_jws *jws, const struct sp_id_token_want *want,
 			struct sp_claims *claims, struct sp_finding *finding)
 {
@@ -31,8 +31,8 @@ static int read_payload(const struct sp_jws *jws, const struct sp_id_token_want 
 	return r;
 }
 
-/* By each key that may have signed it, from @key on: some sets have a kid twice, or none. A key
- * that is not named may be a new one. */
+/* Verify with each key that may have signed, from @key on: some key sets have a kid twice, or none.
+ * If no key has the kid, it may be a new key. */
 static int verify(const struct sp_jws *jws, const struct sp_jwks *keys, const struct sp_jwk *key,
 		  struct sp_finding *finding)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A JWK becomes a key. We look at every member ourselves and hand cjose bare numbers: its own
- * reader takes short keys, keys for encryption and private ones. */
+/* Turn a JWK into a key. Every member is checked here and cjose gets bare numbers only: its own
+ * reader accepts short keys, encryption keys and private keys. */
 #include <errno.h>
 #include <openssl/err.h>
 #include <sodium.h>
@@ -27,8 +27,7 @@ void sp_jwk_done(struct sp_jwk *key)
 	*key = (struct sp_jwk){ 0 };
 }
 
-/* Give up on a key: none of ours may be left in OpenSSL's queue for the next one who looks
- * there. */
+/* Refuse a key. Take our errors off OpenSSL's queue, or its next user finds them. */
 static int __attribute__((format(printf, 2, 3))) unusable(char why[SP_JWK_WHY_MAX],
 							  const char *format, ...)
 {
@@ -65,7 +64,7 @@ static int read_rsa(const json_t *object, struct sp_jwk *key, char why[SP_JWK_WH
 	if (r < 0)
 		return r == -EBADMSG ? unusable(why, "n or e is missing or broken") : r;
 	while (zeros < n_len &&
-	       n[zeros] == 0) /* some write a sign byte; it is none of the number */
+	       n[zeros] == 0) /* some write a leading sign byte, which is not part of the number */
 		zeros++;
 	if (n_len - zeros < RSA_BYTES_MIN || (n_len - zeros == RSA_BYTES_MIN && n[zeros] < 0x80))
 		return unusable(why, "an RSA key of less than 2048 bits");
@@ -110,7 +109,8 @@ static int read_ec(const json_t *object, struct sp_jwk *key, char why[SP_JWK_WHY
 	spec.xlen = x_len;
 	spec.y = y;
 	spec.ylen = y_len;
-	key->jose = cjose_jwk_create_EC_spec(&spec, NULL); /* refuses what is not on the curve */
+	/* Refuses a point that is not on the curve */
+	key->jose = cjose_jwk_create_EC_spec(&spec, NULL);
 	if (!key->jose)
 		return unusable(why, "a point that is not on its curve");
 	key->signature_len = 2 * P256_BYTES;
@@ -131,7 +131,8 @@ static int read_okp(const json_t *object, struct sp_jwk *key, char why[SP_JWK_WH
 	r = read_bytes(object, "x", &x, &x_len);
 	if (r < 0)
 		return r == -EBADMSG ? unusable(why, "x is missing or broken") : r;
-	/* OpenSSL takes any 32 bytes; points of small order verify signatures nobody made. */
+	/* OpenSSL takes any 32 bytes as a key. With a point of small order, signatures verify that
+	 * nobody made. */
 	if (x_len != ED25519_BYTES || !crypto_core_ed25519_is_valid_point(x))
 		return unusable(why, "a point that is not on its curve");
 	key->evp = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, x, x_len);
@@ -142,7 +143,7 @@ static int read_okp(const json_t *object, struct sp_jwk *key, char why[SP_JWK_WH
 	return 0;
 }
 
-/* `use` and `key_ops` say what the key is for. */
+/* `use` and `key_ops` say what the key may be used for. */
 static int check_use(const json_t *object, char why[SP_JWK_WHY_MAX])
 {
 	const json_t *use = sp_strict_json_value(object, "use"),
@@ -157,7 +158,7 @@ static int check_use(const json_t *object, char why[SP_JWK_WHY_MAX])
 	return ops && !may_verify ? unusable(why, "its key_ops are not verify") : 0;
 }
 
-/* `alg` narrows what it verifies. */
+/* `alg` narrows the algorithms the key verifies. */
 static int read_algorithm(const json_t *object, uint32_t *ret_algorithms, char why[SP_JWK_WHY_MAX])
 {
 	const json_t *alg = sp_strict_json_value(object, "alg");

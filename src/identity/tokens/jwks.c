@@ -9,8 +9,8 @@
 struct sp_jwks {
 	struct sp_jwk keys[SP_JWKS_KEYS_MAX];
 	size_t count;
-	struct {              /* those that cannot be used */
-		char kid[64]; /* as much of it as fits */
+	struct {              /* the keys that cannot be used */
+		char kid[64]; /* the first bytes of it */
 		char why[SP_JWK_WHY_MAX];
 	} unusable[SP_JWKS_KEYS_MAX];
 	size_t unusable_count;

@@ -34,7 +34,8 @@ char *sp_jws_algorithm_list(uint32_t algorithms, char *buf, size_t size)
 
 int sp_jws_algorithm_find(const char *name, enum sp_jws_algorithm *ret_algorithm)
 {
-	if (strcmp(name, "Ed25519") == 0) /* RFC 9864: the new name of what we and the token do */
+	/* RFC 9864: the token uses the new name of an algorithm that we know by its old name */
+	if (strcmp(name, "Ed25519") == 0)
 		name = algorithm_names[SP_JWS_EDDSA];
 	for (unsigned i = 0; i < SP_JWS_COUNT; i++)
 		if (strcmp(algorithm_names[i], name) == 0) {
@@ -67,8 +68,8 @@ static int check_algorithm(struct sp_jws *jws, uint32_t algorithms, struct sp_fi
 	return 0;
 }
 
-/* Unsaid, JWT, or its media type in full (RFC 7515, 4.1.9). Access tokens (at+jwt) and logout
- * tokens have types of their own. */
+/* `typ` may be absent, JWT, or the full media type (RFC 7515, 4.1.9). Access tokens (at+jwt) and
+ * logout tokens have types of their own and are refused. */
 static bool is_id_tokens(const json_t *typ)
 {
 	const char *text = json_string_value(typ);

@@ -35,11 +35,12 @@ int sp_jws_verify(const struct sp_jws *jws, const struct sp_jwk *key)
 {
 	int r;
 
-	/* One signature has one form: cjose takes an RSA one without its leading zeros, and splits
-	 * an ECDSA one of any length in halves. */
+	/* A signature is accepted in one form only: cjose takes an RSA signature without its
+	 * leading zeros, and splits an ECDSA signature of any length in halves. */
 	if (jws->signature_len != key->signature_len)
 		return -EBADMSG;
 	r = key->evp ? verify_by_openssl(jws, key->evp) : verify_by_cjose(jws, key->jose);
-	ERR_clear_error(); /* a bad signature is no error of whoever uses OpenSSL next */
+	/* Leave no error in OpenSSL's queue: the next user of OpenSSL would take it for its own */
+	ERR_clear_error();
 	return r;
 }

@@ -6,7 +6,7 @@
 #include "plane/ebpf/pin.h"
 #include "plane/ebpf/plane.h"
 
-/* The sizes asked for, or the usual ones; a scratch plane is small. */
+/* The sizes asked for, or the defaults. A scratch plane has small ones. */
 static struct sp_ebpf_options with_defaults(const struct sp_ebpf_options *options)
 {
 	struct sp_ebpf_options full = *options;
@@ -53,7 +53,7 @@ int sp_ebpf_open(const struct sp_ebpf_options *options, struct sp_ebpf **ret_pla
 	if (!plane)
 		return sp_ebpf_end(error, -ENOMEM);
 	plane->options = full;
-	plane->is_opening = true; /* what fails half-way is not kept */
+	plane->is_opening = true; /* a plane that failed to open half-way is not kept */
 	r = full.pin_dir ? open_pinned(plane, error) : sp_ebpf_state_open(plane, error);
 	if (r < 0)
 		return sp_ebpf_end(error, r);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* State maps of an older build, whose values are shorter than ours. They cannot be adopted, and its
- * programs use them until ours are switched in. So the maps below are made anew, all together:
- * sessions and identities are copied at once and kept alike, flows are copied right before the
- * switch and, for those opened meanwhile, right after it. The programs that run say which maps are
- * the true ones: a new map lies beside the former as next_NAME until then. next_sp_flow is the
- * first to come and the last to go, so it tells a killed move. */
+/* State maps of an older build, whose values are shorter than those of this build. They cannot be
+ * adopted, and the older build's programs use them until ours are switched in. So all state maps
+ * are made anew. Sessions and identities are copied at once and kept equal in both. Flows are
+ * copied right before the switch; flows opened meanwhile are copied right after it. Until then a
+ * new map is pinned as next_NAME, beside the former map: the programs that run decide which of the
+ * two is in use. next_sp_flow is the first pin made and the last removed, so its presence tells
+ * that a move was killed. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,7 +17,8 @@
 
 static const struct {
 	const char *name;
-	/* else it begins empty: its counts follow the flows, datagrams in pieces are lost */
+	/* Copied. Any other map begins empty: its counts follow the flows, and datagrams under
+	 * reassembly are lost. */
 	bool is_copied;
 } moved[] = {
 	{ "sp_flow", true },      { "sp_session", true },      { "sp_ident", true },
@@ -88,7 +90,7 @@ static bool program_uses(int program, uint32_t map_id)
 	return false;
 }
 
-/* Does the running revision use the map of this descriptor? */
+/* Does the running revision use the map that this descriptor holds? */
 static bool is_run_with(const char *pin_dir, int map)
 {
 	int programs[SP_HOOK_PROGRAM_COUNT];
@@ -160,7 +162,7 @@ static int copy_identities(struct sp_ebpf *plane)
 	struct sp_addr addr, next;
 	void *at = NULL;
 
-	/* nobody else writes this map: no key goes while we walk */
+	/* No other process writes this map, so no key disappears during the walk. */
 	while (bpf_map_get_next_key(plane->former.ident.fd, at, &next) == 0) {
 		struct sp_ident ident = { 0 };
 
@@ -285,7 +287,7 @@ void sp_ebpf_former_unstage(struct sp_ebpf *plane)
 		end_pins(plane->pin_dir, false);
 }
 
-/* The former programs noted who was heard last in their own sessions. */
+/* The former programs noted in their own sessions map when each session was last heard. */
 static void take_last_seen(struct sp_ebpf *plane)
 {
 	struct sp_session session;

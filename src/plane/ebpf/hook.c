@@ -11,7 +11,8 @@
 #define LINK_TYPE_TCX 11
 #define PLACE_BEFORE (1U << 3)
 
-/* Our place among clsact filters: first to be asked, with a handle nobody else would choose. */
+/* Our place among clsact filters: asked first, with a handle that no other program is likely to
+ * choose. */
 #define FILTER_PRIORITY 1
 #define FILTER_HANDLE 0x5359
 
@@ -31,7 +32,7 @@ static struct bpf_tc_hook filter_place(enum sp_hook hook, uint32_t ifindex)
 	};
 }
 
-/* The program that runs as our filter, 0 if none. */
+/* The id of the program that runs as our filter; 0: none does. */
 static uint32_t filter_program(enum sp_hook hook, uint32_t ifindex)
 {
 	struct bpf_tc_hook place = filter_place(hook, ifindex);
@@ -64,7 +65,7 @@ static int filter_remove(enum sp_hook hook, uint32_t ifindex)
 	return bpf_tc_detach(&place, &options);
 }
 
-/* Pin over what is there, in one step. */
+/* Replace the pin of this name in one step. */
 static int pin_over(const char *pin_dir, const char *path, int fd)
 {
 	char next[SP_EBPF_PIN_PATH_MAX];
@@ -78,7 +79,7 @@ static int pin_over(const char *pin_dir, const char *path, int fd)
 
 /* ---- looking ---- */
 
-/* Fills kind, ifindex, prog_id from what the pin holds. */
+/* Fill kind, ifindex and prog_id from what the pin holds. */
 static int inspect(struct sp_ebpf_hook *hook)
 {
 	struct bpf_link_info link = { 0 };
@@ -88,7 +89,7 @@ static int inspect(struct sp_ebpf_hook *hook)
 	if (hook->kind != SP_EBPF_CLSACT) {
 		if (bpf_link_get_info_by_fd(hook->fd, &link, &len) < 0)
 			return sp_errno();
-		hook->ifindex = link.xdp.ifindex; /* tcx has it in the same place */
+		hook->ifindex = link.xdp.ifindex; /* tcx stores the interface at the same place */
 		hook->prog_id = hook->ifindex ? link.prog_id : 0;
 		return 0;
 	}
@@ -100,7 +101,7 @@ static int inspect(struct sp_ebpf_hook *hook)
 	return 0;
 }
 
-/* A pinned link or a pinned program? bpf(2) answers for either alike; /proc tells them apart. */
+/* Does the pin hold a link or a program? bpf(2) answers alike for both; /proc tells them apart. */
 static int kind_of(int fd, enum sp_hook hook, enum sp_ebpf_hook_kind *ret_kind)
 {
 	char path[64], target[64];
@@ -170,8 +171,8 @@ static int attach_xdp(uint32_t ifindex, int program, uint32_t avoid)
 
 	if (!(avoid & SP_EBPF_AVOID_NATIVE_XDP))
 		fd = bpf_link_create(program, ifindex, BPF_XDP, &native);
-	/* A driver without XDP, or not with this MTU or these queues; who is there already is no
-	 * reason. */
+	/* Does this error say that the driver has no XDP, or not with this MTU or these queues? A
+	 * program that is attached already is not such a reason. */
 	if (fd < 0 && fd != -EBUSY && fd != -EEXIST && fd != -EPERM && fd != -ENODEV)
 		fd = bpf_link_create(program, ifindex, BPF_XDP, &generic);
 	return fd == -EEXIST ? -EBUSY : fd;
@@ -182,8 +183,8 @@ enum bpf_attach_type sp_ebpf_hook_attach_type(enum sp_hook hook)
 	return is_egress(hook) ? ATTACH_TCX_EGRESS : ATTACH_TCX_INGRESS;
 }
 
-/* Before whoever is there: a program that answers TCX_PASS ends the list, and ours would not be
- * asked. */
+/* Attach before every program that is there: one that answers TCX_PASS ends the list, and ours
+ * would not be asked. */
 static int attach_tcx(enum sp_hook hook, uint32_t ifindex, int program, uint32_t avoid)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, first, .flags = PLACE_BEFORE);
@@ -193,7 +194,8 @@ static int attach_tcx(enum sp_hook hook, uint32_t ifindex, int program, uint32_t
 	return bpf_link_create(program, ifindex, sp_ebpf_hook_attach_type(hook), &first);
 }
 
-/* The pin comes first: a filter nobody can find would stay for ever. */
+/* Pin before attaching: a filter without a pin would stay for ever, because no later run finds
+ * it. */
 static int attach_filter(const char *pin_dir, const char *path, uint32_t ifindex, int program,
 			 struct sp_ebpf_hook *hook)
 {
@@ -241,7 +243,7 @@ int sp_ebpf_hook_attach(const char *pin_dir, const struct sp_ebpf_pin *pin, uint
 
 	sp_ebpf_pin_path(pin_dir, pin, path);
 	r = attach_link(pin_dir, path, ifindex, program, avoid, &hook);
-	if (hook.kind == SP_EBPF_TCX && hook.fd < 0 && r == -EINVAL) { /* no tcx in this kernel */
+	if (hook.kind == SP_EBPF_TCX && hook.fd < 0 && r == -EINVAL) { /* this kernel has no tcx */
 		hook.kind = SP_EBPF_CLSACT;
 		r = attach_filter(pin_dir, path, ifindex, program, &hook);
 	}
@@ -321,7 +323,8 @@ int sp_ebpf_hook_remove(const char *pin_dir, struct sp_ebpf_hook *hook)
 	if (hook->kind == SP_EBPF_CLSACT)
 		r = filter_remove(hook->pin.hook, hook->ifindex);
 	else if (hook->ifindex != 0)
-		r = bpf_link_detach(hook->fd); /* at once; a last reference takes its time */
+		/* Closing a link detaches at once; dropping the last reference may take a while. */
+		r = bpf_link_detach(hook->fd);
 	if (r < 0 && r != -ENOLINK && r != -ENODEV)
 		return r;
 	sp_ebpf_pin_path(pin_dir, &hook->pin, path);

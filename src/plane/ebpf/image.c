@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The compiled objects, as the skeleton headers carry them. */
+/* The compiled BPF objects, embedded by the skeleton headers. */
 #include <errno.h>
 
 #include "plane/ebpf/plane.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Arms the timer that reclaims expired flows (bpf/janitor.bpf.c). It belongs to the pinned state,
- * not to a revision: it goes on whoever dies, until its map is unpinned. */
+/* Arm the timer that reclaims expired flows (bpf/janitor.bpf.c). The timer belongs to the pinned
+ * state, not to a revision: it runs until its map is unpinned, with or without sallyportd. */
 #include <sys/random.h>
 
 #include "plane/ebpf/plane.h"

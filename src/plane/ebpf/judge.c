@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One frame through the real programs, without wires. */
+/* Run one frame through the real programs by BPF_PROG_TEST_RUN. */
 #include <linux/pkt_cls.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 #define ETHERNET_LEN 14
 #define NO_ANSWER 0xffffffffu
-#define KERNEL_ENOTSUPP 524 /* what a program type without test runs gives */
+#define KERNEL_ENOTSUPP 524 /* the error for a program type that has no test runs */
 
 /* The kernel's test run wants an Ethernet header, also where the wire has none. */
 static void put_ethernet(uint8_t header[ETHERNET_LEN], const struct sp_frame *frame)
@@ -48,7 +48,7 @@ static int run(struct sp_ebpf_staged *staged, enum sp_hook hook, const uint8_t *
 	return 0;
 }
 
-/* The frame as a test run takes it: with an Ethernet header, in one page. */
+/* Lay out the frame as a test run takes it: an Ethernet header first, in one page. */
 static int prepare(const struct sp_frame *frame, uint8_t **ret_bytes, size_t *ret_len)
 {
 	size_t header = frame->is_ethernet ? 0 : ETHERNET_LEN;
@@ -82,7 +82,7 @@ int sp_ebpf_judge(struct sp_ebpf_staged *staged, enum sp_hook hook, const struct
 
 	if (!input || hook <= SP_HOOK_NONE || hook >= SP_HOOK_JUDGE_COUNT)
 		return -EINVAL;
-	/* No kernel hands over as bare IP what is none. */
+	/* The kernel never hands a frame that is not IP to a hook of bare IP. */
 	if (!frame->is_ethernet &&
 	    (frame->len == 0 || (frame->bytes[0] >> 4 != 4 && frame->bytes[0] >> 4 != 6)))
 		return sp_ebpf_judge_parse(hook, frame, ret_answer);
@@ -94,8 +94,8 @@ int sp_ebpf_judge(struct sp_ebpf_staged *staged, enum sp_hook hook, const struct
 	r = prepare(frame, &bytes, &len);
 	if (r == 0)
 		r = run(staged, hook, bytes, len, ret_answer);
-	/* Too long and denied by parsing; or too short for the kernel: nothing but headers to look
-	 * at. */
+	/* The frame is too long, and parsing denies it; or it is too short for the kernel to run.
+	 * Only its headers matter. */
 	if (r == -EBADMSG || r == -EINVAL)
 		return sp_ebpf_judge_parse(hook, frame, ret_answer);
 	return r == -KERNEL_ENOTSUPP ? -EOPNOTSUPP : r;

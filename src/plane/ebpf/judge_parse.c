@@ -30,7 +30,7 @@ int sp_ebpf_judge_parse(enum sp_hook hook, const struct sp_frame *frame,
 	return 0;
 }
 
-/* Behind the IP header nothing but UDP repeats the length. */
+/* Of the headers behind IP, UDP alone repeats the length. */
 static void set_lengths(uint8_t *bytes, const struct sp_parsed *parsed, size_t len)
 {
 	uint8_t *ip = bytes + parsed->network_offset;

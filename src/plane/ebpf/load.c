@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One revision in the kernel: its table maps, filled and frozen, and its programs around them. */
+/* One revision in the kernel: its table maps, filled and frozen, and the programs that use them. */
 #include <fcntl.h>
 #include <limits.h>
 #include <net/ethernet.h>
@@ -115,7 +115,7 @@ int sp_ebpf_tables_create(struct sp_ebpf_staged *staged, uint32_t src_max, uint3
 	return 0;
 }
 
-/* In one call where the kernel can, else one by one. */
+/* Write all elements in one call if the kernel can, else one by one. */
 static int push(int fd, const void *keys, size_t key_size, const void *values, size_t value_size,
 		size_t count)
 {
@@ -145,7 +145,8 @@ static int push_array(int fd, uint32_t first, const void *values, size_t value_s
 	return push(fd, keys, sizeof(*keys), values, value_size, count);
 }
 
-/* Runs of elements that differ from what the map holds: of 49 344 few are in use. */
+/* Write only the runs of elements that differ from the map: few of its 49 344 elements are in
+ * use. */
 static int push_svc(struct sp_ebpf_staged *staged, const struct sp_svc_elem *svc)
 {
 	struct sp_svc_elem *held = staged->svc_held;
@@ -175,7 +176,7 @@ static int push_verdicts(struct sp_ebpf_staged *staged, const struct sp_ebpf_arr
 			  (size_t)arrays->profile_count * staged->svcset_stride);
 }
 
-/* Verdicts before the pairs that lead to them. */
+/* Write verdicts before the pairs that lead to them. */
 static int push_rows(struct sp_ebpf_staged *staged, const struct sp_ebpf_arrays *arrays)
 {
 	int r = push_verdicts(staged, arrays);
@@ -213,7 +214,7 @@ int sp_ebpf_tables_fill(struct sp_ebpf_staged *staged, const struct sp_ebpf_arra
 	return 0;
 }
 
-/* Nobody writes these again, whatever goes wrong in user space. */
+/* Freeze the maps: no later error in user space can change them. */
 static int freeze(struct sp_ebpf_staged *staged, struct sp_plane_error *error)
 {
 	static const enum sp_ebpf_table frozen[] = { SP_EBPF_SRC, SP_EBPF_DST, SP_EBPF_SVC };
@@ -352,8 +353,9 @@ int sp_ebpf_programs_load(struct sp_ebpf_staged *staged, const struct sp_ebpf_dh
 
 /* ---- staging ---- */
 
-/* Nobody who hands packets to an edge, a container behind a veth say, knows what its programs say
- * to each other. A token is never 0, which is what empty metadata says. */
+/* A sender that hands packets straight to an edge interface, such as a container behind a veth,
+ * must not know the token that edge-in hands to edge-tc. The token is never 0, because empty
+ * metadata reads as 0. */
 static int make_tokens(struct sp_ebpf_staged *staged, struct sp_plane_error *error)
 {
 	if (getrandom(staged->token, sizeof(staged->token), 0) != sizeof(staged->token))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The second lock: what no program judged goes nowhere. One table of our own, one transaction.
- *
- * The mark is asked for before conntrack, where nobody can have restored it from a connection, and
- * the interfaces named are those that need none: whatever has a name nobody expected is closed.
- * Between interfaces names decide, for behind conntrack a mark may be anybody's. A device that is
- * listed stays closed under a name that is open. */
+/* The second lock: an nftables table that drops every packet no program judged. One table, put in
+ * one transaction. Its chains read the packet's mark before conntrack, where nothing can have
+ * restored the mark from a connection. The rules name the interfaces that need no mark, so an
+ * interface of an unexpected name is closed. In the forward chains names decide, because behind
+ * conntrack a mark may come from anybody. A listed device stays closed when it is renamed to a name
+ * that is open. */
 #include <ctype.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@
 _Static_assert(SP_MARK_MASK == 0xff000000u && SP_MARK_JUDGED == 0x53000000u &&
 		       SP_MARK_PASSED_MASK == 0xfd000000u && SP_MARK_REPLY == 0x51000000u,
 	       "as the rules say");
-/* A rule of its own before the one that drops: what is beyond the limit is dropped without a
+/* A rule of its own, before the rule that drops: packets beyond the limit are dropped without a
  * sample. */
 #define SAMPLE "limit rate 100/second burst 100 packets log prefix \"%s\" group %d snaplen %d"
 
@@ -33,7 +33,7 @@ static const char *const drop_names[] = {
 #undef X
 };
 
-/* Added first, so that removing what is not there is no error. */
+/* Added before it is deleted, so that deleting an absent table is no error. */
 #define REMOVE "add table inet sallyport\ndelete table inet sallyport\n"
 
 static void nft_freep(struct nft_ctx **nft)
@@ -56,7 +56,7 @@ static int fail_as(const char *text, struct sp_plane_error *error)
 				       : "");
 }
 
-/* @ret_output  what it prints; NULL: nobody asks. */
+/* @ret_output  what nft prints; NULL: not wanted. */
 static int run(const char *commands, unsigned flags, char **ret_output,
 	       struct sp_plane_error *error)
 {
@@ -84,7 +84,7 @@ static bool is_plain(const char *name)
 	return true;
 }
 
-/* `"a", "b"`, empty if there is none. */
+/* Write `"a", "b"`; nothing for an empty list. */
 static int list_names(const struct sp_plane_guard *lock, enum sp_plane_guarded_kind kind,
 		      struct sp_buf *out, struct sp_plane_error *error)
 {
@@ -102,7 +102,7 @@ static int list_names(const struct sp_plane_guard *lock, enum sp_plane_guarded_k
 	return out->error ? -ENOMEM : 0;
 }
 
-/* No device of those, by its number: that stays when it is renamed. */
+/* Match devices other than these by number, because a number stays when the device is renamed. */
 static int put_devices(const struct sp_plane_guard *lock, struct sp_buf *out)
 {
 	for (size_t i = 0; i < lock->count; i++)
@@ -119,8 +119,9 @@ static int put_devices(const struct sp_plane_guard *lock, struct sp_buf *out)
 struct rules {
 	struct sp_buf text;
 	struct sp_buf names[3]; /* by enum sp_plane_guarded_kind */
-	struct sp_buf devices;  /* "iif != { 3, 4 } ", of the listed ones; empty if none is there */
-	bool is_sampled;        /* of what is dropped some is told by NFLOG */
+	struct sp_buf
+		devices; /* "iif != { 3, 4 } " of the listed interfaces; "" if none is present */
+	bool is_sampled; /* some of the dropped packets are reported by NFLOG */
 };
 
 static void rules_done(struct rules *rules)
@@ -131,8 +132,8 @@ static void rules_done(struct rules *rules)
 		sp_buf_done(&rules->names[i]);
 }
 
-/* A rule for interfaces of a kind; none if there are none of it. @format has their names as its
- * %s. */
+/* Write a rule for the interfaces of one kind; none if there are none. @format has their names as
+ * its %s. */
 static void put_for(struct rules *rules, enum sp_plane_guarded_kind kind, const char *before,
 		    const char *behind)
 {
@@ -141,7 +142,7 @@ static void put_for(struct rules *rules, enum sp_plane_guarded_kind kind, const 
 			      sp_buf_get(&rules->names[kind]), behind);
 }
 
-/* The same for what they let in unjudged. */
+/* Write a rule for packets that interfaces of this kind let in unjudged. */
 static void put_for_arriving(struct rules *rules, enum sp_plane_guarded_kind kind,
 			     const char *behind)
 {
@@ -152,7 +153,7 @@ static void put_for_arriving(struct rules *rules, enum sp_plane_guarded_kind kin
 			      rules->devices.len ? sp_buf_get(&rules->devices) : "", behind);
 }
 
-/* Drop and count what is @match: a chain, and what a packet of it is like. */
+/* Drop and count the packets that @match describes: a chain, then conditions. */
 static void put_drop(struct rules *rules, enum sp_plane_drop drop, const char *match)
 {
 	if (rules->is_sampled)
@@ -162,7 +163,8 @@ static void put_drop(struct rules *rules, enum sp_plane_drop drop, const char *m
 		      drop_names[drop]);
 }
 
-/* What is forwarded from (@way "iifname") or to ("oifname") a listed interface one. */
+/* Write a rule for packets forwarded from a listed interface (@way "iifname") or to one
+ * ("oifname"). */
 static int put_drop_of_listed(struct rules *rules, const char *way)
 {
 	__sp_free char *match = NULL;
@@ -203,8 +205,8 @@ static int put_passing(struct rules *rules, bool is_open)
 							: put_drop_of_listed(rules, "oifname");
 }
 
-/* A reply that is not forwarded is none. The mark ends where a packet is delivered: what is in it
- * (GRE, IPIP, ESP) was not judged. */
+/* A packet marked as a reply has to be forwarded: a delivered one is dropped. The mark of a judged
+ * packet ends with its delivery, because the packet inside it (GRE, IPIP, ESP) was not judged. */
 static void put_delivered(struct rules *rules)
 {
 	put_drop(rules, SP_PLANE_DROP_ASTRAY, "delivered iifname != \"lo\" " IS_REPLY);
@@ -212,7 +214,7 @@ static void put_delivered(struct rules *rules)
 		   "add rule inet sallyport delivered " IS_PASSED " " CLEAR_MARK "\n");
 }
 
-/* Chains are made before they are flushed: so the first time is as every time. */
+/* Chains are made before they are flushed, so that a first run and any later one do the same. */
 static int put_table(struct rules *rules, const struct sp_plane_guard *lock)
 {
 	if (lock->is_anew)
@@ -293,7 +295,7 @@ static int put(const struct sp_plane_guard *lock, bool is_sampled, struct sp_pla
 	return sp_ebpf_end(error, r);
 }
 
-/* Without samples it still drops and counts: it is never refused for them. */
+/* The lock is put without samples if NFLOG is missing: it still drops and counts. */
 int sp_ebpf_lock(const struct sp_plane_guard *lock, struct sp_plane_error *error)
 {
 	int r = put(lock, true, error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One compiled object: open, set, give it maps, load. What libbpf would print is kept as the last
- * words of an error. */
+/* One compiled object: open it, set its constants, give it maps, load it. The text that libbpf
+ * would print is kept as the text of an error. */
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,10 +32,11 @@ int sp_ebpf_fail(struct sp_plane_error *error, int r, const char *format, ...)
 
 static __thread char last_words[256];
 
-/* The last line that says something about a failure; the verifier's statistics do not. */
+/* The last line of libbpf's output that explains the failure. The verifier's statistics explain
+ * nothing. */
 static int remember(enum libbpf_print_level level, const char *format, va_list args)
 {
-	__sp_free char *text = NULL; /* with a verifier's log it is long */
+	__sp_free char *text = NULL; /* a verifier's log makes the text long */
 	char *line, *save = NULL;
 
 	if (level != LIBBPF_WARN || vasprintf(&text, format, args) < 0)
@@ -126,7 +127,8 @@ int sp_ebpf_object_reuse(struct bpf_object *object, const struct sp_ebpf *plane,
 
 		if (sp_ebpf_map_is_private(map))
 			continue;
-		if (table >= 0 && !staged) { /* no program of a revision: it asks none of them */
+		/* This program belongs to no revision: it reads none of these settings. */
+		if (table >= 0 && !staged) {
 			bpf_map__set_autocreate(map, false);
 			continue;
 		}

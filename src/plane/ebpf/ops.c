@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The operations of plane/plane.h by the functions of ebpf.h: nothing is decided here. */
+/* The operations of plane/plane.h, each by functions of ebpf.h. Decisions are made there, none
+ * here. */
 #include "plane/ebpf/ops.h"
 
 #include <string.h>
@@ -177,7 +178,7 @@ static int ebpf_mend_pins(struct sp_plane *plane, struct sp_plane_error *error)
 	return sp_ebpf_mend_pins(ebpf_of(plane), error);
 }
 
-/* The guard is the network namespace's: no plane needs to be open for it. */
+/* The guard belongs to the network namespace, so it is put and read without an open plane. */
 static int ebpf_guard_put(struct sp_plane *plane, const struct sp_plane_guard *guard,
 			  struct sp_plane_error *error)
 {
@@ -200,7 +201,7 @@ static int ebpf_guard_read(struct sp_plane *plane, char **ret_text)
 
 /* ---- sessions ---- */
 
-/* Element 0 is nobody's session: its epoch is the birth of the maps. */
+/* Element 0 of the sessions belongs to no session: its epoch holds the birth of the maps. */
 static int ebpf_get_birth(struct sp_plane *plane, uint64_t *ret_birth)
 {
 	struct sp_session nobody;
@@ -216,10 +217,10 @@ static int ebpf_set_birth(struct sp_plane *plane, uint64_t birth)
 	return sp_ebpf_session_put(ebpf_of(plane), 0, &(struct sp_session){ .epoch = birth });
 }
 
-/* Programs ask for a deadline that is not 0 and is past. */
+/* The programs take a deadline that is past, and not 0, for a session that is over. */
 #define LONG_AGO_NS 1
 
-/* Programs find what is a revision's by whether its number is odd. */
+/* The programs tell two revisions apart by the parity of the revision number. */
 static void put_standing(struct sp_session *session, const struct sp_plane_standing *standing)
 {
 	memcpy(session->class_id[standing->revision & 1], standing->class_id,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Between two switches: are the hooks still as the last switch left them? Each is looked at, and
- * put back, by itself: one that cannot be put back is no reason to leave the others away. */
+/* Look between two switches whether the hooks are still as the last switch left them, and put back
+ * those that are not. Each hook is handled alone: a hook that cannot be put back does not stop the
+ * others. */
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 #include "base/array.h"
 #include "plane/ebpf/entries.h"
 
-/* Of the programs at one tcx hook so many are looked at; the kernel allows 64. */
+/* How many programs at one tcx hook are looked at; the kernel allows 64. */
 #define PROGRAMS_MAX 64
 
 static struct sp_ebpf_entry *find_device(struct sp_ebpf_entries *entries, enum sp_hook hook,
@@ -24,7 +25,7 @@ static struct sp_ebpf_entry *find_device(struct sp_ebpf_entries *entries, enum s
 	return NULL;
 }
 
-/* A program that is asked before @prog_id, 0: none. */
+/* The id of a program that the hook asks before @prog_id. 0: no program stands before it. */
 static uint32_t find_before(const struct sp_ebpf_hook *hook)
 {
 	__u32 ids[PROGRAMS_MAX] = { 0 };
@@ -69,7 +70,7 @@ static int attach(struct sp_ebpf *plane, enum sp_hook hook,
 	return r;
 }
 
-/* The pin of this name may be another device's, which was renamed: the next switch follows it. */
+/* A pin of this name may belong to another device, which was renamed. The next switch moves it. */
 static bool is_name_taken(const struct sp_ebpf_entries *entries, enum sp_hook hook,
 			  const struct sp_plane_interface *interface)
 {
@@ -96,7 +97,8 @@ static int put_back(struct sp_ebpf *plane, struct sp_ebpf_entries *entries,
 	if (is_name_taken(entries, fault->hook, interface))
 		return sp_ebpf_fail(&fault->error, -EEXIST, "the pin of %s is another interface's",
 				    interface->name);
-	if (entry) /* away for a moment: the second lock lets nothing pass meanwhile */
+	/* The hook is detached for a moment. Meanwhile the second lock lets nothing pass. */
+	if (entry)
 		r = sp_ebpf_hook_remove(plane->pin_dir, &entry->hook);
 	return r < 0 ? r : attach(plane, fault->hook, interface, &fault->error);
 }
@@ -117,7 +119,9 @@ static int mend_hook(struct sp_ebpf *plane, struct sp_ebpf_entries *entries, enu
 	if (fault.repair == -EBUSY && hook == SP_HOOK_EDGE_IN)
 		(void)bpf_xdp_query_id((int)interface->ifindex, 0, &fault.prog_id);
 	else if (fault.repair < 0 && hook == SP_HOOK_EDGE_IN && !entry)
-		return 0; /* its driver or MTU takes no XDP program: edge-tc judges there */
+		/* The driver or the MTU of this interface takes no XDP program: edge-tc judges
+		 * there. */
+		return 0;
 	to = SP_ARRAY_PUSH(*faults, *count);
 	if (!to)
 		return -ENOMEM;
@@ -180,7 +184,8 @@ int sp_ebpf_repair(struct sp_ebpf *plane, const struct sp_plane_interface *inter
 		for (size_t i = 0; r == 0 && i < interface_count; i++) {
 			const enum sp_hook hook = sp_ebpf_attach_order[place];
 
-			/* one that has just gone, or is another by now, is the next switch's */
+			/* An interface that has just gone, or has changed its device, is left to
+			 * the next switch. */
 			if (sp_ebpf_has_hook(&interfaces[i], hook) &&
 			    if_nametoindex(interfaces[i].name) == interfaces[i].ifindex)
 				r = mend_hook(plane, &entries, hook, &interfaces[i], &faults,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Scratch planes: state and programs of their own, never pinned, never attached. Making one means
- * verifying every program again, so a process keeps what it closed: a closed plane is emptied and
- * waits for the next open of its sizes, and a freed revision leaves its programs on its plane, to
- * be given other tables. They are the real programs, loaded once for each size of tables. */
+/* Scratch planes: state and programs of their own, never pinned and never attached. To make one,
+ * the kernel verifies every program again. So a process keeps closed planes: a closed plane is
+ * emptied and waits for the next open of its sizes, and a freed revision leaves its programs on its
+ * plane for the next tables. The programs are the real ones, loaded once for each size of
+ * tables. */
 #include <limits.h>
 #include <pthread.h>
 #include <string.h>
@@ -121,7 +122,7 @@ bool sp_ebpf_scratch_keep(struct sp_ebpf *plane)
 
 /* ---- revisions ---- */
 
-/* What is fixed when programs are loaded, besides the room. */
+/* What is fixed when programs are loaded, besides the sizes of the tables. */
 struct fixed {
 	uint64_t revision;
 	bool protect_tunnel;
@@ -224,6 +225,6 @@ void sp_ebpf_staged_free(struct sp_ebpf_staged *staged)
 	staged->plane->idle = staged;
 	for (at = &staged->next; *at && count < IDLE_STAGED_MAX; at = &(*at)->next)
 		count++;
-	sp_ebpf_staged_close(*at); /* the one unused for longest */
+	sp_ebpf_staged_close(*at); /* the plane that has been unused for longest */
 	*at = NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the programs counted and recorded. */
+/* Read what the programs counted and recorded. */
 #include <string.h>
 #include <sys/mman.h>
 
@@ -61,8 +61,8 @@ int sp_ebpf_samples(struct sp_ebpf *plane, struct sp_sample *ret_samples)
 			  sizeof(*ret_samples) / sizeof(uint64_t), (uint64_t *)ret_samples);
 }
 
-/* The kernel writes `events` last under its lock, and once there is something to tell it gives the
- * slot to nobody else. */
+/* The kernel writes `events` last, under its lock. A slot with events to tell is given to no other
+ * sender. */
 bool sp_ebpf_tally_read(const struct sp_ebpf *plane, uint32_t index, struct sp_tally *ret_tally)
 {
 	const struct sp_tally *slot = &plane->tallies[index];
@@ -118,7 +118,7 @@ int sp_ebpf_walk(const struct sp_ebpf_map *map, struct sp_plane_walk *walk,
 	return r < 0 ? r : at_end == 0;
 }
 
-/* A visit of flows of this build, as one of keys and values. */
+/* Present a visitor of this build's flows as a visitor of keys and values. */
 struct flow_visit {
 	sp_plane_flow_visit visit;
 	void *arg;
@@ -171,8 +171,9 @@ int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count)
 struct sp_ebpf_ring {
 	size_t page;
 	size_t size;             /* of the data; a power of two */
-	unsigned long *consumer; /* its page, ours to write */
-	unsigned long *producer; /* its page, then the data twice in a row */
+	unsigned long *consumer; /* the page of the consumer's position, which we write */
+	/* The page of the producer's position, then the data, mapped twice in a row. */
+	unsigned long *producer;
 	const char *data;
 };
 
@@ -216,7 +217,8 @@ static int open_ring(struct sp_ebpf *plane)
 	return 0;
 }
 
-/* The record at @position, 0 when it is still being written, else its length with the header. */
+/* The record at @position. Returns its length with the header; 0: the record is still being
+ * written. */
 static size_t record_at(const struct sp_ebpf_ring *ring, unsigned long position,
 			const char **ret_sample, uint32_t *ret_len)
 {

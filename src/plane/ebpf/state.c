@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The state maps: made once and pinned, adopted afterwards; sessions and identities written into
- * them. Their definitions are those in bpf/maps.h, read from the compiled objects: nothing here
- * repeats them. */
+/* The state maps. They are made and pinned once and adopted afterwards; sessions and identities are
+ * written into them here. The compiled objects carry the definitions of bpf/maps.h, so none is
+ * repeated here. */
 #include <fcntl.h>
 #include <linux/membarrier.h>
 #include <stdatomic.h>
@@ -36,7 +36,7 @@ static bool is_test_map(const char *name)
 	return strncmp(name, "sp_test_", 8) == 0;
 }
 
-/* Made anew, unpinned until the programs of this build run? */
+/* The map is made anew and stays unpinned until the programs of this build run. */
 static bool is_moving(const struct sp_ebpf *plane, const char *name)
 {
 	return plane->former.is_there && sp_ebpf_former_has(name);
@@ -96,8 +96,9 @@ static int say_shape(const struct bpf_map *map, const struct bpf_map_info *info,
 		bpf_map__max_entries(map));
 }
 
-/* 0 and *ret_fd when a map of this shape is pinned; -ENOENT when none is; -ESTALE when an older
- * build's is, whose contents can move. @moves that one is taken hold of: -ENOENT. */
+/* Look for a pinned map of this shape. Returns 0 with *ret_fd; -ENOENT none is pinned; -ESTALE a
+ * pinned map is an older build's and its contents can move. With @moves such a map is handled as
+ * absent: -ENOENT. */
 static int adopt_map(struct sp_ebpf *plane, const struct bpf_map *map, const char *path, bool moves,
 		     int *ret_fd, struct sp_plane_error *error)
 {
@@ -122,8 +123,8 @@ static int adopt_map(struct sp_ebpf *plane, const struct bpf_map *map, const cha
 	return 0;
 }
 
-/* Adopt what is pinned of one object's maps and mark the rest for creation.
- * Returns how many are to be created, or -errno. */
+/* Adopt the pinned maps of one object and mark its other maps for creation. Returns how many are to
+ * be created, or -errno. */
 static int adopt_maps(struct sp_ebpf *plane, struct bpf_object *object,
 		      struct sp_plane_error *error)
 {
@@ -159,7 +160,7 @@ static int adopt_maps(struct sp_ebpf *plane, struct bpf_object *object,
 	return missing;
 }
 
-/* Take over the maps the load made; pin them. */
+/* Take the maps that the load made, and pin them. */
 static int keep_maps(struct sp_ebpf *plane, struct bpf_object *object, struct sp_plane_error *error)
 {
 	struct bpf_map *map;
@@ -188,8 +189,8 @@ static int keep_maps(struct sp_ebpf *plane, struct bpf_object *object, struct sp
 	return 0;
 }
 
-/* Loaded without its programs an object gives just its maps, with the type information some
- * need. */
+/* An object loaded without its programs gives its maps alone, with the type information that some
+ * maps need. */
 static int open_maps_of(struct sp_ebpf *plane, const void *bytes, size_t len, const char *name,
 			struct sp_plane_error *error)
 {
@@ -213,7 +214,8 @@ static int open_maps_of(struct sp_ebpf *plane, const void *bytes, size_t len, co
 
 int sp_ebpf_sessions_map(const struct sp_ebpf_map *map, struct sp_ebpf_sessions *ret_sessions)
 {
-	const uint32_t size = (map->value_size + 7) & ~7u; /* as an array keeps them */
+	/* The value size as an array map keeps it: rounded up to 8 bytes. */
+	const uint32_t size = (map->value_size + 7) & ~7u;
 	void *memory = sp_ebpf_mmap(map->fd, (size_t)size * map->max_entries, true);
 
 	if (!memory)
@@ -311,7 +313,7 @@ void sp_ebpf_state_close(struct sp_ebpf *plane)
 	close_maps(plane);
 }
 
-/* As long as an older build's programs run, its maps are those the next daemon must find. */
+/* While an older build's programs run, the next daemon has to find that build's maps. */
 static int fd_to_pin(const struct sp_ebpf *plane, const struct sp_ebpf_map *map)
 {
 	const struct sp_ebpf_map *const formers[] = { &plane->former.session, &plane->former.ident,
@@ -346,7 +348,7 @@ static void store(__u64 *to, __u64 value, int order)
 	__atomic_store_n(to, value, order);
 }
 
-/* Both families at once: readers take what belongs to their revision, never half of a pair. */
+/* Write both families at once: a reader takes the pair of its own revision, never half of it. */
 static void store_pair(__u32 to[2], const uint32_t from[2])
 {
 	__u64 both;
@@ -355,8 +357,9 @@ static void store_pair(__u32 to[2], const uint32_t from[2])
 	store((__u64 *)(void *)to, both, __ATOMIC_RELAXED);
 }
 
-/* The element @number of this build's array (@i 0) and of a former's (@i 1), which is shorter;
- * NULL: there is none. What changes in one changes in both: programs of either may run. */
+/* Element @number of this build's array (@i 0) or of the former build's (@i 1), which is shorter.
+ * NULL: there is none. Each change is made in both arrays, because programs of either build may
+ * run. */
 static struct sp_session *session_at(const struct sp_ebpf *plane, int i, uint32_t number)
 {
 	const struct sp_ebpf_sessions *sessions =
@@ -462,8 +465,8 @@ int sp_ebpf_session_set_seen(struct sp_ebpf *plane, uint32_t number, uint64_t la
 void sp_ebpf_wait_programs(struct sp_ebpf *plane)
 {
 	(void)plane;
-	/* a grace period of RCU, under which programs run; refused with nohz_full, where no program
-	 * takes as long as what follows */
+	/* Wait for a grace period of RCU, in which running programs end. A kernel with nohz_full
+	 * refuses; there no program takes as long as the next step. */
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
 		usleep(1000);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A revision over all hooks: one after the other, undone as a whole when one fails. What tells a
- * finished switch from an unfinished one is the name `running`, changed in one step: sp_ebpf_settle
- * reads it after a crash and undoes what came before it or completes what comes after. */
+/* Switch all hooks to a revision, one after the other. If a hook fails, the whole switch is undone.
+ * The pin `running` is changed in one step and tells a finished switch from an unfinished one:
+ * after a crash sp_ebpf_settle reads it, and undoes an unfinished switch or completes a finished
+ * one. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 #include "base/array.h"
 #include "plane/ebpf/entries.h"
 
-/* Recorders first, so that no reply to what they record is refused; the outer door last. */
+/* The order of hooks: recorders first, so that no reply to a packet they record is refused; the
+ * edge last. */
 const enum sp_hook sp_ebpf_attach_order[] = {
 	SP_HOOK_EDGE_OUT,  SP_HOOK_INSIDE_OUT, SP_HOOK_VPN_OUT, SP_HOOK_VPN_IN,
 	SP_HOOK_INSIDE_IN, SP_HOOK_EDGE_TC,    SP_HOOK_EDGE_IN,
@@ -34,7 +36,7 @@ bool sp_ebpf_has_hook(const struct sp_plane_interface *interface, enum sp_hook h
 
 /* ---- attaching, switching, undoing ---- */
 
-/* The entry that is this hook of this device, whatever name the device had when it was attached. */
+/* Find the entry of this hook on this device, whatever name the device had when it was attached. */
 static struct sp_ebpf_entry *find_entry(struct sp_ebpf_entries *entries, enum sp_hook hook,
 					const struct sp_plane_interface *interface)
 {
@@ -61,7 +63,8 @@ static struct sp_ebpf_entry *find_name(struct sp_ebpf_entries *entries, enum sp_
 	return NULL;
 }
 
-/* Pins take the names their devices have now. Two that changed places keep their old ones. */
+/* Rename pins to the current names of their devices. Two devices that exchanged names keep their
+ * old pins. */
 static int follow_renames(struct sp_ebpf *plane, struct sp_ebpf_entries *entries)
 {
 	for (size_t i = 0; i < entries->count; i++) {
@@ -79,7 +82,7 @@ static int follow_renames(struct sp_ebpf *plane, struct sp_ebpf_entries *entries
 	return 0;
 }
 
-/* A pin of this name whose device is gone would be in the way. */
+/* A pin of this name whose device is gone blocks the name: remove it. */
 static int clear_name(struct sp_ebpf *plane, struct sp_ebpf_entries *entries,
 		      const struct sp_ebpf_pin *pin)
 {
@@ -88,7 +91,8 @@ static int clear_name(struct sp_ebpf *plane, struct sp_ebpf_entries *entries,
 	if (!entry)
 		return 0;
 	if (entry->hook.prog_id != 0)
-		return -EEXIST; /* of a device that was renamed: not ours to let go here */
+		/* The pin belongs to a device that was renamed: it is not removed here. */
+		return -EEXIST;
 	return sp_ebpf_hook_remove(plane->pin_dir, &entry->hook);
 }
 
@@ -181,9 +185,9 @@ static int check_interfaces(const struct sp_plane_interface *interfaces, size_t 
 	return 0;
 }
 
-/* An edge that takes no XDP program has edge-tc, which judges as well. Somebody else's program
- * there is said before anything of ours ever ran; later it must not keep a policy from coming into
- * force. */
+/* An edge interface that takes no XDP program has edge-tc, which judges as well. If another owner's
+ * program holds the XDP hook, the first apply fails and says so; a later apply goes on, so that the
+ * new policy comes into force. */
 static bool is_spared(const struct sp_ebpf *plane, enum sp_hook hook, int r)
 {
 	return hook == SP_HOOK_EDGE_IN && r != -ENODEV && r != -ENOMEM &&
@@ -212,8 +216,8 @@ static int run_everywhere(struct sp_ebpf *plane, const struct sp_ebpf_staged *st
 	return 0;
 }
 
-/* One hook after the switch: let go when its interface is no longer listed, else given its lasting
- * name. */
+/* After the switch: detach one hook if its interface is no longer listed, else give its pin the
+ * lasting name. */
 static int finish_hook(struct sp_ebpf *plane, struct sp_ebpf_entry *entry)
 {
 	struct sp_ebpf_hook *hook = &entry->hook;
@@ -231,8 +235,8 @@ static int finish_hook(struct sp_ebpf *plane, struct sp_ebpf_entry *entry)
 	return r;
 }
 
-/* Past the point of no return: the listed interfaces run the new revision whatever fails here, and
- * the next switch, or the next daemon, tries again. */
+/* From here on the switch is done: the listed interfaces run the new revision. What fails below is
+ * tried again by the next switch or the next daemon. */
 static void finish(struct sp_ebpf *plane, struct sp_ebpf_entries *entries, uint64_t former,
 		   struct sp_plane_error *error)
 {

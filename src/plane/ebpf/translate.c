@@ -121,7 +121,7 @@ static int translate_verdicts(const struct sp_tables *tables, uint32_t stride, u
 	return 0;
 }
 
-/* A direct index beyond its bound would read another profile's verdict. */
+/* An index beyond this row would read another profile's verdict. */
 static bool service_sets_are_known(const struct sp_tables *tables)
 {
 	for (size_t slot = 0; slot < SP_SVC_SLOTS; slot++)

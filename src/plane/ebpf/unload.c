@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Looking at what is attached, and taking all of it away. */
+/* List what is attached, and detach and unpin all of it. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -64,7 +64,7 @@ int sp_ebpf_find_interface(const char *pin_dir, enum sp_hook hook, char ret_name
 	return r < 0 ? r : -ENOENT;
 }
 
-/* What cannot be looked at (a hook this version does not know) goes with its pin. */
+/* The hook is one that this version does not know. Unpinning it detaches it. */
 static int remove_hooks(const char *pin_dir, struct sp_plane_error *error)
 {
 	__sp_free struct sp_ebpf_pin *pins = NULL;
@@ -86,7 +86,8 @@ static int remove_hooks(const char *pin_dir, struct sp_plane_error *error)
 	return r;
 }
 
-/* The folder above, which was made with it; it stays where something else lies in it. */
+/* The parent folder was made together with the folder of pins. It stays if it holds anything
+ * else. */
 static void remove_parent(const char *pin_dir)
 {
 	char parent[SP_EBPF_PIN_PATH_MAX];
@@ -106,7 +107,7 @@ int sp_ebpf_unload(const char *pin_dir, struct sp_plane_error *error)
 
 	sp_ebpf_begin(error);
 	if (access(pin_dir, F_OK) == 0) {
-		/* first: a crash from here on is completed by the next open */
+		/* Removed first: if a crash follows, the next open completes the removal. */
 		r = sp_ebpf_running_write(pin_dir, 0);
 		if (r == 0)
 			r = remove_hooks(pin_dir, error);

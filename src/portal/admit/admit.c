@@ -30,8 +30,8 @@ static bool is_post(const struct sp_portal_request *request)
 
 /* ---- a page ---- */
 
-/* Sent by a page of ours? A browser says so itself, and no page elsewhere can have it say
- * otherwise. Old browsers know one of the two headers. */
+/* Was the request sent by a page of ours? The browser itself says so in a header that no page
+ * elsewhere can change. Old browsers send one of the two headers only. */
 static bool is_from_here(const struct sp_admission *admission,
 			 const struct sp_portal_request *request)
 {
@@ -49,7 +49,7 @@ static int take_cookie(const struct sp_portal_request *request, struct sp_admitt
 
 	if (r == -ENOMEM)
 		return run_out(response);
-	return 0; /* none, or none that can be ours: nobody is signed in */
+	return 0; /* no cookie, or none that can be ours: nobody is signed in */
 }
 
 static int admit_page(const struct sp_admission *admission, const struct sp_web_route *route,
@@ -85,7 +85,7 @@ static int refuse_state(struct sp_response *response, int r)
 	}
 }
 
-/* By POST a browser brings no cookie from elsewhere (SameSite=Lax), whatever else says it would. */
+/* With a POST from another site, a browser sends no SameSite=Lax cookie. */
 static int open_state(const struct sp_admission *admission, const struct sp_portal_request *request,
 		      struct sp_admitted *admitted)
 {

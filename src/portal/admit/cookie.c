@@ -8,8 +8,8 @@
 #define HOST_PREFIX "__Host-"
 #define BASE64URL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-/* What stands between two `;` is this cookie: its value, *@ret_len bytes; NULL: it is another
- * one. */
+/* If the text between two `;` is this cookie, return its value, *@ret_len bytes. NULL: it is
+ * another cookie. */
 static const char *value_of(const char *pair, size_t len, const char *name, size_t *ret_len)
 {
 	const size_t name_len = strlen(name);

@@ -12,7 +12,7 @@
 #define OWN_PORT 443ul
 
 struct origin {
-	char host[HOST_MAX]; /* of IPv6 in its one form, without brackets */
+	char host[HOST_MAX]; /* an IPv6 address in its canonical form, without brackets */
 	unsigned long port;
 };
 

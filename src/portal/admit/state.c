@@ -10,7 +10,8 @@
 #define PURPOSE "sallyport state 1"
 #define HASH_LEN 16u /* BLAKE2b: of a value with 256 random bits */
 
-/* Its hash stands in the state, not the cookie: a state travels in addresses and logs. */
+/* The state holds a hash of the cookie and not the cookie, because a state appears in addresses and
+ * logs. */
 static void hash_cookie(const char *cookie, char ret_hash[2 * HASH_LEN + 1])
 {
 	uint8_t hash[HASH_LEN];

@@ -36,7 +36,7 @@ static struct sp_addr prefix_of(const struct sp_addr *from, size_t len)
 	return prefix;
 }
 
-/* Its place, or the first free one; the capacity when there is neither. */
+/* The place of this key, or else the first free place; the capacity if there is neither. */
 static size_t share_find(const struct sp_shares *shares, const struct sp_addr *from, size_t len)
 {
 	const struct sp_addr prefix = prefix_of(from, len);

@@ -32,9 +32,10 @@ struct sp_gate {
 	struct sp_timer retry, reply_due, later;
 	uint64_t retry_ns;
 	struct queue urgent, waiting, failed;
-	struct sp_gate_request *current; /* under way; NULL: none, or its asker has gone */
+	/* the request under way; NULL: none, or its asker is gone */
+	struct sp_gate_request *current;
 	bool is_busy;
-	bool is_named; /* that it cannot be reached was said */
+	bool is_named; /* the log already says that sallyportd cannot be reached */
 	json_int_t last_id;
 	struct sp_secret_buf out, in; /* refresh tokens and keys pass through */
 	size_t out_sent, in_seen;
@@ -245,7 +246,7 @@ static void take_lines(struct sp_gate *gate)
 		struct sp_secret_buf rest = { 0 }, whole = gate->in;
 		const size_t used = (size_t)(newline - whole.data) + 1;
 
-		/* what follows is put aside first: the answer may lead to anything */
+		/* move the rest aside first: the answer's callback may change anything here */
 		if (used < whole.len &&
 		    sp_secret_buf_put(&rest, whole.data + used, whole.len - used) < 0) {
 			gate_disconnect(gate, "out of memory");
@@ -282,7 +283,7 @@ static int open_socket(const char *path)
 	if (fd < 0)
 		return sp_errno();
 	strncpy(address.sun_path, path,
-		sizeof(address.sun_path) - 1); /* io/files/paths.h saw to its length */
+		sizeof(address.sun_path) - 1); /* io/paths.h made sure that the path fits */
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return sp_errno();
 	return SP_TAKE_FD(fd);
@@ -337,7 +338,7 @@ void sp_gate_ask(struct sp_gate *gate, struct sp_gate_request *ask)
 void sp_gate_drop(struct sp_gate *gate, struct sp_gate_request *ask)
 {
 	if (gate->current == ask)
-		gate->current = NULL; /* its reply goes to nobody */
+		gate->current = NULL; /* nobody is left to take the reply */
 	else if (!queue_take_out(&gate->urgent, ask) && !queue_take_out(&gate->waiting, ask))
 		queue_take_out(&gate->failed, ask);
 	ask->is_under_way = false;

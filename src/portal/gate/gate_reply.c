@@ -68,7 +68,7 @@ void sp_respond_gate_error(struct sp_response *response, const json_t *reply)
 				 "something went wrong at the gateway; tell your administrator");
 }
 
-/* Copy those of @keys that @from has. */
+/* Copy those of @keys that @from contains. */
 static void copy(json_t *to, const json_t *from, const char *const *keys, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {

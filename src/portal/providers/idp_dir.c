@@ -20,7 +20,7 @@
 #define SECRET_MAX 4096u
 #define FILES_MAX 64
 #define SETTLE_NS (50 * SP_MS_NS)  /* an editor writes more than once */
-#define LOOK_NS (5 * SP_SECOND_NS) /* for a folder that is not there */
+#define LOOK_NS (5 * SP_SECOND_NS) /* for a folder that does not exist */
 
 struct sp_idp_dir {
 	struct sp_loop *loop;
@@ -32,7 +32,7 @@ struct sp_idp_dir {
 	int last_error;
 };
 
-/* The first line, as people write such files. */
+/* The first line, without a line break, as people write such files. */
 static int read_secret(const char *path, char **ret_secret)
 {
 	size_t len;
@@ -79,7 +79,7 @@ static void offer(struct sp_idp_dir *dir, const char *file_name)
 	was = trouble_of(dir->portal, name);
 	r = sp_file_read(path, FILE_MAX, &text, &file.len);
 	if (r == -ENOENT)
-		return; /* gone since it was listed */
+		return; /* removed since it was listed */
 	if (r < 0 &&
 	    sp_str_format(&error, "%s: %s%s", path, sp_err_text(r),
 			  r == -EACCES ? "; the portal's user must be able to read it" : "") < 0)

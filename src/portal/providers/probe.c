@@ -50,8 +50,8 @@ static void probe_try_later(struct sp_idp_probe *probe)
 	probe->due_ns = probe->job.portal->now.boot_ns + probe->wait_ns;
 }
 
-/* The token endpoint looks at the client first: whatever else it says against the request, it
- * took the client. */
+/* The token endpoint checks the client first. An error about anything else in the request shows
+ * that the client was accepted. */
 static bool took_us(const struct sp_finding *finding, const struct sp_http_reply *reply)
 {
 	if (reply->status == 0 || reply->status >= 500 || reply->status == 429)

@@ -18,10 +18,11 @@
 #define NS(seconds) ((uint64_t)(seconds) * (uint64_t)SP_NS_PER_S)
 #define RETRY_GATE_NS NS(5)
 #define RETRY_FIRST_S 30
-#define AFTER_START_S 5   /* what was under way when the portal died is not left for long */
-#define UNCONFIRMED_MAX 3 /* answers about a person in a row that do not confirm who they are */
-#define UNCONFIRMED_S 300 /* and how long the session lasts from the first of them at most */
-#define PROVIDER_TROUBLE_S 900 /* the same where the provider cannot say it of anybody */
+#define AFTER_START_S 5 /* a refresh that was under way when the portal died is done soon */
+/* so many answers in a row that do not confirm the person end the session */
+#define UNCONFIRMED_MAX 3
+#define UNCONFIRMED_S 300      /* and at the latest so long after the first of them */
+#define PROVIDER_TROUBLE_S 900 /* the same while the provider cannot confirm anybody */
 #define LOST_S 900             /* to sign in again, when the refresh token is lost */
 #define RETRY_MAX_S 300
 
@@ -31,16 +32,16 @@ struct entry {
 	struct sp_portal *portal;
 	int64_t number;
 	char *idp, *subject, *user;
-	json_t *groups; /* as the gateway has them */
+	json_t *groups; /* as the gateway knows them */
 	char *sealed;   /* the token, newer than the gateway's while is_unsaved */
 	bool is_unsaved;
-	int64_t asked_s, unconfirmed; /* of what is kept (kept.h) */
-	/* the provider was asked before with this token, and its answer never came */
+	int64_t asked_s, unconfirmed; /* both from what is kept (kept.h) */
+	/* the provider was sent this token before, and its answer never came */
 	bool is_in_doubt;
 	bool is_marked; /* by the refresh under way */
 	bool is_asked;  /* and the provider may have been reached, */
-	bool was_asked; /* also by what was asked before the request under way */
-	bool is_noted;  /* and what became of the token is known */
+	bool was_asked; /* also by a request before the one under way */
+	bool is_noted;  /* and the gateway knows what became of the token */
 	bool is_ending; /* the gateway was told of an early end */
 	bool is_busy;   /* counted in busy_count */
 	bool is_stale;  /* the provider's file changed meanwhile: look once more */
@@ -172,7 +173,8 @@ void sp_refresher_free(struct sp_refresher *refresher)
 
 /* ---- when ---- */
 
-/* Between half of @delay_ns and all of it, so that what began together does not stay together. */
+/* A time between half of @delay_ns and all of it, so that sessions that began together are not
+ * refreshed together. */
 static uint64_t jittered(struct sp_portal *portal, uint64_t delay_ns)
 {
 	uint32_t random;
@@ -198,7 +200,7 @@ static void entry_rest(struct entry *entry, uint64_t delay_ns)
 		    delay_ns == UINT64_MAX ? UINT64_MAX : entry->portal->now.boot_ns + delay_ns);
 }
 
-/* Whether a file here says who people are; else the provider is asked. */
+/* Does a file of this machine hold this provider's people? Else the provider is asked. */
 static bool is_file(const struct sp_provider *provider)
 {
 	switch (provider->kind) {
@@ -280,7 +282,7 @@ static int entry_set_sealed(struct entry *entry, const char *sealed)
 	return 0;
 }
 
-/* What is kept, as it is now. @token: the one to use from now on; NULL: as it was. */
+/* Seal again what is kept, as it is now. @token: the token to use from now on; NULL: no change. */
 static int entry_seal_again(struct entry *entry, const char *token, bool has_token,
 			    char **ret_sealed)
 {
@@ -326,7 +328,7 @@ static void entry_set_groups(struct entry *entry, json_t *groups)
 	entry->groups = json_incref(groups);
 }
 
-/* The refresh under way is about a token that is not the session's any more. */
+/* Does the refresh under way use a token that the session no longer has? */
 static void entry_stop(struct entry *entry)
 {
 	if (entry->ask.is_under_way)
@@ -417,7 +419,8 @@ static json_t *update_request(const struct entry *entry)
 	return request;
 }
 
-/* What a reply to a session.update means to the entry. False: it was dropped with its session. */
+/* Take a reply to session.update into the entry. Returns false: the session is over and the entry
+ * dropped. */
 static bool entry_take_update(struct entry *entry, const json_t *reply)
 {
 	struct sp_refresher *refresher = entry->portal->refresher;
@@ -467,7 +470,7 @@ static bool are_same_groups(const json_t *a, const json_t *b)
 	return json_equal(left, right);
 }
 
-/* Tell the gateway what has changed, if anything has. @groups: taken over. */
+/* Tell the gateway what has changed, if anything. @groups is taken over. */
 static void entry_settle(struct entry *entry, json_t *groups)
 {
 	json_t *request = NULL;
@@ -516,14 +519,14 @@ static void entry_lost(struct sp_gate_request *ask, const json_t *reply)
 	struct entry *entry = entry_of(ask);
 
 	if (sp_gate_is_ok(reply))
-		entry_drop(entry); /* nothing is left to ask with: the gateway ends it */
+		/* without a token there is nothing to refresh: the gateway ends the session */
+		entry_drop(entry);
 	else if (entry_take_update(entry, reply))
 		entry_rest(entry, RETRY_GATE_NS);
 }
 
-/* The gateway is to end the session within @within_s, whatever becomes of us; @ending: the word
- * on record;
- * @sealed: what is kept of it then, NULL: as it is. */
+/* Ask the gateway to end the session within @within_s, even if the portal dies. @ending: the word
+ * for the record. @sealed: what is kept from then on; NULL: no change. */
 static void entry_end_early(struct entry *entry, const char *ending, int64_t within_s,
 			    const char *sealed,
 			    void (*done)(struct sp_gate_request *ask, const json_t *reply))
@@ -541,8 +544,8 @@ static void entry_end_early(struct entry *entry, const char *ending, int64_t wit
 	tell_gate(entry, request, done);
 }
 
-/* The provider takes the token no more, and an answer with a newer one may have been lost on its
- * way to us: perhaps nobody revoked anything. The person has a while to sign in again. */
+/* The provider refuses the token, but an answer with a newer token may have been lost on its way
+ * here, so perhaps nobody revoked anything. The person gets some time to sign in again. */
 static void entry_lose(struct entry *entry)
 {
 	char *sealed = NULL;
@@ -559,8 +562,8 @@ static void entry_lose(struct entry *entry)
 	free(sealed);
 }
 
-/* It answered, and what it said does not confirm who the person is. @is_persons: it can say it
- * of others. */
+/* The provider answered, and the answer does not confirm who the person is. @is_persons: the
+ * provider does confirm others. */
 static void entry_doubt(struct entry *entry, bool is_persons)
 {
 	int64_t within_s = is_persons ? UNCONFIRMED_S : PROVIDER_TROUBLE_S;
@@ -585,7 +588,9 @@ static void entry_take_refusal(struct entry *entry, struct sp_provider *provider
 		if (entry->is_in_doubt) {
 			entry_lose(entry);
 		} else {
-			entry->asked_s = 0; /* answered, should the gateway not hear of it now */
+			/* the provider did answer, which is kept in case the gateway cannot be told
+			 * now */
+			entry->asked_s = 0;
 			entry_close_session(entry);
 		}
 		return;
@@ -594,7 +599,7 @@ static void entry_take_refusal(struct entry *entry, struct sp_provider *provider
 	if (finding.reason == SP_REFUSAL_OTHER_SUBJECT)
 		entry_end_early(entry, "other-subject", 0, NULL, entry_doubted);
 	else if (finding.reason == SP_REFUSAL_GATEWAY || (is_silence && !entry->is_noted))
-		entry_rest_after_failure(entry); /* the session has its own deadline */
+		entry_rest_after_failure(entry); /* the session's own deadline stays in force */
 	else
 		entry_doubt(entry, entry->is_noted && !is_silence &&
 					   finding.reason != SP_REFUSAL_PROVIDER_ERROR);
@@ -609,11 +614,11 @@ static void entry_noted(struct sp_gate_request *ask, const json_t *reply)
 	if (!entry_take_update(entry, reply))
 		return;
 	sp_crash_at(entry->portal->kill_at, "refresh-stored");
-	entry_advance(entry); /* what could not be stored is kept, and stored with what comes */
+	/* if storing failed, the token is kept here and stored with the next update */
+	entry_advance(entry);
 }
 
-/* The provider said which token is good from now on. That is stored before anything else can go
- * wrong. */
+/* The provider said which token is valid from now on. Store that before anything else can fail. */
 static void entry_note_token(struct entry *entry)
 {
 	sp_crash_at(entry->portal->kill_at, "refresh-answered");
@@ -641,7 +646,7 @@ static void entry_fetched(struct sp_fetch_job *job, const struct sp_http_reply *
 		entry_advance(entry);
 }
 
-/* As far as it goes. The entry may be gone afterwards. */
+/* Run the flow until it waits for something. The entry may be gone afterwards. */
 static void entry_advance(struct entry *entry)
 {
 	struct sp_provider *provider = sp_provider_ref(entry->provider);
@@ -680,7 +685,7 @@ static void entry_ask_provider(struct entry *entry, struct sp_provider *provider
 		r = sp_provider_begin_refresh(provider, kept.token, entry->subject, &entry->flow);
 	sp_kept_done(&kept);
 	if (r == -EBADMSG || (r == 0 && !entry->flow)) {
-		entry_drop(entry); /* sealed by another key, or nothing to ask with */
+		entry_drop(entry); /* sealed by another key, or nothing to refresh with */
 		return;
 	}
 	if (r < 0) {
@@ -708,8 +713,8 @@ static void entry_marked(struct sp_gate_request *ask, const json_t *reply)
 	}
 }
 
-/* First a mark is stored that the provider is asked with this token. Should we die before its
- * answer is stored, the provider may know the token no more, and nobody revoked anything. */
+/* First store a mark that the provider is being sent this token. If the portal dies before the
+ * answer is stored, the provider may refuse the token although nobody revoked anything. */
 static void entry_mark(struct entry *entry, struct sp_provider *provider)
 {
 	entry->is_in_doubt = entry->asked_s != 0;
@@ -748,7 +753,7 @@ static const json_t *find_session(const json_t *reply, int64_t number)
 	return NULL;
 }
 
-/* The gateway's word on the session comes first: it may have ended long ago. */
+/* Ask the gateway about the session first: it may have ended long ago. */
 static void entry_listed(struct sp_gate_request *ask, const json_t *reply)
 {
 	struct entry *entry = entry_of(ask);
@@ -787,8 +792,8 @@ static void entry_begin(struct entry *entry)
 
 /* ---- all of them ---- */
 
-/* Whoever has a live session is known where they signed in, as before a restart. Whether
- * anything is kept to ask with. */
+/* Count a person with a live session as known at the address they signed in from, as before a
+ * restart. Returns whether there is anything to refresh with. */
 static bool welcome_person(struct sp_portal *portal, const json_t *session, const char *sealed)
 {
 	static const struct sp_addr nowhere;
@@ -829,8 +834,8 @@ static void entry_load(struct sp_portal *portal, const json_t *session)
 	if (entry->is_unsaved || (provider && is_file(provider)))
 		entry_rest(entry, 0);
 	else if (!entry->due.place && entry->asked_s)
-		/* Under way when the portal died: soon, since providers that dislike a token's
-		 * second use often bear it for some seconds. */
+		/* A refresh was under way when the portal died. Try it again soon: a provider that
+		 * refuses a token's second use often accepts it for some seconds. */
 		entry_rest(entry, jittered(entry->portal, NS(AFTER_START_S)));
 	else if (!entry->due.place)
 		entry_rest_until_next(entry);

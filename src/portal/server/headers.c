@@ -3,14 +3,14 @@
 
 #include <stdio.h>
 
-/* Of pages: everything from here and nothing from elsewhere, no script in the text of a page, no
- * frame around it. */
+/* For pages: everything from this site and nothing from elsewhere, no inline script, no frame
+ * around the page. */
 #define PAGE_CSP                                                                                   \
 	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src "    \
 	"'self'; "                                                                                 \
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "                            \
 	"require-trusted-types-for 'script'; trusted-types 'none'"
-/* Of what is no page, should a browser show it as one. */
+/* For everything that is not a page, in case a browser shows it as one. */
 #define NO_PAGE_CSP                                                                                \
 	"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -20,7 +20,7 @@
 struct kind {
 	const char *csp;
 	const char *referrer;
-	const char *opener; /* NULL: it is never shown in a window of its own */
+	const char *opener; /* NULL: never shown in a window of its own */
 	const char *cache;
 };
 
@@ -29,10 +29,10 @@ static struct kind kind_of(enum sp_web_kind kind)
 	switch (kind) {
 	case SP_WEB_API:
 		return (struct kind){ NO_PAGE_CSP, "no-referrer", NULL, NOT_KEPT };
-	/* not no-referrer: a form of such a page would be sent with "Origin: null" */
+	/* no-referrer would make the browser send the page's forms with "Origin: null" */
 	case SP_WEB_PAGE:
 		return (struct kind){ PAGE_CSP, "same-origin", "same-origin", NOT_KEPT };
-	/* its address holds a code and a state */
+	/* the address holds a code and a state */
 	case SP_WEB_CALLBACK:
 		return (struct kind){ PAGE_CSP, "no-referrer", "same-origin", NOT_KEPT };
 	case SP_WEB_ASSET:

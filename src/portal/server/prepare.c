@@ -59,7 +59,8 @@ static int read_machine(struct sp_prepared *prepared)
 	return EXIT_INVALID;
 }
 
-/* Root becomes somebody else in any case; anybody else stays who they are. */
+/* A portal started as root changes to the configured user; one started by another user keeps that
+ * user. */
 static int choose_user(struct sp_prepared *prepared, const char *user)
 {
 	const bool is_root = geteuid() == 0;
@@ -111,7 +112,7 @@ static const struct sp_user *owner(const struct sp_prepared *prepared)
 	return prepared->becomes_user ? &prepared->user : NULL;
 }
 
-/* A key that cannot be read is never replaced: what it sealed would be lost. */
+/* Never replace a key that cannot be read: whatever it sealed would be lost. */
 static int take_seal_key(struct sp_prepared *prepared)
 {
 	const char *path = prepared->paths.portal_key;

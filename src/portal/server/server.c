@@ -22,16 +22,17 @@
 
 #define REQUEST_NS                                                                                 \
 	(10 * SP_SECOND_NS)           /* first byte (or connect, or the last answer) to last byte */
-#define HURRY_NS (2 * SP_SECOND_NS)   /* the same when connections are scarce */
-#define ANSWER_NS (10 * SP_SECOND_NS) /* for the client to take it */
+#define HURRY_NS (2 * SP_SECOND_NS)   /* the same while connections are scarce */
+#define ANSWER_NS (10 * SP_SECOND_NS) /* for the client to take the answer */
 #define THINK_NS (60 * SP_SECOND_NS)  /* longer than any exchange waits */
 #define SWEEP_NS (250 * SP_MS_NS)
 #define SCARCE (SP_CONNECTIONS_MAX * 3 / 4)
-#define KNOWN_ROOM 64u  /* beyond all, for people known where they are */
-#define LEAVING_MAX 64u /* that were dropped and are not yet gone */
+#define KNOWN_ROOM 64u  /* beyond SP_CONNECTIONS_MAX, for addresses where a person signed in */
+#define LEAVING_MAX 64u /* dropped connections that are not closed yet */
 #define SOCKETS_MAX (SP_CONNECTIONS_MAX + KNOWN_ROOM + LEAVING_MAX)
-#define POOL_BYTES 16384u       /* headers and reading, of each connection */
-#define OVERLONG_MAX (1u << 20) /* of a body without a length: read to its end for an answer */
+#define POOL_BYTES 16384u /* headers and reading, of each connection */
+/* a body without a length is read up to here, so that an answer can be sent */
+#define OVERLONG_MAX (1u << 20)
 
 struct connection {
 	struct sp_server *server;
@@ -39,23 +40,25 @@ struct connection {
 	struct sp_addr from;
 	struct sp_holding holding;
 	uint64_t due_ns;
-	bool is_known;   /* somebody signed in from there, or it is a device in the tunnel */
+	bool is_known;   /* a person signed in from there, or it is a device in the tunnel */
 	bool is_busy;    /* has brought a whole request */
 	bool is_leaving; /* was dropped */
 	struct connection *next, *previous; /* newest first */
 };
 
-/* A request on its way in or being answered. */
+/* A request that is being read or answered. */
 struct call {
-	struct sp_exchange exchange; /* first: its callback gets the call by it */
+	/* first member: the exchange's callback casts it back to the call */
+	struct sp_exchange exchange;
 	struct connection *connection;
 	struct MHD_Connection *mhd;
-	char *target;    /* as it came: libmicrohttpd takes the query apart in place */
+	/* the target as it came, because libmicrohttpd takes the query apart in place */
+	char *target;
 	bool is_checked; /* its headers */
 	bool is_begun;
 	bool is_suspended;
 	size_t body_len;
-	char *body; /* SP_BODY_MAX bytes once there is one */
+	char *body; /* SP_BODY_MAX bytes, allocated with the first piece of a body */
 	struct call *next, *previous;
 };
 
@@ -101,8 +104,8 @@ static void connection_end(struct connection *connection)
 	connection->is_leaving = true;
 }
 
-/* Which of two that wait for a request to give up first: a stranger's, of whose address or site
- * there are more, the older one. */
+/* Which of two connections that wait for a request is dropped first: an unknown client's before a
+ * known one's, then the one whose address or site has more connections, then the older one. */
 static bool gives_way_before(const struct sp_server *server, const struct connection *one,
 			     const struct connection *other)
 {
@@ -114,8 +117,8 @@ static bool gives_way_before(const struct sp_server *server, const struct connec
 	return weight >= other_weight; /* met later: older */
 }
 
-/* A connection without a whole request that goes when somebody from @from comes, who has @weight
- * already and is known, or not; NULL: none has less right to be there. */
+/* Find a connection without a whole request to drop for a newcomer with @weight connections, known
+ * or not. NULL: no connection has less right to its place. */
 static struct connection *find_idle(const struct sp_server *server, size_t weight, bool is_known)
 {
 	struct connection *found = NULL;
@@ -132,7 +135,7 @@ static struct connection *find_idle(const struct sp_server *server, size_t weigh
 		       : found;
 }
 
-/* How many one address may have: the fewer are left, the fewer. */
+/* How many connections one address may have: fewer the fewer are left. */
 static size_t share_of(const struct sp_server *server, bool is_known)
 {
 	const size_t used = server->connection_count - server->leaving_count;
@@ -144,8 +147,8 @@ static size_t share_of(const struct sp_server *server, bool is_known)
 		       : part;
 }
 
-/* Who is turned away here is not seen: MHD closes it. When the table is full, somebody who waits
- * for a request and has less right to gives way. */
+/* A client refused here sees no answer: MHD closes the connection. When the table is full, a
+ * connection that waits for a request and has less right to its place is dropped. */
 static enum MHD_Result may_connect(void *arg, const struct sockaddr *address, socklen_t len)
 {
 	struct sp_server *server = arg;
@@ -178,7 +181,7 @@ static void connection_set_due(struct connection *connection, uint64_t delay_ns)
 	connection->due_ns = sp_clock_boottime_ns() + delay_ns;
 }
 
-/* It is to bring a request. */
+/* The connection is expected to bring a request from now on. */
 static void connection_expect_request(struct connection *connection)
 {
 	connection->is_busy = false;
@@ -193,7 +196,7 @@ static void connection_new(struct sp_server *server, struct MHD_Connection *mhd,
 
 	*socket_context = connection;
 	if (!connection)
-		return; /* requests on it are refused */
+		return; /* further requests on it are refused */
 	connection->server = server;
 	connection->fd =
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
@@ -268,7 +271,7 @@ static void add_header(void *arg, const char *name, const char *value)
 		headers->is_complete = false;
 }
 
-/* A response without one of its headers is not sent. */
+/* A response is not sent without any one of its headers. */
 static enum MHD_Result send_response(struct MHD_Connection *mhd, struct sp_response *response)
 {
 	struct MHD_Response *reply = make_reply(response);
@@ -307,7 +310,7 @@ static void call_answered(struct sp_exchange *exchange)
 
 /* ---- requests ---- */
 
-/* Headers that may stand once: if one stands twice, two readers could use different values. */
+/* Headers that may appear once. If one appears twice, two readers could use different values. */
 static const struct {
 	const char *name;
 	size_t at; /* in struct sp_portal_request */
@@ -389,7 +392,8 @@ static struct call *call_new(struct sp_server *server, struct MHD_Connection *mh
 	return call;
 }
 
-/* The headers are there. What they alone refuse is answered before any of the body. */
+/* Called once the headers are complete. A request that its headers alone refuse is answered before
+ * its body is read. */
 static enum MHD_Result call_take_headers(struct call *call, const struct sp_portal *portal,
 					 struct sp_portal_request *request)
 {
@@ -486,7 +490,7 @@ static void call_completed(void *arg, struct MHD_Connection *mhd, void **context
 		call->next->previous = call->previous;
 	sp_exchange_done(&call->exchange);
 	free(call->body);
-	sp_wipe(call->target, strlen(call->target)); /* a callback's has a code in it */
+	sp_wipe(call->target, strlen(call->target)); /* the query of a callback holds a code */
 	free(call->target);
 	free(call);
 	*context = NULL;
@@ -583,7 +587,8 @@ void sp_server_free(struct sp_server *server)
 	sp_loop_drop(server->loop, &server->sweep);
 	for (struct call *call = server->calls; call; call = call->next)
 		if (call->is_suspended)
-			MHD_resume_connection(call->mhd); /* it cannot be stopped otherwise */
+			/* libmicrohttpd cannot be stopped while a request is suspended */
+			MHD_resume_connection(call->mhd);
 	if (server->daemon)
 		MHD_stop_daemon(server->daemon);
 	sp_shown_forget();

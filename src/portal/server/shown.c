@@ -10,7 +10,7 @@
 #define CHAIN_MAX 16
 
 struct shown {
-	struct shown *former; /* a handshake under way may still read it */
+	struct shown *former; /* a handshake under way may still read the old one */
 	gnutls_pcert_st certs[CHAIN_MAX];
 	unsigned int count;
 	gnutls_privkey_t key;

@@ -182,7 +182,7 @@ static X509 *sign(EVP_PKEY *key, const char *host, const char *names)
 	if (!X509_set_version(cert, X509_VERSION_3) ||
 	    !ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), sp_get_be64(serial)) ||
 	    !X509_gmtime_adj(X509_getm_notBefore(cert),
-			     -3600) || /* clients whose clocks are behind */
+			     -3600) || /* an hour earlier, for clients whose clocks are behind */
 	    !X509_time_adj_ex(X509_getm_notAfter(cert), VALID_DAYS, 0, NULL) ||
 	    !X509_set_pubkey(cert, key) ||
 	    !X509_NAME_add_entry_by_txt(
@@ -228,7 +228,7 @@ int sp_tls_make(const char *cert_path, const char *key_path, const char *url,
 	if (!cert || !cert_out || !key_out || !PEM_write_bio_X509(cert_out, cert) ||
 	    !PEM_write_bio_PKCS8PrivateKey(key_out, key, NULL, NULL, 0, NULL, NULL))
 		return -EIO;
-	/* the key first: a certificate without its key would stay */
+	/* write the key first: a certificate without its key would be kept */
 	r = write_pem(key_out, key_path, 0600, owner);
 	if (r == 0)
 		r = write_pem(cert_out, cert_path, 0644, owner);

@@ -3,8 +3,7 @@
 
 #include <errno.h>
 
-#define KNOWN_IN_ROW                                                                               \
-	3u /* then a stranger, so that people known here cannot shut strangers out either */
+#define KNOWN_IN_ROW 3u /* then an unknown client, so that known people cannot shut strangers out */
 
 static int line_init(struct sp_checks_line *line)
 {
@@ -39,7 +38,7 @@ void sp_checks_done(struct sp_checks *checks)
 	line_done(&checks->strangers);
 }
 
-/* How much of the line one address may have: a quarter of what is free, and one in any case. */
+/* How many places of the line one address may have: a quarter of the free ones, and always one. */
 static size_t share_of(const struct sp_checks_line *line)
 {
 	const size_t part = (SP_CHECKS_LINE_MAX - line->count) / 4;

@@ -49,7 +49,7 @@ void sp_handle_devices_remove(struct sp_exchange *exchange)
 	const json_t *device;
 	size_t i;
 
-	/* only what is theirs reaches the gateway */
+	/* only the person's own devices are asked of the gateway */
 	json_array_foreach(exchange->devices, i, device) {
 		const char *theirs = json_string_value(json_object_get(device, "public_key"));
 

@@ -17,8 +17,8 @@
 
 #define BUCKETS 16384u                  /* a power of two */
 #define START_NS (20ull * SP_NS_PER_S)  /* for the provider to give a code */
-#define WANTED_NS (15ull * SP_NS_PER_S) /* behind a poll: the client is still there */
-#define KEPT_NS (60ull * SP_NS_PER_S)   /* an end that nobody has fetched */
+#define WANTED_NS (15ull * SP_NS_PER_S) /* after a poll: the client still counts as there */
+#define KEPT_NS (60ull * SP_NS_PER_S)   /* how long a result waits to be fetched */
 #define LIFE_MAX_NS (1800ull * SP_NS_PER_S)
 #define HANDLE_VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
@@ -139,7 +139,7 @@ static void grant_end_flow(struct sp_grant *grant)
 	sp_idp_flow_free(SP_TAKE_PTR(grant->flow));
 }
 
-/* Nobody waits for it any more. */
+/* Remove the grant and free it. Its result goes to nobody. */
 static void grant_free(struct sp_grant *grant)
 {
 	struct sp_portal *portal = grant->portal;
@@ -171,7 +171,7 @@ static bool grant_is_wanted(const struct sp_grant *grant)
 	return grant->starter || grant->poller || grant->wanted_ns > grant->portal->now.boot_ns;
 }
 
-/* When something is to be done about it next. */
+/* Schedule the next moment at which the grant has something to do. */
 static void grant_set_due(struct sp_grant *grant)
 {
 	uint64_t due_ns = grant->ends_ns;
@@ -183,7 +183,7 @@ static void grant_set_due(struct sp_grant *grant)
 	sp_heap_set(&grant->portal->grants->heap, &grant->due, due_ns);
 }
 
-/* Give back one place. Returns whether there was one to give. */
+/* Drop the oldest grant that nobody waits on. Returns whether there was one. */
 static bool make_room(struct sp_grants *grants)
 {
 	for (struct sp_grant *grant = grants->oldest; grant; grant = grant->newer) {
@@ -308,7 +308,7 @@ static void ask_for_session(struct sp_grant *grant, const struct sp_claims *clai
 		grant_end_internal(grant);
 }
 
-/* The provider said yes: to whom, and is that who it must be? */
+/* The provider let somebody in. Is it the person whom this grant is for? */
 static void grant_take_claims(struct sp_grant *grant)
 {
 	const struct sp_claims *claims = sp_idp_flow_claims(grant->flow);
@@ -374,7 +374,7 @@ static void grant_fetched(struct sp_fetch_job *job, const struct sp_http_reply *
 	grant_advance(grant);
 }
 
-/* As far as it goes. The grant may be gone afterwards. */
+/* Run the flow until it waits for something. The grant may be gone afterwards. */
 static void grant_advance(struct sp_grant *grant)
 {
 	struct sp_provider *provider = sp_provider_ref(grant->provider);
@@ -423,12 +423,12 @@ static int purpose_begin_flow(const struct sp_provider *provider, enum sp_grant_
 	case SP_GRANT_DEVICE:
 		return sp_provider_begin_device(provider, ret_flow);
 	case SP_GRANT_BROWSER:
-		return -EOPNOTSUPP; /* no protocol here has a flow for it */
+		return -EOPNOTSUPP; /* no type of provider has a browser flow yet */
 	}
 	return -EOPNOTSUPP;
 }
 
-/* How a result looks that waits for whoever polls. */
+/* The form in which a waiting result is given to its poller. */
 static enum sp_web_kind purpose_kind(enum sp_grant_purpose purpose)
 {
 	switch (purpose) {
@@ -529,7 +529,7 @@ static void grant_wait(struct sp_grant *grant, struct sp_exchange *exchange, int
 	grant_unlink_age(grant->portal->grants, grant);
 	grant_link_age(grant->portal->grants, grant);
 	if (was_asleep)
-		grant_advance(grant); /* which may be its end, and the answer */
+		grant_advance(grant); /* the grant may end here, and the poll be answered */
 	else
 		grant_set_due(grant);
 }

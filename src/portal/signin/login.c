@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Local passwords: POST /api/v1/login, and the password of an extension. A wrong password and an
- * unknown user take the same time and get the same answer. People known to sign in from where
- * they are go first. */
+ * unknown user take the same time and get the same answer. A person who signed in from the same
+ * address before is served first. */
 #include "portal/signin/login.h"
 
 #include <errno.h>
@@ -72,9 +72,10 @@ static void password_checked(void *arg, bool is_right)
 		exchange->passed(exchange, user);
 }
 
-/* What a name without a password is compared with: the hash of a user of the same file, always
- * the same one for the name, so that hashes of several costs do not tell by time which names are
- * there. NULL: the file has none. Whatever the comparison says, such a name is refused. */
+/* The hash that an unknown name's password is compared with: that of a user of the same file,
+ * always the same user for one name. So the times of hashes of different costs do not tell which
+ * names exist. NULL: the file has no hash. Such a sign-in is refused whatever the comparison
+ * gives. */
 static const char *find_decoy(const struct sp_exchange *exchange)
 {
 	const struct sp_portal *portal = exchange->portal;
@@ -119,7 +120,7 @@ static struct sp_password_check *check_new(struct sp_exchange *exchange, const c
 	return check;
 }
 
-/* A try counts once it waits for its turn: who was told that too many do has not tried. */
+/* Count the try only once it waits for its turn: a client that was told "too many" did not try. */
 static bool check_hand_over(struct sp_exchange *exchange, struct sp_password_check *check)
 {
 	struct sp_portal *portal = exchange->portal;

@@ -91,7 +91,7 @@ int sp_passwords_check(struct sp_passwords *passwords, struct sp_password_check 
 	return r;
 }
 
-/* As many as there are cores this process may run on, within bounds. */
+/* As many threads as this process may use cores, within bounds. */
 static size_t count_threads(void)
 {
 	cpu_set_t cores;
@@ -102,7 +102,7 @@ static size_t count_threads(void)
 	return count < 1 ? 1 : count < THREADS_MAX ? count : THREADS_MAX;
 }
 
-/* One is enough; more are welcome. */
+/* One thread is enough to work; more make it faster. */
 static int start_threads(struct sp_passwords *passwords)
 {
 	const size_t wanted = count_threads();

@@ -25,7 +25,7 @@ static bool is_text(const json_t *object, const char *key, const char *text)
 	return value && strcmp(value, text) == 0;
 }
 
-/* A removed device's sessions stay listed, and its key may be somebody else's by now. */
+/* The sessions of a removed device stay listed, and its key may belong to another person by now. */
 static bool is_theirs(const json_t *session, const struct sp_person *person)
 {
 	return is_text(session, "idp", person->idp) &&
@@ -130,7 +130,7 @@ static void extend_local(struct sp_exchange *exchange, const struct sp_local_use
 	sp_exchange_ask(exchange, request, session_extended);
 }
 
-/* The person shows once more who they are. */
+/* The person proves again who they are. */
 static void show_again(struct sp_exchange *exchange, struct sp_provider *provider)
 {
 	const char *password = json_string_value(json_object_get(exchange->body, "password"));

@@ -95,7 +95,7 @@ void sp_signin_respond(struct sp_portal *portal, const struct sp_person *person,
 /* ---- on record ---- */
 
 struct record {
-	struct sp_gate_request ask; /* first: the callback gets the record by it */
+	struct sp_gate_request ask; /* first member: the callback casts it back to the record */
 	struct sp_portal *portal;
 };
 
@@ -109,7 +109,7 @@ static void recorded(struct sp_gate_request *ask, const json_t *reply)
 	free(record);
 }
 
-/* What a stranger typed is on record as it is shown: sallyportd takes nothing else. */
+/* The record holds what a stranger typed in its escaped form: sallyportd takes no other. */
 static void set_text(json_t *object, const char *key, const char *text)
 {
 	char shown[256];

@@ -14,8 +14,8 @@ const struct sp_asset *sp_asset_find(const char *path)
 	return NULL;
 }
 
-/* Is @etag in the list? Weakly: an entry may have W/ before it (RFC 9110, 13.1.2). What is no
- * list names nothing. */
+/* Is @etag in the list? The comparison is weak: an entry may have W/ before it (RFC 9110, 13.1.2).
+ * A malformed list has no entries. */
 static bool names_etag(const char *list, const char *etag)
 {
 	const char *at = list + strspn(list, " \t");
@@ -51,7 +51,7 @@ void sp_asset_respond(const struct sp_asset *asset, const char *if_none_match,
 	}
 	response->status = is_known ? 304 : 200;
 	response->type = is_known ? NULL : asset->type;
-	/* of a 304 the length alone is sent, as the header of what is not sent again */
+	/* A 304 has no body, but its Content-Length is that of the asset */
 	response->lasting_body = asset->bytes;
 	response->len = asset->len;
 }

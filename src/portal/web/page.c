@@ -5,8 +5,8 @@
 #include "base/text.h"
 #include "portal/web/assets.h"
 
-/* @text as text between tags, or in a quoted attribute. What does not print is shown by its
- * number. */
+/* Write @text as text between tags or in a quoted attribute. A character that does not print is
+ * shown by its number. */
 static void put_escaped(struct sp_buf *page, const char *text)
 {
 	char shown[1024];

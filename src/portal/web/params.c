@@ -12,7 +12,7 @@ struct span {
 	size_t len;
 };
 
-/* The value of a hexadecimal digit; -1: it is none. */
+/* The value of a hexadecimal digit; -1: it is not one. */
 static int digit_of(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -77,7 +77,7 @@ static int add_param(json_t *params, const char *name, size_t name_len, const ch
 	return json_object_set_new(params, key, text) < 0 ? -EINVAL : 0;
 }
 
-/* One `name=value`. @room: as long as the pair, twice. */
+/* Read one `name=value`. @room is twice as long as the pair. */
 static int read_pair(json_t *params, struct span pair, char *room, const char **ret_why)
 {
 	const char *equals = memchr(pair.bytes, '=', pair.len);
@@ -121,7 +121,7 @@ int sp_params_read(const char *text, size_t len, json_t **ret_params, const char
 	if (params && room)
 		r = len ? read_pairs(params, text, len, room, ret_why) : 0;
 	if (room)
-		sp_wipe(room, len + 1); /* passwords and codes come this way */
+		sp_wipe(room, len + 1); /* the text may hold passwords and codes */
 	free(room);
 	if (r == 0)
 		*ret_params = SP_TAKE_PTR(params);

@@ -24,14 +24,15 @@ static int refuse_form(struct sp_response *response, int status, const char *cod
 	return -EINVAL;
 }
 
-/* Digits alone: "+1", "0x1", "1,1" and what only one of two readers would take are no lengths. */
+/* Digits alone. "+1", "0x1" or "1,1" is no length, because another reader might read another
+ * number. */
 static bool is_length(const char *text)
 {
 	return *text && strspn(text, "0123456789") == strlen(text);
 }
 
-/* A path, and perhaps a query, in visible ASCII: no address of another host, nothing that one
- * reader ends where another goes on. */
+/* A path, perhaps with a query, in visible ASCII: no address of another host, and no byte at which
+ * two readers could disagree about the end. */
 static bool is_target(const char *target)
 {
 	if (*target != '/')
@@ -75,7 +76,7 @@ int sp_request_check_form(const struct sp_portal_request *request, struct sp_res
 		return 0;
 	if (!is_length(request->content_length))
 		return refuse_form(ret_response, 400, "bad-request", "Content-Length is a number");
-	/* longer than six digits is more than any number that fits, whatever it is */
+	/* More than six digits exceed SP_BODY_MAX, whatever the number is */
 	if (strlen(request->content_length) > 6 || atoi(request->content_length) > (int)SP_BODY_MAX)
 		return refuse_form(ret_response, 413, "too-large",
 				   "a body has at most 16384 bytes");
@@ -87,7 +88,7 @@ int sp_request_check_form(const struct sp_portal_request *request, struct sp_res
 struct reading {
 	char path[128]; /* of the field in hand: "device.name" */
 	struct sp_response *response;
-	bool is_open; /* what is no field is left out */
+	bool is_open; /* fields that are not listed are skipped */
 };
 
 static int __attribute__((format(printf, 2, 3))) refuse_field(struct reading *reading,
@@ -104,7 +105,8 @@ static int __attribute__((format(printf, 2, 3))) refuse_field(struct reading *re
 	return -EINVAL;
 }
 
-/* The key in its one form, as the gateway lists it: whatever compares texts compares keys. */
+/* Write the key in the one form in which the gateway lists it, so that comparing texts compares
+ * keys. */
 static int read_key(struct reading *reading, const char *text, json_t *value)
 {
 	struct sp_wg_key key;
@@ -208,7 +210,7 @@ static int read_object(struct reading *reading, const struct sp_field *fields, j
 	return 0;
 }
 
-/* Is it @wanted, whatever parameters follow? @content_type NULL: nothing was said. */
+/* Is the type @wanted, with or without parameters? @content_type NULL: the request has none. */
 static bool is_type(const char *content_type, const char *wanted)
 {
 	const size_t len = strlen(wanted);

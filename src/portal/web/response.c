@@ -28,7 +28,7 @@ void sp_response_done(struct sp_response *response)
 	*response = (struct sp_response){ 0 };
 }
 
-/* What a header may say without ending its line, or another's. */
+/* Only characters that can neither end this header line nor begin another. */
 static bool is_header_value(const char *value)
 {
 	for (const char *at = value; *at; at++)
@@ -62,8 +62,8 @@ int sp_response_add_header(struct sp_response *response, const char *name, const
 	return 0;
 }
 
-/* Names and messages in it may be anybody's, and a program may print it as it comes. NULL: no
- * memory. */
+/* Escape the JSON: names and messages may come from anybody, and a program may print them
+ * unchanged. NULL: no memory. */
 static char *dump(const json_t *answer)
 {
 	char *text = json_dumps(answer, JSON_COMPACT), *body = NULL;
@@ -78,7 +78,7 @@ static char *dump(const json_t *answer)
 	return body;
 }
 
-/* @body: taken over; NULL: there was no memory for it. */
+/* @body is taken over. NULL: no memory for it. */
 static void take_body(struct sp_response *response, int status, const char *type, char *body)
 {
 	response->status = body ? status : 500;
@@ -108,7 +108,7 @@ static void respond_json_error(struct sp_response *response, int status, const c
 {
 	json_t *error = json_pack("{s:s, s:s}", "code", code, "message", message);
 
-	if (!error) /* what it quotes is not UTF-8 */
+	if (!error) /* the message quotes something that is not UTF-8 */
 		error = json_pack("{s:s, s:s}", "code", code, "message", code);
 	if (error && response->retry_after_s > 0)
 		json_object_set_new(error, "retry_after_s", json_integer(response->retry_after_s));

@@ -13,7 +13,8 @@ static bool takes_head(enum sp_web_kind kind)
 	case SP_WEB_ASSET:
 		return true;
 	case SP_WEB_CALLBACK:
-		return false; /* who only looks at a link uses up no sign-in */
+		/* a link checker that only fetches the page must not use up a sign-in */
+		return false;
 	}
 	return false;
 }
@@ -30,7 +31,7 @@ static bool takes_method(const struct sp_web_route *route, const char *method)
 	return false;
 }
 
-/* The path of an asset's route is a folder: what is in it, assets.h knows. */
+/* The path of an asset's route is a folder. assets.h knows its files. */
 static bool is_at(const struct sp_web_route *route, const char *path)
 {
 	if (route->kind == SP_WEB_ASSET)

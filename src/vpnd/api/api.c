@@ -7,15 +7,15 @@
 
 #include "vpnd/api/api_request.h"
 
-#define LINE_MAX_LEN 512 /* the longest that means something has 79 bytes */
+#define LINE_MAX_LEN 512 /* the longest line with a meaning has 79 bytes */
 
 enum operation { NONE, GET, SET, STATS, NONSENSE };
 
 struct sp_api_talk {
 	const struct sp_api_device *device;
-	enum operation operation; /* of the request that is coming in, or being answered */
+	enum operation operation; /* lines of the request that is being read or answered */
 	size_t heard;             /* bytes of it */
-	int error;                /* what it will be answered, or 0 so far */
+	int error;                /* the errno of the answer; 0 so far */
 	bool has_answer, is_over;
 	struct sp_api_set set;
 	struct sp_api_walk walk;
@@ -39,7 +39,7 @@ void sp_api_talk_free(struct sp_api_talk *talk)
 	if (!talk)
 		return;
 	if (talk->operation == SET && !talk->error && !talk->has_answer)
-		(void)sp_api_set_end(&talk->set); /* its last peer's lines came in whole */
+		(void)sp_api_set_end(&talk->set); /* the lines of its last peer came in whole */
 	sp_api_walk_end(&talk->walk);
 	sp_wipe(talk, sizeof(*talk));
 	free(talk);
@@ -86,10 +86,10 @@ static void hear_line(struct sp_api_talk *talk, const struct sp_uapi_line *line)
 	else if (talk->operation == SET)
 		talk->error = sp_api_set_line(&talk->set, line);
 	else
-		talk->error = -EINVAL; /* nothing else goes with get=1 */
+		talk->error = -EINVAL; /* get=1 stands alone */
 }
 
-/* Nothing that follows could be understood. */
+/* Refuse the request: no line after this one could be understood. */
 static void give_up(struct sp_api_talk *talk, int error)
 {
 	if (!talk->error) {
@@ -101,7 +101,7 @@ static void give_up(struct sp_api_talk *talk, int error)
 	begin_answer(talk);
 }
 
-/* A line that lies in two or more pieces. Returns how many bytes were used. */
+/* Take a line that came in two or more pieces. Returns how many bytes were used. */
 static size_t hear_piece(struct sp_api_talk *talk, const char *bytes, size_t len)
 {
 	const char *end = memchr(bytes, '\n', len);
@@ -155,7 +155,7 @@ void sp_api_talk_hear_end(struct sp_api_talk *talk)
 	const bool is_begun = talk->operation != NONE || talk->line_len;
 
 	if (talk->has_answer)
-		return; /* the request before it is still being answered: ask again */
+		return; /* the request before it is still being answered: try again */
 	if (is_begun && !talk->is_over)
 		give_up(talk, -EPROTO);
 	talk->is_over = true;

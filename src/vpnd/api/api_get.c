@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What get=1 and stats=1 tell. Each step copies what it needs under the lock and writes after
- * it. */
+/* The answers to get=1 and stats=1. Each step copies what it needs under the lock and writes it out
+ * afterwards. */
 #include <errno.h>
 #include <inttypes.h>
 #include <net/if.h>
@@ -147,7 +147,7 @@ static void copy_prefixes(struct sp_api_walk *walk, struct peer_copy *copy)
 	walk->place = SP_API_WALK_PEERS;
 }
 
-/* False: there are no more. */
+/* Returns false: there are no more peers. */
 static bool copy_next_peer(struct sp_api_walk *walk, struct peer_copy *copy)
 {
 	struct sp_wg_engine_peer *peer = sp_wg_peer_cursor_next(&walk->peers);

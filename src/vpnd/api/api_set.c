@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The lines of set=1. A peer is looked up anew for every step, because between two steps the engine
- * is anybody's: a deadline may have removed it. */
+/* Carries out the lines of a set=1 request. Every step looks the peer up anew, because between two
+ * steps another thread may change the engine: a deadline may have removed the peer. */
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "net/addr.h"
 #include "vpnd/api/api_request.h"
 
-#define REMOVALS_A_STEP 256 /* allowed addresses taken off under one lock */
+#define REMOVALS_A_STEP 256 /* how many allowed addresses are removed under one lock */
 
 void sp_api_set_begin(struct sp_api_set *set, const struct sp_api_device *device)
 {
@@ -90,7 +90,7 @@ bool sp_api_remove_peer(const struct sp_api_device *device, const uint8_t public
 	return was_there;
 }
 
-/* Those there are now: a peer added meanwhile by somebody else would stay. */
+/* Remove the peers there were at the start: a peer added meanwhile by another client stays. */
 static int replace_peers(struct sp_api_set *set, const struct sp_uapi_line *line)
 {
 	struct sp_wg_peer_cursor cursor;
@@ -114,8 +114,8 @@ static int replace_peers(struct sp_api_set *set, const struct sp_uapi_line *line
 
 /* ---- a peer's lines ---- */
 
-/* Take the lock and find the peer, made if it is wanted. *@ret_peer NULL: these lines are nobody's.
- * Returns 0; -ENOMEM. The lock is held either way. */
+/* Take the lock and find the peer; make it if it is wanted. *@ret_peer NULL: these lines belong to
+ * no peer. Returns 0; -ENOMEM. The lock is held either way. */
 static int lock_peer(struct sp_api_set *set, struct sp_wg_engine_peer **ret_peer)
 {
 	struct sp_wg_engine *engine = set->device->engine;
@@ -131,7 +131,7 @@ static int lock_peer(struct sp_api_set *set, struct sp_wg_engine_peer **ret_peer
 		r = sp_wg_engine_peer_add(engine, set->public_key.bytes, &peer);
 		if (r == -ENOMEM)
 			return r;
-		set->was_made = r == 0; /* not: it is our own key */
+		set->was_made = r == 0; /* not added: it is our own key */
 	}
 	set->state = peer ? SP_API_PEER_PRESENT : SP_API_PEER_IGNORED;
 	*ret_peer = peer;
@@ -147,7 +147,7 @@ static bool is_listed(const struct sp_api_set *set, const struct sp_prefix *pref
 	return false;
 }
 
-/* Take off what the request does not list again. */
+/* Remove the allowed addresses that the request does not list again. */
 static void disallow_others(const struct sp_api_set *set, struct sp_wg_engine_peer *peer)
 {
 	struct sp_wg_allowed_cursor cursor;
@@ -160,7 +160,7 @@ static void disallow_others(const struct sp_api_set *set, struct sp_wg_engine_pe
 	sp_wg_engine_allowed_close(set->device->engine, &cursor);
 }
 
-/* A long list is not compared: it goes, a few at a time. */
+/* A long list is not compared: all of it is removed, a few at a time. */
 static int disallow_many(struct sp_api_set *set)
 {
 	struct sp_wg_engine_peer *peer;
@@ -176,7 +176,7 @@ static int disallow_many(struct sp_api_set *set)
 	return r;
 }
 
-/* Carry out the allowed addresses gathered so far. */
+/* Set the allowed addresses gathered so far. */
 static int flush_prefixes(struct sp_api_set *set)
 {
 	struct sp_wg_engine_peer *peer = NULL;
@@ -223,7 +223,7 @@ static int finish_peer(struct sp_api_set *set)
 
 	if (r == 0)
 		r = flush_keepalive(set);
-	if (r == 0 && set->state == SP_API_PEER_WANTED) { /* it had none but its key */
+	if (r == 0 && set->state == SP_API_PEER_WANTED) { /* the peer had nothing but its key */
 		r = lock_peer(set, &peer);
 		unlock(set);
 	}
@@ -245,7 +245,7 @@ static int begin_peer(struct sp_api_set *set, const struct sp_uapi_line *line)
 	return 0;
 }
 
-/* What was gathered for it is for nobody any more. */
+/* The peer is gone: forget the addresses gathered for it. */
 static void ignore_peer(struct sp_api_set *set)
 {
 	set->state = SP_API_PEER_IGNORED;
@@ -295,7 +295,7 @@ static int set_preshared_key(struct sp_api_set *set, const struct sp_uapi_line *
 	return r;
 }
 
-/* Only link-local addresses have a zone: what comes from others is told without one. */
+/* Only link-local addresses have a zone: the address of another client is reported without one. */
 static int read_scope(const struct sp_wg_peer *peer, uint32_t *ret_scope_id)
 {
 	const char *scope = peer->endpoint_scope;
@@ -349,7 +349,7 @@ static int set_replace_allowed_ips(struct sp_api_set *set, const struct sp_uapi_
 {
 	if (!is_true(line))
 		return -EINVAL;
-	set->prefix_count = 0; /* those before it would go again */
+	set->prefix_count = 0; /* the addresses before it would be removed again */
 	set->is_replacing = set->state != SP_API_PEER_IGNORED;
 	return 0;
 }
@@ -363,12 +363,13 @@ static int disallow(struct sp_api_set *set, const struct sp_prefix *prefix)
 		return r;
 	r = lock_peer(set, &peer);
 	if (peer)
-		sp_wg_engine_peer_disallow(peer, prefix); /* it may not have had it */
+		/* the peer may not have had this address */
+		sp_wg_engine_peer_disallow(peer, prefix);
 	unlock(set);
 	return r;
 }
 
-/* "10.0.0.0/8"; "-10.0.0.0/8" takes it off. Host bits are cleared, as everywhere in WireGuard. */
+/* "10.0.0.0/8"; "-10.0.0.0/8" removes it. Host bits are cleared, as everywhere in WireGuard. */
 static int set_allowed_ip(struct sp_api_set *set, const struct sp_uapi_line *line)
 {
 	struct sp_uapi_line positive = *line;
@@ -438,7 +439,7 @@ int sp_api_set_line(struct sp_api_set *set, const struct sp_uapi_line *line)
 {
 	int r = carry_out(set, line);
 
-	if (r < 0) /* what came before it is set all the same */
+	if (r < 0) /* the lines before the faulty one stay in force */
 		(void)sp_api_set_end(set);
 	return r;
 }

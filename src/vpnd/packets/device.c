@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the userspace API sets beside the peers: the port and the mark; and the link going up and
+/* What the userspace API sets besides peers: the port and the fwmark; and the link going up and
  * down. */
 #include "vpnd/vpnd.h"
 
@@ -12,7 +12,7 @@ static int bind_all(struct sp_vpnd *vpnd, uint16_t port)
 
 	for (size_t i = 0; i < vpnd->queue_count && r == 0; i++) {
 		r = sp_udp_bind(&vpnd->sockets[i], port, vpnd->fwmark, is_one_of_many);
-		if (r == 0 && i == 0) /* the others share what the first was given */
+		if (r == 0 && i == 0) /* the other sockets share the port that the first one got */
 			port = sp_udp_get_port(&vpnd->sockets[0]);
 	}
 	return r;

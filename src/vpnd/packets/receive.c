@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From the wire to the interface. A batch is what the socket has now, up to eight times 64 KiB:
- * opened in place, and what came of one connection goes to the TUN as one frame. */
+/* From the wire to the interface. A batch is all that the socket has to read now, up to eight times
+ * 64 KiB. Messages are opened in place, and the packets of one connection go to the TUN as one
+ * frame. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -31,7 +32,8 @@ static void receiver_free(struct receiver *receiver)
 }
 SP_DEFINE_CLEANUP(struct receiver *, receiver_free);
 
-/* A frame the interface does not take is lost, as on a wire: it is down, or its queue is full. */
+/* A frame that the interface does not take is lost, as on a wire: the interface is down, or its
+ * queue is full. */
 static void deliver(void *arg, const struct iovec *iov, size_t count)
 {
 	struct receiver *receiver = arg;
@@ -60,7 +62,8 @@ static int receiver_new(struct sp_vpnd_worker *worker, struct receiver **ret_rec
 	return 0;
 }
 
-/* Open what has been collected. Packets wait in the merger, in the socket's buffers. */
+/* Open the messages collected so far. Packets wait in the merger, which points into the socket's
+ * buffers. */
 static void open_items(struct receiver *receiver)
 {
 	struct sp_vpnd *vpnd = receiver->vpnd;
@@ -92,7 +95,7 @@ static void open_items(struct receiver *receiver)
 	receiver->item_count = 0;
 }
 
-/* Cut what UDP_GRO put together. */
+/* Split what UDP_GRO merged. */
 static void add_message(struct receiver *receiver, const struct sp_udp_received *message)
 {
 	for (size_t offset = 0; offset < message->len; offset += message->segment_len) {
@@ -123,7 +126,7 @@ int sp_vpnd_receive(struct sp_vpnd_worker *worker)
 			open_items(receiver);
 		sp_merger_flush(&receiver->merger);
 		if (r == -ENOMEM || r == -ENOBUFS)
-			r = 0; /* the kernel's trouble, and it passes */
+			r = 0; /* a passing trouble of the kernel */
 	}
 	return r;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What every thread does with the engine: take it, let go of it, send what it wants sent. */
+/* What every thread does with the engine: lock it, unlock it, send what it wants to send. */
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -31,7 +31,7 @@ static void arm(struct sp_vpnd *vpnd, uint64_t deadline_ns)
 	};
 
 	if (deadline_ns == 0)
-		when.it_value.tv_nsec = 1; /* all zero would disarm it */
+		when.it_value.tv_nsec = 1; /* all zero would disarm the timer */
 	vpnd->armed_ns = deadline_ns;
 	(void)timerfd_settime(vpnd->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
@@ -63,7 +63,7 @@ void sp_vpnd_send(struct sp_vpnd *vpnd, struct sp_udp_socket *udp, struct sp_udp
 		  size_t count)
 {
 	if (!atomic_load_explicit(&vpnd->is_up, memory_order_relaxed))
-		return; /* there is no port to send from */
+		return; /* without a port nothing can be sent */
 	sp_udp_send(udp, messages, count);
 	forget_stale(vpnd, messages, count);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From the interface to the wire. A batch is what the TUN has now: its frames are cut into packets,
- * each written once, to where its message will be; sealed there; and handed to UDP as long messages
- * of equal datagrams. There is no timer: a batch ends when the TUN is empty or the room is full. */
+/* From the interface to the wire. A batch is all that the TUN has to read now. Its frames are cut
+ * into packets, each copied once, to the place of its message; sealed there; and handed to UDP as
+ * long messages of equal datagrams. There is no timer: a batch ends when the TUN is empty or the
+ * buffer is full. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -13,7 +14,8 @@
 
 #define ITEMS_MAX 128     /* packets a batch */
 #define ROOM (256u << 10) /* for their messages */
-#define SLACK 4096        /* behind it: implementations read ahead */
+/* room behind the message, because implementations of the cipher read ahead */
+#define SLACK 4096
 
 struct transmitter {
 	struct sp_vpnd *vpnd;
@@ -77,8 +79,8 @@ static bool is_same_endpoint(const struct sp_wg_endpoint *a, const struct sp_wg_
 	       memcmp(&a->local, &b->local, sizeof(a->local)) == 0;
 }
 
-/* Whether the item's message can be one more datagram of the last one: it lies right behind it,
- * goes the same way, and only the last of them may be shorter. */
+/* Can the item's message be one more datagram of the last long message? It has to lie right behind
+ * it and go the same way, and only the last datagram may be shorter. */
 static bool can_extend(const struct transmitter *transmitter, const struct sp_wg_outgoing *item)
 {
 	const struct sp_udp_message *last = &transmitter->messages[transmitter->message_count - 1];
