@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "json/own.h"
 #include "net/addr.h"
 
 static const char *const event_names[] = {
@@ -298,22 +299,21 @@ int sp_audit_record_format(const struct sp_audit_record *record, const char prev
 			   char **ret_line, size_t *ret_len)
 {
 	__sp_buf struct sp_buf shown = SP_BUF_INIT;
-	struct writer writer = { 0 };
+	__sp_json json_t *object = json_object();
+	struct writer writer = { .object = object };
 	__sp_free char *line = NULL;
 	size_t len;
 	int r;
 
 	if (!sp_audit_event_name(record->event))
 		return -EINVAL;
-	writer.object = json_object();
-	if (!writer.object)
+	if (!object)
 		return -ENOMEM;
 	put_contract(&writer, record);
 	put_extras(&writer, record);
 	put_text(&writer, "prev", prev);
 	if (!writer.error)
-		line = json_dumps(writer.object, JSON_COMPACT);
-	json_decref(writer.object);
+		line = json_dumps(object, JSON_COMPACT);
 	if (!line || sp_text_put_json(&shown, line, strlen(line)) < 0)
 		return -ENOMEM;
 	len = shown.len;

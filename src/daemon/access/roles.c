@@ -7,7 +7,7 @@
 #include "daemon/revisions/revision.h"
 #include "io/log/log.h"
 
-/* The roles are written with the others' in one transaction (sp_people_follow_policy). */
+/* The caller, sp_people_follow_policy, writes all sessions' roles in one transaction. */
 static void follow(struct sp_people *people, struct sp_live *live, json_t *lost)
 {
 	const struct sp_policy *policy = people->revisions->running->policy;

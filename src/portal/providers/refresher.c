@@ -470,9 +470,10 @@ static bool are_same_groups(const json_t *a, const json_t *b)
 	return json_equal(left, right);
 }
 
-/* Tell the gateway what has changed, if anything. @groups is taken over. */
-static void entry_settle(struct entry *entry, json_t *groups)
+/* Tell the gateway what has changed, if anything. @taken, the groups of today, is taken over. */
+static void entry_settle(struct entry *entry, json_t *taken)
 {
+	__sp_json json_t *groups = taken;
 	json_t *request = NULL;
 
 	entry_end_flow(entry);
@@ -485,7 +486,6 @@ static void entry_settle(struct entry *entry, json_t *groups)
 		(void)entry_keep(entry, NULL);
 	}
 	if (!entry->is_unsaved && !entry->is_ending && are_same_groups(groups, entry->groups)) {
-		json_decref(groups);
 		entry_rest_until_next(entry);
 		return;
 	}
@@ -496,7 +496,6 @@ static void entry_settle(struct entry *entry, json_t *groups)
 		json_object_set(request, "groups", groups);
 		entry->fresh = json_incref(groups);
 	}
-	json_decref(groups);
 	tell_gate(entry, request, entry_updated);
 }
 
