@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Starting in the one safe order, serving, stopping. What a stop leaves behind goes on without us.
- */
+/* Start in the one safe order, serve, stop. After a stop the kernel goes on judging without the
+ * daemon. */
 #include "daemon/daemon.h"
 
 #include <fcntl.h>
@@ -58,8 +58,9 @@ static int take_root(struct sp_daemon *daemon)
 	return r;
 }
 
-/* One gateway a network namespace, whatever their roots: they would undo each other's hooks, lock
- * and routes. A name held by somebody without our rights is a nuisance, no gateway. */
+/* One gateway for each network namespace, whatever their roots: two would undo each other's hooks,
+ * lock and routes. If a process without our rights holds the name, that is a nuisance and no
+ * gateway. */
 static int take_namespace(struct sp_daemon *daemon)
 {
 	struct sp_namespace_holder holder = { 0 };
@@ -113,7 +114,7 @@ static void plane_step(void *arg, const char *step)
 	sp_apply_passed(arg, step);
 }
 
-/* The plane sallyport.yaml names, or the first that opens. */
+/* Open the plane that sallyport.yaml names, or the first one that opens. */
 static int open_one_of(struct sp_daemon *daemon, const struct sp_plane_options *options,
 		       struct sp_plane_error *error)
 {
@@ -160,7 +161,7 @@ static int open_plane(struct sp_daemon *daemon)
 	return r;
 }
 
-/* What runs goes on; where nothing runs, nothing is forwarded until something does. */
+/* A running revision goes on. Without one, nothing is forwarded until there is one. */
 static int adopt(struct sp_daemon *daemon)
 {
 	const uint64_t running = sp_plane_running_revision(daemon->plane);
@@ -175,7 +176,7 @@ static int adopt(struct sp_daemon *daemon)
 		sp_log_error("second lock: %s", error.text[0] ? error.text : sp_err_text(r));
 		return r;
 	}
-	if (running) /* what was changed while no sallyportd ran */
+	if (running) /* changes made while no sallyportd ran */
 		sp_watch_look(daemon);
 	if (running)
 		sp_log_note("the kernel runs revision %llu: adopted, nothing flushed",
@@ -184,7 +185,7 @@ static int adopt(struct sp_daemon *daemon)
 	if (r == -ENOENT && !running)
 		sp_log_note("no policy yet: nothing is attached, nothing forwarded "
 			    "(sallyport apply FILE)");
-	return 0; /* anything else was said, and status shows it */
+	return 0; /* any other failure was logged, and status shows it */
 }
 
 static int open_network(struct sp_daemon *daemon)
@@ -280,7 +281,7 @@ static void signalled(void *arg, uint32_t events)
 		return;
 	}
 	sp_notify_reloading();
-	(void)sp_reload(daemon, "SIGHUP", &outcome); /* it is in the log */
+	(void)sp_reload(daemon, "SIGHUP", &outcome); /* the log already says it */
 	sp_notify_ready("serving");
 }
 
@@ -335,8 +336,8 @@ static int open_control(struct sp_daemon *daemon)
 	return r;
 }
 
-/* An interface that comes waits for nothing. Routes and addresses are what others on the links can
- * move. */
+/* Follow a new interface at once. Other hosts on the links can make us see new routes and
+ * addresses, so those wait. */
 static void machine_changed(struct sp_daemon *daemon, bool has_other_hooks)
 {
 	if (has_other_hooks)
@@ -373,9 +374,8 @@ static int give_up_rights(void)
 	return r;
 }
 
-/* In this order: own the root, know who is who, own the kernel's state, then policy, then people;
- * with what that takes done, give up the right to it.
- */
+/* In this order: own the root, learn who is who, own the kernel's state, then policy, then people.
+ * With everything opened that takes rights, give up the rights. */
 static int start(struct sp_daemon *daemon)
 {
 	bool is_new_store = false;
@@ -468,7 +468,7 @@ static void stop(struct sp_daemon *daemon)
 	sp_paths_done(&daemon->paths);
 }
 
-/* Its files and its name. Returns 0 or an exit code. */
+/* Open its files and take its name. Returns 0 or an exit code. */
 static int find_itself(struct sp_daemon *daemon)
 {
 	int r = sp_paths_init(&daemon->paths, daemon->options.root);
@@ -511,7 +511,7 @@ static struct sp_daemon *make(const struct sp_daemon_options *options)
 	daemon->options = *options;
 	daemon->lock_fd = daemon->namespace_fd = -1;
 	sp_process_begin();
-	json_set_alloc_funcs(malloc, sp_free_wiped); /* keys are among what JSON texts held */
+	json_set_alloc_funcs(malloc, sp_free_wiped); /* JSON texts held keys */
 	sp_log_init("sallyportd", options->is_verbose);
 	return daemon;
 }
@@ -523,7 +523,7 @@ int sp_daemon_run(const struct sp_daemon_options *options)
 
 	if (!daemon)
 		return EXIT_FAILED;
-	/* keys are in it; and before Linux 5.11 maps are charged to the limit this lifts */
+	/* memory holds keys; and before Linux 5.11 maps count against the limit that this lifts */
 	daemon->is_memory_locked = sp_rights_protect_memory();
 	code = prepare(daemon);
 	if (code == 0)
@@ -560,7 +560,8 @@ int sp_daemon_unload(const struct sp_daemon_options *options, bool is_confirmed)
 		code = EXIT_FAILED;
 	}
 	if (code == 0) {
-		/* a bad one is no reason to stay: its tunnel is left as it is */
+		/* a wrong sallyport.yaml is no reason to refuse: the tunnel is left as it is
+		 * then */
 		(void)read_machine(daemon);
 		if (!is_confirmed)
 			sp_unload_say(daemon);

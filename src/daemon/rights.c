@@ -8,8 +8,8 @@
 #include "base/array.h"
 #include "io/process/rights.h"
 
-/* It stays root: the database, the keys and the log are root's. But root without capabilities is a
- * user like any other. */
+/* The user stays root, because the database, the keys and the log are root's. But root without
+ * capabilities is a user like any other. */
 static int drop_capabilities(void)
 {
 	cap_value_t wanted[] = {
@@ -24,7 +24,7 @@ static int drop_capabilities(void)
 		CAP_CHOWN,
 		CAP_FOWNER,
 		CAP_DAC_OVERRIDE,
-		/* before Linux 5.8 it stands for the two of BPF */
+		/* before Linux 5.8 it stands for the two BPF capabilities */
 		CAP_SYS_ADMIN,
 	};
 	const bool has_cap_bpf = cap_max_bits() > CAP_BPF;
@@ -78,7 +78,8 @@ static int restrict_calls(void)
 		SCMP_SYS(pipe2),
 		SCMP_SYS(dup),
 		SCMP_SYS(dup3),
-		/* programs and maps; until every processor has left the old ones */
+		/* programs and maps; membarrier waits until every processor has left the old
+		 * ones */
 		SCMP_SYS(bpf),
 		SCMP_SYS(membarrier),
 		SCMP_SYS(memfd_create),
@@ -131,7 +132,7 @@ static int restrict_calls(void)
 		SCMP_SYS(chmod),
 		SCMP_SYS(fchmod),
 		SCMP_SYS(fchmodat),
-		/* what libraries ask of the machine and the process */
+		/* calls that libraries make */
 		SCMP_SYS(uname),
 		SCMP_SYS(sysinfo),
 		SCMP_SYS(getppid),

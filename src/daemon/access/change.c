@@ -18,7 +18,8 @@ typedef int (*change_step)(struct sp_people *people, struct sp_change *change,
 
 /* ---- into the database ---- */
 
-/* With whatever else the transaction holds, which the caller began: one wait for the disk. */
+/* Write the row within the transaction that the caller began, so that all of it costs one wait for
+ * the disk. */
 static int keep_new(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	int r = sp_store_next_epoch(people->store, &live->row.epoch);
@@ -107,7 +108,7 @@ static int put_session(struct sp_people *people, struct sp_change *change, struc
 	return r < 0 ? r : put_identities(people, change, live);
 }
 
-/* Without a class yet, which the next revision brings: until then no revision that runs has it. */
+/* Without a class: the next revision brings it, and no running revision has it. */
 static int put_back(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	const struct sp_plane_session session = kernel_session(live, sp_clock_boottime_ns());
@@ -133,7 +134,8 @@ static int project_limits(struct sp_people *people, struct sp_change *change, st
 									   sp_clock_offset_ns()));
 }
 
-/* A revision that is being staged has read the groups as they were. */
+/* Put the new groups into the session before it is staged: a revision being staged has read the
+ * former ones. */
 static int stage_groups(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	struct sp_live *next = change->next, former = *live;
@@ -154,12 +156,13 @@ static int stage_groups(struct sp_people *people, struct sp_change *change, stru
 static int cut_session(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	(void)change;
-	if (live->state == SP_LIVE_OPEN) /* taken first: what is allowed after it is a fault */
+	/* the moment is taken first: a packet allowed after it would be a fault */
+	if (live->state == SP_LIVE_OPEN)
 		live->row.closed_ns = sp_clock_realtime_ns();
 	return sp_plane_session_end(people->plane, live->row.slot);
 }
 
-/* The kernel has refused it since that very instant. Now it does so for good. */
+/* The kernel has refused the session since that very moment. From here on it refuses for good. */
 static int expire_session(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	live->row.closed_ns = change->since_ns;
@@ -199,7 +202,7 @@ static int record_extend(struct sp_people *people, struct sp_change *change, str
 				   : 0;
 }
 
-/* One that was parked is closed on record already. */
+/* The close of a parked session is on record already. */
 static int record_close(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	return live->state == SP_LIVE_OPEN
@@ -224,7 +227,7 @@ static int park_in_memory(struct sp_people *people, struct sp_change *change, st
 	return 0;
 }
 
-/* Its connections are over, or go on with the session that took its place. */
+/* The session's connections are over, or go on with the session that replaced it. */
 static int end_in_memory(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	const int64_t now_ns = sp_clock_realtime_ns();
@@ -232,7 +235,7 @@ static int end_in_memory(struct sp_people *people, struct sp_change *change, str
 	live->state = SP_LIVE_ENDED;
 	live->until_ns = now_ns + SP_LINGER_NS;
 	if (sp_live_of_device(people, live->row.public_key)) {
-		/* the kernel knew of it a moment before */
+		/* the kernel knew of the end a moment before */
 		people->outside.denied(people->outside.arg, sp_clock_boottime_ns() - SP_SECOND_NS);
 	} else {
 		live->peer_until_ns = now_ns + SP_FAREWELL_NS;
@@ -271,8 +274,8 @@ static bool is_former(const void *arg, const struct sp_live *live)
 	return live != newer && !memcmp(live->row.public_key, newer->row.public_key, 32);
 }
 
-/* Each address was switched to the new session in one store. What the programs that run had found
- * to be of the former one is judged by it; so it ends once they are through. */
+/* Each address was switched to the new session in one store. A program that runs may still use what
+ * it read of the former session, so that one ends once such programs have finished. */
 static int end_former(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	struct sp_change former = { .kind = SP_CHANGE_END,
@@ -294,8 +297,8 @@ struct change_order {
 	struct {
 		enum sp_change_place place;
 		change_step make;
-		/* Of --kill-at; NULL: a crash behind it leaves what one behind the step before
-		 * does. */
+		/* The name for --kill-at. NULL: a crash after this step leaves the same state as
+		 * one after the step before. */
 		const char *name;
 	} steps[7];
 };
@@ -370,12 +373,13 @@ static int give_access(struct sp_people *people, struct sp_change *change)
 	change->count = 1;
 	for (size_t i = 0; i < SP_ARRAY_LEN(order->steps) && order->steps[i].make && r == 0; i++)
 		r = make_step(people, change, change->live, i);
-	if (r < 0 && change->is_kept) /* what the kernel did not take whole, it has not at all */
+	/* the kernel did not take the whole session, so it has to have none of it */
+	if (r < 0 && change->is_kept)
 		(void)sp_session_end(people, change->live, "failed", change->by);
 	return r;
 }
 
-/* The kernel is told of every session meant before anything else is done about one of them. */
+/* Tell the kernel of every session first, before anything else is done about one of them. */
 static int take_access(struct sp_people *people, struct sp_change *change)
 {
 	const struct change_order *order = &orders[change->kind];

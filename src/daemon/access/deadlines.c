@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What time does to sessions: deadlines, silence, sessions by which nobody came, and what lingers
- * of those that ended; and how much room is left for new ones. */
+/* What time does to sessions: deadlines, idle limits, unused sessions, and the end of those that
+ * are kept for a while; and how much room is left for new ones. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -13,8 +13,8 @@
 #include "net/addr.h"
 #include "plane/plane.h"
 
-/* Nobody asks for it any more: its addresses say `no-identity` from here on, unless they are a
- * newer session's, and its slot is free. */
+/* Drop a session that is of no use any more. Its addresses say `no-identity` from here on, unless a
+ * newer session has them, and its slot is free. */
 static void forget(struct sp_people *people, struct sp_live *live)
 {
 	struct sp_change change = { .kind = SP_CHANGE_FORGET, .live = live };
@@ -41,8 +41,8 @@ static void park(struct sp_people *people, struct sp_live *live, int64_t since_n
 	(void)sp_people_change(people, &change);
 }
 
-/* Nobody came by it in the time vpn.unused gives them. With an engine that is away nobody can, and
- * none is ended. */
+/* Has no handshake come from the session's device within vpn.unused? While the engine is away none
+ * can come, and no session ends so. */
 static bool is_unused(struct sp_people *people, struct sp_live *live, int64_t now_ns)
 {
 	const int64_t patience_ns = (*people->machine)->unused_s * SP_NS_PER_S;
@@ -58,7 +58,8 @@ static bool is_unused(struct sp_people *people, struct sp_live *live, int64_t no
 	return live->awaited_ns != 0;
 }
 
-/* With it goes a device of which nobody showed to have the key: its addresses are free again. */
+/* End the session as unused. A device whose key nobody proved is removed with it, so that its
+ * addresses are free again. */
 static void end_unused(struct sp_people *people, struct sp_live *live)
 {
 	struct sp_device *device = sp_device_find(people, live->row.public_key);
@@ -71,7 +72,7 @@ static void end_unused(struct sp_people *people, struct sp_live *live)
 		sp_log_error("forgetting a device: %s", sp_store_error(people->store));
 }
 
-/* Addresses to give in the pools of a family, about; UINT64_MAX: no number that matters. */
+/* About how many addresses the pools of a family can still give. UINT64_MAX: too many to matter. */
 static uint64_t pool_size(const struct sp_gateway *gateway, int family)
 {
 	uint64_t size = 0;
@@ -98,7 +99,7 @@ static int count_held(void *arg, const struct sp_addr *addr)
 	return 0;
 }
 
-/* Once there is no room, nobody new is let in: say it before. */
+/* Without room nobody new can sign in, so warn before. */
 static void look_at_room(struct sp_people *people, uint64_t boot_ns)
 {
 	uint64_t used[2] = { 2, 2 }; /* the network's own and the gateway's */

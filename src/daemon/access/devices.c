@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Devices: a key that belongs to one person (or is a machine), with the addresses it keeps. */
+/* Devices: a key that belongs to one person, or is a machine, and the addresses it keeps. */
 #include <stdio.h>
 #include <string.h>
 
@@ -236,7 +236,7 @@ void sp_device_forget(struct sp_people *people, struct sp_device *device)
 		if (people->devices[i] != device)
 			continue;
 		people->devices[i] = people->devices[people->device_count - 1];
-		/* keep the array one that pushing made: its room follows from the count */
+		/* keep the array that pushing made: its capacity follows from the count */
 		people->device_count--;
 		break;
 	}
@@ -308,7 +308,7 @@ void sp_devices_follow_policy(struct sp_people *people, json_t *lost)
 			json_array_append_new(lost, json_pack("{s:I, s:s}", "session",
 							      (json_int_t)live->row.id, "user",
 							      live->row.user));
-		/* the last device takes the place of one that goes */
+		/* the last device takes the place of the removed one */
 		if (sp_device_lose(people, device, refusal.reason, refusal.message, NULL) < 0) {
 			sp_log_error("forgetting a device: %s", sp_store_error(people->store));
 			i++;

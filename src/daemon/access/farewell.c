@@ -19,11 +19,12 @@
 #include "io/loop/clock.h"
 #include "net/packet.h"
 
-#define ASKED_MAX 4096u /* of a pass: who has more connections is told when they send */
+#define ASKED_MAX 4096u /* connections told in one pass: the others are told when they send */
 
-/* When, after the change: those in flight get their answer first. */
+/* the time after the change: packets on their way are answered first */
 static const uint64_t delays_ns[] = { 100 * SP_MS_NS, 900 * SP_MS_NS, 2 * SP_SECOND_NS };
-#define ROUND_GAP_NS SP_MS_NS /* within a pass: whoever asks sallyportd something comes between */
+/* the pause within a pass, so that requests to sallyportd are served in between */
+#define ROUND_GAP_NS SP_MS_NS
 
 /* A part of a pass over the flow table. */
 struct pass {
@@ -44,7 +45,7 @@ static void ask(struct pass *pass, const struct sp_tuple *tuple)
 
 	if (pass->farewell->sent++ < ASKED_MAX)
 		sendto(pass->farewell->fd, packet, len, MSG_DONTWAIT, (const struct sockaddr *)&to,
-		       sizeof(to)); /* one that is lost: there is another pass */
+		       sizeof(to)); /* a lost packet does not matter: there is another pass */
 }
 
 static bool is_in_pool(const struct sp_farewell *farewell, const struct sp_addr *addr)
@@ -57,7 +58,7 @@ static bool is_in_pool(const struct sp_farewell *farewell, const struct sp_addr 
 	return false;
 }
 
-/* Whose every connection is over? */
+/* Are all connections of this person over? */
 static bool is_leaving(const struct sp_farewell *farewell, const struct sp_addr *addr)
 {
 	for (size_t i = 0; i < farewell->address_count; i++)
@@ -150,12 +151,13 @@ void sp_farewell_close(struct sp_farewell *farewell)
 
 void sp_farewell_denied(struct sp_farewell *farewell, uint64_t since_ns)
 {
-	if (farewell->fd < 0 || !farewell->timer.fire) /* at the start it is opened later */
+	/* during the start the timer is opened later */
+	if (farewell->fd < 0 || !farewell->timer.fire)
 		return;
 	if (!farewell->since_ns || since_ns < farewell->since_ns)
 		farewell->since_ns = since_ns;
 	farewell->asked = 0;
-	/* changes that follow each other closely put nothing off */
+	/* a change soon after another one does not put the pass off */
 	if (!farewell->timer.due_ns ||
 	    farewell->timer.due_ns > sp_clock_boottime_ns() + delays_ns[0])
 		sp_loop_in(farewell->loop, &farewell->timer, delays_ns[0]);

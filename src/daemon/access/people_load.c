@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Coming back: who was signed in, by the database and by the kernel.
- *
- * The plane keeps a birth, a number that is as old as its state. If the database knows that birth,
- * the plane's state is the one it wrote, and a session the plane has ended stays ended, whatever
- * the database says. If the state is newer (a reboot), the database's open sessions are put into
- * it. If the database is newer (lost or damaged), nobody in the plane can be named, so all of them
- * end. */
+/* After a start: who is signed in, by the database and by the plane. The plane keeps a birth, a
+ * number as old as its state. If the database knows that birth, the plane's state is the one this
+ * database wrote, and a session that the plane has ended stays ended whatever the database says. If
+ * the plane's state is newer (a reboot), the database's open sessions are put into it. If the
+ * database is newer (lost or damaged), nobody in the plane can be named, so all sessions of the
+ * plane end. */
 #include <string.h>
 
 #include "base/array.h"
@@ -48,7 +47,7 @@ static void note_slot(struct sp_people *people, uint32_t slot)
 	people->next_slot = slot + 1 < SP_SLOTS ? slot + 1 : 1;
 }
 
-/* What the kernel says about the slot of a session. */
+/* What the plane says about the slot of a session. */
 static bool is_in_kernel(struct sp_people *people, struct sp_live *live)
 {
 	struct sp_plane_session session;
@@ -60,7 +59,8 @@ static bool is_in_kernel(struct sp_people *people, struct sp_live *live)
 	return session.epoch == live->row.epoch;
 }
 
-/* The state a row says; one whose time to stay is over is not taken up (false). */
+/* Find the state that a row describes. Returns false: the time for which an ended session is kept
+ * is over, so the row is not taken. */
 static bool find_state(const struct sp_people *people, struct sp_live *live)
 {
 	const struct sp_session_row *row = &live->row;
@@ -78,8 +78,8 @@ static bool find_state(const struct sp_people *people, struct sp_live *live)
 	return live->until_ns > sp_clock_realtime_ns();
 }
 
-/* A newer session of its device has taken its place, and we were killed before it ended. One that
- * never came into the kernel, or that failed there, took nobody's place. */
+/* Has a newer session of the same device taken this one's place, and were we killed before this one
+ * was ended? A newer session that never reached the plane, or failed there, took no place. */
 static bool is_replaced(const struct load *load, const struct sp_live *live)
 {
 	struct sp_live *other = NULL;
@@ -126,7 +126,7 @@ static int load_session(void *arg, struct sp_session_row *row)
 
 	if (!live)
 		return -ENOMEM;
-	/* oldest first: a newer session in the slot of an older one is the one that counts */
+	/* oldest first: of two sessions with one slot the newer one counts */
 	if (!live->row.slot || live->row.slot >= SP_SLOTS || !find_state(load->people, live)) {
 		sp_live_free(live);
 		return 0;
@@ -137,7 +137,7 @@ static int load_session(void *arg, struct sp_session_row *row)
 	return 0;
 }
 
-/* End whoever the kernel knows and we do not. *@ret_epoch: the highest one seen. */
+/* End every session of the plane that we do not know. *@ret_epoch: the highest epoch seen. */
 static size_t end_strangers(struct sp_people *people, uint64_t *ret_epoch)
 {
 	size_t ended = 0;
@@ -158,7 +158,7 @@ static size_t end_strangers(struct sp_people *people, uint64_t *ret_epoch)
 	return ended;
 }
 
-/* Whether the maps are new to this database; gives them a birth if so. */
+/* Are the plane's maps new to this database? Then give them a birth. */
 static int know_birth(struct sp_people *people, bool *ret_is_fresh)
 {
 	uint64_t birth = 0, known = 0;
@@ -182,7 +182,8 @@ static int know_birth(struct sp_people *people, bool *ret_is_fresh)
 	return sp_plane_set_birth(people->plane, known);
 }
 
-/* A database put back from a copy must not give out again what was given out since. */
+/* A database restored from a copy must not give out numbers again that were given out since the
+ * copy. */
 static int pass_epoch(struct sp_people *people, uint64_t epoch)
 {
 	uint64_t last = 0;
@@ -209,7 +210,7 @@ int sp_people_load(struct sp_people *people, bool is_fresh_store)
 					  load_session, &load);
 	if (r < 0)
 		return r;
-	/* strangers first: their slots may be needed by those we know */
+	/* unknown sessions first: known ones may need their slots */
 	strangers = end_strangers(people, &epoch);
 	r = pass_epoch(people, epoch);
 	if (r == 0)

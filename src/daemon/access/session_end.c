@@ -11,7 +11,7 @@
 #include "io/loop/loop.h"
 #include "plane/plane.h"
 
-/* A limit that comes nearer is taken from the person, so the kernel knows of it first. */
+/* A limit that comes nearer takes something from the person, so the kernel is told first. */
 static int move_end(struct sp_people *people, struct sp_live *live,
 		    const struct sp_session_row *row, struct sp_change *change)
 {
@@ -58,11 +58,11 @@ int sp_session_extend(struct sp_people *people, struct sp_live *live, int64_t ma
 	return r;
 }
 
-/* What the portal may end a session early for. */
+/* Why the portal may end a session early. */
 static const char *const endings[] = {
-	"unconfirmed", /* the provider answers, and what it says does not confirm the groups */
-	/* it takes the refresh token no more, and an answer with a new one may have been lost */
-	"refresh-lost", "other-subject", /* it answered for somebody else */
+	"unconfirmed", /* the provider answers, and the answer does not confirm the groups */
+	/* it refuses the refresh token, and an answer with a newer one may have been lost */
+	"refresh-lost", "other-subject", /* it answered about another person */
 };
 
 bool sp_session_is_ending(const char *why)
@@ -117,8 +117,8 @@ int sp_session_end_in_time(struct sp_people *people, struct sp_live *live)
 	return r;
 }
 
-/* The kernel notes who passes from a second after the last time on. A clock that was set since
- * makes the two differ: such a session ends in its time. */
+/* From a second after the last time on, the kernel notes again that the session was used. If the
+ * clock was set since, the two times differ: the session then ends at its own time. */
 void sp_session_await(struct sp_live *live)
 {
 	const struct sp_session_row *row = &live->row;

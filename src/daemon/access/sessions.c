@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Opening sessions, and following what the provider says of a person: who may, with what roles and
- * lengths. */
+/* Open sessions, and follow what the provider says of a person: who may sign in, with what roles
+ * and for how long. */
 #include <stdio.h>
 #include <string.h>
 
@@ -38,7 +38,7 @@ static bool is_owner(const struct sp_device *device, const struct sp_sign_in *si
 	       !strcmp(device->subject, sign_in->subject);
 }
 
-/* The device meant when no key was given: the person's only one, or the one of that name. */
+/* The device that is meant if no key was given: the person's only one, or the one of that name. */
 static int find_own_device(struct sp_people *people, const struct sp_sign_in *sign_in,
 			   struct sp_device **ret_device, struct sp_refusal *refusal)
 {
@@ -124,7 +124,7 @@ static void set_lengths(struct sp_session_row *row, const struct sp_sign_in *sig
 	row->warn_s = sp_session_warn_s(span->warn_s, max_s);
 }
 
-/* What a person has by the running policy, matched once for all that asks for it. */
+/* What a person has by the running policy, matched once for every use. */
 struct grant {
 	uint32_t *roles; /* indices */
 	size_t count;
@@ -231,7 +231,8 @@ static int open_with(struct sp_people *people, const struct sp_sign_in *sign_in,
 	return r < 0 ? refuse_change(refusal, &change, r) : 0;
 }
 
-/* Who shows to have the private key takes it from who only named the public one. */
+/* A person who proved to hold the private key takes the key from a person who only named the public
+ * key. */
 static void take_proven_key(struct sp_people *people, const struct sp_sign_in *sign_in)
 {
 	struct sp_device *device =
@@ -246,7 +247,7 @@ static void take_proven_key(struct sp_people *people, const struct sp_sign_in *s
 		sp_log_error("forgetting a device: %s", sp_store_error(people->store));
 }
 
-/* A new device and its first session are kept in one transaction: both or neither. */
+/* Write a new device and its first session in one transaction: both or neither. */
 static int open_on_device(struct sp_people *people, const struct sp_sign_in *sign_in,
 			  const struct grant *grant, struct sp_live **ret_live,
 			  struct sp_refusal *refusal)
@@ -270,7 +271,7 @@ static int open_on_device(struct sp_people *people, const struct sp_sign_in *sig
 	return r;
 }
 
-/* Nobody is let in whose tunnel could not be built. */
+/* Refuse a person whose tunnel could not be built. */
 static int check_routes(struct sp_people *people, const struct sp_sign_in *sign_in,
 			const struct grant *grant, struct sp_refusal *refusal)
 {
@@ -306,7 +307,7 @@ int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
 		r = sp_device_check_key(people, sign_in->public_key, refusal);
 	if (r < 0)
 		return refuse_login(people, sign_in, r, refusal);
-	/* no device is enrolled for somebody who has no role */
+	/* no device is enrolled for a person without a role */
 	r = find_grant(people, sign_in->idp, sign_in->groups, sign_in->group_count,
 		       sign_in->public_key, &grant);
 	if (r < 0)
@@ -335,9 +336,8 @@ int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
 
 /* ---- who they are now ---- */
 
-/* Other roles: a session of its own takes over, so that whoever is in the kernel is the one or the
- * other. Each live flow is judged again with its next packet. @next is people's or freed from here
- * on. */
+/* Other roles: a new session takes over, so that the kernel always has one of the two. Each live
+ * flow is judged again with its next packet. @next belongs to people, or is freed, from here on. */
 static int take_over(struct sp_people *people, struct sp_live *live, struct sp_live *next,
 		     const struct sp_news *news, struct sp_refusal *refusal)
 {
@@ -367,7 +367,8 @@ static int take_over(struct sp_people *people, struct sp_live *live, struct sp_l
 	return refuse_change(refusal, &change, r);
 }
 
-/* What was taken away at the provider must not go on because we could not say it to the kernel. */
+/* End the session if the kernel could not be told: rights that the provider took away must not go
+ * on. */
 static int end_for(struct sp_people *people, struct sp_live *live, const char *why, const char *by,
 		   int r)
 {
@@ -433,8 +434,8 @@ int sp_session_update(struct sp_people *people, struct sp_live *live, const stru
 
 /* ---- after a policy ---- */
 
-/* A machine signs in by its key alone, so whenever a policy gives that key a role.
- * Returns 1 it did; 0 it need not; -EAGAIN the revision has no room for it; -errno. */
+/* Open a machine's session: a machine signs in by its key alone, whenever a policy gives the key a
+ * role. Returns 1: opened; 0: nothing to do; -EAGAIN: the revision has no room for it; -errno. */
 static int open_machine(struct sp_people *people, const struct sp_device *device)
 {
 	const struct sp_sign_in sign_in = { .public_key = device->public_key,
@@ -457,8 +458,8 @@ static int open_machine(struct sp_people *people, const struct sp_device *device
 	return r < 0 ? r : 1;
 }
 
-/* Whether another revision has room for the rest: each that is made has it for those of the one
- * before. */
+/* Returns whether another revision is needed for the rest. Each revision is made with room for
+ * those that the one before lacked. */
 static bool open_machines(struct sp_people *people)
 {
 	bool has_opened = false, lacks_room = false;

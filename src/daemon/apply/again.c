@@ -18,12 +18,12 @@ static void again_free(struct sp_again *again)
 	free(again);
 }
 
-/* What is put while this asks is for the next time. */
+/* A request put while this runs waits for the next time. */
 static void ask_kept(void *arg)
 {
 	struct sp_daemon *daemon = arg;
 
-	if (daemon->apply) /* its end comes back here */
+	if (daemon->apply) /* the end of the apply comes back here */
 		return;
 	for (struct sp_again *again; (again = daemon->again.first) && !daemon->apply;) {
 		const struct sp_request request = { .json = again->json,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How a revision comes into force, step by step, a step a round of the loop, so that others are
- * served in between; and what takes long in a step, such as the kernel's verifying of the programs,
- * in a thread beside the loop, so that a revocation waits for none of it. Until the switch nothing
- * of it is seen by a packet; a failure at any step leaves the running revision, and a kill at any
- * step is found and finished or undone at the next start. */
+/* How a revision comes into force, one step a round of the loop, so that other requests are served
+ * in between. The long work of a step, such as the kernel's verifying of programs, is done in a
+ * thread beside the loop, so that no revocation waits for it. Until the switch no packet sees the
+ * new revision. A failure at any step leaves the running revision. After a kill at any step, the
+ * next start finishes or undoes it. */
 #include "daemon/apply/apply.h"
 
 #include <inttypes.h>
@@ -128,7 +128,7 @@ static void finish(struct sp_apply *apply, int r)
 	sp_again_soon(daemon);
 }
 
-/* A step is done. 1: there are more; 0: it was the last. */
+/* Note that a step is done. Returns 1: there are more; 0: it was the last. */
 static int passed(struct sp_apply *apply)
 {
 	char step[32];
@@ -139,7 +139,7 @@ static int passed(struct sp_apply *apply)
 	return apply->done < APPLY_DONE - 1;
 }
 
-/* After a step: the next one in the next round of the loop, or the end. */
+/* After a step, go on with the next one in the next round of the loop, or end. */
 static void go_on(struct sp_apply *apply, int r)
 {
 	if (r == 0)
@@ -162,7 +162,8 @@ static void worked_in_thread(void *arg)
 	go_on(arg, sp_apply_step_end(arg));
 }
 
-/* The loop goes on while a step has work to do; without a thread for it, it waits. */
+/* The loop goes on while the step's long work is in the thread. If no thread can be made, the loop
+ * waits for the work. */
 static void advance_in_round(void *arg)
 {
 	struct sp_apply *apply = arg;
@@ -227,11 +228,11 @@ void sp_apply_restage_soon(struct sp_daemon *daemon, const char *why)
 		return;
 	}
 	if (!daemon->revisions.running || !(daemon->apply = apply_new(daemon, why)))
-		return; /* nothing runs that could be made anew */
+		return; /* without a running revision there is nothing to make anew */
 	sp_loop_in(daemon->loop, &daemon->apply->timer, 0);
 }
 
-/* What is not staged yet is judged by the older homes. */
+/* Whatever is not staged yet is judged by the older homes. */
 static void restage_paced(void *arg)
 {
 	struct sp_daemon *daemon = arg;

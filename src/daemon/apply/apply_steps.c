@@ -26,7 +26,8 @@ static int fail(struct sp_apply *apply, int r, const char *code, int exit_code, 
 	return r;
 }
 
-/* May the first policy, or one that touches how the administrator came in, be applied? */
+/* May this policy be applied, if it is the first one or touches the administrator's own
+ * connection? */
 static bool protects_self(const struct sp_policy *policy)
 {
 	for (size_t i = 0; i < policy->rule_count; i++) {
@@ -47,7 +48,7 @@ static bool is_self(const struct sp_gateway *gateway, const struct sp_addr *addr
 	return false;
 }
 
-/* What the new policy says to a new connection like the one the command came by. */
+/* Ask the new policy about a new connection like the one that the command came by. */
 static int judge_connection(struct sp_apply *apply, struct sp_judgement *ret_judgement)
 {
 	const struct sp_connection *connection = &apply->request.connection;
@@ -97,7 +98,7 @@ static int guard_administrator(struct sp_apply *apply)
 	if (!apply->request.has_connection ||
 	    !is_self(&daemon->host.gateway, &connection->destination) ||
 	    is_self(&daemon->host.gateway, &connection->source))
-		return 0; /* it came by no governed way */
+		return 0; /* the command came by a way that is not governed */
 	r = judge_connection(apply, &judgement);
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "judging your connection: %s",
@@ -113,8 +114,8 @@ static int guard_administrator(struct sp_apply *apply)
 		rule ? rule : "none");
 }
 
-/* Before anything is attached: an administrator who asks is told; a restage goes on with the
- * others. */
+/* Checked before anything is attached. An apply that an administrator asked for is refused; a
+ * revision made again goes on with the other interfaces. */
 static int refuse_unfit(struct sp_apply *apply)
 {
 	const struct sp_host_interface *unfit = sp_host_find_unfit(&apply->daemon->host);
@@ -125,7 +126,7 @@ static int refuse_unfit(struct sp_apply *apply)
 		    sp_zone_name(unfit->zone), unfit->unfit);
 }
 
-/* Warnings for whoever asked: what leaves people outside though it is valid. */
+/* Warn the administrator of what shuts people out although the policy is valid. */
 static int check_fit(struct sp_apply *apply)
 {
 	const struct sp_daemon *daemon = apply->daemon;
@@ -136,7 +137,7 @@ static int check_fit(struct sp_apply *apply)
 	return r < 0 ? fail(apply, r, "failed", 1, "reading the policy: %s", sp_err_text(r)) : 0;
 }
 
-/* Nothing to read when only the machine changed: the policy that runs was checked when it was
+/* There is nothing to read if only the machine changed: the running policy was checked when it was
  * applied. */
 static int check_begin(struct sp_apply *apply)
 {
@@ -187,7 +188,7 @@ static int check_end(struct sp_apply *apply)
 	return apply->request.is_forced ? 0 : guard_administrator(apply);
 }
 
-/* None, or it passed them when it was applied? */
+/* Are there no tests, or did the policy pass them when it was applied? */
 static int test_begin(struct sp_apply *apply)
 {
 	return apply->is_request && apply->policy->test_count;
@@ -284,8 +285,8 @@ static int number_end(struct sp_apply *apply)
 	return 0;
 }
 
-/* The text and the intent, before the kernel runs it: whatever revision a restart finds there, it
- * knows which policy that is. */
+/* Store the text and the intent before the kernel runs the revision: a restart then knows which
+ * policy each revision is of. */
 static int store_begin(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
@@ -319,7 +320,8 @@ static int store_begin(struct sp_apply *apply)
 	return next->who ? 0 : fail(apply, -ENOMEM, "failed", 1, "out of memory");
 }
 
-/* The tables, with the sessions in them. From here on whoever signs in is in both revisions. */
+/* Load the tables, with the sessions in them. From here on, a person who signs in is added to both
+ * revisions. */
 static int stage_begin(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
@@ -335,9 +337,8 @@ static int stage_begin(struct sp_apply *apply)
 	return 1;
 }
 
-/* The kernel verifies the programs, which takes it a tenth of a second each. A sign-in adds rows to
- * the tables meanwhile; the programs' own descriptors are nobody else's until they are all
- * there. */
+/* The kernel verifies each program, in about a tenth of a second. Meanwhile a sign-in adds rows to
+ * the tables; nothing else uses the programs' descriptors until all are there. */
 static void stage_work(struct sp_apply *apply)
 {
 	struct sp_plane_staged *loaded = apply->daemon->revisions.staged->loaded;
@@ -380,7 +381,7 @@ static int switch_begin(struct sp_apply *apply)
 	return 0;
 }
 
-/* It runs. What follows may fail in part, and is then said, but nothing goes back. */
+/* The revision runs. A later step may fail in part, which is reported, but nothing is undone. */
 static int confirm_begin(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
@@ -410,7 +411,7 @@ static int confirm_begin(struct sp_apply *apply)
 	return 0;
 }
 
-/* By what is done: what follows it. */
+/* Indexed by the step that is done: the step that follows. */
 static const struct step {
 	int (*begin)(struct sp_apply *apply);
 	void (*work)(struct sp_apply *apply); /* NULL: none, all is done in begin */

@@ -43,7 +43,7 @@ void sp_detach_plan(const struct sp_paths *paths, struct sp_detach_plan *ret_pla
 	ret_plan->ipv6 = choose(is.ipv6, is_known, was.ipv6);
 }
 
-/* Before anything is taken away: what shall not be forwarded then is not. */
+/* First of all, switch off forwarding where it is to be off. */
 static int put_back_forwarding(const struct sp_paths *paths)
 {
 	struct sp_detach_plan plan;
@@ -97,7 +97,8 @@ static void record_unload(const struct sp_daemon *daemon)
 
 /* ---- taking away ---- */
 
-/* Last: until then programs on it and the second lock stand in the way of what it would let in. */
+/* Last: until then the programs and the second lock hold back the packets that forwarding would let
+ * through. */
 static int remove_tunnel(struct sp_netlink *netlink, const char *name, struct sp_plane_error *error)
 {
 	int r = sp_tunnel_remove(netlink, name);
@@ -134,12 +135,12 @@ int sp_detach(struct sp_daemon *daemon, const char *by, const char *why,
 	sp_recorder_append(&daemon->recorder, &record);
 	sp_log_note("detached, as %s asked: no packet is judged any more; stopping", by);
 	daemon->is_detached = daemon->is_stopping = true;
-	/* a change of the network that waits would put lock and tunnel back */
+	/* a pending change of the network would put the lock and the tunnel back */
 	sp_loop_end(daemon->loop);
 	return 0;
 }
 
-/* Where one of our planes judges who comes by the tunnel. */
+/* Find the tunnel interface on which one of our planes judges. */
 static void find_tunnel(const struct sp_daemon *daemon, char ret_name[IFNAMSIZ])
 {
 	const struct sp_plane_options options = { .pin_dir = daemon->paths.pin_dir };
@@ -160,7 +161,8 @@ static int unload_planes(const struct sp_daemon *daemon, struct sp_plane_error *
 	return r;
 }
 
-/* As sallyport.yaml says; where it cannot be read, the one our programs sit on; else "". */
+/* The tunnel's name by sallyport.yaml; if that cannot be read, the interface our programs are on;
+ * else "". */
 static void name_tunnel(const struct sp_daemon *daemon, char ret_name[IFNAMSIZ])
 {
 	ret_name[0] = '\0';

@@ -61,7 +61,7 @@ static bool same_pool(const struct sp_gateway *a, const struct sp_gateway *b)
 	return true;
 }
 
-/* What is made or chosen once, at the start; NULL: nothing of it differs. */
+/* The first setting that differs and is used at a start alone; NULL: none. */
 static const char *find_fixed(const struct sp_machine *is, const struct sp_machine *wanted)
 {
 	if (!same_text(is->plane, wanted->plane))
@@ -88,8 +88,8 @@ static bool is_portal_behind(const struct sp_machine *is, const struct sp_machin
 
 /* ---- taking ---- */
 
-/* The machine around us as daemon->machine now has it: what it lists meets the second lock before
- * it has programs. */
+/* Read the machine again with the new daemon->machine: listed interfaces are closed by the second
+ * lock before they have programs. */
 static int follow(struct sp_daemon *daemon, struct sp_reload *outcome)
 {
 	struct sp_plane_error error = { 0 };
@@ -135,7 +135,8 @@ static int take(struct sp_daemon *daemon, struct sp_machine *machine, struct sp_
 	}
 	sp_machine_free(former);
 	sp_recorder_set_bounds(&daemon->recorder);
-	sp_people_changed(&daemon->people, NULL); /* its port, and how long a parked peer stays */
+	/* settings of the tunnel: its port, and how long a parked peer stays */
+	sp_people_changed(&daemon->people, NULL);
 	return 0;
 }
 

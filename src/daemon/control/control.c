@@ -50,7 +50,7 @@ static size_t count_portal(const struct sp_control *control)
 	return count;
 }
 
-/* One line and goodbye, without ever waiting for it. */
+/* Send one line and close, without ever waiting. */
 static void turn_away(int fd, const char *code, int exit_code, const char *message)
 {
 	char line[256];
@@ -60,7 +60,7 @@ static void turn_away(int fd, const char *code, int exit_code, const char *messa
 			   code, message, exit_code);
 
 	if (send(fd, line, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		return; /* it will see the end of the connection */
+		return; /* the client will see the end of the connection */
 }
 
 static void accept_client(void *arg, uint32_t events)

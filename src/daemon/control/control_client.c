@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One client: reading lines and texts, writing replies. It is dropped in one place
- * (sp_client_drop), and freed only at the end of a round, when nobody can still hold it. */
+/* One client: read lines and texts, write replies. A client is dropped in one place
+ * (sp_client_drop), and freed only at the end of a round of the loop, when nothing refers to it any
+ * more. */
 #include "daemon/control/control_client.h"
 
 #include <errno.h>
@@ -55,8 +56,8 @@ void sp_client_drop(struct sp_client *client)
 	sp_loop_in(control->loop, &control->reaper, 0);
 }
 
-/* What it is asked for next: room in the socket while replies wait, its requests while none is
- * under way. That it hung up is told in any case. */
+/* The events to wait for: room in the socket while replies wait; requests while none is under way.
+ * A hang-up is reported in any case. */
 static void client_rewatch(struct sp_client *client)
 {
 	uint32_t events = 0;
@@ -112,7 +113,7 @@ static void client_write(struct sp_client *client)
 	client_rewatch(client);
 }
 
-/* Queue a line and send what goes. */
+/* Queue a line, and send as much as the socket takes. */
 static int client_put(struct sp_client *client, const char *text, size_t len)
 {
 	if (client->is_dead)
@@ -130,7 +131,7 @@ static int client_put(struct sp_client *client, const char *text, size_t len)
 	return client->is_dead ? -EPIPE : 0;
 }
 
-/* @reply: NULL, there was no memory for it. */
+/* @reply: NULL: there was no memory for it. */
 static void client_send(struct sp_client *client, const json_t *reply)
 {
 	__sp_buf struct sp_buf shown = SP_BUF_SECRET;
@@ -174,7 +175,7 @@ void sp_client_fail(struct sp_client *client, const char *code, int exit_code, j
 	va_end(args);
 	error = json_pack("{s:s, s:s, s:i}", "code", code, "message", message ? message : code,
 			  "exit", exit_code);
-	if (!error) /* a message that is not UTF-8 */
+	if (!error) /* the message is not UTF-8 */
 		error = json_pack("{s:s, s:s, s:i}", "code", code, "message", code, "exit",
 				  exit_code);
 	if (error && taken)
@@ -225,7 +226,7 @@ void *sp_client_get_data(const struct sp_client *client)
 	return client->data;
 }
 
-/* Tell it what was wrong and let it go. */
+/* Tell the client what was wrong, then drop it. */
 static void client_refuse(struct sp_client *client, const char *why)
 {
 	client->is_leaving = true;
@@ -321,12 +322,12 @@ static void client_take_line(struct sp_client *client, const char *line, size_t 
 static void client_leave(struct sp_client *client)
 {
 	if (client->is_watching)
-		return; /* nobody says a follower must keep its sending side open */
+		return; /* a follower may close its sending side */
 	client->is_leaving = true;
 	client_write(client);
 }
 
-/* One request out of what was read; the rest of the buffer waits for the next round. */
+/* Take one request from the bytes read. The rest of the buffer waits for the next round. */
 static void client_advance(struct sp_client *client)
 {
 	char *newline;
@@ -390,7 +391,7 @@ static void client_read(struct sp_client *client)
 	client->is_at_end = got == 0;
 	client->line_len += (size_t)got;
 	if (client->pending && got > 0)
-		client_rest(client); /* a text may take its time as long as it comes */
+		client_rest(client); /* a text may take long as long as bytes keep coming */
 	client_advance(client);
 }
 
@@ -439,7 +440,7 @@ int sp_client_new(struct sp_control *control, int fd, uid_t uid)
 	}
 	client->control = control;
 	client->uid = uid;
-	client->out.is_secret = true; /* keys are among what is replied */
+	client->out.is_secret = true; /* replies may hold keys */
 	client->is_portal = uid == control->access.portal_uid;
 	client->source = (struct sp_source){ .fd = fd, .ready = client_ready, .arg = client };
 	client->idle = (struct sp_timer){ .fire = client_bored, .arg = client };

@@ -17,9 +17,10 @@
 #include "io/uapi/peers_file.h"
 #include "net/addr.h"
 
-#define LOOK_NS (250 * SP_MS_NS)     /* is there a new socket? */
-#define COMPARE_NS (9500 * SP_MS_NS) /* a full comparison: with the look before it, each 10 s */
-#define HANG_NS (5 * SP_SECOND_NS)   /* patience after one that does not answer */
+#define LOOK_NS (250 * SP_MS_NS) /* how often to look for a socket */
+/* how often to compare everything; with the look before it, each 10 s */
+#define COMPARE_NS (9500 * SP_MS_NS)
+#define HANG_NS (5 * SP_SECOND_NS) /* how long an engine that does not answer is left alone */
 #define DEFAULT_USER "sallyport-vpnd"
 
 static int compare_peer(const void *a, const void *b)
@@ -37,7 +38,7 @@ static void copy_endpoint(const struct sp_wg_peer *from, struct sp_wg_peer *to)
 	memcpy(to->endpoint_scope, from->endpoint_scope, sizeof(to->endpoint_scope));
 }
 
-/* The file is ours to write; it is read to notice that somebody or something broke it. */
+/* Nobody else writes this file. It is read to notice that somebody broke it. */
 static int read_peers(struct sp_engine *engine, struct sp_peers *peers)
 {
 	struct sp_peers_error error = { 0 };
@@ -46,7 +47,8 @@ static int read_peers(struct sp_engine *engine, struct sp_peers *peers)
 
 	if (r == 0 || r == -ENOENT)
 		return r;
-	if (r == -EACCES) /* readable by others: taken as it is, written anew with the right mode */
+	/* others could read it: it is used as it is, and written again with the right mode */
+	if (r == -EACCES)
 		return -ENOENT;
 	if (sp_file_move_aside(engine->paths->peers_file, sp_clock_realtime_s(), &moved) < 0)
 		moved = NULL;
@@ -58,7 +60,7 @@ static int read_peers(struct sp_engine *engine, struct sp_peers *peers)
 	return r;
 }
 
-/* Where everybody was when the file was written: all there is to know until the engine has heard
+/* Each peer's endpoint when the file was written: all that is known until the engine has heard
  * them. */
 static int keep_endpoints(struct sp_engine *engine, const struct sp_peers *peers)
 {
@@ -133,7 +135,7 @@ void sp_engine_close(struct sp_engine *engine)
 
 void sp_engine_wake(struct sp_engine *engine)
 {
-	if (engine->timer.fire) /* else it is opened later, and compares everything then */
+	if (engine->timer.fire) /* else the timer is opened later, and compares everything then */
 		sp_loop_in(engine->loop, &engine->timer, 0);
 }
 
@@ -143,7 +145,7 @@ bool sp_engine_is_in_step(const struct sp_engine *engine)
 	       !engine->people->changes.count;
 }
 
-/* Public keys, so an early end of the comparison tells nothing. */
+/* Keys are public, so the time that a comparison takes tells nothing. */
 const struct sp_wg_peer *sp_engine_find_peer(const struct sp_wg_device *device,
 					     const uint8_t key[32])
 {
@@ -190,7 +192,7 @@ static int fill_peer(const struct sp_device *device, struct sp_wg_peer *peer)
 	return 0;
 }
 
-/* The moment the engine drops the peer by itself, should nobody tell it. */
+/* When the engine drops the peer by itself, if it is not told before. */
 static int64_t peer_expires_s(const struct sp_engine *engine, const struct sp_live *live)
 {
 	if (live->state == SP_LIVE_PARKED)
@@ -202,7 +204,7 @@ static int64_t peer_expires_s(const struct sp_engine *engine, const struct sp_li
 	return live->row.expires_ns / SP_NS_PER_S + (*engine->machine)->parked_s;
 }
 
-/* Sessions by key, the open one of a device before a parked one. */
+/* Sort sessions by key, the open one of a device before a parked one. */
 static int compare_live(const void *a, const void *b)
 {
 	const struct sp_live *left = *(struct sp_live *const *)a;
@@ -239,8 +241,8 @@ static int add_wanted(struct sp_engine *engine, const struct sp_device *device,
 	return 0;
 }
 
-/* Devices and sessions sorted by key are walked side by side: there may be thousands. The result is
- * sorted by key too. */
+/* Walk devices and sessions, both sorted by key, side by side: there may be thousands. The result
+ * is sorted by key too. */
 static int list_wanted(struct sp_engine *engine, struct sp_peers *peers)
 {
 	const struct sp_people *people = engine->people;
@@ -319,14 +321,15 @@ static void name_foreign(struct sp_engine *engine, const struct sp_wg_peer *peer
 {
 	char key[SP_WG_KEY_BASE64];
 
-	/* one we removed is no stranger: devices and sessions that ended a moment ago */
+	/* a peer that we removed a moment ago is known: devices and ended sessions are kept for a
+	 * while */
 	if (sp_device_find(engine->people, peer->public_key.bytes))
 		return;
 	sp_log_note("removing peer %s from the engine: no device of this gateway has this key",
 		    sp_wg_key_to_base64(&peer->public_key, key));
 }
 
-/* Where the engine heard a peer last; one that has not heard it yet, where the file had it. */
+/* Where the engine last heard a peer; for a peer not heard yet, the endpoint of the file. */
 static void fill_endpoint(const struct sp_engine *engine, struct sp_wg_peer *peer)
 {
 	const struct sp_wg_peer *heard =
@@ -338,8 +341,8 @@ static void fill_endpoint(const struct sp_engine *engine, struct sp_wg_peer *pee
 		copy_endpoint(heard, peer);
 }
 
-/* Of an endpoint the engine itself knows better: it is told those of peers it does not have.
- * Removals first: an address of a peer that goes may be one of a peer that comes. */
+/* Endpoints are sent only for peers that the engine does not have: it knows the others better.
+ * Removals come first, because a new peer may get the address of a removed one. */
 static int find_difference(struct sp_engine *engine, const struct sp_wg_device *is,
 			   struct sp_peers *wanted, struct sp_wg_change *change)
 {
@@ -367,8 +370,8 @@ static int find_difference(struct sp_engine *engine, const struct sp_wg_device *
 	return r;
 }
 
-/* The peers file knows where everybody is, so that an engine that starts again can call them rather
- * than wait for them. */
+/* Write endpoints into the peers file, so that an engine that starts again can call its peers
+ * instead of waiting for them. */
 static void note_endpoints(struct sp_engine *engine, const struct sp_wg_device *before,
 			   const struct sp_wg_device *now)
 {
@@ -386,8 +389,8 @@ static void note_endpoints(struct sp_engine *engine, const struct sp_wg_device *
 	}
 }
 
-/* An engine that answers wrongly or late is not asked again for a while. A missing engine is looked
- * for every moment. */
+/* An engine that answers wrongly or late is not asked again for 5 s. A missing engine is looked for
+ * every 250 ms. */
 static void set_reachable(struct sp_engine *engine, int r)
 {
 	engine->error = r;
@@ -407,7 +410,7 @@ static void set_reachable(struct sp_engine *engine, int r)
 			  engine->way->remedy);
 }
 
-/* Ask what it has, tell it what differs. */
+/* Ask the engine for its peers, and tell it the differences. */
 static int compare(struct sp_engine *engine, struct sp_peers *wanted,
 		   const struct sp_engine_identity *whose)
 {
@@ -446,7 +449,7 @@ static bool is_another(const struct sp_engine *engine)
 	return memcmp(&now, &engine->seen, sizeof(now)) != 0;
 }
 
-/* Everything: what it should have against what it has. */
+/* Compare all peers that the engine should have with those it has. */
 static int tell_all(struct sp_engine *engine, struct sp_peers *wanted)
 {
 	struct sp_engine_identity now;
@@ -454,14 +457,14 @@ static int tell_all(struct sp_engine *engine, struct sp_peers *wanted)
 
 	if (r == 0)
 		r = compare(engine, wanted, &now);
-	engine->is_all_due = false; /* one that is not there is told all when it comes */
+	engine->is_all_due = false; /* a missing engine is told everything when it comes */
 	set_reachable(engine, r);
 	if (r == 0)
 		engine->seen = now;
 	return r;
 }
 
-/* The session for which the engine has a peer with this key; NULL: it is to have none. */
+/* The session for which the engine has a peer of this key. NULL: it has to have none. */
 static const struct sp_live *find_with_peer(const struct sp_engine *engine, const uint8_t key[32])
 {
 	const struct sp_live *live = sp_live_of_device(engine->people, key);
@@ -474,7 +477,7 @@ static const struct sp_live *find_with_peer(const struct sp_engine *engine, cons
 	return NULL;
 }
 
-/* Only the devices whose sessions changed. */
+/* Tell only the devices whose sessions changed. */
 static int tell_changed(struct sp_engine *engine, const struct sp_people_changes *changes)
 {
 	__sp_wg_change struct sp_wg_change change = { 0 };
@@ -505,7 +508,8 @@ static int tell_changed(struct sp_engine *engine, const struct sp_people_changes
 	return r;
 }
 
-/* A long file is not written for each of many sign-ins: the more it cost, the longer it rests. */
+/* A long file is not written after each of many sign-ins: the more a write cost, the longer the
+ * next one waits. */
 static void write_file(struct sp_engine *engine, struct sp_peers *wanted)
 {
 	const uint64_t begin_ns = sp_clock_boottime_ns();

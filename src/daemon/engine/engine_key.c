@@ -43,8 +43,8 @@ static int write_key(const char *path, const struct sp_wg_key *key)
 	return r;
 }
 
-/* Every client knows this key: a new one is made only where there never was one. A damaged file is
- * moved aside, and the peers file, which repeats the key, is asked. */
+/* Every client knows this key, so a new one is made only if there never was one. A damaged file is
+ * moved aside, and the key is taken from the peers file, which repeats it. */
 int sp_engine_find_key(struct sp_engine *engine, const char *path, const struct sp_peers *peers)
 {
 	__sp_free char *moved = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What an engine's answer brings: packets with somebody else's source and peers that moved go on
- * record; a handshake proves a device. */
+/* What an engine's answer brings: packets with another peer's source address and peers that moved
+ * go on record; a handshake proves a device. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,13 +16,13 @@ static void record_spoofed(struct sp_engine *engine, const struct sp_engine_news
 	const uint8_t *key = news->public_key.bytes;
 	const struct sp_device *device = sp_device_find(engine->people, key);
 
-	if (device) /* else it is a stranger's, on its way out */
+	if (device) /* else the address is a stranger's, on its way out */
 		sp_recorder_spoofed(engine->recorder, device,
 				    sp_live_of_device(engine->people, key), news->spoofed);
 }
 
-/* A peer that moved is worth a record: the same person elsewhere, or somebody else. One move that
- * left the address as it was is a NAT that chose another port; more may have led away and back. */
+/* A peer that moved gets a record: the same person at another place, or another person. After one
+ * move to the same address a NAT chose another port; several moves may have led away and back. */
 static void record_roaming(struct sp_engine *engine, const struct sp_wg_peer *was,
 			   const struct sp_wg_peer *is, uint64_t roams)
 {
@@ -54,10 +54,11 @@ static uint64_t count_roams(const struct sp_engine_news *news, size_t count,
 	return found ? found->roams : 0;
 }
 
-/* A handshake is done by who has both the private key and the pre-shared one, which went to the
- * device's holder alone: so it is they who have the key. One from before they enrolled it is
- * another's. Nobody who has one is awaited: that of the session before goes on in the next. An
- * engine that starts again has forgotten it. */
+/* A handshake proves both the private key and the pre-shared key, which only the device's holder
+ * was given: so the holder has the private key. A handshake from before the enrolment was another
+ * holder's. A session whose device has had a handshake does not end as unused; one session hands
+ * that on to the session that replaces it. An engine that starts again has forgotten its
+ * handshakes. */
 static void take_handshake(struct sp_engine *engine, const struct sp_wg_peer *peer)
 {
 	struct sp_device *device = sp_device_find(engine->people, peer->public_key.bytes);
@@ -80,7 +81,7 @@ void sp_engine_news_look(struct sp_engine *engine, const struct sp_engine_identi
 
 	if (sp_engine_stats_ask(&engine->stats, engine->way, engine->socket_path, whose, &news,
 				&count) < 0)
-		count = 0; /* addresses are compared all the same */
+		count = 0; /* addresses are compared even so */
 	for (size_t i = 0; i < count; i++)
 		if (news[i].spoofed)
 			record_spoofed(engine, &news[i]);

@@ -12,10 +12,10 @@
 #include "io/loop/clock.h"
 #include "io/wireguard/wg_key.h"
 
-#define STAMPED_LEN 16 /* the time and what is random */
+#define STAMPED_LEN 16 /* the time, and random bytes */
 #define TAG_LEN 16
 
-/* A secret of our own for one use, made of the tunnel's private key. */
+/* Derive a secret for one use from the tunnel's private key. */
 static void derive(const struct sp_engine *engine, const char *use, uint8_t ret_secret[32])
 {
 	sp_hmac_blake2s(ret_secret, engine->private_key.bytes, 32, use, strlen(use), NULL, 0);

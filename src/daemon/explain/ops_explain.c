@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* explain: a question asked of the reference and of the real programs, with the running policy and
- * the sessions that matter. */
+ * the sessions concerned. */
 #include "daemon/explain/explain.h"
 
 #include <netinet/in.h>
@@ -95,7 +95,7 @@ void sp_question_whose(struct sp_question *question, const struct sp_live *live)
 
 /* ---- answering ---- */
 
-/* What a person whose session is over is told, but for a rule's own words. */
+/* What a person whose session is over is told, unless a rule's own words say something. */
 static const char *message_of_parked(const struct sp_gateway *gateway, bool is_allowed)
 {
 	if (is_allowed)
@@ -143,7 +143,7 @@ static json_t *describe_answer(const struct sp_policy *policy, const struct sp_a
 			 sp_reason_name(answer->reason));
 }
 
-/* What each judge answered, by its name. */
+/* The answer of each judge, under its name. */
 static json_t *describe_answers(const struct sp_policy *policy,
 				const struct sp_judgement *judgement)
 {
@@ -227,7 +227,7 @@ static bool is_asked(const struct sp_question *question, int r, const struct sp_
 	return false;
 }
 
-/* The sessions that the addresses of both ends belong to. Returns 0 or -errno. */
+/* Find the sessions that the addresses of both ends belong to. Returns 0 or -errno. */
 static int open_ends(struct sp_question *question, bool is_stand_in)
 {
 	const struct sp_people *known = &question->daemon->people;
@@ -348,7 +348,8 @@ void sp_op_explain(struct sp_daemon *daemon, struct sp_client *client,
 		sp_client_fail(client, "no-policy", 1, NULL, "no policy is in force");
 		return;
 	}
-	sp_people_tick(&daemon->people); /* the kernel knows the time; so must the answer */
+	/* the kernel knows the time, so the answer has to know it too */
+	sp_people_tick(&daemon->people);
 	question.policy = daemon->revisions.running->policy;
 	question.revision = daemon->revisions.running->number;
 	memcpy(question.generation, daemon->revisions.running->generation,

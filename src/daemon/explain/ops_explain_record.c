@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A record of the audit log asked again by its own values: with the policy of its generation and
- * the sessions as they were then. */
+/* Ask a record of the audit log again by its own values: with the policy of its generation and the
+ * sessions as they were then. */
 #include "daemon/explain/explain.h"
 
 #include <netinet/in.h>
@@ -11,7 +11,7 @@
 
 #include "net/addr.h"
 
-/* Reasons that follow from bytes or counts nobody keeps. */
+/* Reasons that depend on bytes or counts that nobody keeps. */
 static bool is_lost(enum sp_reason reason, const struct sp_audit_record *record)
 {
 	static const enum sp_reason lost[] = {
@@ -24,7 +24,8 @@ static bool is_lost(enum sp_reason reason, const struct sp_audit_record *record)
 	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++)
 		if (reason == lost[i])
 			return true;
-	/* what an ICMP error quoted is not kept; one about no flow is as good as another */
+	/* the packet that an ICMP error quoted is not kept; any error about no flow stands for
+	 * it */
 	for (size_t i = 0; record->proto == IPPROTO_ICMP && i < 5; i++)
 		if (record->icmp_type == errors4[i] && reason != SP_REASON_NO_FLOW)
 			return true;
@@ -35,9 +36,9 @@ static bool is_lost(enum sp_reason reason, const struct sp_audit_record *record)
 	       record->hook >= SP_HOOK_JUDGE_COUNT;
 }
 
-/* The session that had @addr at @time_ns. The one its record names goes before any other: the
- * kernel judged by it, and a clock read a moment earlier or later says nothing against that. A flow
- * that ends was judged when it began, so its session may be closed by @time_ns. */
+/* The session that had @addr at @time_ns. The session that the record names comes first: the kernel
+ * judged by it, even if a clock read a moment earlier or later disagrees. A flow that ends was
+ * judged when it began, so its session may be closed by @time_ns. */
 struct then {
 	const struct sp_addr *addr;
 	int family;
@@ -49,15 +50,15 @@ struct then {
 	enum sp_live_state state;
 };
 
-/* Did the session wait for its person to come back when it was over? One that was replaced did:
- * else the one that replaced it would be the newer one of that time. */
+/* Was the session parked when it ended, waiting for its person? A replaced one was not: else the
+ * session that replaced it would be the newer one of that time. */
 static bool was_parked(const struct sp_session_row *row)
 {
 	return !row->why || sp_session_parks(row->why) || !strcmp(row->why, "replaced");
 }
 
-/* How the kernel found the session it names. One that has not been closed to this day was not the
- * one revoked: the other end was. */
+/* The state in which the kernel found the session it names. If that session has not been closed to
+ * this day, the other end's session was the revoked one. */
 static enum sp_live_state state_by_reason(const struct then *then, const struct sp_session_row *row)
 {
 	if (then->reason == SP_REASON_REVOKED && row->closed_ns)
@@ -89,13 +90,13 @@ static bool held_then(const struct then *then, const struct sp_session_row *row)
 		end_ns = row->expires_ns;
 	if (was_parked(row))
 		stays_ns = then->parked_ns;
-	/* a longer silence than that, and it was forgotten by then */
+	/* after a longer silence the session was forgotten */
 	return then->is_flow_end || end_ns > then->time_ns || then->time_ns - end_ns <= stays_ns;
 }
 
-/* Sessions come oldest first. The last one that held the address had it, but for sessions that took
- * another's place with other groups, whose person had signed in before: of those the first that was
- * not closed yet. */
+/* Sessions come oldest first. The last one that held the address had it. An exception are sessions
+ * that replaced another because of other groups, whose person had signed in before: of those, the
+ * first that was not closed yet. */
 static bool is_settled(const struct then *then)
 {
 	if (!then->found)
@@ -196,7 +197,7 @@ static bool is_self(const struct sp_gateway *gateway, const struct sp_addr *addr
 	return false;
 }
 
-/* A reply has a flow only if somebody opened it: the packet that did goes first. */
+/* A reply has a flow only if somebody opened it: ask the opening packet first. */
 static int judge_opening(struct sp_question *question)
 {
 	const struct sp_gateway *gateway = sp_question_gateway(question);
@@ -221,9 +222,9 @@ static int judge_opening(struct sp_question *question)
 	return sp_question_judge(question, hook, &tuple, -1, is_own, &judgement);
 }
 
-/* A reset, and the answer to a SYN, belong to a connection or are denied for want of one. Where the
- * record says something else, that was said of the connection: it is asked as a packet in the midst
- * of it. */
+/* A reset, and the answer to a SYN, belong to a connection or are denied for lack of one. If the
+ * record says something else, the connection was judged: ask it as a packet within the
+ * connection. */
 static int flags_asked(const struct sp_audit_record *record, enum sp_reason reason)
 {
 	const int flags = record->tcp_flags;
@@ -256,7 +257,7 @@ static void read_tuple(struct sp_question *question, const struct sp_audit_recor
 			   is_self(sp_question_gateway(question), &record->src);
 }
 
-/* The record's own words, where judging again cannot give them. */
+/* Answer with the record's own words, if judging again cannot give them. */
 static void answer_as_recorded(struct sp_question *question, const struct sp_audit_record *record)
 {
 	const char *reason = record->reason ? record->reason : "?";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* explain where no hook judges: interfaces that sallyport.yaml does not list, or names as
+/* explain where no hook judges: at interfaces that sallyport.yaml does not list, or names as
  * unmanaged. */
 #include "daemon/explain/explain.h"
 
@@ -18,8 +18,8 @@ static uint32_t find_route_len(const struct sp_gateway *gateway, const struct sp
 	return len;
 }
 
-/* The unlisted or unmanaged interface on whose own network @addr is, unless a route through a
- * listed one is as exact. NULL: none that is known; routes through such interfaces are not. */
+/* The unlisted or unmanaged interface whose own network holds @addr, unless a route through a
+ * listed interface is as exact. NULL: none known. Routes through such interfaces are not known. */
 static const struct sp_host_interface *find_home(const struct sp_question *question,
 						 const struct sp_addr *addr)
 {
@@ -71,7 +71,7 @@ bool sp_question_enter(struct sp_question *question, const char *on)
 
 /* ---- answering ---- */
 
-/* What the second lock does: @message says why. */
+/* Answer what the second lock does. @message says why. */
 static json_t *describe(const struct sp_question *question, const char *interface, bool is_closed,
 			const char *message)
 {
@@ -115,7 +115,7 @@ static json_t *describe_renamed(const struct sp_question *question, const char *
 	return describe(question, question->entry->name, true, message);
 }
 
-/* What Sallyport leaves to others. */
+/* Answer that Sallyport leaves the packet to others. */
 static json_t *describe_passed(const struct sp_question *question, const char *where)
 {
 	char message[MESSAGE_MAX];

@@ -16,7 +16,7 @@
 
 #define RECORD_NS (60 * SP_SECOND_NS) /* one record a thing */
 #define MINUTE_NS (60 * SP_SECOND_NS)
-#define OFTEN 5 /* put back so often within a minute: somebody fights us */
+#define OFTEN 5 /* put back this often within a minute: somebody undoes it again and again */
 #define SHOWN_NS (3600 * SP_SECOND_NS)
 
 /* ---- the list ---- */
@@ -35,7 +35,7 @@ static void drop(struct sp_drifts *drifts, size_t at)
 	drifts->count--;
 }
 
-/* The one that is right again for longest; none: the one seen longest ago. */
+/* The entry that has been right again for longest; if there is none, the one seen longest ago. */
 static size_t find_oldest(const struct sp_drifts *drifts)
 {
 	size_t oldest = 0;
@@ -90,7 +90,7 @@ static void record(struct sp_drifts *drifts, struct sp_drift *drift)
 		drift->opened_ns = drift->recorded_ns;
 }
 
-/* What cannot be put back does not wait behind records of what was. */
+/* A drift that cannot be put back takes the place of a record of what was put back. */
 static bool is_record_due(const struct sp_drift *drift)
 {
 	const uint64_t last_ns = drift->is_put_back ? drift->recorded_ns : drift->opened_ns;
@@ -161,7 +161,7 @@ static void close_open(struct sp_drifts *drifts, struct sp_drift *drift)
 		record(drifts, drift);
 }
 
-/* All that is open of one code, as one warning. */
+/* All open drift of one code, as one warning. */
 static void warn(struct sp_drifts *drifts, const char *code)
 {
 	char text[256] = "";

@@ -22,10 +22,11 @@
 
 #define DAY_S 86400
 #define SOON_S (14 * DAY_S)
-#define SLOW_NS (3 * SP_SECOND_NS) /* between looks at what costs more */
+#define SLOW_NS (3 * SP_SECOND_NS) /* between two looks at what costs more */
 #define LATELY_NS (60 * SP_SECOND_NS)
 #define ROOM_MIN (16ull << 20)
-#define EPOCH_S 1767225600ll /* 2026-01-01: older than this program is no clock */
+/* 2026-01-01: a clock before that is wrong, because this program is newer */
+#define EPOCH_S 1767225600ll
 
 /* ---- the certificate ---- */
 
@@ -40,7 +41,7 @@ int sp_health_find_certificate(const struct sp_health *health, char **ret_path)
 	return sp_str_format(ret_path, "%s/%s", health->paths->etc_dir, cert);
 }
 
-/* Read again when the file is another one. */
+/* Read the certificate again if the file has changed. */
 static void read_certificate(struct sp_health *health, const char *path)
 {
 	struct sp_certificate_dates dates = { 0 };
@@ -69,7 +70,7 @@ static void format_day(int64_t time_s, char text[24])
 		strcpy(text, "?");
 }
 
-/* Two weeks before its end, or a quarter of its life where that is short. */
+/* Two weeks before the end, or a quarter of the certificate's life if that is short. */
 static bool ends_soon(const struct sp_health *health, int64_t now_s)
 {
 	const int64_t quarter_s = (health->certificate_until_s - health->certificate_from_s) / 4;
@@ -102,7 +103,8 @@ static void judge_dates(struct sp_health *health, const char *path)
 		sp_warnings_clear(health->warnings, "certificate-ends");
 }
 
-/* Renewed, and the portal goes on with the former one: nobody sees that until it ends. */
+/* Warn if the file was renewed and the portal goes on with the former certificate: nobody notices
+ * until that one ends. */
 static void look_at_shown(struct sp_health *health, const char *path)
 {
 	const char *shown =
@@ -115,7 +117,7 @@ static void look_at_shown(struct sp_health *health, const char *path)
 		sp_warnings_clear(health->warnings, "certificate-behind");
 }
 
-/* The self-made one is made by the portal: before its first start there is none. */
+/* The portal makes the self-signed certificate: before the portal's first start there is none. */
 static void look_at_certificate(struct sp_health *health)
 {
 	__sp_free char *path = NULL;
@@ -221,7 +223,7 @@ static void look_at_events(struct sp_health *health)
 
 	if (sp_plane_event_stats(health->plane, &stats) < 0)
 		return;
-	if (!health->lost_ns) /* those before our start have their record */
+	if (!health->lost_ns) /* losses before our start are on record already */
 		health->lost = stats.lost;
 	if (!health->lost_ns || stats.lost != health->lost) {
 		health->lost_lately += stats.lost - health->lost;
@@ -241,13 +243,14 @@ static void look_at_events(struct sp_health *health)
 
 /* ---- the flow table ---- */
 
-/* Nine tenths of what there is. */
+/* Warn at nine tenths. */
 static bool is_nearly_full(uint64_t used, uint64_t max)
 {
 	return used * 10 >= max * 9;
 }
 
-/* A part is full at its half, or when all that no part has for itself is taken. */
+/* A part of the flow table is full at half of the table, or when all the room outside the parts'
+ * own shares is taken. */
 static void look_at_flows(struct sp_health *health)
 {
 	static const char *const names[] = {

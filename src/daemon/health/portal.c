@@ -16,7 +16,7 @@
 #include "io/loop/clock.h"
 #include "io/loop/loop.h"
 
-#define PATIENCE_NS (5 * SP_SECOND_NS) /* with a portal that starts, or starts again */
+#define PATIENCE_NS (5 * SP_SECOND_NS) /* while a portal starts, or starts again */
 
 static int make_folders(struct sp_portal_seen *portal, const struct sp_user *user)
 {
@@ -75,7 +75,8 @@ static bool has_code(json_t *provider, const char *code)
 	return found && !strcmp(found, code);
 }
 
-/* Who signed in there stays so, but nobody's groups are known to be what they were. */
+/* Sessions of a provider that cannot be asked stay open, but nobody knows whether the groups still
+ * hold. */
 static void warn_of_refreshes(struct sp_portal_seen *portal, const json_t *providers)
 {
 	json_t *provider;

@@ -7,10 +7,10 @@
 #include "daemon/record/recorder.h"
 #include "io/loop/clock.h"
 
-#define LASTING_NS (5 * SP_SECOND_NS) /* what is gone sooner was a start or a restart */
-#define AGAIN_NS (60 * SP_SECOND_NS)  /* what comes and goes has a record a minute */
+#define LASTING_NS (5 * SP_SECOND_NS) /* a shorter trouble was a start or a restart */
+#define AGAIN_NS (60 * SP_SECOND_NS)  /* a trouble that comes and goes has one record a minute */
 
-/* Drift has records of its own; a log that cannot be written cannot say so. */
+/* Drift has records of its own, and a log that cannot be written cannot say so. */
 static bool is_recorded_elsewhere(const char *code)
 {
 	static const char *const codes[] = {

@@ -47,7 +47,7 @@ static int compare(const void *a, const void *b)
 	return sp_addr_compare(a, b);
 }
 
-/* @taken is sorted, so one walk along it beside the candidates finds the first gap. */
+/* @taken is sorted, so one walk along it, beside the candidates, finds the first gap. */
 static bool pick_from(const struct sp_prefix *pool, const struct sp_addr *taken, size_t count,
 		      struct sp_addr *ret_addr)
 {

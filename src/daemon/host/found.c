@@ -19,7 +19,7 @@ static int make_path(const struct sp_paths *paths, char **ret_path)
 	return sp_str_format(ret_path, "%s/forwarding-found", paths->run_dir);
 }
 
-/* "BOOT NAMESPACE ": what it is good for. */
+/* "BOOT NAMESPACE ": the boot and the network namespace that the text is about. */
 static int format_validity(char text[LINE_MAX])
 {
 	char boot[SP_BOOT_ID_MAX];

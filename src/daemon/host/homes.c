@@ -12,12 +12,14 @@
 #include "net/addr.h"
 #include "tables/index.h"
 
-#define SLICE_BYTES (256 << 10)             /* some 3000 routes: a few milliseconds */
-#define HOLD_NS (3 * SP_SECOND_NS)          /* a withdrawn inner prefix is believed so long, then */
-#define HOLD_LONGEST_NS (60 * SP_SECOND_NS) /* twice as long, while there is no quiet of */
+#define SLICE_BYTES (256 << 10) /* some 3000 routes: a few milliseconds */
+/* how long a withdrawn inner prefix still counts; each further withdrawal doubles that, */
+#define HOLD_NS (3 * SP_SECOND_NS)
+#define HOLD_LONGEST_NS (60 * SP_SECOND_NS) /* up to this, until none came for the time below */
 #define HOLD_QUIET_NS (600 * SP_SECOND_NS)
 #define TRUTH_NS (300 * SP_SECOND_NS) /* messages were ignored: look whether rightly */
-#define INTERRUPTED_MAX 3             /* then what was read is taken, and read again later */
+/* so many interrupted readings: then what was read is used, and read again later */
+#define INTERRUPTED_MAX 3
 
 static void plan(struct sp_daemon *daemon);
 
@@ -147,7 +149,7 @@ static bool says_nothing(const struct sp_gateway *file, const struct sp_prefix *
 	return false;
 }
 
-/* False: it is no governed interface's. */
+/* Returns false: the interface is not governed. */
 static bool read_way(const struct sp_homes_ground *ground, const struct sp_kernel_route *route,
 		     struct sp_homes_way *ret_way)
 {
@@ -176,7 +178,7 @@ static int add_way(struct sp_homes_watch *watch, const struct sp_homes_way *way)
 	return 0;
 }
 
-/* A router that no prefix of the edge holds is trusted by its own address: it is no bogon. */
+/* The address of a router is never a bogon, even if no prefix of the edge holds it. */
 static int add_hop(struct sp_homes_watch *watch, const struct sp_addr *next_hop)
 {
 	struct sp_prefix *hop;
@@ -213,7 +215,8 @@ static int take_route(void *arg, const struct sp_kernel_route *route)
 	return r;
 }
 
-/* An address's prefix is on its interface also while that is down and its routes are gone. */
+/* The prefix of an interface's address belongs to it also while the interface is down and its
+ * routes are gone. */
 static int take_addresses(struct sp_daemon *daemon)
 {
 	struct sp_homes_watch *watch = &daemon->homes;
@@ -298,7 +301,7 @@ static bool same_hops(const struct sp_homes_watch *watch)
 	return watch->new_hop_count == watch->next_hop_count;
 }
 
-/* What was read becomes what is known. *@ret_changed: judgement would differ. */
+/* Replace what is known by what was read. *@ret_changed: judgement would differ. */
 static int take_over(struct sp_homes_watch *watch, bool *ret_changed)
 {
 	uint32_t zone_size[SP_ZONE_COUNT] = { 0 };
@@ -353,7 +356,7 @@ static uint64_t hold_ns(const struct sp_homes_watch *watch)
 									   : HOLD_NS;
 }
 
-/* A prefix was believed long enough: the next one longer. */
+/* A prefix has counted for long enough. The next one is held longer. */
 static void let_go(struct sp_homes_watch *watch)
 {
 	uint64_t next_ns = 2 * hold_ns(watch);
@@ -386,7 +389,7 @@ static void follow_effect(struct sp_homes_watch *watch, enum sp_homes_effect eff
 		release(watch, to);
 }
 
-/* Ways of governed interfaces in a message; 0: it takes one away, if anything. */
+/* Take the nexthops of governed interfaces from a message. 0: it can only remove a route. */
 static size_t read_ways(const struct sp_homes_watch *watch, const struct sp_route_change *change,
 			struct sp_homes_way ways[SP_ROUTE_HOPS_MAX])
 {
@@ -476,7 +479,8 @@ static int start_reading(struct sp_daemon *daemon, struct sp_homes_ground *groun
 	return sp_route_reading_open(&watch->reading);
 }
 
-/* A slice. Returns 1 there is more; 0 complete; -EINTR the tables changed meanwhile; -errno. */
+/* Read one slice. Returns 1: there is more; 0: complete; -EINTR: the tables changed meanwhile;
+ * -errno. */
 static int advance(struct sp_daemon *daemon)
 {
 	struct sp_homes_watch *watch = &daemon->homes;
@@ -495,7 +499,7 @@ static int advance(struct sp_daemon *daemon)
 	return r;
 }
 
-/* Nothing of it is used; there will be another. */
+/* Drop what was read: there will be another reading. */
 static void give_up_reading(struct sp_daemon *daemon, int r)
 {
 	struct sp_homes_watch *watch = &daemon->homes;
@@ -578,7 +582,7 @@ static bool has_held_enough(const struct sp_homes_watch *watch, uint64_t now_ns)
 	return false;
 }
 
-/* What waits may take the reason away: a prefix that is back. */
+/* Is a reading still wanted? While it waited, a prefix may have come back. */
 static bool is_wanted(struct sp_daemon *daemon)
 {
 	struct sp_homes_watch *watch = &daemon->homes;

@@ -92,7 +92,7 @@ static int add_unmanaged(struct sp_host *host, const struct sp_machine *machine)
 	return 0;
 }
 
-/* Link types whose packets are bare IP, for a program that asks the packet
+/* Types of links with bare IP, for a program that searches for the header
  * (bpf/lib/parse_link.h). */
 static bool is_bare(uint16_t type)
 {
@@ -189,8 +189,8 @@ static int add_hooked(struct sp_host *host)
 		hooked = SP_ARRAY_PUSH(host->hooked, host->hooked_count);
 		if (!hooked)
 			return -ENOMEM;
-		/* names stay where the gateway has them: `interfaces` may not grow any more either
-		 */
+		/* the names stay in the gateway's memory, so `interfaces` may not be reallocated
+		 * any more either */
 		hooked->name = seen->name;
 		hooked->ifindex = seen->ifindex;
 		hooked->zone = seen->zone;
@@ -232,7 +232,7 @@ static int push_trust(struct sp_gateway *gateway, const struct sp_prefix *prefix
 	return 0;
 }
 
-/* All the host's addresses are `self`; those of the tunnel are known before they are set. */
+/* All addresses of the host are `self`. Those of the tunnel are added before they are set. */
 static int add_self(struct sp_host *host, const struct sp_machine *machine)
 {
 	int r = 0;
@@ -317,7 +317,8 @@ static int compare_route(const void *a, const void *b)
 	return sp_prefix_compare(&left->prefix, &right->prefix);
 }
 
-/* The kernel lists things in its own order; sorted, the same machine gives the same text. */
+/* Sort: the kernel lists things in its own order, and the same machine has to give the same
+ * text. */
 static void sort_gateway(struct sp_gateway *gateway)
 {
 	if (gateway->self_count)

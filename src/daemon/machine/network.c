@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The machine around us changes: an interface comes or goes, an address or a route is set. What
- * rules mean by `self`, where a source lives and where hooks sit follow within a moment. */
+/* Follow changes of the machine's network: interfaces, addresses, routes. The meaning of `self`,
+ * the homes of sources and the places of hooks follow within a moment. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ static void name_missing(struct sp_daemon *daemon)
 		sp_warnings_clear(&daemon->warnings, "interface-missing");
 }
 
-/* What is listed and cannot be judged has no programs; the second lock keeps it closed. */
+/* A listed interface that cannot be judged has no programs; the second lock keeps it closed. */
 static void name_unfit(struct sp_daemon *daemon)
 {
 	const struct sp_host_interface *unfit = sp_host_find_unfit(&daemon->host);
@@ -121,8 +121,7 @@ static void warn_of_renamed(struct sp_daemon *daemon, const struct sp_host_inter
 			  seen->name, former);
 }
 
-/* What the lock shall name. A device with another name than it was listed by is named as
- * nothing. */
+/* The interfaces that the lock names. A listed device under another name is named as unlisted. */
 static int name_all(struct sp_daemon *daemon, struct sp_plane_guard *lock)
 {
 	const struct sp_host *host = &daemon->host;
@@ -193,7 +192,7 @@ int sp_network_lock_anew(struct sp_daemon *daemon, bool with_all, struct sp_plan
 	return sp_watch_lock_put(daemon, with_all, put_lock_anew, error);
 }
 
-/* Has an interface come, gone or changed its name since this was asked last? */
+/* Has an interface come, gone or changed its name since the last call? */
 static bool names_differ(struct sp_daemon *daemon)
 {
 	__sp_buf struct sp_buf names = SP_BUF_INIT;
@@ -229,10 +228,10 @@ static void network_settled(void *arg)
 	bool is_changed = false;
 	int r;
 
-	sp_watch_look(daemon); /* first: what it puts back is on record */
+	sp_watch_look(daemon); /* first, so that what it repairs is on record */
 	r = sp_tunnel_ensure(daemon);
 	if (r < 0)
-		return; /* it said so, and is tried again at the next change */
+		return; /* it logged the failure, and the next change tries again */
 	sp_homes_follow(daemon, daemon->network_changes);
 	daemon->network_changes = 0;
 	before.hooked_count = daemon->host.hooked_count;
@@ -245,15 +244,17 @@ static void network_settled(void *arg)
 		sp_loop_in(daemon->loop, &daemon->host_timer, SP_SECOND_NS);
 		return;
 	}
-	/* what nobody judges is named, what is listed has to meet the lock before it has
-	 * programs */
+	/* unjudged interfaces are named to the lock, and a listed one has to be closed by the lock
+	 * before it has programs */
 	if (names_differ(daemon) || is_changed)
 		r = sp_network_lock(daemon, daemon->is_lock_open, &error);
 	if (r < 0)
 		sp_log_error("second lock: %s", error.text);
 	if (!is_changed)
 		return;
-	sp_watch_look(daemon); /* what runs is attached to what came back, before it is made anew */
+	/* attach the running programs to interfaces that came back, before a new revision is
+	 * made */
+	sp_watch_look(daemon);
 	daemon->machine_changed(daemon, !same_hooks(&before, &daemon->host));
 }
 
@@ -272,7 +273,7 @@ static void take_messages(struct sp_daemon *daemon, size_t messages_max)
 		sp_log_error("watching the network: %s", sp_err_text(r));
 	if (changed)
 		sp_watch_soon(daemon);
-	changed &= ~SP_NETLINK_ROUTES; /* those were weighed one by one */
+	changed &= ~SP_NETLINK_ROUTES; /* each changed route was looked at by itself */
 	daemon->network_changes |= changed;
 	if (changed && !daemon->host_timer.due_ns)
 		sp_loop_in(daemon->loop, &daemon->host_timer, SETTLE_NS);

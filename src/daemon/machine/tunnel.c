@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* vpn0: a persistent TUN, so that programs on it outlive the engine, or the kernel's own WireGuard;
- * up only once they sit on it. */
+/* vpn0: a persistent TUN, so that its programs outlive the engine, or the kernel's own WireGuard.
+ * It is set up only once programs are on it. */
 #include <string.h>
 
 #include "base/err.h"
@@ -13,7 +13,7 @@
 #include "io/wireguard/wg_netlink.h"
 #include "net/addr.h"
 
-/* Once: an interface that is there says what "auto" stands for, so that a restart changes
+/* Choose once: an interface that exists decides what "auto" means, so that a restart changes
  * nothing. */
 static const struct sp_engine_way *choose_engine(struct sp_daemon *daemon)
 {
@@ -29,7 +29,7 @@ static const struct sp_engine_way *choose_engine(struct sp_daemon *daemon)
 	return strcmp(link.kind, "wireguard") == 0 ? &sp_engine_kernel : &sp_engine_userspace;
 }
 
-/* What to do about a tunnel interface that could be neither made nor adopted. */
+/* The remedy for a tunnel interface that could be neither made nor adopted. */
 static const char *find_remedy(struct sp_daemon *daemon, int r)
 {
 	const bool is_kernel = daemon->engine.way == &sp_engine_kernel;
@@ -53,8 +53,8 @@ static const char *find_remedy(struct sp_daemon *daemon, int r)
 	return r == -ENOENT ? "; is there a /dev/net/tun?" : "";
 }
 
-/* Its owner cannot change while an engine holds it, which is no reason not to start: that engine
- * goes on. */
+/* The owner cannot change while an engine is attached. That is no reason to refuse a start: the
+ * engine goes on. */
 static int leave_owner(struct sp_daemon *daemon, const char *name, struct sp_link *ret_link)
 {
 	int r = sp_netlink_get_link(daemon->netlink, name, ret_link);
@@ -108,7 +108,7 @@ int sp_tunnel_ensure(struct sp_daemon *daemon)
 	return 0;
 }
 
-/* How it stood before is kept for the day this gateway is taken down. */
+/* Keep how it was before, for the day this gateway is taken down. */
 static int forward(struct sp_daemon *daemon)
 {
 	int r = daemon->is_forwarding_ours ? 0 : sp_found_note(&daemon->paths);
@@ -152,8 +152,8 @@ void sp_tunnel_lower(struct sp_netlink *netlink, const char *name)
 		(void)sp_netlink_set_up(netlink, link.ifindex, false);
 }
 
-/* What sallyportd makes or adopts as a tunnel is of one of these kinds; a name in sallyport.yaml
- * that is another interface's is a mistake, and no reason to take that one away. */
+/* The kinds of interface that sallyportd makes or adopts as a tunnel. If sallyport.yaml names an
+ * interface of another kind, that is a mistake, and the interface is left alone. */
 int sp_tunnel_remove(struct sp_netlink *netlink, const char *name)
 {
 	struct sp_link link;

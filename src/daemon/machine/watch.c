@@ -67,7 +67,7 @@ static void look_at_hooks(struct sp_daemon *daemon)
 	int r;
 
 	if (!sp_plane_running_revision(daemon->plane))
-		return; /* nothing runs, nothing is attached */
+		return; /* without a running revision nothing is attached */
 	look_at_pins(daemon);
 	r = sp_plane_repair(daemon->plane, daemon->host.hooked, daemon->host.hooked_count, &faults,
 			    &count);
@@ -86,7 +86,7 @@ static void look_at_hooks(struct sp_daemon *daemon)
 void sp_watch_look(struct sp_daemon *daemon)
 {
 	if (daemon->watch.is_looking || daemon->is_stopping || !daemon->plane)
-		return; /* after a detach: what it took away stays away */
+		return; /* after a detach, what was removed stays removed */
 	daemon->watch.is_looking = true;
 	sp_drift_begin(&daemon->drifts);
 	sp_watch_lock(daemon);
@@ -119,7 +119,7 @@ void sp_watch_soon(struct sp_daemon *daemon)
 	const uint64_t now_ns = sp_clock_boottime_ns();
 
 	if (now_ns - daemon->watch.looked_ns < SP_SECOND_NS)
-		return; /* the next one by the clock is near enough */
+		return; /* the next look by the clock comes soon enough */
 	daemon->watch.looked_ns = now_ns;
 	sp_loop_in(daemon->loop, &daemon->watch.timer, 0);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The second lock: is table inet sallyport as it was put? The text the kernel gives for it is kept
- * and compared, but only when the ruleset's generation has moved: nothing else moves it. */
+/* The second lock: is table inet sallyport as it was put? The kernel's text of the table is kept.
+ * It is compared only when the ruleset's generation has moved, because no change leaves the
+ * generation as it is. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,9 +18,9 @@ static int read_generation(struct sp_watch *watch, uint32_t *ret_generation)
 			      : -ENODEV;
 }
 
-/* The text after a put is what we put only if nobody else changed the ruleset in between: so says
- * its generation, which our one transaction moved by one, or the same text after putting it once
- * more. */
+/* The text read after a put is what we put only if nobody else changed the ruleset in between. That
+ * is so if the generation moved by one, which our transaction does, or if the text stays the same
+ * after putting the table again. */
 int sp_watch_lock_put(struct sp_daemon *daemon, bool with_all,
 		      int (*put)(struct sp_daemon *daemon, bool with_all,
 				 struct sp_plane_error *error),
@@ -59,7 +60,7 @@ static const char *format_author(const struct sp_nft_change *change, char text[6
 	return text;
 }
 
-/* Only whether it is there: its text is not known before it is put. */
+/* Look only whether the table is there: its text is not known before it is put. */
 void sp_watch_lock_start(struct sp_daemon *daemon)
 {
 	__sp_free char *text = NULL;
@@ -92,7 +93,7 @@ void sp_watch_lock(struct sp_daemon *daemon)
 		return;
 	r = sp_plane_guard_read(daemon->plane, &text);
 	if (r == 0 && !strcmp(text, watch->lock)) {
-		/* asked before the text: a later change moves it again */
+		/* read before the text, so that a later change moves the generation again */
 		watch->generation = generation;
 		watch->change = (struct sp_nft_change){ 0 };
 		return;

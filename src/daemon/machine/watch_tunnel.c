@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Forwarding, the tunnel interface and the listed ones: are they as they were set, and up? */
+/* Are forwarding, the tunnel interface and the listed interfaces as they were set, and up? */
 #include <stdio.h>
 #include <string.h>
 
@@ -21,8 +21,8 @@ static void see(struct sp_daemon *daemon, const char *code, const char *iface, c
 
 /* ---- switches ---- */
 
-/* Put one of /proc/sys back to what we set it to. What cannot be read is not there: no such
- * family. */
+/* Set a file of /proc/sys back to our value. A file that cannot be read does not exist: the kernel
+ * lacks that family. */
 static void keep_sysctl(struct sp_daemon *daemon, const char *code, const char *iface,
 			const char *name, int64_t wanted)
 {
@@ -46,8 +46,8 @@ static void look_at_forwarding(struct sp_daemon *daemon)
 
 		snprintf(name, sizeof(name), "net/ipv4/conf/%s/forwarding", iface);
 		keep_sysctl(daemon, "forwarding-off", iface, name, 1);
-		/* Of IPv6 this one stops nothing, but makes the gateway take the word of any router
-		 * there; an edge may be meant to. */
+		/* For IPv6 this switch stops no packet when it is off: it makes the gateway accept
+		 * router advertisements on the interface, which may be intended on an edge. */
 		if (daemon->host.hooked[i].zone == SP_ZONE_EDGE)
 			continue;
 		snprintf(name, sizeof(name), "net/ipv6/conf/%s/forwarding", iface);
@@ -153,7 +153,7 @@ void sp_watch_tunnel(struct sp_daemon *daemon)
 		(void)sp_tunnel_ensure(daemon);
 	if (sp_netlink_get_link(daemon->netlink, daemon->machine->tunnel, &link) < 0) {
 		see(daemon, "tunnel-changed", daemon->machine->tunnel, "it was removed",
-		    sp_tunnel_ensure(daemon)); /* set up by the revision that follows */
+		    sp_tunnel_ensure(daemon)); /* the next revision sets it up */
 		return;
 	}
 	if (strcmp(link.kind, daemon->engine.way == &sp_engine_kernel ? "wireguard" : "tun") != 0) {
@@ -161,7 +161,8 @@ void sp_watch_tunnel(struct sp_daemon *daemon)
 		    sp_tunnel_ensure(daemon));
 		return;
 	}
-	/* One made anew is set up once programs sit on it: after it was read (network.c). */
+	/* A tunnel interface made anew is set up once programs are on it: after it was read
+	 * (network.c). */
 	if (!known || known->ifindex != link.ifindex)
 		return;
 	look_at_link(daemon, &link);
@@ -172,7 +173,7 @@ void sp_watch_tunnel(struct sp_daemon *daemon)
 
 /* ---- listed interfaces ---- */
 
-/* Ours to name, not to set up: whoever set it down may have had a reason. */
+/* Report it only: whoever set the interface down may have had a reason. */
 void sp_watch_interfaces(struct sp_daemon *daemon)
 {
 	for (size_t i = 0; i < daemon->host.hooked_count; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The table of ops, and who may give which field to which of them. */
+/* The table of ops: for each, its function and the fields that an administrator and the portal may
+ * give. */
 #include "daemon/ops/ops.h"
 
 #include <string.h>
@@ -12,7 +13,7 @@ static void not_supported(struct sp_daemon *daemon, struct sp_client *client,
 		       json_string_value(json_object_get(request->json, "op")));
 }
 
-/* What an op that is not built takes is not looked at. */
+/* The fields of an op that is not built are not checked. */
 static const char *const any_field[] = { "*", NULL };
 
 static const struct sp_op *find_op(const char *name)

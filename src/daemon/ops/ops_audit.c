@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* audit.query: the logs are read together, by time, some lines a round, so that long ones hold
- * nobody up. */
+/* audit.query: both logs are read together, in order of time, some lines each round of the loop, so
+ * that a long log delays nobody. */
 #include <stdio.h>
 #include <string.h>
 
@@ -27,12 +27,13 @@ struct reading {
 	struct source sources[SP_RECORDER_FILES];
 	struct sp_audit_query query;
 	bool is_following;
-	/* after a number: the oldest `limit`, so that the next request goes on behind them */
+	/* with a number to go on behind: the oldest `limit` records, so that the next request goes
+	 * on behind them */
 	bool is_resuming;
-	bool has_more; /* there are more than those */
+	bool has_more; /* more records match than were taken */
 	/* of the last record found in each log, or the number asked for */
 	uint64_t last_seq[SP_RECORDER_FILES];
-	json_t *found; /* the newest `limit` that match */
+	json_t *found; /* without one: the newest `limit` records */
 	size_t limit;
 };
 
@@ -76,8 +77,8 @@ static void take_entry(struct reading *reading, const struct sp_audit_entry *ent
 			json_array_remove(reading->found, 0);
 }
 
-/* The number to go on behind in one log: of what was found if there is more, else of its last
- * record, whatever that is. null: the log was not asked. */
+/* The number to go on behind in one log: that of the last record taken if more match, else that of
+ * the log's last record. null: the log was not asked. */
 static json_t *describe_place(const struct reading *reading, enum sp_recorder_log log)
 {
 	const struct sp_recorder_file *file = &reading->daemon->recorder.files[log];
@@ -101,8 +102,8 @@ static void finish(struct reading *reading)
 	is_whole = !reading->is_resuming || !reading->has_more;
 	sp_client_set_data(client, NULL);
 	reading->client = NULL;
-	/* the follower first, or a record written in between would be missed; its events come
-	 * after the reply because nothing is recorded before this function returns */
+	/* begin following before the reply, or a record written in between would be missed. Events
+	 * come after the reply, because no record is written before this function returns */
 	if (reading->is_following && is_whole &&
 	    sp_recorder_follow(&reading->daemon->recorder, client, &reading->query) < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "out of memory");
@@ -115,7 +116,7 @@ static void finish(struct reading *reading)
 				  describe_place(reading, SP_RECORDER_PACKETS)));
 }
 
-/* Have the next record of @source at hand, if there is one. Returns 0 or -errno. */
+/* Read the next record of @source, if there is one. Returns 0 or -errno. */
 static int look_ahead(struct source *source)
 {
 	struct sp_audit_line line;
@@ -130,7 +131,7 @@ static int look_ahead(struct source *source)
 	return r < 0 ? r : 0;
 }
 
-/* Take the earliest of the next records. Returns 1; 0 there is none; -errno. */
+/* Take the earliest of the next records. Returns 1; 0: there is none; -errno. */
 static int take_next(struct reading *reading)
 {
 	struct source *first = NULL;
@@ -179,7 +180,7 @@ static void read_some(void *arg)
 	finish(reading);
 }
 
-/* The nearest word of a closed list to what was typed; NULL: none, or @key has no such list. */
+/* The nearest word of a closed list to @text. NULL: none is near, or @key has no closed list. */
 static const char *nearest_word(const char *key, const char *typed)
 {
 	struct sp_nearest near;
@@ -241,7 +242,7 @@ static bool read_query(struct sp_client *client, const struct sp_request *reques
 	return true;
 }
 
-/* The log of packets is long: it is left out where nothing in it can match. */
+/* The log of packets is long: leave it out if nothing in it can match. */
 static bool asks_for_traffic(const struct sp_audit_query *query)
 {
 	for (unsigned int event = 1; query->events && event < SP_AUDIT_EVENT_COUNT; event++)

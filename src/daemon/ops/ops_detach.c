@@ -11,7 +11,7 @@
 
 #define WHY_MAX 200
 
-/* What it does, or would do: read before it is done. */
+/* What a detach does, or would do. Read before it is done. */
 static json_t *describe(struct sp_daemon *daemon)
 {
 	const uint64_t revision = sp_plane_running_revision(daemon->plane);

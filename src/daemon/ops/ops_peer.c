@@ -15,7 +15,7 @@
 
 /* ---- what a client's tunnel needs ---- */
 
-/* vpn.endpoint, else the first edge address. */
+/* vpn.endpoint, or else the first address of an edge interface. */
 static json_t *find_endpoint(struct sp_daemon *daemon)
 {
 	const struct sp_machine *machine = daemon->machine;

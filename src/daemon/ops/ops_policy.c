@@ -116,7 +116,7 @@ void sp_op_apply(struct sp_daemon *daemon, struct sp_client *client,
 	    !has_text(client, request) || !read_connection(client, connection, &apply))
 		return;
 	apply.is_forced = force;
-	r = sp_apply_start(daemon, client, &apply); /* answers when it is through */
+	r = sp_apply_start(daemon, client, &apply); /* it answers when the apply ends */
 	if (r == -EBUSY)
 		sp_client_fail(client, "busy", 1, NULL, "another apply is under way; try again");
 	else if (r < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* login.refused, portal.report: what the portal tells of itself and of those it turned away.
- * portal.certificate: what it may not read itself. */
+/* login.refused, portal.report: what the portal reports of itself and of those it refused.
+ * portal.certificate: the certificate that the portal cannot read itself. */
 #include <string.h>
 
 #include "base/err.h"
@@ -17,14 +17,14 @@
 #define EVERY_MAX_S 3600
 #define PEM_MAX (128u << 10)
 
-/* Short, and nothing that a terminal would act on: whoever has the portal speaks to root's screen
- * by it. */
+/* A short text without anything that a terminal would act on: root reads it, and a taken-over
+ * portal could write it. */
 static bool is_fit(const char *text)
 {
 	return !text || (strlen(text) <= TEXT_MAX && sp_text_is_printable(text, strlen(text)));
 }
 
-/* A text that may be absent or null. */
+/* A text that may be missing or null. */
 static bool is_perhaps_text(const json_t *value)
 {
 	return !value || json_is_null(value) ||
@@ -62,7 +62,7 @@ void sp_op_login_refused(struct sp_daemon *daemon, struct sp_client *client,
 	sp_client_reply(client, NULL);
 }
 
-/* One provider as status shows it, or NULL: the client was told. */
+/* One provider as status shows it. NULL: it was wrong, and the client was told. */
 static json_t *read_provider(struct sp_client *client, json_t *item)
 {
 	static const char *const states[] = { "ok", "starting", "unreachable", "failed" };
@@ -86,7 +86,8 @@ static json_t *read_provider(struct sp_client *client, json_t *item)
 	return NULL;
 }
 
-/* How much the portal turned away; nothing said is nothing. NULL: the client was told. */
+/* How much the portal refused; a missing number is 0. NULL: it was wrong, and the client was
+ * told. */
 static json_t *read_pressure(struct sp_client *client, json_t *object)
 {
 	json_int_t passwords = 0, refused = 0, dropped = 0;
@@ -146,7 +147,7 @@ void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 				   SP_TAKE_PTR(providers), "pressure", pressure, "memory_locked",
 				   is_memory_locked),
 			 (uint64_t)every_s);
-	sp_client_watch(client); /* it may be silent for as long as it likes */
+	sp_client_watch(client); /* the connection may be silent for as long as it likes */
 	sp_client_reply(client, NULL);
 }
 
@@ -161,7 +162,7 @@ static char *read_pem(const char *path)
 	return r < 0 ? NULL : text;
 }
 
-/* It has this certificate's key in its memory anyway, or will. */
+/* The portal has this certificate's key in its memory anyway, or will have. */
 void sp_op_portal_certificate(struct sp_daemon *daemon, struct sp_client *client,
 			      const struct sp_request *request)
 {

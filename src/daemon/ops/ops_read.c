@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What reading the fields of a request has in common. */
+/* Reading the fields of a request, for several ops. */
 #include "daemon/ops/ops.h"
 
 #include <stdarg.h>

@@ -128,7 +128,7 @@ static int list_closed(void *arg, struct sp_session_row *row)
 	return 0;
 }
 
-/* Of the device, if it has a session that is listed. NULL: none. */
+/* The listed session of the device. NULL: none. */
 static json_t *tunnel_of(const struct listing *listing)
 {
 	const struct sp_people *people = &listing->daemon->people;

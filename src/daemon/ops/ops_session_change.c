@@ -9,8 +9,8 @@
 #include "json/own.h"
 #include "yaml/suggest.h"
 
-/* One whose end has passed, or that was silent for too long, is no longer open: it is parked now,
- * so that nothing brings back to life what the kernel refuses already. */
+/* Park sessions whose end has passed or that were silent for too long: nothing may revive a session
+ * that the kernel refuses already. */
 static struct sp_live *find_open(struct sp_daemon *daemon, struct sp_client *client, json_int_t id)
 {
 	struct sp_live *live;
@@ -24,7 +24,7 @@ static struct sp_live *find_open(struct sp_daemon *daemon, struct sp_client *cli
 	return NULL;
 }
 
-/* A person's, and the one who is meant. */
+/* Is it a session of this person? */
 static struct sp_live *find_persons(struct sp_daemon *daemon, struct sp_client *client,
 				    json_int_t id, const struct sp_op_owner *owner)
 {
@@ -39,8 +39,8 @@ static struct sp_live *find_persons(struct sp_daemon *daemon, struct sp_client *
 	return NULL;
 }
 
-/* What the provider says now takes effect; with nothing to say, nothing does. Returns whether to go
- * on: else the client was told, or is when a new revision has room for it. */
+/* Apply what the provider says now; if it says nothing, nothing changes. Returns whether to go on.
+ * If not, the client was told, or is told when a new revision has room for the session. */
 static bool update_session(struct sp_daemon *daemon, struct sp_client *client,
 			   const struct sp_request *request, struct sp_news *news,
 			   struct sp_live **live)
@@ -100,7 +100,7 @@ void sp_op_session_extend(struct sp_daemon *daemon, struct sp_client *client,
 
 /* Of a session.update. */
 struct early_end {
-	json_int_t within_s; /* NOT_SAID; IN_TIME: there is none any more */
+	json_int_t within_s; /* NOT_SAID; IN_TIME: the early end is taken back */
 	const char *why;
 };
 #define NOT_SAID (-2)
@@ -120,7 +120,7 @@ static bool is_early_end(struct sp_client *client, const struct early_end *end)
 	return false;
 }
 
-/* Whether it is set as said; else the client was told. */
+/* Returns whether the end is set; if not, the client was told. */
 static bool set_end(struct sp_daemon *daemon, struct sp_client *client, struct sp_live *live,
 		    const struct early_end *end)
 {
@@ -164,14 +164,14 @@ void sp_op_session_update(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	if (!update_session(daemon, client, request, &news, &live))
 		return;
-	sp_people_tick(&daemon->people); /* an end that is now is seen at once */
+	sp_people_tick(&daemon->people); /* an end that is now takes effect at once */
 	sp_client_reply(client, sp_json_session(daemon, live, client));
 }
 
 /* Whom a session.close means. */
 struct closing {
 	json_int_t id;          /* 0: not by number */
-	const char *user, *idp; /* @idp: of which provider; NULL: only one has the name */
+	const char *user, *idp; /* idp NULL: only one has that user */
 	const struct sp_device *device;
 	struct sp_op_owner owner;
 };
@@ -191,7 +191,7 @@ static bool is_meant(const void *arg, const struct sp_live *live)
 	return !memcmp(live->row.public_key, closing->device->public_key, 32);
 }
 
-/* The answer's list of those who were ended. */
+/* The sessions that ended, as the reply lists them. */
 struct closed {
 	struct sp_daemon *daemon;
 	struct sp_client *client;
@@ -205,7 +205,8 @@ static void list_ended(void *arg, const struct sp_live *live)
 	json_array_append_new(closed->list, sp_json_session(closed->daemon, live, closed->client));
 }
 
-/* By user only the owner's own are meant; what is named otherwise has to be theirs. */
+/* With `user`, only the owner's own sessions are meant. A session named otherwise has to be the
+ * owner's. */
 static bool is_theirs(struct sp_daemon *daemon, struct sp_client *client,
 		      const struct closing *closing)
 {
@@ -220,7 +221,7 @@ static bool is_theirs(struct sp_daemon *daemon, struct sp_client *client,
 	return sp_op_owns(client, &closing->owner, closing->owner.idp, closing->owner.subject);
 }
 
-/* Nobody's session was meant: whose may it have been? */
+/* No session was meant. Which person may have been? */
 static void fail_nobody(struct sp_daemon *daemon, struct sp_client *client, const char *user,
 			const char *device)
 {

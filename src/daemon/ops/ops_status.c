@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* status: what runs where, what it saw, and what needs a person. Counts and states are said from a
- * snapshot (look.h), and from nothing else. */
+/* status: what runs where, what it counted, and what needs an administrator. Counts and states come
+ * from a snapshot (look.h) and from nothing else. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +76,7 @@ static json_t *list_hooks(const struct sp_snapshot *snapshot)
 	return list;
 }
 
-/* What each rule of the running policy decided since the maps were made, `default` first. */
+/* What each rule of the running policy decided since the maps were made; `default` first. */
 static json_t *list_rules(const struct sp_snapshot *snapshot)
 {
 	json_t *list = json_array();
@@ -109,7 +109,7 @@ static json_t *list_addresses(const struct sp_host *host, uint32_t ifindex)
 	return list;
 }
 
-/* @unlisted has those in no list. */
+/* @unlisted has the interfaces that are in no list. */
 static void list_interfaces(struct sp_daemon *daemon, json_t *governed, json_t *unmanaged,
 			    json_t *unlisted)
 {
@@ -206,7 +206,7 @@ static json_t *list_offloads(const struct sp_uapi_stats *stats)
 	return offloads;
 }
 
-/* What our own engine tells of itself; nulls of another one. */
+/* What our own engine reports of itself; nulls for another engine. */
 static json_t *describe_own_engine(const struct sp_engine *engine,
 				   const struct sp_snapshot *snapshot)
 {
@@ -346,8 +346,9 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 
 	if (!sp_op_unpack(client, request, "{s?b}", "rules", &with_rules))
 		return;
-	sp_watch_look(daemon);              /* what is told is what is so now */
-	sp_engine_refresh(&daemon->engine); /* it may raise a warning */
+	/* look first, so that status reports the state of this moment */
+	sp_watch_look(daemon);
+	sp_engine_refresh(&daemon->engine); /* the look may raise a warning */
 	if (sp_look(daemon, with_rules, &snapshot) < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "out of memory");
 		return;

@@ -31,7 +31,7 @@ json_t *sp_json_row(const struct sp_session_row *row)
 		row->closed_ns ? NULL : row->ending);
 }
 
-/* What they were refused lately, with what the rule says to them. */
+/* The person's latest denials, with the reason that the rule gives. */
 static json_t *describe_denials(const struct sp_daemon *daemon, const struct sp_live *live)
 {
 	const struct sp_revision *running = daemon->revisions.running;
@@ -84,7 +84,7 @@ json_t *sp_json_drop(const char *word, uint64_t packets)
 	return json_pack("{s:s, s:I}", "reason", word, "packets", (json_int_t)packets);
 }
 
-/* What it counted; a peer it does not mention has nothing but zeros. */
+/* What the engine counted for a peer. A peer without counts has zeros. */
 static json_t *describe_counts(const struct sp_engine_stats *stats, const struct sp_wg_peer *peer)
 {
 	const struct sp_uapi_peer_stats *counts;

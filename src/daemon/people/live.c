@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A session in memory: its row, and the lists in it. */
+/* A session in memory: its database row, and the lists in it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +31,7 @@ void sp_live_free(struct sp_live *live)
 
 SP_DEFINE_CLEANUP(struct sp_live *, sp_live_free);
 
-/* A JSON list of texts, as the row keeps it. */
+/* A list of texts as JSON, as the row keeps it. */
 static int read_list(const char *text, char ***ret_texts, size_t *ret_count)
 {
 	__sp_json json_t *list = json_loads(text, 0, NULL);
@@ -135,7 +135,7 @@ bool sp_live_shorten(struct sp_live *live, const struct sp_session_span *span)
 	return row->expires_ns != expires_ns || row->idle_s != idle_s;
 }
 
-/* What matching them gave, so that nothing matches them again by the same policy. */
+/* Keep the result of matching, so that nothing is matched again by the same policy. */
 static int keep_matched(struct sp_live *live, const struct sp_policy *policy, const uint32_t *roles,
 			size_t count)
 {

@@ -31,7 +31,7 @@ static const struct {
 
 /* ---- samples ---- */
 
-/* Parsing asks for whole packets: what was not copied of this one is zero. */
+/* The parser reads whole packets: the part of this one that was not copied is zero. */
 static void parse(const struct sp_nflog_packet *sample, struct sp_packet *ret_packet)
 {
 	static uint8_t bytes[PACKET_MAX];
@@ -62,7 +62,7 @@ static void fill_event(const struct sp_packet *packet, struct sp_event *event)
 	event->tcp_flags = packet->tcp_flags;
 }
 
-/* A name nobody knows is somebody else's: their rule logs to our group. */
+/* An unknown name belongs to somebody else's rule, which logs to our group. */
 static int find_drop(const char *name)
 {
 	for (int drop = 0; drop < SP_PLANE_DROP_COUNT; drop++)
@@ -71,7 +71,7 @@ static int find_drop(const char *name)
 	return -ENOENT;
 }
 
-/* As the kernel calls them now: who comes here may be new or renamed. */
+/* Use the current names of interfaces: the sender's interface may be new or renamed. */
 static const char *name_interface(uint32_t ifindex, char name[IF_NAMESIZE])
 {
 	return ifindex ? if_indextoname(ifindex, name) : NULL;
@@ -107,7 +107,7 @@ static void take_sample(void *arg, const struct sp_nflog_packet *sample)
 			    : "");
 	record.message = message;
 	(void)sp_recorder_try(drops->recorder,
-			      &record); /* its failure is a warning, and the count has it */
+			      &record); /* a failure is a warning, and the record stays counted */
 }
 
 static void take_samples(void *arg, uint32_t events)
@@ -169,7 +169,7 @@ void sp_drops_close(struct sp_drops *drops)
 
 /* ---- counts ---- */
 
-/* Returns 0 once it is written; -errno. */
+/* Returns 0 once the record is written; -errno. */
 static int record_count(struct sp_drops *drops, int drop, const struct sp_counter *more)
 {
 	char message[128];
@@ -179,7 +179,7 @@ static int record_count(struct sp_drops *drops, int drop, const struct sp_counte
 				   message);
 }
 
-/* A counter that went back began again at zero. */
+/* A counter that is smaller than before was reset to zero. */
 static void account(struct sp_drops *drops, int drop, const struct sp_counter *now)
 {
 	struct sp_counter *told = &drops->marks->file->lock[drop];

@@ -20,11 +20,11 @@
 #define TAKE_MAX 512 /* events a round: the loop has other clients */
 #define BUSY_NS (1 * SP_MS_NS)
 #define IDLE_NS (32 * SP_MS_NS)
-#define RETRY_NS SP_SECOND_NS /* after a record that could not be written */
+#define RETRY_NS SP_SECOND_NS /* the pause after a record that could not be written */
 
 /* ---- one event ---- */
 
-/* What an event's names point into while its record is written. */
+/* Memory that an event's names point into while its record is written. */
 struct naming {
 	struct sp_live *owned; /* a session read back from the database */
 	char *rule;
@@ -37,7 +37,7 @@ static void naming_done(struct naming *naming)
 	free(naming->rule);
 }
 
-/* The session of one end, also one that ended long ago. */
+/* The session of one end, even one that ended long ago. */
 static const struct sp_live *find_session(struct sp_events *events, const struct sp_event *event,
 					  int end, struct naming *naming)
 {
@@ -57,7 +57,8 @@ static const struct sp_live *find_session(struct sp_events *events, const struct
 		naming->owned = sp_live_new(&row);
 		return naming->owned;
 	}
-	/* the epoch is not told once it was taken away: who had the address last */
+	/* a session that was ended no longer has its epoch: take the last session that had the
+	 * address */
 	live = event->is_ip ? sp_live_of_address(events->people, addr) : NULL;
 	return live && live->row.slot == event->session[end] ? live : NULL;
 }
@@ -87,7 +88,7 @@ static const char *find_rule(struct sp_events *events, uint32_t number, struct n
 		name = sp_policy_rule_name(events->revisions->running->policy, number);
 	if (!name && number == SP_RULE_DEFAULT)
 		name = "default";
-	/* a number belongs to its name for good, so the database knows those of former policies */
+	/* a rule's number is never reused, so the database knows the rules of former policies */
 	if (!name && sp_store_rule_name(events->store, number, &naming->rule) == 0)
 		name = naming->rule;
 	return name;
@@ -99,8 +100,8 @@ static bool is_same_denial(const struct sp_denial *a, const struct sp_denial *b)
 	       !memcmp(&a->destination, &b->destination, sizeof(a->destination));
 }
 
-/* For whom it was refused: the rule's reason reaches them by their own session (ops.c). One that
- * happens again takes no second place. */
+/* Keep the denial for the person it was refused to: their own session shows them the rule's reason
+ * (ops.c). A repeated denial takes no second place. */
 static void keep_denial(struct sp_live *live, const struct sp_event *event,
 			const struct sp_audit_record *record)
 {
@@ -120,8 +121,7 @@ static void keep_denial(struct sp_live *live, const struct sp_event *event,
 	live->denials[0] = denial;
 }
 
-/* A denial of a session that is over says how it ended: the kernel knows no more than whether it
- * may go on. */
+/* Say in the record of a denial how the session ended: the kernel knows only that it is over. */
 static void say_how_it_ended(const struct sp_live *live, struct sp_audit_record *record,
 			     char message[64])
 {
@@ -185,7 +185,8 @@ static void take_events(void *arg)
 
 /* ---- once a second ---- */
 
-/* Own up to what the ring had no room for: exactly, and only once it is written. */
+/* Record how many records the ring had no room for: exactly, and counted as told only once
+ * written. */
 static void record_gap(struct sp_events *events)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;

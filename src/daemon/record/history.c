@@ -13,7 +13,7 @@
 #include "io/loop/clock.h"
 
 #define NOTE_NS (3600 * SP_SECOND_NS) /* between two records about where packets.jsonl stands */
-#define TELL_NS (60 * SP_SECOND_NS)   /* between two records about what one log lost */
+#define TELL_NS (60 * SP_SECOND_NS)   /* between two records about records that one log lost */
 
 static const char *name_of(const struct sp_recorder_file *file)
 {
@@ -22,7 +22,7 @@ static const char *name_of(const struct sp_recorder_file *file)
 	return slash ? slash + 1 : file->path;
 }
 
-/* On record, in the log of what people and administrators did, which outlives the others. */
+/* Write it into the log of people and administrators, which outlives the other. */
 static void tell(struct sp_recorder *recorder, struct sp_recorder_file *file, int64_t now_ns)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
@@ -51,7 +51,7 @@ static void count_lost(struct sp_recorder_file *file, int64_t since_ns)
 		file->lost += drop.records;
 }
 
-/* Since when, in a sentence that stays the same while it lasts. */
+/* Say since when, in words that stay the same while the state lasts. */
 static void alarm_or_not(struct sp_recorder *recorder, int64_t now_ns, int64_t min_age_ns)
 {
 	char names[64] = "", time[SP_TIME_TEXT_MAX];
@@ -98,7 +98,7 @@ void sp_history_note(struct sp_recorder *recorder, struct sp_audit_record *recor
 	file->noted_rotations = sp_audit_log_get_rotations(file->log);
 }
 
-/* A head that nobody notes could be taken back with the file. */
+/* A head that is on record nowhere could be removed together with the file. */
 static void note_head(struct sp_recorder *recorder, bool is_last)
 {
 	struct sp_recorder_file *file = &recorder->files[SP_RECORDER_PACKETS];

@@ -21,8 +21,8 @@
 #include "io/loop/clock.h"
 #include "net/addr.h"
 
-/* Records of refused sign-ins, which strangers make: so many at once, then one in so long. A day of
- * nothing else is some 80 MB, less than one file of the log. */
+/* Records of refused sign-ins, which strangers cause: this many at once, then one each interval. A
+ * day of nothing else makes some 80 MB, less than one file of the log. */
 #define REFUSALS_MAX 1000
 #define REFUSAL_NS SP_SECOND_NS
 #define REFUSALS_OF_ONE_MAX 500
@@ -137,8 +137,8 @@ void sp_recorder_session(struct sp_recorder *recorder, enum sp_audit_event event
 	sp_recorder_append(recorder, &record);
 }
 
-/* The address a refusal came from has its share of the records, as all together have; those without
- * one share one. */
+/* Each address has a share of the records of refusals, and all addresses together have one.
+ * Refusals without an address share one. */
 static bool may_record_refusal(struct sp_recorder *recorder, const struct sp_audit_record *record)
 {
 	const uint64_t now_ns = sp_clock_boottime_ns();
@@ -147,7 +147,7 @@ static bool may_record_refusal(struct sp_recorder *recorder, const struct sp_aud
 
 	if (record->has_src)
 		from = record->src;
-	if (from.q[0]) /* IPv6: a host may have all of its /64 */
+	if (from.q[0]) /* IPv6: one host may have its whole /64 */
 		from.q[1] = 0;
 	crypto_shorthash(hash, from.b, sizeof(from.b), recorder->refusal_key);
 	return sp_bucket_take(&recorder->refusals_of[hash[0] % SP_REFUSAL_ADDRESSES], now_ns,
@@ -225,7 +225,8 @@ int sp_recorder_denials(struct sp_recorder *recorder, enum sp_hook hook, enum sp
 	return sp_recorder_try(recorder, &record);
 }
 
-/* Those beyond the shares: exactly, and only once it is written. */
+/* Record how many refusals were beyond the shares: exactly, and counted as told only once
+ * written. */
 static void record_refusals(struct sp_recorder *recorder)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
@@ -286,7 +287,7 @@ void sp_recorder_unfollow(struct sp_recorder *recorder, const struct sp_client *
 
 /* ---- opening and closing ---- */
 
-/* @message: what had to be put right in the files; NULL: nothing. */
+/* @message: what had to be repaired in the files; NULL: nothing. */
 static void record_start(struct sp_recorder *recorder, const char *message)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
@@ -338,7 +339,7 @@ void sp_recorder_set_bounds(struct sp_recorder *recorder)
 	}
 }
 
-/* Take up one of the logs. @ret_message: what had to be put right, to be freed. */
+/* Open one of the logs. @ret_message: what had to be repaired; the caller frees it. */
 static int open_log(struct sp_recorder *recorder, enum sp_recorder_log which, char **ret_message)
 {
 	struct sp_recorder_file *file = &recorder->files[which];

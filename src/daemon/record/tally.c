@@ -9,7 +9,7 @@
 #include "plane/plane.h"
 
 #define REGION_SLOTS (SP_TALLY_BUCKETS * SP_TALLY_WAYS)
-#define TOLD_MAX 100 /* records a second of one region: the log is to be bounded too */
+#define TOLD_MAX 100 /* records a second of one region, because the log has to be bounded too */
 
 static const struct {
 	enum sp_event_kind event;
@@ -34,7 +34,8 @@ void sp_tally_describe(const struct sp_tally *tally, struct sp_audit_record *rec
 	record->src = tally->key.source;
 }
 
-/* Tell of what is in @tally: of its key, which may be nobody in particular. */
+/* Write the record of what @tally counted for its key, which may belong to no sender in
+ * particular. */
 static int tell(struct sp_events *events, const struct sp_tally *tally)
 {
 	const struct sp_event event = {
@@ -100,7 +101,7 @@ static bool tell_slots(struct sp_events *events)
 	return is_all;
 }
 
-/* Of one hook, kind and reason, what has no slot. */
+/* Write the record of one hook, kind and reason for what no slot counted. */
 static int tell_sample(struct sp_events *events, uint32_t hook, uint32_t kind, uint32_t reason,
 		       const struct sp_sample *now)
 {
@@ -124,7 +125,7 @@ static int tell_sample(struct sp_events *events, uint32_t hook, uint32_t kind, u
 	return r;
 }
 
-/* But for the denials of edge-in: record_edge() tells of all of them. */
+/* Without the denials of edge-in: record_edge() writes all of those. */
 static bool tell_samples(struct sp_events *events)
 {
 	static struct sp_sample samples[SP_SAMPLE_SLOTS];
@@ -152,6 +153,6 @@ void sp_tally_record(struct sp_events *events)
 	    (stats.sampled == events->sampled && !events->is_behind))
 		return;
 	events->sampled = stats.sampled;
-	/* a slot the kernel was at is read again although nothing more comes */
+	/* a slot that the kernel was writing is read again, even if nothing more comes */
 	events->is_behind = !tell_samples(events) || !tell_slots(events);
 }

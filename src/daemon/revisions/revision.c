@@ -91,7 +91,7 @@ static int add_rows(struct sp_revision *revision, const struct sp_live *live,
 	return r;
 }
 
-/* And into what is loaded of them. */
+/* Add it also to what is loaded of the revisions. */
 static int add_session(struct sp_revision *revision, struct sp_plane_staged *loaded,
 		       const struct sp_live *live, struct sp_plane_standing *ret_standing)
 {
@@ -141,8 +141,8 @@ void sp_standings_put(const struct sp_standings *standings, struct sp_plane_sess
 
 /* ---- staging and switching ---- */
 
-/* Every session's class goes into its spare slot first: the programs find it there the moment they
- * run. Rows a session needs are in the tables before these are loaded. */
+/* Write every session's class into its spare slot first: the programs look there from the moment
+ * they run. The rows that a session needs are in the tables before the programs are loaded. */
 static int stage_people(struct sp_revisions *revisions, struct sp_revision *revision,
 			const struct sp_people *people)
 {

@@ -49,7 +49,7 @@ static int push_outer(struct outer *outer, const struct sp_addr *addr)
 	return 0;
 }
 
-/* The address in `HOST`, `HOST:PORT`, `[V6]` or `[V6]:PORT`. False: it is a name. */
+/* Read the address in `HOST`, `HOST:PORT`, `[V6]` or `[V6]:PORT`. Returns false: it is a name. */
 static bool parse_host(const char *text, struct sp_addr *ret_addr)
 {
 	char host[SP_ADDR_TEXT_MAX];
@@ -71,7 +71,7 @@ static bool is_of_edge(const struct sp_host *host, const struct sp_link_address 
 	return on && on->is_governed && on->zone == SP_ZONE_EDGE && !address->is_link_local;
 }
 
-/* An inner address of the gateway's own: a portal there is reached through the tunnel. */
+/* An inner address of the gateway itself: a portal there is reached through the tunnel. */
 static bool is_inner(const struct sp_host *host, const struct sp_addr *addr)
 {
 	for (size_t i = 0; i < host->address_count; i++)
@@ -80,7 +80,7 @@ static bool is_inner(const struct sp_host *host, const struct sp_addr *addr)
 	return false;
 }
 
-/* Behind a translator: what clients are told is another one's address. */
+/* Is the gateway behind a translator? Then clients are told another machine's address. */
 static bool is_private(const struct sp_addr *addr)
 {
 	const uint8_t *b = addr->b;
@@ -92,8 +92,7 @@ static bool is_private(const struct sp_addr *addr)
 	       (b[12] == 169 && b[13] == 254);
 }
 
-/* *@ret_is_known, by family: no name stands for the tunnel's own end but one of an address we
- * have. */
+/* *@ret_is_known, for each family: the tunnel's own end is not known by a name only. */
 static int find_outer(const struct sp_people *people, struct outer *outer, bool ret_is_known[2])
 {
 	const struct sp_machine *machine = *people->machine;
@@ -221,7 +220,7 @@ int sp_routes_check(struct sp_people *people, const struct sp_identity *identity
 	return entry->list ? 0 : -E2BIG;
 }
 
-/* Every role a device's person could have: those with a match for their provider. */
+/* Every role that a device's person could have: those with a match for the person's provider. */
 static int list_possible_roles(const struct sp_policy *policy, const struct sp_device *device,
 			       uint32_t **ret_roles, size_t *ret_count)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The database itself: opening, what to do with a damaged one, statements, counters and marks. */
+/* The database itself: opening it, what to do with a damaged one, statements, counters and
+ * marks. */
 #include "daemon/store/store_sql.h"
 
 #include <stdarg.h>
@@ -13,8 +14,8 @@
 #include "io/files/files.h"
 #include "io/loop/clock.h"
 
-/* By the version each makes out of the one before it; a new database goes through all of them. What
- * stands here is never changed: a database of that version may lie somewhere. */
+/* Each statement turns one version of the schema into the next; a new database runs all of them.
+ * Never change one: a database of that version may exist. */
 static const char *const SCHEMAS[] = {
 	[1] = "CREATE TABLE mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT "
 	      "ROWID;CREATE TABLE rule(number INTEGER PRIMARY KEY, name TEXT NOT NULL "
@@ -33,7 +34,7 @@ static const char *const SCHEMAS[] = {
 	      "INTEGER NOT NULL, expires_ns INTEGER NOT NULL, idle_s INTEGER NOT NULL, closed_ns "
 	      "INTEGER NOT NULL DEFAULT 0, why TEXT);CREATE INDEX session_closed ON "
 	      "session(closed_ns);PRAGMA user_version = 1;",
-	/* lengths by role: those given before were an administrator's (own: 3) */
+	/* limits by role; limits given before were an administrator's (own: 3) */
 	[2] = "ALTER TABLE session ADD COLUMN since_ns INTEGER NOT NULL DEFAULT 0;"
 	      "ALTER TABLE session ADD COLUMN warn_s INTEGER NOT NULL DEFAULT 600;"
 	      "ALTER TABLE session ADD COLUMN own INTEGER NOT NULL DEFAULT 3;"
@@ -41,14 +42,14 @@ static const char *const SCHEMAS[] = {
 	      "ALTER TABLE session ADD COLUMN refresh TEXT;"
 	      "UPDATE session SET since_ns = opened_ns;"
 	      "PRAGMA user_version = 2;",
-	/* an end that came to be before its time: which word, and when it would have been */
+	/* an early end: the word for it, and when the session would have ended */
 	[3] = "ALTER TABLE session ADD COLUMN ending TEXT;"
 	      "ALTER TABLE session ADD COLUMN full_ns INTEGER NOT NULL DEFAULT 0;"
 	      "PRAGMA user_version = 3;",
-	/* when its holder showed to have the private key; nobody of before did */
+	/* when the holder proved to have the private key; before this version nobody did */
 	[4] = "ALTER TABLE device ADD COLUMN proven_ns INTEGER NOT NULL DEFAULT 0;"
 	      "PRAGMA user_version = 4;",
-	/* a policy may be of several files: place 0 is the one that was named */
+	/* a policy may have several files; place 0 is the file that was named */
 	[5] = "CREATE TABLE file(generation BLOB NOT NULL REFERENCES generation, place INTEGER NOT "
 	      "NULL, path TEXT NOT NULL, text BLOB NOT NULL, PRIMARY KEY(generation, "
 	      "place));INSERT INTO file SELECT id, 0, path, text FROM generation;ALTER TABLE "
@@ -225,18 +226,19 @@ static int examine(struct sp_store *store, int64_t *ret_version)
 	return 0;
 }
 
-/* PATH.schema-3: what the version before can go on from. */
+/* PATH.schema-3: a copy that the version before can use. */
 static int keep_former(struct sp_store *store, const char *path, int64_t version)
 {
 	__sp_free char *former = NULL;
 	int r = sp_str_format(&former, "%s.schema-%lld", path, (long long)version);
 
-	if (r < 0 || access(former, F_OK) == 0) /* of an upgrade that was undone, or did not end */
+	/* left by an upgrade that was undone or did not finish */
+	if (r < 0 || access(former, F_OK) == 0)
 		return r;
 	return sp_sql_run(store, "VACUUM INTO ?", "t", former);
 }
 
-/* All steps or none: a crash in between leaves the version it had. */
+/* All steps or none: after a crash in between, the database has the version it had. */
 static int bring_up(struct sp_store *store, const char *path, int64_t version)
 {
 	int code;
@@ -253,7 +255,7 @@ static int bring_up(struct sp_store *store, const char *path, int64_t version)
 	return code == SQLITE_OK ? 0 : fail_sql(store, code);
 }
 
-/* Opens, and makes the tables in a database that has none or those of an earlier version. */
+/* Open the database. Make its tables if it has none, or those of an earlier version. */
 static int open_at(const char *path, struct sp_store **ret_store, bool *ret_is_new, char error[256])
 {
 	__sp_cleanup(sp_store_closep) struct sp_store *store = calloc(1, sizeof(*store));
@@ -298,8 +300,8 @@ static int open_at(const char *path, struct sp_store **ret_store, bool *ret_is_n
 	return 0;
 }
 
-/* The database, its log and its shared memory go together: a log left behind would be replayed into
- * the new one. */
+/* Move the database, its log and its shared memory together: a log left behind would be replayed
+ * into the new database. */
 static int move_aside(const char *path, char **ret_moved)
 {
 	static const char *const suffixes[] = { "-wal", "-shm" };

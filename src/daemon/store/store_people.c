@@ -124,7 +124,7 @@ void sp_session_row_done(struct sp_session_row *row)
 	*row = (struct sp_session_row){ 0 };
 }
 
-/* The lengths an administrator gave, as one number. */
+/* The limits that an administrator gave, as one number. */
 static int64_t own_bits(const struct sp_session_row *row)
 {
 	return (row->has_own_max ? 1 : 0) | (row->has_own_idle ? 2 : 0);

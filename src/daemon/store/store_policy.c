@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The store's half about policies: rule numbers, generations and the revisions made of them. */
+/* The part of the store about policies: rule numbers, generations and the revisions made of
+ * them. */
 #include <stdio.h>
 #include <string.h>
 
