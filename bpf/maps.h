@@ -153,8 +153,8 @@ struct {
 	__type(value, __u32);
 } sp_flow_source SEC(".maps");
 
-/* Refusals sent in the current second, per CPU, by what the sender's address hashes to: a fixed
- * array, so nothing to evict. */
+/* Refusals sent in the current second, per CPU, by what the sender's address hashes to and the
+ * share of the sender's that each is of (lib/refuse.h): a fixed array, so nothing to evict. */
 #define SP_REFUSAL_SLOTS 1024u
 #define SP_REFUSALS_PER_S 20u
 

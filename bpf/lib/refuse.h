@@ -103,10 +103,26 @@ SP_INLINE int sp_refuse_resets(const struct sp_work *work)
 	       work->reason != SP_REASON_NO_IDENTITY;
 }
 
+/* Of the shares that a sender has in each second, the one this refusal is of. A flood of datagrams
+ * or of attempts to connect uses up its own, and leaves those by which connections are ended. Of
+ * these there are several, so that one connection does not keep all the others from their end. */
+#define SP_REFUSE_CONNECTION_SHARES 16u
+
+SP_INLINE __u32 sp_refuse_share(const struct sp_work *work)
+{
+	const struct sp_path *path = &work->packet.path;
+
+	if (!sp_refuse_resets(work))
+		return 0;
+	if (work->packet.tcp_flags & SP_TCP_SYN)
+		return 1;
+	return 2 + bpf_ntohs(path->source_port_be ^ path->destination_port_be) %
+			   SP_REFUSE_CONNECTION_SHARES;
+}
+
 SP_INLINE int sp_refuse_is_within_rate(const struct sp_work *work)
 {
-	/* Resets have a share of their own: a flood of datagrams leaves room to end connections. */
-	__u32 slot = (sp_key_sum(&work->packet.path.source, 2) + (__u32)sp_refuse_resets(work)) %
+	__u32 slot = (sp_key_sum(&work->packet.path.source, 2) + sp_refuse_share(work)) %
 		     SP_REFUSAL_SLOTS;
 	struct sp_refusal_window *sample = bpf_map_lookup_elem(&sp_refusal, &slot);
 

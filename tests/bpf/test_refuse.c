@@ -221,27 +221,62 @@ static void who_must_not_be_answered_is_not(void **state)
 	judge_dropped(SP_HOOK_VPN_OUT, "10.30.0.5:1000 > 100.64.0.9:22 tcp");
 }
 
-static void a_sender_is_told_twenty_times_a_second(void **state)
+/* How many of @count packets like @text are told; a %d in it is another port each time. */
+static unsigned count_told(const char *text, int count)
 {
-	static const char denied[] = "100.64.0.7:1000 > 10.30.9.4:22 tcp";
 	struct lab_answer answer;
 	unsigned told = 0;
-	cpu_set_t cpu;
+	char packet[160];
 
-	(void)state;
-	CPU_ZERO(&cpu);
-	CPU_SET(0, &cpu); /* the cap is per CPU */
-	assert_int_equal(sched_setaffinity(0, sizeof(cpu), &cpu), 0);
-	for (int i = 0; i < 50; i++) {
-		lab_judge(&lab, SP_HOOK_VPN_IN, denied, &answer);
+	for (int i = 0; i < count; i++) {
+		snprintf(packet, sizeof(packet), text, 1000 + i);
+		lab_judge(&lab, SP_HOOK_VPN_IN, packet, &answer);
 		told += answer.action == TC_ACT_REDIRECT;
 	}
-	assert_int_equal(told, 20);
-	judge_refused("100.64.0.8:1000 > 10.30.9.4:22 tcp", &answer);
-	/* resets and messages have a share each: a flood of datagrams does not keep a connection from ending */
-	judge_refused("100.64.0.7:1000 > 10.30.9.4:99 udp", &answer);
-	lab.now_ns += SECOND;
-	judge_refused(denied, &answer);
+	return told;
+}
+
+static void stay_on_one_cpu(void)
+{
+	cpu_set_t cpu;
+
+	CPU_ZERO(&cpu);
+	CPU_SET(0, &cpu); /* the shares are per CPU */
+	assert_int_equal(sched_setaffinity(0, sizeof(cpu), &cpu), 0);
+}
+
+static void a_sender_is_told_twenty_times_a_second(void **state)
+{
+	static const struct {
+		const char *one, *other; /* of one sender, and of the next */
+	} senders[] = {
+		{ "100.64.0.7:%d > 10.30.9.4:22 tcp", "100.64.0.8:1000 > 10.30.9.4:22 tcp" },
+		{ "[fd00:64::7]:%d > [2001:db8:99::5]:22 tcp", "[fd00:64::8]:1000 > [2001:db8:99::5]:22 tcp" },
+	};
+	struct lab_answer answer;
+
+	(void)state;
+	stay_on_one_cpu();
+	for (size_t i = 0; i < sizeof(senders) / sizeof(senders[0]); i++) {
+		assert_int_equal(count_told(senders[i].one, 50), 20);
+		judge_refused(senders[i].other, &answer);
+		lab.now_ns += SECOND;
+		assert_int_equal(count_told(senders[i].one, 50), 20);
+	}
+}
+
+/* Whose session ended is told of every connection, whatever else the machine sends meanwhile. */
+static void a_flood_leaves_the_shares_by_which_connections_are_ended(void **state)
+{
+	(void)state;
+	stay_on_one_cpu();
+	lab.sessions[ANA].epoch = 0;
+	assert_int_equal(count_told("100.64.0.7:%d > 10.30.9.4:99 udp", 50), 20);
+	assert_int_equal(count_told("100.64.0.7:%d > 10.30.9.4:22 tcp", 50), 20);
+	/* one connection that goes on sending has a share of its own too */
+	assert_int_equal(count_told("100.64.0.7:900 > 10.30.0.5:22 tcp PA payload=300", 50), 20);
+	assert_int_equal(count_told("100.64.0.7:%d > 10.30.0.5:22 tcp A", 100), 94);
+	assert_int_equal(count_told("[fd00:64::7]:%d > [2001:db8:30::2:9]:22 tcp A", 100), 100);
 }
 
 static void on_ethernet_the_answer_goes_back_to_the_station(void **state)
@@ -347,6 +382,7 @@ int main(void)
 		TEST_REFUSING(connections_of_a_revoked_session_are_reset),
 		TEST_REFUSING(who_must_not_be_answered_is_not),
 		TEST_REFUSING(a_sender_is_told_twenty_times_a_second),
+		TEST_REFUSING(a_flood_leaves_the_shares_by_which_connections_are_ended),
 		TEST_REFUSING(on_ethernet_the_answer_goes_back_to_the_station),
 		cmocka_unit_test(refusals_come_back_out_of_a_real_tunnel),
 	};

@@ -191,17 +191,20 @@ both_are_told denied
 lab_policy >"$LAB_DIR/open.yaml"
 expect "another allows it" lab_gate apply "$LAB_DIR/open.yaml"
 reads revoked
-flood() { # flood ADDRESS : ana sends datagrams there, whatever becomes of her
+flood() { # flood ADDRESS : ana sends datagrams there and begins connections, whatever becomes of her
 	lab_run laptop "flood-$1" /usr/bin/python3 -c '
 import socket, sys, time
-s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+s = socket.socket(family, socket.SOCK_DGRAM)
 end = time.monotonic() + 120
 while time.monotonic() < end:
     try:
         s.sendto(bytes(1000), (sys.argv[1], 5001))
     except OSError:
         pass # what the gateway says against it
-    time.sleep(0.003) # what her machine answers must find its way beside it, on a busy machine too
+    with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as c:
+        c.connect_ex((sys.argv[1], 5001))
+    time.sleep(0.0003)
 ' "$1"
 	floods+=("$lab_pid")
 }
