@@ -120,5 +120,28 @@ expect "nothing passes" fails reaches "$host"
 expect "a start follows" lab_start_daemon
 expect "no session is open" same "$(sessions)" "[]"
 expect "nothing passes now" fails reaches "$host"
+
+# A device counts once the database has it; one that is removed counts as gone once the database has forgotten it, and
+# its session is over before.
+control() { /usr/bin/python3 "$lab_top/tests/support/control.py" "$socket" "$@"; }
+devices() { control peer.list "user=$1" | field "sorted(p['name'] for p in r['peers'])"; }
+enrol() { control peer.add "public_key=$(wg genkey | wg pubkey)" name=tablet user=carl "idp=$idp"; }
+remove() { lab_gate peer remove "$now/$host"; }
+expect "an enrolment dies once it is kept" dies_at device-kept enrol
+expect "a start follows" lab_start_daemon
+expect "the device is known" same "$(devices carl)" "['tablet']"
+for step in session-cut session-closed device-removed; do
+	expect "a device's person signs in" lab_wait 10 sign_in
+	lab_client_set "$host"
+	expect "and passes" lab_wait 10 reaches "$host"
+	expect "the device's removal dies at $step" dies_at "$step" remove
+	expect "nothing passes" fails reaches "$host"
+	expect "a start follows" lab_start_daemon
+	expect "no session is open" same "$(sessions)" "[]"
+	left="['$host']"
+	[ $step != device-removed ] || left="[]"
+	expect "the device is $([ $step = device-removed ] && echo gone || echo known)" same "$(devices "$now")" "$left"
+	expect "nothing passes now" fails reaches "$host"
+done
 expect "the log is whole" lab_gate audit verify
 expect_done

@@ -18,18 +18,77 @@ typedef int (*change_step)(struct sp_people *people, struct sp_change *change,
 
 /* ---- into the database ---- */
 
-/* Write the row within the transaction that the caller began, so that all of it costs one wait for
- * the disk. */
-static int keep_new(struct sp_people *people, struct sp_change *change, struct sp_live *live)
+static int hold_device(struct sp_people *people, struct sp_device *device)
 {
-	int r = sp_store_next_epoch(people->store, &live->row.epoch);
+	struct sp_device **held = SP_ARRAY_PUSH(people->devices, people->device_count);
 
+	if (!held)
+		return -ENOMEM;
+	*held = device;
+	return 0;
+}
+
+/* The last one takes its place. The array stays one that pushing made: its room follows from the
+ * count. */
+static void drop_device(struct sp_people *people, const struct sp_device *device)
+{
+	for (size_t i = 0; i < people->device_count; i++) {
+		if (people->devices[i] != device)
+			continue;
+		people->devices[i] = people->devices[--people->device_count];
+		return;
+	}
+}
+
+static int keep_proof(struct sp_people *people, struct sp_change *change, struct sp_live *live)
+{
+	struct sp_device *device = change->device;
+
+	(void)live;
+	if (!change->proof || device->proven_ns)
+		return 0;
+	return sp_store_prove_device(people->store, device->public_key, sp_clock_realtime_ns());
+}
+
+/* What a new session's device needs of the transaction that keeps the session: both or neither. */
+static int keep_device_of(struct sp_people *people, struct sp_change *change, bool is_new)
+{
+	if (!change->device)
+		return 0;
+	return is_new ? sp_store_add_device(people->store, change->device)
+		      : keep_proof(people, change, NULL);
+}
+
+static int write_new(struct sp_people *people, struct sp_change *change, struct sp_live *live,
+		     bool is_new_device)
+{
+	int r = sp_store_begin(people->store);
+
+	if (r == 0)
+		r = keep_device_of(people, change, is_new_device);
+	if (r == 0)
+		r = sp_store_next_epoch(people->store, &live->row.epoch);
 	if (r == 0)
 		r = sp_store_add_session(people->store, &live->row);
 	if (r == 0)
 		r = sp_store_commit(people->store);
-	if (r < 0) {
+	if (r < 0)
 		sp_store_cancel(people->store);
+	return r;
+}
+
+static int keep_new(struct sp_people *people, struct sp_change *change, struct sp_live *live)
+{
+	struct sp_device *device = change->device;
+	const bool is_new_device = device && !sp_device_find(people, device->public_key);
+	int r = is_new_device ? hold_device(people, device) : 0;
+
+	if (r < 0)
+		return r;
+	r = write_new(people, change, live, is_new_device);
+	if (r < 0) {
+		if (is_new_device)
+			drop_device(people, device);
 		return r;
 	}
 	people->slots[live->row.slot] = live;
@@ -37,6 +96,37 @@ static int keep_new(struct sp_people *people, struct sp_change *change, struct s
 		people->slot_end = live->row.slot + 1;
 	change->is_kept = true;
 	return 0;
+}
+
+static int keep_device(struct sp_people *people, struct sp_change *change, struct sp_live *live)
+{
+	int r = hold_device(people, change->device);
+
+	(void)live;
+	if (r < 0)
+		return r;
+	r = sp_store_add_device(people->store, change->device);
+	if (r < 0)
+		drop_device(people, change->device);
+	change->is_kept = r == 0;
+	return r;
+}
+
+/* Its addresses are nobody else's for as long as what is still on its way could reach them. */
+static int forget_device(struct sp_people *people, struct sp_change *change, struct sp_live *live)
+{
+	int r = sp_store_begin(people->store);
+
+	(void)live;
+	if (r == 0)
+		r = sp_store_remove_device(people->store, change->device,
+					   sp_clock_realtime_ns() + SP_LINGER_NS);
+	if (r == 0)
+		r = sp_store_commit(people->store);
+	if (r < 0)
+		sp_store_cancel(people->store);
+	change->is_kept = r < 0;
+	return r;
 }
 
 static int keep_row(struct sp_people *people, struct sp_change *change, struct sp_live *live)
@@ -219,6 +309,37 @@ static int tell_peers(struct sp_people *people, struct sp_change *change, struct
 	return 0;
 }
 
+static int tell_peers_of_device(struct sp_people *people, struct sp_change *change,
+				struct sp_live *live)
+{
+	(void)live;
+	sp_people_changed(people, change->device->public_key);
+	return 0;
+}
+
+static int note_proof(struct sp_people *people, struct sp_change *change, struct sp_live *live)
+{
+	struct sp_device *device = change->device;
+
+	(void)people;
+	(void)live;
+	if (!device || !change->proof || device->proven_ns)
+		return 0;
+	device->proven_ns = sp_clock_realtime_ns();
+	sp_log_note("%s's device %s is proven by %s", device->user, device->name, change->proof);
+	return 0;
+}
+
+static int free_device(struct sp_people *people, struct sp_change *change, struct sp_live *live)
+{
+	(void)live;
+	if (change->is_kept)
+		return 0;
+	drop_device(people, change->device);
+	sp_device_free(change->device);
+	return 0;
+}
+
 static int park_in_memory(struct sp_people *people, struct sp_change *change, struct sp_live *live)
 {
 	(void)change;
@@ -290,10 +411,36 @@ static int end_former(struct sp_people *people, struct sp_change *change, struct
 	return 0;
 }
 
+static bool is_of_device(const void *device, const struct sp_live *live)
+{
+	return !memcmp(live->row.public_key, ((const struct sp_device *)device)->public_key, 32);
+}
+
+static int end_all(struct sp_people *people, struct sp_change *change, struct sp_live *live)
+{
+	struct sp_change all = { .kind = SP_CHANGE_END,
+				 .is_meant = is_of_device,
+				 .arg = change->device,
+				 .why = change->why,
+				 .by = change->by };
+	int r = sp_people_change(people, &all);
+
+	(void)live;
+	change->cut_ns = all.cut_ns;
+	change->count = all.count;
+	return r;
+}
+
 /* ---- the order ---- */
 
+enum change_way {
+	GIVES,        /* to one session or device; the first step that fails is the last */
+	TAKES,        /* from every session meant */
+	TAKES_DEVICE, /* from a device, whoever has it */
+};
+
 struct change_order {
-	bool takes;
+	enum change_way way;
 	struct {
 		enum sp_change_place place;
 		change_step make;
@@ -311,46 +458,56 @@ struct change_order {
 #define PEERS SP_CHANGE_AT_PEERS
 
 static const struct change_order orders[SP_CHANGE_COUNT] = {
-	[SP_CHANGE_OPEN] = { false,
+	[SP_CHANGE_OPEN] = { GIVES,
 			     { { REVISIONS, add_rows, NULL },
 			       { DATABASE, keep_new, "session-kept" },
+			       { MEMORY, note_proof, NULL },
 			       { KERNEL, put_session, "session-put" },
 			       { MEMORY, end_former, NULL },
 			       { RECORD, record_open, NULL },
 			       { PEERS, tell_peers, NULL } } },
-	[SP_CHANGE_EXTEND] = { false,
+	[SP_CHANGE_EXTEND] = { GIVES,
 			       { { DATABASE, keep_row, NULL },
 				 { KERNEL, project_limits, NULL },
 				 { RECORD, record_extend, NULL },
 				 { PEERS, tell_peers, NULL } } },
-	[SP_CHANGE_GROUPS] = { false,
+	[SP_CHANGE_GROUPS] = { GIVES,
 			       { { DATABASE, keep_groups, NULL },
 				 { KERNEL, stage_groups, NULL } } },
-	[SP_CHANGE_KEEP] = { false, { { DATABASE, keep_row, NULL } } },
-	[SP_CHANGE_RESTORE] = { false,
+	[SP_CHANGE_KEEP] = { GIVES, { { DATABASE, keep_row, NULL } } },
+	[SP_CHANGE_RESTORE] = { GIVES,
 				{ { KERNEL, put_back, NULL }, { KERNEL, put_identities, NULL } } },
-	[SP_CHANGE_SHORTEN] = { true,
+	[SP_CHANGE_ENROL] = { GIVES, { { DATABASE, keep_device, "device-kept" } } },
+	[SP_CHANGE_PROVE] = { GIVES,
+			      { { DATABASE, keep_proof, "device-proven" },
+				{ MEMORY, note_proof, NULL } } },
+	[SP_CHANGE_SHORTEN] = { TAKES,
 				{ { KERNEL, project_limits, NULL },
 				  { DATABASE, keep_row, NULL },
 				  { RECORD, record_extend, NULL },
 				  { PEERS, tell_peers, NULL } } },
-	[SP_CHANGE_PARK] = { true,
+	[SP_CHANGE_PARK] = { TAKES,
 			     { { KERNEL, expire_session, NULL },
 			       { DATABASE, keep_end, NULL },
 			       { RECORD, record_close, NULL },
 			       { MEMORY, park_in_memory, NULL },
 			       { PEERS, tell_peers, NULL } } },
-	[SP_CHANGE_END] = { true,
+	[SP_CHANGE_END] = { TAKES,
 			    { { KERNEL, cut_session, "session-cut" },
 			      { DATABASE, keep_end, "session-closed" },
 			      { RECORD, record_close, NULL },
 			      { MEMORY, end_in_memory, NULL },
 			      { PEERS, tell_peers, NULL } } },
-	[SP_CHANGE_FORGET] = { true,
+	[SP_CHANGE_FORGET] = { TAKES,
 			       { { KERNEL, let_go, NULL },
 				 { PEERS, tell_peers, NULL },
 				 { MEMORY, free_slot, NULL } } },
-	[SP_CHANGE_PROJECT] = { true, { { KERNEL, project_limits, NULL } } },
+	[SP_CHANGE_PROJECT] = { TAKES, { { KERNEL, project_limits, NULL } } },
+	[SP_CHANGE_REMOVE] = { TAKES_DEVICE,
+			       { { KERNEL, end_all, NULL },
+				 { DATABASE, forget_device, "device-removed" },
+				 { PEERS, tell_peers_of_device, NULL },
+				 { MEMORY, free_device, NULL } } },
 };
 
 static int make_step(struct sp_people *people, struct sp_change *change, struct sp_live *live,
@@ -374,7 +531,7 @@ static int give_access(struct sp_people *people, struct sp_change *change)
 	for (size_t i = 0; i < SP_ARRAY_LEN(order->steps) && order->steps[i].make && r == 0; i++)
 		r = make_step(people, change, change->live, i);
 	/* the kernel did not take the whole session, so it has to have none of it */
-	if (r < 0 && change->is_kept)
+	if (r < 0 && change->live && change->is_kept)
 		(void)sp_session_end(people, change->live, "failed", change->by);
 	return r;
 }
@@ -402,10 +559,25 @@ static int take_access(struct sp_people *people, struct sp_change *change)
 	return first;
 }
 
+static int take_device(struct sp_people *people, struct sp_change *change)
+{
+	const struct change_order *order = &orders[change->kind];
+	int first = 0, r;
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(order->steps) && order->steps[i].make; i++) {
+		r = make_step(people, change, NULL, i);
+		first = first ? first : r;
+	}
+	return first;
+}
+
 int sp_people_change(struct sp_people *people, struct sp_change *change)
 {
-	return orders[change->kind].takes ? take_access(people, change)
-					  : give_access(people, change);
+	static int (*const ways[])(struct sp_people *people, struct sp_change *change) = {
+		[GIVES] = give_access, [TAKES] = take_access, [TAKES_DEVICE] = take_device
+	};
+
+	return ways[orders[change->kind].way](people, change);
 }
 
 int sp_session_end(struct sp_people *people, struct sp_live *live, const char *why, const char *by)

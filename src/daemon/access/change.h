@@ -8,7 +8,7 @@
  *   comes after.
  *
  * So a crash on the way leaves nobody with more than was recorded. Nothing else writes a session
- * to the database or to the kernel. */
+ * or a device to the database, or a session to the kernel. */
 #ifndef SALLYPORT_DAEMON_CHANGE_H
 #define SALLYPORT_DAEMON_CHANGE_H
 
@@ -28,9 +28,8 @@ enum sp_change_place {
 enum sp_change_kind {
 	/* Given. The first step that fails is the last; a session that is in the database by then
 	 * ends, as `failed`. */
-	/* @live is new. Every other session of its device ends, as @former_why says. The caller has
-	 * begun the store's transaction; it is committed or cancelled here. -EAGAIN:
-	 * sp_revisions_add_session. */
+	/* @live is new, and so may @device be. Every other session of the device ends, as
+	 * @former_why says. -EAGAIN: sp_revisions_add_session. */
 	SP_CHANGE_OPEN,
 	SP_CHANGE_EXTEND, /* the limits in @row, no shorter than those of @live */
 	/* @next has the same roles by other groups: @live takes its texts, and @next the old
@@ -39,6 +38,9 @@ enum sp_change_kind {
 	SP_CHANGE_KEEP, /* what else the database keeps of @live; nobody's access changes */
 	/* at start: @live, known to the database, into a kernel that may not know it */
 	SP_CHANGE_RESTORE,
+	SP_CHANGE_ENROL, /* @device is new; it gives no access before it has a session */
+	SP_CHANGE_PROVE, /* @device's holder has its private key, as @proof showed: nobody's access
+			  * changes, and nobody else can claim the key from here on */
 	/* Taken. Every step is made, whatever fails. */
 	SP_CHANGE_SHORTEN, /* the limits in @row, shorter than those of @live */
 	SP_CHANGE_PARK,    /* its deadline or its silence came at @since_ns: it may come back from
@@ -48,6 +50,9 @@ enum sp_change_kind {
 	SP_CHANGE_FORGET,
 	/* the wall clock was set: the limits of @live, unchanged, into the kernel */
 	SP_CHANGE_PROJECT,
+	/* @device goes: its sessions end, its addresses are held for a while, and it is freed. A
+	 * database that does not forget it keeps it known (@is_kept). */
+	SP_CHANGE_REMOVE,
 	SP_CHANGE_COUNT
 };
 
@@ -70,15 +75,20 @@ struct sp_change {
 	struct sp_live *next; /* GROUPS */
 	int64_t since_ns;     /* PARK: UTC */
 	bool is_fresh_plane;  /* RESTORE: the kernel knows no session yet */
+	/* ENROL, PROVE, REMOVE; OPEN: that of @live, NULL: known and proven or not as before */
+	struct sp_device *device;
+	const char
+		*proof; /* PROVE, OPEN: what showed the private key, for the log; NULL: nothing */
 	void (*ended)(void *arg, const struct sp_live *live); /* END: called after each; NULL */
 	void *ended_arg;
 
 	struct sp_standings standings; /* OPEN: where @live stands */
 	/* set: of the step made last, which is the one that failed */
 	enum sp_change_place place;
-	/* set by OPEN: @live is in the database and is people's, whatever failed */
+	/* set: by OPEN and ENROL, @live and @device are in the database and are people's, whatever
+	 * failed; by REMOVE, @device still is */
 	bool is_kept;
-	/* set by END: boot time when the kernel had been told of the last session */
+	/* set by END and REMOVE: boot time when the kernel had been told of the last session */
 	uint64_t cut_ns;
 	size_t count; /* set: how many sessions were meant */
 };

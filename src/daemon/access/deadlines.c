@@ -63,13 +63,14 @@ static bool is_unused(struct sp_people *people, struct sp_live *live, int64_t no
 static void end_unused(struct sp_people *people, struct sp_live *live)
 {
 	struct sp_device *device = sp_device_find(people, live->row.public_key);
+	struct sp_refusal refusal;
 
 	if (!device || device->proven_ns) {
 		(void)sp_session_end(people, live, "unused", NULL);
 		return;
 	}
-	if (sp_device_remove(people, device, "unused", NULL) < 0)
-		sp_log_error("forgetting a device: %s", sp_store_error(people->store));
+	if (sp_device_remove(people, device, "unused", NULL, &refusal) < 0)
+		sp_log_error("removing a device: %s", refusal.message);
 }
 
 /* About how many addresses the pools of a family can still give. UINT64_MAX: too many to matter. */

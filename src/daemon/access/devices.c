@@ -14,6 +14,14 @@
 #include "io/loop/clock.h"
 #include "io/wireguard/wg_key.h"
 
+void sp_device_free(struct sp_device *device)
+{
+	if (!device)
+		return;
+	sp_device_done(device);
+	free(device);
+}
+
 struct sp_device *sp_device_find(const struct sp_people *people, const uint8_t key[32])
 {
 	for (size_t i = 0; i < people->device_count; i++)
@@ -142,17 +150,35 @@ static int copy_texts(struct sp_device *device, const struct sp_enrolment *enrol
 		       : 0;
 }
 
-static size_t count_devices(const struct sp_people *people, const struct sp_enrolment *enrolment)
+static bool is_of_person(const struct sp_device *device, const struct sp_enrolment *enrolment)
+{
+	return device->idp && enrolment->idp && !strcmp(device->idp, enrolment->idp) &&
+	       !strcmp(device->subject, enrolment->subject);
+}
+
+/* What a person has already leaves room for another of this name. */
+static int check_person(const struct sp_people *people, const struct sp_enrolment *enrolment,
+			struct sp_refusal *refusal)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < people->device_count; i++) {
 		const struct sp_device *device = people->devices[i];
 
-		count += device->idp && !strcmp(device->idp, enrolment->idp) &&
-			 !strcmp(device->subject, enrolment->subject);
+		if (!is_of_person(device, enrolment))
+			continue;
+		if (!strcmp(device->name, enrolment->name))
+			return sp_refuse_login(refusal, -EEXIST, SP_REFUSAL_DEVICE_NAME,
+					       "%s already has a device named %s with another key",
+					       device->user, device->name);
+		count++;
 	}
-	return count;
+	if (count < SP_DEVICES_MAX)
+		return 0;
+	return sp_refuse_login(refusal, -EMFILE, SP_REFUSAL_TOO_MANY_DEVICES,
+			       "%s (idp %s) has %d devices, as many as a person can have; "
+			       "remove one (sallyport peer remove)",
+			       enrolment->user, enrolment->idp, SP_DEVICES_MAX);
 }
 
 static int check_enrolment(struct sp_people *people, const struct sp_enrolment *enrolment,
@@ -161,31 +187,22 @@ static int check_enrolment(struct sp_people *people, const struct sp_enrolment *
 	if (people->outside.is_own_key(people->outside.arg, enrolment->public_key))
 		return sp_refuse_login(refusal, -EPERM, SP_REFUSAL_DEVICE_TAKEN,
 				       "this public key is the gateway's own");
-	if (enrolment->idp && count_devices(people, enrolment) >= SP_DEVICES_MAX)
-		return sp_refuse_login(refusal, -EMFILE, SP_REFUSAL_TOO_MANY_DEVICES,
-				       "%s (idp %s) has %d devices, as many as a person can have; "
-				       "remove one (sallyport peer remove)",
-				       enrolment->user, enrolment->idp, SP_DEVICES_MAX);
-	return 0;
+	return enrolment->idp ? check_person(people, enrolment, refusal) : 0;
 }
 
-SP_DEFINE_CLEANUP(struct sp_device *, sp_device_done);
+SP_DEFINE_CLEANUP(struct sp_device *, sp_device_free);
 
-int sp_device_enrol(struct sp_people *people, const struct sp_enrolment *enrolment,
-		    struct sp_device **ret_device, struct sp_refusal *refusal)
+int sp_device_make(struct sp_people *people, const struct sp_enrolment *enrolment,
+		   struct sp_device **ret_device, struct sp_refusal *refusal)
 {
-	__sp_free struct sp_device *device = calloc(1, sizeof(*device));
-	__sp_cleanup(sp_device_donep) struct sp_device *content = device;
-	struct sp_device **kept;
+	__sp_cleanup(sp_device_freep) struct sp_device *device = calloc(1, sizeof(*device));
 	struct sp_wg_key psk;
 	int r = check_enrolment(people, enrolment, refusal);
 
 	if (r < 0)
 		return r;
 	people->outside.forget_peer(people->outside.arg, enrolment->public_key);
-	r = -ENOMEM;
-	if (device)
-		r = copy_texts(device, enrolment);
+	r = device ? copy_texts(device, enrolment) : -ENOMEM;
 	if (r == 0)
 		r = sp_wg_preshared_make(&psk);
 	if (r < 0)
@@ -197,86 +214,63 @@ int sp_device_enrol(struct sp_people *people, const struct sp_enrolment *enrolme
 	device->added_ns = sp_clock_realtime_ns();
 	device->proven_ns = enrolment->is_proven ? device->added_ns : 0;
 	r = give_addresses(people, device, refusal);
+	if (r == 0)
+		*ret_device = SP_TAKE_PTR(device);
+	return r;
+}
+
+int sp_device_enrol(struct sp_people *people, const struct sp_enrolment *enrolment,
+		    struct sp_device **ret_device, struct sp_refusal *refusal)
+{
+	__sp_cleanup(sp_device_freep) struct sp_device *device = NULL;
+	struct sp_change change = { .kind = SP_CHANGE_ENROL };
+	int r = sp_device_make(people, enrolment, &device, refusal);
+
 	if (r < 0)
 		return r;
-	r = sp_store_add_device(people->store, device);
-	if (r == -EEXIST)
-		return sp_refuse_login(refusal, r, SP_REFUSAL_DEVICE_NAME,
-				       "%s already has a device named %s with another key",
-				       device->user, device->name);
+	change.device = device;
+	r = sp_people_change(people, &change);
 	if (r < 0)
 		return sp_refuse(refusal, r, "failed", 1, "keeping the device: %s",
-				 sp_store_error(people->store));
-	kept = SP_ARRAY_PUSH(people->devices, people->device_count);
-	if (!kept) {
-		sp_store_remove_device(people->store, device, 0);
-		return sp_refuse(refusal, -ENOMEM, "failed", 1, "out of memory");
-	}
-	content = NULL;
-	*kept = *ret_device = SP_TAKE_PTR(device);
+				 r == -ENOMEM ? sp_err_text(r) : sp_store_error(people->store));
+	*ret_device = SP_TAKE_PTR(device);
 	return 0;
 }
 
 void sp_device_prove(struct sp_people *people, struct sp_device *device, const char *how)
 {
-	const int64_t now_ns = sp_clock_realtime_ns();
+	struct sp_change change = { .kind = SP_CHANGE_PROVE, .device = device, .proof = how };
 
-	if (sp_store_prove_device(people->store, device->public_key, now_ns) < 0) {
+	if (sp_people_change(people, &change) < 0)
 		sp_log_error("keeping that %s's device %s is proven: %s", device->user,
 			     device->name, sp_store_error(people->store));
-		return;
-	}
-	device->proven_ns = now_ns;
-	sp_log_note("%s's device %s is proven by %s", device->user, device->name, how);
-}
-
-void sp_device_forget(struct sp_people *people, struct sp_device *device)
-{
-	for (size_t i = 0; i < people->device_count; i++) {
-		if (people->devices[i] != device)
-			continue;
-		people->devices[i] = people->devices[people->device_count - 1];
-		/* keep the array that pushing made: its capacity follows from the count */
-		people->device_count--;
-		break;
-	}
-	sp_device_done(device);
-	free(device);
-}
-
-static bool is_of_device(const void *device, const struct sp_live *live)
-{
-	return !memcmp(live->row.public_key, ((const struct sp_device *)device)->public_key, 32);
 }
 
 int sp_device_remove(struct sp_people *people, struct sp_device *device, const char *why,
-		     const char *by)
+		     const char *by, struct sp_refusal *refusal)
 {
 	struct sp_change change = {
-		.kind = SP_CHANGE_END, .is_meant = is_of_device, .arg = device, .why = why, .by = by
+		.kind = SP_CHANGE_REMOVE, .device = device, .why = why, .by = by
 	};
-	int r;
+	int r = sp_people_change(people, &change);
 
-	(void)sp_people_change(people, &change);
-	sp_people_changed(people, device->public_key);
-	r = sp_store_begin(people->store);
 	if (r == 0)
-		r = sp_store_remove_device(people->store, device,
-					   sp_clock_realtime_ns() + SP_LINGER_NS);
-	if (r == 0)
-		r = sp_store_commit(people->store);
-	if (r < 0) {
-		sp_store_cancel(people->store);
-		return r;
-	}
-	sp_device_forget(people, device);
-	return 0;
+		return 0;
+	return change.is_kept
+		       ? sp_refuse(refusal, r, "failed", 1,
+				   "its session has ended, but the database did not forget it: %s",
+				   sp_store_error(people->store))
+		       : sp_refuse(refusal, r, "failed", 1,
+				   "it is forgotten, but the kernel did not take the end of its "
+				   "session: %s",
+				   sp_err_text(r));
 }
 
-int sp_device_lose(struct sp_people *people, struct sp_device *device,
-		   enum sp_refusal_reason reason, const char *message, const char *by)
+void sp_device_lose(struct sp_people *people, struct sp_device *device,
+		    enum sp_refusal_reason reason, const char *message, const char *by)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+	struct sp_refusal refusal;
 
 	record.user = device->user;
 	record.idp = device->idp;
@@ -286,7 +280,8 @@ int sp_device_lose(struct sp_people *people, struct sp_device *device,
 	record.by = by;
 	sp_log_note("%s's device %s is removed: %s", device->user, device->name, message);
 	people->outside.refused(people->outside.arg, &record);
-	return sp_device_remove(people, device, record.reason, by);
+	if (sp_device_remove(people, device, record.reason, by, &refusal) < 0)
+		sp_log_error("removing a device: %s", refusal.message);
 }
 
 void sp_devices_follow_policy(struct sp_people *people, json_t *lost)
@@ -295,6 +290,7 @@ void sp_devices_follow_policy(struct sp_people *people, json_t *lost)
 
 	while (i < people->device_count) {
 		struct sp_device *device = people->devices[i];
+		const size_t count = people->device_count;
 		const struct sp_live *live;
 		struct sp_refusal refusal;
 
@@ -308,10 +304,8 @@ void sp_devices_follow_policy(struct sp_people *people, json_t *lost)
 			json_array_append_new(lost, json_pack("{s:I, s:s}", "session",
 							      (json_int_t)live->row.id, "user",
 							      live->row.user));
+		sp_device_lose(people, device, refusal.reason, refusal.message, NULL);
 		/* the last device takes the place of the removed one */
-		if (sp_device_lose(people, device, refusal.reason, refusal.message, NULL) < 0) {
-			sp_log_error("forgetting a device: %s", sp_store_error(people->store));
-			i++;
-		}
+		i += people->device_count == count;
 	}
 }

@@ -62,8 +62,10 @@ static int find_own_device(struct sp_people *people, const struct sp_sign_in *si
 	return 0;
 }
 
+/* One that is not enrolled yet is made, and is *@ret_made too. */
 static int find_device(struct sp_people *people, const struct sp_sign_in *sign_in,
-		       struct sp_device **ret_device, struct sp_refusal *refusal)
+		       struct sp_device **ret_device, struct sp_device **ret_made,
+		       struct sp_refusal *refusal)
 {
 	const struct sp_enrolment enrolment = {
 		.public_key = sign_in->public_key,
@@ -74,12 +76,17 @@ static int find_device(struct sp_people *people, const struct sp_sign_in *sign_i
 		.is_proven = sign_in->proof != NULL,
 	};
 	struct sp_device *device;
+	int r;
 
 	if (!sign_in->public_key)
 		return find_own_device(people, sign_in, ret_device, refusal);
 	device = sp_device_find(people, sign_in->public_key);
-	if (!device)
-		return sp_device_enrol(people, &enrolment, ret_device, refusal);
+	if (!device) {
+		r = sp_device_make(people, &enrolment, ret_made, refusal);
+		if (r == 0)
+			*ret_device = *ret_made;
+		return r;
+	}
 	if (sign_in->idp ? !is_owner(device, sign_in) : device->idp != NULL)
 		return sp_refuse_login(refusal, -EPERM, SP_REFUSAL_DEVICE_TAKEN,
 				       "this public key belongs to %s%s", device->user,
@@ -196,7 +203,7 @@ static int refuse_slots(struct sp_refusal *refusal)
 }
 
 static int open_with(struct sp_people *people, const struct sp_sign_in *sign_in,
-		     const struct grant *grant, const struct sp_device *device, bool *ret_is_kept,
+		     const struct grant *grant, struct sp_device *device, bool *ret_is_kept,
 		     struct sp_live **ret_live, struct sp_refusal *refusal)
 {
 	__sp_cleanup(sp_live_freep) struct sp_live *live = NULL;
@@ -204,7 +211,9 @@ static int open_with(struct sp_people *people, const struct sp_sign_in *sign_in,
 	struct sp_change change = { .kind = SP_CHANGE_OPEN,
 				    .by = sign_in->by,
 				    .from = sign_in->from,
-				    .former_why = "replaced" };
+				    .former_why = "replaced",
+				    .device = device,
+				    .proof = sign_in->proof ? "an answered challenge" : NULL };
 	int r = fill_row(people, sign_in, device, &row);
 
 	if (r == -ENOSPC)
@@ -243,31 +252,24 @@ static void take_proven_key(struct sp_people *people, const struct sp_sign_in *s
 		return;
 	snprintf(message, sizeof(message), "%s (idp %s) showed to have the private key of it",
 		 sign_in->user, sign_in->idp);
-	if (sp_device_lose(people, device, SP_REFUSAL_KEY_PROVEN, message, sign_in->by) < 0)
-		sp_log_error("forgetting a device: %s", sp_store_error(people->store));
+	sp_device_lose(people, device, SP_REFUSAL_KEY_PROVEN, message, sign_in->by);
 }
 
-/* Write a new device and its first session in one transaction: both or neither. */
+SP_DEFINE_CLEANUP(struct sp_device *, sp_device_free);
+
 static int open_on_device(struct sp_people *people, const struct sp_sign_in *sign_in,
 			  const struct grant *grant, struct sp_live **ret_live,
 			  struct sp_refusal *refusal)
 {
-	const size_t device_count = people->device_count;
+	__sp_cleanup(sp_device_freep) struct sp_device *made = NULL;
 	struct sp_device *device = NULL;
 	bool is_kept = false;
-	int r = sp_store_begin(people->store);
+	int r = find_device(people, sign_in, &device, &made, refusal);
 
-	if (r < 0)
-		return sp_refuse(refusal, r, "failed", 1, "the database: %s",
-				 sp_store_error(people->store));
-	r = find_device(people, sign_in, &device, refusal);
 	if (r == 0)
 		r = open_with(people, sign_in, grant, device, &is_kept, ret_live, refusal);
 	if (is_kept)
-		return r;
-	sp_store_cancel(people->store);
-	if (people->device_count > device_count)
-		sp_device_forget(people, people->devices[device_count]);
+		made = NULL;
 	return r;
 }
 
@@ -323,15 +325,7 @@ int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
 	r = open_on_device(people, sign_in, &grant, ret_live, refusal);
 	if (r == -EAGAIN && !sign_in->is_asked_again)
 		return r;
-	if (r < 0)
-		return refuse_login(people, sign_in, r, refusal);
-	if (sign_in->proof) {
-		struct sp_device *device = sp_device_find(people, sign_in->public_key);
-
-		if (device && !device->proven_ns)
-			sp_device_prove(people, device, "an answered challenge");
-	}
-	return 0;
+	return r < 0 ? refuse_login(people, sign_in, r, refusal) : 0;
 }
 
 /* ---- who they are now ---- */
@@ -357,9 +351,7 @@ static int take_over(struct sp_people *people, struct sp_live *live, struct sp_l
 	sp_plane_session_get(people->plane, live->row.slot, &former);
 	next->awaited_ns = live->awaited_ns;
 	change.last_seen_ns = former.last_seen_ns;
-	r = sp_store_begin(people->store);
-	if (r == 0)
-		r = sp_people_change(people, &change);
+	r = sp_people_change(people, &change);
 	if (r == 0)
 		return 0;
 	if (!change.is_kept)

@@ -198,8 +198,8 @@ void sp_op_peer_remove(struct sp_daemon *daemon, struct sp_client *client,
 	const char *text;
 	struct sp_op_owner owner = { 0 };
 	struct sp_device *device;
+	struct sp_refusal refusal;
 	__sp_json json_t *reply = NULL;
-	int r;
 
 	if (!sp_op_unpack(client, request, "{s:s, s?s, s?s}", "device", &text, "idp", &owner.idp,
 			  "subject", &owner.subject) ||
@@ -208,14 +208,11 @@ void sp_op_peer_remove(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	reply = sp_json_device(daemon, device);
 	json_object_set_new(reply, "session", json_null()); /* about to end */
-	r = sp_device_remove(&daemon->people, device, "removed", sp_client_who(client));
-	if (r < 0) {
-		sp_client_fail(client, "failed", 1, NULL,
-			       "its session has ended, but the database did not forget it: %s",
-			       sp_store_error(daemon->store));
-		return;
-	}
-	sp_client_reply(client, SP_TAKE_PTR(reply));
+	if (sp_device_remove(&daemon->people, device, "removed", sp_client_who(client), &refusal) <
+	    0)
+		sp_op_refuse(client, &refusal);
+	else
+		sp_client_reply(client, SP_TAKE_PTR(reply));
 }
 
 void sp_op_peer_config(struct sp_daemon *daemon, struct sp_client *client,

@@ -79,10 +79,8 @@ void sp_people_done(struct sp_people *people)
 {
 	for (uint32_t slot = 0; slot < people->slot_end; slot++)
 		sp_live_free(people->slots[slot]);
-	for (size_t i = 0; i < people->device_count; i++) {
-		sp_device_done(people->devices[i]);
-		free(people->devices[i]);
-	}
+	for (size_t i = 0; i < people->device_count; i++)
+		sp_device_free(people->devices[i]);
 	free(people->devices);
 	people->devices = NULL;
 	people->device_count = 0;

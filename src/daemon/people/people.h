@@ -256,22 +256,29 @@ struct sp_enrolment {
 
 #define SP_DEVICES_MAX 16 /* of a person; until roles have max-devices */
 
-/* Give a device its addresses and pre-shared key and keep it. Returns 0; -errno with @refusal. */
+/* A device with addresses and a pre-shared key of its own, which nobody knows of yet: to be kept by
+ * the change that opens its first session. The caller frees it with sp_device_free. Returns 0;
+ * -errno with @refusal. */
+int sp_device_make(struct sp_people *people, const struct sp_enrolment *enrolment,
+		   struct sp_device **ret_device, struct sp_refusal *refusal);
+/* The same, and kept before it has a session; *@ret_device is people's. Returns 0; -errno with
+ * @refusal. */
 int sp_device_enrol(struct sp_people *people, const struct sp_enrolment *enrolment,
 		    struct sp_device **ret_device, struct sp_refusal *refusal);
 /* Keep in the database that the device's holder has the private key, and log it. @how names what
  * showed it. */
 void sp_device_prove(struct sp_people *people, struct sp_device *device, const char *how);
-/* Drop @device from memory alone, after it could not be kept in the database. */
-void sp_device_forget(struct sp_people *people, struct sp_device *device);
-/* End its sessions (their record says @why, @by) and forget it. Returns 0; -errno of the database:
- * the sessions have ended, the device is still known. */
+/* Free a device that is not people's. NULL is allowed. */
+void sp_device_free(struct sp_device *device);
+/* End its sessions (their record says @why, @by), forget it and free it. Returns 0; -errno with
+ * @refusal: the kernel did not take the end of a session, or the database did not forget the
+ * device, which is then still known. */
 int sp_device_remove(struct sp_people *people, struct sp_device *device, const char *why,
-		     const char *by);
-/* The same, with a login-refused record of its own: somebody else has the better claim to its
- * key. */
-int sp_device_lose(struct sp_people *people, struct sp_device *device,
-		   enum sp_refusal_reason reason, const char *message, const char *by);
+		     const char *by, struct sp_refusal *refusal);
+/* The same, with a login-refused record of its own: somebody else has the better claim to its key.
+ * What fails is said in the log. */
+void sp_device_lose(struct sp_people *people, struct sp_device *device,
+		    enum sp_refusal_reason reason, const char *message, const char *by);
 /* A role names a key that a person holds: it is a machine's, whoever was there first. @lost: as
  * above. */
 void sp_devices_follow_policy(struct sp_people *people, json_t *lost);

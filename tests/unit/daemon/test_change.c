@@ -49,6 +49,36 @@ int __wrap_sp_store_change_session(struct sp_store *store, const struct sp_sessi
 int __wrap_sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_ns,
 				  const char *why);
 const char *__wrap_sp_store_error(const struct sp_store *store);
+int __wrap_sp_store_begin(struct sp_store *store);
+int __wrap_sp_store_add_device(struct sp_store *store, const struct sp_device *device);
+int __wrap_sp_store_prove_device(struct sp_store *store, const uint8_t key[32], int64_t proven_ns);
+int __wrap_sp_store_remove_device(struct sp_store *store, const struct sp_device *device, int64_t until_ns);
+
+int __wrap_sp_store_begin(struct sp_store *store)
+{
+	(void)store;
+	return say("begin");
+}
+
+int __wrap_sp_store_add_device(struct sp_store *store, const struct sp_device *device)
+{
+	(void)store;
+	return say_of("enrol", device->public_key[0]);
+}
+
+int __wrap_sp_store_prove_device(struct sp_store *store, const uint8_t key[32], int64_t proven_ns)
+{
+	(void)store;
+	assert_true(proven_ns > 0);
+	return say_of("prove", key[0]);
+}
+
+int __wrap_sp_store_remove_device(struct sp_store *store, const struct sp_device *device, int64_t until_ns)
+{
+	(void)store;
+	assert_true(until_ns > 0); /* its addresses are held */
+	return say_of("forget", device->public_key[0]);
+}
 
 int __wrap_sp_store_next_epoch(struct sp_store *store, uint64_t *ret_epoch)
 {
@@ -321,17 +351,17 @@ static void a_sign_in_is_in_the_database_before_the_kernel_and_ends_where_that_f
 		enum sp_change_place place;
 		bool is_kept;
 	} cases[] = {
-		{ NULL, 0, "rows:1 add:1 commit put:1 ident4:1 ident6:1 session-open:1 peer",
+		{ NULL, 0, "rows:1 begin add:1 commit put:1 ident4:1 ident6:1 session-open:1 peer",
 		  SP_CHANGE_AT_PEERS, true },
 		{ "rows:1", -EAGAIN, "rows:1", SP_CHANGE_IN_REVISIONS, false },
-		{ "add:1", -ENOSPC, "rows:1 add:1 cancel", SP_CHANGE_IN_DATABASE, false },
-		{ "commit", -ENOSPC, "rows:1 add:1 commit cancel", SP_CHANGE_IN_DATABASE, false },
+		{ "add:1", -ENOSPC, "rows:1 begin add:1 cancel", SP_CHANGE_IN_DATABASE, false },
+		{ "commit", -ENOSPC, "rows:1 begin add:1 commit cancel", SP_CHANGE_IN_DATABASE, false },
 		{ "put:1", -E2BIG,
-		  "rows:1 add:1 commit put:1 cut:1 close:1(failed) session-close:1(failed) over:1 "
+		  "rows:1 begin add:1 commit put:1 cut:1 close:1(failed) session-close:1(failed) over:1 "
 		  "peer",
 		  SP_CHANGE_IN_KERNEL, true },
 		{ "ident6:1", -E2BIG,
-		  "rows:1 add:1 commit put:1 ident4:1 ident6:1 cut:1 close:1(failed) "
+		  "rows:1 begin add:1 commit put:1 ident4:1 ident6:1 cut:1 close:1(failed) "
 		  "session-close:1(failed) over:1 "
 		  "peer",
 		  SP_CHANGE_IN_KERNEL, true },
@@ -371,7 +401,7 @@ static void who_was_there_before_ends_once_the_new_session_is_in_the_kernel(void
 	assert_int_equal(change_with(people, &change, NULL, 0), 0);
 	assert_string_equal(
 		calls,
-		"rows:1 add:1 commit put:1 ident4:1 ident6:1 wait cut:2 close:2(groups-changed) "
+		"rows:1 begin add:1 commit put:1 ident4:1 ident6:1 wait cut:2 close:2(groups-changed) "
 		"session-close:2(groups-changed) denied peer session-open:1(groups-changed) peer");
 	assert_int_equal(former[0]->state, SP_LIVE_ENDED);
 	assert_int_equal(former[1]->state, SP_LIVE_OPEN);
@@ -391,6 +421,168 @@ static void what_the_kernel_refuses_takes_nothing_from_who_was_there_before(void
 	assert_int_equal(former->state, SP_LIVE_OPEN);
 	assert_int_equal(people->slots[1]->state, SP_LIVE_ENDED);
 	people_free(people);
+}
+
+/* ---- devices ---- */
+
+static struct sp_device *device_of(uint8_t key, const char *name)
+{
+	struct sp_device *device = calloc(1, sizeof(*device));
+
+	memset(device->public_key, key, 32);
+	device->user = strdup("ana");
+	device->name = strdup(name);
+	return device;
+}
+
+/* People who know of one device. */
+static struct sp_people *people_with(struct sp_device *device, struct sp_live *const *lives, size_t count)
+{
+	struct sp_people *people = people_of(lives, count);
+	struct sp_change change = { .kind = SP_CHANGE_ENROL, .device = device };
+
+	assert_int_equal(change_with(people, &change, NULL, 0), 0);
+	assert_string_equal(calls, "enrol:9");
+	assert_true(change.is_kept);
+	return people;
+}
+
+static void a_new_device_and_its_first_session_are_kept_together_or_neither(void **state)
+{
+	static const struct {
+		const char *fails, *calls;
+		bool is_kept;
+	} cases[] = {
+		{ NULL, "rows:1 begin enrol:9 add:1 commit put:1 ident4:1 ident6:1 session-open:1 peer", true },
+		{ "rows:1", "rows:1", false },
+		{ "begin", "rows:1 begin cancel", false },
+		{ "enrol:9", "rows:1 begin enrol:9 cancel", false },
+		{ "add:1", "rows:1 begin enrol:9 add:1 cancel", false },
+		{ "commit", "rows:1 begin enrol:9 add:1 commit cancel", false },
+		/* in the database by then: the session alone has failed */
+		{ "put:1",
+		  "rows:1 begin enrol:9 add:1 commit put:1 cut:1 close:0(failed) session-close:1(failed) over:1 peer",
+		  true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sp_people *people = people_of(NULL, 0);
+		struct sp_device *device = device_of(9, "laptop");
+		struct sp_live *live = live_of(1, 9, 0);
+		struct sp_change change = { .kind = SP_CHANGE_OPEN, .live = live, .former_why = "replaced",
+					    .device = device, .proof = "an answered challenge" };
+
+		live->row.id = 0;
+		assert_int_equal(change_with(people, &change, cases[i].fails, -ENOSPC), cases[i].fails ? -ENOSPC : 0);
+		assert_string_equal(calls, cases[i].calls);
+		assert_int_equal(change.is_kept, cases[i].is_kept);
+		assert_int_equal(people->device_count, cases[i].is_kept);
+		assert_ptr_equal(sp_device_find(people, device->public_key), cases[i].is_kept ? device : NULL);
+		if (!cases[i].is_kept) {
+			sp_live_free(live);
+			sp_device_free(device);
+		}
+		people_free(people);
+	}
+}
+
+static void a_sign_in_proves_the_device_in_the_transaction_that_keeps_its_session(void **state)
+{
+	static const struct {
+		const char *fails, *calls;
+		bool is_kept;
+	} cases[] = {
+		{ NULL, "rows:1 begin prove:9 add:1 commit put:1 ident4:1 ident6:1 session-open:1 peer", true },
+		{ "prove:9", "rows:1 begin prove:9 cancel", false },
+		{ "commit", "rows:1 begin prove:9 add:1 commit cancel", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sp_device *device = device_of(9, "laptop");
+		struct sp_people *people = people_with(device, NULL, 0);
+		struct sp_live *live = live_of(1, 9, 0);
+		struct sp_change change = { .kind = SP_CHANGE_OPEN, .live = live, .former_why = "replaced",
+					    .device = device, .proof = "an answered challenge" };
+
+		assert_int_equal(change_with(people, &change, cases[i].fails, -ENOSPC), cases[i].fails ? -ENOSPC : 0);
+		assert_string_equal(calls, cases[i].calls);
+		assert_int_equal(device->proven_ns > 0, cases[i].is_kept);
+		assert_int_equal(people->device_count, 1); /* it was known before */
+		if (!cases[i].is_kept)
+			sp_live_free(live);
+		people_free(people);
+	}
+}
+
+static void a_proof_counts_once_the_database_has_it_and_is_kept_once(void **state)
+{
+	struct sp_device *device = device_of(9, "laptop");
+	struct sp_people *people = people_with(device, NULL, 0);
+	struct sp_change change = { .kind = SP_CHANGE_PROVE, .device = device, .proof = "a handshake" };
+
+	(void)state;
+	assert_int_equal(change_with(people, &change, "prove:9", -ENOSPC), -ENOSPC);
+	assert_int_equal(device->proven_ns, 0);
+	assert_int_equal(change_with(people, &change, NULL, 0), 0);
+	assert_string_equal(calls, "prove:9");
+	assert_true(device->proven_ns > 0);
+	assert_int_equal(change_with(people, &change, NULL, 0), 0);
+	assert_string_equal(calls, "");
+	people_free(people);
+}
+
+static void a_device_that_the_database_does_not_take_is_nobody_s(void **state)
+{
+	struct sp_people *people = people_of(NULL, 0);
+	struct sp_device *device = device_of(9, "laptop");
+	struct sp_change change = { .kind = SP_CHANGE_ENROL, .device = device };
+
+	(void)state;
+	assert_int_equal(change_with(people, &change, "enrol:9", -ENOSPC), -ENOSPC);
+	assert_string_equal(calls, "enrol:9");
+	assert_false(change.is_kept);
+	assert_int_equal(people->device_count, 0);
+	sp_device_free(device);
+	people_free(people);
+}
+
+static void a_removed_device_s_sessions_end_in_the_kernel_before_anything_slow(void **state)
+{
+	static const struct {
+		const char *fails, *calls;
+		int r;
+		bool is_known;
+	} cases[] = {
+#define ENDED "cut:1 cut:3 close:1(removed) session-close:1(removed) denied peer close:3(removed) over:3 peer"
+		{ NULL, ENDED " begin forget:9 commit peer", 0, false },
+		{ "cut:1", ENDED " begin forget:9 commit peer", -EIO, false },
+		{ "close:1(removed)", ENDED " begin forget:9 commit peer", 0, false },
+		{ "begin", ENDED " begin cancel peer", -EIO, true },
+		{ "forget:9", ENDED " begin forget:9 cancel peer", -EIO, true },
+		{ "commit", ENDED " begin forget:9 commit cancel peer", -EIO, true },
+#undef ENDED
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sp_live *lives[] = { live_of(1, 9, 50), live_of(2, 8, 51), live_of(3, 9, 49) };
+		struct sp_people *people = people_with(device_of(9, "laptop"), lives, 3);
+		struct sp_change change = { .kind = SP_CHANGE_REMOVE, .device = people->devices[0], .why = "removed" };
+
+		lives[2]->state = SP_LIVE_PARKED; /* its end is on record already */
+		lives[2]->row.closed_ns = 1;
+		assert_int_equal(change_with(people, &change, cases[i].fails, -EIO), cases[i].r);
+		assert_string_equal(calls, cases[i].calls);
+		assert_int_equal(change.is_kept, cases[i].is_known);
+		assert_int_equal(people->device_count, cases[i].is_known);
+		assert_int_equal(change.count, 2);
+		assert_int_equal(lives[0]->state, SP_LIVE_ENDED);
+		assert_int_equal(lives[1]->state, SP_LIVE_OPEN);
+		assert_int_equal(lives[2]->state, SP_LIVE_ENDED);
+		people_free(people);
+	}
 }
 
 /* ---- limits ---- */
@@ -665,6 +857,11 @@ int main(void)
 		cmocka_unit_test(a_sign_in_is_in_the_database_before_the_kernel_and_ends_where_that_fails),
 		cmocka_unit_test(who_was_there_before_ends_once_the_new_session_is_in_the_kernel),
 		cmocka_unit_test(what_the_kernel_refuses_takes_nothing_from_who_was_there_before),
+		cmocka_unit_test(a_new_device_and_its_first_session_are_kept_together_or_neither),
+		cmocka_unit_test(a_sign_in_proves_the_device_in_the_transaction_that_keeps_its_session),
+		cmocka_unit_test(a_proof_counts_once_the_database_has_it_and_is_kept_once),
+		cmocka_unit_test(a_device_that_the_database_does_not_take_is_nobody_s),
+		cmocka_unit_test(a_removed_device_s_sessions_end_in_the_kernel_before_anything_slow),
 		cmocka_unit_test(limits_are_given_by_the_database_and_taken_by_the_kernel),
 		cmocka_unit_test(limits_that_nobody_asked_to_be_told_of_are_not_on_record),
 		cmocka_unit_test(other_groups_reach_the_database_before_the_revision_that_is_staged),
