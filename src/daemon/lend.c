@@ -57,6 +57,14 @@ static bool take_handshakes(void *arg)
 	return daemon->engine.is_reachable;
 }
 
+static int64_t find_handshake(void *arg, const uint8_t key[32])
+{
+	const struct sp_wg_peer *peer =
+		sp_engine_find_peer(&((struct sp_daemon *)arg)->engine.device, key);
+
+	return peer ? peer->last_handshake_ns : 0;
+}
+
 static void changed(void *arg)
 {
 	sp_engine_wake(&((struct sp_daemon *)arg)->engine);
@@ -87,6 +95,7 @@ static void lend_people(struct sp_daemon *daemon)
 		.is_own_key = is_own_key,
 		.forget_peer = forget_peer,
 		.take_handshakes = take_handshakes,
+		.find_handshake = find_handshake,
 		.changed = changed,
 		.passed = passed,
 	};

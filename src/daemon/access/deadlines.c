@@ -41,14 +41,38 @@ static void park(struct sp_people *people, struct sp_live *live, int64_t since_n
 	(void)sp_people_change(people, &change);
 }
 
-/* Has no handshake come from the session's device within vpn.unused? While the engine is away none
- * can come, and no session ends so. */
-static bool is_unused(struct sp_people *people, struct sp_live *live, int64_t now_ns)
+/* The tunnel's keys are as old as the last handshake, and hold for this long (WireGuard,
+ * REJECT_AFTER_TIME). */
+#define KEYS_NS (180 * SP_SECOND_NS)
+
+/* Does a tunnel from before the sign-in still stand? Its client sends no handshake before its keys
+ * end. */
+static bool stands(struct sp_people *people, const struct sp_live *live, uint64_t boot_ns)
 {
-	const int64_t patience_ns = (*people->machine)->unused_s * SP_NS_PER_S;
+	const int64_t handshake_ns =
+		people->outside.find_handshake(people->outside.arg, live->row.public_key);
+
+	return handshake_ns &&
+	       sp_clock_utc_to_boottime_ns(handshake_ns, sp_clock_offset_ns()) + KEYS_NS > boot_ns;
+}
+
+/* The boot time from which vpn.unused counts: the session's opening, or its last extension. */
+static uint64_t patient_since_ns(const struct sp_live *live)
+{
+	const int64_t later_ns = live->row.since_ns - live->row.opened_ns;
+
+	return live->awaited_ns + (later_ns > 0 ? (uint64_t)later_ns : 0);
+}
+
+/* Has neither a handshake nor a packet come from the session's device within vpn.unused? While the
+ * engine is away none can come, and no session ends so. */
+static bool is_unused(struct sp_people *people, struct sp_live *live, uint64_t boot_ns)
+{
+	const uint64_t patience_ns = (uint64_t)(*people->machine)->unused_s * SP_SECOND_NS;
 	struct sp_plane_session session;
 
-	if (!live->awaited_ns || !patience_ns || live->row.since_ns + patience_ns > now_ns)
+	if (!live->awaited_ns || !patience_ns || live->row.has_own_max ||
+	    patient_since_ns(live) + patience_ns > boot_ns || stands(people, live, boot_ns))
 		return false;
 	if (!people->outside.take_handshakes(people->outside.arg) ||
 	    sp_plane_session_get(people->plane, live->row.slot, &session) < 0)
@@ -160,7 +184,7 @@ void sp_people_tick(struct sp_people *people)
 			     live->row.ending ? live->row.ending : "expired");
 		} else if (is_silent(people, live, boot_ns)) {
 			park(people, live, now_ns, "idle");
-		} else if (is_unused(people, live, now_ns)) {
+		} else if (is_unused(people, live, boot_ns)) {
 			end_unused(people, live);
 		}
 	}

@@ -117,23 +117,23 @@ int sp_session_end_in_time(struct sp_people *people, struct sp_live *live)
 	return r;
 }
 
-/* From a second after the last time on, the kernel notes again that the session was used. If the
- * clock was set since, the two times differ: the session then ends at its own time. */
+/* The kernel moves last_seen by a second at least, so last_seen equals boot_ns as long as nothing of
+ * the person has passed. Both are boot time, which a clock that is set does not change. */
 void sp_session_await(struct sp_live *live)
 {
 	const struct sp_session_row *row = &live->row;
-	const uint64_t opened_ns =
-		sp_clock_utc_to_boottime_ns(row->opened_ns, sp_clock_offset_ns());
 
-	if (row->idp && !row->has_own_max && !row->has_own_idle &&
-	    live->last_seen_ns < opened_ns + SP_SECOND_NS &&
-	    opened_ns < live->last_seen_ns + SP_SECOND_NS)
+	if (row->idp && !row->has_own_max && !row->has_own_idle && row->boot_ns &&
+	    live->last_seen_ns == row->boot_ns)
 		live->awaited_ns = live->last_seen_ns;
 }
 
-void sp_session_meet(struct sp_people *people, struct sp_live *live)
+/* The engine's times are UTC as the clock was then, and a clock may have been set since: what
+ * counts is the opening as the clock is now. */
+void sp_session_meet(struct sp_people *people, struct sp_live *live, int64_t handshake_ns)
 {
-	if (!live->awaited_ns)
+	if (!live->awaited_ns ||
+	    handshake_ns <= sp_clock_boottime_to_utc_ns(live->row.boot_ns, sp_clock_offset_ns()))
 		return;
 	sp_plane_session_set_seen(people->plane, live->row.slot, live->awaited_ns + SP_SECOND_NS);
 	live->awaited_ns = 0;

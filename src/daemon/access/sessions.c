@@ -113,6 +113,7 @@ static int fill_row(struct sp_people *people, const struct sp_sign_in *sign_in,
 	memcpy(row->addresses, device->addresses, sizeof(row->addresses));
 	memcpy(row->has_address, device->has_address, sizeof(row->has_address));
 	row->opened_ns = row->since_ns = sp_clock_realtime_ns();
+	row->boot_ns = sp_clock_boottime_ns();
 	return find_slot(people, &row->slot);
 }
 
@@ -229,8 +230,7 @@ static int open_with(struct sp_people *people, const struct sp_sign_in *sign_in,
 		return sp_refuse(refusal, r, "failed", 1, "making the session: %s", sp_err_text(r));
 	set_lengths(&live->row, sign_in, &grant->span);
 	change.live = live;
-	change.last_seen_ns =
-		sp_clock_utc_to_boottime_ns(live->row.opened_ns, sp_clock_offset_ns());
+	change.last_seen_ns = live->row.boot_ns;
 	r = sp_people_change(people, &change);
 	if (r == 0)
 		sp_session_await(live);

@@ -56,9 +56,7 @@ static uint64_t count_roams(const struct sp_engine_news *news, size_t count,
 
 /* A handshake proves both the private key and the pre-shared key, which only the device's holder
  * was given: so the holder has the private key. A handshake from before the enrolment was another
- * holder's. A session whose device has had a handshake does not end as unused; one session hands
- * that on to the session that replaces it. An engine that starts again has forgotten its
- * handshakes. */
+ * holder's. An engine that starts again has forgotten its handshakes. */
 static void take_handshake(struct sp_engine *engine, const struct sp_wg_peer *peer)
 {
 	struct sp_device *device = sp_device_find(engine->people, peer->public_key.bytes);
@@ -70,7 +68,7 @@ static void take_handshake(struct sp_engine *engine, const struct sp_wg_peer *pe
 		sp_device_prove(engine->people, device, "a handshake");
 	live = sp_live_of_device(engine->people, device->public_key);
 	if (live)
-		sp_session_meet(engine->people, live);
+		sp_session_meet(engine->people, live, peer->last_handshake_ns);
 }
 
 void sp_engine_news_look(struct sp_engine *engine, const struct sp_engine_identity *whose,
@@ -87,9 +85,10 @@ void sp_engine_news_look(struct sp_engine *engine, const struct sp_engine_identi
 			record_spoofed(engine, &news[i]);
 	for (size_t i = 0; i < now->peer_count; i++) {
 		const struct sp_wg_peer *is = &now->peers[i];
+		const struct sp_wg_peer *was = sp_engine_find_peer(before, is->public_key.bytes);
 
-		take_handshake(engine, is);
-		record_roaming(engine, sp_engine_find_peer(before, is->public_key.bytes), is,
-			       count_roams(news, count, &is->public_key));
+		if (!was || was->last_handshake_ns != is->last_handshake_ns)
+			take_handshake(engine, is);
+		record_roaming(engine, was, is, count_roams(news, count, &is->public_key));
 	}
 }

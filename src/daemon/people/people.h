@@ -85,6 +85,8 @@ struct sp_people_outside {
 	void (*forget_peer)(void *arg, const uint8_t key[32]);
 	/* Take in who shook hands with the engine since it was last asked. False: it is away. */
 	bool (*take_handshakes)(void *arg);
+	/* UTC of the last handshake that is known of the device with this key; 0: of none. */
+	int64_t (*find_handshake)(void *arg, const uint8_t key[32]);
 	/* `changes` has something new. */
 	void (*changed)(void *arg);
 	/* Tests: a step of a change is made, after which a crash leaves another state behind. */
@@ -218,9 +220,10 @@ bool sp_session_parks(const char *why);
  * was opened or read back from the kernel. Machines, and sessions whose lengths an administrator
  * set, are never noted: they do not end as `unused`. */
 void sp_session_await(struct sp_live *live);
-/* The session is used: its device made a handshake. The kernel's last_seen moves by one second, so
- * that a restart of this process does not take the session for unused. */
-void sp_session_meet(struct sp_people *people, struct sp_live *live);
+/* @handshake_ns: UTC of a handshake by the session's device. One after the opening means that the
+ * session is used: the kernel's last_seen moves by one second, so that a restart of this process
+ * does not take the session for unused. */
+void sp_session_meet(struct sp_people *people, struct sp_live *live, int64_t handshake_ns);
 /* Roles by a policy, which are matched unless sp_live_set_roles had them of it; the identity
  * borrows from @live and @ret_roles (malloc'ed). */
 int sp_live_identity(const struct sp_live *live, const struct sp_policy *policy,

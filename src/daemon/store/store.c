@@ -55,6 +55,9 @@ static const char *const SCHEMAS[] = {
 	      "place));INSERT INTO file SELECT id, 0, path, text FROM generation;ALTER TABLE "
 	      "generation DROP COLUMN path;ALTER TABLE generation DROP COLUMN text;PRAGMA "
 	      "user_version = 5;",
+	/* when it was opened by a clock that nobody sets; of those from before it is not known */
+	[6] = "ALTER TABLE session ADD COLUMN boot_ns INTEGER NOT NULL DEFAULT 0;"
+	      "PRAGMA user_version = 6;",
 };
 #define SCHEMA_VERSION ((int64_t)(sizeof(SCHEMAS) / sizeof(SCHEMAS[0])) - 1)
 

@@ -168,6 +168,7 @@ struct sp_session_row {
 	char *refresh;     /* the portal's, sealed by it; NULL: none, or the session has ended */
 	char *ending;      /* why it ends before its time (people.h); NULL: in its time */
 	int64_t full_ns;   /* then: what expires_ns was; 0: never */
+	uint64_t boot_ns;  /* opened, in boot time; 0: not known */
 };
 
 /* Free its strings; they are NULL afterwards. */

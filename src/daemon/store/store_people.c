@@ -135,13 +135,14 @@ int sp_store_add_session(struct sp_store *store, struct sp_session_row *row)
 	int r = sp_sql_run(
 		store,
 		"INSERT INTO session VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0,"
-		" NULL, ?, ?, ?, ?, ?, ?, ?)",
-		"iitttttktaaiiiiiiitti", (int64_t)row->slot, (int64_t)row->epoch, row->idp,
+		" NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"iitttttktaaiiiiiiittii", (int64_t)row->slot, (int64_t)row->epoch, row->idp,
 		row->subject, row->user, row->groups, row->roles, row->public_key, row->device,
 		address_or_null(row->addresses, row->has_address, 0),
 		address_or_null(row->addresses, row->has_address, 1), row->opened_ns,
 		row->expires_ns, row->idle_s, row->since_ns, row->warn_s, own_bits(row),
-		(int64_t)row->replaces, row->refresh, row->ending, row->full_ns);
+		(int64_t)row->replaces, row->refresh, row->ending, row->full_ns,
+		(int64_t)row->boot_ns);
 
 	if (r == 0)
 		row->id = (uint64_t)sqlite3_last_insert_rowid(store->db);
@@ -201,6 +202,7 @@ static int read_session(sqlite3_stmt *row, struct sp_session_row *session)
 	if (r == 0)
 		r = sp_sql_text(row, 22, &session->ending);
 	session->full_ns = sqlite3_column_int64(row, 23);
+	session->boot_ns = (uint64_t)sqlite3_column_int64(row, 24);
 	return r;
 }
 

@@ -12,118 +12,15 @@
 
 #include <cmocka.h>
 
-#include "../../support/fake_plane.h"
-#include "../../support/folder.h"
+#include "../../support/fake_people.h"
 #include "config/machine.h"
 #include "daemon/daemon.h"
 #include "net/addr.h"
 
 #define HOUR_NS (3600 * SP_NS_PER_S)
 
-struct fixture {
-	char dir[TEST_FOLDER_SIZE], path[96];
-	struct sp_machine machine;
-	struct fake_plane *fake;
-	struct sp_daemon *daemon;
-};
-
-/* ---- whom people tell: nobody ---- */
-
-static void note_record(void *arg, enum sp_audit_event event, const struct sp_live *live, const char *why,
-			const char *by, const struct sp_addr *from)
-{
-	(void)arg;
-	(void)event;
-	(void)live;
-	(void)why;
-	(void)by;
-	(void)from;
-}
-
-static void note_over(void *arg, const struct sp_live *live)
-{
-	(void)arg;
-	(void)live;
-}
-
-static void note_denied(void *arg, uint64_t since_ns)
-{
-	(void)arg;
-	(void)since_ns;
-}
-
-static void note_changed(void *arg)
-{
-	(void)arg;
-}
-
-static void note_passed(void *arg, const char *step)
-{
-	(void)arg;
-	(void)step;
-}
-
-/* ---- one daemon after another, on one plane ---- */
-
-static void begin(struct fixture *fixture)
-{
-	struct sp_daemon *daemon = fixture->daemon = calloc(1, sizeof(*daemon));
-	struct sp_people *people = &daemon->people;
-	char error[256];
-	char *moved = NULL;
-	bool is_new;
-
-	assert_int_equal(sp_store_open(fixture->path, &daemon->store, &moved, &is_new, error), 0);
-	assert_null(moved);
-	daemon->machine = &fixture->machine;
-	daemon->plane = &fixture->fake->base;
-	people->store = daemon->store;
-	people->plane = daemon->plane;
-	people->revisions = &daemon->revisions;
-	people->machine = &daemon->machine;
-	people->host = &daemon->host;
-	people->warnings = &daemon->warnings;
-	people->outside = (struct sp_people_outside){ .record = note_record, .over = note_over, .denied = note_denied,
-						      .changed = note_changed, .passed = note_passed };
-}
-
-static void end(struct fixture *fixture)
-{
-	sp_people_done(&fixture->daemon->people);
-	sp_store_close(fixture->daemon->store);
-	free(fixture->daemon);
-	fixture->daemon = NULL;
-}
-
-static int setup(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	assert_non_null(test_folder_make(fixture->dir));
-	snprintf(fixture->path, sizeof(fixture->path), "%s/test.db", fixture->dir);
-	fixture->machine.parked_s = 3600;
-	fixture->fake = fake_plane_new();
-	assert_non_null(fixture->fake);
-	begin(fixture);
-	*state = fixture;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *fixture = *state;
-	char command[128];
-
-	end(fixture);
-	fake_plane_free(fixture->fake);
-	snprintf(command, sizeof(command), "rm -rf %s", fixture->dir);
-	assert_int_equal(system(command), 0);
-	free(fixture);
-	return 0;
-}
-
 /* The database knows this session. */
-static void keep(struct fixture *fixture, uint32_t slot, uint64_t epoch, uint8_t key, int64_t closed_ns, char *why)
+static void keep(struct fake_people *fixture, uint32_t slot, uint64_t epoch, uint8_t key, int64_t closed_ns, char *why)
 {
 	const int64_t now_ns = sp_clock_realtime_ns();
 	struct sp_session_row row = {
@@ -141,32 +38,32 @@ static void keep(struct fixture *fixture, uint32_t slot, uint64_t epoch, uint8_t
 }
 
 /* So does the plane. */
-static void let_in(struct fixture *fixture, uint32_t slot, uint64_t epoch)
+static void let_in(struct fake_people *fixture, uint32_t slot, uint64_t epoch)
 {
 	fixture->fake->sessions[slot] = (struct sp_plane_session){ .epoch = epoch, .last_seen_ns = 5 };
 }
 
 /* The database and the plane have the same birth: the daemon that wrote both was killed. */
-static void share_birth(struct fixture *fixture)
+static void share_birth(struct fake_people *fixture)
 {
 	assert_int_equal(sp_store_set_mark(fixture->daemon->store, "birth", 77), 0);
 	fixture->fake->birth = 77;
 }
 
-static void come_back(struct fixture *fixture)
+static void come_back(struct fake_people *fixture)
 {
-	end(fixture);
-	begin(fixture);
+	fake_people_end(fixture);
+	fake_people_begin(fixture);
 	fake_plane_forget(fixture->fake);
 	assert_int_equal(sp_people_load(&fixture->daemon->people, false), 0);
 }
 
-static const struct sp_live *live_of(const struct fixture *fixture, uint32_t slot)
+static const struct sp_live *live_of(const struct fake_people *fixture, uint32_t slot)
 {
 	return fixture->daemon->people.slots[slot];
 }
 
-static void assert_says(const struct fixture *fixture, const char *word, bool is_said)
+static void assert_says(const struct fake_people *fixture, const char *word, bool is_said)
 {
 	char padded[64], log[sizeof(fixture->fake->log) + 2];
 
@@ -180,7 +77,7 @@ static void assert_says(const struct fixture *fixture, const char *word, bool is
 
 static void a_session_both_know_goes_on(void **state)
 {
-	struct fixture *fixture = *state;
+	struct fake_people *fixture = *state;
 
 	share_birth(fixture);
 	keep(fixture, 3, 100, 9, 0, NULL);
@@ -196,7 +93,7 @@ static void a_session_both_know_goes_on(void **state)
 
 static void one_that_ended_in_the_plane_stays_ended_whatever_the_database_says(void **state)
 {
-	struct fixture *fixture = *state;
+	struct fake_people *fixture = *state;
 
 	share_birth(fixture);
 	keep(fixture, 3, 100, 9, 0, NULL);
@@ -210,7 +107,7 @@ static void one_that_ended_in_the_plane_stays_ended_whatever_the_database_says(v
 
 static void one_whose_number_is_another_session_s_now_is_ended_and_so_is_the_other(void **state)
 {
-	struct fixture *fixture = *state;
+	struct fake_people *fixture = *state;
 
 	share_birth(fixture);
 	keep(fixture, 3, 100, 9, 0, NULL);
@@ -222,7 +119,7 @@ static void one_whose_number_is_another_session_s_now_is_ended_and_so_is_the_oth
 
 static void open_and_parked_sessions_are_put_into_a_plane_that_begins_anew(void **state)
 {
-	struct fixture *fixture = *state;
+	struct fake_people *fixture = *state;
 
 	assert_int_equal(sp_store_set_mark(fixture->daemon->store, "birth", 77), 0);
 	keep(fixture, 3, 100, 9, 0, NULL);
@@ -242,7 +139,7 @@ static void open_and_parked_sessions_are_put_into_a_plane_that_begins_anew(void 
 
 static void a_database_that_does_not_know_the_plane_ends_everybody_in_it(void **state)
 {
-	struct fixture *fixture = *state;
+	struct fake_people *fixture = *state;
 	uint64_t epoch = 0;
 
 	fixture->fake->birth = 77;
@@ -260,7 +157,7 @@ static void a_database_that_does_not_know_the_plane_ends_everybody_in_it(void **
 
 static void of_two_sessions_of_a_device_the_newer_goes_on(void **state)
 {
-	struct fixture *fixture = *state;
+	struct fake_people *fixture = *state;
 
 	share_birth(fixture);
 	keep(fixture, 3, 100, 9, 0, NULL);
@@ -277,7 +174,7 @@ static void of_two_sessions_of_a_device_the_newer_goes_on(void **state)
 
 static void a_newer_one_that_never_came_into_the_plane_took_nobody_s_place(void **state)
 {
-	struct fixture *fixture = *state;
+	struct fake_people *fixture = *state;
 
 	share_birth(fixture);
 	keep(fixture, 3, 100, 9, 0, NULL);
@@ -291,7 +188,7 @@ static void a_newer_one_that_never_came_into_the_plane_took_nobody_s_place(void 
 
 static void in_a_plane_that_begins_anew_the_newer_one_comes_back_alone(void **state)
 {
-	struct fixture *fixture = *state;
+	struct fake_people *fixture = *state;
 
 	keep(fixture, 3, 100, 9, 0, NULL);
 	keep(fixture, 4, 101, 9, 0, NULL);
@@ -303,7 +200,7 @@ static void in_a_plane_that_begins_anew_the_newer_one_comes_back_alone(void **st
 
 static void a_sign_in_that_the_plane_refused_takes_nobody_s_place_at_the_next_start(void **state)
 {
-	struct fixture *fixture = *state;
+	struct fake_people *fixture = *state;
 
 	share_birth(fixture);
 	keep(fixture, 3, 100, 9, 0, NULL);
@@ -316,7 +213,7 @@ static void a_sign_in_that_the_plane_refused_takes_nobody_s_place_at_the_next_st
 
 static void who_ended_keeps_the_address_for_a_while_and_not_for_good(void **state)
 {
-	struct fixture *fixture = *state;
+	struct fake_people *fixture = *state;
 
 	share_birth(fixture);
 	keep(fixture, 3, 100, 9, sp_clock_realtime_ns(), "revoked");
@@ -331,7 +228,7 @@ static void who_ended_keeps_the_address_for_a_while_and_not_for_good(void **stat
 
 static void a_plane_that_takes_no_birth_is_an_error(void **state)
 {
-	struct fixture *fixture = *state;
+	struct fake_people *fixture = *state;
 
 	fixture->fake->failing = "birth";
 	fixture->fake->failure = -ENOMEM;
@@ -341,7 +238,7 @@ static void a_plane_that_takes_no_birth_is_an_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fake_people_setup, fake_people_teardown)
 		TEST(a_session_both_know_goes_on),
 		TEST(one_that_ended_in_the_plane_stays_ended_whatever_the_database_says),
 		TEST(one_whose_number_is_another_session_s_now_is_ended_and_so_is_the_other),

@@ -483,6 +483,7 @@ static void a_database_of_the_first_schema_is_brought_up(void **state)
 			 "ALTER TABLE session DROP COLUMN refresh;"
 			 "ALTER TABLE session DROP COLUMN ending;"
 			 "ALTER TABLE session DROP COLUMN full_ns;"
+			 "ALTER TABLE session DROP COLUMN boot_ns;"
 			 "PRAGMA user_version = 1;");
 	reopen(fixture);
 	assert_false(fixture->is_new);
@@ -495,6 +496,7 @@ static void a_database_of_the_first_schema_is_brought_up(void **state)
 	assert_true(read.has_own_max && read.has_own_idle);
 	assert_int_equal(read.replaces, 0);
 	assert_null(read.refresh);
+	assert_int_equal(read.boot_ns, 0); /* not known, and so never awaited */
 	sp_session_row_done(&read);
 	/* nobody had shown to have their private key then */
 	assert_int_equal(sp_store_each_device(fixture->store, keep_device, &kept), 0);
