@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How much may go from a gateway into a device's tunnel: what one end makes, the others have to
- * take. Every bound on the way follows from the first of them: the control socket, the portal's
- * answer, the client's files. tests/unit/cli/test_bounds.c holds them to each other. */
+/* Bounds that several programs have to agree on: what one end makes, the others have to take. How
+ * much goes from a provider through the portal to sallyportd, and from a gateway into a device's
+ * tunnel. tests/unit/cli/test_bounds.c holds the ends to each other. */
 #ifndef SALLYPORT_BASE_BOUNDS_H
 #define SALLYPORT_BASE_BOUNDS_H
+
+/* Groups of one person, and the bytes of each of them. */
+#define SP_GROUPS_MAX 512u
+#define SP_GROUP_TEXT_MAX 255u
+
+/* What the portal keeps with a session, sealed, as text. */
+#define SP_SEALED_MAX 8192u
+
+/* A request to sallyportd, as one line: a sign-in with all groups, of which JSON may make three
+ * bytes each (\uXXXX for what are two), and the rest of it. A policy goes behind its request. */
+#define SP_REQUEST_REST (SP_SEALED_MAX + 24576u)
+#define SP_REQUEST_MAX (SP_GROUPS_MAX * (3 * SP_GROUP_TEXT_MAX + 3) + SP_REQUEST_REST)
 
 /* Prefixes in the AllowedIPs of one device, after what touches or overlaps was joined. */
 #define SP_ROUTES_MAX 32768u

@@ -6,6 +6,7 @@
 
 #include <sallyport/abi/tables.h>
 
+#include "base/bounds.h"
 #include "yaml/schema.h"
 
 /* Each returns 0, or -EINVAL when it was reported. */
@@ -26,7 +27,6 @@ int sp_read_duration(struct sp_check *check, const struct sp_node *node, const c
 int sp_read_size(struct sp_check *check, const struct sp_node *node, const char *what,
 		 uint64_t *ret_bytes);
 #define SP_USER_MAX 255u
-#define SP_GROUP_TEXT_MAX 255u
 /* Both read what a provider may call a person, or a group of theirs: a token with a longer name, or
  * one with characters that do not print, is not taken. Borrowed from the document; NULL:
  * reported. */

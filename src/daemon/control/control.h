@@ -9,11 +9,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/bounds.h"
 #include "io/loop/loop.h"
 
-#define SP_CONTROL_LINE_MAX 65536u       /* with the newline */
-#define SP_CONTROL_TEXT_MAX (16u << 20)  /* a policy behind its request */
-#define SP_CONTROL_TEXTS_MAX (64u << 20) /* of all clients together */
+#define SP_CONTROL_LINE_MAX SP_REQUEST_MAX /* with the newline */
+#define SP_CONTROL_TEXT_MAX (16u << 20)    /* a policy behind its request */
+#define SP_CONTROL_TEXTS_MAX (64u << 20)   /* of all clients together */
 #define SP_CONTROL_CLIENTS_MAX 64u
 #define SP_CONTROL_PORTAL_MAX 32u       /* of them the portal's: administrators get in */
 #define SP_UID_NONE ((uid_t) - 1)       /* as a portal's user: there is no portal */

@@ -359,7 +359,10 @@ static void client_advance(struct sp_client *client)
 		memmove(client->line, newline + 1, client->line_len);
 		client_take_line(client, line, used);
 	} else if (client->line_len == SP_CONTROL_LINE_MAX) {
-		client_refuse(client, "a request is at most 65536 bytes long");
+		client->is_leaving = true;
+		client->line_len = 0;
+		sp_client_fail(client, "bad-request", 2, NULL, "a request is at most %u bytes long",
+			       SP_CONTROL_LINE_MAX);
 		return;
 	} else {
 		if (client->is_at_end)

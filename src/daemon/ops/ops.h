@@ -32,10 +32,9 @@ bool sp_op_addr(struct sp_client *client, const char *what, const char *text,
 		struct sp_addr *ret_addr);
 /* An id of people or providers: 1 to 255 bytes. */
 bool sp_op_text(struct sp_client *client, const char *what, const char *text);
-#define SP_OP_GROUPS_MAX 512
 /* A list of texts (NULL: none); @groups borrows them. False: the client was told. */
-bool sp_op_groups(struct sp_client *client, const json_t *list,
-		  const char *groups[SP_OP_GROUPS_MAX], size_t *ret_count);
+bool sp_op_groups(struct sp_client *client, const json_t *list, const char *groups[SP_GROUPS_MAX],
+		  size_t *ret_count);
 /* The portal's own sealed text. NULL is good. */
 bool sp_op_refresh(struct sp_client *client, const char *text);
 /* Tell why; a login-refused has its reason beside. */

@@ -89,21 +89,22 @@ bool sp_op_text(struct sp_client *client, const char *what, const char *text)
 	return false;
 }
 
-bool sp_op_groups(struct sp_client *client, const json_t *list,
-		  const char *groups[SP_OP_GROUPS_MAX], size_t *ret_count)
+bool sp_op_groups(struct sp_client *client, const json_t *list, const char *groups[SP_GROUPS_MAX],
+		  size_t *ret_count)
 {
 	size_t count = json_array_size(list);
 
-	if (list && (!json_is_array(list) || count > SP_OP_GROUPS_MAX)) {
+	if (list && (!json_is_array(list) || count > SP_GROUPS_MAX)) {
 		sp_client_fail(client, "bad-request", 2, NULL,
-			       "groups is a list of at most %d texts", SP_OP_GROUPS_MAX);
+			       "groups is a list of at most %u texts", SP_GROUPS_MAX);
 		return false;
 	}
 	for (size_t i = 0; i < count; i++) {
 		groups[i] = json_string_value(json_array_get(list, i));
-		if (!groups[i] || !sp_text_is_label(groups[i], 255)) {
+		if (!groups[i] || !sp_text_is_label(groups[i], SP_GROUP_TEXT_MAX)) {
 			sp_client_fail(client, "bad-request", 2, NULL,
-				       "groups[%zu] is no text of 1 to 255 bytes that print", i);
+				       "groups[%zu] is no text of 1 to %u bytes that print", i,
+				       SP_GROUP_TEXT_MAX);
 			return false;
 		}
 	}
@@ -113,9 +114,10 @@ bool sp_op_groups(struct sp_client *client, const json_t *list,
 
 bool sp_op_refresh(struct sp_client *client, const char *text)
 {
-	if (!text || strlen(text) <= 8192)
+	if (!text || strlen(text) <= SP_SEALED_MAX)
 		return true;
-	sp_client_fail(client, "bad-request", 2, NULL, "refresh is at most 8192 bytes long");
+	sp_client_fail(client, "bad-request", 2, NULL, "refresh is at most %u bytes long",
+		       SP_SEALED_MAX);
 	return false;
 }
 

@@ -47,7 +47,7 @@ json_t *sp_json_session_with_tunnel(struct sp_daemon *daemon, const struct sp_li
 void sp_op_session_open(struct sp_daemon *daemon, struct sp_client *client,
 			const struct sp_request *request)
 {
-	const char *groups[SP_OP_GROUPS_MAX], *key_text = NULL, *from_text = NULL;
+	const char *groups[SP_GROUPS_MAX], *key_text = NULL, *from_text = NULL;
 	json_int_t max_s = SP_BY_ROLES, idle_s = SP_BY_ROLES, auth_time = 0;
 	struct sp_sign_in sign_in = { .by = sp_client_who(client) };
 	json_t *group_list = NULL, *attrs = NULL;

@@ -62,7 +62,7 @@ static bool update_session(struct sp_daemon *daemon, struct sp_client *client,
 void sp_op_session_extend(struct sp_daemon *daemon, struct sp_client *client,
 			  const struct sp_request *request)
 {
-	const char *groups[SP_OP_GROUPS_MAX], *from_text = NULL;
+	const char *groups[SP_GROUPS_MAX], *from_text = NULL;
 	json_int_t id, max_s = SP_BY_ROLES, auth_time = 0;
 	struct sp_news news = { .by = sp_client_who(client) };
 	struct sp_op_owner owner = { 0 };
@@ -139,7 +139,7 @@ static bool set_end(struct sp_daemon *daemon, struct sp_client *client, struct s
 void sp_op_session_update(struct sp_daemon *daemon, struct sp_client *client,
 			  const struct sp_request *request)
 {
-	const char *groups[SP_OP_GROUPS_MAX];
+	const char *groups[SP_GROUPS_MAX];
 	struct sp_news news = { .by = sp_client_who(client) };
 	struct sp_op_owner owner = { 0 };
 	json_t *group_list = NULL;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bounds.h"
 #include "identity/refusal.h"
 
 struct sp_jwks; /* a provider's keys */
@@ -19,7 +20,6 @@ struct sp_jwks; /* a provider's keys */
 #define SP_CLOCK_SKEW_S 60
 /* one comes fresh from the provider, or it is an old one shown again */
 #define SP_ID_TOKEN_AGE_MAX_S 600
-#define SP_GROUPS_MAX 512u
 
 /* Read a JWK set. Keys that cannot be used (`use` not sig, RSA under 2048 bits or with an even
  * exponent, points off the curve, unknown kinds) are left out; a set with none left is refused, as

@@ -10,8 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bounds.h"
+
 #define SP_SEAL_KEY_LEN 32u
-#define SP_SEALED_MAX 8192u /* as text */
 
 /* What sealing needs: the key, and a source of nonces. */
 struct sp_sealer {

@@ -12,8 +12,11 @@
 
 #include "base/bounds.h"
 #include "cli/tunnel/tunnel_file.h"
+#include "daemon/control/control.h"
 #include "net/addr.h"
 #include "portal/gate/gate.h"
+#include "portal/signin/signin.h"
+#include "yaml/value.h"
 
 /* The longest prefix there is, as text. */
 static void longest(char text[SP_PREFIX_TEXT_MAX])
@@ -68,11 +71,49 @@ static void an_answer_with_all_prefixes_is_taken(void **state)
 	free(file);
 }
 
+/* What makes most of a text in JSON: two bytes that are six there. */
+static char *umlauts(size_t len)
+{
+	char *text = calloc(len + 1, 1);
+
+	for (size_t i = 0; i + 2 <= len; i += 2)
+		memcpy(text + i, "\xc3\xa4", 2);
+	return text;
+}
+
+/* One line too long ends the portal's connection, and with it what waits for everybody else. */
+static void a_sign_in_with_all_groups_is_a_request_that_is_taken(void **state)
+{
+	char *group = umlauts(SP_GROUP_TEXT_MAX), *name = umlauts(SP_USER_MAX), *sealed = calloc(SP_SEALED_MAX + 1, 1);
+	struct sp_person person = { .idp = name, .subject = name, .user = name, .device_name = name,
+				    .challenge = name, .proof = name };
+	json_t *groups = json_array(), *request;
+	struct sp_addr from = { 0 };
+	char *dumped;
+
+	(void)state;
+	memset(sealed, 'x', SP_SEALED_MAX);
+	memset(person.device_key, '=', sizeof(person.device_key) - 1);
+	for (size_t i = 0; i < SP_GROUPS_MAX; i++)
+		json_array_append_new(groups, json_string(group));
+	request = sp_signin_request(&person, groups, 1700000000, sealed, &from);
+	dumped = json_dumps(request, JSON_COMPACT | JSON_ENSURE_ASCII);
+	assert_true(strlen(dumped) + SP_REQUEST_REST / 3 <= SP_REQUEST_MAX);
+	assert_true(SP_REQUEST_MAX <= SP_CONTROL_LINE_MAX);
+	free(dumped);
+	json_decref(request);
+	json_decref(groups);
+	free(sealed);
+	free(name);
+	free(group);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_of_all_prefixes_is_taken),
 		cmocka_unit_test(an_answer_with_all_prefixes_is_taken),
+		cmocka_unit_test(a_sign_in_with_all_groups_is_a_request_that_is_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
