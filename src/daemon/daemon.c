@@ -157,7 +157,7 @@ static int open_plane(struct sp_daemon *daemon)
 	r = open_one_of(daemon, &options, &error);
 	if (r < 0)
 		sp_log_error("the plane: %s", error.text[0] ? error.text : sp_err_text(r));
-	daemon->revisions.plane = daemon->plane;
+	sp_daemon_lend_plane(daemon);
 	return r;
 }
 
@@ -168,16 +168,16 @@ static int adopt(struct sp_daemon *daemon)
 	struct sp_plane_error error = { 0 };
 	int r;
 
-	daemon->is_lock_open = daemon->is_forwarding_ours = running != 0;
+	daemon->is_lock_open = daemon->network.is_forwarding_ours = running != 0;
 	if (running)
-		sp_watch_start(daemon);
-	r = sp_network_lock(daemon, daemon->is_lock_open, &error);
+		sp_watch_start(&daemon->watch);
+	r = sp_network_lock(&daemon->network, daemon->is_lock_open, &error);
 	if (r < 0) {
 		sp_log_error("second lock: %s", error.text[0] ? error.text : sp_err_text(r));
 		return r;
 	}
 	if (running) /* changes made while no sallyportd ran */
-		sp_watch_look(daemon);
+		sp_watch_look(&daemon->watch);
 	if (running)
 		sp_log_note("the kernel runs revision %llu: adopted, nothing flushed",
 			    (unsigned long long)running);
@@ -193,12 +193,13 @@ static int open_network(struct sp_daemon *daemon)
 	bool is_changed;
 	int r = sp_netlink_open(&daemon->netlink);
 
+	sp_daemon_lend(daemon);
 	if (r == 0)
-		r = sp_tunnel_ensure(daemon);
+		r = sp_tunnel_ensure(&daemon->network);
 	if (r == 0)
-		r = sp_homes_read(daemon);
+		r = sp_homes_read(&daemon->homes);
 	if (r == 0)
-		r = sp_network_read(daemon, &is_changed);
+		r = sp_network_read(&daemon->network, &is_changed);
 	if (r < 0)
 		sp_log_error("the network: %s", sp_err_text(r));
 	return r;
@@ -338,8 +339,10 @@ static int open_control(struct sp_daemon *daemon)
 
 /* Follow a new interface at once. Other hosts on the links can make us see new routes and
  * addresses, so those wait. */
-static void machine_changed(struct sp_daemon *daemon, bool has_other_hooks)
+static void machine_changed(void *arg, bool has_other_hooks)
 {
+	struct sp_daemon *daemon = arg;
+
 	if (has_other_hooks)
 		sp_apply_restage_soon(daemon, "the network changed");
 	else
@@ -348,10 +351,10 @@ static void machine_changed(struct sp_daemon *daemon, bool has_other_hooks)
 
 static int watch(struct sp_daemon *daemon)
 {
-	int r = sp_network_watch(daemon, machine_changed);
+	int r = sp_network_watch(&daemon->network, machine_changed, daemon);
 
 	if (r == 0)
-		r = sp_watch_open(daemon);
+		r = sp_watch_open(&daemon->watch);
 	if (r == 0)
 		r = watch_clock(daemon);
 	if (r < 0) {
@@ -393,7 +396,6 @@ static int start(struct sp_daemon *daemon)
 		r = open_plane(daemon);
 	if (r < 0)
 		return r;
-	sp_daemon_lend(daemon);
 	sp_recorder_open(&daemon->recorder);
 	r = load_people(daemon, is_new_store);
 	if (r < 0)
@@ -441,17 +443,15 @@ static void stop(struct sp_daemon *daemon)
 	sp_farewell_close(&daemon->farewell);
 	sp_revisions_done(&daemon->revisions);
 	sp_portal_close(&daemon->portal);
-	sp_watch_close(daemon);
+	sp_watch_close(&daemon->watch);
 	sp_drops_close(&daemon->drops);
-	free(daemon->lock_names);
 	sp_people_done(&daemon->people);
 	sp_marks_close(&daemon->marks);
 	if (daemon->plane)
 		sp_plane_close(daemon->plane);
 	sp_host_done(&daemon->host);
-	sp_homes_close(daemon);
-	if (daemon->monitor)
-		sp_netlink_monitor_close(daemon->monitor);
+	sp_homes_close(&daemon->homes);
+	sp_network_close(&daemon->network);
 	if (daemon->netlink)
 		sp_netlink_close(daemon->netlink);
 	sp_store_close(daemon->store);

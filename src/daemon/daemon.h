@@ -24,6 +24,8 @@
 #include "daemon/health/trouble.h"
 #include "daemon/host/homes.h"
 #include "daemon/host/host.h"
+#include "daemon/machine/network.h"
+#include "daemon/machine/tunnel.h"
 #include "daemon/machine/watch.h"
 #include "daemon/people/people.h"
 #include "daemon/record/drops.h"
@@ -55,10 +57,6 @@ struct sp_daemon_options {
 struct sp_apply;
 struct sp_daemon;
 
-/* The machine is not what the running revision was made for. @has_other_hooks: an interface came,
- * went or was re-made; else addresses and routes alone. */
-typedef void (*sp_machine_changed_fn)(struct sp_daemon *daemon, bool has_other_hooks);
-
 /* A device keeps its index when its name changes: so it is not taken for one nobody listed. */
 struct sp_daemon {
 	struct sp_daemon_options options;
@@ -71,16 +69,13 @@ struct sp_daemon {
 	struct sp_store *store;
 	struct sp_marks marks;
 	struct sp_netlink *netlink;
-	struct sp_netlink_monitor *monitor;
-	struct sp_source monitor_source, clock_source, signal_source;
-	struct sp_timer host_timer, tick_timer;
+	struct sp_source clock_source, signal_source;
+	struct sp_timer tick_timer;
 	struct sp_host host;
 	struct sp_homes_watch homes;
-	uint32_t network_changes; /* SP_NETLINK_…, since it was last looked at */
-	sp_machine_changed_fn machine_changed;
+	struct sp_network_watch network;
 	struct sp_timer restage_timer;
 	struct sp_pace restage_pace; /* of revisions nobody asked for */
-	char *lock_names;            /* what the second lock names, as last drawn */
 	struct sp_plane *plane;
 	struct sp_control *control;
 	struct sp_people people;
@@ -91,8 +86,7 @@ struct sp_daemon {
 	struct sp_events events;
 	struct sp_revisions revisions;
 	bool is_lock_open;
-	bool is_forwarding_ours; /* we switched it on, or another sallyportd before us */
-	struct sp_apply *apply;  /* under way, or NULL */
+	struct sp_apply *apply; /* under way, or NULL */
 	struct sp_again_list again;
 	const char *restage_why; /* a new revision is wanted once it is through; NULL: not */
 	struct sp_warnings warnings;
@@ -113,8 +107,10 @@ int sp_daemon_run(const struct sp_daemon_options *options);
  * @is_confirmed, say what that would be. Returns the exit code. */
 int sp_daemon_unload(const struct sp_daemon_options *options, bool is_confirmed);
 
-/* Lend each part what it stands on. The loop, the database and the plane are open. */
+/* Lend each part what it stands on. Loop, database and netlink are open. */
 void sp_daemon_lend(struct sp_daemon *daemon);
+/* The same of the plane, once it is open. */
+void sp_daemon_lend_plane(struct sp_daemon *daemon);
 /* Tests: die here, if --kill-at says so. */
 void sp_daemon_passed(struct sp_daemon *daemon, const char *step);
 
@@ -157,38 +153,6 @@ void sp_apply_passed(struct sp_daemon *daemon, const char *step);
 /* At the end of the process: give up the apply under way, if there is one. Waits for the work in
  * its thread. */
 void sp_apply_drop(struct sp_daemon *daemon);
-
-/* ---- tunnel.c: the interface people come by ---- */
-
-/* Make or adopt vpn0, down if it was made. */
-int sp_tunnel_ensure(struct sp_daemon *daemon);
-/* After programs sit on it: addresses, pool routes, up; then forwarding. */
-int sp_tunnel_raise(struct sp_daemon *daemon);
-/* Set it down, if it is there: what was in it has no way. */
-void sp_tunnel_lower(struct sp_netlink *netlink, const char *name);
-/* Its addresses and routes go with it; an engine that serves it ends. Returns 0, also where there
- * is none; -errno. */
-int sp_tunnel_remove(struct sp_netlink *netlink, const char *name);
-
-/* ---- network.c: the machine around us ---- */
-
-/* Read links and addresses anew, and join them with the homes known. *@ret_changed: judgement would
- * differ. */
-int sp_network_read(struct sp_daemon *daemon, bool *ret_changed);
-/* From now on @changed is called when judgement would differ. */
-int sp_network_watch(struct sp_daemon *daemon, sp_machine_changed_fn changed);
-/* Take the messages that wait. */
-void sp_network_drain(struct sp_daemon *daemon);
-/* Look at it again, in the next round. */
-void sp_network_settle(struct sp_daemon *daemon);
-/* The listed name this unlisted device had; NULL: none that is still listed. */
-const char *sp_network_former_name(const struct sp_daemon *daemon,
-				   const struct sp_host_interface *seen);
-/* Draw the second lock, open or closed as is_lock_open says. Before anything was ever applied only
- * the tunnel is behind it: the administrator is still on the inside. */
-int sp_network_lock(struct sp_daemon *daemon, bool with_all, struct sp_plane_error *error);
-/* The same after somebody changed it: whatever stands in its table goes. */
-int sp_network_lock_anew(struct sp_daemon *daemon, bool with_all, struct sp_plane_error *error);
 
 /* ---- ops.c: what a request means ---- */
 

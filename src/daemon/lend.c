@@ -80,7 +80,6 @@ static void lend_people(struct sp_daemon *daemon)
 	struct sp_people *people = &daemon->people;
 
 	people->store = daemon->store;
-	people->plane = daemon->plane;
 	people->revisions = &daemon->revisions;
 	people->machine = &daemon->machine;
 	people->host = &daemon->host;
@@ -100,7 +99,6 @@ static void lend_people(struct sp_daemon *daemon)
 		.passed = passed,
 	};
 	daemon->farewell.loop = daemon->loop;
-	daemon->farewell.plane = daemon->plane;
 	daemon->farewell.machine = &daemon->machine;
 }
 
@@ -136,7 +134,6 @@ static void lend_record(struct sp_daemon *daemon)
 	recorder->revisions = &daemon->revisions;
 	recorder->warnings = &daemon->warnings;
 	events->loop = drops->loop = daemon->loop;
-	events->plane = drops->plane = daemon->plane;
 	events->revisions = drops->revisions = &daemon->revisions;
 	events->recorder = drops->recorder = recorder;
 	events->marks = drops->marks = &daemon->marks;
@@ -155,7 +152,6 @@ static void lend_health(struct sp_daemon *daemon)
 	health->machine = daemon->portal.machine = &daemon->machine;
 	health->warnings = daemon->portal.warnings = &daemon->warnings;
 	health->store = daemon->store;
-	health->plane = daemon->plane;
 	health->revisions = &daemon->revisions;
 	health->recorder = &daemon->recorder;
 	health->portal = &daemon->portal;
@@ -165,10 +161,71 @@ static void lend_health(struct sp_daemon *daemon)
 	daemon->troubles.recorder = daemon->drifts.recorder = &daemon->recorder;
 }
 
+static void drain(void *arg)
+{
+	sp_network_drain(arg);
+}
+
+static void homes_changed(void *arg)
+{
+	sp_network_settle(arg);
+}
+
+static void lend_homes(struct sp_daemon *daemon)
+{
+	struct sp_homes_watch *homes = &daemon->homes;
+
+	homes->loop = daemon->loop;
+	homes->netlink = daemon->netlink;
+	homes->machine = &daemon->machine;
+	homes->warnings = &daemon->warnings;
+	homes->drain = drain;
+	homes->changed = homes_changed;
+	homes->arg = &daemon->network;
+}
+
+static void lend_machine(struct sp_daemon *daemon)
+{
+	struct sp_network_watch *network = &daemon->network;
+	struct sp_watch *watch = &daemon->watch;
+
+	network->loop = watch->loop = daemon->loop;
+	network->netlink = watch->netlink = daemon->netlink;
+	network->machine = watch->machine = &daemon->machine;
+	network->engine = &daemon->engine;
+	network->host = &daemon->host;
+	network->drops = watch->drops = &daemon->drops;
+	network->warnings = &daemon->warnings;
+	network->is_lock_open = watch->is_lock_open = &daemon->is_lock_open;
+	network->paths = &daemon->paths;
+	network->homes = &daemon->homes;
+	network->marks = &daemon->marks;
+	network->watch = watch;
+	watch->engine = &daemon->engine;
+	watch->host = &daemon->host;
+	watch->warnings = &daemon->warnings;
+	watch->network = network;
+	watch->revisions = &daemon->revisions;
+	watch->drifts = &daemon->drifts;
+	watch->health = &daemon->health;
+	watch->troubles = &daemon->troubles;
+	watch->apply = &daemon->apply;
+	watch->is_stopping = &daemon->is_stopping;
+}
+
 void sp_daemon_lend(struct sp_daemon *daemon)
 {
 	lend_people(daemon);
 	lend_engine(daemon);
 	lend_record(daemon);
 	lend_health(daemon);
+	lend_homes(daemon);
+	lend_machine(daemon);
+}
+
+void sp_daemon_lend_plane(struct sp_daemon *daemon)
+{
+	daemon->revisions.plane = daemon->people.plane = daemon->farewell.plane = daemon->plane;
+	daemon->events.plane = daemon->drops.plane = daemon->health.plane = daemon->plane;
+	daemon->network.plane = daemon->watch.plane = daemon->plane;
 }

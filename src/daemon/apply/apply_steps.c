@@ -363,7 +363,7 @@ static int switch_begin(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
 	struct sp_plane_error error = { 0 };
-	int r = sp_network_lock(daemon, true, &error);
+	int r = sp_network_lock(&daemon->network, true, &error);
 
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "second lock: %s", error.text);
@@ -374,7 +374,7 @@ static int switch_begin(struct sp_apply *apply)
 
 		fail(apply, r, "failed", 1, "switching the hooks: %s", error.text);
 		if (!daemon->is_lock_open)
-			sp_network_lock(daemon, false, &ignored);
+			sp_network_lock(&daemon->network, false, &ignored);
 		return r;
 	}
 	sp_revisions_switched(&daemon->revisions);
@@ -393,7 +393,7 @@ static int confirm_begin(struct sp_apply *apply)
 			     daemon->revisions.running->number, sp_store_error(daemon->store));
 	if (!daemon->is_lock_open) {
 		daemon->is_lock_open = true;
-		r = sp_network_lock(daemon, true, &error);
+		r = sp_network_lock(&daemon->network, true, &error);
 		if (r < 0) {
 			daemon->is_lock_open = false;
 			return fail(apply, r, "failed", 1,
@@ -401,7 +401,7 @@ static int confirm_begin(struct sp_apply *apply)
 				    error.text);
 		}
 	}
-	r = sp_tunnel_raise(daemon);
+	r = sp_tunnel_raise(&daemon->network);
 	if (r < 0)
 		return fail(apply, r, "failed", 1,
 			    "the policy runs, but %s could not be set up: %s",

@@ -96,10 +96,10 @@ static int follow(struct sp_daemon *daemon, struct sp_reload *outcome)
 	bool is_changed;
 	int r;
 
-	sp_homes_follow(daemon, SP_NETLINK_LINKS | SP_NETLINK_ADDRESSES);
-	r = sp_network_read(daemon, &is_changed);
+	sp_homes_follow(&daemon->homes, SP_NETLINK_LINKS | SP_NETLINK_ADDRESSES);
+	r = sp_network_read(&daemon->network, &is_changed);
 	if (r == 0)
-		r = sp_network_lock(daemon, daemon->is_lock_open, &error);
+		r = sp_network_lock(&daemon->network, daemon->is_lock_open, &error);
 	if (r < 0) {
 		snprintf(outcome->fault, sizeof(outcome->fault), "the interfaces it names: %.200s",
 			 error.text[0] ? error.text : sp_err_text(r));

@@ -147,7 +147,7 @@ static json_t *describe_recorded(const struct sp_question *question)
 json_t *sp_question_describe_unjudged(const struct sp_question *question)
 {
 	const struct sp_addr *to = &question->tuple.destination;
-	const char *former = sp_network_former_name(question->daemon, question->entry);
+	const char *former = sp_network_former_name(&question->daemon->network, question->entry);
 
 	if (former)
 		return describe_renamed(question, former);

@@ -8,7 +8,10 @@
 
 #include "base/array.h"
 #include "base/err.h"
-#include "daemon/daemon.h"
+#include "config/machine.h"
+#include "daemon/base/warnings.h"
+#include "io/log/log.h"
+#include "io/loop/clock.h"
 #include "net/addr.h"
 #include "tables/index.h"
 
@@ -21,7 +24,7 @@
 /* so many interrupted readings: then what was read is used, and read again later */
 #define INTERRUPTED_MAX 3
 
-static void plan(struct sp_daemon *daemon);
+static void plan(struct sp_homes_watch *watch);
 
 /* ---- what a reading begins with ---- */
 
@@ -68,17 +71,17 @@ static void keep_governed(struct sp_homes_ground *ground)
 	ground->address_count = kept;
 }
 
-static int read_ground(struct sp_daemon *daemon, struct sp_homes_ground *ret_ground)
+static int read_ground(struct sp_homes_watch *watch, struct sp_homes_ground *ret_ground)
 {
 	struct sp_homes_ground ground = { 0 };
 	__sp_free struct sp_link *links = NULL;
 	size_t count = 0;
-	int r = sp_netlink_list_links(daemon->netlink, &links, &count);
+	int r = sp_netlink_list_links(watch->netlink, &links, &count);
 
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = add_place(&ground, &daemon->machine->gateway, &links[i]);
+		r = add_place(&ground, &(*watch->machine)->gateway, &links[i]);
 	if (r == 0)
-		r = sp_netlink_list_addresses(daemon->netlink, 0, &ground.addresses,
+		r = sp_netlink_list_addresses(watch->netlink, 0, &ground.addresses,
 					      &ground.address_count);
 	if (r < 0) {
 		ground_done(&ground);
@@ -196,8 +199,7 @@ static int add_hop(struct sp_homes_watch *watch, const struct sp_addr *next_hop)
 
 static int take_route(void *arg, const struct sp_kernel_route *route)
 {
-	struct sp_daemon *daemon = arg;
-	struct sp_homes_watch *watch = &daemon->homes;
+	struct sp_homes_watch *watch = arg;
 	struct sp_homes_way way;
 	int r;
 
@@ -206,7 +208,7 @@ static int take_route(void *arg, const struct sp_kernel_route *route)
 			watch->new_unreadable = route->to;
 		return 0;
 	}
-	if (says_nothing(&daemon->machine->gateway, &route->to, route->is_v4) ||
+	if (says_nothing(&(*watch->machine)->gateway, &route->to, route->is_v4) ||
 	    !read_way(&watch->new_ground, route, &way))
 		return 0;
 	r = add_way(watch, &way);
@@ -217,9 +219,8 @@ static int take_route(void *arg, const struct sp_kernel_route *route)
 
 /* The prefix of an interface's address belongs to it also while the interface is down and its
  * routes are gone. */
-static int take_addresses(struct sp_daemon *daemon)
+static int take_addresses(struct sp_homes_watch *watch)
 {
-	struct sp_homes_watch *watch = &daemon->homes;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < watch->new_ground.address_count; i++) {
@@ -230,19 +231,17 @@ static int take_addresses(struct sp_daemon *daemon)
 			.ifindex = address->ifindex,
 		};
 
-		r = take_route(daemon, &route);
+		r = take_route(watch, &route);
 	}
 	return r;
 }
 
 /* ---- the end of a reading ---- */
 
-static void forget_reading(struct sp_daemon *daemon)
+static void forget_reading(struct sp_homes_watch *watch)
 {
-	struct sp_homes_watch *watch = &daemon->homes;
-
 	if (watch->source.ready)
-		sp_loop_forget(daemon->loop, &watch->source);
+		sp_loop_forget(watch->loop, &watch->source);
 	watch->source = (struct sp_source){ 0 };
 	sp_route_reading_close(watch->reading);
 	watch->reading = NULL;
@@ -256,14 +255,13 @@ static void forget_reading(struct sp_daemon *daemon)
 	watch->new_unreadable_count = 0;
 }
 
-static void say_what_is_hidden(struct sp_daemon *daemon)
+static void say_what_is_hidden(const struct sp_homes_watch *watch)
 {
-	const struct sp_homes_watch *watch = &daemon->homes;
 	const struct sp_homes *homes = &watch->homes;
 	char clash[SP_PREFIX_TEXT_MAX] = "", hidden[SP_PREFIX_TEXT_MAX] = "";
 
 	if (!homes->clash_count && !watch->unreadable_count) {
-		sp_warnings_clear(&daemon->warnings, "homes-incomplete");
+		sp_warnings_clear(watch->warnings, "homes-incomplete");
 		return;
 	}
 	if (homes->clash_count)
@@ -272,18 +270,18 @@ static void say_what_is_hidden(struct sp_daemon *daemon)
 		sp_prefix_format(&watch->unreadable, hidden);
 	if (homes->clash_count && watch->unreadable_count)
 		sp_warnings_raise(
-			&daemon->warnings, "homes-incomplete",
+			watch->warnings, "homes-incomplete",
 			"the spoof check: %zu prefixes are routed inwards and to the edge (%s: "
 			"judged as inner ones), and where %zu routes lead cannot be read (%s)",
 			homes->clash_count, clash, watch->unreadable_count, hidden);
 	else if (homes->clash_count)
-		sp_warnings_raise(&daemon->warnings, "homes-incomplete",
+		sp_warnings_raise(watch->warnings, "homes-incomplete",
 				  "the spoof check: %zu prefixes are routed inwards and to the "
 				  "edge (%s): from the edge their addresses are spoofed",
 				  homes->clash_count, clash);
 	else
 		sp_warnings_raise(
-			&daemon->warnings, "homes-incomplete",
+			watch->warnings, "homes-incomplete",
 			"the spoof check: where %zu routes lead cannot be read (%s: an "
 			"encapsulation or nexthop object): its addresses may be used from the edge",
 			watch->unreadable_count, hidden);
@@ -431,12 +429,11 @@ static void miss(struct sp_homes_watch *watch, const struct sp_prefix *to,
 
 void sp_homes_note(void *arg, const struct sp_route_change *change)
 {
-	struct sp_daemon *daemon = arg;
-	struct sp_homes_watch *watch = &daemon->homes;
+	struct sp_homes_watch *watch = arg;
 	struct sp_homes_way ways[SP_ROUTE_HOPS_MAX];
 	size_t count;
 
-	if (says_nothing(&daemon->machine->gateway, &change->to, sp_prefix_is_v4(&change->to)))
+	if (says_nothing(&(*watch->machine)->gateway, &change->to, sp_prefix_is_v4(&change->to)))
 		return;
 	count = read_ways(watch, change, ways);
 	if (watch->reading)
@@ -449,7 +446,7 @@ void sp_homes_note(void *arg, const struct sp_route_change *change)
 	else
 		follow_effect(watch, sp_homes_weigh_gone(&watch->homes, &change->to), &change->to,
 			      true);
-	plan(daemon);
+	plan(watch);
 }
 
 static void weigh_missed(struct sp_homes_watch *watch)
@@ -467,10 +464,8 @@ static void weigh_missed(struct sp_homes_watch *watch)
 
 /* ---- reading ---- */
 
-static int start_reading(struct sp_daemon *daemon, struct sp_homes_ground *ground)
+static int start_reading(struct sp_homes_watch *watch, struct sp_homes_ground *ground)
 {
-	struct sp_homes_watch *watch = &daemon->homes;
-
 	watch->new_ground = *ground;
 	*ground = (struct sp_homes_ground){ 0 };
 	watch->is_stale = watch->is_urgent = watch->has_ignored = false;
@@ -481,11 +476,10 @@ static int start_reading(struct sp_daemon *daemon, struct sp_homes_ground *groun
 
 /* Read one slice. Returns 1: there is more; 0: complete; -EINTR: the tables changed meanwhile;
  * -errno. */
-static int advance(struct sp_daemon *daemon)
+static int advance(struct sp_homes_watch *watch)
 {
-	struct sp_homes_watch *watch = &daemon->homes;
 	const uint64_t from_ns = sp_clock_boottime_ns();
-	int r = sp_route_reading_advance(watch->reading, SLICE_BYTES, take_route, daemon);
+	int r = sp_route_reading_advance(watch->reading, SLICE_BYTES, take_route, watch);
 
 	if (r == -EINTR && ++watch->interrupted >= INTERRUPTED_MAX) {
 		become_stale(watch, false);
@@ -493,59 +487,56 @@ static int advance(struct sp_daemon *daemon)
 	}
 	if (r == 0) {
 		watch->interrupted = 0;
-		r = take_addresses(daemon);
+		r = take_addresses(watch);
 	}
 	watch->spent_ns += sp_clock_boottime_ns() - from_ns;
 	return r;
 }
 
 /* Drop what was read: there will be another reading. */
-static void give_up_reading(struct sp_daemon *daemon, int r)
+static void give_up_reading(struct sp_homes_watch *watch, int r)
 {
-	struct sp_homes_watch *watch = &daemon->homes;
-
 	if (r != -EINTR)
 		sp_log_error("reading the routes: %s; trying again", sp_err_text(r));
-	forget_reading(daemon);
+	forget_reading(watch);
 	sp_pace_spend(&watch->pace, sp_clock_boottime_ns(),
 		      r == -EINTR ? watch->spent_ns : SP_SECOND_NS);
 	become_stale(watch, false);
-	plan(daemon);
+	plan(watch);
 }
 
-static int complete(struct sp_daemon *daemon, bool *ret_changed)
+static int complete(struct sp_homes_watch *watch, bool *ret_changed)
 {
-	struct sp_homes_watch *watch = &daemon->homes;
 	const uint64_t from_ns = sp_clock_boottime_ns();
 	int r = take_over(watch, ret_changed);
 
-	forget_reading(daemon);
+	forget_reading(watch);
 	if (r < 0)
 		return r;
 	watch->read_ns = sp_clock_boottime_ns();
 	watch->spent_ns += watch->read_ns - from_ns;
 	sp_pace_spend(&watch->pace, watch->read_ns, watch->spent_ns);
 	weigh_missed(watch);
-	say_what_is_hidden(daemon);
+	say_what_is_hidden(watch);
 	return 0;
 }
 
-static void go_on(struct sp_daemon *daemon)
+static void go_on(struct sp_homes_watch *watch)
 {
 	bool is_changed = false;
-	int r = advance(daemon);
+	int r = advance(watch);
 
 	if (r > 0)
 		return;
 	if (r == 0)
-		r = complete(daemon, &is_changed);
+		r = complete(watch, &is_changed);
 	if (r < 0) {
-		give_up_reading(daemon, r);
+		give_up_reading(watch, r);
 		return;
 	}
-	plan(daemon);
+	plan(watch);
 	if (is_changed)
-		sp_network_settle(daemon);
+		watch->changed(watch->arg);
 }
 
 static void slice_ready(void *arg, uint32_t events)
@@ -555,23 +546,22 @@ static void slice_ready(void *arg, uint32_t events)
 }
 
 /* The first slice at once: small tables are read by then. */
-static void begin(struct sp_daemon *daemon, struct sp_homes_ground *ground)
+static void begin(struct sp_homes_watch *watch, struct sp_homes_ground *ground)
 {
-	struct sp_homes_watch *watch = &daemon->homes;
-	int r = start_reading(daemon, ground);
+	int r = start_reading(watch, ground);
 
 	if (r == 0) {
 		watch->source = (struct sp_source){
 			.fd = sp_route_reading_get_fd(watch->reading),
 			.ready = slice_ready,
-			.arg = daemon,
+			.arg = watch,
 		};
-		r = sp_loop_watch(daemon->loop, &watch->source, EPOLLIN);
+		r = sp_loop_watch(watch->loop, &watch->source, EPOLLIN);
 	}
 	if (r < 0)
-		give_up_reading(daemon, r);
+		give_up_reading(watch, r);
 	else
-		go_on(daemon);
+		go_on(watch);
 }
 
 static bool has_held_enough(const struct sp_homes_watch *watch, uint64_t now_ns)
@@ -583,12 +573,11 @@ static bool has_held_enough(const struct sp_homes_watch *watch, uint64_t now_ns)
 }
 
 /* Is a reading still wanted? While it waited, a prefix may have come back. */
-static bool is_wanted(struct sp_daemon *daemon)
+static bool is_wanted(struct sp_homes_watch *watch)
 {
-	struct sp_homes_watch *watch = &daemon->homes;
 	const uint64_t now_ns = sp_clock_boottime_ns();
 
-	sp_network_drain(daemon);
+	watch->drain(watch->arg);
 	if (has_held_enough(watch, now_ns)) {
 		let_go(watch);
 		return true;
@@ -598,19 +587,19 @@ static bool is_wanted(struct sp_daemon *daemon)
 
 static void due(void *arg)
 {
-	struct sp_daemon *daemon = arg;
+	struct sp_homes_watch *watch = arg;
 	struct sp_homes_ground ground;
 
-	if (daemon->homes.reading)
+	if (watch->reading)
 		return;
-	if (!is_wanted(daemon)) {
-		plan(daemon);
+	if (!is_wanted(watch)) {
+		plan(watch);
 		return;
 	}
-	if (read_ground(daemon, &ground) < 0)
-		sp_loop_in(daemon->loop, &daemon->homes.timer, SP_SECOND_NS);
+	if (read_ground(watch, &ground) < 0)
+		sp_loop_in(watch->loop, &watch->timer, SP_SECOND_NS);
 	else
-		begin(daemon, &ground);
+		begin(watch, &ground);
 }
 
 static uint64_t later(uint64_t a_ns, uint64_t b_ns)
@@ -624,9 +613,8 @@ static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
 }
 
 /* When the next reading begins. */
-static void plan(struct sp_daemon *daemon)
+static void plan(struct sp_homes_watch *watch)
 {
-	struct sp_homes_watch *watch = &daemon->homes;
 	uint64_t due_ns = UINT64_MAX;
 
 	if (watch->reading || !watch->timer.fire)
@@ -640,49 +628,48 @@ static void plan(struct sp_daemon *daemon)
 	if (due_ns == UINT64_MAX)
 		watch->timer.due_ns = 0;
 	else
-		sp_loop_at(daemon->loop, &watch->timer,
+		sp_loop_at(watch->loop, &watch->timer,
 			   watch->is_urgent ? due_ns : later(due_ns, watch->pace.due_ns));
 }
 
 /* ---- from outside ---- */
 
-static int read_once(struct sp_daemon *daemon)
+static int read_once(struct sp_homes_watch *watch)
 {
 	struct sp_homes_ground ground = { 0 };
 	bool is_changed;
-	int r = read_ground(daemon, &ground);
+	int r = read_ground(watch, &ground);
 
 	if (r == 0)
-		r = start_reading(daemon, &ground);
+		r = start_reading(watch, &ground);
 	if (r == 0)
 		do
-			r = advance(daemon);
+			r = advance(watch);
 		while (r > 0);
 	if (r == 0)
-		r = complete(daemon, &is_changed);
-	forget_reading(daemon);
+		r = complete(watch, &is_changed);
+	forget_reading(watch);
 	return r;
 }
 
-int sp_homes_read(struct sp_daemon *daemon)
+int sp_homes_read(struct sp_homes_watch *watch)
 {
 	int r;
 
 	do
-		r = read_once(daemon);
+		r = read_once(watch);
 	while (r == -EINTR);
 	return r;
 }
 
-void sp_homes_watch(struct sp_daemon *daemon)
+void sp_homes_watch(struct sp_homes_watch *watch)
 {
-	daemon->homes.timer = (struct sp_timer){ .fire = due, .arg = daemon };
-	plan(daemon);
+	watch->timer = (struct sp_timer){ .fire = due, .arg = watch };
+	plan(watch);
 }
 
-void sp_homes_follow(struct sp_daemon *daemon, uint32_t changed)
+void sp_homes_follow(struct sp_homes_watch *watch, uint32_t changed)
 {
-	struct sp_homes_watch *watch = &daemon->homes;
 	struct sp_homes_ground ground;
 
 	if (changed & (SP_NETLINK_LOST | SP_NETLINK_NEXTHOPS))
@@ -691,7 +678,7 @@ void sp_homes_follow(struct sp_daemon *daemon, uint32_t changed)
 		const struct sp_homes_ground *known =
 			watch->reading ? &watch->new_ground : &watch->ground;
 
-		if (read_ground(daemon, &ground) < 0) {
+		if (read_ground(watch, &ground) < 0) {
 			become_stale(watch, false);
 		} else {
 			if (!same_places(&ground, known))
@@ -703,18 +690,16 @@ void sp_homes_follow(struct sp_daemon *daemon, uint32_t changed)
 	}
 	if (watch->is_stale && !watch->reading &&
 	    (watch->is_urgent || watch->pace.due_ns <= sp_clock_boottime_ns()))
-		due(daemon);
+		due(watch);
 	else
-		plan(daemon);
+		plan(watch);
 }
 
-void sp_homes_close(struct sp_daemon *daemon)
+void sp_homes_close(struct sp_homes_watch *watch)
 {
-	struct sp_homes_watch *watch = &daemon->homes;
-
-	forget_reading(daemon);
+	forget_reading(watch);
 	if (watch->timer.fire)
-		sp_loop_drop(daemon->loop, &watch->timer);
+		sp_loop_drop(watch->loop, &watch->timer);
 	sp_homes_done(&watch->homes);
 	ground_done(&watch->ground);
 	free(watch->next_hops);

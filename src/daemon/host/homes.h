@@ -19,7 +19,8 @@
 #define SP_HOMES_HELD_MAX 64
 #define SP_HOMES_MISSED_MAX 256
 
-struct sp_daemon;
+struct sp_machine;
+struct sp_warnings;
 
 struct sp_homes_place {
 	uint32_t ifindex;
@@ -48,6 +49,17 @@ struct sp_homes_missed {
 };
 
 struct sp_homes_watch {
+	/* what it stands on, lent by the daemon */
+	struct sp_loop *loop;
+	struct sp_netlink *netlink;
+	struct sp_machine *const *machine; /* sallyport.yaml as it is now */
+	struct sp_warnings *warnings;
+	/* Take the messages that wait: sp_homes_note. */
+	void (*drain)(void *arg);
+	/* Homes are not what they were. */
+	void (*changed)(void *arg);
+	void *arg; /* of both */
+
 	struct sp_homes homes; /* as of the last whole reading */
 	struct sp_homes_ground ground;
 	struct sp_prefix *next_hops; /* routers on the edge outside the edge's own prefixes */
@@ -83,14 +95,14 @@ struct sp_homes_watch {
 };
 
 /* Read everything before it returns. Returns 0 or -errno. */
-int sp_homes_read(struct sp_daemon *daemon);
+int sp_homes_read(struct sp_homes_watch *watch);
 /* From then on changes are followed. */
-void sp_homes_watch(struct sp_daemon *daemon);
+void sp_homes_watch(struct sp_homes_watch *watch);
 /* A message about a route; sp_route_change_fn. */
-void sp_homes_note(void *daemon, const struct sp_route_change *change);
+void sp_homes_note(void *watch, const struct sp_route_change *change);
 /* Links, addresses or nexthops changed, or messages were lost: read again if that matters. */
-void sp_homes_follow(struct sp_daemon *daemon, uint32_t changed);
+void sp_homes_follow(struct sp_homes_watch *watch, uint32_t changed);
 /* Stop following, give up a reading under way, and free what the watch holds. */
-void sp_homes_close(struct sp_daemon *daemon);
+void sp_homes_close(struct sp_homes_watch *watch);
 
 #endif

@@ -10,18 +10,29 @@
 #include "base/array.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "daemon/daemon.h"
+#include "config/machine.h"
+#include "daemon/base/pace.h"
+#include "daemon/base/warnings.h"
+#include "daemon/host/host.h"
+#include "daemon/machine/network.h"
+#include "daemon/machine/tunnel.h"
+#include "daemon/machine/watch.h"
+#include "daemon/record/drops.h"
+#include "daemon/record/marks.h"
+#include "io/log/log.h"
+#include "io/netlink/netlink.h"
+#include "plane/plane.h"
 
 #define SETTLE_NS SP_PACE_FIRST_NS
 #define MESSAGES_A_ROUND 512 /* others are served in between */
 #define MESSAGES_MOST 16384  /* some 20 ms */
 
-static void name_missing(struct sp_daemon *daemon)
+static void name_missing(struct sp_network_watch *network)
 {
 	char names[200] = "";
 
-	for (size_t i = 0; i < daemon->host.interface_count; i++) {
-		const struct sp_host_interface *seen = &daemon->host.interfaces[i];
+	for (size_t i = 0; i < network->host->interface_count; i++) {
+		const struct sp_host_interface *seen = &network->host->interfaces[i];
 
 		if (!seen->is_governed || seen->is_present ||
 		    strlen(names) + strlen(seen->name) + 2 >= sizeof(names))
@@ -30,37 +41,37 @@ static void name_missing(struct sp_daemon *daemon)
 		strcat(names, seen->name);
 	}
 	if (names[0])
-		sp_warnings_raise(&daemon->warnings, "interface-missing",
+		sp_warnings_raise(network->warnings, "interface-missing",
 				  "interfaces named in sallyport.yaml do not exist: %s", names);
 	else
-		sp_warnings_clear(&daemon->warnings, "interface-missing");
+		sp_warnings_clear(network->warnings, "interface-missing");
 }
 
 /* A listed interface that cannot be judged has no programs; the second lock keeps it closed. */
-static void name_unfit(struct sp_daemon *daemon)
+static void name_unfit(struct sp_network_watch *network)
 {
-	const struct sp_host_interface *unfit = sp_host_find_unfit(&daemon->host);
+	const struct sp_host_interface *unfit = sp_host_find_unfit(network->host);
 
 	if (unfit)
-		sp_warnings_raise(&daemon->warnings, "interface-unfit", "%s: %s", unfit->name,
+		sp_warnings_raise(network->warnings, "interface-unfit", "%s: %s", unfit->name,
 				  unfit->unfit);
 	else
-		sp_warnings_clear(&daemon->warnings, "interface-unfit");
+		sp_warnings_clear(network->warnings, "interface-unfit");
 }
 
-int sp_network_read(struct sp_daemon *daemon, bool *ret_changed)
+int sp_network_read(struct sp_network_watch *network, bool *ret_changed)
 {
 	struct sp_host host;
-	int r = sp_host_read(daemon->netlink, daemon->machine, &daemon->homes, &host);
+	int r = sp_host_read(network->netlink, *network->machine, network->homes, &host);
 
 	if (r < 0)
 		return r;
-	*ret_changed = !daemon->host.fingerprint ||
-		       strcmp(daemon->host.fingerprint, host.fingerprint) != 0;
-	sp_host_done(&daemon->host);
-	daemon->host = host;
-	name_missing(daemon);
-	name_unfit(daemon);
+	*ret_changed = !network->host->fingerprint ||
+		       strcmp(network->host->fingerprint, host.fingerprint) != 0;
+	sp_host_done(network->host);
+	*network->host = host;
+	name_missing(network);
+	name_unfit(network);
 	return 0;
 }
 
@@ -79,9 +90,9 @@ static int name_for_lock(struct sp_plane_guard *lock, const struct sp_host_inter
 
 /* ---- the second lock ---- */
 
-static int note_listed(struct sp_daemon *daemon, const struct sp_host_interface *seen)
+static int note_listed(struct sp_network_watch *network, const struct sp_host_interface *seen)
 {
-	struct sp_listed_seen *listed = daemon->marks.file->listed, *to = NULL;
+	struct sp_listed_seen *listed = network->marks->file->listed, *to = NULL;
 
 	for (size_t i = 0; i < SP_LISTED_SEEN_MAX; i++)
 		if (listed[i].ifindex == seen->ifindex)
@@ -90,7 +101,7 @@ static int note_listed(struct sp_daemon *daemon, const struct sp_host_interface 
 		if (!listed[i].ifindex)
 			to = &listed[i];
 	for (size_t i = 0; i < SP_LISTED_SEEN_MAX && !to; i++)
-		if (!sp_host_name_of(&daemon->host, listed[i].ifindex)) /* it is gone */
+		if (!sp_host_name_of(network->host, listed[i].ifindex)) /* it is gone */
 			to = &listed[i];
 	if (!to)
 		return -ENOSPC;
@@ -99,12 +110,12 @@ static int note_listed(struct sp_daemon *daemon, const struct sp_host_interface 
 	return 0;
 }
 
-const char *sp_network_former_name(const struct sp_daemon *daemon,
+const char *sp_network_former_name(const struct sp_network_watch *network,
 				   const struct sp_host_interface *seen)
 {
 	for (size_t i = 0; i < SP_LISTED_SEEN_MAX; i++) {
-		const struct sp_listed_seen *known = &daemon->marks.file->listed[i];
-		const struct sp_host_interface *now = sp_host_find(&daemon->host, known->name);
+		const struct sp_listed_seen *known = &network->marks->file->listed[i];
+		const struct sp_host_interface *now = sp_host_find(network->host, known->name);
 
 		if (known->ifindex && known->ifindex == seen->ifindex && now && now->is_governed)
 			return known->name;
@@ -112,34 +123,34 @@ const char *sp_network_former_name(const struct sp_daemon *daemon,
 	return NULL;
 }
 
-static void warn_of_renamed(struct sp_daemon *daemon, const struct sp_host_interface *seen,
+static void warn_of_renamed(struct sp_network_watch *network, const struct sp_host_interface *seen,
 			    const char *former)
 {
-	sp_warnings_raise(&daemon->warnings, "interface-renamed",
+	sp_warnings_raise(network->warnings, "interface-renamed",
 			  "%s was the listed interface %s: it stays closed until it has that name "
 			  "again, or sallyport.yaml names it and sallyportd is started again",
 			  seen->name, former);
 }
 
 /* The interfaces that the lock names. A listed device under another name is named as unlisted. */
-static int name_all(struct sp_daemon *daemon, struct sp_plane_guard *lock)
+static int name_all(struct sp_network_watch *network, struct sp_plane_guard *lock)
 {
-	const struct sp_host *host = &daemon->host;
+	const struct sp_host *host = network->host;
 	bool is_renamed = false;
 	int r = 0;
 
 	for (size_t i = 0; i < host->interface_count && r == 0; i++) {
 		const struct sp_host_interface *seen = &host->interfaces[i];
 		const char *former =
-			seen->is_governed ? NULL : sp_network_former_name(daemon, seen);
+			seen->is_governed ? NULL : sp_network_former_name(network, seen);
 
 		if (former) {
-			warn_of_renamed(daemon, seen, former);
+			warn_of_renamed(network, seen, former);
 			is_renamed = true;
 			continue;
 		}
 		if (seen->is_governed && seen->is_present)
-			r = note_listed(daemon, seen);
+			r = note_listed(network, seen);
 		if (r == 0 && seen->is_governed &&
 		    (lock->state != SP_PLANE_GUARD_TUNNEL || seen->zone == SP_ZONE_TUNNEL))
 			r = name_for_lock(lock, seen, SP_PLANE_LISTED);
@@ -149,62 +160,64 @@ static int name_all(struct sp_daemon *daemon, struct sp_plane_guard *lock)
 							     : SP_PLANE_UNLISTED);
 	}
 	if (!is_renamed)
-		sp_warnings_clear(&daemon->warnings, "interface-renamed");
+		sp_warnings_clear(network->warnings, "interface-renamed");
 	return r;
 }
 
-static int put_as(struct sp_daemon *daemon, bool with_all, bool is_anew,
+static int put_as(struct sp_network_watch *network, bool with_all, bool is_anew,
 		  struct sp_plane_error *error)
 {
 	struct sp_plane_guard lock = {
-		.state = daemon->is_lock_open ? SP_PLANE_GUARD_OPEN
-			 : with_all           ? SP_PLANE_GUARD_CLOSED
-					      : SP_PLANE_GUARD_TUNNEL,
+		.state = *network->is_lock_open ? SP_PLANE_GUARD_OPEN
+			 : with_all             ? SP_PLANE_GUARD_CLOSED
+						: SP_PLANE_GUARD_TUNNEL,
 		.is_anew = is_anew,
 	};
-	int r = name_all(daemon, &lock);
+	int r = name_all(network, &lock);
 
 	if (r == 0)
-		r = sp_plane_guard_put(daemon->plane, &lock, error);
+		r = sp_plane_guard_put(network->plane, &lock, error);
 	free(lock.names);
 	if (r >= 0)
-		daemon->drops.is_unsampled = r == 1;
+		network->drops->is_unsampled = r == 1;
 	return r < 0 ? r : 0;
 }
 
-static int put_lock(struct sp_daemon *daemon, bool with_all, struct sp_plane_error *error)
+static int put_lock(struct sp_network_watch *network, bool with_all, struct sp_plane_error *error)
 {
-	return put_as(daemon, with_all, false, error);
+	return put_as(network, with_all, false, error);
 }
 
-static int put_lock_anew(struct sp_daemon *daemon, bool with_all, struct sp_plane_error *error)
+static int put_lock_anew(struct sp_network_watch *network, bool with_all,
+			 struct sp_plane_error *error)
 {
-	return put_as(daemon, with_all, true, error);
+	return put_as(network, with_all, true, error);
 }
 
-int sp_network_lock(struct sp_daemon *daemon, bool with_all, struct sp_plane_error *error)
+int sp_network_lock(struct sp_network_watch *network, bool with_all, struct sp_plane_error *error)
 {
-	return sp_watch_lock_put(daemon, with_all, put_lock, error);
+	return sp_watch_lock_put(network->watch, with_all, put_lock, error);
 }
 
-int sp_network_lock_anew(struct sp_daemon *daemon, bool with_all, struct sp_plane_error *error)
+int sp_network_lock_anew(struct sp_network_watch *network, bool with_all,
+			 struct sp_plane_error *error)
 {
-	return sp_watch_lock_put(daemon, with_all, put_lock_anew, error);
+	return sp_watch_lock_put(network->watch, with_all, put_lock_anew, error);
 }
 
 /* Has an interface come, gone or changed its name since the last call? */
-static bool names_differ(struct sp_daemon *daemon)
+static bool names_differ(struct sp_network_watch *network)
 {
 	__sp_buf struct sp_buf names = SP_BUF_INIT;
 	bool differ;
 
-	for (size_t i = 0; i < daemon->host.interface_count; i++)
-		sp_buf_printf(&names, "%u %s\n", daemon->host.interfaces[i].ifindex,
-			      daemon->host.interfaces[i].name);
-	differ = !daemon->lock_names || strcmp(daemon->lock_names, sp_buf_get(&names)) != 0;
+	for (size_t i = 0; i < network->host->interface_count; i++)
+		sp_buf_printf(&names, "%u %s\n", network->host->interfaces[i].ifindex,
+			      network->host->interfaces[i].name);
+	differ = !network->lock_names || strcmp(network->lock_names, sp_buf_get(&names)) != 0;
 	if (differ) {
-		free(SP_TAKE_PTR(daemon->lock_names));
-		(void)sp_buf_take(&names, &daemon->lock_names);
+		free(SP_TAKE_PTR(network->lock_names));
+		(void)sp_buf_take(&names, &network->lock_names);
 	}
 	return differ;
 }
@@ -221,67 +234,67 @@ static bool same_hooks(const struct sp_host *a, const struct sp_host *b)
 
 static void network_settled(void *arg)
 {
-	struct sp_daemon *daemon = arg;
+	struct sp_network_watch *network = arg;
 	struct sp_plane_error error = { 0 };
 	__sp_free struct sp_plane_interface *hooked = NULL;
 	struct sp_host before = { 0 };
 	bool is_changed = false;
 	int r;
 
-	sp_watch_look(daemon); /* first, so that what it repairs is on record */
-	r = sp_tunnel_ensure(daemon);
+	sp_watch_look(network->watch); /* first, so that what it repairs is on record */
+	r = sp_tunnel_ensure(network);
 	if (r < 0)
 		return; /* it logged the failure, and the next change tries again */
-	sp_homes_follow(daemon, daemon->network_changes);
-	daemon->network_changes = 0;
-	before.hooked_count = daemon->host.hooked_count;
+	sp_homes_follow(network->homes, network->changes);
+	network->changes = 0;
+	before.hooked_count = network->host->hooked_count;
 	before.hooked = hooked = calloc(before.hooked_count + 1, sizeof(*hooked));
 	if (hooked && before.hooked_count)
-		memcpy(hooked, daemon->host.hooked, before.hooked_count * sizeof(*hooked));
-	r = hooked ? sp_network_read(daemon, &is_changed) : -ENOMEM;
+		memcpy(hooked, network->host->hooked, before.hooked_count * sizeof(*hooked));
+	r = hooked ? sp_network_read(network, &is_changed) : -ENOMEM;
 	if (r < 0) {
 		sp_log_error("reading interfaces and routes: %s; trying again", sp_err_text(r));
-		sp_loop_in(daemon->loop, &daemon->host_timer, SP_SECOND_NS);
+		sp_loop_in(network->loop, &network->timer, SP_SECOND_NS);
 		return;
 	}
 	/* unjudged interfaces are named to the lock, and a listed one has to be closed by the lock
 	 * before it has programs */
-	if (names_differ(daemon) || is_changed)
-		r = sp_network_lock(daemon, daemon->is_lock_open, &error);
+	if (names_differ(network) || is_changed)
+		r = sp_network_lock(network, *network->is_lock_open, &error);
 	if (r < 0)
 		sp_log_error("second lock: %s", error.text);
 	if (!is_changed)
 		return;
 	/* attach the running programs to interfaces that came back, before a new revision is
 	 * made */
-	sp_watch_look(daemon);
-	daemon->machine_changed(daemon, !same_hooks(&before, &daemon->host));
+	sp_watch_look(network->watch);
+	network->changed(network->changed_arg, !same_hooks(&before, network->host));
 }
 
-void sp_network_settle(struct sp_daemon *daemon)
+void sp_network_settle(struct sp_network_watch *network)
 {
-	sp_loop_in(daemon->loop, &daemon->host_timer, 0);
+	sp_loop_in(network->loop, &network->timer, 0);
 }
 
-static void take_messages(struct sp_daemon *daemon, size_t messages_max)
+static void take_messages(struct sp_network_watch *network, size_t messages_max)
 {
 	uint32_t changed = 0;
-	int r = sp_netlink_monitor_take(daemon->monitor, messages_max, sp_homes_note, daemon,
-					&changed);
+	int r = sp_netlink_monitor_take(network->monitor, messages_max, sp_homes_note,
+					network->homes, &changed);
 
 	if (r < 0)
 		sp_log_error("watching the network: %s", sp_err_text(r));
 	if (changed)
-		sp_watch_soon(daemon);
+		sp_watch_soon(network->watch);
 	changed &= ~SP_NETLINK_ROUTES; /* each changed route was looked at by itself */
-	daemon->network_changes |= changed;
-	if (changed && !daemon->host_timer.due_ns)
-		sp_loop_in(daemon->loop, &daemon->host_timer, SETTLE_NS);
+	network->changes |= changed;
+	if (changed && !network->timer.due_ns)
+		sp_loop_in(network->loop, &network->timer, SETTLE_NS);
 }
 
-void sp_network_drain(struct sp_daemon *daemon)
+void sp_network_drain(struct sp_network_watch *network)
 {
-	take_messages(daemon, MESSAGES_MOST);
+	take_messages(network, MESSAGES_MOST);
 }
 
 static void network_changed(void *arg, uint32_t events)
@@ -290,19 +303,27 @@ static void network_changed(void *arg, uint32_t events)
 	take_messages(arg, MESSAGES_A_ROUND);
 }
 
-int sp_network_watch(struct sp_daemon *daemon, sp_machine_changed_fn changed)
+int sp_network_watch(struct sp_network_watch *network, sp_machine_changed_fn changed, void *arg)
 {
-	int r = sp_netlink_monitor_open(&daemon->monitor);
+	int r = sp_netlink_monitor_open(&network->monitor);
 
 	if (r < 0)
 		return r;
-	daemon->host_timer = (struct sp_timer){ .fire = network_settled, .arg = daemon };
-	daemon->machine_changed = changed;
-	sp_homes_watch(daemon);
-	daemon->monitor_source = (struct sp_source){
-		.fd = sp_netlink_monitor_get_fd(daemon->monitor),
+	network->timer = (struct sp_timer){ .fire = network_settled, .arg = network };
+	network->changed = changed;
+	network->changed_arg = arg;
+	sp_homes_watch(network->homes);
+	network->source = (struct sp_source){
+		.fd = sp_netlink_monitor_get_fd(network->monitor),
 		.ready = network_changed,
-		.arg = daemon,
+		.arg = network,
 	};
-	return sp_loop_watch(daemon->loop, &daemon->monitor_source, EPOLLIN);
+	return sp_loop_watch(network->loop, &network->source, EPOLLIN);
+}
+
+void sp_network_close(struct sp_network_watch *network)
+{
+	if (network->monitor)
+		sp_netlink_monitor_close(SP_TAKE_PTR(network->monitor));
+	free(SP_TAKE_PTR(network->lock_names));
 }

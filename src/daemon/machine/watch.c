@@ -5,7 +5,13 @@
 #include <sys/epoll.h>
 
 #include "base/err.h"
-#include "daemon/daemon.h"
+#include "daemon/health/drift.h"
+#include "daemon/health/health.h"
+#include "daemon/health/trouble.h"
+#include "daemon/host/host.h"
+#include "io/log/log.h"
+#include "io/loop/clock.h"
+#include "plane/plane.h"
 
 /* ---- hooks ---- */
 
@@ -21,7 +27,7 @@ static const char *code_of(const struct sp_plane_fault *fault)
 	}
 }
 
-static void see_fault(struct sp_daemon *daemon, const struct sp_plane_fault *fault)
+static void see_fault(struct sp_watch *watch, const struct sp_plane_fault *fault)
 {
 	char what[96], why[64];
 	const char *hook = sp_hook_name(fault->hook);
@@ -43,16 +49,16 @@ static void see_fault(struct sp_daemon *daemon, const struct sp_plane_fault *fau
 			 fault->interface);
 	snprintf(why, sizeof(why), "somebody's XDP program %u is there", fault->prog_id);
 	sight.why = fault->repair == -EBUSY && fault->prog_id ? why : fault->error.text;
-	sp_drift_see(&daemon->drifts, &sight);
+	sp_drift_see(watch->drifts, &sight);
 }
 
-static void look_at_pins(struct sp_daemon *daemon)
+static void look_at_pins(struct sp_watch *watch)
 {
 	struct sp_plane_error error = { 0 };
-	int r = sp_plane_mend_pins(daemon->plane, &error);
+	int r = sp_plane_mend_pins(watch->plane, &error);
 
 	if (r)
-		sp_drift_see(&daemon->drifts,
+		sp_drift_see(watch->drifts,
 			     &(struct sp_drift_sight){
 				     .code = "pins-missing",
 				     .what = "what the next sallyportd needs was not pinned",
@@ -60,103 +66,100 @@ static void look_at_pins(struct sp_daemon *daemon)
 				     .why = error.text });
 }
 
-static void look_at_hooks(struct sp_daemon *daemon)
+static void look_at_hooks(struct sp_watch *watch)
 {
 	__sp_free struct sp_plane_fault *faults = NULL;
 	size_t count = 0;
 	int r;
 
-	if (!sp_plane_running_revision(daemon->plane))
+	if (!sp_plane_running_revision(watch->plane))
 		return; /* without a running revision nothing is attached */
-	look_at_pins(daemon);
-	r = sp_plane_repair(daemon->plane, daemon->host.hooked, daemon->host.hooked_count, &faults,
+	look_at_pins(watch);
+	r = sp_plane_repair(watch->plane, watch->host->hooked, watch->host->hooked_count, &faults,
 			    &count);
 	if (r < 0)
-		sp_drift_see(
-			&daemon->drifts,
-			&(struct sp_drift_sight){ .code = "hook-missing",
-						  .what = "the pins of the hooks cannot be read",
-						  .repair = r });
+		sp_drift_see(watch->drifts, &(struct sp_drift_sight){
+						    .code = "hook-missing",
+						    .what = "the pins of the hooks cannot be read",
+						    .repair = r });
 	for (size_t i = 0; i < count; i++)
-		see_fault(daemon, &faults[i]);
+		see_fault(watch, &faults[i]);
 }
 
 /* ---- a look ---- */
 
-void sp_watch_look(struct sp_daemon *daemon)
+void sp_watch_look(struct sp_watch *watch)
 {
-	if (daemon->watch.is_looking || daemon->is_stopping || !daemon->plane)
+	if (watch->is_looking || *watch->is_stopping || !watch->plane)
 		return; /* after a detach, what was removed stays removed */
-	daemon->watch.is_looking = true;
-	sp_drift_begin(&daemon->drifts);
-	sp_watch_lock(daemon);
-	look_at_hooks(daemon);
-	sp_watch_interfaces(daemon);
-	sp_watch_tunnel(daemon);
-	sp_drift_end(&daemon->drifts);
-	sp_health_look(&daemon->health);
-	sp_trouble_look(&daemon->troubles);
-	daemon->watch.is_looking = false;
+	watch->is_looking = true;
+	sp_drift_begin(watch->drifts);
+	sp_watch_lock(watch);
+	look_at_hooks(watch);
+	sp_watch_interfaces(watch);
+	sp_watch_tunnel(watch);
+	sp_drift_end(watch->drifts);
+	sp_health_look(watch->health);
+	sp_trouble_look(watch->troubles);
+	watch->is_looking = false;
 }
 
-void sp_watch_start(struct sp_daemon *daemon)
+void sp_watch_start(struct sp_watch *watch)
 {
-	sp_drift_begin(&daemon->drifts);
-	sp_watch_lock_start(daemon);
-	sp_drift_end(&daemon->drifts);
+	sp_drift_begin(watch->drifts);
+	sp_watch_lock_start(watch);
+	sp_drift_end(watch->drifts);
 }
 
 static void look_each_second(void *arg)
 {
-	struct sp_daemon *daemon = arg;
+	struct sp_watch *watch = arg;
 
-	sp_watch_look(daemon);
-	sp_loop_in(daemon->loop, &daemon->watch.timer, SP_SECOND_NS);
+	sp_watch_look(watch);
+	sp_loop_in(watch->loop, &watch->timer, SP_SECOND_NS);
 }
 
-void sp_watch_soon(struct sp_daemon *daemon)
+void sp_watch_soon(struct sp_watch *watch)
 {
 	const uint64_t now_ns = sp_clock_boottime_ns();
 
-	if (now_ns - daemon->watch.looked_ns < SP_SECOND_NS)
+	if (now_ns - watch->looked_ns < SP_SECOND_NS)
 		return; /* the next look by the clock comes soon enough */
-	daemon->watch.looked_ns = now_ns;
-	sp_loop_in(daemon->loop, &daemon->watch.timer, 0);
+	watch->looked_ns = now_ns;
+	sp_loop_in(watch->loop, &watch->timer, 0);
 }
 
 static void ruleset_changed(void *arg, uint32_t events)
 {
-	struct sp_daemon *daemon = arg;
-	int r = sp_nft_monitor_drain(daemon->watch.monitor, &daemon->watch.change);
+	struct sp_watch *watch = arg;
+	int r = sp_nft_monitor_drain(watch->monitor, &watch->change);
 
 	(void)events;
 	if (r < 0) {
 		sp_log_error("watching the ruleset: %s; it is looked at once a second",
 			     sp_err_text(r));
-		sp_loop_forget(daemon->loop, &daemon->watch.source);
+		sp_loop_forget(watch->loop, &watch->source);
 	}
-	if (daemon->watch.change.is_table_touched)
-		sp_watch_soon(daemon);
+	if (watch->change.is_table_touched)
+		sp_watch_soon(watch);
 }
 
-int sp_watch_open(struct sp_daemon *daemon)
+int sp_watch_open(struct sp_watch *watch)
 {
-	struct sp_watch *watch = &daemon->watch;
-
-	watch->timer = (struct sp_timer){ .fire = look_each_second, .arg = daemon };
-	sp_loop_in(daemon->loop, &watch->timer, 0);
+	watch->timer = (struct sp_timer){ .fire = look_each_second, .arg = watch };
+	sp_loop_in(watch->loop, &watch->timer, 0);
 	if (!watch->monitor)
 		return 0;
 	watch->source = (struct sp_source){
 		.fd = sp_nft_monitor_get_fd(watch->monitor),
 		.ready = ruleset_changed,
-		.arg = daemon,
+		.arg = watch,
 	};
-	return sp_loop_watch(daemon->loop, &watch->source, EPOLLIN);
+	return sp_loop_watch(watch->loop, &watch->source, EPOLLIN);
 }
 
-void sp_watch_close(struct sp_daemon *daemon)
+void sp_watch_close(struct sp_watch *watch)
 {
-	sp_nft_monitor_close(SP_TAKE_PTR(daemon->watch.monitor));
-	free(SP_TAKE_PTR(daemon->watch.lock));
+	sp_nft_monitor_close(SP_TAKE_PTR(watch->monitor));
+	free(SP_TAKE_PTR(watch->lock));
 }

@@ -9,10 +9,39 @@
 #include "io/loop/loop.h"
 #include "io/netlink/nft_monitor.h"
 
-struct sp_daemon;
+struct sp_apply;
+struct sp_drifts;
+struct sp_drops;
+struct sp_engine;
+struct sp_health;
+struct sp_host;
+struct sp_machine;
+struct sp_netlink;
+struct sp_network_watch;
+struct sp_plane;
 struct sp_plane_error;
+struct sp_revisions;
+struct sp_troubles;
+struct sp_warnings;
 
 struct sp_watch {
+	/* what it stands on, lent by the daemon */
+	struct sp_loop *loop;
+	struct sp_plane *plane; /* NULL: not open yet */
+	struct sp_netlink *netlink;
+	struct sp_machine *const *machine; /* sallyport.yaml as it is now */
+	const struct sp_host *host;
+	const struct sp_revisions *revisions;
+	const struct sp_engine *engine;
+	struct sp_network_watch *network; /* puts lock and tunnel back */
+	struct sp_drifts *drifts;
+	struct sp_drops *drops;
+	struct sp_health *health;
+	struct sp_troubles *troubles;
+	const struct sp_warnings *warnings;
+	struct sp_apply *const *apply; /* the one under way, or NULL */
+	const bool *is_lock_open, *is_stopping;
+
 	struct sp_timer timer;
 	/* CLOCK_BOOTTIME of the last look that came before its second was over */
 	uint64_t looked_ns;
@@ -27,24 +56,24 @@ struct sp_watch {
 };
 
 /* At start, before the second lock is put: was it there? */
-void sp_watch_start(struct sp_daemon *daemon);
+void sp_watch_start(struct sp_watch *watch);
 /* Look once a second from now on, and at once when the kernel reports a change of nftables. Returns
  * 0; -errno: the reports cannot be waited for. */
-int sp_watch_open(struct sp_daemon *daemon);
+int sp_watch_open(struct sp_watch *watch);
 /* Hear no more of nftables, and forget how the second lock should be. */
-void sp_watch_close(struct sp_daemon *daemon);
+void sp_watch_close(struct sp_watch *watch);
 /* Now: before status is told, and when the kernel says that something changed. */
-void sp_watch_look(struct sp_daemon *daemon);
+void sp_watch_look(struct sp_watch *watch);
 /* The kernel says that something may have changed: look, but no more than once a second for
  * this. */
-void sp_watch_soon(struct sp_daemon *daemon);
+void sp_watch_soon(struct sp_watch *watch);
 
 /* ---- watch_lock.c, watch_tunnel.c: parts of a look ---- */
 
 /* Put the second lock with @put and keep how it then is: so it should stay. Returns 0; @put's
  * -errno. */
-int sp_watch_lock_put(struct sp_daemon *daemon, bool with_all,
-		      int (*put)(struct sp_daemon *daemon, bool with_all,
+int sp_watch_lock_put(struct sp_watch *watch, bool with_all,
+		      int (*put)(struct sp_network_watch *network, bool with_all,
 				 struct sp_plane_error *error),
 		      struct sp_plane_error *error);
 /* Each is one part of a look: what is not as it should be is put back if that is possible, and
@@ -52,9 +81,9 @@ int sp_watch_lock_put(struct sp_daemon *daemon, bool with_all,
  * lock is put: notes that it was removed while no sallyportd ran. _tunnel looks at forwarding, the
  * tunnel interface and its addresses. _interfaces notes listed interfaces that are down or without
  * carrier. */
-void sp_watch_lock(struct sp_daemon *daemon);
-void sp_watch_lock_start(struct sp_daemon *daemon);
-void sp_watch_tunnel(struct sp_daemon *daemon);
-void sp_watch_interfaces(struct sp_daemon *daemon);
+void sp_watch_lock(struct sp_watch *watch);
+void sp_watch_lock_start(struct sp_watch *watch);
+void sp_watch_tunnel(struct sp_watch *watch);
+void sp_watch_interfaces(struct sp_watch *watch);
 
 #endif

@@ -6,7 +6,12 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "daemon/daemon.h"
+#include "daemon/health/drift.h"
+#include "daemon/machine/network.h"
+#include "daemon/machine/watch.h"
+#include "daemon/record/drops.h"
+#include "io/log/log.h"
+#include "plane/plane.h"
 
 #define PUT_TRIES 3
 #define TABLE "sallyport"
@@ -21,12 +26,11 @@ static int read_generation(struct sp_watch *watch, uint32_t *ret_generation)
 /* The text read after a put is what we put only if nobody else changed the ruleset in between. That
  * is so if the generation moved by one, which our transaction does, or if the text stays the same
  * after putting the table again. */
-int sp_watch_lock_put(struct sp_daemon *daemon, bool with_all,
-		      int (*put)(struct sp_daemon *daemon, bool with_all,
+int sp_watch_lock_put(struct sp_watch *watch, bool with_all,
+		      int (*put)(struct sp_network_watch *network, bool with_all,
 				 struct sp_plane_error *error),
 		      struct sp_plane_error *error)
 {
-	struct sp_watch *watch = &daemon->watch;
 	bool is_known = false;
 
 	if (!watch->monitor && sp_nft_monitor_open(TABLE, &watch->monitor) < 0)
@@ -38,10 +42,10 @@ int sp_watch_lock_put(struct sp_daemon *daemon, bool with_all,
 		int r;
 
 		(void)read_generation(watch, &before);
-		r = put(daemon, with_all, error);
+		r = put(watch->network, with_all, error);
 		if (r < 0)
 			return r;
-		if (sp_plane_guard_read(daemon->plane, &text) < 0)
+		if (sp_plane_guard_read(watch->plane, &text) < 0)
 			continue;
 		is_known = (read_generation(watch, &after) == 0 && after == before + 1) ||
 			   (i > 0 && watch->lock && !strcmp(text, watch->lock));
@@ -61,22 +65,21 @@ static const char *format_author(const struct sp_nft_change *change, char text[6
 }
 
 /* Look only whether the table is there: its text is not known before it is put. */
-void sp_watch_lock_start(struct sp_daemon *daemon)
+void sp_watch_lock_start(struct sp_watch *watch)
 {
 	__sp_free char *text = NULL;
 
-	if (sp_plane_guard_read(daemon->plane, &text) != -ENOENT)
+	if (sp_plane_guard_read(watch->plane, &text) != -ENOENT)
 		return;
-	sp_drops_begin(&daemon->drops);
-	sp_drift_see(&daemon->drifts,
+	sp_drops_begin(watch->drops);
+	sp_drift_see(watch->drifts,
 		     &(struct sp_drift_sight){
 			     .code = "lock-changed",
 			     .what = "table inet sallyport was removed while no sallyportd ran" });
 }
 
-void sp_watch_lock(struct sp_daemon *daemon)
+void sp_watch_lock(struct sp_watch *watch)
 {
-	struct sp_watch *watch = &daemon->watch;
 	struct sp_plane_error error = { 0 };
 	struct sp_drift_sight sight = { .code = "lock-changed" };
 	__sp_free char *text = NULL;
@@ -91,7 +94,7 @@ void sp_watch_lock(struct sp_daemon *daemon)
 	r = read_generation(watch, &generation);
 	if (r == 0 && generation == watch->generation && !watch->change.is_table_touched)
 		return;
-	r = sp_plane_guard_read(daemon->plane, &text);
+	r = sp_plane_guard_read(watch->plane, &text);
 	if (r == 0 && !strcmp(text, watch->lock)) {
 		/* read before the text, so that a later change moves the generation again */
 		watch->generation = generation;
@@ -101,11 +104,11 @@ void sp_watch_lock(struct sp_daemon *daemon)
 	sight.what = r == -ENOENT ? "table inet sallyport was removed"
 				  : "table inet sallyport was changed";
 	sight.by = format_author(&watch->change, author);
-	sp_drops_record(&daemon->drops);
-	sight.repair = sp_network_lock_anew(daemon, watch->with_all, &error);
+	sp_drops_record(watch->drops);
+	sight.repair = sp_network_lock_anew(watch->network, watch->with_all, &error);
 	if (sight.repair == 0)
-		sp_drops_begin(&daemon->drops);
+		sp_drops_begin(watch->drops);
 	sight.why = error.text[0] ? error.text : NULL;
-	sp_drift_see(&daemon->drifts, &sight);
+	sp_drift_see(watch->drifts, &sight);
 	watch->change = (struct sp_nft_change){ 0 };
 }

@@ -347,7 +347,7 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 	if (!sp_op_unpack(client, request, "{s?b}", "rules", &with_rules))
 		return;
 	/* look first, so that status reports the state of this moment */
-	sp_watch_look(daemon);
+	sp_watch_look(&daemon->watch);
 	sp_engine_refresh(&daemon->engine); /* the look may raise a warning */
 	if (sp_look(daemon, with_rules, &snapshot) < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "out of memory");

@@ -31,13 +31,13 @@ struct fixture {
 
 static unsigned int applies_on_record;
 
-int __wrap_sp_tunnel_raise(struct sp_daemon *daemon);
+int __wrap_sp_tunnel_raise(struct sp_network_watch *network);
 void __wrap_sp_recorder_append(struct sp_recorder *recorder, struct sp_audit_record *record);
 void __wrap_sp_farewell_denied(struct sp_farewell *farewell, uint64_t since_ns);
 
-int __wrap_sp_tunnel_raise(struct sp_daemon *daemon)
+int __wrap_sp_tunnel_raise(struct sp_network_watch *network)
 {
-	(void)daemon;
+	(void)network;
 	return 0;
 }
 
@@ -85,13 +85,9 @@ static int setup(void **state)
 	fixture->fake = fake_plane_new();
 	fixture->daemon = daemon;
 	daemon->machine = &fixture->machine;
-	daemon->plane = daemon->revisions.plane = &fixture->fake->base;
-	daemon->people.store = daemon->store;
-	daemon->people.plane = daemon->plane;
-	daemon->people.revisions = &daemon->revisions;
-	daemon->people.machine = &daemon->machine;
-	daemon->people.host = &daemon->host;
-	daemon->people.warnings = &daemon->warnings;
+	daemon->plane = &fixture->fake->base;
+	sp_daemon_lend(daemon);
+	sp_daemon_lend_plane(daemon);
 	confirm_policy(daemon->store);
 	applies_on_record = 0;
 	*state = fixture;
@@ -105,7 +101,7 @@ static int teardown(void **state)
 	char command[128];
 
 	sp_revisions_done(&daemon->revisions);
-	sp_watch_close(daemon);
+	sp_watch_close(&daemon->watch);
 	sp_store_close(daemon->store);
 	free(daemon);
 	fake_plane_free(fixture->fake);
