@@ -15,6 +15,7 @@ more_refreshes() { [ "$(refreshes)" -ge $(($1 + $2)) ]; }
 portal_noticed() { [ "$(grep -c "provider corp: provider-unreachable" "$LAB_DIR/portal.log")" -ge 2 ]; }
 provider_is() { lab_api stranger GET providers | field "[p['state'] for p in r['providers'] if p['name'] == '$1'][0]" | grep -q "$2"; }
 ends() { [ "$(lab_sessions "$1")" = 0 ]; }
+in_status() { lab_gate status --json | field "[f\"{p['state']} {p['code']}\" for p in r['portal']['providers'] if p['name'] == '$1'][0]" | grep -qx "$2"; }
 
 lab_up_with_portal
 lab_provider_file corp "$LAB_IDP" "refresh: 1s"
@@ -22,8 +23,12 @@ for algorithm in es256 ps256 eddsa; do
 	lab_provider_file "corp-$algorithm" "$LAB_IDP" "refresh: 1s"
 	sed -i "s/client-id: sallyport/&-$algorithm/" "$lab_providers/corp-$algorithm.yaml"
 done
+lab_provider_file corp-secret "$LAB_IDP" "refresh: 1d"
+sed -i "s/client-id: sallyport/&-secret\nclient-secret-file: corp.secret/" "$lab_providers/corp-secret.yaml"
+echo a-secret-of-the-lab-0123456789abcdef >"$lab_providers/corp.secret"
+LAB_IDP_OPTIONS+=(--secret another-secret-of-the-lab-0123456789)
 lab_start_idp || exit 1
-lab_portal_ready corp-es256 corp-ps256 corp-eddsa || exit 1
+lab_portal_ready corp-es256 corp-ps256 corp-eddsa corp-secret || exit 1
 expect "the portal knows the provider" lab_wait 15 provider_is corp ok
 
 # ---- in ----
@@ -48,6 +53,10 @@ expect "declined at the provider: the client says so and fails" eval '
 	! wait $pid'
 expect "as the record says" lab_wait 5 eval 'lab_gate audit --json --event login-refused --limit 5 | grep -q "\"denied\""'
 expect "no session was made" same "$(lab_sessions ana)" 1
+
+# ---- a secret the provider does not take ----
+expect "with a wrong secret nobody signs in" fails lab_login stranger --idp corp-secret --json
+expect "as status says" lab_wait 10 in_status corp-secret "failed client-refused"
 
 # ---- groups, while it lasts ----
 before=$(refreshes)
@@ -78,6 +87,7 @@ expect "in again" lab_login_at laptop corp ana --config "$LAB_DIR/laptop.conf"
 lab_client_set laptop
 expect "and through" lab_wait 15 lab_reaches laptop
 lab_kill "$lab_idp_pid" TERM
+unset "LAB_IDP_OPTIONS[-1]" "LAB_IDP_OPTIONS[-1]" # from here on with the secret that the gateway has
 lab_start_idp || exit 1
 expect "the provider restarted with new keys: the session goes on" lab_wait 15 more_refreshes "$(refreshes)" 2
 expect "with its role" same "$(lab_sessions ana) $(roles_of ana)" "1 engineer"
@@ -100,5 +110,12 @@ lab_idp revoke ana
 expect "her grant revoked at the provider: the session ends" lab_wait 30 ends ana
 expect "with the next packet" lab_refused laptop
 expect "the record says why" lab_wait 5 eval 'lab_gate audit --json --user ana --event session-close --limit 5 | grep -q provider-revoked'
+# ---- and the secret it takes again ----
+expect "the provider is asked a minute after its refusal, and each two minutes at most: it takes the gateway again" \
+	lab_wait 40 in_status corp-secret "ok None"
+expect "though nobody signed in there" same "$(lab_gate session list --all --json | grep -c '"idp":"corp-secret"')" 0
+expect "which the log says" grep -q "provider corp-secret takes this gateway as its client again" "$LAB_DIR/portal.log"
+expect "and they can" lab_login_at stranger corp-secret ana --new-key
+
 expect "a refresh token is nowhere in clear" eval '! grep -rqE "$(field "[v[\"jti\"] for k, v in r if k.startswith(\"RefreshToken:\")][-1]" <"$LAB_DIR/idp/state.json")" "$LAB_ROOT/var"'
 expect_done

@@ -4,9 +4,10 @@
 //
 //	node provider.mjs --issuer https://192.0.2.30 --listen 192.0.2.30:443 --cert FILE --key FILE
 //	     [--admin 127.0.0.1:9000] [--state FILE] [--interval S] [--access-ttl S] [--id-ttl S] [--refresh-ttl S] [--device-ttl S]
+//	     [--secret TEXT]
 //
 // Clients: "sallyport" (public, RS256), "sallyport-es256", "-ps256", "-eddsa", and "sallyport-secret" with
-// the secret CONFIDENTIAL_SECRET below. --admin is a plain port for whoever tests:
+// the secret of --secret, CONFIDENTIAL_SECRET below if there is none. --admin is a plain port for whoever tests:
 //
 //	POST /groups/ana    body "eng,ops": groups from the next token on
 //	POST /revoke/ana    every grant of hers is gone
@@ -38,6 +39,7 @@ const { values: options } = parseArgs({
 		'id-ttl': { type: 'string', default: '120' },
 		'refresh-ttl': { type: 'string', default: '86400' },
 		'device-ttl': { type: 'string', default: '300' },
+		secret: { type: 'string', default: CONFIDENTIAL_SECRET },
 	},
 });
 const seconds = (name) => Number(options[name]);
@@ -76,7 +78,7 @@ const provider = new Provider(options.issuer, {
 		client('sallyport-ps256', 'PS256'),
 		client('sallyport-eddsa', 'EdDSA'),
 		client('sallyport-secret', 'RS256', {
-			client_secret: CONFIDENTIAL_SECRET,
+			client_secret: options.secret,
 			token_endpoint_auth_method: 'client_secret_basic',
 		}),
 	],
