@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sallyport idp test: reach a provider as the portal does, step by step, and say where that ends.
- * The last step asks for a device code, which nobody enters: only that proves client id and secret
- * right. */
+ * The last steps ask for a device code, which nobody enters, and whether it was entered: only that
+ * proves client id and secret right. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -91,25 +91,51 @@ static bool fetch_document(struct tour *tour, struct sp_oidc *oidc, const char *
 	return !sp_oidc_trouble(oidc);
 }
 
+/* Let @flow ask once, as of @now. Gives the status that was answered with; 0: nothing was asked, or
+ * nothing came. @ret_url: malloc'ed, NULL: nothing was asked. */
+static int ask_once(const struct tour *tour, struct sp_idp_flow *flow, struct sp_idp_time *now,
+		    char **ret_url)
+{
+	struct sp_http_request request;
+	struct sp_http_reply reply = { 0 };
+	__sp_free char *body = NULL;
+	uint64_t due_ns;
+	enum sp_idp_step step = sp_idp_flow_next(flow, now, &request, &due_ns);
+
+	if (step == SP_IDP_WAIT && due_ns != UINT64_MAX) {
+		now->boot_ns = due_ns; /* between two questions there is a pause; this is one */
+		step = sp_idp_flow_next(flow, now, &request, &due_ns);
+	}
+	if (step != SP_IDP_FETCH)
+		return 0;
+	*ret_url = strdup(request.url);
+	fetch(tour, &request, &reply, &body);
+	sp_idp_flow_take(flow, now, &reply);
+	if (body)
+		sp_wipe(body, reply.body ? reply.body_len : 0);
+	return reply.status;
+}
+
+/* A code, which nobody enters, and whether it was entered: some providers look at client and secret
+ * only then. */
 static void ask_for_code(struct tour *tour, struct sp_oidc *oidc)
 {
 	__sp_cleanup(sp_idp_flow_freep) struct sp_idp_flow *flow = NULL;
 	struct sp_idp_time now = time_now();
-	struct sp_http_request request;
-	struct sp_http_reply reply = { 0 };
-	__sp_free char *body = NULL, *url = NULL;
-	uint64_t due_ns;
+	__sp_free char *device_url = NULL, *token_url = NULL;
+	const struct sp_finding *finding;
+	int status;
 
 	if (sp_oidc_flow_device(oidc, &flow) < 0)
 		return;
-	if (sp_idp_flow_next(flow, &now, &request, &due_ns) == SP_IDP_FETCH) {
-		url = strdup(request.url);
-		fetch(tour, &request, &reply, &body);
-		sp_idp_flow_take(flow, &now, &reply);
-		if (body)
-			sp_wipe(body, reply.body ? reply.body_len : 0);
-	}
-	report(tour, "device", url, sp_idp_flow_prompt(flow) ? NULL : sp_idp_flow_finding(flow));
+	finding = sp_idp_flow_finding(flow);
+	(void)ask_once(tour, flow, &now, &device_url);
+	report(tour, "device", device_url, sp_idp_flow_prompt(flow) ? NULL : finding);
+	if (!sp_idp_flow_prompt(flow))
+		return;
+	status = ask_once(tour, flow, &now, &token_url);
+	report(tour, "token", token_url,
+	       finding->reason != SP_REFUSAL_NONE || status == 0 ? finding : NULL);
 }
 
 /* A relative name in a provider's file is beside that file. */
