@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/array.h"
 #include "base/text.h"
@@ -47,6 +48,13 @@ const char *sp_refusal_message(enum sp_refusal_reason reason)
 	return look_up(reason)->message;
 }
 
+bool sp_refusal_is_providers(enum sp_refusal_reason reason)
+{
+	const char *code = sp_refusal_code(reason);
+
+	return !strcmp(code, "provider-failed") || !strcmp(code, "provider-unreachable");
+}
+
 int sp_find(struct sp_finding *finding, enum sp_refusal_reason reason, const char *format, ...)
 {
 	char detail[sizeof(finding->detail)];
@@ -58,4 +66,34 @@ int sp_find(struct sp_finding *finding, enum sp_refusal_reason reason, const cha
 	va_end(args);
 	sp_text_show(detail, finding->detail, sizeof(finding->detail));
 	return -EACCES;
+}
+
+#define ISSUER_SHOWN 60u
+
+/* Does @longer only have a slash more than @text? */
+static bool has_slash_more(const char *longer, const char *text)
+{
+	const size_t len = strlen(text);
+
+	return strncmp(longer, text, len) == 0 && strcmp(longer + len, "/") == 0;
+}
+
+int sp_find_issuer(struct sp_finding *finding, enum sp_refusal_reason reason, const char *begin,
+		   const char *said, const char *wanted)
+{
+	const bool has_more = has_slash_more(said, wanted), has_less = has_slash_more(wanted, said);
+	size_t from = 0;
+
+	while (said[from] && said[from] == wanted[from])
+		from++;
+	from = from > ISSUER_SHOWN / 2 &&
+			       (strlen(said) > ISSUER_SHOWN || strlen(wanted) > ISSUER_SHOWN)
+		       ? from - ISSUER_SHOWN / 2
+		       : 0;
+	return sp_find(finding, reason, "%s \"%s%.*s\", not \"%s%.*s\" as in the file%s", begin,
+		       from ? "..." : "", (int)ISSUER_SHOWN, said + from, from ? "..." : "",
+		       (int)ISSUER_SHOWN, wanted + from,
+		       has_more   ? ": write it with the slash at its end"
+		       : has_less ? ": write it without the slash at its end"
+				  : "");
 }

@@ -7,6 +7,7 @@
 #define SALLYPORT_IDENTITY_REFUSAL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define SP_REFUSALS(X)                                                                             \
 	/* the person */                                                                           \
@@ -94,17 +95,27 @@ enum sp_refusal_reason {
 /* What a check found. */
 struct sp_finding {
 	enum sp_refusal_reason reason;
-	char detail[200];       /* for the audit log: one printable line */
-	bool is_client_refused; /* the provider does not take us: not the person's doing */
+	char detail[200]; /* for the audit log: one printable line */
+	/* the provider would refuse anybody: it does not take us, or cannot be used for a sign-in */
+	bool is_client_refused;
+	int64_t retry_after_s; /* it asks to be left alone so long; 0: it does not say */
 };
 
 const char *sp_refusal_word(enum sp_refusal_reason reason);    /* "wrong-audience" */
 int sp_refusal_status(enum sp_refusal_reason reason);          /* HTTP */
 const char *sp_refusal_code(enum sp_refusal_reason reason);    /* of the API */
 const char *sp_refusal_message(enum sp_refusal_reason reason); /* for the person */
+/* Whether it lies in what the provider said or did, and in nothing the person did. */
+bool sp_refusal_is_providers(enum sp_refusal_reason reason);
 
 /* Fill @finding (printable characters only; others become '?') and give -EACCES. */
 int sp_find(struct sp_finding *finding, enum sp_refusal_reason reason, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* The same about an issuer that is another one: @said: what came, behind the words @begin; @wanted:
+ * the one configured. Long ones are shown from where they part, and a slash at the end by its
+ * name. */
+int sp_find_issuer(struct sp_finding *finding, enum sp_refusal_reason reason, const char *begin,
+		   const char *said, const char *wanted);
 
 #endif

@@ -62,6 +62,7 @@
 	X("provider-failed", "see to the provider, or to its file in idp.d")                       \
 	X("refresh-failing", "see to the provider: who it does not confirm is signed out in time") \
 	X("revision-unconfirmed", "sallyport apply FILE")                                          \
+	X("sign-in-failing", "see to the provider (sallyport idp test), or to its file in idp.d")  \
 	X("stage-failed", "see the message; sallyport apply tries again")                          \
 	X("tunnel-changed", "remove what stands in the way (ip route, ip rule, sysctl)")           \
 	X("tunnel-owner", "start the engine again (systemctl restart sallyport-vpnd@vpn0)")

@@ -75,23 +75,38 @@ static bool has_code(json_t *provider, const char *code)
 	return found && !strcmp(found, code);
 }
 
-/* Sessions of a provider that cannot be asked stay open, but nobody knows whether the groups still
- * hold. */
-static void warn_of_refreshes(struct sp_portal_seen *portal, const json_t *providers)
+/* "corp: the last 3 sign-ins …", of the first that has @code. Returns whether there is one. */
+static bool find_failing(const json_t *providers, const char *code, char *text, size_t size)
 {
 	json_t *provider;
 	size_t i;
 
-	json_array_foreach((json_t *)providers, i, provider)
-		if (has_code(provider, "refresh-failing")) {
-			const char *error = json_string_value(json_object_get(provider, "error"));
+	json_array_foreach((json_t *)providers, i, provider) {
+		const char *error = json_string_value(json_object_get(provider, "error"));
 
-			sp_warnings_raise(portal->warnings, "refresh-failing", "provider %s: %s",
-					  json_string_value(json_object_get(provider, "name")),
-					  error ? error : "groups are asked for in vain");
-			return;
-		}
-	sp_warnings_clear(portal->warnings, "refresh-failing");
+		if (!has_code(provider, code))
+			continue;
+		snprintf(text, size, "%s%s%s", json_string_value(json_object_get(provider, "name")),
+			 error ? ": " : "", error ? error : "");
+		return true;
+	}
+	return false;
+}
+
+/* Sessions of a provider that is refresh-failing stay open, but nobody knows whether the groups still
+ * hold. */
+static void warn_of_failing(struct sp_portal_seen *portal, const json_t *providers)
+{
+	char text[240];
+
+	if (find_failing(providers, "refresh-failing", text, sizeof(text)))
+		sp_warnings_raise(portal->warnings, "refresh-failing", "provider %s", text);
+	else
+		sp_warnings_clear(portal->warnings, "refresh-failing");
+	if (find_failing(providers, "sign-in-failing", text, sizeof(text)))
+		sp_warnings_raise(portal->warnings, "sign-in-failing", "provider %s", text);
+	else
+		sp_warnings_clear(portal->warnings, "sign-in-failing");
 }
 
 /* "corp: unreachable (…); partner: failed (…)" */
@@ -131,7 +146,7 @@ void sp_portal_report(struct sp_portal_seen *portal, const struct sp_client *cli
 	portal->report = report;
 	sp_warnings_clear(portal->warnings, "portal-missing");
 	warn_of_providers(portal, json_object_get(report, "providers"));
-	warn_of_refreshes(portal, json_object_get(report, "providers"));
+	warn_of_failing(portal, json_object_get(report, "providers"));
 }
 
 void sp_portal_gone(struct sp_portal_seen *portal, const struct sp_client *client)
@@ -141,7 +156,7 @@ void sp_portal_gone(struct sp_portal_seen *portal, const struct sp_client *clien
 	sp_portal_close(portal);
 	portal->missed_ns = sp_clock_boottime_ns();
 	sp_warnings_clear(portal->warnings, "provider-failed");
-	sp_warnings_clear(portal->warnings, "refresh-failing");
+	warn_of_failing(portal, NULL);
 }
 
 void sp_portal_tick(struct sp_portal_seen *portal)

@@ -29,6 +29,7 @@ struct sp_http_reply {
 	const char *content_type; /* NULL: none */
 	const char *body;         /* NUL-terminated behind @body_len; never NULL when answered */
 	size_t body_len;
+	int64_t retry_after_s; /* it asks to be left alone so long (Retry-After); 0: it does not */
 };
 
 #endif

@@ -94,10 +94,9 @@ int sp_discovery_read(const struct sp_http_reply *reply, const char *issuer,
 		return r;
 	said = sp_strict_json_text(object, "issuer");
 	if (!said || strcmp(said, issuer) != 0)
-		return sp_find(
-			finding, SP_REFUSAL_BAD_ANSWER,
-			"discovery: the document is of issuer \"%.60s\", configured is \"%.60s\"",
-			said ? said : "(unsaid)", issuer);
+		return sp_find_issuer(finding, SP_REFUSAL_BAD_ANSWER,
+				      "discovery: the document is of issuer", said ? said : "",
+				      issuer);
 	r = read_endpoints(object, &discovery, finding);
 	if (r < 0)
 		return r;

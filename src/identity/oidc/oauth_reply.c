@@ -2,7 +2,10 @@
 #include "identity/oidc/oauth_reply.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <strings.h>
+
+#include "base/array.h"
 
 void sp_secret_free(char *text)
 {
@@ -12,6 +15,20 @@ void sp_secret_free(char *text)
 }
 
 /* ---- the whole ---- */
+
+/* It is there, and has no time for us. @error: the word it said that with, or NULL. */
+static int find_busy(const struct sp_http_reply *reply, const char *what, const char *error,
+		     struct sp_finding *finding)
+{
+	char wait[48] = "";
+
+	finding->retry_after_s = reply->retry_after_s;
+	if (reply->retry_after_s > 0)
+		snprintf(wait, sizeof(wait), "; it asks to wait %lld s",
+			 (long long)reply->retry_after_s);
+	return sp_find(finding, SP_REFUSAL_UNREACHABLE, "%s: status %d%s%.60s%s", what,
+		       reply->status, error ? ": " : "", error ? error : "", wait);
+}
 
 static int check_answered(const struct sp_http_reply *reply, const char *what,
 			  struct sp_finding *finding)
@@ -25,8 +42,7 @@ static int check_answered(const struct sp_http_reply *reply, const char *what,
 				       : SP_REFUSAL_UNREACHABLE,
 			       "%s: %.120s", what, failure);
 	if (reply->status >= 500 || reply->status == 429)
-		return sp_find(finding, SP_REFUSAL_UNREACHABLE, "%s: status %d", what,
-			       reply->status);
+		return find_busy(reply, what, NULL, finding);
 	if (reply->status >= 300 && reply->status < 400)
 		return sp_find(finding, SP_REFUSAL_BAD_ANSWER,
 			       "%s: status %d; a redirect is not followed", what, reply->status);
@@ -76,27 +92,60 @@ int sp_reply_read(const struct sp_http_reply *reply, const char *what, size_t ma
 	return read_object(reply, what, max, ret_object, finding);
 }
 
+/* The word of a refusal, borrowed of @object; NULL: there is none. Some say it with a 200, Google
+ * says it of its quotas under a name of its own. */
+static const char *find_error(const json_t *object)
+{
+	const char *error = sp_strict_json_text(object, "error");
+
+	if (!error || !*error)
+		error = sp_strict_json_text(object, "error_code");
+	return error && *error ? error : NULL;
+}
+
+/* Says that it has no time now, under whatever status (RFC 6749, 4.1.2.1; RFC 8628, 3.5). */
+static bool is_busy(const char *error)
+{
+	static const char *const words[] = { "temporarily_unavailable", "server_error",
+					     "too_many_requests", "rate_limit_exceeded",
+					     "timeout" };
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(words); i++)
+		if (strcmp(error, words[i]) == 0)
+			return true;
+	return false;
+}
+
+/* A refusal that is no OAuth's: Google's and Microsoft's other services explain themselves so. */
+static int find_wordless(const json_t *object, const struct sp_http_reply *reply, const char *what,
+			 struct sp_finding *finding)
+{
+	const json_t *error = sp_strict_json_value(object, "error");
+	const char *message = sp_strict_json_text(json_is_object(error) ? error : object,
+						  json_is_object(error) ? "message" : "detail");
+
+	return sp_find(finding, SP_REFUSAL_BAD_ANSWER, "%s: status %d without an error word%s%.90s",
+		       what, reply->status, message ? ": " : "", message ? message : "");
+}
+
 int sp_oauth_reply_read(const struct sp_http_reply *reply, const char *what, json_t **ret_object,
 			const char **ret_error, struct sp_finding *finding)
 {
+	const bool may_slow_down = reply->status == 429; /* Auth0 says slow_down with it */
 	__sp_json json_t *object = NULL;
 	const char *error;
-	int r = check_answered(reply, what, finding);
+	int r = may_slow_down ? 0 : check_answered(reply, what, finding);
 
+	if (r == 0)
+		r = read_object(reply, what, SP_OAUTH_REPLY_MAX, &object, finding);
 	if (r < 0)
-		return r;
-	r = read_object(reply, what, SP_OAUTH_REPLY_MAX, &object, finding);
-	if (r < 0)
-		return r;
-	/* Some providers send an error with status 200 */
-	error = sp_strict_json_text(object, "error");
-	if (!error)
-		error = sp_strict_json_text(object, "error_code"); /* Google, of its quotas */
-	if (error && !*error)
-		error = NULL;
+		return may_slow_down ? find_busy(reply, what, NULL, finding) : r;
+	error = find_error(object);
+	if ((error && is_busy(error)) ||
+	    (may_slow_down && !(error && strcmp(error, "slow_down") == 0)))
+		return find_busy(reply, what, error, finding);
 	if (!error && reply->status != 200)
-		return sp_find(finding, SP_REFUSAL_BAD_ANSWER,
-			       "%s: status %d without an error word", what, reply->status);
+		return find_wordless(object, reply, what, finding);
 	*ret_object = SP_TAKE_PTR(object);
 	*ret_error = error;
 	return 0;

@@ -154,6 +154,16 @@ static int take_keys(struct sp_oidc *oidc, const struct sp_http_reply *reply,
 	return 0;
 }
 
+/* How long not to ask again: @least_s, or as long as the provider wants, within reason. */
+static uint64_t wait_of(const struct sp_oidc_fetching *document, uint64_t least_s)
+{
+	const int64_t asked_s = document->trouble.retry_after_s;
+
+	if (asked_s <= (int64_t)least_s)
+		return least_s;
+	return asked_s < (int64_t)RETRY_MAX_S ? (uint64_t)asked_s : RETRY_MAX_S;
+}
+
 void sp_oidc_take(struct sp_oidc *oidc, const struct sp_idp_time *now,
 		  const struct sp_http_reply *reply)
 {
@@ -181,7 +191,7 @@ void sp_oidc_take(struct sp_oidc *oidc, const struct sp_idp_time *now,
 	document->backoff_s = document->backoff_s == 0                ? RETRY_MIN_S
 			      : document->backoff_s * 2 > RETRY_MAX_S ? RETRY_MAX_S
 								      : document->backoff_s * 2;
-	document->due_ns = now->boot_ns + document->backoff_s * SP_OIDC_S;
+	document->due_ns = now->boot_ns + wait_of(document, document->backoff_s) * SP_OIDC_S;
 }
 
 /* ---- what flows need ---- */
@@ -196,7 +206,8 @@ int sp_oidc_want(struct sp_oidc *oidc, const struct sp_idp_time *now, struct sp_
 			continue;
 		if (document->is_under_way || document->due_ns <= now->boot_ns)
 			return -EAGAIN;
-		if (document->ended_ns + RETRY_MIN_S * SP_OIDC_S <= now->boot_ns) {
+		if (document->ended_ns + wait_of(document, RETRY_MIN_S) * SP_OIDC_S <=
+		    now->boot_ns) {
 			document->due_ns = now->boot_ns;
 			return -EAGAIN;
 		}

@@ -51,57 +51,67 @@ enum sp_idp_step sp_oidc_device_next(struct sp_oidc_flow *flow, const struct sp_
 				 (struct sp_form_field[]){ { "scope", scopes } }, 1, ret_request);
 }
 
-/* Read a whole number. Some providers write it as a text (ADFS, Microsoft's first endpoints).
- * Returns -EINVAL for anything else. */
-static int read_number(const json_t *value, uint64_t *ret_number)
+/* Whole seconds, @max at the most; some write them as a text (ADFS, Microsoft's first endpoints),
+ * some with a fraction. Returns -EINVAL: they are none. */
+static int read_seconds(const json_t *value, uint64_t max, uint64_t *ret_seconds)
 {
 	const char *text = json_string_value(value);
+	double seconds = json_number_value(value);
 
-	if (json_is_integer(value) && json_integer_value(value) >= 0) {
-		*ret_number = (uint64_t)json_integer_value(value);
-		return 0;
-	}
-	if (!text || strspn(text, "0123456789") != strlen(text) || !*text || strlen(text) > 18)
+	if (text && *text && strlen(text) <= 18 && strspn(text, "0123456789") == strlen(text))
+		seconds = strtod(text, NULL);
+	else if (!json_is_number(value))
 		return -EINVAL;
-	*ret_number = strtoull(text, NULL, 10);
+	if (!(seconds >= 0))
+		return -EINVAL;
+	*ret_seconds = seconds < (double)max ? (uint64_t)seconds : max;
 	return 0;
 }
 
-/* Read a number of seconds. @fallback 0: the number is required. */
-static int read_seconds(const json_t *object, const char *key, uint64_t fallback, uint64_t max,
-			uint64_t *ret_seconds, struct sp_finding *finding)
+/* How long the code can be entered. */
+static int take_life(const json_t *object, uint64_t *ret_life_s, struct sp_finding *finding)
 {
-	const json_t *value = sp_strict_json_value(object, key);
+	const json_t *value = sp_strict_json_value(object, "expires_in");
+	char shown[40];
 
-	*ret_seconds = fallback;
-	if ((value || !fallback) &&
-	    (read_number(value, ret_seconds) < 0 || (!fallback && *ret_seconds == 0)))
-		return sp_find(finding, SP_REFUSAL_BAD_ANSWER, "%s: %s is no number of seconds",
-			       what_code, key);
-	if (*ret_seconds > max)
-		*ret_seconds = max;
-	if (*ret_seconds == 0)
-		/* An interval of 0 would mean "as often as you like"; poll once a second
-		 * then. */
-		*ret_seconds = 1;
-	return 0;
+	if (read_seconds(value, CODE_LIFE_MAX_S, ret_life_s) == 0 && *ret_life_s > 0)
+		return 0;
+	return sp_find(finding, SP_REFUSAL_BAD_ANSWER, "%s: expires_in is %s, no number of seconds",
+		       what_code, sp_strict_json_show(value, shown, sizeof(shown)));
+}
+
+/* How often to ask. It may be left out, and what cannot be read is as left out. */
+static uint64_t read_interval(const json_t *object)
+{
+	uint64_t interval_s;
+
+	if (read_seconds(sp_strict_json_value(object, "interval"), INTERVAL_MAX_S, &interval_s) < 0)
+		return INTERVAL_DEFAULT_S;
+	return interval_s ? interval_s : 1; /* "as often as you like" is not what we like */
+}
+
+/* The one of two names that is there and not empty; else the first. */
+static const char *name_of(const json_t *object, const char *first, const char *second)
+{
+	const char *text = sp_strict_json_text(object, first);
+	const bool has_first = text ? *text != '\0' : sp_strict_json_value(object, first) != NULL;
+
+	return !has_first && sp_strict_json_value(object, second) ? second : first;
 }
 
 /* Read the address to open. Google called it verification_url before the RFC, and still does. */
 static int take_address(const json_t *object, struct sp_idp_prompt *prompt,
 			struct sp_finding *finding)
 {
-	const bool is_googles = !sp_strict_json_value(object, "verification_uri") &&
-				sp_strict_json_value(object, "verification_url");
 	struct sp_finding unused;
-	int r = sp_reply_take_url(object, is_googles ? "verification_url" : "verification_uri",
+	int r = sp_reply_take_url(object, name_of(object, "verification_uri", "verification_url"),
 				  true, what_code, &prompt->verification_uri, finding);
 
 	if (r < 0)
 		return r;
 	/* Only a convenience: an unusable one counts as absent */
 	r = sp_reply_take_url(
-		object, is_googles ? "verification_url_complete" : "verification_uri_complete",
+		object, name_of(object, "verification_uri_complete", "verification_url_complete"),
 		false, what_code, &prompt->verification_uri_complete, &unused);
 	return r == -ENOMEM ? r : 0;
 }
@@ -119,26 +129,32 @@ static int take_code(struct sp_oidc_flow *flow, const json_t *object, uint64_t *
 		r = sp_reply_take_text(object, "user_code", USER_CODE_MAX, what_code,
 				       &prompt->user_code, finding);
 	if (r == 0)
-		r = read_seconds(object, "expires_in", 0, CODE_LIFE_MAX_S, ret_life_s, finding);
-	if (r == 0)
-		r = read_seconds(object, "interval", INTERVAL_DEFAULT_S, INTERVAL_MAX_S,
-				 &flow->interval_s, finding);
+		r = take_life(object, ret_life_s, finding);
+	flow->interval_s = read_interval(object);
 	return r;
+}
+
+static int read_code(struct sp_oidc_flow *flow, const struct sp_http_reply *reply,
+		     uint64_t *ret_life_s)
+{
+	__sp_json json_t *object = NULL;
+	const char *error;
+	int r = sp_oauth_reply_read(reply, what_code, &object, &error, &flow->finding);
+
+	if (r == 0 && error)
+		r = sp_oauth_refused(object, error, what_code, &flow->finding);
+	return r < 0 ? r : take_code(flow, object, ret_life_s);
 }
 
 int sp_oidc_device_take(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
 			const struct sp_http_reply *reply)
 {
-	__sp_json json_t *object = NULL;
-	const char *error;
 	uint64_t life_s;
-	int r = sp_oauth_reply_read(reply, what_code, &object, &error, &flow->finding);
+	int r = read_code(flow, reply, &life_s);
 
-	if (r < 0)
-		return r;
-	if (error)
-		return sp_oauth_refused(object, error, what_code, &flow->finding);
-	r = take_code(flow, object, &life_s);
+	/* It knows nothing of the person yet: so it would refuse anybody. */
+	if (r == -EACCES)
+		flow->finding.is_client_refused = flow->finding.reason != SP_REFUSAL_UNREACHABLE;
 	if (r < 0)
 		return r;
 	flow->prompt.expires_s = now->now_s + (int64_t)life_s;
@@ -169,18 +185,38 @@ enum sp_idp_step sp_oidc_poll_next(struct sp_oidc_flow *flow, const struct sp_id
 				 ret_request);
 }
 
-static void poll_again(struct sp_oidc_flow *flow, const struct sp_idp_time *now, uint64_t wait_s)
+/* @reply: of the poll before; it may ask for a longer wait. */
+static void poll_again(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
+		       const struct sp_http_reply *reply, uint64_t wait_s)
 {
+	if (reply->retry_after_s > (int64_t)wait_s)
+		wait_s = (uint64_t)reply->retry_after_s;
+	if (wait_s > INTERVAL_MAX_S)
+		wait_s = INTERVAL_MAX_S;
 	flow->poll_ns = now->boot_ns + wait_s * SP_OIDC_S;
 }
 
-static int take_poll_error(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
-			   const json_t *object, const char *error)
+/* From now on, not only once; some say how often they want to be asked (GitHub). */
+static void slow_down(struct sp_oidc_flow *flow, const json_t *object)
 {
-	if (strcmp(error, "slow_down") == 0 && flow->interval_s < INTERVAL_MAX_S)
-		flow->interval_s += SLOW_DOWN_S; /* from now on, not only once */
+	uint64_t asked_s;
+
+	flow->interval_s += SLOW_DOWN_S;
+	if (read_seconds(sp_strict_json_value(object, "interval"), INTERVAL_MAX_S, &asked_s) == 0 &&
+	    asked_s > flow->interval_s)
+		flow->interval_s = asked_s;
+	if (flow->interval_s > INTERVAL_MAX_S)
+		flow->interval_s = INTERVAL_MAX_S;
+}
+
+static int take_poll_error(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
+			   const struct sp_http_reply *reply, const json_t *object,
+			   const char *error)
+{
+	if (strcmp(error, "slow_down") == 0)
+		slow_down(flow, object);
 	if (strcmp(error, "slow_down") == 0 || strcmp(error, "authorization_pending") == 0) {
-		poll_again(flow, now, flow->interval_s);
+		poll_again(flow, now, reply, flow->interval_s);
 		return 0;
 	}
 	if (strcmp(error, "access_denied") == 0 ||
@@ -200,15 +236,15 @@ int sp_oidc_poll_take(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
 	int r = sp_oauth_reply_read(reply, what_poll, &object, &error, &flow->finding);
 
 	/* Silence now need not be silence later, but is asked into ever more slowly (RFC 8628,
-	 * 3.5). */
+	 * 3.5). Who says when to come back is not silent. */
 	if (r == -EACCES && flow->finding.reason == SP_REFUSAL_UNREACHABLE &&
-	    ++flow->silences < SILENCES_MAX) {
-		poll_again(flow, now, flow->interval_s << flow->silences);
+	    (reply->retry_after_s > 0 || ++flow->silences < SILENCES_MAX)) {
+		poll_again(flow, now, reply, flow->interval_s << flow->silences);
 		return 0;
 	}
 	if (r < 0)
 		return r;
 	flow->silences = 0;
-	return error ? take_poll_error(flow, now, object, error)
+	return error ? take_poll_error(flow, now, reply, object, error)
 		     : sp_oidc_flow_take_tokens(flow, object);
 }

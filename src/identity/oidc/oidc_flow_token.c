@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <strings.h>
 
+#include "base/array.h"
 #include "identity/oidc/oidc_flow.h"
 
 #define TOKEN_TEXT_MAX 16384u
@@ -76,21 +77,40 @@ enum sp_idp_step sp_oidc_refresh_next(struct sp_oidc_flow *flow, const struct sp
 				 ret_request);
 }
 
+/* The person cannot be asked for by this token any more: it was revoked, or they would have to be
+ * there themselves (OpenID Connect Core 1.0, 3.1.2.6; Entra ID after a change of its rules). Dex
+ * says invalid_request and explains it. */
+static bool is_grant_over(const json_t *object, const char *error)
+{
+	static const char *const words[] = { "invalid_grant", "access_denied",
+					     "interaction_required", "login_required",
+					     "consent_required" };
+	const char *explanation = sp_strict_json_text(object, "error_description");
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(words); i++)
+		if (strcmp(error, words[i]) == 0)
+			return true;
+	return strcmp(error, "invalid_request") == 0 && explanation &&
+	       strcasestr(explanation, "refresh token");
+}
+
 int sp_oidc_refresh_take(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
 			 const struct sp_http_reply *reply)
 {
 	__sp_json json_t *object = NULL;
-	const char *error;
+	const char *error, *explanation;
 	int r = sp_oauth_reply_read(reply, what_refresh, &object, &error, &flow->finding);
 
 	(void)now;
 	if (r < 0)
-		return r; /* unknown: the token endpoint may or may not have used up the token */
+		return r; /* what the token endpoint did, if anything, is not known */
+	explanation = sp_strict_json_text(object, "error_description");
 	flow->is_token_settled = error != NULL;
-	if (error && strcmp(error, "invalid_grant") == 0)
+	if (error && is_grant_over(object, error))
 		return sp_find(&flow->finding, SP_REFUSAL_GRANT_REVOKED,
-			       "%s: invalid_grant: the provider takes the refresh token no more",
-			       what_refresh);
+			       "%s: %.40s: the provider takes the refresh token no more%s%.90s",
+			       what_refresh, error, explanation ? ": " : "",
+			       explanation ? explanation : "");
 	if (error)
 		return sp_oauth_refused(object, error, what_refresh, &flow->finding);
 	return sp_oidc_flow_take_tokens(flow, object);

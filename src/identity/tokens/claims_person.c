@@ -36,14 +36,18 @@ int sp_claims_read_subject(const json_t *object, const char *want_subject, struc
 {
 	const char *sub = sp_strict_json_text(object, "sub");
 	size_t len = sub ? strlen(sub) : 0;
+	char shown[80];
 
 	if (len < 1 || len > SP_SUBJECT_MAX)
 		return sp_find(finding, SP_REFUSAL_BAD_SUBJECT,
-			       "sub is missing or no text of 1 to %u characters", SP_SUBJECT_MAX);
+			       "sub is %s, no text of 1 to %u characters",
+			       sp_strict_json_show(sp_strict_json_value(object, "sub"), shown,
+						   sizeof(shown)),
+			       SP_SUBJECT_MAX);
 	for (size_t i = 0; i < len; i++)
 		if (sub[i] < ' ' || sub[i] > '~')
 			return sp_find(finding, SP_REFUSAL_BAD_SUBJECT,
-				       "sub is not printable ASCII");
+				       "sub is \"%.80s\", not printable ASCII", sub);
 	if (want_subject && strcmp(sub, want_subject) != 0)
 		return sp_find(finding, SP_REFUSAL_OTHER_SUBJECT, "sub is \"%.80s\", not \"%.80s\"",
 			       sub, want_subject);
@@ -81,6 +85,7 @@ int sp_claims_read_user(const json_t *object, const char *user_claim, struct sp_
 	static const char *const usual[] = { "preferred_username", "email" };
 	const char *const *names = user_claim ? named : usual;
 	const size_t count = user_claim ? SP_ARRAY_LEN(named) : SP_ARRAY_LEN(usual);
+	char shown[60];
 
 	for (size_t i = 0; i < count; i++) {
 		const json_t *value = sp_strict_json_value(object, names[i]);
@@ -92,7 +97,9 @@ int sp_claims_read_user(const json_t *object, const char *user_claim, struct sp_
 			continue;
 		}
 		if (!json_is_string(value))
-			return sp_find(finding, SP_REFUSAL_BAD_USER, "%.80s is no text", names[i]);
+			return sp_find(finding, SP_REFUSAL_BAD_USER,
+				       "%.80s is %s, no text; name another claim with user-claim",
+				       names[i], sp_strict_json_show(value, shown, sizeof(shown)));
 		return take_user(names[i], json_string_value(value), claims, finding);
 	}
 	return 0;
@@ -150,13 +157,11 @@ static const json_t *find_groups(const json_t *object, const char *groups_claim)
 
 static void note_odd(const json_t *item, struct sp_claims *claims)
 {
-	__sp_free char *other =
-		json_is_string(item) ? NULL : json_dumps(item, JSON_ENCODE_ANY | JSON_COMPACT);
+	char other[sizeof(claims->odd_group)];
 
 	if (claims->odd_group_count++ == 0)
 		sp_text_show(json_is_string(item) ? json_string_value(item)
-			     : other              ? other
-						  : "?",
+						  : sp_strict_json_show(item, other, sizeof(other)),
 			     claims->odd_group, sizeof(claims->odd_group));
 }
 
@@ -175,6 +180,7 @@ static int take_group(const json_t *item, struct sp_claims *claims)
 	if (!room)
 		return -ENOMEM;
 	*room = strdup(text);
+	claims->group_bytes += strlen(text);
 	return *room ? 0 : -ENOMEM;
 }
 
@@ -208,8 +214,8 @@ static int take_keys(const json_t *object, struct sp_claims *claims)
 	return 0;
 }
 
-int sp_claims_read_groups(const json_t *object, const char *groups_claim, struct sp_claims *claims,
-			  struct sp_finding *finding)
+static int read_groups(const json_t *object, const char *groups_claim, struct sp_claims *claims,
+		       struct sp_finding *finding)
 {
 	const json_t *list = find_groups(object, groups_claim), *item;
 	bool has_text = false, is_zitadel;
@@ -252,4 +258,17 @@ int sp_claims_read_groups(const json_t *object, const char *groups_claim, struct
 			       claims->odd_group);
 	claims->has_groups = true;
 	return 0;
+}
+
+int sp_claims_read_groups(const json_t *object, const char *groups_claim, struct sp_claims *claims,
+			  struct sp_finding *finding)
+{
+	int r = read_groups(object, groups_claim, claims, finding);
+
+	if (r == 0 && claims->group_bytes > SP_GROUP_BYTES_MAX)
+		return sp_find(finding, SP_REFUSAL_BAD_GROUPS,
+			       "%zu groups of %zu bytes together, at most %u are taken; let the "
+			       "provider send fewer",
+			       claims->group_count, claims->group_bytes, SP_GROUP_BYTES_MAX);
+	return r;
 }

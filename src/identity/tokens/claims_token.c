@@ -8,15 +8,24 @@
 
 #define TIME_MAX 253402300799ll /* 9999-12-31T23:59:59Z: sums with our margins do not overflow */
 
+/* Google names itself with or without the scheme (OpenID Connect Core 1.0, 15.6.2). */
+static bool is_googles(const char *iss, const char *issuer)
+{
+	return strcmp(iss, "accounts.google.com") == 0 &&
+	       strcmp(issuer, "https://accounts.google.com") == 0;
+}
+
 static int check_issuer(const json_t *object, const char *issuer, struct sp_finding *finding)
 {
 	const char *iss = sp_strict_json_text(object, "iss");
+	char shown[80];
 
 	if (!iss)
-		return sp_find(finding, SP_REFUSAL_WRONG_ISSUER, "iss is missing or no text");
-	if (strcmp(iss, issuer) != 0)
-		return sp_find(finding, SP_REFUSAL_WRONG_ISSUER, "iss is \"%.80s\", not \"%.80s\"",
-			       iss, issuer);
+		return sp_find(finding, SP_REFUSAL_WRONG_ISSUER, "iss is %s, no text",
+			       sp_strict_json_show(sp_strict_json_value(object, "iss"), shown,
+						   sizeof(shown)));
+	if (strcmp(iss, issuer) != 0 && !is_googles(iss, issuer))
+		return sp_find_issuer(finding, SP_REFUSAL_WRONG_ISSUER, "iss is", iss, issuer);
 	return 0;
 }
 
@@ -39,28 +48,34 @@ static bool is_among(const json_t *audiences, const char *client_id, bool *ret_o
 	return found;
 }
 
+static bool is_empty(const json_t *text)
+{
+	return json_is_string(text) && json_string_length(text) == 0;
+}
+
 static int check_audience(const json_t *object, const char *client_id, struct sp_finding *finding)
 {
 	const json_t *aud = json_object_get(object, "aud"),
 		     *azp = sp_strict_json_value(object, "azp");
+	char shown[100];
 	bool others = false;
 	bool is_ours = json_is_string(aud) ? strcmp(json_string_value(aud), client_id) == 0
 					   : is_among(aud, client_id, &others);
 
 	if (!is_ours)
 		return sp_find(finding, SP_REFUSAL_WRONG_AUDIENCE,
-			       "aud %.80s does not name \"%.80s\"",
-			       json_is_string(aud)  ? json_string_value(aud)
-			       : json_is_array(aud) ? "(a list)"
-						    : "(missing, or no text)",
-			       client_id);
+			       "aud is %s and does not name \"%.70s\", the client-id here",
+			       sp_strict_json_show(aud, shown, sizeof(shown)), client_id);
+	if (is_empty(azp))
+		azp = NULL;
 	if (!azp && others)
 		return sp_find(finding, SP_REFUSAL_WRONG_PARTY,
-			       "aud names several, and azp does not say who may use it");
+			       "aud is %s, and azp does not say who may use it",
+			       sp_strict_json_show(aud, shown, sizeof(shown)));
 	if (azp && (!json_is_string(azp) || strcmp(json_string_value(azp), client_id) != 0))
-		return sp_find(finding, SP_REFUSAL_WRONG_PARTY, "azp \"%.80s\" is not \"%.80s\"",
-			       json_is_string(azp) ? json_string_value(azp) : "(no text)",
-			       client_id);
+		return sp_find(finding, SP_REFUSAL_WRONG_PARTY,
+			       "azp is %s, not \"%.70s\", the client-id here",
+			       sp_strict_json_show(azp, shown, sizeof(shown)), client_id);
 	return 0;
 }
 
@@ -69,6 +84,7 @@ static int read_time(const json_t *object, const char *name, bool is_required, i
 		     struct sp_finding *finding)
 {
 	const json_t *value = sp_strict_json_value(object, name);
+	char shown[60];
 
 	if (!value && !is_required)
 		return 0;
@@ -76,8 +92,9 @@ static int read_time(const json_t *object, const char *name, bool is_required, i
 		return sp_find(finding, SP_REFUSAL_BAD_TIME, "%s is missing", name);
 	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
 	    json_integer_value(value) > TIME_MAX)
-		return sp_find(finding, SP_REFUSAL_BAD_TIME, "%s is no whole number of seconds",
-			       name);
+		return sp_find(finding, SP_REFUSAL_BAD_TIME,
+			       "%s is %s, no whole number of seconds since 1970", name,
+			       sp_strict_json_show(value, shown, sizeof(shown)));
 	*ret_s = json_integer_value(value);
 	return 0;
 }

@@ -111,6 +111,15 @@ static int add_header(struct sp_transfer *transfer, const char *line)
 	return 0;
 }
 
+/* No encoding is asked for, and one that comes all the same is undone; the bounds are those of what
+ * it holds. */
+static int accept_encodings(struct sp_transfer *transfer)
+{
+	if (curl_easy_setopt(transfer->easy, CURLOPT_ACCEPT_ENCODING, "") != CURLE_OK)
+		return -ENOMEM;
+	return add_header(transfer, "Accept-Encoding:");
+}
+
 static int set_body(struct sp_transfer *transfer, const struct sp_http_request *request)
 {
 	char line[128];
@@ -252,6 +261,8 @@ int sp_transfer_init(struct sp_transfer *transfer, const struct sp_http_request 
 		r = set_credentials(transfer, request);
 	if (r == 0)
 		r = add_header(transfer, "Accept: application/json");
+	if (r == 0)
+		r = accept_encodings(transfer);
 	if (r == 0 && request->body)
 		r = set_body(transfer, request);
 	if (r < 0)
@@ -301,6 +312,23 @@ static void say_too_late(struct sp_transfer *transfer)
 		     (long long)bound_ms);
 }
 
+/* What OpenSSL's words leave open. */
+static const char *explain_verification(const struct sp_transfer *transfer)
+{
+	switch (transfer->verify_error) {
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+		return "; another authority made it, or the server does not send the certificates "
+		       "between";
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return transfer->verify_depth > 0 ? " (one of its authorities)"
+						  : " (the server's own)";
+	default:
+		return "";
+	}
+}
+
 static void say_bad_certificate(struct sp_transfer *transfer)
 {
 	char hex[2 * SP_FETCH_PIN_LEN + 1];
@@ -312,8 +340,9 @@ static void say_bad_certificate(struct sp_transfer *transfer)
 		return;
 	}
 	if (transfer->verify_error != X509_V_OK)
-		fail(transfer, "certificate: %s",
-		     X509_verify_cert_error_string(transfer->verify_error));
+		fail(transfer, "certificate: %s%s",
+		     X509_verify_cert_error_string(transfer->verify_error),
+		     explain_verification(transfer));
 	else if (strstr(transfer->error, "subject name"))
 		fail(transfer, "certificate: it is for another host name");
 	else
@@ -380,6 +409,7 @@ static bool is_unsent(struct sp_transfer *transfer)
 void sp_transfer_reply(struct sp_transfer *transfer, CURLcode code, struct sp_http_reply *ret_reply)
 {
 	struct sp_http_reply reply = { 0 };
+	curl_off_t retry_after_s = 0;
 	long status = 0;
 	char *type = NULL;
 
@@ -396,6 +426,8 @@ void sp_transfer_reply(struct sp_transfer *transfer, CURLcode code, struct sp_ht
 		reply.is_unsent = is_unsent(transfer);
 	} else {
 		curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
+		curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+		reply.retry_after_s = retry_after_s;
 		reply.status = (int)status;
 		reply.content_type = type;
 		reply.body = transfer->body.data;

@@ -24,6 +24,7 @@ struct sp_transfer {
 	int64_t total_ms;
 	bool is_body_large, are_headers_large;
 	int verify_error; /* X509_V_…, of a verification by authorities */
+	int verify_depth; /* of which certificate: 0 the server's own, else one of its authorities */
 	bool is_pinned, is_other_certificate;
 	uint8_t pin[SP_FETCH_PIN_LEN], seen[SP_FETCH_PIN_LEN];
 	char error[CURL_ERROR_SIZE];

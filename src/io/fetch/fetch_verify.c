@@ -60,6 +60,7 @@ static int verify(X509_STORE_CTX *store, void *arg)
 	if (!transfer->is_pinned) {
 		good = X509_verify_cert(store);
 		transfer->verify_error = X509_STORE_CTX_get_error(store);
+		transfer->verify_depth = X509_STORE_CTX_get_error_depth(store);
 		return good;
 	}
 	good = is_pinned_one(transfer, X509_STORE_CTX_get0_cert(store));

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "identity/oidc/discovery.h"
 #include "io/log/log.h"
 #include "io/loop/loop.h"
 
@@ -120,14 +121,28 @@ const char *sp_provider_method(const struct sp_provider *provider)
 	return sp_provider_takes_passwords(provider) ? "password" : "device";
 }
 
-/* Why the last fetch of discovery or keys failed; NULL: it did not. */
+/* What discovery and keys say against a sign-in there; NULL: nothing. */
+static const struct sp_finding *oidc_trouble_of(const struct sp_oidc *oidc)
+{
+	static const struct sp_finding no_device = {
+		.reason = SP_REFUSAL_BAD_ANSWER,
+		.detail = "discovery names no device_authorization_endpoint: nobody can sign in "
+			  "there until the device grant is switched on",
+	};
+	const struct sp_discovery *discovery = sp_oidc_get_discovery(oidc);
+	const struct sp_finding *trouble = sp_oidc_trouble(oidc);
+
+	return !trouble && discovery && !discovery->device_endpoint ? &no_device : trouble;
+}
+
+/* Why nobody can sign in there as far as its documents tell; NULL: they can. */
 static const struct sp_finding *trouble_of(const struct sp_provider *provider)
 {
 	switch (provider->kind) {
 	case SP_IDP_LOCAL:
 		return NULL;
 	case SP_IDP_OIDC:
-		return sp_oidc_trouble(provider->oidc);
+		return oidc_trouble_of(provider->oidc);
 	}
 	return NULL;
 }
@@ -166,7 +181,7 @@ static const char *error_of(const struct sp_provider *provider)
 	return trouble ? trouble->detail : NULL;
 }
 
-#define FAILURES_TOLD 3u /* refreshes in a row */
+#define FAILURES_TOLD 3u /* sign-ins or refreshes in a row */
 #define STALE_NS (1800 * SP_SECOND_NS)
 #define NO_TOKEN "none-is-the-client-known"
 
@@ -187,6 +202,7 @@ static void provider_probed(struct sp_idp_probe *probe)
 
 	sp_log_note("provider %s takes this gateway as its client again", provider->name);
 	*provider->refused = '\0';
+	provider->sign_in_failures = 0;
 	provider->portal->is_report_due = true;
 }
 
@@ -202,11 +218,16 @@ static void forget_failures(struct sp_provider *provider)
 	provider->refresh_failures = 0;
 }
 
+static bool is_failing(const struct sp_provider *provider)
+{
+	return provider->refresh_failures >= FAILURES_TOLD ||
+	       provider->sign_in_failures >= FAILURES_TOLD;
+}
+
 void sp_provider_heard(struct sp_provider *provider, const struct sp_finding *finding,
 		       bool is_refresh)
 {
-	const bool was_failing = provider->refresh_failures >= FAILURES_TOLD,
-		   was_refused = *provider->refused;
+	const bool was_failing = is_failing(provider), was_refused = *provider->refused;
 
 	if (!finding) {
 		*provider->refused = '\0';
@@ -221,9 +242,12 @@ void sp_provider_heard(struct sp_provider *provider, const struct sp_finding *fi
 		provider->refresh_failures = finding ? provider->refresh_failures + 1 : 0;
 		snprintf(provider->refresh_trouble, sizeof(provider->refresh_trouble), "%s",
 			 finding ? finding->detail : "");
+	} else {
+		provider->sign_in_failures = finding ? provider->sign_in_failures + 1 : 0;
+		snprintf(provider->sign_in_trouble, sizeof(provider->sign_in_trouble), "%s",
+			 finding ? finding->detail : "");
 	}
-	if (was_failing != (provider->refresh_failures >= FAILURES_TOLD) ||
-	    was_refused != (*provider->refused != '\0'))
+	if (was_failing != is_failing(provider) || was_refused != (*provider->refused != '\0'))
 		provider->portal->is_report_due = true;
 }
 
@@ -234,7 +258,8 @@ static void add_trouble(const struct sp_provider *provider, json_t *report)
 
 	if (*provider->refused) {
 		snprintf(error, sizeof(error),
-			 "it does not take this gateway as its client: %.150s", provider->refused);
+			 "nobody can sign in there, it refuses this gateway: %.150s",
+			 provider->refused);
 		json_object_set_new(report, "state", json_string("failed"));
 		json_object_set_new(report, "code", json_string("client-refused"));
 	} else if (provider->refresh_failures >= FAILURES_TOLD) {
@@ -242,6 +267,10 @@ static void add_trouble(const struct sp_provider *provider, json_t *report)
 			 "groups were asked for %u times in a row in vain: %.150s",
 			 provider->refresh_failures, provider->refresh_trouble);
 		json_object_set_new(report, "code", json_string("refresh-failing"));
+	} else if (provider->sign_in_failures >= FAILURES_TOLD && !trouble_of(provider)) {
+		snprintf(error, sizeof(error), "the last %u sign-ins there failed: %.150s",
+			 provider->sign_in_failures, provider->sign_in_trouble);
+		json_object_set_new(report, "code", json_string("sign-in-failing"));
 	} else {
 		return;
 	}

@@ -29,6 +29,8 @@ struct sp_provider {
 	/* how it said that it does not take this gateway as its client; "": it does */
 	char refused[200];
 	struct sp_idp_probe probe;     /* while it refused us: whether it takes us again */
+	unsigned int sign_in_failures; /* in a row, by what the provider said or did */
+	char sign_in_trouble[200];     /* why the last of them failed */
 	unsigned int refresh_failures; /* in a row, of anybody's groups being asked for again */
 	char refresh_trouble[200];     /* why the last of them failed */
 	/* boot time from which that is told no more: nobody's groups were asked for since */

@@ -224,13 +224,16 @@ static void entry_rest_until_next(struct entry *entry)
 					   NS(provider ? provider->idp->refresh_s : RETRY_MAX_S)));
 }
 
-static void entry_rest_after_failure(struct entry *entry)
+/* @asked_s: how long the provider wants to be left alone, 0: it did not say. */
+static void entry_rest_after_failure(struct entry *entry, int64_t asked_s)
 {
 	const unsigned int doubled = entry->failures < 4 ? entry->failures++ : 4;
 	const uint64_t delay_s = (uint64_t)RETRY_FIRST_S << doubled;
+	const int64_t least_s = asked_s < RETRY_MAX_S ? asked_s : RETRY_MAX_S;
 
 	entry_rest(entry,
-		   jittered(entry->portal, NS(delay_s < RETRY_MAX_S ? delay_s : RETRY_MAX_S)));
+		   NS(least_s) + jittered(entry->portal,
+					  NS(delay_s < RETRY_MAX_S ? delay_s : RETRY_MAX_S)));
 }
 
 /* ---- entries ---- */
@@ -508,7 +511,7 @@ static void entry_doubted(struct sp_gate_request *ask, const json_t *reply)
 	if (!entry_take_update(entry, reply))
 		return;
 	if (sp_gate_is_ok(reply))
-		entry_rest_after_failure(entry);
+		entry_rest_after_failure(entry, 0);
 	else
 		entry_rest(entry, RETRY_GATE_NS);
 }
@@ -598,7 +601,8 @@ static void entry_take_refusal(struct entry *entry, struct sp_provider *provider
 	if (finding.reason == SP_REFUSAL_OTHER_SUBJECT)
 		entry_end_early(entry, "other-subject", 0, NULL, entry_doubted);
 	else if (finding.reason == SP_REFUSAL_GATEWAY || (is_silence && !entry->is_noted))
-		entry_rest_after_failure(entry); /* the session's own deadline stays in force */
+		/* the session has its own deadline */
+		entry_rest_after_failure(entry, finding.retry_after_s);
 	else
 		entry_doubt(entry, entry->is_noted && !is_silence &&
 					   finding.reason != SP_REFUSAL_PROVIDER_ERROR);
@@ -688,7 +692,7 @@ static void entry_ask_provider(struct entry *entry, struct sp_provider *provider
 		return;
 	}
 	if (r < 0) {
-		entry_rest_after_failure(entry);
+		entry_rest_after_failure(entry, 0);
 		return;
 	}
 	entry->provider = sp_provider_ref(provider);

@@ -221,7 +221,9 @@ static void grant_end_refused(struct sp_grant *grant, const struct sp_finding *f
 	sp_signin_record(grant->portal, finding, grant->provider->name, grant->person.user,
 			 grant->person.device_name, &grant->from);
 	sp_respond_refusal(&grant->result, finding->reason,
-			   finding->reason == SP_REFUSAL_UNREACHABLE ? 60 : 0);
+			   finding->reason != SP_REFUSAL_UNREACHABLE ? 0
+			   : finding->retry_after_s > 0              ? finding->retry_after_s
+								     : 60);
 	grant_end(grant);
 }
 
@@ -275,8 +277,13 @@ static void grant_gate_replied(struct sp_gate_request *ask, const json_t *reply)
 static int seal_refresh(struct sp_grant *grant)
 {
 	const char *token = sp_idp_flow_refresh_token(grant->flow);
+	int r = token ? sp_refresh_seal(grant->portal, token, &grant->from, &grant->refresh) : 0;
 
-	return token ? sp_refresh_seal(grant->portal, token, &grant->from, &grant->refresh) : 0;
+	if (r == -E2BIG)
+		sp_log_note("%s: the refresh token of %s has %zu bytes and is too long to be kept: "
+			    "groups stay as they are until the next sign-in",
+			    grant->provider->name, grant->person.user, strlen(token));
+	return r;
 }
 
 static void ask_for_session(struct sp_grant *grant, const struct sp_claims *claims)
@@ -388,11 +395,11 @@ static void grant_advance(struct sp_grant *grant)
 	prompt = sp_idp_flow_prompt(grant->flow);
 	if (grant->state == GRANT_STARTING && prompt && step != SP_IDP_REFUSED)
 		show_prompt(grant, prompt);
-	if (step == SP_IDP_DONE ||
-	    (step == SP_IDP_REFUSED && sp_idp_flow_finding(grant->flow)->is_client_refused))
-		sp_provider_heard(provider,
-				  step == SP_IDP_DONE ? NULL : sp_idp_flow_finding(grant->flow),
-				  false);
+	if (step == SP_IDP_DONE)
+		sp_provider_heard(provider, NULL, false);
+	else if (step == SP_IDP_REFUSED &&
+		 sp_refusal_is_providers(sp_idp_flow_finding(grant->flow)->reason))
+		sp_provider_heard(provider, sp_idp_flow_finding(grant->flow), false);
 	switch (step) {
 	case SP_IDP_FETCH:
 		grant->flow_due_ns = UINT64_MAX;

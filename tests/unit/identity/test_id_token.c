@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -221,6 +222,8 @@ static void a_token_for_another_is_refused(void **state)
 		{ "azp us", SP_REFUSAL_NONE, "{\"azp\":\"gate\"}" },
 		{ "azp other", SP_REFUSAL_WRONG_PARTY, "{\"azp\":\"other\"}" },
 		{ "azp null", SP_REFUSAL_NONE, "{\"azp\":null}" },
+		{ "azp empty", SP_REFUSAL_NONE, "{\"azp\":\"\"}" },
+		{ "aud several, azp empty", SP_REFUSAL_WRONG_PARTY, "{\"aud\":[\"gate\",\"other\"],\"azp\":\"\"}" },
 		{ "azp a list", SP_REFUSAL_WRONG_PARTY, "{\"azp\":[\"gate\"]}" },
 		{ "aud several, azp null", SP_REFUSAL_WRONG_PARTY, "{\"aud\":[\"gate\",\"other\"],\"azp\":null}" },
 		{ "iss other", SP_REFUSAL_WRONG_ISSUER, "{\"iss\":\"https://evil.example\"}" },
@@ -228,6 +231,7 @@ static void a_token_for_another_is_refused(void **state)
 		{ "iss in capitals", SP_REFUSAL_WRONG_ISSUER, "{\"iss\":\"https://OP.example.test\"}" },
 		{ "iss of another tenant", SP_REFUSAL_WRONG_ISSUER, "{\"iss\":\"https://op.example.test/other\"}" },
 		{ "iss missing", SP_REFUSAL_WRONG_ISSUER, .drop = "iss" },
+		{ "iss without its scheme", SP_REFUSAL_WRONG_ISSUER, "{\"iss\":\"op.example.test\"}" },
 		{ "iss a list", SP_REFUSAL_WRONG_ISSUER, "{\"iss\":[\"https://op.example.test\"]}" },
 		{ "a logout token's events", SP_REFUSAL_WRONG_TYPE,
 		  "{\"events\":{\"http://schemas.openid.net/event/backchannel-logout\":{}}}" },
@@ -271,6 +275,73 @@ static void times_are_whole_numbers_within_the_skew(void **state)
 
 	(void)state;
 	try_changes(changes, SP_ARRAY_LEN(changes), &want);
+}
+
+/* Google's tokens may leave the scheme out; nobody else's. */
+static void google_names_itself_in_two_ways(void **state)
+{
+	static const struct change changes[] = {
+		{ "whole", SP_REFUSAL_NONE, "{\"iss\":\"https://accounts.google.com\"}" },
+		{ "without its scheme", SP_REFUSAL_NONE, "{\"iss\":\"accounts.google.com\"}" },
+		{ "another scheme", SP_REFUSAL_WRONG_ISSUER, "{\"iss\":\"http://accounts.google.com\"}" },
+		{ "another", SP_REFUSAL_WRONG_ISSUER, "{\"iss\":\"accounts.google.com.example\"}" },
+	};
+	struct sp_id_token_want google = want;
+
+	(void)state;
+	google.issuer = "https://accounts.google.com";
+	try_changes(changes, SP_ARRAY_LEN(changes), &google);
+}
+
+/* A number the parser has no room for costs nobody their sign-in, unless it is one that counts. */
+static void numbers_beyond_63_bits_are_no_numbers(void **state)
+{
+	static const struct change changes[] = {
+		{ "where nobody looks", SP_REFUSAL_NONE, .payload =
+		  "{\"iss\":\"https://op.example.test\",\"sub\":\"ana-1\",\"aud\":\"gate\",\"exp\":1700000300,"
+		  "\"iat\":1700000000,\"preferred_username\":\"12345678901234567890123\",\"groups\":[\"eng\"],"
+		  "\"x\":[98765432109876543210987654321,-98765432109876543210,1.98765432109876543210]}" },
+		{ "exp", SP_REFUSAL_BAD_TIME, .payload =
+		  "{\"iss\":\"https://op.example.test\",\"sub\":\"ana-1\",\"aud\":\"gate\",\"exp\":99999999999999999999,"
+		  "\"iat\":1700000000}" },
+		{ "sub", SP_REFUSAL_BAD_SUBJECT, .payload =
+		  "{\"iss\":\"https://op.example.test\",\"sub\":117000000000000000001,\"aud\":\"gate\",\"exp\":1700000300,"
+		  "\"iat\":1700000000}" },
+		{ "and no JSON besides", SP_REFUSAL_MALFORMED, .payload = "{\"x\":99999999999999999999," },
+		{ "twice", SP_REFUSAL_MALFORMED, .payload = "{\"x\":99999999999999999999,\"x\":1}" },
+	};
+	__sp_free char *token = mint(&changes[0]);
+	struct sp_claims claims = { 0 };
+	struct sp_finding finding = { 0 };
+
+	(void)state;
+	try_changes(changes, SP_ARRAY_LEN(changes), &want);
+	assert_int_equal(judge(token, strlen(token), &want, &claims, &finding), SP_REFUSAL_NONE);
+	assert_string_equal(claims.user, "12345678901234567890123");
+	sp_claims_done(&claims);
+}
+
+/* All of them go to sallyportd in one line, which has room for 64 KiB. */
+static void groups_are_bounded_all_together(void **state)
+{
+	(void)state;
+	for (int extra = 0; extra < 2; extra++) {
+		json_t *object = json_object(), *list = json_array();
+		struct sp_claims claims = { 0 };
+		struct sp_finding finding = { 0 };
+		char group[65];
+
+		memset(group, 'g', 64);
+		group[64] = '\0';
+		for (int i = 0; i < 384 + extra; i++) /* 24 KiB */
+			json_array_append_new(list, json_string(group));
+		json_object_set_new(object, "groups", list);
+		assert_int_equal(sp_claims_read_groups(object, "groups", &claims, &finding), extra ? -EACCES : 0);
+		if (extra)
+			assert_non_null(strstr(finding.detail, "385 groups of 24640 bytes together, at most 24576"));
+		sp_claims_done(&claims);
+		json_decref(object);
+	}
 }
 
 /* O13. */
@@ -574,6 +645,15 @@ static void a_refusal_names_what_came_and_what_is_taken(void **state)
 		{ { .claims = "{\"email\":\"a@x.test\",\"email_verified\":false}" }, "email", NULL, "not verified" },
 		{ { .claims = "{\"groups\":\"eng\"}" }, NULL, NULL, "is a text, no list" },
 		{ { .claims = "{\"realm_access\":{\"roles\":7}}" }, NULL, "realm_access.roles", "\"realm_access.roles\" is a number" },
+		{ { .claims = "{\"iss\":\"https://op.example.test/\"}" }, NULL, NULL, "write it with the slash at its end" },
+		{ { .claims = "{\"iss\":7}" }, NULL, NULL, "iss is 7, no text" },
+		{ { .claims = "{\"aud\":[\"a\",7]}" }, NULL, NULL, "aud is [\"a\",7] and does not name \"gate\", the client-id here" },
+		{ { .drop = "aud" }, NULL, NULL, "aud is missing" },
+		{ { .claims = "{\"aud\":[\"gate\",\"b\"]}" }, NULL, NULL, "aud is [\"gate\",\"b\"], and azp does not say" },
+		{ { .claims = "{\"azp\":[\"gate\"]}" }, NULL, NULL, "azp is [\"gate\"], not \"gate\"" },
+		{ { .claims = "{\"exp\":\"soon\"}" }, NULL, NULL, "exp is \"soon\", no whole number" },
+		{ { .claims = "{\"sub\":7}" }, NULL, NULL, "sub is 7, no text of 1 to 255" },
+		{ { .claims = "{\"preferred_username\":7}" }, NULL, NULL, "preferred_username is 7, no text; name another claim" },
 	};
 
 	(void)state;
@@ -779,6 +859,9 @@ int main(void)
 		cmocka_unit_test(headers_are_judged),
 		cmocka_unit_test(a_token_for_another_is_refused),
 		cmocka_unit_test(times_are_whole_numbers_within_the_skew),
+		cmocka_unit_test(google_names_itself_in_two_ways),
+		cmocka_unit_test(numbers_beyond_63_bits_are_no_numbers),
+		cmocka_unit_test(groups_are_bounded_all_together),
 		cmocka_unit_test(payloads_that_can_be_read_two_ways_are_refused),
 		cmocka_unit_test(deep_nesting_is_refused),
 		cmocka_unit_test(one_token_has_one_text),

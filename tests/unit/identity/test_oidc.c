@@ -78,6 +78,62 @@ static void a_failed_fetch_is_tried_again_ever_later(void **state)
 	assert_false(sp_oidc_is_ready(oidc));
 }
 
+static void who_asks_to_be_left_alone_is_for_a_while(void **state)
+{
+	static const struct {
+		int64_t asked_s;
+		uint64_t wait_s;
+	} cases[] = { { 0, 10 }, { 5, 10 }, { 120, 120 }, { 100000, 300 } };
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		__sp_cleanup(sp_oidc_freep) struct sp_oidc *oidc = NULL;
+		struct sp_http_reply busy = lab_json(429, "");
+
+		busy.retry_after_s = cases[i].asked_s;
+		assert_int_equal(sp_oidc_new(&lab_idp, NULL, &oidc), 0);
+		lab_provider(oidc, DISCOVERY_URL, &busy);
+		assert_int_equal(lab_provider_waits(oidc), cases[i].wait_s);
+	}
+}
+
+/* Long issuers differ at their ends: a message that shows the beginnings shows two that are alike. */
+static void another_issuer_is_named_where_it_differs(void **state)
+{
+#define TENANT "https://login.microsoftonline.com/8d3f6f9e-0b1a-4c52-9d1e-000000000001"
+	static const struct {
+		char *wanted;
+		const char *said, *detail;
+	} cases[] = {
+		{ "https://op.example.test", "https://op.example.test/", "\"https://op.example.test/\", not "
+		  "\"https://op.example.test\" as in the file: write it with the slash at its end" },
+		{ "https://op.example.test/", "https://op.example.test", ": write it without the slash at its end" },
+		{ TENANT "/v2.0", TENANT "/", "000000000001/\", not \"..." },
+		{ TENANT "/v2.0", TENANT "/", "000000000001/v2.0\" as in the file" },
+		{ "https://op.example.test", "", "is of issuer \"\", not" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		__sp_cleanup(sp_oidc_freep) struct sp_oidc *oidc = NULL;
+		struct sp_idp idp = lab_idp;
+		struct sp_http_request request;
+		struct sp_http_reply reply;
+		uint64_t due_ns;
+		char body[256];
+
+		snprintf(body, sizeof(body), "{\"issuer\":\"%s\"}", cases[i].said);
+		reply = lab_json(200, body);
+		idp.issuer = cases[i].wanted;
+		assert_int_equal(sp_oidc_new(&idp, NULL, &oidc), 0);
+		assert_int_equal(sp_oidc_next(oidc, &lab_now, &request, &due_ns), SP_IDP_FETCH);
+		sp_http_request_done(&request);
+		sp_oidc_take(oidc, &lab_now, &reply);
+		if (!strstr(sp_oidc_trouble(oidc)->detail, cases[i].detail))
+			fail_msg("%s", sp_oidc_trouble(oidc)->detail);
+	}
+}
+
 static void a_document_that_cannot_be_used_changes_nothing(void **state)
 {
 	static const struct {
@@ -208,6 +264,8 @@ int main(void)
 		cmocka_unit_test(the_document_is_beside_the_issuer),
 		cmocka_unit_test(documents_are_fetched_again_as_they_age),
 		cmocka_unit_test(a_failed_fetch_is_tried_again_ever_later),
+		cmocka_unit_test(who_asks_to_be_left_alone_is_for_a_while),
+		cmocka_unit_test(another_issuer_is_named_where_it_differs),
 		cmocka_unit_test(a_document_that_cannot_be_used_changes_nothing),
 		cmocka_unit_test(a_huge_answer_is_nonsense_not_silence),
 		cmocka_unit_test(keys_that_cannot_be_used_change_nothing_for_a_day),

@@ -136,19 +136,24 @@ static void intervals_are_the_providers_within_reason(void **state)
 {
 	static const struct {
 		const char *member;
-		uint64_t wait_s; /* 0: refused */
+		uint64_t wait_s;
 	} cases[] = {
 		{ "", 5 },
 		{ ",\"interval\":7", 7 },
 		{ ",\"interval\":0", 1 },
 		{ ",\"interval\":100000", 300 },
-		{ ",\"interval\":-1", 0 },
+		{ ",\"interval\":-1", 5 }, /* what cannot be read is as left out */
 		{ ",\"interval\":\"7\"", 7 }, /* ADFS, Microsoft's first endpoints */
 		{ ",\"interval\":\"0\"", 1 },
 		{ ",\"interval\":null", 5 },
-		{ ",\"interval\":\"\"", 0 },
-		{ ",\"interval\":\"soon\"", 0 },
-		{ ",\"interval\":\"-1\"", 0 },
+		{ ",\"interval\":\"\"", 5 },
+		{ ",\"interval\":\"soon\"", 5 },
+		{ ",\"interval\":\"-1\"", 5 },
+		{ ",\"interval\":[7]", 5 },
+		{ ",\"interval\":7.0", 7 },
+		{ ",\"interval\":0.5", 1 },
+		{ ",\"interval\":1e300", 300 },
+		{ ",\"interval\":99999999999999999999", 300 },
 	};
 
 	(void)state;
@@ -162,10 +167,7 @@ static void intervals_are_the_providers_within_reason(void **state)
 			 "\"expires_in\":600%s}",
 			 cases[i].member);
 		lab_answer(flow, DEVICE, 200, body);
-		if (cases[i].wait_s)
-			assert_int_equal(lab_waits(flow), cases[i].wait_s);
-		else
-			lab_refused(flow, SP_REFUSAL_BAD_ANSWER);
+		assert_int_equal(lab_waits(flow), cases[i].wait_s);
 	}
 }
 
@@ -186,6 +188,11 @@ static void device_answers_are_as_providers_write_them(void **state)
 		  "\"verification_uri_complete\":null,\"expires_in\":900,\"error\":null}", "" },
 		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"verification_uri_complete\":\"\","
 		  "\"expires_in\":900,\"error\":\"\"}", "" },
+		/* both names, one of them empty, or one of each kind */
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"\",\"verification_url\":\"https://x/\","
+		  "\"verification_uri_complete\":\"https://x/?A\",\"expires_in\":1800.0}", "https://x/?A" },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\","
+		  "\"verification_url_complete\":\"https://x/?A\",\"expires_in\":900}", "https://x/?A" },
 		/* a convenience that cannot be used is as none */
 		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\","
 		  "\"verification_uri_complete\":\"http://x/\",\"expires_in\":900}", "" },
@@ -195,6 +202,8 @@ static void device_answers_are_as_providers_write_them(void **state)
 		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":\"\"}", NULL },
 		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":\"0\"}", NULL },
 		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":null}", NULL },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":-9}", NULL },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"\",\"expires_in\":900}", NULL },
 	};
 
 	(void)state;
@@ -245,7 +254,7 @@ static void the_providers_no_is_final(void **state)
 		{ 403, "{\"error\":\"access_denied\"}", SP_REFUSAL_DENIED },
 		{ 200, "{\"error\":\"access_denied\"}", SP_REFUSAL_DENIED },
 		{ 400, "{\"error\":\"authorization_declined\"}", SP_REFUSAL_DENIED },
-		{ 403, "{\"error_code\":\"rate_limit_exceeded\"}", SP_REFUSAL_PROVIDER_ERROR },
+		{ 403, "{\"error\":\"\",\"error_code\":\"org_internal\"}", SP_REFUSAL_PROVIDER_ERROR },
 		{ 400, "{\"error\":\"expired_token\"}", SP_REFUSAL_CODE_EXPIRED },
 		{ 400, "{\"error\":\"invalid_grant\"}", SP_REFUSAL_PROVIDER_ERROR },
 		{ 401, "{\"error\":\"invalid_client\",\"error_description\":\"no\\nsuch\"}", SP_REFUSAL_PROVIDER_ERROR },
@@ -261,6 +270,101 @@ static void the_providers_no_is_final(void **state)
 
 		lab_answer(flow, TOKEN, cases[i].status, cases[i].body);
 		lab_refused(flow, cases[i].reason);
+	}
+}
+
+/* An answer that asks to be left alone for so long. */
+static void busy(struct sp_idp_flow *flow, const char *url, int status, const char *body, int64_t retry_after_s)
+{
+	struct sp_http_reply reply = lab_json(status, body);
+	struct sp_http_request request;
+
+	reply.retry_after_s = retry_after_s;
+	lab_asks(flow, url, &request);
+	sp_http_request_done(&request);
+	sp_idp_flow_take(flow, &lab_now, &reply);
+}
+
+static void who_has_no_time_is_left_alone_as_long_as_they_ask(void **state)
+{
+	static const struct {
+		int status;
+		const char *body;
+		int64_t retry_after_s;
+		uint64_t wait_s;
+	} cases[] = {
+		{ 429, "{\"error\":\"slow_down\"}", 0, 10 }, /* Auth0 */
+		{ 429, "{\"error\":\"slow_down\"}", 60, 60 },
+		{ 400, "{\"error\":\"slow_down\",\"interval\":25}", 0, 25 }, /* GitHub */
+		{ 400, "{\"error\":\"slow_down\",\"interval\":1}", 0, 10 },
+		{ 400, "{\"error\":\"authorization_pending\"}", 40, 40 },
+		{ 429, "{\"errorCode\":\"E0000047\"}", 60, 60 }, /* Okta */
+		{ 429, "<p>", 7200, 300 },
+		{ 503, "<p>", 60, 60 },
+		{ 400, "{\"error\":\"temporarily_unavailable\"}", 0, 10 },
+		{ 200, "{\"error\":\"server_error\"}", 0, 10 },
+		{ 403, "{\"error_code\":\"rate_limit_exceeded\"}", 0, 10 }, /* Google */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
+		__sp_flow struct sp_idp_flow *flow = begin_polling(oidc);
+
+		busy(flow, TOKEN, cases[i].status, cases[i].body, cases[i].retry_after_s);
+		if (lab_waits(flow) != cases[i].wait_s)
+			fail_msg("%d %s: %lu s", cases[i].status, cases[i].body, (unsigned long)lab_waits(flow));
+	}
+}
+
+/* Who says when to come back is asked until the code ends. */
+static void a_limit_of_requests_ends_no_sign_in(void **state)
+{
+	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
+	__sp_flow struct sp_idp_flow *flow = begin_polling(oidc), *other = begin(oidc);
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		busy(flow, TOKEN, 429, "", 30);
+		assert_int_equal(lab_waits(flow), 30);
+		lab_pass(30);
+	}
+	busy(other, DEVICE, 429, "", 30);
+	lab_refused(other, SP_REFUSAL_UNREACHABLE);
+	assert_int_equal(sp_idp_flow_finding(other)->retry_after_s, 30);
+	assert_non_null(strstr(sp_idp_flow_finding(other)->detail, "it asks to wait 30 s"));
+}
+
+/* Before it knows whose sign-in it is, it refuses anybody's. */
+static void what_is_refused_at_the_device_authorization_is_ours(void **state)
+{
+	static const struct {
+		int status;
+		const char *body, *said;
+		bool is_ours;
+	} cases[] = {
+		{ 400, "{\"error\":\"invalid_scope\",\"error_description\":\"no groups\"}", "invalid_scope: no groups", true },
+		{ 401, "{\"error\":\"invalid_client\"}", "invalid_client", true },
+		{ 400, "{\"error\":\"deleted_client\"}", "deleted_client", true },
+		{ 400, "{\"error\":\"unsupported_grant_type\"}", "unsupported_grant_type", true },
+		{ 403, "{\"error\":{\"code\":403,\"message\":\"no API\"}}", "status 403 without an error word: no API", true },
+		{ 404, "{}", "status 404", true },
+		{ 200, "{\"device_code\":\"dc\"}", "verification_uri", true },
+		{ 503, "{}", "status 503", false },
+		{ 429, "{}", "status 429", false },
+		{ 400, "{\"error\":\"temporarily_unavailable\"}", "temporarily_unavailable", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
+		__sp_flow struct sp_idp_flow *flow = begin(oidc);
+		const struct sp_finding *finding = sp_idp_flow_finding(flow);
+
+		lab_answer(flow, DEVICE, cases[i].status, cases[i].body);
+		assert_int_equal(finding->is_client_refused, cases[i].is_ours);
+		if (!strstr(finding->detail, cases[i].said))
+			fail_msg("%s: %s", cases[i].body, finding->detail);
 	}
 }
 
@@ -571,6 +675,9 @@ int main(void)
 		cmocka_unit_test(device_answers_are_as_providers_write_them),
 		cmocka_unit_test(a_code_not_entered_in_time_is_over),
 		cmocka_unit_test(the_providers_no_is_final),
+		cmocka_unit_test(who_has_no_time_is_left_alone_as_long_as_they_ask),
+		cmocka_unit_test(a_limit_of_requests_ends_no_sign_in),
+		cmocka_unit_test(what_is_refused_at_the_device_authorization_is_ours),
 		cmocka_unit_test(silence_is_borne_for_a_while),
 		cmocka_unit_test(garbage_ends_one_flow_and_no_other),
 		cmocka_unit_test(prompts_lead_nowhere_strange),

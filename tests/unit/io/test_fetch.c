@@ -89,6 +89,28 @@ static void an_answer_comes_with_status_type_and_body(void **state)
 	assert_int_equal(reply.body_len, 11);
 }
 
+static void an_answer_that_was_packed_is_unpacked_within_the_bound(void **state)
+{
+	const struct sp_fetch_trust trust = { .ca_file = ca };
+	__sp_free char *body = NULL, *none = NULL;
+	struct sp_http_reply reply = get(url_of(server, "/gzip"), &trust, 0, &body);
+
+	(void)state;
+	assert_string_equal(reply.body, "{\"ok\":true}");
+	reply = get(url_of(server, "/bomb"), &trust, 0, &none);
+	assert_string_equal(reply.failure, "larger than 65536 bytes");
+}
+
+static void how_long_to_stay_away_is_told(void **state)
+{
+	const struct sp_fetch_trust trust = { .ca_file = ca };
+	__sp_free char *body = NULL, *other = NULL;
+
+	(void)state;
+	assert_int_equal(get(url_of(server, "/busy"), &trust, 0, &body).retry_after_s, 120);
+	assert_int_equal(get(url_of(server, "/ok"), &trust, 0, &other).retry_after_s, 0);
+}
+
 static void a_request_carries_what_it_was_given_and_nothing_else(void **state)
 {
 	const struct sp_fetch_trust trust = { .ca_file = ca };
@@ -410,6 +432,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_comes_with_status_type_and_body),
+		cmocka_unit_test(an_answer_that_was_packed_is_unpacked_within_the_bound),
+		cmocka_unit_test(how_long_to_stay_away_is_told),
 		cmocka_unit_test(a_request_carries_what_it_was_given_and_nothing_else),
 		cmocka_unit_test(a_redirect_is_an_answer_and_is_not_followed),
 		cmocka_unit_test(the_pinned_certificate_is_believed_whatever_it_is_for),

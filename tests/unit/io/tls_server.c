@@ -138,6 +138,29 @@ static int read_request(SSL *ssl, char *buf, size_t size)
 	return 0;
 }
 
+/* {"ok":true}, and 70 000 blanks, as gzip writes them. */
+static const char packed_ok[] =
+	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xab\x56\xca\xcf\x56\xb2\x2a\x29"
+	"\x2a\x4d\xad\x05\x00\x90\x5f\xd4\xa7\x0b\x00\x00\x00";
+static const char packed_blanks[] =
+	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xed\xc1\x31\x01\x00\x00\x00\xc2"
+	"\xa0\x2a\xeb\x9f\xd2\x12\x9e\x40\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x6f\x03\x60\xac\x45\x1f\x70\x11\x01\x00";
+
+static void send_packed(SSL *ssl, const char *packed, size_t len)
+{
+	char head[128];
+
+	snprintf(head, sizeof(head),
+		 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
+		 "Content-Length: %zu\r\n\r\n", len);
+	send_text(ssl, head);
+	SSL_write(ssl, packed, (int)len);
+}
+
 static void answer(struct connection *connection, SSL *ssl, const char *request)
 {
 	static char chunk[65536];
@@ -146,6 +169,12 @@ static void answer(struct connection *connection, SSL *ssl, const char *request)
 	if (strstr(request, " /ok ")) {
 		send_text(ssl, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 			       "Set-Cookie: a=b\r\nContent-Length: 11\r\n\r\n{\"ok\":true}");
+	} else if (strstr(request, " /busy ")) {
+		send_text(ssl, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n");
+	} else if (strstr(request, " /gzip ")) {
+		send_packed(ssl, packed_ok, sizeof(packed_ok) - 1);
+	} else if (strstr(request, " /bomb ")) {
+		send_packed(ssl, packed_blanks, sizeof(packed_blanks) - 1);
 	} else if (strstr(request, " /echo ")) {
 		snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n",
 			 strlen(request));

@@ -208,6 +208,74 @@ static void who_goes_on_refusing_is_asked_ever_more_seldom(void **state)
 	assert_in_range(asked, 12, 18); /* 1, 2, 4 to 32 minutes, then each hour */
 }
 
+/* Whatever the provider says before it knows whose sign-in it is. */
+static void a_sign_in_that_cannot_begin_is_told_of(void **state)
+{
+	static const struct {
+		int status;
+		const char *body, *code, *said;
+	} cases[] = {
+		{ 400, "{\"error\":\"invalid_scope\",\"error_description\":\"no groups\"}", "client-refused", "invalid_scope: no groups" },
+		{ 404, "{}", "client-refused", "status 404" },
+		{ 503, "", "", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sp_exchange *exchange;
+
+		desk_corp();
+		exchange = desk_call("/api/v1/device/start", NULL, "{\"idp\":\"corp\"," DESK_DEVICE "}");
+		desk_fetched(LAB_ISSUER "/device", cases[i].status, cases[i].body);
+		if (cases[i].status == 503)
+			desk_answered(exchange, 503, "provider-unreachable");
+		else
+			desk_answered(exchange, 502, "provider-failed");
+		desk_reply_to_all("login.refused");
+		assert_string_equal(code_of_corp(), cases[i].code);
+		if (*cases[i].said)
+			assert_non_null(strstr(text(reported(0), "error"), cases[i].said));
+		desk_reply_to_all("portal.report");
+		desk_offer("corp", DESK_CORP "groups-claim: other\n"); /* as new */
+		desk_fetched(LAB_ISSUER "/.well-known/openid-configuration", 503, "");
+		desk_reply_to_all("portal.report");
+	}
+}
+
+static void one_without_the_device_grant_takes_nobody(void **state)
+{
+	(void)state;
+	assert_int_equal(desk_offer("corp", DESK_CORP), 0);
+	desk_fetched(LAB_ISSUER "/.well-known/openid-configuration", 200,
+		     "{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"" LAB_ISSUER "/jwks\",\"token_endpoint\":\"" LAB_ISSUER "/token\"}");
+	desk_fetched(LAB_ISSUER "/jwks", 200, lab_keys);
+	assert_string_equal(text(reported(0), "state"), "failed");
+	assert_non_null(strstr(text(reported(0), "error"), "device_authorization_endpoint"));
+	desk_reply("");
+}
+
+/* No single one proves anything; three in a row with nobody let in are worth a look. */
+static void sign_ins_that_end_by_what_it_answers_are_told_of(void **state)
+{
+	const struct sp_finding wrong = { .reason = SP_REFUSAL_WRONG_ISSUER, .detail = "iss is \"a\", not \"b\"" };
+	struct sp_provider *provider;
+
+	(void)state;
+	desk_corp();
+	provider = sp_provider_find(desk, "corp");
+	for (int i = 0; i < 3; i++) {
+		assert_string_equal(code_of_corp(), "");
+		sp_provider_heard(provider, &wrong, false);
+	}
+	assert_string_equal(code_of_corp(), "sign-in-failing");
+	assert_string_equal(text(reported(0), "state"), "ok");
+	assert_string_equal(text(reported(0), "error"), "the last 3 sign-ins there failed: iss is \"a\", not \"b\"");
+	desk_reply("");
+	sp_provider_heard(provider, NULL, false);
+	assert_string_equal(code_of_corp(), "");
+	assert_true(desk->is_report_due);
+}
+
 static void refreshes_that_failed_are_told_of_while_there_are_some(void **state)
 {
 	const struct sp_finding finding = { .reason = SP_REFUSAL_UNREACHABLE, .detail = "the refresh: no answer" };
@@ -237,6 +305,9 @@ int main(void)
 		T(a_provider_that_changes_during_a_sign_in_leaves_nothing_behind),
 		T(who_refused_us_is_asked_until_they_take_us_again),
 		T(who_goes_on_refusing_is_asked_ever_more_seldom),
+		T(a_sign_in_that_cannot_begin_is_told_of),
+		T(one_without_the_device_grant_takes_nobody),
+		T(sign_ins_that_end_by_what_it_answers_are_told_of),
 		T(refreshes_that_failed_are_told_of_while_there_are_some),
 	};
 
