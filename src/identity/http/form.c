@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What every reader takes as it is, `~` included: client secrets of Entra ID hold it, and some
+ * servers compare a secret without decoding it. */
 static bool is_plain(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '.' || c == '_' || c == '*';
+	       c == '-' || c == '.' || c == '_' || c == '*' || c == '~';
 }
 
 /* Write @value at @at, or only count if @at is NULL. Returns the number of characters. */

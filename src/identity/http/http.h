@@ -27,7 +27,8 @@ struct sp_http_reply {
 	/* "connection refused", "certificate: …", "too large", …; NULL: answered */
 	const char *failure;
 	const char *content_type; /* NULL: none */
-	const char *body;         /* NUL-terminated behind @body_len; never NULL when answered */
+	const char *location; /* where a redirect leads, which is not followed; NULL: none is one */
+	const char *body;     /* NUL-terminated behind @body_len; never NULL when answered */
 	size_t body_len;
 	int64_t retry_after_s; /* it asks to be left alone so long (Retry-After); 0: it does not */
 };

@@ -45,7 +45,8 @@ static int check_answered(const struct sp_http_reply *reply, const char *what,
 		return find_busy(reply, what, NULL, finding);
 	if (reply->status >= 300 && reply->status < 400)
 		return sp_find(finding, SP_REFUSAL_BAD_ANSWER,
-			       "%s: status %d; a redirect is not followed", what, reply->status);
+			       "%s: status %d to %.90s; a redirect is not followed", what,
+			       reply->status, reply->location ? reply->location : "nowhere");
 	return 0;
 }
 

@@ -118,17 +118,22 @@ int sp_oidc_refresh_take(struct sp_oidc_flow *flow, const struct sp_idp_time *no
 
 /* ---- checking the id_token ---- */
 
-/* May the check wait for newly fetched keys, which may include the unknown key? If keys were
- * fetched for that reason less than a minute ago, a sign-in is refused at once. A refresh waits,
- * because a wrong refusal would end a live session. */
+/* Fresh keys may make an unknown one known, and a bad signature a good one where a provider keeps the
+ * name of a key it changes: for that nobody waits, they are fetched once. A person at the door is told at once when they were
+ * fetched for that reason less than a minute ago; a refresh, which a wrong answer would cost a live
+ * session, waits. */
 static bool may_wait_for_keys(struct sp_oidc_flow *flow, const struct sp_idp_time *now)
 {
+	const bool is_unknown = flow->finding.reason == SP_REFUSAL_UNKNOWN_KEY;
+	const bool is_bad = flow->finding.reason == SP_REFUSAL_BAD_SIGNATURE;
 	uint64_t wait_ns;
 
-	if (flow->finding.reason != SP_REFUSAL_UNKNOWN_KEY || flow->key_waits == KEY_WAITS_MAX)
+	if (!is_unknown && !is_bad)
+		return false;
+	if (flow->key_waits == (is_bad ? 1 : KEY_WAITS_MAX))
 		return false;
 	wait_ns = sp_oidc_want_keys(flow->oidc, now);
-	if (wait_ns > 0 && !flow->subject)
+	if (wait_ns > 0 && (is_bad || !flow->subject))
 		return false;
 	flow->key_waits++;
 	flow->key_answers = flow->oidc->documents[SP_OIDC_KEYS].answers;
@@ -147,7 +152,8 @@ enum sp_idp_step sp_oidc_keys_next(struct sp_oidc_flow *flow, const struct sp_id
 		flow->stage = SP_OIDC_STAGE_TOKEN;
 		if (keys->trouble.reason == SP_REFUSAL_NONE)
 			return SP_IDP_WAIT;
-		flow->finding = keys->trouble;
+		if (flow->finding.reason == SP_REFUSAL_UNKNOWN_KEY)
+			flow->finding = keys->trouble;
 		return sp_oidc_flow_refuse(flow, -EACCES);
 	}
 	if (flow->key_due_ns && now->boot_ns >= flow->key_due_ns) {

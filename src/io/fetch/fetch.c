@@ -26,8 +26,8 @@ static size_t text_size(const char *text)
 static int keep_reply(struct sp_http_reply *reply, char **ret_block)
 {
 	const size_t body_size = reply->body ? reply->body_len + 1 : 0;
-	char *block =
-		malloc(body_size + text_size(reply->failure) + text_size(reply->content_type) + 1);
+	char *block = malloc(body_size + text_size(reply->failure) +
+			     text_size(reply->content_type) + text_size(reply->location) + 1);
 	char *next = block;
 
 	if (!block)
@@ -39,6 +39,7 @@ static int keep_reply(struct sp_http_reply *reply, char **ret_block)
 	}
 	reply->failure = put_text(&next, reply->failure);
 	reply->content_type = put_text(&next, reply->content_type);
+	reply->location = put_text(&next, reply->location);
 	*ret_block = block;
 	return 0;
 }

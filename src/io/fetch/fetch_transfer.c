@@ -411,7 +411,7 @@ void sp_transfer_reply(struct sp_transfer *transfer, CURLcode code, struct sp_ht
 	struct sp_http_reply reply = { 0 };
 	curl_off_t retry_after_s = 0;
 	long status = 0;
-	char *type = NULL;
+	char *type = NULL, *location = NULL;
 
 	if (code == CURLE_OK && sp_secret_buf_put(&transfer->body, "", 1) < 0)
 		code = CURLE_OUT_OF_MEMORY;
@@ -426,7 +426,9 @@ void sp_transfer_reply(struct sp_transfer *transfer, CURLcode code, struct sp_ht
 		reply.is_unsent = is_unsent(transfer);
 	} else {
 		curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
+		curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &location);
 		curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+		reply.location = location;
 		reply.retry_after_s = retry_after_s;
 		reply.status = (int)status;
 		reply.content_type = type;

@@ -97,6 +97,19 @@ static void who_asks_to_be_left_alone_is_for_a_while(void **state)
 	}
 }
 
+static void a_redirect_is_named_by_where_it_leads(void **state)
+{
+	__sp_cleanup(sp_oidc_freep) struct sp_oidc *oidc = NULL;
+	struct sp_http_reply moved = lab_json(301, "");
+
+	(void)state;
+	moved.location = "https://www.example.test/x";
+	assert_int_equal(sp_oidc_new(&lab_idp, NULL, &oidc), 0);
+	lab_provider(oidc, DISCOVERY_URL, &moved);
+	assert_string_equal(sp_oidc_trouble(oidc)->detail,
+			    "discovery: status 301 to https://www.example.test/x; a redirect is not followed");
+}
+
 /* Long issuers differ at their ends: a message that shows the beginnings shows two that are alike. */
 static void another_issuer_is_named_where_it_differs(void **state)
 {
@@ -253,7 +266,7 @@ static void forms_are_encoded(void **state)
 	__sp_free char *none = sp_form_encode(fields, 0), *one = sp_form_escape("pa:ss*-._1Z");
 
 	(void)state;
-	assert_string_equal(text, "a=x+y&b%2B=%26%3D%25%0A%C3%A9%7E&c=");
+	assert_string_equal(text, "a=x+y&b%2B=%26%3D%25%0A%C3%A9~&c=");
 	assert_string_equal(none, "");
 	assert_string_equal(one, "pa%3Ass*-._1Z");
 }
@@ -265,6 +278,7 @@ int main(void)
 		cmocka_unit_test(documents_are_fetched_again_as_they_age),
 		cmocka_unit_test(a_failed_fetch_is_tried_again_ever_later),
 		cmocka_unit_test(who_asks_to_be_left_alone_is_for_a_while),
+		cmocka_unit_test(a_redirect_is_named_by_where_it_leads),
 		cmocka_unit_test(another_issuer_is_named_where_it_differs),
 		cmocka_unit_test(a_document_that_cannot_be_used_changes_nothing),
 		cmocka_unit_test(a_huge_answer_is_nonsense_not_silence),

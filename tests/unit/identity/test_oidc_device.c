@@ -592,6 +592,33 @@ static void a_new_key_is_fetched_once(void **state)
 	lab_provider_waits(oidc);
 }
 
+/* Some providers change a key and keep its name. */
+static void a_changed_key_of_the_same_name_is_fetched_once(void **state)
+{
+	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
+	__sp_flow struct sp_idp_flow *flow = begin_polling(oidc), *forged = begin_polling(oidc),
+				      *silent = begin_polling(oidc);
+	__sp_free char *fresh = minter_set(json_pack("[o]", minter_jwk(MINTER_RSA_OTHER, "rsa", NULL, NULL)));
+	__sp_free char *tokens = lab_tokens(NULL, "rsa", MINTER_RSA_OTHER, NULL);
+	__sp_free char *old = lab_tokens(NULL, "rsa", MINTER_RSA, NULL);
+	const struct sp_http_reply keys = lab_json(200, fresh), none = lab_silence("timed out");
+
+	(void)state;
+	lab_answer(flow, TOKEN, 200, tokens);
+	assert_true(lab_waits(flow) == UINT64_MAX);
+	lab_provider(oidc, KEYS, &keys);
+	lab_done(flow);
+	/* Within the minute nobody waits for the next fetch. */
+	lab_answer(forged, TOKEN, 200, old);
+	lab_refused(forged, SP_REFUSAL_BAD_SIGNATURE);
+	/* And keys that do not come make a bad signature no silence. */
+	lab_pass(60);
+	lab_answer(silent, TOKEN, 200, old);
+	assert_true(lab_waits(silent) == UINT64_MAX);
+	lab_provider(oidc, KEYS, &none);
+	lab_refused(silent, SP_REFUSAL_BAD_SIGNATURE);
+}
+
 /* O14: fresh keys that are nonsense do not drive out the old ones. */
 static void old_keys_stay_when_new_ones_are_nonsense(void **state)
 {
@@ -684,6 +711,7 @@ int main(void)
 		cmocka_unit_test(token_answers_are_whole_or_refused),
 		cmocka_unit_test(userinfo_says_the_rest),
 		cmocka_unit_test(a_new_key_is_fetched_once),
+		cmocka_unit_test(a_changed_key_of_the_same_name_is_fetched_once),
 		cmocka_unit_test(old_keys_stay_when_new_ones_are_nonsense),
 		cmocka_unit_test(a_flow_waits_for_the_provider_or_is_told),
 		cmocka_unit_test(a_provider_without_device_authorization_says_so),

@@ -160,6 +160,7 @@ static void a_redirect_is_an_answer_and_is_not_followed(void **state)
 	(void)state;
 	assert_int_equal(reply.status, 302);
 	assert_string_equal(reply.body, "over");
+	assert_string_equal(reply.location, url_of(server, "/ok"));
 	assert_int_equal(tls_server_connections(server), before + 1);
 }
 
