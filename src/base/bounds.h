@@ -5,6 +5,9 @@
 #ifndef SALLYPORT_BASE_BOUNDS_H
 #define SALLYPORT_BASE_BOUNDS_H
 
+/* Identity providers of a gateway: the first that many of idp.d by name. */
+#define SP_PROVIDERS_MAX 64u
+
 /* Groups of one person, and the bytes of each of them. */
 #define SP_GROUPS_MAX 512u
 #define SP_GROUP_TEXT_MAX 255u

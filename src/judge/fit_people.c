@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/bounds.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "identity/provider.h"
@@ -13,7 +14,6 @@
 #include "yaml/diagnostics.h"
 #include "yaml/suggest.h"
 
-#define PROVIDERS_MAX 64 /* as many as the portal reads */
 
 struct provider {
 	const char *name;   /* of the file */
@@ -23,7 +23,7 @@ struct provider {
 struct providers {
 	char **names;
 	size_t name_count;
-	struct provider items[PROVIDERS_MAX];
+	struct provider items[SP_PROVIDERS_MAX];
 	size_t count;
 };
 
@@ -59,7 +59,7 @@ static int read_providers(const char *dir, struct providers *providers)
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	for (size_t i = 0; i < providers->name_count && providers->count < PROVIDERS_MAX && r == 0;
+	for (size_t i = 0; i < providers->name_count && providers->count < SP_PROVIDERS_MAX && r == 0;
 	     i++) {
 		struct provider *provider = &providers->items[providers->count++];
 
@@ -82,6 +82,13 @@ static int warn_unknown(const struct sp_fit *fit, const struct providers *provid
 {
 	struct sp_nearest near;
 
+	for (size_t i = providers->count; i < providers->name_count; i++)
+		if (!strcmp(providers->names[i], idp))
+			return sp_fit_warn(fit, diagnostics, place,
+					   "identity provider %s is not read from %s, so nobody "
+					   "signs in by it: a gateway has at most %u, the first by "
+					   "name",
+					   sp_show(idp).quoted, fit->idp_dir, SP_PROVIDERS_MAX);
 	sp_nearest_init(&near, idp);
 	for (size_t i = 0; i < providers->count; i++)
 		sp_nearest_offer(&near, providers->items[i].name);

@@ -165,6 +165,14 @@ expect "explain knows them" eval 'lab_gate explain --from "$long" --to 10.30.2.9
 expect "and the file the engine starts from" lab_wait 5 grep -q "name=$long/" "$LAB_ROOT/var/lib/sallyport/peers.conf"
 expect "and a revocation" lab_gate session revoke "$long"
 
+# as many groups as there may be, each as long as one argument of a command can carry them
+groups() { /usr/bin/python3 -c "print('[' + ', '.join('\"g%03d%s\"' % (i, 'é' * 118) for i in range($1 - 1)) + ', \"eng\"]')"; } # groups COUNT
+in_many() { code portal session.open idp=corp subject=many user=many "groups=$(groups "$1")" "device={\"public_key\":\"$(key)\",\"name\":\"d$1\"}"; }
+expect "512 groups are a person's" is ok in_many 512
+expect "513 are not, and the portal is told how many may be" is bad-request in_many 513
+expect "a list has all of them" is 512 eval 'op session.list user=many | show "len(r[\"sessions\"][0][\"groups\"])"'
+expect "the portal is still served" is ok code portal session.list user=many
+
 # refused sign-ins
 before=$(records event=login-refused)
 expect "the portal's refusals are recorded" is ok code portal login.refused idp=corp reason=bad-signature user=eve detail='kid "x" of no key' from=203.0.113.9 device=tablet

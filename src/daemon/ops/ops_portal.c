@@ -3,6 +3,7 @@
  * portal.certificate: the certificate that the portal cannot read itself. */
 #include <string.h>
 
+#include "base/bounds.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "base/text.h"
@@ -12,7 +13,6 @@
 #include "io/log/log.h"
 #include "json/own.h"
 
-#define PROVIDERS_MAX 64
 #define TEXT_MAX 255
 #define EVERY_MAX_S 3600
 #define PEM_MAX (128u << 10)
@@ -122,12 +122,12 @@ void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 			       EVERY_MAX_S);
 		return;
 	}
-	if (!json_is_array(list) || json_array_size(list) > PROVIDERS_MAX || !is_fit(url) ||
+	if (!json_is_array(list) || json_array_size(list) > SP_PROVIDERS_MAX || !is_fit(url) ||
 	    !is_perhaps_text(fingerprint)) {
 		sp_client_fail(client, "bad-request", 2, NULL,
-			       "providers is a list of at most %d, url and fingerprint are "
+			       "providers is a list of at most %u, url and fingerprint are "
 			       "printable and at most %d bytes long",
-			       PROVIDERS_MAX, TEXT_MAX);
+			       SP_PROVIDERS_MAX, TEXT_MAX);
 		return;
 	}
 	providers = json_array();

@@ -8,6 +8,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "base/bounds.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -18,7 +19,6 @@
 
 #define FILE_MAX (10u << 20)
 #define SECRET_MAX 4096u
-#define FILES_MAX 64
 #define SETTLE_NS (50 * SP_MS_NS)  /* an editor writes more than once */
 #define LOOK_NS (5 * SP_SECOND_NS) /* for a folder that does not exist */
 
@@ -116,11 +116,11 @@ static void read_all(struct sp_idp_dir *dir)
 	dir->portal->now = (struct sp_idp_time){ sp_clock_realtime_s(), sp_clock_boottime_ns() };
 	sp_providers_begin(dir->portal);
 	for (int i = 0; i < count; i++) {
-		if (i < FILES_MAX)
+		if (i < (int)SP_PROVIDERS_MAX)
 			offer(dir, names[i]->d_name);
 		else
-			sp_log_error("%s/%s is not read: there are %d providers already", dir->path,
-				     names[i]->d_name, FILES_MAX);
+			sp_log_error("%s/%s is not read: there are %u providers already", dir->path,
+				     names[i]->d_name, SP_PROVIDERS_MAX);
 		free(names[i]);
 	}
 	free(names);

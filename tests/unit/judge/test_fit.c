@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bounds.h"
 #include "io/files/files.h"
 #include "judge/fit.h"
 
@@ -151,6 +152,32 @@ static void providers_and_groups_nobody_has_are_said(void **state)
 	       NULL);
 }
 
+static void a_provider_beyond_those_that_are_read_is_said(void **state)
+{
+	static const char text[] = "type: oidc\nissuer: https://login.example.org\nclient-id: sallyport\n";
+	char name[8], roles[128];
+
+	(void)state;
+	for (unsigned i = 0; i < SP_PROVIDERS_MAX + 1; i++) {
+		snprintf(name, sizeof(name), "p%02u", i);
+		write_idp(name, text);
+		/* corp and local stand before them */
+		snprintf(roles, sizeof(roles), "eng: {match: {idp: %s, group: x}}, dba: {match: {idp: corp, group: x}}",
+			 name);
+		if (i >= SP_PROVIDERS_MAX - 3)
+			expect(&(struct setting){ .idp_dir = dir, .roles = roles },
+			       i < SP_PROVIDERS_MAX - 2
+				       ? NULL
+				       : "so nobody signs in by it: a gateway has at most 64, the first by name");
+	}
+	for (unsigned i = 0; i < SP_PROVIDERS_MAX + 1; i++) {
+		char path[128];
+
+		snprintf(path, sizeof(path), "%s/p%02u.yaml", dir, i);
+		unlink(path);
+	}
+}
+
 static int make_dir(void **state)
 {
 	(void)state;
@@ -176,6 +203,7 @@ int main(void)
 		cmocka_unit_test(a_closed_door_is_said),
 		cmocka_unit_test(a_resolver_nobody_may_ask_is_said),
 		cmocka_unit_test(providers_and_groups_nobody_has_are_said),
+		cmocka_unit_test(a_provider_beyond_those_that_are_read_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
