@@ -14,7 +14,6 @@
 #include "yaml/diagnostics.h"
 #include "yaml/suggest.h"
 
-
 struct provider {
 	const char *name;   /* of the file */
 	struct sp_idp *idp; /* NULL: the file cannot be used; who signs in there is not known */
@@ -59,8 +58,8 @@ static int read_providers(const char *dir, struct providers *providers)
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	for (size_t i = 0; i < providers->name_count && providers->count < SP_PROVIDERS_MAX && r == 0;
-	     i++) {
+	for (size_t i = 0;
+	     i < providers->name_count && providers->count < SP_PROVIDERS_MAX && r == 0; i++) {
 		struct provider *provider = &providers->items[providers->count++];
 
 		provider->name = providers->names[i];
