@@ -482,7 +482,7 @@ int sp_machine_load(const char *path, const char *text, size_t len, struct sp_ma
 		    struct sp_diagnostics *diagnostics)
 {
 	__sp_cleanup(sp_machine_freep) struct sp_machine *machine = calloc(1, sizeof(*machine));
-	struct run run = { .check = sp_check_of(path, diagnostics), .machine = machine };
+	struct run run = { .check = sp_check_of(&path, diagnostics), .machine = machine };
 	int r;
 
 	if (!machine)

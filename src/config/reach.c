@@ -10,8 +10,7 @@
 #include "base/cleanup.h"
 #include "net/addr.h"
 #include "policy/addresses/ranges.h"
-#include "yaml/diagnostics.h"
-#include "yaml/document.h"
+#include "yaml/load.h"
 #include "yaml/schema.h"
 
 /* ---- which rules ---- */
@@ -344,7 +343,7 @@ int sp_reach_make(const struct sp_reach_scope *scope, const struct sp_reach_rule
 static void warn_at(struct sp_check *check, const struct sp_place *place, const char *name,
 		    size_t count)
 {
-	const struct sp_node at = { .line = place->line, .column = place->column };
+	const struct sp_node at = sp_node_at(place);
 
 	sp_warn(check, &at,
 		"role \"%s\" reaches %zu separate prefixes, and a device's tunnel carries at most "
@@ -410,8 +409,7 @@ static void lint_internet(struct sp_check *check, const struct sp_policy *policy
 		return;
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct sp_rule *rule = &policy->rules[i];
-		const struct sp_node at = { .line = rule->place.line,
-					    .column = rule->place.column };
+		const struct sp_node at = sp_node_at(&rule->place);
 
 		if (leads_out(policy, rule))
 			sp_warn(check, &at,
@@ -450,7 +448,7 @@ int sp_reach_lint(const struct sp_policy *policy, const struct sp_machine *machi
 	const struct sp_reach_scope scope = { .policy = policy,
 					      .machine = machine,
 					      .has_family = { true, true } };
-	struct sp_check check = { .path = policy->files[0].path, .diagnostics = diagnostics };
+	struct sp_check check = sp_check_of(policy->paths, diagnostics);
 	unsigned counted = 0;
 	int r = 0;
 

@@ -122,9 +122,7 @@ struct sp_connection { /* the one an apply came by */
 };
 
 struct sp_apply_request {
-	const char *path;
-	const char *text;
-	size_t text_len;
+	struct sp_files *files; /* taken over */
 	bool is_forced;
 	bool has_connection;
 	struct sp_connection connection;

@@ -440,7 +440,7 @@ int sp_idp_load(const char *path, const char *text, size_t len, struct sp_idp **
 		struct sp_diagnostics *diagnostics)
 {
 	__sp_cleanup(sp_idp_freep) struct sp_idp *idp = calloc(1, sizeof(*idp));
-	struct run run = { .check = sp_check_of(path, diagnostics), .idp = idp };
+	struct run run = { .check = sp_check_of(&path, diagnostics), .idp = idp };
 	int r;
 
 	if (!idp)

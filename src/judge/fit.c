@@ -47,8 +47,8 @@ int sp_fit_warn(const struct sp_fit *fit, struct sp_diagnostics *diagnostics, st
 	int r;
 
 	va_start(args, format);
-	r = sp_diagnostics_add(diagnostics, SP_WARNING, fit->policy->files[0].path, place, format,
-			       args);
+	r = sp_diagnostics_add(diagnostics, SP_WARNING, fit->policy->paths[place.file], place,
+			       format, args);
 	va_end(args);
 	return r;
 }

@@ -25,7 +25,7 @@ int sp_judge_fit(const struct sp_fit *fit, struct sp_diagnostics *diagnostics);
 /* The part that needs no packets: providers and groups (fit_people.c). */
 int sp_fit_people(const struct sp_fit *fit, struct sp_diagnostics *diagnostics);
 
-/* A warning at @place of the policy's first file. */
+/* A warning at @place of the policy. */
 int sp_fit_warn(const struct sp_fit *fit, struct sp_diagnostics *diagnostics, struct sp_place place,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
 

@@ -21,7 +21,7 @@ static int add_error(const struct run *run, struct sp_place place, const char *f
 	int r;
 
 	va_start(args, format);
-	r = sp_diagnostics_add(run->diagnostics, SP_ERROR, run->policy->files[0].path, place,
+	r = sp_diagnostics_add(run->diagnostics, SP_ERROR, run->policy->paths[place.file], place,
 			       format, args);
 	va_end(args);
 	return r < 0 ? r : -EINVAL;

@@ -51,8 +51,10 @@ void sp_policy_free(struct sp_policy *policy)
 	for (size_t i = 0; i < policy->file_count; i++) {
 		free(policy->files[i].path);
 		free(policy->files[i].text);
+		free(policy->files[i].fault);
 	}
 	free(policy->files);
+	free(policy->paths);
 	for (size_t i = 0; i < policy->role_count; i++)
 		role_done(&policy->roles[i]);
 	free(policy->roles);

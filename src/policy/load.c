@@ -11,57 +11,42 @@
 #include "base/cleanup.h"
 #include "policy/addresses/special.h"
 #include "policy/checks/loader.h"
+#include "policy/include.h"
 #include "yaml/load.h"
 
 SP_DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free);
 
-enum {
-	VERSION,
-	ROLES,
-	NETWORKS,
-	SERVICES,
-	EDGE,
-	PROTECT,
-	RULES,
-	FIXTURES,
-	TESTS,
-	INCLUDE,
-	SETTINGS,
-	LIMITS,
-	SCHEDULES,
-	NAT,
-};
-static const struct sp_key policy_keys[] = {
-	[VERSION] = { "sallyport", SP_KEY_OPTIONAL }, [ROLES] = { "roles", SP_KEY_OPTIONAL },
-	[NETWORKS] = { "networks", SP_KEY_OPTIONAL }, [SERVICES] = { "services", SP_KEY_OPTIONAL },
-	[EDGE] = { "edge", SP_KEY_OPTIONAL },         [PROTECT] = { "protect", SP_KEY_OPTIONAL },
-	[RULES] = { "rules", SP_KEY_OPTIONAL },       [FIXTURES] = { "fixtures", SP_KEY_OPTIONAL },
-	[TESTS] = { "tests", SP_KEY_OPTIONAL },       [INCLUDE] = { "include", SP_KEY_LATER },
-	[SETTINGS] = { "settings", SP_KEY_LATER },    [LIMITS] = { "limits", SP_KEY_LATER },
-	[SCHEDULES] = { "schedules", SP_KEY_LATER },  [NAT] = { "nat", SP_KEY_LATER },
+static const struct sp_key section_keys[] = {
+#define X(id, key, need) [SP_SECTION_##id] = { key, SP_KEY_##need },
+	SP_SECTIONS(X)
+#undef X
 };
 
+/* Names that stand in the text twice. @remark follows the message, or is "". */
 static void report_doubles(struct sp_loader *loader, const struct sp_symbols *symbols,
-			   const char *what)
+			   const char *what, const char *remark)
 {
+	struct sp_check *check = &loader->check;
+
 	for (size_t i = 1, first = 0; i < symbols->count; i++) {
+		const struct sp_node *node = symbols->items[i].node;
+
 		if (strcmp(symbols->items[i].name, symbols->items[first].name) != 0)
 			first = i;
 		else
-			sp_report(&loader->check, symbols->items[i].node,
-				  "%s \"%s\" is there already, on line %u: names of rules, expose "
-				  "and protect entries are unique",
-				  what, symbols->items[i].name, symbols->items[first].node->line);
+			sp_report(check, node, "%s %s is there already, on %s%s", what,
+				  sp_show(symbols->items[i].name).quoted,
+				  sp_show_line(check, node, sp_place_of(symbols->items[first].node))
+					  .text,
+				  remark);
 	}
 }
 
-/* Declare the keys of a section as names of one kind, and report bad and double ones.
+/* Declare the keys of a section as names of one kind, and report bad ones.
  * @what  "role", for the messages. */
 static void declare_names(struct sp_loader *loader, const struct sp_node *section, const char *what,
 			  struct sp_symbols *symbols)
 {
-	uint32_t index = 0;
-
 	if (section->kind == SP_NODE_BROKEN)
 		return;
 	if (section->kind != SP_NODE_MAP || section->count == 0) {
@@ -71,9 +56,27 @@ static void declare_names(struct sp_loader *loader, const struct sp_node *sectio
 	}
 	sp_map_for_each(name, body, section) {
 		sp_check_name(&loader->check, name, what);
-		sp_symbols_add(&loader->check, symbols, name, index++);
+		sp_symbols_add(&loader->check, symbols, name, (uint32_t)symbols->count);
 	}
+}
+
+/* Of every file, before anything refers to them: where a name stands does not matter. */
+static void declare_all(struct sp_loader *loader, enum sp_section section, const char *what,
+			struct sp_symbols *symbols)
+{
+	for (size_t i = 0; i < loader->part_count; i++)
+		if (loader->parts[i].values[section])
+			declare_names(loader, loader->parts[i].values[section], what, symbols);
 	sp_symbols_sort(symbols);
+	report_doubles(loader, symbols, what, "");
+}
+
+static void load_all(struct sp_loader *loader, enum sp_section section,
+		     void (*load)(struct sp_loader *loader, const struct sp_node *section))
+{
+	for (size_t i = 0; i < loader->part_count; i++)
+		if (loader->parts[i].values[section])
+			load(loader, loader->parts[i].values[section]);
 }
 
 /* `from` takes roles and networks by name alone, so one name cannot be both. */
@@ -86,12 +89,14 @@ static void check_roles_are_not_networks(struct sp_loader *loader)
 
 		if (!network)
 			continue;
-		first = role->node->line <= network->node->line ? role->node : network->node;
+		first = sp_node_compare(&role->node, &network->node) < 0 ? role->node
+									 : network->node;
 		later = first == role->node ? network->node : role->node;
 		sp_report(&loader->check, later,
-			  "%s is both a role and a network (line %u): \"from\" could "
-			  "not tell them apart",
-			  sp_show(role->name).quoted, first->line);
+			  "%s is both a role and a network (%s): \"from\" could not tell them "
+			  "apart",
+			  sp_show(role->name).quoted,
+			  sp_show_line(&loader->check, later, sp_place_of(first)).text);
 	}
 }
 
@@ -99,6 +104,8 @@ static int compare_rules(const void *a, const void *b)
 {
 	const struct sp_rule *left = a, *right = b;
 
+	if (left->place.file != right->place.file)
+		return left->place.file < right->place.file ? -1 : 1;
 	if (left->place.line != right->place.line)
 		return left->place.line < right->place.line ? -1 : 1;
 	return left->place.column < right->place.column ? -1
@@ -118,45 +125,30 @@ static void add_builtin_networks(struct sp_loader *loader)
 		loader->check.no_memory = true;
 }
 
-static void load_sections(void *arg, const struct sp_node *root)
+static void load_sections(struct sp_loader *loader)
 {
-	struct sp_loader *loader = arg;
-	const struct sp_node *values[SP_ARRAY_LEN(policy_keys)];
 	struct sp_check *check = &loader->check;
 
-	if (sp_read_map(check, root, "a policy", policy_keys, SP_ARRAY_LEN(policy_keys), values) <
-	    0)
-		return;
-	sp_read_version(check, root, values[VERSION]);
-	if (values[ROLES])
-		declare_names(loader, values[ROLES], "role", &loader->roles);
-	if (values[NETWORKS])
-		declare_names(loader, values[NETWORKS], "network", &loader->networks);
-	if (values[SERVICES])
-		declare_names(loader, values[SERVICES], "service", &loader->services);
+	declare_all(loader, SP_SECTION_ROLES, "role", &loader->roles);
+	declare_all(loader, SP_SECTION_NETWORKS, "network", &loader->networks);
+	declare_all(loader, SP_SECTION_SERVICES, "service", &loader->services);
 	check_roles_are_not_networks(loader);
 
-	if (values[ROLES])
-		sp_load_roles(loader, values[ROLES]);
-	if (values[NETWORKS])
-		sp_load_networks(loader, values[NETWORKS]);
+	load_all(loader, SP_SECTION_ROLES, sp_load_roles);
+	load_all(loader, SP_SECTION_NETWORKS, sp_load_networks);
 	add_builtin_networks(loader);
-	if (values[SERVICES])
-		sp_load_services(loader, values[SERVICES]);
+	load_all(loader, SP_SECTION_SERVICES, sp_load_services);
 	if (check->no_memory)
 		return;
-	sp_load_fixtures(loader, values[FIXTURES]);
+	sp_load_fixtures(loader);
 	sp_symbols_sort(&loader->providers);
-	if (values[EDGE])
-		sp_load_edge(loader, values[EDGE]);
-	if (values[PROTECT])
-		sp_load_protect(loader, values[PROTECT]);
-	if (values[RULES])
-		sp_load_rules(loader, values[RULES]);
+	load_all(loader, SP_SECTION_EDGE, sp_load_edge);
+	load_all(loader, SP_SECTION_PROTECT, sp_load_protect);
+	load_all(loader, SP_SECTION_RULES, sp_load_rules);
 	sp_symbols_sort(&loader->rules);
-	report_doubles(loader, &loader->rules, "rule");
-	if (values[TESTS])
-		sp_load_tests(loader, values[TESTS]);
+	report_doubles(loader, &loader->rules, "rule",
+		       ": names of rules, expose and protect entries are unique");
+	load_all(loader, SP_SECTION_TESTS, sp_load_tests);
 	if (!check->no_memory && check->diagnostics->error_count == 0)
 		sp_lint(loader);
 	if (loader->policy->rule_count > 1)
@@ -164,8 +156,8 @@ static void load_sections(void *arg, const struct sp_node *root)
 		      sizeof(*loader->policy->rules), compare_rules);
 }
 
-/* SHA-256 over each file's name and bytes, each led by its length. Of the first file only the last
- * part of the path counts: the same content is the same generation wherever it lies. */
+/* SHA-256 over each file's name and bytes, each led by its length. The name is the path to it from
+ * the first file's folder: the same content is the same generation wherever it lies. */
 static int hash_files(struct sp_policy *policy)
 {
 	__sp_cleanup(EVP_MD_CTX_freep) EVP_MD_CTX *hash = EVP_MD_CTX_new();
@@ -173,8 +165,7 @@ static int hash_files(struct sp_policy *policy)
 
 	for (size_t i = 0; i < policy->file_count && ok; i++) {
 		const struct sp_file *file = &policy->files[i];
-		const char *slash = strrchr(file->path, '/');
-		const char *name = i == 0 && slash ? slash + 1 : file->path;
+		const char *name = sp_include_name(policy->files, i);
 		uint8_t len_be[8];
 
 		sp_put_be64(len_be, strlen(name));
@@ -189,21 +180,37 @@ static int hash_files(struct sp_policy *policy)
 }
 
 /* The text is kept: explain quotes it, the daemon stores it. */
-static int add_file(struct sp_policy *policy, const char *path, const char *text, size_t len)
+static int add_file(struct sp_policy *policy, const struct sp_file *source)
 {
 	struct sp_file *file = SP_ARRAY_PUSH(policy->files, policy->file_count);
 
 	if (!file)
 		return -ENOMEM;
-	file->path = strdup(path);
-	file->text = malloc(len + 1);
-	if (!file->path || !file->text)
+	file->path = strdup(source->path);
+	file->text = malloc(source->text_len + 1);
+	file->fault = source->fault ? strdup(source->fault) : NULL;
+	if (!file->path || !file->text || (source->fault && !file->fault))
 		return -ENOMEM;
-	if (len > 0)
-		memcpy(file->text, text, len);
-	file->text[len] = '\0';
-	file->text_len = len;
+	if (source->text_len > 0)
+		memcpy(file->text, source->text, source->text_len);
+	file->text[source->text_len] = '\0';
+	file->text_len = source->text_len;
 	return 0;
+}
+
+static int add_files(struct sp_policy *policy, const struct sp_file *files, size_t count)
+{
+	int r = 0;
+
+	policy->paths = calloc(count, sizeof(*policy->paths));
+	if (!policy->paths)
+		return -ENOMEM;
+	for (size_t i = 0; i < count && r == 0; i++) {
+		r = add_file(policy, &files[i]);
+		if (r == 0)
+			policy->paths[i] = policy->files[i].path;
+	}
+	return r;
 }
 
 static void loader_done(struct sp_loader *loader)
@@ -214,13 +221,59 @@ static void loader_done(struct sp_loader *loader)
 	sp_symbols_done(&loader->rules);
 	sp_symbols_done(&loader->users);
 	sp_symbols_done(&loader->providers);
+	for (size_t i = 0; i < loader->part_count; i++)
+		sp_document_done(&loader->parts[i].document);
+	free(loader->parts);
 	sp_policy_free(loader->policy);
 }
 
-static const struct sp_yaml_kind policy_kind = {
-	.check_root = load_sections,
-	.empty = "the file is empty; a policy begins with \"sallyport: 1\"",
-};
+/* Returns 0; -EINVAL there is nothing of it that could be checked (reported); -ENOMEM. */
+static int read_part(struct sp_loader *loader, size_t n)
+{
+	const struct sp_file *file = &loader->policy->files[n];
+	struct sp_check *check = &loader->check;
+	struct sp_part *part = &loader->parts[n];
+	int r;
+
+	check->file = (uint16_t)n;
+	if (file->fault)
+		return 0; /* told where it is included */
+	r = sp_yaml_read(check, file->text, file->text_len,
+			 "the file is empty; a policy begins with \"sallyport: 1\"",
+			 &part->document);
+	if (r < 0)
+		return r;
+	r = sp_read_map(check, part->document.root, "a policy", section_keys,
+			SP_ARRAY_LEN(section_keys), part->values);
+	if (r < 0)
+		return r;
+	sp_read_version(check, part->document.root, part->values[SP_SECTION_VERSION]);
+	return 0;
+}
+
+/* Every file, and whether they are all that belong together. With one missing every name in it
+ * would be unknown, and that is not worth a word. Returns 0; -EINVAL, reported; -ENOMEM. */
+static int read_parts(struct sp_loader *loader)
+{
+	size_t before;
+	int result = 0;
+
+	loader->parts = calloc(loader->policy->file_count, sizeof(*loader->parts));
+	if (!loader->parts)
+		return -ENOMEM;
+	loader->part_count = loader->policy->file_count;
+	for (size_t i = 0; i < loader->part_count; i++) {
+		int r = read_part(loader, i);
+
+		if (r == -ENOMEM)
+			return r;
+		result = r < 0 ? r : result;
+	}
+	loader->check.file = 0;
+	before = loader->check.diagnostics->error_count;
+	sp_check_includes(loader);
+	return loader->check.diagnostics->error_count > before ? -EINVAL : result;
+}
 
 int sp_policy_load(const char *path, const char *text, size_t len, struct sp_policy **ret_policy,
 		   struct sp_diagnostics *diagnostics)
@@ -233,18 +286,21 @@ int sp_policy_load(const char *path, const char *text, size_t len, struct sp_pol
 int sp_policy_load_files(const struct sp_file *files, size_t file_count,
 			 struct sp_policy **ret_policy, struct sp_diagnostics *diagnostics)
 {
-	__sp_cleanup(loader_done) struct sp_loader loader = {
-		.check = sp_check_of(files[0].path, diagnostics),
-		.test_work_left = SP_TEST_WORK_MAX,
-	};
+	__sp_cleanup(loader_done) struct sp_loader loader = { .test_work_left = SP_TEST_WORK_MAX };
 	int r;
 
 	loader.policy = calloc(1, sizeof(*loader.policy));
 	if (!loader.policy)
 		return -ENOMEM;
-	r = sp_yaml_load(&policy_kind, &loader.check, files[0].text, files[0].text_len, &loader);
-	for (size_t i = 0; i < file_count && r == 0; i++)
-		r = add_file(loader.policy, files[i].path, files[i].text, files[i].text_len);
+	r = add_files(loader.policy, files, file_count);
+	if (r < 0)
+		return r;
+	loader.check = sp_check_of(loader.policy->paths, diagnostics);
+	r = read_parts(&loader);
+	if (r == 0)
+		load_sections(&loader);
+	loader.check.no_memory |= r == -ENOMEM;
+	r = sp_yaml_finish(&loader.check);
 	if (r == 0)
 		r = hash_files(loader.policy);
 	if (r < 0)

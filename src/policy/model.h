@@ -13,10 +13,13 @@
 
 #include "yaml/diagnostics.h"
 
+/* One file of a policy, as whoever read it hands it over. */
 struct sp_file {
-	char *path; /* as given, or as included relative to the first file's folder */
+	/* as given; of an included one as it lies to the first: its folder's path goes before */
+	char *path;
 	char *text;
 	size_t text_len;
+	char *fault; /* why it could not be read, and has no text; NULL: it was read */
 };
 
 struct sp_role_match {
@@ -167,8 +170,9 @@ struct sp_test {
 };
 
 struct sp_policy {
-	struct sp_file *files; /* [0] is the one named */
+	struct sp_file *files; /* [0] is the one named, the others are those it includes */
 	size_t file_count;
+	const char **paths;     /* of the files, for messages at a place */
 	uint8_t generation[32]; /* SHA-256 over the files: path, bytes, in order */
 	struct sp_role *roles;
 	size_t role_count;

@@ -114,9 +114,11 @@ int sp_diagnostics_add(struct sp_diagnostics *diagnostics, enum sp_severity seve
 static void report_at(struct sp_check *check, enum sp_severity severity, const struct sp_node *at,
 		      const char *format, va_list args)
 {
-	struct sp_place place = { .line = at ? at->line : 1, .column = at ? at->column : 1 };
+	const struct sp_node start = { .file = check->file, .line = 1, .column = 1 };
+	const struct sp_place place = sp_place_of(at ? at : &start);
 
-	if (sp_diagnostics_add(check->diagnostics, severity, check->path, place, format, args) < 0)
+	if (sp_diagnostics_add(check->diagnostics, severity, check->paths[place.file], place,
+			       format, args) < 0)
 		check->no_memory = true;
 }
 
@@ -191,6 +193,19 @@ char *sp_diagnostic_format(const struct sp_diagnostic *diagnostic)
 		     diagnostic->message) < 0)
 		return NULL;
 	return text;
+}
+
+struct sp_line_text sp_show_line(const struct sp_check *check, const struct sp_node *at,
+				 struct sp_place place)
+{
+	struct sp_line_text shown;
+
+	if (place.file == at->file)
+		snprintf(shown.text, sizeof(shown.text), "line %u", place.line);
+	else
+		snprintf(shown.text, sizeof(shown.text), "line %u of %.120s", place.line,
+			 check->paths[place.file]);
+	return shown;
 }
 
 struct sp_shown sp_show(const char *text)

@@ -109,6 +109,7 @@ static void place_of(const struct reader *reader, const yaml_mark_t *mark, struc
 	struct cursor cursor = reader->cursor;
 
 	cursor_start(&cursor);
+	ret_at->file = reader->check->file;
 	locate(&cursor, mark, ret_at);
 }
 
@@ -121,9 +122,9 @@ static int new_node(struct reader *reader, enum sp_node_kind kind, const yaml_ma
 
 	if (!node)
 		return -ENOMEM;
-	*node = (struct sp_node){ .kind = (uint8_t)kind };
+	*node = (struct sp_node){ .kind = (uint8_t)kind, .file = reader->check->file };
 	locate(&reader->cursor, mark, node);
-	if (++reader->document->node_count > SP_DOCUMENT_NODES_MAX) {
+	if (++reader->check->value_count > SP_DOCUMENT_NODES_MAX) {
 		sp_report(reader->check, node,
 			  "the file has more than %u values; this is the first too many",
 			  SP_DOCUMENT_NODES_MAX);
@@ -304,7 +305,7 @@ static int close_container(struct reader *reader)
 static int refuse_rest(struct reader *reader, const yaml_mark_t *end)
 {
 	const char *c = reader->cursor.text, *stop = reader->cursor.end, *line_start = c;
-	struct sp_node at = { .line = 1 };
+	struct sp_node at = { .file = reader->check->file, .line = 1 };
 	bool in_comment = false;
 
 	for (size_t characters = 0; c < stop; c++) {
@@ -372,7 +373,7 @@ static int report_syntax(const struct reader *reader, const yaml_parser_t *parse
 /* %YAML and %TAG lines; libyaml's own reading of many of them takes quadratic time. */
 static int refuse_directives(struct sp_check *check, const char *text, const char *end)
 {
-	struct sp_node at = { .line = 1, .column = 1 };
+	struct sp_node at = { .file = check->file, .line = 1, .column = 1 };
 
 	while (text < end) {
 		const char *feed = memchr(text, '\n', end - text);

@@ -11,13 +11,12 @@
 #include "yaml/node.h"
 
 #define SP_DOCUMENT_DEPTH_MAX 64
-#define SP_DOCUMENT_NODES_MAX 300000u
-#define SP_DOCUMENT_SCALAR_MAX 4096u /* bytes */
+#define SP_DOCUMENT_NODES_MAX 300000u /* of all files of a run */
+#define SP_DOCUMENT_SCALAR_MAX 4096u  /* bytes */
 
 struct sp_document {
 	struct sp_node *root; /* NULL: nothing but blanks and comments */
 	struct sp_block *blocks;
-	size_t node_count;
 };
 
 /* Read a text that passed sp_source_check.

@@ -24,6 +24,7 @@ struct sp_node {
 	struct sp_node *next;
 	uint32_t line, column; /* from 1; bytes */
 	uint32_t count;        /* items of a list, pairs of a mapping */
+	uint16_t file;         /* which of the files that are read together */
 	uint8_t kind;
 	bool is_plain; /* a scalar without quotes */
 };
@@ -41,6 +42,8 @@ static inline int sp_node_compare(const void *a, const void *b)
 
 	if (order)
 		return order;
+	if (left->file != right->file)
+		return left->file < right->file ? -1 : 1;
 	if (left->line != right->line)
 		return left->line < right->line ? -1 : 1;
 	return left->column < right->column ? -1 : left->column > right->column;

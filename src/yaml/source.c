@@ -118,7 +118,7 @@ static int report_character(struct sp_check *check, const struct sp_node *at, co
 int sp_source_check(struct sp_check *check, const char *text, size_t len)
 {
 	struct scan scan = { .check = check,
-			     .at = { .line = 1, .column = 1 },
+			     .at = { .file = check->file, .line = 1, .column = 1 },
 			     .in_indentation = true };
 	size_t step;
 

@@ -3,6 +3,7 @@
  * the decision tables too.
  *
  *	golden policy|machine|idp|tables FILE NAME [--peak]	NAME: what the output calls the file
+ *	golden includes FILE NAME OTHER...	a policy of several files; OTHER: a path beside FILE, or in a folder there
  *
  * --peak: the most memory this program ever held, in KB, on stderr (tests/golden/bounds.py).
  * Exit 0 the file was taken, 3 it was refused, 1 anything else. */
@@ -13,8 +14,10 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "config/machine.h"
 #include "identity/provider.h"
+#include "policy/files.h"
 #include "policy/load.h"
 #include "tables.h"
 
@@ -68,6 +71,32 @@ static int load(const char *what, const char *name, const char *text, size_t len
 	return r;
 }
 
+static int add_file(const char *path, const char *name, struct sp_files *files)
+{
+	__sp_free char *text = NULL;
+	size_t len = 0;
+	int r = read_file(path, &text, &len);
+
+	return r < 0 ? r : sp_files_add(files, name, text, len);
+}
+
+static int load_several(char **argv, struct sp_diagnostics *diagnostics)
+{
+	__sp_cleanup(sp_policy_freep) struct sp_policy *policy = NULL;
+	__sp_cleanup(sp_files_done) struct sp_files files = { 0 };
+	const int folder_len = (int)(strrchr(argv[2], '/') - argv[2]);
+	int r = add_file(argv[2], argv[3], &files);
+
+	for (size_t i = 4; argv[i] && r == 0; i++) {
+		__sp_free char *path = NULL;
+
+		r = sp_str_format(&path, "%.*s/%s", folder_len, argv[2], argv[i]);
+		if (r == 0)
+			r = add_file(path, argv[i], &files);
+	}
+	return r < 0 ? r : sp_policy_load_files(files.list, files.count, &policy, diagnostics);
+}
+
 /* getrusage would count what the parent held when it forked. */
 static void print_peak(void)
 {
@@ -91,9 +120,13 @@ int main(int argc, char **argv)
 
 	if (argc < 4)
 		return 2;
-	r = read_file(argv[2], &text, &len);
-	if (r == 0)
-		r = load(argv[1], argv[3], text, len, &diagnostics);
+	if (strcmp(argv[1], "includes") == 0) {
+		r = load_several(argv, &diagnostics);
+	} else {
+		r = read_file(argv[2], &text, &len);
+		if (r == 0)
+			r = load(argv[1], argv[3], text, len, &diagnostics);
+	}
 	for (size_t i = 0; i < diagnostics.count; i++) {
 		__sp_free char *line = sp_diagnostic_format(&diagnostics.items[i]);
 
@@ -105,7 +138,7 @@ int main(int argc, char **argv)
 		puts("ok");
 	else if (r != -EINVAL)
 		fprintf(stderr, "%s: %s\n", argv[2], sp_err_text(r));
-	if (argc > 4)
+	if (strcmp(argv[argc - 1], "--peak") == 0)
 		print_peak();
 	return r == 0 ? 0 : r == -EINVAL ? 3 : 1;
 }

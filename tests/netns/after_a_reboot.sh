@@ -13,6 +13,15 @@ reaches() { lab_in "$1" ping -c 1 -W 1 "$2" >/dev/null 2>&1; }
 lab_up
 lab_ready || exit 1
 expect "ana reaches git" reaches laptop 10.30.2.9
+# of several files, which are the policy from then on: nobody needs them on the disk any more
+mkdir "$LAB_DIR/policy.d"
+(echo "sallyport: 1"; echo "rules:"; grep "name: eng-git" "$LAB_DIR/policy.yaml") >"$LAB_DIR/policy.d/git.yaml"
+sed -i -e "/name: eng-git/d" -e "s,^sallyport: 1$,&\ninclude: policy.d/*.yaml," "$LAB_DIR/policy.yaml"
+expect "a rule moves into a file that is included" lab_gate apply "$LAB_DIR/policy.yaml"
+expect "ana reaches git by it" reaches laptop 10.30.2.9
+where() { lab_gate explain --from ana --to 10.30.2.9/icmp --json | field "r['file'] + ':' + str(r['line'])"; }
+expect "explain names that file" same "$(where)" "$LAB_DIR/policy.d/git.yaml:3"
+rm -r "$LAB_DIR/policy.d" "$LAB_DIR/policy.yaml"
 generation=$(lab_gate status --json | field "r['generation']")
 lab_kill "$lab_daemon_pid"
 lab_kill "$lab_engine_pid"

@@ -10,18 +10,19 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "cli/files/gather.h"
 #include "config/reach.h"
 #include "io/files/files.h"
 #include "judge/fit.h"
 #include "plane/planes.h"
+#include "yaml/source.h"
 
-#define POLICY_BYTES_MAX (64u << 20)
+#define STDIN_BYTES_MAX (64u << 20)
 
 void sp_policy_source_done(struct sp_policy_source *source)
 {
 	sp_policy_free(source->policy);
 	sp_machine_free(source->machine);
-	free(source->text);
 	sp_diagnostics_done(&source->diagnostics);
 }
 
@@ -35,7 +36,7 @@ static int read_stdin(char **ret_text, size_t *ret_len)
 	while ((len = fread(bytes, 1, sizeof(bytes), stdin)) > 0) {
 		sp_buf_put_bytes(&text, bytes, len);
 		*ret_len += len;
-		if (*ret_len > POLICY_BYTES_MAX)
+		if (*ret_len > STDIN_BYTES_MAX)
 			return -EFBIG;
 	}
 	return ferror(stdin) ? -EIO : sp_buf_take(&text, ret_text);
@@ -53,12 +54,13 @@ int sp_cli_read_file(const char *path, size_t max_len, char **ret_text, size_t *
 				 : read_stdin(ret_text, ret_len);
 }
 
-static int read_text(const char *path, char **ret_text, size_t *ret_len)
+int sp_cli_read_text(const char *path, char **ret_text, size_t *ret_len)
 {
-	int r = sp_cli_read_file(path, POLICY_BYTES_MAX, ret_text, ret_len);
+	int r = sp_cli_read_file(path, SP_SOURCE_MAX, ret_text, ret_len);
 
-	if (r == -EFBIG)
-		return sp_cli_fail(SP_EXIT_INVALID, "%s is larger than 64 MB", path);
+	if (r == -EFBIG || (r == 0 && *ret_len > SP_SOURCE_MAX))
+		return sp_cli_fail(SP_EXIT_INVALID, "cannot read %s: it is larger than 10 MB",
+				   path);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "cannot read %s: %s", path,
 				   r == -EINVAL ? "it is no regular file" : sp_err_text(r));
@@ -71,7 +73,7 @@ static int load_machine(const char *path, struct sp_policy_source *source)
 	size_t len;
 	int r;
 
-	r = read_text(path, &text, &len);
+	r = sp_cli_read_text(path, &text, &len);
 	if (r != SP_EXIT_OK)
 		return r;
 	sp_diagnostics_done(&source->diagnostics);
@@ -123,6 +125,7 @@ static int check_fit(const char *machine_path, struct sp_policy_source *source)
 int sp_policy_source_load(const char *path, const char *machine_path,
 			  struct sp_policy_source *source)
 {
+	__sp_cleanup(sp_files_done) struct sp_files files = { 0 };
 	int r;
 
 	if (machine_path) {
@@ -132,11 +135,10 @@ int sp_policy_source_load(const char *path, const char *machine_path,
 		sp_diagnostics_done(&source->diagnostics);
 		source->diagnostics = (struct sp_diagnostics){ 0 };
 	}
-	r = read_text(path, &source->text, &source->text_len);
+	r = sp_cli_gather(path, &files);
 	if (r != SP_EXIT_OK)
 		return r;
-	r = sp_policy_load(sp_cli_file_name(path), source->text, source->text_len, &source->policy,
-			   &source->diagnostics);
+	r = sp_policy_load_files(files.list, files.count, &source->policy, &source->diagnostics);
 	if (r == -EINVAL)
 		return SP_EXIT_INVALID;
 	if (r >= 0)

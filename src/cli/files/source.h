@@ -6,14 +6,13 @@
 #include "cli/cli.h"
 #include "config/machine.h"
 #include "judge/judge.h"
+#include "policy/files.h"
 #include "policy/load.h"
 
 struct sp_policy_source {
 	struct sp_policy *policy;   /* numbered */
 	struct sp_machine *machine; /* NULL without --gateway */
 	struct sp_gateway *gateway; /* of the machine file, else of the fixtures */
-	char *text;                 /* as read: what apply sends */
-	size_t text_len;
 	struct sp_diagnostics diagnostics;
 };
 
@@ -26,6 +25,9 @@ void sp_policy_source_done(struct sp_policy_source *source);
  * bounds a file; 64 MiB bound stdin. Returns as sp_file_read; from stdin 0, -EFBIG, -EIO or
  * -ENOMEM. */
 int sp_cli_read_file(const char *path, size_t max_len, char **ret_text, size_t *ret_len);
+/* The same of a policy or a sallyport.yaml, of 10 MiB at most. Returns SP_EXIT_OK, or an exit code
+ * after saying why. *@ret_text may be set in either case. */
+int sp_cli_read_text(const char *path, char **ret_text, size_t *ret_len);
 /* What messages call @path: "stdin" for "-", else @path itself. Borrowed. */
 const char *sp_cli_file_name(const char *path);
 

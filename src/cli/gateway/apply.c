@@ -8,12 +8,13 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "cli/cli.h"
+#include "cli/files/gather.h"
 #include "cli/files/source.h"
 #include "cli/gateway/client.h"
 #include "cli/screen/render.h"
 
-#define POLICY_BYTES_MAX (10u << 20)
 #define INDENT 12            /* indentation of a continued line */
 #define EXIT_INTERRUPTED 130 /* as shells count it: 128 and SIGINT */
 
@@ -161,19 +162,41 @@ static int finish_interrupted(const struct sp_cli *cli, json_t *before)
 	return EXIT_INTERRUPTED;
 }
 
+/* The files one behind the other, and in @fields how each is called and how long it is. */
+static int join_files(const struct sp_files *files, json_t *fields, struct sp_buf *text)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < files->count; i++) {
+		const struct sp_file *file = &files->list[i];
+
+		json_array_append_new(list,
+				      json_pack("{s:o, s:I}", "path", sp_json_of_text(file->path),
+						"bytes", (json_int_t)file->text_len));
+		sp_buf_put_bytes(text, file->text ? file->text : "", file->text_len);
+	}
+	json_object_set_new(fields, "files", list);
+	return text->error;
+}
+
 /* Send the policy, and wait for the reply. */
-static int send_policy(const struct sp_cli *cli, json_t *fields, const char *text, size_t len,
+static int send_policy(const struct sp_cli *cli, json_t *fields, const struct sp_files *files,
 		       json_t **ret_reply)
 {
 	const struct sigaction action = { .sa_handler = interrupt };
 	__sp_json json_t *before = sp_client_try(cli, "status");
-	int r;
+	__sp_buf struct sp_buf text = SP_BUF_INIT;
+	int r = join_files(files, fields, &text);
 
 	*ret_reply = NULL;
+	if (r < 0) {
+		json_decref(fields);
+		return sp_cli_fail(SP_EXIT_FAILED, "sending the policy: %s", sp_err_text(r));
+	}
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sp_client_on_interrupt(goes_on);
-	r = sp_client_call_with_text(cli, "apply", fields, text, len, ret_reply);
+	r = sp_client_call_with_text(cli, "apply", fields, sp_buf_get(&text), text.len, ret_reply);
 	sp_client_on_interrupt(NULL);
 	if (interrupts && !*ret_reply)
 		r = finish_interrupted(cli, before);
@@ -182,7 +205,7 @@ static int send_policy(const struct sp_cli *cli, json_t *fields, const char *tex
 
 int sp_cli_apply(struct sp_cli *cli, int argc, char **argv)
 {
-	__sp_free char *text = NULL;
+	__sp_cleanup(sp_files_done) struct sp_files files = { 0 };
 	const char *path[1], *confirm = NULL, *probe = NULL;
 	bool force = false;
 	const struct sp_option options[] = {
@@ -193,7 +216,7 @@ int sp_cli_apply(struct sp_cli *cli, int argc, char **argv)
 	};
 	__sp_json json_t *reply = NULL;
 	json_t *fields, *connection;
-	size_t path_count, len;
+	size_t path_count;
 	int r;
 
 	r = sp_cli_options(cli, "apply", argc, argv, options, path, 1, &path_count);
@@ -204,18 +227,14 @@ int sp_cli_apply(struct sp_cli *cli, int argc, char **argv)
 	if (confirm || probe)
 		return sp_cli_fail(SP_EXIT_USAGE, "--%s is not supported yet",
 				   confirm ? "confirm" : "probe");
-	r = sp_cli_read_file(path[0], POLICY_BYTES_MAX, &text, &len);
-	if (r < 0)
-		return sp_cli_fail(r == -EFBIG ? SP_EXIT_INVALID : SP_EXIT_FAILED,
-				   "cannot read %s: %s", path[0],
-				   r == -EFBIG    ? "it is larger than 10 MB"
-				   : r == -EINVAL ? "it is no regular file"
-						  : sp_err_text(r));
-	fields = json_pack("{s:s, s:b}", "path", sp_cli_file_name(path[0]), "force", force);
+	r = sp_cli_gather(path[0], &files);
+	if (r != SP_EXIT_OK)
+		return r;
+	fields = json_pack("{s:b}", "force", force);
 	connection = ssh_connection();
 	if (connection)
 		json_object_set_new(fields, "connection", connection);
-	r = send_policy(cli, fields, text, len, &reply);
+	r = send_policy(cli, fields, &files, &reply);
 	return r == SP_EXIT_OK ? finish_applied(cli, reply) : finish_refused(cli, r, reply);
 }
 

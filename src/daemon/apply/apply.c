@@ -32,7 +32,7 @@ static void apply_free(struct sp_apply *apply)
 	sp_diagnostics_done(&apply->diagnostics);
 	json_decref(apply->details);
 	free(apply->tests);
-	sp_store_files_done(&apply->files);
+	sp_files_done(&apply->files);
 	free(apply);
 }
 
@@ -207,14 +207,15 @@ int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
 	if (daemon->apply)
 		return -EBUSY;
 	apply = apply_new(daemon, "apply");
-	if (!apply ||
-	    sp_store_files_add(&apply->files, request->path, request->text, request->text_len) < 0)
+	if (!apply)
 		return -ENOMEM;
+	apply->files = *request->files;
+	*request->files = (struct sp_files){ 0 };
 	apply->is_request = true;
 	apply->client = client;
 	apply->applied_ns = sp_clock_realtime_ns();
 	apply->request = *request;
-	apply->request.path = apply->request.text = NULL;
+	apply->request.files = NULL;
 	snprintf(apply->who, sizeof(apply->who), "%s", sp_client_who(client));
 	sp_loop_in(daemon->loop, &apply->timer, 0);
 	daemon->apply = SP_TAKE_PTR(apply);
@@ -286,7 +287,7 @@ int sp_apply_resume(struct sp_daemon *daemon)
 {
 	const uint64_t running = sp_plane_running_revision(daemon->plane);
 	__sp_cleanup(sp_store_revision_done) struct sp_store_revision row = { 0 };
-	__sp_cleanup(sp_store_files_done) struct sp_store_files files = { 0 };
+	__sp_cleanup(sp_files_done) struct sp_files files = { 0 };
 	struct sp_apply *apply;
 	int r = running ? sp_store_get_revision(daemon->store, running, &row) : -ENOENT;
 
@@ -300,7 +301,7 @@ int sp_apply_resume(struct sp_daemon *daemon)
 		r = -ENOMEM;
 	if (r == 0) {
 		apply->files = files;
-		files = (struct sp_store_files){ 0 };
+		files = (struct sp_files){ 0 };
 		snprintf(apply->who, sizeof(apply->who), "%s", row.who);
 		apply->applied_ns = row.time_ns;
 		r = run_through(daemon, apply);

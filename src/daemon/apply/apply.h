@@ -38,10 +38,10 @@ struct sp_apply {
 	struct sp_client *client; /* NULL: nobody waits (any more) */
 	char who[64];
 	const char *why;
-	struct sp_apply_request request; /* its path and text are not kept */
+	struct sp_apply_request request; /* its files are ->files */
 	/* what is to be read; none: the policy that runs, as it was checked, because only the
 	 * machine changed */
-	struct sp_store_files files;
+	struct sp_files files;
 	struct sp_diagnostics diagnostics;
 	struct sp_policy *policy; /* until the revision has it */
 	struct sp_revision *next; /* until it is staged */

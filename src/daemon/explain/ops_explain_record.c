@@ -152,7 +152,7 @@ static int open_then(struct sp_question *question, const struct sp_addr *addr,
 static int find_policy(struct sp_question *question, const char *generation)
 {
 	struct sp_daemon *daemon = question->daemon;
-	__sp_cleanup(sp_store_files_done) struct sp_store_files files = { 0 };
+	__sp_cleanup(sp_files_done) struct sp_files files = { 0 };
 	struct sp_diagnostics diagnostics = { 0 };
 	uint8_t id[32];
 	int r;

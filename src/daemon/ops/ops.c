@@ -19,8 +19,8 @@ static const char *const any_field[] = { "*", NULL };
 static const struct sp_op *find_op(const char *name)
 {
 	static const char *const status[] = { "rules", NULL };
-	static const char *const policy[] = { "path", "text", "text_bytes", NULL };
-	static const char *const apply[] = { "path",  "text",       "text_bytes",
+	static const char *const policy[] = { "path", "files", "text", "text_bytes", NULL };
+	static const char *const apply[] = { "path",  "files",      "text", "text_bytes",
 					     "force", "connection", NULL };
 	static const char *const detach[] = { "yes", "why", NULL };
 	static const char *const history[] = { "limit", NULL };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* check, apply, history. */
+#include <errno.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -8,13 +9,58 @@
 #include "judge/describe.h"
 #include "net/addr.h"
 
-static bool has_text(struct sp_client *client, const struct sp_request *request)
+/* One file of `files`, whose bytes begin at @at of the text. */
+static int take_file(const struct sp_request *request, json_t *json, size_t *at,
+		     struct sp_files *files)
 {
-	if (request->text)
-		return true;
-	sp_client_fail(client, "bad-request", 2, NULL,
-		       "the policy's bytes are missing: text, or text_bytes and the bytes");
-	return false;
+	const char *path;
+	json_int_t bytes;
+
+	if (json_unpack(json, "{s:s, s:I !}", "path", &path, "bytes", &bytes) < 0 || !*path ||
+	    bytes < 0 || (size_t)bytes > request->text_len - *at)
+		return -EINVAL;
+	*at += (size_t)bytes;
+	return sp_files_add(files, path, request->text + *at - bytes, (size_t)bytes);
+}
+
+/* All of the text, file by file. */
+static int take_files(const struct sp_request *request, json_t *list, struct sp_files *files)
+{
+	const size_t count = json_array_size(list);
+	size_t at = 0;
+	int r = count && count <= SP_POLICY_FILES_MAX ? 0 : -EINVAL;
+
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = take_file(request, json_array_get(list, i), &at, files);
+	return r == 0 && at != request->text_len ? -EINVAL : r;
+}
+
+/* The policy that came with the request: one file called @path, or those of @list. */
+static bool read_files(struct sp_client *client, const struct sp_request *request, const char *path,
+		       json_t *list, struct sp_files *files)
+{
+	int r;
+
+	if (!request->text) {
+		sp_client_fail(client, "bad-request", 2, NULL,
+			       "the policy's bytes are missing: text, or text_bytes and the bytes");
+		return false;
+	}
+	if (!path == !list) {
+		sp_client_fail(client, "bad-request", 2, NULL,
+			       "the policy is one file, path, or several, files");
+		return false;
+	}
+	r = path ? sp_files_add(files, path, request->text, request->text_len)
+		 : take_files(request, list, files);
+	if (r == -EINVAL)
+		sp_client_fail(client, "bad-request", 2, NULL,
+			       "files is a list of 1 to %u, each with path and bytes, which add up "
+			       "to the text",
+			       SP_POLICY_FILES_MAX);
+	else if (r < 0)
+		sp_client_fail(client, "failed", 1, NULL, "reading the policy: %s", sp_err_text(r));
+	return r == 0;
 }
 
 static void reply_check(const struct sp_daemon *daemon, struct sp_client *client,
@@ -58,13 +104,16 @@ void sp_op_check(struct sp_daemon *daemon, struct sp_client *client,
 		 const struct sp_request *request)
 {
 	__sp_cleanup(sp_policy_freep) struct sp_policy *policy = NULL;
+	__sp_cleanup(sp_files_done) struct sp_files files = { 0 };
 	struct sp_diagnostics diagnostics = { 0 };
-	const char *path;
+	const char *path = NULL;
+	json_t *list = NULL;
 	int r;
 
-	if (!sp_op_unpack(client, request, "{s:s}", "path", &path) || !has_text(client, request))
+	if (!sp_op_unpack(client, request, "{s?s, s?o}", "path", &path, "files", &list) ||
+	    !read_files(client, request, path, list, &files))
 		return;
-	r = sp_policy_load(path, request->text, request->text_len, &policy, &diagnostics);
+	r = sp_policy_load_files(files.list, files.count, &policy, &diagnostics);
 	if (r == 0)
 		r = sp_plane_check(daemon->plane->ops, policy, &diagnostics);
 	if (r == 0)
@@ -73,7 +122,7 @@ void sp_op_check(struct sp_daemon *daemon, struct sp_client *client,
 		sp_client_fail(
 			client, "policy-invalid", 3,
 			json_pack("{s:o}", "diagnostics", sp_describe_diagnostics(&diagnostics)),
-			"%s has %zu error%s", path, diagnostics.error_count,
+			"%s has %zu error%s", files.list[0].path, diagnostics.error_count,
 			diagnostics.error_count == 1 ? "" : "s");
 	else
 		sp_client_fail(client, "failed", 1, NULL, "reading the policy: %s", sp_err_text(r));
@@ -107,13 +156,16 @@ static bool read_connection(struct sp_client *client, json_t *json, struct sp_ap
 void sp_op_apply(struct sp_daemon *daemon, struct sp_client *client,
 		 const struct sp_request *request)
 {
-	struct sp_apply_request apply = { .text = request->text, .text_len = request->text_len };
-	json_t *connection = NULL;
+	__sp_cleanup(sp_files_done) struct sp_files files = { 0 };
+	struct sp_apply_request apply = { .files = &files };
+	json_t *connection = NULL, *list = NULL;
+	const char *path = NULL;
 	int force = 0, r;
 
-	if (!sp_op_unpack(client, request, "{s:s, s?b, s?o}", "path", &apply.path, "force", &force,
-			  "connection", &connection) ||
-	    !has_text(client, request) || !read_connection(client, connection, &apply))
+	if (!sp_op_unpack(client, request, "{s?s, s?o, s?b, s?o}", "path", &path, "files", &list,
+			  "force", &force, "connection", &connection) ||
+	    !read_files(client, request, path, list, &files) ||
+	    !read_connection(client, connection, &apply))
 		return;
 	apply.is_forced = force;
 	r = sp_apply_start(daemon, client, &apply); /* it answers when the apply ends */

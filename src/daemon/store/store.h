@@ -12,7 +12,7 @@
 #include <sallyport/abi/tables.h>
 
 #include "base/cleanup.h"
-#include "policy/model.h"
+#include "policy/files.h"
 
 struct sp_store;
 
@@ -59,13 +59,6 @@ int sp_store_rule_name(struct sp_store *store, uint32_t number, char **ret_name)
 
 /* ---- generations and revisions ---- */
 
-/* The files of a policy, in the order its generation is made of; the first is the one that was
- * named. */
-struct sp_store_files {
-	struct sp_file *list;
-	size_t count;
-};
-
 struct sp_store_revision {
 	uint64_t number;
 	uint8_t generation[32];
@@ -77,11 +70,6 @@ struct sp_store_revision {
 	bool is_confirmed; /* what a boot may load */
 };
 
-/* Free what it holds; empty afterwards. */
-void sp_store_files_done(struct sp_store_files *files);
-/* -ENOMEM. */
-int sp_store_files_add(struct sp_store_files *files, const char *path, const char *text,
-		       size_t len);
 /* Free what it holds; empty afterwards. */
 void sp_store_revision_done(struct sp_store_revision *revision);
 
@@ -98,7 +86,7 @@ int sp_store_get_revision(struct sp_store *store, uint64_t number,
 int sp_store_last_confirmed(struct sp_store *store, struct sp_store_revision *ret_revision);
 /* The caller runs _done. -ENOENT: no such generation. */
 int sp_store_get_files(struct sp_store *store, const uint8_t generation[32],
-		       struct sp_store_files *ret_files);
+		       struct sp_files *ret_files);
 /* A generation by the 12 hex digits shown. -ENOENT. */
 int sp_store_find_generation(struct sp_store *store, const char *hex, uint8_t ret_generation[32]);
 

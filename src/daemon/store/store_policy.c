@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "base/err.h"
 #include "daemon/store/store_sql.h"
 
@@ -43,32 +42,6 @@ int sp_store_rule_name(struct sp_store *store, uint32_t number, char **ret_name)
 	if (r < 0 || (r = sp_sql_step(store, find)) < 0)
 		return r;
 	return r ? sp_sql_text(find, 0, ret_name) : -ENOENT;
-}
-
-void sp_store_files_done(struct sp_store_files *files)
-{
-	for (size_t i = 0; i < files->count; i++) {
-		free(files->list[i].path);
-		free(files->list[i].text);
-	}
-	free(files->list);
-	*files = (struct sp_store_files){ 0 };
-}
-
-int sp_store_files_add(struct sp_store_files *files, const char *path, const char *text, size_t len)
-{
-	struct sp_file *file = SP_ARRAY_PUSH(files->list, files->count);
-
-	if (!file)
-		return -ENOMEM;
-	file->path = strdup(path);
-	file->text = calloc(1, len + 1);
-	if (!file->path || !file->text)
-		return -ENOMEM;
-	if (len)
-		memcpy(file->text, text, len);
-	file->text_len = len;
-	return 0;
 }
 
 void sp_store_revision_done(struct sp_store_revision *revision)
@@ -164,19 +137,19 @@ int sp_store_last_confirmed(struct sp_store *store, struct sp_store_revision *re
 	return r < 0 ? r : one_revision(store, find, ret_revision);
 }
 
-static int read_file(sqlite3_stmt *row, struct sp_store_files *files)
+static int read_file(sqlite3_stmt *row, struct sp_files *files)
 {
 	const char *path = (const char *)sqlite3_column_text(row, 0);
 
-	return path ? sp_store_files_add(files, path, sqlite3_column_blob(row, 1),
-					 (size_t)sqlite3_column_bytes(row, 1))
+	return path ? sp_files_add(files, path, sqlite3_column_blob(row, 1),
+				   (size_t)sqlite3_column_bytes(row, 1))
 		    : -EUCLEAN;
 }
 
 int sp_store_get_files(struct sp_store *store, const uint8_t generation[32],
-		       struct sp_store_files *ret_files)
+		       struct sp_files *ret_files)
 {
-	__sp_cleanup(sp_store_files_done) struct sp_store_files files = { 0 };
+	__sp_cleanup(sp_files_done) struct sp_files files = { 0 };
 	__sp_sql sqlite3_stmt *each = NULL;
 	int r = sp_sql_start(store, &each,
 			     "SELECT path, text FROM file WHERE generation = ? ORDER BY place", "k",
@@ -189,7 +162,7 @@ int sp_store_get_files(struct sp_store *store, const uint8_t generation[32],
 	if (!files.count)
 		return -ENOENT;
 	*ret_files = files;
-	files = (struct sp_store_files){ 0 };
+	files = (struct sp_files){ 0 };
 	return 0;
 }
 

@@ -24,7 +24,7 @@ static int64_t add_literal(struct sp_loader *loader, const struct sp_node *item)
 		return -ENOMEM;
 	}
 	*room = prefix;
-	network->place = (struct sp_place){ .line = item->line, .column = item->column };
+	network->place = sp_place_of(item);
 	return (int64_t)policy->network_count - 1;
 }
 

@@ -173,7 +173,7 @@ static void load_session(struct sp_loader *loader, const struct sp_node *node)
 		check->no_memory = true;
 		return;
 	}
-	session->place = (struct sp_place){ .line = node->line, .column = node->column };
+	session->place = sp_place_of(node);
 	if (values[USER])
 		user = sp_read_user(check, values[USER], "\"user\"");
 	if (user) {
@@ -232,15 +232,13 @@ static void check_people_differ(struct sp_loader *loader)
 	if (count > 1)
 		qsort(people, count, sizeof(*people), compare_people);
 	for (size_t i = 1; i < count; i++) {
-		const struct sp_node at = { .line = people[i]->place.line,
-					    .column = people[i]->place.column };
+		const struct sp_node at = sp_node_at(&people[i]->place);
 
 		if (!strcmp(people[i]->user, people[i - 1]->user) &&
 		    !strcmp(people[i]->idp, people[i - 1]->idp))
-			sp_report(&loader->check, &at,
-				  "user %s of %s has a session already, on line %u",
+			sp_report(&loader->check, &at, "user %s of %s has a session already, on %s",
 				  sp_show(people[i]->user).quoted, people[i]->idp,
-				  people[i - 1]->place.line);
+				  sp_show_line(&loader->check, &at, people[i - 1]->place).text);
 	}
 }
 
@@ -269,15 +267,13 @@ static void check_addresses_differ(struct sp_loader *loader)
 	if (count > 1)
 		qsort(owned, count, sizeof(*owned), compare_owned);
 	for (size_t i = 1; i < count; i++) {
-		const struct sp_place *place = &owned[i].session->place;
-		struct sp_node at = { .line = place->line, .column = place->column };
+		const struct sp_node at = sp_node_at(&owned[i].session->place);
 		char text[SP_ADDR_TEXT_MAX];
 
 		if (sp_addr_compare(&owned[i].addr, &owned[i - 1].addr) == 0)
-			sp_report(check, &at,
-				  "address %s belongs to the session on line %u already",
+			sp_report(check, &at, "address %s belongs to the session on %s already",
 				  sp_addr_format(&owned[i].addr, text),
-				  owned[i - 1].session->place.line);
+				  sp_show_line(check, &at, owned[i - 1].session->place).text);
 	}
 }
 
@@ -294,16 +290,46 @@ static void add_default_interfaces(struct sp_loader *loader)
 				  &loader->policy->fixtures.gateway);
 }
 
-void sp_load_fixtures(struct sp_loader *loader, const struct sp_node *section)
+static void load_sessions(struct sp_loader *loader, const struct sp_node *list)
+{
+	if (sp_read_list(&loader->check, list, "\"sessions\"") < 0)
+		return;
+	for (const struct sp_node *node = list->first; node; node = node->next)
+		load_session(loader, node);
+}
+
+/* What one file says of the gateway no other says again; sessions of all files add up. */
+static void merge_fixtures(struct sp_check *check, struct sp_part *part,
+			   const struct sp_node **values)
+{
+	const struct sp_node *theirs[SP_ARRAY_LEN(fixture_keys)];
+
+	if (sp_read_map(check, part->values[SP_SECTION_FIXTURES], "\"fixtures\"", fixture_keys,
+			SP_ARRAY_LEN(fixture_keys), theirs) < 0)
+		return;
+	part->sessions = theirs[SESSIONS];
+	for (size_t i = 0; i < SP_ARRAY_LEN(fixture_keys); i++) {
+		if (i == SESSIONS || !theirs[i])
+			continue;
+		if (values[i])
+			sp_report(check, theirs[i], "\"%s\" of \"fixtures\" is given on %s already",
+				  fixture_keys[i].name,
+				  sp_show_line(check, theirs[i], sp_place_of(values[i])).text);
+		else
+			values[i] = theirs[i];
+	}
+}
+
+void sp_load_fixtures(struct sp_loader *loader)
 {
 	const struct sp_node *values[SP_ARRAY_LEN(fixture_keys)] = { NULL };
 	struct sp_fixtures *fixtures = &loader->policy->fixtures;
 	struct sp_check *check = &loader->check;
 
 	fixtures->now_s = INT64_MIN;
-	if (section)
-		sp_read_map(check, section, "\"fixtures\"", fixture_keys,
-			    SP_ARRAY_LEN(fixture_keys), values);
+	for (size_t i = 0; i < loader->part_count; i++)
+		if (loader->parts[i].values[SP_SECTION_FIXTURES])
+			merge_fixtures(check, &loader->parts[i], values);
 	if (values[NOW])
 		sp_read_time(check, values[NOW], "\"now\"", &fixtures->now_s);
 	if (values[POOL])
@@ -316,10 +342,9 @@ void sp_load_fixtures(struct sp_loader *loader, const struct sp_node *section)
 		load_interfaces(loader, values[INTERFACES]);
 	else
 		add_default_interfaces(loader);
-	if (!values[SESSIONS] || sp_read_list(check, values[SESSIONS], "\"sessions\"") < 0)
-		return;
-	for (const struct sp_node *node = values[SESSIONS]->first; node; node = node->next)
-		load_session(loader, node);
+	for (size_t i = 0; i < loader->part_count; i++)
+		if (loader->parts[i].sessions)
+			load_sessions(loader, loader->parts[i].sessions);
 	sp_symbols_sort(&loader->users);
 	check_people_differ(loader);
 	check_addresses_differ(loader);

@@ -115,7 +115,7 @@ void sp_load_networks(struct sp_loader *loader, const struct sp_node *section)
 			return;
 		}
 		network->name = sp_copy_text(check, name->text);
-		network->place = (struct sp_place){ .line = name->line, .column = name->column };
+		network->place = sp_place_of(name);
 		if (!network->name)
 			return;
 		if (body->kind == SP_NODE_MAP)

@@ -139,7 +139,7 @@ void sp_load_roles(struct sp_loader *loader, const struct sp_node *section)
 			return;
 		}
 		role->name = sp_copy_text(check, name->text);
-		role->place = (struct sp_place){ .line = name->line, .column = name->column };
+		role->place = sp_place_of(name);
 		if (sp_read_map(check, body, "a role", role_keys, SP_ARRAY_LEN(role_keys), values) <
 		    0)
 			continue;

@@ -50,7 +50,7 @@ struct sp_rule *sp_add_rule(struct sp_loader *loader, const struct sp_node *node
 		return NULL;
 	}
 	rule->kind = kind;
-	rule->place = (struct sp_place){ .line = node->line, .column = node->column };
+	rule->place = sp_place_of(node);
 	rule->log = kind == SP_RULE_DENY ? SP_LOG_ALL : SP_LOG_NEW;
 	if (name && sp_check_name(check, name, "rule") == 0) {
 		rule->name = sp_copy_text(check, name->text);

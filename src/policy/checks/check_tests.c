@@ -88,11 +88,12 @@ static void load_person(struct sp_loader *loader, const struct sp_node *user_nod
 			  sp_show(name).quoted, sp_hint(check, name, users, 1).text);
 	else if (other && !idp)
 		sp_report(check, user_node,
-			  "user %s has sessions on lines %u and %u, of %s and %s: write "
+			  "user %s has sessions on %s and %s, of %s and %s: write "
 			  "{ user: …, idp: … }",
-			  sp_show(name).quoted, sessions[symbol->index].place.line,
-			  sessions[other->index].place.line, sessions[symbol->index].idp,
-			  sessions[other->index].idp);
+			  sp_show(name).quoted,
+			  sp_show_line(check, user_node, sessions[symbol->index].place).text,
+			  sp_show_line(check, user_node, sessions[other->index].place).text,
+			  sessions[symbol->index].idp, sessions[other->index].idp);
 	if (!symbol)
 		return;
 	test->from = SP_TEST_USER;
@@ -323,7 +324,7 @@ static void load_test(struct sp_loader *loader, const struct sp_node *node)
 		check->no_memory = true;
 		return;
 	}
-	test->place = (struct sp_place){ .line = node->line, .column = node->column };
+	test->place = sp_place_of(node);
 	if (values[FROM])
 		load_from(loader, values[FROM], test);
 	if (values[TO] && values[TO]->kind == SP_NODE_SCALAR)

@@ -28,7 +28,7 @@ struct lint {
 static void warn_at(struct lint *lint, const struct sp_place *place, const char *format,
 		    const char *name, const char *other)
 {
-	struct sp_node at = { .line = place->line, .column = place->column };
+	const struct sp_node at = sp_node_at(place);
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"

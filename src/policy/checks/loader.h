@@ -7,13 +7,47 @@
 
 #include "policy/checks/symbols.h"
 #include "policy/model.h"
+#include "yaml/document.h"
 #include "yaml/schema.h"
 
 #define SP_TEST_WORK_MAX 1000000u
 
+/* X(identifier, "key", need): the sections of a policy file. */
+#define SP_SECTIONS(X)                                                                             \
+	X(VERSION, "sallyport", OPTIONAL)                                                          \
+	X(INCLUDE, "include", OPTIONAL)                                                            \
+	X(ROLES, "roles", OPTIONAL)                                                                \
+	X(NETWORKS, "networks", OPTIONAL)                                                          \
+	X(SERVICES, "services", OPTIONAL)                                                          \
+	X(EDGE, "edge", OPTIONAL)                                                                  \
+	X(PROTECT, "protect", OPTIONAL)                                                            \
+	X(RULES, "rules", OPTIONAL)                                                                \
+	X(FIXTURES, "fixtures", OPTIONAL)                                                          \
+	X(TESTS, "tests", OPTIONAL)                                                                \
+	X(SETTINGS, "settings", LATER)                                                             \
+	X(LIMITS, "limits", LATER)                                                                 \
+	X(SCHEDULES, "schedules", LATER)                                                           \
+	X(NAT, "nat", LATER)
+
+enum sp_section {
+#define X(id, key, need) SP_SECTION_##id,
+	SP_SECTIONS(X)
+#undef X
+		SP_SECTION_COUNT
+};
+
+/* One file of the policy, as a tree. */
+struct sp_part {
+	struct sp_document document;
+	const struct sp_node *values[SP_SECTION_COUNT]; /* NULL: not there, or reported */
+	const struct sp_node *sessions;                 /* of its fixtures; likewise */
+};
+
 struct sp_loader {
 	struct sp_check check;
 	struct sp_policy *policy;
+	struct sp_part *parts; /* by file of the policy */
+	size_t part_count;
 	struct sp_symbols roles, networks, services, rules;
 	/* of fixture sessions, by their index; the same name at two providers is two */
 	struct sp_symbols users;
@@ -23,6 +57,9 @@ struct sp_loader {
 	size_t test_work_left;       /* prefixes that may still be looked through for them */
 };
 
+/* Which of the policy's files include which; what is missing or goes round is reported. */
+void sp_check_includes(struct sp_loader *loader);
+
 /* Each takes the value of its key. */
 void sp_load_roles(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_networks(struct sp_loader *loader, const struct sp_node *section);
@@ -30,7 +67,8 @@ void sp_load_services(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_rules(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_edge(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_protect(struct sp_loader *loader, const struct sp_node *section);
-void sp_load_fixtures(struct sp_loader *loader, const struct sp_node *section); /* NULL: defaults */
+/* Those of every file; what none says has a default. */
+void sp_load_fixtures(struct sp_loader *loader);
 void sp_load_tests(struct sp_loader *loader, const struct sp_node *section);
 
 /* Both read a part that rules, expose and protect have in common, and append to @rule's list; what

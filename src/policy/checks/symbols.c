@@ -27,15 +27,8 @@ int sp_symbols_add(struct sp_check *check, struct sp_symbols *symbols, const str
 static int compare(const void *a, const void *b)
 {
 	const struct sp_symbol *left = a, *right = b;
-	int order = strcmp(left->name, right->name);
 
-	if (order)
-		return order;
-	if (left->node->line != right->node->line)
-		return left->node->line < right->node->line ? -1 : 1;
-	if (left->node->column != right->node->column)
-		return left->node->column < right->node->column ? -1 : 1;
-	return 0;
+	return sp_node_compare(&left->node, &right->node);
 }
 
 void sp_symbols_sort(struct sp_symbols *symbols)

@@ -15,7 +15,8 @@ static int read_literal(const char *text, struct sp_service *ret_items, size_t *
 			char *message)
 {
 	__sp_cleanup(sp_diagnostics_done) struct sp_diagnostics diagnostics = { 0 };
-	struct sp_check check = sp_check_of("", &diagnostics);
+	const char *const path = "";
+	struct sp_check check = sp_check_of(&path, &diagnostics);
 	const struct sp_node node = {
 		.kind = SP_NODE_SCALAR, .text = text, .line = 1, .column = 1
 	};

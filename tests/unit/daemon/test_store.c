@@ -159,7 +159,7 @@ static void put_revision(struct sp_store *store, uint64_t number, uint8_t genera
 
 static void check_files(struct sp_store *store, const uint8_t generation[32], const char *text)
 {
-	struct sp_store_files files;
+	struct sp_files files;
 
 	assert_int_equal(sp_store_get_files(store, generation, &files), 0);
 	assert_int_equal(files.count, 3);
@@ -170,7 +170,7 @@ static void check_files(struct sp_store *store, const uint8_t generation[32], co
 	assert_string_equal(files.list[2].path, "nets/lab.yaml");
 	assert_int_equal(files.list[2].text_len, 3);
 	assert_memory_equal(files.list[2].text, "a\0b", 4);
-	sp_store_files_done(&files);
+	sp_files_done(&files);
 }
 
 static int count_apply(void *arg, const struct sp_store_revision *revision)
@@ -185,7 +185,7 @@ static void only_a_confirmed_revision_is_what_a_boot_loads(void **state)
 {
 	struct fixture *fixture = *state;
 	struct sp_store_revision row;
-	struct sp_store_files files;
+	struct sp_files files;
 	uint64_t numbers[8] = { 0 };
 	uint8_t generation[32];
 
@@ -445,7 +445,7 @@ static void a_database_of_a_newer_version_is_refused_and_left_alone(void **state
 static void check_brought_up_policy(struct sp_store *store)
 {
 	struct sp_store_revision row;
-	struct sp_store_files files;
+	struct sp_files files;
 
 	assert_int_equal(sp_store_last_confirmed(store, &row), 0);
 	assert_int_equal(row.number, 7);
@@ -454,7 +454,7 @@ static void check_brought_up_policy(struct sp_store *store)
 	assert_int_equal(files.count, 1);
 	assert_string_equal(files.list[0].path, "policy.yaml");
 	assert_string_equal(files.list[0].text, "sally");
-	sp_store_files_done(&files);
+	sp_files_done(&files);
 	sp_store_revision_done(&row);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a policy's text becomes. What is said about texts that are wrong: tests/golden/policy. */
 #include "loading.h"
+#include "policy/include.h"
 
 #define HEAD                                                                                  \
 	"sallyport: 1\n"                                                                      \
@@ -443,28 +444,102 @@ static void generation_names_content_and_file_but_not_the_folder(void **state)
 
 static void generation_is_made_of_every_file(void **state)
 {
-	static const char first[] = "sallyport: 1\n";
-	const struct sp_file files[] = {
-		{ .path = "p.yaml", .text = (char *)first, .text_len = strlen(first) },
-		{ .path = "nets.yaml", .text = "a", .text_len = 1 },
-		{ .path = "nets.yaml", .text = "b", .text_len = 1 },
+	static char first[] = "sallyport: 1\ninclude: \"n*.yaml\"\n", a[] = "sallyport: 1 # a\n",
+		    b[] = "sallyport: 1 # b\n";
+	const struct {
+		const char *path, *other, *text;
+	} cases[] = {
+		{ "p.yaml", "nets.yaml", a },
+		{ "/etc/p.yaml", "/etc/nets.yaml", a }, /* the same, elsewhere */
+		{ "p.yaml", "nets.yaml", b },
+		{ "p.yaml", "n.yaml", a },
 	};
-	struct sp_policy *policies[3] = { NULL };
+	struct sp_policy *policies[4] = { NULL };
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
-		const struct sp_file two[] = { files[0], files[i] };
+	for (size_t i = 0; i < 4; i++) {
+		const struct sp_file files[] = {
+			{ .path = (char *)cases[i].path, .text = first, .text_len = strlen(first) },
+			{ .path = (char *)cases[i].other,
+			  .text = (char *)cases[i].text,
+			  .text_len = strlen(cases[i].text) },
+		};
 		struct sp_diagnostics diagnostics = { 0 };
 
-		assert_int_equal(sp_policy_load_files(two, i ? 2 : 1, &policies[i], &diagnostics), 0);
-		assert_int_equal(policies[i]->file_count, i ? 2 : 1);
+		assert_int_equal(sp_policy_load_files(files, 2, &policies[i], &diagnostics), 0);
+		assert_int_equal(policies[i]->file_count, 2);
 		sp_diagnostics_done(&diagnostics);
 	}
-	assert_string_equal(policies[1]->files[1].text, "a");
-	assert_memory_not_equal(policies[0]->generation, policies[1]->generation, 32);
-	assert_memory_not_equal(policies[1]->generation, policies[2]->generation, 32);
-	for (size_t i = 0; i < 3; i++)
+	assert_string_equal(policies[0]->files[1].text, a);
+	assert_memory_equal(policies[0]->generation, policies[1]->generation, 32);
+	assert_memory_not_equal(policies[0]->generation, policies[2]->generation, 32);
+	assert_memory_not_equal(policies[0]->generation, policies[3]->generation, 32);
+	for (size_t i = 0; i < 4; i++)
 		sp_policy_free(policies[i]);
+}
+
+static void assert_fault(const struct sp_file *files, size_t count, size_t faults, const char *message)
+{
+	struct sp_diagnostics diagnostics = { 0 };
+	struct sp_policy *policy = NULL;
+	char *line;
+
+	assert_int_equal(sp_policy_load_files(files, count, &policy, &diagnostics), -EINVAL);
+	assert_int_equal(diagnostics.count, faults);
+	line = sp_diagnostic_format(&diagnostics.items[0]);
+	assert_non_null(line);
+	assert_string_equal(line, message);
+	free(line);
+	sp_diagnostics_done(&diagnostics);
+}
+
+/* Whoever reads files says why one could not be read; the place is where it is included. */
+static void included_file_that_cannot_be_read_is_an_error_where_it_is_named(void **state)
+{
+	static char first[] = "sallyport: 1\ninclude: [ d/*, d/a.yaml ]\n";
+	const struct sp_file files[] = {
+		{ .path = "etc/p.yaml", .text = first, .text_len = strlen(first) },
+		{ .path = "etc/d/a.yaml", .fault = "Permission denied" },
+	};
+
+	(void)state;
+	assert_fault(files, 2, 1, "etc/p.yaml:2:12: cannot read \"etc/d/a.yaml\": Permission denied");
+	assert_fault(files, 1, 2, "etc/p.yaml:2:12: \"d/*\": no such file, seen from the folder that this file lies in");
+}
+
+static void assert_patterns(const char *path, const char *name, const char *text, const char *expected)
+{
+	const struct sp_file files[] = {
+		{ .path = (char *)path, .text = "", .text_len = 0 },
+		{ .path = (char *)name, .text = (char *)text, .text_len = strlen(text) },
+	};
+	char **patterns, all[512] = "";
+	size_t count;
+
+	assert_int_equal(sp_include_patterns(files, 1, &patterns, &count), 0);
+	for (size_t i = 0; i < count; i++) {
+		strcat(all, i ? " " : "");
+		strcat(all, patterns[i]);
+		free(patterns[i]);
+	}
+	free(patterns);
+	assert_string_equal(all, expected);
+}
+
+static void patterns_are_looked_for_from_the_folder_of_their_file(void **state)
+{
+	(void)state;
+	assert_patterns("p.yaml", "a.yaml", "include: d/*.yaml\n", "d/*.yaml");
+	assert_patterns("/etc/p.yaml", "/etc/d/a.yaml", "include: [b.yaml, ../c.yaml, ../../e.yaml]\n",
+			"/etc/d/b.yaml /etc/c.yaml /etc/../e.yaml");
+	assert_patterns("/etc/p.yaml", "/etc/d/a.yaml", "include: [/etc/x.yaml, /usr//./y.yaml]\n",
+			"/etc/x.yaml /usr/y.yaml");
+	/* a folder is no pattern */
+	assert_patterns("a*/p.yaml", "a*/d[1]/a.yaml", "include: x?.yaml\n", "a\\*/d\\[1]/x?.yaml");
+	/* what cannot be read includes nothing: the loader says so */
+	assert_patterns("p.yaml", "a.yaml", "include: [\n", "");
+	assert_patterns("p.yaml", "a.yaml", "include: { a: b }\n", "");
+	assert_patterns("p.yaml", "a.yaml", "sallyport: 1\n", "");
 }
 
 static void refused_policy_leaves_the_result_alone(void **state)
@@ -508,6 +583,8 @@ int main(void)
 		cmocka_unit_test(sessions_and_tests_are_resolved),
 		cmocka_unit_test(generation_names_content_and_file_but_not_the_folder),
 		cmocka_unit_test(generation_is_made_of_every_file),
+		cmocka_unit_test(included_file_that_cannot_be_read_is_an_error_where_it_is_named),
+		cmocka_unit_test(patterns_are_looked_for_from_the_folder_of_their_file),
 		cmocka_unit_test(refused_policy_leaves_the_result_alone),
 		cmocka_unit_test(text_need_not_end_with_nul),
 	};
