@@ -316,7 +316,7 @@ static void report_again(void *arg)
 	sp_loop_in(process->loop, &process->report_timer, SP_REPORT_EVERY_S * SP_SECOND_NS);
 }
 
-static int serve(struct process *process)
+static int process_serve(struct process *process)
 {
 	int r = 0;
 
@@ -374,7 +374,7 @@ int sp_portal_main(const struct sp_portal_options *options)
 		strcpy(process.gateway, "gateway");
 	code = sp_prepare(options->root, options->user, &process.prepared);
 	if (code == 0 && (block_signals(&process) < 0 || give_up_rights(&process) < 0 ||
-			  process_start(&process) < 0 || serve(&process) < 0))
+			  process_start(&process) < 0 || process_serve(&process) < 0))
 		code = EXIT_FAILURE;
 	process_stop(&process);
 	return code;

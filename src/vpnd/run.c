@@ -388,7 +388,7 @@ static int carry_packets(struct process *process)
 
 /* The threads still run. The engine stays locked for good, so that no thread reads what is being
  * wiped. */
-static void end(struct process *process)
+static void process_end(struct process *process)
 {
 	(void)sp_notify_stopping();
 	if (process->vpnd.engine) {
@@ -425,6 +425,6 @@ int sp_vpnd_run(const struct sp_vpnd_options *options)
 		process.vpnd.is_memory_locked = sp_rights_protect_memory();
 	if (r == 0)
 		r = carry_packets(&process);
-	end(&process);
+	process_end(&process);
 	_exit(r == 0 || r == -ECANCELED ? EXIT_SUCCESS : EXIT_FAILURE);
 }

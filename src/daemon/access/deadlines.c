@@ -15,7 +15,7 @@
 
 /* Drop a session that is of no use any more. Its addresses say `no-identity` from here on, unless a
  * newer session has them, and its slot is free. */
-static void forget(struct sp_people *people, struct sp_live *live)
+static void session_forget(struct sp_people *people, struct sp_live *live)
 {
 	struct sp_change change = { .kind = SP_CHANGE_FORGET, .live = live };
 
@@ -32,7 +32,8 @@ static bool is_silent(struct sp_people *people, struct sp_live *live, uint64_t n
 	return session.last_seen_ns + (uint64_t)live->row.idle_s * SP_SECOND_NS <= now_ns;
 }
 
-static void park(struct sp_people *people, struct sp_live *live, int64_t since_ns, const char *why)
+static void session_park(struct sp_people *people, struct sp_live *live, int64_t since_ns,
+			 const char *why)
 {
 	struct sp_change change = {
 		.kind = SP_CHANGE_PARK, .live = live, .since_ns = since_ns, .why = why
@@ -47,7 +48,7 @@ static void park(struct sp_people *people, struct sp_live *live, int64_t since_n
 
 /* Does a tunnel from before the sign-in still stand? Its client sends no handshake before its keys
  * end. */
-static bool stands(struct sp_people *people, const struct sp_live *live, uint64_t boot_ns)
+static bool session_stands(struct sp_people *people, const struct sp_live *live, uint64_t boot_ns)
 {
 	const int64_t handshake_ns =
 		people->outside.find_handshake(people->outside.arg, live->row.public_key);
@@ -72,7 +73,7 @@ static bool is_unused(struct sp_people *people, struct sp_live *live, uint64_t b
 	struct sp_plane_session session;
 
 	if (!live->awaited_ns || !patience_ns || live->row.has_own_max ||
-	    patient_since_ns(live) + patience_ns > boot_ns || stands(people, live, boot_ns))
+	    patient_since_ns(live) + patience_ns > boot_ns || session_stands(people, live, boot_ns))
 		return false;
 	if (!people->outside.take_handshakes(people->outside.arg) ||
 	    sp_plane_session_get(people->plane, live->row.slot, &session) < 0)
@@ -178,12 +179,12 @@ void sp_people_tick(struct sp_people *people)
 		if (live->state != SP_LIVE_OPEN) {
 			drop_told_peer(people, live, now_ns);
 			if (live->until_ns <= now_ns)
-				forget(people, live);
+				session_forget(people, live);
 		} else if (live->row.expires_ns && live->row.expires_ns <= now_ns) {
-			park(people, live, live->row.expires_ns,
-			     live->row.ending ? live->row.ending : "expired");
+			session_park(people, live, live->row.expires_ns,
+				     live->row.ending ? live->row.ending : "expired");
 		} else if (is_silent(people, live, boot_ns)) {
-			park(people, live, now_ns, "idle");
+			session_park(people, live, now_ns, "idle");
 		} else if (is_unused(people, live, boot_ns)) {
 			end_unused(people, live);
 		}

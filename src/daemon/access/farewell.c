@@ -32,7 +32,7 @@ struct pass {
 	unsigned int ifindex;
 };
 
-static void ask(struct pass *pass, const struct sp_tuple *tuple)
+static void host_ask(struct pass *pass, const struct sp_tuple *tuple)
 {
 	const bool is_v4 = sp_addr_is_v4(&tuple->destination);
 	const struct sockaddr_ll to = {
@@ -67,7 +67,7 @@ static bool is_leaving(const struct sp_farewell *farewell, const struct sp_addr 
 	return false;
 }
 
-static void visit(void *arg, const struct sp_flow_key *key, const struct sp_flow *flow)
+static void flow_visit(void *arg, const struct sp_flow_key *key, const struct sp_flow *flow)
 {
 	struct pass *pass = arg;
 	const struct sp_addr *ends[2] = { &key->lo, &key->hi };
@@ -86,7 +86,7 @@ static void visit(void *arg, const struct sp_flow_key *key, const struct sp_flow
 
 		if (is_in_pool(pass->farewell, ends[i]) &&
 		    (is_denied || is_leaving(pass->farewell, ends[i])))
-			ask(pass, &tuple);
+			host_ask(pass, &tuple);
 	}
 }
 
@@ -97,14 +97,14 @@ static void forget_addresses(struct sp_farewell *farewell)
 	farewell->address_count = 0;
 }
 
-static void fire(void *arg)
+static void pass_fire(void *arg)
 {
 	struct sp_farewell *farewell = arg;
 	struct pass pass = { .farewell = farewell,
 			     .ifindex = if_nametoindex((*farewell->machine)->tunnel) };
 
 	if (pass.ifindex &&
-	    sp_plane_flow_some(farewell->plane, &farewell->walk, visit, &pass) > 0) {
+	    sp_plane_flow_some(farewell->plane, &farewell->walk, flow_visit, &pass) > 0) {
 		sp_loop_in(farewell->loop, &farewell->timer, ROUND_GAP_NS);
 		return;
 	}
@@ -134,7 +134,7 @@ void sp_farewell_open(struct sp_farewell *farewell)
 	int r;
 
 	farewell->fd = -1;
-	farewell->timer = (struct sp_timer){ .fire = fire, .arg = farewell };
+	farewell->timer = (struct sp_timer){ .fire = pass_fire, .arg = farewell };
 	r = open_socket(&farewell->fd);
 	if (r < 0)
 		sp_log_note("no packet socket (%s; it takes CAP_NET_RAW): whose session ends is "

@@ -90,7 +90,7 @@ static void accept_client(void *arg, uint32_t events)
 		(void)SP_TAKE_FD(fd);
 }
 
-static void reap(void *arg)
+static void clients_reap(void *arg)
 {
 	struct sp_control *control = arg;
 	struct sp_client **at = &control->clients;
@@ -149,7 +149,7 @@ int sp_control_open(struct sp_loop *loop, const char *path, const struct sp_cont
 	control->loop = loop;
 	control->handler = *handler;
 	control->access = *access;
-	control->reaper = (struct sp_timer){ .fire = reap, .arg = control };
+	control->reaper = (struct sp_timer){ .fire = clients_reap, .arg = control };
 	control->listener = (struct sp_source){ .fd = fd, .ready = accept_client, .arg = control };
 	r = sp_loop_watch(loop, &control->listener, EPOLLIN);
 	if (r < 0)
@@ -166,7 +166,7 @@ void sp_control_close(struct sp_control *control)
 		return;
 	for (struct sp_client *client = control->clients; client; client = client->next)
 		sp_client_drop(client);
-	reap(control);
+	clients_reap(control);
 	sp_loop_drop(control->loop, &control->reaper);
 	sp_loop_forget(control->loop, &control->listener);
 	close(control->listener.fd);

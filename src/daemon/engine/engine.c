@@ -83,7 +83,7 @@ static int keep_endpoints(struct sp_engine *engine, const struct sp_peers *peers
 	return 0;
 }
 
-static void look(void *arg);
+static void engine_look(void *arg);
 
 int sp_engine_find_user(struct sp_engine *engine, const char *asked)
 {
@@ -110,7 +110,7 @@ int sp_engine_open(struct sp_engine *engine)
 		r = sp_str_format(&key_path, "%s/tunnel.key", engine->paths->state_dir);
 	if (r < 0)
 		return r;
-	engine->timer = (struct sp_timer){ .fire = look, .arg = engine };
+	engine->timer = (struct sp_timer){ .fire = engine_look, .arg = engine };
 	engine->is_all_due = engine->is_file_behind = true;
 	r = read_peers(engine, &peers);
 	if (r == 0 && keep_endpoints(engine, &peers) < 0)
@@ -157,7 +157,7 @@ const struct sp_wg_peer *sp_engine_find_peer(const struct sp_wg_device *device,
 				  : NULL;
 }
 
-static int ask(const struct sp_engine *engine, struct sp_wg_device *ret_device)
+static int engine_ask(const struct sp_engine *engine, struct sp_wg_device *ret_device)
 {
 	int r = engine->way->get(engine_at(engine), ret_device);
 
@@ -411,13 +411,13 @@ static void set_reachable(struct sp_engine *engine, int r)
 }
 
 /* Ask the engine for its peers, and tell it the differences. */
-static int compare(struct sp_engine *engine, struct sp_peers *wanted,
-		   const struct sp_engine_identity *whose)
+static int engine_compare(struct sp_engine *engine, struct sp_peers *wanted,
+			  const struct sp_engine_identity *whose)
 {
 	__sp_wg_device struct sp_wg_device is = { 0 };
 	__sp_wg_change struct sp_wg_change change = { 0 };
 	struct sp_wg_device before;
-	int r = ask(engine, &is);
+	int r = engine_ask(engine, &is);
 
 	if (r == 0)
 		r = find_difference(engine, &is, wanted, &change);
@@ -426,7 +426,7 @@ static int compare(struct sp_engine *engine, struct sp_peers *wanted,
 		sp_wg_device_done(&is);
 		is = (struct sp_wg_device){ 0 };
 		if (r == 0)
-			r = ask(engine, &is);
+			r = engine_ask(engine, &is);
 	}
 	if (r < 0)
 		return r;
@@ -456,7 +456,7 @@ static int tell_all(struct sp_engine *engine, struct sp_peers *wanted)
 	int r = engine->way->identify(engine_at(engine), &now);
 
 	if (r == 0)
-		r = compare(engine, wanted, &now);
+		r = engine_compare(engine, wanted, &now);
 	engine->is_all_due = false; /* a missing engine is told everything when it comes */
 	set_reachable(engine, r);
 	if (r == 0)
@@ -555,7 +555,7 @@ static int keep_in_step(struct sp_engine *engine)
 	return r;
 }
 
-static void look(void *arg)
+static void engine_look(void *arg)
 {
 	struct sp_engine *engine = arg;
 	uint64_t wait_ns = LOOK_NS;

@@ -28,7 +28,7 @@ static bool is_of(const struct sp_drift *drift, const struct sp_drift_sight *sig
 	       !strcmp(drift->what, sight->what);
 }
 
-static void drop(struct sp_drifts *drifts, size_t at)
+static void drift_drop(struct sp_drifts *drifts, size_t at)
 {
 	memmove(&drifts->items[at], &drifts->items[at + 1],
 		(drifts->count - at - 1) * sizeof(drifts->items[0]));
@@ -58,7 +58,7 @@ static struct sp_drift *find_or_add(struct sp_drifts *drifts, const struct sp_dr
 		if (is_of(&drifts->items[i], sight))
 			return &drifts->items[i];
 	if (drifts->count == SP_DRIFT_ITEMS_MAX)
-		drop(drifts, find_oldest(drifts));
+		drift_drop(drifts, find_oldest(drifts));
 	drift = &drifts->items[drifts->count++];
 	*drift = (struct sp_drift){ .code = sight->code, .hook = sight->hook, .is_put_back = true };
 	snprintf(drift->iface, sizeof(drift->iface), "%s", sight->iface ? sight->iface : "");
@@ -68,7 +68,7 @@ static struct sp_drift *find_or_add(struct sp_drifts *drifts, const struct sp_dr
 
 /* ---- on record ---- */
 
-static void record(struct sp_drifts *drifts, struct sp_drift *drift)
+static void drift_record(struct sp_drifts *drifts, struct sp_drift *drift)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 
@@ -98,7 +98,7 @@ static bool is_record_due(const struct sp_drift *drift)
 	return drift->unrecorded && (!last_ns || sp_clock_boottime_ns() - last_ns >= RECORD_NS);
 }
 
-static void describe(struct sp_drift *drift, const struct sp_drift_sight *sight)
+static void drift_describe(struct sp_drift *drift, const struct sp_drift_sight *sight)
 {
 	const char *why = sight->why && *sight->why ? sight->why : sp_err_text(sight->repair);
 
@@ -137,10 +137,10 @@ void sp_drift_see(struct sp_drifts *drifts, const struct sp_drift_sight *sight)
 	drift->time_ns = sp_clock_realtime_ns();
 	drift->is_put_back = sight->repair == 0;
 	if (was_open && !drift->is_put_back) {
-		describe(drift, sight); /* still so: counted once */
+		drift_describe(drift, sight); /* still so: counted once */
 		return;
 	}
-	describe(drift, sight);
+	drift_describe(drift, sight);
 	if (!was_open) {
 		drift->times++;
 		drift->unrecorded++;
@@ -149,7 +149,7 @@ void sp_drift_see(struct sp_drifts *drifts, const struct sp_drift_sight *sight)
 		count_repair(drift);
 	if ((was_open && drift->is_opening_recorded) || is_record_due(drift)) {
 		sp_log_note("%s: %s", drift->code, drift->message);
-		record(drifts, drift);
+		drift_record(drifts, drift);
 	}
 }
 
@@ -158,11 +158,11 @@ static void close_open(struct sp_drifts *drifts, struct sp_drift *drift)
 	drift->is_put_back = true;
 	snprintf(drift->message, sizeof(drift->message), "%s: no longer so", drift->what);
 	if (drift->is_opening_recorded)
-		record(drifts, drift);
+		drift_record(drifts, drift);
 }
 
 /* All open drift of one code, as one warning. */
-static void warn(struct sp_drifts *drifts, const char *code)
+static void drift_warn(struct sp_drifts *drifts, const char *code)
 {
 	char text[256] = "";
 	size_t len = 0;
@@ -215,10 +215,10 @@ void sp_drift_end(struct sp_drifts *drifts)
 		if (!drift->is_put_back && drift->look != drifts->look)
 			close_open(drifts, drift);
 		else if (is_record_due(drift))
-			record(drifts, drift);
+			drift_record(drifts, drift);
 	}
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		warn(drifts, codes[i]);
+		drift_warn(drifts, codes[i]);
 	warn_of_fights(drifts);
 }
 

@@ -24,7 +24,7 @@
 /* so many interrupted readings: then what was read is used, and read again later */
 #define INTERRUPTED_MAX 3
 
-static void plan(struct sp_homes_watch *watch);
+static void homes_plan(struct sp_homes_watch *watch);
 
 /* ---- what a reading begins with ---- */
 
@@ -336,7 +336,7 @@ static void become_stale(struct sp_homes_watch *watch, bool is_urgent)
 	watch->is_urgent |= is_urgent;
 }
 
-static void release(struct sp_homes_watch *watch, const struct sp_prefix *to)
+static void prefix_release(struct sp_homes_watch *watch, const struct sp_prefix *to)
 {
 	for (size_t i = 0; i < watch->held_count; i++) {
 		if (sp_prefix_compare(&watch->held[i].to, to))
@@ -363,9 +363,9 @@ static void let_go(struct sp_homes_watch *watch)
 	watch->let_go_ns = sp_clock_boottime_ns();
 }
 
-static void hold(struct sp_homes_watch *watch, const struct sp_prefix *to)
+static void prefix_hold(struct sp_homes_watch *watch, const struct sp_prefix *to)
 {
-	release(watch, to);
+	prefix_release(watch, to);
 	if (watch->held_count == SP_HOMES_HELD_MAX) {
 		become_stale(watch, false);
 		return;
@@ -380,11 +380,11 @@ static void follow_effect(struct sp_homes_watch *watch, enum sp_homes_effect eff
 	if (effect == SP_HOMES_CHANGED)
 		become_stale(watch, false);
 	else if (effect == SP_HOMES_LOOSENED)
-		hold(watch, to);
+		prefix_hold(watch, to);
 	else
 		watch->has_ignored = true;
 	if (!is_gone && effect == SP_HOMES_SAME)
-		release(watch, to);
+		prefix_release(watch, to);
 }
 
 /* Take the nexthops of governed interfaces from a message. 0: it can only remove a route. */
@@ -412,8 +412,8 @@ static bool brings_router(const struct sp_homes_watch *watch, const struct sp_ro
 	return false;
 }
 
-static void miss(struct sp_homes_watch *watch, const struct sp_prefix *to,
-		 const struct sp_homes_way *ways, size_t count)
+static void prefix_miss(struct sp_homes_watch *watch, const struct sp_prefix *to,
+			const struct sp_homes_way *ways, size_t count)
 {
 	struct sp_homes_missed *missed;
 
@@ -437,7 +437,7 @@ void sp_homes_note(void *arg, const struct sp_route_change *change)
 		return;
 	count = read_ways(watch, change, ways);
 	if (watch->reading)
-		miss(watch, &change->to, ways, count);
+		prefix_miss(watch, &change->to, ways, count);
 	if (change->is_unreadable || brings_router(watch, change))
 		become_stale(watch, false);
 	else if (count)
@@ -446,7 +446,7 @@ void sp_homes_note(void *arg, const struct sp_route_change *change)
 	else
 		follow_effect(watch, sp_homes_weigh_gone(&watch->homes, &change->to), &change->to,
 			      true);
-	plan(watch);
+	homes_plan(watch);
 }
 
 static void weigh_missed(struct sp_homes_watch *watch)
@@ -476,7 +476,7 @@ static int start_reading(struct sp_homes_watch *watch, struct sp_homes_ground *g
 
 /* Read one slice. Returns 1: there is more; 0: complete; -EINTR: the tables changed meanwhile;
  * -errno. */
-static int advance(struct sp_homes_watch *watch)
+static int reading_advance(struct sp_homes_watch *watch)
 {
 	const uint64_t from_ns = sp_clock_boottime_ns();
 	int r = sp_route_reading_advance(watch->reading, SLICE_BYTES, take_route, watch);
@@ -502,10 +502,10 @@ static void give_up_reading(struct sp_homes_watch *watch, int r)
 	sp_pace_spend(&watch->pace, sp_clock_boottime_ns(),
 		      r == -EINTR ? watch->spent_ns : SP_SECOND_NS);
 	become_stale(watch, false);
-	plan(watch);
+	homes_plan(watch);
 }
 
-static int complete(struct sp_homes_watch *watch, bool *ret_changed)
+static int reading_complete(struct sp_homes_watch *watch, bool *ret_changed)
 {
 	const uint64_t from_ns = sp_clock_boottime_ns();
 	int r = take_over(watch, ret_changed);
@@ -524,17 +524,17 @@ static int complete(struct sp_homes_watch *watch, bool *ret_changed)
 static void go_on(struct sp_homes_watch *watch)
 {
 	bool is_changed = false;
-	int r = advance(watch);
+	int r = reading_advance(watch);
 
 	if (r > 0)
 		return;
 	if (r == 0)
-		r = complete(watch, &is_changed);
+		r = reading_complete(watch, &is_changed);
 	if (r < 0) {
 		give_up_reading(watch, r);
 		return;
 	}
-	plan(watch);
+	homes_plan(watch);
 	if (is_changed)
 		watch->changed(watch->arg);
 }
@@ -546,7 +546,7 @@ static void slice_ready(void *arg, uint32_t events)
 }
 
 /* The first slice at once: small tables are read by then. */
-static void begin(struct sp_homes_watch *watch, struct sp_homes_ground *ground)
+static void reading_begin(struct sp_homes_watch *watch, struct sp_homes_ground *ground)
 {
 	int r = start_reading(watch, ground);
 
@@ -585,7 +585,7 @@ static bool is_wanted(struct sp_homes_watch *watch)
 	return watch->is_stale || (watch->has_ignored && now_ns >= watch->read_ns + TRUTH_NS);
 }
 
-static void due(void *arg)
+static void homes_due(void *arg)
 {
 	struct sp_homes_watch *watch = arg;
 	struct sp_homes_ground ground;
@@ -593,13 +593,13 @@ static void due(void *arg)
 	if (watch->reading)
 		return;
 	if (!is_wanted(watch)) {
-		plan(watch);
+		homes_plan(watch);
 		return;
 	}
 	if (read_ground(watch, &ground) < 0)
 		sp_loop_in(watch->loop, &watch->timer, SP_SECOND_NS);
 	else
-		begin(watch, &ground);
+		reading_begin(watch, &ground);
 }
 
 static uint64_t later(uint64_t a_ns, uint64_t b_ns)
@@ -613,7 +613,7 @@ static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
 }
 
 /* When the next reading begins. */
-static void plan(struct sp_homes_watch *watch)
+static void homes_plan(struct sp_homes_watch *watch)
 {
 	uint64_t due_ns = UINT64_MAX;
 
@@ -644,10 +644,10 @@ static int read_once(struct sp_homes_watch *watch)
 		r = start_reading(watch, &ground);
 	if (r == 0)
 		do
-			r = advance(watch);
+			r = reading_advance(watch);
 		while (r > 0);
 	if (r == 0)
-		r = complete(watch, &is_changed);
+		r = reading_complete(watch, &is_changed);
 	forget_reading(watch);
 	return r;
 }
@@ -664,8 +664,8 @@ int sp_homes_read(struct sp_homes_watch *watch)
 
 void sp_homes_watch(struct sp_homes_watch *watch)
 {
-	watch->timer = (struct sp_timer){ .fire = due, .arg = watch };
-	plan(watch);
+	watch->timer = (struct sp_timer){ .fire = homes_due, .arg = watch };
+	homes_plan(watch);
 }
 
 void sp_homes_follow(struct sp_homes_watch *watch, uint32_t changed)
@@ -690,9 +690,9 @@ void sp_homes_follow(struct sp_homes_watch *watch, uint32_t changed)
 	}
 	if (watch->is_stale && !watch->reading &&
 	    (watch->is_urgent || watch->pace.due_ns <= sp_clock_boottime_ns()))
-		due(watch);
+		homes_due(watch);
 	else
-		plan(watch);
+		homes_plan(watch);
 }
 
 void sp_homes_close(struct sp_homes_watch *watch)

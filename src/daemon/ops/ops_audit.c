@@ -91,7 +91,7 @@ static json_t *describe_place(const struct reading *reading, enum sp_recorder_lo
 	return json_integer((json_int_t)head.seq);
 }
 
-static void finish(struct reading *reading)
+static void reading_finish(struct reading *reading)
 {
 	struct sp_client *client = reading->client;
 	__sp_json json_t *found = SP_TAKE_PTR(reading->found);
@@ -177,7 +177,7 @@ static void read_some(void *arg)
 			       sp_err_text(r));
 		return;
 	}
-	finish(reading);
+	reading_finish(reading);
 }
 
 /* The nearest word of a closed list to @text. NULL: none is near, or @key has no closed list. */

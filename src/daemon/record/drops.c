@@ -32,7 +32,7 @@ static const struct {
 /* ---- samples ---- */
 
 /* The parser reads whole packets: the part of this one that was not copied is zero. */
-static void parse(const struct sp_nflog_packet *sample, struct sp_packet *ret_packet)
+static void sample_parse(const struct sp_nflog_packet *sample, struct sp_packet *ret_packet)
 {
 	static uint8_t bytes[PACKET_MAX];
 	const size_t len =
@@ -94,7 +94,7 @@ static void take_sample(void *arg, const struct sp_nflog_packet *sample)
 
 	if (drop < 0)
 		return;
-	parse(sample, &packet);
+	sample_parse(sample, &packet);
 	fill_event(&packet, &event);
 	sp_audit_record_from_event(&event, sp_clock_realtime_ns(), &record);
 	record.revision = drops->revisions->running ? drops->revisions->running->number : 0;
@@ -124,7 +124,7 @@ static void take_samples(void *arg, uint32_t events)
 
 /* ---- opening ---- */
 
-static int hear(struct sp_drops *drops)
+static int drops_hear(struct sp_drops *drops)
 {
 	int r;
 
@@ -146,7 +146,7 @@ static int hear(struct sp_drops *drops)
 
 void sp_drops_open(struct sp_drops *drops)
 {
-	int r = hear(drops);
+	int r = drops_hear(drops);
 
 	if (r == 0 && !drops->is_unsampled)
 		sp_warnings_clear(drops->warnings, "lock-unsampled");
@@ -180,7 +180,7 @@ static int record_count(struct sp_drops *drops, int drop, const struct sp_counte
 }
 
 /* A counter that is smaller than before was reset to zero. */
-static void account(struct sp_drops *drops, int drop, const struct sp_counter *now)
+static void drop_account(struct sp_drops *drops, int drop, const struct sp_counter *now)
 {
 	struct sp_counter *told = &drops->marks->file->lock[drop];
 	struct sp_counter more = *now;
@@ -200,7 +200,7 @@ void sp_drops_record(struct sp_drops *drops)
 	if (sp_plane_guard_counters(drops->plane, now) < 0)
 		return;
 	for (int drop = 0; drop < SP_PLANE_DROP_COUNT; drop++)
-		account(drops, drop, &now[drop]);
+		drop_account(drops, drop, &now[drop]);
 }
 
 void sp_drops_begin(struct sp_drops *drops)

@@ -23,7 +23,7 @@ static const char *name_of(const struct sp_recorder_file *file)
 }
 
 /* Write it into the log of people and administrators, which outlives the other. */
-static void tell(struct sp_recorder *recorder, struct sp_recorder_file *file, int64_t now_ns)
+static void loss_tell(struct sp_recorder *recorder, struct sp_recorder_file *file, int64_t now_ns)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 	char message[128];
@@ -131,7 +131,7 @@ void sp_history_check(struct sp_recorder *recorder, bool is_last)
 		count_lost(file, now_ns - min_age_ns);
 		if (file->lost &&
 		    (is_last || !file->told_ns || boottime_ns - file->told_ns >= TELL_NS))
-			tell(recorder, file, now_ns);
+			loss_tell(recorder, file, now_ns);
 	}
 	alarm_or_not(recorder, now_ns, min_age_ns);
 	note_head(recorder, is_last);

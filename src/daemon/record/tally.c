@@ -36,7 +36,7 @@ void sp_tally_describe(const struct sp_tally *tally, struct sp_audit_record *rec
 
 /* Write the record of what @tally counted for its key, which may belong to no sender in
  * particular. */
-static int tell(struct sp_events *events, const struct sp_tally *tally)
+static int tally_record(struct sp_events *events, const struct sp_tally *tally)
 {
 	const struct sp_event event = {
 		.time_ns = sp_clock_boottime_ns(),
@@ -67,7 +67,7 @@ static int tell_slot(struct sp_events *events, uint32_t index)
 	more.events -= now.told;
 	more.packets -= now.told_packets;
 	more.bytes -= now.told_bytes;
-	r = tell(events, &more);
+	r = tally_record(events, &more);
 	if (r < 0)
 		return r;
 	sp_plane_tally_tell(events->plane, index, &now);
@@ -119,7 +119,7 @@ static int tell_sample(struct sp_events *events, uint32_t hook, uint32_t kind, u
 
 	if (!more.events)
 		return 0;
-	r = tell(events, &more);
+	r = tally_record(events, &more);
 	if (r == 0)
 		*told = *now;
 	return r;

@@ -178,7 +178,7 @@ int sp_fetcher_timeout_ms(struct sp_fetcher *fetcher)
 /* Hand over one that has ended. The slot is free and libcurl has forgotten it before @done runs, so
  * that
  * @done may begin and cancel others. */
-static void finish(struct sp_fetcher *fetcher, size_t slot, CURLcode code)
+static void fetch_finish(struct sp_fetcher *fetcher, size_t slot, CURLcode code)
 {
 	struct under_way *one = SP_TAKE_PTR(fetcher->slots[slot]);
 	struct sp_http_reply reply;
@@ -198,7 +198,7 @@ static void finish_ended(struct sp_fetcher *fetcher)
 
 	for (size_t slot = 0; slot < UNDER_WAY_MAX; slot++)
 		if (fetcher->slots[slot] && fetcher->slots[slot]->is_unusable)
-			finish(fetcher, slot, CURLE_URL_MALFORMAT);
+			fetch_finish(fetcher, slot, CURLE_URL_MALFORMAT);
 	while ((message = curl_multi_info_read(fetcher->multi, &left))) {
 		size_t slot = 0;
 
@@ -207,7 +207,7 @@ static void finish_ended(struct sp_fetcher *fetcher)
 			 fetcher->slots[slot]->transfer.easy == message->easy_handle))
 			slot++;
 		if (slot < UNDER_WAY_MAX && message->msg == CURLMSG_DONE)
-			finish(fetcher, slot, message->data.result);
+			fetch_finish(fetcher, slot, message->data.result);
 	}
 }
 

@@ -67,7 +67,7 @@ int sp_nflog_parse(const void *message, size_t len, struct sp_nflog_packet *ret_
 }
 
 /* Returns the bytes of a datagram; -EAGAIN there is none; -errno. */
-static ssize_t receive(struct sp_nflog *nflog)
+static ssize_t nflog_receive(struct sp_nflog *nflog)
 {
 	for (;;) {
 		ssize_t got = mnl_socket_recvfrom(nflog->socket, nflog->message, MESSAGE_BYTES);
@@ -87,7 +87,7 @@ int sp_nflog_take(struct sp_nflog *nflog, int max,
 	for (int i = 0; i < max; i++) {
 		const struct nlmsghdr *message = (const struct nlmsghdr *)(void *)nflog->message;
 		struct sp_nflog_packet packet;
-		ssize_t got = receive(nflog);
+		ssize_t got = nflog_receive(nflog);
 		int left = (int)got;
 
 		if (got < 0)
@@ -130,7 +130,7 @@ static int read_answer(struct sp_nflog *nflog)
 
 	for (int i = 0; i < ANSWER_TRIES; i++) {
 		const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
-		ssize_t got = receive(nflog);
+		ssize_t got = nflog_receive(nflog);
 
 		if (got < 0)
 			return (int)got;

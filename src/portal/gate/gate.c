@@ -56,7 +56,7 @@ static void queue_push(struct queue *queue, struct sp_gate_request *ask)
 	queue->count++;
 }
 
-static struct sp_gate_request *pop(struct queue *queue)
+static struct sp_gate_request *queue_pop(struct queue *queue)
 {
 	struct sp_gate_request *ask = queue->first;
 
@@ -88,13 +88,13 @@ static void fail_all(struct sp_gate *gate, struct queue *queue)
 {
 	struct sp_gate_request *ask;
 
-	while ((ask = pop(queue)))
+	while ((ask = queue_pop(queue)))
 		queue_push(&gate->failed, ask);
 	if (gate->failed.first)
 		sp_loop_in(gate->loop, &gate->later, 0);
 }
 
-static void answer(struct sp_gate_request *ask, const json_t *reply)
+static void request_answer(struct sp_gate_request *ask, const json_t *reply)
 {
 	ask->is_under_way = false;
 	json_decref(ask->request);
@@ -107,8 +107,8 @@ static void tell_failed(void *arg)
 	struct sp_gate *gate = arg;
 	struct sp_gate_request *ask;
 
-	while ((ask = pop(&gate->failed)))
-		answer(ask, NULL);
+	while ((ask = queue_pop(&gate->failed)))
+		request_answer(ask, NULL);
 }
 
 /* ---- the connection ---- */
@@ -185,9 +185,9 @@ static void gate_send_next(struct sp_gate *gate)
 
 	if (gate->is_busy || gate->source.fd < 0)
 		return;
-	ask = pop(&gate->urgent);
+	ask = queue_pop(&gate->urgent);
 	if (!ask)
-		ask = pop(&gate->waiting);
+		ask = queue_pop(&gate->waiting);
 	if (!ask)
 		return;
 	gate->current = ask;
@@ -217,7 +217,7 @@ static void take_line(struct sp_gate *gate, const char *line, size_t len)
 	gate->is_busy = false;
 	sp_loop_drop(gate->loop, &gate->reply_due);
 	if (current)
-		answer(current, reply);
+		request_answer(current, reply);
 	gate_send_next(gate);
 }
 

@@ -127,7 +127,7 @@ static int watch_folder(struct sp_api_server *server)
 
 /* ---- epoll ---- */
 
-static int watch(struct sp_api_server *server, int fd, uint32_t events)
+static int server_watch(struct sp_api_server *server, int fd, uint32_t events)
 {
 	struct epoll_event event = { .events = events, .data.fd = fd };
 
@@ -148,11 +148,11 @@ static int open_waits(struct sp_api_server *server)
 		return sp_errno();
 	r = watch_folder(server);
 	if (r == 0)
-		r = watch(server, server->watch_fd, EPOLLIN);
+		r = server_watch(server, server->watch_fd, EPOLLIN);
 	if (r == 0)
-		r = watch(server, server->timer_fd, EPOLLIN);
+		r = server_watch(server, server->timer_fd, EPOLLIN);
 	if (r == 0)
-		r = watch(server, server->listen_fd, EPOLLIN);
+		r = server_watch(server, server->listen_fd, EPOLLIN);
 	server->is_listening = r == 0;
 	return r;
 }
@@ -252,7 +252,7 @@ static int send_out(struct client *client)
 
 /* Produce answers and send them until the client takes no more, or its turn is over. Returns as
  * send_out. */
-static int tell(struct client *client, size_t *turn)
+static int client_tell(struct client *client, size_t *turn)
 {
 	int r = send_out(client);
 
@@ -267,7 +267,7 @@ static int tell(struct client *client, size_t *turn)
 
 /* Read one piece. Bytes after a whole request stay in the socket until the request is answered.
  * Returns 1: something was read; 0: nothing now; -errno. */
-static int hear(struct sp_api_server *server, struct client *client, size_t *turn)
+static int client_hear(struct sp_api_server *server, struct client *client, size_t *turn)
 {
 	ssize_t got = recv(client->fd, server->in, sizeof(server->in), MSG_PEEK);
 	size_t used;
@@ -288,21 +288,21 @@ static int hear(struct sp_api_server *server, struct client *client, size_t *tur
 }
 
 /* Returns 0; -errno: disconnect the client. */
-static int serve(struct sp_api_server *server, struct client *client)
+static int client_serve(struct sp_api_server *server, struct client *client)
 {
 	size_t turn = 0;
 	uint32_t events;
 	int r = 1;
 
 	while (r == 1 && turn < TURN_MAX) {
-		r = tell(client, &turn);
+		r = client_tell(client, &turn);
 		if (r < 0)
 			return r;
 		if (r == 0 || sp_api_talk_has_answer(client->talk))
 			break;
 		if (sp_api_talk_is_over(client->talk))
 			return -ENOTCONN;
-		r = hear(server, client, &turn);
+		r = client_hear(server, client, &turn);
 	}
 	if (r < 0)
 		return r;
@@ -310,7 +310,7 @@ static int serve(struct sp_api_server *server, struct client *client)
 	if (events == client->events)
 		return 0;
 	client->events = events;
-	return watch(server, client->fd, events);
+	return server_watch(server, client->fd, events);
 }
 
 /* ---- all of them ---- */
@@ -348,7 +348,7 @@ static int accept_one(struct sp_api_server *server)
 	client->events = EPOLLIN;
 	r = sp_api_talk_new(server->device, &client->talk);
 	if (r == 0)
-		r = watch(server, client->fd, EPOLLIN);
+		r = server_watch(server, client->fd, EPOLLIN);
 	if (r < 0)
 		hang_up(client);
 	return 0;
@@ -373,7 +373,7 @@ static int listen_again(struct sp_api_server *server)
 	if (server->is_listening || !find_client(server, -1) ||
 	    sp_clock_boottime_ns() < server->listen_again_ns)
 		return 0;
-	r = watch(server, server->listen_fd, EPOLLIN);
+	r = server_watch(server, server->listen_fd, EPOLLIN);
 	server->is_listening = r == 0;
 	return r;
 }
@@ -407,7 +407,7 @@ static int look_at_folder(struct sp_api_server *server)
 	return is_still_ours(server) ? 0 : -EIDRM;
 }
 
-static int handle(struct sp_api_server *server, int fd)
+static int fd_handle(struct sp_api_server *server, int fd)
 {
 	struct client *client;
 
@@ -416,7 +416,7 @@ static int handle(struct sp_api_server *server, int fd)
 	if (fd == server->watch_fd)
 		return look_at_folder(server);
 	client = fd == server->timer_fd ? NULL : find_client(server, fd);
-	if (client && serve(server, client) < 0)
+	if (client && client_serve(server, client) < 0)
 		hang_up(client);
 	return 0;
 }
@@ -430,7 +430,7 @@ int sp_api_server_step(struct sp_api_server *server)
 	if (count < 0)
 		return errno == EINTR ? 0 : sp_errno();
 	for (int i = 0; i < count && r == 0; i++)
-		r = handle(server, events[i].data.fd);
+		r = fd_handle(server, events[i].data.fd);
 	if (r < 0)
 		return r;
 	end_idle(server);

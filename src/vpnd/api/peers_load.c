@@ -213,7 +213,7 @@ static int take_port(struct sp_vpnd_peers *peers, const struct sp_peers *file)
 	return device->set_listen_port(device->arg, file->listen_port);
 }
 
-static void adopt(struct sp_vpnd_peers *peers, struct next *next, int64_t now_s)
+static void peers_adopt(struct sp_vpnd_peers *peers, struct next *next, int64_t now_s)
 {
 	free(peers->known);
 	free(peers->due);
@@ -227,8 +227,8 @@ static void adopt(struct sp_vpnd_peers *peers, struct next *next, int64_t now_s)
 		peers->due[peers->due_next++]->is_over = true;
 }
 
-static int take(struct sp_vpnd_peers *peers, const struct sp_peers *file, int64_t written_ns,
-		int64_t now_s)
+static int file_take(struct sp_vpnd_peers *peers, const struct sp_peers *file, int64_t written_ns,
+		     int64_t now_s)
 {
 	__sp_cleanup(next_done) struct next next = { 0 };
 	__sp_uapi_set struct sp_uapi_set set;
@@ -249,7 +249,7 @@ static int take(struct sp_vpnd_peers *peers, const struct sp_peers *file, int64_
 	pthread_mutex_unlock(&peers->lock);
 	r = carry_out(peers, &set);
 	if (r == 0)
-		adopt(peers, &next, now_s);
+		peers_adopt(peers, &next, now_s);
 	return r;
 }
 
@@ -305,13 +305,13 @@ int sp_vpnd_peers_load(struct sp_vpnd_peers *peers, int64_t now_s, struct sp_pee
 		return sp_errno();
 	r = sp_peers_file_read(peers->path, &file, ret_error);
 	if (r == 0)
-		r = take(peers, &file,
-			 (int64_t)st.st_mtim.tv_sec * SP_NS_PER_S + st.st_mtim.tv_nsec, now_s);
+		r = file_take(peers, &file,
+			      (int64_t)st.st_mtim.tv_sec * SP_NS_PER_S + st.st_mtim.tv_nsec, now_s);
 	set_timer(peers);
 	return r;
 }
 
-static int watch(struct sp_vpnd_peers *peers, int fd)
+static int fd_watch(struct sp_vpnd_peers *peers, int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
 
@@ -358,9 +358,9 @@ int sp_vpnd_peers_new(const char *path, const struct sp_api_device *device,
 		return sp_errno();
 	r = watch_folder(peers);
 	if (r == 0)
-		r = watch(peers, peers->watch_fd);
+		r = fd_watch(peers, peers->watch_fd);
 	if (r == 0)
-		r = watch(peers, peers->timer_fd);
+		r = fd_watch(peers, peers->timer_fd);
 	if (r < 0)
 		return r;
 	set_timer(peers);
