@@ -149,6 +149,7 @@ SP_SUBPROGRAM int sp_account_record(struct sp_work *work)
 	event->tcp_flags = packet->tcp_flags;
 	event->is_ip = packet->is_ip;
 	__builtin_memset(event->zero, 0, sizeof(event->zero));
+	__builtin_memset(event->spare, 0, sizeof(event->spare));
 	sp_event_submit(event);
 	return 0;
 }

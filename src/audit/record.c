@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "json/own.h"
 #include "net/addr.h"
+#include "net/reason.h"
 
 static const char *const event_names[] = {
 #define X(id, name, text) [SP_AUDIT_##id] = name,
@@ -31,12 +32,6 @@ static const char *const hook_names[] = {
 static const char *const verdict_names[] = {
 #define X(id, name, text) [SP_##id] = name,
 	SP_VERDICTS(X)
-#undef X
-};
-
-static const char *const reason_names[] = {
-#define X(id, name, text) [SP_REASON_##id] = name,
-	SP_REASONS(X)
 #undef X
 };
 
@@ -128,7 +123,8 @@ void sp_audit_record_from_event(const struct sp_event *event, int64_t time_ns,
 		event->kind < SP_EVENT_COUNT ? (enum sp_audit_event)event->kind : SP_AUDIT_NONE;
 	record.hook = event->hook < SP_HOOK_COUNT ? (enum sp_hook)event->hook : SP_HOOK_NONE;
 	record.verdict = name_of(verdict_names, SP_ARRAY_LEN(verdict_names), event->verdict);
-	record.reason = name_of(reason_names, SP_ARRAY_LEN(reason_names), event->reason);
+	if (event->reason && event->reason < SP_REASON_SLOTS)
+		record.reason = sp_reason_name(event->reason);
 	record.has_counts = true;
 	record.packets = event->packets;
 	record.bytes = event->bytes;

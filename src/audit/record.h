@@ -136,7 +136,8 @@ int sp_audit_proto_parse(const char *name);
 
 /* Fill what the kernel's event says: time, revision, event, addresses, ports, proto, ICMP, TCP
  * flags, hook, verdict, reason, counts. Names (user, session, roles, peer, rule, iface, generation)
- * stay for the caller. @time_ns: the event's boot time already converted to UTC.
+ * stay for the caller. @time_ns: the event's boot time already converted to UTC. An event of a kind
+ * that this build does not know becomes SP_AUDIT_NONE, which no line can say.
  */
 void sp_audit_record_from_event(const struct sp_event *event, int64_t time_ns,
 				struct sp_audit_record *ret_record);
@@ -159,8 +160,9 @@ struct sp_audit_entry {
 	struct sp_chain_head head; /* record.head is NULL here: an entry may be moved */
 };
 
-/* Read one line strictly: a JSON object of "v":1 whose keys have the types written above. Unknown
- * keys are let be.
+/* Read one line strictly: a JSON object of "v":1 whose keys have the types written above. What a
+ * later build may write is let be: keys that this build does not know, and the names of an event
+ * (SP_AUDIT_NONE) and of a hook (SP_HOOK_NONE).
  * Returns 0; -EBADMSG not such a line; -EPROTONOSUPPORT a newer "v"; -ENOMEM.
  */
 int sp_audit_entry_parse(const char *line, size_t len, struct sp_audit_entry *ret_entry);

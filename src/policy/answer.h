@@ -9,6 +9,8 @@
 #include <sallyport/abi/names.h>
 #include <sallyport/abi/tables.h>
 
+#include "net/reason.h"
+
 /* A packet as a judge takes it. */
 struct sp_frame {
 	const uint8_t *bytes;
@@ -37,12 +39,8 @@ static inline bool sp_answer_equal(const struct sp_answer *a, const struct sp_an
 const char *sp_hook_name(unsigned hook);
 const char *sp_zone_name(unsigned zone);
 const char *sp_verdict_name(unsigned verdict);
-const char *sp_reason_name(unsigned reason);
-/* What a reason means, in words: the X-macro's text. */
-const char *sp_reason_meaning(unsigned reason);
 
 /* Each reads such a name. Returns 0; -EINVAL it is none of the list's. */
 int sp_hook_parse(const char *text, enum sp_hook *ret_hook);
-int sp_reason_parse(const char *text, enum sp_reason *ret_reason);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The closed lists as text. */
+/* The closed lists as text; net/reason.c has that of the reasons. */
 #include "policy/answer.h"
 
 #include <errno.h>
@@ -15,12 +15,6 @@ static const char *const zones[] = { SP_ZONES(X) };
 #undef X
 #define X(id, name, text) [SP_##id] = name,
 static const char *const verdicts[] = { SP_VERDICTS(X) };
-#undef X
-#define X(id, name, text) [SP_REASON_##id] = name,
-static const char *const reasons[] = { SP_REASONS(X) };
-#undef X
-#define X(id, name, text) [SP_REASON_##id] = text,
-static const char *const reason_meanings[] = { SP_REASONS(X) };
 #undef X
 
 static const char *name_of(const char *const *names, size_t count, unsigned n)
@@ -52,16 +46,6 @@ const char *sp_verdict_name(unsigned verdict)
 	return name_of(verdicts, SP_ARRAY_LEN(verdicts), verdict);
 }
 
-const char *sp_reason_name(unsigned reason)
-{
-	return name_of(reasons, SP_ARRAY_LEN(reasons), reason);
-}
-
-const char *sp_reason_meaning(unsigned reason)
-{
-	return name_of(reason_meanings, SP_ARRAY_LEN(reason_meanings), reason);
-}
-
 int sp_hook_parse(const char *text, enum sp_hook *ret_hook)
 {
 	int place = place_of(hooks, SP_ARRAY_LEN(hooks), text);
@@ -69,15 +53,5 @@ int sp_hook_parse(const char *text, enum sp_hook *ret_hook)
 	if (place < 0)
 		return place;
 	*ret_hook = (enum sp_hook)place;
-	return 0;
-}
-
-int sp_reason_parse(const char *text, enum sp_reason *ret_reason)
-{
-	int place = place_of(reasons, SP_ARRAY_LEN(reasons), text);
-
-	if (place < 0)
-		return place;
-	*ret_reason = (enum sp_reason)place;
 	return 0;
 }

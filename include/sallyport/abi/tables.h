@@ -262,7 +262,9 @@ struct sp_counter {
 	(((hook) * SP_VERDICT_COUNT + (verdict)) * SP_REASON_SLOTS + (reason))
 #define SP_COUNTER_SLOTS (SP_HOOK_SLOTS * SP_VERDICT_COUNT * SP_REASON_SLOTS)
 
-/* Ring-buffer record: one a denied packet, one a new allowed flow, one an ended flow. */
+/* Ring-buffer record: one a denied packet, one a new allowed flow, one an ended flow. A field to
+ * come takes spare bytes, or stands at the end: the ring knows how long each record is, and the
+ * reader takes shorter ones of a former build, the rest zero, and of longer ones what it knows. */
 struct sp_event {
 	__u64 time_ns;
 	__u64 revision;
@@ -284,7 +286,10 @@ struct sp_event {
 	__u8 tcp_flags;
 	__u8 is_ip; /* 0: not IP or not parsed: addresses are zero */
 	__u8 zero[3];
+	__u64 spare[2]; /* zero */
 };
+
+#define SP_EVENT_LEAST 112u /* bytes of the shortest record that a build made */
 
 /* event_stats[]: one per-CPU element. attempted = submitted + lost; what is beyond the sampling
  * rates below is counted in `sampled` and is not attempted. */
@@ -385,7 +390,7 @@ SP_ABI_ASSERT(sizeof(struct sp_flow_use) == 128, "abi");
 SP_ABI_ASSERT(SP_FLOW_PART_COUNT <= SP_FLOW_PART_SLOTS, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_frag_key) == 40, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_frag) == 144, "abi");
-SP_ABI_ASSERT(sizeof(struct sp_event) == 112, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_event) == 128, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_tally_key) == 32, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_tally) == 96, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_sample) == 40, "abi");

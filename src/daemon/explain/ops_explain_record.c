@@ -261,6 +261,7 @@ static void read_tuple(struct sp_question *question, const struct sp_audit_recor
 static void answer_as_recorded(struct sp_question *question, const struct sp_audit_record *record)
 {
 	const char *reason = record->reason ? record->reason : "?";
+	enum sp_reason known;
 	char message[160];
 	const struct sp_explained explained = {
 		.verdict = record->verdict,
@@ -280,10 +281,10 @@ static void answer_as_recorded(struct sp_question *question, const struct sp_aud
 	};
 	json_t *reply;
 
-	snprintf(message, sizeof(message),
-		 "%.20s depends on bytes or state that are not kept; this is the record's own "
-		 "verdict",
-		 reason);
+	snprintf(message, sizeof(message), "%.20s %s; this is the record's own verdict", reason,
+		 sp_reason_parse(reason, &known) < 0
+			 ? "is a reason that this version does not know"
+			 : "depends on bytes or state that are not kept");
 	reply = sp_describe_explained(&explained);
 	json_object_set_new(reply, "same", json_true());
 	json_object_set_new(reply, "reproduced", json_false());
@@ -353,14 +354,14 @@ void sp_question_answer_record(struct sp_question *question, json_t *json)
 	if (r < 0 ||
 	    (record->event != SP_AUDIT_DENY && record->event != SP_AUDIT_ALLOW &&
 	     record->event != SP_AUDIT_FLOW_END) ||
-	    !record->reason || sp_reason_parse(record->reason, &reason) < 0) {
+	    !record->reason) {
 		sp_client_fail(question->client, "bad-request", 2, NULL,
 			       "record is one whole record of the audit log about a packet: deny, "
 			       "allow or "
 			       "flow-end");
 		return;
 	}
-	if (is_lost(reason, record)) {
+	if (sp_reason_parse(record->reason, &reason) < 0 || is_lost(reason, record)) {
 		answer_as_recorded(question, record);
 		return;
 	}

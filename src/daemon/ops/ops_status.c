@@ -28,7 +28,7 @@ static json_t *sum(const struct sp_counter *counters, enum sp_hook hook, unsigne
 {
 	struct sp_counter total = { 0 };
 
-	for (unsigned int reason = 0; reason < SP_REASON_COUNT; reason++) {
+	for (unsigned int reason = 0; reason < SP_REASON_SLOTS; reason++) {
 		total.packets += counters[SP_COUNTER_INDEX(hook, verdict, reason)].packets;
 		total.bytes += counters[SP_COUNTER_INDEX(hook, verdict, reason)].bytes;
 	}
@@ -41,7 +41,7 @@ static json_t *list_reasons(const struct sp_counter *counters, enum sp_hook hook
 	json_t *list = json_array();
 
 	for (unsigned int verdict = 0; verdict < SP_VERDICT_COUNT; verdict++)
-		for (unsigned int reason = 1; reason < SP_REASON_COUNT; reason++) {
+		for (unsigned int reason = 1; reason < SP_REASON_SLOTS; reason++) {
 			const struct sp_counter *counter =
 				&counters[SP_COUNTER_INDEX(hook, verdict, reason)];
 

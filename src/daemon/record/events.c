@@ -144,6 +144,10 @@ int sp_events_record(struct sp_events *events, const struct sp_event *event,
 
 	sp_audit_record_from_event(
 		event, sp_clock_boottime_to_utc_ns(event->time_ns, sp_clock_offset_ns()), &record);
+	if (record.event == SP_AUDIT_NONE) {
+		events->foreign++;
+		return 0;
+	}
 	live = find_session(events, event, 0, &naming);
 	sender = live ? sp_live_find(events->people, live->row.id) : NULL;
 	if (sender && !of && record.event == SP_AUDIT_DENY && event->rule != SP_RULE_NONE)
@@ -185,22 +189,34 @@ static void take_events(void *arg)
 
 /* ---- once a second ---- */
 
-/* Record how many records the ring had no room for: exactly, and counted as told only once
- * written. */
-static void record_gap(struct sp_events *events)
+/* Record that @packets have no record of their own. Returns 0 once it is written; -errno. */
+static int record_gap(struct sp_events *events, uint64_t packets, const char *message)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+
+	record.event = SP_AUDIT_GAP;
+	record.has_counts = true;
+	record.packets = packets;
+	record.message = message;
+	record.time_ns = sp_clock_realtime_ns();
+	return sp_recorder_try(events->recorder, &record);
+}
+
+/* Record how many records the ring had no room for, and how many are of an unknown kind: exactly,
+ * and counted as told only once written. */
+static void record_gaps(struct sp_events *events)
+{
 	struct sp_event_stats stats = { 0 };
 	struct sp_marks_file *marks = events->marks->file;
 
+	if (events->foreign &&
+	    record_gap(events, events->foreign,
+		       "programs of a later version recorded these, of a kind unknown here") == 0)
+		events->foreign = 0;
 	if (sp_plane_event_stats(events->plane, &stats) < 0 || stats.lost <= marks->lost)
 		return;
-	record.event = SP_AUDIT_GAP;
-	record.has_counts = true;
-	record.packets = stats.lost - marks->lost;
-	record.message = "the kernel saw these, but its event ring was full";
-	record.time_ns = sp_clock_realtime_ns();
-	if (sp_recorder_try(events->recorder, &record) == 0)
+	if (record_gap(events, stats.lost - marks->lost,
+		       "the kernel saw these, but its event ring was full") == 0)
 		marks->lost = stats.lost;
 }
 
@@ -211,7 +227,7 @@ static void record_edge(struct sp_events *events)
 
 	if (sp_plane_counters(events->plane, counters) < 0)
 		return;
-	for (unsigned int reason = 1; reason < SP_REASON_COUNT; reason++) {
+	for (unsigned int reason = 1; reason < SP_REASON_SLOTS; reason++) {
 		const struct sp_counter *now =
 			&counters[SP_COUNTER_INDEX(SP_HOOK_EDGE_IN, SP_DENY, reason)];
 		const struct sp_counter more = { now->packets - marks->edge[reason].packets,
@@ -230,7 +246,7 @@ static void each_second(void *arg)
 	struct sp_events *events = arg;
 
 	sp_recorder_open(events->recorder);
-	record_gap(events);
+	record_gaps(events);
 	record_edge(events);
 	sp_drops_open(events->drops);
 	sp_drops_record(events->drops);

@@ -40,12 +40,14 @@ struct sp_events {
 	uint64_t sampled;                      /* events without a record, as last looked at */
 	uint32_t tally[SP_TALLY_REGION_COUNT]; /* where to go on telling of them */
 	bool is_behind;                        /* some are still to be told of */
+	uint64_t foreign;                      /* of kinds unknown here, until they are on record */
 };
 
 /* Begin to take events. The plane, the people and the recorder are there. */
 void sp_events_start(struct sp_events *events);
 /* Record an event. @of: NULL, or the tally whose events it stands for, which got no record of their
- * own. Returns 0; -errno: it is not written, try again. */
+ * own. One of a kind that this build does not know is counted, and on record as lost within a
+ * second. Returns 0; -errno: it is not written, try again. */
 int sp_events_record(struct sp_events *events, const struct sp_event *event,
 		     const struct sp_tally *of);
 

@@ -134,7 +134,7 @@ static bool tell_samples(struct sp_events *events)
 		return false;
 	for (uint32_t hook = 1; hook < SP_HOOK_COUNT; hook++)
 		for (uint32_t kind = 0; kind < SP_TALLY_KIND_COUNT; kind++)
-			for (uint32_t reason = 1; reason < SP_REASON_COUNT; reason++) {
+			for (uint32_t reason = 1; reason < SP_REASON_SLOTS; reason++) {
 				const uint32_t index = SP_SAMPLE_INDEX(hook, kind, reason);
 
 				if (hook == SP_HOOK_EDGE_IN && kind == SP_TALLY_DENY)

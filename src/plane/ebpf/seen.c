@@ -233,6 +233,15 @@ static size_t record_at(const struct sp_ebpf_ring *ring, unsigned long position,
 	return ((size_t)len + BPF_RINGBUF_HDR_SZ + 7) & ~(size_t)7;
 }
 
+/* Hand on a record of @len bytes as this build's: what a shorter one lacks is zero. */
+static int take_record(const char *sample, uint32_t len, sp_plane_event_fn take, void *arg)
+{
+	struct sp_event event = { 0 };
+
+	memcpy(&event, sample, len < sizeof(event) ? len : sizeof(event));
+	return take(arg, &event);
+}
+
 int sp_ebpf_take_events(struct sp_ebpf *plane, size_t max, sp_plane_event_fn take, void *arg)
 {
 	unsigned long position;
@@ -249,8 +258,8 @@ int sp_ebpf_take_events(struct sp_ebpf *plane, size_t max, sp_plane_event_fn tak
 
 		if (whole == 0)
 			break;
-		if (sample && len >= sizeof(struct sp_event)) {
-			r = take(arg, (const struct sp_event *)(const void *)sample);
+		if (sample && len >= SP_EVENT_LEAST) {
+			r = take_record(sample, len, take, arg);
 			if (r < 0)
 				return r;
 			taken++;

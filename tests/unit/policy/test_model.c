@@ -207,7 +207,16 @@ static void names_go_there_and_back(void **state)
 	assert_string_equal(sp_zone_name(SP_ZONE_TUNNEL), "tunnel");
 	assert_string_equal(sp_hook_name(SP_HOOK_NONE), "?");
 	assert_string_equal(sp_reason_name(SP_REASON_NONE), "?");
-	assert_string_equal(sp_reason_name(SP_REASON_COUNT), "?");
+	for (unsigned n = SP_REASON_COUNT; n < SP_REASON_SLOTS; n++) {
+		char numbered[16];
+
+		snprintf(numbered, sizeof(numbered), "reason-%u", n); /* of a later build */
+		assert_string_equal(sp_reason_name(n), numbered);
+		assert_string_equal(sp_reason_meaning(n), "?");
+		assert_int_equal(sp_reason_parse(numbered, &reason), -EINVAL);
+	}
+	assert_string_equal(sp_reason_name(SP_REASON_SLOTS), "?");
+	assert_string_equal(sp_reason_name(UINT32_MAX), "?");
 	assert_string_equal(sp_zone_name(SP_ZONE_COUNT), "?");
 	assert_int_equal(sp_hook_parse("edge", &hook), -EINVAL);
 	assert_int_equal(sp_reason_parse("?", &reason), -EINVAL);
