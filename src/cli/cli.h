@@ -41,6 +41,7 @@ struct sp_option {
 	const char **value;
 	const char *value_name;
 	const char *help;
+	const char *const *values; /* what a shell offers, ends with NULL; NULL: nothing */
 };
 
 struct sp_verb {

@@ -60,6 +60,13 @@ static void offer_value(const char *value_name)
 		sp_cli_print(":files\n");
 }
 
+static void offer_value_of(const char *typed, const struct sp_option *option)
+{
+	for (const char *const *value = option->values; value && *value; value++)
+		offer(typed, "", *value, strlen(*value), option->help);
+	offer_value(option->value_name);
+}
+
 void sp_complete_option(const struct sp_completion *completion, const struct sp_option *options)
 {
 	static const char json_help[] = "machine-readable output",
@@ -71,7 +78,7 @@ void sp_complete_option(const struct sp_completion *completion, const struct sp_
 	for (const struct sp_option *option = options; option->name; option++)
 		if (!option->flag && !strncmp(completion->previous, "--", 2) &&
 		    !strcmp(completion->previous + 2, option->name))
-			return offer_value(option->value_name);
+			return offer_value_of(typed, option);
 	if (*typed != '-')
 		return offer_value(completion->arguments);
 	for (const struct sp_option *option = options; option->name; option++)

@@ -62,16 +62,12 @@ struct run {
 
 static void load_plane(struct run *run, const struct sp_node *node)
 {
-	/* those of src/plane/planes.c first, then those of the design that no build has yet */
-	static const char *const words[] = { "auto", "ebpf", "netfilter", "dpdk", NULL };
-	const int built = 2;
-	int word = sp_read_word(&run->check, node, "\"plane\"", words);
+	const char *name = sp_read_text(&run->check, node, "\"plane\"");
 
-	if (word >= built)
-		sp_report(&run->check, node,
-			  "plane \"%s\" is not built in; \"auto\" and \"ebpf\" are", words[word]);
-	else if (word >= 0)
-		run->machine->plane = sp_copy_text(&run->check, words[word]);
+	if (!name)
+		return;
+	run->machine->plane = sp_copy_text(&run->check, name);
+	run->machine->plane_place = (struct sp_place){ .line = node->line, .column = node->column };
 }
 
 static void load_interface_list(struct run *run, const struct sp_node *node, const char *what,

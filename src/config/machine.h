@@ -16,7 +16,9 @@ enum sp_vpn_engine {
 };
 
 struct sp_machine {
-	char *plane; /* auto or ebpf */
+	/* auto, or a name: plane/choice.h looks for a plane of it */
+	char *plane;
+	struct sp_place plane_place;
 	/* pool, interfaces and what parked people reach; self, routes and trust come from the
 	 * host */
 	struct sp_gateway gateway;

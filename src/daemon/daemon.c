@@ -34,7 +34,7 @@
 
 static int read_machine(struct sp_daemon *daemon)
 {
-	int r = sp_reload_read(&daemon->paths, &daemon->machine, NULL, 0);
+	int r = sp_reload_read(daemon, &daemon->machine, NULL, 0);
 
 	return r == 0 ? 0 : r == -EINVAL ? EXIT_INVALID : EXIT_FAILED;
 }
@@ -118,45 +118,32 @@ static void plane_step(void *arg, const char *step)
 static int open_one_of(struct sp_daemon *daemon, const struct sp_plane_options *options,
 		       struct sp_plane_error *error)
 {
-	const char *wanted = daemon->machine->plane;
+	const struct sp_plane_list planes = daemon->options.planes;
+	const struct sp_plane_ops *named = sp_plane_find(planes, daemon->machine->plane);
 	int r = -ENOENT;
 
-	snprintf(error->text, sizeof(error->text), "plane %s is not built into this sallyportd",
-		 wanted ? wanted : "auto");
-	for (size_t i = 0; r < 0 && i < daemon->options.plane_count; i++) {
-		const struct sp_plane_ops *ops = daemon->options.planes[i];
-
-		if (!wanted || !strcmp(wanted, "auto") || !strcmp(wanted, ops->name))
-			r = ops->open(options, &daemon->plane, error);
-	}
+	if (named)
+		return named->open(options, &daemon->plane, error);
+	for (size_t i = 0; r < 0 && i < planes.count; i++)
+		r = planes.items[i]->open(options, &daemon->plane, error);
 	return r;
 }
 
 static int open_plane(struct sp_daemon *daemon)
 {
 	const struct sp_plane_options options = {
-		.pin_dir = daemon->paths.pin_dir,
+		.paths = &daemon->paths,
 		.flows_max = daemon->options.flows_max,
 		.step = plane_step,
 		.step_arg = daemon,
 	};
 	struct sp_plane_error error = { 0 };
-	int r = sp_paths_mount_bpffs(&daemon->paths, NULL);
+	int r = open_one_of(daemon, &options, &error);
 
-	if (r < 0) {
-		sp_log_error("no bpffs at %s: %s", daemon->paths.bpffs_dir,
-			     r == -ENOTTY ? "mount one: mount -t bpf bpf /sys/fs/bpf"
-					  : sp_err_text(r));
-		return r;
-	}
-	if (sp_paths_is_bpffs_private(&daemon->paths))
-		sp_warnings_raise(&daemon->warnings, "pins-private",
-				  "%.120s is mounted for this process alone: when it ends, so do "
-				  "all programs, and nothing passes",
-				  daemon->paths.bpffs_dir);
-	r = open_one_of(daemon, &options, &error);
 	if (r < 0)
 		sp_log_error("the plane: %s", error.text[0] ? error.text : sp_err_text(r));
+	else if (error.text[0])
+		sp_warnings_raise(&daemon->warnings, "pins-private", "%.250s", error.text);
 	sp_daemon_lend_plane(daemon);
 	return r;
 }

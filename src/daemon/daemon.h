@@ -39,7 +39,7 @@
 #include "io/loop/clock.h"
 #include "io/loop/loop.h"
 #include "io/netlink/netlink.h"
-#include "plane/plane.h"
+#include "plane/choice.h"
 
 struct sp_daemon_options {
 	const char *root;         /* NULL: $SALLYPORT_ROOT or / */
@@ -49,9 +49,7 @@ struct sp_daemon_options {
 	/* tests: die at this step of an apply or of a change of access; NULL: never */
 	const char *kill_at;
 	uint32_t flows_max; /* tests: size of the flow table; 0: the plane's own */
-	/* there are, in the order in which `auto` tries them */
-	const struct sp_plane_ops *const *planes;
-	size_t plane_count;
+	struct sp_plane_list planes;
 };
 
 struct sp_apply;

@@ -40,7 +40,7 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	struct sp_daemon_options options = { .planes = sp_planes, .plane_count = sp_plane_count };
+	struct sp_daemon_options options = { .planes = sp_planes };
 	bool is_unload = false, is_confirmed = false;
 	int option;
 

@@ -29,7 +29,7 @@ struct sp_judge {
 	const struct sp_gateway *gateway;
 	struct sp_reference *reference;
 	struct sp_tables *tables;
-	struct asked asked[SP_JUDGE_PLANES_MAX];
+	struct asked asked[SP_PLANES_MAX];
 	size_t asked_count; /* 0: the reference alone */
 	char why_not[sizeof(((struct sp_plane_error *)NULL)->text)];
 	struct sp_addr *taken; /* addresses of the sessions opened */
@@ -48,6 +48,25 @@ static uint32_t sessions_of(const struct sp_policy *policy)
 	return room;
 }
 
+/* Can it be asked about this policy? 0; -EOPNOTSUPP with the first reason why not; -ENOMEM. */
+static int check_plane(const struct sp_judge *judge, const struct sp_plane_ops *ops,
+		       struct sp_plane_error *error)
+{
+	__sp_cleanup(sp_diagnostics_done) struct sp_diagnostics lacking = { 0 };
+	int r = sp_plane_check(ops, judge->policy, &lacking);
+
+	if (r == -ENOMEM)
+		return r;
+	if (!ops->judge)
+		snprintf(error->text, sizeof(error->text),
+			 "the plane %s judges no packets without wires", ops->name);
+	else if (r < 0)
+		snprintf(error->text, sizeof(error->text), "%s:%u:%u: %s", lacking.items[0].path,
+			 lacking.items[0].place.line, lacking.items[0].place.column,
+			 lacking.items[0].message);
+	return r < 0 || !ops->judge ? -EOPNOTSUPP : 0;
+}
+
 static int open_plane(struct sp_judge *judge, const struct sp_plane_ops *ops,
 		      struct sp_plane_error *error)
 {
@@ -57,12 +76,9 @@ static int open_plane(struct sp_judge *judge, const struct sp_plane_ops *ops,
 		.events_bytes = JUDGE_EVENTS_BYTES,
 	};
 	struct asked *asked = &judge->asked[judge->asked_count];
-	int r = -EOPNOTSUPP;
+	int r = check_plane(judge, ops, error);
 
-	if (!ops->judge)
-		snprintf(error->text, sizeof(error->text),
-			 "the plane %s judges no packets without wires", ops->name);
-	else
+	if (r == 0)
 		r = ops->open(&options, &asked->plane, error);
 	if (r < 0)
 		return r;
@@ -92,7 +108,7 @@ static int open_planes(struct sp_judge *judge, const struct sp_judge_planes *pla
 	if (!planes->count)
 		snprintf(judge->why_not, sizeof(judge->why_not),
 			 "only the reference was asked for");
-	for (size_t i = 0; r == 0 && i < planes->count && i < SP_JUDGE_PLANES_MAX; i++) {
+	for (size_t i = 0; r == 0 && i < planes->count && i < SP_PLANES_MAX; i++) {
 		r = open_plane(judge, planes->items[i], error);
 		if (r == 0 || planes->is_needed)
 			continue;

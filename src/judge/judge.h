@@ -8,20 +8,21 @@
 
 #include "base/cleanup.h"
 #include "net/packet.h"
-#include "plane/plane.h"
+#include "plane/choice.h"
 #include "policy/answer.h"
 #include "policy/model.h"
 
 struct sp_judge;
 
-#define SP_JUDGE_PLANES_MAX 4u
 #define SP_JUDGE_REFERENCE "reference" /* the name of the reference where planes are named */
 
 /* The planes asked besides the reference. */
 struct sp_judge_planes {
 	const struct sp_plane_ops *const *items;
-	size_t count;   /* 0: the reference alone; at most SP_JUDGE_PLANES_MAX */
-	bool is_needed; /* one that cannot judge here is an error; else it is left out */
+	size_t count; /* 0: the reference alone; at most SP_PLANES_MAX */
+	/* one that cannot judge here, or lacks what the policy needs, is an error; else it is left
+	 * out */
+	bool is_needed;
 };
 
 /* Make a judge without sessions. The rules of @policy are numbered; @policy and @gateway outlive
@@ -72,7 +73,7 @@ struct sp_judge_answer {
 struct sp_judgement {
 	struct sp_answer answer; /* of the first plane asked, else of the reference */
 	struct sp_answer reference;
-	struct sp_judge_answer planes[SP_JUDGE_PLANES_MAX]; /* one a plane asked, in their order */
+	struct sp_judge_answer planes[SP_PLANES_MAX]; /* one a plane asked, in their order */
 	size_t plane_count;
 	const char *plane; /* whose ->answer is: as sp_judge_plane */
 	bool disagree;     /* a plane with the reference */

@@ -11,6 +11,7 @@
 #ifndef SALLYPORT_PLANE_PLANE_H
 #define SALLYPORT_PLANE_PLANE_H
 
+#include "io/files/paths.h"
 #include "plane/feature.h"
 #include "policy/answer.h"
 #include "policy/model.h"
@@ -32,9 +33,9 @@ struct sp_plane_staged {
 };
 
 struct sp_plane_options {
-	/* where what runs is found again, …/sys/fs/bpf/sallyport/v1; NULL: a scratch plane, which
-	 * judges frames and enforces nothing */
-	const char *pin_dir;
+	/* the gateway's folders, below which a plane finds again what runs; borrowed while it is
+	 * open. NULL: a scratch plane, which judges frames and enforces nothing */
+	const struct sp_paths *paths;
 	uint32_t sessions_max; /* 0: the plane's own default, as below */
 	uint32_t flows_max;
 	uint32_t events_bytes;
@@ -132,10 +133,14 @@ enum sp_plane_drop {
 		SP_PLANE_DROP_COUNT
 };
 
-/* The guard samples each kind of drop, 100 a second, by NFLOG to this group. The prefix is the
- * drop's name. A sample has this many bytes, from the IP header on. */
-#define SP_PLANE_GUARD_LOG_GROUP 23057
-#define SP_PLANE_GUARD_LOG_BYTES 128
+/* What of a guard others meet. A guard that is none of nftables leaves the rest zero. */
+struct sp_plane_guard_place {
+	const char *name;      /* in messages: "table inet sallyport" */
+	const char *nft_table; /* its name alone, by which the kernel tells of its changes */
+	/* It samples each kind of drop, 100 a second, by NFLOG to this group. The prefix is the
+	 * drop's name. A sample has this many bytes, from the IP header on. */
+	uint16_t log_group, log_bytes;
+};
 
 /* ---- sessions ---- */
 
@@ -176,11 +181,12 @@ typedef int (*sp_plane_event_fn)(void *arg, const struct sp_event *event);
 struct sp_plane_ops {
 	const char *name;  /* as sallyport.yaml, status and --plane write it */
 	uint32_t features; /* SP_PLANE_…: what of a policy it can enforce; see feature.h */
+	struct sp_plane_guard_place guard;
 
 	/* Make or adopt the state, and settle what an apply that was killed left: undone when it
 	 * died before its commit, completed when after. State of another shape: -EUCLEAN, named in
-	 * @error. One process at a time may have a pin_dir open. Closing changes nothing of what
-	 * runs. */
+	 * @error. One process at a time may have what runs open. Closing changes nothing of it. On
+	 * 0 @error may say why what runs would end with this process. */
 	int (*open)(const struct sp_plane_options *options, struct sp_plane **ret_plane,
 		    struct sp_plane_error *error);
 	void (*close)(struct sp_plane *plane);
@@ -193,7 +199,13 @@ struct sp_plane_ops {
 	/* An interface on which @hook was attached, without opening. -ENOENT: there is none. */
 	int (*find_interface)(const struct sp_plane_options *options, enum sp_hook hook,
 			      char ret_name[16]);
+	/* Whether unload would find anything but the guard, without opening. What it takes away, in
+	 * words, is in @ret_what. */
+	bool (*is_there)(const struct sp_plane_options *options, struct sp_plane_error *ret_what);
 
+	/* The first number from @least on that a revision staged beside the running one can
+	 * have. */
+	uint64_t (*next_revision)(struct sp_plane *plane, uint64_t least);
 	/* Load @tables as @revision in one go: for a scratch plane, which has no interfaces. */
 	int (*stage)(struct sp_plane *plane, const struct sp_tables *tables, uint64_t revision,
 		     struct sp_plane_staged **ret_staged, struct sp_plane_error *error);
@@ -255,8 +267,9 @@ struct sp_plane_ops {
 	int (*get_birth)(struct sp_plane *plane, uint64_t *ret_birth);
 	int (*set_birth)(struct sp_plane *plane, uint64_t birth);
 
-	/* Sessions, by number from 1 to below the limit. _put writes a whole one, but for ->flows;
+	/* Sessions, by number from 1 to below session_limit. _put writes a whole one, but for ->flows;
 	 * then come its identities. _get gives all but ->in. */
+	uint32_t (*session_limit)(struct sp_plane *plane);
 	int (*session_put)(struct sp_plane *plane, uint32_t number,
 			   const struct sp_plane_session *session);
 	int (*session_get)(struct sp_plane *plane, uint32_t number,
@@ -319,6 +332,16 @@ static inline void sp_plane_close(struct sp_plane *plane)
 static inline int sp_plane_detach(struct sp_plane *plane, struct sp_plane_error *error)
 {
 	return plane->ops->detach(plane, error);
+}
+
+static inline uint64_t sp_plane_next_revision(struct sp_plane *plane, uint64_t least)
+{
+	return plane->ops->next_revision(plane, least);
+}
+
+static inline uint32_t sp_plane_session_limit(struct sp_plane *plane)
+{
+	return plane->ops->session_limit(plane);
 }
 
 static inline int sp_plane_stage(struct sp_plane *plane, const struct sp_tables *tables,

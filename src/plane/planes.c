@@ -4,9 +4,9 @@
 #include "base/array.h"
 #include "plane/ebpf/ops.h"
 
-const struct sp_plane_ops *const sp_planes[] = {
+static const struct sp_plane_ops *const planes[] = {
 	&sp_ebpf_ops,
 };
+_Static_assert(SP_ARRAY_LEN(planes) <= SP_PLANES_MAX, "one answer a plane has room");
 
-const size_t sp_plane_count = SP_ARRAY_LEN(sp_planes);
-_Static_assert(SP_ARRAY_LEN(sp_planes) <= SP_PLANES_MAX, "one answer a plane has room");
+const struct sp_plane_list sp_planes = { planes, SP_ARRAY_LEN(planes) };

@@ -3,12 +3,8 @@
 #ifndef SALLYPORT_PLANE_PLANES_H
 #define SALLYPORT_PLANE_PLANES_H
 
-#include "plane/plane.h"
+#include "plane/choice.h"
 
-#define SP_PLANES_MAX 4u
-
-/* In the order in which `plane: auto` tries them. */
-extern const struct sp_plane_ops *const sp_planes[];
-extern const size_t sp_plane_count; /* of them, at most SP_PLANES_MAX */
+extern const struct sp_plane_list sp_planes;
 
 #endif

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "config/machine.h"
 #include "identity/provider.h"
+#include "plane/choice.h"
 #include "policy/files.h"
 #include "policy/load.h"
 #include "tables.h"
@@ -49,6 +50,9 @@ static int read_file(const char *path, char **ret_text, size_t *ret_len)
 	return 0;
 }
 
+static const struct sp_plane_ops ebpf = { .name = "ebpf" };
+static const struct sp_plane_ops *const planes[] = { &ebpf };
+
 static int load(const char *what, const char *name, const char *text, size_t len,
 		struct sp_diagnostics *diagnostics)
 {
@@ -67,6 +71,8 @@ static int load(const char *what, const char *name, const char *text, size_t len
 		return r == 0 && strcmp(what, "tables") == 0 ? print_tables(policy, stdout) : r;
 	}
 	r = sp_machine_load(name, text, len, &machine, diagnostics);
+	if (r == 0)
+		r = sp_plane_check_machine((struct sp_plane_list){ planes, 1 }, machine, name, diagnostics);
 	sp_machine_free(machine);
 	return r;
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/addr.h"
+
 static struct fake_plane *fake_of(struct sp_plane *plane)
 {
 	return (struct fake_plane *)plane;
@@ -17,8 +19,7 @@ static struct fake_staged *staged_of(struct sp_plane_staged *staged)
 	return (struct fake_staged *)staged;
 }
 
-/* Write @word down. Returns 0; -errno if it is the one that fails. */
-static int say(struct fake_plane *fake, const char *word)
+int fake_plane_say(struct fake_plane *fake, const char *word)
 {
 	const size_t len = strlen(fake->log);
 
@@ -34,7 +35,7 @@ static int say_of(struct fake_plane *fake, const char *verb, uint64_t number)
 	int r;
 
 	snprintf(word, sizeof(word), "%s:%llu", verb, (unsigned long long)number);
-	r = say(fake, word);
+	r = fake_plane_say(fake, word);
 	return r == 0 && fake->failing && !strcmp(fake->failing, verb) ? fake->failure ? fake->failure : -EIO : r;
 }
 
@@ -79,7 +80,7 @@ const struct fake_ident *fake_plane_find(const struct fake_plane *fake, const st
 /* A test makes it, and hands it to what it tests. */
 static void fake_close(struct sp_plane *plane)
 {
-	(void)say(fake_of(plane), "close");
+	(void)fake_plane_say(fake_of(plane), "close");
 }
 
 /* ---- revisions ---- */
@@ -114,12 +115,12 @@ static int fake_stage_program(struct sp_plane_staged *staged, struct sp_plane_er
 
 	if (gate && read(gate, &byte, 1) != 1)
 		return explain(error, -EPIPE, "waiting to load a program");
-	return explain(error, say(fake_of(staged->plane), "program"), "loading a program");
+	return explain(error, fake_plane_say(fake_of(staged->plane), "program"), "loading a program");
 }
 
 static void fake_staged_complete(struct sp_plane_staged *staged)
 {
-	(void)say(fake_of(staged->plane), "complete");
+	(void)fake_plane_say(fake_of(staged->plane), "complete");
 }
 
 static void fake_staged_free(struct sp_plane_staged *staged)
@@ -157,6 +158,13 @@ static int fake_commit(struct sp_plane *plane, struct sp_plane_staged *staged,
 	return 0;
 }
 
+/* Numbers need nothing here but to grow. */
+static uint64_t fake_next_revision(struct sp_plane *plane, uint64_t least)
+{
+	(void)plane;
+	return least;
+}
+
 static uint64_t fake_running_revision(struct sp_plane *plane)
 {
 	return fake_of(plane)->running ? fake_of(plane)->running->revision : 0;
@@ -174,7 +182,7 @@ static int fake_guard_put(struct sp_plane *plane, const struct sp_plane_guard *g
 {
 	static const char *const words[] = { "guard-closed", "guard-tunnel", "guard-open" };
 	struct fake_plane *fake = fake_of(plane);
-	int r = explain(error, say(fake, words[guard->state]), "the guard");
+	int r = explain(error, fake_plane_say(fake, words[guard->state]), "the guard");
 
 	if (r < 0)
 		return r;
@@ -215,7 +223,7 @@ static int fake_get_birth(struct sp_plane *plane, uint64_t *ret_birth)
 
 static int fake_set_birth(struct sp_plane *plane, uint64_t birth)
 {
-	int r = say(fake_of(plane), "birth");
+	int r = fake_plane_say(fake_of(plane), "birth");
 
 	if (r == 0)
 		fake_of(plane)->birth = birth;
@@ -227,6 +235,12 @@ static struct sp_plane_session *change(struct sp_plane *plane, const char *verb,
 {
 	*ret_r = number && number < FAKE_SESSIONS_MAX ? say_of(fake_of(plane), verb, number) : -ERANGE;
 	return *ret_r < 0 ? NULL : &fake_of(plane)->sessions[number];
+}
+
+static uint32_t fake_session_limit(struct sp_plane *plane)
+{
+	(void)plane;
+	return FAKE_SESSIONS_MAX;
 }
 
 static int fake_session_put(struct sp_plane *plane, uint32_t number, const struct sp_plane_session *session)
@@ -313,7 +327,7 @@ static int fake_ident_put(struct sp_plane *plane, const struct sp_addr *addr, ui
 {
 	struct fake_plane *fake = fake_of(plane);
 	struct fake_ident *ident = (struct fake_ident *)fake_plane_find(fake, addr);
-	int r = say_of(fake, "ident", session);
+	int r = say_of(fake, sp_addr_is_v4(addr) ? "ident4" : "ident6", session);
 
 	if (r < 0)
 		return r;
@@ -329,7 +343,7 @@ static int fake_ident_remove(struct sp_plane *plane, const struct sp_addr *addr)
 {
 	struct fake_plane *fake = fake_of(plane);
 	struct fake_ident *ident = (struct fake_ident *)fake_plane_find(fake, addr);
-	int r = say(fake, "free");
+	int r = fake_plane_say(fake, sp_addr_is_v4(addr) ? "free4" : "free6");
 
 	if (r == 0 && ident)
 		*ident = fake->idents[--fake->ident_count];
@@ -338,7 +352,7 @@ static int fake_ident_remove(struct sp_plane *plane, const struct sp_addr *addr)
 
 static void fake_settle(struct sp_plane *plane)
 {
-	(void)say(fake_of(plane), "settle");
+	(void)fake_plane_say(fake_of(plane), "settle");
 }
 
 /* ---- what was seen ---- */
@@ -410,7 +424,9 @@ static int fake_flow_some(struct sp_plane *plane, struct sp_plane_walk *walk, sp
 const struct sp_plane_ops fake_plane_ops = {
 	.name = "fake",
 	.features = SP_PLANE_ALL,
+	.guard = { .name = "the guard in memory" },
 	.close = fake_close,
+	.next_revision = fake_next_revision,
 	.stage_tables = fake_stage_tables,
 	.stage_program = fake_stage_program,
 	.staged_complete = fake_staged_complete,
@@ -424,6 +440,7 @@ const struct sp_plane_ops fake_plane_ops = {
 	.guard_read = fake_guard_read,
 	.get_birth = fake_get_birth,
 	.set_birth = fake_set_birth,
+	.session_limit = fake_session_limit,
 	.session_put = fake_session_put,
 	.session_get = fake_session_get,
 	.session_stage = fake_session_stage,

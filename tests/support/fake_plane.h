@@ -50,6 +50,9 @@ extern const struct sp_plane_ops fake_plane_ops;
 
 struct fake_plane *fake_plane_new(void);
 void fake_plane_free(struct fake_plane *fake);
+/* Write @word down, as the plane does; for what else a test looks at in the same order. Returns 0; -errno if it is
+ * the one that fails. */
+int fake_plane_say(struct fake_plane *fake, const char *word);
 /* As it stands in the log; and from here on the log is empty. */
 void fake_plane_forget(struct fake_plane *fake);
 /* Of an address; NULL: it is nobody's. */

@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/err.h"
 #include "cli/cli.h"
 #include "cli/files/source.h"
 #include "judge/describe.h"
 #include "net/addr.h"
+#include "plane/planes.h"
 
 static int finish_invalid(const struct sp_cli *cli, const struct sp_policy_source *source)
 {
@@ -144,6 +146,19 @@ static int run_checked(const struct sp_cli *cli, const struct sp_policy_source *
 	return print_results(cli, source, results, count, plane);
 }
 
+/* Has the plane what the policy needs: the one that --plane names, else that of the machine file,
+ * else one of this build's? */
+static int check_plane(struct sp_policy_source *source, const char *plane)
+{
+	const char *name = plane;
+
+	if (plane && !strcmp(plane, SP_JUDGE_REFERENCE) && !source->machine)
+		return 0;
+	if (!plane || !strcmp(plane, SP_JUDGE_REFERENCE))
+		name = source->machine ? source->machine->plane : SP_PLANE_AUTO;
+	return sp_plane_check_policy(sp_planes, name, source->policy, &source->diagnostics);
+}
+
 int sp_cli_check(struct sp_cli *cli, int argc, char **argv)
 {
 	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;
@@ -151,8 +166,7 @@ int sp_cli_check(struct sp_cli *cli, int argc, char **argv)
 	const struct sp_option options[] = {
 		{ "gateway", NULL, &machine, "FILE",
 		  "with the machine of this sallyport.yaml: does the policy fit it?" },
-		{ "plane", NULL, &plane, "PLANE",
-		  "ebpf or reference (default: ebpf where possible)" },
+		{ "plane", NULL, &plane, "PLANE", sp_cli_plane_help(), sp_cli_plane_values() },
 		{ 0 },
 	};
 	struct sp_judge_planes planes;
@@ -172,5 +186,10 @@ int sp_cli_check(struct sp_cli *cli, int argc, char **argv)
 		return finish_invalid(cli, &source);
 	if (r != SP_EXIT_OK)
 		return r;
+	r = check_plane(&source, plane);
+	if (r < 0)
+		return r == -EINVAL ? finish_invalid(cli, &source)
+				    : sp_cli_fail(SP_EXIT_FAILED, "checking %s: %s", path[0],
+						  sp_err_text(r));
 	return run_checked(cli, &source, &planes);
 }

@@ -269,8 +269,7 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 		{ "pcap", NULL, &capture, "CAPTURE", "pcap or pcapng file" },
 		{ "hook", NULL, &hook, "HOOK",
 		  "auto (default), vpn-in, vpn-out, edge-in, inside-in" },
-		{ "plane", NULL, &plane, "PLANE",
-		  "ebpf or reference (default: ebpf where possible)" },
+		{ "plane", NULL, &plane, "PLANE", sp_cli_plane_help(), sp_cli_plane_values() },
 		{ "gateway", NULL, &machine, "FILE", "pool and interfaces of this sallyport.yaml" },
 		{ 0 },
 	};

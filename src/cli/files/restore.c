@@ -20,6 +20,7 @@
 #include "io/files/files.h"
 #include "io/files/paths.h"
 #include "config/machine.h"
+#include "plane/planes.h"
 
 #define MANIFEST_MAX (16u << 20)
 #define MACHINE_FILE_MAX (1u << 20)
@@ -259,6 +260,8 @@ static int check_machine(const struct restore *restore)
 	if (r < 0)
 		return fail(restore->file, "it has no sallyport.yaml");
 	r = sp_machine_load("sallyport.yaml", text, len, &machine, &diagnostics);
+	if (r == 0)
+		r = sp_plane_check_machine(sp_planes, machine, "sallyport.yaml", &diagnostics);
 	for (size_t i = 0; i < diagnostics.count; i++) {
 		__sp_free char *line = sp_diagnostic_format(&diagnostics.items[i]);
 
@@ -341,6 +344,17 @@ static void remove_tree(const char *path)
 		fts_close(tree);
 }
 
+static bool is_judging(const struct sp_paths *paths)
+{
+	const struct sp_plane_options options = { .paths = paths };
+	struct sp_plane_error what;
+
+	for (size_t i = 0; i < sp_planes.count; i++)
+		if (sp_planes.items[i]->is_there(&options, &what))
+			return true;
+	return false;
+}
+
 /* No sallyportd may run and no programs may judge: what runs would differ from what is restored. */
 static int take_root(const struct restore *restore, int *ret_lock)
 {
@@ -348,7 +362,7 @@ static int take_root(const struct restore *restore, int *ret_lock)
 	pid_t holder = 0;
 	int r;
 
-	if (stat(restore->paths.pin_dir, &seen) == 0)
+	if (is_judging(&restore->paths))
 		return sp_cli_fail(SP_EXIT_FAILED,
 				   "the kernel judges packets by what is here now: first sallyport "
 				   "detach --yes, or sallyportd --unload --yes where none runs");

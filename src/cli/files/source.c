@@ -79,6 +79,8 @@ static int load_machine(const char *path, struct sp_policy_source *source)
 	sp_diagnostics_done(&source->diagnostics);
 	source->diagnostics = (struct sp_diagnostics){ 0 };
 	r = sp_machine_load(path, text, len, &source->machine, &source->diagnostics);
+	if (r == 0)
+		r = sp_plane_check_machine(sp_planes, source->machine, path, &source->diagnostics);
 	if (r == -EINVAL)
 		return SP_EXIT_INVALID;
 	if (r < 0)
@@ -183,21 +185,41 @@ const char *sp_generation_short(const uint8_t generation[32], char buf[65])
 	return buf;
 }
 
+const char *sp_cli_plane_help(void)
+{
+	static char help[SP_PLANE_NAMES_MAX + 80];
+	char names[SP_PLANE_NAMES_MAX];
+
+	snprintf(help, sizeof(help),
+		 "%s or " SP_JUDGE_REFERENCE " (default: every plane that can judge here)",
+		 sp_plane_list_names(sp_planes, "", names));
+	return help;
+}
+
+const char *const *sp_cli_plane_values(void)
+{
+	static const char *values[SP_PLANES_MAX + 2] = { SP_JUDGE_REFERENCE };
+
+	for (size_t i = 0; i < sp_planes.count; i++)
+		values[1 + i] = sp_planes.items[i]->name;
+	return values;
+}
+
 int sp_cli_parse_plane(const char *text, struct sp_judge_planes *ret_planes)
 {
-	*ret_planes = (struct sp_judge_planes){ 0 };
-	if (!text)
-		*ret_planes = (struct sp_judge_planes){ sp_planes, sp_plane_count, false };
-	else if (strcmp(text, SP_JUDGE_REFERENCE) != 0) {
-		size_t i = 0;
+	char names[SP_PLANE_NAMES_MAX];
 
-		while (i < sp_plane_count && strcmp(sp_planes[i]->name, text) != 0)
-			i++;
-		if (i == sp_plane_count)
-			return sp_cli_fail(-EINVAL,
-					   "--plane %s: reference, or a plane that is built in: %s",
-					   text, sp_planes[0]->name);
-		*ret_planes = (struct sp_judge_planes){ &sp_planes[i], 1, true };
+	*ret_planes = (struct sp_judge_planes){ 0 };
+	if (!text) {
+		*ret_planes = (struct sp_judge_planes){ sp_planes.items, sp_planes.count, false };
+		return 0;
 	}
+	for (size_t i = 0; i < sp_planes.count; i++)
+		if (!strcmp(sp_planes.items[i]->name, text))
+			*ret_planes = (struct sp_judge_planes){ &sp_planes.items[i], 1, true };
+	if (!ret_planes->count && strcmp(text, SP_JUDGE_REFERENCE) != 0)
+		return sp_cli_fail(-EINVAL,
+				   "--plane %s: reference, or a plane that is built in: %s", text,
+				   sp_plane_list_names(sp_planes, "", names));
 	return 0;
 }

@@ -142,6 +142,8 @@ static void show_event(struct following *following, json_t *record)
 	const enum sp_audit_event event = sp_audit_event_parse(sp_json_text(record, "event"));
 
 	print_record(following->cli, record);
+	if (event == SP_AUDIT_NONE) /* a later version's: it does not say of which log it is */
+		return;
 	json_object_set(following->fields, place_keys[sp_audit_event_is_traffic(event)],
 			json_object_get(record, "seq"));
 }
@@ -237,17 +239,25 @@ static int print_once(const struct sp_cli *cli, json_t *fields)
 	return sp_cli_flush();
 }
 
+#define X(id, name, text) name,
+static const char *const events[] = { SP_AUDIT_EVENTS(X) NULL };
+static const char *const verdicts[] = { SP_VERDICTS(X) NULL };
+static const char *const reasons[] = { SP_REASONS(X) NULL };
+static const char *const hooks[] = { SP_HOOKS(X) NULL };
+#undef X
+
 /* The filters: options, and fields of the request. N and SEQ are numbers, other values texts. */
 static const struct filter {
 	const char *option, *field, *value_name, *help;
+	const char *const *values;
 } filters[] = {
-	{ "event", "event", "KIND", "deny, allow, session-open, apply, gap, …" },
+	{ "event", "event", "KIND", "deny, allow, session-open, apply, gap, …", events },
 	{ "user", "user", "NAME", "of this person" },
 	{ "session", "session", "N", "of this session" },
-	{ "verdict", "verdict", "VERDICT", "allow or deny" },
+	{ "verdict", "verdict", "VERDICT", "allow or deny", verdicts },
 	{ "rule", "rule", "NAME", "decided by this rule" },
-	{ "reason", "reason", "REASON", "for this reason" },
-	{ "hook", "hook", "HOOK", "seen at this hook" },
+	{ "reason", "reason", "REASON", "for this reason", reasons },
+	{ "hook", "hook", "HOOK", "seen at this hook", hooks },
 	{ "since", "since", "TIME", "RFC 3339, or how long ago: 10m, 2h" },
 	{ "until", "until", "TIME", "RFC 3339, or how long ago" },
 	{ "idp", "idp", "NAME", "of people of this provider" },
@@ -310,8 +320,9 @@ int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 	int r;
 
 	for (size_t i = 0; i < FILTERS; i++)
-		options[2 + i] = (struct sp_option){ filters[i].option, NULL, &values[i],
-						     filters[i].value_name, filters[i].help };
+		options[2 + i] = (struct sp_option){ filters[i].option, NULL,
+						     &values[i],        filters[i].value_name,
+						     filters[i].help,   filters[i].values };
 	r = sp_cli_options(cli, "audit", argc, argv, options, NULL, 0, &count);
 	if (r != 0)
 		return sp_cli_options_exit(r);

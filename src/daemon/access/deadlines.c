@@ -129,7 +129,7 @@ static int count_held(void *arg, const struct sp_addr *addr)
 static void look_at_room(struct sp_people *people, uint64_t boot_ns)
 {
 	uint64_t used[2] = { 2, 2 }; /* the network's own and the gateway's */
-	uint32_t sessions = 0;
+	uint32_t sessions = 0, limit;
 
 	if (boot_ns < people->room_due_ns)
 		return;
@@ -152,10 +152,11 @@ static void look_at_room(struct sp_people *people, uint64_t boot_ns)
 				  used[family], size, family ? 6 : 4);
 		return;
 	}
-	if (sessions >= SP_SLOTS - SP_SLOTS / 10)
+	limit = sp_people_slot_limit(people);
+	if (sessions >= limit - limit / 10)
 		sp_warnings_raise(people->warnings, "pool-nearly-empty",
 				  "%u of %u sessions are taken: soon nobody new is let in",
-				  sessions, SP_SLOTS - 1);
+				  sessions, limit - 1);
 	else
 		sp_warnings_clear(people->warnings, "pool-nearly-empty");
 }

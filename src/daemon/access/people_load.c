@@ -44,7 +44,7 @@ static void note_slot(struct sp_people *people, uint32_t slot)
 {
 	if (slot >= people->slot_end)
 		people->slot_end = slot + 1;
-	people->next_slot = slot + 1 < SP_SLOTS ? slot + 1 : 1;
+	people->next_slot = slot + 1 < sp_people_slot_limit(people) ? slot + 1 : 1;
 }
 
 /* What the plane says about the slot of a session. */
@@ -127,7 +127,8 @@ static int load_session(void *arg, struct sp_session_row *row)
 	if (!live)
 		return -ENOMEM;
 	/* oldest first: of two sessions with one slot the newer one counts */
-	if (!live->row.slot || live->row.slot >= SP_SLOTS || !find_state(load->people, live)) {
+	if (!live->row.slot || live->row.slot >= sp_people_slot_limit(people) ||
+	    !find_state(load->people, live)) {
 		sp_live_free(live);
 		return 0;
 	}
@@ -140,10 +141,11 @@ static int load_session(void *arg, struct sp_session_row *row)
 /* End every session of the plane that we do not know. *@ret_epoch: the highest epoch seen. */
 static size_t end_strangers(struct sp_people *people, uint64_t *ret_epoch)
 {
+	const uint32_t limit = sp_people_slot_limit(people);
 	size_t ended = 0;
 
 	*ret_epoch = 0;
-	for (uint32_t slot = 1; slot < SP_SLOTS; slot++) {
+	for (uint32_t slot = 1; slot < limit; slot++) {
 		struct sp_plane_session session;
 
 		if (sp_plane_session_get(people->plane, slot, &session) < 0 || !session.epoch)

@@ -20,10 +20,12 @@ SP_DEFINE_CLEANUP(struct sp_live *, sp_live_free);
 
 static int find_slot(struct sp_people *people, uint32_t *ret_slot)
 {
-	for (uint32_t tried = 1; tried < SP_SLOTS; tried++) {
+	const uint32_t limit = sp_people_slot_limit(people);
+
+	for (uint32_t tried = 1; tried < limit; tried++) {
 		uint32_t slot = people->next_slot;
 
-		people->next_slot = slot + 1 < SP_SLOTS ? slot + 1 : 1;
+		people->next_slot = slot + 1 < limit ? slot + 1 : 1;
 		if (slot && !people->slots[slot]) {
 			*ret_slot = slot;
 			return 0;
@@ -197,10 +199,10 @@ static int refuse_change(struct sp_refusal *refusal, const struct sp_change *cha
 		       : refuse_kernel(refusal, r);
 }
 
-static int refuse_slots(struct sp_refusal *refusal)
+static int refuse_slots(const struct sp_people *people, struct sp_refusal *refusal)
 {
 	return sp_refuse(refusal, -ENOSPC, "table-full", 1, "%u sessions are all there can be",
-			 SP_SLOTS - 1);
+			 sp_people_slot_limit(people) - 1);
 }
 
 static int open_with(struct sp_people *people, const struct sp_sign_in *sign_in,
@@ -218,7 +220,7 @@ static int open_with(struct sp_people *people, const struct sp_sign_in *sign_in,
 	int r = fill_row(people, sign_in, device, &row);
 
 	if (r == -ENOSPC)
-		return refuse_slots(refusal);
+		return refuse_slots(people, refusal);
 	if (r == 0 && !grant->count)
 		return refuse_roleless(refusal, sign_in->user, sign_in->idp);
 	if (r == 0 && !(live = sp_live_make(&row, sign_in->groups, sign_in->group_count)))
@@ -345,7 +347,7 @@ static int take_over(struct sp_people *people, struct sp_live *live, struct sp_l
 
 	if (r < 0) {
 		sp_live_free(next);
-		return refuse_slots(refusal);
+		return refuse_slots(people, refusal);
 	}
 	next->row.replaces = live->row.id;
 	sp_plane_session_get(people->plane, live->row.slot, &former);

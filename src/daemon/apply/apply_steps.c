@@ -285,13 +285,26 @@ static int number_end(struct sp_apply *apply)
 	return 0;
 }
 
+/* Above every number there was: of the database, and of what runs where that was put back from a
+ * copy. */
+static int number_revision(struct sp_daemon *daemon, uint64_t *ret_number)
+{
+	const uint64_t running = sp_plane_running_revision(daemon->plane);
+	uint64_t last;
+	int r = sp_store_get_mark(daemon->store, "revision", &last);
+
+	if (r < 0)
+		return r;
+	*ret_number = sp_plane_next_revision(daemon->plane, (last > running ? last : running) + 1);
+	return sp_store_set_mark(daemon->store, "revision", *ret_number);
+}
+
 /* Store the text and the intent before the kernel runs the revision: a restart then knows which
  * policy each revision is of. */
 static int store_begin(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
 	struct sp_revision *next = apply->next;
-	const uint64_t running = sp_plane_running_revision(daemon->plane);
 	const struct sp_policy *policy = next->policy;
 	struct sp_store_revision row = {
 		.time_ns = apply->applied_ns,
@@ -302,7 +315,7 @@ static int store_begin(struct sp_apply *apply)
 
 	memcpy(row.generation, policy->generation, sizeof(row.generation));
 	if (r == 0)
-		r = sp_store_next_revision(daemon->store, running, running, &next->number);
+		r = number_revision(daemon, &next->number);
 	row.number = next->number;
 	if (r == 0)
 		r = sp_store_put_revision(daemon->store, &row, policy->files,

@@ -143,21 +143,21 @@ int sp_detach(struct sp_daemon *daemon, const char *by, const char *why,
 /* Find the tunnel interface on which one of our planes judges. */
 static void find_tunnel(const struct sp_daemon *daemon, char ret_name[IFNAMSIZ])
 {
-	const struct sp_plane_options options = { .pin_dir = daemon->paths.pin_dir };
+	const struct sp_plane_options options = { .paths = &daemon->paths };
 
-	for (size_t i = 0; i < daemon->options.plane_count; i++)
-		if (daemon->options.planes[i]->find_interface(&options, SP_HOOK_VPN_IN, ret_name) ==
-		    0)
+	for (size_t i = 0; i < daemon->options.planes.count; i++)
+		if (daemon->options.planes.items[i]->find_interface(&options, SP_HOOK_VPN_IN,
+								    ret_name) == 0)
 			return;
 }
 
 static int unload_planes(const struct sp_daemon *daemon, struct sp_plane_error *error)
 {
-	const struct sp_plane_options options = { .pin_dir = daemon->paths.pin_dir };
+	const struct sp_plane_options options = { .paths = &daemon->paths };
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < daemon->options.plane_count; i++)
-		r = daemon->options.planes[i]->unload(&options, error);
+	for (size_t i = 0; r == 0 && i < daemon->options.planes.count; i++)
+		r = daemon->options.planes.items[i]->unload(&options, error);
 	return r;
 }
 
@@ -209,6 +209,22 @@ static void say_forwarding(const char *family, enum sp_detach_forwarding forward
 	sp_log_note("  forwarding of %s %s", family, texts[forwarding]);
 }
 
+static void say_planes(const struct sp_daemon *daemon)
+{
+	const struct sp_plane_options options = { .paths = &daemon->paths };
+
+	for (size_t i = 0; i < daemon->options.planes.count; i++) {
+		const struct sp_plane_ops *ops = daemon->options.planes.items[i];
+		struct sp_plane_error what = { 0 };
+
+		(void)ops->is_there(&options, &what);
+		sp_log_note("  %s", what.text);
+		if (ops->guard.name)
+			sp_log_note("  the second lock, %s: other rules alone decide what passes",
+				    ops->guard.name);
+	}
+}
+
 void sp_unload_say(const struct sp_daemon *daemon)
 {
 	struct sp_detach_plan plan;
@@ -217,10 +233,7 @@ void sp_unload_say(const struct sp_daemon *daemon)
 	name_tunnel(daemon, tunnel);
 	sp_detach_plan(&daemon->paths, &plan);
 	sp_log_note("--unload takes away what a sallyportd left in the kernel:");
-	sp_log_note("  every program and map pinned in %s%s", daemon->paths.pin_dir,
-		    access(daemon->paths.pin_dir, F_OK) < 0 ? " (there is none)" : "");
-	sp_log_note(
-		"  the second lock, table inet sallyport: other rules alone decide what passes");
+	say_planes(daemon);
 	say_forwarding("IPv4", plan.ipv4);
 	say_forwarding("IPv6", plan.ipv6);
 	if (tunnel[0])

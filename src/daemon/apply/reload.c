@@ -23,24 +23,31 @@ static void say_faults(const struct sp_diagnostics *diagnostics, char *ret_fault
 	}
 }
 
-int sp_reload_read(const struct sp_paths *paths, struct sp_machine **ret_machine, char *ret_fault,
+int sp_reload_read(const struct sp_daemon *daemon, struct sp_machine **ret_machine, char *ret_fault,
 		   size_t size)
 {
+	const char *path = daemon->paths.machine_file;
 	struct sp_diagnostics diagnostics = { 0 };
+	struct sp_machine *machine = NULL;
 	__sp_free char *text = NULL;
 	size_t len;
-	int r = sp_file_read(paths->machine_file, MACHINE_FILE_MAX, &text, &len);
+	int r = sp_file_read(path, MACHINE_FILE_MAX, &text, &len);
 
 	if (r < 0) {
-		sp_log_error("cannot read %s: %s", paths->machine_file, sp_err_text(r));
+		sp_log_error("cannot read %s: %s", path, sp_err_text(r));
 		if (ret_fault)
-			snprintf(ret_fault, size, "cannot read %s: %s", paths->machine_file,
-				 sp_err_text(r));
+			snprintf(ret_fault, size, "cannot read %s: %s", path, sp_err_text(r));
 		return r == -EINVAL ? -EISDIR : r;
 	}
-	r = sp_machine_load(paths->machine_file, text, len, ret_machine, &diagnostics);
+	r = sp_machine_load(path, text, len, &machine, &diagnostics);
+	if (r == 0)
+		r = sp_plane_check_machine(daemon->options.planes, machine, path, &diagnostics);
 	say_faults(&diagnostics, ret_fault, size);
 	sp_diagnostics_done(&diagnostics);
+	if (r == 0)
+		*ret_machine = machine;
+	else
+		sp_machine_free(machine);
 	return r;
 }
 
@@ -151,7 +158,7 @@ static int try(struct sp_daemon *daemon, struct sp_reload *outcome)
 			 "an apply is under way; try again");
 		return -EBUSY;
 	}
-	r = sp_reload_read(&daemon->paths, &machine, outcome->fault, sizeof(outcome->fault));
+	r = sp_reload_read(daemon, &machine, outcome->fault, sizeof(outcome->fault));
 	if (r < 0)
 		return r;
 	fixed = find_fixed(daemon->machine, machine);

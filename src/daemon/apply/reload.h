@@ -6,9 +6,10 @@
 
 #include "daemon/daemon.h"
 
-/* Read it; every fault goes into the log with its place, and the first into @ret_fault (may be
- * NULL) of @size. Returns 0; -EINVAL it has faults; -errno. */
-int sp_reload_read(const struct sp_paths *paths, struct sp_machine **ret_machine, char *ret_fault,
+/* Read it: of @daemon its paths and the planes to choose from are there. Every fault goes into the
+ * log with its place, and the first into @ret_fault (may be NULL) of @size. *@ret_machine is
+ * the caller's. Returns 0; -EINVAL it has faults; -errno. */
+int sp_reload_read(const struct sp_daemon *daemon, struct sp_machine **ret_machine, char *ret_fault,
 		   size_t size);
 
 struct sp_reload {

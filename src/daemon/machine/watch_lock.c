@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The second lock: is table inet sallyport as it was put? The kernel's text of the table is kept.
- * It is compared only when the ruleset's generation has moved, because no change leaves the
- * generation as it is. */
+/* The second lock: is the plane's guard as it was put? The kernel's text of it is kept. The text of a
+ * guard in nftables is compared only when the ruleset's generation has moved, because no change
+ * leaves the generation as it is. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +14,6 @@
 #include "plane/plane.h"
 
 #define PUT_TRIES 3
-#define TABLE "sallyport"
 
 /* -errno: not known. */
 static int read_generation(struct sp_watch *watch, uint32_t *ret_generation)
@@ -31,9 +30,10 @@ int sp_watch_lock_put(struct sp_watch *watch, bool with_all,
 				 struct sp_plane_error *error),
 		      struct sp_plane_error *error)
 {
+	const char *table = watch->plane->ops->guard.nft_table;
 	bool is_known = false;
 
-	if (!watch->monitor && sp_nft_monitor_open(TABLE, &watch->monitor) < 0)
+	if (!watch->monitor && table && sp_nft_monitor_open(table, &watch->monitor) < 0)
 		sp_log_error("the ruleset cannot be watched: it is listed once a second");
 	watch->with_all = with_all;
 	for (int i = 0; i < PUT_TRIES && !is_known; i++) {
@@ -64,18 +64,26 @@ static const char *format_author(const struct sp_nft_change *change, char text[6
 	return text;
 }
 
+#define WHAT_SIZE 96
+
+static const char *say(const struct sp_watch *watch, const char *became, char what[WHAT_SIZE])
+{
+	snprintf(what, WHAT_SIZE, "%s %s", watch->plane->ops->guard.name, became);
+	return what;
+}
+
 /* Look only whether the table is there: its text is not known before it is put. */
 void sp_watch_lock_start(struct sp_watch *watch)
 {
+	struct sp_drift_sight sight = { .code = "lock-changed" };
 	__sp_free char *text = NULL;
+	char what[WHAT_SIZE];
 
 	if (sp_plane_guard_read(watch->plane, &text) != -ENOENT)
 		return;
 	sp_drops_begin(watch->drops);
-	sp_drift_see(watch->drifts,
-		     &(struct sp_drift_sight){
-			     .code = "lock-changed",
-			     .what = "table inet sallyport was removed while no sallyportd ran" });
+	sight.what = say(watch, "was removed while no sallyportd ran", what);
+	sp_drift_see(watch->drifts, &sight);
 }
 
 void sp_watch_lock(struct sp_watch *watch)
@@ -84,7 +92,7 @@ void sp_watch_lock(struct sp_watch *watch)
 	struct sp_drift_sight sight = { .code = "lock-changed" };
 	__sp_free char *text = NULL;
 	uint32_t generation = 0;
-	char author[64];
+	char author[64], what[WHAT_SIZE];
 	int r;
 
 	if (!watch->lock)
@@ -101,8 +109,7 @@ void sp_watch_lock(struct sp_watch *watch)
 		watch->change = (struct sp_nft_change){ 0 };
 		return;
 	}
-	sight.what = r == -ENOENT ? "table inet sallyport was removed"
-				  : "table inet sallyport was changed";
+	sight.what = say(watch, r == -ENOENT ? "was removed" : "was changed", what);
 	sight.by = format_author(&watch->change, author);
 	sp_drops_record(watch->drops);
 	sight.repair = sp_network_lock_anew(watch->network, watch->with_all, &error);

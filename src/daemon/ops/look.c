@@ -68,7 +68,7 @@ static void look_at_sessions(const struct sp_people *people, struct sp_snapshot 
 		snapshot->sessions_open += live->state == SP_LIVE_OPEN;
 		snapshot->sessions_parked += live->state == SP_LIVE_PARKED;
 	}
-	snapshot->sessions_max = SP_SLOTS - 1;
+	snapshot->sessions_max = sp_people_slot_limit(people) - 1;
 }
 
 static int add_drops(struct sp_snapshot *snapshot, const struct sp_uapi_drop *drops, size_t count)

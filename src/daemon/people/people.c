@@ -24,6 +24,13 @@ struct sp_live *sp_live_find(const struct sp_people *people, uint64_t id)
 	return NULL;
 }
 
+uint32_t sp_people_slot_limit(const struct sp_people *people)
+{
+	const uint32_t limit = sp_plane_session_limit(people->plane);
+
+	return limit < SP_SLOTS ? limit : SP_SLOTS;
+}
+
 struct sp_live *sp_live_of(const struct sp_people *people, uint32_t slot, uint64_t epoch)
 {
 	struct sp_live *live = slot < SP_SLOTS ? people->slots[slot] : NULL;

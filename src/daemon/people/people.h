@@ -26,7 +26,7 @@ struct sp_revisions;
 struct sp_sign_in;
 struct sp_warnings;
 
-#define SP_SLOTS 65536u /* slot 0 is no session */
+#define SP_SLOTS 65536u /* that we can remember; slot 0 is no session */
 #define SP_LINGER_NS (600 * 1000000000ll)
 
 enum sp_live_state { SP_LIVE_OPEN, SP_LIVE_PARKED, SP_LIVE_ENDED };
@@ -122,6 +122,8 @@ struct sp_people {
 	uint64_t room_due_ns; /* boot time: when it is next seen how much is left */
 };
 
+/* Sessions' slots are from 1 to below this: what we can remember and the plane can hold. */
+uint32_t sp_people_slot_limit(const struct sp_people *people);
 /* Walk every session known: for (live = …next(people, NULL); live; live = …next(people, live)).
  */
 struct sp_live *sp_live_next(const struct sp_people *people, const struct sp_live *live);

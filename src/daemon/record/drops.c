@@ -31,16 +31,16 @@ static const struct {
 
 /* ---- samples ---- */
 
-/* The parser reads whole packets: the part of this one that was not copied is zero. */
-static void sample_parse(const struct sp_nflog_packet *sample, struct sp_packet *ret_packet)
+/* The parser reads whole packets: the part of this one that was not copied, behind @copied bytes, is
+ * zero. */
+static void sample_parse(const struct sp_nflog_packet *sample, size_t copied,
+			 struct sp_packet *ret_packet)
 {
 	static uint8_t bytes[PACKET_MAX];
-	const size_t len =
-		sample->len < SP_PLANE_GUARD_LOG_BYTES ? sample->len : SP_PLANE_GUARD_LOG_BYTES;
+	const size_t len = sample->len < copied ? sample->len : copied;
 
 	memcpy(bytes, sample->bytes, len);
-	sp_packet_parse(bytes, len < SP_PLANE_GUARD_LOG_BYTES ? len : PACKET_MAX, false,
-			ret_packet);
+	sp_packet_parse(bytes, len < copied ? len : PACKET_MAX, false, ret_packet);
 	memset(bytes, 0, len);
 }
 
@@ -94,7 +94,7 @@ static void take_sample(void *arg, const struct sp_nflog_packet *sample)
 
 	if (drop < 0)
 		return;
-	sample_parse(sample, &packet);
+	sample_parse(sample, drops->plane->ops->guard.log_bytes, &packet);
 	fill_event(&packet, &event);
 	sp_audit_record_from_event(&event, sp_clock_realtime_ns(), &record);
 	record.revision = drops->revisions->running ? drops->revisions->running->number : 0;
@@ -126,11 +126,12 @@ static void take_samples(void *arg, uint32_t events)
 
 static int drops_hear(struct sp_drops *drops)
 {
+	const struct sp_plane_guard_place *guard = &drops->plane->ops->guard;
 	int r;
 
-	if (drops->log)
+	if (drops->log || !guard->log_group)
 		return 0;
-	r = sp_nflog_open(SP_PLANE_GUARD_LOG_GROUP, SP_PLANE_GUARD_LOG_BYTES, &drops->log);
+	r = sp_nflog_open(guard->log_group, guard->log_bytes, &drops->log);
 	if (r < 0)
 		return r;
 	drops->source = (struct sp_source){

@@ -394,21 +394,3 @@ int sp_store_next_epoch(struct sp_store *store, uint64_t *ret_epoch)
 	*ret_epoch = last;
 	return 0;
 }
-
-int sp_store_next_revision(struct sp_store *store, uint64_t running, uint64_t above,
-			   uint64_t *ret_revision)
-{
-	uint64_t last;
-	int r = sp_store_get_mark(store, "revision", &last);
-
-	if (r < 0)
-		return r;
-	last = (last > above ? last : above) + 1;
-	if (running && (last & 1) == (running & 1))
-		last++;
-	r = sp_store_set_mark(store, "revision", last);
-	if (r < 0)
-		return r;
-	*ret_revision = last;
-	return 0;
-}

@@ -40,10 +40,6 @@ void sp_store_cancel(struct sp_store *store);
 
 /* The next epoch; starts at the wall clock's nanoseconds, so that a lost database repeats none. */
 int sp_store_next_epoch(struct sp_store *store, uint64_t *ret_epoch);
-/* The next revision above @above whose parity differs from @running's (0: any): a session's spare
- * slot is the one the running revision does not read. */
-int sp_store_next_revision(struct sp_store *store, uint64_t running, uint64_t above,
-			   uint64_t *ret_revision);
 /* A named number, 0 when it was never set. */
 int sp_store_get_mark(struct sp_store *store, const char *name, uint64_t *ret_value);
 /* Set a named number. Returns 0; -errno of the database. */

@@ -153,6 +153,11 @@ int sp_ebpf_unload(const char *pin_dir, struct sp_plane_error *error);
  * -EINVAL a scratch plane. */
 int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_plane_error *error);
 
+/* The table of the second lock, and its samples (struct sp_plane_guard_place). */
+#define SP_EBPF_LOCK_TABLE "sallyport"
+#define SP_EBPF_LOCK_LOG_GROUP 23057
+#define SP_EBPF_LOCK_LOG_BYTES 128
+
 /* The guard: the second lock, table `inet sallyport` of this network namespace, before conntrack.
  * One transaction; calling it again replaces the rules, its counters go on. Name an interface here
  * before its programs are attached. A name nftables cannot take: -EINVAL if listed or unmanaged; an

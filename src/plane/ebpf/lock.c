@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "plane/ebpf/plane.h"
 
+#define TABLE "inet " SP_EBPF_LOCK_TABLE
 #define BEFORE_ALL "-450" /* conntrack's defragmentation is at -400 */
 #define IS_PASSED "meta mark & 0xfd000000 == 0x51000000" /* judged, or a reply */
 #define IS_REPLY "meta mark & 0xff000000 == 0x51000000"
@@ -34,7 +35,7 @@ static const char *const drop_names[] = {
 };
 
 /* Added before it is deleted, so that deleting an absent table is no error. */
-#define REMOVE "add table inet sallyport\ndelete table inet sallyport\n"
+#define REMOVE "add table " TABLE "\ndelete table " TABLE "\n"
 
 static void nft_freep(struct nft_ctx **nft)
 {
@@ -49,7 +50,7 @@ static int fail_as(const char *text, struct sp_plane_error *error)
 	bool is_lacking = strstr(text, "No such file") || strstr(text, "not supported");
 	int r = is_lacking ? -EOPNOTSUPP : strstr(text, "not permitted") ? -EPERM : -EIO;
 
-	return sp_ebpf_fail(error, r, "nftables refuses the table inet sallyport: %.*s%s",
+	return sp_ebpf_fail(error, r, "nftables refuses the table " TABLE ": %.*s%s",
 			    (int)strcspn(text, "\n"), text,
 			    is_lacking ? " (the kernel needs nf_tables with the family inet, "
 					 "counters, meta and bitwise expressions)"
@@ -138,7 +139,7 @@ static void put_for(struct rules *rules, enum sp_plane_guarded_kind kind, const 
 		    const char *behind)
 {
 	if (rules->names[kind].len)
-		sp_buf_printf(&rules->text, "add rule inet sallyport %s { %s } %s\n", before,
+		sp_buf_printf(&rules->text, "add rule " TABLE " %s { %s } %s\n", before,
 			      sp_buf_get(&rules->names[kind]), behind);
 }
 
@@ -148,7 +149,7 @@ static void put_for_arriving(struct rules *rules, enum sp_plane_guarded_kind kin
 {
 	if (rules->names[kind].len)
 		sp_buf_printf(&rules->text,
-			      "add rule inet sallyport arriving iifname { %s } %s%s accept\n",
+			      "add rule " TABLE " arriving iifname { %s } %s%s accept\n",
 			      sp_buf_get(&rules->names[kind]),
 			      rules->devices.len ? sp_buf_get(&rules->devices) : "", behind);
 }
@@ -157,9 +158,9 @@ static void put_for_arriving(struct rules *rules, enum sp_plane_guarded_kind kin
 static void put_drop(struct rules *rules, enum sp_plane_drop drop, const char *match)
 {
 	if (rules->is_sampled)
-		sp_buf_printf(&rules->text, "add rule inet sallyport %s " SAMPLE "\n", match,
-			      drop_names[drop], SP_PLANE_GUARD_LOG_GROUP, SP_PLANE_GUARD_LOG_BYTES);
-	sp_buf_printf(&rules->text, "add rule inet sallyport %s counter name %s drop\n", match,
+		sp_buf_printf(&rules->text, "add rule " TABLE " %s " SAMPLE "\n", match,
+			      drop_names[drop], SP_EBPF_LOCK_LOG_GROUP, SP_EBPF_LOCK_LOG_BYTES);
+	sp_buf_printf(&rules->text, "add rule " TABLE " %s counter name %s drop\n", match,
 		      drop_names[drop]);
 }
 
@@ -178,8 +179,8 @@ static int put_drop_of_listed(struct rules *rules, const char *way)
 
 static void put_arriving(struct rules *rules, bool is_narrow)
 {
-	sp_buf_put(&rules->text, "add rule inet sallyport arriving " IS_PASSED " accept\n"
-				 "add rule inet sallyport arriving iifname \"lo\" accept\n");
+	sp_buf_put(&rules->text, "add rule " TABLE " arriving " IS_PASSED " accept\n"
+				 "add rule " TABLE " arriving iifname \"lo\" accept\n");
 	put_for_arriving(rules, SP_PLANE_UNMANAGED, SET_JUDGED);
 	put_for_arriving(rules, SP_PLANE_UNLISTED, CLEAR_MARK);
 	if (is_narrow)
@@ -197,8 +198,8 @@ static int put_passing(struct rules *rules, bool is_open)
 	if (!rules->names[SP_PLANE_LISTED].len)
 		return 0;
 	sp_buf_printf(&rules->text,
-		      "add rule inet sallyport passing iifname { %s } oifname { %s } accept\n",
-		      listed, listed);
+		      "add rule " TABLE " passing iifname { %s } oifname { %s } accept\n", listed,
+		      listed);
 	put_for(rules, SP_PLANE_UNMANAGED, "passing iifname", "accept");
 	put_for(rules, SP_PLANE_UNMANAGED, "passing oifname", "accept");
 	return put_drop_of_listed(rules, "iifname") < 0 ? -ENOMEM
@@ -210,8 +211,7 @@ static int put_passing(struct rules *rules, bool is_open)
 static void put_delivered(struct rules *rules)
 {
 	put_drop(rules, SP_PLANE_DROP_ASTRAY, "delivered iifname != \"lo\" " IS_REPLY);
-	sp_buf_put(&rules->text,
-		   "add rule inet sallyport delivered " IS_PASSED " " CLEAR_MARK "\n");
+	sp_buf_put(&rules->text, "add rule " TABLE " delivered " IS_PASSED " " CLEAR_MARK "\n");
 }
 
 /* Chains are made before they are flushed, so that a first run and any later one do the same. */
@@ -219,19 +219,18 @@ static int put_table(struct rules *rules, const struct sp_plane_guard *lock)
 {
 	if (lock->is_anew)
 		sp_buf_put(&rules->text, REMOVE);
-	sp_buf_put(&rules->text,
-		   "add table inet sallyport\n"
-		   "add counter inet sallyport unjudged\n"
-		   "add counter inet sallyport unlisted\n"
-		   "add counter inet sallyport astray\n"
-		   "add counter inet sallyport closed\n"
-		   "add chain inet sallyport arriving "
-		   "{ type filter hook prerouting priority " BEFORE_ALL "; policy accept; }\n"
-		   "add chain inet sallyport delivered "
-		   "{ type filter hook input priority " BEFORE_ALL "; policy accept; }\n"
-		   "add chain inet sallyport passing "
-		   "{ type filter hook forward priority " BEFORE_ALL "; policy accept; }\n"
-		   "flush table inet sallyport\n");
+	sp_buf_put(&rules->text, "add table " TABLE "\n"
+#define X(id, name, text) "add counter " TABLE " " name "\n"
+		   SP_PLANE_DROPS(X)
+#undef X
+			   "add chain " TABLE " arriving "
+			   "{ type filter hook prerouting priority " BEFORE_ALL
+			   "; policy accept; }\n"
+			   "add chain " TABLE " delivered "
+			   "{ type filter hook input priority " BEFORE_ALL "; policy accept; }\n"
+			   "add chain " TABLE " passing "
+			   "{ type filter hook forward priority " BEFORE_ALL "; policy accept; }\n"
+			   "flush table " TABLE "\n");
 	put_arriving(rules, lock->state == SP_PLANE_GUARD_TUNNEL);
 	put_delivered(rules);
 	return put_passing(rules, lock->state == SP_PLANE_GUARD_OPEN) < 0 || rules->text.error
@@ -243,7 +242,7 @@ static int put_table(struct rules *rules, const struct sp_plane_guard *lock)
 
 int sp_ebpf_lock_read(char **ret_text)
 {
-	int r = run("list table inet sallyport\n", NFT_CTX_OUTPUT_STATELESS, ret_text, NULL);
+	int r = run("list table " TABLE "\n", NFT_CTX_OUTPUT_STATELESS, ret_text, NULL);
 
 	return r == -EOPNOTSUPP ? -ENOENT : r;
 }
@@ -264,7 +263,7 @@ static void read_counter(const char *text, const char *name, struct sp_counter *
 int sp_ebpf_lock_counters(struct sp_counter ret_counters[SP_PLANE_DROP_COUNT])
 {
 	__sp_free char *text = NULL;
-	int r = run("list counters table inet sallyport\n", 0, &text, NULL);
+	int r = run("list counters table " TABLE "\n", 0, &text, NULL);
 
 	if (r == -EOPNOTSUPP)
 		return -ENOENT;

@@ -3,8 +3,12 @@
  * here. */
 #include "plane/ebpf/ops.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/err.h"
+#include "io/files/paths.h"
 #include "plane/ebpf/plane.h"
 
 static struct sp_ebpf *ebpf_of(struct sp_plane *plane)
@@ -34,20 +38,43 @@ static void step_passed(void *arg, enum sp_ebpf_step step)
 	plane->passed(plane->passed_arg, names[step]);
 }
 
+/* Pins need a bpffs: one of the machine's, or, below a root, one that is mounted now. */
+static int mount_pins(const struct sp_paths *paths, struct sp_plane_error *error)
+{
+	int r = sp_paths_mount_bpffs(paths, NULL);
+
+	if (r < 0)
+		snprintf(error->text, sizeof(error->text), "no bpffs at %s: %s", paths->bpffs_dir,
+			 r == -ENOTTY ? "mount one: mount -t bpf bpf /sys/fs/bpf" : sp_err_text(r));
+	return r;
+}
+
+static const char *pin_dir_of(const struct sp_plane_options *options)
+{
+	return options->paths ? options->paths->pin_dir : NULL;
+}
+
 static int ebpf_open(const struct sp_plane_options *options, struct sp_plane **ret_plane,
 		     struct sp_plane_error *error)
 {
 	const struct sp_ebpf_options own = {
-		.pin_dir = options->pin_dir,
+		.pin_dir = pin_dir_of(options),
 		.sessions_max = options->sessions_max,
 		.flows_max = options->flows_max,
 		.events_bytes = options->events_bytes,
 	};
 	struct sp_ebpf *plane;
-	int r = sp_ebpf_open(&own, &plane, error);
+	int r = options->paths ? mount_pins(options->paths, error) : 0;
 
+	if (r == 0)
+		r = sp_ebpf_open(&own, &plane, error);
 	if (r < 0)
 		return r;
+	if (options->paths && sp_paths_is_bpffs_private(options->paths))
+		snprintf(error->text, sizeof(error->text),
+			 "%.120s is mounted for this process alone: when it ends, so do all "
+			 "programs, and nothing passes",
+			 options->paths->bpffs_dir);
 	plane->base.ops = &sp_ebpf_ops;
 	plane->passed = options->step;
 	plane->passed_arg = options->step_arg;
@@ -64,7 +91,7 @@ static void ebpf_close(struct sp_plane *plane)
 
 static int ebpf_unload(const struct sp_plane_options *options, struct sp_plane_error *error)
 {
-	return sp_ebpf_unload(options->pin_dir, error);
+	return sp_ebpf_unload(pin_dir_of(options), error);
 }
 
 static int ebpf_detach(struct sp_plane *plane, struct sp_plane_error *error)
@@ -75,10 +102,28 @@ static int ebpf_detach(struct sp_plane *plane, struct sp_plane_error *error)
 static int ebpf_find_interface(const struct sp_plane_options *options, enum sp_hook hook,
 			       char ret_name[16])
 {
-	return sp_ebpf_find_interface(options->pin_dir, hook, ret_name);
+	return sp_ebpf_find_interface(pin_dir_of(options), hook, ret_name);
+}
+
+static bool ebpf_is_there(const struct sp_plane_options *options, struct sp_plane_error *ret_what)
+{
+	const char *pin_dir = pin_dir_of(options);
+	const bool is_there = access(pin_dir, F_OK) == 0;
+
+	snprintf(ret_what->text, sizeof(ret_what->text), "every program and map pinned in %s%s",
+		 pin_dir, is_there ? "" : " (there is none)");
+	return is_there;
 }
 
 /* ---- revisions ---- */
+
+/* The programs tell two revisions apart by the parity of the revision number. */
+static uint64_t ebpf_next_revision(struct sp_plane *plane, uint64_t least)
+{
+	const uint64_t running = sp_ebpf_running_revision(ebpf_of(plane));
+
+	return least + (running && !((running ^ least) & 1));
+}
 
 static int ebpf_stage(struct sp_plane *plane, const struct sp_tables *tables, uint64_t revision,
 		      struct sp_plane_staged **ret_staged, struct sp_plane_error *error)
@@ -220,12 +265,16 @@ static int ebpf_set_birth(struct sp_plane *plane, uint64_t birth)
 /* The programs take a deadline that is past, and not 0, for a session that is over. */
 #define LONG_AGO_NS 1
 
-/* The programs tell two revisions apart by the parity of the revision number. */
 static void put_standing(struct sp_session *session, const struct sp_plane_standing *standing)
 {
 	memcpy(session->class_id[standing->revision & 1], standing->class_id,
 	       sizeof(standing->class_id));
 	memcpy(session->netset[standing->revision & 1], standing->netset, sizeof(standing->netset));
+}
+
+static uint32_t ebpf_session_limit(struct sp_plane *plane)
+{
+	return ebpf_of(plane)->sessions_max;
 }
 
 static int ebpf_session_put(struct sp_plane *plane, uint32_t number,
@@ -374,11 +423,17 @@ static int ebpf_judge(struct sp_plane_staged *staged, enum sp_hook hook,
 const struct sp_plane_ops sp_ebpf_ops = {
 	.name = "ebpf",
 	.features = SP_PLANE_ALL,
+	.guard = { .name = "table inet " SP_EBPF_LOCK_TABLE,
+		   .nft_table = SP_EBPF_LOCK_TABLE,
+		   .log_group = SP_EBPF_LOCK_LOG_GROUP,
+		   .log_bytes = SP_EBPF_LOCK_LOG_BYTES },
 	.open = ebpf_open,
 	.close = ebpf_close,
 	.unload = ebpf_unload,
 	.detach = ebpf_detach,
 	.find_interface = ebpf_find_interface,
+	.is_there = ebpf_is_there,
+	.next_revision = ebpf_next_revision,
 	.stage = ebpf_stage,
 	.stage_tables = ebpf_stage_tables,
 	.stage_program = ebpf_stage_program,
@@ -396,6 +451,7 @@ const struct sp_plane_ops sp_ebpf_ops = {
 	.guard_read = ebpf_guard_read,
 	.get_birth = ebpf_get_birth,
 	.set_birth = ebpf_set_birth,
+	.session_limit = ebpf_session_limit,
 	.session_put = ebpf_session_put,
 	.session_get = ebpf_session_get,
 	.session_stage = ebpf_session_stage,

@@ -67,6 +67,18 @@ class Offered(unittest.TestCase):
         self.assertEqual(set(offered('session', 'list', '--root', '')), {':files'})
         self.assertEqual(offered('session', 'open', '--user', ''), {})
 
+    def test_the_values_of_closed_lists(self):
+        planes = set(re.search(r'^  --plane PLANE +((?:[a-z]+(?:, | or )?)+)', run(PROGRAM, 'check', '--help').stdout,
+                               re.M).group(1).replace(' or ', ', ').split(', '))
+        self.assertIn('reference', planes)
+        for verb in 'check', 'explain', 'replay':
+            self.assertEqual(set(offered(verb, '--plane', '')), planes)
+        self.assertEqual(set(offered('check', '--plane', 'ref')), {'reference'})
+        self.assertEqual(set(offered('audit', '--verdict', '')), {'allow', 'deny'})
+        self.assertEqual(set(offered('audit', '--reason', 'spo')), {'spoofed'})
+        self.assertLessEqual({'edge-in', 'lock'}, set(offered('audit', '--hook', '')))
+        self.assertLessEqual({'deny', 'head'}, set(offered('audit', '--event', '')))
+
     def test_asking_does_nothing(self):
         result = run(PROGRAM, '__complete', 'apply', '/nonexistent', '--', '')
         self.assertEqual((result.returncode, result.stderr), (0, ''))

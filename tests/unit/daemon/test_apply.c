@@ -63,7 +63,7 @@ static void confirm_policy(struct sp_store *store)
 
 	assert_int_equal(sp_policy_load_files(&file, 1, &policy, &diagnostics), 0);
 	memcpy(row.generation, policy->generation, sizeof(row.generation));
-	assert_int_equal(sp_store_next_revision(store, 0, 0, &row.number), 0);
+	assert_int_equal(sp_store_set_mark(store, "revision", row.number = 1), 0);
 	assert_int_equal(sp_store_put_revision(store, &row, &file, 1), 0);
 	assert_int_equal(sp_store_confirm_revision(store, row.number), 0);
 	sp_policy_free(policy);
@@ -197,6 +197,18 @@ static void a_later_revision_that_fails_at_any_step_leaves_the_former(void **sta
 	assert_int_equal(applies_on_record, 2);
 }
 
+static void a_database_put_back_from_a_copy_goes_on_above_what_runs(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(sp_apply_resume(fixture->daemon), 0);
+	assert_int_equal(sp_apply_restage_now(fixture->daemon, "a test"), 0);
+	assert_runs(fixture, 3);
+	assert_int_equal(sp_store_set_mark(fixture->daemon->store, "revision", 1), 0);
+	assert_int_equal(sp_apply_restage_now(fixture->daemon, "a test"), 0);
+	assert_runs(fixture, 4);
+}
+
 static void a_guard_that_stays_closed_is_said_and_the_revision_runs(void **state)
 {
 	struct fixture *fixture = *state;
@@ -268,6 +280,7 @@ int main(void)
 		TEST(a_boot_stages_guards_commits_and_opens_in_this_order),
 		TEST(a_first_revision_that_fails_leaves_the_guard_as_it_was_before_any),
 		TEST(a_later_revision_that_fails_at_any_step_leaves_the_former),
+		TEST(a_database_put_back_from_a_copy_goes_on_above_what_runs),
 		TEST(a_guard_that_stays_closed_is_said_and_the_revision_runs),
 		TEST(a_session_is_ended_while_a_program_loads),
 	};

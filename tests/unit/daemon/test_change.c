@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* In which order a change of access reaches the revisions, the database, the kernel, the audit log and the peers,
- * and what is left when one of them fails. This file answers as the plane, and the linker puts it in the place of the store
- * (tests/unit/daemon/meson.build); each call that it answers is a word of the log. */
+ * and what is left when one of them fails. The plane is memory (tests/support/fake_plane.h), and the linker puts this
+ * file in the place of the store (tests/unit/daemon/meson.build); each call that either answers is a word of the
+ * plane's log. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,22 +14,17 @@
 
 #include <cmocka.h>
 
+#include "../../support/fake_plane.h"
 #include "config/machine.h"
 #include "daemon/access/change.h"
 #include "net/addr.h"
-#include "plane/ebpf/ebpf.h"
 #include "policy/load.h"
 
-static char calls[1024];    /* what was called, in order */
-static const char *failing; /* the call that fails; NULL: none does */
-static int failure;
+static struct fake_plane *fake; /* of all tests */
 
 static int say(const char *word)
 {
-	const size_t len = strlen(calls);
-
-	snprintf(calls + len, sizeof(calls) - len, "%s%s", len ? " " : "", word);
-	return failing && !strcmp(failing, word) ? failure : 0;
+	return fake_plane_say(fake, word);
 }
 
 static int say_of(const char *word, unsigned long long number)
@@ -128,7 +124,7 @@ const char *__wrap_sp_store_error(const struct sp_store *store)
 	return "the disk is full";
 }
 
-/* ---- in the place of the revisions and of the plane ---- */
+/* ---- in the place of the revisions ---- */
 
 int __wrap_sp_revisions_add_session(struct sp_revisions *revisions, const struct sp_live *live,
 				    struct sp_standings *ret_standings);
@@ -148,72 +144,6 @@ int __wrap_sp_revisions_stage_session(struct sp_revisions *revisions, const stru
 	(void)revisions;
 	return say_of("stage", live->row.slot);
 }
-
-static int plane_session_put(struct sp_plane *plane, uint32_t number, const struct sp_plane_session *session)
-{
-	(void)plane;
-	assert_int_not_equal(session->epoch, 0);
-	return say_of(session->is_parked ? "put-parked" : session->count == 1 && session->in[0].class_id[0] == 5 ? "put" : "put-bare",
-		      number);
-}
-
-static int plane_session_end(struct sp_plane *plane, uint32_t number)
-{
-	(void)plane;
-	return say_of("cut", number);
-}
-
-static int plane_session_extend(struct sp_plane *plane, uint32_t number, uint64_t expires_ns)
-{
-	(void)plane;
-	(void)expires_ns;
-	return say_of("until", number);
-}
-
-static int plane_session_park(struct sp_plane *plane, uint32_t number)
-{
-	(void)plane;
-	return say_of("expire", number);
-}
-
-static int plane_session_set_idle(struct sp_plane *plane, uint32_t number, uint64_t idle_ns)
-{
-	(void)plane;
-	(void)idle_ns;
-	return say_of("idle", number);
-}
-
-static int plane_ident_put(struct sp_plane *plane, const struct sp_addr *addr, uint32_t session,
-			   uint64_t epoch)
-{
-	(void)plane;
-	(void)epoch;
-	return say_of(sp_addr_is_v4(addr) ? "ident4" : "ident6", session);
-}
-
-static int plane_ident_remove(struct sp_plane *plane, const struct sp_addr *addr)
-{
-	(void)plane;
-	return say(sp_addr_is_v4(addr) ? "free4" : "free6");
-}
-
-static void plane_settle(struct sp_plane *plane)
-{
-	(void)plane;
-	say("wait");
-}
-
-static const struct sp_plane_ops plane_ops = {
-	.session_put = plane_session_put,
-	.session_park = plane_session_park,
-	.session_end = plane_session_end,
-	.session_extend = plane_session_extend,
-	.session_set_idle = plane_session_set_idle,
-	.ident_put = plane_ident_put,
-	.ident_remove = plane_ident_remove,
-	.settle = plane_settle,
-};
-static struct sp_plane fake = { &plane_ops };
 
 /* ---- roles ---- */
 
@@ -310,7 +240,7 @@ static struct sp_people *people_of(struct sp_live *const *lives, size_t count)
 
 	people->slot_end = people->next_slot = 1;
 	people->machine = &machine_now;
-	people->plane = &fake;
+	people->plane = &fake->base;
 	people->outside = (struct sp_people_outside){ .record = note_record,
 						      .over = note_over,
 						      .denied = note_denied,
@@ -321,8 +251,10 @@ static struct sp_people *people_of(struct sp_live *const *lives, size_t count)
 		if (lives[i]->row.slot >= people->slot_end)
 			people->slot_end = lives[i]->row.slot + 1;
 	}
-	calls[0] = '\0';
-	failing = NULL;
+	fake_plane_forget(fake);
+	fake->failing = NULL;
+	fake->sessions[1] = (struct sp_plane_session){ 0 };
+	fake->ident_count = 0;
 	return people;
 }
 
@@ -332,11 +264,17 @@ static void people_free(struct sp_people *people)
 	free(people);
 }
 
+/* The words since the change began. */
+static void assert_calls(const char *expected)
+{
+	assert_string_equal(fake->log[0] ? fake->log + 1 : "", expected);
+}
+
 static int change_with(struct sp_people *people, struct sp_change *change, const char *fails, int r)
 {
-	calls[0] = '\0';
-	failing = fails;
-	failure = r;
+	fake_plane_forget(fake);
+	fake->failing = fails;
+	fake->failure = r;
 	return sp_people_change(people, change);
 }
 
@@ -357,11 +295,11 @@ static void a_sign_in_is_in_the_database_before_the_kernel_and_ends_where_that_f
 		{ "add:1", -ENOSPC, "rows:1 begin add:1 cancel", SP_CHANGE_IN_DATABASE, false },
 		{ "commit", -ENOSPC, "rows:1 begin add:1 commit cancel", SP_CHANGE_IN_DATABASE, false },
 		{ "put:1", -E2BIG,
-		  "rows:1 begin add:1 commit put:1 cut:1 close:1(failed) session-close:1(failed) over:1 "
+		  "rows:1 begin add:1 commit put:1 end:1 close:1(failed) session-close:1(failed) over:1 "
 		  "peer",
 		  SP_CHANGE_IN_KERNEL, true },
 		{ "ident6:1", -E2BIG,
-		  "rows:1 begin add:1 commit put:1 ident4:1 ident6:1 cut:1 close:1(failed) "
+		  "rows:1 begin add:1 commit put:1 ident4:1 ident6:1 end:1 close:1(failed) "
 		  "session-close:1(failed) over:1 "
 		  "peer",
 		  SP_CHANGE_IN_KERNEL, true },
@@ -375,10 +313,15 @@ static void a_sign_in_is_in_the_database_before_the_kernel_and_ends_where_that_f
 
 		live->row.id = 1;
 		assert_int_equal(change_with(people, &change, cases[i].fails, cases[i].r), cases[i].r);
-		assert_string_equal(calls, cases[i].calls);
+		assert_calls(cases[i].calls);
 		assert_int_equal(change.place, cases[i].place);
 		assert_int_equal(change.is_kept, cases[i].is_kept);
 		assert_ptr_equal(people->slots[1], cases[i].is_kept ? live : NULL);
+		if (cases[i].r == 0) { /* where the revisions say that it stands */
+			assert_int_equal(fake->sessions[1].epoch, 1000);
+			assert_int_equal(fake->sessions[1].count, 1);
+			assert_int_equal(fake->sessions[1].in[0].class_id[0], 5);
+		}
 		if (cases[i].is_kept)
 			assert_int_equal(live->state, cases[i].r ? SP_LIVE_ENDED : SP_LIVE_OPEN);
 		else
@@ -399,9 +342,8 @@ static void who_was_there_before_ends_once_the_new_session_is_in_the_kernel(void
 
 	(void)state;
 	assert_int_equal(change_with(people, &change, NULL, 0), 0);
-	assert_string_equal(
-		calls,
-		"rows:1 begin add:1 commit put:1 ident4:1 ident6:1 wait cut:2 close:2(groups-changed) "
+	assert_calls(
+		"rows:1 begin add:1 commit put:1 ident4:1 ident6:1 settle end:2 close:2(groups-changed) "
 		"session-close:2(groups-changed) denied peer session-open:1(groups-changed) peer");
 	assert_int_equal(former[0]->state, SP_LIVE_ENDED);
 	assert_int_equal(former[1]->state, SP_LIVE_OPEN);
@@ -442,7 +384,7 @@ static struct sp_people *people_with(struct sp_device *device, struct sp_live *c
 	struct sp_change change = { .kind = SP_CHANGE_ENROL, .device = device };
 
 	assert_int_equal(change_with(people, &change, NULL, 0), 0);
-	assert_string_equal(calls, "enrol:9");
+	assert_calls("enrol:9");
 	assert_true(change.is_kept);
 	return people;
 }
@@ -461,7 +403,7 @@ static void a_new_device_and_its_first_session_are_kept_together_or_neither(void
 		{ "commit", "rows:1 begin enrol:9 add:1 commit cancel", false },
 		/* in the database by then: the session alone has failed */
 		{ "put:1",
-		  "rows:1 begin enrol:9 add:1 commit put:1 cut:1 close:0(failed) session-close:1(failed) over:1 peer",
+		  "rows:1 begin enrol:9 add:1 commit put:1 end:1 close:0(failed) session-close:1(failed) over:1 peer",
 		  true },
 	};
 
@@ -475,7 +417,7 @@ static void a_new_device_and_its_first_session_are_kept_together_or_neither(void
 
 		live->row.id = 0;
 		assert_int_equal(change_with(people, &change, cases[i].fails, -ENOSPC), cases[i].fails ? -ENOSPC : 0);
-		assert_string_equal(calls, cases[i].calls);
+		assert_calls(cases[i].calls);
 		assert_int_equal(change.is_kept, cases[i].is_kept);
 		assert_int_equal(people->device_count, cases[i].is_kept);
 		assert_ptr_equal(sp_device_find(people, device->public_key), cases[i].is_kept ? device : NULL);
@@ -507,7 +449,7 @@ static void a_sign_in_proves_the_device_in_the_transaction_that_keeps_its_sessio
 					    .device = device, .proof = "an answered challenge" };
 
 		assert_int_equal(change_with(people, &change, cases[i].fails, -ENOSPC), cases[i].fails ? -ENOSPC : 0);
-		assert_string_equal(calls, cases[i].calls);
+		assert_calls(cases[i].calls);
 		assert_int_equal(device->proven_ns > 0, cases[i].is_kept);
 		assert_int_equal(people->device_count, 1); /* it was known before */
 		if (!cases[i].is_kept)
@@ -526,10 +468,10 @@ static void a_proof_counts_once_the_database_has_it_and_is_kept_once(void **stat
 	assert_int_equal(change_with(people, &change, "prove:9", -ENOSPC), -ENOSPC);
 	assert_int_equal(device->proven_ns, 0);
 	assert_int_equal(change_with(people, &change, NULL, 0), 0);
-	assert_string_equal(calls, "prove:9");
+	assert_calls("prove:9");
 	assert_true(device->proven_ns > 0);
 	assert_int_equal(change_with(people, &change, NULL, 0), 0);
-	assert_string_equal(calls, "");
+	assert_calls("");
 	people_free(people);
 }
 
@@ -541,7 +483,7 @@ static void a_device_that_the_database_does_not_take_is_nobody_s(void **state)
 
 	(void)state;
 	assert_int_equal(change_with(people, &change, "enrol:9", -ENOSPC), -ENOSPC);
-	assert_string_equal(calls, "enrol:9");
+	assert_calls("enrol:9");
 	assert_false(change.is_kept);
 	assert_int_equal(people->device_count, 0);
 	sp_device_free(device);
@@ -555,9 +497,9 @@ static void a_removed_device_s_sessions_end_in_the_kernel_before_anything_slow(v
 		int r;
 		bool is_known;
 	} cases[] = {
-#define ENDED "cut:1 cut:3 close:1(removed) session-close:1(removed) denied peer close:3(removed) over:3 peer"
+#define ENDED "end:1 end:3 close:1(removed) session-close:1(removed) denied peer close:3(removed) over:3 peer"
 		{ NULL, ENDED " begin forget:9 commit peer", 0, false },
-		{ "cut:1", ENDED " begin forget:9 commit peer", -EIO, false },
+		{ "end:1", ENDED " begin forget:9 commit peer", -EIO, false },
 		{ "close:1(removed)", ENDED " begin forget:9 commit peer", 0, false },
 		{ "begin", ENDED " begin cancel peer", -EIO, true },
 		{ "forget:9", ENDED " begin forget:9 cancel peer", -EIO, true },
@@ -574,7 +516,7 @@ static void a_removed_device_s_sessions_end_in_the_kernel_before_anything_slow(v
 		lives[2]->state = SP_LIVE_PARKED; /* its end is on record already */
 		lives[2]->row.closed_ns = 1;
 		assert_int_equal(change_with(people, &change, cases[i].fails, -EIO), cases[i].r);
-		assert_string_equal(calls, cases[i].calls);
+		assert_calls(cases[i].calls);
 		assert_int_equal(change.is_kept, cases[i].is_known);
 		assert_int_equal(people->device_count, cases[i].is_known);
 		assert_int_equal(change.count, 2);
@@ -615,7 +557,7 @@ static void limits_are_given_by_the_database_and_taken_by_the_kernel(void **stat
 
 		row.idle_s = 77;
 		assert_int_equal(change_with(people, &change, cases[i].fails, cases[i].r), cases[i].r);
-		assert_string_equal(calls, cases[i].calls);
+		assert_calls(cases[i].calls);
 		assert_int_equal(live->row.idle_s == 77, cases[i].is_moved);
 		people_free(people);
 	}
@@ -631,11 +573,11 @@ static void limits_that_nobody_asked_to_be_told_of_are_not_on_record(void **stat
 
 	(void)state;
 	assert_int_equal(change_with(people, &early, NULL, 0), 0);
-	assert_string_equal(calls, "idle:1 until:1 keep:1 peer");
+	assert_calls("idle:1 until:1 keep:1 peer");
 	assert_int_equal(change_with(people, &keep, NULL, 0), 0);
-	assert_string_equal(calls, "keep:1");
+	assert_calls("keep:1");
 	assert_int_equal(change_with(people, &project, NULL, 0), 0);
-	assert_string_equal(calls, "idle:1 until:1");
+	assert_calls("idle:1 until:1");
 	people_free(people);
 }
 
@@ -658,7 +600,7 @@ static void other_groups_reach_the_database_before_the_revision_that_is_staged(v
 
 		assert_int_equal(change_with(people, &change, cases[i].fails, -ENOSPC),
 				 cases[i].fails ? -ENOSPC : 0);
-		assert_string_equal(calls, cases[i].calls);
+		assert_calls(cases[i].calls);
 		assert_string_equal(live->row.groups, cases[i].groups);
 		sp_live_free(next);
 		people_free(people);
@@ -679,7 +621,7 @@ static void the_kernel_ends_everybody_meant_before_anything_slow(void **state)
 	static const struct {
 		const char *fails;
 		int r;
-	} cases[] = { { NULL, 0 }, { "cut:1", -EIO }, { "cut:4", -EIO }, { "close:1(revoked)", 0 } };
+	} cases[] = { { NULL, 0 }, { "end:1", -EIO }, { "end:4", -EIO }, { "close:1(revoked)", 0 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -693,9 +635,8 @@ static void the_kernel_ends_everybody_meant_before_anything_slow(void **state)
 		lives[3]->state = SP_LIVE_PARKED; /* its end is on record already */
 		lives[3]->row.closed_ns = 1;
 		assert_int_equal(change_with(people, &change, cases[i].fails, r ? r : -ENOSPC), r);
-		assert_string_equal(
-			calls,
-			"cut:1 cut:3 cut:4 close:1(revoked) session-close:1(revoked) over:1 peer "
+		assert_calls(
+			"end:1 end:3 end:4 close:1(revoked) session-close:1(revoked) over:1 peer "
 			"close:3(revoked) session-close:3(revoked) over:3 peer "
 			"close:4(revoked) over:4 peer");
 		assert_int_equal(change.count, 3);
@@ -717,7 +658,7 @@ static void a_deadline_is_for_good_before_it_is_kept(void **state)
 					    .since_ns = 1000000000 };
 
 		assert_int_equal(change_with(people, &change, failures[i], -ENOSPC), 0);
-		assert_string_equal(calls, "expire:1 close:1(expired) session-close:1(expired) peer");
+		assert_calls("park:1 close:1(expired) session-close:1(expired) peer");
 		assert_int_equal(live->state, SP_LIVE_PARKED);
 		assert_int_equal(live->until_ns, 61000000000);
 		people_free(people);
@@ -733,10 +674,10 @@ static void a_forgotten_session_frees_its_slot_and_the_addresses_that_nobody_too
 
 	(void)state;
 	assert_int_equal(change_with(people, &older, NULL, 0), 0);
-	assert_string_equal(calls, "cut:1 peer"); /* the addresses are the newer one's */
+	assert_calls("end:1 peer"); /* the addresses are the newer one's */
 	assert_null(people->slots[1]);
 	assert_int_equal(change_with(people, &newer, NULL, 0), 0);
-	assert_string_equal(calls, "free4 free6 cut:2 peer");
+	assert_calls("free4 free6 end:2 peer");
 	people_free(people);
 }
 
@@ -749,11 +690,11 @@ static void recovery_puts_back_what_the_kernel_does_not_know(void **state)
 		bool is_fresh;
 		const char *calls;
 	} cases[] = {
-		{ SP_LIVE_OPEN, true, "put-bare:1 ident4:1 ident6:1" },
-		{ SP_LIVE_PARKED, true, "put-parked:1 ident4:1 ident6:1" },
-		{ SP_LIVE_ENDED, true, "cut:1 ident4:1 ident6:1" },
+		{ SP_LIVE_OPEN, true, "put:1 ident4:1 ident6:1" },
+		{ SP_LIVE_PARKED, true, "put:1 ident4:1 ident6:1" },
+		{ SP_LIVE_ENDED, true, "end:1 ident4:1 ident6:1" },
 		{ SP_LIVE_OPEN, false, "ident4:1 ident6:1" },
-		{ SP_LIVE_ENDED, false, "cut:1 ident4:1 ident6:1" },
+		{ SP_LIVE_ENDED, false, "end:1 ident4:1 ident6:1" },
 	};
 
 	(void)state;
@@ -765,7 +706,10 @@ static void recovery_puts_back_what_the_kernel_does_not_know(void **state)
 
 		live->state = cases[i].state;
 		assert_int_equal(change_with(people, &change, NULL, 0), 0);
-		assert_string_equal(calls, cases[i].calls);
+		assert_calls(cases[i].calls);
+		assert_int_equal(fake->sessions[1].is_parked, cases[i].state == SP_LIVE_PARKED);
+		/* where it stands is for the revision that follows */
+		assert_int_equal(fake->sessions[1].count, 0);
 		people_free(people);
 	}
 }
@@ -873,5 +817,12 @@ int main(void)
 		cmocka_unit_test(who_changed_is_noted_until_the_engine_asks),
 	};
 
-	return cmocka_run_group_tests_name("change", tests, NULL, NULL);
+	int failed;
+
+	fake = fake_plane_new();
+	if (!fake)
+		return 1;
+	failed = cmocka_run_group_tests_name("change", tests, NULL, NULL);
+	fake_plane_free(fake);
+	return failed;
 }

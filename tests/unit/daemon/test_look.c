@@ -84,9 +84,16 @@ static int fake_flow_use(struct sp_plane *plane, struct sp_flow_use *ret_use, ui
 	return 0;
 }
 
+static uint32_t fake_session_limit(struct sp_plane *plane)
+{
+	(void)plane;
+	return 1000;
+}
+
 static const struct sp_plane_ops fake_ops = {
 	.name = "fake",
 	.running_revision = fake_running_revision,
+	.session_limit = fake_session_limit,
 	.list_hooks = fake_list_hooks,
 	.counters = fake_counters,
 	.rule_counters = fake_rule_counters,
@@ -103,7 +110,7 @@ static int setup(void **state)
 	struct sp_daemon *daemon = calloc(1, sizeof(*daemon));
 
 	assert_non_null(daemon);
-	daemon->plane = &fake_plane;
+	daemon->plane = daemon->people.plane = &fake_plane;
 	plane_is_broken = false;
 	*state = daemon;
 	return 0;

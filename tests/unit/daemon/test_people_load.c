@@ -86,7 +86,7 @@ static void a_session_both_know_goes_on(void **state)
 	assert_int_equal(live_of(fixture, 3)->state, SP_LIVE_OPEN);
 	assert_int_equal(fixture->fake->sessions[3].epoch, 100);
 	assert_int_equal(live_of(fixture, 3)->last_seen_ns, 5);
-	assert_says(fixture, "ident:3", true); /* again, whether it was written or not */
+	assert_says(fixture, "ident4:3", true); /* again, whether it was written or not */
 	assert_says(fixture, "put:3", false);
 	assert_int_equal(fixture->daemon->people.birth, 77);
 }

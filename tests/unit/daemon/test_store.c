@@ -125,23 +125,6 @@ static void epochs_are_never_reused(void **state)
 	assert_true(second == first + 1 && third == second + 1);
 }
 
-static void a_revision_has_the_parity_the_running_one_has_not(void **state)
-{
-	struct fixture *fixture = *state;
-	uint64_t revision;
-
-	assert_int_equal(sp_store_next_revision(fixture->store, 0, 0, &revision), 0);
-	assert_int_equal(revision, 1);
-	assert_int_equal(sp_store_next_revision(fixture->store, 1, 1, &revision), 0);
-	assert_int_equal(revision, 2);
-	/* 2 was staged and failed: 3 would write the slot 1 still reads */
-	assert_int_equal(sp_store_next_revision(fixture->store, 1, 1, &revision), 0);
-	assert_int_equal(revision, 4);
-	/* a database put back from a copy goes on above what the kernel runs */
-	assert_int_equal(sp_store_next_revision(fixture->store, 900, 900, &revision), 0);
-	assert_int_equal(revision, 901);
-}
-
 static void put_revision(struct sp_store *store, uint64_t number, uint8_t generation,
 			 const char *text, bool is_apply)
 {
@@ -635,7 +618,6 @@ int main(void)
 		TEST(a_rule_keeps_its_number_for_good),
 		TEST(rule_numbers_run_out_by_name),
 		TEST(epochs_are_never_reused),
-		TEST(a_revision_has_the_parity_the_running_one_has_not),
 		TEST(only_a_confirmed_revision_is_what_a_boot_loads),
 		TEST(a_key_and_a_name_and_an_address_belong_to_one_device),
 		TEST(a_removed_device_holds_its_address_against_others),
