@@ -25,14 +25,14 @@
 static const char policy_text[] =
 	"sallyport: 1\n"
 	"roles: { engineer: { match: [ {idp: corp, group: eng} ] } }\n"
-	"networks: { office: 10.20.0.0/16 }\n"
+	"networks: { office: [10.20.0.0/16, \"2001:db8:20::/64\"] }\n"
 	"edge: { expose: [ {name: echo, to: self, service: udp/9000} ] }\n"
 	"protect: [ {name: admin, from: 10.20.0.2, to: self, service: tcp/22} ]\n"
 	"rules:\n"
 	"  - { name: eng-any, allow: {from: engineer, to: any, services: [udp/9000]} }\n"
 	"  - { name: office-any, allow: {from: office, to: any, services: [udp/9000]} }\n"
 	"fixtures:\n"
-	"  self: [198.51.100.1, 10.20.0.1, 100.64.0.1]\n"
+	"  self: [198.51.100.1, 10.20.0.1, 100.64.0.1, \"2001:db8:51::1\", \"2001:db8:20::1\", \"fd00:64::1\"]\n"
 	"  sessions: [ {user: ana, idp: corp, groups: [eng], address: 100.64.0.7} ]\n";
 
 /* ---- commands ---- */
@@ -118,7 +118,8 @@ static int make_tun(void)
 	strcpy(request.ifr_name, "vpn0");
 	if (fd < 0 || ioctl(fd, TUNSETIFF, &request) < 0)
 		fail_msg("vpn0: %s", strerror(errno));
-	lab_run("ip addr add 100.64.0.1/16 dev vpn0 && ip link set vpn0 up");
+	lab_run("ip addr add 100.64.0.1/16 dev vpn0 && ip addr add fd00:64::1/64 dev vpn0 nodad");
+	lab_run("ip link set vpn0 up");
 	return fd;
 }
 
@@ -129,11 +130,16 @@ static void make_links(const struct lab *lab)
 	lab_run("ip link add lan0 type veth peer name lan1 netns %d", lab->far_pid);
 	lab_run("ip addr add 198.51.100.1/24 dev wan0 && ip link set wan0 up");
 	lab_run("ip addr add 10.20.0.1/16 dev lan0 && ip link set lan0 up");
+	lab_run("ip addr add 2001:db8:51::1/64 dev wan0 nodad && ip addr add 2001:db8:20::1/64 dev lan0 nodad");
 	lab_run_far(lab, "ip addr add 198.51.100.2/24 dev wan1");
 	lab_run_far(lab, "ip link set wan1 up");
 	lab_run_far(lab, "ip addr add 10.20.0.2/16 dev lan1");
 	lab_run_far(lab, "ip link set lan1 up");
+	lab_run_far(lab, "ip addr add 2001:db8:51::2/64 dev wan1 nodad");
+	lab_run_far(lab, "ip addr add 2001:db8:20::2/64 dev lan1 nodad");
 	lab_run_far(lab, "ip route add 100.64.0.0/16 via 10.20.0.1");
+	lab_run_far(lab, "ip route add fd00:64::/64 via 2001:db8:20::1");
+	lab_run("sysctl -qw net.ipv6.conf.all.forwarding=1");
 	lab_run("sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0");
 }
 
@@ -142,7 +148,7 @@ static void make_tables(struct lab *lab)
 	struct sp_diagnostics diagnostics = { 0 };
 	const uint32_t roles[] = { 0 };
 	struct sp_identity identity = {
-		.user = "ana", .roles = roles, .role_count = 1, .has_address = { true }
+		.user = "ana", .roles = roles, .role_count = 1, .has_address = { true, true }
 	};
 	uint32_t class_id[2], netset[2];
 	int r = sp_policy_load("policy.yaml", policy_text, strlen(policy_text), &lab->policy,
@@ -156,6 +162,7 @@ static void make_tables(struct lab *lab)
 	assert_int_equal(
 		sp_tables_compile(lab->policy, &lab->policy->fixtures.gateway, &lab->tables), 0);
 	identity.addresses[0] = sp_addr_from_v4((const uint8_t[]){ 100, 64, 0, 7 });
+	assert_int_equal(sp_addr_parse("fd00:64::7", &identity.addresses[1]), 0);
 	assert_int_equal(sp_tables_add_identity(lab->tables, &identity, class_id, netset), 0);
 	lab->ana.epoch = 41;
 	for (int slot = 0; slot < 2; slot++) {
@@ -255,18 +262,29 @@ void lab_interfaces(struct sp_plane_interface interfaces[LAB_INTERFACES])
 
 /* ---- packets ---- */
 
+struct sockaddr_in6 lab_address(const char *text, uint16_t port)
+{
+	struct sockaddr_in6 address = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sp_addr addr;
+
+	assert_int_equal(sp_addr_parse(text, &addr), 0);
+	memcpy(&address.sin6_addr, addr.b, sizeof(addr.b)); /* IPv4 as ::ffff:a.b.c.d */
+	return address;
+}
+
 int lab_udp(const struct lab *lab, bool is_far, uint16_t port)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in6 address = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	const int room = 8 << 20; /* the programs are on trial, not how soon we get to read */
 	int fd;
 
 	if (is_far)
 		assert_int_equal(setns(lab->far_ns, CLONE_NEWNET), 0);
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){ 0 }, sizeof(int)), 0);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)), 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
 	if (is_far)
 		assert_int_equal(setns(lab->near_ns, CLONE_NEWNET), 0);
 	return fd;
@@ -293,12 +311,11 @@ static bool arrives(int receiver, const char *text, int wait_ms)
 static bool passes(int from, const char *to, uint16_t port, int receiver, int wait_ms)
 {
 	static unsigned serial;
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+	const struct sockaddr_in6 address = lab_address(to, port);
 	char text[32];
 
-	inet_pton(AF_INET, to, &address.sin_addr);
 	snprintf(text, sizeof(text), "packet %u", ++serial);
-	if (sendto(from, text, strlen(text), 0, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (sendto(from, text, strlen(text), 0, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return false;
 	return arrives(receiver, text, wait_ms);
 }
@@ -315,10 +332,9 @@ bool lab_stops(int from, const char *to, uint16_t port, int receiver)
 
 void lab_send(int from, const char *to, uint16_t port)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+	const struct sockaddr_in6 address = lab_address(to, port);
 
-	inet_pton(AF_INET, to, &address.sin_addr);
-	assert_int_equal(sendto(from, "x", 1, 0, (struct sockaddr *)&address, sizeof(address)), 1);
+	assert_int_equal(sendto(from, "x", 1, 0, (const struct sockaddr *)&address, sizeof(address)), 1);
 }
 
 void lab_settle(void)
@@ -398,8 +414,13 @@ int lab_foreign_xdp(void)
 
 void lab_sign_in(const struct lab *lab, struct sp_ebpf *plane)
 {
-	const struct sp_addr address = sp_addr_from_v4((const uint8_t[]){ 100, 64, 0, 7 });
+	static const char *const addresses[] = { "100.64.0.7", "fd00:64::7" };
 
 	assert_int_equal(sp_ebpf_session_put(plane, 0, &lab->ana), 0);
-	assert_int_equal(sp_ebpf_ident_put(plane, &address, 0, lab->ana.epoch), 0);
+	for (size_t i = 0; i < SP_ARRAY_LEN(addresses); i++) {
+		struct sp_addr address;
+
+		assert_int_equal(sp_addr_parse(addresses[i], &address), 0);
+		assert_int_equal(sp_ebpf_ident_put(plane, &address, 0, lab->ana.epoch), 0);
+	}
 }

@@ -4,8 +4,11 @@
  *
  *	       far (another network namespace)              gateway (the test's own)
  *	wan1 198.51.100.2/24 ───────────────────────── wan0 198.51.100.1/24   edge
+ *	     2001:db8:51::2/64                              2001:db8:51::1/64
  *	lan1 10.20.0.2/16    ───────────────────────── lan0 10.20.0.1/16      inside
+ *	     2001:db8:20::2/64                              2001:db8:20::1/64
  *	                     the test reads and writes vpn0 100.64.0.1/16     tunnel (TUN)
+ *	                                                    fd00:64::1/64
  */
 #ifndef SALLYPORT_TESTS_PLANE_LAB_H
 #define SALLYPORT_TESTS_PLANE_LAB_H
@@ -14,6 +17,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <netinet/in.h>
 #include <sys/types.h>
 #include <cmocka.h>
 
@@ -31,7 +35,7 @@ struct lab {
 	int tun;       /* vpn0's end that the tunnel engine holds */
 	struct sp_policy *policy;
 	struct sp_tables *tables;
-	struct sp_session ana; /* 100.64.0.7, session 0 */
+	struct sp_session ana; /* 100.64.0.7 and fd00:64::7, session 0 */
 };
 
 enum { LAB_WAN, LAB_LAN, LAB_VPN, LAB_INTERFACES };
@@ -55,7 +59,9 @@ void lab_run_far(const struct lab *lab, const char *format, ...) __attribute__((
 /* Its exit status. */
 int lab_try(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A UDP socket bound to @port (0: any) of every address, here or far. */
+/* An address of either family as the sockets below take it. */
+struct sockaddr_in6 lab_address(const char *text, uint16_t port);
+/* A UDP socket bound to @port (0: any) of every address of both families, here or far. */
 int lab_udp(const struct lab *lab, bool is_far, uint16_t port);
 /* Send, and wait for it to arrive, as long as a busy machine may need; or see it stay away for 300 ms. */
 bool lab_passes(int from, const char *to, uint16_t port, int receiver);

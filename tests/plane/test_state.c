@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "net/addr.h"
+#include "plane/ebpf/ops.h"
 
 static void what_a_daemon_wrote_the_next_one_finds(void **state)
 {
@@ -34,6 +35,26 @@ static void what_a_daemon_wrote_the_next_one_finds(void **state)
 	assert_int_equal(session.epoch, 0);
 	assert_int_equal(sp_ebpf_session_put(plane, 65536, &session), -ERANGE);
 	assert_int_equal(sp_ebpf_session_end(plane, 65536), -ERANGE);
+	sp_ebpf_close(plane);
+}
+
+/* Programs find what is a revision's by whether its number is odd. */
+static void number_after_the_running_one_is_odd_when_that_is_even(void **state)
+{
+	static const struct {
+		uint64_t running, least, number;
+	} cases[] = {
+		{ 0, 1, 1 }, { 0, 2, 2 }, { 1, 2, 2 }, { 1, 3, 4 }, { 1, 901, 902 }, { 2, 3, 3 }, { 2, 4, 5 },
+	};
+	const struct lab *lab = *state;
+	struct sp_ebpf *plane = lab_open(lab, 0);
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		if (sp_ebpf_running_revision(plane) != cases[i].running)
+			lab_apply(lab, plane, cases[i].running);
+		assert_int_equal(sp_ebpf_ops.next_revision((struct sp_plane *)plane, cases[i].least),
+				 cases[i].number);
+	}
 	sp_ebpf_close(plane);
 }
 
@@ -284,6 +305,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_lab(what_a_daemon_wrote_the_next_one_finds),
+		with_lab(number_after_the_running_one_is_odd_when_that_is_even),
 		with_lab(map_of_another_shape_is_named),
 		with_lab(folder_that_is_no_bpffs_is_refused),
 		with_lab(ending_a_session_stops_its_next_packet),

@@ -101,49 +101,72 @@ static void run_older(const struct lab *lab)
 	assert_int_equal(value_size(lab, "sp_flow"), 112);
 }
 
-/* ---- a flow of ana's to the inside ---- */
+/* ---- a flow of ana's to the inside, by each family ---- */
 
-static void send_through_tunnel(const struct lab *lab)
+static const struct family {
+	const char *ana, *far;
+	size_t header_len, proto_at;
+} families[] = { { "100.64.0.7", "10.20.0.2", 20, 9 }, { "fd00:64::7", "2001:db8:20::2", 40, 6 } };
+#define FLOWS SP_ARRAY_LEN(families)
+
+static void send_through_tunnel(const struct lab *lab, const struct family *family)
 {
 	struct sp_tuple tuple = { .proto = IPPROTO_UDP, .source_port = 5000, .destination_port = 9000 };
 	uint8_t packet[128];
 	size_t len;
 
-	tuple.source = sp_addr_from_v4((const uint8_t[]){ 100, 64, 0, 7 });
-	assert_int_equal(sp_addr_parse("10.20.0.2", &tuple.destination), 0);
+	assert_int_equal(sp_addr_parse(family->ana, &tuple.source), 0);
+	assert_int_equal(sp_addr_parse(family->far, &tuple.destination), 0);
 	len = sp_packet_build(&tuple, false, packet);
 	assert_int_equal(write(lab->tun, packet, len), len);
 }
 
+static bool is_answer(const struct family *family, const uint8_t *packet, size_t len, uint16_t port)
+{
+	const uint8_t *udp = packet + family->header_len;
+
+	return len == family->header_len + 9 && packet[family->proto_at] == IPPROTO_UDP &&
+	       udp[2] == port >> 8 && udp[3] == (port & 0xff);
+}
+
 /* Does a packet of the far end to ana's port leave by the tunnel? No rule allows one, only a flow does. */
-static bool answer_passes(const struct lab *lab, int far, uint16_t port)
+static bool answer_passes(const struct lab *lab, int far, const struct family *family, uint16_t port)
 {
 	uint8_t packet[2048];
 	ssize_t len;
 
 	while (read(lab->tun, packet, sizeof(packet)) > 0) /* what others left */
 		;
-	lab_send(far, "100.64.0.7", port);
+	lab_send(far, family->ana, port);
 	for (int i = 0; i < 10; i++) {
 		poll(&(struct pollfd){ .fd = lab->tun, .events = POLLIN }, 1, 30);
 		while ((len = read(lab->tun, packet, sizeof(packet))) > 0)
-			if (len == 29 && packet[9] == IPPROTO_UDP && packet[22] == port >> 8 &&
-			    packet[23] == (port & 0xff))
+			if (is_answer(family, packet, (size_t)len, port))
 				return true;
 	}
 	return false;
 }
 
-static int open_flow(const struct lab *lab)
+/* By both families: the flow's own answer passes, or not; one to another port never does. */
+static void assert_answers(const struct lab *lab, int far, bool pass)
+{
+	for (size_t i = 0; i < FLOWS; i++) {
+		assert_int_equal(answer_passes(lab, far, &families[i], 5000), pass);
+		assert_false(answer_passes(lab, far, &families[i], 5001));
+	}
+}
+
+static int open_flows(const struct lab *lab)
 {
 	int far = lab_udp(lab, true, 9000);
 	char text[128];
 
-	send_through_tunnel(lab);
-	assert_int_equal(poll(&(struct pollfd){ .fd = far, .events = POLLIN }, 1, 3000), 1);
-	assert_true(recv(far, text, sizeof(text), 0) >= 0);
-	assert_true(answer_passes(lab, far, 5000));
-	assert_false(answer_passes(lab, far, 5001));
+	for (size_t i = 0; i < FLOWS; i++) {
+		send_through_tunnel(lab, &families[i]);
+		assert_int_equal(poll(&(struct pollfd){ .fd = far, .events = POLLIN }, 1, 10000), 1);
+		assert_true(recv(far, text, sizeof(text), 0) >= 0);
+	}
+	assert_answers(lab, far, true);
 	return far;
 }
 
@@ -165,6 +188,28 @@ static uint64_t flows_counted(struct sp_ebpf *plane)
 	for (int part = 0; part < SP_FLOW_PART_COUNT; part++)
 		sum += use.flows[part];
 	return sum;
+}
+
+static int count_denied(void *arg, const struct sp_event *event)
+{
+	*(size_t *)arg += event->kind == SP_EVENT_DENY && event->dport_be == htons(9100) && event->is_ip &&
+			  event->reason == SP_REASON_DEFAULT && !event->spare[0] && !event->spare[1];
+	return 0;
+}
+
+/* What is denied now is on record, whichever build's programs record it. */
+static void assert_recorded(const struct lab *lab, struct sp_ebpf *plane)
+{
+	__sp_close int far = lab_udp(lab, true, 0);
+	size_t count = 0;
+
+	lab_send(far, "10.20.0.1", 9100);
+	lab_send(far, "2001:db8:20::1", 9100);
+	for (int i = 0; i < 100 && count < FLOWS; i++) {
+		lab_settle();
+		assert_true(sp_ebpf_take_events(plane, 1000, count_denied, &count) >= 0);
+	}
+	assert_int_equal(count, FLOWS);
 }
 
 /* The state is this build's, once, and every count is that of what is there. */
@@ -190,23 +235,24 @@ static void sessions_and_flows_live_on(void **state)
 
 	run_older(lab);
 	lab_lock(true);
-	far = open_flow(lab);
+	far = open_flows(lab);
 	plane = lab_open(lab, 0);
 	assert_int_equal(sp_ebpf_session_get(plane, 0, &session), 0);
 	assert_int_equal(session.epoch, lab->ana.epoch);
 	assert_true(session.last_seen_ns > 0);
-	assert_true(answer_passes(lab, far, 5000)); /* the older programs judge still */
+	assert_answers(lab, far, true); /* the older programs judge still */
 	assert_int_equal(value_size(lab, "sp_flow"), 112);
+	assert_recorded(lab, plane); /* in records of the older build's length */
 	lab_apply(lab, plane, 2);
-	assert_true(answer_passes(lab, far, 5000));
-	assert_false(answer_passes(lab, far, 5001));
-	assert_int_equal(flows_of_ana(plane), 1);
+	assert_recorded(lab, plane);
+	assert_answers(lab, far, true);
+	assert_int_equal(flows_of_ana(plane), FLOWS);
 	check_moved(lab, plane);
 	sp_ebpf_close(plane);
 	plane = lab_open(lab, 0); /* and the next daemon adopts */
-	assert_true(answer_passes(lab, far, 5000));
+	assert_answers(lab, far, true);
 	assert_int_equal(sp_ebpf_session_end(plane, 0), 0);
-	assert_false(answer_passes(lab, far, 5000));
+	assert_answers(lab, far, false);
 	sp_ebpf_close(plane);
 }
 
@@ -218,12 +264,12 @@ static void what_ends_meanwhile_ends_in_both(void **state)
 	__sp_close int far = -1;
 
 	run_older(lab);
-	far = open_flow(lab);
+	far = open_flows(lab);
 	plane = lab_open(lab, 0);
 	assert_int_equal(sp_ebpf_session_end(plane, 0), 0);
-	assert_false(answer_passes(lab, far, 5000));
+	assert_answers(lab, far, false);
 	lab_apply(lab, plane, 2);
-	assert_false(answer_passes(lab, far, 5000));
+	assert_answers(lab, far, false);
 	sp_ebpf_close(plane);
 }
 
@@ -286,18 +332,18 @@ static void killed_at(const struct lab *lab, enum sp_ebpf_step at)
 	__sp_close int far = -1;
 
 	run_older(lab);
-	far = open_flow(lab);
+	far = open_flows(lab);
 	upgrade_and_die(lab, at);
 	plane = lab_open(lab, 0);
 	assert_int_equal(sp_ebpf_running_revision(plane), is_new ? 2 : 1);
 	assert_int_equal(value_size(lab, "sp_flow"), is_new ? sizeof(struct sp_flow) : 112);
-	assert_true(answer_passes(lab, far, 5000));
+	assert_answers(lab, far, true);
 	lab_apply(lab, plane, 3);
-	assert_true(answer_passes(lab, far, 5000));
-	assert_int_equal(flows_of_ana(plane), 1);
+	assert_answers(lab, far, true);
+	assert_int_equal(flows_of_ana(plane), FLOWS);
 	check_moved(lab, plane);
 	assert_int_equal(sp_ebpf_session_end(plane, 0), 0);
-	assert_false(answer_passes(lab, far, 5000));
+	assert_answers(lab, far, false);
 	sp_ebpf_close(plane);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "traffic.h"
 
-#include <arpa/inet.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
@@ -21,7 +20,7 @@ static void *respond(void *arg)
 	char bytes[256];
 
 	while (!traffic->is_echo_over) {
-		struct sockaddr_in from;
+		struct sockaddr_in6 from;
 		socklen_t from_len = sizeof(from);
 		ssize_t len;
 
@@ -51,19 +50,34 @@ static void send_one(struct stream *stream)
 				       sizeof(stream->to)) == 4;
 		return;
 	}
-	tuple.source = sp_addr_from_v4((const uint8_t[]){ 100, 64, 0, 7 });
-	tuple.destination = sp_addr_from_v4((const uint8_t[]){ 100, 64, 0, 1 });
+	assert_int_equal(sp_addr_parse(stream->is_v6 ? "fd00:64::7" : "100.64.0.7", &tuple.source), 0);
+	assert_int_equal(sp_addr_parse(stream->is_v6 ? "fd00:64::1" : "100.64.0.1", &tuple.destination), 0);
 	len = sp_packet_build(&tuple, false, packet);
 	stream->sent += write(stream->fd, packet, len) == (ssize_t)len;
 }
 
-static void take_echoes(struct stream *stream)
+/* Both streams of the tunnel come by the one TUN. */
+static void take_of_tunnel(struct traffic *traffic, const uint8_t *packet, size_t len)
+{
+	const bool is_v6 = packet[0] >> 4 == 6;
+
+	if (is_v6 ? len < 48 || packet[6] != IPPROTO_UDP || packet[39] != 7
+		  : len < 28 || packet[9] != IPPROTO_UDP || packet[19] != 7)
+		return;
+	for (size_t i = 0; i < SP_ARRAY_LEN(traffic->streams); i++)
+		if (traffic->streams[i].is_tun && traffic->streams[i].is_v6 == is_v6)
+			traffic->streams[i].echoed++;
+}
+
+static void take_echoes(struct traffic *traffic, struct stream *stream)
 {
 	uint8_t packet[2048];
 	ssize_t len;
 
 	while ((len = read(stream->fd, packet, sizeof(packet))) > 0)
-		if (!stream->is_tun || (len >= 28 && packet[9] == IPPROTO_UDP && packet[19] == 7))
+		if (stream->is_tun)
+			take_of_tunnel(traffic, packet, (size_t)len);
+		else
 			stream->echoed++;
 }
 
@@ -74,45 +88,42 @@ static void *pace(void *arg)
 	while (!traffic->is_over) {
 		for (size_t i = 0; i < SP_ARRAY_LEN(traffic->streams); i++) {
 			send_one(&traffic->streams[i]);
-			take_echoes(&traffic->streams[i]);
+			take_echoes(traffic, &traffic->streams[i]);
 		}
-		traffic->denied_sent += sendto(traffic->streams[1].fd, "no", 2, 0,
-					       (struct sockaddr *)&traffic->denied_to,
-					       sizeof(traffic->denied_to)) == 2;
+		for (size_t i = 0; i < SP_ARRAY_LEN(traffic->denied_to); i++)
+			traffic->denied_sent += sendto(traffic->streams[1].fd, "no", 2, 0,
+						       (struct sockaddr *)&traffic->denied_to[i],
+						       sizeof(traffic->denied_to[i])) == 2;
 		usleep(PACE_US);
 	}
 	for (int i = 0; i < 50; i++) { /* what is still on its way */
 		usleep(10000);
 		for (size_t s = 0; s < SP_ARRAY_LEN(traffic->streams); s++)
-			take_echoes(&traffic->streams[s]);
+			take_echoes(traffic, &traffic->streams[s]);
 	}
 	return NULL;
-}
-
-static struct sockaddr_in address(const char *text, uint16_t port)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
-
-	inet_pton(AF_INET, text, &in.sin_addr);
-	return in;
 }
 
 void traffic_start(const struct lab *lab, struct traffic *traffic)
 {
 	*traffic = (struct traffic){
 		.streams = {
-			{ .name = "edge", .to = address("198.51.100.1", 9000) },
-			{ .name = "inside", .to = address("10.20.0.1", 9000) },
+			{ .name = "edge", .to = lab_address("198.51.100.1", 9000) },
+			{ .name = "inside", .to = lab_address("10.20.0.1", 9000) },
 			{ .name = "tunnel", .fd = lab->tun, .is_tun = true },
+			{ .name = "edge, IPv6", .to = lab_address("2001:db8:51::1", 9000), .is_v6 = true },
+			{ .name = "inside, IPv6", .to = lab_address("2001:db8:20::1", 9000), .is_v6 = true },
+			{ .name = "tunnel, IPv6", .fd = lab->tun, .is_tun = true, .is_v6 = true },
 		},
 		.echo = lab_udp(lab, false, 9000),
 		.denied = lab_udp(lab, false, 9001),
-		.denied_to = address("10.20.0.1", 9001),
+		.denied_to = { lab_address("10.20.0.1", 9001), lab_address("2001:db8:20::1", 9001) },
 	};
-	traffic->streams[0].fd = lab_udp(lab, true, 0);
-	traffic->streams[1].fd = lab_udp(lab, true, 0);
-	take_echoes(&traffic->streams[2]); /* what earlier tests left in the TUN */
-	traffic->streams[2].echoed = 0;
+	for (size_t i = 0; i < SP_ARRAY_LEN(traffic->streams); i++)
+		if (!traffic->streams[i].is_tun)
+			traffic->streams[i].fd = lab_udp(lab, true, 0);
+	take_echoes(traffic, &traffic->streams[2]); /* what earlier tests left in the TUN */
+	traffic->streams[2].echoed = traffic->streams[5].echoed = 0;
 	assert_int_equal(pthread_create(&traffic->responder, NULL, respond, traffic), 0);
 	assert_int_equal(pthread_create(&traffic->sender, NULL, pace, traffic), 0);
 	usleep(100000);

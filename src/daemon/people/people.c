@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "net/addr.h"
+#include "plane/plane.h"
 
 struct sp_live *sp_live_next(const struct sp_people *people, const struct sp_live *live)
 {

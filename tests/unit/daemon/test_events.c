@@ -41,6 +41,8 @@ static void begin(struct fixture *fixture)
 	daemon->plane = &fixture->fake->base;
 	daemon->paths.audit_log = fixture->people;
 	daemon->paths.packets_log = fixture->packets;
+	sp_daemon_lend(daemon);
+	sp_daemon_lend_plane(daemon);
 }
 
 /* It is killed: nothing is told at the end. */
@@ -48,7 +50,7 @@ static void end(struct fixture *fixture)
 {
 	struct sp_daemon *daemon = fixture->daemon;
 
-	sp_recorder_close(daemon);
+	sp_recorder_close(&daemon->recorder);
 	sp_loop_free(daemon->loop);
 	sp_marks_close(&daemon->marks);
 	sp_store_close(daemon->store);
@@ -96,7 +98,7 @@ static void pass_second(struct fixture *fixture)
 {
 	struct sp_daemon *daemon = fixture->daemon;
 
-	sp_events_start(daemon);
+	sp_events_start(&daemon->events);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(sp_loop_round(daemon->loop, 0), 0);
 	sp_loop_drop(daemon->loop, &daemon->events.take_timer);
