@@ -180,7 +180,6 @@ static int take_group(const json_t *item, struct sp_claims *claims)
 	if (!room)
 		return -ENOMEM;
 	*room = strdup(text);
-	claims->group_bytes += strlen(text);
 	return *room ? 0 : -ENOMEM;
 }
 
@@ -214,8 +213,8 @@ static int take_keys(const json_t *object, struct sp_claims *claims)
 	return 0;
 }
 
-static int read_groups(const json_t *object, const char *groups_claim, struct sp_claims *claims,
-		       struct sp_finding *finding)
+int sp_claims_read_groups(const json_t *object, const char *groups_claim, struct sp_claims *claims,
+			  struct sp_finding *finding)
 {
 	const json_t *list = find_groups(object, groups_claim), *item;
 	bool has_text = false, is_zitadel;
@@ -258,17 +257,4 @@ static int read_groups(const json_t *object, const char *groups_claim, struct sp
 			       claims->odd_group);
 	claims->has_groups = true;
 	return 0;
-}
-
-int sp_claims_read_groups(const json_t *object, const char *groups_claim, struct sp_claims *claims,
-			  struct sp_finding *finding)
-{
-	int r = read_groups(object, groups_claim, claims, finding);
-
-	if (r == 0 && claims->group_bytes > SP_GROUP_BYTES_MAX)
-		return sp_find(finding, SP_REFUSAL_BAD_GROUPS,
-			       "%zu groups of %zu bytes together, at most %u are taken; let the "
-			       "provider send fewer",
-			       claims->group_count, claims->group_bytes, SP_GROUP_BYTES_MAX);
-	return r;
 }

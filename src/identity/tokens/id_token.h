@@ -20,7 +20,6 @@ struct sp_jwks; /* a provider's keys */
 #define SP_CLOCK_SKEW_S 60
 /* one comes fresh from the provider, or it is an old one shown again */
 #define SP_ID_TOKEN_AGE_MAX_S 600
-#define SP_GROUP_BYTES_MAX 24576u /* of all together: they go to sallyportd in one line */
 
 /* Read a JWK set. Keys that cannot be used (`use` not sig, RSA under 2048 bits or with an even
  * exponent, points off the curve, unknown kinds) are left out; a set with none left is refused, as
@@ -50,7 +49,7 @@ struct sp_claims {
 	char *subject; /* 1..255 printable ASCII characters */
 	char *user;    /* 1..255 bytes, printable, no `/`, no space at its ends */
 	char **groups; /* as they came: nothing trimmed, nothing folded */
-	size_t group_count, group_bytes;
+	size_t group_count;
 	/* an address was there that the provider does not vouch for: not taken */
 	bool is_email_unverified;
 	size_t odd_group_count; /* left out: no text that a role could name */

@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -319,29 +318,6 @@ static void numbers_beyond_63_bits_are_no_numbers(void **state)
 	assert_int_equal(judge(token, strlen(token), &want, &claims, &finding), SP_REFUSAL_NONE);
 	assert_string_equal(claims.user, "12345678901234567890123");
 	sp_claims_done(&claims);
-}
-
-/* All of them go to sallyportd in one line, which has room for 64 KiB. */
-static void groups_are_bounded_all_together(void **state)
-{
-	(void)state;
-	for (int extra = 0; extra < 2; extra++) {
-		json_t *object = json_object(), *list = json_array();
-		struct sp_claims claims = { 0 };
-		struct sp_finding finding = { 0 };
-		char group[65];
-
-		memset(group, 'g', 64);
-		group[64] = '\0';
-		for (int i = 0; i < 384 + extra; i++) /* 24 KiB */
-			json_array_append_new(list, json_string(group));
-		json_object_set_new(object, "groups", list);
-		assert_int_equal(sp_claims_read_groups(object, "groups", &claims, &finding), extra ? -EACCES : 0);
-		if (extra)
-			assert_non_null(strstr(finding.detail, "385 groups of 24640 bytes together, at most 24576"));
-		sp_claims_done(&claims);
-		json_decref(object);
-	}
 }
 
 /* O13. */
@@ -861,7 +837,6 @@ int main(void)
 		cmocka_unit_test(times_are_whole_numbers_within_the_skew),
 		cmocka_unit_test(google_names_itself_in_two_ways),
 		cmocka_unit_test(numbers_beyond_63_bits_are_no_numbers),
-		cmocka_unit_test(groups_are_bounded_all_together),
 		cmocka_unit_test(payloads_that_can_be_read_two_ways_are_refused),
 		cmocka_unit_test(deep_nesting_is_refused),
 		cmocka_unit_test(one_token_has_one_text),
