@@ -257,8 +257,7 @@ static void add_trouble(const struct sp_provider *provider, json_t *report)
 	char error[256];
 
 	if (*provider->refused) {
-		snprintf(error, sizeof(error),
-			 "nobody can sign in there, it refuses this gateway: %.150s",
+		snprintf(error, sizeof(error), "it refuses this gateway: %.150s",
 			 provider->refused);
 		json_object_set_new(report, "state", json_string("failed"));
 		json_object_set_new(report, "code", json_string("client-refused"));
