@@ -27,7 +27,7 @@ static void write_wrapped(FILE *out, const char *text)
 {
 	__sp_buf struct sp_buf wrapped = SP_BUF_INIT;
 
-	sp_cli_wrap_line(&wrapped, text, sp_cli_columns(), 8);
+	sp_cli_wrap_line(&wrapped, text, sp_cli_columns(out), 8);
 	sp_cli_write_lines(out, sp_buf_get(&wrapped));
 	sp_cli_write(out, "\n");
 }
@@ -36,7 +36,7 @@ static void write_wrapped(FILE *out, const char *text)
 static void write_entry(FILE *out, const char *word, int width, const char *meaning)
 {
 	__sp_buf struct sp_buf line = SP_BUF_INIT, wrapped = SP_BUF_INIT;
-	const int columns = sp_cli_columns();
+	const int columns = sp_cli_columns(out);
 
 	if (columns < 4 + width + COLUMNS_OF_MEANING) {
 		sp_buf_printf(&line, "  %s\n", word);

@@ -77,10 +77,13 @@ int sp_cli_options_exit(int r);
 /* These print as printf does: _print on stdout (data), _say on stderr (talk), _write on @out
  * (usage). Nothing else in this folder prints. What %s puts in is escaped for a terminal
  * (base/text.h), line breaks too; the format itself and what sp_cli_paint returned are printed as
- * they are. */
+ * they are. While stderr is a terminal, _say breaks lines that are wider, and shows no line before
+ * its newline is there. */
 void sp_cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void sp_cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void sp_cli_write(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Say @question on stderr, and leave the cursor behind it. */
+void sp_cli_ask(const char *question);
 /* Both print the content of a file, on stdout or on @out: escaped as above, but its line breaks
  * stay. */
 void sp_cli_print_lines(const char *text);
@@ -90,14 +93,14 @@ void sp_cli_draw(const char *drawing);
 
 /* How many columns a text takes on a screen: a wide character takes two, a combining one none. */
 int sp_cli_width(const char *text);
-/* How many columns the screen has: $COLUMNS, else the terminal's; INT_MAX if stdout is no
- * terminal. */
-int sp_cli_columns(void);
+/* How many columns the screen has that @out goes to: $COLUMNS, else the terminal's; INT_MAX where it
+ * is no terminal (but $COLUMNS is true of stdout then too). */
+int sp_cli_columns(FILE *out);
 /* From now on sp_cli_print breaks lines that are wider than the screen at a blank, and indents the
  * rest of such a line by @indent columns. 0: break no lines. Returns the @indent of before. */
 int sp_cli_wrap(int indent);
-/* Break one line, which has no newline, so for a screen of @columns. The result is appended to
- * @out. */
+/* Break one line, which has no newline, so for a screen of @columns; a command that people copy
+ * stays in one piece. The result is appended to @out. */
 void sp_cli_wrap_line(struct sp_buf *out, const char *line, int columns, int indent);
 
 /* `sallyport: text` on stderr, and what can be done about it where the text ends in what the system

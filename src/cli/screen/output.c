@@ -24,6 +24,7 @@
 #define DIRECTIVE_MAX 40
 #define CODE_MAX 40
 #define COLUMNS_LEAST 20
+#define INDENT_OF_TALK 4
 
 static const char *const paints[] = {
 	[SP_PLAIN] = "\033[0m", [SP_BOLD] = "\033[1m",   [SP_DIM] = "\033[2m",
@@ -144,21 +145,30 @@ int sp_cli_width(const char *text)
 	return width;
 }
 
-int sp_cli_columns(void)
+/* What $COLUMNS says; 0: nothing. */
+static int columns_said(void)
 {
 	const char *said = getenv("COLUMNS");
-	struct winsize size;
 	char *end;
 	long columns;
 
-	if (said && *said) {
-		columns = strtol(said, &end, 10);
-		if (!*end && columns > 0)
-			return columns < COLUMNS_LEAST ? COLUMNS_LEAST
-			       : columns > INT_MAX     ? INT_MAX
-						       : (int)columns;
-	}
-	if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
+	if (!said || !*said)
+		return 0;
+	columns = strtol(said, &end, 10);
+	if (*end || columns <= 0)
+		return 0;
+	return columns < COLUMNS_LEAST ? COLUMNS_LEAST : columns > INT_MAX ? INT_MAX : (int)columns;
+}
+
+int sp_cli_columns(FILE *out)
+{
+	const bool is_terminal = isatty(fileno(out));
+	const int said = is_terminal || out == stdout ? columns_said() : 0;
+	struct winsize size;
+
+	if (said)
+		return said;
+	if (is_terminal && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col)
 		return size.ws_col < COLUMNS_LEAST ? COLUMNS_LEAST : size.ws_col;
 	return INT_MAX;
 }
@@ -264,6 +274,35 @@ static void write_shown(FILE *out, const char *format, va_list args)
 
 /* ---- lines no wider than the screen ---- */
 
+static bool ends_in(const char *start, const char *end, const char *word)
+{
+	const size_t len = strlen(word);
+
+	return (size_t)(end - start) >= len && !memcmp(end - len, word, len) &&
+	       ((size_t)(end - start) == len || strchr(" `(", end[-(ptrdiff_t)len - 1]));
+}
+
+/* Is @blank within the command that is to be given next ("next: sudo sallyport up")? */
+static bool is_in_next(const char *line, const char *blank)
+{
+	const char *at = strstr(line, "next: ");
+
+	at = at ? at + strlen("next: ") : NULL;
+	if (!at || blank < at || (strncmp(at, "sallyport ", 10) && strncmp(at, "sudo ", 5)))
+		return false;
+	while (*at && !(strchr(",;:)", *at) && (at[1] == ' ' || !at[1])))
+		at++;
+	return blank < at;
+}
+
+/* Does @blank stand between words that people copy as one: a program and its verb, a word and its
+ * option? */
+static bool is_of_command(const char *line, const char *blank)
+{
+	return !strncmp(blank, " --", 3) || ends_in(line, blank, "sallyport") ||
+	       ends_in(line, blank, "sudo") || is_in_next(line, blank);
+}
+
 void sp_cli_wrap_line(struct sp_buf *out, const char *line, int columns, int indent)
 {
 	const char *start = line, *blank = NULL, *at = line;
@@ -274,7 +313,8 @@ void sp_cli_wrap_line(struct sp_buf *out, const char *line, int columns, int ind
 	while (*at) {
 		const size_t len = take_shown(at, &width);
 
-		if (*at == ' ' && at > start && at[-1] != ' ' && column >= from)
+		if (*at == ' ' && at > start && at[-1] != ' ' && column >= from &&
+		    !is_of_command(line, at))
 			blank = at;
 		if (column + width > columns && blank) {
 			sp_buf_put_bytes(out, start, (size_t)(blank - start));
@@ -292,44 +332,67 @@ void sp_cli_wrap_line(struct sp_buf *out, const char *line, int columns, int ind
 	sp_buf_put(out, start);
 }
 
-/* What was written to stdout since the last line end, while lines are wrapped. */
-static struct {
-	int indent; /* 0: they are not */
+/* What was written to stdout, or to stderr, since the last line end, while lines are wrapped. */
+struct held {
+	int indent; /* 0: lines are not wrapped */
 	struct sp_buf rest;
-} wrapping;
+};
+static struct held printed, said;
 
-static void print_wrapped(const struct sp_buf *text)
+static FILE *held_out(const struct held *held)
+{
+	return held == &said ? stderr : stdout;
+}
+
+/* Of a line of talk: below what stands beside its title ("  tunnel      it stays"). */
+static int indent_of_talk(const char *line)
+{
+	const size_t title = strspn(line, " ");
+	const char *gap = title ? strstr(line + title, "  ") : NULL;
+
+	return !title || !gap ? INDENT_OF_TALK + (int)title
+			      : (int)(gap - line) + (int)strspn(gap, " ");
+}
+
+/* Write what is whole of it, wrapped; hold the rest. */
+static void put_wrapped(struct held *held, const struct sp_buf *text)
 {
 	__sp_buf struct sp_buf all = SP_BUF_INIT, wrapped = SP_BUF_INIT;
 	const char *line, *end;
 
-	sp_buf_put(&all, sp_buf_get(&wrapping.rest));
+	sp_buf_put(&all, sp_buf_get(&held->rest));
 	sp_buf_put(&all, sp_buf_get(text));
-	sp_buf_done(&wrapping.rest);
-	wrapping.rest = (struct sp_buf)SP_BUF_INIT;
+	sp_buf_done(&held->rest);
+	held->rest = (struct sp_buf)SP_BUF_INIT;
 	if (all.error || text->error) {
-		put_shown(stdout, all.error ? &all : text);
+		put_shown(held_out(held), all.error ? &all : text);
 		return;
 	}
 	for (line = sp_buf_get(&all); (end = strchr(line, '\n')); line = end + 1) {
 		__sp_free char *one = strndup(line, (size_t)(end - line));
 
 		if (one)
-			sp_cli_wrap_line(&wrapped, one, sp_cli_columns(), wrapping.indent);
+			sp_cli_wrap_line(&wrapped, one, sp_cli_columns(held_out(held)),
+					 held == &said ? indent_of_talk(one) : held->indent);
 		sp_buf_put(&wrapped, "\n");
 	}
-	sp_buf_put(&wrapping.rest, line);
-	put_shown(stdout, &wrapped);
+	sp_buf_put(&held->rest, line);
+	put_shown(held_out(held), &wrapped);
+}
+
+static void put_held(struct held *held)
+{
+	put_raw(held_out(held), sp_buf_get(&held->rest));
+	sp_buf_done(&held->rest);
+	held->rest = (struct sp_buf)SP_BUF_INIT;
 }
 
 int sp_cli_wrap(int indent)
 {
-	const int before = wrapping.indent;
+	const int before = printed.indent;
 
-	put_raw(stdout, sp_buf_get(&wrapping.rest));
-	sp_buf_done(&wrapping.rest);
-	wrapping.rest = (struct sp_buf)SP_BUF_INIT;
-	wrapping.indent = indent;
+	put_held(&printed);
+	printed.indent = indent;
 	return before;
 }
 
@@ -350,19 +413,35 @@ void sp_cli_print(const char *format, ...)
 	va_start(args, format);
 	format_shown(&text, format, args);
 	va_end(args);
-	if (wrapping.indent)
-		print_wrapped(&text);
+	if (printed.indent)
+		put_wrapped(&printed, &text);
 	else
 		put_shown(stdout, &text);
 }
 
+static void say_shown(const struct sp_buf *text)
+{
+	if (isatty(STDERR_FILENO))
+		put_wrapped(&said, text);
+	else
+		put_shown(stderr, text);
+}
+
 void sp_cli_say(const char *format, ...)
 {
+	__sp_buf struct sp_buf text = SP_BUF_INIT;
 	va_list args;
 
 	va_start(args, format);
-	write_shown(stderr, format, args);
+	format_shown(&text, format, args);
 	va_end(args);
+	say_shown(&text);
+}
+
+void sp_cli_ask(const char *question)
+{
+	sp_cli_say("%s", question);
+	put_held(&said);
 }
 
 void sp_cli_write_lines(FILE *out, const char *text)
@@ -386,6 +465,7 @@ void sp_cli_print_lines(const char *text)
 
 void sp_cli_draw(const char *drawing)
 {
+	put_held(&said);
 	fputs(drawing, stderr);
 }
 
@@ -423,7 +503,7 @@ int sp_cli_fail(int exit_code, const char *format, ...)
 	if (remedy)
 		sp_buf_printf(&text, " (%s)", remedy);
 	sp_cli_say("sallyport: ");
-	put_shown(stderr, &text);
+	say_shown(&text);
 	sp_cli_say("\n");
 	return sp_cli_note_failure(exit_code, sp_buf_get(&text));
 }
@@ -459,6 +539,7 @@ int sp_cli_finish(bool is_json, int exit_code)
 	const char *text = sp_buf_get(&unsaid.text);
 
 	sp_cli_wrap(0);
+	put_held(&said);
 	if (is_json && exit_code != SP_EXIT_OK && *text)
 		sp_cli_print_json(json_pack("{s:i, s:b, s:{s:s, s:i, s:s}}", "v", 1, "ok", 0,
 					    "error", "code", code_of(exit_code), "exit", exit_code,

@@ -152,7 +152,7 @@ static void print_in_lines(const struct sp_cli *cli, const struct table *table)
 void sp_render_table(const struct sp_cli *cli, json_t *rows, const struct sp_column *columns)
 {
 	__sp_cleanup(table_done) struct table table = { 0 };
-	const int columns_of_screen = sp_cli_columns();
+	const int columns_of_screen = sp_cli_columns(stdout);
 	long long width;
 
 	if (!fill_table(&table, rows, columns)) {

@@ -132,7 +132,7 @@ static int ask(const char *question, bool is_secret, size_t max_len, char **ret_
 	silent.c_lflag |= ECHONL;
 	if (is_secret)
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	sp_cli_say("%s", question);
+	sp_cli_ask(question);
 	r = read_line(STDIN_FILENO, max_len, &held.mask, ret_line);
 	if (is_secret)
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);

@@ -4,11 +4,13 @@
 import errno
 import json
 import os
+import pty
 import re
 import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import textwrap
 import unicodedata
 import unittest
@@ -207,6 +209,38 @@ class Cli(unittest.TestCase):
                 lines = subprocess.run([PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                        check=False).stdout.splitlines()
                 self.assertFalse([line for line in lines if width(line) > 60 and ' ' in line.strip()], words)
+
+    def said_at_terminal(self, columns, *words):
+        """What stderr shows at a terminal so wide; stdout is none."""
+        terminal, stderr = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        termios.tcsetwinsize(stderr, (24, columns))
+        env = {k: v for k, v in os.environ.items() if k not in ('SALLYPORT_ROOT', 'COLUMNS')}
+        subprocess.run([PROGRAM, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr, env=env,
+                       cwd=self.folder.name, timeout=60, check=False)
+        os.close(stderr)
+        said = b''
+        while True:
+            try:
+                said += os.read(terminal, 4096)
+            except OSError:
+                return said.decode().replace('\r\n', '\n')
+
+    def test_messages_are_broken_at_the_width_of_a_terminal_alone(self):
+        self.write('wide.yaml', POLICY.replace('EXPECT', 'deny').replace('git: ', '李小龍李小龍: '))
+        for words in (('check', 'wide.yaml'), ('status', '--root', 'nowhere'), ('sesion', 'list'), ('explain', '--to', 'x'),
+                      ('audit', 'verify', '/nowhere/at/all/a-name-that-is-longer-than-the-screen-is-wide.jsonl'), ('session',)):
+            env = dict(os.environ, COLUMNS='40')
+            one = subprocess.run([PROGRAM, *words], capture_output=True, text=True, env=env, cwd=self.folder.name, timeout=60,
+                                 check=False).stderr
+            for columns in (60, 40):
+                said = self.said_at_terminal(columns, *words)
+                self.assertEqual(said.split(), one.split())
+                for line in said.splitlines():
+                    self.assertTrue(width(line) <= columns or ' ' not in line.strip() or '/nowhere' in line or
+                                    '--' in line, (columns, line))
+            if words != ('session',):
+                self.assertTrue(any(len(line) > 60 for line in one.splitlines()), one)
 
     def test_output_that_cannot_be_written_is_an_error(self):
         for words in (('--help',), ('--version',), ('check', self.policy), ('check', self.policy, '--json'), ('doctor',)):

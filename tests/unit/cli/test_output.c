@@ -134,6 +134,11 @@ static void lines_are_broken_at_blanks(void **state)
 		{ 20, 8, "  title https://a-word-without-a-blank.example/", "  title\n        https://a-word-without-a-blank.example/" },
 		{ 19, 4, "李小龍 李小龍 李小龍 李小龍", "李小龍 李小龍\n    李小龍 李小龍" },
 		{ 130, 4, "one word too wide as that", "one word too wide as that" },
+		/* commands stay whole, for who copies them */
+		{ 30, 4, "it is down; next: sudo sallyport up --iface wg7, and on", "it is down; next:\n    sudo sallyport up --iface wg7,\n    and on" },
+		{ 30, 4, "next: sallyport login https://gate.example.org --x y", "next:\n    sallyport login https://gate.example.org --x y" },
+		{ 24, 4, "nothing yet: sallyport detach --yes does it", "nothing yet:\n    sallyport detach --yes\n    does it" },
+		{ 20, 4, "next: set it and try again, a while later", "next: set it and try\n    again, a while\n    later" },
 	};
 
 	(void)state;
