@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/daemon.h"
+#include "io/process/options.h"
 #include "plane/planes.h"
 
-static void usage(FILE *out)
+static void usage(void)
 {
 	fputs("usage: sallyportd [--root DIR] [--gateway-name NAME] [--engine-user NAME] [-v]\n"
 	      "       sallyportd --unload [--yes] [--root DIR]\n"
@@ -22,7 +22,7 @@ static void usage(FILE *out)
 	      "left in\n"
 	      "                       the kernel; without --yes say what that would be\n"
 	      "  --version\n",
-	      out);
+	      stdout);
 }
 
 int main(int argc, char **argv)
@@ -44,7 +44,8 @@ int main(int argc, char **argv)
 	bool is_unload = false, is_confirmed = false;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "vh", long_options, NULL)) != -1) {
+	sp_log_init("sallyportd", false);
+	while ((option = sp_options_next(argc, argv, "vh", long_options)) != -1) {
 		switch (option) {
 		case 'r':
 			options.root = optarg;
@@ -72,17 +73,20 @@ int main(int argc, char **argv)
 			break;
 		case 'V':
 			puts("sallyportd " SP_VERSION);
-			return EXIT_SUCCESS;
+			return sp_options_shown();
 		case 'h':
-			usage(stdout);
-			return EXIT_SUCCESS;
+			usage();
+			return sp_options_shown();
 		default:
-			usage(stderr);
 			return 2;
 		}
 	}
-	if (optind < argc || (is_confirmed && !is_unload)) {
-		usage(stderr);
+	if (optind < argc) {
+		sp_options_refuse(argv[optind]);
+		return 2;
+	}
+	if (is_confirmed && !is_unload) {
+		sp_log_error("--yes goes with --unload: alone it confirms nothing");
 		return 2;
 	}
 	return is_unload ? sp_daemon_unload(&options, is_confirmed) : sp_daemon_run(&options);

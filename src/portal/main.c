@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "io/log/log.h"
+#include "io/process/options.h"
 #include "portal/run.h"
 
-static void usage(FILE *out)
+static void usage(void)
 {
 	fputs("usage: sallyport-portal [--root DIR] [--user NAME|UID] [-v]\n"
 	      "\n"
@@ -15,7 +15,7 @@ static void usage(FILE *out)
 	      "sallyport.yaml\n"
 	      "  -v, --verbose     say more on stderr\n"
 	      "  --version\n",
-	      out);
+	      stdout);
 }
 
 int main(int argc, char **argv)
@@ -32,7 +32,8 @@ int main(int argc, char **argv)
 	struct sp_portal_options options = { 0 };
 	int option;
 
-	while ((option = getopt_long(argc, argv, "vh", long_options, NULL)) != -1) {
+	sp_log_init("sallyport-portal", false);
+	while ((option = sp_options_next(argc, argv, "vh", long_options)) != -1) {
 		switch (option) {
 		case 'r':
 			options.root = optarg;
@@ -48,17 +49,16 @@ int main(int argc, char **argv)
 			break;
 		case 'V':
 			puts("sallyport-portal " SP_VERSION);
-			return EXIT_SUCCESS;
+			return sp_options_shown();
 		case 'h':
-			usage(stdout);
-			return EXIT_SUCCESS;
+			usage();
+			return sp_options_shown();
 		default:
-			usage(stderr);
 			return 2;
 		}
 	}
 	if (optind < argc) {
-		usage(stderr);
+		sp_options_refuse(argv[optind]);
 		return 2;
 	}
 	return sp_portal_main(&options);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "io/log/log.h"
+#include "io/process/options.h"
 #include "vpnd/run.h"
 #include "vpnd/vpnd.h"
 
@@ -24,12 +25,6 @@ static void usage(FILE *out)
 	      out);
 }
 
-static int bad_usage(void)
-{
-	usage(stderr);
-	return 2;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option long_options[] = {
@@ -47,7 +42,8 @@ int main(int argc, char **argv)
 	char *end;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "fh", long_options, NULL)) != -1) {
+	sp_log_init("sallyport-vpnd", false);
+	while ((option = sp_options_next(argc, argv, "fh", long_options)) != -1) {
 		switch (option) {
 		case 'f':
 			options.is_foreground = true;
@@ -68,27 +64,31 @@ int main(int argc, char **argv)
 			options.queue_count = (unsigned int)strtoul(optarg, &end, 10);
 			if (*end || options.queue_count < 1 ||
 			    options.queue_count > SP_VPND_QUEUES_MAX) {
-				fprintf(stderr, "sallyport-vpnd: --queues takes 1 to %d\n",
-					SP_VPND_QUEUES_MAX);
+				sp_log_error("--queues takes 1 to %d", SP_VPND_QUEUES_MAX);
 				return 2;
 			}
 			break;
 		case 'V':
 			puts("sallyport-vpnd " SP_VERSION);
-			return EXIT_SUCCESS;
+			return sp_options_shown();
 		case 'h':
 			usage(stdout);
-			return EXIT_SUCCESS;
+			return sp_options_shown();
 		default:
-			return bad_usage();
+			return 2;
 		}
 	}
-	if (optind + 1 != argc)
-		return bad_usage();
+	if (optind + 1 < argc) {
+		sp_log_error("\"%s\" is one word too many: one interface is served",
+			     argv[optind + 1]);
+		return 2;
+	}
+	if (optind == argc) {
+		usage(stderr);
+		return 2;
+	}
 	if (options.is_managed && options.queue_count > 1) {
-		fputs("sallyport-vpnd: --queues is for an interface of its own: sallyportd's has "
-		      "one\n",
-		      stderr);
+		sp_log_error("--queues is for an interface of its own: sallyportd's has one");
 		return 2;
 	}
 	options.name = argv[optind];

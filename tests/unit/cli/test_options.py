@@ -346,6 +346,34 @@ class Options(unittest.TestCase):
                 self.assertEqual(run(path, *words, '--version').returncode, 0, (program, words))
             self.assertEqual(run(path, '--no-such-option', '--version').returncode, 2)
 
+    def test_the_daemons_say_what_is_wrong_with_their_words(self):
+        for program, words, said in (
+                ('sallyportd', ('--rot', '/x'), 'unknown option --rot; did you mean --root?'),
+                ('sallyportd', ('--engine-usr=nobody',), 'unknown option --engine-usr; did you mean --engine-user?'),
+                ('sallyportd', ('--root',), '--root needs a value'),
+                ('sallyportd', ('--unload=now',), '--unload takes no value'),
+                ('sallyportd', ('-x',), 'unknown option -x'),
+                ('sallyportd', ('start',), '"start" is one word too many'),
+                ('sallyportd', ('--yes',), '--yes goes with --unload'),
+                ('sallyport-portal', ('--usr', 'nobody'), 'unknown option --usr; did you mean --user?'),
+                ('sallyport-portal', ('serve',), '"serve" is one word too many'),
+                ('sallyport-vpnd', ('--manged', 'vpn0'), 'unknown option --manged; did you mean --managed?'),
+                ('sallyport-vpnd', ('vpn0', 'vpn1'), '"vpn1" is one word too many'),
+                ('sallyport-vpnd', ('--queues', '0', 'vpn0'), '--queues takes 1 to')):
+            done = run(os.path.join(PROGRAMS, program), *words)
+            self.assertEqual((done.returncode, done.stdout), (2, ''), (program, words))
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+            self.assertIn(f'{program}: {said}', done.stderr)
+
+    def test_help_that_cannot_be_written_is_a_failure(self):
+        for program in ('sallyport', 'sallyportd', 'sallyport-vpnd', 'sallyport-portal'):
+            for word in ('--help', '--version'):
+                with open('/dev/full', 'w', encoding='ascii') as full:
+                    done = subprocess.run([os.path.join(PROGRAMS, program), word], stdout=full, stderr=subprocess.PIPE, text=True,
+                                          timeout=60, check=False)
+                self.assertEqual(done.returncode, 1, (program, word))
+                self.assertIn('could be written to the output', done.stderr)
+
 
 if __name__ == '__main__':
     unittest.main()
