@@ -30,7 +30,9 @@ gives() { # gives CODE COMMAND : one the page shows, as root on the gateway
 }
 has_lock() { lab_in gateway nft list table inet sallyport >/dev/null 2>&1; }
 stopped() { ! kill -0 "$1" 2>/dev/null; }
-reaches() { lab_in laptop ping -c 1 -W 1 10.30.2.9 >/dev/null 2>&1; }
+reaches() { # by both families
+	lab_in laptop ping -c 1 -W 1 10.30.2.9 >/dev/null 2>&1 && lab_in laptop ping -c 1 -W 1 2001:db8:30::2:9 >/dev/null 2>&1
+}
 works() { gives 0 'sallyport status --json >/dev/null'; }
 warned() { lab_gate status --json | field "'$1' in [w['code'] for w in r['warnings']]" | grep -qx True; }
 
