@@ -182,33 +182,61 @@ const struct sp_verb *sp_cli_find_verb(char **words, size_t count, size_t *ret_w
 	return verb;
 }
 
-/* The nearest second word of @group. */
-static const char *nearest_second(const char *group, const char *typed)
-{
+/* What was meant: the nearest word, or the only one that begins as was typed. */
+struct guess {
 	struct sp_nearest near;
+	const char *begun; /* NULL: none begins so */
+	bool is_of_several;
+};
 
-	sp_nearest_init(&near, typed);
-	for (size_t i = 0; i < sp_verb_count; i++)
-		if (is_of_group(&sp_verbs[i], group) && strcmp(sp_verbs[i].name, group))
-			sp_nearest_offer(&near, sp_verbs[i].name + strlen(group) + 1);
-	return near.best;
+static void guess_init(struct guess *guess, const char *typed)
+{
+	*guess = (struct guess){ 0 };
+	sp_nearest_init(&guess->near, typed);
 }
 
-/* Find the nearest first word of a verb. Returns false: none is near. */
+static void guess_offer(struct guess *guess, const char *word)
+{
+	sp_nearest_offer(&guess->near, word);
+	if (guess->near.word_len < 2 || strncmp(word, guess->near.word, guess->near.word_len))
+		return;
+	guess->is_of_several |= guess->begun && strcmp(guess->begun, word);
+	guess->begun = word;
+}
+
+static const char *guess_get(const struct guess *guess)
+{
+	return guess->near.best ? guess->near.best : guess->is_of_several ? NULL : guess->begun;
+}
+
+/* Find the second word of @group that was meant; NULL: none is like it. */
+static const char *nearest_second(const char *group, const char *typed)
+{
+	struct guess guess;
+
+	guess_init(&guess, typed);
+	for (size_t i = 0; i < sp_verb_count; i++)
+		if (is_of_group(&sp_verbs[i], group) && strcmp(sp_verbs[i].name, group))
+			guess_offer(&guess, sp_verbs[i].name + strlen(group) + 1);
+	return guess_get(&guess);
+}
+
+/* Find the first word that was meant, without what follows it. Returns false: none is like it. */
 static bool nearest_first(const char *typed, char *ret_word, size_t size)
 {
-	struct sp_nearest near;
+	struct guess guess;
 	char firsts[VERBS_MAX][32];
 
-	sp_nearest_init(&near, typed);
+	guess_init(&guess, typed);
+	guess_offer(&guess, "help");
 	for (size_t i = 0; i < sp_verb_count && i < VERBS_MAX; i++) {
 		snprintf(firsts[i], sizeof(firsts[i]), "%.*s", (int)strcspn(sp_verbs[i].name, " "),
 			 sp_verbs[i].name);
-		sp_nearest_offer(&near, firsts[i]);
+		guess_offer(&guess, firsts[i]);
 	}
-	if (near.best)
-		snprintf(ret_word, size, "%s", near.best);
-	return near.best;
+	if (guess_get(&guess))
+		snprintf(ret_word, size, "%s", guess_get(&guess));
+	return guess_get(&guess);
 }
 
 static int fail_unknown_verb(const char *first, const char *second)
@@ -309,6 +337,21 @@ static int show_usage(const struct line *line)
 	return sp_cli_note_failure(SP_EXIT_USAGE, "no verb is named");
 }
 
+/* An option where no verb is named. */
+static int fail_unknown_common(const char *word)
+{
+	static const char *const options[] = { "--help", "--json", "--root", "--version" };
+	struct sp_nearest near;
+
+	sp_nearest_init(&near, word);
+	for (size_t i = 0; i < SP_ARRAY_LEN(options); i++)
+		sp_nearest_offer(&near, options[i]);
+	if (near.best)
+		return sp_cli_fail(SP_EXIT_USAGE, "unknown option %s; did you mean %s?", word,
+				   near.best);
+	return sp_cli_fail(SP_EXIT_USAGE, "unknown option %s; see sallyport --help", word);
+}
+
 static int run_verb(struct sp_cli *cli, int argc, char **argv)
 {
 	struct line line = { 0 };
@@ -322,8 +365,7 @@ static int run_verb(struct sp_cli *cli, int argc, char **argv)
 		return SP_EXIT_OK;
 	}
 	if (!line.word[0] && line.next < argc)
-		return sp_cli_fail(SP_EXIT_USAGE, "unknown option %s; see sallyport --help",
-				   argv[line.next]);
+		return fail_unknown_common(argv[line.next]);
 	if (!line.word[0])
 		return show_usage(&line);
 	verb = find_verb(line.word[0], line.word[1]);
@@ -382,6 +424,19 @@ static int fail_unknown_option(const char *verb, const char *word, const struct 
 	return -EINVAL;
 }
 
+/* @verb may be the first word of others too, of which one was meant: `audit verfy`. */
+static int fail_extra_word(const char *verb, const char *word)
+{
+	const char *near = is_group(verb) ? nearest_second(verb, word) : NULL;
+
+	if (near)
+		sp_cli_fail(0, "unknown verb \"%s %s\"; did you mean \"%s %s\"?", verb, word, verb,
+			    near);
+	else
+		sp_cli_fail(0, "\"%s\" is one word too many; see sallyport %s --help", word, verb);
+	return -EINVAL;
+}
+
 static bool set_follow(const struct sp_option *options)
 {
 	for (; options->name; options++)
@@ -418,12 +473,8 @@ int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 	while ((option = getopt_long(argc, argv, "-:fh", table, NULL)) != -1) {
 		switch (option) {
 		case 1: /* a word that is not an option */
-			if (positional_count == positional_max) {
-				sp_cli_fail(0,
-					    "\"%s\" is one word too many; see sallyport %s --help",
-					    optarg, verb);
-				return -EINVAL;
-			}
+			if (positional_count == positional_max)
+				return fail_extra_word(verb, optarg);
 			positional[positional_count++] = optarg;
 			break;
 		case OPT_JSON:

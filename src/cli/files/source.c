@@ -33,13 +33,16 @@ static int read_stdin(char **ret_text, size_t *ret_len)
 	char bytes[65536];
 	size_t len;
 
+	errno = 0;
 	while ((len = fread(bytes, 1, sizeof(bytes), stdin)) > 0) {
 		sp_buf_put_bytes(&text, bytes, len);
 		*ret_len += len;
 		if (*ret_len > STDIN_BYTES_MAX)
 			return -EFBIG;
 	}
-	return ferror(stdin) ? -EIO : sp_buf_take(&text, ret_text);
+	if (ferror(stdin))
+		return errno ? sp_errno() : -EIO;
+	return sp_buf_take(&text, ret_text);
 }
 
 const char *sp_cli_file_name(const char *path)
@@ -60,9 +63,9 @@ int sp_cli_read_text(const char *path, char **ret_text, size_t *ret_len)
 
 	if (r == -EFBIG || (r == 0 && *ret_len > SP_SOURCE_MAX))
 		return sp_cli_fail(SP_EXIT_INVALID, "cannot read %s: it is larger than 10 MB",
-				   path);
+				   sp_cli_file_name(path));
 	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "cannot read %s: %s", path,
+		return sp_cli_fail(SP_EXIT_FAILED, "cannot read %s: %s", sp_cli_file_name(path),
 				   r == -EINVAL ? "it is no regular file" : sp_err_text(r));
 	return SP_EXIT_OK;
 }

@@ -97,6 +97,8 @@ class Cli(unittest.TestCase):
             done = subprocess.run([PROGRAM, 'check', '-', '--plane', 'reference'], stdin=file, capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0)
         self.assertRegex(done.stdout, r'^ok  2 rules, 1 of 1 tests passed')
+        shell = subprocess.run(['sh', '-c', '"$1" check - <&-', 'sh', PROGRAM], capture_output=True, text=True, check=False)
+        self.assertIn('cannot read stdin: Bad file descriptor (nothing is open there', shell.stderr)
         done = subprocess.run([PROGRAM, 'check', '-'], input='sallyport: 2\n', capture_output=True, text=True, check=False)
         self.assertRegex(done.stderr, r'^stdin:1:\d+: ')
         self.assertEqual(done.returncode, 3)
@@ -169,8 +171,13 @@ class Cli(unittest.TestCase):
     def test_what_is_mistyped_gets_the_nearest(self):
         for words, meant in ((('sesion', 'list'), 'session list'), (('sesion', 'lst'), 'session list'),
                              (('sesion',), 'session'), (('session', 'lst'), 'session list'),
-                             (('peer', 'confg', 'x'), 'peer config'), (('help', 'statsu'), 'status')):
+                             (('peer', 'confg', 'x'), 'peer config'), (('help', 'statsu'), 'status'),
+                             (('hlep',), 'help'), (('stat',), 'status'), (('user', 'ad', 'ana'), 'user add'),
+                             (('audit', 'verfy'), 'audit verify')):
             self.assertIn(f'did you mean "{meant}"?', self.run_it(*words, code=2).stderr)
+        self.assertIn('did you mean --version?', self.run_it('--verion', code=2).stderr)
+        for words in (('re',), ('audit', 'nothing'), ('session', 'x')):  # of several, of none
+            self.assertNotIn('did you mean', self.run_it(*words, code=2).stderr)
 
     def test_common_options_stand_anywhere(self):
         root = self.folder.name
