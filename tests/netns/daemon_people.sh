@@ -61,6 +61,7 @@ lab_sign_in laptop ana corp eng
 lab_sign_in phone bob partner vendors
 expect "ana reaches git" reaches laptop
 expect "bob does not" fails reaches phone
+expect "a mistyped device gets the nearest" grep -q 'did you mean "laptop"' <(lab_gate peer config lapotp 2>&1)
 
 # whose key it is
 laptop=$(key_of laptop)

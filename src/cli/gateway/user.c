@@ -129,7 +129,7 @@ static int look_first(const struct sp_cli *cli, const char *idp, const char *use
 				      "user %s is there already: sallyport user passwd %s changes "
 				      "the password",
 				      user, user)
-			: sp_cli_fail(SP_EXIT_FAILED, "there is no user %s in %s", user, file.path);
+			: sp_idp_file_fail_no_user(&file, user);
 }
 
 /* Split the groups of one text at its commas. The text is changed. */

@@ -12,8 +12,29 @@
 #include "cli/files/source.h"
 #include "cli/screen/render.h"
 #include "io/files/files.h"
+#include "yaml/suggest.h"
 
 /* ---- one file ---- */
+
+/* Say that no file has this name, and which was meant if one is near. */
+static int fail_no_provider(const struct sp_paths *paths, const char *name)
+{
+	struct sp_nearest near;
+	char **names = NULL;
+	size_t count = 0;
+
+	sp_nearest_init(&near, name);
+	(void)sp_dir_list(paths->idp_dir, ".yaml", &names, &count);
+	for (size_t i = 0; i < count; i++)
+		sp_nearest_offer(&near, names[i]);
+	sp_cli_fail(0, "there is no provider %s: no %s/%s.yaml%s%s%s", name, paths->idp_dir, name,
+		    near.best ? "; did you mean " : "", near.best ? near.best : "",
+		    near.best ? "?" : "");
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+	return SP_EXIT_INVALID;
+}
 
 static int read_idp(const struct sp_paths *paths, const char *name, struct sp_idp **ret_idp,
 		    struct sp_diagnostics *diagnostics)
@@ -26,6 +47,8 @@ static int read_idp(const struct sp_paths *paths, const char *name, struct sp_id
 		return sp_cli_fail(SP_EXIT_FAILED, "naming the file of provider %s: %s", name,
 				   sp_err_text(r));
 	r = sp_file_read(path, SP_IDP_BYTES_MAX, &text, &len);
+	if (r == -ENOENT)
+		return fail_no_provider(paths, name);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_INVALID, "no provider %s: cannot read %s: %s", name,
 				   path, r == -EINVAL ? "it is no regular file" : sp_err_text(r));

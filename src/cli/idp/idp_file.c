@@ -14,6 +14,7 @@
 #include "cli/files/source.h"
 #include "io/files/files.h"
 #include "yaml/source.h"
+#include "yaml/suggest.h"
 
 #define FILE_MODE 0640 /* hashes: for the portal's group, not for everybody */
 #define DIR_MODE 0750
@@ -146,6 +147,18 @@ static int replace(struct sp_idp_file *file, const char *text, size_t len)
 			       st.st_gid == getegid() ? SP_GID_KEEP : st.st_gid);
 }
 
+int sp_idp_file_fail_no_user(const struct sp_idp_file *file, const char *user)
+{
+	struct sp_nearest near;
+
+	sp_nearest_init(&near, user);
+	for (size_t i = 0; file->idp && i < file->idp->user_count; i++)
+		sp_nearest_offer(&near, file->idp->users[i].name);
+	return sp_cli_fail(SP_EXIT_FAILED, "there is no user %s in %s%s%s%s", user, file->path,
+			   near.best ? "; did you mean " : "", near.best ? near.best : "",
+			   near.best ? "?" : "");
+}
+
 int sp_idp_file_change(const struct sp_cli *cli, struct sp_idp_file *file,
 		       const struct sp_user_change *change)
 {
@@ -164,8 +177,7 @@ int sp_idp_file_change(const struct sp_cli *cli, struct sp_idp_file *file,
 			"user %s is there already: sallyport user passwd %s changes the password",
 			change->name, change->name);
 	case -ENOENT:
-		return sp_cli_fail(SP_EXIT_FAILED, "there is no user %s in %s", change->name,
-				   file->path);
+		return sp_idp_file_fail_no_user(file, change->name);
 	case -EINVAL:
 		return fail_invalid(cli, file->path, &diagnostics,
 				    "is unchanged: with this change it would not be valid");

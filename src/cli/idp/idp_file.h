@@ -34,4 +34,8 @@ int sp_idp_file_lock(const struct sp_cli *cli, const char *name, struct sp_idp_f
 int sp_idp_file_change(const struct sp_cli *cli, struct sp_idp_file *file,
 		       const struct sp_user_change *change);
 
+/* Say that there is no such user in the file, and which was meant if one is near. Returns
+ * SP_EXIT_FAILED. */
+int sp_idp_file_fail_no_user(const struct sp_idp_file *file, const char *user);
+
 #endif

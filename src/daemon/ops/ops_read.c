@@ -9,6 +9,7 @@
 #include "crypto/key_proof.h"
 #include "io/wireguard/wg_key.h"
 #include "net/addr.h"
+#include "yaml/suggest.h"
 
 bool sp_op_unpack(struct sp_client *client, const struct sp_request *request, const char *format,
 		  ...)
@@ -26,6 +27,18 @@ bool sp_op_unpack(struct sp_client *client, const struct sp_request *request, co
 	return r == 0;
 }
 
+static void fail_no_device(struct sp_daemon *daemon, struct sp_client *client, const char *text)
+{
+	struct sp_nearest near;
+
+	sp_nearest_init(&near, text);
+	for (size_t i = 0; i < daemon->people.device_count; i++)
+		sp_nearest_offer(&near, daemon->people.devices[i]->name);
+	sp_client_fail(client, "no-such-device", 1, NULL, "no device %.100s is known%s%.63s%s",
+		       text, near.best ? "; did you mean \"" : "", near.best ? near.best : "",
+		       near.best ? "\"?" : "");
+}
+
 struct sp_device *sp_op_device(struct sp_daemon *daemon, struct sp_client *client, const char *text)
 {
 	struct sp_device *device = NULL;
@@ -37,8 +50,7 @@ struct sp_device *sp_op_device(struct sp_daemon *daemon, struct sp_client *clien
 			"several people have a device named %.63s; say user/%.63s or its key", text,
 			text);
 	else if (r < 0)
-		sp_client_fail(client, "no-such-device", 1, NULL, "no device %.100s is known",
-			       text);
+		fail_no_device(daemon, client, text);
 	return device;
 }
 

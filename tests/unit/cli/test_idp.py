@@ -128,6 +128,7 @@ class Idp(unittest.TestCase):
         self.write('etc/sallyport/idp.d/corp.yaml', CORP + 'bogus: 1\n')
         self.assertIn('corp.yaml:4:1: ', self.verify(GOOD, code=3))
         self.assertIn('no provider nope', self.verify(GOOD, code=3, name='nope')['error']['message'])
+        self.assertIn('did you mean corp?', self.verify(GOOD, code=3, name='crop')['error']['message'])
 
     def test_usage(self):
         self.write('token', GOOD)

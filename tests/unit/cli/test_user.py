@@ -111,6 +111,7 @@ class User(unittest.TestCase):
             (('add', 'ana'), 'x' * 8, 1, 'is there already'),
             (('passwd', 'cleo'), 'x' * 8, 1, 'no user cleo'),
             (('remove', 'cleo'), None, 1, 'no user cleo'),
+            (('groups', 'anna', 'x'), None, 1, 'did you mean ana?'),
             (('groups', 'cleo', 'eng'), None, 1, 'no user cleo'),
             (('add', 'a b'), 'x' * 8, 3, 'a name has letters'),
             (('add', 'internet'), 'x' * 8, 3, 'this name is built in'),
