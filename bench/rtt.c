@@ -6,10 +6,8 @@
  *
  * Both sides sleep in the kernel between datagrams: waking them is part of what a person feels.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,40 +20,13 @@
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "datagram.h"
 
 #define SIZE_MAX_BYTES 1472
 
-static volatile sig_atomic_t is_over;
-
-static void on_signal(int signal_number)
-{
-	(void)signal_number;
-	is_over = 1;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static int fail(const char *what)
 {
-	fprintf(stderr, "sp-bench-rtt: %s: %s\n", what, sp_err_text(sp_errno()));
-	return 1;
-}
-
-static bool parse_address(const char *address, const char *port, struct sockaddr_in *ret_address)
-{
-	char *end;
-	const unsigned long number = strtoul(port, &end, 10);
-
-	*ret_address =
-		(struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)number) };
-	return *port && !*end && number > 0 && number < 65536 &&
-	       inet_pton(AF_INET, address, &ret_address->sin_addr) == 1;
+	return bench_fail("sp-bench-rtt", what);
 }
 
 static int echo(int fd)
@@ -64,7 +35,7 @@ static int echo(int fd)
 
 	puts("ready");
 	fflush(stdout);
-	while (!is_over) {
+	while (!bench_is_over) {
 		struct sockaddr_in from;
 		socklen_t from_len = sizeof(from);
 		const ssize_t len =
@@ -123,13 +94,13 @@ static void print_result(uint64_t *times_ns, size_t count, size_t lost)
 
 static int ping(int fd, size_t size, double seconds)
 {
-	const uint64_t started_ns = now_ns();
+	const uint64_t started_ns = bench_monotonic_ns();
 	__sp_free uint64_t *times_ns = NULL;
 	uint8_t bytes[SIZE_MAX_BYTES] = { 0 };
 	size_t count = 0, lost = 0;
 
-	while (now_ns() - started_ns < (uint64_t)(seconds * 1e9) && !is_over) {
-		const uint64_t sent_ns = now_ns();
+	while (bench_monotonic_ns() - started_ns < (uint64_t)(seconds * 1e9) && !bench_is_over) {
+		const uint64_t sent_ns = bench_monotonic_ns();
 		uint64_t *time_ns;
 		int r;
 
@@ -146,7 +117,7 @@ static int ping(int fd, size_t size, double seconds)
 		time_ns = SP_ARRAY_PUSH(times_ns, count);
 		if (!time_ns)
 			return fail("memory");
-		*time_ns = now_ns() - sent_ns;
+		*time_ns = bench_monotonic_ns() - sent_ns;
 	}
 	if (!count) {
 		fputs("sp-bench-rtt: no answer came back\n", stderr);
@@ -173,10 +144,9 @@ int main(int argc, char **argv)
 	size_t size;
 
 	if ((!is_client && (argc != 4 || strcmp(argv[1], "echo"))) ||
-	    !parse_address(argv[2], argv[3], &address))
+	    !bench_parse_address(argv[2], argv[3], &address))
 		return usage();
-	signal(SIGTERM, on_signal);
-	signal(SIGINT, on_signal);
+	bench_end_on_signals();
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
 		return fail("socket");

@@ -8,11 +8,9 @@
  * Each datagram carries its own number, so the receiver tells loss, repetition and reordering apart and
  * a repeated one is not counted as delivered. Both print one JSON object.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,6 +23,7 @@
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "datagram.h"
 
 #define BATCH 64
 #define SIZE_MAX_BYTES 1472
@@ -33,37 +32,9 @@
 #define BEHIND_MAX 384
 #define SOCKET_BYTES (16 << 20)
 
-static volatile sig_atomic_t is_over;
-
-static void on_signal(int signal_number)
-{
-	(void)signal_number;
-	is_over = 1;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static int fail(const char *what)
 {
-	fprintf(stderr, "sp-bench-udp: %s: %s\n", what, sp_err_text(sp_errno()));
-	return 1;
-}
-
-static bool parse_address(const char *address, const char *port, struct sockaddr_in *ret_address)
-{
-	char *end;
-	const unsigned long number = strtoul(port, &end, 10);
-
-	*ret_address =
-		(struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)number) };
-	return *port && !*end && number > 0 && number < 65536 &&
-	       inet_pton(AF_INET, address, &ret_address->sin_addr) == 1;
+	return bench_fail("sp-bench-udp", what);
 }
 
 static int open_socket(void)
@@ -91,7 +62,8 @@ static void prepare(struct mmsghdr *messages, struct iovec *vectors,
 }
 
 /* How many to send now: a full batch in a flood, else what the rate has become due, once that is a burst. */
-static size_t due_now(double rate, size_t burst, uint64_t elapsed_ns, uint64_t sent, uint64_t *skipped)
+static size_t due_now(double rate, size_t burst, uint64_t elapsed_ns, uint64_t sent,
+		      uint64_t *skipped)
 {
 	uint64_t due;
 
@@ -112,14 +84,15 @@ static int send_all(int fd, size_t size, double seconds, double rate, size_t bur
 {
 	static uint8_t buffers[BATCH][SIZE_MAX_BYTES];
 	const struct timespec pause = { .tv_nsec = 20000 };
-	const uint64_t started_ns = now_ns();
+	const uint64_t started_ns = bench_monotonic_ns();
 	struct mmsghdr messages[BATCH];
 	struct iovec vectors[BATCH];
 	uint64_t sent = 0, skipped = 0, refused = 0, elapsed_ns;
 
 	prctl(PR_SET_TIMERSLACK, 1);
 	prepare(messages, vectors, buffers, size);
-	while ((elapsed_ns = now_ns() - started_ns) < (uint64_t)(seconds * 1e9) && !is_over) {
+	while ((elapsed_ns = bench_monotonic_ns() - started_ns) < (uint64_t)(seconds * 1e9) &&
+	       !bench_is_over) {
 		const size_t count = due_now(rate, burst, elapsed_ns, sent, &skipped);
 		int done;
 
@@ -186,14 +159,14 @@ static int receive_all(int fd)
 	prepare(messages, vectors, buffers, SIZE_MAX_BYTES);
 	puts("ready");
 	fflush(stdout);
-	while (!is_over) {
+	while (!bench_is_over) {
 		const int count = recvmmsg(fd, messages, BATCH, MSG_WAITFORONE, NULL);
 
 		if (count < 0 && errno != EAGAIN && errno != EINTR)
 			return fail("recvmmsg");
 		if (count <= 0)
 			continue;
-		tally.last_ns = now_ns();
+		tally.last_ns = bench_monotonic_ns();
 		if (!tally.first_ns)
 			tally.first_ns = tally.last_ns;
 		for (int i = 0; i < count; i++)
@@ -223,10 +196,9 @@ int main(int argc, char **argv)
 	size_t size, burst;
 
 	if ((!is_sender && (argc != 4 || strcmp(argv[1], "receive"))) ||
-	    !parse_address(argv[2], argv[3], &address))
+	    !bench_parse_address(argv[2], argv[3], &address))
 		return usage();
-	signal(SIGTERM, on_signal);
-	signal(SIGINT, on_signal);
+	bench_end_on_signals();
 	fd = open_socket();
 	if (fd < 0)
 		return fail("socket");
