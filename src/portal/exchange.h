@@ -31,7 +31,7 @@ struct sp_exchange {
 	bool has_returned; /* from _begin */
 	struct sp_admitted admitted;
 	json_t *body;            /* the admitted one, borrowed */
-	struct sp_person person; /* whose token it is, or who signs in */
+	struct sp_person person; /* the person of the token, or the person who signs in */
 	json_t *devices;         /* that person's, as the gateway lists them */
 	const json_t *device;    /* the token's, among them */
 	struct sp_gate_request ask;
@@ -71,7 +71,7 @@ void sp_exchange_fail_gate(struct sp_exchange *exchange, const json_t *reply);
 
 /* ---- the handlers (routes.c has their addresses); each answers, now or later ---- */
 
-/* GET providers: who there is to sign in at, and how. */
+/* GET providers: the providers, and how to sign in at each. */
 void sp_handle_providers(struct sp_exchange *exchange);
 /* POST login: a local user with a password. */
 void sp_handle_login(struct sp_exchange *exchange);
@@ -87,7 +87,7 @@ void sp_handle_device_poll(struct sp_exchange *exchange);
 void sp_handle_session_get(struct sp_exchange *exchange);
 /* GET session/tunnel: the same with the tunnel as it is now. */
 void sp_handle_session_tunnel(struct sp_exchange *exchange);
-/* POST session/extend: the person shows again who they are. */
+/* POST session/extend: the person proves again who they are. */
 void sp_handle_session_extend(struct sp_exchange *exchange);
 /* POST session/close: end one session of the person, or all. */
 void sp_handle_session_close(struct sp_exchange *exchange);

@@ -40,7 +40,7 @@ void sp_fetch_job_begin(struct sp_fetch_job *job, struct sp_http_request *reques
 			const struct sp_fetch_trust *trust);
 /* End it, at any state: done does not come any more. */
 void sp_fetch_job_cancel(struct sp_fetch_job *job);
-/* Tell those that could not begin. */
+/* Tell those whose exchange could not begin. */
 void sp_fetch_jobs_run(struct sp_portal *portal);
 
 #endif

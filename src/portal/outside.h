@@ -34,7 +34,7 @@ struct sp_password_check {
 	bool is_known; /* the person is known to sign in from there */
 	bool is_right;
 	struct sp_holding holding;              /* the line's it waits in */
-	void (*done)(void *arg, bool is_right); /* NULL: nobody wants to know any more */
+	void (*done)(void *arg, bool is_right); /* NULL: nobody waits for it any more */
 	void *arg;
 	struct sp_password_check *next;
 };

@@ -65,7 +65,7 @@ struct sp_portal {
 	bool is_report_due; /* something `status` shows has changed */
 	bool is_gate_there;
 	bool is_memory_locked;
-	bool is_crowded; /* connections are scarce: nobody waits on one for news */
+	bool is_crowded; /* connections are scarce, so none may be held open to wait for news */
 	/* since the start: passwords and connections turned away, and idle connections dropped
 	 * for others */
 	uint64_t shed_checks, turned_away, gave_way;
@@ -78,7 +78,7 @@ struct sp_portal {
 /* What @config points to is borrowed for good. Returns 0; -ENOMEM. */
 int sp_portal_new(const struct sp_portal_config *config, const struct sp_idp_time *now,
 		  struct sp_portal **ret_portal);
-/* With all that is under way; nobody is called back. NULL: nothing. */
+/* Free the portal with all that is under way; no callback runs any more. NULL is allowed. */
 void sp_portal_free(struct sp_portal *portal);
 
 /* When sp_portal_run is to be called at the latest (CLOCK_BOOTTIME); UINT64_MAX: not at all. */

@@ -21,7 +21,7 @@ enum sp_change_place {
 	SP_CHANGE_IN_DATABASE,
 	SP_CHANGE_IN_KERNEL,
 	SP_CHANGE_ON_RECORD,
-	SP_CHANGE_IN_MEMORY, /* people's own, and who is told of it */
+	SP_CHANGE_IN_MEMORY, /* people's own memory, and who is told of the change */
 	SP_CHANGE_AT_PEERS,
 };
 
@@ -35,7 +35,7 @@ enum sp_change_kind {
 	/* @next has the same roles by other groups: @live takes its texts, and @next the old
 	 * ones */
 	SP_CHANGE_GROUPS,
-	SP_CHANGE_KEEP, /* what else the database keeps of @live; nobody's access changes */
+	SP_CHANGE_KEEP, /* write what else changed in @live's row; nobody's access changes */
 	/* at start: @live, known to the database, into a kernel that may not know it */
 	SP_CHANGE_RESTORE,
 	SP_CHANGE_ENROL, /* @device is new; it gives no access before it has a session */
@@ -61,11 +61,12 @@ typedef bool (*sp_change_test)(const void *arg, const struct sp_live *live);
 
 struct sp_change {
 	enum sp_change_kind kind;
-	struct sp_live *live;       /* the session; NULL with @is_meant */
-	sp_change_test is_meant;    /* END: of those that have not ended; NULL: @live alone */
+	struct sp_live *live; /* the session; NULL with @is_meant */
+	/* for END: those of the list that have not ended; NULL: @live alone */
+	sp_change_test is_meant;
 	const void *arg;            /* of @is_meant */
 	const char *why;            /* on record; NULL: nothing to say */
-	const char *by;             /* who asked; NULL: nobody did */
+	const char *by;             /* who asked for the change; NULL: nobody did */
 	const struct sp_addr *from; /* where the person is; NULL: not known */
 	const char *former_why;     /* OPEN: `replaced` or `groups-changed` */
 	uint64_t last_seen_ns;      /* OPEN: boot time from which its silence is counted */
@@ -83,7 +84,7 @@ struct sp_change {
 	void *ended_arg;
 
 	struct sp_standings standings; /* OPEN: where @live stands */
-	/* set: of the step made last, which is the one that failed */
+	/* set to the step made last, which is the one that failed */
 	enum sp_change_place place;
 	/* set: by OPEN and ENROL, @live and @device are in the database and are people's, whatever
 	 * failed; by REMOVE, @device still is */

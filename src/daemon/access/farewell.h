@@ -24,7 +24,7 @@ struct sp_farewell {
 	struct sp_plane *plane;
 	struct sp_machine *const *machine; /* sallyport.yaml as it is now */
 
-	int fd; /* a packet socket that receives nothing; -1: none, nobody is asked */
+	int fd; /* a packet socket that receives nothing; -1: there is none, and nobody is told */
 	struct sp_timer timer;
 	struct sp_plane_walk walk; /* of the pass under way: some flows a round of the loop */
 	unsigned int sent;         /* in that pass */

@@ -35,12 +35,12 @@ struct sp_apply {
 	struct sp_job job; /* the part of a step that takes long */
 	enum apply_step done;
 	bool is_request;          /* an administrator asked; else only the machine changed */
-	struct sp_client *client; /* NULL: nobody waits (any more) */
+	struct sp_client *client; /* NULL: no client waits for the answer (any more) */
 	char who[64];
 	const char *why;
 	struct sp_apply_request request; /* its files are ->files */
-	/* what is to be read; none: the policy that runs, as it was checked, because only the
-	 * machine changed */
+	/* the files to read; none: only the machine changed, and the running policy is used as it
+	 * was checked */
 	struct sp_files files;
 	struct sp_diagnostics diagnostics;
 	struct sp_policy *policy; /* until the revision has it */
@@ -50,7 +50,8 @@ struct sp_apply {
 	const char *tests_plane;
 	int worked;                  /* what the work of a step returned */
 	struct sp_plane_error error; /* of the work */
-	atomic_bool is_given_up;     /* the work may end early: nobody wants it any more */
+	/* the work may end early, because nobody wants its result any more */
+	atomic_bool is_given_up;
 	bool is_unchanged;
 	struct sp_policy_change change; /* of the rules, against the policy that ran */
 	int64_t applied_ns; /* UTC: when the generation was applied, however often it is staged */

@@ -22,10 +22,10 @@ struct sp_client {
 	struct sp_buf out;
 	size_t out_sent;
 	json_t *id;   /* of the request under way or watched */
-	bool is_busy; /* a request is under way: no more is read */
+	bool is_busy; /* a request is under way, so no more is read */
 	bool is_watching;
 	bool is_leaving; /* gone once its replies are written */
-	bool is_at_end;  /* it will send no more, but may still read */
+	bool is_at_end;  /* the client will send no more, but may still read */
 	bool is_dead;
 	bool is_portal;
 	void *data;
@@ -45,7 +45,7 @@ struct sp_control {
 
 /* Serve @fd, which is the client's from here on. Returns 0; -ENOMEM. */
 int sp_client_new(struct sp_control *control, int fd, uid_t uid);
-/* Hang up. It is freed later, by sp_client_free, when nobody can still hold it. */
+/* Hang up. The client is freed later, by sp_client_free, when nothing refers to it any more. */
 void sp_client_drop(struct sp_client *client);
 /* Free the client and what it holds. Its descriptor is closed by sp_client_drop, which comes first.
  */

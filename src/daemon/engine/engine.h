@@ -43,7 +43,7 @@ struct sp_engine {
 	uint64_t file_due_ns; /* boot time before which it is not written again */
 	bool is_reachable;
 	int error;                      /* why not */
-	struct sp_engine_identity seen; /* of the one that was last told everything */
+	struct sp_engine_identity seen; /* identity of the engine that was last told everything */
 	uint64_t asked_ns;              /* boot time of the last full comparison */
 	bool is_answer_behind;          /* it was told something since */
 	/* as it answered then, its peers by key; kept while it is away */
@@ -60,8 +60,8 @@ int sp_engine_find_user(struct sp_engine *engine, const char *asked);
 int sp_engine_open(struct sp_engine *engine);
 /* Free what the engine's part holds, and wipe the private key. The engine and its peers stay. */
 void sp_engine_close(struct sp_engine *engine);
-/* The key at @path; one that is damaged is taken from @peers (may be NULL). 0 also without one: a
- * warning says so, and everything but the tunnel works. */
+/* Find the tunnel's key at @path. If the file is damaged, the key is taken from @peers (may be
+ * NULL). Returns 0 even without a key: a warning says so, and everything but the tunnel works. */
 int sp_engine_find_key(struct sp_engine *engine, const char *path, const struct sp_peers *peers);
 /* People noted whose sessions changed: the engine is told in the next round, the peers file
  * follows. */
@@ -73,8 +73,8 @@ const struct sp_wg_peer *sp_engine_peer(const struct sp_engine *engine, const ui
 /* A peer in an answer whose peers are sorted by key. */
 const struct sp_wg_peer *sp_engine_find_peer(const struct sp_wg_device *device,
 					     const uint8_t key[32]);
-/* It answered: record what is news in it, and note who made a handshake. @before, @now: as for
- * `answered`. */
+/* The engine answered: record what is news in its answer, and note whose handshakes it had.
+ * @before, @now: as for `answered`. */
 void sp_engine_news_look(struct sp_engine *engine, const struct sp_engine_identity *whose,
 			 const struct sp_wg_device *before, const struct sp_wg_device *now);
 /* Ask it now, for status and lists. */

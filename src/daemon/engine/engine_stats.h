@@ -25,8 +25,9 @@ struct sp_engine_stats {
 /* What one peer's counters grew by. */
 struct sp_engine_news {
 	struct sp_wg_key public_key;
-	uint64_t spoofed; /* packets out of its tunnel whose source is none of its addresses */
-	uint64_t roams;   /* how often it came from a new address or port */
+	/* packets out of the peer's tunnel whose source is not one of its addresses */
+	uint64_t spoofed;
+	uint64_t roams; /* how often the peer came from a new address or port */
 };
 
 /* Free what it holds; empty afterwards. */

@@ -24,7 +24,7 @@ struct sp_question {
 	int tcp_flags; /* -1: those of a new connection */
 	bool is_own;
 	const char *role;        /* its sender stands for; the policy's text; NULL: none */
-	char *user;              /* whose packet it is; NULL: nobody's */
+	char *user;              /* whose packet it is; NULL: no person's */
 	uint64_t session;        /* 0: none */
 	bool is_parked;          /* whose time is up, and whose peer is still there */
 	struct sp_policy *owned; /* a former generation's */

@@ -38,7 +38,7 @@ struct sp_drift_sight {
 	const char *iface; /* NULL: no interface's */
 	enum sp_hook hook; /* SP_HOOK_NONE: no hook's */
 	const char *what;  /* which thing, among those of this code: "address fd00:64::1" */
-	const char *by;    /* who did it; NULL: not known */
+	const char *by;    /* who changed it; NULL: not known */
 	int repair;        /* 0: it is right again; -errno: it is not */
 	const char *why;   /* not put back: in words; NULL: those of -errno */
 };
@@ -56,7 +56,7 @@ struct sp_drift {
 	int64_t time_ns;               /* UTC: seen last */
 	uint64_t seen_ns, recorded_ns; /* CLOCK_BOOTTIME */
 	uint64_t opened_ns;            /* a record said that it was not put back */
-	bool is_opening_recorded;      /* so the one that closes it is written too */
+	bool is_opening_recorded;      /* so its end gets a record too */
 	uint64_t minute_ns;            /* since when `in_minute` counts */
 	unsigned int in_minute;        /* put back so often */
 	uint64_t look;                 /* the number of the look that saw it last */
@@ -77,7 +77,7 @@ void sp_drift_begin(struct sp_drifts *drifts);
 /* Note one thing that is not as it should be. Counts it, raises or keeps its warning, and records
  * it, at most so often. Between _begin and _end, or alone. */
 void sp_drift_see(struct sp_drifts *drifts, const struct sp_drift_sight *sight);
-/* What was open and was not seen by this look is right again; warnings follow. */
+/* End the drift that this look did not see again; the warnings follow. */
 void sp_drift_end(struct sp_drifts *drifts);
 /* For status: the drift of the last hour, newest last. */
 json_t *sp_drift_list(const struct sp_drifts *drifts);

@@ -21,7 +21,8 @@ struct sp_portal_seen {
 	struct sp_warnings *warnings;
 
 	struct sp_user user; /* uid SP_UID_NONE: this gateway has none, or its user is not there */
-	const struct sp_client *reporter; /* who reported last; NULL: it has gone, or none came */
+	/* the client that reported last; NULL: it has gone, or none reported */
+	const struct sp_client *reporter;
 	/* {url, fingerprint, providers, pressure, memory_locked} */
 	json_t *report;
 	int64_t since_ns;   /* UTC: of the reporter's first report */

@@ -7,7 +7,7 @@
 #include "io/files/paths.h"
 #include "io/files/sysctl.h"
 
-/* Keep what is so now, unless it is known what was. Returns 0 or -errno. */
+/* Keep the present state, unless an earlier one is kept already. Returns 0 or -errno. */
 int sp_found_note(const struct sp_paths *paths);
 /* Returns 0; -ENOENT it is not known. */
 int sp_found_read(const struct sp_paths *paths, struct sp_forwarding *ret_forwarding);

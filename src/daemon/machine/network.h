@@ -72,7 +72,7 @@ int sp_network_lock(struct sp_network_watch *network, bool with_all, struct sp_p
 /* The same after somebody changed it: whatever stands in its table goes. */
 int sp_network_lock_anew(struct sp_network_watch *network, bool with_all,
 			 struct sp_plane_error *error);
-/* Hear no more of changes. */
+/* Stop following changes. */
 void sp_network_close(struct sp_network_watch *network);
 
 #endif

@@ -10,7 +10,7 @@ struct sp_network_watch;
 int sp_tunnel_ensure(struct sp_network_watch *network);
 /* After programs sit on it: addresses, pool routes, up; then forwarding. */
 int sp_tunnel_raise(struct sp_network_watch *network);
-/* Set it down, if it is there: what was in it has no way. */
+/* Set the tunnel interface down, if there is one: its packets go nowhere then. */
 void sp_tunnel_lower(struct sp_netlink *netlink, const char *name);
 /* Its addresses and routes go with it; an engine that serves it ends. Returns 0, also where there
  * is none; -errno. */

@@ -51,7 +51,7 @@ struct sp_watch {
 	struct sp_source source;
 	struct sp_nft_change change; /* since the last look */
 	uint32_t generation;         /* of the ruleset when it was as wanted */
-	char *lock;                  /* its text as it was put; NULL: nothing was put yet */
+	char *lock;                  /* the table's text as it was put; NULL: it was not put yet */
 	bool with_all;               /* as it was put */
 };
 
@@ -60,12 +60,11 @@ void sp_watch_start(struct sp_watch *watch);
 /* Look once a second from now on, and at once when the kernel reports a change of nftables. Returns
  * 0; -errno: the reports cannot be waited for. */
 int sp_watch_open(struct sp_watch *watch);
-/* Hear no more of nftables, and forget how the second lock should be. */
+/* Stop following nftables, and forget how the second lock should be. */
 void sp_watch_close(struct sp_watch *watch);
 /* Now: before status is told, and when the kernel says that something changed. */
 void sp_watch_look(struct sp_watch *watch);
-/* The kernel says that something may have changed: look, but no more than once a second for
- * this. */
+/* The kernel reported a change: look soon, but at most once a second for this reason. */
 void sp_watch_soon(struct sp_watch *watch);
 
 /* ---- watch_lock.c, watch_tunnel.c: parts of a look ---- */

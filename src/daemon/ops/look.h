@@ -47,8 +47,9 @@ struct sp_snapshot {
 	size_t sessions_open, sessions_parked, sessions_max;
 	/* The tunnel engine, as it answered last. */
 	size_t peer_count;
-	size_t handshake_count;     /* of them, those whose keys still work */
-	struct sp_uapi_drop *drops; /* by reason, over all peers and what was nobody's; none is 0 */
+	size_t handshake_count; /* of them, those whose keys still work */
+	/* by reason, over all peers and packets of no peer; a reason that is missing is 0 */
+	struct sp_uapi_drop *drops;
 	size_t drop_count;
 	struct sp_snapshot_log logs[SP_RECORDER_FILES];
 };

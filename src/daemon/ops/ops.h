@@ -44,8 +44,8 @@ void sp_op_refuse(struct sp_client *client, const struct sp_refusal *refusal);
 struct sp_op_owner {
 	const char *idp, *subject;
 };
-/* Whether @owner is (@idp, @subject), or is nobody and the client is an administrator. False: the
- * client was told. */
+/* Does @owner name (@idp, @subject), or nobody, with an administrator as client? Returns false: it
+ * does not, and the client was told. */
 bool sp_op_owns(struct sp_client *client, const struct sp_op_owner *owner, const char *idp,
 		const char *subject);
 #define SP_OP_DEVICE_MAX 63
@@ -57,7 +57,7 @@ bool sp_op_name(struct sp_client *client, const char *what, const char *text, si
  * told. */
 bool sp_op_whose_name(struct sp_daemon *daemon, struct sp_client *client, const char *user,
 		      const char *idp);
-/* @client: who will read it: the refresh is for the portal alone. */
+/* @client: who will read the object. The sealed refresh token is for the portal alone. */
 json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,
 			const struct sp_client *client);
 /* The same with its tunnel, if it can have one. */

@@ -77,13 +77,14 @@ struct sp_people_outside {
 	/* Is the answer to a challenge right, by which a sign-in shows to have the private key? 0;
 	 * -EACCES @refusal. */
 	int (*check_proof)(void *arg, const struct sp_sign_in *sign_in, struct sp_refusal *refusal);
-	/* On record: somebody was not let in, or has to give up a device. */
+	/* Record that a person was refused, or has to give up a device. */
 	void (*refused)(void *arg, struct sp_audit_record *record);
 	/* Is it the gateway's own tunnel key? */
 	bool (*is_own_key)(void *arg, const uint8_t key[32]);
-	/* A key has a new holder: the handshakes of whoever had it before are not theirs. */
+	/* A key has a new holder: handshakes of the former holder do not count for the new one. */
 	void (*forget_peer)(void *arg, const uint8_t key[32]);
-	/* Take in who shook hands with the engine since it was last asked. False: it is away. */
+	/* Take in the handshakes since the engine was last asked. Returns false: the engine is
+	 * away. */
 	bool (*take_handshakes)(void *arg);
 	/* UTC of the last handshake that is known of the device with this key; 0: of none. */
 	int64_t (*find_handshake)(void *arg, const uint8_t key[32]);
@@ -176,7 +177,7 @@ struct sp_sign_in {
 	int64_t max_s, idle_s;         /* 0: never, any; SP_BY_ROLES */
 	const char *refresh;           /* of the portal, sealed; NULL: none */
 	const struct sp_addr *from;    /* where the person is, for the record; NULL: not known */
-	const char *by;                /* who asked */
+	const char *by;                /* who asked for it */
 	bool is_asked_again;           /* after -EAGAIN, which is a refusal now */
 };
 #define SP_BY_ROLES (-1)
@@ -197,7 +198,7 @@ bool sp_sessions_follow_policy(struct sp_people *people, json_t *lost);
 struct sp_news {
 	const char *const *groups; /* NULL: nothing new */
 	size_t group_count;
-	const char *refresh; /* NULL: as it was */
+	const char *refresh; /* NULL: no change */
 	const char *by;
 	bool is_asked_again; /* after -EAGAIN, which ends the session now */
 };
@@ -216,7 +217,7 @@ int sp_session_end_early(struct sp_people *people, struct sp_live *live, int64_t
 int sp_session_end_in_time(struct sp_people *people, struct sp_live *live);
 /* Whether @why is a word for an early end: unconfirmed, refresh-lost, other-subject. */
 bool sp_session_is_ending(const char *why);
-/* Whether who was ended by @why is parked and may come back from inside. */
+/* Is a session that ended for @why parked, so that its person may sign in again from the tunnel? */
 bool sp_session_parks(const char *why);
 /* Note whether the session is unused so far: nothing of its person has passed. Called when @live
  * was opened or read back from the kernel. Machines, and sessions whose lengths an administrator

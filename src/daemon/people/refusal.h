@@ -15,13 +15,13 @@ struct sp_refusal {
 /* Fill @refusal and give @r back. The reason is SP_REFUSAL_GATEWAY. */
 int sp_refuse(struct sp_refusal *refusal, int r, const char *code, int exit_code,
 	      const char *format, ...) __attribute__((format(printf, 5, 6)));
-/* The same for somebody who is not let in: the code is login-refused. */
+/* The same for a refused sign-in: the code is login-refused. */
 int sp_refuse_login(struct sp_refusal *refusal, int r, enum sp_refusal_reason reason,
 		    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* "no-role" */
 const char *sp_refuse_word(enum sp_refusal_reason reason);
-/* The table's copy of a word; NULL: it is none. */
+/* The table's copy of a word; NULL: it is not in the table. */
 const char *sp_refuse_find_word(const char *text);
 
 #endif

@@ -33,7 +33,7 @@ struct sp_drops {
 
 /* Hear samples from now on. What stands in the way is a warning. */
 void sp_drops_open(struct sp_drops *drops);
-/* Hear samples no more. Safe when none were heard. */
+/* Stop taking samples. Safe when none were taken. */
 void sp_drops_close(struct sp_drops *drops);
 
 /* Once a second: record what was dropped since the last time. */

@@ -32,7 +32,7 @@ struct sp_events {
 	struct sp_drops *drops;
 	struct sp_marks *marks;
 
-	struct sp_timer take_timer; /* the ring wakes nobody: it is looked at */
+	struct sp_timer take_timer; /* the ring wakes nobody, so this timer looks at it */
 	struct sp_timer second_timer;
 	uint64_t pause_ns;       /* until the next look */
 	uint64_t known_revision; /* the last one an event named, and its generation */

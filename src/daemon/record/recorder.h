@@ -44,7 +44,7 @@ struct sp_recorder {
 	const struct sp_revisions *revisions;
 	struct sp_warnings *warnings;
 
-	/* why, as whoever asked for what is being done said it; NULL: they did not */
+	/* why, in the words of the person who asked for it; NULL: they gave none */
 	const char *words;
 	struct sp_recorder_file files[SP_RECORDER_FILES];
 	struct sp_follower *followers;
@@ -77,7 +77,8 @@ void sp_recorder_append(struct sp_recorder *recorder, struct sp_audit_record *re
 /* Fill in whose record it is. @id is lent to the record. */
 void sp_recorder_name_session(struct sp_audit_record *record, const struct sp_live *live,
 			      char id[24]);
-/* One about a session. @by may be NULL: nobody asked. @from: where the person came from; NULL. */
+/* Record an event of a session. @by: who asked; NULL: nobody did. @from: where the person came
+ * from; NULL. */
 void sp_recorder_session(struct sp_recorder *recorder, enum sp_audit_event event,
 			 const struct sp_live *live, const char *why, const char *by,
 			 const struct sp_addr *from);
@@ -99,7 +100,7 @@ void sp_recorder_spoofed(struct sp_recorder *recorder, const struct sp_device *d
 /* Send @client every later record that matches. Returns 0; -ENOMEM. */
 int sp_recorder_follow(struct sp_recorder *recorder, struct sp_client *client,
 		       const struct sp_audit_query *query);
-/* @client follows no more. Safe when it did not. */
+/* @client stops following. Safe when it did not follow. */
 void sp_recorder_unfollow(struct sp_recorder *recorder, const struct sp_client *client);
 
 #endif

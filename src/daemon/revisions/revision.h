@@ -35,8 +35,8 @@ int sp_revision_new(struct sp_policy *policy, const struct sp_gateway *gateway,
  * runs. Returns 0; -ENOMEM. */
 int sp_revision_again(const struct sp_revision *running, const struct sp_gateway *gateway,
 		      struct sp_revision **ret_revision);
-/* Its tables get room for the rows that those of @former, of the same policy, have by now: also for
- * those that found no room there. */
+/* Give the tables of @revision room for the rows that the tables of @former, of the same policy,
+ * have by now, and for those that found no room there. */
 void sp_revision_expect(struct sp_revision *revision, const struct sp_revision *former);
 /* Free it with its tables, and its policy unless that is borrowed. NULL is allowed. */
 void sp_revision_free(struct sp_revision *revision);

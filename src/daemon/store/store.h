@@ -113,7 +113,7 @@ void sp_device_done(struct sp_device *device);
 int sp_store_add_device(struct sp_store *store, const struct sp_device *device);
 /* Its holder has shown to have the private key. */
 int sp_store_prove_device(struct sp_store *store, const uint8_t key[32], int64_t proven_ns);
-/* Forget it; its addresses are held for nobody else until @until_ns. */
+/* Forget the device; its addresses go to nobody else until @until_ns. */
 int sp_store_remove_device(struct sp_store *store, const struct sp_device *device,
 			   int64_t until_ns);
 
@@ -170,7 +170,7 @@ typedef int (*sp_store_session_fn)(void *arg,
 /* Those open, or closed at or after @since_ns, oldest first. */
 int sp_store_each_session(struct sp_store *store, int64_t since_ns, sp_store_session_fn take,
 			  void *arg);
-/* The one that had this epoch. -ENOENT. */
+/* Find the session that had this epoch. -ENOENT: there is none. */
 int sp_store_session_of_epoch(struct sp_store *store, uint64_t epoch,
 			      struct sp_session_row *ret_row);
 /* Forget the sessions closed, and addresses held, before @before_ns. */

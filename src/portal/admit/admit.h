@@ -26,8 +26,9 @@ struct sp_admission {
 
 /* What an admitted request brought. */
 struct sp_admitted {
-	json_t *body;  /* its fields: an object of them; NULL: of an asset */
-	char *token;   /* of a route that takes one, as it came; NULL: it brought none */
+	json_t *body; /* its fields: an object of them; NULL: of an asset */
+	/* the state of a route that takes one, as it came; NULL: the request brought none */
+	char *token;
 	json_t *about; /* of a callback: what its state was made about (state.h) */
 };
 

@@ -12,9 +12,9 @@
 
 #include "portal/web/response.h"
 
-#define SP_COOKIE_PERSON "__Host-sallyport"      /* the token of who is signed in (token.h) */
+#define SP_COOKIE_PERSON "__Host-sallyport"      /* the token of the signed-in person (token.h) */
 #define SP_COOKIE_LOGIN "__Host-sallyport-login" /* whose sign-in is under way: random (state.h) */
-#define SP_COOKIE_VALUE_MAX 4096u                /* browsers keep no more */
+#define SP_COOKIE_VALUE_MAX 4096u                /* browsers keep no cookie for longer */
 
 /* Find the cookie @name in @header, the value of a Cookie header (NULL: there was none).
  * Returns 0, *@ret_value malloc'ed, for sp_free_wiped; -ENOENT the cookie is missing; -EBADMSG

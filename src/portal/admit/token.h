@@ -10,8 +10,8 @@
 /* A token of @person: idp, subject, user and device key are set. Returns 0, *@ret_token
  * malloc'ed; -E2BIG; -ENOMEM. */
 int sp_token_make(const struct sp_sealer *sealer, const struct sp_person *person, char **ret_token);
-/* Read @token; NULL: there is none. @ret_person: caller runs _done; it has no device name.
- * Returns 0; -EBADMSG no token, or none of ours; -ENOMEM. */
+/* Read @token; NULL: there is none. @ret_person: the caller runs _done; it has no device name.
+ * Returns 0; -EBADMSG: no token, or not made by this portal; -ENOMEM. */
 int sp_token_read(const struct sp_sealer *sealer, const char *token, struct sp_person *ret_person);
 
 #endif

@@ -15,7 +15,7 @@ struct sp_shares {
 	size_t capacity;
 };
 
-/* Where one that is held is counted. */
+/* The place where a held share is counted. */
 struct sp_holding {
 	size_t address, site; /* of IPv4 the same one */
 };

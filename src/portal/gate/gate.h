@@ -17,7 +17,7 @@ struct sp_gate;
  * Returns 0; -ENOMEM. */
 int sp_gate_new(struct sp_loop *loop, const char *path, void (*changed)(void *arg, bool is_there),
 		void *arg, struct sp_gate **ret_gate);
-/* Closes the socket; nobody is called back. NULL: nothing. */
+/* Close the socket; no callback runs any more. NULL is allowed. */
 void sp_gate_free(struct sp_gate *gate);
 
 /* As outside.h says. Without a gate, and when too many wait, the answer is NULL, a moment later. */

@@ -12,7 +12,7 @@
 
 /* Did it do what it was asked? @reply NULL: it does not answer. */
 bool sp_gate_is_ok(const json_t *reply);
-/* Its error code, borrowed; "" when there is none. */
+/* The reply's error code, borrowed; "" if there is none. */
 const char *sp_gate_code(const json_t *reply);
 /* What sallyportd refused a person for, and has recorded itself; SP_REFUSAL_NONE: another error. */
 enum sp_refusal_reason sp_gate_refusal(const json_t *reply);
@@ -24,7 +24,7 @@ void sp_respond_gate_error(struct sp_response *response, const json_t *reply);
 json_t *sp_session_for_person(const json_t *session);
 /* The number of a session as sallyportd lists it; 0: none. */
 int64_t sp_session_number(const json_t *session);
-/* Whether it is neither parked nor closed. */
+/* Is the session neither parked nor closed? */
 bool sp_session_is_live(const json_t *session);
 
 #endif

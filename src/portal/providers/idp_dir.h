@@ -12,7 +12,7 @@ struct sp_idp_dir;
  * @path: borrowed for good. Returns 0; -errno. */
 int sp_idp_dir_new(struct sp_loop *loop, struct sp_portal *portal, const char *path,
 		   struct sp_idp_dir **ret_dir);
-/* Watch no more. NULL: nothing. */
+/* Stop watching. NULL is allowed. */
 void sp_idp_dir_free(struct sp_idp_dir *dir);
 /* Read it once more, secrets that are elsewhere included. */
 void sp_idp_dir_reload(struct sp_idp_dir *dir);

@@ -17,7 +17,7 @@ struct sp_kept {
 	struct sp_addr from; /* where the person signed in; zero: not known */
 	/* the mark: asked at this time with the token, and no answer came yet; 0 */
 	int64_t asked_s;
-	int64_t unconfirmed; /* answers in a row that did not confirm who the person is */
+	int64_t unconfirmed; /* answers in a row that did not confirm the person */
 };
 
 /* Returns 0, *@ret_sealed malloc'ed; -E2BIG the token is too long; -ENOMEM. */

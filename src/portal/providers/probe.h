@@ -11,13 +11,13 @@
 #include "portal/job.h"
 
 struct sp_idp_probe {
-	struct sp_idp_flow *flow; /* NULL: none is under way */
-	bool is_refresh;          /* what was refused: a refresh, not a sign-in */
+	struct sp_idp_flow *flow; /* NULL: no probe is under way */
+	bool is_refresh;          /* whether a refresh was refused, not a sign-in */
 	struct sp_fetch_job job;
 	uint64_t due_ns;  /* UINT64_MAX: nothing before an answer comes, or it is not wanted */
 	uint64_t wait_ns; /* after the last one that failed; 0: it is not wanted */
-	/* Begin the flow that was refused: a sign-in, or a refresh with a token that is none.
-	 * Returns 0; -errno. */
+	/* Begin the flow that was refused: a sign-in, or a refresh with an invalid token. Returns
+	 * 0; -errno. */
 	int (*begin)(struct sp_idp_probe *probe, struct sp_idp_flow **ret_flow);
 	void (*done)(struct sp_idp_probe *probe); /* we were taken; it is no longer wanted */
 };

@@ -17,7 +17,7 @@ struct sp_provider {
 	unsigned int ref_count;
 	char *name;
 	struct sp_idp *idp;    /* NULL: its file was never right, and it does not run */
-	enum sp_idp_type kind; /* of one that runs */
+	enum sp_idp_type kind; /* of a provider that runs */
 	struct sp_oidc *oidc;  /* of SP_IDP_OIDC: what is known of it */
 	struct sp_fetch_trust trust;
 	char *ca_path;
@@ -61,7 +61,7 @@ void sp_providers_free(struct sp_portal *portal);
 
 /* The one of that name, if it runs. Borrowed; NULL. */
 struct sp_provider *sp_provider_find(const struct sp_portal *portal, const char *name);
-/* The only one that takes passwords; NULL: there are none or several. */
+/* The only provider that takes passwords; NULL: there is none, or several. */
 struct sp_provider *sp_provider_find_local(const struct sp_portal *portal);
 /* Hold @provider beyond a call. Returns @provider. */
 struct sp_provider *sp_provider_ref(struct sp_provider *provider);
@@ -86,8 +86,8 @@ const char *sp_provider_type(const struct sp_provider *provider);
 const char *sp_provider_method(const struct sp_provider *provider);
 /* "ok", "starting", "unreachable", "failed"; literals. */
 const char *sp_provider_state(const struct sp_provider *provider);
-/* What a flow at it came to. @finding NULL: it took us. @is_refresh: groups were asked for
- * again. */
+/* Note the result of a flow at the provider. @finding NULL: the provider accepted this client.
+ * @is_refresh: the flow asked for groups again. */
 void sp_provider_heard(struct sp_provider *provider, const struct sp_finding *finding,
 		       bool is_refresh);
 /* All of them for portal.report, the caller's reference. NULL: out of memory. */

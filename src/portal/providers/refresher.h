@@ -22,7 +22,7 @@ struct sp_refresher;
 
 /* Of @portal, which outlives it. Returns 0; -ENOMEM. */
 int sp_refresher_new(struct sp_portal *portal, struct sp_refresher **ret_refresher);
-/* Ends what is under way; nobody is called back. NULL: nothing. */
+/* End what is under way; no callback runs any more. NULL is allowed. */
 void sp_refresher_free(struct sp_refresher *refresher);
 /* How many sessions it knows. */
 size_t sp_refresher_count(const struct sp_refresher *refresher);
@@ -40,14 +40,14 @@ void sp_refresher_note(struct sp_portal *portal, int64_t was, const json_t *sess
 /* The gateway is there (again): see which sessions there are. */
 void sp_refresher_load(struct sp_portal *portal);
 
-/* @provider's file changed: where it says who people are, they are looked up in it again. */
+/* @provider's file changed: if the file holds people, look them up in it again. */
 void sp_refresher_reload(struct sp_portal *portal, const struct sp_provider *provider);
 /* Discovery or keys of @provider moved: what waited for them goes on. */
 void sp_refresher_wake(struct sp_portal *portal, const struct sp_provider *provider);
 
 /* When sp_refresher_run has something to do (CLOCK_BOOTTIME); UINT64_MAX: nothing. */
 uint64_t sp_refresher_due_ns(const struct sp_portal *portal);
-/* Ask for those who are due, SP_REFRESHES_MAX at once. */
+/* Refresh the sessions that are due, at most SP_REFRESHES_MAX at once. */
 void sp_refresher_run(struct sp_portal *portal);
 
 #endif

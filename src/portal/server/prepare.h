@@ -14,7 +14,7 @@ struct sp_prepared {
 	struct sp_paths paths;
 	struct sp_machine *machine;
 	bool becomes_user;
-	struct sp_user user; /* who we are, or become */
+	struct sp_user user; /* the user we are, or become */
 	uint8_t seal_key[SP_SEAL_KEY_LEN];
 	struct sp_tls tls;
 	int listen_fd;

@@ -26,7 +26,7 @@ struct sp_checks {
 
 /* Returns 0; -ENOMEM. */
 int sp_checks_init(struct sp_checks *checks);
-/* Frees those that wait. */
+/* Free the passwords that wait. */
 void sp_checks_done(struct sp_checks *checks);
 /* Returns 0, @check taken over; -EBUSY: its line is full, or its address has its share of it. */
 int sp_checks_put(struct sp_checks *checks, struct sp_password_check *check);
