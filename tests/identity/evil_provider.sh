@@ -94,6 +94,12 @@ expect "which is on record" record_says "$longest" session-close
 good_ones=$(live_at good)
 expect "the good one is well" same "$(state_of_provider good)" ok
 
+# ---- as an administrator tries one ----
+enrol token-client
+expect "idp test finds a client that the token endpoint alone refuses" eval '
+	! lab_gate idp test token-client >"$LAB_DIR/idp-test" && grep -q "^device *ok" "$LAB_DIR/idp-test" &&
+	grep -q "^token *failed" "$LAB_DIR/idp-test" && grep -q "invalid_client" "$LAB_DIR/idp-test"'
+
 # ---- waiting ----
 enrol slow-down never
 lab_run laptop slow /usr/bin/python3 "$lab_top/tests/idp/attempt.py" --at-once 2 192.0.2.1 slow-down never

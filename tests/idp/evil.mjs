@@ -19,6 +19,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import zlib from 'node:zlib';
 import { KEYS, keySet, makeToken } from './evil_token.mjs';
 
 const CLIENT = 'sallyport';
@@ -121,7 +122,9 @@ async function answer(response, made, wrong) {
 	const body = bodyOf(made.json, wrong);
 	const headers = { 'Content-Type': wrong.type ?? 'application/json' };
 	if (wrong.location) headers.Location = wrong.location;
+	if (wrong.gzip) headers['Content-Encoding'] = 'gzip';
 	response.writeHead(wrong.status ?? made.status ?? 200, headers);
+	if (wrong.gzip) return response.end(zlib.gzipSync(body));
 	if (wrong.cut) {
 		response.write(body.slice(0, body.length / 2));
 		setTimeout(() => response.destroy(), 50);
