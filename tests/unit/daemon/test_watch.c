@@ -81,7 +81,7 @@ static int setup(void **state)
 	fixture->daemon->plane = &fixture->fake->base;
 	assert_int_equal(sp_loop_new(&fixture->daemon->loop), 0);
 	sp_daemon_lend(fixture->daemon);
-	fixture->daemon->network.plane = fixture->daemon->watch.plane = fixture->daemon->plane;
+	sp_daemon_lend_plane(fixture->daemon);
 	assert_int_equal(sp_network_lock(&fixture->daemon->network, true, &error), 0);
 	assert_true(fixture->fake->is_guarded);
 	fixture->detach = (struct sp_timer){ .fire = detach, .arg = fixture };
