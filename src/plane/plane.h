@@ -311,7 +311,8 @@ struct sp_plane_ops {
 	int (*flow_some)(struct sp_plane *plane, struct sp_plane_walk *walk,
 			 sp_plane_flow_visit visit, void *arg);
 	int (*flow_count)(struct sp_plane *plane, uint32_t *ret_count);
-	/* How many flows each part of the table has, and how many the table can have. */
+	/* How many flows each part of the table has, and how many the table can have; 0: the plane
+	 * has no such table. */
 	int (*flow_use)(struct sp_plane *plane, struct sp_flow_use *ret_use, uint32_t *ret_max);
 
 	/* Judge one frame on a scratch plane, without wires. @now_ns > 0. -EINVAL: not of a scratch

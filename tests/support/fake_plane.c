@@ -408,7 +408,7 @@ static int fake_flow_use(struct sp_plane *plane, struct sp_flow_use *ret_use, ui
 {
 	(void)plane;
 	*ret_use = (struct sp_flow_use){ 0 };
-	*ret_max = 1;
+	*ret_max = 0;
 	return 0;
 }
 

@@ -262,7 +262,7 @@ static void look_at_flows(struct sp_health *health)
 	uint64_t taken = 0;
 	uint32_t max;
 
-	if (sp_plane_flow_use(health->plane, &use, &max) < 0)
+	if (sp_plane_flow_use(health->plane, &use, &max) < 0 || !max)
 		return;
 	for (int i = 0; i < SP_FLOW_PART_COUNT; i++) {
 		const uint64_t flows = use.flows[i], kept = max / SP_FLOW_PART_KEPT;
