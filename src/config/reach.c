@@ -52,6 +52,8 @@ static bool is_from(const struct sp_policy *policy, const struct sp_from *from,
 					   &identity->addresses[family]))
 				return true;
 		return false;
+	case SP_FROM_SIGNED_IN:
+		return sp_identity_is_person(identity);
 	}
 	return false;
 }
@@ -369,7 +371,10 @@ static int lint_role(struct sp_check *check, const struct sp_reach_scope *scope,
 {
 	__sp_cleanup(sp_reach_rules_done) struct sp_reach_rules rules = { 0 };
 	__sp_cleanup(sp_reach_done) struct sp_reach reach = { 0 };
-	const struct sp_identity identity = { .roles = &role, .role_count = 1 };
+	const char *person = sp_role_is_of_people(&scope->policy->roles[role]) ? "" : NULL;
+	const struct sp_identity identity = {
+		.user = person, .idp = person, .roles = &role, .role_count = 1
+	};
 	__sp_free bool *marks = NULL;
 	int r = sp_reach_rules_of(scope->policy, &identity, &rules);
 
@@ -393,8 +398,9 @@ static bool leads_out(const struct sp_policy *policy, const struct sp_rule *rule
 	bool is_of_people = false, is_out = false;
 
 	for (size_t i = 0; i < rule->from_count; i++)
-		is_of_people |=
-			rule->from[i].kind == SP_FROM_ROLE || rule->from[i].kind == SP_FROM_USER;
+		is_of_people |= rule->from[i].kind == SP_FROM_ROLE ||
+				rule->from[i].kind == SP_FROM_USER ||
+				rule->from[i].kind == SP_FROM_SIGNED_IN;
 	for (size_t i = 0; i < rule->to_count; i++)
 		is_out |= rule->to[i].kind == SP_TO_ANY || (rule->to[i].kind == SP_TO_NETWORK &&
 							    rule->to[i].index == policy->internet);

@@ -300,7 +300,8 @@ static int target_read(const struct sp_policy *policy, const struct sp_ask *ask,
 
 /* ---- the source ---- */
 
-int sp_ask_stand_in(struct sp_judge *judge, const struct sp_gateway *gateway, uint32_t role,
+int sp_ask_stand_in(struct sp_judge *judge, const struct sp_policy *policy,
+		    const struct sp_gateway *gateway, uint32_t role,
 		    struct sp_identity *ret_identity)
 {
 	struct sp_identity identity;
@@ -308,7 +309,7 @@ int sp_ask_stand_in(struct sp_judge *judge, const struct sp_gateway *gateway, ui
 	int r = -EEXIST;
 
 	for (uint32_t index = 0; index < STAND_INS_MAX && r == -EEXIST; index++) {
-		sp_judge_stand_in(gateway, &role, index, &identity);
+		sp_judge_stand_in(policy, gateway, &role, index, &identity);
 		r = sp_judge_open_session(judge, &identity, &number);
 	}
 	identity.roles = NULL;
@@ -333,7 +334,7 @@ static int role_open(const struct sp_asking *asking, const char *name, bool is_v
 	if (role == policy->role_count)
 		return fail(fault, SP_ASK_UNKNOWN, "the policy has no role \"%.255s\"%s", name,
 			    hint(&near, buf));
-	r = sp_ask_stand_in(asking->judge, asking->gateway, role, &identity);
+	r = sp_ask_stand_in(asking->judge, policy, asking->gateway, role, &identity);
 	if (r < 0)
 		return r;
 	if (!identity.has_address[is_v6])

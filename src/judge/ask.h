@@ -80,7 +80,8 @@ const char *sp_ask_user(const char *from);
 /* Open a session of a person of one role and nothing else, at addresses of the pool that no other
  * has.
  * @ret_identity: its addresses alone. Returns as sp_judge_open_session. */
-int sp_ask_stand_in(struct sp_judge *judge, const struct sp_gateway *gateway, uint32_t role,
+int sp_ask_stand_in(struct sp_judge *judge, const struct sp_policy *policy,
+		    const struct sp_gateway *gateway, uint32_t role,
 		    struct sp_identity *ret_identity);
 /* Protocol, ports and ICMP type of a service's first packet, from @port (or with that identifier).
  * False: the family has no such service. */

@@ -240,7 +240,7 @@ static int ask_resolver(struct run *run, uint32_t role, const struct sp_addr *re
 	struct sp_identity identity;
 	int r;
 
-	sp_judge_stand_in(&run->gateway, &role, 0, &identity);
+	sp_judge_stand_in(run->fit->policy, &run->gateway, &role, 0, &identity);
 	*ret_is_reached = false;
 	if (!identity.has_address[is_v6])
 		return 0; /* the pool has no address of that family */

@@ -100,9 +100,10 @@ int sp_judge_hook_of_interface(const struct sp_gateway *gateway, const char *nam
 /* A source nobody named: global unicast, in no network of the policy, not in the pool. */
 struct sp_addr sp_judge_stranger(const struct sp_policy *policy, const struct sp_gateway *gateway,
 				 bool is_v6);
-/* A person of the role *@role (borrowed) and nothing else, at the spare addresses of @index. */
-void sp_judge_stand_in(const struct sp_gateway *gateway, const uint32_t *role, uint32_t index,
-		       struct sp_identity *ret_identity);
+/* A person (a machine, where the role is for those alone) of the role *@role (borrowed) and nothing
+ * else, at the spare addresses of @index. */
+void sp_judge_stand_in(const struct sp_policy *policy, const struct sp_gateway *gateway,
+		       const uint32_t *role, uint32_t index, struct sp_identity *ret_identity);
 
 /* ---- the policy's tests ---- */
 

@@ -36,7 +36,7 @@ static int open_roles(struct bench *bench)
 				   bench->policy->tests[j].role == test->role;
 		if (is_open)
 			continue;
-		r = sp_ask_stand_in(bench->judge, bench->gateway, test->role,
+		r = sp_ask_stand_in(bench->judge, bench->policy, bench->gateway, test->role,
 				    &bench->stand_ins[test->role]);
 		if (r < 0)
 			return r;

@@ -120,10 +120,13 @@ static int find_spare_address(const struct sp_gateway *gateway, bool is_v6, uint
 	return -ENOENT;
 }
 
-void sp_judge_stand_in(const struct sp_gateway *gateway, const uint32_t *role, uint32_t index,
-		       struct sp_identity *ret_identity)
+void sp_judge_stand_in(const struct sp_policy *policy, const struct sp_gateway *gateway,
+		       const uint32_t *role, uint32_t index, struct sp_identity *ret_identity)
 {
-	*ret_identity = (struct sp_identity){ .roles = role, .role_count = 1 };
+	const char *name = sp_role_is_of_people(&policy->roles[*role]) ? "" : NULL;
+
+	*ret_identity =
+		(struct sp_identity){ .user = name, .idp = name, .roles = role, .role_count = 1 };
 	for (size_t family = 0; family < 2; family++)
 		ret_identity->has_address[family] =
 			find_spare_address(gateway, family == 1, index,

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-static void rule_done(struct sp_rule *rule)
+void sp_rule_done(struct sp_rule *rule)
 {
 	free(rule->name);
 	for (size_t i = 0; i < rule->from_count; i++) {
@@ -70,7 +70,7 @@ void sp_policy_free(struct sp_policy *policy)
 	}
 	free(policy->services);
 	for (size_t i = 0; i < policy->rule_count; i++)
-		rule_done(&policy->rules[i]);
+		sp_rule_done(&policy->rules[i]);
 	free(policy->rules);
 	sp_gateway_done(&policy->fixtures.gateway);
 	for (size_t i = 0; i < policy->fixtures.session_count; i++)

@@ -125,6 +125,48 @@ static void add_builtin_networks(struct sp_loader *loader)
 		loader->check.no_memory = true;
 }
 
+#define NESTING_MAX 32u
+
+bool sp_symbol_open(struct sp_loader *loader, const struct sp_node *item, const char *what,
+		    struct sp_symbol *symbol)
+{
+	const char *name = symbol->name;
+
+	if (symbol->state == SP_SYMBOL_OPEN)
+		sp_report(&loader->check, item, "%s %s would be made of itself", what,
+			  sp_show(name).quoted);
+	else if (symbol->state == SP_SYMBOL_NEW && loader->nesting == NESTING_MAX)
+		sp_report(&loader->check, item,
+			  "%s %s: names stand for names for names, more than %u deep", what,
+			  sp_show(name).quoted, NESTING_MAX);
+	if (symbol->state != SP_SYMBOL_NEW || loader->nesting == NESTING_MAX)
+		return false;
+	symbol->state = SP_SYMBOL_OPEN;
+	loader->nesting++;
+	return true;
+}
+
+void sp_symbol_close(struct sp_loader *loader, struct sp_symbol *symbol)
+{
+	symbol->state = SP_SYMBOL_DONE;
+	loader->nesting--;
+}
+
+/* What was only to be checked. Nobody needs the places of names in the array any more. */
+static void drop_disabled(struct sp_policy *policy)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		if (policy->rules[i].is_disabled)
+			sp_rule_done(&policy->rules[i]);
+		else
+			policy->rules[kept++] = policy->rules[i];
+	}
+	policy->disabled_count = policy->rule_count - kept;
+	policy->rule_count = kept;
+}
+
 static void load_sections(struct sp_loader *loader)
 {
 	struct sp_check *check = &loader->check;
@@ -136,8 +178,10 @@ static void load_sections(struct sp_loader *loader)
 
 	load_all(loader, SP_SECTION_ROLES, sp_load_roles);
 	load_all(loader, SP_SECTION_NETWORKS, sp_load_networks);
+	sp_resolve_networks(loader);
 	add_builtin_networks(loader);
 	load_all(loader, SP_SECTION_SERVICES, sp_load_services);
+	sp_resolve_services(loader);
 	if (check->no_memory)
 		return;
 	sp_load_fixtures(loader);
@@ -149,6 +193,7 @@ static void load_sections(struct sp_loader *loader)
 	report_doubles(loader, &loader->rules, "rule",
 		       ": names of rules, expose and protect entries are unique");
 	load_all(loader, SP_SECTION_TESTS, sp_load_tests);
+	drop_disabled(loader->policy);
 	if (!check->no_memory && check->diagnostics->error_count == 0)
 		sp_lint(loader);
 	if (loader->policy->rule_count > 1)

@@ -134,6 +134,14 @@ int sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
 	return 0;
 }
 
+bool sp_role_is_of_people(const struct sp_role *role)
+{
+	for (size_t i = 0; i < role->match_count; i++)
+		if (!role->matches[i].is_peer_key)
+			return true;
+	return false;
+}
+
 const struct sp_role *sp_policy_machine_role(const struct sp_policy *policy,
 					     const uint8_t peer_key[32])
 {

@@ -67,7 +67,13 @@ struct sp_named_service {
 	size_t count; /* 0: could not be read */
 };
 
-enum sp_from_kind { SP_FROM_ANY, SP_FROM_ROLE, SP_FROM_USER, SP_FROM_NETWORK };
+enum sp_from_kind {
+	SP_FROM_ANY,
+	SP_FROM_ROLE,
+	SP_FROM_USER,
+	SP_FROM_NETWORK,
+	SP_FROM_SIGNED_IN, /* any person with a session */
+};
 
 struct sp_from {
 	enum sp_from_kind kind;
@@ -78,7 +84,7 @@ struct sp_from {
 	const char *user, *idp;
 };
 
-enum sp_to_kind { SP_TO_ANY, SP_TO_SELF, SP_TO_ROLE, SP_TO_NETWORK };
+enum sp_to_kind { SP_TO_ANY, SP_TO_SELF, SP_TO_ROLE, SP_TO_NETWORK, SP_TO_SIGNED_IN };
 
 struct sp_to {
 	enum sp_to_kind kind;
@@ -101,7 +107,8 @@ struct sp_rule {
 	char *reason; /* for the person, whose `status` shows it; NULL: none */
 	/* as written, else the default: all for deny, new for allow, expose, protect */
 	enum sp_log log;
-	uint32_t number; /* 1..SP_RULE_MAX-1, set by sp_policy_number_rules */
+	uint32_t number;  /* 1..SP_RULE_MAX-1, set by sp_policy_number_rules */
+	bool is_disabled; /* `enabled: false`; of a checked policy never */
 };
 
 struct sp_interface {
@@ -182,6 +189,7 @@ struct sp_policy {
 	size_t service_count;
 	struct sp_rule *rules;
 	size_t rule_count;
+	size_t disabled_count; /* that the text has besides, with `enabled: false` */
 	bool drop_bogons;
 	uint32_t bogons; /* index of the built-in networks */
 	uint32_t internet;
@@ -197,6 +205,8 @@ static inline void sp_policy_freep(struct sp_policy **policy)
 	sp_policy_free(*policy);
 }
 
+/* Free what it holds; not to be used afterwards. */
+void sp_rule_done(struct sp_rule *rule);
 /* Free what it holds; empty afterwards. */
 void sp_gateway_done(struct sp_gateway *gateway);
 
@@ -214,12 +224,19 @@ const char *sp_policy_rule_name(const struct sp_policy *policy, uint32_t number)
 
 /* Who a session is, as rules see it. */
 struct sp_identity {
-	const char *user, *idp; /* NULL both: a machine */
-	const uint32_t *roles;  /* indices, ascending */
+	/* NULL both: a machine. "" both: a person who stands for a role, and has no name */
+	const char *user, *idp;
+	const uint32_t *roles; /* indices, ascending */
 	size_t role_count;
 	struct sp_addr addresses[2]; /* [0] IPv4, [1] IPv6 */
 	bool has_address[2];
 };
+
+/* Is it a person, whom `signed-in` means? */
+static inline bool sp_identity_is_person(const struct sp_identity *identity)
+{
+	return identity->user && identity->idp;
+}
 
 /* Roles of a person, who has a provider: those with a match for (@idp, one of the groups). Roles of
  * a machine, which has none (@idp is NULL): those with a match for its key. A person who holds a
@@ -228,6 +245,9 @@ struct sp_identity {
 int sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
 			  const char *const *groups, size_t group_count, const uint8_t peer_key[32],
 			  uint32_t **ret_roles, size_t *ret_count);
+
+/* Can a person have the role? Else it is for machines alone. */
+bool sp_role_is_of_people(const struct sp_role *role);
 
 /* Does the network hold this address? No prefix of one family holds an address of the other. */
 bool sp_network_has(const struct sp_network *network, const struct sp_addr *addr);

@@ -125,6 +125,12 @@ static bool is_user(const struct sp_ref_session *session, const char *user, cons
 	       !strcmp(session->idp, idp);
 }
 
+/* A machine's session has neither. */
+static bool is_person(const struct sp_ref_session *session)
+{
+	return session && session->user && session->idp;
+}
+
 static bool from_matches(const struct sp_reference *reference, const struct sp_from *from,
 			 const struct sp_tuple *tuple, const struct sp_ref_session *sender)
 {
@@ -137,6 +143,8 @@ static bool from_matches(const struct sp_reference *reference, const struct sp_f
 		return sender && is_user(sender, from->user, from->idp);
 	case SP_FROM_NETWORK:
 		return in_network(reference, from->index, &tuple->source);
+	case SP_FROM_SIGNED_IN:
+		return is_person(sender);
 	}
 	return false;
 }
@@ -162,6 +170,8 @@ static bool to_matches(const struct sp_reference *reference, const struct sp_to 
 		return has_role(receiver, to->index);
 	case SP_TO_NETWORK:
 		return in_network(reference, to->index, &tuple->destination);
+	case SP_TO_SIGNED_IN:
+		return is_person(receiver);
 	}
 	return false;
 }

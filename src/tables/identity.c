@@ -44,6 +44,8 @@ static bool from_matches(const struct view *view, const struct sp_from *from)
 		return is_user(view->identity, from);
 	case SP_FROM_NETWORK:
 		return view->has_network[from->index];
+	case SP_FROM_SIGNED_IN:
+		return sp_identity_is_person(view->identity);
 	}
 	return false;
 }
@@ -59,6 +61,8 @@ static bool to_matches(const struct view *view, const struct sp_to *to)
 		return has_role(view->identity, to->index);
 	case SP_TO_NETWORK:
 		return view->has_network[to->index];
+	case SP_TO_SIGNED_IN:
+		return sp_identity_is_person(view->identity);
 	}
 	return false;
 }

@@ -240,7 +240,7 @@ int sp_read_list(struct sp_check *check, const struct sp_node *node, const char 
 static bool is_reserved(const char *name)
 {
 	static const char *const reserved[] = { "any",        "anonymous", "self", "internet",
-						"bogons",     "vpn",       "none",
+						"bogons",     "vpn",       "none", "signed-in",
 #define X(id, text, meaning) text,
 						SP_REASONS(X)
 #undef X

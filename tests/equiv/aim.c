@@ -122,6 +122,8 @@ static bool word_address(struct rng *rng, const struct world *world,
 		return session_address(world, n, v6, ret_addr);
 	if (sscanf(word, "{ role: r%u", &n) == 1 || sscanf(word, "r%u", &n) == 1)
 		return role_address(rng, world, n, v6, ret_addr);
+	if (strcmp(word, "signed-in") == 0)
+		return role_address(rng, world, UINT32_MAX, v6, ret_addr);
 	if (strcmp(word, "any") == 0)
 		return rng_chance(rng, 60) && role_address(rng, world, UINT32_MAX, v6, ret_addr);
 	if (strcmp(word, "self") == 0)

@@ -166,6 +166,7 @@ static int read_session(struct trial *trial, uint32_t n, unsigned revision)
 	if (r < 0)
 		return r;
 	identity->user = fixture->user;
+	identity->idp = fixture->idp;
 	identity->roles = roles;
 	memcpy(identity->addresses, fixture->addresses, sizeof(identity->addresses));
 	memcpy(identity->has_address, fixture->has_address, sizeof(identity->has_address));

@@ -281,6 +281,8 @@ static void add_from(struct rng *rng, const struct world *world, const struct wo
 		words_add(words, "{ user: u%u }", rng_below(rng, world->session_count));
 	else if (dice < 66)
 		words_add(words, "any");
+	else if (dice < 71)
+		words_add(words, "signed-in");
 	else
 		add_network_word(rng, policy, words);
 }
@@ -297,6 +299,8 @@ static void add_to(struct rng *rng, const struct world_policy *policy, struct wo
 		words_add(words, "internet");
 	else if (dice < 37)
 		words_add(words, "any");
+	else if (dice < 42)
+		words_add(words, "signed-in");
 	else
 		add_network_word(rng, policy, words);
 }

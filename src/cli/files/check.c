@@ -73,7 +73,7 @@ static void print_failed_test(const struct sp_policy_source *source,
 	sp_cli_say(" (asked: %s to %s)\n", sp_addr_format(&result->tuple.source, from), target);
 }
 
-/* "2 rules, 2 exposed, 1 protected, " */
+/* "2 rules, 2 exposed, 1 protected, 1 not enabled, " */
 static void print_counts(const struct sp_policy *policy)
 {
 	size_t exposed = 0, protected = 0, rules;
@@ -88,6 +88,8 @@ static void print_counts(const struct sp_policy *policy)
 		sp_cli_print("%zu exposed, ", exposed);
 	if (protected)
 		sp_cli_print("%zu protected, ", protected);
+	if (policy->disabled_count)
+		sp_cli_print("%zu not enabled, ", policy->disabled_count);
 }
 
 static int print_results(const struct sp_cli *cli, const struct sp_policy_source *source,

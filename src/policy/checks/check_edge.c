@@ -13,7 +13,7 @@ static const struct sp_key edge_keys[] = {
 	[TRUST] = { "trust", SP_KEY_LATER },
 };
 
-enum { NAME, FROM, TO, SERVICE, SERVICES, LOG, LIMIT };
+enum { NAME, FROM, TO, SERVICE, SERVICES, LOG, ENABLED, LIMIT };
 static const struct sp_key expose_keys[] = {
 	[NAME] = { "name", SP_KEY_REQUIRED },
 	[FROM] = { "from", SP_KEY_OPTIONAL },
@@ -21,6 +21,7 @@ static const struct sp_key expose_keys[] = {
 	[SERVICE] = { "service", SP_KEY_OPTIONAL },
 	[SERVICES] = { "services", SP_KEY_OPTIONAL },
 	[LOG] = { "log", SP_KEY_OPTIONAL },
+	[ENABLED] = { "enabled", SP_KEY_OPTIONAL },
 	[LIMIT] = { "limit", SP_KEY_LATER },
 };
 static const struct sp_key protect_keys[] = {
@@ -30,6 +31,7 @@ static const struct sp_key protect_keys[] = {
 	[SERVICE] = { "service", SP_KEY_OPTIONAL },
 	[SERVICES] = { "services", SP_KEY_OPTIONAL },
 	[LOG] = { "log", SP_KEY_OPTIONAL },
+	[ENABLED] = { "enabled", SP_KEY_OPTIONAL },
 };
 
 static void load_to_self(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule)
@@ -96,6 +98,8 @@ static void load_entry(struct sp_loader *loader, const struct sp_node *node, enu
 		load_services(loader, node, values, rule);
 	if (values[LOG])
 		sp_load_log(loader, values[LOG], rule);
+	if (values[ENABLED])
+		sp_load_enabled(loader, values[ENABLED], rule);
 	if (is_expose) {
 		struct sp_from *any = SP_ARRAY_PUSH(rule->from, rule->from_count);
 

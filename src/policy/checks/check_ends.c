@@ -150,6 +150,12 @@ static void from_word(struct sp_loader *loader, const struct sp_node *item, bool
 			  sp_show(text).quoted);
 	} else if (strcmp(text, "any") == 0) {
 		from->kind = SP_FROM_ANY;
+	} else if (strcmp(text, "signed-in") == 0 && takes_people) {
+		from->kind = SP_FROM_SIGNED_IN;
+	} else if (strcmp(text, "signed-in") == 0) {
+		sp_report(&loader->check, item,
+			  "\"protect\" is judged before anyone is known: name a network or "
+			  "address");
 	} else if (strcmp(text, "self") == 0 || strcmp(text, "internet") == 0 ||
 		   strcmp(text, "bogons") == 0 || strcmp(text, "anonymous") == 0) {
 		sp_report(&loader->check, item, "\"%s\" cannot stand in \"from\"", text);
@@ -226,6 +232,8 @@ static void to_word(struct sp_loader *loader, const struct sp_node *item, struct
 		to->kind = SP_TO_ANY;
 	} else if (strcmp(text, "self") == 0) {
 		to->kind = SP_TO_SELF;
+	} else if (strcmp(text, "signed-in") == 0) {
+		to->kind = SP_TO_SIGNED_IN;
 	} else if (strcmp(text, "internet") == 0) {
 		to->kind = SP_TO_NETWORK;
 		to->index = loader->policy->internet;

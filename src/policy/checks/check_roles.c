@@ -50,10 +50,19 @@ static void read_group_match(struct sp_loader *loader, const struct sp_node *nod
 		group = sp_read_group(check, values[GROUP], "group");
 	if (!group)
 		return;
-	if (strchr(group, '*') || !strcasecmp(group, "any"))
+	if (strchr(group, '*')) {
+		sp_report(
+			check, values[GROUP],
+			"group %s would be a group of that very name: there are no patterns, and "
+			"none that is everybody's; name each group in a match of its own: match: [ "
+			"{idp: corp, group: eng}, {idp: corp, group: ops} ]",
+			sp_show(group).quoted);
+		return;
+	}
+	if (!strcasecmp(group, "any"))
 		sp_warn(check, values[GROUP],
-			"group %s is taken as a group of that very name: there are no patterns, "
-			"and none that is everybody's; name each group in a match of its own",
+			"group %s is taken as a group of that very name, and none is everybody's; "
+			"name each group in a match of its own",
 			sp_show(group).quoted);
 	match->group = sp_copy_text(check, group);
 }

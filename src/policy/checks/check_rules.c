@@ -6,13 +6,27 @@
 #include "policy/checks/loader.h"
 #include "yaml/value.h"
 
-enum { NAME, ALLOW, DENY, REASON, LOG, LIMIT, WHEN, EXPIRES, ALLOW_EXPIRING, MODE, TICKET };
+enum {
+	NAME,
+	ALLOW,
+	DENY,
+	REASON,
+	LOG,
+	ENABLED,
+	LIMIT,
+	WHEN,
+	EXPIRES,
+	ALLOW_EXPIRING,
+	MODE,
+	TICKET
+};
 static const struct sp_key rule_keys[] = {
 	[NAME] = { "name", SP_KEY_REQUIRED },
 	[ALLOW] = { "allow", SP_KEY_OPTIONAL },
 	[DENY] = { "deny", SP_KEY_OPTIONAL },
 	[REASON] = { "reason", SP_KEY_OPTIONAL },
 	[LOG] = { "log", SP_KEY_OPTIONAL },
+	[ENABLED] = { "enabled", SP_KEY_OPTIONAL },
 	[LIMIT] = { "limit", SP_KEY_LATER },
 	[WHEN] = { "when", SP_KEY_LATER },
 	[EXPIRES] = { "expires", SP_KEY_LATER },
@@ -66,6 +80,14 @@ void sp_load_log(struct sp_loader *loader, const struct sp_node *node, struct sp
 
 	if (word >= 0)
 		rule->log = (enum sp_log)word; /* the words are in the order of the enum */
+}
+
+void sp_load_enabled(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule)
+{
+	static const char *const words[] = { "true", "false", NULL };
+	int word = sp_read_word(&loader->check, node, "\"enabled\"", words);
+
+	rule->is_disabled = word == 1;
 }
 
 static void load_reason(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule)
@@ -134,6 +156,8 @@ static void load_rule(struct sp_loader *loader, const struct sp_node *node)
 		load_reason(loader, values[REASON], rule);
 	if (values[LOG])
 		sp_load_log(loader, values[LOG], rule);
+	if (values[ENABLED])
+		sp_load_enabled(loader, values[ENABLED], rule);
 }
 
 void sp_load_rules(struct sp_loader *loader, const struct sp_node *section)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -35,6 +36,8 @@ static int load_literal(struct sp_loader *loader, const struct sp_node *item,
 	return r;
 }
 
+static void resolve(struct sp_loader *loader, const struct sp_node *item, struct sp_symbol *symbol);
+
 static int load_named(struct sp_loader *loader, const struct sp_node *item,
 		      struct sp_service **services, size_t *count)
 {
@@ -49,6 +52,7 @@ static int load_named(struct sp_loader *loader, const struct sp_node *item,
 		return -EINVAL;
 	}
 	symbol->is_used = true;
+	resolve(loader, item, symbol);
 	list = &loader->policy->services[symbol->index];
 	if (loader->service_items == SERVICE_ITEMS_MAX)
 		return -EINVAL; /* reported */
@@ -115,19 +119,39 @@ void sp_load_services(struct sp_loader *loader, const struct sp_node *section)
 		if (body->kind == SP_NODE_SCALAR && *body->text == '\0') {
 			sp_report(check, name, "service %s has no value",
 				  sp_show(name->text).quoted);
-			continue;
-		}
-		if (sp_read_items(check, body, "a service") < 0)
-			continue;
-		sp_for_each_item(item, body) {
-			if (item->kind == SP_NODE_SCALAR && !sp_looks_like_service(item->text) &&
-			    sp_symbols_find(&loader->services, item->text))
-				sp_report(check, item,
-					  "%s is a service; names inside a service are not "
-					  "supported: write its ports",
-					  sp_show(item->text).quoted);
-			else
-				load_literal(loader, item, &list->items, &list->count);
 		}
 	}
+}
+
+/* Could it be a service's name? */
+static bool is_word(const char *text)
+{
+	return isalpha((unsigned char)*text) && !sp_looks_like_service(text) &&
+	       strcmp(text, "any") != 0;
+}
+
+/* The items of a service, of which names may stand for other services. */
+static void resolve(struct sp_loader *loader, const struct sp_node *item, struct sp_symbol *symbol)
+{
+	struct sp_named_service *list = &loader->policy->services[symbol->index];
+	const struct sp_node *body = symbol->node->next;
+
+	if (!sp_symbol_open(loader, item, "service", symbol))
+		return;
+	if ((body->kind != SP_NODE_SCALAR || *body->text) &&
+	    sp_read_items(&loader->check, body, "a service") == 0) {
+		sp_for_each_item(part, body) {
+			if (part->kind == SP_NODE_SCALAR && is_word(part->text))
+				load_named(loader, part, &list->items, &list->count);
+			else
+				load_literal(loader, part, &list->items, &list->count);
+		}
+	}
+	sp_symbol_close(loader, symbol);
+}
+
+void sp_resolve_services(struct sp_loader *loader)
+{
+	for (size_t i = 0; i < loader->services.count && !loader->check.no_memory; i++)
+		resolve(loader, loader->services.items[i].node, &loader->services.items[i]);
 }

@@ -278,12 +278,20 @@ static void load_rule_name(struct sp_loader *loader, const struct sp_node *node,
 {
 	const struct sp_symbols *const tables[] = { &loader->rules };
 	const char *text = sp_read_text(&loader->check, node, "\"rule\"");
+	const struct sp_symbol *rule = text ? sp_symbols_find(&loader->rules, text) : NULL;
 
 	if (!text)
 		return;
-	if (strcmp(text, "default") != 0 && !sp_symbols_find(&loader->rules, text)) {
+	if (strcmp(text, "default") != 0 && !rule) {
 		sp_report(&loader->check, node, "unknown rule %s%s", sp_show(text).quoted,
 			  sp_hint(&loader->check, text, tables, 1).text);
+		return;
+	}
+	if (rule && loader->policy->rules[rule->index].is_disabled) {
+		sp_report(&loader->check, node,
+			  "rule %s decides nothing: it has enabled: false, on %s",
+			  sp_show(text).quoted,
+			  sp_show_line(&loader->check, node, sp_place_of(rule->node)).text);
 		return;
 	}
 	test->rule = sp_copy_text(&loader->check, text);

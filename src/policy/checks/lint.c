@@ -61,11 +61,24 @@ static bool is_same_user(const struct sp_from *a, const struct sp_from *b)
 	return a->idp && b->idp && !strcmp(a->user, b->user) && !strcmp(a->idp, b->idp);
 }
 
+/* Has nobody but people this role? */
+static bool is_role_of_people_alone(const struct sp_role *role)
+{
+	for (size_t i = 0; i < role->match_count; i++)
+		if (role->matches[i].is_peer_key)
+			return false;
+	return true;
+}
+
 static bool from_covers(struct lint *lint, const struct sp_from *outer, const struct sp_from *inner)
 {
 	lint->work++;
 	if (outer->kind == SP_FROM_ANY)
 		return true;
+	if (outer->kind == SP_FROM_SIGNED_IN && inner->kind == SP_FROM_USER)
+		return true;
+	if (outer->kind == SP_FROM_SIGNED_IN && inner->kind == SP_FROM_ROLE)
+		return is_role_of_people_alone(&lint->policy->roles[inner->index]);
 	if (outer->kind != inner->kind)
 		return false;
 	switch (outer->kind) {
@@ -83,11 +96,14 @@ static bool to_covers(struct lint *lint, const struct sp_to *outer, const struct
 	lint->work++;
 	if (outer->kind == SP_TO_ANY)
 		return true;
+	if (outer->kind == SP_TO_SIGNED_IN && inner->kind == SP_TO_ROLE)
+		return is_role_of_people_alone(&lint->policy->roles[inner->index]);
 	if (outer->kind != inner->kind)
 		return false;
 	if (outer->kind == SP_TO_NETWORK)
 		return network_covers(lint, outer->index, inner->index);
-	return outer->kind == SP_TO_SELF || outer->index == inner->index;
+	return outer->kind == SP_TO_SELF || outer->kind == SP_TO_SIGNED_IN ||
+	       outer->index == inner->index;
 }
 
 static bool service_covers(const struct sp_service *outer, const struct sp_service *inner)

@@ -53,6 +53,8 @@ struct sp_loader {
 	struct sp_symbols users;
 	struct sp_symbols providers; /* each mention in a role or a fixture session */
 	size_t service_items;        /* services written into rules and tests so far */
+	size_t network_items;        /* prefixes that names within networks became so far */
+	unsigned nesting;            /* of the names that are being made out */
 	size_t test_destinations;    /* addresses written into tests so far */
 	size_t test_work_left;       /* prefixes that may still be looked through for them */
 };
@@ -64,6 +66,14 @@ void sp_check_includes(struct sp_loader *loader);
 void sp_load_roles(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_networks(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_services(struct sp_loader *loader, const struct sp_node *section);
+/* After all networks, all services are loaded: what each of them stands for. */
+void sp_resolve_networks(struct sp_loader *loader);
+void sp_resolve_services(struct sp_loader *loader);
+/* Begin to make out what @symbol, named by @item, stands for. Returns true: the caller does it, and
+ * calls _close. False: it is done already, or it goes round or too deep (reported). */
+bool sp_symbol_open(struct sp_loader *loader, const struct sp_node *item, const char *what,
+		    struct sp_symbol *symbol);
+void sp_symbol_close(struct sp_loader *loader, struct sp_symbol *symbol);
 void sp_load_rules(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_edge(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_protect(struct sp_loader *loader, const struct sp_node *section);
@@ -80,6 +90,8 @@ int sp_load_service_items(struct sp_loader *loader, const struct sp_node *node,
 			  struct sp_service **services, size_t *count);
 /* `log: none | new | all` into @rule; left as it was where that was reported. */
 void sp_load_log(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule);
+/* `enabled: true | false` into @rule. */
+void sp_load_enabled(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule);
 /* Append a rule with its name declared, its place and the default log of its kind.
  * NULL: no memory, or too many rules (reported). */
 struct sp_rule *sp_add_rule(struct sp_loader *loader, const struct sp_node *node,

@@ -5,11 +5,15 @@
 
 #include "yaml/schema.h"
 
+/* How far a name is made out that may stand for other names of its kind. */
+enum sp_symbol_state { SP_SYMBOL_NEW, SP_SYMBOL_OPEN, SP_SYMBOL_DONE };
+
 struct sp_symbol {
 	const char *name;           /* borrowed from the document */
 	const struct sp_node *node; /* where it is defined */
 	uint32_t index;             /* in the policy's array */
 	bool is_used;
+	enum sp_symbol_state state;
 };
 
 struct sp_symbols {

@@ -81,6 +81,8 @@ static inline void hand_from(struct hand *hand, struct sp_rule *rule, const char
 
 	if (strcmp(word, "any") == 0)
 		*from = (struct sp_from){ .kind = SP_FROM_ANY };
+	else if (strcmp(word, "signed-in") == 0)
+		*from = (struct sp_from){ .kind = SP_FROM_SIGNED_IN };
 	else if (strncmp(word, "role:", 5) == 0)
 		*from = (struct sp_from){ SP_FROM_ROLE, (uint32_t)atoi(word + 5), NULL, NULL };
 	else if (strncmp(word, "user:", 5) == 0)
@@ -97,6 +99,8 @@ static inline void hand_to(struct hand *hand, struct sp_rule *rule, const char *
 		*to = (struct sp_to){ .kind = SP_TO_ANY };
 	else if (strcmp(word, "self") == 0)
 		*to = (struct sp_to){ .kind = SP_TO_SELF };
+	else if (strcmp(word, "signed-in") == 0)
+		*to = (struct sp_to){ .kind = SP_TO_SIGNED_IN };
 	else if (strncmp(word, "role:", 5) == 0)
 		*to = (struct sp_to){ SP_TO_ROLE, (uint32_t)atoi(word + 5) };
 	else
