@@ -251,10 +251,17 @@ static int parse(int argc, char **argv, struct options *ret_options)
 
 	while (r == 0 && (option = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (option) {
-		case 'j': options.json = true; break;
-		case 'b': r = number(optarg, BATCH_MAX, &options.batch); break;
-		case 'p': r = number(optarg, PASSES_MAX, &options.passes); break;
-		default: r = -EINVAL;
+		case 'j':
+			options.json = true;
+			break;
+		case 'b':
+			r = number(optarg, BATCH_MAX, &options.batch);
+			break;
+		case 'p':
+			r = number(optarg, PASSES_MAX, &options.passes);
+			break;
+		default:
+			r = -EINVAL;
 		}
 	}
 	if (r < 0 || optind < argc) {

@@ -38,7 +38,7 @@
 #define SERVER_INNER 0x0a800001u
 #define CLIENT_INNER 0x0a810000u
 #define PING_LEN 1228
-#define STEP_NS \
+#define STEP_NS                                                                                    \
 	700000 /* between two new handshakes: below the rate at which servers ask for cookies */
 #define HANDSHAKES_TIMEOUT_NS (120 * NS_PER_S)
 #define BATCH 32

@@ -223,9 +223,9 @@ static const struct part {
 	void (*run)(void);
 	size_t times;
 } parts[] = {
-	{ "x25519", one_x25519, 500 },	      { "three_x25519", three_x25519, 300 },
+	{ "x25519", one_x25519, 500 },        { "three_x25519", three_x25519, 300 },
 	{ "x25519_public", one_public, 500 }, { "hash64", one_hash, 10000 },
-	{ "kdf2", one_kdf2, 2000 },	      { "seal32", one_seal, 5000 },
+	{ "kdf2", one_kdf2, 2000 },           { "seal32", one_seal, 5000 },
 };
 
 static json_t *measure_parts(size_t passes)
@@ -293,7 +293,8 @@ static int say(struct bench *bench, bool as_json)
 	print_side("initiator", initiator);
 	printf("goal: the responder's >= %d, aim >= %d: %s\nof which, us an operation:", MUST, AIM,
 	       bench_goal_text(goal));
-	json_object_foreach(made_of, name, value) printf(" %s %.2f", name, json_real_value(value));
+	json_object_foreach(made_of, name, value)
+		printf(" %s %.2f", name, json_real_value(value));
 	puts("");
 	json_decref(responder);
 	json_decref(initiator);
@@ -336,11 +337,20 @@ int main(int argc, char **argv)
 
 	while (is_known && (option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
 		switch (option) {
-		case 'j': as_json = true; break;
-		case 'h': print_usage(stdout); return 0;
-		case 'n': is_known = parse_number(optarg, PEERS_MAX, &bench.peer_count); break;
-		case 'p': is_known = parse_number(optarg, PASSES_MAX, &bench.passes); break;
-		default: is_known = false;
+		case 'j':
+			as_json = true;
+			break;
+		case 'h':
+			print_usage(stdout);
+			return 0;
+		case 'n':
+			is_known = parse_number(optarg, PEERS_MAX, &bench.peer_count);
+			break;
+		case 'p':
+			is_known = parse_number(optarg, PASSES_MAX, &bench.passes);
+			break;
+		default:
+			is_known = false;
 		}
 	}
 	if (!is_known || optind < argc) {

@@ -187,13 +187,18 @@ int main(int argc, char **argv)
 
 	while (is_known && (option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
 		switch (option) {
-		case 'j': as_json = true; break;
-		case 'h': print_usage(stdout); return 0;
+		case 'j':
+			as_json = true;
+			break;
+		case 'h':
+			print_usage(stdout);
+			return 0;
 		case 'p':
 			bench.passes = strtoul(optarg, NULL, 10);
 			is_known = bench.passes >= 1 && bench.passes <= PASSES_MAX;
 			break;
-		default: is_known = false;
+		default:
+			is_known = false;
 		}
 	}
 	if (!is_known || optind < argc) {

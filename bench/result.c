@@ -52,7 +52,7 @@ json_t *bench_summary(double *values, size_t count)
 json_t *bench_goal(double value, double must, double aim, bool higher_is_better)
 {
 	const double sign = higher_is_better ? 1 : -1;
-	const char *met = sign * value >= sign * aim	? "aim"
+	const char *met = sign * value >= sign * aim    ? "aim"
 			  : sign * value >= sign * must ? "must"
 							: "missed";
 

@@ -15,12 +15,14 @@ static const struct {
 	{ "edge-in, stranger denied", SP_HOOK_EDGE_IN, NULL, "1.2.3.4:9 > 192.0.2.1:22 tcp" },
 	{ "edge-in, bogon", SP_HOOK_EDGE_IN, NULL, "192.168.0.9:9 > 192.0.2.1:22 tcp" },
 	{ "edge-in, expose, flow hit", SP_HOOK_EDGE_IN, NULL, "1.2.3.4:9 > 192.0.2.1:51820 udp" },
-	{ "edge-in, reply", SP_HOOK_EDGE_IN, "192.0.2.1:9 > 1.2.3.4:80 tcp", "1.2.3.4:80 > 192.0.2.1:9 tcp A" },
+	{ "edge-in, reply", SP_HOOK_EDGE_IN, "192.0.2.1:9 > 1.2.3.4:80 tcp",
+	  "1.2.3.4:80 > 192.0.2.1:9 tcp A" },
 	{ "vpn-in, flow hit", SP_HOOK_VPN_IN, "100.64.0.7:9 > 10.30.0.5:22 tcp",
 	  "100.64.0.7:9 > 10.30.0.5:22 tcp A" },
 	{ "vpn-in, flow hit, IPv6", SP_HOOK_VPN_IN, "[fd00:64::7]:9 > [2001:db8:30::5]:22 tcp",
 	  "[fd00:64::7]:9 > [2001:db8:30::5]:22 tcp A" },
-	{ "vpn-in, allowed by rules (no flow)", SP_HOOK_VPN_IN, NULL, "100.64.0.7 > 10.30.0.5 icmp type=9" },
+	{ "vpn-in, allowed by rules (no flow)", SP_HOOK_VPN_IN, NULL,
+	  "100.64.0.7 > 10.30.0.5 icmp type=9" },
 	{ "vpn-in, denied with a record", SP_HOOK_VPN_IN, NULL, "100.64.0.7:9 > 10.30.9.4:22 tcp" },
 	{ "vpn-in, no identity", SP_HOOK_VPN_IN, NULL, "100.64.0.99:9 > 10.30.9.4:22 tcp" },
 	{ "vpn-out, reply", SP_HOOK_VPN_OUT, "100.64.0.7:9 > 10.30.0.5:443 tcp",
@@ -52,13 +54,16 @@ static void print_opening(struct lab *lab)
 		snprintf(text, sizeof(text), "100.64.0.7:%u > 10.30.0.5:22 tcp", 1000 + n);
 		sum += lab_repeat(lab, SP_HOOK_VPN_IN, text, 1);
 	}
-	printf("%-36s %5u ns  (mean, cold)\n", "vpn-in, a new flow and its record", (unsigned)(sum / 4000));
+	printf("%-36s %5u ns  (mean, cold)\n", "vpn-in, a new flow and its record",
+	       (unsigned)(sum / 4000));
 }
 
 int main(void)
 {
 	/* Room for every record: one that finds the ring full costs less than one that is written. */
-	const struct lab_options options = { .is_live = true, .flows_max = 1 << 14, .events_bytes = 1u << 30 };
+	const struct lab_options options = { .is_live = true,
+					     .flows_max = 1 << 14,
+					     .events_bytes = 1u << 30 };
 	struct lab lab;
 
 	lab_open(&lab, &options);

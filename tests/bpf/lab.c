@@ -98,9 +98,9 @@ static const struct {
 	uint32_t slot;
 	uint16_t svcset;
 } services[] = {
-	{ SP_SVC_TCP + 22, SVC_SSH },	      { SP_SVC_TCP + 443, SVC_WEB },
-	{ SP_SVC_UDP + 53, SVC_DNS },	      { SP_SVC_UDP + 51820, SVC_WIREGUARD },
-	{ SP_SVC_ICMP + 8, SVC_PING },	      { SP_SVC_ICMP6 + 128, SVC_PING },
+	{ SP_SVC_TCP + 22, SVC_SSH },    { SP_SVC_TCP + 443, SVC_WEB },
+	{ SP_SVC_UDP + 53, SVC_DNS },    { SP_SVC_UDP + 51820, SVC_WIREGUARD },
+	{ SP_SVC_ICMP + 8, SVC_PING },   { SP_SVC_ICMP6 + 128, SVC_PING },
 	{ SP_SVC_ICMP + 9, SVC_REPORT },
 };
 
@@ -248,7 +248,8 @@ static void share_maps(struct lab *lab, struct bpf_object *object)
 		if (table >= 0)
 			must(bpf_map__reuse_fd(map, lab->tables[table]), "share %s", name);
 		else if (lab->state)
-			must(bpf_map__reuse_fd(map, bpf_object__find_map_fd_by_name(lab->state, name)),
+			must(bpf_map__reuse_fd(map,
+					       bpf_object__find_map_fd_by_name(lab->state, name)),
 			     "share %s", name);
 		else
 			size_map(lab, map);
@@ -288,8 +289,9 @@ static void make_tables(struct lab *lab)
 				      SP_SVC_SLOTS / SP_SVC_PER_ELEM, &plain);
 	t[TABLE_PAIR] = bpf_map_create(BPF_MAP_TYPE_HASH, "sp_pair", sizeof(struct sp_pair_key), 4,
 				       64, &plain);
-	t[TABLE_VERDICT] = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sp_verdict", 4,
-					  sizeof(struct sp_verdict), PROFILES_MAX * SVC_COUNT, &plain);
+	t[TABLE_VERDICT] =
+		bpf_map_create(BPF_MAP_TYPE_ARRAY, "sp_verdict", 4, sizeof(struct sp_verdict),
+			       PROFILES_MAX * SVC_COUNT, &plain);
 	for (int i = 0; i < TABLE_COUNT; i++)
 		must(t[i], "make %s", table_name[i]);
 }
@@ -319,8 +321,10 @@ static void fill_addresses(struct lab *lab)
 /* The profile of a pair; a new one denies by default. */
 static uint32_t profile_of(struct lab *lab, uint32_t class_id, uint32_t netset)
 {
-	const struct sp_verdict nothing = { .action = SP_DENY, .reason = SP_REASON_DEFAULT,
-					    .log = SP_LOG_ALL, .rule = SP_RULE_DEFAULT,
+	const struct sp_verdict nothing = { .action = SP_DENY,
+					    .reason = SP_REASON_DEFAULT,
+					    .log = SP_LOG_ALL,
+					    .rule = SP_RULE_DEFAULT,
 					    .audit_rule = SP_RULE_NONE };
 	struct sp_pair_key key = { class_id, netset };
 	uint32_t profile, index;
@@ -352,8 +356,8 @@ static void put_rule(struct lab *lab, size_t i, uint8_t action, uint8_t log, uin
 	put(lab->tables[TABLE_VERDICT], &index, &verdict);
 }
 
-void lab_set_verdict(struct lab *lab, enum lab_rule rule, enum sp_verdict_action action, enum sp_log log,
-		     uint64_t not_after_ns)
+void lab_set_verdict(struct lab *lab, enum lab_rule rule, enum sp_verdict_action action,
+		     enum sp_log log, uint64_t not_after_ns)
 {
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (rules[i].rule == rule)
@@ -397,8 +401,8 @@ void lab_sign_in(struct lab *lab, enum lab_session number, uint64_t epoch)
 
 int lab_map(struct lab *lab, const char *name)
 {
-	int fd = table_of(name) >= 0 ? lab->tables[table_of(name)] :
-				       bpf_object__find_map_fd_by_name(lab->state, name);
+	int fd = table_of(name) >= 0 ? lab->tables[table_of(name)]
+				     : bpf_object__find_map_fd_by_name(lab->state, name);
 
 	must(fd, "map %s", name);
 	return fd;
@@ -483,8 +487,8 @@ static void set_input(struct lab *lab)
 }
 
 /* Run the hook's program on what is in @run. */
-static void run_program(struct lab *lab, enum sp_hook hook, const char *text, struct __sk_buff *context,
-			struct bpf_test_run_opts *run)
+static void run_program(struct lab *lab, enum sp_hook hook, const char *text,
+			struct __sk_buff *context, struct bpf_test_run_opts *run)
 {
 	static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER; /* it has a buffer of its own */
 	struct test_frame frame;
@@ -513,7 +517,8 @@ void lab_judge(struct lab *lab, enum sp_hook hook, const char *text, struct lab_
 	run.data_out = ret_answer->bytes;
 	run.data_size_out = sizeof(ret_answer->bytes);
 	run_program(lab, hook, text, &context, &run);
-	must(bpf_map_lookup_elem(lab_map(lab, "sp_test_answer"), &(uint32_t){ 0 }, &answer), "answer");
+	must(bpf_map_lookup_elem(lab_map(lab, "sp_test_answer"), &(uint32_t){ 0 }, &answer),
+	     "answer");
 	ret_answer->verdict = answer.verdict;
 	ret_answer->reason = answer.reason;
 	ret_answer->rule = answer.rule;
@@ -538,10 +543,9 @@ static bool passes(enum sp_hook hook, uint32_t action)
 
 void lab_run(struct lab *lab, const struct step *steps, size_t count)
 {
-	static const char *const reason_name[] = {
-		"none",
+	static const char *const reason_name[] = { "none",
 #define X(id, name, text) name,
-		SP_REASONS(X)
+						   SP_REASONS(X)
 #undef X
 	};
 
@@ -557,8 +561,8 @@ void lab_run(struct lab *lab, const struct step *steps, size_t count)
 		    answer.rule == step->rule &&
 		    passes(step->hook, answer.action) == (step->verdict == SP_ALLOW))
 			continue;
-		fail_msg("step %zu, %s: got %s %s rule %d (action %u), not %s %s rule %d", i, step->frame,
-			 answer.verdict ? "allow" : "deny", reason_name[answer.reason],
+		fail_msg("step %zu, %s: got %s %s rule %d (action %u), not %s %s rule %d", i,
+			 step->frame, answer.verdict ? "allow" : "deny", reason_name[answer.reason],
 			 (int)answer.rule, answer.action, step->verdict ? "allow" : "deny",
 			 reason_name[step->reason], (int)step->rule);
 	}
@@ -566,7 +570,8 @@ void lab_run(struct lab *lab, const struct step *steps, size_t count)
 
 /* ---- what was seen ---- */
 
-static void read_percpu(struct lab *lab, const char *name, uint32_t index, size_t size, uint64_t *ret_sums)
+static void read_percpu(struct lab *lab, const char *name, uint32_t index, size_t size,
+			uint64_t *ret_sums)
 {
 	int cpus = libbpf_num_possible_cpus();
 	uint64_t values[256 * 4];
@@ -632,7 +637,8 @@ uint64_t lab_source_counts(struct lab *lab)
 	uint64_t sum = 0;
 	uint32_t count;
 
-	for (uint32_t i = 0; bpf_map_lookup_elem(lab_map(lab, "sp_flow_source"), &i, &count) == 0; i++)
+	for (uint32_t i = 0; bpf_map_lookup_elem(lab_map(lab, "sp_flow_source"), &i, &count) == 0;
+	     i++)
 		sum += count;
 	return sum;
 }

@@ -51,7 +51,7 @@ struct lab_options {
 	bool refuses;          /* denials are answered */
 	bool is_live;          /* the real clock; no answer is written */
 	uint32_t slice;        /* of the janitor; 0: its own */
-	bool is_on_tun;        /* the programs of the tunnel are attached to a TUN, not run by a test run */
+	bool is_on_tun; /* the programs of the tunnel are attached to a TUN, not run by a test run */
 };
 
 struct lab {
@@ -81,8 +81,8 @@ int lab_map(struct lab *lab, const char *name);
 /* ---- tables and sessions ---- */
 
 /* What @session (or "stranger", "office" …: see lab.c) may do changes in the running revision. */
-void lab_set_verdict(struct lab *lab, enum lab_rule rule, enum sp_verdict_action action, enum sp_log log,
-		     uint64_t not_after_ns);
+void lab_set_verdict(struct lab *lab, enum lab_rule rule, enum sp_verdict_action action,
+		     enum sp_log log, uint64_t not_after_ns);
 void lab_sign_in(struct lab *lab, enum lab_session session, uint64_t epoch);
 
 /* ---- judging ---- */
@@ -95,7 +95,8 @@ struct lab_answer {
 	size_t len;
 };
 
-void lab_judge(struct lab *lab, enum sp_hook hook, const char *frame, struct lab_answer *ret_answer);
+void lab_judge(struct lab *lab, enum sp_hook hook, const char *frame,
+	       struct lab_answer *ret_answer);
 /* The same packet @times over, without a look at the answers. Returns ns a packet. */
 uint32_t lab_repeat(struct lab *lab, enum sp_hook hook, const char *frame, uint32_t times);
 

@@ -92,7 +92,8 @@ static void new_flows_are_recorded_once_and_every_packet_where_asked(void **stat
 		{ INSIDE_OUT, DNS, ALLOW(POLICY), RULE_DNS, 0 },
 		{ INSIDE, "10.30.0.5:53 > 100.64.0.7:1000 udp", ALLOW(REPLY), RULE_DNS, 0 },
 		{ OUT, "10.30.0.5:53 > 100.64.0.7:1000 udp", ALLOW(REPLY), RULE_DNS, 0 },
-		{ EDGE, "1.2.3.4:9 > 192.0.2.1:51820 udp", ALLOW(EXPOSE), RULE_EXPOSE, 0 }, /* none */
+		{ EDGE, "1.2.3.4:9 > 192.0.2.1:51820 udp", ALLOW(EXPOSE), RULE_EXPOSE,
+		  0 }, /* none */
 		{ VPN, "100.64.0.7 > 10.30.0.5 icmp type=9", ALLOW(POLICY), RULE_REPORT, 0 },
 	};
 	struct sp_event events[8];
@@ -147,7 +148,8 @@ static void the_edge_records_a_hundred_a_second_a_reason_and_counts_the_rest(voi
 	lab_repeat(&lab, SP_HOOK_EDGE_IN, denied, 150);
 	lab_repeat(&lab, SP_HOOK_EDGE_IN, bogon, 90);
 	stats = lab_event_stats(&lab);
-	assert_int_equal(lab_counter(&lab, SP_HOOK_EDGE_IN, SP_DENY, SP_REASON_DEFAULT).packets, 150);
+	assert_int_equal(lab_counter(&lab, SP_HOOK_EDGE_IN, SP_DENY, SP_REASON_DEFAULT).packets,
+			 150);
 	/* Where the test moves to another CPU, that one samples by itself: the sums hold anyway. */
 	assert_int_equal(stats.attempted + stats.sampled, 240);
 	assert_true(stats.attempted >= 190);
@@ -220,15 +222,30 @@ static void who_floods_has_ten_denials_a_second_on_record_and_others_have_theirs
 		uint8_t source[16];
 	} cases[] = {
 		{ SP_HOOK_VPN_IN, PAYROLL, "100.64.0.8:1 > 10.30.9.4:22 tcp", ANA, BOB, { 0 } },
-		{ SP_HOOK_VPN_IN, "[fd00:64::7]:9 > [2001:db8:30::9]:9 udp",
-		  "100.64.0.8:1 > 10.30.0.9:9 udp", ANA, BOB, { 0 } },
-		{ SP_HOOK_INSIDE_IN, "10.30.0.5:9 > 1.2.3.4:9 udp", "10.30.0.6:9 > 1.2.3.4:9 udp",
-		  SP_SESSION_NONE, SP_SESSION_NONE, { [10] = 0xff, 0xff, 10, 30, 0, 5 } },
-		{ SP_HOOK_INSIDE_IN, "[2001:db8:30::5]:9 > [2001:db8:1::9]:9 udp",
-		  "[2001:db8:30::6]:9 > [2001:db8:1::9]:9 udp", SP_SESSION_NONE, SP_SESSION_NONE,
+		{ SP_HOOK_VPN_IN,
+		  "[fd00:64::7]:9 > [2001:db8:30::9]:9 udp",
+		  "100.64.0.8:1 > 10.30.0.9:9 udp",
+		  ANA,
+		  BOB,
+		  { 0 } },
+		{ SP_HOOK_INSIDE_IN,
+		  "10.30.0.5:9 > 1.2.3.4:9 udp",
+		  "10.30.0.6:9 > 1.2.3.4:9 udp",
+		  SP_SESSION_NONE,
+		  SP_SESSION_NONE,
+		  { [10] = 0xff, 0xff, 10, 30, 0, 5 } },
+		{ SP_HOOK_INSIDE_IN,
+		  "[2001:db8:30::5]:9 > [2001:db8:1::9]:9 udp",
+		  "[2001:db8:30::6]:9 > [2001:db8:1::9]:9 udp",
+		  SP_SESSION_NONE,
+		  SP_SESSION_NONE,
 		  { 0x20, 1, 0xd, 0xb8, 0, 0x30, [15] = 5 } },
-		{ SP_HOOK_VPN_OUT, "10.30.0.5:9 > 100.64.0.7:9 udp", "10.30.0.6:9 > 100.64.0.7:9 udp",
-		  SP_SESSION_NONE, SP_SESSION_NONE, { [10] = 0xff, 0xff, 10, 30, 0, 5 } },
+		{ SP_HOOK_VPN_OUT,
+		  "10.30.0.5:9 > 100.64.0.7:9 udp",
+		  "10.30.0.6:9 > 100.64.0.7:9 udp",
+		  SP_SESSION_NONE,
+		  SP_SESSION_NONE,
+		  { [10] = 0xff, 0xff, 10, 30, 0, 5 } },
 	};
 
 	(void)state;
@@ -237,13 +254,16 @@ static void who_floods_has_ten_denials_a_second_on_record_and_others_have_theirs
 		struct sums sums;
 
 		lab.now_ns += 10 * SECOND;
-		sums = slot_sums(cases[i].session, is_person ? NULL : cases[i].source, SP_TALLY_DENY);
+		sums = slot_sums(cases[i].session, is_person ? NULL : cases[i].source,
+				 SP_TALLY_DENY);
 		lab_repeat(&lab, cases[i].hook, cases[i].denied, 1000);
 		assert_int_equal(count_events(SP_EVENT_DENY, cases[i].session), 10);
 		lab_repeat(&lab, cases[i].hook, cases[i].other, 3);
 		assert_int_equal(count_events(SP_EVENT_DENY, cases[i].other_session), 3);
 		sums.events = slot_sums(cases[i].session, is_person ? NULL : cases[i].source,
-					SP_TALLY_DENY).events - sums.events;
+					SP_TALLY_DENY)
+				      .events -
+			      sums.events;
 		assert_int_equal(sums.events, 990);
 		lab.now_ns += SECOND; /* and again in the next second */
 		lab_repeat(&lab, cases[i].hook, cases[i].denied, 10);
@@ -314,13 +334,14 @@ static void a_slot_is_given_away_only_when_it_was_told(void **state)
 
 		lab.now_ns += 10 * SECOND;
 		slot.told = is_told ? slot.events : 0;
-		assert_int_equal(bpf_map_update_elem(lab_map(&lab, "sp_tally"), &mine, &slot, 0), 0);
+		assert_int_equal(bpf_map_update_elem(lab_map(&lab, "sp_tally"), &mine, &slot, 0),
+				 0);
 		for (unsigned i = 0; i < 2500; i++) {
 			snprintf(frame, sizeof(frame), "10.30.%u.%u:9 > 1.2.3.4:9 udp",
-				 10 + 20 * (unsigned)is_told + i / 250,
-				 i % 250);
+				 10 + 20 * (unsigned)is_told + i / 250, i % 250);
 			lab_repeat(&lab, SP_HOOK_INSIDE_IN, frame, 1);
-			assert_int_equal(bpf_map_lookup_elem(lab_map(&lab, "sp_tally"), &mine, &after), 0);
+			assert_int_equal(
+				bpf_map_lookup_elem(lab_map(&lab, "sp_tally"), &mine, &after), 0);
 			if (memcmp(&after.key, &slot.key, sizeof(slot.key)) != 0)
 				break;
 		}
@@ -407,9 +428,10 @@ static void with_a_stopped_reader_every_record_is_taken_or_counted(void **state)
 	first = stats.attempted;
 	assert_int_equal(first, 10); /* whoever of the two processors takes them */
 	assert_int_equal(stats.attempted + stats.sampled, 100000);
-	assert_int_equal(slot_sums(ANA, NULL, SP_TALLY_DENY).events +
-			 shared_sums(SP_HOOK_VPN_IN, SP_TALLY_DENY, SP_REASON_POLICY).events,
-			 stats.sampled);
+	assert_int_equal(
+		slot_sums(ANA, NULL, SP_TALLY_DENY).events +
+			shared_sums(SP_HOOK_VPN_IN, SP_TALLY_DENY, SP_REASON_POLICY).events,
+		stats.sampled);
 	for (int i = 0; i < 100; i++) { /* the ring is too small for these */
 		lab.now_ns += SECOND;
 		lab_repeat(&lab, SP_HOOK_VPN_IN, PAYROLL, 10);
@@ -421,7 +443,8 @@ static void with_a_stopped_reader_every_record_is_taken_or_counted(void **state)
 	assert_int_equal(stats.attempted, taken + stats.lost);
 	assert_int_equal(stats.attempted + stats.sampled,
 			 lab_counter(&lab, SP_HOOK_VPN_IN, SP_DENY, SP_REASON_POLICY).packets);
-	assert_int_equal(stats.attempted + stats.sampled, lab_rule_counter(&lab, RULE_PAYROLL).packets);
+	assert_int_equal(stats.attempted + stats.sampled,
+			 lab_rule_counter(&lab, RULE_PAYROLL).packets);
 
 	/* The reader is back: nothing is lost any more. */
 	lab.now_ns += SECOND;
@@ -444,8 +467,9 @@ int main(void)
 		TEST(beyond_fifty_new_flows_a_second_both_ends_are_counted),
 		TEST(packets_of_log_all_have_a_rate_too),
 		TEST(the_edge_records_a_hundred_a_second_a_reason_and_counts_the_rest),
-		cmocka_unit_test_setup_teardown(with_a_stopped_reader_every_record_is_taken_or_counted,
-						setup_narrow, teardown),
+		cmocka_unit_test_setup_teardown(
+			with_a_stopped_reader_every_record_is_taken_or_counted, setup_narrow,
+			teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

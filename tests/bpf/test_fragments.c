@@ -12,7 +12,8 @@ static void later_fragments_follow_an_allowed_first_one(void **state)
 		{ VPN, DGRAM "frag=7:512-1008", DENY(FRAGMENT), NONE, 0 },
 		{ VPN, DGRAM "frag=7:0-512+", ALLOW(POLICY), RULE_DNS, 0 },
 		{ VPN, DGRAM "frag=8:512-1008", DENY(FRAGMENT), NONE, 0 },
-		{ INSIDE, "100.64.0.7:1000 > 10.30.0.5:53 udp payload=1000 frag=7:512-1008", DENY(SPOOFED), NONE, 0 },
+		{ INSIDE, "100.64.0.7:1000 > 10.30.0.5:53 udp payload=1000 frag=7:512-1008",
+		  DENY(SPOOFED), NONE, 0 },
 		{ VPN, DGRAM "frag=7:512-760+", ALLOW(POLICY), RULE_DNS, 0 },
 		{ VPN, DGRAM "frag=7:760-1008", ALLOW(POLICY), RULE_DNS, 0 },
 		{ VPN, PING6 "frag=70000:0-512+", ALLOW(POLICY), RULE_PING, 0 },
@@ -26,9 +27,10 @@ static void later_fragments_follow_an_allowed_first_one(void **state)
 static void denied_first_fragments_open_nothing(void **state)
 {
 	static const struct step steps[] = {
-		{ VPN, "100.64.0.7:1 > 10.30.0.5:99 udp payload=1000 frag=7:0-512+",
-		  DENY(DEFAULT), SP_RULE_DEFAULT, 0 },
-		{ VPN, "100.64.0.7:1 > 10.30.0.5:99 udp payload=1000 frag=7:512-1008", DENY(FRAGMENT), NONE, 0 },
+		{ VPN, "100.64.0.7:1 > 10.30.0.5:99 udp payload=1000 frag=7:0-512+", DENY(DEFAULT),
+		  SP_RULE_DEFAULT, 0 },
+		{ VPN, "100.64.0.7:1 > 10.30.0.5:99 udp payload=1000 frag=7:512-1008",
+		  DENY(FRAGMENT), NONE, 0 },
 	};
 
 	(void)state;
@@ -39,7 +41,8 @@ static void tiny_and_impossible_fragments_are_dropped(void **state)
 {
 	static const struct step steps[] = {
 		{ VPN, DGRAM6 "frag=7:0-16+", DENY(FRAGMENT), NONE, 0 },
-		{ VPN, "100.64.0.7:1 > 10.30.0.5:22 tcp payload=100 frag=7:0-16+", DENY(FRAGMENT), NONE, 0 },
+		{ VPN, "100.64.0.7:1 > 10.30.0.5:22 tcp payload=100 frag=7:0-16+", DENY(FRAGMENT),
+		  NONE, 0 },
 		{ VPN, DGRAM "frag=7:0-511+", DENY(MALFORMED), NONE, 0 },
 		{ VPN, DGRAM "frag=7:65528-65540", DENY(MALFORMED), NONE, 0 },
 	};

@@ -45,7 +45,8 @@ static void arm(void)
 	struct bpf_program *program = bpf_object__next_program(lab.janitor, NULL);
 	LIBBPF_OPTS(bpf_test_run_opts, run);
 
-	assert_int_equal(bpf_map_update_elem(lab_map(&lab, "sp_janitor"), &(uint32_t){ 0 }, &janitor, 0), 0);
+	assert_int_equal(
+		bpf_map_update_elem(lab_map(&lab, "sp_janitor"), &(uint32_t){ 0 }, &janitor, 0), 0);
 	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(program), &run), 0);
 	assert_int_equal(run.retval, 0);
 }
@@ -167,7 +168,8 @@ static void a_sweep_in_slices_sees_every_flow(void **state)
 
 /* ---- nobody left ---- */
 
-static const char *const pinned[] = { "sp_flow", "sp_janitor", "sp_session", "sp_flow_use", "sp_flow_source", "sp_events",
+static const char *const pinned[] = { "sp_flow",       "sp_janitor",     "sp_session",
+				      "sp_flow_use",   "sp_flow_source", "sp_events",
 				      "sp_event_stats" };
 
 static int fd_of_pin(const char *folder, const char *name)

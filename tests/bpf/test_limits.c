@@ -46,8 +46,8 @@ static void opens(enum sp_hook hook, const char *form, unsigned allowed, enum sp
 		answer = open_nth(hook, form, n);
 		if (answer.verdict != (n < allowed ? SP_ALLOW : SP_DENY) ||
 		    (n >= allowed && (answer.reason != reason || answer.rule != SP_RULE_NONE)))
-			fail_msg("%s: the %u. got verdict %u, reason %u", form, n + 1, answer.verdict,
-				 answer.reason);
+			fail_msg("%s: the %u. got verdict %u, reason %u", form, n + 1,
+				 answer.verdict, answer.reason);
 	}
 }
 
@@ -63,7 +63,8 @@ static void people_fill_half_of_the_table_at_most(void **state)
 	assert_int_equal(lab.sessions[ANA].flows, SMALL / 2);
 	assert_int_equal(lab_part_flows(&lab, SP_FLOW_PART_TUNNEL), SMALL / 2);
 	assert_int_equal(lab_source_counts(&lab), 0); /* people have their sessions' share */
-	assert_int_equal(lab_counter(&lab, SP_HOOK_VPN_IN, SP_DENY, SP_REASON_FLOW_FULL).packets, 2);
+	assert_int_equal(lab_counter(&lab, SP_HOOK_VPN_IN, SP_DENY, SP_REASON_FLOW_FULL).packets,
+			 2);
 }
 
 /* Sixteen hosts of as many networks try, more often than one may. */
@@ -85,7 +86,8 @@ static unsigned flood(enum sp_hook hook, const char *form)
 static void every_part_has_an_eighth_whoever_fills_the_rest(void **state)
 {
 	static const struct step full[] = {
-		{ INSIDE, "10.20.1.3:9 > 192.0.2.1:22 tcp", ALLOW(PROTECT), RULE_ADMIN, 0 }, /* no flow */
+		{ INSIDE, "10.20.1.3:9 > 192.0.2.1:22 tcp", ALLOW(PROTECT), RULE_ADMIN,
+		  0 }, /* no flow */
 		{ INSIDE, "10.30.200.5:9 > 100.64.0.8:22 tcp", DENY(FLOW_FULL), NONE, 0 },
 		{ EDGE, "1.2.200.4:9 > 192.0.2.1:51820 udp", DENY(FLOW_FULL), NONE, 0 },
 		{ EDGE_OUT, "192.0.2.1:9 > 1.2.3.4:80 tcp", ALLOW(FLOW_FULL), NONE, 1 },
@@ -99,8 +101,9 @@ static void every_part_has_an_eighth_whoever_fills_the_rest(void **state)
 	assert_int_equal(flood(SP_HOOK_EDGE_IN, "1.2.%u.4:%u > 192.0.2.1:51820 udp"), SMALL / 8);
 	lab.is_own = true;
 	for (unsigned n = 0; n < SMALL / 8; n++)
-		assert_int_equal(open_nth(SP_HOOK_EDGE_OUT, "192.0.2.1:%u > 1.2.3.4:80 tcp", n).reason,
-				 SP_REASON_POLICY);
+		assert_int_equal(
+			open_nth(SP_HOOK_EDGE_OUT, "192.0.2.1:%u > 1.2.3.4:80 tcp", n).reason,
+			SP_REASON_POLICY);
 	lab.is_own = false;
 	opens(SP_HOOK_VPN_OUT, "10.30.0.6:%u > 100.64.0.8:22 tcp", SMALL / 8, SP_REASON_FLOW_FULL);
 	LAB_RUN(&lab, full);
@@ -131,8 +134,11 @@ static void a_host_has_its_share_and_its_network_six(void **state)
 	assert_int_equal(lab_source_counts(&lab), 2 * 7 * HOST);
 
 	/* A connection opened anew takes its own place; what is over takes none once it is replaced. */
-	assert_int_equal(open_nth(SP_HOOK_INSIDE_IN, "10.30.0.1:%u > 100.64.0.8:22 tcp FA", 1).verdict, SP_ALLOW);
-	assert_int_equal(open_nth(SP_HOOK_INSIDE_IN, "10.30.0.1:%u > 100.64.0.8:22 tcp", 1).verdict, SP_ALLOW);
+	assert_int_equal(
+		open_nth(SP_HOOK_INSIDE_IN, "10.30.0.1:%u > 100.64.0.8:22 tcp FA", 1).verdict,
+		SP_ALLOW);
+	assert_int_equal(open_nth(SP_HOOK_INSIDE_IN, "10.30.0.1:%u > 100.64.0.8:22 tcp", 1).verdict,
+			 SP_ALLOW);
 	assert_int_equal(lab_source_counts(&lab), 2 * 7 * HOST);
 	assert_int_equal(lab_part_flows(&lab, SP_FLOW_PART_INSIDE), 7 * HOST);
 }
@@ -141,16 +147,21 @@ static void on_the_edge_a_slash_64_is_a_host(void **state)
 {
 	(void)state;
 	opens(SP_HOOK_EDGE_IN, "1.2.3.4:%u > 192.0.2.1:51820 udp", HOST, SP_REASON_FLOW_LIMIT);
-	opens(SP_HOOK_EDGE_IN, "[2001:db8:9:1::1]:%u > [2001:db8:ff::1]:51820 udp", HOST, SP_REASON_FLOW_LIMIT);
-	opens(SP_HOOK_EDGE_IN, "[2001:db8:9:1::2]:%u > [2001:db8:ff::1]:51820 udp", 0, SP_REASON_FLOW_LIMIT);
+	opens(SP_HOOK_EDGE_IN, "[2001:db8:9:1::1]:%u > [2001:db8:ff::1]:51820 udp", HOST,
+	      SP_REASON_FLOW_LIMIT);
+	opens(SP_HOOK_EDGE_IN, "[2001:db8:9:1::2]:%u > [2001:db8:ff::1]:51820 udp", 0,
+	      SP_REASON_FLOW_LIMIT);
 	for (unsigned net = 2; net <= 6; net++) {
 		char form[64];
 
-		snprintf(form, sizeof(form), "[2001:db8:9:%u::1]:%%u > [2001:db8:ff::1]:51820 udp", net);
+		snprintf(form, sizeof(form), "[2001:db8:9:%u::1]:%%u > [2001:db8:ff::1]:51820 udp",
+			 net);
 		opens(SP_HOOK_EDGE_IN, form, HOST, SP_REASON_FLOW_LIMIT);
 	}
-	opens(SP_HOOK_EDGE_IN, "[2001:db8:9:7::1]:%u > [2001:db8:ff::1]:51820 udp", 0, SP_REASON_FLOW_LIMIT);
-	opens(SP_HOOK_EDGE_IN, "[2001:db8:a::1]:%u > [2001:db8:ff::1]:51820 udp", HOST, SP_REASON_FLOW_LIMIT);
+	opens(SP_HOOK_EDGE_IN, "[2001:db8:9:7::1]:%u > [2001:db8:ff::1]:51820 udp", 0,
+	      SP_REASON_FLOW_LIMIT);
+	opens(SP_HOOK_EDGE_IN, "[2001:db8:a::1]:%u > [2001:db8:ff::1]:51820 udp", HOST,
+	      SP_REASON_FLOW_LIMIT);
 	assert_int_equal(lab_part_flows(&lab, SP_FLOW_PART_EDGE), 8 * HOST);
 }
 
@@ -163,8 +174,10 @@ static void a_denied_flow_keeps_its_place_under_every_revision(void **state)
 	lab_renew(&lab, 2);
 	lab_set_verdict(&lab, RULE_OFFICE, SP_DENY, SP_LOG_NONE, 0);
 	for (unsigned n = 0; n < HOST; n++)
-		assert_int_equal(open_nth(SP_HOOK_INSIDE_IN, "10.30.0.5:%u > 100.64.0.8:22 tcp A", n).verdict,
-				 SP_DENY);
+		assert_int_equal(
+			open_nth(SP_HOOK_INSIDE_IN, "10.30.0.5:%u > 100.64.0.8:22 tcp A", n)
+				.verdict,
+			SP_DENY);
 	assert_int_equal(lab_source_counts(&lab), 2 * HOST);
 	lab_renew(&lab, 3);
 	opens(SP_HOOK_INSIDE_IN, "10.30.0.5:2%u > 100.64.0.8:22 tcp", 0, SP_REASON_FLOW_LIMIT);
@@ -188,14 +201,17 @@ static void a_session_has_4096_flows_and_not_one_more(void **state)
 	assert_int_equal(lab_flow_count(&lab), SP_SESSION_FLOWS_MAX);
 
 	/* What it already has goes on, its other address counts for the same, others are not touched. */
-	assert_int_equal(open_nth(SP_HOOK_VPN_IN, "100.64.0.7:%u > 10.30.0.5:22 tcp A", 9).verdict, SP_ALLOW);
-	assert_int_equal(open_nth(SP_HOOK_VPN_IN, "[fd00:64::7]:%u > [2001:db8:30::5]:22 tcp", 0).reason,
-			 SP_REASON_FLOW_LIMIT);
+	assert_int_equal(open_nth(SP_HOOK_VPN_IN, "100.64.0.7:%u > 10.30.0.5:22 tcp A", 9).verdict,
+			 SP_ALLOW);
+	assert_int_equal(
+		open_nth(SP_HOOK_VPN_IN, "[fd00:64::7]:%u > [2001:db8:30::5]:22 tcp", 0).reason,
+		SP_REASON_FLOW_LIMIT);
 	assert_int_equal(open_nth(SP_HOOK_INSIDE_IN, "10.30.0.5:%u > 100.64.0.8:22 tcp", 0).verdict,
 			 SP_ALLOW);
 
 	/* One is closed and opened anew: it takes its own place. */
-	assert_int_equal(open_nth(SP_HOOK_VPN_IN, "100.64.0.7:%u > 10.30.0.5:22 tcp FA", 9).verdict, SP_ALLOW);
+	assert_int_equal(open_nth(SP_HOOK_VPN_IN, "100.64.0.7:%u > 10.30.0.5:22 tcp FA", 9).verdict,
+			 SP_ALLOW);
 	assert_int_equal(open_nth(SP_HOOK_VPN_IN, form, 9).verdict, SP_ALLOW);
 	assert_int_equal(lab.sessions[ANA].flows, SP_SESSION_FLOWS_MAX);
 }
@@ -205,7 +221,8 @@ static void *open_many(void *arg)
 	char text[64];
 
 	for (unsigned n = 0; n < 3000; n++) {
-		snprintf(text, sizeof(text), "100.64.0.7:%u > 10.30.0.5:%s tcp", 1000 + n, (const char *)arg);
+		snprintf(text, sizeof(text), "100.64.0.7:%u > 10.30.0.5:%s tcp", 1000 + n,
+			 (const char *)arg);
 		lab_repeat(&lab, SP_HOOK_VPN_IN, text, 1);
 	}
 	return NULL;

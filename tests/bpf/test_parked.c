@@ -127,10 +127,12 @@ static void answers_come_back_and_each_is_judged_again(void **state)
 		{ VPN, PORTAL " PA payload=99", ALLOW(EXPIRED), NONE, 0 },
 		{ OUT, PORTAL_BACK " PA payload=99", ALLOW(REPLY), NONE, true },
 		/* too big for the way back: they are told, so is the resolver */
-		{ INSIDE, "10.30.0.254 > 100.64.0.7 icmp type=3 quote " NAME, ALLOW(RELATED), NONE, 0 },
+		{ INSIDE, "10.30.0.254 > 100.64.0.7 icmp type=3 quote " NAME, ALLOW(RELATED), NONE,
+		  0 },
 		{ INSIDE, "10.30.0.6:53 > 100.64.0.7:1000 udp", DENY(EXPIRED), NONE, 0 },
 		/* an error of their own goes nowhere */
-		{ VPN, "100.64.0.7 > 10.30.0.53 icmp type=3 quote " NAME_BACK, DENY(EXPIRED), NONE, 0 },
+		{ VPN, "100.64.0.7 > 10.30.0.53 icmp type=3 quote " NAME_BACK, DENY(EXPIRED), NONE,
+		  0 },
 	};
 	static const struct step after[] = {
 		{ INSIDE, NAME_BACK, DENY(REVOKED), NONE, 0 },
@@ -246,7 +248,8 @@ static void a_parked_session_has_a_share_of_the_flows_of_its_own(void **state)
 	struct lab_answer answer;
 
 	(void)state;
-	lab.sessions[ANA].flows = SP_SESSION_FLOWS_MAX; /* what was open before does not lock her out */
+	lab.sessions[ANA].flows =
+		SP_SESSION_FLOWS_MAX; /* what was open before does not lock her out */
 	expire(ANA);
 	for (unsigned n = 0; n < SP_PARKED_FLOWS_MAX; n++)
 		assert_int_equal(ask_name_from(1000 + n).reason, SP_REASON_EXPIRED);

@@ -50,7 +50,8 @@ static uint16_t fold(uint32_t sum)
 
 static uint32_t be32_at(const uint8_t *bytes)
 {
-	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+	       bytes[3];
 }
 
 static uint16_t be16_at(const uint8_t *bytes)
@@ -99,7 +100,8 @@ static void judge_dropped(enum sp_hook hook, const char *frame)
 
 /* ---- RST ---- */
 
-static void check_reset(const struct lab_answer *answer, uint8_t flags, uint32_t sequence, uint32_t acknowledged)
+static void check_reset(const struct lab_answer *answer, uint8_t flags, uint32_t sequence,
+			uint32_t acknowledged)
 {
 	const uint8_t *ip = answer->bytes + LINK;
 	const uint8_t *tcp = ip + check_packet(ip, answer->len - LINK);
@@ -121,13 +123,15 @@ static void a_denied_connection_is_reset_by_the_address_it_tried(void **state)
 	check_reset(&answer, 0x14, 0, 0x01020305);
 	assert_memory_equal(answer.bytes + LINK + 12, "\x0a\x1e\x09\x04\x64\x40\x00\x07", 8);
 
-	judge_refused("100.64.0.7:1000 > 10.30.9.4:22 tcp SU l4[4]=01020304 l4[13]=02 payload=7", &answer);
+	judge_refused("100.64.0.7:1000 > 10.30.9.4:22 tcp SU l4[4]=01020304 l4[13]=02 payload=7",
+		      &answer);
 	check_reset(&answer, 0x14, 0, 0x01020304 + 1 + 7);
 
 	judge_refused("100.64.0.7:1000 > 10.30.9.4:22 tcp PA payload=300 l4[8]=0a0b0c0d", &answer);
 	check_reset(&answer, 0x04, 0x0a0b0c0d, 0);
 
-	judge_refused("100.64.0.7:1000 > 10.30.9.4:22 tcp options=01010101 l4[4]=00000000", &answer);
+	judge_refused("100.64.0.7:1000 > 10.30.9.4:22 tcp options=01010101 l4[4]=00000000",
+		      &answer);
 	check_reset(&answer, 0x14, 0, 1);
 }
 
@@ -144,7 +148,8 @@ static void a_denied_connection_is_reset_over_ipv6_too(void **state)
 
 /* ---- ICMP ---- */
 
-static void check_prohibited(const struct lab_answer *answer, uint8_t type, uint8_t code, const char *asked)
+static void check_prohibited(const struct lab_answer *answer, uint8_t type, uint8_t code,
+			     const char *asked)
 {
 	const uint8_t *ip = answer->bytes + LINK;
 	const uint8_t *icmp = ip + check_packet(ip, answer->len - LINK);
@@ -212,7 +217,8 @@ static void who_must_not_be_answered_is_not(void **state)
 	judge_dropped(SP_HOOK_VPN_IN, "100.64.0.7:1000 > 224.0.0.5:22 tcp");
 	judge_dropped(SP_HOOK_VPN_IN, "100.64.0.7:1000 > 255.255.255.255:99 udp");
 	judge_dropped(SP_HOOK_VPN_IN, "[fd00:64::7]:1 > [ff02::1]:99 udp");
-	judge_dropped(SP_HOOK_VPN_IN, "100.64.0.7 > 8.8.8.8 icmp type=3 quote 8.8.8.8:1 > 100.64.0.7:2 tcp");
+	judge_dropped(SP_HOOK_VPN_IN,
+		      "100.64.0.7 > 8.8.8.8 icmp type=3 quote 8.8.8.8:1 > 100.64.0.7:2 tcp");
 	judge_dropped(SP_HOOK_VPN_IN, "100.64.0.7 > 8.8.8.8 icmp type=9");
 	judge_dropped(SP_HOOK_VPN_IN, "10.30.0.9:1000 > 10.30.0.5:22 tcp");
 	judge_dropped(SP_HOOK_VPN_IN, "100.64.0.7:1000 > 10.30.0.5:22 tcp -");
@@ -251,7 +257,8 @@ static void a_sender_is_told_twenty_times_a_second(void **state)
 		const char *one, *other; /* of one sender, and of the next */
 	} senders[] = {
 		{ "100.64.0.7:%d > 10.30.9.4:22 tcp", "100.64.0.8:1000 > 10.30.9.4:22 tcp" },
-		{ "[fd00:64::7]:%d > [2001:db8:99::5]:22 tcp", "[fd00:64::8]:1000 > [2001:db8:99::5]:22 tcp" },
+		{ "[fd00:64::7]:%d > [2001:db8:99::5]:22 tcp",
+		  "[fd00:64::8]:1000 > [2001:db8:99::5]:22 tcp" },
 	};
 	struct lab_answer answer;
 
@@ -312,8 +319,8 @@ static int make_tun(const char *name)
 
 static int attach(enum sp_hook hook, int ifindex, int where)
 {
-	int fd = bpf_link_create(bpf_program__fd(lab.programs[hook]), ifindex, (enum bpf_attach_type)where,
-				 NULL);
+	int fd = bpf_link_create(bpf_program__fd(lab.programs[hook]), ifindex,
+				 (enum bpf_attach_type)where, NULL);
 
 	assert_true(fd >= 0);
 	return fd;
@@ -356,7 +363,8 @@ static void refusals_come_back_out_of_a_real_tunnel(void **state)
 	in = attach(SP_HOOK_VPN_IN, ifindex, TCX_INGRESS);
 	out = attach(SP_HOOK_VPN_OUT, ifindex, TCX_EGRESS);
 
-	assert_int_equal(exchange(tun, "100.64.0.7:1000 > 10.30.9.4:22 tcp l4[4]=01020304", 6, &answer), 40);
+	assert_int_equal(
+		exchange(tun, "100.64.0.7:1000 > 10.30.9.4:22 tcp l4[4]=01020304", 6, &answer), 40);
 	check_reset(&answer, 0x14, 0, 0x01020305);
 	assert_int_equal(exchange(tun, udp, 1, &answer), 20 + 8 + 68);
 	check_prohibited(&answer, 3, 13, udp);

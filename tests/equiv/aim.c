@@ -72,15 +72,16 @@ static const char *pick_family(struct rng *rng, const struct words *words, bool 
 
 static struct sp_addr stranger(struct rng *rng, bool v6)
 {
-	static const char *const v4s[] = { "8.8.8.8", "93.184.216.34", "10.30.0.9", "203.0.113.9",
-					   "10.99.1.1", "192.168.1.1", "127.0.0.1", "0.0.0.0",
-					   "198.51.100.77", "100.64.0.200", "100.64.1.0" };
-	static const char *const v6s[] = { "2a00:1450::88", "2606:4700::1111", "2001:db8:30::9",
-					   "fd00:20::9", "fe80::1", "::", "2001:db8:99::1",
-					   "fd00:64::ff", "fd00:64::1:0" };
+	static const char *const v4s[] = { "8.8.8.8",      "93.184.216.34", "10.30.0.9",
+					   "203.0.113.9",  "10.99.1.1",     "192.168.1.1",
+					   "127.0.0.1",    "0.0.0.0",       "198.51.100.77",
+					   "100.64.0.200", "100.64.1.0" };
+	static const char *const v6s[] = { "2a00:1450::88",  "2606:4700::1111", "2001:db8:30::9",
+					   "fd00:20::9",     "fe80::1",         "::",
+					   "2001:db8:99::1", "fd00:64::ff",     "fd00:64::1:0" };
 
-	return addr_of(v6 ? v6s[rng_below(rng, SP_ARRAY_LEN(v6s))] :
-			    v4s[rng_below(rng, SP_ARRAY_LEN(v4s))]);
+	return addr_of(v6 ? v6s[rng_below(rng, SP_ARRAY_LEN(v6s))]
+			  : v4s[rng_below(rng, SP_ARRAY_LEN(v4s))]);
 }
 
 static bool session_address(const struct world *world, uint32_t n, bool v6,
@@ -233,8 +234,8 @@ static void aim_service(struct rng *rng, const char *word, bool v6, struct talk 
 static void aim_services(struct rng *rng, const struct world_policy *policy,
 			 const struct words *words, bool v6, struct talk *talk)
 {
-	static const char *const any[] = { "tcp/443", "tcp/1-65534", "udp/53", "sctp/9", "icmp/8",
-					   "proto/47", "tcp/22", "udp/1-65534" };
+	static const char *const any[] = { "tcp/443", "tcp/1-65534", "udp/53", "sctp/9",
+					   "icmp/8",  "proto/47",    "tcp/22", "udp/1-65534" };
 	const char *word = any[rng_below(rng, SP_ARRAY_LEN(any))];
 
 	if (words->count)
@@ -317,9 +318,9 @@ void aim_talk(struct rng *rng, const struct world *world, unsigned revision, str
 	if (rule->kind == SP_RULE_EXPOSE && world_home(world, &ret_talk->source) >= SP_ZONE_COUNT)
 		ret_talk->hook = SP_HOOK_EDGE_IN;
 	if (rng_chance(rng, 4)) /* where it does not belong */
-		ret_talk->hook = (enum sp_hook[]){ SP_HOOK_EDGE_IN, SP_HOOK_VPN_IN,
-						   SP_HOOK_INSIDE_IN,
-						   SP_HOOK_VPN_OUT }[rng_below(rng, 4)];
+		ret_talk->hook =
+			(enum sp_hook[]){ SP_HOOK_EDGE_IN, SP_HOOK_VPN_IN, SP_HOOK_INSIDE_IN,
+					  SP_HOOK_VPN_OUT }[rng_below(rng, 4)];
 }
 
 void aim_parked(struct rng *rng, const struct world *world, struct talk *ret_talk)
@@ -330,19 +331,20 @@ void aim_parked(struct rng *rng, const struct world *world, struct talk *ret_tal
 
 	if (rng_chance(rng, 8)) /* who answers names is no portal, and the other way round */
 		targets = is_name ? &world->self : &world->resolvers;
-	*ret_talk = (struct talk){ .hook = SP_HOOK_VPN_IN, .icmp_type = v6 ? 128 : 8, .icmp_id = 1 };
+	*ret_talk =
+		(struct talk){ .hook = SP_HOOK_VPN_IN, .icmp_type = v6 ? 128 : 8, .icmp_id = 1 };
 	if (!role_address(rng, world, UINT32_MAX, v6, &ret_talk->source)) {
 		v6 = !v6;
 		role_address(rng, world, UINT32_MAX, v6, &ret_talk->source);
 	}
 	target = pick_family(rng, targets, v6);
-	ret_talk->destination = target && rng_chance(rng, 90) ? edge_of(rng, target) :
-								stranger(rng, v6);
+	ret_talk->destination =
+		target && rng_chance(rng, 90) ? edge_of(rng, target) : stranger(rng, v6);
 	ret_talk->source_port = (uint16_t)rng_between(rng, 1024, 1030);
 	ret_talk->destination_port = (uint16_t)(is_name ? 53 : world->portal_port);
 	if (rng_chance(rng, 10))
-		ret_talk->destination_port = edge_port(rng, ret_talk->destination_port,
-						       ret_talk->destination_port);
+		ret_talk->destination_port =
+			edge_port(rng, ret_talk->destination_port, ret_talk->destination_port);
 	ret_talk->proto = is_name && rng_chance(rng, 60) ? IPPROTO_UDP : IPPROTO_TCP;
 	if (rng_chance(rng, 8))
 		ret_talk->proto = (uint8_t[]){ IPPROTO_SCTP, IPPROTO_UDP, IPPROTO_ICMP,

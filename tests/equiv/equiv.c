@@ -94,8 +94,7 @@ static bool still_fails(void *arg, const struct equiv_case *test)
 {
 	const struct question *question = arg;
 	struct sp_plane_error why;
-	enum result result =
-		run_case(test, question->with_ebpf, question->plant, NULL, NULL, &why);
+	enum result result = run_case(test, question->with_ebpf, question->plant, NULL, NULL, &why);
 
 	return result == DIFFERED;
 }
@@ -293,7 +292,8 @@ static int run_saved(const struct options *options)
 /* A scratch plane is what the real programs need. 0; 77 without rights, which is a skip; 1. */
 static int cannot_ask_ebpf(void)
 {
-	struct sp_ebpf_options options = { .sessions_max = 64, .flows_max = 4096,
+	struct sp_ebpf_options options = { .sessions_max = 64,
+					   .flows_max = 4096,
 					   .events_bytes = 65536 };
 	struct sp_ebpf *plane = NULL;
 	struct sp_plane_error why = { "" };
@@ -369,8 +369,12 @@ static int read_options(int argc, char **argv, struct options *options)
 int main(int argc, char **argv)
 {
 	struct options options = {
-		.seed = 1, .policies = 500, .packets = 25000,
-		.with_ebpf = true, .out = "equiv-failures", .failures = 3,
+		.seed = 1,
+		.policies = 500,
+		.packets = 25000,
+		.with_ebpf = true,
+		.out = "equiv-failures",
+		.failures = 3,
 	};
 	int r;
 

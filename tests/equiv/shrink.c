@@ -192,6 +192,5 @@ void shrink_case(struct equiv_case *test, shrink_fails_fn fails, void *arg, unsi
 		fewer_words_everywhere(&shrink);
 		fewer_names(&shrink);
 		simpler_gateway(&shrink);
-	} while (shrink.tries > 0 &&
-		 test->step_count + test->world.policy[0].rule_count < before);
+	} while (shrink.tries > 0 && test->step_count + test->world.policy[0].rule_count < before);
 }

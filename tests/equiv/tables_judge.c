@@ -24,8 +24,8 @@ static struct sp_answer answer_of(const struct sp_verdict *verdict)
 
 static const struct sp_tables *tables_of(const struct trial *trial)
 {
-	return trial->read_back[trial->revision] ? trial->read_back[trial->revision] :
-						   trial->tables[trial->revision];
+	return trial->read_back[trial->revision] ? trial->read_back[trial->revision]
+						 : trial->tables[trial->revision];
 }
 
 static uint32_t slot_of(const struct sp_packet *packet)
@@ -212,7 +212,7 @@ bool tables_judge(const struct trial *trial, enum sp_hook hook, const struct sp_
 			return true;
 		}
 	}
-	*ret_answer = needs_flow(&packet) ? deny(SP_REASON_NO_FLOW) :
-					    judge_rules(trial, hook, zone, &packet);
+	*ret_answer = needs_flow(&packet) ? deny(SP_REASON_NO_FLOW)
+					  : judge_rules(trial, hook, zone, &packet);
 	return true;
 }

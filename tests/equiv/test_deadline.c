@@ -44,7 +44,8 @@ static void deadline_close(struct deadline *deadline)
 /* The rule `web` ends at LAST_NS. */
 static void deadline_open(struct deadline *deadline)
 {
-	const struct sp_ebpf_options options = { .sessions_max = 64, .flows_max = 4096,
+	const struct sp_ebpf_options options = { .sessions_max = 64,
+						 .flows_max = 4096,
 						 .events_bytes = 65536 };
 	struct sp_diagnostics diagnostics = { 0 };
 	struct sp_plane_error why = { "" };
@@ -63,8 +64,7 @@ static void deadline_open(struct deadline *deadline)
 		if (deadline->tables->verdict[i].rule == 1)
 			deadline->tables->verdict[i].not_after_ns = LAST_NS;
 	if (sp_ebpf_open(&options, &deadline->plane, &why) < 0 ||
-	    sp_ebpf_stage(deadline->plane, deadline->tables, 1, NULL, &deadline->staged, &why) <
-		    0)
+	    sp_ebpf_stage(deadline->plane, deadline->tables, 1, NULL, &deadline->staged, &why) < 0)
 		fail_msg("%s", why.text);
 }
 

@@ -37,8 +37,7 @@ __attribute__((format(printf, 2, 3))) static void add_step(struct script *script
 
 static bool is_icmp(const struct talk *talk)
 {
-	return talk->proto ==
-	       (sp_addr_is_v4(&talk->source) ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	return talk->proto == (sp_addr_is_v4(&talk->source) ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
 static bool has_ports(const struct talk *talk)
@@ -70,9 +69,9 @@ static void put_talk(char *buf, size_t size, const struct talk *talk)
 		ports);
 	if (ports)
 		snprintf(protocol, sizeof(protocol), "%s",
-			 talk->proto == IPPROTO_TCP ? "tcp" :
-			 talk->proto == IPPROTO_UDP ? "udp" :
-						      "sctp");
+			 talk->proto == IPPROTO_TCP   ? "tcp"
+			 : talk->proto == IPPROTO_UDP ? "udp"
+						      : "sctp");
 	else if (is_icmp(talk))
 		snprintf(protocol, sizeof(protocol), "%s type=%u id=%u",
 			 talk->proto == IPPROTO_ICMP ? "icmp" : "icmp6", talk->icmp_type,
@@ -122,8 +121,8 @@ static const char *mark_words(struct script *script, enum sp_hook hook)
 {
 	if (hook != SP_HOOK_EDGE_OUT && hook != SP_HOOK_INSIDE_OUT && hook != SP_HOOK_VPN_OUT)
 		return "";
-	return (const char *[]){ "judged ", "judged ", "judged ",
-				 "answer ", "" }[rng_below(script->rng, 5)];
+	return (const char *[]){ "judged ", "judged ", "judged ", "answer ",
+				 "" }[rng_below(script->rng, 5)];
 }
 
 static void send_on(struct script *script, enum sp_hook hook, const struct talk *talk,
@@ -151,7 +150,7 @@ static void send_own(struct script *script, enum sp_hook hook, const struct talk
 static const char *odd_tcp(struct rng *rng)
 {
 	return (const char *[]){
-		"-",  "SF", "SR", "F",	"P",   "U",	    "SA",	 "R",
+		"-",  "SF", "SR", "F",  "P",   "U",         "SA",        "R",
 		"RA", "A",  "PA", "FA", "SFA", "l4[12]=40", "l4[12]=f0", "S payload=20"
 	}[rng_below(rng, 16)];
 }
@@ -159,12 +158,24 @@ static const char *odd_tcp(struct rng *rng)
 static const char *odd_v4(struct rng *rng)
 {
 	return (const char *[]){
-		"options=8307040a00000100", "options=8907040a00000100", "options=07010000",
-		"options=94040000",	    "options=44ff0000",		"options=01010101",
-		"ip[0]=44",		    "ip[0]=55",			"ip[0]=46",
-		"ip[2]=0013",		    "ip[2]=ffff",		"ip[6]=8000",
-		"pad=18",		    "cut=30",			"cut=12",
-		"cut=20",		    "ip[10]=0000",		"ip[9]=ff",
+		"options=8307040a00000100",
+		"options=8907040a00000100",
+		"options=07010000",
+		"options=94040000",
+		"options=44ff0000",
+		"options=01010101",
+		"ip[0]=44",
+		"ip[0]=55",
+		"ip[0]=46",
+		"ip[2]=0013",
+		"ip[2]=ffff",
+		"ip[6]=8000",
+		"pad=18",
+		"cut=30",
+		"cut=12",
+		"cut=20",
+		"ip[10]=0000",
+		"ip[9]=ff",
 		"ip[2]=0014",
 	}[rng_below(rng, 19)];
 }
@@ -223,9 +234,9 @@ static void send_odd(struct script *script, const struct talk *talk)
 						  "ip[0]=00" }[rng_below(rng, 4)];
 			break;
 		}
-		words = (const char *[]){ "ethertype=0806", "ethertype=88cc", "vlan=3", "cut=13",
-					  "ethertype=86dd", "cut=14", "ethertype=0800",
-					  "ethertype=0806", "ethertype=0842",
+		words = (const char *[]){ "ethertype=0806", "ethertype=88cc", "vlan=3",
+					  "cut=13",         "ethertype=86dd", "cut=14",
+					  "ethertype=0800", "ethertype=0806", "ethertype=0842",
 					  "cut=0" }[rng_below(rng, 10)];
 		break;
 	default:
@@ -284,9 +295,10 @@ static void send_link_local(struct script *script)
 		"192.0.2.254 > 192.0.2.1 proto=0 payload=28 vlan=3",
 	};
 	const char *frame = frames[rng_below(script->rng, SP_ARRAY_LEN(frames))];
-	enum sp_hook hook = (enum sp_hook[]){ SP_HOOK_EDGE_IN, SP_HOOK_INSIDE_IN, SP_HOOK_EDGE_IN,
-					      SP_HOOK_EDGE_OUT, SP_HOOK_INSIDE_IN,
-					      SP_HOOK_VPN_IN }[rng_below(script->rng, 6)];
+	enum sp_hook hook = (enum sp_hook[]){
+		SP_HOOK_EDGE_IN,  SP_HOOK_INSIDE_IN, SP_HOOK_EDGE_IN,
+		SP_HOOK_EDGE_OUT, SP_HOOK_INSIDE_IN, SP_HOOK_VPN_IN
+	}[rng_below(script->rng, 6)];
 
 	if ((strstr(frame, "ethertype") || strstr(frame, "vlan")) && hook == SP_HOOK_VPN_IN)
 		hook = SP_HOOK_INSIDE_IN;
@@ -301,13 +313,20 @@ static void send_fragments(struct script *script, const struct talk *talk)
 {
 	/* of 8 + 40 bytes of UDP; of 20 + 28 of TCP */
 	static const char *const plans[][4] = {
-		{ "0-24+", "24-40+", "40-48" },	 { "0-24+", "40-48", "24-40+" },
-		{ "0-24+", "16-40+", "40-48" },	 { "0-24+", "0-24+", "24-48" },
-		{ "0-8+", "8-48" },		 { "24-48" },
-		{ "0-16+", "16-24" },		 { "0-24+", "24-37+" },
-		{ "0-24+", "24-24" },		 { "0-48", "48-56" },
-		{ "24-40+", "0-24+", "24-40+" }, { "0-24+", "24-32+", "24-32+" },
-		{ "0-40+", "65528-65544" },	 { "0-24+", "65520-65528" },
+		{ "0-24+", "24-40+", "40-48" },
+		{ "0-24+", "40-48", "24-40+" },
+		{ "0-24+", "16-40+", "40-48" },
+		{ "0-24+", "0-24+", "24-48" },
+		{ "0-8+", "8-48" },
+		{ "24-48" },
+		{ "0-16+", "16-24" },
+		{ "0-24+", "24-37+" },
+		{ "0-24+", "24-24" },
+		{ "0-48", "48-56" },
+		{ "24-40+", "0-24+", "24-40+" },
+		{ "0-24+", "24-32+", "24-32+" },
+		{ "0-40+", "65528-65544" },
+		{ "0-24+", "65520-65528" },
 	};
 	const char *const *plan = plans[rng_below(script->rng, SP_ARRAY_LEN(plans))];
 	uint32_t id = ++script->fragment_id;
@@ -379,9 +398,8 @@ static void send_error(struct script *script, const struct talk *about)
 	if (rng_chance(rng, 20))
 		hook = hook_out_to(rng, &script->test->world, &about->source);
 	add_step(script, "%s %s%s > %s %s type=%u%s quote%s %s", sp_hook_name(hook),
-		 mark_words(script, hook), from, to,
-		 is_v6 ? "icmp6" : "icmp", types[is_v6][rng_below(rng, 7)],
-		 link_words(script, hook),
+		 mark_words(script, hook), from, to, is_v6 ? "icmp6" : "icmp",
+		 types[is_v6][rng_below(rng, 7)], link_words(script, hook),
 		 rng_chance(rng, 90)   ? ""
 		 : rng_chance(rng, 50) ? "=7"
 				       : "=20",
@@ -414,9 +432,9 @@ static bool is_cramped(const struct script *script)
 
 static void wait_some(struct script *script)
 {
-	static const unsigned waits[] = { 1,	 1000,	 29999,	  30000,   30001,  59999,
-					  60000, 60001,	 179999,  180000,  180001, 7199999,
-					  31000, 45500,  7200001, 3000 };
+	static const unsigned waits[] = { 1,     1000,  29999,   30000,  30001,  59999,
+					  60000, 60001, 179999,  180000, 180001, 7199999,
+					  31000, 45500, 7200001, 3000 };
 
 	/* Idle flows count until somebody reclaims them, and in a scratch plane nobody does. */
 	if (is_cramped(script))
@@ -586,9 +604,9 @@ static struct sp_answer pick_talk(struct script *script, struct talk *talk)
 	for (int tries = 0; tries < 16; tries++) {
 		aim_talk(script->rng, &script->test->world, script->revision, talk);
 		answer = guess_talk(script, talk);
-		if (dice < 28 ? answer.verdict == SP_ALLOW :
-		    dice < 93 ? answer.reason == SP_REASON_POLICY && answer.verdict == SP_DENY :
-				true)
+		if (dice < 28   ? answer.verdict == SP_ALLOW
+		    : dice < 93 ? answer.reason == SP_REASON_POLICY && answer.verdict == SP_DENY
+				: true)
 			break;
 	}
 	return answer;

@@ -131,7 +131,8 @@ static int make_gateway(struct trial *trial, unsigned revision)
 	}
 	if (!world->is_parked_absent[revision])
 		gateway->portal_port = (uint16_t)world->portal_port;
-	for (uint32_t i = 0; i < world->resolvers.count && !world->is_parked_absent[revision]; i++) {
+	for (uint32_t i = 0; i < world->resolvers.count && !world->is_parked_absent[revision];
+	     i++) {
 		struct sp_addr *resolver =
 			SP_ARRAY_PUSH(gateway->resolvers, gateway->resolver_count);
 
@@ -185,7 +186,8 @@ static int tell_session(struct trial *trial, uint32_t n, const struct sp_session
 			continue;
 		user_judge_put_ident(trial->user, &identity->addresses[family], n, value->epoch);
 		if (trial->plane)
-			r = sp_ebpf_ident_put(trial->plane, &identity->addresses[family], n, value->epoch);
+			r = sp_ebpf_ident_put(trial->plane, &identity->addresses[family], n,
+					      value->epoch);
 	}
 	return r;
 }
@@ -306,10 +308,9 @@ static int add_identities(struct trial *trial, struct sp_plane_error *why)
 			int r = read_session(trial, n, revision);
 
 			if (r == 0)
-				r = sp_tables_add_identity(trial->tables[revision],
-							   &session->identity[revision],
-							   session->class_id[revision],
-							   session->netset[revision]);
+				r = sp_tables_add_identity(
+					trial->tables[revision], &session->identity[revision],
+					session->class_id[revision], session->netset[revision]);
 			if (r < 0)
 				return fail(why, r, "identity %u: %s", n, sp_err_text(r));
 		}
@@ -325,7 +326,8 @@ static int stage(struct trial *trial, struct sp_plane_error *why)
 	int r = 0;
 
 	for (unsigned revision = 0; revision < 2 && r == 0; revision++)
-		r = sp_ebpf_stage(trial->plane, trial->tables[revision], revision + 1, NULL, &trial->staged[revision], why);
+		r = sp_ebpf_stage(trial->plane, trial->tables[revision], revision + 1, NULL,
+				  &trial->staged[revision], why);
 	trial_seconds.stage += cpu_seconds() - begin;
 	return r;
 }
@@ -400,8 +402,8 @@ static int make_references(struct trial *trial)
 	sp_reference_set_policy(trial->reference, trial->policy[0], &trial->gateway[0], 1);
 	sp_reference_set_policy(trial->alone, trial->policy[0], &trial->gateway[0], 1);
 	sp_reference_set_flow_bounds(trial->reference, flows_max_of(trial),
-				     world->session_flows_max ? world->session_flows_max :
-								SP_SESSION_FLOWS_MAX);
+				     world->session_flows_max ? world->session_flows_max
+							      : SP_SESSION_FLOWS_MAX);
 	return 0;
 }
 
@@ -411,7 +413,8 @@ static int make_user_judge(struct trial *trial, struct sp_plane_error *why)
 
 	trial->user = user_judge_new(flows_max_of(trial));
 	for (unsigned revision = 0; revision < 2 && r == 0; revision++)
-		r = user_revision_new(trial->tables[revision], revision + 1, &trial->user_revision[revision]);
+		r = user_revision_new(trial->tables[revision], revision + 1,
+				      &trial->user_revision[revision]);
 	return r < 0 ? fail(why, r, "tables for user space: %s", sp_err_text(r)) : 0;
 }
 
@@ -518,8 +521,8 @@ static int do_event(struct trial *trial, const char *text)
 	if (sscanf(text, "remove %u", &number) == 1)
 		return number < trial->session_count ? remove_session(trial, number) : 0;
 	if (sscanf(text, "expire %u", &number) == 1)
-		return number < trial->session_count ?
-			       move_deadline(trial, number, trial->now_ns) : 0;
+		return number < trial->session_count ? move_deadline(trial, number, trial->now_ns)
+						     : 0;
 	if (sscanf(text, "extend %u", &number) == 1)
 		return number < trial->session_count ? move_deadline(trial, number, 0) : 0;
 	if (sscanf(text, "open %u", &number) == 1)
@@ -600,8 +603,8 @@ static int ask_tables(struct trial *trial, const struct sp_frame *frame,
 	trial->alone_ns += DAY_NS;
 	r = sp_reference_judge(trial->alone, outcome->hook, frame, trial->alone_ns,
 			       &outcome->alone);
-	if (r == 0 && !(outcome->alone.reason == SP_REASON_PROTECT &&
-			outcome->alone.rule == SP_RULE_NONE))
+	if (r == 0 &&
+	    !(outcome->alone.reason == SP_REASON_PROTECT && outcome->alone.rule == SP_RULE_NONE))
 		outcome->has_tables = tables_judge(trial, outcome->hook, frame, &outcome->tables);
 	trial_seconds.tables += cpu_seconds() - begin;
 	return r;
@@ -619,12 +622,13 @@ static int ask_ebpf(struct trial *trial, const struct sp_frame *frame,
 	return r;
 }
 
-static void ask_user(struct trial *trial, const struct sp_frame *frame, struct trial_outcome *outcome)
+static void ask_user(struct trial *trial, const struct sp_frame *frame,
+		     struct trial_outcome *outcome)
 {
 	double begin = cpu_seconds();
 
-	outcome->user = user_judge_ask(trial->user, trial->user_revision[trial->revision], outcome->hook, frame,
-				       trial->now_ns);
+	outcome->user = user_judge_ask(trial->user, trial->user_revision[trial->revision],
+				       outcome->hook, frame, trial->now_ns);
 	trial_seconds.user += cpu_seconds() - begin;
 }
 

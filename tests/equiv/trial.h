@@ -16,12 +16,12 @@
 /* Bugs that can be put into the compiled tables; the judges must tell. */
 enum plant {
 	PLANT_NONE,
-	PLANT_PREFIX,	   /* every IPv4 destination prefix one bit longer */
-	PLANT_SWAPPED,	   /* allow and deny of rules swapped */
-	PLANT_EXCEPT,	   /* `except` ignored */
-	PLANT_IPV6,	   /* IPv6 prefixes cut to /64 */
-	PLANT_RANGE,	   /* the last port of a range left out */
-	PLANT_PARKED,	   /* every destination a resolver for parked people */
+	PLANT_PREFIX,  /* every IPv4 destination prefix one bit longer */
+	PLANT_SWAPPED, /* allow and deny of rules swapped */
+	PLANT_EXCEPT,  /* `except` ignored */
+	PLANT_IPV6,    /* IPv6 prefixes cut to /64 */
+	PLANT_RANGE,   /* the last port of a range left out */
+	PLANT_PARKED,  /* every destination a resolver for parked people */
 	PLANT_COUNT
 };
 

@@ -106,10 +106,10 @@ struct block {
 /* Some inside, some outside, some special; the pool too, since rules may speak of tunnel addresses.
  */
 static const struct block blocks[] = {
-	{ "10.30.0.0/16", 8 },	  { "10.20.0.0/16", 4 },	 { "8.8.0.0/16", 4 },
-	{ "93.184.0.0/15", 2 },	  { "203.0.113.0/24", 2 },	 { "100.64.0.0/24", 3 },
-	{ "192.168.0.0/16", 1 },  { "2001:db8:30::/48", 6 },	 { "2a00:1450::/32", 5 },
-	{ "fd00:20::/32", 3 },	  { "fd00:64::/120", 3 },	 { "0.0.0.0/0", 1 },
+	{ "10.30.0.0/16", 8 },   { "10.20.0.0/16", 4 },     { "8.8.0.0/16", 4 },
+	{ "93.184.0.0/15", 2 },  { "203.0.113.0/24", 2 },   { "100.64.0.0/24", 3 },
+	{ "192.168.0.0/16", 1 }, { "2001:db8:30::/48", 6 }, { "2a00:1450::/32", 5 },
+	{ "fd00:20::/32", 3 },   { "fd00:64::/120", 3 },    { "0.0.0.0/0", 1 },
 	{ "::/0", 1 },
 };
 
@@ -214,8 +214,10 @@ static void make_network(struct rng *rng, struct world_policy *policy)
 static void add_service_word(struct rng *rng, struct words *words)
 {
 	static const char *const protocols[] = { "tcp", "tcp", "udp", "sctp" };
-	static const char *const types[] = { "icmp/echo", "icmp6/echo", "icmp", "icmp6", "icmp/13",
-					     "icmp6/130", "icmp/9", "icmp/unreachable" };
+	static const char *const types[] = {
+		"icmp/echo", "icmp6/echo", "icmp",   "icmp6",
+		"icmp/13",   "icmp6/130",  "icmp/9", "icmp/unreachable"
+	};
 	static const uint16_t ports[] = { 1, 22, 80, 443, 5432, 65535 };
 	const char *protocol = protocols[rng_below(rng, SP_ARRAY_LEN(protocols))];
 	uint32_t from, to;
@@ -233,8 +235,7 @@ static void add_service_word(struct rng *rng, struct words *words)
 	case 4:
 	case 5:
 		from = rng_between(rng, 1, 65535);
-		to = rng_chance(rng, 30) ? rng_between(rng, from, 65535) :
-					   from + rng_below(rng, 8);
+		to = rng_chance(rng, 30) ? rng_between(rng, from, 65535) : from + rng_below(rng, 8);
 		words_add(words, "%s/%u-%u", protocol, from, to > 65535 ? 65535 : to);
 		return;
 	default:
@@ -322,10 +323,10 @@ static void make_rule(struct rng *rng, const struct world *world, struct world_p
 	uint32_t dice = rng_below(rng, 100), count;
 
 	*rule = (struct world_rule){ .log = (enum sp_log)rng_below(rng, 3) };
-	rule->kind = dice < 40 ? SP_RULE_ALLOW :
-		     dice < 76 ? SP_RULE_DENY :
-		     dice < 90 ? SP_RULE_EXPOSE :
-				 SP_RULE_PROTECT;
+	rule->kind = dice < 40   ? SP_RULE_ALLOW
+		     : dice < 76 ? SP_RULE_DENY
+		     : dice < 90 ? SP_RULE_EXPOSE
+				 : SP_RULE_PROTECT;
 	snprintf(rule->name, sizeof(rule->name), "rule%u", policy->rule_count);
 	policy->rule_count++;
 	if (rule->kind == SP_RULE_EXPOSE || rule->kind == SP_RULE_PROTECT) {
@@ -415,8 +416,8 @@ static void make_sessions(struct rng *rng, struct world *world)
 		if (has_v4)
 			snprintf(session->address[0], WORD_MAX, "100.64.0.%u", host);
 		if (!has_v4 || rng_chance(rng, 80))
-			snprintf(session->address[1], WORD_MAX, host ? "fd00:64::%x" : "fd00:64::",
-				 host);
+			snprintf(session->address[1], WORD_MAX,
+				 host ? "fd00:64::%x" : "fd00:64::", host);
 	}
 }
 
@@ -464,7 +465,7 @@ static void make_gateway(struct rng *rng, struct world *world)
 static void make_parked(struct rng *rng, struct world *world)
 {
 	static const char *const resolvers[] = { "10.30.0.53", "2001:db8:30::53", "8.8.8.8",
-						 "192.0.2.1", "100.64.0.8", "fd00:64::8" };
+						 "192.0.2.1",  "100.64.0.8",      "fd00:64::8" };
 
 	if (rng_chance(rng, 35))
 		return;

@@ -60,9 +60,9 @@ struct world_policy {
 };
 
 struct world_session {
-	uint32_t groups; /* bit n: in group gn */
+	uint32_t groups;           /* bit n: in group gn */
 	char address[2][WORD_MAX]; /* "": none */
-	uint64_t expires_ns; /* after it was opened; 0: never */
+	uint64_t expires_ns;       /* after it was opened; 0: never */
 	uint64_t idle_ns;
 };
 
@@ -79,8 +79,8 @@ struct world_route {
 struct world {
 	struct world_policy policy[2]; /* [1] is applied when a step says so */
 	struct words pool, self, trust;
-	struct words resolvers;  /* what parked people reach, besides */
-	uint32_t portal_port;    /* 0: none */
+	struct words resolvers;   /* what parked people reach, besides */
+	uint32_t portal_port;     /* 0: none */
 	bool is_parked_absent[2]; /* by revision: no portal and no resolvers */
 	struct world_route routes[ROUTES_MAX];
 	uint32_t route_count;

@@ -30,9 +30,9 @@ static void put_rule(FILE *out, const struct world_rule *rule)
 {
 	static const char *const logs[] = { "none", "new", "all" };
 	bool is_edge = rule->kind == SP_RULE_EXPOSE || rule->kind == SP_RULE_PROTECT;
-	const char *action = rule->kind == SP_RULE_ALLOW ? "allow: { " :
-			     rule->kind == SP_RULE_DENY	 ? "deny: { " :
-							   "";
+	const char *action = rule->kind == SP_RULE_ALLOW  ? "allow: { "
+			     : rule->kind == SP_RULE_DENY ? "deny: { "
+							  : "";
 
 	fprintf(out, "  - { name: %s, %s", rule->name, action);
 	if (rule->kind != SP_RULE_EXPOSE) {
@@ -156,16 +156,18 @@ void world_print_rest(const struct equiv_case *test, FILE *out)
 		const struct world_route *route = &world->routes[i];
 
 		fprintf(out, "route %s %s%s", route->prefix, sp_zone_name(route->zone),
-			route->is_absent[0] ? " next" : route->is_absent[1] ? " first" : "");
+			route->is_absent[0]   ? " next"
+			: route->is_absent[1] ? " first"
+					      : "");
 		if (route->ifindex)
 			fprintf(out, " by %u", route->ifindex);
 		fputc('\n', out);
 	}
 	if (world_has_parked(world))
 		fprintf(out, "portal %u%s\n", world->portal_port,
-			world->is_parked_absent[0] ? " next" :
-			world->is_parked_absent[1] ? " first" :
-						     "");
+			world->is_parked_absent[0]   ? " next"
+			: world->is_parked_absent[1] ? " first"
+						     : "");
 	for (uint32_t i = 0; i < world->resolvers.count; i++)
 		fprintf(out, "resolver %s\n", world->resolvers.item[i]);
 	for (uint32_t i = 0; i < world->trust.count; i++)

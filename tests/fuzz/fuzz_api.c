@@ -30,7 +30,9 @@ static int predictable(void *arg, uint8_t *ret_bytes, size_t len)
 	struct device *device = arg;
 
 	for (size_t i = 0; i < len; i++)
-		ret_bytes[i] = (uint8_t)((device->random = device->random * 6364136223846793005 + 1) >> 56);
+		ret_bytes[i] =
+			(uint8_t)((device->random = device->random * 6364136223846793005 + 1) >>
+				  56);
 	return 0;
 }
 

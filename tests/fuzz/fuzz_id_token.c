@@ -22,8 +22,10 @@ static const struct sp_id_token_want want = {
 
 static void check_finding(int r, const struct sp_finding *finding)
 {
-	identity_check(r == -EACCES && finding->reason > SP_REFUSAL_NONE && finding->reason < SP_REFUSAL_COUNT);
-	identity_check(finding->detail[0] && memchr(finding->detail, '\0', sizeof(finding->detail)));
+	identity_check(r == -EACCES && finding->reason > SP_REFUSAL_NONE &&
+		       finding->reason < SP_REFUSAL_COUNT);
+	identity_check(finding->detail[0] &&
+		       memchr(finding->detail, '\0', sizeof(finding->detail)));
 	identity_check(sp_text_is_printable(finding->detail, strlen(finding->detail)));
 }
 
@@ -32,9 +34,11 @@ static void check_claims(const struct sp_claims *claims)
 	identity_check(strlen(claims->subject) >= 1 && strlen(claims->subject) <= SP_SUBJECT_MAX);
 	identity_check(strlen(claims->user) >= 1 && strlen(claims->user) <= SP_USER_MAX);
 	identity_check(!strchr(claims->user, '/') && !strchr(claims->user, '\n'));
-	identity_check(claims->group_count <= SP_GROUPS_MAX && (claims->has_groups || !claims->group_count));
+	identity_check(claims->group_count <= SP_GROUPS_MAX &&
+		       (claims->has_groups || !claims->group_count));
 	for (size_t i = 0; i < claims->group_count; i++)
-		identity_check(*claims->groups[i] && strlen(claims->groups[i]) <= SP_GROUP_TEXT_MAX);
+		identity_check(*claims->groups[i] &&
+			       strlen(claims->groups[i]) <= SP_GROUP_TEXT_MAX);
 	identity_check(claims->expires_s >= want.now_s - SP_CLOCK_SKEW_S);
 	identity_check(claims->issued_s <= want.now_s + SP_CLOCK_SKEW_S);
 }
@@ -58,7 +62,8 @@ static void try_raw(const char *text, size_t len)
 	const size_t token_len = newline ? (size_t)(newline - text) : len;
 	struct sp_jwks *keys = NULL;
 	struct sp_finding finding = { 0 };
-	int r = newline ? sp_jwks_parse(newline + 1, len - token_len - 1, &keys, &finding) : -EACCES;
+	int r = newline ? sp_jwks_parse(newline + 1, len - token_len - 1, &keys, &finding)
+			: -EACCES;
 
 	if (r < 0)
 		r = sp_jwks_parse(IDENTITY_KEYS, strlen(IDENTITY_KEYS), &keys, &finding);

@@ -26,8 +26,10 @@ static void check_diagnostics(const struct sp_diagnostics *diagnostics, int r)
 	check(r == (diagnostics->error_count ? -EINVAL : 0));
 	check(diagnostics->count <= 100 && (diagnostics->count || !diagnostics->error_count));
 	for (size_t i = 0; i < diagnostics->count; i++) {
-		check(diagnostics->items[i].place.line >= 1 && diagnostics->items[i].place.column >= 1);
-		for (const unsigned char *c = (const unsigned char *)diagnostics->items[i].message; *c; c++)
+		check(diagnostics->items[i].place.line >= 1 &&
+		      diagnostics->items[i].place.column >= 1);
+		for (const unsigned char *c = (const unsigned char *)diagnostics->items[i].message;
+		     *c; c++)
 			check(*c >= 0x20 && *c != 0x7f);
 	}
 }
@@ -48,7 +50,8 @@ static void check_local(const struct sp_idp *idp)
 
 static void check_oidc(const struct sp_idp *idp)
 {
-	check(idp->issuer && strncmp(idp->issuer, "https://", 8) == 0 && !strpbrk(idp->issuer, "?# "));
+	check(idp->issuer && strncmp(idp->issuer, "https://", 8) == 0 &&
+	      !strpbrk(idp->issuer, "?# "));
 	check(idp->client_id && *idp->client_id && idp->groups_claim && *idp->groups_claim);
 	check(idp->scope_count > 0 && strcmp(idp->scopes[0], "openid") == 0);
 	check(idp->algorithms > 0 && idp->algorithms < 1u << SP_JWS_COUNT);
@@ -86,9 +89,12 @@ static void change_users(const struct sp_idp *idp, const char *text, size_t len)
 	for (size_t i = 0; i < idp->user_count && i < CHANGES_MAX; i++) {
 		const char *name = idp->users[i].name;
 
-		change(text, len, &(struct sp_user_change){ SP_USER_CHANGE, name, .password = hash });
-		change(text, len, &(struct sp_user_change){ SP_USER_CHANGE, name, NULL, groups, 2 });
-		change(text, len, &(struct sp_user_change){ SP_USER_CHANGE, name, NULL, groups, 0 });
+		change(text, len,
+		       &(struct sp_user_change){ SP_USER_CHANGE, name, .password = hash });
+		change(text, len,
+		       &(struct sp_user_change){ SP_USER_CHANGE, name, NULL, groups, 2 });
+		change(text, len,
+		       &(struct sp_user_change){ SP_USER_CHANGE, name, NULL, groups, 0 });
 		change(text, len, &(struct sp_user_change){ SP_USER_REMOVE, name });
 	}
 }

@@ -36,7 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	identity_check(exact != NULL);
 	memcpy(exact, data, size);
 	r = sp_jwks_parse(exact, size, &keys, &finding);
-	identity_check(r == 0 || (r == -EACCES && finding.reason == SP_REFUSAL_BAD_KEYS && *finding.detail));
+	identity_check(r == 0 ||
+		       (r == -EACCES && finding.reason == SP_REFUSAL_BAD_KEYS && *finding.detail));
 	if (r == 0)
 		check_keys(keys);
 	sp_jwks_free(keys);

@@ -45,9 +45,11 @@ static uint8_t *copy_of(const uint8_t *bytes, size_t len)
 /* The transport header of a plain packet, 0 if it has none we could repair. */
 static size_t transport_of(const uint8_t *packet, size_t len)
 {
-	if (len >= 40 && packet[0] == 0x45 && (packet[9] == IPPROTO_TCP || packet[9] == IPPROTO_UDP))
+	if (len >= 40 && packet[0] == 0x45 &&
+	    (packet[9] == IPPROTO_TCP || packet[9] == IPPROTO_UDP))
 		return 20;
-	if (len >= 60 && packet[0] >> 4 == 6 && (packet[6] == IPPROTO_TCP || packet[6] == IPPROTO_UDP))
+	if (len >= 60 && packet[0] >> 4 == 6 &&
+	    (packet[6] == IPPROTO_TCP || packet[6] == IPPROTO_UDP))
 		return 40;
 	return 0;
 }
@@ -100,8 +102,8 @@ static void split(const struct virtio_net_hdr *header, const uint8_t *bytes, siz
 		packet = malloc(next);
 		check(packet);
 		sp_segmenter_write(&segmenter, packet);
-		check(next == (packet[0] >> 4 == 6 ? sp_get_be16(packet + 4) + 40u :
-						     sp_get_be16(packet + 2)));
+		check(next == (packet[0] >> 4 == 6 ? sp_get_be16(packet + 4) + 40u
+						   : sp_get_be16(packet + 2)));
 		if (header->gso_type) {
 			check(next > header_len && next - header_len <= header->gso_size);
 			check(memcmp(packet + header_len, frame + header_len + payload,
@@ -165,7 +167,8 @@ static void take_out(size_t index)
 	check(!lab.is_out[index]);
 	lab.is_out[index] = true;
 	lab.out_count++;
-	if (!at || lab.lens[index] != (at == 20 ? sp_get_be16(own + 2) : sp_get_be16(own + 4) + 40u))
+	if (!at ||
+	    lab.lens[index] != (at == 20 ? sp_get_be16(own + 2) : sp_get_be16(own + 4) + 40u))
 		return;
 	for (size_t i = 0; i < index; i++) {
 		const uint8_t *other = lab.original[i];
@@ -235,7 +238,8 @@ static void sink(void *arg, const struct iovec *iov, size_t count)
 	}
 	check(memcmp(&header, &plain, sizeof(plain)) == 0);
 	check(iov[1].iov_len == lab.lens[index_of(iov[1].iov_base)]);
-	check(memcmp(iov[1].iov_base, lab.original[index_of(iov[1].iov_base)], iov[1].iov_len) == 0);
+	check(memcmp(iov[1].iov_base, lab.original[index_of(iov[1].iov_base)], iov[1].iov_len) ==
+	      0);
 	take_out(index_of(iov[1].iov_base));
 }
 

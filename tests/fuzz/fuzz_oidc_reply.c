@@ -17,10 +17,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define ISSUER "https://op.test"
 #define DISCOVERY                                                                                  \
-	"{\"issuer\":\"" ISSUER "\",\"jwks_uri\":\"" ISSUER "/k\",\"token_endpoint\":\"" ISSUER        \
-	"/t\",\"device_authorization_endpoint\":\"" ISSUER "/d\",\"userinfo_endpoint\":\"" ISSUER "/u\"}"
+	"{\"issuer\":\"" ISSUER "\",\"jwks_uri\":\"" ISSUER "/k\",\"token_endpoint\":\"" ISSUER    \
+	"/t\",\"device_authorization_endpoint\":\"" ISSUER "/d\",\"userinfo_endpoint\":\"" ISSUER  \
+	"/u\"}"
 #define CODE                                                                                       \
-	"{\"device_code\":\"dc\",\"user_code\":\"AB\",\"verification_uri\":\"" ISSUER                  \
+	"{\"device_code\":\"dc\",\"user_code\":\"AB\",\"verification_uri\":\"" ISSUER              \
 	"/go\",\"expires_in\":600,\"interval\":5}"
 #define TOKENS "{\"access_token\":\"at\",\"token_type\":\"Bearer\",\"id_token\":\"$\"}"
 
@@ -37,7 +38,8 @@ static char *make_id_token(void)
 	char payload[256];
 
 	snprintf(payload, sizeof(payload),
-		 "{\"iss\":\"" ISSUER "\",\"sub\":\"ana-1\",\"aud\":\"gate\",\"exp\":%lld,\"iat\":%lld,"
+		 "{\"iss\":\"" ISSUER
+		 "\",\"sub\":\"ana-1\",\"aud\":\"gate\",\"exp\":%lld,\"iat\":%lld,"
 		 "\"preferred_username\":\"ana\",\"groups\":[\"eng\"]}",
 		 (long long)now.now_s + 300, (long long)now.now_s);
 	return identity_sign(IDENTITY_HEADER, payload, strlen(payload));
@@ -48,7 +50,8 @@ static char *fill_in(const char *body, size_t len, size_t *ret_len)
 {
 	const char *mark = memchr(body, '$', len);
 	char *token = mark ? make_id_token() : NULL;
-	const size_t token_len = token ? strlen(token) : 0, head = mark ? (size_t)(mark - body) : len;
+	const size_t token_len = token ? strlen(token) : 0,
+		     head = mark ? (size_t)(mark - body) : len;
 	char *whole = malloc(len + token_len + 1);
 
 	identity_check(whole != NULL);
@@ -72,12 +75,13 @@ static void check_request(struct sp_http_request *request)
 }
 
 /* One answer to what @flow, or the provider when that is NULL, asks for; if it asks for something. */
-static bool answer(struct sp_oidc *oidc, struct sp_idp_flow *flow, const struct sp_http_reply *reply)
+static bool answer(struct sp_oidc *oidc, struct sp_idp_flow *flow,
+		   const struct sp_http_reply *reply)
 {
 	struct sp_http_request request;
 	uint64_t due_ns = 0;
-	enum sp_idp_step step = flow ? sp_idp_flow_next(flow, &now, &request, &due_ns) :
-					sp_oidc_next(oidc, &now, &request, &due_ns);
+	enum sp_idp_step step = flow ? sp_idp_flow_next(flow, &now, &request, &due_ns)
+				     : sp_oidc_next(oidc, &now, &request, &due_ns);
 
 	if (step != SP_IDP_FETCH) {
 		identity_check(step != SP_IDP_WAIT || due_ns > now.boot_ns);
@@ -91,8 +95,8 @@ static bool answer(struct sp_oidc *oidc, struct sp_idp_flow *flow, const struct 
 	return true;
 }
 
-static bool answer_text(struct sp_oidc *oidc, struct sp_idp_flow *flow, int status, const char *type,
-			const char *text, size_t len)
+static bool answer_text(struct sp_oidc *oidc, struct sp_idp_flow *flow, int status,
+			const char *type, const char *text, size_t len)
 {
 	struct sp_http_reply reply = { .status = status, .content_type = type };
 	char *body = fill_in(text, len, &reply.body_len);
@@ -149,8 +153,12 @@ static const char *run_line(const char *at, const char *end, struct sp_oidc *oid
 	if (len > (size_t)(end - newline - 1))
 		len = (unsigned)(end - newline - 1);
 	pass(seconds);
-	answer_text(oidc, target == 'p' || target == 'P' ? NULL : target == 'r' || target == 'R' ? refresh : sign_in,
-		    (int)status, target >= 'a' ? "application/json" : "text/html", newline + 1, len);
+	answer_text(oidc,
+		    target == 'p' || target == 'P'   ? NULL
+		    : target == 'r' || target == 'R' ? refresh
+						     : sign_in,
+		    (int)status, target >= 'a' ? "application/json" : "text/html", newline + 1,
+		    len);
 	return newline + 1 + len;
 }
 
@@ -176,7 +184,11 @@ static void check_other_sign_in(struct sp_oidc *oidc)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct sp_idp idp = {
-		.name = "op", .type = SP_IDP_OIDC, .issuer = ISSUER, .client_id = "gate", .groups_claim = "groups",
+		.name = "op",
+		.type = SP_IDP_OIDC,
+		.issuer = ISSUER,
+		.client_id = "gate",
+		.groups_claim = "groups",
 		.algorithms = (1u << SP_JWS_COUNT) - 1,
 	};
 	const char *at = (const char *)data, *end = at + size;

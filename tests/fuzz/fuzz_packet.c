@@ -75,7 +75,8 @@ static const struct sp_policy *the_policy(void)
 	struct sp_diagnostics diagnostics = { 0 };
 
 	if (!policy) {
-		check(sp_policy_load("p", policy_text, strlen(policy_text), &policy, &diagnostics) == 0);
+		check(sp_policy_load("p", policy_text, strlen(policy_text), &policy,
+				     &diagnostics) == 0);
 		check(sp_policy_number_rules(policy, NULL, NULL) == 0);
 		sp_diagnostics_done(&diagnostics);
 		add_parked(&policy->fixtures.gateway);
@@ -99,8 +100,9 @@ static const struct sp_identity *identity_of(uint32_t number)
 
 	if (identity->user)
 		return identity;
-	check(sp_policy_match_roles(the_policy(), session->idp, (const char *const *)session->groups,
-				    session->group_count, NULL, &roles, &identity->role_count) == 0);
+	check(sp_policy_match_roles(the_policy(), session->idp,
+				    (const char *const *)session->groups, session->group_count,
+				    NULL, &roles, &identity->role_count) == 0);
 	identity->user = session->user;
 	identity->idp = session->idp;
 	identity->roles = roles;
@@ -118,7 +120,8 @@ static struct user_revision *the_tables(void)
 		return revision;
 	check(sp_tables_compile(the_policy(), &the_policy()->fixtures.gateway, &tables) == 0);
 	for (uint32_t i = 0; i < the_policy()->fixtures.session_count; i++)
-		check(sp_tables_add_identity(tables, identity_of(i), person[i].class_id, person[i].netset) == 0);
+		check(sp_tables_add_identity(tables, identity_of(i), person[i].class_id,
+					     person[i].netset) == 0);
 	check(user_revision_new(tables, 1, &revision) == 0);
 	sp_tables_free(tables);
 	return revision;
@@ -126,7 +129,8 @@ static struct user_revision *the_tables(void)
 
 static void open_session(struct sp_reference *reference, uint32_t number, uint64_t epoch)
 {
-	check(sp_reference_open_session(reference, number, epoch, identity_of(number), 0, IDLE_NS) == 0);
+	check(sp_reference_open_session(reference, number, epoch, identity_of(number), 0,
+					IDLE_NS) == 0);
 }
 
 static void open_user_session(struct user_judge *judge, uint32_t number, uint64_t epoch)
@@ -141,7 +145,8 @@ static void open_user_session(struct user_judge *judge, uint32_t number, uint64_
 		.parked_flows = SP_PARKED_FLOWS_MAX - SESSION_FLOWS_MAX / 4,
 	};
 	for (int slot = 0; slot < 2; slot++) {
-		memcpy(session->class_id[slot], person[number].class_id, sizeof(session->class_id[slot]));
+		memcpy(session->class_id[slot], person[number].class_id,
+		       sizeof(session->class_id[slot]));
 		memcpy(session->netset[slot], person[number].netset, sizeof(session->netset[slot]));
 	}
 	for (int family = 0; family < 2; family++)
@@ -189,8 +194,7 @@ static void check_packet(const struct sp_packet *pkt, size_t len)
 	check(pkt->is_v6 != sp_addr_is_v4(&pkt->tuple.destination));
 	check(!pkt->is_fragment || pkt->fragment_from < pkt->fragment_to);
 	check(!pkt->has_quote || (pkt->is_icmp_error && pkt->is_icmp));
-	check(!pkt->has_quote ||
-	      sp_addr_compare(&pkt->quote.source, &pkt->tuple.destination) == 0);
+	check(!pkt->has_quote || sp_addr_compare(&pkt->quote.source, &pkt->tuple.destination) == 0);
 }
 
 static void check_answer(const struct sp_packet *pkt, bool is_leaving,
@@ -214,7 +218,7 @@ struct twins {
 	struct sp_reference *reference[2];
 	struct user_judge *user;
 	uint64_t now_ns, revision, epoch;
-	bool has_ended; /* session 0 */
+	bool has_ended;   /* session 0 */
 	bool has_exposed; /* a packet was let in by an expose entry: a flow may keep that reason */
 	bool has_passed;  /* a packet of IP was allowed: there may be a flow */
 };
@@ -302,7 +306,8 @@ static void change_state(struct twins *twins, uint8_t control, uint8_t step)
 	}
 }
 
-static void judge(struct twins *twins, uint8_t control, uint8_t mark, const uint8_t *bytes, size_t len)
+static void judge(struct twins *twins, uint8_t control, uint8_t mark, const uint8_t *bytes,
+		  size_t len)
 {
 	static const uint32_t marks[4] = { 0, SP_MARK_JUDGED, SP_MARK_REPLY, 0 };
 	enum sp_hook hook = SP_HOOK_EDGE_IN + (control & CONTROL_HOOK) % (SP_HOOK_JUDGE_COUNT - 1);
@@ -328,18 +333,18 @@ static void judge(struct twins *twins, uint8_t control, uint8_t mark, const uint
 	user_revision_set_number(the_tables(), twins->revision + 1);
 	user = user_judge_ask(twins->user, the_tables(), hook, &frame, twins->now_ns);
 	/* what no stranger may do is asked of the programs first: they are who opens the door */
-	check(user.verdict != SP_ALLOW || hook != SP_HOOK_EDGE_IN || is_let_in(twins, &pkt, &frame, &user));
+	check(user.verdict != SP_ALLOW || hook != SP_HOOK_EDGE_IN ||
+	      is_let_in(twins, &pkt, &frame, &user));
 	check(sp_answer_equal(&answer[0], &user));
 	check_answer(&pkt, is_leaving, &answer[0]);
 	if (answer[0].verdict != SP_ALLOW)
 		return;
-	if (pkt.kind == SP_PACKET_IP && !(answer[0].reason == SP_REASON_PROTECT &&
-					  answer[0].rule == SP_RULE_NONE))
+	if (pkt.kind == SP_PACKET_IP &&
+	    !(answer[0].reason == SP_REASON_PROTECT && answer[0].rule == SP_RULE_NONE))
 		twins->has_passed = true;
 	if (answer[0].reason == SP_REASON_EXPOSE) {
 		/* the tunnel and the inside open nothing by it; they may meet a flow that was */
-		check(twins->has_exposed ||
-		      (hook != SP_HOOK_VPN_IN && hook != SP_HOOK_INSIDE_IN));
+		check(twins->has_exposed || (hook != SP_HOOK_VPN_IN && hook != SP_HOOK_INSIDE_IN));
 		twins->has_exposed = true;
 	}
 }
@@ -347,7 +352,9 @@ static void judge(struct twins *twins, uint8_t control, uint8_t mark, const uint
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct twins twins = { .reference = { new_reference(), new_reference() },
-			       .user = new_user_judge(), .now_ns = 1, .epoch = 1000 };
+			       .user = new_user_judge(),
+			       .now_ns = 1,
+			       .epoch = 1000 };
 	struct sp_reader reader = sp_reader(data, size);
 
 	while (reader.left >= 4) {

@@ -136,8 +136,8 @@ static void answered(struct sp_exchange *exchange)
 static void handle(struct sp_exchange *exchange)
 {
 	sp_respond(&exchange->response, 200,
-		   json_pack("{s:O, s:O?, s:O?}", "body", exchange->body, "about", exchange->admitted.about, "devices",
-			     exchange->devices));
+		   json_pack("{s:O, s:O?, s:O?}", "body", exchange->body, "about",
+			     exchange->admitted.about, "devices", exchange->devices));
 	sp_exchange_answer(exchange);
 }
 
@@ -162,16 +162,21 @@ static const struct sp_web_routes *all_routes(void)
 	if (SP_ARRAY_LEN(own_routes) + sp_web_routes.count > SP_ARRAY_LEN(items))
 		abort();
 	memcpy(items, own_routes, sizeof(own_routes));
-	memcpy(items + SP_ARRAY_LEN(own_routes), sp_web_routes.items, sp_web_routes.count * sizeof(*items));
+	memcpy(items + SP_ARRAY_LEN(own_routes), sp_web_routes.items,
+	       sp_web_routes.count * sizeof(*items));
 	routes.count = SP_ARRAY_LEN(own_routes) + sp_web_routes.count;
 	return &routes;
 }
 
-static const struct sp_outside outside = { do_ask, do_drop, do_check, do_fetch, do_cancel, do_random };
+static const struct sp_outside outside = {
+	do_ask, do_drop, do_check, do_fetch, do_cancel, do_random
+};
 
 static void offer(struct sp_portal *portal, const char *name, const char *text)
 {
-	const struct sp_provider_file file = { .name = name, .path = name, .text = text, .len = strlen(text), .dir = "/" };
+	const struct sp_provider_file file = {
+		.name = name, .path = name, .text = text, .len = strlen(text), .dir = "/"
+	};
 
 	if (sp_providers_offer(portal, &file) < 0)
 		abort();
@@ -179,8 +184,11 @@ static void offer(struct sp_portal *portal, const char *name, const char *text)
 
 static struct sp_portal *make_portal(void)
 {
-	const struct sp_portal_config config = { .gateway = "g", .url = "https://g.test", .fingerprint = "f",
-						 .routes = all_routes(), .outside = &outside };
+	const struct sp_portal_config config = { .gateway = "g",
+						 .url = "https://g.test",
+						 .fingerprint = "f",
+						 .routes = all_routes(),
+						 .outside = &outside };
 	const struct sp_idp_time now = { 1700000000, 1000000000000ull };
 	struct sp_portal *portal;
 
@@ -223,7 +231,9 @@ static void forget_all(struct sp_portal *portal)
 /* Let one thing happen that was asked for. Returns whether there was one. */
 static bool step(const char *part, size_t len)
 {
-	struct sp_http_reply reply = { .status = 200, .content_type = "application/json", .body = part, .body_len = len };
+	struct sp_http_reply reply = {
+		.status = 200, .content_type = "application/json", .body = part, .body_len = len
+	};
 
 	if (asks) {
 		struct sp_gate_request *ask = asks;
@@ -247,8 +257,10 @@ static bool step(const char *part, size_t len)
 		if (len == 0)
 			reply = (struct sp_http_reply){ .failure = "none" };
 		else if (*part == '!')
-			reply = (struct sp_http_reply){ .status = 400, .content_type = "application/json",
-							.body = part + 1, .body_len = len - 1 };
+			reply = (struct sp_http_reply){ .status = 400,
+							.content_type = "application/json",
+							.body = part + 1,
+							.body_len = len - 1 };
 		done(arg, &reply);
 	} else {
 		return false;
@@ -318,7 +330,8 @@ static char *good_token(struct sp_portal *portal)
 	struct sp_person person = { .device_key = KEY };
 	char *token = NULL, *header;
 
-	if (sp_person_set(&person, "local", "ana", "ana") < 0 || sp_token_make(&portal->sealer, &person, &token) < 0)
+	if (sp_person_set(&person, "local", "ana", "ana") < 0 ||
+	    sp_token_make(&portal->sealer, &person, &token) < 0)
 		abort();
 	sp_person_done(&person);
 	header = malloc(strlen(token) + sizeof("Bearer "));
@@ -382,7 +395,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sp_exchange_done(&exchange);
 	sp_portal_set_gate(portal, true);
 	sp_portal_run(portal);
-	for (int i = 0; i < 8 && step(next < count ? parts[next] : "", next < count ? lens[next] : 0); i++)
+	for (int i = 0;
+	     i < 8 && step(next < count ? parts[next] : "", next < count ? lens[next] : 0); i++)
 		next += next < count;
 	forget_all(portal);
 	free(token);

@@ -62,13 +62,15 @@ static void check_same(const struct sp_wg_peer *a, const struct sp_wg_peer *b)
 	if (a->has_endpoint)
 		check(!memcmp(&a->endpoint, &b->endpoint, sizeof(a->endpoint)) &&
 		      a->endpoint_port == b->endpoint_port &&
-		      (sp_addr_is_v4(&a->endpoint) || !strcmp(a->endpoint_scope, b->endpoint_scope)));
+		      (sp_addr_is_v4(&a->endpoint) ||
+		       !strcmp(a->endpoint_scope, b->endpoint_scope)));
 	check(a->allowed_ip_count == b->allowed_ip_count);
 	for (size_t i = 0; i < a->allowed_ip_count; i++) {
 		struct sp_prefix masked = a->allowed_ips[i];
 
 		sp_prefix_mask(&masked);
-		check(masked.prefix_len <= 128 && !memcmp(&masked, &a->allowed_ips[i], sizeof(masked)));
+		check(masked.prefix_len <= 128 &&
+		      !memcmp(&masked, &a->allowed_ips[i], sizeof(masked)));
 		check(!memcmp(&masked, &b->allowed_ips[i], sizeof(masked)));
 	}
 }
@@ -110,7 +112,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	for (size_t i = 0; i < device.peer_count; i++)
 		check(device.peers[i].last_handshake_ns >= 0 &&
-		      memchr(device.peers[i].endpoint_scope, '\0', sizeof(device.peers[i].endpoint_scope)));
+		      memchr(device.peers[i].endpoint_scope, '\0',
+			     sizeof(device.peers[i].endpoint_scope)));
 	check_round_trip(&device, bound);
 	return 0;
 }

@@ -72,7 +72,8 @@ static int load(const char *what, const char *name, const char *text, size_t len
 	}
 	r = sp_machine_load(name, text, len, &machine, diagnostics);
 	if (r == 0)
-		r = sp_plane_check_machine((struct sp_plane_list){ planes, 1 }, machine, name, diagnostics);
+		r = sp_plane_check_machine((struct sp_plane_list){ planes, 1 }, machine, name,
+					   diagnostics);
 	sp_machine_free(machine);
 	return r;
 }

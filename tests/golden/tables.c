@@ -82,7 +82,7 @@ static void put_slots(FILE *out, const struct sp_tables *tables, uint32_t svcset
 		const char *name;
 		uint32_t base, count;
 	} parts[] = {
-		{ "tcp", SP_SVC_TCP, 65536 },  { "udp", SP_SVC_UDP, 65536 },
+		{ "tcp", SP_SVC_TCP, 65536 },   { "udp", SP_SVC_UDP, 65536 },
 		{ "sctp", SP_SVC_SCTP, 65536 }, { "icmp", SP_SVC_ICMP, 256 },
 		{ "icmp6", SP_SVC_ICMP6, 256 }, { "proto", SP_SVC_PROTO, 256 },
 	};
@@ -146,10 +146,9 @@ static int put_people(FILE *out, struct sp_tables *tables, const struct sp_polic
 		struct sp_identity identity = { .user = session->user, .idp = session->idp };
 		__sp_free uint32_t *roles = NULL;
 		uint32_t class_id[2], netset[2];
-		int r = sp_policy_match_roles(policy, session->idp,
-					      (const char *const *)session->groups,
-					      session->group_count, NULL, &roles,
-					      &identity.role_count);
+		int r = sp_policy_match_roles(
+			policy, session->idp, (const char *const *)session->groups,
+			session->group_count, NULL, &roles, &identity.role_count);
 
 		if (r < 0)
 			return r;

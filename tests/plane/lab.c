@@ -32,7 +32,8 @@ static const char policy_text[] =
 	"  - { name: eng-any, allow: {from: engineer, to: any, services: [udp/9000]} }\n"
 	"  - { name: office-any, allow: {from: office, to: any, services: [udp/9000]} }\n"
 	"fixtures:\n"
-	"  self: [198.51.100.1, 10.20.0.1, 100.64.0.1, \"2001:db8:51::1\", \"2001:db8:20::1\", \"fd00:64::1\"]\n"
+	"  self: [198.51.100.1, 10.20.0.1, 100.64.0.1, \"2001:db8:51::1\", \"2001:db8:20::1\", "
+	"\"fd00:64::1\"]\n"
 	"  sessions: [ {user: ana, idp: corp, groups: [eng], address: 100.64.0.7} ]\n";
 
 /* ---- commands ---- */
@@ -130,7 +131,8 @@ static void make_links(const struct lab *lab)
 	lab_run("ip link add lan0 type veth peer name lan1 netns %d", lab->far_pid);
 	lab_run("ip addr add 198.51.100.1/24 dev wan0 && ip link set wan0 up");
 	lab_run("ip addr add 10.20.0.1/16 dev lan0 && ip link set lan0 up");
-	lab_run("ip addr add 2001:db8:51::1/64 dev wan0 nodad && ip addr add 2001:db8:20::1/64 dev lan0 nodad");
+	lab_run("ip addr add 2001:db8:51::1/64 dev wan0 nodad && ip addr add 2001:db8:20::1/64 dev "
+		"lan0 nodad");
 	lab_run_far(lab, "ip addr add 198.51.100.2/24 dev wan1");
 	lab_run_far(lab, "ip link set wan1 up");
 	lab_run_far(lab, "ip addr add 10.20.0.2/16 dev lan1");
@@ -178,8 +180,8 @@ int lab_setup(void **state)
 	if (!lab || unshare(CLONE_NEWNET | CLONE_NEWNS) < 0)
 		return -1;
 	*state = lab;
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || !test_folder_make(lab->folder) ||
-	    mount("bpf", lab->folder, "bpf", 0, NULL) < 0)
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    !test_folder_make(lab->folder) || mount("bpf", lab->folder, "bpf", 0, NULL) < 0)
 		return -1;
 	snprintf(lab->pin_dir, sizeof(lab->pin_dir), "%s/sallyport/v1", lab->folder);
 	lab->near_ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -229,7 +231,8 @@ void lab_change(const struct lab *lab, const char *pin, const char *program, uin
 
 	snprintf(path, sizeof(path), "%s/%s", lab->pin_dir, pin);
 	link = bpf_obj_get(path);
-	snprintf(path, sizeof(path), "%s/revision-%lu/%s", lab->pin_dir, (unsigned long)revision, program);
+	snprintf(path, sizeof(path), "%s/revision-%lu/%s", lab->pin_dir, (unsigned long)revision,
+		 program);
 	fd = bpf_obj_get(path);
 	assert_true(link >= 0 && fd >= 0);
 	assert_int_equal(bpf_link_update(link, fd, &options), 0);
@@ -243,7 +246,10 @@ void lab_lock(bool is_open)
 		{ "vpn0", SP_PLANE_LISTED },
 	};
 	const struct sp_plane_guard wanted = {
-		names, SP_ARRAY_LEN(names), is_open ? SP_PLANE_GUARD_OPEN : SP_PLANE_GUARD_CLOSED, false,
+		names,
+		SP_ARRAY_LEN(names),
+		is_open ? SP_PLANE_GUARD_OPEN : SP_PLANE_GUARD_CLOSED,
+		false,
 	};
 	struct sp_plane_error error = { "" };
 
@@ -315,7 +321,8 @@ static bool passes(int from, const char *to, uint16_t port, int receiver, int wa
 	char text[32];
 
 	snprintf(text, sizeof(text), "packet %u", ++serial);
-	if (sendto(from, text, strlen(text), 0, (const struct sockaddr *)&address, sizeof(address)) < 0)
+	if (sendto(from, text, strlen(text), 0, (const struct sockaddr *)&address,
+		   sizeof(address)) < 0)
 		return false;
 	return arrives(receiver, text, wait_ms);
 }
@@ -334,7 +341,8 @@ void lab_send(int from, const char *to, uint16_t port)
 {
 	const struct sockaddr_in6 address = lab_address(to, port);
 
-	assert_int_equal(sendto(from, "x", 1, 0, (const struct sockaddr *)&address, sizeof(address)), 1);
+	assert_int_equal(
+		sendto(from, "x", 1, 0, (const struct sockaddr *)&address, sizeof(address)), 1);
 }
 
 void lab_settle(void)
@@ -342,7 +350,8 @@ void lab_settle(void)
 	usleep(50000); /* a veth delivers in microseconds */
 }
 
-static bool tunnel_passes(const struct lab *lab, const char *to, uint16_t port, int receiver, int wait_ms)
+static bool tunnel_passes(const struct lab *lab, const char *to, uint16_t port, int receiver,
+			  int wait_ms)
 {
 	struct sp_tuple tuple = { .proto = IPPROTO_UDP,
 				  .source_port = 5000,

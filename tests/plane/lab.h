@@ -55,7 +55,8 @@ void lab_interfaces(struct sp_plane_interface interfaces[LAB_INTERFACES]);
 
 /* Run a shell command here, or in the far namespace; the test fails when it does. */
 void lab_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void lab_run_far(const struct lab *lab, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void lab_run_far(const struct lab *lab, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* Its exit status. */
 int lab_try(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -68,12 +68,12 @@ static struct sp_answer judge(struct sp_ebpf_staged *staged, enum sp_hook hook,
 	return answer;
 }
 
-#define assert_answer(answer, v, r, n)                                                          \
-	do {                                                                                    \
-		const struct sp_answer got = (answer);                                          \
-		assert_string_equal(sp_reason_name(got.reason), sp_reason_name(SP_REASON_##r)); \
-		assert_int_equal(got.verdict, SP_##v);                                          \
-		assert_int_equal(got.rule, n);                                                  \
+#define assert_answer(answer, v, r, n)                                                             \
+	do {                                                                                       \
+		const struct sp_answer got = (answer);                                             \
+		assert_string_equal(sp_reason_name(got.reason), sp_reason_name(SP_REASON_##r));    \
+		assert_int_equal(got.verdict, SP_##v);                                             \
+		assert_int_equal(got.rule, n);                                                     \
 	} while (0)
 
 static void every_hook_answers(void **state)

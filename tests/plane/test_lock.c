@@ -125,7 +125,8 @@ static void names_nobody_expected_are_closed(void **state)
 		named("vpn0", SP_PLANE_LISTED),
 		named("lan0", SP_PLANE_UNLISTED),
 	};
-	const struct sp_plane_guard wide = { names, SP_ARRAY_LEN(names), SP_PLANE_GUARD_OPEN, false };
+	const struct sp_plane_guard wide = { names, SP_ARRAY_LEN(names), SP_PLANE_GUARD_OPEN,
+					     false };
 	struct sp_counter counters[SP_PLANE_DROP_COUNT];
 	__sp_close int port = lab_udp(lab, false, 9000), stranger = lab_udp(lab, true, 0);
 	struct sp_plane_error error = { "" };

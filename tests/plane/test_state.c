@@ -44,7 +44,8 @@ static void number_after_the_running_one_is_odd_when_that_is_even(void **state)
 	static const struct {
 		uint64_t running, least, number;
 	} cases[] = {
-		{ 0, 1, 1 }, { 0, 2, 2 }, { 1, 2, 2 }, { 1, 3, 4 }, { 1, 901, 902 }, { 2, 3, 3 }, { 2, 4, 5 },
+		{ 0, 1, 1 },     { 0, 2, 2 }, { 1, 2, 2 }, { 1, 3, 4 },
+		{ 1, 901, 902 }, { 2, 3, 3 }, { 2, 4, 5 },
 	};
 	const struct lab *lab = *state;
 	struct sp_ebpf *plane = lab_open(lab, 0);
@@ -52,8 +53,9 @@ static void number_after_the_running_one_is_odd_when_that_is_even(void **state)
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		if (sp_ebpf_running_revision(plane) != cases[i].running)
 			lab_apply(lab, plane, cases[i].running);
-		assert_int_equal(sp_ebpf_ops.next_revision((struct sp_plane *)plane, cases[i].least),
-				 cases[i].number);
+		assert_int_equal(
+			sp_ebpf_ops.next_revision((struct sp_plane *)plane, cases[i].least),
+			cases[i].number);
 	}
 	sp_ebpf_close(plane);
 }
@@ -248,8 +250,12 @@ static void send_as(int fd, int host, const char *to, uint16_t port)
 	char room[CMSG_SPACE(sizeof(struct in_pktinfo))] = { 0 };
 	struct iovec bytes = { (void *)"x", 1 };
 	struct msghdr message = {
-		.msg_name = &address, .msg_namelen = sizeof(address), .msg_iov = &bytes,
-		.msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room),
+		.msg_name = &address,
+		.msg_namelen = sizeof(address),
+		.msg_iov = &bytes,
+		.msg_iovlen = 1,
+		.msg_control = room,
+		.msg_controllen = sizeof(room),
 	};
 	struct cmsghdr *control = CMSG_FIRSTHDR(&message);
 	struct in_pktinfo info = { .ipi_spec_dst.s_addr = htonl(0x0a140000 + (uint32_t)host) };

@@ -26,7 +26,7 @@ static void assert_all_run(struct sp_ebpf *plane, uint64_t revision, size_t coun
 }
 
 static const struct sp_plane_hook *find(const struct sp_plane_hook *links, size_t count,
-					    enum sp_hook hook)
+					enum sp_hook hook)
 {
 	for (size_t i = 0; i < count; i++)
 		if (links[i].hook == hook)
@@ -330,7 +330,8 @@ static void devices_that_change_names_keep_their_hooks(void **state)
 		(struct sp_plane_interface){ "lan5", if_nametoindex("lan5"), SP_ZONE_INSIDE };
 	staged = lab_stage(lab, plane, 1);
 	lab_ok(sp_ebpf_switch(plane, staged, interfaces, LAB_INTERFACES, &error), &error);
-	lab_run("ip link set lan5 name lan7 && ip link set lan0 down && ip link set lan0 name lan5");
+	lab_run("ip link set lan5 name lan7 && ip link set lan0 down && ip link set lan0 name "
+		"lan5");
 	lab_run("ip link set lan7 name lan0");
 	interfaces[LAB_WAN].name = "lan0";
 	interfaces[LAB_LAN].name = "lan5";

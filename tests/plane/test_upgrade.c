@@ -51,9 +51,9 @@ static int read_object(const char *name, const void **ret_bytes, size_t *ret_len
 int sp_ebpf_image(enum sp_hook hook, const void **ret_bytes, size_t *ret_len)
 {
 	static const char *const names[SP_HOOK_PROGRAM_COUNT] = {
-		[SP_HOOK_EDGE_IN] = "edge_in",	   [SP_HOOK_EDGE_TC] = "edge_tc",
+		[SP_HOOK_EDGE_IN] = "edge_in",     [SP_HOOK_EDGE_TC] = "edge_tc",
 		[SP_HOOK_EDGE_OUT] = "edge_out",   [SP_HOOK_INSIDE_OUT] = "edge_out",
-		[SP_HOOK_VPN_IN] = "vpn_in",	   [SP_HOOK_VPN_OUT] = "vpn_out",
+		[SP_HOOK_VPN_IN] = "vpn_in",       [SP_HOOK_VPN_OUT] = "vpn_out",
 		[SP_HOOK_INSIDE_IN] = "inside_in",
 	};
 
@@ -64,7 +64,8 @@ int sp_ebpf_image(enum sp_hook hook, const void **ret_bytes, size_t *ret_len)
 
 int sp_ebpf_image_janitor(const void **ret_bytes, size_t *ret_len)
 {
-	return is_older ? read_object("janitor", ret_bytes, ret_len) : sp_new_image_janitor(ret_bytes, ret_len);
+	return is_older ? read_object("janitor", ret_bytes, ret_len)
+			: sp_new_image_janitor(ret_bytes, ret_len);
 }
 
 int sp_ebpf_image_mover(const void **ret_bytes, size_t *ret_len)
@@ -111,7 +112,9 @@ static const struct family {
 
 static void send_through_tunnel(const struct lab *lab, const struct family *family)
 {
-	struct sp_tuple tuple = { .proto = IPPROTO_UDP, .source_port = 5000, .destination_port = 9000 };
+	struct sp_tuple tuple = { .proto = IPPROTO_UDP,
+				  .source_port = 5000,
+				  .destination_port = 9000 };
 	uint8_t packet[128];
 	size_t len;
 
@@ -130,7 +133,8 @@ static bool is_answer(const struct family *family, const uint8_t *packet, size_t
 }
 
 /* Does a packet of the far end to ana's port leave by the tunnel? No rule allows one, only a flow does. */
-static bool answer_passes(const struct lab *lab, int far, const struct family *family, uint16_t port)
+static bool answer_passes(const struct lab *lab, int far, const struct family *family,
+			  uint16_t port)
 {
 	uint8_t packet[2048];
 	ssize_t len;
@@ -163,7 +167,8 @@ static int open_flows(const struct lab *lab)
 
 	for (size_t i = 0; i < FLOWS; i++) {
 		send_through_tunnel(lab, &families[i]);
-		assert_int_equal(poll(&(struct pollfd){ .fd = far, .events = POLLIN }, 1, 10000), 1);
+		assert_int_equal(poll(&(struct pollfd){ .fd = far, .events = POLLIN }, 1, 10000),
+				 1);
 		assert_true(recv(far, text, sizeof(text), 0) >= 0);
 	}
 	assert_answers(lab, far, true);
@@ -192,8 +197,9 @@ static uint64_t flows_counted(struct sp_ebpf *plane)
 
 static int count_denied(void *arg, const struct sp_event *event)
 {
-	*(size_t *)arg += event->kind == SP_EVENT_DENY && event->dport_be == htons(9100) && event->is_ip &&
-			  event->reason == SP_REASON_DEFAULT && !event->spare[0] && !event->spare[1];
+	*(size_t *)arg += event->kind == SP_EVENT_DENY && event->dport_be == htons(9100) &&
+			  event->is_ip && event->reason == SP_REASON_DEFAULT && !event->spare[0] &&
+			  !event->spare[1];
 	return 0;
 }
 
@@ -310,7 +316,9 @@ static void upgrade_and_die(const struct lab *lab, enum sp_ebpf_step at)
 	if (pid == 0) {
 		struct sp_plane_interface interfaces[LAB_INTERFACES];
 		struct fuse fuse = { at };
-		const struct sp_ebpf_options options = { .pin_dir = lab->pin_dir, .step = burn, .step_arg = &fuse };
+		const struct sp_ebpf_options options = { .pin_dir = lab->pin_dir,
+							 .step = burn,
+							 .step_arg = &fuse };
 		struct sp_ebpf_staged *staged;
 		struct sp_ebpf *plane;
 
@@ -371,7 +379,8 @@ int main(int argc, char **argv)
 	};
 	int failed;
 
-	if (argc != 2 || !test_folder_make(folder) || lab_try("tar -xJf '%s' -C '%s'", argv[1], folder) != 0)
+	if (argc != 2 || !test_folder_make(folder) ||
+	    lab_try("tar -xJf '%s' -C '%s'", argv[1], folder) != 0)
 		return 2;
 	failed = cmocka_run_group_tests(tests, lab_setup, lab_teardown);
 	lab_try("rm -r '%s'", folder);

@@ -50,8 +50,10 @@ static void send_one(struct stream *stream)
 				       sizeof(stream->to)) == 4;
 		return;
 	}
-	assert_int_equal(sp_addr_parse(stream->is_v6 ? "fd00:64::7" : "100.64.0.7", &tuple.source), 0);
-	assert_int_equal(sp_addr_parse(stream->is_v6 ? "fd00:64::1" : "100.64.0.1", &tuple.destination), 0);
+	assert_int_equal(sp_addr_parse(stream->is_v6 ? "fd00:64::7" : "100.64.0.7", &tuple.source),
+			 0);
+	assert_int_equal(
+		sp_addr_parse(stream->is_v6 ? "fd00:64::1" : "100.64.0.1", &tuple.destination), 0);
 	len = sp_packet_build(&tuple, false, packet);
 	stream->sent += write(stream->fd, packet, len) == (ssize_t)len;
 }

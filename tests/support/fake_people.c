@@ -13,8 +13,8 @@
 
 /* ---- whom people tell ---- */
 
-static void note_record(void *arg, enum sp_audit_event event, const struct sp_live *live, const char *why,
-			const char *by, const struct sp_addr *from)
+static void note_record(void *arg, enum sp_audit_event event, const struct sp_live *live,
+			const char *why, const char *by, const struct sp_addr *from)
 {
 	struct fake_people *fixture = arg;
 
@@ -86,8 +86,13 @@ void fake_people_begin(struct fake_people *fixture)
 	people->host = &daemon->host;
 	people->warnings = &daemon->warnings;
 	people->outside = (struct sp_people_outside){
-		.arg = fixture, .record = note_record, .over = note_over, .denied = note_denied,
-		.changed = note_changed, .passed = note_passed, .take_handshakes = take_handshakes,
+		.arg = fixture,
+		.record = note_record,
+		.over = note_over,
+		.denied = note_denied,
+		.changed = note_changed,
+		.passed = note_passed,
+		.take_handshakes = take_handshakes,
 		.find_handshake = find_handshake,
 	};
 }

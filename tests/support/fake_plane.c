@@ -36,7 +36,9 @@ static int say_of(struct fake_plane *fake, const char *verb, uint64_t number)
 
 	snprintf(word, sizeof(word), "%s:%llu", verb, (unsigned long long)number);
 	r = fake_plane_say(fake, word);
-	return r == 0 && fake->failing && !strcmp(fake->failing, verb) ? fake->failure ? fake->failure : -EIO : r;
+	return r == 0 && fake->failing && !strcmp(fake->failing, verb)
+		       ? fake->failure ? fake->failure : -EIO
+		       : r;
 }
 
 static int explain(struct sp_plane_error *error, int r, const char *what)
@@ -85,9 +87,10 @@ static void fake_close(struct sp_plane *plane)
 
 /* ---- revisions ---- */
 
-static int fake_stage_tables(struct sp_plane *plane, const struct sp_tables *tables, uint64_t revision,
-			     const struct sp_plane_interface *interfaces, size_t interface_count,
-			     struct sp_plane_staged **ret_staged, struct sp_plane_error *error)
+static int fake_stage_tables(struct sp_plane *plane, const struct sp_tables *tables,
+			     uint64_t revision, const struct sp_plane_interface *interfaces,
+			     size_t interface_count, struct sp_plane_staged **ret_staged,
+			     struct sp_plane_error *error)
 {
 	struct fake_plane *fake = fake_of(plane);
 	struct fake_staged *staged;
@@ -115,7 +118,8 @@ static int fake_stage_program(struct sp_plane_staged *staged, struct sp_plane_er
 
 	if (gate && read(gate, &byte, 1) != 1)
 		return explain(error, -EPIPE, "waiting to load a program");
-	return explain(error, fake_plane_say(fake_of(staged->plane), "program"), "loading a program");
+	return explain(error, fake_plane_say(fake_of(staged->plane), "program"),
+		       "loading a program");
 }
 
 static void fake_staged_complete(struct sp_plane_staged *staged)
@@ -191,7 +195,8 @@ static int fake_guard_put(struct sp_plane *plane, const struct sp_plane_guard *g
 	return 0;
 }
 
-static int fake_guard_counters(struct sp_plane *plane, struct sp_counter ret_counters[SP_PLANE_DROP_COUNT])
+static int fake_guard_counters(struct sp_plane *plane,
+			       struct sp_counter ret_counters[SP_PLANE_DROP_COUNT])
 {
 	const struct fake_plane *fake = fake_of(plane);
 
@@ -231,9 +236,11 @@ static int fake_set_birth(struct sp_plane *plane, uint64_t birth)
 }
 
 /* The session to change; NULL with *@ret_r set: @verb fails, or there is no such number. */
-static struct sp_plane_session *change(struct sp_plane *plane, const char *verb, uint32_t number, int *ret_r)
+static struct sp_plane_session *change(struct sp_plane *plane, const char *verb, uint32_t number,
+				       int *ret_r)
 {
-	*ret_r = number && number < FAKE_SESSIONS_MAX ? say_of(fake_of(plane), verb, number) : -ERANGE;
+	*ret_r = number && number < FAKE_SESSIONS_MAX ? say_of(fake_of(plane), verb, number)
+						      : -ERANGE;
 	return *ret_r < 0 ? NULL : &fake_of(plane)->sessions[number];
 }
 
@@ -243,7 +250,8 @@ static uint32_t fake_session_limit(struct sp_plane *plane)
 	return FAKE_SESSIONS_MAX;
 }
 
-static int fake_session_put(struct sp_plane *plane, uint32_t number, const struct sp_plane_session *session)
+static int fake_session_put(struct sp_plane *plane, uint32_t number,
+			    const struct sp_plane_session *session)
 {
 	int r;
 	struct sp_plane_session *to = change(plane, "put", number, &r);
@@ -253,7 +261,8 @@ static int fake_session_put(struct sp_plane *plane, uint32_t number, const struc
 	return r;
 }
 
-static int fake_session_get(struct sp_plane *plane, uint32_t number, struct sp_plane_session *ret_session)
+static int fake_session_get(struct sp_plane *plane, uint32_t number,
+			    struct sp_plane_session *ret_session)
 {
 	if (!number || number >= FAKE_SESSIONS_MAX)
 		return -ERANGE;
@@ -261,7 +270,8 @@ static int fake_session_get(struct sp_plane *plane, uint32_t number, struct sp_p
 	return 0;
 }
 
-static int fake_session_stage(struct sp_plane *plane, uint32_t number, const struct sp_plane_standing *standing)
+static int fake_session_stage(struct sp_plane *plane, uint32_t number,
+			      const struct sp_plane_standing *standing)
 {
 	int r;
 	struct sp_plane_session *to = change(plane, "stand", number, &r);
@@ -323,7 +333,8 @@ static int fake_session_set_seen(struct sp_plane *plane, uint32_t number, uint64
 	return r;
 }
 
-static int fake_ident_put(struct sp_plane *plane, const struct sp_addr *addr, uint32_t session, uint64_t epoch)
+static int fake_ident_put(struct sp_plane *plane, const struct sp_addr *addr, uint32_t session,
+			  uint64_t epoch)
 {
 	struct fake_plane *fake = fake_of(plane);
 	struct fake_ident *ident = (struct fake_ident *)fake_plane_find(fake, addr);
@@ -394,7 +405,8 @@ static int fake_take_events(struct sp_plane *plane, size_t max, sp_plane_event_f
 
 		if (r < 0) {
 			fake->event_count -= taken;
-			memmove(fake->events, fake->events + taken, fake->event_count * sizeof(*fake->events));
+			memmove(fake->events, fake->events + taken,
+				fake->event_count * sizeof(*fake->events));
 			return r;
 		}
 		taken++;
@@ -412,7 +424,8 @@ static int fake_flow_use(struct sp_plane *plane, struct sp_flow_use *ret_use, ui
 	return 0;
 }
 
-static int fake_flow_some(struct sp_plane *plane, struct sp_plane_walk *walk, sp_plane_flow_visit visit, void *arg)
+static int fake_flow_some(struct sp_plane *plane, struct sp_plane_walk *walk,
+			  sp_plane_flow_visit visit, void *arg)
 {
 	(void)plane;
 	(void)walk;

@@ -24,10 +24,10 @@ struct fake_staged {
 
 struct fake_plane {
 	struct sp_plane base; /* first */
-	char log[8192];       /* the words of what was asked since it was emptied, each after a space */
-	const char *failing;  /* the word that fails; NULL: none */
-	int failure;          /* how: -errno; 0: -EIO */
-	int program_gate;     /* a byte is read from it before a program is loaded; 0: it is loaded at once */
+	char log[8192]; /* the words of what was asked since it was emptied, each after a space */
+	const char *failing; /* the word that fails; NULL: none */
+	int failure;         /* how: -errno; 0: -EIO */
+	int program_gate; /* a byte is read from it before a program is loaded; 0: it is loaded at once */
 	/* state */
 	uint64_t birth;
 	struct sp_plane_session sessions[FAKE_SESSIONS_MAX];

@@ -35,8 +35,8 @@ struct spec {
 	size_t quote_len; /* of its layer 4 */
 };
 
-__attribute__((noreturn, format(printf, 2, 3))) static void die(const char *line, const char *format,
-								...)
+__attribute__((noreturn, format(printf, 2, 3))) static void die(const char *line,
+								const char *format, ...)
 {
 	va_list args;
 
@@ -49,7 +49,8 @@ __attribute__((noreturn, format(printf, 2, 3))) static void die(const char *line
 }
 
 /* 10.0.0.1, 10.0.0.1:80, 2001:db8::1, [2001:db8::1]:80 */
-static void read_end(const char *line, const char *word, struct sp_addr *ret_addr, uint16_t *ret_port)
+static void read_end(const char *line, const char *word, struct sp_addr *ret_addr,
+		     uint16_t *ret_port)
 {
 	char text[64];
 	char *port = NULL, *addr = text;
@@ -270,7 +271,8 @@ static size_t put_layer4(const char *line, const struct spec *spec, uint8_t *buf
 		sp_put_be16(buf + 2, sp_checksum_finish(sp_checksum_add(0, buf, len)));
 	else if (checksum_at)
 		sp_put_be16(buf + checksum_at,
-			    sp_checksum_segment(&spec->source, &spec->destination, spec->proto, buf, len));
+			    sp_checksum_segment(&spec->source, &spec->destination, spec->proto, buf,
+						len));
 	return len;
 }
 
@@ -362,7 +364,8 @@ static void put_v6(const char *line, const struct spec *spec, struct test_frame 
 	at += put_extensions(spec->ext, spec->ext_count, ip + at, &link);
 	if (spec->is_fragment) {
 		*link = IPPROTO_FRAGMENT;
-		sp_put_be16(ip + at + 2, (uint16_t)((spec->from & 0xfff8) | (spec->has_more ? 1 : 0)));
+		sp_put_be16(ip + at + 2,
+			    (uint16_t)((spec->from & 0xfff8) | (spec->has_more ? 1 : 0)));
 		sp_put_be32(ip + at + 4, spec->fragment_id);
 		link = ip + at;
 		at += 8;
@@ -383,8 +386,9 @@ static void put_ethernet(const struct spec *spec, struct test_frame *frame)
 		sp_put_be16(frame->bytes + at, tag == 0 && spec->vlan > 1 ? 0x88a8 : 0x8100);
 		sp_put_be16(frame->bytes + at + 2, 7);
 	}
-	sp_put_be16(frame->bytes + at,
-		    spec->ethertype ? spec->ethertype : spec->is_v6 ? 0x86dd : 0x0800);
+	sp_put_be16(frame->bytes + at, spec->ethertype ? spec->ethertype
+				       : spec->is_v6   ? 0x86dd
+						       : 0x0800);
 	frame->ip_at = at + 2;
 }
 

@@ -44,7 +44,8 @@ void test_frame_make(struct test_frame *ret_frame, const char *text);
 
 static inline struct sp_frame test_frame_view(const struct test_frame *frame)
 {
-	return (struct sp_frame){ .bytes = frame->bytes, .len = frame->len,
+	return (struct sp_frame){ .bytes = frame->bytes,
+				  .len = frame->len,
 				  .is_ethernet = frame->is_ethernet };
 }
 

@@ -8,7 +8,8 @@
 ssize_t mnl_socket_sendto(const struct mnl_socket *socket, const void *message, size_t length)
 {
 	ssize_t (*send)(const struct mnl_socket *, const void *, size_t) =
-		(ssize_t (*)(const struct mnl_socket *, const void *, size_t))dlsym(RTLD_NEXT, "mnl_socket_sendto");
+		(ssize_t(*)(const struct mnl_socket *, const void *, size_t))dlsym(
+			RTLD_NEXT, "mnl_socket_sendto");
 	const struct nlmsghdr *header = message;
 
 	if (header->nlmsg_type == RTM_DELLINK || !send) {

@@ -195,8 +195,8 @@ void naive_packets_add(struct naive_packets *packets, const uint8_t *bytes, size
 
 	if (packets->count == packets->capacity) {
 		packets->capacity = packets->capacity ? 2 * packets->capacity : 16;
-		packets->items = realloc(packets->items,
-					 packets->capacity * sizeof(*packets->items));
+		packets->items =
+			realloc(packets->items, packets->capacity * sizeof(*packets->items));
 	}
 	if (!copy || !packets->items)
 		abort();

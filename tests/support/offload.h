@@ -20,20 +20,21 @@ uint16_t naive_sum(uint32_t sum, const uint8_t *bytes, size_t len);
 
 struct naive_spec {
 	bool is_v6;
-	uint8_t proto; /* TCP, UDP; else the payload alone */
+	uint8_t proto;               /* TCP, UDP; else the payload alone */
 	uint8_t source, destination; /* last bytes of the addresses */
 	uint16_t source_port, destination_port;
 	uint8_t tos, ttl;
-	uint16_t id, fragment;  /* IPv4: id; flags and offset */
-	uint32_t flow_label;    /* IPv6 */
-	uint8_t ip_options[40]; /* IPv4 options; IPv6 extension headers, the first of hop-by-hop type */
-	size_t ip_options_len;  /* a multiple of 4; of 8 */
+	uint16_t id, fragment; /* IPv4: id; flags and offset */
+	uint32_t flow_label;   /* IPv6 */
+	uint8_t ip_options
+		[40]; /* IPv4 options; IPv6 extension headers, the first of hop-by-hop type */
+	size_t ip_options_len; /* a multiple of 4; of 8 */
 	uint32_t seq, ack;
 	uint16_t flags, window, urgent; /* flags: 9 bits and the reserved ones */
 	uint8_t tcp_options[40];
 	size_t tcp_options_len; /* a multiple of 4 */
 	size_t payload_len;
-	uint8_t payload_start;  /* its bytes count up from here */
+	uint8_t payload_start; /* its bytes count up from here */
 };
 
 /* Write the packet, every checksum right. @buf has room for it. Returns its length. */

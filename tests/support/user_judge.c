@@ -36,7 +36,8 @@ static void *must(void *memory)
 
 /* ---- revisions ---- */
 
-static void fill(struct user_revision *revision, const struct sp_ebpf_arrays *arrays, const struct sp_ebpf_room *room)
+static void fill(struct user_revision *revision, const struct sp_ebpf_arrays *arrays,
+		 const struct sp_ebpf_room *room)
 {
 	user_state_use(revision->tables, NULL);
 	sp_state_of(&sp_src), sp_state_of(&sp_dst), sp_state_of(&sp_pair), sp_state_of(&sp_verdict);
@@ -51,12 +52,14 @@ static void fill(struct user_revision *revision, const struct sp_ebpf_arrays *ar
 	for (__u32 i = 0; i < SP_SVC_SLOTS / SP_SVC_PER_ELEM; i++)
 		bpf_map_update_elem(&sp_svc, &i, &arrays->svc[i], BPF_ANY);
 	for (size_t i = 0; i < arrays->pair_count; i++)
-		bpf_map_update_elem(&sp_pair, &arrays->pair_keys[i], &arrays->pair_profiles[i], BPF_ANY);
+		bpf_map_update_elem(&sp_pair, &arrays->pair_keys[i], &arrays->pair_profiles[i],
+				    BPF_ANY);
 	for (__u32 i = 0; i < arrays->profile_count * room->svcset_stride; i++)
 		bpf_map_update_elem(&sp_verdict, &i, &arrays->verdict[i], BPF_ANY);
 }
 
-int user_revision_new(const struct sp_tables *tables, uint64_t number, struct user_revision **ret_revision)
+int user_revision_new(const struct sp_tables *tables, uint64_t number,
+		      struct user_revision **ret_revision)
 {
 	__sp_cleanup(sp_ebpf_arrays_done) struct sp_ebpf_arrays arrays = { 0 };
 	const struct sp_ebpf_room room = sp_ebpf_room_exact(tables);
@@ -122,7 +125,8 @@ struct sp_session *user_judge_session(struct user_judge *judge, uint32_t number)
 	return must(bpf_map_lookup_elem(&sp_session, &number));
 }
 
-void user_judge_put_ident(struct user_judge *judge, const struct sp_addr *addr, uint32_t session, uint64_t epoch)
+void user_judge_put_ident(struct user_judge *judge, const struct sp_addr *addr, uint32_t session,
+			  uint64_t epoch)
 {
 	const struct sp_ident ident = { .addr = *addr, .session = session, .epoch = epoch };
 
@@ -151,8 +155,8 @@ static void set(const struct user_judge *judge, const struct user_revision *revi
 	sp_seed = 1;
 }
 
-struct sp_answer user_judge_ask(struct user_judge *judge, const struct user_revision *revision, enum sp_hook hook,
-				const struct sp_frame *frame, uint64_t now_ns)
+struct sp_answer user_judge_ask(struct user_judge *judge, const struct user_revision *revision,
+				enum sp_hook hook, const struct sp_frame *frame, uint64_t now_ns)
 {
 	static void (*const hooks[SP_HOOK_JUDGE_COUNT])(const struct sp_bytes *, __u32) = {
 		[SP_HOOK_EDGE_IN] = user_edge_in,     [SP_HOOK_EDGE_OUT] = user_edge_out,
@@ -160,11 +164,16 @@ struct sp_answer user_judge_ask(struct user_judge *judge, const struct user_revi
 		[SP_HOOK_INSIDE_IN] = user_inside_in, [SP_HOOK_INSIDE_OUT] = user_inside_out,
 	};
 	const struct sp_test_input input = {
-		.now_ns = now_ns, .is_own = frame->is_own, .is_dhcp_client = frame->is_dhcp_client,
-		.ifindex = frame->ifindex, .mark = frame->mark,
+		.now_ns = now_ns,
+		.is_own = frame->is_own,
+		.is_dhcp_client = frame->is_dhcp_client,
+		.ifindex = frame->ifindex,
+		.mark = frame->mark,
 	};
 	const struct sp_bytes bytes = {
-		.bytes = frame->bytes, .len = frame->len, .is_ethernet = frame->is_ethernet,
+		.bytes = frame->bytes,
+		.len = frame->len,
+		.is_ethernet = frame->is_ethernet,
 	};
 	const struct sp_test_answer *answer;
 
@@ -174,6 +183,6 @@ struct sp_answer user_judge_ask(struct user_judge *judge, const struct user_revi
 	bpf_map_update_elem(&sp_test_input, &(__u32){ 0 }, &input, BPF_ANY);
 	hooks[hook](&bytes, frame->ifindex);
 	answer = must(bpf_map_lookup_elem(&sp_test_answer, &(__u32){ 0 }));
-	return (struct sp_answer){ (enum sp_verdict_action)answer->verdict, (enum sp_reason)answer->reason,
-				   answer->rule };
+	return (struct sp_answer){ (enum sp_verdict_action)answer->verdict,
+				   (enum sp_reason)answer->reason, answer->rule };
 }

@@ -19,18 +19,20 @@ void user_judge_free(struct user_judge *judge);
 
 /* The tables of one revision, which its number tells from others; they may be freed then. One revision serves any
  * number of judges. Returns 0; -errno of sp_ebpf_translate. */
-int user_revision_new(const struct sp_tables *tables, uint64_t number, struct user_revision **ret_revision);
+int user_revision_new(const struct sp_tables *tables, uint64_t number,
+		      struct user_revision **ret_revision);
 /* The same tables as another revision. */
 void user_revision_set_number(struct user_revision *revision, uint64_t number);
 void user_revision_free(struct user_revision *revision);
 
 /* Session @number (below 64) as the programs have it, to be written. */
 struct sp_session *user_judge_session(struct user_judge *judge, uint32_t number);
-void user_judge_put_ident(struct user_judge *judge, const struct sp_addr *addr, uint32_t session, uint64_t epoch);
+void user_judge_put_ident(struct user_judge *judge, const struct sp_addr *addr, uint32_t session,
+			  uint64_t epoch);
 void user_judge_remove_ident(struct user_judge *judge, const struct sp_addr *addr);
 
 /* What @hook says to @frame at @now_ns (not 0). */
-struct sp_answer user_judge_ask(struct user_judge *judge, const struct user_revision *revision, enum sp_hook hook,
-				const struct sp_frame *frame, uint64_t now_ns);
+struct sp_answer user_judge_ask(struct user_judge *judge, const struct user_revision *revision,
+				enum sp_hook hook, const struct sp_frame *frame, uint64_t now_ns);
 
 #endif

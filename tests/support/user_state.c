@@ -88,7 +88,8 @@ void user_state_bury(void)
 
 static bool names_table(const char *name)
 {
-	static const char *const tables[] = { "sp_src", "sp_dst", "sp_svc", "sp_pair", "sp_verdict" };
+	static const char *const tables[] = { "sp_src", "sp_dst", "sp_svc", "sp_pair",
+					      "sp_verdict" };
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		if (strcmp(name, tables[i]) == 0)
@@ -110,7 +111,8 @@ int sp_state_number(const struct sp_state_shape *asked)
 
 static bool is_array(int number)
 {
-	return shape[number].type == BPF_MAP_TYPE_ARRAY || shape[number].type == BPF_MAP_TYPE_PERCPU_ARRAY;
+	return shape[number].type == BPF_MAP_TYPE_ARRAY ||
+	       shape[number].type == BPF_MAP_TYPE_PERCPU_ARRAY;
 }
 
 static struct map *find_map(int number)
@@ -193,7 +195,8 @@ void *sp_state_lookup(int number, const void *key)
 		return find_longest(number, key);
 	if (is_array(number)) {
 		memcpy(&index, key, sizeof(index));
-		return index < map->room ? map->array + (size_t)index * shape[number].value_size : NULL;
+		return index < map->room ? map->array + (size_t)index * shape[number].value_size
+					 : NULL;
 	}
 	element = *find_same(number, key);
 	return element ? element->value : NULL;

@@ -8,7 +8,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'tools/format'
-FOLDERS = ['bpf', 'include', 'src']
+FOLDERS = ['bpf', 'include', 'src', 'tests', 'bench']
 
 
 @unittest.skipUnless(shutil.which('clang-format-19'), 'no clang-format-19')

@@ -72,7 +72,7 @@ static int free_log(void **state)
 static void put_at(struct log *log, size_t index, char *line)
 {
 	memmove(&log->lines[index + 1], &log->lines[index],
-	        (log->count - index) * sizeof(log->lines[0]));
+		(log->count - index) * sizeof(log->lines[0]));
 	log->lines[index] = line;
 	log->count++;
 }
@@ -82,7 +82,7 @@ static void take_out(struct log *log, size_t index, size_t count)
 	for (size_t i = 0; i < count; i++)
 		free(log->lines[index + i]);
 	memmove(&log->lines[index], &log->lines[index + count],
-	        (log->count - index - count) * sizeof(log->lines[0]));
+		(log->count - index - count) * sizeof(log->lines[0]));
 	log->count -= count;
 }
 
@@ -112,18 +112,18 @@ static const char *verdict_of(const struct log *log, size_t first, const struct 
 	assert_int_equal(sp_chain_verifier_new(&verifier), 0);
 	for (size_t i = first; i < log->count; i++)
 		assert_int_equal(sp_chain_verifier_feed(verifier, "log", i + 1, log->lines[i],
-		                                        strlen(log->lines[i]), true),
-		                 0);
+							strlen(log->lines[i]), true),
+				 0);
 	assert_int_equal(sp_chain_verifier_finish(verifier, head), 0);
 	count = sp_chain_verifier_get_findings(verifier, &findings, &total);
 	assert_int_equal(count, total);
 	text[0] = '\0';
 	for (size_t i = 0; i < count; i++) {
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %d", i ? "; " : "",
-		                         names[findings[i].kind], (int)findings[i].line);
+					 names[findings[i].kind], (int)findings[i].line);
 		if (findings[i].count)
 			used += (size_t)snprintf(text + used, sizeof(text) - used, " x%d",
-			                         (int)findings[i].count);
+						 (int)findings[i].count);
 		if (findings[i].or_next)
 			used += (size_t)snprintf(text + used, sizeof(text) - used, " or next");
 	}
@@ -152,7 +152,7 @@ static void hash_is_that_of_sha256(void **state)
 	(void)state;
 	sp_chain_hash("abc", 3, hex); /* FIPS 180-4's example */
 	assert_string_equal(hex,
-	                    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+			    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 static void any_one_changed_line_is_named(void **state)
@@ -185,7 +185,7 @@ static void changed_number_and_changed_link_are_named(void **state)
 static void line_replaced_by_garbage_is_a_changed_one(void **state)
 {
 	static const char *const garbage[] = { "", "{}", "garbage",
-		                               "{\"v\":1,\"seq\":9,\"prev\":\"\"}" };
+					       "{\"v\":1,\"seq\":9,\"prev\":\"\"}" };
 	struct log *log = *state;
 
 	for (size_t i = 0; i < SP_ARRAY_LEN(garbage); i++) {
@@ -320,7 +320,7 @@ static void torn_last_line_is_named(void **state)
 	assert_int_equal(sp_chain_verifier_new(&verifier), 0);
 	for (size_t i = 0; i < LINES; i++)
 		sp_chain_verifier_feed(verifier, "audit.jsonl", i + 1, log->lines[i],
-		                       strlen(log->lines[i]), i + 1 < LINES);
+				       strlen(log->lines[i]), i + 1 < LINES);
 	assert_int_equal(sp_chain_verifier_finish(verifier, NULL), 0);
 	assert_int_equal(sp_chain_verifier_get_findings(verifier, &findings, &total), 1);
 	assert_int_equal(findings[0].kind, SP_CHAIN_TRUNCATED);
@@ -332,7 +332,8 @@ static void torn_last_line_is_named(void **state)
 	assert_int_equal(last, LINES - 1);
 }
 
-static const char *verdict_with(const struct log *log, size_t first, const struct sp_chain_head *noted, size_t count)
+static const char *verdict_with(const struct log *log, size_t first,
+				const struct sp_chain_head *noted, size_t count)
 {
 	static char text[200];
 	__sp_cleanup(sp_chain_verifier_freep) struct sp_chain_verifier *verifier = NULL;
@@ -344,7 +345,8 @@ static const char *verdict_with(const struct log *log, size_t first, const struc
 	sp_chain_verifier_expect(verifier, noted, count);
 	for (size_t i = first; i < log->count; i++)
 		assert_int_equal(sp_chain_verifier_feed(verifier, "log", i + 1, log->lines[i],
-		                                        strlen(log->lines[i]), true), 0);
+							strlen(log->lines[i]), true),
+				 0);
 	assert_int_equal(sp_chain_verifier_finish(verifier, NULL), 0);
 	sp_chain_verifier_get_findings(verifier, &findings, &total);
 	assert_true(total <= 1);
@@ -362,13 +364,16 @@ static void log_is_held_to_what_was_noted_of_it(void **state)
 
 	sp_chain_hash(log->lines[2], strlen(log->lines[2]), noted[1].hash);
 	assert_string_equal(verdict_with(log, 0, noted, 2), "");
-	assert_string_equal(verdict_with(log, 10, noted, 2), ""); /* the third went with an old file */
+	assert_string_equal(verdict_with(log, 10, noted, 2),
+			    ""); /* the third went with an old file */
 	noted[1].hash[0] ^= 1;
 	assert_string_equal(verdict_with(log, 0, noted, 2),
 			    "log:3: this is not the record 3 that was noted when it was written");
-	assert_string_equal(verdict_with(&empty, 0, noted, 2), "the log is empty, it should have 40 records");
+	assert_string_equal(verdict_with(&empty, 0, noted, 2),
+			    "the log is empty, it should have 40 records");
 	take_out(log, LINES - 2, 2);
-	assert_string_equal(verdict_with(log, 0, noted, 1), "log:38: the log ends here, 2 records too early");
+	assert_string_equal(verdict_with(log, 0, noted, 1),
+			    "log:38: the log ends here, 2 records too early");
 }
 
 static void findings_are_bounded_and_all_counted(void **state)

@@ -67,7 +67,7 @@ static void each_condition_takes_and_leaves(void **state)
 
 		assert_int_equal(sp_audit_query_set(&takes, rows[i].key, rows[i].takes, NOW_NS), 0);
 		assert_int_equal(sp_audit_query_set(&leaves, rows[i].key, rows[i].leaves, NOW_NS),
-		                 0);
+				 0);
 		assert_true(sp_audit_query_matches(&takes, &record));
 		assert_false(sp_audit_query_matches(&leaves, &record));
 	}
@@ -91,7 +91,8 @@ static void a_query_resumes_each_log_by_its_number(void **state)
 	change.seq = 0; /* to a follower, as it is written */
 	assert_true(sp_audit_query_matches(&both, &change));
 	assert_int_equal(sp_audit_query_set(&both, "after_seq", "-1", NOW_NS), -EINVAL);
-	assert_int_equal(sp_audit_query_set(&both, "after_seq", "9223372036854775808", NOW_NS), -EINVAL);
+	assert_int_equal(sp_audit_query_set(&both, "after_seq", "9223372036854775808", NOW_NS),
+			 -EINVAL);
 	assert_int_equal(sp_audit_query_set(&both, "after_seq", "1x", NOW_NS), -EINVAL);
 }
 
@@ -143,10 +144,9 @@ static void absent_values_match_no_condition_but_none(void **state)
 static void bad_values_are_refused_with_their_shape(void **state)
 {
 	static const char *const rows[][2] = {
-		{ "hook", "vpn" },
-		{ "verdict", "drop" },   { "event", "denied" },    { "event", "deny," },
-		{ "src", "10.0.0.1/8" }, { "dst", "git.example" }, { "since", "yesterday" },
-		{ "until", "-1h" },      { "user", "" },
+		{ "hook", "vpn" },        { "verdict", "drop" },   { "event", "denied" },
+		{ "event", "deny," },     { "src", "10.0.0.1/8" }, { "dst", "git.example" },
+		{ "since", "yesterday" }, { "until", "-1h" },      { "user", "" },
 	};
 	struct sp_audit_query query = { 0 }, untouched = { 0 };
 	char long_name[400];
@@ -154,7 +154,7 @@ static void bad_values_are_refused_with_their_shape(void **state)
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
 		assert_int_equal(sp_audit_query_set(&query, rows[i][0], rows[i][1], NOW_NS),
-		                 -EINVAL);
+				 -EINVAL);
 		assert_non_null(sp_audit_query_shape(rows[i][0]));
 	}
 	memset(long_name, 'x', sizeof(long_name) - 1);

@@ -216,7 +216,7 @@ static int parse_changed(const char *from, const char *to)
 	at = strstr(line, from);
 	assert_non_null(at);
 	snprintf(changed, sizeof(changed), "%.*s%s%s", (int)(at - line), line, to,
-	         at + strlen(from));
+		 at + strlen(from));
 	return sp_audit_entry_parse(changed, strlen(changed), &entry);
 }
 

@@ -147,7 +147,8 @@ static void reader_reads_to_its_end_and_no_further(void **state)
 	assert_false(reader.failed);
 	assert_int_equal(sp_take_be16(&reader), 0);
 	assert_true(reader.failed);
-	assert_int_equal(sp_take_u8(&reader), 0); /* though one byte is left: a failed reader stays failed */
+	assert_int_equal(sp_take_u8(&reader),
+			 0); /* though one byte is left: a failed reader stays failed */
 	assert_int_equal(reader.left, 1);
 }
 

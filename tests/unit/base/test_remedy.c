@@ -14,12 +14,17 @@
 
 /* What our own code gives, or the calls it makes: files, sockets, namespaces, bpf. */
 static const int errors[] = {
-	EACCES, EPERM, EROFS, ENOENT, EEXIST, ENOTDIR, EISDIR, ENOTEMPTY, ELOOP, ENAMETOOLONG, EXDEV, EFBIG, ENOSPC,
-	EDQUOT, EIO, ESTALE, EBADF, ENXIO, EPIPE, ESPIPE, ENOLCK, ETXTBSY, EILSEQ, EBADMSG, EUCLEAN, ENODATA, ENOMEM,
-	EMFILE, ENFILE, ENOBUFS, E2BIG, EMSGSIZE, ERANGE, EOVERFLOW, EAGAIN, EWOULDBLOCK, EBUSY, EINTR, ESRCH,
-	EALREADY, EINPROGRESS, ECANCELED, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, ECONNREFUSED, ECONNRESET,
-	ECONNABORTED, ENOTCONN, ETIMEDOUT, EHOSTUNREACH, EHOSTDOWN, ENETUNREACH, ENETDOWN, ENODEV, ENOTSOCK, EPROTO,
-	EPROTONOSUPPORT, ENOSYS, EOPNOTSUPP, ENOTSUP, EINVAL, ENOEXEC, ENOTTY,
+	EACCES,     EPERM,         EROFS,        ENOENT,          EEXIST,      ENOTDIR,
+	EISDIR,     ENOTEMPTY,     ELOOP,        ENAMETOOLONG,    EXDEV,       EFBIG,
+	ENOSPC,     EDQUOT,        EIO,          ESTALE,          EBADF,       ENXIO,
+	EPIPE,      ESPIPE,        ENOLCK,       ETXTBSY,         EILSEQ,      EBADMSG,
+	EUCLEAN,    ENODATA,       ENOMEM,       EMFILE,          ENFILE,      ENOBUFS,
+	E2BIG,      EMSGSIZE,      ERANGE,       EOVERFLOW,       EAGAIN,      EWOULDBLOCK,
+	EBUSY,      EINTR,         ESRCH,        EALREADY,        EINPROGRESS, ECANCELED,
+	EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, ECONNREFUSED,    ECONNRESET,  ECONNABORTED,
+	ENOTCONN,   ETIMEDOUT,     EHOSTUNREACH, EHOSTDOWN,       ENETUNREACH, ENETDOWN,
+	ENODEV,     ENOTSOCK,      EPROTO,       EPROTONOSUPPORT, ENOSYS,      EOPNOTSUPP,
+	ENOTSUP,    EINVAL,        ENOEXEC,      ENOTTY,
 };
 
 static void each_error_of_the_system_has_one(void **state)
@@ -30,14 +35,16 @@ static void each_error_of_the_system_has_one(void **state)
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		const char *remedy;
 
-		snprintf(message, sizeof(message), "cannot write /etc/x: %s", sp_err_text(-errors[i]));
+		snprintf(message, sizeof(message), "cannot write /etc/x: %s",
+			 sp_err_text(-errors[i]));
 		remedy = sp_remedy_of(message);
 		if (!remedy)
 			fail_msg("%s: no remedy", message);
 		/* a sentence for the brackets behind it, which is not taken for a message of its own */
 		assert_null(strpbrk(remedy, "\n;"));
 		assert_in_range(strlen(remedy), 5, 90);
-		snprintf(message, sizeof(message), "cannot write /etc/x: %s (%s)", sp_err_text(-errors[i]), remedy);
+		snprintf(message, sizeof(message), "cannot write /etc/x: %s (%s)",
+			 sp_err_text(-errors[i]), remedy);
 		assert_null(sp_remedy_of(message)); /* once */
 	}
 }
@@ -48,10 +55,13 @@ static void messages_of_connections_have_one_too(void **state)
 		const char *message, *part; /* NULL: none */
 	} cases[] = {
 		{ "the portal at https://gate does not answer: no such host", "getent hosts" },
-		{ "the portal at https://gate does not answer: no connection within 5 s", "see that it runs" },
+		{ "the portal at https://gate does not answer: no connection within 5 s",
+		  "see that it runs" },
 		{ "the portal at https://gate does not answer: no answer within 30 s", "its log" },
-		{ "the portal at https://gate does not answer: connection refused", "nothing listens there" },
-		{ "the portal at https://gate does not answer: TLS: wrong version number", "speaks https" },
+		{ "the portal at https://gate does not answer: connection refused",
+		  "nothing listens there" },
+		{ "the portal at https://gate does not answer: TLS: wrong version number",
+		  "speaks https" },
 		{ "discovery: certificate: certificate has expired", "renewed" },
 		{ "discovery: certificate: certificate is not yet valid", "clock" },
 		{ "discovery: certificate: it is for another host name", "name" },

@@ -16,8 +16,8 @@ static bool is_printable(const char *text)
 
 static void letters_of_every_script_print(void **state)
 {
-	static const char *const good[] = { "",	       "ana",	     "a b/c\\d", "Zoë",
-					    "Иван",    "李小龍",     "أنا",	 "ana\u00a0b",
+	static const char *const good[] = { "",        "ana",        "a b/c\\d", "Zoë",
+					    "Иван",    "李小龍",     "أنا",      "ana\u00a0b",
 					    "e\u0301", "\U0001f600", "a\u3000b", "~" };
 
 	(void)state;
@@ -116,18 +116,18 @@ static void classes_meet_at_their_borders(void **state)
 		uint32_t code;
 		enum sp_text_class class;
 	} rows[] = {
-		{ 0x1f, SP_TEXT_CONTROL },	  { 0x20, SP_TEXT_PRINTABLE },
-		{ 0x7e, SP_TEXT_PRINTABLE },	  { 0x7f, SP_TEXT_CONTROL },
-		{ 0x85, SP_TEXT_BREAK },	  { 0x9f, SP_TEXT_CONTROL },
-		{ 0xa0, SP_TEXT_PRINTABLE },	  { 0x200a, SP_TEXT_PRINTABLE },
-		{ 0x200b, SP_TEXT_INVISIBLE },	  { 0x200e, SP_TEXT_TURNING },
-		{ 0x2010, SP_TEXT_PRINTABLE },	  { 0x2029, SP_TEXT_BREAK },
-		{ 0x202e, SP_TEXT_TURNING },	  { 0x202f, SP_TEXT_PRINTABLE },
-		{ 0x2066, SP_TEXT_TURNING },	  { 0x206a, SP_TEXT_INVISIBLE },
-		{ 0x2070, SP_TEXT_PRINTABLE },	  { 0xd7ff, SP_TEXT_PRINTABLE },
-		{ 0xe000, SP_TEXT_UNASSIGNED },	  { 0xf900, SP_TEXT_PRINTABLE },
-		{ 0xfffd, SP_TEXT_PRINTABLE },	  { 0x1f600, SP_TEXT_PRINTABLE },
-		{ 0x3fffd, SP_TEXT_PRINTABLE },	  { 0xe0041, SP_TEXT_INVISIBLE },
+		{ 0x1f, SP_TEXT_CONTROL },        { 0x20, SP_TEXT_PRINTABLE },
+		{ 0x7e, SP_TEXT_PRINTABLE },      { 0x7f, SP_TEXT_CONTROL },
+		{ 0x85, SP_TEXT_BREAK },          { 0x9f, SP_TEXT_CONTROL },
+		{ 0xa0, SP_TEXT_PRINTABLE },      { 0x200a, SP_TEXT_PRINTABLE },
+		{ 0x200b, SP_TEXT_INVISIBLE },    { 0x200e, SP_TEXT_TURNING },
+		{ 0x2010, SP_TEXT_PRINTABLE },    { 0x2029, SP_TEXT_BREAK },
+		{ 0x202e, SP_TEXT_TURNING },      { 0x202f, SP_TEXT_PRINTABLE },
+		{ 0x2066, SP_TEXT_TURNING },      { 0x206a, SP_TEXT_INVISIBLE },
+		{ 0x2070, SP_TEXT_PRINTABLE },    { 0xd7ff, SP_TEXT_PRINTABLE },
+		{ 0xe000, SP_TEXT_UNASSIGNED },   { 0xf900, SP_TEXT_PRINTABLE },
+		{ 0xfffd, SP_TEXT_PRINTABLE },    { 0x1f600, SP_TEXT_PRINTABLE },
+		{ 0x3fffd, SP_TEXT_PRINTABLE },   { 0xe0041, SP_TEXT_INVISIBLE },
 		{ 0x10ffff, SP_TEXT_UNASSIGNED },
 	};
 

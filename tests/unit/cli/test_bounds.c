@@ -30,9 +30,11 @@ static void longest(char text[SP_PREFIX_TEXT_MAX])
 /* As sallyportd writes it, with resolvers and names at their longest besides. */
 static char *make_file(void)
 {
-	static const char head[] = "[Interface]\nPrivateKey = # yours: it never leaves your device\n[Peer]\nAllowedIPs = ";
+	static const char head[] = "[Interface]\nPrivateKey = # yours: it never leaves your "
+				   "device\n[Peer]\nAllowedIPs = ";
 	char prefix[SP_PREFIX_TEXT_MAX];
-	char *text = malloc(sizeof(head) + (size_t)SP_ROUTES_MAX * (SP_PREFIX_TEXT_MAX + 2)), *end = text;
+	char *text = malloc(sizeof(head) + (size_t)SP_ROUTES_MAX * (SP_PREFIX_TEXT_MAX + 2)),
+	     *end = text;
 
 	longest(prefix);
 	end = stpcpy(end, head);
@@ -84,9 +86,14 @@ static char *umlauts(size_t len)
 /* One line too long ends the portal's connection, and with it what waits for everybody else. */
 static void a_sign_in_with_all_groups_is_a_request_that_is_taken(void **state)
 {
-	char *group = umlauts(SP_GROUP_TEXT_MAX), *name = umlauts(SP_USER_MAX), *sealed = calloc(SP_SEALED_MAX + 1, 1);
-	struct sp_person person = { .idp = name, .subject = name, .user = name, .device_name = name,
-				    .challenge = name, .proof = name };
+	char *group = umlauts(SP_GROUP_TEXT_MAX), *name = umlauts(SP_USER_MAX),
+	     *sealed = calloc(SP_SEALED_MAX + 1, 1);
+	struct sp_person person = { .idp = name,
+				    .subject = name,
+				    .user = name,
+				    .device_name = name,
+				    .challenge = name,
+				    .proof = name };
 	json_t *groups = json_array(), *request;
 	struct sp_addr from = { 0 };
 	char *dumped;

@@ -50,9 +50,12 @@ static void has_way(struct machine *machine, const char *iface, const char *to, 
 static void be_office(struct machine *machine)
 {
 	*machine = (struct machine){ 0 };
-	machine->facts = (struct sp_init_facts){ .links = machine->links, .ways = machine->ways,
-						 .resolvers = machine->resolvers, .ssh_port = 22,
-						 .tunnel_port = 51820, .portal_port = 443 };
+	machine->facts = (struct sp_init_facts){ .links = machine->links,
+						 .ways = machine->ways,
+						 .resolvers = machine->resolvers,
+						 .ssh_port = 22,
+						 .tunnel_port = 51820,
+						 .portal_port = 443 };
 	memcpy(machine->facts.seed, "\x01\x02\x03\x04\x05\x06\x07\x08", 8);
 	has_link(machine, "wan0", true, false);
 	has_link(machine, "lan0", false, false);
@@ -64,7 +67,8 @@ static void be_office(struct machine *machine)
 
 static const struct sp_init_wishes no_wishes;
 
-static struct sp_init_plan plan_of(const struct machine *machine, const struct sp_init_wishes *wishes)
+static struct sp_init_plan plan_of(const struct machine *machine,
+				   const struct sp_init_wishes *wishes)
 {
 	char problem[SP_INIT_PROBLEM_MAX] = "";
 	struct sp_init_plan plan = { 0 };
@@ -84,11 +88,14 @@ static void assert_loads(const struct sp_init_plan *plan)
 
 	assert_int_equal(sp_init_write_machine(plan, &machine_text), 0);
 	assert_int_equal(sp_init_write_policy(plan, &policy_text), 0);
-	if (sp_machine_load("sallyport.yaml", machine_text, strlen(machine_text), &machine, &diagnostics) < 0 ||
-	    sp_policy_load("policy.yaml", policy_text, strlen(policy_text), &policy, &diagnostics) < 0 ||
+	if (sp_machine_load("sallyport.yaml", machine_text, strlen(machine_text), &machine,
+			    &diagnostics) < 0 ||
+	    sp_policy_load("policy.yaml", policy_text, strlen(policy_text), &policy, &diagnostics) <
+		    0 ||
 	    diagnostics.count)
-		fail_msg("%s\n%s\n%s", diagnostics.count ? diagnostics.items[0].message : "no memory", machine_text,
-			 policy_text);
+		fail_msg("%s\n%s\n%s",
+			 diagnostics.count ? diagnostics.items[0].message : "no memory",
+			 machine_text, policy_text);
 	sp_machine_free(machine);
 	sp_policy_free(policy);
 	sp_diagnostics_done(&diagnostics);
@@ -112,7 +119,8 @@ static void assert_machine_has(const struct sp_init_plan *plan, const char *word
 		fail_msg("%s\nhas no: %s", text, words);
 }
 
-static void assert_fails(const struct machine *machine, const struct sp_init_wishes *wishes, const char *words)
+static void assert_fails(const struct machine *machine, const struct sp_init_wishes *wishes,
+			 const char *words)
 {
 	char problem[SP_INIT_PROBLEM_MAX] = "";
 	struct sp_init_plan plan;
@@ -135,7 +143,8 @@ static void office_is_found_by_itself(void **state)
 	assert_machine_has(&plan, "endpoint: \"203.0.113.7\"\n");
 	assert_machine_has(&plan, "url: \"https://203.0.113.7\"\n");
 	assert_policy_has(&plan, "inside: [\"10.30.0.0/16\", \"fd00:30::/64\"]\n");
-	assert_policy_has(&plan, "{ name: inside-out, allow: {from: inside, to: [internet, upstream]} }");
+	assert_policy_has(&plan,
+			  "{ name: inside-out, allow: {from: inside, to: [internet, upstream]} }");
 	assert_policy_has(&plan, "admins: [\"10.30.0.0/16\", \"fd00:30::/64\"]");
 	assert_true(plan.is_admin_guessed);
 }
@@ -298,8 +307,10 @@ static void a_line_that_alone_leads_out_is_the_edge(void **state)
 
 static void others_interfaces_are_known(void **state)
 {
-	static const char *const others[] = { "docker0", "br-0123456789ab", "veth12ab", "virbr0", "tailscale0" };
-	static const char *const own[] = { "br-lan", "br0", "br-0123456789xy", "lan0", "enp3s0", "bond0", "eth0.10" };
+	static const char *const others[] = { "docker0", "br-0123456789ab", "veth12ab", "virbr0",
+					      "tailscale0" };
+	static const char *const own[] = { "br-lan", "br0",   "br-0123456789xy", "lan0",
+					   "enp3s0", "bond0", "eth0.10" };
 
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(others); i++)

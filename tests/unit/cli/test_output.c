@@ -13,24 +13,24 @@
 #include "cli/cli.h"
 
 /* What @print wrote. */
-#define WRITTEN(print)                                       \
-	({                                                   \
-		char *text = NULL;                           \
-		size_t len;                                  \
-		FILE *out = open_memstream(&text, &len);     \
-		sp_cli_write(out, print);                    \
-		fclose(out);                                 \
-		text;                                        \
+#define WRITTEN(print)                                                                             \
+	({                                                                                         \
+		char *text = NULL;                                                                 \
+		size_t len;                                                                        \
+		FILE *out = open_memstream(&text, &len);                                           \
+		sp_cli_write(out, print);                                                          \
+		fclose(out);                                                                       \
+		text;                                                                              \
 	})
 #define ARGS(...) __VA_ARGS__
 
 /* Whatever is done to a text in between, stdio is asked for the same without it. */
-#define assert_prints_as_stdio(...)                          \
-	do {                                                 \
-		char expected[256];                          \
-		__sp_free char *got = WRITTEN(ARGS(__VA_ARGS__)); \
-		snprintf(expected, sizeof(expected), __VA_ARGS__); \
-		assert_string_equal(got, expected);          \
+#define assert_prints_as_stdio(...)                                                                \
+	do {                                                                                       \
+		char expected[256];                                                                \
+		__sp_free char *got = WRITTEN(ARGS(__VA_ARGS__));                                  \
+		snprintf(expected, sizeof(expected), __VA_ARGS__);                                 \
+		assert_string_equal(got, expected);                                                \
 	} while (0)
 
 static void ordinary_text_and_numbers_are_as_stdio_prints_them(void **state)
@@ -42,7 +42,8 @@ static void ordinary_text_and_numbers_are_as_stdio_prints_them(void **state)
 	assert_prints_as_stdio("%*s|", -6, "left");
 	assert_prints_as_stdio("%.*s|%.3s", 2, "cut", "also cut");
 	assert_prints_as_stdio("%d %5d %-5d| %u %x %04x %c", -1, 2, 3, 4u, 255, 10, 'c');
-	assert_prints_as_stdio("%zu %lld %llu %ld %6" PRIu64, (size_t)1, -2ll, 3ull, -4l, (uint64_t)5);
+	assert_prints_as_stdio("%zu %lld %llu %ld %6" PRIu64, (size_t)1, -2ll, 3ull, -4l,
+			       (uint64_t)5);
 	assert_prints_as_stdio("%.3f %.0f", 1.5, 2.5);
 	assert_prints_as_stdio("no directive");
 	assert_prints_as_stdio("%s %s", "Zoë", "李小龍");
@@ -104,8 +105,9 @@ static void widths_are_those_of_the_screen(void **state)
 		const char *text;
 		int width;
 	} cases[] = {
-		{ "", 0 }, { "ana", 3 }, { "Zoë", 3 }, { "Zoe\u0308", 3 }, { "李小龍", 6 }, { "한국", 4 }, { "ｱ", 1 },
-		{ "Ａ", 2 }, { "🦀", 2 }, { "ไทย", 3 }, { "เที่ยว", 4 }, { "\xff", 1 },
+		{ "", 0 },       { "ana", 3 },  { "Zoë", 3 },  { "Zoe\u0308", 3 },
+		{ "李小龍", 6 }, { "한국", 4 }, { "ｱ", 1 },    { "Ａ", 2 },
+		{ "🦀", 2 },     { "ไทย", 3 },  { "เที่ยว", 4 }, { "\xff", 1 },
 	};
 
 	(void)state;
@@ -130,15 +132,21 @@ static void lines_are_broken_at_blanks(void **state)
 		{ 20, 4, "", "" },
 		{ 20, 4, "just as wide as that", "just as wide as that" },
 		{ 20, 4, "one word too wide as that", "one word too wide as\n    that" },
-		{ 20, 6, "  key two  words behind each other", "  key two  words\n      behind each\n      other" },
-		{ 20, 8, "  title https://a-word-without-a-blank.example/", "  title\n        https://a-word-without-a-blank.example/" },
+		{ 20, 6, "  key two  words behind each other",
+		  "  key two  words\n      behind each\n      other" },
+		{ 20, 8, "  title https://a-word-without-a-blank.example/",
+		  "  title\n        https://a-word-without-a-blank.example/" },
 		{ 19, 4, "李小龍 李小龍 李小龍 李小龍", "李小龍 李小龍\n    李小龍 李小龍" },
 		{ 130, 4, "one word too wide as that", "one word too wide as that" },
 		/* commands stay whole, for who copies them */
-		{ 30, 4, "it is down; next: sudo sallyport up --iface wg7, and on", "it is down; next:\n    sudo sallyport up --iface wg7,\n    and on" },
-		{ 30, 4, "next: sallyport login https://gate.example.org --x y", "next:\n    sallyport login https://gate.example.org --x y" },
-		{ 24, 4, "nothing yet: sallyport detach --yes does it", "nothing yet:\n    sallyport detach --yes\n    does it" },
-		{ 20, 4, "next: set it and try again, a while later", "next: set it and try\n    again, a while\n    later" },
+		{ 30, 4, "it is down; next: sudo sallyport up --iface wg7, and on",
+		  "it is down; next:\n    sudo sallyport up --iface wg7,\n    and on" },
+		{ 30, 4, "next: sallyport login https://gate.example.org --x y",
+		  "next:\n    sallyport login https://gate.example.org --x y" },
+		{ 24, 4, "nothing yet: sallyport detach --yes does it",
+		  "nothing yet:\n    sallyport detach --yes\n    does it" },
+		{ 20, 4, "next: set it and try again, a while later",
+		  "next: set it and try\n    again, a while\n    later" },
 	};
 
 	(void)state;

@@ -16,7 +16,8 @@ static struct sp_key_proof proof_of(uint8_t device[32], uint8_t gateway[32])
 {
 	sp_x25519_public(device, device_private);
 	sp_x25519_public(gateway, gateway_private);
-	return (struct sp_key_proof){ device, gateway, "challenge", "https://gate.example.org", "corp" };
+	return (struct sp_key_proof){ device, gateway, "challenge", "https://gate.example.org",
+				      "corp" };
 }
 
 static void both_sides_make_the_same_proof(void **state)

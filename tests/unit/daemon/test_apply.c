@@ -20,7 +20,9 @@
 #include "daemon/apply/apply.h"
 #include "policy/load.h"
 
-#define POLICY "sallyport: 1\nrules:\n  - { name: web, allow: { from: 10.20.0.0/16, to: 10.30.0.1, services: [tcp/443] } }\n"
+#define POLICY                                                                                     \
+	"sallyport: 1\nrules:\n  - { name: web, allow: { from: 10.20.0.0/16, to: 10.30.0.1, "      \
+	"services: [tcp/443] } }\n"
 
 struct fixture {
 	char dir[TEST_FOLDER_SIZE];
@@ -56,7 +58,9 @@ void __wrap_sp_farewell_denied(struct sp_farewell *farewell, uint64_t since_ns)
 /* A boot finds this policy as the last confirmed one. */
 static void confirm_policy(struct sp_store *store)
 {
-	const struct sp_file file = { .path = "policy.yaml", .text = POLICY, .text_len = strlen(POLICY) };
+	const struct sp_file file = { .path = "policy.yaml",
+				      .text = POLICY,
+				      .text_len = strlen(POLICY) };
 	struct sp_store_revision row = { .time_ns = 1, .who = "uid 0", .rules = 1 };
 	struct sp_diagnostics diagnostics = { 0 };
 	struct sp_policy *policy = NULL;
@@ -191,7 +195,8 @@ static void a_later_revision_that_fails_at_any_step_leaves_the_former(void **sta
 	fixture->fake->failing = NULL;
 	assert_int_equal(sp_apply_restage_now(fixture->daemon, "a test"), 0);
 	/* a number that was given to a revision that failed is not given again */
-	assert_true(sp_plane_running_revision(&fixture->fake->base) > 2 + sizeof(failing) / sizeof(failing[0]));
+	assert_true(sp_plane_running_revision(&fixture->fake->base) >
+		    2 + sizeof(failing) / sizeof(failing[0]));
 	assert_runs(fixture, sp_plane_running_revision(&fixture->fake->base));
 	assert_false(sp_warnings_has(&fixture->daemon->warnings, "stage-failed"));
 	assert_int_equal(applies_on_record, 2);

@@ -48,7 +48,8 @@ const char *__wrap_sp_store_error(const struct sp_store *store);
 int __wrap_sp_store_begin(struct sp_store *store);
 int __wrap_sp_store_add_device(struct sp_store *store, const struct sp_device *device);
 int __wrap_sp_store_prove_device(struct sp_store *store, const uint8_t key[32], int64_t proven_ns);
-int __wrap_sp_store_remove_device(struct sp_store *store, const struct sp_device *device, int64_t until_ns);
+int __wrap_sp_store_remove_device(struct sp_store *store, const struct sp_device *device,
+				  int64_t until_ns);
 
 int __wrap_sp_store_begin(struct sp_store *store)
 {
@@ -69,7 +70,8 @@ int __wrap_sp_store_prove_device(struct sp_store *store, const uint8_t key[32], 
 	return say_of("prove", key[0]);
 }
 
-int __wrap_sp_store_remove_device(struct sp_store *store, const struct sp_device *device, int64_t until_ns)
+int __wrap_sp_store_remove_device(struct sp_store *store, const struct sp_device *device,
+				  int64_t until_ns)
 {
 	(void)store;
 	assert_true(until_ns > 0); /* its addresses are held */
@@ -216,9 +218,17 @@ static void note_passed(void *arg, const char *step)
 static struct sp_live *live_of(uint32_t slot, uint8_t key, uint64_t epoch)
 {
 	struct sp_session_row row = {
-		.id = slot, .slot = slot, .epoch = epoch, .idp = strdup("corp"), .subject = strdup("s"),
-		.user = strdup("ana"), .groups = strdup("[\"old\"]"), .roles = strdup("[]"),
-		.device = strdup("laptop"), .has_address = { true, true }, .expires_ns = 4000000000000000000,
+		.id = slot,
+		.slot = slot,
+		.epoch = epoch,
+		.idp = strdup("corp"),
+		.subject = strdup("s"),
+		.user = strdup("ana"),
+		.groups = strdup("[\"old\"]"),
+		.roles = strdup("[]"),
+		.device = strdup("laptop"),
+		.has_address = { true, true },
+		.expires_ns = 4000000000000000000,
 	};
 	struct sp_live *live;
 
@@ -293,9 +303,11 @@ static void a_sign_in_is_in_the_database_before_the_kernel_and_ends_where_that_f
 		  SP_CHANGE_AT_PEERS, true },
 		{ "rows:1", -EAGAIN, "rows:1", SP_CHANGE_IN_REVISIONS, false },
 		{ "add:1", -ENOSPC, "rows:1 begin add:1 cancel", SP_CHANGE_IN_DATABASE, false },
-		{ "commit", -ENOSPC, "rows:1 begin add:1 commit cancel", SP_CHANGE_IN_DATABASE, false },
+		{ "commit", -ENOSPC, "rows:1 begin add:1 commit cancel", SP_CHANGE_IN_DATABASE,
+		  false },
 		{ "put:1", -E2BIG,
-		  "rows:1 begin add:1 commit put:1 end:1 close:1(failed) session-close:1(failed) over:1 "
+		  "rows:1 begin add:1 commit put:1 end:1 close:1(failed) session-close:1(failed) "
+		  "over:1 "
 		  "peer",
 		  SP_CHANGE_IN_KERNEL, true },
 		{ "ident6:1", -E2BIG,
@@ -309,10 +321,13 @@ static void a_sign_in_is_in_the_database_before_the_kernel_and_ends_where_that_f
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct sp_people *people = people_of(NULL, 0);
 		struct sp_live *live = live_of(1, 9, 0);
-		struct sp_change change = { .kind = SP_CHANGE_OPEN, .live = live, .former_why = "replaced" };
+		struct sp_change change = { .kind = SP_CHANGE_OPEN,
+					    .live = live,
+					    .former_why = "replaced" };
 
 		live->row.id = 1;
-		assert_int_equal(change_with(people, &change, cases[i].fails, cases[i].r), cases[i].r);
+		assert_int_equal(change_with(people, &change, cases[i].fails, cases[i].r),
+				 cases[i].r);
 		assert_calls(cases[i].calls);
 		assert_int_equal(change.place, cases[i].place);
 		assert_int_equal(change.is_kept, cases[i].is_kept);
@@ -343,7 +358,8 @@ static void who_was_there_before_ends_once_the_new_session_is_in_the_kernel(void
 	(void)state;
 	assert_int_equal(change_with(people, &change, NULL, 0), 0);
 	assert_calls(
-		"rows:1 begin add:1 commit put:1 ident4:1 ident6:1 settle end:2 close:2(groups-changed) "
+		"rows:1 begin add:1 commit put:1 ident4:1 ident6:1 settle end:2 "
+		"close:2(groups-changed) "
 		"session-close:2(groups-changed) denied peer session-open:1(groups-changed) peer");
 	assert_int_equal(former[0]->state, SP_LIVE_ENDED);
 	assert_int_equal(former[1]->state, SP_LIVE_OPEN);
@@ -378,7 +394,8 @@ static struct sp_device *device_of(uint8_t key, const char *name)
 }
 
 /* People who know of one device. */
-static struct sp_people *people_with(struct sp_device *device, struct sp_live *const *lives, size_t count)
+static struct sp_people *people_with(struct sp_device *device, struct sp_live *const *lives,
+				     size_t count)
 {
 	struct sp_people *people = people_of(lives, count);
 	struct sp_change change = { .kind = SP_CHANGE_ENROL, .device = device };
@@ -395,7 +412,9 @@ static void a_new_device_and_its_first_session_are_kept_together_or_neither(void
 		const char *fails, *calls;
 		bool is_kept;
 	} cases[] = {
-		{ NULL, "rows:1 begin enrol:9 add:1 commit put:1 ident4:1 ident6:1 session-open:1 peer", true },
+		{ NULL,
+		  "rows:1 begin enrol:9 add:1 commit put:1 ident4:1 ident6:1 session-open:1 peer",
+		  true },
 		{ "rows:1", "rows:1", false },
 		{ "begin", "rows:1 begin cancel", false },
 		{ "enrol:9", "rows:1 begin enrol:9 cancel", false },
@@ -403,7 +422,8 @@ static void a_new_device_and_its_first_session_are_kept_together_or_neither(void
 		{ "commit", "rows:1 begin enrol:9 add:1 commit cancel", false },
 		/* in the database by then: the session alone has failed */
 		{ "put:1",
-		  "rows:1 begin enrol:9 add:1 commit put:1 end:1 close:0(failed) session-close:1(failed) over:1 peer",
+		  "rows:1 begin enrol:9 add:1 commit put:1 end:1 close:0(failed) "
+		  "session-close:1(failed) over:1 peer",
 		  true },
 	};
 
@@ -412,15 +432,20 @@ static void a_new_device_and_its_first_session_are_kept_together_or_neither(void
 		struct sp_people *people = people_of(NULL, 0);
 		struct sp_device *device = device_of(9, "laptop");
 		struct sp_live *live = live_of(1, 9, 0);
-		struct sp_change change = { .kind = SP_CHANGE_OPEN, .live = live, .former_why = "replaced",
-					    .device = device, .proof = "an answered challenge" };
+		struct sp_change change = { .kind = SP_CHANGE_OPEN,
+					    .live = live,
+					    .former_why = "replaced",
+					    .device = device,
+					    .proof = "an answered challenge" };
 
 		live->row.id = 0;
-		assert_int_equal(change_with(people, &change, cases[i].fails, -ENOSPC), cases[i].fails ? -ENOSPC : 0);
+		assert_int_equal(change_with(people, &change, cases[i].fails, -ENOSPC),
+				 cases[i].fails ? -ENOSPC : 0);
 		assert_calls(cases[i].calls);
 		assert_int_equal(change.is_kept, cases[i].is_kept);
 		assert_int_equal(people->device_count, cases[i].is_kept);
-		assert_ptr_equal(sp_device_find(people, device->public_key), cases[i].is_kept ? device : NULL);
+		assert_ptr_equal(sp_device_find(people, device->public_key),
+				 cases[i].is_kept ? device : NULL);
 		if (!cases[i].is_kept) {
 			sp_live_free(live);
 			sp_device_free(device);
@@ -435,7 +460,9 @@ static void a_sign_in_proves_the_device_in_the_transaction_that_keeps_its_sessio
 		const char *fails, *calls;
 		bool is_kept;
 	} cases[] = {
-		{ NULL, "rows:1 begin prove:9 add:1 commit put:1 ident4:1 ident6:1 session-open:1 peer", true },
+		{ NULL,
+		  "rows:1 begin prove:9 add:1 commit put:1 ident4:1 ident6:1 session-open:1 peer",
+		  true },
 		{ "prove:9", "rows:1 begin prove:9 cancel", false },
 		{ "commit", "rows:1 begin prove:9 add:1 commit cancel", false },
 	};
@@ -445,10 +472,14 @@ static void a_sign_in_proves_the_device_in_the_transaction_that_keeps_its_sessio
 		struct sp_device *device = device_of(9, "laptop");
 		struct sp_people *people = people_with(device, NULL, 0);
 		struct sp_live *live = live_of(1, 9, 0);
-		struct sp_change change = { .kind = SP_CHANGE_OPEN, .live = live, .former_why = "replaced",
-					    .device = device, .proof = "an answered challenge" };
+		struct sp_change change = { .kind = SP_CHANGE_OPEN,
+					    .live = live,
+					    .former_why = "replaced",
+					    .device = device,
+					    .proof = "an answered challenge" };
 
-		assert_int_equal(change_with(people, &change, cases[i].fails, -ENOSPC), cases[i].fails ? -ENOSPC : 0);
+		assert_int_equal(change_with(people, &change, cases[i].fails, -ENOSPC),
+				 cases[i].fails ? -ENOSPC : 0);
 		assert_calls(cases[i].calls);
 		assert_int_equal(device->proven_ns > 0, cases[i].is_kept);
 		assert_int_equal(people->device_count, 1); /* it was known before */
@@ -462,7 +493,9 @@ static void a_proof_counts_once_the_database_has_it_and_is_kept_once(void **stat
 {
 	struct sp_device *device = device_of(9, "laptop");
 	struct sp_people *people = people_with(device, NULL, 0);
-	struct sp_change change = { .kind = SP_CHANGE_PROVE, .device = device, .proof = "a handshake" };
+	struct sp_change change = { .kind = SP_CHANGE_PROVE,
+				    .device = device,
+				    .proof = "a handshake" };
 
 	(void)state;
 	assert_int_equal(change_with(people, &change, "prove:9", -ENOSPC), -ENOSPC);
@@ -497,7 +530,9 @@ static void a_removed_device_s_sessions_end_in_the_kernel_before_anything_slow(v
 		int r;
 		bool is_known;
 	} cases[] = {
-#define ENDED "end:1 end:3 close:1(removed) session-close:1(removed) denied peer close:3(removed) over:3 peer"
+#define ENDED                                                                                      \
+	"end:1 end:3 close:1(removed) session-close:1(removed) denied peer close:3(removed) "      \
+	"over:3 peer"
 		{ NULL, ENDED " begin forget:9 commit peer", 0, false },
 		{ "end:1", ENDED " begin forget:9 commit peer", -EIO, false },
 		{ "close:1(removed)", ENDED " begin forget:9 commit peer", 0, false },
@@ -509,9 +544,12 @@ static void a_removed_device_s_sessions_end_in_the_kernel_before_anything_slow(v
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct sp_live *lives[] = { live_of(1, 9, 50), live_of(2, 8, 51), live_of(3, 9, 49) };
+		struct sp_live *lives[] = { live_of(1, 9, 50), live_of(2, 8, 51),
+					    live_of(3, 9, 49) };
 		struct sp_people *people = people_with(device_of(9, "laptop"), lives, 3);
-		struct sp_change change = { .kind = SP_CHANGE_REMOVE, .device = people->devices[0], .why = "removed" };
+		struct sp_change change = { .kind = SP_CHANGE_REMOVE,
+					    .device = people->devices[0],
+					    .why = "removed" };
 
 		lives[2]->state = SP_LIVE_PARKED; /* its end is on record already */
 		lives[2]->row.closed_ns = 1;
@@ -542,8 +580,10 @@ static void limits_are_given_by_the_database_and_taken_by_the_kernel(void **stat
 		{ SP_CHANGE_EXTEND, "keep:1", -ENOSPC, "keep:1", false },
 		{ SP_CHANGE_EXTEND, "until:1", -EIO, "keep:1 idle:1 until:1", true },
 		{ SP_CHANGE_SHORTEN, NULL, 0, "idle:1 until:1 keep:1 session-extend:1 peer", true },
-		{ SP_CHANGE_SHORTEN, "keep:1", -ENOSPC, "idle:1 until:1 keep:1 session-extend:1 peer", true },
-		{ SP_CHANGE_SHORTEN, "until:1", -EIO, "idle:1 until:1 keep:1 session-extend:1 peer", true },
+		{ SP_CHANGE_SHORTEN, "keep:1", -ENOSPC,
+		  "idle:1 until:1 keep:1 session-extend:1 peer", true },
+		{ SP_CHANGE_SHORTEN, "until:1", -EIO, "idle:1 until:1 keep:1 session-extend:1 peer",
+		  true },
 	};
 
 	(void)state;
@@ -556,7 +596,8 @@ static void limits_are_given_by_the_database_and_taken_by_the_kernel(void **stat
 		};
 
 		row.idle_s = 77;
-		assert_int_equal(change_with(people, &change, cases[i].fails, cases[i].r), cases[i].r);
+		assert_int_equal(change_with(people, &change, cases[i].fails, cases[i].r),
+				 cases[i].r);
 		assert_calls(cases[i].calls);
 		assert_int_equal(live->row.idle_s == 77, cases[i].is_moved);
 		people_free(people);
@@ -621,14 +662,18 @@ static void the_kernel_ends_everybody_meant_before_anything_slow(void **state)
 	static const struct {
 		const char *fails;
 		int r;
-	} cases[] = { { NULL, 0 }, { "end:1", -EIO }, { "end:4", -EIO }, { "close:1(revoked)", 0 } };
+	} cases[] = {
+		{ NULL, 0 }, { "end:1", -EIO }, { "end:4", -EIO }, { "close:1(revoked)", 0 }
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct sp_live *lives[] = { live_of(1, 1, 50), live_of(2, 2, 51), live_of(3, 3, 52),
 					    live_of(4, 4, 53) };
 		struct sp_people *people = people_of(lives, 4);
-		struct sp_change change = { .kind = SP_CHANGE_END, .is_meant = is_anybody, .why = "revoked" };
+		struct sp_change change = { .kind = SP_CHANGE_END,
+					    .is_meant = is_anybody,
+					    .why = "revoked" };
 		int r = cases[i].r;
 
 		lives[1]->state = SP_LIVE_ENDED;
@@ -654,7 +699,9 @@ static void a_deadline_is_for_good_before_it_is_kept(void **state)
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
 		struct sp_live *live = live_of(1, 9, 50);
 		struct sp_people *people = people_of(&live, 1);
-		struct sp_change change = { .kind = SP_CHANGE_PARK, .live = live, .why = "expired",
+		struct sp_change change = { .kind = SP_CHANGE_PARK,
+					    .live = live,
+					    .why = "expired",
 					    .since_ns = 1000000000 };
 
 		assert_int_equal(change_with(people, &change, failures[i], -ENOSPC), 0);
@@ -701,7 +748,8 @@ static void recovery_puts_back_what_the_kernel_does_not_know(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct sp_live *live = live_of(1, 9, 50);
 		struct sp_people *people = people_of(&live, 1);
-		struct sp_change change = { .kind = SP_CHANGE_RESTORE, .live = live,
+		struct sp_change change = { .kind = SP_CHANGE_RESTORE,
+					    .live = live,
 					    .is_fresh_plane = cases[i].is_fresh };
 
 		live->state = cases[i].state;
@@ -748,9 +796,12 @@ static struct sp_policy *policy_of(const char *roles)
 	struct sp_policy *policy = NULL;
 	char text[512];
 
-	snprintf(text, sizeof(text), "sallyport: 1\nroles:\n%snetworks: { git: 10.30.2.9 }\n"
-		 "rules:\n  - { name: r, allow: {from: any, to: git} }\n", roles);
-	assert_int_equal(sp_policy_load("policy.yaml", text, strlen(text), &policy, &diagnostics), 0);
+	snprintf(text, sizeof(text),
+		 "sallyport: 1\nroles:\n%snetworks: { git: 10.30.2.9 }\n"
+		 "rules:\n  - { name: r, allow: {from: any, to: git} }\n",
+		 roles);
+	assert_int_equal(sp_policy_load("policy.yaml", text, strlen(text), &policy, &diagnostics),
+			 0);
 	sp_diagnostics_done(&diagnostics);
 	return policy;
 }
@@ -798,20 +849,25 @@ static void roles_are_matched_once_a_policy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_sign_in_is_in_the_database_before_the_kernel_and_ends_where_that_fails),
+		cmocka_unit_test(
+			a_sign_in_is_in_the_database_before_the_kernel_and_ends_where_that_fails),
 		cmocka_unit_test(who_was_there_before_ends_once_the_new_session_is_in_the_kernel),
 		cmocka_unit_test(what_the_kernel_refuses_takes_nothing_from_who_was_there_before),
 		cmocka_unit_test(a_new_device_and_its_first_session_are_kept_together_or_neither),
-		cmocka_unit_test(a_sign_in_proves_the_device_in_the_transaction_that_keeps_its_session),
+		cmocka_unit_test(
+			a_sign_in_proves_the_device_in_the_transaction_that_keeps_its_session),
 		cmocka_unit_test(a_proof_counts_once_the_database_has_it_and_is_kept_once),
 		cmocka_unit_test(a_device_that_the_database_does_not_take_is_nobody_s),
-		cmocka_unit_test(a_removed_device_s_sessions_end_in_the_kernel_before_anything_slow),
+		cmocka_unit_test(
+			a_removed_device_s_sessions_end_in_the_kernel_before_anything_slow),
 		cmocka_unit_test(limits_are_given_by_the_database_and_taken_by_the_kernel),
 		cmocka_unit_test(limits_that_nobody_asked_to_be_told_of_are_not_on_record),
-		cmocka_unit_test(other_groups_reach_the_database_before_the_revision_that_is_staged),
+		cmocka_unit_test(
+			other_groups_reach_the_database_before_the_revision_that_is_staged),
 		cmocka_unit_test(the_kernel_ends_everybody_meant_before_anything_slow),
 		cmocka_unit_test(a_deadline_is_for_good_before_it_is_kept),
-		cmocka_unit_test(a_forgotten_session_frees_its_slot_and_the_addresses_that_nobody_took),
+		cmocka_unit_test(
+			a_forgotten_session_frees_its_slot_and_the_addresses_that_nobody_took),
 		cmocka_unit_test(recovery_puts_back_what_the_kernel_does_not_know),
 		cmocka_unit_test(roles_are_matched_once_a_policy),
 		cmocka_unit_test(who_changed_is_noted_until_the_engine_asks),

@@ -26,7 +26,7 @@ struct fixture {
 	struct sp_control *control;
 	unsigned int requests, gone;
 	size_t text_len;
-	struct sp_client *held;   /* of the op "hold" */
+	struct sp_client *held; /* of the op "hold" */
 	struct sp_client *watcher;
 };
 
@@ -72,14 +72,14 @@ static int setup(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	struct sp_control_handler handler = { answer, forget, fixture };
-	const struct sp_control_access access = { .gid = getegid(),
-						  .portal_uid = SP_UID_NONE };
+	const struct sp_control_access access = { .gid = getegid(), .portal_uid = SP_UID_NONE };
 
 	assert_non_null(test_folder_make(fixture->dir));
 	snprintf(fixture->path, sizeof(fixture->path), "%s/control.sock", fixture->dir);
 	assert_int_equal(sp_loop_new(&fixture->loop), 0);
-	assert_int_equal(sp_control_open(fixture->loop, fixture->path, &access, &handler,
-					 &fixture->control), 0);
+	assert_int_equal(
+		sp_control_open(fixture->loop, fixture->path, &access, &handler, &fixture->control),
+		0);
 	*state = fixture;
 	return 0;
 }
@@ -147,8 +147,8 @@ static void assert_code(json_t *reply, const char *code)
 {
 	assert_non_null(reply);
 	assert_true(json_is_false(json_object_get(reply, "ok")));
-	assert_string_equal(json_string_value(json_object_get(json_object_get(reply, "error"),
-							      "code")), code);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(reply, "error"), "code")), code);
 	json_decref(reply);
 }
 
@@ -219,9 +219,15 @@ static void an_error_carries_code_message_exit_and_details(void **state)
 static void garbage_gets_one_error_and_the_door(void **state)
 {
 	static const char *const garbage[] = {
-		"hello\n", "[1,2]\n", "{\"v\":1}\n", "{\"v\":2,\"id\":1,\"op\":\"ping\"}\n", "\n",
-		"{\"v\":1,\"id\":1,\"op\":\"ping\",\"op\":\"pong\"}\n", "\xff\xfe\x01\n",
-		"{\"v\":1,\"id\":\"x\",\"op\":\"ping\"}\n", "{\"v\":1,\"id\":1,\"op\":7}\n",
+		"hello\n",
+		"[1,2]\n",
+		"{\"v\":1}\n",
+		"{\"v\":2,\"id\":1,\"op\":\"ping\"}\n",
+		"\n",
+		"{\"v\":1,\"id\":1,\"op\":\"ping\",\"op\":\"pong\"}\n",
+		"\xff\xfe\x01\n",
+		"{\"v\":1,\"id\":\"x\",\"op\":\"ping\"}\n",
+		"{\"v\":1,\"id\":1,\"op\":7}\n",
 		"{\"v\":1,\"id\":1,\"op\":\"apply\",\"text_bytes\":-1}\n",
 		"{\"v\":1,\"id\":1,\"op\":\"apply\",\"text_bytes\":99999999}\n",
 		"{\"v\":1,\"id\":1,\"op\":\"apply\",\"text_bytes\":4,\"text\":\"x\"}\n",
@@ -450,8 +456,9 @@ static void the_portal_cannot_take_every_place(void **state)
 	int fds[SP_CONTROL_PORTAL_MAX];
 
 	sp_control_close(fixture->control);
-	assert_int_equal(sp_control_open(fixture->loop, fixture->path, &access, &handler,
-					 &fixture->control), 0);
+	assert_int_equal(
+		sp_control_open(fixture->loop, fixture->path, &access, &handler, &fixture->control),
+		0);
 	for (unsigned int i = 0; i < SP_CONTROL_PORTAL_MAX; i++)
 		fds[i] = dial(fixture);
 	assert_int_equal(sp_control_client_count(fixture->control), SP_CONTROL_PORTAL_MAX);

@@ -61,9 +61,18 @@ static struct sp_live *sign_in(struct fake_people *fixture, const char *families
 	static uint64_t epoch = 100;
 	struct sp_people *people = &fixture->daemon->people;
 	struct sp_session_row row = {
-		.slot = SLOT, .epoch = ++epoch, .idp = strdup("corp"), .subject = strdup("s"), .user = strdup("ana"),
-		.groups = strdup("[]"), .roles = strdup("[]"), .device = strdup("laptop"), .opened_ns = now_ns,
-		.since_ns = now_ns, .expires_ns = now_ns + 3600 * 24 * SP_NS_PER_S, .boot_ns = clocks.boot_ns,
+		.slot = SLOT,
+		.epoch = ++epoch,
+		.idp = strdup("corp"),
+		.subject = strdup("s"),
+		.user = strdup("ana"),
+		.groups = strdup("[]"),
+		.roles = strdup("[]"),
+		.device = strdup("laptop"),
+		.opened_ns = now_ns,
+		.since_ns = now_ns,
+		.expires_ns = now_ns + 3600 * 24 * SP_NS_PER_S,
+		.boot_ns = clocks.boot_ns,
 	};
 	struct sp_live *live;
 

@@ -27,8 +27,9 @@ static void look(struct sp_daemon *daemon, const char *what, int repair)
 {
 	sp_drift_begin(&daemon->drifts);
 	if (what)
-		sp_drift_see(&daemon->drifts, &(struct sp_drift_sight){ .code = "tunnel-changed", .what = what,
-							       .repair = repair });
+		sp_drift_see(&daemon->drifts, &(struct sp_drift_sight){ .code = "tunnel-changed",
+									.what = what,
+									.repair = repair });
 	sp_drift_end(&daemon->drifts);
 }
 
@@ -83,12 +84,13 @@ static void the_list_has_a_bound_and_keeps_what_is_open(void **state)
 
 	(void)state;
 	sp_drift_begin(&daemon->drifts);
-	sp_drift_see(&daemon->drifts, &(struct sp_drift_sight){ .code = "lock-changed", .what = "the table",
-						       .repair = -EIO });
+	sp_drift_see(&daemon->drifts, &(struct sp_drift_sight){ .code = "lock-changed",
+								.what = "the table",
+								.repair = -EIO });
 	for (int i = 0; i < 2 * SP_DRIFT_ITEMS_MAX; i++) {
 		snprintf(what, sizeof(what), "thing %d", i);
-		sp_drift_see(&daemon->drifts, &(struct sp_drift_sight){ .code = "tunnel-changed",
-							       .what = what });
+		sp_drift_see(&daemon->drifts,
+			     &(struct sp_drift_sight){ .code = "tunnel-changed", .what = what });
 	}
 	sp_drift_end(&daemon->drifts);
 	assert_int_equal(daemon->drifts.count, SP_DRIFT_ITEMS_MAX);
@@ -102,8 +104,9 @@ static void a_process_name_is_shown_escaped(void **state)
 
 	(void)state;
 	sp_drift_begin(&daemon->drifts);
-	sp_drift_see(&daemon->drifts, &(struct sp_drift_sight){ .code = "lock-changed", .what = "the table",
-						       .by = "process 7 (\x1b[2J)" });
+	sp_drift_see(&daemon->drifts, &(struct sp_drift_sight){ .code = "lock-changed",
+								.what = "the table",
+								.by = "process 7 (\x1b[2J)" });
 	assert_string_equal(daemon->drifts.items[0].by, "process 7 (\\x1b[2J)");
 	free(daemon);
 }

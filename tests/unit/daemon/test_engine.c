@@ -42,7 +42,8 @@ static void say(const char *word, const struct sp_wg_key *key)
 	const size_t len = strlen(told);
 
 	if (key)
-		snprintf(told + len, sizeof(told) - len, "%s%s:%u", len ? " " : "", word, key->bytes[0]);
+		snprintf(told + len, sizeof(told) - len, "%s%s:%u", len ? " " : "", word,
+			 key->bytes[0]);
 	else
 		snprintf(told + len, sizeof(told) - len, "%s%s", len ? " " : "", word);
 }
@@ -155,8 +156,13 @@ static void note_changed(void *arg)
 static void add_person(struct gate *gate, uint8_t key, enum sp_live_state state)
 {
 	struct sp_device *device = calloc(1, sizeof(*device)), **kept;
-	struct sp_session_row row = { .id = key, .slot = key, .epoch = key, .user = strdup("ana"),
-				      .device = strdup("laptop"), .groups = strdup("[]"), .roles = strdup("[]") };
+	struct sp_session_row row = { .id = key,
+				      .slot = key,
+				      .epoch = key,
+				      .user = strdup("ana"),
+				      .device = strdup("laptop"),
+				      .groups = strdup("[]"),
+				      .roles = strdup("[]") };
 
 	memset(device->public_key, key, 32);
 	memset(row.public_key, key, 32);
@@ -190,7 +196,8 @@ static int set_up(void **state)
 	gate->machine.tunnel = (char *)"vpn0";
 	gate->machine.listen_port = 51820;
 	gate->machine.parked_s = 600;
-	gate->people.outside = (struct sp_people_outside){ .arg = &gate->engine, .changed = note_changed };
+	gate->people.outside =
+		(struct sp_people_outside){ .arg = &gate->engine, .changed = note_changed };
 	gate->engine.way = &fake;
 	gate->engine.loop = gate->loop;
 	gate->engine.people = &gate->people;
@@ -202,7 +209,8 @@ static int set_up(void **state)
 	memset(&held, 0, sizeof(held));
 	held.birth = 1;
 	told[0] = '\0';
-	assert_int_equal(sp_engine_open(&gate->engine), 0); /* with no device yet, the key is made */
+	assert_int_equal(sp_engine_open(&gate->engine),
+			 0); /* with no device yet, the key is made */
 	add_person(gate, 5, SP_LIVE_OPEN);
 	add_person(gate, 6, SP_LIVE_PARKED);
 	add_person(gate, 7, SP_LIVE_ENDED);

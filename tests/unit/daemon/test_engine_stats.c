@@ -57,15 +57,20 @@ static void add_device(uint8_t key, const char *user, const char *name)
 	device->user = strdup(user);
 	device->name = strdup(name);
 	gate.people.devices = reallocarray(gate.people.devices, gate.people.device_count + 1,
-					     sizeof(*gate.people.devices));
+					   sizeof(*gate.people.devices));
 	gate.people.devices[gate.people.device_count++] = device;
 }
 
 static int set_up(void **state)
 {
-	struct sp_session_row row = { .id = 5, .slot = 7, .epoch = 99, .idp = strdup("corp"),
-				      .user = strdup("ana"), .device = strdup("laptop"),
-				      .groups = strdup("[]"), .roles = strdup("[\"engineer\"]") };
+	struct sp_session_row row = { .id = 5,
+				      .slot = 7,
+				      .epoch = 99,
+				      .idp = strdup("corp"),
+				      .user = strdup("ana"),
+				      .device = strdup("laptop"),
+				      .groups = strdup("[]"),
+				      .roles = strdup("[\"engineer\"]") };
 	struct sp_audit_log_options options = { .boot = "boot", .gateway = "gate" };
 	struct sp_audit_log_repair repair = { 0 };
 
@@ -74,7 +79,9 @@ static int set_up(void **state)
 	assert_non_null(test_folder_make(folder));
 	assert_int_equal(sp_str_format(&log_path, "%s/audit.jsonl", folder), 0);
 	options.path = log_path;
-	assert_int_equal(sp_audit_log_open(&options, NULL, &gate.recorder.files[SP_RECORDER_PACKETS].log, &repair), 0);
+	assert_int_equal(sp_audit_log_open(&options, NULL,
+					   &gate.recorder.files[SP_RECORDER_PACKETS].log, &repair),
+			 0);
 	sp_audit_log_repair_done(&repair);
 	assert_int_equal(sp_audit_reader_open(log_path, &reader), 0);
 	machine.tunnel = (char *)"vpn0";
@@ -163,8 +170,8 @@ static void what_grew_is_recorded_with_the_person_s_name(void **state)
 	look(&first, "public_key=" ANA "\ndrop=replay:1\ndrop=allowed-ips:5\nroams=0\n");
 	assert_recorded("\"event\":\"deny\"", "\"reason\":\"spoofed\"", "\"user\":\"ana\"",
 			"\"peer\":\"laptop\"", "\"session\":\"5\"", "\"iface\":\"vpn0\"",
-			"\"hook\":null", "\"verdict\":\"deny\"", "\"packets\":3", "\"aggregated\":true",
-			"[\"engineer\"]");
+			"\"hook\":null", "\"verdict\":\"deny\"", "\"packets\":3",
+			"\"aggregated\":true", "[\"engineer\"]");
 	assert_nothing();
 	look(&first, "public_key=" ANA "\ndrop=replay:7\ndrop=allowed-ips:5\nroams=0\n");
 	assert_nothing();

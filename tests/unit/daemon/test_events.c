@@ -106,7 +106,8 @@ static void pass_second(struct fixture *fixture)
 }
 
 /* Of the records of a log with this event and reason (NULL: any): the sum of their packets, and how many. */
-static uint64_t recorded(const char *path, enum sp_audit_event event, const char *reason, size_t *ret_count)
+static uint64_t recorded(const char *path, enum sp_audit_event event, const char *reason,
+			 size_t *ret_count)
 {
 	FILE *file = fopen(path, "r");
 	char *line = NULL;
@@ -131,8 +132,8 @@ static uint64_t recorded(const char *path, enum sp_audit_event event, const char
 	return packets;
 }
 
-static void assert_recorded(const char *path, enum sp_audit_event event, const char *reason, size_t count,
-			    uint64_t packets)
+static void assert_recorded(const char *path, enum sp_audit_event event, const char *reason,
+			    size_t count, uint64_t packets)
 {
 	size_t found;
 	const uint64_t sum = recorded(path, event, reason, &found);
@@ -205,8 +206,8 @@ static void without_a_log_events_wait_in_the_plane_and_counts_in_its_counters(vo
 static void what_has_no_record_of_its_own_is_counted_once(void **state)
 {
 	struct fixture *fixture = *state;
-	struct sp_sample *sample =
-		&fixture->fake->samples[SP_SAMPLE_INDEX(SP_HOOK_VPN_IN, SP_TALLY_DENY, SP_REASON_NO_IDENTITY)];
+	struct sp_sample *sample = &fixture->fake->samples[SP_SAMPLE_INDEX(
+		SP_HOOK_VPN_IN, SP_TALLY_DENY, SP_REASON_NO_IDENTITY)];
 
 	*sample = (struct sp_sample){ .events = 11, .packets = 11, .bytes = 660 };
 	fixture->fake->stats.sampled = 11;

@@ -14,19 +14,20 @@
 #include "daemon/host/host.h"
 #include "net/addr.h"
 
-static const char MACHINE[] =
-	"sallyport: 1\n"
-	"plane: ebpf\n"
-	"interfaces: { edge: [wan0], inside: [lan0, lan1], tunnel: vpn0, unmanaged: [guest0, guest1] }\n"
-	"vpn: { listen: 51820, pool: [100.64.0.0/16, \"fd00:64::/64\"] }\n";
+static const char MACHINE[] = "sallyport: 1\n"
+			      "plane: ebpf\n"
+			      "interfaces: { edge: [wan0], inside: [lan0, lan1], tunnel: vpn0, "
+			      "unmanaged: [guest0, guest1] }\n"
+			      "vpn: { listen: 51820, pool: [100.64.0.0/16, \"fd00:64::/64\"] }\n";
 
 static struct sp_machine *load_machine(void)
 {
 	struct sp_diagnostics diagnostics = { 0 };
 	struct sp_machine *machine = NULL;
 
-	assert_int_equal(sp_machine_load("sallyport.yaml", MACHINE, strlen(MACHINE), &machine,
-					 &diagnostics), 0);
+	assert_int_equal(
+		sp_machine_load("sallyport.yaml", MACHINE, strlen(MACHINE), &machine, &diagnostics),
+		0);
 	sp_diagnostics_done(&diagnostics);
 	return machine;
 }
@@ -58,8 +59,8 @@ static void add_address(struct sp_host_view *view, uint32_t ifindex, const char 
 {
 	struct sp_link_address *item;
 
-	view->addresses = realloc(view->addresses,
-				  (view->address_count + 1) * sizeof(*view->addresses));
+	view->addresses =
+		realloc(view->addresses, (view->address_count + 1) * sizeof(*view->addresses));
 	item = &view->addresses[view->address_count++];
 	memset(item, 0, sizeof(*item));
 	item->ifindex = ifindex;
@@ -82,7 +83,9 @@ static const struct sp_homes *usual_homes(void)
 		{ prefix("10.99.0.0/16"), 254, 100, 2, SP_ZONE_EDGE, false },
 	};
 	const uint32_t zone_size[SP_ZONE_COUNT] = {
-		[SP_ZONE_EDGE] = 1, [SP_ZONE_INSIDE] = 2, [SP_ZONE_TUNNEL] = 1,
+		[SP_ZONE_EDGE] = 1,
+		[SP_ZONE_INSIDE] = 2,
+		[SP_ZONE_TUNNEL] = 1,
 	};
 	struct sp_homes *homes = calloc(1, sizeof(*homes));
 
@@ -180,7 +183,8 @@ static void the_gateway_is_what_file_and_kernel_say(void **state)
 	assert_false(sp_host_find(&host, "docker0")->is_unmanaged);
 	/* unmanaged: known whether they are there or not, and hooked in neither case */
 	assert_true(sp_host_find(&host, "guest1")->is_unmanaged);
-	assert_false(sp_host_find(&host, "guest1")->is_governed || sp_host_find(&host, "guest1")->is_present);
+	assert_false(sp_host_find(&host, "guest1")->is_governed ||
+		     sp_host_find(&host, "guest1")->is_present);
 	assert_null(sp_host_find(&host, "lo"));
 	sp_host_done(&host);
 	view_done(&view);

@@ -16,12 +16,11 @@
 #include "io/loop/clock.h"
 #include "policy/load.h"
 
-static const char POLICY[] =
-	"sallyport: 1\n"
-	"roles: { engineer: { match: [ {idp: corp, group: eng} ] } }\n"
-	"networks: { git: 10.30.2.9 }\n"
-	"rules:\n"
-	"  - { name: eng-git, allow: {from: engineer, to: git} }\n";
+static const char POLICY[] = "sallyport: 1\n"
+			     "roles: { engineer: { match: [ {idp: corp, group: eng} ] } }\n"
+			     "networks: { git: 10.30.2.9 }\n"
+			     "rules:\n"
+			     "  - { name: eng-git, allow: {from: engineer, to: git} }\n";
 
 /* ---- the plane ---- */
 
@@ -33,13 +32,17 @@ static uint64_t fake_running_revision(struct sp_plane *plane)
 	return 7;
 }
 
-static int fake_list_hooks(struct sp_plane *plane, struct sp_plane_hook **ret_hooks, size_t *ret_count)
+static int fake_list_hooks(struct sp_plane *plane, struct sp_plane_hook **ret_hooks,
+			   size_t *ret_count)
 {
 	(void)plane;
 	*ret_hooks = calloc(1, sizeof(**ret_hooks));
 	assert_non_null(*ret_hooks);
-	**ret_hooks = (struct sp_plane_hook){ .hook = SP_HOOK_VPN_IN, .interface = "vpn0", .prog_id = 3,
-					      .revision = 7, .mode = "tcx" };
+	**ret_hooks = (struct sp_plane_hook){ .hook = SP_HOOK_VPN_IN,
+					      .interface = "vpn0",
+					      .prog_id = 3,
+					      .revision = 7,
+					      .mode = "tcx" };
 	*ret_count = 1;
 	return 0;
 }
@@ -47,10 +50,14 @@ static int fake_list_hooks(struct sp_plane *plane, struct sp_plane_hook **ret_ho
 static int fake_counters(struct sp_plane *plane, struct sp_counter *ret_counters)
 {
 	(void)plane;
-	ret_counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_ALLOW, SP_REASON_POLICY)] = (struct sp_counter){ 5, 500 };
-	ret_counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_DENY, SP_REASON_POLICY)] = (struct sp_counter){ 2, 200 };
-	ret_counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_DENY, SP_REASON_DEFAULT)] = (struct sp_counter){ 1, 40 };
-	ret_counters[SP_COUNTER_INDEX(SP_HOOK_EDGE_IN, SP_DENY, SP_REASON_DEFAULT)] = (struct sp_counter){ 9, 9 };
+	ret_counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_ALLOW, SP_REASON_POLICY)] =
+		(struct sp_counter){ 5, 500 };
+	ret_counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_DENY, SP_REASON_POLICY)] =
+		(struct sp_counter){ 2, 200 };
+	ret_counters[SP_COUNTER_INDEX(SP_HOOK_VPN_IN, SP_DENY, SP_REASON_DEFAULT)] =
+		(struct sp_counter){ 1, 40 };
+	ret_counters[SP_COUNTER_INDEX(SP_HOOK_EDGE_IN, SP_DENY, SP_REASON_DEFAULT)] =
+		(struct sp_counter){ 9, 9 };
 	return plane_is_broken ? -EIO : 0;
 }
 
@@ -140,7 +147,8 @@ static json_int_t number(const json_t *json, const char *key)
 static void hooks_are_counted_by_verdict_and_reason(void **state)
 {
 	struct sp_snapshot *snapshot = look(*state, false);
-	json_t *json = sp_json_snapshot(snapshot), *hook = json_array_get(json_object_get(json, "hooks"), 0);
+	json_t *json = sp_json_snapshot(snapshot),
+	       *hook = json_array_get(json_object_get(json, "hooks"), 0);
 
 	assert_int_equal(snapshot->hook_count, 1);
 	assert_int_equal(json_array_size(json_object_get(json, "hooks")), 1);
@@ -189,11 +197,14 @@ static void rules_have_what_they_decided_if_they_are_asked_for(void **state)
 {
 	struct sp_daemon *daemon = *state;
 	struct sp_diagnostics diagnostics = { 0 };
-	struct sp_revision revision = { .generation = "0123456789ab", .applied_ns = 1790000000000000000 };
+	struct sp_revision revision = { .generation = "0123456789ab",
+					.applied_ns = 1790000000000000000 };
 	struct sp_snapshot *snapshot;
 	json_t *json;
 
-	assert_int_equal(sp_policy_load("policy.yaml", POLICY, strlen(POLICY), &revision.policy, &diagnostics), 0);
+	assert_int_equal(sp_policy_load("policy.yaml", POLICY, strlen(POLICY), &revision.policy,
+					&diagnostics),
+			 0);
 	sp_diagnostics_done(&diagnostics);
 	revision.policy->rules[0].number = 17;
 	daemon->revisions.running = &revision;
@@ -220,8 +231,10 @@ static void rules_have_what_they_decided_if_they_are_asked_for(void **state)
 static void sessions_are_counted_by_state(void **state)
 {
 	struct sp_daemon *daemon = *state;
-	static struct sp_live lives[4] = { { .state = SP_LIVE_OPEN }, { .state = SP_LIVE_PARKED },
-					   { .state = SP_LIVE_ENDED }, { .state = SP_LIVE_OPEN } };
+	static struct sp_live lives[4] = { { .state = SP_LIVE_OPEN },
+					   { .state = SP_LIVE_PARKED },
+					   { .state = SP_LIVE_ENDED },
+					   { .state = SP_LIVE_OPEN } };
 	struct sp_snapshot *snapshot;
 	json_t *json;
 
@@ -243,14 +256,18 @@ static void sessions_are_counted_by_state(void **state)
 static void the_engines_drops_are_added_up_over_its_peers(void **state)
 {
 	struct sp_daemon *daemon = *state;
-	struct sp_uapi_drop nobodys[] = { { "cookie", 2 }, { "replay", 0 } }, of_a[] = { { "replay", 3 } };
+	struct sp_uapi_drop nobodys[] = { { "cookie", 2 }, { "replay", 0 } },
+			    of_a[] = { { "replay", 3 } };
 	struct sp_uapi_drop of_b[] = { { "replay", 4 }, { "cookie", 1 } };
-	struct sp_uapi_peer_stats peers[] = { { .drops = of_a, .drop_count = 1 }, { .drops = of_b, .drop_count = 2 } };
-	struct sp_wg_peer devices[2] = { { .last_handshake_ns = sp_clock_realtime_ns() }, { .last_handshake_ns = 1 } };
+	struct sp_uapi_peer_stats peers[] = { { .drops = of_a, .drop_count = 1 },
+					      { .drops = of_b, .drop_count = 2 } };
+	struct sp_wg_peer devices[2] = { { .last_handshake_ns = sp_clock_realtime_ns() },
+					 { .last_handshake_ns = 1 } };
 	struct sp_snapshot *snapshot;
 
-	daemon->engine.stats.answer = (struct sp_uapi_stats){ .drops = nobodys, .drop_count = 2, .peers = peers,
-							      .peer_count = 2 };
+	daemon->engine.stats.answer = (struct sp_uapi_stats){
+		.drops = nobodys, .drop_count = 2, .peers = peers, .peer_count = 2
+	};
 	daemon->engine.device.peers = devices;
 	daemon->engine.device.peer_count = 2;
 	snapshot = look(daemon, false);
@@ -275,7 +292,9 @@ static void a_log_that_is_not_open_says_so(void **state)
 	snapshot = look(daemon, false);
 	json = sp_json_snapshot(snapshot);
 	packets = json_object_get(json_object_get(json, "audit"), "packets");
-	assert_string_equal(json_string_value(json_object_get(json_object_get(json, "audit"), "error")), "no room");
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(json, "audit"), "error")),
+		"no room");
 	assert_string_equal(json_string_value(json_object_get(packets, "error")), "not open");
 	assert_true(json_is_null(json_object_get(packets, "reaches_back_to")));
 	json_decref(json);
@@ -285,12 +304,17 @@ static void a_log_that_is_not_open_says_so(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(hooks_are_counted_by_verdict_and_reason, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_plane_that_does_not_answer_leaves_no_hooks, setup, teardown),
-		cmocka_unit_test_setup_teardown(without_a_policy_there_is_no_generation_and_no_rule, setup, teardown),
-		cmocka_unit_test_setup_teardown(rules_have_what_they_decided_if_they_are_asked_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(hooks_are_counted_by_verdict_and_reason, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_plane_that_does_not_answer_leaves_no_hooks, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(without_a_policy_there_is_no_generation_and_no_rule,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(rules_have_what_they_decided_if_they_are_asked_for,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(sessions_are_counted_by_state, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_engines_drops_are_added_up_over_its_peers, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_engines_drops_are_added_up_over_its_peers,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_log_that_is_not_open_says_so, setup, teardown),
 	};
 

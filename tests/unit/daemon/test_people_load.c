@@ -20,13 +20,23 @@
 #define HOUR_NS (3600 * SP_NS_PER_S)
 
 /* The database knows this session. */
-static void keep(struct fake_people *fixture, uint32_t slot, uint64_t epoch, uint8_t key, int64_t closed_ns, char *why)
+static void keep(struct fake_people *fixture, uint32_t slot, uint64_t epoch, uint8_t key,
+		 int64_t closed_ns, char *why)
 {
 	const int64_t now_ns = sp_clock_realtime_ns();
 	struct sp_session_row row = {
-		.slot = slot, .epoch = epoch, .idp = "corp", .subject = "s", .user = "ana", .groups = "[]",
-		.roles = "[]", .device = "laptop", .has_address = { true, false }, .opened_ns = now_ns,
-		.since_ns = now_ns, .expires_ns = now_ns + HOUR_NS,
+		.slot = slot,
+		.epoch = epoch,
+		.idp = "corp",
+		.subject = "s",
+		.user = "ana",
+		.groups = "[]",
+		.roles = "[]",
+		.device = "laptop",
+		.has_address = { true, false },
+		.opened_ns = now_ns,
+		.since_ns = now_ns,
+		.expires_ns = now_ns + HOUR_NS,
 	};
 
 	memset(row.public_key, key, sizeof(row.public_key));
@@ -34,13 +44,15 @@ static void keep(struct fake_people *fixture, uint32_t slot, uint64_t epoch, uin
 	row.addresses[0].b[15] = key;
 	assert_int_equal(sp_store_add_session(fixture->daemon->store, &row), 0);
 	if (closed_ns)
-		assert_int_equal(sp_store_close_session(fixture->daemon->store, row.id, closed_ns, why), 0);
+		assert_int_equal(
+			sp_store_close_session(fixture->daemon->store, row.id, closed_ns, why), 0);
 }
 
 /* So does the plane. */
 static void let_in(struct fake_people *fixture, uint32_t slot, uint64_t epoch)
 {
-	fixture->fake->sessions[slot] = (struct sp_plane_session){ .epoch = epoch, .last_seen_ns = 5 };
+	fixture->fake->sessions[slot] =
+		(struct sp_plane_session){ .epoch = epoch, .last_seen_ns = 5 };
 }
 
 /* The database and the plane have the same birth: the daemon that wrote both was killed. */
@@ -169,7 +181,8 @@ static void of_two_sessions_of_a_device_the_newer_goes_on(void **state)
 	assert_string_equal(live_of(fixture, 3)->row.why, "replaced");
 	assert_int_equal(fixture->fake->sessions[3].epoch, 0);
 	assert_int_equal(fixture->fake->sessions[4].epoch, 101);
-	assert_int_equal(fake_plane_find(fixture->fake, &live_of(fixture, 4)->row.addresses[0])->session, 4);
+	assert_int_equal(
+		fake_plane_find(fixture->fake, &live_of(fixture, 4)->row.addresses[0])->session, 4);
 }
 
 static void a_newer_one_that_never_came_into_the_plane_took_nobody_s_place(void **state)
@@ -220,8 +233,10 @@ static void who_ended_keeps_the_address_for_a_while_and_not_for_good(void **stat
 	keep(fixture, 4, 101, 8, sp_clock_realtime_ns() - HOUR_NS, "revoked");
 	let_in(fixture, 4, 101);
 	come_back(fixture);
-	assert_int_equal(live_of(fixture, 3)->state, SP_LIVE_ENDED); /* so that a late packet has a name */
-	assert_int_equal(fake_plane_find(fixture->fake, &live_of(fixture, 3)->row.addresses[0])->session, 3);
+	assert_int_equal(live_of(fixture, 3)->state,
+			 SP_LIVE_ENDED); /* so that a late packet has a name */
+	assert_int_equal(
+		fake_plane_find(fixture->fake, &live_of(fixture, 3)->row.addresses[0])->session, 3);
 	assert_null(live_of(fixture, 4));
 	assert_int_equal(fixture->fake->sessions[4].epoch, 0);
 }

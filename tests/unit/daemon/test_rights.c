@@ -55,7 +55,8 @@ static void assert_each(long (*attempt)(long), long argument, int expected, cons
 		int met = errno_of(&processes[i], attempt, argument);
 
 		if (met != expected)
-			print_error("%s, %s: errno %d, not %d\n", processes[i].name, what, met, expected);
+			print_error("%s, %s: errno %d, not %d\n", processes[i].name, what, met,
+				    expected);
 		assert_int_equal(met, expected);
 	}
 }
@@ -80,12 +81,15 @@ static long clone_three(long flags)
 	return r;
 }
 
-static long unshare_with(long flags) { return unshare((int)flags); }
+static long unshare_with(long flags)
+{
+	return unshare((int)flags);
+}
 
 static void no_namespace_is_made(void **state)
 {
-	static const long flags[] = { CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID,
-				      CLONE_NEWNET, CLONE_NEWCGROUP };
+	static const long flags[] = { CLONE_NEWNS,  CLONE_NEWUTS, CLONE_NEWIPC,   CLONE_NEWUSER,
+				      CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP };
 
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(flags); i++) {
@@ -99,13 +103,16 @@ static void no_namespace_is_made(void **state)
 	assert_each(clone_three, CLONE_NEWTIME, ENOSYS, "clone3");
 }
 
-static long call(long number) { return syscall(number, 0, 0, 0, 0, 0, 0); }
+static long call(long number)
+{
+	return syscall(number, 0, 0, 0, 0, 0, 0);
+}
 
 static void no_process_is_made_watched_or_ended(void **state)
 {
-	static const long calls[] = { SYS_execve, SYS_execveat, SYS_ptrace, SYS_kill,
-				      SYS_process_vm_readv, SYS_process_vm_writev, SYS_pidfd_open,
-				      SYS_pidfd_getfd, SYS_pidfd_send_signal };
+	static const long calls[] = { SYS_execve,     SYS_execveat,         SYS_ptrace,
+				      SYS_kill,       SYS_process_vm_readv, SYS_process_vm_writev,
+				      SYS_pidfd_open, SYS_pidfd_getfd,      SYS_pidfd_send_signal };
 
 	(void)state;
 	assert_each(clone_with, 0, EPERM, "fork");
@@ -132,12 +139,14 @@ static void a_thread_is_signalled_only_within_the_process(void **state)
 static void the_system_is_left_as_it_is(void **state)
 {
 	static const long calls[] = {
-		SYS_setns, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_open_tree, SYS_move_mount,
-		SYS_fsopen, SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_reboot,
-		SYS_swapon, SYS_add_key, SYS_keyctl, SYS_request_key, SYS_io_uring_setup,
-		SYS_io_uring_register, SYS_userfaultfd, SYS_perf_event_open, SYS_settimeofday,
-		SYS_clock_settime, SYS_sethostname, SYS_quotactl, SYS_acct, SYS_open_by_handle_at, SYS_mknodat,
-		SYS_personality, SYS_setuid, SYS_setresuid, SYS_capset,
+		SYS_setns,           SYS_mount,          SYS_umount2,           SYS_pivot_root,
+		SYS_chroot,          SYS_open_tree,      SYS_move_mount,        SYS_fsopen,
+		SYS_init_module,     SYS_finit_module,   SYS_delete_module,     SYS_kexec_load,
+		SYS_reboot,          SYS_swapon,         SYS_add_key,           SYS_keyctl,
+		SYS_request_key,     SYS_io_uring_setup, SYS_io_uring_register, SYS_userfaultfd,
+		SYS_perf_event_open, SYS_settimeofday,   SYS_clock_settime,     SYS_sethostname,
+		SYS_quotactl,        SYS_acct,           SYS_open_by_handle_at, SYS_mknodat,
+		SYS_personality,     SYS_setuid,         SYS_setresuid,         SYS_capset,
 		SYS_seccomp,
 	};
 
@@ -163,7 +172,9 @@ static void programs_for_the_kernel_are_sallyportds_alone(void **state)
 
 static long map_with(long protection)
 {
-	return mmap(NULL, 4096, (int)protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0;
+	return mmap(NULL, 4096, (int)protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
+		       ? -1
+		       : 0;
 }
 
 static long make_executable(long unused)

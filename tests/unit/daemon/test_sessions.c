@@ -41,9 +41,15 @@ static struct sp_policy *load_policy(void)
 static struct sp_live *live_of(const char *idp, const char *groups, uint8_t key)
 {
 	struct sp_session_row row = {
-		.id = 5, .slot = 7, .epoch = 99, .idp = idp ? strdup(idp) : NULL,
-		.user = strdup("ana"), .groups = strdup(groups), .roles = strdup("[]"),
-		.device = strdup("laptop"), .has_address = { true, false },
+		.id = 5,
+		.slot = 7,
+		.epoch = 99,
+		.idp = idp ? strdup(idp) : NULL,
+		.user = strdup("ana"),
+		.groups = strdup(groups),
+		.roles = strdup("[]"),
+		.device = strdup("laptop"),
+		.has_address = { true, false },
 	};
 	struct sp_live *live;
 
@@ -93,8 +99,10 @@ static void a_row_with_damaged_lists_is_no_session(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct sp_session_row row = { .user = strdup("ana"), .groups = strdup(bad[i]),
-					      .roles = strdup("[]"), .device = strdup("d") };
+		struct sp_session_row row = { .user = strdup("ana"),
+					      .groups = strdup(bad[i]),
+					      .roles = strdup("[]"),
+					      .device = strdup("d") };
 
 		assert_null(sp_live_new(&row));
 		sp_session_row_done(&row);
@@ -223,8 +231,9 @@ static void a_device_is_named_by_key_by_owner_or_alone(void **state)
 	assert_ptr_equal(found, bob);
 	assert_int_equal(sp_device_lookup(people, "an/laptop", &found), -ENOENT);
 	assert_int_equal(sp_device_lookup(people, "tablet", &found), -ENOENT);
-	assert_int_equal(sp_device_lookup(people, "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
-					  &found), 0);
+	assert_int_equal(
+		sp_device_lookup(people, "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", &found),
+		0);
 	assert_ptr_equal(found, ana);
 	sp_people_done(people);
 	free(people);

@@ -36,7 +36,8 @@ static void reopen(struct fixture *fixture)
 	free(fixture->moved);
 	fixture->moved = NULL;
 	assert_int_equal(sp_store_open(fixture->path, &fixture->store, &fixture->moved,
-				       &fixture->is_new, fixture->error), 0);
+				       &fixture->is_new, fixture->error),
+			 0);
 }
 
 static int setup(void **state)
@@ -128,8 +129,9 @@ static void epochs_are_never_reused(void **state)
 static void put_revision(struct sp_store *store, uint64_t number, uint8_t generation,
 			 const char *text, bool is_apply)
 {
-	struct sp_store_revision row = { .number = number, .time_ns = 5, .who = "root (uid 0)",
-					 .rules = 3 };
+	struct sp_store_revision row = {
+		.number = number, .time_ns = 5, .who = "root (uid 0)", .rules = 3
+	};
 	const struct sp_file files[] = {
 		{ .path = "policy.yaml", .text = (char *)text, .text_len = strlen(text) },
 		{ .path = "roles.yaml", .text = "", .text_len = 0 },
@@ -201,8 +203,11 @@ static void only_a_confirmed_revision_is_what_a_boot_loads(void **state)
 static struct sp_device device_of(uint8_t key, const char *name, const char *user,
 				  const char *address)
 {
-	struct sp_device device = { .name = (char *)name, .user = (char *)user, .idp = "corp",
-				    .subject = (char *)user, .has_address = { true, false } };
+	struct sp_device device = { .name = (char *)name,
+				    .user = (char *)user,
+				    .idp = "corp",
+				    .subject = (char *)user,
+				    .has_address = { true, false } };
 
 	memset(device.public_key, key, 32);
 	memset(device.preshared_key, key ^ 0xff, 32);
@@ -398,7 +403,8 @@ static int read_version(const struct fixture *fixture, const char *suffix)
 
 	snprintf(path, sizeof(path), "%s%s", fixture->path, suffix);
 	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL),
+			 SQLITE_OK);
 	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
 	version = sqlite3_column_int(statement, 0);
 	sqlite3_finalize(statement);
@@ -416,7 +422,8 @@ static void a_database_of_a_newer_version_is_refused_and_left_alone(void **state
 	sp_store_close(fixture->store);
 	fixture->store = NULL;
 	run_sql(fixture, "PRAGMA user_version = 99;");
-	assert_int_equal(sp_store_open(fixture->path, &fixture->store, &moved, &is_new, error), -EPROTONOSUPPORT);
+	assert_int_equal(sp_store_open(fixture->path, &fixture->store, &moved, &is_new, error),
+			 -EPROTONOSUPPORT);
 	assert_null(moved);
 	assert_non_null(strstr(error, "schema 99"));
 	assert_non_null(strstr(error, "sallyport restore"));
@@ -452,22 +459,23 @@ static void a_database_of_the_first_schema_is_brought_up(void **state)
 	assert_int_equal(sp_store_add_device(fixture->store, &device), 0);
 	sp_store_close(fixture->store);
 	fixture->store = NULL;
-	run_sql(fixture, "DROP TABLE file;"
-			 "ALTER TABLE generation ADD COLUMN path TEXT NOT NULL DEFAULT '';"
-			 "ALTER TABLE generation ADD COLUMN text BLOB NOT NULL DEFAULT '';"
-			 "INSERT INTO generation VALUES(zeroblob(32), 'policy.yaml', x'73616c6c79');"
-			 "INSERT INTO generation VALUES(randomblob(32), 'empty.yaml', x'');"
-			 "INSERT INTO revision VALUES(7, zeroblob(32), 5, 'root', 3, 1, 1, 1);"
-			 "ALTER TABLE device DROP COLUMN proven_ns;"
-			 "ALTER TABLE session DROP COLUMN since_ns;"
-			 "ALTER TABLE session DROP COLUMN warn_s;"
-			 "ALTER TABLE session DROP COLUMN own;"
-			 "ALTER TABLE session DROP COLUMN replaces;"
-			 "ALTER TABLE session DROP COLUMN refresh;"
-			 "ALTER TABLE session DROP COLUMN ending;"
-			 "ALTER TABLE session DROP COLUMN full_ns;"
-			 "ALTER TABLE session DROP COLUMN boot_ns;"
-			 "PRAGMA user_version = 1;");
+	run_sql(fixture,
+		"DROP TABLE file;"
+		"ALTER TABLE generation ADD COLUMN path TEXT NOT NULL DEFAULT '';"
+		"ALTER TABLE generation ADD COLUMN text BLOB NOT NULL DEFAULT '';"
+		"INSERT INTO generation VALUES(zeroblob(32), 'policy.yaml', x'73616c6c79');"
+		"INSERT INTO generation VALUES(randomblob(32), 'empty.yaml', x'');"
+		"INSERT INTO revision VALUES(7, zeroblob(32), 5, 'root', 3, 1, 1, 1);"
+		"ALTER TABLE device DROP COLUMN proven_ns;"
+		"ALTER TABLE session DROP COLUMN since_ns;"
+		"ALTER TABLE session DROP COLUMN warn_s;"
+		"ALTER TABLE session DROP COLUMN own;"
+		"ALTER TABLE session DROP COLUMN replaces;"
+		"ALTER TABLE session DROP COLUMN refresh;"
+		"ALTER TABLE session DROP COLUMN ending;"
+		"ALTER TABLE session DROP COLUMN full_ns;"
+		"ALTER TABLE session DROP COLUMN boot_ns;"
+		"PRAGMA user_version = 1;");
 	reopen(fixture);
 	assert_false(fixture->is_new);
 	assert_null(fixture->moved);
@@ -501,7 +509,8 @@ static void a_database_of_a_later_version_is_refused_and_left_alone(void **state
 	fixture->store = NULL;
 	run_sql(fixture, "PRAGMA user_version = 99;");
 	assert_int_equal(sp_store_open(fixture->path, &fixture->store, &fixture->moved,
-				       &fixture->is_new, fixture->error), -EPROTONOSUPPORT);
+				       &fixture->is_new, fixture->error),
+			 -EPROTONOSUPPORT);
 	assert_non_null(strstr(fixture->error, "99"));
 	assert_null(fixture->moved);
 }

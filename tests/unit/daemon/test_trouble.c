@@ -16,7 +16,8 @@ static struct sp_daemon *new_daemon(void)
 	struct sp_daemon *daemon = calloc(1, sizeof(*daemon));
 
 	assert_non_null(daemon);
-	daemon->paths.audit_log = daemon->paths.packets_log = (char *)"none"; /* records have nowhere to go */
+	daemon->paths.audit_log = daemon->paths.packets_log =
+		(char *)"none"; /* records have nowhere to go */
 	sp_daemon_lend(daemon);
 	return daemon;
 }

@@ -139,8 +139,10 @@ static void what_somebody_else_took_away_is_put_back_and_on_record(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(after_a_detach_the_watch_puts_nothing_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_somebody_else_took_away_is_put_back_and_on_record, setup, teardown),
+		cmocka_unit_test_setup_teardown(after_a_detach_the_watch_puts_nothing_back, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(
+			what_somebody_else_took_away_is_put_back_and_on_record, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

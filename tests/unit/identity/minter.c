@@ -48,7 +48,8 @@ EVP_PKEY *minter_key(enum minter_key which)
 
 char *minter_base64url(const void *bytes, size_t len)
 {
-	const size_t size = sodium_base64_encoded_len(len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	const size_t size =
+		sodium_base64_encoded_len(len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	char *text = malloc(size);
 
 	must(text != NULL);
@@ -131,7 +132,8 @@ static size_t flatten(unsigned char *signature, size_t len, int number_len)
 
 	must(pair != NULL);
 	must(BN_bn2binpad(ECDSA_SIG_get0_r(pair), signature, number_len) == number_len);
-	must(BN_bn2binpad(ECDSA_SIG_get0_s(pair), signature + number_len, number_len) == number_len);
+	must(BN_bn2binpad(ECDSA_SIG_get0_s(pair), signature + number_len, number_len) ==
+	     number_len);
 	ECDSA_SIG_free(pair);
 	return 2 * (size_t)number_len;
 }
@@ -147,7 +149,8 @@ static size_t sign(const char *input, const char *alg, EVP_PKEY *key, unsigned c
 	if (strcmp(alg, "PS256") == 0)
 		must(EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&
 		     EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST) == 1);
-	must(EVP_DigestSign(context, signature, &len, (const unsigned char *)input, strlen(input)) == 1);
+	must(EVP_DigestSign(context, signature, &len, (const unsigned char *)input,
+			    strlen(input)) == 1);
 	EVP_MD_CTX_free(context);
 	if (EVP_PKEY_is_a(key, "EC"))
 		len = flatten(signature, len, (EVP_PKEY_get_bits(key) + 7) / 8);

@@ -13,7 +13,7 @@ enum minter_key {
 	MINTER_RSA_SHORT, /* 1024 bits */
 	MINTER_EC,        /* kid ec */
 	MINTER_EC384,
-	MINTER_ED,        /* kid ed */
+	MINTER_ED, /* kid ed */
 	MINTER_KEY_COUNT,
 };
 

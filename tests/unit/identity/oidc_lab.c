@@ -87,7 +87,8 @@ uint64_t lab_provider_waits(struct sp_oidc *oidc)
 
 struct sp_oidc *lab_ready(const char *discovery, const char *secret)
 {
-	const struct sp_http_reply document = lab_json(200, discovery), keys = lab_json(200, lab_keys);
+	const struct sp_http_reply document = lab_json(200, discovery),
+				   keys = lab_json(200, lab_keys);
 	struct sp_oidc *oidc;
 
 	lab_now = (struct sp_idp_time){ 1700000000, 1000 * (uint64_t)SP_NS_PER_S };
@@ -106,7 +107,8 @@ void lab_asks(struct sp_idp_flow *flow, const char *url, struct sp_http_request 
 	enum sp_idp_step step = sp_idp_flow_next(flow, &lab_now, ret_request, &due_ns);
 
 	if (step != SP_IDP_FETCH)
-		fail_msg("step %d instead of asking %s: %s", step, url, sp_idp_flow_finding(flow)->detail);
+		fail_msg("step %d instead of asking %s: %s", step, url,
+			 sp_idp_flow_finding(flow)->detail);
 	assert_string_equal(ret_request->url, url);
 	assert_int_equal(ret_request->body_max, 65536);
 	assert_int_equal(sp_idp_flow_next(flow, &lab_now, &again, &due_ns), SP_IDP_WAIT);
@@ -131,7 +133,8 @@ uint64_t lab_waits(struct sp_idp_flow *flow)
 
 	if (step != SP_IDP_WAIT)
 		fail_msg("step %d instead of waiting: %s", step, sp_idp_flow_finding(flow)->detail);
-	return due_ns == UINT64_MAX ? UINT64_MAX : (due_ns - lab_now.boot_ns) / (uint64_t)SP_NS_PER_S;
+	return due_ns == UINT64_MAX ? UINT64_MAX
+				    : (due_ns - lab_now.boot_ns) / (uint64_t)SP_NS_PER_S;
 }
 
 void lab_refused(struct sp_idp_flow *flow, enum sp_refusal_reason reason)
@@ -142,8 +145,8 @@ void lab_refused(struct sp_idp_flow *flow, enum sp_refusal_reason reason)
 
 	assert_int_equal(sp_idp_flow_next(flow, &lab_now, &request, &due_ns), SP_IDP_REFUSED);
 	if (finding->reason != reason)
-		fail_msg("refused for %s (%s), expected %s", sp_refusal_word(finding->reason), finding->detail,
-			 sp_refusal_word(reason));
+		fail_msg("refused for %s (%s), expected %s", sp_refusal_word(finding->reason),
+			 finding->detail, sp_refusal_word(reason));
 	assert_int_not_equal(finding->detail[0], '\0');
 	/* It stays so, whatever still comes. */
 	sp_idp_flow_take(flow, &lab_now, &(struct sp_http_reply){ 0 });
@@ -163,9 +166,10 @@ void lab_done(struct sp_idp_flow *flow)
 char *lab_tokens(const char *claims, const char *kid, enum minter_key key, const char *more)
 {
 	const char *alg = key == MINTER_EC ? "ES256" : key == MINTER_ED ? "EdDSA" : "RS256";
-	json_t *object = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:[s]}", "iss", LAB_ISSUER, "sub", "ana-1",
-				   "aud", "gate", "exp", (json_int_t)lab_now.now_s + 300, "iat",
-				   (json_int_t)lab_now.now_s, "preferred_username", "ana", "groups", "eng");
+	json_t *object =
+		json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:[s]}", "iss", LAB_ISSUER, "sub",
+			  "ana-1", "aud", "gate", "exp", (json_int_t)lab_now.now_s + 300, "iat",
+			  (json_int_t)lab_now.now_s, "preferred_username", "ana", "groups", "eng");
 	json_t *answer = json_pack("{s:s, s:s, s:i}", "access_token", "at", "token_type", "bearer",
 				   "expires_in", 300);
 	json_t *changes = claims ? json_loads(claims, 0, NULL) : json_object(), *value;

@@ -10,11 +10,12 @@
 
 #define LAB_ISSUER "https://op.example.test"
 #define LAB_DISCOVERY                                                                              \
-	"{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"" LAB_ISSUER "/jwks\",\"token_endpoint\":\"" LAB_ISSUER \
-	"/token\",\"device_authorization_endpoint\":\"" LAB_ISSUER "/device\",\"userinfo_endpoint\":\"" LAB_ISSUER \
-	"/me\"}"
+	"{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"" LAB_ISSUER                                \
+	"/jwks\",\"token_endpoint\":\"" LAB_ISSUER                                                 \
+	"/token\",\"device_authorization_endpoint\":\"" LAB_ISSUER                                 \
+	"/device\",\"userinfo_endpoint\":\"" LAB_ISSUER "/me\"}"
 #define LAB_CODE                                                                                   \
-	"{\"device_code\":\"dc\",\"user_code\":\"ABCD-EFGH\",\"verification_uri\":\"" LAB_ISSUER       \
+	"{\"device_code\":\"dc\",\"user_code\":\"ABCD-EFGH\",\"verification_uri\":\"" LAB_ISSUER   \
 	"/go\",\"expires_in\":600,\"interval\":5}"
 
 extern struct sp_idp_time lab_now;

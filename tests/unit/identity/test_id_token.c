@@ -40,7 +40,7 @@ struct change {
 	const char *header;            /* all of it; NULL: as the algorithm has it */
 	const char *alg;               /* NULL: RS256 */
 	enum minter_key key;
-	const char *payload;           /* all of it */
+	const char *payload; /* all of it */
 };
 
 static char *payload_of(const struct change *change)
@@ -51,8 +51,8 @@ static char *payload_of(const struct change *change)
 	if (change->payload)
 		return strdup(change->payload);
 	claims = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:[s,s]}", "iss", want.issuer, "sub",
-			   "ana-1", "aud", "gate", "exp", (json_int_t)NOW + 300, "iat", (json_int_t)NOW,
-			   "preferred_username", "ana", "groups", "eng", "dba");
+			   "ana-1", "aud", "gate", "exp", (json_int_t)NOW + 300, "iat",
+			   (json_int_t)NOW, "preferred_username", "ana", "groups", "eng", "dba");
 	if (change->claims) {
 		more = json_loads(change->claims, JSON_ALLOW_NUL, NULL);
 		assert_non_null(more);
@@ -69,7 +69,9 @@ static char *payload_of(const struct change *change)
 static char *mint(const struct change *change)
 {
 	const char *alg = change->alg ? change->alg : "RS256";
-	const char *kid = strcmp(alg, "ES256") == 0 ? "ec" : strcmp(alg, "EdDSA") == 0 ? "ed" : "rsa";
+	const char *kid = strcmp(alg, "ES256") == 0   ? "ec"
+			  : strcmp(alg, "EdDSA") == 0 ? "ed"
+						      : "rsa";
 	__sp_free char *payload = payload_of(change);
 	char header[128];
 
@@ -79,8 +81,9 @@ static char *mint(const struct change *change)
 }
 
 /* What is wrong with it, under @as; accepted claims go to @ret_claims unless that is NULL. */
-static enum sp_refusal_reason judge(const char *token, size_t len, const struct sp_id_token_want *as,
-				    struct sp_claims *ret_claims, struct sp_finding *finding)
+static enum sp_refusal_reason judge(const char *token, size_t len,
+				    const struct sp_id_token_want *as, struct sp_claims *ret_claims,
+				    struct sp_finding *finding)
 {
 	struct sp_claims claims;
 	int r = sp_id_token_check(token, len, keys, as, &claims, finding);
@@ -97,7 +100,8 @@ static enum sp_refusal_reason judge(const char *token, size_t len, const struct 
 	return SP_REFUSAL_NONE;
 }
 
-static void try_changes(const struct change *changes, size_t count, const struct sp_id_token_want *as)
+static void try_changes(const struct change *changes, size_t count,
+			const struct sp_id_token_want *as)
 {
 	for (size_t i = 0; i < count; i++) {
 		__sp_free char *token = mint(&changes[i]);
@@ -105,8 +109,9 @@ static void try_changes(const struct change *changes, size_t count, const struct
 		enum sp_refusal_reason reason = judge(token, strlen(token), as, NULL, &finding);
 
 		if (reason != changes[i].reason)
-			fail_msg("%s: %s (%s), expected %s", changes[i].name, sp_refusal_word(reason),
-				 finding.detail, sp_refusal_word(changes[i].reason));
+			fail_msg("%s: %s (%s), expected %s", changes[i].name,
+				 sp_refusal_word(reason), finding.detail,
+				 sp_refusal_word(changes[i].reason));
 	}
 }
 
@@ -116,12 +121,16 @@ static void a_good_token_says_who_it_is(void **state)
 		const char *alg;
 		enum minter_key key;
 	} signers[] = {
-		{ "RS256", MINTER_RSA }, { "PS256", MINTER_RSA }, { "ES256", MINTER_EC }, { "EdDSA", MINTER_ED },
+		{ "RS256", MINTER_RSA },
+		{ "PS256", MINTER_RSA },
+		{ "ES256", MINTER_EC },
+		{ "EdDSA", MINTER_ED },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(signers); i++) {
-		struct change change = { .alg = signers[i].alg, .key = signers[i].key,
+		struct change change = { .alg = signers[i].alg,
+					 .key = signers[i].key,
 					 .claims = "{\"auth_time\": 1699999000}" };
 		__sp_free char *token = mint(&change);
 		struct sp_finding finding = { 0 };
@@ -146,55 +155,89 @@ static void a_good_token_says_who_it_is(void **state)
 static void headers_are_judged(void **state)
 {
 	static const struct change changes[] = {
-		{ "typ JWT", SP_REFUSAL_NONE, .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"typ\":\"JWT\"}" },
-		{ "typ jwt", SP_REFUSAL_NONE, .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"typ\":\"jwt\"}" },
-		{ "typ in full", SP_REFUSAL_NONE, .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"typ\":\"application/JWT\"}" },
-		{ "typ null", SP_REFUSAL_NONE, .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"typ\":null,\"crit\":null}" },
-		{ "kid null, one RSA key", SP_REFUSAL_NONE, .header = "{\"alg\":\"RS256\",\"kid\":null}" },
-		{ "Ed25519", SP_REFUSAL_NONE, .alg = "EdDSA", .key = MINTER_ED, .header = "{\"alg\":\"Ed25519\",\"kid\":\"ed\"}" },
-		{ "Ed448", SP_REFUSAL_BAD_ALGORITHM, .header = "{\"alg\":\"Ed448\",\"kid\":\"ed\"}" },
+		{ "typ JWT", SP_REFUSAL_NONE,
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"typ\":\"JWT\"}" },
+		{ "typ jwt", SP_REFUSAL_NONE,
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"typ\":\"jwt\"}" },
+		{ "typ in full", SP_REFUSAL_NONE,
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"typ\":\"application/JWT\"}" },
+		{ "typ null", SP_REFUSAL_NONE,
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"typ\":null,\"crit\":null}" },
+		{ "kid null, one RSA key", SP_REFUSAL_NONE,
+		  .header = "{\"alg\":\"RS256\",\"kid\":null}" },
+		{ "Ed25519", SP_REFUSAL_NONE, .alg = "EdDSA", .key = MINTER_ED,
+		  .header = "{\"alg\":\"Ed25519\",\"kid\":\"ed\"}" },
+		{ "Ed448", SP_REFUSAL_BAD_ALGORITHM,
+		  .header = "{\"alg\":\"Ed448\",\"kid\":\"ed\"}" },
 		{ "no kid, one RSA key", SP_REFUSAL_NONE, .header = "{\"alg\":\"RS256\"}" },
 		{ "none", SP_REFUSAL_BAD_ALGORITHM, .alg = "none" },
-		{ "none with a signature", SP_REFUSAL_BAD_ALGORITHM, .header = "{\"alg\":\"none\",\"kid\":\"rsa\"}" },
+		{ "none with a signature", SP_REFUSAL_BAD_ALGORITHM,
+		  .header = "{\"alg\":\"none\",\"kid\":\"rsa\"}" },
 		{ "NoNe", SP_REFUSAL_BAD_ALGORITHM, .alg = "none", .header = "{\"alg\":\"NoNe\"}" },
-		{ "rs256", SP_REFUSAL_BAD_ALGORITHM, .header = "{\"alg\":\"rs256\",\"kid\":\"rsa\"}" },
+		{ "rs256", SP_REFUSAL_BAD_ALGORITHM,
+		  .header = "{\"alg\":\"rs256\",\"kid\":\"rsa\"}" },
 		{ "no alg", SP_REFUSAL_BAD_ALGORITHM, .header = "{\"kid\":\"rsa\"}" },
-		{ "alg a number", SP_REFUSAL_BAD_ALGORITHM, .header = "{\"alg\":256,\"kid\":\"rsa\"}" },
-		{ "alg a list", SP_REFUSAL_BAD_ALGORITHM, .header = "{\"alg\":[\"RS256\"],\"kid\":\"rsa\"}" },
+		{ "alg a number", SP_REFUSAL_BAD_ALGORITHM,
+		  .header = "{\"alg\":256,\"kid\":\"rsa\"}" },
+		{ "alg a list", SP_REFUSAL_BAD_ALGORITHM,
+		  .header = "{\"alg\":[\"RS256\"],\"kid\":\"rsa\"}" },
 		{ "HS256", SP_REFUSAL_BAD_ALGORITHM, .alg = "HS256" },
-		{ "RS512", SP_REFUSAL_BAD_ALGORITHM, .header = "{\"alg\":\"RS512\",\"kid\":\"rsa\"}" },
-		{ "ES256 with the RSA key", SP_REFUSAL_BAD_ALGORITHM, .header = "{\"alg\":\"ES256\",\"kid\":\"rsa\"}" },
-		{ "RS256 with the EC key", SP_REFUSAL_BAD_ALGORITHM, .header = "{\"alg\":\"RS256\",\"kid\":\"ec\"}" },
-		{ "EdDSA with the EC key", SP_REFUSAL_BAD_ALGORITHM, .header = "{\"alg\":\"EdDSA\",\"kid\":\"ec\"}" },
-		{ "PS256 said, RS256 done", SP_REFUSAL_BAD_SIGNATURE, .header = "{\"alg\":\"PS256\",\"kid\":\"rsa\"}" },
+		{ "RS512", SP_REFUSAL_BAD_ALGORITHM,
+		  .header = "{\"alg\":\"RS512\",\"kid\":\"rsa\"}" },
+		{ "ES256 with the RSA key", SP_REFUSAL_BAD_ALGORITHM,
+		  .header = "{\"alg\":\"ES256\",\"kid\":\"rsa\"}" },
+		{ "RS256 with the EC key", SP_REFUSAL_BAD_ALGORITHM,
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"ec\"}" },
+		{ "EdDSA with the EC key", SP_REFUSAL_BAD_ALGORITHM,
+		  .header = "{\"alg\":\"EdDSA\",\"kid\":\"ec\"}" },
+		{ "PS256 said, RS256 done", SP_REFUSAL_BAD_SIGNATURE,
+		  .header = "{\"alg\":\"PS256\",\"kid\":\"rsa\"}" },
 		{ "another's key", SP_REFUSAL_BAD_SIGNATURE, .key = MINTER_RSA_OTHER },
-		{ "ES256 by a P-384 key", SP_REFUSAL_BAD_SIGNATURE, .alg = "ES256", .key = MINTER_EC384 },
-		{ "no signature", SP_REFUSAL_BAD_SIGNATURE, .alg = "none", .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\"}" },
+		{ "ES256 by a P-384 key", SP_REFUSAL_BAD_SIGNATURE, .alg = "ES256",
+		  .key = MINTER_EC384 },
+		{ "no signature", SP_REFUSAL_BAD_SIGNATURE, .alg = "none",
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\"}" },
 		{ "a jwk of its own", SP_REFUSAL_UNKNOWN_KEY, .key = MINTER_RSA_OTHER,
-		  .header = "{\"alg\":\"RS256\",\"kid\":\"mine\",\"jwk\":{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}}" },
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"mine\",\"jwk\":{\"kty\":\"RSA\",\"n\":"
+			    "\"AQAB\",\"e\":\"AQAB\"}}" },
 		{ "jku", SP_REFUSAL_BAD_SIGNATURE, .key = MINTER_RSA_OTHER,
-		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"jku\":\"https://evil.example/k\"}" },
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"jku\":\"https://evil.example/"
+			    "k\"}" },
 		{ "x5u and x5c", SP_REFUSAL_BAD_SIGNATURE, .key = MINTER_RSA_OTHER,
-		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"x5u\":\"https://evil.example/c\",\"x5c\":[\"MIIB\"]}" },
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"x5u\":\"https://evil.example/"
+			    "c\",\"x5c\":[\"MIIB\"]}" },
 		{ "jku on a good one", SP_REFUSAL_NONE,
-		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"jku\":\"https://evil.example/k\"}" },
-		{ "kid unknown", SP_REFUSAL_UNKNOWN_KEY, .header = "{\"alg\":\"RS256\",\"kid\":\"new\"}" },
-		{ "kid a path", SP_REFUSAL_UNKNOWN_KEY, .header = "{\"alg\":\"RS256\",\"kid\":\"../../dev/null\"}" },
-		{ "kid SQL", SP_REFUSAL_UNKNOWN_KEY, .header = "{\"alg\":\"RS256\",\"kid\":\"' or 1=1 --\"}" },
-		{ "kid empty", SP_REFUSAL_UNKNOWN_KEY, .header = "{\"alg\":\"RS256\",\"kid\":\"\"}" },
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"jku\":\"https://evil.example/"
+			    "k\"}" },
+		{ "kid unknown", SP_REFUSAL_UNKNOWN_KEY,
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"new\"}" },
+		{ "kid a path", SP_REFUSAL_UNKNOWN_KEY,
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"../../dev/null\"}" },
+		{ "kid SQL", SP_REFUSAL_UNKNOWN_KEY,
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"' or 1=1 --\"}" },
+		{ "kid empty", SP_REFUSAL_UNKNOWN_KEY,
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"\"}" },
 		{ "kid a number", SP_REFUSAL_MALFORMED, .header = "{\"alg\":\"RS256\",\"kid\":1}" },
-		{ "crit", SP_REFUSAL_CRITICAL_HEADER, .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"crit\":[\"exp\"]}" },
-		{ "crit empty", SP_REFUSAL_CRITICAL_HEADER, .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"crit\":[]}" },
-		{ "b64 false", SP_REFUSAL_CRITICAL_HEADER, .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"b64\":false}" },
-		{ "an access token", SP_REFUSAL_WRONG_TYPE, .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"typ\":\"at+jwt\"}" },
+		{ "crit", SP_REFUSAL_CRITICAL_HEADER,
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"crit\":[\"exp\"]}" },
+		{ "crit empty", SP_REFUSAL_CRITICAL_HEADER,
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"crit\":[]}" },
+		{ "b64 false", SP_REFUSAL_CRITICAL_HEADER,
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"b64\":false}" },
+		{ "an access token", SP_REFUSAL_WRONG_TYPE,
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"typ\":\"at+jwt\"}" },
 		{ "an access token, long", SP_REFUSAL_WRONG_TYPE,
 		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"typ\":\"application/at+jwt\"}" },
-		{ "a logout token", SP_REFUSAL_WRONG_TYPE, .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"typ\":\"logout+jwt\"}" },
-		{ "typ a number", SP_REFUSAL_WRONG_TYPE, .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"typ\":1}" },
-		{ "alg twice", SP_REFUSAL_MALFORMED, .header = "{\"alg\":\"none\",\"alg\":\"RS256\",\"kid\":\"rsa\"}" },
+		{ "a logout token", SP_REFUSAL_WRONG_TYPE,
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"typ\":\"logout+jwt\"}" },
+		{ "typ a number", SP_REFUSAL_WRONG_TYPE,
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\",\"typ\":1}" },
+		{ "alg twice", SP_REFUSAL_MALFORMED,
+		  .header = "{\"alg\":\"none\",\"alg\":\"RS256\",\"kid\":\"rsa\"}" },
 		{ "a list", SP_REFUSAL_MALFORMED, .header = "[\"RS256\"]" },
 		{ "empty", SP_REFUSAL_MALFORMED, .header = "" },
-		{ "something behind it", SP_REFUSAL_MALFORMED, .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\"}x" },
+		{ "something behind it", SP_REFUSAL_MALFORMED,
+		  .header = "{\"alg\":\"RS256\",\"kid\":\"rsa\"}x" },
 	};
 
 	(void)state;
@@ -212,26 +255,37 @@ static void a_token_for_another_is_refused(void **state)
 		{ "aud an object", SP_REFUSAL_WRONG_AUDIENCE, "{\"aud\":{\"gate\":\"gate\"}}" },
 		{ "aud empty", SP_REFUSAL_WRONG_AUDIENCE, "{\"aud\":[]}" },
 		{ "aud a list of us", SP_REFUSAL_NONE, "{\"aud\":[\"gate\"]}" },
-		{ "aud a list with a number", SP_REFUSAL_WRONG_AUDIENCE, "{\"aud\":[\"gate\",1],\"azp\":\"gate\"}" },
-		{ "aud a list of others", SP_REFUSAL_WRONG_AUDIENCE, "{\"aud\":[\"a\",\"b\"],\"azp\":\"gate\"}" },
+		{ "aud a list with a number", SP_REFUSAL_WRONG_AUDIENCE,
+		  "{\"aud\":[\"gate\",1],\"azp\":\"gate\"}" },
+		{ "aud a list of others", SP_REFUSAL_WRONG_AUDIENCE,
+		  "{\"aud\":[\"a\",\"b\"],\"azp\":\"gate\"}" },
 		{ "aud a list of us, twice", SP_REFUSAL_NONE, "{\"aud\":[\"gate\",\"gate\"]}" },
 		{ "aud several, no azp", SP_REFUSAL_WRONG_PARTY, "{\"aud\":[\"gate\",\"other\"]}" },
-		{ "aud several, azp us", SP_REFUSAL_NONE, "{\"aud\":[\"other\",\"gate\"],\"azp\":\"gate\"}" },
-		{ "aud several, azp other", SP_REFUSAL_WRONG_PARTY, "{\"aud\":[\"gate\",\"other\"],\"azp\":\"other\"}" },
+		{ "aud several, azp us", SP_REFUSAL_NONE,
+		  "{\"aud\":[\"other\",\"gate\"],\"azp\":\"gate\"}" },
+		{ "aud several, azp other", SP_REFUSAL_WRONG_PARTY,
+		  "{\"aud\":[\"gate\",\"other\"],\"azp\":\"other\"}" },
 		{ "azp us", SP_REFUSAL_NONE, "{\"azp\":\"gate\"}" },
 		{ "azp other", SP_REFUSAL_WRONG_PARTY, "{\"azp\":\"other\"}" },
 		{ "azp null", SP_REFUSAL_NONE, "{\"azp\":null}" },
 		{ "azp empty", SP_REFUSAL_NONE, "{\"azp\":\"\"}" },
-		{ "aud several, azp empty", SP_REFUSAL_WRONG_PARTY, "{\"aud\":[\"gate\",\"other\"],\"azp\":\"\"}" },
+		{ "aud several, azp empty", SP_REFUSAL_WRONG_PARTY,
+		  "{\"aud\":[\"gate\",\"other\"],\"azp\":\"\"}" },
 		{ "azp a list", SP_REFUSAL_WRONG_PARTY, "{\"azp\":[\"gate\"]}" },
-		{ "aud several, azp null", SP_REFUSAL_WRONG_PARTY, "{\"aud\":[\"gate\",\"other\"],\"azp\":null}" },
+		{ "aud several, azp null", SP_REFUSAL_WRONG_PARTY,
+		  "{\"aud\":[\"gate\",\"other\"],\"azp\":null}" },
 		{ "iss other", SP_REFUSAL_WRONG_ISSUER, "{\"iss\":\"https://evil.example\"}" },
-		{ "iss with a slash", SP_REFUSAL_WRONG_ISSUER, "{\"iss\":\"https://op.example.test/\"}" },
-		{ "iss in capitals", SP_REFUSAL_WRONG_ISSUER, "{\"iss\":\"https://OP.example.test\"}" },
-		{ "iss of another tenant", SP_REFUSAL_WRONG_ISSUER, "{\"iss\":\"https://op.example.test/other\"}" },
+		{ "iss with a slash", SP_REFUSAL_WRONG_ISSUER,
+		  "{\"iss\":\"https://op.example.test/\"}" },
+		{ "iss in capitals", SP_REFUSAL_WRONG_ISSUER,
+		  "{\"iss\":\"https://OP.example.test\"}" },
+		{ "iss of another tenant", SP_REFUSAL_WRONG_ISSUER,
+		  "{\"iss\":\"https://op.example.test/other\"}" },
 		{ "iss missing", SP_REFUSAL_WRONG_ISSUER, .drop = "iss" },
-		{ "iss without its scheme", SP_REFUSAL_WRONG_ISSUER, "{\"iss\":\"op.example.test\"}" },
-		{ "iss a list", SP_REFUSAL_WRONG_ISSUER, "{\"iss\":[\"https://op.example.test\"]}" },
+		{ "iss without its scheme", SP_REFUSAL_WRONG_ISSUER,
+		  "{\"iss\":\"op.example.test\"}" },
+		{ "iss a list", SP_REFUSAL_WRONG_ISSUER,
+		  "{\"iss\":[\"https://op.example.test\"]}" },
 		{ "a logout token's events", SP_REFUSAL_WRONG_TYPE,
 		  "{\"events\":{\"http://schemas.openid.net/event/backchannel-logout\":{}}}" },
 		{ "events null", SP_REFUSAL_NONE, "{\"events\":null}" },
@@ -265,11 +319,13 @@ static void times_are_whole_numbers_within_the_skew(void **state)
 		{ "nbf a text", SP_REFUSAL_BAD_TIME, "{\"nbf\":\"0\"}" },
 		{ "nbf null", SP_REFUSAL_NONE, "{\"nbf\":null}" },
 		/* nobody asks for it */
-		{ "auth_time a date", SP_REFUSAL_NONE, "{\"auth_time\":\"2026-11-24T12:17:06.060Z\"}" },
+		{ "auth_time a date", SP_REFUSAL_NONE,
+		  "{\"auth_time\":\"2026-11-24T12:17:06.060Z\"}" },
 		{ "auth_time null", SP_REFUSAL_NONE, "{\"auth_time\":null}" },
 		{ "auth_time negative", SP_REFUSAL_NONE, "{\"auth_time\":-1}" },
 		{ "what nobody knows", SP_REFUSAL_NONE,
-		  "{\"amr\":null,\"acr\":7,\"sid\":[],\"address\":{\"x\":[null]},\"profile\":\"\",\"wids\":\"\",\"nonce\":null}" },
+		  "{\"amr\":null,\"acr\":7,\"sid\":[],\"address\":{\"x\":[null]},\"profile\":\"\","
+		  "\"wids\":\"\",\"nonce\":null}" },
 	};
 
 	(void)state;
@@ -282,7 +338,8 @@ static void google_names_itself_in_two_ways(void **state)
 	static const struct change changes[] = {
 		{ "whole", SP_REFUSAL_NONE, "{\"iss\":\"https://accounts.google.com\"}" },
 		{ "without its scheme", SP_REFUSAL_NONE, "{\"iss\":\"accounts.google.com\"}" },
-		{ "another scheme", SP_REFUSAL_WRONG_ISSUER, "{\"iss\":\"http://accounts.google.com\"}" },
+		{ "another scheme", SP_REFUSAL_WRONG_ISSUER,
+		  "{\"iss\":\"http://accounts.google.com\"}" },
 		{ "another", SP_REFUSAL_WRONG_ISSUER, "{\"iss\":\"accounts.google.com.example\"}" },
 	};
 	struct sp_id_token_want google = want;
@@ -296,18 +353,28 @@ static void google_names_itself_in_two_ways(void **state)
 static void numbers_beyond_63_bits_are_no_numbers(void **state)
 {
 	static const struct change changes[] = {
-		{ "where nobody looks", SP_REFUSAL_NONE, .payload =
-		  "{\"iss\":\"https://op.example.test\",\"sub\":\"ana-1\",\"aud\":\"gate\",\"exp\":1700000300,"
-		  "\"iat\":1700000000,\"preferred_username\":\"12345678901234567890123\",\"groups\":[\"eng\"],"
-		  "\"x\":[98765432109876543210987654321,-98765432109876543210,1.98765432109876543210]}" },
-		{ "exp", SP_REFUSAL_BAD_TIME, .payload =
-		  "{\"iss\":\"https://op.example.test\",\"sub\":\"ana-1\",\"aud\":\"gate\",\"exp\":99999999999999999999,"
-		  "\"iat\":1700000000}" },
-		{ "sub", SP_REFUSAL_BAD_SUBJECT, .payload =
-		  "{\"iss\":\"https://op.example.test\",\"sub\":117000000000000000001,\"aud\":\"gate\",\"exp\":1700000300,"
-		  "\"iat\":1700000000}" },
-		{ "and no JSON besides", SP_REFUSAL_MALFORMED, .payload = "{\"x\":99999999999999999999," },
-		{ "twice", SP_REFUSAL_MALFORMED, .payload = "{\"x\":99999999999999999999,\"x\":1}" },
+		{ "where nobody looks", SP_REFUSAL_NONE,
+		  .payload =
+			  "{\"iss\":\"https://"
+			  "op.example.test\",\"sub\":\"ana-1\",\"aud\":\"gate\",\"exp\":1700000300,"
+			  "\"iat\":1700000000,\"preferred_username\":\"12345678901234567890123\","
+			  "\"groups\":[\"eng\"],"
+			  "\"x\":[98765432109876543210987654321,-98765432109876543210,1."
+			  "98765432109876543210]}" },
+		{ "exp", SP_REFUSAL_BAD_TIME,
+		  .payload = "{\"iss\":\"https://"
+			     "op.example.test\",\"sub\":\"ana-1\",\"aud\":\"gate\",\"exp\":"
+			     "99999999999999999999,"
+			     "\"iat\":1700000000}" },
+		{ "sub", SP_REFUSAL_BAD_SUBJECT,
+		  .payload = "{\"iss\":\"https://"
+			     "op.example.test\",\"sub\":117000000000000000001,\"aud\":\"gate\","
+			     "\"exp\":1700000300,"
+			     "\"iat\":1700000000}" },
+		{ "and no JSON besides", SP_REFUSAL_MALFORMED,
+		  .payload = "{\"x\":99999999999999999999," },
+		{ "twice", SP_REFUSAL_MALFORMED,
+		  .payload = "{\"x\":99999999999999999999,\"x\":1}" },
 	};
 	__sp_free char *token = mint(&changes[0]);
 	struct sp_claims claims = { 0 };
@@ -401,11 +468,13 @@ static void one_token_has_one_text(void **state)
 	}
 	/* 256 bytes are 342 letters, so the last one has four bits too many: all 0 in the only good text. */
 	for (int bits = 1; bits < 16; bits++) {
-		static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+		static const char letters[] =
+			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 		__sp_free char *bent = strdup(token);
 
 		assert_non_null(bent);
-		bent[len - 1] = letters[(size_t)(strchr(letters, bent[len - 1]) - letters) + (size_t)bits];
+		bent[len - 1] =
+			letters[(size_t)(strchr(letters, bent[len - 1]) - letters) + (size_t)bits];
 		assert_int_equal(judge(bent, len, &want, NULL, &finding), SP_REFUSAL_MALFORMED);
 	}
 	for (size_t shorter = 0; shorter < len; shorter++)
@@ -445,7 +514,8 @@ static void a_large_token_is_not_read(void **state)
 		assert_non_null(text);
 		memset(text, 'A', sizes[i]);
 		assert_int_equal(judge(text, sizes[i], &want, NULL, &finding),
-				 sizes[i] > SP_ID_TOKEN_MAX ? SP_REFUSAL_TOO_LARGE : SP_REFUSAL_MALFORMED);
+				 sizes[i] > SP_ID_TOKEN_MAX ? SP_REFUSAL_TOO_LARGE
+							    : SP_REFUSAL_MALFORMED);
 	}
 }
 
@@ -471,7 +541,8 @@ static void a_nonce_asked_for_must_be_there(void **state)
 		{ "another's", SP_REFUSAL_WRONG_NONCE, "{\"nonce\":\"n2\"}" },
 		{ "a number", SP_REFUSAL_WRONG_NONCE, "{\"nonce\":1}" },
 	};
-	static const struct change unasked[] = { { "there", SP_REFUSAL_NONE, "{\"nonce\":\"n2\"}" } };
+	static const struct change unasked[] = { { "there", SP_REFUSAL_NONE,
+						   "{\"nonce\":\"n2\"}" } };
 	struct sp_id_token_want with_nonce = want;
 
 	(void)state;
@@ -492,11 +563,13 @@ static void at_hash_is_the_access_tokens(void **state)
 		{ "longer", SP_REFUSAL_WRONG_HASH, "{\"at_hash\":\"77QmUPtjPfzWtF2AnpK9RQA\"}" },
 		{ "empty", SP_REFUSAL_WRONG_HASH, "{\"at_hash\":\"\"}" },
 		{ "null", SP_REFUSAL_NONE, "{\"at_hash\":null}" },
-		{ "other beside a sid", SP_REFUSAL_WRONG_HASH, "{\"at_hash\":\"x\",\"sid\":\"s\"}" },
-		{ "Ed25519's by SHA-256", SP_REFUSAL_WRONG_HASH, "{\"at_hash\":\"77QmUPtjPfzWtF2AnpK9RQ\"}",
-		  .alg = "EdDSA", .key = MINTER_ED },
-		{ "Ed25519's", SP_REFUSAL_NONE, "{\"at_hash\":\"q7nS86GgvvFaZkzALLWqJYaJIKw2wCDAVfCAsm5CrBM\"}",
-		  .alg = "EdDSA", .key = MINTER_ED },
+		{ "other beside a sid", SP_REFUSAL_WRONG_HASH,
+		  "{\"at_hash\":\"x\",\"sid\":\"s\"}" },
+		{ "Ed25519's by SHA-256", SP_REFUSAL_WRONG_HASH,
+		  "{\"at_hash\":\"77QmUPtjPfzWtF2AnpK9RQ\"}", .alg = "EdDSA", .key = MINTER_ED },
+		{ "Ed25519's", SP_REFUSAL_NONE,
+		  "{\"at_hash\":\"q7nS86GgvvFaZkzALLWqJYaJIKw2wCDAVfCAsm5CrBM\"}", .alg = "EdDSA",
+		  .key = MINTER_ED },
 	};
 	struct sp_id_token_want with_token = want;
 
@@ -527,7 +600,9 @@ static void subjects_are_short_printable_and_the_same(void **state)
 	try_changes(same, SP_ARRAY_LEN(same), &refresh);
 	for (size_t len = 255; len <= 256; len++) {
 		char claims[300];
-		struct change change = { "long", len > 255 ? SP_REFUSAL_BAD_SUBJECT : SP_REFUSAL_NONE, claims };
+		struct change change = { "long",
+					 len > 255 ? SP_REFUSAL_BAD_SUBJECT : SP_REFUSAL_NONE,
+					 claims };
 
 		snprintf(claims, sizeof(claims), "{\"sub\":\"%0*d\"}", (int)len, 0);
 		try_changes(&change, 1, &want);
@@ -541,12 +616,20 @@ static void names_can_be_used_or_are_refused(void **state)
 	} cases[] = {
 		{ "{}", NULL, "ana" },
 		{ "{\"preferred_username\":null,\"email\":\"ana@x.test\"}", NULL, "ana@x.test" },
-		{ "{\"preferred_username\":null,\"email\":\"a@x.test\",\"email_verified\":true}", NULL, "a@x.test" },
-		{ "{\"preferred_username\":null,\"email\":\"a@x.test\",\"email_verified\":false}", NULL, "ana-1" },
-		{ "{\"preferred_username\":null,\"email\":\"a@x.test\",\"email_verified\":\"true\"}", NULL, "a@x.test" },
-		{ "{\"preferred_username\":null,\"email\":\"a@x.test\",\"email_verified\":\"false\"}", NULL, "ana-1" },
-		{ "{\"preferred_username\":null,\"email\":\"a@x.test\",\"email_verified\":\"yes\"}", NULL, "ana-1" },
-		{ "{\"preferred_username\":null,\"email\":\"a@x.test\",\"email_verified\":null}", NULL, "a@x.test" },
+		{ "{\"preferred_username\":null,\"email\":\"a@x.test\",\"email_verified\":true}",
+		  NULL, "a@x.test" },
+		{ "{\"preferred_username\":null,\"email\":\"a@x.test\",\"email_verified\":false}",
+		  NULL, "ana-1" },
+		{ "{\"preferred_username\":null,\"email\":\"a@x.test\",\"email_verified\":"
+		  "\"true\"}",
+		  NULL, "a@x.test" },
+		{ "{\"preferred_username\":null,\"email\":\"a@x.test\",\"email_verified\":"
+		  "\"false\"}",
+		  NULL, "ana-1" },
+		{ "{\"preferred_username\":null,\"email\":\"a@x.test\",\"email_verified\":\"yes\"}",
+		  NULL, "ana-1" },
+		{ "{\"preferred_username\":null,\"email\":\"a@x.test\",\"email_verified\":null}",
+		  NULL, "a@x.test" },
 		{ "{\"preferred_username\":\"\",\"email\":\"\"}", NULL, "ana-1" },
 		{ "{\"email\":\"a@x.test\",\"email_verified\":\"True\"}", "email", "a@x.test" },
 		{ "{\"preferred_username\":null}", NULL, "ana-1" },
@@ -578,7 +661,8 @@ static void names_can_be_used_or_are_refused(void **state)
 		as.user_claim = cases[i].user_claim;
 		reason = judge(token, strlen(token), &as, &claims, &finding);
 		if (reason != (cases[i].user ? SP_REFUSAL_NONE : SP_REFUSAL_BAD_USER))
-			fail_msg("%s: %s %s", cases[i].claims, sp_refusal_word(reason), finding.detail);
+			fail_msg("%s: %s %s", cases[i].claims, sp_refusal_word(reason),
+				 finding.detail);
 		if (cases[i].user)
 			assert_string_equal(claims.user, cases[i].user);
 		sp_claims_done(&claims);
@@ -593,12 +677,16 @@ static void names_have_255_bytes(void **state)
 		const char *letter;
 		bool is_taken;
 	} cases[] = {
-		{ 255, "x", true }, { 256, "x", false }, { 85, "\xe5\x90\x8d", true }, { 86, "\xe5\x90\x8d", false },
+		{ 255, "x", true },
+		{ 256, "x", false },
+		{ 85, "\xe5\x90\x8d", true },
+		{ 86, "\xe5\x90\x8d", false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
-		struct change change = { "long", cases[i].is_taken ? SP_REFUSAL_NONE : SP_REFUSAL_BAD_USER };
+		struct change change = { "long", cases[i].is_taken ? SP_REFUSAL_NONE
+								   : SP_REFUSAL_BAD_USER };
 		char claims[400] = "{\"preferred_username\":\"";
 
 		for (size_t n = 0; n < cases[i].count; n++)
@@ -615,21 +703,50 @@ static void a_refusal_names_what_came_and_what_is_taken(void **state)
 		struct change change;
 		const char *user_claim, *groups_claim, *said;
 	} cases[] = {
-		{ { .header = "{\"alg\":\"RS512\",\"kid\":\"rsa\"}" }, NULL, NULL,
+		{ { .header = "{\"alg\":\"RS512\",\"kid\":\"rsa\"}" },
+		  NULL,
+		  NULL,
 		  "it is signed by alg \"RS512\"; taken are RS256, PS256, ES256, EdDSA" },
-		{ { .header = "{\"alg\":\"RS256\",\"kid\":\"new\"}" }, NULL, NULL, "no key has kid \"new\"; there are \"rsa\"" },
-		{ { .claims = "{\"email\":\"a@x.test\",\"email_verified\":false}" }, "email", NULL, "not verified" },
+		{ { .header = "{\"alg\":\"RS256\",\"kid\":\"new\"}" },
+		  NULL,
+		  NULL,
+		  "no key has kid \"new\"; there are \"rsa\"" },
+		{ { .claims = "{\"email\":\"a@x.test\",\"email_verified\":false}" },
+		  "email",
+		  NULL,
+		  "not verified" },
 		{ { .claims = "{\"groups\":\"eng\"}" }, NULL, NULL, "is a text, no list" },
-		{ { .claims = "{\"realm_access\":{\"roles\":7}}" }, NULL, "realm_access.roles", "\"realm_access.roles\" is a number" },
-		{ { .claims = "{\"iss\":\"https://op.example.test/\"}" }, NULL, NULL, "write it with the slash at its end" },
+		{ { .claims = "{\"realm_access\":{\"roles\":7}}" },
+		  NULL,
+		  "realm_access.roles",
+		  "\"realm_access.roles\" is a number" },
+		{ { .claims = "{\"iss\":\"https://op.example.test/\"}" },
+		  NULL,
+		  NULL,
+		  "write it with the slash at its end" },
 		{ { .claims = "{\"iss\":7}" }, NULL, NULL, "iss is 7, no text" },
-		{ { .claims = "{\"aud\":[\"a\",7]}" }, NULL, NULL, "aud is [\"a\",7] and does not name \"gate\", the client-id here" },
+		{ { .claims = "{\"aud\":[\"a\",7]}" },
+		  NULL,
+		  NULL,
+		  "aud is [\"a\",7] and does not name \"gate\", the client-id here" },
 		{ { .drop = "aud" }, NULL, NULL, "aud is missing" },
-		{ { .claims = "{\"aud\":[\"gate\",\"b\"]}" }, NULL, NULL, "aud is [\"gate\",\"b\"], and azp does not say" },
-		{ { .claims = "{\"azp\":[\"gate\"]}" }, NULL, NULL, "azp is [\"gate\"], not \"gate\"" },
-		{ { .claims = "{\"exp\":\"soon\"}" }, NULL, NULL, "exp is \"soon\", no whole number" },
+		{ { .claims = "{\"aud\":[\"gate\",\"b\"]}" },
+		  NULL,
+		  NULL,
+		  "aud is [\"gate\",\"b\"], and azp does not say" },
+		{ { .claims = "{\"azp\":[\"gate\"]}" },
+		  NULL,
+		  NULL,
+		  "azp is [\"gate\"], not \"gate\"" },
+		{ { .claims = "{\"exp\":\"soon\"}" },
+		  NULL,
+		  NULL,
+		  "exp is \"soon\", no whole number" },
 		{ { .claims = "{\"sub\":7}" }, NULL, NULL, "sub is 7, no text of 1 to 255" },
-		{ { .claims = "{\"preferred_username\":7}" }, NULL, NULL, "preferred_username is 7, no text; name another claim" },
+		{ { .claims = "{\"preferred_username\":7}" },
+		  NULL,
+		  NULL,
+		  "preferred_username is 7, no text; name another claim" },
 	};
 
 	(void)state;
@@ -641,7 +758,8 @@ static void a_refusal_names_what_came_and_what_is_taken(void **state)
 		as.user_claim = cases[i].user_claim;
 		if (cases[i].groups_claim)
 			as.groups_claim = cases[i].groups_claim;
-		assert_int_not_equal(judge(token, strlen(token), &as, NULL, &finding), SP_REFUSAL_NONE);
+		assert_int_not_equal(judge(token, strlen(token), &as, NULL, &finding),
+				     SP_REFUSAL_NONE);
 		if (!strstr(finding.detail, cases[i].said))
 			fail_msg("%s, not: %s", finding.detail, cases[i].said);
 	}
@@ -655,10 +773,12 @@ static void groups_are_found_where_providers_put_them(void **state)
 		bool has_groups;
 	} cases[] = {
 		{ "realm_access.roles", "{\"realm_access\":{\"roles\":[\"eng\"]}}", true },
-		{ "resource_access.gate.roles", "{\"resource_access\":{\"gate\":{\"roles\":[\"eng\"]}}}", true },
+		{ "resource_access.gate.roles",
+		  "{\"resource_access\":{\"gate\":{\"roles\":[\"eng\"]}}}", true },
 		{ "https://x.example/groups", "{\"https://x.example/groups\":[\"eng\"]}", true },
 		{ "urn:zitadel:iam:org:project:roles",
-		  "{\"urn:zitadel:iam:org:project:roles\":{\"eng\":{\"1\":\"x.example.org\"}}}", true },
+		  "{\"urn:zitadel:iam:org:project:roles\":{\"eng\":{\"1\":\"x.example.org\"}}}",
+		  true },
 		{ "realm_access.roles", "{\"realm_access\":{\"role\":[\"eng\"]}}", false },
 		{ "realm_access.roles", "{\"realm_access\":\"roles\"}", false },
 		/* one text, of a claim somebody chose: Google, AD FS */
@@ -699,13 +819,17 @@ static void groups_are_a_list_of_texts_or_refused(void **state)
 		{ "null inside", SP_REFUSAL_BAD_GROUPS, "{\"groups\":[null]}" },
 		{ "an object", SP_REFUSAL_BAD_GROUPS, "{\"groups\":{\"eng\":true}}" },
 		{ "overage", SP_REFUSAL_GROUPS_ELSEWHERE,
-		  "{\"_claim_names\":{\"groups\":\"src1\"},\"_claim_sources\":{\"src1\":{\"endpoint\":\"https://x\"}}}",
+		  "{\"_claim_names\":{\"groups\":\"src1\"},\"_claim_sources\":{\"src1\":{"
+		  "\"endpoint\":\"https://x\"}}}",
 		  .drop = "groups" },
-		{ "overage beside a list", SP_REFUSAL_GROUPS_ELSEWHERE, "{\"_claim_names\":{\"groups\":\"src1\"}}" },
-		{ "overage as a flag", SP_REFUSAL_GROUPS_ELSEWHERE, "{\"hasgroups\":true}", .drop = "groups" },
+		{ "overage beside a list", SP_REFUSAL_GROUPS_ELSEWHERE,
+		  "{\"_claim_names\":{\"groups\":\"src1\"}}" },
+		{ "overage as a flag", SP_REFUSAL_GROUPS_ELSEWHERE, "{\"hasgroups\":true}",
+		  .drop = "groups" },
 		{ "overage of null", SP_REFUSAL_NONE, "{\"_claim_names\":{\"groups\":null}}" },
 		{ "not the flag", SP_REFUSAL_NONE, "{\"hasgroups\":\"\"}" },
-		{ "another claim elsewhere", SP_REFUSAL_NONE, "{\"_claim_names\":{\"address\":\"src1\"}}" },
+		{ "another claim elsewhere", SP_REFUSAL_NONE,
+		  "{\"_claim_names\":{\"address\":\"src1\"}}" },
 		{ "none", SP_REFUSAL_NONE, "{\"groups\":[]}" },
 		{ "missing", SP_REFUSAL_NONE, .drop = "groups" },
 	};
@@ -723,7 +847,10 @@ static void groups_are_kept_as_they_came(void **state)
 	} cases[] = {
 		{ "{\"groups\":[]}", NULL, true, { NULL } },
 		{ NULL, "groups", false, { NULL } },
-		{ "{\"groups\":[\"Eng\",\"eng\",\"/eng/core\"]}", NULL, true, { "Eng", "eng", "/eng/core" } },
+		{ "{\"groups\":[\"Eng\",\"eng\",\"/eng/core\"]}",
+		  NULL,
+		  true,
+		  { "Eng", "eng", "/eng/core" } },
 		/* a Cyrillic letter that looks like a Latin one */
 		{ "{\"groups\":[\"\\u0435ng\"]}", NULL, true, { "\xd0\xb5ng" } },
 	};
@@ -736,7 +863,8 @@ static void groups_are_kept_as_they_came(void **state)
 		struct sp_claims claims = { 0 };
 		size_t count = 0;
 
-		assert_int_equal(judge(token, strlen(token), &want, &claims, &finding), SP_REFUSAL_NONE);
+		assert_int_equal(judge(token, strlen(token), &want, &claims, &finding),
+				 SP_REFUSAL_NONE);
 		assert_int_equal(claims.has_groups, cases[i].has_groups);
 		for (; count < 3 && cases[i].groups[count]; count++)
 			assert_string_equal(claims.groups[count], cases[i].groups[count]);
@@ -751,9 +879,17 @@ static void groups_no_role_can_name_are_left_out(void **state)
 	static const struct {
 		const char *text, *shown;
 	} cases[] = {
-		{ "\"\"", "" }, { "\" eng\"", " eng" }, { "1", "1" }, { "null", "null" }, { "{\"name\":\"eng\"}", "{\"name\":\"eng\"}" }, { "\"eng \"", "eng " }, { "\"Old\\tTeam\"", "Old\\x09Team" },
-		{ "\"en\\u200bg\"", "en\\u200bg" }, { "\"\\u202egne\"", "\\u202egne" },
-		{ "\"\\u001b[2J\"", "\\x1b[2J" }, { "\"a\\u0085b\"", "a\\x85b" },
+		{ "\"\"", "" },
+		{ "\" eng\"", " eng" },
+		{ "1", "1" },
+		{ "null", "null" },
+		{ "{\"name\":\"eng\"}", "{\"name\":\"eng\"}" },
+		{ "\"eng \"", "eng " },
+		{ "\"Old\\tTeam\"", "Old\\x09Team" },
+		{ "\"en\\u200bg\"", "en\\u200bg" },
+		{ "\"\\u202egne\"", "\\u202egne" },
+		{ "\"\\u001b[2J\"", "\\x1b[2J" },
+		{ "\"a\\u0085b\"", "a\\x85b" },
 	};
 
 	(void)state;
@@ -768,7 +904,8 @@ static void groups_no_role_can_name_are_left_out(void **state)
 			 cases[i].text);
 		change.claims = text;
 		token = mint(&change);
-		assert_int_equal(judge(token, strlen(token), &want, &claims, &finding), SP_REFUSAL_NONE);
+		assert_int_equal(judge(token, strlen(token), &want, &claims, &finding),
+				 SP_REFUSAL_NONE);
 		assert_int_equal(claims.group_count, 1);
 		assert_string_equal(claims.groups[0], "eng");
 		assert_int_equal(claims.odd_group_count, 2);

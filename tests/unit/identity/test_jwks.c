@@ -75,13 +75,16 @@ static void only_keys_that_can_be_used_are_taken(void **state)
 		{ "alg HS256", false, MINTER_RSA, "{\"alg\":\"HS256\"}" },
 		{ "no kid", true, MINTER_RSA, "{\"kid\":null}" },
 		{ "kid a number", false, MINTER_RSA, "{\"kid\":7}" },
-		{ "a certificate nobody looks at", true, MINTER_RSA, "{\"x5c\":[\"MIIB\"],\"x5u\":\"https://x\"}" },
+		{ "a certificate nobody looks at", true, MINTER_RSA,
+		  "{\"x5c\":[\"MIIB\"],\"x5u\":\"https://x\"}" },
 		{ "1024 bits", false, MINTER_RSA_SHORT, "{}" },
 		{ "n missing", false, MINTER_RSA, "{\"n\":null}" },
 		{ "n empty", false, MINTER_RSA, "{\"n\":\"\"}" },
 		{ "n a number", false, MINTER_RSA, "{\"n\":65537}" },
 		{ "n of 512 bits", false, MINTER_RSA,
-		  "{\"n\":\"u0lAlDdLMvaGYYkhqbGa6JPs4v0ztXDnAuF4ZqHyYwM1Zx1yY9vB0h4cLhM4rRkq5TqD2w9S4sYw0C0f6xv3ew\"}" },
+		  "{\"n\":"
+		  "\"u0lAlDdLMvaGYYkhqbGa6JPs4v0ztXDnAuF4ZqHyYwM1Zx1yY9vB0h4cLhM4rRkq5TqD2w9S4sYw0C"
+		  "0f6xv3ew\"}" },
 		{ "e missing", false, MINTER_RSA, "{\"e\":null}" },
 		{ "e even", false, MINTER_RSA, "{\"e\":\"AQAA\"}" },
 		{ "e 1", false, MINTER_RSA, "{\"e\":\"AQ\"}" },
@@ -92,14 +95,19 @@ static void only_keys_that_can_be_used_are_taken(void **state)
 		{ "P-384", false, MINTER_EC384, "{}" },
 		{ "P-384 that says P-256", false, MINTER_EC384, "{\"crv\":\"P-256\"}" },
 		{ "no curve", false, MINTER_EC, "{\"crv\":null}" },
-		{ "off the curve", false, MINTER_EC, "{\"y\":\"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\"}" },
+		{ "off the curve", false, MINTER_EC,
+		  "{\"y\":\"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\"}" },
 		{ "the point 0, 0", false, MINTER_EC,
-		  "{\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}" },
+		  "{\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"y\":"
+		  "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}" },
 		{ "x too short", false, MINTER_EC, "{\"x\":\"AQAB\"}" },
 		{ "y missing", false, MINTER_EC, "{\"y\":null}" },
-		{ "Ed25519 of small order", false, MINTER_ED, "{\"x\":\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}" },
-		{ "Ed25519 off the curve", false, MINTER_ED, "{\"x\":\"AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}" },
-		{ "Ed25519 of 31 bytes", false, MINTER_ED, "{\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHUQ\"}" },
+		{ "Ed25519 of small order", false, MINTER_ED,
+		  "{\"x\":\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}" },
+		{ "Ed25519 off the curve", false, MINTER_ED,
+		  "{\"x\":\"AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}" },
+		{ "Ed25519 of 31 bytes", false, MINTER_ED,
+		  "{\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHUQ\"}" },
 		{ "X25519", false, MINTER_ED, "{\"crv\":\"X25519\"}" },
 		{ "a shared secret", false, MINTER_RSA, "{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}" },
 		{ "no kty", false, MINTER_RSA, "{\"kty\":null}" },
@@ -157,8 +165,18 @@ static void a_leading_zero_is_none_of_the_number(void **state)
 static void sets_that_cannot_be_used_are_refused(void **state)
 {
 	static const char *const texts[] = {
-		"", "[]", "null", "{}", "{\"keys\":{}}", "{\"keys\":null}", "{\"keys\":[]}", "{\"keys\":[1]}",
-		"{\"keys\":[{}]}", "{\"keys\":[],\"keys\":[]}", "{\"keys\":[", "<html>",
+		"",
+		"[]",
+		"null",
+		"{}",
+		"{\"keys\":{}}",
+		"{\"keys\":null}",
+		"{\"keys\":[]}",
+		"{\"keys\":[1]}",
+		"{\"keys\":[{}]}",
+		"{\"keys\":[],\"keys\":[]}",
+		"{\"keys\":[",
+		"<html>",
 		"{\"keys\":[{\"kty\":\"RSA\",\"kty\":\"EC\"}]}",
 	};
 	size_t count;
@@ -171,11 +189,13 @@ static void sets_that_cannot_be_used_are_refused(void **state)
 
 static void a_kid_may_be_there_twice(void **state)
 {
-	__sp_free char *twice = minter_set(json_pack("[o, o]", minter_jwk(MINTER_RSA, "k", NULL, NULL),
-						     minter_jwk(MINTER_RSA_OTHER, "k", NULL, NULL)));
+	__sp_free char *twice =
+		minter_set(json_pack("[o, o]", minter_jwk(MINTER_RSA, "k", NULL, NULL),
+				     minter_jwk(MINTER_RSA_OTHER, "k", NULL, NULL)));
 	/* One for encryption is none of ours, whatever it is called. */
-	__sp_free char *other_use = minter_set(json_pack("[o, o]", minter_jwk(MINTER_RSA, "k", NULL, "sig"),
-							 minter_jwk(MINTER_RSA_OTHER, "k", NULL, "enc")));
+	__sp_free char *other_use =
+		minter_set(json_pack("[o, o]", minter_jwk(MINTER_RSA, "k", NULL, "sig"),
+				     minter_jwk(MINTER_RSA_OTHER, "k", NULL, "enc")));
 	size_t count = 0;
 
 	(void)state;
@@ -203,7 +223,8 @@ static void sets_are_bounded(void **state)
 			json_array_append_new(list, minter_jwk(MINTER_ED, kid, NULL, NULL));
 		}
 		text = minter_set(list);
-		assert_int_equal(!try_set(text, strlen(text), &count), counts[i] <= SP_JWKS_KEYS_MAX);
+		assert_int_equal(!try_set(text, strlen(text), &count),
+				 counts[i] <= SP_JWKS_KEYS_MAX);
 	}
 	assert_non_null(large);
 	memset(large, ' ', 10u << 20);
@@ -222,20 +243,26 @@ static void each_key_that_fits_is_tried(void **state)
 		{ "none", { "a", "b" }, NULL, { MINTER_EC, MINTER_ED }, 0 },
 		{ "named", { "a", "b" }, "b", { MINTER_RSA, MINTER_RSA_OTHER }, 1 },
 		{ "a kid there twice", { "a", "a" }, "a", { MINTER_RSA, MINTER_RSA_OTHER }, 2 },
-		{ "a kid there twice, of two kinds", { "a", "a" }, "a", { MINTER_EC, MINTER_RSA }, 1 },
+		{ "a kid there twice, of two kinds",
+		  { "a", "a" },
+		  "a",
+		  { MINTER_EC, MINTER_RSA },
+		  1 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
-		__sp_free char *text = minter_set(json_pack("[o, o]", minter_jwk(cases[i].keys[0], cases[i].kids[0], NULL, NULL),
-							    minter_jwk(cases[i].keys[1], cases[i].kids[1], NULL, NULL)));
+		__sp_free char *text = minter_set(json_pack(
+			"[o, o]", minter_jwk(cases[i].keys[0], cases[i].kids[0], NULL, NULL),
+			minter_jwk(cases[i].keys[1], cases[i].kids[1], NULL, NULL)));
 		__sp_cleanup(sp_jwks_freep) struct sp_jwks *keys = NULL;
 		struct sp_finding finding = { 0 };
 		const struct sp_jwk *key = NULL;
 
 		assert_int_equal(sp_jwks_parse(text, strlen(text), &keys, &finding), 0);
 		sp_jwks_find(keys, cases[i].kid, SP_JWS_RS256, &key, &finding);
-		assert_int_equal(finding.reason, cases[i].count ? SP_REFUSAL_NONE : SP_REFUSAL_UNKNOWN_KEY);
+		assert_int_equal(finding.reason,
+				 cases[i].count ? SP_REFUSAL_NONE : SP_REFUSAL_UNKNOWN_KEY);
 		for (size_t n = 0; n < cases[i].count; n++) {
 			assert_non_null(key);
 			key = sp_jwks_next(keys, cases[i].kid, SP_JWS_RS256, key);
@@ -252,33 +279,54 @@ static void the_signatures_of_the_rfcs_are_good(void **state)
 		enum sp_refusal_reason reason;
 	} vectors[] = {
 		{ "RFC 7515, A.2",
-		  "{\"kty\":\"RSA\",\"n\":\"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJ"
-		  "PMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5re"
-		  "xMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoud"
+		  "{\"kty\":\"RSA\",\"n\":\"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_"
+		  "wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJ"
+		  "PMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_"
+		  "7OMg0LOL-bSf63kpaSHSXndS5z5re"
+		  "xMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_"
+		  "I5IhlJH7aGhyxXFvUK-DWNmoud"
 		  "F8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ\",\"e\":\"AQAB\"}",
-		  "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290"
-		  "Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5ju"
-		  "jGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB"
-		  "_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXL"
+		  "eyJhbGciOiJSUzI1NiJ9."
+		  "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19y"
+		  "b290"
+		  "Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__"
+		  "dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5ju"
+		  "jGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_"
+		  "nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB"
+		  "_eSN9383LcOLn6_dO--xi12jzDwusC-"
+		  "eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXL"
 		  "IhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw",
 		  SP_REFUSAL_NONE },
 		{ "RFC 7515, A.3",
-		  "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+		  "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":"
+		  "\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
 		  "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}",
-		  "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290"
-		  "Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
+		  "eyJhbGciOiJFUzI1NiJ9."
+		  "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19y"
+		  "b290"
+		  "Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-"
+		  "F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
 		  SP_REFUSAL_NONE },
 		{ "RFC 8037, A.4",
-		  "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
-		  "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhi"
+		  "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_"
+		  "7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
+		  "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_"
+		  "MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhi"
 		  "jcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg",
 		  SP_REFUSAL_NONE },
-		{ "RFC 7515, A.1", "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
-		  "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFt"
+		{ "RFC 7515, A.1",
+		  "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_"
+		  "7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
+		  "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9."
+		  "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFt"
 		  "cGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
 		  SP_REFUSAL_BAD_ALGORITHM },
-		{ "RFC 7515, A.5", "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
-		  "eyJhbGciOiJub25lIn0.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290"
+		{ "RFC 7515, A.5",
+		  "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_"
+		  "7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
+		  "eyJhbGciOiJub25lIn0."
+		  "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19y"
+		  "b290"
 		  "Ijp0cnVlfQ.",
 		  SP_REFUSAL_BAD_ALGORITHM },
 	};
@@ -294,14 +342,16 @@ static void the_signatures_of_the_rfcs_are_good(void **state)
 
 		assert_true(asprintf(&set, "{\"keys\":[%s]}", vectors[i].jwk) > 0);
 		assert_int_equal(sp_jwks_parse(set, strlen(set), &keys, &finding), 0);
-		r = sp_jws_parse(vectors[i].token, strlen(vectors[i].token), ALL_ALGORITHMS, &jws, &finding);
+		r = sp_jws_parse(vectors[i].token, strlen(vectors[i].token), ALL_ALGORITHMS, &jws,
+				 &finding);
 		assert_int_equal(finding.reason, vectors[i].reason);
 		if (r < 0)
 			continue;
 		assert_int_equal(sp_jwks_find(keys, jws.kid, jws.algorithm, &key, &finding), 0);
 		if (sp_jws_verify(&jws, key) != 0)
 			fail_msg("%s", vectors[i].source);
-		jws.signature[9] ^= 1; /* Ed25519 is verified from here, the others from the token itself */
+		jws.signature[9] ^=
+			1; /* Ed25519 is verified from here, the others from the token itself */
 		if (jws.algorithm == SP_JWS_EDDSA)
 			assert_int_equal(sp_jws_verify(&jws, key), -EBADMSG);
 	}

@@ -25,7 +25,8 @@ static void the_document_is_beside_the_issuer(void **state)
 	} cases[] = {
 		{ "https://a.test", "https://a.test/.well-known/openid-configuration" },
 		{ "https://a.test/", "https://a.test/.well-known/openid-configuration" },
-		{ "https://a.test/realms/x", "https://a.test/realms/x/.well-known/openid-configuration" },
+		{ "https://a.test/realms/x",
+		  "https://a.test/realms/x/.well-known/openid-configuration" },
 	};
 
 	(void)state;
@@ -43,7 +44,8 @@ static void the_document_is_beside_the_issuer(void **state)
 static void documents_are_fetched_again_as_they_age(void **state)
 {
 	__sp_cleanup(sp_oidc_freep) struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-	const struct sp_http_reply document = lab_json(200, LAB_DISCOVERY), keys = lab_json(200, lab_keys);
+	const struct sp_http_reply document = lab_json(200, LAB_DISCOVERY),
+				   keys = lab_json(200, lab_keys);
 
 	(void)state;
 	for (unsigned minutes = 10; minutes <= 50; minutes += 10) {
@@ -61,7 +63,8 @@ static void a_failed_fetch_is_tried_again_ever_later(void **state)
 {
 	static const unsigned waits_s[] = { 10, 20, 40, 80, 160, 300, 300 };
 	__sp_cleanup(sp_oidc_freep) struct sp_oidc *oidc = NULL;
-	const struct sp_http_reply none = lab_silence("connection refused"), good = lab_json(200, LAB_DISCOVERY);
+	const struct sp_http_reply none = lab_silence("connection refused"),
+				   good = lab_json(200, LAB_DISCOVERY);
 
 	(void)state;
 	assert_int_equal(sp_oidc_new(&lab_idp, NULL, &oidc), 0);
@@ -106,8 +109,9 @@ static void a_redirect_is_named_by_where_it_leads(void **state)
 	moved.location = "https://www.example.test/x";
 	assert_int_equal(sp_oidc_new(&lab_idp, NULL, &oidc), 0);
 	lab_provider(oidc, DISCOVERY_URL, &moved);
-	assert_string_equal(sp_oidc_trouble(oidc)->detail,
-			    "discovery: status 301 to https://www.example.test/x; a redirect is not followed");
+	assert_string_equal(
+		sp_oidc_trouble(oidc)->detail,
+		"discovery: status 301 to https://www.example.test/x; a redirect is not followed");
 }
 
 /* Long issuers differ at their ends: a message that shows the beginnings shows two that are alike. */
@@ -118,9 +122,12 @@ static void another_issuer_is_named_where_it_differs(void **state)
 		char *wanted;
 		const char *said, *detail;
 	} cases[] = {
-		{ "https://op.example.test", "https://op.example.test/", "\"https://op.example.test/\", not "
-		  "\"https://op.example.test\" as in the file: write it with the slash at its end" },
-		{ "https://op.example.test/", "https://op.example.test", ": write it without the slash at its end" },
+		{ "https://op.example.test", "https://op.example.test/",
+		  "\"https://op.example.test/\", not "
+		  "\"https://op.example.test\" as in the file: write it with the slash at its "
+		  "end" },
+		{ "https://op.example.test/", "https://op.example.test",
+		  ": write it without the slash at its end" },
 		{ TENANT "/v2.0", TENANT "/", "000000000001/\", not \"..." },
 		{ TENANT "/v2.0", TENANT "/", "000000000001/v2.0\" as in the file" },
 		{ "https://op.example.test", "", "is of issuer \"\", not" },
@@ -159,32 +166,41 @@ static void a_document_that_cannot_be_used_changes_nothing(void **state)
 		{ "empty", "", SP_REFUSAL_BAD_ANSWER },
 		{ "a list", "[]", SP_REFUSAL_BAD_ANSWER },
 		{ "nothing in it", "{}", SP_REFUSAL_BAD_ANSWER },
-		{ "another issuer", "{\"issuer\":\"https://evil.example\"}", SP_REFUSAL_BAD_ANSWER },
+		{ "another issuer", "{\"issuer\":\"https://evil.example\"}",
+		  SP_REFUSAL_BAD_ANSWER },
 		{ "a slash more", "{\"issuer\":\"" LAB_ISSUER "/\"}", SP_REFUSAL_BAD_ANSWER },
-		{ "issuer twice", "{\"issuer\":\"https://evil.example\",\"issuer\":\"" LAB_ISSUER "\"}",
+		{ "issuer twice",
+		  "{\"issuer\":\"https://evil.example\",\"issuer\":\"" LAB_ISSUER "\"}",
 		  SP_REFUSAL_BAD_ANSWER },
 		{ "no endpoints", "{\"issuer\":\"" LAB_ISSUER "\"}", SP_REFUSAL_BAD_ANSWER },
 		{ "keys over http",
-		  "{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"http://op.example.test/jwks\",\"token_endpoint\":\"https://x/t\"}",
+		  "{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"http://op.example.test/"
+		  "jwks\",\"token_endpoint\":\"https://x/t\"}",
 		  SP_REFUSAL_BAD_ANSWER },
 		{ "keys in a file",
-		  "{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"file:///etc/shadow\",\"token_endpoint\":\"https://x/t\"}",
+		  "{\"issuer\":\"" LAB_ISSUER
+		  "\",\"jwks_uri\":\"file:///etc/shadow\",\"token_endpoint\":\"https://x/t\"}",
 		  SP_REFUSAL_BAD_ANSWER },
 		{ "token endpoint with a user",
-		  "{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"https://x/k\",\"token_endpoint\":\"https://op@evil/t\"}",
+		  "{\"issuer\":\"" LAB_ISSUER
+		  "\",\"jwks_uri\":\"https://x/k\",\"token_endpoint\":\"https://op@evil/t\"}",
 		  SP_REFUSAL_BAD_ANSWER },
 		{ "token endpoint without a host",
-		  "{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"https://x/k\",\"token_endpoint\":\"https:///t\"}",
+		  "{\"issuer\":\"" LAB_ISSUER
+		  "\",\"jwks_uri\":\"https://x/k\",\"token_endpoint\":\"https:///t\"}",
 		  SP_REFUSAL_BAD_ANSWER },
 		{ "token endpoint of two lines",
-		  "{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"https://x/k\",\"token_endpoint\":\"https://x/\\nt\"}",
+		  "{\"issuer\":\"" LAB_ISSUER
+		  "\",\"jwks_uri\":\"https://x/k\",\"token_endpoint\":\"https://x/\\nt\"}",
 		  SP_REFUSAL_BAD_ANSWER },
 		{ "device endpoint over http",
-		  "{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"https://x/k\",\"token_endpoint\":\"https://x/t\","
+		  "{\"issuer\":\"" LAB_ISSUER
+		  "\",\"jwks_uri\":\"https://x/k\",\"token_endpoint\":\"https://x/t\","
 		  "\"device_authorization_endpoint\":\"http://x/d\"}",
 		  SP_REFUSAL_BAD_ANSWER },
 		{ "userinfo a number",
-		  "{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"https://x/k\",\"token_endpoint\":\"https://x/t\","
+		  "{\"issuer\":\"" LAB_ISSUER
+		  "\",\"jwks_uri\":\"https://x/k\",\"token_endpoint\":\"https://x/t\","
 		  "\"userinfo_endpoint\":1}",
 		  SP_REFUSAL_BAD_ANSWER },
 		{ "text/html", LAB_DISCOVERY, SP_REFUSAL_BAD_ANSWER, 200, "text/html" },
@@ -240,7 +256,8 @@ static void a_huge_answer_is_nonsense_not_silence(void **state)
 static void keys_that_cannot_be_used_change_nothing_for_a_day(void **state)
 {
 	__sp_cleanup(sp_oidc_freep) struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-	const struct sp_http_reply bad = lab_json(200, "{\"keys\":[]}"), document = lab_json(200, LAB_DISCOVERY);
+	const struct sp_http_reply bad = lab_json(200, "{\"keys\":[]}"),
+				   document = lab_json(200, LAB_DISCOVERY);
 
 	(void)state;
 	lab_pass(3600);
@@ -260,7 +277,10 @@ static void keys_that_cannot_be_used_change_nothing_for_a_day(void **state)
 static void forms_are_encoded(void **state)
 {
 	static const struct sp_form_field fields[] = {
-		{ "a", "x y" }, { "left", NULL }, { "b+", "&=%\n\xc3\xa9~" }, { "c", "" },
+		{ "a", "x y" },
+		{ "left", NULL },
+		{ "b+", "&=%\n\xc3\xa9~" },
+		{ "c", "" },
 	};
 	__sp_free char *text = sp_form_encode(fields, SP_ARRAY_LEN(fields));
 	__sp_free char *none = sp_form_encode(fields, 0), *one = sp_form_escape("pa:ss*-._1Z");

@@ -53,7 +53,8 @@ static void a_person_signs_in(void **state)
 	(void)state;
 	assert_null(sp_idp_flow_prompt(flow));
 	lab_asks(flow, DEVICE, &request);
-	assert_string_equal(request.body, "client_id=gate&scope=openid+profile+groups+offline_access");
+	assert_string_equal(request.body,
+			    "client_id=gate&scope=openid+profile+groups+offline_access");
 	assert_string_equal(request.body_type, "application/x-www-form-urlencoded");
 	assert_null(request.basic_user);
 	sp_http_request_done(&request);
@@ -71,12 +72,16 @@ static void a_person_signs_in(void **state)
 	assert_int_equal(lab_waits(flow), 5);
 	lab_pass(5);
 	lab_asks(flow, TOKEN, &request);
-	assert_string_equal(request.body, "client_id=gate&grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3A"
-					  "device_code&device_code=dc");
+	assert_string_equal(request.body,
+			    "client_id=gate&grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3A"
+			    "device_code&device_code=dc");
 	sp_http_request_done(&request);
 	tokens = lab_tokens(NULL, "rsa", MINTER_RSA, "{\"refresh_token\":\"rt\"}");
-	sp_idp_flow_take(flow, &lab_now, &(struct sp_http_reply){ .status = 200, .content_type = "application/json",
-								    .body = tokens, .body_len = strlen(tokens) });
+	sp_idp_flow_take(flow, &lab_now,
+			 &(struct sp_http_reply){ .status = 200,
+						  .content_type = "application/json",
+						  .body = tokens,
+						  .body_len = strlen(tokens) });
 	lab_done(flow);
 	claims = sp_idp_flow_claims(flow);
 	assert_string_equal(claims->subject, "ana-1");
@@ -88,14 +93,17 @@ static void a_person_signs_in(void **state)
 
 static void a_client_with_a_secret_shows_it(void **state)
 {
-	static const char post[] = "{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"" KEYS "\",\"token_endpoint\":\"" TOKEN
-				   "\",\"device_authorization_endpoint\":\"" DEVICE
-				   "\",\"token_endpoint_auth_methods_supported\":[\"client_secret_post\"]}";
+	static const char post[] =
+		"{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"" KEYS
+		"\",\"token_endpoint\":\"" TOKEN "\",\"device_authorization_endpoint\":\"" DEVICE
+		"\",\"token_endpoint_auth_methods_supported\":[\"client_secret_post\"]}";
 	static const struct {
 		const char *discovery, *body, *user, *password;
 	} cases[] = {
-		{ LAB_DISCOVERY, "scope=openid+profile+groups+offline_access", "gate", "p%3Aw+%2B" },
-		{ post, "client_id=gate&client_secret=p%3Aw+%2B&scope=openid+profile+groups+offline_access" },
+		{ LAB_DISCOVERY, "scope=openid+profile+groups+offline_access", "gate",
+		  "p%3Aw+%2B" },
+		{ post, "client_id=gate&client_secret=p%3Aw+%2B&scope=openid+profile+groups+"
+			"offline_access" },
 	};
 
 	(void)state;
@@ -142,7 +150,7 @@ static void intervals_are_the_providers_within_reason(void **state)
 		{ ",\"interval\":7", 7 },
 		{ ",\"interval\":0", 1 },
 		{ ",\"interval\":100000", 300 },
-		{ ",\"interval\":-1", 5 }, /* what cannot be read is as left out */
+		{ ",\"interval\":-1", 5 },    /* what cannot be read is as left out */
 		{ ",\"interval\":\"7\"", 7 }, /* ADFS, Microsoft's first endpoints */
 		{ ",\"interval\":\"0\"", 1 },
 		{ ",\"interval\":null", 5 },
@@ -163,7 +171,8 @@ static void intervals_are_the_providers_within_reason(void **state)
 		char body[512];
 
 		snprintf(body, sizeof(body),
-			 "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\","
+			 "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https:"
+			 "//x/\","
 			 "\"expires_in\":600%s}",
 			 cases[i].member);
 		lab_answer(flow, DEVICE, 200, body);
@@ -178,32 +187,59 @@ static void device_answers_are_as_providers_write_them(void **state)
 		const char *complete; /* "": none; NULL: refused */
 	} cases[] = {
 		/* Google */
-		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_url\":\"https://x/\",\"expires_in\":1800,\"interval\":5}", "" },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_url\":\"https://x/"
+		  "\",\"expires_in\":1800,\"interval\":5}",
+		  "" },
 		/* Microsoft, version 1, ADFS */
-		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_url\":\"https://x/\",\"expires_in\":\"900\","
-		  "\"interval\":\"5\",\"message\":\"To sign in, use a web browser\"}", "" },
-		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"verification_url\":7,"
-		  "\"verification_uri_complete\":\"https://x/?A\",\"expires_in\":900}", "https://x/?A" },
-		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":null,\"verification_url\":\"https://x/\","
-		  "\"verification_uri_complete\":null,\"expires_in\":900,\"error\":null}", "" },
-		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"verification_uri_complete\":\"\","
-		  "\"expires_in\":900,\"error\":\"\"}", "" },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_url\":\"https://x/"
+		  "\",\"expires_in\":\"900\","
+		  "\"interval\":\"5\",\"message\":\"To sign in, use a web browser\"}",
+		  "" },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/"
+		  "\",\"verification_url\":7,"
+		  "\"verification_uri_complete\":\"https://x/?A\",\"expires_in\":900}",
+		  "https://x/?A" },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":null,"
+		  "\"verification_url\":\"https://x/\","
+		  "\"verification_uri_complete\":null,\"expires_in\":900,\"error\":null}",
+		  "" },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/"
+		  "\",\"verification_uri_complete\":\"\","
+		  "\"expires_in\":900,\"error\":\"\"}",
+		  "" },
 		/* both names, one of them empty, or one of each kind */
-		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"\",\"verification_url\":\"https://x/\","
-		  "\"verification_uri_complete\":\"https://x/?A\",\"expires_in\":1800.0}", "https://x/?A" },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"\","
+		  "\"verification_url\":\"https://x/\","
+		  "\"verification_uri_complete\":\"https://x/?A\",\"expires_in\":1800.0}",
+		  "https://x/?A" },
 		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\","
-		  "\"verification_url_complete\":\"https://x/?A\",\"expires_in\":900}", "https://x/?A" },
+		  "\"verification_url_complete\":\"https://x/?A\",\"expires_in\":900}",
+		  "https://x/?A" },
 		/* a convenience that cannot be used is as none */
 		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\","
-		  "\"verification_uri_complete\":\"http://x/\",\"expires_in\":900}", "" },
+		  "\"verification_uri_complete\":\"http://x/\",\"expires_in\":900}",
+		  "" },
 		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\","
-		  "\"verification_uri_complete\":\"file:///x\",\"expires_in\":900}", "" },
-		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_url\":\"http://x/\",\"expires_in\":900}", NULL },
-		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":\"\"}", NULL },
-		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":\"0\"}", NULL },
-		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":null}", NULL },
-		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":-9}", NULL },
-		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"\",\"expires_in\":900}", NULL },
+		  "\"verification_uri_complete\":\"file:///x\",\"expires_in\":900}",
+		  "" },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_url\":\"http://x/"
+		  "\",\"expires_in\":900}",
+		  NULL },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/"
+		  "\",\"expires_in\":\"\"}",
+		  NULL },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/"
+		  "\",\"expires_in\":\"0\"}",
+		  NULL },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/"
+		  "\",\"expires_in\":null}",
+		  NULL },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/"
+		  "\",\"expires_in\":-9}",
+		  NULL },
+		{ "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"\",\"expires_"
+		  "in\":900}",
+		  NULL },
 	};
 
 	(void)state;
@@ -230,14 +266,18 @@ static void a_code_not_entered_in_time_is_over(void **state)
 	__sp_flow struct sp_idp_flow *flow = begin(oidc), *capped = begin(oidc);
 
 	(void)state;
-	lab_answer(flow, DEVICE, 200, "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\","
-				      "\"expires_in\":3,\"interval\":5}");
+	lab_answer(
+		flow, DEVICE, 200,
+		"{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\","
+		"\"expires_in\":3,\"interval\":5}");
 	assert_int_equal(lab_waits(flow), 3);
 	lab_pass(3);
 	lab_refused(flow, SP_REFUSAL_CODE_EXPIRED);
 	/* One that lives for ever is forgotten after an hour all the same. */
-	lab_answer(capped, DEVICE, 200, "{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\","
-					"\"expires_in\":9223372036854775807}");
+	lab_answer(
+		capped, DEVICE, 200,
+		"{\"device_code\":\"dc\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\","
+		"\"expires_in\":9223372036854775807}");
 	assert_int_equal(sp_idp_flow_prompt(capped)->expires_s, lab_now.now_s + 3600);
 	lab_pass(3600);
 	lab_refused(capped, SP_REFUSAL_CODE_EXPIRED);
@@ -254,10 +294,12 @@ static void the_providers_no_is_final(void **state)
 		{ 403, "{\"error\":\"access_denied\"}", SP_REFUSAL_DENIED },
 		{ 200, "{\"error\":\"access_denied\"}", SP_REFUSAL_DENIED },
 		{ 400, "{\"error\":\"authorization_declined\"}", SP_REFUSAL_DENIED },
-		{ 403, "{\"error\":\"\",\"error_code\":\"org_internal\"}", SP_REFUSAL_PROVIDER_ERROR },
+		{ 403, "{\"error\":\"\",\"error_code\":\"org_internal\"}",
+		  SP_REFUSAL_PROVIDER_ERROR },
 		{ 400, "{\"error\":\"expired_token\"}", SP_REFUSAL_CODE_EXPIRED },
 		{ 400, "{\"error\":\"invalid_grant\"}", SP_REFUSAL_PROVIDER_ERROR },
-		{ 401, "{\"error\":\"invalid_client\",\"error_description\":\"no\\nsuch\"}", SP_REFUSAL_PROVIDER_ERROR },
+		{ 401, "{\"error\":\"invalid_client\",\"error_description\":\"no\\nsuch\"}",
+		  SP_REFUSAL_PROVIDER_ERROR },
 		{ 400, "{\"error\":\"AUTHORIZATION_PENDING\"}", SP_REFUSAL_PROVIDER_ERROR },
 		{ 400, "{\"error\":1}", SP_REFUSAL_BAD_ANSWER },
 		{ 400, "{}", SP_REFUSAL_BAD_ANSWER },
@@ -274,7 +316,8 @@ static void the_providers_no_is_final(void **state)
 }
 
 /* An answer that asks to be left alone for so long. */
-static void busy(struct sp_idp_flow *flow, const char *url, int status, const char *body, int64_t retry_after_s)
+static void busy(struct sp_idp_flow *flow, const char *url, int status, const char *body,
+		 int64_t retry_after_s)
 {
 	struct sp_http_reply reply = lab_json(status, body);
 	struct sp_http_request request;
@@ -313,7 +356,8 @@ static void who_has_no_time_is_left_alone_as_long_as_they_ask(void **state)
 
 		busy(flow, TOKEN, cases[i].status, cases[i].body, cases[i].retry_after_s);
 		if (lab_waits(flow) != cases[i].wait_s)
-			fail_msg("%d %s: %lu s", cases[i].status, cases[i].body, (unsigned long)lab_waits(flow));
+			fail_msg("%d %s: %lu s", cases[i].status, cases[i].body,
+				 (unsigned long)lab_waits(flow));
 	}
 }
 
@@ -343,16 +387,19 @@ static void what_is_refused_at_the_device_authorization_is_ours(void **state)
 		const char *body, *said;
 		bool is_ours;
 	} cases[] = {
-		{ 400, "{\"error\":\"invalid_scope\",\"error_description\":\"no groups\"}", "invalid_scope: no groups", true },
+		{ 400, "{\"error\":\"invalid_scope\",\"error_description\":\"no groups\"}",
+		  "invalid_scope: no groups", true },
 		{ 401, "{\"error\":\"invalid_client\"}", "invalid_client", true },
 		{ 400, "{\"error\":\"deleted_client\"}", "deleted_client", true },
 		{ 400, "{\"error\":\"unsupported_grant_type\"}", "unsupported_grant_type", true },
-		{ 403, "{\"error\":{\"code\":403,\"message\":\"no API\"}}", "status 403 without an error word: no API", true },
+		{ 403, "{\"error\":{\"code\":403,\"message\":\"no API\"}}",
+		  "status 403 without an error word: no API", true },
 		{ 404, "{}", "status 404", true },
 		{ 200, "{\"device_code\":\"dc\"}", "verification_uri", true },
 		{ 503, "{}", "status 503", false },
 		{ 429, "{}", "status 429", false },
-		{ 400, "{\"error\":\"temporarily_unavailable\"}", "temporarily_unavailable", false },
+		{ 400, "{\"error\":\"temporarily_unavailable\"}", "temporarily_unavailable",
+		  false },
 	};
 
 	(void)state;
@@ -373,7 +420,8 @@ static void silence_is_borne_for_a_while(void **state)
 	static const uint64_t waits_s[] = { 10, 20, 40 };
 	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
 	__sp_flow struct sp_idp_flow *flow = begin_polling(oidc);
-	const struct sp_http_reply none = lab_silence("timed out"), busy = { .status = 503, .body = "" };
+	const struct sp_http_reply none = lab_silence("timed out"),
+				   busy = { .status = 503, .body = "" };
 	struct sp_http_request request;
 
 	(void)state;
@@ -401,16 +449,23 @@ static const struct {
 	struct sp_http_reply reply;
 	enum sp_refusal_reason reason;
 } garbage[] = {
-	{ "a redirect", { .status = 302, .content_type = "application/json", .body = "{}", .body_len = 2 },
+	{ "a redirect",
+	  { .status = 302, .content_type = "application/json", .body = "{}", .body_len = 2 },
 	  SP_REFUSAL_BAD_ANSWER },
-	{ "HTML", { .status = 200, .content_type = "text/html", .body = "<p>", .body_len = 3 }, SP_REFUSAL_BAD_ANSWER },
-	{ "an HTML error", { .status = 400, .content_type = "text/html", .body = "<p>", .body_len = 3 },
+	{ "HTML",
+	  { .status = 200, .content_type = "text/html", .body = "<p>", .body_len = 3 },
 	  SP_REFUSAL_BAD_ANSWER },
-	{ "no JSON", { .status = 200, .content_type = "application/json", .body = "<p>", .body_len = 3 },
+	{ "an HTML error",
+	  { .status = 400, .content_type = "text/html", .body = "<p>", .body_len = 3 },
 	  SP_REFUSAL_BAD_ANSWER },
-	{ "an empty object", { .status = 200, .content_type = "application/json", .body = "{}", .body_len = 2 },
+	{ "no JSON",
+	  { .status = 200, .content_type = "application/json", .body = "<p>", .body_len = 3 },
 	  SP_REFUSAL_BAD_ANSWER },
-	{ "a NUL", { .status = 200, .content_type = "application/json", .body = "{\0}", .body_len = 3 },
+	{ "an empty object",
+	  { .status = 200, .content_type = "application/json", .body = "{}", .body_len = 2 },
+	  SP_REFUSAL_BAD_ANSWER },
+	{ "a NUL",
+	  { .status = 200, .content_type = "application/json", .body = "{\0}", .body_len = 3 },
 	  SP_REFUSAL_BAD_ANSWER },
 	{ "a bad certificate", { .failure = "certificate: self-signed" }, SP_REFUSAL_UNREACHABLE },
 	{ "huge", { .failure = "too large" }, SP_REFUSAL_BAD_ANSWER },
@@ -423,7 +478,7 @@ static void garbage_ends_one_flow_and_no_other(void **state)
 	for (size_t i = 0; i < SP_ARRAY_LEN(garbage); i++) {
 		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
 		__sp_flow struct sp_idp_flow *first = begin(oidc), *second = begin_polling(oidc),
-					      *good = begin_polling(oidc);
+					     *good = begin_polling(oidc);
 		__sp_free char *tokens = NULL;
 		struct sp_http_request request;
 
@@ -450,15 +505,21 @@ static void prompts_lead_nowhere_strange(void **state)
 {
 	static const char *const bodies[] = {
 		"{\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":600}",
-		"{\"device_code\":\"\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":600}",
+		"{\"device_code\":\"\",\"user_code\":\"A\",\"verification_uri\":\"https://x/"
+		"\",\"expires_in\":600}",
 		"{\"device_code\":\"d\",\"verification_uri\":\"https://x/\",\"expires_in\":600}",
-		"{\"device_code\":\"d\",\"user_code\":\"A\\u001b[2J\",\"verification_uri\":\"https://x/\",\"expires_in\":600}",
+		"{\"device_code\":\"d\",\"user_code\":\"A\\u001b[2J\",\"verification_uri\":\"https:"
+		"//x/\",\"expires_in\":600}",
 		"{\"device_code\":\"d\",\"user_code\":\"A\",\"expires_in\":600}",
-		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"http://x/\",\"expires_in\":600}",
-		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"javascript:alert(1)\",\"expires_in\":600}",
-		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\\u001b\",\"expires_in\":600}",
+		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"http://x/"
+		"\",\"expires_in\":600}",
+		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"javascript:"
+		"alert(1)\",\"expires_in\":600}",
+		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"https://x/"
+		"\\u001b\",\"expires_in\":600}",
 		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\"}",
-		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"https://x/\",\"expires_in\":0}",
+		"{\"device_code\":\"d\",\"user_code\":\"A\",\"verification_uri\":\"https://x/"
+		"\",\"expires_in\":0}",
 	};
 
 	(void)state;
@@ -487,11 +548,14 @@ static void token_answers_are_whole_or_refused(void **state)
 		{ "id_token a number", NULL, "{\"id_token\":1}", SP_REFUSAL_BAD_ANSWER },
 		{ "id_token empty", NULL, "{\"id_token\":\"\"}", SP_REFUSAL_MALFORMED },
 		{ "refresh_token a number", NULL, "{\"refresh_token\":1}", SP_REFUSAL_BAD_ANSWER },
-		{ "refresh_token of two lines", NULL, "{\"refresh_token\":\"a\\nb\"}", SP_REFUSAL_BAD_ANSWER },
-		{ "at_hash of another", "{\"at_hash\":\"77QmUPtjPfzWtF2AnpK9RQ\"}", NULL, SP_REFUSAL_WRONG_HASH },
+		{ "refresh_token of two lines", NULL, "{\"refresh_token\":\"a\\nb\"}",
+		  SP_REFUSAL_BAD_ANSWER },
+		{ "at_hash of another", "{\"at_hash\":\"77QmUPtjPfzWtF2AnpK9RQ\"}", NULL,
+		  SP_REFUSAL_WRONG_HASH },
 		{ "another's token", "{\"aud\":\"other\"}", NULL, SP_REFUSAL_WRONG_AUDIENCE },
 		{ "a logout token", "{\"events\":{}}", NULL, SP_REFUSAL_WRONG_TYPE },
-		{ "an old token", "{\"iat\":1699990000,\"exp\":1800000000}", NULL, SP_REFUSAL_TOO_OLD },
+		{ "an old token", "{\"iat\":1699990000,\"exp\":1800000000}", NULL,
+		  SP_REFUSAL_TOO_OLD },
 		{ "group overage", "{\"groups\":null,\"_claim_names\":{\"groups\":\"s\"}}", NULL,
 		  SP_REFUSAL_GROUPS_ELSEWHERE },
 	};
@@ -500,7 +564,8 @@ static void token_answers_are_whole_or_refused(void **state)
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
 		__sp_flow struct sp_idp_flow *flow = begin_polling(oidc);
-		__sp_free char *tokens = lab_tokens(cases[i].claims, "rsa", MINTER_RSA, cases[i].more);
+		__sp_free char *tokens =
+			lab_tokens(cases[i].claims, "rsa", MINTER_RSA, cases[i].more);
 
 		print_message("%s\n", cases[i].name);
 		lab_answer(flow, TOKEN, 200, tokens);
@@ -518,17 +583,23 @@ static void userinfo_says_the_rest(void **state)
 		const char *claims, *userinfo, *user, *group;
 		enum sp_refusal_reason reason;
 	} cases[] = {
-		{ "{\"groups\":null}", "{\"sub\":\"ana-1\",\"groups\":[\"dba\"],\"preferred_username\":\"eve\"}", "ana", "dba",
-		  SP_REFUSAL_NONE },
-		{ "{\"preferred_username\":null}", "{\"sub\":\"ana-1\",\"groups\":[\"dba\"],\"preferred_username\":\"anna\"}",
+		{ "{\"groups\":null}",
+		  "{\"sub\":\"ana-1\",\"groups\":[\"dba\"],\"preferred_username\":\"eve\"}", "ana",
+		  "dba", SP_REFUSAL_NONE },
+		{ "{\"preferred_username\":null}",
+		  "{\"sub\":\"ana-1\",\"groups\":[\"dba\"],\"preferred_username\":\"anna\"}",
 		  "anna", "eng", SP_REFUSAL_NONE },
-		{ "{\"preferred_username\":null}", "{\"sub\":\"ana-1\"}", "ana-1", "eng", SP_REFUSAL_NONE },
+		{ "{\"preferred_username\":null}", "{\"sub\":\"ana-1\"}", "ana-1", "eng",
+		  SP_REFUSAL_NONE },
 		{ "{\"groups\":null}", "{\"sub\":\"ana-1\"}", "ana", NULL, SP_REFUSAL_NONE },
-		{ "{\"groups\":null}", "{\"sub\":\"bob-1\",\"groups\":[\"dba\"]}", NULL, NULL, SP_REFUSAL_OTHER_SUBJECT },
-		{ "{\"groups\":null}", "{\"groups\":[\"dba\"]}", NULL, NULL, SP_REFUSAL_BAD_SUBJECT },
-		{ "{\"groups\":null}", "{\"sub\":\"ana-1\",\"groups\":\"dba\"}", NULL, NULL, SP_REFUSAL_BAD_GROUPS },
-		{ "{\"groups\":null}", "{\"sub\":\"ana-1\",\"_claim_names\":{\"groups\":\"s\"}}", NULL, NULL,
-		  SP_REFUSAL_GROUPS_ELSEWHERE },
+		{ "{\"groups\":null}", "{\"sub\":\"bob-1\",\"groups\":[\"dba\"]}", NULL, NULL,
+		  SP_REFUSAL_OTHER_SUBJECT },
+		{ "{\"groups\":null}", "{\"groups\":[\"dba\"]}", NULL, NULL,
+		  SP_REFUSAL_BAD_SUBJECT },
+		{ "{\"groups\":null}", "{\"sub\":\"ana-1\",\"groups\":\"dba\"}", NULL, NULL,
+		  SP_REFUSAL_BAD_GROUPS },
+		{ "{\"groups\":null}", "{\"sub\":\"ana-1\",\"_claim_names\":{\"groups\":\"s\"}}",
+		  NULL, NULL, SP_REFUSAL_GROUPS_ELSEWHERE },
 		{ "{\"groups\":null}", "junk", NULL, NULL, SP_REFUSAL_BAD_ANSWER },
 	};
 
@@ -563,8 +634,9 @@ static void a_new_key_is_fetched_once(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
 	__sp_flow struct sp_idp_flow *one = begin_polling(oidc), *two = begin_polling(oidc),
-				      *old = begin_polling(oidc), *junk = begin_polling(oidc);
-	__sp_free char *fresh = minter_set(json_pack("[o]", minter_jwk(MINTER_RSA_OTHER, "new", NULL, NULL)));
+				     *old = begin_polling(oidc), *junk = begin_polling(oidc);
+	__sp_free char *fresh =
+		minter_set(json_pack("[o]", minter_jwk(MINTER_RSA_OTHER, "new", NULL, NULL)));
 	__sp_free char *good = lab_tokens(NULL, "new", MINTER_RSA_OTHER, NULL);
 	__sp_free char *removed = lab_tokens(NULL, "rsa", MINTER_RSA, NULL);
 	__sp_free char *unknown = lab_tokens(NULL, "never", MINTER_RSA, NULL);
@@ -597,8 +669,9 @@ static void a_changed_key_of_the_same_name_is_fetched_once(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
 	__sp_flow struct sp_idp_flow *flow = begin_polling(oidc), *forged = begin_polling(oidc),
-				      *silent = begin_polling(oidc);
-	__sp_free char *fresh = minter_set(json_pack("[o]", minter_jwk(MINTER_RSA_OTHER, "rsa", NULL, NULL)));
+				     *silent = begin_polling(oidc);
+	__sp_free char *fresh =
+		minter_set(json_pack("[o]", minter_jwk(MINTER_RSA_OTHER, "rsa", NULL, NULL)));
 	__sp_free char *tokens = lab_tokens(NULL, "rsa", MINTER_RSA_OTHER, NULL);
 	__sp_free char *old = lab_tokens(NULL, "rsa", MINTER_RSA, NULL);
 	const struct sp_http_reply keys = lab_json(200, fresh), none = lab_silence("timed out");
@@ -636,7 +709,8 @@ static void old_keys_stay_when_new_ones_are_nonsense(void **state)
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-		__sp_flow struct sp_idp_flow *flow = begin_polling(oidc), *next = begin_polling(oidc);
+		__sp_flow struct sp_idp_flow *flow = begin_polling(oidc),
+					     *next = begin_polling(oidc);
 		__sp_free char *unknown = lab_tokens(NULL, "new", MINTER_RSA_OTHER, NULL);
 		__sp_free char *known = lab_tokens(NULL, "rsa", MINTER_RSA, NULL);
 		const struct sp_http_reply reply = lab_json(cases[i].status, cases[i].body);
@@ -655,7 +729,8 @@ static void a_flow_waits_for_the_provider_or_is_told(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc = NULL;
 	__sp_flow struct sp_idp_flow *one = NULL, *two = NULL, *later = NULL;
-	const struct sp_http_reply none = lab_silence("timed out"), good = lab_json(200, LAB_DISCOVERY),
+	const struct sp_http_reply none = lab_silence("timed out"),
+				   good = lab_json(200, LAB_DISCOVERY),
 				   keys = lab_json(200, lab_keys);
 
 	(void)state;
@@ -682,9 +757,10 @@ static void a_flow_waits_for_the_provider_or_is_told(void **state)
 
 static void a_provider_without_device_authorization_says_so(void **state)
 {
-	__sp_oidc struct sp_oidc *oidc = lab_ready("{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"" KEYS
-						   "\",\"token_endpoint\":\"" TOKEN "\"}",
-						   NULL);
+	__sp_oidc struct sp_oidc *oidc =
+		lab_ready("{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"" KEYS
+			  "\",\"token_endpoint\":\"" TOKEN "\"}",
+			  NULL);
 	__sp_flow struct sp_idp_flow *flow = begin(oidc);
 
 	(void)state;

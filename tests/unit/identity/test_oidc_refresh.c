@@ -33,13 +33,15 @@ static void a_changed_group_is_told(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
 	__sp_flow struct sp_idp_flow *flow = begin(oidc);
-	__sp_free char *tokens = lab_tokens("{\"groups\":[\"dba\"]}", "ed", MINTER_ED, "{\"refresh_token\":\"rt2\"}");
+	__sp_free char *tokens = lab_tokens("{\"groups\":[\"dba\"]}", "ed", MINTER_ED,
+					    "{\"refresh_token\":\"rt2\"}");
 	const struct sp_http_reply reply = lab_json(200, tokens);
 	struct sp_http_request request;
 
 	(void)state;
 	lab_asks(flow, TOKEN, &request);
-	assert_string_equal(request.body, "client_id=gate&grant_type=refresh_token&refresh_token=r%26t");
+	assert_string_equal(request.body,
+			    "client_id=gate&grant_type=refresh_token&refresh_token=r%26t");
 	sp_http_request_done(&request);
 	sp_idp_flow_take(flow, &lab_now, &reply);
 	lab_done(flow);
@@ -68,30 +70,46 @@ static void no_more_is_not_no_answer(void **state)
 		enum sp_refusal_reason reason;
 	} cases[] = {
 #define JSON(code, text)                                                                           \
-	{                                                                                          \
-		.status = code, .content_type = "application/json", .body = text, .body_len = sizeof(text) - 1 \
-	}
+	{ .status = code,                                                                          \
+	  .content_type = "application/json",                                                      \
+	  .body = text,                                                                            \
+	  .body_len = sizeof(text) - 1 }
 		{ "revoked", JSON(400, "{\"error\":\"invalid_grant\"}"), SP_REFUSAL_GRANT_REVOKED },
-		{ "revoked, 401", JSON(401, "{\"error\":\"invalid_grant\"}"), SP_REFUSAL_GRANT_REVOKED },
+		{ "revoked, 401", JSON(401, "{\"error\":\"invalid_grant\"}"),
+		  SP_REFUSAL_GRANT_REVOKED },
 		{ "their rules want the person", JSON(400, "{\"error\":\"interaction_required\"}"),
 		  SP_REFUSAL_GRANT_REVOKED },
-		{ "no more for this person", JSON(403, "{\"error\":\"access_denied\"}"), SP_REFUSAL_GRANT_REVOKED },
-		{ "Dex", JSON(400, "{\"error\":\"invalid_request\",\"error_description\":\"Refresh token expired.\"}"),
+		{ "no more for this person", JSON(403, "{\"error\":\"access_denied\"}"),
 		  SP_REFUSAL_GRANT_REVOKED },
-		{ "another request", JSON(400, "{\"error\":\"invalid_request\",\"error_description\":\"no scope\"}"),
+		{ "Dex",
+		  JSON(400, "{\"error\":\"invalid_request\",\"error_description\":\"Refresh token "
+			    "expired.\"}"),
+		  SP_REFUSAL_GRANT_REVOKED },
+		{ "another request",
+		  JSON(400, "{\"error\":\"invalid_request\",\"error_description\":\"no scope\"}"),
 		  SP_REFUSAL_PROVIDER_ERROR },
-		{ "busy, with a word", JSON(400, "{\"error\":\"temporarily_unavailable\"}"), SP_REFUSAL_UNREACHABLE },
-		{ "our secret is wrong", JSON(401, "{\"error\":\"invalid_client\"}"), SP_REFUSAL_PROVIDER_ERROR },
-		{ "not for us", JSON(400, "{\"error\":\"unauthorized_client\"}"), SP_REFUSAL_PROVIDER_ERROR },
+		{ "busy, with a word", JSON(400, "{\"error\":\"temporarily_unavailable\"}"),
+		  SP_REFUSAL_UNREACHABLE },
+		{ "our secret is wrong", JSON(401, "{\"error\":\"invalid_client\"}"),
+		  SP_REFUSAL_PROVIDER_ERROR },
+		{ "not for us", JSON(400, "{\"error\":\"unauthorized_client\"}"),
+		  SP_REFUSAL_PROVIDER_ERROR },
 		{ "no answer", { .failure = "timed out" }, SP_REFUSAL_UNREACHABLE },
-		{ "a bad certificate", { .failure = "certificate: expired" }, SP_REFUSAL_UNREACHABLE },
+		{ "a bad certificate",
+		  { .failure = "certificate: expired" },
+		  SP_REFUSAL_UNREACHABLE },
 		{ "down", JSON(502, "{}"), SP_REFUSAL_UNREACHABLE },
-		{ "down, saying invalid_grant", JSON(503, "{\"error\":\"invalid_grant\"}"), SP_REFUSAL_UNREACHABLE },
+		{ "down, saying invalid_grant", JSON(503, "{\"error\":\"invalid_grant\"}"),
+		  SP_REFUSAL_UNREACHABLE },
 		{ "too many", JSON(429, "{}"), SP_REFUSAL_UNREACHABLE },
 		{ "a redirect", JSON(307, "{}"), SP_REFUSAL_BAD_ANSWER },
 		{ "an empty answer", JSON(200, "{}"), SP_REFUSAL_BAD_ANSWER },
 		{ "400 without a word", JSON(400, "{}"), SP_REFUSAL_BAD_ANSWER },
-		{ "another type", { .status = 400, .content_type = "text/plain", .body = "invalid_grant", .body_len = 13 },
+		{ "another type",
+		  { .status = 400,
+		    .content_type = "text/plain",
+		    .body = "invalid_grant",
+		    .body_len = 13 },
 		  SP_REFUSAL_BAD_ANSWER },
 	};
 
@@ -114,7 +132,8 @@ static void somebody_elses_token_is_refused(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
 	__sp_flow struct sp_idp_flow *flow = begin(oidc);
-	__sp_free char *tokens = lab_tokens("{\"sub\":\"bob-1\"}", "rsa", MINTER_RSA, "{\"refresh_token\":\"rt2\"}");
+	__sp_free char *tokens =
+		lab_tokens("{\"sub\":\"bob-1\"}", "rsa", MINTER_RSA, "{\"refresh_token\":\"rt2\"}");
 
 	(void)state;
 	lab_answer(flow, TOKEN, 200, tokens);
@@ -128,8 +147,10 @@ static void without_an_id_token_userinfo_is_asked(void **state)
 		const char *body;
 		enum sp_refusal_reason reason;
 	} cases[] = {
-		{ 200, "{\"sub\":\"ana-1\",\"preferred_username\":\"ana\",\"groups\":[\"dba\"]}", SP_REFUSAL_NONE },
-		{ 200, "{\"sub\":\"bob-1\",\"preferred_username\":\"bob\",\"groups\":[\"dba\"]}", SP_REFUSAL_OTHER_SUBJECT },
+		{ 200, "{\"sub\":\"ana-1\",\"preferred_username\":\"ana\",\"groups\":[\"dba\"]}",
+		  SP_REFUSAL_NONE },
+		{ 200, "{\"sub\":\"bob-1\",\"preferred_username\":\"bob\",\"groups\":[\"dba\"]}",
+		  SP_REFUSAL_OTHER_SUBJECT },
 		{ 200, "{\"sub\":\"ana-1\",\"groups\":[1]}", SP_REFUSAL_BAD_GROUPS },
 		{ 401, "{\"error\":\"invalid_token\"}", SP_REFUSAL_BAD_ANSWER },
 		{ 503, "{}", SP_REFUSAL_UNREACHABLE },
@@ -139,8 +160,8 @@ static void without_an_id_token_userinfo_is_asked(void **state)
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
 		__sp_flow struct sp_idp_flow *flow = begin(oidc);
-		__sp_free char *tokens =
-			lab_tokens(NULL, "rsa", MINTER_RSA, "{\"id_token\":null,\"refresh_token\":\"rt2\"}");
+		__sp_free char *tokens = lab_tokens(
+			NULL, "rsa", MINTER_RSA, "{\"id_token\":null,\"refresh_token\":\"rt2\"}");
 
 		lab_answer(flow, TOKEN, 200, tokens);
 		lab_answer(flow, USERINFO, cases[i].status, cases[i].body);
@@ -161,7 +182,9 @@ static void without_an_id_token_userinfo_is_asked(void **state)
 static void without_id_token_and_userinfo_there_is_no_word(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc =
-		lab_ready("{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"" KEYS "\",\"token_endpoint\":\"" TOKEN "\"}", NULL);
+		lab_ready("{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"" KEYS
+			  "\",\"token_endpoint\":\"" TOKEN "\"}",
+			  NULL);
 	__sp_flow struct sp_idp_flow *flow = begin(oidc);
 	__sp_free char *tokens = lab_tokens(NULL, "rsa", MINTER_RSA, "{\"id_token\":null}");
 
@@ -174,8 +197,10 @@ static void without_id_token_and_userinfo_there_is_no_word(void **state)
 static void a_refresh_waits_for_new_keys(void **state)
 {
 	__sp_oidc struct sp_oidc *oidc = lab_ready(LAB_DISCOVERY, NULL);
-	__sp_flow struct sp_idp_flow *first = begin(oidc), *second = begin(oidc), *third = begin(oidc);
-	__sp_free char *fresh = minter_set(json_pack("[o]", minter_jwk(MINTER_RSA_OTHER, "new", NULL, NULL)));
+	__sp_flow struct sp_idp_flow *first = begin(oidc), *second = begin(oidc),
+				     *third = begin(oidc);
+	__sp_free char *fresh =
+		minter_set(json_pack("[o]", minter_jwk(MINTER_RSA_OTHER, "new", NULL, NULL)));
 	__sp_free char *tokens = lab_tokens(NULL, "new", MINTER_RSA_OTHER, NULL);
 	const struct sp_http_reply old = lab_json(200, lab_keys), keys = lab_json(200, fresh),
 				   none = lab_silence("timed out");

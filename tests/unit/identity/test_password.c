@@ -52,7 +52,8 @@ static void nobodys_password_is_never_right(void **state)
 /* Made by another implementation: printf open-sesame | argon2 somesalt -id -k 4096 -t 3 -p 2 -e */
 static void a_hash_made_elsewhere_is_taken(void **state)
 {
-	static const char hash[] = "$argon2id$v=19$m=4096,t=3,p=2$c29tZXNhbHQ$BUGq2DcKhbh3SEp6mBawuFIiDHLmRbIV9wjZ+1OPGQQ";
+	static const char hash[] = "$argon2id$v=19$m=4096,t=3,p=2$c29tZXNhbHQ$"
+				   "BUGq2DcKhbh3SEp6mBawuFIiDHLmRbIV9wjZ+1OPGQQ";
 
 	(void)state;
 	assert_null(sp_password_hash_fault(hash));
@@ -62,8 +63,10 @@ static void a_hash_made_elsewhere_is_taken(void **state)
 
 static void what_is_wrong_with_a_hash_is_said(void **state)
 {
-	static const char no_hash[] = "is no Argon2id hash", damaged[] = "is a damaged Argon2id hash";
-	static const char costs[] = "is an Argon2id hash that costs too much (at most m=262144, t=10, p=16)";
+	static const char no_hash[] = "is no Argon2id hash",
+			  damaged[] = "is a damaged Argon2id hash";
+	static const char costs[] =
+		"is an Argon2id hash that costs too much (at most m=262144, t=10, p=16)";
 	static const struct {
 		const char *hash, *fault;
 	} cases[] = {
@@ -89,7 +92,8 @@ static void what_is_wrong_with_a_hash_is_said(void **state)
 		{ "$argon2id$v=19$m=19456,t=2,p=1$$" HASH, damaged },
 		{ "$argon2id$v=19$m=19456,t=2,p=1$" SALT "==$" HASH, damaged },
 		{ "$argon2id$v=19$m=19456,t=2,p=1$" SALT "$" HASH " ", damaged },
-		{ "$argon2id$v=19$m=19456,t=2,p=1$" SALT "$" HASH HASH, "is too long for an Argon2id hash" },
+		{ "$argon2id$v=19$m=19456,t=2,p=1$" SALT "$" HASH HASH,
+		  "is too long for an Argon2id hash" },
 	};
 
 	(void)state;

@@ -12,8 +12,9 @@
 #include "base/cleanup.h"
 #include "identity/provider.h"
 
-#define HASH                                                                                      \
-	"$argon2id$v=19$m=19456,t=2,p=1$7g5pQJ+PFchmspX8Yaxwjg$DDa7ci0w2UHv9kFUlwfd+2FUkS19XTdDZyICUF+APa4"
+#define HASH                                                                                       \
+	"$argon2id$v=19$m=19456,t=2,p=1$7g5pQJ+PFchmspX8Yaxwjg$DDa7ci0w2UHv9kFUlwfd+"              \
+	"2FUkS19XTdDZyICUF+APa4"
 
 static struct sp_idp *load(const char *path, const char *text)
 {
@@ -27,12 +28,13 @@ static struct sp_idp *load(const char *path, const char *text)
 
 static void a_local_provider_has_its_users(void **state)
 {
-	__sp_cleanup(sp_idp_freep) struct sp_idp *idp = load("/etc/sallyport/idp.d/local.yaml",
-		"type: local\n"
-		"users:\n"
-		"  bob: {}\n"
-		"  ana: { password: \"" HASH "\", groups: [eng, \"Domain Users\"] }\n"
-		"  cleo: { groups: eng }\n");
+	__sp_cleanup(sp_idp_freep) struct sp_idp *idp =
+		load("/etc/sallyport/idp.d/local.yaml",
+		     "type: local\n"
+		     "users:\n"
+		     "  bob: {}\n"
+		     "  ana: { password: \"" HASH "\", groups: [eng, \"Domain Users\"] }\n"
+		     "  cleo: { groups: eng }\n");
 	const struct sp_local_user *user;
 
 	(void)state;
@@ -57,7 +59,8 @@ static void an_oidc_provider_has_defaults(void **state)
 {
 	static const char *const scopes[] = { "openid", "profile", "groups", "offline_access" };
 	__sp_cleanup(sp_idp_freep) struct sp_idp *idp =
-		load("corp.yaml", "{ type: oidc, issuer: \"https://login.example.org/\", client-id: x }");
+		load("corp.yaml",
+		     "{ type: oidc, issuer: \"https://login.example.org/\", client-id: x }");
 
 	(void)state;
 	assert_string_equal(idp->name, "corp");
@@ -78,17 +81,17 @@ static void an_oidc_provider_has_defaults(void **state)
 
 static void an_oidc_provider_has_what_it_says(void **state)
 {
-	__sp_cleanup(sp_idp_freep) struct sp_idp *idp = load("idp.d/partner.yaml",
-		"type: oidc\n"
-		"issuer: https://[2001:db8::1]:8443/x\n"
-		"client-id: y\n"
-		"client-secret-file: partner.secret\n"
-		"scopes: [email, openid, email]\n"
-		"groups-claim: https://example.org/groups\n"
-		"user-claim: email\n"
-		"ca: partner-ca.pem\n"
-		"algorithms: EdDSA\n"
-		"refresh: 2m\n");
+	__sp_cleanup(sp_idp_freep) struct sp_idp *idp =
+		load("idp.d/partner.yaml", "type: oidc\n"
+					   "issuer: https://[2001:db8::1]:8443/x\n"
+					   "client-id: y\n"
+					   "client-secret-file: partner.secret\n"
+					   "scopes: [email, openid, email]\n"
+					   "groups-claim: https://example.org/groups\n"
+					   "user-claim: email\n"
+					   "ca: partner-ca.pem\n"
+					   "algorithms: EdDSA\n"
+					   "refresh: 2m\n");
 
 	(void)state;
 	assert_string_equal(idp->name, "partner");
@@ -110,7 +113,8 @@ static void a_password_in_the_clear_is_not_repeated(void **state)
 	struct sp_idp *idp = NULL;
 
 	(void)state;
-	assert_int_equal(sp_idp_load("local.yaml", text, strlen(text), &idp, &diagnostics), -EINVAL);
+	assert_int_equal(sp_idp_load("local.yaml", text, strlen(text), &idp, &diagnostics),
+			 -EINVAL);
 	assert_null(idp);
 	assert_int_equal(diagnostics.count, 1);
 	assert_null(strstr(diagnostics.items[0].message, "sesame"));

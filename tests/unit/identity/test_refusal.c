@@ -39,8 +39,9 @@ static void a_detail_is_one_printable_line_of_bounded_length(void **state)
 	char text[1000];
 
 	(void)state;
-	assert_int_equal(sp_find(&finding, SP_REFUSAL_WRONG_ISSUER, "it says %s, not %d", "a\nb\x1b\xc3", 7),
-			 -EACCES);
+	assert_int_equal(
+		sp_find(&finding, SP_REFUSAL_WRONG_ISSUER, "it says %s, not %d", "a\nb\x1b\xc3", 7),
+		-EACCES);
 	assert_int_equal(finding.reason, SP_REFUSAL_WRONG_ISSUER);
 	assert_string_equal(finding.detail, "it says a\\x0ab\\x1b\\xc3, not 7");
 	memset(text, 'x', sizeof(text) - 1);

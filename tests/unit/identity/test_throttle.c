@@ -42,7 +42,8 @@ static struct sp_addr address(const char *text)
 
 static struct sp_addr numbered(unsigned n)
 {
-	return sp_addr_from_v4((uint8_t[4]){ 198, (uint8_t)(18 + (n >> 16)), (uint8_t)(n >> 8), (uint8_t)n });
+	return sp_addr_from_v4(
+		(uint8_t[4]){ 198, (uint8_t)(18 + (n >> 16)), (uint8_t)(n >> 8), (uint8_t)n });
 }
 
 static uint64_t ask(const char *user, const struct sp_addr *from)
@@ -204,8 +205,10 @@ static void an_ipv6_subnet_is_one_address(void **state)
 		const char *other;
 		bool is_same;
 	} cases[] = {
-		{ "2001:db8::2", true },	 { "2001:db8::ffff:ffff:ffff:ffff", true },
-		{ "2001:db8:0:1::1", false }, { "192.0.2.1", false },
+		{ "2001:db8::2", true },
+		{ "2001:db8::ffff:ffff:ffff:ffff", true },
+		{ "2001:db8:0:1::1", false },
+		{ "192.0.2.1", false },
 	};
 	const struct sp_addr from = address("2001:db8::1");
 
@@ -318,7 +321,8 @@ static void somebody_let_in_from_very_many_places_makes_nobody_forgotten(void **
 		sp_throttle_welcome(throttle, "local", "bob", &from, now_ns);
 	}
 	for (unsigned n = 0; n < SP_ARRAY_LEN(home); n++)
-		known += sp_throttle_knows(throttle, "local", "ana", &home[n]) && sp_throttle_knows_place(throttle, &home[n]);
+		known += sp_throttle_knows(throttle, "local", "ana", &home[n]) &&
+			 sp_throttle_knows_place(throttle, &home[n]);
 	assert_int_equal(known, SP_ARRAY_LEN(home));
 }
 

@@ -15,7 +15,7 @@
 #include "../../support/folder.h"
 
 static inline int scratch_remove_one(const char *path, const struct stat *st, int type,
-                                     struct FTW *ftw)
+				     struct FTW *ftw)
 {
 	(void)st;
 	(void)type;

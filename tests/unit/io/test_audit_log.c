@@ -26,7 +26,7 @@ struct opened {
 };
 
 static struct opened open_log(const char *path, uint64_t rotate_bytes, unsigned int keep,
-                              const struct sp_chain_head *hint)
+			      const struct sp_chain_head *hint)
 {
 	const struct sp_audit_log_options options = {
 		.path = path,
@@ -70,11 +70,11 @@ static uint64_t verify(const char *path, const struct sp_chain_head *head, const
 	assert_int_equal(sp_audit_reader_open(path, &reader), 0);
 	while (sp_audit_reader_next(reader, &line) == 1)
 		assert_int_equal(sp_chain_verifier_feed(verifier, line.file, line.number, line.text,
-		                                        line.len, line.has_newline),
-		                 0);
+							line.len, line.has_newline),
+				 0);
 	if (sp_audit_reader_rest(reader, &line))
 		sp_chain_verifier_feed(verifier, line.file, line.number, line.text, line.len,
-		                       false);
+				       false);
 	assert_int_equal(sp_chain_verifier_finish(verifier, head), 0);
 	count = sp_chain_verifier_get_findings(verifier, &findings, &total);
 	for (size_t i = 0; i < count; i++)
@@ -486,8 +486,8 @@ static void line_without_bound_is_refused(void **state)
 static void files_of_other_names_are_not_the_log_s(void **state)
 {
 	static const char *const names[] = { "audit.jsonl.new",    "audit.jsonl.01",
-		                             "audit.jsonl.torn-x", "audit.jsonl.",
-		                             "audit.jsonl.1x",     "audit.jsonl.0" };
+					     "audit.jsonl.torn-x", "audit.jsonl.",
+					     "audit.jsonl.1x",     "audit.jsonl.0" };
 	const char *path = scratch_path(state, "names/audit.jsonl");
 	struct opened log = open_log(path, 0, 0, NULL);
 
@@ -497,7 +497,7 @@ static void files_of_other_names_are_not_the_log_s(void **state)
 
 		snprintf(name, sizeof(name), "%s/names/%s", (const char *)*state, names[i]);
 		assert_int_equal(sp_file_replace(name, "x\n", 2, 0640, SP_UID_KEEP, SP_GID_KEEP),
-		                 0);
+				 0);
 	}
 	assert_int_equal(verify(path, NULL, nothing), 1);
 	close_log(&log);

@@ -45,9 +45,9 @@ static void never_stays_never_and_the_past_is_passed(void **state)
 
 static void boot_time_and_offset_make_up_the_realtime(void **state)
 {
-	int64_t apart_ns = sp_clock_boottime_to_utc_ns(sp_clock_boottime_ns(),
-	                                               sp_clock_offset_ns()) -
-	                   sp_clock_realtime_ns();
+	int64_t apart_ns =
+		sp_clock_boottime_to_utc_ns(sp_clock_boottime_ns(), sp_clock_offset_ns()) -
+		sp_clock_realtime_ns();
 
 	(void)state;
 	assert_true(apart_ns > -SP_NS_PER_S / 10 && apart_ns < SP_NS_PER_S / 10);

@@ -88,8 +88,8 @@ static void what_was_set_is_what_the_engine_says(void **state)
 	__sp_uapi_set struct sp_uapi_set set = { 0 };
 	struct sp_prefix prefixes[] = { prefix("100.64.0.7/32"), prefix("fd00:64::7/128") };
 	struct sp_wg_peer peer = { .allowed_ips = prefixes,
-		                   .allowed_ip_count = 2,
-		                   .keepalive_s = 25 };
+				   .allowed_ip_count = 2,
+				   .keepalive_s = 25 };
 	struct sp_wg_key private_key, public_key, peer_private;
 	const struct sp_wg_peer *found;
 
@@ -207,8 +207,8 @@ static void stopped_engine_costs_no_more_than_was_asked(void **state)
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	kill(engine, SIGCONT);
 	assert_in_range((after.tv_sec - before.tv_sec) * 1000 +
-	                        (after.tv_nsec - before.tv_nsec) / 1000000,
-	                190, 20000); /* not for ever; a busy machine adds its own */
+				(after.tv_nsec - before.tv_nsec) / 1000000,
+			190, 20000); /* not for ever; a busy machine adds its own */
 	assert_int_equal(sp_uapi_get(SOCKET, 1000, &device), 0);
 	sp_wg_device_done(&device);
 }

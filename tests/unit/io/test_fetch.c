@@ -36,7 +36,8 @@ static int start(void **state)
 		return -1;
 	hex = tls_server_fingerprint(server);
 	for (size_t i = 0; i < 64; i += 2)
-		len += (size_t)snprintf(colons + len, sizeof(colons) - len, "%s%.2s", i ? ":" : "", hex + i);
+		len += (size_t)snprintf(colons + len, sizeof(colons) - len, "%s%.2s", i ? ":" : "",
+					hex + i);
 	/* what the environment says must not matter */
 	setenv("https_proxy", "http://127.0.0.1:1/", 1);
 	setenv("HTTPS_PROXY", "http://127.0.0.1:1/", 1);
@@ -122,14 +123,15 @@ static void a_request_carries_what_it_was_given_and_nothing_else(void **state)
 		"\r\nAuthorization: Basic Y2xpZW50OnMzY3JldA==\r\n",
 		"\r\n\r\na=b&c=d",
 	};
-	static const char *const absent[] = { "Cookie", "Expect", "Accept-Encoding", "Proxy", "Referer" };
+	static const char *const absent[] = { "Cookie", "Expect", "Accept-Encoding", "Proxy",
+					      "Referer" };
 	char url[256];
 	struct sp_http_request request = {
 		.url = strcpy(url, url_of(server, "/echo")),
-		.body = (char *)(uintptr_t) "a=b&c=d",
+		.body = (char *)(uintptr_t)"a=b&c=d",
 		.body_type = "application/x-www-form-urlencoded",
-		.basic_user = (char *)(uintptr_t) "client",
-		.basic_password = (char *)(uintptr_t) "s3cret",
+		.basic_user = (char *)(uintptr_t)"client",
+		.basic_password = (char *)(uintptr_t)"s3cret",
 		.body_max = 4096,
 	};
 	struct sp_http_reply reply;
@@ -143,7 +145,8 @@ static void a_request_carries_what_it_was_given_and_nothing_else(void **state)
 	for (size_t i = 0; i < SP_ARRAY_LEN(absent); i++)
 		assert_null(strcasestr(reply.body, absent[i]));
 
-	request = (struct sp_http_request){ .url = url, .bearer = (char *)(uintptr_t) "t0ken",
+	request = (struct sp_http_request){ .url = url,
+					    .bearer = (char *)(uintptr_t)"t0ken",
 					    .body_max = 4096 };
 	assert_int_equal(sp_fetch(&request, &trust, &reply, &bearer_body), 0);
 	assert_non_null(strstr(reply.body, "GET /echo HTTP/1.1\r\n"));
@@ -168,7 +171,8 @@ static void the_pinned_certificate_is_believed_whatever_it_is_for(void **state)
 {
 	const struct sp_fetch_trust plain = { .fingerprint = tls_server_fingerprint(server) };
 	const struct sp_fetch_trust with_colons = { .fingerprint = colons };
-	const struct sp_fetch_trust other_host = { .fingerprint = tls_server_fingerprint(elsewhere) };
+	const struct sp_fetch_trust other_host = { .fingerprint =
+							   tls_server_fingerprint(elsewhere) };
 	const struct {
 		const struct sp_fetch_trust *trust;
 		const struct tls_server *of;
@@ -178,7 +182,8 @@ static void the_pinned_certificate_is_believed_whatever_it_is_for(void **state)
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		__sp_free char *body = NULL;
 
-		assert_int_equal(get(url_of(cases[i].of, "/ok"), cases[i].trust, 0, &body).status, 200);
+		assert_int_equal(get(url_of(cases[i].of, "/ok"), cases[i].trust, 0, &body).status,
+				 200);
 	}
 }
 
@@ -199,7 +204,8 @@ static void what_went_wrong_is_said(void **state)
 		{ url_of(server, "/ok"), &wrong_ca, "certificate: " },
 		{ url_of(server, "/ok"), &system_ca, "certificate: " },
 		{ url_of(server, "/ok"), &wrong_pin, seen },
-		{ url_of(elsewhere, "/ok"), &other_host, "certificate: it is for another host name" },
+		{ url_of(elsewhere, "/ok"), &other_host,
+		  "certificate: it is for another host name" },
 		{ closed, &good, "connection refused" },
 		{ "https://nowhere.invalid/", &good, "no such host" },
 	};
@@ -228,7 +234,8 @@ static void what_went_wrong_is_said(void **state)
 		__sp_free char *body = NULL;
 
 		reply = get(cases[i].url, cases[i].trust, 0, &body);
-		if (!reply.failure || strncmp(reply.failure, cases[i].failure, strlen(cases[i].failure)))
+		if (!reply.failure ||
+		    strncmp(reply.failure, cases[i].failure, strlen(cases[i].failure)))
 			fail_msg("%s: %s, not %s", cases[i].url, reply.failure, cases[i].failure);
 	}
 	for (size_t i = 0; i < SP_ARRAY_LEN(paths); i++) {
@@ -244,11 +251,13 @@ static void what_went_wrong_is_said(void **state)
 
 static void what_cannot_be_asked_is_refused_before_anything_is_sent(void **state)
 {
-	const struct sp_fetch_trust good = { .ca_file = ca }, no_file = { .ca_file = "/nonexistent/ca.pem" },
+	const struct sp_fetch_trust good = { .ca_file = ca },
+				    no_file = { .ca_file = "/nonexistent/ca.pem" },
 				    no_cert = { .ca_file = "/proc/self/status" },
 				    short_pin = { .fingerprint = "ab:cd" },
-				    long_pin = { .fingerprint = "00000000000000000000000000000000"
-								"000000000000000000000000000000000" };
+				    long_pin = { .fingerprint =
+							 "00000000000000000000000000000000"
+							 "000000000000000000000000000000000" };
 	const unsigned before = tls_server_connections(server);
 	const struct {
 		const char *url;
@@ -260,7 +269,8 @@ static void what_cannot_be_asked_is_refused_before_anything_is_sent(void **state
 		{ "", &good, "the address does not begin with https://" },
 		{ "https://u:p@127.0.0.1/", &good, "the address cannot be read" },
 		{ "https://", &good, "the address cannot be read" },
-		{ "https://127.0.0.1/a\r\nX: y", &good, "the address does not begin with https://" },
+		{ "https://127.0.0.1/a\r\nX: y", &good,
+		  "the address does not begin with https://" },
 		{ url_of(server, "/ok"), &no_file,
 		  "the CA file /nonexistent/ca.pem cannot be read: No such file or directory" },
 		{ url_of(server, "/ok"), &no_cert,
@@ -269,7 +279,7 @@ static void what_cannot_be_asked_is_refused_before_anything_is_sent(void **state
 		{ url_of(server, "/ok"), &long_pin, "a fingerprint has 64 hex digits (SHA-256)" },
 	};
 	const struct sp_http_request injected = { .url = url_of(server, "/ok"),
-						  .bearer = (char *)(uintptr_t) "a\r\nX: y",
+						  .bearer = (char *)(uintptr_t)"a\r\nX: y",
 						  .body_max = 100 };
 	struct sp_http_reply reply;
 	__sp_free char *injected_body = NULL;
@@ -308,8 +318,8 @@ static void take(void *arg, const struct sp_http_reply *reply)
 		sp_fetcher_cancel(got->fetcher, got->cancel);
 }
 
-static uint64_t begin(struct sp_fetcher *fetcher, const char *url, const struct sp_fetch_trust *trust,
-		      struct got *got)
+static uint64_t begin(struct sp_fetcher *fetcher, const char *url,
+		      const struct sp_fetch_trust *trust, struct got *got)
 {
 	struct sp_http_request request = { .url = strdup(url), .body_max = 4096 };
 	uint64_t id;
@@ -341,7 +351,8 @@ static void run_until(struct sp_fetcher *fetcher, struct got *got, size_t count)
 
 static void several_run_at_once_and_a_slow_one_holds_up_no_other(void **state)
 {
-	const struct sp_fetch_trust good = { .ca_file = ca }, slow = { .ca_file = ca, .total_ms = 500 },
+	const struct sp_fetch_trust good = { .ca_file = ca },
+				    slow = { .ca_file = ca, .total_ms = 500 },
 				    wrong = { .ca_file = other_ca };
 	struct got got[20] = { 0 };
 	struct sp_fetcher *fetcher;
@@ -396,7 +407,8 @@ static void one_that_is_cancelled_is_not_called_back(void **state)
 static void a_pin_is_not_bypassed_by_another_ones_connection(void **state)
 {
 	const struct sp_fetch_trust good = { .ca_file = ca },
-				    wrong_pin = { .fingerprint = tls_server_fingerprint(elsewhere) };
+				    wrong_pin = { .fingerprint =
+							  tls_server_fingerprint(elsewhere) };
 	struct got got[3] = { 0 };
 	struct sp_fetcher *fetcher;
 

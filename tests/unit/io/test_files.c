@@ -83,8 +83,8 @@ static void failed_replace_leaves_the_old_file_and_no_other(void **state)
 	assert_int_equal(sp_file_replace(path, "x", 1, 0600, SP_UID_KEEP, SP_GID_KEEP), -EISDIR);
 	assert_int_equal(count_entries("kept", state), 1);
 	assert_int_equal(sp_file_replace(scratch_path(state, "no/where"), "x", 1, 0600, SP_UID_KEEP,
-	                                 SP_GID_KEEP),
-	                 -ENOENT);
+					 SP_GID_KEEP),
+			 -ENOENT);
 }
 
 static void read_is_bounded(void **state)
@@ -94,7 +94,7 @@ static void read_is_bounded(void **state)
 	size_t len;
 
 	assert_int_equal(sp_file_replace(path, "0123456789", 10, 0600, SP_UID_KEEP, SP_GID_KEEP),
-	                 0);
+			 0);
 	assert_int_equal(sp_file_read(path, 9, &data, &len), -EFBIG);
 	assert_null(data);
 	assert_int_equal(sp_file_read(path, 10, &data, &len), 0);
@@ -110,12 +110,12 @@ static void only_regular_files_are_read(void **state)
 
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	assert_int_equal(sp_file_read(fifo, 10, &data, &len),
-	                 -EINVAL); /* and does not wait for a writer */
+			 -EINVAL); /* and does not wait for a writer */
 	assert_int_equal(sp_file_read("/dev/zero", 10, &data, &len), -EINVAL);
 	assert_int_equal(sp_file_read((const char *)*state, 10, &data, &len), -EINVAL);
 	assert_int_equal(sp_file_read(scratch_path(state, "absent"), 10, &data, &len), -ENOENT);
 	assert_int_equal(sp_file_read("/proc/self/status", 65536, &data, &len),
-	                 0); /* says size 0 */
+			 0); /* says size 0 */
 	assert_true(len > 100);
 	free(data);
 }
@@ -228,7 +228,7 @@ static void relative_root_is_made_absolute(void **state)
 	assert_int_equal(chdir((const char *)*state), 0);
 	assert_int_equal(sp_paths_init(&paths, "lab"), 0);
 	snprintf(expected, sizeof(expected), "%s/lab/run/sallyport/control.sock",
-	         (const char *)*state);
+		 (const char *)*state);
 	assert_string_equal(paths.control_socket, expected);
 	assert_int_equal(chdir("/"), 0);
 }

@@ -45,7 +45,9 @@ static unsigned int calls_of_a_round(bool ends)
 
 	assert_int_equal(sp_loop_new(&round.loop), 0);
 	for (int i = 0; i < 2; i++) {
-		sources[i] = (struct sp_source){ .fd = eventfd(1, EFD_CLOEXEC), .ready = source_ready, .arg = &round };
+		sources[i] = (struct sp_source){ .fd = eventfd(1, EFD_CLOEXEC),
+						 .ready = source_ready,
+						 .arg = &round };
 		timers[i] = (struct sp_timer){ .fire = timer_fired, .arg = &round };
 		assert_true(sources[i].fd >= 0);
 		assert_int_equal(sp_loop_watch(round.loop, &sources[i], EPOLLIN), 0);

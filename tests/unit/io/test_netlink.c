@@ -35,7 +35,7 @@ static int make_pair(void **state)
 {
 	(void)state;
 	return system("ip link add wan0 type veth peer name far0 && ip link set wan0 up && "
-	              "ip link set far0 up && ip link set lo up");
+		      "ip link set far0 up && ip link set lo up");
 }
 
 static int remove_pair(void **state)
@@ -116,7 +116,8 @@ static void many_links_are_all_listed(void **state)
 	size_t count;
 
 	(void)state;
-	run("for i in $(seq 100); do echo link add d$i type veth peer name p$i; done | ip -batch -");
+	run("for i in $(seq 100); do echo link add d$i type veth peer name p$i; done | ip -batch "
+	    "-");
 	assert_int_equal(sp_netlink_list_links(netlink, &links, &count), 0);
 	assert_int_equal(count, 203);
 	free(links);
@@ -141,12 +142,12 @@ static void addresses_are_put_listed_and_removed(void **state)
 	for (size_t i = 0; i < count; i++) {
 		if (sp_addr_compare(&list[i].addr, &v4) == 0) {
 			assert_string_equal(sp_prefix_format(&list[i].prefix, text),
-			                    "192.0.2.0/24");
+					    "192.0.2.0/24");
 			assert_true(list[i].is_v4 && list[i].is_permanent && list[i].is_usable);
 			found++;
 		} else if (sp_addr_compare(&list[i].addr, &v6) == 0) {
 			assert_string_equal(sp_prefix_format(&list[i].prefix, text),
-			                    "2001:db8::/64");
+					    "2001:db8::/64");
 			assert_true(list[i].is_permanent && list[i].is_usable);
 			assert_false(list[i].is_link_local);
 			found++;
@@ -204,7 +205,7 @@ static void dhcpv6_client_is_told_by_its_ipv6_addresses(void **state)
 /* ---- routes ---- */
 
 static const struct sp_kernel_route *find_route(const struct sp_kernel_route *routes, size_t count,
-                                                const char *to, uint32_t ifindex)
+						const char *to, uint32_t ifindex)
 {
 	struct sp_prefix wanted = prefix(to);
 
@@ -325,7 +326,8 @@ static void take_one(struct sp_netlink_monitor *monitor, struct noted *noted)
 	uint32_t changed;
 
 	for (int i = 0; i < 1000 && noted->count == before; i++)
-		assert_int_equal(sp_netlink_monitor_take(monitor, 1, note_change, noted, &changed), 0);
+		assert_int_equal(sp_netlink_monitor_take(monitor, 1, note_change, noted, &changed),
+				 0);
 	assert_int_equal(noted->count, before + 1);
 }
 
@@ -347,7 +349,8 @@ static void monitor_tells_what_became_of_a_route(void **state)
 	run("ip route replace blackhole 10.5.0.0/16 table 44");
 	assert_int_equal(sp_netlink_monitor_take(monitor, 0, note_change, &noted, &changed), 0);
 	assert_true(last->is_gone);
-	run("ip route replace 10.5.0.0/16 via 192.0.2.3 table 44; ip route del 10.5.0.0/16 table 44");
+	run("ip route replace 10.5.0.0/16 via 192.0.2.3 table 44; ip route del 10.5.0.0/16 table "
+	    "44");
 	take_one(monitor, &noted);
 	assert_false(last->is_gone);
 	take_one(monitor, &noted);
@@ -383,7 +386,7 @@ static uint32_t wait_for_change(struct sp_netlink_monitor *monitor, uint32_t wan
 
 	for (int i = 0; i < 600 && (seen & wanted) != wanted; i++) {
 		struct pollfd ready = { .fd = sp_netlink_monitor_get_fd(monitor),
-			                .events = POLLIN };
+					.events = POLLIN };
 
 		poll(&ready, 1, 100);
 		assert_int_equal(sp_netlink_monitor_drain(monitor, &changed), 0);
@@ -416,10 +419,11 @@ static void monitor_that_was_overrun_says_everything_changed(void **state)
 
 	(void)state;
 	assert_int_equal(sp_netlink_monitor_open(&monitor), 0);
-	run("for i in $(seq 3000); do echo link set wan0 mtu $((1400 + i % 2)); done | ip -batch -");
+	run("for i in $(seq 3000); do echo link set wan0 mtu $((1400 + i % 2)); done | ip -batch "
+	    "-");
 	assert_int_equal(sp_netlink_monitor_drain(monitor, &changed), 0);
 	assert_int_equal(changed, SP_NETLINK_LINKS | SP_NETLINK_ADDRESSES | SP_NETLINK_ROUTES |
-	                                  SP_NETLINK_NEXTHOPS | SP_NETLINK_LOST);
+					  SP_NETLINK_NEXTHOPS | SP_NETLINK_LOST);
 }
 
 /* ---- sysctl and bpffs: of this namespace too ---- */

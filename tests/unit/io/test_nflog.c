@@ -15,7 +15,8 @@
 
 #include "io/netlink/nflog.h"
 
-static const uint8_t ip_bytes[] = { 0x45, 0, 0, 20, 1, 2, 3, 4, 64, 17, 0, 0, 192, 0, 2, 66, 192, 0, 2, 1 };
+static const uint8_t ip_bytes[] = { 0x45, 0, 0,   20, 1, 2,  3,   4, 64, 17,
+				    0,    0, 192, 0,  2, 66, 192, 0, 2,  1 };
 
 static struct nlmsghdr *begin(void *buffer, uint16_t type)
 {
@@ -59,7 +60,8 @@ static void a_packet_is_read(void **state)
 static void a_long_prefix_is_cut(void **state)
 {
 	__attribute__((aligned(8))) char buffer[512] = { 0 };
-	const struct nlmsghdr *message = put_whole(buffer, "0123456789012345678901234567890123456789");
+	const struct nlmsghdr *message =
+		put_whole(buffer, "0123456789012345678901234567890123456789");
 	struct sp_nflog_packet packet;
 
 	(void)state;
@@ -95,7 +97,8 @@ static void what_is_no_packet_is_refused(void **state)
 	assert_int_equal(sp_nflog_parse(message, message->nlmsg_len, &packet), -EBADMSG);
 	memset(buffer, 0, sizeof(buffer));
 	message = begin(buffer, NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET);
-	assert_int_equal(sp_nflog_parse(message, message->nlmsg_len, &packet), -EBADMSG); /* no payload */
+	assert_int_equal(sp_nflog_parse(message, message->nlmsg_len, &packet),
+			 -EBADMSG); /* no payload */
 }
 
 /* Cut anywhere, once by the bytes there are and once by the length the message claims: each copy ends

@@ -98,7 +98,7 @@ static int parse_changed(const char *from, const char *to, struct sp_peers_error
 
 	assert_non_null(at);
 	snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - whole_file), whole_file, to,
-	         at + strlen(from));
+		 at + strlen(from));
 	return sp_peers_parse(text, strlen(text), &peers, error);
 }
 
@@ -177,7 +177,7 @@ static void names_that_would_break_the_file_are_not_written(void **state)
 	for (size_t i = 0; i < SP_ARRAY_LEN(names); i++) {
 		snprintf(entry.name, sizeof(entry.name), "%s", names[i]);
 		assert_int_equal(sp_peers_file_write(path, &peers, SP_UID_KEEP, SP_GID_KEEP),
-		                 -EINVAL);
+				 -EINVAL);
 	}
 	memset(entry.name, 'x', sizeof(entry.name)); /* no end */
 	assert_int_equal(sp_peers_file_write(path, &peers, SP_UID_KEEP, SP_GID_KEEP), -EINVAL);
@@ -193,8 +193,8 @@ static void one_key_twice_is_not_written(void **state)
 	struct sp_peers peers = { .entries = entries, .count = 2 };
 
 	assert_int_equal(sp_peers_file_write(scratch_path(state, "twice.conf"), &peers, SP_UID_KEEP,
-	                                     SP_GID_KEEP),
-	                 -EEXIST);
+					     SP_GID_KEEP),
+			 -EEXIST);
 }
 
 static void file_others_can_read_is_refused(void **state)
@@ -203,11 +203,11 @@ static void file_others_can_read_is_refused(void **state)
 	struct sp_peers peers = { 0 };
 
 	assert_int_equal(sp_file_replace(path, whole_file, strlen(whole_file), 0640, SP_UID_KEEP,
-	                                 SP_GID_KEEP),
-	                 0);
+					 SP_GID_KEEP),
+			 0);
 	assert_int_equal(sp_peers_file_read(path, &peers, NULL), -EACCES);
 	assert_int_equal(sp_peers_file_read(scratch_path(state, "absent.conf"), &peers, NULL),
-	                 -ENOENT);
+			 -ENOENT);
 }
 
 static void deadline_is_the_first_second_it_is_dead(void **state)

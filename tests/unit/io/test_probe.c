@@ -64,7 +64,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	return system("ip link add wan0 type veth peer name far0 && ip link set wan0 up && "
-	              "ip link set lo up");
+		      "ip link set lo up");
 }
 
 static int tear_down(void **state)
@@ -91,8 +91,8 @@ static void every_probe_says_what_it_saw_and_what_it_is_for(void **state)
 static void kernel_of_a_gateway_has_what_the_plane_needs(void **state)
 {
 	static const char *const names[] = { "bpf-rights",  "xdp",      "tc",
-		                             "ring-buffer", "lpm-trie", "boot-clock",
-		                             "test-run",    "nftables", "tun" };
+					     "ring-buffer", "lpm-trie", "boot-clock",
+					     "test-run",    "nftables", "tun" };
 
 	(void)state;
 	run_probes(NULL, 0);
@@ -180,7 +180,8 @@ static void probes_leave_nothing_behind(void **state)
 	assert_int_equal(setenv("FOLDER", folder, 1), 0);
 	assert_int_equal(system("ip -d link show | sort >\"$FOLDER/before\""), 0);
 	run_probes(NULL, 0);
-	assert_int_equal(system("ip -d link show | sort | cmp - \"$FOLDER/before\"; r=$?; rm -r \"$FOLDER\"; exit $r"),
+	assert_int_equal(system("ip -d link show | sort | cmp - \"$FOLDER/before\"; r=$?; rm -r "
+				"\"$FOLDER\"; exit $r"),
 			 0);
 }
 
@@ -231,7 +232,7 @@ static void edge_too_narrow_for_the_tunnel_is_said_with_what_fits(void **state)
 	run("ip link set wan0 mtu 1300");
 	run_probes(NULL, 0);
 	assert_non_null(strstr(probe_named("path-mtu wan0")->detail,
-	                       "vpn.mtu: 1280 is the least: widen the path to 1340"));
+			       "vpn.mtu: 1280 is the least: widen the path to 1340"));
 }
 
 /* One answer or the other, as this kernel is: both are told apart by asking it. */

@@ -12,8 +12,7 @@
 #include "io/probe/probe_list.h"
 
 #define HEAD "engine=sallyport-vpnd 0.1.0\naead=ipsec-mb\nqueues=2\n"
-#define ON                                                                                         \
-	"offload=tun-checksum:on\noffload=tun-tso4:on\noffload=tun-tso6:on\noffload=udp-gro:on\n"
+#define ON "offload=tun-checksum:on\noffload=tun-tso4:on\noffload=tun-tso6:on\noffload=udp-gro:on\n"
 #define TAIL "bad_frames=0\nrefused_frames=0\nerrno=0\n\n"
 
 static struct sp_probe_list list;
@@ -64,8 +63,8 @@ static void each_offload_that_is_off_is_named_with_its_cost(void **state)
 
 static void every_offload_the_engine_has_is_known_here(void **state)
 {
-	static const char *const words[] = { "tun-checksum", "tun-tso4", "tun-tso6",
-					     "tun-uso", "udp-segment", "udp-gro" };
+	static const char *const words[] = { "tun-checksum", "tun-tso4",    "tun-tso6",
+					     "tun-uso",      "udp-segment", "udp-gro" };
 	char text[256], name[64];
 
 	(void)state;

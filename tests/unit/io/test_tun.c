@@ -116,10 +116,10 @@ static void device_that_is_there_is_adopted_as_it_is(void **state)
 	assert_true(second.is_up);
 	/* Another owner, while an engine holds it, cannot be given. */
 	assert_int_equal(sp_tun_ensure(netlink, "vpn0", ENGINE_UID + 1, ENGINE_GID, &second, NULL),
-	                 -EBUSY);
+			 -EBUSY);
 	close(fd);
 	assert_int_equal(sp_tun_ensure(netlink, "vpn0", ENGINE_UID + 1, ENGINE_GID, &second, NULL),
-	                 0);
+			 0);
 	assert_int_equal(second.tun_owner, ENGINE_UID + 1);
 	assert_int_equal(second.ifindex, first.ifindex);
 	run("ip addr show dev vpn0 | grep -q 100.64.0.1/16");

@@ -108,7 +108,7 @@ static void endpoints_of_both_families_are_read(void **state)
 		char reply[256], text[SP_ADDR_TEXT_MAX];
 
 		snprintf(reply, sizeof(reply), "public_key=" KEY_B "\nendpoint=%s\nerrno=0\n\n",
-		         rows[i].text);
+			 rows[i].text);
 		assert_int_equal(sp_uapi_parse_get(reply, strlen(reply), &device), 0);
 		assert_string_equal(sp_addr_format(&device.peers[0].endpoint, text), rows[i].addr);
 	}
@@ -187,7 +187,7 @@ static void requests_have_the_lines_of_the_protocol(void **state)
 {
 	__sp_uapi_set struct sp_uapi_set set = { 0 };
 	struct sp_prefix prefixes[] = { prefix("100.64.0.7/32"), prefix("fd00:64::7/128"),
-		                        prefix("0.0.0.0/0"), prefix("::/0") };
+					prefix("0.0.0.0/0"), prefix("::/0") };
 	struct sp_wg_peer peer = {
 		.public_key = key(KEY_B),
 		.preshared_key = key(KEY_C),
@@ -242,8 +242,8 @@ static void nothing_can_be_slipped_into_a_request(void **state)
 {
 	__sp_uapi_set struct sp_uapi_set comment = { 0 }, scope = { 0 };
 	struct sp_wg_peer peer = { .has_endpoint = true,
-		                   .endpoint_port = 1,
-		                   .endpoint_scope = "a]\nremove=t" };
+				   .endpoint_port = 1,
+				   .endpoint_scope = "a]\nremove=t" };
 
 	(void)state;
 	assert_int_equal(sp_addr_parse("fe80::2", &peer.endpoint), 0);
@@ -304,7 +304,7 @@ static void *run_engine(void *arg)
 {
 	struct engine *engine = arg;
 	struct pollfd ready[] = { { .fd = engine->listener, .events = POLLIN },
-		                  { .fd = engine->stop[0], .events = POLLIN } };
+				  { .fd = engine->stop[0], .events = POLLIN } };
 
 	if (engine->temper == DEAF)
 		return NULL;

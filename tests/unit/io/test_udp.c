@@ -98,9 +98,9 @@ static void a_datagram_arrives_with_where_it_came_from_and_to(void **state)
 	struct pair *pair = *state;
 
 	for (int is_v6 = 0; is_v6 < 2; is_v6++) {
-		struct sp_udp_message message = {
-			.bytes = (const uint8_t *)"sally", .len = 5, .to = endpoint(pair, is_v6)
-		};
+		struct sp_udp_message message = { .bytes = (const uint8_t *)"sally",
+						  .len = 5,
+						  .to = endpoint(pair, is_v6) };
 
 		send_one(pair, &message);
 		receive(pair, 1);
@@ -120,7 +120,8 @@ static void the_ecn_bits_of_the_traffic_class_arrive(void **state)
 
 	for (int is_v6 = 0; is_v6 < 2; is_v6++) {
 		for (size_t i = 0; i < sizeof(classes); i++) {
-			struct sp_udp_message message = { .bytes = classes, .len = 1,
+			struct sp_udp_message message = { .bytes = classes,
+							  .len = 1,
 							  .to = endpoint(pair, is_v6),
 							  .traffic_class = classes[i] };
 
@@ -135,9 +136,10 @@ static void the_ecn_bits_of_the_traffic_class_arrive(void **state)
 static void check_segments(struct pair *pair, bool is_v6)
 {
 	static uint8_t bytes[40 * 1000 + 77];
-	struct sp_udp_message message = {
-		.bytes = bytes, .len = sizeof(bytes), .segment_len = 1000, .to = endpoint(pair, is_v6)
-	};
+	struct sp_udp_message message = { .bytes = bytes,
+					  .len = sizeof(bytes),
+					  .segment_len = 1000,
+					  .to = endpoint(pair, is_v6) };
 
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)(i * 7 + i / 1000);

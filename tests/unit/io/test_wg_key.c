@@ -62,7 +62,7 @@ static void every_byte_survives_both_texts(void **state)
 		for (int i = 0; i < SP_WG_KEY_LEN; i++)
 			key.bytes[i] = (uint8_t)(value + i * 7);
 		assert_int_equal(sp_wg_key_from_base64(sp_wg_key_to_base64(&key, base64), &back),
-		                 0);
+				 0);
 		assert_true(sp_wg_key_equal(&key, &back));
 		assert_int_equal(sp_wg_key_from_hex(sp_wg_key_to_hex(&key, hex), &back), 0);
 		assert_true(sp_wg_key_equal(&key, &back));

@@ -118,8 +118,8 @@ static void put_whole_device(void)
 {
 	const int64_t handshake[2] = { 1795230600, 123456789 };
 	struct sockaddr_in6 endpoint = { .sin6_family = AF_INET6,
-		                         .sin6_port = htons(40000),
-		                         .sin6_scope_id = 7 };
+					 .sin6_port = htons(40000),
+					 .sin6_scope_id = 7 };
 	size_t peers, peer, allowed;
 
 	endpoint.sin6_addr.s6_addr[0] = 0xfe;
@@ -434,8 +434,10 @@ static void wrong_addresses_are_refused(void **state)
 		peer = open_nest(0);
 		put_key(WGPEER_A_PUBLIC_KEY, 1);
 		allowed = open_nest(WGPEER_A_ALLOWEDIPS);
-		put_allowed(rows[i].family, "\x20\x01\x0d\xb8\x11\x22\x33\x44\x55\x66\x77\x88\x99\x99\x99\x99\x99\x99\x99",
-		            rows[i].len, rows[i].cidr);
+		put_allowed(rows[i].family,
+			    "\x20\x01\x0d\xb8\x11\x22\x33\x44\x55\x66\x77\x88\x99\x99\x99\x99\x99"
+			    "\x99\x99",
+			    rows[i].len, rows[i].cidr);
 		close_nest(allowed);
 		close_nest(peer);
 		close_nest(peers);
@@ -490,32 +492,135 @@ static void request_is_laid_out_as_the_kernel_reads_it(void **state)
 {
 	static const uint8_t head[] = {
 		/* nlmsghdr: length, family, REQUEST|ACK, sequence, port; genlmsghdr: SET, version 1 */
-		188, 0, 0, 0, FAMILY, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0,
+		188,
+		0,
+		0,
+		0,
+		FAMILY,
+		0,
+		5,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		1,
+		1,
+		0,
+		0,
 		/* IFNAME "vpn0" */
-		9, 0, WGDEVICE_A_IFNAME, 0, 'v', 'p', 'n', '0', 0, 0, 0, 0,
+		9,
+		0,
+		WGDEVICE_A_IFNAME,
+		0,
+		'v',
+		'p',
+		'n',
+		'0',
+		0,
+		0,
+		0,
+		0,
 		/* LISTEN_PORT 51820 */
-		6, 0, WGDEVICE_A_LISTEN_PORT, 0, 0x6c, 0xca, 0, 0,
+		6,
+		0,
+		WGDEVICE_A_LISTEN_PORT,
+		0,
+		0x6c,
+		0xca,
+		0,
+		0,
 		/* PEERS, nested; one peer, nested; its key */
-		148, 0, WGDEVICE_A_PEERS, 0x80, 144, 0, 0, 0x80, 36, 0, WGPEER_A_PUBLIC_KEY, 0,
+		148,
+		0,
+		WGDEVICE_A_PEERS,
+		0x80,
+		144,
+		0,
+		0,
+		0x80,
+		36,
+		0,
+		WGPEER_A_PUBLIC_KEY,
+		0,
 	};
 	static const uint8_t tail[] = {
 		/* KEEPALIVE 0x1234 */
-		6, 0, WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, 0, 0x34, 0x12, 0, 0,
+		6,
+		0,
+		WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL,
+		0,
+		0x34,
+		0x12,
+		0,
+		0,
 		/* ENDPOINT: sockaddr_in 192.0.2.7:40000 */
-		20, 0, WGPEER_A_ENDPOINT, 0, 2, 0, 0x9c, 0x40, 192, 0, 2, 7, 0, 0, 0, 0, 0, 0, 0, 0,
+		20,
+		0,
+		WGPEER_A_ENDPOINT,
+		0,
+		2,
+		0,
+		0x9c,
+		0x40,
+		192,
+		0,
+		2,
+		7,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
 		/* ALLOWEDIPS: 100.64.0.0/16 */
-		32, 0, WGPEER_A_ALLOWEDIPS, 0x80, 28, 0, 0, 0x80, 6, 0, WGALLOWEDIP_A_FAMILY, 0, 2,
-		0, 0, 0, 8, 0, WGALLOWEDIP_A_IPADDR, 0, 100, 64, 0, 0, 5, 0,
-		WGALLOWEDIP_A_CIDR_MASK, 0, 16, 0, 0, 0,
+		32,
+		0,
+		WGPEER_A_ALLOWEDIPS,
+		0x80,
+		28,
+		0,
+		0,
+		0x80,
+		6,
+		0,
+		WGALLOWEDIP_A_FAMILY,
+		0,
+		2,
+		0,
+		0,
+		0,
+		8,
+		0,
+		WGALLOWEDIP_A_IPADDR,
+		0,
+		100,
+		64,
+		0,
+		0,
+		5,
+		0,
+		WGALLOWEDIP_A_CIDR_MASK,
+		0,
+		16,
+		0,
+		0,
+		0,
 	};
 	__sp_wg_change struct sp_wg_change change = { .has_listen_port = true,
-		                                      .listen_port = 51820 };
+						      .listen_port = 51820 };
 	struct sp_prefix allowed = prefix("100.64.0.0/16");
 	struct sp_wg_peer peer = { .has_endpoint = true,
-		                   .endpoint_port = 40000,
-		                   .keepalive_s = 0x1234,
-		                   .allowed_ips = &allowed,
-		                   .allowed_ip_count = 1 };
+				   .endpoint_port = 40000,
+				   .keepalive_s = 0x1234,
+				   .allowed_ips = &allowed,
+				   .allowed_ip_count = 1 };
 	const uint8_t *bytes;
 	size_t len;
 
@@ -532,9 +637,11 @@ static void request_is_laid_out_as_the_kernel_reads_it(void **state)
 	assert_memory_equal(bytes + len - sizeof(tail), tail, sizeof(tail));
 	bytes += sizeof(head);
 	assert_memory_equal(bytes, peer.public_key.bytes, 32);
-	assert_memory_equal(bytes + 32, ((const uint8_t[]){ 8, 0, WGPEER_A_FLAGS, 0,
-	                                                   WGPEER_F_REPLACE_ALLOWEDIPS, 0, 0, 0,
-	                                                   36, 0, WGPEER_A_PRESHARED_KEY, 0 }), 12);
+	assert_memory_equal(
+		bytes + 32,
+		((const uint8_t[]){ 8, 0, WGPEER_A_FLAGS, 0, WGPEER_F_REPLACE_ALLOWEDIPS, 0, 0, 0,
+				    36, 0, WGPEER_A_PRESHARED_KEY, 0 }),
+		12);
 	assert_memory_equal(bytes + 44, peer.preshared_key.bytes, 32);
 	assert_int_equal(len, sizeof(head) + 76 + sizeof(tail));
 }
@@ -553,7 +660,7 @@ static void removal_names_the_key_and_nothing_else(void **state)
 	/* two heads, the interface, list, peer, key, flags */
 	assert_int_equal(sent.messages[0]->nlmsg_len, 16 + 4 + 12 + 4 + 4 + 36 + 8);
 	assert_int_equal(((const uint8_t *)sent.messages[0])[16 + 4 + 12 + 4 + 4 + 36 + 4],
-	                 WGPEER_F_REMOVE_ME);
+			 WGPEER_F_REMOVE_ME);
 }
 
 static void change_of_nothing_sends_nothing(void **state)
@@ -607,7 +714,7 @@ static void what_does_not_fit_goes_on_in_the_next_message(void **state)
 
 	for (size_t i = 0; i < SP_ARRAY_LEN(bounds); i++) {
 		__sp_wg_change struct sp_wg_change change = { .has_listen_port = true,
-			                                      .listen_port = 7 };
+							      .listen_port = 7 };
 		__sp_wg_device struct sp_wg_device device = { 0 };
 		struct sp_prefix allowed[100];
 		struct sp_wg_peer peers[5] = { 0 };
@@ -630,10 +737,11 @@ static void what_does_not_fit_goes_on_in_the_next_message(void **state)
 				assert_int_equal(sp_addr_parse("fe80::1", &peers[j].endpoint), 0);
 			strcpy(peers[j].endpoint_scope, j == 4 ? "12" : "");
 			assert_int_equal(sp_wg_change_peer(&change, &peers[j],
-			                                   j == 2 ? SP_WG_UPDATE : SP_WG_PUT), 0);
+							   j == 2 ? SP_WG_UPDATE : SP_WG_PUT),
+					 0);
 		}
-		assert_int_equal(sp_wg_netlink_write("vpn0", FAMILY, &change, bounds[i], keep, NULL),
-		                 0);
+		assert_int_equal(
+			sp_wg_netlink_write("vpn0", FAMILY, &change, bounds[i], keep, NULL), 0);
 		assert_true(sent.longest <= bounds[i]);
 		assert_true(bounds[i] > 20000 ? sent.count == 1 : sent.count > 3);
 		read_back(&device);
@@ -651,7 +759,7 @@ static void what_does_not_fit_goes_on_in_the_next_message(void **state)
 			assert_int_equal(peer->allowed_ip_count, peers[j].allowed_ip_count);
 			if (peer->allowed_ip_count)
 				assert_memory_equal(peer->allowed_ips, peers[j].allowed_ips,
-				                    peer->allowed_ip_count * sizeof(*allowed));
+						    peer->allowed_ip_count * sizeof(*allowed));
 		}
 		/* only a peer's first piece takes the old addresses away */
 		assert_int_equal(count_flag(WGPEER_F_REPLACE_ALLOWEDIPS), SP_ARRAY_LEN(peers));
@@ -672,7 +780,8 @@ static void refusal_of_a_message_ends_the_change(void **state)
 		assert_int_equal(sp_wg_change_peer(&change, &peers[i], SP_WG_PUT), 0);
 	}
 	sent.fail_at = 2;
-	assert_int_equal(sp_wg_netlink_write("vpn0", FAMILY, &change, 512, keep, NULL), -EADDRINUSE);
+	assert_int_equal(sp_wg_netlink_write("vpn0", FAMILY, &change, 512, keep, NULL),
+			 -EADDRINUSE);
 	assert_int_equal(sent.count, 2);
 }
 
@@ -684,7 +793,7 @@ static void bad_names_scopes_and_bounds_are_refused(void **state)
 	(void)state;
 	assert_int_equal(sp_wg_netlink_write("", FAMILY, &change, 4096, keep, NULL), -EINVAL);
 	assert_int_equal(sp_wg_netlink_write("sixteen-letters0", FAMILY, &change, 4096, keep, NULL),
-	                 -EINVAL);
+			 -EINVAL);
 	assert_int_equal(sp_wg_netlink_write("vpn0", FAMILY, &change, 511, keep, NULL), -EINVAL);
 	assert_int_equal(sp_wg_netlink_write("vpn0", FAMILY, &change, 65536, keep, NULL), -EINVAL);
 	peer.endpoint.b[0] = 0xfe;

@@ -55,16 +55,18 @@ static X509 *make_cert(EVP_PKEY *key, const char *name, X509 *issuer, EVP_PKEY *
 	ASN1_INTEGER_set(X509_get_serialNumber(cert), issuer ? 2 : 1);
 	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
 	X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1,
+				   0);
 	X509_set_issuer_name(cert, issuer ? X509_get_subject_name(issuer) : subject);
 	X509_set_pubkey(cert, key);
-	add_extension(cert, NID_basic_constraints, issuer ? "critical,CA:FALSE" : "critical,CA:TRUE");
+	add_extension(cert, NID_basic_constraints,
+		      issuer ? "critical,CA:FALSE" : "critical,CA:TRUE");
 	if (issuer) {
 		char alt[128];
 		struct in_addr addr;
 
-		snprintf(alt, sizeof(alt), "%s:%s", inet_pton(AF_INET, name, &addr) == 1 ? "IP" : "DNS",
-			 name);
+		snprintf(alt, sizeof(alt), "%s:%s",
+			 inet_pton(AF_INET, name, &addr) == 1 ? "IP" : "DNS", name);
 		add_extension(cert, NID_subject_alt_name, alt);
 	}
 	X509_sign(cert, issuer ? issuer_key : key, EVP_sha256());
@@ -79,7 +81,8 @@ static int make_identity(struct tls_server *server, const char *host, const char
 	unsigned char digest[32];
 	int r = -1;
 
-	if (file && PEM_write_X509(file, ca) == 1 && SSL_CTX_use_certificate(server->ctx, cert) == 1 &&
+	if (file && PEM_write_X509(file, ca) == 1 &&
+	    SSL_CTX_use_certificate(server->ctx, cert) == 1 &&
 	    SSL_CTX_use_PrivateKey(server->ctx, key) == 1 &&
 	    X509_digest(cert, EVP_sha256(), digest, NULL) == 1)
 		r = 0;
@@ -133,7 +136,8 @@ static int read_request(SSL *ssl, char *buf, size_t size)
 		end = strstr(buf, "\r\n\r\n");
 		length = strstr(buf, "Content-Length: ");
 		if (end)
-			want = (size_t)(end + 4 - buf) + (length ? strtoul(length + 16, NULL, 10) : 0);
+			want = (size_t)(end + 4 - buf) +
+			       (length ? strtoul(length + 16, NULL, 10) : 0);
 	}
 	return 0;
 }
@@ -156,7 +160,8 @@ static void send_packed(SSL *ssl, const char *packed, size_t len)
 
 	snprintf(head, sizeof(head),
 		 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
-		 "Content-Length: %zu\r\n\r\n", len);
+		 "Content-Length: %zu\r\n\r\n",
+		 len);
 	send_text(ssl, head);
 	SSL_write(ssl, packed, (int)len);
 }
@@ -170,7 +175,8 @@ static void answer(struct connection *connection, SSL *ssl, const char *request)
 		send_text(ssl, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 			       "Set-Cookie: a=b\r\nContent-Length: 11\r\n\r\n{\"ok\":true}");
 	} else if (strstr(request, " /busy ")) {
-		send_text(ssl, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n");
+		send_text(ssl, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: "
+			       "120\r\nContent-Length: 0\r\n\r\n");
 	} else if (strstr(request, " /gzip ")) {
 		send_packed(ssl, packed_ok, sizeof(packed_ok) - 1);
 	} else if (strstr(request, " /bomb ")) {
@@ -181,19 +187,21 @@ static void answer(struct connection *connection, SSL *ssl, const char *request)
 		send_text(ssl, head);
 		send_text(ssl, request);
 	} else if (strstr(request, " /redirect ")) {
-		send_text(ssl, "HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 4\r\n\r\nover");
+		send_text(ssl,
+			  "HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 4\r\n\r\nover");
 	} else if (strstr(request, " /huge ") || strstr(request, " /endless ")) {
 		memset(chunk, 'x', sizeof(chunk) - 1);
-		send_text(ssl, strstr(request, " /huge ") ?
-				       "HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n" :
-				       "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+		send_text(ssl, strstr(request, " /huge ")
+				       ? "HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n"
+				       : "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
 		repeat(connection, ssl, chunk, 160, 0);
 	} else if (strstr(request, " /drip ")) {
 		send_text(ssl, "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n");
 		repeat(connection, ssl, "x", 10000, 20);
 	} else if (strstr(request, " /headers ")) {
 		send_text(ssl, "HTTP/1.1 200 OK\r\n");
-		repeat(connection, ssl, "X-Filler: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n", 100000, 0);
+		repeat(connection, ssl, "X-Filler: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n",
+		       100000, 0);
 	} else if (strstr(request, " /cut ")) {
 		send_text(ssl, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort");
 	} else if (strstr(request, " /silent ")) {
@@ -234,7 +242,8 @@ static void *accept_all(void *arg)
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 		connection = malloc(sizeof(*connection));
 		*connection = (struct connection){ server, fd };
-		if (pthread_create(&server->threads[server->connections], NULL, serve_one, connection))
+		if (pthread_create(&server->threads[server->connections], NULL, serve_one,
+				   connection))
 			abort();
 		server->connections++;
 	}
@@ -244,7 +253,8 @@ static void *accept_all(void *arg)
 struct tls_server *tls_server_start(const char *host, const char *ca_file, int max_version)
 {
 	struct tls_server *server = calloc(1, sizeof(*server));
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t addr_len = sizeof(addr);
 
 	signal(SIGPIPE, SIG_IGN);

@@ -11,8 +11,8 @@
 #include "judge/fit.h"
 
 #define MACHINE                                                                                    \
-	"sallyport: 1\ninterfaces: { edge: [wan0], inside: [lan0], tunnel: vpn0 }\n"              \
-	"vpn: { listen: 51820, pool: %s, dns: [%s] }\n"                                           \
+	"sallyport: 1\ninterfaces: { edge: [wan0], inside: [lan0], tunnel: vpn0 }\n"               \
+	"vpn: { listen: 51820, pool: %s, dns: [%s] }\n"                                            \
 	"portal: { listen: \"%s\", url: \"https://gate.example.org\" }\n"
 #define OPEN                                                                                       \
 	"{name: tunnel, to: self, service: udp/51820}, {name: portal, to: self, service: tcp/443}"
@@ -32,8 +32,10 @@ static struct sp_machine *machine_of(const struct setting *setting)
 	char text[1024];
 
 	snprintf(text, sizeof(text), MACHINE, setting->pool ? setting->pool : BOTH_POOLS,
-		 setting->dns ? setting->dns : "10.30.0.53", setting->listen ? setting->listen : "0.0.0.0:443");
-	assert_int_equal(sp_machine_load("sallyport.yaml", text, strlen(text), &machine, &diagnostics), 0);
+		 setting->dns ? setting->dns : "10.30.0.53",
+		 setting->listen ? setting->listen : "0.0.0.0:443");
+	assert_int_equal(
+		sp_machine_load("sallyport.yaml", text, strlen(text), &machine, &diagnostics), 0);
 	sp_diagnostics_done(&diagnostics);
 	return machine;
 }
@@ -44,11 +46,14 @@ static struct sp_policy *policy_of(const struct setting *setting)
 	char text[4096];
 
 	snprintf(text, sizeof(text),
-		 "sallyport: 1\nroles: { %s }\nedge: { expose: [%s] }\nprotect: [ %s ]\nrules: [ %s ]\n",
-		 setting->roles ? setting->roles :
-				  "eng: {match: {idp: local, group: eng}}, dba: {match: {idp: local, group: dba}}",
+		 "sallyport: 1\nroles: { %s }\nedge: { expose: [%s] }\nprotect: [ %s ]\nrules: [ "
+		 "%s ]\n",
+		 setting->roles ? setting->roles
+				: "eng: {match: {idp: local, group: eng}}, dba: {match: {idp: "
+				  "local, group: dba}}",
 		 setting->expose ? setting->expose : OPEN,
-		 setting->protect ? setting->protect : "{name: ssh, from: 192.0.2.0/28, to: self, service: tcp/22}",
+		 setting->protect ? setting->protect
+				  : "{name: ssh, from: 192.0.2.0/28, to: self, service: tcp/22}",
 		 setting->rules ? setting->rules : NAMES);
 	policy = load_good(text);
 	assert_int_equal(sp_policy_number_rules(policy, NULL, NULL), 0);
@@ -93,31 +98,41 @@ static void a_closed_door_is_said(void **state)
 	       "policy.yaml:3:18: warning: the tunnel is closed: nothing lets udp/51820 in");
 	expect(&(struct setting){ .expose = "{name: t, to: self, service: udp/51820}" },
 	       "the portal is closed: nothing lets tcp/443 in");
-	expect(&(struct setting){ .expose = "{name: t, to: self, service: udp/51820}", .listen = "127.0.0.1:443" },
+	expect(&(struct setting){ .expose = "{name: t, to: self, service: udp/51820}",
+				  .listen = "127.0.0.1:443" },
 	       NULL);
 	expect(&(struct setting){ .expose = OPEN, .listen = "[::]:8443" },
 	       "the portal is closed: nothing lets tcp/8443 in");
-	expect(&(struct setting){ .rules = NAMES ", {name: shut, deny: {from: any, to: self, services: udp/1-65535}}" },
-	       "the tunnel is closed: deny \"shut\" covers udp/51820");
+	expect(
+		&(struct setting){
+			.rules = NAMES
+			", {name: shut, deny: {from: any, to: self, services: udp/1-65535}}" },
+		"the tunnel is closed: deny \"shut\" covers udp/51820");
 	/* open to some is a decision */
 	expect(&(struct setting){ .expose = "{name: t, to: self, service: udp/51820}",
-				  .rules = NAMES ", {name: p, allow: {from: 203.0.113.0/24, to: self, services: "
-						 "tcp/443}}" },
+				  .rules = NAMES
+				  ", {name: p, allow: {from: 203.0.113.0/24, to: self, services: "
+				  "tcp/443}}" },
 	       NULL);
 	/* `internet` is not the gateway */
 	expect(&(struct setting){ .expose = "{name: t, to: self, service: udp/51820}",
-				  .rules = NAMES ", {name: out, allow: {from: 10.0.0.0/8, to: internet}}" },
+				  .rules = NAMES
+				  ", {name: out, allow: {from: 10.0.0.0/8, to: internet}}" },
 	       "the portal is closed");
 }
 
 static void a_resolver_nobody_may_ask_is_said(void **state)
 {
 	(void)state;
-	expect(&(struct setting){ .rules = "{name: n, allow: {from: eng, to: \"10.30.0.53\", services: udp/53}}" },
+	expect(&(struct setting){ .rules = "{name: n, allow: {from: eng, to: \"10.30.0.53\", "
+					   "services: udp/53}}" },
 	       "people of dba cannot ask 10.30.0.53");
-	expect(&(struct setting){ .rules = "{name: n, allow: {from: any, to: \"10.30.0.9\"}}" }, "[eng, dba]");
-	expect(&(struct setting){ .dns = "10.30.0.53, \"2001:db8::53\"" }, "cannot ask 2001:db8::53");
-	expect(&(struct setting){ .pool = "100.64.0.0/16", .dns = "\"2001:db8::53\"",
+	expect(&(struct setting){ .rules = "{name: n, allow: {from: any, to: \"10.30.0.9\"}}" },
+	       "[eng, dba]");
+	expect(&(struct setting){ .dns = "10.30.0.53, \"2001:db8::53\"" },
+	       "cannot ask 2001:db8::53");
+	expect(&(struct setting){ .pool = "100.64.0.0/16",
+				  .dns = "\"2001:db8::53\"",
 				  .rules = "{name: n, allow: {from: any, to: \"2001:db8::53\"}}" },
 	       "cannot ask 2001:db8::53");
 	/* machines take no resolver from us */
@@ -132,7 +147,8 @@ static void write_idp(const char *name, const char *text)
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/%s.yaml", dir, name);
-	assert_int_equal(sp_file_replace(path, text, strlen(text), 0600, SP_UID_KEEP, SP_GID_KEEP), 0);
+	assert_int_equal(sp_file_replace(path, text, strlen(text), 0600, SP_UID_KEEP, SP_GID_KEEP),
+			 0);
 }
 
 static void providers_and_groups_nobody_has_are_said(void **state)
@@ -143,18 +159,22 @@ static void providers_and_groups_nobody_has_are_said(void **state)
 	write_idp("local", "type: local\nusers: { ana: {groups: [eng]}, bob: {groups: [dbas]} }\n");
 	write_idp("corp", "type: oidc\nissuer: https://login.example.org\nclient-id: sallyport\n");
 	expect(&(struct setting){ .idp_dir = dir },
-	       "no user of \"local\" is in group \"dba\", so nobody gets role \"dba\" by it; did you mean \"dbas\"?");
-	expect(&(struct setting){ .idp_dir = dir, .roles = "eng: {match: {idp: locl, group: eng}}, dba: {match: "
-							   "{idp: corp, group: anything}}" },
+	       "no user of \"local\" is in group \"dba\", so nobody gets role \"dba\" by it; did "
+	       "you mean \"dbas\"?");
+	expect(&(struct setting){ .idp_dir = dir,
+				  .roles = "eng: {match: {idp: locl, group: eng}}, dba: {match: "
+					   "{idp: corp, group: anything}}" },
 	       "so nobody signs in by it; did you mean \"local\"?");
-	expect(&(struct setting){ .idp_dir = dir, .roles = "eng: {match: {idp: local, group: eng}}, dba: {match: "
-							   "{idp: corp, group: anything}}" },
+	expect(&(struct setting){ .idp_dir = dir,
+				  .roles = "eng: {match: {idp: local, group: eng}}, dba: {match: "
+					   "{idp: corp, group: anything}}" },
 	       NULL);
 }
 
 static void a_provider_beyond_those_that_are_read_is_said(void **state)
 {
-	static const char text[] = "type: oidc\nissuer: https://login.example.org\nclient-id: sallyport\n";
+	static const char text[] =
+		"type: oidc\nissuer: https://login.example.org\nclient-id: sallyport\n";
 	char name[8], roles[128];
 
 	(void)state;
@@ -162,13 +182,14 @@ static void a_provider_beyond_those_that_are_read_is_said(void **state)
 		snprintf(name, sizeof(name), "p%02u", i);
 		write_idp(name, text);
 		/* corp and local stand before them */
-		snprintf(roles, sizeof(roles), "eng: {match: {idp: %s, group: x}}, dba: {match: {idp: corp, group: x}}",
+		snprintf(roles, sizeof(roles),
+			 "eng: {match: {idp: %s, group: x}}, dba: {match: {idp: corp, group: x}}",
 			 name);
 		if (i >= SP_PROVIDERS_MAX - 3)
 			expect(&(struct setting){ .idp_dir = dir, .roles = roles },
-			       i < SP_PROVIDERS_MAX - 2
-				       ? NULL
-				       : "so nobody signs in by it: a gateway has at most 64, the first by name");
+			       i < SP_PROVIDERS_MAX - 2 ? NULL
+							: "so nobody signs in by it: a gateway has "
+							  "at most 64, the first by name");
 	}
 	for (unsigned i = 0; i < SP_PROVIDERS_MAX + 1; i++) {
 		char path[128];

@@ -183,7 +183,8 @@ static void prefixes_contain_their_own_family(void **state)
 static void order_is_address_then_length(void **state)
 {
 	static const char *const ascending[] = {
-		"::/0", "::1/128", "0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/16", "10.0.0.1/32", "2001:db8::/32",
+		"::/0",        "::1/128",     "0.0.0.0/0",     "10.0.0.0/8",
+		"10.0.0.0/16", "10.0.0.1/32", "2001:db8::/32",
 	};
 
 	(void)state;

@@ -45,10 +45,11 @@ static void check_variant(uint64_t (*sum)(const uint8_t *, size_t),
 		if (len % 7 == 0)
 			memset(src, 0xff, len);
 		expected = naive_sum(0, src, len);
-		assert_int_equal((uint16_t)~sp_checksum_finish(add_native(0, sum(src, len))), expected);
-		assert_int_equal((uint16_t)~sp_checksum_finish(
-					 add_native(0, sum_and_copy(dst, src, len))),
+		assert_int_equal((uint16_t)~sp_checksum_finish(add_native(0, sum(src, len))),
 				 expected);
+		assert_int_equal(
+			(uint16_t)~sp_checksum_finish(add_native(0, sum_and_copy(dst, src, len))),
+			expected);
 		assert_memory_equal(dst, src, len);
 		assert_int_equal(dst[len], 0xa5);
 		free(dst);
@@ -81,7 +82,8 @@ static void a_sum_goes_on_from_any_other(void **state)
 	(void)state;
 	for (int i = 0; i < 3000; i++) {
 		size_t first = 2 * naive_draw(&seed, 300), second = naive_draw(&seed, 600);
-		uint8_t *bytes = random_bytes(&seed, first + second), *copy = malloc(first + second);
+		uint8_t *bytes = random_bytes(&seed, first + second),
+			*copy = malloc(first + second);
 		uint16_t expected = (uint16_t)~naive_sum(0, bytes, first + second);
 		uint32_t sum = sp_checksum_add(0, bytes, first);
 
@@ -89,8 +91,8 @@ static void a_sum_goes_on_from_any_other(void **state)
 		assert_int_equal(sp_checksum_finish(sp_checksum_add(sum, bytes + first, second)),
 				 expected);
 		sum = sp_checksum_copy(0, copy, bytes, first);
-		assert_int_equal(sp_checksum_finish(
-					 sp_checksum_copy(sum, copy + first, bytes + first, second)),
+		assert_int_equal(sp_checksum_finish(sp_checksum_copy(sum, copy + first,
+								     bytes + first, second)),
 				 expected);
 		assert_memory_equal(copy, bytes, first + second);
 		free(copy);
@@ -131,7 +133,8 @@ static void words_are_added_without_being_folded(void **state)
 			sp_put_be16(bytes + 2 * at, word);
 			sum = sp_checksum_add_word(sum, word);
 		}
-		assert_int_equal(sp_checksum_finish(sum), (uint16_t)~naive_sum(0, bytes, 2 * count));
+		assert_int_equal(sp_checksum_finish(sum),
+				 (uint16_t)~naive_sum(0, bytes, 2 * count));
 		sum = sp_checksum_add(sum, bytes + 2 * count, 2);
 		assert_int_equal(sp_checksum_finish(sum),
 				 (uint16_t)~naive_sum(0, bytes, 2 * count + 2));

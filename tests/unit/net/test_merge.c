@@ -29,13 +29,31 @@
 #define FRAMES_MAX 4096
 
 static const struct naive_spec tcp4 = {
-	.proto = IPPROTO_TCP, .source = 1, .destination = 2, .source_port = 443, .destination_port = 40000,
-	.ttl = 64, .fragment = DF, .id = 0xffff, .seq = 0xffffff00, .ack = 7, .flags = ACK, .window = 500,
-	.tcp_options = { 1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2 }, .tcp_options_len = 12, .payload_len = 1368,
+	.proto = IPPROTO_TCP,
+	.source = 1,
+	.destination = 2,
+	.source_port = 443,
+	.destination_port = 40000,
+	.ttl = 64,
+	.fragment = DF,
+	.id = 0xffff,
+	.seq = 0xffffff00,
+	.ack = 7,
+	.flags = ACK,
+	.window = 500,
+	.tcp_options = { 1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2 },
+	.tcp_options_len = 12,
+	.payload_len = 1368,
 };
 static const struct naive_spec udp4 = {
-	.proto = IPPROTO_UDP, .source = 1, .destination = 2, .source_port = 443, .destination_port = 40000,
-	.ttl = 64, .id = 9, .payload_len = 1200,
+	.proto = IPPROTO_UDP,
+	.source = 1,
+	.destination = 2,
+	.source_port = 443,
+	.destination_port = 40000,
+	.ttl = 64,
+	.id = 9,
+	.payload_len = 1200,
 };
 
 static struct naive_spec as_v6(struct naive_spec spec)
@@ -173,7 +191,8 @@ static bool is_same(const uint8_t *before, const uint8_t *in, const uint8_t *out
 
 	if (memcmp(in, out, len) == 0)
 		return true;
-	if (!before || in[0] >> 4 != 4 || !(sp_get_be16(in + 6) & DF) || memcmp(before + 4, in + 4, 2) != 0)
+	if (!before || in[0] >> 4 != 4 || !(sp_get_be16(in + 6) & DF) ||
+	    memcmp(before + 4, in + 4, 2) != 0)
 		return false;
 	memcpy(copy, out, len);
 	memcpy(copy + 4, in + 4, 2);
@@ -197,7 +216,8 @@ static void split_frame(const struct frame *frame, struct naive_packets *out)
 	assert_int_equal(out->count - before, frame->count);
 
 	/* The frame is one our own strict reader takes, and says the same to it. */
-	assert_int_equal(sp_segmenter_init(&segmenter, &frame->header, frame->bytes, frame->len), 0);
+	assert_int_equal(sp_segmenter_init(&segmenter, &frame->header, frame->bytes, frame->len),
+			 0);
 	for (size_t i = before; i < out->count; i++) {
 		uint8_t packet[NAIVE_PACKET_MAX];
 
@@ -301,8 +321,8 @@ static void a_run_of_tcp_becomes_one_frame(void **state)
 		assert_int_equal(lab.frames[0].len, ip + 32 + 4 * 1368 + 10);
 		assert_int_equal(header->flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
 		assert_int_equal(header->gso_type,
-				 VIRTIO_NET_HDR_GSO_ECN |
-					 (i == 0 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6));
+				 VIRTIO_NET_HDR_GSO_ECN | (i == 0 ? VIRTIO_NET_HDR_GSO_TCPV4
+								  : VIRTIO_NET_HDR_GSO_TCPV6));
 		assert_int_equal(header->gso_size, 1368);
 		assert_int_equal(header->hdr_len, ip + 32);
 		assert_int_equal(header->csum_start, ip);
@@ -355,16 +375,18 @@ static void check_seconds(const struct naive_spec *first, const struct second *r
 		struct naive_spec second = after(*first);
 		uint32_t value = 0;
 
-		memcpy(&value, (uint8_t *)&second + rows[i].at, rows[i].size < 4 ? rows[i].size : 4);
+		memcpy(&value, (uint8_t *)&second + rows[i].at,
+		       rows[i].size < 4 ? rows[i].size : 4);
 		value ^= rows[i].change;
-		memcpy((uint8_t *)&second + rows[i].at, &value, rows[i].size < 4 ? rows[i].size : 4);
+		memcpy((uint8_t *)&second + rows[i].at, &value,
+		       rows[i].size < 4 ? rows[i].size : 4);
 		start(ALL);
 		add(first);
 		add(&second);
 		flush();
 		if (lab.frame_count != (rows[i].is_merged ? 1 : 2))
-			fail_msg("%s of %s: %zu frames", rows[i].what, first->is_v6 ? "IPv6" : "IPv4",
-				 lab.frame_count);
+			fail_msg("%s of %s: %zu frames", rows[i].what,
+				 first->is_v6 ? "IPv6" : "IPv4", lab.frame_count);
 		done();
 	}
 }
@@ -461,10 +483,11 @@ static void ipv4_ids_count_or_stand_still(void **state)
 		uint16_t steps[3]; /* from the first */
 		size_t frames;
 	} rows[] = {
-		{ true, { 1, 2, 3 }, 1 },  { false, { 1, 2, 3 }, 1 }, { true, { 0, 0, 0 }, 1 },
-		{ false, { 0, 0, 0 }, 4 }, { true, { 2, 4, 6 }, 4 },  { false, { 2, 3, 4 }, 2 },
-		{ true, { 0, 1, 2 }, 2 },  { true, { 1, 1, 1 }, 2 },  { false, { 0xffff, 0, 1 }, 2 },
-		{ true, { 1, 2, 0 }, 2 },
+		{ true, { 1, 2, 3 }, 1 },       { false, { 1, 2, 3 }, 1 },
+		{ true, { 0, 0, 0 }, 1 },       { false, { 0, 0, 0 }, 4 },
+		{ true, { 2, 4, 6 }, 4 },       { false, { 2, 3, 4 }, 2 },
+		{ true, { 0, 1, 2 }, 2 },       { true, { 1, 1, 1 }, 2 },
+		{ false, { 0xffff, 0, 1 }, 2 }, { true, { 1, 2, 0 }, 2 },
 	};
 
 	(void)state;
@@ -624,7 +647,8 @@ static void a_checksum_of_ffff_is_right(void **state)
 	sp_merger_flush(&lab.merger);
 	assert_int_equal(lab.frame_count, 1);
 	assert_int_equal(sp_segmenter_init(&segmenter, &lab.frames[0].header, lab.frames[0].bytes,
-					   lab.frames[0].len), 0);
+					   lab.frames[0].len),
+			 0);
 	sp_segmenter_write(&segmenter, again);
 	sp_segmenter_write(&segmenter, again);
 	sp_put_be16(buf + 36, 0);
@@ -863,20 +887,47 @@ static void start_flow(uint64_t *seed, uint16_t port, struct naive_spec *ret_spe
 static void disturb(uint64_t *seed, struct naive_spec *spec)
 {
 	switch (naive_draw(seed, 100)) {
-	case 0: spec->tos ^= 1; break;
-	case 1: spec->ttl--; break;
-	case 2: spec->id += 7; break;
-	case 3: spec->ack++; break;
-	case 4: spec->window++; break;
-	case 5: spec->flags ^= ECE; break;
-	case 6: spec->tcp_options[5]++; break;
-	case 7: spec->fragment ^= spec->is_v6 ? 0 : DF; break;
-	case 8: spec->flow_label ^= 1; break;
-	case 9: spec->seq -= (uint32_t)spec->payload_len; break;
-	case 10: spec->seq += 100; break;
-	case 11: spec->payload_len = 1 + naive_draw(seed, 1400); break;
-	case 12: spec->urgent ^= 1; break;
-	default: break;
+	case 0:
+		spec->tos ^= 1;
+		break;
+	case 1:
+		spec->ttl--;
+		break;
+	case 2:
+		spec->id += 7;
+		break;
+	case 3:
+		spec->ack++;
+		break;
+	case 4:
+		spec->window++;
+		break;
+	case 5:
+		spec->flags ^= ECE;
+		break;
+	case 6:
+		spec->tcp_options[5]++;
+		break;
+	case 7:
+		spec->fragment ^= spec->is_v6 ? 0 : DF;
+		break;
+	case 8:
+		spec->flow_label ^= 1;
+		break;
+	case 9:
+		spec->seq -= (uint32_t)spec->payload_len;
+		break;
+	case 10:
+		spec->seq += 100;
+		break;
+	case 11:
+		spec->payload_len = 1 + naive_draw(seed, 1400);
+		break;
+	case 12:
+		spec->urgent ^= 1;
+		break;
+	default:
+		break;
 	}
 }
 
@@ -899,7 +950,9 @@ static void add_next(uint64_t *seed, struct naive_spec *flow)
 	if (once_in(seed, 60) && !spec.is_v6)
 		spec.fragment = (uint16_t)naive_random(seed);
 	if (once_in(seed, 60))
-		spec.proto = (uint8_t[]){ IPPROTO_ICMP, IPPROTO_ICMPV6, 47, 132, 6, 17, 44 }[naive_draw(seed, 7)];
+		spec.proto = (uint8_t[]){
+			IPPROTO_ICMP, IPPROTO_ICMPV6, 47, 132, 6, 17, 44
+		}[naive_draw(seed, 7)];
 	len = naive_build(&spec, buf);
 	if (once_in(seed, 50) && len > 50)
 		buf[40 + naive_draw(seed, (uint32_t)len - 40)] ^= 1;
@@ -946,8 +999,8 @@ static void any_traffic_comes_out_as_it_went_in(void **state)
 		frames += lab.frame_count;
 		done();
 	}
-	print_message("%zu packets, %zu of them in frames with others, %zu frames\n", packets, merged,
-		      frames);
+	print_message("%zu packets, %zu of them in frames with others, %zu frames\n", packets,
+		      merged, frames);
 	assert_true(merged > packets / 4);
 }
 

@@ -20,8 +20,16 @@
 #define MTU 1420u
 
 static const struct naive_spec syn4 = {
-	.proto = IPPROTO_TCP, .source = 1, .destination = 2, .source_port = 40000, .destination_port = 443,
-	.ttl = 64, .flags = SYN, .window = 64240, .tcp_options = { 2, 4, 0x05, 0xb4 }, .tcp_options_len = 4,
+	.proto = IPPROTO_TCP,
+	.source = 1,
+	.destination = 2,
+	.source_port = 40000,
+	.destination_port = 443,
+	.ttl = 64,
+	.flags = SYN,
+	.window = 64240,
+	.tcp_options = { 2, 4, 0x05, 0xb4 },
+	.tcp_options_len = 4,
 };
 
 static uint8_t packet[2048], before[2048];
@@ -158,8 +166,11 @@ static void what_is_no_syn_is_left_alone(void **state)
 static void malformed_options_are_left_alone(void **state)
 {
 	static const char *const rows[] = {
-		"\2\3\5\xb4", "\2\0\5\xb4", "\2\1\5\xb4", "\2\5\5\xb4", "\2\6\5\xb4\1\1\1\1", "\1\1\1\2",
-		"\1\1\2\4",   "\1\2\4\5",   "\3\0\2\4\5\xb4\1\1", "\3\x9\2\4\5\xb4\1\1",
+		"\2\3\5\xb4",         "\2\0\5\xb4",
+		"\2\1\5\xb4",         "\2\5\5\xb4",
+		"\2\6\5\xb4\1\1\1\1", "\1\1\1\2",
+		"\1\1\2\4",           "\1\2\4\5",
+		"\3\0\2\4\5\xb4\1\1", "\3\x9\2\4\5\xb4\1\1",
 	};
 	static const size_t lens[] = { 4, 4, 4, 4, 8, 4, 4, 4, 8, 8 };
 	struct naive_spec spec = OPTIONS(syn4, "\0\4\1\1\2\4\5\xb4"); /* behind the end */
@@ -195,8 +206,8 @@ static void lying_headers_are_left_alone(void **state)
 		size_t at;
 		uint8_t value;
 	} rows[] = {
-		{ 0, 0x44 }, { 0, 0x4f }, { 0, 0x55 }, { 0, 0 }, { 3, 43 }, { 3, 45 }, { 32, 0x40 }, { 32, 0x70 },
-		{ 32, 0xf0 }, { 32, 0 },
+		{ 0, 0x44 }, { 0, 0x4f },  { 0, 0x55 },  { 0, 0 },     { 3, 43 },
+		{ 3, 45 },   { 32, 0x40 }, { 32, 0x70 }, { 32, 0xf0 }, { 32, 0 },
 	};
 
 	(void)state;
@@ -238,7 +249,8 @@ static void the_checksum_stays_right(void **state)
 		spec.payload_len = naive_draw(&seed, 30);
 		spec.tcp_options_len = 4 * naive_draw(&seed, 11);
 		for (size_t at = 0; at < spec.tcp_options_len; at++)
-			spec.tcp_options[at] = (uint8_t)naive_draw(&seed, naive_draw(&seed, 8) ? 5 : 256);
+			spec.tcp_options[at] =
+				(uint8_t)naive_draw(&seed, naive_draw(&seed, 8) ? 5 : 256);
 		len = build(&spec);
 		if (sp_mss_clamp(packet, len, 40 + naive_draw(&seed, 2000)))
 			changed++;

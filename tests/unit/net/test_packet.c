@@ -113,16 +113,16 @@ static void ipv4_headers(void **state)
 		{ V4 "tcp cut=19", TRUNCATED },
 		{ V4 "tcp cut=39", TRUNCATED },
 		{ V4 "tcp ip[0]=44", MALFORMED },
-		{ V4 "tcp ip[0]=4f", MALFORMED }, /* ihl 60 > total 40 */
+		{ V4 "tcp ip[0]=4f", MALFORMED },            /* ihl 60 > total 40 */
 		{ V4 "tcp payload=40 ip[0]=4f", MALFORMED }, /* its TCP header read as options */
 		{ V4 "tcp ip[2]=0013", MALFORMED },
 		{ V4 "tcp ip[2]=0029", TRUNCATED },
 		{ V4 "tcp ip[2]=0027", MALFORMED }, /* 19 bytes of TCP */
 		{ V4 "tcp ip[10]=dead", OK },       /* the checksum is not looked at */
 		{ V4 "tcp options=01010101", OK },
-		{ V4 "tcp options=00ffffff", OK },  /* the end: nothing behind it counts */
+		{ V4 "tcp options=00ffffff", OK }, /* the end: nothing behind it counts */
 		{ V4 "tcp options=94040000", OK },
-		{ V4 "tcp options=01019402", OK },  /* two bytes, the last two */
+		{ V4 "tcp options=01019402", OK }, /* two bytes, the last two */
 		{ V4 "tcp options=44080500000000000000000000000000", OK },
 		{ V4 "tcp options=94010000", MALFORMED },
 		{ V4 "tcp options=94000000", MALFORMED },
@@ -130,10 +130,10 @@ static void ipv4_headers(void **state)
 		{ V4 "tcp options=01010194", MALFORMED },
 		{ V4 "tcp options=83070400000000", MALFORMED }, /* loose source route */
 		{ V4 "tcp options=0183030400000000", MALFORMED },
-		{ V4 "tcp options=89030400", MALFORMED },       /* strict */
+		{ V4 "tcp options=89030400", MALFORMED }, /* strict */
 		{ V4 "tcp options=00830304", OK },
-		{ V4 "tcp ip[6]=4000", OK },       /* do not fragment */
-		{ V4 "tcp ip[6]=8000", OK },       /* the reserved bit */
+		{ V4 "tcp ip[6]=4000", OK }, /* do not fragment */
+		{ V4 "tcp ip[6]=8000", OK }, /* the reserved bit */
 		{ V4 "proto=0", OK },
 		{ V4 "proto=255", OK },
 	};
@@ -170,21 +170,22 @@ static void ipv6_headers(void **state)
 		{ V6 "tcp ext=0,0", MALFORMED },
 		{ V6 "tcp ext=60,60,60,60,60,60,60,60", OK },
 		{ V6 "tcp ext=60,60,60,60,60,60,60,60,60", MALFORMED },
-		{ V6 "tcp ext=43 ip[42]=00", MALFORMED },   /* type 0 */
-		{ V6 "tcp ext=43 ip[43]=01", MALFORMED },   /* segments left */
-		{ V6 "tcp ext=43 ip[42]=0200", OK },        /* type 2, arrived */
-		{ V6 "tcp ext=60 ip[41]=01", MALFORMED },   /* its options swallow the TCP header's front */
-		{ V6 "tcp ext=60 ip[41]=03", MALFORMED },   /* 32 bytes of 28 */
+		{ V6 "tcp ext=43 ip[42]=00", MALFORMED }, /* type 0 */
+		{ V6 "tcp ext=43 ip[43]=01", MALFORMED }, /* segments left */
+		{ V6 "tcp ext=43 ip[42]=0200", OK },      /* type 2, arrived */
+		{ V6 "tcp ext=60 ip[41]=01",
+		  MALFORMED }, /* its options swallow the TCP header's front */
+		{ V6 "tcp ext=60 ip[41]=03", MALFORMED }, /* 32 bytes of 28 */
 		{ V6 "tcp ext=60 ip[41]=ff", MALFORMED },
-		{ V6 "tcp ext=51 ip[41]=05", MALFORMED },   /* 28 bytes: nothing is left for TCP */
+		{ V6 "tcp ext=51 ip[41]=05", MALFORMED }, /* 28 bytes: nothing is left for TCP */
 		{ V6 "tcp ext=51 ip[41]=06", MALFORMED },
 		{ V6 "proto=47 ext=51 ip[41]=01 payload=0", MALFORMED },
 		{ V6 "proto=47 ext=51 payload=0", OK },
 		{ V6 "proto=60 payload=0", MALFORMED },
 		{ V6 "proto=60 payload=7", MALFORMED },
-		{ V6 "proto=135 payload=8", OK },           /* mobility: a protocol */
+		{ V6 "proto=135 payload=8", OK }, /* mobility: a protocol */
 		{ V6 "proto=139 payload=8", OK },
-		{ V6 "tcp ext=44", OK },                    /* an atomic fragment */
+		{ V6 "tcp ext=44", OK }, /* an atomic fragment */
 		{ V6 "tcp ext=44,44", MALFORMED },
 		{ V6 "tcp ext=44,60", OK },
 		{ V6 "tcp ext=44,0", MALFORMED },
@@ -197,14 +198,30 @@ static void ipv6_headers(void **state)
 static void layer4_headers(void **state)
 {
 	static const struct row rows[] = {
-		{ V4 "tcp S", OK }, { V4 "tcp SA", OK }, { V4 "tcp A", OK }, { V4 "tcp R", OK },
-		{ V4 "tcp RA", OK }, { V4 "tcp FA", OK }, { V4 "tcp PA", OK }, { V4 "tcp UA", OK },
-		{ V4 "tcp FPUA", OK }, { V4 "tcp FRA", OK },
-		{ V4 "tcp -", MALFORMED }, { V4 "tcp SF", MALFORMED }, { V4 "tcp SFA", MALFORMED },
-		{ V4 "tcp SR", MALFORMED }, { V4 "tcp SRA", MALFORMED }, { V4 "tcp F", MALFORMED },
-		{ V4 "tcp P", MALFORMED }, { V4 "tcp U", MALFORMED }, { V4 "tcp FPU", MALFORMED },
-		{ V4 "tcp SP", MALFORMED }, { V4 "tcp RF", MALFORMED },
-		{ V6 "tcp -", MALFORMED }, { V6 "tcp SF", MALFORMED }, { V6 "tcp FPU", MALFORMED },
+		{ V4 "tcp S", OK },
+		{ V4 "tcp SA", OK },
+		{ V4 "tcp A", OK },
+		{ V4 "tcp R", OK },
+		{ V4 "tcp RA", OK },
+		{ V4 "tcp FA", OK },
+		{ V4 "tcp PA", OK },
+		{ V4 "tcp UA", OK },
+		{ V4 "tcp FPUA", OK },
+		{ V4 "tcp FRA", OK },
+		{ V4 "tcp -", MALFORMED },
+		{ V4 "tcp SF", MALFORMED },
+		{ V4 "tcp SFA", MALFORMED },
+		{ V4 "tcp SR", MALFORMED },
+		{ V4 "tcp SRA", MALFORMED },
+		{ V4 "tcp F", MALFORMED },
+		{ V4 "tcp P", MALFORMED },
+		{ V4 "tcp U", MALFORMED },
+		{ V4 "tcp FPU", MALFORMED },
+		{ V4 "tcp SP", MALFORMED },
+		{ V4 "tcp RF", MALFORMED },
+		{ V6 "tcp -", MALFORMED },
+		{ V6 "tcp SF", MALFORMED },
+		{ V6 "tcp FPU", MALFORMED },
 		{ V4 "tcp l4[13]=c2", OK },        /* ECN bits beside SYN */
 		{ V4 "tcp l4[13]=c0", MALFORMED }, /* ECN bits alone are none of the six */
 		{ V4 "tcp l4[12]=40", MALFORMED },
@@ -213,7 +230,8 @@ static void layer4_headers(void **state)
 		{ V4 "tcp payload=40 l4[12]=f0", OK },
 		{ V4 "tcp payload=39 l4[12]=f0", MALFORMED },
 		{ V4 "proto=6 payload=19", MALFORMED },
-		{ V4 "udp", OK }, { V6 "udp", OK },
+		{ V4 "udp", OK },
+		{ V6 "udp", OK },
 		{ V4 "udp payload=0", OK },
 		{ V4 "udp l4[4]=0007", MALFORMED },
 		{ V4 "udp l4[4]=0000", MALFORMED },
@@ -263,7 +281,8 @@ static void fragments(void **state)
 		{ V4 "tcp payload=100 frag=7:0-24+ l4[12]=70", FRAGMENT },
 		{ V4 "tcp payload=100 frag=7:0-24+ l4[12]=40", MALFORMED },
 		{ V4 "tcp - payload=100 frag=7:0-24+", MALFORMED },
-		{ V4 "tcp - payload=100 frag=7:0-24+ l4[12]=70", FRAGMENT }, /* length before flags */
+		{ V4 "tcp - payload=100 frag=7:0-24+ l4[12]=70",
+		  FRAGMENT }, /* length before flags */
 		{ V4 "sctp payload=100 frag=7:0-16+", OK },
 		{ V4 "sctp payload=100 frag=7:0-8+", FRAGMENT },
 		{ V4 "icmp payload=100 frag=7:0-8+", OK },
@@ -280,16 +299,18 @@ static void fragments(void **state)
 		{ V6 "icmp6 payload=100 frag=7:0-8+", OK },
 		{ V6 "udp payload=100 ext=0,60 frag=7:0-8+", OK },
 		{ V6 "udp payload=100 frag=7:0-16+ fragext=60", OK },
-		{ V6 "udp payload=100 frag=7:0-8+ fragext=60", FRAGMENT },  /* no layer 4 left */
+		{ V6 "udp payload=100 frag=7:0-8+ fragext=60", FRAGMENT }, /* no layer 4 left */
 		{ V6 "udp payload=100 frag=7:0-16+ fragext=60,60", FRAGMENT },
-		{ V6 "udp payload=100 frag=7:0-8+ fragext=60,60", FRAGMENT }, /* the second header is cut */
+		{ V6 "udp payload=100 frag=7:0-8+ fragext=60,60",
+		  FRAGMENT }, /* the second header is cut */
 		{ V6 "udp payload=100 frag=7:0-8+ fragext=60 l4[1]=01", FRAGMENT },
 		{ V6 "udp payload=100 frag=7:0-7+ fragext=60", MALFORMED },
 		{ V6 "udp payload=100 frag=7:0-24+ fragext=44", MALFORMED },
 		{ V6 "udp payload=100 frag=7:0-24+ fragext=0", MALFORMED },
 		{ V6 "udp payload=100 frag=7:0-24+ fragext=43", OK },
 		{ V6 "udp payload=100 frag=7:0-24+ fragext=43 l4[2]=00", MALFORMED },
-		{ V6 "udp payload=100 frag=7:8-16+ fragext=60 l4[0]=2cff", OK }, /* later: not walked */
+		{ V6 "udp payload=100 frag=7:8-16+ fragext=60 l4[0]=2cff",
+		  OK }, /* later: not walked */
 		{ V6 "proto=47 payload=100 frag=7:0-8+ fragext=60", OK },
 		/* the ninth header, behind the fragment header too */
 		{ V6 "udp payload=99 ext=60,60,60,60 frag=7:0-56+ fragext=60,60,60", OK },
@@ -334,11 +355,12 @@ static void icmp_errors(void **state)
 		{ E4 "quote=7 " V4 "icmp id=9", OK, false },
 		{ E4 "quote=8 " V4 "icmp type=3", OK, false },
 		{ E4 "quote=8 " V4 "icmp type=5", OK, false },
-		{ E4 "quote=8 " V4 "icmp type=9", OK, true },  /* names a tuple that has no flow */
+		{ E4 "quote=8 " V4 "icmp type=9", OK, true }, /* names a tuple that has no flow */
 		{ E4 "quote=0 " V4 "proto=47", OK, true },
 		{ E4 "quote=8 " V4 "udp frag=7:0-8+", OK, true },
 		{ E4 "quote=8 " V4 "udp frag=7:8-16+", OK, false },
-		{ E4 "quote=8 " V4 "tcp ip[2]=0000", OK, true },   /* stated lengths are not looked at */
+		{ E4 "quote=8 " V4 "tcp ip[2]=0000", OK,
+		  true }, /* stated lengths are not looked at */
 		{ E4 "quote=8 " V4 "tcp options=83030400", OK, true },
 		{ "10.0.0.9 > 10.0.0.7 icmp type=3 quote " V4 "tcp", MALFORMED, false },
 		{ E4 "quote=8 " V4 "tcp ip[0]=44", MALFORMED, false },
@@ -396,7 +418,8 @@ static void icmp_errors(void **state)
 	assert_int_equal(pkt.quote.proto, 17);
 	assert_int_equal(pkt.quote.source_port, 1000);
 	assert_int_equal(pkt.quote.destination_port, 22);
-	parse_text(V4 "icmp type=9 id=7", &pkt); /* no identifier: what stands there is something else */
+	parse_text(V4 "icmp type=9 id=7",
+		   &pkt); /* no identifier: what stands there is something else */
 	assert_int_equal(pkt.tuple.source_port, 0);
 	parse_text(E4 "quote=8 " V4 "icmp id=9", &pkt);
 	assert_int_equal(pkt.quote.source_port, 9);
@@ -407,8 +430,11 @@ static void icmp_errors(void **state)
 static void every_cut_is_denied(void **state)
 {
 	static const char *const texts[] = {
-		V4 "tcp eth options=94040000", V6 "tcp vlan=2 ext=0,60,43,51", V6 "udp ext=44",
-		E4 "quote=20 " V4 "tcp", E6 "quote=20 " V6 "tcp ext=0,60",
+		V4 "tcp eth options=94040000",
+		V6 "tcp vlan=2 ext=0,60,43,51",
+		V6 "udp ext=44",
+		E4 "quote=20 " V4 "tcp",
+		E6 "quote=20 " V6 "tcp ext=0,60",
 		V6 "udp payload=40 frag=7:0-24+ fragext=60",
 	};
 
@@ -479,8 +505,9 @@ static void checksums_are_those_of_the_rfcs(void **state)
 	/* RFC 1071, 3: the sum of these is ddf2. */
 	static const uint8_t words[] = { 0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7 };
 	/* A captured echo request. */
-	static const uint8_t header[] = { 0x45, 0x00, 0x00, 0x73, 0x00, 0x00, 0x40, 0x00, 0x40, 0x11,
-					  0x00, 0x00, 0xc0, 0xa8, 0x00, 0x01, 0xc0, 0xa8, 0x00, 0xc7 };
+	static const uint8_t header[] = { 0x45, 0x00, 0x00, 0x73, 0x00, 0x00, 0x40,
+					  0x00, 0x40, 0x11, 0x00, 0x00, 0xc0, 0xa8,
+					  0x00, 0x01, 0xc0, 0xa8, 0x00, 0xc7 };
 	static const char *const texts[] = { V4 "tcp payload=3", V6 "udp payload=3", V6 "icmp6" };
 
 	(void)state;
@@ -495,7 +522,8 @@ static void checksums_are_those_of_the_rfcs(void **state)
 		/* Over a segment that holds its checksum the sum is all ones. */
 		assert_int_equal(sp_checksum_segment(&pkt.tuple.source, &pkt.tuple.destination,
 						     pkt.tuple.proto, frame.bytes + frame.l4_at,
-						     frame.len - frame.l4_at), 0);
+						     frame.len - frame.l4_at),
+				 0);
 	}
 }
 

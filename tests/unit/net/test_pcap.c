@@ -64,8 +64,8 @@ static void classic_header(struct capture *capture, uint32_t magic, uint32_t lin
 	put32(capture, link_type);
 }
 
-static void classic_record(struct capture *capture, uint32_t s, uint32_t fraction, const void *bytes,
-			   size_t len)
+static void classic_record(struct capture *capture, uint32_t s, uint32_t fraction,
+			   const void *bytes, size_t len)
 {
 	put32(capture, s);
 	put32(capture, fraction);
@@ -108,8 +108,8 @@ static void ng_section(struct capture *capture)
 }
 
 /* @resolution < 0: no such option. */
-static void ng_interface(struct capture *capture, uint16_t link_type, uint32_t snap_len, int resolution,
-			 int64_t offset_s)
+static void ng_interface(struct capture *capture, uint16_t link_type, uint32_t snap_len,
+			 int resolution, int64_t offset_s)
 {
 	size_t start = block_start(capture, 1);
 
@@ -133,8 +133,8 @@ static void ng_interface(struct capture *capture, uint16_t link_type, uint32_t s
 	block_end(capture, start);
 }
 
-static void ng_packet(struct capture *capture, uint32_t interface, uint64_t ticks, const void *bytes,
-		      size_t len)
+static void ng_packet(struct capture *capture, uint32_t interface, uint64_t ticks,
+		      const void *bytes, size_t len)
 {
 	size_t start = block_start(capture, 6);
 
@@ -202,8 +202,10 @@ static void classic_files_in_both_orders_and_units(void **state)
 		opened = open_capture(&capture);
 		assert_int_equal(opened.r, 0);
 		assert_int_equal(opened.pcap.link_type, 1);
-		expect_record(&opened, 1700000000000000000ull + (is_ns ? 123456 : 123456000), "first");
-		expect_record(&opened, 4294967295000000000ull + (is_ns ? 999999999 : 999999000), "");
+		expect_record(&opened, 1700000000000000000ull + (is_ns ? 123456 : 123456000),
+			      "first");
+		expect_record(&opened, 4294967295000000000ull + (is_ns ? 999999999 : 999999000),
+			      "");
 		expect_end(&opened, 0);
 	}
 }
@@ -327,7 +329,8 @@ static void link_types(void **state)
 		{ 14, "E...", 4, 0, false, false, false },
 		{ 228, "E...", 4, 0, false, false, false },
 		{ 229, "`...", 4, 0, false, false, false },
-		{ 0x04000000u | 1, "frame", 5, 0, true, false, false }, /* says how long its FCS is */
+		{ 0x04000000u | 1, "frame", 5, 0, true, false,
+		  false }, /* says how long its FCS is */
 		{ 0, "\0\0\0\2E", 5, 4, false, false, false },
 		{ 0, "\2\0\0\0E", 5, 4, false, false, false },
 		{ 0, "\x0a\0\0\0`", 5, 4, false, false, false },
@@ -335,7 +338,8 @@ static void link_types(void **state)
 		{ 0, "\0\0\0\x1c`", 5, 4, false, false, false },
 		{ 0, "\x1e\0\0\0`", 5, 4, false, false, false },
 		{ 0, "\7\0\0\0x", 5, 4, false, true, false },
-		{ 0, "\0\0\0", 3, 3, false, false, false }, /* nothing left: truncated, not "not IP" */
+		{ 0, "\0\0\0", 3, 3, false, false,
+		  false }, /* nothing left: truncated, not "not IP" */
 		{ 0, "\0\0\0\2", 4, 4, false, false, false },
 		{ 108, "\0\0\0\2E", 5, 4, false, false, false },
 		{ 113, SLL("\0\1", "\x08\0") "E", 17, 16, false, false, false },
@@ -345,10 +349,13 @@ static void link_types(void **state)
 		{ 113, SLL("\x03\x38", "\x08\0") "x", 17, 16, false, true, false }, /* netlink */
 		{ 113, SLL("\0\1", "\x08\0"), 15, 15, false, false, false },
 		{ 113, SLL("\0\1", "\x81\0") "\0\5\x08\0E", 21, 20, false, false, false },
-		{ 113, SLL("\0\1", "\x88\xa8") "\0\7\x81\0\0\5\x86\xdd`", 25, 24, false, false, false },
+		{ 113, SLL("\0\1", "\x88\xa8") "\0\7\x81\0\0\5\x86\xdd`", 25, 24, false, false,
+		  false },
 		{ 113, SLL("\0\1", "\x81\0") "\0\5\x08\6x", 21, 20, false, true, true },
-		{ 113, SLL("\0\1", "\x81\0") "\0\5\x08", 19, 19, false, false, false }, /* cut short */
-		{ 113, SLL("\0\1", "\x81\0") "\0\5\x81\0\0\5\x81\0\0\5\x08\0E", 29, 24, false, true, false },
+		{ 113, SLL("\0\1", "\x81\0") "\0\5\x08", 19, 19, false, false,
+		  false }, /* cut short */
+		{ 113, SLL("\0\1", "\x81\0") "\0\5\x81\0\0\5\x81\0\0\5\x08\0E", 29, 24, false, true,
+		  false },
 		{ 276, SLL2("\0\1", "\x81\0") "\0\5\x08\0E", 25, 24, false, false, false },
 		{ 276, SLL2("\0\1", "\x08\0") "E", 21, 20, false, false, false },
 		{ 276, SLL2("\0\1", "\x86\xdd") "`", 21, 20, false, false, false },
@@ -469,15 +476,15 @@ static void lies_about_lengths_are_broken_records(void **state)
 		bool is_file;
 		uint32_t value;
 	} rows[] = {
-		{ 4, false, 0 },           /* block length */
+		{ 4, false, 0 }, /* block length */
 		{ 4, false, 8 },
 		{ 4, false, 35 },
 		{ 4, false, 0xfffffffc },
-		{ 32, false, 32 },         /* and its twin */
-		{ 8, false, 1 },           /* no such interface */
-		{ 20, false, 5 },          /* captured more than there is */
+		{ 32, false, 32 }, /* and its twin */
+		{ 8, false, 1 },   /* no such interface */
+		{ 20, false, 5 },  /* captured more than there is */
 		{ 20, false, 0xffffffff },
-		{ 8, true, 0 },            /* the section's byte order */
+		{ 8, true, 0 },                      /* the section's byte order */
 		{ 28 + 8 + 8, true, 200 << 16 | 5 }, /* an option longer than the block */
 		{ 28 + 8 + 8, true, 5 << 16 | 9 },   /* a resolution of five bytes */
 		{ 28 + 8 + 8, true, 5 << 16 | 14 },

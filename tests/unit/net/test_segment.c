@@ -27,13 +27,29 @@
 #define CWR 0x80
 
 static const struct naive_spec tcp4 = {
-	.proto = IPPROTO_TCP, .source = 1, .destination = 2, .source_port = 40000, .destination_port = 443,
-	.ttl = 64, .fragment = 0x4000, .id = 0xfffe, .seq = 0xfffffc00, .ack = 7, .flags = ACK | PSH | FIN | CWR,
-	.window = 500, .payload_len = 3000,
+	.proto = IPPROTO_TCP,
+	.source = 1,
+	.destination = 2,
+	.source_port = 40000,
+	.destination_port = 443,
+	.ttl = 64,
+	.fragment = 0x4000,
+	.id = 0xfffe,
+	.seq = 0xfffffc00,
+	.ack = 7,
+	.flags = ACK | PSH | FIN | CWR,
+	.window = 500,
+	.payload_len = 3000,
 };
 static const struct naive_spec udp4 = {
-	.proto = IPPROTO_UDP, .source = 1, .destination = 2, .source_port = 40000, .destination_port = 443,
-	.ttl = 64, .id = 9, .payload_len = 3000,
+	.proto = IPPROTO_UDP,
+	.source = 1,
+	.destination = 2,
+	.source_port = 40000,
+	.destination_port = 443,
+	.ttl = 64,
+	.id = 9,
+	.payload_len = 3000,
 };
 
 static uint8_t frame[NAIVE_PACKET_MAX + 200];
@@ -46,7 +62,8 @@ static struct naive_spec as_v6(struct naive_spec spec)
 }
 
 /* A frame of @spec with its checksum left to be completed, and the header that says so. */
-static size_t build(const struct naive_spec *spec, uint16_t gso_size, struct virtio_net_hdr *ret_header)
+static size_t build(const struct naive_spec *spec, uint16_t gso_size,
+		    struct virtio_net_hdr *ret_header)
 {
 	size_t len = naive_build(spec, frame);
 	struct virtio_net_hdr header = {
@@ -67,7 +84,8 @@ static size_t build(const struct naive_spec *spec, uint16_t gso_size, struct vir
 }
 
 /* All packets of the frame, each written into storage of its very length. */
-static size_t split(const struct virtio_net_hdr *header, size_t len, struct naive_packets *ret_packets)
+static size_t split(const struct virtio_net_hdr *header, size_t len,
+		    struct naive_packets *ret_packets)
 {
 	struct sp_segmenter segmenter;
 	uint8_t *copy = malloc(len ? len : 1);
@@ -140,8 +158,7 @@ static void tcp_counts_and_flags(void **state)
 		assert_int_equal(sp_get_be16(packet + 2), 40 + payload);
 		assert_int_equal(sp_get_be16(packet + 4), (uint16_t)(0xfffe + i));
 		assert_int_equal(sp_get_be32(packet + 24), (uint32_t)(0xfffffc00 + 1380 * i));
-		assert_int_equal(packet[33],
-				 i == 0 ? ACK | CWR : i == 1 ? ACK : ACK | PSH | FIN);
+		assert_int_equal(packet[33], i == 0 ? ACK | CWR : i == 1 ? ACK : ACK | PSH | FIN);
 		assert_int_equal(packet[40], (uint8_t)(1380 * i));
 		assert_true(naive_is_right(packet, packets.items[i].len));
 	}

@@ -22,7 +22,8 @@ static const char text[] =
 	"protect: [ { name: admin, from: 10.20.1.0/28, to: self, services: tcp/22 } ]\n"
 	"rules:\n"
 	"  - { name: web, allow: { from: eng, to: 10.30.0.1, services: [tcp/443] } }\n"
-	"  - { name: call, allow: { from: eng, to: { role: eng }, services: [udp/5060] }, log: all }\n"
+	"  - { name: call, allow: { from: eng, to: { role: eng }, services: [udp/5060] }, log: all "
+	"}\n"
 	"  - { name: shut, deny: { from: eng, to: 10.30.0.2 } }\n";
 
 /* The errors of a plane without @lacking, one a line. */
@@ -42,7 +43,8 @@ static void assert_errors(uint32_t lacking, const char *const *expected, size_t 
 		if (diagnostics.items[i].severity != SP_ERROR)
 			continue;
 		snprintf(line, sizeof(line), "%s:%u: %s", diagnostics.items[i].path,
-			 (unsigned int)diagnostics.items[i].place.line, diagnostics.items[i].message);
+			 (unsigned int)diagnostics.items[i].place.line,
+			 diagnostics.items[i].message);
 		assert_true(found < count);
 		assert_string_equal(line, expected[found++]);
 	}
@@ -60,7 +62,8 @@ static void a_plane_that_has_everything_takes_every_policy(void **state)
 static void each_thing_it_lacks_is_an_error_where_it_is_asked_for(void **state)
 {
 	static const char *const expected[] = {
-		"p.yaml:3: role \"eng\": the plane fake has no sessions that end by silence (`idle` of a role)",
+		"p.yaml:3: role \"eng\": the plane fake has no sessions that end by silence "
+		"(`idle` of a role)",
 		"p.yaml:5: rule \"tunnel\": the plane fake has no `expose` entries",
 		"p.yaml:6: rule \"admin\": the plane fake has no `protect` entries",
 		"p.yaml:9: rule \"call\": the plane fake has no rules whose `to` is a role or `signed-in`",

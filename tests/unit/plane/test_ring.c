@@ -60,7 +60,9 @@ static void put(struct fixture *fixture, uint32_t len, char byte, uint32_t flags
 
 	for (unsigned long i = 0; i < whole; i++)
 		put_byte(fixture, fixture->producer + i,
-			 i < sizeof(header) ? ((const char *)header)[i] : i < len + sizeof(header) ? byte : 0x55);
+			 i < sizeof(header)         ? ((const char *)header)[i]
+			 : i < len + sizeof(header) ? byte
+						    : 0x55);
 	fixture->producer += whole;
 }
 
@@ -112,7 +114,8 @@ static void what_no_build_made_is_passed_over(void **state)
 	put(fixture, 0, 1, 0);
 	put(fixture, SP_EVENT_LEAST, 2, BPF_RINGBUF_DISCARD_BIT);
 	put(fixture, SP_EVENT_LEAST, 3, 0);
-	put(fixture, SP_EVENT_LEAST, 4, BPF_RINGBUF_BUSY_BIT); /* is being written: the reader waits */
+	put(fixture, SP_EVENT_LEAST, 4,
+	    BPF_RINGBUF_BUSY_BIT); /* is being written: the reader waits */
 	put(fixture, SP_EVENT_LEAST, 5, 0);
 	assert_int_equal(take_all(fixture), 1);
 	assert_event(&fixture->taken[0], SP_EVENT_LEAST, 3);

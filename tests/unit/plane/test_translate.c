@@ -172,7 +172,8 @@ static void room_is_twice_and_some_within_the_bounds(void **state)
 	(void)state;
 	assert_int_equal(room.svcset_stride, 2);
 	assert_true(room.profiles >= 6 && room.pairs >= 8);
-	made->tables.expected_profiles = 1000; /* as many as the tables before these had in the end */
+	made->tables.expected_profiles =
+		1000; /* as many as the tables before these had in the end */
 	made->tables.expected_pairs = 5000;
 	room = sp_ebpf_room_exact(&made->tables);
 	assert_true(room.profiles >= 2000 && room.pairs >= 10000);

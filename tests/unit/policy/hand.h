@@ -30,13 +30,14 @@ static inline struct sp_addr hand_addr(const char *text)
 /* Calls @take for each word of @text. */
 #define HAND_EACH_WORD(word, text)                                                                 \
 	for (char hand_copy[512], *hand_save = NULL,                                               \
-	     *word = (snprintf(hand_copy, sizeof(hand_copy), "%s", text),                          \
-		      strtok_r(hand_copy, " ", &hand_save));                                       \
+				  *word = (snprintf(hand_copy, sizeof(hand_copy), "%s", text),     \
+					   strtok_r(hand_copy, " ", &hand_save));                  \
 	     word; word = strtok_r(NULL, " ", &hand_save))
 
 static inline void hand_prefixes(const char *text, struct sp_prefix **prefixes, size_t *count)
 {
-	HAND_EACH_WORD(word, text) {
+	HAND_EACH_WORD(word, text)
+	{
 		struct sp_prefix *prefix = SP_ARRAY_PUSH(*prefixes, *count);
 
 		if (!prefix || sp_prefix_parse(word, prefix) < 0)
@@ -88,7 +89,8 @@ static inline void hand_from(struct hand *hand, struct sp_rule *rule, const char
 	else if (strncmp(word, "user:", 5) == 0)
 		*from = (struct sp_from){ SP_FROM_USER, 0, strdup(word + 5), strdup("corp") };
 	else
-		*from = (struct sp_from){ SP_FROM_NETWORK, hand_find_network(hand, word), NULL, NULL };
+		*from = (struct sp_from){ SP_FROM_NETWORK, hand_find_network(hand, word), NULL,
+					  NULL };
 }
 
 static inline void hand_to(struct hand *hand, struct sp_rule *rule, const char *word)
@@ -144,11 +146,11 @@ static inline struct sp_rule *hand_rule(struct hand *hand, enum sp_rule_kind kin
 	rule->log = kind == SP_RULE_DENY ? SP_LOG_ALL : SP_LOG_NEW;
 	rule->number = (uint32_t)hand->policy.rule_count;
 	HAND_EACH_WORD(word, from)
-		hand_from(hand, rule, word);
+	hand_from(hand, rule, word);
 	HAND_EACH_WORD(word, to)
-		hand_to(hand, rule, word);
+	hand_to(hand, rule, word);
 	HAND_EACH_WORD(word, services)
-		hand_service(rule, word);
+	hand_service(rule, word);
 	return rule;
 }
 
@@ -177,7 +179,8 @@ static inline void hand_route(struct hand *hand, const char *text, enum sp_zone 
 static inline void hand_parked(struct hand *hand, uint16_t portal_port, const char *resolvers)
 {
 	hand->gateway.portal_port = portal_port;
-	HAND_EACH_WORD(word, resolvers) {
+	HAND_EACH_WORD(word, resolvers)
+	{
 		struct sp_addr *resolver =
 			SP_ARRAY_PUSH(hand->gateway.resolvers, hand->gateway.resolver_count);
 

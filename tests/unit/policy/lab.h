@@ -43,7 +43,7 @@ struct lab {
 	const struct sp_policy *policy; /* the current one */
 	uint64_t now_ns;
 	uint64_t next_epoch;
-	bool is_own;         /* of the packets asked about */
+	bool is_own; /* of the packets asked about */
 	bool is_dhcp_client;
 	uint32_t ifindex;
 };
@@ -78,7 +78,8 @@ static inline void lab_networks(struct hand *hand)
 	hand_network(hand, "pool", "100.64.0.0/16 fd00:64::/64", "");
 	hand_network(hand, "people", "100.64.0.7/32", "");
 	hand->policy.bogons = hand_network(
-		hand, "bogons", "0.0.0.0/8 10.0.0.0/8 192.168.0.0/16 192.0.2.0/24 ::/128 fc00::/7", "");
+		hand, "bogons", "0.0.0.0/8 10.0.0.0/8 192.168.0.0/16 192.0.2.0/24 ::/128 fc00::/7",
+		"");
 	hand->policy.drop_bogons = true;
 }
 
@@ -108,7 +109,10 @@ static inline void lab_open(struct lab *lab, uint32_t number, const char *user, 
 			    const char *v4, const char *v6, uint64_t expires_ns, uint64_t idle_ns)
 {
 	uint32_t index = (uint32_t)role;
-	struct sp_identity identity = { .user = user, .idp = user ? "corp" : NULL, .roles = &index, .role_count = role < 0 ? 0 : 1 };
+	struct sp_identity identity = { .user = user,
+					.idp = user ? "corp" : NULL,
+					.roles = &index,
+					.role_count = role < 0 ? 0 : 1 };
 
 	if (v4) {
 		identity.addresses[0] = hand_addr(v4);
@@ -119,7 +123,8 @@ static inline void lab_open(struct lab *lab, uint32_t number, const char *user, 
 		identity.has_address[1] = true;
 	}
 	assert_int_equal(sp_reference_open_session(lab->reference, number, ++lab->next_epoch,
-						   &identity, expires_ns, idle_ns), 0);
+						   &identity, expires_ns, idle_ns),
+			 0);
 }
 
 static inline void lab_init_empty(struct lab *lab)
@@ -128,7 +133,8 @@ static inline void lab_init_empty(struct lab *lab)
 	lab_gateway(&lab->hand);
 	lab_networks(&lab->hand);
 	lab_roles(&lab->hand);
-	assert_int_equal(sp_reference_new(&lab->hand.policy, &lab->hand.gateway, &lab->reference), 0);
+	assert_int_equal(sp_reference_new(&lab->hand.policy, &lab->hand.gateway, &lab->reference),
+			 0);
 }
 
 static inline void lab_init(struct lab *lab)
@@ -160,7 +166,8 @@ static inline const char *lab_rule_name(const struct lab *lab, uint32_t number)
 
 /* "verdict reason rule"; the rule is "-" for none. On egress hooks @text may begin with where the packet is
  * from: "own ", or the mark of the hook it came by: "judged ", "answer ". */
-static inline void lab_ask(struct lab *lab, enum sp_hook hook, const char *text, char *buf, size_t size)
+static inline void lab_ask(struct lab *lab, enum sp_hook hook, const char *text, char *buf,
+			   size_t size)
 {
 	struct test_frame frame;
 	struct sp_answer answer;
@@ -208,8 +215,7 @@ static inline void lab_expect(struct lab *lab, enum sp_hook hook, const char *te
 	}
 }
 
-#define expect(lab, hook, text, expected)                                                          \
-	lab_expect(lab, hook, text, expected, __FILE__, __LINE__)
+#define expect(lab, hook, text, expected) lab_expect(lab, hook, text, expected, __FILE__, __LINE__)
 
 struct lab_row {
 	enum sp_hook hook;
@@ -238,9 +244,9 @@ static inline void lab_apply(struct lab *lab, struct hand *next, uint64_t revisi
 	lab_roles(next);
 	lab_rules(next);
 	HAND_EACH_WORD(word, without)
-		for (size_t i = 0; i < next->policy.rule_count; i++)
-			if (strcmp(next->policy.rules[i].name, word) == 0)
-				next->policy.rules[i].to_count = 0; /* goes nowhere */
+	for (size_t i = 0; i < next->policy.rule_count; i++)
+		if (strcmp(next->policy.rules[i].name, word) == 0)
+			next->policy.rules[i].to_count = 0; /* goes nowhere */
 	if (change)
 		change(next);
 	lab->policy = &next->policy;

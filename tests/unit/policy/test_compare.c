@@ -18,13 +18,18 @@ static struct sp_policy *load(const char *names, const char *rules)
 	__sp_free char *text = NULL;
 
 	assert_int_equal(sp_str_format(&text, "sallyport: 1\n%s%s", names, rules), 0);
-	assert_int_equal(sp_policy_load("policy.yaml", text, strlen(text), &policy, &diagnostics), 0);
+	assert_int_equal(sp_policy_load("policy.yaml", text, strlen(text), &policy, &diagnostics),
+			 0);
 	sp_diagnostics_done(&diagnostics);
 	return policy;
 }
 
-#define ROLES "roles: { engineer: { match: [ {idp: corp, group: eng} ] }, bot: { match: [ {idp: corp, group: bots} ] } }\n"
-#define NAMES ROLES "networks: { git: [10.30.2.9, 2001:db8::9], dmz: 10.40.0.0/16 }\nservices: { web: [tcp/80, tcp/443] }\n"
+#define ROLES                                                                                      \
+	"roles: { engineer: { match: [ {idp: corp, group: eng} ] }, bot: { match: [ {idp: corp, "  \
+	"group: bots} ] } }\n"
+#define NAMES                                                                                      \
+	ROLES "networks: { git: [10.30.2.9, 2001:db8::9], dmz: 10.40.0.0/16 }\nservices: { web: "  \
+	      "[tcp/80, tcp/443] }\n"
 #define A "  - { name: a, allow: {from: engineer, to: git, services: web} }\n"
 #define B "  - { name: b, deny: {from: any, to: dmz}, reason: \"closed\" }\n"
 #define RULES "rules:\n" A B
@@ -38,27 +43,59 @@ static void each_difference_is_one_of_a_rule(void **state)
 		{ NAMES, RULES, { .unchanged = 2 } },
 		{ NAMES, "rules:\n" B A, { .unchanged = 2 } },
 		{ NAMES, "rules:\n" A, { .removed = 1, .unchanged = 1 } },
-		{ NAMES, RULES "  - { name: aa, allow: {from: bot, to: dmz} }\n", { .added = 1, .unchanged = 2 } },
-		{ NAMES, "rules:\n" B "  - { name: c, allow: {from: engineer, to: git, services: web} }\n",
+		{ NAMES,
+		  RULES "  - { name: aa, allow: {from: bot, to: dmz} }\n",
+		  { .added = 1, .unchanged = 2 } },
+		{ NAMES,
+		  "rules:\n" B "  - { name: c, allow: {from: engineer, to: git, services: web} }\n",
 		  { .added = 1, .removed = 1, .unchanged = 1 } },
-		{ NAMES "edge: { expose: [ {name: tunnel, to: self, service: udp/51820} ] }\n", RULES, { .added = 1, .unchanged = 2 } },
+		{ NAMES "edge: { expose: [ {name: tunnel, to: self, service: udp/51820} ] }\n",
+		  RULES,
+		  { .added = 1, .unchanged = 2 } },
 		/* the rule itself */
-		{ NAMES, "rules:\n" B "  - { name: a, deny: {from: engineer, to: git, services: web} }\n", { .changed = 1, .unchanged = 1 } },
-		{ NAMES, "rules:\n" B "  - { name: a, allow: {from: bot, to: git, services: web} }\n", { .changed = 1, .unchanged = 1 } },
-		{ NAMES, "rules:\n" B "  - { name: a, allow: {from: [engineer, bot], to: git, services: web} }\n", { .changed = 1, .unchanged = 1 } },
-		{ NAMES, "rules:\n" B "  - { name: a, allow: {from: engineer, to: dmz, services: web} }\n", { .changed = 1, .unchanged = 1 } },
-		{ NAMES, "rules:\n" B "  - { name: a, allow: {from: engineer, to: git, services: tcp/80} }\n", { .changed = 1, .unchanged = 1 } },
-		{ NAMES, "rules:\n" B "  - { name: a, allow: {from: engineer, to: git, services: web}, log: all }\n", { .changed = 1, .unchanged = 1 } },
-		{ NAMES, "rules:\n" A "  - { name: b, deny: {from: any, to: dmz}, reason: \"open soon\" }\n", { .changed = 1, .unchanged = 1 } },
+		{ NAMES,
+		  "rules:\n" B "  - { name: a, deny: {from: engineer, to: git, services: web} }\n",
+		  { .changed = 1, .unchanged = 1 } },
+		{ NAMES,
+		  "rules:\n" B "  - { name: a, allow: {from: bot, to: git, services: web} }\n",
+		  { .changed = 1, .unchanged = 1 } },
+		{ NAMES,
+		  "rules:\n" B
+		  "  - { name: a, allow: {from: [engineer, bot], to: git, services: web} }\n",
+		  { .changed = 1, .unchanged = 1 } },
+		{ NAMES,
+		  "rules:\n" B "  - { name: a, allow: {from: engineer, to: dmz, services: web} }\n",
+		  { .changed = 1, .unchanged = 1 } },
+		{ NAMES,
+		  "rules:\n" B
+		  "  - { name: a, allow: {from: engineer, to: git, services: tcp/80} }\n",
+		  { .changed = 1, .unchanged = 1 } },
+		{ NAMES,
+		  "rules:\n" B
+		  "  - { name: a, allow: {from: engineer, to: git, services: web}, log: all }\n",
+		  { .changed = 1, .unchanged = 1 } },
+		{ NAMES,
+		  "rules:\n" A
+		  "  - { name: b, deny: {from: any, to: dmz}, reason: \"open soon\" }\n",
+		  { .changed = 1, .unchanged = 1 } },
 		/* what it names */
-		{ ROLES "networks: { git: [10.30.2.9, 2001:db8::10], dmz: 10.40.0.0/16 }\nservices: { web: [tcp/80, tcp/443] }\n", RULES,
+		{ ROLES "networks: { git: [10.30.2.9, 2001:db8::10], dmz: 10.40.0.0/16 "
+			"}\nservices: { web: [tcp/80, tcp/443] }\n",
+		  RULES,
 		  { .changed = 1, .unchanged = 1 } },
-		{ ROLES "networks: { git: [10.30.2.9, 2001:db8::9], dmz: 10.40.0.0/15 }\nservices: { web: [tcp/80, tcp/443] }\n", RULES,
+		{ ROLES "networks: { git: [10.30.2.9, 2001:db8::9], dmz: 10.40.0.0/15 }\nservices: "
+			"{ web: [tcp/80, tcp/443] }\n",
+		  RULES,
 		  { .changed = 1, .unchanged = 1 } },
-		{ ROLES "networks: { git: [10.30.2.9, 2001:db8::9], dmz: 10.40.0.0/16 }\nservices: { web: [tcp/80, tcp/8443] }\n", RULES,
+		{ ROLES "networks: { git: [10.30.2.9, 2001:db8::9], dmz: 10.40.0.0/16 }\nservices: "
+			"{ web: [tcp/80, tcp/8443] }\n",
+		  RULES,
 		  { .changed = 1, .unchanged = 1 } },
-		{ "roles: { engineer: { match: [ {idp: corp, group: ops} ] }, bot: { match: [ {idp: corp, group: bots} ] } }\n"
-		  "networks: { git: [10.30.2.9, 2001:db8::9], dmz: 10.40.0.0/16 }\nservices: { web: [tcp/80, tcp/443] }\n", RULES,
+		{ "roles: { engineer: { match: [ {idp: corp, group: ops} ] }, bot: { match: [ "
+		  "{idp: corp, group: bots} ] } }\n"
+		  "networks: { git: [10.30.2.9, 2001:db8::9], dmz: 10.40.0.0/16 }\nservices: { "
+		  "web: [tcp/80, tcp/443] }\n",
+		  RULES,
 		  { .changed = 1, .unchanged = 1 } },
 	};
 	struct sp_policy *before = load(NAMES, RULES);
@@ -70,8 +107,8 @@ static void each_difference_is_one_of_a_rule(void **state)
 
 		assert_int_equal(sp_policy_compare(before, after, &change), 0);
 		if (memcmp(&change, &cases[i].change, sizeof(change)) != 0)
-			fail_msg("case %zu: %zu added, %zu removed, %zu changed, %zu unchanged", i, change.added,
-				 change.removed, change.changed, change.unchanged);
+			fail_msg("case %zu: %zu added, %zu removed, %zu changed, %zu unchanged", i,
+				 change.added, change.removed, change.changed, change.unchanged);
 		sp_policy_free(after);
 	}
 	sp_policy_free(before);

@@ -17,7 +17,9 @@
 enum { WAN0 = 1, WAN1, LAN0, LAN1, VPN0 };
 
 static const uint32_t two_of_each[SP_ZONE_COUNT] = {
-	[SP_ZONE_EDGE] = 2, [SP_ZONE_INSIDE] = 2, [SP_ZONE_TUNNEL] = 1,
+	[SP_ZONE_EDGE] = 2,
+	[SP_ZONE_INSIDE] = 2,
+	[SP_ZONE_TUNNEL] = 1,
 };
 
 static struct sp_prefix prefix(const char *text)
@@ -32,11 +34,13 @@ static struct sp_homes_way way_of(const char *to, uint32_t table, uint32_t metri
 				  bool is_on_link)
 {
 	static const uint8_t zones[] = {
-		[WAN0] = SP_ZONE_EDGE, [WAN1] = SP_ZONE_EDGE, [LAN0] = SP_ZONE_INSIDE,
+		[WAN0] = SP_ZONE_EDGE,   [WAN1] = SP_ZONE_EDGE,   [LAN0] = SP_ZONE_INSIDE,
 		[LAN1] = SP_ZONE_INSIDE, [VPN0] = SP_ZONE_TUNNEL,
 	};
 
-	return (struct sp_homes_way){ prefix(to), table, metric, ifindex, zones[ifindex], is_on_link };
+	return (struct sp_homes_way){
+		prefix(to), table, metric, ifindex, zones[ifindex], is_on_link
+	};
 }
 
 struct made {
@@ -142,7 +146,8 @@ static void an_interface_is_told_where_every_route_says_so(void **state)
 	add(&made, "10.0.0.0/8", 254, 0, LAN1, false);
 	add(&made, "10.30.0.0/16", 254, 0, LAN0, true); /* on the link itself */
 	add(&made, "10.31.0.0/16", 254, 0, LAN1, true);
-	add(&made, "10.32.0.0/16", 254, 0, LAN0, false); /* behind a router; a route around differs */
+	add(&made, "10.32.0.0/16", 254, 0, LAN0,
+	    false); /* behind a router; a route around differs */
 	add(&made, "10.33.0.0/16", 254, 0, LAN0, false); /* two ways */
 	add(&made, "10.33.0.0/16", 254, 0, LAN1, false);
 	add(&made, "172.16.0.0/12", 100, 0, LAN0, false);
@@ -167,7 +172,8 @@ static void many_routes_are_few_homes(void **state)
 
 	(void)state;
 	for (int i = 0; i < 65536; i++) { /* a full table outside, a plain one inside */
-		snprintf(text, sizeof(text), "%d.%d.%d.0/24", 44 + i / 32768, i / 256 % 256, i % 256);
+		snprintf(text, sizeof(text), "%d.%d.%d.0/24", 44 + i / 32768, i / 256 % 256,
+			 i % 256);
 		add(&made, text, 254, 0, i % 2 ? WAN0 : WAN1, false);
 		snprintf(text, sizeof(text), "10.%d.%d.0/24", i / 256, i % 256);
 		add(&made, text, 254, 0, LAN0, false);
@@ -200,10 +206,10 @@ static void changes_that_change_nothing_are_known_by_sight(void **state)
 	(void)state;
 	add(&made, "0.0.0.0/0", 254, 0, WAN0, false);
 	add(&made, "10.30.0.0/16", 254, 0, LAN0, true);
-	add(&made, "10.30.7.0/24", 254, 0, LAN0, false);  /* says what its parent says */
-	add(&made, "10.50.0.0/17", 254, 0, LAN0, false);  /* halves: joined */
+	add(&made, "10.30.7.0/24", 254, 0, LAN0, false); /* says what its parent says */
+	add(&made, "10.50.0.0/17", 254, 0, LAN0, false); /* halves: joined */
 	add(&made, "10.50.128.0/17", 254, 0, LAN0, false);
-	add(&made, "10.40.0.0/16", 254, 0, WAN0, false);  /* mixed: a worse way inwards */
+	add(&made, "10.40.0.0/16", 254, 0, WAN0, false); /* mixed: a worse way inwards */
 	add(&made, "10.40.0.0/16", 254, 9, LAN0, false);
 	build(&made);
 	assert_int_equal(added(&made, "45.0.0.0/24", WAN0), SP_HOMES_SAME);

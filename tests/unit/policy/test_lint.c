@@ -2,15 +2,15 @@
 /* Each warning: a policy that earns it, and its neighbour that does not. */
 #include "loading.h"
 
-#define HEAD                                                                                      \
-	"sallyport: 1\n"                                                                          \
-	"roles: { eng: {match: {idp: corp, group: eng}}, dba: {match: {idp: corp, group: dba}} "  \
-	"}\n"                                                                                     \
-	"networks: { big: [10.0.0.0/8, 11.0.0.0/8], small: {in: 10.1.0.0/16, except: 10.1.1.1}, " \
-	"six: \"2001:db8::/32\" }\n"                                                              \
-	"services: { web: [tcp/80, tcp/443] }\n"                                                  \
-	"protect: [ {name: all, from: [big, small, six], to: self, service: web} ]\n"             \
-	"tests: [ {from: {role: eng}, to: big, service: tcp/1, expect: deny}, {from: {role: "     \
+#define HEAD                                                                                       \
+	"sallyport: 1\n"                                                                           \
+	"roles: { eng: {match: {idp: corp, group: eng}}, dba: {match: {idp: corp, group: dba}} "   \
+	"}\n"                                                                                      \
+	"networks: { big: [10.0.0.0/8, 11.0.0.0/8], small: {in: 10.1.0.0/16, except: 10.1.1.1}, "  \
+	"six: \"2001:db8::/32\" }\n"                                                               \
+	"services: { web: [tcp/80, tcp/443] }\n"                                                   \
+	"protect: [ {name: all, from: [big, small, six], to: self, service: web} ]\n"              \
+	"tests: [ {from: {role: eng}, to: big, service: tcp/1, expect: deny}, {from: {role: "      \
 	"dba}, to: big, service: tcp/1, expect: deny} ]\n"
 
 static void check(const char *rules, const char *expected)
@@ -137,15 +137,21 @@ static void groups_that_look_like_everybody(void **state)
 	static const struct {
 		const char *group;
 		bool is_said;
-	} cases[] = { { "\"*\"", true }, { "eng-*", true }, { "any", true }, { "Any", true }, { "anyone", false } };
+	} cases[] = { { "\"*\"", true },
+		      { "eng-*", true },
+		      { "any", true },
+		      { "Any", true },
+		      { "anyone", false } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char text[256];
 
-		snprintf(text, sizeof(text), "sallyport: 1\nroles: { r: {match: {idp: c, group: %s}} }\n",
+		snprintf(text, sizeof(text),
+			 "sallyport: 1\nroles: { r: {match: {idp: c, group: %s}} }\n",
 			 cases[i].group);
-		assert_int_equal(!!strstr(diagnose(text, strlen(text)), "of that very name"), cases[i].is_said);
+		assert_int_equal(!!strstr(diagnose(text, strlen(text)), "of that very name"),
+				 cases[i].is_said);
 	}
 }
 

@@ -3,15 +3,15 @@
 #include "loading.h"
 #include "policy/include.h"
 
-#define HEAD                                                                                  \
-	"sallyport: 1\n"                                                                      \
-	"roles:\n"                                                                            \
-	"  eng: { match: [ {idp: corp, group: eng}, {idp: partner, group: \"Ext Eng\"} ] }\n" \
-	"  bot: { match: {peer-key: \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"} }\n"    \
-	"networks:\n"                                                                         \
-	"  db: { in: [10.30.8.0/24, \"2001:db8::/32\"], except: 10.30.8.0/31 }\n"             \
-	"  lan: 10.20.0.0/16\n"                                                               \
-	"services:\n"                                                                         \
+#define HEAD                                                                                       \
+	"sallyport: 1\n"                                                                           \
+	"roles:\n"                                                                                 \
+	"  eng: { match: [ {idp: corp, group: eng}, {idp: partner, group: \"Ext Eng\"} ] }\n"      \
+	"  bot: { match: {peer-key: \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"} }\n"         \
+	"networks:\n"                                                                              \
+	"  db: { in: [10.30.8.0/24, \"2001:db8::/32\"], except: 10.30.8.0/31 }\n"                  \
+	"  lan: 10.20.0.0/16\n"                                                                    \
+	"services:\n"                                                                              \
 	"  web: [tcp/80, udp/443]\n"
 
 static void roles_keep_their_matches(void **state)
@@ -50,10 +50,11 @@ static void networks_keep_in_and_except(void **state)
 
 static void rule_ends_are_resolved(void **state)
 {
-	struct sp_policy *policy = load_good(
-		HEAD "rules:\n"
-		     "  - { name: a, allow: {from: [any, bot, {user: ana, idp: partner}, lan, 10.0.0.1], "
-		     "to: [any, self, internet, db, {role: eng}, \"fd00::/8\"]} }\n");
+	struct sp_policy *policy =
+		load_good(HEAD "rules:\n"
+			       "  - { name: a, allow: {from: [any, bot, {user: ana, idp: partner}, "
+			       "lan, 10.0.0.1], "
+			       "to: [any, self, internet, db, {role: eng}, \"fd00::/8\"]} }\n");
 	const struct sp_rule *rule = &policy->rules[0];
 
 	(void)state;
@@ -417,8 +418,8 @@ static void generation_names_content_and_file_but_not_the_folder(void **state)
 		const char *path, *text;
 		bool same;
 	} cases[] = {
-		{ "policy.yaml", one, true },	 { "/etc/sallyport/policy.yaml", one, true },
-		{ "./policy.yaml", one, true },	 { "other.yaml", one, false },
+		{ "policy.yaml", one, true },    { "/etc/sallyport/policy.yaml", one, true },
+		{ "./policy.yaml", one, true },  { "other.yaml", one, false },
 		{ "policy.yaml", other, false },
 	};
 	struct sp_policy *first = load_good(one);
@@ -478,7 +479,8 @@ static void generation_is_made_of_every_file(void **state)
 		sp_policy_free(policies[i]);
 }
 
-static void assert_fault(const struct sp_file *files, size_t count, size_t faults, const char *message)
+static void assert_fault(const struct sp_file *files, size_t count, size_t faults,
+			 const char *message)
 {
 	struct sp_diagnostics diagnostics = { 0 };
 	struct sp_policy *policy = NULL;
@@ -503,11 +505,15 @@ static void included_file_that_cannot_be_read_is_an_error_where_it_is_named(void
 	};
 
 	(void)state;
-	assert_fault(files, 2, 1, "etc/p.yaml:2:12: cannot read \"etc/d/a.yaml\": Permission denied");
-	assert_fault(files, 1, 2, "etc/p.yaml:2:12: \"d/*\": no such file, seen from the folder that this file lies in");
+	assert_fault(files, 2, 1,
+		     "etc/p.yaml:2:12: cannot read \"etc/d/a.yaml\": Permission denied");
+	assert_fault(files, 1, 2,
+		     "etc/p.yaml:2:12: \"d/*\": no such file, seen from the folder that this file "
+		     "lies in");
 }
 
-static void assert_patterns(const char *path, const char *name, const char *text, const char *expected)
+static void assert_patterns(const char *path, const char *name, const char *text,
+			    const char *expected)
 {
 	const struct sp_file files[] = {
 		{ .path = (char *)path, .text = "", .text_len = 0 },
@@ -530,7 +536,8 @@ static void patterns_are_looked_for_from_the_folder_of_their_file(void **state)
 {
 	(void)state;
 	assert_patterns("p.yaml", "a.yaml", "include: d/*.yaml\n", "d/*.yaml");
-	assert_patterns("/etc/p.yaml", "/etc/d/a.yaml", "include: [b.yaml, ../c.yaml, ../../e.yaml]\n",
+	assert_patterns("/etc/p.yaml", "/etc/d/a.yaml",
+			"include: [b.yaml, ../c.yaml, ../../e.yaml]\n",
 			"/etc/d/b.yaml /etc/c.yaml /etc/../e.yaml");
 	assert_patterns("/etc/p.yaml", "/etc/d/a.yaml", "include: [/etc/x.yaml, /usr//./y.yaml]\n",
 			"/etc/x.yaml /usr/y.yaml");

@@ -18,16 +18,17 @@ static struct sp_machine *load(const char *text)
 
 static void everything_given_is_kept(void **state)
 {
-	struct sp_machine *machine =
-		load("sallyport: 1\n"
-		     "plane: ebpf\n"
-		     "interfaces: { edge: [wan0, wan1], inside: lan0, tunnel: tun7, unmanaged: [guest0, ppp9] }\n"
-		     "vpn: { listen: 443, pool: 10.9.0.0/24, endpoint: \"gate.example.org:443\", "
-		     "dns: [10.0.0.1, \"2001:db8::1\"],\n"
-		     "       routes: [servers, internet], mtu: 1280, parked: 90s, engine: kernel }\n"
-		     "audit: { rotate: 2GB, keep: 3, min-age: 7d, people: { rotate: 1GB, keep: 20 } }\n"
-		     "portal: { listen: \"192.0.2.1:8443\", url: \"https://gate.example.org:8443\",\n"
-		     "          tls: { cert: gate.pem, key: /etc/ssl/gate.key }, user: gate }\n");
+	struct sp_machine *machine = load(
+		"sallyport: 1\n"
+		"plane: ebpf\n"
+		"interfaces: { edge: [wan0, wan1], inside: lan0, tunnel: tun7, unmanaged: [guest0, "
+		"ppp9] }\n"
+		"vpn: { listen: 443, pool: 10.9.0.0/24, endpoint: \"gate.example.org:443\", "
+		"dns: [10.0.0.1, \"2001:db8::1\"],\n"
+		"       routes: [servers, internet], mtu: 1280, parked: 90s, engine: kernel }\n"
+		"audit: { rotate: 2GB, keep: 3, min-age: 7d, people: { rotate: 1GB, keep: 20 } }\n"
+		"portal: { listen: \"192.0.2.1:8443\", url: \"https://gate.example.org:8443\",\n"
+		"          tls: { cert: gate.pem, key: /etc/ssl/gate.key }, user: gate }\n");
 
 	(void)state;
 	assert_non_null(machine);
@@ -108,10 +109,12 @@ static void parked_people_reach_the_portal_and_the_resolvers_if_there_are_any(vo
 		{ "portal: { url: \"https://gate.example.org\" }\n", 443, 0 },
 		{ "vpn: { dns: [10.30.0.53, \"2001:db8::53\"] }\n", 0, 2 },
 		{ "portal: { url: \"https://gate.example.org\", listen: \"[::]:8443\" }\n"
-		  "vpn: { dns: 10.30.0.53, parked: 1s }\n", 8443, 1 },
+		  "vpn: { dns: 10.30.0.53, parked: 1s }\n",
+		  8443, 1 },
 		/* nobody is parked */
 		{ "portal: { url: \"https://gate.example.org\" }\n"
-		  "vpn: { dns: 10.30.0.53, parked: 0 }\n", 0, 0 },
+		  "vpn: { dns: 10.30.0.53, parked: 0 }\n",
+		  0, 0 },
 	};
 
 	(void)state;

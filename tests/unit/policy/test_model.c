@@ -31,9 +31,8 @@ static void roles_come_from_groups_of_their_own_provider(void **state)
 	assert_int_equal(roles[0], 0);
 	assert_int_equal(roles[1], 2);
 	free(roles);
-	assert_int_equal(sp_policy_match_roles(&hand.policy, "nobody", groups, 3, NULL, &roles,
-					       &count),
-			 0);
+	assert_int_equal(
+		sp_policy_match_roles(&hand.policy, "nobody", groups, 3, NULL, &roles, &count), 0);
 	assert_int_equal(count, 0);
 	free(roles);
 }

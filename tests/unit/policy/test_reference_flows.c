@@ -45,8 +45,10 @@ static void both_families_and_every_protocol_keep_flows(void **state)
 	} rows[] = {
 		{ ASK, TELL },
 		{ "100.64.0.7:1 > 10.30.1.1:9 sctp", "10.30.1.1:9 > 100.64.0.7:1 sctp eth" },
-		{ "100.64.0.7 > 10.30.1.1 proto=47 payload=4", "10.30.1.1 > 100.64.0.7 proto=47 eth" },
-		{ "100.64.0.7 > 10.30.1.1 icmp id=9", "10.30.1.1 > 100.64.0.7 icmp type=0 id=9 eth" },
+		{ "100.64.0.7 > 10.30.1.1 proto=47 payload=4",
+		  "10.30.1.1 > 100.64.0.7 proto=47 eth" },
+		{ "100.64.0.7 > 10.30.1.1 icmp id=9",
+		  "10.30.1.1 > 100.64.0.7 icmp type=0 id=9 eth" },
 		{ "[fd00:64::7]:9 > [2001:db8:30::1]:22 tcp",
 		  "[2001:db8:30::1]:22 > [fd00:64::7]:9 tcp SA eth" },
 		{ "[fd00:64::7]:9 > [2001:db8:30::1]:53 udp",
@@ -79,7 +81,8 @@ static void an_address_of_no_pool_joins_no_flow_on_the_tunnel(void **state)
 
 	(void)state;
 	lab_init(&lab);
-	expect(&lab, INSIDE_IN, "10.20.0.5:1000 > 8.8.8.8:443 tcp S eth", "allow policy office-out");
+	expect(&lab, INSIDE_IN, "10.20.0.5:1000 > 8.8.8.8:443 tcp S eth",
+	       "allow policy office-out");
 	expect(&lab, VPN_IN, "8.8.8.8:443 > 10.20.0.5:1000 tcp SA", NO_FLOW);
 	expect(&lab, VPN_IN, "8.8.8.8:443 > 10.20.0.5:1000 tcp A", "deny no-identity -");
 	expect(&lab, EDGE_IN, "8.8.8.8:443 > 10.20.0.5:1000 tcp SA eth", "allow reply office-out");
@@ -105,7 +108,8 @@ static void what_cannot_open_a_flow(void **state)
 		{ VPN_IN, "100.64.0.6:1 > 10.30.1.1:22 tcp R", NO_FLOW },
 		{ VPN_IN, "100.64.0.6:1 > 10.30.1.1:22 tcp A", "deny no-identity -" },
 		/* redirects, allowed by no rule */
-		{ INSIDE_IN, "10.20.0.5 > 8.8.8.8 icmp type=5 eth quote 8.8.8.8:1 > 10.20.0.5:2 udp",
+		{ INSIDE_IN,
+		  "10.20.0.5 > 8.8.8.8 icmp type=5 eth quote 8.8.8.8:1 > 10.20.0.5:2 udp",
 		  NO_FLOW },
 		{ INSIDE_IN, "2001:db8:30:20::5 > 2001:db8::1 icmp6 type=137 eth", NO_FLOW },
 	};
@@ -192,7 +196,8 @@ static void idle_flows_end_at_their_nanosecond(void **state)
 		uint64_t idle_ns;
 		const char *late_no;
 	} rows[] = {
-#define TCP_ROW SYN, SYN_ACK " eth", "100.64.0.7:1000 > 10.30.1.1:22 tcp FA", \
+#define TCP_ROW                                                                                    \
+	SYN, SYN_ACK " eth", "100.64.0.7:1000 > 10.30.1.1:22 tcp FA",                              \
 		"10.30.1.1:22 > 100.64.0.7:1000 tcp FA eth", BACK
 		{ TCP_ROW, UNANSWERED, 60 * SECOND, NO },
 		{ TCP_ROW, ANSWERED, 7200 * SECOND, NO },
@@ -204,15 +209,15 @@ static void idle_flows_end_at_their_nanosecond(void **state)
 		  30 * SECOND, NO }, /* closing goes before unanswered */
 		{ ASK, TELL, NULL, NULL, TELL, UNANSWERED, 30 * SECOND, NO },
 		{ ASK, TELL, NULL, NULL, TELL, ANSWERED, 180 * SECOND, NO },
-		{ "100.64.0.7 > 10.30.1.1 proto=47", "10.30.1.1 > 100.64.0.7 proto=47 eth", NULL, NULL,
-		  "10.30.1.1 > 100.64.0.7 proto=47 eth", UNANSWERED, 30 * SECOND, NO },
-		{ "100.64.0.7 > 10.30.1.1 proto=47", "10.30.1.1 > 100.64.0.7 proto=47 eth", NULL, NULL,
-		  "10.30.1.1 > 100.64.0.7 proto=47 eth", ANSWERED, 180 * SECOND, NO },
-		{ "100.64.0.7:1 > 10.30.1.1:9 sctp", "10.30.1.1:9 > 100.64.0.7:1 sctp eth", NULL, NULL,
-		  "10.30.1.1:9 > 100.64.0.7:1 sctp eth", ANSWERED, 180 * SECOND, NO },
+		{ "100.64.0.7 > 10.30.1.1 proto=47", "10.30.1.1 > 100.64.0.7 proto=47 eth", NULL,
+		  NULL, "10.30.1.1 > 100.64.0.7 proto=47 eth", UNANSWERED, 30 * SECOND, NO },
+		{ "100.64.0.7 > 10.30.1.1 proto=47", "10.30.1.1 > 100.64.0.7 proto=47 eth", NULL,
+		  NULL, "10.30.1.1 > 100.64.0.7 proto=47 eth", ANSWERED, 180 * SECOND, NO },
+		{ "100.64.0.7:1 > 10.30.1.1:9 sctp", "10.30.1.1:9 > 100.64.0.7:1 sctp eth", NULL,
+		  NULL, "10.30.1.1:9 > 100.64.0.7:1 sctp eth", ANSWERED, 180 * SECOND, NO },
 		{ "100.64.0.7 > 10.30.1.1 icmp id=9", "10.30.1.1 > 100.64.0.7 icmp type=0 id=9 eth",
-		  NULL, NULL, "10.30.1.1 > 100.64.0.7 icmp type=0 id=9 eth", UNANSWERED, 30 * SECOND,
-		  NO_FLOW },
+		  NULL, NULL, "10.30.1.1 > 100.64.0.7 icmp type=0 id=9 eth", UNANSWERED,
+		  30 * SECOND, NO_FLOW },
 		{ "100.64.0.7 > 10.30.1.1 icmp id=9", "10.30.1.1 > 100.64.0.7 icmp type=0 id=9 eth",
 		  NULL, NULL, "10.30.1.1 > 100.64.0.7 icmp type=0 id=9 eth", ANSWERED, 30 * SECOND,
 		  NO_FLOW },
@@ -364,10 +369,10 @@ static void icmp_errors_about_a_flow_come_back(void **state)
 		{ SYN, INSIDE_IN, E4(SYN), RELATED },
 		{ SYN, INSIDE_IN, "10.30.0.254 > 100.64.0.7 icmp type=11 eth quote " SYN, RELATED },
 		{ ASK, INSIDE_IN, E4(ASK), RELATED },
-		{ "100.64.0.7 > 10.30.1.1 icmp id=9", INSIDE_IN, E4("100.64.0.7 > 10.30.1.1 icmp id=9"),
-		  RELATED },
-		{ "100.64.0.7 > 10.30.1.1 proto=47", INSIDE_IN, E4("100.64.0.7 > 10.30.1.1 proto=47"),
-		  RELATED },
+		{ "100.64.0.7 > 10.30.1.1 icmp id=9", INSIDE_IN,
+		  E4("100.64.0.7 > 10.30.1.1 icmp id=9"), RELATED },
+		{ "100.64.0.7 > 10.30.1.1 proto=47", INSIDE_IN,
+		  E4("100.64.0.7 > 10.30.1.1 proto=47"), RELATED },
 		{ "[fd00:64::7]:9 > [2001:db8:30::1]:22 tcp", INSIDE_IN,
 		  E6("[fd00:64::7]:9 > [2001:db8:30::1]:22 tcp"), RELATED },
 		{ "[fd00:64::7]:9 > [2001:db8:30::1]:22 tcp", INSIDE_IN,
@@ -378,26 +383,31 @@ static void icmp_errors_about_a_flow_come_back(void **state)
 		{ SYN, EDGE_IN, "198.51.100.1 > 100.64.0.7 icmp type=11 eth quote " SYN, NO_FLOW },
 		/* about what came back */
 		{ SYN, VPN_IN, "100.64.0.7 > 10.30.1.1 icmp type=3 quote " SYN_ACK, RELATED },
-		{ ASK, VPN_IN, "100.64.0.7 > 10.30.1.1 icmp type=3 quote 10.30.1.1:53 > 100.64.0.7:1000 udp",
+		{ ASK, VPN_IN,
+		  "100.64.0.7 > 10.30.1.1 icmp type=3 quote 10.30.1.1:53 > 100.64.0.7:1000 udp",
 		  RELATED },
 		{ "fd00:64::7 > 2001:db8:30::1 icmp6 id=9", VPN_IN,
 		  "fd00:64::7 > 2001:db8:30::1 icmp6 type=1 "
-		  "quote 2001:db8:30::1 > fd00:64::7 icmp6 type=129 id=9", RELATED },
+		  "quote 2001:db8:30::1 > fd00:64::7 icmp6 type=129 id=9",
+		  RELATED },
 		/* about no flow */
 		{ SYN, INSIDE_IN, E4("100.64.0.7:1001 > 10.30.1.1:22 tcp"), NO_FLOW },
 		{ SYN, INSIDE_IN, E4("100.64.0.7:1000 > 10.30.1.1:22 udp"), NO_FLOW },
 		{ SYN, INSIDE_IN, E4("100.64.0.7:1000 > 10.30.1.1:22 tcp frag=1:8-16"), NO_FLOW },
-		{ SYN, INSIDE_IN, "10.30.0.254 > 100.64.0.7 icmp type=3 eth quote=7 " SYN, NO_FLOW },
+		{ SYN, INSIDE_IN, "10.30.0.254 > 100.64.0.7 icmp type=3 eth quote=7 " SYN,
+		  NO_FLOW },
 		{ SYN, INSIDE_IN, "10.30.0.254 > 100.64.0.7 icmp type=5 eth quote " SYN, NO_FLOW },
 		{ "100.64.0.7 > 10.30.1.1 icmp id=9", INSIDE_IN,
 		  E4("100.64.0.7 > 10.30.1.1 icmp id=9 type=13"), NO_FLOW },
 		{ "100.64.0.7 > 10.30.1.1 icmp id=9", VPN_IN,
-		  "100.64.0.7 > 10.30.1.1 icmp type=3 quote 10.30.1.1 > 100.64.0.7 icmp type=14 id=9",
+		  "100.64.0.7 > 10.30.1.1 icmp type=3 quote 10.30.1.1 > 100.64.0.7 icmp type=14 "
+		  "id=9",
 		  NO_FLOW },
 		{ SYN, INSIDE_IN, E4("10.30.1.1:22 > 100.64.0.7:1000 tcp"), "deny malformed -" },
 		/* from a tunnel address that nobody has */
 		{ SYN, VPN_IN, "100.64.0.6 > 10.30.1.1 icmp type=3 quote " SYN_ACK, NO_FLOW },
-		{ SYN, VPN_IN, "100.64.0.6 > 10.30.1.2 icmp type=3 quote 10.30.1.2:22 > 100.64.0.7:1 tcp",
+		{ SYN, VPN_IN,
+		  "100.64.0.6 > 10.30.1.2 icmp type=3 quote 10.30.1.2:22 > 100.64.0.7:1 tcp",
 		  NO_FLOW },
 		/* another person's device is no router */
 		{ SYN, VPN_IN, "100.64.0.8 > 10.30.1.1 icmp type=3 quote " SYN_ACK, NO_FLOW },
@@ -623,7 +633,8 @@ static void protect_flows(void **state)
 	expect(&lab, INSIDE_OUT, "own 10.30.0.1:22 > 10.20.1.6:9 tcp S eth", "allow policy -");
 	/* one recorded as the gateway's own is replaced: now the admin is the originator */
 	expect(&lab, INSIDE_IN, "10.20.1.6:9 > 10.30.0.1:22 tcp A eth", "allow protect admin-ssh");
-	expect(&lab, INSIDE_OUT, "own 10.30.0.1:22 > 10.20.1.6:9 tcp A eth", "allow reply admin-ssh");
+	expect(&lab, INSIDE_OUT, "own 10.30.0.1:22 > 10.20.1.6:9 tcp A eth",
+	       "allow reply admin-ssh");
 	/* but not by a packet that cannot open one */
 	expect(&lab, INSIDE_OUT, "own 10.30.0.1:22 > 10.20.1.7:9 tcp A eth", "allow policy -");
 	expect(&lab, INSIDE_IN, "10.20.1.7:9 > 10.30.0.1:22 tcp RA eth", "allow protect admin-ssh");
@@ -655,8 +666,10 @@ static void own_flows_are_answered_and_judged_by_no_rule(void **state)
 	expect(&lab, EDGE_IN, "198.51.100.9:80 > 192.0.2.1:4000 tcp SA eth", "allow reply -");
 	expect(&lab, EDGE_OUT, "own 192.0.2.1:4000 > 198.51.100.9:80 tcp A eth", "allow policy -");
 	expect(&lab, EDGE_IN, "198.51.100.9:81 > 192.0.2.1:4000 tcp SA eth", NO_FLOW);
-	expect(&lab, EDGE_IN, "198.51.100.1 > 192.0.2.1 icmp type=11 eth "
-			      "quote 192.0.2.1:4000 > 198.51.100.9:80 tcp", "allow related -");
+	expect(&lab, EDGE_IN,
+	       "198.51.100.1 > 192.0.2.1 icmp type=11 eth "
+	       "quote 192.0.2.1:4000 > 198.51.100.9:80 tcp",
+	       "allow related -");
 	/* bogons answer too: flows come before drop lists */
 	expect(&lab, EDGE_OUT, "own 192.0.2.1:4000 > 192.168.1.1:53 udp eth", "allow policy -");
 	expect(&lab, EDGE_IN, "192.168.1.1:53 > 192.0.2.1:4000 udp eth", "allow reply -");
@@ -677,12 +690,16 @@ static void recorders_pass_everything(void **state)
 		{ INSIDE_OUT, "own 10.30.0.1:1 > 10.30.1.1:53 udp eth", "allow policy -" },
 		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 tcp SF eth", "allow malformed -" },
 		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 tcp eth cut=20", "allow truncated -" },
-		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 tcp ethertype=8847", "allow ethertype -" },
-		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 tcp ethertype=0806", "allow ethertype -" },
-		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 tcp eth frag=1:0-16+", "allow fragment -" },
+		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 tcp ethertype=8847",
+		  "allow ethertype -" },
+		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 tcp ethertype=0806",
+		  "allow ethertype -" },
+		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 tcp eth frag=1:0-16+",
+		  "allow fragment -" },
 		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 udp eth frag=1:8-16", "allow policy -" },
 		{ EDGE_OUT, "own 192.0.2.1:1 > 8.8.8.8:53 tcp R eth", "allow policy -" },
-		{ EDGE_OUT, "own 192.0.2.1 > 8.8.8.8 icmp type=3 eth quote 8.8.8.8:1 > 192.0.2.1:2 udp",
+		{ EDGE_OUT,
+		  "own 192.0.2.1 > 8.8.8.8 icmp type=3 eth quote 8.8.8.8:1 > 192.0.2.1:2 udp",
 		  "allow policy -" },
 		{ EDGE_OUT, "100.64.0.7:1 > 8.8.8.8:53 udp eth", "allow policy -" },
 	};
@@ -697,8 +714,10 @@ static void what_leaves_and_records_nothing(void **state)
 	static const struct {
 		const char *out, *back, *expected;
 	} rows[] = {
-		{ "own 192.0.2.1:1 > 8.8.8.8:53 udp eth", "8.8.8.8:53 > 192.0.2.1:1 udp eth", "allow reply -" },
-		{ "own 192.0.2.1:1 > 8.8.8.8:53 tcp A eth", "8.8.8.8:53 > 192.0.2.1:1 tcp A eth", NO },
+		{ "own 192.0.2.1:1 > 8.8.8.8:53 udp eth", "8.8.8.8:53 > 192.0.2.1:1 udp eth",
+		  "allow reply -" },
+		{ "own 192.0.2.1:1 > 8.8.8.8:53 tcp A eth", "8.8.8.8:53 > 192.0.2.1:1 tcp A eth",
+		  NO },
 		{ "own 192.0.2.1:1 > 8.8.8.8:53 tcp S eth", "8.8.8.8:53 > 192.0.2.1:1 tcp A eth",
 		  "allow reply -" },
 		{ "judged 192.0.2.1:1 > 8.8.8.8:53 tcp A eth", "8.8.8.8:53 > 192.0.2.1:1 tcp A eth",
@@ -706,16 +725,20 @@ static void what_leaves_and_records_nothing(void **state)
 		{ "192.0.2.1:1 > 8.8.8.8:53 udp eth", "8.8.8.8:53 > 192.0.2.1:1 udp eth", NO },
 		{ "judged 203.0.113.9:1 > 8.8.8.8:53 udp eth", "8.8.8.8:53 > 203.0.113.9:1 udp eth",
 		  "allow reply -" },
-		{ "own 192.0.2.1 > 8.8.8.8 icmp id=3 eth", "8.8.8.8 > 192.0.2.1 icmp id=3 type=0 eth",
-		  "allow reply -" },
+		{ "own 192.0.2.1 > 8.8.8.8 icmp id=3 eth",
+		  "8.8.8.8 > 192.0.2.1 icmp id=3 type=0 eth", "allow reply -" },
 		{ "own 192.0.2.1:1 > 8.8.8.8:53 udp eth payload=99 frag=1:0-24+",
 		  "8.8.8.8:53 > 192.0.2.1:1 udp eth", "allow reply -" },
 		{ "own 192.0.2.1:1 > 8.8.8.8:53 udp eth payload=99 frag=1:24-48+",
 		  "8.8.8.8:53 > 192.0.2.1:1 udp eth", NO },
-		{ "own 192.0.2.1:1 > 8.8.8.8:53 tcp SA eth", "8.8.8.8:53 > 192.0.2.1:1 tcp A eth", NO },
-		{ "own 192.0.2.1:1 > 8.8.8.8:53 tcp RA eth", "8.8.8.8:53 > 192.0.2.1:1 tcp A eth", NO },
-		{ "own 192.0.2.1 > 8.8.8.8 icmp id=3 type=0 eth", "8.8.8.8 > 192.0.2.1 icmp id=3 eth", NO },
-		{ "own 192.0.2.1 > 8.8.8.8 icmp type=9 eth", "8.8.8.8 > 192.0.2.1 icmp type=10 eth", NO },
+		{ "own 192.0.2.1:1 > 8.8.8.8:53 tcp SA eth", "8.8.8.8:53 > 192.0.2.1:1 tcp A eth",
+		  NO },
+		{ "own 192.0.2.1:1 > 8.8.8.8:53 tcp RA eth", "8.8.8.8:53 > 192.0.2.1:1 tcp A eth",
+		  NO },
+		{ "own 192.0.2.1 > 8.8.8.8 icmp id=3 type=0 eth",
+		  "8.8.8.8 > 192.0.2.1 icmp id=3 eth", NO },
+		{ "own 192.0.2.1 > 8.8.8.8 icmp type=9 eth", "8.8.8.8 > 192.0.2.1 icmp type=10 eth",
+		  NO },
 		{ "10.30.1.1:1 > 8.8.8.8:53 udp eth", "8.8.8.8:53 > 10.30.1.1:1 udp eth", NO },
 		{ "100.64.0.7:1 > 8.8.8.8:53 udp eth", "8.8.8.8:53 > 100.64.0.7:1 udp eth", NO },
 	};
@@ -785,7 +808,8 @@ static void vpn_out_judges_anew(void **state)
 	expect(&lab, VPN_IN, "100.64.0.7:80 > 10.20.0.5:5 tcp SA", "allow reply office-out");
 	expect(&lab, VPN_OUT, "10.30.1.1:5 > 100.64.0.7:80 tcp", NO);
 	expect(&lab, VPN_OUT, "198.51.100.9:5 > 100.64.0.7:80 tcp", NO);
-	expect(&lab, VPN_OUT, "192.0.2.1:5 > 192.0.2.1:443 tcp", "allow expose portal"); /* self: edge */
+	expect(&lab, VPN_OUT, "192.0.2.1:5 > 192.0.2.1:443 tcp",
+	       "allow expose portal"); /* self: edge */
 	expect(&lab, VPN_OUT, "100.64.0.7:5 > 100.64.0.9:53 udp", "allow policy eng-to-dba");
 	expect(&lab, VPN_IN, "100.64.0.9:53 > 100.64.0.7:5 udp", "allow reply eng-to-dba");
 	/* no bogons here, also when the flow is stale: it came by this door */
@@ -863,8 +887,8 @@ static void the_default_share_is_4096(void **state)
 }
 
 /* Ports @from to @to, each with what the policy says. */
-static void expect_ports(struct lab *lab, enum sp_hook hook, const char *form, unsigned from, unsigned to,
-			 const char *answer)
+static void expect_ports(struct lab *lab, enum sp_hook hook, const char *form, unsigned from,
+			 unsigned to, const char *answer)
 {
 	char text[120];
 
@@ -917,7 +941,8 @@ static void every_part_has_an_eighth_of_its_own(void **state)
 	/* protect passes all the same, and what leaves */
 	expect(&lab, INSIDE_IN, ADMIN_SYN, "allow protect admin-ssh");
 	expect(&lab, INSIDE_OUT, "own 10.30.0.1:22 > 10.20.1.5:9 tcp SA eth", "allow policy -");
-	expect_ports(&lab, EDGE_OUT, "own 192.0.2.1:%u > 8.8.8.8:80 tcp eth", 1, 2, "allow policy -");
+	expect_ports(&lab, EDGE_OUT, "own 192.0.2.1:%u > 8.8.8.8:80 tcp eth", 1, 2,
+		     "allow policy -");
 	expect(&lab, EDGE_OUT, "own 192.0.2.1:3 > 8.8.8.8:80 tcp eth", "allow flow-full -");
 	/* ICMP without a flow does not notice */
 	expect(&lab, INSIDE_IN, "10.20.0.5 > 8.8.8.8 icmp type=9 eth", OFFICE_YES);
@@ -941,7 +966,8 @@ static void a_host_has_its_share_and_its_network_six(void **state)
 	expect(&lab, INSIDE_IN, "10.20.0.7:1 > 8.8.8.8:22 tcp eth", "deny flow-limit -");
 	expect(&lab, INSIDE_IN, "10.20.1.7:1 > 8.8.8.8:22 tcp eth", OFFICE_YES);
 	/* strangers have shares of their own, also under such an address */
-	expect_ports(&lab, EDGE_IN, "8.8.8.8:%u > 192.0.2.1:443 tcp eth", 1, 2, "allow expose portal");
+	expect_ports(&lab, EDGE_IN, "8.8.8.8:%u > 192.0.2.1:443 tcp eth", 1, 2,
+		     "allow expose portal");
 	expect(&lab, EDGE_IN, "8.8.8.8:3 > 192.0.2.1:443 tcp eth", "deny flow-limit -");
 	/* what is over is reclaimed first */
 	lab.now_ns += 60 * SECOND + 1;

@@ -59,7 +59,8 @@ static void ipv6_entries_do_not_know_the_protocol(void **state)
 	expect(&lab, VPN_IN, V6("65537:0-48+ fragext=60"), YES);
 	expect(&lab, VPN_IN, "fd00:64::7 > 2001:db8:30::1 tcp frag=65537:48-56+", YES);
 	expect(&lab, VPN_IN, "fd00:64::7 > 2001:db8:30::1 tcp frag=1:48-56+", NO); /* 32 bits */
-	expect(&lab, VPN_IN, "[fd00:64::7]:1 > [2001:db8:30::1]:22 tcp payload=90 frag=65537:0-24+", NO);
+	expect(&lab, VPN_IN, "[fd00:64::7]:1 > [2001:db8:30::1]:22 tcp payload=90 frag=65537:0-24+",
+	       NO);
 	lab_done(&lab);
 }
 
@@ -91,7 +92,7 @@ static void overlaps_poison_the_datagram(void **state)
 		{ { V4("1:0-48+") }, V4("1:40-64+"), V4("1:48-56+") },
 		{ { V4("1:0-48+") }, V4("1:8-16+"), V4("1:48-56+") },
 		{ { V4("1:0-48+") }, V4("1:40-48+"), V4("1:48-56+") },
-		{ { V4("1:0-48+") }, V4("1:0-48+"), V4("1:48-56+") },   /* the first again */
+		{ { V4("1:0-48+") }, V4("1:0-48+"), V4("1:48-56+") }, /* the first again */
 		{ { V4("1:0-48+") }, V4("1:0-56+"), V4("1:48-56+") },
 		{ { V4("1:0-48+") }, NULL, V4("1:48-56+") },
 		{ { V4("1:0-48+") }, NULL, V4("1:56-64+") },
@@ -99,14 +100,17 @@ static void overlaps_poison_the_datagram(void **state)
 		{ { V4("1:0-48+"), V4("1:96-144+") }, V4("1:88-152+"), V4("1:48-56+") },
 		{ { V4("1:0-48+"), V4("1:96-144+") }, V4("1:136-152+"), V4("1:48-56+") },
 		{ { V4("1:0-48+"), V4("1:96-144+") }, V4("1:96-144+"), V4("1:48-56+") },
-		{ { V4("1:0-48+"), V4("1:96-144+"), V4("1:48-96+") }, V4("1:64-72+"), V4("1:144-152+") },
+		{ { V4("1:0-48+"), V4("1:96-144+"), V4("1:48-96+") },
+		  V4("1:64-72+"),
+		  V4("1:144-152+") },
 		{ { V4("1:0-48+"), V4("1:96-144+"), V4("1:48-96+") }, NULL, V4("1:144-152+") },
 		{ { V6("1:0-48+") }, V6("1:40-64+"), V6("1:48-56+") },
 		{ { V6("1:0-48+") }, V6("1:0-48+"), V6("1:48-56+") },
 		{ { V6("1:0-48+"), V6("1:96-144+") }, V6("1:48-104+"), V6("1:48-56+") },
 		{ { V6("1:0-48+"), V6("1:96-144+") }, NULL, V6("1:48-96+") },
 		/* the first fragment judged by another rule overlaps all the same */
-		{ { V4("1:0-48+") }, "100.64.0.7:1 > 10.30.1.1:9999 udp payload=99 frag=1:0-16+",
+		{ { V4("1:0-48+") },
+		  "100.64.0.7:1 > 10.30.1.1:9999 udp payload=99 frag=1:0-16+",
 		  V4("1:48-56+") },
 	};
 
@@ -223,8 +227,10 @@ static void every_reason_to_allow_the_first_carries_on(void **state)
 	(void)state;
 	lab_init(&lab);
 	expect(&lab, VPN_IN, "100.64.0.7:1000 > 10.30.1.1:53 udp", YES);
-	expect(&lab, INSIDE_IN, "10.30.1.1:53 > 100.64.0.7:1000 udp payload=99 frag=1:0-48+ eth", REPLY);
-	expect(&lab, INSIDE_IN, "10.30.1.1:53 > 100.64.0.7:1000 udp payload=99 frag=1:48-56 eth", REPLY);
+	expect(&lab, INSIDE_IN, "10.30.1.1:53 > 100.64.0.7:1000 udp payload=99 frag=1:0-48+ eth",
+	       REPLY);
+	expect(&lab, INSIDE_IN, "10.30.1.1:53 > 100.64.0.7:1000 udp payload=99 frag=1:48-56 eth",
+	       REPLY);
 	expect(&lab, EDGE_IN, "8.8.8.8:1 > 192.0.2.1:51820 udp payload=99 frag=1:0-48+ eth",
 	       "allow expose tunnel");
 	expect(&lab, EDGE_IN, "8.8.8.8:1 > 192.0.2.1:51820 udp payload=99 frag=1:48-56 eth",
@@ -238,7 +244,8 @@ static void every_reason_to_allow_the_first_carries_on(void **state)
 	expect(&lab, INSIDE_IN, "10.20.0.5 > 8.8.8.8 proto=99 payload=99 frag=1:8-16 eth",
 	       "allow policy office-out");
 	/* ports that no later fragment has: a bogon's orphan is an orphan, spoofed stays spoofed */
-	expect(&lab, EDGE_IN, "192.168.1.1:1 > 192.0.2.1:51820 udp payload=99 frag=9:48-56 eth", NO);
+	expect(&lab, EDGE_IN, "192.168.1.1:1 > 192.0.2.1:51820 udp payload=99 frag=9:48-56 eth",
+	       NO);
 	expect(&lab, EDGE_IN, "10.20.0.5:1 > 192.0.2.1:51820 udp payload=99 frag=9:48-56 eth",
 	       "deny spoofed -");
 	lab_done(&lab);
@@ -285,7 +292,8 @@ static void atomic_fragments_are_whole_packets(void **state)
 	lab_init(&lab);
 	expect(&lab, VPN_IN, "[fd00:64::7]:1 > [2001:db8:30::1]:53 udp ext=44", YES);
 	expect(&lab, VPN_IN, "[fd00:64::7]:1 > [2001:db8:30::1]:53 udp ext=44", YES);
-	expect(&lab, VPN_IN, "[fd00:64::7]:1 > [2001:db8:30::1]:54 udp ext=44", "deny default default");
+	expect(&lab, VPN_IN, "[fd00:64::7]:1 > [2001:db8:30::1]:54 udp ext=44",
+	       "deny default default");
 	expect(&lab, VPN_IN, "fd00:64::7 > 2001:db8:30::1 udp frag=0:48-56", NO);
 	lab_done(&lab);
 }

@@ -114,7 +114,8 @@ static void answers_come_back_until_the_session_is_ended(void **state)
 	expect(&lab, INSIDE_IN, NAME_BACK " eth", REPLY);
 	expect(&lab, VPN_OUT, NAME_BACK, REPLY);
 	expect(&lab, VPN_IN, NAME, YES);
-	expect(&lab, INSIDE_IN, "10.30.0.254 > 100.64.0.7 icmp type=3 eth quote " NAME, "allow related -");
+	expect(&lab, INSIDE_IN, "10.30.0.254 > 100.64.0.7 icmp type=3 eth quote " NAME,
+	       "allow related -");
 	expect(&lab, VPN_IN, "100.64.0.7 > 10.30.0.53 icmp type=3 quote " NAME_BACK, NO);
 	sp_reference_end_session(lab.reference, ANA);
 	expect(&lab, INSIDE_IN, NAME_BACK " eth", REVOKED);

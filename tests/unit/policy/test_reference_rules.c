@@ -46,11 +46,13 @@ static void the_always_passed_table(void **state)
 		{ INSIDE_IN, "2001:db8:30::5 > 2a00:1450::9" ND, "deny default default" },
 		{ EDGE_IN, "fe80::9 > ff05::1" ND, "deny default default" },
 		{ EDGE_IN, ":: > ff02::1" ND, "deny bogon -" },
-		{ EDGE_IN, "2a00:1450::9 > ff02::1 icmp6 type=134 ttl=255 eth", "deny default default" },
+		{ EDGE_IN, "2a00:1450::9 > ff02::1 icmp6 type=134 ttl=255 eth",
+		  "deny default default" },
 		{ EDGE_IN, "fe80::9 > ff0e::1 icmp6 type=131 ttl=1 eth", "deny default default" },
 		{ EDGE_IN, LL " icmp6 type=135 ttl=254 eth", "deny default default" },
 		{ EDGE_IN, LL " icmp6 type=135 ttl=255 code=1 eth", "deny default default" },
-		{ EDGE_IN, LL " icmp6 type=137 ttl=255 eth", "deny no-flow -" }, /* redirects never */
+		{ EDGE_IN, LL " icmp6 type=137 ttl=255 eth",
+		  "deny no-flow -" }, /* redirects never */
 		{ EDGE_IN, LL " icmp6 type=132 ttl=255 eth", "deny default default" },
 		{ EDGE_IN, LL " icmp6 type=130 ttl=1 eth", "allow protect -" },
 		{ EDGE_IN, LL " icmp6 type=131 ttl=1 eth", "allow protect -" },
@@ -67,7 +69,8 @@ static void the_always_passed_table(void **state)
 		{ VPN_IN, LL " icmp6 type=135 ttl=255", "deny no-identity -" },
 		{ VPN_OUT, LL " icmp6 type=135 ttl=255", "deny default default" },
 		/* IPv4 with the same numbers is nothing of the kind */
-		{ EDGE_IN, "198.51.100.5 > 192.0.2.1 icmp type=135 ttl=255 eth", "deny default default" },
+		{ EDGE_IN, "198.51.100.5 > 192.0.2.1 icmp type=135 ttl=255 eth",
+		  "deny default default" },
 		/* DHCP only where the interface is a client */
 		{ EDGE_IN, "198.51.100.5:67 > 192.0.2.1:68 udp eth", "deny default default" },
 	};
@@ -107,7 +110,8 @@ static void sources_away_from_home_are_spoofed(void **state)
 		{ EDGE_IN, "[fd00:64::7]:1 > [2001:db8:ffff::1]:443 tcp eth", "deny spoofed -" },
 		{ INSIDE_IN, "100.64.0.7:1 > 10.30.1.1:22 tcp eth", "deny spoofed -" },
 		{ EDGE_IN, "10.20.0.5:1 > 192.0.2.1:443 tcp eth", "deny spoofed -" },
-		{ EDGE_IN, "[2001:db8:30::5]:1 > [2001:db8:ffff::1]:443 tcp eth", "deny spoofed -" },
+		{ EDGE_IN, "[2001:db8:30::5]:1 > [2001:db8:ffff::1]:443 tcp eth",
+		  "deny spoofed -" },
 		{ VPN_IN, "10.20.0.5:1 > 10.30.1.1:22 tcp", "deny spoofed -" },
 		/* the longest route says it lives on the edge */
 		{ EDGE_IN, "10.20.99.5:1 > 192.0.2.1:443 tcp eth", "allow expose portal" },
@@ -167,7 +171,8 @@ static void protect_wants_the_source_at_home(void **state)
 		/* before flows: any TCP segment and ICMP errors too */
 		{ INSIDE_IN, "10.20.1.5:1 > 10.30.0.1:22 tcp R eth", "allow protect admin-ssh" },
 		{ INSIDE_IN, "10.20.1.5:1 > 10.30.0.1:22 tcp SA eth", "allow protect admin-ssh" },
-		{ INSIDE_IN, "10.20.1.5 > 10.30.0.1 icmp type=3 eth quote 10.30.0.1:1 > 10.20.1.5:2 udp",
+		{ INSIDE_IN,
+		  "10.20.1.5 > 10.30.0.1 icmp type=3 eth quote 10.30.0.1:1 > 10.20.1.5:2 udp",
 		  "allow protect admin-ssh" },
 		{ INSIDE_IN, "10.20.1.5 > 10.30.0.1 icmp type=0 eth", "deny no-flow -" },
 	};
@@ -212,8 +217,10 @@ static void drop_lists_are_the_edges(void **state)
 		{ EDGE_IN, "[fc00::1]:1 > [2001:db8:ffff::1]:443 tcp eth", "deny bogon -" },
 		{ EDGE_IN, "10.21.0.1:1 > 192.0.2.1:443 tcp eth", "deny bogon -" },
 		{ EDGE_IN, "11.0.0.1:1 > 192.0.2.1:443 tcp eth", "allow expose portal" },
-		{ EDGE_IN, "192.0.2.7:1 > 192.0.2.1:443 tcp eth", "allow expose portal" }, /* trusted */
-		{ EDGE_IN, "192.168.1.1:1 > 192.0.2.1:443 tcp SA eth", "deny no-flow -" }, /* later */
+		{ EDGE_IN, "192.0.2.7:1 > 192.0.2.1:443 tcp eth",
+		  "allow expose portal" }, /* trusted */
+		{ EDGE_IN, "192.168.1.1:1 > 192.0.2.1:443 tcp SA eth",
+		  "deny no-flow -" }, /* later */
 		{ INSIDE_IN, "192.168.1.1:1 > 192.0.2.1:443 tcp eth", "deny default default" },
 		{ VPN_OUT, "192.168.1.1:1 > 100.64.0.7:443 tcp", "deny default default" },
 	};
@@ -276,7 +283,8 @@ static void networks_match_at_their_edges(void **state)
 		{ VPN_IN, ANA4 "10.30.255.255:22 tcp", "allow policy eng-servers" },
 		{ VPN_IN, ANA4 "10.29.255.255:22 tcp", "deny default default" },
 		{ VPN_IN, ANA4 "10.31.0.0:22 tcp", "deny default default" },
-		{ VPN_IN, ANA6 "[2001:db8:30:ffff:ffff:ffff:ffff:ffff]:22 tcp", "allow policy eng-servers" },
+		{ VPN_IN, ANA6 "[2001:db8:30:ffff:ffff:ffff:ffff:ffff]:22 tcp",
+		  "allow policy eng-servers" },
 		{ VPN_IN, ANA6 "[2001:db8:31::]:22 tcp", "deny default default" },
 		{ VPN_IN, ANA6 "[2001:db8:2f:ffff::]:22 tcp", "deny default default" },
 		{ VPN_IN, "100.64.0.9:1 > 10.30.8.12:5432 tcp", "allow policy dba-db" },
@@ -298,7 +306,8 @@ static void networks_match_at_their_edges(void **state)
 		{ EDGE_IN, OUT4 "192.0.2.1:51820 udp eth", "allow expose tunnel" },
 		{ EDGE_IN, OUT4 "10.30.0.1:51820 udp eth", "allow expose tunnel" },
 		{ EDGE_IN, OUT4 "192.0.2.2:51820 udp eth", "deny default default" },
-		{ EDGE_IN, "[2001:db8::5]:1 > [2001:db8:ffff::1]:443 tcp eth", "allow expose portal" },
+		{ EDGE_IN, "[2001:db8::5]:1 > [2001:db8:ffff::1]:443 tcp eth",
+		  "allow expose portal" },
 		{ VPN_IN, ANA4 "192.0.2.1:443 tcp", "deny default default" },
 		{ INSIDE_IN, "10.30.1.1:1 > 192.0.2.1:443 tcp eth", "deny default default" },
 	};
@@ -337,7 +346,10 @@ static void a_network_matches_tunnel_addresses_on_every_hook(void **state)
 static void several_roles_are_a_union_of_allows_and_of_denies(void **state)
 {
 	uint32_t both[] = { ENGINEER, CONTRACTOR };
-	struct sp_identity identity = { .user = "eve", .idp = "corp", .roles = both, .role_count = 2,
+	struct sp_identity identity = { .user = "eve",
+					.idp = "corp",
+					.roles = both,
+					.role_count = 2,
 					.has_address = { true, false } };
 	struct lab lab;
 
@@ -380,8 +392,8 @@ static void order_never_matters_but_for_the_name(void **state)
 			continue;
 		lab_init_empty(&lab);
 		for (int i = 0; i < 4; i++) {
-			const char **first = rules[pick[i]].kind == SP_RULE_DENY ? &first_deny :
-										  &first_allow;
+			const char **first =
+				rules[pick[i]].kind == SP_RULE_DENY ? &first_deny : &first_allow;
 
 			hand_rule(&lab.hand, rules[pick[i]].kind, rules[pick[i]].name, "office",
 				  rules[pick[i]].to, "");
@@ -439,8 +451,10 @@ static void a_hook_that_is_none_is_refused(void **state)
 
 	(void)state;
 	lab_init(&lab);
-	assert_int_equal(sp_reference_judge(lab.reference, SP_HOOK_NONE, &frame, 1, &answer), -EINVAL);
-	assert_int_equal(sp_reference_judge(lab.reference, SP_HOOK_COUNT, &frame, 1, &answer), -EINVAL);
+	assert_int_equal(sp_reference_judge(lab.reference, SP_HOOK_NONE, &frame, 1, &answer),
+			 -EINVAL);
+	assert_int_equal(sp_reference_judge(lab.reference, SP_HOOK_COUNT, &frame, 1, &answer),
+			 -EINVAL);
 	lab_done(&lab);
 }
 

@@ -54,7 +54,8 @@ static void the_end_of_a_session_ends_its_flows(void **state)
 		{ VPN_OUT, "10.30.1.1:22 > 100.64.0.7:1000 tcp A" },
 		{ INSIDE_IN, "10.30.1.1 > 100.64.0.7 icmp type=3 eth quote " SYN },
 		/* denied for its sender, before its flow is looked at */
-		{ VPN_IN, "100.64.0.7 > 10.30.1.1 icmp type=3 quote 10.30.1.1:22 > 100.64.0.7:1000 tcp" },
+		{ VPN_IN,
+		  "100.64.0.7 > 10.30.1.1 icmp type=3 quote 10.30.1.1:22 > 100.64.0.7:1000 tcp" },
 	};
 
 	(void)state;
@@ -136,7 +137,9 @@ static void a_session_expires_at_its_nanosecond(void **state)
 /* Extended: the flow's deadline passes, and it is judged again and renewed. */
 static void an_extended_session_renews_its_flows(void **state)
 {
-	struct sp_identity ana = { .user = "ana", .idp = "corp", .role_count = 1, .has_address = { true, false } };
+	struct sp_identity ana = {
+		.user = "ana", .idp = "corp", .role_count = 1, .has_address = { true, false }
+	};
 	uint32_t role = ENGINEER;
 	struct lab lab;
 
@@ -144,9 +147,11 @@ static void an_extended_session_renews_its_flows(void **state)
 	lab_init(&lab);
 	ana.roles = &role;
 	ana.addresses[0] = hand_addr("100.64.0.7");
-	assert_int_equal(sp_reference_open_session(lab.reference, ANA, 99, &ana, 1010 * SECOND, 0), 0);
+	assert_int_equal(sp_reference_open_session(lab.reference, ANA, 99, &ana, 1010 * SECOND, 0),
+			 0);
 	expect(&lab, VPN_IN, SYN, YES);
-	assert_int_equal(sp_reference_open_session(lab.reference, ANA, 99, &ana, 1020 * SECOND, 0), 0);
+	assert_int_equal(sp_reference_open_session(lab.reference, ANA, 99, &ana, 1020 * SECOND, 0),
+			 0);
 	lab.now_ns = 1010 * SECOND;
 	expect(&lab, INSIDE_IN, BACK, REPLY);
 	lab.now_ns = 1020 * SECOND - 1;
@@ -197,7 +202,8 @@ static void only_allowed_packets_from_the_person_count(void **state)
 	lab.now_ns += 60 * SECOND;
 	expect(&lab, VPN_IN, ACK, YES);
 	lab.now_ns += 60 * SECOND;
-	expect(&lab, VPN_IN, "100.64.0.7 > 10.30.1.1 icmp type=3 quote 10.30.1.1:22 > 100.64.0.7:1000 tcp",
+	expect(&lab, VPN_IN,
+	       "100.64.0.7 > 10.30.1.1 icmp type=3 quote 10.30.1.1:22 > 100.64.0.7:1000 tcp",
 	       "allow related eng-servers");
 	lab.now_ns += 100 * SECOND;
 	expect(&lab, INSIDE_IN, BACK, REPLY);

@@ -64,13 +64,14 @@ static void assert_verdict(struct sp_verdict verdict, enum sp_verdict_action act
 
 #define assert_allow(verdict, rule) assert_verdict(verdict, SP_ALLOW, SP_REASON_POLICY, rule)
 #define assert_deny(verdict, rule) assert_verdict(verdict, SP_DENY, SP_REASON_POLICY, rule)
-#define assert_default(verdict)                                                                    \
-	assert_verdict(verdict, SP_DENY, SP_REASON_DEFAULT, SP_RULE_DEFAULT)
+#define assert_default(verdict) assert_verdict(verdict, SP_DENY, SP_REASON_DEFAULT, SP_RULE_DEFAULT)
 
 static struct sp_identity person(const char *user, const uint32_t *roles, size_t role_count,
 				 const char *v4, const char *v6)
 {
-	struct sp_identity identity = { .user = user, .idp = user ? "corp" : NULL, .roles = roles, .role_count = role_count };
+	struct sp_identity identity = {
+		.user = user, .idp = user ? "corp" : NULL, .roles = roles, .role_count = role_count
+	};
 
 	if (v4)
 		identity.addresses[0] = hand_addr(v4), identity.has_address[0] = true;
@@ -128,8 +129,8 @@ static void prefix_edges_are_exact_in_both_families(void **state)
 	};
 
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
-		struct sp_verdict verdict = ask(tables, SP_ZONE_INSIDE, cases[i].from, cases[i].to,
-						SP_SVC_TCP + 443);
+		struct sp_verdict verdict =
+			ask(tables, SP_ZONE_INSIDE, cases[i].from, cases[i].to, SP_SVC_TCP + 443);
 
 		if (cases[i].allowed)
 			assert_allow(verdict, 1);
@@ -242,7 +243,8 @@ static void resolvers_are_marked_wherever_they_live(void **state)
 
 	assert_int_equal(tables->portal_port, 8443);
 	assert_int_equal(dst_of(tables, "10.30.0.53")->flags, SP_DST_RESOLVER);
-	assert_int_equal(dst_of(tables, "10.30.0.53")->netset, dst_of(tables, "10.30.0.52")->netset);
+	assert_int_equal(dst_of(tables, "10.30.0.53")->netset,
+			 dst_of(tables, "10.30.0.52")->netset);
 	assert_int_equal(dst_of(tables, "10.30.0.52")->flags, 0);
 	assert_int_equal(dst_of(tables, "9.9.9.9")->flags, SP_DST_RESOLVER);
 	assert_int_equal(dst_of(tables, "2001:db8::53")->flags, SP_DST_RESOLVER);
@@ -409,14 +411,14 @@ static void service_slots(void **state)
 	static const struct {
 		uint32_t slot, rule;
 	} cases[] = {
-		{ SP_SVC_TCP + 79, 0 },	   { SP_SVC_TCP + 80, 1 },     { SP_SVC_TCP + 90, 1 },
-		{ SP_SVC_TCP + 91, 0 },	   { SP_SVC_TCP + 65535, 0 },  { SP_SVC_UDP + 0, 1 },
-		{ SP_SVC_UDP + 9, 1 },	   { SP_SVC_UDP + 10, 3 },     { SP_SVC_UDP + 65535, 3 },
+		{ SP_SVC_TCP + 79, 0 },     { SP_SVC_TCP + 80, 1 },     { SP_SVC_TCP + 90, 1 },
+		{ SP_SVC_TCP + 91, 0 },     { SP_SVC_TCP + 65535, 0 },  { SP_SVC_UDP + 0, 1 },
+		{ SP_SVC_UDP + 9, 1 },      { SP_SVC_UDP + 10, 3 },     { SP_SVC_UDP + 65535, 3 },
 		{ SP_SVC_SCTP + 65534, 4 }, { SP_SVC_SCTP + 65535, 1 }, { SP_SVC_ICMP + 7, 3 },
-		{ SP_SVC_ICMP + 8, 2 },	   { SP_SVC_ICMP + 255, 3 },   { SP_SVC_ICMP6 + 127, 3 },
-		{ SP_SVC_ICMP6 + 128, 2 }, { SP_SVC_ICMP6 + 129, 2 },  { SP_SVC_PROTO + 1, 3 },
-		{ SP_SVC_PROTO + 6, 0 },   { SP_SVC_PROTO + 17, 3 },   { SP_SVC_PROTO + 46, 0 },
-		{ SP_SVC_PROTO + 47, 3 },  { SP_SVC_PROTO + 58, 3 },   { SP_SVC_PROTO + 132, 4 },
+		{ SP_SVC_ICMP + 8, 2 },     { SP_SVC_ICMP + 255, 3 },   { SP_SVC_ICMP6 + 127, 3 },
+		{ SP_SVC_ICMP6 + 128, 2 },  { SP_SVC_ICMP6 + 129, 2 },  { SP_SVC_PROTO + 1, 3 },
+		{ SP_SVC_PROTO + 6, 0 },    { SP_SVC_PROTO + 17, 3 },   { SP_SVC_PROTO + 46, 0 },
+		{ SP_SVC_PROTO + 47, 3 },   { SP_SVC_PROTO + 58, 3 },   { SP_SVC_PROTO + 132, 4 },
 		{ SP_SVC_PROTO + 255, 0 },
 	};
 
@@ -551,13 +553,11 @@ static void peers_are_judged_whoever_signed_in_first(void **state)
 
 		for (int step = 0; step < 2; step++) {
 			if (step == order)
-				assert_int_equal(sp_tables_add_identity(tables, &ana, sender,
-									unused),
-						 0);
+				assert_int_equal(
+					sp_tables_add_identity(tables, &ana, sender, unused), 0);
 			else
-				assert_int_equal(sp_tables_add_identity(tables, &lab, unused,
-									receiver),
-						 0);
+				assert_int_equal(
+					sp_tables_add_identity(tables, &lab, unused, receiver), 0);
 		}
 		assert_allow(*sp_tables_decide(tables, sender[0], receiver[0], SP_SVC_TCP + 7), 6);
 	}

@@ -81,8 +81,9 @@ static int do_fetch(void *arg, struct sp_http_request *request, const struct sp_
 	(void)trust;
 	if (fetch_count == FETCHES_MAX)
 		return -EBUSY;
-	fetches[fetch_count++] = (struct fetch){ ++last_id, strdup(request->url),
-						 request->body ? strdup(request->body) : NULL, done, done_arg };
+	fetches[fetch_count++] =
+		(struct fetch){ ++last_id, strdup(request->url),
+				request->body ? strdup(request->body) : NULL, done, done_arg };
 	sp_http_request_done(request);
 	*ret_id = last_id;
 	return 0;
@@ -114,7 +115,9 @@ static void do_random(void *arg, void *bytes, size_t len)
 	memcpy(bytes, &counter, len < sizeof(counter) ? len : sizeof(counter));
 }
 
-static const struct sp_outside outside = { do_ask, do_drop, do_check, do_fetch, do_cancel, do_random };
+static const struct sp_outside outside = {
+	do_ask, do_drop, do_check, do_fetch, do_cancel, do_random
+};
 
 /* ---- the portal ---- */
 
@@ -170,7 +173,10 @@ static int read_secret(const char *path, char **ret_secret)
 int desk_offer(const char *name, const char *text)
 {
 	__sp_free char *path = NULL;
-	struct sp_provider_file file = { .name = name, .text = text, .len = strlen(text), .dir = "/idp.d",
+	struct sp_provider_file file = { .name = name,
+					 .text = text,
+					 .len = strlen(text),
+					 .dir = "/idp.d",
 					 .read_secret = read_secret };
 
 	assert_int_equal(sp_str_format(&path, "/idp.d/%s.yaml", name), 0);
@@ -239,9 +245,10 @@ const json_t *desk_answer(const struct sp_exchange *exchange, int status, const 
 	last_answer = json_loads(exchange->response.body, JSON_REJECT_DUPLICATES, NULL);
 	assert_non_null(last_answer);
 	found = json_string_value(json_object_get(json_object_get(last_answer, "error"), "code"));
-	if (exchange->response.status != status || (code ? !found || strcmp(found, code) != 0 : found != NULL))
-		fail_msg("%d %s instead of %d %s", exchange->response.status, exchange->response.body, status,
-			 code ? code : "");
+	if (exchange->response.status != status ||
+	    (code ? !found || strcmp(found, code) != 0 : found != NULL))
+		fail_msg("%d %s instead of %d %s", exchange->response.status,
+			 exchange->response.body, status, code ? code : "");
 	assert_int_equal(json_integer_value(json_object_get(last_answer, "v")), 1);
 	return last_answer;
 }
@@ -262,7 +269,8 @@ void desk_waits(const struct sp_exchange *exchange)
 
 const json_t *desk_asked(const char *op)
 {
-	const char *found = asks ? json_string_value(json_object_get(asks->request, "op")) : "nothing";
+	const char *found =
+		asks ? json_string_value(json_object_get(asks->request, "op")) : "nothing";
 
 	if (strcmp(found, op) != 0)
 		fail_msg("asked %s instead of %s", found, op);
@@ -286,7 +294,9 @@ void desk_reply(const char *members)
 	__sp_free char *text = NULL;
 	json_t *line;
 
-	assert_int_equal(sp_str_format(&text, "{\"v\":1,\"id\":1,\"ok\":true%s%s}", *members ? "," : "", members), 0);
+	assert_int_equal(sp_str_format(&text, "{\"v\":1,\"id\":1,\"ok\":true%s%s}",
+				       *members ? "," : "", members),
+			 0);
 	line = json_loads(text, 0, NULL);
 	assert_non_null(line);
 	reply(line);
@@ -300,8 +310,8 @@ void desk_reply_to_all(const char *op)
 
 void desk_refuse(const char *code, const char *reason)
 {
-	reply(json_pack("{s:i, s:i, s:b, s:{s:s, s:s, s:s?}}", "v", 1, "id", 1, "ok", 0, "error", "code", code,
-			"message", "m", "reason", reason));
+	reply(json_pack("{s:i, s:i, s:b, s:{s:s, s:s, s:s?}}", "v", 1, "id", 1, "ok", 0, "error",
+			"code", code, "message", "m", "reason", reason));
 }
 
 void desk_no_gate(void)

@@ -14,7 +14,7 @@
 #define DESK_OTHER_KEY "aPxGwq8zERHQ3Q1cOZFdJ+cvJX5Ka4mLN38AyYKYF10="
 #define DESK_DEVICE "\"device\":{\"public_key\":\"" DESK_KEY "\",\"name\":\"laptop\"}"
 #define DESK_HASH                                                                                  \
-	"$argon2id$v=19$m=19456,t=2,p=1$//3KCLASrQlcjM8icAR9mg$vlcpW6"                           \
+	"$argon2id$v=19$m=19456,t=2,p=1$//3KCLASrQlcjM8icAR9mg$vlcpW6"                             \
 	"PeDU7CqqJgJwQ2naK8aj3y4Ylo7frrzNTpF9Y"
 #define DESK_LOCAL                                                                                 \
 	"type: local\nusers:\n"                                                                    \
@@ -23,7 +23,8 @@
 #define DESK_CORP "type: oidc\nissuer: " LAB_ISSUER "\nclient-id: gate\n"
 /* The gateway's words for the session of ana's laptop, whose provider is local or corp. */
 #define DESK_SESSION(idp, subject)                                                                 \
-	"\"session\":7,\"state\":\"live\",\"user\":\"ana\",\"idp\":\"" idp "\",\"subject\":\"" subject \
+	"\"session\":7,\"state\":\"live\",\"user\":\"ana\",\"idp\":\"" idp                         \
+	"\",\"subject\":\"" subject                                                                \
 	"\",\"groups\":[\"eng\"],\"roles\":[\"engineer\"],\"addresses\":[\"100.64.0.2\"],"         \
 	"\"device\":{\"name\":\"laptop\",\"public_key\":\"" DESK_KEY "\"}"
 #define DESK_TUNNEL "\"tunnel\":{\"config\":\"[Interface]\",\"preshared_key\":\"p\"}"
@@ -66,7 +67,7 @@ void desk_check(bool is_right);
 /* The oldest fetch of @url gets this. */
 void desk_fetched(const char *url, int status, const char *body);
 void desk_unreachable(const char *url); /* connection refused: nothing was sent */
-void desk_silent(const char *url); /* it was sent, and no answer came */
+void desk_silent(const char *url);      /* it was sent, and no answer came */
 bool desk_is_fetched(const char *url);
 /* A field of the oldest form that is sent, as it is; NULL. Borrowed until the next call. */
 const char *desk_fetched_field(const char *name);

@@ -62,7 +62,8 @@ static void of_a_cookie_header_ours_alone_is_read_and_strictly(void **state)
 		__sp_free char *value = NULL;
 		const int r = sp_cookie_read(cases[i].header, "__Host-a", &value);
 
-		if (r != cases[i].result || (value ? !cases[i].value || strcmp(value, cases[i].value) != 0 : r == 0))
+		if (r != cases[i].result ||
+		    (value ? !cases[i].value || strcmp(value, cases[i].value) != 0 : r == 0))
 			fail_msg("\"%s\": %d \"%s\"", cases[i].header, r, value);
 	}
 }
@@ -87,14 +88,17 @@ static void a_cookie_of_ours_is_for_this_host_over_tls_and_for_no_script(void **
 	(void)state;
 	assert_int_equal(sp_cookie_set(&response, SP_COOKIE_PERSON, "abc_-", 3600), 0);
 	assert_string_equal(response.headers->name, "Set-Cookie");
-	assert_string_equal(response.headers->value,
-			    "__Host-sallyport=abc_-; Path=/; Max-Age=3600; Secure; HttpOnly; SameSite=Lax");
+	assert_string_equal(
+		response.headers->value,
+		"__Host-sallyport=abc_-; Path=/; Max-Age=3600; Secure; HttpOnly; SameSite=Lax");
 	assert_int_equal(sp_cookie_set(&response, SP_COOKIE_LOGIN, "", 0), 0); /* forgotten */
-	assert_string_equal(response.headers->next->value,
-			    "__Host-sallyport-login=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax");
+	assert_string_equal(
+		response.headers->next->value,
+		"__Host-sallyport-login=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax");
 	assert_null(response.headers->next->next);
 	assert_int_equal(sp_cookie_set(&response, "sallyport", "a", 1), -EINVAL);
-	assert_int_equal(sp_cookie_set(&response, SP_COOKIE_PERSON, "a; Domain=example.org", 1), -EINVAL);
+	assert_int_equal(sp_cookie_set(&response, SP_COOKIE_PERSON, "a; Domain=example.org", 1),
+			 -EINVAL);
 	assert_int_equal(sp_cookie_set(&response, SP_COOKIE_PERSON, "a\r\nX: y", 1), -EINVAL);
 	assert_int_equal(sp_cookie_set(&response, SP_COOKIE_PERSON, "a", -1), -EINVAL);
 	assert_null(response.headers->next->next);
@@ -139,8 +143,11 @@ static void params_are_decoded_once_and_doubt_refuses_them(void **state)
 		{ "a=\xc3\xa4", NULL },
 		{ "a234567890123456789012345678901234567890123456789012345678901234=", "64" },
 		{ "a2345678901234567890123456789012345678901234567890123456789012345=", NULL },
-		{ "a0&a1&a2&a3&a4&a5&a6&a7&b0&b1&b2&b3&b4&b5&b6&b7&c0&c1&c2&c3&c4&c5&c6&c7&d0&d1&d2&d3&d4&d5&d6&d7", "32" },
-		{ "a0&a1&a2&a3&a4&a5&a6&a7&b0&b1&b2&b3&b4&b5&b6&b7&c0&c1&c2&c3&c4&c5&c6&c7&d0&d1&d2&d3&d4&d5&d6&d7&e",
+		{ "a0&a1&a2&a3&a4&a5&a6&a7&b0&b1&b2&b3&b4&b5&b6&b7&c0&c1&c2&c3&c4&c5&c6&c7&d0&d1&"
+		  "d2&d3&d4&d5&d6&d7",
+		  "32" },
+		{ "a0&a1&a2&a3&a4&a5&a6&a7&b0&b1&b2&b3&b4&b5&b6&b7&c0&c1&c2&c3&c4&c5&c6&c7&d0&d1&"
+		  "d2&d3&d4&d5&d6&d7&e",
 		  NULL },
 	};
 
@@ -149,7 +156,8 @@ static void params_are_decoded_once_and_doubt_refuses_them(void **state)
 		const char *why = NULL;
 		json_t *params = NULL;
 		const int r = sp_params_read(cases[i].text, strlen(cases[i].text), &params, &why);
-		__sp_free char *shown = params ? json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+		__sp_free char *shown =
+			params ? json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 
 		if (!cases[i].shown ? r != -EINVAL || params || !why : r != 0)
 			fail_msg("\"%s\": %d %s", cases[i].text, r, shown);
@@ -202,9 +210,11 @@ static void an_origin_is_the_portals_whole_or_not_at_all(void **state)
 		{ "https://gate.example.org:", "https://gate.example.org", false },
 		{ "https://gate.example.org:443x", "https://gate.example.org", false },
 		{ "https://gate.example.org:-443", "https://gate.example.org", false },
-		{ "https://gate.example.org:99999999999999999999443", "https://gate.example.org", false },
+		{ "https://gate.example.org:99999999999999999999443", "https://gate.example.org",
+		  false },
 		{ "https://a@gate.example.org", "https://gate.example.org", false },
-		{ "https://gate.example.org https://gate.example.org", "https://gate.example.org", false },
+		{ "https://gate.example.org https://gate.example.org", "https://gate.example.org",
+		  false },
 		{ "https://[2001:db8::2]", "https://[2001:db8::1]", false },
 		{ "https://[2001:db8::1", "https://[2001:db8::1]", false },
 		{ "https://[2001:db8::1]x", "https://[2001:db8::1]", false },
@@ -270,13 +280,15 @@ static char *headers_of(const struct sp_response *response)
 }
 
 #define ALWAYS "Strict-Transport-Security: max-age=31536000\nX-Content-Type-Options: nosniff\n"
-#define NO_PAGE                                                                                      \
-	"Content-Security-Policy: default-src 'none'; base-uri 'none'; form-action 'none'; "         \
-	"frame-ancestors 'none'\nCross-Origin-Resource-Policy: same-origin\nReferrer-Policy: no-referrer\n"
-#define PAGE                                                                                         \
-	"Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " \
-	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "          \
-	"require-trusted-types-for 'script'; trusted-types 'none'\n"                                 \
+#define NO_PAGE                                                                                    \
+	"Content-Security-Policy: default-src 'none'; base-uri 'none'; form-action 'none'; "       \
+	"frame-ancestors 'none'\nCross-Origin-Resource-Policy: same-origin\nReferrer-Policy: "     \
+	"no-referrer\n"
+#define PAGE                                                                                       \
+	"Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "       \
+	"img-src 'self'; "                                                                         \
+	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "        \
+	"require-trusted-types-for 'script'; trusted-types 'none'\n"                               \
 	"Cross-Origin-Resource-Policy: same-origin\nCross-Origin-Opener-Policy: same-origin\n"
 
 static void each_kind_has_its_headers(void **state)
@@ -288,19 +300,26 @@ static void each_kind_has_its_headers(void **state)
 	} cases[] = {
 		{ SP_WEB_API, 200, "Cache-Control: no-store\n" NO_PAGE ALWAYS },
 		{ SP_WEB_API, 404, "Cache-Control: no-store\n" NO_PAGE ALWAYS },
-		{ SP_WEB_PAGE, 200, "Cache-Control: no-store\n" PAGE "Referrer-Policy: same-origin\n" ALWAYS },
-		{ SP_WEB_PAGE, 403, "Cache-Control: no-store\n" PAGE "Referrer-Policy: same-origin\n" ALWAYS },
-		{ SP_WEB_CALLBACK, 303, "Cache-Control: no-store\n" PAGE "Referrer-Policy: no-referrer\n" ALWAYS },
-		{ SP_WEB_ASSET, 200, "Cache-Control: public, max-age=31536000, immutable\n" NO_PAGE ALWAYS },
-		{ SP_WEB_ASSET, 304, "Cache-Control: public, max-age=31536000, immutable\n" NO_PAGE ALWAYS },
-		{ SP_WEB_ASSET, 404, "Cache-Control: no-store\n" NO_PAGE ALWAYS }, /* an error is kept by nobody */
+		{ SP_WEB_PAGE, 200,
+		  "Cache-Control: no-store\n" PAGE "Referrer-Policy: same-origin\n" ALWAYS },
+		{ SP_WEB_PAGE, 403,
+		  "Cache-Control: no-store\n" PAGE "Referrer-Policy: same-origin\n" ALWAYS },
+		{ SP_WEB_CALLBACK, 303,
+		  "Cache-Control: no-store\n" PAGE "Referrer-Policy: no-referrer\n" ALWAYS },
+		{ SP_WEB_ASSET, 200,
+		  "Cache-Control: public, max-age=31536000, immutable\n" NO_PAGE ALWAYS },
+		{ SP_WEB_ASSET, 304,
+		  "Cache-Control: public, max-age=31536000, immutable\n" NO_PAGE ALWAYS },
+		{ SP_WEB_ASSET, 404,
+		  "Cache-Control: no-store\n" NO_PAGE ALWAYS }, /* an error is kept by nobody */
 		{ SP_WEB_ASSET, 405, "Cache-Control: no-store\n" NO_PAGE ALWAYS },
 		{ SP_WEB_ASSET, 500, "Cache-Control: no-store\n" NO_PAGE ALWAYS },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
-		const struct sp_response response = { .kind = cases[i].kind, .status = cases[i].status };
+		const struct sp_response response = { .kind = cases[i].kind,
+						      .status = cases[i].status };
 		__sp_free char *headers = headers_of(&response);
 
 		assert_string_equal(headers, cases[i].headers);
@@ -309,9 +328,19 @@ static void each_kind_has_its_headers(void **state)
 
 static void no_header_ends_its_line(void **state)
 {
-	static const char *const values[] = { "a\r\nSet-Cookie: b=c", "a\nb", "a\rb", "a\tb", "\x01", "\x7f", "\xc3\xa4", " a",
-					      "a ", "a  b" };
-	struct sp_response response = { .status = 200, .type = "text/plain", .allow = "GET", .retry_after_s = 3 };
+	static const char *const values[] = { "a\r\nSet-Cookie: b=c",
+					      "a\nb",
+					      "a\rb",
+					      "a\tb",
+					      "\x01",
+					      "\x7f",
+					      "\xc3\xa4",
+					      " a",
+					      "a ",
+					      "a  b" };
+	struct sp_response response = {
+		.status = 200, .type = "text/plain", .allow = "GET", .retry_after_s = 3
+	};
 	__sp_free char *headers = NULL;
 
 	(void)state;
@@ -321,8 +350,9 @@ static void no_header_ends_its_line(void **state)
 	assert_int_equal(sp_response_add_header(&response, "X", "%s %d", "a", 1), 0);
 	assert_int_equal(sp_response_add_header(&response, "Y", "%s", ""), 0);
 	headers = headers_of(&response);
-	assert_string_equal(headers, "Content-Type: text/plain\nCache-Control: no-store\n" NO_PAGE ALWAYS
-				     "Allow: GET\nRetry-After: 3\nX: a 1\nY: \n");
+	assert_string_equal(headers,
+			    "Content-Type: text/plain\nCache-Control: no-store\n" NO_PAGE ALWAYS
+			    "Allow: GET\nRetry-After: 3\nX: a 1\nY: \n");
 	sp_response_done(&response);
 	assert_null(response.headers);
 }
@@ -331,10 +361,12 @@ static void no_header_ends_its_line(void **state)
 
 static void a_page_says_any_message_as_text(void **state)
 {
-	__sp_free char *page = sp_page_error("\"<script>alert(1)</script>\" & 'b' \x1b[31m \xe2\x80\xae");
+	__sp_free char *page =
+		sp_page_error("\"<script>alert(1)</script>\" & 'b' \x1b[31m \xe2\x80\xae");
 
 	(void)state;
-	assert_non_null(strstr(page, "<p>&quot;&lt;script&gt;alert(1)&lt;/script&gt;&quot; &amp; &#39;b&#39; \\x1b[31m \\u202e</p>"));
+	assert_non_null(strstr(page, "<p>&quot;&lt;script&gt;alert(1)&lt;/script&gt;&quot; &amp; "
+				     "&#39;b&#39; \\x1b[31m \\u202e</p>"));
 	assert_null(strstr(page, "<script"));
 }
 
@@ -360,22 +392,12 @@ static void an_asset_is_sent_unless_its_tag_is_known(void **state)
 		const char *format; /* %s: the tag */
 		int status;
 	} cases[] = {
-		{ "%s", 304 },
-		{ "W/%s", 304 },
-		{ "*", 304 },
-		{ " %s ", 304 },
-		{ "\"a\", %s", 304 },
-		{ "\"a\",W/\"b\" , %s, \"c\"", 304 },
-		{ "\"a,b\", %s", 304 },
-		{ "", 200 },
-		{ "\"\"", 200 },
-		{ "\"a\"", 200 },
-		{ "*, \"a\"", 200 },
-		{ "w/%s", 200 },
-		{ "x%s", 200 },
-		{ "\"%s", 200 }, /* two tags, none of them ours */
-		{ "\"a", 200 },
-		{ "\"a\" %s", 200 }, /* no list */
+		{ "%s", 304 },          { "W/%s", 304 },      { "*", 304 },
+		{ " %s ", 304 },        { "\"a\", %s", 304 }, { "\"a\",W/\"b\" , %s, \"c\"", 304 },
+		{ "\"a,b\", %s", 304 }, { "", 200 },          { "\"\"", 200 },
+		{ "\"a\"", 200 },       { "*, \"a\"", 200 },  { "w/%s", 200 },
+		{ "x%s", 200 },         { "\"%s", 200 },     /* two tags, none of them ours */
+		{ "\"a", 200 },         { "\"a\" %s", 200 }, /* no list */
 		{ "W/", 200 },
 	};
 

@@ -84,7 +84,8 @@ static void a_known_person_gets_in_during_a_flood_and_goes_first(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		const struct sp_addr home = address(i ? "2001:db8:1::9" : "192.0.2.9");
 
-		assert_in_range(flood(floods[i], 150), i == 1 ? 4 : SP_CHECKS_LINE_MAX, SP_CHECKS_LINE_MAX);
+		assert_in_range(flood(floods[i], 150), i == 1 ? 4 : SP_CHECKS_LINE_MAX,
+				SP_CHECKS_LINE_MAX);
 		assert_true(put(&home, true, 1));
 		take(true);
 		while (checks.strangers.count)

@@ -133,7 +133,8 @@ static void done(struct sp_gate_request *ask, const json_t *reply)
 
 static void ask(struct question *question, const char *op, bool can_wait)
 {
-	*question = (struct question){ .ask = { .request = json_pack("{s:s}", "op", op), .done = done,
+	*question = (struct question){ .ask = { .request = json_pack("{s:s}", "op", op),
+						.done = done,
 						.can_wait = can_wait } };
 	sp_gate_ask(gate, &question->ask);
 	assert_false(question->is_done); /* never from within the call */
@@ -227,7 +228,8 @@ static void a_gateway_that_dies_and_comes_back(void **state)
 
 static void nonsense_ends_the_connection(void **state)
 {
-	static const char *const lines[] = { "nonsense\n", "[]\n", "{\"id\":99,\"ok\":true}\n", "{\"ok\":false,\"error\":{\"message\":\"no\"}}\n" };
+	static const char *const lines[] = { "nonsense\n", "[]\n", "{\"id\":99,\"ok\":true}\n",
+					     "{\"ok\":false,\"error\":{\"message\":\"no\"}}\n" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {

@@ -170,10 +170,12 @@ static void each_refusal_is_answered_recorded_and_the_handle_gone(void **state)
 	} cases[] = {
 		{ 400, "{\"error\":\"access_denied\"}", NULL, 403, "access-denied", "denied" },
 		{ 400, "{\"error\":\"expired_token\"}", NULL, 410, "expired", "code-expired" },
-		{ 400, "{\"error\":\"invalid_client\"}", NULL, 502, "provider-failed", "provider-error" },
+		{ 400, "{\"error\":\"invalid_client\"}", NULL, 502, "provider-failed",
+		  "provider-error" },
 		{ 200, "{}", NULL, 502, "provider-failed", "provider-answer" },
 		{ 200, NULL, "{\"aud\":\"other\"}", 502, "provider-failed", "wrong-audience" },
-		{ 200, NULL, "{\"iss\":\"https://evil.example.test\"}", 502, "provider-failed", "wrong-issuer" },
+		{ 200, NULL, "{\"iss\":\"https://evil.example.test\"}", 502, "provider-failed",
+		  "wrong-issuer" },
 		{ 200, NULL, "{\"exp\":1}", 502, "provider-failed", "token-expired" },
 		{ 200, NULL, "{\"groups\":\"eng\"}", 502, "provider-failed", "bad-groups" },
 	};
@@ -181,7 +183,8 @@ static void each_refusal_is_answered_recorded_and_the_handle_gone(void **state)
 	(void)state;
 	desk_corp();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		__sp_free char *tokens = cases[i].body ? NULL : lab_tokens(cases[i].claims, "rsa", MINTER_RSA, NULL);
+		__sp_free char *tokens =
+			cases[i].body ? NULL : lab_tokens(cases[i].claims, "rsa", MINTER_RSA, NULL);
 		struct sp_exchange *exchange;
 
 		begin();
@@ -212,7 +215,8 @@ static void a_code_nobody_enters_expires(void **state)
 
 static void handles_that_are_none(void **state)
 {
-	static const char *const handles[] = { "x", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "=", "../" };
+	static const char *const handles[] = { "x", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+					       "=", "../" };
 
 	(void)state;
 	desk_corp();
@@ -242,7 +246,9 @@ static void a_provider_without_a_flow_for_the_purpose_says_so(void **state)
 	static const struct {
 		const char *idp;
 		enum sp_grant_purpose purpose;
-	} cases[] = { { "corp", SP_GRANT_BROWSER }, { "local", SP_GRANT_BROWSER }, { "local", SP_GRANT_DEVICE } };
+	} cases[] = { { "corp", SP_GRANT_BROWSER },
+		      { "local", SP_GRANT_BROWSER },
+		      { "local", SP_GRANT_DEVICE } };
 
 	(void)state;
 	desk_corp();
@@ -250,7 +256,8 @@ static void a_provider_without_a_flow_for_the_purpose_says_so(void **state)
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		struct sp_exchange exchange = { .portal = desk, .from = desk_from };
 
-		sp_grant_start(&exchange, sp_provider_find(desk, cases[i].idp), cases[i].purpose, 0);
+		sp_grant_start(&exchange, sp_provider_find(desk, cases[i].idp), cases[i].purpose,
+			       0);
 		assert_true(exchange.is_answered);
 		assert_int_equal(exchange.response.status, 400);
 		assert_int_equal(sp_grants_count(desk->grants), 0);
@@ -320,7 +327,8 @@ static void without_a_gateway_the_approval_is_refused_and_said(void **state)
 
 static struct sp_addr address(unsigned int number)
 {
-	const uint8_t bytes[4] = { 10, (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number };
+	const uint8_t bytes[4] = { 10, (uint8_t)(number >> 16), (uint8_t)(number >> 8),
+				   (uint8_t)number };
 
 	return sp_addr_from_v4(bytes);
 }
@@ -390,7 +398,9 @@ static void local_providers_start_nothing(void **state)
 	(void)state;
 	desk_local();
 	desk_answered(desk_call("/api/v1/device/start", NULL, START), 404, "no-such-provider");
-	desk_answered(desk_call("/api/v1/device/start", NULL, "{\"idp\":\"local\"," DESK_DEVICE "}"), 400, "bad-request");
+	desk_answered(
+		desk_call("/api/v1/device/start", NULL, "{\"idp\":\"local\"," DESK_DEVICE "}"), 400,
+		"bad-request");
 }
 
 int main(void)

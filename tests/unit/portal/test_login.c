@@ -35,7 +35,8 @@ static void the_right_password_opens_a_session(void **state)
 	assert_string_equal(text(asked, "user"), "ana");
 	assert_string_equal(text(asked, "from"), "192.0.2.9");
 	assert_string_equal(text(json_object_get(asked, "device"), "public_key"), DESK_KEY);
-	assert_string_equal(json_string_value(json_array_get(json_object_get(asked, "groups"), 0)), "eng");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(asked, "groups"), 0)),
+			    "eng");
 	assert_null(json_object_get(asked, "max_s"));
 	desk_reply(DESK_SESSION("local", "ana") "," DESK_TUNNEL);
 	answer = desk_answer(exchange, 200, NULL);
@@ -197,16 +198,20 @@ static void which_provider_is_meant(void **state)
 	desk_answered(desk_call("/api/v1/login", NULL, LOGIN("ana")), 404, "no-such-provider");
 	desk_local();
 	desk_corp();
+	desk_answered(
+		desk_call("/api/v1/login", NULL,
+			  "{\"idp\":\"nowhere\",\"user\":\"ana\",\"password\":\"x\"," DESK_DEVICE
+			  "}"),
+		404, "no-such-provider");
 	desk_answered(desk_call("/api/v1/login", NULL,
-				"{\"idp\":\"nowhere\",\"user\":\"ana\",\"password\":\"x\"," DESK_DEVICE "}"),
-		      404, "no-such-provider");
-	desk_answered(desk_call("/api/v1/login", NULL,
-				"{\"idp\":\"corp\",\"user\":\"ana\",\"password\":\"x\"," DESK_DEVICE "}"),
+				"{\"idp\":\"corp\",\"user\":\"ana\",\"password\":\"x\"," DESK_DEVICE
+				"}"),
 		      400, "bad-request");
 	assert_int_equal(desk_offer("second", DESK_LOCAL), 0);
 	desk_answered(desk_call("/api/v1/login", NULL, LOGIN("ana")), 404, "no-such-provider");
 	exchange = desk_call("/api/v1/login", NULL,
-			     "{\"idp\":\"second\",\"user\":\"ana\",\"password\":\"x\"," DESK_DEVICE "}");
+			     "{\"idp\":\"second\",\"user\":\"ana\",\"password\":\"x\"," DESK_DEVICE
+			     "}");
 	desk_check(true);
 	assert_string_equal(text(desk_asked("session.open"), "idp"), "second");
 	desk_end(exchange);
@@ -248,7 +253,8 @@ static void where_somebody_signed_in_they_are_known(void **state)
 	assert_false(desk_checks()->is_known);
 	desk_check(false);
 	desk_end(exchange);
-	desk_from = sp_addr_from_v4((const uint8_t[4]){ 192, 0, 2, 10 }); /* her name, from elsewhere */
+	desk_from =
+		sp_addr_from_v4((const uint8_t[4]){ 192, 0, 2, 10 }); /* her name, from elsewhere */
 	exchange = desk_call("/api/v1/login", NULL, LOGIN("ana"));
 	assert_false(desk_checks()->is_known);
 	desk_check(false);
@@ -281,9 +287,12 @@ static void unknown_names_cost_what_known_ones_do(void **state)
 	__sp_free char *first = NULL;
 
 	(void)state;
-	assert_int_equal(desk_offer("local", "type: local\nusers:\n  ana: { password: \""
+	assert_int_equal(desk_offer("local",
+				    "type: local\nusers:\n  ana: { password: \""
 				    "$argon2id$v=19$m=65536,t=3,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
-				    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\" }\n  eve: { groups: [eng] }\n"), 0);
+				    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\" }\n  eve: { "
+				    "groups: [eng] }\n"),
+			 0);
 	for (int i = 0; i < 2; i++) {
 		struct sp_exchange *exchange =
 			desk_call("/api/v1/login", NULL, i ? LOGIN("nobody") : LOGIN("eve"));

@@ -27,7 +27,10 @@ static void a_wrong_file_is_named_and_what_runs_goes_on(void **state)
 {
 	(void)state;
 	desk_local();
-	assert_int_equal(desk_offer("local", "type: local\nusers: { ana: { groups: [eng], colour: red } }\n"), -EINVAL);
+	assert_int_equal(
+		desk_offer("local",
+			   "type: local\nusers: { ana: { groups: [eng], colour: red } }\n"),
+		-EINVAL);
 	assert_non_null(sp_idp_user(sp_provider_find(desk, "local")->idp, "eve")); /* as before */
 	assert_string_equal(text(reported(0), "state"), "failed");
 	assert_non_null(strstr(text(reported(0), "error"), "/idp.d/local.yaml:2:"));
@@ -45,13 +48,15 @@ static void one_that_was_never_right_takes_nobody(void **state)
 	assert_null(sp_provider_find(desk, "corp"));
 	assert_string_equal(text(reported(0), "state"), "failed");
 	desk_reply("");
-	desk_answered(desk_call("/api/v1/device/start", NULL, "{\"idp\":\"corp\"," DESK_DEVICE "}"), 404, "no-such-provider");
+	desk_answered(desk_call("/api/v1/device/start", NULL, "{\"idp\":\"corp\"," DESK_DEVICE "}"),
+		      404, "no-such-provider");
 }
 
 static void a_secret_that_cannot_be_read_refuses_the_file(void **state)
 {
 	(void)state;
-	assert_int_equal(desk_offer("corp", DESK_CORP "client-secret-file: lost.secret\n"), -EINVAL);
+	assert_int_equal(desk_offer("corp", DESK_CORP "client-secret-file: lost.secret\n"),
+			 -EINVAL);
 	assert_non_null(strstr(text(reported(0), "error"), "/idp.d/lost.secret: No such file"));
 	desk_reply("");
 	assert_int_equal(desk_offer("corp", DESK_CORP "client-secret-file: corp.secret\n"), 0);
@@ -140,7 +145,8 @@ static const char *code_of_corp(void)
 /* A person tries to sign in, and the provider does not take our client at @url, its code's or its tokens'. */
 static void refuse_client(bool has_code)
 {
-	struct sp_exchange *exchange = desk_call("/api/v1/device/start", NULL, "{\"idp\":\"corp\"," DESK_DEVICE "}");
+	struct sp_exchange *exchange =
+		desk_call("/api/v1/device/start", NULL, "{\"idp\":\"corp\"," DESK_DEVICE "}");
 
 	if (!has_code) {
 		desk_fetched(LAB_ISSUER "/device", 401, "{\"error\":\"invalid_client\"}");
@@ -215,7 +221,8 @@ static void a_sign_in_that_cannot_begin_is_told_of(void **state)
 		int status;
 		const char *body, *code, *said;
 	} cases[] = {
-		{ 400, "{\"error\":\"invalid_scope\",\"error_description\":\"no groups\"}", "client-refused", "invalid_scope: no groups" },
+		{ 400, "{\"error\":\"invalid_scope\",\"error_description\":\"no groups\"}",
+		  "client-refused", "invalid_scope: no groups" },
 		{ 404, "{}", "client-refused", "status 404" },
 		{ 503, "", "", "" },
 	};
@@ -225,7 +232,8 @@ static void a_sign_in_that_cannot_begin_is_told_of(void **state)
 		struct sp_exchange *exchange;
 
 		desk_corp();
-		exchange = desk_call("/api/v1/device/start", NULL, "{\"idp\":\"corp\"," DESK_DEVICE "}");
+		exchange = desk_call("/api/v1/device/start", NULL,
+				     "{\"idp\":\"corp\"," DESK_DEVICE "}");
 		desk_fetched(LAB_ISSUER "/device", cases[i].status, cases[i].body);
 		if (cases[i].status == 503)
 			desk_answered(exchange, 503, "provider-unreachable");
@@ -247,7 +255,8 @@ static void one_without_the_device_grant_takes_nobody(void **state)
 	(void)state;
 	assert_int_equal(desk_offer("corp", DESK_CORP), 0);
 	desk_fetched(LAB_ISSUER "/.well-known/openid-configuration", 200,
-		     "{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"" LAB_ISSUER "/jwks\",\"token_endpoint\":\"" LAB_ISSUER "/token\"}");
+		     "{\"issuer\":\"" LAB_ISSUER "\",\"jwks_uri\":\"" LAB_ISSUER
+		     "/jwks\",\"token_endpoint\":\"" LAB_ISSUER "/token\"}");
 	desk_fetched(LAB_ISSUER "/jwks", 200, lab_keys);
 	assert_string_equal(text(reported(0), "state"), "failed");
 	assert_non_null(strstr(text(reported(0), "error"), "device_authorization_endpoint"));
@@ -257,7 +266,8 @@ static void one_without_the_device_grant_takes_nobody(void **state)
 /* No single one proves anything; three in a row with nobody let in are worth a look. */
 static void sign_ins_that_end_by_what_it_answers_are_told_of(void **state)
 {
-	const struct sp_finding wrong = { .reason = SP_REFUSAL_WRONG_ISSUER, .detail = "iss is \"a\", not \"b\"" };
+	const struct sp_finding wrong = { .reason = SP_REFUSAL_WRONG_ISSUER,
+					  .detail = "iss is \"a\", not \"b\"" };
 	struct sp_provider *provider;
 
 	(void)state;
@@ -269,7 +279,8 @@ static void sign_ins_that_end_by_what_it_answers_are_told_of(void **state)
 	}
 	assert_string_equal(code_of_corp(), "sign-in-failing");
 	assert_string_equal(text(reported(0), "state"), "ok");
-	assert_string_equal(text(reported(0), "error"), "the last 3 sign-ins there failed: iss is \"a\", not \"b\"");
+	assert_string_equal(text(reported(0), "error"),
+			    "the last 3 sign-ins there failed: iss is \"a\", not \"b\"");
 	desk_reply("");
 	sp_provider_heard(provider, NULL, false);
 	assert_string_equal(code_of_corp(), "");
@@ -278,7 +289,8 @@ static void sign_ins_that_end_by_what_it_answers_are_told_of(void **state)
 
 static void refreshes_that_failed_are_told_of_while_there_are_some(void **state)
 {
-	const struct sp_finding finding = { .reason = SP_REFUSAL_UNREACHABLE, .detail = "the refresh: no answer" };
+	const struct sp_finding finding = { .reason = SP_REFUSAL_UNREACHABLE,
+					    .detail = "the refresh: no answer" };
 
 	(void)state;
 	desk_corp();
@@ -288,7 +300,8 @@ static void refreshes_that_failed_are_told_of_while_there_are_some(void **state)
 	desk_pass(1800);
 	assert_string_equal(code_of_corp(), "refresh-failing");
 	desk_pass(600);
-	assert_string_equal(code_of_corp(), ""); /* whose they were is gone, and nobody else is asked for */
+	assert_string_equal(code_of_corp(),
+			    ""); /* whose they were is gone, and nobody else is asked for */
 	assert_true(desk->is_report_due);
 }
 

@@ -30,7 +30,9 @@ static void have_session(const char *idp, const char *session)
 	__sp_free char *sealed = NULL;
 	json_t *value = json_loads(session, 0, NULL);
 
-	assert_int_equal(sp_refresh_seal(desk, strcmp(idp, "corp") == 0 ? "rt-1" : NULL, &desk_from, &sealed), 0);
+	assert_int_equal(sp_refresh_seal(desk, strcmp(idp, "corp") == 0 ? "rt-1" : NULL, &desk_from,
+					 &sealed),
+			 0);
 	sp_refresher_note(desk, 0, value, sealed);
 	json_decref(value);
 	desk->is_gate_there = true;
@@ -42,7 +44,8 @@ static void listed(const char *session)
 {
 	__sp_free char *members = NULL;
 
-	assert_int_equal(json_integer_value(json_object_get(desk_asked("session.list"), "session")), 7);
+	assert_int_equal(json_integer_value(json_object_get(desk_asked("session.list"), "session")),
+			 7);
 	assert_int_equal(sp_str_format(&members, "\"sessions\":[%s]", session), 0);
 	desk_reply(members);
 }
@@ -85,7 +88,8 @@ static void refreshed(const char *claims, const char *token)
 {
 	__sp_free char *more = NULL, *tokens = NULL;
 
-	assert_int_equal(sp_str_format(&more, token ? "{\"refresh_token\":\"%s\"}" : "{}", token), 0);
+	assert_int_equal(sp_str_format(&more, token ? "{\"refresh_token\":\"%s\"}" : "{}", token),
+			 0);
 	tokens = lab_tokens(claims, "rsa", MINTER_RSA, more);
 	desk_fetched(TOKEN_URL, 200, tokens);
 }
@@ -135,10 +139,12 @@ static void other_groups_change_the_session_and_its_number_is_followed(void **st
 	asking();
 	refreshed("{\"groups\":[\"ops\",\"eng\"]}", NULL);
 	stored();
-	assert_int_equal(json_array_size(json_object_get(desk_asked("session.update"), "groups")), 2);
+	assert_int_equal(json_array_size(json_object_get(desk_asked("session.update"), "groups")),
+			 2);
 	desk_reply("\"session\":8,\"replaces\":7,\"state\":\"live\"");
 	desk_pass(300);
-	assert_int_equal(json_integer_value(json_object_get(desk_asked("session.list"), "session")), 8);
+	assert_int_equal(json_integer_value(json_object_get(desk_asked("session.list"), "session")),
+			 8);
 }
 
 static void a_session_that_no_role_is_left_for_is_forgotten(void **state)
@@ -150,7 +156,8 @@ static void a_session_that_no_role_is_left_for_is_forgotten(void **state)
 	asking();
 	refreshed("{\"groups\":[]}", NULL);
 	stored();
-	assert_int_equal(json_array_size(json_object_get(desk_asked("session.update"), "groups")), 0);
+	assert_int_equal(json_array_size(json_object_get(desk_asked("session.update"), "groups")),
+			 0);
 	desk_refuse("login-refused", "no-role");
 	assert_int_equal(sp_refresher_count(desk->refresher), 0);
 	desk_nothing_asked();
@@ -166,7 +173,9 @@ static void a_revoked_grant_ends_the_session_and_says_so(void **state)
 	desk_fetched(TOKEN_URL, 400, "{\"error\":\"invalid_grant\"}");
 	for (int i = 0; i < 2; i++) { /* once more, should the gateway not have heard it */
 		assert_string_equal(text(desk_asked("session.close"), "why"), "provider-revoked");
-		assert_int_equal(json_integer_value(json_object_get(desk_asked("session.close"), "session")), 7);
+		assert_int_equal(
+			json_integer_value(json_object_get(desk_asked("session.close"), "session")),
+			7);
 		assert_string_equal(text(desk_asked("session.close"), "idp"), "corp");
 		if (i)
 			break;
@@ -222,7 +231,8 @@ static void an_unreachable_provider_leaves_sessions_to_their_deadlines(void **st
 /* Whatever fails behind the token answer: its token is stored first, and the next try shows that one. */
 static void a_failure_behind_the_token_answer_loses_nothing(void **state)
 {
-	static const char *const claims[] = { "{\"exp\":1}", "{\"groups\":[7]}", "{\"aud\":\"other\"}", "{\"groups\":7}" };
+	static const char *const claims[] = { "{\"exp\":1}", "{\"groups\":[7]}",
+					      "{\"aud\":\"other\"}", "{\"groups\":7}" };
 
 	(void)state;
 	desk_corp();
@@ -262,7 +272,8 @@ static void a_confirmation_takes_the_early_end_back(void **state)
 	marked();
 	refreshed(NULL, NULL);
 	stored();
-	assert_int_equal(json_integer_value(json_object_get(desk_asked("session.update"), "ends_s")), -1);
+	assert_int_equal(
+		json_integer_value(json_object_get(desk_asked("session.update"), "ends_s")), -1);
 	assert_null(json_object_get(desk_asked("session.update"), "ending"));
 	desk_reply(DESK_SESSION("corp", "ana-1"));
 	desk_nothing_asked();
@@ -358,11 +369,15 @@ static void a_changed_file_changes_local_sessions_at_once(void **state)
 	(void)state;
 	desk_local();
 	have_session("local", LOCAL);
-	assert_int_equal(desk_offer("local", "type: local\nusers:\n  ana: { password: \"" DESK_HASH "\", groups: [ops] }\n"), 0);
+	assert_int_equal(desk_offer("local", "type: local\nusers:\n  ana: { password: \"" DESK_HASH
+					     "\", groups: [ops] }\n"),
+			 0);
 	desk->is_report_due = false;
 	desk_pass(0);
 	listed(LOCAL);
-	assert_string_equal(json_string_value(json_array_get(json_object_get(desk_asked("session.update"), "groups"), 0)), "ops");
+	assert_string_equal(json_string_value(json_array_get(
+				    json_object_get(desk_asked("session.update"), "groups"), 0)),
+			    "ops");
 	desk_reply("\"session\":8,\"state\":\"live\"");
 	desk_nothing_asked();
 }
@@ -399,11 +414,16 @@ static void what_the_gateway_keeps_is_taken_up_and_nothing_else(void **state)
 	sp_portal_set_gate(desk, true);
 	desk->is_report_due = false;
 	desk_asked("session.list");
-	assert_int_equal(sp_str_format(&members,
-				       "\"sessions\":[{" DESK_SESSION("corp", "ana-1") ",\"refresh\":\"%s\"},"
-				       "{\"session\":8,\"state\":\"live\",\"idp\":\"corp\",\"refresh\":null},"
-				       "{\"session\":9,\"state\":\"expired\",\"idp\":\"corp\",\"refresh\":\"%s\"}]",
-				       sealed, sealed), 0);
+	assert_int_equal(
+		sp_str_format(&members,
+			      "\"sessions\":[{" DESK_SESSION(
+				      "corp", "ana-1") ",\"refresh\":\"%s\"},"
+						       "{\"session\":8,\"state\":\"live\",\"idp\":"
+						       "\"corp\",\"refresh\":null},"
+						       "{\"session\":9,\"state\":\"expired\","
+						       "\"idp\":\"corp\",\"refresh\":\"%s\"}]",
+			      sealed, sealed),
+		0);
 	desk_reply(members);
 	assert_int_equal(sp_refresher_count(desk->refresher), 1);
 	desk_pass(300);
@@ -423,7 +443,11 @@ static void a_portal_that_died_while_it_asked_calls_nobody_revoked(void **state)
 	assert_int_equal(sp_kept_seal(&desk->sealer, &kept, &sealed), 0);
 	sp_portal_set_gate(desk, true);
 	desk->is_report_due = false;
-	assert_int_equal(sp_str_format(&members, "\"sessions\":[{" DESK_SESSION("corp", "ana-1") ",\"refresh\":\"%s\"}]", sealed), 0);
+	assert_int_equal(sp_str_format(&members,
+				       "\"sessions\":[{" DESK_SESSION(
+					       "corp", "ana-1") ",\"refresh\":\"%s\"}]",
+				       sealed),
+			 0);
 	desk_reply(members);
 	desk_pass(5); /* soon */
 	listed(CORP);
@@ -433,7 +457,8 @@ static void a_portal_that_died_while_it_asked_calls_nobody_revoked(void **state)
 	sealed = strdup(text(desk_asked("session.update"), "refresh"));
 	desk_reply(DESK_SESSION("corp", "ana-1"));
 	assert_int_equal(sp_kept_open(&desk->sealer, sealed, &kept), 0);
-	assert_null(kept.token); /* the next portal has nothing to ask with: it neither revokes nor prolongs */
+	assert_null(
+		kept.token); /* the next portal has nothing to ask with: it neither revokes nor prolongs */
 	sp_kept_done(&kept);
 }
 

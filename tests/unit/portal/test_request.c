@@ -19,7 +19,11 @@ static void form_is_checked_before_a_body_is_read(void **state)
 	} cases[] = {
 		{ { .version = "HTTP/1.1", .host_count = 1 }, 0 },
 		{ { .version = "HTTP/1.0", .host_count = 1 }, 0 },
-		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1, .content_length = "16384" }, 0 },
+		{ { .version = "HTTP/1.1",
+		    .host_count = 1,
+		    .length_count = 1,
+		    .content_length = "16384" },
+		  0 },
 		{ { .version = "HTTP/1.1", .host_count = 1, .coding_count = 1 }, 0 },
 		{ { .version = "HTTP/1.1", .host_count = 1, .header_bytes = 8192 }, 0 },
 		{ { .version = "HTTP/1.1", .host_count = 1, .header_bytes = 8193 }, 431 },
@@ -27,17 +31,49 @@ static void form_is_checked_before_a_body_is_read(void **state)
 		{ { .version = "HTTP/1.1", .host_count = 2 }, 400 },
 		{ { .version = "HTTP/2.0", .host_count = 1 }, 400 },
 		{ { .version = "", .host_count = 1 }, 400 },
-		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1, .coding_count = 1, .content_length = "3" }, 400 },
-		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 2, .content_length = "3" }, 400 },
+		{ { .version = "HTTP/1.1",
+		    .host_count = 1,
+		    .length_count = 1,
+		    .coding_count = 1,
+		    .content_length = "3" },
+		  400 },
+		{ { .version = "HTTP/1.1",
+		    .host_count = 1,
+		    .length_count = 2,
+		    .content_length = "3" },
+		  400 },
 		{ { .version = "HTTP/1.1", .host_count = 1, .coding_count = 2 }, 400 },
 		{ { .version = "HTTP/1.0", .host_count = 1, .coding_count = 1 }, 400 },
-		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1, .content_length = "+3" }, 400 },
-		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1, .content_length = "3, 3" }, 400 },
-		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1, .content_length = "" }, 400 },
-		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1, .content_length = "0x10" }, 400 },
-		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1, .content_length = "16385" }, 413 },
-		{ { .version = "HTTP/1.1", .host_count = 1, .length_count = 1,
-		    .content_length = "99999999999999999999999999999999" }, 413 },
+		{ { .version = "HTTP/1.1",
+		    .host_count = 1,
+		    .length_count = 1,
+		    .content_length = "+3" },
+		  400 },
+		{ { .version = "HTTP/1.1",
+		    .host_count = 1,
+		    .length_count = 1,
+		    .content_length = "3, 3" },
+		  400 },
+		{ { .version = "HTTP/1.1",
+		    .host_count = 1,
+		    .length_count = 1,
+		    .content_length = "" },
+		  400 },
+		{ { .version = "HTTP/1.1",
+		    .host_count = 1,
+		    .length_count = 1,
+		    .content_length = "0x10" },
+		  400 },
+		{ { .version = "HTTP/1.1",
+		    .host_count = 1,
+		    .length_count = 1,
+		    .content_length = "16385" },
+		  413 },
+		{ { .version = "HTTP/1.1",
+		    .host_count = 1,
+		    .length_count = 1,
+		    .content_length = "99999999999999999999999999999999" },
+		  413 },
 		{ { .version = "HTTP/1.1", .host_count = 1, .repeated = "Cookie" }, 400 },
 		{ { .version = "HTTP/1.1", .host_count = 1, .target = "/" }, 0 },
 		{ { .version = "HTTP/1.1", .host_count = 1, .target = "/a/b?c=d&e=%00//..;~" }, 0 },
@@ -59,7 +95,8 @@ static void form_is_checked_before_a_body_is_read(void **state)
 
 		if ((r == 0) != (cases[i].status == 0) || response.status != cases[i].status)
 			fail_msg("case %zu: %d, status %d", i, r, response.status);
-		assert_int_equal(response.closes, cases[i].status != 0); /* where it ends is not sure */
+		assert_int_equal(response.closes,
+				 cases[i].status != 0); /* where it ends is not sure */
 		sp_response_done(&response);
 	}
 }
@@ -80,23 +117,37 @@ static void a_body_is_judged_by_its_schema_and_the_field_is_named(void **state)
 		{ "/api/v1/login", "{\"usr\":\"a\"}", "\"usr\" is no field" },
 		{ "/api/v1/login", "{\"user\":7}", "\"user\" is a text" },
 		{ "/api/v1/login", "{\"user\":\"\"}", "\"user\" has 1 to 255 bytes" },
-		{ "/api/v1/login", "{\"user\":\"a\\nb\"}", "\"user\" has a character in it that does not print" },
-		{ "/api/v1/login", "{\"user\":\"an\\u200ba\"}", "\"user\" has a character in it that does not print" },
-		{ "/api/v1/login", "{\"user\":\"a\",\"password\":\"p\",\"device\":\"x\"}", "\"device\" is an object" },
-		{ "/api/v1/login", "{\"user\":\"a\",\"password\":\"p\",\"device\":{}}", "\"device.public_key\" is missing" },
-		{ "/api/v1/login", "{\"user\":\"a\",\"password\":\"p\",\"device\":{\"public_key\":\"" DESK_KEY "\"}}",
-		  "\"device.name\" is missing" },
-		{ "/api/v1/login", "{\"device\":{\"public_key\":\"AAAA\",\"name\":\"l\"}}", "\"device.public_key\" is a WireGuard" },
-		{ "/api/v1/login", "{\"device\":{\"public_key\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}}",
-		  "\"device.public_key\" is a WireGuard" },
-		{ "/api/v1/login", "{\"device\":{\"name\":\"a/b\"}}", "\"device.name\" has 1 to 63" },
-		{ "/api/v1/login", "{\"device\":{\"name\":\"a\\u0085b\"}}", "\"device.name\" has 1 to 63" },
+		{ "/api/v1/login", "{\"user\":\"a\\nb\"}",
+		  "\"user\" has a character in it that does not print" },
+		{ "/api/v1/login", "{\"user\":\"an\\u200ba\"}",
+		  "\"user\" has a character in it that does not print" },
+		{ "/api/v1/login", "{\"user\":\"a\",\"password\":\"p\",\"device\":\"x\"}",
+		  "\"device\" is an object" },
+		{ "/api/v1/login", "{\"user\":\"a\",\"password\":\"p\",\"device\":{}}",
+		  "\"device.public_key\" is missing" },
 		{ "/api/v1/login",
-		  "{\"device\":{\"name\":\"0123456789012345678901234567890123456789012345678901234567890123\"}}",
+		  "{\"user\":\"a\",\"password\":\"p\",\"device\":{\"public_key\":\"" DESK_KEY
+		  "\"}}",
+		  "\"device.name\" is missing" },
+		{ "/api/v1/login", "{\"device\":{\"public_key\":\"AAAA\",\"name\":\"l\"}}",
+		  "\"device.public_key\" is a WireGuard" },
+		{ "/api/v1/login",
+		  "{\"device\":{\"public_key\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}}",
+		  "\"device.public_key\" is a WireGuard" },
+		{ "/api/v1/login", "{\"device\":{\"name\":\"a/b\"}}",
 		  "\"device.name\" has 1 to 63" },
-		{ "/api/v1/device/poll", "{\"handle\":\"x\",\"wait_s\":21}", "\"wait_s\" is a whole number from 0 to 20" },
-		{ "/api/v1/device/poll", "{\"handle\":\"x\",\"wait_s\":-1}", "\"wait_s\" is a whole number" },
-		{ "/api/v1/device/poll", "{\"handle\":\"x\",\"wait_s\":1.5}", "\"wait_s\" is a whole number" },
+		{ "/api/v1/login", "{\"device\":{\"name\":\"a\\u0085b\"}}",
+		  "\"device.name\" has 1 to 63" },
+		{ "/api/v1/login",
+		  "{\"device\":{\"name\":"
+		  "\"0123456789012345678901234567890123456789012345678901234567890123\"}}",
+		  "\"device.name\" has 1 to 63" },
+		{ "/api/v1/device/poll", "{\"handle\":\"x\",\"wait_s\":21}",
+		  "\"wait_s\" is a whole number from 0 to 20" },
+		{ "/api/v1/device/poll", "{\"handle\":\"x\",\"wait_s\":-1}",
+		  "\"wait_s\" is a whole number" },
+		{ "/api/v1/device/poll", "{\"handle\":\"x\",\"wait_s\":1.5}",
+		  "\"wait_s\" is a whole number" },
 		{ "/api/v1/session/close", "{\"all\":false}", "\"all\" is true, or left out" },
 	};
 
@@ -104,7 +155,8 @@ static void a_body_is_judged_by_its_schema_and_the_field_is_named(void **state)
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		struct sp_exchange *exchange = desk_call(cases[i].path, NULL, cases[i].body);
 		const json_t *answer = desk_answer(exchange, 400, "bad-request");
-		const char *message = json_string_value(json_object_get(json_object_get(answer, "error"), "message"));
+		const char *message = json_string_value(
+			json_object_get(json_object_get(answer, "error"), "message"));
 
 		if (!strstr(message, cases[i].named))
 			fail_msg("case %zu: \"%s\" does not say: %s", i, message, cases[i].named);
@@ -119,8 +171,11 @@ static void a_body_is_json_by_name(void **state)
 		const char *type;
 		bool is_taken;
 	} cases[] = {
-		{ "application/json", true }, { "Application/JSON; charset=utf-8", true },
-		{ NULL, false }, { "text/plain", false }, { "application/jsonp", false },
+		{ "application/json", true },
+		{ "Application/JSON; charset=utf-8", true },
+		{ NULL, false },
+		{ "text/plain", false },
+		{ "application/jsonp", false },
 		{ "application/x-www-form-urlencoded", false },
 	};
 
@@ -128,8 +183,13 @@ static void a_body_is_json_by_name(void **state)
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		struct sp_exchange exchange = { 0 };
 		const struct sp_portal_request request = {
-			.method = "POST", .path = "/api/v1/device/poll", .version = "HTTP/1.1",
-			.content_type = cases[i].type, .host_count = 1, .body = "{\"handle\":\"x\"}", .body_len = 14,
+			.method = "POST",
+			.path = "/api/v1/device/poll",
+			.version = "HTTP/1.1",
+			.content_type = cases[i].type,
+			.host_count = 1,
+			.body = "{\"handle\":\"x\"}",
+			.body_len = 14,
 		};
 
 		sp_exchange_begin(&exchange, desk, &request);
@@ -139,18 +199,23 @@ static void a_body_is_json_by_name(void **state)
 }
 
 /* The answer to @method @path, by the table of addresses alone. */
-static void expect_answer(const char *method, const char *path, int status, const char *type, const char *allow)
+static void expect_answer(const char *method, const char *path, int status, const char *type,
+			  const char *allow)
 {
 	struct sp_exchange exchange = { 0 };
 	const struct sp_portal_request request = {
-		.method = method, .path = path, .version = "HTTP/1.1", .host_count = 1,
+		.method = method,
+		.path = path,
+		.version = "HTTP/1.1",
+		.host_count = 1,
 	};
 
 	sp_exchange_begin(&exchange, desk, &request);
 	if (exchange.response.status != status || strcmp(exchange.response.type, type) != 0)
-		fail_msg("%s %s: %d %s", method, path, exchange.response.status, exchange.response.type);
-	if (allow ? !exchange.response.allow || strcmp(exchange.response.allow, allow) != 0 :
-		    exchange.response.allow != NULL)
+		fail_msg("%s %s: %d %s", method, path, exchange.response.status,
+			 exchange.response.type);
+	if (allow ? !exchange.response.allow || strcmp(exchange.response.allow, allow) != 0
+		  : exchange.response.allow != NULL)
 		fail_msg("%s %s: Allow: %s", method, path, exchange.response.allow);
 	sp_exchange_done(&exchange);
 }
@@ -198,7 +263,8 @@ static void what_is_not_there_is_said_as_its_kind_says_it(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++)
-		expect_answer(cases[i].method, cases[i].path, cases[i].status, cases[i].type, cases[i].allow);
+		expect_answer(cases[i].method, cases[i].path, cases[i].status, cases[i].type,
+			      cases[i].allow);
 }
 
 static void one_address_has_a_rate_and_others_do_not_suffer(void **state)
@@ -221,10 +287,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(form_is_checked_before_a_body_is_read),
-		cmocka_unit_test_setup_teardown(a_body_is_judged_by_its_schema_and_the_field_is_named, desk_start, desk_stop),
+		cmocka_unit_test_setup_teardown(
+			a_body_is_judged_by_its_schema_and_the_field_is_named, desk_start,
+			desk_stop),
 		cmocka_unit_test_setup_teardown(a_body_is_json_by_name, desk_start, desk_stop),
-		cmocka_unit_test_setup_teardown(what_is_not_there_is_said_as_its_kind_says_it, desk_start, desk_stop),
-		cmocka_unit_test_setup_teardown(one_address_has_a_rate_and_others_do_not_suffer, desk_start, desk_stop),
+		cmocka_unit_test_setup_teardown(what_is_not_there_is_said_as_its_kind_says_it,
+						desk_start, desk_stop),
+		cmocka_unit_test_setup_teardown(one_address_has_a_rate_and_others_do_not_suffer,
+						desk_start, desk_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

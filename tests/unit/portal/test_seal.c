@@ -36,7 +36,9 @@ static void what_was_sealed_comes_back(void **state)
 	json_t *value = NULL;
 
 	(void)state;
-	assert_int_equal(strspn(sealed, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"), strlen(sealed));
+	assert_int_equal(
+		strspn(sealed, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+		strlen(sealed));
 	assert_int_equal(sp_unseal(&sealer, "one", sealed, &value), 0);
 	assert_string_equal(json_string_value(json_object_get(value, "a")), "b");
 	json_decref(value);

@@ -13,12 +13,16 @@
 #include "portal/admit/token.h"
 
 #define DEVICE(name, key, idp, subject, session)                                                   \
-	"{\"name\":\"" name "\",\"public_key\":\"" key "\",\"user\":\"ana\",\"idp\":\"" idp            \
-	"\",\"subject\":\"" subject "\",\"addresses\":[\"100.64.0.2\"],\"added\":\"x\",\"session\":" session \
+	"{\"name\":\"" name "\",\"public_key\":\"" key "\",\"user\":\"ana\",\"idp\":\"" idp        \
+	"\",\"subject\":\"" subject                                                                \
+	"\",\"addresses\":[\"100.64.0.2\"],\"added\":\"x\",\"session\":" session                   \
 	",\"endpoint\":\"192.0.2.9:1\"}"
 #define PEERS(idp, subject)                                                                        \
-	"\"peers\":[" DEVICE("laptop", DESK_KEY, idp, subject, "7") "," DEVICE("phone", DESK_OTHER_KEY, idp, subject, "8") \
-	"," DEVICE("stranger", "c3RyYW5nZXJzdHJhbmdlcnN0cmFuZ2Vyc3RyYW5nZXI=", "elsewhere", "ana", "9") "]"
+	"\"peers\":[" DEVICE("laptop", DESK_KEY, idp, subject, "7") "," DEVICE(                    \
+		"phone", DESK_OTHER_KEY, idp, subject,                                             \
+		"8") "," DEVICE("stranger",                                                        \
+				"c3RyYW5nZXJzdHJhbmdlcnN0cmFuZ2Vyc3RyYW5nZXI=", "elsewhere",       \
+				"ana", "9") "]"
 
 static char *token;
 
@@ -92,11 +96,15 @@ static void the_session_is_shown_also_after_its_end(void **state)
 	sign_in("local", "ana");
 	exchange = call("/api/v1/session", NULL, PEERS("local", "ana"));
 	assert_true(json_is_true(json_object_get(desk_asked("session.list"), "all")));
-	desk_reply("\"sessions\":[{" DESK_SESSION("local", "ana") "},{\"session\":5,\"state\":\"live\",\"idp\":\"local\","
-		   "\"subject\":\"ana\",\"device\":{\"public_key\":\"" DESK_KEY "\"}},"
-		   "{\"session\":9,\"state\":\"live\",\"idp\":\"corp\",\"subject\":\"ana\",\"device\":{\"public_key\":\"" DESK_KEY "\"}}]");
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(desk_answer(exchange, 200, NULL), "session"),
-							    "session")), 7);
+	desk_reply("\"sessions\":[{" DESK_SESSION(
+		"local", "ana") "},{\"session\":5,\"state\":\"live\",\"idp\":\"local\","
+				"\"subject\":\"ana\",\"device\":{\"public_key\":\"" DESK_KEY "\"}},"
+				"{\"session\":9,\"state\":\"live\",\"idp\":\"corp\",\"subject\":"
+				"\"ana\",\"device\":{\"public_key\":\"" DESK_KEY "\"}}]");
+	assert_int_equal(
+		json_integer_value(json_object_get(
+			json_object_get(desk_answer(exchange, 200, NULL), "session"), "session")),
+		7);
 	desk_end(exchange);
 	exchange = call("/api/v1/session", NULL, PEERS("local", "ana"));
 	desk_reply("\"sessions\":[]");
@@ -110,13 +118,17 @@ static void closing_ones_own_another_of_ones_own_and_all(void **state)
 	(void)state;
 	sign_in("local", "ana");
 	exchange = call("/api/v1/session/close", "{}", PEERS("local", "ana"));
-	assert_int_equal(json_integer_value(json_object_get(desk_asked("session.close"), "session")), 7);
+	assert_int_equal(
+		json_integer_value(json_object_get(desk_asked("session.close"), "session")), 7);
 	assert_string_equal(text(desk_asked("session.close"), "subject"), "ana");
 	desk_reply("\"closed\":[{\"session\":7}]");
-	assert_int_equal(json_integer_value(json_array_get(json_object_get(desk_answer(exchange, 200, NULL), "closed"), 0)), 7);
+	assert_int_equal(json_integer_value(json_array_get(
+				 json_object_get(desk_answer(exchange, 200, NULL), "closed"), 0)),
+			 7);
 	desk_end(exchange);
 	exchange = call("/api/v1/session/close", "{\"session\":8}", PEERS("local", "ana"));
-	assert_int_equal(json_integer_value(json_object_get(desk_asked("session.close"), "session")), 8);
+	assert_int_equal(
+		json_integer_value(json_object_get(desk_asked("session.close"), "session")), 8);
 	desk_refuse("not-permitted", NULL); /* somebody else's after all */
 	desk_answered(exchange, 409, "no-session");
 	exchange = call("/api/v1/session/close", "{\"all\":true}", PEERS("local", "ana"));
@@ -125,7 +137,9 @@ static void closing_ones_own_another_of_ones_own_and_all(void **state)
 	assert_string_equal(text(desk_asked("session.close"), "idp"), "local");
 	desk_reply("\"closed\":[{\"session\":7},{\"session\":8}]");
 	desk_answered(exchange, 200, NULL);
-	desk_answered(call("/api/v1/session/close", "{\"all\":true,\"session\":7}", PEERS("local", "ana")), 400, "bad-request");
+	desk_answered(call("/api/v1/session/close", "{\"all\":true,\"session\":7}",
+			   PEERS("local", "ana")),
+		      400, "bad-request");
 }
 
 static void a_local_session_is_extended_by_its_password(void **state)
@@ -135,17 +149,22 @@ static void a_local_session_is_extended_by_its_password(void **state)
 	(void)state;
 	desk_local();
 	sign_in("local", "ana");
-	exchange = call("/api/v1/session/extend", "{\"password\":\"correct horse\"}", PEERS("local", "ana"));
+	exchange = call("/api/v1/session/extend", "{\"password\":\"correct horse\"}",
+			PEERS("local", "ana"));
 	desk_asked("session.list");
 	desk_reply("\"sessions\":[{" DESK_SESSION("local", "ana") "}]");
 	desk_check(true);
-	assert_int_equal(json_integer_value(json_object_get(desk_asked("session.extend"), "session")), 7);
-	assert_string_equal(json_string_value(json_array_get(json_object_get(desk_asked("session.extend"), "groups"), 0)), "eng");
+	assert_int_equal(
+		json_integer_value(json_object_get(desk_asked("session.extend"), "session")), 7);
+	assert_string_equal(json_string_value(json_array_get(
+				    json_object_get(desk_asked("session.extend"), "groups"), 0)),
+			    "eng");
 	desk_reply(DESK_SESSION("local", "ana"));
 	assert_non_null(json_object_get(desk_answer(exchange, 200, NULL), "token"));
 	assert_null(json_object_get(desk_answer(exchange, 200, NULL), "tunnel"));
 	desk_end(exchange);
-	exchange = call("/api/v1/session/extend", "{\"password\":\"wrong\"}", PEERS("local", "ana"));
+	exchange =
+		call("/api/v1/session/extend", "{\"password\":\"wrong\"}", PEERS("local", "ana"));
 	desk_reply("\"sessions\":[{" DESK_SESSION("local", "ana") "}]");
 	desk_check(false);
 	desk_answered(exchange, 401, "login-failed");
@@ -155,7 +174,8 @@ static void a_local_session_is_extended_by_its_password(void **state)
 	desk_reply("\"sessions\":[{" DESK_SESSION("local", "ana") "}]");
 	desk_answered(exchange, 400, "bad-request");
 	exchange = call("/api/v1/session/extend", "{\"password\":\"x\"}", PEERS("local", "ana"));
-	desk_reply("\"sessions\":[{\"session\":7,\"state\":\"expired\",\"idp\":\"local\",\"subject\":\"ana\","
+	desk_reply("\"sessions\":[{\"session\":7,\"state\":\"expired\",\"idp\":\"local\","
+		   "\"subject\":\"ana\","
 		   "\"device\":{\"public_key\":\"" DESK_KEY "\"}}]");
 	desk_answered(exchange, 409, "no-session");
 }
@@ -188,12 +208,16 @@ static void another_session_is_extended_by_its_person_alone(void **state)
 		tokens = lab_tokens(cases[i].claims, "rsa", MINTER_RSA, NULL);
 		desk_fetched(LAB_ISSUER "/token", 200, tokens);
 		if (cases[i].code) {
-			assert_string_equal(text(desk_asked("login.refused"), "reason"), "other-subject");
+			assert_string_equal(text(desk_asked("login.refused"), "reason"),
+					    "other-subject");
 			desk_reply("");
 		} else {
-			assert_int_equal(json_integer_value(json_object_get(desk_asked("session.extend"), "session")), 7);
+			assert_int_equal(json_integer_value(json_object_get(
+						 desk_asked("session.extend"), "session")),
+					 7);
 			desk_reply(DESK_SESSION("corp", "ana-1"));
-			assert_string_equal(text(desk_answer(exchange, 200, NULL), "state"), "done");
+			assert_string_equal(text(desk_answer(exchange, 200, NULL), "state"),
+					    "done");
 		}
 		desk_answered(exchange, cases[i].status, cases[i].code);
 		desk_nothing_asked();
@@ -212,19 +236,22 @@ static void devices_are_the_persons_own(void **state)
 	assert_int_equal(json_array_size(devices), 2);
 	assert_null(json_object_get(json_array_get(devices, 0), "endpoint"));
 	desk_end(exchange);
-	exchange = call("/api/v1/devices/remove", "{\"public_key\":\"" DESK_OTHER_KEY "\"}", PEERS("local", "ana"));
+	exchange = call("/api/v1/devices/remove", "{\"public_key\":\"" DESK_OTHER_KEY "\"}",
+			PEERS("local", "ana"));
 	assert_string_equal(text(desk_asked("peer.remove"), "device"), DESK_OTHER_KEY);
 	assert_string_equal(text(desk_asked("peer.remove"), "subject"), "ana");
 	desk_reply("\"name\":\"phone\"");
 	assert_string_equal(text(desk_answer(exchange, 200, NULL), "removed"), "phone");
 	desk_end(exchange);
-	exchange = call("/api/v1/devices/remove", "{\"public_key\":\"aPxGwq8zERHQ3Q1cOZFdJ+cvJX5Ka4mLN38AyYKYF90=\"}",
+	exchange = call("/api/v1/devices/remove",
+			"{\"public_key\":\"aPxGwq8zERHQ3Q1cOZFdJ+cvJX5Ka4mLN38AyYKYF90=\"}",
 			PEERS("local", "ana")); /* the same key: X25519 ignores the top bit */
 	assert_string_equal(text(desk_asked("peer.remove"), "device"), DESK_OTHER_KEY);
 	desk_reply("\"name\":\"phone\"");
 	desk_answer(exchange, 200, NULL);
 	desk_end(exchange);
-	exchange = call("/api/v1/devices/remove", "{\"public_key\":\"c3RyYW5nZXJzdHJhbmdlcnN0cmFuZ2Vyc3RyYW5nZXI=\"}",
+	exchange = call("/api/v1/devices/remove",
+			"{\"public_key\":\"c3RyYW5nZXJzdHJhbmdlcnN0cmFuZ2Vyc3RyYW5nZXI=\"}",
 			PEERS("local", "ana"));
 	desk_answered(exchange, 404, "no-such-device");
 	desk_nothing_asked();

@@ -125,7 +125,8 @@ static void what_cannot_be_used_is_said(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(one_is_made_once_for_whom_clients_ask_for, setup, scratch_remove),
+		cmocka_unit_test_setup_teardown(one_is_made_once_for_whom_clients_ask_for, setup,
+						scratch_remove),
 		cmocka_unit_test_setup_teardown(what_cannot_be_used_is_said, setup, scratch_remove),
 	};
 

@@ -32,8 +32,8 @@ static void handle(struct sp_exchange *exchange)
 {
 	handled++;
 	sp_respond(&exchange->response, 200,
-		   json_pack("{s:O, s:O?, s:s?}", "body", exchange->body, "about", exchange->admitted.about, "user",
-			     exchange->person.user));
+		   json_pack("{s:O, s:O?, s:s?}", "body", exchange->body, "about",
+			     exchange->admitted.about, "user", exchange->person.user));
 	sp_exchange_answer(exchange);
 }
 
@@ -79,9 +79,10 @@ static struct sp_exchange *call(struct sp_portal_request request)
 /* It is answered @status, by the handler if that is 200 and by nobody else. */
 static void expect_status(struct sp_exchange *exchange, size_t number, int status)
 {
-	if (!exchange->is_answered || exchange->response.status != status || handled != (status == 200))
-		fail_msg("case %zu: %d instead of %d: %s", number, exchange->response.status, status,
-			 exchange->response.body);
+	if (!exchange->is_answered || exchange->response.status != status ||
+	    handled != (status == 200))
+		fail_msg("case %zu: %d instead of %d: %s", number, exchange->response.status,
+			 status, exchange->response.body);
 	if (status != 200)
 		assert_string_equal(exchange->response.type, "text/html; charset=utf-8");
 	handled = 0;
@@ -119,8 +120,12 @@ static void what_changes_something_is_sent_by_a_page_of_the_portal(void **state)
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		struct sp_portal_request request = {
-			.method = "POST", .path = "/open", .content_type = FORM, .body = "name=a",
-			.origin = cases[i].origin, .fetch_site = cases[i].fetch_site,
+			.method = "POST",
+			.path = "/open",
+			.content_type = FORM,
+			.body = "name=a",
+			.origin = cases[i].origin,
+			.fetch_site = cases[i].fetch_site,
 		};
 
 		expect_status(call(request), i, cases[i].status);
@@ -162,8 +167,11 @@ static void a_page_takes_a_query_or_a_form_and_drops_what_it_does_not_know(void 
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++)
 		expect_status(call((struct sp_portal_request){
-				      .method = cases[i].method, .path = "/open", .query = cases[i].query,
-				      .content_type = cases[i].type, .body = cases[i].body,
+				      .method = cases[i].method,
+				      .path = "/open",
+				      .query = cases[i].query,
+				      .content_type = cases[i].type,
+				      .body = cases[i].body,
 				      .fetch_site = "same-origin",
 			      }),
 			      i, cases[i].status);
@@ -183,7 +191,8 @@ static char *token_of(const char *user)
 
 static void who_a_page_is_for_is_told_by_the_cookie_alone(void **state)
 {
-	__sp_free char *token = token_of("ana"), *cookie = NULL, *bearer = NULL, *twice = NULL, *login = NULL;
+	__sp_free char *token = token_of("ana"), *cookie = NULL, *bearer = NULL, *twice = NULL,
+		       *login = NULL;
 	struct sp_portal_request request = { .method = "GET", .path = "/own" };
 	struct sp_exchange *exchange;
 
@@ -205,7 +214,8 @@ static void who_a_page_is_for_is_told_by_the_cookie_alone(void **state)
 	request.cookie = cookie;
 	exchange = call(request);
 	desk_asked("peer.list");
-	desk_reply("\"peers\":[{\"idp\":\"local\",\"subject\":\"ana\",\"public_key\":\"" DESK_KEY "\"}]");
+	desk_reply("\"peers\":[{\"idp\":\"local\",\"subject\":\"ana\",\"public_key\":\"" DESK_KEY
+		   "\"}]");
 	expect_status(exchange, 4, 200);
 
 	request.method = "POST"; /* the cookie comes along from anywhere, and opens nothing there */
@@ -232,7 +242,8 @@ static void a_cookie_is_nothing_to_a_program(void **state)
 static void a_callback_brings_a_state_of_ours_to_the_browser_that_began(void **state)
 {
 	json_t *about = json_pack("{s:s}", "idp", "corp");
-	__sp_free char *good = NULL, *late = NULL, *query = NULL, *late_query = NULL, *doubled = NULL;
+	__sp_free char *good = NULL, *late = NULL, *query = NULL, *late_query = NULL,
+		       *doubled = NULL;
 	const struct {
 		const char *method, *text, *cookie;
 		int status;
@@ -256,22 +267,30 @@ static void a_callback_brings_a_state_of_ours_to_the_browser_that_began(void **s
 	};
 
 	(void)state;
-	assert_int_equal(sp_state_make(&desk->sealer, about, COOKIE, lab_now.now_s + 600, &good), 0);
+	assert_int_equal(sp_state_make(&desk->sealer, about, COOKIE, lab_now.now_s + 600, &good),
+			 0);
 	assert_int_equal(sp_state_make(&desk->sealer, about, COOKIE, lab_now.now_s, &late), 0);
-	assert_int_equal(sp_str_format(&query, "code=c&iss=https%%3A%%2F%%2Fop&session_state=1&state=%s", good), 0);
+	assert_int_equal(sp_str_format(&query,
+				       "code=c&iss=https%%3A%%2F%%2Fop&session_state=1&state=%s",
+				       good),
+			 0);
 	assert_int_equal(sp_str_format(&late_query, "code=c&state=%s", late), 0);
 	assert_int_equal(sp_str_format(&doubled, "code=c&state=%s&code=d", good), 0);
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
 		const bool is_post = strcmp(cases[i].method, "POST") == 0;
-		const char *text = !strcmp(cases[i].text, "good")    ? query :
-				   !strcmp(cases[i].text, "late")    ? late_query :
-				   !strcmp(cases[i].text, "doubled") ? doubled :
-								       cases[i].text;
+		const char *text = !strcmp(cases[i].text, "good")      ? query
+				   : !strcmp(cases[i].text, "late")    ? late_query
+				   : !strcmp(cases[i].text, "doubled") ? doubled
+								       : cases[i].text;
 
 		expect_status(call((struct sp_portal_request){
-				      .method = cases[i].method, .path = "/back", .cookie = cases[i].cookie,
-				      .query = is_post ? NULL : text, .body = is_post ? text : NULL,
-				      .content_type = is_post ? FORM : NULL, .origin = "https://op.example.test",
+				      .method = cases[i].method,
+				      .path = "/back",
+				      .cookie = cases[i].cookie,
+				      .query = is_post ? NULL : text,
+				      .body = is_post ? text : NULL,
+				      .content_type = is_post ? FORM : NULL,
+				      .origin = "https://op.example.test",
 				      .fetch_site = "cross-site",
 			      }),
 			      i, cases[i].status);
@@ -287,7 +306,8 @@ static void what_a_path_takes_is_said_for_all_its_methods(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
-		struct sp_exchange *exchange = call((struct sp_portal_request){ .method = "PUT", .path = cases[i].path });
+		struct sp_exchange *exchange =
+			call((struct sp_portal_request){ .method = "PUT", .path = cases[i].path });
 
 		assert_string_equal(exchange->response.allow, cases[i].allow);
 		expect_status(exchange, i, 405);
@@ -297,12 +317,20 @@ static void what_a_path_takes_is_said_for_all_its_methods(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(what_changes_something_is_sent_by_a_page_of_the_portal, start, desk_stop),
-		cmocka_unit_test_setup_teardown(a_page_takes_a_query_or_a_form_and_drops_what_it_does_not_know, start, desk_stop),
-		cmocka_unit_test_setup_teardown(who_a_page_is_for_is_told_by_the_cookie_alone, start, desk_stop),
-		cmocka_unit_test_setup_teardown(a_cookie_is_nothing_to_a_program, desk_start, desk_stop),
-		cmocka_unit_test_setup_teardown(a_callback_brings_a_state_of_ours_to_the_browser_that_began, start, desk_stop),
-		cmocka_unit_test_setup_teardown(what_a_path_takes_is_said_for_all_its_methods, start, desk_stop),
+		cmocka_unit_test_setup_teardown(
+			what_changes_something_is_sent_by_a_page_of_the_portal, start, desk_stop),
+		cmocka_unit_test_setup_teardown(
+			a_page_takes_a_query_or_a_form_and_drops_what_it_does_not_know, start,
+			desk_stop),
+		cmocka_unit_test_setup_teardown(who_a_page_is_for_is_told_by_the_cookie_alone,
+						start, desk_stop),
+		cmocka_unit_test_setup_teardown(a_cookie_is_nothing_to_a_program, desk_start,
+						desk_stop),
+		cmocka_unit_test_setup_teardown(
+			a_callback_brings_a_state_of_ours_to_the_browser_that_began, start,
+			desk_stop),
+		cmocka_unit_test_setup_teardown(what_a_path_takes_is_said_for_all_its_methods,
+						start, desk_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

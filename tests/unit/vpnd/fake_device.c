@@ -117,8 +117,7 @@ void fake_start(struct fake_device *fake, struct sp_wg_engine *engine)
 
 	memset(fake, 0, sizeof(*fake));
 	fake->random = 7;
-	fake->now = (struct sp_wg_time){ .now_ns = 1000000000000,
-					 .real_ns = 1700000000000000000 };
+	fake->now = (struct sp_wg_time){ .now_ns = 1000000000000, .real_ns = 1700000000000000000 };
 	if (!engine)
 		assert_int_equal(sp_wg_engine_new(&config, &engine), 0);
 	fake->api = (struct sp_api_device){

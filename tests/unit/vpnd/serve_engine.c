@@ -100,9 +100,8 @@ int main(int argc, char **argv)
 	int r = argc == 2 ? sp_wg_engine_new(&config, &process.api.engine) : -EINVAL;
 
 	process.api = (struct sp_api_device){
-		process.api.engine, &process,        nothing,    nothing,
-		now,                changed,         get_listen_port, set_listen_port,
-		get_fwmark,         set_fwmark,      write_stats, NULL,
+		process.api.engine, &process,        nothing,    nothing,    now,         changed,
+		get_listen_port,    set_listen_port, get_fwmark, set_fwmark, write_stats, NULL,
 	};
 	if (r == 0)
 		r = sp_api_server_new(argv[1], &process.api, SP_API_IDLE_MS, &server);

@@ -23,8 +23,7 @@
 #define KEY_C "662e14fd594556f522604703340351258903b64f35553763f19426ab2a515c58"
 #define PSK "188515093e952f5f22e865cef3012e72f8b5f0b598ac0309d5dacce3b70fcf52"
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
-#define QUIET                                                                                      \
-	"last_handshake_time_sec=0\nlast_handshake_time_nsec=0\ntx_bytes=0\nrx_bytes=0\n"
+#define QUIET "last_handshake_time_sec=0\nlast_handshake_time_nsec=0\ntx_bytes=0\nrx_bytes=0\n"
 #define PEER(key, psk, endpoint, keepalive)                                                        \
 	"public_key=" key "\npreshared_key=" psk "\nprotocol_version=1\n" endpoint QUIET           \
 	"persistent_keepalive_interval=" keepalive "\n"
@@ -41,7 +40,8 @@ static void what_is_set_is_told(void **state)
 		{ "fwmark=4294967295\n", "fwmark=4294967295\n" },
 		{ "fwmark=1\nfwmark=0\n", "" },
 		{ "private_key=" PRIVATE "\n",
-		  "private_key=e84b5a6d2717c1003a13b431570353dbaca9146cf150c5f8575680feba52027a\n" },
+		  "private_key="
+		  "e84b5a6d2717c1003a13b431570353dbaca9146cf150c5f8575680feba52027a\n" },
 		/* what a key has of no use is cleared */
 		{ "private_key=ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\n",
 		  "private_key="
@@ -100,8 +100,7 @@ static void what_is_set_is_told(void **state)
 		{ "public_key=" KEY_A "\nallowed_ip=10.1.0.0/16\npublic_key=" KEY_B
 		  "\nallowed_ip=-10.1.0.0/16\n",
 		  BARE(KEY_A) "allowed_ip=10.1.0.0/16\n" BARE(KEY_B) },
-		{ "public_key=" KEY_A "\npublic_key=" KEY_B "\npublic_key=" KEY_A
-		  "\nremove=true\n",
+		{ "public_key=" KEY_A "\npublic_key=" KEY_B "\npublic_key=" KEY_A "\nremove=true\n",
 		  BARE(KEY_B) },
 		{ "public_key=" KEY_A "\nremove=true\nallowed_ip=10.0.0.0/8\n", "" },
 		{ "public_key=" KEY_A "\nallowed_ip=10.0.0.0/8\npersistent_keepalive_interval=1\n"
@@ -207,7 +206,8 @@ static void a_bad_line_is_refused_and_what_came_before_stays(void **state)
 		__sp_free char *request = NULL, *expected = NULL;
 
 		fake_start(&fake, NULL);
-		assert_int_equal(sp_str_format(&request, "set=1\n%s\nset=1\n\n", cases[i].lines), 0);
+		assert_int_equal(sp_str_format(&request, "set=1\n%s\nset=1\n\n", cases[i].lines),
+				 0);
 		assert_int_equal(
 			sp_str_format(&expected, "errno=-%d\n\nerrno=0\n\n", cases[i].error), 0);
 		fake_expect(&fake, request, expected);
@@ -277,8 +277,11 @@ static void our_own_key_is_no_peer(void **state)
 	assert_int_equal(sp_wg_key_from_hex(PRIVATE, &private_key), 0);
 	assert_int_equal(sp_wg_public_of(&private_key, &public_key), 0);
 	sp_wg_key_to_hex(&public_key, hex);
-	assert_int_equal(sp_str_format(&lines, "public_key=%s\nallowed_ip=10.0.0.0/8\n"
-					       "persistent_keepalive_interval=1\n", hex), 0);
+	assert_int_equal(sp_str_format(&lines,
+				       "public_key=%s\nallowed_ip=10.0.0.0/8\n"
+				       "persistent_keepalive_interval=1\n",
+				       hex),
+			 0);
 	fake_set(&fake, lines);
 	assert_non_null(fake_peer(&fake, hex));
 	fake_set(&fake, "private_key=" PRIVATE "\n"); /* it goes when it becomes ours */
@@ -326,8 +329,9 @@ static void keepalive_turned_on_sends_one_at_once(void **state)
 	sp_wg_engine_resume(fake.api.engine, &fake.now);
 	assert_int_equal(count_datagrams(&fake), 1);
 	/* and set all the same when a later line is bad */
-	fake_expect(&fake, "set=1\npublic_key=" KEY_B
-			   "\nendpoint=192.0.2.2:7\npersistent_keepalive_interval=25\nx=\n\n",
+	fake_expect(&fake,
+		    "set=1\npublic_key=" KEY_B
+		    "\nendpoint=192.0.2.2:7\npersistent_keepalive_interval=25\nx=\n\n",
 		    "errno=-22\n\n");
 	assert_int_equal(count_datagrams(&fake), 1);
 	fake_done(&fake);
@@ -523,8 +527,9 @@ static void a_peer_that_goes_during_the_answer_disturbs_nobody(void **state)
 
 		assert_int_equal(sp_wg_engine_peer_add(fake.api.engine, key, &peer), 0);
 		for (uint8_t j = 0; j < 200; j++)
-			sp_wg_engine_peer_allow(peer, &(struct sp_prefix){ 128,
-				{ 0xfd, 0, j, (uint8_t)i, (uint8_t)(i >> 8) } });
+			sp_wg_engine_peer_allow(
+				peer, &(struct sp_prefix){
+					      128, { 0xfd, 0, j, (uint8_t)i, (uint8_t)(i >> 8) } });
 	}
 	assert_int_equal(sp_api_talk_new(&fake.api, &talk), 0);
 	assert_int_equal(sp_api_talk_hear(talk, "get=1\n\n", 7), 7);
@@ -625,9 +630,9 @@ static void replacing_an_address_by_itself_never_takes_it_off(void **state)
 {
 	struct fake_device fake;
 	struct sp_api_talk *talk;
-	static const char lines[] = "set=1\npublic_key=" KEY_A
-				    "\nreplace_allowed_ips=true\nallowed_ip=10.1.0.0/16\n"
-				    "allowed_ip=10.2.0.0/16\n\n";
+	static const char lines[] =
+		"set=1\npublic_key=" KEY_A "\nreplace_allowed_ips=true\nallowed_ip=10.1.0.0/16\n"
+		"allowed_ip=10.2.0.0/16\n\n";
 
 	(void)state;
 	fake_start(&fake, NULL);
@@ -638,8 +643,7 @@ static void replacing_an_address_by_itself_never_takes_it_off(void **state)
 		sp_api_talk_hear(talk, lines + i, 1);
 	}
 	sp_api_talk_free(talk);
-	fake_expect_state(&fake,
-			  BARE(KEY_A) "allowed_ip=10.1.0.0/16\nallowed_ip=10.2.0.0/16\n");
+	fake_expect_state(&fake, BARE(KEY_A) "allowed_ip=10.1.0.0/16\nallowed_ip=10.2.0.0/16\n");
 	fake_done(&fake);
 }
 

@@ -420,18 +420,12 @@ static void other_engines_have_no_stats(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_socket_is_its_owners_alone),
-		TEST(the_name_comes_with_listening),
-		TEST(requests_follow_each_other),
-		TEST(a_request_cut_off_is_answered),
-		TEST(a_line_without_end_ends_it),
-		TEST(silence_ends_after_its_limit),
-		TEST(sixteen_talk_and_the_next_waits),
-		TEST(one_that_does_not_read_holds_nobody_up),
-		TEST(an_address_in_use_is_left_alone),
-		TEST(a_socket_left_behind_is_replaced),
-		TEST(a_socket_taken_away_ends_it),
-		TEST(our_own_client_talks_to_it),
+		TEST(the_socket_is_its_owners_alone),  TEST(the_name_comes_with_listening),
+		TEST(requests_follow_each_other),      TEST(a_request_cut_off_is_answered),
+		TEST(a_line_without_end_ends_it),      TEST(silence_ends_after_its_limit),
+		TEST(sixteen_talk_and_the_next_waits), TEST(one_that_does_not_read_holds_nobody_up),
+		TEST(an_address_in_use_is_left_alone), TEST(a_socket_left_behind_is_replaced),
+		TEST(a_socket_taken_away_ends_it),     TEST(our_own_client_talks_to_it),
 		TEST(other_engines_have_no_stats),
 	};
 

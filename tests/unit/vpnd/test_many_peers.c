@@ -117,11 +117,13 @@ static void a_peers_new_settings_leave_its_session_alone(void **state)
 	sp_wg_key_to_hex(&key, hex);
 	keypair = lab.a.other->current;
 	counter = keypair->sending_counter;
-	assert_int_equal(sp_str_format(&lines,
-				       "public_key=%s\npreshared_key=%064x\nendpoint=192.0.2.2:51820\n"
-				       "persistent_keepalive_interval=0\nreplace_allowed_ips=true\n"
-				       "allowed_ip=10.9.0.2/32\nallowed_ip=10.9.0.3/32\n",
-				       hex, 5), 0);
+	assert_int_equal(
+		sp_str_format(&lines,
+			      "public_key=%s\npreshared_key=%064x\nendpoint=192.0.2.2:51820\n"
+			      "persistent_keepalive_interval=0\nreplace_allowed_ips=true\n"
+			      "allowed_ip=10.9.0.2/32\nallowed_ip=10.9.0.3/32\n",
+			      hex, 5),
+		0);
 	fake_set(&fake, lines);
 	assert_ptr_equal(lab.a.other->current, keypair);
 	assert_int_equal(keypair->sending_counter, counter);

@@ -108,8 +108,8 @@ static void what_it_does_not_say_changes_nothing(void **state)
 static void each_peer_ends_at_its_second(void **state)
 {
 	(void)state;
-	take(HEAD ENTRY(KEY_A, "1700000010", "10.1.0.1/32") ENTRY(KEY_B, "1700000020", "10.1.0.2/32")
-		     ENTRY(KEY_C, "0", "10.1.0.3/32") "\n");
+	take(HEAD ENTRY(KEY_A, "1700000010", "10.1.0.1/32") ENTRY(
+		KEY_B, "1700000020", "10.1.0.2/32") ENTRY(KEY_C, "0", "10.1.0.3/32") "\n");
 	assert_int_equal(sp_vpnd_peers_next_deadline_s(peers), NOW + 10);
 	assert_int_equal(sp_vpnd_peers_expire(peers, NOW + 9), 0);
 	assert_true(has(KEY_A) && has(KEY_B) && has(KEY_C));
@@ -145,14 +145,14 @@ static void a_new_file_moves_deadlines_and_nothing_else(void **state)
 	struct sp_wg_engine_peer *peer;
 
 	(void)state;
-	take(HEAD ENTRY(KEY_A, "1700000020", "10.1.0.1/32") ENTRY(KEY_B, "1700000030", "10.1.0.2/32")
-	     "\n");
+	take(HEAD ENTRY(KEY_A, "1700000020", "10.1.0.1/32")
+		     ENTRY(KEY_B, "1700000030", "10.1.0.2/32") "\n");
 	peer = fake_peer(&fake, KEY_A);
 	peer->rx_bytes = 77;
 	peer->drops[SP_WG_DROP_REPLAY] = 3;
 	peer->endpoint.port = 9; /* heard of since */
-	take(HEAD ENTRY(KEY_A, "1700000500", "10.1.0.1/32") ENTRY(KEY_C, "1700000040", "10.1.0.3/32")
-	     "\n");
+	take(HEAD ENTRY(KEY_A, "1700000500", "10.1.0.1/32")
+		     ENTRY(KEY_C, "1700000040", "10.1.0.3/32") "\n");
 	assert_ptr_equal(fake_peer(&fake, KEY_A), peer);
 	assert_int_equal(peer->rx_bytes, 77);
 	assert_int_equal(peer->drops[SP_WG_DROP_REPLAY], 3);
@@ -215,8 +215,8 @@ static void remove_by_socket(const char *hex)
 
 static void what_the_socket_removed_an_older_file_does_not_bring_back(void **state)
 {
-	static const char text[] = HEAD ENTRY(KEY_A, "0", "10.1.0.1/32") ENTRY(
-		KEY_B, "0", "10.1.0.2/32") ENTRY(KEY_C, "0", "10.1.0.3/32") "\n";
+	static const char text[] = HEAD ENTRY(KEY_A, "0", "10.1.0.1/32")
+		ENTRY(KEY_B, "0", "10.1.0.2/32") ENTRY(KEY_C, "0", "10.1.0.3/32") "\n";
 	const int64_t before_ns = sp_clock_realtime_ns() - SP_NS_PER_S;
 
 	(void)state;
@@ -232,8 +232,8 @@ static void what_the_socket_removed_an_older_file_does_not_bring_back(void **sta
 	/* too many to remember: nothing that is older comes back */
 	assert_int_equal(take_at(HEAD "\n", sp_clock_realtime_ns(), NOW), 0);
 	for (int i = 0; i < 70000; i++)
-		sp_vpnd_peers_removed(peers, (uint8_t[SP_WG_KEY_LEN]){ 1, (uint8_t)i,
-								       (uint8_t)(i >> 8) });
+		sp_vpnd_peers_removed(peers,
+				      (uint8_t[SP_WG_KEY_LEN]){ 1, (uint8_t)i, (uint8_t)(i >> 8) });
 	assert_int_equal(take_at(text, before_ns, NOW), 0);
 	assert_int_equal(sp_wg_engine_peer_count(fake.api.engine), 0);
 }
@@ -312,7 +312,8 @@ static void a_file_replaced_is_read(void **state)
 	assert_int_equal(poll(&ready, 1, 0), 0);
 	/* what happens beside it is nothing to it */
 	assert_int_equal(sp_file_replace(scratch_path(state, "other"), "x", 1, 0600, SP_UID_KEEP,
-					 SP_GID_KEEP), 0);
+					 SP_GID_KEEP),
+			 0);
 	assert_int_equal(step(60000, &expired), 0);
 	assert_true(has(KEY_B));
 }
@@ -324,7 +325,8 @@ static void a_deadline_comes_by_itself(void **state)
 
 	(void)state;
 	assert_int_equal(sp_str_format(&text, HEAD ENTRY(KEY_A, "%lld", "10.1.0.1/32") "\n",
-				       (long long)sp_clock_realtime_s() + 3), 0);
+				       (long long)sp_clock_realtime_s() + 3),
+			 0);
 	assert_int_equal(take_at(text, sp_clock_realtime_ns(), sp_clock_realtime_s()), 0);
 	assert_true(has(KEY_A));
 	assert_int_equal(step(60000, &expired), 0); /* the file was replaced */

@@ -25,8 +25,8 @@ struct engine {
 	struct lab *lab;
 	struct sp_wg_engine *core;
 	struct sp_wg_engine_peer *other; /* how it knows the other one */
-	struct sp_wg_endpoint here; /* where its datagrams come from */
-	const char *inner; /* its address inside */
+	struct sp_wg_endpoint here;      /* where its datagrams come from */
+	const char *inner;               /* its address inside */
 	uint64_t random;
 	bool random_fails;
 	struct wire_item *out_first, **out_link; /* sent, not yet delivered */
@@ -36,7 +36,7 @@ struct engine {
 	bool has_roamed;
 	uint8_t packet[2048];
 	size_t packet_len; /* 0: nothing inside */
-	size_t delivered; /* inner packets so far */
+	size_t delivered;  /* inner packets so far */
 };
 
 struct lab {

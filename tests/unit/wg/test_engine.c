@@ -437,7 +437,7 @@ static void lengths_and_types_are_checked_first(void **state)
 	for (uint32_t type = 0; type < 6; type++) {
 		for (item.len = 0; item.len < 200; item.len++) {
 			enum sp_wg_drop drop;
-			bool fits = type == 1	? item.len == 148
+			bool fits = type == 1   ? item.len == 148
 				    : type == 2 ? item.len == 92
 				    : type == 3 ? item.len == 64
 						: type == 4 && item.len >= 32;
@@ -528,7 +528,7 @@ static void padding_ends_at_the_mtu(void **state)
 		uint32_t mtu;
 		size_t len, padded;
 	} rows[] = {
-		{ 1420, 28, 32 },     { 1420, 32, 32 },	    { 1420, 33, 48 },
+		{ 1420, 28, 32 },     { 1420, 32, 32 },     { 1420, 33, 48 },
 		{ 1420, 1407, 1408 }, { 1420, 1408, 1408 }, { 1420, 1409, 1420 },
 		{ 1420, 1420, 1420 }, { 1421, 1409, 1421 }, { 1280, 1280, 1280 },
 		{ 1280, 1281, 1296 }, { 0, 1420, 1420 },    { 9000, 1420, 1424 },
@@ -564,7 +564,8 @@ static void our_own_message_does_not_go_round(void **state)
 	v4[6] = v4[7] = 0;
 	v4[9] = 17;
 	memcpy(udp4 + 8, sent->bytes, 100);
-	assert_int_equal(engine_send_packet(&lab->a, v4, 28 + 100), SP_WG_DROP_INNER); /* says 1400 */
+	assert_int_equal(engine_send_packet(&lab->a, v4, 28 + 100),
+			 SP_WG_DROP_INNER); /* says 1400 */
 	assert_int_equal(engine_send_packet(&lab->a, v4, sizeof(v4)), SP_WG_DROP_LOOP);
 	v4[6] = 0x20; /* the first fragment */
 	assert_int_equal(engine_send_packet(&lab->a, v4, sizeof(v4)), SP_WG_DROP_LOOP);
