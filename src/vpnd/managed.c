@@ -25,8 +25,7 @@
 
 #define LOOK_AGAIN_MS 100
 
-/* Is SIGTERM or SIGINT, both blocked, pending? */
-static bool is_asked_to_end(void)
+bool sp_vpnd_is_asked_to_end(void)
 {
 	sigset_t pending;
 
@@ -50,7 +49,7 @@ static int pause_a_moment(struct sp_api_server *server)
 
 	if (poll(&source, 1, LOOK_AGAIN_MS) > 0)
 		r = sp_api_server_step(server);
-	return is_asked_to_end() ? -ECANCELED : r;
+	return sp_vpnd_is_asked_to_end() ? -ECANCELED : r;
 }
 
 /* The process id of the engine that serves @path; 0: none serves it, or the kernel does not

@@ -21,4 +21,7 @@ int sp_vpnd_attach(const char *name, const char *socket_path, struct sp_tun_queu
  * and its owner cannot. Returns 0; -ECANCELED; -ENODEV @name was removed. */
 int sp_vpnd_wait_for_programs(const char *name, struct sp_api_server *server);
 
+/* Is SIGTERM or SIGINT, both blocked, pending? */
+bool sp_vpnd_is_asked_to_end(void);
+
 #endif

@@ -21,6 +21,8 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "io/files/paths.h"
+#include "io/loop/clock.h"
+#include "io/loop/loop.h"
 #include "io/packets/tun.h"
 #include "io/process/notify.h"
 #include "io/process/process.h"
@@ -32,9 +34,11 @@
 #include "vpnd/log.h"
 #include "vpnd/managed.h"
 #include "vpnd/rights.h"
+#include "vpnd/starts.h"
 
 #define DEFAULT_MTU 1420
 #define DEFAULT_QUEUES_MAX 4
+#define LOOK_AGAIN_MS 100
 
 struct process {
 	const struct sp_vpnd_options *options;
@@ -44,7 +48,8 @@ struct process {
 	struct sp_api_server *server;
 	struct sp_vpnd_worker workers[SP_VPND_QUEUES_MAX];
 	struct sp_paths paths;
-	char *socket_path; /* of the userspace API */
+	struct sp_vpnd_starts *starts; /* NULL: not counted */
+	char *socket_path;             /* of the userspace API */
 	sigset_t signals;
 };
 
@@ -334,6 +339,38 @@ static int block_signals(struct process *process)
 	return process->control.signal_fd < 0 ? sp_errno() : 0;
 }
 
+/* An engine that ended again and again pauses, so that it does not keep the machine busy. */
+static int process_wait(struct process *process)
+{
+	uint64_t now_ns = sp_clock_boottime_ns(), wait_ns;
+	char status[120];
+
+	process->starts = sp_vpnd_starts_open();
+	wait_ns = process->starts ? sp_vpnd_starts_note(process->starts, now_ns) : 0;
+	if (!wait_ns)
+		return 0;
+	snprintf(status, sizeof(status),
+		 "ended %u times in a row, each within a minute: goes on in %.1f s",
+		 process->starts->count, (double)wait_ns / SP_SECOND_NS);
+	sp_vpnd_log("%s", status);
+	(void)sp_notify_status(status);
+	for (wait_ns += now_ns; now_ns < wait_ns; now_ns = sp_clock_boottime_ns()) {
+		if (sp_vpnd_is_asked_to_end())
+			return -ECANCELED;
+		poll(NULL, 0, LOOK_AGAIN_MS);
+	}
+	return 0;
+}
+
+static int check_name(const char *name)
+{
+	if (strlen(name) < IFNAMSIZ)
+		return 0;
+	sp_vpnd_log("\"%s\" has %zu bytes, and the name of an interface at most %d", name,
+		    strlen(name), IFNAMSIZ - 1);
+	return -EINVAL;
+}
+
 /* Do everything that can fail through the caller's fault while the caller still reads our
  * messages. */
 static int open_all(struct process *process)
@@ -341,6 +378,10 @@ static int open_all(struct process *process)
 	const bool is_managed = process->options->is_managed;
 	int r = block_signals(process);
 
+	if (r == 0)
+		r = process_wait(process);
+	if (r == 0)
+		r = check_name(process->options->name);
 	if (r == 0)
 		r = sp_paths_init(&process->paths, is_managed ? process->options->root : "/");
 	if (r == 0 && is_managed)
@@ -388,7 +429,7 @@ static int carry_packets(struct process *process)
 
 /* The threads still run. The engine stays locked for good, so that no thread reads what is being
  * wiped. */
-static void process_end(struct process *process)
+static void process_end(struct process *process, int r)
 {
 	(void)sp_notify_stopping();
 	if (process->vpnd.engine) {
@@ -397,26 +438,22 @@ static void process_end(struct process *process)
 	}
 	if (process->server)
 		sp_api_server_unlink(process->server);
+	if (process->starts && (r == 0 || r == -ECANCELED))
+		sp_vpnd_starts_forget(process->starts);
 }
 
 int sp_vpnd_run(const struct sp_vpnd_options *options)
 {
 	static struct process process; /* the threads' until the end of the process */
 	bool is_parent = false;
-	int r = 0;
+	int r;
 
 	sp_process_begin();
 	process.options = options;
 	snprintf(process.vpnd.name, sizeof(process.vpnd.name), "%s", options->name);
 	sp_vpnd_log_init(process.vpnd.name);
-	if (strlen(options->name) >= IFNAMSIZ) {
-		sp_vpnd_log("\"%s\" has %zu bytes, and the name of an interface at most %d",
-			    options->name, strlen(options->name), IFNAMSIZ - 1);
-		r = -EINVAL;
-	}
 	process.vpnd.is_memory_locked = sp_rights_protect_memory();
-	if (r == 0)
-		r = open_all(&process);
+	r = open_all(&process);
 	if (r == 0 && !options->is_foreground)
 		r = go_into_background(&is_parent);
 	if (is_parent)
@@ -425,6 +462,6 @@ int sp_vpnd_run(const struct sp_vpnd_options *options)
 		process.vpnd.is_memory_locked = sp_rights_protect_memory();
 	if (r == 0)
 		r = carry_packets(&process);
-	process_end(&process);
+	process_end(&process, r);
 	_exit(r == 0 || r == -ECANCELED ? EXIT_SUCCESS : EXIT_FAILURE);
 }

@@ -34,7 +34,7 @@ for round in 1 2 3; do
 	index=$(ifindex)
 	kill -KILL "$before"
 	lab_wait 5 eval '[ "$(held_pid)" != "$before" ] && pair_ready a'
-	expect "kill $round: back, with the TUN and the port it had" grep -qE '^tun-0.*,udp-0' <<<"$(held_names)"
+	expect "kill $round: back, with the TUN and the port it had" grep -qE '(^|,)tun-0.*,udp-0' <<<"$(held_names)"
 	pair_wg a setconf wg0 "$LAB_DIR/a.conf"
 	pair_at_once "we speak first: packets pass" a pair_answers a
 	expect "the interface never went" same "$(ifindex)" "$index"
@@ -44,6 +44,20 @@ done
 lab_kill "$pinger" INT
 expect "the other side's pings went on" eval \
 	"[ \$(sed -n 's/.* \([0-9]*\) received.*/\1/p' '$LAB_DIR/ping.log') -gt 20 ]"
+
+# ---- ended again and again ----
+# The first starts follow at once, later ones wait, each twice as long: nine of them take 6 s and more.
+hold_failing() { # hold_failing : an engine that can never serve, since another kind of interface has the name
+	ip -n "$LAB-a" link add wg1 type veth peer name wg1-far
+	lab_run a failing.log /usr/bin/python3 "$lab_top/tests/support/holder.py" --status "$LAB_DIR/failing" "$OURS" -f wg1
+}
+hold_failing
+failing=$lab_pid
+expect "an engine that fails for good waits before it goes on" lab_wait 20 grep -q 'ended 8 times in a row, each within a minute: goes on in 3.2 s' "$LAB_DIR/failing.log"
+expect "no start is left out of the count" same "$(wc -l <"$LAB_DIR/failing")" 9
+lab_kill "$failing" TERM
+expect "asked to end it waits no longer" same "$(tail -n 1 "$LAB_DIR/failing.log" | grep -c 'goes on in')" 1
+ip -n "$LAB-a" link delete wg1
 
 # ---- killed, without ----
 lab_kill "${pair_pid[a]}" TERM
