@@ -34,7 +34,7 @@
 
 static int read_machine(struct sp_daemon *daemon)
 {
-	int r = sp_reload_read(daemon, &daemon->machine, NULL, 0);
+	int r = sp_reload_read_first(daemon, &daemon->machine);
 
 	return r == 0 ? 0 : r == -EINVAL ? EXIT_INVALID : EXIT_FAILED;
 }
@@ -259,18 +259,14 @@ static void signalled(void *arg, uint32_t events)
 {
 	struct sp_daemon *daemon = arg;
 	struct signalfd_siginfo info;
-	struct sp_reload outcome;
 
 	(void)events;
 	if (read(daemon->signal_source.fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo != SIGHUP) {
+	if (info.ssi_signo == SIGHUP)
+		sp_reload_by_signal(daemon);
+	else
 		daemon->is_stopping = true;
-		return;
-	}
-	sp_notify_reloading();
-	(void)sp_reload(daemon, "SIGHUP", &outcome); /* the log already says it */
-	sp_notify_ready("serving");
 }
 
 static int watch_signals(struct sp_daemon *daemon)

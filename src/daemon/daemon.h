@@ -86,7 +86,8 @@ struct sp_daemon {
 	bool is_lock_open;
 	struct sp_apply *apply; /* under way, or NULL */
 	struct sp_again_list again;
-	const char *restage_why; /* a new revision is wanted once it is through; NULL: not */
+	/* a new revision is wanted after the apply under way; NULL: none */
+	const char *restage_why;
 	struct sp_warnings warnings;
 	struct sp_watch watch;
 	struct sp_drops drops;
@@ -129,12 +130,12 @@ struct sp_apply_request {
 /* Start an apply for @client, who is answered when it is through. -EBUSY: one is under way. */
 int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
 		   const struct sp_apply_request *request);
-/* A new revision of the running policy as the machine is now: soon (the next rounds, after an apply
- * under way), or before it returns. */
+/* Start to read sallyport.yaml again (reload.h) for @client, who is answered when it is through;
+ * NULL: nobody is. @by goes into the log. -EBUSY: an apply is under way; -ENOMEM. */
+int sp_apply_start_reload(struct sp_daemon *daemon, struct sp_client *client, const char *by);
+/* A new revision of the running policy as the machine is now: in the next rounds, or after the
+ * apply that is under way. */
 void sp_apply_restage_soon(struct sp_daemon *daemon, const char *why);
-/* The same, before this returns. Returns 0; -EBUSY an apply is under way, or no policy runs;
- * -ENOMEM; -errno of the step that failed, said in the log. */
-int sp_apply_restage_now(struct sp_daemon *daemon, const char *why);
 /* As soon as the pace of revisions nobody asked for allows it. */
 void sp_apply_restage_paced(struct sp_daemon *daemon);
 /* At start: the revision the kernel runs, or the last confirmed one. Returns 0; -ENOENT there is

@@ -209,14 +209,17 @@ struct sp_plane_ops {
 	/* Load @tables as @revision in one go: for a scratch plane, which has no interfaces. */
 	int (*stage)(struct sp_plane *plane, const struct sp_tables *tables, uint64_t revision,
 		     struct sp_plane_staged **ret_staged, struct sp_plane_error *error);
-	/* The same in pieces, so that others are served in between: the tables for @interfaces,
-	 * with spare room for rows of later sign-ins, then a program a call. _program may be called
-	 * in a thread while another extends the tables; it returns 1 there are more; 0 it has them
-	 * all, and _complete is called then; -errno. */
+	/* The same in pieces, so that others are served in between. _tables takes a copy of what is
+	 * to be loaded for @interfaces, which is short; _fill loads that, with spare room for rows
+	 * of later sign-ins; then comes a program a call. _fill and _program may be called in a
+	 * thread: during _fill another appends rows to @tables, which are not looked for, and
+	 * during _program another extends what is loaded. _program returns 1 there are more; 0 it
+	 * has them all, and _complete is called then; -errno. */
 	int (*stage_tables)(struct sp_plane *plane, const struct sp_tables *tables,
 			    uint64_t revision, const struct sp_plane_interface *interfaces,
 			    size_t interface_count, struct sp_plane_staged **ret_staged,
 			    struct sp_plane_error *error);
+	int (*stage_fill)(struct sp_plane_staged *staged, struct sp_plane_error *error);
 	int (*stage_program)(struct sp_plane_staged *staged, struct sp_plane_error *error);
 	void (*staged_complete)(struct sp_plane_staged *staged);
 	/* Leaves the handle alone that became the plane's own by a commit. */
@@ -360,6 +363,11 @@ static inline int sp_plane_stage_tables(struct sp_plane *plane, const struct sp_
 {
 	return plane->ops->stage_tables(plane, tables, revision, interfaces, interface_count,
 					ret_staged, error);
+}
+
+static inline int sp_plane_stage_fill(struct sp_plane_staged *staged, struct sp_plane_error *error)
+{
+	return staged->plane->ops->stage_fill(staged, error);
 }
 
 static inline int sp_plane_stage_program(struct sp_plane_staged *staged,

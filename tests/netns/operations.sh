@@ -47,7 +47,7 @@ expect "a backup is made" gives 0 'sallyport backup /root/gateway.tar --with-aud
 # ---- sallyport.yaml: an interface is added ----
 ip -n "$LAB-gateway" link add lan1 type veth peer name lan1-far && ip -n "$LAB-gateway" link set lan1 up && ip -n "$LAB-gateway" link set lan1-far up
 sed -i 's/inside: \[lan0\]/inside: [lan0, lan1]/' "$LAB_ROOT/etc/sallyport/sallyport.yaml"
-expect "reload takes it, once no apply is under way: the new interface began one" lab_wait 10 gives 0 'sallyport reload'
+expect "reload takes it, after the apply that the new interface began" gives 0 'sallyport reload'
 expect "programs sit on it" lab_wait 10 eval 'lab_in gateway bpftool net show | grep -q "^lan1"'
 sed -i 's/^vpn:.*/vpn: { listen: none }/' "$LAB_ROOT/etc/sallyport/sallyport.yaml"
 expect "a fault exits 3" lab_wait 10 gives 3 'sallyport reload'

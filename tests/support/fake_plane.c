@@ -94,7 +94,7 @@ static int fake_stage_tables(struct sp_plane *plane, const struct sp_tables *tab
 {
 	struct fake_plane *fake = fake_of(plane);
 	struct fake_staged *staged;
-	int r = explain(error, say_of(fake, "stage", revision), "loading the tables");
+	int r = explain(error, say_of(fake, "stage", revision), "taking the tables");
 
 	(void)tables;
 	(void)interfaces;
@@ -109,6 +109,11 @@ static int fake_stage_tables(struct sp_plane *plane, const struct sp_tables *tab
 	fake->staged_count++;
 	*ret_staged = &staged->base;
 	return 0;
+}
+
+static int fake_stage_fill(struct sp_plane_staged *staged, struct sp_plane_error *error)
+{
+	return explain(error, fake_plane_say(fake_of(staged->plane), "fill"), "filling the tables");
 }
 
 static int fake_stage_program(struct sp_plane_staged *staged, struct sp_plane_error *error)
@@ -441,6 +446,7 @@ const struct sp_plane_ops fake_plane_ops = {
 	.close = fake_close,
 	.next_revision = fake_next_revision,
 	.stage_tables = fake_stage_tables,
+	.stage_fill = fake_stage_fill,
 	.stage_program = fake_stage_program,
 	.staged_complete = fake_staged_complete,
 	.staged_free = fake_staged_free,

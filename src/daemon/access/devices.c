@@ -284,28 +284,17 @@ void sp_device_lose(struct sp_people *people, struct sp_device *device,
 		sp_log_error("removing a device: %s", refusal.message);
 }
 
-void sp_devices_follow_policy(struct sp_people *people, json_t *lost)
+void sp_device_follow_policy(struct sp_people *people, struct sp_device *device, json_t *lost)
 {
-	size_t i = 0;
+	const struct sp_live *live;
+	struct sp_refusal refusal;
 
-	while (i < people->device_count) {
-		struct sp_device *device = people->devices[i];
-		const size_t count = people->device_count;
-		const struct sp_live *live;
-		struct sp_refusal refusal;
-
-		if (!device->idp ||
-		    sp_device_check_key(people, device->public_key, &refusal) == 0) {
-			i++;
-			continue;
-		}
-		live = sp_live_of_device(people, device->public_key);
-		if (live && lost)
-			json_array_append_new(lost, json_pack("{s:I, s:s}", "session",
-							      (json_int_t)live->row.id, "user",
-							      live->row.user));
-		sp_device_lose(people, device, refusal.reason, refusal.message, NULL);
-		/* the last device takes the place of the removed one */
-		i += people->device_count == count;
-	}
+	if (sp_device_check_key(people, device->public_key, &refusal) == 0)
+		return;
+	live = sp_live_of_device(people, device->public_key);
+	if (live && lost)
+		json_array_append_new(lost,
+				      json_pack("{s:I, s:s}", "session", (json_int_t)live->row.id,
+						"user", live->row.user));
+	sp_device_lose(people, device, refusal.reason, refusal.message, NULL);
 }

@@ -10,6 +10,7 @@
 #include "daemon/revisions/routes.h"
 #include "io/log/log.h"
 #include "io/loop/clock.h"
+#include "io/loop/loop.h"
 #include "io/wireguard/wg_key.h"
 #include "judge/judge.h"
 #include "plane/plane.h"
@@ -405,7 +406,9 @@ int sp_session_update(struct sp_people *people, struct sp_live *live, const stru
 	if (r == 0)
 		r = sp_live_set_roles(next, people->revisions->running->policy, grant.roles,
 				      grant.count);
-	if (r == 0 && !strcmp(next->row.roles, live->row.roles)) {
+	/* before it follows the policy, its roles of before are not what the kernel judges it by */
+	if (r == 0 && sp_live_follows(live, people->revisions->running->policy) &&
+	    !strcmp(next->row.roles, live->row.roles)) {
 		struct sp_change change = { .kind = SP_CHANGE_GROUPS, .live = live, .next = next };
 
 		r = sp_people_change(people, &change);
@@ -452,25 +455,44 @@ static int open_machine(struct sp_people *people, const struct sp_device *device
 	return r < 0 ? r : 1;
 }
 
-/* Returns whether another revision is needed for the rest. Each revision is made with room for
- * those that the one before lacked. */
-static bool open_machines(struct sp_people *people)
+static void follow_device(struct sp_people *people, struct sp_follow *follow,
+			  struct sp_device *device, json_t *lost)
 {
-	bool has_opened = false, lacks_room = false;
+	int r;
 
-	for (size_t i = 0; i < people->device_count; i++) {
-		const struct sp_device *device = people->devices[i];
-		const int r = device->idp ? 0 : open_machine(people, device);
-
-		has_opened |= r > 0;
-		lacks_room |= r == -EAGAIN;
+	if (device->idp) {
+		sp_device_follow_policy(people, device, lost);
+		return;
 	}
-	return has_opened && lacks_room;
+	r = open_machine(people, device);
+	follow->has_opened |= r > 0;
+	follow->lacks_room |= r == -EAGAIN;
 }
 
-bool sp_sessions_follow_policy(struct sp_people *people, json_t *lost)
+/* From the last to the first: when one goes, by this or by whoever is served in between, the last
+ * takes its place, and that one has been looked at. */
+static bool follow_devices(struct sp_people *people, struct sp_follow *follow, uint64_t until_ns,
+			   json_t *lost)
 {
-	sp_people_follow_policy(people, lost);
-	sp_devices_follow_policy(people, lost);
-	return open_machines(people);
+	if (!follow->is_among_devices || follow->device_count > people->device_count)
+		follow->device_count = people->device_count;
+	follow->is_among_devices = true;
+	while (follow->device_count && sp_clock_boottime_ns() < until_ns)
+		follow_device(people, follow, people->devices[--follow->device_count], lost);
+	return follow->device_count != 0;
+}
+
+bool sp_sessions_follow_policy(struct sp_people *people, struct sp_follow *follow, json_t *lost)
+{
+	const uint64_t until_ns = sp_clock_boottime_ns() + SP_LOOP_SLICE_NS;
+
+	if (!follow->has_sessions)
+		follow->has_sessions = !sp_people_follow_policy(people, follow, until_ns, lost);
+	return !follow->has_sessions || follow_devices(people, follow, until_ns, lost);
+}
+
+bool sp_follow_wants_room(const struct sp_follow *follow)
+{
+	/* each revision that is made has room for those of the one before */
+	return follow->has_opened && follow->lacks_room;
 }

@@ -3,66 +3,149 @@
 
 #include <stdlib.h>
 
+#include "daemon/apply/reload.h"
 #include "daemon/daemon.h"
 
 struct sp_again {
 	struct sp_client *client;
-	json_t *json; /* counted */
+	json_t *json; /* counted; it is wiped as it is freed (daemon.c) */
+	char *text;   /* a policy; NULL: none */
+	size_t text_len;
 	uint64_t read_ns;
+	bool needs_room; /* waits for another revision; else for its turn */
+	bool is_asked_again;
 	struct sp_again *next;
 };
 
 static void again_free(struct sp_again *again)
 {
 	json_decref(again->json);
+	free(again->text);
 	free(again);
 }
 
-/* A request put while this runs waits for the next time. */
+SP_DEFINE_CLEANUP(struct sp_again *, again_free);
+
+/* ---- asking ---- */
+
+/* Take the first out of the list that need not wait any longer. NULL: there is none. */
+static struct sp_again *take_next(struct sp_daemon *daemon)
+{
+	struct sp_again **at = &daemon->again.first, *again;
+
+	/* the revision that has room is not made yet */
+	while (*at && (*at)->needs_room && daemon->restage_why)
+		at = &(*at)->next;
+	again = *at;
+	if (again) {
+		*at = again->next;
+		daemon->again.text_bytes -= again->text_len;
+	}
+	return again;
+}
+
+static void ask(struct sp_daemon *daemon, struct sp_again *again)
+{
+	const struct sp_request request = { .json = again->json,
+					    .text = again->text,
+					    .text_len = again->text_len,
+					    .read_ns = again->read_ns,
+					    .is_asked_again = again->is_asked_again };
+
+	sp_ops_request(daemon, again->client, &request);
+	again_free(again);
+}
+
+/* Who waits for their turn comes before a revision nobody asked for: an interface that comes and
+ * goes all the time must not keep an administrator from taking it off the list. */
 static void ask_kept(void *arg)
 {
 	struct sp_daemon *daemon = arg;
+	struct sp_again *again;
 
-	if (daemon->apply) /* the end of the apply comes back here */
-		return;
-	for (struct sp_again *again; (again = daemon->again.first) && !daemon->apply;) {
-		const struct sp_request request = { .json = again->json,
-						    .read_ns = again->read_ns,
-						    .is_asked_again = true };
-
-		daemon->again.first = again->next;
-		sp_ops_request(daemon, again->client, &request);
-		again_free(again);
+	if (daemon->again.is_hangup_kept && !daemon->apply) {
+		daemon->again.is_hangup_kept = false;
+		sp_reload_by_signal(daemon);
 	}
+	while (!daemon->apply && !daemon->is_stopping && (again = take_next(daemon)))
+		ask(daemon, again);
+	if (daemon->apply || daemon->is_stopping || !daemon->restage_why)
+		return;
+	sp_apply_restage_soon(daemon, daemon->restage_why);
+	if (!daemon->apply) /* none could be begun */
+		sp_again_soon(daemon);
 }
 
 void sp_again_soon(struct sp_daemon *daemon)
 {
-	if (!daemon->again.first)
+	if (!daemon->again.first && !daemon->again.is_hangup_kept && !daemon->restage_why)
 		return;
 	daemon->again.timer.fire = ask_kept;
 	daemon->again.timer.arg = daemon;
 	sp_loop_in(daemon->loop, &daemon->again.timer, 0);
 }
 
-void sp_again_put(struct sp_daemon *daemon, struct sp_client *client,
-		  const struct sp_request *request, const char *why)
-{
-	struct sp_again *again = calloc(1, sizeof(*again));
+/* ---- keeping ---- */
 
-	if (!again) {
+static char *copy_text(const char *text, size_t len)
+{
+	char *copy = malloc(len + 1);
+
+	if (copy) {
+		memcpy(copy, text, len);
+		copy[len] = '\0';
+	}
+	return copy;
+}
+
+/* Returns whether it is kept; else the client was told. */
+static bool keep(struct sp_daemon *daemon, struct sp_client *client,
+		 const struct sp_request *request, bool needs_room)
+{
+	__sp_cleanup(again_freep) struct sp_again *again = calloc(1, sizeof(*again));
+	struct sp_again **at = &daemon->again.first;
+
+	if (again && request->text)
+		again->text = copy_text(request->text, request->text_len);
+	if (!again || (request->text && !again->text)) {
 		sp_client_fail(client, "failed", 1, NULL, "out of memory");
-		return;
+		return false;
 	}
 	again->client = client;
 	again->json = json_incref((json_t *)request->json);
+	again->text_len = request->text_len;
 	again->read_ns = request->read_ns;
-	again->next = daemon->again.first;
-	daemon->again.first = again;
+	again->needs_room = needs_room;
+	again->is_asked_again = needs_room || request->is_asked_again;
+	daemon->again.text_bytes += again->text_len;
+	while (*at)
+		at = &(*at)->next;
+	*at = SP_TAKE_PTR(again);
+	return true;
+}
+
+void sp_again_put(struct sp_daemon *daemon, struct sp_client *client,
+		  const struct sp_request *request, const char *why)
+{
+	if (!keep(daemon, client, request, true))
+		return;
 	sp_apply_restage_soon(daemon, why);
 	if (!daemon->apply) /* none could be begun */
 		sp_again_soon(daemon);
 }
+
+void sp_again_wait(struct sp_daemon *daemon, struct sp_client *client,
+		   const struct sp_request *request)
+{
+	if (daemon->again.text_bytes + request->text_len > SP_CONTROL_TEXTS_MAX)
+		sp_client_fail(client, "busy", 1, NULL,
+			       "an apply is under way, and other policies wait to be applied; try "
+			       "again");
+	else
+		(void)keep(daemon, client, request, false);
+}
+
+/* ---- forgetting ---- */
 
 void sp_again_forget(struct sp_daemon *daemon, const struct sp_client *client)
 {
@@ -76,6 +159,7 @@ void sp_again_forget(struct sp_daemon *daemon, const struct sp_client *client)
 			continue;
 		}
 		*at = again->next;
+		daemon->again.text_bytes -= again->text_len;
 		again_free(again);
 	}
 }

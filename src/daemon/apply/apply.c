@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "daemon/apply/reload.h"
 #include "judge/describe.h"
 
 static const char *const step_names[] = { "start",
@@ -31,7 +32,10 @@ static void apply_free(struct sp_apply *apply)
 	sp_policy_free(apply->policy);
 	sp_diagnostics_done(&apply->diagnostics);
 	json_decref(apply->details);
+	json_decref(apply->lost);
+	sp_reload_free(apply->reload);
 	free(apply->tests);
+	free(apply->numbers);
 	sp_files_done(&apply->files);
 	free(apply);
 }
@@ -46,17 +50,7 @@ void sp_apply_passed(struct sp_daemon *daemon, const char *step)
 
 /* ---- the end ---- */
 
-static void record_apply(struct sp_apply *apply)
-{
-	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
-
-	record.event = SP_AUDIT_APPLY;
-	record.reason = apply->why;
-	record.by = apply->is_request ? apply->who : NULL;
-	sp_recorder_append(&apply->daemon->recorder, &record);
-}
-
-static void reply_success(struct sp_apply *apply, json_t *lost)
+static void reply_success(struct sp_apply *apply)
 {
 	const struct sp_revision *running = apply->daemon->revisions.running;
 	const struct sp_policy_change *change = &apply->change;
@@ -78,16 +72,61 @@ static void reply_success(struct sp_apply *apply, json_t *lost)
 			apply->is_unchanged, "changes", "rules", "added", (json_int_t)change->added,
 			"removed", (json_int_t)change->removed, "changed",
 			(json_int_t)change->changed, "unchanged", (json_int_t)change->unchanged,
-			"sessions", (json_int_t)sessions, "lost_roles", lost, "milliseconds",
+			"sessions", (json_int_t)sessions, "lost_roles", apply->lost, "milliseconds",
 			(json_int_t)((sp_clock_boottime_ns() - apply->started_ns) / SP_MS_NS)));
+}
+
+/* The new revision runs, and the sessions follow it. */
+static void came_into_force(struct sp_apply *apply)
+{
+	struct sp_daemon *daemon = apply->daemon;
+
+	if (sp_follow_wants_room(&apply->follow))
+		daemon->restage_why = "machines that signed in needed room";
+	sp_farewell_denied(&daemon->farewell, apply->started_ns);
+}
+
+static void warn_unreadable(struct sp_daemon *daemon, int r)
+{
+	const uint64_t running = sp_plane_running_revision(daemon->plane);
+
+	if (r < 0 && running)
+		sp_warnings_raise(&daemon->warnings, "policy-unreadable",
+				  "the kernel goes on with revision %" PRIu64
+				  ", but its policy cannot be "
+				  "read (%s): nobody can sign in until one is applied",
+				  running, sp_err_text(r));
+}
+
+static void say_failure(struct sp_apply *apply, int r)
+{
+	struct sp_daemon *daemon = apply->daemon;
+
+	if (apply->is_request)
+		sp_log_note("apply of %s: %s", apply->files.list[0].path, apply->message);
+	else
+		sp_warnings_raise(&daemon->warnings, "stage-failed",
+				  "a new revision (%s) failed, %s: %s", apply->why,
+				  sp_plane_running_revision(daemon->plane)
+					  ? "the former one goes on"
+					  : "none runs: nothing is forwarded",
+				  apply->message);
+	if (apply->is_resumed)
+		warn_unreadable(daemon, r);
+}
+
+static void answer(struct sp_apply *apply, int r)
+{
+	if (r < 0)
+		sp_client_fail(apply->client, apply->code, apply->exit_code,
+			       SP_TAKE_PTR(apply->details), "%s", apply->message);
+	else
+		reply_success(apply);
 }
 
 static void finish(struct sp_apply *apply, int r)
 {
 	struct sp_daemon *daemon = apply->daemon;
-	const bool is_running = apply->done >= APPLY_SWITCHED;
-	struct sp_client *client = apply->client;
-	json_t *lost = json_array();
 
 	daemon->apply = NULL;
 	if (!apply->is_request) {
@@ -95,35 +134,15 @@ static void finish(struct sp_apply *apply, int r)
 
 		sp_pace_spend(&daemon->restage_pace, now_ns, now_ns - apply->started_ns);
 	}
-	if (is_running) {
-		sp_log_note("revision %" PRIu64 " of generation %s runs (%s)",
-			    daemon->revisions.running->number,
-			    daemon->revisions.running->generation, apply->why);
-		record_apply(apply);
-		if (sp_sessions_follow_policy(&daemon->people, lost))
-			daemon->restage_why = "machines that signed in needed room";
-		sp_farewell_denied(&daemon->farewell, apply->started_ns);
-	}
-	if (r < 0 && apply->is_request)
-		sp_log_note("apply of %s: %s", apply->files.list[0].path, apply->message);
-	else if (r < 0)
-		sp_warnings_raise(&daemon->warnings, "stage-failed",
-				  "a new revision (%s) failed, %s: %s", apply->why,
-				  sp_plane_running_revision(daemon->plane)
-					  ? "the former one goes on"
-					  : "none runs: nothing is forwarded",
-				  apply->message);
-	if (client && r < 0)
-		sp_client_fail(client, apply->code, apply->exit_code, SP_TAKE_PTR(apply->details),
-			       "%s", apply->message);
-	else if (client)
-		reply_success(apply, lost);
-	json_decref(lost);
-	if (daemon->restage_why && !daemon->is_stopping) {
-		const char *why = daemon->restage_why;
-
-		daemon->restage_why = NULL;
-		sp_apply_restage_soon(daemon, why);
+	if (apply->done >= APPLY_SWITCHED)
+		came_into_force(apply);
+	if (apply->reload) {
+		sp_reload_end(daemon, apply->reload, apply->client, r, apply->message);
+	} else {
+		if (r < 0)
+			say_failure(apply, r);
+		if (apply->client)
+			answer(apply, r);
 	}
 	sp_again_soon(daemon);
 }
@@ -136,7 +155,7 @@ static int passed(struct sp_apply *apply)
 	apply->done++;
 	snprintf(step, sizeof(step), "apply-%s", step_names[apply->done]);
 	sp_apply_passed(apply->daemon, step);
-	return apply->done < APPLY_DONE - 1;
+	return !apply->is_over && apply->done < APPLY_DONE - 1;
 }
 
 /* After a step, go on with the next one in the next round of the loop, or end. */
@@ -148,7 +167,7 @@ static void go_on(struct sp_apply *apply, int r)
 		sp_loop_in(apply->daemon->loop, &apply->timer, 0);
 		return;
 	}
-	finish(apply, r);
+	finish(apply, r < 0 ? r : apply->failed);
 	apply_free(apply);
 }
 
@@ -169,9 +188,9 @@ static void advance_in_round(void *arg)
 	struct sp_apply *apply = arg;
 	int r = sp_apply_step_begin(apply);
 
-	if (r > 0 && sp_job_start(&apply->job, apply->daemon->loop) == 0)
+	if (r == 1 && sp_job_start(&apply->job, apply->daemon->loop) == 0)
 		return;
-	if (r > 0) {
+	if (r == 1) {
 		sp_apply_step_work(apply);
 		r = sp_apply_step_end(apply);
 	}
@@ -187,6 +206,7 @@ static struct sp_apply *apply_new(struct sp_daemon *daemon, const char *why)
 
 	if (!apply)
 		return NULL;
+	apply->lost = json_array();
 	apply->daemon = daemon;
 	apply->why = why;
 	apply->timer = (struct sp_timer){ .fire = advance_in_round, .arg = apply };
@@ -197,6 +217,12 @@ static struct sp_apply *apply_new(struct sp_daemon *daemon, const char *why)
 	snprintf(apply->who, sizeof(apply->who), "%s",
 		 running && running->who ? running->who : "sallyportd");
 	return apply;
+}
+
+static void begin(struct sp_apply *apply)
+{
+	sp_loop_in(apply->daemon->loop, &apply->timer, 0);
+	apply->daemon->apply = apply;
 }
 
 int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
@@ -217,20 +243,34 @@ int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
 	apply->request = *request;
 	apply->request.files = NULL;
 	snprintf(apply->who, sizeof(apply->who), "%s", sp_client_who(client));
-	sp_loop_in(daemon->loop, &apply->timer, 0);
-	daemon->apply = SP_TAKE_PTR(apply);
+	begin(SP_TAKE_PTR(apply));
+	return 0;
+}
+
+int sp_apply_start_reload(struct sp_daemon *daemon, struct sp_client *client, const char *by)
+{
+	__sp_cleanup(apply_freep) struct sp_apply *apply = NULL;
+
+	if (daemon->apply)
+		return -EBUSY;
+	apply = apply_new(daemon, "sallyport.yaml was read again");
+	if (!apply || sp_reload_new(by, &apply->reload) < 0)
+		return -ENOMEM;
+	apply->client = client;
+	begin(SP_TAKE_PTR(apply));
 	return 0;
 }
 
 void sp_apply_restage_soon(struct sp_daemon *daemon, const char *why)
 {
-	if (daemon->apply) {
-		daemon->restage_why = why;
-		return;
-	}
-	if (!daemon->revisions.running || !(daemon->apply = apply_new(daemon, why)))
-		return; /* without a running revision there is nothing to make anew */
-	sp_loop_in(daemon->loop, &daemon->apply->timer, 0);
+	struct sp_apply *apply;
+
+	daemon->restage_why = daemon->apply ? why : NULL;
+	if (daemon->apply || !daemon->revisions.running)
+		return; /* later; or nothing runs that could be made anew */
+	apply = apply_new(daemon, why);
+	if (apply)
+		begin(apply);
 }
 
 /* Whatever is not staged yet is judged by the older homes. */
@@ -254,75 +294,77 @@ void sp_apply_restage_paced(struct sp_daemon *daemon)
 	restage_paced(daemon);
 }
 
-static int run_through(struct sp_daemon *daemon, struct sp_apply *made)
+/* All steps in one go. */
+static int run_through(struct sp_apply *made)
 {
 	__sp_cleanup(apply_freep) struct sp_apply *apply = made;
 	int r;
 
-	daemon->apply = apply;
+	apply->daemon->apply = apply;
 	do {
 		r = sp_apply_step_begin(apply);
-		if (r > 0) {
+		if (r == 1) {
 			sp_apply_step_work(apply);
 			r = sp_apply_step_end(apply);
 		}
 		if (r == 0)
 			r = passed(apply);
 	} while (r > 0);
+	r = r < 0 ? r : apply->failed;
 	finish(apply, r);
 	return r;
 }
 
-int sp_apply_restage_now(struct sp_daemon *daemon, const char *why)
-{
-	struct sp_apply *apply;
-
-	if (daemon->apply || !daemon->revisions.running)
-		return -EBUSY;
-	apply = apply_new(daemon, why);
-	return apply ? run_through(daemon, apply) : -ENOMEM;
-}
-
-int sp_apply_resume(struct sp_daemon *daemon)
+/* The revision the kernel runs, or the last confirmed one. */
+static int resume_new(struct sp_daemon *daemon, struct sp_apply **ret_apply)
 {
 	const uint64_t running = sp_plane_running_revision(daemon->plane);
 	__sp_cleanup(sp_store_revision_done) struct sp_store_revision row = { 0 };
-	__sp_cleanup(sp_files_done) struct sp_files files = { 0 };
-	struct sp_apply *apply;
+	__sp_cleanup(apply_freep) struct sp_apply *apply = NULL;
 	int r = running ? sp_store_get_revision(daemon->store, running, &row) : -ENOENT;
 
 	if (r == -ENOENT)
 		r = sp_store_last_confirmed(daemon->store, &row);
-	if (r == 0)
-		r = sp_store_get_files(daemon->store, row.generation, &files);
-	if (r == -ENOENT && !running)
-		return r;
 	if (r == 0 && !(apply = apply_new(daemon, "start")))
 		r = -ENOMEM;
-	if (r == 0) {
-		apply->files = files;
-		files = (struct sp_files){ 0 };
-		snprintf(apply->who, sizeof(apply->who), "%s", row.who);
-		apply->applied_ns = row.time_ns;
-		r = run_through(daemon, apply);
-	}
-	if (r < 0 && running)
-		sp_warnings_raise(&daemon->warnings, "policy-unreadable",
-				  "the kernel goes on with revision %" PRIu64
-				  ", but its policy cannot be "
-				  "read (%s): nobody can sign in until one is applied",
-				  running, sp_err_text(r));
+	if (r == 0)
+		r = sp_store_get_files(daemon->store, row.generation, &apply->files);
+	if (r < 0)
+		return r;
+	apply->is_resumed = true;
+	apply->applied_ns = row.time_ns;
+	snprintf(apply->who, sizeof(apply->who), "%s", row.who);
+	*ret_apply = SP_TAKE_PTR(apply);
+	return 0;
+}
+
+int sp_apply_resume(struct sp_daemon *daemon)
+{
+	struct sp_apply *apply;
+	int r = resume_new(daemon, &apply);
+
+	if (r == 0)
+		return run_through(apply);
+	warn_unreadable(daemon, r);
 	return r;
 }
 
 void sp_apply_retry(struct sp_daemon *daemon)
 {
+	struct sp_apply *apply;
+	int r;
+
 	if (daemon->apply || !sp_warnings_has(&daemon->warnings, "stage-failed"))
 		return;
-	if (daemon->revisions.running)
+	if (daemon->revisions.running) {
 		sp_apply_restage_soon(daemon, "trying again");
+		return;
+	}
+	r = resume_new(daemon, &apply);
+	if (r == 0)
+		begin(apply);
 	else
-		sp_apply_resume(daemon);
+		warn_unreadable(daemon, r);
 }
 
 void sp_apply_forget_client(struct sp_daemon *daemon, const struct sp_client *client)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "daemon/apply/reload.h"
 #include "judge/describe.h"
 #include "judge/fit.h"
 
@@ -141,14 +142,19 @@ static int check_fit(struct sp_apply *apply)
  * applied. */
 static int check_begin(struct sp_apply *apply)
 {
-	return apply->files.count != 0;
+	return apply->files.count || apply->reload;
 }
 
 static void check_work(struct sp_apply *apply)
 {
-	int r = sp_policy_load_files(apply->files.list, apply->files.count, &apply->policy,
-				     &apply->diagnostics);
+	int r;
 
+	if (apply->reload) {
+		apply->worked = sp_reload_read(apply->reload, apply->daemon);
+		return;
+	}
+	r = sp_policy_load_files(apply->files.list, apply->files.count, &apply->policy,
+				 &apply->diagnostics);
 	if (r == 0)
 		r = sp_plane_check(apply->daemon->plane->ops, apply->policy, &apply->diagnostics);
 	if (r == 0)
@@ -158,11 +164,20 @@ static void check_work(struct sp_apply *apply)
 	apply->worked = r;
 }
 
+/* Without a revision that runs there is none to make anew. */
+static int take_machine(struct sp_apply *apply)
+{
+	apply->is_over = !apply->daemon->revisions.running;
+	return sp_reload_take(apply->daemon, apply->reload, apply->worked);
+}
+
 static int check_end(struct sp_apply *apply)
 {
 	const struct sp_revision *running = apply->daemon->revisions.running;
 	int r = apply->worked;
 
+	if (apply->reload)
+		return take_machine(apply);
 	if (r == -EINVAL) {
 		apply->details = json_pack("{s:o}", "diagnostics",
 					   sp_describe_diagnostics(&apply->diagnostics));
@@ -230,25 +245,59 @@ static int test_end(struct sp_apply *apply)
 		    apply->test_count);
 }
 
-static int number_rules(struct sp_apply *apply)
+/* The next of the policy's rules get the numbers that their names have for good, in a transaction
+ * of their own. */
+static int find_numbers(struct sp_apply *apply)
 {
-	struct sp_daemon *daemon = apply->daemon;
-	int r = sp_store_begin(daemon->store);
+	const struct sp_policy *policy = apply->policy;
+	const uint64_t until_ns = sp_clock_boottime_ns() + SP_LOOP_SLICE_NS;
+	struct sp_store *store = apply->daemon->store;
+	int r = sp_store_begin(store);
 
+	while (r == 0 && apply->numbered < policy->rule_count &&
+	       sp_clock_boottime_ns() < until_ns) {
+		r = sp_store_rule_number(store, policy->rules[apply->numbered].name,
+					 &apply->numbers[apply->numbered]);
+		apply->numbered += r == 0;
+	}
 	if (r == 0)
-		r = sp_policy_number_rules(apply->policy, sp_store_rule_number, daemon->store);
-	if (r == 0)
-		r = sp_store_commit(daemon->store);
+		r = sp_store_commit(store);
 	if (r < 0)
-		sp_store_cancel(daemon->store);
+		sp_store_cancel(store);
 	if (r == -ENOSPC)
 		return fail(apply, r, "table-full", 1,
 			    "all %u rule numbers are used: a number belongs to its name for good",
 			    SP_RULE_MAX - 1);
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "numbering the rules: %s",
-			    sp_store_error(daemon->store));
+			    sp_store_error(store));
+	return apply->numbered < policy->rule_count ? SP_APPLY_GOES_ON : 0;
+}
+
+/* The rules are asked for in their order. */
+static int take_number(void *arg, const char *name, uint32_t *ret_number)
+{
+	struct sp_apply *apply = arg;
+
+	(void)name;
+	*ret_number = apply->numbers[apply->numbered++];
 	return 0;
+}
+
+/* Of a policy that was read; the one that runs has its numbers. */
+static int number_rules(struct sp_apply *apply)
+{
+	int r;
+
+	if (!apply->numbers &&
+	    !(apply->numbers = calloc(apply->policy->rule_count + 1, sizeof(*apply->numbers))))
+		return fail(apply, -ENOMEM, "failed", 1, "out of memory");
+	r = find_numbers(apply);
+	if (r != 0)
+		return r;
+	apply->numbered = 0;
+	r = sp_policy_number_rules(apply->policy, take_number, apply);
+	return r < 0 ? fail(apply, r, "failed", 1, "numbering the rules: %s", sp_err_text(r)) : 0;
 }
 
 static int number_begin(struct sp_apply *apply)
@@ -256,7 +305,7 @@ static int number_begin(struct sp_apply *apply)
 	struct sp_daemon *daemon = apply->daemon;
 	int r = apply->policy ? number_rules(apply) : 0;
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = apply->policy ? sp_revision_new(SP_TAKE_PTR(apply->policy), &daemon->host.gateway,
 					    &apply->next)
@@ -333,20 +382,57 @@ static int store_begin(struct sp_apply *apply)
 	return next->who ? 0 : fail(apply, -ENOMEM, "failed", 1, "out of memory");
 }
 
-/* Load the tables, with the sessions in them. From here on, a person who signs in is added to both
- * revisions. */
-static int stage_begin(struct sp_apply *apply)
+/* The sessions get their class in it. From here on whoever signs in is in both revisions. */
+static int class_begin(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
-	int r = sp_revisions_stage(&daemon->revisions, apply->next, &daemon->people, &daemon->host,
-				   &apply->error);
+	int r;
 
-	if (r < 0 && apply->error.text[0])
-		return fail(apply, r, "failed", 1, "loading the tables: %s", apply->error.text);
+	if (apply->next)
+		sp_revisions_stage(&daemon->revisions, SP_TAKE_PTR(apply->next));
+	r = sp_revisions_stage_people(&daemon->revisions, &daemon->people, &apply->slot,
+				      sp_clock_boottime_ns() + SP_LOOP_SLICE_NS);
 	if (r < 0)
 		return fail(apply, r, r == -E2BIG ? "table-full" : "failed", 1,
 			    "giving the sessions their class: %s", sp_judge_fault(r));
-	apply->next = NULL; /* the staged one now */
+	return r > 0 ? SP_APPLY_GOES_ON : 0;
+}
+
+static int fail_tables(struct sp_apply *apply, int r)
+{
+	return fail(apply, r, "failed", 1, "loading the tables: %s",
+		    apply->error.text[0] ? apply->error.text : sp_err_text(r));
+}
+
+static int fill_begin(struct sp_apply *apply)
+{
+	int r = sp_revisions_stage_tables(&apply->daemon->revisions, &apply->daemon->host,
+					  &apply->error);
+
+	return r < 0 ? fail_tables(apply, r) : 1;
+}
+
+/* A sign-in appends rows to the tables in memory meanwhile. */
+static void fill_work(struct sp_apply *apply)
+{
+	apply->worked = sp_plane_stage_fill(apply->daemon->revisions.staged->loaded, &apply->error);
+}
+
+static int fill_end(struct sp_apply *apply)
+{
+	int r = apply->worked;
+
+	if (r == 0)
+		r = sp_revisions_filled(&apply->daemon->revisions);
+	if (r == -EAGAIN)
+		return fail(apply, r, "table-full", 1,
+			    "more people signed in meanwhile than it had room for; apply it again");
+	return r < 0 ? fail_tables(apply, r) : 0;
+}
+
+static int stage_begin(struct sp_apply *apply)
+{
+	(void)apply;
 	return 1;
 }
 
@@ -394,16 +480,26 @@ static int switch_begin(struct sp_apply *apply)
 	return 0;
 }
 
-/* The revision runs. A later step may fail in part, which is reported, but nothing is undone. */
-static int confirm_begin(struct sp_apply *apply)
+static void record_apply(struct sp_apply *apply)
+{
+	const struct sp_revision *running = apply->daemon->revisions.running;
+	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
+
+	sp_log_note("revision %" PRIu64 " of generation %s runs (%s)", running->number,
+		    running->generation, apply->why);
+	record.event = SP_AUDIT_APPLY;
+	record.reason = apply->why;
+	record.by = apply->is_request ? apply->who : NULL;
+	sp_recorder_append(&apply->daemon->recorder, &record);
+}
+
+/* Nothing is forwarded before a revision runs, and the tunnel is no way in before. */
+static int open_ways(struct sp_apply *apply)
 {
 	struct sp_daemon *daemon = apply->daemon;
 	struct sp_plane_error error = { 0 };
-	int r = sp_store_confirm_revision(daemon->store, daemon->revisions.running->number);
+	int r;
 
-	if (r < 0)
-		sp_log_error("revision %" PRIu64 " runs, but the database did not take that: %s",
-			     daemon->revisions.running->number, sp_store_error(daemon->store));
 	if (!daemon->is_lock_open) {
 		daemon->is_lock_open = true;
 		r = sp_network_lock(&daemon->network, true, &error);
@@ -419,9 +515,34 @@ static int confirm_begin(struct sp_apply *apply)
 		return fail(apply, r, "failed", 1,
 			    "the policy runs, but %s could not be set up: %s",
 			    daemon->machine->tunnel, sp_err_text(r));
+	return 0;
+}
+
+/* The revision runs. A later step may fail in part, which is reported, but nothing is undone. */
+static int confirm_begin(struct sp_apply *apply)
+{
+	struct sp_daemon *daemon = apply->daemon;
+	int r = sp_store_confirm_revision(daemon->store, daemon->revisions.running->number);
+
+	record_apply(apply);
+	if (r < 0)
+		sp_log_error("revision %" PRIu64 " runs, but the database did not take that: %s",
+			     daemon->revisions.running->number, sp_store_error(daemon->store));
+	apply->failed = open_ways(apply);
+	if (apply->failed < 0)
+		return 0;
 	sp_warnings_clear(&daemon->warnings, "stage-failed");
 	sp_warnings_clear(&daemon->warnings, "policy-unreadable");
 	return 0;
+}
+
+/* The kernel judges by it already; whom it leaves without a role, or a shorter time, is told so
+ * now. */
+static int follow_begin(struct sp_apply *apply)
+{
+	return sp_sessions_follow_policy(&apply->daemon->people, &apply->follow, apply->lost)
+		       ? SP_APPLY_GOES_ON
+		       : 0;
 }
 
 /* Indexed by the step that is done: the step that follows. */
@@ -434,9 +555,12 @@ static const struct step {
 	{ test_begin, test_work, test_end },
 	{ number_begin, number_work, number_end },
 	{ .begin = store_begin },
+	{ .begin = class_begin },
+	{ fill_begin, fill_work, fill_end },
 	{ stage_begin, stage_work, stage_end },
 	{ .begin = switch_begin },
 	{ .begin = confirm_begin },
+	{ .begin = follow_begin },
 };
 
 int sp_apply_step_begin(struct sp_apply *apply)

@@ -6,48 +6,61 @@
 
 #include "base/err.h"
 #include "io/files/files.h"
+#include "io/process/notify.h"
 #include "net/addr.h"
 
 #define MACHINE_FILE_MAX (1u << 20)
 
 /* ---- reading ---- */
 
-static void say_faults(const struct sp_diagnostics *diagnostics, char *ret_fault, size_t size)
-{
-	for (size_t i = 0; i < diagnostics->count; i++) {
-		__sp_free char *line = sp_diagnostic_format(&diagnostics->items[i]);
-
-		sp_log_error("%s", line ? line : "out of memory");
-		if (i == 0 && ret_fault)
-			snprintf(ret_fault, size, "%s", line ? line : "out of memory");
-	}
-}
-
-int sp_reload_read(const struct sp_daemon *daemon, struct sp_machine **ret_machine, char *ret_fault,
-		   size_t size)
+static int read_machine(const struct sp_daemon *daemon, struct sp_machine **ret_machine,
+			struct sp_diagnostics *diagnostics)
 {
 	const char *path = daemon->paths.machine_file;
-	struct sp_diagnostics diagnostics = { 0 };
 	struct sp_machine *machine = NULL;
 	__sp_free char *text = NULL;
 	size_t len;
 	int r = sp_file_read(path, MACHINE_FILE_MAX, &text, &len);
 
-	if (r < 0) {
-		sp_log_error("cannot read %s: %s", path, sp_err_text(r));
-		if (ret_fault)
-			snprintf(ret_fault, size, "cannot read %s: %s", path, sp_err_text(r));
+	if (r < 0)
 		return r == -EINVAL ? -EISDIR : r;
-	}
-	r = sp_machine_load(path, text, len, &machine, &diagnostics);
+	r = sp_machine_load(path, text, len, &machine, diagnostics);
 	if (r == 0)
-		r = sp_plane_check_machine(daemon->options.planes, machine, path, &diagnostics);
-	say_faults(&diagnostics, ret_fault, size);
-	sp_diagnostics_done(&diagnostics);
+		r = sp_plane_check_machine(daemon->options.planes, machine, path, diagnostics);
 	if (r == 0)
 		*ret_machine = machine;
 	else
 		sp_machine_free(machine);
+	return r;
+}
+
+/* What is wrong with the file goes into the log; the first fault into @ret_fault too. @r is what
+ * reading it returned. */
+static void say_faults(const struct sp_paths *paths, const struct sp_diagnostics *diagnostics,
+		       int r, char *ret_fault, size_t size)
+{
+	for (size_t i = 0; i < diagnostics->count; i++) {
+		__sp_free char *line = sp_diagnostic_format(&diagnostics->items[i]);
+
+		sp_log_error("%s", line ? line : "out of memory");
+		if (i == 0)
+			snprintf(ret_fault, size, "%s", line ? line : "out of memory");
+	}
+	if (r < 0 && r != -EINVAL) {
+		sp_log_error("cannot read %s: %s", paths->machine_file, sp_err_text(r));
+		snprintf(ret_fault, size, "cannot read %s: %s", paths->machine_file,
+			 sp_err_text(r));
+	}
+}
+
+int sp_reload_read_first(const struct sp_daemon *daemon, struct sp_machine **ret_machine)
+{
+	struct sp_diagnostics diagnostics = { 0 };
+	char fault[256];
+	int r = read_machine(daemon, ret_machine, &diagnostics);
+
+	say_faults(&daemon->paths, &diagnostics, r, fault, sizeof(fault));
+	sp_diagnostics_done(&diagnostics);
 	return r;
 }
 
@@ -95,9 +108,9 @@ static bool is_portal_behind(const struct sp_machine *is, const struct sp_machin
 
 /* ---- taking ---- */
 
-/* Read the machine again with the new daemon->machine: listed interfaces are closed by the second
- * lock before they have programs. */
-static int follow(struct sp_daemon *daemon, struct sp_reload *outcome)
+/* The machine around us as daemon->machine now has it: what it lists meets the second lock before
+ * it has programs. */
+static int follow(struct sp_daemon *daemon, char *ret_fault, size_t size)
 {
 	struct sp_plane_error error = { 0 };
 	bool is_changed;
@@ -107,89 +120,135 @@ static int follow(struct sp_daemon *daemon, struct sp_reload *outcome)
 	r = sp_network_read(&daemon->network, &is_changed);
 	if (r == 0)
 		r = sp_network_lock(&daemon->network, daemon->is_lock_open, &error);
-	if (r < 0) {
-		snprintf(outcome->fault, sizeof(outcome->fault), "the interfaces it names: %.200s",
-			 error.text[0] ? error.text : sp_err_text(r));
-		return r;
-	}
-	if (!daemon->revisions.running)
-		return 0;
-	r = sp_apply_restage_now(daemon, "sallyport.yaml was read again");
-	outcome->is_judged_anew = r == 0;
 	if (r < 0)
-		snprintf(outcome->fault, sizeof(outcome->fault),
-			 "the policy that runs cannot be put in force with it (%s): see the log",
-			 sp_err_text(r));
+		snprintf(ret_fault, size, "the interfaces it names: %.200s",
+			 error.text[0] ? error.text : sp_err_text(r));
 	return r;
 }
 
-static int take(struct sp_daemon *daemon, struct sp_machine *machine, struct sp_reload *outcome)
+int sp_reload_new(const char *by, struct sp_reload **ret_reload)
 {
-	struct sp_machine *former = daemon->machine;
-	struct sp_reload back = { 0 };
-	int r;
+	struct sp_reload *reload = calloc(1, sizeof(*reload));
 
-	daemon->machine = machine;
-	r = follow(daemon, outcome);
-	if (r < 0) {
-		daemon->machine = former;
-		if (follow(daemon, &back) < 0)
-			sp_log_error("going back to the former sallyport.yaml: %s", back.fault);
-		else
-			sp_warnings_clear(&daemon->warnings, "stage-failed");
-		sp_machine_free(machine);
-		return r;
-	}
-	sp_machine_free(former);
-	sp_recorder_set_bounds(&daemon->recorder);
-	/* settings of the tunnel: its port, and how long a parked peer stays */
-	sp_people_changed(&daemon->people, NULL);
+	if (!reload)
+		return -ENOMEM;
+	snprintf(reload->by, sizeof(reload->by), "%s", by);
+	*ret_reload = reload;
 	return 0;
 }
 
-static int try(struct sp_daemon *daemon, struct sp_reload *outcome)
+void sp_reload_free(struct sp_reload *reload)
 {
-	struct sp_machine *machine = NULL;
-	const char *fixed;
-	int r;
+	if (!reload)
+		return;
+	sp_machine_free(reload->machine);
+	sp_machine_free(reload->former);
+	sp_diagnostics_done(&reload->diagnostics);
+	free(reload);
+}
 
-	if (daemon->apply) {
-		snprintf(outcome->fault, sizeof(outcome->fault),
-			 "an apply is under way; try again");
-		return -EBUSY;
-	}
-	r = sp_reload_read(daemon, &machine, outcome->fault, sizeof(outcome->fault));
-	if (r < 0)
-		return r;
-	fixed = find_fixed(daemon->machine, machine);
+int sp_reload_read(struct sp_reload *reload, const struct sp_daemon *daemon)
+{
+	return read_machine(daemon, &reload->machine, &reload->diagnostics);
+}
+
+int sp_reload_take(struct sp_daemon *daemon, struct sp_reload *reload, int read)
+{
+	const char *fixed;
+
+	say_faults(&daemon->paths, &reload->diagnostics, read, reload->fault,
+		   sizeof(reload->fault));
+	if (read < 0)
+		return read;
+	fixed = find_fixed(daemon->machine, reload->machine);
 	if (fixed) {
-		sp_machine_free(machine);
-		snprintf(outcome->fault, sizeof(outcome->fault),
+		snprintf(reload->fault, sizeof(reload->fault),
 			 "%s differs, and that is taken at a start alone: start sallyportd again "
 			 "(nothing that runs ends)",
 			 fixed);
 		return -EOPNOTSUPP;
 	}
-	outcome->is_portal_behind = is_portal_behind(daemon->machine, machine);
-	return take(daemon, machine, outcome);
+	reload->is_portal_behind = is_portal_behind(daemon->machine, reload->machine);
+	reload->former = daemon->machine;
+	daemon->machine = SP_TAKE_PTR(reload->machine);
+	return follow(daemon, reload->fault, sizeof(reload->fault));
 }
 
-int sp_reload(struct sp_daemon *daemon, const char *by, struct sp_reload *ret_outcome)
+/* ---- the end ---- */
+
+/* What was in force before is again. The revision that runs was made for it, but the machine around
+ * us may have changed meanwhile. */
+static void go_back(struct sp_daemon *daemon, struct sp_reload *reload)
+{
+	char fault[256];
+
+	reload->machine = daemon->machine;
+	daemon->machine = SP_TAKE_PTR(reload->former);
+	if (follow(daemon, fault, sizeof(fault)) < 0)
+		sp_log_error("going back to the former sallyport.yaml: %s", fault);
+	sp_apply_restage_soon(daemon, "sallyport.yaml was not taken");
+}
+
+static void refuse(struct sp_daemon *daemon, struct sp_reload *reload, struct sp_client *client,
+		   int r)
+{
+	if (reload->former)
+		go_back(daemon, reload);
+	sp_warnings_raise(&daemon->warnings, "machine-file",
+			  "sallyport.yaml was read again (%.40s) and not taken: %.170s", reload->by,
+			  reload->fault);
+	if (client)
+		sp_client_fail(client,
+			       r == -EINVAL       ? "machine-invalid"
+			       : r == -EOPNOTSUPP ? "needs-start"
+						  : "failed",
+			       r == -EINVAL ? 3 : 1, NULL, "%s", reload->fault);
+}
+
+static void confirm(struct sp_daemon *daemon, struct sp_reload *reload, struct sp_client *client)
+{
+	sp_recorder_set_bounds(&daemon->recorder);
+	sp_people_changed(&daemon->people, NULL); /* its port, and how long a parked peer stays */
+	sp_warnings_clear(&daemon->warnings, "machine-file");
+	sp_log_note("%s was read again (%s)%s", daemon->paths.machine_file, reload->by,
+		    reload->is_portal_behind
+			    ? "; sallyport-portal takes its part when it starts again"
+			    : "");
+	if (client)
+		sp_client_reply(client,
+				json_pack("{s:s, s:b, s:b, s:I}", "file",
+					  daemon->paths.machine_file, "portal_behind",
+					  reload->is_portal_behind, "judged_anew",
+					  daemon->revisions.running != NULL, "revision",
+					  (json_int_t)sp_plane_running_revision(daemon->plane)));
+}
+
+void sp_reload_end(struct sp_daemon *daemon, struct sp_reload *reload, struct sp_client *client,
+		   int r, const char *message)
+{
+	if (r < 0 && !reload->fault[0])
+		snprintf(reload->fault, sizeof(reload->fault),
+			 "the policy that runs cannot be put in force with it: %.190s", message);
+	if (r < 0)
+		refuse(daemon, reload, client, r);
+	else
+		confirm(daemon, reload, client);
+	if (!client)
+		sp_notify_ready("serving");
+}
+
+void sp_reload_by_signal(struct sp_daemon *daemon)
 {
 	int r;
 
-	*ret_outcome = (struct sp_reload){ 0 };
-	r = try(daemon, ret_outcome);
-	if (r < 0) {
-		sp_warnings_raise(&daemon->warnings, "machine-file",
-				  "sallyport.yaml was read again (%.40s) and not taken: %.170s", by,
-				  ret_outcome->fault);
-		return r;
+	if (daemon->apply) {
+		daemon->again.is_hangup_kept = true;
+		return;
 	}
-	sp_warnings_clear(&daemon->warnings, "machine-file");
-	sp_log_note("%s was read again (%s)%s", daemon->paths.machine_file, by,
-		    ret_outcome->is_portal_behind
-			    ? "; sallyport-portal takes its part when it starts again"
-			    : "");
-	return 0;
+	sp_notify_reloading();
+	r = sp_apply_start_reload(daemon, NULL, "SIGHUP");
+	if (r < 0) {
+		sp_log_error("reading sallyport.yaml again: %s", sp_err_text(r));
+		sp_notify_ready("serving");
+	}
 }

@@ -1,27 +1,46 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reading sallyport.yaml at the start, and again on SIGHUP. A file that is read again takes effect
- * whole or not at all. */
+/* Reading sallyport.yaml at the start, and again when asked or on SIGHUP. A file that is read again
+ * takes effect whole or not at all. It is read by an apply of its own, beside the loop; that apply
+ * then makes a revision of the running policy for what the file lists. */
 #ifndef SALLYPORT_DAEMON_RELOAD_H
 #define SALLYPORT_DAEMON_RELOAD_H
 
 #include "daemon/daemon.h"
 
-/* Read it: of @daemon its paths and the planes to choose from are there. Every fault goes into the
- * log with its place, and the first into @ret_fault (may be NULL) of @size. *@ret_machine is
- * the caller's. Returns 0; -EINVAL it has faults; -errno. */
-int sp_reload_read(const struct sp_daemon *daemon, struct sp_machine **ret_machine, char *ret_fault,
-		   size_t size);
+/* At the start: read it. Of @daemon its paths and the planes to choose from are there. Every fault
+ * goes into the log with its place. *@ret_machine is the caller's. Returns 0; -EINVAL it has faults;
+ * -errno. */
+int sp_reload_read_first(const struct sp_daemon *daemon, struct sp_machine **ret_machine);
 
+/* A file that is read again. */
 struct sp_reload {
+	char by[64];                /* who asked */
+	struct sp_machine *machine; /* what the file says, until it is taken */
+	struct sp_machine *former;  /* what was in force, since another is taken; else NULL */
+	struct sp_diagnostics diagnostics; /* of the file */
 	/* what the portal reads of it changed: it takes that when it starts again */
 	bool is_portal_behind;
-	bool is_judged_anew; /* a new revision runs because of it */
-	char fault[256];     /* not 0: why it was not taken */
+	char fault[256]; /* why it is not taken; empty: nothing is known against it */
 };
 
-/* Take what it says now; @by goes into the log. Returns 0; -EINVAL it has faults; -EOPNOTSUPP
- * something in it takes a start of sallyportd; -EBUSY an apply is under way; -errno. Then what was
- * in force still is, and `status` warns. */
-int sp_reload(struct sp_daemon *daemon, const char *by, struct sp_reload *ret_outcome);
+/* @by goes into the log. Returns 0; -ENOMEM. */
+int sp_reload_new(const char *by, struct sp_reload **ret_reload);
+/* NULL is allowed. */
+void sp_reload_free(struct sp_reload *reload);
+/* Read the file. May run in a thread beside the loop: of @daemon it reads what never changes, its
+ * paths and its planes. Returns as sp_reload_read_first, and logs nothing. */
+int sp_reload_read(struct sp_reload *reload, const struct sp_daemon *daemon);
+/* Let what was read be the machine's file from now on: what it lists meets the second lock. @read
+ * is what sp_reload_read returned, and returned again if it is an error. Returns 0; -EOPNOTSUPP
+ * something in it takes a start of sallyportd; -errno of the network. sp_reload_end follows in any
+ * case. */
+int sp_reload_take(struct sp_daemon *daemon, struct sp_reload *reload, int read);
+/* The apply is over, with @r and, if that is an error and @reload has no fault, with the words
+ * @message. On an error what was in force before is again, and `status` warns. @client is answered;
+ * NULL: a signal asked, and systemd is told. */
+void sp_reload_end(struct sp_daemon *daemon, struct sp_reload *reload, struct sp_client *client,
+		   int r, const char *message);
+/* SIGHUP: read it again, after the apply that is under way. What came of it is in the log. */
+void sp_reload_by_signal(struct sp_daemon *daemon);
 
 #endif

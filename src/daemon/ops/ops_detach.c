@@ -63,7 +63,7 @@ void sp_op_detach(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	}
 	if (yes && daemon->apply) {
-		sp_client_fail(client, "busy", 1, NULL, "an apply is under way; try again");
+		sp_again_wait(daemon, client, request);
 	} else if (yes) {
 		run(daemon, client, why);
 	} else {

@@ -170,7 +170,7 @@ void sp_op_apply(struct sp_daemon *daemon, struct sp_client *client,
 	apply.is_forced = force;
 	r = sp_apply_start(daemon, client, &apply); /* it answers when the apply ends */
 	if (r == -EBUSY)
-		sp_client_fail(client, "busy", 1, NULL, "another apply is under way; try again");
+		sp_again_wait(daemon, client, request);
 	else if (r < 0)
 		sp_client_fail(client, "failed", 1, NULL,
 			       "the apply cannot begin: %s; the running policy is unchanged",

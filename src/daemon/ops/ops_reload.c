@@ -1,28 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* reload: sallyport.yaml, read again. */
-#include "daemon/apply/reload.h"
+#include "base/err.h"
 #include "daemon/ops/ops.h"
 
 void sp_op_reload(struct sp_daemon *daemon, struct sp_client *client,
 		  const struct sp_request *request)
 {
-	struct sp_reload outcome;
-	int r;
+	int r = sp_apply_start_reload(daemon, client, sp_client_who(client));
 
-	(void)request;
-	r = sp_reload(daemon, sp_client_who(client), &outcome);
-	if (r == 0)
-		sp_client_reply(client,
-				json_pack("{s:s, s:b, s:b, s:I}", "file",
-					  daemon->paths.machine_file, "portal_behind",
-					  outcome.is_portal_behind, "judged_anew",
-					  outcome.is_judged_anew, "revision",
-					  (json_int_t)sp_plane_running_revision(daemon->plane)));
-	else
-		sp_client_fail(client,
-			       r == -EINVAL       ? "machine-invalid"
-			       : r == -EOPNOTSUPP ? "needs-start"
-			       : r == -EBUSY      ? "busy"
-						  : "failed",
-			       r == -EINVAL ? 3 : 1, NULL, "%s", outcome.fault);
+	if (r == -EBUSY)
+		sp_again_wait(daemon, client, request);
+	else if (r < 0)
+		sp_client_fail(client, "failed", 1, NULL, "sallyport.yaml is not read: %s",
+			       sp_err_text(r));
 }

@@ -179,13 +179,18 @@ int sp_live_set_roles(struct sp_live *live, const struct sp_policy *policy, cons
 	return 0;
 }
 
+bool sp_live_follows(const struct sp_live *live, const struct sp_policy *policy)
+{
+	return live->matched.roles &&
+	       !memcmp(live->matched.generation, policy->generation, sizeof(policy->generation));
+}
+
 static int match_roles(const struct sp_live *live, const struct sp_policy *policy,
 		       uint32_t **ret_roles, size_t *ret_count)
 {
 	uint32_t *roles;
 
-	if (!live->matched.roles ||
-	    memcmp(live->matched.generation, policy->generation, sizeof(policy->generation)) != 0)
+	if (!sp_live_follows(live, policy))
 		return sp_policy_match_roles(policy, live->row.idp,
 					     (const char *const *)live->groups, live->group_count,
 					     live->row.public_key, ret_roles, ret_count);

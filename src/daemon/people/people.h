@@ -160,9 +160,20 @@ void sp_people_take_changes(struct sp_people *people, struct sp_people_changes *
 void sp_people_tick(struct sp_people *people);
 /* The wall clock was set: project every deadline again. */
 void sp_people_reproject(struct sp_people *people);
+/* How far sessions and devices have followed a policy that came into force. Zeroed: not at all. */
+struct sp_follow {
+	uint32_t slot;     /* of the session looked at last */
+	bool has_sessions; /* all are through */
+	bool is_among_devices;
+	size_t device_count;         /* that are left: the first ones */
+	bool has_opened, lacks_room; /* sessions of machines */
+};
+
 /* After a policy came into force: roles of all; those left without one end, and are listed in @lost
- * unless it is NULL. */
-void sp_people_follow_policy(struct sp_people *people, json_t *lost);
+ * unless it is NULL. Works until @until_ns (boot time) or a little longer. Returns whether some are
+ * left: to be called again. */
+bool sp_people_follow_policy(struct sp_people *people, struct sp_follow *follow, uint64_t until_ns,
+			     json_t *lost);
 
 /* ---- sessions.c ---- */
 
@@ -190,10 +201,14 @@ int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
 /* @max_s from now, or SP_BY_ROLES. -ENOENT: by roles, but no policy runs. */
 int sp_session_extend(struct sp_people *people, struct sp_live *live, int64_t max_s, const char *by,
 		      const struct sp_addr *from);
-/* After a policy came into force: sp_people_follow_policy, then sp_devices_follow_policy, then
- * machines whose key has a role again get their session. True: another revision is wanted, which
- * has room for the rest of them. */
-bool sp_sessions_follow_policy(struct sp_people *people, json_t *lost);
+/* After a policy came into force: sp_people_follow_policy; then a person loses a device whose key a
+ * role names, since it is a machine's, whoever was there first; then machines whose key has a role
+ * again get their session. Takes some ms at the most. Returns whether some are left: to be called
+ * again in another round of the loop. */
+bool sp_sessions_follow_policy(struct sp_people *people, struct sp_follow *follow, json_t *lost);
+/* All have followed. True: another revision is wanted, which has room for the rest of the
+ * machines. */
+bool sp_follow_wants_room(const struct sp_follow *follow);
 /* What the provider says of a person now. */
 struct sp_news {
 	const char *const *groups; /* NULL: nothing new */
@@ -246,6 +261,8 @@ struct sp_live *sp_live_copy(const struct sp_live *live, const char *const *grou
 bool sp_live_shorten(struct sp_live *live, const struct sp_session_span *span);
 /* NULL is allowed. */
 void sp_live_free(struct sp_live *live);
+/* Whether its roles are those that @policy gives it: not yet, right after another came into force. */
+bool sp_live_follows(const struct sp_live *live, const struct sp_policy *policy);
 /* These roles, indices of @policy, are what the session has. 0; -ENOMEM, and it has those of
  * before. */
 int sp_live_set_roles(struct sp_live *live, const struct sp_policy *policy, const uint32_t *roles,
@@ -285,9 +302,9 @@ int sp_device_remove(struct sp_people *people, struct sp_device *device, const c
  * What fails is said in the log. */
 void sp_device_lose(struct sp_people *people, struct sp_device *device,
 		    enum sp_refusal_reason reason, const char *message, const char *by);
-/* A role names a key that a person holds: it is a machine's, whoever was there first. @lost: as
+/* If a role names the key of @device, which a person holds, the person loses it. @lost: as
  * above. */
-void sp_devices_follow_policy(struct sp_people *people, json_t *lost);
+void sp_device_follow_policy(struct sp_people *people, struct sp_device *device, json_t *lost);
 /* May a person hold @key? -EPERM with @refusal: a role of the running policy names it as a
  * machine's. */
 int sp_device_check_key(const struct sp_people *people, const uint8_t key[32],

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "daemon/host/host.h"
 #include "daemon/people/people.h"
+#include "io/loop/clock.h"
 
 char *sp_generation_format(const uint8_t generation[32], char buf[13])
 {
@@ -91,28 +92,43 @@ static int add_rows(struct sp_revision *revision, const struct sp_live *live,
 	return r;
 }
 
-/* Add it also to what is loaded of the revisions. */
+static int extend(const struct sp_revision *revision, struct sp_plane_staged *loaded)
+{
+	int r = sp_plane_staged_extend(loaded, revision->tables);
+
+	return r == -ENOSPC || r == -ESTALE || r == -E2BIG ? -EAGAIN : r;
+}
+
+/* And into what is loaded of them; NULL: nothing is yet. */
 static int add_session(struct sp_revision *revision, struct sp_plane_staged *loaded,
 		       const struct sp_live *live, struct sp_plane_standing *ret_standing)
 {
 	int r = add_rows(revision, live, ret_standing);
 
-	if (r == 0)
-		r = sp_plane_staged_extend(loaded, revision->tables);
-	return r == -ENOSPC || r == -ESTALE || r == -E2BIG ? -EAGAIN : r;
+	if (r == -E2BIG)
+		return -EAGAIN;
+	return r == 0 && loaded ? extend(revision, loaded) : r;
+}
+
+static int add_to_staged(struct sp_revisions *revisions, const struct sp_live *live,
+			 struct sp_plane_standing *ret_standing)
+{
+	struct sp_revision *staged = revisions->staged;
+
+	return add_session(staged, staged->is_filled ? staged->loaded : NULL, live, ret_standing);
 }
 
 int sp_revisions_add_session(struct sp_revisions *revisions, const struct sp_live *live,
 			     struct sp_standings *ret_standings)
 {
 	struct sp_standings standings = { 0 };
-	struct sp_revision *running = revisions->running, *staged = revisions->staged;
+	struct sp_revision *running = revisions->running;
 	int r = running ? add_session(running, sp_plane_running(revisions->plane), live,
 				      &standings.in[standings.count++])
 			: -ENOENT;
 
-	if (r == 0 && staged)
-		r = add_session(staged, staged->loaded, live, &standings.in[standings.count++]);
+	if (r == 0 && revisions->staged)
+		r = add_to_staged(revisions, live, &standings.in[standings.count++]);
 	if (r == 0)
 		*ret_standings = standings;
 	return r;
@@ -126,11 +142,13 @@ static int stage_standing(struct sp_revisions *revisions, const struct sp_live *
 
 int sp_revisions_stage_session(struct sp_revisions *revisions, const struct sp_live *live)
 {
-	struct sp_revision *staged = revisions->staged;
 	struct sp_plane_standing standing;
-	int r = staged ? add_session(staged, staged->loaded, live, &standing) : 0;
+	int r;
 
-	return r == 0 && staged ? stage_standing(revisions, live, &standing) : r;
+	if (!revisions->staged)
+		return 0;
+	r = add_to_staged(revisions, live, &standing);
+	return r == 0 ? stage_standing(revisions, live, &standing) : r;
 }
 
 void sp_standings_put(const struct sp_standings *standings, struct sp_plane_session *session)
@@ -141,41 +159,51 @@ void sp_standings_put(const struct sp_standings *standings, struct sp_plane_sess
 
 /* ---- staging and switching ---- */
 
-/* Write every session's class into its spare slot first: the programs look there from the moment
- * they run. The rows that a session needs are in the tables before the programs are loaded. */
-static int stage_people(struct sp_revisions *revisions, struct sp_revision *revision,
-			const struct sp_people *people)
+void sp_revisions_stage(struct sp_revisions *revisions, struct sp_revision *revision)
+{
+	revisions->staged = revision;
+}
+
+/* The programs find it there the moment they run. */
+static int stage_one(struct sp_revisions *revisions, const struct sp_live *live)
+{
+	struct sp_plane_standing standing;
+	int r = add_rows(revisions->staged, live, &standing);
+
+	return r == 0 ? stage_standing(revisions, live, &standing) : r;
+}
+
+int sp_revisions_stage_people(struct sp_revisions *revisions, const struct sp_people *people,
+			      uint32_t *slot, uint64_t until_ns)
 {
 	int r = 0;
 
-	for (struct sp_live *live = sp_live_next(people, NULL); live && r == 0;
-	     live = sp_live_next(people, live)) {
-		struct sp_plane_standing standing;
+	for (; *slot < people->slot_end && r == 0; (*slot)++) {
+		const struct sp_live *live = people->slots[*slot];
 
-		if (live->state != SP_LIVE_OPEN)
-			continue;
-		r = add_rows(revision, live, &standing);
-		if (r == 0)
-			r = stage_standing(revisions, live, &standing);
+		if (sp_clock_boottime_ns() >= until_ns)
+			return 1;
+		if (live && live->state == SP_LIVE_OPEN)
+			r = stage_one(revisions, live);
 	}
 	return r;
 }
 
-int sp_revisions_stage(struct sp_revisions *revisions, struct sp_revision *revision,
-		       const struct sp_people *people, const struct sp_host *host,
-		       struct sp_plane_error *error)
+int sp_revisions_stage_tables(struct sp_revisions *revisions, const struct sp_host *host,
+			      struct sp_plane_error *error)
 {
-	int r;
+	struct sp_revision *staged = revisions->staged;
 
-	error->text[0] = '\0';
-	r = stage_people(revisions, revision, people);
-	if (r == 0)
-		r = sp_plane_stage_tables(revisions->plane, revision->tables, revision->number,
-					  host->hooked, host->hooked_count, &revision->loaded,
-					  error);
-	if (r == 0)
-		revisions->staged = revision;
-	return r;
+	return sp_plane_stage_tables(revisions->plane, staged->tables, staged->number, host->hooked,
+				     host->hooked_count, &staged->loaded, error);
+}
+
+int sp_revisions_filled(struct sp_revisions *revisions)
+{
+	struct sp_revision *staged = revisions->staged;
+
+	staged->is_filled = true;
+	return extend(staged, staged->loaded);
 }
 
 void sp_revisions_switched(struct sp_revisions *revisions)

@@ -22,6 +22,7 @@ struct sp_revision {
 	/* what the plane made of the tables; NULL: nothing yet, or the plane's own, as it is once
 	 * the revision runs */
 	struct sp_plane_staged *loaded;
+	bool is_filled; /* the plane has the rows of the tables; what is appended goes there too */
 	char generation[13];
 	int64_t applied_ns; /* UTC: when this generation was applied */
 	char *who;
@@ -49,7 +50,7 @@ static inline void sp_revision_freep(struct sp_revision **revision)
 struct sp_revisions {
 	struct sp_plane *plane;
 	struct sp_revision *running; /* NULL: none, or one whose policy cannot be read */
-	/* tables loaded, every open session staged in it; NULL: none */
+	/* on its way: whoever signs in is added to it too; NULL: none */
 	struct sp_revision *staged;
 };
 
@@ -75,12 +76,20 @@ int sp_revisions_stage_session(struct sp_revisions *revisions, const struct sp_l
 /* Into the parts of a session of the kernel that are a revision's. */
 void sp_standings_put(const struct sp_standings *standings, struct sp_plane_session *session);
 
-/* Load the tables of @revision, with every open session of @people in it, for the interfaces of
- * @host. On 0 it is the staged one and no more the caller's. Returns 0; -E2BIG the tables are full;
- * -errno, @error says of what, or nothing: of the sessions. */
-int sp_revisions_stage(struct sp_revisions *revisions, struct sp_revision *revision,
-		       const struct sp_people *people, const struct sp_host *host,
-		       struct sp_plane_error *error);
+/* From now on @revision is the staged one, and no more the caller's. */
+void sp_revisions_stage(struct sp_revisions *revisions, struct sp_revision *revision);
+/* Give every open session of @people its class in the staged one: from slot *@slot on, until
+ * @until_ns (boot time) or a little longer. Returns 1 some are left, and *@slot is where to go on; 0
+ * all have it; -E2BIG the tables are full; -errno. */
+int sp_revisions_stage_people(struct sp_revisions *revisions, const struct sp_people *people,
+			      uint32_t *slot, uint64_t until_ns);
+/* Hand its tables to the plane, for the interfaces of @host. sp_plane_stage_fill of ->loaded comes
+ * next. Returns 0; -errno, @error says of what. */
+int sp_revisions_stage_tables(struct sp_revisions *revisions, const struct sp_host *host,
+			      struct sp_plane_error *error);
+/* They are filled: the rows that were appended meanwhile are loaded too. Returns 0; -EAGAIN more
+ * were appended than there is room for; -errno of the plane. */
+int sp_revisions_filled(struct sp_revisions *revisions);
 /* The staged one runs: it is the running one, whose former is gone. */
 void sp_revisions_switched(struct sp_revisions *revisions);
 /* Give the staged one up, if there is one. */

@@ -55,5 +55,8 @@ int sp_loop_round(struct sp_loop *loop, uint64_t wait_max_ns);
 
 #define SP_SECOND_NS 1000000000ull
 #define SP_MS_NS 1000000ull
+/* How long one callback works on what could wait: then the rest waits for the next round, so that
+ * others are served in between. */
+#define SP_LOOP_SLICE_NS (2 * SP_MS_NS)
 
 #endif

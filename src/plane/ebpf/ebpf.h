@@ -77,12 +77,18 @@ int sp_ebpf_stage(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_
 		  const struct sp_ebpf_dhcp *dhcp, struct sp_ebpf_staged **ret_staged,
 		  struct sp_plane_error *error);
 /* Stage a revision of a pinned plane in pieces, so that the caller can serve others in between.
- * This piece makes and fills the tables. Then call sp_ebpf_stage_program until it returns 0, then
- * sp_ebpf_staged_complete. @ret_staged is the caller's: sp_ebpf_staged_free.
+ * This piece takes what is to be loaded; nothing is in the kernel yet, and only the services of
+ * @tables are still read. Then call sp_ebpf_stage_fill, then sp_ebpf_stage_program until it returns
+ * 0, then sp_ebpf_staged_complete. @ret_staged is the caller's: sp_ebpf_staged_free.
  * Returns 0; -EINVAL @revision is 0, or the tables contradict themselves; -ENOSPC the tables have
- * no room; -ENOMEM; -errno of the kernel, which refuses a table. */
+ * no room; -ENOMEM. */
 int sp_ebpf_stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
 			 struct sp_ebpf_staged **ret_staged, struct sp_plane_error *error);
+/* Make the tables and fill them. A thread may call this while another thread appends rows to the
+ * tables that were taken: sp_ebpf_staged_extend loads those afterwards. The step SP_EBPF_STEP_TABLES
+ * is passed by whoever calls this. Returns 0; -EIO no random number; -ENOMEM; -errno of the kernel,
+ * which refuses a table. */
+int sp_ebpf_stage_fill(struct sp_ebpf_staged *staged, struct sp_plane_error *error);
 /* Load one program that @staged does not have yet. The kernel takes about 0.1 s for it. A thread
  * may call this while another thread extends the tables. @dhcp NULL: no interface is a DHCP client.
  * Returns 1 there are more programs to load; 0 @staged has all its programs; -ENOENT this build has

@@ -8,7 +8,6 @@
 #include <sys/random.h>
 
 #include "plane/ebpf/plane.h"
-#include "plane/ebpf/translate.h"
 
 #define SVC_ELEMS (SP_SVC_SLOTS / SP_SVC_PER_ELEM)
 
@@ -62,6 +61,7 @@ void sp_ebpf_staged_close(struct sp_ebpf_staged *staged)
 	for (int hook = 0; hook < SP_HOOK_PROGRAM_COUNT; hook++)
 		sp_closep(&staged->program[hook]);
 	free(staged->svc_held);
+	sp_ebpf_arrays_done(&staged->arrays);
 	free(staged);
 }
 
@@ -366,50 +366,60 @@ static int make_tokens(struct sp_ebpf_staged *staged, struct sp_plane_error *err
 	return 0;
 }
 
-static int stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
-			struct sp_ebpf_staged **ret_staged, struct sp_plane_error *error)
+/* What is to be loaded, with nothing in the kernel yet. */
+static int take_tables(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
+		       struct sp_ebpf_staged **ret_staged, struct sp_plane_error *error)
 {
 	__sp_cleanup(sp_ebpf_staged_closep) struct sp_ebpf_staged *staged = NULL;
-	__sp_cleanup(sp_ebpf_arrays_done) struct sp_ebpf_arrays arrays = { 0 };
-	struct sp_ebpf_room room = sp_ebpf_room_exact(tables);
+	const struct sp_ebpf_room room = sp_ebpf_room_exact(tables);
 	int r;
 
-	r = sp_ebpf_translate(tables, &room, 0, 0, &arrays);
-	if (r < 0)
-		return sp_ebpf_fail(error, r, "translating the tables: %s", sp_err_text(r));
+	if (revision == 0)
+		return sp_ebpf_fail(error, -EINVAL, "0 is no revision");
 	staged = sp_ebpf_staged_alloc(plane, revision);
 	if (!staged)
 		return -ENOMEM;
+	r = sp_ebpf_translate(tables, &room, 0, 0, &staged->arrays);
+	if (r < 0)
+		return sp_ebpf_fail(error, r, "translating the tables: %s", sp_err_text(r));
 	staged->svcset_stride = room.svcset_stride;
 	staged->profile_capacity = room.profiles;
 	staged->pair_capacity = room.pairs;
 	staged->protect_tunnel = tables->flags & SP_TABLES_PROTECT_TUNNEL;
 	staged->portal_port = tables->portal_port;
-	r = make_tokens(staged, error);
+	*ret_staged = SP_TAKE_PTR(staged);
+	return 0;
+}
+
+static int fill_tables(struct sp_ebpf_staged *staged, struct sp_plane_error *error)
+{
+	struct sp_ebpf_arrays *arrays = &staged->arrays;
+	int r = make_tokens(staged, error);
+
 	if (r == 0)
-		r = sp_ebpf_tables_create(staged, arrays.src_count, arrays.dst_count, error);
+		r = sp_ebpf_tables_create(staged, arrays->src_count, arrays->dst_count, error);
 	if (r == 0)
-		r = sp_ebpf_tables_fill(staged, &arrays, error);
+		r = sp_ebpf_tables_fill(staged, arrays, error);
 	if (r == 0)
 		r = freeze(staged, error);
 	if (r < 0)
 		return r;
-	sp_ebpf_step(plane, SP_EBPF_STEP_TABLES);
-	*ret_staged = SP_TAKE_PTR(staged);
+	sp_ebpf_arrays_done(arrays);
+	sp_ebpf_step(staged->plane, SP_EBPF_STEP_TABLES);
 	return 0;
 }
 
 int sp_ebpf_stage_tables(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
 			 struct sp_ebpf_staged **ret_staged, struct sp_plane_error *error)
 {
-	int r;
-
 	sp_ebpf_begin(error);
-	if (revision == 0)
-		r = sp_ebpf_fail(error, -EINVAL, "0 is no revision");
-	else
-		r = stage_tables(plane, tables, revision, ret_staged, error);
-	return sp_ebpf_end(error, r);
+	return sp_ebpf_end(error, take_tables(plane, tables, revision, ret_staged, error));
+}
+
+int sp_ebpf_stage_fill(struct sp_ebpf_staged *staged, struct sp_plane_error *error)
+{
+	sp_ebpf_begin(error);
+	return sp_ebpf_end(error, fill_tables(staged, error));
 }
 
 int sp_ebpf_stage_program(struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
@@ -432,8 +442,10 @@ static int stage_live(struct sp_ebpf *plane, const struct sp_tables *tables, uin
 		      struct sp_plane_error *error)
 {
 	__sp_cleanup(sp_ebpf_staged_closep) struct sp_ebpf_staged *staged = NULL;
-	int r = stage_tables(plane, tables, revision, &staged, error);
+	int r = take_tables(plane, tables, revision, &staged, error);
 
+	if (r == 0)
+		r = fill_tables(staged, error);
 	if (r == 0)
 		r = sp_ebpf_programs_load(staged, dhcp, UINT_MAX, error);
 	if (r < 0)

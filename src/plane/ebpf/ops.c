@@ -163,6 +163,11 @@ static int ebpf_stage_tables(struct sp_plane *plane, const struct sp_tables *tab
 	return 0;
 }
 
+static int ebpf_stage_fill(struct sp_plane_staged *staged, struct sp_plane_error *error)
+{
+	return sp_ebpf_stage_fill(staged_of(staged), error);
+}
+
 static int ebpf_stage_program(struct sp_plane_staged *staged, struct sp_plane_error *error)
 {
 	return sp_ebpf_stage_program(staged_of(staged), &staged_of(staged)->dhcp, error);
@@ -436,6 +441,7 @@ const struct sp_plane_ops sp_ebpf_ops = {
 	.next_revision = ebpf_next_revision,
 	.stage = ebpf_stage,
 	.stage_tables = ebpf_stage_tables,
+	.stage_fill = ebpf_stage_fill,
 	.stage_program = ebpf_stage_program,
 	.staged_complete = ebpf_staged_complete,
 	.staged_free = ebpf_staged_free,

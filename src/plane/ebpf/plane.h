@@ -26,6 +26,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "plane/ebpf/ebpf.h"
+#include "plane/ebpf/translate.h"
 
 /* ---- maps ---- */
 
@@ -113,6 +114,7 @@ struct sp_ebpf_staged {
 	uint32_t profile_count; /* pushed so far */
 	size_t pair_count;
 	struct sp_svc_elem *svc_held; /* what the table svc holds */
+	struct sp_ebpf_arrays arrays; /* what is to be loaded, until it is */
 	struct sp_ebpf_dhcp dhcp;     /* ops.c: whom its programs are to be loaded for */
 	bool is_adopted;              /* its rows are a former daemon's: programs only */
 	struct sp_ebpf_staged *next;

@@ -85,6 +85,7 @@ static int setup(void **state)
 	assert_non_null(test_folder_make(fixture->dir));
 	snprintf(path, sizeof(path), "%s/test.db", fixture->dir);
 	assert_int_equal(sp_store_open(path, &daemon->store, &moved, &is_new, error), 0);
+	assert_int_equal(sp_loop_new(&daemon->loop), 0);
 	fixture->machine.tunnel = "vpn0";
 	fixture->fake = fake_plane_new();
 	fixture->daemon = daemon;
@@ -107,6 +108,7 @@ static int teardown(void **state)
 	sp_revisions_done(&daemon->revisions);
 	sp_watch_close(&daemon->watch);
 	sp_store_close(daemon->store);
+	sp_loop_free(daemon->loop);
 	free(daemon);
 	fake_plane_free(fixture->fake);
 	snprintf(command, sizeof(command), "rm -rf %s", fixture->dir);
@@ -149,7 +151,7 @@ static void a_boot_stages_guards_commits_and_opens_in_this_order(void **state)
 
 	assert_int_equal(sp_apply_resume(fixture->daemon), 0);
 	assert_runs(fixture, 2);
-	assert_says(fixture, "stage:2 program complete guard-closed commit:2 guard-open");
+	assert_says(fixture, "stage:2 fill extend:2 program complete guard-closed commit:2 guard-open");
 	assert_int_equal(applies_on_record, 1);
 }
 
@@ -160,6 +162,7 @@ static void a_first_revision_that_fails_leaves_the_guard_as_it_was_before_any(vo
 		enum sp_plane_guard_state guard;
 	} cases[] = {
 		{ "stage", SP_PLANE_GUARD_CLOSED }, /* never put: nothing was asked of it */
+		{ "fill", SP_PLANE_GUARD_CLOSED },
 		{ "program", SP_PLANE_GUARD_CLOSED },
 		{ "guard-closed", SP_PLANE_GUARD_CLOSED },
 		{ "commit", SP_PLANE_GUARD_TUNNEL },
@@ -178,22 +181,31 @@ static void a_first_revision_that_fails_leaves_the_guard_as_it_was_before_any(vo
 	}
 }
 
+/* Make a revision in rounds of the loop, as a daemon that serves does. */
+static void restage(struct sp_daemon *daemon)
+{
+	sp_apply_restage_soon(daemon, "a test");
+	while (daemon->apply)
+		assert_int_equal(sp_loop_round(daemon->loop, SP_SECOND_NS), 0);
+}
+
 static void a_later_revision_that_fails_at_any_step_leaves_the_former(void **state)
 {
-	static const char *const failing[] = { "stage", "program", "guard-open", "commit" };
+	static const char *const failing[] = { "stage", "fill", "program", "guard-open", "commit" };
 	struct fixture *fixture = *state;
 
 	assert_int_equal(sp_apply_resume(fixture->daemon), 0);
 	for (size_t i = 0; i < sizeof(failing) / sizeof(failing[0]); i++) {
 		fixture->fake->failing = failing[i];
-		assert_int_equal(sp_apply_restage_now(fixture->daemon, "a test"), -EIO);
+		sp_warnings_clear(&fixture->daemon->warnings, "stage-failed");
+		restage(fixture->daemon);
 		assert_runs(fixture, 2);
 		assert_true(fixture->daemon->is_lock_open);
 		assert_int_equal(fixture->fake->guard, SP_PLANE_GUARD_OPEN);
 		assert_true(sp_warnings_has(&fixture->daemon->warnings, "stage-failed"));
 	}
 	fixture->fake->failing = NULL;
-	assert_int_equal(sp_apply_restage_now(fixture->daemon, "a test"), 0);
+	restage(fixture->daemon);
 	/* a number that was given to a revision that failed is not given again */
 	assert_true(sp_plane_running_revision(&fixture->fake->base) >
 		    2 + sizeof(failing) / sizeof(failing[0]));
@@ -207,10 +219,10 @@ static void a_database_put_back_from_a_copy_goes_on_above_what_runs(void **state
 	struct fixture *fixture = *state;
 
 	assert_int_equal(sp_apply_resume(fixture->daemon), 0);
-	assert_int_equal(sp_apply_restage_now(fixture->daemon, "a test"), 0);
+	restage(fixture->daemon);
 	assert_runs(fixture, 3);
 	assert_int_equal(sp_store_set_mark(fixture->daemon->store, "revision", 1), 0);
-	assert_int_equal(sp_apply_restage_now(fixture->daemon, "a test"), 0);
+	restage(fixture->daemon);
 	assert_runs(fixture, 4);
 }
 
@@ -243,7 +255,7 @@ static void revoke_during_load(void *arg)
 	struct sp_daemon *daemon = slow->fixture->daemon;
 
 	assert_non_null(daemon->apply);
-	if (daemon->apply->done != APPLY_STORED || !daemon->apply->job.is_under_way) {
+	if (daemon->apply->done != APPLY_FILLED || !daemon->apply->job.is_under_way) {
 		sp_loop_in(daemon->loop, &slow->timer, SP_MS_NS);
 		return;
 	}
@@ -259,7 +271,6 @@ static void a_session_is_ended_while_a_program_loads(void **state)
 	struct slow_load slow = { .fixture = fixture };
 
 	assert_int_equal(sp_apply_resume(daemon), 0);
-	assert_int_equal(sp_loop_new(&daemon->loop), 0);
 	assert_int_equal(pipe(slow.gate), 0);
 	fixture->fake->program_gate = slow.gate[0];
 	fixture->fake->sessions[SLOT].epoch = 77;
@@ -273,7 +284,6 @@ static void a_session_is_ended_while_a_program_loads(void **state)
 	assert_runs(fixture, sp_plane_running_revision(daemon->plane));
 	assert_int_not_equal(sp_plane_running_revision(daemon->plane), 2);
 	sp_loop_drop(daemon->loop, &slow.timer);
-	sp_loop_free(daemon->loop);
 	close(slow.gate[0]);
 	close(slow.gate[1]);
 }
