@@ -24,21 +24,23 @@
 
 #define KEY "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\""
 #define OTHER_KEY "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHgA=\""
-#define POLICY                                                                                                         \
-	"sallyport: 1\n"                                                                                               \
-	"roles:\n"                                                                                                     \
-	"  engineer: { match: [ {idp: corp, group: eng} ] }\n"                                                         \
-	"  auditor: { match: [ {idp: corp, group: audit} ] }\n"                                                        \
-	"  printer: { match: [ {peer-key: " OTHER_KEY "} ] }\n"                                                        \
-	"rules:\n"                                                                                                     \
-	"  - { name: web, allow: { from: engineer, to: 10.30.0.1, services: [tcp/443] } }\n"                           \
-	"  - { name: logs, allow: { from: [auditor, printer], to: 10.30.0.2, services: [tcp/443] } }\n"
-#define MACHINE                                                                                                        \
-	"sallyport: 1\n"                                                                                               \
-	"interfaces: { edge: [wan0], inside: [lan0], tunnel: vpn0 }\n"                                                 \
+#define POLICY                                                                                     \
+	"sallyport: 1\n"                                                                           \
+	"roles:\n"                                                                                 \
+	"  engineer: { match: [ {idp: corp, group: eng} ] }\n"                                     \
+	"  auditor: { match: [ {idp: corp, group: audit} ] }\n"                                    \
+	"  printer: { match: [ {peer-key: " OTHER_KEY "} ] }\n"                                    \
+	"rules:\n"                                                                                 \
+	"  - { name: web, allow: { from: engineer, to: 10.30.0.1, services: [tcp/443] } }\n"       \
+	"  - { name: logs, allow: { from: [auditor, printer], to: 10.30.0.2, services: [tcp/443] " \
+	"} }\n"
+#define MACHINE                                                                                    \
+	"sallyport: 1\n"                                                                           \
+	"interfaces: { edge: [wan0], inside: [lan0], tunnel: vpn0 }\n"                             \
 	"vpn: { listen: 51820, pool: [100.64.0.0/16], parked: %uh }\n"
-#define OPEN                                                                                                           \
-	"{\"v\":1,\"id\":1,\"op\":\"session.open\",\"idp\":\"corp\",\"subject\":\"s1\",\"user\":\"ana\","                 \
+#define OPEN                                                                                       \
+	"{\"v\":1,\"id\":1,\"op\":\"session.open\",\"idp\":\"corp\",\"subject\":\"s1\",\"user\":"  \
+	"\"ana\","                                                                                 \
 	"\"groups\":[\"eng\"],\"device\":{\"public_key\":" KEY ",\"name\":\"laptop\"}}\n"
 #define GROUPS "\"session\":1,\"idp\":\"corp\",\"subject\":\"s1\",\"groups\":[\"audit\"]}\n"
 #define HOUR_S 3600
@@ -113,7 +115,8 @@ static void serve(struct fixture *fixture)
 	assert_int_equal(sp_store_open(path, &daemon->store, &moved, &is_new, error), 0);
 	assert_int_equal(sp_loop_new(&daemon->loop), 0);
 	snprintf(path, sizeof(path), "%s/control.sock", fixture->dir);
-	assert_int_equal(sp_control_open(daemon->loop, path, &access, &handler, &daemon->control), 0);
+	assert_int_equal(sp_control_open(daemon->loop, path, &access, &handler, &daemon->control),
+			 0);
 	daemon->paths.machine_file = fixture->machine_file;
 	assert_int_equal(sp_reload_read_first(daemon, &daemon->machine), 0);
 	sp_daemon_lend(daemon);
@@ -140,7 +143,8 @@ static int ask(struct fixture *fixture, const char *request)
 {
 	const int fd = dial(fixture);
 
-	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL),
+			 (ssize_t)strlen(request));
 	for (int i = 0; i < 4; i++)
 		run(fixture);
 	return fd;
@@ -193,15 +197,16 @@ static void assert_ok(json_t *reply)
 
 static void assert_fails(json_t *reply, const char *code)
 {
-	assert_string_equal(json_string_value(json_object_get(json_object_get(reply, "error"), "code")), code);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(reply, "error"), "code")), code);
 	json_decref(reply);
 }
 
 static int ask_apply(struct fixture *fixture)
 {
 	static char request[4096];
-	json_t *json = json_pack("{s:i, s:i, s:s, s:s, s:s, s:b}", "v", 1, "id", 1, "op", "apply", "path", "policy.yaml",
-				 "text", POLICY, "force", 1);
+	json_t *json = json_pack("{s:i, s:i, s:s, s:s, s:s, s:b}", "v", 1, "id", 1, "op", "apply",
+				 "path", "policy.yaml", "text", POLICY, "force", 1);
 	char *text = json_dumps(json, JSON_COMPACT);
 
 	snprintf(request, sizeof(request), "%s\n", text);
@@ -215,7 +220,8 @@ static int setup(void **state)
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 
 	assert_non_null(test_folder_make(fixture->dir));
-	snprintf(fixture->machine_file, sizeof(fixture->machine_file), "%s/sallyport.yaml", fixture->dir);
+	snprintf(fixture->machine_file, sizeof(fixture->machine_file), "%s/sallyport.yaml",
+		 fixture->dir);
 	write_machine(fixture, 1);
 	fixture->fake = fake_plane_new();
 	fixture->daemon = calloc(1, sizeof(*fixture->daemon));
@@ -321,14 +327,16 @@ static void a_sign_in_that_finds_no_room_in_that_one_either_is_refused(void **st
 static void so_does_an_extension_with_other_groups(void **state)
 {
 	open_session(*state);
-	assert_ok(ask_without_room(*state, "{\"v\":1,\"id\":2,\"op\":\"session.extend\"," GROUPS, false));
+	assert_ok(ask_without_room(*state, "{\"v\":1,\"id\":2,\"op\":\"session.extend\"," GROUPS,
+				   false));
 	assert_role(*state, "auditor");
 }
 
 static void so_does_an_update_with_other_groups(void **state)
 {
 	open_session(*state);
-	assert_ok(ask_without_room(*state, "{\"v\":1,\"id\":2,\"op\":\"session.update\"," GROUPS, false));
+	assert_ok(ask_without_room(*state, "{\"v\":1,\"id\":2,\"op\":\"session.update\"," GROUPS,
+				   false));
 	assert_role(*state, "auditor");
 }
 
@@ -338,7 +346,8 @@ static void groups_for_which_there_is_no_room_at_all_end_the_session(void **stat
 	struct fixture *fixture = *state;
 
 	open_session(fixture);
-	assert_fails(ask_without_room(fixture, "{\"v\":1,\"id\":2,\"op\":\"session.update\"," GROUPS, true),
+	assert_fails(ask_without_room(fixture,
+				      "{\"v\":1,\"id\":2,\"op\":\"session.update\"," GROUPS, true),
 		     "table-full");
 	assert_int_equal(sp_live_find(&fixture->daemon->people, 1)->state, SP_LIVE_ENDED);
 }
@@ -375,7 +384,8 @@ static void let_go(struct fixture *fixture)
 static void applies_take_their_turn_and_others_are_served(void **state)
 {
 	struct fixture *fixture = *state;
-	const int first = hold_an_apply(fixture), second = ask_apply(fixture), third = ask_apply(fixture);
+	const int first = hold_an_apply(fixture), second = ask_apply(fixture),
+		  third = ask_apply(fixture);
 	json_int_t revision;
 
 	assert_ok(hear(fixture, ask(fixture, "{\"v\":1,\"id\":1,\"op\":\"session.list\"}\n")));

@@ -151,7 +151,8 @@ static void a_boot_stages_guards_commits_and_opens_in_this_order(void **state)
 
 	assert_int_equal(sp_apply_resume(fixture->daemon), 0);
 	assert_runs(fixture, 2);
-	assert_says(fixture, "stage:2 fill extend:2 program complete guard-closed commit:2 guard-open");
+	assert_says(fixture,
+		    "stage:2 fill extend:2 program complete guard-closed commit:2 guard-open");
 	assert_int_equal(applies_on_record, 1);
 }
 
@@ -162,10 +163,8 @@ static void a_first_revision_that_fails_leaves_the_guard_as_it_was_before_any(vo
 		enum sp_plane_guard_state guard;
 	} cases[] = {
 		{ "stage", SP_PLANE_GUARD_CLOSED }, /* never put: nothing was asked of it */
-		{ "fill", SP_PLANE_GUARD_CLOSED },
-		{ "program", SP_PLANE_GUARD_CLOSED },
-		{ "guard-closed", SP_PLANE_GUARD_CLOSED },
-		{ "commit", SP_PLANE_GUARD_TUNNEL },
+		{ "fill", SP_PLANE_GUARD_CLOSED },         { "program", SP_PLANE_GUARD_CLOSED },
+		{ "guard-closed", SP_PLANE_GUARD_CLOSED }, { "commit", SP_PLANE_GUARD_TUNNEL },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
