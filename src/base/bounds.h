@@ -12,8 +12,12 @@
 #define SP_GROUPS_MAX 512u
 #define SP_GROUP_TEXT_MAX 255u
 
-/* What the portal keeps with a session, sealed, as text. */
-#define SP_SEALED_MAX 8192u
+/* A token of a provider's token endpoint, in printable ASCII characters. */
+#define SP_PROVIDER_TOKEN_MAX 16384u
+
+/* What the portal keeps with a session, sealed, as text: such a token in base64, and what else is
+ * known of the session. */
+#define SP_SEALED_MAX 24576u
 
 /* A request to sallyportd, as one line: a sign-in with all groups, of which JSON may make three
  * bytes each (\uXXXX for what are two), and the rest of it. A policy goes behind its request. */

@@ -5,9 +5,9 @@
 #include <strings.h>
 
 #include "base/array.h"
+#include "base/bounds.h"
 #include "identity/oidc/oidc_flow.h"
 
-#define TOKEN_TEXT_MAX 16384u
 #define KEY_WAITS_MAX 2u
 
 static const char what_token[] = "the token request", what_refresh[] = "the refresh",
@@ -37,11 +37,11 @@ int sp_oidc_flow_take_tokens(struct sp_oidc_flow *flow, const json_t *object)
 
 	/* Take the refresh token first: once the provider sent a new one, the old one is used
 	 * up. */
-	r = sp_reply_take_optional(object, "refresh_token", TOKEN_TEXT_MAX, what_token,
+	r = sp_reply_take_optional(object, "refresh_token", SP_PROVIDER_TOKEN_MAX, what_token,
 				   &flow->refresh_token, &flow->finding);
 	flow->is_token_settled = r == 0;
 	if (r == 0)
-		r = sp_reply_take_text(object, "access_token", TOKEN_TEXT_MAX, what_token,
+		r = sp_reply_take_text(object, "access_token", SP_PROVIDER_TOKEN_MAX, what_token,
 				       &flow->access_token, &flow->finding);
 	if (r < 0)
 		return r;

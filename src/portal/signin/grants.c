@@ -277,13 +277,8 @@ static void grant_gate_replied(struct sp_gate_request *ask, const json_t *reply)
 static int seal_refresh(struct sp_grant *grant)
 {
 	const char *token = sp_idp_flow_refresh_token(grant->flow);
-	int r = token ? sp_refresh_seal(grant->portal, token, &grant->from, &grant->refresh) : 0;
 
-	if (r == -E2BIG)
-		sp_log_note("%s: the refresh token of %s has %zu bytes and is too long to be kept: "
-			    "groups stay as they are until the next sign-in",
-			    grant->provider->name, grant->person.user, strlen(token));
-	return r;
+	return token ? sp_refresh_seal(grant->portal, token, &grant->from, &grant->refresh) : 0;
 }
 
 static void ask_for_session(struct sp_grant *grant, const struct sp_claims *claims)

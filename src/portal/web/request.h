@@ -47,7 +47,7 @@ enum sp_field_kind {
 	SP_FIELD_NAME,        /* text, 1..255 bytes that print */
 	SP_FIELD_SECRET,      /* text, 1..1024 bytes */
 	SP_FIELD_HANDLE,      /* text, 1..64 bytes */
-	SP_FIELD_SEALED,      /* text, 1..8192 bytes (seal.h) */
+	SP_FIELD_SEALED,      /* text, 1 to SP_SEALED_MAX bytes */
 	SP_FIELD_DEVICE_NAME, /* 1..63 bytes that print, no `/` */
 	SP_FIELD_KEY,         /* WireGuard's 44 characters */
 	SP_FIELD_NUMBER,      /* 0..max */

@@ -15,6 +15,7 @@
 #include "daemon/control/control.h"
 #include "net/addr.h"
 #include "portal/gate/gate.h"
+#include "portal/providers/kept.h"
 #include "portal/signin/signin.h"
 #include "yaml/value.h"
 
@@ -115,12 +116,37 @@ static void a_sign_in_with_all_groups_is_a_request_that_is_taken(void **state)
 	free(group);
 }
 
+static void fill(void *arg, void *bytes, size_t len)
+{
+	(void)arg;
+	memset(bytes, 7, len);
+}
+
+/* What was not kept was never asked with again: groups stayed as they were until the session's end. */
+static void the_longest_refresh_token_is_kept(void **state)
+{
+	const struct sp_sealer sealer = { .key = { 1 }, .random = fill };
+	char *token = calloc(SP_PROVIDER_TOKEN_MAX + 1, 1), *sealed = NULL;
+	struct sp_kept kept = { .token = token, .asked_s = INT64_MAX, .unconfirmed = INT64_MAX }, opened;
+
+	(void)state;
+	memset(token, 't', SP_PROVIDER_TOKEN_MAX);
+	assert_int_equal(sp_addr_parse("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", &kept.from), 0);
+	assert_int_equal(sp_kept_seal(&sealer, &kept, &sealed), 0);
+	assert_int_equal(sp_kept_open(&sealer, sealed, &opened), 0);
+	assert_string_equal(opened.token, token);
+	sp_kept_done(&opened);
+	free(sealed);
+	free(token);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_of_all_prefixes_is_taken),
 		cmocka_unit_test(an_answer_with_all_prefixes_is_taken),
 		cmocka_unit_test(a_sign_in_with_all_groups_is_a_request_that_is_taken),
+		cmocka_unit_test(the_longest_refresh_token_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
