@@ -12,6 +12,8 @@ UNCALLED = {
     'sp_tables_find_src', 'sp_tables_find_dst', 'sp_tables_decide', 'sp_sptab_write', 'sp_sptab_read',
     # The reference evaluator plays whole lives of sessions in tests/equiv.
     'sp_reference_remove_session',
+    # A policy of one text, as tests have it; programs read several files.
+    'sp_policy_load',
     # How many there are, which nothing but a test has to know.
     'sp_control_client_count', 'sp_grants_count', 'sp_jwks_count', 'sp_refresher_count', 'sp_wg_engine_peer_count',
     # A sign-in in the browser, whose pages are not there yet (ADR 0016).

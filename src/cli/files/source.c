@@ -50,7 +50,10 @@ const char *sp_cli_file_name(const char *path)
 	return strcmp(path, "-") ? path : "stdin";
 }
 
-int sp_cli_read_file(const char *path, size_t max_len, char **ret_text, size_t *ret_len)
+/* Read the file @path, or stdin to its end when @path is "-". *@ret_text is malloc'ed. @max_len
+ * bounds a file; 64 MiB bound stdin. Returns as sp_file_read; from stdin 0, -EFBIG, -EIO or
+ * -ENOMEM. */
+static int read_file(const char *path, size_t max_len, char **ret_text, size_t *ret_len)
 {
 	*ret_len = 0;
 	return strcmp(path, "-") ? sp_file_read(path, max_len, ret_text, ret_len)
@@ -59,7 +62,7 @@ int sp_cli_read_file(const char *path, size_t max_len, char **ret_text, size_t *
 
 int sp_cli_read_text(const char *path, char **ret_text, size_t *ret_len)
 {
-	int r = sp_cli_read_file(path, SP_SOURCE_MAX, ret_text, ret_len);
+	int r = read_file(path, SP_SOURCE_MAX, ret_text, ret_len);
 
 	if (r == -EFBIG || (r == 0 && *ret_len > SP_SOURCE_MAX))
 		return sp_cli_fail(SP_EXIT_INVALID, "cannot read %s: it is larger than 10 MB",

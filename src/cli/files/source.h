@@ -21,12 +21,8 @@ struct sp_policy_source {
  * policy. One that is only SP_POLICY_SOURCE_INIT is allowed. */
 void sp_policy_source_done(struct sp_policy_source *source);
 
-/* Read the file @path, or stdin to its end when @path is "-". *@ret_text is malloc'ed. @max_len
- * bounds a file; 64 MiB bound stdin. Returns as sp_file_read; from stdin 0, -EFBIG, -EIO or
- * -ENOMEM. */
-int sp_cli_read_file(const char *path, size_t max_len, char **ret_text, size_t *ret_len);
-/* The same of a policy or a sallyport.yaml, of 10 MiB at most. Returns SP_EXIT_OK, or an exit code
- * after saying why. *@ret_text may be set in either case. */
+/* Read a policy or a sallyport.yaml of at most 10 MiB, from stdin when @path is "-". Returns
+ * SP_EXIT_OK, or an exit code after saying why. *@ret_text may be set in either case. */
 int sp_cli_read_text(const char *path, char **ret_text, size_t *ret_len);
 /* What messages call @path: "stdin" for "-", else @path itself. Borrowed. */
 const char *sp_cli_file_name(const char *path);
