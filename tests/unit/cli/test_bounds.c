@@ -127,7 +127,8 @@ static void the_longest_refresh_token_is_kept(void **state)
 {
 	const struct sp_sealer sealer = { .key = { 1 }, .random = fill };
 	char *token = calloc(SP_PROVIDER_TOKEN_MAX + 1, 1), *sealed = NULL;
-	struct sp_kept kept = { .token = token, .asked_s = INT64_MAX, .unconfirmed = INT64_MAX }, opened;
+	struct sp_kept kept = { .token = token, .asked_s = INT64_MAX, .unconfirmed = INT64_MAX },
+		       opened;
 
 	(void)state;
 	memset(token, 't', SP_PROVIDER_TOKEN_MAX);
