@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The packages on a Debian that has nothing else, under its own systemd: installed, a gateway run by its units, upgraded
-# while a person is signed in, removed, purged. Run by tests/package/packages.sh in a root of its own, where systemd is
+# while a person is signed in, removed, purged; with the commands of docs/install.md as it prints them. Run by tests/package/packages.sh in a root of its own, where systemd is
 # the first process, as root.
 #
 #   installed.sh --fetch FOLDER     before systemd is started and while there is a network: what apt will install
@@ -11,6 +11,7 @@
 #                                                                       (10.30.9.4 is denied to everybody)
 set -u
 source "$(dirname "$0")/../support/expect.sh"
+source "$(dirname "$0")/../support/page.sh"
 source "$(dirname "$0")/lab.sh"
 fetch() {
 	local uri
@@ -51,13 +52,43 @@ end() {
 }
 trap end EXIT
 
+# ---- what the page says ----
+
+page=$(dirname "$0")/../../docs/install.md
+known=(
+	'CHECK_PACKAGE=1 ./check --only package' # runs this
+	'apt install -t bookworm-backports ./sallyport_*_amd64.deb'
+	'apt install ./sallyport-client_*_amd64.deb'
+	'apt install ./sallyport_*.deb'
+	'apt purge sallyport'
+	'apt remove sallyport'
+	'sallyport __complete'
+	'sallyport apply /etc/sallyport/policy.yaml'
+	'sallyport bench' # is of another package
+	'sallyport detach --yes'
+	'sallyport init'
+	'sallyport login'
+	'sallyport user add NAME --groups staff'
+	'sallyportd --unload --yes'
+	'systemctl enable --now sallyportd sallyport-vpnd@vpn0 sallyport-portal'
+)
+words=(apt sallyport sallyportd systemctl CHECK_PACKAGE=1)
+expect "the page's commands are those tried here" same "$({ page_commands "$page" "${words[@]}"; page_quoted "$page" "${words[@]}"; } | LC_ALL=C sort -u)" \
+	"$(printf '%s\n' "${known[@]}")"
+# does COMMAND [MORE] : one of them, where the packages are; apt asks nothing and takes what lies ready
+does() {
+	local command
+	command=$(sed -E "s/^apt (install|remove|purge)/apt-get -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends \\1/; s/_amd64/_$(dpkg --print-architecture)/; s/\\bNAME\\b/ana/" <<<"$1")
+	(cd "${folder:-$debs}" && bash -c "$command ${2:-}") >>"$LAB_DIR/apt.log" 2>&1
+}
+
 # ---- a laptop's package, and a gateway's in its place ----
 
-expect "a laptop's package installs" apt_quiet install "$debs"/sallyport-client_*.deb
+expect "a laptop's package installs" does 'apt install ./sallyport-client_*_amd64.deb'
 expect "it signs in" grep -q '^  login ' <(sallyport --help)
 expect "and is no gateway" fails sallyport apply /dev/null
 expect "and loads no BPF" fails grep -q libbpf <(ldd /usr/bin/sallyport)
-expect "the gateway's package installs in its place" apt_quiet install -t bookworm-backports "$debs"/sallyport_*.deb
+expect "the gateway's package installs in its place" does 'apt install -t bookworm-backports ./sallyport_*_amd64.deb'
 expect "which the laptop's then has left" fails dpkg -s sallyport-client
 expect "the users are made" id sallyport-portal sallyport-vpnd
 expect "the portal reads idp.d by its group" same "$(stat -c '%a %G' /etc/sallyport/idp.d)" "2750 sallyport-portal"
@@ -71,13 +102,13 @@ expect "systemd finds nothing odd in the units" same "$(oddities)" ""
 # ---- a gateway from what was installed ----
 
 surroundings
-expect "init writes a configuration" sallyport init --yes --admin-from 10.30.0.0/16
-expect "the units are enabled and started at once" systemctl enable --now sallyportd sallyport-vpnd@vpn0 sallyport-portal
-add_ana() { sallyport user add ana --groups staff --password-fd 3 3<<<"ana's secret"; }
-expect "a first person is added" add_ana
+expect "init writes a configuration" does 'sallyport init' '--yes --admin-from 10.30.0.0/16'
+expect "the units are enabled and started at once" does 'systemctl enable --now sallyportd sallyport-vpnd@vpn0 sallyport-portal'
+expect "a first person is added" does 'sallyport user add NAME --groups staff' "--password-fd 3 3<<<\"ana's secret\""
+expect "completion is answered by the program" grep -q '^session' <(sallyport __complete ses)
 sed -i '/^rules:/a\  - { name: payroll-closed, deny: {from: any, to: 10.30.9.4} }' /etc/sallyport/policy.yaml
 sed -i '/^tests:/,$d' /etc/sallyport/policy.yaml
-expect "the policy is applied" sallyport apply /etc/sallyport/policy.yaml
+expect "the policy is applied" does 'sallyport apply /etc/sallyport/policy.yaml'
 has_portal() { sallyport status --json | grep -q '"fingerprint"'; }
 expect "the portal serves" wait_for has_portal
 shown() { sallyport status --json | sed -n 's/.*"fingerprint": *"\([^"]*\)".*/\1/p'; } # the certificate's fingerprint
@@ -144,22 +175,24 @@ expect "and she is through" still_through
 
 # ---- the off switch, and back ----
 
-expect "detach" sallyport detach --yes
+expect "detach" does 'sallyport detach --yes'
 gone() { ! has_table && ! ip link show vpn0 2>/dev/null && [ -z "$(find /sys/fs/bpf -name '*sallyport*')" ]; }
 expect "nothing of it is in the kernel" gone
 expect "systemd leaves sallyportd stopped, as no failure" wait_for eval '[ "$(systemctl is-active sallyportd)" = inactive ]'
 expect "systemctl start puts it back" systemctl start sallyportd
 expect "with her session" still_through
 systemctl stop "${UNITS[@]}"
-sallyportd --unload --yes >/dev/null && rm -rf /run/sallyport /run/wireguard/vpn0.sock
+expect "what they left in the kernel is taken away" does 'sallyportd --unload --yes'
+rm -rf /run/sallyport /run/wireguard/vpn0.sock
 expect "as after a boot, what is enabled starts" systemctl start multi-user.target
 expect "and she is through" still_through
 
 # ---- upgraded while she is there ----
 
-newer=$LAB_DIR/newer
+newer=$LAB_DIR/newer folder=$LAB_DIR/later
+mkdir "$folder"
 dpkg-deb -R "$debs"/sallyport_*.deb "$newer" && sed -i 's/^Version: .*/&+later/' "$newer/DEBIAN/control" &&
-	dpkg-deb -b "$newer" "$LAB_DIR/sallyport-later.deb" >/dev/null
+	dpkg-deb -b "$newer" "$folder/sallyport_later.deb" >/dev/null
 : >"$LAB_DIR/payroll.log"
 denials() { grep -c payroll-closed /var/log/sallyport/packets.jsonl; }
 before=$(denials)
@@ -169,7 +202,7 @@ probe_pid=$!
 helpers+=($probe_pid)
 pids() { systemctl show -P MainPID "${UNITS[@]}" | grep . | tr '\n' ' '; }
 old_pids=$(pids)
-expect "the upgrade installs" apt_quiet install "$LAB_DIR/sallyport-later.deb"
+expect "the upgrade installs" does 'apt install ./sallyport_*.deb'
 other_pids() { local pid; for pid in $old_pids; do [[ " $(pids)" != *" $pid "* ]] || return 1; done; }
 expect "all three are started anew" eval 'other_pids && run'
 expect "nothing was let go" has_table
@@ -178,17 +211,17 @@ expect "while she tried" wait_for tried
 kill $probe_pid; wait $probe_pid 2>/dev/null
 expect "no packet passed that may not, all the while" same "$(grep -c GET "$LAB_DIR/payroll.log")" 0
 systemctl stop sallyport-portal
-expect "an upgrade with the portal stopped" apt_quiet install --reinstall "$LAB_DIR/sallyport-later.deb"
+expect "an upgrade with the portal stopped" apt_quiet install --reinstall "$folder/sallyport_later.deb"
 expect "leaves it stopped" same "$(state sallyport-portal)" "inactive "
 systemctl start sallyport-portal
 
 # ---- and taken away ----
 
-expect "the package is removed" apt_quiet remove sallyport
+expect "the package is removed" does 'apt remove sallyport'
 expect "nothing of it is in the kernel" gone
 expect "no service runs" same "$(systemctl list-units --state=active,activating,failed --no-legend 'sallyport*')" ""
 expect "the configuration stays" test -s /etc/sallyport/policy.yaml
-expect "it is purged" apt_quiet purge sallyport
+expect "it is purged" does 'apt purge sallyport'
 left() { find /etc /usr /lib /var /run -xdev -name '*sallyport*' | grep -v "^$debs"; }
 expect "nothing of it is left" same "$(left | tr '\n' ' ')" ""
 expect "nor its users" fails id sallyport-portal

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An OpenID provider at which nobody ever finishes: codes are given, approvals never.
 
-usage: still_provider.py PORT CERT KEY      at 127.0.0.1
+usage: still_provider.py PORT CERT KEY [ADDRESS ISSUER]      at 127.0.0.1
 """
 import json
 import ssl
@@ -10,7 +10,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PORT, CERT, KEY = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-ISSUER = f'https://127.0.0.1:{PORT}'
+ADDRESS, ISSUER = sys.argv[4:] or ('127.0.0.1', f'https://127.0.0.1:{PORT}')
 ANSWERS = {
     '/.well-known/openid-configuration': {
         'issuer': ISSUER, 'jwks_uri': ISSUER + '/jwks', 'token_endpoint': ISSUER + '/token',
@@ -53,4 +53,4 @@ class Server(ThreadingHTTPServer):
 
 
 Server.context.load_cert_chain(CERT, KEY)
-Server(('127.0.0.1', PORT), Handler).serve_forever()
+Server((ADDRESS, PORT), Handler).serve_forever()
