@@ -173,6 +173,21 @@ for unit in "${UNITS[@]}"; do
 done
 expect "and she is through" still_through
 
+# as the unit has it, but in seconds instead of two minutes
+mkdir -p /run/systemd/system/sallyportd.service.d
+printf '[Service]\nWatchdogSec=4\n' >/run/systemd/system/sallyportd.service.d/soon.conf
+expect "the unit has a watchdog" same "$(systemctl show -P WatchdogUSec sallyportd)" 2min
+systemctl daemon-reload && systemctl restart sallyportd
+hung=$(pid_of sallyportd)
+kill -STOP "$hung"
+expect "sallyportd hangs: she is through, for the kernel judges" get laptop 10.30.2.9
+exchanged() { [ "$(pid_of sallyportd)" != "$hung" ] && run; }
+expect "its watchdog ends it, and it is started again" wait_for exchanged
+expect "the journal says so" said sallyportd 'Watchdog timeout'
+rm -r /run/systemd/system/sallyportd.service.d
+systemctl daemon-reload && systemctl restart sallyportd
+expect "and she is through" still_through
+
 # ---- the off switch, and back ----
 
 expect "detach" does 'sallyport detach --yes'
