@@ -304,7 +304,7 @@ static int open_control(struct sp_daemon *daemon)
 	const struct sp_control_handler handler = {
 		.request = sp_ops_request,
 		.gone = sp_ops_gone,
-		.arg = daemon,
+		.arg = &daemon->ops,
 	};
 	const struct group *group = getgrnam("sallyport");
 	const struct sp_control_access access = {

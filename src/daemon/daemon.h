@@ -15,6 +15,7 @@
 #include "config/machine.h"
 #include "daemon/access/farewell.h"
 #include "daemon/apply/again.h"
+#include "daemon/apply/apply.h"
 #include "daemon/base/warnings.h"
 #include "daemon/control/control.h"
 #include "daemon/engine/engine.h"
@@ -27,6 +28,7 @@
 #include "daemon/machine/network.h"
 #include "daemon/machine/tunnel.h"
 #include "daemon/machine/watch.h"
+#include "daemon/ops/ops.h"
 #include "daemon/people/people.h"
 #include "daemon/record/drops.h"
 #include "daemon/record/events.h"
@@ -76,6 +78,7 @@ struct sp_daemon {
 	struct sp_pace restage_pace; /* of revisions nobody asked for */
 	struct sp_plane *plane;
 	struct sp_control *control;
+	struct sp_ops ops;
 	struct sp_people people;
 	struct sp_engine engine;
 	struct sp_farewell farewell;
@@ -112,50 +115,5 @@ void sp_daemon_lend(struct sp_daemon *daemon);
 void sp_daemon_lend_plane(struct sp_daemon *daemon);
 /* Tests: die here, if --kill-at says so. */
 void sp_daemon_passed(struct sp_daemon *daemon, const char *step);
-
-/* ---- apply.c: how a revision comes into force ---- */
-
-struct sp_connection { /* the one an apply came by */
-	struct sp_addr source, destination;
-	uint16_t source_port, destination_port;
-};
-
-struct sp_apply_request {
-	struct sp_files *files; /* taken over */
-	bool is_forced;
-	bool has_connection;
-	struct sp_connection connection;
-};
-
-/* Start an apply for @client, who is answered when it is through. -EBUSY: one is under way. */
-int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
-		   const struct sp_apply_request *request);
-/* Start to read sallyport.yaml again (reload.h) for @client, who is answered when it is through;
- * NULL: nobody is. @by goes into the log. -EBUSY: an apply is under way; -ENOMEM. */
-int sp_apply_start_reload(struct sp_daemon *daemon, struct sp_client *client, const char *by);
-/* A new revision of the running policy as the machine is now: in the next rounds, or after the
- * apply that is under way. */
-void sp_apply_restage_soon(struct sp_daemon *daemon, const char *why);
-/* As soon as the pace of revisions nobody asked for allows it. */
-void sp_apply_restage_paced(struct sp_daemon *daemon);
-/* At start: the revision the kernel runs, or the last confirmed one. Returns 0; -ENOENT there is
- * none. */
-int sp_apply_resume(struct sp_daemon *daemon);
-/* After a revision nobody asked for has failed: once more. */
-void sp_apply_retry(struct sp_daemon *daemon);
-/* The client is gone; its apply goes on. */
-void sp_apply_forget_client(struct sp_daemon *daemon, const struct sp_client *client);
-/* sp_daemon_passed, if an administrator's apply runs. */
-void sp_apply_passed(struct sp_daemon *daemon, const char *step);
-/* At the end of the process: give up the apply under way, if there is one. Waits for the work in
- * its thread. */
-void sp_apply_drop(struct sp_daemon *daemon);
-
-/* ---- ops.c: what a request means ---- */
-
-/* Answer a request by the table of ops. @arg is the daemon. As sp_control_handler.request. */
-void sp_ops_request(void *daemon, struct sp_client *client, const struct sp_request *request);
-/* Drop what any part keeps for @client. @arg is the daemon. As sp_control_handler.gone. */
-void sp_ops_gone(void *daemon, struct sp_client *client);
 
 #endif

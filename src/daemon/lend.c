@@ -213,6 +213,34 @@ static void lend_machine(struct sp_daemon *daemon)
 	watch->is_stopping = &daemon->is_stopping;
 }
 
+static void lend_ops(struct sp_daemon *daemon)
+{
+	daemon->ops = (struct sp_ops){
+		.loop = daemon->loop,
+		.paths = &daemon->paths,
+		.gateway_name = daemon->gateway_name,
+		.machine = &daemon->machine,
+		.store = daemon->store,
+		.host = &daemon->host,
+		.network = &daemon->network,
+		.watch = &daemon->watch,
+		.warnings = &daemon->warnings,
+		.people = &daemon->people,
+		.revisions = &daemon->revisions,
+		.engine = &daemon->engine,
+		.recorder = &daemon->recorder,
+		.drops = &daemon->drops,
+		.drifts = &daemon->drifts,
+		.portal = &daemon->portal,
+		.health = &daemon->health,
+		.apply = &daemon->apply,
+		.is_lock_open = &daemon->is_lock_open,
+		.is_memory_locked = &daemon->is_memory_locked,
+		.started_ns = &daemon->started_ns,
+		.daemon = daemon,
+	};
+}
+
 void sp_daemon_lend(struct sp_daemon *daemon)
 {
 	lend_people(daemon);
@@ -221,11 +249,12 @@ void sp_daemon_lend(struct sp_daemon *daemon)
 	lend_health(daemon);
 	lend_homes(daemon);
 	lend_machine(daemon);
+	lend_ops(daemon);
 }
 
 void sp_daemon_lend_plane(struct sp_daemon *daemon)
 {
 	daemon->revisions.plane = daemon->people.plane = daemon->farewell.plane = daemon->plane;
 	daemon->events.plane = daemon->drops.plane = daemon->health.plane = daemon->plane;
-	daemon->network.plane = daemon->watch.plane = daemon->plane;
+	daemon->network.plane = daemon->watch.plane = daemon->ops.plane = daemon->plane;
 }

@@ -52,7 +52,7 @@ static void ask(struct sp_daemon *daemon, struct sp_again *again)
 					    .read_ns = again->read_ns,
 					    .is_asked_again = again->is_asked_again };
 
-	sp_ops_request(daemon, again->client, &request);
+	sp_ops_request(&daemon->ops, again->client, &request);
 	again_free(again);
 }
 

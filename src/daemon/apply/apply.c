@@ -4,7 +4,7 @@
  * thread beside the loop, so that no revocation waits for it. Until the switch no packet sees the
  * new revision. A failure at any step leaves the running revision. After a kill at any step, the
  * next start finishes or undoes it. */
-#include "daemon/apply/apply.h"
+#include "daemon/apply/apply_steps.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,93 +1,52 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Shared by apply.c (the sequence of an apply) and apply_steps.c (the steps). */
+/* How a revision comes into force: an administrator's apply, a reload, and the revisions that follow
+ * a change of the machine. One at a time is under way. */
 #ifndef SALLYPORT_DAEMON_APPLY_H
 #define SALLYPORT_DAEMON_APPLY_H
 
-#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "daemon/daemon.h"
-#include "io/loop/job.h"
-#include "judge/judge.h"
-#include "policy/compare.h"
+#include "sallyport/abi/tables.h"
 
-/* X(identifier, "name"): what has just been done; with `apply-` before them the values of
- * --kill-at, as are the steps the plane names (options.step of plane/plane.h). */
-#define APPLY_STEPS(X)                                                                             \
-	X(CHECKED, "checked")                                                                      \
-	X(TESTED, "tested")                                                                        \
-	X(NUMBERED, "numbered")                                                                    \
-	X(STORED, "stored")                                                                        \
-	X(CLASSED, "classed")                                                                      \
-	X(FILLED, "filled")                                                                        \
-	X(STAGED, "staged")                                                                        \
-	X(SWITCHED, "switched")                                                                    \
-	X(CONFIRMED, "confirmed")                                                                  \
-	X(FOLLOWED, "followed")
+struct sp_client;
+struct sp_daemon;
 
-enum apply_step {
-	APPLY_START,
-#define X(id, name) APPLY_##id,
-	APPLY_STEPS(X)
-#undef X
-		APPLY_DONE
+struct sp_connection { /* the one an apply came by */
+	struct sp_addr source, destination;
+	uint16_t source_port, destination_port;
 };
 
-struct sp_reload;
-
-struct sp_apply {
-	struct sp_daemon *daemon;
-	struct sp_timer timer;
-	struct sp_job job; /* the part of a step that takes long */
-	enum apply_step done;
-	bool is_request;          /* an administrator asked; else only the machine changed */
-	bool is_resumed;          /* a start's: what ran or was confirmed last */
-	struct sp_reload *reload; /* sallyport.yaml is read again; NULL: it is not */
-	struct sp_client *client; /* NULL: no client waits for the answer (any more) */
-	char who[64];
-	const char *why;
-	struct sp_apply_request request; /* its files are ->files */
-	/* the files to read; none: only the machine changed, and the running policy is used as it
-	 * was checked */
-	struct sp_files files;
-	struct sp_diagnostics diagnostics;
-	struct sp_policy *policy; /* until the revision has it */
-	struct sp_revision *next; /* until it is staged */
-	uint32_t *numbers;        /* of the rules, by their order in the policy */
-	size_t numbered;          /* how many of them are known */
-	uint32_t slot;            /* of the next session to get its class in it */
-	struct sp_test_result *tests;
-	size_t test_count;
-	const char *tests_plane;
-	int worked;                  /* what the work of a step returned */
-	struct sp_plane_error error; /* of the work */
-	/* the work may end early, because nobody wants its result any more */
-	atomic_bool is_given_up;
-	bool is_over; /* after the step that was done last nothing is left to do */
-	bool is_unchanged;
-	struct sp_policy_change change; /* of the rules, against the policy that ran */
-	int64_t applied_ns; /* UTC: when the generation was applied, however often it is staged */
-	uint64_t started_ns;
-	struct sp_follow follow; /* how far the sessions follow */
-	json_t *lost;            /* sessions that ended without a role */
-	/* how it failed */
-	int failed; /* -errno of a step whose failure keeps the rest from nothing; 0: of none */
-	const char *code;
-	int exit_code;
-	json_t *details;
-	char message[640];
+struct sp_apply_request {
+	struct sp_files *files; /* taken over */
+	bool is_forced;
+	bool has_connection;
+	struct sp_connection connection;
 };
 
-#define SP_APPLY_GOES_ON 2
-
-/* The three parts of the step that follows apply->done; each runs one part. _begin and _end are
- * short, run in the loop and may touch everything. _work may take long and may run in a thread
- * while the loop serves others: it writes to @apply alone and only reads what @apply refers to.
- * _end is called if and only if _begin returned 1, after _work.
- * _begin returns 0 the step is done; 1 there is work; SP_APPLY_GOES_ON a slice of it is done, and
- * it is to be called again in the next round; -errno. _end returns 0 or -errno. On -errno code,
- * message and exit_code of @apply are set. */
-int sp_apply_step_begin(struct sp_apply *apply);
-void sp_apply_step_work(struct sp_apply *apply);
-int sp_apply_step_end(struct sp_apply *apply);
+/* Start an apply for @client, who is answered when it is through. -EBUSY: one is under way. */
+int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
+		   const struct sp_apply_request *request);
+/* Start to read sallyport.yaml again (reload.h) for @client, who is answered when it is through;
+ * NULL: nobody is. @by goes into the log. -EBUSY: an apply is under way; -ENOMEM. */
+int sp_apply_start_reload(struct sp_daemon *daemon, struct sp_client *client, const char *by);
+/* A new revision of the running policy as the machine is now: in the next rounds, or after the
+ * apply that is under way. */
+void sp_apply_restage_soon(struct sp_daemon *daemon, const char *why);
+/* As soon as the pace of revisions nobody asked for allows it. */
+void sp_apply_restage_paced(struct sp_daemon *daemon);
+/* At start: the revision the kernel runs, or the last confirmed one. Returns 0; -ENOENT there is
+ * none. */
+int sp_apply_resume(struct sp_daemon *daemon);
+/* After a revision nobody asked for has failed: once more. */
+void sp_apply_retry(struct sp_daemon *daemon);
+/* The client is gone; its apply goes on. */
+void sp_apply_forget_client(struct sp_daemon *daemon, const struct sp_client *client);
+/* sp_daemon_passed, if an administrator's apply runs. */
+void sp_apply_passed(struct sp_daemon *daemon, const char *step);
+/* At the end of the process: give up the apply under way, if there is one. Waits for the work in
+ * its thread. */
+void sp_apply_drop(struct sp_daemon *daemon);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The steps of an apply, in their order. */
-#include "daemon/apply/apply.h"
+#include "daemon/apply/apply_steps.h"
 
 #include <inttypes.h>
 #include <stdio.h>

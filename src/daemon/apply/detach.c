@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/apply/detach.h"
 
+#include "daemon/daemon.h"
+
 #include <stdio.h>
 #include <net/if.h>
 #include <unistd.h>

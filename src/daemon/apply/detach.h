@@ -4,8 +4,11 @@
 #ifndef SALLYPORT_DAEMON_DETACH_H
 #define SALLYPORT_DAEMON_DETACH_H
 
-#include "daemon/daemon.h"
 #include "io/files/sysctl.h"
+
+struct sp_daemon;
+struct sp_paths;
+struct sp_plane_error;
 
 /* The process's exit code when it stopped because of that: its unit does not start it again. */
 #define SP_DAEMON_DETACHED 4

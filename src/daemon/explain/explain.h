@@ -9,7 +9,7 @@
 
 /* What is asked, from either form. */
 struct sp_question {
-	struct sp_daemon *daemon;
+	struct sp_ops *ops;
 	struct sp_client *client;
 	const struct sp_policy *policy;
 	uint64_t revision;

@@ -67,10 +67,9 @@ int sp_question_open(struct sp_question *question, const struct sp_live *live,
 
 const struct sp_gateway *sp_question_gateway(const struct sp_question *question)
 {
-	const struct sp_daemon *daemon = question->daemon;
+	const struct sp_ops *ops = question->ops;
 
-	return daemon->revisions.running ? &daemon->revisions.running->gateway
-					 : &daemon->host.gateway;
+	return ops->revisions->running ? &ops->revisions->running->gateway : &ops->host->gateway;
 }
 
 int sp_question_prepare(struct sp_question *question)
@@ -170,12 +169,11 @@ bool sp_question_agree(const struct sp_question *question, const struct sp_judge
 
 /* ---- a question ---- */
 
-static struct sp_live *find_user(struct sp_daemon *daemon, const char *user, const char *idp,
-				 int family)
+static struct sp_live *find_user(struct sp_ops *ops, const char *user, const char *idp, int family)
 {
 	struct sp_live *live = NULL, *found = NULL;
 
-	while ((live = sp_live_next(&daemon->people, live)))
+	while ((live = sp_live_next(ops->people, live)))
 		if (!strcmp(live->row.user, user) && live->row.has_address[family] &&
 		    (!idp || (live->row.idp && !strcmp(live->row.idp, idp))) &&
 		    (!found || live->state < found->state))
@@ -187,7 +185,7 @@ static int find_person(void *arg, const char *user, const char *idp, bool is_v6,
 		       struct sp_asked *ret_asked)
 {
 	const struct sp_question *question = arg;
-	const struct sp_live *live = find_user(question->daemon, user, idp, is_v6);
+	const struct sp_live *live = find_user(question->ops, user, idp, is_v6);
 
 	if (!live)
 		return -ENOENT;
@@ -201,7 +199,7 @@ static void offer_people(void *arg, struct sp_nearest *near)
 	const struct sp_question *question = arg;
 	struct sp_live *live = NULL;
 
-	while ((live = sp_live_next(&question->daemon->people, live)))
+	while ((live = sp_live_next(question->ops->people, live)))
 		sp_nearest_offer(near, live->row.user);
 }
 
@@ -230,7 +228,7 @@ static bool is_asked(const struct sp_question *question, int r, const struct sp_
 /* Find the sessions that the addresses of both ends belong to. Returns 0 or -errno. */
 static int open_ends(struct sp_question *question, bool is_stand_in)
 {
-	const struct sp_people *known = &question->daemon->people;
+	const struct sp_people *known = question->ops->people;
 	const struct sp_live *sender =
 		is_stand_in ? NULL : sp_live_of_address(known, &question->tuple.source);
 	const struct sp_live *receiver = sp_live_of_address(known, &question->tuple.destination);
@@ -247,13 +245,13 @@ static int open_ends(struct sp_question *question, bool is_stand_in)
 
 static bool read_question(struct sp_question *question, const struct sp_ask *ask)
 {
-	struct sp_daemon *daemon = question->daemon;
+	struct sp_ops *ops = question->ops;
 	struct sp_ask_fault fault = { 0 };
 	struct sp_asked asked;
 	int r;
 
 	if (sp_question_prepare(question) < 0 ||
-	    !sp_op_whose_name(daemon, question->client, sp_ask_user(ask->from), ask->idp))
+	    !sp_op_whose_name(ops, question->client, sp_ask_user(ask->from), ask->idp))
 		return false;
 	const struct sp_asking asking = {
 		.policy = question->policy,
@@ -274,8 +272,8 @@ static bool read_question(struct sp_question *question, const struct sp_ask *ask
 		return true;
 	r = sp_ask_hook(&asking, ask, &asked, &fault);
 	question->hook = asked.hook;
-	if (ask->on && sp_host_find(&daemon->host, ask->on))
-		question->ifindex = sp_host_find(&daemon->host, ask->on)->ifindex;
+	if (ask->on && sp_host_find(ops->host, ask->on))
+		question->ifindex = sp_host_find(ops->host, ask->on)->ifindex;
 	return is_asked(question, r, &fault);
 }
 
@@ -304,7 +302,7 @@ static void answer_question(struct sp_question *question, const struct sp_ask *a
 /* False: the client was told. */
 static bool read_plane(struct sp_question *question, const char *plane)
 {
-	const struct sp_plane_ops *const *running = &question->daemon->plane->ops;
+	const struct sp_plane_ops *const *running = &question->ops->plane->ops;
 
 	if (!plane || strcmp(plane, SP_JUDGE_REFERENCE) != 0)
 		question->planes = (struct sp_judge_planes){ running, 1, plane != NULL };
@@ -315,11 +313,9 @@ static bool read_plane(struct sp_question *question, const char *plane)
 	return false;
 }
 
-void sp_op_explain(struct sp_daemon *daemon, struct sp_client *client,
-		   const struct sp_request *request)
+void sp_op_explain(struct sp_ops *ops, struct sp_client *client, const struct sp_request *request)
 {
-	__sp_cleanup(question_done) struct sp_question question = { .daemon = daemon,
-								    .client = client };
+	__sp_cleanup(question_done) struct sp_question question = { .ops = ops, .client = client };
 	struct sp_ask ask = { 0 };
 	const char *at = NULL, *plane = NULL;
 	json_t *record = NULL;
@@ -344,15 +340,15 @@ void sp_op_explain(struct sp_daemon *daemon, struct sp_client *client,
 		sp_question_answer_record(&question, record);
 		return;
 	}
-	if (!daemon->revisions.running) {
+	if (!ops->revisions->running) {
 		sp_client_fail(client, "no-policy", 1, NULL, "no policy is in force");
 		return;
 	}
 	/* the kernel knows the time, so the answer has to know it too */
-	sp_people_tick(&daemon->people);
-	question.policy = daemon->revisions.running->policy;
-	question.revision = daemon->revisions.running->number;
-	memcpy(question.generation, daemon->revisions.running->generation,
+	sp_people_tick(ops->people);
+	question.policy = ops->revisions->running->policy;
+	question.revision = ops->revisions->running->number;
+	memcpy(question.generation, ops->revisions->running->generation,
 	       sizeof(question.generation));
 	answer_question(&question, &ask);
 }

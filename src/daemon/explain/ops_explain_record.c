@@ -126,18 +126,18 @@ static int open_then(struct sp_question *question, const struct sp_addr *addr,
 		     const struct sp_audit_record *record, enum sp_reason reason,
 		     enum sp_live_state *ret_state)
 {
-	struct sp_daemon *daemon = question->daemon;
+	struct sp_ops *ops = question->ops;
 	struct then then = { .addr = addr,
 			     .family = sp_addr_is_v4(addr) ? 0 : 1,
 			     .time_ns = record->time_ns,
-			     .parked_ns = daemon->machine->parked_s * SP_NS_PER_S,
+			     .parked_ns = (*ops->machine)->parked_s * SP_NS_PER_S,
 			     .is_flow_end = record->event == SP_AUDIT_FLOW_END,
 			     .reason = reason,
 			     .state = SP_LIVE_ENDED,
 			     .id = record->session ? strtoull(record->session, NULL, 10) : 0 };
 	const int64_t since_ns =
 		then.is_flow_end ? 0 : then.time_ns - SP_LINGER_NS - then.parked_ns;
-	int r = sp_store_each_session(daemon->store, since_ns, match_then, &then);
+	int r = sp_store_each_session(ops->store, since_ns, match_then, &then);
 
 	if (r == 0 && then.found) {
 		sp_question_whose(question, then.found);
@@ -151,7 +151,7 @@ static int open_then(struct sp_question *question, const struct sp_addr *addr,
 /* The policy a record was judged by. */
 static int find_policy(struct sp_question *question, const char *generation)
 {
-	struct sp_daemon *daemon = question->daemon;
+	struct sp_ops *ops = question->ops;
 	__sp_cleanup(sp_files_done) struct sp_files files = { 0 };
 	struct sp_diagnostics diagnostics = { 0 };
 	uint8_t id[32];
@@ -160,19 +160,18 @@ static int find_policy(struct sp_question *question, const char *generation)
 	if (!generation)
 		return -ENOENT;
 	snprintf(question->generation, sizeof(question->generation), "%.12s", generation);
-	if (daemon->revisions.running &&
-	    !strcmp(daemon->revisions.running->generation, generation)) {
-		question->policy = daemon->revisions.running->policy;
+	if (ops->revisions->running && !strcmp(ops->revisions->running->generation, generation)) {
+		question->policy = ops->revisions->running->policy;
 		return 0;
 	}
-	r = sp_store_find_generation(daemon->store, generation, id);
+	r = sp_store_find_generation(ops->store, generation, id);
 	if (r == 0)
-		r = sp_store_get_files(daemon->store, id, &files);
+		r = sp_store_get_files(ops->store, id, &files);
 	if (r == 0)
 		r = sp_policy_load_files(files.list, files.count, &question->owned, &diagnostics);
 	sp_diagnostics_done(&diagnostics);
 	if (r == 0) /* every name has its number already */
-		r = sp_policy_number_rules(question->owned, sp_store_rule_number, daemon->store);
+		r = sp_policy_number_rules(question->owned, sp_store_rule_number, ops->store);
 	question->policy = question->owned;
 	return r;
 }

@@ -24,7 +24,7 @@ static const struct sp_host_interface *find_home(const struct sp_question *quest
 						 const struct sp_addr *addr)
 {
 	const struct sp_gateway *gateway = sp_question_gateway(question);
-	const struct sp_host *host = &question->daemon->host;
+	const struct sp_host *host = question->ops->host;
 	const struct sp_host_interface *found = NULL;
 	uint32_t len = find_route_len(gateway, addr);
 
@@ -56,7 +56,7 @@ static bool is_self(const struct sp_question *question, const struct sp_addr *ad
 
 bool sp_question_enter(struct sp_question *question, const char *on)
 {
-	const struct sp_host_interface *entry = on ? sp_host_find(&question->daemon->host, on)
+	const struct sp_host_interface *entry = on ? sp_host_find(question->ops->host, on)
 						   : find_home(question, &question->tuple.source);
 
 	if (!entry || entry->is_governed)
@@ -147,7 +147,7 @@ static json_t *describe_recorded(const struct sp_question *question)
 json_t *sp_question_describe_unjudged(const struct sp_question *question)
 {
 	const struct sp_addr *to = &question->tuple.destination;
-	const char *former = sp_network_former_name(&question->daemon->network, question->entry);
+	const char *former = sp_network_former_name(question->ops->network, question->entry);
 
 	if (former)
 		return describe_renamed(question, former);

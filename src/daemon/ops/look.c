@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "daemon/daemon.h"
+#include "daemon/ops/ops.h"
+#include "io/log/audit_log.h"
 
 #define KEYS_WORK_NS (180 * SP_NS_PER_S) /* REJECT_AFTER_TIME of WireGuard */
 
@@ -48,11 +49,11 @@ static int look_at_rules(struct sp_plane *plane, const struct sp_policy *policy,
 	return 0;
 }
 
-static void look_at_revision(struct sp_daemon *daemon, struct sp_snapshot *snapshot)
+static void look_at_revision(struct sp_ops *ops, struct sp_snapshot *snapshot)
 {
-	const struct sp_revision *running = daemon->revisions.running;
+	const struct sp_revision *running = ops->revisions->running;
 
-	snapshot->revision = sp_plane_running_revision(daemon->plane);
+	snapshot->revision = sp_plane_running_revision(ops->plane);
 	if (!running)
 		return;
 	snapshot->generation = running->generation;
@@ -131,27 +132,27 @@ void sp_snapshot_free(struct sp_snapshot *snapshot)
 	free(snapshot);
 }
 
-int sp_look(struct sp_daemon *daemon, bool with_rules, struct sp_snapshot **ret_snapshot)
+int sp_look(struct sp_ops *ops, bool with_rules, struct sp_snapshot **ret_snapshot)
 {
 	__sp_cleanup(sp_snapshot_freep) struct sp_snapshot *snapshot = calloc(1, sizeof(*snapshot));
-	const struct sp_revision *running = daemon->revisions.running;
+	const struct sp_revision *running = ops->revisions->running;
 	int r = 0;
 
 	if (!snapshot)
 		return -ENOMEM;
 	snapshot->has_rules = with_rules;
 	if (with_rules && running)
-		r = look_at_rules(daemon->plane, running->policy, snapshot);
+		r = look_at_rules(ops->plane, running->policy, snapshot);
 	if (r == 0)
-		r = look_at_engine(&daemon->engine, snapshot);
+		r = look_at_engine(ops->engine, snapshot);
 	if (r < 0)
 		return r;
-	look_at_revision(daemon, snapshot);
-	look_at_hooks(daemon->plane, snapshot);
-	look_at_flows(daemon->plane, snapshot);
-	look_at_sessions(&daemon->people, snapshot);
+	look_at_revision(ops, snapshot);
+	look_at_hooks(ops->plane, snapshot);
+	look_at_flows(ops->plane, snapshot);
+	look_at_sessions(ops->people, snapshot);
 	for (int i = 0; i < SP_RECORDER_FILES; i++)
-		look_at_log(&daemon->recorder.files[i], &snapshot->logs[i]);
+		look_at_log(&ops->recorder->files[i], &snapshot->logs[i]);
 	*ret_snapshot = SP_TAKE_PTR(snapshot);
 	return 0;
 }

@@ -11,7 +11,7 @@
 #include "plane/plane.h"
 #include "policy/model.h"
 
-struct sp_daemon;
+struct sp_ops;
 
 struct sp_snapshot_rule {
 	const char *name; /* "default": what no rule decided */
@@ -56,7 +56,7 @@ struct sp_snapshot {
 
 /* Look at all of it; @with_rules: at the rules too. A plane that does not answer leaves zeros and
  * no hooks. Returns 0 with a snapshot the caller frees; -ENOMEM. */
-int sp_look(struct sp_daemon *daemon, bool with_rules, struct sp_snapshot **ret_snapshot);
+int sp_look(struct sp_ops *ops, bool with_rules, struct sp_snapshot **ret_snapshot);
 void sp_snapshot_free(struct sp_snapshot *snapshot);
 SP_DEFINE_CLEANUP(struct sp_snapshot *, sp_snapshot_free);
 

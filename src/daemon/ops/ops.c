@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The table of ops: for each, its function and the fields that an administrator and the portal may
  * give. */
+#include "daemon/apply/again.h"
+#include "daemon/apply/apply.h"
 #include "daemon/ops/ops.h"
 
 #include <string.h>
 
-static void not_supported(struct sp_daemon *daemon, struct sp_client *client,
+static void not_supported(struct sp_ops *ops, struct sp_client *client,
 			  const struct sp_request *request)
 {
-	(void)daemon;
+	(void)ops;
 	sp_client_fail(client, "not-supported", 1, NULL, "%s is not supported yet",
 		       json_string_value(json_object_get(request->json, "op")));
 }
@@ -98,7 +100,7 @@ static bool takes_field(const char *const *fields, const char *name)
 
 void sp_ops_request(void *arg, struct sp_client *client, const struct sp_request *request)
 {
-	struct sp_daemon *daemon = arg;
+	struct sp_ops *ops = arg;
 	const char *name = json_string_value(json_object_get(request->json, "op"));
 	const struct sp_op *op = find_op(name);
 	const char *const *fields;
@@ -126,16 +128,16 @@ void sp_ops_request(void *arg, struct sp_client *client, const struct sp_request
 			       field);
 		return;
 	}
-	op->run(daemon, client, request);
+	op->run(ops, client, request);
 }
 
 void sp_ops_gone(void *arg, struct sp_client *client)
 {
-	struct sp_daemon *daemon = arg;
+	struct sp_ops *ops = arg;
 
-	sp_apply_forget_client(daemon, client);
-	sp_again_forget(daemon, client);
-	sp_recorder_unfollow(&daemon->recorder, client);
-	sp_portal_gone(&daemon->portal, client);
-	sp_op_audit_gone(daemon, client);
+	sp_apply_forget_client(ops->daemon, client);
+	sp_again_forget(ops->daemon, client);
+	sp_recorder_unfollow(ops->recorder, client);
+	sp_portal_gone(ops->portal, client);
+	sp_op_audit_gone(ops, client);
 }

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "daemon/ops/ops.h"
+#include "io/log/audit_log.h"
 #include "json/own.h"
 #include "policy/answer.h"
 #include "yaml/suggest.h"
@@ -21,7 +22,7 @@ struct source {
 };
 
 struct reading {
-	struct sp_daemon *daemon;
+	struct sp_ops *ops;
 	struct sp_client *client; /* NULL: gone */
 	struct sp_timer timer;
 	struct source sources[SP_RECORDER_FILES];
@@ -41,7 +42,7 @@ static void reading_free(struct reading *reading)
 {
 	if (!reading)
 		return;
-	sp_loop_drop(reading->daemon->loop, &reading->timer);
+	sp_loop_drop(reading->ops->loop, &reading->timer);
 	if (reading->client)
 		sp_client_set_data(reading->client, NULL);
 	for (int i = 0; i < SP_RECORDER_FILES; i++) {
@@ -54,9 +55,9 @@ static void reading_free(struct reading *reading)
 
 SP_DEFINE_CLEANUP(struct reading *, reading_free);
 
-void sp_op_audit_gone(struct sp_daemon *daemon, struct sp_client *client)
+void sp_op_audit_gone(struct sp_ops *ops, struct sp_client *client)
 {
-	(void)daemon;
+	(void)ops;
 	reading_free(sp_client_get_data(client));
 }
 
@@ -81,7 +82,7 @@ static void take_entry(struct reading *reading, const struct sp_audit_entry *ent
  * the log's last record. null: the log was not asked. */
 static json_t *describe_place(const struct reading *reading, enum sp_recorder_log log)
 {
-	const struct sp_recorder_file *file = &reading->daemon->recorder.files[log];
+	const struct sp_recorder_file *file = &reading->ops->recorder->files[log];
 	struct sp_chain_head head = { .seq = reading->last_seq[log] };
 
 	if (reading->is_resuming && !reading->query.has_after[log])
@@ -105,7 +106,7 @@ static void reading_finish(struct reading *reading)
 	/* begin following before the reply, or a record written in between would be missed. Events
 	 * come after the reply, because no record is written before this function returns */
 	if (reading->is_following && is_whole &&
-	    sp_recorder_follow(&reading->daemon->recorder, client, &reading->query) < 0) {
+	    sp_recorder_follow(reading->ops->recorder, client, &reading->query) < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "out of memory");
 		return;
 	}
@@ -164,7 +165,7 @@ static void read_some(void *arg)
 	     i++)
 		r = take_next(reading);
 	if (r == 1 && !(reading->is_resuming && reading->has_more)) {
-		sp_loop_in(reading->daemon->loop, &reading->timer, 0);
+		sp_loop_in(reading->ops->loop, &reading->timer, 0);
 		reading = NULL;
 		return;
 	}
@@ -253,7 +254,7 @@ static bool asks_for_traffic(const struct sp_audit_query *query)
 
 static int open_sources(struct reading *reading)
 {
-	const struct sp_paths *paths = &reading->daemon->paths;
+	const struct sp_paths *paths = reading->ops->paths;
 	int r = sp_audit_reader_open(paths->audit_log,
 				     &reading->sources[SP_RECORDER_PEOPLE].reader);
 
@@ -263,7 +264,7 @@ static int open_sources(struct reading *reading)
 	return r;
 }
 
-void sp_op_audit_query(struct sp_daemon *daemon, struct sp_client *client,
+void sp_op_audit_query(struct sp_ops *ops, struct sp_client *client,
 		       const struct sp_request *request)
 {
 	__sp_cleanup(reading_freep) struct reading *reading = calloc(1, sizeof(*reading));
@@ -274,7 +275,7 @@ void sp_op_audit_query(struct sp_daemon *daemon, struct sp_client *client,
 		sp_client_fail(client, "failed", 1, NULL, "out of memory");
 		return;
 	}
-	reading->daemon = daemon;
+	reading->ops = ops;
 	reading->timer = (struct sp_timer){ .fire = read_some, .arg = reading };
 	if (!sp_op_unpack(client, request, "{s?b, s?I}", "follow", &follow, "limit", &limit) ||
 	    !read_query(client, request, &reading->query))
@@ -296,6 +297,6 @@ void sp_op_audit_query(struct sp_daemon *daemon, struct sp_client *client,
 	}
 	reading->client = client;
 	sp_client_set_data(client, reading);
-	sp_loop_in(daemon->loop, &reading->timer, 0);
+	sp_loop_in(ops->loop, &reading->timer, 0);
 	reading = NULL;
 }

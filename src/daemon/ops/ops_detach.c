@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "daemon/apply/again.h"
 #include "daemon/apply/detach.h"
 #include "daemon/ops/ops.h"
 #include "json/own.h"
@@ -12,30 +13,30 @@
 #define WHY_MAX 200
 
 /* What a detach does, or would do. Read before it is done. */
-static json_t *describe(struct sp_daemon *daemon)
+static json_t *describe(struct sp_ops *ops)
 {
-	const uint64_t revision = sp_plane_running_revision(daemon->plane);
+	const uint64_t revision = sp_plane_running_revision(ops->plane);
 	json_t *interfaces = json_array();
 	struct sp_detach_plan plan;
 	struct sp_live *live = NULL;
 	json_int_t sessions = 0;
 
-	for (size_t i = 0; revision && i < daemon->host.hooked_count; i++)
-		json_array_append_new(interfaces, json_string(daemon->host.hooked[i].name));
-	while ((live = sp_live_next(&daemon->people, live)))
+	for (size_t i = 0; revision && i < ops->host->hooked_count; i++)
+		json_array_append_new(interfaces, json_string(ops->host->hooked[i].name));
+	while ((live = sp_live_next(ops->people, live)))
 		sessions += live->state == SP_LIVE_OPEN;
-	sp_detach_plan(&daemon->paths, &plan);
+	sp_detach_plan(ops->paths, &plan);
 	return json_pack("{s:o, s:I, s:I, s:s, s:{s:s, s:s}}", "interfaces", interfaces, "revision",
 			 (json_int_t)revision, "sessions", sessions, "tunnel",
-			 daemon->machine->tunnel, "forwarding", "ipv4", sp_detach_word(plan.ipv4),
+			 (*ops->machine)->tunnel, "forwarding", "ipv4", sp_detach_word(plan.ipv4),
 			 "ipv6", sp_detach_word(plan.ipv6));
 }
 
-static void run(struct sp_daemon *daemon, struct sp_client *client, const char *why)
+static void run(struct sp_ops *ops, struct sp_client *client, const char *why)
 {
 	struct sp_plane_error error = { 0 };
-	__sp_json json_t *json = describe(daemon);
-	int r = sp_detach(daemon, sp_client_who(client), why, &error);
+	__sp_json json_t *json = describe(ops);
+	int r = sp_detach(ops->daemon, sp_client_who(client), why, &error);
 
 	if (r < 0) {
 		sp_client_fail(client, "failed", 1, NULL,
@@ -49,8 +50,7 @@ static void run(struct sp_daemon *daemon, struct sp_client *client, const char *
 	sp_client_reply(client, SP_TAKE_PTR(json));
 }
 
-void sp_op_detach(struct sp_daemon *daemon, struct sp_client *client,
-		  const struct sp_request *request)
+void sp_op_detach(struct sp_ops *ops, struct sp_client *client, const struct sp_request *request)
 {
 	const char *why = NULL;
 	int yes = 0;
@@ -62,12 +62,12 @@ void sp_op_detach(struct sp_daemon *daemon, struct sp_client *client,
 			       WHY_MAX);
 		return;
 	}
-	if (yes && daemon->apply) {
-		sp_again_wait(daemon, client, request);
+	if (yes && *ops->apply) {
+		sp_again_wait(ops->daemon, client, request);
 	} else if (yes) {
-		run(daemon, client, why);
+		run(ops, client, why);
 	} else {
-		json_t *json = describe(daemon);
+		json_t *json = describe(ops);
 
 		json_object_set_new(json, "detached", json_false());
 		sp_client_reply(client, json);

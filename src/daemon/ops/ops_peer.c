@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "daemon/host/address.h"
 #include "daemon/ops/ops.h"
+#include "daemon/revisions/routes.h"
 #include "json/text.h"
 #include "net/addr.h"
 #include "yaml/value.h"
@@ -16,18 +17,17 @@
 /* ---- what a client's tunnel needs ---- */
 
 /* vpn.endpoint, or else the first address of an edge interface. */
-static json_t *find_endpoint(struct sp_daemon *daemon)
+static json_t *find_endpoint(struct sp_ops *ops)
 {
-	const struct sp_machine *machine = daemon->machine;
+	const struct sp_machine *machine = *ops->machine;
 	const char *host = machine->endpoint;
 	char addr[SP_ADDR_TEXT_MAX];
 	bool is_v6 = false;
 
-	for (size_t i = 0; !host && i < daemon->host.address_count; i++) {
-		const struct sp_link_address *address = &daemon->host.addresses[i];
-		const char *name = sp_host_name_of(&daemon->host, address->ifindex);
-		const struct sp_host_interface *on =
-			name ? sp_host_find(&daemon->host, name) : NULL;
+	for (size_t i = 0; !host && i < ops->host->address_count; i++) {
+		const struct sp_link_address *address = &ops->host->addresses[i];
+		const char *name = sp_host_name_of(ops->host, address->ifindex);
+		const struct sp_host_interface *on = name ? sp_host_find(ops->host, name) : NULL;
 
 		if (!on || !on->is_governed || on->zone != SP_ZONE_EDGE || address->is_link_local)
 			continue;
@@ -62,7 +62,7 @@ static void write_list(struct sp_buf *text, const char *key, const json_t *list,
 	sp_buf_put_char(text, '\n');
 }
 
-static json_t *write_config(struct sp_daemon *daemon, const json_t *fields)
+static json_t *write_config(struct sp_ops *ops, const json_t *fields)
 {
 	__sp_buf struct sp_buf text = SP_BUF_SECRET;
 	const char *endpoint = json_string_value(json_object_get(fields, "endpoint"));
@@ -71,11 +71,11 @@ static json_t *write_config(struct sp_daemon *daemon, const json_t *fields)
 	sp_buf_put(&text, "# ");
 	sp_text_put(&text, device, strlen(device));
 	sp_buf_put(&text, " at ");
-	sp_text_put(&text, daemon->gateway_name, strlen(daemon->gateway_name));
+	sp_text_put(&text, ops->gateway_name, strlen(ops->gateway_name));
 	sp_buf_put(&text, "\n[Interface]\nPrivateKey = # yours: it never leaves your device\n");
 	write_list(&text, "Address", json_object_get(fields, "addresses"), "/32", "/128");
 	write_list(&text, "DNS", json_object_get(fields, "dns"), "", "");
-	sp_buf_printf(&text, "MTU = %u\n\n[Peer]\n", daemon->machine->mtu);
+	sp_buf_printf(&text, "MTU = %u\n\n[Peer]\n", (*ops->machine)->mtu);
 	sp_buf_printf(&text, "PublicKey = %s\nPresharedKey = %s\n",
 		      json_string_value(json_object_get(fields, "gateway_key")),
 		      json_string_value(json_object_get(fields, "preshared_key")));
@@ -86,31 +86,31 @@ static json_t *write_config(struct sp_daemon *daemon, const json_t *fields)
 	return sp_json_of_text(sp_buf_get(&text));
 }
 
-json_t *sp_json_tunnel(struct sp_daemon *daemon, const struct sp_device *device)
+json_t *sp_json_tunnel(struct sp_ops *ops, const struct sp_device *device)
 {
 	json_t *dns, *fields, *allowed;
 	char text[SP_ADDR_TEXT_MAX];
 
-	if (sp_routes_of_device(&daemon->people, device, &allowed) < 0)
+	if (sp_routes_of_device(ops->people, device, &allowed) < 0)
 		return NULL;
 	dns = json_array();
-	for (size_t i = 0; i < daemon->machine->dns_count; i++)
+	for (size_t i = 0; i < (*ops->machine)->dns_count; i++)
 		json_array_append_new(dns,
-				      json_string(sp_addr_format(&daemon->machine->dns[i], text)));
+				      json_string(sp_addr_format(&(*ops->machine)->dns[i], text)));
 	fields = json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:s}", "addresses",
 			   sp_json_addresses(device->addresses, device->has_address), "dns", dns,
-			   "mtu", (json_int_t)daemon->machine->mtu, "gateway_key",
-			   daemon->engine.has_key ? sp_json_key(daemon->engine.public_key.bytes)
-						  : json_null(),
+			   "mtu", (json_int_t)(*ops->machine)->mtu, "gateway_key",
+			   ops->engine->has_key ? sp_json_key(ops->engine->public_key.bytes)
+						: json_null(),
 			   "preshared_key", sp_json_key(device->preshared_key), "endpoint",
-			   find_endpoint(daemon), "allowed_ips", allowed, "device", device->name);
-	json_object_set_new(fields, "config", write_config(daemon, fields));
+			   find_endpoint(ops), "allowed_ips", allowed, "device", device->name);
+	json_object_set_new(fields, "config", write_config(ops, fields));
 	return fields;
 }
 
 /* ---- the ops ---- */
 
-static void add_machine(struct sp_daemon *daemon, struct sp_client *client,
+static void add_machine(struct sp_ops *ops, struct sp_client *client,
 			const struct sp_request *request, const uint8_t key[32], const char *name)
 {
 	struct sp_sign_in sign_in = {
@@ -118,7 +118,7 @@ static void add_machine(struct sp_daemon *daemon, struct sp_client *client,
 	};
 	struct sp_refusal refusal;
 	struct sp_live *live;
-	int r = sp_op_open_session(daemon, client, request, &sign_in, &live, &refusal);
+	int r = sp_op_open_session(ops, client, request, &sign_in, &live, &refusal);
 
 	if (r < 0)
 		sp_client_fail(
@@ -126,12 +126,10 @@ static void add_machine(struct sp_daemon *daemon, struct sp_client *client,
 			!strcmp(refusal.code, "login-refused") ? "; a person's device needs a user"
 							       : "");
 	else if (r == 0)
-		sp_client_reply(client,
-				sp_json_device(daemon, sp_device_find(&daemon->people, key)));
+		sp_client_reply(client, sp_json_device(ops, sp_device_find(ops->people, key)));
 }
 
-void sp_op_peer_add(struct sp_daemon *daemon, struct sp_client *client,
-		    const struct sp_request *request)
+void sp_op_peer_add(struct sp_ops *ops, struct sp_client *client, const struct sp_request *request)
 {
 	struct sp_enrolment enrolment = { 0 };
 	const char *key_text;
@@ -147,14 +145,14 @@ void sp_op_peer_add(struct sp_daemon *daemon, struct sp_client *client,
 	    (enrolment.user && !sp_op_name(client, "user", enrolment.user, SP_USER_MAX)))
 		return;
 	enrolment.public_key = key;
-	device = sp_device_find(&daemon->people, key);
+	device = sp_device_find(ops->people, key);
 	if (device) {
 		sp_client_fail(client, "login-refused", 7, NULL,
 			       "this key is %s's device %s already", device->user, device->name);
 		return;
 	}
 	if (!enrolment.user && !enrolment.subject && !enrolment.idp) {
-		add_machine(daemon, client, request, key, enrolment.name);
+		add_machine(ops, client, request, key, enrolment.name);
 		return;
 	}
 	if (!enrolment.subject)
@@ -166,33 +164,31 @@ void sp_op_peer_add(struct sp_daemon *daemon, struct sp_client *client,
 			       "a person's device needs idp and user (or subject)");
 		return;
 	}
-	if (sp_device_check_key(&daemon->people, key, &refusal) < 0 ||
-	    sp_device_enrol(&daemon->people, &enrolment, &device, &refusal) < 0)
+	if (sp_device_check_key(ops->people, key, &refusal) < 0 ||
+	    sp_device_enrol(ops->people, &enrolment, &device, &refusal) < 0)
 		sp_op_refuse(client, &refusal);
 	else
-		sp_client_reply(client, sp_json_device(daemon, device));
+		sp_client_reply(client, sp_json_device(ops, device));
 }
 
-void sp_op_peer_list(struct sp_daemon *daemon, struct sp_client *client,
-		     const struct sp_request *request)
+void sp_op_peer_list(struct sp_ops *ops, struct sp_client *client, const struct sp_request *request)
 {
 	const char *user = NULL, *idp = NULL;
 	json_t *list;
 
 	if (!sp_op_unpack(client, request, "{s?s, s?s}", "user", &user, "idp", &idp))
 		return;
-	sp_engine_refresh(&daemon->engine);
+	sp_engine_refresh(ops->engine);
 	list = json_array();
-	for (size_t i = 0; i < daemon->people.device_count; i++)
-		if ((!user || !strcmp(user, daemon->people.devices[i]->user)) &&
-		    (!idp || (daemon->people.devices[i]->idp &&
-			      !strcmp(idp, daemon->people.devices[i]->idp))))
-			json_array_append_new(list,
-					      sp_json_device(daemon, daemon->people.devices[i]));
+	for (size_t i = 0; i < ops->people->device_count; i++)
+		if ((!user || !strcmp(user, ops->people->devices[i]->user)) &&
+		    (!idp ||
+		     (ops->people->devices[i]->idp && !strcmp(idp, ops->people->devices[i]->idp))))
+			json_array_append_new(list, sp_json_device(ops, ops->people->devices[i]));
 	sp_client_reply(client, json_pack("{s:o}", "peers", list));
 }
 
-void sp_op_peer_remove(struct sp_daemon *daemon, struct sp_client *client,
+void sp_op_peer_remove(struct sp_ops *ops, struct sp_client *client,
 		       const struct sp_request *request)
 {
 	const char *text;
@@ -203,19 +199,18 @@ void sp_op_peer_remove(struct sp_daemon *daemon, struct sp_client *client,
 
 	if (!sp_op_unpack(client, request, "{s:s, s?s, s?s}", "device", &text, "idp", &owner.idp,
 			  "subject", &owner.subject) ||
-	    !(device = sp_op_device(daemon, client, text)) ||
+	    !(device = sp_op_device(ops, client, text)) ||
 	    !sp_op_owns(client, &owner, device->idp, device->subject))
 		return;
-	reply = sp_json_device(daemon, device);
+	reply = sp_json_device(ops, device);
 	json_object_set_new(reply, "session", json_null()); /* about to end */
-	if (sp_device_remove(&daemon->people, device, "removed", sp_client_who(client), &refusal) <
-	    0)
+	if (sp_device_remove(ops->people, device, "removed", sp_client_who(client), &refusal) < 0)
 		sp_op_refuse(client, &refusal);
 	else
 		sp_client_reply(client, SP_TAKE_PTR(reply));
 }
 
-void sp_op_peer_config(struct sp_daemon *daemon, struct sp_client *client,
+void sp_op_peer_config(struct sp_ops *ops, struct sp_client *client,
 		       const struct sp_request *request)
 {
 	const char *text;
@@ -223,14 +218,14 @@ void sp_op_peer_config(struct sp_daemon *daemon, struct sp_client *client,
 	json_t *tunnel;
 
 	if (!sp_op_unpack(client, request, "{s:s}", "device", &text) ||
-	    !(device = sp_op_device(daemon, client, text)))
+	    !(device = sp_op_device(ops, client, text)))
 		return;
-	if (!daemon->engine.has_key) {
+	if (!ops->engine->has_key) {
 		sp_client_fail(client, "failed", 1, NULL,
 			       "the gateway's tunnel key cannot be read: see sallyport status");
 		return;
 	}
-	tunnel = sp_json_tunnel(daemon, device);
+	tunnel = sp_json_tunnel(ops, device);
 	if (tunnel)
 		sp_client_reply(client, tunnel);
 	else

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "daemon/apply/again.h"
+#include "daemon/apply/apply.h"
 #include "daemon/ops/ops.h"
 #include "json/text.h"
 #include "judge/describe.h"
@@ -63,11 +65,11 @@ static bool read_files(struct sp_client *client, const struct sp_request *reques
 	return r == 0;
 }
 
-static void reply_check(const struct sp_daemon *daemon, struct sp_client *client,
+static void reply_check(const struct sp_ops *ops, struct sp_client *client,
 			struct sp_policy *policy, const struct sp_diagnostics *diagnostics)
 {
 	__sp_free struct sp_test_result *results = NULL;
-	const struct sp_judge_planes planes = { &daemon->plane->ops, 1, false };
+	const struct sp_judge_planes planes = { &ops->plane->ops, 1, false };
 	struct sp_plane_error error = { 0 };
 	const char *plane = "reference";
 	char generation[13];
@@ -100,8 +102,7 @@ static void reply_check(const struct sp_daemon *daemon, struct sp_client *client
 					  "tests_plane", plane));
 }
 
-void sp_op_check(struct sp_daemon *daemon, struct sp_client *client,
-		 const struct sp_request *request)
+void sp_op_check(struct sp_ops *ops, struct sp_client *client, const struct sp_request *request)
 {
 	__sp_cleanup(sp_policy_freep) struct sp_policy *policy = NULL;
 	__sp_cleanup(sp_files_done) struct sp_files files = { 0 };
@@ -115,9 +116,9 @@ void sp_op_check(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	r = sp_policy_load_files(files.list, files.count, &policy, &diagnostics);
 	if (r == 0)
-		r = sp_plane_check(daemon->plane->ops, policy, &diagnostics);
+		r = sp_plane_check(ops->plane->ops, policy, &diagnostics);
 	if (r == 0)
-		reply_check(daemon, client, policy, &diagnostics);
+		reply_check(ops, client, policy, &diagnostics);
 	else if (r == -EINVAL)
 		sp_client_fail(
 			client, "policy-invalid", 3,
@@ -153,8 +154,7 @@ static bool read_connection(struct sp_client *client, json_t *json, struct sp_ap
 	return true;
 }
 
-void sp_op_apply(struct sp_daemon *daemon, struct sp_client *client,
-		 const struct sp_request *request)
+void sp_op_apply(struct sp_ops *ops, struct sp_client *client, const struct sp_request *request)
 {
 	__sp_cleanup(sp_files_done) struct sp_files files = { 0 };
 	struct sp_apply_request apply = { .files = &files };
@@ -168,9 +168,9 @@ void sp_op_apply(struct sp_daemon *daemon, struct sp_client *client,
 	    !read_connection(client, connection, &apply))
 		return;
 	apply.is_forced = force;
-	r = sp_apply_start(daemon, client, &apply); /* it answers when the apply ends */
+	r = sp_apply_start(ops->daemon, client, &apply); /* it answers when the apply ends */
 	if (r == -EBUSY)
-		sp_again_wait(daemon, client, request);
+		sp_again_wait(ops->daemon, client, request);
 	else if (r < 0)
 		sp_client_fail(client, "failed", 1, NULL,
 			       "the apply cannot begin: %s; the running policy is unchanged",
@@ -178,7 +178,7 @@ void sp_op_apply(struct sp_daemon *daemon, struct sp_client *client,
 }
 
 struct history {
-	struct sp_daemon *daemon;
+	struct sp_ops *ops;
 	json_t *list;
 	bool has_running;
 };
@@ -186,7 +186,7 @@ struct history {
 static int list_apply(void *arg, const struct sp_store_revision *revision)
 {
 	struct history *history = arg;
-	const struct sp_revision *running = history->daemon->revisions.running;
+	const struct sp_revision *running = history->ops->revisions->running;
 	const bool is_running = running && !history->has_running &&
 				!memcmp(running->policy->generation, revision->generation, 32);
 	char generation[13];
@@ -203,10 +203,9 @@ static int list_apply(void *arg, const struct sp_store_revision *revision)
 	return 0;
 }
 
-void sp_op_history(struct sp_daemon *daemon, struct sp_client *client,
-		   const struct sp_request *request)
+void sp_op_history(struct sp_ops *ops, struct sp_client *client, const struct sp_request *request)
 {
-	struct history history = { .daemon = daemon };
+	struct history history = { .ops = ops };
 	__sp_json json_t *list = NULL;
 	json_int_t limit = 20;
 	int r;
@@ -218,10 +217,10 @@ void sp_op_history(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	}
 	history.list = list = json_array();
-	r = sp_store_each_apply(daemon->store, (uint32_t)limit, list_apply, &history);
+	r = sp_store_each_apply(ops->store, (uint32_t)limit, list_apply, &history);
 	if (r < 0)
 		sp_client_fail(client, "failed", 1, NULL, "reading the history: %s",
-			       sp_store_error(daemon->store));
+			       sp_store_error(ops->store));
 	else
 		sp_client_reply(client, json_pack("{s:O}", "generations", list));
 }

@@ -31,7 +31,7 @@ static bool is_perhaps_text(const json_t *value)
 	       (json_is_string(value) && is_fit(json_string_value(value)));
 }
 
-void sp_op_login_refused(struct sp_daemon *daemon, struct sp_client *client,
+void sp_op_login_refused(struct sp_ops *ops, struct sp_client *client,
 			 const struct sp_request *request)
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
@@ -58,7 +58,7 @@ void sp_op_login_refused(struct sp_daemon *daemon, struct sp_client *client,
 		return;
 	record.has_src = from != NULL;
 	record.by = sp_client_who(client);
-	sp_recorder_refusal(&daemon->recorder, &record);
+	sp_recorder_refusal(ops->recorder, &record);
 	sp_client_reply(client, NULL);
 }
 
@@ -103,7 +103,7 @@ static json_t *read_pressure(struct sp_client *client, json_t *object)
 	return NULL;
 }
 
-void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
+void sp_op_portal_report(struct sp_ops *ops, struct sp_client *client,
 			 const struct sp_request *request)
 {
 	const char *url;
@@ -141,7 +141,7 @@ void sp_op_portal_report(struct sp_daemon *daemon, struct sp_client *client,
 	pressure = read_pressure(client, pressure);
 	if (!pressure)
 		return;
-	sp_portal_report(&daemon->portal, client,
+	sp_portal_report(ops->portal, client,
 			 json_pack("{s:s, s:s?, s:o, s:o, s:b}", "url", url, "fingerprint",
 				   json_string_value(fingerprint), "providers",
 				   SP_TAKE_PTR(providers), "pressure", pressure, "memory_locked",
@@ -163,21 +163,20 @@ static char *read_pem(const char *path)
 }
 
 /* The portal has this certificate's key in its memory anyway, or will have. */
-void sp_op_portal_certificate(struct sp_daemon *daemon, struct sp_client *client,
+void sp_op_portal_certificate(struct sp_ops *ops, struct sp_client *client,
 			      const struct sp_request *request)
 {
 	const char *key_file =
-		daemon->machine->portal_key ? daemon->machine->portal_key : daemon->paths.tls_key;
+		(*ops->machine)->portal_key ? (*ops->machine)->portal_key : ops->paths->tls_key;
 	__sp_free char *cert_path = NULL, *key_path = NULL, *cert = NULL;
 	char *key = NULL;
-	int r = sp_health_find_certificate(&daemon->health, &cert_path);
+	int r = sp_health_find_certificate(ops->health, &cert_path);
 
 	(void)request;
 	if (r == 0)
-		r = sp_str_format(&key_path, "%s%s%s",
-				  *key_file == '/' ? "" : daemon->paths.etc_dir,
+		r = sp_str_format(&key_path, "%s%s%s", *key_file == '/' ? "" : ops->paths->etc_dir,
 				  *key_file == '/' ? "" : "/", key_file);
-	if (r == 0 && daemon->machine->has_portal) {
+	if (r == 0 && (*ops->machine)->has_portal) {
 		cert = read_pem(cert_path);
 		key = read_pem(key_path);
 	}
@@ -189,7 +188,7 @@ void sp_op_portal_certificate(struct sp_daemon *daemon, struct sp_client *client
 	sp_free_wiped(key);
 }
 
-void sp_op_device_challenge(struct sp_daemon *daemon, struct sp_client *client,
+void sp_op_device_challenge(struct sp_ops *ops, struct sp_client *client,
 			    const struct sp_request *request)
 {
 	struct sp_wg_key challenge;
@@ -197,7 +196,7 @@ void sp_op_device_challenge(struct sp_daemon *daemon, struct sp_client *client,
 	uint8_t public_key[32];
 
 	(void)request;
-	if (sp_key_proof_challenge(&daemon->engine, &challenge, public_key) < 0) {
+	if (sp_key_proof_challenge(ops->engine, &challenge, public_key) < 0) {
 		sp_client_fail(client, "failed", 1, NULL,
 			       "no device key can be proven here: the gateway has no portal, or "
 			       "its tunnel key cannot be read");
@@ -206,5 +205,5 @@ void sp_op_device_challenge(struct sp_daemon *daemon, struct sp_client *client,
 	sp_client_reply(client,
 			json_pack("{s:s, s:o, s:s}", "challenge",
 				  sp_wg_key_to_base64(&challenge, text), "key",
-				  sp_json_key(public_key), "url", daemon->machine->portal_url));
+				  sp_json_key(public_key), "url", (*ops->machine)->portal_url));
 }

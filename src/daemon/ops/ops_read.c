@@ -27,22 +27,22 @@ bool sp_op_unpack(struct sp_client *client, const struct sp_request *request, co
 	return r == 0;
 }
 
-static void fail_no_device(struct sp_daemon *daemon, struct sp_client *client, const char *text)
+static void fail_no_device(struct sp_ops *ops, struct sp_client *client, const char *text)
 {
 	struct sp_nearest near;
 
 	sp_nearest_init(&near, text);
-	for (size_t i = 0; i < daemon->people.device_count; i++)
-		sp_nearest_offer(&near, daemon->people.devices[i]->name);
+	for (size_t i = 0; i < ops->people->device_count; i++)
+		sp_nearest_offer(&near, ops->people->devices[i]->name);
 	sp_client_fail(client, "no-such-device", 1, NULL, "no device %.100s is known%s%.63s%s",
 		       text, near.best ? "; did you mean \"" : "", near.best ? near.best : "",
 		       near.best ? "\"?" : "");
 }
 
-struct sp_device *sp_op_device(struct sp_daemon *daemon, struct sp_client *client, const char *text)
+struct sp_device *sp_op_device(struct sp_ops *ops, struct sp_client *client, const char *text)
 {
 	struct sp_device *device = NULL;
-	int r = sp_device_lookup(&daemon->people, text, &device);
+	int r = sp_device_lookup(ops->people, text, &device);
 
 	if (r == -EEXIST)
 		sp_client_fail(
@@ -50,7 +50,7 @@ struct sp_device *sp_op_device(struct sp_daemon *daemon, struct sp_client *clien
 			"several people have a device named %.63s; say user/%.63s or its key", text,
 			text);
 	else if (r < 0)
-		fail_no_device(daemon, client, text);
+		fail_no_device(ops, client, text);
 	return device;
 }
 
@@ -160,12 +160,12 @@ bool sp_op_owns(struct sp_client *client, const struct sp_op_owner *owner, const
 	return false;
 }
 
-bool sp_op_whose_name(struct sp_daemon *daemon, struct sp_client *client, const char *user,
+bool sp_op_whose_name(struct sp_ops *ops, struct sp_client *client, const char *user,
 		      const char *idp)
 {
 	const char *idps[2];
 
-	if (idp || !sp_people_share_name(&daemon->people, user, idps))
+	if (idp || !sp_people_share_name(ops->people, user, idps))
 		return true;
 	sp_client_fail(client, "ambiguous", 1, NULL,
 		       "%.255s is two: of %.63s and of %.63s; say whose (--idp)", user,

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "daemon/access/change.h"
+#include "daemon/apply/again.h"
 #include "daemon/ops/ops.h"
 #include "json/own.h"
 #include "yaml/value.h"
@@ -18,33 +20,33 @@ static bool is_seconds(struct sp_client *client, const char *what, json_int_t va
 	return is_good;
 }
 
-int sp_op_open_session(struct sp_daemon *daemon, struct sp_client *client,
+int sp_op_open_session(struct sp_ops *ops, struct sp_client *client,
 		       const struct sp_request *request, struct sp_sign_in *sign_in,
 		       struct sp_live **ret_live, struct sp_refusal *refusal)
 {
 	int r;
 
 	sign_in->is_asked_again = request->is_asked_again;
-	r = sp_session_open(&daemon->people, sign_in, ret_live, refusal);
+	r = sp_session_open(ops->people, sign_in, ret_live, refusal);
 	if (r != -EAGAIN || request->is_asked_again)
 		return r;
-	sp_again_put(daemon, client, request, "a sign-in needed room");
+	sp_again_put(ops->daemon, client, request, "a sign-in needed room");
 	return 1;
 }
 
-json_t *sp_json_session_with_tunnel(struct sp_daemon *daemon, const struct sp_live *live,
+json_t *sp_json_session_with_tunnel(struct sp_ops *ops, const struct sp_live *live,
 				    const struct sp_client *client)
 {
-	json_t *reply = sp_json_session(daemon, live, client);
-	const struct sp_device *device = sp_device_find(&daemon->people, live->row.public_key);
-	json_t *tunnel = device ? sp_json_tunnel(daemon, device) : NULL;
+	json_t *reply = sp_json_session(ops, live, client);
+	const struct sp_device *device = sp_device_find(ops->people, live->row.public_key);
+	json_t *tunnel = device ? sp_json_tunnel(ops, device) : NULL;
 
 	if (tunnel)
 		json_object_set_new(reply, "tunnel", tunnel);
 	return reply;
 }
 
-void sp_op_session_open(struct sp_daemon *daemon, struct sp_client *client,
+void sp_op_session_open(struct sp_ops *ops, struct sp_client *client,
 			const struct sp_request *request)
 {
 	const char *groups[SP_GROUPS_MAX], *key_text = NULL, *from_text = NULL;
@@ -91,15 +93,15 @@ void sp_op_session_open(struct sp_daemon *daemon, struct sp_client *client,
 	sign_in.from = from_text ? &from : NULL;
 	sign_in.max_s = max_s;
 	sign_in.idle_s = idle_s;
-	r = sp_op_open_session(daemon, client, request, &sign_in, &live, &refusal);
+	r = sp_op_open_session(ops, client, request, &sign_in, &live, &refusal);
 	if (r < 0)
 		sp_op_refuse(client, &refusal);
 	else if (r == 0)
-		sp_client_reply(client, sp_json_session_with_tunnel(daemon, live, client));
+		sp_client_reply(client, sp_json_session_with_tunnel(ops, live, client));
 }
 
 struct listing {
-	struct sp_daemon *daemon;
+	struct sp_ops *ops;
 	const struct sp_client *client;
 	const char *user, *idp;
 	json_int_t session; /* 0: any */
@@ -119,11 +121,11 @@ static bool is_listed(const struct listing *listing, const struct sp_session_row
 static int list_closed(void *arg, struct sp_session_row *row)
 {
 	struct listing *listing = arg;
-	const struct sp_live *live = sp_live_of(&listing->daemon->people, row->slot, row->epoch);
+	const struct sp_live *live = sp_live_of(listing->ops->people, row->slot, row->epoch);
 
 	if (is_listed(listing, row))
 		json_array_append_new(listing->list,
-				      live ? sp_json_session(listing->daemon, live, listing->client)
+				      live ? sp_json_session(listing->ops, live, listing->client)
 					   : sp_json_row(row));
 	return 0;
 }
@@ -131,19 +133,19 @@ static int list_closed(void *arg, struct sp_session_row *row)
 /* The listed session of the device. NULL: none. */
 static json_t *tunnel_of(const struct listing *listing)
 {
-	const struct sp_people *people = &listing->daemon->people;
+	const struct sp_people *people = listing->ops->people;
 	const struct sp_live *live = sp_live_of_device(people, listing->key);
 	const struct sp_device *device = sp_device_find(people, listing->key);
 
 	return live && device && is_listed(listing, &live->row)
-		       ? sp_json_tunnel(listing->daemon, device)
+		       ? sp_json_tunnel(listing->ops, device)
 		       : NULL;
 }
 
-void sp_op_session_list(struct sp_daemon *daemon, struct sp_client *client,
+void sp_op_session_list(struct sp_ops *ops, struct sp_client *client,
 			const struct sp_request *request)
 {
-	struct listing listing = { .daemon = daemon, .client = client };
+	struct listing listing = { .ops = ops, .client = client };
 	__sp_json json_t *list = NULL;
 	const char *key_text = NULL;
 	struct sp_live *live = NULL;
@@ -157,15 +159,15 @@ void sp_op_session_list(struct sp_daemon *daemon, struct sp_client *client,
 	listing.has_key = key_text != NULL;
 	listing.list = list = json_array();
 	if (all)
-		r = sp_store_each_session(daemon->store,
+		r = sp_store_each_session(ops->store,
 					  sp_clock_realtime_ns() - 30 * 86400 * SP_NS_PER_S,
 					  list_closed, &listing);
-	while (!all && (live = sp_live_next(&daemon->people, live)))
+	while (!all && (live = sp_live_next(ops->people, live)))
 		if (live->state != SP_LIVE_ENDED && is_listed(&listing, &live->row))
-			json_array_append_new(listing.list, sp_json_session(daemon, live, client));
+			json_array_append_new(listing.list, sp_json_session(ops, live, client));
 	if (r < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "reading the sessions: %s",
-			       sp_store_error(daemon->store));
+			       sp_store_error(ops->store));
 		return;
 	}
 	sp_client_reply(client,

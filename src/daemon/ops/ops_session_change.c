@@ -5,18 +5,19 @@
 
 #include "base/err.h"
 #include "daemon/access/change.h"
+#include "daemon/apply/again.h"
 #include "daemon/ops/ops.h"
 #include "json/own.h"
 #include "yaml/suggest.h"
 
 /* Park sessions whose end has passed or that were silent for too long: nothing may revive a session
  * that the kernel refuses already. */
-static struct sp_live *find_open(struct sp_daemon *daemon, struct sp_client *client, json_int_t id)
+static struct sp_live *find_open(struct sp_ops *ops, struct sp_client *client, json_int_t id)
 {
 	struct sp_live *live;
 
-	sp_people_tick(&daemon->people);
-	live = sp_live_find(&daemon->people, (uint64_t)id);
+	sp_people_tick(ops->people);
+	live = sp_live_find(ops->people, (uint64_t)id);
 	if (live && live->state == SP_LIVE_OPEN)
 		return live;
 	sp_client_fail(client, "no-such-session", 1, NULL, "no session %lld is open",
@@ -25,10 +26,10 @@ static struct sp_live *find_open(struct sp_daemon *daemon, struct sp_client *cli
 }
 
 /* Is it a session of this person? */
-static struct sp_live *find_persons(struct sp_daemon *daemon, struct sp_client *client,
-				    json_int_t id, const struct sp_op_owner *owner)
+static struct sp_live *find_persons(struct sp_ops *ops, struct sp_client *client, json_int_t id,
+				    const struct sp_op_owner *owner)
 {
-	struct sp_live *live = find_open(daemon, client, id);
+	struct sp_live *live = find_open(ops, client, id);
 
 	if (!live || !sp_op_owns(client, owner, live->row.idp, live->row.subject))
 		return NULL;
@@ -41,7 +42,7 @@ static struct sp_live *find_persons(struct sp_daemon *daemon, struct sp_client *
 
 /* Apply what the provider says now; if it says nothing, nothing changes. Returns whether to go on.
  * If not, the client was told, or is told when a new revision has room for the session. */
-static bool update_session(struct sp_daemon *daemon, struct sp_client *client,
+static bool update_session(struct sp_ops *ops, struct sp_client *client,
 			   const struct sp_request *request, struct sp_news *news,
 			   struct sp_live **live)
 {
@@ -51,15 +52,15 @@ static bool update_session(struct sp_daemon *daemon, struct sp_client *client,
 	if (!news->groups && !news->refresh)
 		return true;
 	news->is_asked_again = request->is_asked_again;
-	r = sp_session_update(&daemon->people, *live, news, live, &refusal);
+	r = sp_session_update(ops->people, *live, news, live, &refusal);
 	if (r == -EAGAIN && !request->is_asked_again)
-		sp_again_put(daemon, client, request, "a change of groups needed room");
+		sp_again_put(ops->daemon, client, request, "a change of groups needed room");
 	else if (r < 0)
 		sp_op_refuse(client, &refusal);
 	return r == 0;
 }
 
-void sp_op_session_extend(struct sp_daemon *daemon, struct sp_client *client,
+void sp_op_session_extend(struct sp_ops *ops, struct sp_client *client,
 			  const struct sp_request *request)
 {
 	const char *groups[SP_GROUPS_MAX], *from_text = NULL;
@@ -84,18 +85,18 @@ void sp_op_session_extend(struct sp_daemon *daemon, struct sp_client *client,
 			       SP_SESSION_MOST_S);
 		return;
 	}
-	if (!(live = find_persons(daemon, client, id, &owner)))
+	if (!(live = find_persons(ops, client, id, &owner)))
 		return;
 	news.groups = group_list ? groups : NULL;
-	if (!update_session(daemon, client, request, &news, &live))
+	if (!update_session(ops, client, request, &news, &live))
 		return;
-	r = sp_session_extend(&daemon->people, live, max_s, sp_client_who(client),
+	r = sp_session_extend(ops->people, live, max_s, sp_client_who(client),
 			      from_text ? &from : NULL);
 	if (r < 0)
 		sp_client_fail(client, "failed", 1, NULL, "extending session %lld: %s",
 			       (long long)id, sp_err_text(r));
 	else
-		sp_client_reply(client, sp_json_session_with_tunnel(daemon, live, client));
+		sp_client_reply(client, sp_json_session_with_tunnel(ops, live, client));
 }
 
 /* Of a session.update. */
@@ -121,22 +122,22 @@ static bool is_early_end(struct sp_client *client, const struct early_end *end)
 }
 
 /* Returns whether the end is set; if not, the client was told. */
-static bool set_end(struct sp_daemon *daemon, struct sp_client *client, struct sp_live *live,
+static bool set_end(struct sp_ops *ops, struct sp_client *client, struct sp_live *live,
 		    const struct early_end *end)
 {
 	int r = 0;
 
 	if (end->within_s == IN_TIME)
-		r = sp_session_end_in_time(&daemon->people, live);
+		r = sp_session_end_in_time(ops->people, live);
 	else if (end->within_s >= 0)
-		r = sp_session_end_early(&daemon->people, live, end->within_s, end->why);
+		r = sp_session_end_early(ops->people, live, end->within_s, end->why);
 	if (r < 0)
 		sp_client_fail(client, "failed", 1, NULL, "moving the end of session %llu: %s",
 			       (unsigned long long)live->row.id, sp_err_text(r));
 	return r == 0;
 }
 
-void sp_op_session_update(struct sp_daemon *daemon, struct sp_client *client,
+void sp_op_session_update(struct sp_ops *ops, struct sp_client *client,
 			  const struct sp_request *request)
 {
 	const char *groups[SP_GROUPS_MAX];
@@ -152,7 +153,7 @@ void sp_op_session_update(struct sp_daemon *daemon, struct sp_client *client,
 			  "subject", &owner.subject, "ends_s", &end.within_s, "ending", &end.why) ||
 	    !sp_op_refresh(client, news.refresh) || !is_early_end(client, &end) ||
 	    !sp_op_groups(client, group_list, groups, &news.group_count) ||
-	    !(live = find_persons(daemon, client, id, &owner)))
+	    !(live = find_persons(ops, client, id, &owner)))
 		return;
 	news.groups = group_list ? groups : NULL;
 	if (!news.groups && !news.refresh && end.within_s == NOT_SAID) {
@@ -160,12 +161,12 @@ void sp_op_session_update(struct sp_daemon *daemon, struct sp_client *client,
 			       "session.update takes some of groups, refresh and ends_s");
 		return;
 	}
-	if (!set_end(daemon, client, live, &end))
+	if (!set_end(ops, client, live, &end))
 		return;
-	if (!update_session(daemon, client, request, &news, &live))
+	if (!update_session(ops, client, request, &news, &live))
 		return;
-	sp_people_tick(&daemon->people); /* an end that is now takes effect at once */
-	sp_client_reply(client, sp_json_session(daemon, live, client));
+	sp_people_tick(ops->people); /* an end that is now takes effect at once */
+	sp_client_reply(client, sp_json_session(ops, live, client));
 }
 
 /* Whom a session.close means. */
@@ -193,7 +194,7 @@ static bool is_meant(const void *arg, const struct sp_live *live)
 
 /* The sessions that ended, as the reply lists them. */
 struct closed {
-	struct sp_daemon *daemon;
+	struct sp_ops *ops;
 	struct sp_client *client;
 	json_t *list;
 };
@@ -202,16 +203,15 @@ static void list_ended(void *arg, const struct sp_live *live)
 {
 	const struct closed *closed = arg;
 
-	json_array_append_new(closed->list, sp_json_session(closed->daemon, live, closed->client));
+	json_array_append_new(closed->list, sp_json_session(closed->ops, live, closed->client));
 }
 
 /* With `user`, only the owner's own sessions are meant. A session named otherwise has to be the
  * owner's. */
-static bool is_theirs(struct sp_daemon *daemon, struct sp_client *client,
-		      const struct closing *closing)
+static bool is_theirs(struct sp_ops *ops, struct sp_client *client, const struct closing *closing)
 {
 	const struct sp_live *live =
-		closing->id ? sp_live_find(&daemon->people, (uint64_t)closing->id) : NULL;
+		closing->id ? sp_live_find(ops->people, (uint64_t)closing->id) : NULL;
 
 	if (live)
 		return sp_op_owns(client, &closing->owner, live->row.idp, live->row.subject);
@@ -222,14 +222,14 @@ static bool is_theirs(struct sp_daemon *daemon, struct sp_client *client,
 }
 
 /* No session was meant. Which person may have been? */
-static void fail_nobody(struct sp_daemon *daemon, struct sp_client *client, const char *user,
+static void fail_nobody(struct sp_ops *ops, struct sp_client *client, const char *user,
 			const char *device)
 {
 	struct sp_live *live = NULL;
 	struct sp_nearest near;
 
 	sp_nearest_init(&near, user ? user : device);
-	while ((live = sp_live_next(&daemon->people, live)))
+	while ((live = sp_live_next(ops->people, live)))
 		if (live->state == SP_LIVE_OPEN)
 			sp_nearest_offer(&near, user ? live->row.user : live->row.device);
 	sp_client_fail(client, user ? "no-such-user" : "no-such-session", 1, NULL,
@@ -239,12 +239,12 @@ static void fail_nobody(struct sp_daemon *daemon, struct sp_client *client, cons
 		       near.best && near.distance ? "\"?" : "");
 }
 
-void sp_op_session_close(struct sp_daemon *daemon, struct sp_client *client,
+void sp_op_session_close(struct sp_ops *ops, struct sp_client *client,
 			 const struct sp_request *request)
 {
 	const char *device = NULL, *why = NULL;
 	struct closing closing = { 0 };
-	struct closed closed = { .daemon = daemon, .client = client };
+	struct closed closed = { .ops = ops, .client = client };
 	__sp_json json_t *list = NULL;
 	struct sp_change change = { .kind = SP_CHANGE_END,
 				    .is_meant = is_meant,
@@ -267,26 +267,26 @@ void sp_op_session_close(struct sp_daemon *daemon, struct sp_client *client,
 			"200 bytes");
 		return;
 	}
-	if (device && !(closing.device = sp_op_device(daemon, client, device)))
+	if (device && !(closing.device = sp_op_device(ops, client, device)))
 		return;
 	if (closing.user && !closing.owner.subject && !sp_client_is_portal(client)) {
 		closing.idp = closing.owner.idp; /* an administrator's word, not an owner's */
 		closing.owner.idp = NULL;
-		if (!sp_op_whose_name(daemon, client, closing.user, closing.idp))
+		if (!sp_op_whose_name(ops, client, closing.user, closing.idp))
 			return;
 	}
-	if (!is_theirs(daemon, client, &closing))
+	if (!is_theirs(ops, client, &closing))
 		return;
 	closed.list = list = json_array();
-	daemon->recorder.words = why;
-	r = sp_people_change(&daemon->people, &change);
-	daemon->recorder.words = NULL;
+	ops->recorder->words = why;
+	r = sp_people_change(ops->people, &change);
+	ops->recorder->words = NULL;
 	if (!change.count) {
 		if (closing.id)
 			sp_client_fail(client, "no-such-session", 1, NULL,
 				       "no session %lld is open", (long long)closing.id);
 		else
-			fail_nobody(daemon, client, closing.user, device);
+			fail_nobody(ops, client, closing.user, device);
 	} else if (r < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "the kernel did not take it: %s",
 			       sp_err_text(r));

@@ -110,11 +110,11 @@ static json_t *list_addresses(const struct sp_host *host, uint32_t ifindex)
 }
 
 /* @unlisted has the interfaces that are in no list. */
-static void list_interfaces(struct sp_daemon *daemon, json_t *governed, json_t *unmanaged,
+static void list_interfaces(struct sp_ops *ops, json_t *governed, json_t *unmanaged,
 			    json_t *unlisted)
 {
-	for (size_t i = 0; i < daemon->host.interface_count; i++) {
-		const struct sp_host_interface *seen = &daemon->host.interfaces[i];
+	for (size_t i = 0; i < ops->host->interface_count; i++) {
+		const struct sp_host_interface *seen = &ops->host->interfaces[i];
 
 		if (seen->is_unmanaged)
 			json_array_append_new(unmanaged, json_pack("{s:s, s:b}", "name", seen->name,
@@ -128,7 +128,7 @@ static void list_interfaces(struct sp_daemon *daemon, json_t *governed, json_t *
 					  "zone", sp_zone_name(seen->zone), "ifindex",
 					  (json_int_t)seen->ifindex, "present", seen->is_present,
 					  "up", seen->is_up, "addresses",
-					  list_addresses(&daemon->host, seen->ifindex)));
+					  list_addresses(ops->host, seen->ifindex)));
 	}
 }
 
@@ -139,15 +139,14 @@ static json_t *describe_sessions(const struct sp_snapshot *snapshot)
 			 (json_int_t)snapshot->sessions_max);
 }
 
-static json_t *list_engine_peers(struct sp_daemon *daemon)
+static json_t *list_engine_peers(struct sp_ops *ops)
 {
-	const struct sp_wg_device *device = &daemon->engine.device;
+	const struct sp_wg_device *device = &ops->engine->device;
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < device->peer_count; i++) {
 		const struct sp_wg_peer *peer = &device->peers[i];
-		const struct sp_device *known =
-			sp_device_find(&daemon->people, peer->public_key.bytes);
+		const struct sp_device *known = sp_device_find(ops->people, peer->public_key.bytes);
 		json_t *allowed = json_array(), *item;
 		char text[SP_PREFIX_TEXT_MAX];
 
@@ -158,7 +157,7 @@ static json_t *list_engine_peers(struct sp_daemon *daemon)
 				 sp_json_key(peer->public_key.bytes), "device",
 				 known ? known->name : NULL, "user", known ? known->user : NULL,
 				 "allowed_ips", allowed);
-		json_object_update_new(item, sp_json_peer(daemon, peer));
+		json_object_update_new(item, sp_json_peer(ops, peer));
 		json_array_append_new(list, item);
 	}
 	return list;
@@ -226,9 +225,9 @@ static json_t *describe_own_engine(const struct sp_engine *engine,
 			 list_engine_drops(snapshot));
 }
 
-static json_t *describe_engine(struct sp_daemon *daemon, const struct sp_snapshot *snapshot)
+static json_t *describe_engine(struct sp_ops *ops, const struct sp_snapshot *snapshot)
 {
-	const struct sp_engine *engine = &daemon->engine;
+	const struct sp_engine *engine = ops->engine;
 	json_t *json;
 
 	json = json_pack("{s:s, s:b, s:s?, s:s?, s:I, s:b}", "kind", engine->way->name, "reachable",
@@ -236,12 +235,12 @@ static json_t *describe_engine(struct sp_daemon *daemon, const struct sp_snapsho
 			 engine->way == &sp_engine_userspace ? engine->socket_path : NULL, "error",
 			 engine->error ? sp_err_text(engine->error) : NULL, "listen_port",
 			 (json_int_t)engine->device.listen_port, "in_step",
-			 sp_engine_is_in_step(&daemon->engine));
+			 sp_engine_is_in_step(ops->engine));
 	json_object_update_new(json, describe_own_engine(engine, snapshot));
 	json_object_update_new(json, json_pack("{s:I, s:I, s:o}", "peer_count",
 					       (json_int_t)snapshot->peer_count, "handshakes",
 					       (json_int_t)snapshot->handshake_count, "peers",
-					       list_engine_peers(daemon)));
+					       list_engine_peers(ops)));
 	return json;
 }
 
@@ -267,24 +266,24 @@ static json_t *describe_audit(const struct sp_snapshot *snapshot)
 	return json;
 }
 
-static json_t *list_warnings(struct sp_daemon *daemon)
+static json_t *list_warnings(struct sp_ops *ops)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < daemon->warnings.count; i++)
+	for (size_t i = 0; i < ops->warnings->count; i++)
 		json_array_append_new(
 			list,
-			json_pack("{s:s, s:o, s:s?}", "code", daemon->warnings.items[i].code,
-				  "message", sp_json_of_text(daemon->warnings.items[i].message),
-				  "remedy", sp_warnings_remedy(daemon->warnings.items[i].code)));
+			json_pack("{s:s, s:o, s:s?}", "code", ops->warnings->items[i].code,
+				  "message", sp_json_of_text(ops->warnings->items[i].message),
+				  "remedy", sp_warnings_remedy(ops->warnings->items[i].code)));
 	return list;
 }
 
-static const char *find_state(struct sp_daemon *daemon)
+static const char *find_state(struct sp_ops *ops)
 {
-	if (daemon->warnings.count)
+	if (ops->warnings->count)
 		return "degraded";
-	return daemon->revisions.running ? "enforcing" : "waiting";
+	return ops->revisions->running ? "enforcing" : "waiting";
 }
 
 static json_t *describe_flows(const struct sp_snapshot *snapshot)
@@ -317,28 +316,27 @@ json_t *sp_json_snapshot(const struct sp_snapshot *snapshot)
 }
 
 /* The daemon itself, and the machine around it. */
-static json_t *describe_daemon(struct sp_daemon *daemon)
+static json_t *describe_daemon(struct sp_ops *ops)
 {
 	json_t *interfaces = json_array(), *unmanaged = json_array(), *unlisted = json_array();
 
-	list_interfaces(daemon, interfaces, unmanaged, unlisted);
+	list_interfaces(ops, interfaces, unmanaged, unlisted);
 	return json_pack(
 		"{s:s, s:s, s:s, s:I, s:o, s:s, s:s, s:{s:b, s:b, s:I, s:o}, s:b, s:o, s:o, s:o, "
 		"s:o}",
-		"gateway", daemon->gateway_name, "version", SP_VERSION, "root",
-		daemon->paths.root[0] ? daemon->paths.root : "/", "pid", (json_int_t)getpid(),
-		"started", sp_json_time(daemon->started_ns), "plane", daemon->plane->ops->name,
-		"state", find_state(daemon), "lock", "open", daemon->is_lock_open, "sampled",
-		daemon->drops.log && !daemon->drops.is_unsampled, "sampling_losses",
-		(json_int_t)(daemon->drops.log ? sp_nflog_losses(daemon->drops.log) : 0), "dropped",
-		sp_drops_describe(&daemon->drops), "memory_locked", daemon->is_memory_locked,
+		"gateway", ops->gateway_name, "version", SP_VERSION, "root",
+		ops->paths->root[0] ? ops->paths->root : "/", "pid", (json_int_t)getpid(),
+		"started", sp_json_time(*ops->started_ns), "plane", ops->plane->ops->name, "state",
+		find_state(ops), "lock", "open", *ops->is_lock_open, "sampled",
+		ops->drops->log && !ops->drops->is_unsampled, "sampling_losses",
+		(json_int_t)(ops->drops->log ? sp_nflog_losses(ops->drops->log) : 0), "dropped",
+		sp_drops_describe(ops->drops), "memory_locked", *ops->is_memory_locked,
 		"tunnel_key",
-		daemon->engine.has_key ? sp_json_key(daemon->engine.public_key.bytes) : json_null(),
+		ops->engine->has_key ? sp_json_key(ops->engine->public_key.bytes) : json_null(),
 		"interfaces", interfaces, "unmanaged", unmanaged, "ungoverned", unlisted);
 }
 
-void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
-		  const struct sp_request *request)
+void sp_op_status(struct sp_ops *ops, struct sp_client *client, const struct sp_request *request)
 {
 	__sp_cleanup(sp_snapshot_freep) struct sp_snapshot *snapshot = NULL;
 	int with_rules = 0;
@@ -347,18 +345,17 @@ void sp_op_status(struct sp_daemon *daemon, struct sp_client *client,
 	if (!sp_op_unpack(client, request, "{s?b}", "rules", &with_rules))
 		return;
 	/* look first, so that status reports the state of this moment */
-	sp_watch_look(&daemon->watch);
-	sp_engine_refresh(&daemon->engine); /* the look may raise a warning */
-	if (sp_look(daemon, with_rules, &snapshot) < 0) {
+	sp_watch_look(ops->watch);
+	sp_engine_refresh(ops->engine); /* the look may raise a warning */
+	if (sp_look(ops, with_rules, &snapshot) < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "out of memory");
 		return;
 	}
-	status = describe_daemon(daemon);
+	status = describe_daemon(ops);
 	json_object_update_new(status, sp_json_snapshot(snapshot));
-	json_object_update_new(status, json_pack("{s:o, s:o, s:o, s:o}", "engine",
-						 describe_engine(daemon, snapshot), "portal",
-						 sp_portal_describe(&daemon->portal), "warnings",
-						 list_warnings(daemon), "drift",
-						 sp_drift_list(&daemon->drifts)));
+	json_object_update_new(
+		status, json_pack("{s:o, s:o, s:o, s:o}", "engine", describe_engine(ops, snapshot),
+				  "portal", sp_portal_describe(ops->portal), "warnings",
+				  list_warnings(ops), "drift", sp_drift_list(ops->drifts)));
 	sp_client_reply(client, status);
 }

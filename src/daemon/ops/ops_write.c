@@ -32,9 +32,9 @@ json_t *sp_json_row(const struct sp_session_row *row)
 }
 
 /* The person's latest denials, with the reason that the rule gives. */
-static json_t *describe_denials(const struct sp_daemon *daemon, const struct sp_live *live)
+static json_t *describe_denials(const struct sp_ops *ops, const struct sp_live *live)
 {
-	const struct sp_revision *running = daemon->revisions.running;
+	const struct sp_revision *running = ops->revisions->running;
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < SP_DENIALS_KEPT && live->denials[i].time_ns; i++) {
@@ -56,7 +56,7 @@ static json_t *describe_denials(const struct sp_daemon *daemon, const struct sp_
 	return list;
 }
 
-json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,
+json_t *sp_json_session(struct sp_ops *ops, const struct sp_live *live,
 			const struct sp_client *client)
 {
 	static const char *const states[] = { "live", "expired", "closed" };
@@ -64,13 +64,13 @@ json_t *sp_json_session(struct sp_daemon *daemon, const struct sp_live *live,
 	struct sp_plane_session session;
 
 	json_object_set_new(json, "state", json_string(states[live->state]));
-	json_object_set_new(json, "refusals", describe_denials(daemon, live));
+	json_object_set_new(json, "refusals", describe_denials(ops, live));
 	if (sp_client_is_portal(client))
 		json_object_set_new(json, "refresh",
 				    live->row.refresh ? json_string(live->row.refresh)
 						      : json_null());
 	if (live->state == SP_LIVE_ENDED ||
-	    sp_plane_session_get(daemon->plane, live->row.slot, &session) < 0)
+	    sp_plane_session_get(ops->plane, live->row.slot, &session) < 0)
 		return json;
 	json_object_set_new(json, "flows", json_integer((json_int_t)session.flows));
 	json_object_set_new(json, "last_seen",
@@ -101,7 +101,7 @@ static json_t *describe_counts(const struct sp_engine_stats *stats, const struct
 			 (json_int_t)(counts ? counts->roams : 0));
 }
 
-json_t *sp_json_peer(struct sp_daemon *daemon, const struct sp_wg_peer *peer)
+json_t *sp_json_peer(struct sp_ops *ops, const struct sp_wg_peer *peer)
 {
 	json_t *json;
 	char addr[SP_ADDR_TEXT_MAX], endpoint[SP_ADDR_TEXT_MAX + 32];
@@ -115,14 +115,14 @@ json_t *sp_json_peer(struct sp_daemon *daemon, const struct sp_wg_peer *peer)
 	json = json_pack("{s:s?, s:o, s:I, s:I}", "endpoint", peer->has_endpoint ? endpoint : NULL,
 			 "last_handshake", sp_json_time(peer->last_handshake_ns), "rx_bytes",
 			 (json_int_t)peer->rx_bytes, "tx_bytes", (json_int_t)peer->tx_bytes);
-	json_object_update_new(json, describe_counts(&daemon->engine.stats, peer));
+	json_object_update_new(json, describe_counts(&ops->engine->stats, peer));
 	return json;
 }
 
-json_t *sp_json_device(struct sp_daemon *daemon, const struct sp_device *device)
+json_t *sp_json_device(struct sp_ops *ops, const struct sp_device *device)
 {
-	const struct sp_live *live = sp_live_of_device(&daemon->people, device->public_key);
-	const struct sp_wg_peer *peer = sp_engine_peer(&daemon->engine, device->public_key);
+	const struct sp_live *live = sp_live_of_device(ops->people, device->public_key);
+	const struct sp_wg_peer *peer = sp_engine_peer(ops->engine, device->public_key);
 	json_t *json =
 		json_pack("{s:o, s:s, s:s, s:s?, s:s?, s:o, s:o, s:b, s:b, s:o, s:b}", "public_key",
 			  sp_json_key(device->public_key), "name", device->name, "user",
@@ -133,6 +133,6 @@ json_t *sp_json_device(struct sp_daemon *daemon, const struct sp_device *device)
 			  live ? json_integer((json_int_t)live->row.id) : json_null(), "in_engine",
 			  peer != NULL);
 
-	json_object_update_new(json, sp_json_peer(daemon, peer));
+	json_object_update_new(json, sp_json_peer(ops, peer));
 	return json;
 }

@@ -19,7 +19,7 @@
 #include "../../support/fake_plane.h"
 #include "../../support/folder.h"
 #include "config/machine.h"
-#include "daemon/apply/apply.h"
+#include "daemon/apply/apply_steps.h"
 #include "daemon/apply/reload.h"
 
 #define KEY "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\""
@@ -105,7 +105,7 @@ static void write_machine(const struct fixture *fixture, unsigned int parked_h)
 static void serve(struct fixture *fixture)
 {
 	struct sp_daemon *daemon = fixture->daemon;
-	const struct sp_control_handler handler = { sp_ops_request, sp_ops_gone, daemon };
+	const struct sp_control_handler handler = { sp_ops_request, sp_ops_gone, &daemon->ops };
 	const struct sp_control_access access = { .gid = getegid(), .portal_uid = SP_UID_NONE };
 	char path[96], error[256];
 	char *moved = NULL;

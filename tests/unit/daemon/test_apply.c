@@ -17,7 +17,7 @@
 #include "../../support/fake_plane.h"
 #include "../../support/folder.h"
 #include "config/machine.h"
-#include "daemon/apply/apply.h"
+#include "daemon/apply/apply_steps.h"
 #include "policy/load.h"
 
 #define POLICY                                                                                     \

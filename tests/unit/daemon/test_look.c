@@ -117,7 +117,9 @@ static int setup(void **state)
 	struct sp_daemon *daemon = calloc(1, sizeof(*daemon));
 
 	assert_non_null(daemon);
-	daemon->plane = daemon->people.plane = &fake_plane;
+	daemon->plane = &fake_plane;
+	sp_daemon_lend(daemon);
+	sp_daemon_lend_plane(daemon);
 	plane_is_broken = false;
 	*state = daemon;
 	return 0;
@@ -133,7 +135,7 @@ static struct sp_snapshot *look(struct sp_daemon *daemon, bool with_rules)
 {
 	struct sp_snapshot *snapshot = NULL;
 
-	assert_int_equal(sp_look(daemon, with_rules, &snapshot), 0);
+	assert_int_equal(sp_look(&daemon->ops, with_rules, &snapshot), 0);
 	assert_non_null(snapshot);
 	return snapshot;
 }
