@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "daemon/apply/apply.h"
 #include "daemon/apply/detach.h"
 #include "daemon/apply/reload.h"
 #include "daemon/rights.h"
@@ -34,7 +35,7 @@
 
 static int read_machine(struct sp_daemon *daemon)
 {
-	int r = sp_reload_read_first(daemon, &daemon->machine);
+	int r = sp_reload_read_first(&daemon->paths, daemon->options.planes, &daemon->machine);
 
 	return r == 0 ? 0 : r == -EINVAL ? EXIT_INVALID : EXIT_FAILED;
 }
@@ -135,7 +136,7 @@ static int open_plane(struct sp_daemon *daemon)
 		.paths = &daemon->paths,
 		.flows_max = daemon->options.flows_max,
 		.step = plane_step,
-		.step_arg = daemon,
+		.step_arg = &daemon->applies,
 	};
 	struct sp_plane_error error = { 0 };
 	int r = open_one_of(daemon, &options, &error);
@@ -168,7 +169,7 @@ static int adopt(struct sp_daemon *daemon)
 	if (running)
 		sp_log_note("the kernel runs revision %llu: adopted, nothing flushed",
 			    (unsigned long long)running);
-	r = sp_apply_resume(daemon);
+	r = sp_apply_resume(&daemon->applies);
 	if (r == -ENOENT && !running)
 		sp_log_note("no policy yet: nothing is attached, nothing forwarded "
 			    "(sallyport apply FILE)");
@@ -237,7 +238,7 @@ static void tick(void *arg)
 	if (daemon->namespace_fd >= 0)
 		sp_namespace_dismiss(daemon->namespace_fd);
 	if (++daemon->ticks % RETRY_TICKS == 0)
-		sp_apply_retry(daemon);
+		sp_apply_retry(&daemon->applies);
 	if (daemon->ticks % FORGET_TICKS == 0)
 		sp_store_forget(daemon->store, sp_clock_realtime_ns() - KEEP_NS);
 	sp_notify_watchdog();
@@ -264,7 +265,7 @@ static void signalled(void *arg, uint32_t events)
 	if (read(daemon->signal_source.fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo == SIGHUP)
-		sp_reload_by_signal(daemon);
+		sp_reload_by_signal(&daemon->applies);
 	else
 		daemon->is_stopping = true;
 }
@@ -327,9 +328,9 @@ static void machine_changed(void *arg, bool has_other_hooks)
 	struct sp_daemon *daemon = arg;
 
 	if (has_other_hooks)
-		sp_apply_restage_soon(daemon, "the network changed");
+		sp_apply_restage_soon(&daemon->applies, "the network changed");
 	else
-		sp_apply_restage_paced(daemon);
+		sp_apply_restage_paced(&daemon->applies);
 }
 
 static int watch(struct sp_daemon *daemon)
@@ -419,8 +420,8 @@ static int serve(struct sp_daemon *daemon)
 static void stop(struct sp_daemon *daemon)
 {
 	sp_control_close(daemon->control);
-	sp_apply_drop(daemon);
-	sp_again_done(daemon);
+	sp_apply_drop(&daemon->applies);
+	sp_again_done(&daemon->applies);
 	sp_recorder_close(&daemon->recorder);
 	sp_engine_close(&daemon->engine);
 	sp_farewell_close(&daemon->farewell);
@@ -520,7 +521,7 @@ int sp_daemon_run(const struct sp_daemon_options *options)
 static int unload(struct sp_daemon *daemon)
 {
 	struct sp_plane_error error = { 0 };
-	int r = sp_unload(daemon, &error);
+	int r = sp_unload(&daemon->applies, &error);
 
 	if (r < 0)
 		sp_log_error("not all is unloaded: %s",
@@ -546,8 +547,9 @@ int sp_daemon_unload(const struct sp_daemon_options *options, bool is_confirmed)
 		/* a wrong sallyport.yaml is no reason to refuse: the tunnel is left as it is
 		 * then */
 		(void)read_machine(daemon);
+		sp_daemon_lend(daemon);
 		if (!is_confirmed)
-			sp_unload_say(daemon);
+			sp_unload_say(&daemon->applies);
 		code = is_confirmed ? unload(daemon) : EXIT_USAGE;
 	}
 	stop(daemon);

@@ -14,8 +14,7 @@
 
 #include "config/machine.h"
 #include "daemon/access/farewell.h"
-#include "daemon/apply/again.h"
-#include "daemon/apply/apply.h"
+#include "daemon/apply/applies.h"
 #include "daemon/base/warnings.h"
 #include "daemon/control/control.h"
 #include "daemon/engine/engine.h"
@@ -54,9 +53,6 @@ struct sp_daemon_options {
 	struct sp_plane_list planes;
 };
 
-struct sp_apply;
-struct sp_daemon;
-
 /* A device keeps its index when its name changes: so it is not taken for one nobody listed. */
 struct sp_daemon {
 	struct sp_daemon_options options;
@@ -74,8 +70,6 @@ struct sp_daemon {
 	struct sp_host host;
 	struct sp_homes_watch homes;
 	struct sp_network_watch network;
-	struct sp_timer restage_timer;
-	struct sp_pace restage_pace; /* of revisions nobody asked for */
 	struct sp_plane *plane;
 	struct sp_control *control;
 	struct sp_ops ops;
@@ -87,10 +81,7 @@ struct sp_daemon {
 	struct sp_events events;
 	struct sp_revisions revisions;
 	bool is_lock_open;
-	struct sp_apply *apply; /* under way, or NULL */
-	struct sp_again_list again;
-	/* a new revision is wanted after the apply under way; NULL: none */
-	const char *restage_why;
+	struct sp_applies applies;
 	struct sp_warnings warnings;
 	struct sp_watch watch;
 	struct sp_drops drops;

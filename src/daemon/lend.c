@@ -155,7 +155,7 @@ static void lend_health(struct sp_daemon *daemon)
 	health->revisions = &daemon->revisions;
 	health->recorder = &daemon->recorder;
 	health->portal = &daemon->portal;
-	health->apply = &daemon->apply;
+	health->apply = &daemon->applies.under_way;
 	health->is_lock_open = &daemon->is_lock_open;
 	daemon->troubles.warnings = daemon->drifts.warnings = &daemon->warnings;
 	daemon->troubles.recorder = daemon->drifts.recorder = &daemon->recorder;
@@ -209,8 +209,40 @@ static void lend_machine(struct sp_daemon *daemon)
 	watch->drifts = &daemon->drifts;
 	watch->health = &daemon->health;
 	watch->troubles = &daemon->troubles;
-	watch->apply = &daemon->apply;
+	watch->apply = &daemon->applies.under_way;
 	watch->is_stopping = &daemon->is_stopping;
+}
+
+static void ask(void *arg, struct sp_client *client, const struct sp_request *request)
+{
+	sp_ops_request(&((struct sp_daemon *)arg)->ops, client, request);
+}
+
+static void lend_applies(struct sp_daemon *daemon)
+{
+	struct sp_applies *applies = &daemon->applies;
+
+	applies->loop = daemon->loop;
+	applies->paths = &daemon->paths;
+	applies->planes = daemon->options.planes;
+	applies->gateway_name = daemon->gateway_name;
+	applies->machine = &daemon->machine;
+	applies->store = daemon->store;
+	applies->netlink = daemon->netlink;
+	applies->host = &daemon->host;
+	applies->homes = &daemon->homes;
+	applies->network = &daemon->network;
+	applies->people = &daemon->people;
+	applies->farewell = &daemon->farewell;
+	applies->recorder = &daemon->recorder;
+	applies->revisions = &daemon->revisions;
+	applies->warnings = &daemon->warnings;
+	applies->is_lock_open = &daemon->is_lock_open;
+	applies->is_stopping = &daemon->is_stopping;
+	applies->is_detached = &daemon->is_detached;
+	applies->ask = ask;
+	applies->passed = passed;
+	applies->arg = daemon;
 }
 
 static void lend_ops(struct sp_daemon *daemon)
@@ -233,11 +265,10 @@ static void lend_ops(struct sp_daemon *daemon)
 		.drifts = &daemon->drifts,
 		.portal = &daemon->portal,
 		.health = &daemon->health,
-		.apply = &daemon->apply,
+		.applies = &daemon->applies,
 		.is_lock_open = &daemon->is_lock_open,
 		.is_memory_locked = &daemon->is_memory_locked,
 		.started_ns = &daemon->started_ns,
-		.daemon = daemon,
 	};
 }
 
@@ -249,6 +280,7 @@ void sp_daemon_lend(struct sp_daemon *daemon)
 	lend_health(daemon);
 	lend_homes(daemon);
 	lend_machine(daemon);
+	lend_applies(daemon);
 	lend_ops(daemon);
 }
 
@@ -257,4 +289,5 @@ void sp_daemon_lend_plane(struct sp_daemon *daemon)
 	daemon->revisions.plane = daemon->people.plane = daemon->farewell.plane = daemon->plane;
 	daemon->events.plane = daemon->drops.plane = daemon->health.plane = daemon->plane;
 	daemon->network.plane = daemon->watch.plane = daemon->ops.plane = daemon->plane;
+	daemon->applies.plane = daemon->plane;
 }

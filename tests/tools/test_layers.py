@@ -100,16 +100,6 @@ class Layers(unittest.TestCase):
         self.assertIn('src/daemon/people/people.h:1: its folder is no room of src/daemon', said)
         self.assertIn('src/daemon/store is in the list of rooms and not in the tree', said)
 
-    def test_a_guest_sees_what_is_above_its_room(self):
-        lists = "\nrooms = [\n  ['src/daemon', 'store', 'people'],\n]\nguests = [\n  ['src/daemon/%s'],\n]\n"
-        files = {**CLEAN, 'src/daemon/daemon.h': '', 'src/daemon/people/people.h': '',
-                 'src/daemon/store/store.c': '#include "daemon/daemon.h"\n'}
-        for guest in ('store', 'store/store.c'):
-            self.assertEqual(run({**files, 'meson.build': LIST + lists % guest}), (0, ''))
-        self.assertIn('store.c:1: it includes src/daemon/daemon.h', run({**files, 'meson.build': LIST + lists % 'people'})[1])
-        self.assertIn('src/daemon/gone.c is in the list of guests and sees nothing above its room',
-                      run({**files, 'meson.build': LIST + lists % 'gone.c'})[1])
-
     def test_clean_tree_passes(self):
         self.assertEqual(run(CLEAN), (0, ''))
 

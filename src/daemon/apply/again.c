@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
+#include "daemon/apply/apply.h"
 #include "daemon/apply/reload.h"
-#include "daemon/daemon.h"
 
 struct sp_again {
 	struct sp_client *client;
@@ -29,22 +29,22 @@ SP_DEFINE_CLEANUP(struct sp_again *, again_free);
 /* ---- asking ---- */
 
 /* Take the first out of the list that need not wait any longer. NULL: there is none. */
-static struct sp_again *take_next(struct sp_daemon *daemon)
+static struct sp_again *take_next(struct sp_applies *applies)
 {
-	struct sp_again **at = &daemon->again.first, *again;
+	struct sp_again **at = &applies->again.first, *again;
 
 	/* the revision that has room is not made yet */
-	while (*at && (*at)->needs_room && daemon->restage_why)
+	while (*at && (*at)->needs_room && applies->restage_why)
 		at = &(*at)->next;
 	again = *at;
 	if (again) {
 		*at = again->next;
-		daemon->again.text_bytes -= again->text_len;
+		applies->again.text_bytes -= again->text_len;
 	}
 	return again;
 }
 
-static void ask(struct sp_daemon *daemon, struct sp_again *again)
+static void ask(struct sp_applies *applies, struct sp_again *again)
 {
 	const struct sp_request request = { .json = again->json,
 					    .text = again->text,
@@ -52,7 +52,7 @@ static void ask(struct sp_daemon *daemon, struct sp_again *again)
 					    .read_ns = again->read_ns,
 					    .is_asked_again = again->is_asked_again };
 
-	sp_ops_request(&daemon->ops, again->client, &request);
+	applies->ask(applies->arg, again->client, &request);
 	again_free(again);
 }
 
@@ -60,29 +60,29 @@ static void ask(struct sp_daemon *daemon, struct sp_again *again)
  * goes all the time must not keep an administrator from taking it off the list. */
 static void ask_kept(void *arg)
 {
-	struct sp_daemon *daemon = arg;
+	struct sp_applies *applies = arg;
 	struct sp_again *again;
 
-	if (daemon->again.is_hangup_kept && !daemon->apply) {
-		daemon->again.is_hangup_kept = false;
-		sp_reload_by_signal(daemon);
+	if (applies->again.is_hangup_kept && !applies->under_way) {
+		applies->again.is_hangup_kept = false;
+		sp_reload_by_signal(applies);
 	}
-	while (!daemon->apply && !daemon->is_stopping && (again = take_next(daemon)))
-		ask(daemon, again);
-	if (daemon->apply || daemon->is_stopping || !daemon->restage_why)
+	while (!applies->under_way && !*applies->is_stopping && (again = take_next(applies)))
+		ask(applies, again);
+	if (applies->under_way || *applies->is_stopping || !applies->restage_why)
 		return;
-	sp_apply_restage_soon(daemon, daemon->restage_why);
-	if (!daemon->apply) /* none could be begun */
-		sp_again_soon(daemon);
+	sp_apply_restage_soon(applies, applies->restage_why);
+	if (!applies->under_way) /* none could be begun */
+		sp_again_soon(applies);
 }
 
-void sp_again_soon(struct sp_daemon *daemon)
+void sp_again_soon(struct sp_applies *applies)
 {
-	if (!daemon->again.first && !daemon->again.is_hangup_kept && !daemon->restage_why)
+	if (!applies->again.first && !applies->again.is_hangup_kept && !applies->restage_why)
 		return;
-	daemon->again.timer.fire = ask_kept;
-	daemon->again.timer.arg = daemon;
-	sp_loop_in(daemon->loop, &daemon->again.timer, 0);
+	applies->again.timer.fire = ask_kept;
+	applies->again.timer.arg = applies;
+	sp_loop_in(applies->loop, &applies->again.timer, 0);
 }
 
 /* ---- keeping ---- */
@@ -99,11 +99,11 @@ static char *copy_text(const char *text, size_t len)
 }
 
 /* Returns whether it is kept; else the client was told. */
-static bool keep(struct sp_daemon *daemon, struct sp_client *client,
+static bool keep(struct sp_applies *applies, struct sp_client *client,
 		 const struct sp_request *request, bool needs_room)
 {
 	__sp_cleanup(again_freep) struct sp_again *again = calloc(1, sizeof(*again));
-	struct sp_again **at = &daemon->again.first;
+	struct sp_again **at = &applies->again.first;
 
 	if (again && request->text)
 		again->text = copy_text(request->text, request->text_len);
@@ -117,39 +117,39 @@ static bool keep(struct sp_daemon *daemon, struct sp_client *client,
 	again->read_ns = request->read_ns;
 	again->needs_room = needs_room;
 	again->is_asked_again = needs_room || request->is_asked_again;
-	daemon->again.text_bytes += again->text_len;
+	applies->again.text_bytes += again->text_len;
 	while (*at)
 		at = &(*at)->next;
 	*at = SP_TAKE_PTR(again);
 	return true;
 }
 
-void sp_again_put(struct sp_daemon *daemon, struct sp_client *client,
+void sp_again_put(struct sp_applies *applies, struct sp_client *client,
 		  const struct sp_request *request, const char *why)
 {
-	if (!keep(daemon, client, request, true))
+	if (!keep(applies, client, request, true))
 		return;
-	sp_apply_restage_soon(daemon, why);
-	if (!daemon->apply) /* none could be begun */
-		sp_again_soon(daemon);
+	sp_apply_restage_soon(applies, why);
+	if (!applies->under_way) /* none could be begun */
+		sp_again_soon(applies);
 }
 
-void sp_again_wait(struct sp_daemon *daemon, struct sp_client *client,
+void sp_again_wait(struct sp_applies *applies, struct sp_client *client,
 		   const struct sp_request *request)
 {
-	if (daemon->again.text_bytes + request->text_len > SP_CONTROL_TEXTS_MAX)
+	if (applies->again.text_bytes + request->text_len > SP_CONTROL_TEXTS_MAX)
 		sp_client_fail(client, "busy", 1, NULL,
 			       "an apply is under way, and other policies wait to be applied; try "
 			       "again");
 	else
-		(void)keep(daemon, client, request, false);
+		(void)keep(applies, client, request, false);
 }
 
 /* ---- forgetting ---- */
 
-void sp_again_forget(struct sp_daemon *daemon, const struct sp_client *client)
+void sp_again_forget(struct sp_applies *applies, const struct sp_client *client)
 {
-	struct sp_again **at = &daemon->again.first;
+	struct sp_again **at = &applies->again.first;
 
 	while (*at) {
 		struct sp_again *again = *at;
@@ -159,17 +159,17 @@ void sp_again_forget(struct sp_daemon *daemon, const struct sp_client *client)
 			continue;
 		}
 		*at = again->next;
-		daemon->again.text_bytes -= again->text_len;
+		applies->again.text_bytes -= again->text_len;
 		again_free(again);
 	}
 }
 
-void sp_again_done(struct sp_daemon *daemon)
+void sp_again_done(struct sp_applies *applies)
 {
-	while (daemon->again.first) {
-		struct sp_again *again = daemon->again.first;
+	while (applies->again.first) {
+		struct sp_again *again = applies->again.first;
 
-		daemon->again.first = again->next;
+		applies->again.first = again->next;
 		again_free(again);
 	}
 }

@@ -12,7 +12,7 @@
 #include "daemon/control/control.h"
 #include "io/loop/loop.h"
 
-struct sp_daemon;
+struct sp_applies;
 struct sp_again;
 
 struct sp_again_list {
@@ -24,18 +24,18 @@ struct sp_again_list {
 
 /* Keep @request of @client and have a revision made, on record with @why. Out of memory: the client
  * is told. */
-void sp_again_put(struct sp_daemon *daemon, struct sp_client *client,
+void sp_again_put(struct sp_applies *applies, struct sp_client *client,
 		  const struct sp_request *request, const char *why);
 /* Keep @request of @client, with its text, until the apply under way is over. No memory, or too
  * many texts are kept: the client is told. */
-void sp_again_wait(struct sp_daemon *daemon, struct sp_client *client,
+void sp_again_wait(struct sp_applies *applies, struct sp_client *client,
 		   const struct sp_request *request);
 /* An apply is over: what is kept is asked in the next round, and the revision that is wanted since
- * then is begun (daemon->restage_why). */
-void sp_again_soon(struct sp_daemon *daemon);
+ * then is begun (applies->restage_why). */
+void sp_again_soon(struct sp_applies *applies);
 /* The client is gone: its request is not asked again. */
-void sp_again_forget(struct sp_daemon *daemon, const struct sp_client *client);
+void sp_again_forget(struct sp_applies *applies, const struct sp_client *client);
 /* At the end of the process: forget all. */
-void sp_again_done(struct sp_daemon *daemon);
+void sp_again_done(struct sp_applies *applies);
 
 #endif

@@ -26,8 +26,8 @@ static void apply_free(struct sp_apply *apply)
 		return;
 	atomic_store(&apply->is_given_up, true);
 	sp_job_end(&apply->job);
-	sp_loop_drop(apply->daemon->loop, &apply->timer);
-	sp_revisions_drop_staged(&apply->daemon->revisions);
+	sp_loop_drop(apply->applies->loop, &apply->timer);
+	sp_revisions_drop_staged(apply->applies->revisions);
 	sp_revision_free(apply->next);
 	sp_policy_free(apply->policy);
 	sp_diagnostics_done(&apply->diagnostics);
@@ -42,22 +42,22 @@ static void apply_free(struct sp_apply *apply)
 
 SP_DEFINE_CLEANUP(struct sp_apply *, apply_free);
 
-void sp_apply_passed(struct sp_daemon *daemon, const char *step)
+void sp_apply_passed(struct sp_applies *applies, const char *step)
 {
-	if (daemon->apply && daemon->apply->is_request)
-		sp_daemon_passed(daemon, step);
+	if (applies->under_way && applies->under_way->is_request)
+		applies->passed(applies->arg, step);
 }
 
 /* ---- the end ---- */
 
 static void reply_success(struct sp_apply *apply)
 {
-	const struct sp_revision *running = apply->daemon->revisions.running;
+	const struct sp_revision *running = apply->applies->revisions->running;
 	const struct sp_policy_change *change = &apply->change;
 	size_t sessions = 0;
 
-	for (struct sp_live *live = sp_live_next(&apply->daemon->people, NULL); live;
-	     live = sp_live_next(&apply->daemon->people, live))
+	for (struct sp_live *live = sp_live_next(apply->applies->people, NULL); live;
+	     live = sp_live_next(apply->applies->people, live))
 		sessions += live->state == SP_LIVE_OPEN;
 	sp_client_reply(
 		apply->client,
@@ -79,19 +79,19 @@ static void reply_success(struct sp_apply *apply)
 /* The new revision runs, and the sessions follow it. */
 static void came_into_force(struct sp_apply *apply)
 {
-	struct sp_daemon *daemon = apply->daemon;
+	struct sp_applies *applies = apply->applies;
 
 	if (sp_follow_wants_room(&apply->follow))
-		daemon->restage_why = "machines that signed in needed room";
-	sp_farewell_denied(&daemon->farewell, apply->started_ns);
+		applies->restage_why = "machines that signed in needed room";
+	sp_farewell_denied(applies->farewell, apply->started_ns);
 }
 
-static void warn_unreadable(struct sp_daemon *daemon, int r)
+static void warn_unreadable(struct sp_applies *applies, int r)
 {
-	const uint64_t running = sp_plane_running_revision(daemon->plane);
+	const uint64_t running = sp_plane_running_revision(applies->plane);
 
 	if (r < 0 && running)
-		sp_warnings_raise(&daemon->warnings, "policy-unreadable",
+		sp_warnings_raise(applies->warnings, "policy-unreadable",
 				  "the kernel goes on with revision %" PRIu64
 				  ", but its policy cannot be "
 				  "read (%s): nobody can sign in until one is applied",
@@ -100,19 +100,19 @@ static void warn_unreadable(struct sp_daemon *daemon, int r)
 
 static void say_failure(struct sp_apply *apply, int r)
 {
-	struct sp_daemon *daemon = apply->daemon;
+	struct sp_applies *applies = apply->applies;
 
 	if (apply->is_request)
 		sp_log_note("apply of %s: %s", apply->files.list[0].path, apply->message);
 	else
-		sp_warnings_raise(&daemon->warnings, "stage-failed",
+		sp_warnings_raise(applies->warnings, "stage-failed",
 				  "a new revision (%s) failed, %s: %s", apply->why,
-				  sp_plane_running_revision(daemon->plane)
+				  sp_plane_running_revision(applies->plane)
 					  ? "the former one goes on"
 					  : "none runs: nothing is forwarded",
 				  apply->message);
 	if (apply->is_resumed)
-		warn_unreadable(daemon, r);
+		warn_unreadable(applies, r);
 }
 
 static void answer(struct sp_apply *apply, int r)
@@ -126,25 +126,25 @@ static void answer(struct sp_apply *apply, int r)
 
 static void finish(struct sp_apply *apply, int r)
 {
-	struct sp_daemon *daemon = apply->daemon;
+	struct sp_applies *applies = apply->applies;
 
-	daemon->apply = NULL;
+	applies->under_way = NULL;
 	if (!apply->is_request) {
 		const uint64_t now_ns = sp_clock_boottime_ns();
 
-		sp_pace_spend(&daemon->restage_pace, now_ns, now_ns - apply->started_ns);
+		sp_pace_spend(&applies->restage_pace, now_ns, now_ns - apply->started_ns);
 	}
 	if (apply->done >= APPLY_SWITCHED)
 		came_into_force(apply);
 	if (apply->reload) {
-		sp_reload_end(daemon, apply->reload, apply->client, r, apply->message);
+		sp_reload_end(applies, apply->reload, apply->client, r, apply->message);
 	} else {
 		if (r < 0)
 			say_failure(apply, r);
 		if (apply->client)
 			answer(apply, r);
 	}
-	sp_again_soon(daemon);
+	sp_again_soon(applies);
 }
 
 /* Note that a step is done. Returns 1: there are more; 0: it was the last. */
@@ -154,7 +154,7 @@ static int passed(struct sp_apply *apply)
 
 	apply->done++;
 	snprintf(step, sizeof(step), "apply-%s", step_names[apply->done]);
-	sp_apply_passed(apply->daemon, step);
+	sp_apply_passed(apply->applies, step);
 	return !apply->is_over && apply->done < APPLY_DONE - 1;
 }
 
@@ -164,7 +164,7 @@ static void go_on(struct sp_apply *apply, int r)
 	if (r == 0)
 		r = passed(apply);
 	if (r > 0) {
-		sp_loop_in(apply->daemon->loop, &apply->timer, 0);
+		sp_loop_in(apply->applies->loop, &apply->timer, 0);
 		return;
 	}
 	finish(apply, r < 0 ? r : apply->failed);
@@ -188,7 +188,7 @@ static void advance_in_round(void *arg)
 	struct sp_apply *apply = arg;
 	int r = sp_apply_step_begin(apply);
 
-	if (r == 1 && sp_job_start(&apply->job, apply->daemon->loop) == 0)
+	if (r == 1 && sp_job_start(&apply->job, apply->applies->loop) == 0)
 		return;
 	if (r == 1) {
 		sp_apply_step_work(apply);
@@ -199,15 +199,15 @@ static void advance_in_round(void *arg)
 
 /* ---- starting ---- */
 
-static struct sp_apply *apply_new(struct sp_daemon *daemon, const char *why)
+static struct sp_apply *apply_new(struct sp_applies *applies, const char *why)
 {
 	struct sp_apply *apply = calloc(1, sizeof(*apply));
-	const struct sp_revision *running = daemon->revisions.running;
+	const struct sp_revision *running = applies->revisions->running;
 
 	if (!apply)
 		return NULL;
 	apply->lost = json_array();
-	apply->daemon = daemon;
+	apply->applies = applies;
 	apply->why = why;
 	apply->timer = (struct sp_timer){ .fire = advance_in_round, .arg = apply };
 	apply->job =
@@ -221,18 +221,18 @@ static struct sp_apply *apply_new(struct sp_daemon *daemon, const char *why)
 
 static void begin(struct sp_apply *apply)
 {
-	sp_loop_in(apply->daemon->loop, &apply->timer, 0);
-	apply->daemon->apply = apply;
+	sp_loop_in(apply->applies->loop, &apply->timer, 0);
+	apply->applies->under_way = apply;
 }
 
-int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
+int sp_apply_start(struct sp_applies *applies, struct sp_client *client,
 		   const struct sp_apply_request *request)
 {
 	__sp_cleanup(apply_freep) struct sp_apply *apply = NULL;
 
-	if (daemon->apply)
+	if (applies->under_way)
 		return -EBUSY;
-	apply = apply_new(daemon, "apply");
+	apply = apply_new(applies, "apply");
 	if (!apply)
 		return -ENOMEM;
 	apply->files = *request->files;
@@ -247,13 +247,13 @@ int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
 	return 0;
 }
 
-int sp_apply_start_reload(struct sp_daemon *daemon, struct sp_client *client, const char *by)
+int sp_apply_start_reload(struct sp_applies *applies, struct sp_client *client, const char *by)
 {
 	__sp_cleanup(apply_freep) struct sp_apply *apply = NULL;
 
-	if (daemon->apply)
+	if (applies->under_way)
 		return -EBUSY;
-	apply = apply_new(daemon, "sallyport.yaml was read again");
+	apply = apply_new(applies, "sallyport.yaml was read again");
 	if (!apply || sp_reload_new(by, &apply->reload) < 0)
 		return -ENOMEM;
 	apply->client = client;
@@ -261,14 +261,14 @@ int sp_apply_start_reload(struct sp_daemon *daemon, struct sp_client *client, co
 	return 0;
 }
 
-void sp_apply_restage_soon(struct sp_daemon *daemon, const char *why)
+void sp_apply_restage_soon(struct sp_applies *applies, const char *why)
 {
 	struct sp_apply *apply;
 
-	daemon->restage_why = daemon->apply ? why : NULL;
-	if (daemon->apply || !daemon->revisions.running)
+	applies->restage_why = applies->under_way ? why : NULL;
+	if (applies->under_way || !applies->revisions->running)
 		return; /* later; or nothing runs that could be made anew */
-	apply = apply_new(daemon, why);
+	apply = apply_new(applies, why);
 	if (apply)
 		begin(apply);
 }
@@ -276,22 +276,22 @@ void sp_apply_restage_soon(struct sp_daemon *daemon, const char *why)
 /* Whatever is not staged yet is judged by the older homes. */
 static void restage_paced(void *arg)
 {
-	struct sp_daemon *daemon = arg;
+	struct sp_applies *applies = arg;
 	const uint64_t now_ns = sp_clock_boottime_ns();
 
-	if (daemon->apply)
-		sp_loop_in(daemon->loop, &daemon->restage_timer, SP_PACE_FIRST_NS);
-	else if (now_ns < daemon->restage_pace.due_ns)
-		sp_loop_at(daemon->loop, &daemon->restage_timer, daemon->restage_pace.due_ns);
+	if (applies->under_way)
+		sp_loop_in(applies->loop, &applies->restage_timer, SP_PACE_FIRST_NS);
+	else if (now_ns < applies->restage_pace.due_ns)
+		sp_loop_at(applies->loop, &applies->restage_timer, applies->restage_pace.due_ns);
 	else
-		sp_apply_restage_soon(daemon, "the network changed");
+		sp_apply_restage_soon(applies, "the network changed");
 }
 
-void sp_apply_restage_paced(struct sp_daemon *daemon)
+void sp_apply_restage_paced(struct sp_applies *applies)
 {
-	daemon->restage_timer.fire = restage_paced;
-	daemon->restage_timer.arg = daemon;
-	restage_paced(daemon);
+	applies->restage_timer.fire = restage_paced;
+	applies->restage_timer.arg = applies;
+	restage_paced(applies);
 }
 
 /* All steps in one go. */
@@ -300,7 +300,7 @@ static int run_through(struct sp_apply *made)
 	__sp_cleanup(apply_freep) struct sp_apply *apply = made;
 	int r;
 
-	apply->daemon->apply = apply;
+	apply->applies->under_way = apply;
 	do {
 		r = sp_apply_step_begin(apply);
 		if (r == 1) {
@@ -316,19 +316,19 @@ static int run_through(struct sp_apply *made)
 }
 
 /* The revision the kernel runs, or the last confirmed one. */
-static int resume_new(struct sp_daemon *daemon, struct sp_apply **ret_apply)
+static int resume_new(struct sp_applies *applies, struct sp_apply **ret_apply)
 {
-	const uint64_t running = sp_plane_running_revision(daemon->plane);
+	const uint64_t running = sp_plane_running_revision(applies->plane);
 	__sp_cleanup(sp_store_revision_done) struct sp_store_revision row = { 0 };
 	__sp_cleanup(apply_freep) struct sp_apply *apply = NULL;
-	int r = running ? sp_store_get_revision(daemon->store, running, &row) : -ENOENT;
+	int r = running ? sp_store_get_revision(applies->store, running, &row) : -ENOENT;
 
 	if (r == -ENOENT)
-		r = sp_store_last_confirmed(daemon->store, &row);
-	if (r == 0 && !(apply = apply_new(daemon, "start")))
+		r = sp_store_last_confirmed(applies->store, &row);
+	if (r == 0 && !(apply = apply_new(applies, "start")))
 		r = -ENOMEM;
 	if (r == 0)
-		r = sp_store_get_files(daemon->store, row.generation, &apply->files);
+		r = sp_store_get_files(applies->store, row.generation, &apply->files);
 	if (r < 0)
 		return r;
 	apply->is_resumed = true;
@@ -338,42 +338,42 @@ static int resume_new(struct sp_daemon *daemon, struct sp_apply **ret_apply)
 	return 0;
 }
 
-int sp_apply_resume(struct sp_daemon *daemon)
+int sp_apply_resume(struct sp_applies *applies)
 {
 	struct sp_apply *apply;
-	int r = resume_new(daemon, &apply);
+	int r = resume_new(applies, &apply);
 
 	if (r == 0)
 		return run_through(apply);
-	warn_unreadable(daemon, r);
+	warn_unreadable(applies, r);
 	return r;
 }
 
-void sp_apply_retry(struct sp_daemon *daemon)
+void sp_apply_retry(struct sp_applies *applies)
 {
 	struct sp_apply *apply;
 	int r;
 
-	if (daemon->apply || !sp_warnings_has(&daemon->warnings, "stage-failed"))
+	if (applies->under_way || !sp_warnings_has(applies->warnings, "stage-failed"))
 		return;
-	if (daemon->revisions.running) {
-		sp_apply_restage_soon(daemon, "trying again");
+	if (applies->revisions->running) {
+		sp_apply_restage_soon(applies, "trying again");
 		return;
 	}
-	r = resume_new(daemon, &apply);
+	r = resume_new(applies, &apply);
 	if (r == 0)
 		begin(apply);
 	else
-		warn_unreadable(daemon, r);
+		warn_unreadable(applies, r);
 }
 
-void sp_apply_forget_client(struct sp_daemon *daemon, const struct sp_client *client)
+void sp_apply_forget_client(struct sp_applies *applies, const struct sp_client *client)
 {
-	if (daemon->apply && daemon->apply->client == client)
-		daemon->apply->client = NULL;
+	if (applies->under_way && applies->under_way->client == client)
+		applies->under_way->client = NULL;
 }
 
-void sp_apply_drop(struct sp_daemon *daemon)
+void sp_apply_drop(struct sp_applies *applies)
 {
-	apply_free(SP_TAKE_PTR(daemon->apply));
+	apply_free(SP_TAKE_PTR(applies->under_way));
 }

@@ -11,7 +11,7 @@
 #include "sallyport/abi/tables.h"
 
 struct sp_client;
-struct sp_daemon;
+struct sp_applies;
 
 struct sp_connection { /* the one an apply came by */
 	struct sp_addr source, destination;
@@ -26,27 +26,27 @@ struct sp_apply_request {
 };
 
 /* Start an apply for @client, who is answered when it is through. -EBUSY: one is under way. */
-int sp_apply_start(struct sp_daemon *daemon, struct sp_client *client,
+int sp_apply_start(struct sp_applies *applies, struct sp_client *client,
 		   const struct sp_apply_request *request);
 /* Start to read sallyport.yaml again (reload.h) for @client, who is answered when it is through;
  * NULL: nobody is. @by goes into the log. -EBUSY: an apply is under way; -ENOMEM. */
-int sp_apply_start_reload(struct sp_daemon *daemon, struct sp_client *client, const char *by);
+int sp_apply_start_reload(struct sp_applies *applies, struct sp_client *client, const char *by);
 /* A new revision of the running policy as the machine is now: in the next rounds, or after the
  * apply that is under way. */
-void sp_apply_restage_soon(struct sp_daemon *daemon, const char *why);
+void sp_apply_restage_soon(struct sp_applies *applies, const char *why);
 /* As soon as the pace of revisions nobody asked for allows it. */
-void sp_apply_restage_paced(struct sp_daemon *daemon);
+void sp_apply_restage_paced(struct sp_applies *applies);
 /* At start: the revision the kernel runs, or the last confirmed one. Returns 0; -ENOENT there is
  * none. */
-int sp_apply_resume(struct sp_daemon *daemon);
+int sp_apply_resume(struct sp_applies *applies);
 /* After a revision nobody asked for has failed: once more. */
-void sp_apply_retry(struct sp_daemon *daemon);
+void sp_apply_retry(struct sp_applies *applies);
 /* The client is gone; its apply goes on. */
-void sp_apply_forget_client(struct sp_daemon *daemon, const struct sp_client *client);
-/* sp_daemon_passed, if an administrator's apply runs. */
-void sp_apply_passed(struct sp_daemon *daemon, const char *step);
+void sp_apply_forget_client(struct sp_applies *applies, const struct sp_client *client);
+/* applies->passed, if an administrator's apply runs. */
+void sp_apply_passed(struct sp_applies *applies, const char *step);
 /* At the end of the process: give up the apply under way, if there is one. Waits for the work in
  * its thread. */
-void sp_apply_drop(struct sp_daemon *daemon);
+void sp_apply_drop(struct sp_applies *applies);
 
 #endif

@@ -53,7 +53,7 @@ static bool is_self(const struct sp_gateway *gateway, const struct sp_addr *addr
 static int judge_connection(struct sp_apply *apply, struct sp_judgement *ret_judgement)
 {
 	const struct sp_connection *connection = &apply->request.connection;
-	const struct sp_gateway *gateway = &apply->daemon->host.gateway;
+	const struct sp_gateway *gateway = &apply->applies->host->gateway;
 	const struct sp_tuple tuple = {
 		.source = connection->source,
 		.destination = connection->destination,
@@ -62,7 +62,7 @@ static int judge_connection(struct sp_apply *apply, struct sp_judgement *ret_jud
 		.proto = 6,
 	};
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
-	const struct sp_live *live = sp_live_of_address(&apply->daemon->people, &tuple.source);
+	const struct sp_live *live = sp_live_of_address(apply->applies->people, &tuple.source);
 	struct sp_plane_error error = { 0 };
 	int r = sp_judge_new(apply->policy, gateway, &(struct sp_judge_planes){ 0 }, &judge,
 			     &error);
@@ -84,21 +84,21 @@ static int judge_connection(struct sp_apply *apply, struct sp_judgement *ret_jud
 
 static int guard_administrator(struct sp_apply *apply)
 {
-	struct sp_daemon *daemon = apply->daemon;
+	struct sp_applies *applies = apply->applies;
 	const struct sp_connection *connection = &apply->request.connection;
 	struct sp_judgement judgement;
 	const char *rule;
 	int r;
 
-	if (!daemon->revisions.running && !sp_plane_running_revision(daemon->plane) &&
+	if (!applies->revisions->running && !sp_plane_running_revision(applies->plane) &&
 	    !protects_self(apply->policy))
 		return fail(
 			apply, -EPERM, "needs-force", 1,
 			"this would be the first policy, and it has no `protect` entry to `self`: "
 			"nothing would keep a way in for you; add one, or say --force");
 	if (!apply->request.has_connection ||
-	    !is_self(&daemon->host.gateway, &connection->destination) ||
-	    is_self(&daemon->host.gateway, &connection->source))
+	    !is_self(&applies->host->gateway, &connection->destination) ||
+	    is_self(&applies->host->gateway, &connection->source))
 		return 0; /* the command came by a way that is not governed */
 	r = judge_connection(apply, &judgement);
 	if (r < 0)
@@ -119,7 +119,7 @@ static int guard_administrator(struct sp_apply *apply)
  * revision made again goes on with the other interfaces. */
 static int refuse_unfit(struct sp_apply *apply)
 {
-	const struct sp_host_interface *unfit = sp_host_find_unfit(&apply->daemon->host);
+	const struct sp_host_interface *unfit = sp_host_find_unfit(apply->applies->host);
 
 	if (!unfit || !apply->is_request)
 		return 0;
@@ -130,9 +130,9 @@ static int refuse_unfit(struct sp_apply *apply)
 /* Warn the administrator of what shuts people out although the policy is valid. */
 static int check_fit(struct sp_apply *apply)
 {
-	const struct sp_daemon *daemon = apply->daemon;
-	const struct sp_fit fit = { apply->policy, daemon->machine, &daemon->host.gateway,
-				    daemon->paths.idp_dir };
+	const struct sp_applies *applies = apply->applies;
+	const struct sp_fit fit = { apply->policy, *applies->machine, &applies->host->gateway,
+				    applies->paths->idp_dir };
 	const int r = sp_judge_fit(&fit, &apply->diagnostics);
 
 	return r < 0 ? fail(apply, r, "failed", 1, "reading the policy: %s", sp_err_text(r)) : 0;
@@ -150,30 +150,30 @@ static void check_work(struct sp_apply *apply)
 	int r;
 
 	if (apply->reload) {
-		apply->worked = sp_reload_read(apply->reload, apply->daemon);
+		apply->worked = sp_reload_read(apply->reload, apply->applies);
 		return;
 	}
 	r = sp_policy_load_files(apply->files.list, apply->files.count, &apply->policy,
 				 &apply->diagnostics);
 	if (r == 0)
-		r = sp_plane_check(apply->daemon->plane->ops, apply->policy, &apply->diagnostics);
+		r = sp_plane_check(apply->applies->plane->ops, apply->policy, &apply->diagnostics);
 	if (r == 0)
 		r = sp_policy_number_rules(apply->policy, NULL, NULL);
 	if (r == 0 && apply->is_request)
-		r = sp_reach_lint(apply->policy, apply->daemon->machine, &apply->diagnostics);
+		r = sp_reach_lint(apply->policy, *apply->applies->machine, &apply->diagnostics);
 	apply->worked = r;
 }
 
 /* Without a revision that runs there is none to make anew. */
 static int take_machine(struct sp_apply *apply)
 {
-	apply->is_over = !apply->daemon->revisions.running;
-	return sp_reload_take(apply->daemon, apply->reload, apply->worked);
+	apply->is_over = !apply->applies->revisions->running;
+	return sp_reload_take(apply->applies, apply->reload, apply->worked);
 }
 
 static int check_end(struct sp_apply *apply)
 {
-	const struct sp_revision *running = apply->daemon->revisions.running;
+	const struct sp_revision *running = apply->applies->revisions->running;
 	int r = apply->worked;
 
 	if (apply->reload)
@@ -211,7 +211,7 @@ static int test_begin(struct sp_apply *apply)
 
 static void test_work(struct sp_apply *apply)
 {
-	const struct sp_judge_planes planes = { &apply->daemon->plane->ops, 1, false };
+	const struct sp_judge_planes planes = { &apply->applies->plane->ops, 1, false };
 
 	apply->worked = sp_judge_run_tests(apply->policy, &apply->policy->fixtures.gateway, &planes,
 					   &apply->tests, &apply->test_count, &apply->tests_plane,
@@ -251,7 +251,7 @@ static int find_numbers(struct sp_apply *apply)
 {
 	const struct sp_policy *policy = apply->policy;
 	const uint64_t until_ns = sp_clock_boottime_ns() + SP_LOOP_SLICE_NS;
-	struct sp_store *store = apply->daemon->store;
+	struct sp_store *store = apply->applies->store;
 	int r = sp_store_begin(store);
 
 	while (r == 0 && apply->numbered < policy->rule_count &&
@@ -302,14 +302,14 @@ static int number_rules(struct sp_apply *apply)
 
 static int number_begin(struct sp_apply *apply)
 {
-	struct sp_daemon *daemon = apply->daemon;
+	struct sp_applies *applies = apply->applies;
 	int r = apply->policy ? number_rules(apply) : 0;
 
 	if (r != 0)
 		return r;
-	r = apply->policy ? sp_revision_new(SP_TAKE_PTR(apply->policy), &daemon->host.gateway,
+	r = apply->policy ? sp_revision_new(SP_TAKE_PTR(apply->policy), &applies->host->gateway,
 					    &apply->next)
-			  : sp_revision_again(daemon->revisions.running, &daemon->host.gateway,
+			  : sp_revision_again(applies->revisions->running, &applies->host->gateway,
 					      &apply->next);
 	return r < 0 ? fail(apply, r, "failed", 1, "out of memory") : 1;
 }
@@ -330,29 +330,29 @@ static int number_end(struct sp_apply *apply)
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "compiling: %s", sp_err_text(r));
 	if (apply->next->is_policy_borrowed)
-		sp_revision_expect(apply->next, apply->daemon->revisions.running);
+		sp_revision_expect(apply->next, apply->applies->revisions->running);
 	return 0;
 }
 
 /* Above every number there was: of the database, and of what runs where that was put back from a
  * copy. */
-static int number_revision(struct sp_daemon *daemon, uint64_t *ret_number)
+static int number_revision(struct sp_applies *applies, uint64_t *ret_number)
 {
-	const uint64_t running = sp_plane_running_revision(daemon->plane);
+	const uint64_t running = sp_plane_running_revision(applies->plane);
 	uint64_t last;
-	int r = sp_store_get_mark(daemon->store, "revision", &last);
+	int r = sp_store_get_mark(applies->store, "revision", &last);
 
 	if (r < 0)
 		return r;
-	*ret_number = sp_plane_next_revision(daemon->plane, (last > running ? last : running) + 1);
-	return sp_store_set_mark(daemon->store, "revision", *ret_number);
+	*ret_number = sp_plane_next_revision(applies->plane, (last > running ? last : running) + 1);
+	return sp_store_set_mark(applies->store, "revision", *ret_number);
 }
 
 /* Store the text and the intent before the kernel runs the revision: a restart then knows which
  * policy each revision is of. */
 static int store_begin(struct sp_apply *apply)
 {
-	struct sp_daemon *daemon = apply->daemon;
+	struct sp_applies *applies = apply->applies;
 	struct sp_revision *next = apply->next;
 	const struct sp_policy *policy = next->policy;
 	struct sp_store_revision row = {
@@ -360,21 +360,21 @@ static int store_begin(struct sp_apply *apply)
 		.who = apply->who,
 		.rules = (uint32_t)policy->rule_count,
 	};
-	int r = sp_store_begin(daemon->store);
+	int r = sp_store_begin(applies->store);
 
 	memcpy(row.generation, policy->generation, sizeof(row.generation));
 	if (r == 0)
-		r = number_revision(daemon, &next->number);
+		r = number_revision(applies, &next->number);
 	row.number = next->number;
 	if (r == 0)
-		r = sp_store_put_revision(daemon->store, &row, policy->files,
+		r = sp_store_put_revision(applies->store, &row, policy->files,
 					  apply->is_request ? policy->file_count : 0);
 	if (r == 0)
-		r = sp_store_commit(daemon->store);
+		r = sp_store_commit(applies->store);
 	if (r < 0) {
 		fail(apply, r, "failed", 1, "keeping the generation: %s",
-		     sp_store_error(daemon->store));
-		sp_store_cancel(daemon->store);
+		     sp_store_error(applies->store));
+		sp_store_cancel(applies->store);
 		return r;
 	}
 	next->applied_ns = row.time_ns;
@@ -385,12 +385,12 @@ static int store_begin(struct sp_apply *apply)
 /* The sessions get their class in it. From here on whoever signs in is in both revisions. */
 static int class_begin(struct sp_apply *apply)
 {
-	struct sp_daemon *daemon = apply->daemon;
+	struct sp_applies *applies = apply->applies;
 	int r;
 
 	if (apply->next)
-		sp_revisions_stage(&daemon->revisions, SP_TAKE_PTR(apply->next));
-	r = sp_revisions_stage_people(&daemon->revisions, &daemon->people, &apply->slot,
+		sp_revisions_stage(applies->revisions, SP_TAKE_PTR(apply->next));
+	r = sp_revisions_stage_people(applies->revisions, applies->people, &apply->slot,
 				      sp_clock_boottime_ns() + SP_LOOP_SLICE_NS);
 	if (r < 0)
 		return fail(apply, r, r == -E2BIG ? "table-full" : "failed", 1,
@@ -406,7 +406,7 @@ static int fail_tables(struct sp_apply *apply, int r)
 
 static int fill_begin(struct sp_apply *apply)
 {
-	int r = sp_revisions_stage_tables(&apply->daemon->revisions, &apply->daemon->host,
+	int r = sp_revisions_stage_tables(apply->applies->revisions, apply->applies->host,
 					  &apply->error);
 
 	return r < 0 ? fail_tables(apply, r) : 1;
@@ -415,7 +415,8 @@ static int fill_begin(struct sp_apply *apply)
 /* A sign-in appends rows to the tables in memory meanwhile. */
 static void fill_work(struct sp_apply *apply)
 {
-	apply->worked = sp_plane_stage_fill(apply->daemon->revisions.staged->loaded, &apply->error);
+	apply->worked =
+		sp_plane_stage_fill(apply->applies->revisions->staged->loaded, &apply->error);
 }
 
 static int fill_end(struct sp_apply *apply)
@@ -423,7 +424,7 @@ static int fill_end(struct sp_apply *apply)
 	int r = apply->worked;
 
 	if (r == 0)
-		r = sp_revisions_filled(&apply->daemon->revisions);
+		r = sp_revisions_filled(apply->applies->revisions);
 	if (r == -EAGAIN)
 		return fail(apply, r, "table-full", 1,
 			    "more people signed in meanwhile than it had room for; apply it again");
@@ -440,7 +441,7 @@ static int stage_begin(struct sp_apply *apply)
  * the tables; nothing else uses the programs' descriptors until all are there. */
 static void stage_work(struct sp_apply *apply)
 {
-	struct sp_plane_staged *loaded = apply->daemon->revisions.staged->loaded;
+	struct sp_plane_staged *loaded = apply->applies->revisions->staged->loaded;
 	int r;
 
 	do
@@ -454,35 +455,35 @@ static int stage_end(struct sp_apply *apply)
 	if (apply->worked < 0)
 		return fail(apply, apply->worked, "failed", 1, "loading the programs: %s",
 			    apply->error.text);
-	sp_plane_staged_complete(apply->daemon->revisions.staged->loaded);
+	sp_plane_staged_complete(apply->applies->revisions->staged->loaded);
 	return 0;
 }
 
 static int switch_begin(struct sp_apply *apply)
 {
-	struct sp_daemon *daemon = apply->daemon;
+	struct sp_applies *applies = apply->applies;
 	struct sp_plane_error error = { 0 };
-	int r = sp_network_lock(&daemon->network, true, &error);
+	int r = sp_network_lock(applies->network, true, &error);
 
 	if (r < 0)
 		return fail(apply, r, "failed", 1, "second lock: %s", error.text);
-	r = sp_plane_commit(daemon->plane, daemon->revisions.staged->loaded, daemon->host.hooked,
-			    daemon->host.hooked_count, &error);
+	r = sp_plane_commit(applies->plane, applies->revisions->staged->loaded,
+			    applies->host->hooked, applies->host->hooked_count, &error);
 	if (r < 0) {
 		struct sp_plane_error ignored;
 
 		fail(apply, r, "failed", 1, "switching the hooks: %s", error.text);
-		if (!daemon->is_lock_open)
-			sp_network_lock(&daemon->network, false, &ignored);
+		if (!*applies->is_lock_open)
+			sp_network_lock(applies->network, false, &ignored);
 		return r;
 	}
-	sp_revisions_switched(&daemon->revisions);
+	sp_revisions_switched(applies->revisions);
 	return 0;
 }
 
 static void record_apply(struct sp_apply *apply)
 {
-	const struct sp_revision *running = apply->daemon->revisions.running;
+	const struct sp_revision *running = apply->applies->revisions->running;
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 
 	sp_log_note("revision %" PRIu64 " of generation %s runs (%s)", running->number,
@@ -490,49 +491,49 @@ static void record_apply(struct sp_apply *apply)
 	record.event = SP_AUDIT_APPLY;
 	record.reason = apply->why;
 	record.by = apply->is_request ? apply->who : NULL;
-	sp_recorder_append(&apply->daemon->recorder, &record);
+	sp_recorder_append(apply->applies->recorder, &record);
 }
 
 /* Nothing is forwarded before a revision runs, and the tunnel is no way in before. */
 static int open_ways(struct sp_apply *apply)
 {
-	struct sp_daemon *daemon = apply->daemon;
+	struct sp_applies *applies = apply->applies;
 	struct sp_plane_error error = { 0 };
 	int r;
 
-	if (!daemon->is_lock_open) {
-		daemon->is_lock_open = true;
-		r = sp_network_lock(&daemon->network, true, &error);
+	if (!*applies->is_lock_open) {
+		*applies->is_lock_open = true;
+		r = sp_network_lock(applies->network, true, &error);
 		if (r < 0) {
-			daemon->is_lock_open = false;
+			*applies->is_lock_open = false;
 			return fail(apply, r, "failed", 1,
 				    "the policy runs, but the second lock stays closed: %s",
 				    error.text);
 		}
 	}
-	r = sp_tunnel_raise(&daemon->network);
+	r = sp_tunnel_raise(applies->network);
 	if (r < 0)
 		return fail(apply, r, "failed", 1,
 			    "the policy runs, but %s could not be set up: %s",
-			    daemon->machine->tunnel, sp_err_text(r));
+			    (*applies->machine)->tunnel, sp_err_text(r));
 	return 0;
 }
 
 /* The revision runs. A later step may fail in part, which is reported, but nothing is undone. */
 static int confirm_begin(struct sp_apply *apply)
 {
-	struct sp_daemon *daemon = apply->daemon;
-	int r = sp_store_confirm_revision(daemon->store, daemon->revisions.running->number);
+	struct sp_applies *applies = apply->applies;
+	int r = sp_store_confirm_revision(applies->store, applies->revisions->running->number);
 
 	record_apply(apply);
 	if (r < 0)
 		sp_log_error("revision %" PRIu64 " runs, but the database did not take that: %s",
-			     daemon->revisions.running->number, sp_store_error(daemon->store));
+			     applies->revisions->running->number, sp_store_error(applies->store));
 	apply->failed = open_ways(apply);
 	if (apply->failed < 0)
 		return 0;
-	sp_warnings_clear(&daemon->warnings, "stage-failed");
-	sp_warnings_clear(&daemon->warnings, "policy-unreadable");
+	sp_warnings_clear(applies->warnings, "stage-failed");
+	sp_warnings_clear(applies->warnings, "policy-unreadable");
 	return 0;
 }
 
@@ -540,7 +541,7 @@ static int confirm_begin(struct sp_apply *apply)
  * now. */
 static int follow_begin(struct sp_apply *apply)
 {
-	return sp_sessions_follow_policy(&apply->daemon->people, &apply->follow, apply->lost)
+	return sp_sessions_follow_policy(apply->applies->people, &apply->follow, apply->lost)
 		       ? SP_APPLY_GOES_ON
 		       : 0;
 }

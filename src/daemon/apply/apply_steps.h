@@ -5,7 +5,8 @@
 
 #include <stdatomic.h>
 
-#include "daemon/daemon.h"
+#include "daemon/apply/applies.h"
+#include "daemon/apply/apply.h"
 #include "io/loop/job.h"
 #include "judge/judge.h"
 #include "policy/compare.h"
@@ -35,7 +36,7 @@ enum apply_step {
 struct sp_reload;
 
 struct sp_apply {
-	struct sp_daemon *daemon;
+	struct sp_applies *applies;
 	struct sp_timer timer;
 	struct sp_job job; /* the part of a step that takes long */
 	enum apply_step done;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/apply/detach.h"
 
-#include "daemon/daemon.h"
+#include "daemon/apply/applies.h"
 
 #include <stdio.h>
 #include <net/if.h>
@@ -70,13 +70,13 @@ static void fill_record(struct sp_audit_record *record, const char *by, const ch
 }
 
 /* By hand: a recorder would begin with a `start`. */
-static void record_unload(const struct sp_daemon *daemon)
+static void record_unload(const struct sp_applies *applies)
 {
 	__sp_cleanup(sp_audit_log_closep) struct sp_audit_log *log = NULL;
-	const struct sp_machine *machine = daemon->machine;
+	const struct sp_machine *machine = *applies->machine;
 	struct sp_audit_log_options options = {
-		.path = daemon->paths.audit_log,
-		.gateway = daemon->gateway_name,
+		.path = applies->paths->audit_log,
+		.gateway = applies->gateway_name,
 		.rotate_bytes = machine ? machine->audit_people_rotate_bytes : 0,
 		.keep = machine ? machine->audit_people_keep : 0,
 	};
@@ -113,86 +113,87 @@ static int remove_tunnel(struct sp_netlink *netlink, const char *name, struct sp
 	return r;
 }
 
-int sp_detach(struct sp_daemon *daemon, const char *by, const char *why,
+int sp_detach(struct sp_applies *applies, const char *by, const char *why,
 	      struct sp_plane_error *error)
 {
 	struct sp_audit_record record;
-	int r = put_back_forwarding(&daemon->paths);
+	int r = put_back_forwarding(applies->paths);
 
 	if (r < 0) {
 		snprintf(error->text, sizeof(error->text), "putting forwarding back as it was: %s",
 			 sp_err_text(r));
 		return r;
 	}
-	sp_tunnel_lower(daemon->netlink, daemon->machine->tunnel);
-	r = sp_plane_detach(daemon->plane, error);
+	sp_tunnel_lower(applies->netlink, (*applies->machine)->tunnel);
+	r = sp_plane_detach(applies->plane, error);
 	if (r < 0)
 		return r;
 	/* from here on there is no way back */
 	error->text[0] = '\0';
-	if (remove_tunnel(daemon->netlink, daemon->machine->tunnel, error) < 0)
+	if (remove_tunnel(applies->netlink, (*applies->machine)->tunnel, error) < 0)
 		sp_log_error("%s", error->text);
-	sp_found_forget(&daemon->paths);
+	sp_found_forget(applies->paths);
 	fill_record(&record, by, why);
-	sp_recorder_append(&daemon->recorder, &record);
+	sp_recorder_append(applies->recorder, &record);
 	sp_log_note("detached, as %s asked: no packet is judged any more; stopping", by);
-	daemon->is_detached = daemon->is_stopping = true;
+	*applies->is_detached = *applies->is_stopping = true;
 	/* a pending change of the network would put the lock and the tunnel back */
-	sp_loop_end(daemon->loop);
+	sp_loop_end(applies->loop);
 	return 0;
 }
 
 /* Find the tunnel interface on which one of our planes judges. */
-static void find_tunnel(const struct sp_daemon *daemon, char ret_name[IFNAMSIZ])
+static void find_tunnel(const struct sp_applies *applies, char ret_name[IFNAMSIZ])
 {
-	const struct sp_plane_options options = { .paths = &daemon->paths };
+	const struct sp_plane_options options = { .paths = applies->paths };
 
-	for (size_t i = 0; i < daemon->options.planes.count; i++)
-		if (daemon->options.planes.items[i]->find_interface(&options, SP_HOOK_VPN_IN,
-								    ret_name) == 0)
+	for (size_t i = 0; i < applies->planes.count; i++)
+		if (applies->planes.items[i]->find_interface(&options, SP_HOOK_VPN_IN, ret_name) ==
+		    0)
 			return;
 }
 
-static int unload_planes(const struct sp_daemon *daemon, struct sp_plane_error *error)
+static int unload_planes(const struct sp_applies *applies, struct sp_plane_error *error)
 {
-	const struct sp_plane_options options = { .paths = &daemon->paths };
+	const struct sp_plane_options options = { .paths = applies->paths };
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < daemon->options.planes.count; i++)
-		r = daemon->options.planes.items[i]->unload(&options, error);
+	for (size_t i = 0; r == 0 && i < applies->planes.count; i++)
+		r = applies->planes.items[i]->unload(&options, error);
 	return r;
 }
 
 /* The tunnel's name by sallyport.yaml; if that cannot be read, the interface our programs are on;
  * else "". */
-static void name_tunnel(const struct sp_daemon *daemon, char ret_name[IFNAMSIZ])
+static void name_tunnel(const struct sp_applies *applies, char ret_name[IFNAMSIZ])
 {
 	ret_name[0] = '\0';
-	if (daemon->machine)
-		snprintf(ret_name, IFNAMSIZ, "%s", daemon->machine->tunnel);
+	if (*applies->machine)
+		snprintf(ret_name, IFNAMSIZ, "%s", (*applies->machine)->tunnel);
 	else
-		find_tunnel(daemon, ret_name);
+		find_tunnel(applies, ret_name);
 }
 
-int sp_unload(struct sp_daemon *daemon, struct sp_plane_error *error)
+int sp_unload(const struct sp_applies *applies, struct sp_plane_error *error)
 {
 	char tunnel[IFNAMSIZ];
-	int r = put_back_forwarding(&daemon->paths);
+	__sp_cleanup(sp_netlink_closep) struct sp_netlink *netlink = NULL;
+	int r = put_back_forwarding(applies->paths);
 
 	if (r == 0)
-		r = sp_netlink_open(&daemon->netlink);
+		r = sp_netlink_open(&netlink);
 	if (r < 0)
 		return r;
-	name_tunnel(daemon, tunnel);
+	name_tunnel(applies, tunnel);
 	if (tunnel[0])
-		sp_tunnel_lower(daemon->netlink, tunnel);
-	r = unload_planes(daemon, error);
+		sp_tunnel_lower(netlink, tunnel);
+	r = unload_planes(applies, error);
 	if (r == 0 && tunnel[0])
-		r = remove_tunnel(daemon->netlink, tunnel, error);
+		r = remove_tunnel(netlink, tunnel, error);
 	if (r < 0)
 		return r;
-	sp_found_forget(&daemon->paths);
-	record_unload(daemon);
+	sp_found_forget(applies->paths);
+	record_unload(applies);
 	return 0;
 }
 
@@ -211,12 +212,12 @@ static void say_forwarding(const char *family, enum sp_detach_forwarding forward
 	sp_log_note("  forwarding of %s %s", family, texts[forwarding]);
 }
 
-static void say_planes(const struct sp_daemon *daemon)
+static void say_planes(const struct sp_applies *applies)
 {
-	const struct sp_plane_options options = { .paths = &daemon->paths };
+	const struct sp_plane_options options = { .paths = applies->paths };
 
-	for (size_t i = 0; i < daemon->options.planes.count; i++) {
-		const struct sp_plane_ops *ops = daemon->options.planes.items[i];
+	for (size_t i = 0; i < applies->planes.count; i++) {
+		const struct sp_plane_ops *ops = applies->planes.items[i];
 		struct sp_plane_error what = { 0 };
 
 		(void)ops->is_there(&options, &what);
@@ -227,15 +228,15 @@ static void say_planes(const struct sp_daemon *daemon)
 	}
 }
 
-void sp_unload_say(const struct sp_daemon *daemon)
+void sp_unload_say(const struct sp_applies *applies)
 {
 	struct sp_detach_plan plan;
 	char tunnel[IFNAMSIZ];
 
-	name_tunnel(daemon, tunnel);
-	sp_detach_plan(&daemon->paths, &plan);
+	name_tunnel(applies, tunnel);
+	sp_detach_plan(applies->paths, &plan);
 	sp_log_note("--unload takes away what a sallyportd left in the kernel:");
-	say_planes(daemon);
+	say_planes(applies);
 	say_forwarding("IPv4", plan.ipv4);
 	say_forwarding("IPv6", plan.ipv6);
 	if (tunnel[0])

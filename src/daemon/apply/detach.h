@@ -6,7 +6,7 @@
 
 #include "io/files/sysctl.h"
 
-struct sp_daemon;
+struct sp_applies;
 struct sp_paths;
 struct sp_plane_error;
 
@@ -36,13 +36,13 @@ void sp_detach_plan(const struct sp_paths *paths, struct sp_detach_plan *ret_pla
  * @by and @why (may be NULL). Returns 0, and the daemon stops: @error then says what of the tunnel
  * is left, and is "" when nothing is; -errno with @error: it goes on, and its watch puts back what
  * is gone already. */
-int sp_detach(struct sp_daemon *daemon, const char *by, const char *why,
+int sp_detach(struct sp_applies *applies, const char *by, const char *why,
 	      struct sp_plane_error *error);
 
-/* The same while no sallyportd runs, over pins of any version; @daemon has paths, perhaps a
- * machine, and holds root and namespace. And what it would do, in the log. */
-int sp_unload(struct sp_daemon *daemon, struct sp_plane_error *error);
+/* The same while no sallyportd runs, over pins of any version; @applies has what is lent before an
+ * unload; the caller holds root and namespace. And what it would do, in the log. */
+int sp_unload(const struct sp_applies *applies, struct sp_plane_error *error);
 /* Say in the log what sp_unload would take away. Changes nothing. */
-void sp_unload_say(const struct sp_daemon *daemon);
+void sp_unload_say(const struct sp_applies *applies);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "daemon/apply/apply.h"
 #include "io/files/files.h"
 #include "io/process/notify.h"
 #include "net/addr.h"
@@ -13,10 +14,10 @@
 
 /* ---- reading ---- */
 
-static int read_machine(const struct sp_daemon *daemon, struct sp_machine **ret_machine,
-			struct sp_diagnostics *diagnostics)
+static int read_machine(const struct sp_paths *paths, struct sp_plane_list planes,
+			struct sp_machine **ret_machine, struct sp_diagnostics *diagnostics)
 {
-	const char *path = daemon->paths.machine_file;
+	const char *path = paths->machine_file;
 	struct sp_machine *machine = NULL;
 	__sp_free char *text = NULL;
 	size_t len;
@@ -26,7 +27,7 @@ static int read_machine(const struct sp_daemon *daemon, struct sp_machine **ret_
 		return r == -EINVAL ? -EISDIR : r;
 	r = sp_machine_load(path, text, len, &machine, diagnostics);
 	if (r == 0)
-		r = sp_plane_check_machine(daemon->options.planes, machine, path, diagnostics);
+		r = sp_plane_check_machine(planes, machine, path, diagnostics);
 	if (r == 0)
 		*ret_machine = machine;
 	else
@@ -53,13 +54,14 @@ static void say_faults(const struct sp_paths *paths, const struct sp_diagnostics
 	}
 }
 
-int sp_reload_read_first(const struct sp_daemon *daemon, struct sp_machine **ret_machine)
+int sp_reload_read_first(const struct sp_paths *paths, struct sp_plane_list planes,
+			 struct sp_machine **ret_machine)
 {
 	struct sp_diagnostics diagnostics = { 0 };
 	char fault[256];
-	int r = read_machine(daemon, ret_machine, &diagnostics);
+	int r = read_machine(paths, planes, ret_machine, &diagnostics);
 
-	say_faults(&daemon->paths, &diagnostics, r, fault, sizeof(fault));
+	say_faults(paths, &diagnostics, r, fault, sizeof(fault));
 	sp_diagnostics_done(&diagnostics);
 	return r;
 }
@@ -108,18 +110,18 @@ static bool is_portal_behind(const struct sp_machine *is, const struct sp_machin
 
 /* ---- taking ---- */
 
-/* The machine around us as daemon->machine now has it: what it lists meets the second lock before
+/* The machine around us as *applies->machine now has it: what it lists meets the second lock before
  * it has programs. */
-static int follow(struct sp_daemon *daemon, char *ret_fault, size_t size)
+static int follow(struct sp_applies *applies, char *ret_fault, size_t size)
 {
 	struct sp_plane_error error = { 0 };
 	bool is_changed;
 	int r;
 
-	sp_homes_follow(&daemon->homes, SP_NETLINK_LINKS | SP_NETLINK_ADDRESSES);
-	r = sp_network_read(&daemon->network, &is_changed);
+	sp_homes_follow(applies->homes, SP_NETLINK_LINKS | SP_NETLINK_ADDRESSES);
+	r = sp_network_read(applies->network, &is_changed);
 	if (r == 0)
-		r = sp_network_lock(&daemon->network, daemon->is_lock_open, &error);
+		r = sp_network_lock(applies->network, *applies->is_lock_open, &error);
 	if (r < 0)
 		snprintf(ret_fault, size, "the interfaces it names: %.200s",
 			 error.text[0] ? error.text : sp_err_text(r));
@@ -147,20 +149,21 @@ void sp_reload_free(struct sp_reload *reload)
 	free(reload);
 }
 
-int sp_reload_read(struct sp_reload *reload, const struct sp_daemon *daemon)
+int sp_reload_read(struct sp_reload *reload, const struct sp_applies *applies)
 {
-	return read_machine(daemon, &reload->machine, &reload->diagnostics);
+	return read_machine(applies->paths, applies->planes, &reload->machine,
+			    &reload->diagnostics);
 }
 
-int sp_reload_take(struct sp_daemon *daemon, struct sp_reload *reload, int read)
+int sp_reload_take(struct sp_applies *applies, struct sp_reload *reload, int read)
 {
 	const char *fixed;
 
-	say_faults(&daemon->paths, &reload->diagnostics, read, reload->fault,
+	say_faults(applies->paths, &reload->diagnostics, read, reload->fault,
 		   sizeof(reload->fault));
 	if (read < 0)
 		return read;
-	fixed = find_fixed(daemon->machine, reload->machine);
+	fixed = find_fixed(*applies->machine, reload->machine);
 	if (fixed) {
 		snprintf(reload->fault, sizeof(reload->fault),
 			 "%s differs, and that is taken at a start alone: start sallyportd again "
@@ -168,33 +171,33 @@ int sp_reload_take(struct sp_daemon *daemon, struct sp_reload *reload, int read)
 			 fixed);
 		return -EOPNOTSUPP;
 	}
-	reload->is_portal_behind = is_portal_behind(daemon->machine, reload->machine);
-	reload->former = daemon->machine;
-	daemon->machine = SP_TAKE_PTR(reload->machine);
-	return follow(daemon, reload->fault, sizeof(reload->fault));
+	reload->is_portal_behind = is_portal_behind(*applies->machine, reload->machine);
+	reload->former = *applies->machine;
+	*applies->machine = SP_TAKE_PTR(reload->machine);
+	return follow(applies, reload->fault, sizeof(reload->fault));
 }
 
 /* ---- the end ---- */
 
 /* What was in force before is again. The revision that runs was made for it, but the machine around
  * us may have changed meanwhile. */
-static void go_back(struct sp_daemon *daemon, struct sp_reload *reload)
+static void go_back(struct sp_applies *applies, struct sp_reload *reload)
 {
 	char fault[256];
 
-	reload->machine = daemon->machine;
-	daemon->machine = SP_TAKE_PTR(reload->former);
-	if (follow(daemon, fault, sizeof(fault)) < 0)
+	reload->machine = *applies->machine;
+	*applies->machine = SP_TAKE_PTR(reload->former);
+	if (follow(applies, fault, sizeof(fault)) < 0)
 		sp_log_error("going back to the former sallyport.yaml: %s", fault);
-	sp_apply_restage_soon(daemon, "sallyport.yaml was not taken");
+	sp_apply_restage_soon(applies, "sallyport.yaml was not taken");
 }
 
-static void refuse(struct sp_daemon *daemon, struct sp_reload *reload, struct sp_client *client,
+static void refuse(struct sp_applies *applies, struct sp_reload *reload, struct sp_client *client,
 		   int r)
 {
 	if (reload->former)
-		go_back(daemon, reload);
-	sp_warnings_raise(&daemon->warnings, "machine-file",
+		go_back(applies, reload);
+	sp_warnings_raise(applies->warnings, "machine-file",
 			  "sallyport.yaml was read again (%.40s) and not taken: %.170s", reload->by,
 			  reload->fault);
 	if (client)
@@ -205,48 +208,48 @@ static void refuse(struct sp_daemon *daemon, struct sp_reload *reload, struct sp
 			       r == -EINVAL ? 3 : 1, NULL, "%s", reload->fault);
 }
 
-static void confirm(struct sp_daemon *daemon, struct sp_reload *reload, struct sp_client *client)
+static void confirm(struct sp_applies *applies, struct sp_reload *reload, struct sp_client *client)
 {
-	sp_recorder_set_bounds(&daemon->recorder);
-	sp_people_changed(&daemon->people, NULL); /* its port, and how long a parked peer stays */
-	sp_warnings_clear(&daemon->warnings, "machine-file");
-	sp_log_note("%s was read again (%s)%s", daemon->paths.machine_file, reload->by,
+	sp_recorder_set_bounds(applies->recorder);
+	sp_people_changed(applies->people, NULL); /* its port, and how long a parked peer stays */
+	sp_warnings_clear(applies->warnings, "machine-file");
+	sp_log_note("%s was read again (%s)%s", applies->paths->machine_file, reload->by,
 		    reload->is_portal_behind
 			    ? "; sallyport-portal takes its part when it starts again"
 			    : "");
 	if (client)
 		sp_client_reply(client,
 				json_pack("{s:s, s:b, s:b, s:I}", "file",
-					  daemon->paths.machine_file, "portal_behind",
+					  applies->paths->machine_file, "portal_behind",
 					  reload->is_portal_behind, "judged_anew",
-					  daemon->revisions.running != NULL, "revision",
-					  (json_int_t)sp_plane_running_revision(daemon->plane)));
+					  applies->revisions->running != NULL, "revision",
+					  (json_int_t)sp_plane_running_revision(applies->plane)));
 }
 
-void sp_reload_end(struct sp_daemon *daemon, struct sp_reload *reload, struct sp_client *client,
+void sp_reload_end(struct sp_applies *applies, struct sp_reload *reload, struct sp_client *client,
 		   int r, const char *message)
 {
 	if (r < 0 && !reload->fault[0])
 		snprintf(reload->fault, sizeof(reload->fault),
 			 "the policy that runs cannot be put in force with it: %.190s", message);
 	if (r < 0)
-		refuse(daemon, reload, client, r);
+		refuse(applies, reload, client, r);
 	else
-		confirm(daemon, reload, client);
+		confirm(applies, reload, client);
 	if (!client)
 		sp_notify_ready("serving");
 }
 
-void sp_reload_by_signal(struct sp_daemon *daemon)
+void sp_reload_by_signal(struct sp_applies *applies)
 {
 	int r;
 
-	if (daemon->apply) {
-		daemon->again.is_hangup_kept = true;
+	if (applies->under_way) {
+		applies->again.is_hangup_kept = true;
 		return;
 	}
 	sp_notify_reloading();
-	r = sp_apply_start_reload(daemon, NULL, "SIGHUP");
+	r = sp_apply_start_reload(applies, NULL, "SIGHUP");
 	if (r < 0) {
 		sp_log_error("reading sallyport.yaml again: %s", sp_err_text(r));
 		sp_notify_ready("serving");

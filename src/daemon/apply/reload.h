@@ -5,12 +5,12 @@
 #ifndef SALLYPORT_DAEMON_RELOAD_H
 #define SALLYPORT_DAEMON_RELOAD_H
 
-#include "daemon/daemon.h"
+#include "daemon/apply/applies.h"
 
-/* At the start: read it. Of @daemon its paths and the planes to choose from are there. Every fault
- * goes into the log with its place. *@ret_machine is the caller's. Returns 0; -EINVAL it has faults;
+/* At the start: read it. @planes: those to choose from. Every fault goes into the log with its place. *@ret_machine is the caller's. Returns 0; -EINVAL it has faults;
  * -errno. */
-int sp_reload_read_first(const struct sp_daemon *daemon, struct sp_machine **ret_machine);
+int sp_reload_read_first(const struct sp_paths *paths, struct sp_plane_list planes,
+			 struct sp_machine **ret_machine);
 
 /* A file that is read again. */
 struct sp_reload {
@@ -27,20 +27,20 @@ struct sp_reload {
 int sp_reload_new(const char *by, struct sp_reload **ret_reload);
 /* NULL is allowed. */
 void sp_reload_free(struct sp_reload *reload);
-/* Read the file. May run in a thread beside the loop: of @daemon it reads what never changes, its
+/* Read the file. May run in a thread beside the loop: of @applies it reads what never changes, its
  * paths and its planes. Returns as sp_reload_read_first, and logs nothing. */
-int sp_reload_read(struct sp_reload *reload, const struct sp_daemon *daemon);
+int sp_reload_read(struct sp_reload *reload, const struct sp_applies *applies);
 /* Let what was read be the machine's file from now on: what it lists meets the second lock. @read
  * is what sp_reload_read returned, and returned again if it is an error. Returns 0; -EOPNOTSUPP
  * something in it takes a start of sallyportd; -errno of the network. sp_reload_end follows in any
  * case. */
-int sp_reload_take(struct sp_daemon *daemon, struct sp_reload *reload, int read);
+int sp_reload_take(struct sp_applies *applies, struct sp_reload *reload, int read);
 /* The apply is over, with @r and, if that is an error and @reload has no fault, with the words
  * @message. On an error what was in force before is again, and `status` warns. @client is answered;
  * NULL: a signal asked, and systemd is told. */
-void sp_reload_end(struct sp_daemon *daemon, struct sp_reload *reload, struct sp_client *client,
+void sp_reload_end(struct sp_applies *applies, struct sp_reload *reload, struct sp_client *client,
 		   int r, const char *message);
 /* SIGHUP: read it again, after the apply that is under way. What came of it is in the log. */
-void sp_reload_by_signal(struct sp_daemon *daemon);
+void sp_reload_by_signal(struct sp_applies *applies);
 
 #endif

@@ -135,8 +135,8 @@ void sp_ops_gone(void *arg, struct sp_client *client)
 {
 	struct sp_ops *ops = arg;
 
-	sp_apply_forget_client(ops->daemon, client);
-	sp_again_forget(ops->daemon, client);
+	sp_apply_forget_client(ops->applies, client);
+	sp_again_forget(ops->applies, client);
 	sp_recorder_unfollow(ops->recorder, client);
 	sp_portal_gone(ops->portal, client);
 	sp_op_audit_gone(ops, client);

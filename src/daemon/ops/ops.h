@@ -5,6 +5,7 @@
 #define SALLYPORT_DAEMON_OPS_H
 
 #include "config/machine.h"
+#include "daemon/apply/applies.h"
 #include "daemon/base/json.h"
 #include "daemon/base/warnings.h"
 #include "daemon/control/control.h"
@@ -26,8 +27,6 @@
 #include "io/loop/loop.h"
 #include "plane/plane.h"
 
-struct sp_apply;
-struct sp_daemon;
 struct sp_snapshot;
 
 /* What the ops stand on, lent by the daemon. */
@@ -50,10 +49,9 @@ struct sp_ops {
 	struct sp_drifts *drifts;
 	struct sp_portal_seen *portal;
 	struct sp_health *health;
-	struct sp_apply *const *apply; /* the one under way, or NULL */
+	struct sp_applies *applies;
 	const bool *is_lock_open, *is_memory_locked;
 	const int64_t *started_ns;
-	struct sp_daemon *daemon; /* for an apply, a reload and a detach */
 };
 
 /* One op. @fields: the names it takes besides v, id, op; another one is refused. @portal_fields:

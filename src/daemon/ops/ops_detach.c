@@ -36,7 +36,7 @@ static void run(struct sp_ops *ops, struct sp_client *client, const char *why)
 {
 	struct sp_plane_error error = { 0 };
 	__sp_json json_t *json = describe(ops);
-	int r = sp_detach(ops->daemon, sp_client_who(client), why, &error);
+	int r = sp_detach(ops->applies, sp_client_who(client), why, &error);
 
 	if (r < 0) {
 		sp_client_fail(client, "failed", 1, NULL,
@@ -62,8 +62,8 @@ void sp_op_detach(struct sp_ops *ops, struct sp_client *client, const struct sp_
 			       WHY_MAX);
 		return;
 	}
-	if (yes && *ops->apply) {
-		sp_again_wait(ops->daemon, client, request);
+	if (yes && ops->applies->under_way) {
+		sp_again_wait(ops->applies, client, request);
 	} else if (yes) {
 		run(ops, client, why);
 	} else {

@@ -168,9 +168,9 @@ void sp_op_apply(struct sp_ops *ops, struct sp_client *client, const struct sp_r
 	    !read_connection(client, connection, &apply))
 		return;
 	apply.is_forced = force;
-	r = sp_apply_start(ops->daemon, client, &apply); /* it answers when the apply ends */
+	r = sp_apply_start(ops->applies, client, &apply); /* it answers when the apply ends */
 	if (r == -EBUSY)
-		sp_again_wait(ops->daemon, client, request);
+		sp_again_wait(ops->applies, client, request);
 	else if (r < 0)
 		sp_client_fail(client, "failed", 1, NULL,
 			       "the apply cannot begin: %s; the running policy is unchanged",

@@ -7,10 +7,10 @@
 
 void sp_op_reload(struct sp_ops *ops, struct sp_client *client, const struct sp_request *request)
 {
-	int r = sp_apply_start_reload(ops->daemon, client, sp_client_who(client));
+	int r = sp_apply_start_reload(ops->applies, client, sp_client_who(client));
 
 	if (r == -EBUSY)
-		sp_again_wait(ops->daemon, client, request);
+		sp_again_wait(ops->applies, client, request);
 	else if (r < 0)
 		sp_client_fail(client, "failed", 1, NULL, "sallyport.yaml is not read: %s",
 			       sp_err_text(r));

@@ -30,7 +30,7 @@ int sp_op_open_session(struct sp_ops *ops, struct sp_client *client,
 	r = sp_session_open(ops->people, sign_in, ret_live, refusal);
 	if (r != -EAGAIN || request->is_asked_again)
 		return r;
-	sp_again_put(ops->daemon, client, request, "a sign-in needed room");
+	sp_again_put(ops->applies, client, request, "a sign-in needed room");
 	return 1;
 }
 

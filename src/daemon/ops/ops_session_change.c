@@ -54,7 +54,7 @@ static bool update_session(struct sp_ops *ops, struct sp_client *client,
 	news->is_asked_again = request->is_asked_again;
 	r = sp_session_update(ops->people, *live, news, live, &refusal);
 	if (r == -EAGAIN && !request->is_asked_again)
-		sp_again_put(ops->daemon, client, request, "a change of groups needed room");
+		sp_again_put(ops->applies, client, request, "a change of groups needed room");
 	else if (r < 0)
 		sp_op_refuse(client, &refusal);
 	return r == 0;

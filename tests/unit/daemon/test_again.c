@@ -20,6 +20,7 @@
 #include "../../support/folder.h"
 #include "config/machine.h"
 #include "daemon/apply/apply_steps.h"
+#include "daemon/daemon.h"
 #include "daemon/apply/reload.h"
 
 #define KEY "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\""
@@ -118,7 +119,8 @@ static void serve(struct fixture *fixture)
 	assert_int_equal(sp_control_open(daemon->loop, path, &access, &handler, &daemon->control),
 			 0);
 	daemon->paths.machine_file = fixture->machine_file;
-	assert_int_equal(sp_reload_read_first(daemon, &daemon->machine), 0);
+	assert_int_equal(
+		sp_reload_read_first(&daemon->paths, daemon->options.planes, &daemon->machine), 0);
 	sp_daemon_lend(daemon);
 	sp_daemon_lend_plane(daemon);
 }
@@ -240,8 +242,8 @@ static int teardown(void **state)
 	char command[128];
 
 	sp_control_close(daemon->control);
-	sp_apply_drop(daemon);
-	sp_again_done(daemon);
+	sp_apply_drop(&daemon->applies);
+	sp_again_done(&daemon->applies);
 	sp_people_done(&daemon->people);
 	sp_revisions_done(&daemon->revisions);
 	sp_watch_close(&daemon->watch);
@@ -370,8 +372,9 @@ static int hold_an_apply(struct fixture *fixture)
 
 	fixture->fake->program_gate = fixture->gate[0];
 	fd = ask_apply(fixture);
-	while (!fixture->daemon->apply || fixture->daemon->apply->done != APPLY_FILLED ||
-	       !fixture->daemon->apply->job.is_under_way)
+	while (!fixture->daemon->applies.under_way ||
+	       fixture->daemon->applies.under_way->done != APPLY_FILLED ||
+	       !fixture->daemon->applies.under_way->job.is_under_way)
 		run(fixture);
 	return fd;
 }
@@ -408,12 +411,12 @@ static void who_goes_while_they_wait_has_asked_nothing(void **state)
 	assert_int_equal(close(second), 0);
 	for (int i = 0; i < 4; i++)
 		run(fixture);
-	assert_null(fixture->daemon->again.first);
-	assert_int_equal(fixture->daemon->again.text_bytes, 0);
+	assert_null(fixture->daemon->applies.again.first);
+	assert_int_equal(fixture->daemon->applies.again.text_bytes, 0);
 	let_go(fixture);
 	revision = number_at(hear(fixture, first), "revision");
 	assert_int_equal(revision, running(fixture));
-	assert_null(fixture->daemon->apply);
+	assert_null(fixture->daemon->applies.under_way);
 }
 
 static void a_reload_takes_its_turn(void **state)
@@ -440,11 +443,12 @@ static void so_does_one_by_a_signal(void **state)
 	const int first = hold_an_apply(fixture);
 
 	write_machine(fixture, 7);
-	sp_reload_by_signal(fixture->daemon);
-	sp_reload_by_signal(fixture->daemon);
+	sp_reload_by_signal(&fixture->daemon->applies);
+	sp_reload_by_signal(&fixture->daemon->applies);
 	let_go(fixture);
 	assert_ok(hear(fixture, first));
-	while (fixture->daemon->machine->parked_s != 7 * HOUR_S || fixture->daemon->apply)
+	while (fixture->daemon->machine->parked_s != 7 * HOUR_S ||
+	       fixture->daemon->applies.under_way)
 		run(fixture);
 	assert_false(sp_warnings_has(&fixture->daemon->warnings, "machine-file"));
 }
@@ -455,14 +459,14 @@ static void a_machine_that_changes_all_the_time_keeps_nobody_waiting(void **stat
 	struct fixture *fixture = *state;
 	const int first = hold_an_apply(fixture), second = ask_apply(fixture);
 
-	sp_apply_restage_soon(fixture->daemon, "a test");
+	sp_apply_restage_soon(&fixture->daemon->applies, "a test");
 	let_go(fixture);
 	assert_ok(hear(fixture, first));
-	while (!fixture->daemon->apply)
+	while (!fixture->daemon->applies.under_way)
 		run(fixture);
-	assert_true(fixture->daemon->apply->is_request);
+	assert_true(fixture->daemon->applies.under_way->is_request);
 	assert_ok(hear(fixture, second));
-	while (fixture->daemon->apply || fixture->daemon->restage_why)
+	while (fixture->daemon->applies.under_way || fixture->daemon->applies.restage_why)
 		run(fixture);
 	assert_false(sp_warnings_has(&fixture->daemon->warnings, "stage-failed"));
 }
@@ -486,7 +490,7 @@ static void a_reload_that_fails_at_any_step_leaves_the_former_file_in_force(void
 		fixture->fake->failing = NULL;
 		assert_ptr_equal(fixture->daemon->machine, former);
 		assert_true(sp_warnings_has(&fixture->daemon->warnings, "machine-file"));
-		while (fixture->daemon->apply) /* the former one, made anew */
+		while (fixture->daemon->applies.under_way) /* the former one, made anew */
 			run(fixture);
 		assert_int_equal(fixture->daemon->revisions.running->number, running(fixture));
 	}

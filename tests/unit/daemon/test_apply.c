@@ -18,6 +18,7 @@
 #include "../../support/folder.h"
 #include "config/machine.h"
 #include "daemon/apply/apply_steps.h"
+#include "daemon/daemon.h"
 #include "policy/load.h"
 
 #define POLICY                                                                                     \
@@ -125,7 +126,7 @@ static void assert_runs(const struct fixture *fixture, uint64_t number)
 	assert_int_equal(sp_plane_running_revision(&fixture->fake->base), number);
 	assert_int_equal(revisions->running ? revisions->running->number : 0, number);
 	assert_null(revisions->staged);
-	assert_null(fixture->daemon->apply);
+	assert_null(fixture->daemon->applies.under_way);
 	assert_int_equal(fixture->fake->staged_count, number != 0);
 }
 
@@ -149,7 +150,7 @@ static void a_boot_stages_guards_commits_and_opens_in_this_order(void **state)
 {
 	struct fixture *fixture = *state;
 
-	assert_int_equal(sp_apply_resume(fixture->daemon), 0);
+	assert_int_equal(sp_apply_resume(&fixture->daemon->applies), 0);
 	assert_runs(fixture, 2);
 	assert_says(fixture,
 		    "stage:2 fill extend:2 program complete guard-closed commit:2 guard-open");
@@ -171,7 +172,7 @@ static void a_first_revision_that_fails_leaves_the_guard_as_it_was_before_any(vo
 		struct fixture *fixture = *state;
 
 		fixture->fake->failing = cases[i].failing;
-		assert_int_equal(sp_apply_resume(fixture->daemon), -EIO);
+		assert_int_equal(sp_apply_resume(&fixture->daemon->applies), -EIO);
 		assert_runs(fixture, 0);
 		assert_false(fixture->daemon->is_lock_open);
 		assert_int_equal(fixture->fake->guard, cases[i].guard);
@@ -183,8 +184,8 @@ static void a_first_revision_that_fails_leaves_the_guard_as_it_was_before_any(vo
 /* Make a revision in rounds of the loop, as a daemon that serves does. */
 static void restage(struct sp_daemon *daemon)
 {
-	sp_apply_restage_soon(daemon, "a test");
-	while (daemon->apply)
+	sp_apply_restage_soon(&daemon->applies, "a test");
+	while (daemon->applies.under_way)
 		assert_int_equal(sp_loop_round(daemon->loop, SP_SECOND_NS), 0);
 }
 
@@ -193,7 +194,7 @@ static void a_later_revision_that_fails_at_any_step_leaves_the_former(void **sta
 	static const char *const failing[] = { "stage", "fill", "program", "guard-open", "commit" };
 	struct fixture *fixture = *state;
 
-	assert_int_equal(sp_apply_resume(fixture->daemon), 0);
+	assert_int_equal(sp_apply_resume(&fixture->daemon->applies), 0);
 	for (size_t i = 0; i < sizeof(failing) / sizeof(failing[0]); i++) {
 		fixture->fake->failing = failing[i];
 		sp_warnings_clear(&fixture->daemon->warnings, "stage-failed");
@@ -217,7 +218,7 @@ static void a_database_put_back_from_a_copy_goes_on_above_what_runs(void **state
 {
 	struct fixture *fixture = *state;
 
-	assert_int_equal(sp_apply_resume(fixture->daemon), 0);
+	assert_int_equal(sp_apply_resume(&fixture->daemon->applies), 0);
 	restage(fixture->daemon);
 	assert_runs(fixture, 3);
 	assert_int_equal(sp_store_set_mark(fixture->daemon->store, "revision", 1), 0);
@@ -230,7 +231,7 @@ static void a_guard_that_stays_closed_is_said_and_the_revision_runs(void **state
 	struct fixture *fixture = *state;
 
 	fixture->fake->failing = "guard-open";
-	assert_int_equal(sp_apply_resume(fixture->daemon), -EIO);
+	assert_int_equal(sp_apply_resume(&fixture->daemon->applies), -EIO);
 	assert_int_equal(sp_plane_running_revision(&fixture->fake->base), 2);
 	assert_false(fixture->daemon->is_lock_open);
 	assert_true(sp_warnings_has(&fixture->daemon->warnings, "stage-failed"));
@@ -253,8 +254,9 @@ static void revoke_during_load(void *arg)
 	struct slow_load *slow = arg;
 	struct sp_daemon *daemon = slow->fixture->daemon;
 
-	assert_non_null(daemon->apply);
-	if (daemon->apply->done != APPLY_FILLED || !daemon->apply->job.is_under_way) {
+	assert_non_null(daemon->applies.under_way);
+	if (daemon->applies.under_way->done != APPLY_FILLED ||
+	    !daemon->applies.under_way->job.is_under_way) {
 		sp_loop_in(daemon->loop, &slow->timer, SP_MS_NS);
 		return;
 	}
@@ -269,14 +271,14 @@ static void a_session_is_ended_while_a_program_loads(void **state)
 	struct sp_daemon *daemon = fixture->daemon;
 	struct slow_load slow = { .fixture = fixture };
 
-	assert_int_equal(sp_apply_resume(daemon), 0);
+	assert_int_equal(sp_apply_resume(&daemon->applies), 0);
 	assert_int_equal(pipe(slow.gate), 0);
 	fixture->fake->program_gate = slow.gate[0];
 	fixture->fake->sessions[SLOT].epoch = 77;
 	slow.timer = (struct sp_timer){ .fire = revoke_during_load, .arg = &slow };
-	sp_apply_restage_soon(daemon, "a test");
+	sp_apply_restage_soon(&daemon->applies, "a test");
 	sp_loop_in(daemon->loop, &slow.timer, 0);
-	while (daemon->apply)
+	while (daemon->applies.under_way)
 		assert_int_equal(sp_loop_round(daemon->loop, SP_SECOND_NS), 0);
 	assert_int_equal(slow.ran, 2);
 	assert_int_equal(fixture->fake->sessions[SLOT].epoch, 0);
