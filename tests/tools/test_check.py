@@ -109,8 +109,10 @@ class Check(unittest.TestCase):
                 os.remove(os.path.join(self.root, left))
         self.script('tools/build', 'exit 0')
         self.script(script, 'trap "touch down" EXIT; sleep 600 & echo $! >sleeper; touch started; wait')
+        # a shell cannot trap what was ignored when it began, as HUP is below nohup
         run = subprocess.Popen([os.path.join(self.root, 'check'), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               env={**os.environ, 'PATH': self.root + '/bin:' + os.environ['PATH']})
+                               env={**os.environ, 'PATH': self.root + '/bin:' + os.environ['PATH']},
+                               preexec_fn=lambda: signal.signal(how, signal.SIG_DFL))
         while not os.path.exists(os.path.join(self.root, 'started')):
             self.assertIsNone(run.poll())
         run.send_signal(how)
