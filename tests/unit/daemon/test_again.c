@@ -244,6 +244,7 @@ static int teardown(void **state)
 	sp_control_close(daemon->control);
 	sp_apply_drop(&daemon->applies);
 	sp_again_done(&daemon->applies);
+	sp_farewell_close(&daemon->farewell);
 	sp_people_done(&daemon->people);
 	sp_revisions_done(&daemon->revisions);
 	sp_watch_close(&daemon->watch);
