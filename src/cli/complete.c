@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-static void offer(const char *typed, const char *dashes, const char *word, size_t word_len,
-		  const char *description)
+static void word_offer(const char *typed, const char *dashes, const char *word, size_t word_len,
+		       const char *description)
 {
 	const size_t typed_len = strlen(typed), dashes_len = strlen(dashes);
 	const bool is_in_dashes = typed_len <= dashes_len;
@@ -32,8 +32,8 @@ static void offer_first_words(const char *typed)
 		if (before && first_word_len(before) == len &&
 		    !strncmp(before->name, verb->name, len))
 			continue;
-		offer(typed, "", verb->name, len,
-		      verb->name[len] ? verb->name + len + 1 : verb->summary);
+		word_offer(typed, "", verb->name, len,
+			   verb->name[len] ? verb->name + len + 1 : verb->summary);
 	}
 }
 
@@ -44,8 +44,8 @@ static void offer_second_words(const char *first, const char *typed)
 		const size_t len = first_word_len(verb);
 
 		if (verb->name[len] && strlen(first) == len && !strncmp(verb->name, first, len))
-			offer(typed, "", verb->name + len + 1, strlen(verb->name + len + 1),
-			      verb->summary);
+			word_offer(typed, "", verb->name + len + 1, strlen(verb->name + len + 1),
+				   verb->summary);
 	}
 }
 
@@ -63,7 +63,7 @@ static void offer_value(const char *value_name)
 static void offer_value_of(const char *typed, const struct sp_option *option)
 {
 	for (const char *const *value = option->values; value && *value; value++)
-		offer(typed, "", *value, strlen(*value), option->help);
+		word_offer(typed, "", *value, strlen(*value), option->help);
 	offer_value(option->value_name);
 }
 
@@ -82,10 +82,10 @@ void sp_complete_option(const struct sp_completion *completion, const struct sp_
 	if (*typed != '-')
 		return offer_value(completion->arguments);
 	for (const struct sp_option *option = options; option->name; option++)
-		offer(typed, "--", option->name, strlen(option->name), option->help);
-	offer(typed, "--", "json", strlen("json"), json_help);
-	offer(typed, "--", "root", strlen("root"), root_help);
-	offer(typed, "--", "help", strlen("help"), "what this verb takes");
+		word_offer(typed, "--", option->name, strlen(option->name), option->help);
+	word_offer(typed, "--", "json", strlen("json"), json_help);
+	word_offer(typed, "--", "root", strlen("root"), root_help);
+	word_offer(typed, "--", "help", strlen("help"), "what this verb takes");
 }
 
 int sp_complete(struct sp_cli *cli, char **words, size_t count)

@@ -150,7 +150,7 @@ static int open_plane(struct sp_daemon *daemon)
 }
 
 /* A running revision goes on. Without one, nothing is forwarded until there is one. */
-static int adopt(struct sp_daemon *daemon)
+static int revision_adopt(struct sp_daemon *daemon)
 {
 	const uint64_t running = sp_plane_running_revision(daemon->plane);
 	struct sp_plane_error error = { 0 };
@@ -229,7 +229,7 @@ void sp_daemon_passed(struct sp_daemon *daemon, const char *step)
 
 /* ---- serving ---- */
 
-static void tick(void *arg)
+static void daemon_tick(void *arg)
 {
 	struct sp_daemon *daemon = arg;
 
@@ -256,7 +256,7 @@ static void clock_stepped(void *arg, uint32_t events)
 	sp_people_reproject(&daemon->people);
 }
 
-static void signalled(void *arg, uint32_t events)
+static void signal_came(void *arg, uint32_t events)
 {
 	struct sp_daemon *daemon = arg;
 	struct signalfd_siginfo info;
@@ -285,7 +285,7 @@ static int watch_signals(struct sp_daemon *daemon)
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return sp_errno();
-	daemon->signal_source = (struct sp_source){ .fd = fd, .ready = signalled, .arg = daemon };
+	daemon->signal_source = (struct sp_source){ .fd = fd, .ready = signal_came, .arg = daemon };
 	return sp_loop_watch(daemon->loop, &daemon->signal_source, EPOLLIN);
 }
 
@@ -333,7 +333,7 @@ static void machine_changed(void *arg, bool has_other_hooks)
 		sp_apply_restage_paced(&daemon->applies);
 }
 
-static int watch(struct sp_daemon *daemon)
+static int machine_watch(struct sp_daemon *daemon)
 {
 	int r = sp_network_watch(&daemon->network, machine_changed, daemon);
 
@@ -345,7 +345,7 @@ static int watch(struct sp_daemon *daemon)
 		sp_log_error("watching the machine: %s", sp_err_text(r));
 		return r;
 	}
-	daemon->tick_timer = (struct sp_timer){ .fire = tick, .arg = daemon };
+	daemon->tick_timer = (struct sp_timer){ .fire = daemon_tick, .arg = daemon };
 	sp_loop_in(daemon->loop, &daemon->tick_timer, 0);
 	sp_events_start(&daemon->events);
 	sp_people_changed(&daemon->people, NULL);
@@ -363,7 +363,7 @@ static int give_up_rights(void)
 
 /* In this order: own the root, learn who is who, own the kernel's state, then policy, then people.
  * With everything opened that takes rights, give up the rights. */
-static int start(struct sp_daemon *daemon)
+static int daemon_start(struct sp_daemon *daemon)
 {
 	bool is_new_store = false;
 	int r = take_root(daemon);
@@ -392,13 +392,13 @@ static int start(struct sp_daemon *daemon)
 		sp_log_error("the tunnel engine: %s", sp_err_text(r));
 		return r;
 	}
-	r = adopt(daemon);
+	r = revision_adopt(daemon);
 	if (r == 0)
-		r = watch(daemon);
+		r = machine_watch(daemon);
 	return r < 0 ? r : give_up_rights();
 }
 
-static int serve(struct sp_daemon *daemon)
+static int daemon_serve(struct sp_daemon *daemon)
 {
 	sp_notify_ready("serving");
 	sp_log_note("ready: %s", daemon->paths.control_socket);
@@ -417,7 +417,7 @@ static int serve(struct sp_daemon *daemon)
 	return 0;
 }
 
-static void stop(struct sp_daemon *daemon)
+static void daemon_stop(struct sp_daemon *daemon)
 {
 	sp_control_close(daemon->control);
 	sp_apply_drop(&daemon->applies);
@@ -469,7 +469,7 @@ static int find_itself(struct sp_daemon *daemon)
 	return 0;
 }
 
-static int prepare(struct sp_daemon *daemon)
+static int daemon_prepare(struct sp_daemon *daemon)
 {
 	int r = find_itself(daemon);
 
@@ -486,7 +486,7 @@ static int prepare(struct sp_daemon *daemon)
 	return r < 0 ? EXIT_FAILED : 0;
 }
 
-static struct sp_daemon *make(const struct sp_daemon_options *options)
+static struct sp_daemon *daemon_new(const struct sp_daemon_options *options)
 {
 	struct sp_daemon *daemon = calloc(1, sizeof(*daemon));
 
@@ -502,23 +502,23 @@ static struct sp_daemon *make(const struct sp_daemon_options *options)
 
 int sp_daemon_run(const struct sp_daemon_options *options)
 {
-	__sp_free struct sp_daemon *daemon = make(options);
+	__sp_free struct sp_daemon *daemon = daemon_new(options);
 	int code;
 
 	if (!daemon)
 		return EXIT_FAILED;
 	/* memory holds keys; and before Linux 5.11 maps count against the limit that this lifts */
 	daemon->is_memory_locked = sp_rights_protect_memory();
-	code = prepare(daemon);
+	code = daemon_prepare(daemon);
 	if (code == 0)
-		code = start(daemon) < 0 ? EXIT_FAILED : serve(daemon);
-	stop(daemon);
+		code = daemon_start(daemon) < 0 ? EXIT_FAILED : daemon_serve(daemon);
+	daemon_stop(daemon);
 	return code;
 }
 
 /* ---- without serving ---- */
 
-static int unload(struct sp_daemon *daemon)
+static int daemon_unload(struct sp_daemon *daemon)
 {
 	struct sp_plane_error error = { 0 };
 	int r = sp_unload(&daemon->applies, &error);
@@ -533,7 +533,7 @@ static int unload(struct sp_daemon *daemon)
 
 int sp_daemon_unload(const struct sp_daemon_options *options, bool is_confirmed)
 {
-	__sp_free struct sp_daemon *daemon = make(options);
+	__sp_free struct sp_daemon *daemon = daemon_new(options);
 	int code;
 
 	if (!daemon)
@@ -550,8 +550,8 @@ int sp_daemon_unload(const struct sp_daemon_options *options, bool is_confirmed)
 		sp_daemon_lend(daemon);
 		if (!is_confirmed)
 			sp_unload_say(&daemon->applies);
-		code = is_confirmed ? unload(daemon) : EXIT_USAGE;
+		code = is_confirmed ? daemon_unload(daemon) : EXIT_USAGE;
 	}
-	stop(daemon);
+	daemon_stop(daemon);
 	return code;
 }

@@ -32,14 +32,14 @@ struct backup {
 	long long bytes;
 };
 
-static int fail(const char *what, const char *why)
+static int backup_fail(const char *what, const char *why)
 {
 	return sp_cli_fail(SP_EXIT_FAILED, "%s: %s", what, why);
 }
 
 static int fail_writing(const struct backup *backup)
 {
-	return fail(backup->file, archive_error_string(backup->archive));
+	return backup_fail(backup->file, archive_error_string(backup->archive));
 }
 
 /* ---- the database ---- */
@@ -107,7 +107,7 @@ static int put_header(struct backup *backup, const char *name, const struct stat
 	__sp_cleanup(archive_entry_freep) struct archive_entry *entry = archive_entry_new();
 
 	if (!entry)
-		return fail(name, "out of memory");
+		return backup_fail(name, "out of memory");
 	archive_entry_set_pathname(entry, name);
 	archive_entry_copy_stat(entry, seen);
 	describe_owner(entry, seen);
@@ -125,7 +125,7 @@ static int put_file(struct backup *backup, const char *path, const char *name)
 	if (fd < 0 && errno == ENOENT) /* replaced by another since the folder was read */
 		return SP_EXIT_OK;
 	if (fd < 0 || fstat(fd, &seen) < 0)
-		return fail(path, sp_err_text(sp_errno()));
+		return backup_fail(path, sp_err_text(sp_errno()));
 	r = put_header(backup, name, &seen);
 	if (r != SP_EXIT_OK)
 		return r;
@@ -133,8 +133,9 @@ static int put_file(struct backup *backup, const char *path, const char *name)
 	if (r == -EIO)
 		return fail_writing(backup);
 	if (r < 0)
-		return fail(path, r == -EAGAIN ? "it became shorter while it was read; try again"
-					       : sp_err_text(r));
+		return backup_fail(path, r == -EAGAIN
+						 ? "it became shorter while it was read; try again"
+						 : sp_err_text(r));
 	json_array_append_new(backup->files, json_pack("{s:s, s:I, s:s}", "path", name, "size",
 						       (json_int_t)seen.st_size, "sha256", hash));
 	backup->bytes += seen.st_size;
@@ -172,7 +173,7 @@ static int put_one(struct backup *backup, const FTSENT *at)
 	case FTS_DNR:
 	case FTS_ERR:
 	case FTS_NS:
-		return fail(at->fts_path, sp_err_text(-at->fts_errno));
+		return backup_fail(at->fts_path, sp_err_text(-at->fts_errno));
 	default:
 		return SP_EXIT_OK;
 	}
@@ -183,7 +184,7 @@ static int put_folder(struct backup *backup, const char *folder)
 {
 	char *const roots[] = { (char *)folder, NULL };
 	FTS *tree = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, NULL);
-	int r = tree ? SP_EXIT_OK : fail(folder, sp_err_text(sp_errno()));
+	int r = tree ? SP_EXIT_OK : backup_fail(folder, sp_err_text(sp_errno()));
 	FTSENT *at;
 
 	while (r == SP_EXIT_OK && (at = fts_read(tree)))
@@ -200,7 +201,7 @@ static int put_database(struct backup *backup)
 	if (access(backup->paths.db_file, F_OK) < 0)
 		return SP_EXIT_OK; /* nothing was ever applied */
 	if (copy_database(backup->paths.db_file, backup->copy, &error) < 0)
-		return fail(backup->paths.db_file, error ? error : "it cannot be copied");
+		return backup_fail(backup->paths.db_file, error ? error : "it cannot be copied");
 	return put_file(backup, backup->copy, "var/lib/sallyport/sallyport.db");
 }
 
@@ -219,7 +220,7 @@ static int put_manifest(struct backup *backup)
 			 "time", time, "files", backup->files);
 	text = json_dumps(json, JSON_INDENT(1));
 	if (!text)
-		return fail(backup->file, "out of memory");
+		return backup_fail(backup->file, "out of memory");
 	seen.st_size = (off_t)strlen(text);
 	r = put_header(backup, SP_BACKUP_MANIFEST, &seen);
 	if (r == SP_EXIT_OK && archive_write_data(backup->archive, text, strlen(text)) < 0)
@@ -248,28 +249,30 @@ static int write_all(struct backup *backup, int fd, bool with_audit)
 	if (r == SP_EXIT_OK && archive_write_close(backup->archive) != ARCHIVE_OK)
 		r = fail_writing(backup);
 	if (r == SP_EXIT_OK && (fsync(fd) < 0 || sp_dir_sync_parent(backup->file) < 0))
-		r = fail(backup->file, sp_err_text(sp_errno()));
+		r = backup_fail(backup->file, sp_err_text(sp_errno()));
 	return r;
 }
 
-static int save(const struct sp_cli *cli, const char *file, bool with_audit, struct backup *backup)
+static int backup_save(const struct sp_cli *cli, const char *file, bool with_audit,
+		       struct backup *backup)
 {
 	__sp_close int fd = -1;
 	int r = sp_paths_init(&backup->paths, cli->root);
 
 	if (r < 0)
-		return fail("--root", sp_err_text(r));
+		return backup_fail("--root", sp_err_text(r));
 	backup->file = file;
 	if (sp_str_format(&backup->copy, "%s.database", file) < 0)
-		return fail(file, "out of memory");
+		return backup_fail(file, "out of memory");
 	if (access(backup->copy, F_OK) == 0)
-		return fail(backup->copy,
-			    "the copy of the database goes there for a moment: remove it");
+		return backup_fail(backup->copy,
+				   "the copy of the database goes there for a moment: remove it");
 	fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return fail(file, errno == EEXIST ? "it is there already, and is not overwritten"
-						  : sp_err_text(sp_errno()));
-	r = fstat(fd, &backup->seen) < 0 ? fail(file, sp_err_text(sp_errno()))
+		return backup_fail(file, errno == EEXIST
+						 ? "it is there already, and is not overwritten"
+						 : sp_err_text(sp_errno()));
+	r = fstat(fd, &backup->seen) < 0 ? backup_fail(file, sp_err_text(sp_errno()))
 					 : write_all(backup, fd, with_audit);
 	(void)unlink(backup->copy);
 	if (r != SP_EXIT_OK)
@@ -296,7 +299,7 @@ int sp_cli_backup(struct sp_cli *cli, int argc, char **argv)
 	else if (count != 1)
 		r = sp_cli_fail(SP_EXIT_USAGE, "backup needs the name of the file to make");
 	else
-		r = save(cli, file[0], with_audit, &backup);
+		r = backup_save(cli, file[0], with_audit, &backup);
 	if (r == SP_EXIT_OK && backup.bytes && cli->json)
 		r = sp_cli_print_json(json_pack("{s:i, s:s, s:I, s:I}", "v", 1, "file", file[0],
 						"files", (json_int_t)json_array_size(backup.files),

@@ -68,7 +68,7 @@ static int compare_paths(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int follow(struct sp_files *files, size_t n);
+static int follow_includes(struct sp_files *files, size_t n);
 
 /* Each file a pattern finds, and what that one includes. */
 static int add_found(struct sp_files *files, char *const *paths, size_t count)
@@ -80,12 +80,12 @@ static int add_found(struct sp_files *files, char *const *paths, size_t count)
 			continue;
 		r = add_file(files, paths[i]);
 		if (r == 0)
-			r = follow(files, files->count - 1);
+			r = follow_includes(files, files->count - 1);
 	}
 	return r;
 }
 
-static int follow(struct sp_files *files, size_t n)
+static int follow_includes(struct sp_files *files, size_t n)
 {
 	__sp_cleanup(patterns_done) struct patterns patterns = { 0 };
 	int r = sp_include_patterns(files->list, n, &patterns.list, &patterns.count);
@@ -115,7 +115,7 @@ int sp_cli_gather(const char *path, struct sp_files *ret_files)
 		return r;
 	r = sp_files_add(&files, sp_cli_file_name(path), text, len);
 	if (r == 0)
-		r = follow(&files, 0);
+		r = follow_includes(&files, 0);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "reading %s: %s", path, sp_err_text(r));
 	*ret_files = files;

@@ -46,7 +46,7 @@ struct restore {
 	json_t *manifest; /* NULL: not come to yet */
 };
 
-static int fail(const char *what, const char *why)
+static int restore_fail(const char *what, const char *why)
 {
 	return sp_cli_fail(SP_EXIT_FAILED, "%s: %s", what, why);
 }
@@ -64,10 +64,10 @@ static int name_places(struct restore *restore)
 		if (sp_str_format(&place->is, "%s/%s", restore->paths.root, folder_names[i]) < 0 ||
 		    sp_str_format(&place->staged, "%s.restoring", place->is) < 0 ||
 		    sp_str_format(&place->former, "%s.before-%s", place->is, time) < 0)
-			return fail(restore->file, "out of memory");
+			return restore_fail(restore->file, "out of memory");
 		if (access(place->staged, F_OK) == 0)
-			return fail(place->staged,
-				    "a restore that was interrupted left it: remove it");
+			return restore_fail(place->staged,
+					    "a restore that was interrupted left it: remove it");
 	}
 	return SP_EXIT_OK;
 }
@@ -101,7 +101,7 @@ static int fail_reading(const struct restore *restore)
 {
 	const char *why = archive_error_string(restore->archive);
 
-	return fail(restore->file, why ? why : "it is no backup of a gateway");
+	return restore_fail(restore->file, why ? why : "it is no backup of a gateway");
 }
 
 static int take_manifest(struct restore *restore, struct archive_entry *entry)
@@ -115,7 +115,7 @@ static int take_manifest(struct restore *restore, struct archive_entry *entry)
 	json_decref(restore->manifest);
 	restore->manifest = json_loadb(text, (size_t)size, 0, NULL);
 	return restore->manifest ? SP_EXIT_OK
-				 : fail(restore->file, "its list of files cannot be read");
+				 : restore_fail(restore->file, "its list of files cannot be read");
 }
 
 static int copy_content(struct restore *restore, int64_t *ret_size, char ret_hash[65])
@@ -131,10 +131,11 @@ static int copy_content(struct restore *restore, int64_t *ret_size, char ret_has
 	while ((code = archive_read_data_block(restore->archive, &chunk, &len, &offset)) ==
 	       ARCHIVE_OK) {
 		if (offset != size)
-			return fail(restore->file, "it has a file with holes, which no backup has");
+			return restore_fail(restore->file,
+					    "it has a file with holes, which no backup has");
 		crypto_hash_sha256_update(&hash, chunk, len);
 		if (archive_write_data_block(restore->disk, chunk, len, offset) < 0)
-			return fail(restore->file, archive_error_string(restore->disk));
+			return restore_fail(restore->file, archive_error_string(restore->disk));
 		size += (int64_t)len;
 	}
 	if (code != ARCHIVE_EOF)
@@ -145,7 +146,7 @@ static int copy_content(struct restore *restore, int64_t *ret_size, char ret_has
 	return SP_EXIT_OK;
 }
 
-static int unpack_one(struct restore *restore, struct archive_entry *entry)
+static int restore_unpack_one(struct restore *restore, struct archive_entry *entry)
 {
 	const char *name = archive_entry_pathname(entry);
 	const bool is_file = archive_entry_filetype(entry) == AE_IFREG;
@@ -162,14 +163,14 @@ static int unpack_one(struct restore *restore, struct archive_entry *entry)
 	if (!path || archive_entry_hardlink(entry) || archive_entry_symlink(entry) ||
 	    (!is_file && archive_entry_filetype(entry) != AE_IFDIR) ||
 	    sp_str_format(&member, "%s", name) < 0)
-		return fail(restore->file, "it holds what no backup of a gateway does");
+		return restore_fail(restore->file, "it holds what no backup of a gateway does");
 	place->is_staged = true;
 	archive_entry_copy_pathname(entry, path);
 	if (archive_write_header(restore->disk, entry) < ARCHIVE_WARN)
-		return fail(path, archive_error_string(restore->disk));
+		return restore_fail(path, archive_error_string(restore->disk));
 	r = is_file ? copy_content(restore, &size, hash) : SP_EXIT_OK;
 	if (r == SP_EXIT_OK && archive_write_finish_entry(restore->disk) < ARCHIVE_WARN)
-		r = fail(path, archive_error_string(restore->disk));
+		r = restore_fail(path, archive_error_string(restore->disk));
 	if (r == SP_EXIT_OK && is_file)
 		json_object_set_new(
 			restore->seen, member,
@@ -177,7 +178,7 @@ static int unpack_one(struct restore *restore, struct archive_entry *entry)
 	return r;
 }
 
-static int unpack(struct restore *restore)
+static int restore_unpack(struct restore *restore)
 {
 	/* a user other than root owns what is unpacked */
 	const int flags = ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME |
@@ -194,11 +195,11 @@ static int unpack(struct restore *restore)
 		return fail_reading(restore);
 	while (r == SP_EXIT_OK &&
 	       (code = archive_read_next_header(restore->archive, &entry)) == ARCHIVE_OK)
-		r = unpack_one(restore, entry);
+		r = restore_unpack_one(restore, entry);
 	if (r == SP_EXIT_OK && code != ARCHIVE_EOF)
 		r = fail_reading(restore);
 	if (r == SP_EXIT_OK && archive_write_close(restore->disk) != ARCHIVE_OK)
-		r = fail(restore->file, archive_error_string(restore->disk));
+		r = restore_fail(restore->file, archive_error_string(restore->disk));
 	return r;
 }
 
@@ -210,9 +211,10 @@ static int check_manifest(const struct restore *restore)
 	size_t i;
 
 	if (!restore->manifest)
-		return fail(restore->file, "it is cut short: its list of files is not there");
+		return restore_fail(restore->file,
+				    "it is cut short: its list of files is not there");
 	if (json_integer_value(json_object_get(restore->manifest, "v")) != 1)
-		return fail(restore->file, "a newer version made it");
+		return restore_fail(restore->file, "a newer version made it");
 	json_array_foreach(list, i, item) {
 		json_t *seen = json_object_get(restore->seen, sp_json_text(item, "path"));
 
@@ -222,7 +224,7 @@ static int check_manifest(const struct restore *restore)
 					   restore->file, sp_json_text(item, "path"));
 	}
 	if (!json_array_size(list) || json_array_size(list) != json_object_size(restore->seen))
-		return fail(restore->file, "it holds files its list does not name");
+		return restore_fail(restore->file, "it holds files its list does not name");
 	return SP_EXIT_OK;
 }
 
@@ -234,7 +236,7 @@ static int check_database(const struct restore *restore)
 	bool is_sound;
 
 	if (sp_str_format(&path, "%s/sallyport.db", restore->places[SP_BACKUP_STATE].staged) < 0)
-		return fail(restore->file, "out of memory");
+		return restore_fail(restore->file, "out of memory");
 	if (access(path, F_OK) < 0)
 		return SP_EXIT_OK;
 	is_sound = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
@@ -244,7 +246,7 @@ static int check_database(const struct restore *restore)
 		   !strcmp((const char *)sqlite3_column_text(check, 0), "ok");
 	sqlite3_finalize(check);
 	sqlite3_close(db);
-	return is_sound ? SP_EXIT_OK : fail(restore->file, "the database in it is damaged");
+	return is_sound ? SP_EXIT_OK : restore_fail(restore->file, "the database in it is damaged");
 }
 
 static int check_machine(const struct restore *restore)
@@ -258,7 +260,7 @@ static int check_machine(const struct restore *restore)
 	if (r == 0)
 		r = sp_file_read(path, MACHINE_FILE_MAX, &text, &len);
 	if (r < 0)
-		return fail(restore->file, "it has no sallyport.yaml");
+		return restore_fail(restore->file, "it has no sallyport.yaml");
 	r = sp_machine_load("sallyport.yaml", text, len, &machine, &diagnostics);
 	if (r == 0)
 		r = sp_plane_check_machine(sp_planes, machine, "sallyport.yaml", &diagnostics);
@@ -277,7 +279,7 @@ static int check_machine(const struct restore *restore)
 
 /* ---- changing places ---- */
 
-static void go_back(struct restore *restore)
+static void restore_go_back(struct restore *restore)
 {
 	for (int i = SP_BACKUP_FOLDER_COUNT; i-- > 0;) {
 		struct place *place = &restore->places[i];
@@ -309,7 +311,7 @@ static int change_places(struct restore *restore)
 
 		if (r == 0)
 			continue;
-		go_back(restore);
+		restore_go_back(restore);
 		return sp_cli_fail(SP_EXIT_FAILED, "%s: %s; all is as it was",
 				   restore->places[i].is, sp_err_text(r));
 	}
@@ -318,12 +320,12 @@ static int change_places(struct restore *restore)
 
 /* ---- the verb ---- */
 
-static int stage(struct restore *restore)
+static int restore_stage(struct restore *restore)
 {
 	int r = name_places(restore);
 
 	if (r == SP_EXIT_OK)
-		r = unpack(restore);
+		r = restore_unpack(restore);
 	if (r == SP_EXIT_OK)
 		r = check_manifest(restore);
 	if (r == SP_EXIT_OK)
@@ -372,7 +374,7 @@ static int take_root(const struct restore *restore, int *ret_lock)
 	if (r == -EWOULDBLOCK)
 		return sp_cli_fail(SP_EXIT_FAILED, "sallyportd (pid %d) runs: stop it first",
 				   (int)holder);
-	return r < 0 ? fail(restore->paths.lock_file, sp_err_text(r)) : SP_EXIT_OK;
+	return r < 0 ? restore_fail(restore->paths.lock_file, sp_err_text(r)) : SP_EXIT_OK;
 }
 
 static bool has_state(const struct restore *restore)
@@ -400,10 +402,10 @@ static int put_back(const struct sp_cli *cli, bool yes, struct restore *restore)
 	int r = sp_paths_init(&restore->paths, cli->root);
 
 	if (r < 0)
-		return fail("--root", sp_err_text(r));
+		return restore_fail("--root", sp_err_text(r));
 	r = take_root(restore, &lock);
 	if (r == SP_EXIT_OK)
-		r = stage(restore);
+		r = restore_stage(restore);
 	if (r == SP_EXIT_OK && has_state(restore) && !yes) {
 		r = sp_cli_fail(SP_EXIT_USAGE,
 				"there is a gateway here already: with --yes its folders are put "

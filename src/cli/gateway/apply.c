@@ -120,14 +120,14 @@ static int finish_applied(const struct sp_cli *cli, json_t *reply)
 
 static volatile sig_atomic_t interrupts;
 
-static void interrupt(int number)
+static void note_interrupt(int number)
 {
 	(void)number;
 	interrupts++;
 }
 
 /* The first Ctrl-C is told where things stand, the second leaves. */
-static bool goes_on(void)
+static bool apply_goes_on(void)
 {
 	if (interrupts != 1)
 		return false;
@@ -183,7 +183,7 @@ static int join_files(const struct sp_files *files, json_t *fields, struct sp_bu
 static int send_policy(const struct sp_cli *cli, json_t *fields, const struct sp_files *files,
 		       json_t **ret_reply)
 {
-	const struct sigaction action = { .sa_handler = interrupt };
+	const struct sigaction action = { .sa_handler = note_interrupt };
 	__sp_json json_t *before = sp_client_try(cli, "status");
 	__sp_buf struct sp_buf text = SP_BUF_INIT;
 	int r = join_files(files, fields, &text);
@@ -195,7 +195,7 @@ static int send_policy(const struct sp_cli *cli, json_t *fields, const struct sp
 	}
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	sp_client_on_interrupt(goes_on);
+	sp_client_on_interrupt(apply_goes_on);
 	r = sp_client_call_with_text(cli, "apply", fields, sp_buf_get(&text), text.len, ret_reply);
 	sp_client_on_interrupt(NULL);
 	if (interrupts && !*ret_reply)

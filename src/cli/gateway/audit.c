@@ -191,7 +191,7 @@ static int take_event(void *arg, json_t *record)
 }
 
 /* A sallyportd that starts takes connections before it can answer them. */
-static bool answers(const struct sp_cli *cli)
+static bool daemon_answers(const struct sp_cli *cli)
 {
 	__sp_json json_t *reply = sp_client_try(cli, "status");
 
@@ -203,12 +203,12 @@ static void wait_for_daemon(const struct sp_cli *cli)
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 
 	sp_cli_say("sallyport: sallyportd has gone; waiting for it\n");
-	while (!answers(cli))
+	while (!daemon_answers(cli))
 		nanosleep(&pause, NULL);
 	sp_cli_say("sallyport: sallyportd is there again\n");
 }
 
-static int follow(const struct sp_cli *cli, json_t *fields)
+static int audit_follow(const struct sp_cli *cli, json_t *fields)
 {
 	struct following following = { .cli = cli, .fields = fields };
 	int r;
@@ -335,7 +335,7 @@ int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 	if (r != SP_EXIT_OK)
 		return r;
 	sp_cli_wrap(cli->json ? 0 : INDENT);
-	return is_following ? follow(cli, fields) : print_once(cli, fields);
+	return is_following ? audit_follow(cli, fields) : print_once(cli, fields);
 }
 
 /* Where audit.jsonl says packets.jsonl stood. */

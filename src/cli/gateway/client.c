@@ -149,8 +149,8 @@ static int fail_no_reply(void)
 			   "sallyportd closed the connection without an answer");
 }
 
-static int exchange(const struct sp_cli *cli, const char *op, json_t *fields, const char *text,
-		    size_t text_len, FILE **ret_stream, json_t **ret_reply)
+static int exchange_once(const struct sp_cli *cli, const char *op, json_t *fields, const char *text,
+			 size_t text_len, FILE **ret_stream, json_t **ret_reply)
 {
 	__sp_json json_t *taken = fields;
 	__sp_fclose FILE *stream = NULL;
@@ -181,7 +181,7 @@ int sp_client_call_with_text(const struct sp_cli *cli, const char *op, json_t *f
 	int r;
 
 	*ret_reply = NULL;
-	r = exchange(cli, op, fields, text, text_len, &stream, ret_reply);
+	r = exchange_once(cli, op, fields, text, text_len, &stream, ret_reply);
 	if (r != SP_EXIT_OK && *ret_reply) {
 		const char *code = error_text(*ret_reply, "code");
 
@@ -197,7 +197,7 @@ int sp_client_call(const struct sp_cli *cli, const char *op, json_t *fields, jso
 	__sp_json json_t *reply = NULL;
 	int r;
 
-	r = exchange(cli, op, fields, NULL, 0, &stream, &reply);
+	r = exchange_once(cli, op, fields, NULL, 0, &stream, &reply);
 	if (r == SP_EXIT_OK) {
 		*ret_reply = SP_TAKE_PTR(reply);
 		return r;
@@ -232,7 +232,7 @@ int sp_client_follow(const struct sp_cli *cli, const char *op, json_t *fields,
 	__sp_json json_t *reply = NULL;
 	int r;
 
-	r = exchange(cli, op, fields, NULL, 0, &stream, &reply);
+	r = exchange_once(cli, op, fields, NULL, 0, &stream, &reply);
 	if (r == SP_EXIT_OK)
 		r = take_first(arg, reply);
 	else if (reply)

@@ -25,7 +25,7 @@ static void free_secret(char **secret)
 	free(*secret);
 }
 
-static int read_from(const char *fd_text, char **ret_password)
+static int read_password(const char *fd_text, char **ret_password)
 {
 	char *end;
 	const long fd = strtol(fd_text, &end, 10);
@@ -48,7 +48,7 @@ static int read_from(const char *fd_text, char **ret_password)
 		     : SP_EXIT_OK;
 }
 
-static int ask_twice(const char *user, char **ret_password)
+static int ask_password(const char *user, char **ret_password)
 {
 	__sp_cleanup(free_secret) char *first = NULL, *second = NULL;
 	char question[320];
@@ -78,7 +78,7 @@ static int ask_twice(const char *user, char **ret_password)
 static int make_hash(const char *user, const char *fd_text, char ret_hash[SP_PASSWORD_HASH_MAX])
 {
 	__sp_cleanup(free_secret) char *password = NULL;
-	int r = fd_text ? read_from(fd_text, &password) : ask_twice(user, &password);
+	int r = fd_text ? read_password(fd_text, &password) : ask_password(user, &password);
 
 	if (r != SP_EXIT_OK)
 		return r;
@@ -92,8 +92,8 @@ static int make_hash(const char *user, const char *fd_text, char ret_hash[SP_PAS
 
 /* ---- one change ---- */
 
-static int report(const struct sp_cli *cli, const struct sp_idp_file *file, const char *user,
-		  const char *done)
+static int report_change(const struct sp_cli *cli, const struct sp_idp_file *file, const char *user,
+			 const char *done)
 {
 	if (cli->json)
 		return sp_cli_print_json(json_pack("{s:i, s:s, s:s, s:s}", "v", 1, "idp",
@@ -110,11 +110,11 @@ static int change_file(const struct sp_cli *cli, const char *idp,
 
 	if (r == SP_EXIT_OK)
 		r = sp_idp_file_change(cli, &file, change);
-	return r == SP_EXIT_OK ? report(cli, &file, change->name, done) : r;
+	return r == SP_EXIT_OK ? report_change(cli, &file, change->name, done) : r;
 }
 
 /* Check that the user can be changed before the person types a password twice. */
-static int look_first(const struct sp_cli *cli, const char *idp, const char *user, bool is_wanted)
+static int check_user(const struct sp_cli *cli, const char *idp, const char *user, bool is_wanted)
 {
 	__sp_cleanup(sp_idp_file_done) struct sp_idp_file file = SP_IDP_FILE_INIT;
 	int r = sp_idp_file_open(cli, idp, &file);
@@ -189,7 +189,7 @@ int sp_cli_user_add(struct sp_cli *cli, int argc, char **argv)
 			return r;
 		change.groups = groups;
 	}
-	r = look_first(cli, idp, word[0], false);
+	r = check_user(cli, idp, word[0], false);
 	if (r == SP_EXIT_OK)
 		r = make_hash(word[0], fd_text, hash);
 	if (r != SP_EXIT_OK)
@@ -213,7 +213,7 @@ int sp_cli_user_passwd(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_options_exit(r);
 	if (count != 1)
 		return sp_cli_fail(SP_EXIT_USAGE, "user passwd needs a NAME");
-	r = look_first(cli, idp, word[0], true);
+	r = check_user(cli, idp, word[0], true);
 	if (r == SP_EXIT_OK)
 		r = make_hash(word[0], fd_text, hash);
 	if (r != SP_EXIT_OK)

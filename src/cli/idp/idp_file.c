@@ -35,7 +35,7 @@ static int fail_invalid(const struct sp_cli *cli, const char *path,
 
 /* ---- reading ---- */
 
-static int find(const struct sp_cli *cli, const char *name, struct sp_idp_file *file)
+static int file_find(const struct sp_cli *cli, const char *name, struct sp_idp_file *file)
 {
 	int r;
 
@@ -50,7 +50,7 @@ static int find(const struct sp_cli *cli, const char *name, struct sp_idp_file *
 	return r < 0 ? sp_cli_fail(SP_EXIT_FAILED, "--root: %s", sp_err_text(r)) : SP_EXIT_OK;
 }
 
-static int load(const struct sp_cli *cli, struct sp_idp_file *file)
+static int file_load(const struct sp_cli *cli, struct sp_idp_file *file)
 {
 	__sp_cleanup(sp_diagnostics_done) struct sp_diagnostics diagnostics = { 0 };
 	int r = sp_file_read(file->path, SP_SOURCE_MAX, &file->text, &file->text_len);
@@ -75,9 +75,9 @@ static int load(const struct sp_cli *cli, struct sp_idp_file *file)
 
 int sp_idp_file_open(const struct sp_cli *cli, const char *name, struct sp_idp_file *file)
 {
-	const int r = find(cli, name, file);
+	const int r = file_find(cli, name, file);
 
-	return r == SP_EXIT_OK ? load(cli, file) : r;
+	return r == SP_EXIT_OK ? file_load(cli, file) : r;
 }
 
 void sp_idp_file_done(struct sp_idp_file *file)
@@ -120,7 +120,7 @@ static int take_lock(struct sp_idp_file *file)
 int sp_idp_file_lock(const struct sp_cli *cli, const char *name, struct sp_idp_file *file)
 {
 	struct stat st;
-	int r = find(cli, name, file);
+	int r = file_find(cli, name, file);
 
 	if (r == SP_EXIT_OK)
 		r = take_lock(file);
@@ -131,12 +131,12 @@ int sp_idp_file_lock(const struct sp_cli *cli, const char *name, struct sp_idp_f
 			SP_EXIT_FAILED,
 			"%s is a symbolic link, which would be replaced: change the file it names",
 			file->path);
-	return load(cli, file);
+	return file_load(cli, file);
 }
 
 /* Keep owner and group; a new file gets those of its folder, so that the folder's reader can read
  * it. */
-static int replace(struct sp_idp_file *file, const char *text, size_t len)
+static int file_replace(struct sp_idp_file *file, const char *text, size_t len)
 {
 	struct stat st;
 
@@ -190,7 +190,7 @@ int sp_idp_file_change(const struct sp_cli *cli, struct sp_idp_file *file,
 		return sp_cli_fail(SP_EXIT_FAILED, "%s is unchanged: %s", file->path,
 				   sp_err_text(r));
 	}
-	r = replace(file, text, len);
+	r = file_replace(file, text, len);
 	return r < 0 ? sp_cli_fail(exit_of(r), "%s is unchanged: %s", file->path, sp_err_text(r))
 		     : SP_EXIT_OK;
 }

@@ -40,8 +40,8 @@ static void print_step(const struct sp_cli *cli, const char *step, const char *u
 	sp_cli_print("%s\n", trouble ? trouble->detail : "");
 }
 
-static void report(struct tour *tour, const char *step, const char *url,
-		   const struct sp_finding *trouble)
+static void tour_report(struct tour *tour, const char *step, const char *url,
+			const struct sp_finding *trouble)
 {
 	tour->failed |= trouble != NULL;
 	if (tour->steps)
@@ -60,8 +60,8 @@ static struct sp_idp_time time_now(void)
 }
 
 /* Carry out @request, which is used up. A request that cannot be begun counts as unanswered. */
-static void fetch(const struct tour *tour, struct sp_http_request *request,
-		  struct sp_http_reply *ret_reply, char **ret_body)
+static void tour_fetch(const struct tour *tour, struct sp_http_request *request,
+		       struct sp_http_reply *ret_reply, char **ret_body)
 {
 	int r = sp_fetch(request, tour->trust, ret_reply, ret_body);
 
@@ -84,17 +84,17 @@ static bool fetch_document(struct tour *tour, struct sp_oidc *oidc, const char *
 	if (sp_oidc_next(oidc, &now, &request, &due_ns) != SP_IDP_FETCH)
 		return false;
 	url = strdup(request.url);
-	fetch(tour, &request, &reply, &body);
+	tour_fetch(tour, &request, &reply, &body);
 	now = time_now();
 	sp_oidc_take(oidc, &now, &reply);
-	report(tour, step, url, sp_oidc_trouble(oidc));
+	tour_report(tour, step, url, sp_oidc_trouble(oidc));
 	return !sp_oidc_trouble(oidc);
 }
 
 /* Let @flow ask once, as of @now. Gives the status that was answered with; 0: nothing was asked, or
  * nothing came. @ret_url: malloc'ed, NULL: nothing was asked. */
-static int ask_once(const struct tour *tour, struct sp_idp_flow *flow, struct sp_idp_time *now,
-		    char **ret_url)
+static int flow_ask_once(const struct tour *tour, struct sp_idp_flow *flow, struct sp_idp_time *now,
+			 char **ret_url)
 {
 	struct sp_http_request request;
 	struct sp_http_reply reply = { 0 };
@@ -109,7 +109,7 @@ static int ask_once(const struct tour *tour, struct sp_idp_flow *flow, struct sp
 	if (step != SP_IDP_FETCH)
 		return 0;
 	*ret_url = strdup(request.url);
-	fetch(tour, &request, &reply, &body);
+	tour_fetch(tour, &request, &reply, &body);
 	sp_idp_flow_take(flow, now, &reply);
 	if (body)
 		sp_wipe(body, reply.body ? reply.body_len : 0);
@@ -129,17 +129,17 @@ static void ask_for_code(struct tour *tour, struct sp_oidc *oidc)
 	if (sp_oidc_flow_device(oidc, &flow) < 0)
 		return;
 	finding = sp_idp_flow_finding(flow);
-	(void)ask_once(tour, flow, &now, &device_url);
-	report(tour, "device", device_url, sp_idp_flow_prompt(flow) ? NULL : finding);
+	(void)flow_ask_once(tour, flow, &now, &device_url);
+	tour_report(tour, "device", device_url, sp_idp_flow_prompt(flow) ? NULL : finding);
 	if (!sp_idp_flow_prompt(flow))
 		return;
-	status = ask_once(tour, flow, &now, &token_url);
-	report(tour, "token", token_url,
-	       finding->reason != SP_REFUSAL_NONE || status == 0 ? finding : NULL);
+	status = flow_ask_once(tour, flow, &now, &token_url);
+	tour_report(tour, "token", token_url,
+		    finding->reason != SP_REFUSAL_NONE || status == 0 ? finding : NULL);
 }
 
 /* A relative name in a provider's file is beside that file. */
-static int resolve(const struct sp_paths *paths, const char *name, char **ret_path)
+static int resolve_path(const struct sp_paths *paths, const char *name, char **ret_path)
 {
 	return name[0] == '/' ? sp_str_format(ret_path, "%s", name)
 			      : sp_str_format(ret_path, "%s/%s", paths->idp_dir, name);
@@ -154,7 +154,7 @@ static int read_secret(const struct sp_paths *paths, const struct sp_idp *idp, c
 
 	if (!idp->client_secret_file)
 		return SP_EXIT_OK;
-	r = resolve(paths, idp->client_secret_file, &path);
+	r = resolve_path(paths, idp->client_secret_file, &path);
 	if (r == 0)
 		r = sp_file_read(path, SECRET_BYTES_MAX, ret_secret, ret_len);
 	if (r < 0)
@@ -183,8 +183,8 @@ static void print_advice(const struct sp_cli *cli, const char *title, const json
 
 /* Returns what is wrong in the file here. @ret_there: what to set at the provider. @ret_vendor
  * NULL: it is none of the known vendors. */
-static json_t *advise(const struct sp_idp *idp, const struct sp_oidc *oidc,
-		      const struct sp_vendor **ret_vendor, json_t **ret_there)
+static json_t *advice_make(const struct sp_idp *idp, const struct sp_oidc *oidc,
+			   const struct sp_vendor **ret_vendor, json_t **ret_there)
 {
 	const struct sp_discovery *discovery = sp_oidc_get_discovery(oidc);
 	const struct sp_vendor *vendor = sp_vendor_recognise(idp->issuer, discovery);
@@ -202,7 +202,7 @@ static int print_end(const struct sp_cli *cli, const struct sp_idp *idp, const s
 		     struct tour *tour)
 {
 	const struct sp_vendor *vendor;
-	__sp_json json_t *there = NULL, *here = advise(idp, oidc, &vendor, &there);
+	__sp_json json_t *there = NULL, *here = advice_make(idp, oidc, &vendor, &there);
 
 	if (cli->json)
 		return sp_cli_print_json(json_pack("{s:i, s:b, s:s, s:s, s:s?, s:o, s:O, s:O}", "v",
@@ -225,7 +225,7 @@ static int run_tour(const struct sp_cli *cli, const struct sp_paths *paths,
 	__sp_free char *ca = NULL;
 	struct sp_fetch_trust trust = { 0 };
 	struct tour tour = { .cli = cli, .trust = &trust };
-	int r = idp->ca ? resolve(paths, idp->ca, &ca) : 0;
+	int r = idp->ca ? resolve_path(paths, idp->ca, &ca) : 0;
 
 	if (r == 0)
 		r = sp_oidc_new(idp, secret, &oidc);

@@ -59,7 +59,7 @@ static void put_nets(struct sp_buf *out, const struct sp_init_nets *nets)
 }
 
 /* Ask for one thing; Enter takes @found. *@wish is set to the answer. */
-static int ask(struct run *run, const char *what, const char *found, const char **wish)
+static int ask_wish(struct run *run, const char *what, const char *found, const char **wish)
 {
 	__sp_free char *question = NULL, *answer = NULL;
 	int r = sp_str_format(&question, "%s%s%s%s: ", what, *found ? " [" : "", found,
@@ -96,18 +96,19 @@ static int ask_wishes(struct run *run)
 	put_nets(&admins, &run->plan.admins);
 	put_nets(&pool, &run->plan.pool);
 	if (!wishes->edge)
-		r = ask(run, "interface to the internet", sp_buf_get(&edge), &wishes->edge);
+		r = ask_wish(run, "interface to the internet", sp_buf_get(&edge), &wishes->edge);
 	if (r == SP_EXIT_OK && !wishes->inside)
-		r = ask(run, "interfaces to the inner networks, by commas", sp_buf_get(&inside),
-			&wishes->inside);
+		r = ask_wish(run, "interfaces to the inner networks, by commas",
+			     sp_buf_get(&inside), &wishes->inside);
 	if (r == SP_EXIT_OK && !wishes->portal_name)
-		r = ask(run, "name or address people reach this machine by", run->plan.host,
-			&wishes->portal_name);
+		r = ask_wish(run, "name or address people reach this machine by", run->plan.host,
+			     &wishes->portal_name);
 	if (r == SP_EXIT_OK && !wishes->admin_from)
-		r = ask(run, "networks you administer it from", sp_buf_get(&admins),
-			&wishes->admin_from);
+		r = ask_wish(run, "networks you administer it from", sp_buf_get(&admins),
+			     &wishes->admin_from);
 	if (r == SP_EXIT_OK && !wishes->pool)
-		r = ask(run, "addresses for people's devices", sp_buf_get(&pool), &wishes->pool);
+		r = ask_wish(run, "addresses for people's devices", sp_buf_get(&pool),
+			     &wishes->pool);
 	return r;
 }
 
@@ -274,7 +275,7 @@ static int make_plan(struct run *run)
 		       : SP_EXIT_OK;
 }
 
-static int init(struct run *run)
+static int init_run(struct run *run)
 {
 	int r = sp_paths_init(&run->paths, run->cli->root);
 
@@ -319,5 +320,5 @@ int sp_cli_init(struct sp_cli *cli, int argc, char **argv)
 	if (r != 0)
 		return sp_cli_options_exit(r);
 	run.asks = !yes && !cli->json && sp_terminal_is_there();
-	return init(&run);
+	return init_run(&run);
 }

@@ -12,7 +12,7 @@
 #define ETHERNET 1u
 #define POOL_BITS 20u /* 4094 devices */
 
-static int __attribute__((format(printf, 2, 3))) fail(char *problem, const char *format, ...)
+static int __attribute__((format(printf, 2, 3))) plan_fail(char *problem, const char *format, ...)
 {
 	va_list args;
 
@@ -39,7 +39,7 @@ static bool is_v4_net(const struct sp_prefix *net)
 	return net->prefix_len >= V4_BITS && sp_addr_is_v4(&first);
 }
 
-static bool overlaps(const struct sp_prefix *a, const struct sp_prefix *b)
+static bool prefixes_overlap(const struct sp_prefix *a, const struct sp_prefix *b)
 {
 	return sp_prefix_covers(a, b) || sp_prefix_covers(b, a);
 }
@@ -55,7 +55,8 @@ const struct sp_prefix *sp_init_find_overlap(const struct sp_init_facts *facts,
 					     const struct sp_prefix *pool)
 {
 	for (size_t i = 0; i < facts->way_count; i++)
-		if (!is_nearly_all(&facts->ways[i].to) && overlaps(&facts->ways[i].to, pool))
+		if (!is_nearly_all(&facts->ways[i].to) &&
+		    prefixes_overlap(&facts->ways[i].to, pool))
 			return &facts->ways[i].to;
 	return NULL;
 }
@@ -223,13 +224,14 @@ static int read_names(const struct sp_init_facts *facts, const char *option, con
 	while (next_word(&text, word, sizeof(word))) {
 		if (!find_link(facts, word)) {
 			list_links(facts, there, sizeof(there));
-			return fail(problem,
-				    "--%s %s: there is no such interface that is up; there are: %s",
-				    option, word, *there ? there : "none");
+			return plan_fail(
+				problem,
+				"--%s %s: there is no such interface that is up; there are: %s",
+				option, word, *there ? there : "none");
 		}
 		add_name(names, word);
 	}
-	return names->count ? 0 : fail(problem, "--%s: no interface is named", option);
+	return names->count ? 0 : plan_fail(problem, "--%s: no interface is named", option);
 }
 
 static void add_ways_out(const struct sp_init_facts *facts, bool is_others,
@@ -252,10 +254,10 @@ static int choose_edge(const struct sp_init_facts *facts, const char *wish,
 		add_ways_out(facts, true, &plan->edge);
 	list_links(facts, there, sizeof(there));
 	return plan->edge.count ? 0
-				: fail(problem,
-				       "no default route says which interface leads to the "
-				       "internet: name it with --edge; there are: %s",
-				       *there ? there : "none that is up");
+				: plan_fail(problem,
+					    "no default route says which interface leads to the "
+					    "internet: name it with --edge; there are: %s",
+					    *there ? there : "none that is up");
 }
 
 static bool is_link_local(const struct sp_prefix *prefix)
@@ -292,12 +294,13 @@ static int choose_inside(const struct sp_init_facts *facts, const char *wish,
 	}
 	if (plan->inside.count)
 		return 0;
-	return fail(problem,
-		    "there is no inner interface beside %s: a gateway stands between two networks. "
-		    "Set the second one up and give it an address, or name it with --inside; with "
-		    "one interface alone say --inside none: people then reach what lies on %s's "
-		    "own network",
-		    plan->edge.name[0], plan->edge.name[0]);
+	return plan_fail(
+		problem,
+		"there is no inner interface beside %s: a gateway stands between two networks. "
+		"Set the second one up and give it an address, or name it with --inside; with "
+		"one interface alone say --inside none: people then reach what lies on %s's "
+		"own network",
+		plan->edge.name[0], plan->edge.name[0]);
 }
 
 static int choose_interfaces(const struct sp_init_facts *facts, const struct sp_init_wishes *wishes,
@@ -309,8 +312,9 @@ static int choose_interfaces(const struct sp_init_facts *facts, const struct sp_
 		r = choose_inside(facts, wishes->inside, plan, problem);
 	for (size_t i = 0; r == 0 && i < plan->inside.count; i++)
 		if (has_name(&plan->edge, plan->inside.name[i]))
-			return fail(problem, "%s cannot be an outer and an inner interface at once",
-				    plan->inside.name[i]);
+			return plan_fail(problem,
+					 "%s cannot be an outer and an inner interface at once",
+					 plan->inside.name[i]);
 	return r;
 }
 
@@ -357,16 +361,16 @@ static int read_prefixes(const char *option, const char *text, struct sp_init_ne
 		int r = sp_prefix_parse(word, &prefix);
 
 		if (r == -EBADMSG)
-			return fail(problem, "--%s %s has host bits set: is %s meant?", option,
-				    word, sp_prefix_format(&prefix, meant));
+			return plan_fail(problem, "--%s %s has host bits set: is %s meant?", option,
+					 word, sp_prefix_format(&prefix, meant));
 		if (r < 0)
-			return fail(
+			return plan_fail(
 				problem,
 				"--%s %s: that is no network, such as 10.30.0.0/16 or fd00:30::/64",
 				option, word);
 		add_net(nets, &prefix);
 	}
-	return nets->count ? 0 : fail(problem, "--%s: no network is named", option);
+	return nets->count ? 0 : plan_fail(problem, "--%s: no network is named", option);
 }
 
 static int choose_admins(const struct sp_init_facts *facts, const char *wish,
@@ -386,8 +390,9 @@ static int choose_admins(const struct sp_init_facts *facts, const char *wish,
 	plan->admins = plan->inside.count ? plan->inside_nets : plan->upstream;
 	return plan->admins.count
 		       ? 0
-		       : fail(problem, "nothing says from where you administer this machine: name "
-				       "it with --admin-from, such as --admin-from 192.0.2.0/28");
+		       : plan_fail(problem,
+				   "nothing says from where you administer this machine: name "
+				   "it with --admin-from, such as --admin-from 192.0.2.0/28");
 }
 
 static int choose_pool(const struct sp_init_facts *facts, const char *wish,
@@ -407,11 +412,11 @@ static int choose_pool(const struct sp_init_facts *facts, const char *wish,
 		const struct sp_prefix *used = sp_init_find_overlap(facts, &plan->pool.net[i]);
 
 		if (used)
-			return fail(problem,
-				    "the pool %s collides with %s, which this machine has or "
-				    "routes to: take one nobody uses, with --pool",
-				    sp_prefix_format(&plan->pool.net[i], pool_text),
-				    sp_prefix_format(used, used_text));
+			return plan_fail(problem,
+					 "the pool %s collides with %s, which this machine has or "
+					 "routes to: take one nobody uses, with --pool",
+					 sp_prefix_format(&plan->pool.net[i], pool_text),
+					 sp_prefix_format(used, used_text));
 	}
 	return r;
 }
@@ -443,20 +448,23 @@ static int choose_host(const struct sp_init_facts *facts, const char *wish,
 	struct sp_addr addr;
 
 	if (!wish && !outer)
-		return fail(problem,
-			    "%s has no address people could connect to: name this machine with "
-			    "--portal-name",
-			    plan->edge.name[0]);
+		return plan_fail(
+			problem,
+			"%s has no address people could connect to: name this machine with "
+			"--portal-name",
+			plan->edge.name[0]);
 	if (!wish)
 		wish = sp_addr_format(outer, text);
 	if (!*wish || strlen(wish) > 253 ||
 	    strspn(wish, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:") !=
 		    strlen(wish))
-		return fail(problem,
-			    "--portal-name is a host's name or address, such as gate.example.org");
+		return plan_fail(
+			problem,
+			"--portal-name is a host's name or address, such as gate.example.org");
 	if (strchr(wish, ':') && sp_addr_parse(wish, &addr) < 0)
-		return fail(problem,
-			    "--portal-name %s: that is no address, and a name has no colon", wish);
+		return plan_fail(problem,
+				 "--portal-name %s: that is no address, and a name has no colon",
+				 wish);
 	snprintf(plan->host, sizeof(plan->host), strchr(wish, ':') ? "[%s]" : "%s", wish);
 	return 0;
 }

@@ -272,7 +272,7 @@ static int write_config(struct login *login, const char *text)
 }
 
 /* Keep the result of the sign-in: the key first, because without it the rest is useless. */
-static int keep(struct login *login, json_t *answer)
+static int profile_keep(struct login *login, json_t *answer)
 {
 	__sp_secret char *text = NULL, *key = NULL;
 	json_t *tunnel = json_object_get(answer, "tunnel");
@@ -296,7 +296,7 @@ static int keep(struct login *login, json_t *answer)
 
 /* When a sign-in fails at this end, leave nothing at the gateway: close the session and remove a
  * device that was made for it. Returns whether the gateway confirmed it. */
-static bool give_back(const struct login *login, json_t *answer)
+static bool session_give_back(const struct login *login, json_t *answer)
 {
 	__sp_answer struct sp_portal_answer ignored = { 0 };
 	json_t *device = json_object_get(json_object_get(answer, "session"), "device");
@@ -442,8 +442,8 @@ static int print_result(const struct login *login, json_t *answer, const char *c
 /* ---- the way through ---- */
 
 /* Is there a live session of this device for the person asked for? Then it is extended. */
-static int try_extend(struct login *login, struct sp_portal_sign_in *sign_in,
-		      struct sp_portal_answer *ret_answer)
+static int session_try_extend(struct login *login, struct sp_portal_sign_in *sign_in,
+			      struct sp_portal_answer *ret_answer)
 {
 	__sp_answer struct sp_portal_answer answer = { 0 };
 	const struct sp_profile *profile = &login->profile;
@@ -471,7 +471,7 @@ static int use_answer(struct login *login, json_t *answer, char **ret_config)
 	int r = login->pubkey ? SP_EXIT_OK : sp_session_take(&login->profile, answer);
 
 	if (r == SP_EXIT_OK && !login->pubkey)
-		r = keep(login, answer);
+		r = profile_keep(login, answer);
 	if (r == SP_EXIT_OK && (login->config || login->pubkey))
 		r = hand_out_config(login, answer, ret_config);
 	if (r == SP_EXIT_OK && login->config)
@@ -479,7 +479,7 @@ static int use_answer(struct login *login, json_t *answer, char **ret_config)
 	return r;
 }
 
-static int run(struct login *login)
+static int login_run(struct login *login)
 {
 	__sp_portal_sign_in struct sp_portal_sign_in sign_in = {
 		.cli = login->cli,
@@ -500,14 +500,14 @@ static int run(struct login *login)
 	if (r == SP_EXIT_OK)
 		r = find_key(login);
 	if (r == SP_EXIT_OK)
-		r = try_extend(login, &sign_in, &answer);
+		r = session_try_extend(login, &sign_in, &answer);
 	if (r == SP_EXIT_OK && !login->was_extended)
 		r = sp_portal_sign_in_run(&sign_in, &answer);
 	if (r == SP_EXIT_OK) {
 		r = use_answer(login, answer.body, &config);
 		if (r == SP_EXIT_OK)
 			return print_result(login, answer.body, config);
-		is_settled = login->was_extended || give_back(login, answer.body);
+		is_settled = login->was_extended || session_give_back(login, answer.body);
 	}
 	if (login->is_key_new && is_settled && !sign_in.is_open)
 		/* nobody holds the key: the next sign-in makes another */
@@ -515,7 +515,7 @@ static int run(struct login *login)
 	return r;
 }
 
-static int prepare(struct login *login, const char *password_fd)
+static int login_prepare(struct login *login, const char *password_fd)
 {
 	int r = password_fd ? parse_fd(password_fd, &login->password_fd) : SP_EXIT_OK;
 
@@ -577,9 +577,9 @@ int sp_cli_login(struct sp_cli *cli, int argc, char **argv)
 	login.url = count ? word[0] : login.only_url;
 	sp_portal_wipe_json();
 	signal(SIGPIPE, SIG_IGN);
-	r = prepare(&login, password_fd);
+	r = login_prepare(&login, password_fd);
 	if (r == SP_EXIT_OK)
-		r = run(&login);
+		r = login_run(&login);
 	if (r == SP_EXIT_OK && login.watch)
 		r = sp_watch(cli, &login.profile);
 	return r;

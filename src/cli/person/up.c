@@ -82,7 +82,7 @@ static int make_run_dir(const struct sp_paths *paths, char **ret_dir)
 	return SP_EXIT_OK;
 }
 
-static int begin(struct tunnel *tunnel, const char *verb)
+static int tunnel_begin(struct tunnel *tunnel, const char *verb)
 {
 	__sp_paths struct sp_paths paths = { 0 };
 	__sp_free char *dir = NULL;
@@ -150,7 +150,7 @@ static int set_routes(const struct tunnel *tunnel, const char *before, const cha
 	return SP_EXIT_OK;
 }
 
-static int take_down(const struct tunnel *tunnel)
+static int tunnel_take_down(const struct tunnel *tunnel)
 {
 	const char *const argv[] = { "wg-quick", "down", tunnel->file, NULL };
 	const int r = sp_wg_quick(argv);
@@ -160,7 +160,7 @@ static int take_down(const struct tunnel *tunnel)
 	return r;
 }
 
-static int bring_up(const struct tunnel *tunnel, const char *conf)
+static int tunnel_bring_up(const struct tunnel *tunnel, const char *conf)
 {
 	const char *const argv[] = { "wg-quick", "up", tunnel->file, NULL };
 	int r = write_secret(tunnel->file, conf);
@@ -174,7 +174,7 @@ static int bring_up(const struct tunnel *tunnel, const char *conf)
 	if (sp_tunnel_file_has_routes_of_its_own(conf))
 		r = set_routes(tunnel, NULL, conf);
 	if (r != SP_EXIT_OK)
-		take_down(tunnel);
+		tunnel_take_down(tunnel);
 	return r;
 }
 
@@ -216,14 +216,14 @@ static int find_change(const char *before, const char *after, enum change *ret_c
 }
 
 /* *@ret_did: for the person and for --json. */
-static int make_it_so(const struct tunnel *tunnel, const char *conf, const char **ret_did)
+static int tunnel_apply(const struct tunnel *tunnel, const char *conf, const char **ret_did)
 {
 	enum change change;
 	int r;
 
 	*ret_did = "up";
 	if (!is_up(tunnel))
-		return bring_up(tunnel, conf);
+		return tunnel_bring_up(tunnel, conf);
 	if (!tunnel->before)
 		return sp_cli_fail(SP_EXIT_FAILED,
 				   "an interface %s is there, and it is not ours: take it away, or "
@@ -236,8 +236,8 @@ static int make_it_so(const struct tunnel *tunnel, const char *conf, const char 
 	if (change == CHANGE_LIVE)
 		return change_running(tunnel, conf);
 	if (change == CHANGE_ALL) {
-		r = take_down(tunnel);
-		return r == SP_EXIT_OK ? bring_up(tunnel, conf) : r;
+		r = tunnel_take_down(tunnel);
+		return r == SP_EXIT_OK ? tunnel_bring_up(tunnel, conf) : r;
 	}
 	return SP_EXIT_OK;
 }
@@ -332,7 +332,7 @@ int sp_cli_up(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_options_exit(r);
 	sp_portal_wipe_json();
 	signal(SIGPIPE, SIG_IGN);
-	r = begin(&tunnel, "up");
+	r = tunnel_begin(&tunnel, "up");
 	load.iface = tunnel.iface;
 	load.before = tunnel.before;
 	if (r == SP_EXIT_OK)
@@ -340,7 +340,7 @@ int sp_cli_up(struct sp_cli *cli, int argc, char **argv)
 	if (r == SP_EXIT_OK)
 		r = sp_tunnel_load(&load, &profile, &conf);
 	if (r == SP_EXIT_OK)
-		r = make_it_so(&tunnel, conf, &did);
+		r = tunnel_apply(&tunnel, conf, &did);
 	if (r == SP_EXIT_OK && load.reaches)
 		/* status says less without */
 		(void)sp_tunnel_reach_keep(cli->root, tunnel.iface, load.reaches);
@@ -362,7 +362,7 @@ int sp_cli_down(struct sp_cli *cli, int argc, char **argv)
 	r = sp_cli_options(cli, "down", argc, argv, options, NULL, 0, &count);
 	if (r != 0)
 		return sp_cli_options_exit(r);
-	r = begin(&tunnel, "down");
+	r = tunnel_begin(&tunnel, "down");
 	if (r != SP_EXIT_OK)
 		return r;
 	was_up = is_up(&tunnel);
@@ -371,7 +371,7 @@ int sp_cli_down(struct sp_cli *cli, int argc, char **argv)
 				   "%s was not brought up by `sallyport up`: left as it is",
 				   tunnel.iface);
 	if (was_up)
-		r = take_down(&tunnel);
+		r = tunnel_take_down(&tunnel);
 	else
 		unlink(tunnel.file); /* the engine died, or the machine slept */
 	if (r != SP_EXIT_OK)

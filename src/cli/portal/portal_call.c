@@ -127,8 +127,8 @@ static int read_answer(const struct sp_profile *profile, const struct sp_http_re
 	return SP_EXIT_OK;
 }
 
-static int ask(const struct sp_profile *profile, const char *path, json_t *fields, bool is_quiet,
-	       struct sp_portal_answer *ret_answer)
+static int portal_ask(const struct sp_profile *profile, const char *path, json_t *fields,
+		      bool is_quiet, struct sp_portal_answer *ret_answer)
 {
 	const struct sp_fetch_trust trust = { .ca_file = profile->ca_file,
 					      .fingerprint = profile->fingerprint,
@@ -159,19 +159,19 @@ static int ask(const struct sp_profile *profile, const char *path, json_t *field
 int sp_portal_ask(const struct sp_profile *profile, const char *path, json_t *fields,
 		  struct sp_portal_answer *ret_answer)
 {
-	return ask(profile, path, fields, false, ret_answer);
+	return portal_ask(profile, path, fields, false, ret_answer);
 }
 
 int sp_portal_ask_quietly(const struct sp_profile *profile, const char *path,
 			  struct sp_portal_answer *ret_answer)
 {
-	return ask(profile, path, NULL, true, ret_answer);
+	return portal_ask(profile, path, NULL, true, ret_answer);
 }
 
 int sp_portal_ask_quietly_with(const struct sp_profile *profile, const char *path, json_t *fields,
 			       struct sp_portal_answer *ret_answer)
 {
-	return ask(profile, path, fields, true, ret_answer);
+	return portal_ask(profile, path, fields, true, ret_answer);
 }
 
 /* ---- refusals ---- */

@@ -236,7 +236,7 @@ static char **field_of(const struct sp_profile *profile, const struct field *fie
 	return (char **)((char *)profile + field->offset);
 }
 
-static int load(struct sp_profile *profile)
+static int profile_load(struct sp_profile *profile)
 {
 	__sp_secret char *text = NULL;
 	__sp_json json_t *object = NULL;
@@ -296,7 +296,7 @@ static void places_done(struct places *places)
 	free(places->names);
 }
 
-static int by_name(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
@@ -324,7 +324,8 @@ static int list_places(const char *base, struct places *ret_places)
 	if (dir)
 		closedir(dir);
 	if (ret_places->count)
-		qsort(ret_places->names, ret_places->count, sizeof(*ret_places->names), by_name);
+		qsort(ret_places->names, ret_places->count, sizeof(*ret_places->names),
+		      compare_names);
 	return r;
 }
 
@@ -423,7 +424,7 @@ int sp_profile_begin(const char *state_dir, const char *url, struct sp_profile *
 		return fail_memory();
 	r = set_place(&profile, place);
 	if (r == SP_EXIT_OK)
-		r = load(&profile);
+		r = profile_load(&profile);
 	if (r != SP_EXIT_OK)
 		return r;
 	*ret_profile = profile;
@@ -460,7 +461,7 @@ int sp_profile_open(const char *state_dir, const char *url, bool of_invoker,
 			"nobody has signed in%s%s on this machine yet: sallyport login %s",
 			url ? " at " : "", url ? url : "", url ? url : "URL");
 	if (r == SP_EXIT_OK)
-		r = load(&profile);
+		r = profile_load(&profile);
 	if (r != SP_EXIT_OK)
 		return r;
 	*ret_profile = profile;

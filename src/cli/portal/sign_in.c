@@ -201,8 +201,8 @@ static int prove_key(const struct sp_portal_sign_in *sign_in, json_t *device)
 }
 
 /* Call an address that may open a session. */
-static int call(struct sp_portal_sign_in *sign_in, const char *path, json_t *fields,
-		struct sp_portal_answer *ret_answer)
+static int sign_in_call(struct sp_portal_sign_in *sign_in, const char *path, json_t *fields,
+			struct sp_portal_answer *ret_answer)
 {
 	__sp_answer struct sp_portal_answer answer = { 0 };
 	const int r = sp_portal_ask(sign_in->profile, path, fields, &answer);
@@ -218,13 +218,13 @@ static int call(struct sp_portal_sign_in *sign_in, const char *path, json_t *fie
 }
 
 /* A sign-in's first call, with the proof. */
-static int call_as_device(struct sp_portal_sign_in *sign_in, const char *path, json_t *fields,
-			  struct sp_portal_answer *ret_answer)
+static int sign_in_call_as_device(struct sp_portal_sign_in *sign_in, const char *path,
+				  json_t *fields, struct sp_portal_answer *ret_answer)
 {
 	const int r = prove_key(sign_in, json_object_get(fields, "device"));
 
 	if (r == SP_EXIT_OK)
-		return call(sign_in, path, json_incref(fields), ret_answer);
+		return sign_in_call(sign_in, path, json_incref(fields), ret_answer);
 	return r;
 }
 
@@ -298,7 +298,7 @@ static int run_password(struct sp_portal_sign_in *sign_in, json_t *fields,
 	if (json_object_set_new(fields, "user", json_string(sign_in->user)) < 0)
 		return sp_cli_fail(SP_EXIT_USAGE, "a user's name is UTF-8 text");
 	r = add_password(sign_in, fields);
-	return r == SP_EXIT_OK ? call_as_device(sign_in, "login", fields, ret_answer) : r;
+	return r == SP_EXIT_OK ? sign_in_call_as_device(sign_in, "login", fields, ret_answer) : r;
 }
 
 /* ---- a code at the provider ---- */
@@ -350,8 +350,9 @@ static int poll_until_done(struct sp_portal_sign_in *sign_in, const char *handle
 		const uint64_t asked_ns = sp_clock_boottime_ns();
 		int r;
 
-		r = call(sign_in, "device/poll",
-			 json_pack("{s:s, s:i}", "handle", handle, "wait_s", POLL_S), &answer);
+		r = sign_in_call(sign_in, "device/poll",
+				 json_pack("{s:s, s:i}", "handle", handle, "wait_s", POLL_S),
+				 &answer);
 		if (r != SP_EXIT_OK)
 			return r;
 		if (!strcmp(sp_json_text(answer.body, "state"), "done")) {
@@ -393,7 +394,7 @@ static int run_device(struct sp_portal_sign_in *sign_in, json_t *fields,
 				   "provider %s takes no password here: leave --user and "
 				   "--password-fd out, and enter the code it shows",
 				   sp_json_text(sign_in->provider, "name"));
-	r = call_as_device(sign_in, "device/start", fields, &prompt);
+	r = sign_in_call_as_device(sign_in, "device/start", fields, &prompt);
 	return r == SP_EXIT_OK ? follow_prompt(sign_in, prompt.body, ret_answer) : r;
 }
 

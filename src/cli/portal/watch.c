@@ -29,7 +29,7 @@ struct watch {
 	bool is_unreachable; /* said */
 };
 
-static void tell(const struct watch *watch, const char *event, const char *text)
+static void event_tell(const struct watch *watch, const char *event, const char *text)
 {
 	if (!watch->cli->json) {
 		sp_cli_say("sallyport: %s\n", text);
@@ -58,7 +58,7 @@ static void take_session(struct watch *watch, json_t *session)
 }
 
 /* Ask the portal how the session is. If the portal does not answer, say so once. */
-static int look(struct watch *watch)
+static int watch_look(struct watch *watch)
 {
 	__sp_answer struct sp_portal_answer answer = { 0 };
 	const int r = watch->is_unreachable
@@ -79,13 +79,13 @@ static int look(struct watch *watch)
 	if (answer.status >= 400)
 		return sp_portal_refused(watch->profile, &answer);
 	if (was_unreachable)
-		tell(watch, "reachable", "the portal answers again");
+		event_tell(watch, "reachable", "the portal answers again");
 	take_session(watch, json_object_get(answer.body, "session"));
 	return SP_EXIT_OK;
 }
 
 /* Print what has changed since the last look. */
-static void step(struct watch *watch, int64_t now_s)
+static void watch_step(struct watch *watch, int64_t now_s)
 {
 	const char *offer = sp_terminal_is_there() ? "; Enter extends it" : "";
 	char when[SP_WHEN_MAX], text[200];
@@ -94,13 +94,13 @@ static void step(struct watch *watch, int64_t now_s)
 		watch->stage = WATCH_ENDED;
 		snprintf(text, sizeof(text), "the session has ended; next: sallyport login %.120s",
 			 watch->profile->url);
-		tell(watch, "ended", text);
+		event_tell(watch, "ended", text);
 	} else if (watch->stage == WATCH_LIVE && watch->expires_s != INT64_MAX &&
 		   now_s >= watch->expires_s - watch->warn_s) {
 		watch->stage = WATCH_WARNED;
 		snprintf(text, sizeof(text), "the session ends at %s%s",
 			 sp_when_format(watch->expires_s, now_s, when), offer);
-		tell(watch, "expires-soon", text);
+		event_tell(watch, "expires-soon", text);
 	}
 }
 
@@ -116,7 +116,7 @@ static int sleep_ms(const struct watch *watch, int64_t now_s)
 	return until > now_s ? (int)(until - now_s) * 1000 : 1000;
 }
 
-static int extend(struct watch *watch)
+static int session_extend(struct watch *watch)
 {
 	__sp_portal_sign_in struct sp_portal_sign_in sign_in = { .cli = watch->cli,
 								 .profile = watch->profile,
@@ -140,11 +140,11 @@ static int extend(struct watch *watch)
 	take_session(watch, json_object_get(answer.body, "session"));
 	snprintf(text, sizeof(text), "extended until %s",
 		 sp_when_format(watch->expires_s, sp_clock_realtime_s(), when));
-	tell(watch, "extended", text);
+	event_tell(watch, "extended", text);
 	return SP_EXIT_OK;
 }
 
-static void leave(int number)
+static void signal_leave(int number)
 {
 	(void)number;
 	_exit(SP_EXIT_OK);
@@ -152,7 +152,7 @@ static void leave(int number)
 
 int sp_watch(const struct sp_cli *cli, struct sp_profile *profile)
 {
-	const struct sigaction action = { .sa_handler = leave };
+	const struct sigaction action = { .sa_handler = signal_leave };
 	struct watch watch = {
 		.cli = cli,
 		.profile = profile,
@@ -162,11 +162,11 @@ int sp_watch(const struct sp_cli *cli, struct sp_profile *profile)
 
 	sigaction(SIGINT, &action, NULL);
 	for (;;) {
-		int r = look(&watch);
+		int r = watch_look(&watch);
 
 		if (r != SP_EXIT_OK)
 			return r;
-		step(&watch, sp_clock_realtime_s());
+		watch_step(&watch, sp_clock_realtime_s());
 		if (watch.stage == WATCH_ENDED)
 			return SP_EXIT_DEGRADED;
 		if (!sp_terminal_is_there()) {
@@ -177,6 +177,6 @@ int sp_watch(const struct sp_cli *cli, struct sp_profile *profile)
 		if (r < 0)
 			return SP_EXIT_OK;
 		if (r > 0)
-			extend(&watch);
+			session_extend(&watch);
 	}
 }

@@ -339,7 +339,7 @@ struct held {
 };
 static struct held printed, said;
 
-static FILE *held_out(const struct held *held)
+static FILE *held_stream(const struct held *held)
 {
 	return held == &said ? stderr : stdout;
 }
@@ -365,24 +365,24 @@ static void put_wrapped(struct held *held, const struct sp_buf *text)
 	sp_buf_done(&held->rest);
 	held->rest = (struct sp_buf)SP_BUF_INIT;
 	if (all.error || text->error) {
-		put_shown(held_out(held), all.error ? &all : text);
+		put_shown(held_stream(held), all.error ? &all : text);
 		return;
 	}
 	for (line = sp_buf_get(&all); (end = strchr(line, '\n')); line = end + 1) {
 		__sp_free char *one = strndup(line, (size_t)(end - line));
 
 		if (one)
-			sp_cli_wrap_line(&wrapped, one, sp_cli_columns(held_out(held)),
+			sp_cli_wrap_line(&wrapped, one, sp_cli_columns(held_stream(held)),
 					 held == &said ? indent_of_talk(one) : held->indent);
 		sp_buf_put(&wrapped, "\n");
 	}
 	sp_buf_put(&held->rest, line);
-	put_shown(held_out(held), &wrapped);
+	put_shown(held_stream(held), &wrapped);
 }
 
 static void put_held(struct held *held)
 {
-	put_raw(held_out(held), sp_buf_get(&held->rest));
+	put_raw(held_stream(held), sp_buf_get(&held->rest));
 	sp_buf_done(&held->rest);
 	held->rest = (struct sp_buf)SP_BUF_INIT;
 }

@@ -81,7 +81,7 @@ bool sp_terminal_has_color(void)
 }
 
 /* @mask: the signals let through while waiting; NULL: no change. */
-static int read_line(int fd, size_t max_len, const sigset_t *mask, char **ret_secret)
+static int terminal_read_line(int fd, size_t max_len, const sigset_t *mask, char **ret_secret)
 {
 	__sp_cleanup(sp_secret_buf_done) struct sp_secret_buf line = { 0 };
 	int r = sp_secret_buf_reserve(&line, max_len + 2);
@@ -115,10 +115,10 @@ static int read_line(int fd, size_t max_len, const sigset_t *mask, char **ret_se
 
 int sp_terminal_read_line(int fd, size_t max_len, char **ret_secret)
 {
-	return read_line(fd, max_len, NULL, ret_secret);
+	return terminal_read_line(fd, max_len, NULL, ret_secret);
 }
 
-static int ask(const char *question, bool is_secret, size_t max_len, char **ret_line)
+static int terminal_ask(const char *question, bool is_secret, size_t max_len, char **ret_line)
 {
 	struct termios before, silent;
 	struct held_signals held;
@@ -133,7 +133,7 @@ static int ask(const char *question, bool is_secret, size_t max_len, char **ret_
 	if (is_secret)
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
 	sp_cli_ask(question);
-	r = read_line(STDIN_FILENO, max_len, &held.mask, ret_line);
+	r = terminal_read_line(STDIN_FILENO, max_len, &held.mask, ret_line);
 	if (is_secret)
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	if (r == -ECANCELED)
@@ -144,12 +144,12 @@ static int ask(const char *question, bool is_secret, size_t max_len, char **ret_
 
 int sp_terminal_ask(const char *question, size_t max_len, char **ret_line)
 {
-	return ask(question, false, max_len, ret_line);
+	return terminal_ask(question, false, max_len, ret_line);
 }
 
 int sp_terminal_ask_secret(const char *question, size_t max_len, char **ret_secret)
 {
-	return ask(question, true, max_len, ret_secret);
+	return terminal_ask(question, true, max_len, ret_secret);
 }
 
 int sp_terminal_wait_enter(int timeout_ms)
@@ -169,7 +169,7 @@ int sp_terminal_wait_enter(int timeout_ms)
 	return r;
 }
 
-static void end_cleanly(int number)
+static void signal_end(int number)
 {
 	static const char text[] = "\nsallyport: stopped; nothing was changed here\n";
 	const ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
@@ -181,7 +181,7 @@ static void end_cleanly(int number)
 void sp_terminal_cancel_cleanly(bool on)
 {
 	static struct sigaction before[2];
-	const struct sigaction action = { .sa_handler = end_cleanly };
+	const struct sigaction action = { .sa_handler = signal_end };
 
 	sigaction(SIGINT, on ? &action : &before[0], on ? &before[0] : NULL);
 	sigaction(SIGTERM, on ? &action : &before[1], on ? &before[1] : NULL);

@@ -165,7 +165,7 @@ static int take_tunnel(struct sp_tunnel_load *load, const struct sp_profile *pro
 }
 
 /* Ask the portal for the tunnel. If it does not answer, what is kept stays. */
-static int renew(struct sp_tunnel_load *load, struct sp_profile *profile, char **kept)
+static int load_renew(struct sp_tunnel_load *load, struct sp_profile *profile, char **kept)
 {
 	__sp_answer struct sp_portal_answer answer = { 0 };
 	json_t *session;
@@ -212,7 +212,7 @@ int sp_tunnel_load(struct sp_tunnel_load *load, struct sp_profile *profile, char
 		return SP_EXIT_FAILED;
 	r = check_conf(profile, kept);
 	if (r == SP_EXIT_OK)
-		r = renew(load, profile, &kept);
+		r = load_renew(load, profile, &kept);
 	if (r == SP_EXIT_OK && load->is_renewed)
 		r = check_conf(profile, kept);
 	if (r != SP_EXIT_OK)

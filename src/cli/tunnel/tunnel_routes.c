@@ -21,7 +21,7 @@ void sp_tunnel_routes_done(struct sp_tunnel_routes *routes)
 	*routes = (struct sp_tunnel_routes){ 0 };
 }
 
-static int push(struct sp_tunnel_routes *routes, const struct sp_prefix *prefix)
+static int routes_push(struct sp_tunnel_routes *routes, const struct sp_prefix *prefix)
 {
 	struct sp_prefix *item = SP_ARRAY_PUSH(routes->items, routes->count);
 
@@ -46,12 +46,12 @@ static int read_list(char *list, struct sp_tunnel_routes *ret_routes)
 		r = sp_prefix_parse(item, &prefix);
 		if (r == -EBADMSG) /* host bits: the prefix is meant */
 			r = 0;
-		r = r == 0 ? push(ret_routes, &prefix) : -EINVAL;
+		r = r == 0 ? routes_push(ret_routes, &prefix) : -EINVAL;
 	}
 	return r;
 }
 
-static int push_address(struct sp_tunnel_routes *routes, const struct sockaddr *address)
+static int routes_push_address(struct sp_tunnel_routes *routes, const struct sockaddr *address)
 {
 	struct sp_prefix host = { .prefix_len = 128 };
 	struct sp_addr v4;
@@ -66,7 +66,7 @@ static int push_address(struct sp_tunnel_routes *routes, const struct sockaddr *
 	} else {
 		return 0;
 	}
-	return push(routes, &host);
+	return routes_push(routes, &host);
 }
 
 /* Read HOST:PORT or [V6]:PORT. A name that cannot be resolved gives no addresses: wg-quick will
@@ -91,7 +91,7 @@ static int find_endpoint(const char *text, struct sp_tunnel_routes *ret_addresse
 	if (getaddrinfo(host, NULL, &hints, &found) != 0)
 		return 0;
 	for (const struct addrinfo *at = found; at && r == 0; at = at->ai_next)
-		r = push_address(ret_addresses, at->ai_addr);
+		r = routes_push_address(ret_addresses, at->ai_addr);
 	freeaddrinfo(found);
 	return r;
 }
@@ -105,8 +105,8 @@ static bool is_v4(const struct sp_prefix *prefix)
 }
 
 /* The families do not mix. */
-static int reduce(const struct sp_tunnel_routes *all, const struct sp_tunnel_routes *holes,
-		  bool of_v4, struct sp_tunnel_routes *ret_routes)
+static int routes_reduce(const struct sp_tunnel_routes *all, const struct sp_tunnel_routes *holes,
+			 bool of_v4, struct sp_tunnel_routes *ret_routes)
 {
 	__sp_cleanup(sp_tunnel_routes_done) struct sp_tunnel_routes family = { 0 };
 	__sp_cleanup(sp_ranges_done) struct sp_ranges ranges = { 0 };
@@ -114,7 +114,7 @@ static int reduce(const struct sp_tunnel_routes *all, const struct sp_tunnel_rou
 
 	for (size_t i = 0; i < all->count && r == 0; i++)
 		if (is_v4(&all->items[i]) == of_v4)
-			r = push(&family, &all->items[i]);
+			r = routes_push(&family, &all->items[i]);
 	if (r == 0)
 		r = sp_ranges_make(family.items, family.count, holes->items, holes->count, &ranges);
 	return r < 0 ? r : sp_ranges_list(&ranges, &ret_routes->items, &ret_routes->count);
@@ -130,9 +130,9 @@ int sp_tunnel_routes_read(const char *text, struct sp_tunnel_routes *ret_routes)
 	if (r == 0)
 		r = find_endpoint(text, &endpoint);
 	if (r == 0)
-		r = reduce(&all, &endpoint, false, &routes);
+		r = routes_reduce(&all, &endpoint, false, &routes);
 	if (r == 0)
-		r = reduce(&all, &endpoint, true, &routes);
+		r = routes_reduce(&all, &endpoint, true, &routes);
 	if (r < 0)
 		return r;
 	*ret_routes = routes;
@@ -152,7 +152,7 @@ bool sp_tunnel_routes_has_whole(const char *text)
 
 /* ---- changing ---- */
 
-static bool holds(const struct sp_tunnel_routes *routes, const struct sp_prefix *prefix)
+static bool routes_hold(const struct sp_tunnel_routes *routes, const struct sp_prefix *prefix)
 {
 	size_t low = 0, high = routes ? routes->count : 0;
 
@@ -170,7 +170,7 @@ static bool holds(const struct sp_tunnel_routes *routes, const struct sp_prefix 
 	return false;
 }
 
-static int compare(const void *a, const void *b)
+static int compare_prefixes(const void *a, const void *b)
 {
 	return sp_prefix_compare(a, b);
 }
@@ -180,9 +180,9 @@ static int sort_copy(const struct sp_tunnel_routes *routes, struct sp_tunnel_rou
 	int r = 0;
 
 	for (size_t i = 0; routes && i < routes->count && r == 0; i++)
-		r = push(ret_copy, &routes->items[i]);
+		r = routes_push(ret_copy, &routes->items[i]);
 	if (r == 0 && ret_copy->count)
-		qsort(ret_copy->items, ret_copy->count, sizeof(*ret_copy->items), compare);
+		qsort(ret_copy->items, ret_copy->count, sizeof(*ret_copy->items), compare_prefixes);
 	return r;
 }
 
@@ -201,7 +201,7 @@ int sp_tunnel_routes_change(const char *iface, const struct sp_tunnel_routes *be
 	if (r == 0)
 		r = sort_copy(after, &to);
 	for (size_t i = 0; i < to.count && r == 0; i++) {
-		r = holds(&from, &to.items[i])
+		r = routes_hold(&from, &to.items[i])
 			    ? 0
 			    : sp_netlink_add_route(netlink, ifindex, &to.items[i]);
 		if (r != -EEXIST)
@@ -211,7 +211,7 @@ int sp_tunnel_routes_change(const char *iface, const struct sp_tunnel_routes *be
 		r = 0;
 	}
 	for (size_t i = 0; i < from.count && r == 0; i++) {
-		r = holds(&to, &from.items[i])
+		r = routes_hold(&to, &from.items[i])
 			    ? 0
 			    : sp_netlink_remove_route(netlink, ifindex, &from.items[i]);
 		if (r == -ESRCH)

@@ -29,7 +29,7 @@ SP_DEFINE_CLEANUP(struct sp_again *, again_free);
 /* ---- asking ---- */
 
 /* Take the first out of the list that need not wait any longer. NULL: there is none. */
-static struct sp_again *take_next(struct sp_applies *applies)
+static struct sp_again *again_take_next(struct sp_applies *applies)
 {
 	struct sp_again **at = &applies->again.first, *again;
 
@@ -44,7 +44,7 @@ static struct sp_again *take_next(struct sp_applies *applies)
 	return again;
 }
 
-static void ask(struct sp_applies *applies, struct sp_again *again)
+static void again_ask(struct sp_applies *applies, struct sp_again *again)
 {
 	const struct sp_request request = { .json = again->json,
 					    .text = again->text,
@@ -58,7 +58,7 @@ static void ask(struct sp_applies *applies, struct sp_again *again)
 
 /* Who waits for their turn comes before a revision nobody asked for: an interface that comes and
  * goes all the time must not keep an administrator from taking it off the list. */
-static void ask_kept(void *arg)
+static void again_ask_kept(void *arg)
 {
 	struct sp_applies *applies = arg;
 	struct sp_again *again;
@@ -67,8 +67,8 @@ static void ask_kept(void *arg)
 		applies->again.is_hangup_kept = false;
 		sp_reload_by_signal(applies);
 	}
-	while (!applies->under_way && !*applies->is_stopping && (again = take_next(applies)))
-		ask(applies, again);
+	while (!applies->under_way && !*applies->is_stopping && (again = again_take_next(applies)))
+		again_ask(applies, again);
 	if (applies->under_way || *applies->is_stopping || !applies->restage_why)
 		return;
 	sp_apply_restage_soon(applies, applies->restage_why);
@@ -80,7 +80,7 @@ void sp_again_soon(struct sp_applies *applies)
 {
 	if (!applies->again.first && !applies->again.is_hangup_kept && !applies->restage_why)
 		return;
-	applies->again.timer.fire = ask_kept;
+	applies->again.timer.fire = again_ask_kept;
 	applies->again.timer.arg = applies;
 	sp_loop_in(applies->loop, &applies->again.timer, 0);
 }
@@ -99,8 +99,8 @@ static char *copy_text(const char *text, size_t len)
 }
 
 /* Returns whether it is kept; else the client was told. */
-static bool keep(struct sp_applies *applies, struct sp_client *client,
-		 const struct sp_request *request, bool needs_room)
+static bool again_keep(struct sp_applies *applies, struct sp_client *client,
+		       const struct sp_request *request, bool needs_room)
 {
 	__sp_cleanup(again_freep) struct sp_again *again = calloc(1, sizeof(*again));
 	struct sp_again **at = &applies->again.first;
@@ -127,7 +127,7 @@ static bool keep(struct sp_applies *applies, struct sp_client *client,
 void sp_again_put(struct sp_applies *applies, struct sp_client *client,
 		  const struct sp_request *request, const char *why)
 {
-	if (!keep(applies, client, request, true))
+	if (!again_keep(applies, client, request, true))
 		return;
 	sp_apply_restage_soon(applies, why);
 	if (!applies->under_way) /* none could be begun */
@@ -142,7 +142,7 @@ void sp_again_wait(struct sp_applies *applies, struct sp_client *client,
 			       "an apply is under way, and other policies wait to be applied; try "
 			       "again");
 	else
-		(void)keep(applies, client, request, false);
+		(void)again_keep(applies, client, request, false);
 }
 
 /* ---- forgetting ---- */

@@ -77,7 +77,7 @@ static void reply_success(struct sp_apply *apply)
 }
 
 /* The new revision runs, and the sessions follow it. */
-static void came_into_force(struct sp_apply *apply)
+static void revision_came_into_force(struct sp_apply *apply)
 {
 	struct sp_applies *applies = apply->applies;
 
@@ -115,7 +115,7 @@ static void say_failure(struct sp_apply *apply, int r)
 		warn_unreadable(applies, r);
 }
 
-static void answer(struct sp_apply *apply, int r)
+static void client_answer(struct sp_apply *apply, int r)
 {
 	if (r < 0)
 		sp_client_fail(apply->client, apply->code, apply->exit_code,
@@ -124,7 +124,7 @@ static void answer(struct sp_apply *apply, int r)
 		reply_success(apply);
 }
 
-static void finish(struct sp_apply *apply, int r)
+static void apply_finish(struct sp_apply *apply, int r)
 {
 	struct sp_applies *applies = apply->applies;
 
@@ -135,20 +135,20 @@ static void finish(struct sp_apply *apply, int r)
 		sp_pace_spend(&applies->restage_pace, now_ns, now_ns - apply->started_ns);
 	}
 	if (apply->done >= APPLY_SWITCHED)
-		came_into_force(apply);
+		revision_came_into_force(apply);
 	if (apply->reload) {
 		sp_reload_end(applies, apply->reload, apply->client, r, apply->message);
 	} else {
 		if (r < 0)
 			say_failure(apply, r);
 		if (apply->client)
-			answer(apply, r);
+			client_answer(apply, r);
 	}
 	sp_again_soon(applies);
 }
 
 /* Note that a step is done. Returns 1: there are more; 0: it was the last. */
-static int passed(struct sp_apply *apply)
+static int step_passed(struct sp_apply *apply)
 {
 	char step[32];
 
@@ -159,31 +159,31 @@ static int passed(struct sp_apply *apply)
 }
 
 /* After a step, go on with the next one in the next round of the loop, or end. */
-static void go_on(struct sp_apply *apply, int r)
+static void apply_go_on(struct sp_apply *apply, int r)
 {
 	if (r == 0)
-		r = passed(apply);
+		r = step_passed(apply);
 	if (r > 0) {
 		sp_loop_in(apply->applies->loop, &apply->timer, 0);
 		return;
 	}
-	finish(apply, r < 0 ? r : apply->failed);
+	apply_finish(apply, r < 0 ? r : apply->failed);
 	apply_free(apply);
 }
 
-static void work_in_thread(void *arg)
+static void step_work_in_thread(void *arg)
 {
 	sp_apply_step_work(arg);
 }
 
-static void worked_in_thread(void *arg)
+static void step_worked_in_thread(void *arg)
 {
-	go_on(arg, sp_apply_step_end(arg));
+	apply_go_on(arg, sp_apply_step_end(arg));
 }
 
 /* The loop goes on while the step's long work is in the thread. If no thread can be made, the loop
  * waits for the work. */
-static void advance_in_round(void *arg)
+static void apply_advance(void *arg)
 {
 	struct sp_apply *apply = arg;
 	int r = sp_apply_step_begin(apply);
@@ -194,7 +194,7 @@ static void advance_in_round(void *arg)
 		sp_apply_step_work(apply);
 		r = sp_apply_step_end(apply);
 	}
-	go_on(apply, r);
+	apply_go_on(apply, r);
 }
 
 /* ---- starting ---- */
@@ -209,9 +209,10 @@ static struct sp_apply *apply_new(struct sp_applies *applies, const char *why)
 	apply->lost = json_array();
 	apply->applies = applies;
 	apply->why = why;
-	apply->timer = (struct sp_timer){ .fire = advance_in_round, .arg = apply };
-	apply->job =
-		(struct sp_job){ .work = work_in_thread, .done = worked_in_thread, .arg = apply };
+	apply->timer = (struct sp_timer){ .fire = apply_advance, .arg = apply };
+	apply->job = (struct sp_job){ .work = step_work_in_thread,
+				      .done = step_worked_in_thread,
+				      .arg = apply };
 	apply->started_ns = sp_clock_boottime_ns();
 	apply->applied_ns = running ? running->applied_ns : sp_clock_realtime_ns();
 	snprintf(apply->who, sizeof(apply->who), "%s",
@@ -219,7 +220,7 @@ static struct sp_apply *apply_new(struct sp_applies *applies, const char *why)
 	return apply;
 }
 
-static void begin(struct sp_apply *apply)
+static void apply_begin(struct sp_apply *apply)
 {
 	sp_loop_in(apply->applies->loop, &apply->timer, 0);
 	apply->applies->under_way = apply;
@@ -243,7 +244,7 @@ int sp_apply_start(struct sp_applies *applies, struct sp_client *client,
 	apply->request = *request;
 	apply->request.files = NULL;
 	snprintf(apply->who, sizeof(apply->who), "%s", sp_client_who(client));
-	begin(SP_TAKE_PTR(apply));
+	apply_begin(SP_TAKE_PTR(apply));
 	return 0;
 }
 
@@ -257,7 +258,7 @@ int sp_apply_start_reload(struct sp_applies *applies, struct sp_client *client, 
 	if (!apply || sp_reload_new(by, &apply->reload) < 0)
 		return -ENOMEM;
 	apply->client = client;
-	begin(SP_TAKE_PTR(apply));
+	apply_begin(SP_TAKE_PTR(apply));
 	return 0;
 }
 
@@ -270,11 +271,11 @@ void sp_apply_restage_soon(struct sp_applies *applies, const char *why)
 		return; /* later; or nothing runs that could be made anew */
 	apply = apply_new(applies, why);
 	if (apply)
-		begin(apply);
+		apply_begin(apply);
 }
 
 /* Whatever is not staged yet is judged by the older homes. */
-static void restage_paced(void *arg)
+static void restage_when_due(void *arg)
 {
 	struct sp_applies *applies = arg;
 	const uint64_t now_ns = sp_clock_boottime_ns();
@@ -289,13 +290,13 @@ static void restage_paced(void *arg)
 
 void sp_apply_restage_paced(struct sp_applies *applies)
 {
-	applies->restage_timer.fire = restage_paced;
+	applies->restage_timer.fire = restage_when_due;
 	applies->restage_timer.arg = applies;
-	restage_paced(applies);
+	restage_when_due(applies);
 }
 
 /* All steps in one go. */
-static int run_through(struct sp_apply *made)
+static int apply_run_through(struct sp_apply *made)
 {
 	__sp_cleanup(apply_freep) struct sp_apply *apply = made;
 	int r;
@@ -308,15 +309,15 @@ static int run_through(struct sp_apply *made)
 			r = sp_apply_step_end(apply);
 		}
 		if (r == 0)
-			r = passed(apply);
+			r = step_passed(apply);
 	} while (r > 0);
 	r = r < 0 ? r : apply->failed;
-	finish(apply, r);
+	apply_finish(apply, r);
 	return r;
 }
 
 /* The revision the kernel runs, or the last confirmed one. */
-static int resume_new(struct sp_applies *applies, struct sp_apply **ret_apply)
+static int apply_new_resumed(struct sp_applies *applies, struct sp_apply **ret_apply)
 {
 	const uint64_t running = sp_plane_running_revision(applies->plane);
 	__sp_cleanup(sp_store_revision_done) struct sp_store_revision row = { 0 };
@@ -341,10 +342,10 @@ static int resume_new(struct sp_applies *applies, struct sp_apply **ret_apply)
 int sp_apply_resume(struct sp_applies *applies)
 {
 	struct sp_apply *apply;
-	int r = resume_new(applies, &apply);
+	int r = apply_new_resumed(applies, &apply);
 
 	if (r == 0)
-		return run_through(apply);
+		return apply_run_through(apply);
 	warn_unreadable(applies, r);
 	return r;
 }
@@ -360,9 +361,9 @@ void sp_apply_retry(struct sp_applies *applies)
 		sp_apply_restage_soon(applies, "trying again");
 		return;
 	}
-	r = resume_new(applies, &apply);
+	r = apply_new_resumed(applies, &apply);
 	if (r == 0)
-		begin(apply);
+		apply_begin(apply);
 	else
 		warn_unreadable(applies, r);
 }

@@ -11,11 +11,11 @@
 #include "judge/describe.h"
 #include "judge/fit.h"
 
-static int fail(struct sp_apply *apply, int r, const char *code, int exit_code, const char *format,
-		...) __attribute__((format(printf, 5, 6)));
+static int apply_fail(struct sp_apply *apply, int r, const char *code, int exit_code,
+		      const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-static int fail(struct sp_apply *apply, int r, const char *code, int exit_code, const char *format,
-		...)
+static int apply_fail(struct sp_apply *apply, int r, const char *code, int exit_code,
+		      const char *format, ...)
 {
 	va_list args;
 
@@ -92,7 +92,7 @@ static int guard_administrator(struct sp_apply *apply)
 
 	if (!applies->revisions->running && !sp_plane_running_revision(applies->plane) &&
 	    !protects_self(apply->policy))
-		return fail(
+		return apply_fail(
 			apply, -EPERM, "needs-force", 1,
 			"this would be the first policy, and it has no `protect` entry to `self`: "
 			"nothing would keep a way in for you; add one, or say --force");
@@ -102,12 +102,12 @@ static int guard_administrator(struct sp_apply *apply)
 		return 0; /* the command came by a way that is not governed */
 	r = judge_connection(apply, &judgement);
 	if (r < 0)
-		return fail(apply, r, "failed", 1, "judging your connection: %s",
-			    sp_judge_fault(r));
+		return apply_fail(apply, r, "failed", 1, "judging your connection: %s",
+				  sp_judge_fault(r));
 	if (judgement.answer.verdict == SP_ALLOW)
 		return 0;
 	rule = sp_policy_rule_name(apply->policy, judgement.answer.rule);
-	return fail(
+	return apply_fail(
 		apply, -EPERM, "needs-force", 1,
 		"it would cut the connection you came by (port %u; %s, rule %s); add a `protect` "
 		"entry for it, or say --force",
@@ -123,8 +123,8 @@ static int refuse_unfit(struct sp_apply *apply)
 
 	if (!unfit || !apply->is_request)
 		return 0;
-	return fail(apply, -EOPNOTSUPP, "interface-unfit", 1, "%s cannot be %s: %s", unfit->name,
-		    sp_zone_name(unfit->zone), unfit->unfit);
+	return apply_fail(apply, -EOPNOTSUPP, "interface-unfit", 1, "%s cannot be %s: %s",
+			  unfit->name, sp_zone_name(unfit->zone), unfit->unfit);
 }
 
 /* Warn the administrator of what shuts people out although the policy is valid. */
@@ -135,7 +135,8 @@ static int check_fit(struct sp_apply *apply)
 				    applies->paths->idp_dir };
 	const int r = sp_judge_fit(&fit, &apply->diagnostics);
 
-	return r < 0 ? fail(apply, r, "failed", 1, "reading the policy: %s", sp_err_text(r)) : 0;
+	return r < 0 ? apply_fail(apply, r, "failed", 1, "reading the policy: %s", sp_err_text(r))
+		     : 0;
 }
 
 /* There is nothing to read if only the machine changed: the running policy was checked when it was
@@ -181,12 +182,12 @@ static int check_end(struct sp_apply *apply)
 	if (r == -EINVAL) {
 		apply->details = json_pack("{s:o}", "diagnostics",
 					   sp_describe_diagnostics(&apply->diagnostics));
-		return fail(apply, r, "policy-invalid", 3, "%s has %zu error%s",
-			    apply->files.list[0].path, apply->diagnostics.error_count,
-			    apply->diagnostics.error_count == 1 ? "" : "s");
+		return apply_fail(apply, r, "policy-invalid", 3, "%s has %zu error%s",
+				  apply->files.list[0].path, apply->diagnostics.error_count,
+				  apply->diagnostics.error_count == 1 ? "" : "s");
 	}
 	if (r < 0)
-		return fail(apply, r, "failed", 1, "reading the policy: %s", sp_err_text(r));
+		return apply_fail(apply, r, "failed", 1, "reading the policy: %s", sp_err_text(r));
 	r = refuse_unfit(apply);
 	if (r == 0 && apply->is_request)
 		r = check_fit(apply);
@@ -198,8 +199,8 @@ static int check_end(struct sp_apply *apply)
 		return 0;
 	r = sp_policy_compare(running ? running->policy : NULL, apply->policy, &apply->change);
 	if (r < 0)
-		return fail(apply, r, "failed", 1, "comparing it with what runs: %s",
-			    sp_err_text(r));
+		return apply_fail(apply, r, "failed", 1, "comparing it with what runs: %s",
+				  sp_err_text(r));
 	return apply->request.is_forced ? 0 : guard_administrator(apply);
 }
 
@@ -224,8 +225,8 @@ static int test_end(struct sp_apply *apply)
 	size_t failed = 0, disagreeing = 0;
 
 	if (r < 0)
-		return fail(apply, r, "failed", 1, "running the policy's tests: %s",
-			    apply->error.text[0] ? apply->error.text : sp_judge_fault(r));
+		return apply_fail(apply, r, "failed", 1, "running the policy's tests: %s",
+				  apply->error.text[0] ? apply->error.text : sp_judge_fault(r));
 	for (size_t i = 0; i < apply->test_count; i++) {
 		failed += !apply->tests[i].passed;
 		disagreeing += apply->tests[i].judgement.disagree;
@@ -236,13 +237,13 @@ static int test_end(struct sp_apply *apply)
 		json_pack("{s:o}", "tests",
 			  sp_describe_tests(apply->policy, apply->tests, apply->test_count));
 	if (disagreeing)
-		return fail(
+		return apply_fail(
 			apply, -EPROTO, "disagreement", 1,
 			"%zu tests: the reference and the kernel's programs answer differently; "
 			"this is a defect of Sallyport, please report it",
 			disagreeing);
-	return fail(apply, -EINVAL, "tests-failed", 4, "%zu of %zu tests failed", failed,
-		    apply->test_count);
+	return apply_fail(apply, -EINVAL, "tests-failed", 4, "%zu of %zu tests failed", failed,
+			  apply->test_count);
 }
 
 /* The next of the policy's rules get the numbers that their names have for good, in a transaction
@@ -265,12 +266,13 @@ static int find_numbers(struct sp_apply *apply)
 	if (r < 0)
 		sp_store_cancel(store);
 	if (r == -ENOSPC)
-		return fail(apply, r, "table-full", 1,
-			    "all %u rule numbers are used: a number belongs to its name for good",
-			    SP_RULE_MAX - 1);
+		return apply_fail(
+			apply, r, "table-full", 1,
+			"all %u rule numbers are used: a number belongs to its name for good",
+			SP_RULE_MAX - 1);
 	if (r < 0)
-		return fail(apply, r, "failed", 1, "numbering the rules: %s",
-			    sp_store_error(store));
+		return apply_fail(apply, r, "failed", 1, "numbering the rules: %s",
+				  sp_store_error(store));
 	return apply->numbered < policy->rule_count ? SP_APPLY_GOES_ON : 0;
 }
 
@@ -291,13 +293,14 @@ static int number_rules(struct sp_apply *apply)
 
 	if (!apply->numbers &&
 	    !(apply->numbers = calloc(apply->policy->rule_count + 1, sizeof(*apply->numbers))))
-		return fail(apply, -ENOMEM, "failed", 1, "out of memory");
+		return apply_fail(apply, -ENOMEM, "failed", 1, "out of memory");
 	r = find_numbers(apply);
 	if (r != 0)
 		return r;
 	apply->numbered = 0;
 	r = sp_policy_number_rules(apply->policy, take_number, apply);
-	return r < 0 ? fail(apply, r, "failed", 1, "numbering the rules: %s", sp_err_text(r)) : 0;
+	return r < 0 ? apply_fail(apply, r, "failed", 1, "numbering the rules: %s", sp_err_text(r))
+		     : 0;
 }
 
 static int number_begin(struct sp_apply *apply)
@@ -311,7 +314,7 @@ static int number_begin(struct sp_apply *apply)
 					    &apply->next)
 			  : sp_revision_again(applies->revisions->running, &applies->host->gateway,
 					      &apply->next);
-	return r < 0 ? fail(apply, r, "failed", 1, "out of memory") : 1;
+	return r < 0 ? apply_fail(apply, r, "failed", 1, "out of memory") : 1;
 }
 
 static void number_work(struct sp_apply *apply)
@@ -325,10 +328,10 @@ static int number_end(struct sp_apply *apply)
 	const int r = apply->worked;
 
 	if (r == -E2BIG)
-		return fail(apply, r, "table-full", 1,
-			    "the policy needs more table rows than there can be");
+		return apply_fail(apply, r, "table-full", 1,
+				  "the policy needs more table rows than there can be");
 	if (r < 0)
-		return fail(apply, r, "failed", 1, "compiling: %s", sp_err_text(r));
+		return apply_fail(apply, r, "failed", 1, "compiling: %s", sp_err_text(r));
 	if (apply->next->is_policy_borrowed)
 		sp_revision_expect(apply->next, apply->applies->revisions->running);
 	return 0;
@@ -372,14 +375,14 @@ static int store_begin(struct sp_apply *apply)
 	if (r == 0)
 		r = sp_store_commit(applies->store);
 	if (r < 0) {
-		fail(apply, r, "failed", 1, "keeping the generation: %s",
-		     sp_store_error(applies->store));
+		apply_fail(apply, r, "failed", 1, "keeping the generation: %s",
+			   sp_store_error(applies->store));
 		sp_store_cancel(applies->store);
 		return r;
 	}
 	next->applied_ns = row.time_ns;
 	next->who = strdup(apply->who);
-	return next->who ? 0 : fail(apply, -ENOMEM, "failed", 1, "out of memory");
+	return next->who ? 0 : apply_fail(apply, -ENOMEM, "failed", 1, "out of memory");
 }
 
 /* The sessions get their class in it. From here on whoever signs in is in both revisions. */
@@ -393,15 +396,15 @@ static int class_begin(struct sp_apply *apply)
 	r = sp_revisions_stage_people(applies->revisions, applies->people, &apply->slot,
 				      sp_clock_boottime_ns() + SP_LOOP_SLICE_NS);
 	if (r < 0)
-		return fail(apply, r, r == -E2BIG ? "table-full" : "failed", 1,
-			    "giving the sessions their class: %s", sp_judge_fault(r));
+		return apply_fail(apply, r, r == -E2BIG ? "table-full" : "failed", 1,
+				  "giving the sessions their class: %s", sp_judge_fault(r));
 	return r > 0 ? SP_APPLY_GOES_ON : 0;
 }
 
 static int fail_tables(struct sp_apply *apply, int r)
 {
-	return fail(apply, r, "failed", 1, "loading the tables: %s",
-		    apply->error.text[0] ? apply->error.text : sp_err_text(r));
+	return apply_fail(apply, r, "failed", 1, "loading the tables: %s",
+			  apply->error.text[0] ? apply->error.text : sp_err_text(r));
 }
 
 static int fill_begin(struct sp_apply *apply)
@@ -426,8 +429,9 @@ static int fill_end(struct sp_apply *apply)
 	if (r == 0)
 		r = sp_revisions_filled(apply->applies->revisions);
 	if (r == -EAGAIN)
-		return fail(apply, r, "table-full", 1,
-			    "more people signed in meanwhile than it had room for; apply it again");
+		return apply_fail(
+			apply, r, "table-full", 1,
+			"more people signed in meanwhile than it had room for; apply it again");
 	return r < 0 ? fail_tables(apply, r) : 0;
 }
 
@@ -453,8 +457,8 @@ static void stage_work(struct sp_apply *apply)
 static int stage_end(struct sp_apply *apply)
 {
 	if (apply->worked < 0)
-		return fail(apply, apply->worked, "failed", 1, "loading the programs: %s",
-			    apply->error.text);
+		return apply_fail(apply, apply->worked, "failed", 1, "loading the programs: %s",
+				  apply->error.text);
 	sp_plane_staged_complete(apply->applies->revisions->staged->loaded);
 	return 0;
 }
@@ -466,13 +470,13 @@ static int switch_begin(struct sp_apply *apply)
 	int r = sp_network_lock(applies->network, true, &error);
 
 	if (r < 0)
-		return fail(apply, r, "failed", 1, "second lock: %s", error.text);
+		return apply_fail(apply, r, "failed", 1, "second lock: %s", error.text);
 	r = sp_plane_commit(applies->plane, applies->revisions->staged->loaded,
 			    applies->host->hooked, applies->host->hooked_count, &error);
 	if (r < 0) {
 		struct sp_plane_error ignored;
 
-		fail(apply, r, "failed", 1, "switching the hooks: %s", error.text);
+		apply_fail(apply, r, "failed", 1, "switching the hooks: %s", error.text);
 		if (!*applies->is_lock_open)
 			sp_network_lock(applies->network, false, &ignored);
 		return r;
@@ -506,16 +510,16 @@ static int open_ways(struct sp_apply *apply)
 		r = sp_network_lock(applies->network, true, &error);
 		if (r < 0) {
 			*applies->is_lock_open = false;
-			return fail(apply, r, "failed", 1,
-				    "the policy runs, but the second lock stays closed: %s",
-				    error.text);
+			return apply_fail(apply, r, "failed", 1,
+					  "the policy runs, but the second lock stays closed: %s",
+					  error.text);
 		}
 	}
 	r = sp_tunnel_raise(applies->network);
 	if (r < 0)
-		return fail(apply, r, "failed", 1,
-			    "the policy runs, but %s could not be set up: %s",
-			    (*applies->machine)->tunnel, sp_err_text(r));
+		return apply_fail(apply, r, "failed", 1,
+				  "the policy runs, but %s could not be set up: %s",
+				  (*applies->machine)->tunnel, sp_err_text(r));
 	return 0;
 }
 

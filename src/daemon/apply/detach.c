@@ -26,7 +26,7 @@ const char *sp_detach_word(enum sp_detach_forwarding forwarding)
 	return words[forwarding];
 }
 
-static enum sp_detach_forwarding choose(bool is_on, bool is_known, bool was_on)
+static enum sp_detach_forwarding choose_forwarding(bool is_on, bool is_known, bool was_on)
 {
 	if (!is_on)
 		return SP_DETACH_IS_OFF;
@@ -41,8 +41,8 @@ void sp_detach_plan(const struct sp_paths *paths, struct sp_detach_plan *ret_pla
 	const bool is_known = sp_found_read(paths, &was) == 0;
 
 	(void)sp_forwarding_get(&is);
-	ret_plan->ipv4 = choose(is.ipv4, is_known, was.ipv4);
-	ret_plan->ipv6 = choose(is.ipv6, is_known, was.ipv6);
+	ret_plan->ipv4 = choose_forwarding(is.ipv4, is_known, was.ipv4);
+	ret_plan->ipv6 = choose_forwarding(is.ipv6, is_known, was.ipv6);
 }
 
 /* First of all, switch off forwarding where it is to be off. */

@@ -112,7 +112,7 @@ static bool is_portal_behind(const struct sp_machine *is, const struct sp_machin
 
 /* The machine around us as *applies->machine now has it: what it lists meets the second lock before
  * it has programs. */
-static int follow(struct sp_applies *applies, char *ret_fault, size_t size)
+static int machine_follow(struct sp_applies *applies, char *ret_fault, size_t size)
 {
 	struct sp_plane_error error = { 0 };
 	bool is_changed;
@@ -174,29 +174,29 @@ int sp_reload_take(struct sp_applies *applies, struct sp_reload *reload, int rea
 	reload->is_portal_behind = is_portal_behind(*applies->machine, reload->machine);
 	reload->former = *applies->machine;
 	*applies->machine = SP_TAKE_PTR(reload->machine);
-	return follow(applies, reload->fault, sizeof(reload->fault));
+	return machine_follow(applies, reload->fault, sizeof(reload->fault));
 }
 
 /* ---- the end ---- */
 
 /* What was in force before is again. The revision that runs was made for it, but the machine around
  * us may have changed meanwhile. */
-static void go_back(struct sp_applies *applies, struct sp_reload *reload)
+static void reload_go_back(struct sp_applies *applies, struct sp_reload *reload)
 {
 	char fault[256];
 
 	reload->machine = *applies->machine;
 	*applies->machine = SP_TAKE_PTR(reload->former);
-	if (follow(applies, fault, sizeof(fault)) < 0)
+	if (machine_follow(applies, fault, sizeof(fault)) < 0)
 		sp_log_error("going back to the former sallyport.yaml: %s", fault);
 	sp_apply_restage_soon(applies, "sallyport.yaml was not taken");
 }
 
-static void refuse(struct sp_applies *applies, struct sp_reload *reload, struct sp_client *client,
-		   int r)
+static void reload_refuse(struct sp_applies *applies, struct sp_reload *reload,
+			  struct sp_client *client, int r)
 {
 	if (reload->former)
-		go_back(applies, reload);
+		reload_go_back(applies, reload);
 	sp_warnings_raise(applies->warnings, "machine-file",
 			  "sallyport.yaml was read again (%.40s) and not taken: %.170s", reload->by,
 			  reload->fault);
@@ -208,7 +208,8 @@ static void refuse(struct sp_applies *applies, struct sp_reload *reload, struct 
 			       r == -EINVAL ? 3 : 1, NULL, "%s", reload->fault);
 }
 
-static void confirm(struct sp_applies *applies, struct sp_reload *reload, struct sp_client *client)
+static void reload_confirm(struct sp_applies *applies, struct sp_reload *reload,
+			   struct sp_client *client)
 {
 	sp_recorder_set_bounds(applies->recorder);
 	sp_people_changed(applies->people, NULL); /* its port, and how long a parked peer stays */
@@ -233,9 +234,9 @@ void sp_reload_end(struct sp_applies *applies, struct sp_reload *reload, struct 
 		snprintf(reload->fault, sizeof(reload->fault),
 			 "the policy that runs cannot be put in force with it: %.190s", message);
 	if (r < 0)
-		refuse(applies, reload, client, r);
+		reload_refuse(applies, reload, client, r);
 	else
-		confirm(applies, reload, client);
+		reload_confirm(applies, reload, client);
 	if (!client)
 		sp_notify_ready("serving");
 }
