@@ -14,6 +14,8 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "daemon/access/deadlines.h"
+#include "daemon/access/people_load.h"
 #include "daemon/apply/apply.h"
 #include "daemon/apply/detach.h"
 #include "daemon/apply/reload.h"

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/access/session_end.h"
 #include "fake_people.h"
 
 /* ---- whom people tell ---- */

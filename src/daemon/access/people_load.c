@@ -11,6 +11,8 @@
 #include "base/err.h"
 #include "config/machine.h"
 #include "daemon/access/change.h"
+#include "daemon/access/people_load.h"
+#include "daemon/access/session_end.h"
 #include "io/log/log.h"
 #include "io/loop/clock.h"
 #include "plane/plane.h"

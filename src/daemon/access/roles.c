@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 #include "daemon/access/change.h"
-#include "daemon/people/people.h"
+#include "daemon/access/roles.h"
 #include "daemon/revisions/revision.h"
 #include "io/log/log.h"
 #include "io/loop/clock.h"

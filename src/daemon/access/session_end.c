@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "daemon/access/change.h"
+#include "daemon/access/session_end.h"
 #include "daemon/revisions/revision.h"
 #include "io/loop/clock.h"
 #include "io/loop/loop.h"
@@ -117,8 +118,8 @@ int sp_session_end_in_time(struct sp_people *people, struct sp_live *live)
 	return r;
 }
 
-/* The kernel moves last_seen by a second at least, so last_seen equals boot_ns as long as nothing of
- * the person has passed. Both are boot time, which a clock that is set does not change. */
+/* The kernel moves last_seen by a second at least, so last_seen equals boot_ns as long as nothing
+ * of the person has passed. Both are boot time, which a clock that is set does not change. */
 void sp_session_await(struct sp_live *live)
 {
 	const struct sp_session_row *row = &live->row;

@@ -6,6 +6,9 @@
 
 #include "base/err.h"
 #include "daemon/access/change.h"
+#include "daemon/access/devices.h"
+#include "daemon/access/roles.h"
+#include "daemon/access/sessions.h"
 #include "daemon/revisions/revision.h"
 #include "daemon/revisions/routes.h"
 #include "io/log/log.h"

@@ -5,6 +5,8 @@
 
 #include <stdatomic.h>
 
+#include "daemon/access/roles.h"
+#include "daemon/access/sessions.h"
 #include "daemon/apply/applies.h"
 #include "daemon/apply/apply.h"
 #include "io/loop/job.h"

@@ -6,6 +6,8 @@
 
 #include "base/cleanup.h"
 #include "daemon/access/change.h"
+#include "daemon/access/devices.h"
+#include "daemon/access/session_end.h"
 #include "daemon/engine/engine.h"
 #include "daemon/people/people.h"
 #include "daemon/record/recorder.h"

@@ -8,7 +8,7 @@
 #ifndef SALLYPORT_DAEMON_KEY_PROOF_H
 #define SALLYPORT_DAEMON_KEY_PROOF_H
 
-#include "daemon/people/people.h"
+#include "daemon/access/sessions.h"
 
 struct sp_engine;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* explain: a question asked of the reference and of the real programs, with the running policy and
  * the sessions concerned. */
+#include "daemon/access/deadlines.h"
 #include "daemon/explain/explain.h"
 
 #include <netinet/in.h>

@@ -5,6 +5,7 @@
 #define SALLYPORT_DAEMON_OPS_H
 
 #include "config/machine.h"
+#include "daemon/access/sessions.h"
 #include "daemon/apply/applies.h"
 #include "daemon/base/json.h"
 #include "daemon/base/warnings.h"

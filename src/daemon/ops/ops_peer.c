@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "daemon/access/devices.h"
 #include "daemon/host/address.h"
 #include "daemon/ops/ops.h"
 #include "daemon/revisions/routes.h"

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "daemon/access/change.h"
+#include "daemon/access/deadlines.h"
 #include "daemon/apply/again.h"
 #include "daemon/ops/ops.h"
 #include "json/own.h"

@@ -11,6 +11,9 @@
 #include <cmocka.h>
 
 #include "../../support/fake_people.h"
+#include "daemon/access/deadlines.h"
+#include "daemon/access/people_load.h"
+#include "daemon/access/session_end.h"
 #include "net/addr.h"
 
 #define MINUTE_NS (60 * SP_NS_PER_S)

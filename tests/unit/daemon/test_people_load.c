@@ -14,6 +14,7 @@
 
 #include "../../support/fake_people.h"
 #include "config/machine.h"
+#include "daemon/access/people_load.h"
 #include "daemon/daemon.h"
 #include "net/addr.h"
 
