@@ -200,21 +200,19 @@ static void read_rest(struct reader *reader, struct sp_audit_record *record)
 
 int sp_audit_entry_parse(const char *line, size_t len, struct sp_audit_entry *ret_entry)
 {
-	struct sp_audit_entry entry = { .record = SP_AUDIT_RECORD_INIT };
+	__sp_cleanup(sp_audit_entry_done) struct sp_audit_entry entry = {
+		.record = SP_AUDIT_RECORD_INIT
+	};
 	struct reader reader = { 0 };
 	uint64_t version = 0;
 	int r;
 
 	entry.json = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
-	if (!json_is_object(entry.json)) {
-		sp_audit_entry_done(&entry);
+	if (!json_is_object(entry.json))
 		return -EBADMSG;
-	}
 	reader.object = entry.json;
-	if (!number_of(&reader, "v", INT64_MAX, &version) || version != 1) {
-		sp_audit_entry_done(&entry);
+	if (!number_of(&reader, "v", INT64_MAX, &version) || version != 1)
 		return version > 1 ? -EPROTONOSUPPORT : -EBADMSG;
-	}
 	read_frame(&reader, &entry);
 	read_packet(&reader, &entry.record);
 	read_rest(&reader, &entry.record);
@@ -222,18 +220,17 @@ int sp_audit_entry_parse(const char *line, size_t len, struct sp_audit_entry *re
 	r = read_roles(&reader, &entry);
 	if (r == 0 && reader.failed)
 		r = -EBADMSG;
-	if (r < 0) {
-		sp_audit_entry_done(&entry);
+	if (r < 0)
 		return r;
-	}
-	*ret_entry =
-		entry; /* its record points to the roles array, not into itself: it may move here */
+	/* the record points to the array of roles, not into itself, so a copy of it holds */
+	*ret_entry = entry;
+	entry = (struct sp_audit_entry){ 0 };
 	return 0;
 }
 
 void sp_audit_entry_done(struct sp_audit_entry *entry)
 {
-	json_decref(entry->json);
+	json_decrefp(&entry->json);
 	free(entry->roles);
 	*entry = (struct sp_audit_entry){ 0 };
 }

@@ -207,6 +207,6 @@ void sp_exchange_done(struct sp_exchange *exchange)
 	sp_response_done(&exchange->response);
 	sp_person_done(&exchange->person);
 	sp_admitted_done(&exchange->admitted);
-	json_decref(exchange->devices);
+	json_decrefp(&exchange->devices);
 	*exchange = (struct sp_exchange){ 0 };
 }

@@ -280,9 +280,18 @@ static int backup_save(const struct sp_cli *cli, const char *file, bool with_aud
 	return r;
 }
 
+static void backup_done(struct backup *backup)
+{
+	archive_write_free(backup->archive);
+	json_decrefp(&backup->files);
+	free(backup->copy);
+	sp_paths_done(&backup->paths);
+}
+
 int sp_cli_backup(struct sp_cli *cli, int argc, char **argv)
 {
-	struct backup backup = { .archive = archive_write_new(), .files = json_array() };
+	__sp_cleanup(backup_done) struct backup backup = { .archive = archive_write_new(),
+							   .files = json_array() };
 	const char *file[1];
 	bool with_audit = false;
 	const struct sp_option options[] = {
@@ -309,9 +318,5 @@ int sp_cli_backup(struct sp_cli *cli, int argc, char **argv)
 			     "you keep those.\n",
 			     file[0], json_array_size(backup.files), backup.bytes);
 	umask(mask);
-	archive_write_free(backup.archive);
-	json_decref(backup.files);
-	free(backup.copy);
-	sp_paths_done(&backup.paths);
 	return r;
 }

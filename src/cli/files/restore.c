@@ -20,6 +20,7 @@
 #include "io/files/files.h"
 #include "io/files/paths.h"
 #include "config/machine.h"
+#include "json/own.h"
 #include "plane/planes.h"
 
 #define MANIFEST_MAX (16u << 20)
@@ -112,8 +113,7 @@ static int take_manifest(struct restore *restore, struct archive_entry *entry)
 
 	if (!text || archive_read_data(restore->archive, text, (size_t)size) != size)
 		return fail_reading(restore);
-	json_decref(restore->manifest);
-	restore->manifest = json_loadb(text, (size_t)size, 0, NULL);
+	sp_json_replace(&restore->manifest, json_loadb(text, (size_t)size, 0, NULL));
 	return restore->manifest ? SP_EXIT_OK
 				 : restore_fail(restore->file, "its list of files cannot be read");
 }
@@ -420,9 +420,23 @@ static int put_back(const struct sp_cli *cli, bool yes, struct restore *restore)
 	return r;
 }
 
+static void restore_done(struct restore *restore)
+{
+	archive_read_free(restore->archive);
+	archive_write_free(restore->disk);
+	json_decrefp(&restore->seen);
+	json_decrefp(&restore->manifest);
+	for (int i = 0; i < SP_BACKUP_FOLDER_COUNT; i++) {
+		free(restore->places[i].is);
+		free(restore->places[i].staged);
+		free(restore->places[i].former);
+	}
+	sp_paths_done(&restore->paths);
+}
+
 int sp_cli_restore(struct sp_cli *cli, int argc, char **argv)
 {
-	struct restore restore = {
+	__sp_cleanup(restore_done) struct restore restore = {
 		.archive = archive_read_new(),
 		.disk = archive_write_disk_new(),
 		.seen = json_object(),
@@ -452,15 +466,5 @@ int sp_cli_restore(struct sp_cli *cli, int argc, char **argv)
 		else if (r == SP_EXIT_OK)
 			print_done(&restore);
 	}
-	archive_read_free(restore.archive);
-	archive_write_free(restore.disk);
-	json_decref(restore.seen);
-	json_decref(restore.manifest);
-	for (int i = 0; i < SP_BACKUP_FOLDER_COUNT; i++) {
-		free(restore.places[i].is);
-		free(restore.places[i].staged);
-		free(restore.places[i].former);
-	}
-	sp_paths_done(&restore.paths);
 	return r;
 }

@@ -179,24 +179,23 @@ static int join_files(const struct sp_files *files, json_t *fields, struct sp_bu
 	return text->error;
 }
 
-/* Send the policy, and wait for the reply. */
-static int send_policy(const struct sp_cli *cli, json_t *fields, const struct sp_files *files,
+/* Send the policy, and wait for the reply. @taken, the request's fields, is freed. */
+static int send_policy(const struct sp_cli *cli, json_t *taken, const struct sp_files *files,
 		       json_t **ret_reply)
 {
 	const struct sigaction action = { .sa_handler = note_interrupt };
-	__sp_json json_t *before = sp_client_try(cli, "status");
+	__sp_json json_t *fields = taken, *before = sp_client_try(cli, "status");
 	__sp_buf struct sp_buf text = SP_BUF_INIT;
 	int r = join_files(files, fields, &text);
 
 	*ret_reply = NULL;
-	if (r < 0) {
-		json_decref(fields);
+	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "sending the policy: %s", sp_err_text(r));
-	}
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sp_client_on_interrupt(apply_goes_on);
-	r = sp_client_call_with_text(cli, "apply", fields, sp_buf_get(&text), text.len, ret_reply);
+	r = sp_client_call_with_text(cli, "apply", SP_TAKE_PTR(fields), sp_buf_get(&text), text.len,
+				     ret_reply);
 	sp_client_on_interrupt(NULL);
 	if (interrupts && !*ret_reply)
 		r = finish_interrupted(cli, before);

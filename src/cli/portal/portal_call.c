@@ -21,7 +21,7 @@ void sp_portal_wipe_json(void)
 
 void sp_portal_answer_done(struct sp_portal_answer *answer)
 {
-	json_decref(answer->body);
+	json_decrefp(&answer->body);
 	*answer = (struct sp_portal_answer){ 0 };
 }
 

@@ -20,6 +20,7 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "json/own.h"
 
 #define DIRECTIVE_MAX 40
 #define CODE_MAX 40
@@ -554,12 +555,13 @@ int sp_cli_finish(bool is_json, int exit_code)
 	return exit_code;
 }
 
-static int write_json(FILE *out, json_t *object)
+/* @taken is freed. */
+static int write_json(FILE *out, json_t *taken)
 {
+	__sp_json json_t *object = taken;
 	__sp_free char *text = json_dumps(object, JSON_COMPACT);
 	__sp_buf struct sp_buf shown = SP_BUF_INIT;
 
-	json_decref(object);
 	if (!text || sp_text_put_json(&shown, text, strlen(text)) < 0 ||
 	    put_raw(out, sp_buf_get(&shown)) == EOF || put_raw(out, "\n") == EOF)
 		return SP_EXIT_FAILED;

@@ -19,7 +19,7 @@ struct sp_again {
 
 static void again_free(struct sp_again *again)
 {
-	json_decref(again->json);
+	json_decrefp(&again->json);
 	free(again->text);
 	free(again);
 }

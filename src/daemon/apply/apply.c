@@ -31,8 +31,8 @@ static void apply_free(struct sp_apply *apply)
 	sp_revision_free(apply->next);
 	sp_policy_free(apply->policy);
 	sp_diagnostics_done(&apply->diagnostics);
-	json_decref(apply->details);
-	json_decref(apply->lost);
+	json_decrefp(&apply->details);
+	json_decrefp(&apply->lost);
 	sp_reload_free(apply->reload);
 	free(apply->tests);
 	free(apply->numbers);

@@ -22,8 +22,8 @@
 
 void sp_client_free(struct sp_client *client)
 {
-	json_decref(client->pending);
-	json_decref(client->id);
+	json_decrefp(&client->pending);
+	json_decrefp(&client->id);
 	free(client->line);
 	free(client->text);
 	sp_buf_done(&client->out);
@@ -35,7 +35,7 @@ static void client_end_text(struct sp_client *client)
 	client->control->text_bytes -= client->text_size;
 	client->text_len = client->text_size = 0;
 	free(SP_TAKE_PTR(client->text));
-	json_decref(SP_TAKE_PTR(client->pending));
+	json_decrefp(&client->pending);
 }
 
 void sp_client_drop(struct sp_client *client)
@@ -295,7 +295,7 @@ static void client_take_line(struct sp_client *client, const char *line, size_t 
 	__sp_json json_t *json = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
 	json_t *id, *bytes, *text;
 
-	json_decref(SP_TAKE_PTR(client->id));
+	json_decrefp(&client->id);
 	if (!json_is_object(json)) {
 		client_refuse(client, "a request is one JSON object in one line");
 		return;

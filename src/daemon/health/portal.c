@@ -15,6 +15,7 @@
 #include "io/log/log.h"
 #include "io/loop/clock.h"
 #include "io/loop/loop.h"
+#include "json/own.h"
 
 #define PATIENCE_NS (5 * SP_SECOND_NS) /* while a portal starts, or starts again */
 
@@ -64,7 +65,7 @@ void sp_portal_open(struct sp_portal_seen *portal)
 
 void sp_portal_close(struct sp_portal_seen *portal)
 {
-	json_decref(SP_TAKE_PTR(portal->report));
+	json_decrefp(&portal->report);
 	portal->reporter = NULL;
 }
 
@@ -142,8 +143,7 @@ void sp_portal_report(struct sp_portal_seen *portal, const struct sp_client *cli
 	portal->reporter = client;
 	portal->heard_ns = sp_clock_boottime_ns();
 	portal->every_s = every_s;
-	json_decref(portal->report);
-	portal->report = report;
+	sp_json_replace(&portal->report, report);
 	sp_warnings_clear(portal->warnings, "portal-missing");
 	warn_of_providers(portal, json_object_get(report, "providers"));
 	warn_of_failing(portal, json_object_get(report, "providers"));

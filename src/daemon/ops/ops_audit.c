@@ -49,7 +49,7 @@ static void reading_free(struct reading *reading)
 		sp_audit_reader_close(reading->sources[i].reader);
 		sp_audit_entry_done(&reading->sources[i].entry);
 	}
-	json_decref(reading->found);
+	json_decrefp(&reading->found);
 	free(reading);
 }
 

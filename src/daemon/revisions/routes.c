@@ -16,7 +16,7 @@
 static void entry_done(struct sp_routes_entry *entry)
 {
 	sp_reach_rules_done(&entry->rules);
-	json_decref(entry->list);
+	json_decrefp(&entry->list);
 	*entry = (struct sp_routes_entry){ 0 };
 }
 

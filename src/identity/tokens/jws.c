@@ -47,7 +47,7 @@ int sp_jws_algorithm_find(const char *name, enum sp_jws_algorithm *ret_algorithm
 
 void sp_jws_done(struct sp_jws *jws)
 {
-	json_decref(jws->header);
+	json_decrefp(&jws->header);
 	free(jws->payload);
 	free(jws->signature);
 	*jws = (struct sp_jws){ 0 };

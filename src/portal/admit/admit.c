@@ -134,7 +134,7 @@ int sp_admit(const struct sp_admission *admission, const struct sp_web_route *ro
 	     const struct sp_portal_request *request, struct sp_admitted *ret_admitted,
 	     struct sp_response *ret_response)
 {
-	struct sp_admitted admitted = { 0 };
+	__sp_cleanup(sp_admitted_done) struct sp_admitted admitted = { 0 };
 	int r = -EINVAL;
 
 	switch (route->kind) {
@@ -151,17 +151,17 @@ int sp_admit(const struct sp_admission *admission, const struct sp_web_route *ro
 		r = 0;
 		break;
 	}
-	if (r == 0)
-		*ret_admitted = admitted;
-	else
-		sp_admitted_done(&admitted);
-	return r;
+	if (r < 0)
+		return r;
+	*ret_admitted = admitted;
+	admitted = (struct sp_admitted){ 0 };
+	return 0;
 }
 
 void sp_admitted_done(struct sp_admitted *admitted)
 {
-	json_decref(admitted->body);
-	json_decref(admitted->about);
+	json_decrefp(&admitted->body);
+	json_decrefp(&admitted->about);
 	sp_free_wiped(admitted->token);
 	*admitted = (struct sp_admitted){ 0 };
 }

@@ -97,8 +97,7 @@ static void fail_all(struct sp_gate *gate, struct queue *queue)
 static void request_answer(struct sp_gate_request *ask, const json_t *reply)
 {
 	ask->is_under_way = false;
-	json_decref(ask->request);
-	ask->request = NULL;
+	json_decrefp(&ask->request);
 	ask->done(ask, reply);
 }
 
@@ -342,8 +341,7 @@ void sp_gate_drop(struct sp_gate *gate, struct sp_gate_request *ask)
 	else if (!queue_take_out(&gate->urgent, ask) && !queue_take_out(&gate->waiting, ask))
 		queue_take_out(&gate->failed, ask);
 	ask->is_under_way = false;
-	json_decref(ask->request);
-	ask->request = NULL;
+	json_decrefp(&ask->request);
 }
 
 int sp_gate_new(struct sp_loop *loop, const char *path, void (*changed)(void *arg, bool is_there),

@@ -153,8 +153,8 @@ static void entry_drop(struct entry *entry)
 	free(entry->subject);
 	free(entry->user);
 	free(entry->sealed);
-	json_decref(entry->groups);
-	json_decref(entry->fresh);
+	json_decrefp(&entry->groups);
+	json_decrefp(&entry->fresh);
 	free(entry);
 }
 
@@ -327,8 +327,7 @@ static int entry_keep(struct entry *entry, const char *token)
 
 static void entry_set_groups(struct entry *entry, json_t *groups)
 {
-	json_decref(entry->groups);
-	entry->groups = json_incref(groups);
+	sp_json_replace(&entry->groups, json_incref(groups));
 }
 
 /* Does the refresh under way use a token that the session no longer has? */
@@ -336,7 +335,7 @@ static void entry_stop(struct entry *entry)
 {
 	if (entry->ask.is_under_way)
 		entry->portal->outside->drop(entry->portal->outside_arg, &entry->ask);
-	json_decref(SP_TAKE_PTR(entry->fresh));
+	json_decrefp(&entry->fresh);
 	entry->is_unsaved = false;
 	entry_rest_until_next(entry);
 }
