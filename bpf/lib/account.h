@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The answer is written down: counters, rule counters, records, and the answer of a test run. */
+/* Write the answer down: counters, rule counters, records, and the answer of a test run. */
 #ifndef SALLYPORT_BPF_ACCOUNT_H
 #define SALLYPORT_BPF_ACCOUNT_H
 
@@ -41,7 +41,8 @@ SP_INLINE void sp_account_who(struct sp_work *work)
 		sp_end_resolve(&path->destination, path->is_v6, work->now_ns, receiver);
 }
 
-/* Does this answer want a record? Returns an enum sp_tally_kind; SP_TALLY_KIND_COUNT: no. */
+/* Which kind of record this answer gets. Returns an enum sp_tally_kind; SP_TALLY_KIND_COUNT: no
+ * record. */
 SP_INLINE __u32 sp_account_kind(const struct sp_work *work)
 {
 	if (work->verdict == SP_DENY)
@@ -53,7 +54,8 @@ SP_INLINE __u32 sp_account_kind(const struct sp_work *work)
 	return SP_TALLY_KIND_COUNT;
 }
 
-/* The flow this packet opened has no `allow` on record: its end is counted too. */
+/* The `allow` of the flow that this packet opened was counted instead of recorded, so count its end
+ * too. */
 SP_INLINE void sp_account_flow_counted(struct sp_work *work)
 {
 	struct sp_flow *element;
@@ -66,7 +68,7 @@ SP_INLINE void sp_account_flow_counted(struct sp_work *work)
 		element->log = SP_LOG_COUNTED;
 }
 
-/* Does the record find room of its own? Else it was counted. */
+/* Is there room for this record within the rates? If not, it is counted instead. Returns 1 or 0. */
 SP_SUBPROGRAM int sp_account_takes(struct sp_work *work, __u32 kind)
 {
 	const struct sp_parsed *packet = &work->packet;
@@ -96,8 +98,8 @@ SP_SUBPROGRAM int sp_account_takes(struct sp_work *work, __u32 kind)
 	return 0;
 }
 
-/* Denials of strangers are told apart by reason alone: strangers choose their source addresses, and
- * a flood of them has to cost as little as possible. */
+/* Does this answer get a record? Denials of strangers share one limit for each reason: strangers
+ * choose their source addresses, and a flood of them must cost as little as possible. */
 SP_INLINE int sp_account_is_recorded(struct sp_work *work)
 {
 	__u32 kind = sp_account_kind(work);

@@ -14,7 +14,7 @@
 #include <bpf/bpf_endian.h>
 
 #define SP_INLINE static __always_inline
-/* A subprogram of its own: the verifier looks at it once a call, and its stack is its own. */
+/* A BPF subprogram: the verifier checks it at each call, and it has its own stack. */
 #define SP_SUBPROGRAM static __noinline __attribute__((unused))
 
 /* A function that the verifier checks once, by itself, without what its callers know: for code with
@@ -30,7 +30,7 @@ SP_INLINE __u32 sp_bytes_len(SP_CTX *ctx)
 	return (__u32)bpf_xdp_get_buff_len(ctx);
 }
 
-/* Copy @len bytes at @offset. 0, or -errno when they are not all there. */
+/* Copy @len bytes at @offset. Returns 0; -errno if some of the bytes are not there. */
 SP_INLINE int sp_bytes_load(SP_CTX *ctx, __u32 offset, void *to, __u32 len)
 {
 	return (int)bpf_xdp_load_bytes(ctx, offset, to, len);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the rules say to a case: work->path from work->case_zone at work->case_hook ([2] and [4]-[8]
- * of docs/judgement.md). For first packets and for judging a flow again. */
+/* Ask the rules about a case: work->path, which comes from work->case_zone at work->case_hook ([2]
+ * and [4]-[8] of docs/judgement.md). Used for first packets and for judging a flow again. */
 #ifndef SALLYPORT_BPF_DECIDE_H
 #define SALLYPORT_BPF_DECIDE_H
 
 #include "lib/session.h"
 
-/* Both ends are resolved. */
+/* Take @verdict as the answer. Both ends of the case are resolved by now. */
 SP_INLINE void sp_take_verdict(struct sp_work *work, const struct sp_verdict *verdict)
 {
 	work->log = verdict->log;
@@ -16,7 +16,7 @@ SP_INLINE void sp_take_verdict(struct sp_work *work, const struct sp_verdict *ve
 	work->deadline_ns = sp_ends_deadline(work, verdict->not_after_ns);
 }
 
-/* The class of the source address alone. */
+/* The class that the source address gives, without a session. */
 SP_INLINE __u32 sp_src_class(const struct sp_work *work)
 {
 	switch (work->case_zone) {
@@ -28,8 +28,8 @@ SP_INLINE __u32 sp_src_class(const struct sp_work *work)
 	return work->src.class_id[SP_ZONE_EDGE];
 }
 
-/* [2]: does a protect entry let this through? Then the answer is its verdict; both ends are
- * resolved. */
+/* [2]: does a protect entry allow this? Returns 1: the entry's verdict is the answer, and both ends
+ * are resolved; 0: no. */
 SP_SUBPROGRAM int sp_decide_protect(struct sp_work *work)
 {
 	struct sp_verdict *verdict;
@@ -45,8 +45,8 @@ SP_SUBPROGRAM int sp_decide_protect(struct sp_work *work)
 	return 1;
 }
 
-/* The two places where someone whose session is over can help themselves: where they sign in, and
- * what tells them its address. */
+/* Does the path lead to one of the two places that people need to sign in again: the portal, or a
+ * resolver that tells its address? */
 SP_INLINE int sp_path_is_for_parked(const struct sp_work *work)
 {
 	const struct sp_path *path = &work->path;
@@ -60,7 +60,8 @@ SP_INLINE int sp_path_is_for_parked(const struct sp_work *work)
 	       port == sp_portal_port;
 }
 
-/* [4] for a sender who is parked: no rule is asked. 1: answered; both ends are resolved. */
+/* [4] for a sender whose session is parked. No rule is asked. Returns 1: answered. Both ends are
+ * resolved by now. */
 SP_INLINE int sp_decide_parked(struct sp_work *work)
 {
 	if (work->case_hook != SP_HOOK_VPN_IN || work->end[0].state != SP_END_PARKED ||
@@ -74,7 +75,7 @@ SP_INLINE int sp_decide_parked(struct sp_work *work)
 	return 1;
 }
 
-/* [4]-[8]. The answer is in work; both ends are resolved. */
+/* [4]-[8]. Leaves the answer in @work, and both ends resolved. */
 SP_SUBPROGRAM int sp_decide(struct sp_work *work)
 {
 	int has_sender = sp_case_has_sender(work);
@@ -92,7 +93,8 @@ SP_SUBPROGRAM int sp_decide(struct sp_work *work)
 		sp_deny(work, work->src.drop_reason);
 		return 0;
 	}
-	/* On the tunnel a session's class says nothing of protect entries. */
+	/* On the tunnel the class is the session's, which knows nothing of protect entries: ask
+	 * them first. */
 	if (has_sender && sp_decide_protect(work))
 		return 0;
 	class_id = has_sender ? work->end[0].class_id : sp_src_class(work);

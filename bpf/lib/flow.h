@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Tracked flows: found, fresh, opened, renewed, counted ([3] of docs/judgement.md).
+/* Tracked flows: finding, opening, renewing and counting them ([3] of docs/judgement.md).
  *
- * The map is shared by all CPUs and nothing is locked. An element found is copied at once; it may
- * be recycled for another key meanwhile, so the copy counts only if its key_sum, read last, is
- * right. Later stores into the element (last_seen, flags, counts) can at worst touch a recycled
- * one, where they do no harm; everything that lets packets pass is written by key, as a new
- * element. */
+ * All CPUs share the map and nothing is locked. A program copies an element as soon as it has found
+ * it. The kernel may reuse the element for another key meanwhile, so the copy counts only if its
+ * key_sum, which is read last, is right. Later stores into the element (last_seen, flags, counts)
+ * may hit an element that was reused, where they do no harm. Everything that lets packets pass is
+ * written by key, as a new element. */
 #ifndef SALLYPORT_BPF_FLOW_H
 #define SALLYPORT_BPF_FLOW_H
 
@@ -30,8 +30,9 @@ SP_INLINE int sp_packet_can_open(const struct sp_work *work)
 	       (flags & (SP_TCP_SYN | SP_TCP_ACK)) != (SP_TCP_SYN | SP_TCP_ACK);
 }
 
-/* Which of two ends compares smaller as bytes, word by word, most significant first. A query to the
- * sender's own address has the same asker in both directions. */
+/* Is the source the smaller of the two ends? Ends are compared as bytes, word by word, most
+ * significant first. Of a query to the sender's own address the asker is the same end in both
+ * directions. */
 SP_INLINE int sp_path_is_low(const struct sp_path *path)
 {
 	for (int i = 0; i < 4; i++) {
@@ -45,7 +46,7 @@ SP_INLINE int sp_path_is_low(const struct sp_path *path)
 	       bpf_ntohs(path->destination_port_be);
 }
 
-/* The key of a path into work->key. */
+/* Write the key of @path into work->key. */
 SP_SUBPROGRAM int sp_flow_key_of(struct sp_work *work, const struct sp_path *path)
 {
 	struct sp_flow_key *key = &work->key;
@@ -60,7 +61,7 @@ SP_SUBPROGRAM int sp_flow_key_of(struct sp_work *work, const struct sp_path *pat
 	if (path->icmp) {
 		int is_asker = path->icmp == SP_ICMP_QUERY;
 
-		/* If both ends are one address, both directions have one asker. */
+		/* If both ends are one address, the asker is the same end in both directions. */
 		key->side = !is_asker == !is_low || sp_addr_equal(&key->lo, &key->hi) ? 1 : 2;
 	}
 	key->zero[0] = 0;
@@ -69,7 +70,7 @@ SP_SUBPROGRAM int sp_flow_key_of(struct sp_work *work, const struct sp_path *pat
 	return 0;
 }
 
-/* Is the entry in work->flow, not idle, the flow of this path? Sets is_reply. */
+/* Is the entry in work->flow the flow of this path, and not idle for too long? Sets is_reply. */
 SP_INLINE int sp_flow_matches(struct sp_work *work, const struct sp_path *path)
 {
 	const struct sp_flow *flow = &work->flow;
@@ -90,16 +91,16 @@ SP_INLINE int sp_flow_matches(struct sp_work *work, const struct sp_path *path)
 	return 1;
 }
 
-/* A segment that opens a connection anew: it belongs neither to the flow it would answer nor to one
- * that is closing. */
+/* Is this segment the SYN of another connection? Such a SYN belongs neither to a flow in whose
+ * reply direction it goes nor to a flow that is closing. */
 SP_INLINE int sp_flow_is_over_for(const struct sp_work *work)
 {
 	return (work->packet.tcp_flags & (SP_TCP_SYN | SP_TCP_ACK)) == SP_TCP_SYN &&
 	       (work->is_reply || (work->flow.flags & SP_FLOW_CLOSING));
 }
 
-/* Look for the flow of the packet's path, or of what it quotes. Sets key, found, flow, is_reply.
- * Returns the element, for marking; NULL when none was found. */
+/* Look for the flow of @path, which is the packet's own or the one the packet quotes. Sets key,
+ * found, flow and is_reply. Returns the element, for marking; NULL when none was found. */
 SP_SUBPROGRAM struct sp_flow *sp_flow_find(struct sp_work *work, const struct sp_path *path,
 					   int is_quote)
 {
@@ -124,8 +125,8 @@ SP_SUBPROGRAM struct sp_flow *sp_flow_find(struct sp_work *work, const struct sp
 	return element;
 }
 
-/* An answer that rests on something that may change without a new revision or epoch is never fresh:
- * a session that was over may be extended. */
+/* May the answer of this flow be used without judging again? Not if it rests on something that may
+ * change without a new revision or epoch: an expired session may be extended. */
 SP_INLINE int sp_flow_may_be_fresh(const struct sp_flow *flow)
 {
 	switch (flow->reason) {
@@ -179,7 +180,8 @@ SP_INLINE void sp_flow_mark(struct sp_work *work, struct sp_flow *element)
 
 /* ---- writing ---- */
 
-/* A denied flow keeps its session, unless another session holds the end now. */
+/* Note end @i of the case in the draft. A denied flow keeps the session it had, unless another
+ * session has the address now. */
 SP_INLINE void sp_draft_end(struct sp_work *work, int i)
 {
 	struct sp_flow *draft = &work->draft;
@@ -188,7 +190,7 @@ SP_INLINE void sp_draft_end(struct sp_work *work, int i)
 		sp_end_record(&work->end[i], &draft->session[i], &draft->epoch[i]);
 }
 
-/* Write today's answer to the case into work->draft. */
+/* Write the present answer to the case into work->draft. */
 SP_INLINE void sp_draft_answer(struct sp_work *work)
 {
 	struct sp_flow *draft = &work->draft;
@@ -201,13 +203,14 @@ SP_INLINE void sp_draft_answer(struct sp_work *work)
 	sp_draft_end(work, 0);
 	sp_draft_end(work, 1);
 	if (work->verdict == SP_ALLOW && work->reason == SP_REASON_EXPIRED) {
-		/* The flow counts for a session that is over */
+		/* The flow counts for the expired session that opened it. */
 		draft->session[0] = work->end[0].session;
 		draft->epoch[0] = work->end[0].epoch;
 	}
 }
 
-/* Does a flow count for this session, in the same share? The gateway's own count for nobody's. */
+/* Do both flows count for the same session, in the same share? The gateway's own flows count for no
+ * session. */
 SP_INLINE int sp_flow_counts_for(const struct sp_flow *flow, const struct sp_flow *other)
 {
 	return !(flow->flags & SP_FLOW_UNRULED) && flow->session[0] == other->session[0] &&
@@ -215,8 +218,8 @@ SP_INLINE int sp_flow_counts_for(const struct sp_flow *flow, const struct sp_flo
 	       sp_flow_is_parked(flow) == sp_flow_is_parked(other);
 }
 
-/* Count the draft for its originator's session. 0: that has its share. @replaces work->flow gives
- * way. */
+/* Count the draft for its originator's session. @replaces: the draft takes the place of work->flow.
+ * Returns 1; 0: the session has its full share already. */
 SP_INLINE int sp_flow_charge_session(const struct sp_work *work, int replaces)
 {
 	const struct sp_flow *draft = &work->draft;
@@ -257,7 +260,7 @@ SP_INLINE void sp_draft_new(struct sp_work *work, __u32 flags)
 	draft->icmp_type = work->path.icmp_type;
 }
 
-/* Make room for another flow under work->key: work->flow, a copy of the entry, gives way. */
+/* Remove the entry of which work->flow is a copy, so that another flow can have work->key. */
 SP_INLINE void sp_flow_remove(struct sp_work *work)
 {
 	struct sp_flow *element = bpf_map_lookup_elem(&sp_flow, &work->key);
@@ -266,8 +269,8 @@ SP_INLINE void sp_flow_remove(struct sp_work *work)
 		sp_flow_end(&work->key, element, &work->flow, work->now_ns);
 }
 
-/* Open a flow for the packet as answered, replacing what sp_flow_find left.
- * @flags  SP_FLOW_OWN, SP_FLOW_FORWARDED or 0.   Returns 0; else the reason there is none. */
+/* Open a flow with the packet's answer, in place of what sp_flow_find left in work->flow. @flags:
+ * SP_FLOW_OWN, SP_FLOW_FORWARDED or 0. Returns 0; else the reason why there is no room. */
 SP_SUBPROGRAM int sp_flow_open(struct sp_work *work, __u32 flags)
 {
 	int replaces = work->found != SP_FOUND_NOTHING;
@@ -288,11 +291,11 @@ SP_SUBPROGRAM int sp_flow_open(struct sp_work *work, __u32 flags)
 	if (r == 0)
 		return 0;
 	sp_flow_discharge(&work->key, &work->draft);
-	/* Another CPU has just opened it, on an answer as good as ours. Else there is no room. */
+	/* -EEXIST: another CPU has just opened the flow, on an answer as good as this one. */
 	return r == -SP_EEXIST ? 0 : SP_REASON_FLOW_FULL;
 }
 
-/* From here on the flow counts for another session, because its person signed in again. */
+/* Count the flow for the session of @to instead of that of @from: its person signed in again. */
 SP_INLINE void sp_flow_recharge(const struct sp_flow *from, const struct sp_flow *to)
 {
 	__u32 number = to->session[0];
@@ -308,9 +311,9 @@ SP_INLINE void sp_flow_recharge(const struct sp_flow *from, const struct sp_flow
 	sp_flow_discharge_session(from);
 }
 
-/* Renew the flow found with today's answer. It goes on with its counts, or becomes denied, or
- * begins anew if it was denied. If the allow of a flow was counted without a record of its own, so
- * is its end. */
+/* Make the draft that renews work->flow with the present answer. A flow that stays allowed keeps
+ * its counts. A flow that was denied begins anew. If the `allow` of a flow was counted without a
+ * record, its end is counted too. */
 SP_INLINE void sp_draft_renewed(struct sp_work *work)
 {
 	struct sp_flow *draft = &work->draft;
@@ -342,10 +345,10 @@ SP_INLINE int sp_draft_differs(const struct sp_work *work)
 	       draft->flags != flow->flags;
 }
 
-/* Write today's answer into the flow found. While another CPU does the same, or without memory for
- * it, the element stays stale and its next packet is judged again: what is denied today stays
- * denied. Who makes a denied flow of it writes the record of its end. Returns whether the answer
- * differs from the one found. */
+/* Write the present answer into the flow that was found. If another CPU does the same, or there is
+ * no memory, the element stays stale and the next packet is judged again: what is denied now stays
+ * denied. The CPU that makes an allowed flow a denied one writes the record of its end. Returns
+ * whether the answer differs from the one found. */
 SP_SUBPROGRAM int sp_flow_renew(struct sp_work *work, struct sp_flow *element)
 {
 	struct sp_flow *draft = &work->draft;

@@ -14,12 +14,12 @@
 
 SP_INLINE __u64 sp_flow_idle_ns(const struct sp_flow_key *key, __u32 flags)
 {
-	if (key->side) /* ICMP of its family */
+	if (key->side) /* ICMP, or ICMPv6 on IPv6 */
 		return 30 * SP_NS_PER_S;
 	if (key->proto != SP_PROTO_TCP)
 		return flags & (SP_FLOW_ANSWERED | SP_FLOW_DENIED) ? 180 * SP_NS_PER_S
 								   : 30 * SP_NS_PER_S;
-	if (flags & SP_FLOW_DENIED) /* for longer than an end that asks every two hours is silent */
+	if (flags & SP_FLOW_DENIED) /* longer than the two hours after which an idle end probes */
 		return flags & SP_FLOW_ANSWERED ? 7800 * SP_NS_PER_S : 60 * SP_NS_PER_S;
 	if (flags & SP_FLOW_CLOSING)
 		return 30 * SP_NS_PER_S;
@@ -31,20 +31,21 @@ SP_INLINE __u64 sp_flow_sum(const struct sp_flow_key *key)
 	return sp_key_sum(key, sizeof(*key) / 8);
 }
 
-/* What a person opens while their session is over has a share of its own, so that what was open
- * before leaves them a way to sign in. */
+/* Does the flow count for the share of an expired session? That share is separate, so that flows
+ * opened before cannot take a person's way to sign in again. */
 SP_INLINE int sp_flow_is_parked(const struct sp_flow *flow)
 {
 	return flow->reason == SP_REASON_EXPIRED && !(flow->flags & SP_FLOW_DENIED);
 }
 
-/* Where a session counts this flow. */
+/* The counter of @session that counts this flow. */
 SP_INLINE __u32 *sp_flow_share(struct sp_session *session, const struct sp_flow *flow)
 {
 	return sp_flow_is_parked(flow) ? &session->parked_flows : &session->flows;
 }
 
-/* Where the session of its originator counts it, if that is still the same; NULL: nowhere. */
+/* The counter of the originator's session that counts this flow. NULL: that session has ended, or
+ * there was none. */
 SP_INLINE __u32 *sp_flow_share_of(const struct sp_flow *flow)
 {
 	__u32 number = flow->session[0];
@@ -56,7 +57,7 @@ SP_INLINE __u32 *sp_flow_share_of(const struct sp_flow *flow)
 	return session && session->epoch == flow->epoch[0] ? sp_flow_share(session, flow) : NULL;
 }
 
-/* Count one flow less for its originator's session. */
+/* Take the flow off the count of its originator's session. */
 SP_INLINE void sp_flow_discharge_session(const struct sp_flow *flow)
 {
 	__u32 *share = sp_flow_share_of(flow);
@@ -71,7 +72,7 @@ SP_INLINE void sp_flow_discharge(const struct sp_flow_key *key, const struct sp_
 	sp_flow_discharge_session(flow);
 }
 
-/* Does the end of this flow get a record of its own? Else it was counted. */
+/* Is there room for the record of this flow's end? If not, the end is counted instead. */
 SP_INLINE int sp_flow_end_is_recorded(const struct sp_flow_key *key, const struct sp_flow *flow,
 				      __u64 now_ns)
 {
@@ -96,8 +97,8 @@ SP_INLINE int sp_flow_end_is_recorded(const struct sp_flow_key *key, const struc
 	return sp_tally_take(&one);
 }
 
-/* The record of an ended flow, in its original direction. A denied one was recorded when it was
- * denied. */
+/* Write the record of a flow's end, in the flow's original direction. A denied flow has its record
+ * since it was denied. */
 SP_INLINE void sp_flow_end_record(const struct sp_flow_key *key, const struct sp_flow *flow,
 				  __u64 now_ns)
 {
@@ -136,8 +137,8 @@ SP_INLINE void sp_flow_end_record(const struct sp_flow_key *key, const struct sp
 	sp_event_submit(event);
 }
 
-/* End the flow of @key, whose element is @element and a copy of it @copy. Only one of those who try
- * at the same time does it. */
+/* End the flow of @key. @element is its element and @copy a copy of that. If several CPUs try, only
+ * one does it and returns 1. */
 SP_SUBPROGRAM int sp_flow_end(struct sp_flow_key *key, struct sp_flow *element,
 			      struct sp_flow *copy, __u64 now_ns)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What flows say to a packet ([3] of docs/judgement.md), and judging one again whose answer is of
- * another revision, session or time. */
+/* Answer a packet by its flow ([3] of docs/judgement.md). A flow whose answer is of another
+ * revision, session or time is judged again first. */
 #ifndef SALLYPORT_BPF_FLOW_JUDGE_H
 #define SALLYPORT_BPF_FLOW_JUDGE_H
 
 #include "lib/decide.h"
 #include "lib/flow.h"
 
-/* The case a flow was opened as: its original path, and where that came from. */
+/* Make the case that the flow was opened for: its original path, and the zone and hook of that. */
 SP_INLINE void sp_case_of_flow(struct sp_work *work)
 {
 	const struct sp_flow_key *key = &work->key;
@@ -36,7 +36,8 @@ SP_INLINE void sp_case_of_packet(struct sp_work *work)
 	work->has_dst = 0;
 }
 
-/* The gateway's own flows and forwarded ones ask no rule, only that their tunnel ends live. */
+/* Judge a flow that no rule allowed (the gateway's own, or forwarded): its ends on the tunnel must
+ * have live sessions. */
 SP_INLINE void sp_case_judge_unruled(struct sp_work *work)
 {
 	if (!sp_ends_resolve(work)) {
@@ -50,7 +51,7 @@ SP_INLINE void sp_case_judge_unruled(struct sp_work *work)
 	work->deadline_ns = sp_ends_deadline(work, 0);
 }
 
-/* [2] and [4]-[8] for the case of work->flow. */
+/* Apply [2] and [4]-[8] to the case of work->flow. */
 SP_INLINE void sp_case_judge(struct sp_work *work)
 {
 	if (!sp_table_src(work)) {
@@ -63,7 +64,8 @@ SP_INLINE void sp_case_judge(struct sp_work *work)
 		sp_decide(work);
 }
 
-/* Judge the flow found by today's tables and write the answer into it. 1: allowed; 0: denied. */
+/* Judge the flow that was found by the present tables, and write the answer into it. Returns 1:
+ * allowed; 0: denied. */
 SP_SUBPROGRAM int sp_flow_judge_again(struct sp_work *work, struct sp_flow *element)
 {
 	sp_case_of_flow(work);
@@ -72,7 +74,7 @@ SP_SUBPROGRAM int sp_flow_judge_again(struct sp_work *work, struct sp_flow *elem
 	return work->verdict == SP_ALLOW;
 }
 
-/* The answer of the flow found, which is fresh. */
+/* Take the answer of the flow that was found, which is fresh. */
 SP_INLINE void sp_flow_answer(struct sp_work *work)
 {
 	const struct sp_flow *flow = &work->flow;
@@ -92,7 +94,8 @@ SP_INLINE void sp_flow_answer(struct sp_work *work)
 		work->end[0].state = SP_END_PARKED;
 }
 
-/* What the flow found says to the packet. A denied one lasts as long as either end goes on. */
+/* Answer the packet by the flow that was found. A denied flow lasts as long as packets of either
+ * end keep coming. */
 SP_SUBPROGRAM int sp_flow_decide(struct sp_work *work, struct sp_flow *element)
 {
 	if (!sp_flow_is_fresh(work)) {
@@ -112,8 +115,9 @@ SP_SUBPROGRAM int sp_flow_decide(struct sp_work *work, struct sp_flow *element)
 	return 0;
 }
 
-/* Whoever says that a packet did not get through stands where it was going: on the tunnel that is
- * its destination, for a device is no router; elsewhere, in the zone it went to. */
+/* Can an ICMP error about the quoted packet come from here? Its sender has to be on the way of that
+ * packet: on the tunnel the quoted destination itself, since a device is no router; elsewhere, an
+ * address in the zone of the quoted destination. */
 SP_INLINE int sp_error_is_plausible(const struct sp_work *work)
 {
 	const struct sp_addr *quoted = &work->packet.quote.destination;
@@ -129,7 +133,7 @@ SP_INLINE int sp_error_is_plausible(const struct sp_work *work)
 	return home == zone || (home == SP_HOME_UNKNOWN && zone == SP_ZONE_EDGE);
 }
 
-/* The flow an ICMP error is about, or nothing. */
+/* Answer an ICMP error by the flow that it is about. Without a flow it is denied. */
 SP_INLINE void sp_related(struct sp_work *work)
 {
 	struct sp_flow *element = NULL;
@@ -155,7 +159,8 @@ SP_INLINE void sp_related(struct sp_work *work)
 	work->is_counted = sp_hook_zone(work->flow.hook) == sp_hook_zone(SP_THIS_HOOK);
 }
 
-/* On the tunnel an address outside the pools belongs to no session: it joins no flow. */
+/* Is the sender on the tunnel without an address of the pools? No session can have such an address,
+ * so the packet joins no flow. */
 SP_INLINE int sp_is_stranger(const struct sp_work *work)
 {
 	return SP_THIS_HOOK == SP_HOOK_VPN_IN && work->src.home != SP_ZONE_TUNNEL;
@@ -164,7 +169,7 @@ SP_INLINE int sp_is_stranger(const struct sp_work *work)
 SP_SUBPROGRAM int sp_flows_of_error(struct sp_work *work)
 {
 	sp_related(work);
-	/* The ends are those of the error itself from here on. */
+	/* For the record, the ends are those of the error itself, not those of the flow. */
 	sp_case_of_packet(work);
 	if (sp_table_src(work))
 		sp_ends_resolve(work);
@@ -172,9 +177,9 @@ SP_SUBPROGRAM int sp_flows_of_error(struct sp_work *work)
 	return 0;
 }
 
-/* No rule allowed the original direction of these, so it is for rules to judge who comes that way.
- * And a reply that leaves for the tunnel has to be one of the flow whose path a forwarded one was
- * before. */
+/* Must the rules judge this packet, although it has a flow? They must in the original direction of
+ * a flow that no rule allowed, and for every forwarded flow on vpn-out: a reply that NAT brought
+ * there has to belong to the flow that had this path before NAT. */
 SP_INLINE int sp_flow_is_not_for_judging(const struct sp_work *work)
 {
 	if (SP_THIS_HOOK == SP_HOOK_VPN_OUT && (work->flow.flags & SP_FLOW_FORWARDED))
@@ -182,7 +187,7 @@ SP_INLINE int sp_flow_is_not_for_judging(const struct sp_work *work)
 	return (work->flow.flags & SP_FLOW_UNRULED) && !work->is_reply;
 }
 
-/* [3]. 1: the answer stands; 0: rules decide. */
+/* [3]. Returns 1: answered; 0: the rules decide. */
 SP_SUBPROGRAM int sp_flows(struct sp_work *work)
 {
 	struct sp_flow *element = NULL;

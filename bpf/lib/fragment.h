@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Fragments behind the first: they have no ports, so they share the answer of the first one, as
- * long as they do not overlap (RFC 1858, 3128, 5722). An entry is a datagram whose first fragment
- * was allowed. */
+/* Later fragments. They have no ports, so they get the answer of the first fragment, as long as no
+ * two fragments overlap (RFC 1858, 3128, 5722). An entry of the map is a datagram whose first
+ * fragment was allowed. */
 #ifndef SALLYPORT_BPF_FRAGMENT_H
 #define SALLYPORT_BPF_FRAGMENT_H
 
@@ -10,7 +10,8 @@
 #define SP_FRAG_LIFE_NS (5 * SP_NS_PER_S)
 #define SP_FRAG_LOCK_TRIES 64
 
-/* The living entry of the packet's datagram, with a copy in work->frag; NULL: none. */
+/* The entry of the packet's datagram, with a copy in work->frag. NULL: there is none, or it is too
+ * old. */
 SP_INLINE struct sp_frag *sp_frag_find(struct sp_work *work)
 {
 	struct sp_frag_key *key = &work->frag_key;
@@ -33,7 +34,8 @@ SP_INLINE struct sp_frag *sp_frag_find(struct sp_work *work)
 	return frag;
 }
 
-/* The spans that end where [from, to) starts and start where it ends, if any. 0: one overlaps. */
+/* Find the span that ends where [from, to) starts and the span that starts where it ends. Returns
+ * 0: a span overlaps [from, to); else 1. */
 SP_INLINE int sp_frag_neighbours(struct sp_work *work, const struct sp_frag *frag, __u32 from,
 				 __u32 to)
 {
@@ -54,7 +56,8 @@ SP_INLINE int sp_frag_neighbours(struct sp_work *work, const struct sp_frag *fra
 	return 1;
 }
 
-/* Join [from, to) to the spans. 0: it overlaps one, or would be a ninth. */
+/* Add [from, to) to the spans, joined with its neighbours. Returns 0: it overlaps a span, or would
+ * be a ninth one; else 1. */
 SP_INLINE int sp_frag_join(struct sp_work *work, struct sp_frag *frag, __u32 from, __u32 to)
 {
 	__u32 before, behind, last = frag->span_count;
@@ -82,7 +85,8 @@ SP_INLINE int sp_frag_join(struct sp_work *work, struct sp_frag *frag, __u32 fro
 	return 1;
 }
 
-/* Fragments of one datagram may come in on several CPUs at once. 0: not got in time. */
+/* Lock the entry: fragments of one datagram may come in on several CPUs at once. Returns 0: another
+ * CPU keeps the lock for too long; else 1. */
 SP_SUBPROGRAM int sp_frag_lock(struct sp_frag *frag)
 {
 	for (int i = 0; i < SP_FRAG_LOCK_TRIES; i++)
@@ -91,8 +95,8 @@ SP_SUBPROGRAM int sp_frag_lock(struct sp_frag *frag)
 	return 0;
 }
 
-/* The same under the entry's lock; who does not get it counts as an overlap: nothing passes
- * unseen. */
+/* As sp_frag_join, under the entry's lock. Without the lock the fragment counts as an overlap, so
+ * that no fragment passes unchecked. */
 SP_SUBPROGRAM int sp_frag_join_locked(struct sp_work *work, struct sp_frag *frag)
 {
 	__u32 from = work->packet.fragment_from, to = work->packet.fragment_to;
@@ -130,8 +134,8 @@ SP_SUBPROGRAM int sp_frag_follow(struct sp_work *work)
 	return 0;
 }
 
-/* A second first fragment overlaps what the entry has: it is denied (1), and the datagram is
- * poisoned. */
+/* Is this a second first fragment of its datagram? It overlaps the one before: it is denied
+ * (returns 1), and later fragments of the datagram are denied too. */
 SP_SUBPROGRAM int sp_frag_overlaps(struct sp_work *work)
 {
 	struct sp_frag *frag = sp_frag_find(work);
@@ -143,7 +147,7 @@ SP_SUBPROGRAM int sp_frag_overlaps(struct sp_work *work)
 	return 1;
 }
 
-/* An allowed first fragment opens the way for the others. */
+/* Keep the answer of an allowed first fragment for the later ones. */
 SP_SUBPROGRAM int sp_frag_begin(struct sp_work *work)
 {
 	struct sp_frag *frag = &work->frag;

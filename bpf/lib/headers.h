@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The headers on the wire, byte for byte, as far as we read or write them; the same for programs
- * and user space (the kernel's own <linux/ipv6.h> and <netinet/in.h> do not live together).
- * Sources: RFC 791, 8200, 9293, 768, 792, 4443, 4302; IEEE 802.3. */
+/* The headers on the wire, byte for byte, as far as the programs read or write them. One text for
+ * programs and user space, because the kernel's own <linux/ipv6.h> and <netinet/in.h> cannot be
+ * included together. Sources: RFC 791, 8200, 9293, 768, 792, 4443, 4302; IEEE 802.3. */
 #ifndef SALLYPORT_BPF_HEADERS_H
 #define SALLYPORT_BPF_HEADERS_H
 

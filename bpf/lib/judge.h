@@ -8,7 +8,7 @@
 #include "lib/flow_judge.h"
 #include "lib/fragment.h"
 
-/* [0] */
+/* [0]: parse. Returns 1: the packet is answered. */
 SP_INLINE int sp_judge_bytes(SP_CTX *ctx, struct sp_work *work)
 {
 	int reason = sp_parse(ctx, &work->packet);
@@ -45,21 +45,21 @@ SP_INLINE int sp_addr_is_unspecified(const struct sp_addr *addr)
 	return !addr->q[0] && !addr->q[1];
 }
 
-/* ff02::1:ff00:0/104: all who may have a certain address */
+/* ff02::1:ff00:0/104: the solicited-node multicast addresses (RFC 4291, 2.7.1) */
 SP_INLINE int sp_addr_is_solicited(const struct sp_addr *addr)
 {
 	return addr->w_be[0] == bpf_htonl(0xff020000) && !addr->w_be[1] &&
 	       addr->w_be[2] == bpf_htonl(1) && addr->b[12] == 0xff;
 }
 
-/* Neither of these leaves the link it is on. */
+/* Is this a link-local address, unicast or multicast? Packets to those never leave their link. */
 SP_INLINE int sp_addr_is_link_scope(const struct sp_addr *addr)
 {
 	return sp_addr_is_link_local(addr) ||
 	       (addr->w_be[0] & bpf_htonl(0xffff0000)) == bpf_htonl(0xff020000);
 }
 
-/* Does an address that lives there belong on the other side of this interface? */
+/* Can a host whose address has this home be on the link of this interface? */
 SP_INLINE int sp_home_is_near(__u32 home)
 {
 	if (home == SP_ZONE_TUNNEL || home == SP_ZONE_INSIDE)
@@ -81,7 +81,7 @@ SP_INLINE int sp_destination_is_near(const struct sp_work *work)
 	return sp_addr_is_link_scope(destination) || sp_table_home(destination) == SP_HOME_SELF;
 }
 
-/* RFC 4861, 4.1-4.4: who may say what to whom. */
+/* Is this neighbour discovery whose sender and receiver are allowed by RFC 4861, 4.1-4.4? */
 SP_INLINE int sp_is_neighbour_discovery(const struct sp_work *work)
 {
 	const struct sp_path *path = &work->packet.path;
@@ -123,8 +123,8 @@ SP_INLINE int sp_is_link_talk(const struct sp_work *work)
 	return 0;
 }
 
-/* DHCP towards a client. What is sent to an address the client does not have yet is for the one who
- * reads it off the interface. */
+/* Is this DHCP to a client on this machine? A message to an address that the client does not have
+ * yet is allowed only for a client that reads the interface itself (is_for_taps). */
 SP_INLINE int sp_is_dhcp_answer(struct sp_work *work)
 {
 	const struct sp_path *path = &work->packet.path;
@@ -146,8 +146,8 @@ SP_INLINE int sp_is_dhcp_answer(struct sp_work *work)
 	return work->is_for_taps;
 }
 
-/* What no interface works without: neighbour discovery, MLD, DHCP towards a client; nothing of it
- * can go further than here. */
+/* Allow what every interface needs: neighbour discovery, MLD, DHCP to a client. None of it is
+ * forwarded. */
 SP_SUBPROGRAM int sp_judge_always_passed(struct sp_work *work)
 {
 	const struct sp_path *path = &work->packet.path;
@@ -164,8 +164,9 @@ SP_SUBPROGRAM int sp_judge_always_passed(struct sp_work *work)
 	return is_passed;
 }
 
-/* Whose packet it is. On vpn-in the identity says it in one exact look-up; elsewhere, and for a
- * source without identity, the longest prefix. 1: the table lacks the row. */
+/* Find the sender. On vpn-in the address' identity says so in one exact look-up. Elsewhere, and for
+ * a source without identity, the longest prefix says so. Returns 1: the table lacks the row, and
+ * the packet is denied. */
 SP_INLINE int sp_judge_source(struct sp_work *work)
 {
 	sp_case_of_packet(work);
@@ -183,7 +184,8 @@ SP_INLINE int sp_judge_source(struct sp_work *work)
 	return 1;
 }
 
-/* Whether the packet came by an interface of its source's home other than the one that has it. */
+/* Did the packet come by an interface of its source's zone that is not the one with the source's
+ * network? */
 SP_INLINE int sp_is_misplaced(const struct sp_work *work)
 {
 	if (!work->src.ifindex || work->src.home != sp_hook_zone(SP_THIS_HOOK))
@@ -196,7 +198,7 @@ SP_INLINE int sp_is_misplaced(const struct sp_work *work)
 	return work->ifindex != work->src.ifindex;
 }
 
-/* [1] */
+/* [1]: is the source address spoofed? Returns 1: denied. */
 SP_INLINE int sp_judge_spoofed(struct sp_work *work)
 {
 	__u32 home = work->src.home;
@@ -210,7 +212,7 @@ SP_INLINE int sp_judge_spoofed(struct sp_work *work)
 	return 1;
 }
 
-/* Between [1] and [2]. */
+/* Fragments, between [1] and [2]. Returns 1: answered. */
 SP_INLINE int sp_judge_fragment(struct sp_work *work)
 {
 	if (!work->packet.fragment)
@@ -221,7 +223,8 @@ SP_INLINE int sp_judge_fragment(struct sp_work *work)
 	return 1;
 }
 
-/* What a protect entry let in has a flow too, for what comes back and for the records. */
+/* Find or open the flow of a packet that a protect entry allowed: its replies and its records need
+ * one. */
 SP_SUBPROGRAM int sp_protect_flow(struct sp_work *work)
 {
 	struct sp_flow *element = NULL;
@@ -243,7 +246,7 @@ SP_SUBPROGRAM int sp_protect_flow(struct sp_work *work)
 	return 0;
 }
 
-/* [2] */
+/* [2]. Returns 1: a protect entry allowed the packet. */
 SP_INLINE int sp_judge_protect(struct sp_work *work)
 {
 	if (!sp_decide_protect(work))
@@ -252,7 +255,7 @@ SP_INLINE int sp_judge_protect(struct sp_work *work)
 	return 1;
 }
 
-/* [4]-[8], and the flow an allow opens. */
+/* [4]-[8]. An allowed packet opens a flow. */
 SP_INLINE void sp_judge_rules(struct sp_work *work)
 {
 	int reason;
@@ -268,7 +271,7 @@ SP_INLINE void sp_judge_rules(struct sp_work *work)
 		sp_deny(work, reason);
 }
 
-/* [0]-[8] for what arrives. */
+/* Apply [0]-[8] to a packet that arrives. */
 SP_INLINE void sp_judge_arriving(SP_CTX *ctx, struct sp_work *work)
 {
 	work->packet_zone = sp_hook_zone(SP_THIS_HOOK);

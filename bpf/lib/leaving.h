@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What leaves towards people is judged: the same order as for what arrives, from [0] on, but the
- * source says which zone speaks, and an answer has to have its flow. */
+/* Judge packets that leave for people. The order is that of packets that arrive, from [0] on, with
+ * two differences: the home of the source is the packet's zone, and an answer must have its
+ * flow. */
 #ifndef SALLYPORT_BPF_LEAVING_H
 #define SALLYPORT_BPF_LEAVING_H
 
 #include "lib/record.h"
 
-/* The zone of a source on its way out is where it lives. 1: the table lacks the row. */
+/* Take the home of the source as the packet's zone. Returns 1: the table lacks the row, and the
+ * packet is denied. */
 SP_INLINE int sp_judge_home(struct sp_work *work)
 {
 	sp_case_of_packet(work);
@@ -19,13 +21,13 @@ SP_INLINE int sp_judge_home(struct sp_work *work)
 	return 0;
 }
 
-/* [0], fragments, [3], [4], [6]-[8]. */
+/* Apply [0], fragments, [3], [4] and [6]-[8] to a packet that leaves. */
 SP_INLINE void sp_judge_leaving(SP_CTX *ctx, struct sp_work *work)
 {
 	if (sp_judge_bytes(ctx, work) || sp_judge_home(work) || sp_judge_fragment(work))
 		return;
 	if (!sp_flows(work)) {
-		/* an answer is no beginning: without its flow no rule speaks for it */
+		/* an answer opens nothing: without its flow it is denied, and no rule is asked */
 		if (sp_mark(ctx) == SP_MARK_REPLY)
 			sp_deny(work, SP_REASON_NO_FLOW);
 		else
@@ -35,7 +37,7 @@ SP_INLINE void sp_judge_leaving(SP_CTX *ctx, struct sp_work *work)
 		sp_frag_begin(work);
 }
 
-/* What the gateway itself sends to people is recorded, the rest judged. */
+/* Record what the gateway itself sends to people. Judge everything else. */
 SP_INLINE void sp_leave_tunnel(SP_CTX *ctx, struct sp_work *work)
 {
 	if (sp_is_own(ctx))

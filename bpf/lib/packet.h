@@ -15,7 +15,7 @@ enum sp_fragment_place {
 	SP_FRAGMENT_LATER,
 };
 
-/* From where to where: what a flow is found by and a rule is asked about. */
+/* The two ends of a packet. A flow is found by its path, and rules are asked about it. */
 struct sp_path {
 	struct sp_addr source, destination;
 	/* ICMP queries and replies: identifier; else 0 */
@@ -30,14 +30,14 @@ struct sp_parsed {
 	struct sp_path path;
 	struct sp_path quote; /* valid with has_quote */
 	__u32 network_offset; /* of the IP header */
-	__u32 l4_offset;      /* of what is behind it and its extensions */
+	__u32 l4_offset;      /* of layer 4: behind the IP header and its extensions */
 	__u32 end_offset;     /* where the IP packet ends; padding follows */
 	__u32 length;         /* of the IP packet */
 	__u32 fragment_id;
 	__u32 fragment_from, fragment_to; /* the span in the datagram's payload */
 	__u8 fragment;                    /* enum sp_fragment_place */
 	__u8 is_arp;
-	__u8 is_ip; /* addresses are set, whatever else is wrong */
+	__u8 is_ip; /* the addresses are set, even if the packet is malformed */
 	__u8 has_quote;
 	__u8 hop_limit;
 	__u8 icmp_code;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Bytes -> what is judged (docs/judgement.md, "Parsing"): parse_link.h, parse_ip4.h or parse_ip6.h,
- * then parse_l4.h and parse_quote.h. One path for both families; compiles in user space too.
+/* The parser: bytes to what is judged (docs/judgement.md, "Parsing"). The steps are parse_link.h,
+ * parse_ip4.h or parse_ip6.h, then parse_l4.h and parse_quote.h. Both families share one path, and
+ * it compiles in user space too.
  *
- * Every function here returns 0 to go on, or the enum sp_reason the packet is denied for. Tests are
- * made in the page's order. Nothing is trusted that was not compared with the bytes present. */
+ * Every function here returns 0 to go on, or the enum sp_reason for which the packet is denied. The
+ * tests are made in the order of that page. No length or offset of a packet is used before it was
+ * compared with the bytes that are present. */
 #ifndef SALLYPORT_BPF_PARSE_H
 #define SALLYPORT_BPF_PARSE_H
 

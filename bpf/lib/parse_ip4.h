@@ -12,8 +12,9 @@
 #define SP_IP4_OPTION_SSRR 137
 #define SP_IP4_OPTIONS_MAX 40u
 
-/* @len 4..40 bytes of options at @offset, all present. Byte by byte, so that no index depends on
- * what was read: the verifier need not follow every way the lengths may add up. */
+/* Check @len (4..40) bytes of options at @offset, all of which are present. Reads byte by byte, so
+ * that no index depends on what was read: the verifier then need not follow every way in which the
+ * lengths may add up. */
 SP_GLOBAL int sp_parse_ip4_options(SP_CTX *ctx, __u32 offset, __u32 len)
 {
 	__u8 options[SP_IP4_OPTIONS_MAX] = {};

@@ -29,7 +29,7 @@ SP_INLINE int sp_chain_is_extension(__u32 next)
 	       next == SP_PROTO_FRAGMENT || next == SP_PROTO_AUTH || next == SP_PROTO_DEST_OPTIONS;
 }
 
-/* A header that does not fit into the bytes present. */
+/* The bytes end before this header does. */
 SP_INLINE int sp_chain_cut(struct sp_chain *chain)
 {
 	if (chain->is_quote) {
@@ -59,7 +59,8 @@ SP_INLINE int sp_chain_fragment(struct sp_chain *chain, const struct sp_ip6_exte
 	return chain->is_quote ? 0 : sp_check_span(offset, has_more, len);
 }
 
-/* Walk to the protocol: chain->next at chain->offset, unless is_cut. */
+/* Walk along the extension headers up to the protocol, which is chain->next at chain->offset unless
+ * is_cut. */
 SP_GLOBAL int sp_chain_walk(SP_CTX *ctx, struct sp_chain *chain)
 {
 	if (!chain)

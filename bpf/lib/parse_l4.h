@@ -8,7 +8,7 @@
 #include "lib/packet.h"
 #include "lib/parse_quote.h"
 
-/* A header that does not fit: in a first fragment it is the fragment that is too small. */
+/* The reason for a header that does not fit. In a first fragment, the fragment is too small. */
 SP_INLINE int sp_l4_short(const struct sp_parsed *parsed)
 {
 	return parsed->fragment ? SP_REASON_FRAGMENT : SP_REASON_MALFORMED;
@@ -91,7 +91,7 @@ SP_INLINE int sp_parse_icmp(SP_CTX *ctx, __u32 room, struct sp_parsed *parsed)
 	return reason;
 }
 
-/* Not for later fragments: they have no layer 4. */
+/* Parse layer 4. Not called for later fragments, which have none. */
 SP_SUBPROGRAM int sp_parse_l4(SP_CTX *ctx, struct sp_parsed *parsed)
 {
 	__u32 room = parsed->end_offset - parsed->l4_offset;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What stands before IP, and which protocol follows. XDP runs on Ethernet alone and reads its
- * header. The tunnel is bare IP. A tcx program on another interface searches for the network
- * header: on PPP, TUN, WireGuard or GRE there is no Ethernet header, and behind a generic XDP
- * program the kernel may have hidden the one there is. */
+/* The header before IP, and which protocol follows. XDP runs on Ethernet alone and reads its
+ * header. The tunnel is bare IP. A tcx program on any other interface searches for the network
+ * header: PPP, TUN, WireGuard and GRE have no Ethernet header, and behind a generic XDP program the
+ * kernel may hide an Ethernet header that is there. */
 #ifndef SALLYPORT_BPF_PARSE_LINK_H
 #define SALLYPORT_BPF_PARSE_LINK_H
 
@@ -64,9 +64,10 @@ SP_INLINE int sp_parse_link(SP_CTX *ctx, __u32 present, struct sp_parsed *parsed
 
 #define SP_LINK_MAX 64 /* no link header we know is longer: GRE over IPv6 with a key has 48 bytes */
 
-/* Is the network header at most @offset bytes into what a program reads? The kernel loads by offset
- * from either, and tells neither: of @linear bytes the last but @offset is there to load, or is
- * not. */
+/* Is the network header at most @offset bytes behind the first byte that the program reads? The
+ * kernel tells neither place, but loads bytes by an offset from either. So load the byte that is
+ * the last one of @linear if the network header is at @offset: the kernel can load it exactly if
+ * the header is there or before. */
 SP_INLINE int sp_link_is_within(struct __sk_buff *skb, __u32 linear, __u32 offset)
 {
 	__u8 byte;
@@ -86,7 +87,8 @@ SP_INLINE __u32 sp_link_linear(const struct __sk_buff *skb)
 	return (__u32)((long)skb->data_end - (long)skb->data);
 }
 
-/* Any length up to SP_LINK_MAX, halved seven times. One more: it is not to be found. */
+/* Search any length up to SP_LINK_MAX by halving the range seven times. Returns SP_LINK_MAX + 1 if
+ * the network header is not found. */
 SP_GLOBAL int sp_link_search(struct __sk_buff *skb, __u32 linear)
 {
 	__u32 low = 0, high = linear <= SP_LINK_MAX ? linear - 1 : SP_LINK_MAX;
@@ -106,8 +108,8 @@ SP_GLOBAL int sp_link_search(struct __sk_buff *skb, __u32 linear)
 	return high;
 }
 
-/* How many bytes stand before the network header; first guessed: an Ethernet header. More than
- * SP_LINK_MAX: it is not to be found. */
+/* How many bytes stand before the network header. An Ethernet header is tried first. More than
+ * SP_LINK_MAX: the network header is not found. */
 SP_INLINE __u32 sp_link_ask(struct __sk_buff *skb)
 {
 	__u32 linear = sp_link_linear(skb);
@@ -117,14 +119,14 @@ SP_INLINE __u32 sp_link_ask(struct __sk_buff *skb)
 		linear = sp_link_linear(skb);
 	if (sp_link_is(skb, linear, sizeof(struct sp_ether)))
 		return sizeof(struct sp_ether);
-	/* behind a generic XDP program none has one */
+	/* no link header, or one that a generic XDP program before this one hides */
 	if (sp_link_is(skb, linear, 0))
 		return 0;
 	return sp_link_search(skb, linear);
 }
 
-/* The tunnel need not be asked: sallyportd puts its programs on a link of bare IP only
- * (src/daemon/host/host.c). */
+/* The length of the link header. On the tunnel there is none: sallyportd puts its programs only on
+ * a link of bare IP (src/daemon/host/host.c). */
 SP_INLINE __u32 sp_link_len(struct __sk_buff *skb)
 {
 	if (SP_THIS_HOOK == SP_HOOK_VPN_IN || SP_THIS_HOOK == SP_HOOK_VPN_OUT)
@@ -138,8 +140,8 @@ SP_INLINE int sp_link_is_leaving(void)
 	       SP_THIS_HOOK == SP_HOOK_INSIDE_OUT;
 }
 
-/* Where the network header is, and the ethertype of what it is: a function of its own, which the
- * verifier looks at once. Returns ethertype << 8 | offset; 0: there is no telling. */
+/* Where the network header is, and its ethertype. A function of its own, so that the verifier
+ * checks it once. Returns ethertype << 8 | offset; 0: they cannot be found. */
 SP_GLOBAL int sp_link_find(struct __sk_buff *skb)
 {
 	__u32 type = bpf_ntohs(skb->protocol), tags = skb->vlan_present ? 1 : 0, offset;
@@ -150,8 +152,8 @@ SP_GLOBAL int sp_link_find(struct __sk_buff *skb)
 	offset = sp_link_len(skb);
 	if (offset > SP_LINK_MAX)
 		return 0;
-	/* What a VLAN device sends has the tag before the network header, what arrives behind
-	 * it. */
+	/* A packet that a VLAN device sends has its tag before the network header. A packet that
+	 * arrives has the tag behind it. */
 	if (sp_link_is_leaving() && sp_is_tag(type)) {
 		if (offset < 2 || sp_bytes_load(skb, offset - 2, &type_be, sizeof(type_be)))
 			return 0;

@@ -7,7 +7,7 @@
 #include "lib/packet.h"
 #include "lib/parse_ip6.h"
 
-/* IP header of a quote at @offset; ret_chain->is_cut: there is nothing of layer 4. */
+/* Read the IP header of a quote at @offset. ret_chain->is_cut: the quote ends before layer 4. */
 SP_INLINE int sp_quote_ip4(SP_CTX *ctx, __u32 offset, __u32 end, struct sp_path *quote,
 			   struct sp_chain *ret_chain)
 {
@@ -45,10 +45,10 @@ SP_INLINE int sp_quote_ip6(SP_CTX *ctx, __u32 offset, __u32 end, struct sp_path 
 	return 0;
 }
 
-/* The first 8 bytes of layer 4 at @offset. Returns whether the quote names a flow. */
+/* Read the first 8 bytes of layer 4 at @offset. Returns whether the quote names a flow. */
 SP_INLINE int sp_quote_l4(SP_CTX *ctx, __u32 offset, __u32 end, struct sp_path *quote)
 {
-	struct sp_icmp icmp; /* ports stand where type, code and checksum do */
+	struct sp_icmp icmp; /* the ports are at the same place as type, code and checksum */
 	int is_icmp = sp_is_icmp(quote->proto, quote->is_v6);
 
 	if (!is_icmp && quote->proto != SP_PROTO_TCP && quote->proto != SP_PROTO_UDP &&
@@ -68,7 +68,7 @@ SP_INLINE int sp_quote_l4(SP_CTX *ctx, __u32 offset, __u32 end, struct sp_path *
 	return quote->icmp == SP_ICMP_QUERY || quote->icmp == SP_ICMP_REPLY;
 }
 
-/* The quote in an ICMP error whose 8 bytes of header are present. */
+/* Parse the quote of an ICMP error whose 8 bytes of header are present. */
 SP_SUBPROGRAM int sp_parse_quote(SP_CTX *ctx, struct sp_parsed *parsed)
 {
 	struct sp_path *quote = &parsed->quote;

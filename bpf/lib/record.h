@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What leaves: edge-out, inside-out, and on vpn-out what the gateway itself sends. A flow that is
- * found decides, as where the packet came in. A packet that has none opens one if the gateway sent
- * it, or if it was judged where it came in and has another path since, by NAT. */
+/* Packets that leave: on edge-out and inside-out, and on vpn-out those that the gateway itself
+ * sends. If the packet has a flow, that flow decides, as it did where the packet came in. If it has
+ * none, it opens one in two cases: the gateway sent it, or it was judged where it came in and NAT
+ * has changed its path since. */
 #ifndef SALLYPORT_BPF_RECORD_H
 #define SALLYPORT_BPF_RECORD_H
 
@@ -9,10 +10,10 @@
 
 #define SP_PROTO_ESP 50
 
-/* Where a packet that leaves is from. */
+/* Who sent a packet that leaves. */
 struct sp_leaving {
 	int is_own; /* sent by the gateway itself */
-	__u32 mark; /* else: what the hook it came by put on it */
+	__u32 mark; /* otherwise: the mark of the hook by which it came in */
 };
 
 SP_INLINE int sp_is_syn(const struct sp_work *work)
@@ -20,9 +21,10 @@ SP_INLINE int sp_is_syn(const struct sp_work *work)
 	return (work->packet.tcp_flags & (SP_TCP_SYN | SP_TCP_ACK)) == SP_TCP_SYN;
 }
 
-/* SP_FLOW_OWN, SP_FLOW_FORWARDED, or 0: this packet opens nothing. Of the gateway's own TCP only a
- * SYN does: what it sends on a connection that somebody else opened brings no denied one back. What
- * it wraps (ESP, AH) is its own whoever sent what is inside. */
+/* The kind of flow that this packet opens: SP_FLOW_OWN, SP_FLOW_FORWARDED, or 0 for none. Of the
+ * gateway's own TCP only a SYN opens a flow: other segments belong to a connection that somebody
+ * else opened, and must not revive it once it is denied. ESP and AH count as the gateway's own,
+ * whoever sent the packet inside. */
 SP_INLINE __u32 sp_record_kind(const struct sp_work *work, struct sp_leaving from)
 {
 	__u32 proto = work->path.proto;
@@ -36,7 +38,8 @@ SP_INLINE __u32 sp_record_kind(const struct sp_work *work, struct sp_leaving fro
 	return proto == SP_PROTO_ESP || proto == SP_PROTO_AUTH ? SP_FLOW_OWN : SP_FLOW_FORWARDED;
 }
 
-/* A flow nobody knew. Without room the packet passes; its replies will not. */
+/* Open a flow for a packet that has none. If there is no room, the packet passes, but its replies
+ * are denied. */
 SP_INLINE void sp_record_new(struct sp_work *work, struct sp_leaving from)
 {
 	__u32 kind = sp_record_kind(work, from);
@@ -55,14 +58,15 @@ SP_INLINE void sp_record_new(struct sp_work *work, struct sp_leaving from)
 		sp_allow(work, SP_REASON_FLOW_FULL, SP_RULE_NONE);
 }
 
-/* A forwarded flow is none for what the gateway itself sends; nor for a reply where it leaves, for
- * that has to be one of the flow whose path this was before. */
+/* Must the flow not be used for this packet? A forwarded flow is neither for packets that the
+ * gateway itself sends nor for replies that leave: such a reply belongs to the flow that had this
+ * path before NAT. */
 SP_INLINE int sp_flow_is_not_for_leaving(const struct sp_work *work, struct sp_leaving from)
 {
 	return (work->flow.flags & SP_FLOW_FORWARDED) && (from.is_own || work->is_reply);
 }
 
-/* No flow: an answer has to have one. */
+/* Handle a packet without a flow. An answer must have one, and is denied. */
 SP_INLINE void sp_record_unknown(struct sp_work *work, struct sp_leaving from)
 {
 	work->is_reply = 0;
@@ -72,7 +76,7 @@ SP_INLINE void sp_record_unknown(struct sp_work *work, struct sp_leaving from)
 		sp_record_new(work, from);
 }
 
-/* The packet, no later fragment, is in work->packet; [0] found nothing wrong with it. */
+/* Record a packet that [0] accepted and that is no later fragment. */
 SP_INLINE void sp_record_flow(struct sp_work *work, struct sp_leaving from)
 {
 	struct sp_flow *element = NULL;
@@ -89,7 +93,8 @@ SP_INLINE void sp_record_flow(struct sp_work *work, struct sp_leaving from)
 		sp_record_unknown(work, from);
 }
 
-/* Fragments of what the gateway itself sends pass: without a first one they are nothing. */
+/* Record a packet that was parsed. Later fragments of the gateway's own packets pass: the receiver
+ * can do nothing with them if it has no first fragment. */
 SP_INLINE void sp_record(struct sp_work *work, struct sp_leaving from)
 {
 	sp_case_of_packet(work);

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Telling a sender that the gate is closed: a TCP reset, or ICMP "administratively prohibited" (RFC
- * 9293 3.10.7, RFC 1812 5.2.7.1, RFC 4443 3.1), built in place of the packet and sent back out of
- * the interface it came by. It speaks as the destination the sender tried, carries SP_MARK_OWN,
- * which vpn-out and the recorders pass, and is capped per sender. Only for people and inner
- * networks; strangers get silence. */
+/* Refusals: they tell a sender that a packet was denied, by a TCP reset or by ICMP
+ * "administratively prohibited" (RFC 9293 3.10.7, RFC 1812 5.2.7.1, RFC 4443 3.1). A refusal is
+ * built in place of the packet and sent back out of the interface by which the packet came. Its
+ * source is the destination that the sender tried. It carries SP_MARK_OWN, which vpn-out and the
+ * recorders let pass. Each sender gets a limited number a second. Only people and inner networks
+ * get refusals; strangers get silence. */
 #ifndef SALLYPORT_BPF_REFUSE_H
 #define SALLYPORT_BPF_REFUSE_H
 
 #include "lib/mark.h"
 #include "lib/tc.h"
 
-/* What an ICMP refusal quotes of the packet; checksummed as a whole, padded with zeros. */
+/* The part of the packet that an ICMP refusal quotes. It is checksummed as a whole, padded with
+ * zeros. */
 #define SP_REFUSE_QUOTE_MAX (__u32)sizeof(((struct sp_work *)0)->quote_bytes)
 _Static_assert((SP_REFUSE_QUOTE_MAX & (SP_REFUSE_QUOTE_MAX - 1)) == 0, "one less is a mask");
 
@@ -20,7 +22,7 @@ _Static_assert((SP_REFUSE_QUOTE_MAX & (SP_REFUSE_QUOTE_MAX - 1)) == 0, "one less
 #define SP_ICMP6_PROHIBITED 1
 #define SP_REFUSE_TTL 64
 
-/* Headers one behind the other; what C pads them with behind is not sent. */
+/* Headers one behind the other. The padding that C adds at the end is not sent. */
 struct sp_refuse_ip4 {
 	struct sp_ip4 ip;
 	union {
@@ -37,7 +39,8 @@ struct sp_refuse_ip6 {
 	};
 };
 
-/* What the checksum of layer 4 covers besides its bytes; both families, for the sum is the same. */
+/* The pseudo header: what the checksum of layer 4 covers besides its bytes. One form for both
+ * families, because the sum is the same. */
 struct sp_pseudo {
 	struct sp_addr source, destination;
 	__be32 length_be;
@@ -69,7 +72,7 @@ SP_INLINE int sp_refuse_reason(__u32 reason)
 	return 0;
 }
 
-/* One host can be told, and by this packet one may answer. */
+/* Is this the address of a single host, to which and from which a refusal may go? */
 SP_INLINE int sp_refuse_address(const struct sp_addr *addr, int is_v6)
 {
 	__u32 first = bpf_ntohl(addr->w_be[is_v6 ? 0 : 3]);
@@ -95,17 +98,18 @@ SP_INLINE int sp_refuse_is_due(const struct __sk_buff *skb, const struct sp_work
 	       sp_refuse_address(&path->destination, path->is_v6);
 }
 
-/* A session whose time is up goes on once its person signs in again: its connections are told to
- * wait, not reset. One that was revoked is over, and so are they. */
+/* Is the refusal a reset? Not if the session has expired: it goes on once its person signs in
+ * again, so ICMP tells its connections to wait. The connections of a revoked session are over. */
 SP_INLINE int sp_refuse_resets(const struct sp_work *work)
 {
 	return work->packet.path.proto == SP_PROTO_TCP && work->reason != SP_REASON_EXPIRED &&
 	       work->reason != SP_REASON_NO_IDENTITY;
 }
 
-/* Of the shares that a sender has in each second, the one this refusal is of. A flood of datagrams
- * or of attempts to connect uses up its own, and leaves those by which connections are ended. Of
- * these there are several, so that one connection does not keep all the others from their end. */
+/* Which of a sender's shares a second this refusal is counted in. Datagrams have a share and
+ * attempts to connect have one, so a flood of either leaves room for the resets that end
+ * connections. Connections are spread over several shares, so that one of them cannot take the
+ * resets of all the others. */
 #define SP_REFUSE_CONNECTION_SHARES 16u
 
 SP_INLINE __u32 sp_refuse_share(const struct sp_work *work)
@@ -164,8 +168,8 @@ SP_INLINE void sp_refuse_header6(struct sp_ip6 *ip, const struct sp_path *path, 
 	ip->destination = path->source;
 }
 
-/* The checksum of a TCP or ICMPv6 header at @l4 in front of bytes that sum up to @rest. An IPv4
- * address as ::ffff:a.b.c.d adds 0xffff, which is nothing to this sum. */
+/* The checksum of a TCP or ICMPv6 header at @l4, followed by bytes whose sum is @rest. The prefix
+ * of an IPv4 address written as ::ffff:a.b.c.d adds 0xffff, which does not change the sum. */
 SP_INLINE __u16 sp_refuse_l4_sum(const struct sp_path *path, void *l4, __u32 len, __u32 total,
 				 __u32 proto, __u32 rest)
 {
@@ -180,8 +184,8 @@ SP_INLINE __u16 sp_refuse_l4_sum(const struct sp_path *path, void *l4, __u32 len
 	return sp_checksum(bpf_csum_diff(NULL, 0, l4, len, sum));
 }
 
-/* The reset that answers this segment: in its window by what it acknowledges, or by its own
- * number. */
+/* Make the reset that answers this segment. Its sequence number is the one that the segment
+ * acknowledges. If the segment acknowledges nothing, the reset acknowledges the segment. */
 SP_INLINE int sp_refuse_tcp(struct __sk_buff *skb, const struct sp_work *work, struct sp_tcp *tcp)
 {
 	const struct sp_parsed *packet = &work->packet;
@@ -241,9 +245,10 @@ SP_SUBPROGRAM int sp_refuse_reset(struct __sk_buff *skb, struct sp_work *work)
 	}
 }
 
-/* The sum over what will be quoted. @quote_len at most SP_REFUSE_QUOTE_MAX. The compiler may check
- * one copy of a length and hand over another, of which 6.1 then knows nothing: so the bound is a
- * mask, made where the compiler cannot see that it changes nothing. */
+/* The sum of the bytes that will be quoted. @quote_len is at most SP_REFUSE_QUOTE_MAX. The compiler
+ * may check one copy of a length and pass another, of which the verifier of Linux 6.1 knows no
+ * bound. So a mask that changes nothing is the bound, made where the compiler cannot see that it
+ * changes nothing. */
 SP_INLINE int sp_refuse_quote_sum(struct __sk_buff *skb, struct sp_work *work, __u32 quote_len,
 				  __u32 *ret_sum)
 {
@@ -260,7 +265,8 @@ SP_INLINE int sp_refuse_quote_sum(struct __sk_buff *skb, struct sp_work *work, _
 	return 0;
 }
 
-/* Keep what is quoted and put @len bytes of headers between it and the link header. */
+/* Cut the packet to what is quoted, and put @len bytes of headers between it and the link
+ * header. */
 SP_INLINE int sp_refuse_prepend(struct __sk_buff *skb, __u32 offset, __u32 quote_len,
 				const void *headers, __u32 len)
 {
@@ -307,8 +313,9 @@ SP_SUBPROGRAM int sp_refuse_prohibited(struct __sk_buff *skb, struct sp_work *wo
 	}
 }
 
-/* Back to the station it came from. On an inner interface only where the Ethernet header is at
- * hand, with up to two tags: a program behind a generic XDP one may not see it. */
+/* Address the frame back to the station that sent it. On an inner interface this works only if the
+ * program can read the Ethernet header, with up to two tags: behind a generic XDP program it may
+ * not. */
 SP_INLINE int sp_refuse_swap_stations(struct __sk_buff *skb, __u32 link_len)
 {
 	struct sp_ether ether;
@@ -327,7 +334,7 @@ SP_INLINE int sp_refuse_swap_stations(struct __sk_buff *skb, __u32 link_len)
 	return (int)bpf_skb_store_bytes(skb, 0, &ether, sizeof(ether), 0);
 }
 
-/* The denied packet's end: turned into its refusal, or dropped. */
+/* Turn a denied packet into its refusal, or drop it. */
 SP_INLINE int sp_refuse_or_drop(struct __sk_buff *skb, struct sp_work *work)
 {
 	int r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Who has a tunnel address, and whether that session lives. User space ends a session by one store
- * of epoch = 0; what is read between two equal epochs belongs to that epoch. */
+/* Who has a tunnel address, and whether that session is live. User space ends a session by one
+ * store of epoch = 0. What is read between two reads of the same epoch belongs to that epoch. */
 #ifndef SALLYPORT_BPF_SESSION_H
 #define SALLYPORT_BPF_SESSION_H
 
@@ -13,7 +13,7 @@ SP_INLINE __u64 sp_session_epoch(const struct sp_session *session)
 	return *(const volatile __u64 *)&session->epoch;
 }
 
-/* Neither past its end nor silent for too long. */
+/* Is the session neither past its end nor silent for too long? */
 SP_INLINE int sp_session_is_awake(const struct sp_session *session, __u64 now_ns)
 {
 	if (sp_is_past(session->expires_ns, now_ns))
@@ -22,7 +22,7 @@ SP_INLINE int sp_session_is_awake(const struct sp_session *session, __u64 now_ns
 	       !sp_is_over(session->last_seen_ns, session->idle_ns, now_ns);
 }
 
-/* Does the session a flow recorded for one of its ends still live? Epoch 0: the end has none. */
+/* Is the session that a flow recorded for one of its ends still live? Epoch 0: the end has none. */
 SP_INLINE int sp_session_is_live(__u32 number, __u64 epoch, __u64 now_ns)
 {
 	struct sp_session *session;
@@ -39,7 +39,7 @@ SP_INLINE int sp_session_is_live(__u32 number, __u64 epoch, __u64 now_ns)
 SP_INLINE enum sp_end_state sp_session_read(struct sp_end *end, int is_v6, __u64 now_ns)
 {
 	__u32 slot = sp_revision & 1, family = is_v6 ? 1 : 0;
-	__u32 number = end->session; /* on the stack: 6.1 takes no key from elsewhere */
+	__u32 number = end->session; /* on the stack: Linux 6.1 takes a key from nowhere else */
 	struct sp_session *session;
 	int is_awake;
 
@@ -55,7 +55,7 @@ SP_INLINE enum sp_end_state sp_session_read(struct sp_end *end, int is_v6, __u64
 	return is_awake ? SP_END_LIVE : SP_END_PARKED;
 }
 
-/* The identity of a tunnel address and the state of its session. */
+/* Read the identity of a tunnel address and the state of its session into @end. */
 SP_GLOBAL int sp_end_resolve(const struct sp_addr *addr, int is_v6, __u64 now_ns,
 			     struct sp_end *end)
 {
@@ -73,7 +73,8 @@ SP_GLOBAL int sp_end_resolve(const struct sp_addr *addr, int is_v6, __u64 now_ns
 		return 0;
 	end->session = ident->session;
 	end->epoch = *(const volatile __u64 *)&ident->epoch;
-	/* Recycled for another address while it was read: nobody's any more. */
+	/* The element was reused for another address while it was read: this address has no
+	 * identity. */
 	if (!sp_addr_equal(&ident->addr, &key) || !end->epoch) {
 		end->session = SP_SESSION_NONE;
 		end->epoch = 0;
@@ -100,7 +101,8 @@ SP_INLINE void sp_end_clear(struct sp_end *end)
 	end->epoch = 0;
 }
 
-/* How an end is written down: a session that lives, nobody, or no tunnel address at all. */
+/* Write down an end: a live session; SP_EPOCH_NOBODY for a tunnel address without one; epoch 0 for
+ * an address outside the tunnel. */
 SP_INLINE void sp_end_record(const struct sp_end *end, __u32 *ret_session, __u64 *ret_epoch)
 {
 	*ret_session = SP_SESSION_NONE;
@@ -111,7 +113,8 @@ SP_INLINE void sp_end_record(const struct sp_end *end, __u32 *ret_session, __u64
 	}
 }
 
-/* Both ends of the case, whose row of src[] is known. 0: a table lacks the row. */
+/* Resolve both ends of the case, whose row of src[] is known. Returns 0: a table lacks the row;
+ * else 1. */
 SP_SUBPROGRAM int sp_ends_resolve(struct sp_work *work)
 {
 	if (!sp_table_dst(work))
@@ -127,14 +130,14 @@ SP_SUBPROGRAM int sp_ends_resolve(struct sp_work *work)
 	return 1;
 }
 
-/* Is the case's source someone on the tunnel, for whom a session has to speak? */
+/* Is the source of the case on the tunnel, so that it needs a session? */
 SP_INLINE int sp_case_has_sender(const struct sp_work *work)
 {
 	return work->case_hook == SP_HOOK_VPN_IN ||
 	       (work->case_hook == SP_HOOK_VPN_OUT && work->src.home == SP_ZONE_TUNNEL);
 }
 
-/* [4] for one end. 1: denied. */
+/* [4] for one end. Returns 1: denied. */
 SP_INLINE int sp_end_denies(struct sp_work *work, const struct sp_end *end)
 {
 	switch (end->state) {
@@ -154,7 +157,8 @@ SP_INLINE int sp_end_denies(struct sp_work *work, const struct sp_end *end)
 	return 0;
 }
 
-/* Until when what both ends may do lasts, at most. */
+/* The time at which the answer must be judged again: the earliest of @not_after_ns and the ends of
+ * both sessions. */
 SP_INLINE __u64 sp_ends_deadline(const struct sp_work *work, __u64 not_after_ns)
 {
 	for (int i = 0; i < 2; i++)
@@ -163,9 +167,9 @@ SP_INLINE __u64 sp_ends_deadline(const struct sp_work *work, __u64 not_after_ns)
 	return not_after_ns;
 }
 
-/* The sender of an allowed packet was there. Written at most once a second, and never into a
- * session that has been silent for too long: what lets its person reach the portal must not wake
- * it. */
+/* Note that the sender of an allowed packet was active. Written at most once a second. A session
+ * that has been silent for too long stays so: the packets by which its person reaches the portal
+ * must not revive it. */
 SP_INLINE void sp_session_touch(const struct sp_work *work)
 {
 	const struct sp_end *sender = &work->end[work->is_reply ? 1 : 0];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Who has how much of the flow table ([8] of docs/judgement.md): parts, by where a flow was opened,
- * and within edge and inside the sources. What a flow counts for follows from its key and what
- * never changes of it, so the end of a flow subtracts exactly what its opening added. */
+/* Shares of the flow table ([8] of docs/judgement.md). Each hook where flows are opened has a part,
+ * and on edge and inside each source has a share of the part. Which counters count a flow follows
+ * from its key and from fields that never change, so the end of a flow subtracts exactly what its
+ * opening added. */
 #ifndef SALLYPORT_BPF_SHARE_H
 #define SALLYPORT_BPF_SHARE_H
 
@@ -34,8 +35,8 @@ SP_INLINE struct sp_flow_use *sp_flow_uses(void)
 	return bpf_map_lookup_elem(&sp_flow_use, &(__u32){ 0 });
 }
 
-/* Has @part, which had @before flows, room for one more, if one flow of the part @left gives
- * way? */
+/* Is there room for one more flow in @part, which had @before flows, if one flow of the part @left
+ * is removed? */
 SP_INLINE int sp_flow_part_has_room(const struct sp_flow_use *use, __u32 part, __u64 before,
 				    __u32 left)
 {
@@ -51,7 +52,8 @@ SP_INLINE int sp_flow_part_has_room(const struct sp_flow_use *use, __u32 part, _
 	return mine < kept || (mine < room / SP_FLOW_PART_MOST && taken < room);
 }
 
-/* Count @flow for its part. 0: that is full. @replaced: the flow that gives way, or NULL. */
+/* Count @flow for its part. @replaced: the flow that it takes the place of, or NULL. Returns 1; 0:
+ * the part is full. */
 SP_INLINE int sp_flow_charge_part(const struct sp_flow *flow, const struct sp_flow *replaced)
 {
 	__u32 part = sp_flow_part_of(flow),
@@ -78,8 +80,8 @@ SP_INLINE void sp_flow_discharge_part(const struct sp_flow *flow)
 
 /* ---- sources ---- */
 
-/* The key of the hash, made once for as long as the counts live: drawn when the first flow is
- * opened. In test runs it is always the same. */
+/* The key of the hash, drawn when the first flow is opened and kept as long as the counts. In test
+ * runs it is always the same. */
 SP_INLINE __u64 sp_flow_seed(void)
 {
 	struct sp_flow_use *use = sp_flow_uses();
@@ -94,7 +96,7 @@ SP_INLINE __u64 sp_flow_seed(void)
 	return *(volatile __u64 *)&use->seed;
 }
 
-/* The address of a host, or of its network, under which flows are counted. */
+/* Mask @addr to the host, or to the network, for which flows are counted. */
 SP_INLINE void sp_flow_source_mask(struct sp_addr *addr, int is_edge, int is_network)
 {
 	if (!addr->q[0] && addr->w_be[2] == bpf_htonl(0xffff)) {
@@ -108,7 +110,8 @@ SP_INLINE void sp_flow_source_mask(struct sp_addr *addr, int is_edge, int is_net
 		addr->w_be[1] &= bpf_htonl(0xffff0000);
 }
 
-/* Where the source of a flow counts it, as a host or as a network; SP_FLOW_SOURCE_NONE: nowhere. */
+/* The counter of the flow's source, as a host or as a network. SP_FLOW_SOURCE_NONE: sources of this
+ * part have no share. */
 SP_INLINE __u32 sp_flow_source_slot(const struct sp_flow_key *key, const struct sp_flow *flow,
 				    int is_network)
 {
@@ -133,7 +136,7 @@ SP_INLINE __u64 sp_flow_source_room(int is_network)
 	return room ? room : 1;
 }
 
-/* Count @flow for its source. 0: that has its share. */
+/* Count @flow for its source. Returns 1; 0: the source has its full share already. */
 SP_INLINE int sp_flow_charge_source(const struct sp_flow_key *key, const struct sp_flow *flow,
 				    const struct sp_flow *replaced, int is_network)
 {
@@ -163,8 +166,8 @@ SP_INLINE void sp_flow_discharge_source(const struct sp_flow_key *key, const str
 
 /* ---- both ---- */
 
-/* Count @flow for its source and its part. Returns 0; else the reason there is no room, and nothing
- * is counted. */
+/* Count @flow for its source and its part. Returns 0; else the reason why there is no room, with
+ * nothing counted. */
 SP_GLOBAL int sp_flow_charge(const struct sp_flow_key *key, const struct sp_flow *flow,
 			     const struct sp_flow *replaced)
 {

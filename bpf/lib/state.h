@@ -22,7 +22,8 @@
 #define __uint(name, value) int(*name)[value]
 #define __type(name, value) __typeof__(value) *name
 #define SEC(name) __attribute__((weak, unused))
-/* The kernel's loader writes them once; in user space the caller does, before each packet. */
+/* The kernel's loader writes settings once. In user space the caller writes them before each
+ * packet. */
 #define SP_SETTING __attribute__((weak)) volatile
 
 struct sp_state_shape {
@@ -35,8 +36,8 @@ struct sp_state_shape {
 
 /* The number of the map of this name, for the calls below; never fails. */
 int sp_state_number(const struct sp_state_shape *shape);
-/* As the helpers of these names: bpf-helpers(7). What was looked up stays readable until the next
- * packet. */
+/* As the helpers of these names (bpf-helpers(7)). The result of a look-up can be read until the
+ * next packet. */
 void *sp_state_lookup(int number, const void *key);
 long sp_state_update(int number, const void *key, const void *value, __u64 flags);
 long sp_state_delete(int number, const void *key);
@@ -45,7 +46,7 @@ void sp_state_submit(void *record);
 __u64 sp_state_boot_ns(void);
 __u32 sp_state_random(void);
 
-/* Asked for once by each place of a call. */
+/* The map's number. Each place of a call asks for it once. */
 #define sp_state_of(map)                                                                           \
 	({                                                                                         \
 		static int number_ = -1;                                                           \

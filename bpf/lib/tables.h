@@ -11,7 +11,7 @@ SP_INLINE void sp_table_key(struct sp_prefix *key, const struct sp_addr *addr)
 	__builtin_memcpy(key->addr, addr->b, sizeof(key->addr));
 }
 
-/* src[source] into work->src. 0: the table lacks the row. */
+/* Read src[source] into work->src. Returns 0: the table lacks the row; else 1. */
 SP_SUBPROGRAM int sp_table_src(struct sp_work *work)
 {
 	struct sp_prefix key;
@@ -25,7 +25,7 @@ SP_SUBPROGRAM int sp_table_src(struct sp_work *work)
 	return 1;
 }
 
-/* Where an address lives: enum sp_zone, SP_HOME_SELF, or SP_HOME_UNKNOWN. */
+/* The home of an address: enum sp_zone, SP_HOME_SELF, or SP_HOME_UNKNOWN. */
 SP_SUBPROGRAM int sp_table_home(const struct sp_addr *addr)
 {
 	struct sp_prefix key;
@@ -36,7 +36,7 @@ SP_SUBPROGRAM int sp_table_home(const struct sp_addr *addr)
 	return src ? src->home : SP_HOME_UNKNOWN;
 }
 
-/* dst[destination] into work->dst, once a case. 0: the table lacks the row. */
+/* Read dst[destination] into work->dst, once a case. Returns 0: the table lacks the row; else 1. */
 SP_SUBPROGRAM int sp_table_dst(struct sp_work *work)
 {
 	struct sp_prefix key;
@@ -82,8 +82,8 @@ SP_INLINE int sp_table_svcset(__u32 slot, __u32 *ret_svcset)
 	return 1;
 }
 
-/* What the rules say to a class that wants @work's path in a network set. NULL: a table lacks the
- * row. */
+/* The verdict of the rules for a class that sends on @work's path to a network set. NULL: a table
+ * lacks the row. */
 SP_SUBPROGRAM struct sp_verdict *sp_table_verdict(struct sp_work *work, __u32 class_id,
 						  __u32 netset)
 {

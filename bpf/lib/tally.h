@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* How many records a second: the first few of each session or source address, as long as all
- * together keep to their rate. The others are counted, not one is forgotten: in the slot of their
- * key, or where the table has no slot for it, by hook, kind and reason. */
+/* Limits for records. In each second the first few of each session or source address get a record,
+ * as long as the rate for all together has room. All others are counted: in the slot of their key,
+ * or, if the table has no slot for the key, by hook, kind and reason. */
 #ifndef SALLYPORT_BPF_TALLY_H
 #define SALLYPORT_BPF_TALLY_H
 
@@ -14,17 +14,17 @@
 _Static_assert(SP_SAMPLE_INDEX(SP_HOOK_COUNT, 0, 0) <= SP_SAMPLE_SLOTS && SP_REASON_COUNT <= 64,
 	       "sp_sample has room for every hook and reason");
 
-/* Something that may get a record of its own. */
+/* An event that may get a record of its own. */
 struct sp_tally_case {
 	struct sp_tally_key key;
 	__u64 now_ns;
 	__u64 packets;
 	__u64 bytes;
 	__u32 region;     /* enum sp_tally_region */
-	__u32 is_counted; /* it gets no record in any case */
+	__u32 is_counted; /* it is counted in any case, and gets no record */
 };
 
-/* Where the key of a source address belongs; a stranger's IPv6 address becomes its /64. */
+/* The region of the key of a source address. A stranger's IPv6 address is cut to its /64. */
 SP_INLINE __u32 sp_tally_region_of(struct sp_tally_key *key)
 {
 	if (key->hook != SP_HOOK_EDGE_IN)
@@ -83,7 +83,7 @@ SP_INLINE int sp_tally_all_take(struct sp_sample *all, __u32 kind, int is_sessio
 	return 1;
 }
 
-/* The same question for the limit of one key. */
+/* The same for the hook, kind and reason of @one. */
 SP_INLINE int sp_tally_all_take_one(const struct sp_tally_case *one)
 {
 	return sp_tally_all_take(sp_tally_all(one->key.hook, one->key.kind, one->key.reason),
@@ -107,7 +107,7 @@ SP_INLINE void sp_tally_note_sampled(void)
 		stats->sampled++;
 }
 
-/* A record that belongs to no key. 1: it gets a record. 0: it was counted. */
+/* May an event without a key have a record? Returns 1; 0: no, and it was counted. */
 SP_INLINE int sp_tally_take_nobodys(__u32 hook, __u32 kind, __u32 reason, __u64 now_ns, __u64 bytes)
 {
 	struct sp_sample *all = sp_tally_all(hook, kind, reason);
@@ -128,14 +128,14 @@ SP_INLINE int sp_tally_is(const struct sp_tally *slot, const struct sp_tally_key
 	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
 }
 
-/* Is the slot free? Its second is over and all its counts were read. */
+/* Is the slot free? It is when its second is over and user space has read all its counts. */
 SP_INLINE int sp_tally_is_free(const struct sp_tally *slot, __u64 now_ns)
 {
 	return now_ns >= slot->window_ns + SP_TALLY_SECOND_NS &&
 	       *(volatile __u64 *)&slot->events == *(volatile __u64 *)&slot->told;
 }
 
-/* 0: not got in time. */
+/* Returns 0: another CPU keeps the lock for too long; else 1. */
 SP_INLINE int sp_tally_lock(struct sp_tally *slot)
 {
 	for (int i = 0; i < SP_TALLY_LOCK_TRIES; i++)
@@ -149,8 +149,8 @@ SP_INLINE void sp_tally_unlock(struct sp_tally *slot)
 	__sync_lock_test_and_set(&slot->lock, 0);
 }
 
-/* The slot at @index, locked, if it is the key's, or (@to_take) free and now the key's. *@is_busy:
- * another CPU kept it locked, for this very key or to give it to one. */
+/* Lock the slot at @index if it belongs to the key. With @to_take, a free slot is given to the key.
+ * NULL: neither. *@is_busy: another CPU kept the slot locked, for this key or to give it to one. */
 SP_SUBPROGRAM struct sp_tally *sp_tally_try(const struct sp_tally_case *one, __u32 index,
 					    int to_take, int *is_busy)
 {
@@ -163,7 +163,8 @@ SP_SUBPROGRAM struct sp_tally *sp_tally_try(const struct sp_tally_case *one, __u
 		*is_busy = 1;
 		return NULL;
 	}
-	if (sp_tally_is(slot, &one->key)) /* another CPU may have given it to the same key */
+	/* another CPU may have given the slot to the same key meanwhile */
+	if (sp_tally_is(slot, &one->key))
 		return slot;
 	if (!to_take || !sp_tally_is_free(slot, one->now_ns)) {
 		sp_tally_unlock(slot);
@@ -177,13 +178,14 @@ SP_SUBPROGRAM struct sp_tally *sp_tally_try(const struct sp_tally_case *one, __u
 	slot->told_packets = 0;
 	slot->told_bytes = 0;
 	slot->told = 0;
-	/* Written last: a CPU that does not find the slot free finds its key. */
+	/* Written last: a CPU that finds the slot taken also finds its key. */
 	__sync_lock_test_and_set(&slot->window_ns, one->now_ns);
 	return slot;
 }
 
-/* The key's slot, locked; NULL: the bucket is full of others, or *@is_busy: another CPU kept a slot
- * that may be its. No key is given a second slot then, which would have records of its own. */
+/* Find the key's slot and lock it. NULL: all slots of the bucket belong to other keys, or
+ * (*@is_busy) another CPU kept a slot locked that may be the key's. In that case the key gets no
+ * second slot, which would have records of its own. */
 SP_INLINE struct sp_tally *sp_tally_find(const struct sp_tally_case *one, int *is_busy)
 {
 	__u64 sum = sp_key_sum_seeded(&one->key, sizeof(one->key) / 8, sp_seed);
@@ -199,7 +201,7 @@ SP_INLINE struct sp_tally *sp_tally_find(const struct sp_tally_case *one, int *i
 	return NULL;
 }
 
-/* Is there room for a record in this second, for the key and for all together? Else the record is
+/* Is there room for a record in this second, for the key and for all together? If not, the event is
  * counted. */
 SP_INLINE int sp_tally_slot_takes(struct sp_tally *slot, const struct sp_tally_case *one)
 {
@@ -218,7 +220,7 @@ SP_INLINE int sp_tally_slot_takes(struct sp_tally *slot, const struct sp_tally_c
 	return 0;
 }
 
-/* 1: it gets a record. 0: it was counted. */
+/* May the event have a record? Returns 1; 0: no, and it was counted. */
 SP_GLOBAL int sp_tally_take(const struct sp_tally_case *one)
 {
 	struct sp_tally *slot;

@@ -13,7 +13,7 @@
 #ifdef __bpf__
 #define SP_CTX_INGRESS(ctx) ((ctx)->ingress_ifindex)
 #define SP_CTX_MARK(ctx) ((ctx)->mark)
-#else /* what runs in user space is a test run */
+#else /* in user space every run is a test run */
 #define SP_CTX_INGRESS(ctx) ((void)(ctx), 0u)
 #define SP_CTX_MARK(ctx) ((void)(ctx), 0u)
 #endif
@@ -29,12 +29,14 @@ SP_INLINE int sp_is_own(SP_CTX *ctx)
 	return !SP_CTX_INGRESS(ctx);
 }
 
-/* What the hook it came by put on it. */
+/* The mark that the hook by which the packet came in put on it. */
 SP_INLINE __u32 sp_mark(SP_CTX *ctx)
 {
 	__u32 mark = SP_CTX_MARK(ctx);
 
-	asm volatile("" : "+r"(mark)); /* one load for both ways would be from a modified ctx */
+	/* keeps this load apart from the one below: the compiler would make both one load from a
+	 * modified ctx, which the verifier refuses */
+	asm volatile("" : "+r"(mark));
 	if (sp_test) {
 		struct sp_test_input *input = bpf_map_lookup_elem(&sp_test_input, &(__u32){ 0 });
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What edge-in, which is XDP and cannot mark, tells edge-tc behind it: 24 bytes of metadata before
- * the packet, of which the last 8 say that it was judged and allowed. They are the same for all
- * packets of a flow: GRO merges only packets of equal metadata. Behind a generic XDP program the
- * kernel (6.18) shows a tcx program a window that begins the length of the Ethernet header too
- * late. */
+/* The token by which edge-in, which is XDP and cannot mark, tells edge-tc behind it that a packet
+ * was judged and allowed: 24 bytes of metadata before the packet, of which the last 8 say so. The
+ * bytes are the same for all packets of a flow, because GRO merges only packets with equal
+ * metadata. Behind a generic XDP program the kernel (6.18) shows a tcx program a window that begins
+ * too late, by the length of the Ethernet header. */
 #ifndef SALLYPORT_BPF_TOKEN_H
 #define SALLYPORT_BPF_TOKEN_H
 
@@ -15,7 +15,8 @@
 
 #ifdef SP_XDP
 
-/* Make room, whatever others put there. 0: this driver has none. */
+/* Make room for the token, in place of any metadata of others. Returns 0: this driver has no
+ * room. */
 SP_INLINE int sp_token_reserve(struct xdp_md *ctx)
 {
 	int held = (int)((long)ctx->data - (long)ctx->data_meta);
@@ -23,7 +24,7 @@ SP_INLINE int sp_token_reserve(struct xdp_md *ctx)
 	return !bpf_xdp_adjust_meta(ctx, held - SP_TOKEN_ROOM);
 }
 
-/* 0: there is no room. */
+/* Write the token. Returns 0: there is no room. */
 SP_INLINE int sp_token_write(struct xdp_md *ctx, __u32 mark)
 {
 	__u64 *meta = (void *)(long)ctx->data_meta;
@@ -38,7 +39,7 @@ SP_INLINE int sp_token_write(struct xdp_md *ctx, __u32 mark)
 
 #else
 
-/* The late place is at an odd pair of bytes: read as such. */
+/* Read the token's last 8 bytes. In the window that begins too late they are not aligned. */
 SP_INLINE __u64 sp_token_read(const __u8 *at)
 {
 	const __u16 *part = (const void *)at;
@@ -51,8 +52,8 @@ SP_INLINE __u32 sp_token_mark(__u64 token)
 	return token == sp_token[0] ? SP_MARK_JUDGED : token == sp_token[1] ? SP_MARK_REPLY : 0;
 }
 
-/* Take the token away: it would stay in front of the packet, also in the network namespace that the
- * packet is sent to. Returns the mark it stands for, 0 if there is none. */
+/* Take the token away: it would stay in front of the packet, even in the network namespace to which
+ * the packet is sent. Returns the mark that the token stands for; 0: there is no token. */
 SP_INLINE __u32 sp_token_take(struct __sk_buff *skb)
 {
 	__u8 *meta = (void *)(long)skb->data_meta;

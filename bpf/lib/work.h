@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a program knows of the packet at hand, in its per-CPU scratch memory, and the answer it
- * forms. A program defines SP_THIS_HOOK (an enum sp_hook) before any include. */
+/* What a program knows of the packet that it judges, in per-CPU scratch memory, and the answer that
+ * it forms. A program defines SP_THIS_HOOK (an enum sp_hook) before any include. */
 #ifndef SALLYPORT_BPF_WORK_H
 #define SALLYPORT_BPF_WORK_H
 
@@ -12,13 +12,13 @@ enum sp_end_state {
 	SP_END_LIVE,
 	SP_END_UNKNOWN, /* a tunnel address without identity */
 	SP_END_DEAD,    /* its session ended or was replaced */
-	SP_END_PARKED,  /* the session is theirs, but its time is up or it was silent too long */
+	SP_END_PARKED,  /* its session has expired or was silent for too long */
 	SP_END_RACING,  /* changed while it was read */
 };
 
-/* One end of a path, as far as sessions go. */
+/* One end of a path, and its session. */
 struct sp_end {
-	__u64 epoch; /* as its identity says, live or not */
+	__u64 epoch; /* of its identity, whether the session is live or not */
 	__u64 expires_ns;
 	__u32 session; /* SP_SESSION_NONE: no identity */
 	__u32 class_id;
@@ -58,7 +58,8 @@ struct sp_work {
 	__u8 is_new;      /* decided by rules now, not by a flow */
 	__u8 is_counted;  /* this hook is where packets of this flow are counted */
 	__u8 is_own_flow; /* the flow that answered was opened by the gateway itself */
-	/* allowed for who listens to the interface itself: neither delivered nor forwarded */
+	/* allowed only for programs that listen to the interface itself: neither delivered nor
+	 * forwarded */
 	__u8 is_for_taps;
 	__u32 rule;
 	__u32 ifindex;
@@ -87,13 +88,13 @@ SP_INLINE __u64 sp_now(void)
 	return bpf_ktime_get_boot_ns();
 }
 
-/* Instants are the first that is too late; 0 is never. */
+/* Is @instant_ns past? An instant is the first moment that is too late; 0 is never. */
 SP_INLINE int sp_is_past(__u64 instant_ns, __u64 now_ns)
 {
 	return instant_ns && now_ns >= instant_ns;
 }
 
-/* Spans are the longest still good; a start in the future counts as now. */
+/* Is it longer than @span_ns since @since_ns? A start in the future counts as now. */
 SP_INLINE int sp_is_over(__u64 since_ns, __u64 span_ns, __u64 now_ns)
 {
 	return now_ns > since_ns && now_ns - since_ns > span_ns;
@@ -141,7 +142,8 @@ SP_INLINE void sp_allow(struct sp_work *work, __u32 reason, __u32 rule)
 	sp_answer(work, SP_ALLOW, reason, rule);
 }
 
-/* Fresh scratch memory: everything a step may read before another wrote it. NULL cannot happen. */
+/* Prepare the scratch memory: reset every field that a step may read before another step wrote it.
+ * NULL cannot happen. */
 SP_INLINE struct sp_work *sp_work_begin(__u32 ifindex)
 {
 	struct sp_work *work = bpf_map_lookup_elem(&sp_scratch, &(__u32){ 0 });
