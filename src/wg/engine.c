@@ -105,7 +105,7 @@ uint64_t sp_wg_engine_get_drops(const struct sp_wg_engine *engine, enum sp_wg_dr
 	return engine->drops[drop];
 }
 
-/* Sessions made with another key of ours end here; the peers stay. */
+/* End the sessions of a peer: they were made with another private key of ours. The peer stays. */
 static void restart_peer(struct sp_wg_engine_peer *peer)
 {
 	sp_wg_handshake_clear(peer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Handshake and cookie messages, in and out: what noise.c and cookie.c compute, tied to peers,
- * indices, load and time. Source: the kernel's send.c and receive.c. */
+/* Handshake and cookie messages, sent and received. noise.c and cookie.c compute them; here they
+ * meet peers, indices, load and time. Source: the kernel's send.c and receive.c. */
 #include <errno.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ static int draw(struct sp_wg_engine *engine, uint8_t *ret_bytes, size_t len)
 	return r;
 }
 
-/* A receiver index nobody has, listed as this peer's handshake. */
+/* Choose a receiver index that nobody has, and list it as the index of this peer's handshake. */
 static int take_index(struct sp_wg_engine_peer *peer, uint32_t *ret_index)
 {
 	struct sp_wg_engine *engine = peer->engine;
@@ -39,10 +39,10 @@ static int take_index(struct sp_wg_engine_peer *peer, uint32_t *ret_index)
 		if (r != -EEXIST)
 			return r;
 	}
-	return -EIO; /* 64 collisions: whatever fills the bytes is no generator */
+	return -EIO; /* after 64 collisions the random generator cannot be one */
 }
 
-/* Later than the last one, should the wall clock have been set back meanwhile. */
+/* Make a timestamp later than the last one, even if the wall clock was set back meanwhile. */
 static void next_timestamp(struct sp_wg_engine_peer *peer, uint8_t ret_stamp[SP_WG_STAMP_LEN])
 {
 	sp_tai64n(ret_stamp, peer->engine->real_ns);
@@ -232,7 +232,8 @@ static void receive_response(struct sp_wg_engine *engine, struct sp_wg_incoming 
 	}
 	sp_wg_timers_session_derived(peer);
 	sp_wg_timers_handshake_complete(peer);
-	sp_wg_send_keepalive(peer); /* the other side may not use the session before we did */
+	/* the responder may use the session only after it got a message under it */
+	sp_wg_send_keepalive(peer);
 }
 
 static void receive_cookie_reply(struct sp_wg_engine *engine, struct sp_wg_incoming *item)
@@ -249,8 +250,8 @@ static void receive_cookie_reply(struct sp_wg_engine *engine, struct sp_wg_incom
 		entry->peer->rx_bytes += item->len;
 }
 
-/* Every handshake with a right mac1 costs a token; without one we are under load, and for a second
- * after. */
+/* Take a token for a handshake message with a right mac1. Without a token the engine is under load,
+ * and stays so for a second. Returns whether it is. */
 static bool note_load(struct sp_wg_engine *engine)
 {
 	const uint64_t cost_ns = SP_NS_PER_S / engine->config.handshakes_per_second;
@@ -286,7 +287,7 @@ static void reply_with_cookie(struct sp_wg_engine *engine, const struct sp_wg_in
 	sp_wg_emit_to(engine, &item->from, &reply, sizeof(reply));
 }
 
-/* May this initiation or response be worked on? Counts why not. */
+/* May this initiation or response be worked on? If not, the reason is counted. */
 static bool passes_macs(struct sp_wg_engine *engine, struct sp_wg_incoming *item)
 {
 	if (!sp_wg_mac1_check(&engine->checker, item->message, item->len)) {

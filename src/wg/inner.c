@@ -35,8 +35,8 @@ static int parse_v6(const uint8_t *bytes, size_t len, struct sp_wg_inner *ret_in
 	ret_inner->ecn = bytes[1] >> 4 & SP_ECN_MASK;
 	memcpy(ret_inner->source.b, bytes + 8, 16);
 	memcpy(ret_inner->destination.b, bytes + 24, 16);
-	/* ::ffff:a.b.c.d is how we write IPv4; on the wire it is nobody's, and no way into the IPv4
-	 * trie */
+	/* we write IPv4 addresses as ::ffff:a.b.c.d; on the wire such an address belongs to nobody,
+	 * and it must not reach the IPv4 trie */
 	if (sp_addr_is_v4(&ret_inner->source) || sp_addr_is_v4(&ret_inner->destination))
 		return -EBADMSG;
 	return 0;

@@ -21,8 +21,8 @@ void sp_wg_keypair_unref(struct sp_wg_keypair *keypair)
 	free(keypair);
 }
 
-/* Empty a slot: its index stands for nothing any more, and its keys go with the last message under
- * way. */
+/* Take a keypair out of its slot. Its index is free at once. Its keys are wiped when the last
+ * message under way is done with them. */
 static void put(struct sp_wg_engine_peer *peer, struct sp_wg_keypair *keypair)
 {
 	if (!keypair)
@@ -36,7 +36,7 @@ static void put(struct sp_wg_engine_peer *peer, struct sp_wg_keypair *keypair)
 static void add_as_initiator(struct sp_wg_engine_peer *peer, struct sp_wg_keypair *keypair)
 {
 	put(peer, peer->previous);
-	if (peer->next) { /* never confirmed, yet its owner may still be sending under it */
+	if (peer->next) { /* never confirmed, but the other end may still send under it */
 		put(peer, peer->current);
 		peer->previous = peer->next;
 		peer->next = NULL;
@@ -83,7 +83,7 @@ int sp_wg_session_begin(struct sp_wg_engine_peer *peer)
 	keypair->entry.keypair = keypair;
 	sp_wg_index_remove(&engine->indices, &peer->handshake_entry);
 	sp_wg_index_insert(&engine->indices, &keypair->entry,
-			   index); /* there is room: one just left */
+			   index); /* the table has room: an entry has just left */
 	if (keypair->is_initiator)
 		add_as_initiator(peer, keypair);
 	else

@@ -56,8 +56,9 @@ static void link_into_bucket(struct sp_wg_engine *engine, struct sp_wg_engine_pe
 	*bucket = peer;
 }
 
-/* One bucket more, for which one of the others is split: linear hashing, so that no single peer
- * pays for the whole table. Without memory the chains of an existing table grow instead. */
+/* Add a bucket, into which one of the others is split. This is linear hashing, so that no single
+ * peer pays for growing the whole table. If there is no memory, the chains of the present table
+ * grow instead. */
 static int make_room(struct sp_wg_engine *engine)
 {
 	const size_t added = engine->peer_bucket_count;

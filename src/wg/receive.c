@@ -20,7 +20,7 @@ static bool is_handshake(const struct sp_wg_incoming *item)
 	}
 }
 
-/* True if the key may still open something; it is invalid for good otherwise. */
+/* May the key still open messages? If not, it is invalid for good. */
 static bool can_receive(struct sp_wg_keypair *keypair, uint64_t now_ns)
 {
 	if (now_ns - keypair->born_ns >= SP_WG_REJECT_AFTER_NS ||
@@ -29,7 +29,7 @@ static bool can_receive(struct sp_wg_keypair *keypair, uint64_t now_ns)
 	return keypair->receiving_is_valid;
 }
 
-/* True if @op is to be opened. */
+/* Begin the opening of one message. Returns true: @op is to be opened. */
 static bool begin_data(struct sp_wg_engine *engine, struct sp_wg_incoming *item,
 		       struct sp_aead_op *op)
 {
@@ -86,7 +86,8 @@ size_t sp_wg_receive_begin(struct sp_wg_engine *engine, struct sp_wg_incoming *i
 	return used;
 }
 
-/* What an initiator does when its session grows old while it only listens. */
+/* Renew the keys of an initiator that only receives, and therefore would not renew them by
+ * sending. */
 static void keep_key_fresh(struct sp_wg_engine_peer *peer)
 {
 	const struct sp_wg_keypair *keypair = peer->current;
@@ -100,7 +101,8 @@ static void keep_key_fresh(struct sp_wg_engine_peer *peer)
 	sp_wg_send_initiation(peer, false);
 }
 
-/* The plain text of an authentic, new message: is it a packet, and the peer's own? */
+/* Judge the plain text of a new, authentic message: it must be a packet, from an address of the
+ * peer. */
 static enum sp_wg_drop judge_inner(struct sp_wg_engine *engine, struct sp_wg_engine_peer *peer,
 				   struct sp_wg_incoming *item, size_t text_len)
 {
@@ -126,7 +128,9 @@ static enum sp_wg_drop end_data(struct sp_wg_engine *engine, struct sp_wg_incomi
 	enum sp_wg_drop drop;
 
 	if (!peer)
-		return SP_WG_DROP_INDEX; /* removed or replaced while this was being opened */
+		/* the peer was removed, or its keys were replaced, while the message was being
+		 * opened */
+		return SP_WG_DROP_INDEX;
 	if (item->op->result != 0)
 		return SP_WG_DROP_AUTH;
 	if (!sp_wg_replay_accept(&keypair->replay, item->counter, SP_WG_REJECT_AFTER_MESSAGES))

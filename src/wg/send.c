@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Inner packets to data messages, and what has to wait for a key. Source: the kernel's send.c. */
+/* Inner packets to data messages, and the packets that wait for a key. Source: the kernel's
+ * send.c. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,8 +76,9 @@ int sp_wg_emit(struct sp_wg_engine_peer *peer, const void *bytes, size_t len, bo
 	return 0;
 }
 
-/* To a multiple of 16, never past the MTU; of a packet longer than the MTU (it was lowered
- * meanwhile) only the part past its last full multiple counts, as in the kernel. */
+/* Pad to a multiple of 16 bytes, but not past the MTU. If a packet is longer than the MTU (it was
+ * lowered meanwhile), only the part behind its last full multiple of the MTU is padded, as in the
+ * kernel. */
 static size_t padded_len(const struct sp_wg_engine *engine, size_t len)
 {
 	size_t mtu = __atomic_load_n(&engine->config.mtu, __ATOMIC_RELAXED),
@@ -102,7 +104,8 @@ static void put_header(uint8_t *message, const struct sp_wg_keypair *keypair, ui
 	sp_put_le64(header->counter_le, counter);
 }
 
-/* Every message under this key, full or empty, was one more and perhaps one too many. */
+/* After each message under the current key, full or empty: run the timers, and ask for a new key
+ * when this one has been used for too many messages or too long. */
 static void after_sealing(struct sp_wg_engine_peer *peer, bool is_keepalive)
 {
 	struct sp_wg_keypair *keypair = peer->current;
@@ -117,7 +120,7 @@ static void after_sealing(struct sp_wg_engine_peer *peer, bool is_keepalive)
 		sp_wg_send_initiation(peer, false);
 }
 
-/* Seal one message here and now and queue it: for the few that do not go in batches. */
+/* Seal one message at once and queue it: for the few messages that are not in a batch. */
 static void emit_data(struct sp_wg_engine_peer *peer, const uint8_t *packet, size_t len)
 {
 	struct sp_wg_keypair *keypair = peer->current;
@@ -129,7 +132,7 @@ static void emit_data(struct sp_wg_engine_peer *peer, const uint8_t *packet, siz
 	if (!datagram)
 		return;
 	text = datagram->bytes + sizeof(struct sp_wg_data_header);
-	if (len) { /* the padding behind it is zero already */
+	if (len) { /* the padding behind the packet is zero already */
 		struct sp_wg_inner inner = { 0 };
 
 		memcpy(text, packet, len);
@@ -197,7 +200,7 @@ void sp_wg_send_staged(struct sp_wg_engine_peer *peer)
 	}
 }
 
-/* Keep a copy until there is a key; the oldest gives way. */
+/* Keep a copy of the packet until there is a key. If too many wait, the oldest is dropped. */
 static enum sp_wg_drop stage(struct sp_wg_engine_peer *peer, const uint8_t *packet, size_t len)
 {
 	struct sp_wg_engine *engine = peer->engine;
@@ -222,7 +225,7 @@ static enum sp_wg_drop stage(struct sp_wg_engine_peer *peer, const uint8_t *pack
 	return SP_WG_DROP_NONE;
 }
 
-/* Header, padding and the operation of one item; the peer has a key. */
+/* Write the header and the padding of one item and fill its operation. The peer has a key. */
 static void prepare(struct sp_wg_engine_peer *peer, struct sp_wg_outgoing *item,
 		    struct sp_aead_op *op)
 {
@@ -238,7 +241,7 @@ static void prepare(struct sp_wg_engine_peer *peer, struct sp_wg_outgoing *item,
 		.len = (uint32_t)padded,
 	};
 	put_header(item->message, keypair, op->counter);
-	if (padded > item->len) { /* the padding needs to lie behind it */
+	if (padded > item->len) { /* the packet moves so that the padding can follow it */
 		if (item->packet != text)
 			memcpy(text, item->packet, item->len);
 		memset(text + item->len, 0, padded - item->len);
@@ -252,7 +255,7 @@ static void prepare(struct sp_wg_engine_peer *peer, struct sp_wg_outgoing *item,
 	after_sealing(peer, false);
 }
 
-/* True if @op is to be sealed. */
+/* Begin the sealing of one item. Returns true: @op is to be sealed. */
 static bool begin_one(struct sp_wg_engine *engine, struct sp_wg_outgoing *item,
 		      struct sp_aead_op *op)
 {
@@ -283,8 +286,8 @@ static bool begin_one(struct sp_wg_engine *engine, struct sp_wg_outgoing *item,
 		item->is_staged = item->drop == SP_WG_DROP_NONE;
 		return false;
 	}
-	/* Our way to the peer leads through itself. Each round would make a packet longer, and then
-	 * two. */
+	/* The route to the peer's endpoint leads into the tunnel itself. Each round would wrap the
+	 * packet once more, until it needs two packets, and so on. */
 	if (sp_wg_inner_is_message_to(item->packet, item->len, peer->current->remote_index)) {
 		item->drop = sp_wg_count_drop(engine, peer, SP_WG_DROP_LOOP);
 		return false;

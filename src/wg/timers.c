@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Five timers a peer, as the kernel has them, in one heap over the peers. A peer's place in the
- * heap is by wake_ns, which may be earlier than its timers but never later: putting a timer off
- * costs nothing, and waking too early only puts the peer back.
- * Source: WireGuard paper, section 6; the kernel's timers.c, whose events these are. */
+/* Each peer has the five timers of the kernel. One heap holds the peers, ordered by wake_ns, which
+ * may be earlier than the peer's next timer but never later. So putting a timer off costs nothing,
+ * and a wake that is too early only puts the peer back. Source: WireGuard paper, section 6; the
+ * kernel's timers.c, which has the same events. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -98,7 +98,8 @@ static bool is_set(const struct sp_wg_engine_peer *peer, enum sp_wg_timer timer)
 	return peer->timers_ns[timer] != SP_WG_NEVER;
 }
 
-/* Up to a third of a second, so that two ends do not start over at the same moments for ever. */
+/* A random delay of up to a third of a second, so that two ends do not retry at the same moments
+ * again and again. */
 static uint64_t jitter(struct sp_wg_engine *engine)
 {
 	uint8_t bytes[4];
@@ -170,7 +171,7 @@ static void retransmit_handshake(struct sp_wg_engine_peer *peer)
 		return;
 	}
 	peer->handshake_attempts++;
-	sp_wg_engine_peer_forget_local(peer); /* perhaps it is our address that went away */
+	sp_wg_engine_peer_forget_local(peer); /* our own address may be gone, so choose it again */
 	sp_wg_send_initiation(peer, true);
 }
 
@@ -241,7 +242,7 @@ static void fire_due(struct sp_wg_engine_peer *peer)
 	}
 }
 
-/* Where its timers say, now that some have fired. */
+/* Put the peer back into the heap, at the time of its next timer. */
 static void put_back(struct sp_wg_engine_peer *peer)
 {
 	peer->wake_ns = SP_WG_NEVER;

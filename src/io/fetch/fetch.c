@@ -6,7 +6,8 @@
 
 #include "io/fetch/fetch_transfer.h"
 
-/* Where @text is put behind @block, with its NUL; NULL stays NULL. */
+/* Copy @text with its NUL to *@block and move *@block behind it. Returns the copy; NULL for
+ * NULL. */
 static const char *put_text(char **block, const char *text)
 {
 	char *at = *block;
@@ -22,7 +23,7 @@ static size_t text_size(const char *text)
 	return text ? strlen(text) + 1 : 0;
 }
 
-/* Everything @reply borrows from the transfer, in one block of the caller's. */
+/* Copy everything that @reply borrows from the transfer into one block, which the caller frees. */
 static int keep_reply(struct sp_http_reply *reply, char **ret_block)
 {
 	const size_t body_size = reply->body ? reply->body_len + 1 : 0;

@@ -21,13 +21,13 @@ struct under_way {
 	struct sp_transfer transfer;
 	sp_fetched_fn done;
 	void *arg;
-	bool is_unusable; /* never given to libcurl: the next run says why */
+	bool is_unusable; /* not given to libcurl: the next run reports why */
 };
 
 struct sp_fetcher {
 	CURLM *multi;
 	int epoll_fd;
-	uint64_t due_ns; /* CLOCK_BOOTTIME, when libcurl wants to be called; UINT64_MAX: not */
+	uint64_t due_ns; /* CLOCK_BOOTTIME at which libcurl wants to be called; UINT64_MAX: never */
 	uint64_t last_id;
 	struct under_way *slots[UNDER_WAY_MAX];
 };
@@ -175,9 +175,8 @@ int sp_fetcher_timeout_ms(struct sp_fetcher *fetcher)
 	return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
-/* Hand over one that has ended. The slot is free and libcurl has forgotten it before @done runs, so
- * that
- * @done may begin and cancel others. */
+/* Report a transfer that has ended. Its slot is free and libcurl has forgotten it before @done
+ * runs, so that @done may begin and cancel other transfers. */
 static void fetch_finish(struct sp_fetcher *fetcher, size_t slot, CURLcode code)
 {
 	struct under_way *one = SP_TAKE_PTR(fetcher->slots[slot]);
@@ -226,7 +225,7 @@ void sp_fetcher_run(struct sp_fetcher *fetcher)
 		curl_multi_socket_action(fetcher->multi, events[i].data.fd, bits, &running);
 	}
 	if (fetcher->due_ns <= sp_clock_boottime_ns()) {
-		fetcher->due_ns = UINT64_MAX; /* libcurl sets the next one */
+		fetcher->due_ns = UINT64_MAX; /* libcurl sets the next time itself */
 		curl_multi_socket_action(fetcher->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	}
 	finish_ended(fetcher);

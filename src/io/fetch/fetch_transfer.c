@@ -72,7 +72,7 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *arg)
 
 /* ---- what is asked ---- */
 
-/* Would this text, put into a header or a URL, stay in it? */
+/* Does this text stay on its line when it is put into a header or a URL? */
 static bool is_one_line(const char *text)
 {
 	if (strlen(text) > CREDENTIAL_MAX)
@@ -111,8 +111,8 @@ static int add_header(struct sp_transfer *transfer, const char *line)
 	return 0;
 }
 
-/* No encoding is asked for, and one that comes all the same is undone; the bounds are those of what
- * it holds. */
+/* Ask for no encoding. If the server encodes all the same, libcurl decodes, and the bounds apply to
+ * the decoded body. */
 static int accept_encodings(struct sp_transfer *transfer)
 {
 	if (curl_easy_setopt(transfer->easy, CURLOPT_ACCEPT_ENCODING, "") != CURLE_OK)
@@ -163,7 +163,8 @@ static int set_credentials(struct sp_transfer *transfer, const struct sp_http_re
 
 /* ---- whom it believes ---- */
 
-/* A file without a certificate in it would only fail later, as if the server were at fault. */
+/* Does the file hold a certificate? Without this check an empty one would fail later, as if the
+ * server were at fault. */
 static bool holds_certificate(const char *pem, size_t len)
 {
 	BIO *bio = BIO_new_mem_buf(pem, (int)len);
@@ -312,7 +313,7 @@ static void say_too_late(struct sp_transfer *transfer)
 		     (long long)bound_ms);
 }
 
-/* What OpenSSL's words leave open. */
+/* Explain a failed verification where OpenSSL's words are not enough. */
 static const char *explain_verification(const struct sp_transfer *transfer)
 {
 	switch (transfer->verify_error) {
@@ -361,7 +362,7 @@ static void say_cut_off(struct sp_transfer *transfer)
 
 static void say_failure(struct sp_transfer *transfer, CURLcode code)
 {
-	if (transfer->verify_error != X509_V_OK) /* whatever libcurl made of it */
+	if (transfer->verify_error != X509_V_OK) /* whichever error libcurl reports for it */
 		code = CURLE_PEER_FAILED_VERIFICATION;
 	switch (code) {
 	case CURLE_COULDNT_RESOLVE_HOST:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Looking at the server's certificate: by authorities, or by its fingerprint. With a fingerprint no
- * chain, no name and no date is looked at, only whether it is that certificate. */
+/* Verify the server's certificate, by authorities or by its fingerprint. With a fingerprint only
+ * the fingerprint counts: no chain, no name and no date is looked at. */
 #include "io/fetch/fetch_transfer.h"
 
 #include <ctype.h>
@@ -40,7 +40,7 @@ int sp_fetch_pin_parse(const char *text, uint8_t ret_pin[SP_FETCH_PIN_LEN])
 	return 0;
 }
 
-/* Is it the one? */
+/* Has the certificate the pinned fingerprint? */
 static bool is_pinned_one(struct sp_transfer *transfer, X509 *leaf)
 {
 	unsigned int len = 0;
@@ -50,8 +50,8 @@ static bool is_pinned_one(struct sp_transfer *transfer, X509 *leaf)
 	       CRYPTO_memcmp(transfer->seen, transfer->pin, SP_FETCH_PIN_LEN) == 0;
 }
 
-/* Called by OpenSSL in place of its verification, which it does itself unless there is a pin.
- * libcurl keeps what was found only for some errors. */
+/* Called by OpenSSL instead of its own verification, which is then called from here unless there is
+ * a pin. The result is kept here, because libcurl keeps it only for some errors. */
 static int verify(X509_STORE_CTX *store, void *arg)
 {
 	struct sp_transfer *transfer = (struct sp_transfer *)arg;
@@ -73,8 +73,8 @@ static CURLcode set_up_ctx(CURL *easy, void *ssl_ctx, void *arg)
 {
 	(void)easy;
 	SSL_CTX_set_cert_verify_callback((SSL_CTX *)ssl_ctx, verify, arg);
-	/* A connection is kept longer than the transfer that made it: nothing may ask @arg again
-	 * then. */
+	/* A connection may outlive the transfer that made it, so no later handshake may use
+	 * @arg. */
 	SSL_CTX_set_options((SSL_CTX *)ssl_ctx, SSL_OP_NO_RENEGOTIATION);
 	return CURLE_OK;
 }
@@ -92,7 +92,8 @@ int sp_transfer_verify(struct sp_transfer *transfer)
 		return -EINVAL;
 	if (!transfer->is_pinned)
 		return 0;
-	/* A connection or a TLS session of another transfer was not compared with this pin. */
+	/* Do not reuse a connection or a TLS session of another transfer: its certificate was not
+	 * compared with this pin. */
 	if (curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L) != CURLE_OK ||

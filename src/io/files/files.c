@@ -77,7 +77,7 @@ static int fill_and_rename(int fd, const char *temp, const char *path, const voi
 {
 	int r;
 
-	/* The owner first: a change of owner clears mode bits. */
+	/* Set the owner first, because a change of owner clears mode bits. */
 	if ((uid != SP_UID_KEEP || gid != SP_GID_KEEP) && fchown(fd, uid, gid) < 0)
 		return sp_errno();
 	if (fchmod(fd, mode) < 0)
@@ -100,7 +100,7 @@ int sp_file_replace(const char *path, const void *data, size_t len, mode_t mode,
 	r = sp_str_format(&temp, "%s.XXXXXX", path);
 	if (r < 0)
 		return r;
-	fd = mkostemp(temp, O_CLOEXEC); /* 0600 until it is whole */
+	fd = mkostemp(temp, O_CLOEXEC); /* mode 0600 until the file is complete */
 	if (fd < 0)
 		return sp_errno();
 	r = fill_and_rename(fd, temp, path, data, len, mode, uid, gid);
@@ -128,7 +128,7 @@ int sp_file_read(const char *path, size_t max_len, char **ret_data, size_t *ret_
 		return -EINVAL;
 	if ((uintmax_t)st.st_size > max_len)
 		return -EFBIG;
-	/* Files of /proc say 0 and have content; a file may grow while it is read. */
+	/* A file of /proc has size 0 and has content. A file may grow while it is read. */
 	size = st.st_size > 0 ? (size_t)st.st_size + 1 : 65536;
 	if (size > max_len + 1)
 		size = max_len + 1;
@@ -233,8 +233,8 @@ int sp_lock_take(const char *path, int *ret_fd, pid_t *ret_holder)
 	return 0;
 }
 
-/* The name less @suffix, malloc'ed; NULL: it is none of them, or there is no memory (@r says
- * so). */
+/* The name without @suffix, malloc'ed. NULL: the name has no such suffix, or there is no memory
+ * (*@r says so). */
 static char *stem(const char *name, const char *suffix, int *r)
 {
 	const size_t len = strlen(name), suffix_len = strlen(suffix);

@@ -58,7 +58,7 @@ int sp_sysctl_set(const char *name, int64_t value)
 	return 0;
 }
 
-/* Off without IPv6 in the kernel. */
+/* Read a switch. It counts as off if the kernel has no IPv6. */
 static int get_switch(const char *name, bool *ret_is_on)
 {
 	int64_t value = 0;

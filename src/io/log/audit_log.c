@@ -24,14 +24,14 @@ struct sp_audit_log {
 	uint64_t rotate_bytes;
 	unsigned int keep;
 	int fd;
-	uint64_t size; /* of the live file: the end of its last complete line */
+	uint64_t size; /* of the live file: where its last complete line ends */
 	struct sp_chain_head head;
 	bool is_dirty;             /* something was appended since the last sync */
 	bool has_stray_end;        /* bytes behind `size` that could not be cut off yet */
 	struct sp_audit_drop drop; /* not yet asked for */
 	int64_t horizon_ns;
 	unsigned int rotations;
-	int sync_error; /* of a sync inside append, told by the next sp_audit_log_sync */
+	int sync_error; /* of a sync inside append: the next sp_audit_log_sync returns it */
 	char *line;     /* the last one, lent to the caller */
 };
 
@@ -57,8 +57,8 @@ static int open_file(const char *path, int flags, int *ret_fd, uint64_t *ret_siz
 	return 0;
 }
 
-/* Where the last newline before @end is, plus one: the end of the last complete line; 0: there is
- * none. */
+/* Find the end of the last complete line: the byte behind the last newline before @end. 0: there is
+ * no newline. */
 static int find_line_end(int fd, uint64_t end, uint64_t *ret_end)
 {
 	char block[4096];
@@ -83,13 +83,13 @@ static int find_line_end(int fd, uint64_t end, uint64_t *ret_end)
 	return 0;
 }
 
-/* A line that was read as a record. */
+/* A line that is a record. */
 struct place {
 	struct sp_chain_head head;
 	int64_t time_ns;
 };
 
-/* The record in bytes [@start, @start + @len). Returns 0; -EBADMSG it is none. */
+/* Read the record in bytes [@start, @start + @len). Returns 0; -EBADMSG the bytes are no record. */
 static int read_place(int fd, uint64_t start, size_t len, struct place *ret_place)
 {
 	__sp_audit_entry struct sp_audit_entry entry = { 0 };
@@ -112,7 +112,7 @@ static int read_place(int fd, uint64_t start, size_t len, struct place *ret_plac
 	return 0;
 }
 
-/* A file's last complete line. Returns 0; -ENODATA it has none; -EBADMSG that is no record. */
+/* Read a file's last complete line. Returns 0; -ENODATA there is none; -EBADMSG it is no record. */
 static int read_last(int fd, uint64_t size, struct place *ret_place)
 {
 	uint64_t start, end;
@@ -136,7 +136,7 @@ static int read_head(int fd, uint64_t size, struct sp_chain_head *ret_head)
 	return r;
 }
 
-/* A file's first line, as read_last. */
+/* Read a file's first line. Returns as read_last. */
 static int read_first(int fd, struct place *ret_place)
 {
 	char block[4096];
@@ -183,7 +183,7 @@ static int cut_torn_end(struct sp_audit_log *log, uint64_t end, struct sp_audit_
 	return 0;
 }
 
-/* PATH.@number, or PATH itself when it is 0; for reading. */
+/* Open PATH.@number for reading, or PATH itself if @number is 0. */
 static int open_rotated(const char *path, unsigned int number, int *ret_fd)
 {
 	__sp_free char *name = NULL;
@@ -199,7 +199,7 @@ static int open_rotated(const char *path, unsigned int number, int *ret_fd)
 	return 0;
 }
 
-/* The head of the newest rotated file that has one, and 0; -ENODATA none has. */
+/* Read the head of the newest rotated file that has one. Returns 0; -ENODATA no file has one. */
 static int read_rotated_head(const char *path, struct sp_chain_head *ret_head)
 {
 	for (unsigned int i = 1;; i++) {
@@ -217,7 +217,7 @@ static int read_rotated_head(const char *path, struct sp_chain_head *ret_head)
 	}
 }
 
-/* Put a live file whose end is no record aside and begin a new one. */
+/* Rename a live file whose end is no record, and begin a new one. */
 static int replace_corrupt(struct sp_audit_log *log, struct sp_audit_log_repair *repair)
 {
 	char *moved_to = NULL;
@@ -257,13 +257,13 @@ static int take_up(struct sp_audit_log *log, const struct sp_chain_head *hint,
 		r = read_rotated_head(log->path, &head);
 	if (r < 0 && r != -ENODATA)
 		return r;
-	/* Records the caller knows of and the files have not: the chain goes on behind them, so
-	 * that verifying names the hole. */
+	/* The caller knows of records that the files do not have. Go on behind those, so that a
+	 * verification names the gap. */
 	log->head = hint && hint->seq > head.seq ? *hint : head;
 	return 0;
 }
 
-/* Look at the oldest record of all. */
+/* Find the oldest record of all files. */
 static void find_horizon(struct sp_audit_log *log)
 {
 	struct place first;
@@ -332,8 +332,8 @@ void sp_audit_log_close(struct sp_audit_log *log)
 
 /* ---- rotation ---- */
 
-/* The file that rotation is about to overwrite, if there is one: how many records go with it. A
- * file that cannot be read is none of ours to count. */
+/* Count the records of the file that rotation is about to overwrite, if there is one. A file that
+ * cannot be read is not counted. */
 static void note_drop(struct sp_audit_log *log)
 {
 	__sp_close int fd = -1;
@@ -372,9 +372,8 @@ static int shift(const char *path, unsigned int from, unsigned int to)
 	return rename(old, new) < 0 && errno != ENOENT ? sp_errno() : 0;
 }
 
-/* PATH.9 -> PATH.10, …, PATH -> PATH.1, and a new PATH, which is made first: whatever fails, there
- * is a file to go on in. The oldest is overwritten.
- */
+/* Rename PATH.9 to PATH.10, and so on down to PATH to PATH.1. The oldest file is overwritten. The
+ * new PATH is made first: whatever fails, there is a file to write to. */
 static int rotate(struct sp_audit_log *log)
 {
 	__sp_free char *fresh = NULL;
@@ -408,10 +407,10 @@ static int rotate(struct sp_audit_log *log)
 
 /* ---- appending ---- */
 
-/* What people and administrators did is on the disk before they are told. */
+/* Must this record be on the disk before the person or administrator gets an answer? */
 static bool is_weighty(enum sp_audit_event event)
 {
-	/* strangers make refusals: they must not keep the disk busy */
+	/* strangers cause refused logins, and must not keep the disk busy */
 	return !sp_audit_event_is_traffic(event) && event != SP_AUDIT_LOGIN_REFUSED;
 }
 
@@ -421,7 +420,7 @@ static int cut_stray_end(struct sp_audit_log *log)
 	return log->has_stray_end ? sp_errno() : 0;
 }
 
-/* Write line and newline, or leave nothing of them. */
+/* Write a line and its newline. After a failure nothing of the line stays. */
 static int write_line(struct sp_audit_log *log, const char *line, size_t len)
 {
 	size_t done = 0;
@@ -454,9 +453,9 @@ static int append_line(struct sp_audit_log *log, char *line, size_t len)
 	int r;
 
 	if (len > LINE_MAX_BYTES)
-		return -EMSGSIZE; /* a reader would refuse it */
+		return -EMSGSIZE; /* a reader would refuse so long a line */
 	if (log->size > 0 && log->size + len + 1 > log->rotate_bytes)
-		rotate(log); /* one that fails is tried again with the next record */
+		rotate(log); /* a rotation that fails is tried again with the next record */
 	line[len] = '\n';
 	r = write_line(log, line, len + 1);
 	line[len] = '\0';

@@ -52,8 +52,8 @@ static void done_files(struct log_files *all)
 	*all = (struct log_files){ 0 };
 }
 
-/* Open @name and add it. One that is gone by now is no error: the caller looks whether anything
- * moved. */
+/* Open @name and add it. A file that is gone by now is no error: the caller checks whether the
+ * files were rotated. */
 static int add_file(struct log_files *all, const char *name, unsigned int number)
 {
 	__sp_close int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -136,7 +136,7 @@ static int list_once(const char *path, struct log_files *all)
 	return r;
 }
 
-/* Whether every name still means the file opened under it. */
+/* Does every name still mean the file that was opened under it? */
 static bool is_steady(const struct log_files *all)
 {
 	struct stat st;
@@ -242,9 +242,8 @@ static ssize_t fill(struct sp_audit_reader *reader)
 	}
 }
 
-/* The current file was the live one. If it no longer is, add those that came after it.
- * Returns 1 there are new ones; 0; -errno.
- */
+/* Add the files that came after the current file, if the current file is the live one no more.
+ * Returns 1: there are new files; 0; -errno. */
 static int look_for_newer(struct sp_audit_reader *reader)
 {
 	struct log_files now = { 0 };
@@ -313,14 +312,15 @@ static int go_on(struct sp_audit_reader *reader, struct sp_audit_line *ret_line,
 
 		if (r <= 0)
 			return r;
-		if (reader->all.count == 1) /* the log is there at last */
+		if (reader->all.count == 1) /* the log has come into being */
 			return 1;
-		/* What was written between our last read and the rotation. */
+		/* Read what was written between the last read and the rotation. */
 		got = fill(reader);
 		if (got != 0)
 			return got < 0 ? (int)got : 1;
 	}
-	if (reader->start < reader->end) { /* a file that was rotated away ends torn */
+	/* a file that was rotated away ends in an incomplete line */
+	if (reader->start < reader->end) {
 		give(reader, reader->end - reader->start, false, ret_line);
 		*ret_gave = true;
 	}

@@ -27,7 +27,7 @@ static void write_line(int priority, const char *format, va_list args)
 		return;
 	if (remedy && len < (int)sizeof(line))
 		snprintf(line + len, sizeof(line) - (size_t)len, " (%s)", remedy);
-	/* one event, one line, nothing a terminal would act on */
+	/* one line for one event, without bytes that act on a terminal */
 	sp_text_show(line, shown, sizeof(shown));
 	if (getenv("JOURNAL_STREAM"))
 		fprintf(stderr, "<%d>%s\n", priority, shown);

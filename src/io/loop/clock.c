@@ -35,7 +35,7 @@ int64_t sp_clock_realtime_s(void)
 	return read_clock(CLOCK_REALTIME) / SP_NS_PER_S;
 }
 
-/* Of a few readings the one least disturbed between its two ends. */
+/* Take the reading with the least time between its two ends, of several: it is the most exact. */
 int64_t sp_clock_offset_ns(void)
 {
 	int64_t best_gap = INT64_MAX, offset = 0;
@@ -85,7 +85,8 @@ int sp_clock_boot_id(char ret_id[SP_BOOT_ID_MAX])
 	return 0;
 }
 
-/* A timer that never fires on its own and is cancelled when the clock is set: timerfd_create(2). */
+/* Arm a timer far in the future. The kernel cancels it when the clock is set
+ * (timerfd_create(2)). */
 static int arm(int fd)
 {
 	const struct itimerspec far_away = { .it_value.tv_sec = 253402300799 /* year 9999 */ };

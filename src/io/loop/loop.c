@@ -17,7 +17,7 @@
 struct sp_loop {
 	int epoll_fd;
 	struct sp_timer *timers;
-	/* of the round under way: forgetting clears its entry */
+	/* of the present round; sp_loop_forget clears its entry */
 	struct epoll_event round[ROUND_MAX];
 	int round_count;
 	bool is_ended;
@@ -111,8 +111,8 @@ static uint64_t next_due(const struct sp_loop *loop)
 	return due_ns;
 }
 
-/* A callback may drop any timer, so look from the start again after each; what a callback sets
- * anew is later than @now_ns and waits for the next round. */
+/* Fire the timers that are due. A callback may drop any timer, so the search starts again after
+ * each. A timer that a callback sets is later than @now_ns and waits for the next round. */
 static void fire_timers(struct sp_loop *loop, uint64_t now_ns)
 {
 	struct sp_timer *timer = loop->timers;

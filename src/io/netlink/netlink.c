@@ -41,7 +41,8 @@ static int open_family(int family, struct sp_netlink **ret_netlink)
 	if (setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVTIMEO, &timeout,
 		       sizeof(timeout)) < 0)
 		return sp_errno();
-	mnl_socket_setsockopt(netlink->socket, NETLINK_EXT_ACK, &one, sizeof(one)); /* a nicety */
+	/* not needed, but makes errors clearer */
+	mnl_socket_setsockopt(netlink->socket, NETLINK_EXT_ACK, &one, sizeof(one));
 	netlink->port = mnl_socket_get_portid(netlink->socket);
 	*ret_netlink = SP_TAKE_PTR(netlink);
 	return 0;
@@ -81,7 +82,7 @@ void *sp_netlink_begin(struct sp_netlink_request *request, uint16_t type, uint16
 	return mnl_nlmsg_put_extra_header(request->header, size);
 }
 
-/* An answer on its way in. */
+/* An answer that is being received. */
 struct answer {
 	uint32_t seq, port;
 	bool is_done, was_interrupted;
@@ -105,7 +106,7 @@ static int take_message(struct answer *answer, const struct nlmsghdr *message)
 			return -EBADMSG;
 		error = mnl_nlmsg_get_payload(message);
 		return error->error;
-	case NLMSG_DONE: /* with the errno of a dump that broke off */
+	case NLMSG_DONE: /* has the errno of a dump that the kernel broke off */
 		answer->is_done = true;
 		if (mnl_nlmsg_get_payload_len(message) >= sizeof(done))
 			memcpy(&done, mnl_nlmsg_get_payload(message), sizeof(done));
@@ -225,7 +226,7 @@ int sp_netlink_monitor_open(struct sp_netlink_monitor **ret_monitor)
 	monitor->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!monitor->socket || mnl_socket_bind(monitor->socket, groups, MNL_SOCKET_AUTOPID) < 0)
 		return sp_errno();
-	/* A larger queue makes drops rarer; drops are told anyway. */
+	/* A larger queue makes losses rarer. The monitor notices a loss in any case. */
 	if (setsockopt(mnl_socket_get_fd(monitor->socket), SOL_SOCKET, SO_RCVBUFFORCE, &bytes,
 		       sizeof(bytes)) < 0)
 		setsockopt(mnl_socket_get_fd(monitor->socket), SOL_SOCKET, SO_RCVBUF, &bytes,

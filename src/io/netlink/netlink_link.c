@@ -96,7 +96,8 @@ static int read_link(const struct nlmsghdr *message, struct sp_link *ret_link)
 		read_kind(attrs[IFLA_LINKINFO], &link);
 	if (attrs[IFLA_XDP])
 		read_xdp(attrs[IFLA_XDP], &link);
-	/* A pair of veth names each other, and neither lies on the other. */
+	/* The two ends of a veth pair name each other as their link, but neither lies on the
+	 * other. */
 	if (!attrs[IFLA_LINK_NETNSID] && strcmp(link.kind, "veth") != 0)
 		link.lower = u32_of(attrs[IFLA_LINK]);
 	*ret_link = link;
@@ -285,7 +286,7 @@ int sp_netlink_list_addresses(struct sp_netlink *netlink, uint32_t ifindex,
 	return 0;
 }
 
-/* Local to the link or the site: set up by the host itself, with or without a server's answer. */
+/* Is this an address that a host gives itself, with or without a server's answer? */
 static bool is_self_given(const struct sp_link_address *address)
 {
 	return address->is_link_local || (!address->is_v4 && (address->addr.b[0] & 0xfe) == 0xfc);
@@ -335,7 +336,8 @@ int sp_netlink_put_address(struct sp_netlink *netlink, uint32_t ifindex, const s
 		return -EINVAL;
 	begin_address(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, ifindex, addr,
 		      prefix_len);
-	if (!sp_addr_is_v4(addr)) /* ours by decision: nobody is asked, and it serves at once */
+	/* sallyportd chose the address, so there is no duplicate detection: it works at once */
+	if (!sp_addr_is_v4(addr))
 		mnl_attr_put_u32(request.header, IFA_FLAGS, IFA_F_NODAD);
 	return sp_netlink_run(netlink, &request, NULL, NULL);
 }

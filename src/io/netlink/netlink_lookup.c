@@ -45,7 +45,7 @@ int sp_netlink_uses_route(struct sp_netlink *netlink, uint32_t ifindex, const st
 	sp_netlink_put_addr(request.header, RTA_DST, &addr);
 	r = sp_netlink_run(netlink, &request, take_found, &found);
 	if (r == -ENETUNREACH || r == -EHOSTUNREACH || r == -ESRCH || r == -EACCES || r == -EINVAL)
-		return 0; /* none; or a route or rule that refuses, EINVAL: a blackhole */
+		return 0; /* no route; or a route or rule that refuses (EINVAL: a blackhole) */
 	if (r < 0)
 		return r;
 	return found.ifindex == ifindex && found.prefix_len == to->prefix_len - (is_v4 ? 96 : 0);

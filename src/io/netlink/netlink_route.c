@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Routes: those of every table, through nexthop objects or not; and the few we set, in the main
- * one. */
+/* Routes: reading those of every table, with and without nexthop objects, and setting our few in
+ * the main table. */
 #include <errno.h>
 #include <linux/lwtunnel.h>
 #include <linux/nexthop.h>
@@ -17,7 +17,8 @@
 #define DUMP_TRIES 8
 #define SLICE_BYTES (1 << 20)
 #define READ_BYTES 65536
-#define GROUPS_DEEP 4 /* a group's members are no groups; a kernel that says otherwise ends here */
+/* Members of a group are no groups. A kernel that says otherwise is cut off here. */
+#define GROUPS_DEEP 4
 
 /* ---- nexthop objects ---- */
 
@@ -97,7 +98,7 @@ static const struct nexthop *find_nexthop(const struct nexthops *nexthops, uint3
 
 /* ---- one route ---- */
 
-/* A route being read: its hops go to @each as they are found. */
+/* A route that is being read. @each is called for each of its hops. */
 struct route {
 	struct sp_kernel_route base;
 	const struct nexthops *nexthops; /* NULL: none are known */
@@ -156,7 +157,7 @@ static bool read_next_hop(const struct nlattr *gateway, const struct nlattr *via
 	return true;
 }
 
-/* Whether the encapsulation chooses the way itself. */
+/* Does the encapsulation choose the way itself? */
 static bool hides_way(const struct nlattr *type)
 {
 	uint16_t encap = type && mnl_attr_get_payload_len(type) == 2 ? mnl_attr_get_u16(type) : 0;
@@ -217,7 +218,8 @@ static void read_base(const struct rtmsg *info, const struct nlattr **attrs,
 	base->metric = attrs[RTA_PRIORITY] ? mnl_attr_get_u32(attrs[RTA_PRIORITY]) : 0;
 }
 
-/* Local, broadcast and the like say where the gateway's own addresses are; cached ones repeat. */
+/* Does this route say a way? Local, broadcast and similar routes only name the gateway's own
+ * addresses, and cached ones repeat other routes. */
 static bool says_a_way(const struct rtmsg *info)
 {
 	return (info->rtm_family == AF_INET || info->rtm_family == AF_INET6) &&
@@ -226,7 +228,7 @@ static bool says_a_way(const struct rtmsg *info)
 	       !(info->rtm_flags & RTM_F_CLONED);
 }
 
-/* The hops of a route's message, one by one; none for one that forwards nothing. */
+/* Hand on the hops of a route's message, one by one. A route that forwards nothing has none. */
 static int read_route(struct route *route, const struct nlmsghdr *message)
 {
 	const struct rtmsg *info = mnl_nlmsg_get_payload(message);
@@ -283,13 +285,14 @@ enum part { NEXTHOPS, IPV4, IPV6, COMPLETE };
 struct sp_route_reading {
 	struct mnl_socket *socket;
 	uint32_t seq;
-	enum part part; /* being answered */
+	enum part part; /* the part that the kernel is sending */
 	bool was_interrupted;
 	struct nexthops nexthops;
 	char bytes[READ_BYTES];
 };
 
-/* Ask for the part; a kernel without nexthop objects answers with an error, and has none. */
+/* Ask the kernel for a part. A kernel without nexthop objects answers with an error: it has
+ * none. */
 static int ask(struct sp_route_reading *reading, enum part part)
 {
 	struct sp_netlink_request request;
@@ -342,7 +345,7 @@ int sp_route_reading_get_fd(const struct sp_route_reading *reading)
 	return mnl_socket_get_fd(reading->socket);
 }
 
-/* The end of a part, as NLMSG_DONE or an error says it. */
+/* End a part, which NLMSG_DONE or an error says. */
 static int end_part(struct sp_route_reading *reading, const struct nlmsghdr *message)
 {
 	int error = 0;

@@ -101,7 +101,7 @@ int sp_nflog_take(struct sp_nflog *nflog, int max,
 
 /* ---- opening ---- */
 
-/* Each packet is told at once: the kernel would keep some for a second. */
+/* Ask for a group's packets, each at once: by default the kernel keeps some for a second. */
 static int request_group(struct sp_nflog *nflog, uint16_t group, uint32_t bytes_max)
 {
 	const struct nfulnl_msg_config_cmd command = { .command = NFULNL_CFG_CMD_BIND };
@@ -151,7 +151,7 @@ int sp_nflog_open(uint16_t group, uint32_t bytes_max, struct sp_nflog **ret_nflo
 	nflog->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!nflog->socket || mnl_socket_bind(nflog->socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		return sp_errno();
-	/* a burst of each rule, at 4 kB a packet */
+	/* room for a burst of every rule, at 4 kB for each packet */
 	(void)setsockopt(mnl_socket_get_fd(nflog->socket), SOL_SOCKET, SO_RCVBUFFORCE, &bytes,
 			 sizeof(bytes));
 	r = request_group(nflog, group, bytes_max);

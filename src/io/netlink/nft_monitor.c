@@ -22,7 +22,7 @@
 struct sp_nft_monitor {
 	struct mnl_socket *events, *requests;
 	const char *table;
-	bool is_touched; /* by the transaction whose messages are coming in */
+	bool is_touched; /* by the transaction of which messages are arriving */
 	uint32_t seq;
 	char *message; /* MESSAGE_BYTES */
 };
@@ -53,7 +53,7 @@ int sp_nft_monitor_open(const char *table, struct sp_nft_monitor **ret_monitor)
 	if (setsockopt(mnl_socket_get_fd(monitor->requests), SOL_SOCKET, SO_RCVTIMEO, &timeout,
 		       sizeof(timeout)) < 0)
 		return sp_errno();
-	/* A larger queue makes losses rarer; a loss is noticed anyway. */
+	/* A larger queue makes losses rarer. The monitor notices a loss in any case. */
 	(void)setsockopt(mnl_socket_get_fd(monitor->events), SOL_SOCKET, SO_RCVBUFFORCE, &bytes,
 			 sizeof(bytes));
 	*ret_monitor = SP_TAKE_PTR(monitor);
@@ -79,7 +79,7 @@ int sp_nft_monitor_get_fd(const struct sp_nft_monitor *monitor)
 
 /* ---- messages ---- */
 
-/* The last message of a transaction. */
+/* Take the last message of a transaction. */
 static void take_generation(struct sp_nft_monitor *monitor, const struct nlmsghdr *message,
 			    struct sp_nft_change *change)
 {

@@ -92,7 +92,7 @@ int sp_tun_ensure(struct sp_netlink *netlink, const char *name, uid_t uid, gid_t
 	bool made = false;
 	int r;
 
-	/* `%` would have the kernel number it. */
+	/* With `%` in the name the kernel would add a number. */
 	if (!*name || strlen(name) >= IFNAMSIZ || strpbrk(name, "/% \t\n"))
 		return -EINVAL;
 	r = sp_netlink_get_link(netlink, name, &link);

@@ -24,7 +24,8 @@
 
 _Static_assert(sizeof(struct virtio_net_hdr) == 10, "the header TUN uses unless told otherwise");
 
-/* One by one: a kernel refuses the whole set for one flag it does not know. */
+/* Try the flags one by one, because a kernel refuses the whole set for one flag that it does not
+ * know. */
 static unsigned int try_offloads(int fd)
 {
 	static const struct {
@@ -48,7 +49,7 @@ static unsigned int try_offloads(int fd)
 	return offloads;
 }
 
-/* RWF_NOWAIT saves the poll before each read; not every kernel's TUN knows it. */
+/* Does this kernel's TUN know RWF_NOWAIT? With it no poll is needed before each read. */
 static bool can_ask(int fd)
 {
 	uint8_t byte;

@@ -34,8 +34,8 @@ static void ask_for_buffers(int fd)
 			(void)set_flag(fd, SOL_SOCKET, options[i][1], KERNEL_BUFFER_LEN);
 }
 
-/* What both kinds of socket need. An IPv6 one serves IPv4 too, so it is told in both families'
- * words. */
+/* Set the options that both kinds of socket need. An IPv6 socket serves IPv4 too, so it gets the
+ * options of both families. */
 static int set_options(int fd, bool is_v6)
 {
 	int r = set_flag(fd, IPPROTO_IP, IP_RECVTOS, 1);
@@ -73,14 +73,14 @@ static int make_socket(int *ret_fd, bool *ret_is_v6)
 	return 0;
 }
 
-/* What it can do beyond one datagram a call. */
+/* Find out whether the socket can send and receive several datagrams in one call. */
 static void probe(int fd, struct sp_udp_socket *udp)
 {
 	udp->can_merge = set_flag(fd, SOL_UDP, UDP_GRO, 1) == 0;
 	atomic_store(&udp->can_segment, set_flag(fd, SOL_UDP, UDP_SEGMENT, 0) == 0);
 }
 
-/* Put @fd in the place of the present one and wake whoever sleeps on that. */
+/* Put @fd in the place of the present socket, and wake the thread that waits on that. */
 static int replace(struct sp_udp_socket *udp, int fd)
 {
 	__sp_close int old = fcntl(udp->fd, F_DUPFD_CLOEXEC, 0);
@@ -113,7 +113,7 @@ int sp_udp_adopt(int fd, struct sp_udp_socket *ret_socket)
 	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_DGRAM ||
 	    (domain != AF_INET && domain != AF_INET6) || !sp_udp_get_port(&udp))
 		return -EINVAL;
-	udp.is_v6 = domain == AF_INET6; /* its options are those it was made with */
+	udp.is_v6 = domain == AF_INET6; /* the options stay those with which the socket was made */
 	probe(fd, &udp);
 	memcpy(ret_socket, &udp, sizeof(udp));
 	return 0;
@@ -143,7 +143,7 @@ int sp_udp_bind(struct sp_udp_socket *udp, uint16_t port, uint32_t fwmark, bool 
 	bool is_v6;
 	int r;
 
-	/* the first one was made while we had the right to large buffers */
+	/* keep the first socket: it was made while we had the right to large buffers */
 	if (!sp_udp_get_port(udp))
 		return make_bound(udp->fd, udp->is_v6, port, fwmark, is_one_of_many);
 	r = make_socket(&fd, &is_v6);
@@ -193,7 +193,8 @@ struct sp_udp_receiver {
 	struct iovec iovs[SP_UDP_BUFFERS];
 	struct sockaddr_in6 from[SP_UDP_BUFFERS];
 	union control controls[SP_UDP_BUFFERS];
-	uint8_t *buffers; /* with a page to spare between two: implementations read ahead */
+	/* with an unused page between two, because implementations of the cipher read ahead */
+	uint8_t *buffers;
 };
 
 #define BUFFER_STRIDE (SP_UDP_BUFFER_LEN + 4096)
@@ -310,7 +311,8 @@ int sp_udp_receive(struct sp_udp_socket *udp, struct sp_udp_receiver *receiver,
 	if (count < 0)
 		return errno == EINTR ? 0 : sp_errno();
 	for (int i = 0; i < count; i++) {
-		/* a socket that was shut down gives what no sender can: nothing, from nobody */
+		/* a socket that was shut down returns a datagram that no sender can send: without
+		 * bytes and sender */
 		if (receiver->headers[i].msg_hdr.msg_namelen == 0)
 			return i;
 		read_message(receiver, (size_t)i, &ret_received[i]);
@@ -399,7 +401,7 @@ static void put_class(struct msghdr *header, const struct sp_wg_endpoint *to, ui
 		put_control(header, IPPROTO_IPV6, IPV6_TCLASS, &number, sizeof(number));
 }
 
-/* @message's bytes from @offset on, @len of them, as the @i-th of @out. */
+/* Fill the @i-th entry of @out with @len bytes of @message, from @offset on. */
 static void prepare(const struct sp_udp_socket *udp, const struct sp_udp_message *message,
 		    size_t offset, size_t len, bool segmented, struct outgoing *out, size_t i)
 {
@@ -423,8 +425,8 @@ static void prepare(const struct sp_udp_socket *udp, const struct sp_udp_message
 		header->msg_control = NULL;
 }
 
-/* Send @out[0..count). Returns how many went before the first that did not, whose -errno is
- * *@ret_error. */
+/* Send @out[0..count). Returns how many were sent before the first that failed. *@ret_error is the
+ * -errno of that one. */
 static size_t send_all(const struct sp_udp_socket *udp, struct outgoing *out, size_t count,
 		       int *ret_error)
 {
@@ -444,7 +446,8 @@ static size_t send_all(const struct sp_udp_socket *udp, struct outgoing *out, si
 	return sent;
 }
 
-/* Our address it was to leave from went away: the kernel chooses another. */
+/* Send again without a source address if that address of ours is gone: the kernel then chooses
+ * another. */
 static bool try_without_source(struct sp_udp_message *message, int error)
 {
 	if ((error != -EINVAL && error != -EADDRNOTAVAIL && error != -ENETUNREACH) ||
@@ -454,7 +457,7 @@ static bool try_without_source(struct sp_udp_message *message, int error)
 	return true;
 }
 
-/* A message the kernel does not take in one piece, datagram by datagram. */
+/* Send a message, which the kernel does not take in one piece, datagram by datagram. */
 static void send_pieces(const struct sp_udp_socket *udp, struct sp_udp_message *message,
 			struct outgoing *out)
 {
@@ -475,7 +478,7 @@ static void send_pieces(const struct sp_udp_socket *udp, struct sp_udp_message *
 		if (error == 0 || try_without_source(message, error))
 			continue;
 		message->result = error;
-		offset += step; /* that one is lost, as on any wire */
+		offset += step; /* this datagram is lost, as on a wire */
 	}
 }
 

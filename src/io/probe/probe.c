@@ -156,8 +156,8 @@ static void probe_homes(const struct sp_probe_context *context, struct sp_probe_
 						     : "told by every route");
 }
 
-/* Ask nf_tables for its generation: answered without rights, and the module is loaded on the
- * way. */
+/* Ask nf_tables for its generation. The kernel answers without rights, and loads the module to do
+ * so. */
 static int ask_nftables(void)
 {
 	union {
@@ -266,7 +266,7 @@ static void probe_clock(struct sp_probe_list *list)
 		"clock", "deadlines and sign-ins are as wrong as the clock is",
 		"run a time service: chrony or systemd-timesyncd"
 	};
-	struct timex state = { 0 }; /* modes 0: only asks */
+	struct timex state = { 0 }; /* modes 0 changes nothing */
 
 	if (adjtimex(&state) < 0)
 		sp_probe_add(list, &subject, SP_PROBE_UNKNOWN, "%s", sp_err_text(errno));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the kernel's BPF can do, by loading the smallest thing that needs it. */
+/* Find out what the kernel's BPF can do, by loading the smallest program that needs each
+ * feature. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -50,7 +51,7 @@ static void probe_btf(struct sp_probe_list *list)
 		sp_probe_add(list, &subject, SP_PROBE_OK, BTF_FILE);
 }
 
-/* Give an answer of libbpf's probes: 1 yes, 0 no, -errno could not ask. */
+/* Add the answer of one of libbpf's probes: 1 yes; 0 no; -errno libbpf could not find out. */
 static void add_answer(struct sp_probe_list *list, const struct sp_probe_subject *subject,
 		       int answer, const char *what)
 {
@@ -125,7 +126,7 @@ static void probe_helpers(struct sp_probe_list *list)
 			   rows[i].what);
 }
 
-/* The kernel answers a question about tcx on the loopback exactly if it has tcx; nothing is
+/* Ask about tcx on the loopback interface. The kernel answers only if it has tcx. Nothing is
  * attached. */
 static void probe_tcx(struct sp_probe_list *list)
 {
@@ -175,7 +176,7 @@ static const struct sp_probe_subject rights = {
 	"run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
 };
 
-/* libbpf is chatty about what it tries; doctor says it in its own words. */
+/* Silence libbpf, which logs what it tries. `doctor` reports the result itself. */
 static int say_nothing(enum libbpf_print_level level, const char *format, va_list args)
 {
 	(void)level;
@@ -190,8 +191,7 @@ void sp_probe_bpf(struct sp_probe_list *list)
 	int fd = load_pass(BPF_PROG_TYPE_XDP);
 
 	probe_btf(list);
-	/* A refusal for lack of rights looks like a missing feature to libbpf: ask nothing further
-	 * then. */
+	/* To libbpf a refusal for lack of rights looks like a missing feature, so stop asking. */
 	if (fd == -EPERM || fd == -EACCES) {
 		sp_probe_add(list, &rights, SP_PROBE_UNKNOWN, "loading a program: %s",
 			     sp_err_text(fd));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What our own engine says of itself that costs throughput or secrecy. */
+/* Ask our own engine for settings that cost throughput or secrecy. */
 #include <errno.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 #define RESTART "then start the engine again: it asks for this once"
 
-/* In the engine's words (src/vpnd/api/api_host.c). */
+/* Named as the engine names them (src/vpnd/api/api_host.c). */
 static const struct sp_probe_subject offloads[] = {
 	{ "tun-checksum",
 	  "every packet crosses the interface by itself, with its checksum computed in full: a "

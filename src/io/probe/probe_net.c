@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The interfaces sallyport.yaml names, and who else is attached to them. */
+/* Probe the interfaces that sallyport.yaml names, and programs of others that are attached to
+ * them. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -85,7 +86,7 @@ static uint32_t foreign_tcx(const struct sp_probe_context *context, const struct
 	LIBBPF_OPTS(bpf_prog_query_opts, query, .prog_ids = ids, .count = PROGRAMS_MAX);
 
 	if (bpf_prog_query_opts((int)link->ifindex, hook, &query) < 0)
-		return 0; /* no tcx, or no rights: said by their own probes */
+		return 0; /* no tcx, or no rights: other probes report both */
 	for (uint32_t i = 0; i < query.count && i < PROGRAMS_MAX; i++)
 		if (!is_own(context, ids[i]))
 			return ids[i];

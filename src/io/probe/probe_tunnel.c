@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who carries the tunnel, and whether what it sends fits the paths it takes. */
+/* Probe which engine carries the tunnel, and whether its datagrams fit the paths they take. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #define ENGINE_TIMEOUT_MS 300
 #define PATHS_MAX 4096      /* endpoints looked at */
 #define TUNNEL_MTU_MIN 1280 /* what sallyport.yaml takes */
-/* What a data message adds: 32 of WireGuard, 8 of UDP, 20 or 40 of IP. */
+/* The bytes that a data message adds: 32 of WireGuard, 8 of UDP, 20 or 40 of IP. */
 #define OVERHEAD_V4 60u
 #define OVERHEAD_V6 80u
 
@@ -122,8 +122,8 @@ static uint32_t overhead(bool is_v4)
 	return is_v4 ? OVERHEAD_V4 : OVERHEAD_V6;
 }
 
-/* What the routing table and its exceptions say of the way there: a connected socket sends
- * nothing. Returns 0; -errno. */
+/* Read the MTU of the way to a peer from the routing table and its exceptions. The socket is only
+ * connected and sends nothing. Returns 0; -errno. */
 static int find_path_mtu(const struct sp_wg_peer *peer, uint32_t *ret_mtu)
 {
 	const bool is_v4 = sp_addr_is_v4(&peer->endpoint);
@@ -166,7 +166,7 @@ static void add_narrow(struct sp_probe_list *list, const char *iface, const char
 			 tunnel_mtu, tunnel_mtu + overhead(is_v4), fix);
 }
 
-/* Before anybody ever connected: what leaves by an edge interface must fit that. */
+/* Before any peer connected, compare the tunnel's MTU with those of the edge interfaces. */
 static void probe_edge_mtu(const struct sp_probe_context *context, struct sp_probe_list *list,
 			   struct sp_netlink *netlink, const char *name)
 {
@@ -178,7 +178,7 @@ static void probe_edge_mtu(const struct sp_probe_context *context, struct sp_pro
 
 	if (sp_netlink_get_link(netlink, name, &link) < 0 ||
 	    sp_netlink_list_addresses(netlink, link.ifindex, &addresses, &count) < 0)
-		return; /* its own probe says so */
+		return; /* another probe reports this */
 	for (size_t i = 0; i < count; i++) {
 		has_v4 |= addresses[i].is_v4;
 		has_v6 |= !addresses[i].is_v4 && !addresses[i].is_link_local;
@@ -194,7 +194,7 @@ static void probe_edge_mtu(const struct sp_probe_context *context, struct sp_pro
 					  : "");
 }
 
-/* The narrowest of the ways to where peers were last seen. */
+/* Compare the tunnel's MTU with the narrowest of the ways to the peers' last endpoints. */
 static void probe_peer_mtu(const struct sp_probe_context *context, struct sp_probe_list *list,
 			   const char *tunnel, const struct sp_wg_device *device)
 {

@@ -17,11 +17,11 @@ static socklen_t write_address(const char *name, struct sockaddr_un *address)
 	const size_t len = strlen(name);
 
 	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	memcpy(address->sun_path + 1, name, len); /* behind a zero: abstract */
+	memcpy(address->sun_path + 1, name, len); /* behind a zero byte: an abstract name */
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len);
 }
 
-/* The kernel tells a client who listens. */
+/* Find the process that listens. The kernel tells it to a client that connects. */
 static void find_holder(const struct sockaddr_un *address, socklen_t len,
 			struct sp_namespace_holder *ret_holder)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* libsystemd and what it brings along are loaded only where somebody is there to talk to. */
+/* Notices to systemd. libsystemd and its dependencies are loaded only if systemd listens. */
 #include "io/process/notify.h"
 
 #include <dlfcn.h>
@@ -35,7 +35,8 @@ static bool has_manager(void)
 	return getenv("NOTIFY_SOCKET") || getenv("LISTEN_FDS") || getenv("WATCHDOG_USEC");
 }
 
-/* NULL: nobody started us who would listen, or the library is not installed. */
+/* Load libsystemd. NULL: no service manager started this process, or the library is not
+ * installed. */
 static const struct systemd *load(void)
 {
 	void *library;
@@ -79,7 +80,7 @@ int sp_notify_status(const char *status)
 	return tell_status("", status);
 }
 
-/* The monotonic time is what Type=notify-reload asks for. */
+/* Type=notify-reload asks for the monotonic time. */
 int sp_notify_reloading(void)
 {
 	struct timespec now = { 0 };

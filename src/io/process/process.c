@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The lowest free descriptor is the one that is opened; the mode is the one nobody can use it
- * in. */
+/* Occupy @fd, which is the lowest free descriptor, by a file opened in a mode in which it cannot be
+ * used. */
 static void occupy(int fd)
 {
 	if (fcntl(fd, F_GETFD) < 0)

@@ -14,8 +14,8 @@
 #include "base/array.h"
 #include "base/err.h"
 
-/* No core dumps, and no other process of the same user may look in. Before any secret is read, and
- * again after a change of user, which undoes it. */
+/* Forbid core dumps, and other processes of the same user to look in. Called before any secret is
+ * read, and again after a change of user, which undoes it. */
 static void forbid_dumps(void)
 {
 	const struct rlimit none = { 0, 0 };
@@ -58,8 +58,8 @@ static bool is_one_of(cap_value_t one, const cap_value_t *kept, int count)
 	return false;
 }
 
-/* What a program run by us could have again. Without CAP_SETPCAP it stays as whoever started us set
- * it; PR_SET_NO_NEW_PRIVS holds in any case. */
+/* Give up what a program that we run could get back. Without CAP_SETPCAP the bounding set stays as
+ * the parent process set it; PR_SET_NO_NEW_PRIVS holds in any case. */
 static int close_ways_back(const cap_value_t *kept, int count)
 {
 	const cap_value_t setpcap = CAP_SETPCAP;
@@ -134,8 +134,8 @@ static int allow_calls(scmp_filter_ctx filter, const int *calls, size_t count)
 	return r;
 }
 
-/* Every process's. Files are mapped to run (a library of the name service), never to be written and
- * run. */
+/* Allow the memory calls that every process needs. A file may be mapped executable (a library of
+ * the name service), but not writable and executable. */
 static int allow_memory(scmp_filter_ctx filter)
 {
 	static const unsigned int ways[] = { 0, PROT_WRITE, PROT_EXEC };
@@ -148,8 +148,8 @@ static int allow_memory(scmp_filter_ctx filter)
 	return r;
 }
 
-/* clone3 keeps its flags where a filter cannot look: the C library takes clone when told there is
- * none. */
+/* Allow threads. A filter cannot see the flags of clone3, so clone3 is refused as missing, and the
+ * C library takes clone. */
 static int allow_threads(scmp_filter_ctx filter)
 {
 	int r = seccomp_rule_add(
@@ -208,7 +208,7 @@ int sp_rights_restrict(const int *calls, size_t call_count, const unsigned int *
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r = filter ? seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1) : -ENOMEM;
 
-	if (r == -EOPNOTSUPP) /* before Linux 4.14: without a line in the log */
+	if (r == -EOPNOTSUPP) /* Linux before 4.14 cannot log, so filter without logging */
 		r = 0;
 	if (r == 0)
 		r = allow_basics(filter);

@@ -96,7 +96,7 @@ int sp_peers_file_write(const char *path, const struct sp_peers *peers, uid_t ui
 
 /* ---- reading ---- */
 
-/* One line ahead; `has` false: the text is used up. */
+/* A reader that is one line ahead. `has` is false when the text is used up. */
 struct reader {
 	struct sp_uapi_lines lines;
 	struct sp_uapi_line line;

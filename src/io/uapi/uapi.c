@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Transactions with an engine: one deadline over connect, send and receive. */
+/* Requests to an engine and their replies. One deadline covers connect, send and receive. */
 #include "io/uapi/uapi.h"
 
 #include <errno.h>
@@ -57,7 +57,8 @@ static int connect_by(const char *socket_path, int64_t deadline_ns, int *ret_fd)
 	while (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
 		if (errno == EINTR)
 			continue;
-		if (errno != EAGAIN) /* EAGAIN: its queue is full, and poll cannot wait for that */
+		/* EAGAIN: the engine's queue is full, for which poll cannot wait */
+		if (errno != EAGAIN)
 			return sp_errno();
 		if (monotonic_ns() >= deadline_ns)
 			return -ETIMEDOUT;
@@ -67,7 +68,8 @@ static int connect_by(const char *socket_path, int64_t deadline_ns, int *ret_fd)
 	return 0;
 }
 
-/* -EPIPE: the engine closed early, perhaps to say why: its reply is still to be read. */
+/* Send a request. -EPIPE: the engine closed early, perhaps with a reply that says why, so the
+ * caller still reads. */
 static int send_by(int fd, const char *data, size_t len, int64_t deadline_ns)
 {
 	while (len > 0) {

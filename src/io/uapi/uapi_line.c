@@ -131,7 +131,7 @@ int sp_uapi_read_endpoint(const struct sp_uapi_line *line, struct sp_wg_peer *pe
 		return -EBADMSG;
 	}
 	if (strncasecmp(host, "::ffff:", 7) == 0 && strchr(host, '.'))
-		host += 7; /* an engine with one socket for both families */
+		host += 7; /* an engine with one socket for both families writes IPv4 so */
 	if (sp_addr_parse(host, &addr) < 0)
 		return -EBADMSG;
 	if (scope && (!*scope || strlen(scope) >= sizeof(peer->endpoint_scope)))

@@ -19,7 +19,7 @@ void sp_uapi_stats_done(struct sp_uapi_stats *stats)
 	*stats = (struct sp_uapi_stats){ 0 };
 }
 
-/* Returns 0; -EBADMSG it does not fit, is empty, or not printable. */
+/* Copy a word. Returns 0; -EBADMSG it does not fit, is empty, or not printable. */
 static int copy_word(const char *text, size_t len, char ret_word[SP_UAPI_WORD_MAX])
 {
 	if (len == 0 || len >= SP_UAPI_WORD_MAX)
@@ -104,7 +104,7 @@ int sp_uapi_parse_stats(const char *text, size_t len, struct sp_uapi_stats *ret_
 		r = read_line(&line, &stats);
 	if (r < 0)
 		return r;
-	/* what is left from that line on is what a reply to set=1 is */
+	/* from this line on the rest looks like a reply to set=1 */
 	if (!sp_uapi_is_complete(text, len) || !sp_uapi_key_is(&line, "errno"))
 		return -EBADMSG;
 	r = sp_uapi_parse_set(line.text, (size_t)(text + len - line.text));
@@ -122,7 +122,7 @@ int sp_uapi_stats(const char *socket_path, int timeout_ms, struct sp_uapi_stats 
 	int r = sp_uapi_transact(socket_path, timeout_ms, request, strlen(request), &reply);
 
 	if (r == -EBADMSG && reply.len == 0)
-		return -EOPNOTSUPP; /* it hung up, as wireguard-go does */
+		return -EOPNOTSUPP; /* the engine closed the connection, as wireguard-go does */
 	if (r == 0)
 		r = sp_uapi_parse_stats(reply.data, reply.len, ret_stats);
 	return r == -EINVAL ? -EOPNOTSUPP : r;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The texts of the userspace API: replies read, requests made. Pure. */
+/* The texts of the userspace API: reading replies and writing requests. No I/O. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -70,8 +70,8 @@ static bool is_peer_key(const struct sp_uapi_line *line)
 	return false;
 }
 
-/* Seconds and nanoseconds come on lines of their own and make one time. A reply that repeats them
- * until the sum no longer fits is no reply. */
+/* Add seconds, or nanoseconds, to a time: they come on lines of their own. A reply that repeats
+ * them until the sum does not fit is refused. */
 static int add_number(const struct sp_uapi_line *line, uint64_t max, int64_t unit, int64_t *to)
 {
 	uint64_t number = 0;
@@ -115,7 +115,7 @@ static int read_get_line(const struct sp_uapi_line *line, struct sp_wg_device *d
 		return -EBADMSG;
 	if (sp_uapi_key_is(line, "public_key")) {
 		if (device->peer_count == room)
-			return -EBADMSG; /* this one's key has not the length of one */
+			return -EBADMSG; /* a key of wrong length */
 		return sp_uapi_read_key(line, &device->peers[device->peer_count++].public_key);
 	}
 	if (device->peer_count > 0)
@@ -179,8 +179,8 @@ int sp_uapi_parse_set(const char *text, size_t len)
 static void put(struct sp_uapi_set *set, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* One line, a comment with a peer's name the longest. Through a local buffer, which is wiped: keys
- * pass here. */
+/* Add one line; a comment with a peer's name is the longest. It is formatted in a local buffer,
+ * which is wiped, because keys pass here. */
 static void put(struct sp_uapi_set *set, const char *format, ...)
 {
 	char line[512];

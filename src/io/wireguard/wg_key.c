@@ -26,7 +26,7 @@ int sp_wg_key_from_base64(const char *text, struct sp_wg_key *ret_key)
 
 	if (strnlen(text, SP_WG_KEY_BASE64) != SP_WG_KEY_BASE64 - 1)
 		return -EINVAL;
-	/* It refuses bits behind the end and wrong padding, so one key has one text. */
+	/* sodium refuses stray bits at the end and wrong padding, so each key has one text only. */
 	r = sodium_base642bin(key.bytes, sizeof(key.bytes), text, SP_WG_KEY_BASE64 - 1, NULL, &len,
 			      NULL, sodium_base64_VARIANT_ORIGINAL);
 	if (r == 0 && len == sizeof(key.bytes))

@@ -10,7 +10,7 @@
 #include "io/wireguard/wg_netlink_message.h"
 
 #define MESSAGE_BYTES 32768
-#define DUMP_TRIES 8 /* a dump is asked again when peers changed under it */
+#define DUMP_TRIES 8 /* the dump is repeated if peers changed meanwhile */
 
 /* ---- the family ---- */
 
@@ -30,7 +30,8 @@ static int take_family(void *arg, const struct nlmsghdr *message)
 	return 0;
 }
 
-/* Its number is given out when the module is loaded, so it is asked for each time. */
+/* Ask for the number of the netlink family. It changes when the module is loaded again, so ask each
+ * time. */
 static int find_family(struct sp_netlink *netlink, uint16_t *ret_family)
 {
 	struct sp_netlink_request request;

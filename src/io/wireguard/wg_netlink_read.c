@@ -22,8 +22,8 @@ void sp_wg_netlink_reader_done(struct sp_wg_netlink_reader *reader)
 /* Called for each attribute of a list. Returns 0 or -errno. */
 typedef int (*take_fn)(void *to, const struct nlattr *attr);
 
-/* libmnl stops at an attribute that does not fit its list and says nothing: here that is an error,
- * since what follows a cut would be missing. */
+/* Call @take for each attribute of a list. libmnl silently stops at an attribute that does not fit
+ * its list. Here that is an error, because what follows would be missing. */
 static int for_each(const void *list, size_t len, take_fn take, void *to)
 {
 	const char *at = list;
@@ -52,7 +52,7 @@ static int for_each_nested(const struct nlattr *attr, take_fn take, void *to)
 	return for_each(mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr), take, to);
 }
 
-/* Exactly @size bytes: what the kernel says of a number, a key or a time. */
+/* Read a number, a key or a time of exactly @size bytes. */
 static int read_exactly(const struct nlattr *attr, void *to, size_t size)
 {
 	if (mnl_attr_get_payload_len(attr) != size)
@@ -197,7 +197,7 @@ static int take_key(void *to, const struct nlattr *attr)
 	return read_exactly(attr, key->key.bytes, SP_WG_KEY_LEN);
 }
 
-/* Not SP_ARRAY_PUSH: the place it gives up would keep pre-shared keys. */
+/* Add a peer. SP_ARRAY_PUSH would not wipe the old place, in which pre-shared keys are. */
 static struct sp_wg_peer *push_peer(struct sp_wg_netlink_reader *reader)
 {
 	struct sp_wg_device *device = &reader->device;

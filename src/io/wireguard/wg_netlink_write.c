@@ -17,7 +17,7 @@ struct writer {
 	char *bytes;
 	size_t max;
 	struct nlmsghdr *message; /* NULL: none begun */
-	struct nlattr *peers;     /* its list, open; NULL: none */
+	struct nlattr *peers;     /* the open list of peers in it; NULL: none */
 	sp_wg_netlink_emit_fn emit;
 	void *arg;
 };
@@ -69,7 +69,8 @@ static bool put_endpoint(struct writer *writer, const struct sp_wg_peer *peer, u
 	return mnl_attr_put_check(writer->message, writer->max, WGPEER_A_ENDPOINT, sizeof(v6), &v6);
 }
 
-/* A link-local endpoint's interface, by number or name. Returns 0; -EINVAL there is none such. */
+/* Find the interface of a link-local endpoint by number or name. Returns 0; -EINVAL there is no
+ * such interface. */
 static int find_scope(const char *text, uint32_t *ret_scope)
 {
 	unsigned long number;
@@ -95,7 +96,8 @@ static uint32_t flags_of(enum sp_wg_peer_mode mode)
 	}
 }
 
-/* Everything of a peer but its addresses; its attribute stays open. Returns NULL: no room. */
+/* Write everything of a peer except its addresses, and leave its attribute open. Returns NULL: no
+ * room. */
 static struct nlattr *put_peer_head(struct writer *writer, const struct sp_wg_peer_change *change,
 				    uint32_t scope)
 {
@@ -120,7 +122,7 @@ static struct nlattr *put_peer_head(struct writer *writer, const struct sp_wg_pe
 	return NULL;
 }
 
-/* The same peer once more, for addresses that found no room behind its head. */
+/* Write the peer once more, for the addresses that found no room behind its head. */
 static struct nlattr *put_peer_again(struct writer *writer, const struct sp_wg_peer_change *change)
 {
 	struct nlattr *nest = mnl_attr_nest_start(writer->message, 0);
@@ -157,7 +159,7 @@ static bool put_allowed(struct writer *writer, const struct sp_prefix *prefix)
 	return fits;
 }
 
-/* As many addresses as find room, from @at on. Returns the first that did not. */
+/* Write as many addresses as find room, from @at on. Returns the first that did not. */
 static size_t put_allowed_from(struct writer *writer, const struct sp_wg_peer *peer, size_t at)
 {
 	struct nlattr *list =
@@ -171,7 +173,7 @@ static size_t put_allowed_from(struct writer *writer, const struct sp_wg_peer *p
 	return at;
 }
 
-/* A message with an open list of peers. */
+/* Begin a message with an open list of peers. */
 static int open_list(struct writer *writer)
 {
 	if (!writer->message)
@@ -179,7 +181,7 @@ static int open_list(struct writer *writer)
 	if (!writer->peers)
 		writer->peers =
 			mnl_attr_nest_start_check(writer->message, writer->max, WGDEVICE_A_PEERS);
-	return writer->peers ? 0 : -EINVAL; /* the least length holds it */
+	return writer->peers ? 0 : -EINVAL; /* the smallest message has room for it */
 }
 
 static int write_peer(struct writer *writer, const struct sp_wg_peer_change *change)
@@ -196,7 +198,7 @@ static int write_peer(struct writer *writer, const struct sp_wg_peer_change *cha
 	if (r < 0)
 		return r;
 	nest = put_peer_head(writer, change, scope);
-	if (!nest) { /* room in the next one: the least length holds a head */
+	if (!nest) { /* the next message has room: even the smallest has room for a head */
 		r = flush(writer);
 		if (r == 0)
 			r = open_list(writer);

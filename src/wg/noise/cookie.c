@@ -41,7 +41,7 @@ static const struct sp_wg_macs *const_macs_of(const uint8_t *message, size_t len
 	return (const struct sp_wg_macs *)(message + len - sizeof(struct sp_wg_macs));
 }
 
-/* MAC(key, what comes before mac1), and with the cookie, what comes before mac2. */
+/* mac1 is MAC(key, all bytes before mac1). mac2 is MAC(cookie, all bytes before mac2). */
 static void compute_mac1(uint8_t ret_mac[SP_WG_MAC_LEN], const uint8_t key[SP_WG_KEY_LEN],
 			 const uint8_t *message, size_t len)
 {

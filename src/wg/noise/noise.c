@@ -12,21 +12,21 @@
 static const char construction[] = "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";
 static const char identifier[] = "WireGuard v1 zx2c4 Jason@zx2c4.com";
 
-/* The state before the first message: the responder's static key is known to both. */
+/* Begin with the state before the first message: both ends know the responder's static key. */
 static void begin(struct sp_wg_symmetric *state, const uint8_t responder_public[SP_WG_KEY_LEN])
 {
 	sp_wg_symmetric_init(state, construction, identifier, sizeof(identifier) - 1);
 	sp_wg_mix_hash(state, responder_public, SP_WG_KEY_LEN);
 }
 
-/* An ephemeral key goes into the hash, and in a psk pattern into the chaining key too. */
+/* Mix an ephemeral key into the hash and, since the pattern has a psk, into the chaining key. */
 static void mix_ephemeral(struct sp_wg_symmetric *state, const uint8_t public_key[SP_WG_KEY_LEN])
 {
 	sp_wg_mix_hash(state, public_key, SP_WG_KEY_LEN);
 	sp_wg_mix_chaining_key(state, public_key, SP_WG_KEY_LEN);
 }
 
-/* What the Diffie-Hellman operations of one message give; wiped however the function ends. */
+/* The results of one message's Diffie-Hellman operations, wiped on every way out. */
 struct secrets {
 	uint8_t first[SP_WG_KEY_LEN], second[SP_WG_KEY_LEN];
 };

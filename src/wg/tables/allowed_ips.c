@@ -87,7 +87,7 @@ static void list_remove(struct sp_wg_allowed_ips *ips, struct sp_wg_allowed_ip *
 	node->list_next = node->list_previous = NULL;
 }
 
-/* The pointer that points at @node. */
+/* The place that holds the pointer to @node. */
 static struct sp_wg_allowed_ip **link_to(struct sp_wg_allowed_ips *ips,
 					 struct sp_wg_allowed_ip *node)
 {
@@ -96,7 +96,7 @@ static struct sp_wg_allowed_ip **link_to(struct sp_wg_allowed_ips *ips,
 	return &node->parent->children[node->parent->children[1] == node];
 }
 
-/* Put @node where @old (or nothing) hangs. */
+/* Put @node in the place of @old, which may be nothing. */
 static void put_at(struct sp_wg_allowed_ip **link, struct sp_wg_allowed_ip *parent,
 		   struct sp_wg_allowed_ip *node)
 {
@@ -105,8 +105,8 @@ static void put_at(struct sp_wg_allowed_ip **link, struct sp_wg_allowed_ip *pare
 		node->parent = parent;
 }
 
-/* Take out a node without a peer that is no longer a fork, and its parent should that become
- * one. */
+/* Take out a node that has no peer and is no fork any more. Its parent may then be no fork either,
+ * and goes too. */
 static void prune(struct sp_wg_allowed_ips *ips, struct sp_wg_allowed_ip *node)
 {
 	while (node && !node->peer && !(node->children[0] && node->children[1])) {
@@ -132,8 +132,8 @@ static struct sp_wg_allowed_ip *make_node(uint64_t high, uint64_t low, unsigned 
 	return node;
 }
 
-/* Walk down while nodes cover the prefix and are shorter: *@ret_link is where the walk ends, the
- * node there is missing, equal, longer or beside it. */
+/* Walk down while the nodes are shorter than the prefix and cover it. *@ret_link is where the walk
+ * ends: there is no node, or one that equals the prefix, lies inside it or lies beside it. */
 static void descend(struct sp_wg_allowed_ips *ips, const struct sp_prefix *prefix,
 		    struct sp_wg_allowed_ip ***ret_link, struct sp_wg_allowed_ip **ret_parent)
 {
@@ -151,7 +151,8 @@ static void descend(struct sp_wg_allowed_ips *ips, const struct sp_prefix *prefi
 	*ret_link = link;
 }
 
-/* A new node for the prefix at @link, above, beside or instead of what hangs there. */
+/* Add a node for the prefix at @link: above the node that is there, beside it, or in an empty
+ * place. */
 static struct sp_wg_allowed_ip *graft(struct sp_wg_allowed_ip **link,
 				      struct sp_wg_allowed_ip *parent,
 				      const struct sp_prefix *prefix, bool is_v4)
@@ -205,7 +206,7 @@ int sp_wg_allowed_ips_insert(struct sp_wg_allowed_ips *ips, const struct sp_pref
 			return -ENOMEM;
 	}
 	if (node->list == list)
-		return 0; /* it keeps its place */
+		return 0; /* the peer has this prefix already */
 	if (node->peer) {
 		list_remove(ips, node);
 		ips->count--;

@@ -12,7 +12,8 @@
 #define COST_NS (SP_NS_PER_S / SP_WG_RATELIMIT_PER_SECOND)
 #define FULL_NS (COST_NS * SP_WG_RATELIMIT_BURST)
 
-/* What is counted together: an IPv4 address, or the first half of an IPv6 one. */
+/* The number under which a source is counted: an IPv4 address, or the first 64 bits of an IPv6
+ * one. */
 static uint64_t name_of(const struct sp_wg_ratelimit *limit, const struct sp_addr *source)
 {
 	uint8_t counted[9] = { sp_addr_is_v4(source) }, hash[crypto_shorthash_BYTES];
@@ -24,7 +25,8 @@ static uint64_t name_of(const struct sp_wg_ratelimit *limit, const struct sp_add
 	return name ? name : 1; /* 0 marks a free slot */
 }
 
-/* The source's slot: its own, else a free one, else the one longest unused. */
+/* The slot of a source: the one it has, else a free one, else the one unused for the longest
+ * time. */
 static struct sp_wg_ratelimit_slot *slot_for(struct sp_wg_ratelimit *limit, uint64_t name)
 {
 	struct sp_wg_ratelimit_slot *set = limit->slots[name % SP_WG_RATELIMIT_SETS], *oldest = set;

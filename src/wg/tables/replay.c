@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* Enter the words above the one of the greatest counter so far, up to and with @word, clearing
- * each. */
+/* Move the window up to @word: clear each word above that of the greatest counter so far. */
 static void advance(struct sp_wg_replay *replay, uint64_t word)
 {
 	uint64_t current = replay->next ? (replay->next - 1) / 64 : 0;
