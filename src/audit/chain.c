@@ -13,21 +13,20 @@
 #define FINDINGS_MAX 1000
 #define RING 256
 
-/* A line that went by. */
+/* A line that was fed. */
 struct seen {
 	const char *file;
 	uint64_t line;
-	uint64_t seq; /* its own, or where its own is not to be believed the one it should have */
+	uint64_t seq; /* its own number, or the number it should have if its own is wrong */
 	char hash[SP_CHAIN_HEX + 1];
 	char prev[SP_CHAIN_HEX + 1];
-	bool is_record; /* it has the shape of a record: seq and prev mean something */
-	bool is_bad;    /* already found changed: the next line need not link to it */
+	bool is_record; /* it has the form of a record, so seq and prev have a meaning */
+	bool is_bad;    /* it was found changed, so the next line need not link to it */
 };
 
-/* A line that does not link to the one before it says only that one of the two is wrong. Which one,
- * the line after them tells: so a break is `pending` for one line, with `anchor` the line before
- * it.
- */
+/* If a line does not link to the line before it, one of the two is wrong. Only the line after them
+ * shows which one. So a break is `pending` until the next line, and `anchor` is the line before the
+ * break. */
 struct sp_chain_verifier {
 	uint64_t fed;
 	uint64_t first_seq;
@@ -37,7 +36,7 @@ struct sp_chain_verifier {
 	struct seen anchor;
 	struct seen ring[RING]; /* the accepted lines, newest at (ring_next - 1) % RING */
 	uint64_t ring_next;
-	const struct sp_chain_head *heads; /* noted elsewhere */
+	const struct sp_chain_head *heads; /* heads that were noted outside of the log */
 	size_t head_count;
 	struct sp_chain_finding *findings;
 	size_t finding_count;
@@ -82,9 +81,8 @@ void sp_chain_verifier_free(struct sp_chain_verifier *verifier)
 #define LINE_PREV ",\"prev\":\""
 #define LINE_END "\"}"
 
-/* The two fields the chain is made of, at the places the writer puts them. A line that has them
- * elsewhere was not written by it.
- */
+/* Read the two fields that make the chain, from the places where the writer puts them. A line that
+ * has them elsewhere is none of the writer's. */
 static bool read_fields(const char *line, size_t len, struct seen *seen)
 {
 	const size_t start = strlen(LINE_START);
@@ -124,7 +122,7 @@ static void report(struct sp_chain_verifier *verifier, struct sp_chain_finding f
 		verifier->finding_count ? &verifier->findings[verifier->finding_count - 1] : NULL;
 	struct sp_chain_finding *finding;
 
-	/* Neighbours that were inserted are one finding. */
+	/* Several inserted lines in a row are one finding. */
 	if (last && found.kind == SP_CHAIN_INSERTED && last->kind == SP_CHAIN_INSERTED &&
 	    last->file == found.file && last->line + last->count == found.line) {
 		last->count += found.count;
@@ -162,7 +160,7 @@ static uint64_t ring_used(const struct sp_chain_verifier *verifier)
 	return verifier->ring_next < RING ? verifier->ring_next : RING;
 }
 
-/* How many lines ago one with this hash was accepted; -1: not lately. */
+/* How many lines ago a line with this hash was accepted. -1: not among the last RING lines. */
 static int ring_find(const struct sp_chain_verifier *verifier, const char *hash)
 {
 	for (uint64_t back = 0; back < ring_used(verifier); back++)
@@ -188,7 +186,8 @@ static void accept_first(struct sp_chain_verifier *verifier, struct seen *line)
 	accept(verifier, line);
 }
 
-/* The line links to the last one, or the last one is known to be bad and nothing can link to it. */
+/* Accept a line that links to the last one, or that follows a line known to be changed, to which no
+ * line can link. */
 static void accept_next(struct sp_chain_verifier *verifier, struct seen *line, bool is_linked)
 {
 	const struct seen *last = &verifier->last;
@@ -196,7 +195,8 @@ static void accept_next(struct sp_chain_verifier *verifier, struct seen *line, b
 	uint64_t expected = last->seq + 1;
 
 	if (is_number_known && line->seq != expected) {
-		if (is_linked) { /* the right place in the chain under a wrong number */
+		/* the line is in its right place in the chain, but has a wrong number */
+		if (is_linked) {
 			line->seq = expected;
 			line->is_bad = true;
 			report_at(verifier, SP_CHAIN_CHANGED, line, 0);
@@ -226,7 +226,7 @@ static void judge(struct sp_chain_verifier *verifier, struct seen *line)
 		break_at(verifier, line);
 }
 
-/* The line behind a break shows that `last` is genuine: so what is wrong lies before it. */
+/* Report what is wrong before `last`, which the line behind it shows to be genuine. */
 static void blame_before(struct sp_chain_verifier *verifier)
 {
 	const struct seen *anchor = &verifier->anchor, *last = &verifier->last;
@@ -259,7 +259,8 @@ static void settle(struct sp_chain_verifier *verifier, const struct seen *line)
 	last->is_bad = true;
 }
 
-/* The line continues one further back: everything behind that one was put in. Go on from there. */
+/* The line links to an earlier line: report all lines behind that one as inserted, and go on from
+ * there. */
 static void rewind_to(struct sp_chain_verifier *verifier, uint64_t back)
 {
 	report_at(verifier, SP_CHAIN_INSERTED, ring_at(verifier, back - 1), back);
@@ -306,7 +307,7 @@ int sp_chain_verifier_feed(struct sp_chain_verifier *verifier, const char *file,
 		return verifier->error;
 	}
 	if (strcmp(seen.prev, verifier->last.hash) != 0) {
-		if (ring_find(verifier, seen.hash) >= 0) { /* a copy of a line that was here */
+		if (ring_find(verifier, seen.hash) >= 0) { /* a copy of an earlier line */
 			report_at(verifier, SP_CHAIN_INSERTED, &seen, 1);
 			return verifier->error;
 		}
@@ -325,7 +326,8 @@ static bool is_same_line(const struct sp_chain_head *head, const struct seen *li
 	return head->seq == line->seq && strcmp(head->hash, line->hash) == 0;
 }
 
-/* A break at the very end: no line behind it to tell which side is wrong. The head may. */
+/* Settle a break at the end of the log, where no line follows that shows which side is wrong. The
+ * head may show it. */
 static void settle_end(struct sp_chain_verifier *verifier, const struct sp_chain_head *head)
 {
 	struct seen *last = &verifier->last;
@@ -347,7 +349,8 @@ static void settle_end(struct sp_chain_verifier *verifier, const struct sp_chain
 	}
 }
 
-/* The log may have moved on since the head was noted, so it is looked up among the lines. */
+/* Compare the log with a head that was noted. The log may have grown since, so the head is looked
+ * up among the last lines. */
 static void compare_head(struct sp_chain_verifier *verifier, const struct sp_chain_head *head)
 {
 	struct seen *last = &verifier->last;
@@ -381,7 +384,7 @@ int sp_chain_verifier_finish(struct sp_chain_verifier *verifier, const struct sp
 
 	if (verifier->pending) {
 		settle_end(verifier, head);
-		if (verifier->last.is_bad && verifier->ring_next) /* the ring's copy too */
+		if (verifier->last.is_bad && verifier->ring_next) /* mark the ring's copy too */
 			verifier->ring[(verifier->ring_next - 1) % RING].is_bad = true;
 	}
 	if (head)

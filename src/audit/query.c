@@ -100,7 +100,7 @@ static int set_time(bool *has, int64_t *to, const char *value, int64_t now_ns)
 	return 0;
 }
 
-/* Decimal, up to INT64_MAX, as a record's seq. */
+/* Set the number after which records are wanted: decimal, up to INT64_MAX, as a record's seq. */
 static int set_after(struct sp_audit_query *query, int log, const char *value)
 {
 	char *end;
@@ -151,7 +151,7 @@ int sp_audit_query_set(struct sp_audit_query *query, const char *key, const char
 	return -ENOENT;
 }
 
-/* An empty @wanted is no condition. */
+/* Does the text match? An empty @wanted matches every text. */
 static bool text_matches(const char *wanted, const char *text)
 {
 	return *wanted == '\0' || (text && strcmp(wanted, text) == 0);
@@ -164,7 +164,8 @@ static bool rule_matches(const char *wanted, const char *rule)
 	return text_matches(wanted, rule);
 }
 
-/* A record without a number is being written just now: it is later than every other. */
+/* Is the record later than the wanted number? A record without a number is just being written, so
+ * it is. */
 static bool is_after(const struct sp_audit_query *query, const struct sp_audit_record *record)
 {
 	const int log = sp_audit_event_is_traffic(record->event);

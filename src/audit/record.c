@@ -149,20 +149,20 @@ void sp_audit_record_from_event(const struct sp_event *event, int64_t time_ns,
 
 /* ---- struct -> line ---- */
 
-/* The line in the making; the first failure sticks. */
+/* The line that is being written. The first failure is kept. */
 struct writer {
 	json_t *object;
 	int error;
 };
 
-/* Takes @value, which is NULL when it could not be made. */
+/* Add @value under @key, and take it. NULL: it could not be made, which is a failure. */
 static void put(struct writer *writer, const char *key, json_t *value)
 {
 	if (json_object_set_new_nocheck(writer->object, key, value) < 0)
 		writer->error = -ENOMEM;
 }
 
-/* A JSON string of any bytes: what is no UTF-8 has its bytes above ASCII replaced. */
+/* A JSON string of any bytes. In text that is not UTF-8, bytes above ASCII are replaced. */
 static json_t *text_value(const char *text)
 {
 	__sp_free char *ascii = NULL;

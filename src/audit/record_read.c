@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A line of the log back into a record. */
+/* Reading a line of the log into a record. */
 #include "audit/record.h"
 
 #include <errno.h>
@@ -9,7 +9,8 @@
 #include "audit/time.h"
 #include "net/addr.h"
 
-/* Reads the keys of one object; the first that has not its type sticks. */
+/* A reader of the keys of one object. The first value of a wrong type is a failure, which is
+ * kept. */
 struct reader {
 	json_t *object;
 	bool failed;
@@ -32,7 +33,7 @@ static const char *text_of(struct reader *reader, const char *key)
 	return json_string_value(value); /* NULL for anything else */
 }
 
-/* Returns whether it is there. */
+/* Read a number. Returns whether the key is there. */
 static bool number_of(struct reader *reader, const char *key, uint64_t max, uint64_t *ret_number)
 {
 	json_t *value = value_of(reader, key);
@@ -68,7 +69,8 @@ static bool addr_of(struct reader *reader, const char *key, struct sp_addr *ret_
 	return true;
 }
 
-/* One that this build does not know is a later build's: the line has its name. */
+/* The hook of a record. A hook that this build does not know is a later build's: the line has its
+ * name. */
 static enum sp_hook hook_of(struct reader *reader)
 {
 	const char *text = text_of(reader, "hook");
@@ -107,7 +109,7 @@ static bool is_hash(const char *text)
 	       strspn(text, "0123456789abcdef") == SP_CHAIN_HEX;
 }
 
-/* seq, time, event and prev: without them it is no record. */
+/* Read seq, time, event and prev, without which the line is no record. */
 static void read_frame(struct reader *reader, struct sp_audit_entry *entry)
 {
 	const char *time = text_of(reader, "time");
@@ -120,7 +122,7 @@ static void read_frame(struct reader *reader, struct sp_audit_entry *entry)
 		reader->failed = true;
 	if (!event || !*event)
 		reader->failed = true;
-	else /* one that this build does not know is a later build's: the line has its name */
+	else /* an event that this build does not know is a later build's: the line has its name */
 		entry->record.event = sp_audit_event_parse(event);
 	if (!is_hash(prev))
 		reader->failed = true;

@@ -46,7 +46,7 @@ static struct civil civil_from_days(int64_t days)
 	return date;
 }
 
-/* Division that rounds down, so that times before 1970 keep a positive rest. */
+/* Divide and round down, so that times before 1970 have a positive rest. */
 static int64_t split(int64_t value, int64_t unit, int64_t *ret_rest)
 {
 	int64_t whole = value / unit, rest = value % unit;
@@ -94,7 +94,7 @@ char *sp_time_format_s(int64_t time_s, char buf[SP_TIME_TEXT_MAX])
 	return buf;
 }
 
-/* Exactly @digits decimals at *@text, at most @max. */
+/* Read exactly @digits decimal digits at *@text; the number is at most @max. */
 static bool take_number(const char **text, int digits, unsigned int max, unsigned int *ret_number)
 {
 	unsigned int number = 0;
@@ -145,7 +145,7 @@ static bool take_fraction(const char **text, unsigned int *ret_ns)
 	return true;
 }
 
-/* `Z`, or `+hh:mm`: how far the text's clock is ahead of UTC. */
+/* Read `Z` or `+hh:mm`: how far the clock of the text is ahead of UTC. */
 static bool take_offset(const char **text, int64_t *ret_offset_s)
 {
 	unsigned int hours, minutes;

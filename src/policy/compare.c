@@ -48,7 +48,7 @@ static bool same_role(const struct sp_role *a, const struct sp_role *b)
 	return true;
 }
 
-/* Two rules, each with the policy it is of. */
+/* Two rules, each with its policy. */
 struct pair {
 	const struct sp_policy *before, *after;
 	const struct sp_rule *was, *is;

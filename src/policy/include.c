@@ -14,7 +14,7 @@
 
 /* ---- names ---- */
 
-/* Of the first file's folder with its slash; 0: the current one. */
+/* Length of the folder part of @path, with its slash; 0: the current folder. */
 static size_t folder_len(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -30,7 +30,7 @@ const char *sp_include_name(const struct sp_file *files, size_t n)
 							       : files[n].path;
 }
 
-/* Text that a pattern holds and that means itself. */
+/* Write text into a pattern so that it only matches itself. */
 static void put_escaped(struct sp_buf *out, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -40,7 +40,7 @@ static void put_escaped(struct sp_buf *out, const char *text, size_t len)
 	}
 }
 
-/* Where the last part of the first @len bytes begins. */
+/* Where the last part of the path in the first @len bytes begins. */
 static size_t last_part(const char *path, size_t start, size_t len)
 {
 	while (len > start && path[len - 1] != '/')
@@ -48,7 +48,7 @@ static size_t last_part(const char *path, size_t start, size_t len)
 	return len;
 }
 
-/* Leave out `.`, empty parts, and what a `..` takes back, as far as there is something. */
+/* Leave out `.` and empty parts, and resolve `..` as far as there is a part before it. */
 static void clean_path(char *path)
 {
 	const size_t start = *path == '/';
@@ -73,7 +73,7 @@ static void clean_path(char *path)
 	path[len] = '\0';
 }
 
-/* The pattern of an item in the file called @name, as it fits the names of files: NULL without
+/* The pattern of an item in the file @name, made relative as the names of files are. NULL: no
  * memory. */
 static char *join(const struct sp_file *files, const char *name, const char *item)
 {
@@ -95,7 +95,7 @@ static char *join(const struct sp_file *files, const char *name, const char *ite
 
 /* ---- for whoever reads the files ---- */
 
-/* The items of `include`; NULL: there is none that can be read. */
+/* The items of `include`. NULL: there are none, or they cannot be read. */
 static const struct sp_node *find_items(const struct sp_node *root)
 {
 	if (!root || root->kind != SP_NODE_MAP)
@@ -156,13 +156,13 @@ int sp_include_patterns(const struct sp_file *files, size_t n, char ***ret_patte
 
 /* ---- for the loader ---- */
 
-/* A walk from the first file along what includes what. */
+/* A walk from the first file to the files that each includes. */
 struct walk {
 	struct sp_loader *loader;
 	const struct sp_file *files;
 	size_t count;
 	enum { NOT_SEEN, OPEN, DONE } * states; /* by file */
-	size_t *open;                           /* the files the walk is inside of */
+	size_t *open; /* the files from the first one to the present one */
 	size_t depth;
 };
 

@@ -22,7 +22,7 @@ static const struct sp_key section_keys[] = {
 #undef X
 };
 
-/* Names that stand in the text twice. @remark follows the message, or is "". */
+/* Report names that are declared twice. @remark follows the message, or is "". */
 static void report_doubles(struct sp_loader *loader, const struct sp_symbols *symbols,
 			   const char *what, const char *remark)
 {
@@ -60,7 +60,8 @@ static void declare_names(struct sp_loader *loader, const struct sp_node *sectio
 	}
 }
 
-/* Of every file, before anything refers to them: where a name stands does not matter. */
+/* Declare the names of every file before any reference is checked: the place of a name does not
+ * matter. */
 static void declare_all(struct sp_loader *loader, enum sp_section section, const char *what,
 			struct sp_symbols *symbols)
 {
@@ -152,7 +153,8 @@ void sp_symbol_close(struct sp_loader *loader, struct sp_symbol *symbol)
 	loader->nesting--;
 }
 
-/* What was only to be checked. Nobody needs the places of names in the array any more. */
+/* Drop the rules that are disabled and were only checked. By now nobody uses the places of names in
+ * the array. */
 static void drop_disabled(struct sp_policy *policy)
 {
 	size_t kept = 0;
@@ -224,7 +226,7 @@ static int hash_files(struct sp_policy *policy)
 	return ok ? 0 : -ENOMEM;
 }
 
-/* The text is kept: explain quotes it, the daemon stores it. */
+/* Keep the file's text: explain quotes it, and the daemon stores it. */
 static int add_file(struct sp_policy *policy, const struct sp_file *source)
 {
 	struct sp_file *file = SP_ARRAY_PUSH(policy->files, policy->file_count);
@@ -282,7 +284,7 @@ static int read_part(struct sp_loader *loader, size_t n)
 
 	check->file = (uint16_t)n;
 	if (file->fault)
-		return 0; /* told where it is included */
+		return 0; /* reported where the file is included */
 	r = sp_yaml_read(check, file->text, file->text_len,
 			 "the file is empty; a policy begins with \"sallyport: 1\"",
 			 &part->document);
@@ -296,8 +298,8 @@ static int read_part(struct sp_loader *loader, size_t n)
 	return 0;
 }
 
-/* Every file, and whether they are all that belong together. With one missing every name in it
- * would be unknown, and that is not worth a word. Returns 0; -EINVAL, reported; -ENOMEM. */
+/* Read every file, and check that no file of the policy is missing. If one is, names in it would be
+ * unknown, so nothing further is reported. Returns 0; -EINVAL, reported; -ENOMEM. */
 static int read_parts(struct sp_loader *loader)
 {
 	size_t before;

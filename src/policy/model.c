@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Questions to a checked policy that everybody asks. */
+/* Look-ups in a checked policy. */
 #include "policy/model.h"
 
 #include <errno.h>
@@ -68,7 +68,7 @@ int sp_policy_number_rules(struct sp_policy *policy, sp_rule_number_fn lookup, v
 
 const struct sp_rule *sp_policy_rule(const struct sp_policy *policy, uint32_t number)
 {
-	size_t guess = (size_t)number - 1; /* where it is unless names came and went */
+	size_t guess = (size_t)number - 1; /* its place, unless names were added or removed */
 
 	if (number == SP_RULE_DEFAULT || number == SP_RULE_NONE)
 		return NULL;

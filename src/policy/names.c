@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The closed lists as text; net/reason.c has that of the reasons. */
+/* The names of the enumerations; net/reason.c has those of the reasons. */
 #include "policy/answer.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ static const char *name_of(const char *const *names, size_t count, unsigned n)
 	return n < count && names[n] ? names[n] : "?";
 }
 
-/* The place of @text among the names, or -EINVAL. */
+/* The index of @text in @names, or -EINVAL. */
 static int place_of(const char *const *names, size_t count, const char *text)
 {
 	for (size_t i = 0; i < count; i++)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Rows of the two longest-prefix tables. Everything that makes one address differ from another is a
- * mark on a prefix; sorted, the prefixes form a tree, and one walk over it keeps count of what
- * holds at the place it stands on. A row whose value is its parent's says nothing and is left out.
- */
+/* Make the rows of the two longest-prefix tables. Everything in which one address differs from
+ * another is a mark on a prefix. The sorted prefixes form a tree. A walk over the tree counts the
+ * marks that hold at its place. A row that equals its parent's row is left out. */
 #include "tables/marks.h"
 
 #include <errno.h>
@@ -13,11 +12,11 @@
 #include "base/cleanup.h"
 #include "net/addr.h"
 
-/* One prefix the walk is inside of. */
+/* A prefix that contains the place of the walk. */
 struct frame {
-	const struct sp_mark *mark; /* its marks: this one and those behind it */
+	const struct sp_mark *mark; /* its marks: the first of mark_count */
 	size_t mark_count;
-	const struct sp_route *route; /* the longest one so far, or NULL */
+	const struct sp_route *route; /* the longest route around the place, or NULL */
 	struct sp_src src;
 	struct sp_dst dst;
 };
@@ -26,11 +25,11 @@ struct walk {
 	struct sp_tables *tables;
 	bool is_src;
 	struct sp_prefix_marks marks;
-	uint32_t *in, *except; /* by network: marks of its we are inside of */
-	uint32_t *hits;        /* by rule: networks of its that hold */
+	uint32_t *in, *except; /* by network: how many of its marks are around the place */
+	uint32_t *hits;        /* by rule: how many of its networks hold here */
 	uint64_t *set;         /* rules with hits */
 	uint64_t *scratch;
-	uint32_t depth[SP_AT_KIND_COUNT]; /* other marks we are inside of */
+	uint32_t depth[SP_AT_KIND_COUNT]; /* how many marks of other kinds are around the place */
 	struct frame stack[130];          /* lengths 0..128 at most */
 	size_t level;
 };
@@ -76,15 +75,15 @@ static uint8_t home_here(const struct walk *walk, const struct frame *frame)
 	return frame->route ? (uint8_t)frame->route->zone : SP_HOME_UNKNOWN;
 }
 
-/* Protect entries hold only on the interface that routes to the source, or where nobody knows one;
- * what nobody knows cannot come out of the tunnel. */
+/* Does a protect entry hold for a source with this home that arrives on @zone? Only where the
+ * source is at home. A source without a known home may arrive anywhere but on the tunnel. */
 static bool protect_holds(uint8_t home, unsigned zone)
 {
 	return home == zone || (home == SP_HOME_UNKNOWN && zone != SP_ZONE_TUNNEL);
 }
 
-/* The class of the source the walk stands on, arriving on @zone. On the tunnel sessions speak for
- * sources: only protect entries look at the address there. */
+/* The class of the source at the walk's place, arriving on @zone. On the tunnel the session decides
+ * instead of the address, except for protect entries. */
 static int class_here(struct walk *walk, uint8_t home, unsigned zone, uint32_t *ret_class)
 {
 	struct sp_tables_index *index = walk->tables->index;
@@ -136,7 +135,8 @@ static int set_src(struct walk *walk, struct frame *frame)
 	return r;
 }
 
-/* A tunnel address has its session's network set; the row only says that it is one. */
+/* Make the row of a destination. For a tunnel address the row only says that it is one: its session
+ * has the network set. */
 static int set_dst(struct walk *walk, struct frame *frame)
 {
 	struct sp_tables_index *index = walk->tables->index;
@@ -192,7 +192,8 @@ static void leave(struct walk *walk)
 		apply_mark(walk, &frame->mark[i], false);
 }
 
-/* Step onto the prefix of these marks: the walk already stands on its parent, if it has one. */
+/* Step to the prefix of these marks. The walk already stands on the parent of the prefix, if it has
+ * one. */
 static int enter(struct walk *walk, const struct sp_mark *marks, size_t count)
 {
 	struct frame *parent = walk->level ? &walk->stack[walk->level - 1] : NULL;
@@ -208,7 +209,8 @@ static int enter(struct walk *walk, const struct sp_mark *marks, size_t count)
 	};
 	for (size_t i = 0; i < count; i++) {
 		apply_mark(walk, &marks[i], true);
-		if (marks[i].kind == SP_AT_ROUTE && !has_route) { /* of equals the first */
+		/* of routes to the same prefix the first counts */
+		if (marks[i].kind == SP_AT_ROUTE && !has_route) {
 			frame->route = &routes[marks[i].value];
 			has_route = true;
 		}

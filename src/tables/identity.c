@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Classes and network sets of people: which rules' `from` a session matches, which rules' `to`
- * matches a packet towards it. A combination nobody had before appends its rows behind the others.
- */
+/* Classes and network sets of people: the rules whose `from` a session matches, and the rules whose
+ * `to` matches a packet to the session. A new combination adds rows behind the others. */
 #include "tables/index.h"
 
 #include <errno.h>
@@ -11,7 +10,7 @@
 #include "base/cleanup.h"
 #include "net/addr.h"
 
-/* A session as the rules see it, one family of it. */
+/* One family of a session, as the rules see it. */
 struct view {
 	const struct sp_identity *identity;
 	const struct sp_policy *policy;
@@ -26,7 +25,8 @@ static bool has_role(const struct sp_identity *identity, uint32_t role)
 	return false;
 }
 
-/* A person is a name at a provider: others may have the same name at theirs. */
+/* Does a rule name this person? A person is a name at a provider: the same name at another provider
+ * is another person. */
 static bool is_user(const struct sp_identity *identity, const struct sp_from *from)
 {
 	return identity->user && identity->idp && from->idp &&
@@ -67,8 +67,8 @@ static bool to_matches(const struct view *view, const struct sp_to *to)
 	return false;
 }
 
-/* Expose entries are about the edge, protect entries about addresses: neither asks who somebody is.
- */
+/* Collect the rules whose `from` matches. Expose entries are about the edge and protect entries
+ * about addresses: neither depends on a person. */
 static void collect_from(const struct view *view, uint64_t *set)
 {
 	for (size_t i = 0; i < view->policy->rule_count; i++) {
@@ -111,7 +111,8 @@ static int intern_family(struct sp_tables_index *index, struct view *view, unsig
 	return r < 0 ? r : sp_rule_sets_intern(&index->netsets, to, ret_netset);
 }
 
-/* Pairs of what is new from numbers @class_id and @netset on: with everything, each once. */
+/* Add the pairs of every class from @class_id on and every network set from @netset on with all
+ * others, each pair once. */
 static int add_pairs(struct sp_tables *tables, uint32_t class_id, uint32_t netset)
 {
 	uint32_t classes = sp_rule_sets_count(&tables->index->classes);
@@ -144,7 +145,7 @@ static int add_rows(struct sp_tables *tables, const struct sp_identity *identity
 	return r < 0 ? r : add_pairs(tables, tables->class_count, tables->netset_count);
 }
 
-/* Back to what the counts in @tables and @pairs, @profiles say. */
+/* Undo what was added beyond the counts of @tables and beyond @pairs and @profiles. */
 static void take_back(struct sp_tables *tables, size_t pairs, uint32_t profiles)
 {
 	struct sp_tables_index *index = tables->index;

@@ -89,7 +89,7 @@ static int mark_gateway(struct collect *collect)
 	return r;
 }
 
-/* What only sources have: where they live, and whether the edge drops them. */
+/* Mark what only matters for sources: their home, and whether the edge drops them. */
 static int mark_origins(struct collect *collect)
 {
 	const struct sp_policy *policy = collect->index->policy;
@@ -120,7 +120,8 @@ static int mark_roots(struct collect *collect)
 	return r < 0 ? r : add_mark(collect, &root_v4, SP_AT_ROOT, 0);
 }
 
-/* IPv6 first, then IPv4: ::/0 holds every mapped address, but no IPv6 network holds an IPv4 one. */
+/* IPv6 before IPv4: ::/0 contains every mapped address, but no IPv6 network contains an IPv4
+ * address. */
 static int compare_marks(const void *left, const void *right)
 {
 	const struct sp_mark *a = left, *b = right;
@@ -152,7 +153,7 @@ static int collect_marks(struct collect *collect)
 
 /* ---- which rules name which network ---- */
 
-/* The @n-th network of the rule's `from` or `to`, UINT32_MAX: that item is no network. */
+/* The @n-th network of the rule's `from` or `to`. UINT32_MAX: that item is no network. */
 static uint32_t item_network(const struct sp_rule *rule, bool is_src, size_t n)
 {
 	if (is_src)

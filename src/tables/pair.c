@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Pairs, profiles and verdicts. A pair (class, network set) leaves the rules that are in both; that
- * set of rules is a profile, and for each service set a profile has one verdict. */
+/* Pairs, profiles and verdicts. A pair of a class and a network set has the rules that are in both.
+ * That set of rules is a profile, which has one verdict for each service set. */
 #include "tables/index.h"
 
 #include <errno.h>
@@ -51,8 +51,8 @@ static struct sp_verdict verdict_of(const struct sp_policy *policy, const struct
 	};
 }
 
-/* What the rules in both sets say: protect, else deny, else allow or expose, else the default.
- * @word, @word_count  the places where @profile is not empty. */
+/* The verdict of the rules that are in both sets: protect, else deny, else allow or expose, else
+ * the default. @word, @word_count: the places where @profile is not empty. */
 static struct sp_verdict decide(const struct sp_tables_index *index, const uint64_t *profile,
 				const uint32_t *word, size_t word_count, const uint64_t *svcset)
 {
@@ -101,7 +101,7 @@ static int make_verdict_room(struct sp_tables *tables, size_t profiles)
 	return 0;
 }
 
-/* The number of a profile; a new one gets its verdicts. On failure nothing was added. */
+/* Find or add a profile. A new profile gets its verdicts. After a failure nothing was added. */
 static int add_profile(struct sp_tables *tables, const uint64_t *rules, uint32_t *ret_profile)
 {
 	struct sp_tables_index *index = tables->index;
@@ -199,11 +199,13 @@ int sp_tables_add_pair(struct sp_tables *tables, uint32_t class_id, uint32_t net
 
 /* ---- all pairs of a compilation ---- */
 
-/* Which network sets each rule is in: bits of network sets, `words` a rule. */
+/* For each rule, the network sets that it is in: `words` words of bits a rule. */
 struct reach {
 	size_t words;
 	uint64_t *bits;
-	uint64_t *any;      /* of all allows and denies from any: most classes have them all */
+	/* the network sets of all allows and denies from any, since most classes have all of
+	 * those */
+	uint64_t *any;
 	uint64_t *from_any; /* those rules */
 };
 
@@ -248,7 +250,7 @@ static int reach_init(struct reach *reach, const struct sp_tables_index *index)
 	return 0;
 }
 
-/* Bits of the network sets with which this class has a rule in common, into @netsets. */
+/* Write the network sets with which this class has a rule in common into @netsets, as bits. */
 static void reach_of_class(const struct reach *reach, const struct sp_tables_index *index,
 			   const uint64_t *class_set, uint64_t *rest, uint64_t *netsets)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The service table: for each protocol and port, ICMP type or bare protocol number, the set of
- * rules whose services match it. One sweep over the slots between the places where some service
- * starts or ends. */
+/* The service table. For each protocol and port, ICMP type or bare protocol number it has the set
+ * of rules whose services match. One sweep visits the slots at which a service starts or ends. */
 #include "tables/index.h"
 
 #include <errno.h>
@@ -14,13 +13,13 @@
 struct edge {
 	uint32_t slot;
 	uint32_t rule;
-	bool starts; /* else it ended on the slot before */
+	bool starts; /* otherwise the slot before was its last */
 };
 
 struct sweep {
 	struct edge *edges;
 	size_t edge_count;
-	uint32_t *hits; /* by rule: services of its that match here */
+	uint32_t *hits; /* by rule: how many of its services match here */
 	uint64_t *set;
 };
 
@@ -38,7 +37,8 @@ static int add_range(struct sweep *sweep, uint32_t rule, uint32_t from, uint32_t
 	return 0;
 }
 
-/* The slots of a protocol that has ports or types: base and how many; 0: it has none. */
+/* The slots of a protocol that has ports or types: the first in *@ret_base, and how many. 0: the
+ * protocol has neither. */
 static uint32_t protocol_slots(uint8_t proto, uint32_t *ret_base)
 {
 	switch (proto) {
@@ -74,7 +74,8 @@ static int add_service(struct sweep *sweep, uint32_t rule, const struct sp_servi
 		base = SP_SVC_ICMP6;
 		break;
 	case SP_SERVICE_PROTO:
-		/* All its ports, and the number itself: ICMP inside IPv6 has no type we know. */
+		/* all its ports or types, and the bare number: of ICMP inside IPv6 no type is
+		 * read */
 		count = protocol_slots(service->proto, &base);
 		r = count ? add_range(sweep, rule, base, base + count - 1) : 0;
 		if (r < 0)
@@ -109,9 +110,9 @@ static int compare_edges(const void *left, const void *right)
 	return (a->slot > b->slot) - (a->slot < b->slot);
 }
 
-/* Several services of one rule may overlap: it matches while any is open. Within one slot the order
- * of edges does not matter, hits may pass below zero and come back (unsigned, so it wraps both
- * ways). */
+/* Pass an edge of a service. Services of one rule may overlap: the rule matches while at least one
+ * is open. The order of edges within a slot does not matter: hits may pass below zero and come
+ * back, since unsigned numbers wrap both ways. */
 static void cross(struct sweep *sweep, const struct edge *edge)
 {
 	uint32_t *hits = &sweep->hits[edge->rule];

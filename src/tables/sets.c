@@ -28,7 +28,8 @@ static int chains_grow(struct sp_chains *chains)
 	chains->bucket = bucket;
 	chains->bucket_count = chains->room = room;
 	memset(bucket, 0xff, room * sizeof(*bucket));
-	/* In order, so that the newest number heads its chain: truncation relies on it. */
+	/* In ascending order, so that the newest number is first in its chain. sp_chains_truncate
+	 * relies on that. */
 	for (uint32_t n = 0; n < chains->count; n++) {
 		uint32_t *head = &bucket[hash[n] & (room - 1)];
 
@@ -93,7 +94,8 @@ uint32_t sp_chains_next(const struct sp_chains *chains, uint32_t number)
 
 /* ---- sets ---- */
 
-/* Sets are compared bit by bit in the end; the hash only has to spread. */
+/* A hash of a set. It only has to spread well, because sets with one hash are compared bit by
+ * bit. */
 static uint64_t hash_bits(const uint64_t *bits, size_t words)
 {
 	uint64_t hash = UINT64_C(0x9e3779b97f4a7c15);

@@ -42,7 +42,7 @@ static size_t padding(size_t len)
 /* ---- write ---- */
 
 struct writer {
-	uint8_t *next; /* the whole size is known before, so nothing is checked here */
+	uint8_t *next; /* the whole size was computed before, so nothing is checked here */
 };
 
 static uint8_t *advance(struct writer *writer, size_t len)
@@ -229,7 +229,8 @@ int sp_sptab_write(const struct sp_tables *tables, uint8_t **ret_bytes, size_t *
 
 /* ---- read ---- */
 
-/* The rows of the next section, which must be @id; @ret_count of @row_size bytes each. */
+/* Take the next section, which must be @id. *@ret_count: how many rows of @row_size bytes it
+ * has. */
 static struct sp_reader take_section(struct sp_reader *file, enum section id, size_t row_size,
 				     size_t *ret_count)
 {
@@ -276,7 +277,8 @@ static bool take_head(struct sp_reader *file, struct sp_tables *tables)
 	       verdict_count(tables) <= SP_TABLES_VERDICT_MAX;
 }
 
-/* A prefix, behind @last in order (NULL: the first, which must be ::/0), without host bits. */
+/* Take a prefix without host bits, which must sort behind @last. @last NULL: it is the first, and
+ * must be ::/0. */
 static bool take_prefix(struct sp_reader *rows, const struct sp_prefix *last,
 			struct sp_prefix *prefix)
 {
@@ -357,7 +359,7 @@ static int take_dst(struct sp_reader *file, struct sp_tables *tables)
 		if (row->value.netset >= tables->netset_count)
 			return -EBADMSG;
 		if ((row->value.flags & ~SP_DST_RESOLVER) >
-		    SP_DST_SELF) /* one of the two at most */
+		    SP_DST_SELF) /* an address has at most one of the two */
 			return -EBADMSG;
 	}
 	return has_v4_root ? 0 : -EBADMSG;
@@ -404,7 +406,8 @@ static int take_pair(struct sp_reader *file, struct sp_tables *tables)
 	return 0;
 }
 
-/* Each reason says who may decide so; a limit is nothing this version could enforce. */
+/* May a table have this verdict? Its reason tells what may have decided so. A limit is refused,
+ * because this version cannot enforce one. */
 static bool is_verdict(const struct sp_verdict *verdict)
 {
 	bool allows = verdict->action == SP_ALLOW;
@@ -454,7 +457,7 @@ static int take_verdict(struct sp_reader *file, struct sp_tables *tables)
 		if (zero != 0 || !is_verdict(verdict))
 			return -EBADMSG;
 		if (i < tables->svcset_count && verdict->reason != SP_REASON_DEFAULT)
-			return -EBADMSG; /* profile 0 is what absent pairs get */
+			return -EBADMSG; /* profile 0 stands for pairs that are not listed */
 	}
 	return 0;
 }

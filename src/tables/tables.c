@@ -196,8 +196,9 @@ static uint32_t common_bits(const struct sp_prefix *prefix, const struct sp_addr
 	return 128;
 }
 
-/* The longest row that holds @addr is the last one that sorts at or before @addr with some length.
- * If the last one does not hold it, those between share no more bits with @addr than it does. */
+/* The longest row that contains @addr. It is the last row that sorts at or before @addr. If that
+ * row does not contain @addr, the rows between the two share no more bits with @addr than that row
+ * does, so the search goes on with that many bits. */
 static const void *longest(const struct rows *rows, const struct sp_addr *addr)
 {
 	struct sp_prefix want = { .prefix_len = 128 };
@@ -258,7 +259,8 @@ static int compare_key(const void *left, const void *right)
 	return (a->netset > b->netset) - (a->netset < b->netset);
 }
 
-/* Tables read from .sptab have their pairs sorted, those being added to have chains. */
+/* Find the profile of a pair. Tables that were read from .sptab have sorted pairs; tables that are
+ * being compiled have chains. */
 static uint32_t find_profile(const struct sp_tables *tables, uint32_t class_id, uint32_t netset)
 {
 	const struct sp_pair_key key = { class_id, netset };

@@ -30,7 +30,7 @@ static int compare_prefix(const struct sp_prefix *a, const struct sp_prefix *b)
 	return a_is_v4 != b_is_v4 ? a_is_v4 - b_is_v4 : sp_prefix_compare(a, b);
 }
 
-/* Of one family. */
+/* Order of ways of one family: by prefix, then table, then metric. */
 static int compare_way(const void *left, const void *right)
 {
 	const struct sp_homes_way *a = left, *b = right;
@@ -47,15 +47,16 @@ static int compare_way(const void *left, const void *right)
 
 struct group {
 	uint8_t zone;
-	uint32_t ifindex; /* of the ways to that zone; SEVERAL */
-	bool is_on_link;  /* all of those */
-	/* zones, as bits, that are used: of each table those of the lowest metric */
+	uint32_t ifindex; /* of the ways to `zone`; SEVERAL */
+	bool is_on_link;  /* all ways to `zone` are on a link */
+	/* zones, as bits, of the ways that are used: in each table those of the lowest metric */
 	uint32_t best;
 	uint32_t all; /* zones of any way */
 };
 
-/* Inner zones first: what might be a neighbour's is not believed from outside. Of default routes
- * the edge's counts: the Internet is somewhere. */
+/* Choose the zone of a prefix that has ways to several. Inner zones come first: if the address may
+ * be a neighbour's, it is not believed from outside. Of default routes the edge's counts, because
+ * the Internet must be somewhere. */
 static uint8_t choose_zone(uint32_t zones, bool is_default)
 {
 	if (is_default && zones & 1u << SP_ZONE_EDGE)
@@ -91,11 +92,12 @@ static void sum_up(const struct sp_homes_way *ways, size_t count, struct group *
 
 /* ---- from ways to entries ---- */
 
-/* A prefix the walk is inside of. */
+/* A prefix that contains the place of the walk. */
 struct frame {
 	struct sp_prefix prefix;
 	uint8_t zone;
-	/* the interface every route around it leads to; SEVERAL; 0: only a default one */
+	/* the interface to which every route around it leads; SEVERAL; 0: only a default route is
+	 * around it */
 	uint32_t cover;
 	uint32_t ifindex;
 };
@@ -116,9 +118,9 @@ static uint32_t single(uint32_t ifindex)
 	return ifindex == SEVERAL ? 0 : ifindex;
 }
 
-/* Which interface alone may send for it. Hosts on a link are on that link; what lies behind a
- * router inside is behind that one, unless a route around it says another; the Internet is
- * everywhere. */
+/* Choose the interface that alone may send for the prefix; 0: several may. Hosts on a link are on
+ * that link. What lies behind a router inside is behind that interface, unless a wider route names
+ * another one. The Internet may come by every edge interface. */
 static void choose_interface(const struct walk *walk, const struct group *group,
 			     struct frame *frame)
 {
@@ -174,8 +176,8 @@ static int enter(struct walk *walk, const struct sp_homes_way *ways, size_t coun
 	return 0;
 }
 
-/* Where no default route is, what nobody routes is the edge's all the same: strangers come from
- * there. */
+/* Add a default route of the edge where there is none: addresses without a route are strangers',
+ * and strangers come from the edge. */
 static int enter_root(struct walk *walk, bool is_v4)
 {
 	struct sp_homes_way way = { .to = { .prefix_len = root_len(is_v4) }, .zone = SP_ZONE_EDGE };
@@ -213,7 +215,7 @@ static bool is_around(const struct sp_homes_entry *outer, const struct sp_homes_
 	return sp_prefix_covers(&outer->route.prefix, &inner->route.prefix);
 }
 
-/* Leave out what its parent says too, and find the parents. */
+/* Leave out entries that say the same as their parent, and note the parent of the others. */
 static void prune(struct sp_homes *homes)
 {
 	size_t kept = 0;
@@ -239,7 +241,8 @@ static void prune(struct sp_homes *homes)
 	homes->count = kept;
 }
 
-/* The prefix two entries fill between them. */
+/* The prefix of which two entries are the halves. Returns false: they are no halves of one, or
+ * differ. */
 static bool fill(const struct sp_homes_entry *low, const struct sp_homes_entry *high,
 		 struct sp_prefix *ret_whole)
 {
@@ -256,7 +259,7 @@ static bool fill(const struct sp_homes_entry *low, const struct sp_homes_entry *
 	return sp_prefix_compare(&whole, &other) == 0;
 }
 
-/* Join halves, from the last entry backwards as long as they match. */
+/* Join the last two entries to their whole, as long as they are halves that agree. */
 static size_t join_last(struct sp_homes_entry *entries, size_t count)
 {
 	struct sp_prefix whole;
@@ -290,7 +293,7 @@ static void join_halves(struct sp_homes *homes)
 	homes->count = kept;
 }
 
-/* IPv6 in front, each family by prefix. Returns how many are IPv6. */
+/* Sort IPv6 before IPv4, and each family by prefix. Returns how many are IPv6. */
 static size_t sort_ways(struct sp_homes_way *ways, size_t count)
 {
 	size_t v6_count = 0;
@@ -381,7 +384,7 @@ static bool is_exact(const struct sp_homes_entry *entry, const struct sp_prefix 
 	return sp_prefix_compare(&entry->route.prefix, to) == 0;
 }
 
-/* Whether the interface an entry asks for is the one these ways would give. */
+/* Is the interface of @entry the one that these ways would give? */
 static bool same_interface(const struct sp_homes *homes, const struct sp_homes_entry *entry,
 			   const struct group *group)
 {
@@ -421,6 +424,6 @@ enum sp_homes_effect sp_homes_weigh_gone(const struct sp_homes *homes, const str
 	if (!is_exact(entry, to) && !entry->is_joined)
 		return SP_HOMES_SAME;
 	if (is_default(to) && entry->route.zone == SP_ZONE_EDGE)
-		return SP_HOMES_SAME; /* without a default route it is the edge's as well */
+		return SP_HOMES_SAME; /* without a default route it still is the edge's */
 	return entry->route.zone == SP_ZONE_EDGE ? SP_HOMES_CHANGED : SP_HOMES_LOOSENED;
 }

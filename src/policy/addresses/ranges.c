@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "net/addr.h"
 
-/* One bit of 16 bytes up or down. At either end of the space it wraps; callers ask first. */
+/* The address after @addr. It wraps at the end of the space, which callers check first. */
 static struct sp_addr next_addr(struct sp_addr addr)
 {
 	for (int i = 15; i >= 0 && ++addr.b[i] == 0; i--)
@@ -35,13 +35,14 @@ static struct sp_range range_of(const struct sp_prefix *prefix)
 	return range;
 }
 
-/* Where IPv4 lives among the 16 bytes. */
+/* The IPv4-mapped addresses, as which we write IPv4. */
 static const struct sp_prefix mapped = {
 	.prefix_len = 96,
 	.addr = { [10] = 0xff, [11] = 0xff },
 };
 
-/* The range or, of an IPv6 prefix around the IPv4 addresses, the two beside them. */
+/* Turn a prefix into ranges: one, or two if an IPv6 prefix contains the IPv4 addresses, which are
+ * left out. */
 static size_t split_range(const struct sp_prefix *prefix, struct sp_range ret_ranges[2])
 {
 	struct sp_range whole = range_of(prefix), hole = range_of(&mapped);
@@ -71,7 +72,7 @@ static bool is_last_addr(const struct sp_addr *addr)
 	return true;
 }
 
-/* Sort, and merge what overlaps or touches. */
+/* Make ranges of @prefixes, sorted, and merged where they overlap or touch. */
 static int collect(const struct sp_prefix *prefixes, size_t count, struct sp_ranges *ret_ranges)
 {
 	struct sp_range *items, parts[2];
@@ -107,7 +108,7 @@ static int collect(const struct sp_prefix *prefixes, size_t count, struct sp_ran
 	return 0;
 }
 
-/* @in less @holes; at most one more range for each hole. */
+/* Take @holes out of @in. There is at most one more range for each hole. */
 static int subtract(const struct sp_ranges *in, const struct sp_ranges *holes,
 		    struct sp_ranges *ret_ranges)
 {

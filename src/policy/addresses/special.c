@@ -7,10 +7,11 @@
 #include "base/array.h"
 #include "net/addr.h"
 
-/* "Globally reachable" as the registries say it; what they call not applicable (6to4, Teredo:
- * withdrawn or a tunnel's inside) is not. Ranges that are wholly global (AS112, AMT) are ordinary
- * addresses to us and stand here only where they lie inside one that is not. Multicast and
- * site-local are no entries of the registries; they are never a source on the edge either. */
+/* "Globally reachable" as the registries of special addresses say it. What they call not applicable
+ * (6to4 and Teredo: withdrawn, or the inside of a tunnel) counts as not reachable. Ranges that are
+ * wholly global (AS112, AMT) are ordinary addresses to us, and are listed only where they lie
+ * inside a range that is not. Multicast and site-local are not in the registries, but they are
+ * never a source on the edge either. */
 enum reach { LOCAL, GLOBAL };
 
 static const struct {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* `edge` and `protect`: what the gateway's own addresses answer, and whom the edge drops. */
+/* `edge` and `protect`: which connections to the gateway's own addresses are allowed, and whose
+ * packets the edge drops. */
 #include <errno.h>
 #include <string.h>
 

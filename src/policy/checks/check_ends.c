@@ -8,7 +8,7 @@
 #include "policy/checks/loader.h"
 #include "yaml/value.h"
 
-/* A network without a name for a prefix that stands in a rule. Returns its index or -errno. */
+/* Add a network without a name, for a prefix that a rule names. Returns its index or -errno. */
 static int64_t add_literal(struct sp_loader *loader, const struct sp_node *item)
 {
 	struct sp_policy *policy = loader->policy;
@@ -35,7 +35,7 @@ static void report_unknown(struct sp_loader *loader, const struct sp_node *item,
 		  sp_hint(&loader->check, item->text, tables, table_count).text);
 }
 
-/* A mapping of one key that is not @key: reported. */
+/* Report a mapping of one key that is not @key. Returns whether it is one. */
 static bool is_other_mapping(struct sp_loader *loader, const struct sp_node *item, const char *what,
 			     const char *key)
 {
@@ -46,7 +46,7 @@ static bool is_other_mapping(struct sp_loader *loader, const struct sp_node *ite
 	return true;
 }
 
-/* The one value of { role: x }; NULL when there is none (reported). */
+/* Read the value of { role: x }. NULL: there is none, which is reported. */
 static const char *read_wrapped(struct sp_loader *loader, const struct sp_node *item,
 				const char *what, const struct sp_key *key,
 				const struct sp_node **ret_value)
@@ -63,8 +63,8 @@ static const struct sp_key user_keys[] = {
 	[IDP] = { "idp", SP_KEY_OPTIONAL },
 };
 
-/* Whose people a rule may name: the providers of roles and fixtures, since nobody else's people
- * have a session. */
+/* Find a provider that a rule names. Only the providers of roles and fixtures count, since people
+ * of others have no session. */
 static const char *find_idp(struct sp_loader *loader, const struct sp_node *node)
 {
 	const struct sp_symbols *const tables[] = { &loader->providers };
@@ -77,7 +77,7 @@ static const char *find_idp(struct sp_loader *loader, const struct sp_node *node
 	return NULL;
 }
 
-/* The provider a bare name means: the only one there is. */
+/* The provider of a name without one: the only provider there is. */
 static const char *settle_idp(struct sp_loader *loader, const struct sp_node *node,
 			      const char *user)
 {

@@ -141,7 +141,7 @@ static void load_groups(struct sp_loader *loader, const struct sp_node *node,
 {
 	struct sp_check *check = &loader->check;
 
-	/* Here an empty list means what it says: a person in no group. */
+	/* An empty list is allowed here: a person in no group. */
 	if (node->kind == SP_NODE_BROKEN || (node->kind == SP_NODE_LIST && node->count == 0) ||
 	    sp_read_items(check, node, "\"groups\"") < 0)
 		return;
@@ -214,7 +214,7 @@ static int compare_people(const void *a, const void *b)
 	return order ? order : (*left > *right) - (*left < *right);
 }
 
-/* Nobody twice. The same name at two providers is two people. */
+/* Report a person who is listed twice. The same name at two providers is two people. */
 static void check_people_differ(struct sp_loader *loader)
 {
 	const struct sp_fixtures *fixtures = &loader->policy->fixtures;
@@ -242,7 +242,7 @@ static void check_people_differ(struct sp_loader *loader)
 	}
 }
 
-/* No address twice. */
+/* Report an address that is listed twice. */
 static void check_addresses_differ(struct sp_loader *loader)
 {
 	const struct sp_fixtures *fixtures = &loader->policy->fixtures;
@@ -298,7 +298,8 @@ static void load_sessions(struct sp_loader *loader, const struct sp_node *list)
 		load_session(loader, node);
 }
 
-/* What one file says of the gateway no other says again; sessions of all files add up. */
+/* Add the fixtures of one file to those of all. Only one file may describe the gateway; sessions of
+ * all files add up. */
 static void merge_fixtures(struct sp_check *check, struct sp_part *part,
 			   const struct sp_node **values)
 {

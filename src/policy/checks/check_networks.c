@@ -20,7 +20,8 @@ static const struct sp_key network_keys[] = {
 	[ON_STALE] = { "on-stale", SP_KEY_OPTIONAL },
 };
 
-/* A name can stand for many times its text: this bounds what all names within networks become. */
+/* A name can stand for much more than its own length, so this bounds what all names within networks
+ * become. */
 #define NETWORK_ITEMS_MAX 1000000u
 
 static int push_prefix(struct sp_loader *loader, const struct sp_node *item,
@@ -44,7 +45,7 @@ static int push_prefix(struct sp_loader *loader, const struct sp_node *item,
 	return 0;
 }
 
-/* Of one family, what is in @network and not excepted there, as prefixes. */
+/* List the addresses of one family that are in @network and not excepted there, as prefixes. */
 static int list_family(const struct sp_network *network, bool is_v4, struct sp_prefix **ret_items,
 		       size_t *ret_count)
 {
@@ -80,12 +81,12 @@ static int copy_network(struct sp_loader *loader, const struct sp_node *item,
 		r = push_prefix(loader, item, &items[i], prefixes, count);
 		loader->network_items += r == 0;
 	}
-	return r < 0 || !item_count ? -EINVAL : 0; /* of an empty one its own error is told */
+	return r < 0 || !item_count ? -EINVAL : 0; /* an empty network has an error of its own */
 }
 
 static void resolve(struct sp_loader *loader, const struct sp_node *item, struct sp_symbol *symbol);
 
-/* Could it be a network's name? */
+/* Could the text be the name of a network? */
 static bool is_word(const char *text)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -97,7 +98,7 @@ static bool is_word(const char *text)
 	return strpbrk(text, letters) && !sp_looks_like_address(text);
 }
 
-/* A network within another. Returns 0; -EINVAL, reported. */
+/* Read the name of a network within another. Returns 0; -EINVAL, reported. */
 static int read_name(struct sp_loader *loader, const struct sp_node *item,
 		     struct sp_prefix **prefixes, size_t *count)
 {
@@ -115,7 +116,7 @@ static int read_name(struct sp_loader *loader, const struct sp_node *item,
 	symbol->is_used = true;
 	resolve(loader, item, symbol);
 	if (symbol->state == SP_SYMBOL_OPEN)
-		return -EINVAL; /* reported: it goes round */
+		return -EINVAL; /* reported: the networks contain each other */
 	return copy_network(loader, item, &loader->policy->networks[symbol->index], prefixes,
 			    count);
 }
@@ -171,7 +172,7 @@ static void read_in_except(struct sp_loader *loader, const struct sp_node *body,
 	if (r < 0)
 		return;
 	if (sp_has_key(body, "dns") || sp_has_key(body, "file"))
-		return; /* reported; its other keys belong to it */
+		return; /* reported; its other keys are not worth a report */
 	for (size_t i = TTL_MIN; i < SP_ARRAY_LEN(network_keys); i++) {
 		if (values[i])
 			sp_report(check, values[i],
@@ -214,7 +215,7 @@ void sp_load_networks(struct sp_loader *loader, const struct sp_node *section)
 	}
 }
 
-/* The prefixes of a network, of which names may stand for other networks. */
+/* Find the prefixes of a network, in which names may stand for other networks. */
 static void resolve(struct sp_loader *loader, const struct sp_node *item, struct sp_symbol *symbol)
 {
 	struct sp_network *network = &loader->policy->networks[symbol->index];

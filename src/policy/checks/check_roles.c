@@ -93,7 +93,7 @@ static void read_match(struct sp_loader *loader, const struct sp_node *node, str
 			  "write two matches");
 	if (values[PEER_KEY])
 		sp_read_key(check, values[PEER_KEY], "peer-key", match->peer_key);
-	/* its one form, as devices are enrolled: X25519 ignores this bit */
+	/* the form in which devices are enrolled: X25519 ignores this bit */
 	match->peer_key[31] &= 0x7f;
 }
 

@@ -8,7 +8,8 @@
 #include "policy/services/service.h"
 #include "yaml/value.h"
 
-/* A name can stand for many times its text: this bounds what all uses of names become. */
+/* A name can stand for much more than its own length, so this bounds what all uses of names
+ * become. */
 #define SERVICE_ITEMS_MAX 1000000u
 
 static int push_service(struct sp_loader *loader, const struct sp_service *service,
@@ -123,14 +124,14 @@ void sp_load_services(struct sp_loader *loader, const struct sp_node *section)
 	}
 }
 
-/* Could it be a service's name? */
+/* Could the text be the name of a service? */
 static bool is_word(const char *text)
 {
 	return isalpha((unsigned char)*text) && !sp_looks_like_service(text) &&
 	       strcmp(text, "any") != 0;
 }
 
-/* The items of a service, of which names may stand for other services. */
+/* Find the items of a service, in which names may stand for other services. */
 static void resolve(struct sp_loader *loader, const struct sp_node *item, struct sp_symbol *symbol)
 {
 	struct sp_named_service *list = &loader->policy->services[symbol->index];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* `tests`: what the policy's author says must come out. Here they are only read; running them is
- * for whoever has a judge. */
+/* `tests`: the verdicts that the policy's author expects. They are only read here; src/judge runs
+ * them. */
 #include <errno.h>
 #include <string.h>
 
@@ -22,7 +22,8 @@ static const struct sp_key test_keys[] = {
 	[RULE] = { "rule", SP_KEY_OPTIONAL },
 };
 
-/* Of all tests together: what names and services stand for can be many times the text. */
+/* A bound for all tests together: names and services can stand for much more than their own
+ * length. */
 #define DESTINATIONS_MAX 200000u
 
 static void push_destination(struct sp_loader *loader, const struct sp_node *node,
@@ -46,8 +47,8 @@ static void push_destination(struct sp_loader *loader, const struct sp_node *nod
 		*room = *addr;
 }
 
-/* The fixture session of a user, at @idp unless that is NULL. *@ret_other: another of the same name
- * that is meant as well; else NULL. */
+/* Find the fixture session of a user, at @idp unless that is NULL. *@ret_other: a second session
+ * that fits the name as well; else NULL. */
 static const struct sp_symbol *find_person(struct sp_loader *loader, const char *user,
 					   const char *idp, const struct sp_symbol **ret_other)
 {
@@ -170,7 +171,7 @@ static void load_from(struct sp_loader *loader, const struct sp_node *node, stru
 	}
 }
 
-/* The first address of each prefix that is not excepted. */
+/* Add the first address that is not excepted of each prefix. */
 static void add_network(struct sp_loader *loader, const struct sp_node *node,
 			const struct sp_network *network, struct sp_test *test)
 {

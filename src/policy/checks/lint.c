@@ -10,7 +10,7 @@
 #include "policy/addresses/ranges.h"
 #include "policy/checks/loader.h"
 
-/* Pairs of rules are compared; this bounds the comparisons of their items. */
+/* The lint compares pairs of rules. This bounds the comparisons of their items. */
 #define WORK_MAX 8000000u
 
 #define FAMILY_V4 1u
@@ -55,13 +55,13 @@ static bool network_covers(struct lint *lint, uint32_t outer, uint32_t inner)
 	return outer == inner || (b->count > 0 && sp_ranges_contain(a, b));
 }
 
-/* One whose provider is not known is nobody, not even the same nobody. */
+/* Are both the same user? A user whose provider is not known is nobody, and equals no other. */
 static bool is_same_user(const struct sp_from *a, const struct sp_from *b)
 {
 	return a->idp && b->idp && !strcmp(a->user, b->user) && !strcmp(a->idp, b->idp);
 }
 
-/* Has nobody but people this role? */
+/* Can only people have this role, and no machine? */
 static bool is_role_of_people_alone(const struct sp_role *role)
 {
 	for (size_t i = 0; i < role->match_count; i++)
@@ -132,8 +132,8 @@ static bool services_cover(struct lint *lint, const struct sp_rule *outer,
 	return true;
 }
 
-/* Does every packet @inner matches match @outer too? Item by item: false may also mean that it
- * takes several items of @outer together. */
+/* Does every packet that @inner matches match @outer too? Items are compared one by one, so the
+ * answer may be false although several items of @outer together cover one of @inner. */
 static bool rule_covers(struct lint *lint, const struct sp_rule *outer, const struct sp_rule *inner)
 {
 	for (size_t i = 0; i < inner->from_count; i++) {
@@ -208,7 +208,7 @@ static unsigned families_of_services(const struct sp_rule *rule)
 	return families;
 }
 
-/* IPv4 on one side and only IPv6 on the other. */
+/* Warn of a rule with only IPv4 on one side and only IPv6 on the other. */
 static void lint_families(struct lint *lint, const struct sp_rule *rule)
 {
 	unsigned from = 0, to = 0, services = families_of_services(rule);

@@ -71,7 +71,7 @@ static bool read_digits(const char *text, size_t len, unsigned *ret_number)
 	return true;
 }
 
-/* +22, 0022 and the like: the number meant. */
+/* Guess the number that was meant by +22, 0022 and similar texts. */
 static bool guess_number(const char *text, size_t len, unsigned *ret_number)
 {
 	while (len > 0 && (*text == '+' || *text == ' ' || (*text == '0' && len > 1))) {
@@ -178,7 +178,7 @@ static int read_icmp_type(struct sp_check *check, const struct sp_node *node, bo
 	return -EINVAL;
 }
 
-/* proto/N is every packet of the protocol, so for those with ports or types it is all of them. */
+/* Read proto/N: every packet of a protocol. Of a protocol with ports or types it is all of them. */
 static int read_proto(struct sp_check *check, const struct sp_node *node, const char *digits,
 		      struct sp_service services[2], size_t *ret_count)
 {
