@@ -49,9 +49,9 @@ static const struct sp_key audit_keys[] = {
 	[MIN_AGE] = { "min-age", SP_KEY_OPTIONAL },
 	[PEOPLE] = { "people", SP_KEY_OPTIONAL },
 };
-#define ROTATION_KEYS 2u /* of them, those of one log */
+#define ROTATION_KEYS 2u /* how many of these keys each log has */
 
-#define MTU_MIN 1280u /* RFC 8200, 5: less cannot carry IPv6 */
+#define MTU_MIN 1280u /* RFC 8200, 5: a smaller MTU cannot carry IPv6 */
 #define MTU_MAX 9000u
 #define ENDPOINT_MAX 255u
 
@@ -163,7 +163,7 @@ static void load_interfaces(struct run *run, const struct sp_node *node)
 		load_unmanaged(run, values[UNMANAGED]);
 }
 
-/* host or host:port, [IPv6] or [IPv6]:port: what a client is told to connect to. */
+/* Load the endpoint, to which clients connect: host or host:port, [IPv6] or [IPv6]:port. */
 static void load_endpoint(struct run *run, const struct sp_node *node)
 {
 	const char *text = sp_read_text(&run->check, node, "\"endpoint\"");
@@ -228,7 +228,7 @@ static void load_dns(struct run *run, const struct sp_node *node)
 	}
 }
 
-/* A network of the policy, or a built-in one. */
+/* Add the name of a network of the policy, or of a built-in one. */
 static void add_route_name(struct run *run, const struct sp_node *item, const char *text,
 			   char ***names, size_t *count)
 {
@@ -266,7 +266,8 @@ static void load_route_names(struct run *run, const struct sp_node *node)
 	}
 }
 
-/* Networks by name, or prefixes: a place of the people's own is in no policy. */
+/* Load the destinations that stay out of the tunnel: names of networks, or prefixes, since the
+ * places where people are have no name in a policy. */
 static void load_route_holes(struct run *run, const struct sp_node *node)
 {
 	struct sp_machine *machine = run->machine;
@@ -355,7 +356,7 @@ static void load_vpn(struct run *run, const struct sp_node *node)
 		load_engine(run, values[ENGINE]);
 }
 
-/* How one of the audit logs is rotated. */
+/* Load how one of the audit logs is rotated. */
 static void load_rotation(struct run *run, const struct sp_node *const *values, uint64_t *ret_bytes,
 			  uint32_t *ret_keep)
 {
@@ -411,8 +412,7 @@ static void load_sections(void *arg, const struct sp_node *root)
 		sp_machine_read_portal(&run->check, values[PORTAL], run->machine);
 }
 
-/* Parked people reach the portal and the resolvers; without parking there is nobody to reach
- * them. */
+/* Set what parked people reach: the portal and the resolvers. Without parking nobody needs them. */
 static int set_parked(struct sp_machine *machine)
 {
 	struct sp_gateway *gateway = &machine->gateway;
@@ -431,7 +431,7 @@ static int set_parked(struct sp_machine *machine)
 	return 0;
 }
 
-/* What the file leaves out. */
+/* Set the defaults of what the file leaves out. */
 static int set_defaults(struct sp_machine *machine)
 {
 	if (!machine->plane)

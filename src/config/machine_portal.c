@@ -26,7 +26,7 @@ static const struct sp_key tls_keys[] = {
 #define PORT_DEFAULT 443
 #define USER_DEFAULT "sallyport-portal"
 
-/* 1 to 65535 without leading zeros; 0: none. */
+/* Parse a port: 1 to 65535 without leading zeros. 0: the text is none. */
 static uint16_t parse_port(const char *text)
 {
 	unsigned long number = 0;
@@ -39,7 +39,7 @@ static uint16_t parse_port(const char *text)
 	return number <= 65535 ? (uint16_t)number : 0;
 }
 
-/* 192.0.2.1:443 or [2001:db8::1]:443. */
+/* Read an address with a port: 192.0.2.1:443 or [2001:db8::1]:443. */
 static void read_listen(struct sp_check *check, const struct sp_node *node,
 			struct sp_machine *machine)
 {
@@ -70,7 +70,8 @@ static void read_listen(struct sp_check *check, const struct sp_node *node,
 		machine->portal_port = parse_port(colon + 1);
 }
 
-/* https://host or https://host:port: an origin, since the portal's paths are its own. */
+/* Is this an origin, https://host or https://host:port? A path is refused, because the portal has
+ * paths of its own. */
 static bool is_origin(const char *text)
 {
 	static const char scheme[] = "https://";

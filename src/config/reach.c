@@ -117,8 +117,8 @@ static bool is_named(char *const *names, size_t count, const char *name)
 	return false;
 }
 
-/* Whether vpn.routes lets a network into tunnels; "internet" and "any" only when they stand
- * there. */
+/* Does vpn.routes let a network into tunnels? "internet" and "any" only count if they are
+ * listed. */
 static bool is_routed(const struct sp_machine *machine, const struct sp_network *network)
 {
 	const bool is_said = machine && machine->route_name_count;
@@ -127,8 +127,8 @@ static bool is_routed(const struct sp_machine *machine, const struct sp_network 
 		       : !network->is_builtin;
 }
 
-/* By network, as a destination of those rules; [network_count] is "any", which is the internet and
- * every network that is a destination of somebody; behind it "self". */
+/* Mark the networks that are a destination of those rules. [network_count] stands for "any": the
+ * internet, and every network that is a destination of somebody. The entry behind it is "self". */
 static void mark_destinations(const struct sp_policy *policy, const uint64_t *bits, bool *marks)
 {
 	for (size_t i = 0; i < policy->rule_count; i++) {
@@ -174,7 +174,8 @@ static int push_network(struct list *list, const struct sp_network *network)
 	return r < 0 ? r : sp_ranges_list(&ranges, &list->items, &list->count);
 }
 
-/* What stays on a link, or on the machine itself, is of no use to anybody else. */
+/* Add the gateway's own addresses, except for those that stay on a link or on the machine itself:
+ * they are of no use to others. */
 static int push_self(struct list *list, const struct sp_addr *self, size_t count)
 {
 	int r = 0;
@@ -192,8 +193,8 @@ static int push_self(struct list *list, const struct sp_addr *self, size_t count
 	return r;
 }
 
-/* Everything of both families: a tunnel that carries the internet carries what has no other way,
- * too. */
+/* Add everything of both families: a tunnel that carries the internet also carries what has no
+ * other way. */
 static int push_all(struct list *list)
 {
 	static const struct sp_prefix v4 = { .prefix_len = 96,
@@ -245,7 +246,7 @@ static int list_holes(const struct sp_reach_scope *scope, struct list *holes)
 
 /* ---- the prefixes ---- */
 
-/* The prefixes of one family, which do not mix. */
+/* Pick the prefixes of one family. */
 static int pick_family(const struct list *list, bool is_v6, struct list *ret_list)
 {
 	int r = 0;
@@ -256,7 +257,7 @@ static int pick_family(const struct list *list, bool is_v6, struct list *ret_lis
 	return r;
 }
 
-/* @wanted less @holes, as the fewest prefixes, in place of what is in @wanted. */
+/* Take @holes out of @wanted, and write the rest to @wanted as the fewest prefixes. */
 static int reduce(struct list *wanted, const struct list *holes)
 {
 	__sp_cleanup(sp_ranges_done) struct sp_ranges ranges = { 0 };
@@ -269,9 +270,9 @@ static int reduce(struct list *wanted, const struct list *holes)
 	return sp_ranges_list(&ranges, &wanted->items, &wanted->count);
 }
 
-/* Nothing is left out of a family that is carried as a whole while a name stands for the endpoint:
- * clients find their own way around it then (wg-quick by a mark), and know the address, which we do
- * not. */
+/* Is a family carried as a whole? If it is, and the endpoint is a name, nothing is left out of it:
+ * clients find their own way around the tunnel (wg-quick by a mark), and they know the endpoint's
+ * address, which we do not. */
 static bool is_whole(const struct list *list, bool is_v6)
 {
 	return list->count == 1 && list->items[0].prefix_len == (is_v6 ? 0 : 96);
@@ -354,7 +355,8 @@ static void warn_at(struct sp_check *check, const struct sp_place *place, const 
 		name, count, SP_ROUTES_MAX);
 }
 
-/* No fewer than there will be, but for what `except` cuts up: quick to know. */
+/* Estimate how many prefixes there will be. Quick, and never too few except for what `except` cuts
+ * up. */
 static size_t estimate(const struct sp_policy *policy, const bool *marks)
 {
 	size_t count = 0;
@@ -435,8 +437,8 @@ static bool has_network(const struct sp_policy *policy, const char *name)
 	return !strcmp(name, "any");
 }
 
-/* Names of vpn.routes that mean nothing here: a misspelt one would leave people without their
- * network. */
+/* Warn of names of vpn.routes that the policy does not have: a misspelt name would leave people
+ * without their network. */
 static void lint_names(struct sp_check *check, const struct sp_policy *policy, char *const *names,
 		       size_t count)
 {

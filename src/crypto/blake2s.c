@@ -49,7 +49,7 @@ void sp_blake2s_keyed(uint8_t *ret_digest, size_t digest_len, const void *key, s
 	sp_blake2s_final(&hash, ret_digest);
 }
 
-/* One half of HMAC: the key's block with @pad in front of @a and @b. */
+/* One half of HMAC: hash the key's block with @pad, then @a and @b. */
 static void hmac_half(uint8_t ret_digest[SP_BLAKE2S_LEN], const uint8_t block[SP_BLAKE2S_BLOCK],
 		      uint8_t pad, const void *a, size_t a_len, const void *b, size_t b_len)
 {

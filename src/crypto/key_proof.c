@@ -9,7 +9,7 @@
 
 static const char label[] = "Sallyport device key proof v1";
 
-/* Its length first: no two lists of texts give the same bytes. */
+/* Add the length of a text before the text, so that no two lists of texts give the same bytes. */
 static void add_text(struct sp_blake2s *hash, const char *text)
 {
 	uint8_t len_be[4];
@@ -44,7 +44,7 @@ int sp_key_proof_make(uint8_t ret_proof[SP_KEY_PROOF_LEN], const uint8_t private
 
 bool sp_x25519_is_public(const uint8_t key[SP_X25519_LEN])
 {
-	/* any will do: clamped, it is a multiple of 8 */
+	/* any number will do, because the clamped one is a multiple of 8 */
 	static const uint8_t scalar[SP_X25519_LEN] = { 9 };
 	uint8_t product[SP_X25519_LEN];
 	bool is_over = key[31] == 0x7f && key[0] >= 0xed;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From what a person asks to the packet and the hook that answer it. */
+/* Turning a person's question into a packet and the hook that judges it. */
 #include "judge/ask.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 #define ICMP_ECHO 8
 #define ICMP6_ECHO 128
 #define QUESTION_PORT 40000 /* the source port, or the identifier of an ICMP echo */
-#define STAND_INS_MAX 64    /* addresses tried for a person who is not there */
+#define STAND_INS_MAX 64    /* addresses tried as a stand-in for a person who is not signed in */
 
 static int __attribute__((format(printf, 3, 4)))
 fail(struct sp_ask_fault *fault, enum sp_ask_fault_kind kind, const char *format, ...)
@@ -130,7 +130,8 @@ static const struct sp_network *network_find(const struct sp_policy *policy, con
 	return NULL;
 }
 
-/* Its first address of the family, or of the other. Returns 0; -ENOENT it has none; -ENOMEM. */
+/* The first address of the network, of this family or else of the other. Returns 0; -ENOENT it has
+ * none; -ENOMEM. */
 static int network_first_address(const struct sp_network *network, bool is_v6,
 				 struct sp_addr *ret_addr)
 {
@@ -149,7 +150,7 @@ static int network_first_address(const struct sp_network *network, bool is_v6,
 	return 0;
 }
 
-/* The address, or the first one of the network of that name. */
+/* The address that @text is, or the first address of the network of that name. */
 static int address_find(const struct sp_policy *policy, const char *text, bool prefers_v6,
 			struct sp_addr *ret_addr, struct sp_ask_fault *fault)
 {
@@ -183,7 +184,7 @@ bool sp_ask_service(const struct sp_service *service, bool is_v6, uint16_t port,
 	case SP_SERVICE_ICMP:
 	case SP_SERVICE_ICMP6:
 		tuple->proto = is_v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
-		/* all types: ask with an echo request */
+		/* a service of all types: ask with an echo request */
 		tuple->icmp_type = service->from == service->to ? service->from
 				   : is_v6                      ? ICMP6_ECHO
 								: ICMP_ECHO;
@@ -407,7 +408,8 @@ int sp_ask_packet(const struct sp_asking *asking, const struct sp_ask *ask,
 		return r;
 	asked.tuple.source_port = QUESTION_PORT;
 	if (asked.tuple.proto == IPPROTO_ICMP || asked.tuple.proto == IPPROTO_ICMPV6)
-		asked.tuple.destination_port = QUESTION_PORT; /* both are the identifier */
+		/* in an ICMP echo both ports are the identifier */
+		asked.tuple.destination_port = QUESTION_PORT;
 	r = source_find(asking, ask, &asked, fault);
 	if (r == 0)
 		*ret_asked = asked;

@@ -34,12 +34,12 @@ json_t *sp_describe_diagnostics(const struct sp_diagnostics *diagnostics)
 	return list;
 }
 
-/* The packet it was asked with, and the answer. */
+/* Describe the packet that was judged, and the answer. */
 static json_t *describe_result(const struct sp_policy *policy, const struct sp_test_result *result)
 {
 	const struct sp_judgement *judgement = &result->judgement;
 	const struct sp_answer *answer = &judgement->answer;
-	const bool is_asked = judgement->plane != NULL; /* else no packet fits the test */
+	const bool is_asked = judgement->plane != NULL; /* otherwise no packet fits the test */
 
 	return json_pack("{s:s?, s:s?, s:s?, s:o, s:o, s:o, s:o, s:s?, s:b}", "verdict",
 			 is_asked ? sp_verdict_name(answer->verdict) : NULL, "rule",

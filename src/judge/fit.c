@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The reference evaluator is asked what a device's first packets meet: what it answers is what will
- * be. */
+/* Warn of policies that leave people without what they need. The reference evaluator answers for a
+ * device's first packets, and the gateway will answer the same. */
 #include "judge/fit.h"
 
 #include <errno.h>
@@ -19,11 +19,11 @@
 
 #define NOW_NS 1000000000ull
 #define SOURCE_PORT 40000
-#define ROLES_MAX 1000 /* asked about the resolvers */
+#define ROLES_MAX 1000 /* for how many roles the resolvers are tried */
 #define ROLES_NAMED_MAX 4
 #define DNS_PORT 53
 
-/* One port of the gateway that people cannot do without. */
+/* A port of the gateway that people need. */
 struct door {
 	const char *what, *harm, *name;
 	uint8_t proto;
@@ -32,7 +32,8 @@ struct door {
 
 struct run {
 	const struct sp_fit *fit;
-	struct sp_gateway gateway; /* @fit's own, borrowed, with an address of its own */
+	/* a copy of @fit's gateway, which borrows from it, with an address added */
+	struct sp_gateway gateway;
 	struct sp_addr stand_in;
 	struct sp_reference *reference;
 	struct sp_diagnostics *diagnostics;
@@ -75,7 +76,8 @@ static bool has_zone(const struct sp_gateway *gateway, enum sp_zone zone)
 	return false;
 }
 
-/* Does a stranger get in by one of the gateway's addresses? @ret_answer: of the last one asked. */
+/* Is a stranger allowed at this port of one of the gateway's addresses? @ret_answer: the answer for
+ * the address asked last. */
 static int ask_door(struct run *run, const struct door *door, bool *ret_is_open,
 		    struct sp_answer *ret_answer)
 {
@@ -145,8 +147,8 @@ static bool has_service(const struct sp_rule *rule, const struct door *door)
 	return rule->service_count == 0;
 }
 
-/* Some people get in, if not everybody: that is a decision, and no slip. A deny from any is none to
- * them. */
+/* Is the port open to some people, if not to all? Then the author decided so. A deny from any opens
+ * it to nobody. */
 static bool is_open_to_some(const struct run *run, const struct door *door, bool is_denied)
 {
 	const struct sp_policy *policy = run->fit->policy;
@@ -161,7 +163,8 @@ static bool is_open_to_some(const struct run *run, const struct door *door, bool
 	return false;
 }
 
-/* Where an entry would be added: at those that are there, else at the file's beginning. */
+/* Where an entry would be added: at the entries that there are, else at the beginning of the
+ * file. */
 static struct sp_place place_of_doors(const struct sp_policy *policy)
 {
 	for (size_t i = 0; i < policy->rule_count; i++)
@@ -212,7 +215,7 @@ static int check_doors(struct run *run)
 				     machine->portal_port };
 	int r = 0;
 
-	if (run->fit->policy->role_count) /* without roles the tunnel is nobody's */
+	if (run->fit->policy->role_count) /* without roles nobody uses the tunnel */
 		r = check_door(run, &tunnel);
 	if (r == 0 && machine->has_portal && !is_loopback(&machine->portal_listen))
 		r = check_door(run, &portal);

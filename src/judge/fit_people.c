@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Providers and groups a policy names, held to the files of idp.d. */
+/* Compare the providers and groups that a policy names with the files of idp.d. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +15,9 @@
 #include "yaml/suggest.h"
 
 struct provider {
-	const char *name;   /* of the file */
-	struct sp_idp *idp; /* NULL: the file cannot be used; who signs in there is not known */
+	const char *name; /* of the file */
+	/* NULL: the file cannot be used, so nothing is known of who signs in there */
+	struct sp_idp *idp;
 };
 
 struct providers {
@@ -37,7 +38,7 @@ static void providers_done(struct providers *providers)
 
 static int read_provider(const char *dir, const char *name, struct sp_idp **ret_idp)
 {
-	/* idp list and the portal say them */
+	/* `idp list` and the portal report these */
 	__sp_cleanup(sp_diagnostics_done) struct sp_diagnostics unsaid = { 0 };
 	__sp_free char *path = NULL, *text = NULL;
 	size_t len;
@@ -103,7 +104,7 @@ static int warn_unknown(const struct sp_fit *fit, const struct providers *provid
 						: "\"sallyport user add NAME\" makes it");
 }
 
-/* Is somebody of a local provider in @group? @near is offered what they are in. */
+/* Is a user of a local provider in @group? @near gets the groups that users are in. */
 static bool is_in_use(const struct sp_idp *idp, const char *group, struct sp_nearest *near)
 {
 	for (size_t i = 0; i < idp->user_count; i++)
@@ -125,7 +126,7 @@ static int check_match(const struct sp_fit *fit, const struct providers *provide
 	if (!provider)
 		return warn_unknown(fit, providers, match->idp, role->place, diagnostics);
 	if (!provider->idp || provider->idp->type != SP_IDP_LOCAL)
-		return 0; /* its groups are its own to know */
+		return 0; /* only the provider knows its groups */
 	sp_nearest_init(&near, match->group);
 	if (is_in_use(provider->idp, match->group, &near))
 		return 0;

@@ -18,7 +18,7 @@
 #define LONG_AGO_NS 1                   /* 0 is never */
 #define IN_PLANE(number) ((number) + 1) /* sessions of a plane are numbered from 1 */
 
-/* A plane that judges with us. */
+/* A plane that is asked besides the reference. */
 struct asked {
 	struct sp_plane *plane;
 	struct sp_plane_staged *staged;
@@ -37,7 +37,8 @@ struct sp_judge {
 	uint32_t session_count, sessions_max;
 };
 
-/* Room for the policy's people, one of every role, and who is asked about. */
+/* How many sessions are needed: the policy's people, one for every role, and the one that is asked
+ * about. */
 static uint32_t sessions_of(const struct sp_policy *policy)
 {
 	const size_t wanted = policy->fixtures.session_count + policy->role_count + 1;
@@ -48,7 +49,8 @@ static uint32_t sessions_of(const struct sp_policy *policy)
 	return room;
 }
 
-/* Can it be asked about this policy? 0; -EOPNOTSUPP with the first reason why not; -ENOMEM. */
+/* Can the plane be asked about this policy? Returns 0; -EOPNOTSUPP with the first reason why not;
+ * -ENOMEM. */
 static int check_plane(const struct sp_judge *judge, const struct sp_plane_ops *ops,
 		       struct sp_plane_error *error)
 {
@@ -212,8 +214,8 @@ static int judge_take_addresses(struct sp_judge *judge, const struct sp_identity
 	return 0;
 }
 
-/* The tables outgrew the room they were staged with, which is taken from what they were before
- * anybody was there: staged once more they have room for what they hold now, and some to spare. */
+/* Stage the tables again. They have outgrown their room, which was computed before any session was
+ * added. Staged again, they get room for what they hold now and more. */
 static int stage_again(struct sp_judge *judge, struct asked *asked)
 {
 	struct sp_plane_error error;
@@ -325,7 +327,7 @@ int sp_judge_open_fixtures(struct sp_judge *judge)
 		r = sp_judge_open_session(judge, &identity, &number);
 		if (r < 0)
 			return r;
-		if (!identity.role_count) /* no role, no session */
+		if (!identity.role_count) /* without a role there is no session */
 			r = sp_judge_end_session(judge, number);
 		if (r < 0)
 			return r;

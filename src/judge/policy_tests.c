@@ -17,8 +17,9 @@ struct bench {
 	const struct sp_gateway *gateway;
 	struct sp_judge *judge;
 	uint64_t now_ns;
-	struct sp_identity *stand_ins; /* of roles, by their index */
-	/* a new source port (or ICMP identifier) a packet: no case meets another's flow */
+	struct sp_identity *stand_ins; /* one for each role, by its index */
+	/* each packet has a source port (or ICMP identifier) of its own, so that no case meets
+	 * another's flow */
 	uint16_t next_port;
 };
 
@@ -127,7 +128,7 @@ static int run_test(struct bench *bench, const struct sp_test *test, struct sp_t
 			}
 		}
 	}
-	if (!case_count) /* nothing was asked, so nothing was shown */
+	if (!case_count) /* no packet was judged, so the test shows nothing */
 		result->passed = false;
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Where packets meet the hooks, and which addresses stand for people a question names. */
+/* The hook that a question's packet meets, and addresses that stand for the people a question
+ * names. */
 #include <errno.h>
 #include <string.h>
 
@@ -74,7 +75,8 @@ static bool is_named(const struct sp_policy *policy, const struct sp_addr *addr)
 struct sp_addr sp_judge_stranger(const struct sp_policy *policy, const struct sp_gateway *gateway,
 				 bool is_v6)
 {
-	/* Global unicast of several regions: a policy that names them all has no strangers. */
+	/* Global unicast addresses of several regions. A policy that names them all leaves no
+	 * stranger. */
 	static const char *const candidates[2][4] = {
 		{ "9.9.9.9", "77.1.2.3", "133.5.6.7", "200.3.4.5" },
 		{ "2a00::99", "2400::99", "2600::99", "2800::99" },
@@ -90,8 +92,8 @@ struct sp_addr sp_judge_stranger(const struct sp_policy *policy, const struct sp
 	return addr;
 }
 
-/* An unused pool address of the family, counted down from the pool's end by @index: -ENOENT: no
- * pool. */
+/* An unused pool address of the family, the @index-th from the end of the pool. -ENOENT: there is
+ * no pool. */
 static int find_spare_address(const struct sp_gateway *gateway, bool is_v6, uint32_t index,
 			      struct sp_addr *ret_addr)
 {

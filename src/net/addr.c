@@ -51,14 +51,15 @@ int sp_addr_parse(const char *text, struct sp_addr *ret_addr)
 	}
 	if (inet_pton(AF_INET6, text, addr.b) != 1)
 		return -EINVAL;
-	/* Written out, an IPv4-mapped address would silently become an IPv4 one. */
+	/* Refuse an IPv4-mapped address that is written out: it would silently become an IPv4
+	 * address. */
 	if (is_mapped(addr.b))
 		return -EINVAL;
 	*ret_addr = addr;
 	return 0;
 }
 
-/* The longest run of two or more zero groups, the first of equals (RFC 5952, 4.2). */
+/* Find the longest run of two or more zero groups; of equal ones the first (RFC 5952, 4.2). */
 static void find_zeros(const uint16_t groups[8], int *ret_from, int *ret_to)
 {
 	*ret_from = *ret_to = -1;
@@ -106,7 +107,7 @@ char *sp_addr_format(const struct sp_addr *addr, char buf[SP_ADDR_TEXT_MAX])
 	return buf;
 }
 
-/* One to three digits, no sign, no leading zero. */
+/* Parse a prefix length: one to three digits, without sign or leading zero. */
 static int parse_length(const char *text, unsigned *ret_length)
 {
 	unsigned length = 0;

@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "net/addr.h"
 
-#define SHORT_MAX 63u /* bytes that are not worth a call through a pointer */
+#define SHORT_MAX 63u /* so few bytes are not worth a call through a pointer */
 #define LOW_HALVES 0xffffffffull
 
 /* ---- Sums in this machine's byte order ----
@@ -16,7 +16,7 @@
  * may be taken of wider words that are folded in the end (C). Words of 32 bits are added in 64-bit
  * lanes, which do not overflow below 2^32 of them. */
 
-/* Take one word of @type; @copy is a constant wherever this is inlined. */
+/* Add one word of @type. @copy is a constant wherever this is inlined. */
 #define TAKE(type, sum)                                                                            \
 	do {                                                                                       \
 		type taken;                                                                        \
@@ -55,7 +55,7 @@ static inline __attribute__((always_inline)) uint64_t sum_short(uint8_t *dst, co
 	return sum;
 }
 
-/* @lanes is the vector type the target has registers for. */
+/* Define a sum for long texts. @lanes is the vector type for which the target has registers. */
 #define DEFINE_SUM_LONG(name, lanes, attributes)                                                   \
 	static inline __attribute__((always_inline)) attributes uint64_t name##_either(            \
 		uint8_t *dst, const uint8_t *src, size_t len, bool copy)                           \
@@ -99,7 +99,7 @@ DEFINE_SUM_LONG(sum_avx2, lanes4, __attribute__((target("avx2"))))
 typedef uint64_t lanes8 __attribute__((vector_size(64)));
 DEFINE_SUM_LONG(sum_avx512, lanes8, __attribute__((target("avx512f"))))
 
-/* Once, before main: the pointers do not change while anybody reads them. */
+/* Choose once, before main, so that the pointers do not change while a thread reads them. */
 static __attribute__((constructor)) void choose_sum(void)
 {
 	__builtin_cpu_init();
@@ -176,7 +176,8 @@ uint32_t sp_checksum_pseudo(const uint8_t *addresses, size_t addresses_len, uint
 uint16_t sp_checksum_segment(const struct sp_addr *source, const struct sp_addr *destination,
 			     uint8_t proto, const void *segment, size_t len)
 {
-	/* IPv4's pseudo header sums to the same as this one over its four bytes. */
+	/* The pseudo header of IPv4 has the same sum as this one, over the four bytes of each
+	 * address. */
 	size_t skip = sp_addr_is_v4(source) ? 12 : 0;
 	uint32_t sum;
 

@@ -29,15 +29,15 @@
 #define ADDRESSES_AT(is_v6) ((is_v6) ? 8u : 12u)
 #define ADDRESSES_LEN(is_v6) ((is_v6) ? 32u : 8u)
 
-/* What a packet is to the runs that wait. */
+/* How a packet relates to the runs that wait. */
 enum relation {
-	STRANGER,  /* no run can be of its flow */
-	NEIGHBOUR, /* its flow cannot be told: any between its addresses */
-	MEMBER,    /* of a flow, and cannot be merged */
-	MERGEABLE, /* of a flow */
+	STRANGER,  /* it is of no flow that a run can have */
+	NEIGHBOUR, /* its flow is not known: it may be any flow between its addresses */
+	MEMBER,    /* it is of a known flow, and cannot be merged */
+	MERGEABLE, /* it is of a known flow, and may be merged */
 };
 
-/* A packet as far as it was read. */
+/* The fields of a packet that were read. */
 struct view {
 	uint8_t *bytes;
 	size_t len;
@@ -49,8 +49,9 @@ struct view {
 
 /* ---- Reading a packet ---- */
 
-/* Multiplied by odd numbers and added, so that no two words of one packet cancel out. Runs compare
- * the addresses themselves as well: a guessed collision costs a comparison. */
+/* A key of the flow. Words are multiplied by odd numbers and added, so that no two words of one
+ * packet cancel each other out. Runs compare the addresses as well: a collision that an attacker
+ * finds only costs a comparison. */
 static uint64_t make_key(const uint8_t *addresses, size_t len, const uint8_t *ports, uint8_t proto)
 {
 	uint64_t key = ((uint64_t)sp_get_le32(ports) << 8 | proto) * 0x9e3779b97f4a7c15ull;
@@ -71,7 +72,7 @@ static bool is_offloaded(const struct sp_merger *merger, const struct view *view
 	return (merger->offloads & SP_MERGE_CSUM) && (merger->offloads & wanted);
 }
 
-/* Whether it is an IP packet of this length; others are strangers. */
+/* Is it an IP packet of this length? Other packets are strangers. */
 static bool read_family(struct view *view)
 {
 	const uint8_t *ip = view->bytes;
@@ -89,8 +90,8 @@ static bool read_family(struct view *view)
 	return true;
 }
 
-/* Fragments, IPv4 options and IPv6 extension headers hide the ports, or whether there are any; so
- * does the end of the packet. */
+/* Does the packet hide its ports, or whether it has any? Fragments, IPv4 options, IPv6 extension
+ * headers and an early end of the packet do. */
 static bool hides_flow(const struct view *view)
 {
 	const uint8_t *ip = view->bytes;
@@ -103,7 +104,7 @@ static bool hides_flow(const struct view *view)
 	return is_known && view->len < view->transport_offset + UDP_HEADER;
 }
 
-/* Whether TCP's or UDP's header is one that frames can carry, with a payload behind it. */
+/* Is this a TCP or UDP header that a merged frame can have, with a payload behind it? */
 static bool read_transport(struct view *view)
 {
 	const uint8_t *transport = view->bytes + view->transport_offset;
@@ -124,8 +125,8 @@ static bool read_transport(struct view *view)
 	return header_len < room;
 }
 
-/* The addresses lie right before TCP's or UDP's header: one pass over both, and with protocol and
- * length the pseudo header is whole. */
+/* Are the checksums right? The addresses stand directly before the TCP or UDP header. So one pass
+ * covers both, and with protocol and length the pseudo header is complete. */
 static bool are_checksums_right(const struct view *view)
 {
 	size_t addresses = ADDRESSES_AT(view->is_v6);
@@ -173,7 +174,7 @@ static bool is_of_flow(const struct sp_merge_run *run, const struct view *view)
 		      4) == 0;
 }
 
-/* The place of the flow's run in merger->order; merger->count if there is none. */
+/* The place of the flow's run in merger->order; merger->count: there is none. */
 static unsigned find_run(const struct sp_merger *merger, const struct view *view)
 {
 	unsigned place = 0;
@@ -183,9 +184,9 @@ static unsigned find_run(const struct sp_merger *merger, const struct view *view
 	return place;
 }
 
-/* What the IP headers of one frame's packets share: everything but length, checksum and IPv4's id.
- * That one counts up, or stands still in packets nobody may fragment; the second packet shows
- * which. */
+/* Does the IP header continue that of the run? Packets of one frame have equal IP headers except
+ * for length, checksum and IPv4's id. The id counts up, or, in packets that may not be fragmented,
+ * stays the same; the second packet shows which. */
 static bool is_ip_next(const struct sp_merge_run *run, const struct view *view,
 		       uint16_t *ret_id_step)
 {
@@ -203,8 +204,8 @@ static bool is_ip_next(const struct sp_merge_run *run, const struct view *view,
 	return distance == (uint16_t)(run->count * step);
 }
 
-/* The same of TCP: everything (its header's length first) but sequence number, checksum and the
- * flags of the last packet. CWR is the first packet's alone. */
+/* The same for TCP: everything, its header's length first, is equal except for sequence number,
+ * checksum and the flags that only the last packet may have. Only the first packet may have CWR. */
 static bool is_tcp_next(const struct sp_merge_run *run, const struct view *view)
 {
 	const uint8_t *first = run->packet + run->transport_offset;
@@ -245,7 +246,8 @@ static void write_ip_header(const struct sp_merge_run *run)
 	sp_put_be16(ip + 10, sp_checksum_ipv4(ip));
 }
 
-/* Make the first packet's header that of the frame, its checksum the sum of the pseudo header. */
+/* Turn the first packet's header into that of the frame. Its checksum becomes the sum of the pseudo
+ * header. */
 static void write_headers(struct sp_merge_run *run)
 {
 	uint8_t *ip = run->packet, *transport = ip + run->transport_offset;
@@ -277,7 +279,7 @@ static void write_headers(struct sp_merge_run *run)
 	};
 }
 
-/* Hand the run at @place to the sink; it is free then. */
+/* Hand the run at @place to the sink, and free its place. */
 static void close_run(struct sp_merger *merger, unsigned place)
 {
 	uint8_t index = merger->order[place];
@@ -333,7 +335,7 @@ static void open_run(struct sp_merger *merger, const struct view *view)
 	run->iov[1] = (struct iovec){ .iov_base = view->bytes, .iov_len = view->len };
 }
 
-/* Returns whether the packet became the next of the run at @place. */
+/* Add the packet to the run at @place, if it is the next one of it. Returns whether it is. */
 static bool append(struct sp_merger *merger, unsigned place, const struct view *view)
 {
 	struct sp_merge_run *run = &merger->runs[merger->order[place]];

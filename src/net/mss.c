@@ -17,7 +17,7 @@
 #define OPTION_MSS 2
 #define OPTION_MSS_LEN 4
 
-/* The SYN in @packet, NULL if there is none; @ret_len is of its header with options. */
+/* The SYN in @packet; NULL: there is none. *@ret_len: the length of its TCP header with options. */
 static uint8_t *find_syn(uint8_t *packet, size_t len, bool is_v6, size_t *ret_len)
 {
 	size_t offset = is_v6 ? IPV6_HEADER : (packet[0] & 0xfu) * 4u;
@@ -37,7 +37,8 @@ static uint8_t *find_syn(uint8_t *packet, size_t len, bool is_v6, size_t *ret_le
 	return tcp;
 }
 
-/* A word at an odd offset stands in the sum with its bytes swapped. */
+/* Replace a word and update the checksum. In the sum, a word at an odd offset has its bytes
+ * swapped. */
 static void replace_word(uint8_t *tcp, size_t at, uint16_t value)
 {
 	uint16_t old = sp_get_be16(tcp + at), new = value;

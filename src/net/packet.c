@@ -45,7 +45,7 @@
 
 #define ICMP6_REDIRECT 137
 
-/* Every step returns false once the packet is denied. */
+/* Deny the packet. Every step returns false once the packet is denied. */
 static bool deny(struct sp_packet *pkt, enum sp_reason reason)
 {
 	pkt->kind = SP_PACKET_DENIED;
@@ -63,15 +63,15 @@ static bool malformed(struct sp_packet *pkt)
 enum walk_end {
 	WALK_DONE,
 	WALK_CUT,    /* a header does not fit the bytes */
-	WALK_BROKEN, /* a header that may not be there, or says what it may not */
+	WALK_BROKEN, /* a header in a wrong place, or with a wrong value */
 };
 
 struct walk {
 	const uint8_t *bytes; /* behind the fixed header */
 	size_t len;
-	bool is_quote; /* its bytes end anywhere: spans of fragments say nothing */
+	bool is_quote; /* its bytes may end anywhere, so spans of fragments mean nothing */
 
-	uint8_t proto; /* the next header; in the end the protocol */
+	uint8_t proto; /* the next header; at the end of the walk the protocol */
 	size_t offset; /* where it starts */
 	unsigned count;
 	bool has_fragment_header;
@@ -85,8 +85,8 @@ static bool is_extension(uint8_t proto)
 	       proto == IPPROTO_AH || proto == IPPROTO_DSTOPTS;
 }
 
-/* A span that cannot be: empty, past the largest datagram, or with a hole no fragment could
- * fill. */
+/* Is this a span that no fragment can have: empty, past the largest datagram, or, if not the last,
+ * no multiple of 8 bytes? */
 static bool is_bad_span(size_t from, size_t payload, bool is_last)
 {
 	return payload == 0 || from + payload > DATAGRAM_MAX || (!is_last && payload % 8 != 0);
@@ -141,7 +141,8 @@ static enum walk_end walk_one(struct walk *walk)
 	return WALK_DONE;
 }
 
-/* Stops at the protocol, or behind the fragment header of a later fragment. */
+/* Walk along the extension headers. Stops at the protocol, or behind the fragment header of a later
+ * fragment. */
 static enum walk_end walk_extensions(struct walk *walk)
 {
 	while (is_extension(walk->proto) && !(walk->is_fragment && walk->fragment_from > 0)) {
@@ -184,7 +185,7 @@ static bool is_icmp_quoting(uint8_t type, bool is_v6)
 	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
 
-/* Type, code and identifier of an ICMP message of which eight bytes are there. */
+/* Read type, code and identifier of an ICMP message of which eight bytes are there. */
 static void read_icmp(struct sp_tuple *tuple, const uint8_t *bytes, bool is_v6)
 {
 	tuple->icmp_type = bytes[0];
@@ -199,7 +200,7 @@ static void read_ports(struct sp_tuple *tuple, const uint8_t *bytes)
 	tuple->destination_port = sp_get_be16(bytes + 2);
 }
 
-/* The quoted packet's layer 4, as far as it is there. */
+/* Read the quoted packet's layer 4, as far as it is there. */
 static void read_quoted_layer4(struct sp_packet *pkt, const uint8_t *bytes, size_t len)
 {
 	struct sp_tuple *quote = &pkt->quote;
@@ -326,7 +327,7 @@ static size_t layer4_header_len(uint8_t proto, bool is_v6)
 	}
 }
 
-/* Of a whole packet or a first fragment. */
+/* Parse layer 4 of a whole packet or of a first fragment. */
 static bool parse_layer4(struct sp_packet *pkt, const uint8_t *bytes, size_t len)
 {
 	enum sp_reason too_short = pkt->is_fragment ? SP_REASON_FRAGMENT : SP_REASON_MALFORMED;
@@ -403,7 +404,7 @@ static bool parse_v4(struct sp_packet *pkt, const uint8_t *bytes, size_t len)
 	return parse_layer4(pkt, bytes + header_len, payload);
 }
 
-/* ::/96 and ::ffff:0:0/96: IPv4 in disguise. */
+/* Is this an address of ::/96 or ::ffff:0:0/96, which contain IPv4 addresses? */
 static bool is_v4_in_v6(const uint8_t bytes[16])
 {
 	static const uint8_t zeros[12];

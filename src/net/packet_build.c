@@ -16,7 +16,7 @@ static bool is_icmp_error(uint8_t type, bool is_v6)
 	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
 
-/* An ICMP error is about something: quote a UDP packet of its receiver to its sender. */
+/* Build the quote of an ICMP error: a UDP packet from the error's receiver to its sender. */
 static size_t build_quote(const struct sp_tuple *tuple, bool is_v6, uint8_t *buf)
 {
 	struct sp_tuple quoted = { .source = tuple->destination,
@@ -31,8 +31,8 @@ static size_t build_quote(const struct sp_tuple *tuple, bool is_v6, uint8_t *buf
 	return len;
 }
 
-/* Layer 4 of the packet that opens @tuple, its checksum still zero. Returns its length and where
- * the checksum goes: 0 nowhere. */
+/* Build layer 4 of the packet that opens @tuple, with a checksum of zero. Returns its length, and
+ * where the checksum goes; 0: nowhere. */
 static size_t build_layer4(const struct sp_tuple *tuple, bool is_v6, uint8_t *buf,
 			   size_t *ret_checksum_at)
 {
@@ -53,7 +53,7 @@ static size_t build_layer4(const struct sp_tuple *tuple, bool is_v6, uint8_t *bu
 		*ret_checksum_at = 6;
 		return 12;
 	}
-	if (tuple->proto == IPPROTO_SCTP) /* its CRC32c is for the endpoints: nobody here looks */
+	if (tuple->proto == IPPROTO_SCTP) /* only the endpoints look at the CRC32c of SCTP */
 		return 12;
 	if (tuple->proto == (is_v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP)) {
 		buf[0] = tuple->icmp_type;

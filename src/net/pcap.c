@@ -33,7 +33,8 @@
 #define VLAN_TAGS_MAX 2
 #define TYPE_VLAN 0x8100u
 #define TYPE_QINQ 0x88a8u
-#define ARPHRD_NETLINK 824u /* there the protocol field of a cooked header says something else */
+/* Of this type the protocol field of a cooked header means something else. */
+#define ARPHRD_NETLINK 824u
 
 /* ---- numbers in the file's byte order ---- */
 
@@ -66,8 +67,8 @@ static bool is_known_link(uint32_t link_type)
 	       link_type == LINK_LOOP || link_type == LINK_SLL || link_type == LINK_SLL2;
 }
 
-/* The family in front of a loopback packet, in the byte order of whoever captured it. IPv6 is 10 on
- * Linux, 24, 28 and 30 on the BSDs. */
+/* Is this the family in front of a loopback packet? It is in the byte order of the machine that
+ * captured it. IPv6 is 10 on Linux, and 24, 28 or 30 on the BSDs. */
 static bool is_ip_family(const uint8_t *bytes)
 {
 	uint32_t family = sp_get_be32(bytes);
@@ -77,7 +78,8 @@ static bool is_ip_family(const uint8_t *bytes)
 	return family == 2 || family == 10 || family == 24 || family == 28 || family == 30;
 }
 
-/* Take @header bytes off the record. False: they are not all there, and nothing is left. */
+/* Take @header bytes off the record. Returns false: the record is shorter, and nothing is left of
+ * it. */
 static bool strip(struct sp_pcap_record *record, size_t header)
 {
 	if (record->len < header) {
@@ -90,7 +92,8 @@ static bool strip(struct sp_pcap_record *record, size_t header)
 	return true;
 }
 
-/* Behind a cooked header a frame of a trunk goes on with its tags, as many as judgement reads. */
+/* Read the type behind a cooked header. A frame of a trunk goes on with its VLAN tags there, of
+ * which as many are read as judgement reads. */
 static void read_cooked_type(struct sp_pcap_record *record, uint16_t type, uint16_t hardware)
 {
 	for (int tag = 0; tag < VLAN_TAGS_MAX && (type == TYPE_VLAN || type == TYPE_QINQ); tag++) {
@@ -140,7 +143,7 @@ static int emit(struct sp_pcap *pcap, const struct sp_pcap_interface *interface,
 	return 1;
 }
 
-/* Bounded at both ends of what a uint64_t of nanoseconds can say. */
+/* Convert to nanoseconds. The result is kept within a uint64_t. */
 static uint64_t to_ns(const struct sp_pcap_interface *interface, uint64_t ticks)
 {
 	__int128 ns = (__int128)ticks * SECOND_NS / interface->ticks_per_second +
@@ -157,7 +160,7 @@ static int open_classic(struct sp_pcap *pcap, bool is_nanosecond)
 
 	if (pcap->len < FILE_HEADER || get16(pcap, pcap->bytes + 4) != 2)
 		return -EBADMSG;
-	/* above: length of the FCS */
+	/* the upper bits are the length of the FCS */
 	interface->link_type = get32(pcap, pcap->bytes + 20) & 0xffff;
 	interface->ticks_per_second = is_nanosecond ? SECOND_NS : 1000000;
 	pcap->interface_count = 1;
@@ -195,7 +198,7 @@ struct block {
 	size_t total_len;
 };
 
-/* The block at pcap->offset, of which at least a byte is there. */
+/* Read the block at pcap->offset, of which at least one byte is there. */
 static int read_block(struct sp_pcap *pcap, struct block *ret_block)
 {
 	const uint8_t *start = pcap->bytes + pcap->offset;
@@ -205,7 +208,8 @@ static int read_block(struct sp_pcap *pcap, struct block *ret_block)
 	if (left < BLOCK_FRAME)
 		return -EBADMSG;
 	block.type = get32(pcap, start);
-	if (block.type == BLOCK_SECTION) { /* the same in either byte order, and it says which */
+	/* this type reads the same in either byte order, and its block tells which it is */
+	if (block.type == BLOCK_SECTION) {
 		if (sp_get_le32(start + 8) != BYTE_ORDER_MAGIC &&
 		    sp_get_be32(start + 8) != BYTE_ORDER_MAGIC)
 			return -EBADMSG;
@@ -229,7 +233,7 @@ static int start_section(struct sp_pcap *pcap, const struct block *block)
 	return 0;
 }
 
-/* if_tsresol: a negative power of ten, or of two with the high bit. */
+/* Read if_tsresol: a negative power of ten, or of two if the high bit is set. */
 static int read_resolution(uint8_t value, uint64_t *ret_ticks_per_second)
 {
 	unsigned power = value & 0x7f;
@@ -285,7 +289,8 @@ static int add_interface(struct sp_pcap *pcap, const struct block *block)
 	return 0;
 }
 
-/* Enhanced and obsolete packet blocks: interface (and drops), time, captured, original, bytes. */
+/* Read an enhanced or obsolete packet block: interface (and drops), time, captured length, original
+ * length, bytes. */
 static int read_packet(struct sp_pcap *pcap, const struct block *block,
 		       struct sp_pcap_record *ret_record)
 {
@@ -305,7 +310,8 @@ static int read_packet(struct sp_pcap *pcap, const struct block *block,
 		    ret_record);
 }
 
-/* Only the original length is there: what was captured of it is as much as the interface took. */
+/* Read a simple packet block. It has only the original length; the captured length is as much of
+ * that as the interface takes. */
 static int read_simple_packet(struct sp_pcap *pcap, const struct block *block,
 			      struct sp_pcap_record *ret_record)
 {
@@ -358,7 +364,8 @@ static int next_ng(struct sp_pcap *pcap, struct sp_pcap_record *ret_record)
 	return 0;
 }
 
-/* The link type of the first interface: what stands before a record is read, then read again. */
+/* Find the link type of the first interface: read the blocks before the first record, then begin
+ * again. */
 static int open_ng(struct sp_pcap *pcap)
 {
 	struct sp_pcap ahead = *pcap;
@@ -374,7 +381,7 @@ static int open_ng(struct sp_pcap *pcap)
 		ahead.offset += block.total_len;
 		if (ahead.offset == ahead.len || read_block(&ahead, &block) < 0 ||
 		    block.type == BLOCK_SECTION)
-			return 0; /* whatever is wrong there, the reader comes to it */
+			return 0; /* an error there is reported when the reader comes to it */
 		if (block.type == BLOCK_INTERFACE && add_interface(&ahead, &block) < 0)
 			return 0;
 	}

@@ -12,7 +12,7 @@ static const struct {
 #undef X
 };
 
-/* The names of numbers that the list above lacks. */
+/* Names of numbers for which the list above has no reason. */
 #define TEN(tens)                                                                                  \
 	"reason-" tens "0", "reason-" tens "1", "reason-" tens "2", "reason-" tens "3",            \
 		"reason-" tens "4", "reason-" tens "5", "reason-" tens "6", "reason-" tens "7",    \

@@ -9,7 +9,7 @@
 #include "net/checksum.h"
 
 #define IPV4_HEADER 20u
-#define IPV4_FRAGMENT 0x3fffu /* more to come, or not the first */
+#define IPV4_FRAGMENT 0x3fffu /* more fragments follow, or it is not the first */
 #define IPV6_HEADER 40u
 
 #define TCP_HEADER 20u
@@ -26,7 +26,7 @@
 #define FRAME_MAX 65535u
 #define FLAGS_KNOWN (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID)
 
-/* A frame by its IP header. */
+/* What the IP header of a frame says. */
 struct ip_view {
 	bool is_v6;
 	size_t header_len; /* the fixed header and IPv4's options */
@@ -64,7 +64,7 @@ static int init_one(struct sp_segmenter *segmenter, const struct virtio_net_hdr 
 {
 	segmenter->payload_left = segmenter->segment_size = ip->len;
 	if (!(header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
-		return 0; /* what a link padded behind the packet is not sent on */
+		return 0; /* bytes that a link added behind the packet are left out */
 	if (ip->len != len || header->csum_start < ip->header_len || header->csum_offset % 2 != 0 ||
 	    (size_t)header->csum_start + header->csum_offset + 2 > len)
 		return -EBADMSG;
@@ -73,7 +73,8 @@ static int init_one(struct sp_segmenter *segmenter, const struct virtio_net_hdr 
 	return 0;
 }
 
-/* The field holds the sum of the pseudo header, and is summed with the rest. */
+/* Write one packet. Its checksum field holds the sum of the pseudo header, which is summed with the
+ * rest. */
 static void write_one(struct sp_segmenter *segmenter, uint8_t *dst)
 {
 	size_t start = segmenter->csum_start, len = segmenter->payload_left;
@@ -88,7 +89,7 @@ static void write_one(struct sp_segmenter *segmenter, uint8_t *dst)
 	memcpy(dst, segmenter->frame, start);
 	sum = sp_checksum_copy(0, dst + start, segmenter->frame + start, len - start);
 	checksum = sp_checksum_finish(sum);
-	/* UDP takes 0 for none, and to everybody else 0xffff is as good. */
+	/* in UDP 0 means that there is no checksum; 0xffff equals 0 in this sum, also for TCP */
 	sp_put_be16(dst + segmenter->csum_at, checksum ? checksum : 0xffff);
 }
 
@@ -99,8 +100,8 @@ static bool is_known_extension(uint8_t proto)
 	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_DSTOPTS;
 }
 
-/* Where TCP or UDP starts. Every packet repeats the extension headers; of what authenticates a
- * packet or makes a fragment of it there can be no two. */
+/* Find where TCP or UDP starts. Every packet repeats the extension headers. Headers that
+ * authenticate a packet or make a fragment of it cannot be repeated. */
 static int find_transport(const uint8_t *frame, const struct ip_view *ip, uint8_t proto,
 			  size_t *ret_offset)
 {
@@ -121,7 +122,7 @@ static int find_transport(const uint8_t *frame, const struct ip_view *ip, uint8_
 	return 0;
 }
 
-/* Family and protocol of a type of frame; all others are no frames of ours. */
+/* Read family and protocol from the type of a frame. Other types are refused. */
 static int read_type(uint8_t gso_type, bool is_v6, uint8_t *ret_proto)
 {
 	switch (gso_type) {
@@ -141,7 +142,7 @@ static int read_type(uint8_t gso_type, bool is_v6, uint8_t *ret_proto)
 	}
 }
 
-/* Read TCP's or UDP's header, @room bytes with its payload. */
+/* Read the TCP or UDP header. @room: its bytes and those of the payload. */
 static int read_transport(struct sp_segmenter *segmenter, const uint8_t *transport, size_t room)
 {
 	size_t header_len = UDP_HEADER;
@@ -166,13 +167,13 @@ static int read_transport(struct sp_segmenter *segmenter, const uint8_t *transpo
 	return 0;
 }
 
-/* Take a word out of a sum: add its complement. */
+/* Take a word out of a sum by adding its complement. */
 static uint32_t without(uint32_t sum, const uint8_t *word)
 {
 	return sp_checksum_add_word(sum, (uint16_t)~sp_get_be16(word));
 }
 
-/* Sum once what all packets share. */
+/* Sum the bytes that all packets share once. */
 static void sum_headers(struct sp_segmenter *segmenter, const struct virtio_net_hdr *header,
 			const uint8_t *frame, size_t len)
 {
@@ -182,8 +183,8 @@ static void sum_headers(struct sp_segmenter *segmenter, const struct virtio_net_
 	const uint8_t *checksum = transport + (is_tcp ? TCP_CHECKSUM : UDP_CHECKSUM);
 	uint32_t sum;
 
-	/* What is still to be completed starts from the sum of the pseudo header, of the whole
-	 * length; it knows the address a routing header ends at. */
+	/* If the checksum is still to be completed, its field holds the sum of the pseudo header
+	 * with the whole length. That sum already has the final destination of a routing header. */
 	if (header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
 		sum = sp_checksum_add_word(sp_get_be16(checksum), (uint16_t)~transport_len);
 	else
@@ -245,7 +246,8 @@ static uint32_t write_tcp(struct sp_segmenter *segmenter, uint8_t *transport, bo
 	sum = sp_checksum_add_word(sum, (uint16_t)(segmenter->seq >> 16));
 	sum = sp_checksum_add_word(sum, (uint16_t)segmenter->seq);
 	segmenter->seq += (uint32_t)segmenter->segment_size;
-	segmenter->flags &= (uint8_t)~TCP_CWR; /* it answers once for what was congested */
+	/* only the first packet carries CWR, which answers one signal of congestion */
+	segmenter->flags &= (uint8_t)~TCP_CWR;
 	return sp_checksum_add_word(sum, flags);
 }
 

@@ -39,7 +39,7 @@ static bool is_icmp_query(const struct sp_tuple *tuple)
 	return type == 8 || type == 13 || type == 15 || type == 17;
 }
 
-/* The query that a reply answers. */
+/* The type of the query that a reply answers. */
 static uint8_t query_of(const struct sp_tuple *reply)
 {
 	if (!sp_addr_is_v4(&reply->source))
@@ -93,7 +93,7 @@ static struct sp_ref_flow_key key_of(const struct sp_tuple *tuple)
 	key.lo_port = source_is_lo ? tuple->source_port : tuple->destination_port;
 	key.hi_port = source_is_lo ? tuple->destination_port : tuple->source_port;
 	if (is_icmp(tuple)) {
-		/* To oneself there is one asker, whatever the direction. */
+		/* Of a query to one's own address the asker is the same end in both directions. */
 		bool asker_is_lo = order == 0 || source_is_lo == is_icmp_query(tuple);
 
 		key.asker = asker_is_lo ? 1 : 2;
@@ -172,7 +172,7 @@ bool sp_ref_is_unruled(const struct sp_ref_flow *flow)
 	return flow->is_own || flow->is_forwarded;
 }
 
-/* [4]'s reasons for a deny: what they rest on changes without a revision or an epoch. */
+/* Is this one of [4]'s reasons for a deny? They may change without a new revision or epoch. */
 static bool is_about_sessions(enum sp_reason reason)
 {
 	return reason == SP_REASON_EXPIRED || reason == SP_REASON_REVOKED ||
@@ -243,7 +243,7 @@ static enum sp_flow_part part_of(const struct sp_ref_flow *flow)
 	return flow->hook == SP_HOOK_VPN_IN ? SP_FLOW_PART_TUNNEL : SP_FLOW_PART_LEAVING;
 }
 
-/* How many leading bits of the source's address a share goes by. */
+/* How many leading bits of the source's address make the host or network that has a share. */
 static unsigned source_bits(const struct sp_ref_flow *flow, bool is_network)
 {
 	if (sp_addr_is_v4(&flow->tuple.source))
@@ -363,7 +363,8 @@ static void record(struct sp_reference *reference, struct sp_ref_flow *flow,
 		struct sp_ref_end end = sp_ref_record_end(reference, addr[i], is_pool_end, now_ns);
 		uint64_t expires_ns;
 
-		/* a denied flow keeps whose it was until somebody else's session lives there */
+		/* a denied flow keeps the session it had, unless another live session has the
+		 * address now */
 		if (answer->verdict == SP_ALLOW || end.was_live)
 			flow->ends[i] = end;
 		expires_ns = end_expires_ns(reference, &flow->ends[i]);
@@ -418,7 +419,8 @@ static bool has_session_share(const struct sp_reference *reference, const struct
 	return count < (is_of_parked(flow) ? max / 4 : max);
 }
 
-/* A thirty-second for a host, six for its network. */
+/* Has the flow's source room for one more? A host may have one thirty-second of the table, and a
+ * network six. */
 static bool has_source_room(const struct sp_reference *reference, const struct sp_ref_flow *flow,
 			    const struct sp_ref_flow *replaced, bool is_network)
 {
@@ -432,7 +434,8 @@ static bool has_source_room(const struct sp_reference *reference, const struct s
 	return count < (max ? max : 1);
 }
 
-/* Each part has an eighth to itself; beyond, none has more than half. */
+/* Has the flow's part room for one more? An eighth of the table is reserved for each part, and no
+ * part has more than half. */
 static bool has_part_room(const struct sp_reference *reference, const struct sp_ref_flow *flow,
 			  const struct sp_ref_flow *replaced)
 {
@@ -464,7 +467,7 @@ static enum sp_reason lacks_room(const struct sp_reference *reference,
 	return has_part_room(reference, flow, replaced) ? SP_REASON_NONE : SP_REASON_FLOW_FULL;
 }
 
-/* Idle flows are reclaimed before anything is refused for their sake. */
+/* Find out whether there is room, and remove idle flows first if there is not. */
 static enum sp_reason make_room(struct sp_reference *reference, const struct sp_ref_flow *flow,
 				const struct sp_ref_flow *replaced, uint64_t now_ns)
 {

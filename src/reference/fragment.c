@@ -23,7 +23,8 @@ static bool is_over(const struct sp_ref_frag *frag, uint64_t now_ns)
 	return sp_ref_is_over(now_ns, frag->first_ns, FRAGMENT_NS);
 }
 
-/* Take the span in, joined to its neighbours. False: it overlaps one, or nine would stay apart. */
+/* Add the span, joined with its neighbours. Returns false: it overlaps one, or would be a ninth
+ * one. */
 static bool add_span(struct sp_ref_frag *frag, uint32_t from, uint32_t to)
 {
 	size_t kept = 0;
@@ -104,7 +105,8 @@ int sp_ref_remember_fragment(struct sp_reference *reference, enum sp_hook hook,
 	int r;
 
 	if (!frag) {
-		if (reference->frags.count == reference->frags.bucket_count) /* about to grow */
+		/* the table is about to grow */
+		if (reference->frags.count == reference->frags.bucket_count)
 			sp_ref_table_sweep(&reference->frags, sweep_is_over, release, &sweep);
 		frag = calloc(1, sizeof(*frag));
 		if (!frag)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* docs/judgement.md, top to bottom. Each step either answers or hands on to the next. */
+/* The order of judgement (docs/judgement.md), from top to bottom. Each step either answers or
+ * leaves the packet to the next. */
 #include "reference/reference.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 #define TCP_SYN 0x02
 #define TCP_ACK 0x10
 
-/* One packet on its way through the steps. */
+/* A packet that is being judged. */
 struct question {
 	struct sp_reference *reference;
 	const struct sp_frame *frame;
@@ -29,7 +30,7 @@ struct question {
 	int error;         /* -errno; there is no answer then */
 };
 
-/* Every step returns true once there is an answer. */
+/* Set the answer. Every step returns true if it has set one. */
 static bool answer(struct question *q, enum sp_verdict_action verdict, enum sp_reason reason,
 		   uint32_t rule)
 {
@@ -81,7 +82,8 @@ static bool is_link_multicast(const struct sp_addr *addr)
 	return addr->b[0] == 0xff && addr->b[1] == 2;
 }
 
-/* Not an address that lives behind another interface, nor the gateway's own. */
+/* Can a host whose address has this home be on this interface? Not if the home is another zone or
+ * the gateway itself. */
 static bool is_plausible_home(const struct question *q, int home)
 {
 	if (home == SP_HOME_SELF)
@@ -177,7 +179,7 @@ static bool judge_always_passed(struct question *q)
 
 /* ---- [1] ---- */
 
-/* Whether another interface of its zone has the source's network. */
+/* Does another interface of the zone have the source's network? */
 static bool is_misplaced(const struct question *q)
 {
 	uint32_t ifindex = sp_ref_home_interface(q->reference, &q->pkt.tuple.source);
@@ -208,7 +210,7 @@ static bool judge_fragment(struct question *q)
 
 /* ---- flows: opening one ---- */
 
-/* Returns the reason it was refused with, or SP_REASON_NONE. */
+/* Open a flow for the packet. Returns the reason why there is no room, or SP_REASON_NONE. */
 static enum sp_reason open_flow(struct question *q, enum sp_ref_kind kind)
 {
 	enum sp_reason refused = SP_REASON_NONE;
@@ -235,7 +237,7 @@ static void record_protected(struct question *q)
 		sp_ref_touch_flow(flow, &q->pkt, false, q->now_ns);
 		return;
 	}
-	open_flow(q, SP_REF_JUDGED); /* passes without one if there is no room */
+	open_flow(q, SP_REF_JUDGED); /* if there is no room, the packet passes without a flow */
 }
 
 static bool judge_protect(struct question *q)
@@ -263,7 +265,8 @@ struct tuple_question {
 	uint64_t now_ns;
 };
 
-/* The sender's half of [4]. Returns SP_REASON_NONE, with a session if it has to have one. */
+/* The sender's half of [4]. Returns SP_REASON_NONE, with the session if the sender must have
+ * one. */
 static enum sp_reason find_sender(const struct tuple_question *t,
 				  struct sp_ref_session **ret_sender)
 {
@@ -281,7 +284,7 @@ static enum sp_reason find_receiver(const struct tuple_question *t,
 	return sp_ref_find_session(t->reference, &t->tuple->destination, t->now_ns, ret_receiver);
 }
 
-/* Someone parked on their way to where they can sign in again. */
+/* Is this a packet of a parked session to a place where its person can sign in again? */
 static bool is_parked_request(const struct tuple_question *t)
 {
 	return t->hook == SP_HOOK_VPN_IN &&
@@ -314,7 +317,7 @@ static bool is_ingress(enum sp_hook hook)
 	return hook == SP_HOOK_EDGE_IN || hook == SP_HOOK_VPN_IN || hook == SP_HOOK_INSIDE_IN;
 }
 
-/* What a flow's first packet would get today. */
+/* The answer that a flow's first packet would get now. */
 static struct sp_answer judge_again(struct question *q, const struct sp_ref_flow *flow)
 {
 	struct tuple_question t = { q->reference, flow->hook, flow->zone, &flow->tuple, q->now_ns };
@@ -328,7 +331,7 @@ static struct sp_answer judge_again(struct question *q, const struct sp_ref_flow
 	return judge_tuple(&t);
 }
 
-/* What no rule speaks for: its tunnel ends have live sessions. */
+/* Judge a flow that no rule allowed: its ends on the tunnel must have live sessions. */
 static struct sp_answer judge_unruled_again(struct question *q, const struct sp_ref_flow *flow)
 {
 	const struct sp_addr *addr[2] = { &flow->tuple.source, &flow->tuple.destination };
@@ -348,8 +351,8 @@ static struct sp_answer judge_unruled_again(struct question *q, const struct sp_
 
 /* ---- [3] ---- */
 
-/* Make sure the flow's answer is today's. False: it is denied, and that is the packet's answer
- * too. */
+/* Judge the flow again if its answer is not the present one. Returns false: it is denied, which is
+ * the packet's answer too. */
 static bool refresh(struct question *q, struct sp_ref_flow *flow)
 {
 	struct sp_answer today;
@@ -366,7 +369,7 @@ static bool refresh(struct question *q, struct sp_ref_flow *flow)
 	return false;
 }
 
-/* The answer of a packet's flow. */
+/* Answer a packet by its flow. */
 static void ask_flow(struct question *q, struct sp_ref_flow *flow, bool is_reply)
 {
 	if (!refresh(q, flow))
@@ -375,7 +378,7 @@ static void ask_flow(struct question *q, struct sp_ref_flow *flow, bool is_reply
 	answer(q, SP_ALLOW, is_reply ? SP_REASON_REPLY : flow->reason, flow->rule);
 }
 
-/* An ICMP error comes from where the packet it quotes was going. */
+/* Does the ICMP error come from a place on the way of the packet that it quotes? */
 static bool is_from_the_way(const struct question *q)
 {
 	const struct sp_addr *to = &q->pkt.quote.destination;
@@ -412,7 +415,8 @@ static bool judge_icmp_error(struct question *q)
 	return answer(q, SP_ALLOW, SP_REASON_RELATED, flow->rule);
 }
 
-/* An address of no pool on the tunnel: nobody's, and no part of anybody's flow. */
+/* Is the sender on the tunnel without an address of the pools? It belongs to nobody, and to no
+ * flow. */
 static bool is_stranger(const struct question *q)
 {
 	return q->hook == SP_HOOK_VPN_IN &&
@@ -428,7 +432,7 @@ static bool judge_flow(struct question *q)
 		return judge_icmp_error(q);
 	if (!is_stranger(q))
 		flow = sp_ref_find_flow(q->reference, &q->pkt.tuple, &q->pkt, q->now_ns, &is_reply);
-	/* no rule allowed the original direction of these */
+	/* no rule allowed the original direction of this flow, so rules must judge it */
 	if (flow && sp_ref_is_unruled(flow) && !is_reply)
 		flow = NULL;
 	if (flow && flow->is_forwarded && q->hook == SP_HOOK_VPN_OUT)
@@ -498,7 +502,7 @@ static bool is_answer(const struct question *q)
 	return !q->frame->is_own && q->frame->mark == SP_MARK_REPLY;
 }
 
-/* False: the packet opens no flow. */
+/* The kind of flow that the packet opens. Returns false: none. */
 static bool kind_of(const struct question *q, enum sp_ref_kind *ret_kind)
 {
 	uint8_t proto = q->pkt.tuple.proto;

@@ -118,14 +118,14 @@ static bool has_role(const struct sp_ref_session *session, uint32_t role)
 	return false;
 }
 
-/* Both the name and whose name it is. */
+/* Is this the user of the session? Name and provider must match. */
 static bool is_user(const struct sp_ref_session *session, const char *user, const char *idp)
 {
 	return idp && session->user && session->idp && !strcmp(session->user, user) &&
 	       !strcmp(session->idp, idp);
 }
 
-/* A machine's session has neither. */
+/* Is this the session of a person? A machine's has neither user nor provider. */
 static bool is_person(const struct sp_ref_session *session)
 {
 	return session && session->user && session->idp;
@@ -215,8 +215,8 @@ static bool services_match(const struct sp_rule *rule, const struct sp_tuple *tu
 
 /* ---- rules ---- */
 
-/* Whether the source is at home where the packet was met, or nobody said where (never the
- * tunnel). */
+/* Is the source at home in the zone where the packet arrived? A source without a known home may
+ * arrive anywhere but on the tunnel. */
 static bool is_at_home(const struct sp_reference *reference, enum sp_zone zone,
 		       const struct sp_addr *source)
 {
@@ -248,7 +248,7 @@ static bool rule_matches(const struct sp_reference *reference, const struct sp_r
 			 enum sp_zone zone, const struct sp_tuple *tuple,
 			 const struct sp_ref_session *sender, const struct sp_ref_session *receiver)
 {
-	if (rule->kind == SP_RULE_EXPOSE) { /* from anyone on the edge */
+	if (rule->kind == SP_RULE_EXPOSE) { /* an expose entry is for every source on the edge */
 		if (zone != SP_ZONE_EDGE)
 			return false;
 	} else if (!source_matches(reference, rule, tuple, sender)) {

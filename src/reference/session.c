@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sessions of the reference evaluator: who a tunnel address is, and whether they still are. */
+/* Sessions of the reference evaluator: who has a tunnel address, and whether that session is
+ * live. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,7 @@
 #include "base/cleanup.h"
 #include "reference/state.h"
 
-/* What a session is told about its person; frees what was there. */
+/* Forget and free what the session knows of its person. */
 static void clear_identity(struct sp_ref_session *session)
 {
 	for (size_t i = 0; i < session->role_name_count; i++)
@@ -109,7 +110,7 @@ int sp_reference_open_session(struct sp_reference *reference, uint32_t number, u
 		session->flow_count = session->parked_flow_count = 0;
 		session->last_seen_ns = 0;
 	}
-	session->epoch = 0; /* whatever fails below leaves it ended */
+	session->epoch = 0; /* if something below fails, the session stays ended */
 	clear_identity(session);
 	r = copy_identity(session, reference->policy, identity);
 	if (r < 0)
@@ -168,7 +169,8 @@ void sp_reference_remove_session(struct sp_reference *reference, uint32_t number
 	release_session(NULL, session);
 }
 
-/* Does session @number have this epoch, and is it neither past its end nor silent for too long? */
+/* Is session @number live: does it have this epoch, and is it neither past its end nor silent for
+ * too long? */
 static bool is_session_live(const struct sp_reference *reference, uint32_t number, uint64_t epoch,
 			    uint64_t now_ns)
 {
@@ -236,7 +238,8 @@ bool sp_ref_end_is_unchanged(const struct sp_reference *reference, const struct 
 	return end->was_live && is_session_live(reference, end->session, end->epoch, now_ns);
 }
 
-/* Role indices belong to one policy; names go on. A role the new policy lacks is gone. */
+/* Find the indices of the session's roles in another policy, by name. A role that this policy lacks
+ * is gone. */
 static void remap_roles(struct sp_ref_session *session, const struct sp_policy *policy)
 {
 	session->role_count = 0;

@@ -20,7 +20,7 @@ static int compare_places(const struct sp_place *a, const struct sp_place *b)
 	return 0;
 }
 
-/* Which of two is given up first when there are too many: positive when @a is. */
+/* Which of two diagnostics is given up first if there are too many. Positive: @a is. */
 static int compare_worth(enum sp_severity severity_a, const struct sp_place *a,
 			 enum sp_severity severity_b, const struct sp_place *b)
 {
@@ -36,7 +36,7 @@ static void item_done(struct sp_diagnostic *item)
 	*item = (struct sp_diagnostic){ 0 };
 }
 
-/* The one that a better one replaces when there are SP_DIAGNOSTICS_MAX; NULL: none is worth
+/* The diagnostic that a new one replaces when there are SP_DIAGNOSTICS_MAX. NULL: none is worth
  * less. */
 static struct sp_diagnostic *find_least(struct sp_diagnostics *diagnostics,
 					enum sp_severity severity, const struct sp_place *place)
@@ -63,7 +63,8 @@ static bool is_known(const struct sp_diagnostics *diagnostics, const struct sp_p
 	return false;
 }
 
-/* Whoever forgot sp_show: a message is one line and moves no terminal. */
+/* Blank control characters that a caller of sp_report did not escape: a message is one line, and
+ * must not act on a terminal. */
 static void blank_controls(char *message)
 {
 	for (unsigned char *c = (unsigned char *)message; *c; c++)
@@ -158,7 +159,7 @@ void sp_diagnostics_sort(struct sp_diagnostics *diagnostics)
 	if (diagnostics->count > 1)
 		qsort(diagnostics->items, diagnostics->count, sizeof(*diagnostics->items),
 		      compare_items);
-	/* Errors come before the warnings at their place, which only say it again. */
+	/* At one place errors come first, since warnings there only say the same again. */
 	for (size_t i = 0; i < diagnostics->count; i++) {
 		struct sp_diagnostic *item = &diagnostics->items[i];
 
@@ -218,7 +219,7 @@ struct sp_shown sp_show(const char *text)
 	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
 		bool starts_character = (*c & 0xc0) != 0x80;
 
-		if (starts_character && len + 4 > room) { /* 4: the longest character */
+		if (starts_character && len + 4 > room) { /* a character has at most 4 bytes */
 			memcpy(shown.quoted + len, "…", strlen("…"));
 			len += strlen("…");
 			break;

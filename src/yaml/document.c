@@ -49,8 +49,9 @@ void sp_document_done(struct sp_document *document)
 	*document = (struct sp_document){ 0 };
 }
 
-/* libyaml counts columns in characters, we in bytes. Marks come almost always in the order of the
- * text, so a cursor that only starts over when one does not makes the conversion cheap. */
+/* libyaml counts columns in characters, and we count bytes. Marks almost always come in the order
+ * of the text. So a cursor makes the conversion cheap: it starts again only if a mark lies before
+ * it. */
 struct cursor {
 	const char *text, *end;
 	const char *at;
@@ -148,7 +149,7 @@ static int new_node(struct reader *reader, enum sp_node_kind kind, const yaml_ma
 	return 0;
 }
 
-/* Anchors and tags: reported, and the value read on as if they were not there. */
+/* Report anchors and tags, and read the value as if they were not there. */
 static void refuse_properties(struct reader *reader, const struct sp_node *node,
 			      const yaml_char_t *anchor, const yaml_char_t *tag)
 {
@@ -230,7 +231,7 @@ static int open_container(struct reader *reader, enum sp_node_kind kind, const y
 	return 0;
 }
 
-/* Report and mark the keys that stand twice; sorting keeps a mapping of 100 000 keys cheap. */
+/* Report and mark keys that occur twice. Sorting keeps a mapping of 100 000 keys fast. */
 static int mark_duplicates(struct reader *reader, const struct sp_node *map)
 {
 	__sp_free struct sp_node **keys = reallocarray(NULL, map->count + 1, sizeof(*keys));
@@ -370,7 +371,7 @@ static int report_syntax(const struct reader *reader, const yaml_parser_t *parse
 	return -EINVAL;
 }
 
-/* %YAML and %TAG lines; libyaml's own reading of many of them takes quadratic time. */
+/* Refuse %YAML and %TAG lines, because libyaml takes quadratic time to read many of them. */
 static int refuse_directives(struct sp_check *check, const char *text, const char *end)
 {
 	struct sp_node at = { .file = check->file, .line = 1, .column = 1 };
@@ -402,8 +403,8 @@ int sp_document_read(struct sp_check *check, const char *text, size_t len,
 	yaml_parser_t parser;
 	int r;
 
-	if (len >= 3 &&
-	    memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark: some editors' habit */
+	/* a byte order mark, which some editors write */
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
 		text += 3;
 		len -= 3;
 	}

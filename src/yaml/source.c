@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 
-/* Why a character has no place in a policy; NULL: it is fine. */
+/* Why a character is refused in a policy. NULL: it is fine. */
 static const char *refuse_character(uint32_t code)
 {
 	switch (sp_text_classify(code)) {
@@ -37,11 +37,11 @@ struct scan {
 	bool in_indentation;
 	bool saw_tab;
 	bool in_comment;
-	char quote; /* we are within these, of this line; 0: within none */
+	char quote; /* the quotes around the present place, of this line; 0: none */
 	bool failed;
 };
 
-/* A tab among the blanks a line starts with: only wrong when something follows on that line. */
+/* End the indentation of a line. A tab in it is an error only if the line has content. */
 static void end_indentation(struct scan *scan, bool has_content)
 {
 	if (scan->in_indentation && scan->saw_tab && has_content) {
@@ -52,7 +52,7 @@ static void end_indentation(struct scan *scan, bool has_content)
 	scan->in_indentation = false;
 }
 
-/* Where words are free: within quotes, and in a comment. */
+/* Follow quotes and comments, in which any word is allowed. */
 static void scan_quote(struct scan *scan, char c, char before)
 {
 	if (scan->quote)
@@ -93,7 +93,8 @@ static void scan_ascii(struct scan *scan, const char *text, size_t len, size_t i
 	}
 }
 
-/* A blank pasted from a page, where YAML wants one and takes it for a letter. */
+/* Is this a blank copied from a web page? YAML wants a space there, and takes this one for a
+ * letter. */
 static bool is_false_blank(const struct scan *scan, const char *text, size_t i, uint32_t code)
 {
 	if (!sp_text_is_odd_blank(code) || scan->quote || scan->in_comment)
@@ -101,11 +102,11 @@ static bool is_false_blank(const struct scan *scan, const char *text, size_t i, 
 	return scan->in_indentation || (i > scan->line_start && strchr(":-,[{}]", text[i - 1]));
 }
 
-/* One report is enough: what is not text has thousands. */
+/* Report a bad character. One report is enough, because a file that is no text has thousands. */
 static int report_character(struct sp_check *check, const struct sp_node *at, const char *text,
 			    size_t len, uint32_t code, const char *why)
 {
-	/* What a text file of a policy never has: a program, an archive, a picture. */
+	/* a NUL byte is only in programs, archives and pictures */
 	if (memchr(text, 0, len < BINARY_LOOK ? len : BINARY_LOOK))
 		sp_report(check, at, "this is not a text file: it holds NUL bytes");
 	else if (!why)
@@ -146,7 +147,7 @@ int sp_source_check(struct sp_check *check, const char *text, size_t len)
 				      : refuse_character(code);
 		if (step > 0 &&
 		    (!why ||
-		     (i == 0 && code == 0xfeff))) { /* a byte order mark is well at the start */
+		     (i == 0 && code == 0xfeff))) { /* a byte order mark is allowed at the start */
 			end_indentation(&scan, true);
 			continue;
 		}

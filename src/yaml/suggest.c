@@ -17,8 +17,8 @@ static unsigned least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/* The usual dynamic programme, of which only the band within @limit of the diagonal is filled:
- * row[i][j] is the distance of the first i letters of @a from the first j of @b. */
+/* The usual dynamic programme. Only the band within @limit of the diagonal is filled: row[i][j] is
+ * the distance of the first i letters of @a from the first j of @b. */
 unsigned sp_edit_distance(const char *a, const char *b, unsigned limit)
 {
 	unsigned row[3][WORD_MAX + 2];
@@ -40,7 +40,7 @@ unsigned sp_edit_distance(const char *a, const char *b, unsigned limit)
 		now[first - 1] = first == 1 ? least((unsigned)i, beyond) : beyond;
 		for (size_t j = first; j <= last; j++) {
 			bool same = lower(a[i - 1]) == lower(b[j - 1]);
-			/* Above the last element of the row before there is nothing: beyond. */
+			/* the band of the row before ends one element earlier: nothing is above */
 			unsigned above = j < i + beyond ? before[j] : beyond;
 			unsigned cost = before[j - 1] + !same;
 
@@ -62,7 +62,8 @@ void sp_nearest_init(struct sp_nearest *nearest, const char *word)
 	size_t len = strlen(word);
 
 	*nearest = (struct sp_nearest){ .word = word, .word_len = len };
-	/* One slip in a short word, three in a long one; one or two letters resemble anything. */
+	/* allow one slip in a short word and three in a long one; with one or two letters
+	 * everything is similar */
 	nearest->distance = len < 3 ? 1 : len < 5 ? 2 : len < 9 ? 3 : 4;
 }
 

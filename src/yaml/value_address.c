@@ -18,14 +18,14 @@ bool sp_looks_like_address(const char *text)
 	return text[0] >= '0' && text[0] <= '9' && strspn(text, "0123456789.*-") == strlen(text);
 }
 
-/* What someone may have meant. */
+/* What the author may have meant. */
 struct guess {
 	char text[SP_PREFIX_TEXT_MAX];
-	const char *why; /* what is not canonical about the text given */
+	const char *why; /* why the given text is not canonical */
 };
 
-/* One part of a dotted address, the way inet_aton takes it except that a leading zero does not
- * mean octal: a reader takes 010 for ten. */
+/* Read one part of a dotted address as inet_aton does, except that a leading zero does not mean
+ * octal: people read 010 as ten. */
 static bool guess_part(const char **text, unsigned long *ret_value, const char **why)
 {
 	const char *c = *text;
@@ -44,7 +44,8 @@ static bool guess_part(const char **text, unsigned long *ret_value, const char *
 	return errno == 0;
 }
 
-/* @is_network: missing parts are zeros at the end (10.20/16), else 10.1 is 10.0.0.1. */
+/* Guess an IPv4 address. @is_network: missing parts are zeros at the end (10.20/16). Otherwise 10.1
+ * is 10.0.0.1. */
 static bool guess_v4(const char *text, bool is_network, char ret_text[SP_ADDR_TEXT_MAX],
 		     const char **why)
 {

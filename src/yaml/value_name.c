@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What providers call people and their groups. */
+/* Names that providers give to people and groups. */
 #include "base/text.h"
 #include "yaml/value.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/array.h"
 
-/* Exactly @digits decimal digits. */
+/* Read exactly @digits decimal digits. */
 static bool take_digits(const char **text, int digits, int *ret_number)
 {
 	int number = 0;
@@ -109,7 +109,7 @@ struct unit {
 	uint64_t factor;
 };
 
-/* A number with one of @units behind it. Returns 0; -EINVAL it is none or passes @most. */
+/* Read a number followed by one of @units. Returns 0; -EINVAL it is none, or is more than @most. */
 static int read_quantity(const char *text, const struct unit *units, size_t unit_count,
 			 uint64_t most, uint64_t *ret_number)
 {
@@ -181,7 +181,8 @@ int sp_read_key(struct sp_check *check, const struct sp_node *node, const char *
 
 	if (!text)
 		return -EINVAL;
-	/* 32 bytes are 43 characters and one "="; encoding again finds stray bits in the last. */
+	/* 32 bytes are 43 characters and one "=". Encoding them again finds stray bits in the last
+	 * character. */
 	if (strlen(text) == 44 && text[43] == '=' && text[42] != '=' &&
 	    EVP_DecodeBlock(bytes, (const unsigned char *)text, 44) == 33) {
 		EVP_EncodeBlock(again, bytes, 32);

@@ -5,8 +5,8 @@
 
 #include "base/array.h"
 
-/* libyaml's problem (and, where it matters, context) -> ours. A %u is the line where the thing
- * that is not right began. */
+/* libyaml's messages (and, where it matters, their context) in our words. %u is the line where the
+ * wrong thing began. */
 static const struct {
 	const char *problem, *context;
 	const char *words;

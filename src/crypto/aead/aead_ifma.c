@@ -9,10 +9,10 @@
 
 #define WINDOW 64 /* messages that are sorted by length together */
 
-/* This file is compiled for any x86-64; what it calls is not. */
+/* This file is compiled for any x86-64. The code that it calls needs AVX-512-IFMA. */
 static void *context_new(void)
 {
-	/* Asks for the operating system's support of the registers, too. */
+	/* also checks that the operating system supports the registers */
 	bool can = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 		   __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
 		   __builtin_cpu_supports("avx512ifma");
@@ -30,7 +30,7 @@ struct way {
 	size_t (*one)(void *room, struct sp_aead_op *op);
 };
 
-/* Longest first. Most batches are of one length, or nearly. */
+/* Sort the longest first. Most batches are of one length, or nearly so. */
 static void sort(struct sp_aead_op **ops, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {
@@ -43,22 +43,22 @@ static void sort(struct sp_aead_op **ops, size_t n)
 	}
 }
 
-/* Is computing the @count messages side by side, in the time of eight of the first, faster than one
- * after the other? In cycles, as measured on a Sapphire Rapids; what counts is where the two meet,
- * and that moves little between processors. */
+/* Is it faster to compute the @count messages side by side, which takes the time of eight like the
+ * first, than one after the other? The numbers are cycles, measured on a Sapphire Rapids. Only the
+ * point where both are equal matters, and it moves little between processors. */
 static bool side_by_side(struct sp_aead_op *const *ops, size_t count)
 {
 	uint64_t blocks = 1 + (ops[0]->len + 63u) / 64, eight = 450 + 350 * (blocks + 1), alone = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		if (ops[i]->ad_len > 0)
-			return true; /* only the eight lanes know additional data */
+			return true; /* only the code with eight lanes takes additional data */
 		alone += 450 + ops[i]->len * 45ull / 64;
 	}
 	return eight < alone;
 }
 
-/* Returns how much of the room was used. */
+/* Run one window. Returns how much of @room was used. */
 static size_t run_window(void *room, struct sp_aead_op *ops, size_t n, const struct way *way)
 {
 	struct sp_aead_op *sorted[WINDOW];
@@ -82,7 +82,8 @@ static size_t run_window(void *room, struct sp_aead_op *ops, size_t n, const str
 	return used;
 }
 
-/* What the compiler kept there while registers were short: @len bytes below the caller's frame. */
+/* Wipe @len bytes of stack below the caller's frame, where the compiler may have kept secrets while
+ * it was short of registers. */
 static __attribute__((noinline)) void wipe_stack(size_t len)
 {
 	uint8_t frames[SP_AEAD_IFMA_STACK_EIGHT];

@@ -18,7 +18,7 @@ struct eight {
 	const uint8_t *ad[EIGHT];
 	const uint8_t *src[EIGHT];
 	uint8_t *dst[EIGHT];
-	size_t reach[EIGHT]; /* all ones; 0 in a lane without a message */
+	size_t reach[EIGHT]; /* all ones for a lane with a message, else 0 */
 	uint32_t ad_len[EIGHT];
 	uint32_t len[EIGHT];
 	size_t shortest, longest, longest_ad;
@@ -28,8 +28,8 @@ struct eight {
 
 _Static_assert(sizeof(struct eight) <= SP_AEAD_IFMA_ROOM, "the caller's room");
 
-/* Every lane's first state as a row, transposed: lanes 0 to 7 make the even blocks, 8 to 15 the odd
- * ones. */
+/* Make the first state of every lane, as a row, and transpose. Lanes 0 to 7 make the even blocks,
+ * lanes 8 to 15 the odd ones. */
 static void start_chacha(struct chacha *chacha, const struct sp_aead_op *const op[EIGHT])
 {
 	const __m512i next = _mm512_maskz_set1_epi32(1 << 12, 1);
@@ -43,7 +43,7 @@ static void start_chacha(struct chacha *chacha, const struct sp_aead_op *const o
 		__m256i key = _mm256_loadu_si256((const void *)op[i]->key);
 		__m512i row = _mm512_inserti32x4(_mm512_setzero_si512(), nonce, 3);
 
-		/* The key goes to words 4 to 11, across the register's middle. */
+		/* The key goes to words 4 to 11, across the middle of the register. */
 		rows[i] = _mm512_mask_permutexvar_epi64(row, 0x3c,
 							_mm512_setr_epi64(0, 0, 0, 1, 2, 3, 0, 0),
 							_mm512_castsi256_si512(key));
@@ -53,8 +53,8 @@ static void start_chacha(struct chacha *chacha, const struct sp_aead_op *const o
 	chacha_start(chacha, x);
 }
 
-/* Lanes without a message compute as if they had one like the first, in 64 bytes of their own: so
- * they slow none of the others down. */
+/* Lanes without a message compute one like the first message, in 64 bytes of their own, so that
+ * they do not slow the others down. */
 static void fill_idle(struct eight *eight, const struct sp_aead_op *first)
 {
 	eight->idle = (struct sp_aead_op){ .key = first->key,
@@ -120,8 +120,8 @@ static void absorb_ad(struct eight *eight)
 	}
 }
 
-/* 64 bytes of every message at @offset, all of which are there. @stream: their key stream; the
- * cipher text, which is what is authenticated, takes its place. */
+/* Encrypt or decrypt 64 bytes of every message at @offset, all of which are there. @stream: the key
+ * stream. Its place takes the cipher text, which is then authenticated. */
 IFMA_INLINE void cross(struct eight *eight, __m512i stream[EIGHT], size_t offset, bool sealing)
 {
 #pragma GCC unroll 8
@@ -136,7 +136,7 @@ IFMA_INLINE void cross(struct eight *eight, __m512i stream[EIGHT], size_t offset
 	poly_absorb(&eight->poly, stream);
 }
 
-/* The same where some messages have fewer bytes or none. */
+/* The same if some messages have fewer bytes there, or none. */
 static __attribute__((noinline)) void cross_ends(struct eight *eight, __m512i stream[EIGHT],
 						 size_t offset, bool sealing)
 {

@@ -15,12 +15,13 @@ struct one {
 	words rows[4]; /* the initial state's rows, each four times: constants, key, counter */
 	__m512i stream[CHACHA_LANES];
 	bool started;
-	struct chacha chacha; /* when sixteen blocks were asked for */
+	struct chacha chacha; /* used if sixteen blocks were asked for */
 };
 
 _Static_assert(sizeof(struct one) <= SP_AEAD_IFMA_ROOM, "the caller's room");
 
-/* How much of it was written, if the first call made @made blocks: later ones make no more. */
+/* How much of struct one was written if the first call made @made blocks. Later calls make no
+ * more. */
 static size_t used(size_t made)
 {
 	return made == CHACHA_LANES ? sizeof(struct one)
@@ -40,7 +41,7 @@ static void start(struct one *one, const struct sp_aead_op *op)
 		_mm_setr_epi32(0, (int)op->constant, (int)op->counter, (int)(op->counter >> 32)));
 }
 
-/* Each 16-byte piece's words, moved round: what was in @to is now first. */
+/* Rotate the words of each 16-byte piece: the word @to becomes the first. */
 #define TURN(x, to) ((words)_mm512_shuffle_epi32((__m512i)(x), to))
 
 IFMA_INLINE void to_diagonals(words *b, words *c, words *d)
@@ -57,8 +58,9 @@ IFMA_INLINE void to_columns(words *b, words *c, words *d)
 	*d = TURN(*d, _MM_PERM_ADCB);
 }
 
-/* Four blocks a set, one in each 16-byte piece, a row a vector. @sets is 1 to 3 and a constant:
- * they go side by side, since one alone waits for itself. */
+/* Make @sets times four blocks. A vector is a row of four blocks, one in each 16-byte piece. @sets
+ * is 1 to 3 and a constant. The sets are computed side by side, because a single one waits for its
+ * own results. */
 IFMA_INLINE void few_blocks(struct one *one, uint32_t block, const int sets)
 {
 	const words ahead = { 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0 };
@@ -114,7 +116,7 @@ static __attribute__((noinline)) void twelve_blocks(struct one *one, uint32_t bl
 	few_blocks(one, block, 3);
 }
 
-/* The first sixteen blocks' words, each in all lanes but the counter. */
+/* Prepare the words of the first sixteen blocks: the same in all lanes except for the counter. */
 static void start_sixteen(struct one *one)
 {
 	const words lanes = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
@@ -134,7 +136,7 @@ static void start_sixteen(struct one *one)
 	one->started = true;
 }
 
-/* The first sixteen blocks, or those after the last call's. */
+/* Make the first sixteen blocks, or those after the last call's. */
 static __attribute__((noinline)) void sixteen_blocks(struct one *one)
 {
 	words x[CHACHA_LANES];
@@ -147,8 +149,8 @@ static __attribute__((noinline)) void sixteen_blocks(struct one *one)
 	chacha_transpose(x, one->stream);
 }
 
-/* The key stream's next blocks, @wanted of them or as many as it makes at once; returns how
- * many. */
+/* Make the next blocks of the key stream: @wanted of them, or as many as are made at once. Returns
+ * how many. */
 static size_t make_stream(struct one *one, uint32_t block, size_t wanted)
 {
 	if (wanted <= 4) {
@@ -167,7 +169,7 @@ static size_t make_stream(struct one *one, uint32_t block, size_t wanted)
 	return CHACHA_LANES;
 }
 
-/* @len bytes, at most what the key stream from its row @first on has. */
+/* Encrypt or decrypt @len bytes, at most as many as the key stream has from its row @first on. */
 static void cross(const struct one *one, size_t first, const uint8_t *src, uint8_t *dst, size_t len)
 {
 	const __m512i *row = &one->stream[first];
@@ -185,7 +187,8 @@ static void cross(const struct one *one, size_t first, const uint8_t *src, uint8
 	}
 }
 
-/* The whole message. The stream's first row, the Poly1305 key, is past when this begins. */
+/* Encrypt or decrypt the whole message. The first row of the stream, the Poly1305 key, was used
+ * before. */
 static void cross_all(struct one *one, const struct sp_aead_op *op, size_t made)
 {
 	size_t left = op->len, first = 1, block = 0;

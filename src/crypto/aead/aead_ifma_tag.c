@@ -6,7 +6,7 @@
 #include "crypto/aead/aead_ifma.h"
 #include "crypto/aead/aead_ifma_poly.h"
 
-#define SHORT_MAX 192 /* below it, making eight powers costs more than it saves */
+#define SHORT_MAX 192 /* below this length, computing eight powers costs more than it saves */
 #define GROUP (POLY_LANES * POLY_BLOCK)
 
 #define CLAMP_LOW 0x0ffffffc0fffffff
@@ -14,7 +14,7 @@
 
 typedef unsigned __int128 wide;
 
-/* A number of 130 bits and a few more. */
+/* A number of slightly more than 130 bits. */
 struct number {
 	uint64_t low, middle, high;
 };
@@ -29,7 +29,7 @@ static inline void number_add(struct number *h, uint64_t low, uint64_t middle, u
 	h->high += high + (uint64_t)(sum >> 64);
 }
 
-/* What is above 2^130 comes back five times: 4 + 1. */
+/* Reduce: the part above 2^130 is added five times, which is 4 + 1. */
 static inline void number_fold(struct number *h)
 {
 	uint64_t above = (h->high >> 2) + (h->high & ~3ull);
@@ -38,7 +38,7 @@ static inline void number_fold(struct number *h)
 	number_add(h, above, 0, 0);
 }
 
-/* r's clamped bits make 5/4 of its upper half a whole number. */
+/* Multiply by r. Because r is clamped, 5/4 of its upper half is a whole number. */
 static inline void number_multiply(struct number *h, uint64_t r_low, uint64_t r_high)
 {
 	uint64_t r_high_5_4 = r_high + (r_high >> 2);
@@ -61,7 +61,7 @@ static void number_finish(struct number *h, const uint8_t *key, uint8_t tag[SP_A
 	number_fold(h);
 	less = *h;
 	number_add(&less, 5, 0, 0);
-	keep = (less.high >> 2) - 1; /* all ones: h was already below 2^130 - 5 */
+	keep = (less.high >> 2) - 1; /* all ones if h was already below 2^130 - 5 */
 	h->low = (h->low & keep) | (less.low & ~keep);
 	h->middle = (h->middle & keep) | (less.middle & ~keep);
 	number_add(h, sp_get_le64(key + 16), sp_get_le64(key + 24), 0);
@@ -107,7 +107,7 @@ IFMA_INLINE struct element element_broadcast(struct element a)
 				 _mm512_broadcastq_epi64(_mm512_castsi512_si128(a.limb2)) };
 }
 
-/* The lanes' order is the one unpacking leaves: blocks 0 4 1 5 2 6 3 7. */
+/* The lanes have the order that unpacking gives: blocks 0 4 1 5 2 6 3 7. */
 IFMA_INLINE struct element group_of(__m512i first_half, __m512i second_half, __m512i bits)
 {
 	struct element group = element_of(_mm512_unpacklo_epi64(first_half, second_half),
@@ -119,7 +119,7 @@ IFMA_INLINE struct element group_of(__m512i first_half, __m512i second_half, __m
 
 struct powers {
 	struct factor to_8, to_16; /* in every lane */
-	struct factor last;        /* by lane 8 4 7 3 6 2 5 1, as the last eight blocks take them */
+	struct factor last;        /* powers 8 4 7 3 6 2 5 1 by lane, for the last eight blocks */
 };
 
 static void powers_of(const uint8_t *key, struct powers *ret_powers)
@@ -131,7 +131,8 @@ static void powers_of(const uint8_t *key, struct powers *ret_powers)
 
 	r_2 = multiply(r, &factor);
 	factor = factor_of(r_2);
-	r_4_3 = multiply(element_select(r_2, 0x0c, r), &factor); /* lanes 2 and 3: to the 3 */
+	/* lanes 2 and 3: r to the power 3 */
+	r_4_3 = multiply(element_select(r_2, 0x0c, r), &factor);
 	four_to_one = element_select(element_select(r_4_3, 0x30, r_2), 0xc0, r);
 	factor = factor_of(element_broadcast(r_4_3));
 	eight_to_five = multiply(four_to_one, &factor);
@@ -141,7 +142,8 @@ static void powers_of(const uint8_t *key, struct powers *ret_powers)
 		factor_of(multiply(element_broadcast(eight_to_five), &ret_powers->to_8));
 }
 
-/* The first group: @lead bytes of it are before the message, not read, and no block. */
+/* Make the first group. Its first @lead bytes are before the message: they are not read, and are no
+ * blocks. */
 static struct element first_group(const uint8_t *bytes, size_t lead)
 {
 	static const uint8_t block_in_lane[POLY_LANES] = { 0, 4, 1, 5, 2, 6, 3, 7 };
@@ -156,7 +158,7 @@ static struct element first_group(const uint8_t *bytes, size_t lead)
 			_mm512_maskz_mov_epi64(present, BIT_128));
 }
 
-/* The last: @left bytes, 97 to 112, and the block of the lengths. */
+/* Make the last group: @left bytes, 97 to 112, and the block of the lengths. */
 static struct element last_group(const uint8_t *bytes, size_t left, size_t len)
 {
 	__mmask64 mask = (1ull << (left - 64)) - 1;
@@ -171,7 +173,7 @@ static struct element middle_group(const uint8_t *bytes)
 	return group_of(_mm512_loadu_si512(bytes), _mm512_loadu_si512(bytes + 64), BIT_128);
 }
 
-/* h times a power, plus the next group. */
+/* Multiply h by a power and add the next group. */
 IFMA_INLINE struct element step(struct element h, const struct factor *power, struct element group)
 {
 	struct product sum = product_from(group);

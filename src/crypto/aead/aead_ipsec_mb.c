@@ -31,7 +31,7 @@ static void *context_new(void)
 	return manager;
 }
 
-/* True: @tag holds the tag of @op's text. */
+/* Run one job. Returns true: @tag holds the tag of @op's text. */
 static bool run(IMB_MGR *manager, const struct sp_aead_op *op, IMB_CIPHER_DIRECTION direction,
 		uint8_t tag[SP_AEAD_TAG_LEN])
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* libsodium: the second opinion in tests, the last choice at start, and what handshakes use. */
+/* libsodium: tests compare with it, handshakes use it, and it is the last choice for packets. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 #include "crypto/aead/aead_backends.h"
 
-static char no_state; /* libsodium needs none; a context must not be NULL */
+static char no_state; /* libsodium needs no context, but a context must not be NULL */
 
 static void *context_new(void)
 {
@@ -76,7 +76,7 @@ int sp_chachapoly_open(const uint8_t key[SP_AEAD_KEY_LEN], uint64_t counter, con
 {
 	uint8_t nonce[SP_AEAD_NONCE_LEN] = { 0 };
 
-	/* libsodium checks the tag first, and wipes the output should it be wrong: keep it from
+	/* libsodium checks the tag first, and wipes the output if the tag is wrong: prevent
 	 * that. */
 	sp_put_le64(nonce + 4, counter);
 	if (crypto_aead_chacha20poly1305_ietf_decrypt_detached(NULL, NULL, src, len, src + len, ad,

@@ -11,12 +11,13 @@
 #include "crypto/x25519/x25519_ifma.h"
 
 #define LANES SP_X25519_IFMA_LANES
-#define WORTH_IT 3 /* products for which the four lanes are faster than one after the other */
+/* From this many products on, the four lanes are faster than one after the other. */
+#define WORTH_IT 3
 
 static const uint8_t base_point[SP_X25519_LEN] = { 9 };
 
 #ifdef SP_HAVE_IFMA
-/* RFC 7748, 5.2 and 6.1: what our own code must give before it is trusted. */
+/* Does our own code pass the test vectors of RFC 7748, 5.2 and 6.1? It is not used before. */
 static bool passes_self_test(void)
 {
 	static const uint8_t scalar[SP_X25519_LEN] = {
@@ -59,7 +60,7 @@ static bool try_ifma(void)
 	       __builtin_cpu_supports("avx512ifma") && passes_self_test();
 }
 
-/* Tried once; two threads that ask at the same time come to the same answer. */
+/* Tested once. Two threads that ask at the same time get the same answer. */
 static bool has_ifma(void)
 {
 	enum { UNKNOWN, YES, NO };
@@ -78,7 +79,7 @@ static bool has_ifma(void)
 	return false;
 }
 
-/* Not called: for the linker of a processor that has no such code. */
+/* Never called: for the linker of processors that have no such code. */
 void sp_x25519_ifma_one(uint8_t ret_product[SP_X25519_LEN], const uint8_t scalar[SP_X25519_LEN],
 			const uint8_t point[SP_X25519_LEN])
 {
@@ -96,7 +97,7 @@ void sp_x25519_ifma_four(uint8_t ret_products[LANES][SP_X25519_LEN],
 }
 #endif
 
-/* Hand over a product that is not all zeros: of a point of low order nothing is. */
+/* Hand over a product, unless it is all zeros, as that of a point of low order is. */
 static int give(uint8_t ret_product[SP_X25519_LEN], const uint8_t product[SP_X25519_LEN])
 {
 	if (sodium_is_zero(product, SP_X25519_LEN))
@@ -113,8 +114,8 @@ int sp_x25519(uint8_t ret_secret[SP_X25519_LEN], const uint8_t private_key[SP_X2
 
 	if (has_ifma())
 		sp_x25519_ifma_one(secret, private_key, public_key);
-	/* Refuses the low-order points it lists before it computes; give() does not depend on that
-	 * list. */
+	/* libsodium refuses the low-order points that it lists before it computes. give() does not
+	 * depend on that list. */
 	else if (crypto_scalarmult_curve25519(secret, private_key, public_key) != 0)
 		r = -EKEYREJECTED;
 	if (r == 0)
@@ -140,7 +141,7 @@ static void run_one(struct sp_x25519_op *op)
 		sp_x25519_public(op->ret_product, op->private_key);
 }
 
-/* One to four at once. Lanes without an operation repeat the first. */
+/* Run one to four operations at once. Lanes without an operation repeat the first. */
 static void run_lanes(struct sp_x25519_op *ops, size_t n)
 {
 	uint8_t products[LANES][SP_X25519_LEN];

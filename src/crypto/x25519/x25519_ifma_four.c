@@ -89,7 +89,7 @@ static void store(uint8_t ret_bytes[LANES][SP_X25519_LEN], const struct fe *a)
 }
 
 struct ladder {
-	__m256i words[4]; /* of the scalars, clamped, least first */
+	__m256i words[4]; /* of the clamped scalars, least significant first */
 	struct fe x1, x2, z2, x3, z3;
 };
 
@@ -105,7 +105,7 @@ static void load_scalars(__m256i words[4], const uint8_t *const scalars[LANES])
 	sp_wipe(parts, sizeof(parts));
 }
 
-/* RFC 7748's step, its names. */
+/* One step of the ladder, with the names of RFC 7748. */
 INLINE void step(struct ladder *at)
 {
 	const struct fe a = add(&at->x2, &at->z2), b = sub(&at->x2, &at->z2);
@@ -143,7 +143,7 @@ void sp_x25519_ifma_four(uint8_t ret_products[LANES][SP_X25519_LEN],
 		swapped = bit;
 		step(&at);
 	}
-	/* Clamping makes bit 0 a zero: nothing is left swapped. */
+	/* Bit 0 of a clamped scalar is zero, so nothing is left swapped. */
 	inverse = invert(&at.z2);
 	at.x2 = mul(&at.x2, &inverse);
 	store(ret_products, &at.x2);

@@ -20,7 +20,7 @@
 #define LANES_ODD 0xa
 #define LANES_ALL 0xf
 
-/* For lanes 0 to 3, the lane that each is taken from. */
+/* For each of lanes 0 to 3, the lane from which its value comes. */
 #define ORDER(a, b, c, d) ((a) | (b) << 2 | (c) << 4 | (d) << 6)
 
 INLINE struct fe take(const struct fe *a, __m256i from)
@@ -33,7 +33,7 @@ INLINE struct fe take(const struct fe *a, __m256i from)
 	return taken;
 }
 
-/* @order is a constant: an immediate operand. */
+/* @order must be a constant, because the instruction takes an immediate operand. */
 #define take_order(a, order)                                                                       \
 	({                                                                                         \
 		const struct fe *sp_from = (a);                                                    \
@@ -44,7 +44,7 @@ INLINE struct fe take(const struct fe *a, __m256i from)
 			       _mm256_permutex_epi64(sp_from->limb[4], order) } };                 \
 	})
 
-/* @b's lanes where @which says so, else @a's. */
+/* The lanes of @b where a bit of @which is set, else those of @a. */
 INLINE struct fe blend(const struct fe *a, __mmask8 which, const struct fe *b)
 {
 	struct fe blended;
@@ -71,13 +71,13 @@ INLINE struct fe add_or_sub(const struct fe *a, const struct fe *b, __mmask8 whi
 }
 
 struct ladder {
-	uint64_t words[4]; /* of the scalar, clamped, least first */
+	uint64_t words[4]; /* of the clamped scalar, least significant first */
 	struct fe factors; /* 1, x1, 1, - */
 	struct fe a24;     /* in lane 3 */
-	struct fe at;      /* x2, z2, x3, z3; after each step the pairs stand the other way round */
+	struct fe at;      /* x2, z2, x3, z3; each step exchanges the pairs */
 };
 
-/* @xs, @zs: the lanes to take x2 x2 x3 x3 and z2 z2 z3 z3 from. */
+/* One step. @xs and @zs: the lanes from which x2 x2 x3 x3 and z2 z2 z3 z3 are taken. */
 INLINE void step(struct ladder *ladder, __m256i xs, __m256i zs)
 {
 	struct fe p = take(&ladder->at, xs), q = take(&ladder->at, zs);
@@ -129,12 +129,13 @@ void sp_x25519_ifma_one(uint8_t ret_product[SP_X25519_LEN], const uint8_t scalar
 	start(&ladder, scalar, point);
 	for (int t = 254; t >= 0; t--) {
 		const uint64_t bit = ladder.words[t / 64] >> (t % 64) & 1;
-		const __m256i flip = all((swapped ^ bit) * 2); /* lanes 0, 1 for 2, 3 */
+		/* lanes 0 and 1 in place of 2 and 3 */
+		const __m256i flip = all((swapped ^ bit) * 2);
 
 		step(&ladder, _mm256_xor_si256(xs, flip), _mm256_xor_si256(zs, flip));
 		swapped = bit ^ 1;
 	}
-	/* Clamping makes bit 0 a zero, so the pairs stand the other way round. */
+	/* Bit 0 of a clamped scalar is zero, so the pairs are exchanged at the end. */
 	x = take_order(&ladder.at, ORDER(2, 2, 2, 2));
 	z = take_order(&ladder.at, ORDER(3, 3, 3, 3));
 	z = invert(&z);
