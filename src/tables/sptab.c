@@ -7,9 +7,9 @@
  *	SHA-256 of everything before it
  *
  * Rows have the layout of <sallyport/abi/tables.h>, little endian, so a plane may map the file.
- * What is reserved is zero; a reader refuses what it does not know, so a file that says more needs
- * a newer one. There is one way to write given tables (pairs are sorted), and what was read writes
- * the same bytes again. */
+ * Reserved fields are zero. A reader refuses what it does not know, so a file with more in it needs
+ * a newer reader. Given tables are written in one way only (pairs are sorted), and tables that were
+ * read are written as the same bytes again. */
 #include "tables/tables.h"
 
 #include <errno.h>

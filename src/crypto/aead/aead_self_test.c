@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What an implementation must compute before it is trusted with a packet. The message, key and tag
- * are RFC 8439 A.5's. The digest covers what an independent implementation (pyca/cryptography)
- * makes of the lengths below, key 80..9f, constant 0, counter 2^40 + i, additional data the key's
- * first i bytes for odd i, text byte j = 7 * j + (j >> 8). */
+/* The self test of an implementation, before it is trusted with a packet. The message, key and tag
+ * are those of RFC 8439, A.5. The digest is over the results of an independent implementation
+ * (pyca/cryptography) for the lengths below, with key 80..9f, constant 0, counter 2^40 + i, the
+ * first i bytes of the key as additional data for odd i, and 7 * j + (j >> 8) as byte j of the
+ * text. */
 #include "crypto/aead/aead.h"
 
 #include <errno.h>
