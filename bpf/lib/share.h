@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Shares of the flow table ([8] of docs/judgement.md). Each hook where flows are opened has a part,
- * and on edge and inside each source has a share of the part. Which counters count a flow follows
- * from its key and from fields that never change, so the end of a flow subtracts exactly what its
- * opening added. */
+/* Shares of the flow table ([8] of docs/judgement.md). The table has parts: one for the gateway's
+ * own flows, and one for each hook where others are opened. On edge and inside each source has a
+ * share of the part. Which counters count a flow follows from its key and from fields that never
+ * change, so the end of a flow subtracts exactly what its opening added. */
 #ifndef SALLYPORT_BPF_SHARE_H
 #define SALLYPORT_BPF_SHARE_H
 

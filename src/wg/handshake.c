@@ -39,7 +39,7 @@ static int take_index(struct sp_wg_engine_peer *peer, uint32_t *ret_index)
 		if (r != -EEXIST)
 			return r;
 	}
-	return -EIO; /* after 64 collisions the random generator cannot be one */
+	return -EIO; /* 64 collisions: the random bytes are not random */
 }
 
 /* Make a timestamp later than the last one, even if the wall clock was set back meanwhile. */

@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Occupy @fd, which is the lowest free descriptor, by a file opened in a mode in which it cannot be
- * used. */
+/* If @fd is closed, open /dev/null as @fd, which is the lowest free descriptor, in the mode in
+ * which the descriptor cannot be used. */
 static void occupy(int fd)
 {
 	if (fcntl(fd, F_GETFD) < 0)

@@ -298,8 +298,8 @@ static void load_sessions(struct sp_loader *loader, const struct sp_node *list)
 		load_session(loader, node);
 }
 
-/* Add the fixtures of one file to those of all. Only one file may describe the gateway; sessions of
- * all files add up. */
+/* Add the fixtures of one file to those of all. Each key may stand in one file only, except for
+ * sessions, which add up. */
 static void merge_fixtures(struct sp_check *check, struct sp_part *part,
 			   const struct sp_node **values)
 {
