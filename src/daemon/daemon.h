@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "config/machine.h"
-#include "daemon/access/farewell.h"
+#include "daemon/change/farewell.h"
 #include "daemon/apply/applies.h"
 #include "daemon/base/warnings.h"
 #include "daemon/control/control.h"

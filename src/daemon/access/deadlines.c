@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "config/machine.h"
-#include "daemon/access/change.h"
+#include "daemon/change/change.h"
 #include "daemon/access/deadlines.h"
 #include "daemon/access/devices.h"
 #include "daemon/base/warnings.h"

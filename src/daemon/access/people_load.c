@@ -10,7 +10,7 @@
 #include "base/array.h"
 #include "base/err.h"
 #include "config/machine.h"
-#include "daemon/access/change.h"
+#include "daemon/change/change.h"
 #include "daemon/access/people_load.h"
 #include "daemon/access/session_end.h"
 #include "io/log/log.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "daemon/access/change.h"
+#include "daemon/change/change.h"
 #include "daemon/access/roles.h"
 #include "daemon/revisions/revision.h"
 #include "io/log/log.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "daemon/access/change.h"
+#include "daemon/change/change.h"
 #include "daemon/access/session_end.h"
 #include "daemon/revisions/revision.h"
 #include "io/loop/clock.h"

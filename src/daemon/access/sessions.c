@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "daemon/access/change.h"
+#include "daemon/change/change.h"
 #include "daemon/access/devices.h"
 #include "daemon/access/roles.h"
 #include "daemon/access/sessions.h"

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "config/machine.h"
-#include "daemon/access/farewell.h"
+#include "daemon/change/farewell.h"
 #include "daemon/apply/again.h"
 #include "daemon/base/pace.h"
 #include "daemon/base/warnings.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Shared by apply.c (the sequence of an apply) and apply_steps.c (the steps). */
+/* Shared by apply.c (the sequence of an apply), apply_steps.c (the order of its steps) and the files
+ * of the steps. */
 #ifndef SALLYPORT_DAEMON_APPLY_STEPS_H
 #define SALLYPORT_DAEMON_APPLY_STEPS_H
 
@@ -82,13 +83,35 @@ struct sp_apply {
 
 #define SP_APPLY_GOES_ON 2
 
-/* The three parts of the step that follows apply->done; each runs one part. _begin and _end are
- * short, run in the loop and may touch everything. _work may take long and may run in a thread
- * while the loop serves others: it writes to @apply alone and only reads what @apply refers to.
- * _end is called if and only if _begin returned 1, after _work.
+/* A step. _begin and _end are short, run in the loop and may touch everything. _work may take long
+ * and may run in a thread while the loop serves others: it writes to @apply alone and only reads
+ * what @apply refers to. _end is called if and only if _begin returned 1, after _work.
  * _begin returns 0 the step is done; 1 there is work; SP_APPLY_GOES_ON a slice of it is done, and
  * it is to be called again in the next round; -errno. _end returns 0 or -errno. On -errno code,
- * message and exit_code of @apply are set. */
+ * message and exit_code of @apply are set (sp_apply_fail). */
+struct sp_apply_step {
+	int (*begin)(struct sp_apply *apply);
+	void (*work)(struct sp_apply *apply); /* NULL: none, all is done in begin */
+	int (*end)(struct sp_apply *apply);
+};
+
+/* apply_check.c */
+extern const struct sp_apply_step sp_apply_check_step, sp_apply_test_step;
+/* apply_number.c */
+extern const struct sp_apply_step sp_apply_number_step, sp_apply_store_step;
+/* apply_stage.c */
+extern const struct sp_apply_step sp_apply_class_step, sp_apply_fill_step, sp_apply_stage_step;
+/* apply_switch.c */
+extern const struct sp_apply_step sp_apply_switch_step, sp_apply_confirm_step, sp_apply_follow_step;
+
+/* Say how the apply fails, and give @r back. */
+int sp_apply_fail(struct sp_apply *apply, int r, const char *code, int exit_code,
+		  const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* May this policy be applied, if it is the first one or touches the administrator's own connection?
+ * Returns 0; -errno: no, and the apply fails. */
+int sp_apply_guard(struct sp_apply *apply);
+
+/* Each runs one part of the step that follows apply->done. */
 int sp_apply_step_begin(struct sp_apply *apply);
 void sp_apply_step_work(struct sp_apply *apply);
 int sp_apply_step_end(struct sp_apply *apply);

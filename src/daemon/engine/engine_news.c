@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "daemon/access/change.h"
+#include "daemon/change/change.h"
 #include "daemon/access/devices.h"
 #include "daemon/access/session_end.h"
 #include "daemon/engine/engine.h"

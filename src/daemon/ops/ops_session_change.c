@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "daemon/access/change.h"
+#include "daemon/change/change.h"
 #include "daemon/access/deadlines.h"
 #include "daemon/apply/again.h"
 #include "daemon/ops/ops.h"

@@ -16,7 +16,7 @@
 
 #include "../../../support/fake_plane.h"
 #include "config/machine.h"
-#include "daemon/access/change.h"
+#include "daemon/change/change.h"
 #include "net/addr.h"
 #include "policy/load.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "daemon/access/farewell.h"
+#include "daemon/change/farewell.h"
 
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
