@@ -8,7 +8,7 @@
 #include "lib/judge.h"
 
 SEC("xdp.frags")
-int sp_edge_in(struct xdp_md *ctx)
+int sp_edge_in(SP_CTX *ctx)
 {
 	struct sp_work *work;
 

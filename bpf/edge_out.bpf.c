@@ -9,7 +9,7 @@
 #include "lib/record.h"
 
 SEC("tc")
-int sp_edge_out(struct __sk_buff *skb)
+int sp_edge_out(SP_CTX *skb)
 {
 	struct sp_work *work;
 

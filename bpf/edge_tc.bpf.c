@@ -18,7 +18,7 @@ SP_INLINE void sp_count_here(const struct sp_work *work)
 }
 
 SEC("tc")
-int sp_edge_tc(struct __sk_buff *skb)
+int sp_edge_tc(SP_CTX *skb)
 {
 	__u32 mark = skb->pkt_type == SP_PACKET_LOOPBACK ? SP_MARK_JUDGED : sp_token_take(skb);
 	struct sp_work *work;

@@ -6,7 +6,7 @@
 #include "lib/act.h"
 
 SEC("tc")
-int sp_inside_in(struct __sk_buff *skb)
+int sp_inside_in(SP_CTX *skb)
 {
 	struct sp_work *work = sp_work_begin(skb->ifindex);
 

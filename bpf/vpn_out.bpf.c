@@ -6,7 +6,7 @@
 #include "lib/leaving.h"
 
 SEC("tc")
-int sp_vpn_out(struct __sk_buff *skb)
+int sp_vpn_out(SP_CTX *skb)
 {
 	struct sp_work *work;
 

@@ -10,7 +10,7 @@
 
 /* edge-in cannot mark: an allowed packet carries a token, or is dropped if there is no room for
  * one. */
-SP_INLINE int sp_act_with_token(struct xdp_md *ctx, const struct sp_work *work)
+SP_INLINE int sp_act_with_token(SP_CTX *ctx, const struct sp_work *work)
 {
 	if (work->verdict != SP_ALLOW)
 		return XDP_DROP;
@@ -22,7 +22,7 @@ SP_INLINE int sp_act_with_token(struct xdp_md *ctx, const struct sp_work *work)
 #include "lib/refuse.h"
 
 /* Packets that arrive: mark an allowed one, drop a denied one in silence. */
-SP_INLINE int sp_act_with_mark(struct __sk_buff *skb, const struct sp_work *work)
+SP_INLINE int sp_act_with_mark(SP_CTX *skb, const struct sp_work *work)
 {
 	if (work->verdict != SP_ALLOW)
 		return TC_ACT_SHOT;
@@ -32,7 +32,7 @@ SP_INLINE int sp_act_with_mark(struct __sk_buff *skb, const struct sp_work *work
 
 /* Packets that arrive from people and inner networks: mark an allowed one; drop a denied one, with
  * a refusal where one is due. */
-SP_INLINE int sp_act_with_answer(struct __sk_buff *skb, struct sp_work *work)
+SP_INLINE int sp_act_with_answer(SP_CTX *skb, struct sp_work *work)
 {
 	if (work->verdict != SP_ALLOW)
 		return sp_refuse_or_drop(skb, work);

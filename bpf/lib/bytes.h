@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Where a packet's bytes come from: the one thing in which the XDP program, the tcx programs and
- * the parser compiled for user space differ. A program that is XDP defines SP_XDP before any
- * include. */
+/* The context that a program gets, and where a packet's bytes come from: the one thing in which the
+ * XDP program, the tcx programs and the programs compiled for user space differ. A program that is
+ * XDP defines SP_XDP before any include. */
 #ifndef SALLYPORT_BPF_BYTES_H
 #define SALLYPORT_BPF_BYTES_H
 
@@ -60,19 +60,24 @@ SP_INLINE int sp_bytes_load(SP_CTX *ctx, __u32 offset, void *to, __u32 len)
 #define SP_SUBPROGRAM static __attribute__((unused))
 #define SP_GLOBAL static __attribute__((unused))
 
+/* A packet, and the members of struct xdp_md and struct __sk_buff that the programs use. Who only
+ * parses sets the first three. */
 struct sp_bytes {
 	const __u8 *bytes;
 	__u32 len;
 	__u32 is_ethernet; /* 0: bare IP */
+	__u32 ifindex, ingress_ifindex;
+	__u32 mark, pkt_type, gso_segs;
+	unsigned long data_meta, data; /* where the metadata and the packet begin */
 };
-#define SP_CTX const struct sp_bytes
+#define SP_CTX struct sp_bytes
 
-SP_INLINE __u32 sp_bytes_len(SP_CTX *ctx)
+SP_INLINE __u32 sp_bytes_len(const SP_CTX *ctx)
 {
 	return ctx->len;
 }
 
-SP_INLINE int sp_bytes_load(SP_CTX *ctx, __u32 offset, void *to, __u32 len)
+SP_INLINE int sp_bytes_load(const SP_CTX *ctx, __u32 offset, void *to, __u32 len)
 {
 	if (offset > ctx->len || len > ctx->len - offset)
 		return -EFAULT;

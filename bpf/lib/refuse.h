@@ -83,7 +83,7 @@ SP_INLINE int sp_refuse_address(const struct sp_addr *addr, int is_v6)
 	return first >> 28 < 14 && first >> 24;
 }
 
-SP_INLINE int sp_refuse_is_due(const struct __sk_buff *skb, const struct sp_work *work)
+SP_INLINE int sp_refuse_is_due(const SP_CTX *skb, const struct sp_work *work)
 {
 	const struct sp_parsed *packet = &work->packet;
 	const struct sp_path *path = &packet->path;
@@ -186,7 +186,7 @@ SP_INLINE __u16 sp_refuse_l4_sum(const struct sp_path *path, void *l4, __u32 len
 
 /* Make the reset that answers this segment. Its sequence number is the one that the segment
  * acknowledges. If the segment acknowledges nothing, the reset acknowledges the segment. */
-SP_INLINE int sp_refuse_tcp(struct __sk_buff *skb, const struct sp_work *work, struct sp_tcp *tcp)
+SP_INLINE int sp_refuse_tcp(SP_CTX *skb, const struct sp_work *work, struct sp_tcp *tcp)
 {
 	const struct sp_parsed *packet = &work->packet;
 	__u32 header_len, len;
@@ -214,14 +214,14 @@ SP_INLINE int sp_refuse_tcp(struct __sk_buff *skb, const struct sp_work *work, s
 }
 
 /* Write @len bytes of headers where the packet began, in place of all of it. */
-SP_INLINE int sp_refuse_replace(struct __sk_buff *skb, __u32 offset, const void *headers, __u32 len)
+SP_INLINE int sp_refuse_replace(SP_CTX *skb, __u32 offset, const void *headers, __u32 len)
 {
 	if (bpf_skb_change_tail(skb, offset + len, 0))
 		return -1;
 	return (int)bpf_skb_store_bytes(skb, offset, headers, len, 0);
 }
 
-SP_SUBPROGRAM int sp_refuse_reset(struct __sk_buff *skb, struct sp_work *work)
+SP_SUBPROGRAM int sp_refuse_reset(SP_CTX *skb, struct sp_work *work)
 {
 	const struct sp_path *path = &work->packet.path;
 	__u32 offset = work->packet.network_offset, len;
@@ -249,7 +249,7 @@ SP_SUBPROGRAM int sp_refuse_reset(struct __sk_buff *skb, struct sp_work *work)
  * may check one copy of a length and pass another, of which the verifier of Linux 6.1 knows no
  * bound. So a mask that changes nothing is the bound, made where the compiler cannot see that it
  * changes nothing. */
-SP_INLINE int sp_refuse_quote_sum(struct __sk_buff *skb, struct sp_work *work, __u32 quote_len,
+SP_INLINE int sp_refuse_quote_sum(SP_CTX *skb, struct sp_work *work, __u32 quote_len,
 				  __u32 *ret_sum)
 {
 	__u8 *quote = work->quote_bytes;
@@ -267,8 +267,8 @@ SP_INLINE int sp_refuse_quote_sum(struct __sk_buff *skb, struct sp_work *work, _
 
 /* Cut the packet to what is quoted, and put @len bytes of headers between it and the link
  * header. */
-SP_INLINE int sp_refuse_prepend(struct __sk_buff *skb, __u32 offset, __u32 quote_len,
-				const void *headers, __u32 len)
+SP_INLINE int sp_refuse_prepend(SP_CTX *skb, __u32 offset, __u32 quote_len, const void *headers,
+				__u32 len)
 {
 	if (bpf_skb_change_tail(skb, offset + quote_len, 0) ||
 	    bpf_skb_adjust_room(skb, (__s32)len, BPF_ADJ_ROOM_MAC, 0))
@@ -276,7 +276,7 @@ SP_INLINE int sp_refuse_prepend(struct __sk_buff *skb, __u32 offset, __u32 quote
 	return (int)bpf_skb_store_bytes(skb, offset, headers, len, 0);
 }
 
-SP_SUBPROGRAM int sp_refuse_prohibited(struct __sk_buff *skb, struct sp_work *work)
+SP_SUBPROGRAM int sp_refuse_prohibited(SP_CTX *skb, struct sp_work *work)
 {
 	const struct sp_path *path = &work->packet.path;
 	__u32 offset = work->packet.network_offset, quote_len = work->packet.length, payload, len,
@@ -316,7 +316,7 @@ SP_SUBPROGRAM int sp_refuse_prohibited(struct __sk_buff *skb, struct sp_work *wo
 /* Address the frame back to the station that sent it. On an inner interface this works only if the
  * program can read the Ethernet header, with up to two tags: behind a generic XDP program it may
  * not. */
-SP_INLINE int sp_refuse_swap_stations(struct __sk_buff *skb, __u32 link_len)
+SP_INLINE int sp_refuse_swap_stations(SP_CTX *skb, __u32 link_len)
 {
 	struct sp_ether ether;
 	__u8 sender[6];
@@ -326,7 +326,7 @@ SP_INLINE int sp_refuse_swap_stations(struct __sk_buff *skb, __u32 link_len)
 	if (link_len != sizeof(ether) && link_len != sizeof(ether) + 4 &&
 	    link_len != sizeof(ether) + 8)
 		return -1;
-	if (bpf_skb_load_bytes(skb, 0, &ether, sizeof(ether)))
+	if (sp_bytes_load(skb, 0, &ether, sizeof(ether)))
 		return -1;
 	__builtin_memcpy(sender, ether.source, sizeof(sender));
 	__builtin_memcpy(ether.source, ether.destination, sizeof(sender));
@@ -335,7 +335,7 @@ SP_INLINE int sp_refuse_swap_stations(struct __sk_buff *skb, __u32 link_len)
 }
 
 /* Turn a denied packet into its refusal, or drop it. */
-SP_INLINE int sp_refuse_or_drop(struct __sk_buff *skb, struct sp_work *work)
+SP_INLINE int sp_refuse_or_drop(SP_CTX *skb, struct sp_work *work)
 {
 	int r;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Where maps, records and the clock come from. In the kernel: its helpers. In user space the same
- * names are macros over the functions below, which a program that compiles the judge in user space
- * provides over its own memory (tests/support/user_state.c); a map's declaration in maps.h says its
- * shape to both. So the programs and the judge in user space are one text. */
+/* Where maps, records and the clock come from, and what changes a packet. In the kernel: its
+ * helpers. In user space the same names are macros over the functions below, which whoever compiles
+ * the programs for user space provides over memory of their own (tests/support/user_state.c,
+ * user_packet.c); a map's declaration in maps.h says its shape to both. So the programs of the
+ * kernel and those of user space are one text. */
 #ifndef SALLYPORT_BPF_STATE_H
 #define SALLYPORT_BPF_STATE_H
 
@@ -46,6 +47,18 @@ void sp_state_submit(void *record);
 __u64 sp_state_boot_ns(void);
 __u32 sp_state_random(void);
 
+struct sp_bytes;
+
+/* As the helpers of these names, for the packet that a program runs on. */
+long sp_state_packet_store(struct sp_bytes *packet, __u32 offset, const void *from, __u32 len);
+long sp_state_packet_resize(struct sp_bytes *packet, __u32 len);
+/* Put @len bytes between the link header and the network header. */
+long sp_state_packet_insert(struct sp_bytes *packet, __u32 len);
+long sp_state_packet_move_meta(struct sp_bytes *packet, int delta);
+long sp_state_redirect(__u32 ifindex);
+/* The sum of @len bytes and @seed, for a checksum: carries are to be folded in. */
+__s64 sp_state_sum(const void *bytes, __u32 len, __u32 seed);
+
 /* The map's number. Each place of a call asks for it once. */
 #define sp_state_of(map)                                                                           \
 	({                                                                                         \
@@ -67,6 +80,13 @@ __u32 sp_state_random(void);
 #define bpf_ringbuf_submit(record, flags) sp_state_submit(record)
 #define bpf_ktime_get_boot_ns() sp_state_boot_ns()
 #define bpf_get_prandom_u32() sp_state_random()
+#define bpf_skb_store_bytes(packet, offset, from, len, flags)                                      \
+	sp_state_packet_store((packet), (offset), (from), (len))
+#define bpf_skb_change_tail(packet, len, flags) sp_state_packet_resize((packet), (len))
+#define bpf_skb_adjust_room(packet, len, mode, flags) sp_state_packet_insert((packet), (len))
+#define bpf_xdp_adjust_meta(packet, delta) sp_state_packet_move_meta((packet), (delta))
+#define bpf_redirect(ifindex, flags) sp_state_redirect(ifindex)
+#define bpf_csum_diff(from, from_len, to, to_len, seed) sp_state_sum((to), (to_len), (seed))
 
 #endif
 #endif

@@ -10,14 +10,6 @@
 /* What lets a packet pass: programs of others behind ours still see it. */
 #define SP_TC_PASS TC_ACT_UNSPEC /* as tcx calls it: TCX_NEXT */
 
-#ifdef __bpf__
-#define SP_CTX_INGRESS(ctx) ((ctx)->ingress_ifindex)
-#define SP_CTX_MARK(ctx) ((ctx)->mark)
-#else /* in user space every run is a test run */
-#define SP_CTX_INGRESS(ctx) ((void)(ctx), 0u)
-#define SP_CTX_MARK(ctx) ((void)(ctx), 0u)
-#endif
-
 /* Was this packet sent by the gateway itself (egress), rather than forwarded? */
 SP_INLINE int sp_is_own(SP_CTX *ctx)
 {
@@ -26,13 +18,13 @@ SP_INLINE int sp_is_own(SP_CTX *ctx)
 
 		return input && input->is_own;
 	}
-	return !SP_CTX_INGRESS(ctx);
+	return !ctx->ingress_ifindex;
 }
 
 /* The mark that the hook by which the packet came in put on it. */
 SP_INLINE __u32 sp_mark(SP_CTX *ctx)
 {
-	__u32 mark = SP_CTX_MARK(ctx);
+	__u32 mark = ctx->mark;
 
 	/* keeps this load apart from the one below: the compiler would make both one load from a
 	 * modified ctx, which the verifier refuses */
@@ -45,12 +37,12 @@ SP_INLINE __u32 sp_mark(SP_CTX *ctx)
 	return mark & SP_MARK_MASK;
 }
 
-SP_INLINE int sp_has_own_mark(const struct __sk_buff *skb)
+SP_INLINE int sp_has_own_mark(const SP_CTX *skb)
 {
 	return (skb->mark & SP_MARK_MASK) == SP_MARK_OWN;
 }
 
-SP_INLINE void sp_set_mark(struct __sk_buff *skb, __u32 mark)
+SP_INLINE void sp_set_mark(SP_CTX *skb, __u32 mark)
 {
 	volatile __u32 *whole = &skb->mark; /* stored as a word: the verifier refuses parts of it */
 

@@ -17,7 +17,7 @@
 
 /* Make room for the token, in place of any metadata of others. Returns 0: this driver has no
  * room. */
-SP_INLINE int sp_token_reserve(struct xdp_md *ctx)
+SP_INLINE int sp_token_reserve(SP_CTX *ctx)
 {
 	int held = (int)((long)ctx->data - (long)ctx->data_meta);
 
@@ -25,7 +25,7 @@ SP_INLINE int sp_token_reserve(struct xdp_md *ctx)
 }
 
 /* Write the token. Returns 0: there is no room. */
-SP_INLINE int sp_token_write(struct xdp_md *ctx, __u32 mark)
+SP_INLINE int sp_token_write(SP_CTX *ctx, __u32 mark)
 {
 	__u64 *meta = (void *)(long)ctx->data_meta;
 
@@ -54,7 +54,7 @@ SP_INLINE __u32 sp_token_mark(__u64 token)
 
 /* Take the token away: it would stay in front of the packet, even in the network namespace to which
  * the packet is sent. Returns the mark that the token stands for; 0: there is no token. */
-SP_INLINE __u32 sp_token_take(struct __sk_buff *skb)
+SP_INLINE __u32 sp_token_take(SP_CTX *skb)
 {
 	__u8 *meta = (void *)(long)skb->data_meta;
 	__u32 mark;

@@ -69,6 +69,8 @@ void print_outcome(FILE *out, const struct trial *trial, const struct trial_outc
 	print_answer(out, trial, &outcome->reference);
 	fputs(" | user space ", out);
 	print_answer(out, trial, &outcome->user);
+	if (outcome->user_wrong)
+		fprintf(out, " (%s)", outcome->user_wrong);
 	if (outcome->has_ebpf) {
 		fputs(" | ebpf ", out);
 		print_answer(out, trial, &outcome->ebpf);

@@ -2,6 +2,7 @@
 #include "tally.h"
 
 #include "base/array.h"
+#include "support/user_run.h"
 
 /* Reasons this build has no way to give: no rule has a limit or an end, the edge drops no lists,
  * tables and programs are sized together, and nobody changes a session while a packet is judged. */
@@ -58,6 +59,38 @@ void tally_print(const struct tally *tally, FILE *out)
 			(unsigned long long)sum(tally, SP_DENY, (int)reason),
 			is_possible(reason) ? "" : "   cannot occur in this build");
 	}
+	fprintf(out,
+		"programs in user space: token %llu, late token %llu, no room %llu, no XDP %llu; "
+		"resets %llu + %llu, prohibited %llu + %llu (IPv4 + IPv6)\n",
+		(unsigned long long)user_seen.ways[USER_WAY_TOKEN],
+		(unsigned long long)user_seen.ways[USER_WAY_LATE],
+		(unsigned long long)user_seen.ways[USER_WAY_FULL],
+		(unsigned long long)user_seen.ways[USER_WAY_TC],
+		(unsigned long long)user_seen.resets[0], (unsigned long long)user_seen.resets[1],
+		(unsigned long long)user_seen.prohibited[0],
+		(unsigned long long)user_seen.prohibited[1]);
+}
+
+/* Each way through the programs of an outer interface, and each kind of refusal in each family. */
+static bool has_seen_programs(FILE *out)
+{
+	bool enough = true;
+
+	for (unsigned way = 0; way < USER_WAY_COUNT; way++)
+		if (user_seen.ways[way] < EACH_REASON_AT_LEAST) {
+			fprintf(out, "way %u of edge-in and edge-tc was taken %llu times\n", way,
+				(unsigned long long)user_seen.ways[way]);
+			enough = false;
+		}
+	for (unsigned family = 0; family < 2; family++)
+		if (user_seen.resets[family] < EACH_REASON_AT_LEAST ||
+		    user_seen.prohibited[family] < EACH_REASON_AT_LEAST) {
+			fprintf(out, "too few refusals over IPv%u: %llu resets, %llu prohibited\n",
+				family ? 6 : 4, (unsigned long long)user_seen.resets[family],
+				(unsigned long long)user_seen.prohibited[family]);
+			enough = false;
+		}
+	return enough;
 }
 
 bool tally_is_enough(const struct tally *tally, FILE *out)
@@ -95,5 +128,5 @@ bool tally_is_enough(const struct tally *tally, FILE *out)
 			enough = false;
 		}
 	}
-	return enough;
+	return has_seen_programs(out) && enough;
 }

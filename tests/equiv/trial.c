@@ -628,7 +628,7 @@ static void ask_user(struct trial *trial, const struct sp_frame *frame,
 	double begin = cpu_seconds();
 
 	outcome->user = user_judge_ask(trial->user, trial->user_revision[trial->revision],
-				       outcome->hook, frame, trial->now_ns);
+				       outcome->hook, frame, trial->now_ns, &outcome->user_wrong);
 	trial_seconds.user += cpu_seconds() - begin;
 }
 

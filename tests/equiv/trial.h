@@ -78,6 +78,8 @@ struct trial_outcome {
 	enum sp_hook hook;
 	struct test_frame frame;
 	struct sp_answer reference, user;
+	const char
+		*user_wrong; /* what the programs in user space did wrong with the packet; NULL */
 	bool has_ebpf;
 	struct sp_answer ebpf;
 	bool has_tables; /* the tables alone can tell, and so can a reference without flows */
@@ -90,7 +92,7 @@ int trial_step(struct trial *trial, const struct step *step, struct trial_outcom
 
 static inline bool outcome_agrees(const struct trial_outcome *outcome)
 {
-	return sp_answer_equal(&outcome->reference, &outcome->user) &&
+	return sp_answer_equal(&outcome->reference, &outcome->user) && !outcome->user_wrong &&
 	       (!outcome->has_ebpf || sp_answer_equal(&outcome->reference, &outcome->ebpf)) &&
 	       (!outcome->has_tables || sp_answer_equal(&outcome->alone, &outcome->tables));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Any bytes as packets in a row, on any hook: the parser, the reference evaluator and the programs' own judge,
- * compiled for user space, neither crash nor say what they cannot mean, and what they say depends on the packets
- * alone; the two judges say the same. From the edge nothing gets in that neither an entry of the policy nor a flow
+/* Any bytes as packets in a row, on any hook: the parser, the reference evaluator and the whole programs, compiled
+ * for user space, neither crash nor say what they cannot mean, and what they say depends on the packets alone; the
+ * two judges say the same, and the programs do with the packet what they say (refusals are read back). From the edge nothing gets in that neither an entry of the policy nor a flow
  * speaks for.
  * Input: records of a control byte, a byte of mark (2 bits) and step in time, and a length (16 bits, big endian),
  * then the bytes. */
@@ -322,6 +322,7 @@ static void judge(struct twins *twins, uint8_t control, uint8_t mark, const uint
 	bool is_leaving = hook == SP_HOOK_EDGE_OUT || hook == SP_HOOK_INSIDE_OUT ||
 			  (hook == SP_HOOK_VPN_OUT && frame.is_own);
 	struct sp_answer answer[2], user;
+	const char *wrong;
 	struct sp_packet pkt;
 
 	sp_packet_parse(bytes, len, frame.is_ethernet, &pkt);
@@ -331,7 +332,8 @@ static void judge(struct twins *twins, uint8_t control, uint8_t mark, const uint
 					 &answer[i]) == 0);
 	check(sp_answer_equal(&answer[0], &answer[1]));
 	user_revision_set_number(the_tables(), twins->revision + 1);
-	user = user_judge_ask(twins->user, the_tables(), hook, &frame, twins->now_ns);
+	user = user_judge_ask(twins->user, the_tables(), hook, &frame, twins->now_ns, &wrong);
+	check(!wrong);
 	/* what no stranger may do is asked of the programs first: they are who opens the door */
 	check(user.verdict != SP_ALLOW || hook != SP_HOOK_EDGE_IN ||
 	      is_let_in(twins, &pkt, &frame, &user));

@@ -9,7 +9,7 @@
 
 #include "base/cleanup.h"
 #include "plane/ebpf/translate.h"
-#include "support/user_hook.h"
+#include "support/user_run.h"
 #include "support/user_state.h"
 
 #define SESSIONS_ROOM 64u
@@ -146,6 +146,7 @@ void user_judge_remove_ident(struct user_judge *judge, const struct sp_addr *add
 static void set(const struct user_judge *judge, const struct user_revision *revision)
 {
 	sp_test = 1;
+	sp_refuse = 1;
 	sp_flow_max = judge->flows_max;
 	sp_revision = revision->number;
 	sp_svcset_count = revision->svcset_count;
@@ -156,13 +157,9 @@ static void set(const struct user_judge *judge, const struct user_revision *revi
 }
 
 struct sp_answer user_judge_ask(struct user_judge *judge, const struct user_revision *revision,
-				enum sp_hook hook, const struct sp_frame *frame, uint64_t now_ns)
+				enum sp_hook hook, const struct sp_frame *frame, uint64_t now_ns,
+				const char **ret_wrong)
 {
-	static void (*const hooks[SP_HOOK_JUDGE_COUNT])(const struct sp_bytes *, __u32) = {
-		[SP_HOOK_EDGE_IN] = user_edge_in,     [SP_HOOK_EDGE_OUT] = user_edge_out,
-		[SP_HOOK_VPN_IN] = user_vpn_in,       [SP_HOOK_VPN_OUT] = user_vpn_out,
-		[SP_HOOK_INSIDE_IN] = user_inside_in, [SP_HOOK_INSIDE_OUT] = user_inside_out,
-	};
 	const struct sp_test_input input = {
 		.now_ns = now_ns,
 		.is_own = frame->is_own,
@@ -170,18 +167,13 @@ struct sp_answer user_judge_ask(struct user_judge *judge, const struct user_revi
 		.ifindex = frame->ifindex,
 		.mark = frame->mark,
 	};
-	const struct sp_bytes bytes = {
-		.bytes = frame->bytes,
-		.len = frame->len,
-		.is_ethernet = frame->is_ethernet,
-	};
 	const struct sp_test_answer *answer;
 
 	user_state_bury();
 	user_state_use(revision->tables, judge->state);
 	set(judge, revision);
 	bpf_map_update_elem(&sp_test_input, &(__u32){ 0 }, &input, BPF_ANY);
-	hooks[hook](&bytes, frame->ifindex);
+	*ret_wrong = user_run(hook, frame);
 	answer = must(bpf_map_lookup_elem(&sp_test_answer, &(__u32){ 0 }));
 	return (struct sp_answer){ (enum sp_verdict_action)answer->verdict,
 				   (enum sp_reason)answer->reason, answer->rule };

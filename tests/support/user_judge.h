@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The programs' own judge, run in user space: the text of bpf/lib compiled for here, over maps in plain memory that
+/* The programs, run in user space: the text of bpf compiled for here, over maps in plain memory that
  * are filled as the kernel's are. No kernel, no rights, and a sanitizer looks on. Not for threads. */
 #ifndef SALLYPORT_TEST_USER_JUDGE_H
 #define SALLYPORT_TEST_USER_JUDGE_H
@@ -31,8 +31,10 @@ void user_judge_put_ident(struct user_judge *judge, const struct sp_addr *addr, 
 			  uint64_t epoch);
 void user_judge_remove_ident(struct user_judge *judge, const struct sp_addr *addr);
 
-/* What @hook says to @frame at @now_ns (not 0). */
+/* What @hook says to @frame at @now_ns (not 0).
+ * @ret_wrong  NULL, or what the programs did with the packet that does not go with that answer. */
 struct sp_answer user_judge_ask(struct user_judge *judge, const struct user_revision *revision,
-				enum sp_hook hook, const struct sp_frame *frame, uint64_t now_ns);
+				enum sp_hook hook, const struct sp_frame *frame, uint64_t now_ns,
+				const char **ret_wrong);
 
 #endif

@@ -11,7 +11,7 @@
 int sp_ebpf_judge_parse(enum sp_hook hook, const struct sp_frame *frame,
 			struct sp_answer *ret_answer)
 {
-	const struct sp_bytes bytes = {
+	struct sp_bytes bytes = {
 		.bytes = frame->bytes,
 		.len = frame->len,
 		.is_ethernet = frame->is_ethernet,
@@ -49,7 +49,7 @@ static void set_lengths(uint8_t *bytes, const struct sp_parsed *parsed, size_t l
 
 int sp_ebpf_shorten(uint8_t *bytes, size_t *len)
 {
-	const struct sp_bytes view = { .bytes = bytes, .len = *len, .is_ethernet = 1 };
+	struct sp_bytes view = { .bytes = bytes, .len = *len, .is_ethernet = 1 };
 	struct sp_parsed parsed;
 
 	if (sp_parse(&view, &parsed) != 0)
