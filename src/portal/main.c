@@ -5,7 +5,7 @@
 #include "io/process/options.h"
 #include "portal/run.h"
 
-static void usage(void)
+static void usage(FILE *out)
 {
 	fputs("usage: sallyport-portal [--root DIR] [--user NAME|UID] [-v]\n"
 	      "\n"
@@ -15,48 +15,24 @@ static void usage(void)
 	      "sallyport.yaml\n"
 	      "  -v, --verbose     say more on stderr\n"
 	      "  --version\n",
-	      stdout);
+	      out);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{ "root", required_argument, NULL, 'r' },
-		{ "user", required_argument, NULL, 'u' },
-		{ "kill-at", required_argument, NULL, 'k' }, /* for tests of crashes */
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },
+	struct sp_portal_options options = { 0 };
+	const struct sp_process_option known[] = {
+		{ "root", 0, &options.root, NULL },
+		{ "user", 0, &options.user, NULL },
+		{ "kill-at", 0, &options.kill_at, NULL }, /* for tests of crashes */
+		{ "verbose", 'v', NULL, &options.is_verbose },
 		{ 0 },
 	};
-	struct sp_portal_options options = { 0 };
-	int option;
+	int exit_code;
 
 	sp_log_init("sallyport-portal", false);
-	while ((option = sp_options_next(argc, argv, "vh", long_options)) != -1) {
-		switch (option) {
-		case 'r':
-			options.root = optarg;
-			break;
-		case 'u':
-			options.user = optarg;
-			break;
-		case 'k':
-			options.kill_at = optarg;
-			break;
-		case 'v':
-			options.is_verbose = true;
-			break;
-		case 'V':
-			puts("sallyport-portal " SP_VERSION);
-			return sp_options_shown();
-		case 'h':
-			usage();
-			return sp_options_shown();
-		default:
-			return 2;
-		}
-	}
+	if (!sp_options_read(argc, argv, "sallyport-portal", usage, known, &exit_code))
+		return exit_code;
 	if (optind < argc) {
 		sp_options_refuse(argv[optind]);
 		return 2;

@@ -19,6 +19,7 @@
 #include "portal/exchange.h"
 #include "portal/server/headers.h"
 #include "portal/server/shown.h"
+#include "portal/web/body.h"
 
 #define REQUEST_NS                                                                                 \
 	(10 * SP_SECOND_NS)           /* first byte (or connect, or the last answer) to last byte */
@@ -57,8 +58,7 @@ struct call {
 	bool is_checked; /* its headers */
 	bool is_begun;
 	bool is_suspended;
-	size_t body_len;
-	char *body; /* SP_BODY_MAX bytes, allocated with the first piece of a body */
+	struct sp_body body;
 	struct call *next, *previous;
 };
 
@@ -406,14 +406,11 @@ static enum MHD_Result call_take_headers(struct call *call, const struct sp_port
 
 static enum MHD_Result call_take_body(struct call *call, const char *bytes, size_t len)
 {
-	if (!call->body)
-		call->body = malloc(SP_BODY_MAX);
-	if (!call->body)
+	const size_t max = sp_web_body_max(call->exchange.response.kind);
+
+	if (sp_body_take(&call->body, max, bytes, len) < 0)
 		return MHD_NO;
-	if (call->body_len + len <= SP_BODY_MAX)
-		memcpy(call->body + call->body_len, bytes, len);
-	call->body_len += len;
-	return call->body_len > OVERLONG_MAX ? MHD_NO : MHD_YES;
+	return call->body.len > OVERLONG_MAX ? MHD_NO : MHD_YES;
 }
 
 static enum MHD_Result call_begin(struct call *call, struct sp_portal *portal,
@@ -423,18 +420,15 @@ static enum MHD_Result call_begin(struct call *call, struct sp_portal *portal,
 	call->connection->is_busy = true;
 	connection_set_due(call->connection, THINK_NS);
 	read_headers(call, request);
-	if (call->body_len > SP_BODY_MAX) {
-		sp_respond_error(&call->exchange.response, 413, "too-large", 0,
-				 "a body has at most 16384 bytes");
-		call->exchange.response.closes = true;
+	if (call->body.len > sp_web_body_max(call->exchange.response.kind)) {
+		sp_request_refuse_body(&call->exchange.response);
 		return call_send(call);
 	}
-	request->body = call->body;
-	request->body_len = call->body_len;
+	request->body = call->body.bytes;
+	request->body_len = call->body.len;
 	portal->now = (struct sp_idp_time){ sp_clock_realtime_s(), sp_clock_boottime_ns() };
 	sp_exchange_begin(&call->exchange, portal, request);
-	if (call->body)
-		sp_wipe(call->body, call->body_len);
+	sp_body_done(&call->body);
 	if (call->exchange.is_answered)
 		return call_send(call);
 	call->is_suspended = true;
@@ -489,7 +483,7 @@ static void call_completed(void *arg, struct MHD_Connection *mhd, void **context
 	if (call->next)
 		call->next->previous = call->previous;
 	sp_exchange_done(&call->exchange);
-	free(call->body);
+	sp_body_done(&call->body);
 	sp_wipe(call->target, strlen(call->target)); /* the query of a callback holds a code */
 	free(call->target);
 	free(call);

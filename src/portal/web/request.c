@@ -76,11 +76,20 @@ int sp_request_check_form(const struct sp_portal_request *request, struct sp_res
 		return 0;
 	if (!is_length(request->content_length))
 		return refuse_form(ret_response, 400, "bad-request", "Content-Length is a number");
-	/* More than six digits exceed SP_BODY_MAX, whatever the number is */
-	if (strlen(request->content_length) > 6 || atoi(request->content_length) > (int)SP_BODY_MAX)
-		return refuse_form(ret_response, 413, "too-large",
-				   "a body has at most 16384 bytes");
+	/* more than six digits exceed every bound, whatever the number is */
+	if (strlen(request->content_length) > 6 ||
+	    (size_t)atoi(request->content_length) > sp_web_body_max(ret_response->kind)) {
+		sp_request_refuse_body(ret_response);
+		return -EINVAL;
+	}
 	return 0;
+}
+
+void sp_request_refuse_body(struct sp_response *ret_response)
+{
+	sp_respond_error(ret_response, 413, "too-large", 0, "a body has at most %zu bytes",
+			 sp_web_body_max(ret_response->kind));
+	ret_response->closes = true;
 }
 
 /* ---- body ---- */

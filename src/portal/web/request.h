@@ -11,7 +11,6 @@
 #include "net/addr.h"
 #include "portal/web/response.h"
 
-#define SP_BODY_MAX 16384u
 #define SP_HEADERS_MAX 8192u
 
 /* Texts are borrowed; NULL: not there. */
@@ -41,6 +40,10 @@ struct sp_portal_request {
  * with the answer, behind which the connection is closed: where this request ends is not sure. */
 int sp_request_check_form(const struct sp_portal_request *request,
 			  struct sp_response *ret_response);
+
+/* Answer that the body is longer than sp_web_body_max allows for the kind of @ret_response, behind
+ * which the connection is closed. */
+void sp_request_refuse_body(struct sp_response *ret_response);
 
 /* Fields of a body. */
 enum sp_field_kind {

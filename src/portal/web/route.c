@@ -5,6 +5,14 @@
 
 #include "base/array.h"
 
+#define BODY_MAX 16384u
+#define CALLBACK_BODY_MAX 262144u
+
+size_t sp_web_body_max(enum sp_web_kind kind)
+{
+	return kind == SP_WEB_CALLBACK ? CALLBACK_BODY_MAX : BODY_MAX;
+}
+
 static bool takes_head(enum sp_web_kind kind)
 {
 	switch (kind) {

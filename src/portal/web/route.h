@@ -42,6 +42,9 @@ struct sp_web_routes {
 	size_t count;
 };
 
+/* The longest body that a request to a route of @kind may have, in bytes. A browser brings a
+ * callback what a provider says of a person, in a form. */
+size_t sp_web_body_max(enum sp_web_kind kind);
 /* The route of @path by @method, as it stands in the request. Borrowed; NULL: there is none. */
 const struct sp_web_route *sp_web_route_find(const struct sp_web_routes *routes, const char *path,
 					     const char *method);

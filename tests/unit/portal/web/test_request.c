@@ -6,10 +6,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/array.h"
 #include "portal/web/assets.h"
+#include "portal/web/body.h"
 
 static void form_is_checked_before_a_body_is_read(void **state)
 {
@@ -98,6 +100,76 @@ static void form_is_checked_before_a_body_is_read(void **state)
 		assert_int_equal(response.closes,
 				 cases[i].status != 0); /* where it ends is not sure */
 		sp_response_done(&response);
+	}
+}
+
+static int check_length(enum sp_web_kind kind, const char *length)
+{
+	const struct sp_portal_request request = {
+		.version = "HTTP/1.1", .host_count = 1, .length_count = 1, .content_length = length
+	};
+	struct sp_response response = { .kind = kind };
+	int r = sp_request_check_form(&request, &response);
+
+	assert_int_equal(response.status, r < 0 ? 413 : 0);
+	sp_response_done(&response);
+	return r;
+}
+
+static void how_long_a_body_may_be_is_a_matter_of_the_kind(void **state)
+{
+	static const enum sp_web_kind kinds[] = { SP_WEB_API, SP_WEB_PAGE, SP_WEB_ASSET };
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(kinds); i++) {
+		assert_int_equal(sp_web_body_max(kinds[i]), 16384);
+		assert_int_equal(check_length(kinds[i], "16384"), 0);
+		assert_int_equal(check_length(kinds[i], "16385"), -EINVAL);
+	}
+	assert_int_equal(sp_web_body_max(SP_WEB_CALLBACK), 256 << 10);
+	assert_int_equal(check_length(SP_WEB_CALLBACK, "262144"), 0);
+	assert_int_equal(check_length(SP_WEB_CALLBACK, "262145"), -EINVAL);
+	assert_int_equal(check_length(SP_WEB_CALLBACK, "1000000"), -EINVAL);
+}
+
+/* Send @len bytes in pieces of @piece. */
+static void take_body(struct sp_body *body, size_t max, size_t len, size_t piece)
+{
+	static char bytes[300000];
+
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (char)(i % 251);
+	for (size_t at = 0; at < len; at += piece)
+		assert_int_equal(
+			sp_body_take(body, max, bytes + at, len - at < piece ? len - at : piece),
+			0);
+	assert_int_equal(body->len, len);
+	if (len <= max)
+		assert_memory_equal(body->bytes, bytes, len);
+}
+
+static void a_body_comes_in_pieces_and_takes_no_more_memory_than_it_may(void **state)
+{
+	static const size_t pieces[] = { 1, 7, 1000, 16384, 300000 };
+	const size_t max = sp_web_body_max(SP_WEB_CALLBACK);
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(pieces); i++) {
+		struct sp_body body = { 0 };
+
+		take_body(&body, max, 20, pieces[i]);
+		assert_int_equal(body.room, 16384);
+		sp_body_done(&body);
+		take_body(&body, max, max, pieces[i]);
+		assert_int_equal(body.room, max);
+		sp_body_done(&body);
+		take_body(&body, max, max + 1, pieces[i]);
+		assert_true(body.room <= max);
+		sp_body_done(&body);
+		take_body(&body, 16384, 16385, pieces[i]);
+		assert_true(body.room <= 16384);
+		sp_body_done(&body);
+		assert_null(body.bytes);
 	}
 }
 
@@ -287,6 +359,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(form_is_checked_before_a_body_is_read),
+		cmocka_unit_test(how_long_a_body_may_be_is_a_matter_of_the_kind),
+		cmocka_unit_test(a_body_comes_in_pieces_and_takes_no_more_memory_than_it_may),
 		cmocka_unit_test_setup_teardown(
 			a_body_is_judged_by_its_schema_and_the_field_is_named, desk_start,
 			desk_stop),
