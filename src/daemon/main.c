@@ -6,7 +6,7 @@
 #include "io/process/options.h"
 #include "plane/planes.h"
 
-static void usage(void)
+static void usage(FILE *out)
 {
 	fputs("usage: sallyportd [--root DIR] [--gateway-name NAME] [--engine-user NAME] [-v]\n"
 	      "       sallyportd --unload [--yes] [--root DIR]\n"
@@ -22,65 +22,30 @@ static void usage(void)
 	      "left in\n"
 	      "                       the kernel; without --yes say what that would be\n"
 	      "  --version\n",
-	      stdout);
+	      out);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{ "root", required_argument, NULL, 'r' },
-		{ "gateway-name", required_argument, NULL, 'g' },
-		{ "engine-user", required_argument, NULL, 'e' },
-		{ "kill-at", required_argument, NULL, 'k' },   /* for tests of crashes */
-		{ "flows-max", required_argument, NULL, 'f' }, /* for tests of a full table */
-		{ "unload", no_argument, NULL, 'u' },
-		{ "yes", no_argument, NULL, 'y' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },
+	struct sp_daemon_options options = { .planes = sp_planes };
+	const char *flows_max = NULL;
+	bool is_unload = false, is_confirmed = false;
+	const struct sp_process_option known[] = {
+		{ "root", 0, &options.root, NULL },
+		{ "gateway-name", 0, &options.gateway_name, NULL },
+		{ "engine-user", 0, &options.engine_user, NULL },
+		{ "kill-at", 0, &options.kill_at, NULL }, /* for tests of crashes */
+		{ "flows-max", 0, &flows_max, NULL },     /* for tests of a full table */
+		{ "unload", 0, NULL, &is_unload },
+		{ "yes", 0, NULL, &is_confirmed },
+		{ "verbose", 'v', NULL, &options.is_verbose },
 		{ 0 },
 	};
-	struct sp_daemon_options options = { .planes = sp_planes };
-	bool is_unload = false, is_confirmed = false;
-	int option;
+	int exit_code;
 
 	sp_log_init("sallyportd", false);
-	while ((option = sp_options_next(argc, argv, "vh", long_options)) != -1) {
-		switch (option) {
-		case 'r':
-			options.root = optarg;
-			break;
-		case 'g':
-			options.gateway_name = optarg;
-			break;
-		case 'e':
-			options.engine_user = optarg;
-			break;
-		case 'k':
-			options.kill_at = optarg;
-			break;
-		case 'f':
-			options.flows_max = (uint32_t)strtoul(optarg, NULL, 10);
-			break;
-		case 'u':
-			is_unload = true;
-			break;
-		case 'y':
-			is_confirmed = true;
-			break;
-		case 'v':
-			options.is_verbose = true;
-			break;
-		case 'V':
-			puts("sallyportd " SP_VERSION);
-			return sp_options_shown();
-		case 'h':
-			usage();
-			return sp_options_shown();
-		default:
-			return 2;
-		}
-	}
+	if (!sp_options_read(argc, argv, "sallyportd", usage, known, &exit_code))
+		return exit_code;
 	if (optind < argc) {
 		sp_options_refuse(argv[optind]);
 		return 2;
@@ -89,5 +54,7 @@ int main(int argc, char **argv)
 		sp_log_error("--yes goes with --unload: alone it confirms nothing");
 		return 2;
 	}
+	if (flows_max)
+		options.flows_max = (uint32_t)strtoul(flows_max, NULL, 10);
 	return is_unload ? sp_daemon_unload(&options, is_confirmed) : sp_daemon_run(&options);
 }

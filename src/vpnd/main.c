@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,59 +26,40 @@ static void usage(FILE *out)
 	      out);
 }
 
+/* Returns 0; -EINVAL, said. */
+static int parse_queues(const char *text, unsigned int *ret_count)
+{
+	char *end;
+	unsigned long count = strtoul(text, &end, 10);
+
+	if (*end || count < 1 || count > SP_VPND_QUEUES_MAX) {
+		sp_log_error("--queues takes 1 to %d", SP_VPND_QUEUES_MAX);
+		return -EINVAL;
+	}
+	*ret_count = (unsigned int)count;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{ "foreground", no_argument, NULL, 'f' },
-		{ "queues", required_argument, NULL, 'q' },
-		{ "managed", no_argument, NULL, 'm' },
-		{ "root", required_argument, NULL, 'r' },
-		{ "user", required_argument, NULL, 'u' },
-		{ "fwmark", no_argument, NULL, 'k' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },
+	struct sp_vpnd_options options = { 0 };
+	const char *queues = NULL;
+	const struct sp_process_option known[] = {
+		{ "foreground", 'f', NULL, &options.is_foreground },
+		{ "queues", 0, &queues, NULL },
+		{ "managed", 0, NULL, &options.is_managed },
+		{ "root", 0, &options.root, NULL },
+		{ "user", 0, &options.user, NULL },
+		{ "fwmark", 0, NULL, &options.keeps_fwmark },
 		{ 0 },
 	};
-	struct sp_vpnd_options options = { 0 };
-	char *end;
-	int option;
+	int exit_code;
 
 	sp_log_init("sallyport-vpnd", false);
-	while ((option = sp_options_next(argc, argv, "fh", long_options)) != -1) {
-		switch (option) {
-		case 'f':
-			options.is_foreground = true;
-			break;
-		case 'm':
-			options.is_managed = true;
-			break;
-		case 'r':
-			options.root = optarg;
-			break;
-		case 'u':
-			options.user = optarg;
-			break;
-		case 'k':
-			options.keeps_fwmark = true;
-			break;
-		case 'q':
-			options.queue_count = (unsigned int)strtoul(optarg, &end, 10);
-			if (*end || options.queue_count < 1 ||
-			    options.queue_count > SP_VPND_QUEUES_MAX) {
-				sp_log_error("--queues takes 1 to %d", SP_VPND_QUEUES_MAX);
-				return 2;
-			}
-			break;
-		case 'V':
-			puts("sallyport-vpnd " SP_VERSION);
-			return sp_options_shown();
-		case 'h':
-			usage(stdout);
-			return sp_options_shown();
-		default:
-			return 2;
-		}
-	}
+	if (!sp_options_read(argc, argv, "sallyport-vpnd", usage, known, &exit_code))
+		return exit_code;
+	if (queues && parse_queues(queues, &options.queue_count) < 0)
+		return 2;
 	if (optind + 1 < argc) {
 		sp_log_error("\"%s\" is one word too many: one interface is served",
 			     argv[optind + 1]);

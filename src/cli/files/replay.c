@@ -274,7 +274,6 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 		{ 0 },
 	};
 	struct replay replay = { .cli = cli, .source = &source };
-	struct sp_plane_error error = { 0 };
 	struct sp_judge_planes planes;
 	size_t path_count;
 	int r;
@@ -286,17 +285,9 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_fail(SP_EXIT_USAGE, "replay needs a policy file and --pcap CAPTURE");
 	if (sp_cli_parse_plane(plane, &planes) < 0 || parse_hook(hook, &replay.hook) < 0)
 		return SP_EXIT_USAGE;
-	r = sp_policy_source_load(path[0], machine, &source);
-	if (r == SP_EXIT_INVALID)
-		sp_source_print_diagnostics(cli, &source.diagnostics);
+	r = sp_policy_source_judge(cli, path[0], machine, &planes, &source, &judge);
 	if (r != SP_EXIT_OK)
 		return r;
-	r = sp_judge_new(source.policy, source.gateway, &planes, &judge, &error);
-	if (r >= 0)
-		r = sp_judge_open_fixtures(judge);
-	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s",
-				   *error.text ? error.text : sp_judge_fault(r));
 	if (planes.count && !sp_judge_is_plane(sp_judge_plane(judge)))
 		sp_cli_say("sallyport: judged by the reference alone: %s\n",
 			   sp_judge_why_not(judge));

@@ -177,6 +177,26 @@ void sp_source_print_diagnostics(const struct sp_cli *cli, const struct sp_diagn
 		sp_cli_say("… and %zu more\n", diagnostics->dropped_count);
 }
 
+int sp_policy_source_judge(const struct sp_cli *cli, const char *path, const char *machine_path,
+			   const struct sp_judge_planes *planes, struct sp_policy_source *source,
+			   struct sp_judge **ret_judge)
+{
+	struct sp_plane_error error = { 0 };
+	int r = sp_policy_source_load(path, machine_path, source);
+
+	if (r == SP_EXIT_INVALID)
+		sp_source_print_diagnostics(cli, &source->diagnostics);
+	if (r != SP_EXIT_OK)
+		return r;
+	r = sp_judge_new(source->policy, source->gateway, planes, ret_judge, &error);
+	if (r >= 0)
+		r = sp_judge_open_fixtures(*ret_judge);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "%s",
+				   *error.text ? error.text : sp_judge_fault(r));
+	return SP_EXIT_OK;
+}
+
 static const char *write_generation(const uint8_t generation[32], char buf[65])
 {
 	for (size_t i = 0; i < 32; i++)

@@ -147,7 +147,6 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
 	__sp_json json_t *answer = NULL;
-	struct sp_plane_error error = { 0 };
 	struct sp_judgement judgement;
 	struct sp_ask_fault fault = { 0 };
 	struct sp_asked asked = { 0 };
@@ -156,17 +155,9 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 
 	if (sp_cli_parse_plane(question->plane, &planes) < 0)
 		return SP_EXIT_USAGE;
-	r = sp_policy_source_load(path, question->machine, &source);
-	if (r == SP_EXIT_INVALID)
-		sp_source_print_diagnostics(cli, &source.diagnostics);
+	r = sp_policy_source_judge(cli, path, question->machine, &planes, &source, &judge);
 	if (r != SP_EXIT_OK)
 		return r;
-	r = sp_judge_new(source.policy, source.gateway, &planes, &judge, &error);
-	if (r >= 0)
-		r = sp_judge_open_fixtures(judge);
-	if (r < 0)
-		return sp_cli_fail(SP_EXIT_FAILED, "%s",
-				   *error.text ? error.text : sp_judge_fault(r));
 	const struct sp_asking asking = {
 		.policy = source.policy,
 		.gateway = source.gateway,

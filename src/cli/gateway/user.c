@@ -158,9 +158,40 @@ static int split_groups(char *text, const char **groups, size_t *ret_count)
 	{ "password-fd", NULL, &(variable), "N",                                                   \
 	  "read the password from this descriptor, not the terminal" }
 
+/* Read the options and the NAME of a verb. Returns as sp_cli_options. */
+static int read_name(struct sp_cli *cli, const char *verb, int argc, char **argv,
+		     const struct sp_option *options, const char **ret_name)
+{
+	size_t count;
+	int r = sp_cli_options(cli, verb, argc, argv, options, ret_name, 1, &count);
+
+	if (r == 0 && count != 1)
+		return sp_cli_fail(-EINVAL, "%s needs a NAME", verb);
+	return r;
+}
+
+/* Ask for the password and make the change with it. */
+static int change_password(const struct sp_cli *cli, const char *idp, const char *fd_text,
+			   struct sp_user_change *change, const char *done)
+{
+	char hash[SP_PASSWORD_HASH_MAX];
+	int r = check_user(cli, idp, change->name, change->edit == SP_USER_CHANGE);
+
+	if (r == SP_EXIT_OK)
+		r = make_hash(change->name, fd_text, hash);
+	if (r != SP_EXIT_OK)
+		return r;
+	change->password = hash;
+	r = change_file(cli, idp, change, done);
+	change->password = NULL;
+	return r;
+}
+
 int sp_cli_user_add(struct sp_cli *cli, int argc, char **argv)
 {
-	const char *idp = "local", *fd_text = NULL, *groups_text = NULL, *word[1];
+	const char *idp = "local", *fd_text = NULL, *groups_text = NULL;
+	const char *groups[SP_GROUPS_MAX];
+	struct sp_user_change change = { .edit = SP_USER_ADD };
 	const struct sp_option options[] = {
 		IDP_OPTION(idp),
 		{ "groups", NULL, &groups_text, "A,B",
@@ -168,18 +199,11 @@ int sp_cli_user_add(struct sp_cli *cli, int argc, char **argv)
 		FD_OPTION(fd_text),
 		{ 0 },
 	};
-	const char *groups[SP_GROUPS_MAX];
-	struct sp_user_change change = { .edit = SP_USER_ADD };
-	char hash[SP_PASSWORD_HASH_MAX];
 	__sp_free char *list = NULL;
-	size_t count;
-	int r;
+	int r = read_name(cli, "user add", argc, argv, options, &change.name);
 
-	r = sp_cli_options(cli, "user add", argc, argv, options, word, 1, &count);
 	if (r != 0)
 		return sp_cli_options_exit(r);
-	if (count != 1)
-		return sp_cli_fail(SP_EXIT_USAGE, "user add needs a NAME");
 	if (groups_text) {
 		list = strdup(groups_text);
 		if (!list)
@@ -189,38 +213,18 @@ int sp_cli_user_add(struct sp_cli *cli, int argc, char **argv)
 			return r;
 		change.groups = groups;
 	}
-	r = check_user(cli, idp, word[0], false);
-	if (r == SP_EXIT_OK)
-		r = make_hash(word[0], fd_text, hash);
-	if (r != SP_EXIT_OK)
-		return r;
-	change.name = word[0];
-	change.password = hash;
-	return change_file(cli, idp, &change, "added");
+	return change_password(cli, idp, fd_text, &change, "added");
 }
 
 int sp_cli_user_passwd(struct sp_cli *cli, int argc, char **argv)
 {
-	const char *idp = "local", *fd_text = NULL, *word[1];
+	const char *idp = "local", *fd_text = NULL;
 	const struct sp_option options[] = { IDP_OPTION(idp), FD_OPTION(fd_text), { 0 } };
 	struct sp_user_change change = { .edit = SP_USER_CHANGE };
-	char hash[SP_PASSWORD_HASH_MAX];
-	size_t count;
-	int r;
+	int r = read_name(cli, "user passwd", argc, argv, options, &change.name);
 
-	r = sp_cli_options(cli, "user passwd", argc, argv, options, word, 1, &count);
-	if (r != 0)
-		return sp_cli_options_exit(r);
-	if (count != 1)
-		return sp_cli_fail(SP_EXIT_USAGE, "user passwd needs a NAME");
-	r = check_user(cli, idp, word[0], true);
-	if (r == SP_EXIT_OK)
-		r = make_hash(word[0], fd_text, hash);
-	if (r != SP_EXIT_OK)
-		return r;
-	change.name = word[0];
-	change.password = hash;
-	return change_file(cli, idp, &change, "password changed");
+	return r != 0 ? sp_cli_options_exit(r)
+		      : change_password(cli, idp, fd_text, &change, "password changed");
 }
 
 int sp_cli_user_groups(struct sp_cli *cli, int argc, char **argv)
@@ -246,19 +250,12 @@ int sp_cli_user_groups(struct sp_cli *cli, int argc, char **argv)
 
 int sp_cli_user_remove(struct sp_cli *cli, int argc, char **argv)
 {
-	const char *idp = "local", *word[1];
+	const char *idp = "local";
 	const struct sp_option options[] = { IDP_OPTION(idp), { 0 } };
 	struct sp_user_change change = { .edit = SP_USER_REMOVE };
-	size_t count;
-	int r;
+	int r = read_name(cli, "user remove", argc, argv, options, &change.name);
 
-	r = sp_cli_options(cli, "user remove", argc, argv, options, word, 1, &count);
-	if (r != 0)
-		return sp_cli_options_exit(r);
-	if (count != 1)
-		return sp_cli_fail(SP_EXIT_USAGE, "user remove needs a NAME");
-	change.name = word[0];
-	return change_file(cli, idp, &change, "removed");
+	return r != 0 ? sp_cli_options_exit(r) : change_file(cli, idp, &change, "removed");
 }
 
 static json_t *list_users(const struct sp_idp *idp)

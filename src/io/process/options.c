@@ -9,7 +9,10 @@
 #include "io/log/log.h"
 #include "yaml/suggest.h"
 
-#define SHORTS_MAX 18
+#define SHORTS_MAX (2 * SP_PROCESS_OPTIONS_MAX + 3)
+#define LONGS_MAX (SP_PROCESS_OPTIONS_MAX + 3)
+#define BEHIND_LETTERS 256
+#define VERSION 255
 #define NAME_MAX_LEN 64
 
 /* @word begins with two dashes. */
@@ -32,14 +35,13 @@ static void refuse_long(const char *word, const struct option *longs)
 		sp_log_error("unknown option --%s; --help shows those there are", name);
 }
 
-int sp_options_next(int argc, char **argv, const char *shorts, const struct option *longs)
+/* The next option, as getopt_long(3) returns it: -1 at their end; '?' said. */
+static int next_option(int argc, char **argv, const char *shorts, const struct option *longs)
 {
-	char with_colon[SHORTS_MAX];
 	int option;
 
 	opterr = 0; /* getopt says nothing */
-	snprintf(with_colon, sizeof(with_colon), ":%s", shorts);
-	option = getopt_long(argc, argv, with_colon, longs, NULL);
+	option = getopt_long(argc, argv, shorts, longs, NULL);
 	if (option == ':')
 		sp_log_error("%s needs a value", argv[optind - 1]);
 	else if (option == '?' && !strncmp(argv[optind - 1], "--", 2) &&
@@ -50,14 +52,83 @@ int sp_options_next(int argc, char **argv, const char *shorts, const struct opti
 	return option == ':' ? '?' : option;
 }
 
-int sp_options_shown(void)
+/* Print the version or the help. Returns the exit code. */
+static int show(int value, const char *program, void (*usage)(FILE *out))
 {
+	if (value == VERSION) {
+		fputs(program, stdout);
+		puts(" " SP_VERSION);
+	} else {
+		usage(stdout);
+	}
 	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
 	sp_log_error("not all of it could be written to the output: %s",
 		     sp_err_text(errno ? sp_errno() : -EIO));
 	return 1;
+}
+
+/* What getopt_long(3) returns for the option of this place. */
+static int value_of(const struct sp_process_option *options, size_t i)
+{
+	return options[i].letter ? options[i].letter : BEHIND_LETTERS + (int)i;
+}
+
+/* Write the options as getopt_long(3) takes them. Returns how many there are. */
+static size_t write_options(const struct sp_process_option *options, char shorts[SHORTS_MAX],
+			    struct option longs[LONGS_MAX])
+{
+	size_t count = 0, len = (size_t)snprintf(shorts, SHORTS_MAX, ":h");
+
+	for (; options[count].name && count < SP_PROCESS_OPTIONS_MAX; count++) {
+		const bool has_value = options[count].ret_text;
+
+		longs[count] = (struct option){ options[count].name,
+						has_value ? required_argument : no_argument, NULL,
+						value_of(options, count) };
+		if (options[count].letter)
+			len += (size_t)snprintf(shorts + len, SHORTS_MAX - len, "%c%s",
+						options[count].letter, has_value ? ":" : "");
+	}
+	longs[count] = (struct option){ "version", no_argument, NULL, VERSION };
+	longs[count + 1] = (struct option){ "help", no_argument, NULL, 'h' };
+	longs[count + 2] = (struct option){ 0 };
+	return count;
+}
+
+static void keep_option(const struct sp_process_option *options, size_t count, int value)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (value_of(options, i) != value)
+			continue;
+		if (options[i].ret_text)
+			*options[i].ret_text = optarg;
+		else
+			*options[i].ret_is_given = true;
+	}
+}
+
+bool sp_options_read(int argc, char **argv, const char *program, void (*usage)(FILE *out),
+		     const struct sp_process_option *options, int *ret_exit)
+{
+	struct option longs[LONGS_MAX];
+	char shorts[SHORTS_MAX];
+	const size_t count = write_options(options, shorts, longs);
+	int value;
+
+	while ((value = next_option(argc, argv, shorts, longs)) != -1) {
+		if (value == '?') {
+			*ret_exit = 2;
+			return false;
+		}
+		if (value == VERSION || value == 'h') {
+			*ret_exit = show(value, program, usage);
+			return false;
+		}
+		keep_option(options, count, value);
+	}
+	return true;
 }
 
 void sp_options_refuse(const char *word)
