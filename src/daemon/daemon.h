@@ -17,6 +17,7 @@
 #include "daemon/apply/applies.h"
 #include "daemon/base/warnings.h"
 #include "daemon/control/control.h"
+#include "daemon/control/works.h"
 #include "daemon/engine/engine.h"
 #include "daemon/health/drift.h"
 #include "daemon/health/health.h"
@@ -82,6 +83,7 @@ struct sp_daemon {
 	struct sp_revisions revisions;
 	bool is_lock_open;
 	struct sp_applies applies;
+	struct sp_works works;
 	struct sp_warnings warnings;
 	struct sp_watch watch;
 	struct sp_drops drops;

@@ -247,6 +247,7 @@ static void lend_applies(struct sp_daemon *daemon)
 
 static void lend_ops(struct sp_daemon *daemon)
 {
+	daemon->works.loop = daemon->loop;
 	daemon->ops = (struct sp_ops){
 		.loop = daemon->loop,
 		.paths = &daemon->paths,
@@ -266,6 +267,7 @@ static void lend_ops(struct sp_daemon *daemon)
 		.portal = &daemon->portal,
 		.health = &daemon->health,
 		.applies = &daemon->applies,
+		.works = &daemon->works,
 		.is_lock_open = &daemon->is_lock_open,
 		.is_memory_locked = &daemon->is_memory_locked,
 		.started_ns = &daemon->started_ns,

@@ -19,7 +19,6 @@
 #define ICMP_ECHO 8
 #define ICMP6_ECHO 128
 #define QUESTION_PORT 40000 /* the source port, or the identifier of an ICMP echo */
-#define STAND_INS_MAX 64    /* addresses tried as a stand-in for a person who is not signed in */
 
 static int __attribute__((format(printf, 3, 4)))
 fail(struct sp_ask_fault *fault, enum sp_ask_fault_kind kind, const char *format, ...)
@@ -301,24 +300,6 @@ static int target_read(const struct sp_policy *policy, const struct sp_ask *ask,
 
 /* ---- the source ---- */
 
-int sp_ask_stand_in(struct sp_judge *judge, const struct sp_policy *policy,
-		    const struct sp_gateway *gateway, uint32_t role,
-		    struct sp_identity *ret_identity)
-{
-	struct sp_identity identity;
-	uint32_t number;
-	int r = -EEXIST;
-
-	for (uint32_t index = 0; index < STAND_INS_MAX && r == -EEXIST; index++) {
-		sp_judge_stand_in(policy, gateway, &role, index, &identity);
-		r = sp_judge_open_session(judge, &identity, &number);
-	}
-	identity.roles = NULL;
-	identity.role_count = 0;
-	*ret_identity = identity;
-	return r;
-}
-
 static int role_open(const struct sp_asking *asking, const char *name, bool is_v6,
 		     struct sp_asked *asked, struct sp_ask_fault *fault)
 {
@@ -335,7 +316,7 @@ static int role_open(const struct sp_asking *asking, const char *name, bool is_v
 	if (role == policy->role_count)
 		return fail(fault, SP_ASK_UNKNOWN, "the policy has no role \"%.255s\"%s", name,
 			    hint(&near, buf));
-	r = sp_ask_stand_in(asking->judge, policy, asking->gateway, role, &identity);
+	r = sp_judge_open_stand_in(asking->judge, role, &identity);
 	if (r < 0)
 		return r;
 	if (!identity.has_address[is_v6])

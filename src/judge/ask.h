@@ -77,12 +77,6 @@ int sp_ask_hook(const struct sp_asking *asking, const struct sp_ask *ask, struct
 /* The user's name in a question's `from`: `user:ana` and `ana` both give `ana`. Points into
  * @from. */
 const char *sp_ask_user(const char *from);
-/* Open a session of a person of one role and nothing else, at addresses of the pool that no other
- * has.
- * @ret_identity: its addresses alone. Returns as sp_judge_open_session. */
-int sp_ask_stand_in(struct sp_judge *judge, const struct sp_policy *policy,
-		    const struct sp_gateway *gateway, uint32_t role,
-		    struct sp_identity *ret_identity);
 /* Protocol, ports and ICMP type of a service's first packet, from @port (or with that identifier).
  * False: the family has no such service. */
 bool sp_ask_service(const struct sp_service *service, bool is_v6, uint16_t port,

@@ -15,7 +15,8 @@
 #define JUDGE_SESSIONS_LEAST 4096u /* a power of two */
 #define JUDGE_SESSIONS_MOST 65536u /* as a gateway has */
 #define JUDGE_EVENTS_BYTES 65536
-#define LONG_AGO_NS 1                   /* 0 is never */
+#define STAND_IN_TRIES 64 /* addresses of the pool's end that the policy's people may have */
+#define LONG_AGO_NS 1     /* 0 is never */
 #define IN_PLANE(number) ((number) + 1) /* sessions of a plane are numbered from 1 */
 
 /* A plane that is asked besides the reference. */
@@ -35,6 +36,7 @@ struct sp_judge {
 	struct sp_addr *taken; /* addresses of the sessions opened */
 	size_t taken_count;
 	uint32_t session_count, sessions_max;
+	uint32_t stand_in_count; /* spare addresses that stand-ins were tried at */
 };
 
 /* How many sessions are needed: the policy's people, one for every role, and the one that is asked
@@ -279,6 +281,23 @@ int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *iden
 	judge->session_count++;
 	*ret_number = number;
 	return 0;
+}
+
+int sp_judge_open_stand_in(struct sp_judge *judge, uint32_t role, struct sp_identity *ret_identity)
+{
+	struct sp_identity identity;
+	uint32_t number;
+	int r = -EEXIST;
+
+	for (uint32_t tries = 0; tries < STAND_IN_TRIES && r == -EEXIST; tries++) {
+		sp_judge_stand_in(judge->policy, judge->gateway, &role, judge->stand_in_count++,
+				  &identity);
+		r = sp_judge_open_session(judge, &identity, &number);
+	}
+	identity.roles = NULL;
+	identity.role_count = 0;
+	*ret_identity = identity;
+	return r;
 }
 
 int sp_judge_park_session(struct sp_judge *judge, uint32_t number)

@@ -55,6 +55,9 @@ const char *sp_judge_fault(int r);
  * 4096 at least; -EEXIST one of its addresses is taken; -ENOSPC, -ENOMEM. */
 int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *identity,
 			  uint32_t *ret_number);
+/* Open a session of a person of @role and nothing else, at addresses of the pool that no session
+ * has. @ret_identity: its addresses alone. Returns as sp_judge_open_session. */
+int sp_judge_open_stand_in(struct sp_judge *judge, uint32_t role, struct sp_identity *ret_identity);
 /* Let the time of session @number be up: its packets are `expired`, but for those to the portal and
  * the resolvers. Returns 0; -ENOENT no such session was opened; -errno of a plane. */
 int sp_judge_park_session(struct sp_judge *judge, uint32_t number);

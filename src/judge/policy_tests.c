@@ -37,8 +37,7 @@ static int open_roles(struct bench *bench)
 				   bench->policy->tests[j].role == test->role;
 		if (is_open)
 			continue;
-		r = sp_ask_stand_in(bench->judge, bench->policy, bench->gateway, test->role,
-				    &bench->stand_ins[test->role]);
+		r = sp_judge_open_stand_in(bench->judge, test->role, &bench->stand_ins[test->role]);
 		if (r < 0)
 			return r;
 	}

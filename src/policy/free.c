@@ -44,9 +44,15 @@ static void test_done(struct sp_test *test)
 	free(test->rule);
 }
 
+struct sp_policy *sp_policy_hold(struct sp_policy *policy)
+{
+	policy->holder_count++;
+	return policy;
+}
+
 void sp_policy_free(struct sp_policy *policy)
 {
-	if (!policy)
+	if (!policy || policy->holder_count-- > 0)
 		return;
 	for (size_t i = 0; i < policy->file_count; i++) {
 		free(policy->files[i].path);

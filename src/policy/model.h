@@ -196,9 +196,13 @@ struct sp_policy {
 	struct sp_fixtures fixtures;
 	struct sp_test *tests;
 	size_t test_count;
+	size_t holder_count; /* besides the first one */
 };
 
-/* Free the policy and every text it owns. NULL is allowed. */
+/* One more holder: each of them frees it. Holders are counted without a lock, so that all of them
+ * are in one thread. Returns @policy. */
+struct sp_policy *sp_policy_hold(struct sp_policy *policy);
+/* Give the policy up. With its last holder go every text and value it owns. NULL is allowed. */
 void sp_policy_free(struct sp_policy *policy);
 static inline void sp_policy_freep(struct sp_policy **policy)
 {

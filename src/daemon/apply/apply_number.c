@@ -87,6 +87,7 @@ static void number_work(struct sp_apply *apply)
 
 static int number_end(struct sp_apply *apply)
 {
+	const struct sp_revision *running = apply->applies->revisions->running;
 	const int r = apply->worked;
 
 	if (r == -E2BIG)
@@ -94,8 +95,8 @@ static int number_end(struct sp_apply *apply)
 				     "the policy needs more table rows than there can be");
 	if (r < 0)
 		return sp_apply_fail(apply, r, "failed", 1, "compiling: %s", sp_err_text(r));
-	if (apply->next->is_policy_borrowed)
-		sp_revision_expect(apply->next, apply->applies->revisions->running);
+	if (running && running->policy == apply->next->policy)
+		sp_revision_expect(apply->next, running);
 	return 0;
 }
 

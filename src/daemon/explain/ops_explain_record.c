@@ -122,9 +122,10 @@ static int match_then(void *arg, struct sp_session_row *row)
 	return then->found ? 0 : -ENOMEM;
 }
 
-static int open_then(struct sp_question *question, const struct sp_addr *addr,
-		     const struct sp_audit_record *record, enum sp_reason reason,
-		     enum sp_live_state *ret_state)
+/* Find the session that had @addr. Returns 0, with ->live NULL and ended: none; -errno. */
+static int find_end(struct sp_question *question, const struct sp_addr *addr,
+		    const struct sp_audit_record *record, enum sp_reason reason,
+		    struct sp_question_end *ret_end)
 {
 	struct sp_ops *ops = question->ops;
 	struct then then = { .addr = addr,
@@ -139,21 +140,17 @@ static int open_then(struct sp_question *question, const struct sp_addr *addr,
 		then.is_flow_end ? 0 : then.time_ns - SP_LINGER_NS - then.parked_ns;
 	int r = sp_store_each_session(ops->store, since_ns, match_then, &then);
 
-	if (r == 0 && then.found) {
+	if (r == 0)
 		sp_question_whose(question, then.found);
-		r = sp_question_open(question, then.found, then.state);
-	}
-	sp_live_free(then.found);
-	*ret_state = then.state;
+	ret_end->live = then.found;
+	ret_end->state = then.state;
 	return r;
 }
 
-/* The policy a record was judged by. */
+/* The policy a record was judged by, or the files of it. */
 static int find_policy(struct sp_question *question, const char *generation)
 {
 	struct sp_ops *ops = question->ops;
-	__sp_cleanup(sp_files_done) struct sp_files files = { 0 };
-	struct sp_diagnostics diagnostics = { 0 };
 	uint8_t id[32];
 	int r;
 
@@ -161,19 +158,11 @@ static int find_policy(struct sp_question *question, const char *generation)
 		return -ENOENT;
 	snprintf(question->generation, sizeof(question->generation), "%.12s", generation);
 	if (ops->revisions->running && !strcmp(ops->revisions->running->generation, generation)) {
-		question->policy = ops->revisions->running->policy;
+		question->policy = sp_policy_hold(ops->revisions->running->policy);
 		return 0;
 	}
 	r = sp_store_find_generation(ops->store, generation, id);
-	if (r == 0)
-		r = sp_store_get_files(ops->store, id, &files);
-	if (r == 0)
-		r = sp_policy_load_files(files.list, files.count, &question->owned, &diagnostics);
-	sp_diagnostics_done(&diagnostics);
-	if (r == 0) /* every name has its number already */
-		r = sp_policy_number_rules(question->owned, sp_store_rule_number, ops->store);
-	question->policy = question->owned;
-	return r;
+	return r == 0 ? sp_store_get_files(ops->store, id, &question->files) : r;
 }
 
 static enum sp_hook way_out(enum sp_hook in)
@@ -196,10 +185,9 @@ static bool is_self(const struct sp_gateway *gateway, const struct sp_addr *addr
 	return false;
 }
 
-/* A reply has a flow only if somebody opened it: ask the opening packet first. */
-static int judge_opening(struct sp_question *question)
+int sp_question_judge_opening(struct sp_question *question)
 {
-	const struct sp_gateway *gateway = sp_question_gateway(question);
+	const struct sp_gateway *gateway = &question->gateway;
 	const struct sp_tuple *reply = &question->tuple;
 	struct sp_tuple tuple = *reply;
 	struct sp_judgement judgement;
@@ -253,7 +241,7 @@ static void read_tuple(struct sp_question *question, const struct sp_audit_recor
 	question->tcp_flags = flags_asked(record, reason);
 	question->is_own = (record->hook == SP_HOOK_EDGE_OUT || record->hook == SP_HOOK_VPN_OUT ||
 			    record->hook == SP_HOOK_INSIDE_OUT) &&
-			   is_self(sp_question_gateway(question), &record->src);
+			   is_self(&question->gateway, &record->src);
 }
 
 /* Answer with the record's own words, if judging again cannot give them. */
@@ -303,51 +291,49 @@ static bool is_same(const struct sp_question *question, const struct sp_audit_re
 	return rule && record->rule ? !strcmp(rule, record->rule) : !rule && !record->rule;
 }
 
-static void judge_record(struct sp_question *question, const struct sp_audit_record *record,
-			 enum sp_reason reason)
+bool sp_question_prepare_record(struct sp_question *question)
 {
-	enum sp_live_state sender = SP_LIVE_ENDED, receiver;
-	struct sp_judgement judgement;
-	json_t *reply;
-	int r = 0;
+	const struct sp_audit_record *record = &question->recorded.record;
+	struct sp_question_end *sender = &question->ends[0];
+	enum sp_reason reason = SP_REASON_NONE;
+	int r;
 
+	(void)sp_reason_parse(record->reason, &reason); /* it was known when it was read */
 	read_tuple(question, record, reason);
-	if (sp_question_prepare(question) < 0)
-		return;
-	r = open_then(question, &record->src, record, reason, &sender);
-	if (r == 0 && sender == SP_LIVE_ENDED && reason == SP_REASON_EXPIRED && record->verdict &&
-	    !strcmp(record->verdict, sp_verdict_name(SP_ALLOW))) {
+	r = find_end(question, &record->src, record, reason, sender);
+	if (r == 0 && sender->state == SP_LIVE_ENDED && reason == SP_REASON_EXPIRED &&
+	    record->verdict && !strcmp(record->verdict, sp_verdict_name(SP_ALLOW))) {
 		answer_as_recorded(question, record); /* parked by silence, and revoked since */
-		return;
+		return false;
 	}
-	question->is_parked = sender == SP_LIVE_PARKED;
+	question->is_parked = sender->state == SP_LIVE_PARKED;
 	if (r == 0)
-		r = open_then(question, &record->dst, record, reason, &receiver);
-	if (r == 0 && reason == SP_REASON_REPLY)
-		r = judge_opening(question);
-	if (r == 0)
-		r = sp_question_judge(question, question->hook, &question->tuple,
-				      question->tcp_flags, question->is_own, &judgement);
-	if (r < 0) {
+		r = find_end(question, &record->dst, record, reason, &question->ends[1]);
+	/* a reply has a flow only if somebody opened it */
+	question->has_opening = reason == SP_REASON_REPLY;
+	if (r < 0)
 		sp_client_fail(question->client, "failed", 1, NULL, "judging: %s",
 			       sp_judge_fault(r));
-		return;
-	}
-	if (!sp_question_agree(question, &judgement))
-		return;
-	reply = sp_question_describe(question, &judgement);
-	json_object_set_new(reply, "same", json_boolean(is_same(question, record, &judgement)));
+	return r == 0;
+}
+
+void sp_question_answer_record(struct sp_question *question)
+{
+	json_t *reply = sp_question_describe(question, &question->judgement);
+
+	json_object_set_new(
+		reply, "same",
+		json_boolean(is_same(question, &question->recorded.record, &question->judgement)));
 	json_object_set_new(reply, "reproduced", json_true());
 	sp_client_reply(question->client, reply);
 }
 
-void sp_question_answer_record(struct sp_question *question, json_t *json)
+int sp_question_read_record(struct sp_question *question, json_t *json)
 {
-	__sp_audit_entry struct sp_audit_entry entry = { 0 };
-	const struct sp_audit_record *record = &entry.record;
+	const struct sp_audit_record *record = &question->recorded.record;
 	char *text = json_dumps(json, JSON_COMPACT);
 	enum sp_reason reason = SP_REASON_NONE;
-	int r = text ? sp_audit_entry_parse(text, strlen(text), &entry) : -ENOMEM;
+	int r = text ? sp_audit_entry_parse(text, strlen(text), &question->recorded) : -ENOMEM;
 
 	free(text);
 	if (r < 0 ||
@@ -358,17 +344,17 @@ void sp_question_answer_record(struct sp_question *question, json_t *json)
 			       "record is one whole record of the audit log about a packet: deny, "
 			       "allow or "
 			       "flow-end");
-		return;
+		return -EINVAL;
 	}
 	if (sp_reason_parse(record->reason, &reason) < 0 || is_lost(reason, record)) {
 		answer_as_recorded(question, record);
-		return;
+		return -EOPNOTSUPP;
 	}
+	question->is_of_record = true;
 	question->revision = record->revision;
 	r = find_policy(question, record->generation);
 	if (r < 0)
 		sp_client_fail(question->client, "no-policy", 1, NULL,
 			       "the policy of the record's generation is not kept here");
-	else
-		judge_record(question, record, reason);
+	return r;
 }

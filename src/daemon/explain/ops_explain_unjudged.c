@@ -23,7 +23,7 @@ static uint32_t find_route_len(const struct sp_gateway *gateway, const struct sp
 static const struct sp_host_interface *find_home(const struct sp_question *question,
 						 const struct sp_addr *addr)
 {
-	const struct sp_gateway *gateway = sp_question_gateway(question);
+	const struct sp_gateway *gateway = &question->gateway;
 	const struct sp_host *host = question->ops->host;
 	const struct sp_host_interface *found = NULL;
 	uint32_t len = find_route_len(gateway, addr);
@@ -46,7 +46,7 @@ static const struct sp_host_interface *find_home(const struct sp_question *quest
 
 static bool is_self(const struct sp_question *question, const struct sp_addr *addr)
 {
-	const struct sp_gateway *gateway = sp_question_gateway(question);
+	const struct sp_gateway *gateway = &question->gateway;
 
 	for (size_t i = 0; i < gateway->self_count; i++)
 		if (!sp_addr_compare(&gateway->self[i], addr))
@@ -63,8 +63,7 @@ bool sp_question_enter(struct sp_question *question, const char *on)
 		return false;
 	question->entry = entry;
 	if (entry->is_unmanaged &&
-	    sp_judge_first_hook(sp_question_gateway(question), &question->tuple.destination) ==
-		    SP_HOOK_VPN_IN)
+	    sp_judge_first_hook(&question->gateway, &question->tuple.destination) == SP_HOOK_VPN_IN)
 		question->hook = SP_HOOK_VPN_OUT;
 	return true;
 }
@@ -137,7 +136,7 @@ static json_t *describe_recorded(const struct sp_question *question)
 		 "%s is listed as unmanaged: nothing judges what comes from it; %s records the "
 		 "flow, so that its answers come back",
 		 question->entry->name,
-		 sp_judge_first_hook(sp_question_gateway(question), &question->tuple.destination) ==
+		 sp_judge_first_hook(&question->gateway, &question->tuple.destination) ==
 				 SP_HOOK_EDGE_IN
 			 ? sp_hook_name(SP_HOOK_EDGE_OUT)
 			 : sp_hook_name(SP_HOOK_INSIDE_OUT));

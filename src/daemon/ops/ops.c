@@ -137,6 +137,7 @@ void sp_ops_gone(void *arg, struct sp_client *client)
 
 	sp_apply_forget_client(ops->applies, client);
 	sp_again_forget(ops->applies, client);
+	sp_works_forget(ops->works, client);
 	sp_recorder_unfollow(ops->recorder, client);
 	sp_portal_gone(ops->portal, client);
 	sp_op_audit_gone(ops, client);

@@ -10,6 +10,7 @@
 #include "daemon/base/json.h"
 #include "daemon/base/warnings.h"
 #include "daemon/control/control.h"
+#include "daemon/control/works.h"
 #include "daemon/engine/engine.h"
 #include "daemon/health/drift.h"
 #include "daemon/health/health.h"
@@ -51,6 +52,7 @@ struct sp_ops {
 	struct sp_portal_seen *portal;
 	struct sp_health *health;
 	struct sp_applies *applies;
+	struct sp_works *works;
 	const bool *is_lock_open, *is_memory_locked;
 	const int64_t *started_ns;
 };

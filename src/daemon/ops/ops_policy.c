@@ -65,69 +65,130 @@ static bool read_files(struct sp_client *client, const struct sp_request *reques
 	return r == 0;
 }
 
-static void reply_check(const struct sp_ops *ops, struct sp_client *client,
-			struct sp_policy *policy, const struct sp_diagnostics *diagnostics)
+/* A policy that is checked and tested as an apply would, in a thread. */
+struct check {
+	struct sp_work work;
+	const struct sp_plane_ops *plane_ops;
+	struct sp_files files;
+	struct sp_policy *policy;
+	struct sp_diagnostics diagnostics;
+	struct sp_test_result *tests;
+	size_t test_count;
+	const char *tests_plane;
+	int read, tested; /* what reading it and running its tests returned */
+	struct sp_plane_error error;
+};
+
+static void check_free(void *arg)
 {
-	__sp_free struct sp_test_result *results = NULL;
-	const struct sp_judge_planes planes = { &ops->plane->ops, 1, false };
-	struct sp_plane_error error = { 0 };
-	const char *plane = "reference";
-	char generation[13];
-	size_t count = 0, failed = 0;
-	json_t *tests;
-	int r = sp_policy_number_rules(policy, NULL, NULL);
+	struct check *check = arg;
+
+	if (!check)
+		return;
+	free(check->tests);
+	sp_policy_free(check->policy);
+	sp_diagnostics_done(&check->diagnostics);
+	sp_files_done(&check->files);
+	free(check);
+}
+
+static void check_freep(struct check **check)
+{
+	check_free(*check);
+}
+
+static void check_run(void *arg)
+{
+	struct check *check = arg;
+	const struct sp_judge_planes planes = { &check->plane_ops, 1, false };
+	int r = sp_policy_load_files(check->files.list, check->files.count, &check->policy,
+				     &check->diagnostics);
 
 	if (r == 0)
-		r = sp_judge_run_tests(policy, &policy->fixtures.gateway, &planes, &results, &count,
-				       &plane, &error);
-	if (r < 0) {
-		sp_client_fail(client, "failed", 1, NULL, "running the policy's tests: %s",
-			       error.text[0] ? error.text : sp_judge_fault(r));
+		r = sp_plane_check(check->plane_ops, check->policy, &check->diagnostics);
+	check->read = r;
+	if (r < 0)
 		return;
-	}
-	for (size_t i = 0; i < count; i++)
-		failed += !results[i].passed;
-	tests = sp_describe_tests(policy, results, count);
-	if (failed) {
-		sp_client_fail(client, "tests-failed", 4,
-			       json_pack("{s:o, s:o}", "tests", tests, "diagnostics",
-					 sp_describe_diagnostics(diagnostics)),
-			       "%zu of %zu tests failed", failed, count);
-		return;
-	}
-	sp_client_reply(client, json_pack("{s:s, s:I, s:o, s:o, s:s}", "generation",
-					  sp_generation_format(policy->generation, generation),
-					  "rules", (json_int_t)policy->rule_count, "diagnostics",
-					  sp_describe_diagnostics(diagnostics), "tests", tests,
-					  "tests_plane", plane));
+	r = sp_policy_number_rules(check->policy, NULL, NULL);
+	if (r == 0)
+		r = sp_judge_run_tests(check->policy, &check->policy->fixtures.gateway, &planes,
+				       &check->tests, &check->test_count, &check->tests_plane,
+				       &check->error);
+	check->tested = r;
+}
+
+static void fail_reading(const struct check *check)
+{
+	if (check->read == -EINVAL)
+		sp_client_fail(check->work.client, "policy-invalid", 3,
+			       json_pack("{s:o}", "diagnostics",
+					 sp_describe_diagnostics(&check->diagnostics)),
+			       "%s has %zu error%s", check->files.list[0].path,
+			       check->diagnostics.error_count,
+			       check->diagnostics.error_count == 1 ? "" : "s");
+	else
+		sp_client_fail(check->work.client, "failed", 1, NULL, "reading the policy: %s",
+			       sp_err_text(check->read));
+}
+
+static void reply_tests(const struct check *check)
+{
+	json_t *diagnostics = sp_describe_diagnostics(&check->diagnostics);
+	json_t *tests = sp_describe_tests(check->policy, check->tests, check->test_count);
+	char generation[13];
+	size_t failed = 0;
+
+	for (size_t i = 0; i < check->test_count; i++)
+		failed += !check->tests[i].passed;
+	if (failed)
+		sp_client_fail(check->work.client, "tests-failed", 4,
+			       json_pack("{s:o, s:o}", "tests", tests, "diagnostics", diagnostics),
+			       "%zu of %zu tests failed", failed, check->test_count);
+	else
+		sp_client_reply(
+			check->work.client,
+			json_pack("{s:s, s:I, s:o, s:o, s:s}", "generation",
+				  sp_generation_format(check->policy->generation, generation),
+				  "rules", (json_int_t)check->policy->rule_count, "diagnostics",
+				  diagnostics, "tests", tests, "tests_plane", check->tests_plane));
+}
+
+static void check_answer(void *arg)
+{
+	const struct check *check = arg;
+
+	if (check->read < 0)
+		fail_reading(check);
+	else if (check->tested < 0)
+		sp_client_fail(
+			check->work.client, "failed", 1, NULL, "running the policy's tests: %s",
+			check->error.text[0] ? check->error.text : sp_judge_fault(check->tested));
+	else
+		reply_tests(check);
 }
 
 void sp_op_check(struct sp_ops *ops, struct sp_client *client, const struct sp_request *request)
 {
-	__sp_cleanup(sp_policy_freep) struct sp_policy *policy = NULL;
-	__sp_cleanup(sp_files_done) struct sp_files files = { 0 };
-	struct sp_diagnostics diagnostics = { 0 };
+	__sp_cleanup(check_freep) struct check *check = calloc(1, sizeof(*check));
 	const char *path = NULL;
 	json_t *list = NULL;
-	int r;
 
-	if (!sp_op_unpack(client, request, "{s?s, s?o}", "path", &path, "files", &list) ||
-	    !read_files(client, request, path, list, &files))
+	if (!check) {
+		sp_client_fail(client, "failed", 1, NULL, "out of memory");
 		return;
-	r = sp_policy_load_files(files.list, files.count, &policy, &diagnostics);
-	if (r == 0)
-		r = sp_plane_check(ops->plane->ops, policy, &diagnostics);
-	if (r == 0)
-		reply_check(ops, client, policy, &diagnostics);
-	else if (r == -EINVAL)
-		sp_client_fail(
-			client, "policy-invalid", 3,
-			json_pack("{s:o}", "diagnostics", sp_describe_diagnostics(&diagnostics)),
-			"%s has %zu error%s", files.list[0].path, diagnostics.error_count,
-			diagnostics.error_count == 1 ? "" : "s");
-	else
-		sp_client_fail(client, "failed", 1, NULL, "reading the policy: %s", sp_err_text(r));
-	sp_diagnostics_done(&diagnostics);
+	}
+	if (!sp_op_unpack(client, request, "{s?s, s?o}", "path", &path, "files", &list) ||
+	    !read_files(client, request, path, list, &check->files))
+		return;
+	check->plane_ops = ops->plane->ops;
+	check->tests_plane = SP_JUDGE_REFERENCE;
+	check->work = (struct sp_work){ .client = client,
+					.run = check_run,
+					.answer = check_answer,
+					.free = check_free,
+					.arg = check };
+	sp_works_put(ops->works, &check->work);
+	check = NULL;
 }
 
 static bool read_connection(struct sp_client *client, json_t *json, struct sp_apply_request *apply)

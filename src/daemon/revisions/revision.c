@@ -26,8 +26,7 @@ void sp_revision_free(struct sp_revision *revision)
 		sp_plane_staged_free(revision->loaded);
 	if (revision->tables)
 		sp_tables_free(revision->tables);
-	if (!revision->is_policy_borrowed)
-		sp_policy_free(revision->policy);
+	sp_policy_free(revision->policy);
 	sp_gateway_done(&revision->gateway);
 	free(revision->who);
 	sp_routes_done(&revision->routes);
@@ -60,8 +59,7 @@ int sp_revision_again(const struct sp_revision *running, const struct sp_gateway
 
 	if (!revision || sp_gateway_copy(gateway, &revision->gateway) < 0)
 		return -ENOMEM;
-	revision->policy = running->policy;
-	revision->is_policy_borrowed = true;
+	revision->policy = sp_policy_hold(running->policy);
 	memcpy(revision->generation, running->generation, sizeof(revision->generation));
 	*ret_revision = SP_TAKE_PTR(revision);
 	return 0;
@@ -212,10 +210,6 @@ void sp_revisions_switched(struct sp_revisions *revisions)
 
 	revisions->running = SP_TAKE_PTR(revisions->staged);
 	revisions->running->loaded = NULL; /* the plane's now */
-	if (former && former->policy == revisions->running->policy) {
-		former->is_policy_borrowed = true;
-		revisions->running->is_policy_borrowed = false;
-	}
 	sp_revision_free(former);
 }
 

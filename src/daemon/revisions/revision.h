@@ -14,9 +14,8 @@
 #include "tables/tables.h"
 
 struct sp_revision {
-	uint64_t number; /* 0: not given yet */
-	struct sp_policy *policy;
-	bool is_policy_borrowed;   /* of the revision that runs, until this one does */
+	uint64_t number;           /* 0: not given yet */
+	struct sp_policy *policy;  /* held: revisions of one generation share it */
 	struct sp_gateway gateway; /* its own copy: tables refer to it */
 	struct sp_tables *tables;
 	/* what the plane made of the tables; NULL: nothing yet, or the plane's own, as it is once
@@ -32,14 +31,13 @@ struct sp_revision {
 /* Take the policy over. Returns 0; -ENOMEM (the policy is then freed). */
 int sp_revision_new(struct sp_policy *policy, const struct sp_gateway *gateway,
 		    struct sp_revision **ret_revision);
-/* The same policy for another state of the machine: it stays @running's until the new revision
- * runs. Returns 0; -ENOMEM. */
+/* The policy of @running for another state of the machine. Returns 0; -ENOMEM. */
 int sp_revision_again(const struct sp_revision *running, const struct sp_gateway *gateway,
 		      struct sp_revision **ret_revision);
 /* Give the tables of @revision room for the rows that the tables of @former, of the same policy,
  * have by now, and for those that found no room there. */
 void sp_revision_expect(struct sp_revision *revision, const struct sp_revision *former);
-/* Free it with its tables, and its policy unless that is borrowed. NULL is allowed. */
+/* Free it with its tables, and give up its policy. NULL is allowed. */
 void sp_revision_free(struct sp_revision *revision);
 static inline void sp_revision_freep(struct sp_revision **revision)
 {
