@@ -54,6 +54,8 @@ static bool is_from(const struct sp_policy *policy, const struct sp_from *from,
 		return false;
 	case SP_FROM_SIGNED_IN:
 		return sp_identity_is_person(identity);
+	case SP_FROM_PEOPLE:
+		return sp_people_has(&policy->people[from->index], identity->user, identity->idp);
 	}
 	return false;
 }
@@ -402,7 +404,8 @@ static bool leads_out(const struct sp_policy *policy, const struct sp_rule *rule
 	for (size_t i = 0; i < rule->from_count; i++)
 		is_of_people |= rule->from[i].kind == SP_FROM_ROLE ||
 				rule->from[i].kind == SP_FROM_USER ||
-				rule->from[i].kind == SP_FROM_SIGNED_IN;
+				rule->from[i].kind == SP_FROM_SIGNED_IN ||
+				rule->from[i].kind == SP_FROM_PEOPLE;
 	for (size_t i = 0; i < rule->to_count; i++)
 		is_out |= rule->to[i].kind == SP_TO_ANY || (rule->to[i].kind == SP_TO_NETWORK &&
 							    rule->to[i].index == policy->internet);

@@ -224,14 +224,6 @@ static int check_doors(struct run *run)
 
 /* ---- resolvers ---- */
 
-static bool is_of_people(const struct sp_role *role)
-{
-	for (size_t i = 0; i < role->match_count; i++)
-		if (!role->matches[i].is_peer_key)
-			return true;
-	return false;
-}
-
 static int ask_resolver(struct run *run, uint32_t role, const struct sp_addr *resolver,
 			bool *ret_is_reached)
 {
@@ -273,7 +265,7 @@ static int check_resolver(struct run *run, const struct sp_addr *resolver)
 	for (uint32_t i = 0; i < policy->role_count && i < ROLES_MAX && r == 0; i++) {
 		bool is_reached = true;
 
-		if (is_of_people(&policy->roles[i]))
+		if (sp_role_is_of_people(&policy->roles[i]))
 			r = ask_resolver(run, i, resolver, &is_reached);
 		if (is_reached)
 			continue;

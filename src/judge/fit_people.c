@@ -116,7 +116,54 @@ static bool is_in_use(const struct sp_idp *idp, const char *group, struct sp_nea
 	return false;
 }
 
-static int check_match(const struct sp_fit *fit, const struct providers *providers,
+/* Does a local provider know somebody of this name? @near is offered whom it knows. */
+static bool is_user(const struct sp_idp *idp, const char *user, struct sp_nearest *near)
+{
+	for (size_t i = 0; i < idp->user_count; i++) {
+		if (!strcmp(idp->users[i].name, user))
+			return true;
+		sp_nearest_offer(near, idp->users[i].name);
+	}
+	return false;
+}
+
+/* Somebody whom a role names, in a match at @place or in a list there. */
+static int check_person(const struct sp_fit *fit, const struct providers *providers,
+			const char *user, const char *idp, struct sp_place place,
+			struct sp_diagnostics *diagnostics)
+{
+	const struct provider *provider = find_provider(providers, idp);
+	struct sp_nearest near;
+
+	if (!provider)
+		return warn_unknown(fit, providers, idp, place, diagnostics);
+	if (!provider->idp || provider->idp->type != SP_IDP_LOCAL)
+		return 0; /* its people are its own to know */
+	sp_nearest_init(&near, user);
+	if (is_user(provider->idp, user, &near))
+		return 0;
+	return sp_fit_warn(fit, diagnostics, place, "\"%s\" has no user %s%s%s%s", idp,
+			   sp_show(user).quoted, near.best ? "; did you mean " : "",
+			   near.best ? sp_show(near.best).quoted : "", near.best ? "?" : "");
+}
+
+static int check_people(const struct sp_fit *fit, const struct providers *providers,
+			struct sp_diagnostics *diagnostics)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < fit->policy->people_count; i++) {
+		const struct sp_people_list *list = &fit->policy->people[i];
+
+		for (size_t j = 0; j < list->count && r == 0; j++)
+			if (list->items[j].idp)
+				r = check_person(fit, providers, list->items[j].user,
+						 list->items[j].idp, list->place, diagnostics);
+	}
+	return r;
+}
+
+static int check_group(const struct sp_fit *fit, const struct providers *providers,
 		       const struct sp_role *role, const struct sp_role_match *match,
 		       struct sp_diagnostics *diagnostics)
 {
@@ -138,6 +185,23 @@ static int check_match(const struct sp_fit *fit, const struct providers *provide
 		near.best ? sp_show(near.best).quoted : "", near.best ? "?" : "");
 }
 
+static int check_match(const struct sp_fit *fit, const struct providers *providers,
+		       const struct sp_role *role, const struct sp_role_match *match,
+		       struct sp_diagnostics *diagnostics)
+{
+	switch (match->kind) {
+	case SP_MATCH_GROUP:
+		return check_group(fit, providers, role, match, diagnostics);
+	case SP_MATCH_USER:
+		return check_person(fit, providers, match->user, match->idp, role->place,
+				    diagnostics);
+	case SP_MATCH_PEOPLE: /* each list is looked at once: check_people */
+	case SP_MATCH_PEER_KEY:
+		break;
+	}
+	return 0;
+}
+
 static int check_roles(const struct sp_fit *fit, const struct providers *providers,
 		       struct sp_diagnostics *diagnostics)
 {
@@ -147,9 +211,7 @@ static int check_roles(const struct sp_fit *fit, const struct providers *provide
 		const struct sp_role *role = &fit->policy->roles[i];
 
 		for (size_t j = 0; j < role->match_count && r == 0; j++)
-			if (!role->matches[j].is_peer_key)
-				r = check_match(fit, providers, role, &role->matches[j],
-						diagnostics);
+			r = check_match(fit, providers, role, &role->matches[j], diagnostics);
 	}
 	return r;
 }
@@ -166,5 +228,6 @@ int sp_fit_people(const struct sp_fit *fit, struct sp_diagnostics *diagnostics)
 		return r == -ENOMEM ? r : 0;
 	if (!providers.count && !fit->machine->has_portal)
 		return 0; /* an administrator opens the sessions, and may name any provider */
-	return check_roles(fit, &providers, diagnostics);
+	r = check_people(fit, &providers, diagnostics);
+	return r < 0 ? r : check_roles(fit, &providers, diagnostics);
 }

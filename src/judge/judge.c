@@ -330,14 +330,13 @@ int sp_judge_open_fixtures(struct sp_judge *judge)
 
 	for (size_t i = 0; i < fixtures->session_count; i++) {
 		const struct sp_fixture_session *session = &fixtures->sessions[i];
+		const struct sp_person person = sp_fixture_person(session);
 		struct sp_identity identity = { .user = session->user, .idp = session->idp };
 		__sp_free uint32_t *roles = NULL;
 		uint32_t number;
 		int r;
 
-		r = sp_policy_match_roles(judge->policy, session->idp,
-					  (const char *const *)session->groups,
-					  session->group_count, NULL, &roles, &identity.role_count);
+		r = sp_policy_match_roles(judge->policy, &person, &roles, &identity.role_count);
 		if (r < 0)
 			return r;
 		identity.roles = roles;

@@ -57,7 +57,8 @@ static uint32_t needs_of_rule(const struct sp_rule *rule)
 	if (rule->kind != SP_RULE_DENY && rule->log == SP_LOG_ALL)
 		needed |= SP_PLANE_LOG_ALL;
 	for (size_t i = 0; i < rule->to_count; i++)
-		if (rule->to[i].kind == SP_TO_ROLE || rule->to[i].kind == SP_TO_SIGNED_IN)
+		if (rule->to[i].kind == SP_TO_ROLE || rule->to[i].kind == SP_TO_SIGNED_IN ||
+		    rule->to[i].kind == SP_TO_PEOPLE)
 			needed |= SP_PLANE_TO_ROLE;
 	return needed;
 }

@@ -10,7 +10,7 @@
 
 /* X(identifier, "what the plane lacks") */
 #define SP_PLANE_FEATURES(X)                                                                       \
-	X(TO_ROLE, "rules whose `to` is a role or `signed-in`")                                    \
+	X(TO_ROLE, "rules whose `to` is people (a role, a list, `signed-in`)")                     \
 	X(PROTECT, "`protect` entries")                                                            \
 	X(EXPOSE, "`expose` entries")                                                              \
 	X(LOG_ALL, "rules with `log: all` that allow")                                             \

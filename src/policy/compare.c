@@ -31,28 +31,49 @@ static bool same_network(const struct sp_network *a, const struct sp_network *b)
 	       same_prefixes(a->except, a->except_count, b->except, b->except_count);
 }
 
-static bool same_match(const struct sp_role_match *a, const struct sp_role_match *b)
-{
-	return a->is_peer_key == b->is_peer_key && same_text(a->idp, b->idp) &&
-	       same_text(a->group, b->group) &&
-	       (!a->is_peer_key || !memcmp(a->peer_key, b->peer_key, sizeof(a->peer_key)));
-}
-
-static bool same_role(const struct sp_role *a, const struct sp_role *b)
-{
-	if (strcmp(a->name, b->name) != 0 || a->match_count != b->match_count)
-		return false;
-	for (size_t i = 0; i < a->match_count; i++)
-		if (!same_match(&a->matches[i], &b->matches[i]))
-			return false;
-	return true;
-}
-
 /* Two rules, each with its policy. */
 struct pair {
 	const struct sp_policy *before, *after;
 	const struct sp_rule *was, *is;
 };
+
+static bool same_people(const struct pair *pair, uint32_t was, uint32_t is)
+{
+	const struct sp_people_list *a = &pair->before->people[was];
+	const struct sp_people_list *b = &pair->after->people[is];
+
+	if (!same_text(a->name, b->name) || a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (!same_text(a->items[i].user, b->items[i].user) ||
+		    !same_text(a->items[i].idp, b->items[i].idp))
+			return false;
+	return true;
+}
+
+static bool same_match(const struct pair *pair, const struct sp_role_match *a,
+		       const struct sp_role_match *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == SP_MATCH_PEOPLE)
+		return same_people(pair, a->people, b->people);
+	return same_text(a->idp, b->idp) && same_text(a->group, b->group) &&
+	       same_text(a->user, b->user) &&
+	       !memcmp(a->peer_key, b->peer_key, sizeof(a->peer_key));
+}
+
+static bool same_role(const struct pair *pair, uint32_t was, uint32_t is)
+{
+	const struct sp_role *a = &pair->before->roles[was], *b = &pair->after->roles[is];
+
+	if (strcmp(a->name, b->name) != 0 || a->match_count != b->match_count)
+		return false;
+	for (size_t i = 0; i < a->match_count; i++)
+		if (!same_match(pair, &a->matches[i], &b->matches[i]))
+			return false;
+	return true;
+}
 
 static bool same_from(const struct pair *pair)
 {
@@ -61,8 +82,9 @@ static bool same_from(const struct pair *pair)
 
 		if (a->kind != b->kind)
 			return false;
-		if (a->kind == SP_FROM_ROLE &&
-		    !same_role(&pair->before->roles[a->index], &pair->after->roles[b->index]))
+		if (a->kind == SP_FROM_ROLE && !same_role(pair, a->index, b->index))
+			return false;
+		if (a->kind == SP_FROM_PEOPLE && !same_people(pair, a->index, b->index))
 			return false;
 		if (a->kind == SP_FROM_NETWORK && !same_network(&pair->before->networks[a->index],
 								&pair->after->networks[b->index]))
@@ -81,8 +103,9 @@ static bool same_to(const struct pair *pair)
 
 		if (a->kind != b->kind)
 			return false;
-		if (a->kind == SP_TO_ROLE &&
-		    !same_role(&pair->before->roles[a->index], &pair->after->roles[b->index]))
+		if (a->kind == SP_TO_ROLE && !same_role(pair, a->index, b->index))
+			return false;
+		if (a->kind == SP_TO_PEOPLE && !same_people(pair, a->index, b->index))
 			return false;
 		if (a->kind == SP_TO_NETWORK && !same_network(&pair->before->networks[a->index],
 							      &pair->after->networks[b->index]))

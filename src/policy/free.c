@@ -22,8 +22,19 @@ static void role_done(struct sp_role *role)
 	for (size_t i = 0; i < role->match_count; i++) {
 		free(role->matches[i].idp);
 		free(role->matches[i].group);
+		free(role->matches[i].user);
 	}
 	free(role->matches);
+}
+
+static void people_done(struct sp_people_list *list)
+{
+	free(list->name);
+	for (size_t i = 0; i < list->count; i++) {
+		free(list->items[i].user);
+		free(list->items[i].idp);
+	}
+	free(list->items);
 }
 
 static void session_done(struct sp_fixture_session *session)
@@ -61,6 +72,9 @@ void sp_policy_free(struct sp_policy *policy)
 	}
 	free(policy->files);
 	free(policy->paths);
+	for (size_t i = 0; i < policy->people_count; i++)
+		people_done(&policy->people[i]);
+	free(policy->people);
 	for (size_t i = 0; i < policy->role_count; i++)
 		role_done(&policy->roles[i]);
 	free(policy->roles);

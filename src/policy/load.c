@@ -43,15 +43,15 @@ static void report_doubles(struct sp_loader *loader, const struct sp_symbols *sy
 }
 
 /* Declare the keys of a section as names of one kind, and report bad ones.
- * @what  "role", for the messages. */
-static void declare_names(struct sp_loader *loader, const struct sp_node *section, const char *what,
-			  struct sp_symbols *symbols)
+ * @key   "roles", @what "role": for the messages. */
+static void declare_names(struct sp_loader *loader, const struct sp_node *section, const char *key,
+			  const char *what, struct sp_symbols *symbols)
 {
 	if (section->kind == SP_NODE_BROKEN)
 		return;
 	if (section->kind != SP_NODE_MAP || section->count == 0) {
 		sp_report(&loader->check, section,
-			  "\"%ss\" is a mapping, { NAME: … }, with at least one %s", what, what);
+			  "\"%s\" is a mapping, { NAME: … }, with at least one %s", key, what);
 		return;
 	}
 	sp_map_for_each(name, body, section) {
@@ -67,7 +67,8 @@ static void declare_all(struct sp_loader *loader, enum sp_section section, const
 {
 	for (size_t i = 0; i < loader->part_count; i++)
 		if (loader->parts[i].values[section])
-			declare_names(loader, loader->parts[i].values[section], what, symbols);
+			declare_names(loader, loader->parts[i].values[section],
+				      section_keys[section].name, what, symbols);
 	sp_symbols_sort(symbols);
 	report_doubles(loader, symbols, what, "");
 }
@@ -80,23 +81,23 @@ static void load_all(struct sp_loader *loader, enum sp_section section,
 			load(loader, loader->parts[i].values[section]);
 }
 
-/* `from` takes roles and networks by name alone, so one name cannot be both. */
-static void check_roles_are_not_networks(struct sp_loader *loader)
+/* `from` takes roles, lists of people and networks by name alone, so one name cannot be two. */
+static void check_names_differ(struct sp_loader *loader, const struct sp_symbols *ones,
+			       const char *what, const struct sp_symbols *others,
+			       const char *other_what)
 {
-	for (size_t i = 0; i < loader->roles.count; i++) {
-		const struct sp_symbol *role = &loader->roles.items[i];
-		const struct sp_symbol *network = sp_symbols_find(&loader->networks, role->name);
+	for (size_t i = 0; i < ones->count; i++) {
+		const struct sp_symbol *one = &ones->items[i];
+		const struct sp_symbol *other = sp_symbols_find(others, one->name);
 		const struct sp_node *later, *first;
 
-		if (!network)
+		if (!other)
 			continue;
-		first = sp_node_compare(&role->node, &network->node) < 0 ? role->node
-									 : network->node;
-		later = first == role->node ? network->node : role->node;
+		first = sp_node_compare(&one->node, &other->node) < 0 ? one->node : other->node;
+		later = first == one->node ? other->node : one->node;
 		sp_report(&loader->check, later,
-			  "%s is both a role and a network (%s): \"from\" could not tell them "
-			  "apart",
-			  sp_show(role->name).quoted,
+			  "%s is both %s and %s (%s): \"from\" could not tell them apart",
+			  sp_show(one->name).quoted, what, other_what,
 			  sp_show_line(&loader->check, later, sp_place_of(first)).text);
 	}
 }
@@ -173,12 +174,17 @@ static void load_sections(struct sp_loader *loader)
 {
 	struct sp_check *check = &loader->check;
 
+	declare_all(loader, SP_SECTION_PEOPLE, "list of people", &loader->people);
 	declare_all(loader, SP_SECTION_ROLES, "role", &loader->roles);
 	declare_all(loader, SP_SECTION_NETWORKS, "network", &loader->networks);
 	declare_all(loader, SP_SECTION_SERVICES, "service", &loader->services);
-	check_roles_are_not_networks(loader);
+	check_names_differ(loader, &loader->roles, "a role", &loader->networks, "a network");
+	check_names_differ(loader, &loader->people, "a list of people", &loader->networks,
+			   "a network");
+	check_names_differ(loader, &loader->people, "a list of people", &loader->roles, "a role");
 
 	load_all(loader, SP_SECTION_ROLES, sp_load_roles);
+	load_all(loader, SP_SECTION_PEOPLE, sp_add_people_providers);
 	load_all(loader, SP_SECTION_NETWORKS, sp_load_networks);
 	sp_resolve_networks(loader);
 	add_builtin_networks(loader);
@@ -188,6 +194,7 @@ static void load_sections(struct sp_loader *loader)
 		return;
 	sp_load_fixtures(loader);
 	sp_symbols_sort(&loader->providers);
+	load_all(loader, SP_SECTION_PEOPLE, sp_load_people);
 	load_all(loader, SP_SECTION_EDGE, sp_load_edge);
 	load_all(loader, SP_SECTION_PROTECT, sp_load_protect);
 	load_all(loader, SP_SECTION_RULES, sp_load_rules);
@@ -262,6 +269,7 @@ static int add_files(struct sp_policy *policy, const struct sp_file *files, size
 
 static void loader_done(struct sp_loader *loader)
 {
+	sp_symbols_done(&loader->people);
 	sp_symbols_done(&loader->roles);
 	sp_symbols_done(&loader->networks);
 	sp_symbols_done(&loader->services);

@@ -100,25 +100,59 @@ static bool in_group(const char *group, const char *const *groups, size_t group_
 	return false;
 }
 
-static bool role_matches(const struct sp_role *role, const char *idp, const char *const *groups,
-			 size_t group_count, const uint8_t peer_key[32])
+int sp_person_compare(const void *a, const void *b)
 {
-	for (size_t i = 0; i < role->match_count; i++) {
-		const struct sp_role_match *match = &role->matches[i];
+	const struct sp_person_name *left = a, *right = b;
+	int order = strcmp(left->idp ? left->idp : "", right->idp ? right->idp : "");
 
-		if (match->is_peer_key) {
-			if (!idp && peer_key && memcmp(match->peer_key, peer_key, 32) == 0)
-				return true;
-		} else if (idp && strcmp(match->idp, idp) == 0 &&
-			   in_group(match->group, groups, group_count)) {
-			return true;
-		}
+	return order ? order : strcmp(left->user, right->user);
+}
+
+bool sp_people_has(const struct sp_people_list *list, const char *user, const char *idp)
+{
+	const struct sp_person_name person = { (char *)user, (char *)idp };
+
+	return user && idp && list->count &&
+	       bsearch(&person, list->items, list->count, sizeof(*list->items), sp_person_compare);
+}
+
+static bool is_named(const struct sp_role_match *match, const struct sp_person *person)
+{
+	return person->user && strcmp(match->idp, person->idp) == 0 &&
+	       strcmp(match->user, person->user) == 0;
+}
+
+bool sp_role_match_fits(const struct sp_policy *policy, const struct sp_role_match *match,
+			const struct sp_person *person)
+{
+	if (match->kind == SP_MATCH_PEER_KEY)
+		return !person->idp && person->peer_key &&
+		       memcmp(match->peer_key, person->peer_key, sizeof(match->peer_key)) == 0;
+	if (!person->idp)
+		return false;
+	switch (match->kind) {
+	case SP_MATCH_GROUP:
+		return strcmp(match->idp, person->idp) == 0 &&
+		       in_group(match->group, person->groups, person->group_count);
+	case SP_MATCH_USER:
+		return is_named(match, person);
+	case SP_MATCH_PEOPLE:
+		return sp_people_has(&policy->people[match->people], person->user, person->idp);
+	default:
+		return false;
 	}
+}
+
+static bool role_matches(const struct sp_policy *policy, const struct sp_role *role,
+			 const struct sp_person *person)
+{
+	for (size_t i = 0; i < role->match_count; i++)
+		if (sp_role_match_fits(policy, &role->matches[i], person))
+			return true;
 	return false;
 }
 
-int sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
-			  const char *const *groups, size_t group_count, const uint8_t peer_key[32],
+int sp_policy_match_roles(const struct sp_policy *policy, const struct sp_person *person,
 			  uint32_t **ret_roles, size_t *ret_count)
 {
 	uint32_t *roles = calloc(policy->role_count + 1, sizeof(*roles));
@@ -127,7 +161,7 @@ int sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
 	if (!roles)
 		return -ENOMEM;
 	for (size_t i = 0; i < policy->role_count; i++)
-		if (role_matches(&policy->roles[i], idp, groups, group_count, peer_key))
+		if (role_matches(policy, &policy->roles[i], person))
 			roles[count++] = (uint32_t)i;
 	*ret_roles = roles;
 	*ret_count = count;
@@ -137,7 +171,7 @@ int sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
 bool sp_role_is_of_people(const struct sp_role *role)
 {
 	for (size_t i = 0; i < role->match_count; i++)
-		if (!role->matches[i].is_peer_key)
+		if (role->matches[i].kind != SP_MATCH_PEER_KEY)
 			return true;
 	return false;
 }
@@ -145,8 +179,10 @@ bool sp_role_is_of_people(const struct sp_role *role)
 const struct sp_role *sp_policy_machine_role(const struct sp_policy *policy,
 					     const uint8_t peer_key[32])
 {
+	const struct sp_person machine = { .peer_key = peer_key };
+
 	for (size_t i = 0; i < policy->role_count; i++)
-		if (role_matches(&policy->roles[i], NULL, NULL, 0, peer_key))
+		if (role_matches(policy, &policy->roles[i], &machine))
 			return &policy->roles[i];
 	return NULL;
 }

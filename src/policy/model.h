@@ -22,11 +22,31 @@ struct sp_file {
 	char *fault; /* why it could not be read, and has no text; NULL: it was read */
 };
 
+/* A person's name at a provider: others may have the same name at theirs. */
+struct sp_person_name {
+	char *user;
+	/* NULL: nobody. A bare name in the text means the only provider the policy knows, and it
+	 * knows none. */
+	char *idp;
+};
+
+/* A name of `people:`, with those it stands for, in the order of sp_person_compare. */
+struct sp_people_list {
+	char *name;
+	struct sp_place place;
+	struct sp_person_name *items;
+	size_t count;
+};
+
+enum sp_match_kind { SP_MATCH_GROUP, SP_MATCH_USER, SP_MATCH_PEOPLE, SP_MATCH_PEER_KEY };
+
 struct sp_role_match {
-	char *idp;   /* NULL for a peer key */
-	char *group; /* NULL for a peer key */
-	bool is_peer_key;
-	uint8_t peer_key[32];
+	enum sp_match_kind kind;
+	char *idp;            /* GROUP, USER; else NULL */
+	char *group;          /* GROUP; else NULL */
+	char *user;           /* USER; else NULL */
+	uint32_t people;      /* PEOPLE: index of the list */
+	uint8_t peer_key[32]; /* PEER_KEY */
 };
 
 struct sp_role {
@@ -73,22 +93,30 @@ enum sp_from_kind {
 	SP_FROM_USER,
 	SP_FROM_NETWORK,
 	SP_FROM_SIGNED_IN, /* any person with a session */
+	SP_FROM_PEOPLE,    /* whoever of a list has one */
 };
 
 struct sp_from {
 	enum sp_from_kind kind;
-	uint32_t index; /* of the role or network */
+	uint32_t index; /* of the role, network or list of people */
 	/* SP_FROM_USER: the person of this name at this provider; both owned by the policy. A bare
 	 * name in the text means the only provider the policy knows; @idp is NULL, and nobody is
 	 * meant, where it knows none. */
 	const char *user, *idp;
 };
 
-enum sp_to_kind { SP_TO_ANY, SP_TO_SELF, SP_TO_ROLE, SP_TO_NETWORK, SP_TO_SIGNED_IN };
+enum sp_to_kind {
+	SP_TO_ANY,
+	SP_TO_SELF,
+	SP_TO_ROLE,
+	SP_TO_NETWORK,
+	SP_TO_SIGNED_IN,
+	SP_TO_PEOPLE,
+};
 
 struct sp_to {
 	enum sp_to_kind kind;
-	uint32_t index; /* of the role or network */
+	uint32_t index; /* of the role, network or list of people */
 };
 
 enum sp_rule_kind { SP_RULE_ALLOW, SP_RULE_DENY, SP_RULE_EXPOSE, SP_RULE_PROTECT };
@@ -181,6 +209,8 @@ struct sp_policy {
 	size_t file_count;
 	const char **paths;     /* of the files, for messages at a place */
 	uint8_t generation[32]; /* SHA-256 over the files: path, bytes, in order */
+	struct sp_people_list *people;
+	size_t people_count;
 	struct sp_role *roles;
 	size_t role_count;
 	struct sp_network *networks;
@@ -242,12 +272,36 @@ static inline bool sp_identity_is_person(const struct sp_identity *identity)
 	return identity->user && identity->idp;
 }
 
-/* Roles of a person, who has a provider: those with a match for (@idp, one of the groups). Roles of
- * a machine, which has none (@idp is NULL): those with a match for its key. A person who holds a
- * machine's key gets nothing by it. @peer_key may be NULL. Returns 0 with indices ascending in
- * @ret_roles (malloc'ed), -ENOMEM. */
-int sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
-			  const char *const *groups, size_t group_count, const uint8_t peer_key[32],
+/* By provider, then by name. */
+int sp_person_compare(const void *a, const void *b);
+/* Is the person on the list? Both may be NULL: a machine is on none. */
+bool sp_people_has(const struct sp_people_list *list, const char *user, const char *idp);
+
+/* What is known of somebody whose roles are asked for. */
+struct sp_person {
+	const char *user; /* NULL: not known, or a machine */
+	const char *idp;  /* NULL: a machine */
+	const char *const *groups;
+	size_t group_count;
+	const uint8_t *peer_key; /* 32 bytes; NULL: none */
+};
+
+/* Whoever has the session in tests; borrows from it. */
+static inline struct sp_person sp_fixture_person(const struct sp_fixture_session *session)
+{
+	return (struct sp_person){ .user = session->user,
+				   .idp = session->idp,
+				   .groups = (const char *const *)session->groups,
+				   .group_count = session->group_count };
+}
+
+/* Is the match one for @person? A person, who has a provider, matches by group or by name; a
+ * machine, which has none, by its key. A person who holds a machine's key gets nothing by it. */
+bool sp_role_match_fits(const struct sp_policy *policy, const struct sp_role_match *match,
+			const struct sp_person *person);
+/* Roles with a match for @person. Returns 0 with indices ascending in @ret_roles (malloc'ed),
+ * -ENOMEM. */
+int sp_policy_match_roles(const struct sp_policy *policy, const struct sp_person *person,
 			  uint32_t **ret_roles, size_t *ret_count);
 
 /* Can a person have the role? Else it is for machines alone. */

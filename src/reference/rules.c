@@ -131,6 +131,17 @@ static bool is_person(const struct sp_ref_session *session)
 	return session && session->user && session->idp;
 }
 
+static bool is_of_list(const struct sp_reference *reference, uint32_t index,
+		       const struct sp_ref_session *session)
+{
+	const struct sp_people_list *list = &reference->policy->people[index];
+
+	for (size_t i = 0; session && i < list->count; i++)
+		if (is_user(session, list->items[i].user, list->items[i].idp))
+			return true;
+	return false;
+}
+
 static bool from_matches(const struct sp_reference *reference, const struct sp_from *from,
 			 const struct sp_tuple *tuple, const struct sp_ref_session *sender)
 {
@@ -145,6 +156,8 @@ static bool from_matches(const struct sp_reference *reference, const struct sp_f
 		return in_network(reference, from->index, &tuple->source);
 	case SP_FROM_SIGNED_IN:
 		return is_person(sender);
+	case SP_FROM_PEOPLE:
+		return is_of_list(reference, from->index, sender);
 	}
 	return false;
 }
@@ -172,6 +185,8 @@ static bool to_matches(const struct sp_reference *reference, const struct sp_to 
 		return in_network(reference, to->index, &tuple->destination);
 	case SP_TO_SIGNED_IN:
 		return is_person(receiver);
+	case SP_TO_PEOPLE:
+		return is_of_list(reference, to->index, receiver);
 	}
 	return false;
 }

@@ -33,6 +33,12 @@ static bool is_user(const struct sp_identity *identity, const struct sp_from *fr
 	       strcmp(identity->user, from->user) == 0 && strcmp(identity->idp, from->idp) == 0;
 }
 
+static bool is_of_list(const struct view *view, uint32_t people)
+{
+	return sp_people_has(&view->policy->people[people], view->identity->user,
+			     view->identity->idp);
+}
+
 static bool from_matches(const struct view *view, const struct sp_from *from)
 {
 	switch (from->kind) {
@@ -46,6 +52,8 @@ static bool from_matches(const struct view *view, const struct sp_from *from)
 		return view->has_network[from->index];
 	case SP_FROM_SIGNED_IN:
 		return sp_identity_is_person(view->identity);
+	case SP_FROM_PEOPLE:
+		return is_of_list(view, from->index);
 	}
 	return false;
 }
@@ -63,6 +71,8 @@ static bool to_matches(const struct view *view, const struct sp_to *to)
 		return view->has_network[to->index];
 	case SP_TO_SIGNED_IN:
 		return sp_identity_is_person(view->identity);
+	case SP_TO_PEOPLE:
+		return is_of_list(view, to->index);
 	}
 	return false;
 }

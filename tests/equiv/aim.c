@@ -110,6 +110,21 @@ static bool role_address(struct rng *rng, const struct world *world, uint32_t ro
 	return false;
 }
 
+/* A session of somebody on the list. */
+static bool people_address(struct rng *rng, const struct world *world, uint32_t users, bool v6,
+			   struct sp_addr *ret_addr)
+{
+	uint32_t start = rng_below(rng, SESSIONS_MAX);
+
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+		uint32_t n = (start + i) % SESSIONS_MAX;
+
+		if ((users >> n & 1) && session_address(world, n, v6, ret_addr))
+			return true;
+	}
+	return false;
+}
+
 /* A word of `from` or `to`: an address it is about, if it has one of the family. */
 static bool word_address(struct rng *rng, const struct world *world,
 			 const struct world_policy *policy, const char *word, bool v6,
@@ -123,6 +138,9 @@ static bool word_address(struct rng *rng, const struct world *world,
 		return session_address(world, n, v6, ret_addr);
 	if (sscanf(word, "{ role: r%u", &n) == 1 || sscanf(word, "r%u", &n) == 1)
 		return role_address(rng, world, n, v6, ret_addr);
+	if (sscanf(word, "{ people: p%u", &n) == 1 || sscanf(word, "p%u", &n) == 1)
+		return n < policy->people_count &&
+		       people_address(rng, world, policy->people[n], v6, ret_addr);
 	if (strcmp(word, "signed-in") == 0)
 		return role_address(rng, world, UINT32_MAX, v6, ret_addr);
 	if (strcmp(word, "any") == 0)

@@ -79,6 +79,19 @@ static void fewer_rules(struct shrink *shrink)
 	}
 }
 
+/* Roles that groups alone give. */
+static void fewer_matches(struct shrink *shrink)
+{
+	for (uint32_t i = 0; i < shrink->test->world.policy[0].role_count; i++) {
+		for (unsigned revision = 0; revision < 2; revision++)
+			shrink->smaller.world.policy[revision].roles[i].people = NOBODY;
+		keep(shrink);
+		for (unsigned revision = 0; revision < 2; revision++)
+			shrink->smaller.world.policy[revision].roles[i].user = NOBODY;
+		keep(shrink);
+	}
+}
+
 static void fewer_names(struct shrink *shrink)
 {
 	for (uint32_t i = 0; i < shrink->test->world.policy[0].network_count;) {
@@ -190,6 +203,7 @@ void shrink_case(struct equiv_case *test, shrink_fails_fn fails, void *arg, unsi
 		fewer_steps(&shrink);
 		fewer_rules(&shrink);
 		fewer_words_everywhere(&shrink);
+		fewer_matches(&shrink);
 		fewer_names(&shrink);
 		simpler_gateway(&shrink);
 	} while (shrink.tries > 0 && test->step_count + test->world.policy[0].rule_count < before);

@@ -161,8 +161,8 @@ static int read_session(struct trial *trial, uint32_t n, unsigned revision)
 	const struct sp_fixture_session *fixture = &policy->fixtures.sessions[n];
 	struct sp_identity *identity = &trial->sessions[n].identity[revision];
 	uint32_t *roles;
-	int r = sp_policy_match_roles(policy, fixture->idp, (const char *const *)fixture->groups,
-				      fixture->group_count, NULL, &roles, &identity->role_count);
+	const struct sp_person person = sp_fixture_person(fixture);
+	int r = sp_policy_match_roles(policy, &person, &roles, &identity->role_count);
 
 	if (r < 0)
 		return r;

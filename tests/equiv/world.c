@@ -284,6 +284,8 @@ static void add_from(struct rng *rng, const struct world *world, const struct wo
 		words_add(words, "any");
 	else if (dice < 71)
 		words_add(words, "signed-in");
+	else if (dice < 77 && policy->people_count)
+		words_add(words, "p%u", rng_below(rng, policy->people_count));
 	else
 		add_network_word(rng, policy, words);
 }
@@ -302,6 +304,8 @@ static void add_to(struct rng *rng, const struct world_policy *policy, struct wo
 		words_add(words, "any");
 	else if (dice < 42)
 		words_add(words, "signed-in");
+	else if (dice < 48 && policy->people_count)
+		words_add(words, "{ people: p%u }", rng_below(rng, policy->people_count));
 	else
 		add_network_word(rng, policy, words);
 }
@@ -346,6 +350,24 @@ static void make_rule(struct rng *rng, const struct world *world, struct world_p
 	add_services(rng, policy, &rule->services, count);
 }
 
+static void make_roles(struct rng *rng, const struct world *world, struct world_policy *policy)
+{
+	policy->people_count = rng_below(rng, PEOPLE_MAX + 1);
+	for (uint32_t i = 0; i < policy->people_count; i++)
+		policy->people[i] = rng_below(rng, 1 << world->session_count) |
+				    1u << rng_below(rng, world->session_count);
+	policy->role_count = rng_between(rng, 1, ROLES_MAX);
+	for (uint32_t i = 0; i < policy->role_count; i++) {
+		struct world_role *role = &policy->roles[i];
+
+		*role = (struct world_role){ NOBODY, NOBODY };
+		if (policy->people_count && rng_chance(rng, 15))
+			role->people = rng_below(rng, policy->people_count);
+		if (rng_chance(rng, 15))
+			role->user = rng_below(rng, world->session_count);
+	}
+}
+
 static void make_policy(struct rng *rng, const struct world *world, struct world_policy *policy)
 {
 	uint32_t networks = rng_between(rng, 1, NETWORKS_MAX - 1);
@@ -354,7 +376,7 @@ static void make_policy(struct rng *rng, const struct world *world, struct world
 		rng_chance(rng, 70) ? rng_between(rng, 3, 10) : rng_between(rng, 1, RULES_MAX);
 
 	policy->drop_bogons = rng_chance(rng, 50);
-	policy->role_count = rng_between(rng, 1, ROLES_MAX);
+	make_roles(rng, world, policy);
 	for (uint32_t i = 0; i < networks; i++)
 		make_network(rng, policy);
 	for (uint32_t i = 0; i < services; i++)
@@ -374,7 +396,7 @@ static void change_policy(struct rng *rng, const struct world *world)
 		uint32_t n = rng_below(rng, policy->rule_count);
 		struct world_rule *rule = &policy->rules[n];
 
-		switch (rng_below(rng, 4)) {
+		switch (rng_below(rng, 5)) {
 		case 0:
 			if (rule->kind == SP_RULE_ALLOW || rule->kind == SP_RULE_DENY)
 				rule->kind =
@@ -393,6 +415,13 @@ static void change_policy(struct rng *rng, const struct world *world)
 				rule = &policy->rules[policy->rule_count - 1];
 				snprintf(rule->name, sizeof(rule->name), "new%u", changes);
 			}
+			break;
+		case 3: /* somebody joins a list or leaves it */
+			n = rng_below(rng, PEOPLE_MAX);
+			if (n < policy->people_count)
+				policy->people[n] ^= 1u << rng_below(rng, world->session_count);
+			if (n < policy->people_count && !policy->people[n])
+				policy->people[n] = 1;
 			break;
 		default:
 			policy->drop_bogons = !policy->drop_bogons;

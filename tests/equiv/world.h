@@ -47,10 +47,20 @@ struct world_rule {
 #define NETWORKS_MAX 8
 #define SERVICES_MAX 5
 #define ROLES_MAX 5
+#define PEOPLE_MAX 3
+#define NOBODY UINT32_MAX
+
+struct world_role {
+	/* who has it besides the group: list and session by number; NOBODY: none */
+	uint32_t people, user;
+};
 
 struct world_policy {
 	bool drop_bogons;
-	uint32_t role_count; /* r0 …: provider corp, group g0 … */
+	struct world_role roles[ROLES_MAX];
+	uint32_t role_count;         /* r0 …: provider corp, group g0 … */
+	uint32_t people[PEOPLE_MAX]; /* p0 …: bit n: user un; never 0 */
+	uint32_t people_count;
 	struct world_network networks[NETWORKS_MAX];
 	uint32_t network_count;
 	struct world_service services[SERVICES_MAX];

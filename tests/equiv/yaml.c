@@ -78,11 +78,39 @@ static bool has_kind(const struct world_policy *policy, enum sp_rule_kind kind)
 	return false;
 }
 
+static void put_role(FILE *out, uint32_t n, const struct world_role *role)
+{
+	fprintf(out, "  r%u: { match: [ { idp: corp, group: g%u }", n, n);
+	if (role->people != NOBODY)
+		fprintf(out, ", { people: p%u }", role->people);
+	if (role->user != NOBODY)
+		fprintf(out, ", { idp: corp, user: u%u }", role->user);
+	fputs(" ] }\n", out);
+}
+
+static void put_people(FILE *out, uint32_t n, uint32_t users)
+{
+	const char *comma = "";
+
+	fprintf(out, "  p%u: [ ", n);
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+		if (!(users >> i & 1))
+			continue;
+		fprintf(out, "%s{ user: u%u, idp: corp }", comma, i);
+		comma = ", ";
+	}
+	fputs(" ]\n", out);
+}
+
 static void put_names(FILE *out, const struct world_policy *policy)
 {
 	fputs("sallyport: 1\nroles:\n", out);
 	for (uint32_t i = 0; i < policy->role_count; i++)
-		fprintf(out, "  r%u: { match: [ { idp: corp, group: g%u } ] }\n", i, i);
+		put_role(out, i, &policy->roles[i]);
+	if (policy->people_count)
+		fputs("people:\n", out);
+	for (uint32_t i = 0; i < policy->people_count; i++)
+		put_people(out, i, policy->people[i]);
 	if (policy->network_count)
 		fputs("networks:\n", out);
 	for (uint32_t i = 0; i < policy->network_count; i++) {

@@ -95,14 +95,13 @@ static struct person person[2];
 static const struct sp_identity *identity_of(uint32_t number)
 {
 	const struct sp_fixture_session *session = &the_policy()->fixtures.sessions[number];
+	const struct sp_person who = sp_fixture_person(session);
 	struct sp_identity *identity = &person[number].identity;
 	uint32_t *roles;
 
 	if (identity->user)
 		return identity;
-	check(sp_policy_match_roles(the_policy(), session->idp,
-				    (const char *const *)session->groups, session->group_count,
-				    NULL, &roles, &identity->role_count) == 0);
+	check(sp_policy_match_roles(the_policy(), &who, &roles, &identity->role_count) == 0);
 	identity->user = session->user;
 	identity->idp = session->idp;
 	identity->roles = roles;

@@ -45,6 +45,8 @@ static void check_policy(struct sp_policy *policy)
 		check(policy->networks[i].in_count > 0);
 	for (size_t i = 0; i < policy->role_count; i++)
 		check(policy->roles[i].match_count > 0);
+	for (size_t i = 0; i < policy->people_count; i++)
+		check(policy->people[i].count > 0);
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct sp_rule *rule = &policy->rules[i];
 

@@ -143,12 +143,11 @@ static int put_people(FILE *out, struct sp_tables *tables, const struct sp_polic
 
 	for (size_t i = 0; i < fixtures->session_count; i++) {
 		const struct sp_fixture_session *session = &fixtures->sessions[i];
+		const struct sp_person person = sp_fixture_person(session);
 		struct sp_identity identity = { .user = session->user, .idp = session->idp };
 		__sp_free uint32_t *roles = NULL;
 		uint32_t class_id[2], netset[2];
-		int r = sp_policy_match_roles(
-			policy, session->idp, (const char *const *)session->groups,
-			session->group_count, NULL, &roles, &identity.role_count);
+		int r = sp_policy_match_roles(policy, &person, &roles, &identity.role_count);
 
 		if (r < 0)
 			return r;

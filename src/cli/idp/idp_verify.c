@@ -32,6 +32,10 @@ static json_t *find_roles(const struct sp_paths *paths, const char *idp,
 			  const struct sp_claims *claims)
 {
 	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;
+	const struct sp_person person = { .user = claims->user,
+					  .idp = idp,
+					  .groups = (const char *const *)claims->groups,
+					  .group_count = claims->group_count };
 	__sp_free uint32_t *roles = NULL;
 	json_t *names;
 	size_t count;
@@ -45,8 +49,7 @@ static json_t *find_roles(const struct sp_paths *paths, const char *idp,
 		sp_cli_say("sallyport: roles are not known: %s has errors\n", paths->policy_file);
 		return NULL;
 	}
-	if (sp_policy_match_roles(source.policy, idp, (const char *const *)claims->groups,
-				  claims->group_count, NULL, &roles, &count) < 0)
+	if (sp_policy_match_roles(source.policy, &person, &roles, &count) < 0)
 		return NULL;
 	names = json_array();
 	for (size_t i = 0; i < count; i++)

@@ -150,17 +150,24 @@ static void grant_done(struct grant *grant)
 	free(grant->roles);
 }
 
-static int find_grant(struct sp_people *people, const char *idp, const char *const *groups,
-		      size_t group_count, const uint8_t *key, struct grant *ret_grant)
+static int find_grant(struct sp_people *people, const struct sp_person *person,
+		      struct grant *ret_grant)
 {
 	const struct sp_policy *policy = people->revisions->running->policy;
-	int r = sp_policy_match_roles(policy, idp, groups, group_count, key, &ret_grant->roles,
-				      &ret_grant->count);
+	int r = sp_policy_match_roles(policy, person, &ret_grant->roles, &ret_grant->count);
 
 	if (r == 0)
 		ret_grant->span =
 			sp_policy_session_span(policy, ret_grant->roles, ret_grant->count);
 	return r;
+}
+
+static int find_live_grant(struct sp_people *people, const struct sp_live *live,
+			   struct grant *ret_grant)
+{
+	const struct sp_person person = sp_live_person(live);
+
+	return find_grant(people, &person, ret_grant);
 }
 
 static int refuse_login(struct sp_people *people, const struct sp_sign_in *sign_in, int r,
@@ -304,6 +311,11 @@ static int check_routes(struct sp_people *people, const struct sp_sign_in *sign_
 int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
 		    struct sp_live **ret_live, struct sp_refusal *refusal)
 {
+	const struct sp_person person = { .user = sign_in->user,
+					  .idp = sign_in->idp,
+					  .groups = sign_in->groups,
+					  .group_count = sign_in->group_count,
+					  .peer_key = sign_in->public_key };
 	__sp_cleanup(grant_done) struct grant grant = { 0 };
 	int r;
 
@@ -316,8 +328,7 @@ int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
 	if (r < 0)
 		return refuse_login(people, sign_in, r, refusal);
 	/* no device is enrolled for a person without a role */
-	r = find_grant(people, sign_in->idp, sign_in->groups, sign_in->group_count,
-		       sign_in->public_key, &grant);
+	r = find_grant(people, &person, &grant);
 	if (r < 0)
 		return sp_refuse(refusal, r, "failed", 1, "finding the roles of %s: %s",
 				 sign_in->user, sp_err_text(r));
@@ -399,9 +410,7 @@ int sp_session_update(struct sp_people *people, struct sp_live *live, const stru
 	if (!people->revisions->running)
 		return sp_refuse(refusal, -ENOENT, "no-policy", 1, "no policy is in force");
 	next = copy_with(live, news);
-	r = next ? find_grant(people, next->row.idp, (const char *const *)next->groups,
-			      next->group_count, next->row.public_key, &grant)
-		 : -ENOMEM;
+	r = next ? find_live_grant(people, next, &grant) : -ENOMEM;
 	if (r == 0 && !grant.count) {
 		refuse_roleless(refusal, live->row.user, live->row.idp);
 		return end_for(people, live, "no-role", news->by, -EACCES);
@@ -441,6 +450,7 @@ static int open_machine(struct sp_people *people, const struct sp_device *device
 	const struct sp_sign_in sign_in = { .public_key = device->public_key,
 					    .device_name = device->name,
 					    .user = device->user };
+	const struct sp_person machine = { .peer_key = device->public_key };
 	__sp_free uint32_t *roles = NULL;
 	struct sp_refusal refusal;
 	struct sp_live *live;
@@ -448,8 +458,8 @@ static int open_machine(struct sp_people *people, const struct sp_device *device
 	int r;
 
 	if (sp_live_of_device(people, device->public_key) ||
-	    sp_policy_match_roles(people->revisions->running->policy, NULL, NULL, 0,
-				  device->public_key, &roles, &count) < 0 ||
+	    sp_policy_match_roles(people->revisions->running->policy, &machine, &roles, &count) <
+		    0 ||
 	    !count)
 		return 0;
 	r = sp_session_open(people, &sign_in, &live, &refusal);

@@ -185,15 +185,23 @@ bool sp_live_follows(const struct sp_live *live, const struct sp_policy *policy)
 	       !memcmp(live->matched.generation, policy->generation, sizeof(policy->generation));
 }
 
+struct sp_person sp_live_person(const struct sp_live *live)
+{
+	return (struct sp_person){ .user = live->row.user,
+				   .idp = live->row.idp,
+				   .groups = (const char *const *)live->groups,
+				   .group_count = live->group_count,
+				   .peer_key = live->row.public_key };
+}
+
 static int match_roles(const struct sp_live *live, const struct sp_policy *policy,
 		       uint32_t **ret_roles, size_t *ret_count)
 {
+	const struct sp_person person = sp_live_person(live);
 	uint32_t *roles;
 
 	if (!sp_live_follows(live, policy))
-		return sp_policy_match_roles(policy, live->row.idp,
-					     (const char *const *)live->groups, live->group_count,
-					     live->row.public_key, ret_roles, ret_count);
+		return sp_policy_match_roles(policy, &person, ret_roles, ret_count);
 	roles = calloc(live->matched.count + 1, sizeof(*roles));
 	if (!roles)
 		return -ENOMEM;

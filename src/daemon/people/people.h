@@ -161,6 +161,8 @@ void sp_device_free(struct sp_device *device);
 
 /* ---- live.c ---- */
 
+/* Whose session it is, as roles ask. Everything is borrowed from @live. */
+struct sp_person sp_live_person(const struct sp_live *live);
 /* What @policy sees of the session's person. The roles are matched anew unless sp_live_set_roles
  * gave @live those of @policy. *@ret_identity borrows from @live and from *@ret_roles, which the
  * caller frees. Returns 0; -ENOMEM. */

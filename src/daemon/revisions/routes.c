@@ -220,22 +220,33 @@ int sp_routes_check(struct sp_people *people, const struct sp_identity *identity
 	return entry->list ? 0 : -E2BIG;
 }
 
-/* Every role that a device's person could have: those with a match for the person's provider. */
+/* Groups are known when the person signs in, the name is now. */
+static bool could_match(const struct sp_policy *policy, const struct sp_role_match *match,
+			const struct sp_person *person)
+{
+	if (match->kind == SP_MATCH_GROUP)
+		return !strcmp(match->idp, person->idp);
+	return sp_role_match_fits(policy, match, person);
+}
+
+/* Every role that a device's person could have: those with a match for them by name, or for a
+ * group of their provider. */
 static int list_possible_roles(const struct sp_policy *policy, const struct sp_device *device,
 			       uint32_t **ret_roles, size_t *ret_count)
 {
+	const struct sp_person person = { .user = device->user,
+					  .idp = device->idp,
+					  .peer_key = device->public_key };
+
 	if (!device->idp)
-		return sp_policy_match_roles(policy, NULL, NULL, 0, device->public_key, ret_roles,
-					     ret_count);
+		return sp_policy_match_roles(policy, &person, ret_roles, ret_count);
 	*ret_count = 0;
 	*ret_roles = calloc(policy->role_count + 1, sizeof(**ret_roles));
 	if (!*ret_roles)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < policy->role_count; i++)
 		for (size_t n = 0; n < policy->roles[i].match_count; n++) {
-			const char *idp = policy->roles[i].matches[n].idp;
-
-			if (!idp || strcmp(idp, device->idp) != 0)
+			if (!could_match(policy, &policy->roles[i].matches[n], &person))
 				continue;
 			(*ret_roles)[(*ret_count)++] = i;
 			break;

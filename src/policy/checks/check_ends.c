@@ -46,109 +46,74 @@ static bool is_other_mapping(struct sp_loader *loader, const struct sp_node *ite
 	return true;
 }
 
-/* Read the value of { role: x }. NULL: there is none, which is reported. */
-static const char *read_wrapped(struct sp_loader *loader, const struct sp_node *item,
-				const char *what, const struct sp_key *key,
-				const struct sp_node **ret_value)
+/* Report what stands by its name alone in `from`, and as { role: … } elsewhere. Returns whether it
+ * was reported. */
+static bool is_wrapped_name(struct sp_loader *loader, const struct sp_node *item)
 {
-	if (is_other_mapping(loader, item, what, key->name) ||
-	    sp_read_map(&loader->check, item, what, key, 1, ret_value) < 0 || !*ret_value)
-		return NULL;
-	return sp_read_text(&loader->check, *ret_value, key->name);
-}
+	const char *key = item->count == 1 ? item->first->text : "";
+	const struct sp_node *value = item->count == 1 ? item->first->next : NULL;
+	const bool is_role = strcmp(key, "role") == 0;
 
-enum { USER, IDP };
-static const struct sp_key user_keys[] = {
-	[USER] = { "user", SP_KEY_REQUIRED },
-	[IDP] = { "idp", SP_KEY_OPTIONAL },
-};
-
-/* Find a provider that a rule names. Only the providers of roles and fixtures count, since people
- * of others have no session. */
-static const char *find_idp(struct sp_loader *loader, const struct sp_node *node)
-{
-	const struct sp_symbols *const tables[] = { &loader->providers };
-	const char *idp = sp_read_text(&loader->check, node, "\"idp\"");
-
-	if (!idp || sp_symbols_find(&loader->providers, idp))
-		return idp;
-	sp_report(&loader->check, node, "no role names an identity provider %s%s",
-		  sp_show(idp).quoted, sp_hint(&loader->check, idp, tables, 1).text);
-	return NULL;
-}
-
-/* The provider of a name without one: the only provider there is. */
-static const char *settle_idp(struct sp_loader *loader, const struct sp_node *node,
-			      const char *user)
-{
-	const struct sp_symbol *items = loader->providers.items;
-	const size_t count = loader->providers.count;
-	const struct sp_shown shown = sp_show(user);
-
-	if (count == 0) {
-		sp_warn(&loader->check, node,
-			"no role names an identity provider, so nobody is ever user %s",
-			shown.quoted);
-		return NULL;
-	}
-	if (strcmp(items[0].name, items[count - 1].name) == 0)
-		return items[0].name;
-	sp_report(&loader->check, node,
-		  "user %s may be of %s or of %s, who are two people: write { user: %s, idp: %s }",
-		  shown.quoted, items[0].name, items[count - 1].name, user, items[0].name);
-	return NULL;
+	if (!is_role && strcmp(key, "people") != 0)
+		return false;
+	sp_report(&loader->check, item, "in \"from\" a %s stands by its name alone: write %s",
+		  is_role ? "role" : "list of people",
+		  value->kind == SP_NODE_SCALAR ? value->text : "it");
+	return true;
 }
 
 static void from_user(struct sp_loader *loader, const struct sp_node *item, struct sp_from *from)
 {
-	const struct sp_node *values[SP_ARRAY_LEN(user_keys)];
-	const char *user, *idp;
+	struct sp_person_name person;
 
-	if (item->count == 1 && strcmp(item->first->text, "role") == 0) {
-		sp_report(&loader->check, item,
-			  "in \"from\" a role stands by its name alone: write %s",
-			  item->first->next->kind == SP_NODE_SCALAR ? item->first->next->text
-								    : "it");
+	if (is_wrapped_name(loader, item) ||
+	    is_other_mapping(loader, item, "an item of \"from\"", "user") ||
+	    sp_load_person(loader, item, "an item of \"from\"", &person) < 0)
 		return;
-	}
-	if (is_other_mapping(loader, item, "an item of \"from\"", "user") ||
-	    sp_read_map(&loader->check, item, "an item of \"from\"", user_keys,
-			SP_ARRAY_LEN(user_keys), values) < 0 ||
-	    !values[USER] || !(user = sp_read_user(&loader->check, values[USER], "user")))
-		return;
-	if (sp_has_key(item, "idp"))
-		idp = values[IDP] ? find_idp(loader, values[IDP]) : NULL;
-	else
-		idp = settle_idp(loader, item, user);
 	from->kind = SP_FROM_USER;
-	from->user = sp_copy_text(&loader->check, user);
-	from->idp = idp ? sp_copy_text(&loader->check, idp) : NULL;
+	from->user = person.user;
+	from->idp = person.idp;
+}
+
+/* A name of the policy's. Where people are not known yet, a role or list of them is reported.
+ * Returns false: it is no name. */
+static bool from_name(struct sp_loader *loader, const struct sp_node *item, bool takes_people,
+		      struct sp_from *from)
+{
+	static const enum sp_from_kind kinds[] = { SP_FROM_ROLE, SP_FROM_PEOPLE, SP_FROM_NETWORK };
+	static const char *const whats[] = { "a role", "a list of people" };
+	const struct sp_symbols *const tables[] = { &loader->roles, &loader->people,
+						    &loader->networks };
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(kinds); i++) {
+		struct sp_symbol *symbol = sp_symbols_find(tables[i], item->text);
+
+		if (!symbol)
+			continue;
+		symbol->is_used = true;
+		from->kind = kinds[i];
+		from->index = symbol->index;
+		if (!takes_people && kinds[i] != SP_FROM_NETWORK)
+			sp_report(&loader->check, item,
+				  "%s is %s; \"protect\" is judged before anyone is known: "
+				  "name a network or address",
+				  sp_show(item->text).quoted, whats[i]);
+		return true;
+	}
+	return false;
 }
 
 static void from_word(struct sp_loader *loader, const struct sp_node *item, bool takes_people,
 		      struct sp_from *from)
 {
-	const struct sp_symbols *const tables[] = { &loader->networks, &loader->roles };
+	const struct sp_symbols *const tables[] = { &loader->networks, &loader->roles,
+						    &loader->people };
 	const char *text = item->text;
-	struct sp_symbol *role = sp_symbols_find(&loader->roles, text);
-	struct sp_symbol *network = sp_symbols_find(&loader->networks, text);
 	int64_t literal;
 
-	if (role && takes_people) {
-		role->is_used = true;
-		from->kind = SP_FROM_ROLE;
-		from->index = role->index;
-	} else if (network) {
-		network->is_used = true;
-		from->kind = SP_FROM_NETWORK;
-		from->index = network->index;
-	} else if (role) {
-		role->is_used = true;
-		sp_report(&loader->check, item,
-			  "%s is a role; \"protect\" is judged before anyone is known: "
-			  "name a network or address",
-			  sp_show(text).quoted);
-	} else if (strcmp(text, "any") == 0) {
+	if (from_name(loader, item, takes_people, from))
+		return;
+	if (strcmp(text, "any") == 0) {
 		from->kind = SP_FROM_ANY;
 	} else if (strcmp(text, "signed-in") == 0 && takes_people) {
 		from->kind = SP_FROM_SIGNED_IN;
@@ -166,8 +131,11 @@ static void from_word(struct sp_loader *loader, const struct sp_node *item, bool
 		from->kind = SP_FROM_NETWORK;
 		from->index = (uint32_t)literal;
 	} else {
-		report_unknown(loader, item, takes_people ? "role or network" : "network", tables,
-			       takes_people ? 2 : 1);
+		report_unknown(loader, item,
+			       !takes_people           ? "network"
+			       : loader->people.count ? "role, list of people or network"
+						      : "role or network",
+			       tables, takes_people ? SP_ARRAY_LEN(tables) : 1);
 	}
 }
 
@@ -196,24 +164,58 @@ void sp_load_from(struct sp_loader *loader, const struct sp_node *node, struct s
 	}
 }
 
-static void to_role(struct sp_loader *loader, const struct sp_node *item, struct sp_to *to)
+static void to_role(struct sp_loader *loader, const struct sp_node *node, struct sp_to *to)
 {
-	static const struct sp_key key = { "role", SP_KEY_REQUIRED };
 	const struct sp_symbols *const tables[] = { &loader->roles };
-	const struct sp_node *value = NULL;
-	struct sp_symbol *role;
-	const char *name = read_wrapped(loader, item, "an item of \"to\"", &key, &value);
+	const char *name = sp_read_text(&loader->check, node, "role");
+	struct sp_symbol *role = name ? sp_symbols_find(&loader->roles, name) : NULL;
 
-	if (!name)
+	if (name && !role)
+		report_unknown(loader, node, "role", tables, 1);
+	if (!role)
 		return;
-	role = sp_symbols_find(&loader->roles, name);
-	if (!role) {
-		report_unknown(loader, value, "role", tables, 1);
-		return;
-	}
 	role->is_used = true;
 	to->kind = SP_TO_ROLE;
 	to->index = role->index;
+}
+
+static void to_people(struct sp_loader *loader, const struct sp_node *node, struct sp_to *to)
+{
+	const struct sp_symbol *list = sp_find_people(loader, node);
+
+	if (!list)
+		return;
+	to->kind = SP_TO_PEOPLE;
+	to->index = list->index;
+}
+
+enum { ROLE, PEOPLE };
+static const struct sp_key to_keys[] = {
+	[ROLE] = { "role", SP_KEY_OPTIONAL },
+	[PEOPLE] = { "people", SP_KEY_OPTIONAL },
+};
+
+static void to_map(struct sp_loader *loader, const struct sp_node *item, struct sp_to *to)
+{
+	const struct sp_node *values[SP_ARRAY_LEN(to_keys)];
+	struct sp_check *check = &loader->check;
+
+	if (item->count != 1)
+		sp_report(check, item,
+			  "an item of \"to\" written as a mapping names one: { role: … } or "
+			  "{ people: … }");
+	else if (!sp_has_key(item, "role") && !sp_has_key(item, "people"))
+		sp_report(check, item,
+			  "an item of \"to\" written as a mapping is { role: … } or "
+			  "{ people: … }, not { %.40s: … }",
+			  item->first->text);
+	else if (sp_read_map(check, item, "an item of \"to\"", to_keys, SP_ARRAY_LEN(to_keys),
+			     values) < 0)
+		return;
+	else if (values[ROLE])
+		to_role(loader, values[ROLE], to);
+	else if (values[PEOPLE])
+		to_people(loader, values[PEOPLE], to);
 }
 
 static void to_word(struct sp_loader *loader, const struct sp_node *item, struct sp_to *to)
@@ -221,7 +223,7 @@ static void to_word(struct sp_loader *loader, const struct sp_node *item, struct
 	const struct sp_symbols *const tables[] = { &loader->networks };
 	const char *text = item->text;
 	struct sp_symbol *network = sp_symbols_find(&loader->networks, text);
-	struct sp_symbol *role;
+	struct sp_symbol *people;
 	int64_t literal;
 
 	if (network) {
@@ -239,10 +241,15 @@ static void to_word(struct sp_loader *loader, const struct sp_node *item, struct
 		to->index = loader->policy->internet;
 	} else if (strcmp(text, "bogons") == 0 || strcmp(text, "anonymous") == 0) {
 		sp_report(&loader->check, item, "\"%s\" cannot stand in \"to\"", text);
-	} else if ((role = sp_symbols_find(&loader->roles, text))) {
-		role->is_used = true;
+	} else if ((people = sp_symbols_find(&loader->roles, text))) {
+		people->is_used = true;
 		sp_report(&loader->check, item,
 			  "\"%s\" is a role; as a destination write { role: %s }", text, text);
+	} else if ((people = sp_symbols_find(&loader->people, text))) {
+		people->is_used = true;
+		sp_report(&loader->check, item,
+			  "\"%s\" is a list of people; as a destination write { people: %s }",
+			  text, text);
 	} else if (sp_looks_like_address(text)) {
 		literal = add_literal(loader, item);
 		if (literal < 0)
@@ -268,7 +275,7 @@ void sp_load_to(struct sp_loader *loader, const struct sp_node *node, struct sp_
 			return;
 		}
 		if (item->kind == SP_NODE_MAP)
-			to_role(loader, item, to);
+			to_map(loader, item, to);
 		else if (sp_read_text(check, item, "an item of \"to\""))
 			to_word(loader, item, to);
 	}

@@ -21,38 +21,27 @@ static const struct sp_key session_keys[] = {
 	[WARN] = { "warn", SP_KEY_OPTIONAL },
 };
 
-enum { IDP, GROUP, PEER_KEY, ATTR };
+enum { IDP, GROUP, USER, PEOPLE, PEER_KEY, ATTR };
 static const struct sp_key match_keys[] = {
 	[IDP] = { "idp", SP_KEY_OPTIONAL },
 	[GROUP] = { "group", SP_KEY_OPTIONAL },
+	[USER] = { "user", SP_KEY_OPTIONAL },
+	[PEOPLE] = { "people", SP_KEY_OPTIONAL },
 	[PEER_KEY] = { "peer-key", SP_KEY_OPTIONAL },
 	[ATTR] = { "attr", SP_KEY_LATER },
 };
 
-static void read_group_match(struct sp_loader *loader, const struct sp_node *node,
-			     const struct sp_node *const *values, struct sp_role_match *match)
+static void read_group(struct sp_loader *loader, const struct sp_node *node,
+		       struct sp_role_match *match)
 {
 	struct sp_check *check = &loader->check;
-	const char *group = NULL;
+	const char *group = sp_read_group(check, node, "group");
 
-	if (!values[IDP] && !sp_has_key(node, "idp"))
-		sp_report(check, node, "a match needs \"idp\" with \"group\", or \"peer-key\"");
-	else if (values[IDP] && sp_check_name(check, values[IDP], "identity provider") == 0) {
-		match->idp = sp_copy_text(check, values[IDP]->text);
-		sp_symbols_add(check, &loader->providers, values[IDP], 0);
-	}
-	if (!values[GROUP] && !sp_has_key(node, "group")) {
-		if (sp_has_key(node, "idp"))
-			sp_report(check, node, "a match by \"idp\" needs \"group\" too");
-		return;
-	}
-	if (values[GROUP])
-		group = sp_read_group(check, values[GROUP], "group");
 	if (!group)
 		return;
 	if (strchr(group, '*')) {
 		sp_report(
-			check, values[GROUP],
+			check, node,
 			"group %s would be a group of that very name: there are no patterns, and "
 			"none that is everybody's; name each group in a match of its own: match: [ "
 			"{idp: corp, group: eng}, {idp: corp, group: ops} ]",
@@ -60,11 +49,78 @@ static void read_group_match(struct sp_loader *loader, const struct sp_node *nod
 		return;
 	}
 	if (!strcasecmp(group, "any"))
-		sp_warn(check, values[GROUP],
+		sp_warn(check, node,
 			"group %s is taken as a group of that very name, and none is everybody's; "
 			"name each group in a match of its own",
 			sp_show(group).quoted);
 	match->group = sp_copy_text(check, group);
+}
+
+static void read_user(struct sp_loader *loader, const struct sp_node *node,
+		      struct sp_role_match *match)
+{
+	const char *user = sp_read_user(&loader->check, node, "user");
+
+	match->kind = SP_MATCH_USER;
+	if (user)
+		match->user = sp_copy_text(&loader->check, user);
+}
+
+/* By the provider's word: a group, or the person's name. */
+static void read_idp_match(struct sp_loader *loader, const struct sp_node *node,
+			   const struct sp_node *const *values, struct sp_role_match *match)
+{
+	struct sp_check *check = &loader->check;
+	const bool has_idp = sp_has_key(node, "idp");
+	const bool has_group = sp_has_key(node, "group"), has_user = sp_has_key(node, "user");
+
+	if (!has_idp && has_user)
+		sp_report(check, node, "a match by \"user\" needs \"idp\" too");
+	else if (!has_idp)
+		sp_report(check, node, "a match needs \"idp\" with \"group\" or \"user\", or "
+				       "\"people\", or \"peer-key\"");
+	else if (values[IDP] && sp_check_name(check, values[IDP], "identity provider") == 0) {
+		match->idp = sp_copy_text(check, values[IDP]->text);
+		sp_symbols_add(check, &loader->providers, values[IDP], 0);
+	}
+	if (has_group && has_user)
+		sp_report(check, node,
+			  "a match is by \"group\" or by \"user\", not both: write two matches");
+	else if (!has_group && !has_user && has_idp)
+		sp_report(check, node, "a match by \"idp\" needs \"group\" or \"user\" too");
+	else if (values[GROUP])
+		read_group(loader, values[GROUP], match);
+	else if (values[USER])
+		read_user(loader, values[USER], match);
+}
+
+static void read_people_match(struct sp_loader *loader, const struct sp_node *node,
+			      const struct sp_node *value, struct sp_role_match *match)
+{
+	const struct sp_symbol *list;
+
+	if (node->count != 1)
+		sp_report(&loader->check, node,
+			  "a match by \"people\" stands alone, since the list says whose people "
+			  "they are: write two matches");
+	match->kind = SP_MATCH_PEOPLE;
+	list = value ? sp_find_people(loader, value) : NULL;
+	if (list)
+		match->people = list->index;
+}
+
+static void read_key_match(struct sp_loader *loader, const struct sp_node *node,
+			   const struct sp_node *value, struct sp_role_match *match)
+{
+	match->kind = SP_MATCH_PEER_KEY;
+	if (sp_has_key(node, "idp") || sp_has_key(node, "group") || sp_has_key(node, "user"))
+		sp_report(&loader->check, node,
+			  "a match is by \"idp\" and \"group\" or \"user\", or by \"peer-key\", "
+			  "not both: write two matches");
+	if (value)
+		sp_read_key(&loader->check, value, "peer-key", match->peer_key);
+	/* the form in which devices are enrolled: X25519 ignores this bit */
+	match->peer_key[31] &= 0x7f;
 }
 
 static void read_match(struct sp_loader *loader, const struct sp_node *node, struct sp_role *role)
@@ -78,23 +134,14 @@ static void read_match(struct sp_loader *loader, const struct sp_node *node, str
 	    sp_has_key(node, "attr"))
 		return;
 	match = SP_ARRAY_PUSH(role->matches, role->match_count);
-	if (!match) {
+	if (!match)
 		check->no_memory = true;
-		return;
-	}
-	if (!sp_has_key(node, "peer-key")) {
-		read_group_match(loader, node, values, match);
-		return;
-	}
-	match->is_peer_key = true;
-	if (sp_has_key(node, "idp") || sp_has_key(node, "group"))
-		sp_report(check, node,
-			  "a match is by \"idp\" and \"group\" or by \"peer-key\", not both: "
-			  "write two matches");
-	if (values[PEER_KEY])
-		sp_read_key(check, values[PEER_KEY], "peer-key", match->peer_key);
-	/* the form in which devices are enrolled: X25519 ignores this bit */
-	match->peer_key[31] &= 0x7f;
+	else if (sp_has_key(node, "people"))
+		read_people_match(loader, node, values[PEOPLE], match);
+	else if (sp_has_key(node, "peer-key"))
+		read_key_match(loader, node, values[PEER_KEY], match);
+	else
+		read_idp_match(loader, node, values, match);
 }
 
 static void read_span(struct sp_check *check, const struct sp_node *node, const char *what,

@@ -65,7 +65,21 @@ static bool is_same_user(const struct sp_from *a, const struct sp_from *b)
 static bool is_role_of_people_alone(const struct sp_role *role)
 {
 	for (size_t i = 0; i < role->match_count; i++)
-		if (role->matches[i].is_peer_key)
+		if (role->matches[i].kind == SP_MATCH_PEER_KEY)
+			return false;
+	return true;
+}
+
+/* Is everybody of @inner on @outer? Those who are nobody count for nothing. */
+static bool people_cover(struct lint *lint, uint32_t outer, uint32_t inner)
+{
+	const struct sp_people_list *list = &lint->policy->people[inner];
+
+	lint->work += list->count;
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].idp &&
+		    !sp_people_has(&lint->policy->people[outer], list->items[i].user,
+				   list->items[i].idp))
 			return false;
 	return true;
 }
@@ -75,13 +89,18 @@ static bool from_covers(struct lint *lint, const struct sp_from *outer, const st
 	lint->work++;
 	if (outer->kind == SP_FROM_ANY)
 		return true;
-	if (outer->kind == SP_FROM_SIGNED_IN && inner->kind == SP_FROM_USER)
+	if (outer->kind == SP_FROM_SIGNED_IN &&
+	    (inner->kind == SP_FROM_USER || inner->kind == SP_FROM_PEOPLE))
 		return true;
 	if (outer->kind == SP_FROM_SIGNED_IN && inner->kind == SP_FROM_ROLE)
 		return is_role_of_people_alone(&lint->policy->roles[inner->index]);
+	if (outer->kind == SP_FROM_PEOPLE && inner->kind == SP_FROM_USER)
+		return sp_people_has(&lint->policy->people[outer->index], inner->user, inner->idp);
 	if (outer->kind != inner->kind)
 		return false;
 	switch (outer->kind) {
+	case SP_FROM_PEOPLE:
+		return people_cover(lint, outer->index, inner->index);
 	case SP_FROM_USER:
 		return is_same_user(outer, inner);
 	case SP_FROM_NETWORK:
@@ -96,12 +115,16 @@ static bool to_covers(struct lint *lint, const struct sp_to *outer, const struct
 	lint->work++;
 	if (outer->kind == SP_TO_ANY)
 		return true;
+	if (outer->kind == SP_TO_SIGNED_IN && inner->kind == SP_TO_PEOPLE)
+		return true;
 	if (outer->kind == SP_TO_SIGNED_IN && inner->kind == SP_TO_ROLE)
 		return is_role_of_people_alone(&lint->policy->roles[inner->index]);
 	if (outer->kind != inner->kind)
 		return false;
 	if (outer->kind == SP_TO_NETWORK)
 		return network_covers(lint, outer->index, inner->index);
+	if (outer->kind == SP_TO_PEOPLE)
+		return people_cover(lint, outer->index, inner->index);
 	return outer->kind == SP_TO_SELF || outer->kind == SP_TO_SIGNED_IN ||
 	       outer->index == inner->index;
 }
@@ -297,6 +320,7 @@ void sp_lint(struct sp_loader *loader)
 		loader->check.no_memory = true;
 		return;
 	}
+	lint_unused(&lint, &loader->people, "list of people");
 	lint_unused(&lint, &loader->roles, "role");
 	lint_unused(&lint, &loader->networks, "network");
 	lint_unused(&lint, &loader->services, "service");

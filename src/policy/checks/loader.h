@@ -16,6 +16,7 @@
 #define SP_SECTIONS(X)                                                                             \
 	X(VERSION, "sallyport", OPTIONAL)                                                          \
 	X(INCLUDE, "include", OPTIONAL)                                                            \
+	X(PEOPLE, "people", OPTIONAL)                                                              \
 	X(ROLES, "roles", OPTIONAL)                                                                \
 	X(NETWORKS, "networks", OPTIONAL)                                                          \
 	X(SERVICES, "services", OPTIONAL)                                                          \
@@ -48,10 +49,10 @@ struct sp_loader {
 	struct sp_policy *policy;
 	struct sp_part *parts; /* by file of the policy */
 	size_t part_count;
-	struct sp_symbols roles, networks, services, rules;
+	struct sp_symbols people, roles, networks, services, rules;
 	/* of fixture sessions, by their index; the same name at two providers is two */
 	struct sp_symbols users;
-	struct sp_symbols providers; /* each mention in a role or a fixture session */
+	struct sp_symbols providers; /* each mention in a role, with its lists, or a session */
 	size_t service_items;        /* services written into rules and tests so far */
 	size_t network_items;        /* prefixes that names within networks became so far */
 	unsigned nesting;            /* of the names that are being made out */
@@ -64,6 +65,10 @@ void sp_check_includes(struct sp_loader *loader);
 
 /* Each takes the value of its key. */
 void sp_load_roles(struct sp_loader *loader, const struct sp_node *section);
+/* After all roles: the providers of those lists that a role names. */
+void sp_add_people_providers(struct sp_loader *loader, const struct sp_node *section);
+/* When all providers are known. */
+void sp_load_people(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_networks(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_services(struct sp_loader *loader, const struct sp_node *section);
 /* After all networks, all services are loaded: what each of them stands for. */
@@ -80,6 +85,13 @@ void sp_load_protect(struct sp_loader *loader, const struct sp_node *section);
 /* Those of every file; what none says has a default. */
 void sp_load_fixtures(struct sp_loader *loader);
 void sp_load_tests(struct sp_loader *loader, const struct sp_node *section);
+
+/* One person, { user: …, idp: … }; "a person" is @what for the messages. The caller frees both
+ * texts. Returns 0; -EINVAL it was reported; -ENOMEM. When all providers are known. */
+int sp_load_person(struct sp_loader *loader, const struct sp_node *node, const char *what,
+		   struct sp_person_name *ret_person);
+/* The list of people that @node names, used now; NULL: reported. */
+struct sp_symbol *sp_find_people(struct sp_loader *loader, const struct sp_node *node);
 
 /* Both read a part that rules, expose and protect have in common, and append to @rule's list; what
  * cannot be read is reported. */

@@ -66,8 +66,8 @@ static void each_thing_it_lacks_is_an_error_where_it_is_asked_for(void **state)
 		"(`idle` of a role)",
 		"p.yaml:5: rule \"tunnel\": the plane fake has no `expose` entries",
 		"p.yaml:6: rule \"admin\": the plane fake has no `protect` entries",
-		"p.yaml:9: rule \"call\": the plane fake has no rules whose `to` is a role or "
-		"`signed-in`",
+		"p.yaml:9: rule \"call\": the plane fake has no rules whose `to` is people (a "
+		"role, a list, `signed-in`)",
 		"p.yaml:9: rule \"call\": the plane fake has no rules with `log: all` that allow",
 	};
 

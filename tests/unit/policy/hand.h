@@ -76,6 +76,25 @@ static inline void hand_role(struct hand *hand, const char *name, const char *id
 	match->group = strdup(group);
 }
 
+/* Each "user@idp", in the order of the model: by provider, then by name. */
+static inline void hand_people(struct hand *hand, const char *name, const char *people)
+{
+	struct sp_people_list *list =
+		SP_ARRAY_PUSH(hand->policy.people, hand->policy.people_count);
+
+	list->name = strdup(name);
+	HAND_EACH_WORD(word, people)
+	{
+		struct sp_person_name *person = SP_ARRAY_PUSH(list->items, list->count);
+		char *at = strchr(word, '@');
+
+		if (!person || !at)
+			abort();
+		person->user = strndup(word, (size_t)(at - word));
+		person->idp = strdup(at + 1);
+	}
+}
+
 static inline void hand_from(struct hand *hand, struct sp_rule *rule, const char *word)
 {
 	struct sp_from *from = SP_ARRAY_PUSH(rule->from, rule->from_count);
@@ -84,6 +103,9 @@ static inline void hand_from(struct hand *hand, struct sp_rule *rule, const char
 		*from = (struct sp_from){ .kind = SP_FROM_ANY };
 	else if (strcmp(word, "signed-in") == 0)
 		*from = (struct sp_from){ .kind = SP_FROM_SIGNED_IN };
+	else if (strncmp(word, "people:", 7) == 0)
+		*from = (struct sp_from){ .kind = SP_FROM_PEOPLE,
+					  .index = (uint32_t)atoi(word + 7) };
 	else if (strncmp(word, "role:", 5) == 0)
 		*from = (struct sp_from){ SP_FROM_ROLE, (uint32_t)atoi(word + 5), NULL, NULL };
 	else if (strncmp(word, "user:", 5) == 0)
@@ -103,6 +125,8 @@ static inline void hand_to(struct hand *hand, struct sp_rule *rule, const char *
 		*to = (struct sp_to){ .kind = SP_TO_SELF };
 	else if (strcmp(word, "signed-in") == 0)
 		*to = (struct sp_to){ .kind = SP_TO_SIGNED_IN };
+	else if (strncmp(word, "people:", 7) == 0)
+		*to = (struct sp_to){ SP_TO_PEOPLE, (uint32_t)atoi(word + 7) };
 	else if (strncmp(word, "role:", 5) == 0)
 		*to = (struct sp_to){ SP_TO_ROLE, (uint32_t)atoi(word + 5) };
 	else
@@ -209,6 +233,16 @@ static inline void hand_done(struct hand *hand)
 		free(policy->networks[i].in);
 		free(policy->networks[i].except);
 	}
+	for (size_t i = 0; i < policy->people_count; i++) {
+		struct sp_people_list *list = &policy->people[i];
+
+		for (size_t n = 0; n < list->count; n++) {
+			free(list->items[n].user);
+			free(list->items[n].idp);
+		}
+		free(list->name);
+		free(list->items);
+	}
 	for (size_t i = 0; i < policy->role_count; i++) {
 		free(policy->roles[i].name);
 		free(policy->roles[i].matches[0].idp);
@@ -217,6 +251,7 @@ static inline void hand_done(struct hand *hand)
 	}
 	free(policy->rules);
 	free(policy->networks);
+	free(policy->people);
 	free(policy->roles);
 	sp_gateway_done(&hand->gateway);
 	*hand = (struct hand){ 0 };

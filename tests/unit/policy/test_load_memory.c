@@ -45,7 +45,8 @@ char *__wrap_strdup(const char *text)
 
 static const char good_policy[] =
 	"sallyport: 1\n"
-	"roles: { eng: {match: [{idp: corp, group: eng}, {idp: x, group: y}]} }\n"
+	"people: { oncall: [{user: ana, idp: corp}, {user: bob, idp: x}] }\n"
+	"roles: { eng: {match: [{idp: corp, group: eng}, {idp: x, user: y}, {people: oncall}]} }\n"
 	"networks: { db: {in: [10.0.0.0/8, \"2001:db8::/32\"], except: [10.1.1.1]}, lan: "
 	"10.20.0.0/16, all: [lan, db] }\n"
 	"services: { web: [tcp/80, udp/443], both: [web, tcp/22] }\n"
@@ -53,7 +54,7 @@ static const char good_policy[] =
 	"protect: [ {name: p, from: lan, to: self, service: tcp/22} ]\n"
 	"rules:\n"
 	"  - {name: a, allow: {from: [eng, {user: ana, idp: corp}], to: [db, 10.0.0.1, {role: "
-	"eng}], "
+	"eng}, {people: oncall}], "
 	"services: [web, icmp]}}\n"
 	"  - {name: d, deny: {from: any, to: 10.0.0.1}, reason: \"no\"}\n"
 	"  - {name: o, allow: {from: signed-in, to: all, services: both}, enabled: false}\n"

@@ -26,7 +26,7 @@ static void roles_keep_their_matches(void **state)
 	assert_int_equal(policy->roles[0].match_count, 2);
 	assert_string_equal(policy->roles[0].matches[1].idp, "partner");
 	assert_string_equal(policy->roles[0].matches[1].group, "Ext Eng");
-	assert_true(policy->roles[1].matches[0].is_peer_key);
+	assert_int_equal(policy->roles[1].matches[0].kind, SP_MATCH_PEER_KEY);
 	for (int i = 0; i < 32; i++)
 		assert_int_equal(policy->roles[1].matches[0].peer_key[i], i);
 	sp_policy_free(policy);

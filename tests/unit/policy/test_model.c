@@ -17,6 +17,8 @@ static void roles_come_from_groups_of_their_own_provider(void **state)
 {
 	__hand struct hand hand = { 0 };
 	const char *const groups[] = { "dba", "eng", "other" };
+	const struct sp_person ana = { "ana", "corp", groups, 3, NULL };
+	const struct sp_person stranger = { "ana", "nobody", groups, 3, NULL };
 	uint32_t *roles = NULL;
 	size_t count = 0;
 
@@ -26,13 +28,13 @@ static void roles_come_from_groups_of_their_own_provider(void **state)
 	hand_role(&hand, "dba", "corp", "dba");
 	hand_role(&hand, "ops", "corp", "ops");
 	assert_int_equal(
-		sp_policy_match_roles(&hand.policy, "corp", groups, 3, NULL, &roles, &count), 0);
+		sp_policy_match_roles(&hand.policy, &ana, &roles, &count), 0);
 	assert_int_equal(count, 2);
 	assert_int_equal(roles[0], 0);
 	assert_int_equal(roles[1], 2);
 	free(roles);
 	assert_int_equal(
-		sp_policy_match_roles(&hand.policy, "nobody", groups, 3, NULL, &roles, &count), 0);
+		sp_policy_match_roles(&hand.policy, &stranger, &roles, &count), 0);
 	assert_int_equal(count, 0);
 	free(roles);
 }
@@ -41,6 +43,8 @@ static void a_machine_has_the_roles_of_its_key(void **state)
 {
 	__hand struct hand hand = { 0 };
 	uint8_t key[32] = { 1, 2, 3 };
+	const struct sp_person bot = { .peer_key = key }, keyless = { 0 };
+	const struct sp_person thief = { .user = "eve", .idp = "corp", .peer_key = key };
 	struct sp_role_match *match;
 	uint32_t *roles = NULL;
 	size_t count = 0;
@@ -49,30 +53,55 @@ static void a_machine_has_the_roles_of_its_key(void **state)
 	hand_role(&hand, "engineer", "corp", "eng");
 	hand_role(&hand, "bot", "corp", "bots");
 	match = SP_ARRAY_PUSH(hand.policy.roles[1].matches, hand.policy.roles[1].match_count);
-	match->is_peer_key = true;
+	match->kind = SP_MATCH_PEER_KEY;
 	memcpy(match->peer_key, key, 32);
-	assert_int_equal(sp_policy_match_roles(&hand.policy, NULL, NULL, 0, key, &roles, &count),
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &bot, &roles, &count),
 			 0);
 	assert_int_equal(count, 1);
 	assert_int_equal(roles[0], 1);
 	free(roles);
 	/* a person holds it: it is not theirs to take */
-	assert_int_equal(sp_policy_match_roles(&hand.policy, "corp", NULL, 0, key, &roles, &count),
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &thief, &roles, &count),
 			 0);
 	assert_int_equal(count, 0);
 	free(roles);
 	assert_ptr_equal(sp_policy_machine_role(&hand.policy, key), &hand.policy.roles[1]);
 	key[31] = 1;
 	assert_null(sp_policy_machine_role(&hand.policy, key));
-	assert_int_equal(sp_policy_match_roles(&hand.policy, NULL, NULL, 0, key, &roles, &count),
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &bot, &roles, &count),
 			 0);
 	assert_int_equal(count, 0);
 	free(roles);
 	memset(hand.policy.roles[1].matches[1].peer_key, 0, 32);
-	assert_int_equal(sp_policy_match_roles(&hand.policy, NULL, NULL, 0, NULL, &roles, &count),
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &keyless, &roles, &count),
 			 0);
 	assert_int_equal(count, 0);
 	free(roles);
+}
+
+static void people_have_roles_by_name_at_their_provider(void **state)
+{
+	__hand struct hand hand = { 0 };
+	const struct sp_person ana = { .user = "ana", .idp = "corp" };
+	const struct sp_person other_ana = { .user = "ana", .idp = "partner" };
+	const struct sp_person dora = { .user = "dora", .idp = "corp" };
+	struct sp_role_match *match;
+
+	(void)state;
+	hand_people(&hand, "oncall", "ana@corp bob@corp carl@partner");
+	hand_role(&hand, "engineer", "corp", "eng");
+	match = SP_ARRAY_PUSH(hand.policy.roles[0].matches, hand.policy.roles[0].match_count);
+	*match = (struct sp_role_match){ .kind = SP_MATCH_PEOPLE, .people = 0 };
+	assert_true(sp_role_match_fits(&hand.policy, match, &ana));
+	assert_false(sp_role_match_fits(&hand.policy, match, &other_ana));
+	assert_false(sp_role_match_fits(&hand.policy, match, &dora));
+	assert_true(sp_people_has(&hand.policy.people[0], "bob", "corp"));
+	assert_true(sp_people_has(&hand.policy.people[0], "carl", "partner"));
+	assert_false(sp_people_has(&hand.policy.people[0], NULL, NULL));
+	*match = (struct sp_role_match){ .kind = SP_MATCH_USER, .idp = "corp", .user = "dora" };
+	assert_true(sp_role_match_fits(&hand.policy, match, &dora));
+	assert_false(sp_role_match_fits(&hand.policy, match, &ana));
+	assert_false(sp_role_match_fits(&hand.policy, match, &(struct sp_person){ 0 }));
 }
 
 struct numbers {
@@ -228,6 +257,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(roles_come_from_groups_of_their_own_provider),
 		cmocka_unit_test(a_machine_has_the_roles_of_its_key),
+		cmocka_unit_test(people_have_roles_by_name_at_their_provider),
 		cmocka_unit_test(a_session_is_as_long_as_the_shortest_of_its_roles),
 		cmocka_unit_test(rules_get_the_numbers_of_their_names),
 		cmocka_unit_test(numbers_that_cannot_be_leave_the_rules_alone),

@@ -536,6 +536,39 @@ static void signed_in_are_people_and_no_machines(void **state)
 	assert_default(ask(tables, SP_ZONE_EDGE, "1.1.1.1", "10.30.8.9", SP_SVC_TCP + 22));
 }
 
+static void people_of_a_list_are_they_at_their_provider_alone(void **state)
+{
+	__hand struct hand hand = { 0 };
+	const uint32_t engineer[] = { 0 };
+	uint32_t class_id[2], netset[2], other[2], other_netset[2];
+
+	(void)state;
+	hand_pool(&hand, "100.64.0.0/16");
+	hand_people(&hand, "oncall", "ana@corp bob@corp");
+	hand_role(&hand, "engineer", "corp", "eng");
+	hand_network(&hand, "db", "10.30.8.0/24", "");
+	hand_rule(&hand, SP_RULE_ALLOW, "staff", "people:0", "db", "tcp/22");
+	hand_rule(&hand, SP_RULE_ALLOW, "calls", "db", "people:0", "tcp/9");
+
+	__tables struct sp_tables *tables = compile(&hand);
+	struct sp_identity bob = person("bob", NULL, 0, "100.64.1.1", NULL);
+	struct sp_identity other_bob = person("bob", engineer, 1, "100.64.1.2", NULL);
+	struct sp_identity anybody = person("", engineer, 1, "100.64.1.3", NULL);
+	const uint32_t db = dst_of(tables, "10.30.8.9")->netset;
+	const uint32_t from_db = src_of(tables, "10.30.8.9")->class_id[SP_ZONE_INSIDE];
+
+	other_bob.idp = "partner";
+	assert_int_equal(sp_tables_add_identity(tables, &bob, class_id, netset), 0);
+	assert_int_equal(sp_tables_add_identity(tables, &other_bob, other, other_netset), 0);
+	assert_allow(*sp_tables_decide(tables, class_id[0], db, SP_SVC_TCP + 22), 1);
+	assert_allow(*sp_tables_decide(tables, from_db, netset[0], SP_SVC_TCP + 9), 2);
+	assert_default(*sp_tables_decide(tables, other[0], db, SP_SVC_TCP + 22));
+	assert_default(*sp_tables_decide(tables, from_db, other_netset[0], SP_SVC_TCP + 9));
+	/* who stands for a role has no name, so is on no list */
+	assert_int_equal(sp_tables_add_identity(tables, &anybody, class_id, netset), 0);
+	assert_int_equal(class_id[0], other[0]);
+}
+
 static void peers_are_judged_whoever_signed_in_first(void **state)
 {
 	const uint32_t engineer[] = { 0 };
@@ -745,6 +778,7 @@ int main(void)
 		cmocka_unit_test(a_rule_without_services_matches_every_slot),
 		cmocka_unit_test(roles_users_and_pool_networks_make_the_class),
 		cmocka_unit_test(signed_in_are_people_and_no_machines),
+		cmocka_unit_test(people_of_a_list_are_they_at_their_provider_alone),
 		cmocka_unit_test(peers_are_judged_whoever_signed_in_first),
 		cmocka_unit_test(identities_only_append_rows_and_repeat_none),
 		cmocka_unit_test(too_many_service_sets_are_refused),

@@ -151,23 +151,16 @@ int __wrap_sp_revisions_stage_session(struct sp_revisions *revisions, const stru
 
 static unsigned int matches;
 
-int __real_sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
-				 const char *const *groups, size_t group_count,
-				 const uint8_t peer_key[32], uint32_t **ret_roles,
-				 size_t *ret_count);
-int __wrap_sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
-				 const char *const *groups, size_t group_count,
-				 const uint8_t peer_key[32], uint32_t **ret_roles,
-				 size_t *ret_count);
+int __real_sp_policy_match_roles(const struct sp_policy *policy, const struct sp_person *person,
+				 uint32_t **ret_roles, size_t *ret_count);
+int __wrap_sp_policy_match_roles(const struct sp_policy *policy, const struct sp_person *person,
+				 uint32_t **ret_roles, size_t *ret_count);
 
-int __wrap_sp_policy_match_roles(const struct sp_policy *policy, const char *idp,
-				 const char *const *groups, size_t group_count,
-				 const uint8_t peer_key[32], uint32_t **ret_roles,
-				 size_t *ret_count)
+int __wrap_sp_policy_match_roles(const struct sp_policy *policy, const struct sp_person *person,
+				 uint32_t **ret_roles, size_t *ret_count)
 {
 	matches++;
-	return __real_sp_policy_match_roles(policy, idp, groups, group_count, peer_key, ret_roles,
-					    ret_count);
+	return __real_sp_policy_match_roles(policy, person, ret_roles, ret_count);
 }
 
 /* ---- whom people tell ---- */
