@@ -75,6 +75,13 @@ SP_INLINE int sp_decide_parked(struct sp_work *work)
 	return 1;
 }
 
+/* Are both ends live sessions of one person? Machines are of no person. */
+SP_INLINE int sp_ends_are_one_person(const struct sp_work *work)
+{
+	return work->end[0].state == SP_END_LIVE && work->end[1].state == SP_END_LIVE &&
+	       work->end[0].person && work->end[0].person == work->end[1].person;
+}
+
 /* [4]-[8]. Leaves the answer in @work, and both ends resolved. */
 SP_SUBPROGRAM int sp_decide(struct sp_work *work)
 {
@@ -98,7 +105,10 @@ SP_SUBPROGRAM int sp_decide(struct sp_work *work)
 	if (has_sender && sp_decide_protect(work))
 		return 0;
 	class_id = has_sender ? work->end[0].class_id : sp_src_class(work);
-	netset = work->end[1].state == SP_END_LIVE ? work->end[1].netset : work->dst.netset;
+	netset = work->dst.netset;
+	if (work->end[1].state == SP_END_LIVE)
+		netset = has_sender && sp_ends_are_one_person(work) ? work->end[1].own_netset
+								    : work->end[1].netset;
 	verdict = sp_table_verdict(work, class_id, netset);
 	if (verdict)
 		sp_take_verdict(work, verdict);

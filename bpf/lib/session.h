@@ -50,6 +50,8 @@ SP_INLINE enum sp_end_state sp_session_read(struct sp_end *end, int is_v6, __u64
 	end->expires_ns = session->expires_ns;
 	end->class_id = session->class_id[slot][family];
 	end->netset = session->netset[slot][family];
+	end->own_netset = session->own_netset[slot][family];
+	end->person = session->person;
 	if (sp_session_epoch(session) != end->epoch)
 		return SP_END_RACING;
 	return is_awake ? SP_END_LIVE : SP_END_PARKED;

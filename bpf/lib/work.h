@@ -20,11 +20,13 @@ enum sp_end_state {
 struct sp_end {
 	__u64 epoch; /* of its identity, whether the session is live or not */
 	__u64 expires_ns;
+	__u64 person;  /* 0: a machine */
 	__u32 session; /* SP_SESSION_NONE: no identity */
 	__u32 class_id;
 	__u32 netset;
+	__u32 own_netset;
 	__u8 state; /* enum sp_end_state */
-	__u8 zero[3];
+	__u8 zero[7];
 };
 
 enum sp_found {

@@ -25,6 +25,11 @@ struct asked {
 	struct sp_plane_staged *staged;
 };
 
+struct known {
+	char *user, *idp;
+	uint64_t person;
+};
+
 struct sp_judge {
 	const struct sp_policy *policy;
 	const struct sp_gateway *gateway;
@@ -33,6 +38,8 @@ struct sp_judge {
 	struct asked asked[SP_PLANES_MAX];
 	size_t asked_count; /* 0: the reference alone */
 	char why_not[sizeof(((struct sp_plane_error *)NULL)->text)];
+	struct known *known; /* people whose sessions were opened */
+	size_t known_count;
 	struct sp_addr *taken; /* addresses of the sessions opened */
 	size_t taken_count;
 	uint32_t session_count, sessions_max;
@@ -159,6 +166,11 @@ void sp_judge_free(struct sp_judge *judge)
 		sp_tables_free(judge->tables);
 	if (judge->reference)
 		sp_reference_free(judge->reference);
+	for (size_t i = 0; i < judge->known_count; i++) {
+		free(judge->known[i].user);
+		free(judge->known[i].idp);
+	}
+	free(judge->known);
 	free(judge->taken);
 	free(judge);
 }
@@ -243,10 +255,11 @@ static int open_in_plane(struct sp_judge *judge, struct asked *asked, uint32_t n
 	return r;
 }
 
-static int open_in_planes(struct sp_judge *judge, uint32_t number, uint64_t epoch,
+static int open_in_planes(struct sp_judge *judge, uint32_t number, uint64_t epoch, uint64_t person,
 			  const struct sp_identity *identity)
 {
 	struct sp_plane_session session = { .epoch = epoch,
+					    .person = person,
 					    .in = { { .revision = JUDGE_REVISION } },
 					    .count = 1 };
 	int r;
@@ -254,10 +267,45 @@ static int open_in_planes(struct sp_judge *judge, uint32_t number, uint64_t epoc
 	if (!judge->tables)
 		return 0;
 	r = sp_tables_add_identity(judge->tables, identity, session.in[0].class_id,
-				   session.in[0].netset);
+				   session.in[0].netset, session.in[0].own_netset);
 	for (size_t i = 0; r >= 0 && i < judge->asked_count; i++)
 		r = open_in_plane(judge, &judge->asked[i], number, &session, identity);
 	return r;
+}
+
+static int add_known(struct sp_judge *judge, const struct sp_identity *identity, uint64_t person)
+{
+	struct known *known = SP_ARRAY_PUSH(judge->known, judge->known_count);
+
+	if (!known)
+		return -ENOMEM;
+	known->user = strdup(identity->user);
+	known->idp = strdup(identity->idp);
+	known->person = person;
+	if (known->user && known->idp)
+		return 0;
+	free(known->user);
+	free(known->idp);
+	judge->known_count--;
+	return -ENOMEM;
+}
+
+/* One number for all sessions of a person: the epoch of their first one. Whoever has no name is
+ * known by the one session. */
+static int number_person(struct sp_judge *judge, const struct sp_identity *identity,
+			 uint64_t epoch, uint64_t *ret_person)
+{
+	*ret_person = 0;
+	if (!sp_identity_is_person(identity) || !*identity->user)
+		return 0;
+	for (size_t i = 0; i < judge->known_count; i++)
+		if (!strcmp(judge->known[i].user, identity->user) &&
+		    !strcmp(judge->known[i].idp, identity->idp)) {
+			*ret_person = judge->known[i].person;
+			return 0;
+		}
+	*ret_person = epoch;
+	return add_known(judge, identity, epoch);
 }
 
 int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *identity,
@@ -265,6 +313,7 @@ int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *iden
 {
 	const uint32_t number = judge->session_count;
 	const uint64_t epoch = number + 1;
+	uint64_t person;
 	int r;
 
 	if (number >= judge->sessions_max)
@@ -272,7 +321,10 @@ int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *iden
 	r = judge_take_addresses(judge, identity);
 	if (r < 0)
 		return r;
-	r = open_in_planes(judge, number, epoch, identity);
+	r = number_person(judge, identity, epoch, &person);
+	if (r < 0)
+		return r;
+	r = open_in_planes(judge, number, epoch, person, identity);
 	if (r < 0)
 		return r;
 	r = sp_reference_open_session(judge->reference, number, epoch, identity, 0, 0);

@@ -46,6 +46,20 @@ static int demand(const struct run *run, uint32_t needed, struct sp_place place,
 	return r;
 }
 
+static uint32_t needs_of_to(enum sp_to_kind kind)
+{
+	switch (kind) {
+	case SP_TO_ROLE:
+	case SP_TO_SIGNED_IN:
+	case SP_TO_PEOPLE:
+		return SP_PLANE_TO_ROLE;
+	case SP_TO_OWN_DEVICES:
+		return SP_PLANE_OWN_DEVICES;
+	default:
+		return 0;
+	}
+}
+
 static uint32_t needs_of_rule(const struct sp_rule *rule)
 {
 	uint32_t needed = 0;
@@ -57,9 +71,7 @@ static uint32_t needs_of_rule(const struct sp_rule *rule)
 	if (rule->kind != SP_RULE_DENY && rule->log == SP_LOG_ALL)
 		needed |= SP_PLANE_LOG_ALL;
 	for (size_t i = 0; i < rule->to_count; i++)
-		if (rule->to[i].kind == SP_TO_ROLE || rule->to[i].kind == SP_TO_SIGNED_IN ||
-		    rule->to[i].kind == SP_TO_PEOPLE)
-			needed |= SP_PLANE_TO_ROLE;
+		needed |= needs_of_to(rule->to[i].kind);
 	return needed;
 }
 

@@ -11,6 +11,7 @@
 /* X(identifier, "what the plane lacks") */
 #define SP_PLANE_FEATURES(X)                                                                       \
 	X(TO_ROLE, "rules whose `to` is people (a role, a list, `signed-in`)")                     \
+	X(OWN_DEVICES, "rules whose `to` is `own-devices`")                                        \
 	X(PROTECT, "`protect` entries")                                                            \
 	X(EXPOSE, "`expose` entries")                                                              \
 	X(LOG_ALL, "rules with `log: all` that allow")                                             \

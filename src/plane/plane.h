@@ -148,6 +148,7 @@ struct sp_plane_guard_place {
 struct sp_plane_standing {
 	uint64_t revision;
 	uint32_t class_id[2], netset[2];
+	uint32_t own_netset[2]; /* for packets from another device of its person */
 };
 
 /* that a session stands in: the one that runs and the one that is staged */
@@ -155,6 +156,7 @@ struct sp_plane_standing {
 
 struct sp_plane_session {
 	uint64_t epoch;      /* 0: ended */
+	uint64_t person;     /* one number for all sessions of a person; 0: a machine's */
 	uint64_t expires_ns; /* 0: never */
 	bool is_parked;      /* its time is up, whatever expires_ns says */
 	uint64_t idle_ns;    /* 0: no limit */
@@ -277,8 +279,9 @@ struct sp_plane_ops {
 			   const struct sp_plane_session *session);
 	int (*session_get)(struct sp_plane *plane, uint32_t number,
 			   struct sp_plane_session *ret_session);
-	/* Where it stands in a revision that is being staged. */
-	int (*session_stage)(struct sp_plane *plane, uint32_t number,
+	/* Where it stands in a revision that is being staged. @person as in session_put: a former
+	 * build may not have said it. */
+	int (*session_stage)(struct sp_plane *plane, uint32_t number, uint64_t person,
 			     const struct sp_plane_standing *standing);
 	/* Its time is up, for good: it reaches the portal and the resolvers alone. */
 	int (*session_park)(struct sp_plane *plane, uint32_t number);
@@ -468,10 +471,10 @@ static inline int sp_plane_session_get(struct sp_plane *plane, uint32_t number,
 	return plane->ops->session_get(plane, number, ret_session);
 }
 
-static inline int sp_plane_session_stage(struct sp_plane *plane, uint32_t number,
+static inline int sp_plane_session_stage(struct sp_plane *plane, uint32_t number, uint64_t person,
 					 const struct sp_plane_standing *standing)
 {
-	return plane->ops->session_stage(plane, number, standing);
+	return plane->ops->session_stage(plane, number, person, standing);
 }
 
 static inline int sp_plane_session_park(struct sp_plane *plane, uint32_t number)

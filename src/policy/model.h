@@ -112,6 +112,7 @@ enum sp_to_kind {
 	SP_TO_NETWORK,
 	SP_TO_SIGNED_IN,
 	SP_TO_PEOPLE,
+	SP_TO_OWN_DEVICES, /* the other devices of the person who sends */
 };
 
 struct sp_to {

@@ -131,6 +131,14 @@ static bool is_person(const struct sp_ref_session *session)
 	return session && session->user && session->idp;
 }
 
+/* One person, on two devices or one. Whoever stands for a role has no name to be the same by. */
+static bool is_same_person(const struct sp_ref_session *sender,
+			   const struct sp_ref_session *receiver)
+{
+	return is_person(sender) && is_person(receiver) && *sender->user &&
+	       is_user(receiver, sender->user, sender->idp);
+}
+
 static bool is_of_list(const struct sp_reference *reference, uint32_t index,
 		       const struct sp_ref_session *session)
 {
@@ -172,7 +180,8 @@ static bool source_matches(const struct sp_reference *reference, const struct sp
 }
 
 static bool to_matches(const struct sp_reference *reference, const struct sp_to *to,
-		       const struct sp_tuple *tuple, const struct sp_ref_session *receiver)
+		       const struct sp_tuple *tuple, const struct sp_ref_session *sender,
+		       const struct sp_ref_session *receiver)
 {
 	switch (to->kind) {
 	case SP_TO_ANY:
@@ -187,15 +196,18 @@ static bool to_matches(const struct sp_reference *reference, const struct sp_to 
 		return is_person(receiver);
 	case SP_TO_PEOPLE:
 		return is_of_list(reference, to->index, receiver);
+	case SP_TO_OWN_DEVICES:
+		return is_same_person(sender, receiver);
 	}
 	return false;
 }
 
 static bool destination_matches(const struct sp_reference *reference, const struct sp_rule *rule,
-				const struct sp_tuple *tuple, const struct sp_ref_session *receiver)
+				const struct sp_tuple *tuple, const struct sp_ref_session *sender,
+				const struct sp_ref_session *receiver)
 {
 	for (size_t i = 0; i < rule->to_count; i++)
-		if (to_matches(reference, &rule->to[i], tuple, receiver))
+		if (to_matches(reference, &rule->to[i], tuple, sender, receiver))
 			return true;
 	return false;
 }
@@ -252,7 +264,7 @@ const struct sp_rule *sp_ref_match_protect(const struct sp_reference *reference,
 		const struct sp_rule *rule = &policy->rules[i];
 
 		if (rule->kind == SP_RULE_PROTECT && source_matches(reference, rule, tuple, NULL) &&
-		    destination_matches(reference, rule, tuple, NULL) &&
+		    destination_matches(reference, rule, tuple, NULL, NULL) &&
 		    services_match(rule, tuple))
 			return rule;
 	}
@@ -269,7 +281,8 @@ static bool rule_matches(const struct sp_reference *reference, const struct sp_r
 	} else if (!source_matches(reference, rule, tuple, sender)) {
 		return false;
 	}
-	return destination_matches(reference, rule, tuple, receiver) && services_match(rule, tuple);
+	return destination_matches(reference, rule, tuple, sender, receiver) &&
+	       services_match(rule, tuple);
 }
 
 struct sp_answer sp_ref_match_rules(const struct sp_reference *reference, enum sp_zone zone,

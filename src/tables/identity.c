@@ -65,6 +65,8 @@ static bool to_matches(const struct view *view, const struct sp_to *to)
 		return true;
 	case SP_TO_SELF:
 		return false; /* an address of the gateway is no session's */
+	case SP_TO_OWN_DEVICES:
+		return false; /* but in the set for those of the same person: add_own */
 	case SP_TO_ROLE:
 		return has_role(view->identity, to->index);
 	case SP_TO_NETWORK:
@@ -103,8 +105,22 @@ static void collect_to(const struct view *view, uint64_t *set)
 	}
 }
 
+/* What matches besides when the sender is the receiver's person. */
+static void add_own(const struct sp_tables_index *index, const struct view *view, uint64_t *to)
+{
+	if (!sp_identity_is_person(view->identity))
+		return;
+	for (size_t i = 0; i < index->words; i++)
+		to[i] |= index->masks.to_own[i];
+}
+
+/* Numbers of one session, [0] IPv4, [1] IPv6. */
+struct numbers {
+	uint32_t class_id[2], netset[2], own_netset[2];
+};
+
 static int intern_family(struct sp_tables_index *index, struct view *view, unsigned family,
-			 uint32_t *ret_class, uint32_t *ret_netset)
+			 struct numbers *numbers)
 {
 	const struct sp_addr *addr = &view->identity->addresses[family];
 	__sp_free uint64_t *from = sp_bits_new(index->words);
@@ -117,8 +133,12 @@ static int intern_family(struct sp_tables_index *index, struct view *view, unsig
 		view->has_network[n] = sp_network_has(&view->policy->networks[n], addr);
 	collect_from(view, from);
 	collect_to(view, to);
-	r = sp_rule_sets_intern(&index->classes, from, ret_class);
-	return r < 0 ? r : sp_rule_sets_intern(&index->netsets, to, ret_netset);
+	r = sp_rule_sets_intern(&index->classes, from, &numbers->class_id[family]);
+	if (r == 0)
+		r = sp_rule_sets_intern(&index->netsets, to, &numbers->netset[family]);
+	add_own(index, view, to);
+	return r < 0 ? r
+		     : sp_rule_sets_intern(&index->netsets, to, &numbers->own_netset[family]);
 }
 
 /* Add the pairs of every class from @class_id on and every network set from @netset on with all
@@ -139,7 +159,7 @@ static int add_pairs(struct sp_tables *tables, uint32_t class_id, uint32_t netse
 }
 
 static int add_rows(struct sp_tables *tables, const struct sp_identity *identity,
-		    uint32_t class_id[2], uint32_t netset[2])
+		    struct numbers *numbers)
 {
 	struct sp_tables_index *index = tables->index;
 	struct view view = { .identity = identity, .policy = index->policy };
@@ -151,7 +171,7 @@ static int add_rows(struct sp_tables *tables, const struct sp_identity *identity
 	view.has_network = has_network;
 	for (unsigned family = 0; family < 2 && r == 0; family++)
 		if (identity->has_address[family])
-			r = intern_family(index, &view, family, &class_id[family], &netset[family]);
+			r = intern_family(index, &view, family, numbers);
 	return r < 0 ? r : add_pairs(tables, tables->class_count, tables->netset_count);
 }
 
@@ -169,24 +189,27 @@ static void take_back(struct sp_tables *tables, size_t pairs, uint32_t profiles)
 }
 
 int sp_tables_add_identity(struct sp_tables *tables, const struct sp_identity *identity,
-			   uint32_t ret_class[2], uint32_t ret_netset[2])
+			   uint32_t ret_class[2], uint32_t ret_netset[2],
+			   uint32_t ret_own_netset[2])
 {
 	struct sp_tables_index *index = tables->index;
 	size_t pairs = tables->pair_count;
 	uint32_t profiles = tables->profile_count;
-	uint32_t class_id[2] = { 0 }, netset[2] = { 0 };
+	struct numbers numbers = { 0 };
 	int r;
 
 	if (!index)
 		return -EINVAL;
-	r = add_rows(tables, identity, class_id, netset);
+	r = add_rows(tables, identity, &numbers);
 	if (r < 0) {
 		take_back(tables, pairs, profiles);
 		return r;
 	}
 	tables->class_count = sp_rule_sets_count(&index->classes);
 	tables->netset_count = sp_rule_sets_count(&index->netsets);
-	memcpy(ret_class, class_id, sizeof(class_id));
-	memcpy(ret_netset, netset, sizeof(netset));
+	memcpy(ret_class, numbers.class_id, sizeof(numbers.class_id));
+	memcpy(ret_netset, numbers.netset, sizeof(numbers.netset));
+	if (ret_own_netset)
+		memcpy(ret_own_netset, numbers.own_netset, sizeof(numbers.own_netset));
 	return 0;
 }

@@ -28,6 +28,7 @@ struct sp_rule_masks {
 	uint64_t *from_any;
 	uint64_t *to_any;
 	uint64_t *to_self;
+	uint64_t *to_own; /* own-devices */
 };
 #define SP_RULE_MASK_COUNT (sizeof(struct sp_rule_masks) / sizeof(uint64_t *))
 

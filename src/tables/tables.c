@@ -84,6 +84,8 @@ static void mask_rule(struct sp_rule_masks *masks, const struct sp_rule *rule, s
 		sp_bits_set(masks->to_any, n);
 	if (to_kind(rule, SP_TO_SELF))
 		sp_bits_set(masks->to_self, n);
+	if (to_kind(rule, SP_TO_OWN_DEVICES))
+		sp_bits_set(masks->to_own, n);
 }
 
 static int make_masks(struct sp_tables_index *index)
@@ -92,7 +94,7 @@ static int make_masks(struct sp_tables_index *index)
 		&index->masks.decide,  &index->masks.deny,     &index->masks.allow,
 		&index->masks.expose,  &index->masks.protect,  &index->masks.log_new,
 		&index->masks.log_all, &index->masks.from_any, &index->masks.to_any,
-		&index->masks.to_self,
+		&index->masks.to_self, &index->masks.to_own,
 	};
 
 	index->mask_bits = sp_bits_new(SP_RULE_MASK_COUNT * index->words);

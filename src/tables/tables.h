@@ -62,11 +62,13 @@ int sp_tables_compile(const struct sp_policy *policy, const struct sp_gateway *g
 /* NULL is allowed. */
 void sp_tables_free(struct sp_tables *tables);
 
-/* The class and network set of a session by family, adding rows when its combination is new.
+/* The class and network sets of a session by family, adding rows when its combination is new.
  * @ret_class,@ret_netset  [0] IPv4, [1] IPv6; class 0 / set 0 where it has no address.
+ * @ret_own_netset  likewise, towards it from another device of its person; NULL: not asked for.
  * Returns 0; -E2BIG a bound (nothing was added); -EINVAL tables read from .sptab; -ENOMEM. */
 int sp_tables_add_identity(struct sp_tables *tables, const struct sp_identity *identity,
-			   uint32_t ret_class[2], uint32_t ret_netset[2]);
+			   uint32_t ret_class[2], uint32_t ret_netset[2],
+			   uint32_t ret_own_netset[2]);
 
 /* Both look up the row of the longest prefix that holds @addr, as a plane does; borrowed. A default
  * route is always there, so NULL means tables that were not compiled. */

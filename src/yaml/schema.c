@@ -241,6 +241,7 @@ static bool is_reserved(const char *name)
 {
 	static const char *const reserved[] = { "any",        "anonymous", "self", "internet",
 						"bogons",     "vpn",       "none", "signed-in",
+						"own-devices",
 #define X(id, text, meaning) text,
 						SP_REASONS(X)
 #undef X

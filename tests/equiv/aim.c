@@ -110,16 +110,17 @@ static bool role_address(struct rng *rng, const struct world *world, uint32_t ro
 	return false;
 }
 
-/* A session of somebody on the list. */
+/* A session of somebody whose bit is in @users. */
 static bool people_address(struct rng *rng, const struct world *world, uint32_t users, bool v6,
 			   struct sp_addr *ret_addr)
 {
-	uint32_t start = rng_below(rng, SESSIONS_MAX);
+	uint32_t start = rng_below(rng, world->session_count + 1);
 
-	for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
-		uint32_t n = (start + i) % SESSIONS_MAX;
+	for (uint32_t i = 0; i < world->session_count; i++) {
+		uint32_t n = (start + i) % world->session_count;
 
-		if ((users >> n & 1) && session_address(world, n, v6, ret_addr))
+		if ((users >> world->sessions[n].user & 1) &&
+		    session_address(world, n, v6, ret_addr))
 			return true;
 	}
 	return false;
@@ -135,13 +136,13 @@ static bool word_address(struct rng *rng, const struct world *world,
 	unsigned n;
 
 	if (sscanf(word, "{ user: u%u", &n) == 1)
-		return session_address(world, n, v6, ret_addr);
+		return people_address(rng, world, 1u << n, v6, ret_addr);
 	if (sscanf(word, "{ role: r%u", &n) == 1 || sscanf(word, "r%u", &n) == 1)
 		return role_address(rng, world, n, v6, ret_addr);
 	if (sscanf(word, "{ people: p%u", &n) == 1 || sscanf(word, "p%u", &n) == 1)
 		return n < policy->people_count &&
 		       people_address(rng, world, policy->people[n], v6, ret_addr);
-	if (strcmp(word, "signed-in") == 0)
+	if (strcmp(word, "signed-in") == 0 || strcmp(word, "own-devices") == 0)
 		return role_address(rng, world, UINT32_MAX, v6, ret_addr);
 	if (strcmp(word, "any") == 0)
 		return rng_chance(rng, 60) && role_address(rng, world, UINT32_MAX, v6, ret_addr);

@@ -152,7 +152,7 @@ static struct sp_answer judge_rules(const struct trial *trial, enum sp_hook hook
 	const struct sp_dst *dst = sp_tables_find_dst(tables, &packet->tuple.destination);
 	const struct sp_verdict *protect =
 		sp_tables_decide(tables, src->class_id[zone], dst->netset, slot_of(packet));
-	const struct trial_session *sender, *receiver;
+	const struct trial_session *sender = NULL, *receiver;
 	uint32_t class_id = src->class_id[zone], netset = dst->netset;
 	bool is_parked = is_parked_request(trial, hook, packet);
 	struct sp_answer refused;
@@ -165,7 +165,9 @@ static struct sp_answer judge_rules(const struct trial *trial, enum sp_hook hook
 	if (dst->flags & SP_DST_POOL) {
 		if (!has_session(trial, &packet->tuple.destination, &receiver, &refused))
 			return refused;
-		netset = receiver->netset[trial->revision][packet->is_v6];
+		netset = sender && sender->person == receiver->person
+				 ? receiver->own_netset[trial->revision][packet->is_v6]
+				 : receiver->netset[trial->revision][packet->is_v6];
 	}
 	if (is_parked)
 		return answer(SP_ALLOW, SP_REASON_EXPIRED, SP_RULE_NONE);

@@ -155,6 +155,18 @@ static int make_gateway(struct trial *trial, unsigned revision)
 
 /* ---- sessions ---- */
 
+/* The first session of the same person, from 1. */
+static uint64_t person_of(const struct sp_policy *policy, uint32_t n)
+{
+	const struct sp_fixture_session *sessions = policy->fixtures.sessions;
+	uint32_t first = 0;
+
+	while (strcmp(sessions[first].user, sessions[n].user) != 0 ||
+	       strcmp(sessions[first].idp, sessions[n].idp) != 0)
+		first++;
+	return first + 1;
+}
+
 static int read_session(struct trial *trial, uint32_t n, unsigned revision)
 {
 	const struct sp_policy *policy = trial->policy[revision];
@@ -166,6 +178,7 @@ static int read_session(struct trial *trial, uint32_t n, unsigned revision)
 
 	if (r < 0)
 		return r;
+	trial->sessions[n].person = person_of(policy, n);
 	identity->user = fixture->user;
 	identity->idp = fixture->idp;
 	identity->roles = roles;
@@ -198,6 +211,7 @@ static int put_session(struct trial *trial, uint32_t n)
 	const struct trial_session *session = &trial->sessions[n];
 	struct sp_session value = {
 		.epoch = session->epoch,
+		.person = session->person,
 		.expires_ns = session->expires_ns,
 		.idle_ns = session->idle_ns,
 		.flows = limit ? SP_SESSION_FLOWS_MAX - limit : 0,
@@ -210,6 +224,8 @@ static int put_session(struct trial *trial, uint32_t n)
 		memcpy(value.class_id[slot], session->class_id[revision],
 		       sizeof(value.class_id[slot]));
 		memcpy(value.netset[slot], session->netset[revision], sizeof(value.netset[slot]));
+		memcpy(value.own_netset[slot], session->own_netset[revision],
+		       sizeof(value.own_netset[slot]));
 	}
 	return tell_session(trial, n, &value);
 }
@@ -310,7 +326,8 @@ static int add_identities(struct trial *trial, struct sp_plane_error *why)
 			if (r == 0)
 				r = sp_tables_add_identity(
 					trial->tables[revision], &session->identity[revision],
-					session->class_id[revision], session->netset[revision]);
+					session->class_id[revision], session->netset[revision],
+					session->own_netset[revision]);
 			if (r < 0)
 				return fail(why, r, "identity %u: %s", n, sp_err_text(r));
 		}

@@ -39,7 +39,9 @@ struct trial_session {
 	bool is_known;                  /* its addresses still say who they were */
 	bool is_over;                   /* told to the second reference */
 	uint64_t expires_ns, idle_ns;
+	uint64_t person;                       /* the same for all of one person */
 	uint32_t class_id[2][2], netset[2][2]; /* [revision][family] */
+	uint32_t own_netset[2][2];             /* likewise */
 };
 
 struct trial {

@@ -306,6 +306,8 @@ static void add_to(struct rng *rng, const struct world_policy *policy, struct wo
 		words_add(words, "signed-in");
 	else if (dice < 48 && policy->people_count)
 		words_add(words, "{ people: p%u }", rng_below(rng, policy->people_count));
+	else if (dice < 54)
+		words_add(words, "own-devices");
 	else
 		add_network_word(rng, policy, words);
 }
@@ -441,6 +443,7 @@ static void make_sessions(struct rng *rng, struct world *world)
 		uint32_t host = i < 2 ? i * 255 : 6 + i;
 		bool has_v4 = rng_chance(rng, 90);
 
+		session->user = i && rng_chance(rng, 30) ? rng_below(rng, i) : i;
 		session->groups = rng_below(rng, 1 << ROLES_MAX) | 1u << rng_below(rng, ROLES_MAX);
 		if (has_v4)
 			snprintf(session->address[0], WORD_MAX, "100.64.0.%u", host);

@@ -70,6 +70,7 @@ struct world_policy {
 };
 
 struct world_session {
+	uint32_t user;             /* un, of corp: a person may have several devices */
 	uint32_t groups;           /* bit n: in group gn */
 	char address[2][WORD_MAX]; /* "": none */
 	uint64_t expires_ns;       /* after it was opened; 0: never */

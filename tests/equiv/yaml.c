@@ -144,7 +144,7 @@ static void put_fixtures(FILE *out, const struct world *world)
 		const struct world_session *session = &world->sessions[i];
 		struct words words = { 0 };
 
-		fprintf(out, "    - { user: u%u, idp: corp, groups: ", i);
+		fprintf(out, "    - { user: u%u, idp: corp, groups: ", session->user);
 		for (unsigned n = 0; n < ROLES_MAX; n++)
 			if (session->groups >> n & 1)
 				words_add(&words, "g%u", n);

@@ -87,7 +87,7 @@ static const struct sp_policy *the_policy(void)
 /* A person of the fixtures as both judges know them: made once. */
 struct person {
 	struct sp_identity identity;
-	uint32_t class_id[2], netset[2]; /* by family */
+	uint32_t class_id[2], netset[2], own_netset[2]; /* by family */
 };
 
 static struct person person[2];
@@ -120,7 +120,7 @@ static struct user_revision *the_tables(void)
 	check(sp_tables_compile(the_policy(), &the_policy()->fixtures.gateway, &tables) == 0);
 	for (uint32_t i = 0; i < the_policy()->fixtures.session_count; i++)
 		check(sp_tables_add_identity(tables, identity_of(i), person[i].class_id,
-					     person[i].netset) == 0);
+					     person[i].netset, person[i].own_netset) == 0);
 	check(user_revision_new(tables, 1, &revision) == 0);
 	sp_tables_free(tables);
 	return revision;
@@ -147,6 +147,8 @@ static void open_user_session(struct user_judge *judge, uint32_t number, uint64_
 		memcpy(session->class_id[slot], person[number].class_id,
 		       sizeof(session->class_id[slot]));
 		memcpy(session->netset[slot], person[number].netset, sizeof(session->netset[slot]));
+		memcpy(session->own_netset[slot], person[number].own_netset,
+		       sizeof(session->own_netset[slot]));
 	}
 	for (int family = 0; family < 2; family++)
 		if (identity->has_address[family])

@@ -146,7 +146,7 @@ static int put_people(FILE *out, struct sp_tables *tables, const struct sp_polic
 		const struct sp_person person = sp_fixture_person(session);
 		struct sp_identity identity = { .user = session->user, .idp = session->idp };
 		__sp_free uint32_t *roles = NULL;
-		uint32_t class_id[2], netset[2];
+		uint32_t class_id[2], netset[2], own[2];
 		int r = sp_policy_match_roles(policy, &person, &roles, &identity.role_count);
 
 		if (r < 0)
@@ -154,11 +154,14 @@ static int put_people(FILE *out, struct sp_tables *tables, const struct sp_polic
 		identity.roles = roles;
 		memcpy(identity.addresses, session->addresses, sizeof(identity.addresses));
 		memcpy(identity.has_address, session->has_address, sizeof(identity.has_address));
-		r = sp_tables_add_identity(tables, &identity, class_id, netset);
+		r = sp_tables_add_identity(tables, &identity, class_id, netset, own);
 		if (r < 0)
 			return r;
-		fprintf(out, "%s: class %u in IPv4, %u in IPv6; network set %u, %u\n",
+		fprintf(out, "%s: class %u in IPv4, %u in IPv6; network set %u, %u",
 			session->user, class_id[0], class_id[1], netset[0], netset[1]);
+		if (memcmp(own, netset, sizeof(own)) != 0)
+			fprintf(out, ", from their own devices %u, %u", own[0], own[1]);
+		fputc('\n', out);
 	}
 	return 0;
 }

@@ -165,7 +165,7 @@ static void make_tables(struct lab *lab)
 		sp_tables_compile(lab->policy, &lab->policy->fixtures.gateway, &lab->tables), 0);
 	identity.addresses[0] = sp_addr_from_v4((const uint8_t[]){ 100, 64, 0, 7 });
 	assert_int_equal(sp_addr_parse("fd00:64::7", &identity.addresses[1]), 0);
-	assert_int_equal(sp_tables_add_identity(lab->tables, &identity, class_id, netset), 0);
+	assert_int_equal(sp_tables_add_identity(lab->tables, &identity, class_id, netset, NULL), 0);
 	lab->ana.epoch = 41;
 	for (int slot = 0; slot < 2; slot++) {
 		memcpy(lab->ana.class_id[slot], class_id, sizeof(class_id));

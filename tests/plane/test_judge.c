@@ -308,7 +308,7 @@ static void signing_in_pushes_rows(void **state)
 	plane = open_scratch(lab, 3, &staged);
 	machine.role_count = 1;
 	machine.addresses[0] = address;
-	assert_int_equal(sp_tables_add_identity(tables, &machine, class_id, netset), 0);
+	assert_int_equal(sp_tables_add_identity(tables, &machine, class_id, netset, NULL), 0);
 	assert_int_equal(sp_ebpf_staged_extend(staged, tables), 0);
 	assert_int_equal(sp_ebpf_staged_extend(staged, tables), 0);
 	memcpy(session.class_id[1], class_id, sizeof(class_id));

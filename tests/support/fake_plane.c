@@ -275,7 +275,7 @@ static int fake_session_get(struct sp_plane *plane, uint32_t number,
 	return 0;
 }
 
-static int fake_session_stage(struct sp_plane *plane, uint32_t number,
+static int fake_session_stage(struct sp_plane *plane, uint32_t number, uint64_t person,
 			      const struct sp_plane_standing *standing)
 {
 	int r;
@@ -283,6 +283,7 @@ static int fake_session_stage(struct sp_plane *plane, uint32_t number,
 
 	if (!to)
 		return r;
+	to->person = person;
 	to->in[1] = *standing;
 	to->count = SP_PLANE_REVISIONS_MAX;
 	return 0;

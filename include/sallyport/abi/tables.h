@@ -131,7 +131,9 @@ struct sp_session {
 	__u32 netset[2][2];
 	__u32 flows;        /* tracked flows it originated, but for */
 	__u32 parked_flows; /* those of reason `expired`: of its time as a parked one */
-	__u64 zero[3];
+	/* The same number in every session of one person, of their first session; 0: a machine's. */
+	__u64 person;
+	__u32 own_netset[2][2]; /* as netset, for packets from another device of the person */
 };
 
 /* Key of a flow, the same for both directions: `lo` is the end whose (address, port) compares

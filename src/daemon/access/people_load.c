@@ -58,7 +58,11 @@ static bool is_in_kernel(struct sp_people *people, struct sp_live *live)
 		return false;
 	live->last_seen_ns = session.last_seen_ns;
 	sp_session_await(live);
-	return session.epoch == live->row.epoch;
+	if (session.epoch != live->row.epoch)
+		return false;
+	if (session.person) /* a former build said nothing */
+		live->person = session.person;
+	return true;
 }
 
 /* Find the state that a row describes. Returns false: the time for which an ended session is kept
@@ -116,6 +120,7 @@ static int reconcile(struct load *load, struct sp_live *live)
 		if (!load->is_fresh_plane && !is_in_kernel(load->people, live))
 			return end_known(load, live, "revoked");
 	}
+	sp_live_number_person(people, live);
 	load->open += live->state == SP_LIVE_OPEN;
 	return sp_people_change(people, &change);
 }

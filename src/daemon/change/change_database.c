@@ -81,6 +81,7 @@ int sp_change_keep_new(struct sp_people *people, struct sp_change *change, struc
 			sp_change_drop_device(people, device);
 		return r;
 	}
+	sp_live_number_person(people, live);
 	people->slots[live->row.slot] = live;
 	if (live->row.slot >= people->slot_end)
 		people->slot_end = live->row.slot + 1;

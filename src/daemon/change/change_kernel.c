@@ -31,6 +31,7 @@ static struct sp_plane_session kernel_session(const struct sp_live *live, uint64
 {
 	return (struct sp_plane_session){
 		.epoch = live->row.epoch,
+		.person = live->person,
 		.idle_ns = (uint64_t)live->row.idle_s * SP_SECOND_NS,
 		.last_seen_ns = last_seen_ns,
 		.is_parked = live->state == SP_LIVE_PARKED,

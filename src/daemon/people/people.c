@@ -52,6 +52,24 @@ struct sp_live *sp_live_of_address(const struct sp_people *people, const struct 
 	return newest;
 }
 
+static bool is_same_person(const struct sp_live *a, const struct sp_live *b)
+{
+	return a->row.idp && b->row.idp && !strcmp(a->row.user, b->row.user) &&
+	       !strcmp(a->row.idp, b->row.idp);
+}
+
+void sp_live_number_person(const struct sp_people *people, struct sp_live *live)
+{
+	for (uint32_t slot = 0; slot < people->slot_end && !live->person; slot++) {
+		const struct sp_live *other = people->slots[slot];
+
+		if (other && other->person && is_same_person(other, live))
+			live->person = other->person;
+	}
+	if (!live->person && live->row.idp)
+		live->person = live->row.epoch;
+}
+
 struct sp_live *sp_live_of_device(const struct sp_people *people, const uint8_t key[32])
 {
 	struct sp_live *live = NULL, *found = NULL;

@@ -54,6 +54,9 @@ struct sp_live {
 		size_t count;
 		uint8_t generation[32];
 	} matched;
+	/* the same number in every session of one person: the epoch of the first of them, which is
+	 * nobody else's; 0: a machine's, or not known yet */
+	uint64_t person;
 	enum sp_live_state state;
 	int64_t until_ns; /* parked or ended: UTC until when */
 	/* ended: UTC until when its peer stays, to be told so; 0: it has none */
@@ -161,6 +164,8 @@ void sp_device_free(struct sp_device *device);
 
 /* ---- live.c ---- */
 
+/* Give a session that has an epoch the number of its person, unless it has one. */
+void sp_live_number_person(const struct sp_people *people, struct sp_live *live);
 /* Whose session it is, as roles ask. Everything is borrowed from @live. */
 struct sp_person sp_live_person(const struct sp_live *live);
 /* What @policy sees of the session's person. The roles are matched anew unless sp_live_set_roles

@@ -84,7 +84,7 @@ static int add_rows(struct sp_revision *revision, const struct sp_live *live,
 
 	if (r == 0)
 		r = sp_tables_add_identity(revision->tables, &identity, standing.class_id,
-					   standing.netset);
+					   standing.netset, standing.own_netset);
 	if (r == 0)
 		*ret_standing = standing;
 	return r;
@@ -135,7 +135,7 @@ int sp_revisions_add_session(struct sp_revisions *revisions, const struct sp_liv
 static int stage_standing(struct sp_revisions *revisions, const struct sp_live *live,
 			  const struct sp_plane_standing *standing)
 {
-	return sp_plane_session_stage(revisions->plane, live->row.slot, standing);
+	return sp_plane_session_stage(revisions->plane, live->row.slot, live->person, standing);
 }
 
 int sp_revisions_stage_session(struct sp_revisions *revisions, const struct sp_live *live)

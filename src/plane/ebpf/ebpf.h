@@ -188,11 +188,11 @@ int sp_ebpf_session_put(struct sp_ebpf *plane, uint32_t number, const struct sp_
  * last_seen_ns and its counts of flows are those of this moment.
  * Returns 0; -ERANGE @number is not below sessions_max. */
 int sp_ebpf_session_get(struct sp_ebpf *plane, uint32_t number, struct sp_session *ret_session);
-/* Write class and network set of session @number for @revision, which is being staged: they go to
- * the spare slot, (@revision & 1). [0] IPv4, [1] IPv6.
+/* Write where session @number stands in a revision that is being staged: that goes to the spare
+ * slot, (revision & 1). @person is the number its person had before, or gets now.
  * Returns 0; -ERANGE @number is not below sessions_max. */
-int sp_ebpf_session_stage(struct sp_ebpf *plane, uint32_t number, uint64_t revision,
-			  const uint32_t class_id[2], const uint32_t netset[2]);
+int sp_ebpf_session_stage(struct sp_ebpf *plane, uint32_t number, uint64_t person,
+			  const struct sp_plane_standing *standing);
 /* End session @number by one 8-byte store: the next packet of either direction is denied.
  * Returns 0; -ERANGE @number is not below sessions_max. */
 int sp_ebpf_session_end(struct sp_ebpf *plane, uint32_t number);

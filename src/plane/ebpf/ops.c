@@ -275,6 +275,8 @@ static void put_standing(struct sp_session *session, const struct sp_plane_stand
 	memcpy(session->class_id[standing->revision & 1], standing->class_id,
 	       sizeof(standing->class_id));
 	memcpy(session->netset[standing->revision & 1], standing->netset, sizeof(standing->netset));
+	memcpy(session->own_netset[standing->revision & 1], standing->own_netset,
+	       sizeof(standing->own_netset));
 }
 
 static uint32_t ebpf_session_limit(struct sp_plane *plane)
@@ -287,6 +289,7 @@ static int ebpf_session_put(struct sp_plane *plane, uint32_t number,
 {
 	struct sp_session own = {
 		.epoch = session->epoch,
+		.person = session->person,
 		.expires_ns = session->is_parked ? LONG_AGO_NS : session->expires_ns,
 		.idle_ns = session->idle_ns,
 		.last_seen_ns = session->last_seen_ns,
@@ -309,6 +312,7 @@ static int ebpf_session_get(struct sp_plane *plane, uint32_t number,
 		return r;
 	*ret_session = (struct sp_plane_session){
 		.epoch = own.epoch,
+		.person = own.person,
 		.expires_ns = own.expires_ns,
 		.is_parked = own.expires_ns == LONG_AGO_NS,
 		.idle_ns = own.idle_ns,
@@ -318,11 +322,10 @@ static int ebpf_session_get(struct sp_plane *plane, uint32_t number,
 	return 0;
 }
 
-static int ebpf_session_stage(struct sp_plane *plane, uint32_t number,
+static int ebpf_session_stage(struct sp_plane *plane, uint32_t number, uint64_t person,
 			      const struct sp_plane_standing *standing)
 {
-	return sp_ebpf_session_stage(ebpf_of(plane), number, standing->revision, standing->class_id,
-				     standing->netset);
+	return sp_ebpf_session_stage(ebpf_of(plane), number, person, standing);
 }
 
 static int ebpf_session_park(struct sp_plane *plane, uint32_t number)

@@ -381,9 +381,11 @@ static void write_session(struct sp_session *to, const struct sp_session *sessio
 	store(&to->expires_ns, session->expires_ns, __ATOMIC_RELAXED);
 	store(&to->idle_ns, session->idle_ns, __ATOMIC_RELAXED);
 	store(&to->last_seen_ns, session->last_seen_ns, __ATOMIC_RELAXED);
+	store(&to->person, session->person, __ATOMIC_RELAXED);
 	for (int slot = 0; slot < 2; slot++) {
 		store_pair(to->class_id[slot], session->class_id[slot]);
 		store_pair(to->netset[slot], session->netset[slot]);
+		store_pair(to->own_netset[slot], session->own_netset[slot]);
 	}
 	__atomic_store_n(&to->flows, session->flows, __ATOMIC_RELAXED);
 	__atomic_store_n(&to->parked_flows, session->parked_flows, __ATOMIC_RELAXED);
@@ -413,15 +415,19 @@ int sp_ebpf_session_get(struct sp_ebpf *plane, uint32_t number, struct sp_sessio
 	return 0;
 }
 
-int sp_ebpf_session_stage(struct sp_ebpf *plane, uint32_t number, uint64_t revision,
-			  const uint32_t class_id[2], const uint32_t netset[2])
+int sp_ebpf_session_stage(struct sp_ebpf *plane, uint32_t number, uint64_t person,
+			  const struct sp_plane_standing *standing)
 {
+	const unsigned slot = standing->revision & 1;
+
 	if (number >= plane->sessions_max)
 		return -ERANGE;
 	FOR_EACH_COPY(to, i, plane, number)
 	{
-		store_pair(to->class_id[revision & 1], class_id);
-		store_pair(to->netset[revision & 1], netset);
+		store(&to->person, person, __ATOMIC_RELAXED);
+		store_pair(to->class_id[slot], standing->class_id);
+		store_pair(to->netset[slot], standing->netset);
+		store_pair(to->own_netset[slot], standing->own_netset);
 	}
 	return 0;
 }

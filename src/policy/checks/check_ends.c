@@ -121,6 +121,10 @@ static void from_word(struct sp_loader *loader, const struct sp_node *item, bool
 		sp_report(&loader->check, item,
 			  "\"protect\" is judged before anyone is known: name a network or "
 			  "address");
+	} else if (strcmp(text, "own-devices") == 0) {
+		sp_report(&loader->check, item,
+			  "\"own-devices\" cannot stand in \"from\": they are those of whoever sends, "
+			  "so write from: signed-in, to: own-devices");
 	} else if (strcmp(text, "self") == 0 || strcmp(text, "internet") == 0 ||
 		   strcmp(text, "bogons") == 0 || strcmp(text, "anonymous") == 0) {
 		sp_report(&loader->check, item, "\"%s\" cannot stand in \"from\"", text);
@@ -236,6 +240,8 @@ static void to_word(struct sp_loader *loader, const struct sp_node *item, struct
 		to->kind = SP_TO_SELF;
 	} else if (strcmp(text, "signed-in") == 0) {
 		to->kind = SP_TO_SIGNED_IN;
+	} else if (strcmp(text, "own-devices") == 0) {
+		to->kind = SP_TO_OWN_DEVICES;
 	} else if (strcmp(text, "internet") == 0) {
 		to->kind = SP_TO_NETWORK;
 		to->index = loader->policy->internet;

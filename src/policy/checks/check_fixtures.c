@@ -204,44 +204,6 @@ static int compare_owned(const void *a, const void *b)
 	return order ? order : (left->session > right->session) - (left->session < right->session);
 }
 
-static int compare_people(const void *a, const void *b)
-{
-	const struct sp_fixture_session *const *left = a, *const *right = b;
-	int order = strcmp((*left)->user, (*right)->user);
-
-	if (!order)
-		order = strcmp((*left)->idp, (*right)->idp);
-	return order ? order : (*left > *right) - (*left < *right);
-}
-
-/* Report a person who is listed twice. The same name at two providers is two people. */
-static void check_people_differ(struct sp_loader *loader)
-{
-	const struct sp_fixtures *fixtures = &loader->policy->fixtures;
-	__sp_free const struct sp_fixture_session **people =
-		reallocarray(NULL, fixtures->session_count + 1, sizeof(*people));
-	size_t count = 0;
-
-	if (!people) {
-		loader->check.no_memory = true;
-		return;
-	}
-	for (size_t i = 0; i < fixtures->session_count; i++)
-		if (fixtures->sessions[i].user && fixtures->sessions[i].idp)
-			people[count++] = &fixtures->sessions[i];
-	if (count > 1)
-		qsort(people, count, sizeof(*people), compare_people);
-	for (size_t i = 1; i < count; i++) {
-		const struct sp_node at = sp_node_at(&people[i]->place);
-
-		if (!strcmp(people[i]->user, people[i - 1]->user) &&
-		    !strcmp(people[i]->idp, people[i - 1]->idp))
-			sp_report(&loader->check, &at, "user %s of %s has a session already, on %s",
-				  sp_show(people[i]->user).quoted, people[i]->idp,
-				  sp_show_line(&loader->check, &at, people[i - 1]->place).text);
-	}
-}
-
 /* Report an address that is listed twice. */
 static void check_addresses_differ(struct sp_loader *loader)
 {
@@ -347,6 +309,5 @@ void sp_load_fixtures(struct sp_loader *loader)
 		if (loader->parts[i].sessions)
 			load_sessions(loader, loader->parts[i].sessions);
 	sp_symbols_sort(&loader->users);
-	check_people_differ(loader);
 	check_addresses_differ(loader);
 }

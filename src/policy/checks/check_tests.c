@@ -47,8 +47,16 @@ static void push_destination(struct sp_loader *loader, const struct sp_node *nod
 		*room = *addr;
 }
 
-/* Find the fixture session of a user, at @idp unless that is NULL. *@ret_other: a second session
- * that fits the name as well; else NULL. */
+static bool is_other_idp(const struct sp_loader *loader, const struct sp_symbol *user,
+			 const char *idp)
+{
+	const char *theirs = loader->policy->fixtures.sessions[user->index].idp;
+
+	return !theirs || !idp || strcmp(theirs, idp) != 0;
+}
+
+/* Find the fixture session of a user, at @idp unless that is NULL; of several devices that of the first.
+ * *@ret_other: a session of somebody else of this name, who is meant as well; else NULL. */
 static const struct sp_symbol *find_person(struct sp_loader *loader, const char *user,
 					   const char *idp, const struct sp_symbol **ret_other)
 {
@@ -61,10 +69,10 @@ static const struct sp_symbol *find_person(struct sp_loader *loader, const char 
 
 		if (idp && (!theirs || strcmp(theirs, idp) != 0))
 			continue;
-		if (found && !*ret_other)
-			*ret_other = symbol;
 		if (!found)
 			found = symbol;
+		else if (!*ret_other && is_other_idp(loader, found, theirs))
+			*ret_other = symbol;
 	}
 	return found;
 }

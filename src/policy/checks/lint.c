@@ -115,7 +115,8 @@ static bool to_covers(struct lint *lint, const struct sp_to *outer, const struct
 	lint->work++;
 	if (outer->kind == SP_TO_ANY)
 		return true;
-	if (outer->kind == SP_TO_SIGNED_IN && inner->kind == SP_TO_PEOPLE)
+	if (outer->kind == SP_TO_SIGNED_IN &&
+	    (inner->kind == SP_TO_PEOPLE || inner->kind == SP_TO_OWN_DEVICES))
 		return true;
 	if (outer->kind == SP_TO_SIGNED_IN && inner->kind == SP_TO_ROLE)
 		return is_role_of_people_alone(&lint->policy->roles[inner->index]);
@@ -126,7 +127,7 @@ static bool to_covers(struct lint *lint, const struct sp_to *outer, const struct
 	if (outer->kind == SP_TO_PEOPLE)
 		return people_cover(lint, outer->index, inner->index);
 	return outer->kind == SP_TO_SELF || outer->kind == SP_TO_SIGNED_IN ||
-	       outer->index == inner->index;
+	       outer->kind == SP_TO_OWN_DEVICES || outer->index == inner->index;
 }
 
 static bool service_covers(const struct sp_service *outer, const struct sp_service *inner)
@@ -255,6 +256,27 @@ static void lint_families(struct lint *lint, const struct sp_rule *rule)
 			rule->name, "");
 }
 
+static bool is_machines_alone(struct lint *lint, const struct sp_from *from)
+{
+	return from->kind == SP_FROM_ROLE &&
+	       !sp_role_is_of_people(&lint->policy->roles[from->index]);
+}
+
+/* A machine is nobody's: it has no other devices. */
+static void lint_own_devices(struct lint *lint, const struct sp_rule *rule)
+{
+	for (size_t i = 0; i < rule->to_count; i++)
+		if (rule->to[i].kind != SP_TO_OWN_DEVICES)
+			return;
+	for (size_t i = 0; i < rule->from_count; i++)
+		if (!is_machines_alone(lint, &rule->from[i]))
+			return;
+	warn_at(lint, &rule->place,
+		"rule \"%s\" can never match: it is from machines, and \"own-devices\" are a "
+		"person's%s",
+		rule->name, "");
+}
+
 static void lint_any_to_any(struct lint *lint, const struct sp_rule *rule)
 {
 	bool from = false, to = false;
@@ -327,6 +349,7 @@ void sp_lint(struct sp_loader *loader)
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		lint_families(&lint, &policy->rules[i]);
 		lint_any_to_any(&lint, &policy->rules[i]);
+		lint_own_devices(&lint, &policy->rules[i]);
 	}
 	lint_allows_within_denies(&lint);
 	lint_twins(&lint);

@@ -50,7 +50,8 @@ struct sp_loader {
 	struct sp_part *parts; /* by file of the policy */
 	size_t part_count;
 	struct sp_symbols people, roles, networks, services, rules;
-	/* of fixture sessions, by their index; the same name at two providers is two */
+	/* of fixture sessions, by their index; the same name at two providers is two people, at one
+	 * provider two devices */
 	struct sp_symbols users;
 	struct sp_symbols providers; /* each mention in a role, with its lists, or a session */
 	size_t service_items;        /* services written into rules and tests so far */

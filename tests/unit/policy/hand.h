@@ -125,6 +125,8 @@ static inline void hand_to(struct hand *hand, struct sp_rule *rule, const char *
 		*to = (struct sp_to){ .kind = SP_TO_SELF };
 	else if (strcmp(word, "signed-in") == 0)
 		*to = (struct sp_to){ .kind = SP_TO_SIGNED_IN };
+	else if (strcmp(word, "own-devices") == 0)
+		*to = (struct sp_to){ .kind = SP_TO_OWN_DEVICES };
 	else if (strncmp(word, "people:", 7) == 0)
 		*to = (struct sp_to){ SP_TO_PEOPLE, (uint32_t)atoi(word + 7) };
 	else if (strncmp(word, "role:", 5) == 0)

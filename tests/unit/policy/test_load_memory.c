@@ -57,7 +57,7 @@ static const char good_policy[] =
 	"eng}, {people: oncall}], "
 	"services: [web, icmp]}}\n"
 	"  - {name: d, deny: {from: any, to: 10.0.0.1}, reason: \"no\"}\n"
-	"  - {name: o, allow: {from: signed-in, to: all, services: both}, enabled: false}\n"
+	"  - {name: o, allow: {from: signed-in, to: [all, own-devices], services: both}, enabled: false}\n"
 	"fixtures: { self: [192.0.2.1], interfaces: {wan0: edge}, sessions: [ {user: ana, idp: "
 	"corp, groups: [eng], "
 	"address: 100.64.0.7} ] }\n"

@@ -139,7 +139,7 @@ static void tables_from_a_file_take_no_identities(void **state)
 	(void)state;
 	write_small(&file);
 	assert_int_equal(sp_sptab_read(file.bytes, file.len, &tables), 0);
-	assert_int_equal(sp_tables_add_identity(tables, &nobody, class_id, netset), -EINVAL);
+	assert_int_equal(sp_tables_add_identity(tables, &nobody, class_id, netset, NULL), -EINVAL);
 }
 
 /* An identity's pairs come behind the others: the file does not care in which order they were made.

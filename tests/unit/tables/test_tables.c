@@ -481,7 +481,7 @@ static void roles_users_and_pool_networks_make_the_class(void **state)
 	struct sp_identity bob = person("bob", both + 1, 1, "100.64.2.0", NULL);
 	struct sp_identity mallory = person("mallory", both, 1, "100.64.2.1", NULL);
 
-	assert_int_equal(sp_tables_add_identity(tables, &ana, class_id, netset), 0);
+	assert_int_equal(sp_tables_add_identity(tables, &ana, class_id, netset, NULL), 0);
 	db = dst_of(tables, "10.30.8.9")->netset;
 	assert_allow(*sp_tables_decide(tables, class_id[0], db, SP_SVC_TCP + 22), 1);
 	assert_allow(*sp_tables_decide(tables, class_id[0], db, SP_SVC_TCP + 5432), 2);
@@ -492,13 +492,13 @@ static void roles_users_and_pool_networks_make_the_class(void **state)
 				       netset[1], SP_SVC_TCP + 9),
 		     5);
 
-	assert_int_equal(sp_tables_add_identity(tables, &bob, class_id, netset), 0);
+	assert_int_equal(sp_tables_add_identity(tables, &bob, class_id, netset, NULL), 0);
 	assert_int_equal(class_id[1], 0);
 	assert_int_equal(netset[1], 0);
 	assert_default(*sp_tables_decide(tables, class_id[0], db, SP_SVC_TCP + 22));
 	assert_allow(*sp_tables_decide(tables, class_id[0], db, SP_SVC_TCP + 5432), 2);
 
-	assert_int_equal(sp_tables_add_identity(tables, &mallory, class_id, netset), 0);
+	assert_int_equal(sp_tables_add_identity(tables, &mallory, class_id, netset, NULL), 0);
 	assert_deny(*sp_tables_decide(tables, class_id[0], db, SP_SVC_TCP + 22), 3);
 }
 
@@ -524,13 +524,13 @@ static void signed_in_are_people_and_no_machines(void **state)
 	const uint32_t from_db = src_of(tables, "10.30.8.9")->class_id[SP_ZONE_INSIDE];
 
 	bot.user = bot.idp = NULL;
-	assert_int_equal(sp_tables_add_identity(tables, &ana, class_id, netset), 0);
-	assert_int_equal(sp_tables_add_identity(tables, &bot, machine, machine_netset), 0);
+	assert_int_equal(sp_tables_add_identity(tables, &ana, class_id, netset, NULL), 0);
+	assert_int_equal(sp_tables_add_identity(tables, &bot, machine, machine_netset, NULL), 0);
 	assert_allow(*sp_tables_decide(tables, class_id[0], db, SP_SVC_TCP + 22), 1);
 	assert_allow(*sp_tables_decide(tables, from_db, netset[0], SP_SVC_TCP + 9), 2);
 	assert_default(*sp_tables_decide(tables, machine[0], db, SP_SVC_TCP + 22));
 	assert_default(*sp_tables_decide(tables, from_db, machine_netset[0], SP_SVC_TCP + 9));
-	assert_int_equal(sp_tables_add_identity(tables, &anybody, machine, machine_netset), 0);
+	assert_int_equal(sp_tables_add_identity(tables, &anybody, machine, machine_netset, NULL), 0);
 	assert_int_equal(machine[0], class_id[0]);
 	/* nobody on another interface is signed in */
 	assert_default(ask(tables, SP_ZONE_EDGE, "1.1.1.1", "10.30.8.9", SP_SVC_TCP + 22));
@@ -558,15 +558,42 @@ static void people_of_a_list_are_they_at_their_provider_alone(void **state)
 	const uint32_t from_db = src_of(tables, "10.30.8.9")->class_id[SP_ZONE_INSIDE];
 
 	other_bob.idp = "partner";
-	assert_int_equal(sp_tables_add_identity(tables, &bob, class_id, netset), 0);
-	assert_int_equal(sp_tables_add_identity(tables, &other_bob, other, other_netset), 0);
+	assert_int_equal(sp_tables_add_identity(tables, &bob, class_id, netset, NULL), 0);
+	assert_int_equal(sp_tables_add_identity(tables, &other_bob, other, other_netset, NULL), 0);
 	assert_allow(*sp_tables_decide(tables, class_id[0], db, SP_SVC_TCP + 22), 1);
 	assert_allow(*sp_tables_decide(tables, from_db, netset[0], SP_SVC_TCP + 9), 2);
 	assert_default(*sp_tables_decide(tables, other[0], db, SP_SVC_TCP + 22));
 	assert_default(*sp_tables_decide(tables, from_db, other_netset[0], SP_SVC_TCP + 9));
 	/* who stands for a role has no name, so is on no list */
-	assert_int_equal(sp_tables_add_identity(tables, &anybody, class_id, netset), 0);
+	assert_int_equal(sp_tables_add_identity(tables, &anybody, class_id, netset, NULL), 0);
 	assert_int_equal(class_id[0], other[0]);
+}
+
+static void own_devices_are_reached_by_their_person_alone(void **state)
+{
+	__hand struct hand hand = { 0 };
+	const uint32_t engineer[] = { 0 };
+	uint32_t class_id[2], netset[2], own[2], bot_own[2], bot_netset[2];
+
+	(void)state;
+	hand_pool(&hand, "100.64.0.0/16");
+	hand_role(&hand, "engineer", "corp", "eng");
+	hand_rule(&hand, SP_RULE_ALLOW, "mine", "signed-in", "own-devices", "tcp/22");
+	hand_rule(&hand, SP_RULE_ALLOW, "web", "signed-in", "role:0", "tcp/80");
+
+	__tables struct sp_tables *tables = compile(&hand);
+	struct sp_identity ana = person("ana", engineer, 1, "100.64.1.1", NULL);
+	struct sp_identity bot = person("bot", engineer, 1, "100.64.1.3", NULL);
+
+	bot.user = bot.idp = NULL;
+	assert_int_equal(sp_tables_add_identity(tables, &ana, class_id, netset, own), 0);
+	assert_allow(*sp_tables_decide(tables, class_id[0], own[0], SP_SVC_TCP + 22), 1);
+	assert_allow(*sp_tables_decide(tables, class_id[0], own[0], SP_SVC_TCP + 80), 2);
+	assert_default(*sp_tables_decide(tables, class_id[0], netset[0], SP_SVC_TCP + 22));
+	assert_allow(*sp_tables_decide(tables, class_id[0], netset[0], SP_SVC_TCP + 80), 2);
+	/* a machine is nobody's device */
+	assert_int_equal(sp_tables_add_identity(tables, &bot, class_id, bot_netset, bot_own), 0);
+	assert_memory_equal(bot_own, bot_netset, sizeof(bot_own));
 }
 
 static void peers_are_judged_whoever_signed_in_first(void **state)
@@ -587,10 +614,10 @@ static void peers_are_judged_whoever_signed_in_first(void **state)
 		for (int step = 0; step < 2; step++) {
 			if (step == order)
 				assert_int_equal(
-					sp_tables_add_identity(tables, &ana, sender, unused), 0);
+					sp_tables_add_identity(tables, &ana, sender, unused, NULL), 0);
 			else
 				assert_int_equal(
-					sp_tables_add_identity(tables, &lab, unused, receiver), 0);
+					sp_tables_add_identity(tables, &lab, unused, receiver, NULL), 0);
 		}
 		assert_allow(*sp_tables_decide(tables, sender[0], receiver[0], SP_SVC_TCP + 7), 6);
 	}
@@ -612,11 +639,11 @@ static void identities_only_append_rows_and_repeat_none(void **state)
 	__sp_free struct sp_pair_row *old = calloc(pairs + 1, sizeof(*old));
 
 	memcpy(old, tables->pair, pairs * sizeof(*old));
-	assert_int_equal(sp_tables_add_identity(tables, &ana, class_id, netset), 0);
+	assert_int_equal(sp_tables_add_identity(tables, &ana, class_id, netset, NULL), 0);
 	assert_true(tables->pair_count > pairs);
 	assert_memory_equal(old, tables->pair, pairs * sizeof(*old));
 	pairs = tables->pair_count;
-	assert_int_equal(sp_tables_add_identity(tables, &eve, again, netset_again), 0);
+	assert_int_equal(sp_tables_add_identity(tables, &eve, again, netset_again, NULL), 0);
 	assert_int_equal(tables->pair_count, pairs);
 	assert_memory_equal(class_id, again, sizeof(again));
 	assert_memory_equal(netset, netset_again, sizeof(netset));
@@ -678,7 +705,7 @@ static void an_identity_beyond_the_bounds_leaves_the_tables_as_they_were(void **
 		struct sp_tables before = *tables;
 
 		class_id[0] = class_id[1] = netset[0] = netset[1] = 77;
-		r = sp_tables_add_identity(tables, &identity, class_id, netset);
+		r = sp_tables_add_identity(tables, &identity, class_id, netset, NULL);
 		if (r == 0) {
 			added++;
 			continue;
@@ -697,7 +724,7 @@ static void an_identity_beyond_the_bounds_leaves_the_tables_as_they_were(void **
 	/* Known combinations still find their rows. */
 	struct sp_identity first = person("x", (uint32_t[]){ 0 }, 1, "100.64.0.6", NULL);
 
-	assert_int_equal(sp_tables_add_identity(tables, &first, class_id, netset), 0);
+	assert_int_equal(sp_tables_add_identity(tables, &first, class_id, netset, NULL), 0);
 	assert_allow(*sp_tables_decide(tables, class_id[0], dst_of(tables, "8.8.8.8")->netset,
 				       SP_SVC_TCP + 1),
 		     1);
@@ -779,6 +806,7 @@ int main(void)
 		cmocka_unit_test(roles_users_and_pool_networks_make_the_class),
 		cmocka_unit_test(signed_in_are_people_and_no_machines),
 		cmocka_unit_test(people_of_a_list_are_they_at_their_provider_alone),
+		cmocka_unit_test(own_devices_are_reached_by_their_person_alone),
 		cmocka_unit_test(peers_are_judged_whoever_signed_in_first),
 		cmocka_unit_test(identities_only_append_rows_and_repeat_none),
 		cmocka_unit_test(too_many_service_sets_are_refused),
