@@ -117,4 +117,36 @@ SP_SUBPROGRAM int sp_decide(struct sp_work *work)
 	return 0;
 }
 
+/* The network set of the destination for what the gateway itself sends. Set 0, of no rule, on the
+ * tunnel where nobody's session lives. */
+SP_INLINE __u32 sp_self_netset(const struct sp_work *work)
+{
+	switch (work->end[1].state) {
+	case SP_END_OUTSIDE:
+		return work->dst.netset;
+	case SP_END_LIVE:
+		return work->end[1].netset;
+	}
+	return 0;
+}
+
+/* [6]-[8] for what the gateway itself sends: rules from self alone speak of it, and what none of
+ * them means is allowed unless it needs one. Both ends are resolved. */
+SP_SUBPROGRAM int sp_decide_self(struct sp_work *work)
+{
+	struct sp_verdict *verdict;
+
+	sp_allow(work, SP_REASON_POLICY, SP_RULE_NONE);
+	work->log = SP_LOG_NONE;
+	work->deadline_ns = sp_ends_deadline(work, 0);
+	if (!sp_self_class && !sp_self_needs_rules)
+		return 0;
+	verdict = sp_table_verdict(work, sp_self_class, sp_self_netset(work));
+	if (!verdict)
+		sp_deny(work, SP_REASON_TABLE_FULL);
+	else if (verdict->reason != SP_REASON_DEFAULT || sp_self_needs_rules)
+		sp_take_verdict(work, verdict);
+	return 0;
+}
+
 #endif

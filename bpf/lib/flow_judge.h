@@ -37,7 +37,7 @@ SP_INLINE void sp_case_of_packet(struct sp_work *work)
 }
 
 /* Judge a flow that no rule allowed (the gateway's own, or forwarded): its ends on the tunnel must
- * have live sessions. */
+ * have live sessions, and rules from self must not deny the gateway's own. */
 SP_INLINE void sp_case_judge_unruled(struct sp_work *work)
 {
 	if (!sp_ends_resolve(work)) {
@@ -46,6 +46,10 @@ SP_INLINE void sp_case_judge_unruled(struct sp_work *work)
 	}
 	if (sp_end_denies(work, &work->end[0]) || sp_end_denies(work, &work->end[1]))
 		return;
+	if (work->flow.flags & SP_FLOW_OWN) {
+		sp_decide_self(work);
+		return;
+	}
 	sp_allow(work, SP_REASON_POLICY, SP_RULE_NONE);
 	work->log = SP_LOG_NONE;
 	work->deadline_ns = sp_ends_deadline(work, 0);

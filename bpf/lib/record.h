@@ -38,23 +38,38 @@ SP_INLINE __u32 sp_record_kind(const struct sp_work *work, struct sp_leaving fro
 	return proto == SP_PROTO_ESP || proto == SP_PROTO_AUTH ? SP_FLOW_OWN : SP_FLOW_FORWARDED;
 }
 
-/* Open a flow for a packet that has none. If there is no room, the packet passes, but its replies
- * are denied. */
+/* A table is missing, so rules from self cannot be asked: deny what they would have to allow. */
+SP_INLINE void sp_self_unknown(struct sp_work *work, __u32 kind)
+{
+	if (kind == SP_FLOW_OWN && (sp_self_class || sp_self_needs_rules))
+		sp_deny(work, SP_REASON_TABLE_FULL);
+}
+
+/* Open a flow for a packet that has none; only such a packet is asked of the rules from self. If
+ * there is no room, the packet passes, but its replies are denied. */
 SP_INLINE void sp_record_new(struct sp_work *work, struct sp_leaving from)
 {
 	__u32 kind = sp_record_kind(work, from);
 	__u32 home;
 
 	sp_allow(work, SP_REASON_POLICY, SP_RULE_NONE);
-	if (!kind || !sp_table_src(work))
+	if (!kind)
 		return;
+	if (!sp_table_src(work)) {
+		sp_self_unknown(work, kind);
+		return;
+	}
 	home = work->src.home;
 	if (SP_THIS_HOOK == SP_HOOK_VPN_OUT)
 		work->case_zone = home < SP_ZONE_COUNT ? home : SP_ZONE_EDGE;
-	if (!sp_ends_resolve(work))
+	if (!sp_ends_resolve(work)) {
+		sp_self_unknown(work, kind);
 		return;
+	}
 	work->deadline_ns = sp_ends_deadline(work, 0);
-	if (sp_flow_open(work, kind))
+	if (kind == SP_FLOW_OWN)
+		sp_decide_self(work);
+	if (work->verdict == SP_ALLOW && sp_flow_open(work, kind))
 		sp_allow(work, SP_REASON_FLOW_FULL, SP_RULE_NONE);
 }
 

@@ -54,6 +54,8 @@ static bool is_from(const struct sp_policy *policy, const struct sp_from *from,
 		return false;
 	case SP_FROM_SIGNED_IN:
 		return sp_identity_is_person(identity);
+	case SP_FROM_SELF:
+		return false;
 	case SP_FROM_PEOPLE:
 		return sp_people_has(&policy->people[from->index], identity->user, identity->idp);
 	}

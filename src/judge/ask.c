@@ -348,8 +348,38 @@ static int person_find(const struct sp_asking *asking, const struct sp_ask *ask,
 	sp_nearest_init(&near, user);
 	asking->people->offer(asking->people_arg, &near);
 	return fail(fault, SP_ASK_UNKNOWN,
-		    "%.255s is no address, no role:NAME, not anonymous and %s%s", user,
+		    "%.255s is no address, no role:NAME, not anonymous, not self and %s%s", user,
 		    asking->people->nobody, hint(&near, buf));
+}
+
+const struct sp_addr *sp_ask_self(const struct sp_gateway *gateway, bool is_v6)
+{
+	for (size_t i = 0; i < gateway->self_count; i++)
+		if (sp_addr_is_v4(&gateway->self[i]) != is_v6)
+			return &gateway->self[i];
+	return NULL;
+}
+
+static int self_find(const struct sp_asking *asking, bool is_v6, struct sp_asked *asked,
+		     struct sp_ask_fault *fault)
+{
+	const struct sp_gateway *gateway = asking->gateway;
+	const struct sp_addr *source = sp_ask_self(gateway, is_v6);
+
+	for (size_t i = 0; i < gateway->self_count; i++)
+		if (!sp_addr_compare(&gateway->self[i], &asked->tuple.destination))
+			return fail(
+				fault, SP_ASK_MALFORMED,
+				"the destination is the gateway's own address: what it sends to "
+				"itself meets no rule");
+	if (!source)
+		return fail(fault, SP_ASK_FAMILY,
+			    "no IPv%d address of the gateway is known; with FILE, fixtures.self "
+			    "lists them",
+			    is_v6 ? 6 : 4);
+	asked->tuple.source = *source;
+	asked->is_own = true;
+	return 0;
 }
 
 static int source_find(const struct sp_asking *asking, const struct sp_ask *ask,
@@ -364,6 +394,8 @@ static int source_find(const struct sp_asking *asking, const struct sp_ask *ask,
 		tuple->source = sp_judge_stranger(asking->policy, asking->gateway, is_v6);
 		return 0;
 	}
+	if (!strcmp(ask->from, "self"))
+		return self_find(asking, is_v6, asked, fault);
 	if (sp_addr_parse(ask->from, &tuple->source) < 0)
 		return person_find(asking, ask, is_v6, asked, fault);
 	if (sp_addr_is_v4(&tuple->source) == is_v6)
@@ -404,6 +436,13 @@ static enum sp_ask_who who_of(const struct sp_ask *ask, const struct sp_asked *a
 	return strcmp(ask->from, "anonymous") ? SP_ASK_ADDRESS : SP_ASK_ANONYMOUS;
 }
 
+/* What the gateway itself sends meets the hook where it leaves. */
+static void turn_own(struct sp_asked *asked)
+{
+	if (asked->is_own)
+		asked->hook = sp_judge_way_out(asked->hook);
+}
+
 int sp_ask_hook(const struct sp_asking *asking, const struct sp_ask *ask, struct sp_asked *asked,
 		struct sp_ask_fault *fault)
 {
@@ -412,11 +451,17 @@ int sp_ask_hook(const struct sp_asking *asking, const struct sp_ask *ask, struct
 	char buf[300];
 
 	if (!ask->on) {
-		asked->hook = sp_ask_first_hook(gateway, who_of(ask, asked), &asked->tuple.source);
+		asked->hook = asked->is_own
+				      ? sp_judge_first_hook(gateway, &asked->tuple.destination)
+				      : sp_ask_first_hook(gateway, who_of(ask, asked),
+							  &asked->tuple.source);
+		turn_own(asked);
 		return 0;
 	}
-	if (sp_judge_hook_of_interface(gateway, ask->on, &asked->hook) == 0)
+	if (sp_judge_hook_of_interface(gateway, ask->on, &asked->hook) == 0) {
+		turn_own(asked);
 		return 0;
+	}
 	sp_nearest_init(&near, ask->on);
 	for (size_t i = 0; i < gateway->interface_count; i++)
 		sp_nearest_offer(&near, gateway->interfaces[i].name);

@@ -10,20 +10,24 @@
 
 /* The words of a question. All are borrowed. */
 struct sp_ask {
-	const char *from; /* a user's name, `user:NAME`, `role:NAME`, an address, `anonymous` */
-	const char *idp;  /* whose user; NULL: the only one of that name */
+	const char *
+		from; /* a user's name, `user:NAME`, `role:NAME`, an address, `anonymous`, `self` */
+	const char *idp; /* whose user; NULL: the only one of that name */
 	/* `ADDR:PORT[/tcp]`, `ADDR/icmp`, `ADDR/proto/N`; ADDR may be a network's name of the
 	 * policy, PORT a service's name of it, else a well-known one's */
 	const char *to;
 	/* with only an address or network in @to: a service's name, or `tcp/443`; or NULL */
 	const char *service;
-	const char *on; /* the interface it arrives on; NULL: where its source is at home */
+	/* the interface it arrives on (from `self`: leaves by); NULL: where its source (from
+	 * `self`: its destination) is at home */
+	const char *on;
 };
 
 /* The packet. */
 struct sp_asked {
 	struct sp_tuple tuple;
 	enum sp_hook hook;
+	bool is_own;      /* the gateway itself sends it; ->hook is where it leaves */
 	const char *user; /* set by the people's find; borrowed; NULL: nobody is named */
 	const char *role; /* of a person who stands for a role; the policy's text; NULL: none */
 };
@@ -81,6 +85,8 @@ const char *sp_ask_user(const char *from);
  * False: the family has no such service. */
 bool sp_ask_service(const struct sp_service *service, bool is_v6, uint16_t port,
 		    struct sp_tuple *tuple);
+/* The first of the gateway's addresses of a family. NULL: it has none. */
+const struct sp_addr *sp_ask_self(const struct sp_gateway *gateway, bool is_v6);
 enum sp_ask_who { SP_ASK_ADDRESS, SP_ASK_PERSON, SP_ASK_ANONYMOUS };
 /* The hook that a packet meets first: a person's comes from the tunnel (vpn-in), an anonymous one
  * from the edge (edge-in), another from where @source is at home (sp_judge_first_hook). Only

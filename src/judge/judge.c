@@ -292,8 +292,8 @@ static int add_known(struct sp_judge *judge, const struct sp_identity *identity,
 
 /* One number for all sessions of a person: the epoch of their first one. Whoever has no name is
  * known by the one session. */
-static int number_person(struct sp_judge *judge, const struct sp_identity *identity,
-			 uint64_t epoch, uint64_t *ret_person)
+static int number_person(struct sp_judge *judge, const struct sp_identity *identity, uint64_t epoch,
+			 uint64_t *ret_person)
 {
 	*ret_person = 0;
 	if (!sp_identity_is_person(identity) || !*identity->user)
@@ -432,11 +432,11 @@ int sp_judge_frame(struct sp_judge *judge, enum sp_hook hook, const struct sp_fr
 }
 
 int sp_judge_tuple(struct sp_judge *judge, enum sp_hook hook, const struct sp_tuple *tuple,
-		   uint64_t now_ns, struct sp_judgement *ret_judgement)
+		   bool is_own, uint64_t now_ns, struct sp_judgement *ret_judgement)
 {
 	const bool is_ethernet = hook != SP_HOOK_VPN_IN && hook != SP_HOOK_VPN_OUT;
 	uint8_t bytes[128];
-	struct sp_frame frame = { .bytes = bytes, .is_ethernet = is_ethernet };
+	struct sp_frame frame = { .bytes = bytes, .is_ethernet = is_ethernet, .is_own = is_own };
 
 	frame.len = sp_packet_build(tuple, is_ethernet, bytes);
 	return sp_judge_frame(judge, hook, &frame, now_ns, ret_judgement);

@@ -86,16 +86,18 @@ struct sp_judgement {
  * Returns 0 (look at ->disagree); -errno of a judge that could not answer. */
 int sp_judge_frame(struct sp_judge *judge, enum sp_hook hook, const struct sp_frame *frame,
 		   uint64_t now_ns, struct sp_judgement *ret_judgement);
-/* Build the packet that a host sends to open @tuple, and judge it on @hook. Returns as
- * sp_judge_frame. */
+/* Build the packet that a host sends to open @tuple, and judge it on @hook. @is_own: the gateway
+ * itself sends it, and @hook is where it leaves. Returns as sp_judge_frame. */
 int sp_judge_tuple(struct sp_judge *judge, enum sp_hook hook, const struct sp_tuple *tuple,
-		   uint64_t now_ns, struct sp_judgement *ret_judgement);
+		   bool is_own, uint64_t now_ns, struct sp_judgement *ret_judgement);
 
 /* ---- questions ---- */
 
 /* The hook where a packet from @source first meets us: pool -> vpn-in, else by the longest route,
  * else inside-in. */
 enum sp_hook sp_judge_first_hook(const struct sp_gateway *gateway, const struct sp_addr *source);
+/* The hook where packets leave to where @in has them from: vpn-out for vpn-in, and so on. */
+enum sp_hook sp_judge_way_out(enum sp_hook in);
 /* Find the hook that packets from the interface @name meet first. Returns 0; -ENOENT @gateway has
  * no such interface. */
 int sp_judge_hook_of_interface(const struct sp_gateway *gateway, const char *name,

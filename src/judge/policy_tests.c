@@ -50,6 +50,7 @@ static int find_source(const struct bench *bench, const struct sp_test *test, bo
 {
 	const struct sp_fixture_session *session;
 	const struct sp_identity *stand_in;
+	const struct sp_addr *self;
 
 	switch (test->from) {
 	case SP_TEST_ROLE:
@@ -69,6 +70,12 @@ static int find_source(const struct bench *bench, const struct sp_test *test, bo
 			return -ENOENT;
 		*ret_source = test->address;
 		return 0;
+	case SP_TEST_SELF:
+		self = sp_ask_self(bench->gateway, is_v6);
+		if (!self)
+			return -ENOENT;
+		*ret_source = *self;
+		return 0;
 	default:
 		*ret_source = sp_judge_stranger(bench->policy, bench->gateway, is_v6);
 		return 0;
@@ -76,9 +83,12 @@ static int find_source(const struct bench *bench, const struct sp_test *test, bo
 }
 
 static enum sp_hook find_hook(const struct bench *bench, const struct sp_test *test,
-			      const struct sp_addr *source)
+			      const struct sp_tuple *tuple)
 {
 	enum sp_hook hook;
+
+	if (test->from == SP_TEST_SELF)
+		return sp_judge_way_out(sp_judge_first_hook(bench->gateway, &tuple->destination));
 
 	if (test->interface &&
 	    sp_judge_hook_of_interface(bench->gateway, test->interface, &hook) == 0)
@@ -87,7 +97,7 @@ static enum sp_hook find_hook(const struct bench *bench, const struct sp_test *t
 				 test->from == SP_TEST_ADDRESS     ? SP_ASK_ADDRESS
 				 : test->from == SP_TEST_ANONYMOUS ? SP_ASK_ANONYMOUS
 								   : SP_ASK_PERSON,
-				 source);
+				 &tuple->source);
 }
 
 static bool is_expected(const struct bench *bench, const struct sp_test *test,
@@ -117,8 +127,9 @@ static int run_test(struct bench *bench, const struct sp_test *test, struct sp_t
 				continue;
 			case_count++;
 			result->tuple = tuple;
-			r = sp_judge_tuple(bench->judge, find_hook(bench, test, &tuple.source),
-					   &tuple, bench->now_ns, &result->judgement);
+			r = sp_judge_tuple(bench->judge, find_hook(bench, test, &tuple), &tuple,
+					   test->from == SP_TEST_SELF, bench->now_ns,
+					   &result->judgement);
 			if (r < 0)
 				return r;
 			if (!is_expected(bench, test, &result->judgement)) {
@@ -169,6 +180,9 @@ static void name_source(const struct sp_policy *policy, const struct sp_test *te
 		break;
 	case SP_TEST_ADDRESS:
 		snprintf(buf, size, "%s", sp_addr_format(&test->address, address));
+		break;
+	case SP_TEST_SELF:
+		snprintf(buf, size, "self");
 		break;
 	default:
 		snprintf(buf, size, "anonymous");

@@ -46,6 +46,18 @@ enum sp_hook sp_judge_first_hook(const struct sp_gateway *gateway, const struct 
 	return hook_of_zone(best ? best->zone : SP_ZONE_INSIDE);
 }
 
+enum sp_hook sp_judge_way_out(enum sp_hook in)
+{
+	switch (in) {
+	case SP_HOOK_VPN_IN:
+		return SP_HOOK_VPN_OUT;
+	case SP_HOOK_INSIDE_IN:
+		return SP_HOOK_INSIDE_OUT;
+	default:
+		return SP_HOOK_EDGE_OUT;
+	}
+}
+
 int sp_judge_hook_of_interface(const struct sp_gateway *gateway, const char *name,
 			       enum sp_hook *ret_hook)
 {

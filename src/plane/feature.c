@@ -70,6 +70,9 @@ static uint32_t needs_of_rule(const struct sp_rule *rule)
 		needed |= SP_PLANE_EXPOSE;
 	if (rule->kind != SP_RULE_DENY && rule->log == SP_LOG_ALL)
 		needed |= SP_PLANE_LOG_ALL;
+	for (size_t i = 0; i < rule->from_count; i++)
+		if (rule->from[i].kind == SP_FROM_SELF)
+			needed |= SP_PLANE_FROM_SELF;
 	for (size_t i = 0; i < rule->to_count; i++)
 		needed |= needs_of_to(rule->to[i].kind);
 	return needed;
@@ -79,7 +82,9 @@ int sp_plane_check(const struct sp_plane_ops *ops, const struct sp_policy *polic
 		   struct sp_diagnostics *diagnostics)
 {
 	const struct run run = { ops, policy, diagnostics };
-	int r = 0;
+	const struct sp_settings *settings = &policy->settings;
+	int r = demand(&run, settings->self_needs_rules ? SP_PLANE_FROM_SELF : 0, settings->self_at,
+		       "setting", "self");
 
 	for (size_t i = 0; i < policy->rule_count && r != -ENOMEM; i++) {
 		const struct sp_rule *rule = &policy->rules[i];

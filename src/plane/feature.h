@@ -12,6 +12,7 @@
 #define SP_PLANE_FEATURES(X)                                                                       \
 	X(TO_ROLE, "rules whose `to` is people (a role, a list, `signed-in`)")                     \
 	X(OWN_DEVICES, "rules whose `to` is `own-devices`")                                        \
+	X(FROM_SELF, "rules for what the gateway itself sends")                                    \
 	X(PROTECT, "`protect` entries")                                                            \
 	X(EXPOSE, "`expose` entries")                                                              \
 	X(LOG_ALL, "rules with `log: all` that allow")                                             \

@@ -174,6 +174,7 @@ static void load_sections(struct sp_loader *loader)
 {
 	struct sp_check *check = &loader->check;
 
+	sp_load_settings(loader);
 	declare_all(loader, SP_SECTION_PEOPLE, "list of people", &loader->people);
 	declare_all(loader, SP_SECTION_ROLES, "role", &loader->roles);
 	declare_all(loader, SP_SECTION_NETWORKS, "network", &loader->networks);

@@ -94,6 +94,7 @@ enum sp_from_kind {
 	SP_FROM_NETWORK,
 	SP_FROM_SIGNED_IN, /* any person with a session */
 	SP_FROM_PEOPLE,    /* whoever of a list has one */
+	SP_FROM_SELF,      /* the gateway: what it sends itself, which no other kind means */
 };
 
 struct sp_from {
@@ -138,6 +139,12 @@ struct sp_rule {
 	enum sp_log log;
 	uint32_t number;  /* 1..SP_RULE_MAX-1, set by sp_policy_number_rules */
 	bool is_disabled; /* `enabled: false`; of a checked policy never */
+};
+
+/* What holds for the whole policy. */
+struct sp_settings {
+	bool self_needs_rules;   /* what the gateway itself sends needs an allow from self */
+	struct sp_place self_at; /* where the text says so */
 };
 
 struct sp_interface {
@@ -186,7 +193,13 @@ struct sp_fixtures {
 	size_t session_count;
 };
 
-enum sp_test_from_kind { SP_TEST_ROLE, SP_TEST_USER, SP_TEST_ADDRESS, SP_TEST_ANONYMOUS };
+enum sp_test_from_kind {
+	SP_TEST_ROLE,
+	SP_TEST_USER,
+	SP_TEST_ADDRESS,
+	SP_TEST_ANONYMOUS,
+	SP_TEST_SELF, /* the gateway itself sends it */
+};
 
 struct sp_test {
 	struct sp_place place;
@@ -210,6 +223,7 @@ struct sp_policy {
 	size_t file_count;
 	const char **paths;     /* of the files, for messages at a place */
 	uint8_t generation[32]; /* SHA-256 over the files: path, bytes, in order */
+	struct sp_settings settings;
 	struct sp_people_list *people;
 	size_t people_count;
 	struct sp_role *roles;

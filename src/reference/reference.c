@@ -331,7 +331,19 @@ static struct sp_answer judge_again(struct question *q, const struct sp_ref_flow
 	return judge_tuple(&t);
 }
 
-/* Judge a flow that no rule allowed: its ends on the tunnel must have live sessions. */
+/* Ask the rules from self about a packet that the gateway itself sends. */
+static struct sp_answer judge_self(const struct question *q, const struct sp_tuple *tuple)
+{
+	struct sp_ref_session *receiver = NULL;
+	bool is_known = !sp_ref_is_pool_end(q->reference, &tuple->destination) ||
+			sp_ref_find_session(q->reference, &tuple->destination, q->now_ns,
+					    &receiver) == SP_REASON_NONE;
+
+	return sp_ref_match_self(q->reference, tuple, receiver, is_known);
+}
+
+/* Judge a flow that no rule allowed: its ends on the tunnel must have live sessions, and rules from
+ * self must not deny the gateway's own. */
 static struct sp_answer judge_unruled_again(struct question *q, const struct sp_ref_flow *flow)
 {
 	const struct sp_addr *addr[2] = { &flow->tuple.source, &flow->tuple.destination };
@@ -346,6 +358,8 @@ static struct sp_answer judge_unruled_again(struct question *q, const struct sp_
 		if (reason != SP_REASON_NONE)
 			return (struct sp_answer){ SP_DENY, reason, SP_RULE_NONE };
 	}
+	if (flow->is_own)
+		return judge_self(q, &flow->tuple);
 	return (struct sp_answer){ SP_ALLOW, SP_REASON_POLICY, SP_RULE_NONE };
 }
 
@@ -521,7 +535,11 @@ static void record_new(struct question *q)
 	enum sp_ref_kind kind;
 
 	answer(q, SP_ALLOW, SP_REASON_POLICY, SP_RULE_NONE);
-	if (kind_of(q, &kind) && open_flow(q, kind) != SP_REASON_NONE)
+	if (!kind_of(q, &kind) || !sp_ref_can_open(&q->pkt))
+		return;
+	if (kind == SP_REF_OWN)
+		q->answer = judge_self(q, &q->pkt.tuple);
+	if (q->answer.verdict == SP_ALLOW && open_flow(q, kind) != SP_REASON_NONE)
 		answer(q, SP_ALLOW, SP_REASON_FLOW_FULL, SP_RULE_NONE);
 }
 

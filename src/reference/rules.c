@@ -164,6 +164,8 @@ static bool from_matches(const struct sp_reference *reference, const struct sp_f
 		return in_network(reference, from->index, &tuple->source);
 	case SP_FROM_SIGNED_IN:
 		return is_person(sender);
+	case SP_FROM_SELF:
+		return false; /* what it sends is asked of sp_ref_match_self */
 	case SP_FROM_PEOPLE:
 		return is_of_list(reference, from->index, sender);
 	}
@@ -313,4 +315,37 @@ struct sp_answer sp_ref_match_rules(const struct sp_reference *reference, enum s
 									       : SP_REASON_POLICY,
 					   first_allow->number };
 	return (struct sp_answer){ SP_DENY, SP_REASON_DEFAULT, SP_RULE_DEFAULT };
+}
+
+static bool is_from_self(const struct sp_rule *rule)
+{
+	for (size_t i = 0; i < rule->from_count; i++)
+		if (rule->from[i].kind == SP_FROM_SELF)
+			return true;
+	return false;
+}
+
+struct sp_answer sp_ref_match_self(const struct sp_reference *reference,
+				   const struct sp_tuple *tuple,
+				   const struct sp_ref_session *receiver, bool is_known)
+{
+	const struct sp_policy *policy = reference->policy;
+	const struct sp_rule *first_allow = NULL;
+
+	for (size_t i = 0; i < policy->rule_count && is_known; i++) {
+		const struct sp_rule *rule = &policy->rules[i];
+
+		if (!is_from_self(rule) || !services_match(rule, tuple) ||
+		    !destination_matches(reference, rule, tuple, NULL, receiver))
+			continue;
+		if (rule->kind == SP_RULE_DENY)
+			return (struct sp_answer){ SP_DENY, SP_REASON_POLICY, rule->number };
+		if (!first_allow)
+			first_allow = rule;
+	}
+	if (first_allow)
+		return (struct sp_answer){ SP_ALLOW, SP_REASON_POLICY, first_allow->number };
+	if (policy->settings.self_needs_rules)
+		return (struct sp_answer){ SP_DENY, SP_REASON_DEFAULT, SP_RULE_DEFAULT };
+	return (struct sp_answer){ SP_ALLOW, SP_REASON_POLICY, SP_RULE_NONE };
 }

@@ -185,6 +185,11 @@ struct sp_answer sp_ref_match_rules(const struct sp_reference *reference, enum s
 				    const struct sp_tuple *tuple,
 				    const struct sp_ref_session *sender,
 				    const struct sp_ref_session *receiver);
+/* The same for what the gateway itself sends, which rules from self alone speak of. @is_known: the
+ * destination is no pool end, or that of @receiver; else no rule means it. */
+struct sp_answer sp_ref_match_self(const struct sp_reference *reference,
+				   const struct sp_tuple *tuple,
+				   const struct sp_ref_session *receiver, bool is_known);
 
 /* ---- flows (reference_flow.c) ---- */
 

@@ -52,6 +52,8 @@ static bool from_matches(const struct view *view, const struct sp_from *from)
 		return view->has_network[from->index];
 	case SP_FROM_SIGNED_IN:
 		return sp_identity_is_person(view->identity);
+	case SP_FROM_SELF:
+		return false; /* the gateway has no session */
 	case SP_FROM_PEOPLE:
 		return is_of_list(view, from->index);
 	}
@@ -137,8 +139,7 @@ static int intern_family(struct sp_tables_index *index, struct view *view, unsig
 	if (r == 0)
 		r = sp_rule_sets_intern(&index->netsets, to, &numbers->netset[family]);
 	add_own(index, view, to);
-	return r < 0 ? r
-		     : sp_rule_sets_intern(&index->netsets, to, &numbers->own_netset[family]);
+	return r < 0 ? r : sp_rule_sets_intern(&index->netsets, to, &numbers->own_netset[family]);
 }
 
 /* Add the pairs of every class from @class_id on and every network set from @netset on with all

@@ -101,7 +101,7 @@ static void put_head(struct writer *writer, const struct sp_tables *tables)
 	put_u32(writer, tables->svcset_count);
 	put_u32(writer, tables->profile_count);
 	put_u16(writer, tables->portal_port);
-	put_u16(writer, 0);
+	put_u16(writer, (uint16_t)tables->self_class); /* below SP_TABLES_CLASS_MAX */
 }
 
 static void put_src(struct writer *writer, const struct sp_tables *tables)
@@ -269,7 +269,9 @@ static bool take_head(struct sp_reader *file, struct sp_tables *tables)
 	tables->svcset_count = sp_take_le32(&head);
 	tables->profile_count = sp_take_le32(&head);
 	tables->portal_port = sp_take_le16(&head);
-	return sp_take_le16(&head) == 0 && (tables->flags & ~SP_TABLES_PROTECT_TUNNEL) == 0 &&
+	tables->self_class = sp_take_le16(&head);
+	return (tables->flags & ~(SP_TABLES_PROTECT_TUNNEL | SP_TABLES_SELF_RULES)) == 0 &&
+	       tables->self_class < tables->class_count &&
 	       tables->class_count - 1 < SP_TABLES_CLASS_MAX &&
 	       tables->netset_count - 1 < SP_TABLES_NETSET_MAX &&
 	       tables->svcset_count - 1 < SP_TABLES_SVCSET_MAX &&

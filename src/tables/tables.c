@@ -133,6 +133,30 @@ static int make_index(struct sp_tables *tables, const struct sp_policy *policy,
 	return r < 0 ? r : sp_rule_sets_intern(&index->netsets, index->common, &empty);
 }
 
+static bool from_self(const struct sp_rule *rule)
+{
+	for (size_t i = 0; i < rule->from_count; i++)
+		if (rule->from[i].kind == SP_FROM_SELF)
+			return true;
+	return false;
+}
+
+/* The rules that speak of what the gateway itself sends are a class like another. */
+static int compile_self(struct sp_tables *tables)
+{
+	struct sp_tables_index *index = tables->index;
+	__sp_free uint64_t *set = sp_bits_new(index->words);
+
+	if (!set)
+		return -ENOMEM;
+	for (size_t n = 0; n < index->policy->rule_count; n++)
+		if (from_self(&index->policy->rules[n]))
+			sp_bits_set(set, n);
+	if (index->policy->settings.self_needs_rules)
+		tables->flags |= SP_TABLES_SELF_RULES;
+	return sp_rule_sets_intern(&index->classes, set, &tables->self_class);
+}
+
 static bool is_numbered(const struct sp_policy *policy)
 {
 	for (size_t i = 0; i < policy->rule_count; i++)
@@ -158,6 +182,8 @@ int sp_tables_compile(const struct sp_policy *policy, const struct sp_gateway *g
 	memcpy(tables->generation, policy->generation, sizeof(tables->generation));
 	tables->portal_port = gateway->portal_port;
 	r = make_index(tables, policy, gateway);
+	if (r == 0)
+		r = compile_self(tables);
 	if (r == 0)
 		r = sp_tables_compile_src(tables);
 	if (r == 0)

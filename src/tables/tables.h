@@ -23,11 +23,13 @@ struct sp_pair_row {
 };
 
 #define SP_TABLES_PROTECT_TUNNEL 0x01u /* some protect entry can match a source in a pool */
+#define SP_TABLES_SELF_RULES 0x02u     /* what the gateway itself sends needs an allow */
 
 struct sp_tables {
 	uint8_t generation[32];
 	uint32_t flags;
 	uint16_t portal_port;   /* TCP, of the gateway, for parked people; 0: none */
+	uint32_t self_class;    /* of what the gateway itself sends; 0: no rule is from self */
 	uint32_t class_count;   /* class 0 is the source no rule tells apart */
 	uint32_t netset_count;  /* set 0 likewise */
 	uint32_t svcset_count;  /* >= 1; fixed */

@@ -239,9 +239,9 @@ int sp_read_list(struct sp_check *check, const struct sp_node *node, const char 
 
 static bool is_reserved(const char *name)
 {
-	static const char *const reserved[] = { "any",        "anonymous", "self", "internet",
-						"bogons",     "vpn",       "none", "signed-in",
-						"own-devices",
+	static const char *const reserved[] = { "any",        "anonymous", "self",
+						"internet",   "bogons",    "vpn",
+						"none",       "signed-in", "own-devices",
 #define X(id, text, meaning) text,
 						SP_REASONS(X)
 #undef X

@@ -342,6 +342,31 @@ void aim_talk(struct rng *rng, const struct world *world, unsigned revision, str
 					  SP_HOOK_VPN_OUT }[rng_below(rng, 4)];
 }
 
+static bool is_from_self(const struct world_rule *rule)
+{
+	for (uint32_t i = 0; i < rule->from.count; i++)
+		if (strcmp(rule->from.item[i], "self") == 0)
+			return true;
+	return false;
+}
+
+void aim_own(struct rng *rng, const struct world *world, unsigned revision, struct talk *talk)
+{
+	const struct world_policy *policy = &world->policy[revision];
+	uint32_t start = rng_below(rng, policy->rule_count + 1);
+	bool v6 = rng_chance(rng, 42);
+
+	for (uint32_t i = 0; i < policy->rule_count; i++) {
+		const struct world_rule *rule = &policy->rules[(start + i) % policy->rule_count];
+
+		if (!is_from_self(rule))
+			continue;
+		talk->destination = aim_address(rng, world, policy, &rule->to, v6);
+		aim_services(rng, policy, &rule->services, v6, talk);
+		return;
+	}
+}
+
 void aim_parked(struct rng *rng, const struct world *world, struct talk *ret_talk)
 {
 	bool is_name = !world->portal_port || rng_chance(rng, 60), v6 = rng_chance(rng, 40);

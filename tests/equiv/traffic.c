@@ -564,8 +564,11 @@ static void sign_in_again(struct script *script, const struct talk *talk)
 static void talk_of_our_own(struct script *script, struct talk *talk)
 {
 	const struct world *world = &script->test->world;
-	bool is_v6 = !sp_addr_is_v4(&talk->destination);
+	bool is_v6;
 
+	if (rng_chance(script->rng, 80))
+		aim_own(script->rng, world, script->revision, talk);
+	is_v6 = !sp_addr_is_v4(&talk->destination);
 	talk->source = addr_of(is_v6 ? "2a00:1450::1" : "192.0.2.1");
 	if (world_is_self(world, &talk->destination))
 		return;
@@ -624,7 +627,7 @@ static void one_talk(struct script *script)
 	} else {
 		allowed = pick_talk(script, &talk).verdict == SP_ALLOW;
 	}
-	if (rng_chance(script->rng, 5)) {
+	if (rng_chance(script->rng, 8)) {
 		talk_of_our_own(script, &talk);
 	} else if (rng_chance(script->rng, 5)) {
 		send_link_local(script);

@@ -18,6 +18,9 @@ struct talk {
 /* A talk that this policy's rules have an opinion about, drawn at the edges of their words. */
 void aim_talk(struct rng *rng, const struct world *world, unsigned revision, struct talk *ret_talk);
 
+/* What some rule from self is about, if there is one; else @talk stays as it is. */
+void aim_own(struct rng *rng, const struct world *world, unsigned revision, struct talk *talk);
+
 /* A talk of some session with or beside what the parked reach. */
 void aim_parked(struct rng *rng, const struct world *world, struct talk *ret_talk);
 

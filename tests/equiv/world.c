@@ -286,6 +286,8 @@ static void add_from(struct rng *rng, const struct world *world, const struct wo
 		words_add(words, "signed-in");
 	else if (dice < 77 && policy->people_count)
 		words_add(words, "p%u", rng_below(rng, policy->people_count));
+	else if (dice < 83)
+		words_add(words, "self");
 	else
 		add_network_word(rng, policy, words);
 }
@@ -378,6 +380,7 @@ static void make_policy(struct rng *rng, const struct world *world, struct world
 		rng_chance(rng, 70) ? rng_between(rng, 3, 10) : rng_between(rng, 1, RULES_MAX);
 
 	policy->drop_bogons = rng_chance(rng, 50);
+	policy->self_needs_rules = rng_chance(rng, 25);
 	make_roles(rng, world, policy);
 	for (uint32_t i = 0; i < networks; i++)
 		make_network(rng, policy);
@@ -385,6 +388,22 @@ static void make_policy(struct rng *rng, const struct world *world, struct world
 		make_service(rng, policy);
 	for (uint32_t i = 0; i < rules; i++)
 		make_rule(rng, world, policy);
+}
+
+/* Somebody joins a list or leaves it. Not one that gives a role: the reference's sessions keep the
+ * roles they were opened with. */
+static void change_people(struct rng *rng, const struct world *world, struct world_policy *policy)
+{
+	uint32_t n = rng_below(rng, PEOPLE_MAX);
+
+	if (n >= policy->people_count)
+		return;
+	for (uint32_t i = 0; i < policy->role_count; i++)
+		if (policy->roles[i].people == n)
+			return;
+	policy->people[n] ^= 1u << rng_below(rng, world->session_count);
+	if (!policy->people[n])
+		policy->people[n] = 1;
 }
 
 /* The next revision: the same with a few things changed, so that flows survive or die with reason.
@@ -398,7 +417,7 @@ static void change_policy(struct rng *rng, const struct world *world)
 		uint32_t n = rng_below(rng, policy->rule_count);
 		struct world_rule *rule = &policy->rules[n];
 
-		switch (rng_below(rng, 5)) {
+		switch (rng_below(rng, 6)) {
 		case 0:
 			if (rule->kind == SP_RULE_ALLOW || rule->kind == SP_RULE_DENY)
 				rule->kind =
@@ -418,12 +437,11 @@ static void change_policy(struct rng *rng, const struct world *world)
 				snprintf(rule->name, sizeof(rule->name), "new%u", changes);
 			}
 			break;
-		case 3: /* somebody joins a list or leaves it */
-			n = rng_below(rng, PEOPLE_MAX);
-			if (n < policy->people_count)
-				policy->people[n] ^= 1u << rng_below(rng, world->session_count);
-			if (n < policy->people_count && !policy->people[n])
-				policy->people[n] = 1;
+		case 3:
+			change_people(rng, world, policy);
+			break;
+		case 4:
+			policy->self_needs_rules = !policy->self_needs_rules;
 			break;
 		default:
 			policy->drop_bogons = !policy->drop_bogons;

@@ -57,6 +57,7 @@ struct world_role {
 
 struct world_policy {
 	bool drop_bogons;
+	bool self_needs_rules;
 	struct world_role roles[ROLES_MAX];
 	uint32_t role_count;         /* r0 …: provider corp, group g0 … */
 	uint32_t people[PEOPLE_MAX]; /* p0 …: bit n: user un; never 0 */

@@ -104,7 +104,10 @@ static void put_people(FILE *out, uint32_t n, uint32_t users)
 
 static void put_names(FILE *out, const struct world_policy *policy)
 {
-	fputs("sallyport: 1\nroles:\n", out);
+	fputs("sallyport: 1\n", out);
+	if (policy->self_needs_rules)
+		fputs("settings: { self: rules }\n", out);
+	fputs("roles:\n", out);
 	for (uint32_t i = 0; i < policy->role_count; i++)
 		put_role(out, i, &policy->roles[i]);
 	if (policy->people_count)

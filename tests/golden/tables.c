@@ -157,8 +157,8 @@ static int put_people(FILE *out, struct sp_tables *tables, const struct sp_polic
 		r = sp_tables_add_identity(tables, &identity, class_id, netset, own);
 		if (r < 0)
 			return r;
-		fprintf(out, "%s: class %u in IPv4, %u in IPv6; network set %u, %u",
-			session->user, class_id[0], class_id[1], netset[0], netset[1]);
+		fprintf(out, "%s: class %u in IPv4, %u in IPv6; network set %u, %u", session->user,
+			class_id[0], class_id[1], netset[0], netset[1]);
 		if (memcmp(own, netset, sizeof(own)) != 0)
 			fprintf(out, ", from their own devices %u, %u", own[0], own[1]);
 		fputc('\n', out);
@@ -179,6 +179,9 @@ int print_tables(struct sp_policy *policy, FILE *out)
 		return r;
 	if (tables->flags & SP_TABLES_PROTECT_TUNNEL)
 		fputs("protect entries reach into the pool\n", out);
+	if (tables->self_class || tables->flags & SP_TABLES_SELF_RULES)
+		fprintf(out, "the gateway itself: class %u%s\n", tables->self_class,
+			tables->flags & SP_TABLES_SELF_RULES ? ", needs an allow" : "");
 	put_sets(out, tables, "class", &tables->index->classes);
 	put_sets(out, tables, "network set", &tables->index->netsets);
 	put_src(out, tables);

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Rules towards roles: the sender's rules decide, the receiver must have a live session. Devices and
-# inner hosts reach people only by such a rule. (Topology: tests/support/lab.sh.)
+# inner hosts reach people only by such a rule; a person's devices each other, by a rule for that;
+# and the gateway whom no rule from self forbids. (Topology: tests/support/lab.sh.)
 set -u
 source "$(dirname "$0")/../support/lab.sh"
 source "$lab_top/tests/support/expect.sh"
@@ -11,7 +12,9 @@ pings() { lab_in "$1" ping -c 2 -i 0.2 -W 1 "$2" >/dev/null 2>&1; }
 
 lab_up
 lab_ready '{ name: help-vendors, allow: {from: engineer, to: {role: contractor}, services: ping} }' \
-	'{ name: office-people, allow: {from: 10.30.2.9, to: {role: engineer}, services: ping} }' || exit 1
+	'{ name: office-people, allow: {from: 10.30.2.9, to: {role: engineer}, services: ping} }' \
+	'{ name: mine, allow: {from: signed-in, to: own-devices, services: ping} }' \
+	'{ name: quiet, deny: {from: self, to: git, services: ping} }' || exit 1
 ana4=$(lab_address_of laptop 4) ana6=$(lab_address_of laptop 6)
 bob4=$(lab_address_of phone 4) bob6=$(lab_address_of phone 6)
 
@@ -51,6 +54,17 @@ expect "an interface's" refuses ana wan0 git:22 --on wan
 expect "every filter of audit is taken" fails eval 'for words in "--hook vpn-in" "--src 100.64.0.0/10" "--dst 10.0.0.0/8" \
 	"--event deny" "--user ana" "--idp corp" "--session 1" "--verdict deny" "--rule none" "--reason default" \
 	"--since 1h" "--until 1s"; do lab_gate audit $words >/dev/null || echo "$words"; done | grep .'
+
+lab_sign_in stranger ana corp eng || exit 1
+other4=$(lab_address_of stranger 4) other6=$(lab_address_of stranger 6)
+expect "ana's devices ping each other" pings laptop "$other4"
+expect "ana's devices ping each other, IPv6" pings stranger "$ana6"
+expect "bob does not ping ana's other device" fails pings phone "$other4"
+expect "bob does not ping ana's other device, IPv6" fails pings phone "$other6"
+expect "the gateway pings ana" pings gateway "$ana4"
+expect "the gateway does not ping the git server" fails pings gateway 10.30.2.9
+expect "a rule from self says so" [ "$(counter inside-out deny policy)" -gt 0 ]
+expect "ana pings it all the same" pings laptop 10.30.2.9
 
 lab_run laptop pinging ping -i 0.05 "$bob4"
 sleep 1

@@ -16,9 +16,10 @@ static void what_a_daemon_wrote_the_next_one_finds(void **state)
 {
 	const struct lab *lab = *state;
 	struct sp_ebpf *plane = lab_open(lab, 0);
-	const struct sp_plane_standing standing = {
-		.revision = 9, .class_id = { 70, 71 }, .netset = { 80, 81 }, .own_netset = { 90, 91 }
-	};
+	const struct sp_plane_standing standing = { .revision = 9,
+						    .class_id = { 70, 71 },
+						    .netset = { 80, 81 },
+						    .own_netset = { 90, 91 } };
 	struct sp_session session;
 
 	lab_sign_in(lab, plane);
@@ -34,8 +35,7 @@ static void what_a_daemon_wrote_the_next_one_finds(void **state)
 	assert_memory_equal(session.netset[1], standing.netset, sizeof(standing.netset));
 	assert_memory_equal(session.own_netset[1], standing.own_netset,
 			    sizeof(standing.own_netset));
-	assert_memory_equal(session.class_id[0], lab->ana.class_id[0],
-			    sizeof(standing.class_id));
+	assert_memory_equal(session.class_id[0], lab->ana.class_id[0], sizeof(standing.class_id));
 	assert_int_equal(sp_ebpf_session_end(plane, 0), 0);
 	assert_int_equal(sp_ebpf_session_get(plane, 0, &session), 0);
 	assert_int_equal(session.epoch, 0);

@@ -24,6 +24,8 @@ struct user_revision {
 	uint64_t number;
 	uint32_t svcset_count, profile_count;
 	bool protects_tunnel;
+	uint32_t self_class;
+	bool self_needs_rules;
 	uint16_t portal_port;
 };
 
@@ -75,6 +77,8 @@ int user_revision_new(const struct sp_tables *tables, uint64_t number,
 		.svcset_count = room.svcset_stride,
 		.profile_count = room.profiles,
 		.protects_tunnel = tables->flags & SP_TABLES_PROTECT_TUNNEL,
+		.self_class = tables->self_class,
+		.self_needs_rules = tables->flags & SP_TABLES_SELF_RULES,
 		.portal_port = tables->portal_port,
 	};
 	fill(revision, &arrays, &room);
@@ -152,6 +156,8 @@ static void set(const struct user_judge *judge, const struct user_revision *revi
 	sp_svcset_count = revision->svcset_count;
 	sp_profile_count = revision->profile_count;
 	sp_protect_tunnel = revision->protects_tunnel;
+	sp_self_class = revision->self_class;
+	sp_self_needs_rules = revision->self_needs_rules;
 	sp_portal_port = revision->portal_port;
 	sp_seed = 1;
 }

@@ -22,9 +22,10 @@ struct question {
 	bool exit_code;
 };
 
-/* The fixture session meant. -ENOENT: none; -EEXIST: people of two providers have the name. */
+/* The fixture session meant: of several devices the first, or the first with an address of the
+ * family. -ENOENT: none; -EEXIST: people of two providers have the name. */
 static int find_person(const struct sp_fixtures *fixtures, const char *user, const char *idp,
-		       const struct sp_fixture_session **ret_session)
+		       bool is_v6, const struct sp_fixture_session **ret_session)
 {
 	const struct sp_fixture_session *found = NULL;
 
@@ -33,9 +34,10 @@ static int find_person(const struct sp_fixtures *fixtures, const char *user, con
 
 		if (strcmp(session->user, user) || (idp && strcmp(session->idp, idp)))
 			continue;
-		if (found)
+		if (found && strcmp(found->idp, session->idp))
 			return -EEXIST;
-		found = session;
+		if (!found || (!found->has_address[is_v6] && session->has_address[is_v6]))
+			found = session;
 	}
 	*ret_session = found;
 	return found ? 0 : -ENOENT;
@@ -46,7 +48,7 @@ static int find_fixture(void *arg, const char *user, const char *idp, bool is_v6
 {
 	const struct sp_policy *policy = arg;
 	const struct sp_fixture_session *session;
-	const int r = find_person(&policy->fixtures, user, idp, &session);
+	const int r = find_person(&policy->fixtures, user, idp, is_v6, &session);
 
 	if (r < 0)
 		return r;
@@ -109,7 +111,9 @@ static int print_answer(const struct sp_cli *cli, const struct question *questio
 {
 	const bool is_allow = !strcmp(sp_json_text(object, "verdict"), "allow");
 	const int exit_code = question->exit_code && !is_allow ? SP_EXIT_DENY : SP_EXIT_OK;
-	const char *user = sp_json_text(object, "user"), *role = sp_json_text(object, "role");
+	const bool is_own = question->ask.from && !strcmp(question->ask.from, "self");
+	const char *user = is_own ? "self" : sp_json_text(object, "user");
+	const char *role = sp_json_text(object, "role");
 
 	if (cli->json) {
 		sp_cli_print_json(json_incref(object));
@@ -171,7 +175,7 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 		r = sp_ask_hook(&asking, &question->ask, &asked, &fault);
 	if (r < 0)
 		return fail_asking(r, &fault);
-	r = sp_judge_tuple(judge, asked.hook, &asked.tuple, 1000000000, &judgement);
+	r = sp_judge_tuple(judge, asked.hook, &asked.tuple, asked.is_own, 1000000000, &judgement);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "judging: %s", sp_judge_fault(r));
 	if (judgement.disagree)
@@ -250,14 +254,15 @@ int sp_cli_explain(struct sp_cli *cli, int argc, char **argv)
 	const char *path[1];
 	const struct sp_option options[] = {
 		{ "from", NULL, &question.ask.from, "WHO",
-		  "user, role:NAME, address or anonymous" },
+		  "user, role:NAME, address, anonymous or self" },
 		{ "idp", NULL, &question.ask.idp, "NAME", "the user of this provider" },
 		{ "to", NULL, &question.ask.to, "TARGET",
 		  "ADDR:PORT[/tcp|udp|sctp], ADDR/icmp, ADDR/proto/N; ADDR or PORT may be names: "
 		  "git:ssh" },
 		{ "service", NULL, &question.ask.service, "SERVICE",
 		  "instead of a port in TARGET: a service of the policy, or as tcp/443" },
-		{ "on", NULL, &question.ask.on, "IFACE", "the interface it arrives on" },
+		{ "on", NULL, &question.ask.on, "IFACE",
+		  "the interface it arrives on, or from self leaves by" },
 		{ "at", NULL, &question.at, "TIME", "not supported yet" },
 		{ "plane", NULL, &question.plane, "PLANE", sp_cli_plane_help(),
 		  sp_cli_plane_values() },

@@ -53,7 +53,7 @@ static int judge_connection(struct sp_apply *apply, struct sp_judgement *ret_jud
 	}
 	if (r < 0)
 		return r;
-	return sp_judge_tuple(judge, sp_judge_first_hook(gateway, &tuple.source), &tuple,
+	return sp_judge_tuple(judge, sp_judge_first_hook(gateway, &tuple.source), &tuple, false,
 			      sp_clock_boottime_ns(), ret_judgement);
 }
 

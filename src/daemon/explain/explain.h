@@ -88,6 +88,9 @@ json_t *sp_question_describe(const struct sp_question *question,
 
 /* Does the packet come by an interface no hook is on: @on, or the one its source is at home at? */
 bool sp_question_enter(struct sp_question *question, const char *on);
+/* Does what the gateway itself sends leave by an interface no hook is on: @on, or the one its
+ * destination is at home at? */
+bool sp_question_leave(struct sp_question *question, const char *on);
 /* What becomes of it there; NULL: vpn-out judges it. */
 json_t *sp_question_describe_unjudged(const struct sp_question *question);
 /* What a hook said, unless the packet would leave by an interface that is closed. */

@@ -124,7 +124,9 @@ static bool place_packet(struct sp_question *question)
 	question->role = question->asked.role;
 	if (!is_asked(question, find_ends(question), &question->fault))
 		return false;
-	if (sp_question_enter(question, ask->on))
+	question->is_own = question->asked.is_own;
+	if (question->is_own ? sp_question_leave(question, ask->on)
+			     : sp_question_enter(question, ask->on))
 		return true;
 	r = sp_ask_hook(&asking, ask, &question->asked, &question->fault);
 	question->hook = question->asked.hook;

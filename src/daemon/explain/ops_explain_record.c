@@ -165,18 +165,6 @@ static int find_policy(struct sp_question *question, const char *generation)
 	return r == 0 ? sp_store_get_files(ops->store, id, &question->files) : r;
 }
 
-static enum sp_hook way_out(enum sp_hook in)
-{
-	switch (in) {
-	case SP_HOOK_VPN_IN:
-		return SP_HOOK_VPN_OUT;
-	case SP_HOOK_INSIDE_IN:
-		return SP_HOOK_INSIDE_OUT;
-	default:
-		return SP_HOOK_EDGE_OUT;
-	}
-}
-
 static bool is_self(const struct sp_gateway *gateway, const struct sp_addr *addr)
 {
 	for (size_t i = 0; i < gateway->self_count; i++)
@@ -205,7 +193,8 @@ int sp_question_judge_opening(struct sp_question *question)
 								 : (uint8_t)(reply->icmp_type - 1);
 	}
 	is_own = is_self(gateway, &tuple.source);
-	hook = is_own ? way_out(question->hook) : sp_judge_first_hook(gateway, &tuple.source);
+	hook = is_own ? sp_judge_way_out(question->hook)
+		      : sp_judge_first_hook(gateway, &tuple.source);
 	return sp_question_judge(question, hook, &tuple, -1, is_own, &judgement);
 }
 

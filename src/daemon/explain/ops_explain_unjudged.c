@@ -68,6 +68,15 @@ bool sp_question_enter(struct sp_question *question, const char *on)
 	return true;
 }
 
+bool sp_question_leave(struct sp_question *question, const char *on)
+{
+	question->entry = on ? sp_host_find(question->ops->host, on)
+			     : find_home(question, &question->tuple.destination);
+	if (question->entry && question->entry->is_governed)
+		question->entry = NULL;
+	return question->entry;
+}
+
 /* ---- answering ---- */
 
 /* Answer what the second lock does. @message says why. */
@@ -143,6 +152,19 @@ static json_t *describe_recorded(const struct sp_question *question)
 	return describe(question, question->entry->name, false, message);
 }
 
+/* Answer that nothing judges what the gateway itself sends there. */
+static json_t *describe_own(const struct sp_question *question)
+{
+	char message[MESSAGE_MAX];
+
+	snprintf(message, sizeof(message),
+		 "%s is %s: Sallyport does not judge what the gateway itself sends by it",
+		 question->entry->name,
+		 question->entry->is_unmanaged ? "listed as unmanaged"
+					       : "in no list of sallyport.yaml");
+	return describe(question, question->entry->name, false, message);
+}
+
 json_t *sp_question_describe_unjudged(const struct sp_question *question)
 {
 	const struct sp_addr *to = &question->tuple.destination;
@@ -150,6 +172,8 @@ json_t *sp_question_describe_unjudged(const struct sp_question *question)
 
 	if (former)
 		return describe_renamed(question, former);
+	if (question->is_own)
+		return describe_own(question);
 	if (is_self(question, to))
 		return describe_passed(question, "the gateway itself");
 	if (find_home(question, to))
@@ -164,7 +188,7 @@ json_t *sp_question_describe_way_out(const struct sp_question *question,
 {
 	const struct sp_addr *to = &question->tuple.destination;
 	const struct sp_host_interface *unlisted =
-		is_self(question, to) ? NULL : find_home(question, to);
+		question->is_own || is_self(question, to) ? NULL : find_home(question, to);
 	struct sp_explained explained;
 	char message[MESSAGE_MAX + 300];
 

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#include "base/array.h"
 #include "plane/ebpf/plane.h"
 
 #define SVC_ELEMS (SP_SVC_SLOTS / SP_SVC_PER_ELEM)
@@ -264,6 +265,22 @@ static int set_all(struct bpf_object *object, const char *name, const struct set
 	return 0;
 }
 
+/* Only where the policy speaks of what the gateway itself sends: programs without these settings
+ * do for every other policy. */
+static int set_self(struct bpf_object *object, const char *name,
+		    const struct sp_ebpf_staged *staged, struct sp_plane_error *error)
+{
+	const uint32_t needs_rules = staged->self_needs_rules;
+	const struct setting settings[] = {
+		{ "sp_self_class", &staged->self_class, sizeof(staged->self_class) },
+		{ "sp_self_needs_rules", &needs_rules, sizeof(needs_rules) },
+	};
+
+	if (!staged->self_class && !staged->self_needs_rules)
+		return 0;
+	return set_all(object, name, settings, SP_ARRAY_LEN(settings), error);
+}
+
 static int set_object(struct bpf_object *object, enum sp_hook hook,
 		      const struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
 		      struct sp_plane_error *error)
@@ -314,6 +331,8 @@ static int load_program(struct sp_ebpf_staged *staged, enum sp_hook hook,
 	r = sp_ebpf_object_open(bytes, len, sp_hook_name(hook), &object, error);
 	if (r == 0)
 		r = set_object(object, hook, staged, dhcp, error);
+	if (r == 0)
+		r = set_self(object, sp_hook_name(hook), staged, error);
 	if (r == 0)
 		r = sp_ebpf_object_reuse(object, staged->plane, staged, error);
 	if (r == 0)
@@ -386,6 +405,8 @@ static int take_tables(struct sp_ebpf *plane, const struct sp_tables *tables, ui
 	staged->profile_capacity = room.profiles;
 	staged->pair_capacity = room.pairs;
 	staged->protect_tunnel = tables->flags & SP_TABLES_PROTECT_TUNNEL;
+	staged->self_class = tables->self_class;
+	staged->self_needs_rules = tables->flags & SP_TABLES_SELF_RULES;
 	staged->portal_port = tables->portal_port;
 	*ret_staged = SP_TAKE_PTR(staged);
 	return 0;

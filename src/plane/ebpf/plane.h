@@ -110,6 +110,8 @@ struct sp_ebpf_staged {
 	uint32_t profile_capacity;
 	uint32_t pair_capacity;
 	bool protect_tunnel;
+	uint32_t self_class;   /* of what the gateway itself sends */
+	bool self_needs_rules; /* SP_TABLES_SELF_RULES */
 	uint16_t portal_port;
 	uint32_t profile_count; /* pushed so far */
 	size_t pair_count;

@@ -127,6 +127,8 @@ struct fixed {
 	uint64_t revision;
 	bool protect_tunnel;
 	uint16_t portal_port;
+	uint32_t self_class;
+	bool self_needs_rules;
 };
 
 static struct sp_ebpf_staged *take_idle(struct sp_ebpf *plane, const struct sp_ebpf_room *room,
@@ -138,6 +140,8 @@ static struct sp_ebpf_staged *take_idle(struct sp_ebpf *plane, const struct sp_e
 		if (staged->revision != fixed->revision ||
 		    staged->protect_tunnel != fixed->protect_tunnel ||
 		    staged->portal_port != fixed->portal_port ||
+		    staged->self_class != fixed->self_class ||
+		    staged->self_needs_rules != fixed->self_needs_rules ||
 		    staged->svcset_stride != room->svcset_stride ||
 		    staged->profile_capacity != room->profiles ||
 		    staged->pair_capacity != room->pairs)
@@ -175,6 +179,8 @@ static int load_idle(struct sp_ebpf *plane, const struct sp_ebpf_room *room,
 	staged->pair_capacity = room->pairs;
 	staged->protect_tunnel = fixed->protect_tunnel;
 	staged->portal_port = fixed->portal_port;
+	staged->self_class = fixed->self_class;
+	staged->self_needs_rules = fixed->self_needs_rules;
 	r = sp_ebpf_tables_create(staged, SP_TABLES_PAIR_MAX, SP_TABLES_PAIR_MAX, error);
 	if (r == 0)
 		r = sp_ebpf_programs_load(staged, NULL, UINT_MAX, error);
@@ -194,6 +200,8 @@ int sp_ebpf_scratch_stage(struct sp_ebpf *plane, const struct sp_tables *tables,
 		.revision = revision,
 		.protect_tunnel = tables->flags & SP_TABLES_PROTECT_TUNNEL,
 		.portal_port = tables->portal_port,
+		.self_class = tables->self_class,
+		.self_needs_rules = tables->flags & SP_TABLES_SELF_RULES,
 	};
 	int r;
 

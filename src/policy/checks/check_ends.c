@@ -117,14 +117,16 @@ static void from_word(struct sp_loader *loader, const struct sp_node *item, bool
 		from->kind = SP_FROM_ANY;
 	} else if (strcmp(text, "signed-in") == 0 && takes_people) {
 		from->kind = SP_FROM_SIGNED_IN;
+	} else if (strcmp(text, "self") == 0 && takes_people) {
+		from->kind = SP_FROM_SELF;
 	} else if (strcmp(text, "signed-in") == 0) {
 		sp_report(&loader->check, item,
 			  "\"protect\" is judged before anyone is known: name a network or "
 			  "address");
 	} else if (strcmp(text, "own-devices") == 0) {
 		sp_report(&loader->check, item,
-			  "\"own-devices\" cannot stand in \"from\": they are those of whoever sends, "
-			  "so write from: signed-in, to: own-devices");
+			  "\"own-devices\" cannot stand in \"from\": they are those of whoever "
+			  "sends, so write from: signed-in, to: own-devices");
 	} else if (strcmp(text, "self") == 0 || strcmp(text, "internet") == 0 ||
 		   strcmp(text, "bogons") == 0 || strcmp(text, "anonymous") == 0) {
 		sp_report(&loader->check, item, "\"%s\" cannot stand in \"from\"", text);
@@ -136,7 +138,7 @@ static void from_word(struct sp_loader *loader, const struct sp_node *item, bool
 		from->index = (uint32_t)literal;
 	} else {
 		report_unknown(loader, item,
-			       !takes_people           ? "network"
+			       !takes_people          ? "network"
 			       : loader->people.count ? "role, list of people or network"
 						      : "role or network",
 			       tables, takes_people ? SP_ARRAY_LEN(tables) : 1);
@@ -254,8 +256,8 @@ static void to_word(struct sp_loader *loader, const struct sp_node *item, struct
 	} else if ((people = sp_symbols_find(&loader->people, text))) {
 		people->is_used = true;
 		sp_report(&loader->check, item,
-			  "\"%s\" is a list of people; as a destination write { people: %s }",
-			  text, text);
+			  "\"%s\" is a list of people; as a destination write { people: %s }", text,
+			  text);
 	} else if (sp_looks_like_address(text)) {
 		literal = add_literal(loader, item);
 		if (literal < 0)

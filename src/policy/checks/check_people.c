@@ -78,8 +78,8 @@ struct sp_symbol *sp_find_people(struct sp_loader *loader, const struct sp_node 
 	if (list)
 		list->is_used = true;
 	else if (name)
-		sp_report(&loader->check, node, "unknown list of people %s%s",
-			  sp_show(name).quoted, sp_hint(&loader->check, name, tables, 1).text);
+		sp_report(&loader->check, node, "unknown list of people %s%s", sp_show(name).quoted,
+			  sp_hint(&loader->check, name, tables, 1).text);
 	return list;
 }
 
@@ -89,8 +89,7 @@ static void add_provider(struct sp_loader *loader, const struct sp_node *item)
 {
 	sp_map_for_each(key, value, item) {
 		if (strcmp(key->text, "idp") == 0 && value->kind == SP_NODE_SCALAR &&
-		    *value->text &&
-		    sp_check_name(&loader->check, value, "identity provider") == 0)
+		    *value->text && sp_check_name(&loader->check, value, "identity provider") == 0)
 			sp_symbols_add(&loader->check, &loader->providers, value, 0);
 	}
 }

@@ -23,12 +23,9 @@ static const struct sp_key session_keys[] = {
 
 enum { IDP, GROUP, USER, PEOPLE, PEER_KEY, ATTR };
 static const struct sp_key match_keys[] = {
-	[IDP] = { "idp", SP_KEY_OPTIONAL },
-	[GROUP] = { "group", SP_KEY_OPTIONAL },
-	[USER] = { "user", SP_KEY_OPTIONAL },
-	[PEOPLE] = { "people", SP_KEY_OPTIONAL },
-	[PEER_KEY] = { "peer-key", SP_KEY_OPTIONAL },
-	[ATTR] = { "attr", SP_KEY_LATER },
+	[IDP] = { "idp", SP_KEY_OPTIONAL },           [GROUP] = { "group", SP_KEY_OPTIONAL },
+	[USER] = { "user", SP_KEY_OPTIONAL },         [PEOPLE] = { "people", SP_KEY_OPTIONAL },
+	[PEER_KEY] = { "peer-key", SP_KEY_OPTIONAL }, [ATTR] = { "attr", SP_KEY_LATER },
 };
 
 static void read_group(struct sp_loader *loader, const struct sp_node *node,
@@ -77,8 +74,9 @@ static void read_idp_match(struct sp_loader *loader, const struct sp_node *node,
 	if (!has_idp && has_user)
 		sp_report(check, node, "a match by \"user\" needs \"idp\" too");
 	else if (!has_idp)
-		sp_report(check, node, "a match needs \"idp\" with \"group\" or \"user\", or "
-				       "\"people\", or \"peer-key\"");
+		sp_report(check, node,
+			  "a match needs \"idp\" with \"group\" or \"user\", or "
+			  "\"people\", or \"peer-key\"");
 	else if (values[IDP] && sp_check_name(check, values[IDP], "identity provider") == 0) {
 		match->idp = sp_copy_text(check, values[IDP]->text);
 		sp_symbols_add(check, &loader->providers, values[IDP], 0);

@@ -126,7 +126,7 @@ static void load_from_map(struct sp_loader *loader, const struct sp_node *node,
 	if (node->count != 1 && !(node->count == 2 && values[1] && values[2])) {
 		sp_report(check, node,
 			  "a test comes from one: { role: … }, { user: … } or { user: …, idp: … }, "
-			  "an address or anonymous");
+			  "an address, anonymous or self");
 		return;
 	}
 	if (values[0] && (name = sp_read_text(check, values[0], "\"role\""))) {
@@ -161,6 +161,8 @@ static void load_from(struct sp_loader *loader, const struct sp_node *node, stru
 		return;
 	if (strcmp(text, "anonymous") == 0) {
 		test->from = SP_TEST_ANONYMOUS;
+	} else if (strcmp(text, "self") == 0) {
+		test->from = SP_TEST_SELF;
 	} else if (sp_symbols_find(&loader->roles, text)) {
 		sp_report(check, node, "\"%s\" is a role; in a test write { role: %s }", text,
 			  text);
@@ -171,11 +173,10 @@ static void load_from(struct sp_loader *loader, const struct sp_node *node, stru
 		test->from = SP_TEST_ADDRESS;
 		sp_read_address(check, node, "\"from\"", &test->address);
 	} else {
-		sp_report(
-			check, node,
-			"a test comes from { role: … }, { user: … }, an address or anonymous, not "
-			"from %s",
-			sp_show(text).quoted);
+		sp_report(check, node,
+			  "a test comes from { role: … }, { user: … }, an address, anonymous or "
+			  "self, not from %s",
+			  sp_show(text).quoted);
 	}
 }
 
@@ -222,6 +223,31 @@ static void add_self(struct sp_loader *loader, const struct sp_node *node, struc
 			  "[192.0.2.1] }");
 	for (size_t i = 0; i < gateway->self_count; i++)
 		push_destination(loader, node, test, &gateway->self[i]);
+}
+
+/* What the gateway itself sends leaves it, and by no interface that one could name as the way
+ * in. */
+static void check_from_self(struct sp_loader *loader, const struct sp_node *node,
+			    const struct sp_test *test)
+{
+	const struct sp_gateway *gateway = &loader->policy->fixtures.gateway;
+
+	if (sp_has_key(node, "on"))
+		sp_report(&loader->check, node,
+			  "\"on\" names where a packet arrives, and from self it leaves: leave it "
+			  "out");
+	if (gateway->self_count == 0)
+		sp_report(&loader->check, node,
+			  "a test from self needs the gateway's addresses: fixtures: { self: "
+			  "[192.0.2.1] }");
+	for (size_t i = 0; i < test->to_count; i++)
+		for (size_t j = 0; j < gateway->self_count; j++)
+			if (!sp_addr_compare(&test->to[i], &gateway->self[j])) {
+				sp_report(&loader->check, node,
+					  "what the gateway sends to itself meets no rule: name "
+					  "another destination");
+				return;
+			}
 }
 
 static void load_destination(struct sp_loader *loader, const struct sp_node *node,
@@ -352,6 +378,8 @@ static void load_test(struct sp_loader *loader, const struct sp_node *node)
 		sp_for_each_item(item, values[TO])
 			load_destination(loader, item, test);
 	}
+	if (test->from == SP_TEST_SELF)
+		check_from_self(loader, node, test);
 	if (r == 0)
 		load_test_services(loader, node, values, test);
 	if (values[EXPECT]) {

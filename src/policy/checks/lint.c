@@ -77,9 +77,8 @@ static bool people_cover(struct lint *lint, uint32_t outer, uint32_t inner)
 
 	lint->work += list->count;
 	for (size_t i = 0; i < list->count; i++)
-		if (list->items[i].idp &&
-		    !sp_people_has(&lint->policy->people[outer], list->items[i].user,
-				   list->items[i].idp))
+		if (list->items[i].idp && !sp_people_has(&lint->policy->people[outer],
+							 list->items[i].user, list->items[i].idp))
 			return false;
 	return true;
 }
@@ -88,7 +87,7 @@ static bool from_covers(struct lint *lint, const struct sp_from *outer, const st
 {
 	lint->work++;
 	if (outer->kind == SP_FROM_ANY)
-		return true;
+		return inner->kind != SP_FROM_SELF; /* which nothing else means */
 	if (outer->kind == SP_FROM_SIGNED_IN &&
 	    (inner->kind == SP_FROM_USER || inner->kind == SP_FROM_PEOPLE))
 		return true;
@@ -101,6 +100,8 @@ static bool from_covers(struct lint *lint, const struct sp_from *outer, const st
 	switch (outer->kind) {
 	case SP_FROM_PEOPLE:
 		return people_cover(lint, outer->index, inner->index);
+	case SP_FROM_SELF:
+		return true;
 	case SP_FROM_USER:
 		return is_same_user(outer, inner);
 	case SP_FROM_NETWORK:
@@ -256,6 +257,19 @@ static void lint_families(struct lint *lint, const struct sp_rule *rule)
 			rule->name, "");
 }
 
+/* Where the gateway may send what no rule forbids, an allow for it allows nothing new; beside other
+ * items of `from` it is said for good measure. */
+static void lint_self(struct lint *lint, const struct sp_rule *rule)
+{
+	if (lint->policy->settings.self_needs_rules || rule->kind != SP_RULE_ALLOW ||
+	    rule->from_count != 1 || rule->from[0].kind != SP_FROM_SELF)
+		return;
+	warn_at(lint, &rule->place,
+		"rule \"%s\" allows nothing new: what the gateway itself sends is open unless "
+		"settings has self: rules%s",
+		rule->name, "");
+}
+
 static bool is_machines_alone(struct lint *lint, const struct sp_from *from)
 {
 	return from->kind == SP_FROM_ROLE &&
@@ -349,6 +363,7 @@ void sp_lint(struct sp_loader *loader)
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		lint_families(&lint, &policy->rules[i]);
 		lint_any_to_any(&lint, &policy->rules[i]);
+		lint_self(&lint, &policy->rules[i]);
 		lint_own_devices(&lint, &policy->rules[i]);
 	}
 	lint_allows_within_denies(&lint);

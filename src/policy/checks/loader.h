@@ -16,6 +16,7 @@
 #define SP_SECTIONS(X)                                                                             \
 	X(VERSION, "sallyport", OPTIONAL)                                                          \
 	X(INCLUDE, "include", OPTIONAL)                                                            \
+	X(SETTINGS, "settings", OPTIONAL)                                                          \
 	X(PEOPLE, "people", OPTIONAL)                                                              \
 	X(ROLES, "roles", OPTIONAL)                                                                \
 	X(NETWORKS, "networks", OPTIONAL)                                                          \
@@ -25,7 +26,6 @@
 	X(RULES, "rules", OPTIONAL)                                                                \
 	X(FIXTURES, "fixtures", OPTIONAL)                                                          \
 	X(TESTS, "tests", OPTIONAL)                                                                \
-	X(SETTINGS, "settings", LATER)                                                             \
 	X(LIMITS, "limits", LATER)                                                                 \
 	X(SCHEDULES, "schedules", LATER)                                                           \
 	X(NAT, "nat", LATER)
@@ -64,6 +64,8 @@ struct sp_loader {
 /* Which of the policy's files include which; what is missing or goes round is reported. */
 void sp_check_includes(struct sp_loader *loader);
 
+/* Of the one file that has them. */
+void sp_load_settings(struct sp_loader *loader);
 /* Each takes the value of its key. */
 void sp_load_roles(struct sp_loader *loader, const struct sp_node *section);
 /* After all roles: the providers of those lists that a role names. */

@@ -79,8 +79,7 @@ static inline void hand_role(struct hand *hand, const char *name, const char *id
 /* Each "user@idp", in the order of the model: by provider, then by name. */
 static inline void hand_people(struct hand *hand, const char *name, const char *people)
 {
-	struct sp_people_list *list =
-		SP_ARRAY_PUSH(hand->policy.people, hand->policy.people_count);
+	struct sp_people_list *list = SP_ARRAY_PUSH(hand->policy.people, hand->policy.people_count);
 
 	list->name = strdup(name);
 	HAND_EACH_WORD(word, people)
@@ -101,6 +100,8 @@ static inline void hand_from(struct hand *hand, struct sp_rule *rule, const char
 
 	if (strcmp(word, "any") == 0)
 		*from = (struct sp_from){ .kind = SP_FROM_ANY };
+	else if (strcmp(word, "self") == 0)
+		*from = (struct sp_from){ .kind = SP_FROM_SELF };
 	else if (strcmp(word, "signed-in") == 0)
 		*from = (struct sp_from){ .kind = SP_FROM_SIGNED_IN };
 	else if (strncmp(word, "people:", 7) == 0)

@@ -45,6 +45,7 @@ char *__wrap_strdup(const char *text)
 
 static const char good_policy[] =
 	"sallyport: 1\n"
+	"settings: { self: rules }\n"
 	"people: { oncall: [{user: ana, idp: corp}, {user: bob, idp: x}] }\n"
 	"roles: { eng: {match: [{idp: corp, group: eng}, {idp: x, user: y}, {people: oncall}]} }\n"
 	"networks: { db: {in: [10.0.0.0/8, \"2001:db8::/32\"], except: [10.1.1.1]}, lan: "
@@ -57,7 +58,8 @@ static const char good_policy[] =
 	"eng}, {people: oncall}], "
 	"services: [web, icmp]}}\n"
 	"  - {name: d, deny: {from: any, to: 10.0.0.1}, reason: \"no\"}\n"
-	"  - {name: o, allow: {from: signed-in, to: [all, own-devices], services: both}, enabled: false}\n"
+	"  - {name: o, allow: {from: [signed-in, self], to: [all, own-devices], services: both}, "
+	"enabled: false}\n"
 	"fixtures: { self: [192.0.2.1], interfaces: {wan0: edge}, sessions: [ {user: ana, idp: "
 	"corp, groups: [eng], "
 	"address: 100.64.0.7} ] }\n"

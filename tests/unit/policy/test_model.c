@@ -27,14 +27,12 @@ static void roles_come_from_groups_of_their_own_provider(void **state)
 	hand_role(&hand, "vendor", "partner", "eng");
 	hand_role(&hand, "dba", "corp", "dba");
 	hand_role(&hand, "ops", "corp", "ops");
-	assert_int_equal(
-		sp_policy_match_roles(&hand.policy, &ana, &roles, &count), 0);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &ana, &roles, &count), 0);
 	assert_int_equal(count, 2);
 	assert_int_equal(roles[0], 0);
 	assert_int_equal(roles[1], 2);
 	free(roles);
-	assert_int_equal(
-		sp_policy_match_roles(&hand.policy, &stranger, &roles, &count), 0);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &stranger, &roles, &count), 0);
 	assert_int_equal(count, 0);
 	free(roles);
 }
@@ -55,26 +53,22 @@ static void a_machine_has_the_roles_of_its_key(void **state)
 	match = SP_ARRAY_PUSH(hand.policy.roles[1].matches, hand.policy.roles[1].match_count);
 	match->kind = SP_MATCH_PEER_KEY;
 	memcpy(match->peer_key, key, 32);
-	assert_int_equal(sp_policy_match_roles(&hand.policy, &bot, &roles, &count),
-			 0);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &bot, &roles, &count), 0);
 	assert_int_equal(count, 1);
 	assert_int_equal(roles[0], 1);
 	free(roles);
 	/* a person holds it: it is not theirs to take */
-	assert_int_equal(sp_policy_match_roles(&hand.policy, &thief, &roles, &count),
-			 0);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &thief, &roles, &count), 0);
 	assert_int_equal(count, 0);
 	free(roles);
 	assert_ptr_equal(sp_policy_machine_role(&hand.policy, key), &hand.policy.roles[1]);
 	key[31] = 1;
 	assert_null(sp_policy_machine_role(&hand.policy, key));
-	assert_int_equal(sp_policy_match_roles(&hand.policy, &bot, &roles, &count),
-			 0);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &bot, &roles, &count), 0);
 	assert_int_equal(count, 0);
 	free(roles);
 	memset(hand.policy.roles[1].matches[1].peer_key, 0, 32);
-	assert_int_equal(sp_policy_match_roles(&hand.policy, &keyless, &roles, &count),
-			 0);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &keyless, &roles, &count), 0);
 	assert_int_equal(count, 0);
 	free(roles);
 }

@@ -321,6 +321,59 @@ static void an_own_flow_hangs_on_the_person_it_goes_to(void **state)
 	lab_done(&lab);
 }
 
+static void own_devices_are_of_the_same_name_at_the_same_provider(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	lab_init(&lab);
+	hand_rule(&lab.hand, SP_RULE_ALLOW, "mine", "any", "own-devices", "tcp/8000");
+	lab_open(&lab, 20, "ana", CONTRACTOR, "100.64.0.20", NULL, 0, 0);
+	lab_open(&lab, 21, NULL, ENGINEER, "100.64.0.21", NULL, 0, 0);
+	lab_open(&lab, 22, NULL, ENGINEER, "100.64.0.22", NULL, 0, 0);
+	expect(&lab, VPN_IN, "100.64.0.7:5 > 100.64.0.20:8000 tcp S", "allow policy mine");
+	expect(&lab, VPN_IN, "100.64.0.20:8000 > 100.64.0.7:5 tcp SA", "allow reply mine");
+	expect(&lab, VPN_IN, "100.64.0.20:6 > 100.64.0.7:8000 tcp S", "allow policy mine");
+	expect(&lab, VPN_IN, "100.64.0.8:5 > 100.64.0.7:8000 tcp S", NO);
+	/* machines are nobody's, and from outside nobody is anybody's */
+	expect(&lab, VPN_IN, "100.64.0.21:5 > 100.64.0.22:8000 tcp S", NO);
+	expect(&lab, INSIDE_IN, "10.30.0.5:5 > 100.64.0.7:8000 tcp S eth", NO);
+	/* it hangs on both sessions */
+	sp_reference_end_session(lab.reference, 20);
+	expect(&lab, VPN_IN, "100.64.0.7:5 > 100.64.0.20:8000 tcp A", REVOKED);
+	lab_done(&lab);
+}
+
+#define OWN_MAIL "own 192.0.2.1:5 > 8.8.8.8:25 tcp S eth"
+#define OWN_NAMES "own 192.0.2.1:5 > 8.8.8.8:53 udp eth"
+
+static void what_the_gateway_sends_is_judged_by_rules_from_self(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	lab_init(&lab);
+	hand_rule(&lab.hand, SP_RULE_DENY, "any-mail", "any", "any", "tcp/25");
+	expect(&lab, SP_HOOK_EDGE_OUT, OWN_MAIL, "allow policy -");
+	hand_rule(&lab.hand, SP_RULE_DENY, "no-mail", "self", "any", "tcp/25");
+	hand_rule(&lab.hand, SP_RULE_ALLOW, "names", "self", "any", "udp/53");
+	/* what it opened before ends with the next revision */
+	expect(&lab, SP_HOOK_EDGE_OUT, OWN_MAIL, "allow policy -");
+	sp_reference_set_policy(lab.reference, &lab.hand.policy, &lab.hand.gateway, 2);
+	expect(&lab, SP_HOOK_EDGE_OUT, OWN_MAIL, "deny policy no-mail");
+	expect(&lab, SP_HOOK_EDGE_OUT, OWN_NAMES, "allow policy names");
+	expect(&lab, SP_HOOK_EDGE_OUT, "own 192.0.2.1:5 > 8.8.8.8:80 tcp S eth", "allow policy -");
+	lab.hand.policy.settings.self_needs_rules = true;
+	sp_reference_set_policy(lab.reference, &lab.hand.policy, &lab.hand.gateway, 3);
+	expect(&lab, SP_HOOK_EDGE_OUT, "own 192.0.2.1:6 > 8.8.8.8:80 tcp S eth", NO);
+	expect(&lab, SP_HOOK_EDGE_OUT, OWN_NAMES, "allow policy names");
+	/* nobody's address on the tunnel is meant by no rule */
+	expect(&lab, VPN_OUT, "own 192.0.2.1:7 > 100.64.0.99:53 udp", NO);
+	/* what answers others opens nothing, and needs no rule */
+	expect(&lab, SP_HOOK_EDGE_OUT, "own 192.0.2.1:8 > 8.8.8.8:9 tcp R eth", "allow policy -");
+	lab_done(&lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +390,8 @@ int main(void)
 		cmocka_unit_test(peer_to_peer_needs_both),
 		cmocka_unit_test(a_receiver_that_ends_stops_what_others_opened),
 		cmocka_unit_test(an_own_flow_hangs_on_the_person_it_goes_to),
+		cmocka_unit_test(own_devices_are_of_the_same_name_at_the_same_provider),
+		cmocka_unit_test(what_the_gateway_sends_is_judged_by_rules_from_self),
 	};
 
 	return cmocka_run_group_tests_name("reference-sessions", tests, NULL, NULL);

@@ -104,6 +104,7 @@ static void what_was_written_reads_the_same(void **state)
 	assert_null(back->index);
 	assert_memory_equal(back->generation, tables->generation, 32);
 	assert_int_equal(back->flags, tables->flags);
+	assert_int_equal(back->self_class, tables->self_class);
 	assert_int_equal(tables->portal_port, 8443);
 	assert_int_equal(back->portal_port, 8443);
 	assert_int_equal(back->class_count, tables->class_count);
@@ -229,7 +230,7 @@ static void content_that_is_off_is_refused(void **state)
 		uint8_t size;
 		uint64_t value;
 	} cases[] = {
-		{ "unknown flag", HEAD, 32, 4, 2 },
+		{ "unknown flag", HEAD, 32, 4, 4 },
 		{ "no class", HEAD, 36, 4, 0 },
 		{ "too many classes", HEAD, 36, 4, SP_TABLES_CLASS_MAX + 1 },
 		{ "fewer classes than used", HEAD, 36, 4, 1 },
@@ -240,7 +241,7 @@ static void content_that_is_off_is_refused(void **state)
 		{ "other number of service sets", HEAD, 44, 4, 2 },
 		{ "no profile", HEAD, 48, 4, 0 },
 		{ "too many profiles", HEAD, 48, 4, UINT32_MAX },
-		{ "reserved word", HEAD, 54, 2, 1 },
+		{ "class of the gateway", HEAD, 54, 2, 60000 },
 		{ "prefix length", SRC, 0, 4, 129 },
 		{ "first row is no default route", SRC, 0, 4, 1 },
 		{ "host bits", SRC, 4 + 15, 1, 1 },

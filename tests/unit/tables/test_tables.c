@@ -530,7 +530,8 @@ static void signed_in_are_people_and_no_machines(void **state)
 	assert_allow(*sp_tables_decide(tables, from_db, netset[0], SP_SVC_TCP + 9), 2);
 	assert_default(*sp_tables_decide(tables, machine[0], db, SP_SVC_TCP + 22));
 	assert_default(*sp_tables_decide(tables, from_db, machine_netset[0], SP_SVC_TCP + 9));
-	assert_int_equal(sp_tables_add_identity(tables, &anybody, machine, machine_netset, NULL), 0);
+	assert_int_equal(sp_tables_add_identity(tables, &anybody, machine, machine_netset, NULL),
+			 0);
 	assert_int_equal(machine[0], class_id[0]);
 	/* nobody on another interface is signed in */
 	assert_default(ask(tables, SP_ZONE_EDGE, "1.1.1.1", "10.30.8.9", SP_SVC_TCP + 22));
@@ -596,6 +597,29 @@ static void own_devices_are_reached_by_their_person_alone(void **state)
 	assert_memory_equal(bot_own, bot_netset, sizeof(bot_own));
 }
 
+static void the_gateway_is_meant_by_rules_from_self_alone(void **state)
+{
+	__hand struct hand hand = { 0 };
+
+	(void)state;
+	hand_network(&hand, "db", "10.30.8.0/24", "");
+	hand_rule(&hand, SP_RULE_ALLOW, "names", "self", "any", "udp/53");
+	hand_rule(&hand, SP_RULE_DENY, "closed", "any", "db", "tcp/22");
+	hand_rule(&hand, SP_RULE_DENY, "no-mail", "self db", "any", "tcp/25");
+	hand.policy.settings.self_needs_rules = true;
+
+	__tables struct sp_tables *tables = compile(&hand);
+	const uint32_t db = dst_of(tables, "10.30.8.9")->netset;
+
+	assert_true(tables->flags & SP_TABLES_SELF_RULES);
+	assert_int_not_equal(tables->self_class, 0);
+	assert_allow(*sp_tables_decide(tables, tables->self_class, db, SP_SVC_UDP + 53), 1);
+	assert_deny(*sp_tables_decide(tables, tables->self_class, db, SP_SVC_TCP + 25), 3);
+	/* any is everybody else */
+	assert_default(*sp_tables_decide(tables, tables->self_class, db, SP_SVC_TCP + 22));
+	assert_default(ask(tables, SP_ZONE_EDGE, "1.1.1.1", "8.8.8.8", SP_SVC_UDP + 53));
+}
+
 static void peers_are_judged_whoever_signed_in_first(void **state)
 {
 	const uint32_t engineer[] = { 0 };
@@ -614,10 +638,12 @@ static void peers_are_judged_whoever_signed_in_first(void **state)
 		for (int step = 0; step < 2; step++) {
 			if (step == order)
 				assert_int_equal(
-					sp_tables_add_identity(tables, &ana, sender, unused, NULL), 0);
+					sp_tables_add_identity(tables, &ana, sender, unused, NULL),
+					0);
 			else
-				assert_int_equal(
-					sp_tables_add_identity(tables, &lab, unused, receiver, NULL), 0);
+				assert_int_equal(sp_tables_add_identity(tables, &lab, unused,
+									receiver, NULL),
+						 0);
 		}
 		assert_allow(*sp_tables_decide(tables, sender[0], receiver[0], SP_SVC_TCP + 7), 6);
 	}
@@ -807,6 +833,7 @@ int main(void)
 		cmocka_unit_test(signed_in_are_people_and_no_machines),
 		cmocka_unit_test(people_of_a_list_are_they_at_their_provider_alone),
 		cmocka_unit_test(own_devices_are_reached_by_their_person_alone),
+		cmocka_unit_test(the_gateway_is_meant_by_rules_from_self_alone),
 		cmocka_unit_test(peers_are_judged_whoever_signed_in_first),
 		cmocka_unit_test(identities_only_append_rows_and_repeat_none),
 		cmocka_unit_test(too_many_service_sets_are_refused),

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/array.h"
 #include "daemon/base/warnings.h"
 #include "daemon/people/people.h"
 #include "io/wireguard/wg_key.h"
@@ -200,6 +201,39 @@ static void an_address_belongs_to_its_newest_session(void **state)
 	free(people);
 }
 
+static struct sp_live *live_as(const char *idp, const char *user, uint32_t slot, uint64_t epoch)
+{
+	struct sp_live *live = live_of(idp, "[]", 9);
+
+	free(live->row.user);
+	live->row.user = strdup(user);
+	live->row.slot = slot;
+	live->row.epoch = epoch;
+	return live;
+}
+
+static void sessions_of_one_person_have_one_number(void **state)
+{
+	struct sp_live *lives[] = { live_as("corp", "ana", 3, 100), live_as("corp", "ana", 1, 101),
+				    live_as("partner", "ana", 2, 102),
+				    live_as("corp", "bob", 4, 103), live_as(NULL, "bot", 5, 104) };
+	const uint64_t wanted[] = { 100, 100, 102, 103, 0 };
+	struct sp_people *people = people_of(lives, SP_ARRAY_LEN(lives));
+
+	(void)state;
+	for (size_t i = 0; i < SP_ARRAY_LEN(lives); i++) {
+		sp_live_number_person(people, lives[i]);
+		assert_int_equal(lives[i]->person, wanted[i]);
+	}
+	/* the first session goes; who comes later still gets its number from the second */
+	lives[0]->row.epoch = 105;
+	lives[0]->person = 0;
+	sp_live_number_person(people, lives[0]);
+	assert_int_equal(lives[0]->person, 100);
+	sp_people_done(people);
+	free(people);
+}
+
 static struct sp_device *add_device(struct sp_people *people, uint8_t key, const char *user,
 				    const char *name)
 {
@@ -264,6 +298,7 @@ int main(void)
 		cmocka_unit_test(a_policy_shortens_what_nobody_gave_and_lengthens_nothing),
 		cmocka_unit_test(a_session_is_found_by_number_and_epoch_never_by_number_alone),
 		cmocka_unit_test(an_address_belongs_to_its_newest_session),
+		cmocka_unit_test(sessions_of_one_person_have_one_number),
 		cmocka_unit_test(a_device_is_named_by_key_by_owner_or_alone),
 		cmocka_unit_test(a_warning_is_kept_once_and_cleared_by_its_code),
 	};
