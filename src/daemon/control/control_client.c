@@ -27,6 +27,7 @@ void sp_client_free(struct sp_client *client)
 	free(client->line);
 	free(client->text);
 	sp_buf_done(&client->out);
+	sp_buf_done(&client->held);
 	free(client);
 }
 
@@ -46,6 +47,7 @@ void sp_client_drop(struct sp_client *client)
 		return;
 	client->is_dead = true;
 	client_end_text(client);
+	sp_listing_free(client->listing);
 	sp_loop_forget(control->loop, &client->source);
 	sp_loop_drop(control->loop, &client->idle);
 	sp_loop_drop(control->loop, &client->again);
@@ -113,22 +115,52 @@ static void client_write(struct sp_client *client)
 	client_rewatch(client);
 }
 
-/* Queue a line, and send as much as the socket takes. */
-static int client_put(struct sp_client *client, const char *text, size_t len)
+/* Queue bytes, and send as much as the socket takes. */
+static int client_put_bytes(struct sp_client *client, const char *bytes, size_t len)
 {
 	if (client->is_dead)
 		return -EPIPE;
-	if (client->out.len - client->out_sent > SP_CONTROL_QUEUE_MAX) {
-		sp_client_drop(client);
-		return -EPIPE;
-	}
-	sp_buf_put_bytes(&client->out, text, len);
-	if (sp_buf_put_char(&client->out, '\n') < 0) {
+	if (client->out.len - client->out_sent > SP_CONTROL_QUEUE_MAX ||
+	    sp_buf_put_bytes(&client->out, bytes, len) < 0) {
 		sp_client_drop(client);
 		return -EPIPE;
 	}
 	client_write(client);
 	return client->is_dead ? -EPIPE : 0;
+}
+
+static int client_put(struct sp_client *client, struct sp_buf *line)
+{
+	if (sp_buf_put_char(line, '\n') == 0)
+		return client_put_bytes(client, line->data, line->len);
+	sp_client_drop(client);
+	return -EPIPE;
+}
+
+/* The reply is written: the next request may come. */
+static void client_end_reply(struct sp_client *client)
+{
+	client->is_busy = false;
+	client_rest(client);
+	client_rewatch(client);
+	if (!client->is_dead && (client->line_len || client->is_at_end))
+		sp_loop_in(client->control->loop, &client->again, 0);
+}
+
+void sp_client_put_part(struct sp_client *client, const char *bytes, size_t len, bool is_last)
+{
+	__sp_buf struct sp_buf tail = SP_BUF_INIT;
+
+	if (client_put_bytes(client, bytes, len) < 0 || !is_last)
+		return;
+	client->is_busy = false;
+	sp_buf_put_char(&tail, '\n');
+	sp_buf_put_bytes(&tail, sp_buf_get(&client->held), client->held.len);
+	sp_buf_done(&client->held);
+	if (tail.error < 0)
+		sp_client_drop(client);
+	else if (client_put_bytes(client, tail.data, tail.len) == 0)
+		client_end_reply(client);
 }
 
 /* @reply: NULL: there was no memory for it. */
@@ -144,11 +176,8 @@ static void client_send(struct sp_client *client, const json_t *reply)
 		return;
 	}
 	client->is_busy = false;
-	client_put(client, sp_buf_get(&shown), shown.len);
-	client_rest(client);
-	client_rewatch(client);
-	if (!client->is_dead && (client->line_len || client->is_at_end))
-		sp_loop_in(client->control->loop, &client->again, 0);
+	client_put(client, &shown);
+	client_end_reply(client);
 }
 
 void sp_client_reply(struct sp_client *client, json_t *fields)
@@ -191,6 +220,18 @@ void sp_client_watch(struct sp_client *client)
 	client_rest(client);
 }
 
+/* Keep an event until the reply that is being made is over. */
+static int client_hold(struct sp_client *client, struct sp_buf *line)
+{
+	sp_buf_put_char(line, '\n');
+	if (line->error < 0 || client->held.len > SP_CONTROL_QUEUE_MAX ||
+	    sp_buf_put_bytes(&client->held, line->data, line->len) < 0) {
+		sp_client_drop(client);
+		return -EPIPE;
+	}
+	return 0;
+}
+
 int sp_client_event(struct sp_client *client, const char *json_text, size_t len)
 {
 	__sp_buf struct sp_buf line = SP_BUF_INIT;
@@ -199,11 +240,8 @@ int sp_client_event(struct sp_client *client, const char *json_text, size_t len)
 	sp_buf_printf(&line, "{\"v\":1,\"id\":%s,\"event\":", id ? id : "null");
 	free(id);
 	sp_buf_put_bytes(&line, json_text, len);
-	if (sp_buf_put_char(&line, '}') < 0) {
-		sp_client_drop(client);
-		return -EPIPE;
-	}
-	return client_put(client, line.data, line.len);
+	sp_buf_put_char(&line, '}');
+	return client->listing ? client_hold(client, &line) : client_put(client, &line);
 }
 
 bool sp_client_is_portal(const struct sp_client *client)

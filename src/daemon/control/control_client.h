@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "daemon/control/control.h"
+#include "daemon/control/listing.h"
 
 struct sp_client {
 	struct sp_control *control;
@@ -21,8 +22,10 @@ struct sp_client {
 	size_t text_len, text_size;
 	struct sp_buf out;
 	size_t out_sent;
-	json_t *id;   /* of the request under way or watched */
-	bool is_busy; /* a request is under way, so no more is read */
+	struct sp_listing *listing; /* the reply that is being made; NULL: none */
+	struct sp_buf held;         /* events that wait until it is over */
+	json_t *id;                 /* of the request under way or watched */
+	bool is_busy;               /* a request is under way, so no more is read */
 	bool is_watching;
 	bool is_leaving; /* gone once its replies are written */
 	bool is_at_end;  /* the client will send no more, but may still read */
@@ -47,6 +50,9 @@ struct sp_control {
 int sp_client_new(struct sp_control *control, int fd, uid_t uid);
 /* Hang up. The client is freed later, by sp_client_free, when nothing refers to it any more. */
 void sp_client_drop(struct sp_client *client);
+/* Send @len bytes of the reply to the request under way. Behind the last ones comes the next
+ * request. */
+void sp_client_put_part(struct sp_client *client, const char *bytes, size_t len, bool is_last);
 /* Free the client and what it holds. Its descriptor is closed by sp_client_drop, which comes first.
  */
 void sp_client_free(struct sp_client *client);

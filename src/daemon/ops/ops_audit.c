@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* audit.query: both logs are read together, in order of time, some lines each round of the loop, so
- * that a long log delays nobody. */
+/* audit.query: both logs are read together, in order of time, in slices of the loop, so that a long
+ * log delays nobody. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/text.h"
+#include "daemon/control/listing.h"
 #include "daemon/ops/ops.h"
 #include "io/log/audit_log.h"
 #include "json/own.h"
 #include "policy/answer.h"
 #include "yaml/suggest.h"
 
-#define LINES_A_ROUND 500
 #define LIMIT_MAX 10000
 
 /* One of the logs, and its next record. */
@@ -34,12 +35,17 @@ struct reading {
 	bool has_more; /* more records match than were taken */
 	/* of the last record found in each log, or the number asked for */
 	uint64_t last_seq[SP_RECORDER_FILES];
-	json_t *found; /* without one: the newest `limit` records */
-	size_t limit;
+	/* without one: the newest `limit` records. A ring of @limit + 1 texts */
+	char **found;
+	size_t first, count, limit;
+	struct sp_listing listing; /* of them, once all is read */
+	json_t *rest;              /* of the reply */
 };
 
-static void reading_free(struct reading *reading)
+static void reading_free(void *arg)
 {
+	struct reading *reading = arg;
+
 	if (!reading)
 		return;
 	sp_loop_drop(reading->ops->loop, &reading->timer);
@@ -49,11 +55,17 @@ static void reading_free(struct reading *reading)
 		sp_audit_reader_close(reading->sources[i].reader);
 		sp_audit_entry_done(&reading->sources[i].entry);
 	}
-	json_decrefp(&reading->found);
+	for (size_t i = 0; reading->found && i <= reading->limit; i++)
+		free(reading->found[i]);
+	free(reading->found);
+	json_decrefp(&reading->rest);
 	free(reading);
 }
 
-SP_DEFINE_CLEANUP(struct reading *, reading_free);
+static void reading_freep(struct reading **reading)
+{
+	reading_free(*reading);
+}
 
 void sp_op_audit_gone(struct sp_ops *ops, struct sp_client *client)
 {
@@ -61,21 +73,36 @@ void sp_op_audit_gone(struct sp_ops *ops, struct sp_client *client)
 	reading_free(sp_client_get_data(client));
 }
 
-static void take_entry(struct reading *reading, const struct sp_audit_entry *entry)
+/* The oldest text; the caller frees it. */
+static char *take_oldest(struct reading *reading)
 {
+	char *text = SP_TAKE_PTR(reading->found[reading->first]);
+
+	reading->first = (reading->first + 1) % (reading->limit + 1);
+	reading->count--;
+	return text;
+}
+
+static int take_entry(struct reading *reading, const struct sp_audit_entry *entry)
+{
+	char *text;
+
 	if (!sp_audit_query_matches(&reading->query, &entry->record))
-		return;
-	if (json_array_size(reading->found) >= reading->limit &&
-	    (reading->is_resuming || !reading->limit)) {
+		return 0;
+	if (reading->count >= reading->limit && (reading->is_resuming || !reading->limit)) {
 		reading->has_more = true;
-		return;
+		return 0;
 	}
+	text = json_dumps(entry->json, JSON_COMPACT);
+	if (!text)
+		return -ENOMEM;
 	reading->last_seq[sp_audit_event_is_traffic(entry->record.event)] = entry->record.seq;
-	json_array_append(reading->found, entry->json);
-	/* forget the older half at once */
-	if (json_array_size(reading->found) >= 2 * reading->limit)
-		for (size_t i = 0; i < reading->limit; i++, reading->has_more = true)
-			json_array_remove(reading->found, 0);
+	reading->found[(reading->first + reading->count++) % (reading->limit + 1)] = text;
+	if (reading->count <= reading->limit)
+		return 0;
+	reading->has_more = true;
+	free(take_oldest(reading));
+	return 0;
 }
 
 /* The number to go on behind in one log: that of the last record taken if more match, else that of
@@ -92,29 +119,59 @@ static json_t *describe_place(const struct reading *reading, enum sp_recorder_lo
 	return json_integer((json_int_t)head.seq);
 }
 
-static void reading_finish(struct reading *reading)
+static int put_record(void *arg, struct sp_buf *out)
 {
-	struct sp_client *client = reading->client;
-	__sp_json json_t *found = SP_TAKE_PTR(reading->found);
-	bool is_whole;
+	struct reading *reading = arg;
+	__sp_free char *text = NULL;
 
-	for (; json_array_size(found) > reading->limit; reading->has_more = true)
-		json_array_remove(found, 0);
-	is_whole = !reading->is_resuming || !reading->has_more;
+	if (!reading->count)
+		return 0;
+	text = take_oldest(reading);
+	sp_text_put_json(out, text, strlen(text));
+	return 1;
+}
+
+static json_t *take_rest(void *arg)
+{
+	return SP_TAKE_PTR(((struct reading *)arg)->rest);
+}
+
+static void reading_fail(void *arg, int r)
+{
+	const struct reading *reading = arg;
+
+	sp_client_fail(reading->listing.client, "failed", 1, NULL, "reading the audit log: %s",
+		       sp_err_text(r));
+}
+
+/* All is read. Returns 0, and the listing owns @reading; -ENOMEM: the client was told. */
+static int reading_finish(struct reading *reading)
+{
+	const bool is_whole = !reading->is_resuming || !reading->has_more;
+	struct sp_client *client = reading->client;
+
 	sp_client_set_data(client, NULL);
 	reading->client = NULL;
 	/* begin following before the reply, or a record written in between would be missed. Events
-	 * come after the reply, because no record is written before this function returns */
+	 * come after the reply, since the client keeps them until then */
 	if (reading->is_following && is_whole &&
 	    sp_recorder_follow(reading->ops->recorder, client, &reading->query) < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "out of memory");
-		return;
+		return -ENOMEM;
 	}
-	sp_client_reply(client,
-			json_pack("{s:O, s:b, s:o, s:o}", "records", found, "more",
-				  reading->has_more, "after_seq",
+	/* as it is now: records that come meanwhile are behind it */
+	reading->rest = json_pack("{s:b, s:o, s:o}", "more", reading->has_more, "after_seq",
 				  describe_place(reading, SP_RECORDER_PEOPLE), "after_packets_seq",
-				  describe_place(reading, SP_RECORDER_PACKETS)));
+				  describe_place(reading, SP_RECORDER_PACKETS));
+	reading->listing = (struct sp_listing){ .client = client,
+						.name = "records",
+						.next = put_record,
+						.rest = take_rest,
+						.fail = reading_fail,
+						.free = reading_free,
+						.arg = reading };
+	sp_listing_start(&reading->listing);
+	return 0;
 }
 
 /* Read the next record of @source, if there is one. Returns 0 or -errno. */
@@ -136,11 +193,12 @@ static int look_ahead(struct source *source)
 static int take_next(struct reading *reading)
 {
 	struct source *first = NULL;
+	int r;
 
 	for (int i = 0; i < SP_RECORDER_FILES; i++) {
 		struct source *source = &reading->sources[i];
-		const int r = look_ahead(source);
 
+		r = look_ahead(source);
 		if (r < 0)
 			return r;
 		if (source->has_entry &&
@@ -149,20 +207,21 @@ static int take_next(struct reading *reading)
 	}
 	if (!first)
 		return 0;
-	take_entry(reading, &first->entry);
+	r = take_entry(reading, &first->entry);
 	sp_audit_entry_done(&first->entry);
 	first->entry = (struct sp_audit_entry){ 0 };
 	first->has_entry = false;
-	return 1;
+	return r < 0 ? r : 1;
 }
 
 static void read_some(void *arg)
 {
 	__sp_cleanup(reading_freep) struct reading *reading = arg;
+	const uint64_t until_ns = sp_clock_boottime_ns() + SP_LOOP_SLICE_NS;
 	int r = 1;
 
-	for (int i = 0; i < LINES_A_ROUND && r == 1 && !(reading->is_resuming && reading->has_more);
-	     i++)
+	while (r == 1 && !(reading->is_resuming && reading->has_more) &&
+	       sp_clock_boottime_ns() < until_ns)
 		r = take_next(reading);
 	if (r == 1 && !(reading->is_resuming && reading->has_more)) {
 		sp_loop_in(reading->ops->loop, &reading->timer, 0);
@@ -178,7 +237,8 @@ static void read_some(void *arg)
 			       sp_err_text(r));
 		return;
 	}
-	reading_finish(reading);
+	if (reading_finish(reading) == 0)
+		reading = NULL;
 }
 
 /* The nearest word of a closed list to @text. NULL: none is near, or @key has no closed list. */
@@ -288,8 +348,8 @@ void sp_op_audit_query(struct sp_ops *ops, struct sp_client *client,
 	reading->is_following = follow;
 	reading->is_resuming = reading->query.has_after[0] || reading->query.has_after[1];
 	memcpy(reading->last_seq, reading->query.after_seq, sizeof(reading->last_seq));
-	reading->found = json_array();
-	r = open_sources(reading);
+	reading->found = calloc(reading->limit + 1, sizeof(*reading->found));
+	r = reading->found ? open_sources(reading) : -ENOMEM;
 	if (r < 0) {
 		sp_client_fail(client, "failed", 1, NULL, "opening the audit log: %s",
 			       sp_err_text(r));

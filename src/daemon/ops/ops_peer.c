@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "daemon/access/devices.h"
+#include "daemon/control/listing.h"
 #include "daemon/host/address.h"
 #include "daemon/ops/ops.h"
 #include "daemon/revisions/routes.h"
@@ -172,21 +173,95 @@ void sp_op_peer_add(struct sp_ops *ops, struct sp_client *client, const struct s
 		sp_client_reply(client, sp_json_device(ops, device));
 }
 
+/* The devices known when the list was begun. */
+struct device_list {
+	struct sp_listing listing;
+	struct sp_ops *ops;
+	json_t *json; /* of the request, whose texts are borrowed */
+	const char *user, *idp;
+	struct sp_wg_key *keys;
+	size_t count, at;
+};
+
+static void device_list_free(void *arg)
+{
+	struct device_list *devices = arg;
+
+	if (!devices)
+		return;
+	json_decrefp(&devices->json);
+	free(devices->keys);
+	free(devices);
+}
+
+static void device_list_freep(struct device_list **devices)
+{
+	device_list_free(*devices);
+}
+
+/* It is where it was unless another one went meanwhile. */
+static const struct sp_device *find_listed(const struct device_list *devices, size_t at)
+{
+	const struct sp_people *people = devices->ops->people;
+	const uint8_t *key = devices->keys[at].bytes;
+
+	return at < people->device_count && !memcmp(people->devices[at]->public_key, key, 32)
+		       ? people->devices[at]
+		       : sp_device_find(people, key);
+}
+
+static int device_list_next(void *arg, struct sp_buf *out)
+{
+	struct device_list *devices = arg;
+	const struct sp_device *device;
+
+	if (devices->at >= devices->count)
+		return 0;
+	device = find_listed(devices, devices->at++);
+	if (device && (!devices->user || !strcmp(devices->user, device->user)) &&
+	    (!devices->idp || (device->idp && !strcmp(devices->idp, device->idp))))
+		sp_listing_put(out, sp_json_device(devices->ops, device));
+	return 1;
+}
+
+static void device_list_fail(void *arg, int r)
+{
+	const struct device_list *devices = arg;
+
+	sp_client_fail(devices->listing.client, "failed", 1, NULL, "%s", sp_err_text(r));
+}
+
+static bool take_keys(struct device_list *devices, const struct sp_people *people)
+{
+	devices->count = people->device_count;
+	devices->keys = calloc(devices->count + 1, sizeof(*devices->keys));
+	for (size_t i = 0; devices->keys && i < devices->count; i++)
+		memcpy(devices->keys[i].bytes, people->devices[i]->public_key, 32);
+	return devices->keys;
+}
+
 void sp_op_peer_list(struct sp_ops *ops, struct sp_client *client, const struct sp_request *request)
 {
-	const char *user = NULL, *idp = NULL;
-	json_t *list;
+	__sp_cleanup(device_list_freep) struct device_list *devices = calloc(1, sizeof(*devices));
 
-	if (!sp_op_unpack(client, request, "{s?s, s?s}", "user", &user, "idp", &idp))
+	if (!devices || !take_keys(devices, ops->people)) {
+		sp_client_fail(client, "failed", 1, NULL, "out of memory");
+		return;
+	}
+	if (!sp_op_unpack(client, request, "{s?s, s?s}", "user", &devices->user, "idp",
+			  &devices->idp))
 		return;
 	sp_engine_refresh(ops->engine);
-	list = json_array();
-	for (size_t i = 0; i < ops->people->device_count; i++)
-		if ((!user || !strcmp(user, ops->people->devices[i]->user)) &&
-		    (!idp ||
-		     (ops->people->devices[i]->idp && !strcmp(idp, ops->people->devices[i]->idp))))
-			json_array_append_new(list, sp_json_device(ops, ops->people->devices[i]));
-	sp_client_reply(client, json_pack("{s:o}", "peers", list));
+	devices->ops = ops;
+	devices->json = json_incref((json_t *)request->json);
+	devices->listing = (struct sp_listing){ .client = client,
+						.name = "peers",
+						.next = device_list_next,
+						.fail = device_list_fail,
+						.free = device_list_free,
+						.arg = devices };
+	sp_listing_start(&devices->listing);
+	devices = NULL;
 }
 
 void sp_op_peer_remove(struct sp_ops *ops, struct sp_client *client,

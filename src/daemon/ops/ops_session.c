@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "daemon/change/change.h"
 #include "daemon/apply/again.h"
+#include "daemon/control/listing.h"
 #include "daemon/ops/ops.h"
 #include "json/own.h"
 #include "yaml/value.h"
@@ -100,77 +101,139 @@ void sp_op_session_open(struct sp_ops *ops, struct sp_client *client,
 		sp_client_reply(client, sp_json_session_with_tunnel(ops, live, client));
 }
 
-struct listing {
+/* What is left to list, and what is to be listed of it. */
+struct session_list {
+	struct sp_listing listing;
 	struct sp_ops *ops;
-	const struct sp_client *client;
+	json_t *json; /* of the request, whose texts are borrowed */
 	const char *user, *idp;
 	json_int_t session; /* 0: any */
 	bool has_key;
 	uint8_t key[32];
-	json_t *list;
+	bool has_tunnel;   /* its tunnel too */
+	bool has_closed;   /* from the database, else from memory */
+	int64_t since_ns;  /* has_closed: UTC; closed before it: left out */
+	uint64_t after_id; /* has_closed */
+	uint32_t slot;     /* else: where to go on */
 };
 
-static bool is_listed(const struct listing *listing, const struct sp_session_row *row)
+static void session_list_free(void *arg)
 {
-	return (!listing->user || !strcmp(listing->user, row->user)) &&
-	       (!listing->idp || (row->idp && !strcmp(listing->idp, row->idp))) &&
-	       (!listing->session || (uint64_t)listing->session == row->id) &&
-	       (!listing->has_key || !memcmp(listing->key, row->public_key, 32));
+	struct session_list *sessions = arg;
+
+	if (!sessions)
+		return;
+	json_decrefp(&sessions->json);
+	free(sessions);
 }
 
-static int list_closed(void *arg, struct sp_session_row *row)
+static void session_list_freep(struct session_list **sessions)
 {
-	struct listing *listing = arg;
-	const struct sp_live *live = sp_live_of(listing->ops->people, row->slot, row->epoch);
-
-	if (is_listed(listing, row))
-		json_array_append_new(listing->list,
-				      live ? sp_json_session(listing->ops, live, listing->client)
-					   : sp_json_row(row));
-	return 0;
+	session_list_free(*sessions);
 }
 
-/* The listed session of the device. NULL: none. */
-static json_t *tunnel_of(const struct listing *listing)
+static bool is_listed(const struct session_list *sessions, const struct sp_session_row *row)
 {
-	const struct sp_people *people = listing->ops->people;
-	const struct sp_live *live = sp_live_of_device(people, listing->key);
-	const struct sp_device *device = sp_device_find(people, listing->key);
+	return (!sessions->user || !strcmp(sessions->user, row->user)) &&
+	       (!sessions->idp || (row->idp && !strcmp(sessions->idp, row->idp))) &&
+	       (!sessions->session || (uint64_t)sessions->session == row->id) &&
+	       (!sessions->has_key || !memcmp(sessions->key, row->public_key, 32));
+}
 
-	return live && device && is_listed(listing, &live->row)
-		       ? sp_json_tunnel(listing->ops, device)
-		       : NULL;
+static int put_kept(struct session_list *sessions, struct sp_buf *out)
+{
+	__sp_cleanup(sp_session_row_done) struct sp_session_row row = { 0 };
+	const struct sp_live *live;
+	int r = sp_store_next_session(sessions->ops->store, sessions->after_id, sessions->since_ns,
+				      &row);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	sessions->after_id = row.id;
+	if (!is_listed(sessions, &row))
+		return 1;
+	live = sp_live_of(sessions->ops->people, row.slot, row.epoch);
+	sp_listing_put(out, live ? sp_json_session(sessions->ops, live, sessions->listing.client)
+				 : sp_json_row(&row));
+	return 1;
+}
+
+static int put_live(struct session_list *sessions, struct sp_buf *out)
+{
+	const struct sp_people *people = sessions->ops->people;
+	const struct sp_live *live = NULL;
+
+	while (sessions->slot < people->slot_end && !live)
+		live = people->slots[sessions->slot++];
+	if (!live)
+		return 0;
+	if (live->state != SP_LIVE_ENDED && is_listed(sessions, &live->row))
+		sp_listing_put(out, sp_json_session(sessions->ops, live, sessions->listing.client));
+	return 1;
+}
+
+static int session_list_next(void *arg, struct sp_buf *out)
+{
+	struct session_list *sessions = arg;
+
+	return sessions->has_closed ? put_kept(sessions, out) : put_live(sessions, out);
+}
+
+static void session_list_fail(void *arg, int r)
+{
+	const struct session_list *sessions = arg;
+
+	(void)r;
+	sp_client_fail(sessions->listing.client, "failed", 1, NULL, "reading the sessions: %s",
+		       sp_store_error(sessions->ops->store));
+}
+
+/* The tunnel of the listed session of the device; NULL: no part of the reply. */
+static json_t *session_list_rest(void *arg)
+{
+	const struct session_list *sessions = arg;
+	const struct sp_people *people = sessions->ops->people;
+	const struct sp_live *live = sp_live_of_device(people, sessions->key);
+	const struct sp_device *device = sp_device_find(people, sessions->key);
+
+	if (!sessions->has_tunnel || !sessions->has_key)
+		return NULL;
+	return json_pack("{s:o*}", "tunnel",
+			 live && device && is_listed(sessions, &live->row)
+				 ? sp_json_tunnel(sessions->ops, device)
+				 : NULL);
 }
 
 void sp_op_session_list(struct sp_ops *ops, struct sp_client *client,
 			const struct sp_request *request)
 {
-	struct listing listing = { .ops = ops, .client = client };
-	__sp_json json_t *list = NULL;
+	__sp_cleanup(session_list_freep) struct session_list *sessions =
+		calloc(1, sizeof(*sessions));
 	const char *key_text = NULL;
-	struct sp_live *live = NULL;
-	int all = 0, with_tunnel = 0, r = 0;
+	int all = 0, with_tunnel = 0;
 
-	if (!sp_op_unpack(client, request, "{s?b, s?s, s?s, s?I, s?s, s?b}", "all", &all, "user",
-			  &listing.user, "idp", &listing.idp, "session", &listing.session, "device",
-			  &key_text, "tunnel", &with_tunnel) ||
-	    (key_text && !sp_op_key(client, key_text, listing.key)))
-		return;
-	listing.has_key = key_text != NULL;
-	listing.list = list = json_array();
-	if (all)
-		r = sp_store_each_session(ops->store,
-					  sp_clock_realtime_ns() - 30 * 86400 * SP_NS_PER_S,
-					  list_closed, &listing);
-	while (!all && (live = sp_live_next(ops->people, live)))
-		if (live->state != SP_LIVE_ENDED && is_listed(&listing, &live->row))
-			json_array_append_new(listing.list, sp_json_session(ops, live, client));
-	if (r < 0) {
-		sp_client_fail(client, "failed", 1, NULL, "reading the sessions: %s",
-			       sp_store_error(ops->store));
+	if (!sessions) {
+		sp_client_fail(client, "failed", 1, NULL, "out of memory");
 		return;
 	}
-	sp_client_reply(client,
-			json_pack("{s:O, s:o*}", "sessions", list, "tunnel",
-				  with_tunnel && listing.has_key ? tunnel_of(&listing) : NULL));
+	if (!sp_op_unpack(client, request, "{s?b, s?s, s?s, s?I, s?s, s?b}", "all", &all, "user",
+			  &sessions->user, "idp", &sessions->idp, "session", &sessions->session,
+			  "device", &key_text, "tunnel", &with_tunnel) ||
+	    (key_text && !sp_op_key(client, key_text, sessions->key)))
+		return;
+	sessions->ops = ops;
+	sessions->json = json_incref((json_t *)request->json);
+	sessions->has_key = key_text != NULL;
+	sessions->has_tunnel = with_tunnel;
+	sessions->has_closed = all;
+	sessions->since_ns = sp_clock_realtime_ns() - 30 * 86400 * SP_NS_PER_S;
+	sessions->listing = (struct sp_listing){ .client = client,
+						 .name = "sessions",
+						 .next = session_list_next,
+						 .rest = session_list_rest,
+						 .fail = session_list_fail,
+						 .free = session_list_free,
+						 .arg = sessions };
+	sp_listing_start(&sessions->listing);
+	sessions = NULL;
 }

@@ -170,6 +170,10 @@ typedef int (*sp_store_session_fn)(void *arg,
 /* Those open, or closed at or after @since_ns, oldest first. */
 int sp_store_each_session(struct sp_store *store, int64_t since_ns, sp_store_session_fn take,
 			  void *arg);
+/* The first of those with an id above @after_id. Returns 0, and the caller frees *@ret_row; -ENOENT:
+ * there is none; -errno. */
+int sp_store_next_session(struct sp_store *store, uint64_t after_id, int64_t since_ns,
+			  struct sp_session_row *ret_row);
 /* Find the session that had this epoch. -ENOENT: there is none. */
 int sp_store_session_of_epoch(struct sp_store *store, uint64_t epoch,
 			      struct sp_session_row *ret_row);

@@ -225,6 +225,29 @@ int sp_store_each_session(struct sp_store *store, int64_t since_ns, sp_store_ses
 	return r;
 }
 
+int sp_store_next_session(struct sp_store *store, uint64_t after_id, int64_t since_ns,
+			  struct sp_session_row *ret_row)
+{
+	__sp_cleanup(sp_session_row_done) struct sp_session_row row = { 0 };
+	__sp_sql sqlite3_stmt *next = NULL;
+	int r = sp_sql_start(
+		store, &next,
+		"SELECT * FROM session WHERE id > ? AND (closed_ns = 0 OR closed_ns >= ?)"
+		" ORDER BY id LIMIT 1",
+		"ii", (int64_t)after_id, since_ns);
+
+	if (r < 0 || (r = sp_sql_step(store, next)) < 0)
+		return r;
+	if (r == 0)
+		return -ENOENT;
+	r = read_session(next, &row);
+	if (r < 0)
+		return r;
+	*ret_row = row;
+	row = (struct sp_session_row){ 0 };
+	return 0;
+}
+
 int sp_store_session_of_epoch(struct sp_store *store, uint64_t epoch,
 			      struct sp_session_row *ret_row)
 {

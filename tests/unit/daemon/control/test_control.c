@@ -18,17 +18,75 @@
 
 #include "../../../support/folder.h"
 #include "daemon/control/control.h"
+#include "daemon/control/listing.h"
 #include "io/loop/clock.h"
 
 struct fixture {
 	char dir[TEST_FOLDER_SIZE], path[96];
 	struct sp_loop *loop;
 	struct sp_control *control;
-	unsigned int requests, gone;
+	unsigned int requests, gone, freed;
 	size_t text_len;
 	struct sp_client *held; /* of the op "hold" */
 	struct sp_client *watcher;
 };
+
+/* Of the ops "list", and "list-fails" after some items. */
+struct numbers {
+	struct sp_listing listing;
+	struct fixture *fixture;
+	int at, end, fails_at;
+};
+
+static int next_number(void *arg, struct sp_buf *out)
+{
+	struct numbers *numbers = arg;
+
+	if (numbers->at == numbers->fails_at)
+		return -EIO;
+	if (numbers->at == numbers->end)
+		return 0;
+	if (numbers->at++ % 2) /* every other one is not listed */
+		sp_listing_put(out, json_pack("{s:i}", "number", numbers->at));
+	return 1;
+}
+
+static json_t *rest_of_numbers(void *arg)
+{
+	return json_pack("{s:i}", "end", ((const struct numbers *)arg)->end);
+}
+
+static void fail_numbers(void *arg, int r)
+{
+	const struct numbers *numbers = arg;
+
+	sp_client_fail(numbers->listing.client, "failed", 1, NULL, "%s", strerror(-r));
+}
+
+static void free_numbers(void *arg)
+{
+	struct numbers *numbers = arg;
+
+	numbers->fixture->freed++;
+	free(numbers);
+}
+
+static void list_numbers(struct fixture *fixture, struct sp_client *client, int end, int fails_at)
+{
+	struct numbers *numbers = calloc(1, sizeof(*numbers));
+
+	*numbers = (struct numbers){ .fixture = fixture,
+				     .end = end,
+				     .fails_at = fails_at,
+				     .listing = { .client = client,
+						  .name = "numbers",
+						  .next = next_number,
+						  .rest = rest_of_numbers,
+						  .fail = fail_numbers,
+						  .free = free_numbers,
+						  .arg = numbers } };
+	sp_listing_start(&numbers->listing);
+}
 
 static void answer(void *arg, struct sp_client *client, const struct sp_request *request)
 {
@@ -48,6 +106,17 @@ static void answer(void *arg, struct sp_client *client, const struct sp_request 
 		memset(text, 'x', 200000);
 		sp_client_reply(client, json_pack("{s:s}", "text", text));
 		free(text);
+	} else if (!strncmp(op, "list", 4)) {
+		int end = 0, fails_at = -1;
+
+		assert_int_equal(json_unpack((json_t *)request->json, "{s:i, s?i}", "end", &end,
+					     "fails_at", &fails_at),
+				 0);
+		if (!strcmp(op, "list-watch")) {
+			fixture->watcher = client;
+			sp_client_watch(client);
+		}
+		list_numbers(fixture, client, end, fails_at);
 	} else if (!strcmp(op, "watch")) {
 		fixture->watcher = client;
 		sp_client_watch(client);
@@ -113,9 +182,14 @@ static int dial(struct fixture *fixture)
 	return fd;
 }
 
-static void say(struct fixture *fixture, int fd, const char *text)
+static void send_line(int fd, const char *text)
 {
 	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+}
+
+static void say(struct fixture *fixture, int fd, const char *text)
+{
+	send_line(fd, text);
 	run(fixture, 4);
 }
 
@@ -474,6 +548,97 @@ static void the_portal_cannot_take_every_place(void **state)
 		close(fds[i]);
 }
 
+static void a_list_has_every_item_and_the_rest_of_the_reply(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd = dial(fixture);
+	json_t *reply;
+
+	for (int end = 0; end <= 4000; end += 2000) {
+		char line[96];
+
+		snprintf(line, sizeof(line), "{\"v\":1,\"id\":7,\"op\":\"list\",\"end\":%d}\n",
+			 end);
+		say(fixture, fd, line);
+		reply = hear(fixture, fd, NULL);
+		assert_true(json_is_true(json_object_get(reply, "ok")));
+		assert_int_equal(json_integer_value(json_object_get(reply, "id")), 7);
+		assert_int_equal(json_array_size(json_object_get(reply, "numbers")), end / 2);
+		assert_int_equal(json_integer_value(json_object_get(reply, "end")), end);
+		json_decref(reply);
+	}
+	assert_int_equal(fixture->freed, 3);
+	close(fd);
+}
+
+static void a_list_is_made_as_its_client_reads_and_goes_with_it(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd = dial(fixture), other = dial(fixture);
+	json_t *reply;
+
+	say(fixture, fd, "{\"v\":1,\"id\":1,\"op\":\"list\",\"end\":1000000000}\n");
+	run(fixture, 200);
+	assert_int_equal(fixture->freed, 0);
+	say(fixture, other, "{\"v\":1,\"id\":2,\"op\":\"list\",\"end\":20}\n");
+	reply = hear(fixture, other, NULL);
+	assert_int_equal(json_array_size(json_object_get(reply, "numbers")), 10);
+	json_decref(reply);
+	close(fd);
+	run(fixture, 10);
+	assert_int_equal(fixture->freed, 2);
+	assert_int_equal(sp_control_client_count(fixture->control), 1);
+	close(other);
+}
+
+static void a_list_that_fails_is_an_error_or_the_end_of_the_client(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd = dial(fixture);
+	bool is_closed = false;
+	json_t *reply;
+
+	say(fixture, fd, "{\"v\":1,\"id\":1,\"op\":\"list\",\"end\":9,\"fails_at\":0}\n");
+	reply = hear(fixture, fd, NULL);
+	assert_code(reply, "failed");
+	say(fixture, fd, "{\"v\":1,\"id\":2,\"op\":\"list\",\"end\":500000,\"fails_at\":400000}\n");
+	for (int tries = 0; tries < 20000 && !is_closed; tries++) {
+		char some[65536];
+
+		run(fixture, 1);
+		is_closed = recv(fd, some, sizeof(some), MSG_DONTWAIT) == 0;
+	}
+	assert_true(is_closed);
+	assert_int_equal(fixture->freed, 2);
+	close(fd);
+}
+
+static void events_come_behind_the_list(void **state)
+{
+	struct fixture *fixture = *state;
+	static char all[300000];
+	int fd = dial(fixture);
+	size_t len = 0;
+	char *list, *event;
+
+	send_line(fd, "{\"v\":1,\"id\":1,\"op\":\"list-watch\",\"end\":4000}\n");
+	for (int tries = 0; tries < 100 && !fixture->watcher; tries++)
+		run(fixture, 1);
+	assert_int_equal(sp_client_event(fixture->watcher, "5", 1), 0);
+	for (int tries = 0; tries < 1000 && !strstr(all, "\"event\":5}\n"); tries++) {
+		ssize_t got = recv(fd, all + len, sizeof(all) - 1 - len, MSG_DONTWAIT);
+
+		len += got > 0 ? (size_t)got : 0;
+		run(fixture, 1);
+	}
+	list = strstr(all, "\"end\":4000}\n");
+	event = strstr(all, "\"event\":5}\n");
+	assert_non_null(list);
+	assert_non_null(event);
+	assert_true(event > list);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,6 +657,10 @@ int main(void)
 		TEST(a_watcher_gets_events_with_its_id),
 		TEST(a_watcher_that_does_not_read_is_dropped),
 		TEST(the_portal_cannot_take_every_place),
+		TEST(a_list_has_every_item_and_the_rest_of_the_reply),
+		TEST(a_list_is_made_as_its_client_reads_and_goes_with_it),
+		TEST(a_list_that_fails_is_an_error_or_the_end_of_the_client),
+		TEST(events_come_behind_the_list),
 		TEST(the_silent_and_the_slow_are_dropped_after_ten_seconds),
 	};
 
