@@ -133,6 +133,10 @@ enum sp_plane_drop {
 		SP_PLANE_DROP_COUNT
 };
 
+/* Room for drops in what is kept: one more changes no shape. */
+#define SP_PLANE_DROP_SLOTS 16u
+_Static_assert((unsigned)SP_PLANE_DROP_COUNT <= SP_PLANE_DROP_SLOTS, "the room of kept drops");
+
 /* What of a guard others meet. A guard that is none of nftables leaves the rest zero. */
 struct sp_plane_guard_place {
 	const char *name;      /* in messages: "table inet sallyport" */
@@ -184,6 +188,9 @@ struct sp_plane_ops {
 	const char *name;  /* as sallyport.yaml, status and --plane write it */
 	uint32_t features; /* SP_PLANE_…: what of a policy it can enforce; see feature.h */
 	struct sp_plane_guard_place guard;
+	/* With ->judge, for people: what judges tests and questions ("the real programs"), and why
+	 * it may be that it cannot ("the real programs need root and a kernel with BPF"). */
+	const char *judges, *judge_needs;
 
 	/* Make or adopt the state, and settle what an apply that was killed left: undone when it
 	 * died before its commit, completed when after. State of another shape: -EUCLEAN, named in

@@ -95,6 +95,7 @@ static void print_counts(const struct sp_policy *policy)
 static int print_results(const struct sp_cli *cli, const struct sp_policy_source *source,
 			 const struct sp_test_result *results, size_t count, const char *plane)
 {
+	const struct sp_plane_ops *ops = sp_plane_find(sp_planes, plane);
 	size_t failed = 0;
 	char generation[65];
 
@@ -119,10 +120,8 @@ static int print_results(const struct sp_cli *cli, const struct sp_policy_source
 		     failed ? "not ok" : "ok", sp_cli_paint(cli, SP_PLAIN));
 	print_counts(source->policy);
 	if (count)
-		sp_cli_print("%zu of %zu tests passed%s  generation %s\n", count - failed, count,
-			     sp_judge_is_plane(plane) ? " (by the real programs)"
-						      : " (by the reference)",
-			     generation);
+		sp_cli_print("%zu of %zu tests passed (by %s)  generation %s\n", count - failed,
+			     count, ops ? ops->judges : "the reference", generation);
 	else
 		sp_cli_print("no tests  generation %s\n", generation);
 	return failed ? SP_EXIT_TESTS : SP_EXIT_OK;
@@ -143,8 +142,9 @@ static int run_checked(const struct sp_cli *cli, const struct sp_policy_source *
 		return sp_cli_fail(SP_EXIT_FAILED, "running the tests: %s",
 				   *error.text ? error.text : sp_judge_fault(r));
 	if (count && planes->count && !sp_judge_is_plane(plane))
-		sp_cli_say("sallyport: the tests were judged by the reference alone: the real "
-			   "programs need root and a kernel with BPF\n");
+		sp_cli_say("sallyport: the tests were judged by the reference alone: %s\n",
+			   planes->items[0]->judge_needs ? planes->items[0]->judge_needs
+							 : "the plane judges none");
 	return print_results(cli, source, results, count, plane);
 }
 

@@ -15,6 +15,7 @@
 #include "judge/ask.h"
 #include "judge/describe.h"
 #include "net/addr.h"
+#include "plane/planes.h"
 
 struct question {
 	struct sp_ask ask;
@@ -98,12 +99,18 @@ static json_t *answer_json(const struct sp_policy_source *source, const struct s
 	return object;
 }
 
-static const char *name_judge(const char *plane)
+static void print_judge(const char *plane)
 {
+	const struct sp_plane_ops *ops = sp_plane_find(sp_planes, plane);
+
 	if (!strcmp(plane, "nftables"))
-		return "the second lock, nftables";
-	return sp_judge_is_plane(plane) ? "the kernel's own programs; the reference agrees"
-					: "the reference evaluator alone";
+		sp_cli_print("the second lock, nftables");
+	else if (!sp_judge_is_plane(plane))
+		sp_cli_print("the reference evaluator alone");
+	else if (ops && ops->judges)
+		sp_cli_print("%s; the reference agrees", ops->judges);
+	else
+		sp_cli_print("the plane %s; the reference agrees", plane);
 }
 
 /* Print an explain object, ours or the daemon's. Returns the exit code. */
@@ -142,7 +149,9 @@ static int print_answer(const struct sp_cli *cli, const struct question *questio
 		     *sp_json_text(object, "hook") ? "" : "none: ",
 		     *sp_json_text(object, "hook") ? "" : sp_json_text(object, "interface"));
 	sp_cli_print("  said   %s\n", sp_json_text(object, "message"));
-	sp_cli_print("  by     %s\n", name_judge(sp_json_text(object, "plane")));
+	sp_cli_print("  by     ");
+	print_judge(sp_json_text(object, "plane"));
+	sp_cli_print("\n");
 	return exit_code;
 }
 

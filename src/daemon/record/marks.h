@@ -6,6 +6,7 @@
 #define SALLYPORT_DAEMON_MARKS_H
 
 #include <net/if.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <sallyport/abi/names.h>
@@ -21,16 +22,22 @@ struct sp_listed_seen {
 #define SP_LISTED_SEEN_MAX 128u
 
 struct sp_marks_file {
+	/* Fields are appended: a file of a former version is a beginning of this one, and is
+	 * continued. */
+
 	/* of the plane these belong to; another one, or a file of another size: all zero */
 	uint64_t birth;
 	uint64_t lost;                           /* events accounted for by `gap` records */
 	struct sp_counter edge[SP_REASON_SLOTS]; /* denials of edge-in in `aggregated` records */
 	/* what else is in such records, but for that of sp_tally */
 	struct sp_sample samples[SP_SAMPLE_SLOTS];
-	/* what the second lock dropped, in such records */
-	struct sp_counter lock[SP_PLANE_DROP_COUNT];
+	/* of a version that had room for four drops: ->lock has it since it was read */
+	struct sp_counter former_lock[4];
 	struct sp_listed_seen listed[SP_LISTED_SEEN_MAX];
+	/* what the second lock dropped, in such records */
+	struct sp_counter lock[SP_PLANE_DROP_SLOTS];
 };
+#define SP_MARKS_FORMER_SIZE offsetof(struct sp_marks_file, lock)
 
 struct sp_marks {
 	struct sp_marks_file *file; /* mapped, or @spare if that failed */

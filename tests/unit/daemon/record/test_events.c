@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -240,6 +241,39 @@ static void what_only_a_later_build_has_a_name_for_is_numbered_and_blocks_nothin
 	assert_recorded(fixture->packets, SP_AUDIT_DENY, "reason-63", 2, 7);
 }
 
+static void marks_of_a_version_with_less_room_are_continued(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sp_marks marks = { 0 };
+	struct stat stat_buf;
+
+	assert_int_equal(sp_marks_open(&marks, fixture->marks, 77), 0);
+	marks.file->lost = 5;
+	marks.file->former_lock[3] = (struct sp_counter){ 7, 700 };
+	marks.file->listed[127].ifindex = 9;
+	sp_marks_close(&marks);
+	assert_int_equal(truncate(fixture->marks, SP_MARKS_FORMER_SIZE), 0);
+
+	assert_int_equal(sp_marks_open(&marks, fixture->marks, 77), 0);
+	assert_int_equal(marks.file->lost, 5);
+	assert_int_equal(marks.file->lock[3].packets, 7);
+	assert_int_equal(marks.file->lock[3].bytes, 700);
+	assert_int_equal(marks.file->lock[4].packets, 0);
+	assert_int_equal(marks.file->listed[127].ifindex, 9);
+	marks.file->lock[SP_PLANE_DROP_SLOTS - 1].packets = 11; /* a kind of drop to come */
+	sp_marks_close(&marks);
+	assert_int_equal(stat(fixture->marks, &stat_buf), 0);
+	assert_int_equal(stat_buf.st_size, sizeof(struct sp_marks_file));
+
+	assert_int_equal(sp_marks_open(&marks, fixture->marks, 77), 0);
+	assert_int_equal(marks.file->lock[3].packets, 7);
+	assert_int_equal(marks.file->lock[SP_PLANE_DROP_SLOTS - 1].packets, 11);
+	sp_marks_close(&marks);
+	assert_int_equal(sp_marks_open(&marks, fixture->marks, 78), 0); /* of another plane */
+	assert_int_equal(marks.file->lost + marks.file->lock[3].packets, 0);
+	sp_marks_close(&marks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +282,7 @@ int main(void)
 		TEST(without_a_log_events_wait_in_the_plane_and_counts_in_its_counters),
 		TEST(what_has_no_record_of_its_own_is_counted_once),
 		TEST(what_only_a_later_build_has_a_name_for_is_numbered_and_blocks_nothing),
+		TEST(marks_of_a_version_with_less_room_are_continued),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
