@@ -19,6 +19,7 @@
 #include "crypto/aead/aead.h"
 #include "crypto/blake2s.h"
 #include "crypto/x25519/x25519.h"
+#include "json/own.h"
 #include "result.h"
 #include "wg/engine.h"
 
@@ -275,11 +276,11 @@ static void print_side(const char *name, const json_t *found)
 
 static int say(struct bench *bench, bool as_json)
 {
-	json_t *responder = side(bench->responder_us, bench->passes);
-	json_t *initiator = side(bench->initiator_us, bench->passes);
-	json_t *goal = bench_goal(json_number_value(json_object_get(responder, "median")), MUST,
-				  AIM, true);
-	json_t *made_of = measure_parts(bench->passes);
+	__sp_json json_t *responder = side(bench->responder_us, bench->passes);
+	__sp_json json_t *initiator = side(bench->initiator_us, bench->passes);
+	__sp_json json_t *goal = bench_goal(json_number_value(json_object_get(responder, "median")),
+					    MUST, AIM, true);
+	__sp_json json_t *made_of = measure_parts(bench->passes);
 	const char *name;
 	json_t *value;
 
@@ -287,8 +288,9 @@ static int say(struct bench *bench, bool as_json)
 		return bench_print(json_pack(
 			"{s:i, s:s, s:i, s:i, s:o, s:o, s:o, s:{s:o}, s:o}", "v", 1, "bench",
 			"handshake", "peers", (int)bench->peer_count, "passes", (int)bench->passes,
-			"responder", responder, "initiator", initiator, "parts_us", made_of,
-			"goals", "responder", goal, "machine", bench_machine()));
+			"responder", SP_TAKE_PTR(responder), "initiator", SP_TAKE_PTR(initiator),
+			"parts_us", SP_TAKE_PTR(made_of), "goals", "responder", SP_TAKE_PTR(goal),
+			"machine", bench_machine()));
 	print_side("responder", responder);
 	print_side("initiator", initiator);
 	printf("goal: the responder's >= %d, aim >= %d: %s\nof which, us an operation:", MUST, AIM,
@@ -296,10 +298,6 @@ static int say(struct bench *bench, bool as_json)
 	json_object_foreach(made_of, name, value)
 		printf(" %s %.2f", name, json_real_value(value));
 	puts("");
-	json_decref(responder);
-	json_decref(initiator);
-	json_decref(goal);
-	json_decref(made_of);
 	return 0;
 }
 

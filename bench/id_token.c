@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "identity/provider.h"
 #include "identity/tokens/id_token.h"
+#include "json/own.h"
 #include "minter.h"
 #include "result.h"
 
@@ -47,9 +48,9 @@ static const char *const issuer = "https://login.example.org";
 static char *make_token(const struct kind *kind)
 {
 	const json_int_t now_s = time(NULL);
-	json_t *header =
+	__sp_json json_t *header =
 		json_pack("{s:s, s:s, s:s}", "alg", kind->alg, "typ", "JWT", "kid", kind->kid);
-	json_t *claims =
+	__sp_json json_t *claims =
 		json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:[s,s,s]}", "iss", issuer, "sub",
 			  "8a7f3c52-ana", "aud", "sallyport", "iat", now_s, "exp", now_s + 3600,
 			  "preferred_username", "ana", "groups", "eng", "ops", "everybody");
@@ -59,8 +60,6 @@ static char *make_token(const struct kind *kind)
 							kind->key, NULL)
 					  : NULL;
 
-	json_decref(header);
-	json_decref(claims);
 	free(header_text);
 	free(text);
 	return token;
@@ -68,7 +67,7 @@ static char *make_token(const struct kind *kind)
 
 static int start(struct bench *bench)
 {
-	json_t *keys = json_array();
+	__sp_json json_t *keys = json_array();
 	struct sp_finding finding;
 	char *text;
 	int r;
@@ -78,12 +77,10 @@ static int start(struct bench *bench)
 		json_array_append_new(keys,
 				      minter_jwk(kinds[i].key, kinds[i].kid, kinds[i].alg, "sig"));
 		bench->tokens[i] = make_token(&kinds[i]);
-		if (!bench->tokens[i]) {
-			json_decref(keys);
+		if (!bench->tokens[i])
 			return -ENOMEM;
-		}
 	}
-	text = minter_set(keys);
+	text = minter_set(SP_TAKE_PTR(keys));
 	r = text ? sp_jwks_parse(text, strlen(text), &bench->keys, &finding) : -ENOMEM;
 	free(text);
 	return r;
@@ -139,7 +136,7 @@ static int run_pass(struct bench *bench, size_t pass)
 
 static int say(struct bench *bench, bool as_json)
 {
-	json_t *found = json_object(), *goal;
+	__sp_json json_t *found = json_object(), *goal = NULL;
 	const char *alg;
 	json_t *one;
 
@@ -152,16 +149,14 @@ static int say(struct bench *bench, bool as_json)
 	if (as_json)
 		return bench_print(json_pack("{s:i, s:s, s:i, s:o, s:{s:o}, s:o}", "v", 1, "bench",
 					     "id-token", "passes", (int)bench->passes, "check_us",
-					     found, "goals", "RS256", goal, "machine",
-					     bench_machine()));
+					     SP_TAKE_PTR(found), "goals", "RS256",
+					     SP_TAKE_PTR(goal), "machine", bench_machine()));
 	json_object_foreach(found, alg, one)
 		printf("%-6s %6.1f us (%.1f-%.1f) to check an id_token, one core\n", alg,
 		       json_number_value(json_object_get(one, "median")),
 		       json_number_value(json_object_get(one, "min")),
 		       json_number_value(json_object_get(one, "max")));
 	printf("goal: RS256 <= %d us: %s\n", MUST_US, bench_goal_text(goal));
-	json_decref(found);
-	json_decref(goal);
 	return 0;
 }
 

@@ -124,6 +124,6 @@ int bench_print(json_t *object)
 
 	if (r == 0)
 		putchar('\n');
-	json_decref(object);
+	json_decrefp(&object);
 	return r == 0 && fflush(stdout) == 0 ? 0 : 1;
 }

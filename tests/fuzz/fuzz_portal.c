@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "json/own.h"
 #include "portal/admit/cookie.h"
 #include "portal/admit/state.h"
 #include "portal/admit/token.h"
@@ -57,8 +58,7 @@ static void take_off(struct sp_gate_request *ask)
 		at = &(*at)->next;
 	*at = ask->next;
 	ask->is_under_way = false;
-	json_decref(ask->request);
-	ask->request = NULL;
+	json_decrefp(&ask->request);
 }
 
 static void do_drop(void *arg, struct sp_gate_request *ask)
@@ -237,11 +237,10 @@ static bool step(const char *part, size_t len)
 
 	if (asks) {
 		struct sp_gate_request *ask = asks;
-		json_t *line = json_loads(part, JSON_REJECT_DUPLICATES, NULL);
+		__sp_json json_t *line = json_loads(part, JSON_REJECT_DUPLICATES, NULL);
 
 		take_off(ask);
 		ask->done(ask, line);
-		json_decref(line);
 	} else if (check) {
 		struct sp_password_check *taken = check;
 
@@ -301,12 +300,11 @@ static const char *take_field(char **at)
 
 static char *good_state(struct sp_portal *portal, const char *cookie)
 {
-	json_t *about = json_object();
+	__sp_json json_t *about = json_object();
 	char *state = NULL, *query;
 
 	if (sp_state_make(&portal->sealer, about, cookie, portal->now.now_s + 600, &state) < 0)
 		abort();
-	json_decref(about);
 	query = malloc(strlen(state) + 32);
 	strcpy(query, "code=c&state=");
 	strcat(query, state);
