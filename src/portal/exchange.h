@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One request under way: handlers take it, perhaps wait for the gateway, a password or a
- * provider, and answer. They touch no socket; whoever holds the connection begins an exchange,
- * and sends the response once there is one. */
+/* One request under way: handlers take it, perhaps wait for the gateway, a password or a provider,
+ * and answer. They touch no socket: the server begins an exchange, and sends the response once
+ * there is one. */
 #ifndef SALLYPORT_PORTAL_EXCHANGE_H
 #define SALLYPORT_PORTAL_EXCHANGE_H
 
@@ -51,7 +51,8 @@ int sp_exchange_check_form(struct sp_exchange *exchange, const struct sp_portal 
  * returns, or later: then answered() is called. */
 void sp_exchange_begin(struct sp_exchange *exchange, struct sp_portal *portal,
 		       const struct sp_portal_request *request);
-/* End the exchange: the answer was sent, or the client is gone. Drops what is under way. */
+/* End the exchange: the answer was sent, or the client is gone. Drops the questions that are under
+ * way. */
 void sp_exchange_done(struct sp_exchange *exchange);
 
 /* ---- for handlers ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the portal has done for it: questions to the gateway, passwords, exchanges with
- * providers, random bytes. The process carries them out with sockets and threads (run.c), tests
- * and the fuzzer with tables. Nothing calls back from within the call that began it. */
+/* What others do for the portal: questions to the gateway, passwords, exchanges with providers,
+ * random bytes. The process does them with sockets and threads (run.c), tests and the fuzzer with
+ * tables. A callback is never called from within the call that began the work. */
 #ifndef SALLYPORT_PORTAL_OUTSIDE_H
 #define SALLYPORT_PORTAL_OUTSIDE_H
 
@@ -14,8 +14,8 @@
 #include "io/fetch/fetch.h"
 #include "portal/base/shares.h"
 
-/* One question to sallyportd (docs/control-socket.md). The asker's storage, in place until it is
- * done or dropped. */
+/* One question to sallyportd (docs/control-socket.md). The storage is the asker's, at one place
+ * until the question is done or dropped. */
 struct sp_gate_request {
 	json_t *request; /* "op" and its fields; taken over when asked */
 	/* @reply: NULL when the gateway does not answer; else the whole line, borrowed. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The portal without its sockets: what it knows, and what happens next. Requests come in by
- * exchange.h, answers of the gateway and the providers by the callbacks of outside.h, time by
- * @now. One thread. */
+/* The portal without its sockets: its state, and what happens next. Requests come in by exchange.h,
+ * answers of the gateway and the providers by the callbacks of outside.h, time by @now. One thread.
+ */
 #ifndef SALLYPORT_PORTAL_PORTAL_H
 #define SALLYPORT_PORTAL_PORTAL_H
 
@@ -83,7 +83,7 @@ void sp_portal_free(struct sp_portal *portal);
 
 /* When sp_portal_run is to be called at the latest (CLOCK_BOOTTIME); UINT64_MAX: not at all. */
 uint64_t sp_portal_due_ns(const struct sp_portal *portal);
-/* Do what is due. */
+/* Fire the timers that are due. */
 void sp_portal_run(struct sp_portal *portal);
 
 /* The gateway is there (again), or not any more. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the portal gives up before it hears the first stranger. */
+/* The rights that the portal gives up before it reads the first byte of a stranger. */
 #ifndef SALLYPORT_PORTAL_RIGHTS_H
 #define SALLYPORT_PORTAL_RIGHTS_H
 

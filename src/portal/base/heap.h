@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Embedded in what is due; zeroed before its first use. */
+/* A member of the object that waits for a time; zeroed before its first use. */
 struct sp_due {
 	uint64_t at_ns; /* UINT64_MAX: never */
 	size_t place;   /* 1…; 0: not in the heap */
@@ -20,7 +20,7 @@ struct sp_heap {
 
 /* Make room for @room of them, once. Returns 0; -ENOMEM. */
 int sp_heap_init(struct sp_heap *heap, size_t room);
-/* Frees its room, not what is due. */
+/* Free the room of the heap. The objects in it belong to the caller. */
 void sp_heap_done(struct sp_heap *heap);
 /* Put in, or move, or (UINT64_MAX) take out. The room given is never exceeded by the caller. */
 void sp_heap_set(struct sp_heap *heap, struct sp_due *due, uint64_t at_ns);

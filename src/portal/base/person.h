@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Somebody on a device, as the portal came to know them: what a token stands for and a session
- * is opened with. */
+/* A person on a device, as the portal knows them. A token stands for a person, and a session is
+ * opened with one. */
 #ifndef SALLYPORT_PORTAL_PERSON_H
 #define SALLYPORT_PORTAL_PERSON_H
 
@@ -15,10 +15,10 @@ struct sp_person {
 	char *challenge, *proof; /* that they have the device's private key; NULL both: not shown */
 };
 
-/* Free what it holds; nobody is known then. */
+/* Free what it holds; empty afterwards. */
 void sp_person_done(struct sp_person *person);
-/* Who it is; texts are copied. Returns 0; -ENOMEM, @person then holds what was there and what
- * fitted. */
+/* Set the identity of @person; texts are copied. Returns 0; -ENOMEM, and then @person holds some of
+ * the new texts and some of the former ones. */
 int sp_person_set(struct sp_person *person, const char *idp, const char *subject, const char *user);
 /* On which device. @key: base64, 44 characters, may be the person's own; @name is copied.
  * Returns 0; -ENOMEM. */

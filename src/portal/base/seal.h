@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Texts that only this portal can read again: tokens its clients keep, refresh tokens sallyportd
- * keeps. XChaCha20-Poly1305; what one was sealed for is associated data, so that none stands for
- * another. As text: base64url without padding. Source: libsodium,
+ * keeps. XChaCha20-Poly1305; the purpose of a text is associated data, so that no text opens for
+ * another purpose. As text: base64url without padding. Source: libsodium,
  * crypto_aead_xchacha20poly1305_ietf. */
 #ifndef SALLYPORT_PORTAL_SEAL_H
 #define SALLYPORT_PORTAL_SEAL_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who holds how much of something scarce: a count for each IPv4 address, and for each /64 and
- * each /48 of IPv6 (whoever has a site has all its networks). Fixed memory, exact. */
+/* Who holds how much of something scarce: a count for each IPv4 address, and for each /64 and each
+ * /48 of IPv6 (the holder of a site has all its networks). Fixed memory, exact. */
 #ifndef SALLYPORT_PORTAL_SHARES_H
 #define SALLYPORT_PORTAL_SHARES_H
 
@@ -31,7 +31,7 @@ void sp_shares_drop(struct sp_shares *shares, const struct sp_holding *holding);
 /* How much a holder weighs: what its address has, or a quarter of what its site has, whichever
  * is more. */
 size_t sp_shares_weight(const struct sp_shares *shares, const struct sp_holding *holding);
-/* The same of who may hold nothing yet. */
+/* The same for an address, which may hold nothing yet. */
 size_t sp_shares_weight_of(const struct sp_shares *shares, const struct sp_addr *from);
 
 #endif

@@ -20,7 +20,8 @@ int sp_gate_new(struct sp_loop *loop, const char *path, void (*changed)(void *ar
 /* Close the socket; no callback runs any more. NULL is allowed. */
 void sp_gate_free(struct sp_gate *gate);
 
-/* As outside.h says. Without a gate, and when too many wait, the answer is NULL, a moment later. */
+/* As outside.h says. If there is no gate, or too many requests wait, the answer is NULL, in a later
+ * round of the loop. */
 void sp_gate_ask(struct sp_gate *gate, struct sp_gate_request *ask);
 /* @ask is not answered any more; its storage is the asker's again. */
 void sp_gate_drop(struct sp_gate *gate, struct sp_gate_request *ask);

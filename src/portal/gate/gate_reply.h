@@ -10,14 +10,15 @@
 #include "identity/refusal.h"
 #include "portal/web/response.h"
 
-/* Did it do what it was asked? @reply NULL: it does not answer. */
+/* Is @reply a success? NULL: the gateway does not answer. */
 bool sp_gate_is_ok(const json_t *reply);
 /* The reply's error code, borrowed; "" if there is none. */
 const char *sp_gate_code(const json_t *reply);
-/* What sallyportd refused a person for, and has recorded itself; SP_REFUSAL_NONE: another error. */
+/* The reason for which sallyportd refused a person; sallyportd has recorded it. SP_REFUSAL_NONE:
+ * another error. */
 enum sp_refusal_reason sp_gate_refusal(const json_t *reply);
-/* Fill @response, whose kind is set, with what a reply that is no success means to a person.
- * @reply NULL: none. */
+/* Fill @response, whose kind is set, with what the error @reply means to a person. @reply NULL: the
+ * gateway does not answer. */
 void sp_respond_gate_error(struct sp_response *response, const json_t *reply);
 
 /* A session of the gateway's as the API shows it: new, or NULL. */

@@ -8,8 +8,8 @@
 
 struct sp_idp_dir;
 
-/* Read it into @portal and watch it (one that is not there yet is looked for every few seconds).
- * @path: borrowed for good. Returns 0; -errno. */
+/* Read the folder @path into @portal and watch it. A folder that does not exist yet is looked for
+ * every few seconds. @path is borrowed until the end. Returns 0; -errno. */
 int sp_idp_dir_new(struct sp_loop *loop, struct sp_portal *portal, const char *path,
 		   struct sp_idp_dir **ret_dir);
 /* Stop watching. NULL is allowed. */

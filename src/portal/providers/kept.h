@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the portal keeps with a session, sealed, at the gateway: what it needs to ask again who
- * the person is, and how far it got with that. It is stored before the provider is asked and
- * again as soon as the provider answered, so a portal that dies between finds a mark that it
- * did. */
+/* What the portal keeps with a session, sealed, at the gateway: the refresh token, a mark while a
+ * question to the provider is under way, and the number of answers that did not confirm the person.
+ * The portal stores it before it asks the provider, and again as soon as the provider has answered.
+ * So a portal that dies in between finds the mark when it starts again. */
 #ifndef SALLYPORT_PORTAL_KEPT_H
 #define SALLYPORT_PORTAL_KEPT_H
 

@@ -22,18 +22,18 @@ struct sp_idp_probe {
 	void (*done)(struct sp_idp_probe *probe); /* we were taken; it is no longer wanted */
 };
 
-/* Nothing is wanted so far. @begin and @done: as the members of that name. */
+/* Set up a probe that does not ask yet. @begin and @done are the members of these names. */
 void sp_idp_probe_init(struct sp_idp_probe *probe, struct sp_portal *portal,
 		       int (*begin)(struct sp_idp_probe *probe, struct sp_idp_flow **ret_flow),
 		       void (*done)(struct sp_idp_probe *probe));
-/* Ask from a minute on, then ever more seldom, at least each hour. One that is wanted already
- * goes on, but a sign-in that was refused counts for more than a refresh. */
+/* Ask the provider in a minute, then ever more seldom, at least each hour. A probe that asks
+ * already goes on; a refused sign-in takes the place of a refused refresh. */
 void sp_idp_probe_want(struct sp_idp_probe *probe, bool is_refresh);
-/* It is not wanted any more. */
+/* Stop asking. */
 void sp_idp_probe_stop(struct sp_idp_probe *probe);
-/* The provider's discovery or keys came, for which it may have waited. */
+/* Tell the probe that discovery or keys of the provider have come: it may have waited for them. */
 void sp_idp_probe_wake(struct sp_idp_probe *probe);
-/* Go on, when it is due. @trust: borrowed as long as the provider is there. */
+/* Go on with the probe, if it is due. @trust: borrowed as long as the provider is there. */
 void sp_idp_probe_run(struct sp_idp_probe *probe, const struct sp_fetch_trust *trust);
 
 #endif

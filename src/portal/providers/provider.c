@@ -121,7 +121,7 @@ const char *sp_provider_method(const struct sp_provider *provider)
 	return sp_provider_takes_passwords(provider) ? "password" : "device";
 }
 
-/* What discovery and keys say against a sign-in there; NULL: nothing. */
+/* Why discovery or keys of the provider keep people from signing in; NULL: they do not. */
 static const struct sp_finding *oidc_trouble_of(const struct sp_oidc *oidc)
 {
 	static const struct sp_finding no_device = {

@@ -285,7 +285,8 @@ static int entry_set_sealed(struct entry *entry, const char *sealed)
 	return 0;
 }
 
-/* Seal again what is kept, as it is now. @token: the token to use from now on; NULL: no change. */
+/* Seal the kept data of the session again, as they are now. @token: the token to use from now on;
+ * NULL: no change. */
 static int entry_seal_again(struct entry *entry, const char *token, bool has_token,
 			    char **ret_sealed)
 {
@@ -456,7 +457,7 @@ static void entry_updated(struct sp_gate_request *ask, const json_t *reply)
 	}
 }
 
-/* As sets. */
+/* Compare two lists of groups as sets. */
 static bool are_same_groups(const json_t *a, const json_t *b)
 {
 	__sp_json json_t *left = json_object();

@@ -22,14 +22,14 @@ struct sp_refresher;
 
 /* Of @portal, which outlives it. Returns 0; -ENOMEM. */
 int sp_refresher_new(struct sp_portal *portal, struct sp_refresher **ret_refresher);
-/* End what is under way; no callback runs any more. NULL is allowed. */
+/* End all questions that are under way; no callback runs any more. NULL is allowed. */
 void sp_refresher_free(struct sp_refresher *refresher);
-/* How many sessions it knows. */
+/* The number of sessions that the refresher knows. */
 size_t sp_refresher_count(const struct sp_refresher *refresher);
 
-/* What is kept with a session. @token NULL: of a local user. @from: where the person signed in,
- * who so is known there again after a restart. Returns 0, *@ret_sealed malloc'ed; -E2BIG;
- * -ENOMEM. */
+/* Seal what is kept with a session (kept.h). @token NULL: a local user. @from: the address from
+ * which the person signed in; after a restart the portal knows the person at that address again.
+ * Returns 0, *@ret_sealed malloc'ed; -E2BIG; -ENOMEM. */
 int sp_refresh_seal(struct sp_portal *portal, const char *token, const struct sp_addr *from,
 		    char **ret_sealed);
 
@@ -37,7 +37,7 @@ int sp_refresh_seal(struct sp_portal *portal, const char *token, const struct sp
  * @sealed NULL: what was kept with @was stays. */
 void sp_refresher_note(struct sp_portal *portal, int64_t was, const json_t *session,
 		       const char *sealed);
-/* The gateway is there (again): see which sessions there are. */
+/* The gateway can be reached, for the first time or again: ask it for the list of sessions. */
 void sp_refresher_load(struct sp_portal *portal);
 
 /* @provider's file changed: if the file holds people, look them up in it again. */

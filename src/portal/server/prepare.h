@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a start needs while there may still be rights: the machine file, folders, keys, the
- * certificate, the listening socket. Each says what is wrong, once. */
+/* The part of a start that may need rights: the machine file, folders, keys, the certificate, the
+ * listening socket. Each function logs what is wrong, once. */
 #ifndef SALLYPORT_PORTAL_PREPARE_H
 #define SALLYPORT_PORTAL_PREPARE_H
 

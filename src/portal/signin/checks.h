@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Passwords that wait to be compared: a line for people known to sign in from where they are,
- * which goes first, and one for everybody else. Each has room of its own, so strangers never
- * fill the other. Within a line the more of it is taken, the less of it one address or site may
- * have: what comes from many at once is turned away before somebody who asks for the first time. */
+/* Passwords that wait to be compared: a line for people known to sign in from where they are, which
+ * goes first, and one for everybody else. Each has room of its own, so strangers never fill the
+ * other. Within a line the more of it is taken, the less of it one address or site may have: so an
+ * address with many passwords in the line is turned away before an address that has none. */
 #ifndef SALLYPORT_PORTAL_CHECKS_H
 #define SALLYPORT_PORTAL_CHECKS_H
 

@@ -27,9 +27,9 @@ enum sp_grant_purpose {
 
 /* Room for SP_GRANTS_MAX. Returns 0; -ENOMEM. */
 int sp_grants_new(struct sp_grants **ret_grants);
-/* With all that are under way; nobody is answered. NULL: nothing. */
+/* Free all grants, also those under way; no exchange is answered. NULL is allowed. */
 void sp_grants_free(struct sp_grants *grants);
-/* The number of grants, with those that have ended and that nobody has fetched. */
+/* The number of grants, including ended grants whose result no client has fetched. */
 size_t sp_grants_count(const struct sp_grants *grants);
 
 /* Begin a sign-in of @exchange's person (for a device: device set), or, with @session > 0, the
@@ -37,18 +37,18 @@ size_t sp_grants_count(const struct sp_grants *grants);
  * prompt, or why there is none: not every provider can do it for every purpose. */
 void sp_grant_start(struct sp_exchange *exchange, struct sp_provider *provider,
 		    enum sp_grant_purpose purpose, int64_t session);
-/* Answer @exchange when the grant of that handle ends, or pending when @wait_s are over. One for
- * another purpose is as unknown as none. */
+/* Answer @exchange when the grant of that handle ends, or pending when @wait_s are over. A grant of
+ * another purpose is answered like an unknown handle. */
 void sp_grant_poll(struct sp_exchange *exchange, enum sp_grant_purpose purpose, const char *handle,
 		   int64_t wait_s);
 /* @exchange waits no more. */
 void sp_grant_leave(struct sp_grant *grant, struct sp_exchange *exchange);
 
-/* The provider has moved: so may those that waited for it. */
+/* The state of the provider has changed: go on with the grants that waited for it. */
 void sp_grants_wake(struct sp_portal *portal, struct sp_provider *provider);
 /* When sp_grants_run has something to do (CLOCK_BOOTTIME); UINT64_MAX: nothing. */
 uint64_t sp_grants_due_ns(const struct sp_grants *grants);
-/* Go on with those that are due. */
+/* Go on with the grants that are due. */
 void sp_grants_run(struct sp_portal *portal);
 
 #endif

@@ -102,7 +102,7 @@ static size_t count_threads(void)
 	return count < 1 ? 1 : count < THREADS_MAX ? count : THREADS_MAX;
 }
 
-/* One thread is enough to work; more make it faster. */
+/* One thread is enough; more threads compare more passwords at once. */
 static int start_threads(struct sp_passwords *passwords)
 {
 	const size_t wanted = count_threads();

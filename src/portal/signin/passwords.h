@@ -12,7 +12,7 @@ struct sp_passwords;
 
 /* Starts the threads. @loop calls the checks' done. Returns 0; -errno. */
 int sp_passwords_new(struct sp_loop *loop, struct sp_passwords **ret_passwords);
-/* Ends the threads: waits for those being compared, frees those that wait. NULL: nothing. */
+/* End the threads: wait for the passwords being compared, free those that wait. NULL is allowed. */
 void sp_passwords_free(struct sp_passwords *passwords);
 /* Compare @check in its turn. Returns 0, @check taken over; -EBUSY its line has no room for it. */
 int sp_passwords_check(struct sp_passwords *passwords, struct sp_password_check *check);

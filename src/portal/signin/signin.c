@@ -109,7 +109,7 @@ static void recorded(struct sp_gate_request *ask, const json_t *reply)
 	free(record);
 }
 
-/* The record holds what a stranger typed in its escaped form: sallyportd takes no other. */
+/* The record holds the name that a stranger typed, escaped: sallyportd refuses any other form. */
 static void set_text(json_t *object, const char *key, const char *text)
 {
 	char shown[256];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The end of a sign-in, the same for every way to get there: a session asked of the gateway, its
- * reply turned into what a client gets, a refusal answered and put on record. */
+/* The end of a sign-in, the same for every way to sign in: ask the gateway for a session, turn its
+ * reply into the answer for the client, answer a refusal and put it on record. */
 #ifndef SALLYPORT_PORTAL_SIGNIN_H
 #define SALLYPORT_PORTAL_SIGNIN_H
 
@@ -17,8 +17,9 @@
 json_t *sp_signin_request(const struct sp_person *person, const json_t *groups, int64_t auth_time_s,
 			  const char *refresh, const struct sp_addr *from);
 
-/* The request session.extend: today's groups and the full time from now. @refresh NULL: what is
- * kept stays. Roles that changed give the session another number; no connection is cut for it. */
+/* The request session.extend: the groups of now, and the full time from now on. @refresh NULL: the
+ * kept data stay. If the roles have changed, the session gets another number; no connection is cut.
+ */
 json_t *sp_signin_extend_request(const struct sp_person *person, int64_t session,
 				 const json_t *groups, int64_t auth_time_s, const char *refresh,
 				 const struct sp_addr *from);
@@ -28,7 +29,8 @@ json_t *sp_signin_extend_request(const struct sp_person *person, int64_t session
 void sp_signin_respond(struct sp_portal *portal, const struct sp_person *person,
 		       const json_t *reply, const char *state, struct sp_response *ret_response);
 
-/* What a client needs of a tunnel of the gateway's, the caller's reference; NULL: out of memory. */
+/* Returns the part of the gateway's @tunnel that a client needs, the caller's reference; NULL: out
+ * of memory. */
 json_t *sp_tunnel_for_person(const json_t *tunnel);
 
 /* Put a refusal on record (login.refused). Texts may be NULL. What sallyportd decided it records

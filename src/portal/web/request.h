@@ -35,9 +35,10 @@ struct sp_portal_request {
 	struct sp_addr from;
 };
 
-/* What the first line and the headers alone decide: their size, their number, the form of the
- * target, how long a body they announce. @ret_response: its kind is set. Returns 0, or -EINVAL
- * with the answer, behind which the connection is closed: where this request ends is not sure. */
+/* Check the first line and the headers: their size, their number, the form of the target, the
+ * length of the body that they announce. @ret_response: its kind is set. Returns 0, or -EINVAL with
+ * the answer, after which the connection is closed: two readers could disagree about the end of
+ * this request. */
 int sp_request_check_form(const struct sp_portal_request *request,
 			  struct sp_response *ret_response);
 
