@@ -37,8 +37,8 @@ struct sp_idp_prompt {
 	int64_t expires_s;               /* Unix */
 };
 
-/* What a protocol does for a flow of its own: each as the function of that name below, all of them
- * there. */
+/* The functions of a protocol for its flows: each does what the function of that name below says.
+ * None is NULL. */
 struct sp_idp_flow_ops {
 	void (*free)(struct sp_idp_flow *flow);
 	enum sp_idp_step (*next)(struct sp_idp_flow *flow, const struct sp_idp_time *now,
@@ -52,22 +52,24 @@ struct sp_idp_flow_ops {
 	const struct sp_finding *(*finding)(const struct sp_idp_flow *flow);
 };
 
-/* The first member of a protocol's own. */
+/* The first member of the struct of each protocol. */
 struct sp_idp_flow {
 	const struct sp_idp_flow_ops *ops;
 };
 
-/* End it, at any step. Wipes codes and tokens. NULL: nothing. */
+/* End the flow, at any step. Wipes codes and tokens. NULL is allowed. */
 void sp_idp_flow_free(struct sp_idp_flow *flow);
 
 /* What to do now. *@ret_request: the caller's on FETCH, for sp_http_request_done; *@ret_due_ns:
- * CLOCK_BOOTTIME. At most one fetch is under way per flow. A flow that lacks what the provider
- * publishes WAITs without a due time until that came, or is REFUSED with why it did not. A refresh
- * whose provider does not answer is REFUSED with SP_REFUSAL_UNREACHABLE, one whose grant is gone
- * with SP_REFUSAL_GRANT_REVOKED: the caller treats them very differently. */
+ * CLOCK_BOOTTIME. At most one fetch is under way per flow. A flow that lacks the documents of the
+ * provider WAITs without a due time until they came, or is REFUSED with the reason why they did
+ * not. A refresh whose provider does not answer is REFUSED with SP_REFUSAL_UNREACHABLE, a refresh
+ * whose grant is gone with SP_REFUSAL_GRANT_REVOKED: the first leaves a session to its deadline,
+ * the second ends it. */
 enum sp_idp_step sp_idp_flow_next(struct sp_idp_flow *flow, const struct sp_idp_time *now,
 				  struct sp_http_request *ret_request, uint64_t *ret_due_ns);
-/* What its fetch brought, borrowed during the call. Without a fetch under way nothing happens. */
+/* Take the reply of the fetch, which is borrowed during the call. If no fetch is under way, nothing
+ * happens. */
 void sp_idp_flow_take(struct sp_idp_flow *flow, const struct sp_idp_time *now,
 		      const struct sp_http_reply *reply);
 
@@ -76,8 +78,8 @@ const struct sp_idp_prompt *sp_idp_flow_prompt(const struct sp_idp_flow *flow);
 /* When DONE. Borrowed. */
 const struct sp_claims *sp_idp_flow_claims(const struct sp_idp_flow *flow);
 /* Borrowed. NULL: the provider gave none (a refresh: the one that was used stays good). A refresh
- * that was REFUSED after the provider had already given a new one has it, too: the old one is worth
- * nothing by then. */
+ * that was REFUSED after the provider had given a new token returns the new token too, because the
+ * old one is no longer good. */
 const char *sp_idp_flow_refresh_token(const struct sp_idp_flow *flow);
 /* Of a refresh: whether the provider gave an answer that tells which refresh token is good from now
  * on: tokens, or a refusal. False after silence and after what could not be read: it may have given

@@ -105,16 +105,16 @@ const char *sp_refusal_word(enum sp_refusal_reason reason);    /* "wrong-audienc
 int sp_refusal_status(enum sp_refusal_reason reason);          /* HTTP */
 const char *sp_refusal_code(enum sp_refusal_reason reason);    /* of the API */
 const char *sp_refusal_message(enum sp_refusal_reason reason); /* for the person */
-/* Whether it lies in what the provider said or did, and in nothing the person did. */
+/* Is the reason something that the provider said or did, and nothing that the person did? */
 bool sp_refusal_is_providers(enum sp_refusal_reason reason);
 
 /* Fill @finding (printable characters only; others become '?') and give -EACCES. */
 int sp_find(struct sp_finding *finding, enum sp_refusal_reason reason, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same about an issuer that is another one: @said: what came, behind the words @begin; @wanted:
- * the one configured. Long ones are shown from where they part, and a slash at the end by its
- * name. */
+/* The same for a wrong issuer. The detail begins with @begin and names both: @said, which came, and
+ * @wanted, which is configured. Of long issuers it shows the part from the first difference on, and
+ * it calls a slash at the end by its name. */
 int sp_find_issuer(struct sp_finding *finding, enum sp_refusal_reason reason, const char *begin,
 		   const char *said, const char *wanted);
 

@@ -58,8 +58,8 @@ uint64_t sp_throttle_wait_ns(struct sp_throttle *throttle, const char *idp, cons
  * clears its pair and makes it known. */
 void sp_throttle_tell(struct sp_throttle *throttle, const char *idp, const char *user,
 		      const struct sp_addr *from, uint64_t now_ns, bool was_right);
-/* @user was let in from there, by whatever proof: the pair, and the place for whoever comes, are
- * known. */
+/* @user has signed in from the address @from, by any kind of proof: the pair is known from now on,
+ * and so is the address, for every account. */
 void sp_throttle_welcome(struct sp_throttle *throttle, const char *idp, const char *user,
 			 const struct sp_addr *from, uint64_t now_ns);
 /* Was @user let in from this very address (IPv6: from its /64), as far as it is remembered? */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One HTTP exchange with a provider, as data: what src/identity asks for and io/fetch/fetch.h
- * carries out. All texts of a request are owned by it; a reply borrows. */
+/* One HTTP exchange with a provider, as data: src/identity asks for it, and io/fetch/fetch.h
+ * carries it out. A request owns its texts; a reply borrows them. */
 #ifndef SALLYPORT_IDENTITY_HTTP_H
 #define SALLYPORT_IDENTITY_HTTP_H
 

@@ -16,7 +16,8 @@ void sp_secret_free(char *text)
 
 /* ---- the whole ---- */
 
-/* It is there, and has no time for us. @error: the word it said that with, or NULL. */
+/* The provider is busy: it asks us to come back later. @error: the word by which it says so, or
+ * NULL. */
 static int find_busy(const struct sp_http_reply *reply, const char *what, const char *error,
 		     struct sp_finding *finding)
 {
@@ -93,8 +94,8 @@ int sp_reply_read(const struct sp_http_reply *reply, const char *what, size_t ma
 	return read_object(reply, what, max, ret_object, finding);
 }
 
-/* The word of a refusal, borrowed of @object; NULL: there is none. Some say it with a 200, Google
- * says it of its quotas under a name of its own. */
+/* The word of a refusal, borrowed from @object; NULL: there is none. Some providers send the word
+ * with status 200, and Google has another name for the member when a quota is used up. */
 static const char *find_error(const json_t *object)
 {
 	const char *error = sp_strict_json_text(object, "error");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a provider answered, as far as it is an answer at all: status, type, size, JSON.
- * @what names the request in findings: "the device authorization".
- * Sources: RFC 6749, 5; RFC 8628, 3.2, 3.5. */
+/* The outer form of a provider's answer: status, type, size, JSON. @what names the request in
+ * findings: "the device authorization". Sources: RFC 6749, 5; RFC 8628, 3.2, 3.5. */
 #ifndef SALLYPORT_IDENTITY_OAUTH_REPLY_H
 #define SALLYPORT_IDENTITY_OAUTH_REPLY_H
 

@@ -13,8 +13,8 @@ enum sp_oidc_stage {
 	SP_OIDC_STAGE_POLL,     /* ask whether it was entered */
 	SP_OIDC_STAGE_REFRESH,  /* ask with a refresh token */
 	SP_OIDC_STAGE_TOKEN,    /* check the id_token that came */
-	SP_OIDC_STAGE_KEYS,     /* it names a key we do not know: wait for fresh ones */
-	SP_OIDC_STAGE_USERINFO, /* ask for what it did not say */
+	SP_OIDC_STAGE_KEYS,     /* the token names an unknown key: wait for fresh keys */
+	SP_OIDC_STAGE_USERINFO, /* ask for claims that the token lacks */
 	SP_OIDC_STAGE_DONE,
 	SP_OIDC_STAGE_REFUSED,
 	SP_OIDC_STAGE_COUNT,
@@ -50,7 +50,7 @@ typedef enum sp_idp_step (*sp_oidc_stage_next_fn)(struct sp_oidc_flow *flow,
 						  const struct sp_idp_time *now,
 						  struct sp_http_request *ret_request,
 						  uint64_t *ret_due_ns);
-/* What its fetch brought. Returns 0; -EACCES, the flow's finding filled; -ENOMEM. */
+/* Take the reply of the fetch. Returns 0; -EACCES, the flow's finding filled; -ENOMEM. */
 typedef int (*sp_oidc_stage_take_fn)(struct sp_oidc_flow *flow, const struct sp_idp_time *now,
 				     const struct sp_http_reply *reply);
 
@@ -88,7 +88,7 @@ enum sp_idp_step sp_oidc_userinfo_next(struct sp_oidc_flow *, const struct sp_id
 				       struct sp_http_request *, uint64_t *);
 int sp_oidc_userinfo_take(struct sp_oidc_flow *, const struct sp_idp_time *,
 			  const struct sp_http_reply *);
-/* The object of a token answer that is none of OAuth's refusals. */
+/* Take @object, a token answer. The caller has checked that it is none of OAuth's refusals. */
 int sp_oidc_flow_take_tokens(struct sp_oidc_flow *flow, const json_t *object);
 
 #endif

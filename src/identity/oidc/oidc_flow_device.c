@@ -87,7 +87,7 @@ static uint64_t read_interval(const json_t *object)
 
 	if (read_seconds(sp_strict_json_value(object, "interval"), INTERVAL_MAX_S, &interval_s) < 0)
 		return INTERVAL_DEFAULT_S;
-	return interval_s ? interval_s : 1; /* "as often as you like" is not what we like */
+	return interval_s ? interval_s : 1; /* 0 would be a busy loop */
 }
 
 /* The one of two names that is there and not empty; else the first. */
@@ -152,7 +152,7 @@ int sp_oidc_device_take(struct sp_oidc_flow *flow, const struct sp_idp_time *now
 	uint64_t life_s;
 	int r = read_code(flow, reply, &life_s);
 
-	/* It knows nothing of the person yet: so it would refuse anybody. */
+	/* The provider knows nothing of the person yet, so it would refuse anybody. */
 	if (r == -EACCES)
 		flow->finding.is_client_refused = flow->finding.reason != SP_REFUSAL_UNREACHABLE;
 	if (r < 0)

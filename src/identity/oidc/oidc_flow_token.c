@@ -103,7 +103,7 @@ int sp_oidc_refresh_take(struct sp_oidc_flow *flow, const struct sp_idp_time *no
 
 	(void)now;
 	if (r < 0)
-		return r; /* what the token endpoint did, if anything, is not known */
+		return r; /* the token endpoint may have acted, or not */
 	explanation = sp_strict_json_text(object, "error_description");
 	flow->is_token_settled = error != NULL;
 	if (error && is_grant_over(object, error))

@@ -13,11 +13,11 @@
 enum sp_oidc_document { SP_OIDC_DISCOVERY, SP_OIDC_KEYS, SP_OIDC_DOCUMENT_COUNT };
 
 struct sp_oidc_fetching {
-	bool is_there; /* one that can be used */
+	bool is_there; /* there is a document that can be used */
 	bool is_under_way;
 	uint64_t due_ns;    /* when to fetch it next */
 	uint64_t ended_ns;  /* when the last fetch ended, well or not */
-	uint64_t got_ns;    /* when the one that is there came */
+	uint64_t got_ns;    /* when the present document came */
 	uint64_t backoff_s; /* 0: the last fetch went well */
 	uint64_t answers;   /* how many have ended */
 	struct sp_finding trouble;
@@ -29,7 +29,7 @@ struct sp_oidc {
 	struct sp_oidc_fetching documents[SP_OIDC_DOCUMENT_COUNT];
 	struct sp_discovery discovery;
 	struct sp_jwks *keys;
-	bool has_refetched; /* keys, for one that was unknown: at @refetched_ns */
+	bool has_refetched; /* the keys, because a token named an unknown key */
 	uint64_t refetched_ns;
 };
 

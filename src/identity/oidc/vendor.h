@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Providers people have, told by their addresses, and what is to be set there and in their file
- * here so that people get in with their groups. For `sallyport idp test`; docs/providers.md says
+/* Well-known providers, recognized by their addresses, and the settings there and in their file
+ * here that let people sign in with their groups. For `sallyport idp test`; docs/providers.md says
  * the same at length. */
 #ifndef SALLYPORT_IDENTITY_VENDOR_H
 #define SALLYPORT_IDENTITY_VENDOR_H

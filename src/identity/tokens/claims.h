@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The claims of a token, of its own kind (whose word, for whom, when) and about the person;
+/* The claims of a token: about the token itself (issuer, audience, times) and about the person.
  * userinfo has only the latter. */
 #ifndef SALLYPORT_IDENTITY_CLAIMS_H
 #define SALLYPORT_IDENTITY_CLAIMS_H
@@ -14,9 +14,8 @@
 #define SP_SUBJECT_MAX 255u
 #define __sp_claims __sp_cleanup(sp_claims_done)
 
-/* Whose word it is, for whom, and when: everything about a token but the person it speaks of. Fills
- * the times of @claims. @algorithm of its signature, for at_hash. Returns 0; -EACCES @finding;
- * -ENOMEM. */
+/* Check issuer, audience and times: everything about a token but its person. Fills the times of
+ * @claims. @algorithm of its signature, for at_hash. Returns 0; -EACCES @finding; -ENOMEM. */
 int sp_claims_check_token(const json_t *object, const struct sp_id_token_want *want,
 			  enum sp_jws_algorithm algorithm, struct sp_claims *claims,
 			  struct sp_finding *finding);
@@ -31,8 +30,8 @@ int sp_claims_read_user(const json_t *object, const char *user_claim, struct sp_
 /* No claim named them: the subject does, unless @user_claim was to. */
 int sp_claims_settle_user(const char *user_claim, struct sp_claims *claims,
 			  struct sp_finding *finding);
-/* The list of groups. What is no list of texts, or points elsewhere, is refused, never "no
- * groups". */
+/* The list of groups. A claim that is no list of texts, or that points elsewhere, is refused; it
+ * never means "no groups". */
 int sp_claims_read_groups(const json_t *object, const char *groups_claim, struct sp_claims *claims,
 			  struct sp_finding *finding);
 

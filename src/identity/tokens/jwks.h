@@ -25,7 +25,7 @@ struct sp_jwk {
 int sp_jwks_find(const struct sp_jwks *keys, const char *kid, unsigned algorithm,
 		 const struct sp_jwk **ret_key, struct sp_finding *finding);
 
-/* The next one like that behind @key; NULL: there is none. A kid may be there twice. */
+/* The next key after @key that fits; NULL: there is none. A set may have a kid twice. */
 const struct sp_jwk *sp_jwks_next(const struct sp_jwks *keys, const char *kid, unsigned algorithm,
 				  const struct sp_jwk *key);
 
