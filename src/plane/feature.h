@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a policy may ask of a plane and not every plane can: a plane declares what it has in
- * struct sp_plane_ops, and a policy that needs more is an error with its place. */
+/* The features that a policy may need and that not every plane has. A plane declares its features
+ * in struct sp_plane_ops. A policy that needs more is an error with its place. */
 #ifndef SALLYPORT_PLANE_FEATURES_H
 #define SALLYPORT_PLANE_FEATURES_H
 

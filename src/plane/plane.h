@@ -17,13 +17,13 @@
 #include "policy/model.h"
 #include "tables/tables.h"
 
-/* An error in words for whoever handles it: which step, on what. */
+/* An error in words: which step failed, on what. */
 struct sp_plane_error {
 	char text[512];
 };
 
-/* A plane that is open, and a revision that is staged or runs: what they hold is their plane's own.
- * Each plane puts them first in structs of its own. */
+/* An open plane, and a revision that is staged or runs. Each plane has structs of its own, of which
+ * these are the first members. */
 struct sp_plane {
 	const struct sp_plane_ops *ops;
 };
@@ -118,7 +118,7 @@ struct sp_plane_guard {
 	bool is_anew; /* whatever stands in its place goes first; the counters begin again */
 };
 
-/* What it drops, each with a counter of that name: X(identifier, "name", "meaning") */
+/* What a guard drops, each kind with a counter of that name: X(identifier, "name", "meaning") */
 #define SP_PLANE_DROPS(X)                                                                          \
 	X(UNJUDGED, "unjudged", "no hook judged it")                                               \
 	X(UNLISTED, "unlisted", "it was to go between a listed interface and one in no list")      \
@@ -137,25 +137,26 @@ enum sp_plane_drop {
 #define SP_PLANE_DROP_SLOTS 16u
 _Static_assert((unsigned)SP_PLANE_DROP_COUNT <= SP_PLANE_DROP_SLOTS, "the room of kept drops");
 
-/* What of a guard others meet. A guard that is none of nftables leaves the rest zero. */
+/* What others see of a guard. A guard that is not made by nftables sets @name alone. */
 struct sp_plane_guard_place {
 	const char *name;      /* in messages: "table inet sallyport" */
 	const char *nft_table; /* its name alone, by which the kernel tells of its changes */
-	/* It samples each kind of drop, 100 a second, by NFLOG to this group. The prefix is the
-	 * drop's name. A sample has this many bytes, from the IP header on. */
+	/* The guard samples each kind of drop, 100 a second, by NFLOG to this group. The prefix of
+	 * a sample is the drop's name. A sample has @log_bytes bytes, from the IP header on. */
 	uint16_t log_group, log_bytes;
 };
 
 /* ---- sessions ---- */
 
-/* Where a session stands in one revision: what its address family's packets are of. */
+/* Where a session stands in one revision: the class and the netset of its packets, by address
+ * family. */
 struct sp_plane_standing {
 	uint64_t revision;
 	uint32_t class_id[2], netset[2];
 	uint32_t own_netset[2]; /* for packets from another device of its person */
 };
 
-/* that a session stands in: the one that runs and the one that is staged */
+/* a session stands in this many: in the running revision and in the staged one */
 #define SP_PLANE_REVISIONS_MAX 2
 
 struct sp_plane_session {
@@ -192,24 +193,25 @@ struct sp_plane_ops {
 	 * it may be that it cannot ("the real programs need root and a kernel with BPF"). */
 	const char *judges, *judge_needs;
 
-	/* Make or adopt the state, and settle what an apply that was killed left: undone when it
-	 * died before its commit, completed when after. State of another shape: -EUCLEAN, named in
-	 * @error. One process at a time may have what runs open. Closing changes nothing of it. On
-	 * 0 @error may say why what runs would end with this process. */
+	/* Make or adopt the state. If an apply was killed, undo it if it had not committed, else
+	 * complete it. -EUCLEAN: the state has another shape, which @error names. One process at a
+	 * time may have the running state open; closing the plane changes nothing in it. On 0
+	 * @error may say why the state would end with this process. */
 	int (*open)(const struct sp_plane_options *options, struct sp_plane **ret_plane,
 		    struct sp_plane_error *error);
 	void (*close)(struct sp_plane *plane);
-	/* Take away every hook, then all state, whichever version made it, then the guard: what
-	 * passes is judged or dropped until all is away. Nobody may have it open. 0 also if there
-	 * was nothing; -errno, and then the guard still stands. */
+	/* Remove every hook, then all state, of whichever version, then the guard: until the end
+	 * each packet is judged or dropped. No process may have the plane open. Returns 0, also if
+	 * there was nothing; -errno, and then the guard still stands. */
 	int (*unload)(const struct sp_plane_options *options, struct sp_plane_error *error);
-	/* The same for an open plane, which can only be closed then. */
+	/* The same for an open plane, which can only be closed afterwards. */
 	int (*detach)(struct sp_plane *plane, struct sp_plane_error *error);
-	/* An interface on which @hook was attached, without opening. -ENOENT: there is none. */
+	/* Find an interface on which @hook was attached, without opening the plane. -ENOENT: there
+	 * is none. */
 	int (*find_interface)(const struct sp_plane_options *options, enum sp_hook hook,
 			      char ret_name[16]);
-	/* Whether unload would find anything but the guard, without opening. What it takes away, in
-	 * words, is in @ret_what. */
+	/* Would unload find anything but the guard? Does not open the plane. @ret_what says in
+	 * words what unload takes away. */
 	bool (*is_there)(const struct sp_plane_options *options, struct sp_plane_error *ret_what);
 
 	/* The first number from @least on that a revision staged beside the running one can
@@ -218,12 +220,13 @@ struct sp_plane_ops {
 	/* Load @tables as @revision in one go: for a scratch plane, which has no interfaces. */
 	int (*stage)(struct sp_plane *plane, const struct sp_tables *tables, uint64_t revision,
 		     struct sp_plane_staged **ret_staged, struct sp_plane_error *error);
-	/* The same in pieces, so that others are served in between. _tables takes a copy of what is
-	 * to be loaded for @interfaces, which is short; _fill loads that, with spare room for rows
-	 * of later sign-ins; then comes a program a call. _fill and _program may be called in a
-	 * thread: during _fill another appends rows to @tables, which are not looked for, and
-	 * during _program another extends what is loaded. _program returns 1 there are more; 0 it
-	 * has them all, and _complete is called then; -errno. */
+	/* The same in pieces, so that the caller can serve others in between. First stage_tables
+	 * copies what is to be loaded for @interfaces; this is quick. Then stage_fill loads the
+	 * copy, with spare room for rows of later sign-ins. Then each call of stage_program loads
+	 * one program: it returns 1 if there are more, 0 if all are loaded, or -errno. After 0 the
+	 * caller calls staged_complete. stage_fill and stage_program may run in a thread. Meanwhile
+	 * another thread may append rows to @tables during stage_fill, which does not read them,
+	 * and may call staged_extend during stage_program. */
 	int (*stage_tables)(struct sp_plane *plane, const struct sp_tables *tables,
 			    uint64_t revision, const struct sp_plane_interface *interfaces,
 			    size_t interface_count, struct sp_plane_staged **ret_staged,
@@ -231,68 +234,71 @@ struct sp_plane_ops {
 	int (*stage_fill)(struct sp_plane_staged *staged, struct sp_plane_error *error);
 	int (*stage_program)(struct sp_plane_staged *staged, struct sp_plane_error *error);
 	void (*staged_complete)(struct sp_plane_staged *staged);
-	/* Leaves the handle alone that became the plane's own by a commit. */
+	/* Free the handle. A handle that the plane owns since its commit is left alone. */
 	void (*staged_free)(struct sp_plane_staged *staged);
-	/* Push rows a sign-in appended to @tables; nothing points at them yet. Pushing twice does
-	 * no harm. -ENOSPC: no spare room. -ESTALE: @staged was adopted, and its rows are a former
-	 * process's. After either: stage a new revision. */
+	/* Load the rows that a sign-in has appended to @tables; no session points at them yet. A
+	 * second call for the same rows changes nothing. -ENOSPC: no spare room is left. -ESTALE:
+	 * @staged was adopted, so its rows are those of a former process. After either error stage
+	 * a new revision. */
 	int (*staged_extend)(struct sp_plane_staged *staged, const struct sp_tables *tables);
-	/* Make @staged the running revision on every listed interface, and let go of interfaces not
-	 * listed, last. Then it is the plane's own. On error what was changed is put back, and
-	 * @staged stays the caller's. On 0
-	 * @error may still say what could not be removed afterwards. With the running one itself it
-	 * attaches what is missing. -ENODEV: a listed interface does not exist; -EBUSY: somebody
-	 * else's program is there. */
+	/* Make @staged the running revision on every listed interface; detach from other interfaces
+	 * last. On 0 the plane owns @staged, and @error may name what could not be removed
+	 * afterwards. On an error all changes are put back, and @staged stays the caller's. If
+	 * @staged is the running revision, attach the hooks that are missing. -ENODEV: a listed
+	 * interface does not exist; -EBUSY: somebody else's program is attached there. */
 	int (*commit)(struct sp_plane *plane, struct sp_plane_staged *staged,
 		      const struct sp_plane_interface *interfaces, size_t interface_count,
 		      struct sp_plane_error *error);
-	/* The revision that runs, 0 if none; its handle, the plane's own, NULL if none. */
+	/* The running revision, 0 if none, and its handle, which the plane owns, NULL if none. */
 	uint64_t (*running_revision)(struct sp_plane *plane);
 	struct sp_plane_staged *(*running)(struct sp_plane *plane);
 
-	/* Every hook, malloc'ed. */
+	/* List every hook; *@ret_hooks is malloc'ed. */
 	int (*list_hooks)(struct sp_plane *plane, struct sp_plane_hook **ret_hooks,
 			  size_t *ret_count);
-	/* Look at every hook the running revision has on @interfaces and put right what is not as
-	 * the last commit left it. *@ret_faults: malloc'ed, what was found. -EINVAL: nothing
-	 * runs. */
+	/* Look at every hook of the running revision on @interfaces, and repair each hook that is
+	 * not as the last commit left it. *@ret_faults is malloc'ed and lists what was wrong.
+	 * -EINVAL: no revision runs. */
 	int (*repair)(struct sp_plane *plane, const struct sp_plane_interface *interfaces,
 		      size_t interface_count, struct sp_plane_fault **ret_faults,
 		      size_t *ret_count);
-	/* Is what the next process adopts still where it looks? 0 all was there; 1 it is again;
-	 * -EINVAL nothing runs; -ENOTSUP there is no place for it any more. */
+	/* Make sure that the next process finds what it adopts. Returns 0: nothing was missing; 1:
+	 * what was missing is back; -EINVAL: no revision runs; -ENOTSUP: the place for it is gone.
+	 */
 	int (*mend_pins)(struct sp_plane *plane, struct sp_plane_error *error);
 
-	/* Put the guard, in one transaction; again: its rules are replaced, its counters go on. An
-	 * interface is named here before it is committed. -EINVAL: a name it cannot take;
-	 * -EOPNOTSUPP: this kernel lacks what it needs. 1: it lacks sampling alone. */
+	/* Put up the guard, in one transaction. A second call replaces its rules; its counters go
+	 * on. Name an interface here before a commit attaches to it. Returns 1: the kernel lacks
+	 * sampling alone; -EINVAL: the guard cannot take a name; -EOPNOTSUPP: the kernel lacks what
+	 * the guard needs. */
 	int (*guard_put)(struct sp_plane *plane, const struct sp_plane_guard *guard,
 			 struct sp_plane_error *error);
-	/* What it dropped since it was put first. -ENOENT: it is not there. */
+	/* Read what the guard has dropped since it was put up first. -ENOENT: there is no guard. */
 	int (*guard_counters)(struct sp_plane *plane,
 			      struct sp_counter ret_counters[SP_PLANE_DROP_COUNT]);
-	/* Its rules as malloc'ed text, the same for the same rules. -ENOENT: it is not there. */
+	/* Read the rules of the guard as malloc'ed text; equal rules give equal texts. -ENOENT:
+	 * there is no guard. */
 	int (*guard_read)(struct sp_plane *plane, char **ret_text);
 
-	/* What set_birth wrote last: it is as old as the state, and gone with it. 0: nothing was
-	 * written. */
+	/* Read the number that set_birth wrote last. It is kept with the state and ends with the
+	 * state. 0: none was written. */
 	int (*get_birth)(struct sp_plane *plane, uint64_t *ret_birth);
 	int (*set_birth)(struct sp_plane *plane, uint64_t birth);
 
-	/* Sessions, by number from 1 to below session_limit. _put writes a whole one, but for ->flows;
-	 * then come its identities. _get gives all but ->in. */
+	/* Sessions have numbers from 1 to below session_limit. session_put writes a whole session
+	 * but ->flows; write its identities afterwards. session_get reads all but ->in. */
 	uint32_t (*session_limit)(struct sp_plane *plane);
 	int (*session_put)(struct sp_plane *plane, uint32_t number,
 			   const struct sp_plane_session *session);
 	int (*session_get)(struct sp_plane *plane, uint32_t number,
 			   struct sp_plane_session *ret_session);
-	/* Where it stands in a revision that is being staged. @person as in session_put: a former
-	 * build may not have said it. */
+	/* Write where the session stands in a revision that is being staged. @person as in
+	 * session_put: a former build may not have written it. */
 	int (*session_stage)(struct sp_plane *plane, uint32_t number, uint64_t person,
 			     const struct sp_plane_standing *standing);
-	/* Its time is up, for good: it reaches the portal and the resolvers alone. */
+	/* Park the session for good: from now on it reaches the portal and the resolvers alone. */
 	int (*session_park)(struct sp_plane *plane, uint32_t number);
-	/* One store: the next packet of either direction is denied. */
+	/* End the session by one store: the next packet of either direction is denied. */
 	int (*session_end)(struct sp_plane *plane, uint32_t number);
 	int (*session_extend)(struct sp_plane *plane, uint32_t number, uint64_t expires_ns);
 	int (*session_set_idle)(struct sp_plane *plane, uint32_t number, uint64_t idle_ns);
@@ -300,27 +306,28 @@ struct sp_plane_ops {
 	int (*ident_put)(struct sp_plane *plane, const struct sp_addr *addr, uint32_t session,
 			 uint64_t epoch);
 	int (*ident_remove)(struct sp_plane *plane, const struct sp_addr *addr);
-	/* Until every packet that was being judged when this was called has been: what was read
-	 * before is not used any more. */
+	/* Wait until every packet that is being judged at the call has been judged: afterwards
+	 * nothing uses what was read before the call. */
 	void (*settle)(struct sp_plane *plane);
 
-	/* @ret_counters has SP_COUNTER_SLOTS elements; @ret_rules @count, from rule 0; @ret_samples
-	 * SP_SAMPLE_SLOTS: what got no record of its own and has no slot of its key. */
+	/* @ret_counters has SP_COUNTER_SLOTS elements. @ret_rules has @count elements, from rule 0
+	 * on. @ret_samples has SP_SAMPLE_SLOTS elements: packets that got no record of their own
+	 * and have no slot by their key. */
 	int (*counters)(struct sp_plane *plane, struct sp_counter *ret_counters);
 	int (*rule_counters)(struct sp_plane *plane, struct sp_counter *ret_rules, uint32_t count);
 	int (*event_stats)(struct sp_plane *plane, struct sp_event_stats *ret_stats);
 	int (*samples)(struct sp_plane *plane, struct sp_sample *ret_samples);
-	/* What got none and is told by whose it was: a copy of slot @index < SP_TALLY_SLOTS. false:
-	 * nothing there to tell, or it is being written: ask again. _tell: all that is in the copy
-	 * was told. */
+	/* Packets that got no record of their own, counted by whose they were. tally_read copies
+	 * slot @index, which is below SP_TALLY_SLOTS; false: the slot has nothing new, or is being
+	 * written, so ask again. tally_tell says that all in the copy is on record. */
 	bool (*tally_read)(struct sp_plane *plane, uint32_t index, struct sp_tally *ret_tally);
 	void (*tally_tell)(struct sp_plane *plane, uint32_t index, const struct sp_tally *tally);
-	/* Take up to @max events; one is given up only after @take returned 0 for it. Returns the
-	 * number taken or -errno from @take. Call it on a timer. */
+	/* Take up to @max events. An event is removed only after @take returned 0 for it. Returns
+	 * the number taken or -errno from @take. Call it on a timer. */
 	int (*take_events)(struct sp_plane *plane, size_t max, sp_plane_event_fn take, void *arg);
 
-	/* The next few thousand flows, denied ones included; one may end while it is looked at. 1:
-	 * call again for more; 0: these were the last. */
+	/* Visit the next few thousand flows, denied ones too; a flow may end during the visit.
+	 * Returns 1: call again for more; 0: these were the last. */
 	int (*flow_some)(struct sp_plane *plane, struct sp_plane_walk *walk,
 			 sp_plane_flow_visit visit, void *arg);
 	int (*flow_count)(struct sp_plane *plane, uint32_t *ret_count);
@@ -328,10 +335,10 @@ struct sp_plane_ops {
 	 * has no such table. */
 	int (*flow_use)(struct sp_plane *plane, struct sp_flow_use *ret_use, uint32_t *ret_max);
 
-	/* Judge one frame on a scratch plane, without wires. @now_ns > 0. -EINVAL: not of a scratch
-	 * plane; -EMSGSIZE: a frame larger than it can judge; -EPROTO: what it did contradicts its
-	 * answer; -EOPNOTSUPP: this kernel cannot. NULL: it judges none, and the reference answers
-	 * alone. */
+	/* Judge one frame on a scratch plane, without wires. @now_ns > 0. -EINVAL: @staged is of no
+	 * scratch plane; -EMSGSIZE: the frame is larger than the plane can judge; -EPROTO: what the
+	 * plane did with the frame contradicts its answer; -EOPNOTSUPP: this kernel cannot. A plane
+	 * that judges no frames has NULL here: the reference answers alone. */
 	int (*judge)(struct sp_plane_staged *staged, enum sp_hook hook,
 		     const struct sp_frame *frame, uint64_t now_ns, struct sp_answer *ret_answer);
 };

@@ -183,8 +183,8 @@ enum bpf_attach_type sp_ebpf_hook_attach_type(enum sp_hook hook)
 	return is_egress(hook) ? ATTACH_TCX_EGRESS : ATTACH_TCX_INGRESS;
 }
 
-/* Attach before every program that is there: one that answers TCX_PASS ends the list, and ours
- * would not be asked. */
+/* Attach before all other programs: a program that answers TCX_PASS ends the list, and ours would
+ * not run. */
 static int attach_tcx(enum sp_hook hook, uint32_t ifindex, int program, uint32_t avoid)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, first, .flags = PLACE_BEFORE);
