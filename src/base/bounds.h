@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Bounds that several programs have to agree on: what one end makes, the others have to take. How
- * much goes from a provider through the portal to sallyportd, and from a gateway into a device's
- * tunnel. tests/unit/cli/test_bounds.c holds the ends to each other. */
+/* Bounds that several programs share, because each has to accept what another makes: from a
+ * provider through the portal to sallyportd, and from a gateway into a device's tunnel.
+ * tests/unit/cli/test_bounds.c holds the ends to each other. */
 #ifndef SALLYPORT_BASE_BOUNDS_H
 #define SALLYPORT_BASE_BOUNDS_H
 
@@ -15,8 +15,8 @@
 /* A token of a provider's token endpoint, in printable ASCII characters. */
 #define SP_PROVIDER_TOKEN_MAX 16384u
 
-/* What the portal keeps with a session, sealed, as text: such a token in base64, and what else is
- * known of the session. */
+/* The sealed text that the portal keeps with a session: the token in base64, and the rest of struct
+ * sp_kept. */
 #define SP_SEALED_MAX 24576u
 
 /* A request to sallyportd, as one line: a sign-in with all groups, of which JSON may make three

@@ -58,8 +58,8 @@ int sp_text_put(struct sp_buf *out, const char *bytes, size_t len);
  * meant. Returns as above. */
 int sp_text_put_json(struct sp_buf *out, const char *json, size_t len);
 
-/* As sp_text_put for a text, into @buf of @size (at least 1) bytes: what has no room is left out,
- * never half a character. Returns @buf. */
+/* Write a text as sp_text_put does, into @buf of @size (at least 1) bytes. A text that has no room
+ * is cut between two characters. Returns @buf. */
 const char *sp_text_show(const char *text, char *buf, size_t size);
 
 #endif

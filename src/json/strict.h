@@ -20,9 +20,8 @@ const char *sp_strict_json_text(const json_t *object, const char *key);
 /* The value of @key; NULL: it is absent, and null is absent. */
 const json_t *sp_strict_json_value(const json_t *object, const char *key);
 
-/* What came, for a message: @value as compact JSON as far as @size (at least 1) bytes hold it,
- * "missing" for NULL. Unprintable characters stay: who shows it makes them visible. Returns
- * @buf. */
+/* Write @value for a message: as compact JSON, cut to @size (at least 1) bytes; "missing" for NULL.
+ * Unprintable characters stay: the function that shows the message escapes them. Returns @buf. */
 const char *sp_strict_json_show(const json_t *value, char *buf, size_t size);
 
 #endif

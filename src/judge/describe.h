@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What was found and answered, as JSON. check, apply, explain and the control socket say the same
- * thing in the same shape because they all say it here (docs/control-socket.md). */
+/* Diagnostics, tests and answers as JSON. check, apply, explain and the control socket call these
+ * functions, so all have one shape (docs/control-socket.md). */
 #ifndef SALLYPORT_JUDGE_DESCRIBE_H
 #define SALLYPORT_JUDGE_DESCRIBE_H
 
@@ -11,8 +11,8 @@
 /* A list: each with severity, file, line, column, message. The caller drops the reference. */
 json_t *sp_describe_diagnostics(const struct sp_diagnostics *diagnostics);
 
-/* A list: each test with its place, its words, what it expects and what was answered. What a test
- * has not, because no packet fits it, is null. The caller drops the reference. */
+/* List each test with its place, its words, what it expects and what was answered. A member that a
+ * test lacks, because no packet fits the test, is null. The caller drops the reference. */
 json_t *sp_describe_tests(const struct sp_policy *policy, const struct sp_test_result *results,
 			  size_t count);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whether a policy and the machine it is for fit each other: warnings about what is valid on either
- * side and still leaves people outside. Used by check and apply. */
+/* Does a policy fit its machine? Warnings about settings that are valid on either side and still
+ * keep people out. Used by check and apply. */
 #ifndef SALLYPORT_JUDGE_FIT_H
 #define SALLYPORT_JUDGE_FIT_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Asks the judges the same question: the reference evaluator always, and each plane asked for on a
- * scratch plane of its own where the kernel lets us. All see the same policy, gateway, sessions and
- * packets, in the same order, so flow state agrees too. A disagreement is an error of ours and is
- * reported, never hidden. Used by explain, replay, check and apply. */
+/* Ask the judges the same question: always the reference evaluator, and each plane that the caller
+ * names, on a scratch plane of its own, if the kernel allows. All judges see the same policy,
+ * gateway, sessions and packets in the same order, so their flow states agree too. A disagreement
+ * is an error of ours and is reported, never hidden. Used by explain, replay, check and apply. */
 #ifndef SALLYPORT_JUDGE_H
 #define SALLYPORT_JUDGE_H
 
@@ -36,8 +36,8 @@ int sp_judge_new(const struct sp_policy *policy, const struct sp_gateway *gatewa
 void sp_judge_free(struct sp_judge *judge);
 SP_DEFINE_CLEANUP(struct sp_judge *, sp_judge_free);
 
-/* Whose answers count: the name of the first plane asked; SP_JUDGE_REFERENCE when none is asked.
- * Borrowed. */
+/* Returns the name of the judge whose answers count: the first plane asked, or SP_JUDGE_REFERENCE
+ * if no plane is asked. Borrowed. */
 const char *sp_judge_plane(const struct sp_judge *judge);
 /* Why a plane is not asked, for people: that only the reference was asked for, or why the last
  * plane that was left out cannot judge here. "" when every plane is asked. Belongs to @judge. */
@@ -46,8 +46,7 @@ const char *sp_judge_why_not(const struct sp_judge *judge);
  * plane's. */
 bool sp_judge_is_plane(const char *name);
 
-/* The words for an -errno @r that a function of this header returned: what is too much, and what to
- * do. A constant text. */
+/* Returns a constant text for an -errno @r of this header: what is too much, and what to do. */
 const char *sp_judge_fault(int r);
 
 /* Open a session in every judge. Its number is the count of those opened before (from 0). Returns

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the process gives up once it has what it needs. Source: capabilities(7), seccomp(2). */
+/* Rights that the process gives up once it has opened all that it needs. Source: capabilities(7),
+ * seccomp(2). */
 #ifndef SALLYPORT_VPND_RIGHTS_H
 #define SALLYPORT_VPND_RIGHTS_H
 

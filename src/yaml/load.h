@@ -6,9 +6,9 @@
 #include "yaml/diagnostics.h"
 #include "yaml/document.h"
 
-/* What tells one kind of file from another. */
+/* What differs between the kinds of files. */
 struct sp_yaml_kind {
-	/* Check the tree; what is wrong is reported. @arg is that of sp_yaml_load. */
+	/* Check the tree, and report its errors. @arg is that of sp_yaml_load. */
 	void (*check_root)(void *arg, const struct sp_node *root);
 	const char *empty; /* reported for a file without content */
 };

@@ -18,12 +18,10 @@ struct sp_key {
 	enum sp_key_need need;
 };
 
-/* Read a mapping by its keys: report what is unknown (with the nearest key), not supported yet,
- * without a value, or missing.
- * @what        "a rule": for the messages.
- * @ret_values  by index in @keys; NULL where the key is absent or was reported.
- * Returns 0; 1 some key is unknown, so that a key that seems missing may be misspelled (reported);
- * -EINVAL it is no mapping (reported). */
+/* Read a mapping by its keys. Reports keys that are unknown (with the nearest key), not supported
+ * yet, without a value, or missing. @what        "a rule": for the messages. @ret_values  by index
+ * in @keys; NULL where the key is absent or was reported. Returns 0; 1 some key is unknown, so that
+ * a key that seems missing may be misspelled (reported); -EINVAL it is no mapping (reported). */
 int sp_read_map(struct sp_check *check, const struct sp_node *node, const char *what,
 		const struct sp_key *keys, size_t key_count, const struct sp_node **ret_values);
 
@@ -31,7 +29,7 @@ int sp_read_map(struct sp_check *check, const struct sp_node *node, const char *
 void sp_read_version(struct sp_check *check, const struct sp_node *root,
 		     const struct sp_node *version);
 
-/* The text of a scalar; NULL when it is none or empty (reported). */
+/* Returns the text of a scalar; NULL: the node is no scalar, or empty (reported). */
 const char *sp_read_text(struct sp_check *check, const struct sp_node *node, const char *what);
 /* A scalar that must be one of @words (NULL-terminated): its index, or -EINVAL (reported). */
 int sp_read_word(struct sp_check *check, const struct sp_node *node, const char *what,
@@ -45,10 +43,10 @@ char *sp_copy_text(struct sp_check *check, const char *text);
 /* Does the mapping have this key with a value, readable or not? */
 bool sp_has_key(const struct sp_node *map, const char *name);
 
-/* A list of at least one item. Returns 0; -EINVAL it is none or empty (reported). */
+/* Read a list of at least one item. Returns 0; -EINVAL it is none or empty (reported). */
 int sp_read_list(struct sp_check *check, const struct sp_node *node, const char *what);
-/* One item, or a list of at least one; warns of texts that stand in it twice.
- * Returns 0; -EINVAL the list is empty (reported). */
+/* Read one item, or a list of at least one item; warns of equal texts in the list. Returns 0;
+ * -EINVAL the list is empty (reported). */
 int sp_read_items(struct sp_check *check, const struct sp_node *node, const char *what);
 #define sp_for_each_item(item, node)                                                               \
 	for (const struct sp_node *item = (node)->kind == SP_NODE_LIST ? (node)->first : (node);   \

@@ -9,7 +9,7 @@
 
 #define SP_SOURCE_MAX (10u << 20) /* bytes */
 
-/* Report what is not text. Returns 0; -EINVAL something was reported. */
+/* Report the bytes that are no text. Returns 0; -EINVAL something was reported. */
 int sp_source_check(struct sp_check *check, const char *text, size_t len);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What libyaml says about a text it cannot read, in words that say what to write instead. */
+/* Put an error of libyaml into words that say what to write instead. */
 #ifndef SALLYPORT_YAML_YAML_ERROR_H
 #define SALLYPORT_YAML_YAML_ERROR_H
 

@@ -30,8 +30,9 @@ int sp_tun_ensure(struct sp_netlink *netlink, const char *name, uid_t uid, gid_t
  * a loss that much later, which for large frames is the price and was not measured. */
 void sp_tun_lengthen(const char *name);
 
-/* No IPv6 address of its own making, as WireGuard's interfaces have none: nobody in the tunnel
- * would use it, and the kernel would ask for routers with it. Before it is set up. */
+/* Keep the kernel from giving the interface an IPv6 address, as WireGuard's interfaces have none:
+ * nobody in the tunnel would use the address, and the kernel would ask for routers with it. Call
+ * this before the interface is set up. */
 void sp_tun_leave_link_local_out(const char *name);
 
 /* Remove it: only a TUN. Returns 0; -ENODEV; -EMEDIUMTYPE not a TUN; -errno. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a process inherits from the process that started it, and must not depend on. */
+/* State that a process inherits from the process that started it, and must not depend on. */
 #ifndef SALLYPORT_IO_PROCESS_H
 #define SALLYPORT_IO_PROCESS_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a process gives up once it has what it needs. Source: capabilities(7), seccomp(2). */
+/* Rights that a process gives up once it has opened all that it needs. Source: capabilities(7),
+ * seccomp(2). */
 #ifndef SALLYPORT_IO_RIGHTS_H
 #define SALLYPORT_IO_RIGHTS_H
 
@@ -15,7 +16,8 @@
  * locked. */
 bool sp_rights_protect_memory(void);
 
-/* Those of @wanted that we have, into @ret_have (room for @count). Returns how many. */
+/* Write the capabilities of @wanted that this process has into @ret_have (room for @count). Returns
+ * their number. */
 int sp_rights_have(const cap_value_t *wanted, int count, cap_value_t *ret_have);
 
 /* Become @user (NULL: stay who we are) with no capability but @kept, which we have, and no way to
@@ -23,10 +25,11 @@ int sp_rights_have(const cap_value_t *wanted, int count, cap_value_t *ret_have);
  * -errno. */
 int sp_rights_drop(const struct sp_user *user, const cap_value_t *kept, int kept_count);
 
-/* From here on only @calls (SCMP_SYS numbers; those this processor lacks are passed over), ioctl
- * with one of @ioctls, and what every process takes: memory, threads, signals, time, its own end.
- * Memory is never made executable, threads are made but no process and no namespace. Anything else
- * gets EPERM and a line in the kernel's log. For every thread made later. Returns 0 or -errno. */
+/* Allow only these calls from here on: @calls (SCMP_SYS numbers; numbers that this processor lacks
+ * are skipped), ioctl with one of @ioctls, and the calls of every process: memory, threads,
+ * signals, time, exit. No memory can be made executable, and no process or namespace can be made.
+ * Every other call fails with EPERM and leaves a line in the kernel's log. Holds for this thread
+ * and every thread that it makes later. Returns 0 or -errno. */
 int sp_rights_restrict(const int *calls, size_t call_count, const unsigned int *ioctls,
 		       size_t ioctl_count);
 

@@ -10,7 +10,8 @@ struct sp_user {
 	gid_t gid;
 };
 
-/* @text: a name, or a number; a number that no user has is its own group. Returns 0; -ENOENT. */
+/* Find a user by @text, a name or a number. A number that no user has stands for a group of the
+ * same number too. Returns 0; -ENOENT. */
 int sp_user_find(const char *text, struct sp_user *ret_user);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What our own engine tells beyond the userspace API (request `stats=1`): its offloads, and what it
- * dropped and why, in its own words. Other engines do not know the request. */
+/* The statistics that our own engine gives beyond the userspace API (request `stats=1`): its
+ * offloads, and how much it dropped for which reason, in its words. Other engines do not know the
+ * request. */
 #ifndef SALLYPORT_IO_UAPI_STATS_H
 #define SALLYPORT_IO_UAPI_STATS_H
 

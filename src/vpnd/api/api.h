@@ -43,7 +43,7 @@ struct sp_api_device {
 	void (*removed)(void *arg, const uint8_t public_key[SP_WG_KEY_LEN]);
 };
 
-/* One connection's conversation. */
+/* The conversation on one connection. */
 struct sp_api_talk;
 
 /* @device is borrowed and outlives the conversation. Returns 0; -ENOMEM. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the userspace API (api.h) finds around the engine: this process. */
+/* The process around the engine, as the userspace API (api.h) sees it. */
 #ifndef SALLYPORT_VPND_API_HOST_H
 #define SALLYPORT_VPND_API_HOST_H
 
 #include "vpnd/api/api.h"
 #include "vpnd/vpnd.h"
 
-/* @vpnd is borrowed: it outlives whoever uses @ret_device. */
+/* @vpnd is borrowed: it outlives all use of @ret_device. */
 void sp_vpnd_fill_api(struct sp_vpnd *vpnd, struct sp_api_device *ret_device);
 
 #endif

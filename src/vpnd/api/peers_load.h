@@ -43,8 +43,8 @@ int64_t sp_vpnd_peers_next_deadline_s(const struct sp_vpnd_peers *peers);
 /* A descriptor to wait for, borrowed: readable when the file was replaced, a deadline has come or
  * the clock was set. */
 int sp_vpnd_peers_fd(const struct sp_vpnd_peers *peers);
-/* Do what is due: read the file, remove the peers whose time has come (@ret_expired: how many).
- * Returns as sp_vpnd_peers_load if it read the file, else 0. */
+/* Read the file if it has changed, and remove the peers whose time has come (@ret_expired: their
+ * number). Returns as sp_vpnd_peers_load if it read the file, else 0. */
 int sp_vpnd_peers_step(struct sp_vpnd_peers *peers, struct sp_peers_error *ret_error,
 		       size_t *ret_expired);
 
