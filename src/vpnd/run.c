@@ -418,6 +418,8 @@ static int carry_packets(struct process *process)
 		r = give_up_rights(process->options);
 	if (r == 0 && process->vpnd.peers)
 		sp_vpnd_call_peers(&process->vpnd);
+	if (r == 0 && process->starts) /* before a thread reads a packet that may end us */
+		sp_vpnd_starts_carry(process->starts);
 	if (r == 0)
 		r = start_threads(process);
 	if (r < 0)

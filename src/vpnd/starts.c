@@ -14,6 +14,7 @@
 #define AT_ONCE 3u                  /* starts after the first that do not wait */
 #define FIRST_WAIT_NS (200 * SP_MS_NS)
 #define WAIT_MAX_NS (30 * SP_SECOND_NS)
+#define CARRIED_WAIT_MAX_NS SP_SECOND_NS
 
 /* Of the right size, whoever kept it. */
 static int take_or_make(void)
@@ -41,28 +42,38 @@ struct sp_vpnd_starts *sp_vpnd_starts_open(void)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-static uint64_t find_wait(uint32_t count)
+/* After @count starts in a row, at most @max_ns. */
+static uint64_t find_wait(uint32_t count, uint64_t max_ns)
 {
 	uint64_t wait_ns = FIRST_WAIT_NS;
 
 	if (count <= AT_ONCE)
 		return 0;
-	while (--count > AT_ONCE && wait_ns < WAIT_MAX_NS)
+	while (--count > AT_ONCE && wait_ns < max_ns)
 		wait_ns *= 2;
-	return wait_ns < WAIT_MAX_NS ? wait_ns : WAIT_MAX_NS;
+	return wait_ns < max_ns ? wait_ns : max_ns;
 }
 
 uint64_t sp_vpnd_starts_note(struct sp_vpnd_starts *starts, uint64_t now_ns)
 {
-	uint64_t wait_ns;
+	uint64_t wait_ns, idle_wait_ns;
 
 	if (!starts->started_ns || now_ns >= starts->started_ns + WELL_NS)
-		starts->count = 0;
+		starts->count = starts->idle = 0;
 	else
 		starts->count++;
-	wait_ns = find_wait(starts->count);
+	wait_ns = find_wait(starts->count, CARRIED_WAIT_MAX_NS);
+	idle_wait_ns = find_wait(starts->idle, WAIT_MAX_NS);
+	if (wait_ns < idle_wait_ns)
+		wait_ns = idle_wait_ns;
+	starts->idle++;
 	starts->started_ns = now_ns + wait_ns;
 	return wait_ns;
+}
+
+void sp_vpnd_starts_carry(struct sp_vpnd_starts *starts)
+{
+	starts->idle = 0;
 }
 
 void sp_vpnd_starts_forget(struct sp_vpnd_starts *starts)

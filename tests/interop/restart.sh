@@ -41,6 +41,16 @@ for round in 1 2 3; do
 	expect "nor its address" eval "ip -n $LAB-a address show dev wg0 | grep -q 10.77.0.1/24"
 	expect "nor the port" same "$(pair_wg a show wg0 listen-port)" 51821
 done
+# Whoever could end it by a packet would end it as often as they like: the others wait a second for it, no longer.
+for round in 4 5 6 7 8; do
+	before=$(held_pid)
+	kill -KILL "$before"
+	lab_wait 5 eval '[ "$(held_pid)" != "$before" ] && pair_ready a'
+	pair_wg a setconf wg0 "$LAB_DIR/a.conf"
+	lab_wait 10 pair_answers a || break # it carries packets
+done
+expect "killed eight times while it carries packets: it goes on after a second" \
+	grep -q 'ended 8 times in a row, each within a minute: goes on in 1.0 s' "$LAB_DIR/a-engine.log"
 lab_kill "$pinger" INT
 expect "the other side's pings went on" eval \
 	"[ \$(sed -n 's/.* \([0-9]*\) received.*/\1/p' '$LAB_DIR/ping.log') -gt 20 ]"

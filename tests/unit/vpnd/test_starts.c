@@ -46,6 +46,32 @@ static void then_each_waits_twice_as_long_up_to_a_bound(void **state)
 	}
 }
 
+/* Whoever can end it by a packet ends it at once, each time, or now and then. */
+static void one_that_carried_packets_waits_a_second_at_most(void **state)
+{
+	static const uint64_t lives_ns[] = { MS, SECOND, 59 * SECOND };
+
+	(void)state;
+	for (size_t life = 0; life < sizeof(lives_ns) / sizeof(*lives_ns); life++) {
+		struct sp_vpnd_starts starts = { 0 };
+		uint64_t wait_ns = 0;
+
+		for (unsigned int i = 0; i < 1000; i++) {
+			wait_ns = start_often(&starts, lives_ns[life], 1);
+			assert_in_range(wait_ns, 0, i < 4 ? 0 : SECOND);
+			sp_vpnd_starts_carry(&starts);
+		}
+		assert_int_equal(wait_ns, SECOND);
+		/* nor do those ends count for one that fails for another reason */
+		for (unsigned int i = 0; i < 4; i++)
+			assert_int_equal(start_often(&starts, 10 * MS, 1), SECOND);
+		start_often(&starts, 10 * MS, 20);
+		assert_int_equal(start_often(&starts, 10 * MS, 1), 30 * SECOND);
+		sp_vpnd_starts_carry(&starts);
+		assert_int_equal(start_often(&starts, 10 * MS, 1), SECOND);
+	}
+}
+
 static void one_that_lived_a_while_or_was_asked_to_end_is_the_first_again(void **state)
 {
 	struct sp_vpnd_starts starts = { 0 };
@@ -76,6 +102,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_starts_wait_for_nothing),
 		cmocka_unit_test(then_each_waits_twice_as_long_up_to_a_bound),
+		cmocka_unit_test(one_that_carried_packets_waits_a_second_at_most),
 		cmocka_unit_test(one_that_lived_a_while_or_was_asked_to_end_is_the_first_again),
 		cmocka_unit_test(one_that_was_killed_while_it_waited_is_counted),
 	};
