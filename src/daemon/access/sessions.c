@@ -400,6 +400,19 @@ static struct sp_live *copy_with(const struct sp_live *live, const struct sp_new
 	return SP_TAKE_PTR(next);
 }
 
+/* Has it the roles of @grant already? What counts is the policy in force, by which the kernel
+ * judges: after a restart, and until it has followed a new policy, its row tells those of before. */
+static bool has_roles(const struct sp_people *people, const struct sp_live *live,
+		      const struct grant *grant)
+{
+	__sp_free uint32_t *roles = NULL;
+	struct sp_identity identity;
+
+	return sp_live_identity(live, people->revisions->running->policy, &identity, &roles) == 0 &&
+	       identity.role_count == grant->count &&
+	       !memcmp(roles, grant->roles, grant->count * sizeof(*roles));
+}
+
 int sp_session_update(struct sp_people *people, struct sp_live *live, const struct sp_news *news,
 		      struct sp_live **ret_live, struct sp_refusal *refusal)
 {
@@ -418,9 +431,7 @@ int sp_session_update(struct sp_people *people, struct sp_live *live, const stru
 	if (r == 0)
 		r = sp_live_set_roles(next, people->revisions->running->policy, grant.roles,
 				      grant.count);
-	/* before it follows the policy, its roles of before are not what the kernel judges it by */
-	if (r == 0 && sp_live_follows(live, people->revisions->running->policy) &&
-	    !strcmp(next->row.roles, live->row.roles)) {
+	if (r == 0 && has_roles(people, live, &grant)) {
 		struct sp_change change = { .kind = SP_CHANGE_GROUPS, .live = live, .next = next };
 
 		r = sp_people_change(people, &change);

@@ -179,7 +179,9 @@ int sp_live_set_roles(struct sp_live *live, const struct sp_policy *policy, cons
 	return 0;
 }
 
-bool sp_live_follows(const struct sp_live *live, const struct sp_policy *policy)
+/* Were the session's roles matched by @policy? After a restart none were, and right after a policy
+ * came into force they are of the policy before. */
+static bool live_follows(const struct sp_live *live, const struct sp_policy *policy)
 {
 	return live->matched.roles &&
 	       !memcmp(live->matched.generation, policy->generation, sizeof(policy->generation));
@@ -200,7 +202,7 @@ static int match_roles(const struct sp_live *live, const struct sp_policy *polic
 	const struct sp_person person = sp_live_person(live);
 	uint32_t *roles;
 
-	if (!sp_live_follows(live, policy))
+	if (!live_follows(live, policy))
 		return sp_policy_match_roles(policy, &person, ret_roles, ret_count);
 	roles = calloc(live->matched.count + 1, sizeof(*roles));
 	if (!roles)

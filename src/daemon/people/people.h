@@ -189,9 +189,6 @@ struct sp_live *sp_live_copy(const struct sp_live *live, const char *const *grou
 bool sp_live_shorten(struct sp_live *live, const struct sp_session_span *span);
 /* Free a session in memory. NULL is allowed. */
 void sp_live_free(struct sp_live *live);
-/* Whether the session's roles are those of @policy. Right after a policy came into force they still
- * are those of the policy before. */
-bool sp_live_follows(const struct sp_live *live, const struct sp_policy *policy);
 /* Give the session these roles, which are indices of @policy. Returns 0; -ENOMEM: the session keeps
  * the roles it had. */
 int sp_live_set_roles(struct sp_live *live, const struct sp_policy *policy, const uint32_t *roles,
