@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -21,6 +22,10 @@
 #include "net/addr.h"
 #include "net/packet.h"
 #include "tables/tables.h"
+
+#define TCX_INGRESS 46 /* linux/bpf.h of Debian 12 is older than tcx */
+#define UNPIN_LOOKS 6000
+#define UNPIN_LOOK_US 10000
 
 static const char policy_text[] =
 	"sallyport: 1\n"
@@ -348,6 +353,30 @@ void lab_send(int from, const char *to, uint16_t port)
 void lab_settle(void)
 {
 	usleep(50000); /* a veth delivers in microseconds */
+}
+
+static uint32_t count_ingress(const char *hook, unsigned int ifindex)
+{
+	uint32_t id = 0, count = 0;
+
+	if (!strcmp(hook, "edge-in")) {
+		assert_int_equal(bpf_xdp_query_id((int)ifindex, 0, &id), 0);
+		return id != 0;
+	}
+	assert_int_equal(bpf_prog_query((int)ifindex, TCX_INGRESS, 0, NULL, NULL, &count), 0);
+	return count;
+}
+
+void lab_unpin(const struct lab *lab, const char *hook, const char *interface)
+{
+	const unsigned int ifindex = if_nametoindex(interface);
+	const uint32_t count = count_ingress(hook, ifindex);
+
+	assert_true(count > 0);
+	lab_run("rm '%s'/link-%s-%s", lab->pin_dir, hook, interface);
+	for (int i = 0; i < UNPIN_LOOKS && count_ingress(hook, ifindex) == count; i++)
+		usleep(UNPIN_LOOK_US);
+	assert_int_equal(count_ingress(hook, ifindex), count - 1);
 }
 
 static bool tunnel_passes(const struct lab *lab, const char *to, uint16_t port, int receiver,

@@ -70,6 +70,9 @@ bool lab_stops(int from, const char *to, uint16_t port, int receiver);
 /* Just send; and wait until what was sent has been judged. */
 void lab_send(int from, const char *to, uint16_t port);
 void lab_settle(void);
+/* Take the pin away that holds the program of an ingress @hook on @interface, and wait until the kernel has let go
+ * of the program, which it does in its own time. */
+void lab_unpin(const struct lab *lab, const char *hook, const char *interface);
 /* Through the tunnel: a UDP packet from 100.64.0.7 into vpn0. */
 bool lab_tunnel_passes(const struct lab *lab, const char *to, uint16_t port, int receiver);
 bool lab_tunnel_stops(const struct lab *lab, const char *to, uint16_t port, int receiver);

@@ -57,18 +57,15 @@ static void judged_packets_pass_the_lock(void **state)
 	assert_true(lab_passes(stranger, "198.51.100.1", 9000, port));
 	assert_true(lab_tunnel_passes(lab, "100.64.0.1", 9000, port));
 	/* The tunnel made again, its programs not attached: dead. */
-	lab_run("rm '%s'/link-vpn-in-vpn0", lab->pin_dir);
-	lab_settle();
+	lab_unpin(lab, "vpn-in", "vpn0");
 	before = counted("unjudged");
 	assert_true(lab_tunnel_stops(lab, "100.64.0.1", 9000, port));
 	assert_true(counted("unjudged") > before);
 	/* Without edge-in, edge-tc judges; without it, edge-in's word is not enough. */
-	lab_run("rm '%s'/link-edge-in-wan0", lab->pin_dir);
-	lab_settle();
+	lab_unpin(lab, "edge-in", "wan0");
 	assert_true(lab_passes(stranger, "198.51.100.1", 9000, port));
 	assert_true(lab_stops(stranger, "198.51.100.1", 9001, closed_port));
-	lab_run("rm '%s'/link-edge-tc-wan0", lab->pin_dir);
-	lab_settle();
+	lab_unpin(lab, "edge-tc", "wan0");
 	before = counted("unjudged");
 	assert_true(lab_stops(stranger, "198.51.100.1", 9000, port));
 	assert_true(counted("unjudged") > before);

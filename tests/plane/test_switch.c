@@ -214,8 +214,7 @@ static void foreign_xdp_program_leaves_the_edge_to_tcx(void **state)
 
 	lab_sign_in(lab, plane);
 	lab_apply(lab, plane, 1);
-	lab_run("rm '%s'/link-edge-in-wan0", lab->pin_dir);
-	lab_settle();
+	lab_unpin(lab, "edge-in", "wan0");
 	assert_int_equal(bpf_xdp_attach(if_nametoindex("wan0"), program, 0, NULL), 0);
 	lab_apply(lab, plane, 2);
 	assert_all_run(plane, 2, 6);
