@@ -437,6 +437,55 @@ static int fail_extra_word(const char *verb, const char *word)
 	return -EINVAL;
 }
 
+/* Is the first @len bytes of @typed a word of @values? */
+static bool is_of(const char *const *values, const char *typed, size_t len)
+{
+	for (; *values; values++)
+		if (strlen(*values) == len && !strncmp(*values, typed, len))
+			return true;
+	return false;
+}
+
+static int fail_value(const struct sp_option *option, const char *value, const char *word)
+{
+	__sp_buf struct sp_buf words = SP_BUF_INIT;
+	struct sp_nearest near;
+
+	sp_nearest_init(&near, word);
+	for (const char *const *known = option->values; *known; known++) {
+		sp_nearest_offer(&near, *known);
+		sp_buf_printf(&words, "%s%s", known == option->values ? "" : ", ", *known);
+	}
+	if (near.best)
+		sp_cli_fail(0, "--%s %s: \"%s\" is no word of its list; did you mean \"%s\"?",
+			    option->name, value, word, near.best);
+	else
+		sp_cli_fail(0, "--%s %s: one of %s", option->name, value, sp_buf_get(&words));
+	return -EINVAL;
+}
+
+/* Take the value of an option. Returns 0; -EINVAL: it is none of its list, which was said. */
+static int take_value(const struct sp_option *option, const char *value)
+{
+	const bool takes_several = option->choice == SP_CHOOSE_SEVERAL;
+	const char *at = value;
+	size_t len;
+
+	*option->value = value;
+	if (!option->values || option->choice == SP_CHOOSE_ANY)
+		return 0;
+	for (;; at += len + 1) {
+		len = takes_several ? strcspn(at, ",") : strlen(at);
+		if (!is_of(option->values, at, len)) {
+			__sp_free char *word = strndup(at, len);
+
+			return fail_value(option, value, word ? word : "");
+		}
+		if (!at[len])
+			return 0;
+	}
+}
+
 static bool set_follow(const struct sp_option *options)
 {
 	for (; options->name; options++)
@@ -500,8 +549,8 @@ int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 			option -= OPT_FIRST;
 			if (options[option].flag)
 				*options[option].flag = true;
-			else
-				*options[option].value = optarg;
+			else if (take_value(&options[option], optarg) < 0)
+				return -EINVAL;
 		}
 	}
 	for (; optind < argc; optind++) {
@@ -511,6 +560,16 @@ int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 	}
 	*ret_positional_count = positional_count;
 	return 0;
+}
+
+int sp_cli_check_output(const char *what, const char *path)
+{
+	if (strcmp(path, "-"))
+		return SP_EXIT_OK;
+	return sp_cli_fail(SP_EXIT_USAGE,
+			   "%s -: it is written to a file and not to the output; name one (./- is "
+			   "called so)",
+			   what);
 }
 
 int sp_cli_options_exit(int r)

@@ -34,6 +34,13 @@ struct sp_cli {
 	const struct sp_completion *completion;
 };
 
+/* What the words of an option's list are. */
+enum sp_choice {
+	SP_CHOOSE_ONE,     /* the value is one of them */
+	SP_CHOOSE_SEVERAL, /* or several, with commas */
+	SP_CHOOSE_ANY,     /* or another word */
+};
+
 /* One `--name`: a flag when @flag is set, else it takes a value named @value_name. */
 struct sp_option {
 	const char *name;
@@ -41,7 +48,9 @@ struct sp_option {
 	const char **value;
 	const char *value_name;
 	const char *help;
-	const char *const *values; /* what a shell offers, ends with NULL; NULL: nothing */
+	/* what a shell offers, and what is taken; ends with NULL. NULL: nothing, and anything */
+	const char *const *values;
+	enum sp_choice choice;
 };
 
 struct sp_verb {
@@ -71,6 +80,8 @@ int sp_cli_run(int argc, char **argv);
 int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 		   const struct sp_option *options, const char **positional, size_t positional_max,
 		   size_t *ret_positional_count);
+/* A file to write needs a name: "-" is none. Returns SP_EXIT_OK; SP_EXIT_USAGE, said. */
+int sp_cli_check_output(const char *what, const char *path);
 /* The exit code for an @r that sp_cli_options returned and that is not 0. */
 int sp_cli_options_exit(int r);
 

@@ -54,6 +54,10 @@ expect "an interface's" refuses ana wan0 git:22 --on wan
 expect "every filter of audit is taken" fails eval 'for words in "--hook vpn-in" "--src 100.64.0.0/10" "--dst 10.0.0.0/8" \
 	"--event deny" "--user ana" "--idp corp" "--session 1" "--verdict deny" "--rule none" "--reason default" \
 	"--since 1h" "--until 1s"; do lab_gate audit $words >/dev/null || echo "$words"; done | grep .'
+expect "a reason of packets that is mistyped is suggested" eval 'lab_gate audit --reason defualt 2>&1 | grep -q "did you mean \"default\""'
+expect "of packets alone there are no others" eval 'lab_gate audit --event deny --reason idle 2>&1 | grep -q "no reason of a packet"'
+expect "of sessions there are" lab_gate audit --reason idle
+expect "and what has none says so" eval 'lab_gate audit --reason sunspots 2>&1 | grep -q "no record has the reason"'
 
 lab_sign_in stranger ana corp eng || exit 1
 other4=$(lab_address_of stranger 4) other6=$(lab_address_of stranger 6)

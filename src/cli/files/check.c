@@ -180,9 +180,7 @@ int sp_cli_check(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_options_exit(r);
 	if (path_count != 1)
 		return sp_cli_fail(SP_EXIT_USAGE, "check needs a policy file");
-	r = sp_cli_parse_plane(plane, &planes);
-	if (r < 0)
-		return SP_EXIT_USAGE;
+	sp_cli_choose_planes(plane, &planes);
 	r = sp_policy_source_load(path[0], machine, &source);
 	if (r == SP_EXIT_INVALID)
 		return finish_invalid(cli, &source);

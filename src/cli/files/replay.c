@@ -247,17 +247,16 @@ static int judge_capture(struct replay *replay, const char *path)
 	return replay->disagreed ? SP_EXIT_FAILED : SP_EXIT_OK;
 }
 
-static int parse_hook(const char *text, enum sp_hook *ret_hook)
+static const char *const hooks[] = { "auto", "vpn-in", "vpn-out", "edge-in", "inside-in", NULL };
+
+/* @text is one of hooks; NULL is the first. */
+static enum sp_hook find_hook(const char *text)
 {
-	if (!text || !strcmp(text, "auto")) {
-		*ret_hook = SP_HOOK_NONE;
-		return 0;
-	}
-	if (sp_hook_parse(text, ret_hook) == 0 && *ret_hook != SP_HOOK_EDGE_OUT &&
-	    *ret_hook != SP_HOOK_INSIDE_OUT)
-		return 0;
-	sp_cli_fail(0, "--hook %s: one of auto, vpn-in, vpn-out, edge-in, inside-in", text);
-	return -EINVAL;
+	enum sp_hook hook = SP_HOOK_NONE;
+
+	if (text && strcmp(text, hooks[0]))
+		(void)sp_hook_parse(text, &hook);
+	return hook;
 }
 
 int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
@@ -268,7 +267,7 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 	const struct sp_option options[] = {
 		{ "pcap", NULL, &capture, "CAPTURE", "pcap or pcapng file" },
 		{ "hook", NULL, &hook, "HOOK",
-		  "auto (default), vpn-in, vpn-out, edge-in, inside-in" },
+		  "auto (default), vpn-in, vpn-out, edge-in, inside-in", hooks },
 		{ "plane", NULL, &plane, "PLANE", sp_cli_plane_help(), sp_cli_plane_values() },
 		{ "gateway", NULL, &machine, "FILE", "pool and interfaces of this sallyport.yaml" },
 		{ 0 },
@@ -283,8 +282,8 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_options_exit(r);
 	if (path_count != 1 || !capture)
 		return sp_cli_fail(SP_EXIT_USAGE, "replay needs a policy file and --pcap CAPTURE");
-	if (sp_cli_parse_plane(plane, &planes) < 0 || parse_hook(hook, &replay.hook) < 0)
-		return SP_EXIT_USAGE;
+	sp_cli_choose_planes(plane, &planes);
+	replay.hook = find_hook(hook);
 	r = sp_policy_source_judge(cli, path[0], machine, &planes, &source, &judge);
 	if (r != SP_EXIT_OK)
 		return r;

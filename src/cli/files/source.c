@@ -231,21 +231,12 @@ const char *const *sp_cli_plane_values(void)
 	return values;
 }
 
-int sp_cli_parse_plane(const char *text, struct sp_judge_planes *ret_planes)
+void sp_cli_choose_planes(const char *name, struct sp_judge_planes *ret_planes)
 {
-	char names[SP_PLANE_NAMES_MAX];
-
 	*ret_planes = (struct sp_judge_planes){ 0 };
-	if (!text) {
+	if (!name)
 		*ret_planes = (struct sp_judge_planes){ sp_planes.items, sp_planes.count, false };
-		return 0;
-	}
-	for (size_t i = 0; i < sp_planes.count; i++)
-		if (!strcmp(sp_planes.items[i]->name, text))
+	for (size_t i = 0; name && i < sp_planes.count; i++)
+		if (!strcmp(sp_planes.items[i]->name, name))
 			*ret_planes = (struct sp_judge_planes){ &sp_planes.items[i], 1, true };
-	if (!ret_planes->count && strcmp(text, SP_JUDGE_REFERENCE) != 0)
-		return sp_cli_fail(-EINVAL,
-				   "--plane %s: reference, or a plane that is built in: %s", text,
-				   sp_plane_list_names(sp_planes, "", names));
-	return 0;
 }

@@ -49,9 +49,9 @@ const char *sp_generation_short(const uint8_t generation[32], char buf[65]);
 
 /* What --help says of --plane: the planes of this build, and the reference. A constant text. */
 const char *sp_cli_plane_help(void);
-/* The same names as a list that ends with NULL: what a shell offers. */
+/* The same names as a list that ends with NULL: what is taken. */
 const char *const *sp_cli_plane_values(void);
-/* `--plane`; NULL: every plane that can judge here. Returns 0; -EINVAL, said. */
-int sp_cli_parse_plane(const char *text, struct sp_judge_planes *ret_planes);
+/* `--plane`: @name is one of sp_cli_plane_values; NULL: every plane that can judge here. */
+void sp_cli_choose_planes(const char *name, struct sp_judge_planes *ret_planes);
 
 #endif

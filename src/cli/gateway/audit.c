@@ -14,6 +14,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "cli/cli.h"
 #include "cli/gateway/client.h"
 #include "cli/screen/render.h"
@@ -222,6 +223,27 @@ static int audit_follow(const struct sp_cli *cli, json_t *fields)
 	return r;
 }
 
+#define X(id, name, text) name,
+static const char *const events[] = { SP_AUDIT_EVENTS(X) NULL };
+static const char *const verdicts[] = { SP_VERDICTS(X) NULL };
+static const char *const reasons[] = { SP_REASONS(X) NULL };
+static const char *const hooks[] = { SP_HOOKS(X) NULL };
+#undef X
+
+/* Nothing was found. With a @reason of no packet's, say which those are. */
+static void say_reasons(const char *reason)
+{
+	__sp_buf struct sp_buf words = SP_BUF_INIT;
+
+	for (size_t i = 0; reasons[i]; i++) {
+		if (!strcmp(reason, reasons[i]))
+			return;
+		sp_buf_printf(&words, "%s%s", i ? ", " : "", reasons[i]);
+	}
+	sp_cli_say("sallyport: no record has the reason \"%s\"; those of packets are %s\n", reason,
+		   sp_buf_get(&words));
+}
+
 static int print_once(const struct sp_cli *cli, json_t *fields)
 {
 	__sp_json json_t *reply = NULL;
@@ -233,30 +255,27 @@ static int print_once(const struct sp_cli *cli, json_t *fields)
 		return r;
 	json_array_foreach(json_object_get(reply, "records"), i, record)
 		print_record(cli, record);
+	if (i == 0 && json_object_get(fields, "reason"))
+		say_reasons(sp_json_text(fields, "reason"));
 	if (is_resuming(fields) && json_is_true(json_object_get(reply, "more")))
 		sp_cli_say("sallyport: there are more; go on behind the last number of each log "
 			   "(--after, --after-packets)\n");
 	return sp_cli_flush();
 }
 
-#define X(id, name, text) name,
-static const char *const events[] = { SP_AUDIT_EVENTS(X) NULL };
-static const char *const verdicts[] = { SP_VERDICTS(X) NULL };
-static const char *const reasons[] = { SP_REASONS(X) NULL };
-static const char *const hooks[] = { SP_HOOKS(X) NULL };
-#undef X
-
 /* The filters: options, and fields of the request. N and SEQ are numbers, other values texts. */
 static const struct filter {
 	const char *option, *field, *value_name, *help;
 	const char *const *values;
+	enum sp_choice choice;
 } filters[] = {
-	{ "event", "event", "KIND", "deny, allow, session-open, apply, gap, …", events },
+	{ "event", "event", "KIND", "deny, allow, session-open, apply, gap, …", events,
+	  SP_CHOOSE_SEVERAL },
 	{ "user", "user", "NAME", "of this person" },
 	{ "session", "session", "N", "of this session" },
 	{ "verdict", "verdict", "VERDICT", "allow or deny", verdicts },
 	{ "rule", "rule", "NAME", "decided by this rule" },
-	{ "reason", "reason", "REASON", "for this reason", reasons },
+	{ "reason", "reason", "REASON", "for this reason", reasons, SP_CHOOSE_ANY },
 	{ "hook", "hook", "HOOK", "seen at this hook", hooks },
 	{ "since", "since", "TIME", "RFC 3339, or how long ago: 10m, 2h" },
 	{ "until", "until", "TIME", "RFC 3339, or how long ago" },
@@ -322,7 +341,8 @@ int sp_cli_audit(struct sp_cli *cli, int argc, char **argv)
 	for (size_t i = 0; i < FILTERS; i++)
 		options[2 + i] = (struct sp_option){ filters[i].option, NULL,
 						     &values[i],        filters[i].value_name,
-						     filters[i].help,   filters[i].values };
+						     filters[i].help,   filters[i].values,
+						     filters[i].choice };
 	r = sp_cli_options(cli, "audit", argc, argv, options, NULL, 0, &count);
 	if (r != 0)
 		return sp_cli_options_exit(r);

@@ -166,8 +166,7 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 	struct sp_judge_planes planes;
 	int r;
 
-	if (sp_cli_parse_plane(question->plane, &planes) < 0)
-		return SP_EXIT_USAGE;
+	sp_cli_choose_planes(question->plane, &planes);
 	r = sp_policy_source_judge(cli, path, question->machine, &planes, &source, &judge);
 	if (r != SP_EXIT_OK)
 		return r;

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "daemon/control/listing.h"
 #include "daemon/ops/ops.h"
+#include "daemon/people/refusal.h"
 #include "io/log/audit_log.h"
 #include "json/own.h"
 #include "policy/answer.h"
@@ -269,6 +270,30 @@ static void fail_filter(struct sp_client *client, const char *key, const char *t
 		       near ? near : "", near ? "\"?" : "");
 }
 
+/* Is it a reason that a record may have? Those of packets are a closed list; beside them there are
+ * the words of refused sign-ins, and free texts. A word of no list that is nearly one of a packet's
+ * is a slip, and would find nothing. Returns false: the client was told. */
+static bool check_reason(struct sp_client *client, const struct sp_audit_query *query)
+{
+	bool asks_packets_only = query->events;
+	struct sp_nearest near;
+
+	sp_nearest_init(&near, query->reason);
+	for (unsigned int i = 1; i < SP_REASON_COUNT; i++)
+		sp_nearest_offer(&near, sp_reason_name(i));
+	for (unsigned int event = 1; event < SP_AUDIT_EVENT_COUNT; event++)
+		if (query->events & (1u << event))
+			asks_packets_only &= event < SP_EVENT_COUNT;
+	if (!*query->reason || (near.best && !strcmp(near.best, query->reason)) ||
+	    sp_refuse_find_word(query->reason) || !strncmp(query->reason, "reason-", 7) ||
+	    (!near.best && !asks_packets_only))
+		return true;
+	sp_client_fail(client, "bad-request", 2, NULL, "\"%.40s\" is no reason of a packet%s%s%s",
+		       query->reason, near.best ? "; did you mean \"" : "",
+		       near.best ? near.best : "", near.best ? "\"?" : "");
+	return false;
+}
+
 /* The filters of a request; false: the client was told. */
 static bool read_query(struct sp_client *client, const struct sp_request *request,
 		       struct sp_audit_query *query)
@@ -338,7 +363,7 @@ void sp_op_audit_query(struct sp_ops *ops, struct sp_client *client,
 	reading->ops = ops;
 	reading->timer = (struct sp_timer){ .fire = read_some, .arg = reading };
 	if (!sp_op_unpack(client, request, "{s?b, s?I}", "follow", &follow, "limit", &limit) ||
-	    !read_query(client, request, &reading->query))
+	    !read_query(client, request, &reading->query) || !check_reason(client, &reading->query))
 		return;
 	if (limit < 0 || limit > LIMIT_MAX) {
 		sp_client_fail(client, "bad-request", 2, NULL, "limit is 0 to %d", LIMIT_MAX);

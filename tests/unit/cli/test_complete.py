@@ -79,6 +79,22 @@ class Offered(unittest.TestCase):
         self.assertLessEqual({'edge-in', 'lock'}, set(offered('audit', '--hook', '')))
         self.assertLessEqual({'deny', 'head'}, set(offered('audit', '--event', '')))
 
+    def test_a_word_of_no_closed_list_is_refused(self):
+        for verb, option, word in (('check', '--plane', 'reference'), ('explain', '--plane', 'ebpf'),
+                                   ('replay', '--plane', 'reference'), ('replay', '--hook', 'vpn-in'),
+                                   ('audit', '--event', 'deny'), ('audit', '--verdict', 'allow'),
+                                   ('audit', '--hook', 'inside-out')):
+            slip = word + 'x'
+            for value, says in ((slip, f'"{slip}" is no word of its list; did you mean "{word}"?'),
+                                (f'{word},{slip}', f'"{slip}" is' if option == '--event' else ''),
+                                ('zzzzzzzz', 'one of '), ('', 'one of ')):
+                with self.subTest(verb=verb, option=option, value=value):
+                    result = run(PROGRAM, verb, option, value, '--root', '/nonexistent')
+                    self.assertEqual(result.returncode, 2, result.stderr)
+                    self.assertIn(f'{option} {value}: {says}', result.stderr)
+        # other words may be a reason too: the gateway says what is none
+        self.assertEqual(run(PROGRAM, 'audit', '--reason', 'spoofedx', '--root', '/nonexistent').returncode, 6)
+
     def test_asking_does_nothing(self):
         result = run(PROGRAM, '__complete', 'apply', '/nonexistent', '--', '')
         self.assertEqual((result.returncode, result.stderr), (0, ''))
