@@ -21,6 +21,7 @@ static void usage(FILE *out)
 	      "  --unload             serve nothing: take away what a sallyportd that runs no more "
 	      "left in\n"
 	      "                       the kernel; without --yes say what that would be\n"
+	      "  --yes                with --unload: do it\n"
 	      "  --version\n",
 	      out);
 }

@@ -111,12 +111,27 @@ static void open_token(struct sp_exchange *exchange)
 
 /* ---- the way in ---- */
 
+/* Whoever comes by a browser is told how to sign in. */
+static void fail_not_found(struct sp_exchange *exchange)
+{
+	if (exchange->response.kind == SP_WEB_API)
+		sp_respond_error(&exchange->response, 404, "not-found", 0,
+				 "there is no such address here");
+	else
+		sp_respond_error(&exchange->response, 404, "not-found", 0,
+				 "There is no page here. Sign in from the device itself: "
+				 "sallyport login %s. For a WireGuard app, as on a phone: "
+				 "sallyport login %s --config FILE --qr on a computer.",
+				 exchange->portal->url, exchange->portal->url);
+	sp_exchange_answer(exchange);
+}
+
 static void refuse_method(struct sp_exchange *exchange, const char *path)
 {
 	const char *allow = sp_web_route_allow(exchange->portal->routes, path);
 
 	if (!allow) {
-		sp_exchange_fail(exchange, 404, "not-found", "there is no such address here");
+		fail_not_found(exchange);
 		return;
 	}
 	exchange->response.allow = allow;

@@ -307,7 +307,7 @@ int sp_cli_backup(struct sp_cli *cli, int argc, char **argv)
 		r = sp_cli_options_exit(r);
 	else if (count != 1)
 		r = sp_cli_fail(SP_EXIT_USAGE, "backup needs the name of the file to make");
-	else
+	else if ((r = sp_cli_check_output("backup", file[0])) == SP_EXIT_OK)
 		r = backup_save(cli, file[0], with_audit, &backup);
 	if (r == SP_EXIT_OK && backup.bytes && cli->json)
 		r = sp_cli_print_json(json_pack("{s:i, s:s, s:I, s:I}", "v", 1, "file", file[0],

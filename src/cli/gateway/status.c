@@ -242,13 +242,11 @@ static json_t *rows_of_hooks(json_t *hooks)
 
 /* A gateway has a control socket, or --root names it. Without either, if somebody has signed in
  * from here, it is a person's machine. */
-static bool is_persons_machine(const struct sp_cli *cli)
+static bool is_gateway(const struct sp_cli *cli)
 {
 	__sp_paths struct sp_paths paths = { 0 };
 
-	if (cli->root || sp_paths_init(&paths, NULL) < 0 || !access(paths.control_socket, F_OK))
-		return false;
-	return sp_profile_exists();
+	return cli->root || sp_paths_init(&paths, NULL) < 0 || !access(paths.control_socket, F_OK);
 }
 
 static int print_gateway(struct sp_cli *cli, bool with_rules)
@@ -302,7 +300,7 @@ int sp_cli_status(struct sp_cli *cli, int argc, char **argv)
 {
 	struct sp_status_here here = { .cli = cli, .iface = "sallyport" };
 	const char *word[1];
-	bool with_rules = false;
+	bool with_rules = false, is_named;
 	const struct sp_option options[] = {
 		{ "rules", &with_rules, NULL, NULL, "gateway: what each rule decided, too" },
 		{ "watch", &here.watch, NULL, NULL,
@@ -320,7 +318,12 @@ int sp_cli_status(struct sp_cli *cli, int argc, char **argv)
 	if (r != 0)
 		return sp_cli_options_exit(r);
 	here.url = count ? word[0] : NULL;
-	if (here.url || here.state_dir || here.watch || is_persons_machine(cli))
+	is_named = here.url || here.state_dir;
+	if (here.watch && !is_named && is_gateway(cli) && !sp_profile_exists())
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "--watch is for a session of this machine, and nobody has "
+				   "signed in here; for the gateway: watch sallyport status");
+	if (here.watch || is_named || (!is_gateway(cli) && sp_profile_exists()))
 		return sp_status_here(&here);
 	return print_gateway(cli, with_rules);
 }

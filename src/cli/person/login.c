@@ -525,6 +525,8 @@ static int login_prepare(struct login *login, const char *password_fd)
 			"--pubkey enrols another device: --watch and --new-key are for this one");
 	if (r == SP_EXIT_OK)
 		r = set_device(login);
+	if (r == SP_EXIT_OK && login->config)
+		r = sp_cli_check_output("--config", login->config);
 	if (r == SP_EXIT_OK)
 		r = check_config_file(login);
 	if (r == SP_EXIT_OK)

@@ -15,6 +15,7 @@ import textwrap
 import unicodedata
 import unittest
 import unittest.mock
+import unittest.mock
 
 PROGRAM = os.path.abspath(sys.argv.pop(1))
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -102,6 +103,17 @@ class Cli(unittest.TestCase):
         done = subprocess.run([PROGRAM, 'check', '-'], input='sallyport: 2\n', capture_output=True, text=True, check=False)
         self.assertRegex(done.stderr, r'^stdin:1:\d+: ')
         self.assertEqual(done.returncode, 3)
+
+    def test_a_file_to_write_has_a_name(self):
+        for words in (('backup', '-'), ('login', 'https://192.0.2.1', '--config', '-')):
+            done = self.run_it(*words, '--root', self.folder.name, code=2)
+            self.assertIn(f'{words[-2]} -: it is written to a file and not to the output', done.stderr)
+        self.assertFalse(os.path.exists('-'))
+
+    def test_watch_is_not_the_gateways(self):
+        with unittest.mock.patch.dict(os.environ, HOME=self.folder.name, XDG_CONFIG_HOME=self.folder.name):
+            done = self.run_it('status', '--watch', '--root', self.folder.name, code=2)
+        self.assertIn('for the gateway: watch sallyport status', done.stderr)
 
     def test_what_we_print_for_others_passes_and_fits_its_machine(self):
         with open(os.path.join(TOP, 'README.md'), encoding='utf-8') as file:

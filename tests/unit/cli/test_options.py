@@ -325,8 +325,16 @@ class Options(unittest.TestCase):
         self.assertGreater(sum(map(len, manual.values())), 40)
         for verb in verbs():
             with self.subTest(verb):
+                self.assertIn(verb, manual)
                 if verb != 'bench':
-                    self.assertEqual(manual.get(verb, set()) - COMMON, options_of_help(*verb.split()), verb)
+                    self.assertEqual(manual[verb] - COMMON, options_of_help(*verb.split()), verb)
+
+    def test_so_do_those_of_the_daemons(self):
+        for program in ('sallyportd', 'sallyport-vpnd', 'sallyport-portal'):
+            with open(os.path.join(TOP, f'man/{program}.8'), encoding='utf-8') as file:
+                manual = set(re.findall(r'^\.It Fl (?:\w , )?-([a-z-]+)', file.read(), re.M)) - {'help'}
+            shown = run(os.path.join(PROGRAMS, program), '--help').stdout
+            self.assertEqual(manual, set(re.findall(r'^  (?:-\w, )?--([a-z-]+)', shown, re.M)), program)
 
     def test_json_and_root_go_with_each_verb(self):
         for verb in verbs():

@@ -289,6 +289,9 @@ static void expect_answer(const char *method, const char *path, int status, cons
 	if (allow ? !exchange.response.allow || strcmp(exchange.response.allow, allow) != 0
 		  : exchange.response.allow != NULL)
 		fail_msg("%s %s: Allow: %s", method, path, exchange.response.allow);
+	if (status == 404 && strncmp(type, "text/html", 9) == 0 &&
+	    strncmp(path, "/assets/", 8) != 0) /* a browser's person is told what to do */
+		assert_non_null(strstr(exchange.response.body, "sallyport login https://"));
 	sp_exchange_done(&exchange);
 }
 
