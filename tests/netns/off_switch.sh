@@ -110,5 +110,32 @@ lab_kill "$lab_engine_pid"
 find "$pin_dir" -type f -delete && lab_in gateway nft delete table inet sallyport
 expect "pins and lock gone behind its back, the engine dead: detach --yes" lab_gate detach --yes 2>"$LAB_DIR/said"
 expect "nothing of it is left" lab_wait 10 gone
+
+# ---- an interface of the tunnel's name that is somebody else's ----
+others() { # others KIND : made, and up
+	case $1 in
+	veth) ip -n "$LAB-gateway" link add vpn0 type veth peer name other ;;
+	tun) lab_in gateway ip tuntap add vpn0 mode tun multi_queue ;;
+	esac
+	ip -n "$LAB-gateway" link set vpn0 up
+}
+stays_up() { ip -n "$LAB-gateway" -o link show up | grep -q ' vpn0[@:]'; }
+for kind in veth tun; do
+	others $kind
+	unload
+	expect "another's $kind of that name: --unload has no tunnel interface to take away" grep -q 'no tunnel interface: ' "$LAB_DIR/unload"
+	expect "--unload --yes" unload --yes
+	expect "leaves it as it is" stays_up
+	ip -n "$LAB-gateway" link delete vpn0
+done
+start_waiting_engine
+expect "the daemon starts again" eval 'lab_start_daemon && lab_wait 20 reaches'
+lab_kill "$lab_engine_pid"
+ip -n "$LAB-gateway" link delete vpn0
+others veth
+expect "somebody's took the place of ours: detach --yes" lab_gate detach --yes 2>"$LAB_DIR/said"
+expect "says that there is none of ours" grep -q 'tunnel *there is none that sallyportd made or took up' "$LAB_DIR/said"
+expect "and leaves it as it is" stays_up
+ip -n "$LAB-gateway" link delete vpn0
 expect "the record's chain is whole" lab_gate audit verify
 expect_done

@@ -44,6 +44,8 @@ static void say_tunnel(json_t *reply)
 
 	if (left[0])
 		sp_cli_say("  tunnel      %s\n", left);
+	else if (json_is_null(json_object_get(reply, "tunnel")))
+		sp_cli_say("  tunnel      there is none that sallyportd made or took up\n");
 	else
 		sp_cli_say(
 			"  tunnel      %s goes, and the engine on it ends; signed in now: %lld\n",

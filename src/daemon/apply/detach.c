@@ -116,7 +116,9 @@ static int remove_tunnel(struct sp_netlink *netlink, const char *name, struct sp
 int sp_detach(struct sp_applies *applies, const char *by, const char *why,
 	      struct sp_plane_error *error)
 {
+	const char *tunnel = (*applies->machine)->tunnel;
 	struct sp_audit_record record;
+	bool has_tunnel;
 	int r = put_back_forwarding(applies->paths);
 
 	if (r < 0) {
@@ -124,13 +126,15 @@ int sp_detach(struct sp_applies *applies, const char *by, const char *why,
 			 sp_err_text(r));
 		return r;
 	}
-	sp_tunnel_lower(applies->netlink, (*applies->machine)->tunnel);
+	has_tunnel = sp_tunnel_is_ours(applies->netlink, *applies->machine, tunnel);
+	if (has_tunnel)
+		sp_tunnel_lower(applies->netlink, tunnel);
 	r = sp_plane_detach(applies->plane, error);
 	if (r < 0)
 		return r;
 	/* from here on there is no way back */
 	error->text[0] = '\0';
-	if (remove_tunnel(applies->netlink, (*applies->machine)->tunnel, error) < 0)
+	if (has_tunnel && remove_tunnel(applies->netlink, tunnel, error) < 0)
 		sp_log_error("%s", error->text);
 	sp_found_forget(applies->paths);
 	fill_record(&record, by, why);
@@ -163,15 +167,18 @@ static int unload_planes(const struct sp_applies *applies, struct sp_plane_error
 	return r;
 }
 
-/* The tunnel's name by sallyport.yaml; if that cannot be read, the interface our programs are on;
- * else "". */
-static void name_tunnel(const struct sp_applies *applies, char ret_name[IFNAMSIZ])
+/* The tunnel's name by sallyport.yaml; if that cannot be read, the interface our programs are on.
+ * "": there is none, or somebody else's. */
+static void name_tunnel(const struct sp_applies *applies, struct sp_netlink *netlink,
+			char ret_name[IFNAMSIZ])
 {
 	ret_name[0] = '\0';
 	if (*applies->machine)
 		snprintf(ret_name, IFNAMSIZ, "%s", (*applies->machine)->tunnel);
 	else
 		find_tunnel(applies, ret_name);
+	if (!sp_tunnel_is_ours(netlink, *applies->machine, ret_name))
+		ret_name[0] = '\0';
 }
 
 int sp_unload(const struct sp_applies *applies, struct sp_plane_error *error)
@@ -184,7 +191,7 @@ int sp_unload(const struct sp_applies *applies, struct sp_plane_error *error)
 		r = sp_netlink_open(&netlink);
 	if (r < 0)
 		return r;
-	name_tunnel(applies, tunnel);
+	name_tunnel(applies, netlink, tunnel);
 	if (tunnel[0])
 		sp_tunnel_lower(netlink, tunnel);
 	r = unload_planes(applies, error);
@@ -230,10 +237,12 @@ static void say_planes(const struct sp_applies *applies)
 
 void sp_unload_say(const struct sp_applies *applies)
 {
+	__sp_cleanup(sp_netlink_closep) struct sp_netlink *netlink = NULL;
 	struct sp_detach_plan plan;
-	char tunnel[IFNAMSIZ];
+	char tunnel[IFNAMSIZ] = "";
 
-	name_tunnel(applies, tunnel);
+	if (sp_netlink_open(&netlink) == 0)
+		name_tunnel(applies, netlink, tunnel);
 	sp_detach_plan(applies->paths, &plan);
 	sp_log_note("--unload takes away what a sallyportd left in the kernel:");
 	say_planes(applies);
@@ -244,8 +253,7 @@ void sp_unload_say(const struct sp_applies *applies)
 			    "on it ends",
 			    tunnel);
 	else
-		sp_log_note("  no tunnel interface: sallyport.yaml cannot be read, and no program "
-			    "names one");
+		sp_log_note("  no tunnel interface: there is none that sallyportd made or took up");
 	sp_log_note("sessions, devices and policies stay; sallyportd puts everything back when it "
 		    "starts");
 	sp_log_note("nothing is changed yet: sallyportd --unload --yes does it");

@@ -159,8 +159,18 @@ void sp_tunnel_lower(struct sp_netlink *netlink, const char *name)
 		(void)sp_netlink_set_up(netlink, link.ifindex, false);
 }
 
-/* The kinds of interface that sallyportd makes or adopts as a tunnel. If sallyport.yaml names an
- * interface of another kind, that is a mistake, and the interface is left alone. */
+bool sp_tunnel_is_ours(struct sp_netlink *netlink, const struct sp_machine *machine,
+		       const char *name)
+{
+	struct sp_link link;
+
+	if (sp_netlink_get_link(netlink, name, &link) < 0)
+		return false;
+	if (strcmp(link.kind, "wireguard") == 0)
+		return !machine || machine->engine != SP_VPN_USERSPACE;
+	return sp_tun_is_adoptable(&link) && (!machine || machine->engine != SP_VPN_KERNEL);
+}
+
 int sp_tunnel_remove(struct sp_netlink *netlink, const char *name)
 {
 	struct sp_link link;
@@ -170,5 +180,5 @@ int sp_tunnel_remove(struct sp_netlink *netlink, const char *name)
 		r = sp_netlink_remove_link(netlink, link.ifindex);
 	else if (r == 0)
 		r = sp_tun_remove(netlink, name);
-	return r == -ENODEV || r == -EMEDIUMTYPE ? 0 : r;
+	return r == -ENODEV ? 0 : r;
 }

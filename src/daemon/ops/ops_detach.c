@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "daemon/apply/again.h"
 #include "daemon/apply/detach.h"
+#include "daemon/machine/tunnel.h"
 #include "daemon/ops/ops.h"
 #include "json/own.h"
 
@@ -16,6 +17,7 @@
 static json_t *describe(struct sp_ops *ops)
 {
 	const uint64_t revision = sp_plane_running_revision(ops->plane);
+	const char *tunnel = (*ops->machine)->tunnel;
 	json_t *interfaces = json_array();
 	struct sp_detach_plan plan;
 	struct sp_live *live = NULL;
@@ -26,10 +28,11 @@ static json_t *describe(struct sp_ops *ops)
 	while ((live = sp_live_next(ops->people, live)))
 		sessions += live->state == SP_LIVE_OPEN;
 	sp_detach_plan(ops->paths, &plan);
-	return json_pack("{s:o, s:I, s:I, s:s, s:{s:s, s:s}}", "interfaces", interfaces, "revision",
-			 (json_int_t)revision, "sessions", sessions, "tunnel",
-			 (*ops->machine)->tunnel, "forwarding", "ipv4", sp_detach_word(plan.ipv4),
-			 "ipv6", sp_detach_word(plan.ipv6));
+	return json_pack(
+		"{s:o, s:I, s:I, s:s?, s:{s:s, s:s}}", "interfaces", interfaces, "revision",
+		(json_int_t)revision, "sessions", sessions, "tunnel",
+		sp_tunnel_is_ours(ops->applies->netlink, *ops->machine, tunnel) ? tunnel : NULL,
+		"forwarding", "ipv4", sp_detach_word(plan.ipv4), "ipv6", sp_detach_word(plan.ipv6));
 }
 
 static void run(struct sp_ops *ops, struct sp_client *client, const char *why)

@@ -70,6 +70,12 @@ static int make(const char *name, uid_t uid, gid_t gid)
 	return ioctl(fd, TUNSETPERSIST, 1) < 0 ? sp_errno() : 0;
 }
 
+bool sp_tun_is_adoptable(const struct sp_link *link)
+{
+	return strcmp(link->kind, "tun") == 0 && !link->tun_is_tap && !link->tun_is_multi_queue &&
+	       link->tun_is_persistent;
+}
+
 static int adopt(const struct sp_link *link, uid_t uid, gid_t gid)
 {
 	__sp_close int fd = -1;
@@ -77,7 +83,7 @@ static int adopt(const struct sp_link *link, uid_t uid, gid_t gid)
 
 	if (strcmp(link->kind, "tun") != 0)
 		return -EEXIST;
-	if (link->tun_is_tap || link->tun_is_multi_queue || !link->tun_is_persistent)
+	if (!sp_tun_is_adoptable(link))
 		return -EMEDIUMTYPE;
 	if (is_owned_by(link, uid, gid))
 		return 0;
@@ -121,7 +127,7 @@ int sp_tun_remove(struct sp_netlink *netlink, const char *name)
 
 	if (r < 0)
 		return r;
-	if (strcmp(link.kind, "tun") != 0 || link.tun_is_tap)
+	if (!sp_tun_is_adoptable(&link))
 		return -EMEDIUMTYPE;
 	return sp_netlink_remove_link(netlink, link.ifindex);
 }

@@ -35,7 +35,9 @@ void sp_tun_lengthen(const char *name);
  * this before the interface is set up. */
 void sp_tun_leave_link_local_out(const char *name);
 
-/* Remove it: only a TUN. Returns 0; -ENODEV; -EMEDIUMTYPE not a TUN; -errno. */
+/* Is it one as sp_tun_ensure makes and adopts? Any other is somebody else's. */
+bool sp_tun_is_adoptable(const struct sp_link *link);
+/* Remove it. Returns 0; -ENODEV; -EMEDIUMTYPE it is not adoptable; -errno. */
 int sp_tun_remove(struct sp_netlink *netlink, const char *name);
 
 #endif

@@ -151,10 +151,12 @@ static void other_devices_of_the_name_are_refused(void **state)
 	assert_int_equal(sp_tun_remove(netlink, "tap0"), -EMEDIUMTYPE);
 	run("ip tuntap add dev vpn0 mode tun multi_queue");
 	assert_int_equal(sp_tun_ensure(netlink, "vpn0", 0, 0, &link, NULL), -EMEDIUMTYPE);
+	assert_int_equal(sp_tun_remove(netlink, "vpn0"), -EMEDIUMTYPE);
 	run("ip link del vpn0");
 	fd = attach("vpn0", IFF_TUN | IFF_NO_PI); /* goes with its descriptor */
 	assert_true(fd >= 0);
 	assert_int_equal(sp_tun_ensure(netlink, "vpn0", 0, 0, &link, NULL), -EMEDIUMTYPE);
+	assert_int_equal(sp_tun_remove(netlink, "vpn0"), -EMEDIUMTYPE);
 	close(fd);
 	assert_int_equal(link.ifindex, 0);
 }
