@@ -171,6 +171,13 @@ struct sp_plane_session {
 	uint32_t flows; /* that are its own; the plane counts them */
 };
 
+/* ---- the former revision ---- */
+
+/* A commit may keep the revision that ran before, so that it can return in one step while the new
+ * one is not confirmed, by another process (sallyport-watchdog) and without staging anything. From
+ * the moment it has returned, commit, repair and mend_pins of a plane that is open give -ESTALE
+ * until the plane has followed (follow_former). A plane that opens follows by itself. */
+
 /* ---- walks and callbacks ---- */
 
 /* How far a walk over the flow table has come; zeroed: it begins. */
@@ -252,6 +259,24 @@ struct sp_plane_ops {
 	/* The running revision, 0 if none, and its handle, which the plane owns, NULL if none. */
 	uint64_t (*running_revision)(struct sp_plane *plane);
 	struct sp_plane_staged *(*running)(struct sp_plane *plane);
+
+	/* The way back: see "the former revision" above. NULL all of them: the plane has none, and
+	 * an apply that is to be confirmed is refused. */
+	/* The next commit keeps what runs now, with its handle. Until it is dropped or has returned
+	 * nothing is staged. -EINVAL: nothing runs; -EEXIST: one is kept; -EOPNOTSUPP: what runs
+	 * cannot be kept, @error says why. */
+	int (*keep_former)(struct sp_plane *plane, struct sp_plane_error *error);
+	/* What is kept since a commit, the plane's own; NULL: nothing. It can be extended. */
+	struct sp_plane_staged *(*former)(struct sp_plane *plane);
+	/* It does not return. 0 also if nothing is kept; -ESTALE: it has returned. */
+	int (*drop_former)(struct sp_plane *plane, struct sp_plane_error *error);
+	/* Let it run again everywhere, without opening: any process may, and a plane that is open
+	 * follows later. Asking again does no harm. 1: none is kept; -errno: ask again, what could
+	 * return has. */
+	int (*return_former)(const struct sp_plane_options *options, struct sp_plane_error *error);
+	/* It has returned: it is the running one of @plane, and what ran meanwhile is gone. -ENOENT:
+	 * none has returned. After another -errno @plane has followed all the same. */
+	int (*follow_former)(struct sp_plane *plane, struct sp_plane_error *error);
 
 	/* List every hook; *@ret_hooks is malloc'ed. */
 	int (*list_hooks)(struct sp_plane *plane, struct sp_plane_hook **ret_hooks,
@@ -415,6 +440,31 @@ static inline int sp_plane_commit(struct sp_plane *plane, struct sp_plane_staged
 				  size_t interface_count, struct sp_plane_error *error)
 {
 	return plane->ops->commit(plane, staged, interfaces, interface_count, error);
+}
+
+static inline bool sp_plane_can_return(const struct sp_plane_ops *ops)
+{
+	return ops->keep_former != NULL;
+}
+
+static inline int sp_plane_keep_former(struct sp_plane *plane, struct sp_plane_error *error)
+{
+	return plane->ops->keep_former(plane, error);
+}
+
+static inline struct sp_plane_staged *sp_plane_former(struct sp_plane *plane)
+{
+	return plane->ops->former ? plane->ops->former(plane) : NULL;
+}
+
+static inline int sp_plane_drop_former(struct sp_plane *plane, struct sp_plane_error *error)
+{
+	return plane->ops->drop_former(plane, error);
+}
+
+static inline int sp_plane_follow_former(struct sp_plane *plane, struct sp_plane_error *error)
+{
+	return plane->ops->follow_former(plane, error);
 }
 
 static inline uint64_t sp_plane_running_revision(struct sp_plane *plane)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "net/addr.h"
 
 static struct fake_plane *fake_of(struct sp_plane *plane)
@@ -63,6 +64,7 @@ struct fake_plane *fake_plane_new(void)
 void fake_plane_free(struct fake_plane *fake)
 {
 	free(fake->running);
+	free(fake->kept);
 	free(fake);
 }
 
@@ -94,7 +96,8 @@ static int fake_stage_tables(struct sp_plane *plane, const struct sp_tables *tab
 {
 	struct fake_plane *fake = fake_of(plane);
 	struct fake_staged *staged;
-	int r = explain(error, say_of(fake, "stage", revision), "taking the tables");
+	int r = explain(error, fake->kept ? -EBUSY : say_of(fake, "stage", revision),
+			"taking the tables");
 
 	(void)tables;
 	(void)interfaces;
@@ -136,7 +139,7 @@ static void fake_staged_free(struct sp_plane_staged *staged)
 {
 	struct fake_plane *fake = fake_of(staged->plane);
 
-	if (staged_of(staged) == fake->running)
+	if (staged_of(staged) == fake->running || staged_of(staged) == fake->kept)
 		return;
 	(void)say_of(fake, "drop", staged_of(staged)->revision);
 	fake->staged_count--;
@@ -149,22 +152,90 @@ static int fake_staged_extend(struct sp_plane_staged *staged, const struct sp_ta
 	return say_of(fake_of(staged->plane), "extend", staged_of(staged)->revision);
 }
 
+/* It runs no more. */
+static void leave(struct fake_plane *fake, struct fake_staged *staged)
+{
+	fake->staged_count -= staged != NULL;
+	free(staged);
+}
+
 static int fake_commit(struct sp_plane *plane, struct sp_plane_staged *staged,
 		       const struct sp_plane_interface *interfaces, size_t interface_count,
 		       struct sp_plane_error *error)
 {
 	struct fake_plane *fake = fake_of(plane);
-	int r = explain(error, say_of(fake, "commit", staged_of(staged)->revision), "the commit");
+	int r = explain(error,
+			fake->has_returned ? -ESTALE
+					   : say_of(fake, "commit", staged_of(staged)->revision),
+			"the commit");
 
 	(void)interfaces;
 	(void)interface_count;
 	if (r < 0 || staged_of(staged) == fake->running)
 		return r;
-	if (fake->running)
-		fake->staged_count--;
-	free(fake->running);
+	if (fake->keeps_next) {
+		fake->kept = fake->running;
+		fake->keeps_next = false;
+	} else {
+		leave(fake, fake->running);
+	}
 	fake->running = staged_of(staged);
 	return 0;
+}
+
+/* ---- the former revision ---- */
+
+static int fake_keep_former(struct sp_plane *plane, struct sp_plane_error *error)
+{
+	struct fake_plane *fake = fake_of(plane);
+	int r = explain(error, fake_plane_say(fake, "keep"), "keeping what runs");
+
+	if (r == 0 && (!fake->running || fake->kept))
+		r = explain(error, fake->kept ? -EEXIST : -EINVAL, "keeping what runs");
+	if (r == 0)
+		fake->keeps_next = true;
+	return r;
+}
+
+static struct sp_plane_staged *fake_former(struct sp_plane *plane)
+{
+	return fake_of(plane)->kept ? &fake_of(plane)->kept->base : NULL;
+}
+
+static int fake_drop_former(struct sp_plane *plane, struct sp_plane_error *error)
+{
+	struct fake_plane *fake = fake_of(plane);
+	int r = explain(error, fake->has_returned ? -ESTALE : fake_plane_say(fake, "unkeep"),
+			"dropping what is kept");
+
+	if (r < 0)
+		return r;
+	fake->keeps_next = false;
+	leave(fake, SP_TAKE_PTR(fake->kept));
+	return 0;
+}
+
+int fake_plane_return(struct fake_plane *fake)
+{
+	int r = fake->kept ? say_of(fake, "return", fake->kept->revision) : 1;
+
+	if (r == 0)
+		fake->has_returned = true;
+	return r;
+}
+
+static int fake_follow_former(struct sp_plane *plane, struct sp_plane_error *error)
+{
+	struct fake_plane *fake = fake_of(plane);
+	int r = explain(error, fake->has_returned ? fake_plane_say(fake, "follow") : -ENOENT,
+			"following what returned");
+
+	if (!fake->has_returned)
+		return r;
+	leave(fake, fake->running);
+	fake->running = SP_TAKE_PTR(fake->kept);
+	fake->has_returned = false;
+	return r;
 }
 
 /* Numbers need nothing here but to grow. */
@@ -455,6 +526,10 @@ const struct sp_plane_ops fake_plane_ops = {
 	.commit = fake_commit,
 	.running_revision = fake_running_revision,
 	.running = fake_running,
+	.keep_former = fake_keep_former,
+	.former = fake_former,
+	.drop_former = fake_drop_former,
+	.follow_former = fake_follow_former,
 	.guard_put = fake_guard_put,
 	.guard_counters = fake_guard_counters,
 	.guard_read = fake_guard_read,

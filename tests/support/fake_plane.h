@@ -34,7 +34,10 @@ struct fake_plane {
 	struct fake_ident idents[FAKE_IDENTS_MAX];
 	size_t ident_count;
 	struct fake_staged *running;
-	uint32_t staged_count; /* that are neither freed nor ended by a later commit */
+	struct fake_staged *kept; /* it may return; NULL: none */
+	bool keeps_next;          /* the next commit keeps what runs */
+	bool has_returned;        /* the kept one runs again, and nobody followed yet */
+	uint32_t staged_count;    /* that are neither freed nor ended by a later commit */
 	bool is_guarded;
 	enum sp_plane_guard_state guard;
 	struct sp_counter guard_drops[SP_PLANE_DROP_COUNT];
@@ -53,6 +56,8 @@ void fake_plane_free(struct fake_plane *fake);
 /* Write @word down, as the plane does; for what else a test looks at in the same order. Returns 0; -errno if it is
  * the one that fails. */
 int fake_plane_say(struct fake_plane *fake, const char *word);
+/* The kept revision returns, as another process lets it (return_former). Returns 0; 1 none is kept; -errno. */
+int fake_plane_return(struct fake_plane *fake);
 /* As it stands in the log; and from here on the log is empty. */
 void fake_plane_forget(struct fake_plane *fake);
 /* Of an address; NULL: it is nobody's. */

@@ -29,6 +29,12 @@
 	X(portal_key, "var/lib/sallyport/portal/key")                                              \
 	X(run_dir, "run/sallyport")                                                                \
 	X(control_socket, "run/sallyport/control.sock")                                            \
+	X(pending_file, "run/sallyport/pending.json")                                              \
+	X(reverting_file, "run/sallyport/reverting.json")                                          \
+	X(reverted_file, "run/sallyport/reverted.json")                                            \
+	X(confirmed_file, "run/sallyport/confirmed.json")                                          \
+	X(watchdog_lock, "run/sallyport/watchdog.lock")                                            \
+	X(watchdog_file, "run/sallyport/watchdog.json")                                            \
 	X(bpffs_dir, "sys/fs/bpf")                                                                 \
 	X(pin_dir, "sys/fs/bpf/sallyport/v1")                                                      \
 	X(wireguard_dir, "var/run/wireguard")                                                      \

@@ -72,6 +72,7 @@ void sp_ebpf_close(struct sp_ebpf *plane)
 		return;
 	running = SP_TAKE_PTR(plane->running);
 	sp_ebpf_staged_close(running);
+	sp_ebpf_staged_close(plane->kept);
 	while (plane->idle) {
 		struct sp_ebpf_staged *idle = plane->idle;
 

@@ -130,6 +130,24 @@ uint64_t sp_ebpf_running_revision(struct sp_ebpf *plane);
 /* The handle of the running revision. It stays the plane's own. NULL: none runs. */
 struct sp_ebpf_staged *sp_ebpf_running(struct sp_ebpf *plane);
 
+/* Let the next switch keep the revision that runs now, so that it can return: its programs stay
+ * pinned, its handle open. Until _drop or _follow nothing is staged.
+ * Returns 0; -EINVAL nothing runs; -EEXIST one is kept; -EOPNOTSUPP what runs is of an older build;
+ * -errno of a pin. */
+int sp_ebpf_keep(struct sp_ebpf *plane, struct sp_plane_error *error);
+/* The kept revision does not return. Returns 0, also when none is kept; -ESTALE it has returned;
+ * -errno of the pin. */
+int sp_ebpf_kept_drop(struct sp_ebpf *plane, struct sp_plane_error *error);
+/* Let the kept revision run again at every hook pinned in @pin_dir. A plane may have that open, in
+ * this process or another: it follows later. Asking again does no harm.
+ * Returns 0; 1 none is kept; -EUCLEAN its programs are not all there; -errno of a hook or a pin: ask
+ * again, what could return has. */
+int sp_ebpf_kept_return(const char *pin_dir, struct sp_plane_error *error);
+/* The kept revision has returned: it is the running one of @plane from now on, and the one that ran
+ * meanwhile is gone. Returns 0; -ENOENT none has returned; -errno of a hook, and @plane has followed
+ * all the same. */
+int sp_ebpf_kept_follow(struct sp_ebpf *plane, struct sp_plane_error *error);
+
 /* Find an interface that has a pin of @hook, whichever comes first. No plane need be open.
  * Returns 0; -ENOENT no interface has, or there is no @pin_dir; another -errno: @pin_dir cannot be
  * read. */

@@ -147,13 +147,24 @@ static void list_clients(const struct sp_plane_interface *interfaces, size_t cou
 			ret_clients[clients++] = interfaces[i].ifindex;
 }
 
+/* Sessions have room for their classes in two revisions. */
+static int refuse_third(struct sp_ebpf *plane, struct sp_plane_error *error)
+{
+	return plane->kept ? sp_ebpf_fail(error, -EBUSY,
+					  "a revision is kept that may return: none is staged")
+			   : 0;
+}
+
 static int ebpf_stage_tables(struct sp_plane *plane, const struct sp_tables *tables,
 			     uint64_t revision, const struct sp_plane_interface *interfaces,
 			     size_t interface_count, struct sp_plane_staged **ret_staged,
 			     struct sp_plane_error *error)
 {
 	struct sp_ebpf_staged *staged;
-	int r = sp_ebpf_stage_tables(ebpf_of(plane), tables, revision, &staged, error);
+	int r = refuse_third(ebpf_of(plane), error);
+
+	if (r == 0)
+		r = sp_ebpf_stage_tables(ebpf_of(plane), tables, revision, &staged, error);
 
 	if (r < 0)
 		return r;
@@ -206,6 +217,35 @@ static struct sp_plane_staged *ebpf_running(struct sp_plane *plane)
 	struct sp_ebpf_staged *running = sp_ebpf_running(ebpf_of(plane));
 
 	return running ? &running->base : NULL;
+}
+
+/* ---- the former revision ---- */
+
+static int ebpf_keep_former(struct sp_plane *plane, struct sp_plane_error *error)
+{
+	return sp_ebpf_keep(ebpf_of(plane), error);
+}
+
+static struct sp_plane_staged *ebpf_former(struct sp_plane *plane)
+{
+	struct sp_ebpf_staged *kept = ebpf_of(plane)->kept;
+
+	return kept ? &kept->base : NULL;
+}
+
+static int ebpf_drop_former(struct sp_plane *plane, struct sp_plane_error *error)
+{
+	return sp_ebpf_kept_drop(ebpf_of(plane), error);
+}
+
+static int ebpf_return_former(const struct sp_plane_options *options, struct sp_plane_error *error)
+{
+	return sp_ebpf_kept_return(pin_dir_of(options), error);
+}
+
+static int ebpf_follow_former(struct sp_plane *plane, struct sp_plane_error *error)
+{
+	return sp_ebpf_kept_follow(ebpf_of(plane), error);
 }
 
 /* ---- hooks and the guard ---- */
@@ -454,6 +494,11 @@ const struct sp_plane_ops sp_ebpf_ops = {
 	.commit = ebpf_commit,
 	.running_revision = ebpf_running_revision,
 	.running = ebpf_running,
+	.keep_former = ebpf_keep_former,
+	.former = ebpf_former,
+	.drop_former = ebpf_drop_former,
+	.return_former = ebpf_return_former,
+	.follow_former = ebpf_follow_former,
 	.list_hooks = ebpf_list_hooks,
 	.repair = ebpf_repair,
 	.mend_pins = ebpf_mend_pins,

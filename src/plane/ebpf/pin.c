@@ -12,6 +12,7 @@
 
 #define BPF_FS_MAGIC_NUMBER 0xcafe4a11
 #define RUNNING "running"
+#define KEPT "kept"
 #define REVISION_PREFIX "revision-"
 
 static void dir_closep(DIR **dir)
@@ -321,12 +322,14 @@ uint64_t sp_ebpf_revision_of(const char *pin_dir, enum sp_hook hook, uint32_t pr
 	return 0;
 }
 
-uint64_t sp_ebpf_running_read(const char *pin_dir)
+/* ---- links to revisions ---- */
+
+static uint64_t read_link(const char *pin_dir, const char *name)
 {
 	char path[SP_EBPF_PIN_PATH_MAX], target[64];
 	ssize_t len;
 
-	snprintf(path, sizeof(path), "%s/" RUNNING, pin_dir);
+	snprintf(path, sizeof(path), "%s/%s", pin_dir, name);
 	len = readlink(path, target, sizeof(target) - 1);
 	if (len < 0)
 		return 0;
@@ -334,17 +337,38 @@ uint64_t sp_ebpf_running_read(const char *pin_dir)
 	return parse_revision(target);
 }
 
-int sp_ebpf_running_write(const char *pin_dir, uint64_t revision)
+/* In one step: the link is made as next_NAME and renamed. */
+static int write_link(const char *pin_dir, const char *name, uint64_t revision)
 {
 	char path[SP_EBPF_PIN_PATH_MAX], next[SP_EBPF_PIN_PATH_MAX], target[64];
 
-	snprintf(path, sizeof(path), "%s/" RUNNING, pin_dir);
+	snprintf(path, sizeof(path), "%s/%s", pin_dir, name);
 	if (revision == 0)
 		return unlink(path) < 0 && errno != ENOENT ? sp_errno() : 0;
-	snprintf(next, sizeof(next), "%s/next", pin_dir);
+	snprintf(next, sizeof(next), "%s/next_%s", pin_dir, name);
 	snprintf(target, sizeof(target), REVISION_PREFIX "%" PRIu64, revision);
 	unlink(next);
 	if (symlink(target, next) < 0 || rename(next, path) < 0)
 		return sp_errno();
 	return 0;
+}
+
+uint64_t sp_ebpf_running_read(const char *pin_dir)
+{
+	return read_link(pin_dir, RUNNING);
+}
+
+int sp_ebpf_running_write(const char *pin_dir, uint64_t revision)
+{
+	return write_link(pin_dir, RUNNING, revision);
+}
+
+uint64_t sp_ebpf_kept_read(const char *pin_dir)
+{
+	return read_link(pin_dir, KEPT);
+}
+
+int sp_ebpf_kept_write(const char *pin_dir, uint64_t revision)
+{
+	return write_link(pin_dir, KEPT, revision);
 }

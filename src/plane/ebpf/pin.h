@@ -6,6 +6,7 @@
  *	link-edge-in-wan0               a hook of the running revision
  *	new-edge-in-wan1                one attached by an apply that has not finished
  *	running -> revision-7           the revision whose apply has finished
+ *	kept -> revision-6              the one before it, while the apply is not confirmed
  *	next_sp_flow, …                 this build's, while an older build's programs still run
  */
 #ifndef SALLYPORT_PLANE_EBPF_PIN_H
@@ -60,6 +61,10 @@ uint64_t sp_ebpf_revision_of(const char *pin_dir, enum sp_hook hook, uint32_t pr
 uint64_t sp_ebpf_running_read(const char *pin_dir);
 /* Let `running` name @revision, in one step; 0 removes the link. Returns 0; -errno. */
 int sp_ebpf_running_write(const char *pin_dir, uint64_t revision);
+/* The same for the link `kept`: the revision that may return (kept.c). */
+uint64_t sp_ebpf_kept_read(const char *pin_dir);
+/* As sp_ebpf_running_write, for `kept`. */
+int sp_ebpf_kept_write(const char *pin_dir, uint64_t revision);
 
 /* List the pins of hooks, in no order. *@ret_pins is malloc'ed. Returns 0; -ENOENT there is no such
  * folder; -ENOMEM; another -errno. */

@@ -9,6 +9,7 @@
  *	hook.c       one hook: attach, compare-and-swap, remove
  *	pin.c        names under pin_dir                     entries.c every hook that is pinned
  *	switch.c     the sequence over all hooks             settle.c  the same after a crash
+ *	kept.c       the revision that ran before, and its return
  *	repair.c     hooks that are not as the last switch left them
  *	unload.c     looking at hooks, taking all away
  *	lock.c       the second lock                         judge.c   frames without wires
@@ -93,6 +94,8 @@ struct sp_ebpf {
 	struct sp_test_input *test_input; /* scratch: the kernel's element, mapped */
 	struct sp_test_answer *test_answer;
 	struct sp_ebpf_staged *running; /* NULL: none */
+	struct sp_ebpf_staged *kept;    /* kept.c; NULL: none is kept */
+	bool keeps_next;                /* the next switch keeps what runs now */
 	struct sp_ebpf_staged *idle;    /* scratch: loaded programs waiting for other tables */
 	struct sp_ebpf *next;           /* in the list of idle scratch planes */
 	bool is_opening;
@@ -295,6 +298,14 @@ extern const enum sp_hook sp_ebpf_attach_order[];
 extern const unsigned int sp_ebpf_attach_count;
 /* Whether an interface of this zone gets @hook. A bare edge (is_bare) gets no edge-in. */
 bool sp_ebpf_has_hook(const struct sp_plane_interface *interface, enum sp_hook hook);
+
+/* ---- kept.c ---- */
+
+/* Whether the kept revision runs again, by what is pinned; @plane does not know it yet then: see
+ * sp_ebpf_kept_follow. */
+bool sp_ebpf_kept_has_returned(const struct sp_ebpf *plane);
+/* @former ran until now, and stays. It becomes the plane's own. */
+void sp_ebpf_kept_take(struct sp_ebpf *plane, struct sp_ebpf_staged *former);
 
 /* ---- settle.c, lock.c ---- */
 

@@ -146,6 +146,18 @@ static bool has_programs(const struct sp_ebpf *plane)
 	return has_all;
 }
 
+/* What may return has to be found by another process, too. */
+static int mend_kept(struct sp_ebpf *plane, bool *is_changed, struct sp_plane_error *error)
+{
+	int r;
+
+	if (sp_ebpf_kept_read(plane->pin_dir) == plane->kept->revision)
+		return 0;
+	*is_changed = true;
+	r = sp_ebpf_revision_pin(plane->kept, error);
+	return r == 0 ? sp_ebpf_kept_write(plane->pin_dir, plane->kept->revision) : r;
+}
+
 int sp_ebpf_mend_pins(struct sp_ebpf *plane, struct sp_plane_error *error)
 {
 	bool is_changed = false;
@@ -154,6 +166,8 @@ int sp_ebpf_mend_pins(struct sp_ebpf *plane, struct sp_plane_error *error)
 	sp_ebpf_begin(error);
 	if (!plane->pin_dir || !plane->running)
 		return -EINVAL;
+	if (sp_ebpf_kept_has_returned(plane))
+		return -ESTALE;
 	if (access(plane->pin_dir, F_OK) < 0)
 		r = sp_ebpf_pin_dir_make(plane->pin_dir, error);
 	if (r == 0)
@@ -164,6 +178,8 @@ int sp_ebpf_mend_pins(struct sp_ebpf *plane, struct sp_plane_error *error)
 		if (r == 0)
 			r = sp_ebpf_running_write(plane->pin_dir, plane->running->revision);
 	}
+	if (r == 0 && plane->kept)
+		r = mend_kept(plane, &is_changed, error);
 	return r < 0 ? sp_ebpf_end(error, r) : is_changed;
 }
 
@@ -179,6 +195,8 @@ int sp_ebpf_repair(struct sp_ebpf *plane, const struct sp_plane_interface *inter
 
 	if (!plane->pin_dir || !plane->running)
 		return -EINVAL;
+	if (sp_ebpf_kept_has_returned(plane))
+		return -ESTALE;
 	r = sp_ebpf_entries_read(plane, &entries, NULL);
 	for (unsigned int place = 0; r == 0 && place < sp_ebpf_attach_count; place++)
 		for (size_t i = 0; r == 0 && i < interface_count; i++) {

@@ -223,7 +223,7 @@ void sp_ebpf_staged_free(struct sp_ebpf_staged *staged)
 	struct sp_ebpf_staged **at;
 	unsigned count = 1;
 
-	if (!staged || staged == staged->plane->running)
+	if (!staged || staged == staged->plane->running || staged == staged->plane->kept)
 		return;
 	if (staged->plane->pin_dir) {
 		sp_ebpf_staged_close(staged);

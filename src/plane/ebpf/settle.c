@@ -17,7 +17,9 @@ static int open_revision_program(const char *pin_dir, uint64_t revision, enum sp
 	return fd;
 }
 
-static int adopt_running(struct sp_ebpf *plane, uint64_t revision, struct sp_plane_error *error)
+/* *@ret_staged is the caller's. */
+static int adopt(struct sp_ebpf *plane, uint64_t revision, const char *link,
+		 struct sp_ebpf_staged **ret_staged, struct sp_plane_error *error)
 {
 	struct sp_ebpf_staged *staged = sp_ebpf_staged_alloc(plane, revision);
 	int r;
@@ -34,13 +36,33 @@ static int adopt_running(struct sp_ebpf *plane, uint64_t revision, struct sp_pla
 	if (r < 0) {
 		sp_ebpf_staged_close(staged);
 		return sp_ebpf_fail(error, -EUCLEAN,
-				    "%s/running names revision %" PRIu64
-				    ", whose programs are not all "
+				    "%s/%s names revision %" PRIu64 ", whose programs are not all "
 				    "there; " SP_EBPF_UNLOAD,
-				    plane->pin_dir, revision);
+				    plane->pin_dir, link, revision);
 	}
-	plane->running = staged;
+	*ret_staged = staged;
 	return 0;
+}
+
+/* The kept revision stays, unless it runs: a keep without a switch, or one that has returned. One
+ * whose programs are not all there cannot return, and is let go. */
+static void adopt_kept(struct sp_ebpf *plane, struct sp_plane_error *error)
+{
+	const uint64_t kept = sp_ebpf_kept_read(plane->pin_dir);
+
+	if (!kept)
+		return;
+	if (plane->running && kept != plane->running->revision &&
+	    adopt(plane, kept, "kept", &plane->kept, error) == 0)
+		return;
+	sp_ebpf_kept_write(plane->pin_dir, 0);
+}
+
+/* Whether its pins stay. */
+static bool is_in_use(const struct sp_ebpf *plane, uint64_t revision)
+{
+	return (plane->running && revision == plane->running->revision) ||
+	       (plane->kept && revision == plane->kept->revision);
 }
 
 /* Settle one hook against the running revision (0: there is none). */
@@ -76,7 +98,7 @@ static int settle_hook(struct sp_ebpf *plane, struct sp_ebpf_hook *hook,
 	return 0;
 }
 
-/* Remove the pins of every revision but the running one. Returns 0; -errno the folder of pins
+/* Remove the pins of every revision but the running and the kept one. Returns 0; -errno the folder of pins
  * cannot be read. */
 static int unpin_others(struct sp_ebpf *plane, struct sp_plane_error *error)
 {
@@ -87,7 +109,7 @@ static int unpin_others(struct sp_ebpf *plane, struct sp_plane_error *error)
 	if (r < 0)
 		return sp_ebpf_fail(error, r, "%s: %s", plane->pin_dir, sp_err_text(r));
 	for (size_t i = 0; i < count; i++)
-		if (!plane->running || revisions[i] != plane->running->revision)
+		if (!is_in_use(plane, revisions[i]))
 			sp_ebpf_revision_unpin(plane->pin_dir, revisions[i]);
 	return 0;
 }
@@ -99,11 +121,12 @@ int sp_ebpf_settle(struct sp_ebpf *plane, struct sp_plane_error *error)
 	int r = 0;
 
 	if (revision)
-		r = adopt_running(plane, revision, error);
+		r = adopt(plane, revision, "running", &plane->running, error);
 	if (r == 0)
 		r = sp_ebpf_entries_read(plane, &entries, error);
 	if (r < 0)
 		return r;
+	adopt_kept(plane, error);
 	for (size_t i = 0; i < entries.count; i++) {
 		struct sp_ebpf_hook *hook = &entries.items[i].hook;
 

@@ -295,6 +295,10 @@ static int switch_all(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
 	plane->running = staged;
 	if (is_new)
 		sp_ebpf_former_leave(plane, error);
+	if (is_new && plane->keeps_next) {
+		sp_ebpf_kept_take(plane, former);
+		former = NULL;
+	}
 	finish(plane, &entries, is_new && former ? former->revision : 0, error);
 	if (is_new)
 		sp_ebpf_staged_close(former);
@@ -314,6 +318,9 @@ int sp_ebpf_switch(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
 	if (former && staged != former && staged->revision <= former->revision)
 		return sp_ebpf_fail(error, -EINVAL, "revision %" PRIu64 " is not after %" PRIu64,
 				    staged->revision, former->revision);
+	if (sp_ebpf_kept_has_returned(plane))
+		return sp_ebpf_fail(error, -ESTALE, "revision %" PRIu64 " has returned",
+				    plane->kept->revision);
 	r = check_interfaces(interfaces, interface_count, error);
 	if (r == 0)
 		r = switch_all(plane, staged, interfaces, interface_count, error);

@@ -134,5 +134,7 @@ int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_plane_error *error)
 		return r;
 	running = SP_TAKE_PTR(plane->running);
 	sp_ebpf_staged_close(running);
+	running = SP_TAKE_PTR(plane->kept);
+	sp_ebpf_staged_close(running);
 	return 0;
 }
