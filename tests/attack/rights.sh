@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The attack: somebody runs code in sallyportd, in the tunnel engine or in the portal. The claim: once they serve, each
+# The attack: somebody runs code in sallyportd, in the tunnel engine, in the portal or in the watchdog. The claim: once they serve, each
 # has what its work takes and nothing more: capabilities (also in the bounding set), system calls, no new privileges, no
 # core dump, no look into its memory by others, no way to get any of it back. The control: with that, the gateway still
 # applies, signs in, restages, restarts its engine and forwards on both families. What each attempt meets from the
@@ -58,6 +58,11 @@ check_process sallyport-portal "$lab_portal_pid"
 check_bounds sallyport-portal "$lab_portal_pid"
 check_process sallyport-vpnd "$lab_engine_pid"
 check_bounds sallyport-vpnd "$lab_engine_pid"
+lab_start_watchdog
+lab_wait 10 eval '[ "$(status_of "$lab_watchdog_pid" Seccomp)" = 2 ]'
+watchdog=(sallyport-watchdog "$lab_watchdog_pid" $NET_ADMIN $BPF)
+check_process "${watchdog[@]}"
+check_bounds "${watchdog[@]}"
 expect "sallyportd stays root, for its files" same "$(status_of "$lab_daemon_pid" Uid)" 0
 expect "the portal is somebody else" same "$(status_of "$lab_portal_pid" Uid)" "$LAB_PORTAL_USER"
 expect "the engine is somebody else" same "$(status_of "$lab_engine_pid" Uid)" "$LAB_ENGINE_USER"
@@ -77,6 +82,13 @@ expect "ana signs in" lab_login_local laptop ana --config "$LAB_DIR/laptop.conf"
 expect "a stock client takes the tunnel" lab_tunnel_up laptop
 expect "she reaches git (IPv4)" lab_wait 10 lab_reaches laptop
 expect "she reaches git (IPv6)" lab_wait 10 reaches6
+lab_gate apply --confirm 1h "$LAB_DIR/closed.yaml" >/dev/null 2>&1 &
+expect "another policy is applied, to be confirmed" lab_wait 10 fails lab_reaches laptop
+expect "it is let go" lab_gate rollback
+expect "the watchdog lets the former one return" lab_wait 10 lab_reaches laptop
+has_returned() { lab_gate status --json | field "r['pending']" | grep -qx None; }
+expect "and sallyportd follows" lab_wait 10 has_returned
+expect "without a refused call" fails grep -qi 'not permitted' "$LAB_DIR/watchdog.log"
 expect "another policy is applied" lab_gate apply "$LAB_DIR/closed.yaml"
 expect "she does not (IPv4)" fails lab_reaches laptop
 expect "she does not (IPv6)" fails reaches6

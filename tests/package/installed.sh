@@ -25,7 +25,7 @@ LAB_DIR=$(mktemp -d)
 [ "$1" != --fetch ] || { fetch "$2" || { tail "$LAB_DIR/apt.log"; exit 75; }; exit 0; }
 
 debs=$1
-readonly UNITS=(sallyportd.service sallyport-vpnd@vpn0.service sallyport-portal.service)
+readonly UNITS=(sallyportd.service sallyport-vpnd@vpn0.service sallyport-portal.service sallyport-watchdog.service)
 run() { same "$(state "${UNITS[@]}")" 'active '; }
 restarts() { systemctl show -P NRestarts "${UNITS[@]}" | grep . | tr '\n' ' '; }
 pid_of() { systemctl show -P MainPID "$1"; }
@@ -123,7 +123,14 @@ expect "her tunnel comes up" up
 expect "she reaches the office" wait_for get laptop 10.30.2.9
 expect "not what is denied" fails get laptop 10.30.9.4
 expect "all is well" wait_for sallyport status
-expect "and nothing had to be started twice" same "$(restarts)" "0 0 0 "
+confirmed() { # an apply that waits, and is confirmed from elsewhere
+	local pid
+	sallyport apply --confirm 60s /etc/sallyport/policy.yaml >>"$LAB_DIR/apt.log" 2>&1 &
+	pid=$!
+	wait_for sallyport confirm && wait $pid
+}
+expect "an apply waits to be confirmed: its watchdog came with sallyportd" confirmed
+expect "and nothing had to be started twice" same "$(restarts)" "0 0 0 0 "
 
 # ---- systemctl, while she is there ----
 
@@ -161,10 +168,10 @@ signed_in=$(session)
 still_through() { wait_for get laptop 10.30.2.9 && same "$(session)" "$signed_in" && run; }
 in_order() { local unit; for unit in "$@"; do systemctl restart "$unit" || return; done; }
 expect "restarted, daemon first: she is through, by the same session" eval 'in_order "${UNITS[@]}" && still_through'
-expect "the engine first" eval 'in_order "${UNITS[1]}" "${UNITS[2]}" "${UNITS[0]}" && still_through'
+expect "the engine first" eval 'in_order "${UNITS[@]:1}" "${UNITS[0]}" && still_through'
 expect "all at once" eval 'systemctl restart "${UNITS[@]}" && still_through'
 has_table() { nft list table inet sallyport >/dev/null 2>&1; }
-expect "stopped, all three" systemctl stop "${UNITS[@]}"
+expect "stopped, all of them" systemctl stop "${UNITS[@]}"
 expect "the kernel judges on" eval 'has_table && ip link show vpn0 >/dev/null'
 expect "and started again" eval 'systemctl start "${UNITS[@]}" && still_through'
 kill_one() { kill -KILL "$(pid_of "$1")" && wait_for eval "[ \$(systemctl show -P NRestarts $1) -gt ${2:-0} ]" && wait_for run; }
@@ -219,7 +226,7 @@ pids() { systemctl show -P MainPID "${UNITS[@]}" | grep . | tr '\n' ' '; }
 old_pids=$(pids)
 expect "the upgrade installs" does 'apt install ./sallyport_*.deb'
 other_pids() { local pid; for pid in $old_pids; do [[ " $(pids)" != *" $pid "* ]] || return 1; done; }
-expect "all three are started anew" eval 'other_pids && run'
+expect "all of them are started anew" eval 'other_pids && run'
 expect "nothing was let go" has_table
 expect "she reaches the office still, by the same session" still_through
 expect "while she tried" wait_for tried

@@ -37,7 +37,7 @@ known=('tools/deps && tools/build && meson install -C build' 'systemd-sysusers; 
 mapfile -t lines < <(page_quoted "$page" tools/deps 'systemd-sysusers;')
 expect "the page's lines are those tried here" same "$(printf '%s\n' "${lines[@]}")" "$(printf '%s\n' "${known[@]}")"
 expect "what is built is installed" does "${known[0]##*&& }" --no-rebuild # the first two made build/
-for program in sallyport sallyportd sallyport-vpnd sallyport-portal; do
+for program in sallyport sallyportd sallyport-vpnd sallyport-portal sallyport-watchdog; do
 	expect "$program is found" eval 'path=$(command -v $program) && [[ $path = /usr/local/* ]] && $program --version >/dev/null'
 done
 command -v systemd-sysusers >/dev/null || { echo "skip: there is no systemd-sysusers"; exit 77; }
@@ -62,12 +62,12 @@ unit() { # unit NAME : its command, in the background
 	[[ $command = /usr/local/sbin/sallyport* ]] || return
 	$command >"$LAB_DIR/$1.log" 2>&1 </dev/null &
 }
-for name in sallyport-portal sallyport-vpnd@ sallyportd; do
+for name in sallyport-portal sallyport-vpnd@ sallyport-watchdog sallyportd; do
 	expect "the unit $name starts what was installed" unit "$name"
 done
 expect "a person is added" does 'sallyport user add ana --groups staff' "--password-fd 3 3<<<'ana is here'"
 answers() { sallyport status; [ $? -le 8 ] && sallyport status --json | grep -q '"fingerprint"'; }
-expect "all three are there" wait_for answers
+expect "all of them are there" wait_for answers
 expect "the policy is applied" wait_for does 'sallyport apply /etc/sallyport/policy.yaml'
 expect "and nothing is amiss" wait_for sallyport status
 expect_done

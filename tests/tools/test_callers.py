@@ -18,8 +18,6 @@ UNCALLED = {
     'sp_control_client_count', 'sp_grants_count', 'sp_jwks_count', 'sp_refresher_count', 'sp_wg_engine_peer_count',
     # A sign-in in the browser, whose pages are not there yet (ADR 0016).
     'sp_cookie_set', 'sp_state_make',
-    # sallyportd gives its sign each second, however long the manager's watchdog waits.
-    'sp_notify_watchdog_interval_ns',
 }
 
 HEADER = '''

@@ -15,7 +15,8 @@ PRINTERS = {
     'src/vpnd/log.c': ['sp_text_show'],
 }
 # Fixed texts: how a program is called, its version.
-USAGE = {'src/daemon/main.c', 'src/io/process/options.c', 'src/portal/main.c', 'src/vpnd/main.c'}
+USAGE = {'src/daemon/main.c', 'src/io/process/options.c', 'src/portal/main.c', 'src/vpnd/main.c',
+         'src/watchdog/main.c'}
 PRINTS = re.compile(r'\b(v?f?printf|v?dprintf|fputs|fputc|puts|putc|putchar|fwrite|perror'
                     r'|psignal|json_dumpf|json_dump_file|json_dumpfd|sd_journal_\w+)\(|#include <(err|syslog)\.h>')
 WRITES_A_TERMINAL = re.compile(r'\bwrite\((STDOUT_FILENO|STDERR_FILENO|[12]),')

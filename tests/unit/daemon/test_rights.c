@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What code that took over sallyportd, the engine or the portal is refused: each attempt is made by a child that
- * first gives up what that process gives up. */
+/* What code that took over sallyportd, the engine, the portal or the watchdog is refused: each attempt is made by a
+ * child that first gives up what that process gives up. */
 #include <errno.h>
 #include <linux/sched.h>
 #include <pthread.h>
@@ -21,6 +21,7 @@
 #include "daemon/rights.h"
 #include "portal/rights.h"
 #include "vpnd/rights.h"
+#include "watchdog/rights.h"
 
 static const struct process {
 	const char *name;
@@ -29,6 +30,7 @@ static const struct process {
 	{ "sallyportd", sp_daemon_give_up_rights },
 	{ "sallyport-vpnd", sp_vpnd_restrict_calls },
 	{ "sallyport-portal", sp_portal_restrict },
+	{ "sallyport-watchdog", sp_watchdog_give_up_rights },
 };
 
 /* The exit code of a child of @process that did @attempt: the errno it met, 0 when it was let. */
@@ -161,11 +163,13 @@ static long load_program(long unused)
 	return syscall(SYS_bpf, 0, NULL, 0);
 }
 
-static void programs_for_the_kernel_are_sallyportds_alone(void **state)
+static void programs_for_the_kernel_are_for_two_alone(void **state)
 {
 	(void)state;
-	if (geteuid() == 0)
+	if (geteuid() == 0) {
 		assert_int_not_equal(errno_of(&processes[0], load_program, 0), EPERM);
+		assert_int_not_equal(errno_of(&processes[3], load_program, 0), EPERM);
+	}
 	assert_int_equal(errno_of(&processes[1], load_program, 0), EPERM);
 	assert_int_equal(errno_of(&processes[2], load_program, 0), EPERM);
 }
@@ -225,7 +229,7 @@ int main(void)
 		cmocka_unit_test(no_process_is_made_watched_or_ended),
 		cmocka_unit_test(a_thread_is_signalled_only_within_the_process),
 		cmocka_unit_test(the_system_is_left_as_it_is),
-		cmocka_unit_test(programs_for_the_kernel_are_sallyportds_alone),
+		cmocka_unit_test(programs_for_the_kernel_are_for_two_alone),
 		cmocka_unit_test(what_was_written_is_never_run),
 		cmocka_unit_test(a_thread_is_made),
 	};

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "watchdog/probing.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+
+static void finish(struct sp_attempt *attempt, int result)
+{
+	struct sp_probing *probing = attempt->probing;
+
+	sp_loop_forget(probing->loop, &attempt->socket);
+	sp_closep(&attempt->socket.fd);
+	attempt->socket.fd = -1;
+	sp_loop_in(probing->loop, &attempt->timer, SP_PROBING_PAUSE_NS);
+	probing->take(probing->arg, attempt->index, result);
+}
+
+/* It is connected, or is not going to be. */
+static void became_ready(void *arg, uint32_t events)
+{
+	struct sp_attempt *attempt = arg;
+	int error = 0;
+	socklen_t size = sizeof(error);
+
+	(void)events;
+	if (getsockopt(attempt->socket.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+		error = -sp_errno();
+	finish(attempt, -error);
+}
+
+/* A socket of IPv6 speaks IPv4 as well, to an address in the 16-byte form. */
+static int connect_to(const struct sp_target *target, int *ret_fd)
+{
+	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_port = htons(target->port) };
+	__sp_close int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int off = 0;
+
+	if (fd < 0)
+		return sp_errno();
+	memcpy(&to.sin6_addr, &target->addr, sizeof(to.sin6_addr));
+	if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0)
+		return sp_errno();
+	if (connect(fd, (struct sockaddr *)(void *)&to, sizeof(to)) < 0 && errno != EINPROGRESS)
+		return sp_errno();
+	*ret_fd = SP_TAKE_FD(fd);
+	return 0;
+}
+
+static void fire(void *arg)
+{
+	struct sp_attempt *attempt = arg;
+	struct sp_probing *probing = attempt->probing;
+	int r;
+
+	if (attempt->socket.fd >= 0) {
+		finish(attempt, -ETIMEDOUT);
+		return;
+	}
+	r = connect_to(&probing->targets[attempt->index], &attempt->socket.fd);
+	if (r == 0)
+		r = sp_loop_watch(probing->loop, &attempt->socket, EPOLLOUT);
+	if (r < 0)
+		finish(attempt, r);
+	else
+		sp_loop_in(probing->loop, &attempt->timer, SP_PROBING_PATIENCE_NS);
+}
+
+void sp_probing_begin(struct sp_probing *probing, const struct sp_target *targets, size_t count)
+{
+	sp_probing_end(probing);
+	for (size_t i = 0; i < count; i++) {
+		struct sp_attempt *attempt = &probing->attempts[i];
+
+		probing->targets[i] = targets[i];
+		*attempt = (struct sp_attempt){
+			.probing = probing,
+			.index = i,
+			.socket = { .fd = -1, .ready = became_ready, .arg = attempt },
+			.timer = { .fire = fire, .arg = attempt },
+		};
+		sp_loop_in(probing->loop, &attempt->timer, 0);
+	}
+	probing->count = count;
+}
+
+void sp_probing_end(struct sp_probing *probing)
+{
+	for (size_t i = 0; i < probing->count; i++) {
+		struct sp_attempt *attempt = &probing->attempts[i];
+
+		sp_loop_drop(probing->loop, &attempt->timer);
+		sp_loop_forget(probing->loop, &attempt->socket);
+		sp_closep(&attempt->socket.fd);
+	}
+	probing->count = 0;
+}
