@@ -171,6 +171,11 @@ static int revision_adopt(struct sp_daemon *daemon)
 	if (running)
 		sp_log_note("the kernel runs revision %llu: adopted, nothing flushed",
 			    (unsigned long long)running);
+	sp_confirming_resume(&daemon->applies);
+	sp_confirming_look(&daemon->applies);
+	/* A third revision has no room while one may return: it is resumed once that has ended. */
+	if (sp_confirming_blocks(&daemon->applies) || daemon->applies.under_way)
+		return 0;
 	r = sp_apply_resume(&daemon->applies);
 	if (r == -ENOENT && !running)
 		sp_log_note("no policy yet: nothing is attached, nothing forwarded "
@@ -237,6 +242,7 @@ static void daemon_tick(void *arg)
 
 	sp_people_tick(&daemon->people);
 	sp_portal_tick(&daemon->portal);
+	sp_confirming_look(&daemon->applies);
 	if (daemon->namespace_fd >= 0)
 		sp_namespace_dismiss(daemon->namespace_fd);
 	if (++daemon->ticks % RETRY_TICKS == 0)

@@ -156,6 +156,7 @@ static void lend_health(struct sp_daemon *daemon)
 	health->recorder = &daemon->recorder;
 	health->portal = &daemon->portal;
 	health->apply = &daemon->applies.under_way;
+	health->waits = &daemon->applies.confirming.state;
 	health->is_lock_open = &daemon->is_lock_open;
 	daemon->troubles.warnings = daemon->drifts.warnings = &daemon->warnings;
 	daemon->troubles.recorder = daemon->drifts.recorder = &daemon->recorder;

@@ -56,6 +56,15 @@ static void again_ask(struct sp_applies *applies, struct sp_again *again)
 	again_free(again);
 }
 
+static size_t count_kept(const struct sp_applies *applies)
+{
+	size_t count = 0;
+
+	for (const struct sp_again *again = applies->again.first; again; again = again->next)
+		count++;
+	return count;
+}
+
 /* Who waits for their turn comes before a revision nobody asked for: an interface that comes and
  * goes all the time must not keep an administrator from taking it off the list. */
 static void again_ask_kept(void *arg)
@@ -63,13 +72,19 @@ static void again_ask_kept(void *arg)
 	struct sp_applies *applies = arg;
 	struct sp_again *again;
 
-	if (applies->again.is_hangup_kept && !applies->under_way) {
+	if (applies->again.is_hangup_kept && !applies->under_way &&
+	    !sp_confirming_blocks(applies)) {
 		applies->again.is_hangup_kept = false;
 		sp_reload_by_signal(applies);
 	}
-	while (!applies->under_way && !*applies->is_stopping && (again = again_take_next(applies)))
+	/* One that goes on waiting is kept again, and not asked twice in one round. */
+	for (size_t left = count_kept(applies);
+	     left && !applies->under_way && !*applies->is_stopping &&
+	     (again = again_take_next(applies));
+	     left--)
 		again_ask(applies, again);
-	if (applies->under_way || *applies->is_stopping || !applies->restage_why)
+	if (applies->under_way || *applies->is_stopping || !applies->restage_why ||
+	    sp_confirming_blocks(applies))
 		return;
 	sp_apply_restage_soon(applies, applies->restage_why);
 	if (!applies->under_way) /* none could be begun */
@@ -127,6 +142,10 @@ static bool again_keep(struct sp_applies *applies, struct sp_client *client,
 void sp_again_put(struct sp_applies *applies, struct sp_client *client,
 		  const struct sp_request *request, const char *why)
 {
+	if (sp_confirming_blocks(applies)) {
+		sp_confirming_refuse(applies, client);
+		return;
+	}
 	if (!again_keep(applies, client, request, true))
 		return;
 	sp_apply_restage_soon(applies, why);

@@ -8,6 +8,7 @@
 #include "config/machine.h"
 #include "daemon/change/farewell.h"
 #include "daemon/apply/again.h"
+#include "daemon/apply/confirming.h"
 #include "daemon/base/pace.h"
 #include "daemon/base/warnings.h"
 #include "daemon/control/control.h"
@@ -58,6 +59,7 @@ struct sp_applies {
 	/* Their own. */
 	struct sp_apply *under_way; /* NULL: none is */
 	struct sp_again_list again;
+	struct sp_confirming confirming; /* an apply that waits to be confirmed */
 	/* a new revision is wanted after the apply under way; NULL: none */
 	const char *restage_why;
 	struct sp_timer restage_timer;

@@ -63,7 +63,7 @@ static void reply_success(struct sp_apply *apply)
 		apply->client,
 		json_pack(
 			"{s:s, s:I, s:I, s:o, s:I, s:s, s:b, s:{s:{s:I, s:I, s:I, s:I}, s:I, s:O}, "
-			"s:I}",
+			"s:I, s:I}",
 			"generation", running->generation, "revision", (json_int_t)running->number,
 			"rules", (json_int_t)running->policy->rule_count, "diagnostics",
 			sp_describe_diagnostics(&apply->diagnostics), "tests",
@@ -73,7 +73,8 @@ static void reply_success(struct sp_apply *apply)
 			"removed", (json_int_t)change->removed, "changed",
 			(json_int_t)change->changed, "unchanged", (json_int_t)change->unchanged,
 			"sessions", (json_int_t)sessions, "lost_roles", apply->lost, "milliseconds",
-			(json_int_t)((sp_clock_boottime_ns() - apply->started_ns) / SP_MS_NS)));
+			(json_int_t)((sp_clock_boottime_ns() - apply->started_ns) / SP_MS_NS),
+			"confirm_within_s", (json_int_t)apply->request.confirm.wait_s));
 }
 
 /* The new revision runs, and the sessions follow it. */
@@ -136,6 +137,8 @@ static void apply_finish(struct sp_apply *apply, int r)
 	}
 	if (apply->done >= APPLY_SWITCHED)
 		revision_came_into_force(apply);
+	else if (apply->request.confirm.wait_s)
+		sp_confirming_abandon(applies);
 	if (apply->reload) {
 		sp_reload_end(applies, apply->reload, apply->client, r, apply->message);
 	} else {
@@ -164,7 +167,8 @@ static void apply_go_on(struct sp_apply *apply, int r)
 	if (r == 0)
 		r = step_passed(apply);
 	if (r > 0) {
-		sp_loop_in(apply->applies->loop, &apply->timer, 0);
+		sp_loop_in(apply->applies->loop, &apply->timer,
+			   r == SP_APPLY_WAITS ? SP_APPLY_WAIT_NS : 0);
 		return;
 	}
 	apply_finish(apply, r < 0 ? r : apply->failed);
@@ -231,7 +235,7 @@ int sp_apply_start(struct sp_applies *applies, struct sp_client *client,
 {
 	__sp_cleanup(apply_freep) struct sp_apply *apply = NULL;
 
-	if (applies->under_way)
+	if (applies->under_way || sp_confirming_blocks(applies))
 		return -EBUSY;
 	apply = apply_new(applies, "apply");
 	if (!apply)
@@ -252,7 +256,7 @@ int sp_apply_start_reload(struct sp_applies *applies, struct sp_client *client, 
 {
 	__sp_cleanup(apply_freep) struct sp_apply *apply = NULL;
 
-	if (applies->under_way)
+	if (applies->under_way || sp_confirming_blocks(applies))
 		return -EBUSY;
 	apply = apply_new(applies, "sallyport.yaml was read again");
 	if (!apply || sp_reload_new(by, &apply->reload) < 0)
@@ -264,10 +268,11 @@ int sp_apply_start_reload(struct sp_applies *applies, struct sp_client *client, 
 
 void sp_apply_restage_soon(struct sp_applies *applies, const char *why)
 {
+	const bool is_later = applies->under_way || sp_confirming_blocks(applies);
 	struct sp_apply *apply;
 
-	applies->restage_why = applies->under_way ? why : NULL;
-	if (applies->under_way || !applies->revisions->running)
+	applies->restage_why = is_later ? why : NULL;
+	if (is_later || !applies->revisions->running)
 		return; /* later; or nothing runs that could be made anew */
 	apply = apply_new(applies, why);
 	if (apply)
@@ -280,7 +285,7 @@ static void restage_when_due(void *arg)
 	struct sp_applies *applies = arg;
 	const uint64_t now_ns = sp_clock_boottime_ns();
 
-	if (applies->under_way)
+	if (applies->under_way || sp_confirming_blocks(applies))
 		sp_loop_in(applies->loop, &applies->restage_timer, SP_PACE_FIRST_NS);
 	else if (now_ns < applies->restage_pace.due_ns)
 		sp_loop_at(applies->loop, &applies->restage_timer, applies->restage_pace.due_ns);
@@ -350,22 +355,27 @@ int sp_apply_resume(struct sp_applies *applies)
 	return r;
 }
 
-void sp_apply_retry(struct sp_applies *applies)
+void sp_apply_resume_soon(struct sp_applies *applies)
 {
 	struct sp_apply *apply;
-	int r;
+	int r = apply_new_resumed(applies, &apply);
 
-	if (applies->under_way || !sp_warnings_has(applies->warnings, "stage-failed"))
+	if (r == 0)
+		apply_begin(apply);
+	else
+		warn_unreadable(applies, r);
+}
+
+void sp_apply_retry(struct sp_applies *applies)
+{
+	if (applies->under_way || sp_confirming_blocks(applies) ||
+	    !sp_warnings_has(applies->warnings, "stage-failed"))
 		return;
 	if (applies->revisions->running) {
 		sp_apply_restage_soon(applies, "trying again");
 		return;
 	}
-	r = apply_new_resumed(applies, &apply);
-	if (r == 0)
-		apply_begin(apply);
-	else
-		warn_unreadable(applies, r);
+	sp_apply_resume_soon(applies);
 }
 
 void sp_apply_forget_client(struct sp_applies *applies, const struct sp_client *client)

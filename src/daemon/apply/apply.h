@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/apply/confirming.h"
 #include "sallyport/abi/tables.h"
 
 struct sp_client;
@@ -23,6 +24,9 @@ struct sp_apply_request {
 	bool is_forced;
 	bool has_connection;
 	struct sp_connection connection;
+	struct sp_confirm_request confirm;
+	/* a generation that was applied before: its tests passed then */
+	bool is_again;
 };
 
 /* Start an apply for @client, who is answered when it is through. -EBUSY: one is under way. */
@@ -39,6 +43,8 @@ void sp_apply_restage_paced(struct sp_applies *applies);
 /* At start: the revision the kernel runs, or the last confirmed one. Returns 0; -ENOENT there is
  * none. */
 int sp_apply_resume(struct sp_applies *applies);
+/* The same in the next rounds. What keeps it from beginning is in `status`. */
+void sp_apply_resume_soon(struct sp_applies *applies);
 /* After a revision nobody asked for has failed: once more. */
 void sp_apply_retry(struct sp_applies *applies);
 /* The client is gone; its apply goes on. */

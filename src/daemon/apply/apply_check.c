@@ -68,6 +68,14 @@ static int take_machine(struct sp_apply *apply)
 	return sp_reload_take(apply->applies, apply->reload, apply->worked);
 }
 
+static int check_way_back(struct sp_apply *apply)
+{
+	struct sp_plane_error error;
+	int r = sp_confirming_check(apply->applies, &error);
+
+	return r < 0 ? sp_apply_fail(apply, r, "no-way-back", 1, "%s", error.text) : 0;
+}
+
 static int check_end(struct sp_apply *apply)
 {
 	const struct sp_revision *running = apply->applies->revisions->running;
@@ -98,6 +106,8 @@ static int check_end(struct sp_apply *apply)
 	if (r < 0)
 		return sp_apply_fail(apply, r, "failed", 1, "comparing it with what runs: %s",
 				     sp_err_text(r));
+	if (apply->request.confirm.wait_s)
+		return check_way_back(apply);
 	return apply->request.is_forced ? 0 : sp_apply_guard(apply);
 }
 
@@ -106,7 +116,7 @@ const struct sp_apply_step sp_apply_check_step = { check_begin, check_work, chec
 /* Are there no tests, or did the policy pass them when it was applied? */
 static int test_begin(struct sp_apply *apply)
 {
-	return apply->is_request && apply->policy->test_count;
+	return apply->is_request && !apply->request.is_again && apply->policy->test_count;
 }
 
 static void test_work(struct sp_apply *apply)

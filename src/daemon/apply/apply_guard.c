@@ -85,7 +85,8 @@ int sp_apply_guard(struct sp_apply *apply)
 	return sp_apply_fail(
 		apply, -EPERM, "needs-force", 1,
 		"it would cut the connection you came by (port %u; %s, rule %s); add a `protect` "
-		"entry for it, or say --force",
+		"entry for it, or apply it with --confirm 60s (the former policy returns unless "
+		"you confirm this one), or say --force",
 		connection->destination_port, sp_reason_name(judgement.answer.reason),
 		rule ? rule : "none");
 }

@@ -24,6 +24,7 @@
 	X(CLASSED, "classed")                                                                      \
 	X(FILLED, "filled")                                                                        \
 	X(STAGED, "staged")                                                                        \
+	X(WATCHED, "watched")                                                                      \
 	X(SWITCHED, "switched")                                                                    \
 	X(CONFIRMED, "confirmed")                                                                  \
 	X(FOLLOWED, "followed")
@@ -71,6 +72,7 @@ struct sp_apply {
 	struct sp_policy_change change; /* of the rules, against the policy that ran */
 	int64_t applied_ns; /* UTC: when the generation was applied, however often it is staged */
 	uint64_t started_ns;
+	uint64_t watched_by_ns;  /* boot time: until when the watchdog has to have seen it */
 	struct sp_follow follow; /* how far the sessions follow */
 	json_t *lost;            /* sessions that ended without a role */
 	/* how it failed */
@@ -82,12 +84,15 @@ struct sp_apply {
 };
 
 #define SP_APPLY_GOES_ON 2
+#define SP_APPLY_WAITS 3
+#define SP_APPLY_WAIT_NS (10 * SP_MS_NS)
 
 /* A step. _begin and _end are short, run in the loop and may touch everything. _work may take long
  * and may run in a thread while the loop serves others: it writes to @apply alone and only reads
  * what @apply refers to. _end is called if and only if _begin returned 1, after _work.
  * _begin returns 0 the step is done; 1 there is work; SP_APPLY_GOES_ON a slice of it is done, and
- * it is to be called again in the next round; -errno. _end returns 0 or -errno. On -errno code,
+ * it is to be called again in the next round; SP_APPLY_WAITS it waits for another process, and is
+ * to be called again after SP_APPLY_WAIT_NS; -errno. _end returns 0 or -errno. On -errno code,
  * message and exit_code of @apply are set (sp_apply_fail). */
 struct sp_apply_step {
 	int (*begin)(struct sp_apply *apply);
@@ -102,7 +107,8 @@ extern const struct sp_apply_step sp_apply_number_step, sp_apply_store_step;
 /* apply_stage.c */
 extern const struct sp_apply_step sp_apply_class_step, sp_apply_fill_step, sp_apply_stage_step;
 /* apply_switch.c */
-extern const struct sp_apply_step sp_apply_switch_step, sp_apply_confirm_step, sp_apply_follow_step;
+extern const struct sp_apply_step sp_apply_watch_step, sp_apply_switch_step, sp_apply_confirm_step,
+	sp_apply_follow_step;
 
 /* Say how the apply fails, and give @r back. */
 int sp_apply_fail(struct sp_apply *apply, int r, const char *code, int exit_code,

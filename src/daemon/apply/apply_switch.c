@@ -6,6 +6,48 @@
 
 #include "base/err.h"
 
+/* A watchdog that is there has seen the file within milliseconds. */
+#define WATCHED_WITHIN_NS (5 * SP_SECOND_NS)
+
+static int keep_former(struct sp_apply *apply)
+{
+	struct sp_plane_error error = { 0 };
+	int r = sp_plane_keep_former(apply->applies->plane, &error);
+
+	return r < 0 ? sp_apply_fail(apply, r, "failed", 1,
+				     "keeping what runs, so that it can return: %s", error.text)
+		     : 0;
+}
+
+static int begin_confirming(struct sp_apply *apply)
+{
+	int r = sp_confirming_begin(apply->applies, &apply->request.confirm, apply->who);
+
+	apply->watched_by_ns = sp_clock_boottime_ns() + WATCHED_WITHIN_NS;
+	return r < 0 ? sp_apply_fail(apply, r, "failed", 1, "writing %s: %s",
+				     apply->applies->paths->pending_file, sp_err_text(r))
+		     : SP_APPLY_WAITS;
+}
+
+/* Nothing is switched that has nobody who lets the former revision return. */
+static int watch_begin(struct sp_apply *apply)
+{
+	if (!apply->request.confirm.wait_s)
+		return 0;
+	if (!apply->watched_by_ns)
+		return begin_confirming(apply);
+	if (sp_confirming_is_watched(apply->applies))
+		return keep_former(apply);
+	if (sp_clock_boottime_ns() < apply->watched_by_ns)
+		return SP_APPLY_WAITS;
+	return sp_apply_fail(
+		apply, -ESRCH, "no-watchdog", 1,
+		"sallyport-watchdog does not answer, which lets the former policy return: "
+		"start it (systemctl start sallyport-watchdog)");
+}
+
+const struct sp_apply_step sp_apply_watch_step = { .begin = watch_begin };
+
 static int switch_begin(struct sp_apply *apply)
 {
 	struct sp_applies *applies = apply->applies;
@@ -24,7 +66,7 @@ static int switch_begin(struct sp_apply *apply)
 			sp_network_lock(applies->network, false, &ignored);
 		return r;
 	}
-	sp_revisions_switched(applies->revisions);
+	sp_revisions_switched(applies->revisions, apply->request.confirm.wait_s != 0);
 	return 0;
 }
 
@@ -73,17 +115,22 @@ static int open_ways(struct sp_apply *apply)
 static int confirm_begin(struct sp_apply *apply)
 {
 	struct sp_applies *applies = apply->applies;
-	int r = sp_store_confirm_revision(applies->store, applies->revisions->running->number);
+	const uint64_t number = applies->revisions->running->number;
+	int r = apply->request.confirm.wait_s ? sp_store_switch_revision(applies->store, number)
+					      : sp_store_confirm_revision(applies->store, number);
 
 	record_apply(apply);
 	if (r < 0)
 		sp_log_error("revision %" PRIu64 " runs, but the database did not take that: %s",
-			     applies->revisions->running->number, sp_store_error(applies->store));
+			     number, sp_store_error(applies->store));
 	apply->failed = open_ways(apply);
 	if (apply->failed < 0)
 		return 0;
 	sp_warnings_clear(applies->warnings, "stage-failed");
 	sp_warnings_clear(applies->warnings, "policy-unreadable");
+	sp_warnings_clear(applies->warnings, "return-failed");
+	if (apply->is_request)
+		sp_warnings_clear(applies->warnings, "reverted");
 	return 0;
 }
 
@@ -93,6 +140,8 @@ const struct sp_apply_step sp_apply_confirm_step = { .begin = confirm_begin };
  * now. */
 static int follow_begin(struct sp_apply *apply)
 {
+	if (apply->request.confirm.wait_s)
+		return 0; /* once it is confirmed: what a session loses does not return */
 	return sp_sessions_follow_policy(apply->applies->people, &apply->follow, apply->lost)
 		       ? SP_APPLY_GOES_ON
 		       : 0;

@@ -23,6 +23,8 @@
 	X("certificate-invalid",                                                                   \
 	  "renew it (portal.tls), and then systemctl reload sallyport-portal")                     \
 	X("clock-wrong", "set the clock")                                                          \
+	X("confirm-not-stored",                                                                    \
+	  "make room for the database (var/lib/sallyport), and see its disk")                      \
 	X("database-failed", "put the database back, then start sallyportd again")                 \
 	X("database-moved", "put the database back from a copy, or let people sign in again")      \
 	X("drift-again", "find who does it (sallyport audit --event drift) and stop it")           \
@@ -61,6 +63,10 @@
 	X("portal-user", "make the user portal.user names, then start sallyportd again")           \
 	X("provider-failed", "see to the provider, or to its file in idp.d")                       \
 	X("refresh-failing", "see to the provider: who it does not confirm is signed out in time") \
+	X("return-failed",                                                                         \
+	  "see that /sys/fs/bpf is there; sallyport apply FILE puts a policy into "                \
+	  "force")                                                                                 \
+	X("reverted", "mend that policy and apply it again; an apply ends this warning")           \
 	X("revision-unconfirmed", "sallyport apply FILE")                                          \
 	X("sign-in-failing", "see to the provider (sallyport idp test), or to its file in idp.d")  \
 	X("stage-failed", "see the message; sallyport apply tries again")                          \

@@ -295,7 +295,9 @@ static void look_at_revision(struct sp_health *health)
 
 	if (*health->apply || !health->revisions->running)
 		return;
-	if (sp_store_last_confirmed(health->store, &row) < 0 || row.number != runs)
+	if (*health->waits != SP_PENDING_NONE) /* `status` says so by itself */
+		sp_warnings_clear(health->warnings, "revision-unconfirmed");
+	else if (sp_store_last_confirmed(health->store, &row) < 0 || row.number != runs)
 		sp_warnings_raise(health->warnings, "revision-unconfirmed",
 				  "the kernel runs revision %llu, and the database has %llu as the "
 				  "last one that was confirmed: a restart would load that",

@@ -10,6 +10,8 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "confirm/pending.h"
+
 struct sp_apply;
 struct sp_machine;
 struct sp_paths;
@@ -30,7 +32,8 @@ struct sp_health {
 	const struct sp_revisions *revisions;
 	const struct sp_recorder *recorder;
 	const struct sp_portal_seen *portal;
-	struct sp_apply *const *apply; /* the one under way, or NULL */
+	struct sp_apply *const *apply;      /* the one under way, or NULL */
+	const enum sp_pending_state *waits; /* an apply that is to be confirmed */
 	const bool *is_lock_open;
 
 	/* of the file whose dates these are; 0: not read yet */

@@ -57,7 +57,8 @@ static void look_at_pins(struct sp_watch *watch)
 	struct sp_plane_error error = { 0 };
 	int r = sp_plane_mend_pins(watch->plane, &error);
 
-	if (r)
+	/* -ESTALE: the former revision has returned, and the plane follows within a second */
+	if (r && r != -ESTALE)
 		sp_drift_see(watch->drifts,
 			     &(struct sp_drift_sight){
 				     .code = "pins-missing",
@@ -77,7 +78,7 @@ static void look_at_hooks(struct sp_watch *watch)
 	look_at_pins(watch);
 	r = sp_plane_repair(watch->plane, watch->host->hooked, watch->host->hooked_count, &faults,
 			    &count);
-	if (r < 0)
+	if (r < 0 && r != -ESTALE)
 		sp_drift_see(watch->drifts, &(struct sp_drift_sight){
 						    .code = "hook-missing",
 						    .what = "the pins of the hooks cannot be read",

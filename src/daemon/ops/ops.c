@@ -22,8 +22,11 @@ static const struct sp_op *find_op(const char *name)
 {
 	static const char *const status[] = { "rules", NULL };
 	static const char *const policy[] = { "path", "files", "text", "text_bytes", NULL };
-	static const char *const apply[] = { "path",  "files",      "text", "text_bytes",
-					     "force", "connection", NULL };
+	static const char *const apply[] = { "path",  "files",      "text",    "text_bytes",
+					     "force", "connection", "confirm", NULL };
+	static const char *const rollback[] = { "generation", "force", "connection", "confirm",
+						NULL };
+	static const char *const pending[] = { "revision", NULL };
 	static const char *const detach[] = { "yes", "why", NULL };
 	static const char *const history[] = { "limit", NULL };
 	static const char *const explain[] = { "from", "idp",   "to",     "service", "on",
@@ -60,6 +63,9 @@ static const struct sp_op *find_op(const char *name)
 		{ "apply", apply, NULL, sp_op_apply },
 		{ "reload", none, NULL, sp_op_reload },
 		{ "history", history, NULL, sp_op_history },
+		{ "confirm", none, NULL, sp_op_confirm },
+		{ "rollback", rollback, NULL, sp_op_rollback },
+		{ "pending", pending, NULL, sp_op_pending },
 		{ "detach", detach, NULL, sp_op_detach },
 		{ "explain", explain, NULL, sp_op_explain },
 		{ "session.open", open, portal_open, sp_op_session_open },
@@ -77,8 +83,6 @@ static const struct sp_op *find_op(const char *name)
 		{ "portal.report", report, report, sp_op_portal_report },
 		{ "audit.query", any_field, NULL, sp_op_audit_query }, /* keys: audit/query.h */
 		{ "replay", any_field, NULL, not_supported },
-		{ "confirm", any_field, NULL, not_supported },
-		{ "rollback", any_field, NULL, not_supported },
 		{ "doctor", any_field, NULL, not_supported },
 	};
 

@@ -122,6 +122,9 @@ json_t *sp_json_peer(struct sp_ops *ops, const struct sp_wg_peer *peer);
 json_t *sp_json_drop(const char *word, uint64_t packets);
 /* What a snapshot has, as the keys of `status` (docs/control-socket.md). */
 json_t *sp_json_snapshot(const struct sp_snapshot *snapshot);
+/* The apply that waits to be confirmed, as `pending` tells it (docs/control-socket.md); null: none
+ * does. */
+json_t *sp_json_pending(const struct sp_ops *ops);
 /* What a client needs to build its tunnel, also as the text of a wg-quick file. NULL: it would
  * carry more than a tunnel can. */
 json_t *sp_json_tunnel(struct sp_ops *ops, const struct sp_device *device);
@@ -140,6 +143,10 @@ void sp_op_apply(struct sp_ops *, struct sp_client *, const struct sp_request *)
 void sp_op_detach(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_reload(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_history(struct sp_ops *, struct sp_client *, const struct sp_request *);
+/* ops_confirm.c */
+void sp_op_confirm(struct sp_ops *, struct sp_client *, const struct sp_request *);
+void sp_op_rollback(struct sp_ops *, struct sp_client *, const struct sp_request *);
+void sp_op_pending(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_explain(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_session_open(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_session_list(struct sp_ops *, struct sp_client *, const struct sp_request *);
@@ -162,5 +169,19 @@ void sp_op_audit_gone(struct sp_ops *ops, struct sp_client *client);
 void sp_ops_request(void *arg, struct sp_client *client, const struct sp_request *request);
 /* Drop what any part keeps for @client. @arg is a struct sp_ops. As sp_control_handler.gone. */
 void sp_ops_gone(void *arg, struct sp_client *client);
+
+/* ---- of ops_policy.c and ops_confirm.c, for each other and for reload ---- */
+
+struct sp_apply_request;
+struct sp_confirm_request;
+
+/* The connection a command came by, NULL or null: none was given. False: the client was told. */
+bool sp_op_read_connection(struct sp_client *client, json_t *json, struct sp_apply_request *apply);
+/* How an apply waits to be confirmed, NULL or null: it does not. False: the client was told. */
+bool sp_op_read_confirm(struct sp_client *client, json_t *json, struct sp_confirm_request *confirm);
+/* May a revision be staged, as far as no apply waits to be confirmed? False: the client was told;
+ * or, with @reverts, what waits is to return, and @request is asked again then. */
+bool sp_op_may_stage(struct sp_ops *ops, struct sp_client *client, const struct sp_request *request,
+		     bool reverts);
 
 #endif

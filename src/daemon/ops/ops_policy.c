@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* check, apply, history. */
+/* check, apply, history; ops_confirm.c has confirm and rollback. */
 #include <errno.h>
 #include <string.h>
 
@@ -191,7 +191,7 @@ void sp_op_check(struct sp_ops *ops, struct sp_client *client, const struct sp_r
 	check = NULL;
 }
 
-static bool read_connection(struct sp_client *client, json_t *json, struct sp_apply_request *apply)
+bool sp_op_read_connection(struct sp_client *client, json_t *json, struct sp_apply_request *apply)
 {
 	const char *source, *destination;
 	int source_port, destination_port;
@@ -219,16 +219,19 @@ void sp_op_apply(struct sp_ops *ops, struct sp_client *client, const struct sp_r
 {
 	__sp_cleanup(sp_files_done) struct sp_files files = { 0 };
 	struct sp_apply_request apply = { .files = &files };
-	json_t *connection = NULL, *list = NULL;
+	json_t *connection = NULL, *confirm = NULL, *list = NULL;
 	const char *path = NULL;
 	int force = 0, r;
 
-	if (!sp_op_unpack(client, request, "{s?s, s?o, s?b, s?o}", "path", &path, "files", &list,
-			  "force", &force, "connection", &connection) ||
+	if (!sp_op_unpack(client, request, "{s?s, s?o, s?b, s?o, s?o}", "path", &path, "files",
+			  &list, "force", &force, "connection", &connection, "confirm", &confirm) ||
 	    !read_files(client, request, path, list, &files) ||
-	    !read_connection(client, connection, &apply))
+	    !sp_op_read_connection(client, connection, &apply) ||
+	    !sp_op_read_confirm(client, confirm, &apply.confirm))
 		return;
 	apply.is_forced = force;
+	if (!sp_op_may_stage(ops, client, request, force && !apply.confirm.wait_s))
+		return;
 	r = sp_apply_start(ops->applies, client, &apply); /* it answers when the apply ends */
 	if (r == -EBUSY)
 		sp_again_wait(ops->applies, client, request);
@@ -244,6 +247,19 @@ struct history {
 	bool has_running;
 };
 
+/* Ran and was never confirmed: it waits for that, or the one before it has returned. */
+static const char *state_of(const struct sp_ops *ops, const struct sp_store_revision *revision)
+{
+	const struct sp_confirming *confirming = &ops->applies->confirming;
+
+	if (revision->is_confirmed)
+		return "confirmed";
+	return confirming->state == SP_PENDING_OPEN &&
+			       confirming->pending.revision == revision->number
+		       ? "pending"
+		       : "reverted";
+}
+
 static int list_apply(void *arg, const struct sp_store_revision *revision)
 {
 	struct history *history = arg;
@@ -253,14 +269,14 @@ static int list_apply(void *arg, const struct sp_store_revision *revision)
 	char generation[13];
 
 	history->has_running |= is_running;
-	json_array_append_new(history->list,
-			      json_pack("{s:s, s:o, s:s, s:o, s:I, s:I, s:b, s:b}", "generation",
-					sp_generation_format(revision->generation, generation),
-					"applied", sp_json_time(revision->time_ns), "who",
-					revision->who, "path", sp_json_of_text(revision->path),
-					"revision", (json_int_t)revision->number, "rules",
-					(json_int_t)revision->rules, "confirmed",
-					revision->is_confirmed, "running", is_running));
+	json_array_append_new(
+		history->list,
+		json_pack("{s:s, s:o, s:s, s:o, s:I, s:I, s:b, s:s, s:b}", "generation",
+			  sp_generation_format(revision->generation, generation), "applied",
+			  sp_json_time(revision->time_ns), "who", revision->who, "path",
+			  sp_json_of_text(revision->path), "revision", (json_int_t)revision->number,
+			  "rules", (json_int_t)revision->rules, "confirmed", revision->is_confirmed,
+			  "state", state_of(history->ops, revision), "running", is_running));
 	return 0;
 }
 

@@ -7,7 +7,11 @@
 
 void sp_op_reload(struct sp_ops *ops, struct sp_client *client, const struct sp_request *request)
 {
-	int r = sp_apply_start_reload(ops->applies, client, sp_client_who(client));
+	int r;
+
+	if (!sp_op_may_stage(ops, client, request, false))
+		return;
+	r = sp_apply_start_reload(ops->applies, client, sp_client_who(client));
 
 	if (r == -EBUSY)
 		sp_again_wait(ops->applies, client, request);

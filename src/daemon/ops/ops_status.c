@@ -352,6 +352,7 @@ void sp_op_status(struct sp_ops *ops, struct sp_client *client, const struct sp_
 		return;
 	}
 	status = describe_daemon(ops);
+	json_object_set_new(status, "pending", sp_json_pending(ops));
 	json_object_update_new(status, sp_json_snapshot(snapshot));
 	json_object_update_new(
 		status, json_pack("{s:o, s:o, s:o, s:o}", "engine", describe_engine(ops, snapshot),

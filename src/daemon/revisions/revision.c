@@ -116,6 +116,13 @@ static int add_to_staged(struct sp_revisions *revisions, const struct sp_live *l
 	return add_session(staged, staged->is_filled ? staged->loaded : NULL, live, ret_standing);
 }
 
+static int add_to_former(struct sp_revisions *revisions, const struct sp_live *live,
+			 struct sp_plane_standing *ret_standing)
+{
+	return add_session(revisions->former, sp_plane_former(revisions->plane), live,
+			   ret_standing);
+}
+
 int sp_revisions_add_session(struct sp_revisions *revisions, const struct sp_live *live,
 			     struct sp_standings *ret_standings)
 {
@@ -127,6 +134,8 @@ int sp_revisions_add_session(struct sp_revisions *revisions, const struct sp_liv
 
 	if (r == 0 && revisions->staged)
 		r = add_to_staged(revisions, live, &standings.in[standings.count++]);
+	else if (r == 0 && revisions->former)
+		r = add_to_former(revisions, live, &standings.in[standings.count++]);
 	if (r == 0)
 		*ret_standings = standings;
 	return r;
@@ -143,9 +152,10 @@ int sp_revisions_stage_session(struct sp_revisions *revisions, const struct sp_l
 	struct sp_plane_standing standing;
 	int r;
 
-	if (!revisions->staged)
+	if (!revisions->staged && !revisions->former)
 		return 0;
-	r = add_to_staged(revisions, live, &standing);
+	r = revisions->staged ? add_to_staged(revisions, live, &standing)
+			      : add_to_former(revisions, live, &standing);
 	return r == 0 ? stage_standing(revisions, live, &standing) : r;
 }
 
@@ -204,13 +214,29 @@ int sp_revisions_filled(struct sp_revisions *revisions)
 	return extend(staged, staged->loaded);
 }
 
-void sp_revisions_switched(struct sp_revisions *revisions)
+void sp_revisions_switched(struct sp_revisions *revisions, bool keeps)
 {
 	struct sp_revision *former = revisions->running;
 
 	revisions->running = SP_TAKE_PTR(revisions->staged);
 	revisions->running->loaded = NULL; /* the plane's now */
-	sp_revision_free(former);
+	if (keeps)
+		revisions->former = former;
+	else
+		sp_revision_free(former);
+}
+
+void sp_revisions_returned(struct sp_revisions *revisions)
+{
+	if (!revisions->former)
+		return;
+	sp_revision_free(revisions->running);
+	revisions->running = SP_TAKE_PTR(revisions->former);
+}
+
+void sp_revisions_drop_former(struct sp_revisions *revisions)
+{
+	sp_revision_free(SP_TAKE_PTR(revisions->former));
 }
 
 void sp_revisions_drop_staged(struct sp_revisions *revisions)
@@ -221,5 +247,6 @@ void sp_revisions_drop_staged(struct sp_revisions *revisions)
 void sp_revisions_done(struct sp_revisions *revisions)
 {
 	sp_revisions_drop_staged(revisions);
+	sp_revisions_drop_former(revisions);
 	sp_revision_free(SP_TAKE_PTR(revisions->running));
 }

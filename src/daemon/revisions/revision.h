@@ -50,6 +50,8 @@ struct sp_revisions {
 	struct sp_revision *running; /* NULL: none, or one whose policy cannot be read */
 	/* on its way: whoever signs in is added to it too; NULL: none */
 	struct sp_revision *staged;
+	/* ran before, and may return: the same; then none is staged; NULL: none */
+	struct sp_revision *former;
 };
 
 /* Where a session stands in each. */
@@ -88,8 +90,13 @@ int sp_revisions_stage_tables(struct sp_revisions *revisions, const struct sp_ho
 /* They are filled: the rows that were appended meanwhile are loaded too. Returns 0; -EAGAIN more
  * were appended than there is room for; -errno of the plane. */
 int sp_revisions_filled(struct sp_revisions *revisions);
-/* The staged one runs: it is the running one, whose former is gone. */
-void sp_revisions_switched(struct sp_revisions *revisions);
+/* The staged one runs: it is the running one. The one before it is gone; @keeps: it is the former
+ * one, which the plane keeps. */
+void sp_revisions_switched(struct sp_revisions *revisions, bool keeps);
+/* The former one runs again, and the plane has followed it. Does nothing if there is none. */
+void sp_revisions_returned(struct sp_revisions *revisions);
+/* The former one does not return. */
+void sp_revisions_drop_former(struct sp_revisions *revisions);
 /* Give the staged one up, if there is one. */
 void sp_revisions_drop_staged(struct sp_revisions *revisions);
 /* Give up the staged revision and free the running one. The kernel keeps what runs. */

@@ -73,6 +73,8 @@ void sp_store_revision_done(struct sp_store_revision *revision);
  * kept, and nobody applied them anew. */
 int sp_store_put_revision(struct sp_store *store, const struct sp_store_revision *revision,
 			  const struct sp_file *files, size_t file_count);
+/* It runs, and no boot may load it yet. */
+int sp_store_switch_revision(struct sp_store *store, uint64_t number);
 /* It runs, and a boot may load it. */
 int sp_store_confirm_revision(struct sp_store *store, uint64_t number);
 /* -ENOENT. */
@@ -80,6 +82,8 @@ int sp_store_get_revision(struct sp_store *store, uint64_t number,
 			  struct sp_store_revision *ret_revision);
 /* The confirmed revision with the highest number. The caller runs _done. -ENOENT: there is none. */
 int sp_store_last_confirmed(struct sp_store *store, struct sp_store_revision *ret_revision);
+/* The same of those that ran, confirmed or not. */
+int sp_store_last_switched(struct sp_store *store, struct sp_store_revision *ret_revision);
 /* The caller runs _done. -ENOENT: no such generation. */
 int sp_store_get_files(struct sp_store *store, const uint8_t generation[32],
 		       struct sp_files *ret_files);

@@ -75,6 +75,12 @@ int sp_store_put_revision(struct sp_store *store, const struct sp_store_revision
 			  revision->who, (int64_t)revision->rules, (int64_t)(file_count != 0));
 }
 
+int sp_store_switch_revision(struct sp_store *store, uint64_t number)
+{
+	return sp_sql_run(store, "UPDATE revision SET switched = 1 WHERE number = ?", "i",
+			  (int64_t)number);
+}
+
 int sp_store_confirm_revision(struct sp_store *store, uint64_t number)
 {
 	return sp_sql_run(store, "UPDATE revision SET switched = 1, confirmed = 1 WHERE number = ?",
@@ -132,6 +138,16 @@ int sp_store_last_confirmed(struct sp_store *store, struct sp_store_revision *re
 	__sp_sql sqlite3_stmt *find = NULL;
 	int r = sp_sql_start(store, &find,
 			     "SELECT " REVISION_ROWS "WHERE confirmed ORDER BY number DESC LIMIT 1",
+			     "");
+
+	return r < 0 ? r : one_revision(store, find, ret_revision);
+}
+
+int sp_store_last_switched(struct sp_store *store, struct sp_store_revision *ret_revision)
+{
+	__sp_sql sqlite3_stmt *find = NULL;
+	int r = sp_sql_start(store, &find,
+			     "SELECT " REVISION_ROWS "WHERE switched ORDER BY number DESC LIMIT 1",
 			     "");
 
 	return r < 0 ? r : one_revision(store, find, ret_revision);

@@ -48,6 +48,7 @@ REPLIES = {
     'audit.query': {'records': [RECORD], 'more': False, 'after_seq': 9, 'after_packets_seq': 7},
     'apply': {'generation': 'abc', 'revision': 2, 'rules': 1, 'tests': 0, 'milliseconds': 1, 'diagnostics': [],
               'changes': {'sessions': 0}},
+    'rollback': {'returning': True, 'generation': 'abc', 'revision': 2},
     'session.close': {'closed': [], 'kernel_ns': 1},
 }
 
