@@ -494,6 +494,30 @@ static bool set_follow(const struct sp_option *options)
 	return false;
 }
 
+/* Take an option that may be given again. Returns 0; -EINVAL: too often, which was said. */
+static int take_again(const struct sp_option *option, const char *value)
+{
+	struct sp_words *all = option->all;
+
+	if (all->count == SP_ARRAY_LEN(all->items)) {
+		sp_cli_fail(0, "--%s may be given %zu times", option->name, all->count);
+		return -EINVAL;
+	}
+	all->items[all->count++] = value;
+	return 0;
+}
+
+/* Returns 0; -EINVAL, said. */
+static int take_option(const struct sp_option *option, const char *value)
+{
+	if (option->all)
+		return take_again(option, value);
+	if (!option->flag)
+		return take_value(option, value);
+	*option->flag = true;
+	return 0;
+}
+
 int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 		   const struct sp_option *options, const char **positional, size_t positional_max,
 		   size_t *ret_positional_count)
@@ -546,10 +570,7 @@ int sp_cli_options(struct sp_cli *cli, const char *verb, int argc, char **argv,
 		case '?':
 			return fail_unknown_option(verb, argv[optind - 1], options);
 		default:
-			option -= OPT_FIRST;
-			if (options[option].flag)
-				*options[option].flag = true;
-			else if (take_value(&options[option], optarg) < 0)
+			if (take_option(&options[option - OPT_FIRST], optarg) < 0)
 				return -EINVAL;
 		}
 	}

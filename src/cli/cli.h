@@ -41,6 +41,12 @@ enum sp_choice {
 	SP_CHOOSE_ANY,     /* or another word */
 };
 
+/* What an option that may be given again got, each time. */
+struct sp_words {
+	const char *items[16];
+	size_t count;
+};
+
 /* One `--name`: a flag when @flag is set, else it takes a value named @value_name. */
 struct sp_option {
 	const char *name;
@@ -51,6 +57,7 @@ struct sp_option {
 	/* what a shell offers, and what is taken; ends with NULL. NULL: nothing, and anything */
 	const char *const *values;
 	enum sp_choice choice;
+	struct sp_words *all; /* in place of @value: every value given; NULL: the last one */
 };
 
 struct sp_verb {
@@ -154,6 +161,8 @@ int sp_cli_detach(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_backup(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_restore(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_reload(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_confirm(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_rollback(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_history(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_status(struct sp_cli *cli, int argc, char **argv);
 /* `status` on a person's machine; the same parameters and results */

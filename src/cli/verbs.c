@@ -13,6 +13,8 @@ const struct sp_verb sp_verbs[] = {
 	{ "backup", "FILE", "all the gateway is, in one file", sp_cli_backup },
 	{ "restore", "FILE", "make it again from such a file", sp_cli_restore },
 	{ "reload", "", "read sallyport.yaml again, all of it or nothing", sp_cli_reload },
+	{ "confirm", "", "keep the policy that waits to be confirmed", sp_cli_confirm },
+	{ "rollback", "[GENERATION]", "an earlier policy again", sp_cli_rollback },
 	{ "history", "", "the policies applied so far", sp_cli_history },
 	{ "status", "[URL]", "what runs; signed in: the session and the tunnel", sp_cli_status },
 	{ "doctor", "", "what this kernel and machine lack", sp_cli_doctor },

@@ -11,6 +11,8 @@
 #ifndef SALLYPORT_PLANE_PLANE_H
 #define SALLYPORT_PLANE_PLANE_H
 
+#include <errno.h>
+
 #include "io/files/paths.h"
 #include "plane/feature.h"
 #include "policy/answer.h"
@@ -459,12 +461,12 @@ static inline struct sp_plane_staged *sp_plane_former(struct sp_plane *plane)
 
 static inline int sp_plane_drop_former(struct sp_plane *plane, struct sp_plane_error *error)
 {
-	return plane->ops->drop_former(plane, error);
+	return plane->ops->drop_former ? plane->ops->drop_former(plane, error) : 0;
 }
 
 static inline int sp_plane_follow_former(struct sp_plane *plane, struct sp_plane_error *error)
 {
-	return plane->ops->follow_former(plane, error);
+	return plane->ops->follow_former ? plane->ops->follow_former(plane, error) : -ENOENT;
 }
 
 static inline uint64_t sp_plane_running_revision(struct sp_plane *plane)

@@ -105,6 +105,31 @@ gate "peer add" peer add --name desk --user ana --idp corp --subject ana --pubke
 reply peer.config device=ana/laptop
 gate "peer config" peer config ana/laptop
 reply apply "path=policy.yaml" "text=$(cat "$LAB_DIR/second.yaml")" # carl's role is gone
+
+# an apply that waits to be confirmed
+second="text=$(cat "$LAB_DIR/second.yaml")"
+waits() { lab_gate status --json | field "(lambda p: $1)(r['pending'])" 2>/dev/null | grep -qx True; } # waits CONDITION
+refused no-watchdog apply path=policy.yaml "$second" 'confirm={"seconds":600}'
+lab_start_watchdog
+gate apply apply --confirm 10m --probe tcp:10.30.2.9:80 --probe tcp:10.30.2.9:81 "$LAB_DIR/second.yaml" &
+waiting=$!
+expect "it waits, and has been probed" lab_wait 20 waits "p['probes'][0]['reached'] > 0 and p['probes'][1]['failed'] > 0"
+reply pending
+reply status rules=true
+refused busy-confirming apply path=policy.yaml "$second"
+reply confirm
+wait $waiting
+refused not-pending confirm
+reply apply path=policy.yaml "$second" 'confirm={"seconds":600}'
+gate confirm confirm
+reply apply path=policy.yaml "$second" 'confirm={"seconds":600}'
+revision=$(told "r['revision']")
+ask "op rollback, returning" rollback
+expect "it returns" lab_wait 20 waits "not p"
+reply pending "revision=$revision"
+reply rollback
+gate rollback rollback
+lab_kill "$lab_watchdog_pid"
 reply history
 gate history history
 

@@ -23,6 +23,14 @@ where() { lab_gate explain --from ana --to 10.30.2.9/icmp --json | field "r['fil
 expect "explain names that file" same "$(where)" "$LAB_DIR/policy.d/git.yaml:3"
 rm -r "$LAB_DIR/policy.d" "$LAB_DIR/policy.yaml"
 generation=$(lab_gate status --json | field "r['generation']")
+# another policy runs at the reboot, which nobody has confirmed
+lab_policy | sed "/name: eng-git/d" >"$LAB_DIR/unconfirmed.yaml"
+lab_start_watchdog
+lab_gate apply --confirm 1h "$LAB_DIR/unconfirmed.yaml" >/dev/null 2>&1 &
+waiting=$!
+expect "it runs" lab_wait 10 fails reaches laptop 10.30.2.9
+lab_kill "$lab_watchdog_pid"
+lab_kill $waiting
 lab_kill "$lab_daemon_pid"
 lab_kill "$lab_engine_pid"
 rm -rf "$LAB_ROOT/sys/fs/bpf/sallyport" # not umount: mount namespaces of engines would keep it
@@ -34,6 +42,10 @@ rm -rf "$LAB_ROOT/run" "$LAB_ROOT/var/run"
 lab_start_daemon || exit 1
 lab_start_engine || exit 1
 expect "the generation is the same" same "$(lab_gate status --json | field "r['generation']")" "$generation"
+reverted() { lab_gate history --json | /usr/bin/python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())["state"])'; }
+expect "what nobody confirmed is on record as reverted" same "$(reverted)" reverted
+expect "status says so" grep -q '"reverted"' <(lab_gate status --json)
+expect "and the audit log" grep -q '"event":"revert"' <(lab_gate audit --json)
 expect "every hook is there" same "$(lab_gate status --json | field "len(r['hooks'])")" 7
 expect "bob's session is known" same "$(lab_gate session list --user bob --json | field "r['state']")" live
 lab_client_set laptop

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# sallyportd is killed (SIGKILL by itself) behind each step of an apply, of a sign-in and of a revocation. While it
+# sallyportd is killed (SIGKILL by itself) behind each step of an apply, of a sign-in and of a revocation, and
+# sallyport-watchdog behind each of a return. While it
 # is dead, and after it came back, packets are judged by the side that is due behind that step.
 # (Topology: tests/support/lab.sh.)
 set -u
@@ -74,6 +75,63 @@ apply-switched new new
 retired new new
 apply-confirmed new new
 STEPS
+
+# An apply that waits to be confirmed: from `committed` on the next sallyportd, which finds it waiting, can still have
+# the former policy return or keep the new one; behind a confirmation it is kept, behind a return it is not.
+latest() { lab_gate history --json | /usr/bin/python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())["state"])'; }
+settled() { status | field "not r['pending'] and r['generation'] == '$1'" | grep -qx True; }
+restarts() { # restarts [OPTIONS…] : sallyportd, whatever became of it
+	lab_kill "$lab_daemon_pid"
+	lab_start_daemon "$@"
+}
+lab_start_watchdog
+while read -r process step verb due; do
+	old=$now new=$([ $now = ana ] && echo bob || echo ana) daemon=() watchdog=()
+	if [ $process = daemon ]; then daemon=(--kill-at "$step"); else watchdog=(--kill-at "$step"); fi
+	what="$process killed at $step, then $verb"
+	lab_kill "$lab_watchdog_pid"
+	lab_start_watchdog "${watchdog[@]}"
+	restarts "${daemon[@]}" || { expect "$what: it starts" false; continue; }
+	lab_gate apply --confirm 1h "$LAB_DIR/$new.yaml" >/dev/null 2>&1 &
+	waiting=$!
+	case $step in
+	apply-*) ;;
+	committed | retired) ;;
+	*)
+		lab_wait 10 eval '[ "$(latest)" = pending ]'
+		lab_gate "$verb" >/dev/null 2>&1
+		;;
+	esac
+	pid=lab_${process}_pid
+	lab_wait 5 fails kill -0 "${!pid}" || expect "$what: it dies" false
+	lab_kill $waiting
+	restarts || { expect "$what: it starts again" false; continue; }
+	[ $process = daemon ] || lab_start_watchdog
+	case $step in
+	apply-watched) ;;
+	apply-* | committed | retired)
+		expect "$what: it waits still" same "$(latest)" pending
+		expect "$what: the new policy judges meanwhile" same "$(who)" "$new"
+		expect "$what: that is taken" lab_gate "$verb"
+		;;
+	esac
+	now=${!due}
+	expect "$what: the $due policy runs" lab_wait 20 settled "${!now}"
+	expect "$what: it judges" same "$(who)" "$now"
+	expect "$what: the hooks run one revision" hooks_agree
+done <<'STEPS'
+daemon apply-watched rollback old
+daemon committed rollback old
+daemon apply-switched confirm new
+daemon apply-confirmed rollback old
+daemon confirm-moved confirm new
+daemon confirm-stored confirm new
+daemon confirm-dropped confirm new
+daemon revert-followed rollback old
+watchdog returned rollback old
+watchdog reverted rollback old
+STEPS
+lab_kill "$lab_watchdog_pid"
 
 # A sign-in counts once the kernel has it, a revocation once the kernel has ended the session.
 host=$([ $now = ana ] && echo laptop || echo phone)

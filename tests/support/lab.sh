@@ -161,6 +161,12 @@ lab_start_daemon() { # lab_start_daemon [OPTIONS…]
 	lab_wait 15 lab_answers || { tail -5 "$LAB_DIR/sallyportd.log" >&2; return 1; }
 }
 
+lab_start_watchdog() { # lab_start_watchdog [OPTIONS…]
+	lab_run gateway watchdog.log sallyport-watchdog --root "$LAB_ROOT" "$@"
+	lab_watchdog_pid=$lab_pid
+	lab_wait 10 test -e "$LAB_ROOT/run/sallyport/watchdog.lock"
+}
+
 # A daemon that misses something (exit 8) answers too; a dead one's socket does not.
 lab_answers() {
 	local code

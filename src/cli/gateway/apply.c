@@ -12,25 +12,13 @@
 #include "cli/cli.h"
 #include "cli/files/gather.h"
 #include "cli/files/source.h"
+#include "cli/gateway/applied.h"
 #include "cli/gateway/client.h"
+#include "cli/gateway/confirm.h"
 #include "cli/screen/render.h"
 
 #define INDENT 12            /* indentation of a continued line */
 #define EXIT_INTERRUPTED 130 /* as shells count it: 128 and SIGINT */
-
-/* The SSH connection this command came by, from $SSH_CONNECTION: "client port server port". */
-static json_t *ssh_connection(void)
-{
-	const char *text = getenv("SSH_CONNECTION");
-	char client[64], server[64];
-	unsigned client_port, server_port;
-
-	if (!text ||
-	    sscanf(text, "%63s %u %63s %u", client, &client_port, server, &server_port) != 4)
-		return NULL;
-	return json_pack("{s:s, s:i, s:s, s:i}", "source", client, "source_port", (int)client_port,
-			 "destination", server, "destination_port", (int)server_port);
-}
 
 static void print_diagnostics(json_t *diagnostics)
 {
@@ -98,12 +86,17 @@ static void print_changes(json_t *changes)
 			     sp_json_integer(item, "session"), sp_json_text(item, "user"));
 }
 
-static int finish_applied(const struct sp_cli *cli, json_t *reply)
+static int print_object(json_t *reply, int exit_code)
 {
-	if (cli->json) {
-		json_object_del(reply, "id");
-		return sp_cli_print_json(json_incref(reply));
-	}
+	int r;
+
+	json_object_del(reply, "id");
+	r = sp_cli_print_json(json_incref(reply));
+	return exit_code == SP_EXIT_OK ? r : exit_code;
+}
+
+static void print_applied(const struct sp_cli *cli, json_t *reply)
+{
 	print_diagnostics(json_object_get(reply, "diagnostics"));
 	sp_cli_wrap(INDENT);
 	sp_cli_print("%sapplied%s  generation %s  revision %lld  in %lld ms\n",
@@ -115,7 +108,17 @@ static int finish_applied(const struct sp_cli *cli, json_t *reply)
 		sp_cli_print("  tests     %lld passed\n", sp_json_integer(reply, "tests"));
 	else
 		sp_cli_print("  tests     none\n");
-	return SP_EXIT_OK;
+}
+
+int sp_cli_applied(const struct sp_cli *cli, json_t *reply)
+{
+	int r = SP_EXIT_OK;
+
+	if (!cli->json)
+		print_applied(cli, reply);
+	if (sp_json_integer(reply, "confirm_within_s"))
+		r = sp_cli_confirm_wait(cli, reply);
+	return cli->json ? print_object(reply, r) : r;
 }
 
 static volatile sig_atomic_t interrupts;
@@ -205,16 +208,16 @@ static int send_policy(const struct sp_cli *cli, json_t *taken, const struct sp_
 int sp_cli_apply(struct sp_cli *cli, int argc, char **argv)
 {
 	__sp_cleanup(sp_files_done) struct sp_files files = { 0 };
-	const char *path[1], *confirm = NULL, *probe = NULL;
+	struct sp_confirm_words confirm = { 0 };
+	const char *path[1];
 	bool force = false;
 	const struct sp_option options[] = {
 		{ "force", &force, NULL, NULL, "even if it may lock you out" },
-		{ "confirm", NULL, &confirm, "TIME", "not supported yet" },
-		{ "probe", NULL, &probe, "TARGET", "not supported yet" },
+		SP_CONFIRM_OPTIONS(confirm),
 		{ 0 },
 	};
-	__sp_json json_t *reply = NULL;
-	json_t *fields, *connection;
+	__sp_json json_t *reply = NULL, *fields = NULL;
+	json_t *connection;
 	size_t path_count;
 	int r;
 
@@ -223,18 +226,18 @@ int sp_cli_apply(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_options_exit(r);
 	if (path_count != 1)
 		return sp_cli_fail(SP_EXIT_USAGE, "apply needs a policy file");
-	if (confirm || probe)
-		return sp_cli_fail(SP_EXIT_USAGE, "--%s is not supported yet",
-				   confirm ? "confirm" : "probe");
 	r = sp_cli_gather(path[0], &files);
 	if (r != SP_EXIT_OK)
 		return r;
 	fields = json_pack("{s:b}", "force", force);
-	connection = ssh_connection();
+	connection = sp_cli_ssh_connection();
 	if (connection)
 		json_object_set_new(fields, "connection", connection);
-	r = send_policy(cli, fields, &files, &reply);
-	return r == SP_EXIT_OK ? finish_applied(cli, reply) : finish_refused(cli, r, reply);
+	r = sp_cli_confirm_fields(&confirm, fields);
+	if (r != SP_EXIT_OK)
+		return r;
+	r = send_policy(cli, SP_TAKE_PTR(fields), &files, &reply);
+	return r == SP_EXIT_OK ? sp_cli_applied(cli, reply) : finish_refused(cli, r, reply);
 }
 
 int sp_cli_history(struct sp_cli *cli, int argc, char **argv)
@@ -245,6 +248,7 @@ int sp_cli_history(struct sp_cli *cli, int argc, char **argv)
 		{ "applied", "applied" },
 		{ "who", "who" },
 		{ "rules", "rules" },
+		{ "state", "state" },
 		{ "running", "running" },
 		{ "path", "path" },
 		{ 0 },

@@ -146,6 +146,33 @@ static void print_answer(const struct sp_cli *cli, json_t *reply)
 	print_warnings(cli, json_object_get(reply, "warnings"));
 }
 
+/* Print which policy waits to be confirmed, whose it is, and until when. */
+static void print_pending(const struct sp_cli *cli, json_t *pending)
+{
+	json_t *probe;
+	size_t i;
+
+	if (!json_is_object(pending))
+		return;
+	sp_cli_print("  %sconfirm%s     generation %s, applied by %s, is %s: ",
+		     sp_cli_paint(cli, SP_YELLOW), sp_cli_paint(cli, SP_PLAIN),
+		     sp_json_text(pending, "generation"), sp_json_text(pending, "who"),
+		     sp_json_text(pending, "state"));
+	if (!strcmp(sp_json_text(pending, "state"), "pending"))
+		sp_cli_print("generation %s returns in %lld s unless it is confirmed (sallyport "
+			     "confirm)\n",
+			     sp_json_text(pending, "former_generation"),
+			     sp_json_integer(pending, "seconds_left"));
+	else
+		sp_cli_print("this ends within seconds\n");
+	json_array_foreach(json_object_get(pending, "probes"), i, probe)
+		sp_cli_print(INDENT "probe %s: reached %lld times, not reached %lld times%s%s\n",
+			     sp_json_text(probe, "probe"), sp_json_integer(probe, "reached"),
+			     sp_json_integer(probe, "failed"),
+			     *sp_json_text(probe, "failure") ? ": " : "",
+			     sp_json_text(probe, "failure"));
+}
+
 static void print_head(const struct sp_cli *cli, json_t *reply)
 {
 	json_t *sessions = json_object_get(reply, "sessions");
@@ -157,6 +184,7 @@ static void print_head(const struct sp_cli *cli, json_t *reply)
 		sp_cli_print("  policy      generation %s, revision %lld, %lld rules\n",
 			     sp_json_text(reply, "generation"), sp_json_integer(reply, "revision"),
 			     sp_json_integer(reply, "rules"));
+	print_pending(cli, json_object_get(reply, "pending"));
 	sp_cli_print(
 		"  sessions    %lld live, %lld parked (their time is up, they can sign in again)\n",
 		sp_json_integer(sessions, "live"), sp_json_integer(sessions, "parked"));

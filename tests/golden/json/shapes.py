@@ -23,7 +23,7 @@ FILE = HERE / 'shapes'
 HEAD = '# What programs read as JSON. Written by `tests/identity/json_shapes.sh --write`, reviewed as a diff.\n'
 # The same thing, wherever it is said: name -> [(section, path, keys of that place alone)]
 THINGS = {
-    'diagnostic': [('op check', 'diagnostics[]', ()), ('op apply', 'diagnostics[]', ()),
+    'diagnostic': [('op check', 'diagnostics[]', ()), ('applied', 'diagnostics[]', ()),
                    ('error policy-invalid', 'error.diagnostics[]', ()), ('sallyport check', 'diagnostics[]', ()),
                    ('sallyport check, invalid', 'diagnostics[]', ())],
     'test': [('op check', 'tests[]', ()), ('error tests-failed', 'error.tests[]', ()), ('sallyport check', 'tests[]', ())],
@@ -41,6 +41,8 @@ THINGS = {
                                                     ('unjudged', 'unlisted', 'astray', 'closed')))],
     'drop': [('op status', 'engine.drops[]', ()), ('op status', 'engine.peers[].drops[]', ()),
              ('device', 'drops[]', ())],
+    'applied': [('op apply', '', ('v', 'id', 'ok')), ('op rollback', '', ('v', 'id', 'ok'))],
+    'pending': [('op pending', 'pending', ()), ('op status', 'pending', ())],
     'record': [('op audit.query', 'records[]', ()), ('event audit.query', 'event', ()), ('sallyport audit', '', ())],
 }
 EITHER = {('op status', 'drift[].by'): {'null', 'text'}}  # as quick as the look for who did it was
@@ -53,6 +55,7 @@ PRINTS = {
     'sallyport session extend': ('op session.extend', ('id',)), 'sallyport session revoke': ('op session.close', ('id',)),
     'sallyport peer add': ('op peer.add', ('id',)), 'sallyport peer remove': ('op peer.remove', ('id',)),
     'sallyport peer config': ('op peer.config', ('id',)),
+    'sallyport confirm': ('op confirm', ('id',)), 'sallyport rollback': ('op rollback', ('id',)),
 }
 UNSEEN = {'bench'}  # its --json is the benchmark's own (bench/report.py)
 
@@ -196,7 +199,7 @@ def complete(program):
     for section, keys in sections.items():
         if not section.startswith('op '):
             continue
-        op = section[3:]
+        op = section[3:].split(',')[0]
         if op not in docs:
             bad.append(f'docs/control-socket.md has no section on {op}')
             continue

@@ -196,8 +196,18 @@ ROWS = [
         'gateway': Shows('gateway.yaml')}),
     (['apply', 'policy.yaml'], {
         'force': Asks(force=True),
-        'confirm': Refused('10m', says='not supported yet'),
-        'probe': Refused('10.30.2.9:80', says='not supported yet')}),
+        'confirm': Asks('10m', confirm={'seconds': 600, 'probes': [], 'probes_confirm': False}),
+        'probe': Refused('tcp:10.30.2.9:80', says='go with --confirm'),
+        'probe-confirms': Refused(says='go with --confirm')}),
+    (['apply', 'policy.yaml', '--confirm', '1m'], {
+        'probe': Asks('tcp:10.30.2.9:80', confirm={
+            'seconds': 60, 'probes': ['tcp:10.30.2.9:80'], 'probes_confirm': False}),
+        'probe-confirms': Asks(confirm={'seconds': 60, 'probes': [], 'probes_confirm': True})}),
+    (['rollback'], {
+        'force': Asks(force=True),
+        'confirm': Asks('10m', confirm={'seconds': 600, 'probes': [], 'probes_confirm': False}),
+        'probe': Refused('tcp:10.30.2.9:80', says='go with --confirm'),
+        'probe-confirms': Refused(says='go with --confirm')}),
     (['detach', '--yes'], {'why': Asks('moved', why='moved')}),
     (['detach'], {'yes': Asks(yes=True)}),
     (['backup'], {'with-audit': Elsewhere(BACKUP)}),
@@ -346,10 +356,10 @@ class Options(unittest.TestCase):
 
     def test_the_daemons_take_each_option_they_name(self):
         values = {'root': self.folder, 'gateway-name': 'g', 'engine-user': 'root', 'queues': '3', 'user': 'nobody'}
-        for program in ('sallyportd', 'sallyport-vpnd', 'sallyport-portal'):
+        for program in ('sallyportd', 'sallyport-vpnd', 'sallyport-portal', 'sallyport-watchdog'):
             path = os.path.join(PROGRAMS, program)
             named = re.findall(r'^  (?:-\w, )?--([a-z-]+)', run(path, '--help').stdout, re.M)
-            self.assertGreaterEqual(len(named), 4)
+            self.assertGreaterEqual(len(named), 3)
             for name in named:
                 words = [f'--{name}', values[name]] if name in values else [f'--{name}']
                 self.assertEqual(run(path, *words, '--version').returncode, 0, (program, words))
@@ -375,7 +385,7 @@ class Options(unittest.TestCase):
             self.assertIn(f'{program}: {said}', done.stderr)
 
     def test_help_that_cannot_be_written_is_a_failure(self):
-        for program in ('sallyport', 'sallyportd', 'sallyport-vpnd', 'sallyport-portal'):
+        for program in ('sallyport', 'sallyportd', 'sallyport-vpnd', 'sallyport-portal', 'sallyport-watchdog'):
             for word in ('--help', '--version'):
                 with open('/dev/full', 'w', encoding='ascii') as full:
                     done = subprocess.run([os.path.join(PROGRAMS, program), word], stdout=full, stderr=subprocess.PIPE, text=True,
