@@ -85,6 +85,7 @@ expect "each of them was tried" same "$(wc -l <"$LAB_DIR/verdicts")" "$(wc -l <"
 expect "nobody went where a token or an answer pointed" same "$(requests good stolen) $(requests good groups)" "0 0"
 expect "an unknown key: the keys were fetched once more, no oftener" [ "$(requests kid-unknown jwks)" -le 2 ]
 expect "the portal never needed much: $(portal_rss_kb) KB" [ "$(portal_rss_kb)" -lt 65536 ]
+expect "512 groups reach the gateway" same "$(field "[len(s['groups']) for s in map(json.loads, open('$LAB_DIR/sessions')) if s['idp'] == 'good-512-groups']" <<<'{}')" "[512]"
 expect "the useless ones were named in status, with why" [ "$useless_count" -ge 24 ]
 longest=$(printf '山%.0s' {1..85}) # 255 bytes
 expect "who has the longest name there can be is on record by it" record_says "$longest" session-open
@@ -111,13 +112,18 @@ lab_kill "$lab_pid"
 
 # ---- when groups are asked for again ----
 enrol $(awk '$1 ~ /^refresh-/ {print $1}' "$LAB_DIR/list")
-for name in refresh-other-person refresh-gone refresh-group-lost refresh-crash refresh-forged refresh-hang; do
+for name in refresh-other-person refresh-gone refresh-group-lost refresh-crash refresh-forged refresh-hang refresh-patient refresh-long; do
 	expect "signed in at $name" lab_login phone --idp "$name" --new-key --json
 done
 for name in refresh-other-person:other-subject refresh-gone:provider-revoked refresh-group-lost:no-role refresh-forged:unconfirmed; do
 	expect "${name%:*}: the session ends" lab_wait 40 eval "[ \"\$(live_at ${name%:*})\" = 0 ]"
 	expect "${name%:*}: the record says ${name#*:}" lab_wait 5 record_says ana "${name#*:}"
 done
+expect "a refresh token of 16 KiB is given back whole, each time" lab_wait 40 eval '[ "$(requests refresh-long refresh)" -ge 3 ]'
+expect "and the session goes on" same "$(live_at refresh-long) $(grep -c '"event":"reused","provider":"refresh-long"' "$LAB_DIR/evil.log")" "1 0"
+expect "a provider that fails is asked again" lab_wait 40 eval '[ "$(requests refresh-crash refresh)" -ge 2 ]'
+expect "one that asks to be left alone for an hour is, and its session goes on" \
+	same "$(requests refresh-patient refresh) $(live_at refresh-patient)" "1 1"
 expect "a provider that fails or hangs ends none" same "$(live_at refresh-crash) $(live_at refresh-hang)" "1 1"
 expect "the good one's sessions are what they were" same "$(live_at good)" "$good_ones"
 expect_done

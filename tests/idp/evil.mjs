@@ -85,16 +85,21 @@ function token(bend, issuer, form, wrong) {
 	if (!flow) return refuse('invalid_grant');
 	if (flow.polls++ < (wrong.pending ?? 0)) return refuse('authorization_pending');
 	flows.delete(handle);
-	const refreshToken = crypto.randomUUID();
+	const refreshToken = crypto.randomUUID().padEnd(wrong.refresh_bytes ?? 0, 'x');
 	flows.set(refreshToken, { user: flow.user, polls: 0 });
 	const accessToken = crypto.randomUUID();
+	const tokenBend = wrong.id_token ?? {};
+	if (wrong.more_groups) {
+		const groups = Array.from({ length: wrong.more_groups }, (_, number) => `g${number}`.padEnd(16, '-'));
+		tokenBend.claims = { ...tokenBend.claims, groups: [...groups, 'eng'] };
+	}
 	return {
 		json: {
 			token_type: 'Bearer',
 			access_token: accessToken,
 			expires_in: 60,
 			refresh_token: refreshToken,
-			id_token: makeToken({ issuer, client: CLIENT, user: flow.user, accessToken, wrong: wrong.id_token ?? {} }),
+			id_token: makeToken({ issuer, client: CLIENT, user: flow.user, accessToken, wrong: tokenBend }),
 		},
 		user: flow.user,
 	};
@@ -122,6 +127,7 @@ async function answer(response, made, wrong) {
 	const body = bodyOf(made.json, wrong);
 	const headers = { 'Content-Type': wrong.type ?? 'application/json' };
 	if (wrong.location) headers.Location = wrong.location;
+	if (wrong.retry_after) headers['Retry-After'] = wrong.retry_after;
 	if (wrong.gzip) headers['Content-Encoding'] = 'gzip';
 	response.writeHead(wrong.status ?? made.status ?? 200, headers);
 	if (wrong.gzip) return response.end(zlib.gzipSync(body));
