@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What time does to sessions: deadlines, silence, and how long an ended session is remembered. */
+/* Sessions over time: deadlines, idle limits, and how long an ended session is remembered. */
 #ifndef SALLYPORT_DAEMON_DEADLINES_H
 #define SALLYPORT_DAEMON_DEADLINES_H
 
 struct sp_people;
 
-/* Look at every session: park, end or forget those that are due. Called once a second. */
+/* Look at every session: park, end or forget the sessions whose time has come. Called once a
+ * second. */
 void sp_people_tick(struct sp_people *people);
 /* Tell the kernel every deadline again, because the wall clock was set. */
 void sp_people_reproject(struct sp_people *people);

@@ -32,7 +32,7 @@ struct sp_sign_in {
 int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
 		    struct sp_live **ret_live, struct sp_refusal *refusal);
 
-/* What the provider says of a person now. */
+/* What the provider says of a person at this sign-in. */
 struct sp_news {
 	const char *const *groups; /* NULL: nothing new */
 	size_t group_count;

@@ -30,8 +30,8 @@ void sp_again_put(struct sp_applies *applies, struct sp_client *client,
  * many texts are kept: the client is told. */
 void sp_again_wait(struct sp_applies *applies, struct sp_client *client,
 		   const struct sp_request *request);
-/* An apply is over: what is kept is asked in the next round, and the revision that is wanted since
- * then is begun (applies->restage_why). */
+/* An apply is over: ask the kept requests in the next round, and begin the revision that became due
+ * meanwhile (applies->restage_why). */
 void sp_again_soon(struct sp_applies *applies);
 /* The client is gone: its request is not asked again. */
 void sp_again_forget(struct sp_applies *applies, const struct sp_client *client);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What applies, reloads and a detach stand on, and what is kept between them. */
+/* The parts of the daemon that applies, reloads and a detach use, and the state that stays between
+ * them. */
 #ifndef SALLYPORT_DAEMON_APPLIES_H
 #define SALLYPORT_DAEMON_APPLIES_H
 

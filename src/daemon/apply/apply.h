@@ -29,7 +29,8 @@ struct sp_apply_request {
 	bool is_again;
 };
 
-/* Start an apply for @client, who is answered when it is through. -EBUSY: one is under way. */
+/* Start an apply for @client, who is answered at its end. Returns 0; -EBUSY another apply is under
+ * way. */
 int sp_apply_start(struct sp_applies *applies, struct sp_client *client,
 		   const struct sp_apply_request *request);
 /* Start to read sallyport.yaml again (reload.h) for @client, who is answered when it is through;
@@ -38,7 +39,7 @@ int sp_apply_start_reload(struct sp_applies *applies, struct sp_client *client, 
 /* A new revision of the running policy as the machine is now: in the next rounds, or after the
  * apply that is under way. */
 void sp_apply_restage_soon(struct sp_applies *applies, const char *why);
-/* As soon as the pace of revisions nobody asked for allows it. */
+/* Start it as soon as the pace for revisions that nobody asked for allows. */
 void sp_apply_restage_paced(struct sp_applies *applies);
 /* At start: the revision the kernel runs, or the last confirmed one. Returns 0; -ENOENT there is
  * none. */

@@ -13,7 +13,7 @@ struct sp_plane_error;
 /* The process's exit code when it stopped because of that: its unit does not start it again. */
 #define SP_DAEMON_DETACHED 4
 
-/* What becomes of the forwarding of one family. */
+/* What a detach does with the forwarding of one family. */
 enum sp_detach_forwarding {
 	SP_DETACH_WAS_OFF,  /* before us: it is switched off */
 	SP_DETACH_STAYS_ON, /* it was on before us: it goes on, unjudged */
@@ -31,11 +31,10 @@ const char *sp_detach_word(enum sp_detach_forwarding forwarding);
  * first start. A family that cannot be read counts as on. */
 void sp_detach_plan(const struct sp_paths *paths, struct sp_detach_plan *ret_plan);
 
-/* Do it: forwarding as it was found, every hook and pin, the second lock and the tunnel interface
- * away, on record with
- * @by and @why (may be NULL). Returns 0, and the daemon stops: @error then says what of the tunnel
- * is left, and is "" when nothing is; -errno with @error: it goes on, and its watch puts back what
- * is gone already. */
+/* Detach: set forwarding as sallyportd found it, remove every hook and pin, the second lock and the
+ * tunnel interface, and record it with @by and @why (may be NULL). Returns 0, and the daemon stops:
+ * @error says what is left of the tunnel, "" if nothing is; -errno with @error, and the daemon goes
+ * on: its watch restores what is already removed. */
 int sp_detach(struct sp_applies *applies, const char *by, const char *why,
 	      struct sp_plane_error *error);
 

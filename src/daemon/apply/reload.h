@@ -30,17 +30,18 @@ void sp_reload_free(struct sp_reload *reload);
 /* Read the file. May run in a thread beside the loop: of @applies it reads what never changes, its
  * paths and its planes. Returns as sp_reload_read_first, and logs nothing. */
 int sp_reload_read(struct sp_reload *reload, const struct sp_applies *applies);
-/* Let what was read be the machine's file from now on: what it lists meets the second lock. @read
- * is what sp_reload_read returned, and returned again if it is an error. Returns 0; -EOPNOTSUPP
- * something in it takes a start of sallyportd; -errno of the network. sp_reload_end follows in any
- * case. */
+/* Take the file that was read as the machine's file from now on, and put the interfaces that it
+ * lists into the second lock. @read is the result of sp_reload_read; if it is an error, it is
+ * returned again. Returns 0; -EOPNOTSUPP something in it takes a start of sallyportd; -errno of the
+ * network. sp_reload_end follows in any case. */
 int sp_reload_take(struct sp_applies *applies, struct sp_reload *reload, int read);
 /* The apply is over, with @r and, if that is an error and @reload has no fault, with the words
  * @message. On an error what was in force before is again, and `status` warns. @client is answered;
  * NULL: a signal asked, and systemd is told. */
 void sp_reload_end(struct sp_applies *applies, struct sp_reload *reload, struct sp_client *client,
 		   int r, const char *message);
-/* SIGHUP: read it again, after the apply that is under way. What came of it is in the log. */
+/* SIGHUP: read sallyport.yaml again, after the apply that is under way. The log says with what
+ * result. */
 void sp_reload_by_signal(struct sp_applies *applies);
 
 #endif

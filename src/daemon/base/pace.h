@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How often work is done that others can cause: the first time soon, then with pauses that double,
- * up to a hundred times what the work costs. After a quiet time it is soon again. No clock of its
- * own. */
+/* A limit for work that others can cause. The first time the work is done soon, then with pauses
+ * that double, up to a hundred times the cost of the work. After a quiet time it is done soon
+ * again. The caller gives the time. */
 #ifndef SALLYPORT_DAEMON_PACE_H
 #define SALLYPORT_DAEMON_PACE_H
 

@@ -37,12 +37,12 @@ struct sp_control_handler {
 	/* Answer with sp_client_reply or sp_client_fail, now or later; the client's next request
 	 * is read after that. */
 	void (*request)(void *arg, struct sp_client *client, const struct sp_request *request);
-	/* It has gone; drop what is kept for it (sp_client_set_data). */
+	/* The client has gone: drop what is kept for it (sp_client_set_data). */
 	void (*gone)(void *arg, struct sp_client *client);
 	void *arg;
 };
 
-/* Who is served, besides root, ourselves and the members of a group. */
+/* The users who are served, besides root, our own user and the members of a group. */
 struct sp_control_access {
 	gid_t gid;
 	uid_t portal_uid; /* SP_UID_NONE: none. Is the portal whatever its groups are */
@@ -75,7 +75,7 @@ const char *sp_client_who(const struct sp_client *client);
 /* Keep @data beside the client. The client does not own @data; the handler frees it, in `gone` at
  * the latest. */
 void sp_client_set_data(struct sp_client *client, void *data);
-/* What sp_client_set_data kept last; NULL: nothing. */
+/* Returns what sp_client_set_data kept last; NULL: nothing. */
 void *sp_client_get_data(const struct sp_client *client);
 
 #endif

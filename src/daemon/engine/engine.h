@@ -53,8 +53,8 @@ struct sp_engine {
 	struct sp_engine_stats stats; /* what it counted then */
 };
 
-/* Whose the tunnel interface and the peers file are to be. 0; -ENOENT (said in the log) the one
- * that was asked for is not there. */
+/* Find the user to whom the tunnel interface and the peers file belong. Returns 0; -ENOENT there is
+ * no user of the name that was asked for, which is in the log. */
 int sp_engine_find_user(struct sp_engine *engine, const char *asked);
 /* The gateway's key (made once, kept 0600) and the peers file as found. */
 int sp_engine_open(struct sp_engine *engine);
@@ -68,13 +68,13 @@ int sp_engine_find_key(struct sp_engine *engine, const char *path, const struct 
 void sp_engine_wake(struct sp_engine *engine);
 /* Whether the engine answers and was told of every change. */
 bool sp_engine_is_in_step(const struct sp_engine *engine);
-/* What it last said about a peer; NULL: it does not have it. */
+/* Returns what the engine said last about a peer; NULL: the engine does not have the peer. */
 const struct sp_wg_peer *sp_engine_peer(const struct sp_engine *engine, const uint8_t key[32]);
 /* A peer in an answer whose peers are sorted by key. */
 const struct sp_wg_peer *sp_engine_find_peer(const struct sp_wg_device *device,
 					     const uint8_t key[32]);
-/* The engine answered: record what is news in its answer, and note whose handshakes it had.
- * @before, @now: as for `answered`. */
+/* The engine has answered: record the news in its answer, and note which devices have had a
+ * handshake. @before, @now: as for `answered`. */
 void sp_engine_news_look(struct sp_engine *engine, const struct sp_engine_identity *whose,
 			 const struct sp_wg_device *before, const struct sp_wg_device *now);
 /* Ask it now, for status and lists. */

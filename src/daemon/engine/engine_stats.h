@@ -22,7 +22,7 @@ struct sp_engine_stats {
 	struct sp_engine_identity whose;
 };
 
-/* What one peer's counters grew by. */
+/* How much the counters of one peer have grown. */
 struct sp_engine_news {
 	struct sp_wg_key public_key;
 	/* packets out of the peer's tunnel whose source is not one of its addresses */
@@ -34,14 +34,14 @@ struct sp_engine_news {
 void sp_engine_stats_done(struct sp_engine_stats *stats);
 /* There is no engine. */
 void sp_engine_stats_gone(struct sp_engine_stats *stats);
-/* Keep an answer of the engine @whose, and tell what is news in it.
- * @answer  taken and left empty; its peers in any order.
- * @ret_news, @ret_count  on 0: malloc'ed, by key, only peers with news.
- * Returns 0; -ENOMEM, and all is as it was. */
+/* Keep an answer of the engine @whose, and list the news in it. @answer  taken and left empty; its
+ * peers in any order. @ret_news, @ret_count  on 0: malloc'ed, by key, only peers with news. Returns
+ * 0; -ENOMEM, and all is as it was. */
 int sp_engine_stats_take(struct sp_engine_stats *stats, const struct sp_engine_identity *whose,
 			 struct sp_uapi_stats *answer, struct sp_engine_news **ret_news,
 			 size_t *ret_count);
-/* What it counted of a peer. NULL: nothing, or it does not say (is_known). */
+/* Returns the counters of a peer. NULL: there are none, or the engine does not say them (is_known).
+ */
 const struct sp_uapi_peer_stats *sp_engine_stats_peer(const struct sp_engine_stats *stats,
 						      const uint8_t key[32]);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What sallyportd knows of the portal: who it is, and what it last said of itself. It may only use
- * the ops meant for it (ops.c), and nothing it says is worth more than a sign-in. */
+/* What sallyportd knows of the portal: its user, and its last report. It may only use the ops meant
+ * for it (ops.c), and nothing it says is worth more than a sign-in. */
 #ifndef SALLYPORT_DAEMON_PORTAL_H
 #define SALLYPORT_DAEMON_PORTAL_H
 

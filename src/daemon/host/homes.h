@@ -28,7 +28,7 @@ struct sp_homes_place {
 	bool is_up;
 };
 
-/* What a reading begins with. */
+/* The state at the start of a reading. */
 struct sp_homes_ground {
 	struct sp_homes_place *places; /* governed interfaces that exist */
 	size_t place_count;
@@ -56,7 +56,7 @@ struct sp_homes_watch {
 	struct sp_warnings *warnings;
 	/* Take the messages that wait: sp_homes_note. */
 	void (*drain)(void *arg);
-	/* Homes are not what they were. */
+	/* Called when homes have changed. */
 	void (*changed)(void *arg);
 	void *arg; /* of both */
 

@@ -36,7 +36,7 @@ struct sp_host {
 	char *fingerprint; /* differs when judgement would */
 };
 
-/* What the kernel said, for _join. */
+/* What the kernel said, for sp_host_join. */
 struct sp_host_view {
 	struct sp_link *links;
 	size_t link_count;
@@ -57,7 +57,7 @@ int sp_host_read(struct sp_netlink *netlink, const struct sp_machine *machine,
 /* Free what it holds; empty afterwards. */
 void sp_host_done(struct sp_host *host);
 
-/* The first listed interface that none of our programs fits; NULL: there is none. */
+/* Returns the first listed interface that none of our programs fits; NULL: there is none. */
 const struct sp_host_interface *sp_host_find_unfit(const struct sp_host *host);
 /* NULL: no such interface. */
 const struct sp_host_interface *sp_host_find(const struct sp_host *host, const char *name);

@@ -17,8 +17,8 @@ bool sp_tunnel_is_ours(struct sp_netlink *netlink, const struct sp_machine *mach
 		       const char *name);
 /* Set the tunnel interface, which is ours, down: its packets go nowhere then. */
 void sp_tunnel_lower(struct sp_netlink *netlink, const char *name);
-/* It is ours; its addresses and routes go with it, and an engine that serves it ends. Returns 0, also
- * where it has gone; -errno. */
+/* Remove the tunnel interface, which is ours, with its addresses and routes; an engine that serves
+ * it ends. Returns 0, also if the interface has gone; -errno. */
 int sp_tunnel_remove(struct sp_netlink *netlink, const char *name);
 
 #endif

@@ -33,7 +33,7 @@ enum sp_live_state { SP_LIVE_OPEN, SP_LIVE_PARKED, SP_LIVE_ENDED };
 
 #define SP_DENIALS_KEPT 4
 
-/* What a person was refused lately, to be told to them. */
+/* The last refusals of a person, which the person is told. */
 struct sp_denial {
 	int64_t time_ns; /* UTC; 0: none */
 	struct sp_addr destination;
@@ -148,7 +148,7 @@ struct sp_live *sp_live_of_device(const struct sp_people *people, const uint8_t 
 void sp_people_done(struct sp_people *people);
 /* Note that the engine has to be told of the device with this key. NULL: of every device. */
 void sp_people_changed(struct sp_people *people, const uint8_t key[32]);
-/* Take what was noted since the last call. */
+/* Take the changes that were noted since the last call. */
 void sp_people_take_changes(struct sp_people *people, struct sp_people_changes *ret_changes);
 
 /* ---- device.c ---- */

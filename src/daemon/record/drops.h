@@ -36,12 +36,12 @@ void sp_drops_open(struct sp_drops *drops);
 /* Stop taking samples. Safe when none were taken. */
 void sp_drops_close(struct sp_drops *drops);
 
-/* Once a second: record what was dropped since the last time. */
+/* Record what was dropped since the last call. Call this once a second. */
 void sp_drops_record(struct sp_drops *drops);
 /* The lock's counters begin at zero again. */
 void sp_drops_begin(struct sp_drops *drops);
 
-/* For `status`: by name what was dropped since the table was made; null: it is not there. */
+/* For `status`: the drops since the table was made, by name; null: there is no table. */
 json_t *sp_drops_describe(const struct sp_drops *drops);
 
 #endif

@@ -9,7 +9,8 @@
 
 struct sp_events;
 
-/* One round. What cannot be written, or is beyond the round's share, is told in a later one. */
+/* Do one round. Counts that cannot be written, or are beyond the share of a round, are told in a
+ * later round. */
 void sp_tally_record(struct sp_events *events);
 
 /* Whose it was and that it stands for many. */

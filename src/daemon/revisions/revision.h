@@ -87,7 +87,7 @@ int sp_revisions_stage_people(struct sp_revisions *revisions, const struct sp_pe
  * next. Returns 0; -errno, @error says of what. */
 int sp_revisions_stage_tables(struct sp_revisions *revisions, const struct sp_host *host,
 			      struct sp_plane_error *error);
-/* They are filled: the rows that were appended meanwhile are loaded too. Returns 0; -EAGAIN more
+/* The tables are filled: load the rows that were appended meanwhile too. Returns 0; -EAGAIN more
  * were appended than there is room for; -errno of the plane. */
 int sp_revisions_filled(struct sp_revisions *revisions);
 /* The staged one runs: it is the running one. The one before it is gone; @keeps: it is the former

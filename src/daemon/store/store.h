@@ -73,14 +73,15 @@ void sp_store_revision_done(struct sp_store_revision *revision);
  * kept, and nobody applied them anew. */
 int sp_store_put_revision(struct sp_store *store, const struct sp_store_revision *revision,
 			  const struct sp_file *files, size_t file_count);
-/* It runs, and no boot may load it yet. */
+/* Mark the revision: it runs, and no boot may load it yet. */
 int sp_store_switch_revision(struct sp_store *store, uint64_t number);
-/* It runs, and a boot may load it. */
+/* Mark the revision: it runs, and a boot may load it. */
 int sp_store_confirm_revision(struct sp_store *store, uint64_t number);
 /* -ENOENT. */
 int sp_store_get_revision(struct sp_store *store, uint64_t number,
 			  struct sp_store_revision *ret_revision);
-/* The confirmed revision with the highest number. The caller runs _done. -ENOENT: there is none. */
+/* Read the confirmed revision with the highest number. The caller runs sp_store_revision_done.
+ * -ENOENT: there is none. */
 int sp_store_last_confirmed(struct sp_store *store, struct sp_store_revision *ret_revision);
 /* The same of those that ran, confirmed or not. */
 int sp_store_last_switched(struct sp_store *store, struct sp_store_revision *ret_revision);
@@ -171,7 +172,7 @@ int sp_store_close_session(struct sp_store *store, uint64_t id, int64_t closed_n
 
 typedef int (*sp_store_session_fn)(void *arg,
 				   struct sp_session_row *row); /* may take its strings */
-/* Those open, or closed at or after @since_ns, oldest first. */
+/* Read the sessions that are open, or were closed at or after @since_ns, oldest first. */
 int sp_store_each_session(struct sp_store *store, int64_t since_ns, sp_store_session_fn take,
 			  void *arg);
 /* The first of those with an id above @after_id. Returns 0, and the caller frees *@ret_row; -ENOENT:
