@@ -228,7 +228,8 @@ static void device_list_fail(void *arg, int r)
 {
 	const struct device_list *devices = arg;
 
-	sp_client_fail(devices->listing.client, "failed", 1, NULL, "%s", sp_err_text(r));
+	sp_client_fail(devices->listing.client, "failed", 1, NULL, "listing the devices: %s",
+		       sp_err_text(r));
 }
 
 static bool take_keys(struct device_list *devices, const struct sp_people *people)
