@@ -59,6 +59,15 @@ struct {
 	__type(value, struct sp_verdict);
 } sp_verdict SEC(".maps");
 
+/* The terms of the policy's limits, by number. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, __u32);
+	__type(value, struct sp_limit_terms);
+} sp_limit SEC(".maps");
+
 /* ---- state, pinned ---- */
 
 struct {
@@ -152,6 +161,35 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } sp_flow_source SEC(".maps");
+
+/* The buckets of limits: when each is full again, in 64ths of a nanosecond. Those of a session,
+ * SP_LIMIT_SESSION_SLOTS of them, lie side by side; user space fills them for a new session, and a
+ * slot of them for another limit. By source: where a number nobody outside knows hashes it to; two
+ * that meet share a bucket. */
+#define SP_LIMIT_SOURCES 65536u
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SP_LIMIT_SESSION_SLOTS << 16);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} sp_limit_holder SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SP_LIMIT_SOURCES);
+	__type(key, __u32);
+	__type(value, __u64);
+} sp_limit_source SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SP_RULE_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} sp_limit_rule SEC(".maps");
 
 /* Refusals sent in the current second, per CPU, by what the sender's address hashes to and the
  * share of the sender's that each is of (lib/refuse.h): a fixed array, so nothing to evict. */

@@ -11,6 +11,7 @@ SP_INLINE void sp_take_verdict(struct sp_work *work, const struct sp_verdict *ve
 {
 	work->log = verdict->log;
 	sp_answer(work, verdict->action, verdict->reason, verdict->rule);
+	work->limit = verdict->limit;
 	if (verdict->action == SP_ALLOW && sp_is_past(verdict->not_after_ns, work->now_ns))
 		sp_answer(work, SP_DENY, SP_REASON_DEADLINE, verdict->rule);
 	work->deadline_ns = sp_ends_deadline(work, verdict->not_after_ns);

@@ -199,6 +199,7 @@ SP_INLINE void sp_draft_answer(struct sp_work *work)
 	draft->deadline_ns = work->deadline_ns;
 	draft->rule = work->rule;
 	draft->reason = work->reason;
+	draft->limit = work->limit;
 	draft->log = work->verdict == SP_ALLOW ? work->log : SP_LOG_NONE;
 	sp_draft_end(work, 0);
 	sp_draft_end(work, 1);
@@ -340,9 +341,9 @@ SP_INLINE int sp_draft_differs(const struct sp_work *work)
 	const struct sp_flow *flow = &work->flow, *draft = &work->draft;
 
 	return draft->revision != flow->revision || draft->rule != flow->rule ||
-	       draft->reason != flow->reason || draft->deadline_ns != flow->deadline_ns ||
-	       draft->epoch[0] != flow->epoch[0] || draft->epoch[1] != flow->epoch[1] ||
-	       draft->flags != flow->flags;
+	       draft->reason != flow->reason || draft->limit != flow->limit ||
+	       draft->deadline_ns != flow->deadline_ns || draft->epoch[0] != flow->epoch[0] ||
+	       draft->epoch[1] != flow->epoch[1] || draft->flags != flow->flags;
 }
 
 /* Write the present answer into the flow that was found. If another CPU does the same, or there is

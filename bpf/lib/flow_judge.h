@@ -6,6 +6,7 @@
 
 #include "lib/decide.h"
 #include "lib/flow.h"
+#include "lib/limit.h"
 
 /* Make the case that the flow was opened for: its original path, and the zone and hook of that. */
 SP_INLINE void sp_case_of_flow(struct sp_work *work)
@@ -87,6 +88,7 @@ SP_INLINE void sp_flow_answer(struct sp_work *work)
 		sp_answer(work, SP_DENY, flow->reason, flow->rule);
 	else
 		sp_allow(work, work->is_reply ? SP_REASON_REPLY : flow->reason, flow->rule);
+	work->limit = flow->limit;
 	work->log = flow->log;
 	work->is_own_flow = !!(flow->flags & SP_FLOW_OWN);
 	for (int i = 0; i < 2; i++) {
@@ -110,6 +112,9 @@ SP_SUBPROGRAM int sp_flow_decide(struct sp_work *work, struct sp_flow *element)
 		element = bpf_map_lookup_elem(&sp_flow, &work->key);
 	}
 	sp_flow_answer(work);
+	/* beyond its limit: as if the packet had not come */
+	if (work->verdict == SP_ALLOW && sp_limit_denies_flow(work))
+		return 0;
 	if (!element)
 		return 0;
 	if (work->verdict == SP_ALLOW)
@@ -161,6 +166,9 @@ SP_INLINE void sp_related(struct sp_work *work)
 	work->log = work->flow.log;
 	work->is_own_flow = !!(work->flow.flags & SP_FLOW_OWN);
 	work->is_counted = sp_hook_zone(work->flow.hook) == sp_hook_zone(SP_THIS_HOOK);
+	work->limit = work->flow.limit;
+	sp_limit_denies_flow(work);
+	work->limit = 0; /* later fragments of an error are not asked */
 }
 
 /* Is the sender on the tunnel without an address of the pools? No session can have such an address,

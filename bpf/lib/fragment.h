@@ -6,6 +6,7 @@
 #define SALLYPORT_BPF_FRAGMENT_H
 
 #include "lib/flow.h"
+#include "lib/limit.h"
 
 #define SP_FRAG_LIFE_NS (5 * SP_NS_PER_S)
 #define SP_FRAG_LOCK_TRIES 64
@@ -131,6 +132,7 @@ SP_SUBPROGRAM int sp_frag_follow(struct sp_work *work)
 	work->log = copy->log;
 	work->is_counted = copy->log == SP_LOG_ALL;
 	work->is_own_flow = copy->is_own_flow;
+	sp_limit_denies_fragment(work);
 	return 0;
 }
 
@@ -163,6 +165,11 @@ SP_SUBPROGRAM int sp_frag_begin(struct sp_work *work)
 	frag->is_own_flow = work->is_own_flow;
 	sp_end_record(&work->end[sender], &frag->session[0], &frag->epoch[0]);
 	sp_end_record(&work->end[!sender], &frag->session[1], &frag->epoch[1]);
+	/* where the first one was asked, the others are */
+	if (work->is_new || work->is_counted)
+		frag->limit = work->limit;
+	frag->is_reply = work->is_reply;
+	frag->is_edge = (work->is_new ? work->case_zone : work->flow.zone) == SP_ZONE_EDGE;
 	frag->span_count = 1;
 	frag->span[0].to = work->packet.fragment_to;
 	bpf_map_update_elem(&sp_frag, &work->frag_key, frag, BPF_ANY);

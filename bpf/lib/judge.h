@@ -258,13 +258,16 @@ SP_INLINE int sp_judge_protect(struct sp_work *work)
 /* [4]-[8]. An allowed packet opens a flow. */
 SP_INLINE void sp_judge_rules(struct sp_work *work)
 {
-	int reason;
+	int reason, can_open;
 
 	sp_decide(work);
 	if (work->verdict != SP_ALLOW)
 		return;
+	can_open = sp_packet_can_open(work);
+	if (sp_limit_denies_new(work, can_open))
+		return;
 	work->is_new = 1;
-	if (!sp_packet_can_open(work))
+	if (!can_open)
 		return;
 	reason = sp_flow_open(work, 0);
 	if (reason && work->reason != SP_REASON_PROTECT)

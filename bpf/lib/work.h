@@ -64,6 +64,7 @@ struct sp_work {
 	 * forwarded */
 	__u8 is_for_taps;
 	__u32 rule;
+	__u32 limit; /* of an allow: what it is still to be asked of; 0: none */
 	__u32 ifindex;
 	__u64 deadline_ns;
 
@@ -132,6 +133,7 @@ SP_INLINE void sp_answer(struct sp_work *work, __u32 verdict, __u32 reason, __u3
 	work->verdict = verdict;
 	work->reason = reason;
 	work->rule = rule;
+	work->limit = 0;
 }
 
 SP_INLINE void sp_deny(struct sp_work *work, __u32 reason)

@@ -27,6 +27,8 @@ struct sp_answer {
 	enum sp_verdict_action verdict;
 	enum sp_reason reason;
 	uint32_t rule; /* number; SP_RULE_DEFAULT, SP_RULE_NONE */
+	/* of an allow by rules: as in sp_rule, asked already; the reference alone tells it */
+	uint32_t limit;
 };
 
 static inline bool sp_answer_equal(const struct sp_answer *a, const struct sp_answer *b)

@@ -125,6 +125,18 @@ static bool same_services(const struct sp_rule *a, const struct sp_rule *b)
 	return true;
 }
 
+static bool same_limit(const struct pair *pair)
+{
+	const struct sp_limit *a = sp_policy_limit(pair->before, pair->was);
+	const struct sp_limit *b = sp_policy_limit(pair->after, pair->is);
+
+	if (!a || !b)
+		return a == b;
+	return !strcmp(a->name, b->name) && a->unit == b->unit && a->rate == b->rate &&
+	       a->period_s == b->period_s && a->burst == b->burst && a->key == b->key &&
+	       a->source_bits == b->source_bits;
+}
+
 static bool same_rule(const struct pair *pair)
 {
 	const struct sp_rule *a = pair->was, *b = pair->is;
@@ -132,7 +144,7 @@ static bool same_rule(const struct pair *pair)
 	return a->kind == b->kind && a->log == b->log && a->from_count == b->from_count &&
 	       a->to_count == b->to_count && a->service_count == b->service_count &&
 	       same_text(a->reason, b->reason) && same_services(a, b) && same_from(pair) &&
-	       same_to(pair);
+	       same_to(pair) && same_limit(pair);
 }
 
 static int compare_names(const void *a, const void *b)

@@ -89,6 +89,9 @@ void sp_policy_free(struct sp_policy *policy)
 		free(policy->services[i].items);
 	}
 	free(policy->services);
+	for (size_t i = 0; i < policy->limit_count; i++)
+		free(policy->limits[i].name);
+	free(policy->limits);
 	for (size_t i = 0; i < policy->rule_count; i++)
 		sp_rule_done(&policy->rules[i]);
 	free(policy->rules);

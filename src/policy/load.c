@@ -179,6 +179,7 @@ static void load_sections(struct sp_loader *loader)
 	declare_all(loader, SP_SECTION_ROLES, "role", &loader->roles);
 	declare_all(loader, SP_SECTION_NETWORKS, "network", &loader->networks);
 	declare_all(loader, SP_SECTION_SERVICES, "service", &loader->services);
+	declare_all(loader, SP_SECTION_LIMITS, "limit", &loader->limits);
 	check_names_differ(loader, &loader->roles, "a role", &loader->networks, "a network");
 	check_names_differ(loader, &loader->people, "a list of people", &loader->networks,
 			   "a network");
@@ -191,6 +192,7 @@ static void load_sections(struct sp_loader *loader)
 	add_builtin_networks(loader);
 	load_all(loader, SP_SECTION_SERVICES, sp_load_services);
 	sp_resolve_services(loader);
+	load_all(loader, SP_SECTION_LIMITS, sp_load_limits);
 	if (check->no_memory)
 		return;
 	sp_load_fixtures(loader);
@@ -209,6 +211,8 @@ static void load_sections(struct sp_loader *loader)
 	if (loader->policy->rule_count > 1)
 		qsort(loader->policy->rules, loader->policy->rule_count,
 		      sizeof(*loader->policy->rules), compare_rules);
+	if (!check->no_memory && check->diagnostics->error_count == 0)
+		sp_check_limit_conflicts(loader);
 }
 
 /* SHA-256 over each file's name and bytes, each led by its length. The name is the path to it from
@@ -274,6 +278,7 @@ static void loader_done(struct sp_loader *loader)
 	sp_symbols_done(&loader->roles);
 	sp_symbols_done(&loader->networks);
 	sp_symbols_done(&loader->services);
+	sp_symbols_done(&loader->limits);
 	sp_symbols_done(&loader->rules);
 	sp_symbols_done(&loader->users);
 	sp_symbols_done(&loader->providers);

@@ -80,6 +80,20 @@ struct sp_service {
 	uint16_t from, to;
 };
 
+#define SP_LIMITS_MAX 4096u
+
+/* How much of what a rule allows may pass. */
+struct sp_limit {
+	char *name;
+	struct sp_place place;
+	enum sp_limit_unit unit;
+	uint64_t rate;     /* units in a period; 0: could not be read */
+	uint32_t period_s; /* 1, 60 or 3600 */
+	uint64_t burst;    /* units that may come at once */
+	enum sp_limit_key key;
+	uint8_t source_bits; /* of `source/N`: 8 to 32; 0: a host */
+};
+
 /* A name of `services:`, with what it stands for. */
 struct sp_named_service {
 	char *name;
@@ -137,6 +151,7 @@ struct sp_rule {
 	char *reason; /* for the person, whose `status` shows it; NULL: none */
 	/* as written, else the default: all for deny, new for allow, expose, protect */
 	enum sp_log log;
+	uint32_t limit;   /* its place in the policy's limits, from 1; 0: none */
 	uint32_t number;  /* 1..SP_RULE_MAX-1, set by sp_policy_number_rules */
 	bool is_disabled; /* `enabled: false`; of a checked policy never */
 };
@@ -232,6 +247,8 @@ struct sp_policy {
 	size_t network_count;
 	struct sp_named_service *services; /* as the text has them */
 	size_t service_count;
+	struct sp_limit *limits;
+	size_t limit_count;
 	struct sp_rule *rules;
 	size_t rule_count;
 	size_t disabled_count; /* that the text has besides, with `enabled: false` */
@@ -265,6 +282,13 @@ typedef int (*sp_rule_number_fn)(void *arg, const char *name, uint32_t *ret_numb
  * @lookup gave a number that no rule can have, or two rules one number; -ENOSPC SP_RULE_MAX rules
  * or more; -ENOMEM. No number is changed then. */
 int sp_policy_number_rules(struct sp_policy *policy, sp_rule_number_fn lookup, void *arg);
+
+/* The limit of a rule; NULL: it has none. */
+static inline const struct sp_limit *sp_policy_limit(const struct sp_policy *policy,
+						     const struct sp_rule *rule)
+{
+	return rule->limit ? &policy->limits[rule->limit - 1] : NULL;
+}
 
 /* The rule with this number, or NULL (default and unknown ones). */
 const struct sp_rule *sp_policy_rule(const struct sp_policy *policy, uint32_t number);

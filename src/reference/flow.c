@@ -356,6 +356,7 @@ static void record(struct sp_reference *reference, struct sp_ref_flow *flow,
 	flow->revision = reference->revision;
 	flow->reason = answer->reason;
 	flow->rule = answer->rule;
+	flow->limit = answer->verdict == SP_ALLOW ? answer->limit : 0;
 	flow->deadline_ns = 0;
 	for (int i = 0; i < 2; i++) {
 		bool is_pool_end = sp_ref_is_pool_end(reference, addr[i]) ||

@@ -51,7 +51,7 @@ static bool add_span(struct sp_ref_frag *frag, uint32_t from, uint32_t to)
 
 bool sp_ref_judge_fragment(struct sp_reference *reference, enum sp_hook hook,
 			   const struct sp_packet *pkt, uint64_t now_ns,
-			   struct sp_answer *ret_answer)
+			   struct sp_answer *ret_answer, struct sp_ref_taker *ret_taker)
 {
 	struct sp_ref_frag_key key = key_of(hook, pkt);
 	struct sp_ref_frag *frag = sp_ref_table_find(&reference->frags, &key);
@@ -75,6 +75,7 @@ bool sp_ref_judge_fragment(struct sp_reference *reference, enum sp_hook hook,
 		return true;
 	}
 	*ret_answer = (struct sp_answer){ SP_ALLOW, frag->reason, frag->rule };
+	*ret_taker = frag->taker;
 	return true;
 }
 
@@ -97,7 +98,7 @@ static void release(void *arg, void *item)
 
 int sp_ref_remember_fragment(struct sp_reference *reference, enum sp_hook hook,
 			     const struct sp_packet *pkt, const struct sp_answer *answer,
-			     uint64_t now_ns)
+			     const struct sp_ref_taker *taker, uint64_t now_ns)
 {
 	struct sp_ref_frag_key key = key_of(hook, pkt);
 	struct sp_ref_frag *frag = sp_ref_table_find(&reference->frags, &key);
@@ -129,6 +130,7 @@ int sp_ref_remember_fragment(struct sp_reference *reference, enum sp_hook hook,
 				  sp_ref_is_pool_end(reference, &pkt->tuple.destination), now_ns);
 	frag->reason = answer->reason;
 	frag->rule = answer->rule;
+	frag->taker = *taker;
 	frag->is_poisoned = false;
 	frag->span_count = 0;
 	add_span(frag, pkt->fragment_from, pkt->fragment_to);

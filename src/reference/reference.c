@@ -26,8 +26,9 @@ struct question {
 	bool is_ingress;
 	uint64_t now_ns;
 	struct sp_answer answer;
-	bool is_protected; /* [2] answered */
-	int error;         /* -errno; there is no answer then */
+	struct sp_ref_taker taker; /* who was asked for this packet */
+	bool is_protected;         /* [2] answered */
+	int error;                 /* -errno; there is no answer then */
 };
 
 /* Set the answer. Every step returns true if it has set one. */
@@ -202,10 +203,78 @@ static bool judge_spoofed(struct question *q)
 	return false;
 }
 
+/* ---- [9] ---- */
+
+/* The answer is an allow. Does the packet's taker have enough for it? Else it becomes a deny. */
+static bool takes(struct question *q, bool opens)
+{
+	bool is_denied = false;
+
+	q->error = sp_ref_limit_take(q->reference, &q->taker, q->pkt.length, opens, q->now_ns,
+				     &is_denied);
+	if (is_denied)
+		answer(q, SP_DENY, SP_REASON_LIMIT, q->answer.rule);
+	return !is_denied && q->error == 0;
+}
+
+static enum sp_zone hook_zone(enum sp_hook hook)
+{
+	switch (hook) {
+	case SP_HOOK_VPN_IN:
+	case SP_HOOK_VPN_OUT:
+		return SP_ZONE_TUNNEL;
+	case SP_HOOK_INSIDE_IN:
+	case SP_HOOK_INSIDE_OUT:
+		return SP_ZONE_INSIDE;
+	default:
+		return SP_ZONE_EDGE;
+	}
+}
+
+/* A packet that @flow allows, or an error about it: the zone of the hook that opened it asks. */
+static bool takes_of_flow(struct question *q, const struct sp_ref_flow *flow)
+{
+	if (hook_zone(flow->hook) != hook_zone(q->hook))
+		return true;
+	q->taker = (struct sp_ref_taker){
+		.limit = flow->limit,
+		.rule = flow->rule,
+		.epoch = flow->ends[0].was_live ? flow->ends[0].epoch : 0,
+		.source = flow->tuple.source,
+		.is_edge = flow->zone == SP_ZONE_EDGE,
+	};
+	return takes(q, false);
+}
+
+/* A packet that rules have just allowed. On vpn-out what opens no flow was asked where it came
+ * in. */
+static bool takes_anew(struct question *q)
+{
+	struct sp_ref_session *session = NULL;
+	const bool opens = sp_ref_can_open(&q->pkt);
+
+	if (!opens && !q->is_ingress)
+		return true;
+	if (sp_ref_is_pool_end(q->reference, &q->pkt.tuple.source))
+		sp_ref_find_session(q->reference, &q->pkt.tuple.source, q->now_ns, &session);
+	q->taker = (struct sp_ref_taker){
+		.limit = q->answer.limit,
+		.rule = q->answer.rule,
+		.epoch = session ? session->epoch : 0,
+		.source = q->pkt.tuple.source,
+		.is_edge = q->zone == SP_ZONE_EDGE,
+	};
+	return takes(q, opens);
+}
+
 static bool judge_fragment(struct question *q)
 {
-	return q->pkt.is_fragment &&
-	       sp_ref_judge_fragment(q->reference, q->hook, &q->pkt, q->now_ns, &q->answer);
+	if (!q->pkt.is_fragment || !sp_ref_judge_fragment(q->reference, q->hook, &q->pkt, q->now_ns,
+							  &q->answer, &q->taker))
+		return false;
+	if (q->answer.verdict == SP_ALLOW)
+		takes(q, false);
+	return true;
 }
 
 /* ---- flows: opening one ---- */
@@ -388,8 +457,9 @@ static void ask_flow(struct question *q, struct sp_ref_flow *flow, bool is_reply
 {
 	if (!refresh(q, flow))
 		return;
-	sp_ref_touch_flow(flow, &q->pkt, is_reply, q->now_ns);
 	answer(q, SP_ALLOW, is_reply ? SP_REASON_REPLY : flow->reason, flow->rule);
+	if (takes_of_flow(q, flow))
+		sp_ref_touch_flow(flow, &q->pkt, is_reply, q->now_ns);
 }
 
 /* Does the ICMP error come from a place on the way of the packet that it quotes? */
@@ -426,7 +496,10 @@ static bool judge_icmp_error(struct question *q)
 	}
 	if (!refresh(q, flow))
 		return true;
-	return answer(q, SP_ALLOW, SP_REASON_RELATED, flow->rule);
+	answer(q, SP_ALLOW, SP_REASON_RELATED, flow->rule);
+	takes_of_flow(q, flow);
+	q->taker.limit = 0; /* later fragments of an error are not asked */
+	return true;
 }
 
 /* Is the sender on the tunnel without an address of the pools? It belongs to nobody, and to no
@@ -469,7 +542,7 @@ static bool judge_rules(struct question *q)
 	enum sp_reason refused;
 
 	q->answer = judge_tuple(&t);
-	if (q->answer.verdict != SP_ALLOW)
+	if (q->answer.verdict != SP_ALLOW || !takes_anew(q))
 		return true;
 	refused = open_flow(q, SP_REF_JUDGED);
 	if (refused != SP_REASON_NONE && q->answer.reason != SP_REASON_PROTECT)
@@ -498,7 +571,7 @@ static void follow_up(struct question *q)
 		return;
 	if (q->pkt.is_fragment && q->pkt.is_first_fragment)
 		q->error = sp_ref_remember_fragment(q->reference, q->hook, &q->pkt, &q->answer,
-						    q->now_ns);
+						    &q->taker, q->now_ns);
 	mark_sender_seen(q);
 }
 
@@ -642,6 +715,7 @@ int sp_reference_new(const struct sp_policy *policy, const struct sp_gateway *ga
 	reference->idents.key_len = sizeof(struct sp_addr);
 	reference->flows.key_len = sizeof(struct sp_ref_flow_key);
 	reference->sources.key_len = sizeof(struct sp_ref_source_key);
+	sp_ref_limits_init(reference);
 	reference->frags.key_len = sizeof(struct sp_ref_frag_key);
 	*ret_reference = reference;
 	return 0;
@@ -653,6 +727,7 @@ void sp_reference_free(struct sp_reference *reference)
 		return;
 	sp_ref_flows_done(reference);
 	sp_ref_frags_done(reference);
+	sp_ref_limits_done(reference);
 	sp_ref_sessions_done(reference);
 	free(reference);
 }
@@ -661,6 +736,7 @@ void sp_reference_set_policy(struct sp_reference *reference, const struct sp_pol
 			     const struct sp_gateway *gateway, uint64_t revision)
 {
 	sp_ref_sessions_remap_roles(reference, policy);
+	sp_ref_limits_switch(reference, policy);
 	reference->policy = policy;
 	reference->gateway = gateway;
 	reference->revision = revision;

@@ -295,6 +295,7 @@ struct sp_answer sp_ref_match_rules(const struct sp_reference *reference, enum s
 	const struct sp_policy *policy = reference->policy;
 	const struct sp_rule *protect = sp_ref_match_protect(reference, zone, tuple);
 	const struct sp_rule *first_allow = NULL;
+	bool is_free = false;
 
 	if (protect)
 		return (struct sp_answer){ SP_ALLOW, SP_REASON_PROTECT, protect->number };
@@ -308,12 +309,13 @@ struct sp_answer sp_ref_match_rules(const struct sp_reference *reference, enum s
 			return (struct sp_answer){ SP_DENY, SP_REASON_POLICY, rule->number };
 		if (!first_allow)
 			first_allow = rule;
+		is_free |= rule->limit == 0;
 	}
 	if (first_allow)
 		return (struct sp_answer){ SP_ALLOW,
 					   first_allow->kind == SP_RULE_EXPOSE ? SP_REASON_EXPOSE
 									       : SP_REASON_POLICY,
-					   first_allow->number };
+					   first_allow->number, is_free ? 0 : first_allow->limit };
 	return (struct sp_answer){ SP_DENY, SP_REASON_DEFAULT, SP_RULE_DEFAULT };
 }
 

@@ -5,6 +5,7 @@
 #define SALLYPORT_REFERENCE_STATE_H
 
 #include "net/packet.h"
+#include "reference/limit.h"
 #include "reference/reference.h"
 
 /* ---- a hash table of structs that start with a node and hold their key (reference_table.c)
@@ -83,6 +84,7 @@ struct sp_ref_flow {
 	uint64_t revision, deadline_ns, last_seen_ns;
 	enum sp_reason reason;
 	uint32_t rule;
+	uint32_t limit; /* in the policy of that revision; 0: none */
 	bool is_own, is_forwarded, is_denied, is_answered, is_closing;
 	struct sp_ref_source *sources[2]; /* that count it: the host, its network; or NULL */
 };
@@ -116,6 +118,7 @@ struct sp_ref_frag {
 	struct sp_ref_end ends[2]; /* of the packet: source, destination */
 	enum sp_reason reason;
 	uint32_t rule;
+	struct sp_ref_taker taker; /* of whose bucket later ones take */
 	bool is_poisoned;
 	size_t span_count;
 	struct {
@@ -127,7 +130,7 @@ struct sp_reference {
 	const struct sp_policy *policy;
 	const struct sp_gateway *gateway;
 	uint64_t revision;
-	struct sp_ref_table sessions, idents, flows, frags, sources;
+	struct sp_ref_table sessions, idents, flows, frags, sources, buckets;
 	uint32_t flows_max, session_flows_max; /* 0: no bound */
 	size_t part_flow_count[SP_FLOW_PART_COUNT];
 };
@@ -230,15 +233,16 @@ void sp_ref_flows_done(struct sp_reference *reference);
 
 /* ---- fragments (reference_fragment.c) ---- */
 
-/* Judge a fragment by those before it. Returns true with an answer; false for a first fragment that
+/* Judge a fragment by those before it. Returns true with an answer, and of an allow who is still to
+ * be asked; false for a first fragment that
  * is to be judged as every packet. */
 bool sp_ref_judge_fragment(struct sp_reference *reference, enum sp_hook hook,
 			   const struct sp_packet *pkt, uint64_t now_ns,
-			   struct sp_answer *ret_answer);
-/* An allowed first fragment. Returns 0; -ENOMEM. */
+			   struct sp_answer *ret_answer, struct sp_ref_taker *ret_taker);
+/* An allowed first fragment; what comes behind takes as @taker. Returns 0; -ENOMEM. */
 int sp_ref_remember_fragment(struct sp_reference *reference, enum sp_hook hook,
 			     const struct sp_packet *pkt, const struct sp_answer *answer,
-			     uint64_t now_ns);
+			     const struct sp_ref_taker *taker, uint64_t now_ns);
 /* Free every remembered fragment. */
 void sp_ref_frags_done(struct sp_reference *reference);
 

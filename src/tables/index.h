@@ -6,6 +6,7 @@
  *	tables_address.c   src and dst rows: which rules match this source, this destination
  *	tables_service.c   svc slots: which rules match this protocol and port
  *	tables_pair.c      pairs, profiles and verdicts: what the rules left over say
+ *	tables_limit.c     the terms of limits
  *	tables_identity.c  classes and network sets of sessions
  *	tables.c           compile, free, look up */
 #ifndef SALLYPORT_TABLES_INDEX_H
@@ -29,6 +30,7 @@ struct sp_rule_masks {
 	uint64_t *to_any;
 	uint64_t *to_self;
 	uint64_t *to_own; /* own-devices */
+	uint64_t *limited;
 };
 #define SP_RULE_MASK_COUNT (sizeof(struct sp_rule_masks) / sizeof(uint64_t *))
 
@@ -37,7 +39,8 @@ struct sp_tables_index {
 	const struct sp_gateway *gateway;
 	size_t words;
 	struct sp_rule_masks masks;
-	uint64_t *mask_bits; /* what masks point into */
+	uint64_t *mask_bits;  /* what masks point into */
+	uint32_t *rule_limit; /* by place of the rule: what its verdicts say; 0: none */
 	struct sp_rule_sets classes, netsets, svcsets, profiles;
 	struct sp_chains pairs; /* numbers are places in tables->pair */
 	uint64_t *common;       /* scratch: the rules a pair has in common */
@@ -50,6 +53,7 @@ int sp_tables_compile_src(struct sp_tables *tables);
 int sp_tables_compile_dst(struct sp_tables *tables);
 int sp_tables_compile_svc(struct sp_tables *tables);
 int sp_tables_compile_pairs(struct sp_tables *tables);
+int sp_tables_compile_limits(struct sp_tables *tables);
 
 /* Add the pair if some rule is in both sets. Returns 0; -E2BIG; -ENOMEM. */
 int sp_tables_add_pair(struct sp_tables *tables, uint32_t class_id, uint32_t netset);

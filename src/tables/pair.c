@@ -12,10 +12,11 @@
 
 /* ---- verdicts ---- */
 
-/* Rules of one kind that match: the first in the file, and whether some of them log. */
+/* Rules of one kind that match: the first in the file, and whether some of them log, or have no
+ * limit. */
 struct found {
 	size_t first; /* SIZE_MAX: none */
-	uint64_t log_new, log_all;
+	uint64_t log_new, log_all, unlimited;
 };
 
 static void find(struct found *found, const struct sp_rule_masks *masks, size_t word,
@@ -27,9 +28,10 @@ static void find(struct found *found, const struct sp_rule_masks *masks, size_t 
 		found->first = word * 64 + (size_t)__builtin_ctzll(rules);
 	found->log_new |= rules & masks->log_new[word];
 	found->log_all |= rules & masks->log_all[word];
+	found->unlimited |= rules & ~masks->limited[word];
 }
 
-static struct sp_verdict verdict_of(const struct sp_policy *policy, const struct found *found,
+static struct sp_verdict verdict_of(const struct sp_tables_index *index, const struct found *found,
 				    enum sp_verdict_action action)
 {
 	static const uint8_t reason[] = {
@@ -38,7 +40,7 @@ static struct sp_verdict verdict_of(const struct sp_policy *policy, const struct
 		[SP_RULE_EXPOSE] = SP_REASON_EXPOSE,
 		[SP_RULE_PROTECT] = SP_REASON_PROTECT,
 	};
-	const struct sp_rule *rule = &policy->rules[found->first];
+	const struct sp_rule *rule = &index->policy->rules[found->first];
 
 	return (struct sp_verdict){
 		.action = (uint8_t)action,
@@ -48,6 +50,7 @@ static struct sp_verdict verdict_of(const struct sp_policy *policy, const struct
 					: SP_LOG_NONE,
 		.rule = rule->number,
 		.audit_rule = SP_RULE_NONE,
+		.limit = found->unlimited ? 0 : index->rule_limit[found->first],
 	};
 }
 
@@ -57,7 +60,7 @@ static struct sp_verdict decide(const struct sp_tables_index *index, const uint6
 				const uint32_t *word, size_t word_count, const uint64_t *svcset)
 {
 	const struct sp_rule_masks *masks = &index->masks;
-	struct found protect = { SIZE_MAX, 0, 0 }, deny = protect, allow = protect;
+	struct found protect = { SIZE_MAX, 0, 0, 0 }, deny = protect, allow = protect;
 
 	for (size_t i = 0; i < word_count; i++) {
 		uint32_t w = word[i];
@@ -70,11 +73,11 @@ static struct sp_verdict decide(const struct sp_tables_index *index, const uint6
 		find(&allow, masks, w, rules & masks->allow[w]);
 	}
 	if (protect.first != SIZE_MAX)
-		return verdict_of(index->policy, &protect, SP_ALLOW);
+		return verdict_of(index, &protect, SP_ALLOW);
 	if (deny.first != SIZE_MAX)
-		return verdict_of(index->policy, &deny, SP_DENY);
+		return verdict_of(index, &deny, SP_DENY);
 	if (allow.first != SIZE_MAX)
-		return verdict_of(index->policy, &allow, SP_ALLOW);
+		return verdict_of(index, &allow, SP_ALLOW);
 	return (struct sp_verdict){
 		.action = SP_DENY,
 		.reason = SP_REASON_DEFAULT,

@@ -2,7 +2,7 @@
 /* Decision tables as a file.
  *
  *	"SPTAB\0\0\2"
- *	six sections, each once and in this order:
+ *	six sections, each once and in this order, and a seventh where there are limits:
  *		u32 id, u32 0, u64 length; the rows; zeros up to 8 bytes
  *	SHA-256 of everything before it
  *
@@ -23,7 +23,7 @@
 
 static const uint8_t magic[8] = { 'S', 'P', 'T', 'A', 'B', 0, 0, 2 };
 
-enum section { HEAD = 1, SRC, DST, SVC, PAIR, VERDICT };
+enum section { HEAD = 1, SRC, DST, SVC, PAIR, VERDICT, LIMIT };
 
 #define HEAD_SIZE 56u
 #define SRC_SIZE 40u
@@ -31,6 +31,8 @@ enum section { HEAD = 1, SRC, DST, SVC, PAIR, VERDICT };
 #define SVC_SIZE 2u
 #define PAIR_SIZE 12u
 #define VERDICT_SIZE 24u
+#define LIMIT_SIZE 40u
+#define PERIOD_MAX UINT64_C(230400000000000) /* an hour */
 
 SP_DEFINE_CLEANUP(struct sp_tables *, sp_tables_free);
 
@@ -187,6 +189,27 @@ static void put_verdict(struct writer *writer, const struct sp_tables *tables)
 	}
 }
 
+/* Of number 1 and on. */
+static void put_limit(struct writer *writer, const struct sp_tables *tables)
+{
+	if (tables->limit_count <= 1)
+		return;
+	put_section(writer, LIMIT, (tables->limit_count - 1) * LIMIT_SIZE);
+	for (uint32_t i = 1; i < tables->limit_count; i++) {
+		const struct sp_limit_terms *terms = &tables->limit[i];
+
+		put_u64(writer, terms->period);
+		put_u64(writer, terms->rate);
+		put_u64(writer, terms->burst);
+		put_u64(writer, terms->id);
+		put_u32(writer, terms->slot);
+		put_u8(writer, terms->unit);
+		put_u8(writer, terms->key);
+		put_u8(writer, terms->source_bits);
+		put_u8(writer, 0);
+	}
+}
+
 static size_t section_size(size_t rows, size_t row_size)
 {
 	return 16 + rows * row_size + padding(rows * row_size);
@@ -198,7 +221,9 @@ static size_t file_size(const struct sp_tables *tables)
 	       section_size(tables->src_count, SRC_SIZE) +
 	       section_size(tables->dst_count, DST_SIZE) + section_size(SP_SVC_SLOTS, SVC_SIZE) +
 	       section_size(tables->pair_count, PAIR_SIZE) +
-	       section_size(verdict_count(tables), VERDICT_SIZE) + SHA256_DIGEST_LENGTH;
+	       section_size(verdict_count(tables), VERDICT_SIZE) +
+	       (tables->limit_count > 1 ? section_size(tables->limit_count - 1, LIMIT_SIZE) : 0) +
+	       SHA256_DIGEST_LENGTH;
 }
 
 int sp_sptab_write(const struct sp_tables *tables, uint8_t **ret_bytes, size_t *ret_len)
@@ -221,6 +246,7 @@ int sp_sptab_write(const struct sp_tables *tables, uint8_t **ret_bytes, size_t *
 	put_svc(&writer, tables);
 	put_pair(&writer, sorted, tables->pair_count);
 	put_verdict(&writer, tables);
+	put_limit(&writer, tables);
 	SHA256(bytes, len - SHA256_DIGEST_LENGTH, writer.next);
 	*ret_bytes = SP_TAKE_PTR(bytes);
 	*ret_len = len;
@@ -408,8 +434,8 @@ static int take_pair(struct sp_reader *file, struct sp_tables *tables)
 	return 0;
 }
 
-/* May a table have this verdict? Its reason tells what may have decided so. A limit is refused,
- * because this version cannot enforce one. */
+/* May a table have this verdict? Its reason tells what may have decided so. Only what rules allow
+ * has a limit. */
 static bool is_verdict(const struct sp_verdict *verdict)
 {
 	bool allows = verdict->action == SP_ALLOW;
@@ -417,7 +443,9 @@ static bool is_verdict(const struct sp_verdict *verdict)
 
 	if (verdict->action != SP_ALLOW && verdict->action != SP_DENY)
 		return false;
-	if (verdict->log > SP_LOG_ALL || verdict->rule >= SP_RULE_MAX || verdict->limit != 0)
+	if (verdict->log > SP_LOG_ALL || verdict->rule >= SP_RULE_MAX)
+		return false;
+	if (verdict->limit != 0 && (!allows || verdict->reason == SP_REASON_PROTECT))
 		return false;
 	if (verdict->audit_rule != SP_RULE_NONE && verdict->audit_rule >= SP_RULE_MAX)
 		return false;
@@ -464,6 +492,60 @@ static int take_verdict(struct sp_reader *file, struct sp_tables *tables)
 	return 0;
 }
 
+static bool is_limit(const struct sp_limit_terms *terms)
+{
+	return terms->rate != 0 && terms->period != 0 && terms->period <= PERIOD_MAX &&
+	       terms->slot < (terms->key == SP_LIMIT_BY_RULE ? SP_RULE_MAX : 1) &&
+	       terms->unit <= SP_LIMIT_CONNECTIONS && terms->key <= SP_LIMIT_BY_RULE &&
+	       terms->zero == 0 &&
+	       (terms->source_bits == 0 || (terms->source_bits >= 8 && terms->source_bits <= 32));
+}
+
+static int take_limit_rows(struct sp_reader *rows, size_t count, struct sp_tables *tables)
+{
+	tables->limit = calloc(count + 1, sizeof(*tables->limit));
+	if (!tables->limit)
+		return -ENOMEM;
+	tables->limit_count = (uint32_t)count + 1;
+	for (size_t i = 1; i <= count; i++) {
+		struct sp_limit_terms *terms = &tables->limit[i];
+
+		terms->period = sp_take_le64(rows);
+		terms->rate = sp_take_le64(rows);
+		terms->burst = sp_take_le64(rows);
+		terms->id = sp_take_le64(rows);
+		terms->slot = sp_take_le32(rows);
+		terms->unit = sp_take_u8(rows);
+		terms->key = sp_take_u8(rows);
+		terms->source_bits = sp_take_u8(rows);
+		terms->zero = sp_take_u8(rows);
+		if (!is_limit(terms))
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+/* The section is there if there are limits. No verdict names another one. */
+static int take_limit(struct sp_reader *file, struct sp_tables *tables)
+{
+	struct sp_reader rows = { .failed = true };
+	size_t count = 0;
+	int r;
+
+	if (file->left > 0) {
+		rows = take_section(file, LIMIT, LIMIT_SIZE, &count);
+		if (count == 0 || count >= SP_TABLES_LIMIT_MAX)
+			return -EBADMSG;
+	}
+	r = take_limit_rows(&rows, count, tables);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < verdict_count(tables); i++)
+		if (tables->verdict[i].limit >= tables->limit_count)
+			return -EBADMSG;
+	return 0;
+}
+
 static int take_tables(struct sp_reader *file, struct sp_tables *tables)
 {
 	int r = take_head(file, tables) ? 0 : -EBADMSG;
@@ -478,6 +560,8 @@ static int take_tables(struct sp_reader *file, struct sp_tables *tables)
 		r = take_pair(file, tables);
 	if (r == 0)
 		r = take_verdict(file, tables);
+	if (r == 0)
+		r = take_limit(file, tables);
 	if (r == 0 && (file->failed || file->left > 0))
 		r = -EBADMSG;
 	return r;

@@ -14,6 +14,7 @@ static void index_free(struct sp_tables_index *index)
 	if (!index)
 		return;
 	free(index->mask_bits);
+	free(index->rule_limit);
 	free(index->common);
 	sp_rule_sets_done(&index->classes);
 	sp_rule_sets_done(&index->netsets);
@@ -30,6 +31,7 @@ void sp_tables_free(struct sp_tables *tables)
 	free(tables->src);
 	free(tables->dst);
 	free(tables->pair);
+	free(tables->limit);
 	free(tables->verdict);
 	index_free(tables->index);
 	free(tables);
@@ -78,6 +80,8 @@ static void mask_rule(struct sp_rule_masks *masks, const struct sp_rule *rule, s
 		sp_bits_set(masks->log_new, n);
 	if (rule->log == SP_LOG_ALL)
 		sp_bits_set(masks->log_all, n);
+	if (rule->limit)
+		sp_bits_set(masks->limited, n);
 	if (from_any(rule))
 		sp_bits_set(masks->from_any, n);
 	if (to_kind(rule, SP_TO_ANY))
@@ -94,7 +98,7 @@ static int make_masks(struct sp_tables_index *index)
 		&index->masks.decide,  &index->masks.deny,     &index->masks.allow,
 		&index->masks.expose,  &index->masks.protect,  &index->masks.log_new,
 		&index->masks.log_all, &index->masks.from_any, &index->masks.to_any,
-		&index->masks.to_self, &index->masks.to_own,
+		&index->masks.to_self, &index->masks.to_own,   &index->masks.limited,
 	};
 
 	index->mask_bits = sp_bits_new(SP_RULE_MASK_COUNT * index->words);
@@ -190,6 +194,8 @@ int sp_tables_compile(const struct sp_policy *policy, const struct sp_gateway *g
 		r = sp_tables_compile_dst(tables);
 	if (r == 0)
 		r = sp_tables_compile_svc(tables);
+	if (r == 0)
+		r = sp_tables_compile_limits(tables);
 	if (r == 0)
 		r = sp_tables_compile_pairs(tables);
 	if (r < 0)

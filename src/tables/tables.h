@@ -46,6 +46,8 @@ struct sp_tables {
 	size_t expected_pairs;
 	uint32_t
 		expected_profiles; /* tables have by now that stand before this one; 0: not known */
+	struct sp_limit_terms *limit;  /* by number; 0 is none, and zero */
+	uint32_t limit_count;          /* with that: at least 1 */
 	struct sp_verdict *verdict;    /* profile_count * svcset_count */
 	struct sp_tables_index *index; /* what adding identities needs; NULL after reading .sptab */
 };
@@ -56,6 +58,7 @@ struct sp_tables {
 #define SP_TABLES_SVCSET_MAX 4096u
 #define SP_TABLES_PAIR_MAX (1u << 20)
 #define SP_TABLES_VERDICT_MAX (1u << 20)
+#define SP_TABLES_LIMIT_MAX (SP_LIMITS_MAX + SP_RULE_MAX) /* and one for each rule */
 
 /* Compile. The policy (numbered) and gateway must outlive the tables, which refer to them until
  * sp_tables_free. Returns 0; -E2BIG a bound; -EINVAL a rule has no number; -ENOMEM. */

@@ -26,6 +26,15 @@ int sp_read_duration(struct sp_check *check, const struct sp_node *node, const c
 /* 4096, 100KB, 100MB, 1GB: powers of ten. */
 int sp_read_size(struct sp_check *check, const struct sp_node *node, const char *what,
 		 uint64_t *ret_bytes);
+struct sp_unit_rate {
+	uint64_t units; /* in a period, not 0 */
+	uint32_t period_s;
+};
+/* 200/s, 100/m, 5000/h; of bytes 100KB/s, 50MB/s, 1GB/h. */
+int sp_read_rate(struct sp_check *check, const struct sp_node *node, const char *what,
+		 bool is_of_bytes, struct sp_unit_rate *ret_rate);
+#define SP_RATE_UNITS_MAX UINT64_C(1000000000)
+#define SP_RATE_BYTES_MAX UINT64_C(100000000000)
 #define SP_USER_MAX 255u
 /* Both read what a provider may call a person, or a group of theirs: a token with a longer name, or
  * one with characters that do not print, is not taken. Borrowed from the document; NULL:

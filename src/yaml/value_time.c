@@ -172,6 +172,56 @@ int sp_read_size(struct sp_check *check, const struct sp_node *node, const char 
 	return -EINVAL;
 }
 
+/* What stands before the slash. Returns 0; -EINVAL it is no number, or beyond the most. */
+static int read_rate_units(const char *text, size_t len, bool is_of_bytes, uint64_t *ret_units)
+{
+	static const struct unit units[] = {
+		{ "KB", 1000 }, { "MB", 1000000 }, { "GB", 1000000000 }, { "", 1 }
+	};
+	char part[24];
+
+	if (len >= sizeof(part))
+		return -EINVAL;
+	memcpy(part, text, len);
+	part[len] = '\0';
+	return read_quantity(part, is_of_bytes ? units : units + 3, is_of_bytes ? 3 : 1,
+			     is_of_bytes ? SP_RATE_BYTES_MAX : SP_RATE_UNITS_MAX, ret_units);
+}
+
+static uint32_t period_of(const char *text)
+{
+	if (strcmp(text, "s") == 0)
+		return 1;
+	if (strcmp(text, "m") == 0)
+		return 60;
+	return strcmp(text, "h") == 0 ? 3600 : 0;
+}
+
+int sp_read_rate(struct sp_check *check, const struct sp_node *node, const char *what,
+		 bool is_of_bytes, struct sp_unit_rate *ret_rate)
+{
+	const char *text = sp_read_text(check, node, what);
+	const char *slash = text ? strchr(text, '/') : NULL;
+	struct sp_unit_rate rate = { .period_s = slash ? period_of(slash + 1) : 0 };
+
+	if (!text)
+		return -EINVAL;
+	if (!rate.period_s ||
+	    read_rate_units(text, (size_t)(slash - text), is_of_bytes, &rate.units) < 0) {
+		sp_report(check, node, "%s %s is not a rate, as %s", what, sp_show(text).quoted,
+			  is_of_bytes ? "500KB/s, 50MB/s or 1GB/h (at most 100GB)"
+				      : "200/s, 100/m or 5000/h (at most 1000000000)");
+		return -EINVAL;
+	}
+	if (rate.units == 0) {
+		sp_report(check, node, "%s %s lets nothing pass: for that write a deny", what,
+			  sp_show(text).quoted);
+		return -EINVAL;
+	}
+	*ret_rate = rate;
+	return 0;
+}
+
 int sp_read_key(struct sp_check *check, const struct sp_node *node, const char *what,
 		uint8_t ret_key[32])
 {

@@ -108,9 +108,37 @@ struct sp_verdict {
 	__u8 zero;
 	__u32 rule;
 	__u32 audit_rule; /* SP_RULE_NONE: none */
-	__u32 limit;      /* 0: none */
+	__u32 limit;      /* of an allow: its number in limit[]; 0: none */
 	__u64 not_after_ns;
 };
+
+enum sp_limit_unit {
+	SP_LIMIT_PACKETS,
+	SP_LIMIT_BYTES,
+	SP_LIMIT_CONNECTIONS, /* packets that open a flow */
+};
+
+enum sp_limit_key {
+	SP_LIMIT_BY_SESSION, /* of the originator; who has none counts by source */
+	SP_LIMIT_BY_SOURCE,
+	SP_LIMIT_BY_RULE, /* one for all */
+};
+
+/* limit[number]: the terms of a limit ([9] of docs/judgement.md); number 0 is none. Times are 64ths
+ * of a nanosecond. */
+struct sp_limit_terms {
+	__u64 period; /* in which there are `rate` units: a fraction in its lowest terms */
+	__u64 rate;   /* 0: lets nothing pass */
+	__u64 burst;  /* the time in which a whole burst comes back */
+	__u64 id;     /* of its name and terms: the sources of two limits hash apart */
+	__u32 slot; /* by session: which of a session's buckets, for the plane to choose; by rule: its number */
+	__u8 unit;        /* enum sp_limit_unit */
+	__u8 key;         /* enum sp_limit_key */
+	__u8 source_bits; /* of an IPv4 source, of an IPv6 one 32 more; 0: a host */
+	__u8 zero;
+};
+
+#define SP_LIMIT_SESSION_SLOTS 8u /* limits by session that one policy may have */
 
 /* ident[tunnel address]. The value repeats its key: a hash element may be recycled under a
  * reader, and a value whose address differs from the key asked for is no answer. */
@@ -185,7 +213,9 @@ struct sp_flow {
 	__u8 hook;      /* enum sp_hook that opened it */
 	__u8 icmp_type; /* of the query */
 	__u8 zero[3];
-	__u64 spare[4]; /* zero */
+	__u64 spare[3]; /* zero */
+	__u32 limit;    /* of that verdict, in the tables of `revision`; 0: none */
+	__u32 zero_end;
 };
 
 /* What the mover is given: a flow of an older build's table. */
@@ -245,7 +275,12 @@ struct sp_frag {
 	struct {
 		__u32 from, to;
 	} span[SP_FRAG_SPANS];
-	__u64 spare[2]; /* zero */
+	/* that later fragments are asked of, in the tables of `revision`; 0: none */
+	__u32 limit;
+	__u8 is_reply; /* it goes by the receiver: that is the originator of the flow */
+	__u8 is_edge;  /* the flow was opened from the edge */
+	__u8 zero[2];
+	__u64 spare; /* zero */
 };
 
 struct sp_counter {
@@ -384,6 +419,7 @@ SP_ABI_ASSERT(sizeof(struct sp_prefix) == 20, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_src) == 20, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_dst) == 8, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_verdict) == 24, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_limit_terms) == 40, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_ident) == 32, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_session) == 96, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_flow_key) == 40, "abi");

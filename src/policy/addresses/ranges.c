@@ -258,6 +258,19 @@ bool sp_ranges_contain(const struct sp_ranges *outer, const struct sp_ranges *in
 	return true;
 }
 
+bool sp_ranges_meet(const struct sp_ranges *a, const struct sp_ranges *b)
+{
+	for (size_t i = 0, k = 0; i < a->count && k < b->count;) {
+		if (sp_addr_compare(&a->items[i].last, &b->items[k].first) < 0)
+			i++;
+		else if (sp_addr_compare(&b->items[k].last, &a->items[i].first) < 0)
+			k++;
+		else
+			return true;
+	}
+	return false;
+}
+
 bool sp_ranges_first_within(const struct sp_ranges *ranges, const struct sp_prefix *prefix,
 			    struct sp_addr *ret_addr)
 {

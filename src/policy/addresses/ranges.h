@@ -29,6 +29,8 @@ int sp_ranges_list(const struct sp_ranges *ranges, struct sp_prefix **items, siz
 
 /* Does every address of @inner lie in @outer? */
 bool sp_ranges_contain(const struct sp_ranges *outer, const struct sp_ranges *inner);
+/* Do the sets have an address in common? */
+bool sp_ranges_meet(const struct sp_ranges *a, const struct sp_ranges *b);
 /* The first address of the set that lies in @prefix. Returns false when there is none. */
 bool sp_ranges_first_within(const struct sp_ranges *ranges, const struct sp_prefix *prefix,
 			    struct sp_addr *ret_addr);

@@ -23,7 +23,7 @@ static const struct sp_key expose_keys[] = {
 	[SERVICES] = { "services", SP_KEY_OPTIONAL },
 	[LOG] = { "log", SP_KEY_OPTIONAL },
 	[ENABLED] = { "enabled", SP_KEY_OPTIONAL },
-	[LIMIT] = { "limit", SP_KEY_LATER },
+	[LIMIT] = { "limit", SP_KEY_OPTIONAL },
 };
 static const struct sp_key protect_keys[] = {
 	[NAME] = { "name", SP_KEY_REQUIRED },
@@ -99,6 +99,8 @@ static void load_entry(struct sp_loader *loader, const struct sp_node *node, enu
 		load_services(loader, node, values, rule);
 	if (values[LOG])
 		sp_load_log(loader, values[LOG], rule);
+	if (values[LIMIT])
+		sp_load_limit(loader, values[LIMIT], rule);
 	if (values[ENABLED])
 		sp_load_enabled(loader, values[ENABLED], rule);
 	if (is_expose) {

@@ -27,7 +27,7 @@ static const struct sp_key rule_keys[] = {
 	[REASON] = { "reason", SP_KEY_OPTIONAL },
 	[LOG] = { "log", SP_KEY_OPTIONAL },
 	[ENABLED] = { "enabled", SP_KEY_OPTIONAL },
-	[LIMIT] = { "limit", SP_KEY_LATER },
+	[LIMIT] = { "limit", SP_KEY_OPTIONAL },
 	[WHEN] = { "when", SP_KEY_LATER },
 	[EXPIRES] = { "expires", SP_KEY_LATER },
 	[ALLOW_EXPIRING] = { "allow-expiring-deny", SP_KEY_LATER },
@@ -156,6 +156,8 @@ static void load_rule(struct sp_loader *loader, const struct sp_node *node)
 		load_reason(loader, values[REASON], rule);
 	if (values[LOG])
 		sp_load_log(loader, values[LOG], rule);
+	if (values[LIMIT])
+		sp_load_limit(loader, values[LIMIT], rule);
 	if (values[ENABLED])
 		sp_load_enabled(loader, values[ENABLED], rule);
 }

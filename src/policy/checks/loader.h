@@ -21,12 +21,12 @@
 	X(ROLES, "roles", OPTIONAL)                                                                \
 	X(NETWORKS, "networks", OPTIONAL)                                                          \
 	X(SERVICES, "services", OPTIONAL)                                                          \
+	X(LIMITS, "limits", OPTIONAL)                                                              \
 	X(EDGE, "edge", OPTIONAL)                                                                  \
 	X(PROTECT, "protect", OPTIONAL)                                                            \
 	X(RULES, "rules", OPTIONAL)                                                                \
 	X(FIXTURES, "fixtures", OPTIONAL)                                                          \
 	X(TESTS, "tests", OPTIONAL)                                                                \
-	X(LIMITS, "limits", LATER)                                                                 \
 	X(SCHEDULES, "schedules", LATER)                                                           \
 	X(NAT, "nat", LATER)
 
@@ -49,7 +49,7 @@ struct sp_loader {
 	struct sp_policy *policy;
 	struct sp_part *parts; /* by file of the policy */
 	size_t part_count;
-	struct sp_symbols people, roles, networks, services, rules;
+	struct sp_symbols people, roles, networks, services, limits, rules;
 	/* of fixture sessions, by their index; the same name at two providers is two people, at one
 	 * provider two devices */
 	struct sp_symbols users;
@@ -74,6 +74,7 @@ void sp_add_people_providers(struct sp_loader *loader, const struct sp_node *sec
 void sp_load_people(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_networks(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_services(struct sp_loader *loader, const struct sp_node *section);
+void sp_load_limits(struct sp_loader *loader, const struct sp_node *section);
 /* After all networks, all services are loaded: what each of them stands for. */
 void sp_resolve_networks(struct sp_loader *loader);
 void sp_resolve_services(struct sp_loader *loader);
@@ -105,12 +106,17 @@ int sp_load_service_items(struct sp_loader *loader, const struct sp_node *node,
 			  struct sp_service **services, size_t *count);
 /* `log: none | new | all` into @rule; left as it was where that was reported. */
 void sp_load_log(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule);
+/* `limit: NAME` into @rule. */
+void sp_load_limit(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule);
 /* `enabled: true | false` into @rule. */
 void sp_load_enabled(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule);
 /* Append a rule with its name declared, its place and the default log of its kind.
  * NULL: no memory, or too many rules (reported). */
 struct sp_rule *sp_add_rule(struct sp_loader *loader, const struct sp_node *node,
 			    const struct sp_node *name, enum sp_rule_kind kind);
+
+/* Report rules of a policy without other errors that put two limits on the same traffic. */
+void sp_check_limit_conflicts(struct sp_loader *loader);
 
 /* Warnings about a policy without errors (lint.c). */
 void sp_lint(struct sp_loader *loader);
