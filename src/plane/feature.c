@@ -70,6 +70,8 @@ static uint32_t needs_of_rule(const struct sp_rule *rule)
 		needed |= SP_PLANE_EXPOSE;
 	if (rule->kind != SP_RULE_DENY && rule->log == SP_LOG_ALL)
 		needed |= SP_PLANE_LOG_ALL;
+	if (rule->limit)
+		needed |= SP_PLANE_LIMIT;
 	for (size_t i = 0; i < rule->from_count; i++)
 		if (rule->from[i].kind == SP_FROM_SELF)
 			needed |= SP_PLANE_FROM_SELF;

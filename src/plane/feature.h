@@ -15,6 +15,7 @@
 	X(FROM_SELF, "rules for what the gateway itself sends")                                    \
 	X(PROTECT, "`protect` entries")                                                            \
 	X(EXPOSE, "`expose` entries")                                                              \
+	X(LIMIT, "limits")                                                                         \
 	X(LOG_ALL, "rules with `log: all` that allow")                                             \
 	X(IDLE, "sessions that end by silence (`idle` of a role)")
 

@@ -161,6 +161,18 @@ static void fewer_words_everywhere(struct shrink *shrink)
 	fewer_words(shrink, offset_of(shrink, &world->resolvers), 0);
 }
 
+static void fewer_limits(struct shrink *shrink)
+{
+	for (unsigned revision = 0; revision < 2; revision++) {
+		for (uint32_t i = 0; i < shrink->test->world.policy[revision].rule_count; i++) {
+			shrink->smaller.world.policy[revision].rules[i].is_limited = false;
+			keep(shrink);
+		}
+		shrink->smaller.world.policy[revision].limit[0] = '\0';
+		keep(shrink);
+	}
+}
+
 static void simpler_gateway(struct shrink *shrink)
 {
 	struct world *world = &shrink->smaller.world;
@@ -207,6 +219,7 @@ void shrink_case(struct equiv_case *test, shrink_fails_fn fails, void *arg, unsi
 		fewer_words_everywhere(&shrink);
 		fewer_matches(&shrink);
 		fewer_names(&shrink);
+		fewer_limits(&shrink);
 		simpler_gateway(&shrink);
 	} while (shrink.tries > 0 && test->step_count + test->world.policy[0].rule_count < before);
 }

@@ -193,6 +193,8 @@ static int tell_session(struct trial *trial, uint32_t n, const struct sp_session
 	const struct sp_identity *identity = &trial->sessions[n].identity[0];
 	int r = trial->plane ? sp_ebpf_session_put(trial->plane, n, value) : 0;
 
+	if (user_judge_session(trial->user, n)->epoch != value->epoch)
+		user_judge_fill_buckets(trial->user, n);
 	*user_judge_session(trial->user, n) = *value;
 	for (unsigned family = 0; family < 2 && r == 0; family++) {
 		if (!identity->has_address[family])

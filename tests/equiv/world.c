@@ -372,6 +372,41 @@ static void make_roles(struct rng *rng, const struct world *world, struct world_
 	}
 }
 
+/* So tight that a case of less than a hundred packets runs into it, and comes out again. */
+static void make_limit(struct rng *rng, struct world_policy *policy)
+{
+	static const char *const terms[] = {
+		"packets: 1/s",
+		"packets: 7/m, burst: 3",
+		"packets: 1000/s, burst: 2",
+		"packets: 333/s, burst: 1",
+		"bytes: 1KB/s",
+		"bytes: 7KB/m, burst: 2KB",
+		"bytes: 37KB/s",
+		"connections: 3/s, burst: 2",
+		"connections: 90/m, burst: 1",
+	};
+	static const char *const keys[] = { "", ", key: session", ", key: source",
+					    ", key: source/24", ", key: source/9" };
+
+	snprintf(policy->limit, sizeof(policy->limit), "%s%s",
+		 terms[rng_below(rng, SP_ARRAY_LEN(terms))],
+		 keys[rng_below(rng, SP_ARRAY_LEN(keys))]);
+}
+
+static void make_limits(struct rng *rng, struct world_policy *policy)
+{
+	if (!rng_chance(rng, 40))
+		return;
+	make_limit(rng, policy);
+	/* what goes on under one name has one bucket a rule, whatever the revision */
+	if (rng_chance(rng, 20))
+		snprintf(policy->limit, sizeof(policy->limit),
+			 "packets: 500/s, burst: 2, key: rule");
+	for (uint32_t i = 0; i < policy->rule_count; i++)
+		policy->rules[i].is_limited = rng_chance(rng, 80);
+}
+
 static void make_policy(struct rng *rng, const struct world *world, struct world_policy *policy)
 {
 	uint32_t networks = rng_between(rng, 1, NETWORKS_MAX - 1);
@@ -388,6 +423,7 @@ static void make_policy(struct rng *rng, const struct world *world, struct world
 		make_service(rng, policy);
 	for (uint32_t i = 0; i < rules; i++)
 		make_rule(rng, world, policy);
+	make_limits(rng, policy);
 }
 
 /* Somebody joins a list or leaves it. Not one that gives a role: the reference's sessions keep the
@@ -418,6 +454,13 @@ static void change_policy(struct rng *rng, const struct world *world)
 		struct world_rule *rule = &policy->rules[n];
 
 		switch (rng_below(rng, 6)) {
+		case 4:
+			rule->is_limited = !rule->is_limited;
+			break;
+		case 5:
+			if (policy->limit[0] && !strstr(policy->limit, "key: rule"))
+				make_limit(rng, policy);
+			break;
 		case 0:
 			if (rule->kind == SP_RULE_ALLOW || rule->kind == SP_RULE_DENY)
 				rule->kind =

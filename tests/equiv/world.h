@@ -41,6 +41,7 @@ struct world_rule {
 	enum sp_rule_kind kind;
 	enum sp_log log;
 	struct words from, to, services; /* expose: no from; as written in the policy */
+	bool is_limited;                 /* by the one limit of the policy, if that has one */
 };
 
 #define RULES_MAX 24
@@ -68,6 +69,8 @@ struct world_policy {
 	uint32_t service_count;
 	struct world_rule rules[RULES_MAX];
 	uint32_t rule_count;
+	/* the terms of its limit, as written; "": none. Two would mostly be an error. */
+	char limit[WORD_MAX];
 };
 
 struct world_session {

@@ -26,8 +26,11 @@ static void put_words(FILE *out, const struct words *words)
 	fputc(']', out);
 }
 
-static void put_rule(FILE *out, const struct world_rule *rule)
+static void put_rule(FILE *out, const struct world_policy *policy, const struct world_rule *rule)
 {
+	const bool can_be_limited = rule->kind == SP_RULE_ALLOW || rule->kind == SP_RULE_EXPOSE;
+	const char *limit =
+		rule->is_limited && can_be_limited && policy->limit[0] ? ", limit: l0" : "";
 	static const char *const logs[] = { "none", "new", "all" };
 	bool is_edge = rule->kind == SP_RULE_EXPOSE || rule->kind == SP_RULE_PROTECT;
 	const char *action = rule->kind == SP_RULE_ALLOW  ? "allow: { "
@@ -47,9 +50,9 @@ static void put_rule(FILE *out, const struct world_rule *rule)
 		put_words(out, &rule->services);
 	}
 	if (is_edge)
-		fputs(" }\n", out);
+		fprintf(out, "%s }\n", limit);
 	else
-		fprintf(out, " }, log: %s }\n", logs[rule->log]);
+		fprintf(out, " }, log: %s%s }\n", logs[rule->log], limit);
 }
 
 static void put_rules(FILE *out, const struct world_policy *policy, const char *title, bool is_edge,
@@ -66,7 +69,7 @@ static void put_rules(FILE *out, const struct world_policy *policy, const char *
 		if (!any)
 			fprintf(out, "%s\n", title);
 		any = true;
-		put_rule(out, rule);
+		put_rule(out, policy, rule);
 	}
 }
 
@@ -132,6 +135,8 @@ static void put_names(FILE *out, const struct world_policy *policy)
 		put_words(out, &policy->services[i].items);
 		fputc('\n', out);
 	}
+	if (policy->limit[0])
+		fprintf(out, "limits:\n  l0: { %s }\n", policy->limit);
 }
 
 static void put_fixtures(FILE *out, const struct world *world)

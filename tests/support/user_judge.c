@@ -8,6 +8,7 @@
 #include "maps.h"
 
 #include "base/cleanup.h"
+#include "plane/ebpf/slots.h"
 #include "plane/ebpf/translate.h"
 #include "support/user_run.h"
 #include "support/user_state.h"
@@ -17,6 +18,9 @@
 struct user_judge {
 	struct user_maps *state;
 	uint32_t flows_max;
+	uint64_t revision;             /* that judged last */
+	struct sp_ebpf_slots slots;    /* of it: whose the buckets of sessions are */
+	__u64 rule_limit[SP_RULE_MAX]; /* and those of rules */
 };
 
 struct user_revision {
@@ -27,6 +31,8 @@ struct user_revision {
 	uint32_t self_class;
 	bool self_needs_rules;
 	uint16_t portal_port;
+	struct sp_limit_terms *limit;
+	size_t limit_count;
 };
 
 static void *must(void *memory)
@@ -43,10 +49,12 @@ static void fill(struct user_revision *revision, const struct sp_ebpf_arrays *ar
 {
 	user_state_use(revision->tables, NULL);
 	sp_state_of(&sp_src), sp_state_of(&sp_dst), sp_state_of(&sp_pair), sp_state_of(&sp_verdict);
+	sp_state_of(&sp_limit);
 	user_state_size("sp_src", arrays->src_count);
 	user_state_size("sp_dst", arrays->dst_count);
 	user_state_size("sp_pair", room->pairs);
 	user_state_size("sp_verdict", room->profiles * room->svcset_stride);
+	user_state_size("sp_limit", room->limits);
 	for (size_t i = 0; i < arrays->src_count; i++)
 		bpf_map_update_elem(&sp_src, &arrays->src_keys[i], &arrays->src_values[i], BPF_ANY);
 	for (size_t i = 0; i < arrays->dst_count; i++)
@@ -82,6 +90,8 @@ int user_revision_new(const struct sp_tables *tables, uint64_t number,
 		.portal_port = tables->portal_port,
 	};
 	fill(revision, &arrays, &room);
+	revision->limit_count = arrays.limit_count;
+	revision->limit = SP_TAKE_PTR(arrays.limit);
 	*ret_revision = revision;
 	return 0;
 }
@@ -96,6 +106,7 @@ void user_revision_free(struct user_revision *revision)
 	if (!revision)
 		return;
 	user_maps_free(revision->tables);
+	free(revision->limit);
 	free(revision);
 }
 
@@ -108,9 +119,10 @@ struct user_judge *user_judge_new(uint32_t flows_max)
 	judge->state = user_maps_new();
 	judge->flows_max = flows_max;
 	user_state_use(NULL, judge->state);
-	sp_state_of(&sp_flow), sp_state_of(&sp_session);
+	sp_state_of(&sp_flow), sp_state_of(&sp_session), sp_state_of(&sp_limit_holder);
 	user_state_size("sp_flow", flows_max);
 	user_state_size("sp_session", SESSIONS_ROOM);
+	user_state_size("sp_limit_holder", SESSIONS_ROOM * SP_LIMIT_SESSION_SLOTS);
 	return judge;
 }
 
@@ -121,6 +133,60 @@ void user_judge_free(struct user_judge *judge)
 	user_state_bury();
 	user_maps_free(judge->state);
 	free(judge);
+}
+
+static void fill_bucket(uint32_t session, uint32_t slot)
+{
+	const __u32 index = session * SP_LIMIT_SESSION_SLOTS + slot;
+	const __u64 full = 0;
+
+	bpf_map_update_elem(&sp_limit_holder, &index, &full, BPF_ANY);
+}
+
+void user_judge_fill_buckets(struct user_judge *judge, uint32_t number)
+{
+	user_state_use(NULL, judge->state);
+	for (uint32_t slot = 0; slot < SP_LIMIT_SESSION_SLOTS; slot++)
+		fill_bucket(number, slot);
+}
+
+/* The id of a rule's limit by rule; 0: it has none. */
+static __u64 rule_limit_of(const struct user_revision *revision, uint32_t rule)
+{
+	for (size_t i = 0; i < revision->limit_count; i++)
+		if (revision->limit[i].key == SP_LIMIT_BY_RULE && revision->limit[i].slot == rule)
+			return revision->limit[i].id;
+	return 0;
+}
+
+static void fill_rule(struct user_judge *judge, uint32_t rule, __u64 id)
+{
+	const __u64 full = 0;
+
+	bpf_map_update_elem(&sp_limit_rule, &rule, &full, BPF_ANY);
+	judge->rule_limit[rule] = id;
+}
+
+/* What the plane does around a switch: limits that go on keep their slots, others begin full. */
+static void switch_limits(struct user_judge *judge, const struct user_revision *revision)
+{
+	struct sp_ebpf_slots slots;
+
+	if (judge->revision == revision->number)
+		return;
+	if (sp_ebpf_slots_assign(&judge->slots, revision->limit, revision->limit_count, &slots) < 0)
+		abort();
+	for (__u32 i = 0; i < revision->limit_count; i++)
+		bpf_map_update_elem(&sp_limit, &i, &revision->limit[i], BPF_ANY);
+	for (uint32_t slot = 0; slot < SP_LIMIT_SESSION_SLOTS; slot++)
+		for (uint32_t i = 0; slots.id[slot] != judge->slots.id[slot] && i < SESSIONS_ROOM;
+		     i++)
+			fill_bucket(i, slot);
+	for (uint32_t i = 0; i < SP_RULE_MAX; i++)
+		if (judge->rule_limit[i] != rule_limit_of(revision, i))
+			fill_rule(judge, i, rule_limit_of(revision, i));
+	judge->slots = slots;
+	judge->revision = revision->number;
 }
 
 struct sp_session *user_judge_session(struct user_judge *judge, uint32_t number)
@@ -178,6 +244,7 @@ struct sp_answer user_judge_ask(struct user_judge *judge, const struct user_revi
 	user_state_bury();
 	user_state_use(revision->tables, judge->state);
 	set(judge, revision);
+	switch_limits(judge, revision);
 	bpf_map_update_elem(&sp_test_input, &(__u32){ 0 }, &input, BPF_ANY);
 	*ret_wrong = user_run(hook, frame);
 	answer = must(bpf_map_lookup_elem(&sp_test_answer, &(__u32){ 0 }));

@@ -27,6 +27,8 @@ void user_revision_free(struct user_revision *revision);
 
 /* Session @number (below 64) as the programs have it, to be written. */
 struct sp_session *user_judge_session(struct user_judge *judge, uint32_t number);
+/* Every limit's bucket of session @number is full: another session begins there. */
+void user_judge_fill_buckets(struct user_judge *judge, uint32_t number);
 void user_judge_put_ident(struct user_judge *judge, const struct sp_addr *addr, uint32_t session,
 			  uint64_t epoch);
 void user_judge_remove_ident(struct user_judge *judge, const struct sp_addr *addr);

@@ -62,6 +62,7 @@ void sp_ebpf_staged_close(struct sp_ebpf_staged *staged)
 	for (int hook = 0; hook < SP_HOOK_PROGRAM_COUNT; hook++)
 		sp_closep(&staged->program[hook]);
 	free(staged->svc_held);
+	free(staged->limit);
 	sp_ebpf_arrays_done(&staged->arrays);
 	free(staged);
 }
@@ -99,6 +100,8 @@ int sp_ebpf_tables_create(struct sp_ebpf_staged *staged, uint32_t src_max, uint3
 		[SP_EBPF_VERDICT] = { BPF_MAP_TYPE_ARRAY, sizeof(uint32_t),
 				      sizeof(struct sp_verdict),
 				      staged->profile_capacity * staged->svcset_stride, 0 },
+		[SP_EBPF_LIMIT] = { BPF_MAP_TYPE_ARRAY, sizeof(uint32_t),
+				    sizeof(struct sp_limit_terms), staged->limit_capacity, 0 },
 	};
 
 	staged->svc_held = calloc(SVC_ELEMS, sizeof(*staged->svc_held));
@@ -206,6 +209,9 @@ int sp_ebpf_tables_fill(struct sp_ebpf_staged *staged, const struct sp_ebpf_arra
 			 arrays->dst_values, sizeof(*arrays->dst_values), arrays->dst_count);
 	if (r == 0)
 		r = push_svc(staged, arrays->svc);
+	if (r == 0)
+		r = push_array(staged->table[SP_EBPF_LIMIT], 0, arrays->limit,
+			       sizeof(*arrays->limit), arrays->limit_count);
 	staged->pair_count = 0;
 	if (r == 0)
 		r = push_rows(staged, arrays);
@@ -215,7 +221,8 @@ int sp_ebpf_tables_fill(struct sp_ebpf_staged *staged, const struct sp_ebpf_arra
 	return 0;
 }
 
-/* Freeze the maps: no later error in user space can change them. */
+/* Freeze the maps: no later error in user space can change them. The limits are not frozen: of a
+ * frozen array with several elements the verifier refuses a read at a fixed place (-ENOTSUPP). */
 static int freeze(struct sp_ebpf_staged *staged, struct sp_plane_error *error)
 {
 	static const enum sp_ebpf_table frozen[] = { SP_EBPF_SRC, SP_EBPF_DST, SP_EBPF_SVC };
@@ -234,6 +241,7 @@ int sp_ebpf_staged_extend(struct sp_ebpf_staged *staged, const struct sp_tables 
 		.svcset_stride = staged->svcset_stride,
 		.profiles = staged->profile_capacity,
 		.pairs = staged->pair_capacity,
+		.limits = staged->limit_capacity,
 	};
 	int r;
 
@@ -401,9 +409,14 @@ static int take_tables(struct sp_ebpf *plane, const struct sp_tables *tables, ui
 	r = sp_ebpf_translate(tables, &room, 0, 0, &staged->arrays);
 	if (r < 0)
 		return sp_ebpf_fail(error, r, "translating the tables: %s", sp_err_text(r));
+	r = sp_ebpf_slots_assign(&plane->slots, staged->arrays.limit, staged->arrays.limit_count,
+				 &staged->slots);
+	if (r < 0)
+		return sp_ebpf_fail(error, r, "the limits by session: %s", sp_err_text(r));
 	staged->svcset_stride = room.svcset_stride;
 	staged->profile_capacity = room.profiles;
 	staged->pair_capacity = room.pairs;
+	staged->limit_capacity = room.limits;
 	staged->protect_tunnel = tables->flags & SP_TABLES_PROTECT_TUNNEL;
 	staged->self_class = tables->self_class;
 	staged->self_needs_rules = tables->flags & SP_TABLES_SELF_RULES;
@@ -425,6 +438,8 @@ static int fill_tables(struct sp_ebpf_staged *staged, struct sp_plane_error *err
 		r = freeze(staged, error);
 	if (r < 0)
 		return r;
+	staged->limit = SP_TAKE_PTR(arrays->limit);
+	staged->limit_count = arrays->limit_count;
 	sp_ebpf_arrays_done(arrays);
 	sp_ebpf_step(staged->plane, SP_EBPF_STEP_TABLES);
 	return 0;

@@ -13,7 +13,7 @@
 
 const char *const sp_ebpf_table_name[SP_EBPF_TABLE_COUNT] = {
 	[SP_EBPF_SRC] = "sp_src",   [SP_EBPF_DST] = "sp_dst",         [SP_EBPF_SVC] = "sp_svc",
-	[SP_EBPF_PAIR] = "sp_pair", [SP_EBPF_VERDICT] = "sp_verdict",
+	[SP_EBPF_PAIR] = "sp_pair", [SP_EBPF_VERDICT] = "sp_verdict", [SP_EBPF_LIMIT] = "sp_limit",
 };
 
 int sp_ebpf_fail(struct sp_plane_error *error, int r, const char *format, ...)

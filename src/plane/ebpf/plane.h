@@ -5,6 +5,7 @@
  *	image.c      the objects compiled in; object.c opens one, sets it, loads it
  *	state.c      state maps: made, adopted, written     seen.c  counters and events
  *	former.c     state maps of an older build: what is in them moves into this build's
+ *	slots.c      which bucket of a session each limit has (pure)
  *	load.c       table maps and programs of a revision  scratch.c  the same, reused by judges
  *	hook.c       one hook: attach, compare-and-swap, remove
  *	pin.c        names under pin_dir                     entries.c every hook that is pinned
@@ -27,6 +28,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "plane/ebpf/ebpf.h"
+#include "plane/ebpf/slots.h"
 #include "plane/ebpf/translate.h"
 
 /* ---- maps ---- */
@@ -55,6 +57,7 @@ enum sp_ebpf_table {
 	SP_EBPF_SVC,
 	SP_EBPF_PAIR,
 	SP_EBPF_VERDICT,
+	SP_EBPF_LIMIT,
 	SP_EBPF_TABLE_COUNT
 };
 
@@ -88,7 +91,11 @@ struct sp_ebpf {
 	struct sp_ebpf_sessions sessions;
 	struct sp_ebpf_former former;
 	uint32_t sessions_max;
-	struct sp_tally *tallies; /* the kernel's array, mapped */
+	struct sp_tally *tallies;      /* the kernel's array, mapped */
+	__u64 *holder_buckets;         /* the same: SP_LIMIT_SESSION_SLOTS a session */
+	struct sp_ebpf_slots slots;    /* whose these are; of the revision that runs */
+	__u64 *rule_buckets;           /* the same: one for each rule that has a limit by rule */
+	__u64 rule_limit[SP_RULE_MAX]; /* whose these are, by sp_limit_terms.id */
 	int ident_fd, flow_fd, counter_fd, rule_counter_fd, event_stats_fd, events_fd, sample_fd;
 	struct sp_ebpf_ring *ring;        /* NULL until events are taken */
 	struct sp_test_input *test_input; /* scratch: the kernel's element, mapped */
@@ -112,6 +119,10 @@ struct sp_ebpf_staged {
 	uint32_t svcset_stride; /* sp_svcset_count of the programs: >= that of the tables */
 	uint32_t profile_capacity;
 	uint32_t pair_capacity;
+	uint32_t limit_capacity;
+	struct sp_ebpf_slots slots;   /* which of a session's buckets its limits have */
+	struct sp_limit_terms *limit; /* NULL where is_adopted */
+	size_t limit_count;
 	bool protect_tunnel;
 	uint32_t self_class;   /* of what the gateway itself sends */
 	bool self_needs_rules; /* SP_TABLES_SELF_RULES */
@@ -203,6 +214,15 @@ int sp_ebpf_object_reuse(struct bpf_object *object, const struct sp_ebpf *plane,
  * Returns 0; -EUCLEAN a pin is no map, or a map of another shape that cannot move; -E2BIG more maps
  * than SP_EBPF_MAPS_MAX; -ENOMEM; another -errno of the kernel. */
 int sp_ebpf_state_open(struct sp_ebpf *plane, struct sp_plane_error *error);
+/* The size of plane->holder_buckets. */
+static inline size_t sp_ebpf_holder_bytes(const struct sp_ebpf *plane)
+{
+	return (size_t)plane->options.sessions_max * SP_LIMIT_SESSION_SLOTS * sizeof(__u64);
+}
+/* The programs of a revision with these slots run alone: where another limit took a slot, every
+ * session's bucket is full, and so is that of a rule with another limit. */
+void sp_ebpf_limits_switched(struct sp_ebpf *plane, const struct sp_ebpf_slots *slots,
+			     const struct sp_limit_terms *terms, size_t count);
 /* Unmap and close the state maps and those of a former build. Pins stay. Allowed after a
  * sp_ebpf_state_open that failed half-way. */
 void sp_ebpf_state_close(struct sp_ebpf *plane);
@@ -255,7 +275,7 @@ struct sp_ebpf_arrays;
 /* A handle for @revision of @plane, without tables and programs (all descriptors -1). The caller's:
  * sp_ebpf_staged_close. NULL: no memory. */
 struct sp_ebpf_staged *sp_ebpf_staged_alloc(struct sp_ebpf *plane, uint64_t revision);
-/* Make the empty tables of @staged. Its svcset_stride, profile_capacity and pair_capacity are set.
+/* Make the empty tables of @staged. Its svcset_stride and its capacities are set.
  * @src_max, @dst_max  entries the tables src and dst have room for, at least 1.
  * Returns 0; -ENOMEM; another -errno of the kernel. On an error the tables made so far stay with
  * @staged. */

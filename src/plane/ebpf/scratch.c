@@ -55,6 +55,10 @@ static int clear_map(struct sp_ebpf *plane, const struct sp_ebpf_map *map)
 		       (size_t)plane->sessions_max * plane->sessions.size);
 		return 0;
 	}
+	if (strcmp(map->name, "sp_limit_holder") == 0) {
+		memset(plane->holder_buckets, 0, sp_ebpf_holder_bytes(plane));
+		return 0;
+	}
 	if (strcmp(map->name, "sp_tally") == 0) {
 		memset(plane->tallies, 0, SP_TALLY_SLOTS * sizeof(*plane->tallies));
 		return 0;
@@ -144,7 +148,7 @@ static struct sp_ebpf_staged *take_idle(struct sp_ebpf *plane, const struct sp_e
 		    staged->self_needs_rules != fixed->self_needs_rules ||
 		    staged->svcset_stride != room->svcset_stride ||
 		    staged->profile_capacity != room->profiles ||
-		    staged->pair_capacity != room->pairs)
+		    staged->pair_capacity != room->pairs || staged->limit_capacity != room->limits)
 			continue;
 		*at = staged->next;
 		staged->next = NULL;
@@ -177,6 +181,7 @@ static int load_idle(struct sp_ebpf *plane, const struct sp_ebpf_room *room,
 	staged->svcset_stride = room->svcset_stride;
 	staged->profile_capacity = room->profiles;
 	staged->pair_capacity = room->pairs;
+	staged->limit_capacity = room->limits;
 	staged->protect_tunnel = fixed->protect_tunnel;
 	staged->portal_port = fixed->portal_port;
 	staged->self_class = fixed->self_class;
@@ -196,6 +201,7 @@ int sp_ebpf_scratch_stage(struct sp_ebpf *plane, const struct sp_tables *tables,
 	__sp_cleanup(sp_ebpf_arrays_done) struct sp_ebpf_arrays arrays = { 0 };
 	__sp_cleanup(sp_ebpf_staged_closep) struct sp_ebpf_staged *staged = NULL;
 	struct sp_ebpf_room room = sp_ebpf_room_rounded(tables);
+	struct sp_ebpf_slots slots;
 	const struct fixed fixed = {
 		.revision = revision,
 		.protect_tunnel = tables->flags & SP_TABLES_PROTECT_TUNNEL,
@@ -208,12 +214,16 @@ int sp_ebpf_scratch_stage(struct sp_ebpf *plane, const struct sp_tables *tables,
 	r = sp_ebpf_translate(tables, &room, 0, 0, &arrays);
 	if (r < 0)
 		return sp_ebpf_fail(error, r, "translating the tables: %s", sp_err_text(r));
+	r = sp_ebpf_slots_assign(&plane->slots, arrays.limit, arrays.limit_count, &slots);
+	if (r < 0)
+		return sp_ebpf_fail(error, r, "the limits by session: %s", sp_err_text(r));
 	staged = take_idle(plane, &room, &fixed);
 	r = staged ? empty_tables(staged) : load_idle(plane, &room, &fixed, &staged, error);
 	if (r == 0)
 		r = sp_ebpf_tables_fill(staged, &arrays, error);
 	if (r < 0)
 		return r;
+	sp_ebpf_limits_switched(plane, &slots, arrays.limit, arrays.limit_count);
 	*ret_staged = SP_TAKE_PTR(staged);
 	return 0;
 }

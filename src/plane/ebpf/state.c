@@ -53,6 +53,8 @@ static void size_map(const struct sp_ebpf *plane, struct bpf_map *map)
 		bpf_map__set_max_entries(map, plane->options.sessions_max);
 	else if (strcmp(name, "sp_ident") == 0)
 		bpf_map__set_max_entries(map, plane->options.sessions_max * 2);
+	else if (strcmp(name, "sp_limit_holder") == 0)
+		bpf_map__set_max_entries(map, plane->options.sessions_max * SP_LIMIT_SESSION_SLOTS);
 	else if (strcmp(name, "sp_flow") == 0)
 		bpf_map__set_max_entries(map, plane->options.flows_max);
 	else if (strcmp(name, "sp_events") == 0)
@@ -244,6 +246,13 @@ static int map_memory(struct sp_ebpf *plane, struct sp_plane_error *error)
 	if (!plane->tallies)
 		return sp_ebpf_fail(error, sp_errno(), "mapping what was counted: %s",
 				    sp_err_text(sp_errno()));
+	plane->holder_buckets =
+		sp_ebpf_mmap(fd_of(plane, "sp_limit_holder"), sp_ebpf_holder_bytes(plane), true);
+	plane->rule_buckets = sp_ebpf_mmap(fd_of(plane, "sp_limit_rule"),
+					   SP_RULE_MAX * sizeof(*plane->rule_buckets), true);
+	if (!plane->holder_buckets || !plane->rule_buckets)
+		return sp_ebpf_fail(error, sp_errno(), "mapping the buckets of limits: %s",
+				    sp_err_text(sp_errno()));
 	if (plane->pin_dir)
 		return 0;
 	plane->test_input =
@@ -305,6 +314,10 @@ void sp_ebpf_state_close(struct sp_ebpf *plane)
 		munmap(plane->sessions.memory, (size_t)plane->sessions.size * plane->sessions_max);
 	if (plane->tallies)
 		munmap(plane->tallies, SP_TALLY_SLOTS * sizeof(*plane->tallies));
+	if (plane->holder_buckets)
+		munmap(plane->holder_buckets, sp_ebpf_holder_bytes(plane));
+	if (plane->rule_buckets)
+		munmap(plane->rule_buckets, SP_RULE_MAX * sizeof(*plane->rule_buckets));
 	if (plane->test_input)
 		munmap(plane->test_input, sizeof(*plane->test_input));
 	if (plane->test_answer)
@@ -392,10 +405,50 @@ static void write_session(struct sp_session *to, const struct sp_session *sessio
 	store(&to->epoch, session->epoch, __ATOMIC_RELEASE);
 }
 
+static void fill_buckets(struct sp_ebpf *plane, uint32_t number)
+{
+	__u64 *buckets = plane->holder_buckets + (size_t)number * SP_LIMIT_SESSION_SLOTS;
+
+	for (unsigned slot = 0; slot < SP_LIMIT_SESSION_SLOTS; slot++)
+		store(&buckets[slot], 0, __ATOMIC_RELAXED);
+}
+
+static void switch_rules(struct sp_ebpf *plane, const struct sp_limit_terms *terms, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const __u32 rule = terms[i].slot;
+
+		if (terms[i].key != SP_LIMIT_BY_RULE || plane->rule_limit[rule] == terms[i].id)
+			continue;
+		store(&plane->rule_buckets[rule], 0, __ATOMIC_RELAXED);
+	}
+	memset(plane->rule_limit, 0, sizeof(plane->rule_limit));
+	for (size_t i = 0; i < count; i++)
+		if (terms[i].key == SP_LIMIT_BY_RULE)
+			plane->rule_limit[terms[i].slot] = terms[i].id;
+}
+
+void sp_ebpf_limits_switched(struct sp_ebpf *plane, const struct sp_ebpf_slots *slots,
+			     const struct sp_limit_terms *terms, size_t count)
+{
+	switch_rules(plane, terms, count);
+	for (unsigned slot = 0; slot < SP_LIMIT_SESSION_SLOTS; slot++) {
+		if (plane->slots.id[slot] == slots->id[slot])
+			continue;
+		for (size_t number = 0; number < plane->sessions_max; number++)
+			store(&plane->holder_buckets[number * SP_LIMIT_SESSION_SLOTS + slot], 0,
+			      __ATOMIC_RELAXED);
+	}
+	plane->slots = *slots;
+}
+
 int sp_ebpf_session_put(struct sp_ebpf *plane, uint32_t number, const struct sp_session *session)
 {
 	if (number >= plane->sessions_max)
 		return -ERANGE;
+	/* another session begins with full buckets */
+	if (session_at(plane, 0, number)->epoch != session->epoch)
+		fill_buckets(plane, number);
 	FOR_EACH_COPY(to, i, plane, number)
 	write_session(to, session);
 	return 0;

@@ -300,8 +300,10 @@ static int switch_all(struct sp_ebpf *plane, struct sp_ebpf_staged *staged,
 		former = NULL;
 	}
 	finish(plane, &entries, is_new && former ? former->revision : 0, error);
-	if (is_new)
+	if (is_new) {
 		sp_ebpf_staged_close(former);
+		sp_ebpf_limits_switched(plane, &staged->slots, staged->limit, staged->limit_count);
+	}
 	return 0;
 }
 

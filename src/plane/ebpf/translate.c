@@ -30,6 +30,7 @@ struct sp_ebpf_room sp_ebpf_room_exact(const struct sp_tables *tables)
 		.svcset_stride = tables->svcset_count,
 		.profiles = at_most(2ull * profiles + SPARE_PROFILES, profiles_bound),
 		.pairs = at_most(2ull * pairs + SPARE_PAIRS, SP_TABLES_PAIR_MAX),
+		.limits = (uint32_t)at_least(tables->limit_count, 1),
 	};
 }
 
@@ -48,6 +49,7 @@ struct sp_ebpf_room sp_ebpf_room_rounded(const struct sp_tables *tables)
 		.svcset_stride = power_of_two(64, exact.svcset_stride),
 		.profiles = power_of_two(1024, exact.profiles),
 		.pairs = power_of_two(16384, exact.pairs),
+		.limits = power_of_two(64, exact.limits),
 	};
 }
 
@@ -69,6 +71,18 @@ static int translate_prefixes(const struct sp_tables *tables, struct sp_ebpf_arr
 	}
 	arrays->src_count = tables->src_count;
 	arrays->dst_count = tables->dst_count;
+	return 0;
+}
+
+static int translate_limits(const struct sp_tables *tables, uint32_t room,
+			    struct sp_ebpf_arrays *arrays)
+{
+	arrays->limit = calloc(room ? room : 1, sizeof(*arrays->limit));
+	if (!arrays->limit)
+		return -ENOMEM;
+	if (tables->limit_count > 0)
+		memcpy(arrays->limit, tables->limit, tables->limit_count * sizeof(*arrays->limit));
+	arrays->limit_count = room;
 	return 0;
 }
 
@@ -141,12 +155,14 @@ int sp_ebpf_translate(const struct sp_tables *tables, const struct sp_ebpf_room 
 	    profile_first > tables->profile_count)
 		return -EINVAL;
 	if (tables->svcset_count > room->svcset_stride || tables->profile_count > room->profiles ||
-	    tables->pair_count > room->pairs)
+	    tables->pair_count > room->pairs || tables->limit_count > room->limits)
 		return -ENOSPC;
 	if (pair_first == 0 && profile_first == 0) {
 		if (!service_sets_are_known(tables))
 			return -EINVAL;
 		r = translate_prefixes(tables, &arrays);
+		if (r == 0)
+			r = translate_limits(tables, room->limits, &arrays);
 		if (r < 0)
 			return r;
 	}
@@ -171,5 +187,6 @@ void sp_ebpf_arrays_done(struct sp_ebpf_arrays *arrays)
 	free(arrays->pair_keys);
 	free(arrays->pair_profiles);
 	free(arrays->verdict);
+	free(arrays->limit);
 	*arrays = (struct sp_ebpf_arrays){ 0 };
 }

@@ -15,6 +15,7 @@ struct sp_ebpf_room {
 	uint32_t svcset_stride; /* verdict[profile * svcset_stride + svcset] */
 	uint32_t profiles;
 	uint32_t pairs;
+	uint32_t limits; /* with number 0: at least 1 */
 };
 
 /* The room that @tables need or expect, and as much again plus some spare for the rows of later
@@ -39,10 +40,13 @@ struct sp_ebpf_arrays {
 	size_t pair_count;
 	struct sp_verdict *verdict; /* profiles from profile_first, svcset_stride each */
 	uint32_t profile_first, profile_count;
+	struct sp_limit_terms *limit; /* as many as there is room; what is not there is zero */
+	size_t limit_count;
 };
 
 /* Translate; the tables must outlive the arrays. Rows before @pair_first and profiles before
- * @profile_first are left out (they were pushed before); src and dst are left out with them.
+ * @profile_first are left out (they were pushed before); src, dst and limits are left out with
+ * them.
  * Verdicts of service sets that do not exist deny by default.
  * Returns 0; -ENOSPC the tables have outgrown @room; -EINVAL the tables contradict themselves;
  * -ENOMEM. */

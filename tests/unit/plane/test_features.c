@@ -21,10 +21,12 @@ static const char text[] =
 	"  expose: [ { name: tunnel, to: self, service: udp/51820 } ]\n"
 	"protect: [ { name: admin, from: 10.20.1.0/28, to: self, services: tcp/22 } ]\n"
 	"rules:\n"
-	"  - { name: web, allow: { from: eng, to: 10.30.0.1, services: [tcp/443] } }\n"
+	"  - { name: web, allow: { from: eng, to: 10.30.0.1, services: [tcp/443] }, limit: "
+	"slow }\n"
 	"  - { name: call, allow: { from: eng, to: { role: eng }, services: [udp/5060] }, log: all "
 	"}\n"
-	"  - { name: shut, deny: { from: eng, to: 10.30.0.2 } }\n";
+	"  - { name: shut, deny: { from: eng, to: 10.30.0.2 } }\n"
+	"limits: { slow: { packets: 5/s } }\n";
 
 /* The errors of a plane without @lacking, one a line. */
 static void assert_errors(uint32_t lacking, const char *const *expected, size_t count)
@@ -66,6 +68,7 @@ static void each_thing_it_lacks_is_an_error_where_it_is_asked_for(void **state)
 		"(`idle` of a role)",
 		"p.yaml:5: rule \"tunnel\": the plane fake has no `expose` entries",
 		"p.yaml:6: rule \"admin\": the plane fake has no `protect` entries",
+		"p.yaml:8: rule \"web\": the plane fake has no limits",
 		"p.yaml:9: rule \"call\": the plane fake has no rules whose `to` is people (a "
 		"role, a list, `signed-in`)",
 		"p.yaml:9: rule \"call\": the plane fake has no rules with `log: all` that allow",
@@ -75,6 +78,7 @@ static void each_thing_it_lacks_is_an_error_where_it_is_asked_for(void **state)
 	assert_errors(SP_PLANE_ALL, expected, sizeof(expected) / sizeof(expected[0]));
 	assert_errors(SP_PLANE_EXPOSE, expected + 1, 1);
 	assert_errors(SP_PLANE_PROTECT, expected + 2, 1);
+	assert_errors(SP_PLANE_LIMIT, expected + 3, 1);
 	assert_errors(SP_PLANE_IDLE, expected, 1);
 }
 
