@@ -69,6 +69,11 @@ enum sp_hook sp_audit_hook_parse(const char *name)
 	return SP_HOOK_NONE;
 }
 
+enum sp_audit_event sp_audit_event_of_denial(enum sp_reason reason)
+{
+	return reason == SP_REASON_LIMIT ? SP_AUDIT_LIMIT : SP_AUDIT_DENY;
+}
+
 bool sp_audit_event_is_traffic(enum sp_audit_event event)
 {
 	switch (event) {
@@ -109,6 +114,13 @@ int sp_audit_proto_parse(const char *name)
 	return number <= 255 ? number : -EINVAL;
 }
 
+static enum sp_audit_event event_of(const struct sp_event *event)
+{
+	if (event->kind == SP_EVENT_DENY)
+		return sp_audit_event_of_denial(event->reason);
+	return event->kind < SP_EVENT_COUNT ? (enum sp_audit_event)event->kind : SP_AUDIT_NONE;
+}
+
 void sp_audit_record_from_event(const struct sp_event *event, int64_t time_ns,
 				struct sp_audit_record *ret_record)
 {
@@ -119,8 +131,7 @@ void sp_audit_record_from_event(const struct sp_event *event, int64_t time_ns,
 
 	record.time_ns = time_ns;
 	record.revision = event->revision;
-	record.event =
-		event->kind < SP_EVENT_COUNT ? (enum sp_audit_event)event->kind : SP_AUDIT_NONE;
+	record.event = event_of(event);
 	record.hook = event->hook < SP_HOOK_COUNT ? (enum sp_hook)event->hook : SP_HOOK_NONE;
 	record.verdict = name_of(verdict_names, SP_ARRAY_LEN(verdict_names), event->verdict);
 	if (event->reason && event->reason < SP_REASON_SLOTS)
@@ -246,6 +257,8 @@ static void put_extras(struct writer *writer, const struct sp_audit_record *reco
 		put(writer, "aggregated", json_true());
 	if (record->flows)
 		put_number(writer, "flows", true, record->flows);
+	if (record->limit)
+		put_text(writer, "limit", record->limit);
 	if (record->idp)
 		put_text(writer, "idp", record->idp);
 	if (record->has_from)

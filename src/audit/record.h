@@ -25,7 +25,7 @@
 	X(DENY, "deny", "a packet was denied")                                                     \
 	X(ALLOW, "allow", "a flow was allowed, or a packet of a rule with log: all")               \
 	X(FLOW_END, "flow-end", "a tracked flow ended")                                            \
-	X(LIMIT, "limit", "a rate limit bit")                                                      \
+	X(LIMIT, "limit", "a packet went beyond its rule's limit, and was denied")                 \
 	X(SESSION_OPEN, "session-open", "a person signed in, or a machine's session began")        \
 	X(SESSION_EXTEND, "session-extend", "a session's end was moved")                           \
 	X(SESSION_CLOSE, "session-close", "a session ended: by its end, idleness or revocation")   \
@@ -91,7 +91,8 @@ struct sp_audit_record {
 	bool aggregated; /* `aggregated`: true: one record for many, exactly counted */
 	/* `flows`: how many flows an aggregated record stands for; 0: absent */
 	uint64_t flows;
-	const char *idp; /* `idp`: the provider of a sign-in */
+	const char *limit; /* `limit`, of limit: the name of the limit that was gone beyond */
+	const char *idp;   /* `idp`: the provider of a sign-in */
 	bool has_from;
 	struct sp_addr from; /* `from`: the address a person signed in from, outside the tunnel */
 	/* `put_back`, of drift: whether it is again as it was set */
@@ -121,6 +122,9 @@ struct sp_audit_record {
  * SP_AUDIT_NONE if unknown. */
 const char *sp_audit_event_name(enum sp_audit_event event);
 enum sp_audit_event sp_audit_event_parse(const char *name);
+
+/* The event of a packet that was denied for @reason. */
+enum sp_audit_event sp_audit_event_of_denial(enum sp_reason reason);
 
 /* What senders of packets make, as many as they like: kept in a log of its own, so that it cannot
  * push out what people and administrators did. */

@@ -184,6 +184,7 @@ static void read_rest(struct reader *reader, struct sp_audit_record *record)
 	record->rule = text_of(reader, "rule");
 	record->reason = text_of(reader, "reason");
 	record->aggregated = json_is_true(value_of(reader, "aggregated"));
+	record->limit = text_of(reader, "limit");
 	record->idp = text_of(reader, "idp");
 	record->has_from = addr_of(reader, "from", &record->from);
 	if (value_of(reader, "put_back"))

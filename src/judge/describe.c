@@ -87,6 +87,8 @@ void sp_explained_judge(struct sp_explained *explained, const struct sp_policy *
 	explained->reason = sp_reason_name(answer->reason);
 	explained->message =
 		rule && rule->reason ? rule->reason : sp_reason_meaning(answer->reason);
+	if (answer->verdict == SP_ALLOW && judgement->reference.limit)
+		explained->limit = policy->limits[judgement->reference.limit - 1].name;
 	explained->plane = judgement->plane;
 	explained->hook = sp_hook_name(hook);
 	explained->file = rule ? policy->files[rule->place.file].path : NULL;
@@ -115,6 +117,8 @@ json_t *sp_describe_explained(const struct sp_explained *explained)
 
 	if (explained->role)
 		json_object_set_new(json, "role", json_string(explained->role));
+	if (explained->limit)
+		json_object_set_new(json, "limit", json_string(explained->limit));
 	if (explained->interface)
 		json_object_set_new(json, "interface", json_string(explained->interface));
 	return json;

@@ -28,6 +28,7 @@ struct sp_explained {
 	int proto, port;
 	const char *user;
 	const char *role;      /* NULL: no key of that name */
+	const char *limit;     /* the same: the limit of what is allowed */
 	const char *interface; /* the same: one that is unlisted or unmanaged */
 };
 

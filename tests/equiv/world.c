@@ -453,14 +453,7 @@ static void change_policy(struct rng *rng, const struct world *world)
 		uint32_t n = rng_below(rng, policy->rule_count);
 		struct world_rule *rule = &policy->rules[n];
 
-		switch (rng_below(rng, 6)) {
-		case 4:
-			rule->is_limited = !rule->is_limited;
-			break;
-		case 5:
-			if (policy->limit[0] && !strstr(policy->limit, "key: rule"))
-				make_limit(rng, policy);
-			break;
+		switch (rng_below(rng, 8)) {
 		case 0:
 			if (rule->kind == SP_RULE_ALLOW || rule->kind == SP_RULE_DENY)
 				rule->kind =
@@ -485,6 +478,13 @@ static void change_policy(struct rng *rng, const struct world *world)
 			break;
 		case 4:
 			policy->self_needs_rules = !policy->self_needs_rules;
+			break;
+		case 5:
+			rule->is_limited = !rule->is_limited;
+			break;
+		case 6:
+			if (policy->limit[0] && !strstr(policy->limit, "key: rule"))
+				make_limit(rng, policy);
 			break;
 		default:
 			policy->drop_bogons = !policy->drop_bogons;

@@ -149,6 +149,8 @@ static int print_answer(const struct sp_cli *cli, const struct question *questio
 		     *sp_json_text(object, "hook") ? "" : "none: ",
 		     *sp_json_text(object, "hook") ? "" : sp_json_text(object, "interface"));
 	sp_cli_print("  said   %s\n", sp_json_text(object, "message"));
+	if (*sp_json_text(object, "limit"))
+		sp_cli_print("  limit  %s\n", sp_json_text(object, "limit"));
 	sp_cli_print("  by     ");
 	print_judge(sp_json_text(object, "plane"));
 	sp_cli_print("\n");

@@ -242,6 +242,7 @@ static void answer_as_recorded(struct sp_question *question, const struct sp_aud
 	const struct sp_explained explained = {
 		.verdict = record->verdict,
 		.rule = record->rule,
+		.limit = record->limit,
 		.reason = reason,
 		.message = message,
 		.plane = "record",
@@ -326,13 +327,12 @@ int sp_question_read_record(struct sp_question *question, json_t *json)
 
 	free(text);
 	if (r < 0 ||
-	    (record->event != SP_AUDIT_DENY && record->event != SP_AUDIT_ALLOW &&
-	     record->event != SP_AUDIT_FLOW_END) ||
+	    (record->event != SP_AUDIT_DENY && record->event != SP_AUDIT_LIMIT &&
+	     record->event != SP_AUDIT_ALLOW && record->event != SP_AUDIT_FLOW_END) ||
 	    !record->reason) {
 		sp_client_fail(question->client, "bad-request", 2, NULL,
 			       "record is one whole record of the audit log about a packet: deny, "
-			       "allow or "
-			       "flow-end");
+			       "limit, allow or flow-end");
 		return -EINVAL;
 	}
 	if (sp_reason_parse(record->reason, &reason) < 0 || is_lost(reason, record)) {

@@ -94,6 +94,20 @@ static const char *find_rule(struct sp_events *events, uint32_t number, struct n
 	return name;
 }
 
+/* The limit of the rule that allowed the packet. NULL: the rule or its limit is of a policy that no
+ * longer runs. */
+static const char *find_limit(struct sp_events *events, const struct sp_event *event)
+{
+	const struct sp_revision *running = events->revisions->running;
+	const struct sp_rule *rule = NULL;
+	const struct sp_limit *limit;
+
+	if (running && running->number == event->revision)
+		rule = sp_policy_rule(running->policy, event->rule);
+	limit = rule ? sp_policy_limit(running->policy, rule) : NULL;
+	return limit ? limit->name : NULL;
+}
+
 static bool is_same_denial(const struct sp_denial *a, const struct sp_denial *b)
 {
 	return a->proto == b->proto && a->port == b->port && a->rule == b->rule &&
@@ -157,6 +171,8 @@ int sp_events_record(struct sp_events *events, const struct sp_event *event,
 	if (live)
 		sp_recorder_name_session(&record, live, naming.session);
 	record.rule = find_rule(events, event->rule, &naming);
+	if (record.event == SP_AUDIT_LIMIT)
+		record.limit = find_limit(events, event);
 	record.generation = find_generation(events, event->revision);
 	record.iface = sp_host_name_of(events->host, event->ifindex);
 	if (of)

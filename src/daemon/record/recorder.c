@@ -208,7 +208,7 @@ int sp_recorder_denials(struct sp_recorder *recorder, enum sp_hook hook, enum sp
 {
 	struct sp_audit_record record = SP_AUDIT_RECORD_INIT;
 
-	record.event = SP_AUDIT_DENY;
+	record.event = sp_audit_event_of_denial(reason);
 	record.hook = hook;
 	record.verdict = sp_verdict_name(SP_DENY);
 	record.reason = sp_reason_name(reason);

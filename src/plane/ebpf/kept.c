@@ -157,5 +157,7 @@ int sp_ebpf_kept_follow(struct sp_ebpf *plane, struct sp_plane_error *error)
 	sp_ebpf_kept_write(plane->pin_dir, 0);
 	sp_ebpf_revision_unpin(plane->pin_dir, left->revision);
 	sp_ebpf_staged_close(left);
+	sp_ebpf_limits_switched(plane, &plane->running->slots, plane->running->limit,
+				plane->running->limit_count);
 	return r < 0 ? r : 0;
 }
