@@ -28,16 +28,18 @@
 
 #define SESSIONS_MAX 64
 #define PROFILES_MAX 16
+#define LIMITS_MAX 4
 #define PORTAL_PORT 8443
 #define TEST_LINK 14 /* a TUN has none, test runs need one */
 
 enum { CLASS_NOBODY, CLASS_ANA, CLASS_STRANGER, CLASS_INSIDE, CLASS_ADMIN, CLASS_BOB };
 enum { NET_OTHER, NET_SERVERS, NET_PAYROLL, NET_SELF, NET_BOB };
 enum { SVC_OTHER, SVC_SSH, SVC_WEB, SVC_PING, SVC_WIREGUARD, SVC_DNS, SVC_REPORT, SVC_COUNT };
-enum { TABLE_SRC, TABLE_DST, TABLE_SVC, TABLE_PAIR, TABLE_VERDICT, TABLE_COUNT };
+enum { TABLE_SRC, TABLE_DST, TABLE_SVC, TABLE_PAIR, TABLE_VERDICT, TABLE_LIMIT, TABLE_COUNT };
+_Static_assert(TABLE_COUNT == LAB_TABLES, "the tables of struct lab");
 
-static const char *const table_name[TABLE_COUNT] = { "sp_src", "sp_dst", "sp_svc", "sp_pair",
-						     "sp_verdict" };
+static const char *const table_name[TABLE_COUNT] = { "sp_src",  "sp_dst",     "sp_svc",
+						     "sp_pair", "sp_verdict", "sp_limit" };
 
 static const struct {
 	enum lab_rule rule;
@@ -292,6 +294,8 @@ static void make_tables(struct lab *lab)
 	t[TABLE_VERDICT] =
 		bpf_map_create(BPF_MAP_TYPE_ARRAY, "sp_verdict", 4, sizeof(struct sp_verdict),
 			       PROFILES_MAX * SVC_COUNT, &plain);
+	t[TABLE_LIMIT] = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sp_limit", 4,
+					sizeof(struct sp_limit_terms), LIMITS_MAX, &plain);
 	for (int i = 0; i < TABLE_COUNT; i++)
 		must(t[i], "make %s", table_name[i]);
 }
@@ -362,6 +366,25 @@ void lab_set_verdict(struct lab *lab, enum lab_rule rule, enum sp_verdict_action
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (rules[i].rule == rule)
 			put_rule(lab, i, action, log, not_after_ns);
+}
+
+void lab_set_limit(struct lab *lab, enum lab_rule rule, uint32_t number,
+		   const struct sp_limit_terms *terms)
+{
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		struct sp_verdict verdict;
+		uint32_t index;
+
+		if (rules[i].rule != rule)
+			continue;
+		index = profile_of(lab, rules[i].class_id, rules[i].netset) * SVC_COUNT +
+			rules[i].svcset;
+		must(bpf_map_lookup_elem(lab->tables[TABLE_VERDICT], &index, &verdict),
+		     "read a verdict");
+		verdict.limit = number;
+		put(lab->tables[TABLE_VERDICT], &index, &verdict);
+	}
+	put(lab->tables[TABLE_LIMIT], &number, terms);
 }
 
 static void fill_tables(struct lab *lab)

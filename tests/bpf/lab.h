@@ -45,6 +45,8 @@ enum lab_session { ANA = 1, BOB, CAROL };
 #define SECOND UINT64_C(1000000000)
 #define LAB_START (1000 * SECOND)
 
+#define LAB_TABLES 6
+
 struct lab_options {
 	uint32_t flows_max;    /* 0: 4096 */
 	uint32_t events_bytes; /* 0: 4 MiB */
@@ -64,7 +66,7 @@ struct lab {
 	struct bpf_object *janitor;
 	struct bpf_program *programs[SP_HOOK_COUNT];
 	struct bpf_object *state; /* the object whose state maps all share */
-	int tables[5];
+	int tables[LAB_TABLES];
 	struct sp_session *sessions;
 	uint32_t profiles;
 };
@@ -83,6 +85,9 @@ int lab_map(struct lab *lab, const char *name);
 /* What @session (or "stranger", "office" …: see lab.c) may do changes in the running revision. */
 void lab_set_verdict(struct lab *lab, enum lab_rule rule, enum sp_verdict_action action,
 		     enum sp_log log, uint64_t not_after_ns);
+/* What @rule allows has the limit @number (1 to 3), with these terms. */
+void lab_set_limit(struct lab *lab, enum lab_rule rule, uint32_t number,
+		   const struct sp_limit_terms *terms);
 void lab_sign_in(struct lab *lab, enum lab_session session, uint64_t epoch);
 
 /* ---- judging ---- */

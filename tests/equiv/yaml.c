@@ -26,9 +26,18 @@ static void put_words(FILE *out, const struct words *words)
 	fputc(']', out);
 }
 
+static bool is_from_self(const struct world_rule *rule)
+{
+	for (uint32_t i = 0; i < rule->from.count; i++)
+		if (strcmp(rule->from.item[i], "self") == 0)
+			return true;
+	return false;
+}
+
 static void put_rule(FILE *out, const struct world_policy *policy, const struct world_rule *rule)
 {
-	const bool can_be_limited = rule->kind == SP_RULE_ALLOW || rule->kind == SP_RULE_EXPOSE;
+	const bool can_be_limited = (rule->kind == SP_RULE_ALLOW && !is_from_self(rule)) ||
+				    rule->kind == SP_RULE_EXPOSE;
 	const char *limit =
 		rule->is_limited && can_be_limited && policy->limit[0] ? ", limit: l0" : "";
 	static const char *const logs[] = { "none", "new", "all" };

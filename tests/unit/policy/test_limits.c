@@ -105,6 +105,8 @@ static void rules_name_limits(void **state)
 		    "a deny lets nothing pass");
 	assert_says("rules: [ { name: a, allow: {from: eng, to: db}, limit: slow } ]\n",
 		    "limit \"fast\" is not used");
+	assert_says("rules: [ { name: a, allow: {from: [self, eng], to: db}, limit: slow } ]\n",
+		    "rule \"a\" has a limit, and what the gateway itself sends has none");
 	assert_says("rules:\n"
 		    "  - { name: a, allow: {from: eng, to: db}, limit: slow }\n"
 		    "  - { name: b, allow: {from: any, to: db} }\n",
