@@ -66,7 +66,12 @@ int sp_load_person(struct sp_loader *loader, const struct sp_node *node, const c
 		idp = settle_idp(loader, node, user);
 	ret_person->user = sp_copy_text(&loader->check, user);
 	ret_person->idp = idp ? sp_copy_text(&loader->check, idp) : NULL;
-	return ret_person->user ? 0 : -ENOMEM;
+	if (!ret_person->user) {
+		free(ret_person->idp);
+		ret_person->idp = NULL;
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 struct sp_symbol *sp_find_people(struct sp_loader *loader, const struct sp_node *node)
