@@ -18,6 +18,7 @@
 #include "daemon/access/people_load.h"
 #include "daemon/apply/apply.h"
 #include "daemon/apply/detach.h"
+#include "daemon/apply/edges.h"
 #include "daemon/apply/reload.h"
 #include "daemon/rights.h"
 #include "io/files/files.h"
@@ -250,6 +251,7 @@ static void daemon_tick(void *arg)
 	if (daemon->ticks % FORGET_TICKS == 0)
 		sp_store_forget(daemon->store, sp_clock_realtime_ns() - KEEP_NS);
 	sp_notify_watchdog();
+	sp_edges_tick(&daemon->applies);
 	sp_loop_in(daemon->loop, &daemon->tick_timer, SP_SECOND_NS);
 }
 
@@ -262,6 +264,7 @@ static void clock_stepped(void *arg, uint32_t events)
 		sp_loop_forget(daemon->loop, &daemon->clock_source);
 	sp_log_note("the clock was set: deadlines are projected again");
 	sp_people_reproject(&daemon->people);
+	sp_edges_clock_stepped(&daemon->applies);
 }
 
 static void signal_came(void *arg, uint32_t events)

@@ -309,7 +309,7 @@ static int prepare(struct run *run)
 		run->gateway.self = &run->stand_in;
 		run->gateway.self_count = 1;
 	}
-	return sp_reference_new(run->fit->policy, &run->gateway, &run->reference);
+	return sp_reference_new(run->fit->policy, &run->gateway, run->fit->facts, &run->reference);
 }
 
 static int look(struct run *run)

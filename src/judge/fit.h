@@ -5,12 +5,14 @@
 #define SALLYPORT_JUDGE_FIT_H
 
 #include "config/machine.h"
+#include "policy/facts.h"
 
 struct sp_fit {
 	const struct sp_policy *policy; /* numbered */
 	const struct sp_machine *machine;
 	/* the machine's; one without addresses of its own is given one */
 	const struct sp_gateway *gateway;
+	const struct sp_facts *facts;
 	/* where the providers' files are; one that is not there has none. NULL: not known */
 	const char *idp_dir;
 };

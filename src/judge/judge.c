@@ -33,6 +33,7 @@ struct known {
 struct sp_judge {
 	const struct sp_policy *policy;
 	const struct sp_gateway *gateway;
+	struct sp_facts facts;
 	struct sp_reference *reference;
 	struct sp_tables *tables;
 	struct asked asked[SP_PLANES_MAX];
@@ -103,7 +104,7 @@ static int open_plane(struct sp_judge *judge, const struct sp_plane_ops *ops,
 
 static int judge_compile(struct sp_judge *judge, struct sp_plane_error *error)
 {
-	int r = sp_tables_compile(judge->policy, judge->gateway, &judge->tables);
+	int r = sp_tables_compile(judge->policy, judge->gateway, &judge->facts, &judge->tables);
 
 	if (r < 0)
 		snprintf(error->text, sizeof(error->text), "compiling the policy: %s",
@@ -130,8 +131,8 @@ static int open_planes(struct sp_judge *judge, const struct sp_judge_planes *pla
 }
 
 int sp_judge_new(const struct sp_policy *policy, const struct sp_gateway *gateway,
-		 const struct sp_judge_planes *planes, struct sp_judge **ret_judge,
-		 struct sp_plane_error *error)
+		 const struct sp_facts *facts, const struct sp_judge_planes *planes,
+		 struct sp_judge **ret_judge, struct sp_plane_error *error)
 {
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
 	int r;
@@ -141,11 +142,12 @@ int sp_judge_new(const struct sp_policy *policy, const struct sp_gateway *gatewa
 		return -ENOMEM;
 	judge->policy = policy;
 	judge->gateway = gateway;
+	judge->facts = *facts;
 	judge->sessions_max = sessions_of(policy);
-	r = sp_reference_new(policy, gateway, &judge->reference);
+	r = sp_reference_new(policy, gateway, facts, &judge->reference);
 	if (r < 0)
 		return r;
-	sp_reference_set_policy(judge->reference, policy, gateway, JUDGE_REVISION);
+	sp_reference_set_policy(judge->reference, policy, gateway, facts, JUDGE_REVISION);
 	sp_reference_set_flow_bounds(judge->reference, JUDGE_FLOWS_MAX, SP_SESSION_FLOWS_MAX);
 	r = open_planes(judge, planes, error);
 	if (r < 0)

@@ -10,6 +10,7 @@
 #include "net/packet.h"
 #include "plane/choice.h"
 #include "policy/answer.h"
+#include "policy/facts.h"
 #include "policy/model.h"
 
 struct sp_judge;
@@ -25,13 +26,13 @@ struct sp_judge_planes {
 	bool is_needed;
 };
 
-/* Make a judge without sessions. The rules of @policy are numbered; @policy and @gateway outlive
- * the judge. @error is not NULL. *@ret_judge is the caller's: sp_judge_free.
+/* Make a judge without sessions, for the moment of @facts, which is copied. The rules of @policy are
+ * numbered; @policy and @gateway outlive the judge. @error is not NULL. *@ret_judge is the caller's: sp_judge_free.
  * Returns 0; -EPERM, -EOPNOTSUPP or another -errno of a plane that is needed (@error says why);
  * -E2BIG the policy needs more table rows than there can be; -ENOMEM. */
 int sp_judge_new(const struct sp_policy *policy, const struct sp_gateway *gateway,
-		 const struct sp_judge_planes *planes, struct sp_judge **ret_judge,
-		 struct sp_plane_error *error);
+		 const struct sp_facts *facts, const struct sp_judge_planes *planes,
+		 struct sp_judge **ret_judge, struct sp_plane_error *error);
 /* Free the judge with its scratch planes and sessions. NULL is allowed. */
 void sp_judge_free(struct sp_judge *judge);
 SP_DEFINE_CLEANUP(struct sp_judge *, sp_judge_free);
@@ -123,10 +124,12 @@ struct sp_test_result {
 const char *sp_judge_test_words(const struct sp_policy *policy, const struct sp_test_result *result,
 				char buf[SP_TEST_WORDS_MAX]);
 
-/* Run them all in fresh judges. @ret_results malloc'ed, one a test.
+/* Run them all in fresh judges, each test at its `at`, else at the time of the fixtures, else at the
+ * moment of @facts. @ret_results malloc'ed, one a test.
  * Returns 0 whatever the results; -errno when they could not be run. */
 int sp_judge_run_tests(const struct sp_policy *policy, const struct sp_gateway *gateway,
-		       const struct sp_judge_planes *planes, struct sp_test_result **ret_results,
-		       size_t *ret_count, const char **ret_plane, struct sp_plane_error *error);
+		       const struct sp_facts *facts, const struct sp_judge_planes *planes,
+		       struct sp_test_result **ret_results, size_t *ret_count,
+		       const char **ret_plane, struct sp_plane_error *error);
 
 #endif

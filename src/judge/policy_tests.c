@@ -15,7 +15,9 @@
 struct bench {
 	const struct sp_policy *policy;
 	const struct sp_gateway *gateway;
-	struct sp_judge *judge;
+	const struct sp_facts *facts;
+	struct sp_judge *judge; /* of the moment that is asked about */
+	const char *plane;      /* whose answers count */
 	uint64_t now_ns;
 	struct sp_identity *stand_ins; /* one for each role, by its index */
 	/* each packet has a source port (or ICMP identifier) of its own, so that no case meets
@@ -206,41 +208,79 @@ const char *sp_judge_test_words(const struct sp_policy *policy, const struct sp_
 	return buf;
 }
 
-int sp_judge_run_tests(const struct sp_policy *policy, const struct sp_gateway *gateway,
-		       const struct sp_judge_planes *planes, struct sp_test_result **ret_results,
-		       size_t *ret_count, const char **ret_plane, struct sp_plane_error *error)
+/* The time a test is asked at: its own, else that of the fixtures, else the clock's. */
+static int64_t moment_of(const struct bench *bench, const struct sp_test *test)
+{
+	if (test && test->at_s != INT64_MIN)
+		return test->at_s;
+	return sp_policy_moment(bench->policy, bench->facts->now_s);
+}
+
+/* All tests of one moment, in judges of their own. */
+static int run_moment(struct bench *bench, const struct sp_judge_planes *planes, int64_t at_s,
+		      struct sp_test_result *results, struct sp_plane_error *error)
 {
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
-	__sp_free struct sp_test_result *results = NULL;
+	const struct sp_policy *policy = bench->policy;
+	struct sp_facts facts = *bench->facts;
+	int r;
+
+	facts.now_s = at_s;
+	facts.now_boot_ns = bench->now_ns;
+	r = sp_judge_new(policy, bench->gateway, &facts, planes, &judge, error);
+	if (r < 0)
+		return r;
+	bench->judge = judge;
+	bench->plane = sp_judge_plane(judge);
+	r = sp_judge_open_fixtures(judge);
+	if (r >= 0)
+		r = open_roles(bench);
+	for (size_t i = 0; r >= 0 && i < policy->test_count; i++)
+		if (moment_of(bench, &policy->tests[i]) == at_s)
+			r = run_test(bench, &policy->tests[i], &results[i]);
+	return r;
+}
+
+static bool is_first_of_moment(const struct bench *bench, size_t n)
+{
+	const struct sp_test *tests = bench->policy->tests;
+
+	for (size_t i = 0; i < n; i++)
+		if (moment_of(bench, &tests[i]) == moment_of(bench, &tests[n]))
+			return false;
+	return true;
+}
+
+int sp_judge_run_tests(const struct sp_policy *policy, const struct sp_gateway *gateway,
+		       const struct sp_facts *facts, const struct sp_judge_planes *planes,
+		       struct sp_test_result **ret_results, size_t *ret_count,
+		       const char **ret_plane, struct sp_plane_error *error)
+{
+	__sp_free struct sp_test_result *results = calloc(policy->test_count + 1, sizeof(*results));
 	__sp_free struct sp_identity *stand_ins =
 		calloc(policy->role_count + 1, sizeof(*stand_ins));
 	struct bench bench = {
 		.policy = policy,
 		.gateway = gateway,
+		.facts = facts,
 		.now_ns = 1000000000,
 		.next_port = FIRST_PORT,
 		.stand_ins = stand_ins,
 	};
-	int r;
+	int r = 0;
 
-	if (!stand_ins)
+	if (!results || !stand_ins)
 		return -ENOMEM;
-	r = sp_judge_new(policy, gateway, planes, &judge, error);
-	if (r < 0)
-		return r;
-	bench.judge = judge;
-	results = calloc(policy->test_count ? policy->test_count : 1, sizeof(*results));
-	if (!results)
-		return -ENOMEM;
-	r = sp_judge_open_fixtures(judge);
-	if (r >= 0)
-		r = open_roles(&bench);
+	if (!policy->test_count) /* a policy the judges cannot take is refused without tests too */
+		r = run_moment(&bench, planes, moment_of(&bench, NULL), results, error);
 	for (size_t i = 0; r >= 0 && i < policy->test_count; i++)
-		r = run_test(&bench, &policy->tests[i], &results[i]);
+		if (is_first_of_moment(&bench, i))
+			r = run_moment(&bench, planes, moment_of(&bench, &policy->tests[i]),
+				       results, error);
 	if (r < 0)
 		return r;
 	*ret_results = SP_TAKE_PTR(results);
 	*ret_count = policy->test_count;
-	*ret_plane = sp_judge_plane(judge);
+	*ret_plane = bench.plane;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "policy/times/timezone.h"
 
 static bool same_text(const char *a, const char *b)
 {
@@ -137,14 +138,25 @@ static bool same_limit(const struct pair *pair)
 	       a->source_bits == b->source_bits;
 }
 
+/* The clocks are the same where they have the same name. */
+static bool same_time(const struct sp_rule *a, const struct sp_rule *b)
+{
+	if (a->expires_s != b->expires_s || !a->when != !b->when)
+		return false;
+	return !a->when ||
+	       (a->when->days == b->when->days && a->when->from_min == b->when->from_min &&
+		a->when->to_min == b->when->to_min &&
+		same_text(sp_timezone_name(a->when->zone), sp_timezone_name(b->when->zone)));
+}
+
 static bool same_rule(const struct pair *pair)
 {
 	const struct sp_rule *a = pair->was, *b = pair->is;
 
 	return a->kind == b->kind && a->log == b->log && a->from_count == b->from_count &&
 	       a->to_count == b->to_count && a->service_count == b->service_count &&
-	       same_text(a->reason, b->reason) && same_services(a, b) && same_from(pair) &&
-	       same_to(pair) && same_limit(pair);
+	       same_text(a->reason, b->reason) && same_time(a, b) && same_services(a, b) &&
+	       same_from(pair) && same_to(pair) && same_limit(pair);
 }
 
 static int compare_names(const void *a, const void *b)

@@ -7,7 +7,7 @@
 #include "policy/model.h"
 
 /* Rules, exposed and protected entries. A rule has changed when what it does, names or tells has;
- * so it has when a network, a role or a service that it names stands for something else now. Where
+ * so it has when a network, a role, a service or a schedule that it names stands for something else now. Where
  * it stands in the file is not looked at. */
 struct sp_policy_change {
 	size_t added, removed, changed, unchanged;

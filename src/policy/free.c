@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "policy/times/timezone.h"
+
 void sp_rule_done(struct sp_rule *rule)
 {
 	free(rule->name);
@@ -92,6 +94,12 @@ void sp_policy_free(struct sp_policy *policy)
 	for (size_t i = 0; i < policy->limit_count; i++)
 		free(policy->limits[i].name);
 	free(policy->limits);
+	for (size_t i = 0; i < policy->schedule_count; i++)
+		free(policy->schedules[i].name);
+	free(policy->schedules);
+	for (size_t i = 0; i < policy->zone_count; i++)
+		sp_timezone_free(policy->zones[i]);
+	free(policy->zones);
 	for (size_t i = 0; i < policy->rule_count; i++)
 		sp_rule_done(&policy->rules[i]);
 	free(policy->rules);

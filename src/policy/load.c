@@ -175,16 +175,20 @@ static void load_sections(struct sp_loader *loader)
 	struct sp_check *check = &loader->check;
 
 	sp_load_settings(loader);
+	if (check->no_memory)
+		return;
 	declare_all(loader, SP_SECTION_PEOPLE, "list of people", &loader->people);
 	declare_all(loader, SP_SECTION_ROLES, "role", &loader->roles);
 	declare_all(loader, SP_SECTION_NETWORKS, "network", &loader->networks);
 	declare_all(loader, SP_SECTION_SERVICES, "service", &loader->services);
 	declare_all(loader, SP_SECTION_LIMITS, "limit", &loader->limits);
+	declare_all(loader, SP_SECTION_SCHEDULES, "schedule", &loader->schedules);
 	check_names_differ(loader, &loader->roles, "a role", &loader->networks, "a network");
 	check_names_differ(loader, &loader->people, "a list of people", &loader->networks,
 			   "a network");
 	check_names_differ(loader, &loader->people, "a list of people", &loader->roles, "a role");
 
+	load_all(loader, SP_SECTION_SCHEDULES, sp_load_schedules);
 	load_all(loader, SP_SECTION_ROLES, sp_load_roles);
 	load_all(loader, SP_SECTION_PEOPLE, sp_add_people_providers);
 	load_all(loader, SP_SECTION_NETWORKS, sp_load_networks);
@@ -279,6 +283,7 @@ static void loader_done(struct sp_loader *loader)
 	sp_symbols_done(&loader->networks);
 	sp_symbols_done(&loader->services);
 	sp_symbols_done(&loader->limits);
+	sp_symbols_done(&loader->schedules);
 	sp_symbols_done(&loader->rules);
 	sp_symbols_done(&loader->users);
 	sp_symbols_done(&loader->providers);
@@ -341,13 +346,15 @@ int sp_policy_load(const char *path, const char *text, size_t len, struct sp_pol
 {
 	const struct sp_file file = { .path = (char *)path, .text = (char *)text, .text_len = len };
 
-	return sp_policy_load_files(&file, 1, ret_policy, diagnostics);
+	return sp_policy_load_files(&file, 1, NULL, ret_policy, diagnostics);
 }
 
 int sp_policy_load_files(const struct sp_file *files, size_t file_count,
-			 struct sp_policy **ret_policy, struct sp_diagnostics *diagnostics)
+			 const struct sp_timezone_source *zones, struct sp_policy **ret_policy,
+			 struct sp_diagnostics *diagnostics)
 {
-	__sp_cleanup(loader_done) struct sp_loader loader = { .test_work_left = SP_TEST_WORK_MAX };
+	__sp_cleanup(loader_done) struct sp_loader loader = { .zones = zones,
+							      .test_work_left = SP_TEST_WORK_MAX };
 	int r;
 
 	loader.policy = calloc(1, sizeof(*loader.policy));

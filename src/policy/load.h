@@ -6,6 +6,7 @@
 #define SALLYPORT_POLICY_LOAD_H
 
 #include "policy/model.h"
+#include "policy/times/timezone.h"
 #include "yaml/diagnostics.h"
 
 /* Check one policy file.
@@ -17,8 +18,9 @@
 int sp_policy_load(const char *path, const char *text, size_t len, struct sp_policy **ret_policy,
 		   struct sp_diagnostics *diagnostics);
 /* The same for a policy that was read before, in the order of its `files`: the first is the one
- * that was named. */
+ * that was named. @zones: where time zones come from; NULL: there is UTC alone, as above. */
 int sp_policy_load_files(const struct sp_file *files, size_t file_count,
-			 struct sp_policy **ret_policy, struct sp_diagnostics *diagnostics);
+			 const struct sp_timezone_source *zones, struct sp_policy **ret_policy,
+			 struct sp_diagnostics *diagnostics);
 
 #endif

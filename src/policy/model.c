@@ -8,6 +8,8 @@
 
 #include "base/cleanup.h"
 #include "net/addr.h"
+#include "policy/times/timezone.h"
+#include "yaml/value.h"
 
 void sp_gateway_done(struct sp_gateway *gateway)
 {
@@ -88,6 +90,36 @@ const char *sp_policy_rule_name(const struct sp_policy *policy, uint32_t number)
 		return "default";
 	rule = sp_policy_rule(policy, number);
 	return rule ? rule->name : NULL;
+}
+
+/* ---- time ---- */
+
+bool sp_policy_is_timed(const struct sp_policy *policy)
+{
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].when || policy->rules[i].expires_s)
+			return true;
+	return false;
+}
+
+int64_t sp_policy_moment(const struct sp_policy *policy, int64_t now_s)
+{
+	return policy->fixtures.now_s == INT64_MIN ? now_s : policy->fixtures.now_s;
+}
+
+int sp_policy_parse_time(const struct sp_policy *policy, const char *text, int64_t *ret_unix_s)
+{
+	struct sp_calendar calendar;
+	int r = sp_calendar_parse(text, &calendar);
+
+	if (r < 0)
+		return r;
+	if (calendar.is_date)
+		return -EINVAL;
+	*ret_unix_s = calendar.is_local
+			      ? sp_timezone_instant(policy->settings.zone, calendar.time_s)
+			      : calendar.time_s;
+	return 0;
 }
 
 /* ---- roles ---- */

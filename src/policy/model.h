@@ -101,6 +101,22 @@ struct sp_named_service {
 	size_t count; /* 0: could not be read */
 };
 
+struct sp_timezone; /* policy/times/timezone.h */
+
+#define SP_DAILY 0x7fu
+
+/* Hours of a week, as the clock of a zone reads them: open when it reads a time of a day that is in
+ * `days`, from @from_min on and before @to_min. With @from_min after @to_min it is open over
+ * midnight, and both parts belong to the day it opens on. */
+struct sp_schedule {
+	char *name;
+	struct sp_place place;
+	uint8_t days;                   /* bit 0: Monday */
+	uint16_t from_min;              /* of the day, 0-1439 */
+	uint16_t to_min;                /* 0-1440, another than from_min */
+	const struct sp_timezone *zone; /* the policy's */
+};
+
 enum sp_from_kind {
 	SP_FROM_ANY,
 	SP_FROM_ROLE,
@@ -151,15 +167,18 @@ struct sp_rule {
 	char *reason; /* for the person, whose `status` shows it; NULL: none */
 	/* as written, else the default: all for deny, new for allow, expose, protect */
 	enum sp_log log;
-	uint32_t limit;   /* its place in the policy's limits, from 1; 0: none */
-	uint32_t number;  /* 1..SP_RULE_MAX-1, set by sp_policy_number_rules */
-	bool is_disabled; /* `enabled: false`; of a checked policy never */
+	uint32_t limit;                 /* its place in the policy's limits, from 1; 0: none */
+	const struct sp_schedule *when; /* in force while it is open; NULL: always */
+	int64_t expires_s; /* Unix time: from then on never in force again; 0: it does not expire */
+	uint32_t number;   /* 1..SP_RULE_MAX-1, set by sp_policy_number_rules */
+	bool is_disabled;  /* `enabled: false`; of a checked policy never */
 };
 
 /* What holds for the whole policy. */
 struct sp_settings {
-	bool self_needs_rules;   /* what the gateway itself sends needs an allow from self */
-	struct sp_place self_at; /* where the text says so */
+	const struct sp_timezone *zone; /* whose clock is meant where none is named */
+	bool self_needs_rules;          /* what the gateway itself sends needs an allow from self */
+	struct sp_place self_at;        /* where the text says so */
 };
 
 struct sp_interface {
@@ -229,6 +248,7 @@ struct sp_test {
 	size_t to_count;
 	struct sp_service *services;
 	size_t service_count; /* at least one */
+	int64_t at_s; /* Unix time at which it is asked; INT64_MIN: whenever the tests run */
 	enum sp_verdict_action expect;
 	char *rule; /* expected rule; NULL: any */
 };
@@ -249,6 +269,10 @@ struct sp_policy {
 	size_t service_count;
 	struct sp_limit *limits;
 	size_t limit_count;
+	struct sp_timezone **zones; /* every one that is named, and UTC */
+	size_t zone_count;
+	struct sp_schedule *schedules;
+	size_t schedule_count;
 	struct sp_rule *rules;
 	size_t rule_count;
 	size_t disabled_count; /* that the text has besides, with `enabled: false` */
@@ -294,6 +318,14 @@ static inline const struct sp_limit *sp_policy_limit(const struct sp_policy *pol
 const struct sp_rule *sp_policy_rule(const struct sp_policy *policy, uint32_t number);
 /* Its name: "default" for SP_RULE_DEFAULT, NULL for SP_RULE_NONE and unknown numbers. */
 const char *sp_policy_rule_name(const struct sp_policy *policy, uint32_t number);
+
+/* Has it rules that are not always in force? */
+bool sp_policy_is_timed(const struct sp_policy *policy);
+/* The moment its fixtures assume; @now_s, the clock's, where they say nothing. */
+int64_t sp_policy_moment(const struct sp_policy *policy, int64_t now_s);
+/* A time a person wrote, "2026-11-23T19:00": without Z or an offset it is of the policy's zone.
+ * Returns 0; -EINVAL it is no time; -ERANGE there is no such one. */
+int sp_policy_parse_time(const struct sp_policy *policy, const char *text, int64_t *ret_unix_s);
 
 /* Who a session is, as rules see it. */
 struct sp_identity {

@@ -182,7 +182,9 @@ static bool is_about_sessions(enum sp_reason reason)
 bool sp_ref_flow_is_fresh(const struct sp_reference *reference, const struct sp_ref_flow *flow,
 			  uint64_t now_ns)
 {
+	/* Where rules are timed, each packet asks them: what they said stands for no time. */
 	return !is_about_sessions(flow->reason) && flow->revision == reference->revision &&
+	       !sp_policy_is_timed(reference->policy) &&
 	       sp_ref_end_is_unchanged(reference, &flow->ends[0], now_ns) &&
 	       sp_ref_end_is_unchanged(reference, &flow->ends[1], now_ns) &&
 	       !sp_ref_is_past(now_ns, flow->deadline_ns);

@@ -378,7 +378,9 @@ static struct sp_answer judge_tuple(const struct tuple_question *t)
 		reason = SP_REASON_BOGON;
 	if (reason != SP_REASON_NONE)
 		return (struct sp_answer){ SP_DENY, reason, SP_RULE_NONE };
-	return sp_ref_match_rules(t->reference, t->zone, t->tuple, sender, receiver);
+	return sp_ref_match_rules(t->reference,
+				  &(struct sp_ref_case){ t->zone, t->tuple, sender, receiver },
+				  t->now_ns);
 }
 
 static bool is_ingress(enum sp_hook hook)
@@ -702,7 +704,7 @@ int sp_reference_judge(struct sp_reference *reference, enum sp_hook hook,
 }
 
 int sp_reference_new(const struct sp_policy *policy, const struct sp_gateway *gateway,
-		     struct sp_reference **ret_reference)
+		     const struct sp_facts *facts, struct sp_reference **ret_reference)
 {
 	struct sp_reference *reference = calloc(1, sizeof(*reference));
 
@@ -710,6 +712,7 @@ int sp_reference_new(const struct sp_policy *policy, const struct sp_gateway *ga
 		return -ENOMEM;
 	reference->policy = policy;
 	reference->gateway = gateway;
+	reference->facts = *facts;
 	reference->session_flows_max = SP_SESSION_FLOWS_MAX;
 	reference->sessions.key_len = sizeof(uint32_t);
 	reference->idents.key_len = sizeof(struct sp_addr);
@@ -733,12 +736,14 @@ void sp_reference_free(struct sp_reference *reference)
 }
 
 void sp_reference_set_policy(struct sp_reference *reference, const struct sp_policy *policy,
-			     const struct sp_gateway *gateway, uint64_t revision)
+			     const struct sp_gateway *gateway, const struct sp_facts *facts,
+			     uint64_t revision)
 {
 	sp_ref_sessions_remap_roles(reference, policy);
 	sp_ref_limits_switch(reference, policy);
 	reference->policy = policy;
 	reference->gateway = gateway;
+	reference->facts = *facts;
 	reference->revision = revision;
 }
 

@@ -5,19 +5,23 @@
 #define SALLYPORT_REFERENCE_REFERENCE_H
 
 #include "policy/answer.h"
+#include "policy/facts.h"
 #include "policy/model.h"
 
 struct sp_reference;
 
-/* @policy numbered; both must outlive the evaluator until the next _set_policy. */
+/* @policy numbered; it and @gateway must outlive the evaluator until the next _set_policy. @facts is
+ * copied. */
 int sp_reference_new(const struct sp_policy *policy, const struct sp_gateway *gateway,
-		     struct sp_reference **ret_reference);
+		     const struct sp_facts *facts, struct sp_reference **ret_reference);
+/* Free it with its flows and sessions. NULL is allowed. */
 void sp_reference_free(struct sp_reference *reference);
 
 /* A new revision: flows and sessions stay, and keep those of their roles that the new policy has by
  * name. Revision 0 runs until the first call. */
 void sp_reference_set_policy(struct sp_reference *reference, const struct sp_policy *policy,
-			     const struct sp_gateway *gateway, uint64_t revision);
+			     const struct sp_gateway *gateway, const struct sp_facts *facts,
+			     uint64_t revision);
 
 /* Open (or replace) session @number. @identity is copied; role indices are those of the current
  * policy. @epoch > 0, never reused by another session. Idle time runs from its first packet.

@@ -274,36 +274,31 @@ const struct sp_rule *sp_ref_match_protect(const struct sp_reference *reference,
 }
 
 static bool rule_matches(const struct sp_reference *reference, const struct sp_rule *rule,
-			 enum sp_zone zone, const struct sp_tuple *tuple,
-			 const struct sp_ref_session *sender, const struct sp_ref_session *receiver)
+			 const struct sp_ref_case *asked)
 {
 	if (rule->kind == SP_RULE_EXPOSE) { /* an expose entry is for every source on the edge */
-		if (zone != SP_ZONE_EDGE)
+		if (asked->zone != SP_ZONE_EDGE)
 			return false;
-	} else if (!source_matches(reference, rule, tuple, sender)) {
+	} else if (!source_matches(reference, rule, asked->tuple, asked->sender)) {
 		return false;
 	}
-	return destination_matches(reference, rule, tuple, sender, receiver) &&
-	       services_match(rule, tuple);
+	return destination_matches(reference, rule, asked->tuple, asked->sender, asked->receiver) &&
+	       services_match(rule, asked->tuple);
 }
 
-struct sp_answer sp_ref_match_rules(const struct sp_reference *reference, enum sp_zone zone,
-				    const struct sp_tuple *tuple,
-				    const struct sp_ref_session *sender,
-				    const struct sp_ref_session *receiver)
+/* By the rules in force at an instant. */
+static struct sp_answer match_at(const struct sp_reference *reference,
+				 const struct sp_ref_case *asked, int64_t at_s)
 {
 	const struct sp_policy *policy = reference->policy;
-	const struct sp_rule *protect = sp_ref_match_protect(reference, zone, tuple);
 	const struct sp_rule *first_allow = NULL;
 	bool is_free = false;
 
-	if (protect)
-		return (struct sp_answer){ SP_ALLOW, SP_REASON_PROTECT, protect->number };
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct sp_rule *rule = &policy->rules[i];
 
-		if (rule->kind == SP_RULE_PROTECT ||
-		    !rule_matches(reference, rule, zone, tuple, sender, receiver))
+		if (rule->kind == SP_RULE_PROTECT || !sp_ref_is_in_force(rule, at_s) ||
+		    !rule_matches(reference, rule, asked))
 			continue;
 		if (rule->kind == SP_RULE_DENY)
 			return (struct sp_answer){ SP_DENY, SP_REASON_POLICY, rule->number };
@@ -350,4 +345,45 @@ struct sp_answer sp_ref_match_self(const struct sp_reference *reference,
 	if (policy->settings.self_needs_rules)
 		return (struct sp_answer){ SP_DENY, SP_REASON_DEFAULT, SP_RULE_DEFAULT };
 	return (struct sp_answer){ SP_ALLOW, SP_REASON_POLICY, SP_RULE_NONE };
+}
+
+static bool has_schedule(const struct sp_reference *reference, const struct sp_ref_case *asked)
+{
+	for (size_t i = 0; i < reference->policy->rule_count; i++)
+		if (reference->policy->rules[i].when &&
+		    rule_matches(reference, &reference->policy->rules[i], asked))
+			return true;
+	return false;
+}
+
+/* Would it have been denied at some instant since the moment the policy was set for? Nobody knows
+ * of more than eight days of a schedule. */
+static bool is_past_not_after(const struct sp_reference *reference, const struct sp_ref_case *asked,
+			      uint64_t now_ns)
+{
+	const int64_t now_s = sp_ref_second(reference, now_ns);
+	int64_t at_s = reference->facts.now_s;
+
+	if (!sp_policy_is_timed(reference->policy))
+		return false;
+	if (now_s - at_s >= SP_REF_AHEAD_S && has_schedule(reference, asked))
+		return true;
+	while ((at_s = sp_ref_next_look(reference, at_s)) <= now_s)
+		if (match_at(reference, asked, at_s).verdict == SP_DENY)
+			return true;
+	return false;
+}
+
+struct sp_answer sp_ref_match_rules(const struct sp_reference *reference,
+				    const struct sp_ref_case *asked, uint64_t now_ns)
+{
+	const struct sp_rule *protect = sp_ref_match_protect(reference, asked->zone, asked->tuple);
+	struct sp_answer answer;
+
+	if (protect)
+		return (struct sp_answer){ SP_ALLOW, SP_REASON_PROTECT, protect->number };
+	answer = match_at(reference, asked, reference->facts.now_s);
+	if (answer.verdict == SP_ALLOW && is_past_not_after(reference, asked, now_ns))
+		return (struct sp_answer){ SP_DENY, SP_REASON_DEADLINE, answer.rule };
+	return answer;
 }

@@ -129,6 +129,7 @@ struct sp_ref_frag {
 struct sp_reference {
 	const struct sp_policy *policy;
 	const struct sp_gateway *gateway;
+	struct sp_facts facts; /* of the moment the policy was set for */
 	uint64_t revision;
 	struct sp_ref_table sessions, idents, flows, frags, sources, buckets;
 	uint32_t flows_max, session_flows_max; /* 0: no bound */
@@ -183,16 +184,34 @@ bool sp_ref_is_bogon(const struct sp_reference *reference, const struct sp_addr 
 /* The protect entry that matches [2], or NULL. */
 const struct sp_rule *sp_ref_match_protect(const struct sp_reference *reference, enum sp_zone zone,
 					   const struct sp_tuple *tuple);
-/* [6]-[8]; @sender, @receiver: live sessions of pool ends, or NULL. */
-struct sp_answer sp_ref_match_rules(const struct sp_reference *reference, enum sp_zone zone,
-				    const struct sp_tuple *tuple,
-				    const struct sp_ref_session *sender,
-				    const struct sp_ref_session *receiver);
+/* What the rules are asked about. */
+struct sp_ref_case {
+	enum sp_zone zone;
+	const struct sp_tuple *tuple;
+	const struct sp_ref_session *sender, *receiver; /* live ones of pool ends, or NULL */
+};
+/* [6]-[8] */
+struct sp_answer sp_ref_match_rules(const struct sp_reference *reference,
+				    const struct sp_ref_case *asked, uint64_t now_ns);
+
 /* The same for what the gateway itself sends, which rules from self alone speak of. @is_known: the
  * destination is no pool end, or that of @receiver; else no rule means it. */
 struct sp_answer sp_ref_match_self(const struct sp_reference *reference,
 				   const struct sp_tuple *tuple,
 				   const struct sp_ref_session *receiver, bool is_known);
+
+/* ---- time (hours.c); instants are seconds of Unix time ---- */
+
+/* Is the rule in force? */
+bool sp_ref_is_in_force(const struct sp_rule *rule, int64_t at_s);
+/* The second a boot time is in. Counted from the moment the policy was set for: what the clock was
+ * set to meanwhile needs a new one. */
+int64_t sp_ref_second(const struct sp_reference *reference, uint64_t now_ns);
+/* The hours of schedules are looked at for eight days. */
+#define SP_REF_AHEAD_S (INT64_C(8) * 86400)
+/* The first instant after @after_s at which some rule may come into force or go out of it:
+ * schedules do so when a minute begins. */
+int64_t sp_ref_next_look(const struct sp_reference *reference, int64_t after_s);
 
 /* ---- flows (reference_flow.c) ---- */
 

@@ -8,12 +8,14 @@
  *	tables_pair.c      pairs, profiles and verdicts: what the rules left over say
  *	tables_limit.c     the terms of limits
  *	tables_identity.c  classes and network sets of sessions
+ *	moment.c           which rules are in force, and until when
  *	tables.c           compile, free, look up */
 #ifndef SALLYPORT_TABLES_INDEX_H
 #define SALLYPORT_TABLES_INDEX_H
 
 #include <stdlib.h>
 
+#include "tables/moment.h"
 #include "tables/sets.h"
 #include "tables/tables.h"
 
@@ -31,12 +33,15 @@ struct sp_rule_masks {
 	uint64_t *to_self;
 	uint64_t *to_own; /* own-devices */
 	uint64_t *limited;
+	uint64_t *timed; /* not always in force */
 };
 #define SP_RULE_MASK_COUNT (sizeof(struct sp_rule_masks) / sizeof(uint64_t *))
 
 struct sp_tables_index {
 	const struct sp_policy *policy;
 	const struct sp_gateway *gateway;
+	struct sp_facts facts;
+	struct sp_moment moment; /* that of the facts */
 	size_t words;
 	struct sp_rule_masks masks;
 	uint64_t *mask_bits;  /* what masks point into */

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "policy/times/schedule.h"
 
 /* ---- verdicts ---- */
 
@@ -54,17 +55,40 @@ static struct sp_verdict verdict_of(const struct sp_tables_index *index, const s
 	};
 }
 
-/* The verdict of the rules that are in both sets: protect, else deny, else allow or expose, else
- * the default. @word, @word_count: the places where @profile is not empty. */
-static struct sp_verdict decide(const struct sp_tables_index *index, const uint64_t *profile,
-				const uint32_t *word, size_t word_count, const uint64_t *svcset)
+/* One cell of the verdicts: the rules that are in both sets. */
+struct cell {
+	const struct sp_tables_index *index;
+	const uint64_t *profile, *svcset;
+	const uint32_t *word; /* the places where the profile is not empty */
+	size_t word_count;
+};
+
+/* Those of @rules, a word of a set, that are in force at an instant. */
+static uint64_t in_force(const struct sp_tables_index *index, size_t word, uint64_t rules,
+			 int64_t at_s)
 {
+	const struct sp_rule *first = index->policy->rules + word * 64;
+
+	for (uint64_t timed = rules & index->masks.timed[word]; timed; timed &= timed - 1) {
+		const int n = __builtin_ctzll(timed);
+
+		if (!sp_rule_is_in_force(&first[n], at_s))
+			rules &= ~(UINT64_C(1) << n);
+	}
+	return rules;
+}
+
+/* What the cell's rules say at an instant: protect, else deny, else allow or expose, else the
+ * default. */
+static struct sp_verdict decide(const struct cell *cell, int64_t at_s)
+{
+	const struct sp_tables_index *index = cell->index;
 	const struct sp_rule_masks *masks = &index->masks;
 	struct found protect = { SIZE_MAX, 0, 0, 0 }, deny = protect, allow = protect;
 
-	for (size_t i = 0; i < word_count; i++) {
-		uint32_t w = word[i];
-		uint64_t rules = profile[w] & svcset[w];
+	for (size_t i = 0; i < cell->word_count; i++) {
+		uint32_t w = cell->word[i];
+		uint64_t rules = in_force(index, w, cell->profile[w] & cell->svcset[w], at_s);
 
 		if (!rules)
 			continue;
@@ -85,6 +109,89 @@ static struct sp_verdict decide(const struct sp_tables_index *index, const uint6
 		.rule = SP_RULE_DEFAULT,
 		.audit_rule = SP_RULE_NONE,
 	};
+}
+
+/* The first instant after @after_s at which one of the cell's rules comes into force or goes out of
+ * it. */
+static int64_t next_edge(const struct cell *cell, int64_t after_s)
+{
+	const struct sp_tables_index *index = cell->index;
+	int64_t next_s = INT64_MAX;
+
+	for (size_t i = 0; i < cell->word_count; i++) {
+		uint32_t w = cell->word[i];
+		uint64_t timed = cell->profile[w] & cell->svcset[w] & index->masks.timed[w];
+
+		for (; timed; timed &= timed - 1) {
+			const size_t n = w * 64 + (size_t)__builtin_ctzll(timed);
+			const int64_t edge_s =
+				sp_moment_next(&index->moment, &index->policy->rules[n], after_s);
+
+			if (edge_s < next_s)
+				next_s = edge_s;
+		}
+	}
+	return next_s;
+}
+
+/* The end of what is known of the cell: of its schedules' hours. INT64_MAX: it has none. */
+static int64_t known_until(const struct cell *cell)
+{
+	const struct sp_tables_index *index = cell->index;
+
+	for (size_t i = 0; i < cell->word_count; i++) {
+		uint32_t w = cell->word[i];
+		uint64_t timed = cell->profile[w] & cell->svcset[w] & index->masks.timed[w];
+
+		for (; timed; timed &= timed - 1)
+			if (index->policy->rules[w * 64 + (size_t)__builtin_ctzll(timed)].when)
+				return index->facts.now_s + SP_MOMENT_AHEAD_S;
+	}
+	return INT64_MAX;
+}
+
+static bool is_same(const struct sp_verdict *a, const struct sp_verdict *b)
+{
+	return a->action == b->action && a->reason == b->reason && a->log == b->log &&
+	       a->rule == b->rule && a->limit == b->limit;
+}
+
+/* A moment after that of the facts, as boot time. One too far for that is never. */
+static uint64_t to_boot_ns(const struct sp_facts *facts, int64_t at_s)
+{
+	uint64_t ns, boot_ns;
+
+	if (__builtin_mul_overflow((uint64_t)(at_s - facts->now_s), UINT64_C(1000000000), &ns) ||
+	    __builtin_add_overflow(facts->now_boot_ns, ns, &boot_ns))
+		return 0;
+	return boot_ns;
+}
+
+/* The verdict at the moment of the facts. An allow that would become a deny, or of which nobody
+ * knows, is not to be taken from then on; a deny stays one until there are tables of a later
+ * moment. */
+static struct sp_verdict decide_from_now(struct sp_tables *tables, const struct cell *cell)
+{
+	const struct sp_facts *facts = &cell->index->facts;
+	struct sp_verdict verdict = decide(cell, facts->now_s);
+	const int64_t until_s = known_until(cell);
+	int64_t at_s = next_edge(cell, facts->now_s);
+
+	for (; at_s < until_s; at_s = next_edge(cell, at_s)) {
+		const struct sp_verdict later = decide(cell, at_s);
+
+		if (is_same(&later, &verdict))
+			continue;
+		if (at_s < tables->next_edge_s)
+			tables->next_edge_s = at_s;
+		if (verdict.action == SP_DENY || later.action == SP_DENY)
+			break;
+	}
+	if (at_s > until_s)
+		at_s = until_s;
+	if (verdict.action == SP_ALLOW && verdict.reason != SP_REASON_PROTECT && at_s != INT64_MAX)
+		verdict.not_after_ns = to_boot_ns(facts, at_s);
+	return verdict;
 }
 
 static int make_verdict_room(struct sp_tables *tables, size_t profiles)
@@ -135,9 +242,12 @@ static int add_profile(struct sp_tables *tables, const uint64_t *rules, uint32_t
 		if (rules[w])
 			word[word_count++] = w;
 	verdict = tables->verdict + (size_t)profile * tables->svcset_count;
-	for (uint32_t s = 0; s < tables->svcset_count; s++)
-		verdict[s] = decide(index, rules, word, word_count,
-				    sp_rule_sets_get(&index->svcsets, s));
+	for (uint32_t s = 0; s < tables->svcset_count; s++) {
+		const struct cell cell = { index, rules, sp_rule_sets_get(&index->svcsets, s), word,
+					   word_count };
+
+		verdict[s] = decide_from_now(tables, &cell);
+	}
 	tables->profile_count = profile + 1;
 	*ret_profile = profile;
 	return 0;

@@ -583,6 +583,7 @@ int sp_sptab_read(const uint8_t *bytes, size_t len, struct sp_tables **ret_table
 	tables = calloc(1, sizeof(*tables));
 	if (!tables)
 		return -ENOMEM;
+	tables->next_edge_s = tables->again_s = INT64_MAX; /* a file is not made anew */
 	file = sp_reader(bytes + sizeof(magic), len - sizeof(magic));
 	r = take_tables(&file, tables);
 	if (r < 0)

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "net/addr.h"
+#include "policy/times/schedule.h"
 #include "tables/index.h"
 
 static void index_free(struct sp_tables_index *index)
@@ -21,6 +22,7 @@ static void index_free(struct sp_tables_index *index)
 	sp_rule_sets_done(&index->svcsets);
 	sp_rule_sets_done(&index->profiles);
 	sp_chains_done(&index->pairs);
+	sp_moment_done(&index->moment);
 	free(index);
 }
 
@@ -76,6 +78,8 @@ static void mask_rule(struct sp_rule_masks *masks, const struct sp_rule *rule, s
 		sp_bits_set(masks->protect, n);
 		break;
 	}
+	if (sp_rule_is_timed(rule))
+		sp_bits_set(masks->timed, n);
 	if (rule->log >= SP_LOG_NEW)
 		sp_bits_set(masks->log_new, n);
 	if (rule->log == SP_LOG_ALL)
@@ -99,6 +103,7 @@ static int make_masks(struct sp_tables_index *index)
 		&index->masks.expose,  &index->masks.protect,  &index->masks.log_new,
 		&index->masks.log_all, &index->masks.from_any, &index->masks.to_any,
 		&index->masks.to_self, &index->masks.to_own,   &index->masks.limited,
+		&index->masks.timed,
 	};
 
 	index->mask_bits = sp_bits_new(SP_RULE_MASK_COUNT * index->words);
@@ -114,7 +119,7 @@ static int make_masks(struct sp_tables_index *index)
 
 /* Class 0, network set 0 and profile 0 are the empty sets. Service sets need no empty one. */
 static int make_index(struct sp_tables *tables, const struct sp_policy *policy,
-		      const struct sp_gateway *gateway)
+		      const struct sp_gateway *gateway, const struct sp_facts *facts)
 {
 	struct sp_tables_index *index = calloc(1, sizeof(*index));
 	uint32_t empty;
@@ -125,12 +130,15 @@ static int make_index(struct sp_tables *tables, const struct sp_policy *policy,
 		return -ENOMEM;
 	index->policy = policy;
 	index->gateway = gateway;
+	index->facts = *facts;
 	index->words = sp_bits_words(policy->rule_count);
 	sp_rule_sets_init(&index->classes, index->words, SP_TABLES_CLASS_MAX);
 	sp_rule_sets_init(&index->netsets, index->words, SP_TABLES_NETSET_MAX);
 	sp_rule_sets_init(&index->svcsets, index->words, SP_TABLES_SVCSET_MAX);
 	sp_rule_sets_init(&index->profiles, index->words, SP_TABLES_VERDICT_MAX);
-	r = make_masks(index);
+	r = sp_moment_init(&index->moment, policy, facts->now_s);
+	if (r == 0)
+		r = make_masks(index);
 	if (r < 0)
 		return r;
 	r = sp_rule_sets_intern(&index->classes, index->common, &empty);
@@ -171,7 +179,7 @@ static bool is_numbered(const struct sp_policy *policy)
 }
 
 int sp_tables_compile(const struct sp_policy *policy, const struct sp_gateway *gateway,
-		      struct sp_tables **ret_tables)
+		      const struct sp_facts *facts, struct sp_tables **ret_tables)
 {
 	__sp_cleanup(sp_tables_freep) struct sp_tables *tables = NULL;
 	int r;
@@ -185,7 +193,9 @@ int sp_tables_compile(const struct sp_policy *policy, const struct sp_gateway *g
 		return -ENOMEM;
 	memcpy(tables->generation, policy->generation, sizeof(tables->generation));
 	tables->portal_port = gateway->portal_port;
-	r = make_index(tables, policy, gateway);
+	tables->next_edge_s = INT64_MAX;
+	tables->again_s = policy->schedule_count ? facts->now_s + SP_MOMENT_AGAIN_S : INT64_MAX;
+	r = make_index(tables, policy, gateway, facts);
 	if (r == 0)
 		r = compile_self(tables);
 	if (r == 0)

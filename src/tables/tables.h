@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checked policy + gateway -> decision tables (DESIGN section 5), as plain arrays every plane
+/* Checked policy + gateway + facts -> decision tables (DESIGN section 5), as plain arrays every plane
  * translates. Classes and network sets of sessions are added one by one as people sign in: new
  * rows are only ever appended, so a plane pushes [old count, new count). No I/O. */
 #ifndef SALLYPORT_TABLES_TABLES_H
 #define SALLYPORT_TABLES_TABLES_H
 
+#include "policy/facts.h"
 #include "policy/model.h"
 
 struct sp_src_row {
@@ -46,9 +47,13 @@ struct sp_tables {
 	size_t expected_pairs;
 	uint32_t
 		expected_profiles; /* tables have by now that stand before this one; 0: not known */
-	struct sp_limit_terms *limit;  /* by number; 0 is none, and zero */
-	uint32_t limit_count;          /* with that: at least 1 */
-	struct sp_verdict *verdict;    /* profile_count * svcset_count */
+	struct sp_limit_terms *limit; /* by number; 0 is none, and zero */
+	uint32_t limit_count;         /* with that: at least 1 */
+	struct sp_verdict *verdict;   /* profile_count * svcset_count */
+	/* Unix time: the first instant at which some verdict is another; INT64_MAX: none is known.
+	 * Rows added for an identity may bring it forward. Tables of that moment are needed then,
+	 * and at @again_s at the latest, since the hours of schedules are not looked at for ever. */
+	int64_t next_edge_s, again_s;
 	struct sp_tables_index *index; /* what adding identities needs; NULL after reading .sptab */
 };
 
@@ -60,10 +65,10 @@ struct sp_tables {
 #define SP_TABLES_VERDICT_MAX (1u << 20)
 #define SP_TABLES_LIMIT_MAX (SP_LIMITS_MAX + SP_RULE_MAX) /* and one for each rule */
 
-/* Compile. The policy (numbered) and gateway must outlive the tables, which refer to them until
- * sp_tables_free. Returns 0; -E2BIG a bound; -EINVAL a rule has no number; -ENOMEM. */
+/* Compile for the moment of @facts. The policy (numbered) and gateway must outlive the tables, which
+ * refer to them until sp_tables_free; @facts is copied. Returns 0; -E2BIG a bound; -EINVAL a rule has no number; -ENOMEM. */
 int sp_tables_compile(const struct sp_policy *policy, const struct sp_gateway *gateway,
-		      struct sp_tables **ret_tables);
+		      const struct sp_facts *facts, struct sp_tables **ret_tables);
 /* NULL is allowed. */
 void sp_tables_free(struct sp_tables *tables);
 

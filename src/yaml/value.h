@@ -17,9 +17,23 @@ int sp_read_prefix(struct sp_check *check, const struct sp_node *node, const cha
 /* A scalar that can only be meant as an address or prefix, right or wrong. */
 bool sp_looks_like_address(const char *text);
 
-/* 2026-11-23T10:00, with seconds, Z or +01:00 as you like; UTC without. Unix seconds. */
+/* A date or a time as it is written. */
+struct sp_calendar {
+	int64_t time_s; /* Unix time; a local one, and a date's first second, as if of UTC */
+	bool is_date;
+	bool is_local; /* without Z or +01:00; a date always is */
+};
+/* Returns 0; -EINVAL the text is neither date nor time; -ERANGE there is no such one. */
+int sp_calendar_parse(const char *text, struct sp_calendar *ret_calendar);
+/* 2026-11-23T10:00, with seconds, Z or +01:00 as you like. */
 int sp_read_time(struct sp_check *check, const struct sp_node *node, const char *what,
-		 int64_t *ret_unix_s);
+		 struct sp_calendar *ret_time);
+/* The same, or a date alone: 2026-12-31. */
+int sp_read_date_or_time(struct sp_check *check, const struct sp_node *node, const char *what,
+			 struct sp_calendar *ret_calendar);
+/* A time of day in minutes, 00:00 to 24:00. */
+int sp_read_clock(struct sp_check *check, const struct sp_node *node, const char *what,
+		  uint16_t *ret_minute);
 /* 90s, 15m, 10h, 7d; 0 alone needs no unit. */
 int sp_read_duration(struct sp_check *check, const struct sp_node *node, const char *what,
 		     int64_t *ret_seconds);

@@ -55,52 +55,102 @@ static int days_in(int year, int month)
 	return days[month - 1] + (month == 2 && is_leap(year));
 }
 
-static bool take_offset(const char **text, int *ret_offset_s)
+/* Z, +01:00, or nothing: then the time is local. */
+static bool take_offset(const char **text, struct sp_calendar *calendar)
 {
 	int hours, minutes, sign = **text == '-' ? -1 : 1;
 
-	if (**text == '\0') {
-		*ret_offset_s = 0;
+	calendar->is_local = **text == '\0';
+	if (calendar->is_local || (**text == 'Z' && (*text)[1] == '\0'))
 		return true;
-	}
-	if (take_char(text, 'Z')) {
-		*ret_offset_s = 0;
-		return **text == '\0';
-	}
 	if (!take_char(text, sign < 0 ? '-' : '+') || !take_digits(text, 2, &hours) ||
 	    !take_char(text, ':') || !take_digits(text, 2, &minutes) || hours > 14 || minutes > 59)
 		return false;
-	*ret_offset_s = sign * (hours * 3600 + minutes * 60);
+	calendar->time_s -= sign * (hours * 3600 + minutes * 60);
 	return **text == '\0';
 }
 
-int sp_read_time(struct sp_check *check, const struct sp_node *node, const char *what,
-		 int64_t *ret_unix_s)
+int sp_calendar_parse(const char *text, struct sp_calendar *ret_calendar)
 {
-	const char *text = sp_read_text(check, node, what), *c = text;
-	int year, month, day, hour, minute, second = 0, offset_s;
+	int year, month, day, hour = 0, minute = 0, second = 0;
+	struct sp_calendar calendar = { 0 };
+
+	if (!take_digits(&text, 4, &year) || !take_char(&text, '-') ||
+	    !take_digits(&text, 2, &month) || !take_char(&text, '-') ||
+	    !take_digits(&text, 2, &day))
+		return -EINVAL;
+	calendar.is_date = *text == '\0';
+	if (!calendar.is_date &&
+	    (!take_char(&text, 'T') || !take_digits(&text, 2, &hour) || !take_char(&text, ':') ||
+	     !take_digits(&text, 2, &minute) ||
+	     (*text == ':' && (!take_char(&text, ':') || !take_digits(&text, 2, &second)))))
+		return -EINVAL;
+	if (!take_offset(&text, &calendar))
+		return -EINVAL;
+	if (year < 1970 || month < 1 || month > 12 || day < 1 || day > days_in(year, month) ||
+	    hour > 23 || minute > 59 || second > 59)
+		return -ERANGE;
+	calendar.time_s +=
+		days_from_epoch(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+	*ret_calendar = calendar;
+	return 0;
+}
+
+static int read_calendar(struct sp_check *check, const struct sp_node *node, const char *what,
+			 bool takes_dates, const char *forms, struct sp_calendar *ret_calendar)
+{
+	const char *text = sp_read_text(check, node, what);
+	struct sp_calendar calendar;
+	int r = text ? sp_calendar_parse(text, &calendar) : 0;
 
 	if (!text)
 		return -EINVAL;
-	if (!take_digits(&c, 4, &year) || !take_char(&c, '-') || !take_digits(&c, 2, &month) ||
-	    !take_char(&c, '-') || !take_digits(&c, 2, &day) || !take_char(&c, 'T') ||
-	    !take_digits(&c, 2, &hour) || !take_char(&c, ':') || !take_digits(&c, 2, &minute) ||
-	    (*c == ':' && (!take_char(&c, ':') || !take_digits(&c, 2, &second))) ||
-	    !take_offset(&c, &offset_s)) {
-		sp_report(check, node,
-			  "%s %s is not a time, as \"2026-11-23T10:00\" (UTC), "
-			  "\"2026-11-23T10:00:00Z\" or \"2026-11-23T11:00+01:00\"",
-			  what, sp_show(text).quoted);
-		return -EINVAL;
-	}
-	if (year < 1970 || month < 1 || month > 12 || day < 1 || day > days_in(year, month) ||
-	    hour > 23 || minute > 59 || second > 59) {
+	if (r == -ERANGE) {
 		sp_report(check, node, "%s %s: there is no such day or time of day", what,
 			  sp_show(text).quoted);
 		return -EINVAL;
 	}
-	*ret_unix_s = days_from_epoch(year, month, day) * 86400 + hour * 3600 + minute * 60 +
-		      second - offset_s;
+	if (r < 0 || (calendar.is_date && !takes_dates)) {
+		sp_report(check, node, "%s %s is not a %s, as %s", what, sp_show(text).quoted,
+			  takes_dates ? "date or a time" : "time", forms);
+		return -EINVAL;
+	}
+	*ret_calendar = calendar;
+	return 0;
+}
+
+int sp_read_time(struct sp_check *check, const struct sp_node *node, const char *what,
+		 struct sp_calendar *ret_time)
+{
+	return read_calendar(check, node, what, false,
+			     "\"2026-11-23T10:00\" (of the policy's time zone), "
+			     "\"2026-11-23T10:00:00Z\" or \"2026-11-23T11:00+01:00\"",
+			     ret_time);
+}
+
+int sp_read_date_or_time(struct sp_check *check, const struct sp_node *node, const char *what,
+			 struct sp_calendar *ret_calendar)
+{
+	return read_calendar(check, node, what, true,
+			     "2026-12-31, \"2026-12-31T18:00\" or \"2026-12-31T18:00:00Z\"",
+			     ret_calendar);
+}
+
+int sp_read_clock(struct sp_check *check, const struct sp_node *node, const char *what,
+		  uint16_t *ret_minute)
+{
+	const char *text = sp_read_text(check, node, what), *c = text;
+	int hour, minute;
+
+	if (!text)
+		return -EINVAL;
+	if (!take_digits(&c, 2, &hour) || !take_char(&c, ':') || !take_digits(&c, 2, &minute) ||
+	    *c || minute > 59 || hour > 24 || (hour == 24 && minute)) {
+		sp_report(check, node, "%s %s is not a time of day, as \"08:00\" or \"24:00\"",
+			  what, sp_show(text).quoted);
+		return -EINVAL;
+	}
+	*ret_minute = (uint16_t)(hour * 60 + minute);
 	return 0;
 }
 

@@ -97,7 +97,7 @@ static void plant_parked(struct sp_tables *tables)
 
 /* The compiler sees a policy with the mistake, everybody else the right one: it is put back. */
 static int compile_without_except(const struct sp_policy *policy, const struct sp_gateway *gateway,
-				  struct sp_tables **ret_tables)
+				  const struct sp_facts *facts, struct sp_tables **ret_tables)
 {
 	size_t *counts = calloc(policy->network_count + 1, sizeof(*counts));
 	int r;
@@ -107,7 +107,7 @@ static int compile_without_except(const struct sp_policy *policy, const struct s
 		if (!policy->networks[i].is_builtin)
 			policy->networks[i].except_count = 0;
 	}
-	r = sp_tables_compile(policy, gateway, ret_tables);
+	r = sp_tables_compile(policy, gateway, facts, ret_tables);
 	for (size_t i = 0; i < policy->network_count; i++)
 		policy->networks[i].except_count = counts[i];
 	free(counts);
@@ -116,7 +116,7 @@ static int compile_without_except(const struct sp_policy *policy, const struct s
 
 /* Take the last port off every range, or give it back. */
 static int compile_short_ranges(const struct sp_policy *policy, const struct sp_gateway *gateway,
-				struct sp_tables **ret_tables)
+				const struct sp_facts *facts, struct sp_tables **ret_tables)
 {
 	uint16_t *ends[SP_RULE_MAX];
 	size_t count = 0;
@@ -132,20 +132,21 @@ static int compile_short_ranges(const struct sp_policy *policy, const struct sp_
 		}
 	for (size_t i = 0; i < count; i++)
 		--*ends[i];
-	r = sp_tables_compile(policy, gateway, ret_tables);
+	r = sp_tables_compile(policy, gateway, facts, ret_tables);
 	for (size_t i = 0; i < count; i++)
 		++*ends[i];
 	return r;
 }
 
 int plant_compile(enum plant plant, const struct sp_policy *policy,
-		  const struct sp_gateway *gateway, struct sp_tables **ret_tables)
+		  const struct sp_gateway *gateway, const struct sp_facts *facts,
+		  struct sp_tables **ret_tables)
 {
 	if (plant == PLANT_EXCEPT)
-		return compile_without_except(policy, gateway, ret_tables);
+		return compile_without_except(policy, gateway, facts, ret_tables);
 	if (plant == PLANT_RANGE)
-		return compile_short_ranges(policy, gateway, ret_tables);
-	return sp_tables_compile(policy, gateway, ret_tables);
+		return compile_short_ranges(policy, gateway, facts, ret_tables);
+	return sp_tables_compile(policy, gateway, facts, ret_tables);
 }
 
 void plant_tables(enum plant plant, struct sp_tables *tables)

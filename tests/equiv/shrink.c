@@ -173,6 +173,20 @@ static void fewer_limits(struct shrink *shrink)
 	}
 }
 
+static void fewer_times(struct shrink *shrink)
+{
+	for (unsigned revision = 0; revision < 2; revision++) {
+		struct world_policy *policy = &shrink->smaller.world.policy[revision];
+
+		for (uint32_t i = 0; i < shrink->test->world.policy[revision].rule_count; i++) {
+			policy->rules[i].when[0] = '\0';
+			keep(shrink);
+			policy->rules[i].expires_s = 0;
+			keep(shrink);
+		}
+	}
+}
+
 static void simpler_gateway(struct shrink *shrink)
 {
 	struct world *world = &shrink->smaller.world;
@@ -220,6 +234,7 @@ void shrink_case(struct equiv_case *test, shrink_fails_fn fails, void *arg, unsi
 		fewer_matches(&shrink);
 		fewer_names(&shrink);
 		fewer_limits(&shrink);
+		fewer_times(&shrink);
 		simpler_gateway(&shrink);
 	} while (shrink.tries > 0 && test->step_count + test->world.policy[0].rule_count < before);
 }

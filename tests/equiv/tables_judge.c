@@ -16,8 +16,10 @@ static struct sp_answer deny(enum sp_reason reason)
 	return answer(SP_DENY, reason, SP_RULE_NONE);
 }
 
-static struct sp_answer answer_of(const struct sp_verdict *verdict)
+static struct sp_answer answer_of(const struct trial *trial, const struct sp_verdict *verdict)
 {
+	if (verdict->not_after_ns && trial->now_ns >= verdict->not_after_ns)
+		return answer(SP_DENY, SP_REASON_DEADLINE, verdict->rule);
 	return answer((enum sp_verdict_action)verdict->action, (enum sp_reason)verdict->reason,
 		      verdict->rule);
 }
@@ -174,8 +176,8 @@ static struct sp_answer judge_rules(const struct trial *trial, enum sp_hook hook
 	if (hook == SP_HOOK_EDGE_IN && src->drop_reason != SP_REASON_NONE)
 		return deny((enum sp_reason)src->drop_reason);
 	if (protect->reason == SP_REASON_PROTECT) /* vpn-out: the others asked before */
-		return answer_of(protect);
-	return answer_of(sp_tables_decide(tables, class_id, netset, slot_of(packet)));
+		return answer_of(trial, protect);
+	return answer_of(trial, sp_tables_decide(tables, class_id, netset, slot_of(packet)));
 }
 
 bool tables_judge(const struct trial *trial, enum sp_hook hook, const struct sp_frame *frame,
@@ -210,7 +212,7 @@ bool tables_judge(const struct trial *trial, enum sp_hook hook, const struct sp_
 		verdict = sp_tables_decide(tables, src->class_id[zone], dst->netset,
 					   slot_of(&packet));
 		if (verdict->reason == SP_REASON_PROTECT) {
-			*ret_answer = answer_of(verdict);
+			*ret_answer = answer_of(trial, verdict);
 			return true;
 		}
 	}

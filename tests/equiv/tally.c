@@ -4,11 +4,13 @@
 #include "base/array.h"
 #include "support/user_run.h"
 
-/* Reasons this build has no way to give: no rule has an end, the edge drops no lists, tables and
- * programs are sized together, and nobody changes a session while a packet is judged. */
+/* Reasons this build has no way to give: the edge drops no lists, tables and programs are sized
+ * together, and nobody changes a session while a packet is judged. */
 static const enum sp_reason impossible[] = {
-	SP_REASON_DEADLINE, SP_REASON_BLOCKLIST, SP_REASON_TABLE_FULL,
-	SP_REASON_RACING,   SP_REASON_UNJUDGED,
+	SP_REASON_BLOCKLIST,
+	SP_REASON_TABLE_FULL,
+	SP_REASON_RACING,
+	SP_REASON_UNJUDGED,
 };
 
 #define EACH_REASON_AT_LEAST 100

@@ -48,6 +48,7 @@ static void deadline_open(struct deadline *deadline)
 						 .flows_max = 4096,
 						 .events_bytes = 65536 };
 	struct sp_diagnostics diagnostics = { 0 };
+	const struct sp_facts facts = { 0 };
 	struct sp_plane_error why = { "" };
 	size_t count;
 
@@ -57,7 +58,7 @@ static void deadline_open(struct deadline *deadline)
 	sp_diagnostics_done(&diagnostics);
 	assert_int_equal(sp_policy_number_rules(deadline->policy, NULL, NULL), 0);
 	assert_int_equal(sp_tables_compile(deadline->policy, &deadline->policy->fixtures.gateway,
-					   &deadline->tables),
+					   &facts, &deadline->tables),
 			 0);
 	count = (size_t)deadline->tables->profile_count * deadline->tables->svcset_count;
 	for (size_t i = 0; i < count; i++)

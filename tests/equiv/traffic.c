@@ -435,10 +435,16 @@ static void wait_some(struct script *script)
 	static const unsigned waits[] = { 1,     1000,  29999,   30000,  30001,  59999,
 					  60000, 60001, 179999,  180000, 180001, 7199999,
 					  31000, 45500, 7200001, 3000 };
+	static const unsigned long_waits[] = { 3600000, 86400000, 604800000, 691200000 };
 
 	/* Idle flows count until somebody reclaims them, and in a scratch plane nobody does. */
 	if (is_cramped(script))
 		add_step(script, "wait %u", rng_below(script->rng, 100));
+	else if (script->test->world.now_s && rng_chance(script->rng, 60))
+		add_step(script, "wait %u", 5000 + rng_below(script->rng, 60000));
+	else if (script->test->world.now_s && rng_chance(script->rng, 20))
+		add_step(script, "wait %u",
+			 long_waits[rng_below(script->rng, SP_ARRAY_LEN(long_waits))]);
 	else
 		add_step(script, "wait %u", waits[rng_below(script->rng, SP_ARRAY_LEN(waits))]);
 }
@@ -456,6 +462,8 @@ static void disturb(struct script *script, const struct talk *talk)
 	if (dice < 30 && script->revision == 0) {
 		add_step(script, "apply");
 		script->revision = 1;
+	} else if (script->test->world.now_s && dice < 60) {
+		wait_some(script);
 	} else if (n != UINT32_MAX && dice < 75) {
 		add_step(script, dice < 65 ? "end %u" : "remove %u", n);
 		script->gone |= 1u << n;

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "policy/load.h"
+#include "support/tzif.h"
 
 #define START_NS UINT64_C(1000000000000)
 #define DAY_NS UINT64_C(86400000000000)
@@ -70,11 +71,49 @@ static char *print_policy(const struct world *world, unsigned revision)
 	return text;
 }
 
+/* The one zone of the cases, by its rule of today. */
+static int read_zone(const char *name, struct sp_timezone **ret_zone)
+{
+	if (strcmp(name, "Europe/Berlin") != 0)
+		return -ENOENT;
+	*ret_zone = tzif_ruled("\nCET-1CEST,M3.5.0,M10.5.0/3\n");
+	return 0;
+}
+
+static bool find_nearest(const char *name, char ret_name[SP_TIMEZONE_NAME_MAX])
+{
+	(void)name;
+	(void)ret_name;
+	return false;
+}
+
+static const struct sp_timezone_source zones = { read_zone, find_nearest };
+
+/* The second the case begins in, and that of its apply for the next revision. */
+static void find_moment(struct trial *trial, unsigned revision)
+{
+	const int64_t now_s = sp_policy_moment(trial->policy[revision], 0);
+	uint64_t passed_ms = 0;
+
+	for (uint32_t i = 0; i < trial->test->step_count && revision; i++) {
+		unsigned wait;
+
+		passed_ms++;
+		if (sscanf(trial->test->steps[i].text, "wait %u", &wait) == 1)
+			passed_ms += wait;
+		if (strcmp(trial->test->steps[i].text, "apply") == 0)
+			break;
+	}
+	trial->facts[revision].now_s = now_s + (int64_t)(passed_ms / 1000);
+	trial->facts[revision].now_boot_ns = START_NS + passed_ms / 1000 * UINT64_C(1000000000);
+}
+
 static int load_policy(struct trial *trial, unsigned revision, struct sp_plane_error *why)
 {
 	__sp_cleanup(sp_diagnostics_done) struct sp_diagnostics diagnostics = { 0 };
 	__sp_free char *printed = NULL;
 	const char *text = trial->test->text[revision];
+	char path[] = "policy.yaml";
 	struct names names = { revision ? trial->policy[0] : NULL,
 			       revision ? (uint32_t)trial->policy[0]->rule_count + 1 : 1 };
 	int r;
@@ -85,8 +124,9 @@ static int load_policy(struct trial *trial, unsigned revision, struct sp_plane_e
 			return -ENOMEM;
 		text = printed;
 	}
-	r = sp_policy_load("policy.yaml", text, strlen(text), &trial->policy[revision],
-			   &diagnostics);
+	r = sp_policy_load_files(
+		&(struct sp_file){ .path = path, .text = (char *)text, .text_len = strlen(text) },
+		1, &zones, &trial->policy[revision], &diagnostics);
 	if (r < 0 && diagnostics.count > 0)
 		return fail(why, r, "policy.yaml:%u: %s", diagnostics.items[0].place.line,
 			    diagnostics.items[0].message);
@@ -412,14 +452,18 @@ static int stage_and_extend(struct trial *trial, enum plant plant, struct sp_pla
 static int make_references(struct trial *trial)
 {
 	const struct world *world = &trial->test->world;
-	int r = sp_reference_new(trial->policy[0], &trial->gateway[0], &trial->reference);
+	int r = sp_reference_new(trial->policy[0], &trial->gateway[0], &trial->facts[0],
+				 &trial->reference);
 
 	if (r == 0)
-		r = sp_reference_new(trial->policy[0], &trial->gateway[0], &trial->alone);
+		r = sp_reference_new(trial->policy[0], &trial->gateway[0], &trial->facts[0],
+				     &trial->alone);
 	if (r < 0)
 		return r;
-	sp_reference_set_policy(trial->reference, trial->policy[0], &trial->gateway[0], 1);
-	sp_reference_set_policy(trial->alone, trial->policy[0], &trial->gateway[0], 1);
+	sp_reference_set_policy(trial->reference, trial->policy[0], &trial->gateway[0],
+				&trial->facts[0], 1);
+	sp_reference_set_policy(trial->alone, trial->policy[0], &trial->gateway[0],
+				&trial->facts[0], 1);
 	sp_reference_set_flow_bounds(trial->reference, flows_max_of(trial),
 				     world->session_flows_max ? world->session_flows_max
 							      : SP_SESSION_FLOWS_MAX);
@@ -444,13 +488,15 @@ static int load_and_compile(struct trial *trial, enum plant plant, struct sp_pla
 
 	for (unsigned revision = 0; revision < 2 && r == 0; revision++)
 		r = load_policy(trial, revision, why);
-	for (unsigned revision = 0; revision < 2 && r == 0; revision++)
+	for (unsigned revision = 0; revision < 2 && r == 0; revision++) {
+		find_moment(trial, revision);
 		r = make_gateway(trial, revision);
+	}
 	trial_seconds.load += cpu_seconds() - begin;
 	begin = cpu_seconds();
 	for (unsigned revision = 0; revision < 2 && r == 0; revision++) {
 		r = plant_compile(plant, trial->policy[revision], &trial->gateway[revision],
-				  &trial->tables[revision]);
+				  &trial->facts[revision], &trial->tables[revision]);
 		if (r < 0)
 			fail(why, r, "compiling: %s", sp_err_text(r));
 	}
@@ -519,8 +565,8 @@ void trial_close(struct trial *trial)
 static int apply(struct trial *trial)
 {
 	trial->revision = 1;
-	sp_reference_set_policy(trial->reference, trial->policy[1], &trial->gateway[1], 2);
-	sp_reference_set_policy(trial->alone, trial->policy[1], &trial->gateway[1], 2);
+	sp_reference_set_policy(trial->reference, trial->policy[1], &trial->gateway[1],
+				&trial->facts[1], 2);
 	return 0;
 }
 
@@ -531,6 +577,7 @@ static int do_event(struct trial *trial, const char *text)
 
 	if (sscanf(text, "wait %u", &number) == 1) {
 		trial->now_ns += number * UINT64_C(1000000);
+		trial->alone_ns += number * UINT64_C(1000000); /* never behind */
 		return 0;
 	}
 	if (strcmp(text, "apply") == 0)
@@ -582,6 +629,17 @@ static int read_packet(const char *text, struct trial_outcome *outcome, struct s
 	return 0;
 }
 
+/* Put before the second reference's clock what is now for the others. */
+static void move_alone(struct trial *trial)
+{
+	struct sp_facts facts = trial->facts[trial->revision];
+
+	trial->alone_ns += DAY_NS;
+	facts.now_boot_ns += trial->alone_ns - trial->now_ns;
+	sp_reference_set_policy(trial->alone, trial->policy[trial->revision],
+				&trial->gateway[trial->revision], &facts, trial->revision + 1);
+}
+
 struct sp_answer trial_guess(void *arg, unsigned revision, const char *packet)
 {
 	static struct trial_outcome outcome;
@@ -589,12 +647,8 @@ struct sp_answer trial_guess(void *arg, unsigned revision, const char *packet)
 	struct trial *trial = arg;
 	struct sp_frame frame;
 
-	if (trial->revision != revision) {
-		trial->revision = revision;
-		sp_reference_set_policy(trial->alone, trial->policy[revision],
-					&trial->gateway[revision], revision + 1);
-	}
-	trial->alone_ns += DAY_NS;
+	trial->revision = revision;
+	move_alone(trial);
 	if (read_packet(packet, &outcome, &frame) == 0)
 		sp_reference_judge(trial->alone, outcome.hook, &frame, trial->alone_ns, &answer);
 	return answer;
@@ -619,7 +673,7 @@ static int ask_tables(struct trial *trial, const struct sp_frame *frame,
 	int r;
 
 	tell_deadlines(trial);
-	trial->alone_ns += DAY_NS;
+	move_alone(trial);
 	r = sp_reference_judge(trial->alone, outcome->hook, frame, trial->alone_ns,
 			       &outcome->alone);
 	if (r == 0 &&

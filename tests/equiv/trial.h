@@ -28,7 +28,8 @@ enum plant {
 const char *plant_name(enum plant plant);
 /* sp_tables_compile, with the bug in it if that is where it goes. */
 int plant_compile(enum plant plant, const struct sp_policy *policy,
-		  const struct sp_gateway *gateway, struct sp_tables **ret_tables);
+		  const struct sp_gateway *gateway, const struct sp_facts *facts,
+		  struct sp_tables **ret_tables);
 /* The bugs that go into finished tables. */
 void plant_tables(enum plant plant, struct sp_tables *tables);
 
@@ -48,6 +49,7 @@ struct trial {
 	const struct equiv_case *test;
 	struct sp_policy *policy[2];
 	struct sp_gateway gateway[2];
+	struct sp_facts facts[2];
 	struct sp_tables *tables[2];
 	struct sp_tables *read_back[2]; /* in some cases: the same, written to .sptab and read */
 	struct trial_session sessions[SESSIONS_MAX];

@@ -407,6 +407,89 @@ static void make_limits(struct rng *rng, struct world_policy *policy)
 		policy->rules[i].is_limited = rng_chance(rng, 80);
 }
 
+/* ---- time ---- */
+
+#define BERLIN_S 3600 /* in winter */
+
+/* An ordinary Monday, Sunday's last minute in Berlin, and the last minute before its clock is set:
+ * back an hour, and an hour ahead. */
+static int64_t pick_now(struct rng *rng)
+{
+	static const int64_t minutes[] = {
+		INT64_C(1795451340), /* 2026-11-23T16:29Z */
+		INT64_C(1795993140), /* 2026-11-29T22:59Z */
+		INT64_C(1792889940), /* 2026-10-25T00:59Z */
+		INT64_C(1806195540), /* 2027-03-28T00:59Z */
+	};
+
+	return minutes[rng_below(rng, SP_ARRAY_LEN(minutes))] + rng_below(rng, 60);
+}
+
+/* Often about to open or to close, or just done. */
+static uint32_t pick_minute(struct rng *rng, int64_t local_s)
+{
+	const uint32_t now = (uint32_t)(local_s % 86400 / 60);
+
+	return rng_chance(rng, 75) ? (now + 1440 - 1 + rng_below(rng, 5)) % 1440
+				   : rng_below(rng, 1440);
+}
+
+static void make_schedules(struct rng *rng, int64_t now_s, struct world_policy *policy)
+{
+	policy->schedule_count = rng_between(rng, 1, SCHEDULES_MAX);
+	for (uint32_t i = 0; i < policy->schedule_count; i++) {
+		struct world_schedule *schedule = &policy->schedules[i];
+		const int64_t local_s = now_s + (rng_chance(rng, 50) ? BERLIN_S : 0);
+
+		*schedule = (struct world_schedule){ .is_berlin = rng_chance(rng, 60) };
+		snprintf(schedule->name, sizeof(schedule->name), "h%u", i);
+		schedule->days =
+			rng_chance(rng, 50) ? SP_DAILY : (uint8_t)rng_between(rng, 1, SP_DAILY);
+		schedule->from_min = pick_minute(rng, local_s);
+		schedule->to_min = pick_minute(rng, local_s);
+		if (schedule->from_min == schedule->to_min)
+			schedule->from_min = 0, schedule->to_min = 1440;
+	}
+}
+
+static void time_rule(struct rng *rng, int64_t now_s, const struct world_policy *policy,
+		      struct world_rule *rule)
+{
+	rule->when[0] = '\0';
+	rule->expires_s = 0;
+	if (rule->kind != SP_RULE_ALLOW && rule->kind != SP_RULE_DENY)
+		return;
+	for (uint32_t i = 0; i < rule->from.count; i++)
+		if (!strcmp(rule->from.item[i], "self")) /* those are always in force */
+			return;
+	if (rng_chance(rng, 55))
+		snprintf(rule->when, sizeof(rule->when), "h%u",
+			 rng_below(rng, policy->schedule_count));
+	if (rng_chance(rng, 35))
+		rule->expires_s = now_s - 30 + rng_below(rng, rng_chance(rng, 80) ? 150 : 1000000);
+}
+
+static void make_times(struct rng *rng, struct world *world)
+{
+	struct world_policy *policy = &world->policy[0];
+
+	if (!rng_chance(rng, 40))
+		return;
+	world->now_s = pick_now(rng);
+	make_schedules(rng, world->now_s, policy);
+	for (uint32_t i = 0; i < policy->rule_count; i++)
+		time_rule(rng, world->now_s, policy, &policy->rules[i]);
+}
+
+static void change_times(struct rng *rng, struct world *world)
+{
+	struct world_policy *policy = &world->policy[1];
+
+	if (world->now_s)
+		time_rule(rng, world->now_s, policy,
+			  &policy->rules[rng_below(rng, policy->rule_count)]);
+}
+
 static void make_policy(struct rng *rng, const struct world *world, struct world_policy *policy)
 {
 	uint32_t networks = rng_between(rng, 1, NETWORKS_MAX - 1);
@@ -597,5 +680,7 @@ void world_make(struct rng *rng, struct world *world)
 	make_parked(rng, world);
 	make_bounds(rng, world);
 	make_policy(rng, world, &world->policy[0]);
+	make_times(rng, world);
 	change_policy(rng, world);
+	change_times(rng, world);
 }

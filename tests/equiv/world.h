@@ -42,12 +42,22 @@ struct world_rule {
 	enum sp_log log;
 	struct words from, to, services; /* expose: no from; as written in the policy */
 	bool is_limited;                 /* by the one limit of the policy, if that has one */
+	char when[16];                   /* "": always */
+	int64_t expires_s;               /* 0: never */
+};
+
+struct world_schedule {
+	char name[16];
+	bool is_berlin; /* else UTC */
+	uint8_t days;   /* bit 0: Monday */
+	uint32_t from_min, to_min;
 };
 
 #define RULES_MAX 24
 #define NETWORKS_MAX 8
 #define SERVICES_MAX 5
 #define ROLES_MAX 5
+#define SCHEDULES_MAX 3
 #define PEOPLE_MAX 3
 #define NOBODY UINT32_MAX
 
@@ -67,6 +77,8 @@ struct world_policy {
 	uint32_t network_count;
 	struct world_service services[SERVICES_MAX];
 	uint32_t service_count;
+	struct world_schedule schedules[SCHEDULES_MAX];
+	uint32_t schedule_count;
 	struct world_rule rules[RULES_MAX];
 	uint32_t rule_count;
 	/* the terms of its limit, as written; "": none. Two would mostly be an error. */
@@ -93,6 +105,7 @@ struct world_route {
 
 struct world {
 	struct world_policy policy[2]; /* [1] is applied when a step says so */
+	int64_t now_s;                 /* Unix time at which it begins; 0: no rule is timed */
 	struct words pool, self, trust;
 	struct words resolvers;   /* what parked people reach, besides */
 	uint32_t portal_port;     /* 0: none */

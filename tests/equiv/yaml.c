@@ -3,6 +3,7 @@
 #include "world.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "policy/answer.h"
 
@@ -24,6 +25,38 @@ static void put_words(FILE *out, const struct words *words)
 		put_word(out, words->item[i]);
 	}
 	fputc(']', out);
+}
+
+static void put_time(FILE *out, const char *before, int64_t at_s, const char *after)
+{
+	const time_t at = (time_t)at_s;
+	char text[32];
+	struct tm tm;
+
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &tm));
+	fprintf(out, "%s\"%s\"%s", before, text, after);
+}
+
+static void put_schedules(FILE *out, const struct world_policy *policy)
+{
+	static const char days[7][4] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
+
+	if (policy->schedule_count)
+		fputs("schedules:\n", out);
+	for (uint32_t i = 0; i < policy->schedule_count; i++) {
+		const struct world_schedule *schedule = &policy->schedules[i];
+		struct words words = { 0 };
+
+		for (unsigned day = 0; day < 7; day++)
+			if (schedule->days >> day & 1)
+				words_add(&words, "%s", days[day]);
+		fprintf(out, "  %s: { days: ", schedule->name);
+		put_words(out, &words);
+		fprintf(out, ", from: \"%02u:%02u\", to: \"%02u:%02u\"%s }\n",
+			schedule->from_min / 60, schedule->from_min % 60, schedule->to_min / 60,
+			schedule->to_min % 60,
+			schedule->is_berlin ? ", timezone: Europe/Berlin" : "");
+	}
 }
 
 static bool is_from_self(const struct world_rule *rule)
@@ -58,10 +91,17 @@ static void put_rule(FILE *out, const struct world_policy *policy, const struct 
 		fputs(is_edge ? ", service: " : ", services: ", out);
 		put_words(out, &rule->services);
 	}
-	if (is_edge)
+	if (is_edge) {
 		fprintf(out, "%s }\n", limit);
-	else
-		fprintf(out, " }, log: %s%s }\n", logs[rule->log], limit);
+		return;
+	}
+	fprintf(out, " }, log: %s%s", logs[rule->log], limit);
+	if (rule->when[0])
+		fprintf(out, ", when: %s", rule->when);
+	if (rule->expires_s)
+		put_time(out, ", expires: ", rule->expires_s,
+			 rule->kind == SP_RULE_DENY ? ", allow-expiring-deny: true" : "");
+	fputs(" }\n", out);
 }
 
 static void put_rules(FILE *out, const struct world_policy *policy, const char *title, bool is_edge,
@@ -150,7 +190,10 @@ static void put_names(FILE *out, const struct world_policy *policy)
 
 static void put_fixtures(FILE *out, const struct world *world)
 {
-	fputs("fixtures:\n  pool: ", out);
+	fputs("fixtures:\n", out);
+	if (world->now_s)
+		put_time(out, "  now: ", world->now_s, "\n");
+	fputs("  pool: ", out);
 	put_words(out, &world->pool);
 	if (world->self.count) {
 		fputs("\n  self: ", out);
@@ -181,6 +224,7 @@ void world_print_policy(const struct world *world, unsigned revision, FILE *out)
 	const struct world_policy *policy = &world->policy[revision];
 
 	put_names(out, policy);
+	put_schedules(out, policy);
 	if (policy->drop_bogons || has_kind(policy, SP_RULE_EXPOSE))
 		fputs("edge:\n", out);
 	if (policy->drop_bogons)

@@ -31,6 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define FLOWS_MAX 64u
 #define SESSION_FLOWS_MAX 16u
 
+static const struct sp_facts no_facts;
+
 static const char policy_text[] =
 	"sallyport: 1\n"
 	"roles:\n"
@@ -117,7 +119,8 @@ static struct user_revision *the_tables(void)
 
 	if (revision)
 		return revision;
-	check(sp_tables_compile(the_policy(), &the_policy()->fixtures.gateway, &tables) == 0);
+	check(sp_tables_compile(the_policy(), &the_policy()->fixtures.gateway, &no_facts,
+				&tables) == 0);
 	for (uint32_t i = 0; i < the_policy()->fixtures.session_count; i++)
 		check(sp_tables_add_identity(tables, identity_of(i), person[i].class_id,
 					     person[i].netset, person[i].own_netset) == 0);
@@ -171,7 +174,7 @@ static struct sp_reference *new_reference(void)
 	const struct sp_policy *policy = the_policy();
 	struct sp_reference *reference;
 
-	check(sp_reference_new(policy, &policy->fixtures.gateway, &reference) == 0);
+	check(sp_reference_new(policy, &policy->fixtures.gateway, &no_facts, &reference) == 0);
 	for (uint32_t i = 0; i < policy->fixtures.session_count; i++)
 		open_session(reference, i, i + 1);
 	sp_reference_set_flow_bounds(reference, FLOWS_MAX, SESSION_FLOWS_MAX);
@@ -299,7 +302,8 @@ static void change_state(struct twins *twins, uint8_t control, uint8_t step)
 	for (int i = 0; i < 2; i++) {
 		if (control & CONTROL_APPLY)
 			sp_reference_set_policy(twins->reference[i], the_policy(),
-						&the_policy()->fixtures.gateway, twins->revision);
+						&the_policy()->fixtures.gateway, &no_facts,
+						twins->revision);
 		if ((control & CONTROL_END) && twins->has_ended)
 			sp_reference_end_session(twins->reference[i], 0);
 		else if (control & CONTROL_END)

@@ -101,7 +101,8 @@ static int load_several(char **argv, struct sp_diagnostics *diagnostics)
 		if (r == 0)
 			r = add_file(path, argv[i], &files);
 	}
-	return r < 0 ? r : sp_policy_load_files(files.list, files.count, &policy, diagnostics);
+	return r < 0 ? r
+		     : sp_policy_load_files(files.list, files.count, NULL, &policy, diagnostics);
 }
 
 /* getrusage would count what the parent held when it forked. */

@@ -169,10 +169,11 @@ static int put_people(FILE *out, struct sp_tables *tables, const struct sp_polic
 int print_tables(struct sp_policy *policy, FILE *out)
 {
 	__sp_cleanup(sp_tables_freep) struct sp_tables *tables = NULL;
+	const struct sp_facts facts = { 0 };
 	int r = sp_policy_number_rules(policy, NULL, NULL);
 
 	if (r == 0)
-		r = sp_tables_compile(policy, &policy->fixtures.gateway, &tables);
+		r = sp_tables_compile(policy, &policy->fixtures.gateway, &facts, &tables);
 	if (r == 0)
 		r = put_people(out, tables, policy);
 	if (r < 0)

@@ -157,6 +157,7 @@ static void make_tables(struct lab *lab)
 	struct sp_identity identity = {
 		.user = "ana", .roles = roles, .role_count = 1, .has_address = { true, true }
 	};
+	const struct sp_facts facts = { 0 };
 	uint32_t class_id[2], netset[2];
 	int r = sp_policy_load("policy.yaml", policy_text, strlen(policy_text), &lab->policy,
 			       &diagnostics);
@@ -166,8 +167,9 @@ static void make_tables(struct lab *lab)
 			 diagnostics.count ? diagnostics.items[0].message : "?");
 	sp_diagnostics_done(&diagnostics);
 	assert_int_equal(sp_policy_number_rules(lab->policy, NULL, NULL), 0);
-	assert_int_equal(
-		sp_tables_compile(lab->policy, &lab->policy->fixtures.gateway, &lab->tables), 0);
+	assert_int_equal(sp_tables_compile(lab->policy, &lab->policy->fixtures.gateway, &facts,
+					   &lab->tables),
+			 0);
 	identity.addresses[0] = sp_addr_from_v4((const uint8_t[]){ 100, 64, 0, 7 });
 	assert_int_equal(sp_addr_parse("fd00:64::7", &identity.addresses[1]), 0);
 	assert_int_equal(sp_tables_add_identity(lab->tables, &identity, class_id, netset, NULL), 0);

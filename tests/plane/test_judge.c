@@ -241,14 +241,16 @@ static void programs_get_other_tables(void **state)
 				   "services: [tcp/9000]}} ]\n"
 				   "fixtures: { self: [198.51.100.1] }\n";
 	struct lab *lab = *state, other = *lab;
+	const struct sp_facts facts = { 0 };
 	struct sp_diagnostics diagnostics = { 0 };
 	struct sp_tuple in = udp(desk, 5000, server, 9000);
 
 	assert_int_equal(sp_policy_load("p", text, strlen(text), &other.policy, &diagnostics), 0);
 	sp_diagnostics_done(&diagnostics);
 	assert_int_equal(sp_policy_number_rules(other.policy, NULL, NULL), 0);
-	assert_int_equal(
-		sp_tables_compile(other.policy, &other.policy->fixtures.gateway, &other.tables), 0);
+	assert_int_equal(sp_tables_compile(other.policy, &other.policy->fixtures.gateway, &facts,
+					   &other.tables),
+			 0);
 	for (int round = 0; round < 3; round++) {
 		struct sp_ebpf_staged *staged;
 		struct sp_ebpf *plane = open_scratch(lab, 3, &staged);
@@ -291,6 +293,7 @@ static void signing_in_pushes_rows(void **state)
 {
 	struct lab *lab = *state;
 	const uint32_t no_roles[1] = { 0 };
+	const struct sp_facts facts = { 0 };
 	struct sp_identity machine = { .roles = no_roles,
 				       .role_count = 0,
 				       .has_address = { true } };
@@ -302,8 +305,8 @@ static void signing_in_pushes_rows(void **state)
 	struct sp_tuple out = udp((const uint8_t[]){ 100, 64, 0, 8 }, 5000, server, 9000);
 	uint32_t class_id[2], netset[2];
 
-	assert_int_equal(sp_tables_compile(lab->policy, &lab->policy->fixtures.gateway, &tables),
-			 0);
+	assert_int_equal(
+		sp_tables_compile(lab->policy, &lab->policy->fixtures.gateway, &facts, &tables), 0);
 	lab->tables = tables; /* without ana's rows */
 	plane = open_scratch(lab, 3, &staged);
 	machine.role_count = 1;

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "cli/cli.h"
 #include "cli/files/source.h"
+#include "io/loop/clock.h"
 #include "judge/describe.h"
 #include "net/addr.h"
 #include "plane/planes.h"
@@ -131,13 +132,14 @@ static int run_checked(const struct sp_cli *cli, const struct sp_policy_source *
 		       const struct sp_judge_planes *planes)
 {
 	__sp_free struct sp_test_result *results = NULL;
+	const struct sp_facts facts = sp_clock_facts();
 	struct sp_plane_error error = { 0 };
 	const char *plane = "reference";
 	size_t count = 0;
 	int r;
 
-	r = sp_judge_run_tests(source->policy, source->gateway, planes, &results, &count, &plane,
-			       &error);
+	r = sp_judge_run_tests(source->policy, source->gateway, &facts, planes, &results, &count,
+			       &plane, &error);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "running the tests: %s",
 				   *error.text ? error.text : sp_judge_fault(r));

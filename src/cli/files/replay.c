@@ -15,6 +15,7 @@
 #include "cli/cli.h"
 #include "cli/files/source.h"
 #include "io/files/files.h"
+#include "io/loop/clock.h"
 #include "judge/judge.h"
 #include "net/addr.h"
 #include "net/pcap.h"
@@ -28,6 +29,7 @@
 struct replay {
 	const struct sp_cli *cli;
 	const struct sp_policy_source *source;
+	const struct sp_judge_planes *planes;
 	struct sp_judge *judge;
 	enum sp_hook hook; /* SP_HOOK_NONE: by the addresses */
 	uint64_t first_ns, start_ns, now_ns;
@@ -206,6 +208,35 @@ static int judge_record(struct replay *replay, const struct sp_pcap_record *reco
 	return print_line(replay, hook, &ends, &judgement) == SP_EXIT_OK ? 0 : -EIO;
 }
 
+/* Make the judge for the time of the first packet. @pcap is where it is: a copy goes on from
+ * there. */
+static int open_judge(struct replay *replay, const struct sp_pcap *pcap)
+{
+	struct sp_pcap ahead = *pcap;
+	struct sp_pcap_record first;
+	struct sp_facts facts = sp_clock_facts();
+	int r;
+
+	if (sp_pcap_next(&ahead, &first) > 0)
+		facts.now_s = (int64_t)(first.time_ns / SP_NS_PER_S);
+	facts.now_s = sp_policy_moment(replay->source->policy, facts.now_s);
+	/* packets are judged at their Unix time */
+	facts.now_boot_ns = facts.now_s > 0 ? (uint64_t)facts.now_s * SP_NS_PER_S : 0;
+	r = sp_policy_source_judge(replay->source, &facts, replay->planes, &replay->judge);
+	if (r != SP_EXIT_OK)
+		return r;
+	if (replay->planes->count && !sp_judge_is_plane(sp_judge_plane(replay->judge)))
+		sp_cli_say("sallyport: judged by the reference alone: %s\n",
+			   sp_judge_why_not(replay->judge));
+	sp_cli_wrap(replay->cli->json ? 0 : INDENT);
+	return SP_EXIT_OK;
+}
+
+static void replay_done(struct replay *replay)
+{
+	sp_judge_free(replay->judge);
+}
+
 static int judge_capture(struct replay *replay, const char *path)
 {
 	__sp_free char *bytes = NULL;
@@ -225,6 +256,9 @@ static int judge_capture(struct replay *replay, const char *path)
 			path, pcap.link_type);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "%s is no pcap or pcapng capture", path);
+	r = open_judge(replay, &pcap);
+	if (r != SP_EXIT_OK)
+		return r;
 	while ((r = sp_pcap_next(&pcap, &record)) > 0) {
 		r = judge_record(replay, &record);
 		if (r < 0)
@@ -262,7 +296,6 @@ static enum sp_hook find_hook(const char *text)
 int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 {
 	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;
-	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
 	const char *capture = NULL, *hook = NULL, *plane = NULL, *machine = NULL, *path[1];
 	const struct sp_option options[] = {
 		{ "pcap", NULL, &capture, "CAPTURE", "pcap or pcapng file" },
@@ -272,8 +305,10 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 		{ "gateway", NULL, &machine, "FILE", "pool and interfaces of this sallyport.yaml" },
 		{ 0 },
 	};
-	struct replay replay = { .cli = cli, .source = &source };
 	struct sp_judge_planes planes;
+	__sp_cleanup(replay_done) struct replay replay = { .cli = cli,
+							   .source = &source,
+							   .planes = &planes };
 	size_t path_count;
 	int r;
 
@@ -284,13 +319,8 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_fail(SP_EXIT_USAGE, "replay needs a policy file and --pcap CAPTURE");
 	sp_cli_choose_planes(plane, &planes);
 	replay.hook = find_hook(hook);
-	r = sp_policy_source_judge(cli, path[0], machine, &planes, &source, &judge);
+	r = sp_policy_source_open(cli, path[0], machine, &source);
 	if (r != SP_EXIT_OK)
 		return r;
-	if (planes.count && !sp_judge_is_plane(sp_judge_plane(judge)))
-		sp_cli_say("sallyport: judged by the reference alone: %s\n",
-			   sp_judge_why_not(judge));
-	replay.judge = judge;
-	sp_cli_wrap(cli->json ? 0 : INDENT);
 	return judge_capture(&replay, capture);
 }

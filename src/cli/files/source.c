@@ -13,7 +13,10 @@
 #include "cli/files/gather.h"
 #include "config/reach.h"
 #include "io/files/files.h"
+#include "io/files/zoneinfo.h"
+#include "io/loop/clock.h"
 #include "judge/fit.h"
+#include "policy/checks/lint_times.h"
 #include "plane/planes.h"
 #include "yaml/source.h"
 
@@ -117,7 +120,8 @@ static int check_fit(const char *machine_path, struct sp_policy_source *source)
 {
 	const char *slash = strrchr(machine_path, '/');
 	__sp_free char *idp_dir = NULL;
-	struct sp_fit fit = { source->policy, source->machine, source->gateway, NULL };
+	const struct sp_facts facts = sp_clock_facts();
+	struct sp_fit fit = { source->policy, source->machine, source->gateway, &facts, NULL };
 	int r = slash ? sp_str_format(&idp_dir, "%.*s/idp.d", (int)(slash - machine_path),
 				      machine_path)
 		      : sp_str_format(&idp_dir, "idp.d");
@@ -146,7 +150,8 @@ int sp_policy_source_load(const char *path, const char *machine_path,
 	r = sp_cli_gather(path, &files);
 	if (r != SP_EXIT_OK)
 		return r;
-	r = sp_policy_load_files(files.list, files.count, &source->policy, &source->diagnostics);
+	r = sp_policy_load_files(files.list, files.count, &sp_zoneinfo, &source->policy,
+				 &source->diagnostics);
 	if (r == -EINVAL)
 		return SP_EXIT_INVALID;
 	if (r >= 0)
@@ -157,6 +162,9 @@ int sp_policy_source_load(const char *path, const char *machine_path,
 		r = check_fit(machine_path, source);
 	if (r >= 0)
 		r = sp_reach_lint(source->policy, source->machine, &source->diagnostics);
+	if (r >= 0)
+		r = sp_policy_lint_times(source->policy, sp_clock_realtime_s(),
+					 &source->diagnostics);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "checking %s: %s", path, sp_err_text(r));
 	if (!source->gateway)
@@ -177,18 +185,22 @@ void sp_source_print_diagnostics(const struct sp_cli *cli, const struct sp_diagn
 		sp_cli_say("… and %zu more\n", diagnostics->dropped_count);
 }
 
-int sp_policy_source_judge(const struct sp_cli *cli, const char *path, const char *machine_path,
-			   const struct sp_judge_planes *planes, struct sp_policy_source *source,
-			   struct sp_judge **ret_judge)
+int sp_policy_source_open(const struct sp_cli *cli, const char *path, const char *machine_path,
+			  struct sp_policy_source *source)
 {
-	struct sp_plane_error error = { 0 };
-	int r = sp_policy_source_load(path, machine_path, source);
+	const int r = sp_policy_source_load(path, machine_path, source);
 
 	if (r == SP_EXIT_INVALID)
 		sp_source_print_diagnostics(cli, &source->diagnostics);
-	if (r != SP_EXIT_OK)
-		return r;
-	r = sp_judge_new(source->policy, source->gateway, planes, ret_judge, &error);
+	return r;
+}
+
+int sp_policy_source_judge(const struct sp_policy_source *source, const struct sp_facts *facts,
+			   const struct sp_judge_planes *planes, struct sp_judge **ret_judge)
+{
+	struct sp_plane_error error = { 0 };
+	int r = sp_judge_new(source->policy, source->gateway, facts, planes, ret_judge, &error);
+
 	if (r >= 0)
 		r = sp_judge_open_fixtures(*ret_judge);
 	if (r < 0)

@@ -33,12 +33,15 @@ const char *sp_cli_file_name(const char *path);
 int sp_policy_source_load(const char *path, const char *machine_path,
 			  struct sp_policy_source *source);
 
-/* Load a policy as above, print its diagnostics, and make a judge of it with @planes; the people of
- * its fixtures are signed in. Returns SP_EXIT_OK; another exit code after saying why. *@ret_judge
- * and @source are to be freed in either case; the judge refers to @source. */
-int sp_policy_source_judge(const struct sp_cli *cli, const char *path, const char *machine_path,
-			   const struct sp_judge_planes *planes, struct sp_policy_source *source,
-			   struct sp_judge **ret_judge);
+/* Load a policy as above, and print its diagnostics if there are errors. Returns SP_EXIT_OK; another
+ * exit code after saying why. @source is to be freed in either case. */
+int sp_policy_source_open(const struct sp_cli *cli, const char *path, const char *machine_path,
+			  struct sp_policy_source *source);
+/* Make a judge of it with @planes, for the moment of @facts; the people of its fixtures are signed
+ * in. Returns SP_EXIT_OK; another exit code after saying why. *@ret_judge is to be freed in either
+ * case, and refers to @source. */
+int sp_policy_source_judge(const struct sp_policy_source *source, const struct sp_facts *facts,
+			   const struct sp_judge_planes *planes, struct sp_judge **ret_judge);
 
 /* The diagnostics as lines on stderr. */
 void sp_source_print_diagnostics(const struct sp_cli *cli,

@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/files/source.h"
 #include "cli/gateway/client.h"
+#include "io/loop/clock.h"
 #include "json/text.h"
 #include "judge/ask.h"
 #include "judge/describe.h"
@@ -157,11 +158,31 @@ static int print_answer(const struct sp_cli *cli, const struct question *questio
 	return exit_code;
 }
 
+#define ASKED_NS UINT64_C(1000000000) /* boot time of the judges */
+
+/* The moment asked about: --at, else that of the fixtures, else now. Returns SP_EXIT_OK;
+ * SP_EXIT_USAGE, said. */
+static int read_moment(const struct question *question, const struct sp_policy *policy,
+		       struct sp_facts *ret_facts)
+{
+	struct sp_facts facts = { .now_s = sp_policy_moment(policy, sp_clock_realtime_s()),
+				  .now_boot_ns = ASKED_NS };
+
+	if (question->at && sp_policy_parse_time(policy, question->at, &facts.now_s) < 0)
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "--at %s: write 2026-11-23T19:00, by the policy's clock, or "
+				   "2026-11-23T18:00:00Z",
+				   question->at);
+	*ret_facts = facts;
+	return SP_EXIT_OK;
+}
+
 static int ask_file(const struct sp_cli *cli, const struct question *question, const char *path)
 {
 	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
 	__sp_json json_t *answer = NULL;
+	struct sp_facts facts;
 	struct sp_judgement judgement;
 	struct sp_ask_fault fault = { 0 };
 	struct sp_asked asked = { 0 };
@@ -169,7 +190,11 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 	int r;
 
 	sp_cli_choose_planes(question->plane, &planes);
-	r = sp_policy_source_judge(cli, path, question->machine, &planes, &source, &judge);
+	r = sp_policy_source_open(cli, path, question->machine, &source);
+	if (r == SP_EXIT_OK)
+		r = read_moment(question, source.policy, &facts);
+	if (r == SP_EXIT_OK)
+		r = sp_policy_source_judge(&source, &facts, &planes, &judge);
 	if (r != SP_EXIT_OK)
 		return r;
 	const struct sp_asking asking = {
@@ -185,7 +210,7 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 		r = sp_ask_hook(&asking, &question->ask, &asked, &fault);
 	if (r < 0)
 		return fail_asking(r, &fault);
-	r = sp_judge_tuple(judge, asked.hook, &asked.tuple, asked.is_own, 1000000000, &judgement);
+	r = sp_judge_tuple(judge, asked.hook, &asked.tuple, asked.is_own, ASKED_NS, &judgement);
 	if (r < 0)
 		return sp_cli_fail(SP_EXIT_FAILED, "judging: %s", sp_judge_fault(r));
 	if (judgement.disagree)
@@ -208,6 +233,7 @@ static int ask_daemon(const struct sp_cli *cli, const struct question *question)
 		{ "from", question->ask.from }, { "idp", question->ask.idp },
 		{ "to", question->ask.to },     { "service", question->ask.service },
 		{ "on", question->ask.on },     { "plane", question->plane },
+		{ "at", question->at },
 	};
 	__sp_json json_t *request = json_object(), *reply = NULL;
 	int r;
@@ -237,9 +263,6 @@ static int check_question(const struct question *question, bool has_file)
 {
 	const struct sp_ask *ask = &question->ask;
 
-	if (question->at)
-		return sp_cli_fail(SP_EXIT_USAGE,
-				   "--at is not supported yet: no rule depends on the time so far");
 	if (question->record && has_file)
 		return sp_cli_fail(SP_EXIT_USAGE,
 				   "--record is asked of the running gateway, which keeps the "
@@ -248,10 +271,11 @@ static int check_question(const struct question *question, bool has_file)
 		return sp_cli_fail(SP_EXIT_USAGE,
 				   "--gateway goes with FILE: without it the running gateway "
 				   "answers, with its own sallyport.yaml");
-	if (question->record && (ask->from || ask->idp || ask->to || ask->service || ask->on))
+	if (question->record &&
+	    (ask->from || ask->idp || ask->to || ask->service || ask->on || question->at))
 		return sp_cli_fail(
 			SP_EXIT_USAGE,
-			"--record says who, what and where: leave the other questions out");
+			"--record says who, what, where and when: leave the other questions out");
 	if (!question->record && (!ask->from || !ask->to))
 		return sp_cli_fail(SP_EXIT_USAGE,
 				   "explain needs --from and --to; see sallyport explain --help");
@@ -273,7 +297,8 @@ int sp_cli_explain(struct sp_cli *cli, int argc, char **argv)
 		  "instead of a port in TARGET: a service of the policy, or as tcp/443" },
 		{ "on", NULL, &question.ask.on, "IFACE",
 		  "the interface it arrives on, or from self leaves by" },
-		{ "at", NULL, &question.at, "TIME", "not supported yet" },
+		{ "at", NULL, &question.at, "TIME",
+		  "as of then: 2026-11-23T19:00 by the policy's clock, or with Z" },
 		{ "plane", NULL, &question.plane, "PLANE", sp_cli_plane_help(),
 		  sp_cli_plane_values() },
 		{ "gateway", NULL, &question.machine, "FILE",

@@ -2,6 +2,7 @@
 /* sallyport status: on a gateway, what runs and what each hook judges; on a person's machine, the
  * session and the tunnel (status_here.c). */
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -9,6 +10,7 @@
 #include "cli/person/status_here.h"
 #include "cli/portal/profile.h"
 #include "cli/screen/render.h"
+#include "cli/screen/when.h"
 #include "io/files/paths.h"
 
 #define INDENT "              "
@@ -173,6 +175,21 @@ static void print_pending(const struct sp_cli *cli, json_t *pending)
 			     sp_json_text(probe, "failure"));
 }
 
+static void print_policy(json_t *reply)
+{
+	const int64_t change_s = sp_when_parse(sp_json_text(reply, "rules_change"));
+	char when[SP_WHEN_MAX];
+
+	if (!*sp_json_text(reply, "generation"))
+		return;
+	sp_cli_print("  policy      generation %s, revision %lld, %lld rules\n",
+		     sp_json_text(reply, "generation"), sp_json_integer(reply, "revision"),
+		     sp_json_integer(reply, "rules"));
+	if (change_s != INT64_MAX)
+		sp_cli_print(INDENT "rules begin or end by their hours at %s\n",
+			     sp_when_format(change_s, (int64_t)time(NULL), when));
+}
+
 static void print_head(const struct sp_cli *cli, json_t *reply)
 {
 	json_t *sessions = json_object_get(reply, "sessions");
@@ -180,10 +197,7 @@ static void print_head(const struct sp_cli *cli, json_t *reply)
 	json_t *events = json_object_get(reply, "events");
 
 	print_answer(cli, reply);
-	if (*sp_json_text(reply, "generation"))
-		sp_cli_print("  policy      generation %s, revision %lld, %lld rules\n",
-			     sp_json_text(reply, "generation"), sp_json_integer(reply, "revision"),
-			     sp_json_integer(reply, "rules"));
+	print_policy(reply);
 	print_pending(cli, json_object_get(reply, "pending"));
 	sp_cli_print(
 		"  sessions    %lld live, %lld parked (their time is up, they can sign in again)\n",

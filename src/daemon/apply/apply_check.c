@@ -7,8 +7,11 @@
 
 #include "base/err.h"
 #include "daemon/apply/reload.h"
+#include "io/files/zoneinfo.h"
+#include "io/loop/clock.h"
 #include "judge/describe.h"
 #include "judge/fit.h"
+#include "policy/checks/lint_times.h"
 
 /* Checked before anything is attached. An apply that an administrator asked for is refused; a
  * revision made again goes on with the other interfaces. */
@@ -26,8 +29,9 @@ static int refuse_unfit(struct sp_apply *apply)
 static int check_fit(struct sp_apply *apply)
 {
 	const struct sp_applies *applies = apply->applies;
+	const struct sp_facts facts = sp_clock_facts();
 	const struct sp_fit fit = { apply->policy, *applies->machine, &applies->host->gateway,
-				    applies->paths->idp_dir };
+				    &facts, applies->paths->idp_dir };
 	const int r = sp_judge_fit(&fit, &apply->diagnostics);
 
 	return r < 0 ? sp_apply_fail(apply, r, "failed", 1, "reading the policy: %s",
@@ -50,14 +54,16 @@ static void check_work(struct sp_apply *apply)
 		apply->worked = sp_reload_read(apply->reload, apply->applies);
 		return;
 	}
-	r = sp_policy_load_files(apply->files.list, apply->files.count, &apply->policy,
-				 &apply->diagnostics);
+	r = sp_policy_load_files(apply->files.list, apply->files.count, &sp_zoneinfo,
+				 &apply->policy, &apply->diagnostics);
 	if (r == 0)
 		r = sp_plane_check(apply->applies->plane->ops, apply->policy, &apply->diagnostics);
 	if (r == 0)
 		r = sp_policy_number_rules(apply->policy, NULL, NULL);
 	if (r == 0 && apply->is_request)
 		r = sp_reach_lint(apply->policy, *apply->applies->machine, &apply->diagnostics);
+	if (r == 0 && apply->is_request)
+		r = sp_policy_lint_times(apply->policy, sp_clock_realtime_s(), &apply->diagnostics);
 	apply->worked = r;
 }
 
@@ -122,10 +128,11 @@ static int test_begin(struct sp_apply *apply)
 static void test_work(struct sp_apply *apply)
 {
 	const struct sp_judge_planes planes = { &apply->applies->plane->ops, 1, false };
+	const struct sp_facts facts = sp_clock_facts();
 
-	apply->worked = sp_judge_run_tests(apply->policy, &apply->policy->fixtures.gateway, &planes,
-					   &apply->tests, &apply->test_count, &apply->tests_plane,
-					   &apply->error);
+	apply->worked = sp_judge_run_tests(apply->policy, &apply->policy->fixtures.gateway, &facts,
+					   &planes, &apply->tests, &apply->test_count,
+					   &apply->tests_plane, &apply->error);
 }
 
 static int test_end(struct sp_apply *apply)

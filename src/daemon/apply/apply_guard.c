@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "io/loop/clock.h"
+
 static bool protects_self(const struct sp_policy *policy)
 {
 	for (size_t i = 0; i < policy->rule_count; i++) {
@@ -38,8 +40,9 @@ static int judge_connection(struct sp_apply *apply, struct sp_judgement *ret_jud
 	};
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
 	const struct sp_live *live = sp_live_of_address(apply->applies->people, &tuple.source);
+	const struct sp_facts facts = sp_clock_facts();
 	struct sp_plane_error error = { 0 };
-	int r = sp_judge_new(apply->policy, gateway, &(struct sp_judge_planes){ 0 }, &judge,
+	int r = sp_judge_new(apply->policy, gateway, &facts, &(struct sp_judge_planes){ 0 }, &judge,
 			     &error);
 
 	if (r == 0 && live && live->state == SP_LIVE_OPEN) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "io/loop/clock.h"
 
 /* The next of the policy's rules get the numbers that their names have for good, in a transaction
  * of their own. */
@@ -68,21 +69,22 @@ static int number_rules(struct sp_apply *apply)
 static int number_begin(struct sp_apply *apply)
 {
 	struct sp_applies *applies = apply->applies;
+	const struct sp_facts facts = sp_clock_facts();
 	int r = apply->policy ? number_rules(apply) : 0;
 
 	if (r != 0)
 		return r;
 	r = apply->policy ? sp_revision_new(SP_TAKE_PTR(apply->policy), &applies->host->gateway,
-					    &apply->next)
+					    &facts, &apply->next)
 			  : sp_revision_again(applies->revisions->running, &applies->host->gateway,
-					      &apply->next);
+					      &facts, &apply->next);
 	return r < 0 ? sp_apply_fail(apply, r, "failed", 1, "out of memory") : 1;
 }
 
 static void number_work(struct sp_apply *apply)
 {
-	apply->worked =
-		sp_tables_compile(apply->next->policy, &apply->next->gateway, &apply->next->tables);
+	apply->worked = sp_tables_compile(apply->next->policy, &apply->next->gateway,
+					  &apply->next->facts, &apply->next->tables);
 }
 
 static int number_end(struct sp_apply *apply)

@@ -54,6 +54,8 @@ struct sp_question {
 	uint64_t revision;
 	char generation[13];
 	struct sp_judge_planes planes;
+	int64_t at_s;          /* asked about; INT64_MIN: now */
+	struct sp_facts facts; /* the moment, since making began */
 	struct sp_judge *judge;
 	enum sp_hook hook;
 	uint32_t ifindex; /* where it arrives; 0: whichever its source asks for */

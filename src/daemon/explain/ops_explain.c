@@ -202,7 +202,7 @@ static bool take_named(struct sp_question *question)
 }
 
 /* False: the client was told. */
-static bool take_running(struct sp_question *question)
+static bool take_running(struct sp_question *question, const char *at)
 {
 	const struct sp_revision *running = question->ops->revisions->running;
 
@@ -213,12 +213,17 @@ static bool take_running(struct sp_question *question)
 	question->policy = sp_policy_hold(running->policy);
 	question->revision = running->number;
 	memcpy(question->generation, running->generation, sizeof(question->generation));
-	return true;
+	if (!at || sp_policy_parse_time(question->policy, at, &question->at_s) == 0)
+		return true;
+	sp_client_fail(question->client, "bad-request", 2, NULL,
+		       "at is a time, as 2026-11-23T19:00 by the policy's clock, or "
+		       "2026-11-23T18:00:00Z");
+	return false;
 }
 
 /* The fields of the request; false: the client was told. */
 static bool read_fields(struct sp_question *question, const struct sp_request *request,
-			json_t **ret_record)
+			json_t **ret_record, const char **ret_at)
 {
 	struct sp_ask *ask = &question->ask;
 	const char *at = NULL, *plane = NULL;
@@ -231,21 +236,20 @@ static bool read_fields(struct sp_question *question, const struct sp_request *r
 	    !read_plane(question, plane))
 		return false;
 	*ret_record = record;
+	*ret_at = at;
 	if (record ? (ask->from || ask->idp || ask->to || ask->service || ask->on || at)
 		   : (!ask->from || !ask->to)) {
 		sp_client_fail(question->client, "bad-request", 2, NULL,
 			       "explain takes from and to (and service, on, idp), or a record");
 		return false;
 	}
-	if (at)
-		sp_client_fail(question->client, "not-supported", 1, NULL,
-			       "explain at a time is not supported yet");
-	return !at;
+	return true;
 }
 
 void sp_op_explain(struct sp_ops *ops, struct sp_client *client, const struct sp_request *request)
 {
 	__sp_cleanup(question_freep) struct sp_question *question = calloc(1, sizeof(*question));
+	const char *at;
 	json_t *record;
 
 	if (!question) {
@@ -256,9 +260,10 @@ void sp_op_explain(struct sp_ops *ops, struct sp_client *client, const struct sp
 	question->client = client;
 	question->json = json_incref((json_t *)request->json);
 	question->tcp_flags = -1;
-	if (read_fields(question, request, &record) &&
+	question->at_s = INT64_MIN;
+	if (read_fields(question, request, &record, &at) &&
 	    (record ? sp_question_read_record(question, record) == 0
-		    : take_running(question) && take_named(question)) &&
+		    : take_running(question, at) && take_named(question)) &&
 	    sp_question_put(question) == 0)
 		question = NULL;
 }

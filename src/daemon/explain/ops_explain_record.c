@@ -340,6 +340,7 @@ int sp_question_read_record(struct sp_question *question, json_t *json)
 		return -EOPNOTSUPP;
 	}
 	question->is_of_record = true;
+	question->at_s = record->time_ns ? record->time_ns / SP_NS_PER_S : INT64_MIN;
 	question->revision = record->revision;
 	r = find_policy(question, record->generation);
 	if (r < 0)

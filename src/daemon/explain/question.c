@@ -8,6 +8,8 @@
 
 #include "base/array.h"
 #include "daemon/access/deadlines.h"
+#include "io/files/zoneinfo.h"
+#include "io/loop/clock.h"
 
 static void question_free_judge(void *arg)
 {
@@ -70,7 +72,8 @@ int sp_question_judge(struct sp_question *question, enum sp_hook hook, const str
 	frame.len = sp_packet_build(tuple, frame.is_ethernet, bytes);
 	if (tuple->proto == IPPROTO_TCP && tcp_flags >= 0)
 		bytes[flags_offset(tuple, frame.is_ethernet)] = (uint8_t)tcp_flags;
-	return sp_judge_frame(question->judge, hook, &frame, sp_clock_boottime_ns(), ret_judgement);
+	return sp_judge_frame(question->judge, hook, &frame, question->facts.now_boot_ns,
+			      ret_judgement);
 }
 
 /* Put a session into the judge, in this state. Parked and ended ones keep their addresses: their
@@ -187,8 +190,8 @@ static bool question_agree(const struct sp_question *question)
 static int load_policy(struct sp_question *question)
 {
 	__sp_cleanup(sp_diagnostics_done) struct sp_diagnostics diagnostics = { 0 };
-	int r = sp_policy_load_files(question->files.list, question->files.count, &question->policy,
-				     &diagnostics);
+	int r = sp_policy_load_files(question->files.list, question->files.count, &sp_zoneinfo,
+				     &question->policy, &diagnostics);
 
 	return r < 0 ? r : sp_policy_number_rules(question->policy, NULL, NULL);
 }
@@ -197,11 +200,14 @@ static void question_make(void *arg)
 {
 	struct sp_question *question = arg;
 
+	question->facts = sp_clock_facts();
+	if (question->at_s != INT64_MIN)
+		question->facts.now_s = question->at_s;
 	question->made = question->policy ? 0 : load_policy(question);
 	if (question->made == 0)
 		question->made =
-			sp_judge_new(question->policy, &question->gateway, &question->planes,
-				     &question->judge, &question->error);
+			sp_judge_new(question->policy, &question->gateway, &question->facts,
+				     &question->planes, &question->judge, &question->error);
 	if (question->made == 0 && !question->is_of_record)
 		sp_question_make_packet(question);
 }

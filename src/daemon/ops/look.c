@@ -58,6 +58,8 @@ static void look_at_revision(struct sp_ops *ops, struct sp_snapshot *snapshot)
 		return;
 	snapshot->generation = running->generation;
 	snapshot->applied_ns = running->applied_ns;
+	if (running->tables->next_edge_s <= INT64_MAX / (int64_t)SP_NS_PER_S)
+		snapshot->rules_change_ns = running->tables->next_edge_s * SP_NS_PER_S;
 	snapshot->rule_count = running->policy->rule_count;
 }
 

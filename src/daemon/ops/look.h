@@ -31,7 +31,8 @@ struct sp_snapshot {
 	/* The revision in force; without one: 0 and NULL. */
 	uint64_t revision;
 	const char *generation;
-	int64_t applied_ns; /* UTC */
+	int64_t applied_ns;      /* UTC */
+	int64_t rules_change_ns; /* UTC: when rules begin or end by themselves; 0: not known to */
 	size_t rule_count;
 	/* What the hooks judged since the maps were made. */
 	struct sp_plane_hook *hooks;

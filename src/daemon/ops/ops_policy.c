@@ -7,6 +7,8 @@
 #include "daemon/apply/again.h"
 #include "daemon/apply/apply.h"
 #include "daemon/ops/ops.h"
+#include "io/files/zoneinfo.h"
+#include "io/loop/clock.h"
 #include "json/text.h"
 #include "judge/describe.h"
 #include "net/addr.h"
@@ -101,8 +103,9 @@ static void check_run(void *arg)
 {
 	struct check *check = arg;
 	const struct sp_judge_planes planes = { &check->plane_ops, 1, false };
-	int r = sp_policy_load_files(check->files.list, check->files.count, &check->policy,
-				     &check->diagnostics);
+	const struct sp_facts facts = sp_clock_facts();
+	int r = sp_policy_load_files(check->files.list, check->files.count, &sp_zoneinfo,
+				     &check->policy, &check->diagnostics);
 
 	if (r == 0)
 		r = sp_plane_check(check->plane_ops, check->policy, &check->diagnostics);
@@ -111,9 +114,9 @@ static void check_run(void *arg)
 		return;
 	r = sp_policy_number_rules(check->policy, NULL, NULL);
 	if (r == 0)
-		r = sp_judge_run_tests(check->policy, &check->policy->fixtures.gateway, &planes,
-				       &check->tests, &check->test_count, &check->tests_plane,
-				       &check->error);
+		r = sp_judge_run_tests(check->policy, &check->policy->fixtures.gateway, &facts,
+				       &planes, &check->tests, &check->test_count,
+				       &check->tests_plane, &check->error);
 	check->tested = r;
 }
 

@@ -302,13 +302,14 @@ static json_t *describe_flows(const struct sp_snapshot *snapshot)
 
 json_t *sp_json_snapshot(const struct sp_snapshot *snapshot)
 {
-	json_t *json = json_pack("{s:I, s:s?, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "revision",
+	json_t *json = json_pack("{s:I, s:s?, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "revision",
 				 (json_int_t)snapshot->revision, "generation", snapshot->generation,
 				 "applied", sp_json_time(snapshot->applied_ns), "rules",
-				 (json_int_t)snapshot->rule_count, "hooks", list_hooks(snapshot),
-				 "sessions", describe_sessions(snapshot), "flows",
-				 describe_flows(snapshot), "events", describe_events(snapshot),
-				 "audit", describe_audit(snapshot));
+				 (json_int_t)snapshot->rule_count, "rules_change",
+				 sp_json_time(snapshot->rules_change_ns), "hooks",
+				 list_hooks(snapshot), "sessions", describe_sessions(snapshot),
+				 "flows", describe_flows(snapshot), "events",
+				 describe_events(snapshot), "audit", describe_audit(snapshot));
 
 	if (snapshot->has_rules)
 		json_object_set_new(json, "rule_counters", list_rules(snapshot));

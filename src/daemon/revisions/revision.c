@@ -34,7 +34,7 @@ void sp_revision_free(struct sp_revision *revision)
 }
 
 int sp_revision_new(struct sp_policy *policy, const struct sp_gateway *gateway,
-		    struct sp_revision **ret_revision)
+		    const struct sp_facts *facts, struct sp_revision **ret_revision)
 {
 	__sp_cleanup(sp_revision_freep) struct sp_revision *revision = calloc(1, sizeof(*revision));
 	int r;
@@ -44,6 +44,7 @@ int sp_revision_new(struct sp_policy *policy, const struct sp_gateway *gateway,
 		return -ENOMEM;
 	}
 	revision->policy = policy;
+	revision->facts = *facts;
 	r = sp_gateway_copy(gateway, &revision->gateway);
 	if (r < 0)
 		return r;
@@ -53,13 +54,14 @@ int sp_revision_new(struct sp_policy *policy, const struct sp_gateway *gateway,
 }
 
 int sp_revision_again(const struct sp_revision *running, const struct sp_gateway *gateway,
-		      struct sp_revision **ret_revision)
+		      const struct sp_facts *facts, struct sp_revision **ret_revision)
 {
 	__sp_cleanup(sp_revision_freep) struct sp_revision *revision = calloc(1, sizeof(*revision));
 
 	if (!revision || sp_gateway_copy(gateway, &revision->gateway) < 0)
 		return -ENOMEM;
 	revision->policy = sp_policy_hold(running->policy);
+	revision->facts = *facts;
 	memcpy(revision->generation, running->generation, sizeof(revision->generation));
 	*ret_revision = SP_TAKE_PTR(revision);
 	return 0;

@@ -17,6 +17,7 @@ struct sp_revision {
 	uint64_t number;           /* 0: not given yet */
 	struct sp_policy *policy;  /* held: revisions of one generation share it */
 	struct sp_gateway gateway; /* its own copy: tables refer to it */
+	struct sp_facts facts;     /* of the moment it is compiled for */
 	struct sp_tables *tables;
 	/* what the plane made of the tables; NULL: nothing yet, or the plane's own, as it is once
 	 * the revision runs */
@@ -30,10 +31,10 @@ struct sp_revision {
 
 /* Take the policy over. Returns 0; -ENOMEM (the policy is then freed). */
 int sp_revision_new(struct sp_policy *policy, const struct sp_gateway *gateway,
-		    struct sp_revision **ret_revision);
-/* The policy of @running for another state of the machine. Returns 0; -ENOMEM. */
+		    const struct sp_facts *facts, struct sp_revision **ret_revision);
+/* The policy of @running for another state of the machine, or another moment. Returns 0; -ENOMEM. */
 int sp_revision_again(const struct sp_revision *running, const struct sp_gateway *gateway,
-		      struct sp_revision **ret_revision);
+		      const struct sp_facts *facts, struct sp_revision **ret_revision);
 /* Give the tables of @revision room for the rows that the tables of @former, of the same policy,
  * have by now, and for those that found no room there. */
 void sp_revision_expect(struct sp_revision *revision, const struct sp_revision *former);

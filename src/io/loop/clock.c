@@ -53,6 +53,18 @@ int64_t sp_clock_offset_ns(void)
 	return offset;
 }
 
+struct sp_facts sp_clock_facts(void)
+{
+	const int64_t now_s = sp_clock_realtime_s();
+
+	/* the boot time of the whole second: what is so many seconds later is exact in both */
+	return (struct sp_facts){
+		.now_s = now_s,
+		.now_boot_ns =
+			sp_clock_utc_to_boottime_ns(now_s * SP_NS_PER_S, sp_clock_offset_ns()),
+	};
+}
+
 uint64_t sp_clock_utc_to_boottime_ns(int64_t utc_ns, int64_t offset_ns)
 {
 	int64_t boottime_ns;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "audit/time.h"
+#include "policy/facts.h"
 
 #define SP_BOOT_ID_MAX 37
 
@@ -19,6 +20,9 @@ int64_t sp_clock_realtime_s(void);
 
 /* UTC minus boot time now, read so that both belong to the same instant within microseconds. */
 int64_t sp_clock_offset_ns(void);
+
+/* This moment, as a policy is compiled and judged for it. */
+struct sp_facts sp_clock_facts(void);
 
 /* A UTC deadline as boot time. 0 stays 0 (never). A moment before boot is 1: passed, and not
  * never. */

@@ -294,7 +294,7 @@ void sp_load_fixtures(struct sp_loader *loader)
 		if (loader->parts[i].values[SP_SECTION_FIXTURES])
 			merge_fixtures(check, &loader->parts[i], values);
 	if (values[NOW])
-		sp_read_time(check, values[NOW], "\"now\"", &fixtures->now_s);
+		sp_load_time(loader, values[NOW], "\"now\"", &fixtures->now_s);
 	if (values[POOL])
 		sp_read_pool(check, values[POOL], &fixtures->gateway);
 	else if (sp_default_pool(&fixtures->gateway) < 0)

@@ -28,9 +28,9 @@ static const struct sp_key rule_keys[] = {
 	[LOG] = { "log", SP_KEY_OPTIONAL },
 	[ENABLED] = { "enabled", SP_KEY_OPTIONAL },
 	[LIMIT] = { "limit", SP_KEY_OPTIONAL },
-	[WHEN] = { "when", SP_KEY_LATER },
-	[EXPIRES] = { "expires", SP_KEY_LATER },
-	[ALLOW_EXPIRING] = { "allow-expiring-deny", SP_KEY_LATER },
+	[WHEN] = { "when", SP_KEY_OPTIONAL },
+	[EXPIRES] = { "expires", SP_KEY_OPTIONAL },
+	[ALLOW_EXPIRING] = { "allow-expiring-deny", SP_KEY_OPTIONAL },
 	[MODE] = { "mode", SP_KEY_LATER },
 	[TICKET] = { "ticket", SP_KEY_LATER },
 };
@@ -111,6 +111,43 @@ static void load_reason(struct sp_loader *loader, const struct sp_node *node, st
 	rule->reason = sp_copy_text(&loader->check, text);
 }
 
+static void load_when(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule)
+{
+	const struct sp_symbols *const tables[] = { &loader->schedules };
+	struct sp_check *check = &loader->check;
+	const char *name = sp_read_text(check, node, "\"when\"");
+	struct sp_symbol *symbol = name ? sp_symbols_find(&loader->schedules, name) : NULL;
+
+	if (name && !symbol)
+		sp_report(check, node, "unknown schedule %s%s", sp_show(name).quoted,
+			  sp_hint(check, name, tables, 1).text);
+	if (!symbol)
+		return;
+	symbol->is_used = true;
+	rule->when = &loader->policy->schedules[symbol->index];
+}
+
+/* A deny that ends by itself opens what it closed while nobody looks: whoever means that says so. */
+static void check_expiring_deny(struct sp_loader *loader, const struct sp_node *const *values,
+				bool is_deny)
+{
+	static const char *const words[] = { "true", NULL };
+	struct sp_check *check = &loader->check;
+	const struct sp_node *key = values[ALLOW_EXPIRING];
+
+	if (key)
+		sp_read_word(check, key, "\"allow-expiring-deny\"", words);
+	if (key && (!is_deny || !values[EXPIRES]))
+		sp_report(
+			check, key,
+			"\"allow-expiring-deny\" is for a deny that has \"expires\": leave it out");
+	else if (is_deny && values[EXPIRES] && !key)
+		sp_report(
+			check, values[EXPIRES],
+			"a deny that expires opens by itself what it closed: if that is meant, add "
+			"allow-expiring-deny: true");
+}
+
 static void load_body(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule)
 {
 	const struct sp_node *values[SP_ARRAY_LEN(body_keys)];
@@ -125,6 +162,24 @@ static void load_body(struct sp_loader *loader, const struct sp_node *node, stru
 	if (values[SERVICES])
 		sp_load_service_items(loader, values[SERVICES], &rule->services,
 				      &rule->service_count);
+}
+
+/* What the gateway itself sends is open by default: the end of a deny, or its beginning, has no
+ * deadline in the tables. */
+static void load_times(struct sp_loader *loader, const struct sp_node *const *values,
+		       struct sp_rule *rule)
+{
+	const struct sp_node *node = values[WHEN] ? values[WHEN] : values[EXPIRES];
+
+	if (values[WHEN])
+		load_when(loader, values[WHEN], rule);
+	if (values[EXPIRES])
+		sp_load_expires(loader, values[EXPIRES], &rule->expires_s);
+	for (size_t i = 0; node && i < rule->from_count; i++)
+		if (rule->from[i].kind == SP_FROM_SELF)
+			sp_report(&loader->check, node,
+				  "\"when\" and \"expires\" of a rule from self are not supported "
+				  "yet: such a rule is always in force");
 }
 
 static void load_rule(struct sp_loader *loader, const struct sp_node *node)
@@ -160,6 +215,8 @@ static void load_rule(struct sp_loader *loader, const struct sp_node *node)
 		sp_load_limit(loader, values[LIMIT], rule);
 	if (values[ENABLED])
 		sp_load_enabled(loader, values[ENABLED], rule);
+	load_times(loader, values, rule);
+	check_expiring_deny(loader, values, is_deny);
 }
 
 void sp_load_rules(struct sp_loader *loader, const struct sp_node *section)

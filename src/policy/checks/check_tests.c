@@ -11,13 +11,14 @@
 #include "policy/checks/loader.h"
 #include "yaml/value.h"
 
-enum { FROM, ON, TO, SERVICE, SERVICES, EXPECT, RULE };
+enum { FROM, ON, TO, SERVICE, SERVICES, AT, EXPECT, RULE };
 static const struct sp_key test_keys[] = {
 	[FROM] = { "from", SP_KEY_REQUIRED },
 	[ON] = { "on", SP_KEY_OPTIONAL },
 	[TO] = { "to", SP_KEY_REQUIRED },
 	[SERVICE] = { "service", SP_KEY_OPTIONAL },
 	[SERVICES] = { "services", SP_KEY_OPTIONAL },
+	[AT] = { "at", SP_KEY_OPTIONAL },
 	[EXPECT] = { "expect", SP_KEY_REQUIRED },
 	[RULE] = { "rule", SP_KEY_OPTIONAL },
 };
@@ -368,6 +369,7 @@ static void load_test(struct sp_loader *loader, const struct sp_node *node)
 		return;
 	}
 	test->place = sp_place_of(node);
+	test->at_s = INT64_MIN;
 	if (values[FROM])
 		load_from(loader, values[FROM], test);
 	if (values[TO] && values[TO]->kind == SP_NODE_SCALAR)
@@ -382,6 +384,8 @@ static void load_test(struct sp_loader *loader, const struct sp_node *node)
 		check_from_self(loader, node, test);
 	if (r == 0)
 		load_test_services(loader, node, values, test);
+	if (values[AT])
+		sp_load_time(loader, values[AT], "\"at\"", &test->at_s);
 	if (values[EXPECT]) {
 		int verdict = sp_read_word(check, values[EXPECT], "\"expect\"", verdicts);
 

@@ -238,6 +238,7 @@ void sp_lint(struct sp_loader *loader)
 	lint_unused(&lint, &loader->networks, "network");
 	lint_unused(&lint, &loader->services, "service");
 	lint_unused(&lint, &loader->limits, "limit");
+	lint_unused(&lint, &loader->schedules, "schedule");
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		lint_families(&lint, &policy->rules[i]);
 		lint_any_to_any(&lint, &policy->rules[i]);

@@ -27,7 +27,7 @@
 	X(RULES, "rules", OPTIONAL)                                                                \
 	X(FIXTURES, "fixtures", OPTIONAL)                                                          \
 	X(TESTS, "tests", OPTIONAL)                                                                \
-	X(SCHEDULES, "schedules", LATER)                                                           \
+	X(SCHEDULES, "schedules", OPTIONAL)                                                        \
 	X(NAT, "nat", LATER)
 
 enum sp_section {
@@ -49,7 +49,8 @@ struct sp_loader {
 	struct sp_policy *policy;
 	struct sp_part *parts; /* by file of the policy */
 	size_t part_count;
-	struct sp_symbols people, roles, networks, services, limits, rules;
+	const struct sp_timezone_source *zones; /* NULL: none but UTC */
+	struct sp_symbols people, roles, networks, services, schedules, limits, rules;
 	/* of fixture sessions, by their index; the same name at two providers is two people, at one
 	 * provider two devices */
 	struct sp_symbols users;
@@ -64,8 +65,19 @@ struct sp_loader {
 /* Which of the policy's files include which; what is missing or goes round is reported. */
 void sp_check_includes(struct sp_loader *loader);
 
-/* Of the one file that has them. */
+/* Those of the one file that has them; what it does not say has a default. */
 void sp_load_settings(struct sp_loader *loader);
+/* The zone of this name, which the policy then has; NULL: reported. */
+const struct sp_timezone *sp_load_timezone(struct sp_loader *loader, const struct sp_node *node,
+					   const char *what);
+/* A time as an instant: one without Z or an offset is of the policy's zone. Returns 0; -EINVAL
+ * reported. */
+int sp_load_time(struct sp_loader *loader, const struct sp_node *node, const char *what,
+		 int64_t *ret_unix_s);
+/* `expires` as an instant: a date means its end by the policy's clock. Left as it was where that was
+ * reported. */
+void sp_load_expires(struct sp_loader *loader, const struct sp_node *node, int64_t *expires_s);
+
 /* Each takes the value of its key. */
 void sp_load_roles(struct sp_loader *loader, const struct sp_node *section);
 /* After all roles: the providers of those lists that a role names. */
@@ -75,6 +87,7 @@ void sp_load_people(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_networks(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_services(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_limits(struct sp_loader *loader, const struct sp_node *section);
+void sp_load_schedules(struct sp_loader *loader, const struct sp_node *section);
 /* After all networks, all services are loaded: what each of them stands for. */
 void sp_resolve_networks(struct sp_loader *loader);
 void sp_resolve_services(struct sp_loader *loader);

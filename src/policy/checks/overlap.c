@@ -152,6 +152,13 @@ static bool services_cover(struct sp_overlap *overlap, const struct sp_rule *out
 	return true;
 }
 
+/* Is @outer in force whenever @inner is? */
+static bool time_covers(const struct sp_rule *outer, const struct sp_rule *inner)
+{
+	return (!outer->when || outer->when == inner->when) &&
+	       (!outer->expires_s || (inner->expires_s && inner->expires_s <= outer->expires_s));
+}
+
 bool sp_rule_covers(struct sp_overlap *overlap, const struct sp_rule *outer,
 		    const struct sp_rule *inner)
 {
@@ -172,7 +179,7 @@ bool sp_rule_covers(struct sp_overlap *overlap, const struct sp_rule *outer,
 		if (k == outer->to_count)
 			return false;
 	}
-	return services_cover(overlap, outer, inner);
+	return time_covers(outer, inner) && services_cover(overlap, outer, inner);
 }
 
 /* ---- meeting ---- */

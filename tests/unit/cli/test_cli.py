@@ -88,6 +88,33 @@ class Cli(unittest.TestCase):
         self.assertEqual((answer['v'], answer['ok'], answer['rules'], answer['failed']), (1, True, 2, 0))
         self.assertEqual([t['verdict'] for t in answer['tests']], ['allow'])
 
+    def test_the_example_of_hours_in_the_documents_passes_its_own_tests(self):
+        with open(os.path.join(TOP, 'docs/policy-language.md'), encoding='utf-8') as page:
+            section = page.read().split('\n## schedules, when and expires\n')[1].split('\n## ')[0]
+        blocks = re.findall(r'^```yaml\n(.*?)^```', section, re.S | re.M)
+        path = self.write('hours.yaml', ('''sallyport: 1
+roles:
+  dba:    { match: {idp: corp, group: dba} }
+  vendor: { match: {idp: corp, group: vendors} }
+networks: { db: 10.30.8.0/24 }
+services: { ssh: tcp/22 }
+''' + ''.join(blocks)).encode())
+        done = self.run_it('check', path, '--plane', 'reference', '--json')
+        self.assertEqual(len(json.loads(done.stdout)['tests']), 4)
+
+    def test_explain_asks_as_of_a_time(self):
+        path = self.write('timed.yaml', POLICY.replace('EXPECT', 'allow').replace(
+            'services: [web, ping]} }', 'services: [web, ping]}, when: day, expires: 2026-12-01 }').replace(
+                'fixtures:', 'settings: { timezone: UTC }\nschedules: { day: {days: daily, from: "08:00", to: "18:00"} }\n'
+                'fixtures:').encode())
+        for at, verdict in ((None, 'allow'), ('2026-11-24T17:59:59Z', 'allow'), ('2026-11-24T19:00+01:00', 'deny'),
+                            ('2026-12-01T17:59', 'allow'), ('2026-12-02T12:00', 'deny')):
+            with self.subTest(at=at):
+                done = self.run_it('explain', path, '--plane', 'reference', '--json', '--from', 'ana', '--to',
+                                   '10.30.2.9:80', *(['--at', at] if at else []))
+                self.assertEqual(json.loads(done.stdout)['verdict'], verdict)
+        self.run_it('explain', path, '--from', 'ana', '--to', 'git:80', '--at', '2026-11-24T25:00', code=2)
+
     def test_check_names_a_red_test_and_exits_4(self):
         path = self.write('red.yaml', POLICY.replace('EXPECT', 'deny'))
         done = self.run_it('check', path, '--plane', 'reference', code=4)

@@ -131,7 +131,7 @@ RECORD = {'v': 1, 'seq': 1, 'time': '2026-01-01T00:00:00.000Z', 'event': 'deny',
           'sport': 1, 'dst': '10.0.0.2', 'dport': 2, 'proto': 'tcp', 'hook': 'vpn-in', 'verdict': 'deny', 'rule': 'r',
           'reason': 'policy', 'message': 'm', 'peer': 'laptop', 'idp': 'corp', 'iface': 'vpn0', 'packets': 2, 'by': 'uid 0'}
 STATUS = {'gateway': 'g', 'version': '1', 'root': '/', 'pid': 1, 'started': 'x', 'plane': 'ebpf', 'state': 'enforcing',
-          'revision': 1, 'generation': 'abc', 'applied': 'x', 'rules': 1, 'memory_locked': True,
+          'revision': 1, 'generation': 'abc', 'applied': 'x', 'rules': 1, 'rules_change': 'x', 'memory_locked': True,
           'lock': {'open': True, 'dropped': {'unjudged': {'packets': 1, 'bytes': 1}}},
           'tunnel_key': 'k', 'interfaces': [{'name': 'wan0', 'zone': 'edge', 'ifindex': 1, 'present': True, 'up': True,
                                              'addresses': ['192.0.2.1/24']}],

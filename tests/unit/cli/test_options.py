@@ -28,7 +28,7 @@ roles:
   engineer: { match: [ {idp: corp, group: eng} ] }
 networks: { git: 10.30.2.9 }
 rules:
-  - { name: eng-git, allow: {from: engineer, to: git, services: tcp/80} }
+  - { name: eng-git, allow: {from: engineer, to: git, services: tcp/80}, expires: 2096-11-23 }
 fixtures:
   pool: [ 100.64.0.0/16 ]
   sessions:
@@ -164,7 +164,7 @@ ROWS = [
         'to': Shows('10.30.2.9:81', text='DENY'),
         'idp': Shows('partner', text='100.64.0.8'),
         'on': Shows('nowhere', text='nowhere', code=2),
-        'at': Refused('10:00', says='not supported yet'),
+        'at': Shows('2096-11-24T00:00', text='DENY'),
         'plane': Shows('slow', text='--plane slow', code=2),
         'record': Refused('{}', says='leave FILE out')}),
     (['explain', 'policy.yaml', '--plane', 'reference', '--from', 'role:engineer', '--to', '10.30.2.9'], {
@@ -178,7 +178,7 @@ ROWS = [
         'idp': Asks('corp', idp='corp'),
         'on': Asks('lan0', on='lan0'),
         'service': Asks('tcp/443', service='tcp/443'),
-        'at': Refused('10:00', says='not supported yet'),
+        'at': Asks('2026-11-23T19:00', at='2026-11-23T19:00'),
         'plane': Asks('reference', plane='reference'),
         'gateway': Refused('gateway.yaml', says='goes with FILE'),
         'record': Refused('{}', says='leave the other questions out'),

@@ -66,7 +66,8 @@ static const char *warnings_of(const struct setting *setting)
 	struct sp_diagnostics diagnostics = { 0 };
 	struct sp_machine *machine = machine_of(setting);
 	struct sp_policy *policy = policy_of(setting);
-	const struct sp_fit fit = { policy, machine, &machine->gateway, setting->idp_dir };
+	const struct sp_facts facts = { 0 };
+	const struct sp_fit fit = { policy, machine, &machine->gateway, &facts, setting->idp_dir };
 
 	assert_int_equal(sp_judge_fit(&fit, &diagnostics), 0);
 	all[0] = '\0';

@@ -35,8 +35,8 @@ static void every_role_of_many_has_a_person_of_its_own(void **state)
 	policy = load_good(sp_buf_get(&text));
 	assert_int_equal(sp_policy_number_rules(policy, NULL, NULL), 0);
 	assert_int_equal(sp_judge_run_tests(policy, &policy->fixtures.gateway,
-					    &(struct sp_judge_planes){ 0 }, &results, &count,
-					    &plane, &error),
+					    &(struct sp_facts){ 0 }, &(struct sp_judge_planes){ 0 },
+					    &results, &count, &plane, &error),
 			 0);
 	assert_int_equal(count, ROLES);
 	for (size_t i = 0; i < count; i++)

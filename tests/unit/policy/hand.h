@@ -11,11 +11,13 @@
 
 #include "base/array.h"
 #include "net/addr.h"
+#include "policy/facts.h"
 #include "policy/model.h"
 
 struct hand {
 	struct sp_policy policy;
 	struct sp_gateway gateway;
+	struct sp_facts facts;
 };
 
 static inline struct sp_addr hand_addr(const char *text)

@@ -180,7 +180,9 @@ static void verdicts_name_their_limit(void **state)
 
 	(void)state;
 	assert_int_equal(sp_policy_number_rules(policy, NULL, NULL), 0);
-	assert_int_equal(sp_tables_compile(policy, &policy->fixtures.gateway, &tables), 0);
+	assert_int_equal(sp_tables_compile(policy, &policy->fixtures.gateway,
+					   &(struct sp_facts){ 0 }, &tables),
+			 0);
 	assert_int_equal(tables->limit_count, 4);
 	assert_int_equal(decide(tables, "10.20.9.9", 22)->limit, 2);
 	assert_int_equal(decide(tables, "10.20.9.9", 25)->limit, 0);
@@ -199,7 +201,9 @@ static void a_file_of_tables_keeps_limits(void **state)
 
 	(void)state;
 	assert_int_equal(sp_policy_number_rules(policy, NULL, NULL), 0);
-	assert_int_equal(sp_tables_compile(policy, &policy->fixtures.gateway, &tables), 0);
+	assert_int_equal(sp_tables_compile(policy, &policy->fixtures.gateway,
+					   &(struct sp_facts){ 0 }, &tables),
+			 0);
 	assert_int_equal(sp_sptab_write(tables, &bytes, &len), 0);
 	assert_int_equal(sp_sptab_read(bytes, len, &again), 0);
 	assert_int_equal(again->limit_count, 4);

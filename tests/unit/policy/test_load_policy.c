@@ -467,7 +467,8 @@ static void generation_is_made_of_every_file(void **state)
 		};
 		struct sp_diagnostics diagnostics = { 0 };
 
-		assert_int_equal(sp_policy_load_files(files, 2, &policies[i], &diagnostics), 0);
+		assert_int_equal(sp_policy_load_files(files, 2, NULL, &policies[i], &diagnostics),
+				 0);
 		assert_int_equal(policies[i]->file_count, 2);
 		sp_diagnostics_done(&diagnostics);
 	}
@@ -486,7 +487,7 @@ static void assert_fault(const struct sp_file *files, size_t count, size_t fault
 	struct sp_policy *policy = NULL;
 	char *line;
 
-	assert_int_equal(sp_policy_load_files(files, count, &policy, &diagnostics), -EINVAL);
+	assert_int_equal(sp_policy_load_files(files, count, NULL, &policy, &diagnostics), -EINVAL);
 	assert_int_equal(diagnostics.count, faults);
 	line = sp_diagnostic_format(&diagnostics.items[0]);
 	assert_non_null(line);

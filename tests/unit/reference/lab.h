@@ -133,7 +133,8 @@ static inline void lab_init_empty(struct lab *lab)
 	lab_gateway(&lab->hand);
 	lab_networks(&lab->hand);
 	lab_roles(&lab->hand);
-	assert_int_equal(sp_reference_new(&lab->hand.policy, &lab->hand.gateway, &lab->reference),
+	assert_int_equal(sp_reference_new(&lab->hand.policy, &lab->hand.gateway, &lab->hand.facts,
+					  &lab->reference),
 			 0);
 }
 
@@ -250,7 +251,8 @@ static inline void lab_apply(struct lab *lab, struct hand *next, uint64_t revisi
 	if (change)
 		change(next);
 	lab->policy = &next->policy;
-	sp_reference_set_policy(lab->reference, &next->policy, &next->gateway, revision);
+	sp_reference_set_policy(lab->reference, &next->policy, &next->gateway, &next->facts,
+				revision);
 }
 
 #endif

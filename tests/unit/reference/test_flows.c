@@ -816,7 +816,7 @@ static void vpn_out_judges_anew(void **state)
 	expect(&lab, VPN_OUT, "192.168.1.1:5 > 100.64.0.7:80 tcp", NO);
 	lab_apply(&lab, &next, 1, "", distrust);
 	expect(&lab, VPN_OUT, "192.168.1.1:5 > 100.64.0.7:80 tcp", "allow policy all");
-	sp_reference_set_policy(lab.reference, &next.policy, &next.gateway, 2);
+	sp_reference_set_policy(lab.reference, &next.policy, &next.gateway, &next.facts, 2);
 	expect(&lab, VPN_IN, "100.64.0.7:80 > 192.168.1.1:5 tcp SA", "allow reply all");
 	lab_done(&lab);
 	hand_done(&next);

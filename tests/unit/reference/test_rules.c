@@ -458,6 +458,29 @@ static void a_hook_that_is_none_is_refused(void **state)
 	lab_done(&lab);
 }
 
+static void a_rule_allows_up_to_its_expiry_and_denies_by_name_after(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	lab_init(&lab);
+	/* the moment of the lab's facts is second 0, and it is second 1000 */
+	for (size_t i = 0; i < lab.hand.policy.rule_count; i++)
+		if (strcmp(lab.hand.policy.rules[i].name, "office-out") == 0)
+			lab.hand.policy.rules[i].expires_s = 1500;
+	expect(&lab, INSIDE_IN, OFFICE4 "198.51.100.5:80 tcp", "allow policy office-out");
+	lab.now_ns = 1500 * SECOND - 1;
+	expect(&lab, INSIDE_IN, OFFICE4 "198.51.100.5:80 tcp", "allow policy office-out");
+	lab.now_ns = 1500 * SECOND;
+	expect(&lab, INSIDE_IN, OFFICE4 "198.51.100.5:80 tcp", "deny deadline office-out");
+	/* a policy set at that moment does not have it any more */
+	lab.hand.facts = (struct sp_facts){ .now_s = 1500, .now_boot_ns = 1500 * SECOND };
+	sp_reference_set_policy(lab.reference, &lab.hand.policy, &lab.hand.gateway, &lab.hand.facts,
+				1);
+	expect(&lab, INSIDE_IN, OFFICE4 "198.51.100.5:80 tcp", "deny default default");
+	lab_done(&lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -477,6 +500,7 @@ int main(void)
 		cmocka_unit_test(allow_and_expose_rank_by_place_and_a_deny_beats_both),
 		cmocka_unit_test(protect_beats_a_deny),
 		cmocka_unit_test(a_hook_that_is_none_is_refused),
+		cmocka_unit_test(a_rule_allows_up_to_its_expiry_and_denies_by_name_after),
 	};
 
 	return cmocka_run_group_tests_name("reference-rules", tests, NULL, NULL);

@@ -359,12 +359,14 @@ static void what_the_gateway_sends_is_judged_by_rules_from_self(void **state)
 	hand_rule(&lab.hand, SP_RULE_ALLOW, "names", "self", "any", "udp/53");
 	/* what it opened before ends with the next revision */
 	expect(&lab, SP_HOOK_EDGE_OUT, OWN_MAIL, "allow policy -");
-	sp_reference_set_policy(lab.reference, &lab.hand.policy, &lab.hand.gateway, 2);
+	sp_reference_set_policy(lab.reference, &lab.hand.policy, &lab.hand.gateway, &lab.hand.facts,
+				2);
 	expect(&lab, SP_HOOK_EDGE_OUT, OWN_MAIL, "deny policy no-mail");
 	expect(&lab, SP_HOOK_EDGE_OUT, OWN_NAMES, "allow policy names");
 	expect(&lab, SP_HOOK_EDGE_OUT, "own 192.0.2.1:5 > 8.8.8.8:80 tcp S eth", "allow policy -");
 	lab.hand.policy.settings.self_needs_rules = true;
-	sp_reference_set_policy(lab.reference, &lab.hand.policy, &lab.hand.gateway, 3);
+	sp_reference_set_policy(lab.reference, &lab.hand.policy, &lab.hand.gateway, &lab.hand.facts,
+				3);
 	expect(&lab, SP_HOOK_EDGE_OUT, "own 192.0.2.1:6 > 8.8.8.8:80 tcp S eth", NO);
 	expect(&lab, SP_HOOK_EDGE_OUT, OWN_NAMES, "allow policy names");
 	/* nobody's address on the tunnel is meant by no rule */

@@ -50,7 +50,7 @@ static void write_small(struct file *file)
 	__tables struct sp_tables *tables = NULL;
 
 	small_policy(&hand);
-	assert_int_equal(sp_tables_compile(&hand.policy, &hand.gateway, &tables), 0);
+	assert_int_equal(sp_tables_compile(&hand.policy, &hand.gateway, &hand.facts, &tables), 0);
 	assert_int_equal(sp_sptab_write(tables, &file->bytes, &file->len), 0);
 }
 
@@ -95,7 +95,7 @@ static void what_was_written_reads_the_same(void **state)
 
 	(void)state;
 	small_policy(&hand);
-	assert_int_equal(sp_tables_compile(&hand.policy, &hand.gateway, &tables), 0);
+	assert_int_equal(sp_tables_compile(&hand.policy, &hand.gateway, &hand.facts, &tables), 0);
 
 	__file struct file file = { 0 };
 	__file struct file again = { 0 };
@@ -156,7 +156,8 @@ static void the_same_tables_give_the_same_bytes(void **state)
 		struct sp_pair_row first;
 
 		small_policy(&hand);
-		assert_int_equal(sp_tables_compile(&hand.policy, &hand.gateway, &tables), 0);
+		assert_int_equal(
+			sp_tables_compile(&hand.policy, &hand.gateway, &hand.facts, &tables), 0);
 		assert_true(tables->pair_count >= 2);
 		if (order) {
 			first = tables->pair[0];

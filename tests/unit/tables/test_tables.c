@@ -21,7 +21,8 @@ static struct sp_tables *compile(const struct hand *hand)
 {
 	struct sp_tables *tables = NULL;
 
-	assert_int_equal(sp_tables_compile(&hand->policy, &hand->gateway, &tables), 0);
+	assert_int_equal(sp_tables_compile(&hand->policy, &hand->gateway, &hand->facts, &tables),
+			 0);
 	return tables;
 }
 
@@ -693,12 +694,13 @@ static void too_many_service_sets_are_refused(void **state)
 		snprintf(service, sizeof(service), "tcp/%u", i + 1);
 		hand_rule(&hand, SP_RULE_ALLOW, "r", "any", "any", service);
 	}
-	assert_int_equal(sp_tables_compile(&hand.policy, &hand.gateway, &tables), 0);
+	assert_int_equal(sp_tables_compile(&hand.policy, &hand.gateway, &hand.facts, &tables), 0);
 	assert_int_equal(tables->svcset_count, SP_TABLES_SVCSET_MAX);
 	sp_tables_free(tables);
 	tables = NULL;
 	hand_rule(&hand, SP_RULE_ALLOW, "r", "any", "any", "tcp/65535");
-	assert_int_equal(sp_tables_compile(&hand.policy, &hand.gateway, &tables), -E2BIG);
+	assert_int_equal(sp_tables_compile(&hand.policy, &hand.gateway, &hand.facts, &tables),
+			 -E2BIG);
 	assert_null(tables);
 }
 
@@ -763,9 +765,11 @@ static void unnumbered_rules_are_refused(void **state)
 
 	(void)state;
 	hand_rule(&hand, SP_RULE_ALLOW, "r", "any", "any", "")->number = 0;
-	assert_int_equal(sp_tables_compile(&hand.policy, &hand.gateway, &tables), -EINVAL);
+	assert_int_equal(sp_tables_compile(&hand.policy, &hand.gateway, &hand.facts, &tables),
+			 -EINVAL);
 	hand.policy.rules[0].number = SP_RULE_MAX;
-	assert_int_equal(sp_tables_compile(&hand.policy, &hand.gateway, &tables), -EINVAL);
+	assert_int_equal(sp_tables_compile(&hand.policy, &hand.gateway, &hand.facts, &tables),
+			 -EINVAL);
 	assert_null(tables);
 }
 

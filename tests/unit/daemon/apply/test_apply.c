@@ -66,7 +66,7 @@ static void confirm_policy(struct sp_store *store)
 	struct sp_diagnostics diagnostics = { 0 };
 	struct sp_policy *policy = NULL;
 
-	assert_int_equal(sp_policy_load_files(&file, 1, &policy, &diagnostics), 0);
+	assert_int_equal(sp_policy_load_files(&file, 1, NULL, &policy, &diagnostics), 0);
 	memcpy(row.generation, policy->generation, sizeof(row.generation));
 	assert_int_equal(sp_store_set_mark(store, "revision", row.number = 1), 0);
 	assert_int_equal(sp_store_put_revision(store, &row, &file, 1), 0);

@@ -199,7 +199,9 @@ static void rules_have_what_they_decided_if_they_are_asked_for(void **state)
 {
 	struct sp_daemon *daemon = *state;
 	struct sp_diagnostics diagnostics = { 0 };
+	struct sp_tables tables = { .next_edge_s = 1790003600 };
 	struct sp_revision revision = { .generation = "0123456789ab",
+					.tables = &tables,
 					.applied_ns = 1790000000000000000 };
 	struct sp_snapshot *snapshot;
 	json_t *json;
@@ -220,10 +222,14 @@ static void rules_have_what_they_decided_if_they_are_asked_for(void **state)
 	assert_int_equal(snapshot->rules[1].line, 5);
 	assert_string_equal(json_string_value(json_object_get(json, "generation")), "0123456789ab");
 	assert_int_equal(json_array_size(json_object_get(json, "rule_counters")), 2);
+	assert_string_equal(json_string_value(json_object_get(json, "rules_change")),
+			    "2026-09-21T15:13:20.000Z");
 	json_decref(json);
 	sp_snapshot_free(snapshot);
+	tables.next_edge_s = INT64_MAX;
 	snapshot = look(daemon, false);
 	json = sp_json_snapshot(snapshot);
+	assert_true(json_is_null(json_object_get(json, "rules_change")));
 	assert_null(json_object_get(json, "rule_counters"));
 	json_decref(json);
 	sp_snapshot_free(snapshot);
