@@ -277,8 +277,9 @@ SP_SETTING __u32 sp_dhcp6_ifindex[8] = {}; /* and by DHCPv6 */
 SP_SETTING __u32 sp_recorder_hook = SP_HOOK_EDGE_OUT; /* edge_out: or SP_HOOK_INSIDE_OUT */
 SP_SETTING __u64 sp_seed = 0; /* where keys of sp_tally lie: nobody outside can choose neighbours */
 /* What edge-in writes before a packet for edge-tc: random, of one load of both. It says which mark
- * the packet gets: [0] SP_MARK_JUDGED, [1] SP_MARK_REPLY. */
+ * the packet gets: [0] sp_judged_mark, [1] SP_MARK_REPLY. */
 SP_SETTING __u64 sp_token[2] = { 1, 3 };
+SP_SETTING __u32 sp_judged_mark = SP_MARK_JUDGED; /* SP_MARK_JUDGED_BY its revision */
 SP_SETTING __u32 sp_test = 0;
 /* Bytes before IP on the tunnel, where there is no Ethernet header; a test run has one on every
  * hook. */

@@ -10,8 +10,8 @@ SP_INLINE __u32 sp_mark_of(const struct sp_work *work)
 	if (work->is_for_taps)
 		return SP_MARK_REPLY;
 	if (work->reason != SP_REASON_REPLY && work->reason != SP_REASON_RELATED)
-		return SP_MARK_JUDGED;
-	return work->is_own_flow ? SP_MARK_JUDGED : SP_MARK_REPLY;
+		return sp_judged_mark;
+	return work->is_own_flow ? sp_judged_mark : SP_MARK_REPLY;
 }
 
 #endif

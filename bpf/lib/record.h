@@ -33,7 +33,7 @@ SP_INLINE __u32 sp_record_kind(const struct sp_work *work, struct sp_leaving fro
 		return 0;
 	if (from.is_own)
 		return proto != SP_PROTO_TCP || sp_is_syn(work) ? SP_FLOW_OWN : 0;
-	if (from.mark != SP_MARK_JUDGED)
+	if (!SP_MARK_IS_JUDGED(from.mark))
 		return 0;
 	return proto == SP_PROTO_ESP || proto == SP_PROTO_AUTH ? SP_FLOW_OWN : SP_FLOW_FORWARDED;
 }

@@ -49,7 +49,7 @@ SP_INLINE __u64 sp_token_read(const __u8 *at)
 
 SP_INLINE __u32 sp_token_mark(__u64 token)
 {
-	return token == sp_token[0] ? SP_MARK_JUDGED : token == sp_token[1] ? SP_MARK_REPLY : 0;
+	return token == sp_token[0] ? sp_judged_mark : token == sp_token[1] ? SP_MARK_REPLY : 0;
 }
 
 /* Take the token away: it would stay in front of the packet, even in the network namespace to which

@@ -175,6 +175,13 @@ static bool is_after(const struct sp_audit_query *query, const struct sp_audit_r
 	return query->has_after[log] && (!record->seq || record->seq > query->after_seq[log]);
 }
 
+/* A destination that is translated is found by both addresses. */
+static bool dst_matches(const struct sp_prefix *wanted, const struct sp_audit_record *record)
+{
+	return (record->has_dst && sp_prefix_contains(wanted, &record->dst)) ||
+	       (record->has_real_dst && sp_prefix_contains(wanted, &record->real_dst));
+}
+
 bool sp_audit_query_matches(const struct sp_audit_query *query,
 			    const struct sp_audit_record *record)
 {
@@ -190,7 +197,7 @@ bool sp_audit_query_matches(const struct sp_audit_query *query,
 		return false;
 	if (query->has_src && !(record->has_src && sp_prefix_contains(&query->src, &record->src)))
 		return false;
-	if (query->has_dst && !(record->has_dst && sp_prefix_contains(&query->dst, &record->dst)))
+	if (query->has_dst && !dst_matches(&query->dst, record))
 		return false;
 	return text_matches(query->user, record->user) && text_matches(query->idp, record->idp) &&
 	       text_matches(query->session, record->session) &&

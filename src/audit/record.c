@@ -261,6 +261,8 @@ static void put_extras(struct writer *writer, const struct sp_audit_record *reco
 		put_text(writer, "limit", record->limit);
 	if (record->idp)
 		put_text(writer, "idp", record->idp);
+	if (record->has_real_dst)
+		put_addr(writer, "real_dst", true, &record->real_dst);
 	if (record->has_from)
 		put_addr(writer, "from", true, &record->from);
 	if (record->repair)

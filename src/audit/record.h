@@ -93,6 +93,9 @@ struct sp_audit_record {
 	uint64_t flows;
 	const char *limit; /* `limit`, of limit: the name of the limit that was gone beyond */
 	const char *idp;   /* `idp`: the provider of a sign-in */
+	/* `real_dst`: where @dst leads to by the policy's translations */
+	bool has_real_dst;
+	struct sp_addr real_dst;
 	bool has_from;
 	struct sp_addr from; /* `from`: the address a person signed in from, outside the tunnel */
 	/* `put_back`, of drift: whether it is again as it was set */

@@ -209,6 +209,47 @@ static int push_all(struct list *list)
 	return r < 0 ? r : push(list, &v6);
 }
 
+/* May somebody go to this entry, of those the rules are about? */
+static bool leads_to_nat(const struct sp_policy *policy, const uint64_t *bits, uint32_t nat)
+{
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct sp_rule *rule = &policy->rules[i];
+
+		if (rule->kind != SP_RULE_ALLOW || (bits && !sp_bits_test(bits, i)))
+			continue;
+		for (size_t n = 0; n < rule->to_count; n++)
+			if (rule->to[n].kind == SP_TO_NAT && rule->to[n].index == nat)
+				return true;
+	}
+	return false;
+}
+
+static bool overlaps(const struct list *list, const struct sp_prefix *prefix)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (sp_prefix_is_v4(&list->items[i]) == sp_prefix_is_v4(prefix) &&
+		    (sp_prefix_covers(&list->items[i], prefix) ||
+		     sp_prefix_covers(prefix, &list->items[i])))
+			return true;
+	return false;
+}
+
+/* What stands for addresses they may go to. */
+static int push_netmaps(const struct sp_policy *policy, const struct sp_reach_rules *rules,
+			struct list *list)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < policy->nat_count && r == 0; i++) {
+		const struct sp_nat *nat = &policy->nats[i];
+
+		if (nat->kind == SP_NAT_NETMAP &&
+		    (leads_to_nat(policy, rules->bits, i) || overlaps(list, &nat->netmap.inside)))
+			r = push(list, &nat->netmap.outside);
+	}
+	return r;
+}
+
 static int list_wanted(const struct sp_reach_scope *scope, const struct sp_reach_rules *rules,
 		       struct list *list)
 {
@@ -228,6 +269,8 @@ static int list_wanted(const struct sp_reach_scope *scope, const struct sp_reach
 		if (marks[i] && !policy->networks[i].is_builtin &&
 		    (is_any_routed || is_routed(machine, &policy->networks[i])))
 			r = push_network(list, &policy->networks[i]);
+	if (r == 0)
+		r = push_netmaps(policy, rules, list);
 	if (marks[policy->network_count + 1] && r == 0)
 		r = push_self(list, scope->self, scope->self_count);
 	return r;

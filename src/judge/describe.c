@@ -3,6 +3,7 @@
 
 #include "json/text.h"
 #include "net/addr.h"
+#include "policy/addresses/translation.h"
 
 static json_t *describe_address(const struct sp_addr *addr)
 {
@@ -75,6 +76,22 @@ json_t *sp_describe_tests(const struct sp_policy *policy, const struct sp_test_r
 	return list;
 }
 
+static void describe_translations(struct sp_explained *explained, const struct sp_policy *policy,
+				  const struct sp_tuple *tuple)
+{
+	const struct sp_addr *real = &tuple->destination;
+	const struct sp_nat *netmap = sp_translation_of(policy, real, &explained->real_destination);
+
+	explained->netmap = netmap ? netmap->name : NULL;
+	if (netmap)
+		real = &explained->real_destination;
+	explained->masquerade = NULL;
+	for (size_t i = 0; i < policy->nat_count && !explained->masquerade; i++)
+		if (policy->nats[i].kind == SP_NAT_MASQUERADE &&
+		    sp_masquerade_covers(policy, &policy->nats[i].masquerade, &tuple->source, real))
+			explained->masquerade = &policy->nats[i];
+}
+
 void sp_explained_judge(struct sp_explained *explained, const struct sp_policy *policy,
 			const struct sp_judgement *judgement, enum sp_hook hook,
 			const struct sp_tuple *tuple)
@@ -97,6 +114,7 @@ void sp_explained_judge(struct sp_explained *explained, const struct sp_policy *
 	explained->destination = &tuple->destination;
 	explained->proto = tuple->proto;
 	explained->port = tuple->destination_port;
+	describe_translations(explained, policy, tuple);
 }
 
 json_t *sp_describe_explained(const struct sp_explained *explained)
@@ -115,6 +133,15 @@ json_t *sp_describe_explained(const struct sp_explained *explained)
 		describe_number((json_int_t)explained->session, 0), "file",
 		sp_json_of_text(explained->file), "line", describe_number(explained->line, 0));
 
+	if (explained->netmap)
+		json_object_set_new(json, "netmap",
+				    json_pack("{s:s, s:o}", "name", explained->netmap,
+					      "destination",
+					      describe_address(&explained->real_destination)));
+	if (explained->masquerade)
+		json_object_set_new(json, "masquerade",
+				    json_pack("{s:s, s:s}", "name", explained->masquerade->name,
+					      "out", explained->masquerade->masquerade.out));
 	if (explained->role)
 		json_object_set_new(json, "role", json_string(explained->role));
 	if (explained->limit)

@@ -25,6 +25,10 @@ struct sp_explained {
 	const char *generation;
 	uint64_t revision, session; /* 0 where no gateway runs */
 	const struct sp_addr *source, *destination;
+	const char *netmap; /* that translates @destination; NULL: none, and there is no such key */
+	struct sp_addr real_destination; /* to this one */
+	/* the entry about the source, where the packet leaves by its interface; NULL as above */
+	const struct sp_nat *masquerade;
 	int proto, port;
 	const char *user;
 	const char *role;      /* NULL: no key of that name */

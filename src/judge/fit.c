@@ -41,15 +41,15 @@ struct run {
 	uint64_t epoch;
 };
 
-int sp_fit_warn(const struct sp_fit *fit, struct sp_diagnostics *diagnostics, struct sp_place place,
-		const char *format, ...)
+int sp_fit_say(const struct sp_fit *fit, struct sp_diagnostics *diagnostics,
+	       enum sp_severity severity, struct sp_place place, const char *format, ...)
 {
 	va_list args;
 	int r;
 
 	va_start(args, format);
-	r = sp_diagnostics_add(diagnostics, SP_WARNING, fit->policy->paths[place.file], place,
-			       format, args);
+	r = sp_diagnostics_add(diagnostics, severity, fit->policy->paths[place.file], place, format,
+			       args);
 	va_end(args);
 	return r;
 }
@@ -188,15 +188,14 @@ static int check_door(struct run *run, const struct door *door)
 	if (is_open_to_some(run, door, deny && deny->kind == SP_RULE_DENY))
 		return 0;
 	if (deny && deny->kind == SP_RULE_DENY)
-		return sp_fit_warn(run->fit, run->diagnostics, deny->place,
-				   "the %s is closed: deny \"%s\" covers %s/%u of the gateway "
-				   "itself, so %s; narrow its \"to\" or \"services\"",
-				   door->what, deny->name, proto, door->port, door->harm);
-	return sp_fit_warn(run->fit, run->diagnostics, place_of_doors(policy),
-			   "the %s is closed: nothing lets %s/%u in to the gateway itself, so %s; "
-			   "add to \"expose\" of \"edge\": {name: %s, to: self, service: %s/%u}",
-			   door->what, proto, door->port, door->harm, door->name, proto,
-			   door->port);
+		return sp_fit_say(run->fit, run->diagnostics, SP_WARNING, deny->place,
+				  "the %s is closed: deny \"%s\" covers %s/%u of the gateway "
+				  "itself, so %s; narrow its \"to\" or \"services\"",
+				  door->what, deny->name, proto, door->port, door->harm);
+	return sp_fit_say(run->fit, run->diagnostics, SP_WARNING, place_of_doors(policy),
+			  "the %s is closed: nothing lets %s/%u in to the gateway itself, so %s; "
+			  "add to \"expose\" of \"edge\": {name: %s, to: self, service: %s/%u}",
+			  door->what, proto, door->port, door->harm, door->name, proto, door->port);
 }
 
 static bool is_loopback(const struct sp_addr *addr)
@@ -280,8 +279,8 @@ static int check_resolver(struct run *run, const struct sp_addr *resolver)
 	if (count > ROLES_NAMED_MAX)
 		sp_buf_printf(&names, ", …");
 	sp_addr_format(resolver, address);
-	return sp_fit_warn(
-		run->fit, run->diagnostics, first,
+	return sp_fit_say(
+		run->fit, run->diagnostics, SP_WARNING, first,
 		"%s of %s cannot ask %s, which \"dns\" of \"vpn\" hands to every device: no name "
 		"resolves there while the tunnel is up; add a rule: {name: names, allow: {from: "
 		"[%s], to: \"%s\", services: [udp/53, tcp/53]}}",
@@ -331,6 +330,8 @@ int sp_judge_fit(const struct sp_fit *fit, struct sp_diagnostics *diagnostics)
 
 	if (r == 0)
 		r = sp_fit_people(fit, diagnostics);
+	if (r == 0)
+		r = sp_fit_nat(fit, diagnostics);
 	sp_diagnostics_sort(diagnostics);
 	return r;
 }

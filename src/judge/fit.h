@@ -20,15 +20,21 @@ struct sp_fit {
 /* Add warnings, at their places in the policy, about
  * - a tunnel or portal whose port nothing lets in;
  * - resolvers of `vpn.dns` that a role of people cannot ask;
- * - identity providers without a file, and groups no local user is in.
- * Returns 0 whatever it found; -ENOMEM. */
+ * - identity providers without a file, and groups no local user is in;
+ * - nat entries about an interface the machine file does not list;
+ * and errors about netmaps over the pool or an address of the gateway.
+ * Returns 0; -EINVAL there was an error; -ENOMEM. */
 int sp_judge_fit(const struct sp_fit *fit, struct sp_diagnostics *diagnostics);
 
 /* The part that needs no packets: providers and groups (fit_people.c). */
 int sp_fit_people(const struct sp_fit *fit, struct sp_diagnostics *diagnostics);
 
-/* A warning at @place of the policy. */
-int sp_fit_warn(const struct sp_fit *fit, struct sp_diagnostics *diagnostics, struct sp_place place,
-		const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The part about interfaces of nat entries (fit_nat.c). */
+int sp_fit_nat(const struct sp_fit *fit, struct sp_diagnostics *diagnostics);
+
+/* Add an error or a warning at @place of the policy. Returns 0; -ENOMEM. */
+int sp_fit_say(const struct sp_fit *fit, struct sp_diagnostics *diagnostics,
+	       enum sp_severity severity, struct sp_place place, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
 
 #endif

@@ -84,24 +84,24 @@ static int warn_unknown(const struct sp_fit *fit, const struct providers *provid
 
 	for (size_t i = providers->count; i < providers->name_count; i++)
 		if (!strcmp(providers->names[i], idp))
-			return sp_fit_warn(fit, diagnostics, place,
-					   "identity provider %s is not read from %s, so nobody "
-					   "signs in by it: a gateway has at most %u, the first by "
-					   "name",
-					   sp_show(idp).quoted, fit->idp_dir, SP_PROVIDERS_MAX);
+			return sp_fit_say(fit, diagnostics, SP_WARNING, place,
+					  "identity provider %s is not read from %s, so nobody "
+					  "signs in by it: a gateway has at most %u, the first by "
+					  "name",
+					  sp_show(idp).quoted, fit->idp_dir, SP_PROVIDERS_MAX);
 	sp_nearest_init(&near, idp);
 	for (size_t i = 0; i < providers->count; i++)
 		sp_nearest_offer(&near, providers->items[i].name);
 	if (near.best)
-		return sp_fit_warn(fit, diagnostics, place,
-				   "identity provider %s has no file in %s, so nobody signs in by "
-				   "it; did you mean \"%s\"?",
-				   sp_show(idp).quoted, fit->idp_dir, near.best);
-	return sp_fit_warn(fit, diagnostics, place,
-			   "identity provider %s has no file in %s, so nobody signs in by it; %s",
-			   sp_show(idp).quoted, fit->idp_dir,
-			   strcmp(idp, "local") ? "describe it there: sallyport-idp(5)"
-						: "\"sallyport user add NAME\" makes it");
+		return sp_fit_say(fit, diagnostics, SP_WARNING, place,
+				  "identity provider %s has no file in %s, so nobody signs in by "
+				  "it; did you mean \"%s\"?",
+				  sp_show(idp).quoted, fit->idp_dir, near.best);
+	return sp_fit_say(fit, diagnostics, SP_WARNING, place,
+			  "identity provider %s has no file in %s, so nobody signs in by it; %s",
+			  sp_show(idp).quoted, fit->idp_dir,
+			  strcmp(idp, "local") ? "describe it there: sallyport-idp(5)"
+					       : "\"sallyport user add NAME\" makes it");
 }
 
 /* Is a user of a local provider in @group? @near gets the groups that users are in. */
@@ -142,9 +142,9 @@ static int check_person(const struct sp_fit *fit, const struct providers *provid
 	sp_nearest_init(&near, user);
 	if (is_user(provider->idp, user, &near))
 		return 0;
-	return sp_fit_warn(fit, diagnostics, place, "\"%s\" has no user %s%s%s%s", idp,
-			   sp_show(user).quoted, near.best ? "; did you mean " : "",
-			   near.best ? sp_show(near.best).quoted : "", near.best ? "?" : "");
+	return sp_fit_say(fit, diagnostics, SP_WARNING, place, "\"%s\" has no user %s%s%s%s", idp,
+			  sp_show(user).quoted, near.best ? "; did you mean " : "",
+			  near.best ? sp_show(near.best).quoted : "", near.best ? "?" : "");
 }
 
 static int check_people(const struct sp_fit *fit, const struct providers *providers,
@@ -177,8 +177,8 @@ static int check_group(const struct sp_fit *fit, const struct providers *provide
 	sp_nearest_init(&near, match->group);
 	if (is_in_use(provider->idp, match->group, &near))
 		return 0;
-	return sp_fit_warn(
-		fit, diagnostics, role->place,
+	return sp_fit_say(
+		fit, diagnostics, SP_WARNING, role->place,
 		"no user of \"%s\" is in group %s, so nobody gets role \"%s\" by it; %s%s%s",
 		match->idp, sp_show(match->group).quoted, role->name,
 		near.best ? "did you mean " : "\"sallyport user groups NAME GROUP…\" says who is",

@@ -182,6 +182,19 @@ static bool bits_equal(const uint8_t a[16], const uint8_t b[16], uint32_t count)
 	return rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0;
 }
 
+struct sp_addr sp_prefix_join(const struct sp_prefix *prefix, const struct sp_addr *addr)
+{
+	struct sp_addr result;
+
+	for (uint32_t i = 0; i < sizeof(result.b); i++) {
+		const uint32_t bits = prefix->prefix_len > i * 8 ? prefix->prefix_len - i * 8 : 0;
+		const uint8_t mask = bits >= 8 ? 0xff : (uint8_t)(0xff00 >> bits);
+
+		result.b[i] = (uint8_t)((prefix->addr[i] & mask) | (addr->b[i] & ~mask));
+	}
+	return result;
+}
+
 bool sp_prefix_contains(const struct sp_prefix *outer, const struct sp_addr *addr)
 {
 	return sp_prefix_is_v4(outer) == sp_addr_is_v4(addr) &&

@@ -40,5 +40,7 @@ bool sp_prefix_covers(const struct sp_prefix *outer, const struct sp_prefix *inn
 /* by address, then length */
 int sp_prefix_compare(const struct sp_prefix *a, const struct sp_prefix *b);
 void sp_prefix_mask(struct sp_prefix *prefix); /* clear host bits */
+/* The bits of @prefix, and behind them those of @addr. */
+struct sp_addr sp_prefix_join(const struct sp_prefix *prefix, const struct sp_addr *addr);
 
 #endif

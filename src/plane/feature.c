@@ -102,6 +102,26 @@ int sp_plane_check(const struct sp_plane_ops *ops, const struct sp_policy *polic
 
 		r = found < 0 ? found : r;
 	}
+	for (size_t i = 0; i < policy->nat_count && r != -ENOMEM; i++) {
+		const struct sp_nat *nat = &policy->nats[i];
+		const int found = demand(&run, SP_PLANE_NAT, nat->place, "nat entry", nat->name);
+
+		r = found < 0 ? found : r;
+	}
 	sp_diagnostics_sort(diagnostics);
 	return r;
+}
+
+int sp_plane_try(struct sp_plane *plane, const struct sp_policy *policy,
+		 struct sp_diagnostics *diagnostics)
+{
+	const struct run run = { plane->ops, policy, diagnostics };
+	struct sp_plane_error error = { 0 };
+	const struct sp_nat *first = policy->nats;
+	int r = policy->nat_count ? sp_plane_nat_try(plane, policy, &error) : 0;
+
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	return add_error(&run, first->place, "nat entry \"%s\": this machine cannot translate: %s",
+			 first->name, error.text);
 }

@@ -17,7 +17,8 @@
 	X(EXPOSE, "`expose` entries")                                                              \
 	X(LIMIT, "limits")                                                                         \
 	X(LOG_ALL, "rules with `log: all` that allow")                                             \
-	X(IDLE, "sessions that end by silence (`idle` of a role)")
+	X(IDLE, "sessions that end by silence (`idle` of a role)")                                 \
+	X(NAT, "translations (`nat`)")
 
 enum sp_plane_feature_bit {
 #define X(id, text) SP_PLANE_BIT_##id,
@@ -33,11 +34,17 @@ enum sp_plane_feature {
 		SP_PLANE_ALL = (1u << SP_PLANE_BIT_COUNT) - 1,
 };
 
+struct sp_plane;
 struct sp_plane_ops;
 
-/* Compare @policy with what the plane has. Adds an error to @diagnostics for each rule and role
- * that needs more. Returns 0; -EINVAL there was one; -ENOMEM. */
+/* Compare @policy with what the plane has. Adds an error to @diagnostics for each rule, role
+ * and nat entry that needs more. Returns 0; -EINVAL there was one; -ENOMEM. */
 int sp_plane_check(const struct sp_plane_ops *ops, const struct sp_policy *policy,
 		   struct sp_diagnostics *diagnostics);
+
+/* Ask this machine whether it can do what no plane can without it: translate. Adds an error at the
+ * first nat entry if not. Returns 0; -EINVAL it cannot; -ENOMEM. */
+int sp_plane_try(struct sp_plane *plane, const struct sp_policy *policy,
+		 struct sp_diagnostics *diagnostics);
 
 #endif

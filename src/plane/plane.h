@@ -143,6 +143,7 @@ _Static_assert((unsigned)SP_PLANE_DROP_COUNT <= SP_PLANE_DROP_SLOTS, "the room o
 struct sp_plane_guard_place {
 	const char *name;      /* in messages: "table inet sallyport" */
 	const char *nft_table; /* its name alone, by which the kernel tells of its changes */
+	const char *nat;       /* in messages, of what nat_put makes */
 	/* The guard samples each kind of drop, 100 a second, by NFLOG to this group. The prefix of
 	 * a sample is the drop's name. A sample has @log_bytes bytes, from the IP header on. */
 	uint16_t log_group, log_bytes;
@@ -306,6 +307,23 @@ struct sp_plane_ops {
 	/* Read the rules of the guard as malloc'ed text; equal rules give equal texts. -ENOENT:
 	 * there is no guard. */
 	int (*guard_read)(struct sp_plane *plane, char **ret_text);
+
+	/* Put what @policy translates for packets that the revision @number judges, in one
+	 * transaction; for the running revision all stays as it is. So it is put before @number is
+	 * committed. @is_anew: whatever stands in its place goes first, and nothing of another
+	 * revision is kept. 0 also if nothing is to be translated. A plane without SP_PLANE_NAT has
+	 * none of nat_…. */
+	int (*nat_put)(struct sp_plane *plane, const struct sp_policy *policy, uint64_t number,
+		       bool is_anew, struct sp_plane_error *error);
+	/* It as malloc'ed text, the same for the same translations. -ENOENT: it is not there. */
+	int (*nat_read)(struct sp_plane *plane, char **ret_text);
+	/* Can this machine translate that? Changes nothing. */
+	int (*nat_try)(struct sp_plane *plane, const struct sp_policy *policy,
+		       struct sp_plane_error *error);
+	/* After a commit: end the connections whose translation is not @policy's any more. nat_try
+	 * and this may run beside the loop. */
+	int (*nat_settle)(struct sp_plane *plane, const struct sp_policy *policy, size_t *ret_ended,
+			  struct sp_plane_error *error);
 
 	/* Read the number that set_birth wrote last. It is kept with the state and ends with the
 	 * state. 0: none was written. */
@@ -513,6 +531,30 @@ static inline int sp_plane_guard_counters(struct sp_plane *plane,
 static inline int sp_plane_guard_read(struct sp_plane *plane, char **ret_text)
 {
 	return plane->ops->guard_read(plane, ret_text);
+}
+
+static inline int sp_plane_nat_put(struct sp_plane *plane, const struct sp_policy *policy,
+				   uint64_t number, bool is_anew, struct sp_plane_error *error)
+{
+	return plane->ops->nat_put ? plane->ops->nat_put(plane, policy, number, is_anew, error) : 0;
+}
+
+static inline int sp_plane_nat_read(struct sp_plane *plane, char **ret_text)
+{
+	return plane->ops->nat_read ? plane->ops->nat_read(plane, ret_text) : -ENOENT;
+}
+
+static inline int sp_plane_nat_try(struct sp_plane *plane, const struct sp_policy *policy,
+				   struct sp_plane_error *error)
+{
+	return plane->ops->nat_try ? plane->ops->nat_try(plane, policy, error) : 0;
+}
+
+static inline int sp_plane_nat_settle(struct sp_plane *plane, const struct sp_policy *policy,
+				      size_t *ret_ended, struct sp_plane_error *error)
+{
+	*ret_ended = 0;
+	return plane->ops->nat_settle ? plane->ops->nat_settle(plane, policy, ret_ended, error) : 0;
 }
 
 static inline int sp_plane_get_birth(struct sp_plane *plane, uint64_t *ret_birth)

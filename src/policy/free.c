@@ -18,6 +18,14 @@ void sp_rule_done(struct sp_rule *rule)
 	free(rule->reason);
 }
 
+void sp_nat_done(struct sp_nat *nat)
+{
+	free(nat->name);
+	free(nat->masquerade.out);
+	free(nat->masquerade.from);
+	free(nat->masquerade.to);
+}
+
 static void role_done(struct sp_role *role)
 {
 	free(role->name);
@@ -103,6 +111,9 @@ void sp_policy_free(struct sp_policy *policy)
 	for (size_t i = 0; i < policy->rule_count; i++)
 		sp_rule_done(&policy->rules[i]);
 	free(policy->rules);
+	for (size_t i = 0; i < policy->nat_count; i++)
+		sp_nat_done(&policy->nats[i]);
+	free(policy->nats);
 	sp_gateway_done(&policy->fixtures.gateway);
 	for (size_t i = 0; i < policy->fixtures.session_count; i++)
 		session_done(&policy->fixtures.sessions[i]);

@@ -154,6 +154,33 @@ void sp_symbol_close(struct sp_loader *loader, struct sp_symbol *symbol)
 	loader->nesting--;
 }
 
+/* The entry at place @from is now at @to. */
+static void move_nat(struct sp_policy *policy, uint32_t from, uint32_t to)
+{
+	for (size_t i = 0; i < policy->rule_count; i++)
+		for (size_t n = 0; n < policy->rules[i].to_count; n++)
+			if (policy->rules[i].to[n].kind == SP_TO_NAT &&
+			    policy->rules[i].to[n].index == from)
+				policy->rules[i].to[n].index = to;
+}
+
+static void drop_disabled_nat(struct sp_policy *policy)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < policy->nat_count; i++) {
+		if (policy->nats[i].is_disabled) {
+			move_nat(policy, (uint32_t)i, UINT32_MAX);
+			sp_nat_done(&policy->nats[i]);
+			continue;
+		}
+		if (kept < i)
+			move_nat(policy, (uint32_t)i, (uint32_t)kept);
+		policy->nats[kept++] = policy->nats[i];
+	}
+	policy->nat_count = kept;
+}
+
 /* Drop the rules that are disabled and were only checked. By now nobody uses the places of names in
  * the array. */
 static void drop_disabled(struct sp_policy *policy)
@@ -202,6 +229,10 @@ static void load_sections(struct sp_loader *loader)
 	sp_load_fixtures(loader);
 	sp_symbols_sort(&loader->providers);
 	load_all(loader, SP_SECTION_PEOPLE, sp_load_people);
+	load_all(loader, SP_SECTION_NAT, sp_load_nat);
+	sp_symbols_sort(&loader->nats);
+	report_doubles(loader, &loader->nats, "nat entry", "");
+	sp_check_netmaps(loader);
 	load_all(loader, SP_SECTION_EDGE, sp_load_edge);
 	load_all(loader, SP_SECTION_PROTECT, sp_load_protect);
 	load_all(loader, SP_SECTION_RULES, sp_load_rules);
@@ -210,6 +241,7 @@ static void load_sections(struct sp_loader *loader)
 		       ": names of rules, expose and protect entries are unique");
 	load_all(loader, SP_SECTION_TESTS, sp_load_tests);
 	drop_disabled(loader->policy);
+	drop_disabled_nat(loader->policy);
 	if (!check->no_memory && check->diagnostics->error_count == 0)
 		sp_lint(loader);
 	if (loader->policy->rule_count > 1)
@@ -285,6 +317,7 @@ static void loader_done(struct sp_loader *loader)
 	sp_symbols_done(&loader->limits);
 	sp_symbols_done(&loader->schedules);
 	sp_symbols_done(&loader->rules);
+	sp_symbols_done(&loader->nats);
 	sp_symbols_done(&loader->users);
 	sp_symbols_done(&loader->providers);
 	for (size_t i = 0; i < loader->part_count; i++)

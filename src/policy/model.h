@@ -144,11 +144,14 @@ enum sp_to_kind {
 	SP_TO_SIGNED_IN,
 	SP_TO_PEOPLE,
 	SP_TO_OWN_DEVICES, /* the other devices of the person who sends */
+	SP_TO_NAT,         /* what a netmap stands for, by that netmap and no other way */
 };
 
 struct sp_to {
 	enum sp_to_kind kind;
-	uint32_t index; /* of the role, network or list of people */
+	/* of the role, network, list of people or nat entry; UINT32_MAX: of a nat entry that is
+	 * disabled, and no destination is meant */
+	uint32_t index;
 };
 
 enum sp_rule_kind { SP_RULE_ALLOW, SP_RULE_DENY, SP_RULE_EXPOSE, SP_RULE_PROTECT };
@@ -179,6 +182,33 @@ struct sp_settings {
 	const struct sp_timezone *zone; /* whose clock is meant where none is named */
 	bool self_needs_rules;          /* what the gateway itself sends needs an allow from self */
 	struct sp_place self_at;        /* where the text says so */
+};
+
+enum sp_nat_kind { SP_NAT_MASQUERADE, SP_NAT_NETMAP };
+
+/* What leaves by @out gets an address of that interface as its source. */
+struct sp_masquerade {
+	char *out;
+	uint32_t *from; /* networks the source is in one of; at least one */
+	size_t from_count;
+	uint32_t *to; /* networks the destination is in one of; none: any destination */
+	size_t to_count;
+	uint16_t first_port, last_port; /* which source ports TCP and UDP get */
+};
+
+/* Address n of @outside stands for address n of @inside. Both are of one family and one length. */
+struct sp_netmap {
+	struct sp_prefix outside, inside;
+};
+
+/* An entry of `nat`, in file order. */
+struct sp_nat {
+	char *name;
+	enum sp_nat_kind kind;
+	struct sp_place place;
+	bool is_disabled; /* `enabled: false`; of a checked policy never */
+	struct sp_masquerade masquerade;
+	struct sp_netmap netmap;
 };
 
 struct sp_interface {
@@ -276,6 +306,8 @@ struct sp_policy {
 	struct sp_rule *rules;
 	size_t rule_count;
 	size_t disabled_count; /* that the text has besides, with `enabled: false` */
+	struct sp_nat *nats;
+	size_t nat_count;
 	bool drop_bogons;
 	uint32_t bogons; /* index of the built-in networks */
 	uint32_t internet;
@@ -297,6 +329,8 @@ static inline void sp_policy_freep(struct sp_policy **policy)
 
 /* Free what it holds; not to be used afterwards. */
 void sp_rule_done(struct sp_rule *rule);
+/* Likewise. */
+void sp_nat_done(struct sp_nat *nat);
 /* Free what it holds; empty afterwards. */
 void sp_gateway_done(struct sp_gateway *gateway);
 

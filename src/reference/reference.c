@@ -602,7 +602,7 @@ static bool kind_of(const struct question *q, enum sp_ref_kind *ret_kind)
 		return proto != IPPROTO_TCP || is_syn;
 	}
 	*ret_kind = proto == IPPROTO_ESP || proto == IPPROTO_AH ? SP_REF_OWN : SP_REF_FORWARDED;
-	return q->frame->mark == SP_MARK_JUDGED;
+	return SP_MARK_IS_JUDGED(q->frame->mark);
 }
 
 static void record_new(struct question *q)

@@ -58,7 +58,8 @@ static const struct sp_route *longest_route(const struct sp_gateway *gateway,
 
 int sp_ref_home(const struct sp_reference *reference, const struct sp_addr *addr)
 {
-	const struct sp_route *route = longest_route(reference->gateway, addr);
+	const struct sp_addr real = sp_ref_real_source(reference, addr);
+	const struct sp_route *route = longest_route(reference->gateway, &real);
 
 	if (sp_ref_is_self(reference, addr))
 		return SP_HOME_SELF;
@@ -69,7 +70,8 @@ int sp_ref_home(const struct sp_reference *reference, const struct sp_addr *addr
 
 uint32_t sp_ref_home_interface(const struct sp_reference *reference, const struct sp_addr *addr)
 {
-	const struct sp_route *route = longest_route(reference->gateway, addr);
+	const struct sp_addr real = sp_ref_real_source(reference, addr);
+	const struct sp_route *route = longest_route(reference->gateway, &real);
 
 	if (!route || sp_ref_is_self(reference, addr) || sp_ref_is_pool_end(reference, addr))
 		return 0;
@@ -79,7 +81,10 @@ uint32_t sp_ref_home_interface(const struct sp_reference *reference, const struc
 bool sp_ref_is_parked_target(const struct sp_reference *reference, const struct sp_tuple *tuple)
 {
 	const struct sp_gateway *gateway = reference->gateway;
+	struct sp_tuple real = *tuple;
 
+	if (sp_ref_translate(reference, &real) != SP_REF_NO_NAT)
+		return false;
 	if (tuple->proto == IPPROTO_TCP && gateway->portal_port != 0 &&
 	    tuple->destination_port == gateway->portal_port &&
 	    sp_ref_is_self(reference, &tuple->destination))
@@ -95,6 +100,7 @@ bool sp_ref_is_parked_target(const struct sp_reference *reference, const struct 
 
 bool sp_ref_is_bogon(const struct sp_reference *reference, const struct sp_addr *addr)
 {
+	const struct sp_addr real = sp_ref_real_source(reference, addr);
 	const struct sp_gateway *gateway = reference->gateway;
 	static const struct sp_addr unspecified_v6;
 	static const struct sp_addr unspecified_v4 = { .b = { [10] = 0xff, [11] = 0xff } };
@@ -104,8 +110,8 @@ bool sp_ref_is_bogon(const struct sp_reference *reference, const struct sp_addr 
 	if (sp_addr_compare(addr, &unspecified_v4) == 0 ||
 	    sp_addr_compare(addr, &unspecified_v6) == 0)
 		return true;
-	return in_network(reference, reference->policy->bogons, addr) &&
-	       !in_prefixes(gateway->edge_trust, gateway->edge_trust_count, addr);
+	return in_network(reference, reference->policy->bogons, &real) &&
+	       !in_prefixes(gateway->edge_trust, gateway->edge_trust_count, &real);
 }
 
 /* ---- the three parts of a rule ---- */
@@ -181,10 +187,19 @@ static bool source_matches(const struct sp_reference *reference, const struct sp
 	return false;
 }
 
+/* A packet's two ends, as rules see them. */
+struct ends {
+	const struct sp_tuple *tuple; /* the real one */
+	uint32_t nat;                 /* the entry it goes by */
+	const struct sp_ref_session *sender, *receiver;
+};
+
 static bool to_matches(const struct sp_reference *reference, const struct sp_to *to,
-		       const struct sp_tuple *tuple, const struct sp_ref_session *sender,
-		       const struct sp_ref_session *receiver)
+		       const struct ends *ends)
 {
+	const struct sp_tuple *tuple = ends->tuple;
+	const struct sp_ref_session *receiver = ends->receiver;
+
 	switch (to->kind) {
 	case SP_TO_ANY:
 		return true;
@@ -199,17 +214,18 @@ static bool to_matches(const struct sp_reference *reference, const struct sp_to 
 	case SP_TO_PEOPLE:
 		return is_of_list(reference, to->index, receiver);
 	case SP_TO_OWN_DEVICES:
-		return is_same_person(sender, receiver);
+		return is_same_person(ends->sender, receiver);
+	case SP_TO_NAT:
+		return ends->nat != SP_REF_NO_NAT && ends->nat == to->index;
 	}
 	return false;
 }
 
 static bool destination_matches(const struct sp_reference *reference, const struct sp_rule *rule,
-				const struct sp_tuple *tuple, const struct sp_ref_session *sender,
-				const struct sp_ref_session *receiver)
+				const struct ends *ends)
 {
 	for (size_t i = 0; i < rule->to_count; i++)
-		if (to_matches(reference, &rule->to[i], tuple, sender, receiver))
+		if (to_matches(reference, &rule->to[i], ends))
 			return true;
 	return false;
 }
@@ -258,32 +274,45 @@ const struct sp_rule *sp_ref_match_protect(const struct sp_reference *reference,
 					   const struct sp_tuple *tuple)
 {
 	const struct sp_policy *policy = reference->policy;
+	struct sp_tuple real = *tuple;
+	const struct ends ends = { .tuple = &real, .nat = SP_REF_NO_NAT };
 
+	real.source = sp_ref_real_source(reference, &tuple->source);
 	if (!sp_ref_is_self(reference, &tuple->destination) ||
 	    !is_at_home(reference, zone, &tuple->source))
 		return NULL;
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct sp_rule *rule = &policy->rules[i];
 
-		if (rule->kind == SP_RULE_PROTECT && source_matches(reference, rule, tuple, NULL) &&
-		    destination_matches(reference, rule, tuple, NULL, NULL) &&
-		    services_match(rule, tuple))
+		if (rule->kind == SP_RULE_PROTECT && source_matches(reference, rule, &real, NULL) &&
+		    destination_matches(reference, rule, &ends) && services_match(rule, &real))
 			return rule;
 	}
 	return NULL;
 }
 
 static bool rule_matches(const struct sp_reference *reference, const struct sp_rule *rule,
-			 const struct sp_ref_case *asked)
+			 enum sp_zone zone, const struct ends *ends)
 {
 	if (rule->kind == SP_RULE_EXPOSE) { /* an expose entry is for every source on the edge */
-		if (asked->zone != SP_ZONE_EDGE)
+		if (zone != SP_ZONE_EDGE)
 			return false;
-	} else if (!source_matches(reference, rule, asked->tuple, asked->sender)) {
+	} else if (!source_matches(reference, rule, ends->tuple, ends->sender)) {
 		return false;
 	}
-	return destination_matches(reference, rule, asked->tuple, asked->sender, asked->receiver) &&
-	       services_match(rule, asked->tuple);
+	return destination_matches(reference, rule, ends) && services_match(rule, ends->tuple);
+}
+
+/* @real is the tuple they point to. */
+static struct ends find_ends(const struct sp_reference *reference, const struct sp_ref_case *asked,
+			     struct sp_tuple *real)
+{
+	struct ends ends = { .tuple = real, .sender = asked->sender, .receiver = asked->receiver };
+
+	*real = *asked->tuple;
+	real->source = sp_ref_real_source(reference, &asked->tuple->source);
+	ends.nat = sp_ref_translate(reference, real);
+	return ends;
 }
 
 /* By the rules in force at an instant. */
@@ -293,12 +322,14 @@ static struct sp_answer match_at(const struct sp_reference *reference,
 	const struct sp_policy *policy = reference->policy;
 	const struct sp_rule *first_allow = NULL;
 	bool is_free = false;
+	struct sp_tuple real;
+	const struct ends ends = find_ends(reference, asked, &real);
 
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct sp_rule *rule = &policy->rules[i];
 
 		if (rule->kind == SP_RULE_PROTECT || !sp_ref_is_in_force(rule, at_s) ||
-		    !rule_matches(reference, rule, asked))
+		    !rule_matches(reference, rule, asked->zone, &ends))
 			continue;
 		if (rule->kind == SP_RULE_DENY)
 			return (struct sp_answer){ SP_DENY, SP_REASON_POLICY, rule->number };
@@ -328,12 +359,14 @@ struct sp_answer sp_ref_match_self(const struct sp_reference *reference,
 {
 	const struct sp_policy *policy = reference->policy;
 	const struct sp_rule *first_allow = NULL;
+	struct sp_tuple real = *tuple;
+	const struct ends ends = { &real, sp_ref_translate(reference, &real), NULL, receiver };
 
 	for (size_t i = 0; i < policy->rule_count && is_known; i++) {
 		const struct sp_rule *rule = &policy->rules[i];
 
 		if (!is_from_self(rule) || !services_match(rule, tuple) ||
-		    !destination_matches(reference, rule, tuple, NULL, receiver))
+		    !destination_matches(reference, rule, &ends))
 			continue;
 		if (rule->kind == SP_RULE_DENY)
 			return (struct sp_answer){ SP_DENY, SP_REASON_POLICY, rule->number };
@@ -349,9 +382,12 @@ struct sp_answer sp_ref_match_self(const struct sp_reference *reference,
 
 static bool has_schedule(const struct sp_reference *reference, const struct sp_ref_case *asked)
 {
+	struct sp_tuple real;
+	const struct ends ends = find_ends(reference, asked, &real);
+
 	for (size_t i = 0; i < reference->policy->rule_count; i++)
 		if (reference->policy->rules[i].when &&
-		    rule_matches(reference, &reference->policy->rules[i], asked))
+		    rule_matches(reference, &reference->policy->rules[i], asked->zone, &ends))
 			return true;
 	return false;
 }

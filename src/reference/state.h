@@ -181,6 +181,12 @@ bool sp_ref_is_parked_target(const struct sp_reference *reference, const struct 
 /* Is it an address no packet from the edge may have? Never without `drop-bogons`. */
 bool sp_ref_is_bogon(const struct sp_reference *reference, const struct sp_addr *addr);
 
+/* Put the real destination into @tuple. Returns the index of the nat entry it goes by;
+ * SP_REF_NO_NAT: none, and @tuple is as it was. */
+uint32_t sp_ref_translate(const struct sp_reference *reference, struct sp_tuple *tuple);
+#define SP_REF_NO_NAT UINT32_MAX
+/* The source that @addr stands for; most stand for themselves. */
+struct sp_addr sp_ref_real_source(const struct sp_reference *reference, const struct sp_addr *addr);
 /* The protect entry that matches [2], or NULL. */
 const struct sp_rule *sp_ref_match_protect(const struct sp_reference *reference, enum sp_zone zone,
 					   const struct sp_tuple *tuple);

@@ -77,6 +77,8 @@ static bool to_matches(const struct view *view, const struct sp_to *to)
 		return sp_identity_is_person(view->identity);
 	case SP_TO_PEOPLE:
 		return is_of_list(view, to->index);
+	case SP_TO_NAT:
+		return false; /* no session is behind a netmap */
 	}
 	return false;
 }

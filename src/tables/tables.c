@@ -203,6 +203,8 @@ int sp_tables_compile(const struct sp_policy *policy, const struct sp_gateway *g
 	if (r == 0)
 		r = sp_tables_compile_dst(tables);
 	if (r == 0)
+		r = sp_tables_compile_translated(tables);
+	if (r == 0)
 		r = sp_tables_compile_svc(tables);
 	if (r == 0)
 		r = sp_tables_compile_limits(tables);

@@ -146,11 +146,14 @@ static bool word_address(struct rng *rng, const struct world *world,
 		return role_address(rng, world, UINT32_MAX, v6, ret_addr);
 	if (strcmp(word, "any") == 0)
 		return rng_chance(rng, 60) && role_address(rng, world, UINT32_MAX, v6, ret_addr);
-	if (strcmp(word, "self") == 0)
+	if (sscanf(word, "{ nat: m%u", &n) == 1)
+		text = is_family(policy->netmaps[n].outside, v6) ? policy->netmaps[n].outside
+								 : NULL;
+	else if (strcmp(word, "self") == 0)
 		text = pick_family(rng, &world->self, v6);
 	else if (strcmp(word, "internet") == 0)
 		text = global[v6];
-	else if (is_family(word, v6) && (strchr(word, '.') || strchr(word, ':')))
+	else if (word[0] != '{' && is_family(word, v6) && (strchr(word, '.') || strchr(word, ':')))
 		text = word;
 	for (uint32_t i = 0; i < policy->network_count && !text; i++) {
 		const struct world_network *network = &policy->networks[i];

@@ -310,6 +310,8 @@ static void add_to(struct rng *rng, const struct world_policy *policy, struct wo
 		words_add(words, "{ people: p%u }", rng_below(rng, policy->people_count));
 	else if (dice < 54)
 		words_add(words, "own-devices");
+	else if (dice < 66 && policy->netmap_count)
+		words_add(words, "{ nat: m%u }", rng_below(rng, policy->netmap_count));
 	else
 		add_network_word(rng, policy, words);
 }
@@ -490,6 +492,50 @@ static void change_times(struct rng *rng, struct world *world)
 			  &policy->rules[rng_below(rng, policy->rule_count)]);
 }
 
+/* ---- netmaps ---- */
+
+/* What stands for what: each family has its own, so that no netmap touches another one. Outsides are
+ * within inner routes, at the edge, and nowhere. */
+static const struct world_netmap netmaps[2][3] = {
+	{ { "10.20.0.0/18", "10.30.64.0/18" },
+	  { "10.77.1.0/24", "10.30.4.0/24" },
+	  { "8.8.4.4/32", "93.184.0.1/32" } },
+	{ { "2001:db8:30:2::/64", "2001:db8:30:1::/64" },
+	  { "fd00:77::/96", "fd00:20::/96" },
+	  { "2a00:1450:1::/48", "2001:db8:31::/48" } },
+};
+
+/* Is it in either prefix? The checker refuses a netmap over what is the gateway's. */
+static bool holds_any(const struct world_netmap *netmap, const struct words *words)
+{
+	for (uint32_t i = 0; i < words->count; i++) {
+		struct sp_prefix prefix = prefix_of(words->item[i]);
+		struct sp_addr addr;
+
+		memcpy(addr.b, prefix.addr, sizeof(addr.b));
+		if (world_in_prefix(netmap->outside, &addr) ||
+		    world_in_prefix(netmap->inside, &addr))
+			return true;
+	}
+	return false;
+}
+
+/* Its prefixes are a network too, so that rules and packets are about them. */
+static void make_netmap(struct rng *rng, const struct world *world, struct world_policy *policy,
+			unsigned family)
+{
+	const struct world_netmap *netmap = &netmaps[family][rng_below(rng, 3)];
+	struct world_network *network = &policy->networks[policy->network_count];
+
+	if (holds_any(netmap, &world->self) || policy->network_count == NETWORKS_MAX)
+		return;
+	policy->netmaps[policy->netmap_count++] = *netmap;
+	*network = (struct world_network){ 0 };
+	snprintf(network->name, sizeof(network->name), "n%u", policy->network_count++);
+	words_add(&network->in, "%s", netmap->inside);
+	words_add(&network->in, "%s", netmap->outside);
+}
+
 static void make_policy(struct rng *rng, const struct world *world, struct world_policy *policy)
 {
 	uint32_t networks = rng_between(rng, 1, NETWORKS_MAX - 1);
@@ -500,7 +546,10 @@ static void make_policy(struct rng *rng, const struct world *world, struct world
 	policy->drop_bogons = rng_chance(rng, 50);
 	policy->self_needs_rules = rng_chance(rng, 25);
 	make_roles(rng, world, policy);
-	for (uint32_t i = 0; i < networks; i++)
+	for (unsigned family = 0; family < 2; family++)
+		if (rng_chance(rng, 25))
+			make_netmap(rng, world, policy, family);
+	for (uint32_t i = 0; i < networks && policy->network_count < NETWORKS_MAX; i++)
 		make_network(rng, policy);
 	for (uint32_t i = 0; i < services; i++)
 		make_service(rng, policy);
@@ -525,6 +574,18 @@ static void change_people(struct rng *rng, const struct world *world, struct wor
 		policy->people[n] = 1;
 }
 
+/* The same `outside` stands for the neighbour of what it stood for. */
+static void move_netmap(const struct world *world, struct world_netmap *netmap)
+{
+	struct sp_prefix inside = prefix_of(netmap->inside);
+	struct world_netmap moved = *netmap;
+
+	inside.addr[(inside.prefix_len - 1) / 8] ^= (uint8_t)(0x80 >> (inside.prefix_len - 1) % 8);
+	sp_prefix_format(&inside, moved.inside);
+	if (!holds_any(&moved, &world->self))
+		*netmap = moved;
+}
+
 /* The next revision: the same with a few things changed, so that flows survive or die with reason.
  */
 static void change_policy(struct rng *rng, const struct world *world)
@@ -536,7 +597,7 @@ static void change_policy(struct rng *rng, const struct world *world)
 		uint32_t n = rng_below(rng, policy->rule_count);
 		struct world_rule *rule = &policy->rules[n];
 
-		switch (rng_below(rng, 8)) {
+		switch (rng_below(rng, 9)) {
 		case 0:
 			if (rule->kind == SP_RULE_ALLOW || rule->kind == SP_RULE_DENY)
 				rule->kind =
@@ -568,6 +629,10 @@ static void change_policy(struct rng *rng, const struct world *world)
 		case 6:
 			if (policy->limit[0] && !strstr(policy->limit, "key: rule"))
 				make_limit(rng, policy);
+			break;
+		case 7:
+			if (policy->netmap_count)
+				move_netmap(world, &policy->netmaps[0]);
 			break;
 		default:
 			policy->drop_bogons = !policy->drop_bogons;

@@ -53,7 +53,12 @@ struct world_schedule {
 	uint32_t from_min, to_min;
 };
 
+struct world_netmap {
+	char outside[WORD_MAX], inside[WORD_MAX];
+};
+
 #define RULES_MAX 24
+#define NETMAPS_MAX 2
 #define NETWORKS_MAX 8
 #define SERVICES_MAX 5
 #define ROLES_MAX 5
@@ -83,6 +88,8 @@ struct world_policy {
 	uint32_t rule_count;
 	/* the terms of its limit, as written; "": none. Two would mostly be an error. */
 	char limit[WORD_MAX];
+	struct world_netmap netmaps[NETMAPS_MAX]; /* m0 … */
+	uint32_t netmap_count;
 };
 
 struct world_session {

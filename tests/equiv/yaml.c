@@ -232,6 +232,11 @@ void world_print_policy(const struct world *world, unsigned revision, FILE *out)
 	put_rules(out, policy, "  expose:", true, SP_RULE_EXPOSE);
 	put_rules(out, policy, "protect:", true, SP_RULE_PROTECT);
 	put_rules(out, policy, "rules:", false, SP_RULE_ALLOW);
+	if (policy->netmap_count)
+		fputs("nat:\n", out);
+	for (uint32_t i = 0; i < policy->netmap_count; i++)
+		fprintf(out, "  - { name: m%u, netmap: { outside: \"%s\", inside: \"%s\" } }\n", i,
+			policy->netmaps[i].outside, policy->netmaps[i].inside);
 	put_fixtures(out, world);
 }
 

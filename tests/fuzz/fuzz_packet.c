@@ -314,7 +314,7 @@ static void change_state(struct twins *twins, uint8_t control, uint8_t step)
 static void judge(struct twins *twins, uint8_t control, uint8_t mark, const uint8_t *bytes,
 		  size_t len)
 {
-	static const uint32_t marks[4] = { 0, SP_MARK_JUDGED, SP_MARK_REPLY, 0 };
+	static const uint32_t marks[4] = { 0, SP_MARK_JUDGED, SP_MARK_REPLY, SP_MARK_JUDGED_ODD };
 	enum sp_hook hook = SP_HOOK_EDGE_IN + (control & CONTROL_HOOK) % (SP_HOOK_JUDGE_COUNT - 1);
 	struct sp_frame frame = {
 		.bytes = bytes,

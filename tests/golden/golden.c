@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Print what loading a file gives, for tests/golden/run: its diagnostics, one a line, and of kind tables
- * the decision tables too.
+ * the decision tables too, of kind nat what nft is told for revision 1.
  *
- *	golden policy|machine|idp|tables FILE NAME [--peak]	NAME: what the output calls the file
+ *	golden policy|machine|idp|tables|nat FILE NAME [--peak]	NAME: what the output calls the file
  *	golden includes FILE NAME OTHER...	a policy of several files; OTHER: a path beside FILE, or in a folder there
  *
  * --peak: the most memory this program ever held, in KB, on stderr (tests/golden/bounds.py).
@@ -18,6 +18,7 @@
 #include "config/machine.h"
 #include "identity/provider.h"
 #include "plane/choice.h"
+#include "plane/ebpf/nat_text.h"
 #include "policy/files.h"
 #include "policy/load.h"
 #include "tables.h"
@@ -50,6 +51,16 @@ static int read_file(const char *path, char **ret_text, size_t *ret_len)
 	return 0;
 }
 
+static int print_nat(const struct sp_policy *policy)
+{
+	__sp_free char *nat = NULL;
+	int r = sp_ebpf_nat_text(policy, 1, &nat);
+
+	if (r == 0)
+		fputs(nat, stdout);
+	return r;
+}
+
 static const struct sp_plane_ops ebpf = { .name = "ebpf" };
 static const struct sp_plane_ops *const planes[] = { &ebpf };
 
@@ -68,7 +79,11 @@ static int load(const char *what, const char *name, const char *text, size_t len
 	}
 	if (strcmp(what, "machine") != 0) {
 		r = sp_policy_load(name, text, len, &policy, diagnostics);
-		return r == 0 && strcmp(what, "tables") == 0 ? print_tables(policy, stdout) : r;
+		if (r == 0 && strcmp(what, "tables") == 0)
+			r = print_tables(policy, stdout);
+		else if (r == 0 && strcmp(what, "nat") == 0)
+			r = print_nat(policy);
+		return r;
 	}
 	r = sp_machine_load(name, text, len, &machine, diagnostics);
 	if (r == 0)

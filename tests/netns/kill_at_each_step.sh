@@ -72,6 +72,7 @@ pinned old old
 switched either old
 committed new new
 apply-switched new new
+apply-settled new new
 retired new new
 apply-confirmed new new
 STEPS

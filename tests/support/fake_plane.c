@@ -294,6 +294,36 @@ static int fake_guard_read(struct sp_plane *plane, char **ret_text)
 	return *ret_text ? 0 : -ENOMEM;
 }
 
+static int fake_nat_put(struct sp_plane *plane, const struct sp_policy *policy, uint64_t number,
+			bool is_anew, struct sp_plane_error *error)
+{
+	(void)number;
+	(void)is_anew;
+	return policy->nat_count ? explain(error, fake_plane_say(fake_of(plane), "nat"), "nat") : 0;
+}
+
+static int fake_nat_read(struct sp_plane *plane, char **ret_text)
+{
+	(void)plane;
+	(void)ret_text;
+	return -ENOENT;
+}
+
+static int fake_nat_try(struct sp_plane *plane, const struct sp_policy *policy,
+			struct sp_plane_error *error)
+{
+	return explain(error, policy->nat_count ? fake_plane_say(fake_of(plane), "nat-try") : 0,
+		       "nat");
+}
+
+static int fake_nat_settle(struct sp_plane *plane, const struct sp_policy *policy,
+			   size_t *ret_ended, struct sp_plane_error *error)
+{
+	*ret_ended = 0;
+	return explain(error, policy->nat_count ? fake_plane_say(fake_of(plane), "nat-settle") : 0,
+		       "nat");
+}
+
 /* ---- sessions ---- */
 
 static int fake_get_birth(struct sp_plane *plane, uint64_t *ret_birth)
@@ -533,6 +563,10 @@ const struct sp_plane_ops fake_plane_ops = {
 	.guard_put = fake_guard_put,
 	.guard_counters = fake_guard_counters,
 	.guard_read = fake_guard_read,
+	.nat_put = fake_nat_put,
+	.nat_read = fake_nat_read,
+	.nat_try = fake_nat_try,
+	.nat_settle = fake_nat_settle,
 	.get_birth = fake_get_birth,
 	.set_birth = fake_set_birth,
 	.session_limit = fake_session_limit,

@@ -25,14 +25,21 @@
 /* Marks of what a program allowed on its way in; the nft table `inet sallyport` drops what has
  * neither. SP_MARK_REPLY: only as the answer to, or the ICMP error about, a flow that went through
  * the gateway. So it has to go on through it, and the hook where it leaves has to know its flow.
- * Everything else allowed is SP_MARK_JUDGED. SP_MARK_OWN marks refusals built in place, on their
- * way back out. */
+ * Everything else allowed is judged: the mark says by an even or an odd revision, whose translations
+ * it then gets, or by none (SP_MARK_JUDGED alone). SP_MARK_OWN marks refusals built in place, on
+ * their way back out. */
 #define SP_MARK_MASK 0xff000000u
 #define SP_MARK_REPLY 0x51000000u
 #define SP_MARK_JUDGED 0x53000000u
+#define SP_MARK_JUDGED_ODD 0x57000000u
+#define SP_MARK_JUDGED_EVEN 0x5b000000u
+#define SP_MARK_JUDGED_BY(revision) ((revision) & 1 ? SP_MARK_JUDGED_ODD : SP_MARK_JUDGED_EVEN)
+/* under it, the three marks of what was judged are SP_MARK_JUDGED */
+#define SP_MARK_JUDGED_MASK 0xf3000000u
+#define SP_MARK_IS_JUDGED(mark) (((mark) & SP_MARK_JUDGED_MASK) == SP_MARK_JUDGED)
 #define SP_MARK_OWN 0x54000000u
-/* under it, both marks of what was allowed are SP_MARK_REPLY */
-#define SP_MARK_PASSED_MASK 0xfd000000u
+/* under it, all marks of what was allowed are SP_MARK_REPLY */
+#define SP_MARK_PASSED_MASK 0xf1000000u
 #define SP_MARK_IS_PASSED(mark) (((mark) & SP_MARK_PASSED_MASK) == SP_MARK_REPLY)
 
 struct sp_addr {
@@ -415,6 +422,12 @@ struct sp_sample {
 #define SP_ABI_ASSERT _Static_assert
 #endif
 SP_ABI_ASSERT(sizeof(struct sp_addr) == 16, "abi");
+SP_ABI_ASSERT(SP_MARK_IS_JUDGED(SP_MARK_JUDGED_ODD) && SP_MARK_IS_JUDGED(SP_MARK_JUDGED_EVEN) &&
+		      !SP_MARK_IS_JUDGED(SP_MARK_REPLY) && !SP_MARK_IS_JUDGED(SP_MARK_OWN),
+	      "who judged");
+SP_ABI_ASSERT(SP_MARK_IS_PASSED(SP_MARK_JUDGED_ODD) && SP_MARK_IS_PASSED(SP_MARK_JUDGED_EVEN) &&
+		      SP_MARK_IS_PASSED(SP_MARK_JUDGED) && !SP_MARK_IS_PASSED(SP_MARK_OWN),
+	      "what passed");
 SP_ABI_ASSERT(sizeof(struct sp_prefix) == 20, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_src) == 20, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_dst) == 8, "abi");

@@ -160,6 +160,8 @@ int sp_policy_source_load(const char *path, const char *machine_path,
 		r = borrow_self(source);
 	if (r >= 0 && machine_path)
 		r = check_fit(machine_path, source);
+	if (r == -EINVAL)
+		return SP_EXIT_INVALID;
 	if (r >= 0)
 		r = sp_reach_lint(source->policy, source->machine, &source->diagnostics);
 	if (r >= 0)

@@ -114,6 +114,21 @@ static void print_judge(const char *plane)
 		sp_cli_print("the plane %s; the reference agrees", plane);
 }
 
+static void print_translations(json_t *object)
+{
+	json_t *netmap = json_object_get(object, "netmap");
+	json_t *masquerade = json_object_get(object, "masquerade");
+
+	if (netmap)
+		sp_cli_print("  nat    %s: %s is %s\n", sp_json_text(netmap, "name"),
+			     sp_json_text(object, "destination"),
+			     sp_json_text(netmap, "destination"));
+	if (masquerade)
+		sp_cli_print("  nat    %s: it leaves %s with an address of %s\n",
+			     sp_json_text(masquerade, "name"), sp_json_text(masquerade, "out"),
+			     sp_json_text(masquerade, "out"));
+}
+
 /* Print an explain object, ours or the daemon's. Returns the exit code. */
 static int print_answer(const struct sp_cli *cli, const struct question *question, json_t *object)
 {
@@ -149,6 +164,7 @@ static int print_answer(const struct sp_cli *cli, const struct question *questio
 	sp_cli_print("  door   %s%s%s\n", sp_json_text(object, "hook"),
 		     *sp_json_text(object, "hook") ? "" : "none: ",
 		     *sp_json_text(object, "hook") ? "" : sp_json_text(object, "interface"));
+	print_translations(object);
 	sp_cli_print("  said   %s\n", sp_json_text(object, "message"));
 	if (*sp_json_text(object, "limit"))
 		sp_cli_print("  limit  %s\n", sp_json_text(object, "limit"));

@@ -25,6 +25,16 @@ static int refuse_unfit(struct sp_apply *apply)
 			     unfit->name, sp_zone_name(unfit->zone), unfit->unfit);
 }
 
+static int refuse_invalid(struct sp_apply *apply)
+{
+	const size_t count = apply->diagnostics.error_count;
+
+	apply->details =
+		json_pack("{s:o}", "diagnostics", sp_describe_diagnostics(&apply->diagnostics));
+	return sp_apply_fail(apply, -EINVAL, "policy-invalid", 3, "%s has %zu error%s",
+			     apply->files.list[0].path, count, count == 1 ? "" : "s");
+}
+
 /* Warn the administrator of what shuts people out although the policy is valid. */
 static int check_fit(struct sp_apply *apply)
 {
@@ -34,6 +44,8 @@ static int check_fit(struct sp_apply *apply)
 				    &facts, applies->paths->idp_dir };
 	const int r = sp_judge_fit(&fit, &apply->diagnostics);
 
+	if (r == -EINVAL)
+		return refuse_invalid(apply);
 	return r < 0 ? sp_apply_fail(apply, r, "failed", 1, "reading the policy: %s",
 				     sp_err_text(r))
 		     : 0;
@@ -58,6 +70,8 @@ static void check_work(struct sp_apply *apply)
 				 &apply->policy, &apply->diagnostics);
 	if (r == 0)
 		r = sp_plane_check(apply->applies->plane->ops, apply->policy, &apply->diagnostics);
+	if (r == 0)
+		r = sp_plane_try(apply->applies->plane, apply->policy, &apply->diagnostics);
 	if (r == 0)
 		r = sp_policy_number_rules(apply->policy, NULL, NULL);
 	if (r == 0 && apply->is_request)
@@ -89,13 +103,8 @@ static int check_end(struct sp_apply *apply)
 
 	if (apply->reload)
 		return take_machine(apply);
-	if (r == -EINVAL) {
-		apply->details = json_pack("{s:o}", "diagnostics",
-					   sp_describe_diagnostics(&apply->diagnostics));
-		return sp_apply_fail(apply, r, "policy-invalid", 3, "%s has %zu error%s",
-				     apply->files.list[0].path, apply->diagnostics.error_count,
-				     apply->diagnostics.error_count == 1 ? "" : "s");
-	}
+	if (r == -EINVAL)
+		return refuse_invalid(apply);
 	if (r < 0)
 		return sp_apply_fail(apply, r, "failed", 1, "reading the policy: %s",
 				     sp_err_text(r));

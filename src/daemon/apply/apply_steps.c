@@ -19,9 +19,9 @@ int sp_apply_fail(struct sp_apply *apply, int r, const char *code, int exit_code
 
 /* Indexed by the step that is done: the step that follows. */
 static const struct sp_apply_step *const steps[] = {
-	&sp_apply_check_step,  &sp_apply_test_step,    &sp_apply_number_step, &sp_apply_store_step,
-	&sp_apply_class_step,  &sp_apply_fill_step,    &sp_apply_stage_step,  &sp_apply_watch_step,
-	&sp_apply_switch_step, &sp_apply_confirm_step, &sp_apply_follow_step,
+	&sp_apply_check_step,  &sp_apply_test_step,   &sp_apply_number_step,  &sp_apply_store_step,
+	&sp_apply_class_step,  &sp_apply_fill_step,   &sp_apply_stage_step,   &sp_apply_watch_step,
+	&sp_apply_switch_step, &sp_apply_settle_step, &sp_apply_confirm_step, &sp_apply_follow_step,
 };
 
 int sp_apply_step_begin(struct sp_apply *apply)

@@ -26,6 +26,7 @@
 	X(STAGED, "staged")                                                                        \
 	X(WATCHED, "watched")                                                                      \
 	X(SWITCHED, "switched")                                                                    \
+	X(SETTLED, "settled")                                                                      \
 	X(CONFIRMED, "confirmed")                                                                  \
 	X(FOLLOWED, "followed")
 
@@ -107,8 +108,8 @@ extern const struct sp_apply_step sp_apply_number_step, sp_apply_store_step;
 /* apply_stage.c */
 extern const struct sp_apply_step sp_apply_class_step, sp_apply_fill_step, sp_apply_stage_step;
 /* apply_switch.c */
-extern const struct sp_apply_step sp_apply_watch_step, sp_apply_switch_step, sp_apply_confirm_step,
-	sp_apply_follow_step;
+extern const struct sp_apply_step sp_apply_watch_step, sp_apply_switch_step, sp_apply_settle_step;
+extern const struct sp_apply_step sp_apply_confirm_step, sp_apply_follow_step;
 
 /* Say how the apply fails, and give @r back. */
 int sp_apply_fail(struct sp_apply *apply, int r, const char *code, int exit_code,

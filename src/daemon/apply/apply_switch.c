@@ -48,6 +48,16 @@ static int watch_begin(struct sp_apply *apply)
 
 const struct sp_apply_step sp_apply_watch_step = { .begin = watch_begin };
 
+/* What the new revision translates stands before it judges the first packet. */
+static int put_translations(struct sp_apply *apply)
+{
+	struct sp_applies *applies = apply->applies;
+	struct sp_plane_error error = { 0 };
+	int r = sp_network_translate(applies->network, applies->revisions->staged, &error);
+
+	return r < 0 ? sp_apply_fail(apply, r, "failed", 1, "translations: %s", error.text) : 0;
+}
+
 static int switch_begin(struct sp_apply *apply)
 {
 	struct sp_applies *applies = apply->applies;
@@ -56,6 +66,9 @@ static int switch_begin(struct sp_apply *apply)
 
 	if (r < 0)
 		return sp_apply_fail(apply, r, "failed", 1, "second lock: %s", error.text);
+	r = put_translations(apply);
+	if (r < 0)
+		return r;
 	r = sp_plane_commit(applies->plane, applies->revisions->staged->loaded,
 			    applies->host->hooked, applies->host->hooked_count, &error);
 	if (r < 0) {
@@ -71,6 +84,38 @@ static int switch_begin(struct sp_apply *apply)
 }
 
 const struct sp_apply_step sp_apply_switch_step = { .begin = switch_begin };
+
+/* conntrack goes on translating as before whatever began before. From here on no packet makes a
+ * connection that the former revision translates. */
+static int settle_begin(struct sp_apply *apply)
+{
+	(void)apply;
+	return 1;
+}
+
+static void settle_work(struct sp_apply *apply)
+{
+	const struct sp_applies *applies = apply->applies;
+	size_t ended;
+
+	apply->worked = sp_plane_nat_settle(applies->plane, applies->revisions->running->policy,
+					    &ended, &apply->error);
+	if (ended)
+		sp_log_note("%zu connections ended: they were translated as the former policy said",
+			    ended);
+}
+
+static int settle_end(struct sp_apply *apply)
+{
+	if (apply->worked < 0)
+		apply->failed = sp_apply_fail(apply, apply->worked, "failed", 1,
+					      "the policy runs, but connections go on that are "
+					      "translated as before: %s",
+					      apply->error.text);
+	return 0;
+}
+
+const struct sp_apply_step sp_apply_settle_step = { settle_begin, settle_work, settle_end };
 
 static void record_apply(struct sp_apply *apply)
 {
@@ -123,7 +168,8 @@ static int confirm_begin(struct sp_apply *apply)
 	if (r < 0)
 		sp_log_error("revision %" PRIu64 " runs, but the database did not take that: %s",
 			     number, sp_store_error(applies->store));
-	apply->failed = open_ways(apply);
+	r = open_ways(apply);
+	apply->failed = r < 0 ? r : apply->failed;
 	if (apply->failed < 0)
 		return 0;
 	sp_warnings_clear(applies->warnings, "stage-failed");

@@ -46,6 +46,7 @@
 	X("key-unreadable", "put tunnel.key back, readable by sallyportd alone")                   \
 	X("lock-closed", "see the log; sallyport apply opens it")                                  \
 	X("lock-changed", "see that nftables works (nft list ruleset), then sallyport apply")      \
+	X("nat-changed", "see that nftables works (nft list ruleset), then sallyport apply")       \
 	X("lock-unsampled", "load nft_log, nft_limit and nfnetlink_log, or end who hears NFLOG "   \
 			    "group 23057; then start sallyportd again")                            \
 	X("machine-file", "mend sallyport.yaml, then sallyport reload; or start sallyportd "       \

@@ -26,6 +26,7 @@ struct sp_warnings;
 	X("hook-behind", "somebody's program is asked before ours")                                \
 	X("pins-missing", "what is pinned for the next sallyportd was removed")                    \
 	X("lock-changed", "the second lock is not as it was put")                                  \
+	X("nat-changed", "translations are not as they were put")                                  \
 	X("forwarding-off", "the kernel was told not to forward")                                  \
 	X("tunnel-changed", "the tunnel interface is not as it was set up")                        \
 	X("interface-down", "a listed interface is down, or its link is")

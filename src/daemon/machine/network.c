@@ -205,6 +205,12 @@ int sp_network_lock_anew(struct sp_network_watch *network, bool with_all,
 	return sp_watch_lock_put(network->watch, with_all, put_lock_anew, error);
 }
 
+int sp_network_translate(struct sp_network_watch *network, const struct sp_revision *revision,
+			 struct sp_plane_error *error)
+{
+	return sp_watch_nat_put(network->watch, revision, error);
+}
+
 /* Has an interface come, gone or changed its name since the last call? */
 static bool names_differ(struct sp_network_watch *network)
 {

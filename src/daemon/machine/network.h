@@ -21,6 +21,7 @@ struct sp_netlink_monitor;
 struct sp_paths;
 struct sp_plane;
 struct sp_plane_error;
+struct sp_revision;
 struct sp_warnings;
 struct sp_watch;
 
@@ -71,6 +72,9 @@ const char *sp_network_former_name(const struct sp_network_watch *network,
 int sp_network_lock(struct sp_network_watch *network, bool with_all, struct sp_plane_error *error);
 /* The same after somebody changed it: whatever stands in its table goes. */
 int sp_network_lock_anew(struct sp_network_watch *network, bool with_all,
+			 struct sp_plane_error *error);
+/* Put what @revision translates, before it is committed. */
+int sp_network_translate(struct sp_network_watch *network, const struct sp_revision *revision,
 			 struct sp_plane_error *error);
 /* Stop following changes. */
 void sp_network_close(struct sp_network_watch *network);

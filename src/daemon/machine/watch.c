@@ -96,6 +96,7 @@ void sp_watch_look(struct sp_watch *watch)
 	watch->is_looking = true;
 	sp_drift_begin(watch->drifts);
 	sp_watch_lock(watch);
+	sp_watch_nat(watch);
 	look_at_hooks(watch);
 	sp_watch_interfaces(watch);
 	sp_watch_tunnel(watch);
@@ -163,4 +164,5 @@ void sp_watch_close(struct sp_watch *watch)
 {
 	sp_nft_monitor_close(SP_TAKE_PTR(watch->monitor));
 	free(SP_TAKE_PTR(watch->lock));
+	free(SP_TAKE_PTR(watch->nat));
 }

@@ -20,6 +20,7 @@ struct sp_netlink;
 struct sp_network_watch;
 struct sp_plane;
 struct sp_plane_error;
+struct sp_revision;
 struct sp_revisions;
 struct sp_troubles;
 struct sp_warnings;
@@ -53,6 +54,9 @@ struct sp_watch {
 	uint32_t generation;         /* of the ruleset when it was as wanted */
 	char *lock;                  /* the table's text as it was put; NULL: it was not put yet */
 	bool with_all;               /* as it was put */
+	/* translations */
+	uint32_t nat_generation; /* of the ruleset when they were as wanted */
+	char *nat;               /* their text as they were put; NULL: there are none */
 };
 
 /* At start, before the second lock is put: was it there? */
@@ -67,7 +71,7 @@ void sp_watch_look(struct sp_watch *watch);
 /* The kernel reported a change: look soon, but at most once a second for this reason. */
 void sp_watch_soon(struct sp_watch *watch);
 
-/* ---- watch_lock.c, watch_tunnel.c: parts of a look ---- */
+/* ---- watch_lock.c, watch_nat.c, watch_tunnel.c: parts of a look ---- */
 
 /* Put the second lock with @put and keep how it then is: so it should stay. Returns 0; @put's
  * -errno. */
@@ -75,12 +79,18 @@ int sp_watch_lock_put(struct sp_watch *watch, bool with_all,
 		      int (*put)(struct sp_network_watch *network, bool with_all,
 				 struct sp_plane_error *error),
 		      struct sp_plane_error *error);
+/* Put what @revision translates, before it is committed, and keep how it then is. Returns 0;
+ * -errno. */
+int sp_watch_nat_put(struct sp_watch *watch, const struct sp_revision *revision,
+		     struct sp_plane_error *error);
 /* Each is one part of a look: what is not as it should be is put back if that is possible, and
- * noted as drift. _lock compares the second lock with what was put. _lock_start, once, before the
+ * noted as drift. _lock compares the second lock with what was put, _nat the translations.
+ * _lock_start, once, before the
  * lock is put: notes that it was removed while no sallyportd ran. _tunnel looks at forwarding, the
  * tunnel interface and its addresses. _interfaces notes listed interfaces that are down or without
  * carrier. */
 void sp_watch_lock(struct sp_watch *watch);
+void sp_watch_nat(struct sp_watch *watch);
 void sp_watch_lock_start(struct sp_watch *watch);
 void sp_watch_tunnel(struct sp_watch *watch);
 void sp_watch_interfaces(struct sp_watch *watch);

@@ -70,7 +70,7 @@ static bool read_files(struct sp_client *client, const struct sp_request *reques
 /* A policy that is checked and tested as an apply would, in a thread. */
 struct check {
 	struct sp_work work;
-	const struct sp_plane_ops *plane_ops;
+	struct sp_plane *plane;
 	struct sp_files files;
 	struct sp_policy *policy;
 	struct sp_diagnostics diagnostics;
@@ -102,13 +102,15 @@ static void check_freep(struct check **check)
 static void check_run(void *arg)
 {
 	struct check *check = arg;
-	const struct sp_judge_planes planes = { &check->plane_ops, 1, false };
+	const struct sp_judge_planes planes = { &check->plane->ops, 1, false };
 	const struct sp_facts facts = sp_clock_facts();
 	int r = sp_policy_load_files(check->files.list, check->files.count, &sp_zoneinfo,
 				     &check->policy, &check->diagnostics);
 
 	if (r == 0)
-		r = sp_plane_check(check->plane_ops, check->policy, &check->diagnostics);
+		r = sp_plane_check(check->plane->ops, check->policy, &check->diagnostics);
+	if (r == 0)
+		r = sp_plane_try(check->plane, check->policy, &check->diagnostics);
 	check->read = r;
 	if (r < 0)
 		return;
@@ -183,7 +185,7 @@ void sp_op_check(struct sp_ops *ops, struct sp_client *client, const struct sp_r
 	if (!sp_op_unpack(client, request, "{s?s, s?o}", "path", &path, "files", &list) ||
 	    !read_files(client, request, path, list, &check->files))
 		return;
-	check->plane_ops = ops->plane->ops;
+	check->plane = ops->plane;
 	check->tests_plane = SP_JUDGE_REFERENCE;
 	check->work = (struct sp_work){ .client = client,
 					.run = check_run,

@@ -16,6 +16,7 @@
 #include "io/loop/clock.h"
 #include "net/addr.h"
 #include "plane/plane.h"
+#include "policy/addresses/translation.h"
 
 #define TAKE_MAX 512 /* events a round: the loop has other clients */
 #define BUSY_NS (1 * SP_MS_NS)
@@ -147,6 +148,16 @@ static void say_how_it_ended(const struct sp_live *live, struct sp_audit_record 
 	record->message = message;
 }
 
+/* Where the packet really went, if the policy that judged it runs. */
+static void name_real_end(const struct sp_events *events, struct sp_audit_record *record)
+{
+	const struct sp_revision *running = events->revisions->running;
+
+	record->has_real_dst = running && record->has_dst && record->generation &&
+			       !strcmp(record->generation, running->generation) &&
+			       sp_translation_of(running->policy, &record->dst, &record->real_dst);
+}
+
 int sp_events_record(struct sp_events *events, const struct sp_event *event,
 		     const struct sp_tally *of)
 {
@@ -174,6 +185,7 @@ int sp_events_record(struct sp_events *events, const struct sp_event *event,
 	if (record.event == SP_AUDIT_LIMIT)
 		record.limit = find_limit(events, event);
 	record.generation = find_generation(events, event->revision);
+	name_real_end(events, &record);
 	record.iface = sp_host_name_of(events->host, event->ifindex);
 	if (of)
 		sp_tally_describe(of, &record);

@@ -299,6 +299,9 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 	const uint32_t protect_tunnel = staged->protect_tunnel, portal_port = staged->portal_port;
 	const uint32_t test = is_scratch, refuse = !is_scratch, hook_number = hook;
 	const uint32_t tunnel_link_len = is_scratch ? ETH_HLEN : 0;
+	/* a scratch plane's programs serve several revisions, and nobody translates behind them */
+	const uint32_t judged_mark =
+		is_scratch ? SP_MARK_JUDGED : SP_MARK_JUDGED_BY(staged->revision);
 	uint64_t seed = 0;
 	const struct setting settings[] = {
 		{ "sp_revision", &staged->revision, sizeof(staged->revision) },
@@ -315,6 +318,7 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 		{ "sp_recorder_hook", &hook_number, sizeof(hook_number) },
 		{ "sp_seed", &seed, sizeof(seed) },
 		{ "sp_token", staged->token, sizeof(staged->token) },
+		{ "sp_judged_mark", &judged_mark, sizeof(judged_mark) },
 	};
 
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))

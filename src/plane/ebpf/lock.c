@@ -17,12 +17,12 @@
 
 #define TABLE "inet " SP_EBPF_LOCK_TABLE
 #define BEFORE_ALL "-450" /* conntrack's defragmentation is at -400 */
-#define IS_PASSED "meta mark & 0xfd000000 == 0x51000000" /* judged, or a reply */
+#define IS_PASSED "meta mark & 0xf1000000 == 0x51000000" /* judged, or a reply */
 #define IS_REPLY "meta mark & 0xff000000 == 0x51000000"
 #define SET_JUDGED "meta mark set meta mark & 0x00ffffff | 0x53000000"
 #define CLEAR_MARK "meta mark set meta mark & 0x00ffffff"
 _Static_assert(SP_MARK_MASK == 0xff000000u && SP_MARK_JUDGED == 0x53000000u &&
-		       SP_MARK_PASSED_MASK == 0xfd000000u && SP_MARK_REPLY == 0x51000000u,
+		       SP_MARK_PASSED_MASK == 0xf1000000u && SP_MARK_REPLY == 0x51000000u,
 	       "as the rules say");
 /* A rule of its own, before the rule that drops: packets beyond the limit are dropped without a
  * sample. */
@@ -36,43 +36,6 @@ static const char *const drop_names[] = {
 
 /* Added before it is deleted, so that deleting an absent table is no error. */
 #define REMOVE "add table " TABLE "\ndelete table " TABLE "\n"
-
-static void nft_freep(struct nft_ctx **nft)
-{
-	if (*nft)
-		nft_ctx_free(*nft);
-}
-
-/* ---- nftables ---- */
-
-static int fail_as(const char *text, struct sp_plane_error *error)
-{
-	bool is_lacking = strstr(text, "No such file") || strstr(text, "not supported");
-	int r = is_lacking ? -EOPNOTSUPP : strstr(text, "not permitted") ? -EPERM : -EIO;
-
-	return sp_ebpf_fail(error, r, "nftables refuses the table " TABLE ": %.*s%s",
-			    (int)strcspn(text, "\n"), text,
-			    is_lacking ? " (the kernel needs nf_tables with the family inet, "
-					 "counters, meta and bitwise expressions)"
-				       : "");
-}
-
-/* @ret_output  what nft prints; NULL: not wanted. */
-static int run(const char *commands, unsigned flags, char **ret_output,
-	       struct sp_plane_error *error)
-{
-	__sp_cleanup(nft_freep) struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
-
-	if (!nft || nft_ctx_buffer_error(nft) != 0 || nft_ctx_buffer_output(nft) != 0)
-		return -ENOMEM;
-	nft_ctx_output_set_flags(nft, flags);
-	if (nft_run_cmd_from_buffer(nft, commands) != 0)
-		return fail_as(nft_ctx_get_error_buffer(nft), error);
-	if (!ret_output)
-		return 0;
-	*ret_output = strdup(nft_ctx_get_output_buffer(nft));
-	return *ret_output ? 0 : -ENOMEM;
-}
 
 /* ---- names ---- */
 
@@ -242,7 +205,8 @@ static int put_table(struct rules *rules, const struct sp_plane_guard *lock)
 
 int sp_ebpf_lock_read(char **ret_text)
 {
-	int r = run("list table " TABLE "\n", NFT_CTX_OUTPUT_STATELESS, ret_text, NULL);
+	int r = sp_ebpf_nft_run(TABLE, "list table " TABLE "\n", NFT_CTX_OUTPUT_STATELESS, ret_text,
+				NULL);
 
 	return r == -EOPNOTSUPP ? -ENOENT : r;
 }
@@ -263,7 +227,7 @@ static void read_counter(const char *text, const char *name, struct sp_counter *
 int sp_ebpf_lock_counters(struct sp_counter ret_counters[SP_PLANE_DROP_COUNT])
 {
 	__sp_free char *text = NULL;
-	int r = run("list counters table " TABLE "\n", 0, &text, NULL);
+	int r = sp_ebpf_nft_run(TABLE, "list counters table " TABLE "\n", 0, &text, NULL);
 
 	if (r == -EOPNOTSUPP)
 		return -ENOENT;
@@ -290,7 +254,7 @@ static int put(const struct sp_plane_guard *lock, bool is_sampled, struct sp_pla
 	if (r == 0)
 		r = put_table(&rules, lock);
 	if (r == 0)
-		r = run(sp_buf_get(&rules.text), 0, NULL, error);
+		r = sp_ebpf_nft_run(TABLE, sp_buf_get(&rules.text), 0, NULL, error);
 	return sp_ebpf_end(error, r);
 }
 
@@ -307,5 +271,5 @@ int sp_ebpf_lock(const struct sp_plane_guard *lock, struct sp_plane_error *error
 
 int sp_ebpf_unlock(struct sp_plane_error *error)
 {
-	return run(REMOVE, 0, NULL, error);
+	return sp_ebpf_nft_run(TABLE, REMOVE, 0, NULL, error);
 }

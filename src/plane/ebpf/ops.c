@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "io/files/paths.h"
+#include "plane/ebpf/nat_text.h"
 #include "plane/ebpf/plane.h"
 
 static struct sp_ebpf *ebpf_of(struct sp_plane *plane)
@@ -289,6 +290,33 @@ static int ebpf_guard_read(struct sp_plane *plane, char **ret_text)
 	return sp_ebpf_lock_read(ret_text);
 }
 
+static int ebpf_nat_put(struct sp_plane *plane, const struct sp_policy *policy, uint64_t number,
+			bool is_anew, struct sp_plane_error *error)
+{
+	(void)plane;
+	return sp_ebpf_nat_put(policy, number, is_anew, error);
+}
+
+static int ebpf_nat_read(struct sp_plane *plane, char **ret_text)
+{
+	(void)plane;
+	return sp_ebpf_nat_read(ret_text);
+}
+
+static int ebpf_nat_try(struct sp_plane *plane, const struct sp_policy *policy,
+			struct sp_plane_error *error)
+{
+	(void)plane;
+	return sp_ebpf_nat_try(policy, error);
+}
+
+static int ebpf_nat_settle(struct sp_plane *plane, const struct sp_policy *policy,
+			   size_t *ret_ended, struct sp_plane_error *error)
+{
+	(void)plane;
+	return sp_ebpf_nat_settle(policy, ret_ended, error);
+}
+
 /* ---- sessions ---- */
 
 /* Element 0 of the sessions belongs to no session: its epoch holds the birth of the maps. */
@@ -473,6 +501,7 @@ const struct sp_plane_ops sp_ebpf_ops = {
 	.features = SP_PLANE_ALL,
 	.guard = { .name = "table inet " SP_EBPF_LOCK_TABLE,
 		   .nft_table = SP_EBPF_LOCK_TABLE,
+		   .nat = "table inet " SP_EBPF_NAT_TABLE,
 		   .log_group = SP_EBPF_LOCK_LOG_GROUP,
 		   .log_bytes = SP_EBPF_LOCK_LOG_BYTES },
 	.judges = "the real programs",
@@ -505,6 +534,10 @@ const struct sp_plane_ops sp_ebpf_ops = {
 	.guard_put = ebpf_guard_put,
 	.guard_counters = ebpf_guard_counters,
 	.guard_read = ebpf_guard_read,
+	.nat_put = ebpf_nat_put,
+	.nat_read = ebpf_nat_read,
+	.nat_try = ebpf_nat_try,
+	.nat_settle = ebpf_nat_settle,
 	.get_birth = ebpf_get_birth,
 	.set_birth = ebpf_set_birth,
 	.session_limit = ebpf_session_limit,

@@ -2,6 +2,8 @@
 /* What the files of this folder share: the plane, a staged revision, and the seams between
  *
  *	translate.c  tables -> arrays to load (pure)
+ *	nat_text.c   a policy's translations -> commands for nft (pure)
+ *	nat_stands.c a connection's translation held to a policy (pure)
  *	image.c      the objects compiled in; object.c opens one, sets it, loads it
  *	state.c      state maps: made, adopted, written     seen.c  counters and events
  *	former.c     state maps of an older build: what is in them moves into this build's
@@ -14,6 +16,7 @@
  *	repair.c     hooks that are not as the last switch left them
  *	unload.c     looking at hooks, taking all away
  *	lock.c       the second lock                         judge.c   frames without wires
+ *	nat.c        the table that translates               nft.c     running nft's commands
  *	janitor.c    the timer that reclaims flows
  *	ops.c        what plane/plane.h asks of a plane
  */
@@ -334,6 +337,36 @@ void sp_ebpf_kept_take(struct sp_ebpf *plane, struct sp_ebpf_staged *former);
 int sp_ebpf_settle(struct sp_ebpf *plane, struct sp_plane_error *error);
 /* Remove the second lock. */
 int sp_ebpf_unlock(struct sp_plane_error *error);
+
+/* ---- nat.c ---- */
+
+/* Put what @policy translates for packets that @revision judges, beside what the table has for the
+ * running revision; @is_anew: in place of the whole table. Returns 0; as sp_ebpf_nft_run. */
+int sp_ebpf_nat_put(const struct sp_policy *policy, uint64_t revision, bool is_anew,
+		    struct sp_plane_error *error);
+/* The table as text, the same for the same rules. The caller's: free. Returns 0; -ENOENT there is
+ * none; as sp_ebpf_nft_run. */
+int sp_ebpf_nat_read(char **ret_text);
+/* Would nftables take it? Returns as sp_ebpf_nft_run. */
+int sp_ebpf_nat_try(const struct sp_policy *policy, struct sp_plane_error *error);
+/* End the connections that an entry of ours translates otherwise than @policy would. Returns 0;
+ * -errno. */
+int sp_ebpf_nat_settle(const struct sp_policy *policy, size_t *ret_ended,
+		       struct sp_plane_error *error);
+/* Remove the table. Returns 0, also when there was none; as sp_ebpf_nft_run. */
+int sp_ebpf_nat_remove(struct sp_plane_error *error);
+
+/* ---- nft.c ---- */
+
+/* Run commands for nft as one transaction. @table is for error texts, "inet sallyport".
+ * @flags       NFT_CTX_OUTPUT_…
+ * @ret_output  what nft prints, the caller's: free. NULL: not wanted.
+ * Returns 0; -ENOMEM; -EPERM; -EOPNOTSUPP what the commands speak of is not there, or this kernel
+ * lacks what they need; -EIO nftables refuses them otherwise. */
+int sp_ebpf_nft_run(const char *table, const char *commands, unsigned flags, char **ret_output,
+		    struct sp_plane_error *error);
+/* Have the kernel look at the commands, and change nothing. Returns as sp_ebpf_nft_run. */
+int sp_ebpf_nft_try(const char *table, const char *commands, struct sp_plane_error *error);
 
 /* ---- seen.c ---- */
 

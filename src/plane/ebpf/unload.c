@@ -117,7 +117,8 @@ int sp_ebpf_unload(const char *pin_dir, struct sp_plane_error *error)
 			return sp_ebpf_end(error, r);
 	}
 	remove_parent(pin_dir);
-	return sp_ebpf_end(error, sp_ebpf_unlock(error));
+	r = sp_ebpf_nat_remove(error);
+	return sp_ebpf_end(error, r < 0 ? r : sp_ebpf_unlock(error));
 }
 
 int sp_ebpf_detach(struct sp_ebpf *plane, struct sp_plane_error *error)

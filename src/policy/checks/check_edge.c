@@ -102,7 +102,7 @@ static void load_entry(struct sp_loader *loader, const struct sp_node *node, enu
 	if (values[LIMIT])
 		sp_load_limit(loader, values[LIMIT], rule);
 	if (values[ENABLED])
-		sp_load_enabled(loader, values[ENABLED], rule);
+		sp_load_enabled(loader, values[ENABLED], &rule->is_disabled);
 	if (is_expose) {
 		struct sp_from *any = SP_ARRAY_PUSH(rule->from, rule->from_count);
 

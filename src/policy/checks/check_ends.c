@@ -8,8 +8,7 @@
 #include "policy/checks/loader.h"
 #include "yaml/value.h"
 
-/* Add a network without a name, for a prefix that a rule names. Returns its index or -errno. */
-static int64_t add_literal(struct sp_loader *loader, const struct sp_node *item)
+int64_t sp_add_literal(struct sp_loader *loader, const struct sp_node *item)
 {
 	struct sp_policy *policy = loader->policy;
 	struct sp_network *network;
@@ -131,7 +130,7 @@ static void from_word(struct sp_loader *loader, const struct sp_node *item, bool
 		   strcmp(text, "bogons") == 0 || strcmp(text, "anonymous") == 0) {
 		sp_report(&loader->check, item, "\"%s\" cannot stand in \"from\"", text);
 	} else if (sp_looks_like_address(text)) {
-		literal = add_literal(loader, item);
+		literal = sp_add_literal(loader, item);
 		if (literal < 0)
 			return;
 		from->kind = SP_FROM_NETWORK;
@@ -195,10 +194,29 @@ static void to_people(struct sp_loader *loader, const struct sp_node *node, stru
 	to->index = list->index;
 }
 
-enum { ROLE, PEOPLE };
+static void to_nat(struct sp_loader *loader, const struct sp_node *node, struct sp_to *to)
+{
+	const struct sp_symbols *const tables[] = { &loader->nats };
+	const char *name = sp_read_text(&loader->check, node, "nat");
+	struct sp_symbol *nat = name ? sp_symbols_find(&loader->nats, name) : NULL;
+
+	if (name && !nat)
+		report_unknown(loader, node, "nat entry", tables, 1);
+	if (!nat)
+		return;
+	if (loader->policy->nats[nat->index].kind != SP_NAT_NETMAP)
+		sp_report(&loader->check, node,
+			  "nat entry %s is no netmap, and has no addresses to go to",
+			  sp_show(name).quoted);
+	to->kind = SP_TO_NAT;
+	to->index = nat->index;
+}
+
+enum { ROLE, PEOPLE, NAT };
 static const struct sp_key to_keys[] = {
 	[ROLE] = { "role", SP_KEY_OPTIONAL },
 	[PEOPLE] = { "people", SP_KEY_OPTIONAL },
+	[NAT] = { "nat", SP_KEY_OPTIONAL },
 };
 
 static void to_map(struct sp_loader *loader, const struct sp_node *item, struct sp_to *to)
@@ -208,12 +226,13 @@ static void to_map(struct sp_loader *loader, const struct sp_node *item, struct 
 
 	if (item->count != 1)
 		sp_report(check, item,
-			  "an item of \"to\" written as a mapping names one: { role: … } or "
-			  "{ people: … }");
-	else if (!sp_has_key(item, "role") && !sp_has_key(item, "people"))
+			  "an item of \"to\" written as a mapping names one: { role: … }, "
+			  "{ people: … } or { nat: … }");
+	else if (!sp_has_key(item, "role") && !sp_has_key(item, "people") &&
+		 !sp_has_key(item, "nat"))
 		sp_report(check, item,
-			  "an item of \"to\" written as a mapping is { role: … } or "
-			  "{ people: … }, not { %.40s: … }",
+			  "an item of \"to\" written as a mapping is { role: … }, "
+			  "{ people: … } or { nat: … }, not { %.40s: … }",
 			  item->first->text);
 	else if (sp_read_map(check, item, "an item of \"to\"", to_keys, SP_ARRAY_LEN(to_keys),
 			     values) < 0)
@@ -222,6 +241,8 @@ static void to_map(struct sp_loader *loader, const struct sp_node *item, struct 
 		to_role(loader, values[ROLE], to);
 	else if (values[PEOPLE])
 		to_people(loader, values[PEOPLE], to);
+	else if (values[NAT])
+		to_nat(loader, values[NAT], to);
 }
 
 static void to_word(struct sp_loader *loader, const struct sp_node *item, struct sp_to *to)
@@ -259,7 +280,7 @@ static void to_word(struct sp_loader *loader, const struct sp_node *item, struct
 			  "\"%s\" is a list of people; as a destination write { people: %s }", text,
 			  text);
 	} else if (sp_looks_like_address(text)) {
-		literal = add_literal(loader, item);
+		literal = sp_add_literal(loader, item);
 		if (literal < 0)
 			return;
 		to->kind = SP_TO_NETWORK;

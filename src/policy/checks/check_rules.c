@@ -82,12 +82,12 @@ void sp_load_log(struct sp_loader *loader, const struct sp_node *node, struct sp
 		rule->log = (enum sp_log)word; /* the words are in the order of the enum */
 }
 
-void sp_load_enabled(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule)
+void sp_load_enabled(struct sp_loader *loader, const struct sp_node *node, bool *is_disabled)
 {
 	static const char *const words[] = { "true", "false", NULL };
 	int word = sp_read_word(&loader->check, node, "\"enabled\"", words);
 
-	rule->is_disabled = word == 1;
+	*is_disabled = word == 1;
 }
 
 static void load_reason(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule)
@@ -214,7 +214,7 @@ static void load_rule(struct sp_loader *loader, const struct sp_node *node)
 	if (values[LIMIT])
 		sp_load_limit(loader, values[LIMIT], rule);
 	if (values[ENABLED])
-		sp_load_enabled(loader, values[ENABLED], rule);
+		sp_load_enabled(loader, values[ENABLED], &rule->is_disabled);
 	load_times(loader, values, rule);
 	check_expiring_deny(loader, values, is_deny);
 }

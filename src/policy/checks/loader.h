@@ -25,10 +25,10 @@
 	X(EDGE, "edge", OPTIONAL)                                                                  \
 	X(PROTECT, "protect", OPTIONAL)                                                            \
 	X(RULES, "rules", OPTIONAL)                                                                \
+	X(NAT, "nat", OPTIONAL)                                                                    \
 	X(FIXTURES, "fixtures", OPTIONAL)                                                          \
 	X(TESTS, "tests", OPTIONAL)                                                                \
-	X(SCHEDULES, "schedules", OPTIONAL)                                                        \
-	X(NAT, "nat", LATER)
+	X(SCHEDULES, "schedules", OPTIONAL)
 
 enum sp_section {
 #define X(id, key, need) SP_SECTION_##id,
@@ -50,7 +50,7 @@ struct sp_loader {
 	struct sp_part *parts; /* by file of the policy */
 	size_t part_count;
 	const struct sp_timezone_source *zones; /* NULL: none but UTC */
-	struct sp_symbols people, roles, networks, services, schedules, limits, rules;
+	struct sp_symbols people, roles, networks, services, schedules, limits, rules, nats;
 	/* of fixture sessions, by their index; the same name at two providers is two people, at one
 	 * provider two devices */
 	struct sp_symbols users;
@@ -99,6 +99,11 @@ void sp_symbol_close(struct sp_loader *loader, struct sp_symbol *symbol);
 void sp_load_rules(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_edge(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_protect(struct sp_loader *loader, const struct sp_node *section);
+void sp_load_nat(struct sp_loader *loader, const struct sp_node *section);
+/* The value of `netmap`; and once all entries and fixtures are loaded, how netmaps lie to each
+ * other and to the gateway. */
+void sp_load_netmap(struct sp_loader *loader, const struct sp_node *node, struct sp_nat *nat);
+void sp_check_netmaps(struct sp_loader *loader);
 /* Those of every file; what none says has a default. */
 void sp_load_fixtures(struct sp_loader *loader);
 void sp_load_tests(struct sp_loader *loader, const struct sp_node *section);
@@ -117,12 +122,15 @@ void sp_load_to(struct sp_loader *loader, const struct sp_node *node, struct sp_
 /* Append the services of one item or a list. Returns 0; -EINVAL some item was reported. */
 int sp_load_service_items(struct sp_loader *loader, const struct sp_node *node,
 			  struct sp_service **services, size_t *count);
+/* A network without a name for the prefix that @item is. Returns its index; -EINVAL reported;
+ * -ENOMEM. */
+int64_t sp_add_literal(struct sp_loader *loader, const struct sp_node *item);
 /* `log: none | new | all` into @rule; left as it was where that was reported. */
 void sp_load_log(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule);
 /* `limit: NAME` into @rule. */
 void sp_load_limit(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule);
-/* `enabled: true | false` into @rule. */
-void sp_load_enabled(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule);
+/* `enabled: true | false` */
+void sp_load_enabled(struct sp_loader *loader, const struct sp_node *node, bool *is_disabled);
 /* Append a rule with its name declared, its place and the default log of its kind.
  * NULL: no memory, or too many rules (reported). */
 struct sp_rule *sp_add_rule(struct sp_loader *loader, const struct sp_node *node,

@@ -22,7 +22,7 @@
 static char dir[TEST_FOLDER_SIZE];
 
 struct setting {
-	const char *expose, *protect, *rules, *pool, *dns, *listen, *roles, *idp_dir;
+	const char *expose, *protect, *rules, *pool, *dns, *listen, *roles, *idp_dir, *nat;
 };
 
 static struct sp_machine *machine_of(const struct setting *setting)
@@ -47,14 +47,14 @@ static struct sp_policy *policy_of(const struct setting *setting)
 
 	snprintf(text, sizeof(text),
 		 "sallyport: 1\nroles: { %s }\nedge: { expose: [%s] }\nprotect: [ %s ]\nrules: [ "
-		 "%s ]\n",
+		 "%s ]\n%s",
 		 setting->roles ? setting->roles
 				: "eng: {match: {idp: local, group: eng}}, dba: {match: {idp: "
 				  "local, group: dba}}",
 		 setting->expose ? setting->expose : OPEN,
 		 setting->protect ? setting->protect
 				  : "{name: ssh, from: 192.0.2.0/28, to: self, service: tcp/22}",
-		 setting->rules ? setting->rules : NAMES);
+		 setting->rules ? setting->rules : NAMES, setting->nat ? setting->nat : "");
 	policy = load_good(text);
 	assert_int_equal(sp_policy_number_rules(policy, NULL, NULL), 0);
 	return policy;
@@ -89,6 +89,18 @@ static void expect(const struct setting *setting, const char *expected)
 
 	if (expected ? !strstr(said, expected) : *said)
 		fail_msg("expected: %s\ngot: %s", expected ? expected : "nothing", said);
+}
+
+static void an_interface_that_is_not_listed_is_said(void **state)
+{
+	(void)state;
+	expect(&(struct setting){ .nat = "nat: [ {name: out, masquerade: {from: 10.0.0.0/8, out: "
+					 "wan0}} ]\n" },
+	       NULL);
+	expect(&(struct setting){ .nat = "nat: [ {name: out, masquerade: {from: 10.0.0.0/8, out: "
+					 "wan1}} ]\n" },
+	       "policy.yaml:6:8: warning: nat entry \"out\" translates nothing: interface wan1 is "
+	       "in no list of sallyport.yaml; did you mean \"wan0\"?");
 }
 
 static void a_closed_door_is_said(void **state)
@@ -222,6 +234,7 @@ static int remove_dir(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_interface_that_is_not_listed_is_said),
 		cmocka_unit_test(a_closed_door_is_said),
 		cmocka_unit_test(a_resolver_nobody_may_ask_is_said),
 		cmocka_unit_test(providers_and_groups_nobody_has_are_said),
