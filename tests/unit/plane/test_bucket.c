@@ -25,9 +25,10 @@ static struct sp_limit_terms compiled(const struct sp_limit *limit)
 	struct sp_limit copy = *limit;
 	struct sp_policy policy = { .limits = &copy, .limit_count = 1 };
 	const struct sp_gateway gateway = { 0 };
+	const struct sp_facts facts = { 0 };
 	__sp_cleanup(sp_tables_freep) struct sp_tables *tables = NULL;
 
-	assert_int_equal(sp_tables_compile(&policy, &gateway, &tables), 0);
+	assert_int_equal(sp_tables_compile(&policy, &gateway, &facts, &tables), 0);
 	assert_int_equal(tables->limit_count, 2);
 	return tables->limit[1];
 }
