@@ -464,6 +464,8 @@ static void time_rule(struct rng *rng, int64_t now_s, const struct world_policy 
 	for (uint32_t i = 0; i < rule->from.count; i++)
 		if (!strcmp(rule->from.item[i], "self")) /* those are always in force */
 			return;
+	if (rule->kind == SP_RULE_DENY && rng_chance(rng, 60)) /* an even mix needs denials */
+		return;
 	if (rng_chance(rng, 55))
 		snprintf(rule->when, sizeof(rule->when), "h%u",
 			 rng_below(rng, policy->schedule_count));
