@@ -18,10 +18,18 @@ known=(
 	'sallyport restore /root/gateway.tar'
 	'sallyport restore /root/gateway.tar --yes'
 	'sallyport status --json >/dev/null'
+	'sallyport apply --confirm 60s policy.yaml'
+	'sallyport confirm'
+	'sallyport apply --confirm 60s --probe tcp:10.30.2.9:443 --probe-confirms policy.yaml'
+	'sallyport status'
+	'sallyport history'
+	'sallyport rollback'
+	'sallyport rollback --confirm 60s 0123456789ab'
 	'nsenter --net=/run/netns/gw sallyportd --root /srv/gw'
 )
 here() { # here COMMAND : with this lab's names for the page's places
-	sed "s#/root/#$LAB_DIR/#; s#/run/netns/gw#/run/netns/$LAB-gateway#; s#/srv/gw#$LAB_ROOT#" <<<"$1"
+	sed "s#/root/#$LAB_DIR/#; s#/run/netns/gw#/run/netns/$LAB-gateway#; s#/srv/gw#$LAB_ROOT#; s# policy.yaml# $LAB_DIR/next.yaml#
+		s#0123456789ab#${first:-}#" <<<"$1"
 }
 gives() { # gives CODE COMMAND : one the page shows, as root on the gateway
 	SALLYPORT_ROOT=$LAB_ROOT lab_in gateway bash -c "$(here "$2")" >"$LAB_DIR/said" 2>&1
@@ -54,6 +62,34 @@ expect "a fault exits 3" lab_wait 10 gives 3 'sallyport reload'
 expect "with file and line" grep -q 'sallyport.yaml:4' "$LAB_DIR/said"
 expect "status exits 8" gives 8 'sallyport status --json >/dev/null'
 expect "with the warning the page names" warned machine-file
+
+# ---- applies that wait to be confirmed ----
+running() { lab_gate status --json | field "r['generation']"; }
+is_pending() { lab_gate status --json | field "r['pending'] is not None" | grep -qx True; }
+begins() { # begins COMMAND : one that waits, beside the test
+	(gives 0 "$1" >"$LAB_DIR/waits" 2>&1) &
+	waiting=$!
+	lab_wait 20 is_pending
+}
+has_ended() { wait "$waiting"; }
+sed -i '/^vpn: {/d' "$LAB_ROOT/etc/sallyport/sallyport.yaml"
+expect "the fault is mended" lab_wait 10 gives 0 'sallyport reload'
+lab_start_watchdog || exit 1
+first=$(running)
+{ cat "$LAB_DIR/policy.yaml"; echo '# another'; } >"$LAB_DIR/next.yaml"
+expect "an apply waits" begins 'sallyport apply --confirm 60s policy.yaml'
+expect "status says so" gives 0 'sallyport status'
+expect "confirmed, it stays" gives 0 'sallyport confirm'
+expect "and the apply exits 0" has_ended
+expect "history is there" gives 0 'sallyport history'
+expect "the former policy comes back" gives 0 'sallyport rollback'
+expect "that is the first one" lab_wait 10 eval '[ "$(running)" = "$first" ]'
+expect "back to a generation, waiting" begins 'sallyport rollback --confirm 60s 0123456789ab'
+expect "which is confirmed too" gives 0 'sallyport confirm'
+expect "and exits 0" has_ended
+expect "a probe that nobody answers" begins 'sallyport apply --confirm 60s --probe tcp:10.30.2.9:443 --probe-confirms policy.yaml'
+expect "is rolled back" gives 0 'sallyport rollback'
+expect "the first one runs again" lab_wait 20 eval '[ "$(running)" = "$first" ]'
 
 # ---- the off switch, and a backup that comes back ----
 expect "detach alone exits 2" gives 2 'sallyport detach'

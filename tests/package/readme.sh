@@ -43,9 +43,11 @@ does() { # does COMMAND [MORE] : as the page shows it, with this machine's names
 }
 does_at_home() { WG_QUICK_USERSPACE_IMPLEMENTATION=sallyport-vpnd at home bash -c "$(here <<<"$1") ${2:-}" >"$LAB_DIR/said.log" 2>&1; }
 quoted=(
+	'sallyport apply --confirm 60s FILE'
 	'sallyport apply /etc/sallyport/policy.yaml'
 	'sallyport audit -f'
 	'sallyport bench' # not of the gateway's package
+	'sallyport confirm'
 	'sallyport doctor'
 	'sallyport explain'
 	'sallyport idp test corp'

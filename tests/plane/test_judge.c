@@ -5,10 +5,10 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "net/addr.h"
 #include "net/packet.h"
+#include "plane/ebpf/plane.h"
 #include "tables/tables.h"
 
 #define NOW 1000000000000ull
@@ -325,26 +325,22 @@ static void signing_in_pushes_rows(void **state)
 	lab->tables = kept;
 }
 
-/* In processor time: the machine may be busy with other tests. */
-static void staging_again_is_quick(void **state)
+/* What makes staging again quick. */
+static void staging_again_loads_no_program(void **state)
 {
 	const struct lab *lab = *state;
-	struct timespec from, to;
-	double took_ms;
+	uint32_t loaded[SP_HOOK_PROGRAM_COUNT];
 
-	for (int round = 0; round < 2; round++) {
-		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
-		for (int i = 0; i < 20; i++) {
-			struct sp_ebpf_staged *staged;
-			struct sp_ebpf *plane = open_scratch(lab, 3, &staged);
+	for (int i = 0; i < 3; i++) {
+		struct sp_ebpf_staged *staged;
+		struct sp_ebpf *plane = open_scratch(lab, 3, &staged);
 
-			close_scratch(plane, staged);
-		}
-		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+		if (i == 0)
+			memcpy(loaded, staged->program_id, sizeof(loaded));
+		assert_int_not_equal(staged->program_id[SP_HOOK_VPN_IN], 0);
+		assert_memory_equal(staged->program_id, loaded, sizeof(loaded));
+		close_scratch(plane, staged);
 	}
-	took_ms = ((to.tv_sec - from.tv_sec) * 1e3 + (to.tv_nsec - from.tv_nsec) / 1e6) / 20;
-	print_message("open, stage, close: %.2f ms\n", took_ms);
-	assert_true(took_ms < 30);
 }
 
 static void attached_plane_judges_no_frames(void **state)
@@ -371,7 +367,7 @@ int main(void)
 		cmocka_unit_test(programs_get_other_tables),
 		cmocka_unit_test(two_revisions_share_the_flows_of_a_plane),
 		cmocka_unit_test(signing_in_pushes_rows),
-		cmocka_unit_test(staging_again_is_quick),
+		cmocka_unit_test(staging_again_loads_no_program),
 		cmocka_unit_test(attached_plane_judges_no_frames),
 	};
 
