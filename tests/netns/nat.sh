@@ -99,6 +99,7 @@ expect "and over IPv6" lab_in laptop ping -c 2 -W 1 2001:db8:77::2:9
 expect "by its own address she does not" fails lab_get laptop http://10.30.2.9:8080/
 expect "a deny about the real address holds" fails lab_in laptop ping -c 1 -W 1 10.77.2.10
 denied() { lab_gate audit --event deny --dst 10.30.2.10 --json --limit 1; }
+expect "the denial is on record" lab_wait 15 eval 'denied | grep -q .'
 expect "the record says where it was sent and where that is" \
 	same "$(denied | field "r['dst'], r['real_dst'], r['rule']")" "10.77.2.10 10.30.2.10 printer-shut"
 expect "so does explain" grep -q 'nat *cust: 10.77.2.10 is 10.30.2.10' <(lab_gate explain --from ana --to 10.77.2.10/icmp)
