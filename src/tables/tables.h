@@ -25,7 +25,6 @@ struct sp_pair_row {
 
 #define SP_TABLES_PROTECT_TUNNEL 0x01u /* some protect entry can match a source in a pool */
 #define SP_TABLES_SELF_RULES 0x02u     /* what the gateway itself sends needs an allow */
-#define SP_TABLES_TRANSLATES 0x04u     /* the policy has translations */
 
 struct sp_tables {
 	uint8_t generation[32];

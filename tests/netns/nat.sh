@@ -132,6 +132,7 @@ arrives() { [ "$(lab_data_bytes laptop)" -gt $((before + 2000000)) ]; }
 expect "a masqueraded download runs" lab_wait 5 arrives
 with_netmap '{ name: wide, allow: {from: engineer, to: [10.77.0.0/16, "2001:db8:77::/48"]} }' |
 	sed '/name: eng-cust/d; /netmap:/d' >"$policy"
+cp "$policy" "$LAB_DIR/translating.yaml"
 expect "a policy without the netmaps, that allows their addresses, is applied" lab_gate apply "$policy"
 declare -A last
 for name in $names; do last[$name]=$(heard "$name"); done
@@ -141,6 +142,27 @@ lab_in laptop ping -c 3 -i 0.5 -W 1 10.77.2.9 >/dev/null
 for name in $names; do expect "of $name git hears no more" same "$(heard "$name")" "${last[$name]}"; done
 expect "that connections were ended is said" grep -q 'connections ended: they were translated' "$LAB_DIR/sallyportd.log"
 lab_kill "$download"
+
+# ---- a policy without any translation, and a sallyportd that dies before it ends what was translated ----
+with_netmap >"$policy"
+expect "the netmaps are back" lab_gate apply "$policy"
+names="late-tcp-v4 late-udp-v4 late-tcp-v6 late-udp-v6"
+for way in tcp udp; do
+	call $way 10.77.2.9 "late-$way-v4"
+	call $way 2001:db8:77::2:9 "late-$way-v6"
+done
+for name in $names; do expect "$name talks through a netmap" goes_on "$name"; done
+lab_kill "$lab_daemon_pid"
+lab_start_daemon --kill-at apply-switched || exit 1
+{ cat "$LAB_DIR/plain.yaml"; echo '  - { name: wide, allow: {from: engineer, to: [10.77.0.0/16, "2001:db8:77::/48"]} }'; } >"$policy"
+lab_gate apply "$policy" >/dev/null 2>&1
+expect "sallyportd dies behind the switch" lab_wait 20 fails kill -0 "$lab_daemon_pid"
+for name in $names; do last[$name]=$(heard "$name"); done
+lab_in laptop ping -c 3 -i 0.5 -W 1 10.77.2.9 >/dev/null
+for name in $names; do expect "of $name git hears no more" same "$(heard "$name")" "${last[$name]}"; done
+lab_start_daemon || exit 1
+cp "$LAB_DIR/translating.yaml" "$policy"
+expect "the masquerade is back" lab_gate apply "$policy"
 
 # ---- the end ----
 lab_kill "$lab_daemon_pid"

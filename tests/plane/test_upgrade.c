@@ -79,6 +79,19 @@ int sp_ebpf_image_mover(const void **ret_bytes, size_t *ret_len)
 	return sp_new_image_mover(ret_bytes, ret_len);
 }
 
+/* The same of settings: the older programs have fewer than this build's code makes. */
+int __real_sp_ebpf_object_set(struct bpf_object *object, const char *name, const void *value,
+			      size_t size);
+int __wrap_sp_ebpf_object_set(struct bpf_object *object, const char *name, const void *value,
+			      size_t size);
+int __wrap_sp_ebpf_object_set(struct bpf_object *object, const char *name, const void *value,
+			      size_t size)
+{
+	const int r = __real_sp_ebpf_object_set(object, name, value, size);
+
+	return is_older && r == -ENOENT ? 0 : r;
+}
+
 /* ---- the older build ---- */
 
 static uint32_t value_size(const struct lab *lab, const char *name)

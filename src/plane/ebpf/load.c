@@ -289,20 +289,6 @@ static int set_self(struct bpf_object *object, const char *name,
 	return set_all(object, name, settings, SP_ARRAY_LEN(settings), error);
 }
 
-/* Only where the policy translates: all else is judged by no revision's translations, which is what
- * programs say by themselves. A scratch plane's serve several revisions, and nobody translates
- * behind them. */
-static int set_mark(struct bpf_object *object, const char *name,
-		    const struct sp_ebpf_staged *staged, struct sp_plane_error *error)
-{
-	const uint32_t mark = SP_MARK_JUDGED_BY(staged->revision);
-	const struct setting setting = { "sp_judged_mark", &mark, sizeof(mark) };
-
-	if (!staged->translates || !staged->plane->pin_dir)
-		return 0;
-	return set_all(object, name, &setting, 1, error);
-}
-
 static int set_object(struct bpf_object *object, enum sp_hook hook,
 		      const struct sp_ebpf_staged *staged, const struct sp_ebpf_dhcp *dhcp,
 		      struct sp_plane_error *error)
@@ -313,6 +299,11 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 	const uint32_t protect_tunnel = staged->protect_tunnel, portal_port = staged->portal_port;
 	const uint32_t test = is_scratch, refuse = !is_scratch, hook_number = hook;
 	const uint32_t tunnel_link_len = is_scratch ? ETH_HLEN : 0;
+	/* Whether the policy translates or not: `passing` drops by these marks what a former netmap
+	 * would still translate. A scratch plane's programs serve several revisions, and nobody
+	 * translates behind them. */
+	const uint32_t judged_mark =
+		is_scratch ? SP_MARK_JUDGED : SP_MARK_JUDGED_BY(staged->revision);
 	uint64_t seed = 0;
 	const struct setting settings[] = {
 		{ "sp_revision", &staged->revision, sizeof(staged->revision) },
@@ -329,6 +320,7 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 		{ "sp_recorder_hook", &hook_number, sizeof(hook_number) },
 		{ "sp_seed", &seed, sizeof(seed) },
 		{ "sp_token", staged->token, sizeof(staged->token) },
+		{ "sp_judged_mark", &judged_mark, sizeof(judged_mark) },
 	};
 
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
@@ -355,8 +347,6 @@ static int load_program(struct sp_ebpf_staged *staged, enum sp_hook hook,
 		r = set_object(object, hook, staged, dhcp, error);
 	if (r == 0)
 		r = set_self(object, sp_hook_name(hook), staged, error);
-	if (r == 0)
-		r = set_mark(object, sp_hook_name(hook), staged, error);
 	if (r == 0)
 		r = sp_ebpf_object_reuse(object, staged->plane, staged, error);
 	if (r == 0)
@@ -436,7 +426,6 @@ static int take_tables(struct sp_ebpf *plane, const struct sp_tables *tables, ui
 	staged->protect_tunnel = tables->flags & SP_TABLES_PROTECT_TUNNEL;
 	staged->self_class = tables->self_class;
 	staged->self_needs_rules = tables->flags & SP_TABLES_SELF_RULES;
-	staged->translates = tables->flags & SP_TABLES_TRANSLATES;
 	staged->portal_port = tables->portal_port;
 	*ret_staged = SP_TAKE_PTR(staged);
 	return 0;

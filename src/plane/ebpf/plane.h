@@ -129,7 +129,6 @@ struct sp_ebpf_staged {
 	bool protect_tunnel;
 	uint32_t self_class;   /* of what the gateway itself sends */
 	bool self_needs_rules; /* SP_TABLES_SELF_RULES */
-	bool translates;       /* SP_TABLES_TRANSLATES */
 	uint16_t portal_port;
 	uint32_t profile_count; /* pushed so far */
 	size_t pair_count;
