@@ -28,7 +28,9 @@ lab_policy | sed "/name: eng-git/d" >"$LAB_DIR/unconfirmed.yaml"
 lab_start_watchdog
 lab_gate apply --confirm 1h "$LAB_DIR/unconfirmed.yaml" >/dev/null 2>&1 &
 waiting=$!
-expect "it runs" lab_wait 10 fails reaches laptop 10.30.2.9
+is_pending() { lab_gate status --json | field "r['pending'] is not None and r['generation'] != '$generation'" | grep -qx True; }
+expect "it runs, and waits" lab_wait 20 is_pending
+expect "ana does not reach git by it" fails reaches laptop 10.30.2.9
 lab_kill "$lab_watchdog_pid"
 lab_kill $waiting
 lab_kill "$lab_daemon_pid"
